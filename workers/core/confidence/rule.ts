@@ -1,0 +1,75 @@
+import type { Certificate, LabelSource, Rule } from "../contract/index.ts";
+import { argMax } from "../head/head.ts";
+import { binomialTail } from "./binomial.ts";
+
+/** A question whose label is known, as a head scored it. */
+export interface Judged {
+  confidence: number;
+  right: boolean;
+}
+
+const gridSize = 20;
+/** Above every confidence: nothing is accepted. */
+export const acceptNothing = 1.01;
+
+/** Whether a calibrated confidence is enough to answer. */
+export function accepts(rule: Pick<Rule, "threshold">, confidence: number): boolean {
+  return confidence >= rule.threshold;
+}
+
+/** What a head's scores say of a question whose label is known. */
+export function judge(scores: ArrayLike<number>, label: number): Judged {
+  const picked = argMax(scores);
+  return { confidence: scores[picked] as number, right: picked === label };
+}
+
+/** The fixed grid of thresholds, strictest first: equal steps of the confidences seen on tune. */
+export function thresholdGrid(tune: readonly Judged[]): number[] {
+  const sorted = tune.map((question) => question.confidence).sort((a, b) => b - a);
+  const steps = Array.from({ length: gridSize }, (_, i) => Math.ceil(((i + 1) / gridSize) * sorted.length) - 1);
+  return [...new Set(steps.filter((step) => step >= 0).map((step) => sorted[step] as number))];
+}
+
+/**
+ * The laxest threshold whose error among accepted questions is at most `targetRisk` with confidence 1 − delta:
+ * fixed-sequence testing from the strictest down, each at level delta, stopping at the first that fails
+ * ("Learn then test", Angelopoulos et al., arXiv 2110.01052), by the exact binomial test.
+ */
+export function certifyRule(
+  grid: readonly number[],
+  certify: readonly Judged[],
+  options: { targetRisk: number; delta: number; source: LabelSource; scope: string; window: Certificate["window"] },
+): Rule {
+  const { targetRisk, delta, source, scope, window } = options;
+  let passed: Certificate | null = null;
+  let threshold = acceptNothing;
+  for (const candidate of grid) {
+    const accepted = certify.filter((question) => accepts({ threshold: candidate }, question.confidence));
+    const errors = accepted.filter((question) => !question.right).length;
+    // P(at most this few errors), were the risk as high as the target.
+    if (accepted.length === 0 || binomialTail(errors, accepted.length, targetRisk) > delta) break;
+    threshold = candidate;
+    passed = {
+      targetRisk,
+      confidence: 1 - delta,
+      bound: targetRisk,
+      coverage: accepted.length / certify.length,
+      labels: accepted.length,
+      source,
+      scope,
+      window,
+    };
+  }
+  return { threshold, targetRisk, certificate: passed };
+}
+
+/** The laxest threshold of the grid at which tune's own error is at most the target: a start, not a promise. */
+export function tunedThreshold(grid: readonly number[], tune: readonly Judged[], targetRisk: number): number {
+  let threshold = acceptNothing;
+  for (const candidate of grid) {
+    const accepted = tune.filter((question) => accepts({ threshold: candidate }, question.confidence));
+    const errors = accepted.filter((question) => !question.right).length;
+    if (errors <= targetRisk * accepted.length) threshold = candidate;
+  }
+  return threshold;
+}

@@ -1,0 +1,48 @@
+import * as z from "zod";
+import { labelSourceSchema } from "./label.ts";
+import { questionIdSchema } from "./question.ts";
+import { regionSchema } from "./region.ts";
+
+/** The places that can answer, bottom to top. */
+export const rungs = ["edge", "region", "origin", "human"] as const;
+export const rungSchema = z.enum(rungs);
+export type RungName = z.infer<typeof rungSchema>;
+
+/** A bound on the error of accepted answers, and what it rests on. */
+export const certificateSchema = z.strictObject({
+  targetRisk: z.number(),
+  confidence: z.number(),
+  /** The upper bound of the error rate among accepted answers. */
+  bound: z.number(),
+  coverage: z.number(),
+  labels: z.int(),
+  source: labelSourceSchema,
+  /** Whose questions it speaks for: `global` is the pooled mix, not a region. */
+  scope: z.string(),
+  window: z.strictObject({ from: z.string(), to: z.string() }),
+});
+export type Certificate = z.infer<typeof certificateSchema>;
+
+/** Calibrated scores of one head, in the order of the model's labels. */
+export const traceEntrySchema = z.strictObject({ head: z.string(), version: z.string(), scores: z.array(z.number()) });
+export type TraceEntry = z.infer<typeof traceEntrySchema>;
+
+export const answerSchema = z.strictObject({
+  id: questionIdSchema,
+  model: z.string(),
+  region: regionSchema,
+  /** `open`: a higher rung has it; what is given meanwhile is provisional. */
+  status: z.enum(["answered", "open"]),
+  label: z.string(),
+  scores: z.record(z.string(), z.number()),
+  confidence: z.number(),
+  /** Whether a rung's rule, a person or the world stands behind it. */
+  sure: z.boolean(),
+  rung: rungSchema,
+  version: z.string(),
+  certificate: certificateSchema.nullable(),
+  trace: z.array(traceEntrySchema).optional(),
+});
+export type Answer = z.infer<typeof answerSchema>;
+
+export const answersSchema = z.strictObject({ answers: z.array(answerSchema) });

@@ -1,0 +1,56 @@
+import * as z from "zod";
+
+const columnName = z.string().min(1).max(128);
+
+/** A number, standardised as (value − mean) / deviation; a missing one takes `missing` (default: the mean). */
+const numberColumn = z.strictObject({
+  type: z.literal("number"),
+  name: columnName,
+  mean: z.number(),
+  deviation: z.number().positive(),
+  missing: z.number().optional(),
+});
+
+/** A number that comes round again (day of the year, hour): its sine and cosine; missing is (0, 0). */
+const cycleColumn = z.strictObject({
+  type: z.literal("cycle"),
+  name: columnName,
+  period: z.number().positive(),
+});
+
+/** One of a list of values: one-hot, or the row of `vectors`; missing is zeros, or `missing`. */
+const categoryColumn = z
+  .strictObject({
+    type: z.literal("category"),
+    name: columnName,
+    values: z.array(z.string()).min(1),
+    vectors: z.array(z.array(z.number()).min(1)).optional(),
+    missing: z.array(z.number()).optional(),
+  })
+  .refine((c) => !c.vectors || c.vectors.length === c.values.length, "one vector for each value");
+
+/** The question's region as a column, one-hot; a region that is not listed is zeros. */
+const regionColumn = z.strictObject({ type: z.literal("region"), values: z.array(z.string()).min(1) });
+
+export const columnSchema = z.discriminatedUnion("type", [numberColumn, cycleColumn, categoryColumn, regionColumn]);
+export type Column = z.infer<typeof columnSchema>;
+
+export const featuresInputSchema = z.strictObject({
+  kind: z.literal("features"),
+  columns: z.array(columnSchema).min(1),
+});
+export type FeaturesInput = z.infer<typeof featuresInputSchema>;
+
+/** A plain tensor: value · scale + offset, element by element. */
+export const tensorInputSchema = z.strictObject({
+  kind: z.literal("tensor"),
+  shape: z.array(z.int().positive()).min(1),
+  dtype: z.enum(["float32", "int32"]),
+  scale: z.number().default(1),
+  offset: z.number().default(0),
+});
+export type TensorInput = z.infer<typeof tensorInputSchema>;
+
+/** How an instance becomes a tensor. */
+export const inputSchema = z.discriminatedUnion("kind", [featuresInputSchema, tensorInputSchema]);
+export type Input = z.infer<typeof inputSchema>;

@@ -1,0 +1,136 @@
+import * as z from "zod";
+import { certificateSchema, rungSchema } from "./answer.ts";
+import { inputSchema } from "./input.ts";
+import { regionSchema, regionsSchema } from "./region.ts";
+import { sha256Schema } from "./sha256.ts";
+
+export const modelNameSchema = z
+  .string()
+  .regex(/^[a-z0-9][a-z0-9-]{0,62}$/, "lower-case letters, digits and '-', 63 at most");
+
+const blobSchema = z.strictObject({ sha256: sha256Schema, bytes: z.int().nonnegative() });
+export type Blob = z.infer<typeof blobSchema>;
+
+/** All of a network up to its embedding: a TensorFlow.js model.json and its weight shards. */
+export const backboneSchema = z.strictObject({
+  kind: z.enum(["tfjs-layers-model", "tfjs-graph-model"]),
+  /** Hash over topology and weights; embeddings carry it. */
+  sha256: sha256Schema,
+  topology: blobSchema,
+  shards: z.array(blobSchema).min(1),
+  /** The tensor that is the embedding, its width, and the step of its int16 form. */
+  embedding: z.strictObject({ tensor: z.string(), width: z.int().positive(), step: z.number().positive() }),
+});
+export type Backbone = z.infer<typeof backboneSchema>;
+
+/** The last layer: float32 weights [width, classes], then bias [classes], in one blob. */
+export const headSchema = z.strictObject({
+  blob: blobSchema,
+  width: z.int().positive(),
+  classes: z.int().positive(),
+  temperature: z.number().positive(),
+});
+export type Head = z.infer<typeof headSchema>;
+
+/** A question is accepted when its calibrated confidence is at least `threshold`. */
+export const ruleSchema = z.strictObject({
+  threshold: z.number().min(0),
+  targetRisk: z.number().gt(0).lt(1),
+  certificate: certificateSchema.nullable(),
+});
+export type Rule = z.infer<typeof ruleSchema>;
+
+export const networkSchema = z
+  .strictObject({ input: inputSchema, backbone: backboneSchema, head: headSchema, rule: ruleSchema })
+  .refine((n) => n.backbone.embedding.width === n.head.width, "the head's width is the embedding's");
+export type NetworkSpec = z.infer<typeof networkSchema>;
+
+export const signatureSchema = z.strictObject({ keyId: z.string(), ed25519: z.string() });
+
+/** What decides a sample's fold together with it: neighbours never straddle folds. */
+export const splitSchema = z.discriminatedUnion("by", [
+  z.strictObject({ by: z.literal("question") }),
+  z.strictObject({ by: z.literal("field"), name: z.string() }),
+  z.strictObject({ by: z.literal("time"), days: z.number().positive() }),
+]);
+export type Split = z.infer<typeof splitSchema>;
+
+/** How a model is served and learns: the settings that travel with each version. */
+export const policySchema = z.strictObject({
+  ladder: z.array(rungSchema).min(1),
+  regions: regionsSchema,
+  /** Which accepted questions are kept. `all` stores a question before it is answered. */
+  keep: z.enum(["none", "audited", "all"]),
+  auditShare: z.number().min(0).max(1),
+  /** `complete`: every question's truth will be known. */
+  truth: z.enum(["some", "complete"]),
+  uncertified: z.enum(["answer", "escalate"]),
+  split: splitSchema,
+  /** The weight of labels that only the origin gave, in training; 0 is off. */
+  originLabelWeight: z.number().min(0).max(0.25),
+  retrainEverySeconds: z.int().positive(),
+});
+export type Policy = z.infer<typeof policySchema>;
+
+/** A scored evaluation. `coverage` is the share accepted at that error among the most confident. */
+export const metricsSchema = z.strictObject({
+  n: z.int(),
+  logLoss: z.number(),
+  auc: z.number().nullable(),
+  accuracy: z.number(),
+  coverage: z.record(z.string(), z.number()),
+});
+export type Metrics = z.infer<typeof metricsSchema>;
+
+/** A version of a model: what it is, how it is served, and who vouches for it. Immutable. */
+export const manifestSchema = z
+  .strictObject({
+    format: z.literal("upriver/1"),
+    model: modelNameSchema,
+    version: z.int().positive(),
+    parent: z.int().positive().nullable(),
+    createdAt: z.iso.datetime(),
+    task: z.literal("classify"),
+    labels: z.array(z.string().min(1)).min(2),
+    /** The thin network the edge runs, and the full one the origin runs. */
+    thin: networkSchema,
+    full: networkSchema.nullable(),
+    policy: policySchema,
+    metrics: z.strictObject({ thin: metricsSchema, full: metricsSchema.nullable() }),
+    trainedOn: z.strictObject({
+      rows: z.int(),
+      from: z.string().nullable(),
+      to: z.string().nullable(),
+      sources: z.record(z.string(), z.int()),
+      regions: z.record(z.string(), z.int()),
+    }),
+    /** An instance to try the model with. */
+    example: z.record(z.string(), z.unknown()).nullable(),
+    signature: signatureSchema.optional(),
+  })
+  .refine((m) => new Set(m.labels).size === m.labels.length, "labels differ")
+  .refine(
+    (m) => m.thin.head.classes === m.labels.length && (!m.full || m.full.head.classes === m.labels.length),
+    "one class for each label",
+  );
+export type Manifest = z.infer<typeof manifestSchema>;
+
+/** A region's own head on a global version: `{base}+{region}.{number}`. */
+export const headManifestSchema = z.strictObject({
+  format: z.literal("upriver/1"),
+  model: modelNameSchema,
+  base: z.int().positive(),
+  region: regionSchema,
+  number: z.int().positive(),
+  backbone: sha256Schema,
+  head: headSchema,
+  rule: ruleSchema,
+  createdAt: z.iso.datetime(),
+  signature: signatureSchema.optional(),
+});
+export type HeadManifest = z.infer<typeof headManifestSchema>;
+
+/** The name of a version: `7`, or `7+weur.3` for region `weur`'s third head on it. */
+export function versionName(base: number, head?: Pick<HeadManifest, "region" | "number"> | null): string {
+  return head ? `${base}+${head.region}.${head.number}` : `${base}`;
+}

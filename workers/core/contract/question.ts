@@ -1,0 +1,56 @@
+import * as z from "zod";
+import { limits } from "../limits.ts";
+import { instanceSchema } from "./instance.ts";
+import { regionSchema } from "./region.ts";
+import { sha256Schema } from "./sha256.ts";
+
+export const questionIdSchema = z.string().min(3).max(limits.idMaxChars);
+
+/** What the rung below made of a question; void where the backbone is another. */
+export const madeSchema = z.strictObject({
+  backbone: sha256Schema,
+  version: z.string(),
+  embedding: z.array(z.number()),
+  scores: z.array(z.number()),
+});
+export type Made = z.infer<typeof madeSchema>;
+
+/** One instance to be answered, as it travels between rungs. */
+export const questionSchema = z.strictObject({
+  id: questionIdSchema,
+  region: regionSchema,
+  instance: instanceSchema,
+  /** Data time, ms since 1970: when the question was asked; now, unless it is replayed. */
+  at: z.int().nonnegative(),
+  made: madeSchema.optional(),
+  audit: z.boolean().optional(),
+});
+export type Question = z.infer<typeof questionSchema>;
+
+/** The part of a question that a caller may give; the edge fills in the rest. */
+export const draftSchema = questionSchema.partial({ id: true, region: true, at: true });
+export type Draft = z.infer<typeof draftSchema>;
+
+/** The body of `POST /v1/models/{model}/ask`, for callers and between rungs alike. */
+export const askSchema = z
+  .strictObject({
+    instance: instanceSchema.optional(),
+    instances: z.array(instanceSchema).min(1).max(limits.batchMaxQuestions).optional(),
+    questions: z.array(draftSchema).min(1).max(limits.batchMaxQuestions).optional(),
+    /** `always` takes the edge's answer whatever its confidence. */
+    accept: z.enum(["rule", "always"]).optional(),
+    /** Returns the scores of every head and rung; admin only. */
+    trace: z.boolean().optional(),
+    /** Keeps a caller on one side of a canary; the token's id by default. */
+    caller: z.string().max(128).optional(),
+    remainingMs: z.number().positive().optional(),
+    nodes: z
+      .array(z.string().max(64))
+      .max(limits.nodesMax + 1)
+      .optional(),
+  })
+  .refine(
+    (b) => [b.instance, b.instances, b.questions].filter((part) => part !== undefined).length === 1,
+    "exactly one of instance, instances, questions",
+  );
+export type AskBody = z.infer<typeof askSchema>;

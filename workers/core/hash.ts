@@ -1,0 +1,36 @@
+/** SHA-256 of bytes or text, in lower-case hex. */
+export async function sha256Hex(data: BufferSource | string): Promise<string> {
+  const bytes = typeof data === "string" ? new TextEncoder().encode(data) : data;
+  return toHex(await crypto.subtle.digest("SHA-256", bytes));
+}
+
+export function toHex(buffer: ArrayBuffer): string {
+  return Array.from(new Uint8Array(buffer), (byte) => byte.toString(16).padStart(2, "0")).join("");
+}
+
+/** Whether two strings are equal, in a time that depends on their length alone. */
+export function equalConstantTime(a: string, b: string): boolean {
+  if (a.length !== b.length) return false;
+  let difference = 0;
+  for (let i = 0; i < a.length; i++) difference |= a.charCodeAt(i) ^ b.charCodeAt(i);
+  return difference === 0;
+}
+
+/** HMAC-SHA-256 of `text` as a number in [0, 1), the same for the same secret and text. */
+export async function hmacUnit(secret: string, text: string): Promise<number> {
+  const key = await hmacKey(secret);
+  const mac = new DataView(await crypto.subtle.sign("HMAC", key, new TextEncoder().encode(text)));
+  // 52 bits: the most that float64 holds below 1.
+  return (mac.getUint32(0) * 2 ** 20 + (mac.getUint32(4) >>> 12)) / 2 ** 52;
+}
+
+const keys = new Map<string, CryptoKey>();
+
+async function hmacKey(secret: string): Promise<CryptoKey> {
+  const known = keys.get(secret);
+  if (known) return known;
+  const bytes = new TextEncoder().encode(secret);
+  const key = await crypto.subtle.importKey("raw", bytes, { name: "HMAC", hash: "SHA-256" }, false, ["sign"]);
+  keys.set(secret, key);
+  return key;
+}

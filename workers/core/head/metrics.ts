@@ -1,0 +1,77 @@
+import type { Metrics } from "../contract/index.ts";
+import { argMax } from "./head.ts";
+
+type Scores = ArrayLike<number>;
+
+// The smallest chance that a log-loss counts: one certain mistake must not be infinite.
+const floor = 1e-7;
+
+/** −ln of the chance given to the right class. */
+export function lossOf(scores: Scores, label: number): number {
+  return -Math.log(Math.max(scores[label] as number, floor));
+}
+
+/** Mean of −ln of the chance given to the right class. */
+export function logLossOf(scores: readonly Scores[], labels: readonly number[]): number {
+  return scores.reduce((sum, row, i) => sum + lossOf(row, labels[i] as number), 0) / scores.length;
+}
+
+/**
+ * Area under the ROC curve of class 1 against class 0, by ranks with ties shared (Mann-Whitney U);
+ * null unless both classes are there.
+ */
+export function aucOf(scores: readonly number[], positive: readonly boolean[]): number | null {
+  const order = scores.map((_, i) => i).sort((a, b) => (scores[a] as number) - (scores[b] as number));
+  let positives = 0;
+  let rankSum = 0;
+  for (let i = 0; i < order.length; ) {
+    let end = i;
+    while (end < order.length && scores[order[end] as number] === scores[order[i] as number]) end++;
+    const rank = (i + 1 + end) / 2;
+    for (; i < end; i++) {
+      if (!positive[order[i] as number]) continue;
+      positives++;
+      rankSum += rank;
+    }
+  }
+  const negatives = order.length - positives;
+  if (positives === 0 || negatives === 0) return null;
+  return (rankSum - (positives * (positives + 1)) / 2) / (positives * negatives);
+}
+
+/**
+ * The largest share of questions, most confident first, whose error is at most `risk`.
+ * Questions of equal confidence are taken together, as a threshold would.
+ */
+export function coverageAt(confidences: readonly number[], right: readonly boolean[], risk: number): number {
+  const order = confidences.map((_, i) => i).sort((a, b) => (confidences[b] as number) - (confidences[a] as number));
+  let errors = 0;
+  let covered = 0;
+  order.forEach((index, i) => {
+    if (!right[index]) errors++;
+    const next = order[i + 1];
+    const tied = next !== undefined && confidences[next] === confidences[index];
+    if (!tied && errors <= risk * (i + 1)) covered = i + 1;
+  });
+  return order.length === 0 ? 0 : covered / order.length;
+}
+
+/** Everything we report of scored questions. AUC is for two classes: that of the second label. */
+export function evaluate(scores: readonly Scores[], labels: readonly number[]): Metrics {
+  const picked = scores.map(argMax);
+  const right = picked.map((label, i) => label === labels[i]);
+  const confidences = scores.map((row, i) => row[picked[i] as number] as number);
+  const isBinary = scores[0]?.length === 2;
+  return {
+    n: scores.length,
+    logLoss: logLossOf(scores, labels),
+    auc: isBinary
+      ? aucOf(
+          scores.map((row) => row[1] as number),
+          labels.map((label) => label === 1),
+        )
+      : null,
+    accuracy: right.filter(Boolean).length / scores.length,
+    coverage: { "0.05": coverageAt(confidences, right, 0.05), "0.10": coverageAt(confidences, right, 0.1) },
+  };
+}

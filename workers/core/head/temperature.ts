@@ -1,0 +1,32 @@
+import { softmax } from "./head.ts";
+import { logLossOf } from "./metrics.ts";
+
+const steps = 40;
+const golden = (Math.sqrt(5) - 1) / 2;
+
+/**
+ * The temperature that makes softmax(logits / T) fit the labels best: a golden-section search for the
+ * log-loss over log T in [ln 0.2, ln 5] (Guo et al., arXiv 1706.04599). Never worse than T = 1.
+ *
+ * @param logits one [classes] row for each label
+ */
+export function fitTemperature(logits: readonly Float64Array[], labels: readonly number[]): number {
+  if (logits.length === 0) return 1;
+  const loss = (logT: number) => {
+    const temperature = Math.exp(logT);
+    return logLossOf(
+      logits.map((row) => softmax(row, temperature)),
+      labels,
+    );
+  };
+  let low = Math.log(0.2);
+  let high = Math.log(5);
+  for (let i = 0; i < steps; i++) {
+    const left = high - golden * (high - low);
+    const right = low + golden * (high - low);
+    if (loss(left) < loss(right)) high = right;
+    else low = left;
+  }
+  const best = (low + high) / 2;
+  return loss(best) < loss(0) ? Math.exp(best) : 1;
+}

@@ -1,0 +1,7 @@
+/** What a value is, short enough for an error. */
+export function describe(value: unknown): string {
+  if (value === undefined) return "nothing";
+  if (Array.isArray(value)) return `an array of ${value.length}`;
+  const text = JSON.stringify(value);
+  return `${typeof value === "object" ? "" : `${typeof value} `}${text.length > 80 ? `${text.slice(0, 77)}…` : text}`;
+}

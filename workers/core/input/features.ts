@@ -1,0 +1,98 @@
+import type { Column, FeaturesInput, Instance } from "../contract/index.ts";
+import { describe } from "./describe.ts";
+import type { InputContext, InputFault } from "./index.ts";
+
+type Fault = (path: string, expected: string, received: string) => void;
+
+/** How many numbers an instance becomes. */
+export function featuresWidth(input: FeaturesInput): number {
+  return input.columns.reduce((sum, column) => sum + columnWidth(column), 0);
+}
+
+export function encodeFeatures(
+  input: FeaturesInput,
+  instance: Instance,
+  context: InputContext,
+  faults: InputFault[],
+): Float32Array {
+  const out = new Float32Array(featuresWidth(input));
+  const fault: Fault = (path, expected, received) => faults.push({ path, expected, received });
+  if (Array.isArray(instance)) {
+    fault("", "an object of named columns", describe(instance));
+    return out;
+  }
+  checkNames(input, instance, context, fault);
+  let offset = 0;
+  for (const column of input.columns) {
+    if (column.type === "region") writeOneHot(out, offset, column.values.indexOf(context.region));
+    else writeColumn(out, offset, column, instance[column.name] ?? null, fault);
+    offset += columnWidth(column);
+  }
+  return out;
+}
+
+function checkNames(input: FeaturesInput, instance: object, context: InputContext, fault: Fault): void {
+  const names = input.columns.flatMap((column) => (column.type === "region" ? [] : [column.name]));
+  const known = new Set([...names, ...context.extraColumns]);
+  for (const name of Object.keys(instance)) {
+    if (!known.has(name)) fault(name, `one of the columns ${[...known].join(", ")}`, `column '${name}'`);
+  }
+}
+
+function columnWidth(column: Column): number {
+  switch (column.type) {
+    case "number":
+      return 1;
+    case "cycle":
+      return 2;
+    case "category":
+      return column.vectors?.[0]?.length ?? column.values.length;
+    case "region":
+      return column.values.length;
+  }
+}
+
+function writeColumn(
+  out: Float32Array,
+  offset: number,
+  column: Exclude<Column, { type: "region" }>,
+  value: string | number | boolean | null,
+  fault: Fault,
+): void {
+  if (column.type === "category") {
+    writeCategory(out, offset, column, value, fault);
+  } else if (value !== null && !isFloat32(value)) {
+    fault(column.name, "a finite number or null", describe(value));
+  } else if (column.type === "number") {
+    out[offset] = ((value ?? column.missing ?? column.mean) - column.mean) / column.deviation;
+  } else if (value !== null) {
+    const angle = (2 * Math.PI * value) / column.period;
+    out.set([Math.sin(angle), Math.cos(angle)], offset);
+  }
+}
+
+function writeCategory(
+  out: Float32Array,
+  offset: number,
+  column: Extract<Column, { type: "category" }>,
+  value: string | number | boolean | null,
+  fault: Fault,
+): void {
+  if (value === null) {
+    if (column.missing) out.set(column.missing, offset);
+    return;
+  }
+  const index = column.values.indexOf(String(value));
+  if (typeof value === "number" || index < 0) {
+    fault(column.name, `one of ${column.values.join(", ")}, or null`, describe(value));
+  } else if (column.vectors) out.set(column.vectors[index] as number[], offset);
+  else writeOneHot(out, offset, index);
+}
+
+function writeOneHot(out: Float32Array, offset: number, index: number): void {
+  if (index >= 0) out[offset + index] = 1;
+}
+
+function isFloat32(value: unknown): value is number {
+  return typeof value === "number" && Number.isFinite(Math.fround(value));
+}

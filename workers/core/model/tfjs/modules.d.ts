@@ -1,0 +1,10 @@
+// The parts of tfjs-backend-wasm that it ships without types.
+declare module "*.wasm" {
+  const module: WebAssembly.Module;
+  export default module;
+}
+declare module "@tensorflow/tfjs-backend-wasm/wasm-out/tfjs-backend-wasm.js" {
+  type Cwrap = (name: string, result: null | string, parameters: null | string[]) => unknown;
+  // biome-ignore lint/suspicious/noExplicitAny: the emscripten module, opaque to us, as BackendWasm takes it
+  export default function create(options: object): Promise<any & { cwrap: Cwrap }>;
+}

@@ -1,0 +1,45 @@
+import { registerBackend, registerKernel } from "@tensorflow/tfjs-core";
+import "@tensorflow/tfjs-backend-wasm/dist/flags_wasm.js";
+import { BackendWasm } from "@tensorflow/tfjs-backend-wasm/dist/backend_wasm.js";
+import wasmBinary from "@tensorflow/tfjs-backend-wasm/dist/tfjs-backend-wasm-simd.wasm";
+import createModule from "@tensorflow/tfjs-backend-wasm/wasm-out/tfjs-backend-wasm.js";
+import { kernels } from "./kernels.ts";
+
+/** Registers the WASM backend, from the imported binary, with only the kernels that Upriver's networks use. */
+export function registerWasmBackend(): void {
+  for (const kernel of kernels) registerKernel(kernel);
+  registerBackend("wasm", async () => new BackendWasm(await instantiate()));
+}
+
+async function instantiate() {
+  const module = await withoutNode(() =>
+    createModule({
+      instantiateWasm: (imports: WebAssembly.Imports, done: (instance: WebAssembly.Instance) => void) => {
+        const instance = new WebAssembly.Instance(wasmBinary, imports);
+        done(instance);
+        return instance.exports;
+      },
+    }),
+  );
+  module.tfjs = {
+    init: module.cwrap("init", null, []),
+    initWithThreadsCount: module.cwrap("init_with_threads_count", null, ["number"]),
+    getThreadsCount: module.cwrap("get_threads_count", "number", []),
+    registerTensor: module.cwrap("register_tensor", null, ["number", "number", "number"]),
+    disposeData: module.cwrap("dispose_data", null, ["number"]),
+    dispose: module.cwrap("dispose", null, []),
+  };
+  return module;
+}
+
+// The emscripten factory takes a global `process` for Node and then wants `__dirname` and `fs`.
+function withoutNode<T>(start: () => T): T {
+  const hidden = Object.getOwnPropertyDescriptor(globalThis, "process");
+  if (!hidden) return start();
+  Object.defineProperty(globalThis, "process", { value: undefined, configurable: true, writable: true });
+  try {
+    return start();
+  } finally {
+    Object.defineProperty(globalThis, "process", hidden);
+  }
+}

@@ -1,0 +1,57 @@
+import { type Answer, answersSchema, type Question, type RungName } from "../contract/index.ts";
+import { type Hop, type Reply, type Rung, RungUnavailableError } from "./rung.ts";
+
+export interface HttpRungOptions {
+  name: RungName;
+  model: string;
+  /** Where the rung is, without a path: "https://origin.example". */
+  url: string;
+  /** This hop's own token; a caller's never travels. */
+  token: string;
+  timeoutMs: number;
+  fetch?: typeof fetch;
+}
+
+/** The next rung up, behind `POST /v1/models/{model}/ask`: an origin, or another edge node. */
+export class HttpRung implements Rung {
+  readonly name: RungName;
+  private readonly options: HttpRungOptions;
+
+  constructor(options: HttpRungOptions) {
+    this.name = options.name;
+    this.options = options;
+  }
+
+  async ask(questions: readonly Question[], hop: Hop): Promise<Reply[]> {
+    const answers = await this.post(questions, hop);
+    const byId = new Map(answers.map((answer) => [answer.id, answer]));
+    return questions.map(({ id }) => {
+      const answer = byId.get(id);
+      if (!answer) throw new RungUnavailableError(`${this.name} left question '${id}' without an answer`);
+      return { answer };
+    });
+  }
+
+  private async post(questions: readonly Question[], hop: Hop): Promise<Answer[]> {
+    const { url, model, token, timeoutMs, fetch: send = fetch } = this.options;
+    const remainingMs = Math.max(1, Math.min(hop.remainingMs, timeoutMs));
+    const body = { questions, remainingMs, nodes: hop.nodes, ...(hop.trace ? { trace: true } : {}) };
+    try {
+      const response = await send(`${url}/v1/models/${model}/ask`, {
+        method: "POST",
+        headers: {
+          authorization: `Bearer ${token}`,
+          "content-type": "application/json",
+          ...(hop.traceparent ? { traceparent: hop.traceparent } : {}),
+        },
+        body: JSON.stringify(body),
+        signal: AbortSignal.timeout(remainingMs),
+      });
+      if (!response.ok) throw new Error(`status ${response.status}: ${(await response.text()).slice(0, 300)}`);
+      return answersSchema.parse(await response.json()).answers;
+    } catch (cause) {
+      const reason = cause instanceof Error ? cause.message : String(cause);
+      throw new RungUnavailableError(`${this.name} at ${url} did not answer: ${reason}`, { cause });
+    }
+  }
+}

@@ -1,0 +1,120 @@
+import { accepts } from "../confidence/rule.ts";
+import {
+  type Answer,
+  type HeadManifest,
+  type Manifest,
+  type Question,
+  type Rule,
+  type RungName,
+  type TraceEntry,
+  versionName,
+} from "../contract/index.ts";
+import { argMax, scoresOf } from "../head/head.ts";
+import { encode } from "../input/index.ts";
+import type { HeadWeights } from "../model/engine.ts";
+import type { Network } from "../model/network.ts";
+import { type Hop, InvalidQuestionsError, type Reply, type Rung } from "./rung.ts";
+
+/** A region's head in memory. */
+export interface RegionalHead {
+  manifest: HeadManifest;
+  weights: HeadWeights;
+}
+
+export interface ModelRungOptions {
+  name: RungName;
+  manifest: Manifest;
+  network: Network;
+  /** The head of a question's region; null is the global one. */
+  headOf?: (region: string) => RegionalHead | null;
+}
+
+/** A rung that answers by a network: the thin one at the edge, the full one at the origin. */
+export class ModelRung implements Rung {
+  readonly name: RungName;
+  private readonly manifest: Manifest;
+  private readonly network: Network;
+  private readonly headOf: (region: string) => RegionalHead | null;
+  private readonly extraColumns: string[];
+
+  constructor({ name, manifest, network, headOf }: ModelRungOptions) {
+    this.name = name;
+    this.manifest = manifest;
+    this.network = network;
+    this.headOf = headOf ?? (() => null);
+    this.extraColumns = extraColumnsOf(manifest);
+  }
+
+  async ask(questions: readonly Question[], hop: Hop): Promise<Reply[]> {
+    const embeddings = this.network.backbone.embed(this.encodeAll(questions), questions.length);
+    return questions.map((question, row) => this.reply(question, embeddings, row, hop.trace));
+  }
+
+  private encodeAll(questions: readonly Question[]): Float32Array {
+    const rows: Float32Array[] = [];
+    const faults: InvalidQuestionsError["faults"] = [];
+    for (const [index, question] of questions.entries()) {
+      const context = { region: question.region, extraColumns: this.extraColumns };
+      const row = encode(this.network.spec.input, question.instance, context);
+      if (row.ok) rows.push(row.value);
+      else faults.push(...row.error.map((fault) => ({ index, ...fault })));
+    }
+    if (faults.length > 0) throw new InvalidQuestionsError(faults);
+    if (rows.length === 1) return rows[0] as Float32Array;
+    const width = rows[0]?.length ?? 0;
+    const all = new Float32Array(rows.length * width);
+    for (const [i, row] of rows.entries()) all.set(row, i * width);
+    return all;
+  }
+
+  private reply(question: Question, embeddings: Float32Array, row: number, trace: boolean): Reply {
+    const { spec, head: globalHead } = this.network;
+    const { version: base, policy } = this.manifest;
+    const width = spec.head.width;
+    const regional = this.headOf(question.region);
+    const scores = scoresOf(regional?.weights ?? globalHead, embeddings, row * width);
+    const version = versionName(base, regional?.manifest);
+    const rule: Rule = regional?.manifest.rule ?? spec.rule;
+    const picked = argMax(scores);
+    const confidence = scores[picked] as number;
+    const mayAnswer = rule.certificate !== null || policy.uncertified === "answer";
+    const sure = mayAnswer && accepts(rule, confidence);
+    const answer: Answer = {
+      id: question.id,
+      model: this.manifest.model,
+      region: question.region,
+      status: "answered",
+      label: this.manifest.labels[picked] as string,
+      scores: Object.fromEntries(this.manifest.labels.map((label, i) => [label, scores[i] as number])),
+      confidence,
+      sure,
+      rung: this.name,
+      version,
+      certificate: sure ? rule.certificate : null,
+    };
+    if (trace) answer.trace = this.trace(regional, scores, version, embeddings, row * width);
+    const embedding = Array.from(embeddings.subarray(row * width, (row + 1) * width));
+    return { answer, made: { backbone: spec.backbone.sha256, version, embedding, scores: Array.from(scores) } };
+  }
+
+  private trace(
+    regional: RegionalHead | null,
+    scores: Float64Array,
+    version: string,
+    embeddings: Float32Array,
+    offset: number,
+  ): TraceEntry[] {
+    if (this.name !== "edge") return [{ head: "full", version, scores: Array.from(scores) }];
+    const global = regional ? scoresOf(this.network.head, embeddings, offset) : scores;
+    return [
+      { head: "global", version: versionName(this.manifest.version), scores: Array.from(global) },
+      { head: "regional", version, scores: Array.from(scores) },
+    ];
+  }
+}
+
+// What an instance may carry without its being input: what names the region, and what names the fold.
+function extraColumnsOf({ policy: { regions, split } }: Manifest): string[] {
+  const names = [regions.from === "field" ? regions.name : undefined, split.by === "field" ? split.name : undefined];
+  return names.filter((name) => name !== undefined);
+}

@@ -1,0 +1,56 @@
+import canonicalize from "canonicalize";
+import * as z from "zod";
+
+const algorithm = { name: "Ed25519" };
+
+/** A private key: its id, and PKCS #8 in base64. */
+export const signingKeySchema = z.strictObject({ keyId: z.string().min(1), pkcs8: z.string().min(1) });
+export type SigningKey = z.infer<typeof signingKeySchema>;
+
+/** Pinned public keys, raw in base64, by key id; two may be valid while one is rotated. */
+export const publicKeysSchema = z.record(z.string(), z.string());
+export type PublicKeys = z.infer<typeof publicKeysSchema>;
+
+type Signed = { signature?: { keyId: string; ed25519: string } | undefined };
+
+/** Makes a new Ed25519 key pair. */
+export async function generateKeys(keyId: string): Promise<{ signing: SigningKey; publicKeys: PublicKeys }> {
+  const pair = (await crypto.subtle.generateKey(algorithm, true, ["sign", "verify"])) as CryptoKeyPair;
+  const pkcs8 = toBase64((await crypto.subtle.exportKey("pkcs8", pair.privateKey)) as ArrayBuffer);
+  const raw = toBase64((await crypto.subtle.exportKey("raw", pair.publicKey)) as ArrayBuffer);
+  return { signing: { keyId, pkcs8 }, publicKeys: { [keyId]: raw } };
+}
+
+/** Signs a document: Ed25519 over its RFC 8785 form without the signature. */
+export async function sign<T extends Signed>(document: T, key: SigningKey): Promise<T & Required<Signed>> {
+  const privateKey = await crypto.subtle.importKey("pkcs8", fromBase64(key.pkcs8), algorithm, false, ["sign"]);
+  const ed25519 = toBase64(await crypto.subtle.sign(algorithm, privateKey, signedBytes(document)));
+  return { ...document, signature: { keyId: key.keyId, ed25519 } };
+}
+
+/** Why a document's signature doesn't hold, or null when it does. */
+export async function signatureFault(document: Signed, pinned: PublicKeys): Promise<string | null> {
+  if (!document.signature) return "it is not signed";
+  const { keyId, ed25519 } = document.signature;
+  const raw = pinned[keyId];
+  if (!raw) return `key '${keyId}' is not pinned; pinned: ${Object.keys(pinned).join(", ") || "none"}`;
+  try {
+    const publicKey = await crypto.subtle.importKey("raw", fromBase64(raw), algorithm, false, ["verify"]);
+    const holds = await crypto.subtle.verify(algorithm, publicKey, fromBase64(ed25519), signedBytes(document));
+    return holds ? null : `the signature of key '${keyId}' does not match the document`;
+  } catch (cause) {
+    return `the key or signature of '${keyId}' can't be read: ${String(cause)}`;
+  }
+}
+
+function signedBytes({ signature: _, ...document }: Signed): Uint8Array<ArrayBuffer> {
+  return new TextEncoder().encode(canonicalize(document)) as Uint8Array<ArrayBuffer>;
+}
+
+function toBase64(buffer: ArrayBuffer): string {
+  return btoa(String.fromCharCode(...new Uint8Array(buffer)));
+}
+
+function fromBase64(text: string): Uint8Array<ArrayBuffer> {
+  return Uint8Array.from(atob(text), (char) => char.charCodeAt(0)) as Uint8Array<ArrayBuffer>;
+}
