@@ -1,0 +1,69 @@
+import type { ZodError, ZodType } from "zod";
+import type { Problem } from "../contract/index.ts";
+import { describe } from "../input/describe.ts";
+import { InvalidQuestionsError } from "../rung/rung.ts";
+import { type Fault, FaultError, problemOf } from "./fault.ts";
+
+/** A problem document as a response. */
+export function problemResponse(problem: Problem): Response {
+  const headers = new Headers({ "content-type": "application/problem+json" });
+  if (problem.status === 401) headers.set("www-authenticate", 'Bearer realm="upriver"');
+  if (problem.status === 503) headers.set("retry-after", "2");
+  return new Response(JSON.stringify(problem), { status: problem.status, headers });
+}
+
+/** The response for anything thrown while `operation` was carried out; null for what nobody expected. */
+export function expectedResponse(error: unknown, operation: string): Response | null {
+  const fault = faultOf(error);
+  return fault && problemResponse(problemOf(fault, operation));
+}
+
+/** The response for what nobody expected: it says nothing of the inside. */
+export function unexpectedResponse(operation: string): Response {
+  return problemResponse({
+    type: "urn:upriver:problem:unexpected",
+    title: "Something went wrong here",
+    status: 500,
+    detail: "The request failed for a reason of ours; the log has it.",
+    operation,
+    next: "Try again; if it stays, look into the log at this time.",
+  });
+}
+
+function faultOf(error: unknown): Fault | null {
+  if (error instanceof FaultError) return error.fault;
+  if (error instanceof InvalidQuestionsError) return { kind: "invalid", errors: error.faults };
+  return null;
+}
+
+/** Reads a JSON body of at most `maxBytes` by a schema, or throws the fault with all that is wrong. */
+export async function readJson<T>(request: Request, schema: ZodType<T>, maxBytes: number): Promise<T> {
+  const text = new TextDecoder().decode(await readBytes(request, maxBytes));
+  let body: unknown;
+  try {
+    body = JSON.parse(text);
+  } catch (cause) {
+    const received = text === "" ? "an empty body" : `broken JSON (${(cause as Error).message})`;
+    throw new FaultError({ kind: "malformed", expected: "a JSON body", received });
+  }
+  const result = schema.safeParse(body);
+  if (result.success) return result.data;
+  throw new FaultError({ kind: "invalid", errors: schemaErrors(result.error, body) });
+}
+
+/** Reads a body, and stops as soon as it is larger than `maxBytes`. */
+export async function readBytes(request: Request, maxBytes: number): Promise<ArrayBuffer> {
+  const tooLarge = new FaultError({ kind: "too-large", maxBytes });
+  if (Number(request.headers.get("content-length") ?? 0) > maxBytes) throw tooLarge;
+  const buffer = await request.arrayBuffer();
+  if (buffer.byteLength > maxBytes) throw tooLarge;
+  return buffer;
+}
+
+function schemaErrors(error: ZodError, body: unknown) {
+  return error.issues.slice(0, 20).map((issue) => ({
+    path: issue.path.map(String).join("."),
+    expected: issue.message,
+    received: describe(issue.path.reduce<unknown>((value, key) => (value as Record<PropertyKey, unknown>)?.[key], body)),
+  }));
+}
