@@ -32,4 +32,5 @@ export const limits = {
   sliceMultiplyAdds: 8_000_000,
   embedSliceRows: 256,
   retrainMinSamples: 30,
+  retrainTries: 8,
 } as const;

@@ -1,4 +1,5 @@
 import type { ZodError, ZodType } from "zod";
+import { ArtefactError } from "../artefacts.ts";
 import type { Problem } from "../contract/index.ts";
 import { describe } from "../input/describe.ts";
 import { InvalidQuestionsError } from "../rung/rung.ts";
@@ -33,6 +34,7 @@ export function unexpectedResponse(operation: string): Response {
 function faultOf(error: unknown): Fault | null {
   if (error instanceof FaultError) return error.fault;
   if (error instanceof InvalidQuestionsError) return { kind: "invalid", errors: error.faults };
+  if (error instanceof ArtefactError) return { kind: "broken-artefact", artefact: error.artefact, reason: error.reason };
   return null;
 }
 
@@ -55,9 +57,18 @@ export async function readJson<T>(request: Request, schema: ZodType<T>, maxBytes
 export async function readBytes(request: Request, maxBytes: number): Promise<ArrayBuffer> {
   const tooLarge = new FaultError({ kind: "too-large", maxBytes });
   if (Number(request.headers.get("content-length") ?? 0) > maxBytes) throw tooLarge;
-  const buffer = await request.arrayBuffer();
-  if (buffer.byteLength > maxBytes) throw tooLarge;
-  return buffer;
+  const parts: Uint8Array[] = [];
+  let bytes = 0;
+  const reader = request.body?.getReader();
+  for (let part = await reader?.read(); part && !part.done; part = await reader?.read()) {
+    bytes += part.value.byteLength;
+    if (bytes > maxBytes) {
+      await reader?.cancel();
+      throw tooLarge;
+    }
+    parts.push(part.value);
+  }
+  return new Blob(parts as Uint8Array<ArrayBuffer>[]).arrayBuffer();
 }
 
 function schemaErrors(error: ZodError, body: unknown) {

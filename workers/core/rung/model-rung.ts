@@ -113,8 +113,8 @@ export class ModelRung implements Rung {
   }
 }
 
-// What an instance may carry without its being input: what names the region, and what names the fold.
-function extraColumnsOf({ policy: { regions, split } }: Manifest): string[] {
+/** What an instance may carry without its being input: what names the region, and what names the fold. */
+export function extraColumnsOf({ policy: { regions, split } }: Manifest): string[] {
   const names = [regions.from === "field" ? regions.name : undefined, split.by === "field" ? split.name : undefined];
   return names.filter((name) => name !== undefined);
 }

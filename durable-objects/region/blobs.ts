@@ -1,0 +1,17 @@
+import { blobKey, checkBlob } from "../../workers/core/artefacts.ts";
+import type { Head } from "../../workers/core/contract/index.ts";
+import { decodeHead } from "../../workers/core/head/head.ts";
+import type { HeadWeights } from "../../workers/core/model/engine.ts";
+import type { ReadBlob } from "../../workers/core/model/network.ts";
+
+/** Reads blobs from R2, their hashes checked. */
+export function blobReader(env: Env): ReadBlob {
+  return async (blob) => {
+    const object = await env.ARTEFACTS.get(blobKey(blob.sha256));
+    return checkBlob(blob, object && (await object.arrayBuffer()));
+  };
+}
+
+export async function readHead(env: Env, head: Head): Promise<HeadWeights> {
+  return decodeHead(head, await blobReader(env)(head.blob));
+}

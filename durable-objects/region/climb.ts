@@ -1,0 +1,182 @@
+import type { Answer, Manifest, Question, TraceEntry } from "../../workers/core/contract/index.ts";
+import { limits } from "../../workers/core/limits.ts";
+import { HttpRung } from "../../workers/core/rung/http-rung.ts";
+import { type Hop, RungUnavailableError } from "../../workers/core/rung/rung.ts";
+import { Breaker } from "./breaker.ts";
+import type { RegionContext } from "./context.ts";
+import { questionOf, type StoredQuestion } from "./questions.ts";
+
+const batchSize = 256;
+
+/** How questions leave the region upwards: to the next rung, and from there to a person. */
+export class Climb {
+  readonly breaker = new Breaker();
+  private readonly context: RegionContext;
+  /** Who is being asked about just now, in this instance. */
+  private readonly inFlight = new Set<string>();
+
+  constructor(context: RegionContext) {
+    this.context = context;
+  }
+
+  isInFlight(id: string): boolean {
+    return this.inFlight.has(id);
+  }
+
+  /**
+   * Asks the next rung about stored, open questions, and keeps what it says. Whatever goes wrong, each question ends
+   * answered, or with a time at which it climbs again, or on its way to a person. Gives the rung's traces by id.
+   */
+  async climb(manifest: Manifest, questions: readonly Question[], hop: Hop): Promise<Map<string, TraceEntry[]>> {
+    const ids = questions.map((question) => question.id);
+    if (!this.hasNextRung(manifest)) {
+      for (const id of ids) this.passOn(manifest, id);
+      return new Map();
+    }
+    for (const id of ids) this.inFlight.add(id);
+    try {
+      const answers = await this.askNext(questions, hop);
+      this.context.storage.transactionSync(() => {
+        for (const answer of answers) this.take(manifest, answer);
+      });
+      return new Map(answers.map((answer) => [answer.id, answer.trace ?? []]));
+    } catch (error) {
+      if (!(error instanceof RungUnavailableError)) throw error;
+      console.warn(JSON.stringify({ event: "next-rung-unavailable", questions: ids.length, reason: error.message }));
+      this.context.storage.transactionSync(() => {
+        for (const id of ids) this.climbLater(manifest, id);
+      });
+      return new Map();
+    } finally {
+      for (const id of ids) this.inFlight.delete(id);
+    }
+  }
+
+  /** Only the scores of the rungs above: nothing is kept. Empty when they can't be had. */
+  async traces(manifest: Manifest, questions: readonly Question[], hop: Hop): Promise<Map<string, TraceEntry[]>> {
+    if (questions.length === 0 || !this.hasNextRung(manifest)) return new Map();
+    try {
+      const answers = await this.askNext(questions, hop);
+      return new Map(answers.map((answer) => [answer.id, answer.trace ?? []]));
+    } catch (error) {
+      if (!(error instanceof RungUnavailableError)) throw error;
+      return new Map();
+    }
+  }
+
+  /** The job `climb`: questions whose time has come go up again. */
+  async climbDue(): Promise<number | null> {
+    const { questions, region, manifests } = this.context;
+    const due = questions.dueToClimb(Date.now(), batchSize);
+    for (const [base, rows] of Map.groupBy(due, (row) => row.base)) {
+      const hop = this.hopOfOwn();
+      await this.climb(
+        await manifests.get(base),
+        rows.map((row) => questionOf(row, region)),
+        hop,
+      );
+    }
+    return questions.nextClimb();
+  }
+
+  /** The job `review`: hands open questions to the human rung, which takes each once. */
+  async reviewDue(): Promise<number | null> {
+    const { questions, env, model, region } = this.context;
+    const due = questions.dueToReview(batchSize);
+    if (due.length === 0) return null;
+    await env.REVIEW.get(env.REVIEW.idFromName(model)).enqueue(
+      due.map(({ id, instance, answer }) => ({ id, region, instance, provisional: answer })),
+    );
+    for (const { id } of due) questions.setReview(id, null);
+    return Date.now();
+  }
+
+  /** Sends a question that no rung was sure of to a person; where there is none, the best answer so far stands. */
+  passOn(manifest: Manifest, id: string): void {
+    const { questions, jobs, waiters } = this.context;
+    questions.setClimb(id, null, 0);
+    if (manifest.policy.ladder.includes("human")) {
+      questions.setReview(id, Date.now());
+      jobs.bring("review", "", Date.now());
+      return;
+    }
+    const row = questions.find(id);
+    if (!row) return;
+    const answer: Answer = { ...row.answer, status: "answered" };
+    if (questions.setAnswer(answer)) waiters.tell(answer);
+  }
+
+  private hasNextRung(manifest: Manifest): boolean {
+    return manifest.policy.ladder.includes("origin") && this.context.env.NEXT_RUNG_URL !== "";
+  }
+
+  private async askNext(questions: readonly Question[], hop: Hop): Promise<Answer[]> {
+    if (!this.breaker.allows(Date.now())) throw new RungUnavailableError("the circuit to the next rung is open");
+    const { env, model } = this.context;
+    const rung = new HttpRung({
+      name: "origin",
+      model,
+      url: env.NEXT_RUNG_URL,
+      token: env.NEXT_RUNG_TOKEN,
+      timeoutMs: limits.nextRungTimeoutMs,
+    });
+    try {
+      const replies = await rung.ask(questions, hop);
+      this.breaker.succeeded();
+      return replies.map((reply) => reply.answer);
+    } catch (error) {
+      this.breaker.failed(Date.now());
+      throw error;
+    }
+  }
+
+  private take(manifest: Manifest, traced: Answer): void {
+    const { questions, waiters } = this.context;
+    const { trace: _, ...answer } = traced;
+    if (answer.status === "open") {
+      // The node above has it, and will know the answer when it is asked again.
+      this.climbLater(manifest, answer.id);
+    } else if (answer.sure) {
+      questions.setClimb(answer.id, null, 0);
+      if (questions.setAnswer(answer)) {
+        this.learnFrom(manifest, answer);
+        waiters.tell(answer);
+      }
+    } else {
+      questions.setAnswer({ ...answer, status: "open" });
+      this.passOn(manifest, answer.id);
+    }
+  }
+
+  // Where a model has no other labels, the origin's train a little; they never judge or certify.
+  private learnFrom({ policy }: Manifest, { id, label }: Answer): void {
+    const { questions, samples } = this.context;
+    const row = policy.originLabelWeight > 0 ? questions.find(id) : null;
+    if (row) samples.teach({ ...row, label, source: "origin", labelledAt: row.at });
+  }
+
+  private climbLater(manifest: Manifest, id: string): void {
+    const { questions, jobs } = this.context;
+    const row = questions.find(id);
+    if (row?.answer.status !== "open") return;
+    const tries = row.tries + 1;
+    if (tries >= limits.climbTries) {
+      this.passOn(manifest, id);
+      return;
+    }
+    const at = Date.now() + limits.climbBackoffMs * 2 ** row.tries;
+    questions.setClimb(id, at, tries);
+    jobs.bring("climb", "", at);
+  }
+
+  private hopOfOwn(): Hop {
+    return { asker: "", remainingMs: limits.nextRungTimeoutMs, nodes: [this.context.env.NODE_ID], trace: false };
+  }
+}
+
+/** The answer once a label is known: a person or the world said so. */
+export function labelledAnswer(row: StoredQuestion, label: string, source: "truth" | "human"): Answer {
+  const scores = Object.fromEntries(Object.keys(row.answer.scores).map((name) => [name, name === label ? 1 : 0]));
+  const known = { label, scores, confidence: 1, sure: true, version: source, certificate: null } as const;
+  return { ...row.answer, ...known, status: "answered", rung: "human" };
+}

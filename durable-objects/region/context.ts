@@ -1,0 +1,44 @@
+import { checkManifest, manifestKey } from "../../workers/core/artefacts.ts";
+import type { Manifest } from "../../workers/core/contract/index.ts";
+import { publicKeysSchema } from "../../workers/core/sign.ts";
+import type { Jobs } from "../jobs.ts";
+import type { Heads } from "./heads.ts";
+import type { Questions } from "./questions.ts";
+import type { Samples } from "./samples.ts";
+import type { Waiters } from "./waiters.ts";
+
+/** What the parts of a region object share. */
+export interface RegionContext {
+  model: string;
+  region: string;
+  env: Env;
+  storage: DurableObjectStorage;
+  jobs: Jobs;
+  questions: Questions;
+  samples: Samples;
+  heads: Heads;
+  waiters: Waiters;
+  manifests: Manifests;
+}
+
+/** The manifests of a model, from R2, each read once. */
+export class Manifests {
+  private readonly known = new Map<number, Manifest>();
+  private readonly env: Env;
+  private readonly model: string;
+
+  constructor(env: Env, model: string) {
+    this.env = env;
+    this.model = model;
+  }
+
+  async get(version: number): Promise<Manifest> {
+    const known = this.known.get(version);
+    if (known) return known;
+    const object = await this.env.ARTEFACTS.get(manifestKey(this.model, version));
+    const publicKeys = publicKeysSchema.parse(JSON.parse(this.env.PUBLISH_KEYS));
+    const manifest = await checkManifest(this.model, version, object && (await object.text()), publicKeys);
+    this.known.set(version, manifest);
+    return manifest;
+  }
+}

@@ -1,0 +1,243 @@
+import { DurableObject } from "cloudflare:workers";
+import type { Answer, HeadPointer, Instance, Question } from "../../workers/core/contract/index.ts";
+import { limits } from "../../workers/core/limits.ts";
+import { fail, ok, type Result } from "../../workers/core/result.ts";
+import type { Hop } from "../../workers/core/rung/rung.ts";
+import { Jobs } from "../jobs.ts";
+import { migrate } from "../migrate.ts";
+import { nameOf, parseRegionObjectName } from "../names.ts";
+import { Climb } from "./climb.ts";
+import { Manifests, type RegionContext } from "./context.ts";
+import { Heads } from "./heads.ts";
+import { type Arrival, type Conflict, recordOf, store } from "./intake.ts";
+import { migrations } from "./migrations.ts";
+import { Questions } from "./questions.ts";
+import { Retrain } from "./retrain/index.ts";
+import type { Run } from "./retrain/runs.ts";
+import { Samples } from "./samples.ts";
+import { type Lesson, type Taught, type Teacher, type TeachRefusal, teach } from "./teach.ts";
+import { Waiters } from "./waiters.ts";
+
+/** The region's answers, and which head it has now: an edge that knows an older one looks it up. */
+export interface RegionReply {
+  answers: Answer[];
+  headRevision: number;
+}
+
+export type ReadRefusal = { kind: "unknown" } | { kind: "not-yours" };
+
+const runsShown = 50;
+
+/** One a model and region: gathers what the edge was not sure of, sees to an answer, and learns from it. */
+export class RegionObject extends DurableObject<Env> {
+  private readonly context: RegionContext;
+  private readonly climb: Climb;
+  private readonly retrain: Retrain;
+
+  constructor(ctx: DurableObjectState, env: Env) {
+    super(ctx, env);
+    const { storage } = ctx;
+    migrate(storage, migrations);
+    const { model, region } = parseRegionObjectName(nameOf(ctx.id));
+    const jobs = new Jobs(storage, {
+      climb: () => this.climb.climbDue(),
+      review: () => this.climb.reviewDue(),
+      withdraw: (id) => this.withdraw(id),
+      retrain: (run, attempts) => this.retrain.step(run, attempts),
+      schedule: () => this.startScheduledRun(),
+      register: () => this.register(),
+      expire: () => this.expire(),
+    });
+    this.context = {
+      model,
+      region,
+      env,
+      storage,
+      jobs,
+      questions: new Questions(storage.sql),
+      samples: new Samples(storage.sql),
+      heads: new Heads(storage.sql),
+      waiters: new Waiters(),
+      manifests: new Manifests(env, model),
+    };
+    this.climb = new Climb(this.context);
+    this.retrain = new Retrain(this.context);
+  }
+
+  override async alarm(): Promise<void> {
+    await this.context.jobs.runDue();
+  }
+
+  /** Takes questions that the edge was not sure of, each once, and answers as far as the rungs above do in time. */
+  async ask(base: number, questions: Question[], hop: Hop): Promise<Result<RegionReply, Conflict>> {
+    const deadline = Date.now() + hop.remainingMs;
+    // Should this instance die while the next rung is asked, the job asks again.
+    const climbAt = Date.now() + Math.min(hop.remainingMs, limits.nextRungTimeoutMs) + limits.climbBackoffMs;
+    const stored = await this.take(base, questions.map((question) => ({ question, answer: null })), hop, climbAt);
+    if (!stored.ok) return stored;
+    this.context.jobs.bring("climb", "", climbAt);
+    const open = questions.filter(({ id }) => this.isOpen(id));
+    const idle = open.filter(({ id }) => !this.climb.isInFlight(id));
+    const busy = open.filter(({ id }) => this.climb.isInFlight(id));
+    const manifest = await this.context.manifests.get(base);
+    const [traces] = await Promise.all([
+      this.climb.climb(manifest, idle, hop),
+      ...busy.map(({ id }) => this.context.waiters.wait(id, deadline - Date.now())),
+    ]);
+    return ok(this.reply(base, questions, traces, hop.trace));
+  }
+
+  /** Keeps questions that the edge answered itself, each once: the first answer to an id stays. */
+  async keep(base: number, arrivals: Arrival[], hop: Hop): Promise<Result<RegionReply, Conflict>> {
+    const stored = await this.take(base, arrivals, hop, 0);
+    if (!stored.ok) return stored;
+    const questions = arrivals.map(({ question }) => question);
+    const manifest = await this.context.manifests.get(base);
+    const traces = hop.trace ? await this.climb.traces(manifest, questions, hop) : new Map();
+    return ok(this.reply(base, questions, traces, hop.trace));
+  }
+
+  /** A question's answer, open or not, for who asked it; `asker` null is an admin. Waits up to `waitMs` for it. */
+  async read(id: string, asker: string | null, waitMs: number): Promise<Result<Answer, ReadRefusal>> {
+    const row = this.context.questions.find(id);
+    if (!row) return fail({ kind: "unknown" });
+    if (asker !== null && row.asker !== asker) return fail({ kind: "not-yours" });
+    if (row.answer.status === "answered" || waitMs <= 0) return ok(row.answer);
+    return ok((await this.context.waiters.wait(id, waitMs)) ?? row.answer);
+  }
+
+  /** Keeps labels that the world gave, all or none. */
+  async takeTruths(base: number, lessons: Lesson[], teacher: Teacher): Promise<Result<Taught[], TeachRefusal>> {
+    this.ensureSchedule();
+    return teach(this.context, await this.context.manifests.get(base), lessons, teacher);
+  }
+
+  /** Keeps a label that a person gave, as often as it is delivered. */
+  async takeHumanLabel({ id, label, instance, at }: { id: string; label: string; instance: Instance; at: number }) {
+    const base = this.context.questions.find(id)?.base ?? (await this.currentBase());
+    if (base === null) return;
+    const manifest = await this.context.manifests.get(base);
+    const teacher: Teacher = { asker: null, source: "human", labelledAt: this.context.questions.find(id)?.at ?? at };
+    const taught = await teach(this.context, manifest, [{ id, label, instance, at }], teacher);
+    if (!taught.ok) throw new Error(`Error in takeHumanLabel: ${taught.error.kind} for question '${id}'`);
+  }
+
+  /** Starts a retrain with what is known at data time `at`, and waits up to `waitMs` for its end. */
+  async startRetrain(base: number, at: number, waitMs: number): Promise<Run> {
+    const run = this.retrain.start(base, at);
+    return waitMs > 0 ? this.retrain.wait(run.id, waitMs) : run;
+  }
+
+  /** Makes this region's head for a new version; true once it is made, or found not to be needed. */
+  prepare(version: number): boolean {
+    const { samples } = this.context;
+    if (samples.lastNumber() === 0 || this.retrain.runs.isFinishedOn(version)) return true;
+    this.retrain.start(version, Date.now());
+    return false;
+  }
+
+  /** Takes what the registry says of this region's head. */
+  setHead(base: number, pointer: HeadPointer): void {
+    this.context.heads.set(base, pointer);
+  }
+
+  state() {
+    const { region, questions, samples, heads, jobs } = this.context;
+    const [lastRun = null] = this.retrain.runs.latest(1);
+    const heldBases = heads.bases();
+    return {
+      region,
+      heads: heldBases.map((base) => ({ base, number: heads.current(base)?.number ?? null })),
+      questions: questions.counts(),
+      samples: samples.counts(),
+      newestSampleAt: samples.newest(),
+      breaker: this.climb.breaker.state(Date.now()),
+      retrainDueAt: jobs.dueOf("schedule", ""),
+      lastRun,
+    };
+  }
+
+  runs(): Run[] {
+    return this.retrain.runs.latest(runsShown);
+  }
+
+  /** Forgets everything: questions, samples, runs. The registry takes the heads out of use. */
+  async forget(): Promise<void> {
+    await this.ctx.storage.deleteAlarm();
+    await this.ctx.storage.deleteAll();
+    migrate(this.ctx.storage, migrations);
+  }
+
+  private async take(base: number, arrivals: Arrival[], hop: Hop, climbAt: number): Promise<Result<null, Conflict>> {
+    const manifest = await this.context.manifests.get(base);
+    const records = await Promise.all(
+      arrivals.map((arrival) => recordOf(this.context, manifest, arrival, hop.asker, climbAt)),
+    );
+    const conflict = store(this.context, records);
+    if (conflict) return fail(conflict);
+    if (manifest.policy.ladder.includes("human")) {
+      for (const { id, audited } of records) if (audited) this.sendForLabel(id);
+    }
+    this.ensureSchedule();
+    return ok(null);
+  }
+
+  private sendForLabel(id: string): void {
+    this.context.questions.setReview(id, Date.now());
+    this.context.jobs.bring("review", "", Date.now());
+  }
+
+  private isOpen(id: string): boolean {
+    return this.context.questions.find(id)?.answer.status === "open";
+  }
+
+  private reply(base: number, questions: readonly Question[], traces: Map<string, Answer["trace"]>, trace: boolean) {
+    const answers = questions.map(({ id }): Answer => {
+      const answer = this.context.questions.find(id)?.answer as Answer;
+      return trace ? { ...answer, trace: traces.get(id) ?? [] } : answer;
+    });
+    return { answers, headRevision: this.context.heads.pointer(base).revision };
+  }
+
+  // What every region that has something to keep owes: to be known to the registry, to learn, to forget in time.
+  private ensureSchedule(): void {
+    const { jobs } = this.context;
+    if (jobs.dueOf("schedule", "") !== null) return;
+    jobs.put("register", "", Date.now());
+    jobs.put("schedule", "", Date.now());
+    jobs.put("expire", "", Date.now() + limits.questionKeepMs);
+  }
+
+  private async register(): Promise<null> {
+    await this.registry().seeRegion(this.context.region);
+    return null;
+  }
+
+  private async startScheduledRun(): Promise<number> {
+    const base = await this.currentBase();
+    if (base === null) return Date.now() + limits.jobRetryMaxMs;
+    const { policy } = await this.context.manifests.get(base);
+    // The first time there is nothing yet to learn from.
+    if (this.context.samples.lastNumber() > 0) this.retrain.start(base, Date.now());
+    return Date.now() + policy.retrainEverySeconds * 1_000;
+  }
+
+  private async currentBase(): Promise<number | null> {
+    const { stable, held } = await this.registry().pointer();
+    return held[this.context.region] ?? stable;
+  }
+
+  private async withdraw(id: string): Promise<null> {
+    await this.env.REVIEW.get(this.env.REVIEW.idFromName(this.context.model)).withdraw([id]);
+    return null;
+  }
+
+  private async expire(): Promise<number> {
+    this.context.questions.expire(Date.now());
+    return Math.max(this.context.questions.nextExpiry() ?? 0, Date.now() + limits.jobRetryMaxMs);
+  }
+
+  private registry() {
+    return this.env.REGISTRY.get(this.env.REGISTRY.idFromName(this.context.model));
+  }
+}

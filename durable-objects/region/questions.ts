@@ -1,0 +1,140 @@
+import type { Answer, Fold, Instance, Question } from "../../workers/core/contract/index.ts";
+
+/** An embedding as it is stored, and whose it is. */
+export interface StoredEmbedding {
+  backbone: string;
+  vector: Int16Array<ArrayBuffer>;
+}
+
+/** A question as the region keeps it. */
+export interface StoredQuestion {
+  id: string;
+  asker: string;
+  base: number;
+  instance: Instance;
+  /** Hash of the instance: the same id with another payload is a conflict. */
+  payload: string;
+  embedding: StoredEmbedding | null;
+  at: number;
+  /** Whether the edge answered it by its rule. */
+  accepted: boolean;
+  audited: boolean;
+  /** The chance that its label will be had, recorded when it was asked. */
+  pi: number;
+  fold: Fold;
+  split: string;
+  answer: Answer;
+  tries: number;
+}
+
+export type NewQuestion = Omit<StoredQuestion, "tries"> & {
+  receivedAt: number;
+  expiresAt: number;
+  climbAt: number | null;
+};
+
+type Row = Record<string, SqlStorageValue> & {
+  instance: string;
+  backbone: string | null;
+  embedding: ArrayBuffer | null;
+  accepted: number;
+  audited: number;
+  answer: string;
+};
+
+/** The table `questions`. */
+export class Questions {
+  private readonly sql: SqlStorage;
+
+  constructor(sql: SqlStorage) {
+    this.sql = sql;
+  }
+
+  find(id: string): StoredQuestion | null {
+    const [row] = this.sql.exec<Row>("SELECT * FROM questions WHERE id = ?", id);
+    return row ? stored(row) : null;
+  }
+
+  insert(question: NewQuestion): void {
+    const { id, asker, base, instance, payload, embedding, at, receivedAt, expiresAt } = question;
+    const { accepted, audited, pi, fold, split, answer, climbAt } = question;
+    this.sql.exec(
+      `INSERT INTO questions (id, asker, base, instance, payload, backbone, embedding, at, receivedAt, expiresAt,
+       accepted, audited, pi, fold, split, status, answer, climbAt)
+       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+      ...[id, asker, base, JSON.stringify(instance), payload],
+      ...[embedding?.backbone ?? null, embedding?.vector.buffer ?? null, at, receivedAt, expiresAt],
+      ...[Number(accepted), Number(audited), pi, fold, split, answer.status, JSON.stringify(answer), climbAt],
+    );
+  }
+
+  /** Keeps the best answer so far. An answered question is not opened again: its first answer stays. */
+  setAnswer(answer: Answer): boolean {
+    const { rowsWritten } = this.sql.exec(
+      "UPDATE questions SET status = ?, answer = ? WHERE id = ? AND status = 'open'",
+      answer.status,
+      JSON.stringify(answer),
+      answer.id,
+    );
+    return rowsWritten > 0;
+  }
+
+  /** When the next rung is to be asked (again); null when it is not. */
+  setClimb(id: string, climbAt: number | null, tries: number): void {
+    this.sql.exec("UPDATE questions SET climbAt = ?, tries = ? WHERE id = ?", climbAt, tries, id);
+  }
+
+  dueToClimb(now: number, limit: number): StoredQuestion[] {
+    const query = "SELECT * FROM questions WHERE climbAt <= ? ORDER BY climbAt LIMIT ?";
+    return this.sql.exec<Row>(query, now, limit).toArray().map(stored);
+  }
+
+  nextClimb(): number | null {
+    return this.least("climbAt");
+  }
+
+  /** When the question is to be handed to the human rung; null when it is not. */
+  setReview(id: string, reviewAt: number | null): void {
+    this.sql.exec("UPDATE questions SET reviewAt = ? WHERE id = ?", reviewAt, id);
+  }
+
+  dueToReview(limit: number): StoredQuestion[] {
+    const query = "SELECT * FROM questions WHERE reviewAt IS NOT NULL ORDER BY reviewAt LIMIT ?";
+    return this.sql.exec<Row>(query, limit).toArray().map(stored);
+  }
+
+  /** Deletes what is past its time; a question that is still open stays. */
+  expire(now: number): void {
+    this.sql.exec("DELETE FROM questions WHERE expiresAt <= ? AND status = 'answered'", now);
+  }
+
+  nextExpiry(): number | null {
+    return this.least("expiresAt");
+  }
+
+  counts(): { total: number; open: number } {
+    const query = "SELECT count(*) AS total, coalesce(sum(status = 'open'), 0) AS open FROM questions";
+    return this.sql.exec<{ total: number; open: number }>(query).one();
+  }
+
+  private least(column: "climbAt" | "expiresAt"): number | null {
+    return this.sql.exec<{ least: number | null }>(`SELECT min(${column}) AS least FROM questions`).one().least;
+  }
+}
+
+function stored(row: Row): StoredQuestion {
+  const { backbone, embedding } = row;
+  return {
+    ...(row as unknown as StoredQuestion),
+    instance: JSON.parse(row.instance),
+    embedding: backbone && embedding ? { backbone, vector: new Int16Array(embedding) } : null,
+    accepted: row.accepted === 1,
+    audited: row.audited === 1,
+    answer: JSON.parse(row.answer),
+  };
+}
+
+/** A stored question as it goes to the next rung. */
+export function questionOf({ id, instance, at, audited }: StoredQuestion, region: string): Question {
+  return { id, region, instance, at, ...(audited ? { audit: true } : {}) };
+}

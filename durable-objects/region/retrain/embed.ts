@@ -1,0 +1,52 @@
+import type { Manifest } from "../../../workers/core/contract/index.ts";
+import { quantise } from "../../../workers/core/head/embedding.ts";
+import { encode } from "../../../workers/core/input/index.ts";
+import { limits } from "../../../workers/core/limits.ts";
+import { loadNetwork } from "../../../workers/core/model/network.ts";
+import { tfjsEngine } from "../../../workers/core/model/tfjs/engine.ts";
+import { extraColumnsOf } from "../../../workers/core/rung/model-rung.ts";
+import { blobReader } from "../blobs.ts";
+import type { RegionContext } from "../context.ts";
+import type { RunningRun, Runs } from "./runs.ts";
+
+/** Embeds the next samples that the run's backbone has not seen; a sample it can't take is left out. */
+export async function embedSlice(
+  context: RegionContext,
+  runs: Runs,
+  manifest: Manifest,
+  run: RunningRun,
+): Promise<void> {
+  const { samples, storage, region, env } = context;
+  const spec = manifest.thin;
+  const { after = 0 } = run.cursor;
+  const missing = samples.unembedded(run, spec.backbone.sha256, after, limits.embedSliceRows);
+  if (missing.length === 0) return runs.move(run.id, "fit", {});
+
+  const inputContext = { region, extraColumns: extraColumnsOf(manifest) };
+  const encoded = missing.flatMap(({ number, instance }) => {
+    const row = encode(spec.input, instance, inputContext);
+    return row.ok ? [{ number, row: row.value }] : [];
+  });
+  const embeddings = await embedRows(env, manifest, encoded.map(({ row }) => row));
+  const { width, step } = spec.backbone.embedding;
+  storage.transactionSync(() => {
+    encoded.forEach(({ number }, i) => {
+      const vector = quantise(embeddings.subarray(i * width, (i + 1) * width), step);
+      samples.setEmbedding(number, { backbone: spec.backbone.sha256, vector });
+    });
+    runs.move(run.id, "embed", { after: missing.at(-1)?.number ?? after });
+  });
+}
+
+async function embedRows(env: Env, manifest: Manifest, rows: Float32Array[]): Promise<Float32Array> {
+  const [first] = rows;
+  if (!first) return new Float32Array();
+  const network = await loadNetwork(await tfjsEngine(), manifest.thin, blobReader(env));
+  try {
+    const values = new Float32Array(rows.length * first.length);
+    for (const [i, row] of rows.entries()) values.set(row, i * first.length);
+    return network.backbone.embed(values, rows.length);
+  } finally {
+    network.backbone.release();
+  }
+}

@@ -1,0 +1,20 @@
+import { blobKey } from "../../../workers/core/artefacts.ts";
+import type { HeadManifest } from "../../../workers/core/contract/index.ts";
+import type { RegionContext } from "../context.ts";
+import type { RunningRun, Runs } from "./runs.ts";
+
+/** Publishes a promoted head: its blob to R2, then the pointer. Done twice, it is the same head still. */
+export async function publishRun(
+  { env, model, heads, storage }: RegionContext,
+  runs: Runs,
+  run: RunningRun,
+): Promise<void> {
+  const head: HeadManifest = JSON.parse(runs.state<string>(run.id, "head") as string);
+  await env.ARTEFACTS.put(blobKey(head.head.blob.sha256), runs.state<ArrayBuffer>(run.id, "weights"));
+  const pointer = await env.REGISTRY.get(env.REGISTRY.idFromName(model)).publishHead(head);
+  const { reason, report } = JSON.parse(runs.state<string>(run.id, "report") as string);
+  storage.transactionSync(() => {
+    heads.set(head.base, pointer);
+    runs.finish(run.id, "promoted", reason, { ...report, head: head.number });
+  });
+}

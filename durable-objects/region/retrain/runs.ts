@@ -1,0 +1,99 @@
+import type { Snapshot } from "../samples.ts";
+
+export type RunStatus = "running" | "promoted" | "refused" | "skipped" | "failed";
+
+/** One retrain of the region's head, as it is reported. */
+export interface Run {
+  id: string;
+  base: number;
+  status: RunStatus;
+  reason: string | null;
+  report: Record<string, unknown> | null;
+  /** Data time up to which it learns, ms since 1970. */
+  at: number;
+  startedAt: number;
+  finishedAt: number | null;
+}
+
+export type Phase = "embed" | "fit" | "judge" | "publish";
+
+/** A run under way: where it is, so that an eviction costs one slice at most. */
+export interface RunningRun extends Run, Snapshot {
+  phase: Phase;
+  cursor: Record<string, number>;
+}
+
+type Row = Record<string, SqlStorageValue> & { report: string | null; cursor: string };
+
+/** The tables `runs` and `run_state`. */
+export class Runs {
+  private readonly sql: SqlStorage;
+
+  constructor(sql: SqlStorage) {
+    this.sql = sql;
+  }
+
+  start(base: number, snapshot: Snapshot): RunningRun {
+    const id = crypto.randomUUID();
+    this.sql.exec(
+      "INSERT INTO runs (id, base, status, at, startedAt, lastSample, phase, cursor) VALUES (?, ?, 'running', ?, ?, ?, 'embed', '{}')",
+      ...[id, base, snapshot.at, Date.now(), snapshot.lastSample],
+    );
+    return this.running(id) as RunningRun;
+  }
+
+  running(id: string): RunningRun | null {
+    const [row] = this.sql.exec<Row>("SELECT * FROM runs WHERE id = ? AND status = 'running'", id);
+    return row ? ({ ...toRun(row), ...pick(row), cursor: JSON.parse(row.cursor) } as RunningRun) : null;
+  }
+
+  runningOn(base: number): RunningRun | null {
+    const query = "SELECT id FROM runs WHERE base = ? AND status = 'running'";
+    const [row] = this.sql.exec<{ id: string }>(query, base);
+    return row ? this.running(row.id) : null;
+  }
+
+  isFinishedOn(base: number): boolean {
+    const query = "SELECT count(*) AS n FROM runs WHERE base = ? AND status <> 'running'";
+    return this.sql.exec<{ n: number }>(query, base).one().n > 0;
+  }
+
+  move(id: string, phase: Phase, cursor: Record<string, number>): void {
+    this.sql.exec("UPDATE runs SET phase = ?, cursor = ? WHERE id = ?", phase, JSON.stringify(cursor), id);
+  }
+
+  finish(id: string, status: RunStatus, reason: string, report: Record<string, unknown> | null): void {
+    this.sql.exec(
+      "UPDATE runs SET status = ?, reason = ?, report = ?, finishedAt = ? WHERE id = ? AND status = 'running'",
+      ...[status, reason, report && JSON.stringify(report), Date.now(), id],
+    );
+    this.sql.exec("DELETE FROM run_state WHERE run = ?", id);
+  }
+
+  get(id: string): Run | null {
+    const [row] = this.sql.exec<Row>("SELECT * FROM runs WHERE id = ?", id);
+    return row ? toRun(row) : null;
+  }
+
+  latest(limit: number): Run[] {
+    return this.sql.exec<Row>("SELECT * FROM runs ORDER BY rowid DESC LIMIT ?", limit).toArray().map(toRun);
+  }
+
+  saveState(run: string, name: string, value: ArrayBuffer | string): void {
+    this.sql.exec("INSERT OR REPLACE INTO run_state VALUES (?, ?, ?)", run, name, value);
+  }
+
+  state<T extends ArrayBuffer | string>(run: string, name: string): T | null {
+    const query = "SELECT value FROM run_state WHERE run = ? AND name = ?";
+    return (this.sql.exec<{ value: SqlStorageValue }>(query, run, name).toArray()[0]?.value as T | undefined) ?? null;
+  }
+}
+
+function toRun(row: Row): Run {
+  const { id, base, status, reason, at, startedAt, finishedAt } = row as unknown as Run;
+  return { id, base, status, reason, report: row.report && JSON.parse(row.report), at, startedAt, finishedAt };
+}
+
+function pick(row: Row) {
+  return { lastSample: row.lastSample, phase: row.phase };
+}

@@ -1,0 +1,73 @@
+import type { HeadManifest, HeadPointer } from "../../workers/core/contract/index.ts";
+import type { Outbox } from "./outbox.ts";
+
+/** The heads of all regions on all base versions, and which one each uses. Heads stay when a version goes. */
+export class HeadPointers {
+  private readonly sql: SqlStorage;
+  private readonly model: string;
+  private readonly outbox: Outbox;
+
+  constructor(sql: SqlStorage, model: string, outbox: Outbox) {
+    this.sql = sql;
+    this.model = model;
+    this.outbox = outbox;
+  }
+
+  /** The region's head on a base version; revision 0 where nothing was ever made for it. */
+  pointer(base: number, region: string): HeadPointer {
+    const [row] = this.sql.exec<{ revision: number; manifest: string | null }>(
+      `SELECT p.revision, h.manifest FROM head_pointers p
+       LEFT JOIN heads h ON h.base = p.base AND h.region = p.region AND h.number = p.number
+       WHERE p.base = ? AND p.region = ?`,
+      base,
+      region,
+    );
+    return { revision: row?.revision ?? 0, head: row?.manifest ? JSON.parse(row.manifest) : null };
+  }
+
+  nextNumber(base: number, region: string): number {
+    const query = "SELECT coalesce(max(number), 0) + 1 AS next FROM heads WHERE base = ? AND region = ?";
+    return this.sql.exec<{ next: number }>(query, base, region).one().next;
+  }
+
+  publish(head: HeadManifest): HeadPointer {
+    const { base, region, number } = head;
+    this.sql.exec("INSERT OR REPLACE INTO heads VALUES (?, ?, ?, ?)", base, region, number, JSON.stringify(head));
+    const current = this.pointer(base, region);
+    return current.head?.number === number ? current : this.point(base, region, number);
+  }
+
+  back(base: number, region: string): HeadPointer {
+    const current = this.pointer(base, region).head?.number ?? 0;
+    const query = "SELECT max(number) AS number FROM heads WHERE base = ? AND region = ? AND number < ?";
+    return this.point(base, region, this.sql.exec<{ number: number | null }>(query, base, region, current).one().number);
+  }
+
+  /** Points the region to the global head on every base version. */
+  forget(region: string): void {
+    const rows = this.sql.exec<{ base: number }>("SELECT base FROM head_pointers WHERE region = ?", region).toArray();
+    for (const { base } of rows) this.point(base, region, null);
+  }
+
+  /** Marks a region ready for a version though it has no head of its own there. */
+  markReady(base: number, region: string): void {
+    if (!this.isReady(base, region)) this.point(base, region, null);
+  }
+
+  isReady(base: number, region: string): boolean {
+    return this.pointer(base, region).revision > 0;
+  }
+
+  regionsWithHead(base: number): string[] {
+    const query = "SELECT region FROM head_pointers WHERE base = ? AND number IS NOT NULL";
+    return this.sql.exec<{ region: string }>(query, base).toArray().map((row) => row.region);
+  }
+
+  private point(base: number, region: string, number: number | null): HeadPointer {
+    const revision = this.pointer(base, region).revision + 1;
+    this.sql.exec("INSERT OR REPLACE INTO head_pointers VALUES (?, ?, ?, ?)", base, region, revision, number);
+    const pointer = this.pointer(base, region);
+    this.outbox.put(`head/${this.model}/${base}/${region}`, pointer);
+    return pointer;
+  }
+}

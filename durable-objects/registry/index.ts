@@ -1,0 +1,142 @@
+import { DurableObject } from "cloudflare:workers";
+import canonicalize from "canonicalize";
+import { manifestKey } from "../../workers/core/artefacts.ts";
+import type { HeadManifest, HeadPointer, Manifest, ModelPointer } from "../../workers/core/contract/index.ts";
+import { sha256Hex } from "../../workers/core/hash.ts";
+import { fail, ok, type Result } from "../../workers/core/result.ts";
+import { Jobs } from "../jobs.ts";
+import { migrate } from "../migrate.ts";
+import { nameOf, regionObjectName } from "../names.ts";
+import { HeadPointers } from "./heads.ts";
+import { migrations } from "./migrations.ts";
+import { Outbox } from "./outbox.ts";
+import { type Refusal, Rollout } from "./rollout.ts";
+import { type VersionRow, Versions } from "./versions.ts";
+
+const prepareCheckMs = 1_000;
+
+/** One a model: which version is current, for whom, and how it came to be so. */
+export class RegistryObject extends DurableObject<Env> {
+  private readonly model: string;
+  private readonly jobs: Jobs;
+  private readonly versions: Versions;
+  private readonly heads: HeadPointers;
+  private readonly rollouts: Rollout;
+  private readonly outbox: Outbox;
+
+  constructor(ctx: DurableObjectState, env: Env) {
+    super(ctx, env);
+    migrate(ctx.storage, migrations);
+    this.model = nameOf(ctx.id);
+    const { sql } = ctx.storage;
+    this.jobs = new Jobs(ctx.storage, {
+      outbox: (key) => this.outbox.send(key),
+      prepare: (region) => this.prepareRegion(region),
+    });
+    this.outbox = new Outbox(sql, env.CACHE, this.jobs);
+    this.versions = new Versions(sql);
+    this.heads = new HeadPointers(sql, this.model, this.outbox);
+    this.rollouts = new Rollout(sql, this.model, this.outbox, this.versions, this.heads);
+  }
+
+  override async alarm(): Promise<void> {
+    await this.jobs.runDue();
+  }
+
+  /** Keeps a signed, checked manifest as the next version; the same one again changes nothing. */
+  async publish(manifest: Manifest): Promise<Result<VersionRow, Refusal>> {
+    const text = canonicalize(manifest);
+    const sha256 = await sha256Hex(text);
+    const refusal = this.versions.refusal(manifest.version, sha256);
+    if (refusal) return fail(refusal);
+    // The truth is in R2 before anything points to it.
+    await this.env.ARTEFACTS.put(manifestKey(this.model, manifest.version), text);
+    // Another publisher may have come first while R2 was written.
+    const overtaken = this.versions.refusal(manifest.version, sha256);
+    if (overtaken) return fail(overtaken);
+    this.ctx.storage.transactionSync(() => {
+      if (!this.versions.add(manifest, sha256)) return;
+      this.rollouts.note("published", { version: manifest.version });
+      const regions = this.regions();
+      for (const region of regions) this.jobs.put("prepare", region, Date.now());
+      if (regions.length === 0) this.versions.setState(manifest.version, "prepared");
+    });
+    return ok(this.versions.get(manifest.version) as VersionRow);
+  }
+
+  /** Moves the pointer: to all (`share` null), or to a share of the callers as a canary. */
+  rollout(version: number, share: number | null): Result<ModelPointer, Refusal> {
+    return this.ctx.storage.transactionSync(() => this.rollouts.move(version, share));
+  }
+
+  /** Ends a canary; without one, goes back to the stable version before, with the heads it had. */
+  rollback(): Result<ModelPointer, Refusal> {
+    return this.ctx.storage.transactionSync(() => this.rollouts.back());
+  }
+
+  pointer(): ModelPointer {
+    return this.rollouts.pointer();
+  }
+
+  list() {
+    return { versions: this.versions.all(), history: this.rollouts.history() };
+  }
+
+  headPointer(base: number, region: string): HeadPointer {
+    return this.heads.pointer(base, region);
+  }
+
+  /** The number that a region's next head on a base version takes; numbers are never used twice. */
+  nextHeadNumber(base: number, region: string): number {
+    return this.heads.nextNumber(base, region);
+  }
+
+  /** Makes a head the region's current one; the same head again changes nothing. */
+  publishHead(head: HeadManifest): HeadPointer {
+    return this.ctx.storage.transactionSync(() => {
+      this.rollouts.note("head", { version: head.base, region: head.region });
+      return this.heads.publish(head);
+    });
+  }
+
+  /** Gives a region back the head it had before; null is the global one. */
+  rollbackHead(base: number, region: string): HeadPointer {
+    return this.ctx.storage.transactionSync(() => {
+      this.rollouts.note("head-rollback", { version: base, region });
+      return this.heads.back(base, region);
+    });
+  }
+
+  /** Takes a region's heads out of use, because what they learned from is forgotten. */
+  forgetRegion(region: string): void {
+    this.ctx.storage.transactionSync(() => {
+      this.heads.forget(region);
+      this.ctx.storage.sql.exec("DELETE FROM regions WHERE region = ?", region);
+    });
+  }
+
+  seeRegion(region: string): void {
+    this.ctx.storage.sql.exec("INSERT OR IGNORE INTO regions VALUES (?, ?)", region, Date.now());
+  }
+
+  regions(): string[] {
+    const rows = this.ctx.storage.sql.exec<{ region: string }>("SELECT region FROM regions ORDER BY region");
+    return rows.toArray().map((row) => row.region);
+  }
+
+  // A region that can't be made ready stays on the version it has.
+  private async prepareRegion(region: string): Promise<number | null> {
+    const version = this.versions.latest();
+    if (version === null) return null;
+    const name = regionObjectName(this.model, region);
+    const isReady = await this.env.REGION.get(this.env.REGION.idFromName(name)).prepare(version);
+    if (!isReady) return Date.now() + prepareCheckMs;
+    this.ctx.storage.transactionSync(() => {
+      this.heads.markReady(version, region);
+      this.rollouts.ready(region, version);
+      this.jobs.drop("prepare", region);
+      if (!this.jobs.isAny("prepare")) this.versions.setState(version, "prepared", ["published"]);
+    });
+    return null;
+  }
+}

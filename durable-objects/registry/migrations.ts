@@ -1,0 +1,22 @@
+import { createJobs } from "../jobs.ts";
+import type { Migration } from "../migrate.ts";
+
+const m001Tables: Migration = (sql) => {
+  createJobs(sql);
+  sql.exec(`CREATE TABLE versions (
+    version INTEGER PRIMARY KEY, sha256 TEXT NOT NULL, state TEXT NOT NULL, backbone TEXT NOT NULL,
+    createdAt TEXT NOT NULL, metrics TEXT NOT NULL)`);
+  sql.exec("CREATE TABLE pointers (key TEXT PRIMARY KEY, revision INTEGER NOT NULL, value TEXT NOT NULL)");
+  sql.exec(`CREATE TABLE head_pointers (
+    base INTEGER NOT NULL, region TEXT NOT NULL, revision INTEGER NOT NULL, number INTEGER,
+    PRIMARY KEY (base, region))`);
+  sql.exec(`CREATE TABLE heads (
+    base INTEGER NOT NULL, region TEXT NOT NULL, number INTEGER NOT NULL, manifest TEXT NOT NULL,
+    PRIMARY KEY (base, region, number))`);
+  sql.exec(`CREATE TABLE history (
+    id INTEGER PRIMARY KEY, at INTEGER NOT NULL, action TEXT NOT NULL, version INTEGER, share REAL, region TEXT)`);
+  sql.exec("CREATE TABLE outbox (key TEXT PRIMARY KEY, value TEXT NOT NULL)");
+  sql.exec("CREATE TABLE regions (region TEXT PRIMARY KEY, since INTEGER NOT NULL)");
+};
+
+export const migrations: readonly Migration[] = [m001Tables];

@@ -1,0 +1,131 @@
+import type { ModelPointer } from "../../workers/core/contract/index.ts";
+import { fail, ok, type Result } from "../../workers/core/result.ts";
+import type { HeadPointers } from "./heads.ts";
+import type { Outbox } from "./outbox.ts";
+import type { Versions } from "./versions.ts";
+
+/** Why the registry does not do it. */
+export interface Refusal {
+  expected: string;
+  received: string;
+}
+
+interface Event {
+  version?: number;
+  share?: number;
+  region?: string;
+}
+
+const key = "current";
+const historyMaxRows = 100;
+
+/** The pointer that says which version serves whom, and the history of its moves. */
+export class Rollout {
+  private readonly sql: SqlStorage;
+  private readonly model: string;
+  private readonly outbox: Outbox;
+  private readonly versions: Versions;
+  private readonly heads: HeadPointers;
+
+  constructor(sql: SqlStorage, model: string, outbox: Outbox, versions: Versions, heads: HeadPointers) {
+    this.sql = sql;
+    this.model = model;
+    this.outbox = outbox;
+    this.versions = versions;
+    this.heads = heads;
+  }
+
+  pointer(): ModelPointer {
+    const [row] = this.sql.exec<{ value: string }>("SELECT value FROM pointers WHERE key = ?", key);
+    if (row) return JSON.parse(row.value);
+    return { model: this.model, revision: 0, stable: null, previous: null, canary: null, held: {} };
+  }
+
+  move(version: number, share: number | null): Result<ModelPointer, Refusal> {
+    const known = this.versions.get(version);
+    const latest = this.versions.latest() ?? "none";
+    if (!known) return fail({ expected: `a published version; the latest is ${latest}`, received: `${version}` });
+    const pointer = this.pointer();
+    if (share !== null && pointer.stable === null) {
+      return fail({ expected: "a stable version beside the canary", received: "none: roll out to all first" });
+    }
+    if (share !== null && pointer.stable === version) {
+      return fail({ expected: "another version than the stable one", received: `${version}, which is stable` });
+    }
+    const held = this.heldFrom(pointer, version);
+    if (share !== null) {
+      this.note("canary", { version, share });
+      return ok(this.save({ ...pointer, canary: { version, share }, held }));
+    }
+    this.note("stable", { version });
+    const previous = pointer.stable === version ? pointer.previous : pointer.stable;
+    return ok(this.save({ ...pointer, stable: version, previous, canary: null, held }));
+  }
+
+  back(): Result<ModelPointer, Refusal> {
+    const pointer = this.pointer();
+    if (pointer.canary) {
+      this.note("rollback", { version: pointer.canary.version });
+      return ok(this.save({ ...pointer, canary: null, held: heldBelow(pointer.held, pointer.stable) }));
+    }
+    if (pointer.previous === null) {
+      return fail({ expected: "an earlier stable version", received: "none: this is the first" });
+    }
+    this.note("rollback", { version: pointer.previous });
+    return ok(this.save({ ...pointer, stable: pointer.previous, previous: null, held: {} }));
+  }
+
+  /** A region is ready for a version: it is no longer held back from it. */
+  ready(region: string, version: number): void {
+    const pointer = this.pointer();
+    const isTarget = pointer.canary?.version === version || pointer.stable === version;
+    if (!isTarget || pointer.held[region] === undefined) return;
+    const { [region]: _, ...held } = pointer.held;
+    this.save({ ...pointer, held });
+  }
+
+  note(action: string, { version, share, region }: Event): void {
+    this.sql.exec(
+      "INSERT INTO history (at, action, version, share, region) VALUES (?, ?, ?, ?, ?)",
+      Date.now(),
+      action,
+      version ?? null,
+      share ?? null,
+      region ?? null,
+    );
+  }
+
+  history() {
+    const rows = this.sql.exec("SELECT at, action, version, share, region FROM history ORDER BY id DESC LIMIT ?", historyMaxRows);
+    return rows.toArray() as { at: number; action: string; version: number; share: number | null; region: string | null }[];
+  }
+
+  // Regions whose head would be lost by the step stay where they are until their head for the version is made.
+  private heldFrom(pointer: ModelPointer, version: number): ModelPointer["held"] {
+    const { stable } = pointer;
+    if (stable === null || this.versions.backboneOf(stable) === this.versions.backboneOf(version)) return {};
+    const unready = this.heads.regionsWithHead(stable).filter((region) => !this.heads.isReady(version, region));
+    return Object.fromEntries(unready.map((region) => [region, pointer.held[region] ?? stable]));
+  }
+
+  private save(next: ModelPointer): ModelPointer {
+    const before = this.pointer();
+    const pointer = { ...next, revision: before.revision + 1 };
+    this.sql.exec("INSERT OR REPLACE INTO pointers VALUES (?, ?, ?)", key, pointer.revision, JSON.stringify(pointer));
+    this.outbox.put(`current/${this.model}`, pointer);
+    this.settleStates(before, pointer);
+    return pointer;
+  }
+
+  private settleStates(before: ModelPointer, now: ModelPointer): void {
+    for (const version of [before.stable, before.canary?.version]) {
+      if (version !== null && version !== undefined) this.versions.setState(version, "retired");
+    }
+    if (now.stable !== null) this.versions.setState(now.stable, "stable");
+    if (now.canary) this.versions.setState(now.canary.version, "canary");
+  }
+}
+
+function heldBelow(held: ModelPointer["held"], stable: number | null): ModelPointer["held"] {
+  return Object.fromEntries(Object.entries(held).filter(([, version]) => version !== stable));
+}

@@ -1,0 +1,71 @@
+import type { Manifest } from "../../workers/core/contract/index.ts";
+import type { Refusal } from "./rollout.ts";
+
+export type VersionState = "published" | "prepared" | "canary" | "stable" | "retired";
+
+export interface VersionRow {
+  version: number;
+  state: VersionState;
+  createdAt: string;
+  metrics: Manifest["metrics"];
+}
+
+/** The versions of a model and the state each is in. */
+export class Versions {
+  private readonly sql: SqlStorage;
+
+  constructor(sql: SqlStorage) {
+    this.sql = sql;
+  }
+
+  /** Why a version can't be published as this document; null when it can, or was already. */
+  refusal(version: number, sha256: string): Refusal | null {
+    const known = this.sql.exec<{ sha256: string }>("SELECT sha256 FROM versions WHERE version = ?", version).toArray();
+    const latest = this.latest() ?? 0;
+    if (known[0]?.sha256 === sha256 || (!known[0] && version === latest + 1)) return null;
+    return known[0]
+      ? { expected: `the document that is version ${version} already`, received: "another one: versions are immutable" }
+      : { expected: `version ${latest + 1}, the next`, received: `version ${version}` };
+  }
+
+  /** Adds a version; false when it was there. */
+  add(manifest: Manifest, sha256: string): boolean {
+    const { version, createdAt, metrics, thin } = manifest;
+    const cursor = this.sql.exec(
+      "INSERT OR IGNORE INTO versions VALUES (?, ?, 'published', ?, ?, ?)",
+      version,
+      sha256,
+      thin.backbone.sha256,
+      createdAt,
+      JSON.stringify(metrics),
+    );
+    return cursor.rowsWritten > 0;
+  }
+
+  get(version: number): VersionRow | null {
+    return this.all().find((row) => row.version === version) ?? null;
+  }
+
+  all(): VersionRow[] {
+    const rows = this.sql.exec<{ version: number; state: VersionState; createdAt: string; metrics: string }>(
+      "SELECT version, state, createdAt, metrics FROM versions ORDER BY version DESC",
+    );
+    return rows.toArray().map((row) => ({ ...row, metrics: JSON.parse(row.metrics) }));
+  }
+
+  latest(): number | null {
+    return this.sql.exec<{ latest: number | null }>("SELECT max(version) AS latest FROM versions").one().latest;
+  }
+
+  backboneOf(version: number): string | null {
+    const rows = this.sql.exec<{ backbone: string }>("SELECT backbone FROM versions WHERE version = ?", version);
+    return rows.toArray()[0]?.backbone ?? null;
+  }
+
+  /** Moves a version to a state; with `from`, only out of those. */
+  setState(version: number, state: VersionState, from?: readonly VersionState[]): void {
+    const known = this.get(version);
+    if (!known || (from && !from.includes(known.state))) return;
+    this.sql.exec("UPDATE versions SET state = ? WHERE version = ?", state, version);
+  }
+}

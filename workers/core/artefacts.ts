@@ -1,0 +1,63 @@
+import { type Blob, type Manifest, manifestSchema } from "./contract/index.ts";
+import { sha256Hex } from "./hash.ts";
+import { type PublicKeys, signatureFault } from "./sign.ts";
+
+/** An artefact that is missing or not what its name says. */
+export class ArtefactError extends Error {
+  override readonly name = "ArtefactError";
+  readonly artefact: string;
+  readonly reason: string;
+  constructor(artefact: string, reason: string) {
+    super(`Artefact ${artefact}: ${reason}`);
+    this.artefact = artefact;
+    this.reason = reason;
+  }
+}
+
+export const blobKey = (sha256: string): string => `blobs/${sha256}`;
+export const manifestKey = (model: string, version: number): string => `models/${model}/versions/${version}.json`;
+
+/** Gives a blob's bytes back when they have its hash; throws `ArtefactError`, naming the blob, when not. */
+export async function checkBlob({ sha256 }: Pick<Blob, "sha256">, bytes: ArrayBuffer | null): Promise<ArrayBuffer> {
+  if (bytes === null) throw new ArtefactError(blobKey(sha256), "it is not there");
+  const actual = await sha256Hex(bytes);
+  if (actual !== sha256) throw new ArtefactError(blobKey(sha256), `its bytes hash to ${actual}`);
+  return bytes;
+}
+
+/** Reads a manifest that a pinned key signed; throws `ArtefactError`, naming it, when it is another or unsigned. */
+export async function checkManifest(
+  model: string,
+  version: number,
+  text: string | null,
+  publicKeys: PublicKeys,
+): Promise<Manifest> {
+  const key = manifestKey(model, version);
+  if (text === null) throw new ArtefactError(key, "it is not there");
+  const parsed = manifestSchema.safeParse(parseJson(text));
+  if (!parsed.success) throw new ArtefactError(key, `it is no manifest: ${parsed.error.issues[0]?.message}`);
+  const manifest = parsed.data;
+  if (manifest.model !== model || manifest.version !== version) {
+    throw new ArtefactError(key, `it is version ${manifest.version} of '${manifest.model}'`);
+  }
+  const fault = await signatureFault(manifest, publicKeys);
+  if (fault) throw new ArtefactError(key, fault);
+  return manifest;
+}
+
+/** Every blob that a manifest names. */
+export function blobsOf({ thin, full }: Pick<Manifest, "thin" | "full">): Blob[] {
+  return [thin, ...(full ? [full] : [])].flatMap(({ backbone, head }) => [
+    backbone.topology,
+    ...backbone.shards,
+    head.blob,
+  ]);
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return null;
+  }
+}
