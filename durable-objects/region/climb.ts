@@ -2,6 +2,7 @@ import type { Answer, Manifest, Question, TraceEntry } from "../../workers/core/
 import { limits } from "../../workers/core/limits.ts";
 import { HttpRung } from "../../workers/core/rung/http-rung.ts";
 import { type Hop, RungUnavailableError } from "../../workers/core/rung/rung.ts";
+import { reviewObject } from "../stubs.ts";
 import { Breaker } from "./breaker.ts";
 import type { RegionContext } from "./context.ts";
 import { questionOf, type StoredQuestion } from "./questions.ts";
@@ -84,7 +85,7 @@ export class Climb {
     const { questions, env, model, region } = this.context;
     const due = questions.dueToReview(batchSize);
     if (due.length === 0) return null;
-    await env.REVIEW.get(env.REVIEW.idFromName(model)).enqueue(
+    await reviewObject(env, model).enqueue(
       due.map(({ id, instance, answer }) => ({ id, region, instance, provisional: answer })),
     );
     for (const { id } of due) questions.setReview(id, null);

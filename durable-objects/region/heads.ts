@@ -19,7 +19,10 @@ export class Heads {
   }
 
   bases(): number[] {
-    return this.sql.exec<{ base: number }>("SELECT base FROM heads ORDER BY base").toArray().map(({ base }) => base);
+    return this.sql
+      .exec<{ base: number }>("SELECT base FROM heads ORDER BY base")
+      .toArray()
+      .map(({ base }) => base);
   }
 
   /** Takes a newer pointer; never goes back to a lower revision. */

@@ -6,6 +6,7 @@ import type { Hop } from "../../workers/core/rung/rung.ts";
 import { Jobs } from "../jobs.ts";
 import { migrate } from "../migrate.ts";
 import { nameOf, parseRegionObjectName } from "../names.ts";
+import { registryObject, reviewObject } from "../stubs.ts";
 import { Climb } from "./climb.ts";
 import { Manifests, type RegionContext } from "./context.ts";
 import { Heads } from "./heads.ts";
@@ -73,7 +74,12 @@ export class RegionObject extends DurableObject<Env> {
     const deadline = Date.now() + hop.remainingMs;
     // Should this instance die while the next rung is asked, the job asks again.
     const climbAt = Date.now() + Math.min(hop.remainingMs, limits.nextRungTimeoutMs) + limits.climbBackoffMs;
-    const stored = await this.take(base, questions.map((question) => ({ question, answer: null })), hop, climbAt);
+    const stored = await this.take(
+      base,
+      questions.map((question) => ({ question, answer: null })),
+      hop,
+      climbAt,
+    );
     if (!stored.ok) return stored;
     this.context.jobs.bring("climb", "", climbAt);
     const open = questions.filter(({ id }) => this.isOpen(id));
@@ -228,7 +234,7 @@ export class RegionObject extends DurableObject<Env> {
   }
 
   private async withdraw(id: string): Promise<null> {
-    await this.env.REVIEW.get(this.env.REVIEW.idFromName(this.context.model)).withdraw([id]);
+    await reviewObject(this.env, this.context.model).withdraw([id]);
     return null;
   }
 
@@ -238,6 +244,6 @@ export class RegionObject extends DurableObject<Env> {
   }
 
   private registry() {
-    return this.env.REGISTRY.get(this.env.REGISTRY.idFromName(this.context.model));
+    return registryObject(this.env, this.context.model);
   }
 }

@@ -1,10 +1,10 @@
+import { canonicalJson } from "../../workers/core/canonical.ts";
 import { foldOf, isAudited, splitKey } from "../../workers/core/confidence/folds.ts";
 import { type Answer, type Manifest, type Question, rungs, versionName } from "../../workers/core/contract/index.ts";
 import { sha256Hex } from "../../workers/core/hash.ts";
 import { quantise } from "../../workers/core/head/embedding.ts";
 import { argMax } from "../../workers/core/head/head.ts";
 import { limits } from "../../workers/core/limits.ts";
-import canonicalize from "canonicalize";
 import type { RegionContext } from "./context.ts";
 import type { NewQuestion } from "./questions.ts";
 
@@ -37,8 +37,9 @@ export async function recordOf(
     asker,
     base: version,
     instance,
-    payload: await sha256Hex(canonicalize(instance)),
-    embedding: made?.backbone === sha256 ? { backbone: sha256, vector: quantise(made.embedding, embedding.step) } : null,
+    payload: await sha256Hex(canonicalJson(instance)),
+    embedding:
+      made?.backbone === sha256 ? { backbone: sha256, vector: quantise(made.embedding, embedding.step) } : null,
     at,
     receivedAt: now,
     expiresAt: now + limits.questionKeepMs,

@@ -22,7 +22,9 @@ const m001Tables: Migration = (sql) => {
     id TEXT PRIMARY KEY, base INTEGER NOT NULL, status TEXT NOT NULL, reason TEXT, report TEXT,
     at INTEGER NOT NULL, startedAt INTEGER NOT NULL, finishedAt INTEGER,
     lastSample INTEGER NOT NULL, phase TEXT NOT NULL, cursor TEXT NOT NULL)`);
-  sql.exec("CREATE TABLE run_state (run TEXT NOT NULL, name TEXT NOT NULL, value BLOB NOT NULL, PRIMARY KEY (run, name))");
+  sql.exec(
+    "CREATE TABLE run_state (run TEXT NOT NULL, name TEXT NOT NULL, value BLOB NOT NULL, PRIMARY KEY (run, name))",
+  );
   sql.exec("CREATE TABLE heads (base INTEGER PRIMARY KEY, revision INTEGER NOT NULL, manifest TEXT)");
 };
 

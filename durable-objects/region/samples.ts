@@ -1,5 +1,5 @@
-import type { Fold, Instance, LabelSource } from "../../workers/core/contract/index.ts";
 import { replaces } from "../../workers/core/confidence/labels.ts";
+import type { Fold, Instance, LabelSource } from "../../workers/core/contract/index.ts";
 import type { StoredEmbedding } from "./questions.ts";
 
 /** A label, and the question it belongs to. */
@@ -94,8 +94,10 @@ export class Samples {
   }
 
   counts(): Record<Fold, number> {
+    const counts = { train: 0, tune: 0, certify: 0 };
     const rows = this.sql.exec<{ fold: Fold; n: number }>("SELECT fold, count(*) AS n FROM samples GROUP BY fold");
-    return rows.toArray().reduce((counts, { fold, n }) => ({ ...counts, [fold]: n }), { train: 0, tune: 0, certify: 0 });
+    for (const { fold, n } of rows) counts[fold] = n;
+    return counts;
   }
 
   /** The newest data time among the samples, ms since 1970; null when there are none. */

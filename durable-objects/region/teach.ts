@@ -72,7 +72,11 @@ async function sampleOf(
   return ok({ id, instance, label, source, fold, split, pi: null, at, labelledAt, embedding: null });
 }
 
-function keep({ samples, questions, waiters, jobs }: RegionContext, sample: NewSample, source: Teacher["source"]): Taught {
+function keep(
+  { samples, questions, waiters, jobs }: RegionContext,
+  sample: NewSample,
+  source: Teacher["source"],
+): Taught {
   const { id, label, fold } = sample;
   const changed = samples.teach(sample);
   const row = questions.find(id);

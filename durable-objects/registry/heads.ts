@@ -40,7 +40,11 @@ export class HeadPointers {
   back(base: number, region: string): HeadPointer {
     const current = this.pointer(base, region).head?.number ?? 0;
     const query = "SELECT max(number) AS number FROM heads WHERE base = ? AND region = ? AND number < ?";
-    return this.point(base, region, this.sql.exec<{ number: number | null }>(query, base, region, current).one().number);
+    return this.point(
+      base,
+      region,
+      this.sql.exec<{ number: number | null }>(query, base, region, current).one().number,
+    );
   }
 
   /** Points the region to the global head on every base version. */
@@ -60,7 +64,10 @@ export class HeadPointers {
 
   regionsWithHead(base: number): string[] {
     const query = "SELECT region FROM head_pointers WHERE base = ? AND number IS NOT NULL";
-    return this.sql.exec<{ region: string }>(query, base).toArray().map((row) => row.region);
+    return this.sql
+      .exec<{ region: string }>(query, base)
+      .toArray()
+      .map((row) => row.region);
   }
 
   private point(base: number, region: string, number: number | null): HeadPointer {

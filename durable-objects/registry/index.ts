@@ -1,12 +1,13 @@
 import { DurableObject } from "cloudflare:workers";
-import canonicalize from "canonicalize";
 import { manifestKey } from "../../workers/core/artefacts.ts";
+import { canonicalJson } from "../../workers/core/canonical.ts";
 import type { HeadManifest, HeadPointer, Manifest, ModelPointer } from "../../workers/core/contract/index.ts";
 import { sha256Hex } from "../../workers/core/hash.ts";
 import { fail, ok, type Result } from "../../workers/core/result.ts";
 import { Jobs } from "../jobs.ts";
 import { migrate } from "../migrate.ts";
-import { nameOf, regionObjectName } from "../names.ts";
+import { nameOf } from "../names.ts";
+import { regionObject } from "../stubs.ts";
 import { HeadPointers } from "./heads.ts";
 import { migrations } from "./migrations.ts";
 import { Outbox } from "./outbox.ts";
@@ -45,7 +46,7 @@ export class RegistryObject extends DurableObject<Env> {
 
   /** Keeps a signed, checked manifest as the next version; the same one again changes nothing. */
   async publish(manifest: Manifest): Promise<Result<VersionRow, Refusal>> {
-    const text = canonicalize(manifest);
+    const text = canonicalJson(manifest);
     const sha256 = await sha256Hex(text);
     const refusal = this.versions.refusal(manifest.version, sha256);
     if (refusal) return fail(refusal);
@@ -128,8 +129,7 @@ export class RegistryObject extends DurableObject<Env> {
   private async prepareRegion(region: string): Promise<number | null> {
     const version = this.versions.latest();
     if (version === null) return null;
-    const name = regionObjectName(this.model, region);
-    const isReady = await this.env.REGION.get(this.env.REGION.idFromName(name)).prepare(version);
+    const isReady = await regionObject(this.env, this.model, region).prepare(version);
     if (!isReady) return Date.now() + prepareCheckMs;
     this.ctx.storage.transactionSync(() => {
       this.heads.markReady(version, region);

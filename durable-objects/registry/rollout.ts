@@ -96,8 +96,17 @@ export class Rollout {
   }
 
   history() {
-    const rows = this.sql.exec("SELECT at, action, version, share, region FROM history ORDER BY id DESC LIMIT ?", historyMaxRows);
-    return rows.toArray() as { at: number; action: string; version: number; share: number | null; region: string | null }[];
+    const rows = this.sql.exec(
+      "SELECT at, action, version, share, region FROM history ORDER BY id DESC LIMIT ?",
+      historyMaxRows,
+    );
+    return rows.toArray() as {
+      at: number;
+      action: string;
+      version: number;
+      share: number | null;
+      region: string | null;
+    }[];
   }
 
   // Regions whose head would be lost by the step stay where they are until their head for the version is made.

@@ -4,7 +4,8 @@ import { limits } from "../../workers/core/limits.ts";
 import { fail, ok, type Result } from "../../workers/core/result.ts";
 import { Jobs } from "../jobs.ts";
 import { migrate } from "../migrate.ts";
-import { nameOf, regionObjectName } from "../names.ts";
+import { nameOf } from "../names.ts";
+import { regionObject } from "../stubs.ts";
 import { migrations } from "./migrations.ts";
 
 /** A question that waits for a person. */
@@ -120,8 +121,7 @@ export class ReviewObject extends DurableObject<Env> {
   private async deliver(id: string): Promise<number | null> {
     const [row] = this.sql.exec<Row>("SELECT * FROM queue WHERE id = ?", id);
     if (!row?.label) return null;
-    const name = regionObjectName(this.model, row.region);
-    const region = this.env.REGION.get(this.env.REGION.idFromName(name));
+    const region = regionObject(this.env, this.model, row.region);
     await region.takeHumanLabel({ id, label: row.label, instance: JSON.parse(row.instance), at: row.queuedAt });
     this.sql.exec("DELETE FROM queue WHERE id = ?", id);
     return null;

@@ -14,6 +14,8 @@ export const limits = {
   nodesMax: 8,
 
   pointerTtlMs: 5_000,
+  kvCacheSeconds: 60,
+  kvPointerCacheSeconds: 30,
   memoryBudgetBytes: 48 * 1024 * 1024,
   kvBlobMaxBytes: 20 * 1024 * 1024,
 

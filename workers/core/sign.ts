@@ -1,5 +1,5 @@
-import canonicalize from "canonicalize";
 import * as z from "zod";
+import { canonicalJson } from "./canonical.ts";
 
 const algorithm = { name: "Ed25519" };
 
@@ -44,7 +44,7 @@ export async function signatureFault(document: Signed, pinned: PublicKeys): Prom
 }
 
 function signedBytes({ signature: _, ...document }: Signed): Uint8Array<ArrayBuffer> {
-  return new TextEncoder().encode(canonicalize(document)) as Uint8Array<ArrayBuffer>;
+  return new TextEncoder().encode(canonicalJson(document)) as Uint8Array<ArrayBuffer>;
 }
 
 function toBase64(buffer: ArrayBuffer): string {

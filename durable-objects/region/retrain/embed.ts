@@ -27,7 +27,11 @@ export async function embedSlice(
     const row = encode(spec.input, instance, inputContext);
     return row.ok ? [{ number, row: row.value }] : [];
   });
-  const embeddings = await embedRows(env, manifest, encoded.map(({ row }) => row));
+  const embeddings = await embedRows(
+    env,
+    manifest,
+    encoded.map(({ row }) => row),
+  );
   const { width, step } = spec.backbone.embedding;
   storage.transactionSync(() => {
     encoded.forEach(({ number }, i) => {

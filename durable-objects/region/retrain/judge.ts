@@ -7,6 +7,7 @@ import { lossOf } from "../../../workers/core/head/metrics.ts";
 import { rowLogits, unpackFit } from "../../../workers/core/head/softmax-fit.ts";
 import { fitTemperature } from "../../../workers/core/head/temperature.ts";
 import { sign, signingKeySchema } from "../../../workers/core/sign.ts";
+import { registryObject } from "../../stubs.ts";
 import { readHead } from "../blobs.ts";
 import type { RegionContext } from "../context.ts";
 import type { RunData } from "./data.ts";
@@ -71,7 +72,7 @@ async function signedHead(
   const { width, classes } = manifest.thin.head;
   const bytes = encodeHead({ weights, bias: new Float32Array() });
   const blob = { sha256: await sha256Hex(bytes), bytes: bytes.byteLength };
-  const registry = env.REGISTRY.get(env.REGISTRY.idFromName(model));
+  const registry = registryObject(env, model);
   const unsigned: HeadManifest = {
     format: "upriver/1",
     model,

@@ -1,5 +1,6 @@
 import { blobKey } from "../../../workers/core/artefacts.ts";
 import type { HeadManifest } from "../../../workers/core/contract/index.ts";
+import { registryObject } from "../../stubs.ts";
 import type { RegionContext } from "../context.ts";
 import type { RunningRun, Runs } from "./runs.ts";
 
@@ -11,7 +12,7 @@ export async function publishRun(
 ): Promise<void> {
   const head: HeadManifest = JSON.parse(runs.state<string>(run.id, "head") as string);
   await env.ARTEFACTS.put(blobKey(head.head.blob.sha256), runs.state<ArrayBuffer>(run.id, "weights"));
-  const pointer = await env.REGISTRY.get(env.REGISTRY.idFromName(model)).publishHead(head);
+  const pointer = await registryObject(env, model).publishHead(head);
   const { reason, report } = JSON.parse(runs.state<string>(run.id, "report") as string);
   storage.transactionSync(() => {
     heads.set(head.base, pointer);

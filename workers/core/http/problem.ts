@@ -2,7 +2,7 @@ import type { ZodError, ZodType } from "zod";
 import { ArtefactError } from "../artefacts.ts";
 import type { Problem } from "../contract/index.ts";
 import { describe } from "../input/describe.ts";
-import { InvalidQuestionsError } from "../rung/rung.ts";
+import { InvalidQuestionsError, RungUnavailableError } from "../rung/rung.ts";
 import { type Fault, FaultError, problemOf } from "./fault.ts";
 
 /** A problem document as a response. */
@@ -34,7 +34,11 @@ export function unexpectedResponse(operation: string): Response {
 function faultOf(error: unknown): Fault | null {
   if (error instanceof FaultError) return error.fault;
   if (error instanceof InvalidQuestionsError) return { kind: "invalid", errors: error.faults };
-  if (error instanceof ArtefactError) return { kind: "broken-artefact", artefact: error.artefact, reason: error.reason };
+  if (error instanceof RungUnavailableError) {
+    return { kind: "unavailable", reason: error.message, next: "Ask again in a moment; the same id is asked once." };
+  }
+  if (error instanceof ArtefactError)
+    return { kind: "broken-artefact", artefact: error.artefact, reason: error.reason };
   return null;
 }
 
@@ -75,6 +79,8 @@ function schemaErrors(error: ZodError, body: unknown) {
   return error.issues.slice(0, 20).map((issue) => ({
     path: issue.path.map(String).join("."),
     expected: issue.message,
-    received: describe(issue.path.reduce<unknown>((value, key) => (value as Record<PropertyKey, unknown>)?.[key], body)),
+    received: describe(
+      issue.path.reduce<unknown>((value, key) => (value as Record<PropertyKey, unknown>)?.[key], body),
+    ),
   }));
 }

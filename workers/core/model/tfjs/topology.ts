@@ -43,7 +43,7 @@ export interface DenseLayer {
 /** A sequential model.json read into dense layers and the order of its weights. */
 export function readTopology(topology: ArrayBuffer): { layers: DenseLayer[]; weights: WeightSpec[] } {
   const file = parsed(modelJsonSchema, JSON.parse(new TextDecoder().decode(topology)), "model.json");
-  const inner = file.modelTopology["model_config"] ?? file.modelTopology;
+  const inner = file.modelTopology.model_config ?? file.modelTopology;
   const sequential = parsed(sequentialSchema, inner, "modelTopology");
   const layers = sequential.config.layers
     .filter((layer) => !inputSchema.safeParse(layer).success)

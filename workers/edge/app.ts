@@ -1,0 +1,54 @@
+import { type Context, Hono } from "hono";
+import { FaultError, problemOf } from "../core/http/fault.ts";
+import { expectedResponse, problemResponse, unexpectedResponse } from "../core/http/problem.ts";
+import { findToken, hasScope, type Token } from "../core/tokens.ts";
+import type { Call, Route } from "./call.ts";
+import { type Node, nodeOf } from "./node.ts";
+import { routes } from "./routes/index.ts";
+
+type AppContext = Context<{ Bindings: Env }>;
+
+/** The near edge's HTTP application. */
+export const app = new Hono<{ Bindings: Env }>();
+
+for (const route of routes) app.on(route.method, route.path, (context) => serve(route, context));
+
+app.notFound((context) => {
+  const what = `route ${context.req.method} ${context.req.path}`;
+  return problemResponse(problemOf({ kind: "not-found", what, next: "The README lists the routes." }, "route"));
+});
+
+async function serve(route: Route, context: AppContext): Promise<Response> {
+  try {
+    const node = nodeOf(context.env);
+    const token = await authorise(route, node, context.req.header("authorization") ?? null);
+    return await route.handle(callOf(context, node, token));
+  } catch (error) {
+    const response = expectedResponse(error, route.operation);
+    if (response) return response;
+    const stack = error instanceof Error ? error.stack : undefined;
+    console.error(JSON.stringify({ event: "unexpected", operation: route.operation, error: String(error), stack }));
+    return unexpectedResponse(route.operation);
+  }
+}
+
+async function authorise(route: Route, node: Node, authorization: string | null): Promise<Token | null> {
+  if (route.scope === "public") return null;
+  const token = await findToken(node.tokens, authorization);
+  if (!token && route.scope === "ask" && node.isPublic && authorization === null) return null;
+  if (!token) throw new FaultError({ kind: "unauthorised" });
+  if (!hasScope(token, route.scope)) throw new FaultError({ kind: "forbidden", needs: `scope '${route.scope}'` });
+  return token;
+}
+
+function callOf(context: AppContext, node: Node, token: Token | null): Call {
+  return {
+    request: context.req.raw,
+    env: context.env,
+    node,
+    token,
+    params: context.req.param() as Record<string, string>,
+    query: new URL(context.req.url).searchParams,
+    later: (work) => context.executionCtx.waitUntil(work),
+  };
+}

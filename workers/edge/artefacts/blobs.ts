@@ -1,0 +1,22 @@
+import { ArtefactError, blobKey, checkBlob } from "../../core/artefacts.ts";
+import type { Blob } from "../../core/contract/index.ts";
+import { limits } from "../../core/limits.ts";
+
+const kvKey = (sha256: string) => `blob/${sha256}`;
+
+/** A blob's bytes, verified: from KV near the edge, or where that is missing or corrupt from R2, and back into KV. */
+export async function readBlob(env: Env, later: (work: Promise<unknown>) => void, blob: Blob): Promise<ArrayBuffer> {
+  const near = await env.CACHE.get(kvKey(blob.sha256), { type: "arrayBuffer", cacheTtl: limits.kvCacheSeconds });
+  if (near) {
+    try {
+      return await checkBlob(blob, near);
+    } catch (error) {
+      if (!(error instanceof ArtefactError)) throw error;
+      console.warn(JSON.stringify({ event: "corrupt-cache", blob: blob.sha256, reason: error.reason }));
+    }
+  }
+  const object = await env.ARTEFACTS.get(blobKey(blob.sha256));
+  const bytes = await checkBlob(blob, object && (await object.arrayBuffer()));
+  if (bytes.byteLength <= limits.kvBlobMaxBytes) later(env.CACHE.put(kvKey(blob.sha256), bytes));
+  return bytes;
+}

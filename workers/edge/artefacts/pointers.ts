@@ -1,0 +1,87 @@
+import { registryObject } from "../../../durable-objects/stubs.ts";
+import { manifestKey } from "../../core/artefacts.ts";
+import {
+  type HeadPointer,
+  headPointerSchema,
+  type ModelPointer,
+  modelPointerSchema,
+} from "../../core/contract/index.ts";
+import { FaultError } from "../../core/http/fault.ts";
+import { limits } from "../../core/limits.ts";
+import type { Call } from "../call.ts";
+import type { Timed } from "../node.ts";
+
+type Revised = { revision: number };
+
+/** A model's pointer: from memory, then KV, then the registry. Throws not-found for a model nobody published. */
+export async function modelPointer(call: Call, model: string): Promise<ModelPointer> {
+  const known = call.node.pointers.get(model);
+  if (known && known.freshUntil > Date.now()) return known.value;
+  const near = modelPointerSchema.safeParse(await fromKv(call, `current/${model}`));
+  if (near.success) return learn(call.node.pointers, model, near.data);
+  if (!known && !(await isPublished(call, model))) throw unknownModel(model);
+  return learn(call.node.pointers, model, await registryObject(call.env, model).pointer());
+}
+
+/** Takes a pointer that the registry gave; an older one than the known changes nothing. */
+export function learnPointer(call: Call, pointer: ModelPointer): void {
+  learn(call.node.pointers, pointer.model, pointer);
+}
+
+/** A region's head pointer: from memory, then KV, then the registry. */
+export async function headPointer(call: Call, model: string, base: number, region: string): Promise<HeadPointer> {
+  const key = `${model}/${base}/${region}`;
+  const known = call.node.headPointers.get(key);
+  if (known && known.freshUntil > Date.now()) return known.value;
+  const near = headPointerSchema.safeParse(await fromKv(call, `head/${key}`));
+  return learn(call.node.headPointers, key, near.success ? near.data : { revision: 0, head: null });
+}
+
+/** An object said that a region's head has this revision: where that is news, the registry says which head it is. */
+export async function catchUpHead(
+  call: Call,
+  model: string,
+  base: number,
+  region: string,
+  revision: number,
+): Promise<void> {
+  const key = `${model}/${base}/${region}`;
+  const known = call.node.headPointers.get(key)?.value.revision ?? 0;
+  if (revision <= known) return;
+  learn(call.node.headPointers, key, await registryObject(call.env, model).headPointer(base, region));
+}
+
+export function learnHead(call: Call, model: string, base: number, region: string, pointer: HeadPointer): void {
+  learn(call.node.headPointers, `${model}/${base}/${region}`, pointer);
+}
+
+export function unknownModel(model: string): FaultError {
+  return new FaultError({
+    kind: "not-found",
+    what: `model '${model}'`,
+    next: "GET /v1/models lists the models; 'npx upriver publish' adds one.",
+  });
+}
+
+// An isolate never goes back to a lower revision, whatever a slow KV says.
+function learn<T extends Revised>(known: Map<string, Timed<T>>, key: string, next: T): T {
+  const before = known.get(key)?.value;
+  const value = before && before.revision > next.revision ? before : next;
+  known.set(key, { value, freshUntil: Date.now() + limits.pointerTtlMs });
+  return value;
+}
+
+async function fromKv({ env }: Call, key: string): Promise<unknown> {
+  const text = await env.CACHE.get(key, { cacheTtl: limits.kvPointerCacheSeconds });
+  try {
+    return text === null ? null : JSON.parse(text);
+  } catch {
+    console.warn(JSON.stringify({ event: "corrupt-pointer", key }));
+    return null;
+  }
+}
+
+// A look into R2 before the registry: asking an object by name would make one for every name that is tried.
+async function isPublished({ env }: Call, model: string): Promise<boolean> {
+  return (await env.ARTEFACTS.head(manifestKey(model, 1))) !== null;
+}

@@ -1,0 +1,68 @@
+import { FaultError } from "../core/http/fault.ts";
+import { hasScope, mayUseModel, mayUseRegion, type Scope, type Token } from "../core/tokens.ts";
+import type { Node } from "./node.ts";
+
+/** One request on its way through the edge. */
+export interface Call {
+  request: Request;
+  env: Env;
+  node: Node;
+  /** The token that asks; null where the public may. */
+  token: Token | null;
+  params: Record<string, string>;
+  query: URLSearchParams;
+  /** Goes on after the response. */
+  later: (work: Promise<unknown>) => void;
+}
+
+/** A route of the edge: who may use it, and what it does. */
+export interface Route {
+  method: "GET" | "POST" | "PUT" | "DELETE";
+  path: string;
+  /** `public` needs no token; `ask` none either where PUBLIC_ASK is on. */
+  scope: Scope | "public";
+  /** What it does, as problem documents name it. */
+  operation: string;
+  handle: (call: Call) => Promise<Response> | Response;
+}
+
+const publicAsker = "public";
+
+/** The id that questions keep as their asker's. */
+export function askerOf({ token }: Call): string {
+  return token?.id ?? publicAsker;
+}
+
+/** The asker whose questions may be read; null for an admin, who may read all. */
+export function readerOf(call: Call): string | null {
+  return isAdmin(call) ? null : askerOf(call);
+}
+
+export function isAdmin({ token }: Call): boolean {
+  return token?.scopes.includes("admin") ?? false;
+}
+
+/** Throws unless the call's token has the scope. */
+export function requireScope({ token }: Call, scope: Scope): void {
+  if (!token || !hasScope(token, scope)) throw new FaultError({ kind: "forbidden", needs: `scope '${scope}'` });
+}
+
+/** Throws unless the call's token may use the model. */
+export function requireModel({ token }: Call, model: string): void {
+  if (token && !mayUseModel(token, model)) throw new FaultError({ kind: "forbidden", needs: `model '${model}'` });
+}
+
+/** Throws unless the call's token may use the region. */
+export function requireRegion({ token }: Call, region: string): void {
+  if (token && !mayUseRegion(token, region)) throw new FaultError({ kind: "forbidden", needs: `region '${region}'` });
+}
+
+/** Seconds that a `Prefer: wait=N` header asks for, within the limit; 0 without one. */
+export function preferredWaitSeconds(request: Request, maxSeconds: number): number {
+  const seconds = /(?:^|[,;\s])wait=(\d{1,6})/i.exec(request.headers.get("prefer") ?? "")?.[1];
+  return Math.min(Number(seconds ?? 0), maxSeconds);
+}
+
+export function jsonResponse(body: unknown, status = 200, headers: Record<string, string> = {}): Response {
+  return Response.json(body, { status, headers });
+}

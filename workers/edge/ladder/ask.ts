@@ -1,0 +1,140 @@
+import { isAudited } from "../../core/confidence/folds.ts";
+import type { Answer, AskBody, Manifest, Question } from "../../core/contract/index.ts";
+import { FaultError } from "../../core/http/fault.ts";
+import { limits } from "../../core/limits.ts";
+import { type Hop, type Reply, RungUnavailableError } from "../../core/rung/rung.ts";
+import { askerOf, type Call } from "../call.ts";
+import { completeQuestions, draftsOf } from "./questions.ts";
+import { RegionRung } from "./region-rung.ts";
+import { loadVersion, servedPointer, versionFor } from "./version.ts";
+
+/** A question on its way up: what the edge made of it so far. */
+interface Climber {
+  index: number;
+  question: Question;
+  edge: Reply;
+}
+
+/** Walks a body's questions up the ladder: the thin model first, then the region of each that it was not sure of. */
+export async function ask(call: Call, model: string, body: AskBody): Promise<Answer[]> {
+  const hop = hopOf(call, body);
+  const pointer = await servedPointer(call, model);
+  const caller = body.caller ?? callerOf(call);
+  const drafts = draftsOf(body);
+  // The stable version's settings name the regions; which version answers may differ from region to region.
+  const { manifest: stable } = await loadVersion(call, pointer, pointer.stable as number, []);
+  const questions = await completeQuestions(call, stable, drafts);
+  const versions = await Promise.all(questions.map(({ region }) => versionFor(pointer, caller, region)));
+  const answers: Answer[] = [];
+  for (const version of new Set(versions)) {
+    const indexes = questions.flatMap((_, index) => (versions[index] === version ? [index] : []));
+    const asked = indexes.map((index) => questions[index] as Question);
+    const regions = [...new Set(asked.map(({ region }) => region))];
+    const { manifest, rung } = await loadVersion(call, pointer, version, regions);
+    const replies = await rung.ask(asked, hop);
+    const climbers = replies.map((edge, i): Climber => {
+      return { index: indexes[i] as number, question: asked[i] as Question, edge };
+    });
+    for (const { index, answer } of await climb(call, manifest, climbers, hop, body.accept === "always")) {
+      answers[index] = answer;
+    }
+  }
+  return answers;
+}
+
+type Settled = { index: number; answer: Answer };
+
+async function climb(
+  call: Call,
+  manifest: Manifest,
+  climbers: readonly Climber[],
+  hop: Hop,
+  takeAll: boolean,
+): Promise<Settled[]> {
+  const hasRegion = manifest.policy.ladder.includes("region");
+  const groups = Map.groupBy(climbers, ({ question }) => question.region);
+  const settled = await Promise.all(
+    [...groups].map(async ([region, group]) => {
+      if (!hasRegion) return group.map(edgeAnswer);
+      const rung = new RegionRung(call, manifest.model, manifest.version, region);
+      const up = group.filter(({ edge }) => !edge.answer.sure && !takeAll);
+      const down = group.filter(({ edge }) => edge.answer.sure || takeAll);
+      return (await Promise.all([escalate(rung, up, hop), keepSome(call, manifest, rung, down, hop)])).flat();
+    }),
+  );
+  return settled.flat();
+}
+
+async function escalate(rung: RegionRung, climbers: readonly Climber[], hop: Hop): Promise<Settled[]> {
+  if (climbers.length === 0) return [];
+  const questions = climbers.map(({ question, edge }) => ({ ...question, ...(edge.made ? { made: edge.made } : {}) }));
+  try {
+    return merged(climbers, await rung.ask(questions, hop));
+  } catch (error) {
+    if (!(error instanceof RungUnavailableError)) throw error;
+    // The region can't be reached: the edge is the last rung, and answers as well as it can.
+    console.error(JSON.stringify({ event: "region-unavailable", questions: questions.length, error: String(error) }));
+    return climbers.map(edgeAnswer);
+  }
+}
+
+/** Keeps what the model's setting asks for: `all` before the answer goes out, audits after it. */
+async function keepSome(
+  call: Call,
+  { policy }: Manifest,
+  rung: RegionRung,
+  climbers: readonly Climber[],
+  hop: Hop,
+): Promise<Settled[]> {
+  const isKeyed = call.request.headers.has("idempotency-key");
+  if (policy.keep === "all" || isKeyed || hop.trace) {
+    if (climbers.length === 0) return [];
+    return merged(climbers, await rung.keep(climbers.map(keptOf), hop));
+  }
+  if (policy.keep === "audited") {
+    const audited: Climber[] = [];
+    for (const climber of climbers) {
+      if (await isAudited(call.env.FOLD_SECRET, climber.question.id, policy.auditShare)) audited.push(climber);
+    }
+    if (audited.length > 0) call.later(rung.keep(audited.map(keptOf), hop));
+  }
+  return climbers.map(edgeAnswer);
+}
+
+function keptOf({ question, edge }: Climber) {
+  const { trace: _, ...answer } = edge.answer;
+  return { question: { ...question, ...(edge.made ? { made: edge.made } : {}) }, answer };
+}
+
+function edgeAnswer({ index, edge }: Climber): Settled {
+  return { index, answer: edge.answer };
+}
+
+// The rungs below and above each add their own scores to a trace.
+function merged(climbers: readonly Climber[], replies: readonly Reply[]): Settled[] {
+  return climbers.map(({ index, edge }, i) => {
+    const { answer } = replies[i] as Reply;
+    const trace = edge.answer.trace && [...edge.answer.trace, ...(answer.trace ?? [])];
+    return { index, answer: trace ? { ...answer, trace } : answer };
+  });
+}
+
+function hopOf(call: Call, { remainingMs = limits.askTimeoutMs, nodes = [], trace = false }: AskBody): Hop {
+  const passed = [...nodes, call.node.id];
+  if (nodes.includes(call.node.id) || passed.length > limits.nodesMax) {
+    throw new FaultError({ kind: "loop", nodes: passed, max: limits.nodesMax });
+  }
+  const traceparent = call.request.headers.get("traceparent");
+  return {
+    asker: askerOf(call),
+    remainingMs: Math.min(remainingMs, limits.askTimeoutMs),
+    nodes: passed,
+    trace,
+    ...(traceparent ? { traceparent } : {}),
+  };
+}
+
+// Who asks without a token is told apart by address, so that a canary stays with them.
+function callerOf(call: Call): string {
+  return call.token?.id ?? call.request.headers.get("cf-connecting-ip") ?? askerOf(call);
+}

@@ -1,0 +1,53 @@
+import type { AskBody, Draft, Manifest, Question } from "../../core/contract/index.ts";
+import { sha256Hex } from "../../core/hash.ts";
+import { FaultError } from "../../core/http/fault.ts";
+import { mintId, parseId } from "../../core/ids.ts";
+import { checkRegion, type RegionClues, regionOf } from "../../core/region.ts";
+import { askerOf, type Call, isAdmin, requireRegion } from "../call.ts";
+import { locationHintOf } from "../hints.ts";
+
+/** The drafts that a body holds, whichever way they were put. */
+export function draftsOf(body: AskBody): Draft[] {
+  if (body.questions) return body.questions;
+  const instances = body.instances ?? (body.instance === undefined ? [] : [body.instance]);
+  return instances.map((instance) => ({ instance }));
+}
+
+/** Drafts as whole questions: with id, region and time; all are checked before any is asked. */
+export async function completeQuestions(call: Call, manifest: Manifest, drafts: readonly Draft[]): Promise<Question[]> {
+  const clues: RegionClues = {
+    cf: locationHintOf(call.request.cf as IncomingRequestCfProperties | undefined),
+    header: (name) => call.request.headers.get(name),
+  };
+  const key = call.request.headers.get("idempotency-key");
+  const unique = key === null ? undefined : await sha256Hex(`${askerOf(call)}|${key}`);
+  return drafts.map((draft, index) => {
+    const region = regionOfDraft(call, manifest, draft, clues, index);
+    requireRegion(call, region);
+    if (draft.at !== undefined && !isAdmin(call)) {
+      throw new FaultError({ kind: "forbidden", needs: "scope 'admin', to give questions a data time" });
+    }
+    const id = draft.id ?? mintId({ model: manifest.model, region }, unique && `${unique.slice(0, 32)}.${index}`);
+    checkId(id, manifest.model, region, index);
+    return { ...draft, id, region, at: draft.at ?? Date.now() };
+  });
+}
+
+function regionOfDraft(call: Call, { policy }: Manifest, draft: Draft, clues: RegionClues, index: number): string {
+  const { regions } = policy;
+  // Between rungs, and from whoever has a token, a question may name its region itself.
+  if (draft.region === undefined || (call.token === null && regions.from !== "field")) {
+    return regionOf(regions, draft.instance, clues);
+  }
+  const region = checkRegion(regions, draft.region);
+  if (region.ok) return region.value;
+  const error = { index, path: "region", expected: region.error, received: `'${draft.region}'` };
+  throw new FaultError({ kind: "invalid", errors: [error] });
+}
+
+function checkId(id: string, model: string, region: string, index: number): void {
+  const address = parseId(id);
+  if (address.ok && address.value.model === model && address.value.region === region) return;
+  const expected = `an id of the form ${encodeURIComponent(model)}~${encodeURIComponent(region)}~{unique}`;
+  throw new FaultError({ kind: "invalid", errors: [{ index, path: "id", expected, received: `'${id}'` }] });
+}

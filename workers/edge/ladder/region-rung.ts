@@ -1,0 +1,52 @@
+import type { RegionReply } from "../../../durable-objects/region/index.ts";
+import { regionObject } from "../../../durable-objects/stubs.ts";
+import type { Answer, Question } from "../../core/contract/index.ts";
+import { FaultError } from "../../core/http/fault.ts";
+import type { Result } from "../../core/result.ts";
+import { type Hop, type Reply, type Rung, RungUnavailableError } from "../../core/rung/rung.ts";
+import { catchUpHead } from "../artefacts/pointers.ts";
+import type { Call } from "../call.ts";
+
+type RegionStub = ReturnType<typeof regionObject>;
+
+/** The region's object: it takes what the edge was not sure of, and sees to an answer. */
+export class RegionRung implements Rung {
+  readonly name = "region";
+  private readonly call: Call;
+  private readonly model: string;
+  private readonly base: number;
+  private readonly region: string;
+
+  constructor(call: Call, model: string, base: number, region: string) {
+    this.call = call;
+    this.model = model;
+    this.base = base;
+    this.region = region;
+  }
+
+  async ask(questions: readonly Question[], hop: Hop): Promise<Reply[]> {
+    return this.replies((stub) => stub.ask(this.base, [...questions], hop));
+  }
+
+  /** Keeps questions that the edge answered, each with its answer. */
+  async keep(kept: readonly { question: Question; answer: Answer }[], hop: Hop): Promise<Reply[]> {
+    return this.replies((stub) => stub.keep(this.base, [...kept], hop));
+  }
+
+  private async replies(send: (stub: RegionStub) => Promise<Result<RegionReply, { id: string }>>): Promise<Reply[]> {
+    const result = await send(regionObject(this.call.env, this.model, this.region)).catch((cause: unknown) => {
+      throw new RungUnavailableError(`region '${this.region}' did not answer: ${String(cause)}`, { cause });
+    });
+    if (!result.ok) {
+      throw new FaultError({
+        kind: "conflict",
+        expected: `the payload that question '${result.error.id}' was asked with`,
+        received: "another payload under the same id or Idempotency-Key",
+        next: "Use a new id or key for a new question.",
+      });
+    }
+    const { answers, headRevision } = result.value;
+    await catchUpHead(this.call, this.model, this.base, this.region, headRevision);
+    return answers.map((answer) => ({ answer }));
+  }
+}

@@ -1,0 +1,57 @@
+import type { Manifest, ModelPointer } from "../../core/contract/index.ts";
+import { hmacUnit } from "../../core/hash.ts";
+import { ModelRung, type RegionalHead } from "../../core/rung/model-rung.ts";
+import { headOf, manifestOf, networkOf } from "../artefacts/models.ts";
+import { headPointer, modelPointer, unknownModel } from "../artefacts/pointers.ts";
+import type { Call } from "../call.ts";
+
+/** The version that a caller's question from a region is answered with: sticky for a canary, held where not ready. */
+export async function versionFor(pointer: ModelPointer, caller: string, region: string): Promise<number> {
+  if (pointer.stable === null) throw unknownModel(pointer.model);
+  const held = pointer.held[region];
+  if (held !== undefined) return held;
+  const { canary } = pointer;
+  const isCanary = canary && (await hmacUnit(pointer.model, caller)) < canary.share;
+  return isCanary ? canary.version : pointer.stable;
+}
+
+/** The model's pointer; throws not-found where no version serves anybody yet. */
+export async function servedPointer(call: Call, model: string): Promise<ModelPointer> {
+  const pointer = await modelPointer(call, model);
+  if (pointer.stable === null) throw unknownModel(model);
+  return pointer;
+}
+
+/** The thin model's rung for one version, with the heads of the given regions. */
+export async function edgeRung(call: Call, manifest: Manifest, regions: readonly string[]): Promise<ModelRung> {
+  const heads = new Map<string, RegionalHead>();
+  await Promise.all(
+    regions.map(async (region) => {
+      const { head } = await headPointer(call, manifest.model, manifest.version, region);
+      const weights = head && (await headOf(call, manifest, head));
+      if (weights) heads.set(region, { manifest: head, weights });
+    }),
+  );
+  // Last, so that nothing can push the network out of memory between here and its use.
+  const network = await networkOf(call, manifest);
+  return new ModelRung({ name: "edge", manifest, network, headOf: (region) => heads.get(region) ?? null });
+}
+
+/** A version's manifest and rung; where it is broken, those of the last version that was good, with a word in the log. */
+export async function loadVersion(
+  call: Call,
+  pointer: ModelPointer,
+  version: number,
+  regions: readonly string[],
+): Promise<{ manifest: Manifest; rung: ModelRung }> {
+  try {
+    const manifest = await manifestOf(call, pointer.model, version);
+    return { manifest, rung: await edgeRung(call, manifest, regions) };
+  } catch (error) {
+    const lastGood = [pointer.stable, pointer.previous].find((other) => other !== null && other !== version);
+    console.error(JSON.stringify({ event: "version-broken", model: pointer.model, version, error: String(error) }));
+    if (lastGood === undefined || lastGood === null) throw error;
+    const manifest = await manifestOf(call, pointer.model, lastGood);
+    return { manifest, rung: await edgeRung(call, manifest, regions) };
+  }
+}

@@ -1,0 +1,68 @@
+import type { HeadPointer, Manifest, ModelPointer } from "../core/contract/index.ts";
+import { limits } from "../core/limits.ts";
+import type { HeadWeights } from "../core/model/engine.ts";
+import type { Network } from "../core/model/network.ts";
+import { type PublicKeys, publicKeysSchema, signingKeySchema } from "../core/sign.ts";
+import { parseTokens, type Token } from "../core/tokens.ts";
+import { ByteLru } from "./artefacts/byte-lru.ts";
+
+/** A value read from outside, and when it is to be read again. */
+export interface Timed<T> {
+  value: T;
+  freshUntil: number;
+}
+
+/** What an isolate holds in memory: its settings, and what it has loaded. Only values, never promises. */
+export interface Node {
+  id: string;
+  isPublic: boolean;
+  tokens: Token[];
+  publishKeys: PublicKeys;
+  deploymentKeys: PublicKeys;
+  manifests: Map<string, Manifest>;
+  networks: ByteLru<Network>;
+  heads: ByteLru<HeadWeights>;
+  pointers: Map<string, Timed<ModelPointer>>;
+  headPointers: Map<string, Timed<HeadPointer>>;
+}
+
+const nodes = new WeakMap<object, Node>();
+let lastNode: { settings: string; node: Node } | null = null;
+
+/** This isolate's node. Throws, naming the option, when a setting is wrong. */
+export function nodeOf(env: Env): Node {
+  const known = nodes.get(env);
+  if (known) return known;
+  const settings = JSON.stringify([env.NODE_ID, env.PUBLIC_ASK, env.UPRIVER_TOKENS, env.PUBLISH_KEYS]);
+  const node = lastNode?.settings === settings ? lastNode.node : createNode(env);
+  lastNode = { settings, node };
+  nodes.set(env, node);
+  return node;
+}
+
+function createNode(env: Env): Node {
+  const headsBudget = limits.memoryBudgetBytes / 4;
+  if (env.PUBLIC_ASK !== "on" && env.PUBLIC_ASK !== "off") throw new Error('PUBLIC_ASK must be "on" or "off"');
+  readOption("DEPLOYMENT_KEY", env.DEPLOYMENT_KEY, (value) => signingKeySchema.parse(value));
+  return {
+    id: env.NODE_ID,
+    isPublic: env.PUBLIC_ASK === "on",
+    tokens: parseTokens("UPRIVER_TOKENS", env.UPRIVER_TOKENS),
+    publishKeys: readOption("PUBLISH_KEYS", env.PUBLISH_KEYS, (value) => publicKeysSchema.parse(value)),
+    deploymentKeys: readOption("DEPLOYMENT_PUBLIC_KEYS", env.DEPLOYMENT_PUBLIC_KEYS, (v) => publicKeysSchema.parse(v)),
+    manifests: new Map(),
+    networks: new ByteLru(limits.memoryBudgetBytes - headsBudget, (network) => network.backbone.release()),
+    heads: new ByteLru(headsBudget),
+    pointers: new Map(),
+    headPointers: new Map(),
+  };
+}
+
+function readOption<T>(option: string, json: string, parse: (value: unknown) => T): T {
+  try {
+    return parse(JSON.parse(json));
+  } catch {
+    // The parser's own message may quote the secret.
+    throw new Error(`${option} can't be read: see .dev.vars.example for its form; 'npm start' makes one locally`);
+  }
+}

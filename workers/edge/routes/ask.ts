@@ -1,0 +1,23 @@
+import { askSchema } from "../../core/contract/index.ts";
+import { readJson } from "../../core/http/problem.ts";
+import { limits } from "../../core/limits.ts";
+import { type Call, jsonResponse, type Route, requireModel, requireScope } from "../call.ts";
+import { ask } from "../ladder/ask.ts";
+
+async function handleAsk(call: Call): Promise<Response> {
+  const model = call.params.model as string;
+  requireModel(call, model);
+  const body = await readJson(call.request, askSchema, limits.bodyMaxBytes);
+  if (body.trace) requireScope(call, "admin");
+  const answers = await ask(call, model, body);
+  const open = answers.find((answer) => answer.status === "open");
+  const headers: Record<string, string> = open
+    ? { location: `/v1/questions/${open.id}`, "retry-after": String(limits.retryAfterSeconds) }
+    : {};
+  const [only] = answers;
+  return jsonResponse(body.instance === undefined ? { answers } : only, open ? 202 : 200, headers);
+}
+
+export const askRoutes: readonly Route[] = [
+  { method: "POST", path: "/v1/models/:model/ask", scope: "ask", operation: "ask", handle: handleAsk },
+];

@@ -1,0 +1,18 @@
+import { tfjsEngine } from "../../core/model/tfjs/engine.ts";
+import { type Call, jsonResponse, type Route } from "../call.ts";
+
+function healthy({ node }: Call): Response {
+  return jsonResponse({ status: "ok", node: node.id });
+}
+
+/** Ready once the engine runs and the bucket answers. */
+async function ready({ env, node }: Call): Promise<Response> {
+  const engine = await tfjsEngine();
+  await env.ARTEFACTS.list({ limit: 1 });
+  return jsonResponse({ status: "ready", node: node.id, engine: engine.name });
+}
+
+export const healthRoutes: readonly Route[] = [
+  { method: "GET", path: "/healthz", scope: "public", operation: "health", handle: healthy },
+  { method: "GET", path: "/readyz", scope: "public", operation: "readiness", handle: ready },
+];

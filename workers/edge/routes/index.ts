@@ -1,0 +1,21 @@
+import type { Route } from "../call.ts";
+import { askRoutes } from "./ask.ts";
+import { healthRoutes } from "./health.ts";
+import { modelRoutes } from "./models.ts";
+import { publishRoutes } from "./publish.ts";
+import { questionRoutes } from "./questions.ts";
+import { regionRoutes } from "./regions.ts";
+import { reviewRoutes } from "./review.ts";
+import { truthsRoutes } from "./truths.ts";
+
+/** Every route of the edge. */
+export const routes: readonly Route[] = [
+  ...askRoutes,
+  ...questionRoutes,
+  ...truthsRoutes,
+  ...modelRoutes,
+  ...publishRoutes,
+  ...regionRoutes,
+  ...reviewRoutes,
+  ...healthRoutes,
+];

@@ -1,0 +1,100 @@
+import { registryObject } from "../../../durable-objects/stubs.ts";
+import { manifestKey } from "../../core/artefacts.ts";
+import { sha256Schema } from "../../core/contract/index.ts";
+import { FaultError } from "../../core/http/fault.ts";
+import { mayUseModel } from "../../core/tokens.ts";
+import { readBlob } from "../artefacts/blobs.ts";
+import { manifestOf } from "../artefacts/models.ts";
+import { modelPointer } from "../artefacts/pointers.ts";
+import { type Call, jsonResponse, type Route, requireModel } from "../call.ts";
+import { servedPointer } from "../ladder/version.ts";
+
+async function listModels(call: Call): Promise<Response> {
+  const { delimitedPrefixes } = await call.env.ARTEFACTS.list({ prefix: "models/", delimiter: "/" });
+  const names = delimitedPrefixes.map((prefix) => prefix.split("/")[1] as string);
+  const mine = names.filter((name) => call.token === null || mayUseModel(call.token, name));
+  const models = await Promise.all(
+    mine.map(async (model) => {
+      const { versions } = await registryObject(call.env, model).list();
+      const { stable, canary } = await modelPointer(call, model);
+      return { model, stable, canary, versions: versions.map(({ version }) => version) };
+    }),
+  );
+  return jsonResponse({ models });
+}
+
+async function getModel(call: Call): Promise<Response> {
+  const model = modelOf(call);
+  const pointer = await servedPointer(call, model);
+  const { labels, policy, example, metrics } = await manifestOf(call, model, pointer.stable as number);
+  return jsonResponse({ model, pointer, labels, policy, example, metrics });
+}
+
+async function getVersions(call: Call): Promise<Response> {
+  const model = modelOf(call);
+  await modelPointer(call, model);
+  return jsonResponse(await registryObject(call.env, model).list());
+}
+
+async function getManifest(call: Call): Promise<Response> {
+  const model = modelOf(call);
+  const asked = call.query.get("version");
+  const version = asked === null ? (await servedPointer(call, model)).stable : Number(asked);
+  if (version === null || !(await call.env.ARTEFACTS.head(manifestKey(model, version)))) {
+    throw new FaultError({
+      kind: "not-found",
+      what: `version '${asked}' of model '${model}'`,
+      next: "GET /v1/models/{model}/versions lists them.",
+    });
+  }
+  return jsonResponse(await manifestOf(call, model, version));
+}
+
+async function getBlob(call: Call): Promise<Response> {
+  const sha256 = blobHashOf(call);
+  const object = await call.env.ARTEFACTS.head(`blobs/${sha256}`);
+  if (!object) throw unknownBlob(sha256);
+  const bytes = await readBlob(call.env, call.later, { sha256, bytes: object.size });
+  return new Response(bytes, {
+    headers: {
+      "content-type": "application/octet-stream",
+      "cache-control": "public, max-age=31536000, immutable",
+      etag: `"${sha256}"`,
+    },
+  });
+}
+
+/** The hash that a blob's path names. */
+export function blobHashOf(call: Call): string {
+  const parsed = sha256Schema.safeParse(call.params.sha256);
+  if (parsed.success) return parsed.data;
+  throw unknownBlob(call.params.sha256 as string);
+}
+
+function unknownBlob(sha256: string): FaultError {
+  return new FaultError({
+    kind: "not-found",
+    what: `blob '${sha256}'`,
+    next: "A manifest names its blobs; PUT /v1/blobs/{sha256} adds one.",
+  });
+}
+
+function modelOf(call: Call): string {
+  const model = call.params.model as string;
+  requireModel(call, model);
+  return model;
+}
+
+export const modelRoutes: readonly Route[] = [
+  { method: "GET", path: "/v1/models", scope: "ask", operation: "list models", handle: listModels },
+  { method: "GET", path: "/v1/models/:model", scope: "ask", operation: "read a model", handle: getModel },
+  { method: "GET", path: "/v1/models/:model/versions", scope: "ask", operation: "list versions", handle: getVersions },
+  {
+    method: "GET",
+    path: "/v1/models/:model/manifest",
+    scope: "ask",
+    operation: "read a manifest",
+    handle: getManifest,
+  },
+  { method: "GET", path: "/v1/blobs/:sha256", scope: "ask", operation: "read a blob", handle: getBlob },
+];

@@ -1,0 +1,138 @@
+import * as z from "zod";
+import type { Refusal } from "../../../durable-objects/registry/rollout.ts";
+import { regionObject, registryObject } from "../../../durable-objects/stubs.ts";
+import { blobKey, blobsOf, checkBlob } from "../../core/artefacts.ts";
+import { type ModelPointer, manifestSchema, modelNameSchema, regionSchema } from "../../core/contract/index.ts";
+import { sha256Hex } from "../../core/hash.ts";
+import { FaultError } from "../../core/http/fault.ts";
+import { readBytes, readJson } from "../../core/http/problem.ts";
+import { limits } from "../../core/limits.ts";
+import type { Result } from "../../core/result.ts";
+import { signatureFault } from "../../core/sign.ts";
+import { manifestOf, networkOf } from "../artefacts/models.ts";
+import { learnHead, learnPointer, modelPointer } from "../artefacts/pointers.ts";
+import { type Call, jsonResponse, type Route, requireModel, requireRegion } from "../call.ts";
+import { servedPointer } from "../ladder/version.ts";
+import { blobHashOf } from "./models.ts";
+
+async function putBlob(call: Call): Promise<Response> {
+  const sha256 = blobHashOf(call);
+  const bytes = await readBytes(call.request, limits.blobShardMaxBytes);
+  const actual = await sha256Hex(bytes);
+  if (actual !== sha256) {
+    const error = { path: "body", expected: `bytes that hash to ${sha256}`, received: `bytes that hash to ${actual}` };
+    throw new FaultError({ kind: "invalid", errors: [error] });
+  }
+  const isNew = !(await call.env.ARTEFACTS.head(blobKey(sha256)));
+  // Written even when it is there: that is how a blob that went bad is mended.
+  await call.env.ARTEFACTS.put(blobKey(sha256), bytes);
+  return jsonResponse({ sha256, bytes: bytes.byteLength }, isNew ? 201 : 200);
+}
+
+async function putVersion(call: Call): Promise<Response> {
+  const model = modelOf(call);
+  const manifest = await readJson(call.request, manifestSchema, limits.bodyMaxBytes);
+  const faults = [
+    ...(manifest.model === model ? [] : [fault("model", `'${model}', as in the path`, `'${manifest.model}'`)]),
+    ...(String(manifest.version) === call.params.version
+      ? []
+      : [fault("version", `${call.params.version}, as in the path`, `${manifest.version}`)]),
+  ];
+  const unsigned = await signatureFault(manifest, call.node.publishKeys);
+  if (unsigned) faults.push(fault("signature", "an Ed25519 signature by a key of PUBLISH_KEYS", unsigned));
+  for (const { sha256 } of blobsOf(manifest)) {
+    if (await call.env.ARTEFACTS.head(blobKey(sha256))) continue;
+    faults.push(fault("blobs", `blob ${sha256} to be there: PUT /v1/blobs/{sha256} first`, "nothing"));
+  }
+  if (faults.length > 0) throw new FaultError({ kind: "invalid", errors: faults });
+  const result = await registryObject(call.env, model).publish(manifest);
+  if (!result.ok) throw refused(result.error);
+  return jsonResponse({ model, ...result.value }, 201);
+}
+
+const rolloutSchema = z.strictObject({
+  version: z.int().positive(),
+  /** The share of callers that a canary gets; absent: all. */
+  share: z.number().gt(0).lt(1).optional(),
+});
+
+async function postRollout(call: Call): Promise<Response> {
+  const model = modelOf(call);
+  const { version, share } = await readJson(call.request, rolloutSchema, limits.bodyMaxBytes);
+  await modelPointer(call, model);
+  const known = (await registryObject(call.env, model).list()).versions.some((row) => row.version === version);
+  // Loaded whole before anybody is sent to it: a broken blob stops here.
+  if (known) await checkLoads(call, model, version);
+  return pointerResponse(call, await registryObject(call.env, model).rollout(version, share ?? null));
+}
+
+async function checkLoads(call: Call, model: string, version: number): Promise<void> {
+  const manifest = await manifestOf(call, model, version);
+  for (const blob of blobsOf(manifest)) {
+    const object = await call.env.ARTEFACTS.get(blobKey(blob.sha256));
+    await checkBlob(blob, object && (await object.arrayBuffer()));
+  }
+  await networkOf(call, manifest);
+}
+
+const rollbackSchema = z.strictObject({ region: regionSchema.optional() });
+
+async function postRollback(call: Call): Promise<Response> {
+  const model = modelOf(call);
+  const { region } = await readJson(call.request, rollbackSchema, limits.bodyMaxBytes);
+  if (region === undefined) {
+    await modelPointer(call, model);
+    return pointerResponse(call, await registryObject(call.env, model).rollback());
+  }
+  requireRegion(call, region);
+  const pointer = await servedPointer(call, model);
+  const base = pointer.held[region] ?? (pointer.stable as number);
+  const head = await registryObject(call.env, model).rollbackHead(base, region);
+  await regionObject(call.env, model, region).setHead(base, head);
+  learnHead(call, model, base, region, head);
+  return jsonResponse({ region, head: head.head?.number ?? null });
+}
+
+function pointerResponse(call: Call, result: Result<ModelPointer, Refusal>): Response {
+  if (!result.ok) throw refused(result.error);
+  learnPointer(call, result.value);
+  return jsonResponse({ pointer: result.value });
+}
+
+function refused({ expected, received }: Refusal): FaultError {
+  const next = "GET /v1/models/{model}/versions shows what there is.";
+  return new FaultError({ kind: "conflict", expected, received, next });
+}
+
+function fault(path: string, expected: string, received: string) {
+  return { path, expected, received };
+}
+
+function modelOf(call: Call): string {
+  const parsed = modelNameSchema.safeParse(call.params.model);
+  if (!parsed.success) {
+    const expected = parsed.error.issues[0]?.message ?? "a model's name";
+    throw new FaultError({ kind: "invalid", errors: [fault("model", expected, `'${call.params.model}'`)] });
+  }
+  requireModel(call, parsed.data);
+  return parsed.data;
+}
+
+export const publishRoutes: readonly Route[] = [
+  { method: "PUT", path: "/v1/blobs/:sha256", scope: "publish", operation: "store a blob", handle: putBlob },
+  {
+    method: "PUT",
+    path: "/v1/models/:model/versions/:version",
+    scope: "publish",
+    operation: "publish a version",
+    handle: putVersion,
+  },
+  { method: "POST", path: "/v1/models/:model/rollout", scope: "publish", operation: "roll out", handle: postRollout },
+  {
+    method: "POST",
+    path: "/v1/models/:model/rollback",
+    scope: "publish",
+    operation: "roll back",
+    handle: postRollback,
+  },
+];

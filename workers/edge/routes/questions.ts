@@ -1,0 +1,150 @@
+import type { AnswerRefusal } from "../../../durable-objects/review/index.ts";
+import { regionObject, reviewObject } from "../../../durable-objects/stubs.ts";
+import { type Answer, truthSchema } from "../../core/contract/index.ts";
+import { FaultError } from "../../core/http/fault.ts";
+import { readJson } from "../../core/http/problem.ts";
+import { parseId, type QuestionAddress } from "../../core/ids.ts";
+import { limits } from "../../core/limits.ts";
+import { manifestOf } from "../artefacts/models.ts";
+import {
+  askerOf,
+  type Call,
+  jsonResponse,
+  preferredWaitSeconds,
+  type Route,
+  readerOf,
+  requireModel,
+  requireRegion,
+  requireScope,
+} from "../call.ts";
+import { servedPointer } from "../ladder/version.ts";
+import { checkTaught } from "./truths.ts";
+
+/** Where a question id points, checked against what the token may use. */
+export function addressOf(call: Call): QuestionAddress & { id: string } {
+  const id = call.params.id as string;
+  const address = parseId(id);
+  if (!address.ok) throw unknownQuestion(id);
+  requireModel(call, address.value.model);
+  requireRegion(call, address.value.region);
+  return { id, ...address.value };
+}
+
+async function getQuestion(call: Call): Promise<Response> {
+  const { id } = addressOf(call);
+  const waitSeconds = preferredWaitSeconds(call.request, limits.waitMaxSeconds);
+  if (call.request.headers.get("accept")?.includes("text/event-stream")) return eventStream(call);
+  const answer = await readAnswer(call, waitSeconds * 1_000);
+  const isOpen = answer.status === "open";
+  const headers: Record<string, string> = isOpen ? { "retry-after": String(limits.retryAfterSeconds) } : {};
+  return jsonResponse(answer, isOpen ? 202 : 200, { "x-question-id": id, ...headers });
+}
+
+/** A question's answer; an object that is evicted while someone waits is asked again until the time is over. */
+async function readAnswer(call: Call, waitMs: number): Promise<Answer> {
+  const { id, model, region } = addressOf(call);
+  await servedPointer(call, model);
+  const deadline = Date.now() + waitMs;
+  for (;;) {
+    const left = deadline - Date.now();
+    try {
+      const result = await regionObject(call.env, model, region).read(id, readerOf(call), left);
+      if (result.ok) return result.value;
+      // Whose question it is stays a secret, too.
+      throw unknownQuestion(id);
+    } catch (error) {
+      if (error instanceof FaultError || left <= 0) throw error;
+      await scheduler.wait(Math.min(200, left));
+    }
+  }
+}
+
+/** The answer as server-sent events: `open` with the provisional answer at once, `answered` when there is one. */
+async function eventStream(call: Call): Promise<Response> {
+  const first = await readAnswer(call, 0);
+  const { readable, writable } = new TransformStream<Uint8Array, Uint8Array>();
+  const writer = writable.getWriter();
+  const send = (answer: Answer) =>
+    writer.write(new TextEncoder().encode(`event: ${answer.status}\ndata: ${JSON.stringify(answer)}\n\n`));
+  const stream = async () => {
+    await send(first);
+    let answer = first;
+    while (answer.status === "open") {
+      answer = await readAnswer(call, limits.waitMaxSeconds * 1_000);
+      await send(answer);
+    }
+    await writer.close();
+  };
+  call.later(stream().catch(() => writer.abort()));
+  return new Response(readable, { headers: { "content-type": "text/event-stream", "cache-control": "no-store" } });
+}
+
+async function postTruth(call: Call): Promise<Response> {
+  const { id, model, region } = addressOf(call);
+  const { label, instance, at } = await readJson(call.request, truthSchema, limits.bodyMaxBytes);
+  if (at !== undefined) requireScope(call, "admin");
+  const pointer = await servedPointer(call, model);
+  const base = pointer.held[region] ?? (pointer.stable as number);
+  const lesson = { id, label, ...(instance === undefined ? {} : { instance }) };
+  const teacher = { asker: readerOf(call), source: "truth", labelledAt: at ?? Date.now() } as const;
+  const taught = await regionObject(call.env, model, region).takeTruths(base, [lesson], teacher);
+  const [result] = checkTaught(taught, 0);
+  return jsonResponse(result);
+}
+
+async function postAnswer(call: Call): Promise<Response> {
+  const { id, model, region } = addressOf(call);
+  const { label } = await readJson(call.request, truthSchema.pick({ label: true }), limits.bodyMaxBytes);
+  const pointer = await servedPointer(call, model);
+  const { labels } = await manifestOf(call, model, pointer.stable as number);
+  if (!labels.includes(label)) {
+    const error = { path: "label", expected: `one of ${labels.join(", ")}`, received: `'${label}'` };
+    throw new FaultError({ kind: "invalid", errors: [error] });
+  }
+  const review = reviewObject(call.env, model);
+  const result = await review.answer(id, label, holderOf(call));
+  if (!result.ok) throw refusedAnswer(id, result.error);
+  const answer = await regionObject(call.env, model, region).read(id, null, 0);
+  return jsonResponse(answer.ok ? answer.value : { id, label });
+}
+
+/** Who holds a lease: the token, and the person behind it where it says so. */
+export function holderOf(call: Call): string {
+  return `${askerOf(call)}/${call.request.headers.get("x-upriver-reviewer") ?? ""}`;
+}
+
+function refusedAnswer(id: string, refusal: AnswerRefusal): FaultError {
+  const next = "GET /v1/models/{model}/review gives the next one.";
+  switch (refusal.kind) {
+    case "unknown":
+      return unknownQuestion(id);
+    case "leased": {
+      const [expected, received] = ["a question that nobody else holds", "one that somebody else is answering"];
+      return new FaultError({ kind: "conflict", expected, received, next });
+    }
+    case "answered": {
+      const [expected, received] = ["a question without an answer", `one that was answered '${refusal.label}'`];
+      return new FaultError({ kind: "conflict", expected, received, next });
+    }
+  }
+}
+
+function unknownQuestion(id: string): FaultError {
+  return new FaultError({
+    kind: "not-found",
+    what: `question '${id}' for this token`,
+    next: "Use the id of an answer that this token asked for; what was answered at the edge may not be kept.",
+  });
+}
+
+export const questionRoutes: readonly Route[] = [
+  { method: "GET", path: "/v1/questions/:id", scope: "ask", operation: "read a question", handle: getQuestion },
+  { method: "POST", path: "/v1/questions/:id/truth", scope: "teach", operation: "teach a truth", handle: postTruth },
+  {
+    method: "POST",
+    path: "/v1/questions/:id/answer",
+    scope: "review",
+    operation: "answer a question",
+    handle: postAnswer,
+  },
+];

@@ -1,0 +1,74 @@
+import * as z from "zod";
+import { regionObject, registryObject } from "../../../durable-objects/stubs.ts";
+import { FaultError } from "../../core/http/fault.ts";
+import { readJson } from "../../core/http/problem.ts";
+import { limits } from "../../core/limits.ts";
+import { type Call, jsonResponse, preferredWaitSeconds, type Route, requireModel, requireRegion } from "../call.ts";
+import { servedPointer } from "../ladder/version.ts";
+
+async function listRegions(call: Call): Promise<Response> {
+  const model = call.params.model as string;
+  requireModel(call, model);
+  const pointer = await servedPointer(call, model);
+  const known = await registryObject(call.env, model).regions();
+  const regions = await Promise.all(
+    known.map(async (region) => {
+      const { heads, ...state } = await regionObject(call.env, model, region).state();
+      const base = pointer.held[region] ?? (pointer.stable as number);
+      return { ...state, base, head: heads.find((head) => head.base === base)?.number ?? null };
+    }),
+  );
+  return jsonResponse({ regions });
+}
+
+async function listRuns(call: Call): Promise<Response> {
+  const { model, region } = await knownRegion(call);
+  return jsonResponse({ runs: await regionObject(call.env, model, region).runs() });
+}
+
+const retrainSchema = z.strictObject({ at: z.int().nonnegative().optional() });
+
+async function postRetrain(call: Call): Promise<Response> {
+  const { model, region, base } = await knownRegion(call);
+  const { at } = await readJson(call.request, retrainSchema, limits.bodyMaxBytes);
+  const waitMs = preferredWaitSeconds(call.request, limits.waitMaxSeconds) * 1_000;
+  const run = await regionObject(call.env, model, region).startRetrain(base, at ?? Date.now(), waitMs);
+  return jsonResponse(run, run.status === "running" ? 202 : 200);
+}
+
+async function forgetRegion(call: Call): Promise<Response> {
+  const { model, region } = await knownRegion(call);
+  await regionObject(call.env, model, region).forget();
+  await registryObject(call.env, model).forgetRegion(region);
+  return jsonResponse({ model, region, forgotten: true });
+}
+
+async function knownRegion(call: Call): Promise<{ model: string; region: string; base: number }> {
+  const { model = "", region = "" } = call.params;
+  requireModel(call, model);
+  requireRegion(call, region);
+  const pointer = await servedPointer(call, model);
+  if (!(await registryObject(call.env, model).regions()).includes(region)) {
+    throw new FaultError({
+      kind: "not-found",
+      what: `region '${region}' that was ever asked something`,
+      next: "GET /v1/models/{model}/regions lists them.",
+    });
+  }
+  return { model, region, base: pointer.held[region] ?? (pointer.stable as number) };
+}
+
+const path = "/v1/models/:model/regions";
+
+export const regionRoutes: readonly Route[] = [
+  { method: "GET", path, scope: "admin", operation: "list regions", handle: listRegions },
+  { method: "GET", path: `${path}/:region/runs`, scope: "admin", operation: "list runs", handle: listRuns },
+  {
+    method: "POST",
+    path: `${path}/:region/retrain`,
+    scope: "admin",
+    operation: "retrain a region",
+    handle: postRetrain,
+  },
+  { method: "DELETE", path: `${path}/:region`, scope: "admin", operation: "forget a region", handle: forgetRegion },
+];

@@ -1,0 +1,23 @@
+import { reviewObject } from "../../../durable-objects/stubs.ts";
+import { type Call, jsonResponse, type Route, requireModel } from "../call.ts";
+import { servedPointer } from "../ladder/version.ts";
+import { holderOf } from "./questions.ts";
+
+const defaultLimit = 1;
+const maxLimit = 100;
+
+/** Hands out the oldest open questions, to this holder alone until the lease ends. */
+async function getReview(call: Call): Promise<Response> {
+  const model = call.params.model as string;
+  requireModel(call, model);
+  await servedPointer(call, model);
+  const asked = Number(call.query.get("limit") ?? defaultLimit);
+  const limit = Math.min(maxLimit, Math.max(1, Math.trunc(asked) || defaultLimit));
+  const regions = call.token && !call.token.regions.includes("*") ? call.token.regions : null;
+  const review = reviewObject(call.env, model);
+  return jsonResponse({ questions: await review.lease(holderOf(call), regions, limit), waiting: await review.size() });
+}
+
+export const reviewRoutes: readonly Route[] = [
+  { method: "GET", path: "/v1/models/:model/review", scope: "review", operation: "review", handle: getReview },
+];

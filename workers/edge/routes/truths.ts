@@ -1,0 +1,87 @@
+import type { Lesson, Taught, TeachRefusal } from "../../../durable-objects/region/teach.ts";
+import { regionObject } from "../../../durable-objects/stubs.ts";
+import { type Truths, truthsSchema } from "../../core/contract/index.ts";
+import { FaultError } from "../../core/http/fault.ts";
+import { readJson } from "../../core/http/problem.ts";
+import { parseId } from "../../core/ids.ts";
+import { limits } from "../../core/limits.ts";
+import type { Result } from "../../core/result.ts";
+import { manifestOf } from "../artefacts/models.ts";
+import { type Call, jsonResponse, type Route, readerOf, requireModel, requireRegion, requireScope } from "../call.ts";
+import { completeQuestions } from "../ladder/questions.ts";
+import { servedPointer } from "../ladder/version.ts";
+
+interface Placed {
+  index: number;
+  region: string;
+  lesson: Lesson;
+}
+
+/** Labels in batches: of questions that were asked, or of history that comes with its questions. */
+async function postTruths(call: Call): Promise<Response> {
+  const model = call.params.model as string;
+  requireModel(call, model);
+  const { truths, at } = await readJson(call.request, truthsSchema, limits.bodyMaxBytes);
+  if (at !== undefined) requireScope(call, "admin");
+  const pointer = await servedPointer(call, model);
+  const placed = await place(call, model, pointer.stable as number, truths);
+  const teacher = { asker: readerOf(call), source: "truth", labelledAt: at ?? Date.now() } as const;
+  const taught = await Promise.all(
+    [...Map.groupBy(placed, ({ region }) => region)].map(async ([region, group]) => {
+      const base = pointer.held[region] ?? (pointer.stable as number);
+      const lessons = group.map(({ lesson }) => lesson);
+      const result = await regionObject(call.env, model, region).takeTruths(base, lessons, teacher);
+      return checkTaught(result, group.find(({ lesson }) => !result.ok && lesson.id === result.error.id)?.index ?? 0);
+    }),
+  );
+  const all = taught.flat();
+  return jsonResponse({ accepted: all.length, changed: all.filter(({ changed }) => changed).length });
+}
+
+async function place(call: Call, model: string, version: number, truths: Truths["truths"]): Promise<Placed[]> {
+  const manifest = await manifestOf(call, model, version);
+  const drafts = truths.flatMap(({ id, question }) => (question ? [{ ...question, ...(id ? { id } : {}) }] : []));
+  const questions = (await completeQuestions(call, manifest, drafts)).values();
+  return truths.map(({ id, label, question }, index): Placed => {
+    if (question) {
+      const { id: whole, region, instance, at } = questions.next().value as Lesson & { region: string };
+      return { index, region, lesson: { id: whole, label, ...(instance ? { instance } : {}), ...(at ? { at } : {}) } };
+    }
+    const address = parseId(id ?? "");
+    if (!address.ok || address.value.model !== model) {
+      const expected = `the id of a question of '${model}', or a question with its instance`;
+      throw new FaultError({ kind: "invalid", errors: [{ index, path: "id", expected, received: `'${id ?? ""}'` }] });
+    }
+    requireRegion(call, address.value.region);
+    return { index, region: address.value.region, lesson: { id: id as string, label } };
+  });
+}
+
+/** What was taught, or the fault that says why nothing was. */
+export function checkTaught(result: Result<Taught[], TeachRefusal>, index: number): Taught[] {
+  if (result.ok) return result.value;
+  const { error } = result;
+  switch (error.kind) {
+    case "unknown-label": {
+      const expected = "one of the model's labels";
+      throw new FaultError({
+        kind: "invalid",
+        errors: [{ index, path: "label", expected, received: `'${error.label}'` }],
+      });
+    }
+    case "no-instance": {
+      const expected = "the instance with it: this question was not kept";
+      throw new FaultError({ kind: "invalid", errors: [{ index, path: "instance", expected, received: "nothing" }] });
+    }
+    case "not-yours":
+      throw new FaultError({
+        kind: "not-found",
+        what: `question '${error.id}' for this token`,
+        next: "Teach with the token that asked.",
+      });
+  }
+}
+
+export const truthsRoutes: readonly Route[] = [
+  { method: "POST", path: "/v1/models/:model/truths", scope: "teach", operation: "teach truths", handle: postTruths },
+];
