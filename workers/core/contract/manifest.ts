@@ -1,6 +1,7 @@
 import * as z from "zod";
 import { certificateSchema, rungSchema } from "./answer.ts";
 import { inputSchema } from "./input.ts";
+import { instanceSchema } from "./instance.ts";
 import { regionSchema, regionsSchema } from "./region.ts";
 import { sha256Schema } from "./sha256.ts";
 
@@ -104,8 +105,8 @@ export const manifestSchema = z
       sources: z.record(z.string(), z.int()),
       regions: z.record(z.string(), z.int()),
     }),
-    /** An instance to try the model with. */
-    example: z.record(z.string(), z.unknown()).nullable(),
+    /** Instances to try the model with: the first is easy, the last hard.  */
+    examples: z.array(instanceSchema),
     signature: signatureSchema.optional(),
   })
   .refine((m) => new Set(m.labels).size === m.labels.length, "labels differ")

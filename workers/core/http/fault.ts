@@ -49,7 +49,7 @@ export function problemOf(fault: Fault, operation: string): Problem {
         detail: first
           ? `${at(first)}expected ${first.expected}, but got ${first.received}.`
           : "The request does not fit the schema.",
-        next: "Mend the parts named in errors; nothing was stored. GET /v1/models/{model} shows an example.",
+        next: "Mend the parts named in errors; nothing was stored. GET /v1/models/{model} shows examples.",
         errors: fault.errors,
       });
     }

@@ -26,8 +26,8 @@ async function listModels(call: Call): Promise<Response> {
 async function getModel(call: Call): Promise<Response> {
   const model = modelOf(call);
   const pointer = await servedPointer(call, model);
-  const { labels, policy, example, metrics } = await manifestOf(call, model, pointer.stable as number);
-  return jsonResponse({ model, pointer, labels, policy, example, metrics });
+  const { labels, policy, examples, metrics } = await manifestOf(call, model, pointer.stable as number);
+  return jsonResponse({ model, pointer, labels, policy, examples, metrics });
 }
 
 async function getVersions(call: Call): Promise<Response> {

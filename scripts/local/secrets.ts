@@ -1,0 +1,83 @@
+import { existsSync } from "node:fs";
+import { chmod, mkdir, readFile, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { sha256Hex } from "../../workers/core/hash.ts";
+import { generateKeys, type SigningKey } from "../../workers/core/sign.ts";
+import { type Scope, scopes, type Token } from "../../workers/core/tokens.ts";
+
+/** What local tools know: where the ladder is, and a token for each scope. */
+export interface Credentials {
+  edge: string;
+  origin: string;
+  tokens: Record<Scope, string>;
+  /** The next rung's own token: the edge bears it, the origin knows its hash. */
+  originToken: string;
+  signingKey: SigningKey;
+}
+
+const secretMode = 0o600;
+
+/** Makes a deployment's secrets with random tokens: for the Worker hashes alone, for local tools the tokens. */
+export async function makeSecrets(ports: { edge: number; origin: number }) {
+  const publish = await generateKeys("local-publish");
+  const deployment = await generateKeys("local-deployment");
+  const tokens = Object.fromEntries(scopes.map((scope) => [scope, randomToken(scope)])) as Record<Scope, string>;
+  const credentials: Credentials = {
+    edge: `http://127.0.0.1:${ports.edge}`,
+    origin: `http://127.0.0.1:${ports.origin}`,
+    tokens,
+    originToken: randomToken("origin"),
+    signingKey: publish.signing,
+  };
+  const vars = {
+    UPRIVER_TOKENS: JSON.stringify(await Promise.all(scopes.map((scope) => hashed(scope, tokens[scope])))),
+    FOLD_SECRET: randomToken("fold"),
+    PUBLISH_KEYS: JSON.stringify(publish.publicKeys),
+    DEPLOYMENT_KEY: JSON.stringify(deployment.signing),
+    DEPLOYMENT_PUBLIC_KEYS: JSON.stringify(deployment.publicKeys),
+    NEXT_RUNG_URL: credentials.origin,
+    NEXT_RUNG_TOKEN: credentials.originToken,
+  };
+  return { credentials, vars };
+}
+
+/** The folder's credentials; made, together with `.dev.vars`, when they are missing. */
+export async function ensureSecrets(root: string, ports: { edge: number; origin: number }): Promise<Credentials> {
+  const path = credentialsPath(root);
+  const varsPath = join(root, ".dev.vars");
+  if (existsSync(path) && existsSync(varsPath)) return readCredentials(root);
+  const { credentials, vars } = await makeSecrets(ports);
+  const lines = Object.entries(vars).map(([name, value]) => `${name}='${value}'`);
+  await writeSecret(varsPath, `# Made by npm start. See .dev.vars.example.\n${lines.join("\n")}\n`);
+  await mkdir(join(root, ".upriver"), { recursive: true });
+  await writeSecret(path, `${JSON.stringify(credentials, null, 2)}\n`);
+  return credentials;
+}
+
+export async function readCredentials(root: string): Promise<Credentials> {
+  return JSON.parse(await readFile(credentialsPath(root), "utf8"));
+}
+
+export function credentialsPath(root: string): string {
+  return join(root, ".upriver", "credentials.json");
+}
+
+/** A token as the Worker and the origin keep it. */
+export async function hashed(scope: Scope, token: string): Promise<Token> {
+  return { id: scope, sha256: await sha256Hex(token), scopes: scopesOf(scope), models: ["*"], regions: ["*"] };
+}
+
+// Whoever publishes or reviews also asks: it reads manifests, and the answer that its label became.
+function scopesOf(scope: Scope): Scope[] {
+  return scope === "ask" || scope === "admin" ? [scope] : ["ask", scope];
+}
+
+function randomToken(kind: string): string {
+  return `up_${kind}_${Buffer.from(crypto.getRandomValues(new Uint8Array(24))).toString("base64url")}`;
+}
+
+async function writeSecret(path: string, text: string): Promise<void> {
+  await writeFile(path, text, { mode: secretMode });
+  // The mode of writeFile is for new files alone.
+  await chmod(path, secretMode);
+}

@@ -1,0 +1,191 @@
+import type {
+  Answer,
+  AskBody,
+  Draft,
+  Instance,
+  Manifest,
+  ModelPointer,
+  Truth,
+  Truths,
+} from "../core/contract/index.ts";
+import { type Call, Transport, type TransportOptions } from "./transport.ts";
+import type { ModelState, ModelSummary, RegionState, ReviewQuestion, Run, Taught, VersionList } from "./types.ts";
+
+export { ProblemError, UnreachableError } from "./errors.ts";
+export type { TransportOptions } from "./transport.ts";
+export type * from "./types.ts";
+
+/** How questions are asked. */
+export interface AskOptions extends Pick<AskBody, "accept" | "trace" | "caller"> {
+  /** The same key asks once, however often it is sent. */
+  idempotencyKey?: string;
+  signal?: AbortSignal;
+}
+
+const waitMarginMs = 10_000;
+
+/**
+ * Upriver's client: everything the HTTP API does, with retries, deadlines and typed errors.
+ *
+ * @example
+ * const upriver = new UpriverClient({ url: "http://127.0.0.1:8787", token });
+ * const answer = await upriver.ask("storefront", { region: "lagoon", temperature: 31 });
+ */
+export class UpriverClient {
+  private readonly transport: Transport;
+
+  constructor(options: TransportOptions) {
+    this.transport = new Transport(options);
+  }
+
+  /** Asks one question. Throws `ProblemError` when it is refused, `UnreachableError` when nobody answers. */
+  ask(model: string, instance: Instance, options: AskOptions = {}): Promise<Answer> {
+    return this.transport.json(askCall(model, { instance }, options));
+  }
+
+  /** Asks many at once; one answer each, in order. */
+  async askMany(model: string, instances: Instance[], options: AskOptions = {}): Promise<Answer[]> {
+    return (await this.transport.json<{ answers: Answer[] }>(askCall(model, { instances }, options))).answers;
+  }
+
+  /** Asks questions that name their own id, region or time. */
+  async askQuestions(model: string, questions: Draft[], options: AskOptions = {}): Promise<Answer[]> {
+    return (await this.transport.json<{ answers: Answer[] }>(askCall(model, { questions }, options))).answers;
+  }
+
+  /** A question's answer, open or not; waits up to `waitSeconds` for one. */
+  question(
+    id: string,
+    { waitSeconds = 0, signal }: { waitSeconds?: number; signal?: AbortSignal } = {},
+  ): Promise<Answer> {
+    const headers: Record<string, string> = waitSeconds > 0 ? { prefer: `wait=${waitSeconds}` } : {};
+    const timeoutMs = waitSeconds * 1_000 + waitMarginMs;
+    return this.transport.json({
+      method: "GET",
+      path: `/v1/questions/${encodeURIComponent(id)}`,
+      headers,
+      timeoutMs,
+      signal,
+    });
+  }
+
+  /** Says what turned out to be right. */
+  truth(id: string, truth: Truth): Promise<Taught> {
+    return this.transport.json(post(`/v1/questions/${encodeURIComponent(id)}/truth`, truth));
+  }
+
+  /** Teaches labels in a batch, of questions that were asked or that come along. */
+  truths(model: string, body: Truths): Promise<{ accepted: number; changed: number }> {
+    return this.transport.json(post(`${modelPath(model)}/truths`, body));
+  }
+
+  /** Leases the oldest open questions to this token, and to `reviewer` behind it. */
+  async review(model: string, { limit = 1, reviewer }: { limit?: number; reviewer?: string } = {}) {
+    const headers: Record<string, string> = reviewer ? { "x-upriver-reviewer": reviewer } : {};
+    const path = `${modelPath(model)}/review?limit=${limit}`;
+    return this.transport.json<{ questions: ReviewQuestion[]; waiting: number }>({ method: "GET", path, headers });
+  }
+
+  /** Answers a question as a person. */
+  answer(id: string, label: string, { reviewer }: { reviewer?: string } = {}): Promise<Answer> {
+    const headers: Record<string, string> = reviewer ? { "x-upriver-reviewer": reviewer } : {};
+    return this.transport.json({ ...post(`/v1/questions/${encodeURIComponent(id)}/answer`, { label }), headers });
+  }
+
+  async models(): Promise<ModelSummary[]> {
+    return (await this.get<{ models: ModelSummary[] }>("/v1/models")).models;
+  }
+
+  model(model: string): Promise<ModelState> {
+    return this.get(modelPath(model));
+  }
+
+  versions(model: string): Promise<VersionList> {
+    return this.get(`${modelPath(model)}/versions`);
+  }
+
+  manifest(model: string, version?: number): Promise<Manifest> {
+    return this.get(`${modelPath(model)}/manifest${version === undefined ? "" : `?version=${version}`}`);
+  }
+
+  async blob(sha256: string): Promise<ArrayBuffer> {
+    return (await this.transport.send({ method: "GET", path: `/v1/blobs/${sha256}` })).arrayBuffer();
+  }
+
+  putBlob(sha256: string, bytes: ArrayBuffer | Uint8Array): Promise<{ sha256: string; bytes: number }> {
+    return this.transport.json({ method: "PUT", path: `/v1/blobs/${sha256}`, body: bytes });
+  }
+
+  putVersion(manifest: Manifest): Promise<{ version: number; state: string }> {
+    const path = `${modelPath(manifest.model)}/versions/${manifest.version}`;
+    return this.transport.json({ method: "PUT", path, body: manifest });
+  }
+
+  /** Moves the pointer: to all, or to a `share` of the callers as a canary. */
+  async rollout(model: string, target: { version: number; share?: number }): Promise<ModelPointer> {
+    return (await this.transport.json<{ pointer: ModelPointer }>(post(`${modelPath(model)}/rollout`, target))).pointer;
+  }
+
+  /** Ends the canary, or goes back to the version before. */
+  async rollback(model: string): Promise<ModelPointer> {
+    const call = { ...post(`${modelPath(model)}/rollback`, {}), isRepeatable: false };
+    return (await this.transport.json<{ pointer: ModelPointer }>(call)).pointer;
+  }
+
+  /** Gives a region back the head that it had before; null is the global one. */
+  rollbackRegion(model: string, region: string): Promise<{ region: string; head: number | null }> {
+    return this.transport.json({ ...post(`${modelPath(model)}/rollback`, { region }), isRepeatable: false });
+  }
+
+  async regions(model: string): Promise<RegionState[]> {
+    return (await this.get<{ regions: RegionState[] }>(`${modelPath(model)}/regions`)).regions;
+  }
+
+  async runs(model: string, region: string): Promise<Run[]> {
+    return (await this.get<{ runs: Run[] }>(`${regionPath(model, region)}/runs`)).runs;
+  }
+
+  /** Retrains a region's head now, with what is known at data time `at`; waits up to `waitSeconds` for the end. */
+  retrain(
+    model: string,
+    region: string,
+    { at, waitSeconds = 0 }: { at?: number; waitSeconds?: number } = {},
+  ): Promise<Run> {
+    const headers: Record<string, string> = waitSeconds > 0 ? { prefer: `wait=${waitSeconds}` } : {};
+    const timeoutMs = waitSeconds * 1_000 + waitMarginMs;
+    const body = at === undefined ? {} : { at };
+    return this.transport.json({ ...post(`${regionPath(model, region)}/retrain`, body), headers, timeoutMs });
+  }
+
+  /** Forgets everything that a region was asked and taught, and its heads. */
+  forgetRegion(model: string, region: string): Promise<{ forgotten: boolean }> {
+    return this.transport.json({ method: "DELETE", path: regionPath(model, region) });
+  }
+
+  health(): Promise<{ status: string; node: string }> {
+    return this.get("/healthz");
+  }
+
+  private get<T>(path: string): Promise<T> {
+    return this.transport.json<T>({ method: "GET", path });
+  }
+}
+
+function modelPath(model: string): string {
+  return `/v1/models/${encodeURIComponent(model)}`;
+}
+
+function regionPath(model: string, region: string): string {
+  return `${modelPath(model)}/regions/${encodeURIComponent(region)}`;
+}
+
+function post(path: string, body: unknown): Call {
+  return { method: "POST", path, body };
+}
+
+// A key, or an id, makes a question the same one when it is sent again: only then it may be.
+function askCall(model: string, body: Partial<AskBody>, { idempotencyKey, signal, ...options }: AskOptions): Call {
+  const headers: Record<string, string> = idempotencyKey ? { "idempotency-key": idempotencyKey } : {};
+  const isRepeatable = idempotencyKey !== undefined || body.questions?.every(({ id }) => id !== undefined) === true;
+  return { ...post(`${modelPath(model)}/ask`, { ...body, ...options }), headers, signal, isRepeatable };
+}

@@ -1,0 +1,60 @@
+import * as z from "zod";
+import { type SigningKey, signingKeySchema } from "../core/sign.ts";
+import { parseTokens, type Token } from "../core/tokens.ts";
+
+/** What the origin is told by its environment. */
+export interface OriginConfig {
+  host: string;
+  port: number;
+  nodeId: string;
+  tokens: Token[];
+  edgeUrl: string;
+  /** A token of the edge with the publish scope. */
+  edgeToken: string;
+  signingKey: SigningKey;
+  dataFolder: string;
+  /** The recipe to train and publish when the edge has no such model. */
+  recipe: string | null;
+}
+
+const schema = z.object({
+  ORIGIN_HOST: z.string().default("127.0.0.1"),
+  ORIGIN_PORT: z.coerce.number().int().min(0).max(65535).default(8788),
+  ORIGIN_ID: z.string().min(1).default("origin"),
+  ORIGIN_TOKENS: z.string(),
+  EDGE_URL: z.url(),
+  EDGE_TOKEN: z.string().min(1),
+  SIGNING_KEY: z.string(),
+  ORIGIN_DATA: z.string().default(".upriver/origin"),
+  ORIGIN_RECIPE: z.string().optional(),
+});
+
+/** Reads the origin's settings; throws, naming the option, when one is missing or wrong. */
+export function readConfig(environment: NodeJS.ProcessEnv): OriginConfig {
+  const parsed = schema.safeParse(environment);
+  if (!parsed.success) {
+    // Names only: a value may be a secret.
+    const options = [...new Set(parsed.error.issues.map((issue) => issue.path.join(".")))].join(", ");
+    throw new Error(`Error in origin: ${options} missing or wrong in the environment; the README lists the options.`);
+  }
+  const settings = parsed.data;
+  return {
+    host: settings.ORIGIN_HOST,
+    port: settings.ORIGIN_PORT,
+    nodeId: settings.ORIGIN_ID,
+    tokens: parseTokens("ORIGIN_TOKENS", settings.ORIGIN_TOKENS),
+    edgeUrl: settings.EDGE_URL,
+    edgeToken: settings.EDGE_TOKEN,
+    signingKey: readKey(settings.SIGNING_KEY),
+    dataFolder: settings.ORIGIN_DATA,
+    recipe: settings.ORIGIN_RECIPE || null,
+  };
+}
+
+function readKey(json: string): SigningKey {
+  try {
+    return signingKeySchema.parse(JSON.parse(json));
+  } catch {
+    throw new Error("Error in origin: SIGNING_KEY must be JSON {keyId, pkcs8}; 'npm start' makes one locally.");
+  }
+}

@@ -1,0 +1,35 @@
+import type { UpriverClient } from "../client/index.ts";
+import { ProblemError } from "../client/index.ts";
+import { blobsOf } from "../core/artefacts.ts";
+import type { Manifest } from "../core/contract/index.ts";
+import { type SigningKey, sign } from "../core/sign.ts";
+import type { Artefact } from "./train/index.ts";
+
+/**
+ * Publishes an artefact as the model's next version: blobs first, then the signed manifest, through the edge's own
+ * API. Nobody is served by it until it is rolled out.
+ */
+export async function publish(client: UpriverClient, artefact: Artefact, key: SigningKey): Promise<Manifest> {
+  const { draft, blobs } = artefact;
+  const latest = await latestVersion(client, draft.model);
+  for (const { sha256 } of blobsOf(draft)) {
+    const bytes = blobs.get(sha256);
+    if (!bytes) throw new Error(`Error in publish: the artefact lacks blob ${sha256}; train it again`);
+    await client.putBlob(sha256, bytes);
+  }
+  const manifest = await sign<Manifest>(
+    { ...draft, version: (latest ?? 0) + 1, parent: latest, createdAt: new Date().toISOString() },
+    key,
+  );
+  await client.putVersion(manifest);
+  return manifest;
+}
+
+async function latestVersion(client: UpriverClient, model: string): Promise<number | null> {
+  try {
+    return (await client.versions(model)).versions[0]?.version ?? null;
+  } catch (error) {
+    if (error instanceof ProblemError && error.problem.status === 404) return null;
+    throw error;
+  }
+}

@@ -1,0 +1,15 @@
+import type { Recipe } from "./recipe.ts";
+import { storefront } from "./storefront.ts";
+import { weather } from "./weather.ts";
+
+export type { ColumnPlan, NetworkPlan, Recipe, Row, TrainingPlan } from "./recipe.ts";
+
+/** Every recipe there is. */
+export const recipes: readonly Recipe[] = [storefront, weather];
+
+/** A recipe by name; throws, listing the names, when there is none. */
+export function recipeOf(name: string): Recipe {
+  const recipe = recipes.find((known) => known.name === name);
+  if (recipe) return recipe;
+  throw new Error(`There is no recipe '${name}'; there are: ${recipes.map((known) => known.name).join(", ")}.`);
+}

@@ -1,0 +1,54 @@
+import type { Column, Policy } from "../../core/contract/index.ts";
+
+/** A labelled instance of a recipe's data. */
+export interface Row {
+  region: string;
+  instance: Record<string, number | string | null>;
+  label: string;
+  /** Data time, ms since 1970. */
+  at: number;
+}
+
+/** A column of the input; the trainer fills in what it learns from the data. */
+export type ColumnPlan = { type: "number"; name: string } | Exclude<Column, { type: "number" }>;
+
+/** A network as a recipe plans it. */
+export interface NetworkPlan {
+  columns: ColumnPlan[];
+  /** Units of each hidden layer; the last is the embedding. */
+  hidden: number[];
+}
+
+/** How a model is made: its task, labels, input, data, region key, networks, schedule and risk. */
+export interface Recipe {
+  name: string;
+  summary: string;
+  task: "classify";
+  labels: string[];
+  /** Where rows come from, in time order; `file` overrides the default place. */
+  load(options: LoadOptions): Promise<Row[]>;
+  /** Rows from this day on are not trained on, unless the caller says another. ISO date, or null for all. */
+  trainBefore: string | null;
+  policy: Policy;
+  thin: NetworkPlan;
+  full: NetworkPlan;
+  targetRisk: number;
+  /** The chance that a certificate may be wrong. */
+  delta: number;
+  training: TrainingPlan;
+}
+
+export interface TrainingPlan {
+  epochs: number;
+  /** Epochs without a better validation loss before training stops. */
+  patience: number;
+  batchSize: number;
+  learningRate: number;
+  seed: number;
+  /** The share of full's scores in the targets of thin; the rest is the labels. */
+  distil: number;
+}
+
+export interface LoadOptions {
+  file?: string | undefined;
+}

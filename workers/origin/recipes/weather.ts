@@ -1,0 +1,99 @@
+import { existsSync } from "node:fs";
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { gunzipSync } from "node:zlib";
+import { parse } from "csv-parse/sync";
+import type { ColumnPlan, LoadOptions, Recipe, Row } from "./recipe.ts";
+
+const numbers = [
+  ...["MinTemp", "MaxTemp", "Rainfall", "Evaporation", "Sunshine", "WindGustSpeed", "WindSpeed9am", "WindSpeed3pm"],
+  ...["Humidity9am", "Humidity3pm", "Pressure9am", "Pressure3pm", "Cloud9am", "Cloud3pm", "Temp9am", "Temp3pm"],
+];
+const winds = ["WindGustDir", "WindDir9am", "WindDir3pm"];
+const compass = ["N", "NNE", "NE", "ENE", "E", "ESE", "SE", "SSE", "S", "SSW", "SW", "WSW", "W", "WNW", "NW", "NNW"];
+const compassVectors = compass.map((_, i) => {
+  const angle = (2 * Math.PI * i) / compass.length;
+  return [Math.sin(angle), Math.cos(angle)];
+});
+/** The share of rainy days, in place of an unknown RainToday. */
+const rainTodayMissing = 0.22;
+
+const columns: ColumnPlan[] = [
+  ...numbers.map((name): ColumnPlan => ({ type: "number", name })),
+  ...winds.map((name): ColumnPlan => ({ type: "category", name, values: compass, vectors: compassVectors })),
+  { type: "cycle", name: "DayOfYear", period: 365.25 },
+  { type: "category", name: "RainToday", values: ["No", "Yes"], vectors: [[0], [1]], missing: [rainTodayMissing] },
+];
+
+const dayMs = 24 * 3600_000;
+const stations = [
+  ...["Adelaide", "Albany", "Albury", "AliceSprings", "BadgerysCreek", "Ballarat", "Bendigo", "Brisbane", "Cairns"],
+  ...["Canberra", "Cobar", "CoffsHarbour", "Dartmoor", "Darwin", "GoldCoast", "Hobart", "Katherine", "Launceston"],
+  ...["Melbourne", "MelbourneAirport", "Mildura", "Moree", "MountGambier", "MountGinini", "Newcastle", "Nhil"],
+  ...["NorahHead", "NorfolkIsland", "Nuriootpa", "PearceRAAF", "Penrith", "Perth", "PerthAirport", "Portland"],
+  ...["Richmond", "Sale", "SalmonGums", "Sydney", "SydneyAirport", "Townsville", "Tuggeranong", "Uluru", "WaggaWagga"],
+  ...["Walpole", "Watsonia", "Williamtown", "Witchcliffe", "Wollongong", "Woomera"],
+];
+
+/** Will it rain tomorrow? Daily observations of Australian weather stations; the region is the station. */
+export const weather: Recipe = {
+  name: "weather",
+  summary: "will it rain tomorrow, at 49 Australian weather stations",
+  task: "classify",
+  labels: ["No", "Yes"],
+  load: loadWeather,
+  trainBefore: "2014-01-01",
+  policy: {
+    ladder: ["edge", "region", "origin"],
+    regions: { from: "field", name: "Location", keys: stations, parent: "Australia" },
+    keep: "all",
+    auditShare: 0,
+    truth: "complete",
+    uncertified: "answer",
+    split: { by: "time", days: 14 },
+    originLabelWeight: 0,
+    retrainEverySeconds: 182 * 24 * 3600,
+  },
+  thin: { columns, hidden: [64, 32] },
+  full: { columns, hidden: [256, 128, 64] },
+  targetRisk: 0.1,
+  delta: 0.05,
+  training: { epochs: 30, patience: 3, batchSize: 256, learningRate: 0.002, seed: 7, distil: 0.5 },
+};
+
+async function loadWeather({ file }: LoadOptions): Promise<Row[]> {
+  const path = file ?? defaultFile();
+  if (!existsSync(path)) {
+    throw new Error(
+      `Error in weather: no data at ${path}. Give a file in the form of rattle's weatherAUS with --data FILE ` +
+        "(CSV, gzipped or not), or name the folder that holds data/weather-aus in UPRIVER_SHARED.",
+    );
+  }
+  const bytes = await readFile(path);
+  const text = path.endsWith(".gz") ? gunzipSync(bytes) : bytes;
+  const records = parse(text, { columns: true, skip_empty_lines: true }) as Record<string, string>[];
+  const rows = records.filter(({ RainTomorrow }) => RainTomorrow === "Yes" || RainTomorrow === "No").map(rowOf);
+  return rows.sort((a, b) => a.at - b.at || a.region.localeCompare(b.region));
+}
+
+function rowOf(record: Record<string, string>): Row {
+  const at = Date.parse(`${record.Date}T00:00:00Z`);
+  const instance: Row["instance"] = { Location: record.Location as string };
+  for (const name of numbers) instance[name] = numberOf(record[name]);
+  for (const name of [...winds, "RainToday"]) instance[name] = textOf(record[name]);
+  instance.DayOfYear = Math.floor((at - Date.UTC(new Date(at).getUTCFullYear(), 0, 1)) / dayMs) + 1;
+  return { region: record.Location as string, instance, label: record.RainTomorrow as string, at };
+}
+
+function numberOf(text: string | undefined): number | null {
+  return text === undefined || text === "" || text === "NA" ? null : Number(text);
+}
+
+function textOf(text: string | undefined): string | null {
+  return text === undefined || text === "" || text === "NA" ? null : text;
+}
+
+function defaultFile(): string {
+  const shared = process.env.UPRIVER_SHARED ?? join(import.meta.dirname, "../../../../shared");
+  return join(shared, "data/weather-aus/weather-aus.csv.gz");
+}

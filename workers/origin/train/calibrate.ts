@@ -1,0 +1,67 @@
+import { checkBlob } from "../../core/artefacts.ts";
+import { certifyRule, judge, thresholdGrid } from "../../core/confidence/rule.ts";
+import type { Metrics, NetworkSpec } from "../../core/contract/index.ts";
+import { logitsOf, softmax } from "../../core/head/head.ts";
+import { evaluate } from "../../core/head/metrics.ts";
+import { fitTemperature } from "../../core/head/temperature.ts";
+import { loadNetwork } from "../../core/model/network.ts";
+import { tfjsEngine } from "../../core/model/tfjs/engine.ts";
+import type { Recipe } from "../recipes/index.ts";
+import type { Dataset } from "./dataset.ts";
+import type { Blobs, PackedNetwork } from "./pack.ts";
+
+export interface HeldOut {
+  tune: Dataset;
+  certify: Dataset;
+  /** The days that certify spans. */
+  window: { from: string; to: string };
+}
+
+export interface Calibrated {
+  spec: NetworkSpec;
+  metrics: Metrics;
+  /** Calibrated scores of each certify row. */
+  certifyScores: Float64Array[];
+}
+
+/** Room above the largest embedding seen in training, before int16 is full. */
+const embeddingHeadroom = 1.5;
+
+/**
+ * Learns from held-out rows what a network promises: temperature and threshold grid on tune, the rule and its
+ * certificate on certify. Runs the network as the edge will, from its blobs.
+ */
+export async function calibrate(
+  recipe: Recipe,
+  packed: PackedNetwork,
+  blobs: Blobs,
+  { tune, certify, window }: HeldOut,
+): Promise<Calibrated> {
+  const uncertified = { threshold: 0, targetRisk: recipe.targetRisk, certificate: null };
+  const network = await loadNetwork(await tfjsEngine(), { ...packed, rule: uncertified }, async (blob) =>
+    checkBlob(blob, blobs.get(blob.sha256)?.buffer ?? null),
+  );
+  const { width } = network.head;
+  const embed = (data: Dataset) => network.backbone.embed(data.inputs, data.rows);
+  const logits = (embeddings: Float32Array, rows: number) =>
+    Array.from({ length: rows }, (_, row) => logitsOf(network.head, embeddings, row * width));
+  const tuneEmbeddings = embed(tune);
+  const tuneLogits = logits(tuneEmbeddings, tune.rows);
+  const temperature = fitTemperature(tuneLogits, Array.from(tune.labels));
+  const largest = tuneEmbeddings.reduce((top, value) => Math.max(top, Math.abs(value)), 0);
+  const grid = thresholdGrid(tuneLogits.map((row, i) => judge(softmax(row, temperature), tune.labels[i] as number)));
+  const certifyScores = logits(embed(certify), certify.rows).map((row) => softmax(row, temperature));
+  network.backbone.release();
+  const judged = certifyScores.map((scores, i) => judge(scores, certify.labels[i] as number));
+  const { targetRisk, delta } = recipe;
+  const rule = certifyRule(grid, judged, { targetRisk, delta, source: "truth", scope: "global", window });
+  const { embedding } = packed.backbone;
+  const step = (embeddingHeadroom * largest) / 32767;
+  const spec: NetworkSpec = {
+    input: packed.input,
+    backbone: { ...packed.backbone, embedding: { ...embedding, step } },
+    head: { ...packed.head, temperature },
+    rule,
+  };
+  return { spec, metrics: evaluate(certifyScores, Array.from(certify.labels)), certifyScores };
+}
