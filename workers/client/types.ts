@@ -24,6 +24,7 @@ export interface VersionList {
 /** One retrain of a region. */
 export interface Run {
   id: string;
+  region: string;
   base: number;
   status: "running" | "promoted" | "refused" | "skipped" | "failed";
   reason: string | null;

@@ -3,6 +3,8 @@ import { regionObject, registryObject } from "../../../durable-objects/stubs.ts"
 import { FaultError } from "../../core/http/fault.ts";
 import { readJson } from "../../core/http/problem.ts";
 import { limits } from "../../core/limits.ts";
+import { checkRegion } from "../../core/region.ts";
+import { manifestOf } from "../artefacts/models.ts";
 import { type Call, jsonResponse, preferredWaitSeconds, type Route, requireModel, requireRegion } from "../call.ts";
 import { servedPointer } from "../ladder/version.ts";
 
@@ -13,9 +15,14 @@ async function listRegions(call: Call): Promise<Response> {
   const known = await registryObject(call.env, model).regions();
   const regions = await Promise.all(
     known.map(async (region) => {
-      const { heads, ...state } = await regionObject(call.env, model, region).state();
+      const { heads, lastRun, ...state } = await regionObject(call.env, model, region).state();
       const base = pointer.held[region] ?? (pointer.stable as number);
-      return { ...state, base, head: heads.find((head) => head.base === base)?.number ?? null };
+      return {
+        ...state,
+        lastRun: lastRun && { region, ...lastRun },
+        base,
+        head: heads.find((head) => head.base === base)?.number ?? null,
+      };
     }),
   );
   return jsonResponse({ regions });
@@ -23,7 +30,8 @@ async function listRegions(call: Call): Promise<Response> {
 
 async function listRuns(call: Call): Promise<Response> {
   const { model, region } = await knownRegion(call);
-  return jsonResponse({ runs: await regionObject(call.env, model, region).runs() });
+  const runs = await regionObject(call.env, model, region).runs();
+  return jsonResponse({ runs: runs.map((run) => ({ region, ...run })) });
 }
 
 const retrainSchema = z.strictObject({ at: z.int().nonnegative().optional() });
@@ -33,7 +41,7 @@ async function postRetrain(call: Call): Promise<Response> {
   const { at } = await readJson(call.request, retrainSchema, limits.bodyMaxBytes);
   const waitMs = preferredWaitSeconds(call.request, limits.waitMaxSeconds) * 1_000;
   const run = await regionObject(call.env, model, region).startRetrain(base, at ?? Date.now(), waitMs);
-  return jsonResponse(run, run.status === "running" ? 202 : 200);
+  return jsonResponse({ region, ...run }, run.status === "running" ? 202 : 200);
 }
 
 async function forgetRegion(call: Call): Promise<Response> {
@@ -48,12 +56,10 @@ async function knownRegion(call: Call): Promise<{ model: string; region: string;
   requireModel(call, model);
   requireRegion(call, region);
   const pointer = await servedPointer(call, model);
-  if (!(await registryObject(call.env, model).regions()).includes(region)) {
-    throw new FaultError({
-      kind: "not-found",
-      what: `region '${region}' that was ever asked something`,
-      next: "GET /v1/models/{model}/regions lists them.",
-    });
+  const { policy } = await manifestOf(call, model, pointer.stable as number);
+  if (!checkRegion(policy.regions, region).ok) {
+    const next = "GET /v1/models/{model} lists the regions in policy.regions.";
+    throw new FaultError({ kind: "not-found", what: `region '${region}' in model '${model}'`, next });
   }
   return { model, region, base: pointer.held[region] ?? (pointer.stable as number) };
 }

@@ -1,0 +1,38 @@
+// Every verb of the command line; scripts/upriver.mjs starts it.
+import { Command } from "commander";
+import { askVerb } from "./verbs/ask.ts";
+import { publishVerb } from "./verbs/publish.ts";
+import { replayVerb } from "./verbs/replay.ts";
+import { retrainVerb } from "./verbs/retrain.ts";
+import { reviewVerb } from "./verbs/review.ts";
+import { rollbackVerb } from "./verbs/rollback.ts";
+import { rolloutVerb } from "./verbs/rollout.ts";
+import { statusVerb } from "./verbs/status.ts";
+import { trainVerb } from "./verbs/train.ts";
+
+const verbs = [
+  trainVerb,
+  publishVerb,
+  rolloutVerb,
+  rollbackVerb,
+  askVerb,
+  statusVerb,
+  reviewVerb,
+  retrainVerb,
+  replayVerb,
+];
+
+const program = new Command("upriver")
+  .description("Questions flow up, models flow down.")
+  .option("--url <url>", "where the edge is; else UPRIVER_URL, else the local one of npm start")
+  .option("--token <token>", "a token with the scope that is needed; else UPRIVER_TOKEN, else the local one")
+  .showHelpAfterError("(--help shows what there is)")
+  .exitOverride((error) => process.exit(error.exitCode === 0 ? 0 : 2));
+for (const verb of verbs) verb(program);
+
+try {
+  await program.parseAsync();
+} catch (error) {
+  console.error(error instanceof Error ? error.message : String(error));
+  process.exit(1);
+}

@@ -1,0 +1,51 @@
+import { SingleBar } from "cli-progress";
+
+/** Prints a verb's result: one JSON object for machines, or lines for people. */
+export function print(isJson: boolean | undefined, result: object, lines: () => string): void {
+  console.log(isJson ? JSON.stringify(result) : lines());
+}
+
+/** Rows as aligned columns, the first one the header. */
+export function table(rows: readonly (readonly (string | number | null)[])[]): string {
+  const cells = rows.map((row) => row.map((cell) => (cell === null ? "–" : String(cell))));
+  const widths = cells[0]?.map((_, column) => Math.max(...cells.map((row) => row[column]?.length ?? 0))) ?? [];
+  return cells
+    .map((row) =>
+      row
+        .map((cell, i) => cell.padEnd(widths[i] ?? 0))
+        .join("  ")
+        .trimEnd(),
+    )
+    .join("\n");
+}
+
+/** Progress on stderr: a bar on a terminal, a line now and then elsewhere. */
+export interface Progress {
+  update(done: number, note?: string): void;
+  end(): void;
+}
+
+const lineEveryMs = 10_000;
+
+export function progressOf(what: string, total: number): Progress {
+  if (!process.stderr.isTTY) return plainProgress(what, total);
+  const format = `${what} {bar} {percentage}% {note} ({eta_formatted} left)`;
+  const bar = new SingleBar({ format, stream: process.stderr, hideCursor: true });
+  bar.start(total, 0, { note: "" });
+  return { update: (done, note = "") => bar.update(done, { note }), end: () => bar.stop() };
+}
+
+function plainProgress(what: string, total: number): Progress {
+  let saidAt = Date.now();
+  return {
+    update(done, note = "") {
+      if (Date.now() - saidAt < lineEveryMs) return;
+      saidAt = Date.now();
+      console.error(`${what} ${Math.floor((100 * done) / total)}% ${note}`.trimEnd());
+    },
+    end() {},
+  };
+}
+
+/** A share as per cent, one place. */
+export const percent = (share: number): string => `${(100 * share).toFixed(1)}%`;

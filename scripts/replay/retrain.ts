@@ -1,0 +1,31 @@
+import type { Run, UpriverClient } from "../../workers/client/index.ts";
+
+const atOnce = 4;
+const waitSeconds = 60;
+
+/** Retrains regions, a few at a time, each to the end; `at` is the data time, now when undefined. */
+export async function retrainAll(
+  client: UpriverClient,
+  model: string,
+  regions: readonly string[],
+  at: number | undefined,
+  onDone: (done: number) => void = () => {},
+): Promise<Run[]> {
+  const runs: Run[] = [];
+  const left = [...regions];
+  const work = async () => {
+    for (let region = left.shift(); region !== undefined; region = left.shift()) {
+      runs.push(await retrainOne(client, model, region, at));
+      onDone(runs.length);
+    }
+  };
+  await Promise.all(Array.from({ length: atOnce }, work));
+  return runs.sort((a, b) => a.region.localeCompare(b.region));
+}
+
+async function retrainOne(client: UpriverClient, model: string, region: string, at: number | undefined): Promise<Run> {
+  for (;;) {
+    const run = await client.retrain(model, region, { waitSeconds, ...(at === undefined ? {} : { at }) });
+    if (run.status !== "running") return run;
+  }
+}

@@ -1,0 +1,48 @@
+import { existsSync } from "node:fs";
+import type { Command } from "commander";
+import { type SigningKey, signingKeySchema } from "../../workers/core/sign.ts";
+import { publish } from "../../workers/origin/publish.ts";
+import { loadArtefact } from "../../workers/origin/train/store.ts";
+import { clientFor, localCredentials } from "../local/context.ts";
+import { print } from "../local/output.ts";
+import { artefactFolder } from "./train.ts";
+
+interface Options {
+  share?: string;
+  rollout: boolean;
+  json?: boolean;
+}
+
+/** `upriver publish`: a trained model becomes the next version. */
+export function publishVerb(program: Command): void {
+  program
+    .command("publish")
+    .description("publish a trained model as the next version, and roll it out")
+    .argument("<recipe>", "a recipe that was trained, or the folder that 'train --out' wrote")
+    .option("--share <share>", "as a canary, to this share of the callers (0 to 1)")
+    .option("--no-rollout", "publish only: nobody is served by it yet")
+    .option("--json", "print one JSON object")
+    .addHelpText("after", "\nExample:\n  npx upriver publish storefront --share 0.1")
+    .action(run);
+}
+
+/** The key that signs manifests: SIGNING_KEY, or what npm start made. */
+export async function signingKey(): Promise<SigningKey> {
+  const json = process.env.SIGNING_KEY;
+  const key = json ? JSON.parse(json) : (await localCredentials())?.signingKey;
+  if (key) return signingKeySchema.parse(key);
+  throw new Error("No key to sign with. Run 'npm start' once, or set SIGNING_KEY to {keyId, pkcs8} of a pinned key.");
+}
+
+async function run(recipe: string, { share, rollout, json }: Options, command: Command): Promise<void> {
+  const artefact = await loadArtefact(existsSync(recipe) ? recipe : artefactFolder(recipe));
+  const client = await clientFor(command, "publish");
+  const { model, version } = await publish(client, artefact, await signingKey());
+  const target = share === undefined ? { version } : { version, share: Number(share) };
+  const pointer = rollout ? await client.rollout(model, target) : null;
+  print(json, { model, version, pointer }, () => {
+    if (!pointer) return `Published ${model} version ${version}. Next: npx upriver rollout ${model} ${version}`;
+    const { canary } = pointer;
+    return `Published ${model} version ${version}, ${canary ? `a canary for ${canary.share} of the callers` : "served to all"}.`;
+  });
+}

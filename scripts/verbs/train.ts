@@ -1,0 +1,72 @@
+import { join } from "node:path";
+import type { Command } from "commander";
+import { publish } from "../../workers/origin/publish.ts";
+import { recipeOf, recipes } from "../../workers/origin/recipes/index.ts";
+import { type Progress as Epoch, train } from "../../workers/origin/train/index.ts";
+import { saveArtefact } from "../../workers/origin/train/store.ts";
+import { clientFor } from "../local/context.ts";
+import { root } from "../local/ladder.ts";
+import { percent, print, progressOf, table } from "../local/output.ts";
+import { signingKey } from "./publish.ts";
+
+interface Options {
+  before?: string;
+  data?: string;
+  out?: string;
+  publish?: boolean;
+  json?: boolean;
+}
+
+/** `upriver train`: full and thin from a recipe. */
+export function trainVerb(program: Command): void {
+  program
+    .command("train")
+    .description(`train a recipe's full and thin models (${recipes.map(({ name }) => name).join(", ")})`)
+    .argument("<recipe>")
+    .option("--before <date>", "train on what is before this day alone (the recipe's own cut by default)")
+    .option("--data <file>", "read the recipe's data from this file")
+    .option("--out <folder>", "where the trained model goes (.upriver/artefacts/<recipe>)")
+    .option("--publish", "publish it and roll it out to all")
+    .option("--json", "print one JSON object")
+    .addHelpText("after", "\nExample:\n  npx upriver train weather --before 2014-01-01 --publish")
+    .action(run);
+}
+
+/** Where a recipe's trained model is kept. */
+export function artefactFolder(recipe: string): string {
+  return join(root, ".upriver", "artefacts", recipe);
+}
+
+async function run(name: string, options: Options, command: Command): Promise<void> {
+  const recipe = recipeOf(name);
+  const bar = progressOf(`training ${name}`, 2 * recipe.training.epochs);
+  const artefact = await train(recipe, {
+    before: options.before,
+    file: options.data,
+    onProgress: ({ network, epoch, epochs, validationLoss }: Epoch) =>
+      bar.update(epoch + (network === "thin" ? epochs : 0), `${network} ${epoch}: loss ${validationLoss.toFixed(4)}`),
+  });
+  bar.end();
+  const folder = options.out ?? artefactFolder(name);
+  await saveArtefact(folder, artefact);
+  const { metrics, thin, full, trainedOn } = artefact.draft;
+  let version: number | null = null;
+  if (options.publish) {
+    const client = await clientFor(command, "publish");
+    version = (await publish(client, artefact, await signingKey())).version;
+    await client.rollout(name, { version });
+  }
+  const coverage = { thin: thin.rule.certificate?.coverage ?? 0, full: full?.rule.certificate?.coverage ?? 0 };
+  print(options.json, { recipe: name, folder, version, trainedOn, metrics, certifiedCoverage: coverage }, () => {
+    const row = (network: string, m: typeof metrics.thin, covered: number) => [
+      ...[network, m.logLoss.toFixed(4), m.auc?.toFixed(4) ?? "–", percent(m.accuracy), percent(covered)],
+    ];
+    const rows = [
+      row("thin", metrics.thin, coverage.thin),
+      ...(metrics.full ? [row("full", metrics.full, coverage.full)] : []),
+    ];
+    const risk = `answered at ${percent(recipe.targetRisk)} risk`;
+    const next = version === null ? `Next: npx upriver publish ${name}` : `Version ${version} is served to all.`;
+    return `${table([["network", "log-loss", "AUC", "accuracy", risk], ...rows])}\nIn ${folder}. ${next}`;
+  });
+}
