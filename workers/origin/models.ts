@@ -23,6 +23,7 @@ export class FullModels {
   private readonly client: UpriverClient;
   private readonly blobFolder: string;
   private readonly loaded = new Map<string, Loaded>();
+  private readonly refreshing = new Map<string, Promise<Loaded>>();
 
   constructor(client: UpriverClient, dataFolder: string) {
     this.client = client;
@@ -34,7 +35,7 @@ export class FullModels {
     const known = this.loaded.get(model);
     if (known && Date.now() - known.checkedAt < freshMs) return known.rung;
     try {
-      return (await this.refresh(model, known)).rung;
+      return (await this.refreshOnce(model, known)).rung;
     } catch (error) {
       if (error instanceof ProblemError && error.problem.status === 404) throw unknownModel(model);
       // The edge is away: what was good a moment ago still answers.
@@ -46,6 +47,15 @@ export class FullModels {
   /** The models that are loaded, with their versions. */
   list(): { model: string; version: number }[] {
     return [...this.loaded].map(([model, { version }]) => ({ model, version }));
+  }
+
+  // Questions that come together look together.
+  private refreshOnce(model: string, known: Loaded | undefined): Promise<Loaded> {
+    const underWay = this.refreshing.get(model);
+    if (underWay) return underWay;
+    const work = this.refresh(model, known).finally(() => this.refreshing.delete(model));
+    this.refreshing.set(model, work);
+    return work;
   }
 
   private async refresh(model: string, known: Loaded | undefined): Promise<Loaded> {

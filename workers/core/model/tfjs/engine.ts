@@ -20,9 +20,13 @@ const load: Engine["load"] = (spec, files, inputShape) => {
     throw new EngineError(`Error in load: kind '${spec.kind}' is not supported yet`);
   const { layers: dense, weights } = readTopology(files.topology);
   const values = tf.io.CompositeArrayBuffer.join(files.shards);
-  const layers = withCleanup((made) => buildLayers(dense, weights, values, made));
   const inputWidth = inputShape.reduce((product, dimension) => product * dimension, 1);
-  const width = checkWidths(layers, inputWidth, spec.embedding.width);
+  const { width } = spec.embedding;
+  const layers = withCleanup((made) => {
+    const built = buildLayers(dense, weights, values, made);
+    checkWidths(built, inputWidth, width);
+    return built;
+  });
   return {
     width,
     bytes: values.byteLength,
@@ -75,7 +79,7 @@ function weight<T extends tf.Tensor>(tensors: Map<string, tf.Tensor>, name: stri
   return tensor as T;
 }
 
-function checkWidths(layers: Layer[], inputWidth: number, embeddingWidth: number): number {
+function checkWidths(layers: Layer[], inputWidth: number, embeddingWidth: number): void {
   let width = inputWidth;
   for (const [i, { kernel }] of layers.entries()) {
     if (kernel.shape[0] !== width) {
@@ -83,7 +87,7 @@ function checkWidths(layers: Layer[], inputWidth: number, embeddingWidth: number
     }
     width = kernel.shape[1];
   }
-  if (width === embeddingWidth) return width;
+  if (width === embeddingWidth) return;
   throw new EngineError(
     `Error in load: the embedding must be ${embeddingWidth} wide, but the last layer gives ${width}`,
   );

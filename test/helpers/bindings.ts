@@ -1,0 +1,29 @@
+import { createHash } from "node:crypto";
+import { testKeys } from "./keys.ts";
+
+const sha256 = (text: string) => createHash("sha256").update(text).digest("hex");
+
+/** Tokens of the tests: the word itself is the token. */
+export const testTokens = [
+  { id: "asker", token: "ask-token", scopes: ["ask"] },
+  { id: "other", token: "other-token", scopes: ["ask", "teach"] },
+  { id: "teacher", token: "teach-token", scopes: ["ask", "teach"] },
+  { id: "ada", token: "review-token", scopes: ["ask", "review"] },
+  { id: "bob", token: "second-review-token", scopes: ["ask", "review"] },
+  { id: "publisher", token: "publish-token", scopes: ["ask", "publish"] },
+  { id: "admin", token: "admin-token", scopes: ["admin"] },
+  { id: "north", token: "north-token", scopes: ["ask"], regions: ["north"] },
+  { id: "narrow", token: "narrow-token", scopes: ["ask"], models: ["another"] },
+] as const;
+
+/** The bindings that a deployment keeps as secrets. */
+export const testBindings = {
+  UPRIVER_TOKENS: JSON.stringify(
+    testTokens.map(({ token, ...rest }) => ({ models: ["*"], regions: ["*"], ...rest, sha256: sha256(token) })),
+  ),
+  FOLD_SECRET: "fold-secret-of-the-tests",
+  PUBLISH_KEYS: JSON.stringify(testKeys.publish.publicKeys),
+  DEPLOYMENT_KEY: JSON.stringify(testKeys.deployment.signing),
+  DEPLOYMENT_PUBLIC_KEYS: JSON.stringify(testKeys.deployment.publicKeys),
+  NEXT_RUNG_TOKEN: "next-rung-token",
+};

@@ -1,0 +1,124 @@
+import type { Blob, Column, Manifest, NetworkSpec, Policy } from "../../workers/core/contract/index.ts";
+import { sha256Hex } from "../../workers/core/hash.ts";
+import { encodeHead } from "../../workers/core/head/head.ts";
+import { sign } from "../../workers/core/sign.ts";
+import { testKeys } from "./keys.ts";
+import { seeded, uniform } from "./random.ts";
+
+export interface ModelOptions {
+  model?: string;
+  version?: number;
+  /** Number columns "x0", "x1", … besides the region's field. */
+  inputs?: number;
+  hidden?: number[];
+  labels?: string[];
+  seed?: number;
+  /** Confidence from which a question is accepted. */
+  threshold?: number;
+  fullThreshold?: number;
+  policy?: Partial<Policy>;
+  columns?: Column[];
+}
+
+export interface TestModel {
+  manifest: Manifest;
+  blobs: Map<string, Uint8Array<ArrayBuffer>>;
+}
+
+const defaultPolicy: Policy = {
+  ladder: ["edge", "region", "origin", "human"],
+  regions: { from: "field", name: "region", keys: ["north", "south"], parent: "world" },
+  keep: "none",
+  auditShare: 0,
+  truth: "some",
+  uncertified: "answer",
+  split: { by: "question" },
+  originLabelWeight: 0,
+  retrainEverySeconds: 24 * 3600,
+};
+
+/** A signed model with random weights and its blobs; the same options give the same model. */
+export async function testModel(options: ModelOptions = {}): Promise<TestModel> {
+  const { model = "shop", version = 1, inputs = 4, hidden = [8, 5], labels = ["a", "b", "c"], seed = 1 } = options;
+  const blobs: TestModel["blobs"] = new Map();
+  const columns =
+    options.columns ??
+    Array.from({ length: inputs }, (_, i): Column => ({ type: "number", name: `x${i}`, mean: 0, deviation: 1 }));
+  const build = (at: number, threshold: number) =>
+    randomNetwork({ columns, widths: [inputs, ...hidden], classes: labels.length, seed: at, threshold }, blobs);
+  const metrics = { n: 1, logLoss: 1, auc: null, accuracy: 0.5, coverage: {} };
+  const manifest: Manifest = {
+    format: "upriver/1",
+    model,
+    version,
+    parent: version > 1 ? version - 1 : null,
+    createdAt: "2026-01-01T00:00:00.000Z",
+    task: "classify",
+    labels,
+    thin: await build(seed, options.threshold ?? 0.5),
+    full: await build(seed + 1000, options.fullThreshold ?? 0),
+    policy: { ...defaultPolicy, ...options.policy },
+    metrics: { thin: metrics, full: metrics },
+    trainedOn: { rows: 1, from: null, to: null, sources: {}, regions: {} },
+    examples: [],
+  };
+  return { manifest: await sign(manifest, testKeys.publish.signing), blobs };
+}
+
+interface NetworkOptions {
+  columns: Column[];
+  /** Widths from input to embedding. */
+  widths: number[];
+  classes: number;
+  seed: number;
+  threshold: number;
+}
+
+/** A dense relu network with random weights, as a TensorFlow.js model.json written by hand. */
+export async function randomNetwork(options: NetworkOptions, blobs: TestModel["blobs"]): Promise<NetworkSpec> {
+  const { columns, widths, classes, seed, threshold } = options;
+  const random = seeded(seed);
+  const layers = widths.slice(1).map((units, i) => ({
+    name: `dense_${i}`,
+    units,
+    kernel: uniform(random, (widths[i] as number) * units),
+    bias: uniform(random, units),
+  }));
+  const weights = layers.flatMap(({ name, units, bias }, i) => [
+    { name: `${name}/kernel`, shape: [widths[i], units], dtype: "float32" },
+    { name: `${name}/bias`, shape: [bias.length], dtype: "float32" },
+  ]);
+  const modelTopology = {
+    class_name: "Sequential",
+    config: {
+      layers: layers.map(({ name, units }) => ({
+        class_name: "Dense",
+        config: { name, units, activation: "relu", use_bias: true },
+      })),
+    },
+  };
+  const values = layers.flatMap(({ kernel, bias }) => [...kernel, ...bias]);
+  const shard = await add(blobs, new Uint8Array(new Float32Array(values).buffer));
+  const text = JSON.stringify({ modelTopology, weightsManifest: [{ paths: [shard.sha256], weights }] });
+  const topology = await add(blobs, new TextEncoder().encode(text));
+  const width = widths.at(-1) as number;
+  const head = encodeHead({ weights: uniform(random, width * classes, -2, 2), bias: uniform(random, classes) });
+  return {
+    input: { kind: "features", columns },
+    backbone: {
+      kind: "tfjs-layers-model",
+      sha256: await sha256Hex(topology.sha256 + shard.sha256),
+      topology,
+      shards: [shard],
+      embedding: { tensor: layers.at(-1)?.name ?? "", width, step: 0.001 },
+    },
+    head: { blob: await add(blobs, head), width, classes, temperature: 1 },
+    rule: { threshold, targetRisk: 0.1, certificate: null },
+  };
+}
+
+async function add(blobs: TestModel["blobs"], bytes: Uint8Array<ArrayBuffer>): Promise<Blob> {
+  const sha256 = await sha256Hex(bytes);
+  blobs.set(sha256, bytes);
+  return { sha256, bytes: bytes.byteLength };
+}
