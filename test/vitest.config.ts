@@ -1,22 +1,27 @@
 import { join } from "node:path";
 import { cloudflareTest } from "@cloudflare/vitest-plugin";
 import { defineConfig } from "vitest/config";
+import { freePort } from "../scripts/local/ladder.ts";
 import { testBindings } from "./helpers/bindings.ts";
 
 const root = join(import.meta.dirname, "..");
+// Vitest reads this file once a project: all of them mean the same origin.
+process.env.UPRIVER_TEST_ORIGIN_PORT ??= String(await freePort());
+const originPort = process.env.UPRIVER_TEST_ORIGIN_PORT;
 const reporters = process.env.CI ? ["default", join(import.meta.dirname, "ci-reporter.ts")] : ["default"];
 
 export default defineConfig({
   root,
   test: {
     reporters,
+    globalSetup: [join(import.meta.dirname, "helpers/origin.setup.ts")],
     projects: [
       {
         root,
         plugins: [
           cloudflareTest({
             wrangler: { configPath: join(root, "wrangler.toml") },
-            miniflare: { bindings: testBindings },
+            miniflare: { bindings: { ...testBindings, NEXT_RUNG_URL: `http://127.0.0.1:${originPort}` } },
           }),
         ],
         // TensorFlow.js ships ES modules that Node's rules, and so workerd's loader, take for CommonJS.

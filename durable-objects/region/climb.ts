@@ -29,6 +29,7 @@ export class Climb {
    * answered, or with a time at which it climbs again, or on its way to a person. Gives the rung's traces by id.
    */
   async climb(manifest: Manifest, questions: readonly Question[], hop: Hop): Promise<Map<string, TraceEntry[]>> {
+    if (questions.length === 0) return new Map();
     const ids = questions.map((question) => question.id);
     if (!this.hasNextRung(manifest)) {
       for (const id of ids) this.passOn(manifest, id);

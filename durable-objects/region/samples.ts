@@ -24,6 +24,7 @@ export interface Snapshot {
 }
 
 export interface LabelledVector {
+  number: number;
   label: string;
   source: LabelSource;
   split: string;
@@ -84,8 +85,14 @@ export class Samples {
 
   /** A fold of a snapshot in one backbone's space, in order: each sample once. */
   vectors({ lastSample, at }: Snapshot, fold: Fold, backbone: string): LabelledVector[] {
-    const rows = this.sql.exec<{ label: string; source: LabelSource; split: string; vector: ArrayBuffer }>(
-      `SELECT s.label, s.source, s.split, e.vector FROM samples s
+    const rows = this.sql.exec<{
+      number: number;
+      label: string;
+      source: LabelSource;
+      split: string;
+      vector: ArrayBuffer;
+    }>(
+      `SELECT s.number, s.label, s.source, s.split, e.vector FROM samples s
        JOIN embeddings e ON e.backbone = ? AND e.number = s.number
        WHERE s.fold = ? AND s.number <= ? AND s.at <= ? AND s.labelledAt <= ? ORDER BY s.number`,
       ...[backbone, fold, lastSample, at, at],

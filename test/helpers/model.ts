@@ -100,7 +100,7 @@ export async function randomNetwork(options: NetworkOptions, blobs: TestModel["b
   const values = layers.flatMap(({ kernel, bias }) => [...kernel, ...bias]);
   const shard = await add(blobs, new Uint8Array(new Float32Array(values).buffer));
   const text = JSON.stringify({ modelTopology, weightsManifest: [{ paths: [shard.sha256], weights }] });
-  const topology = await add(blobs, new TextEncoder().encode(text));
+  const topology = await add(blobs, new Uint8Array(new TextEncoder().encode(text)));
   const width = widths.at(-1) as number;
   const head = encodeHead({ weights: uniform(random, width * classes, -2, 2), bias: uniform(random, classes) });
   return {

@@ -9,7 +9,7 @@ import type { FullModels } from "./models.ts";
 export interface OriginOptions {
   nodeId: string;
   tokens: readonly Token[];
-  models: FullModels;
+  models: Pick<FullModels, "rung" | "list">;
   log: (event: Record<string, unknown>) => void;
 }
 

@@ -6,9 +6,17 @@ import type { RegionContext } from "../context.ts";
 import type { LabelledVector } from "../samples.ts";
 import type { RunningRun } from "./runs.ts";
 
-/** What a run learns from, and each tune row's split key for the gate. */
+/** Rows, and what is known of each sample besides. */
+export interface SampleRows extends LabelledRows {
+  numbers: number[];
+  /** Whether a row's label may judge a head. */
+  mayJudge: boolean[];
+}
+
+/** What a run learns from. */
 export interface RunData extends FitData {
-  tuneSplits: string[];
+  train: SampleRows;
+  tune: SampleRows;
 }
 
 /** Reads a run's snapshot of train and tune, each sample once; certify is left alone. */
@@ -24,16 +32,10 @@ export async function loadRunData(
   const known = ({ label }: LabelledVector) => manifest.labels.includes(label);
   const train = samples.vectors(run, "train", backbone.sha256).filter(known);
   const tune = samples.vectors(run, "tune", backbone.sha256).filter((row) => known(row) && mayJudge(row.source));
-  return {
-    train: toRows(manifest, train),
-    tune: toRows(manifest, tune),
-    tuneSplits: tune.map(({ split }) => split),
-    start,
-    classes: manifest.labels.length,
-  };
+  return { train: toRows(manifest, train), tune: toRows(manifest, tune), start, classes: manifest.labels.length };
 }
 
-function toRows({ labels, thin, policy }: Manifest, vectors: LabelledVector[]): LabelledRows {
+function toRows({ labels, thin, policy }: Manifest, vectors: LabelledVector[]): SampleRows {
   const { width, step } = thin.backbone.embedding;
   const inputs = new Float32Array(vectors.length * (width + 1));
   for (const [row, { vector }] of vectors.entries()) {
@@ -45,5 +47,8 @@ function toRows({ labels, thin, policy }: Manifest, vectors: LabelledVector[]): 
     inputs,
     labels: vectors.map(({ label }) => labels.indexOf(label)),
     weights: Float32Array.from(vectors, ({ source }) => (source === "origin" ? policy.originLabelWeight : 1)),
+    splits: vectors.map(({ split }) => split),
+    numbers: vectors.map(({ number }) => number),
+    mayJudge: vectors.map(({ source }) => mayJudge(source)),
   };
 }

@@ -1,19 +1,19 @@
-import { type Compared, gate } from "../../../workers/core/confidence/gate.ts";
+import { gate } from "../../../workers/core/confidence/gate.ts";
 import { judge, thresholdGrid, tunedThreshold } from "../../../workers/core/confidence/rule.ts";
 import type { HeadManifest, Manifest } from "../../../workers/core/contract/index.ts";
 import { sha256Hex } from "../../../workers/core/hash.ts";
-import { encodeHead, scoresOf, softmax } from "../../../workers/core/head/head.ts";
-import { lossOf } from "../../../workers/core/head/metrics.ts";
+import { encodeHead, softmax } from "../../../workers/core/head/head.ts";
 import { rowLogits, unpackFit } from "../../../workers/core/head/softmax-fit.ts";
 import { fitTemperature } from "../../../workers/core/head/temperature.ts";
 import { sign, signingKeySchema } from "../../../workers/core/sign.ts";
 import { registryObject } from "../../stubs.ts";
 import { readHead } from "../blobs.ts";
 import type { RegionContext } from "../context.ts";
+import { type CurrentHead, compareHeads } from "./compare.ts";
 import type { RunData } from "./data.ts";
 import type { RunningRun, Runs } from "./runs.ts";
 
-/** Calibrates the candidate on tune and holds it against the head in use there; the better one stays. */
+/** Calibrates the candidate on tune and holds it against the head in use; the better one stays. */
 export async function judgeRun(
   context: RegionContext,
   runs: Runs,
@@ -21,46 +21,35 @@ export async function judgeRun(
   run: RunningRun,
   data: RunData,
 ): Promise<void> {
-  const { best } = unpackFit(runs.state<string>(run.id, "fit") as string);
-  if (!best) throw new Error(`Error in judgeRun: run ${run.id} has no fitted head`);
-  const { tune, classes, train } = data;
-  const logits = rowLogits(tune, best.weights, classes);
+  const fit = unpackFit(runs.state<string>(run.id, "fit") as string);
+  if (!fit.best) throw new Error(`Error in judgeRun: run ${run.id} has no fitted head`);
+  const { weights, l2 } = fit.best;
+  const { tune, train, classes } = data;
+  const logits = rowLogits(tune, weights, classes);
   const temperature = fitTemperature(logits, tune.labels);
-  const candidate = logits.map((row) => softmax(row, temperature));
-  const current = await currentScores(context, manifest, data);
-  const judged = candidate.map((scores, i) => judge(scores, tune.labels[i] as number));
-  const compared = judged.map((own, i): Compared => {
-    const label = tune.labels[i] as number;
-    const before = current[i] as Float64Array;
-    return {
-      cluster: data.tuneSplits[i] as string,
-      currentLoss: lossOf(before, label),
-      candidateLoss: lossOf(candidate[i] as Float64Array, label),
-      current: judge(before, label),
-      candidate: own,
-    };
-  });
   const { targetRisk } = manifest.thin.rule;
-  const { promoted, reason, ...figures } = gate(compared, targetRisk);
-  const report = { train: train.rows, tune: tune.rows, l2: best.l2, temperature, ...figures };
+  const current = await currentHead(context, runs, manifest);
+  const { promoted, reason, ...figures } = gate(compareHeads(data, fit, temperature, current), targetRisk);
+  const report = { train: train.rows, tune: tune.rows, l2, temperature, ...figures };
   if (!promoted) return runs.finish(run.id, "refused", reason, report);
 
+  const judged = logits.map((row, i) => judge(softmax(row, temperature), tune.labels[i] as number));
   const threshold = tunedThreshold(thresholdGrid(judged), judged, targetRisk);
-  const head = await signedHead(context, manifest, best.weights, { temperature, threshold });
+  const head = await signedHead(context, manifest, weights, { temperature, threshold });
   context.storage.transactionSync(() => {
-    runs.saveState(run.id, "weights", best.weights.slice().buffer);
+    runs.saveState(run.id, "weights", weights.slice().buffer);
     runs.saveState(run.id, "head", JSON.stringify(head));
     runs.saveState(run.id, "report", JSON.stringify({ reason, report }));
     runs.move(run.id, "publish", {});
   });
 }
 
-async function currentScores({ env, heads }: RegionContext, manifest: Manifest, { tune, start, classes }: RunData) {
+async function currentHead({ env, heads }: RegionContext, runs: Runs, manifest: Manifest): Promise<CurrentHead> {
   const regional = heads.current(manifest.version);
-  if (!regional) return rowLogits(tune, start, classes).map((row) => softmax(row, 1));
-  const weights = await readHead(env, regional.head);
-  const width = start.length / classes;
-  return Array.from({ length: tune.rows }, (_, row) => scoresOf(weights, tune.inputs, row * width));
+  if (!regional) return { own: null, lastSample: 0 };
+  // A head of unknown making may have seen everything.
+  const lastSample = runs.lastSampleOf(regional.base, regional.number) ?? Number.POSITIVE_INFINITY;
+  return { own: await readHead(env, regional.head), lastSample };
 }
 
 async function signedHead(

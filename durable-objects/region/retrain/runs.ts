@@ -58,6 +58,13 @@ export class Runs {
     return this.sql.exec<{ n: number }>(query, base).one().n > 0;
   }
 
+  /** The last sample that a promoted head learned from; null when its run is not known. */
+  lastSampleOf(base: number, head: number): number | null {
+    const query = `SELECT lastSample FROM runs
+      WHERE base = ? AND status = 'promoted' AND json_extract(report, '$.head') = ?`;
+    return this.sql.exec<{ lastSample: number }>(query, base, head).toArray()[0]?.lastSample ?? null;
+  }
+
   move(id: string, phase: Phase, cursor: Record<string, number>): void {
     this.sql.exec("UPDATE runs SET phase = ?, cursor = ? WHERE id = ?", phase, JSON.stringify(cursor), id);
   }

@@ -89,7 +89,10 @@ interface OracleLayer {
 
 function oracleLayers(values: Float32Array): OracleLayer[] {
   let offset = 0;
-  const take = (n: number) => values.subarray(offset, (offset += n));
+  const take = (n: number) => {
+    offset += n;
+    return values.subarray(offset - n, offset);
+  };
   return widths.slice(1).map((units, i) => ({ kernel: take((widths[i] as number) * units), bias: take(units) }));
 }
 

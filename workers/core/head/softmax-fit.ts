@@ -8,6 +8,8 @@ export interface LabelledRows {
   inputs: Float32Array;
   labels: number[];
   weights: Float32Array;
+  /** The split key of each row. */
+  splits: string[];
 }
 
 export interface FitData {
@@ -20,25 +22,38 @@ export interface FitData {
 
 /** Where a fit is: plain values, so that it can be kept between two slices. */
 export interface FitState {
-  /** Which of `softmaxSettings.l2` is being fitted; all are done at its end. */
-  candidate: number;
+  /** Heads fitted so far: first one for each L2, then with the best L2 one for each part that is left out. */
+  done: number;
   head: SoftmaxState;
   /** The gradient so far, over the rows before `row`. */
   gradient: Float32Array;
   row: number;
   best: { weights: Float32Array; l2: number; tuneLogLoss: number } | null;
+  /** Heads [width + 1, classes] by the part of train that each has not seen. */
+  crossFitted: Float32Array[];
 }
 
+const candidates = softmaxSettings.l2.length;
+
 export function startFit({ start }: FitData): FitState {
-  return { candidate: 0, head: startSoftmax(start), gradient: new Float32Array(start.length), row: 0, best: null };
+  const gradient = new Float32Array(start.length);
+  return { done: 0, head: startSoftmax(start), gradient, row: 0, best: null, crossFitted: [] };
 }
 
 export function isFitted(state: FitState): boolean {
-  return state.candidate === softmaxSettings.l2.length;
+  return state.done === candidates + softmaxSettings.crossFits;
+}
+
+/** The part of train that a row belongs to when parts are left out: rows of one split key stay together. */
+export function crossFitParts({ splits }: LabelledRows): number[] {
+  const order = new Map<string, number>();
+  for (const split of splits) if (!order.has(split)) order.set(split, order.size);
+  return splits.map((split) => (order.get(split) as number) % softmaxSettings.crossFits);
 }
 
 /**
- * Fits softmax heads, one for each L2, by full-batch Adam, and keeps the one with the lowest log-loss on tune.
+ * Fits softmax heads by full-batch Adam: one for each L2, of which the one with the lowest log-loss on tune stays, then
+ * with its L2 one for each part of train, left out, so that every row has a head that never saw it.
  * Stops after about `multiplyAdds`; going on from there gives what one go would have given.
  */
 export function continueFit(data: FitData, from: FitState, multiplyAdds: number): FitState {
@@ -54,34 +69,40 @@ export function continueFit(data: FitData, from: FitState, multiplyAdds: number)
   return state;
 }
 
-function overRows({ train, classes, start }: FitData, state: FitState, rows: number): FitState {
+function overRows(data: FitData, state: FitState, rows: number): FitState {
+  const { train, classes, start } = data;
   const { row } = state;
   const width = start.length / classes;
   const targets = new Float32Array(rows * classes);
   for (let i = 0; i < rows; i++) targets[i * classes + (train.labels[row + i] as number)] = 1;
-  const part = softmaxGradient(
-    state.head.weights,
-    {
-      rows,
-      inputs: train.inputs.subarray(row * width, (row + rows) * width),
-      targets,
-      weights: train.weights.subarray(row, row + rows),
-    },
-    classes,
-  );
+  const inputs = train.inputs.subarray(row * width, (row + rows) * width);
+  const weights = rowWeights(data, state).subarray(row, row + rows);
+  const part = softmaxGradient(state.head.weights, { rows, inputs, targets, weights }, classes);
   return { ...state, gradient: state.gradient.map((sum, i) => sum + (part[i] as number)), row: row + rows };
 }
 
+// A part that is left out weighs nothing.
+function rowWeights({ train }: FitData, { done }: FitState): Float32Array {
+  if (done < candidates) return train.weights;
+  const parts = crossFitParts(train);
+  return train.weights.map((weight, row) => (parts[row] === done - candidates ? 0 : weight));
+}
+
 function nextIteration(data: FitData, state: FitState): FitState {
-  const mass = data.train.weights.reduce((sum, weight) => sum + weight, 0);
-  const l2 = softmaxSettings.l2[state.candidate] as number;
-  const head = softmaxStep(state.head, state.gradient, mass, data.start, l2);
+  const mass = rowWeights(data, state).reduce((sum, weight) => sum + weight, 0);
+  const l2 = state.done < candidates ? (softmaxSettings.l2[state.done] as number) : (state.best?.l2 as number);
+  // Nothing but the left-out part: then the head stays where it starts.
+  const head =
+    mass > 0
+      ? softmaxStep(state.head, state.gradient, mass, data.start, l2)
+      : { ...state.head, iteration: state.head.iteration + 1 };
   const next = { ...state, head, gradient: new Float32Array(data.start.length), row: 0 };
   if (head.iteration < softmaxSettings.iterations) return next;
+  const finished = { ...next, done: state.done + 1, head: startSoftmax(data.start) };
+  if (state.done >= candidates) return { ...finished, crossFitted: [...state.crossFitted, head.weights] };
   const tuneLogLoss = tuneLoss(data, head.weights);
   const isBest = state.best === null || tuneLogLoss < state.best.tuneLogLoss;
-  const best = isBest ? { weights: head.weights, l2, tuneLogLoss } : state.best;
-  return { ...next, candidate: state.candidate + 1, head: startSoftmax(data.start), best };
+  return { ...finished, best: isBest ? { weights: head.weights, l2, tuneLogLoss } : state.best };
 }
 
 function tuneLoss({ tune, classes }: FitData, weights: Float32Array): number {
@@ -91,17 +112,20 @@ function tuneLoss({ tune, classes }: FitData, weights: Float32Array): number {
 
 /** Logits of every row, each [classes], by a head [width + 1, classes] whose last row is the bias. */
 export function rowLogits({ rows, inputs }: LabelledRows, weights: Float32Array, classes: number): Float64Array[] {
+  return Array.from({ length: rows }, (_, row) => logitsOfRow(inputs, row, weights, classes));
+}
+
+/** Logits [classes] of one row. */
+export function logitsOfRow(inputs: Float32Array, row: number, weights: Float32Array, classes: number): Float64Array {
   const width = weights.length / classes;
-  return Array.from({ length: rows }, (_, row) => {
-    const logits = new Float64Array(classes);
-    for (let i = 0; i < width; i++) {
-      const value = inputs[row * width + i] as number;
-      for (let c = 0; c < classes; c++) {
-        logits[c] = (logits[c] as number) + value * (weights[i * classes + c] as number);
-      }
+  const logits = new Float64Array(classes);
+  for (let i = 0; i < width; i++) {
+    const value = inputs[row * width + i] as number;
+    for (let c = 0; c < classes; c++) {
+      logits[c] = (logits[c] as number) + value * (weights[i * classes + c] as number);
     }
-    return logits;
-  });
+  }
+  return logits;
 }
 
 /** A state as text, every float32 exactly. */

@@ -3,10 +3,12 @@ import { logLossOf } from "./metrics.ts";
 
 const steps = 40;
 const golden = (Math.sqrt(5) - 1) / 2;
+/** How far ln T is thought to be from 0 before anything is seen: a few labels must not move it. */
+const priorDeviation = 0.05;
 
 /**
- * The temperature that makes softmax(logits / T) fit the labels best: a golden-section search for the
- * log-loss over log T in [ln 0.2, ln 5] (Guo et al., arXiv 1706.04599). Never worse than T = 1.
+ * The temperature that makes softmax(logits / T) fit the labels best (Guo et al., arXiv 1706.04599), shrunken towards 1
+ * by a normal prior on ln T: a golden-section search over ln T in [ln 0.2, ln 5]. Never worse on them than T = 1.
  *
  * @param logits one [classes] row for each label
  */
@@ -14,10 +16,9 @@ export function fitTemperature(logits: readonly Float64Array[], labels: readonly
   if (logits.length === 0) return 1;
   const loss = (logT: number) => {
     const temperature = Math.exp(logT);
-    return logLossOf(
-      logits.map((row) => softmax(row, temperature)),
-      labels,
-    );
+    const prior = logT ** 2 / (2 * priorDeviation ** 2 * labels.length);
+    const scores = logits.map((row) => softmax(row, temperature));
+    return logLossOf(scores, labels) + prior;
   };
   let low = Math.log(0.2);
   let high = Math.log(5);

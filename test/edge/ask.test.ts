@@ -1,0 +1,126 @@
+import { beforeAll, describe, expect, it } from "vitest";
+import type { Answer } from "../../workers/core/contract/index.ts";
+import { ask, call, instance, publish } from "../helpers/edge.ts";
+
+beforeAll(async () => {
+  for (const model of ["easy", "hard", "open", "lone", "kept"]) await publish({ model });
+});
+
+describe("ask", () => {
+  it("is answered at the edge where the edge is sure", async () => {
+    const answer = await ask("easy", { instance: instance() });
+    expect(answer).toMatchObject({
+      model: "easy",
+      region: "north",
+      status: "answered",
+      rung: "edge",
+      version: "1",
+      sure: true,
+    });
+    expect(Object.keys(answer.scores)).toEqual(["a", "b", "c"]);
+    expect(Object.values(answer.scores).reduce((sum, score) => sum + score, 0)).toBeCloseTo(1, 6);
+    expect(answer.confidence).toBe(Math.max(...Object.values(answer.scores)));
+  });
+
+  it("climbs to the origin where the edge is not sure", async () => {
+    const response = await call("POST", "/v1/models/hard/ask", { token: "ask-token", body: { instance: instance() } });
+    expect(response.status).toBe(200);
+    expect(await response.json()).toMatchObject({ status: "answered", rung: "origin", sure: true });
+  });
+
+  it("gives 202, a place to look, and the best answer so far where nobody is sure", async () => {
+    const response = await call("POST", "/v1/models/open/ask", { token: "ask-token", body: { instance: instance() } });
+    const answer: Answer = await response.json();
+    expect(response.status).toBe(202);
+    expect(response.headers.get("location")).toBe(`/v1/questions/${answer.id}`);
+    expect(Number(response.headers.get("retry-after"))).toBeGreaterThan(0);
+    expect(answer).toMatchObject({ status: "open", sure: false, certificate: null });
+  });
+
+  it("answers as well as it can where nobody is sure and there is no person", async () => {
+    const answer = await ask("lone", { instance: instance() });
+    expect(answer).toMatchObject({ status: "answered", rung: "origin", sure: false, certificate: null });
+  });
+
+  it("takes the edge's answer whatever its confidence with accept: always", async () => {
+    const answer = await ask("open", { instance: instance(), accept: "always" });
+    expect(answer).toMatchObject({ status: "answered", rung: "edge", sure: false });
+  });
+
+  it("answers a batch in order, each question in its own region", async () => {
+    const instances = [instance(1, "north"), instance(2, "south"), instance(3, "nowhere")];
+    const response = await call("POST", "/v1/models/hard/ask", { token: "ask-token", body: { instances } });
+    const { answers }: { answers: Answer[] } = await response.json();
+    expect(answers.map(({ region }) => region)).toEqual(["north", "south", "world"]);
+    const alone = await Promise.all(instances.map((one) => ask("hard", { instance: one })));
+    expect(answers.map(({ scores }) => scores)).toEqual(alone.map(({ scores }) => scores));
+  });
+
+  it("traces every head and rung for an admin, and answers as it would without", async () => {
+    const traced = await ask("easy", { instance: instance(), trace: true }, { token: "admin-token" });
+    const plain = await ask("easy", { instance: instance() });
+    expect(traced.trace?.map(({ head }) => head)).toEqual(["global", "regional", "full"]);
+    expect([traced.rung, traced.label]).toEqual([plain.rung, plain.label]);
+    const climbed = await ask("hard", { instance: instance(), trace: true }, { token: "admin-token" });
+    expect(climbed.trace?.map(({ head }) => head)).toEqual(["global", "regional", "full"]);
+  });
+});
+
+describe("the same question twice", () => {
+  it("is one question under an Idempotency-Key, for each token", async () => {
+    const headers = { "idempotency-key": "order-17" };
+    const first = await ask("hard", { instance: instance(5) }, { headers });
+    expect(await ask("hard", { instance: instance(5) }, { headers })).toEqual(first);
+    expect((await ask("hard", { instance: instance(5) }, { headers, token: "other-token" })).id).not.toBe(first.id);
+    const other = await call("POST", "/v1/models/hard/ask", {
+      token: "ask-token",
+      headers,
+      body: { instance: instance(6) },
+    });
+    expect(other.status).toBe(409);
+  });
+
+  it("is one question where the edge itself answers, too", async () => {
+    const headers = { "idempotency-key": "order-18" };
+    const first = await ask("easy", { instance: instance(5) }, { headers });
+    expect(await ask("easy", { instance: instance(5) }, { headers })).toEqual(first);
+    const other = await call("POST", "/v1/models/easy/ask", {
+      token: "ask-token",
+      headers,
+      body: { instance: instance(6) },
+    });
+    expect(other.status).toBe(409);
+  });
+
+  it("is one question under its own id, asked twice at once", async () => {
+    const question = { id: "hard~north~twice", region: "north", instance: instance(7) };
+    const [one, two] = await Promise.all([
+      call("POST", "/v1/models/hard/ask", { token: "ask-token", body: { questions: [question] } }),
+      call("POST", "/v1/models/hard/ask", { token: "ask-token", body: { questions: [question] } }),
+    ]);
+    expect(await one.json()).toEqual(await two.json());
+  });
+});
+
+describe("reading a question", () => {
+  it("is for the token that asked, and for an admin", async () => {
+    const { id } = await ask("open", { instance: instance(8) });
+    const path = `/v1/questions/${id}`;
+    expect((await call("GET", path, { token: "ask-token" })).status).toBe(202);
+    expect((await call("GET", path, { token: "other-token" })).status).toBe(404);
+    expect((await call("GET", path)).status).toBe(202);
+    expect((await call("GET", "/v1/questions/no-id", { token: "ask-token" })).status).toBe(404);
+  });
+
+  it("streams the answer as it comes", async () => {
+    const { id } = await ask("open", { instance: instance(9) });
+    const stream = await call("GET", `/v1/questions/${id}`, {
+      token: "ask-token",
+      headers: { accept: "text/event-stream" },
+    });
+    await call("POST", `/v1/questions/${id}/truth`, { body: { label: "b" } });
+    const text = await stream.text();
+    expect(text.match(/^event: .*/gm)).toEqual(["event: open", "event: answered"]);
+    expect(text).toContain('"label":"b"');
+  });
+});

@@ -1,0 +1,131 @@
+import { listDurableObjectIds } from "cloudflare:test";
+import { env } from "cloudflare:workers";
+import { beforeAll, describe, expect, it } from "vitest";
+import { type Problem, problemSchema } from "../../workers/core/contract/index.ts";
+import { app } from "../../workers/edge/app.ts";
+import { routes } from "../../workers/edge/routes/index.ts";
+import { type CallOptions, call, instance, publish } from "../helpers/edge.ts";
+
+const good = { x0: 1, x1: 2, x2: 3, x3: 4, region: "north" };
+const token = "ask-token";
+
+beforeAll(async () => {
+  await publish({ model: "open" });
+});
+
+const refusals: [string, number, string, CallOptions, RegExp][] = [
+  ["an unknown model", 404, "nothing", { token, body: { instance: good } }, /model 'nothing'/],
+  ["no token", 401, "open", { token: null, body: { instance: good } }, /token/],
+  ["a wrong token", 401, "open", { token: "wrong", body: { instance: good } }, /token/],
+  ["a token without the model", 403, "open", { token: "narrow-token", body: { instance: good } }, /model 'open'/],
+  [
+    "a token without the region",
+    403,
+    "open",
+    { token: "north-token", body: { instance: { ...good, region: "south" } } },
+    /region 'south'/,
+  ],
+  ["broken JSON", 400, "open", { token, raw: '{"instance":' }, /broken JSON/],
+  ["an empty body", 400, "open", { token, raw: "" }, /empty body/],
+  ["a body too large", 413, "open", { token, raw: `"${"x".repeat(1024 * 1024)}"` }, /1048576 bytes/],
+  ["an unknown field", 422, "open", { token, body: { instance: good, colour: 1 } }, /colour/],
+  ["nothing to answer", 422, "open", { token, body: {} }, /exactly one of/],
+  ["a wrong column", 422, "open", { token, body: { instance: { ...good, x9: 1 } } }, /x9/],
+  ["a wrong type", 422, "open", { token, body: { instance: { ...good, x1: "two" } } }, /x1: expected a finite number/],
+  ["a number beyond float32", 422, "open", { token, body: { instance: { ...good, x1: 1e39 } } }, /x1/],
+  ["NaN, which JSON has not", 400, "open", { token, raw: '{"instance":{"x0":NaN}}' }, /broken JSON/],
+  ["a wrong shape", 422, "open", { token, body: { instance: [1, 2, 3, 4] } }, /named columns/],
+  [
+    "one bad question of a batch",
+    422,
+    "open",
+    { token, body: { instances: [good, { ...good, x2: true }] } },
+    /question 1, x2/,
+  ],
+  [
+    "an id of another model",
+    422,
+    "open",
+    { token, body: { questions: [{ id: "other~north~1", instance: good }] } },
+    /id/,
+  ],
+  [
+    "an unlisted region",
+    422,
+    "open",
+    { token, body: { questions: [{ region: "moon", instance: good }] } },
+    /north, south, world/,
+  ],
+  ["data time without admin", 403, "open", { token, body: { questions: [{ instance: good, at: 1 }] } }, /admin/],
+  ["a trace without admin", 403, "open", { token, body: { instance: good, trace: true } }, /admin/],
+  ["a circle", 508, "open", { token, body: { instance: good, nodes: ["edge"] } }, /edge → edge/],
+  [
+    "too many nodes",
+    508,
+    "open",
+    { token, body: { instance: good, nodes: ["1", "2", "3", "4", "5", "6", "7", "8"] } },
+    /8 at most/,
+  ],
+];
+
+describe("bad input", () => {
+  it.each(refusals)("%s gets a problem document, and nothing is stored", async (_, status, model, options, detail) => {
+    const before = await stored();
+    const response = await call("POST", `/v1/models/${model}/ask`, options);
+    const problem: Problem = await response.json();
+    expect(response.status).toBe(status);
+    expect(response.headers.get("content-type")).toBe("application/problem+json");
+    expect(problemSchema.parse(problem)).toEqual(problem);
+    expect(problem).toMatchObject({ status, operation: "ask" });
+    expect(problem.next).not.toBe("");
+    expect(JSON.stringify(problem)).toMatch(detail);
+    expect(JSON.stringify(problem)).not.toContain("token-");
+    expect(await stored()).toEqual(before);
+  });
+
+  it("is refused in a truth", async () => {
+    const path = "/v1/questions/open~north~unheard/truth";
+    const teach = (body: object) => call("POST", path, { token: "teach-token", body });
+    expect((await teach({ label: "a" })).status).toBe(422);
+    expect((await teach({ label: "z", instance: good })).status).toBe(422);
+    expect((await teach({ label: "a", instance: good, at: 1 })).status).toBe(403);
+    expect((await call("POST", path, { token, body: { label: "a" } })).status).toBe(403);
+  });
+});
+
+describe("every route", () => {
+  it("asks for its scope", async () => {
+    for (const route of routes) {
+      const path = route.path.replace(/:\w+/g, "x");
+      const { status } = await call(route.method, path, { token: null });
+      expect([route.path, status]).toEqual([route.path, route.scope === "public" ? 200 : 401]);
+    }
+    expect((await call("GET", "/v1/models/open/regions", { token })).status).toBe(403);
+    expect((await call("POST", "/v1/models/open/rollout", { token, body: { version: 1 } })).status).toBe(403);
+  });
+
+  it("that is not there is a problem document too", async () => {
+    const response = await call("GET", "/v2/nothing");
+    expect(response.status).toBe(404);
+    expect(problemSchema.parse(await response.json()).next).toContain("README");
+  });
+});
+
+describe("PUBLIC_ASK", () => {
+  it("opens ask, and nothing else, to those without a token", async () => {
+    const open = { ...env, PUBLIC_ASK: "on" } as Env;
+    const context = { waitUntil() {}, passThroughOnException() {}, props: {} } as unknown as ExecutionContext;
+    const request = (path: string, init?: RequestInit) =>
+      app.fetch(new Request(`https://edge.test${path}`, init), open, context);
+    const body = JSON.stringify({ instance: instance() });
+    expect((await request("/v1/models/open/ask", { method: "POST", body })).status).toBe(202);
+    expect(
+      (await request("/v1/models/open/ask", { method: "POST", body, headers: { authorization: "Bearer x" } })).status,
+    ).toBe(401);
+    expect((await request("/v1/models/open/regions")).status).toBe(401);
+  });
+});
+
+async function stored(): Promise<number> {
+  return (await listDurableObjectIds(env.REGION)).length;
+}

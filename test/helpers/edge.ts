@@ -1,0 +1,64 @@
+import { exports } from "cloudflare:workers";
+import type { Answer, Instance } from "../../workers/core/contract/index.ts";
+import { type ModelOptions, type TestModel, testModel } from "./model.ts";
+import { originModels } from "./origin-models.ts";
+
+export interface CallOptions {
+  token?: string | null;
+  /** A JSON value, or raw bytes or text. */
+  body?: unknown;
+  raw?: string | Uint8Array;
+  headers?: Record<string, string>;
+}
+
+/** Calls the worker under test over HTTP, as an admin unless another token is given. */
+export function call(method: string, path: string, options: CallOptions = {}): Promise<Response> {
+  const { token = "admin-token", body, raw, headers } = options;
+  return (exports as unknown as { default: Fetcher }).default.fetch(`https://edge.test${path}`, {
+    method,
+    headers: { ...(token === null ? {} : { authorization: `Bearer ${token}` }), ...headers },
+    ...(raw === undefined ? {} : { body: raw as BodyInit }),
+    ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+  });
+}
+
+/** Publishes a model through the API and rolls it out to all. */
+export async function publish(options: ModelOptions, rollout: object | null = {}): Promise<TestModel> {
+  const known = options.model ? originModels[options.model] : {};
+  const built = await testModel({ ...known, ...options });
+  const { model, version } = built.manifest;
+  for (const [sha256, bytes] of built.blobs) await expectOk(call("PUT", `/v1/blobs/${sha256}`, { raw: bytes }));
+  await expectOk(call("PUT", `/v1/models/${model}/versions/${version}`, { body: built.manifest }));
+  if (rollout) await expectOk(call("POST", `/v1/models/${model}/rollout`, { body: { version, ...rollout } }));
+  return built;
+}
+
+/** An instance in a region of the test models. */
+export function instance(seed = 0, region = "north"): Instance {
+  return { region, x0: seed / 10, x1: 1, x2: -0.5, x3: null };
+}
+
+/** Asks one question and gives the answer. */
+export async function ask(model: string, body: object, options: CallOptions = {}): Promise<Answer> {
+  const response = await expectOk(call("POST", `/v1/models/${model}/ask`, { token: "ask-token", ...options, body }));
+  return response.json();
+}
+
+export async function expectOk(pending: Promise<Response>): Promise<Response> {
+  const response = await pending;
+  if (!response.ok) throw new Error(`status ${response.status}: ${await response.text()}`);
+  return response;
+}
+
+/** Tries until a check holds, or throws what it threw last. */
+export async function eventually<T>(check: () => Promise<T>, timeoutMs = 10_000): Promise<T> {
+  const deadline = Date.now() + timeoutMs;
+  for (;;) {
+    try {
+      return await check();
+    } catch (error) {
+      if (Date.now() > deadline) throw error;
+      await scheduler.wait(50);
+    }
+  }
+}

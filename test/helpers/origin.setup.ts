@@ -1,0 +1,52 @@
+import { serve } from "@hono/node-server";
+import type { Manifest } from "../../workers/core/contract/index.ts";
+import { sha256Hex } from "../../workers/core/hash.ts";
+import { loadNetwork } from "../../workers/core/model/network.ts";
+import { tfjsEngine } from "../../workers/core/model/tfjs/engine.ts";
+import { ModelRung } from "../../workers/core/rung/model-rung.ts";
+import { createApp } from "../../workers/origin/app.ts";
+import { testModel } from "./model.ts";
+import { originModels } from "./origin-models.ts";
+
+/** Starts a real origin for the tests in workerd: the origin's own app and full models, on a port of its own. */
+export default async function setup(): Promise<() => Promise<void>> {
+  const rungs = new Map<string, ModelRung>();
+  const faults = new Map<string, string>();
+  const models = {
+    list: () => [],
+    async rung(model: string): Promise<ModelRung> {
+      const known = rungs.get(model) ?? (await buildRung(model));
+      rungs.set(model, known);
+      return known;
+    },
+  };
+  const tokens = [
+    { id: "edge", sha256: await sha256Hex("next-rung-token"), scopes: ["ask" as const], models: ["*"], regions: ["*"] },
+  ];
+  const app = createApp({ nodeId: "origin", tokens, models, log: console.error });
+  const server = serve({ port: Number(process.env.UPRIVER_TEST_ORIGIN_PORT), fetch: (request) => answer(request) });
+
+  // Faults that a healthy server can't be brought to otherwise: set for a model by PUT /fault/{model}/{down|slow|none}.
+  async function answer(request: Request): Promise<Response> {
+    const [, first, model = "", third] = new URL(request.url).pathname.split("/");
+    if (first === "fault") {
+      faults.set(model, third ?? "");
+      return new Response();
+    }
+    const fault = faults.get(third ?? "");
+    if (fault === "down") return new Response("down", { status: 503 });
+    if (fault === "slow") await new Promise((resolve) => setTimeout(resolve, 1_500));
+    return app.fetch(request);
+  }
+  return () => new Promise((resolve) => server.close(() => resolve()));
+}
+
+async function buildRung(model: string): Promise<ModelRung> {
+  const { manifest, blobs } = await testModel({ model, ...originModels[model] });
+  const network = await loadNetwork(
+    await tfjsEngine(),
+    (manifest as Required<Manifest>).full as NonNullable<Manifest["full"]>,
+    async (blob) => (blobs.get(blob.sha256) as Uint8Array<ArrayBuffer>).buffer,
+  );
+  return new ModelRung({ name: "origin", manifest, network });
+}
