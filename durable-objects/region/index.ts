@@ -1,5 +1,5 @@
 import { DurableObject } from "cloudflare:workers";
-import type { Answer, HeadPointer, Instance, Question } from "../../workers/core/contract/index.ts";
+import type { Answer, HeadPointer, Instance, Manifest, Question } from "../../workers/core/contract/index.ts";
 import { limits } from "../../workers/core/limits.ts";
 import { fail, ok, type Result } from "../../workers/core/result.ts";
 import type { Hop } from "../../workers/core/rung/rung.ts";
@@ -114,8 +114,9 @@ export class RegionObject extends DurableObject<Env> {
 
   /** Keeps labels that the world gave, all or none. */
   async takeTruths(base: number, lessons: Lesson[], teacher: Teacher): Promise<Result<Taught[], TeachRefusal>> {
-    this.ensureSchedule();
-    return teach(this.context, await this.context.manifests.get(base), lessons, teacher);
+    const manifest = await this.context.manifests.get(base);
+    this.ensureSchedule(manifest);
+    return teach(this.context, manifest, lessons, teacher);
   }
 
   /** Keeps a label that a person gave, as often as it is delivered. */
@@ -184,7 +185,7 @@ export class RegionObject extends DurableObject<Env> {
     if (manifest.policy.ladder.includes("human")) {
       for (const { id, audited } of records) if (audited) this.sendForLabel(id);
     }
-    this.ensureSchedule();
+    this.ensureSchedule(manifest);
     return ok(null);
   }
 
@@ -206,11 +207,11 @@ export class RegionObject extends DurableObject<Env> {
   }
 
   // What every region that has something to keep owes: to be known to the registry, to learn, to forget in time.
-  private ensureSchedule(): void {
+  private ensureSchedule({ policy }: Manifest): void {
     const { jobs } = this.context;
     if (jobs.dueOf("schedule", "") !== null) return;
     jobs.put("register", "", Date.now());
-    jobs.put("schedule", "", Date.now());
+    jobs.put("schedule", "", Date.now() + policy.retrainEverySeconds * 1_000);
     jobs.put("expire", "", Date.now() + limits.questionKeepMs);
   }
 
@@ -223,8 +224,7 @@ export class RegionObject extends DurableObject<Env> {
     const base = await this.currentBase();
     if (base === null) return Date.now() + limits.jobRetryMaxMs;
     const { policy } = await this.context.manifests.get(base);
-    // The first time there is nothing yet to learn from.
-    if (this.context.samples.lastNumber() > 0) this.retrain.start(base, Date.now());
+    this.retrain.start(base, Date.now());
     return Date.now() + policy.retrainEverySeconds * 1_000;
   }
 

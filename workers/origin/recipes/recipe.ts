@@ -17,6 +17,8 @@ export interface NetworkPlan {
   columns: ColumnPlan[];
   /** Units of each hidden layer; the last is the embedding. */
   hidden: number[];
+  /** In place of the training plan's. */
+  learningRate?: number;
 }
 
 /** How a model is made: its task, labels, input, data, region key, networks, schedule and risk. */

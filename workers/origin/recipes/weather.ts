@@ -55,7 +55,7 @@ export const weather: Recipe = {
     retrainEverySeconds: 182 * 24 * 3600,
   },
   thin: { columns, hidden: [64, 32] },
-  full: { columns, hidden: [256, 128, 64] },
+  full: { columns, hidden: [256, 128, 64], learningRate: 0.0004 },
   targetRisk: 0.1,
   delta: 0.05,
   training: { epochs: 30, patience: 3, batchSize: 256, learningRate: 0.002, seed: 7, distil: 0.5 },

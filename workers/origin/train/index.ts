@@ -78,7 +78,7 @@ async function trainNetwork(
   const model = await fitNetwork(data, heldOut.tune, {
     hidden: plan.hidden,
     classes,
-    plan: recipe.training,
+    plan: { ...recipe.training, learningRate: plan.learningRate ?? recipe.training.learningRate },
     onEpoch,
     ...(targets ? { targets } : {}),
   });

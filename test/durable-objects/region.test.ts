@@ -1,0 +1,177 @@
+import { evictDurableObject, runDurableObjectAlarm, runInDurableObject } from "cloudflare:test";
+import { env } from "cloudflare:workers";
+import { beforeAll, describe, expect, it } from "vitest";
+import { regionObjectName } from "../../durable-objects/names.ts";
+import type { RegionObject } from "../../durable-objects/region/index.ts";
+import type { Answer } from "../../workers/core/contract/index.ts";
+import { ask, call, eventually, expectOk, instance, publish } from "../helpers/edge.ts";
+
+beforeAll(async () => {
+  for (const model of ["hard", "open", "shaky", "kept", "easy"]) await publish({ model });
+});
+
+const stubOf = (model: string, region = "north") =>
+  env.REGION.get(env.REGION.idFromName(regionObjectName(model, region))) as DurableObjectStub<RegionObject>;
+
+const fault = (model: string, kind: "down" | "slow" | "none") => fetch(`${env.NEXT_RUNG_URL}/fault/${model}/${kind}`);
+
+describe("an origin that is down", () => {
+  it("gives 202 within the deadline, and the answer later, though the object is evicted meanwhile", async () => {
+    await fault("shaky", "down");
+    const response = await call("POST", "/v1/models/shaky/ask", {
+      token: "ask-token",
+      body: { instance: instance(1) },
+    });
+    const { id, status }: Answer = await response.json();
+    expect([response.status, status]).toEqual([202, "open"]);
+    await evictDurableObject(stubOf("shaky"));
+    await fault("shaky", "none");
+    const answer = await eventually(async () => {
+      const later = await expectOk(call("GET", `/v1/questions/${id}`, { token: "ask-token" }));
+      expect(later.status).toBe(200);
+      return (await later.json()) as Answer;
+    });
+    expect(answer).toMatchObject({ id, status: "answered", rung: "origin" });
+  });
+
+  it("tells whoever waits as soon as the answer is there", async () => {
+    await fault("shaky", "down");
+    const { id } = await ask("shaky", { instance: instance(2) });
+    const waiting = call("GET", `/v1/questions/${id}`, { token: "ask-token", headers: { prefer: "wait=20" } });
+    await fault("shaky", "none");
+    expect(await (await waiting).json()).toMatchObject({ id, status: "answered", rung: "origin" });
+  });
+
+  it("that is only slow costs no more than the time that the caller has", async () => {
+    await fault("shaky", "slow");
+    const { status, id } = await ask("shaky", { instance: instance(3), remainingMs: 200 });
+    expect(status).toBe("open");
+    await fault("shaky", "none");
+    await eventually(async () => expect((await read(id)).status).toBe("answered"));
+  });
+
+  it("is left alone after some failures in a row, and questions go to a person at last", async () => {
+    await fault("shaky", "down");
+    const ids: string[] = [];
+    for (let i = 0; i < 4; i++) ids.push((await ask("shaky", { instance: { ...instance(i), region: "south" } })).id);
+    const { regions } = await (await expectOk(call("GET", "/v1/models/shaky/regions"))).json<{
+      regions: { region: string; breaker: string }[];
+    }>();
+    expect(regions.find(({ region }) => region === "south")?.breaker).toBe("open");
+    // What its back-off would take a minute for: the last try has failed.
+    await runInDurableObject(stubOf("shaky", "south"), (_, state) => {
+      state.storage.sql.exec("UPDATE questions SET tries = 5, climbAt = 0");
+      state.storage.sql.exec("UPDATE jobs SET due = 0 WHERE kind = 'climb'");
+    });
+    await runDurableObjectAlarm(stubOf("shaky", "south"));
+    await fault("shaky", "none");
+    const queue = await eventually(async () => {
+      const { waiting } = await (await expectOk(call("GET", "/v1/models/shaky/review?limit=9"))).json<{
+        waiting: number;
+      }>();
+      expect(waiting).toBe(ids.length);
+      return waiting;
+    });
+    expect(queue).toBe(4);
+  });
+});
+
+describe("truths", () => {
+  it("are kept once, with the fold of the question, and the same again changes nothing", async () => {
+    const { id } = await ask("kept", { instance: instance(1) });
+    const teach = async (label: string) =>
+      (await expectOk(call("POST", `/v1/questions/${id}/truth`, { body: { label } }))).json();
+    const first = await teach("a");
+    expect(first).toMatchObject({ id, label: "a", source: "truth", changed: true });
+    expect(await teach("a")).toEqual({ ...(first as object), changed: false });
+    expect(await teach("b")).toMatchObject({ label: "b", changed: true });
+    expect(await labels("kept")).toEqual([{ id, label: "b", source: "truth" }]);
+  });
+
+  it("stand over what a person said, and not the other way round", async () => {
+    const { id } = await ask("open", { instance: instance(1) });
+    await expectOk(call("POST", `/v1/questions/${id}/truth`, { body: { label: "a" } }));
+    await runInDurableObject(stubOf("open"), (region) =>
+      region.takeHumanLabel({ id, label: "c", instance: instance(1), at: 0 }),
+    );
+    expect((await labels("open")).find((row) => row.id === id)).toMatchObject({ label: "a", source: "truth" });
+  });
+
+  it("of a question that was not kept bring the instance; no chance of a label was recorded for them", async () => {
+    const id = "easy~north~unheard";
+    await expectOk(call("POST", `/v1/questions/${id}/truth`, { body: { label: "a", instance: instance(1) } }));
+    const pi = await runInDurableObject(stubOf("easy"), (_, state) =>
+      state.storage.sql.exec("SELECT pi FROM samples").toArray(),
+    );
+    expect(pi).toEqual([{ pi: null }]);
+  });
+
+  it("are for the token that asked, and for an admin", async () => {
+    const { id } = await ask("kept", { instance: instance(2) }, { token: "teach-token" });
+    const path = `/v1/questions/${id}/truth`;
+    expect((await call("POST", path, { token: "other-token", body: { label: "a" } })).status).toBe(404);
+    expect((await call("POST", path, { token: "teach-token", body: { label: "a" } })).status).toBe(200);
+  });
+
+  it("come in batches, all or none", async () => {
+    const { id } = await ask("kept", { instance: { ...instance(3), region: "south" } });
+    const good = { question: { instance: instance(4, "south") }, label: "c" };
+    const taught = await expectOk(
+      call("POST", "/v1/models/kept/truths", { body: { truths: [{ id, label: "a" }, good] } }),
+    );
+    expect(await taught.json()).toEqual({ accepted: 2, changed: 2 });
+    const bad = { question: { instance: instance(5, "south") }, label: "z" };
+    expect((await call("POST", "/v1/models/kept/truths", { body: { truths: [good, bad] } })).status).toBe(422);
+    expect(await labels("kept", "south")).toHaveLength(2);
+  });
+});
+
+describe("what is recorded when a question is asked", () => {
+  it("is its fold, its split key, the chance of its label, and the embedding with its backbone", async () => {
+    const { manifest } = await publish({ model: "recorded", threshold: 0, policy: { keep: "all", auditShare: 0.25 } });
+    await ask("recorded", { instance: instance(1) });
+    const rows = await runInDurableObject(stubOf("recorded"), (_, state) =>
+      state.storage.sql
+        .exec("SELECT accepted, pi, fold, split, id, backbone, length(embedding) AS bytes FROM questions")
+        .toArray(),
+    );
+    const { sha256, embedding } = manifest.thin.backbone;
+    expect(rows).toEqual([
+      {
+        accepted: 1,
+        pi: 0.25,
+        fold: rows[0]?.fold,
+        split: rows[0]?.id,
+        id: rows[0]?.id,
+        backbone: sha256,
+        bytes: 2 * embedding.width,
+      },
+    ]);
+    expect(["train", "tune", "certify"]).toContain(rows[0]?.fold);
+  });
+
+  it("is an audit for the set share of what the edge answered, sent to a person in the background", async () => {
+    await publish({ model: "audited", threshold: 0, policy: { keep: "audited", auditShare: 0.5 } });
+    const asked = await Promise.all(Array.from({ length: 40 }, (_, i) => ask("audited", { instance: instance(i) })));
+    expect(asked.every(({ rung }) => rung === "edge")).toBe(true);
+    await eventually(async () => {
+      const { waiting } = await (await expectOk(call("GET", "/v1/models/audited/review"))).json<{ waiting: number }>();
+      const [{ kept }] = (await runInDurableObject(stubOf("audited"), (_, state) =>
+        state.storage.sql.exec("SELECT count(*) AS kept FROM questions WHERE audited = 1").toArray(),
+      )) as [{ kept: number }];
+      expect(waiting).toBe(kept);
+      expect(kept).toBeGreaterThan(8);
+      expect(kept).toBeLessThan(32);
+    });
+  });
+});
+
+async function read(id: string): Promise<Answer> {
+  return (await expectOk(call("GET", `/v1/questions/${id}`))).json();
+}
+
+function labels(model: string, region = "north") {
+  return runInDurableObject(stubOf(model, region), (_, state) =>
+    state.storage.sql.exec("SELECT id, label, source FROM samples ORDER BY number").toArray(),
+  );
+}

@@ -1,0 +1,160 @@
+import { evictDurableObject, runDurableObjectAlarm, runInDurableObject } from "cloudflare:test";
+import { env } from "cloudflare:workers";
+import { beforeAll, describe, expect, it } from "vitest";
+import { regionObjectName } from "../../durable-objects/names.ts";
+import type { RegionObject } from "../../durable-objects/region/index.ts";
+import type { Run } from "../../workers/client/types.ts";
+import { ask, call, eventually, expectOk, instance, publish } from "../helpers/edge.ts";
+import { customRows } from "../helpers/teach.ts";
+
+const model = "learner";
+const taught = 400;
+
+beforeAll(async () => {
+  await publish({ model, threshold: 0.5, policy: { keep: "all", truth: "complete" } });
+});
+
+const stubOf = (region: string) =>
+  env.REGION.get(env.REGION.idFromName(regionObjectName(model, region))) as DurableObjectStub<RegionObject>;
+
+async function teach(region: string, n = taught, labelOf = (label: string) => label): Promise<void> {
+  const truths = customRows(n, region).map(({ instance: one, label }, i) => ({
+    label: labelOf(label),
+    question: { id: `${model}~${region}~${i}`, region, instance: one },
+  }));
+  await expectOk(call("POST", `/v1/models/${model}/truths`, { body: { truths } }));
+}
+
+async function retrain(region: string, body: object = {}): Promise<Run> {
+  const path = `/v1/models/${model}/regions/${region}/retrain`;
+  return (await expectOk(call("POST", path, { body, headers: { prefer: "wait=25" } }))).json();
+}
+
+describe("a retrain", () => {
+  it("promotes a head that is better, and the edge answers by it from the next question on", async () => {
+    await teach("north");
+    const before = await ask(model, { instance: instance(1), accept: "always" }, { token: "admin-token" });
+    expect(before.version).toBe("1");
+    const run = await retrain("north");
+    expect(run).toMatchObject({ status: "promoted", region: "north", base: 1 });
+    expect(run.report).toMatchObject({ head: 1 });
+    // This reply of the region's object says that there is a newer head.
+    await ask(model, { instance: instance(2), accept: "always" }, { token: "admin-token" });
+    const rows = customRows(100, "north", 77);
+    const { answers } = await (
+      await expectOk(
+        call("POST", `/v1/models/${model}/ask`, {
+          body: { instances: rows.map((row) => row.instance), accept: "always" },
+        }),
+      )
+    ).json<{ answers: { label: string; version: string }[] }>();
+    expect(answers.every(({ version }) => version === "1+north.1")).toBe(true);
+    expect(answers.filter(({ label }, i) => label === rows[i]?.label).length).toBeGreaterThan(85);
+  });
+
+  it("refuses a head that is not, and says why", async () => {
+    const run = await retrain("north");
+    expect(run.status).toBe("refused");
+    expect(run.reason).toMatch(/log-loss is not surely lower/);
+  });
+
+  it("skips what is too little to learn from", async () => {
+    await ask(model, { instance: instance(1, "world") }, { token: "admin-token" });
+    expect(await retrain("world")).toMatchObject({ status: "skipped" });
+  });
+
+  it("learns only from what was known at its data time", async () => {
+    const run = await retrain("north", { at: 1 });
+    expect(run).toMatchObject({ status: "skipped", report: { train: 0, tune: 0 } });
+  });
+
+  it("goes back to the head before with a rollback of the region", async () => {
+    const path = `/v1/models/${model}/rollback`;
+    expect(await (await expectOk(call("POST", path, { body: { region: "north" } }))).json()).toEqual({
+      region: "north",
+      head: null,
+    });
+    expect((await ask(model, { instance: instance(4), accept: "always" }, { token: "admin-token" })).version).toBe("1");
+  });
+});
+
+describe("a retrain that is cut off", () => {
+  it("counts each sample once, wherever the object dies, and whatever is taught meanwhile", async () => {
+    await teach("south");
+    const clean = await cleanRun();
+    const path = `/v1/models/${model}/regions/south/retrain`;
+    const started: Run = await (await expectOk(call("POST", path, { body: {} }))).json();
+    for (let deaths = 0; deaths < 4; deaths++) {
+      await evictDurableObject(stubOf("south"));
+      await runDurableObjectAlarm(stubOf("south"));
+    }
+    const run = await eventually(async () => {
+      const { runs } = await (await expectOk(call("GET", `/v1/models/${model}/regions/south/runs`))).json<{
+        runs: Run[];
+      }>();
+      const found = runs.find(({ id }) => id === started.id) as Run;
+      expect(found.status).not.toBe("running");
+      return found;
+    });
+    expect(run).toMatchObject({
+      status: clean.status,
+      report: { train: clean.report?.train, tune: clean.report?.tune },
+    });
+    expect(run.report?.candidateLogLoss).toBe(clean.report?.candidateLogLoss);
+  });
+
+  it("runs its steps again to the same end when an alarm rings twice", async () => {
+    const heads = await runInDurableObject(stubOf("south"), async (region, state) => {
+      await Promise.all([region.alarm(), region.alarm()]);
+      return state.storage.sql.exec("SELECT base, revision FROM heads").toArray();
+    });
+    expect(heads).toEqual([{ base: 1, revision: 1 }]);
+  });
+
+  // The same lessons in a region of their own, never disturbed.
+  async function cleanRun(): Promise<Run> {
+    await publish({ model: "undisturbed", threshold: 0.5, policy: { keep: "all", truth: "complete" } });
+    const truths = customRows(taught, "south").map(({ instance: one, label }, i) => ({
+      label,
+      question: { id: `undisturbed~south~${i}`, region: "south", instance: one },
+    }));
+    // The fold is by question id, and so by model: the same ids must fall alike.
+    await runInDurableObject(
+      env.REGION.get(
+        env.REGION.idFromName(regionObjectName("undisturbed", "south")),
+      ) as DurableObjectStub<RegionObject>,
+      async (region) => {
+        const lessons = truths.map(({ label, question }) => ({
+          id: question.id.replace("undisturbed", model),
+          label,
+          instance: question.instance,
+        }));
+        await region.takeTruths(1, lessons, { asker: null, source: "truth", labelledAt: 1_000 });
+      },
+    );
+    const path = "/v1/models/undisturbed/regions/south/retrain";
+    return (await expectOk(call("POST", path, { body: {}, headers: { prefer: "wait=25" } }))).json();
+  }
+});
+
+describe("a new version", () => {
+  it("is prepared by the regions that have learned: their head for it is made from what they keep", async () => {
+    await retrain("north");
+    await publish({ model, version: 2, seed: 50, threshold: 0.5, policy: { keep: "all", truth: "complete" } }, null);
+    await eventually(async () => {
+      const { versions } = await (await expectOk(call("GET", `/v1/models/${model}/versions`))).json<{
+        versions: { version: number; state: string }[];
+      }>();
+      expect(versions[0]).toMatchObject({ version: 2, state: "prepared" });
+    }, 25_000);
+    await expectOk(call("POST", `/v1/models/${model}/rollout`, { body: { version: 2 } }));
+    const answer = await ask(model, { instance: instance(6), accept: "always" }, { token: "admin-token" });
+    expect(answer.version).toBe("2+north.1");
+    await expectOk(call("POST", `/v1/models/${model}/rollback`, { body: {} }));
+    // An edge that has not heard of the newer head hears of it with this answer.
+    await ask(model, { instance: instance(7), accept: "always" }, { token: "admin-token" });
+    const back = await ask(model, { instance: instance(8), accept: "always" }, { token: "admin-token" });
+    expect(back.version).toMatch(/^1\+north\./);
+    );
+  });
+});
