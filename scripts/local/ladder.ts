@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { createWriteStream } from "node:fs";
-import { mkdir, readFile } from "node:fs/promises";
+import { mkdir, readFile, rm } from "node:fs/promises";
 import { createServer } from "node:net";
 import { join } from "node:path";
 import { UpriverClient } from "../../workers/client/index.ts";
@@ -28,6 +28,8 @@ export interface Ladder {
   client: (scope: keyof Credentials["tokens"]) => UpriverClient;
   startOrigin: () => Promise<void>;
   stopOrigin: () => Promise<void>;
+  /** Deletes what the origin keeps on disk: all of it is in R2. */
+  loseOriginDisk: () => Promise<void>;
   stop: () => Promise<void>;
 }
 
@@ -82,7 +84,8 @@ export async function startLadder(options: LadderOptions): Promise<Ladder> {
     await startOrigin();
     if (options.recipe) await untilServed(parts, client("ask"), options.recipe);
     onProgress("origin: ready");
-    return { credentials, client, startOrigin, stopOrigin: () => stopPart("origin"), stop };
+    const loseOriginDisk = () => rm(originFolder(folder), { recursive: true, force: true });
+    return { credentials, client, startOrigin, stopOrigin: () => stopPart("origin"), loseOriginDisk, stop };
   } catch (error) {
     await stop();
     throw error;
@@ -138,9 +141,13 @@ async function originEnvironment(credentials: Credentials, { folder, ports, reci
     EDGE_URL: credentials.edge,
     EDGE_TOKEN: credentials.tokens.publish,
     SIGNING_KEY: JSON.stringify(credentials.signingKey),
-    ORIGIN_DATA: join(folder, ".upriver", "origin"),
+    ORIGIN_DATA: originFolder(folder),
     ORIGIN_RECIPE: recipe ?? "",
   };
+}
+
+function originFolder(folder: string): string {
+  return join(folder, ".upriver", "origin");
 }
 
 function startPart(name: string, command: string, args: string[], env: NodeJS.ProcessEnv, log: string): Part {

@@ -155,6 +155,5 @@ describe("a new version", () => {
     await ask(model, { instance: instance(7), accept: "always" }, { token: "admin-token" });
     const back = await ask(model, { instance: instance(8), accept: "always" }, { token: "admin-token" });
     expect(back.version).toMatch(/^1\+north\./);
-    );
   });
 });
