@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn } from "node:child_process";
-import { createWriteStream } from "node:fs";
+import { createWriteStream, existsSync } from "node:fs";
 import { mkdir, readFile, rm } from "node:fs/promises";
 import { createServer } from "node:net";
 import { join } from "node:path";
@@ -42,54 +42,75 @@ interface Part {
 
 /** Brings up the whole ladder: the edge in workerd with local R2, KV and objects, and the origin beside it. */
 export async function startLadder(options: LadderOptions): Promise<Ladder> {
-  const { folder, ports, onProgress = () => {} } = options;
+  const { folder, ports, recipe, onProgress = () => {}, onDeath } = options;
   await checkPort(ports.edge, "UPRIVER_PORT");
   await checkPort(ports.origin, "UPRIVER_ORIGIN_PORT");
   const credentials = await ensureSecrets(folder, ports);
-  await mkdir(join(folder, ".upriver"), { recursive: true });
-  const parts = new Map<string, Part>();
+  const client = (scope: keyof Credentials["tokens"]) =>
+    new UpriverClient({ url: credentials.edge, token: credentials.tokens[scope] });
 
-  const run = (name: string, command: string, args: string[], env: NodeJS.ProcessEnv) => {
-    const log = join(folder, ".upriver", `${name}.log`);
-    const part = startPart(name, command, args, env, log);
-    part.child.once("exit", () => {
-      parts.delete(name);
-      if (!part.isStopping) options.onDeath?.(name, log);
+  onProgress("edge: starting");
+  const edge = await startEdge({ folder, port: ports.edge, ...(onDeath ? { onDeath } : {}) });
+  onProgress("edge: ready");
+  let origin: Part | null = null;
+  const startOrigin = async () => {
+    origin = await startPart({
+      name: "origin",
+      command: bin("node"),
+      args: [join(root, "workers/origin/index.ts")],
+      env: await originEnvironment(credentials, options),
+      folder,
+      onDeath,
     });
-    parts.set(name, part);
-    return part;
+    watchTraining(origin, onProgress);
+    await until(origin, `${credentials.origin}/readyz`);
   };
-  const stopPart = async (name: string) => {
-    const part = parts.get(name);
-    if (part) await endPart(part);
+  const stopOrigin = async () => {
+    if (origin) await endPart(origin);
   };
   const stop = async () => {
-    await stopPart("origin");
-    await stopPart("edge");
+    await stopOrigin();
+    await edge.stop();
   };
-
   try {
-    onProgress("edge: starting");
-    const edge = run("edge", bin("wrangler"), await wranglerArgs(options), { WRANGLER_SEND_METRICS: "false", CI: "1" });
-    const client = (scope: keyof Credentials["tokens"]) =>
-      new UpriverClient({ url: credentials.edge, token: credentials.tokens[scope] });
-    await until(edge, `${credentials.edge}/readyz`);
-    onProgress("edge: ready");
-    const startOrigin = async () => {
-      const environment = await originEnvironment(credentials, options);
-      const origin = run("origin", bin("node"), [join(root, "workers/origin/index.ts")], environment);
-      watchTraining(origin, onProgress);
-      await until(origin, `${credentials.origin}/readyz`);
-    };
     await startOrigin();
-    if (options.recipe) await untilServed(parts, client("ask"), options.recipe);
+    if (recipe) await untilServed(origin, client("ask"), recipe);
     onProgress("origin: ready");
-    const loseOriginDisk = () => rm(originFolder(folder), { recursive: true, force: true });
-    return { credentials, client, startOrigin, stopOrigin: () => stopPart("origin"), loseOriginDisk, stop };
   } catch (error) {
     await stop();
     throw error;
   }
+  const loseOriginDisk = () => rm(originFolder(folder), { recursive: true, force: true });
+  return { credentials, client, startOrigin, stopOrigin, loseOriginDisk, stop };
+}
+
+export interface EdgeOptions {
+  /** Where `.dev.vars`, logs and data live. */
+  folder: string;
+  port: number;
+  /** Another worker than the edge: its wrangler configuration. */
+  config?: string;
+  /** What says that it is ready; any answer under 500 will do. */
+  readyPath?: string;
+  onDeath?: LadderOptions["onDeath"];
+}
+
+/** Starts a worker in workerd, by wrangler, and waits until it answers. */
+export async function startEdge(options: EdgeOptions): Promise<{ stop: () => Promise<void> }> {
+  const { folder, port, config = join(root, "wrangler.toml"), readyPath = "/readyz", onDeath } = options;
+  const args = ["dev", "--config", config, "--ip", "127.0.0.1", "--port", String(port), "--inspector-port", "0"];
+  args.push("--persist-to", join(folder, ".wrangler", "state"), "--show-interactive-dev-session=false");
+  const vars = join(folder, ".dev.vars");
+  if (folder !== root && existsSync(vars)) args.push("--env-file", vars);
+  const env = { WRANGLER_SEND_METRICS: "false", CI: "1" };
+  const edge = await startPart({ name: "edge", command: bin("wrangler"), args, env, folder, onDeath });
+  try {
+    await until(edge, `http://127.0.0.1:${port}${readyPath}`);
+  } catch (error) {
+    await endPart(edge);
+    throw error;
+  }
+  return { stop: () => endPart(edge) };
 }
 
 /** Throws, naming the option, when a port is taken. */
@@ -120,20 +141,6 @@ export function bin(name: string): string {
   return join(root, "node_modules", ".bin", name);
 }
 
-async function wranglerArgs({ folder, ports }: LadderOptions): Promise<string[]> {
-  const args = ["dev", "--config", join(root, "wrangler.toml"), "--ip", "127.0.0.1", "--port", String(ports.edge)];
-  args.push(
-    "--inspector-port",
-    "0",
-    "--persist-to",
-    join(folder, ".wrangler", "state"),
-    "--show-interactive-dev-session=false",
-  );
-  if (folder === root) return args;
-  const vars = join(folder, ".dev.vars");
-  return [...args, "--env-file", vars];
-}
-
 async function originEnvironment(credentials: Credentials, { folder, ports, recipe }: LadderOptions) {
   return {
     ORIGIN_PORT: String(ports.origin),
@@ -150,7 +157,18 @@ function originFolder(folder: string): string {
   return join(folder, ".upriver", "origin");
 }
 
-function startPart(name: string, command: string, args: string[], env: NodeJS.ProcessEnv, log: string): Part {
+interface PartOptions {
+  name: string;
+  command: string;
+  args: string[];
+  env: NodeJS.ProcessEnv;
+  folder: string;
+  onDeath: LadderOptions["onDeath"] | undefined;
+}
+
+async function startPart({ name, command, args, env, folder, onDeath }: PartOptions): Promise<Part> {
+  await mkdir(join(folder, ".upriver"), { recursive: true });
+  const log = join(folder, ".upriver", `${name}.log`);
   const path = `${join(root, "node_modules", ".bin")}:${process.env.PATH}`;
   // A group of its own: a Ctrl-C reaches us alone, and we end the parts in order.
   const child = spawn(command, args, {
@@ -162,7 +180,11 @@ function startPart(name: string, command: string, args: string[], env: NodeJS.Pr
   const file = createWriteStream(log, { mode: 0o600 });
   child.stdout?.pipe(file);
   child.stderr?.pipe(file);
-  return { name, child, log, isStopping: false };
+  const part: Part = { name, child, log, isStopping: false };
+  child.once("exit", () => {
+    if (!part.isStopping) onDeath?.(name, log);
+  });
+  return part;
 }
 
 async function endPart(part: Part): Promise<void> {
@@ -191,7 +213,7 @@ async function until(part: Part, url: string): Promise<void> {
   while (Date.now() < deadline) {
     if (part.child.exitCode !== null) break;
     const isReady = await fetch(url, { signal: AbortSignal.timeout(2_000) }).then(
-      (response) => response.ok,
+      (response) => response.status < 500,
       () => false,
     );
     if (isReady) return;
@@ -200,9 +222,9 @@ async function until(part: Part, url: string): Promise<void> {
   throw new Error(`The ${part.name} did not start. The end of ${part.log}:\n${await tail(part.log)}`);
 }
 
-async function untilServed(parts: Map<string, Part>, client: UpriverClient, model: string): Promise<void> {
+async function untilServed(origin: Part | null, client: UpriverClient, model: string): Promise<void> {
   const deadline = Date.now() + readyTimeoutMs;
-  while (Date.now() < deadline && parts.has("origin")) {
+  while (Date.now() < deadline && origin?.child.exitCode === null) {
     const isServed = await client.model(model).then(
       () => true,
       () => false,

@@ -1,0 +1,12 @@
+// Measures. Run it: npm run bench -- edge [--seconds 4] [--rounds 3] [--json]
+import { Command } from "commander";
+import { edgeBench } from "./bench/edge.ts";
+
+const program = new Command("bench").description("measure, as ratios within one run");
+edgeBench(program);
+try {
+  await program.parseAsync();
+} catch (error) {
+  console.error(error instanceof Error ? error.message : String(error));
+  process.exit(1);
+}

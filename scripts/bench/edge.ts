@@ -1,0 +1,149 @@
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import autocannon from "autocannon";
+import type { Command } from "commander";
+import { UpriverClient } from "../../workers/client/index.ts";
+import { publish } from "../../workers/origin/publish.ts";
+import { freePort, root, startEdge } from "../local/ladder.ts";
+import { print, table } from "../local/output.ts";
+import { type Credentials, ensureSecrets } from "../local/secrets.ts";
+import { benchArtefact, benchInstance, benchModel } from "./model.ts";
+
+interface Options {
+  seconds: string;
+  rounds: string;
+  json?: boolean;
+}
+
+/** A worker under load: where it is, and what it is sent. */
+interface Target {
+  url: string;
+  headers: Record<string, string>;
+  body: string;
+}
+
+interface Load {
+  perSecond: number;
+  p50Ms: number;
+  p99Ms: number;
+}
+
+const connectionCounts = [1, 8, 32];
+const starts = 3;
+
+/** `bench edge`: asks answered at the edge, beside a bare worker that runs the same tensors. */
+export function edgeBench(program: Command): void {
+  program
+    .command("edge")
+    .description("questions a second at the edge, beside a bare worker with the same tensors on the same workerd")
+    .option("--seconds <n>", "how long each load lasts", "4")
+    .option("--rounds <n>", "how often the two take turns; medians are printed", "3")
+    .option("--json", "print one JSON object")
+    .action(run);
+}
+
+async function run({ seconds, rounds, json }: Options): Promise<void> {
+  const folder = await mkdtemp(join(tmpdir(), "upriver-bench-"));
+  const ports = { edge: await freePort(), bare: await freePort() };
+  const credentials = await ensureSecrets(folder, { edge: ports.edge, origin: 1 });
+  const edgeTarget: Target = {
+    url: `${credentials.edge}/v1/models/${benchModel}/ask`,
+    headers: { authorization: `Bearer ${credentials.tokens.ask}`, "content-type": "application/json" },
+    body: JSON.stringify({ instance: benchInstance }),
+  };
+  const bareTarget: Target = { ...edgeTarget, url: `http://127.0.0.1:${ports.bare}/ask` };
+  const startBare = () => {
+    const config = join(root, "scripts/bench/bare.toml");
+    return startEdge({ folder: join(folder, "bare"), port: ports.bare, config, readyPath: "/" });
+  };
+  let edge = await startEdge({ folder, port: ports.edge });
+  let bare: typeof edge | null = null;
+  try {
+    await publishBench(credentials);
+    bare = await startBare();
+    const loads = await measureLoads(edgeTarget, bareTarget, Number(seconds), Number(rounds));
+    const firstMs = { edge: [] as number[], bare: [] as number[] };
+    for (let i = 0; i < starts; i++) {
+      await edge.stop();
+      edge = await startEdge({ folder, port: ports.edge, readyPath: "/healthz" });
+      firstMs.edge.push(await askOnce(edgeTarget));
+      await bare.stop();
+      bare = await startBare();
+      firstMs.bare.push(await askOnce(bareTarget));
+    }
+    const firstQuestionMs = { edge: median(firstMs.edge), bare: median(firstMs.bare) };
+    print(json, { loads, firstQuestionMs }, () => describe(loads, firstQuestionMs));
+  } finally {
+    await edge.stop();
+    await bare?.stop();
+    await rm(folder, { recursive: true, force: true });
+  }
+}
+
+async function measureLoads(edge: Target, bare: Target, seconds: number, rounds: number) {
+  const loads = [];
+  for (const connections of connectionCounts) {
+    const measured = { edge: [] as Load[], bare: [] as Load[] };
+    // A round that is not counted warms both up.
+    for (let round = 0; round <= rounds; round++) {
+      const length = round === 0 ? 1 : seconds;
+      const [one, other] = [await load(edge, connections, length), await load(bare, connections, length)];
+      if (round === 0) continue;
+      measured.edge.push(one);
+      measured.bare.push(other);
+      console.error(`${connections} connections, round ${round}: ${one.perSecond} / ${other.perSecond} a second`);
+    }
+    const ratios = measured.edge.map(({ perSecond }, i) => perSecond / (measured.bare[i] as Load).perSecond);
+    loads.push({ connections, edge: medians(measured.edge), bare: medians(measured.bare), ratio: median(ratios) });
+  }
+  return loads;
+}
+
+async function load({ url, headers, body }: Target, connections: number, duration: number): Promise<Load> {
+  const result = await autocannon({ url, method: "POST", headers, body, connections, duration });
+  if (result.non2xx > 0 || result.errors > 0) {
+    throw new Error(`Error in bench: ${result.non2xx} refusals and ${result.errors} errors at ${url}`);
+  }
+  return { perSecond: Math.round(result.requests.average), p50Ms: result.latency.p50, p99Ms: result.latency.p99 };
+}
+
+async function askOnce({ url, headers, body }: Target): Promise<number> {
+  const startedAt = performance.now();
+  const response = await fetch(url, { method: "POST", headers, body });
+  await response.text();
+  if (!response.ok) throw new Error(`Error in bench: status ${response.status} at ${url}`);
+  return performance.now() - startedAt;
+}
+
+async function publishBench({ edge: url, tokens, signingKey }: Credentials): Promise<void> {
+  const client = new UpriverClient({ url, token: tokens.publish });
+  const { version } = await publish(client, await benchArtefact(), signingKey);
+  await client.rollout(benchModel, { version });
+}
+
+function describe(loads: Awaited<ReturnType<typeof measureLoads>>, first: { edge: number; bare: number }): string {
+  const rows = loads.map(({ connections, edge, bare, ratio }) => [
+    ...[connections, edge.perSecond, bare.perSecond, ratio.toFixed(2)],
+    ...[`${edge.p50Ms} / ${edge.p99Ms}`, `${bare.p50Ms} / ${bare.p99Ms}`],
+  ]);
+  const header = ["connections", "edge /s", "bare /s", "ratio", "edge p50 / p99 ms", "bare p50 / p99 ms"];
+  const firsts = `First question to a fresh isolate: ${first.edge.toFixed(0)} ms (bare ${first.bare.toFixed(0)} ms)`;
+  return `${table([header, ...rows])}\n${firsts}`;
+}
+
+function medians(loads: readonly Load[]): Load {
+  return {
+    perSecond: median(loads.map(({ perSecond }) => perSecond)),
+    p50Ms: median(loads.map(({ p50Ms }) => p50Ms)),
+    p99Ms: median(loads.map(({ p99Ms }) => p99Ms)),
+  };
+}
+
+function median(values: readonly number[]): number {
+  const sorted = [...values].sort((a, b) => a - b);
+  const middle = Math.floor(sorted.length / 2);
+  return sorted.length % 2 === 1
+    ? (sorted[middle] as number)
+    : ((sorted[middle - 1] as number) + (sorted[middle] as number)) / 2;
+}
