@@ -1,0 +1,140 @@
+import { beforeAll, describe, expect, it } from "vitest";
+import { softmaxGradient, softmaxSettings, softmaxStep, startSoftmax } from "../../../workers/core/head/softmax.ts";
+import {
+  continueFit,
+  crossFitParts,
+  type FitData,
+  isFitted,
+  type LabelledRows,
+  packFit,
+  startFit,
+  unpackFit,
+} from "../../../workers/core/head/softmax-fit.ts";
+import { startBackend } from "../../../workers/core/model/tfjs/backend.ts";
+import { seeded, uniform } from "../../helpers/random.ts";
+
+const width = 4;
+const classes = 3;
+const rows = 30;
+const random = seeded(6);
+
+beforeAll(startBackend);
+
+function labelled(n: number, shift = 0): LabelledRows {
+  const inputs = uniform(random, n * width);
+  for (let row = 0; row < n; row++) inputs[row * width + width - 1] = 1;
+  const labels = Array.from({ length: n }, (_, row) => {
+    const [x = 0, y = 0] = inputs.subarray(row * width);
+    return x > 0.2 + shift ? 0 : y > 0 ? 1 : 2;
+  });
+  const weights = Float32Array.from({ length: n }, (_, row) => (row % 5 === 0 ? 0.25 : 1));
+  return { rows: n, inputs, labels, weights, splits: labels.map((_, row) => `day ${Math.floor(row / 2)}`) };
+}
+
+const data: FitData = { train: labelled(rows), tune: labelled(12), start: uniform(random, width * classes), classes };
+
+// The weighted cross-entropy, summed, in float64: what the gradient is of.
+function loss(weights: ArrayLike<number>, { inputs, labels, weights: mass }: LabelledRows): number {
+  return labels.reduce((sum, label, row) => {
+    const logits = Array.from({ length: classes }, (_, c) => {
+      let logit = 0;
+      for (let i = 0; i < width; i++)
+        logit += (inputs[row * width + i] as number) * (weights[i * classes + c] as number);
+      return logit;
+    });
+    const total = Math.log(logits.reduce((all, logit) => all + Math.exp(logit), 0));
+    return sum + (mass[row] as number) * (total - (logits[label] as number));
+  }, 0);
+}
+
+function oneHot(labels: number[]): Float32Array {
+  return Float32Array.from(labels.flatMap((label) => Array.from({ length: classes }, (_, c) => Number(c === label))));
+}
+
+describe("the softmax head's gradient", () => {
+  it("equals finite differences of the loss", () => {
+    const { inputs, labels, weights } = data.train;
+    const gradient = softmaxGradient(data.start, { rows, inputs, targets: oneHot(labels), weights }, classes);
+    const h = 1e-5;
+    gradient.forEach((slope, i) => {
+      const moved = (by: number) => Float64Array.from(data.start, (value, j) => value + (i === j ? by : 0));
+      const difference = (loss(moved(h), data.train) - loss(moved(-h), data.train)) / (2 * h);
+      expect(slope).toBeCloseTo(difference, 3);
+    });
+  });
+
+  it("adds up over parts of the rows", () => {
+    const { inputs, labels, weights } = data.train;
+    const part = (from: number, to: number) =>
+      softmaxGradient(
+        data.start,
+        {
+          rows: to - from,
+          inputs: inputs.subarray(from * width, to * width),
+          targets: oneHot(labels.slice(from, to)),
+          weights: weights.subarray(from, to),
+        },
+        classes,
+      );
+    const [whole, first, second] = [part(0, rows), part(0, 11), part(11, rows)];
+    whole.forEach((sum, i) => void expect(sum).toBeCloseTo((first[i] as number) + (second[i] as number), 4));
+  });
+});
+
+describe("the optimiser", () => {
+  it("goes to the minimum of the penalised loss: there its gradient is nothing", () => {
+    const l2 = 0.05;
+    const { inputs, labels, weights } = data.train;
+    const batch = { rows, inputs, targets: oneHot(labels), weights };
+    const mass = weights.reduce((a, b) => a + b);
+    let state = startSoftmax(data.start);
+    const before = loss(state.weights, data.train) / mass;
+    for (let i = 0; i < 800; i++)
+      state = softmaxStep(state, softmaxGradient(state.weights, batch, classes), mass, data.start, l2);
+    const slope = softmaxGradient(state.weights, batch, classes);
+    slope.forEach((value, i) => {
+      const pull = l2 * ((state.weights[i] as number) - (data.start[i] as number));
+      expect(Math.abs(value / mass + pull)).toBeLessThan(2e-3);
+    });
+    expect(loss(state.weights, data.train) / mass).toBeLessThan(before);
+  });
+});
+
+describe("a fit in slices", () => {
+  it("ends where one go ends, whatever the slices, through storage as text", () => {
+    const whole = continueFit(data, startFit(data), Number.POSITIVE_INFINITY);
+    expect(isFitted(whole)).toBe(true);
+    for (const slice of [1, 700, 5_000]) {
+      let state = startFit(data);
+      let slices = 0;
+      for (; !isFitted(state); slices++) state = unpackFit(packFit(continueFit(data, state, slice)));
+      expect(slices).toBeGreaterThan(1);
+      expect(state.best?.l2).toBe(whole.best?.l2);
+      // Sums over parts differ in their last bits alone.
+      state.best?.weights.forEach((value, i) => void expect(value).toBeCloseTo(whole.best?.weights[i] as number, 2));
+    }
+  });
+
+  it("is exactly the same where slices end at the same rows", () => {
+    const slice = rows * data.start.length * 2;
+    let state = startFit(data);
+    while (!isFitted(state)) state = unpackFit(packFit(continueFit(data, state, slice)));
+    expect(state).toEqual(continueFit(data, startFit(data), Number.POSITIVE_INFINITY));
+  });
+
+  it("keeps the L2 that tune likes best, and a head for each part that has not seen it", () => {
+    const { best, crossFitted } = continueFit(data, startFit(data), Number.POSITIVE_INFINITY);
+    expect(softmaxSettings.l2).toContain(best?.l2);
+    expect(crossFitted).toHaveLength(softmaxSettings.crossFits);
+    const parts = crossFitParts(data.train);
+    parts.forEach((part, row) => void expect(part).toBe(parts[row - (row % 2)]));
+    // Other labels in a part change all heads but its own.
+    const changed = {
+      ...data.train,
+      labels: data.train.labels.map((label, row) => (parts[row] === 0 ? (label + 1) % classes : label)),
+    };
+    const other = continueFit({ ...data, train: changed }, startFit(data), Number.POSITIVE_INFINITY);
+    expect(other.best?.l2 === best?.l2 ? other.crossFitted[0] : crossFitted[0]).toEqual(crossFitted[0]);
+    expect(other.crossFitted[1]).not.toEqual(crossFitted[1]);
+  });
+});

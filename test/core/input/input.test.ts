@@ -1,0 +1,98 @@
+import { describe, expect, it } from "vitest";
+import type { Column, FeaturesInput, Input, Instance, TensorInput } from "../../../workers/core/contract/index.ts";
+import { encode, inputShape } from "../../../workers/core/input/index.ts";
+import { seeded } from "../../helpers/random.ts";
+
+const columns: Column[] = [
+  { type: "number", name: "heat", mean: 20, deviation: 4 },
+  { type: "number", name: "rain", mean: 2, deviation: 5, missing: 0 },
+  { type: "cycle", name: "hour", period: 24 },
+  { type: "category", name: "look", values: ["feet", "head"] },
+  {
+    type: "category",
+    name: "wind",
+    values: ["N", "E"],
+    vectors: [
+      [0, 1],
+      [1, 0],
+    ],
+    missing: [0.5, 0.5],
+  },
+  { type: "region", values: ["north", "south"] },
+];
+const features: FeaturesInput = { kind: "features", columns };
+const context = { region: "south", extraColumns: ["region"] };
+
+const encoded = (input: Input, instance: Instance) => {
+  const result = encode(input, instance, context);
+  if (!result.ok) throw new Error(JSON.stringify(result.error));
+  return Array.from(result.value);
+};
+const faults = (input: Input, instance: Instance) => {
+  const result = encode(input, instance, context);
+  return result.ok ? [] : result.error;
+};
+
+describe("features", () => {
+  it("become numbers, one after the other", () => {
+    expect(inputShape(features)).toEqual([10]);
+    const row = encoded(features, { heat: 26, rain: 7, hour: 6, look: "head", wind: "E", region: "south" });
+    [1.5, 1, 1, 0, 0, 1, 1, 0, 0, 1].forEach((value, i) => void expect(row[i]).toBeCloseTo(value, 6));
+  });
+
+  it("take what the input says where a value is missing, left out or null", () => {
+    const row = encoded(features, { heat: null, wind: null });
+    [0, -0.4, 0, 0, 0, 0, 0.5, 0.5, 0, 1].forEach((value, i) => void expect(row[i]).toBeCloseTo(value, 6));
+  });
+
+  it("standardise as plain arithmetic does, whatever the numbers", () => {
+    const random = seeded(1);
+    for (let i = 0; i < 200; i++) {
+      const heat = (random() - 0.5) * 10 ** Math.floor(random() * 30);
+      const [value] = encoded(features, { heat });
+      expect(value).toBe(Math.fround((heat - 20) / 4));
+    }
+  });
+
+  it("name every fault at once: where it is, what was expected, what came", () => {
+    const wrong = { heat: "hot", rain: 1e39, hour: true, look: "hands", wind: 3, colour: "red" };
+    expect(
+      faults(features, wrong)
+        .map(({ path }) => path)
+        .sort(),
+    ).toEqual(["colour", "heat", "hour", "look", "rain", "wind"]);
+    const [fault] = faults(features, { look: "hands" });
+    expect(fault).toEqual({ path: "look", expected: "one of feet, head, or null", received: 'string "hands"' });
+    expect(faults(features, [1, 2])[0]?.expected).toContain("named columns");
+  });
+});
+
+describe("tensor", () => {
+  const tensor: TensorInput = { kind: "tensor", shape: [2, 3], dtype: "float32", scale: 0.5, offset: 1 };
+
+  it("is scaled, from nested or from flat numbers", () => {
+    const flat = [0, 1, 2, 3, 4, 5];
+    expect(encoded(tensor, flat)).toEqual(flat.map((value) => value * 0.5 + 1));
+    expect(
+      encoded(tensor, [
+        [0, 1, 2],
+        [3, 4, 5],
+      ]),
+    ).toEqual(encoded(tensor, flat));
+  });
+
+  it("of another shape, or of other than finite numbers, is refused", () => {
+    const bad: Instance[] = [
+      [0, 1],
+      [
+        [0, 1, 2],
+        [3, 4],
+      ],
+      [[[0, 1, 2]], [3, 4, 5]],
+      [1e39, 0, 0, 0, 0, 0],
+      { a: 1 },
+    ];
+    for (const instance of bad) expect(faults(tensor, instance)).toHaveLength(1);
+    expect(faults({ ...tensor, dtype: "int32" }, [0.5, 0, 0, 0, 0, 0])[0]?.expected).toBe("an integer");
+  });
+});

@@ -1,0 +1,63 @@
+import { beforeAll, describe, expect, it } from "vitest";
+import type { Question } from "../../../workers/core/contract/index.ts";
+import { type Hop, InvalidQuestionsError, type Rung } from "../../../workers/core/rung/rung.ts";
+
+export interface RungCase {
+  rung: Rung;
+  /** Whole questions that the rung takes, with ids that it has not heard. */
+  questions: (n: number) => Question[];
+  hop: Hop;
+  /** Whether the rung itself checks instances, or leaves that to the one before or behind it. */
+  checksInput: boolean;
+}
+
+/** What every rung does, wherever it runs. */
+export function testRung(name: string, start: () => Promise<RungCase>): void {
+  describe(`rung ${name}`, () => {
+    let rung: Rung;
+    let questions: RungCase["questions"];
+    let hop: Hop;
+    let checksInput: boolean;
+
+    beforeAll(async () => {
+      ({ rung, questions, hop, checksInput } = await start());
+    });
+
+    it("gives one reply a question, in order, with scores that add up", async () => {
+      const asked = questions(5);
+      const replies = await rung.ask(asked, hop);
+      expect(replies.map(({ answer }) => answer.id)).toEqual(asked.map(({ id }) => id));
+      for (const { answer } of replies) {
+        expect(answer.region).toBe(asked[0]?.region);
+        expect(Object.values(answer.scores).reduce((sum, score) => sum + score, 0)).toBeCloseTo(1, 5);
+        expect(answer.scores[answer.label]).toBe(Math.max(...Object.values(answer.scores)));
+      }
+    });
+
+    it("answers a batch as it answers one by one", async () => {
+      const asked = questions(3);
+      const together = await rung.ask(asked, hop);
+      for (const [i, question] of asked.entries()) {
+        const [alone] = await rung.ask([question], hop);
+        expect(alone?.answer.label).toBe(together[i]?.answer.label);
+        expect(alone?.answer.confidence).toBeCloseTo(together[i]?.answer.confidence as number, 5);
+      }
+    });
+
+    it("gives its heads' scores where they are asked for, and only there", async () => {
+      const [plain] = await rung.ask(questions(1), hop);
+      const [traced] = await rung.ask(questions(1), { ...hop, trace: true });
+      expect(plain?.answer.trace).toBeUndefined();
+      expect(traced?.answer.trace?.length).toBeGreaterThan(0);
+    });
+
+    it("refuses questions that it can't take, naming each", async (context) => {
+      if (!checksInput) context.skip("the rung below or behind it checks them");
+      const [good, bad] = questions(2) as [Question, Question];
+      const asked = [good, { ...bad, instance: { nothing: "known" } }];
+      const error = await rung.ask(asked, hop).catch((thrown: unknown) => thrown);
+      expect(error).toBeInstanceOf(InvalidQuestionsError);
+      expect((error as InvalidQuestionsError).faults[0]).toMatchObject({ index: 1, path: "nothing" });
+    });
+  });
+}
