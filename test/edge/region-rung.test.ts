@@ -1,0 +1,35 @@
+import { env } from "cloudflare:workers";
+import type { Question } from "../../workers/core/contract/index.ts";
+import type { Call } from "../../workers/edge/call.ts";
+import { RegionRung } from "../../workers/edge/ladder/region-rung.ts";
+import { nodeOf } from "../../workers/edge/node.ts";
+import { testRung } from "../core/rung/rung.suite.ts";
+import { instance, publish } from "../helpers/edge.ts";
+
+let asked = 0;
+
+function questions(n: number): Question[] {
+  return Array.from({ length: n }, () => {
+    asked++;
+    return { id: `hard~north~rung-${asked}`, region: "north", instance: instance(asked), at: 0 };
+  });
+}
+
+testRung("the region's object, with the origin above it", async () => {
+  await publish({ model: "hard" });
+  const call: Call = {
+    request: new Request("https://edge.test/"),
+    env,
+    node: nodeOf(env),
+    token: null,
+    params: {},
+    query: new URLSearchParams(),
+    later: () => {},
+  };
+  return {
+    rung: new RegionRung(call, "hard", 1, "north"),
+    questions,
+    hop: { asker: "asker", remainingMs: 5_000, nodes: ["edge"], trace: false },
+    checksInput: false,
+  };
+});

@@ -1,0 +1,160 @@
+import { mkdtemp, readdir, writeFile } from "node:fs/promises";
+import type { AddressInfo } from "node:net";
+import { createServer } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { type ServerType, serve } from "@hono/node-server";
+import { Hono } from "hono";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { UpriverClient } from "../../workers/client/index.ts";
+import { problemSchema } from "../../workers/core/contract/index.ts";
+import { sha256Hex } from "../../workers/core/hash.ts";
+import { HttpRung } from "../../workers/core/rung/http-rung.ts";
+import { createApp } from "../../workers/origin/app.ts";
+import { readConfig } from "../../workers/origin/config.ts";
+import { FullModels } from "../../workers/origin/models.ts";
+import { testRung } from "../core/rung/rung.suite.ts";
+import { type TestModel, testModel } from "../helpers/model.ts";
+
+let model: TestModel;
+let origin: ServerType;
+let url: string;
+let folder: string;
+let fetched: string[] = [];
+let asked = 0;
+
+/** What an origin pulls from: the routes of an edge that it needs, over real HTTP. */
+async function startUpstream(): Promise<string> {
+  const app = new Hono();
+  app.get("/v1/models/shop", (context) => context.json({ model: "shop", pointer: { stable: 1 } }));
+  app.get("/v1/models/shop/manifest", (context) => context.json(model.manifest));
+  app.get("/v1/blobs/:sha256", (context) => {
+    fetched.push(context.req.param("sha256"));
+    return context.body(model.blobs.get(context.req.param("sha256")) as Uint8Array<ArrayBuffer>);
+  });
+  app.notFound((context) =>
+    context.json(
+      { type: "x", title: "Not found", status: 404, detail: "None.", operation: "x", next: "Publish." },
+      404,
+    ),
+  );
+  return listen(app);
+}
+
+async function listen(app: Hono): Promise<string> {
+  const port = await new Promise<number>((resolve) => {
+    const probe = createServer().listen(0, "127.0.0.1", () => {
+      const { port: free } = probe.address() as AddressInfo;
+      probe.close(() => resolve(free));
+    });
+  });
+  servers.push(serve({ fetch: app.fetch, hostname: "127.0.0.1", port }));
+  return `http://127.0.0.1:${port}`;
+}
+const servers: ServerType[] = [];
+
+beforeAll(async () => {
+  model = await testModel({ fullThreshold: 0 });
+  folder = await mkdtemp(join(tmpdir(), "upriver-origin-"));
+  const models = new FullModels(new UpriverClient({ url: await startUpstream(), tries: 1 }), folder);
+  const tokens = [
+    { id: "edge", sha256: await sha256Hex("hop-token"), scopes: ["ask" as const], models: ["*"], regions: ["*"] },
+    { id: "other", sha256: await sha256Hex("other-token"), scopes: ["ask" as const], models: ["else"], regions: ["*"] },
+  ];
+  url = await listen(createApp({ nodeId: "origin", tokens, models, log: () => {} }));
+  origin = servers.at(-1) as ServerType;
+});
+afterAll(() => {
+  for (const server of servers) server.close();
+  expect(origin).toBeDefined();
+});
+
+function questions(n: number) {
+  return Array.from({ length: n }, () => {
+    asked++;
+    return {
+      id: `shop~north~${asked}`,
+      region: "north",
+      instance: { region: "north", x0: asked % 7, x1: 1, x2: 0, x3: null },
+      at: 0,
+    };
+  });
+}
+
+function post(body: unknown, { token = "hop-token", path = "/v1/models/shop/ask" } = {}): Promise<Response> {
+  const text = typeof body === "string" ? body : JSON.stringify(body);
+  return fetch(url + path, { method: "POST", headers: { authorization: `Bearer ${token}` }, body: text });
+}
+
+testRung("the origin over HTTP", async () => ({
+  rung: new HttpRung({ name: "origin", model: "shop", url, token: "hop-token", timeoutMs: 5_000 }),
+  questions,
+  hop: { asker: "edge", remainingMs: 5_000, nodes: ["edge"], trace: false },
+  checksInput: false,
+}));
+
+describe("the origin", () => {
+  it.each<[string, number, unknown, object, RegExp]>([
+    ["a wrong token", 401, { questions: questions(1) }, { token: "x" }, /token/],
+    ["a token without the model", 403, { questions: questions(1) }, { token: "other-token" }, /model 'shop'/],
+    ["broken JSON", 400, "{", {}, /JSON/],
+    ["an unknown model", 404, { questions: questions(1) }, { path: "/v1/models/nothing/ask" }, /nothing/],
+    [
+      "a wrong column",
+      422,
+      { questions: [...questions(1), { ...questions(1)[0], instance: { x9: 1 } }] },
+      {},
+      /"index":1/,
+    ],
+    ["a question that is not whole", 422, { questions: [{ instance: { x0: 1 } }] }, {}, /"path":"id"/],
+    ["a body too large", 413, "x".repeat(1024 * 1024 + 1), {}, /1048576/],
+    ["a circle", 508, { questions: questions(1), nodes: ["origin"] }, {}, /origin → origin/],
+    ["another route", 404, {}, { path: "/v1/other" }, /route/],
+  ])("refuses %s with a problem document", async (_, status, body, options, text) => {
+    const response = await post(body, options);
+    const document = await response.text();
+    expect([response.status, response.headers.get("content-type")]).toEqual([status, "application/problem+json"]);
+    expect(problemSchema.parse(JSON.parse(document)).status).toBe(status);
+    expect(document).toMatch(text);
+  });
+
+  it("with an empty or spoilt disk has its models again from R2, by way of the edge", async () => {
+    fetched = [];
+    const client = new UpriverClient({ url: await startUpstream() });
+    const disk = await mkdtemp(join(tmpdir(), "upriver-origin-"));
+    await new FullModels(client, disk).rung("shop");
+    expect(fetched).toHaveLength(3);
+    await new FullModels(client, disk).rung("shop");
+    expect(fetched).toHaveLength(3);
+    const [name = ""] = await readdir(join(disk, "blobs"));
+    await writeFile(join(disk, "blobs", name), "nonsense");
+    await new FullModels(client, disk).rung("shop");
+    expect(fetched.slice(3)).toEqual([name]);
+  });
+
+  it("looks a model up once for questions that come together", async () => {
+    fetched = [];
+    const models = new FullModels(
+      new UpriverClient({ url: await startUpstream() }),
+      await mkdtemp(join(tmpdir(), "upriver-origin-")),
+    );
+    await Promise.all(Array.from({ length: 5 }, () => models.rung("shop")));
+    expect(fetched).toHaveLength(3);
+  });
+});
+
+describe("its settings", () => {
+  it("name the option that is missing or wrong, and none of the secret", () => {
+    expect(() => readConfig({})).toThrow(/ORIGIN_TOKENS, EDGE_URL, EDGE_TOKEN, SIGNING_KEY/);
+    const good = {
+      ORIGIN_TOKENS: "[]",
+      EDGE_URL: "http://127.0.0.1:1",
+      EDGE_TOKEN: "t",
+      SIGNING_KEY: '{"keyId":"a","pkcs8":"b"}',
+    };
+    expect(readConfig(good)).toMatchObject({ port: 8788, host: "127.0.0.1", recipe: null });
+    expect(() => readConfig({ ...good, SIGNING_KEY: "my-secret" })).toThrow(/SIGNING_KEY/);
+    expect(() => readConfig({ ...good, SIGNING_KEY: "my-secret" })).not.toThrow(/my-secret/);
+    expect(() => readConfig({ ...good, ORIGIN_PORT: "many" })).toThrow(/ORIGIN_PORT/);
+  });
+});

@@ -1,0 +1,95 @@
+import { existsSync } from "node:fs";
+import { mkdtemp, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { gzipSync } from "node:zlib";
+import { describe, expect, it } from "vitest";
+import { type Row, recipeOf, recipes } from "../../workers/origin/recipes/index.ts";
+import { planInput } from "../../workers/origin/train/columns.ts";
+import { encodeRows } from "../../workers/origin/train/dataset.ts";
+
+const storefront = recipeOf("storefront");
+const weather = recipeOf("weather");
+
+describe("recipes", () => {
+  it("are listed by name, and an unknown one names those there are", () => {
+    expect(recipes.map(({ name }) => name)).toEqual(["storefront", "weather"]);
+    expect(() => recipeOf("pets")).toThrow(/storefront, weather/);
+  });
+});
+
+describe("storefront", () => {
+  it("is the same every time", async () => {
+    const [one, two] = [await storefront.load({}), await storefront.load({})];
+    expect(one.length).toBeGreaterThan(20_000);
+    expect(one).toEqual(two);
+    expect(one.every(({ at }, i) => i === 0 || at >= (one[i - 1] as Row).at - 24 * 3600_000)).toBe(true);
+  });
+
+  it("has a dozen regions that differ in what the features mean, not only in how often", async () => {
+    const rows = await storefront.load({});
+    expect(new Set(rows.map(({ region }) => region)).size).toBe(12);
+    const bought = (region: string, where: (instance: Row["instance"]) => boolean) => {
+      const counts = new Map<string, number>();
+      for (const { label } of rows.filter((row) => row.region === region && where(row.instance))) {
+        counts.set(label, (counts.get(label) ?? 0) + 1);
+      }
+      return [...counts].sort((a, b) => b[1] - a[1])[0]?.[0];
+    };
+    // The same weather and the same look, and something else is bought.
+    const hotFeet = ({ temperature, rainMm, lookedAt }: Row["instance"]) =>
+      Number(temperature) > 28 && Number(rainMm) === 0 && lookedAt === "feet";
+    expect([bought("lagoon", hotFeet), bought("temple", hotFeet)]).toEqual(["flip-flops", "sneakers"]);
+    const hotHead = ({ temperature, rainMm, lookedAt }: Row["instance"]) =>
+      Number(temperature) > 28 && Number(rainMm) === 0 && lookedAt === "head";
+    expect([bought("lagoon", hotHead), bought("mesa", hotHead)]).toEqual(["sun-hat", "umbrella"]);
+  });
+});
+
+describe("weather", () => {
+  const header =
+    "Date,Location,MinTemp,MaxTemp,Rainfall,Evaporation,Sunshine,WindGustDir,WindGustSpeed,WindDir9am,WindDir3pm,WindSpeed9am," +
+    "WindSpeed3pm,Humidity9am,Humidity3pm,Pressure9am,Pressure3pm,Cloud9am,Cloud3pm,Temp9am,Temp3pm,RainToday,RainTomorrow";
+  const csv = [
+    header,
+    "2008-12-02,Albury,7.4,25.1,0.0,,,WNW,44.0,NNW,WSW,4.0,22.0,44.0,25.0,1010.6,1007.8,,,17.2,24.3,No,Yes",
+    "2008-12-01,Perth,13.4,22.9,0.6,NA,,W,44.0,W,WNW,20.0,24.0,71.0,22.0,1007.7,1007.1,8.0,,16.9,21.8,NA,No",
+    "2008-12-03,Perth,13.4,22.9,0.6,,,W,44.0,W,WNW,20.0,24.0,71.0,22.0,1007.7,1007.1,8.0,,16.9,21.8,No,",
+  ].join("\n");
+
+  it("reads the form, plain or gzipped: missing values, the day of the year, no row without a label", async () => {
+    const folder = await mkdtemp(join(tmpdir(), "upriver-weather-"));
+    await writeFile(join(folder, "a.csv"), csv);
+    await writeFile(join(folder, "a.csv.gz"), gzipSync(csv));
+    const rows = await weather.load({ file: join(folder, "a.csv") });
+    expect(await weather.load({ file: join(folder, "a.csv.gz") })).toEqual(rows);
+    expect(rows.map(({ region, label, at }) => [region, label, new Date(at).toISOString().slice(0, 10)])).toEqual([
+      ["Perth", "No", "2008-12-01"],
+      ["Albury", "Yes", "2008-12-02"],
+    ]);
+    expect(rows[0]?.instance).toMatchObject({
+      Location: "Perth",
+      MinTemp: 13.4,
+      Evaporation: null,
+      RainToday: null,
+      DayOfYear: 336,
+      WindGustDir: "W",
+    });
+  });
+
+  it("says what to do where there is no data", async () => {
+    await expect(weather.load({ file: "/nowhere.csv" })).rejects.toThrow(/--data FILE/);
+  });
+
+  const shared = process.env.UPRIVER_SHARED ?? join(import.meta.dirname, "../../../shared");
+  const isThere = existsSync(join(shared, "data/weather-aus/weather-aus.csv.gz"));
+  it("reads the real data: 49 stations, 25 inputs", async (context) => {
+    if (!isThere) context.skip("the shared data is not here; UPRIVER_SHARED names it");
+    const rows = await weather.load({});
+    expect(new Set(rows.map(({ region }) => region)).size).toBe(49);
+    const { regions } = weather.policy;
+    expect(rows.every(({ region }) => regions.keys.includes(region))).toBe(true);
+    const sample = rows.filter((_, i) => i % 100 === 0);
+    expect(encodeRows(weather, planInput(weather.thin.columns, sample), sample).width).toBe(25);
+  });
+});

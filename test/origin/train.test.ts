@@ -1,0 +1,104 @@
+import * as tf from "@tensorflow/tfjs-core";
+import * as layers from "@tensorflow/tfjs-layers";
+import { beforeAll, describe, expect, it } from "vitest";
+import { accepts, judge } from "../../workers/core/confidence/rule.ts";
+import type { NetworkSpec } from "../../workers/core/contract/index.ts";
+import { scoresOf } from "../../workers/core/head/head.ts";
+import { loadNetwork } from "../../workers/core/model/network.ts";
+import { startBackend } from "../../workers/core/model/tfjs/backend.ts";
+import { tfjsEngine } from "../../workers/core/model/tfjs/engine.ts";
+import { recipeOf } from "../../workers/origin/recipes/index.ts";
+import { encodeRows } from "../../workers/origin/train/dataset.ts";
+import { fitNetwork } from "../../workers/origin/train/fit.ts";
+import { type Artefact, train } from "../../workers/origin/train/index.ts";
+import { type Blobs, packNetwork } from "../../workers/origin/train/pack.ts";
+import { seeded, uniform } from "../helpers/random.ts";
+
+const storefront = recipeOf("storefront");
+
+beforeAll(startBackend);
+
+function network(spec: NetworkSpec, blobs: Blobs) {
+  return tfjsEngine().then((engine) =>
+    loadNetwork(engine, spec, async ({ sha256 }) => (blobs.get(sha256) as Uint8Array<ArrayBuffer>).buffer),
+  );
+}
+
+describe("packing", () => {
+  it("cuts a network so that backbone and head say what the whole said", async () => {
+    const model = layers.sequential();
+    model.add(layers.layers.dense({ units: 9, activation: "relu", inputShape: [5] }));
+    model.add(layers.layers.dense({ units: 6, activation: "tanh" }));
+    model.add(layers.layers.dense({ units: 3, activation: "softmax" }));
+    const values = uniform(seeded(8), 7 * 5, -2, 2);
+    const expected = (model.predict(tf.tensor2d(values, [7, 5])) as tf.Tensor).dataSync();
+    const blobs: Blobs = new Map();
+    const packed = await packNetwork(
+      model,
+      { kind: "tensor", shape: [5], dtype: "float32", scale: 1, offset: 0 },
+      blobs,
+    );
+    const { backbone, head } = await network(
+      { ...packed, rule: { threshold: 0, targetRisk: 0.1, certificate: null } },
+      blobs,
+    );
+    const embeddings = backbone.embed(values, 7);
+    for (let row = 0; row < 7; row++) {
+      scoresOf(head, embeddings, row * 6).forEach(
+        (score, c) => void expect(score).toBeCloseTo(expected[row * 3 + c] as number, 5),
+      );
+    }
+  });
+});
+
+describe("training", () => {
+  it("gives the same network for the same seed, and another for another", async () => {
+    const rows = (await storefront.load({})).slice(0, 800);
+    const input = {
+      kind: "features" as const,
+      columns: [{ type: "number" as const, name: "temperature", mean: 15, deviation: 10 }],
+    };
+    const thin = rows.map((row) => ({ ...row, instance: { temperature: row.instance.temperature as number } }));
+    const data = encodeRows(storefront, input, thin);
+    const firstWeights = async (seed: number) => {
+      const plan = { ...storefront.training, epochs: 2, seed };
+      const model = await fitNetwork(data, data, { hidden: [6], classes: 6, plan });
+      return Array.from((model.getWeights()[0] as tf.Tensor).dataSync());
+    };
+    const first = await it(1);
+    expect(await it(1)).toEqual(first);
+    expect(await it(2)).not.toEqual(first);
+  });
+
+  describe("of storefront", () => {
+    let artefact: Artefact;
+    beforeAll(async () => {
+      artefact = await train(storefront);
+    });
+
+    it("makes certificates that hold on what came after, as far as chance goes", async () => {
+      const later = (await storefront.load({})).filter(({ at }) => at >= Date.parse(storefront.trainBefore as string));
+      const { thin, full } = artefact.draft;
+      for (const spec of [thin, full as NetworkSpec]) {
+        const data = encodeRows(storefront, spec.input, later);
+        const { backbone, head } = await network(spec, artefact.blobs);
+        const embeddings = backbone.embed(data.inputs, data.rows);
+        const judged = Array.from(data.labels, (label, row) =>
+          judge(scoresOf(head, embeddings, row * head.width), label),
+        );
+        const accepted = judged.filter(({ confidence }) => accepts(spec.rule, confidence));
+        const error = accepted.filter(({ right }) => !right).length / accepted.length;
+        const { bound, coverage } = spec.rule.certificate as NonNullable<typeof spec.rule.certificate>;
+        expect(error).toBeLessThan(bound + 3 * Math.sqrt((bound * (1 - bound)) / accepted.length));
+        expect(Math.abs(accepted.length / data.rows - coverage)).toBeLessThan(0.06);
+      }
+    });
+
+    it("leaves the thin model unsure of what only the full one, who knows the region, can tell", () => {
+      const { metrics, thin, full, examples } = artefact.draft;
+      expect(metrics.full?.accuracy).toBeGreaterThan(metrics.thin.accuracy + 0.05);
+      expect(full?.rule.certificate?.coverage).toBeGreaterThan((thin.rule.certificate?.coverage ?? 1) + 0.2);
+      expect(examples).toHaveLength(2);
+    });
+  });
+});
