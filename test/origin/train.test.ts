@@ -65,9 +65,9 @@ describe("training", () => {
       const model = await fitNetwork(data, data, { hidden: [6], classes: 6, plan });
       return Array.from((model.getWeights()[0] as tf.Tensor).dataSync());
     };
-    const first = await it(1);
-    expect(await it(1)).toEqual(first);
-    expect(await it(2)).not.toEqual(first);
+    const first = await firstWeights(1);
+    expect(await firstWeights(1)).toEqual(first);
+    expect(await firstWeights(2)).not.toEqual(first);
   });
 
   describe("of storefront", () => {
