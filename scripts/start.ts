@@ -1,13 +1,16 @@
 // Brings up the whole ladder with a working example. Run it: npm start
-// Ports: UPRIVER_PORT (8787) and UPRIVER_ORIGIN_PORT (8788). Data stays in .wrangler/state and .upriver.
+// Ports: UPRIVER_PORT (8787) and UPRIVER_ORIGIN_PORT (8788). Data stays in .wrangler/state and .upriver, here or in
+// the folder that UPRIVER_FOLDER names.
 import type { Instance } from "../workers/core/contract/index.ts";
-import { type Ladder, root, startLadder, tail } from "./local/ladder.ts";
+import { type Ladder, startLadder } from "./local/ladder.ts";
+import { root, tail } from "./local/part.ts";
 
 const model = "storefront";
+const folder = process.env.UPRIVER_FOLDER ?? root;
 const ports = { edge: portOf("UPRIVER_PORT", 8787), origin: portOf("UPRIVER_ORIGIN_PORT", 8788) };
 
 try {
-  const ladder = await startLadder({ folder: root, ports, recipe: model, onProgress: say, onDeath: died });
+  const ladder = await startLadder({ folder, ports, recipe: model, onProgress: say, onDeath: died });
   for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.once(signal, () => void stop(ladder));
   await printWelcome(ladder);
 } catch (error) {

@@ -5,7 +5,7 @@ import { type Hop, RungUnavailableError } from "../../workers/core/rung/rung.ts"
 import { reviewObject } from "../stubs.ts";
 import { Breaker } from "./breaker.ts";
 import type { RegionContext } from "./context.ts";
-import { questionOf, type StoredQuestion } from "./questions.ts";
+import { questionOf } from "./questions.ts";
 
 const batchSize = 256;
 
@@ -174,11 +174,4 @@ export class Climb {
   private hopOfOwn(): Hop {
     return { asker: "", remainingMs: limits.nextRungTimeoutMs, nodes: [this.context.env.NODE_ID], trace: false };
   }
-}
-
-/** The answer once a label is known: a person or the world said so. */
-export function labelledAnswer(row: StoredQuestion, label: string, source: "truth" | "human"): Answer {
-  const scores = Object.fromEntries(Object.keys(row.answer.scores).map((name) => [name, name === label ? 1 : 0]));
-  const known = { label, scores, confidence: 1, sure: true, version: source, certificate: null } as const;
-  return { ...row.answer, ...known, status: "answered", rung: "human" };
 }

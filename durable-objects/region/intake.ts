@@ -1,10 +1,10 @@
 import { canonicalJson } from "../../workers/core/canonical.ts";
 import { foldOf, isAudited, splitKey } from "../../workers/core/confidence/folds.ts";
-import { type Answer, type Manifest, type Question, rungs, versionName } from "../../workers/core/contract/index.ts";
+import type { Answer, Manifest, Question } from "../../workers/core/contract/index.ts";
 import { sha256Hex } from "../../workers/core/hash.ts";
 import { quantise } from "../../workers/core/head/embedding.ts";
-import { argMax } from "../../workers/core/head/head.ts";
 import { limits } from "../../workers/core/limits.ts";
+import { provisionalAnswer } from "./answers.ts";
 import type { RegionContext } from "./context.ts";
 import type { NewQuestion } from "./questions.ts";
 
@@ -51,25 +51,6 @@ export async function recordOf(
     split,
     answer: answer ?? provisionalAnswer(manifest, question),
     climbAt: answer === null ? climbAt : null,
-  };
-}
-
-// The best that is known so far: what the rung below made of it.
-function provisionalAnswer({ model, labels, version }: Manifest, { id, region, made }: Question): Answer {
-  const scores = made?.scores.length === labels.length ? made.scores : labels.map(() => 1 / labels.length);
-  const picked = argMax(scores);
-  return {
-    id,
-    model,
-    region,
-    status: "open",
-    label: labels[picked] as string,
-    scores: Object.fromEntries(labels.map((label, i) => [label, scores[i] as number])),
-    confidence: scores[picked] as number,
-    sure: false,
-    rung: rungs[0],
-    version: made?.version ?? versionName(version),
-    certificate: null,
   };
 }
 

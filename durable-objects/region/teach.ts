@@ -1,7 +1,7 @@
 import { foldOf, splitKey } from "../../workers/core/confidence/folds.ts";
 import type { Fold, Instance, LabelSource, Manifest } from "../../workers/core/contract/index.ts";
 import { fail, ok, type Result } from "../../workers/core/result.ts";
-import { labelledAnswer } from "./climb.ts";
+import { labelledAnswer } from "./answers.ts";
 import type { RegionContext } from "./context.ts";
 import type { NewSample } from "./samples.ts";
 

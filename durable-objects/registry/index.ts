@@ -11,7 +11,8 @@ import { regionObject } from "../stubs.ts";
 import { HeadPointers } from "./heads.ts";
 import { migrations } from "./migrations.ts";
 import { Outbox } from "./outbox.ts";
-import { type Refusal, Rollout } from "./rollout.ts";
+import type { Refusal } from "./refusal.ts";
+import { Rollout } from "./rollout.ts";
 import { type VersionRow, Versions } from "./versions.ts";
 
 const prepareCheckMs = 1_000;

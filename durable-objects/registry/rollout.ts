@@ -2,13 +2,8 @@ import type { ModelPointer } from "../../workers/core/contract/index.ts";
 import { fail, ok, type Result } from "../../workers/core/result.ts";
 import type { HeadPointers } from "./heads.ts";
 import type { Outbox } from "./outbox.ts";
+import type { Refusal } from "./refusal.ts";
 import type { Versions } from "./versions.ts";
-
-/** Why the registry does not do it. */
-export interface Refusal {
-  expected: string;
-  received: string;
-}
 
 interface Event {
   version?: number;

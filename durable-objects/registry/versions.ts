@@ -1,5 +1,5 @@
 import type { Manifest } from "../../workers/core/contract/index.ts";
-import type { Refusal } from "./rollout.ts";
+import type { Refusal } from "./refusal.ts";
 
 export type VersionState = "published" | "prepared" | "canary" | "stable" | "retired";
 

@@ -5,8 +5,10 @@ import autocannon from "autocannon";
 import type { Command } from "commander";
 import { UpriverClient } from "../../workers/client/index.ts";
 import { publish } from "../../workers/origin/publish.ts";
-import { freePort, root, startEdge } from "../local/ladder.ts";
+import { startEdge } from "../local/edge.ts";
 import { print, table } from "../local/output.ts";
+import { root } from "../local/part.ts";
+import { freePort } from "../local/ports.ts";
 import { type Credentials, ensureSecrets } from "../local/secrets.ts";
 import { benchArtefact, benchInstance, benchModel } from "./model.ts";
 

@@ -1,8 +1,10 @@
 import { existsSync } from "node:fs";
+import { join } from "node:path";
 import type { Command } from "commander";
 import { UpriverClient } from "../../workers/client/index.ts";
+import { type SigningKey, signingKeySchema } from "../../workers/core/sign.ts";
 import type { Scope } from "../../workers/core/tokens.ts";
-import { root } from "./ladder.ts";
+import { root } from "./part.ts";
 import { type Credentials, credentialsPath, readCredentials } from "./secrets.ts";
 
 /** A client for a verb: from its options, the environment, or what `npm start` made. */
@@ -19,5 +21,19 @@ export async function clientFor(command: Command, scope: Scope): Promise<Upriver
 
 /** What `npm start` made here; null where it never ran. */
 export async function localCredentials(): Promise<Credentials | null> {
-  return existsSync(credentialsPath(root)) ? readCredentials(root) : null;
+  const folder = process.env.UPRIVER_FOLDER ?? root;
+  return existsSync(credentialsPath(folder)) ? readCredentials(folder) : null;
+}
+
+/** The key that signs manifests: SIGNING_KEY, or what npm start made. */
+export async function signingKey(): Promise<SigningKey> {
+  const json = process.env.SIGNING_KEY;
+  const key = json ? JSON.parse(json) : (await localCredentials())?.signingKey;
+  if (key) return signingKeySchema.parse(key);
+  throw new Error("No key to sign with. Run 'npm start' once, or set SIGNING_KEY to {keyId, pkcs8} of a pinned key.");
+}
+
+/** Where a recipe's trained model is kept. */
+export function artefactFolder(recipe: string): string {
+  return join(root, ".upriver", "artefacts", recipe);
 }

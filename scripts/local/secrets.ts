@@ -18,13 +18,12 @@ export interface Credentials {
 const secretMode = 0o600;
 
 /** Makes a deployment's secrets with random tokens: for the Worker hashes alone, for local tools the tokens. */
-export async function makeSecrets(ports: { edge: number; origin: number }) {
+async function makeSecrets(addresses: Pick<Credentials, "edge" | "origin">) {
   const publish = await generateKeys("local-publish");
   const deployment = await generateKeys("local-deployment");
   const tokens = Object.fromEntries(scopes.map((scope) => [scope, randomToken(scope)])) as Record<Scope, string>;
   const credentials: Credentials = {
-    edge: `http://127.0.0.1:${ports.edge}`,
-    origin: `http://127.0.0.1:${ports.origin}`,
+    ...addresses,
     tokens,
     originToken: randomToken("origin"),
     signingKey: publish.signing,
@@ -35,18 +34,22 @@ export async function makeSecrets(ports: { edge: number; origin: number }) {
     PUBLISH_KEYS: JSON.stringify(publish.publicKeys),
     DEPLOYMENT_KEY: JSON.stringify(deployment.signing),
     DEPLOYMENT_PUBLIC_KEYS: JSON.stringify(deployment.publicKeys),
-    NEXT_RUNG_URL: credentials.origin,
     NEXT_RUNG_TOKEN: credentials.originToken,
   };
   return { credentials, vars };
 }
 
-/** The folder's credentials; made, together with `.dev.vars`, when they are missing. */
+/** The folder's credentials for a ladder on these ports; made, together with `.dev.vars`, when they are missing. */
 export async function ensureSecrets(root: string, ports: { edge: number; origin: number }): Promise<Credentials> {
   const path = credentialsPath(root);
   const varsPath = join(root, ".dev.vars");
-  if (existsSync(path) && existsSync(varsPath)) return readCredentials(root);
-  const { credentials, vars } = await makeSecrets(ports);
+  const addresses = { edge: `http://127.0.0.1:${ports.edge}`, origin: `http://127.0.0.1:${ports.origin}` };
+  if (existsSync(path) && existsSync(varsPath)) {
+    const known = { ...(await readCredentials(root)), ...addresses };
+    await writeSecret(path, `${JSON.stringify(known, null, 2)}\n`);
+    return known;
+  }
+  const { credentials, vars } = await makeSecrets(addresses);
   const lines = Object.entries(vars).map(([name, value]) => `${name}='${value}'`);
   await writeSecret(varsPath, `# Made by npm start. See .dev.vars.example.\n${lines.join("\n")}\n`);
   await mkdir(join(root, ".upriver"), { recursive: true });

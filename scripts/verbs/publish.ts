@@ -1,11 +1,9 @@
 import { existsSync } from "node:fs";
 import type { Command } from "commander";
-import { type SigningKey, signingKeySchema } from "../../workers/core/sign.ts";
 import { publish } from "../../workers/origin/publish.ts";
 import { loadArtefact } from "../../workers/origin/train/store.ts";
-import { clientFor, localCredentials } from "../local/context.ts";
+import { artefactFolder, clientFor, signingKey } from "../local/context.ts";
 import { print } from "../local/output.ts";
-import { artefactFolder } from "./train.ts";
 
 interface Options {
   share?: string;
@@ -24,14 +22,6 @@ export function publishVerb(program: Command): void {
     .option("--json", "print one JSON object")
     .addHelpText("after", "\nExample:\n  npx upriver publish storefront --share 0.1")
     .action(run);
-}
-
-/** The key that signs manifests: SIGNING_KEY, or what npm start made. */
-export async function signingKey(): Promise<SigningKey> {
-  const json = process.env.SIGNING_KEY;
-  const key = json ? JSON.parse(json) : (await localCredentials())?.signingKey;
-  if (key) return signingKeySchema.parse(key);
-  throw new Error("No key to sign with. Run 'npm start' once, or set SIGNING_KEY to {keyId, pkcs8} of a pinned key.");
 }
 
 async function run(recipe: string, { share, rollout, json }: Options, command: Command): Promise<void> {

@@ -1,13 +1,10 @@
-import { join } from "node:path";
 import type { Command } from "commander";
 import { publish } from "../../workers/origin/publish.ts";
 import { recipeOf, recipes } from "../../workers/origin/recipes/index.ts";
 import { type Progress as Epoch, train } from "../../workers/origin/train/index.ts";
 import { saveArtefact } from "../../workers/origin/train/store.ts";
-import { clientFor } from "../local/context.ts";
-import { root } from "../local/ladder.ts";
+import { artefactFolder, clientFor, signingKey } from "../local/context.ts";
 import { percent, print, progressOf, table } from "../local/output.ts";
-import { signingKey } from "./publish.ts";
 
 interface Options {
   before?: string;
@@ -30,11 +27,6 @@ export function trainVerb(program: Command): void {
     .option("--json", "print one JSON object")
     .addHelpText("after", "\nExample:\n  npx upriver train weather --before 2014-01-01 --publish")
     .action(run);
-}
-
-/** Where a recipe's trained model is kept. */
-export function artefactFolder(recipe: string): string {
-  return join(root, ".upriver", "artefacts", recipe);
 }
 
 async function run(name: string, options: Options, command: Command): Promise<void> {

@@ -1,7 +1,8 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { freePort, type Ladder, startLadder } from "../../scripts/local/ladder.ts";
+import { type Ladder, startLadder } from "../../scripts/local/ladder.ts";
+import { freePort } from "../../scripts/local/ports.ts";
 
 /** A whole ladder with nothing published, in a folder of its own: real edge, real objects, real origin. */
 export async function temporaryLadder(): Promise<Ladder & { folder: string }> {

@@ -1,5 +1,5 @@
 import * as z from "zod";
-import type { Refusal } from "../../../durable-objects/registry/rollout.ts";
+import type { Refusal } from "../../../durable-objects/registry/refusal.ts";
 import { regionObject, registryObject } from "../../../durable-objects/stubs.ts";
 import { blobKey, blobsOf, checkBlob } from "../../core/artefacts.ts";
 import { type ModelPointer, manifestSchema, modelNameSchema, regionSchema } from "../../core/contract/index.ts";

@@ -1,0 +1,29 @@
+import { type Answer, type Manifest, type Question, rungs, versionName } from "../../workers/core/contract/index.ts";
+import { argMax } from "../../workers/core/head/head.ts";
+import type { StoredQuestion } from "./questions.ts";
+
+/** The best that is known of a question on its way in: what the rung below made of it. */
+export function provisionalAnswer({ model, labels, version }: Manifest, { id, region, made }: Question): Answer {
+  const scores = made?.scores.length === labels.length ? made.scores : labels.map(() => 1 / labels.length);
+  const picked = argMax(scores);
+  return {
+    id,
+    model,
+    region,
+    status: "open",
+    label: labels[picked] as string,
+    scores: Object.fromEntries(labels.map((label, i) => [label, scores[i] as number])),
+    confidence: scores[picked] as number,
+    sure: false,
+    rung: rungs[0],
+    version: made?.version ?? versionName(version),
+    certificate: null,
+  };
+}
+
+/** The answer once a label is known: a person or the world said so. */
+export function labelledAnswer(row: StoredQuestion, label: string, source: "truth" | "human"): Answer {
+  const scores = Object.fromEntries(Object.keys(row.answer.scores).map((name) => [name, name === label ? 1 : 0]));
+  const known = { label, scores, confidence: 1, sure: true, version: source, certificate: null } as const;
+  return { ...row.answer, ...known, status: "answered", rung: "human" };
+}

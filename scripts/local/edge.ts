@@ -1,0 +1,35 @@
+import { existsSync } from "node:fs";
+import { join } from "node:path";
+import { bin, endPart, type PartOptions, root, startPart, untilReady } from "./part.ts";
+
+export interface EdgeOptions {
+  /** Where `.dev.vars`, logs and data live. */
+  folder: string;
+  port: number;
+  /** The next rung up; none by default. */
+  nextRungUrl?: string;
+  /** Another worker than the edge: its wrangler configuration. */
+  config?: string;
+  /** What says that it is ready; any answer under 500 will do. */
+  readyPath?: string;
+  onDeath?: PartOptions["onDeath"] | undefined;
+}
+
+/** Starts a worker in workerd, by wrangler, with local R2, KV and objects, and waits until it answers. */
+export async function startEdge(options: EdgeOptions): Promise<{ stop: () => Promise<void> }> {
+  const { folder, port, nextRungUrl, config = join(root, "wrangler.toml"), readyPath = "/readyz", onDeath } = options;
+  const args = ["dev", "--config", config, "--ip", "127.0.0.1", "--port", String(port), "--inspector-port", "0"];
+  args.push("--persist-to", join(folder, ".wrangler", "state"), "--show-interactive-dev-session=false");
+  if (nextRungUrl) args.push("--var", `NEXT_RUNG_URL:${nextRungUrl}`);
+  const vars = join(folder, ".dev.vars");
+  if (folder !== root && existsSync(vars)) args.push("--env-file", vars);
+  const env = { WRANGLER_SEND_METRICS: "false", CI: "1" };
+  const edge = await startPart({ name: "edge", command: bin("wrangler"), args, env, folder, onDeath });
+  try {
+    await untilReady(edge, `http://127.0.0.1:${port}${readyPath}`);
+  } catch (error) {
+    await endPart(edge);
+    throw error;
+  }
+  return { stop: () => endPart(edge) };
+}

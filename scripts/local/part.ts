@@ -1,0 +1,107 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { createWriteStream } from "node:fs";
+import { mkdir, readFile } from "node:fs/promises";
+import { join } from "node:path";
+
+export const root = join(import.meta.dirname, "../..");
+
+const readyTimeoutMs = 120_000;
+const stopTimeoutMs = 5_000;
+const pollMs = 150;
+
+/** A process of the ladder: the edge, or the origin. */
+export interface Part {
+  name: string;
+  child: ChildProcess;
+  log: string;
+  isStopping: boolean;
+}
+
+export interface PartOptions {
+  name: string;
+  command: string;
+  args: string[];
+  env: NodeJS.ProcessEnv;
+  folder: string;
+  /** Called when it stops though nobody told it to. */
+  onDeath?: ((part: string, log: string) => void) | undefined;
+}
+
+/** Starts a part; what it says goes to `.upriver/{name}.log` in its folder. */
+export async function startPart({ name, command, args, env, folder, onDeath }: PartOptions): Promise<Part> {
+  await mkdir(join(folder, ".upriver"), { recursive: true });
+  const log = join(folder, ".upriver", `${name}.log`);
+  const path = `${join(root, "node_modules", ".bin")}:${process.env.PATH}`;
+  // A group of its own: a Ctrl-C reaches us alone, and we end the parts in order.
+  const child = spawn(command, args, {
+    cwd: root,
+    env: { ...process.env, ...env, PATH: path },
+    stdio: ["ignore", "pipe", "pipe"],
+    detached: true,
+  });
+  const file = createWriteStream(log, { mode: 0o600 });
+  child.stdout?.pipe(file);
+  child.stderr?.pipe(file);
+  const part: Part = { name, child, log, isStopping: false };
+  child.once("exit", () => {
+    if (!part.isStopping) onDeath?.(name, log);
+  });
+  return part;
+}
+
+/** Ends a part and all that it started. */
+export async function endPart(part: Part): Promise<void> {
+  part.isStopping = true;
+  const { child } = part;
+  if (isGone(part)) return;
+  const ended = new Promise<void>((resolve) => child.once("exit", () => resolve()));
+  signal(child, "SIGTERM");
+  const timer = setTimeout(() => signal(child, "SIGKILL"), stopTimeoutMs);
+  await ended;
+  clearTimeout(timer);
+  // What it started itself, workerd for one, may outlive it.
+  signal(child, "SIGKILL");
+}
+
+/** Waits until a part answers at a URL; throws the end of its log when it does not. */
+export async function untilReady(part: Part, url: string): Promise<void> {
+  await poll(part, () =>
+    fetch(url, { signal: AbortSignal.timeout(2_000) }).then(
+      (response) => response.status < 500,
+      () => false,
+    ),
+  );
+}
+
+/** Waits until a check holds; throws the end of the part's log when the part stops, or takes too long. */
+export async function poll(part: Part, check: () => Promise<boolean>): Promise<void> {
+  const deadline = Date.now() + readyTimeoutMs;
+  while (Date.now() < deadline && !isGone(part)) {
+    if (await check()) return;
+    await new Promise((resolve) => setTimeout(resolve, pollMs));
+  }
+  throw new Error(`The ${part.name} did not come up. The end of ${part.log}:\n${await tail(part.log)}`);
+}
+
+/** The last lines of a log. */
+export async function tail(path: string, lines = 15): Promise<string> {
+  const text = await readFile(path, "utf8").catch(() => "(no log)");
+  return text.trimEnd().split("\n").slice(-lines).join("\n");
+}
+
+/** A program of the project's own dependencies. */
+export function bin(name: string): string {
+  return join(root, "node_modules", ".bin", name);
+}
+
+function isGone({ child }: Part): boolean {
+  return child.exitCode !== null || child.signalCode !== null;
+}
+
+function signal(child: ChildProcess, name: NodeJS.Signals): void {
+  try {
+    if (child.pid) process.kill(-child.pid, name);
+  } catch {
+    // The group is gone already.
+  }
+}
