@@ -1,6 +1,7 @@
 import type { Blob, Column, Manifest, NetworkSpec, Policy } from "../../workers/core/contract/index.ts";
 import { sha256Hex } from "../../workers/core/hash.ts";
 import { encodeHead } from "../../workers/core/head/head.ts";
+import type { Activation } from "../../workers/core/model/tfjs/topology.ts";
 import { sign } from "../../workers/core/sign.ts";
 import { testKeys } from "./keys.ts";
 import { seeded, uniform } from "./random.ts";
@@ -72,28 +73,31 @@ interface NetworkOptions {
   classes: number;
   seed: number;
   threshold: number;
+  /** Of every layer; "relu" by default. */
+  activation?: Activation;
+  useBias?: boolean;
 }
 
-/** A dense relu network with random weights, as a TensorFlow.js model.json written by hand. */
+/** A dense network with random weights, as a TensorFlow.js model.json written by hand. */
 export async function randomNetwork(options: NetworkOptions, blobs: TestModel["blobs"]): Promise<NetworkSpec> {
-  const { columns, widths, classes, seed, threshold } = options;
+  const { columns, widths, classes, seed, threshold, activation = "relu", useBias = true } = options;
   const random = seeded(seed);
   const layers = widths.slice(1).map((units, i) => ({
     name: `dense_${i}`,
     units,
     kernel: uniform(random, (widths[i] as number) * units),
-    bias: uniform(random, units),
+    bias: uniform(random, useBias ? units : 0),
   }));
   const weights = layers.flatMap(({ name, units, bias }, i) => [
     { name: `${name}/kernel`, shape: [widths[i], units], dtype: "float32" },
-    { name: `${name}/bias`, shape: [bias.length], dtype: "float32" },
+    ...(useBias ? [{ name: `${name}/bias`, shape: [bias.length], dtype: "float32" }] : []),
   ]);
   const modelTopology = {
     class_name: "Sequential",
     config: {
       layers: layers.map(({ name, units }) => ({
         class_name: "Dense",
-        config: { name, units, activation: "relu", use_bias: true },
+        config: { name, units, activation, use_bias: useBias },
       })),
     },
   };

@@ -1,5 +1,10 @@
 import { type Engine, EngineError } from "../../workers/core/model/engine.ts";
-import { type DenseLayer, readTopology, type WeightSpec } from "../../workers/core/model/tfjs/topology.ts";
+import {
+  type Activation,
+  type DenseLayer,
+  readTopology,
+  type WeightSpec,
+} from "../../workers/core/model/tfjs/topology.ts";
 
 interface Layer extends DenseLayer {
   kernel: Float32Array;
@@ -13,16 +18,17 @@ export const plainEngine: Engine = {
     if (spec.kind !== "tfjs-layers-model") throw new EngineError(`kind '${spec.kind}'`);
     const { layers: dense, weights } = readTopology(files.topology);
     const layers = withWeights(dense, weights, joined(files.shards));
-    const [inputWidth = 0] = inputShape;
-    const width = layers.reduce((from, { kernel, units }) => {
+    const inputWidth = inputShape.reduce((product, dimension) => product * dimension, 1);
+    const width = layers.reduce((from, { kernel, bias, units }) => {
       if (kernel.length !== from * units)
         throw new EngineError(`${from} values come, ${kernel.length / units} are taken`);
+      if (bias.length !== units) throw new EngineError(`${units} units, ${bias.length} biases`);
       return units;
     }, inputWidth);
     if (width !== spec.embedding.width) throw new EngineError(`embedding ${width} wide, not ${spec.embedding.width}`);
     return {
       width,
-      bytes: layers.reduce((sum, { kernel, bias }) => sum + kernel.byteLength + bias.byteLength, 0),
+      bytes: files.shards.reduce((sum, shard) => sum + shard.byteLength, 0),
       embed: (values, rows) => {
         const out = new Float32Array(rows * width);
         for (let row = 0; row < rows; row++) {
@@ -57,12 +63,19 @@ function withWeights(dense: DenseLayer[], specs: WeightSpec[], values: Float32Ar
   }));
 }
 
+const activate: Record<Activation, (x: number) => number> = {
+  linear: (x) => x,
+  relu: (x) => Math.max(0, x),
+  sigmoid: (x) => 1 / (1 + Math.exp(-x)),
+  tanh: Math.tanh,
+};
+
 function forward(layers: Layer[], input: Float32Array): Float32Array {
   return layers.reduce(
     (x, { kernel, bias, units, activation }) =>
       bias.map((start, unit) => {
         const sum = x.reduce((total, value, i) => total + value * (kernel[i * units + unit] as number), start);
-        return activation === "relu" ? Math.max(0, sum) : sum;
+        return activate[activation](sum);
       }),
     input,
   );

@@ -33,6 +33,34 @@ const faults = (input: Input, instance: Instance) => {
   return result.ok ? [] : result.error;
 };
 
+// Each column by hand, in the order of the input.
+function oracle({ heat, rain, hour, look, wind }: Record<string, unknown>, region: string): number[] {
+  const turn = (2 * Math.PI * (hour as number)) / 24;
+  const winds: Record<string, number[]> = { N: [0, 1], E: [1, 0] };
+  return [
+    heat === null ? 0 : ((heat as number) - 20) / 4,
+    ((rain === null ? 0 : (rain as number)) - 2) / 5,
+    ...(hour === null ? [0, 0] : [Math.sin(turn), Math.cos(turn)]),
+    Number(look === "feet"),
+    Number(look === "head"),
+    ...(winds[wind as string] ?? [0.5, 0.5]),
+    Number(region === "north"),
+    Number(region === "south"),
+  ];
+}
+
+function randomInstance(random: () => number): Exclude<Instance, unknown[]> {
+  const maybe = <T>(value: T): T | null => (random() < 0.2 ? null : value);
+  const oneOf = (values: string[]) => values[Math.floor(random() * values.length)] as string;
+  return {
+    heat: maybe((random() - 0.5) * 10 ** Math.floor(random() * 30)),
+    rain: maybe(random() * 50),
+    hour: maybe(random() * 48 - 24),
+    look: maybe(oneOf(["feet", "head"])),
+    wind: maybe(oneOf(["N", "E"])),
+  };
+}
+
 describe("features", () => {
   it("become numbers, one after the other", () => {
     expect(inputShape(features)).toEqual([10]);
@@ -45,13 +73,31 @@ describe("features", () => {
     [0, -0.4, 0, 0, 0, 0, 0.5, 0.5, 0, 1].forEach((value, i) => void expect(row[i]).toBeCloseTo(value, 6));
   });
 
-  it("standardise as plain arithmetic does, whatever the numbers", () => {
+  it("are what plain arithmetic says, whatever the instance", () => {
     const random = seeded(1);
-    for (let i = 0; i < 200; i++) {
-      const heat = (random() - 0.5) * 10 ** Math.floor(random() * 30);
-      const [value] = encoded(features, { heat });
-      expect(value).toBe(Math.fround((heat - 20) / 4));
+    for (let i = 0; i < 300; i++) {
+      const instance = randomInstance(random);
+      const region = ["north", "south", "moon"][Math.floor(random() * 3)] as string;
+      const result = encode(features, instance, { ...context, region });
+      if (!result.ok) throw new Error(JSON.stringify(result.error));
+      oracle(instance, region).forEach((value, at) => void expect(result.value[at]).toBe(Math.fround(value)));
     }
+  });
+
+  it("take what stands beside the columns only where the model says so, and the region never twice", () => {
+    const aside = { region: "north", store: "12" };
+    expect(faults(features, aside).map(({ path }) => path)).toEqual(["store"]);
+    const allowed = encode(features, aside, { ...context, extraColumns: ["region", "store"] });
+    expect(allowed.ok && Array.from(allowed.value.slice(-2))).toEqual([0, 1]);
+  });
+
+  it("refuse numbers that only standardising makes too large", () => {
+    const narrow: FeaturesInput = {
+      kind: "features",
+      columns: [{ type: "number", name: "x", mean: 0, deviation: 0.1 }],
+    };
+    expect(encoded(narrow, { x: 1e37 })[0]).toBe(Math.fround(1e38));
+    for (const x of [1e38, -1e38, 1e39]) expect(faults(narrow, { x })).toHaveLength(1);
   });
 
   it("name every fault at once: where it is, what was expected, what came", () => {
@@ -90,9 +136,12 @@ describe("tensor", () => {
       ],
       [[[0, 1, 2]], [3, 4, 5]],
       [1e39, 0, 0, 0, 0, 0],
+      [1, 2, 3, 4, 5, 6, 7],
+      [["1", 2, 3] as unknown as number[], [4, 5, 6]],
       { a: 1 },
     ];
     for (const instance of bad) expect(faults(tensor, instance)).toHaveLength(1);
+    expect(faults({ ...tensor, scale: 100 }, [1e37, 0, 0, 0, 0, 0])[0]).toMatchObject({ path: "[0]" });
     expect(faults({ ...tensor, dtype: "int32" }, [0.5, 0, 0, 0, 0, 0])[0]?.expected).toBe("an integer");
   });
 });

@@ -1,11 +1,13 @@
 import { beforeAll, describe, expect, it } from "vitest";
-import type { NetworkSpec } from "../../../workers/core/contract/index.ts";
+import type { Blob, NetworkSpec } from "../../../workers/core/contract/index.ts";
 import { type BackboneFiles, type Engine, EngineError } from "../../../workers/core/model/engine.ts";
+import type { Activation } from "../../../workers/core/model/tfjs/topology.ts";
 import { randomNetwork, type TestModel } from "../../helpers/model.ts";
 import { seeded, uniform } from "../../helpers/random.ts";
 
 const widths = [7, 12, 6];
 const questions = 1_000;
+const biasName = "dense_0/bias";
 
 /** What every engine does, whatever it is made of. */
 export function testEngine(name: string, start: () => Promise<Engine>): void {
@@ -13,31 +15,55 @@ export function testEngine(name: string, start: () => Promise<Engine>): void {
     let engine: Engine;
     let spec: NetworkSpec;
     let files: BackboneFiles;
-    let layers: OracleLayer[];
 
     beforeAll(async () => {
       engine = await start();
-      const blobs: TestModel["blobs"] = new Map();
-      spec = await randomNetwork({ columns: [], widths, classes: 3, seed: 5, threshold: 0 }, blobs);
-      const bytes = (sha256: string) => (blobs.get(sha256) as Uint8Array<ArrayBuffer>).buffer;
-      files = {
-        topology: bytes(spec.backbone.topology.sha256),
-        shards: spec.backbone.shards.map((s) => bytes(s.sha256)),
-      };
-      layers = oracleLayers(new Float32Array(files.shards[0] as ArrayBuffer));
+      ({ spec, files } = await network("relu", true));
     });
 
-    it("embeds a batch as plain float64 arithmetic does", () => {
-      const backbone = engine.load(spec.backbone, files, [7]);
+    it.each([
+      ["relu", true],
+      ["relu", false],
+      ["linear", true],
+      ["sigmoid", true],
+      ["tanh", false],
+    ] as const)("embeds a batch as plain float64 arithmetic does: %s, bias %s", async (activation, useBias) => {
+      const built = await network(activation, useBias);
+      const layers = oracleLayers(new Float32Array(built.files.shards[0] as ArrayBuffer), useBias);
+      const backbone = engine.load(built.spec.backbone, built.files, [7]);
       const values = uniform(seeded(3), 9 * 7, -3, 3);
       const embeddings = backbone.embed(values, 9);
       expect(backbone.width).toBe(6);
+      expect(backbone.bytes).toBe(built.files.shards[0]?.byteLength);
       expect(embeddings).toHaveLength(9 * 6);
       for (let row = 0; row < 9; row++) {
-        const expected = oracle(layers, Array.from(values.subarray(row * 7, (row + 1) * 7)));
+        const expected = oracle(layers, activation, Array.from(values.subarray(row * 7, (row + 1) * 7)));
         expected.forEach((value, i) => void expect(embeddings[row * 6 + i]).toBeCloseTo(value, 4));
       }
       backbone.release();
+    });
+
+    it("takes an input of several dimensions as its values in a row", () => {
+      const flat = engine.load(spec.backbone, files, [7]);
+      const shaped = engine.load(spec.backbone, files, [7, 1]);
+      const values = uniform(seeded(6), 14);
+      expect(shaped.embed(values, 2)).toEqual(flat.embed(values, 2));
+      flat.release();
+      shaped.release();
+    });
+
+    it("takes a topology as Keras 2 nests it, with a layer for the input", () => {
+      const { modelTopology, ...rest } = JSON.parse(new TextDecoder().decode(files.topology));
+      const input = { class_name: "InputLayer", config: { batch_input_shape: [null, 7] } };
+      const layers = [input, ...modelTopology.config.layers];
+      const nested = { model_config: { ...modelTopology, config: { name: "nested", layers } } };
+      const keras = { ...files, topology: encoded({ modelTopology: nested, ...rest }) };
+      const one = engine.load(spec.backbone, files, [7]);
+      const two = engine.load(spec.backbone, keras, [7]);
+      const values = uniform(seeded(7), 7);
+      expect(two.embed(values, 1)).toEqual(one.embed(values, 1));
+      one.release();
+      two.release();
     });
 
     it("takes weights that are cut into shards anywhere", () => {
@@ -70,10 +96,14 @@ export function testEngine(name: string, start: () => Promise<Engine>): void {
         ...files,
         topology: new TextEncoder().encode(text.replaceAll(from, to)).buffer as ArrayBuffer,
       });
+      const halfBias = other(`${biasName}","shape":[12]`, `${biasName}","shape":[1]`);
+      const notJson = { ...files, topology: files.topology.slice(1) };
       const wrongWidth = { ...spec.backbone, embedding: { ...spec.backbone.embedding, width: 5 } };
       expect(() => engine.load(spec.backbone, short, [7])).toThrow(EngineError);
       expect(() => engine.load(spec.backbone, other('"Dense"', '"LSTM"'), [7])).toThrow(EngineError);
       expect(() => engine.load(spec.backbone, other("dense_1/bias", "dense_9/bias"), [7])).toThrow(EngineError);
+      expect(() => engine.load(spec.backbone, halfBias, [7])).toThrow(EngineError);
+      expect(() => engine.load(spec.backbone, notJson, [7])).toThrow(EngineError);
       expect(() => engine.load(spec.backbone, files, [8])).toThrow(EngineError);
       expect(() => engine.load(wrongWidth, files, [7])).toThrow(EngineError);
       expect(() => engine.load({ ...spec.backbone, kind: "tfjs-graph-model" }, files, [7])).toThrow(EngineError);
@@ -82,29 +112,52 @@ export function testEngine(name: string, start: () => Promise<Engine>): void {
   });
 }
 
+async function network(activation: Activation, useBias: boolean) {
+  const blobs: TestModel["blobs"] = new Map();
+  const shape = { columns: [], widths, classes: 3, seed: 5, threshold: 0 };
+  const spec = await randomNetwork({ ...shape, activation, useBias }, blobs);
+  const bytes = ({ sha256 }: Blob) => (blobs.get(sha256) as Uint8Array<ArrayBuffer>).buffer;
+  return { spec, files: { topology: bytes(spec.backbone.topology), shards: spec.backbone.shards.map(bytes) } };
+}
+
+function encoded(value: unknown): ArrayBuffer {
+  return new TextEncoder().encode(JSON.stringify(value)).buffer as ArrayBuffer;
+}
+
 interface OracleLayer {
+  units: number;
   kernel: Float32Array;
   bias: Float32Array;
 }
 
-function oracleLayers(values: Float32Array): OracleLayer[] {
+function oracleLayers(values: Float32Array, useBias: boolean): OracleLayer[] {
   let offset = 0;
   const take = (n: number) => {
     offset += n;
     return values.subarray(offset - n, offset);
   };
-  return widths.slice(1).map((units, i) => ({ kernel: take((widths[i] as number) * units), bias: take(units) }));
+  return widths.slice(1).map((units, i) => ({
+    units,
+    kernel: take((widths[i] as number) * units),
+    bias: useBias ? take(units) : new Float32Array(units),
+  }));
 }
 
-function oracle(layers: OracleLayer[], input: number[]): number[] {
-  return layers.reduce(
-    (x, { kernel, bias }) =>
-      Array.from(bias, (b, unit) =>
-        Math.max(
-          0,
-          x.reduce((sum, value, i) => sum + value * (kernel[i * bias.length + unit] as number), b),
-        ),
-      ),
-    input,
-  );
+function oracle(layers: OracleLayer[], activation: Activation, input: number[]): number[] {
+  return layers.reduce((x, { units, kernel, bias }) => {
+    const out: number[] = [];
+    for (let unit = 0; unit < units; unit++) {
+      let sum = bias[unit] as number;
+      for (let i = 0; i < x.length; i++) sum += (x[i] as number) * (kernel[i * units + unit] as number);
+      out.push(activated(activation, sum));
+    }
+    return out;
+  }, input);
+}
+
+function activated(activation: Activation, sum: number): number {
+  if (activation === "relu") return Math.max(0, sum);
+  if (activation === "sigmoid") return 1 / (1 + Math.exp(-sum));
+  if (activation === "tanh") return (Math.exp(sum) - Math.exp(-sum)) / (Math.exp(sum) + Math.exp(-sum));
+  return sum;
 }

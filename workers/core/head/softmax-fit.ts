@@ -35,6 +35,10 @@ export interface FitState {
 
 const candidates = softmaxSettings.l2.length;
 
+// Rows go through in blocks that depend on the data alone, so that sums are the same however a fit is sliced.
+const blockMaxRows = 1024;
+const blockMaxMultiplyAdds = 1_000_000;
+
 export function startFit({ start }: FitData): FitState {
   const gradient = new Float32Array(start.length);
   return { done: 0, head: startSoftmax(start), gradient, row: 0, best: null, crossFitted: [] };
@@ -54,42 +58,44 @@ export function crossFitParts({ splits }: LabelledRows): number[] {
 /**
  * Fits softmax heads by full-batch Adam: one for each L2, of which the one with the lowest log-loss on tune stays, then
  * with its L2 one for each part of train, left out, so that every row has a head that never saw it.
- * Stops after about `multiplyAdds`; going on from there gives what one go would have given.
+ * Stops after about `multiplyAdds`; going on from there gives exactly what one go would have given.
  */
 export function continueFit(data: FitData, from: FitState, multiplyAdds: number): FitState {
   let state = from;
   let budget = multiplyAdds;
+  const parts = crossFitParts(data.train);
   const rowCost = 2 * data.start.length;
+  const blockRows = Math.max(1, Math.min(blockMaxRows, Math.floor(blockMaxMultiplyAdds / rowCost)));
   while (budget > 0 && !isFitted(state)) {
-    const rows = Math.min(data.train.rows - state.row, Math.max(1, Math.floor(budget / rowCost)));
-    state = overRows(data, state, rows);
+    const rows = Math.min(data.train.rows - state.row, blockRows);
+    const weights = rowWeights(data, state, parts);
+    state = overRows(data, state, rows, weights);
     budget -= rows * rowCost;
-    if (state.row === data.train.rows) state = nextIteration(data, state);
+    if (state.row === data.train.rows) state = nextIteration(data, state, weights);
   }
   return state;
 }
 
-function overRows(data: FitData, state: FitState, rows: number): FitState {
+function overRows(data: FitData, state: FitState, rows: number, allWeights: Float32Array): FitState {
   const { train, classes, start } = data;
   const { row } = state;
   const width = start.length / classes;
   const targets = new Float32Array(rows * classes);
   for (let i = 0; i < rows; i++) targets[i * classes + (train.labels[row + i] as number)] = 1;
   const inputs = train.inputs.subarray(row * width, (row + rows) * width);
-  const weights = rowWeights(data, state).subarray(row, row + rows);
+  const weights = allWeights.subarray(row, row + rows);
   const part = softmaxGradient(state.head.weights, { rows, inputs, targets, weights }, classes);
   return { ...state, gradient: state.gradient.map((sum, i) => sum + (part[i] as number)), row: row + rows };
 }
 
 // A part that is left out weighs nothing.
-function rowWeights({ train }: FitData, { done }: FitState): Float32Array {
+function rowWeights({ train }: FitData, { done }: FitState, parts: readonly number[]): Float32Array {
   if (done < candidates) return train.weights;
-  const parts = crossFitParts(train);
   return train.weights.map((weight, row) => (parts[row] === done - candidates ? 0 : weight));
 }
 
-function nextIteration(data: FitData, state: FitState): FitState {
-  const mass = rowWeights(data, state).reduce((sum, weight) => sum + weight, 0);
+function nextIteration(data: FitData, state: FitState, rowWeights: Float32Array): FitState {
+  const mass = rowWeights.reduce((sum, weight) => sum + weight, 0);
   const l2 = state.done < candidates ? (softmaxSettings.l2[state.done] as number) : (state.best?.l2 as number);
   // Nothing but the left-out part: then the head stays where it starts.
   const head =

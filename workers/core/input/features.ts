@@ -65,6 +65,9 @@ function writeColumn(
     fault(column.name, "a finite number or null", describe(value));
   } else if (column.type === "number") {
     out[offset] = ((value ?? column.missing ?? column.mean) - column.mean) / column.deviation;
+    if (!Number.isFinite(out[offset])) {
+      fault(column.name, `a number whose standard score is a finite float32`, describe(value));
+    }
   } else if (value !== null) {
     const angle = (2 * Math.PI * value) / column.period;
     out.set([Math.sin(angle), Math.cos(angle)], offset);

@@ -17,7 +17,8 @@ export function encodeTensor(input: TensorInput, instance: Instance, faults: Inp
     if (faults.length > 0) return;
     if (depth === shape.length) {
       if (typeof value !== "number") fault(path, `a number at depth ${depth}`, describe(value));
-      else if (!Number.isFinite(Math.fround(value))) fault(path, "a finite float32", describe(value));
+      else if (!isFloat32(value) || !isFloat32(value * input.scale + input.offset))
+        fault(path, "a finite float32, before and after scaling", describe(value));
       else if (input.dtype === "int32" && !Number.isInteger(value)) fault(path, "an integer", describe(value));
       else out[next++] = value * input.scale + input.offset;
       return;
@@ -30,4 +31,8 @@ export function encodeTensor(input: TensorInput, instance: Instance, faults: Inp
   };
   write(instance, 0, "");
   return out;
+}
+
+function isFloat32(value: number): boolean {
+  return Number.isFinite(Math.fround(value));
 }

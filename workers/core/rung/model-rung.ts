@@ -47,6 +47,7 @@ export class ModelRung implements Rung {
 
   async ask(questions: readonly Question[], hop: Hop): Promise<Reply[]> {
     const embeddings = this.network.backbone.embed(this.encodeAll(questions), questions.length);
+    this.checkFinite(embeddings, questions.length);
     return questions.map((question, row) => this.reply(question, embeddings, row, hop.trace));
   }
 
@@ -65,6 +66,19 @@ export class ModelRung implements Rung {
     const all = new Float32Array(rows.length * width);
     for (const [i, row] of rows.entries()) all.set(row, i * width);
     return all;
+  }
+
+  // Finite values can still be too large for the network's float32 sums; scores of them would be no numbers.
+  private checkFinite(embeddings: Float32Array, rows: number): void {
+    const { width } = this.network.spec.head;
+    const faults: InvalidQuestionsError["faults"] = [];
+    for (let index = 0; index < rows; index++) {
+      const row = embeddings.subarray(index * width, (index + 1) * width);
+      if (row.every(Number.isFinite)) continue;
+      const expected = "values near those that the model was trained on";
+      faults.push({ index, path: "", expected, received: "values so large that the network overflows" });
+    }
+    if (faults.length > 0) throw new InvalidQuestionsError(faults);
   }
 
   private reply(question: Question, embeddings: Float32Array, row: number, trace: boolean): Reply {

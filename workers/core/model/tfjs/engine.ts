@@ -81,11 +81,15 @@ function weight<T extends tf.Tensor>(tensors: Map<string, tf.Tensor>, name: stri
 
 function checkWidths(layers: Layer[], inputWidth: number, embeddingWidth: number): void {
   let width = inputWidth;
-  for (const [i, { kernel }] of layers.entries()) {
+  for (const [i, { kernel, bias }] of layers.entries()) {
     if (kernel.shape[0] !== width) {
       throw new EngineError(`Error in load: layer ${i} takes ${kernel.shape[0]} values, but ${width} come`);
     }
     width = kernel.shape[1];
+    // A bias of one value would be spread over all units without a word.
+    if (bias && bias.shape[0] !== width) {
+      throw new EngineError(`Error in load: layer ${i} gives ${width} values, but its bias has ${bias.shape[0]}`);
+    }
   }
   if (width === embeddingWidth) return;
   throw new EngineError(

@@ -42,7 +42,7 @@ export interface DenseLayer {
 
 /** A sequential model.json read into dense layers and the order of its weights. */
 export function readTopology(topology: ArrayBuffer): { layers: DenseLayer[]; weights: WeightSpec[] } {
-  const file = parsed(modelJsonSchema, JSON.parse(new TextDecoder().decode(topology)), "model.json");
+  const file = parsed(modelJsonSchema, parseJson(topology), "model.json");
   const inner = file.modelTopology.model_config ?? file.modelTopology;
   const sequential = parsed(sequentialSchema, inner, "modelTopology");
   const layers = sequential.config.layers
@@ -52,6 +52,14 @@ export function readTopology(topology: ArrayBuffer): { layers: DenseLayer[]; wei
       return { name: config.name, units: config.units, activation: config.activation, useBias: config.use_bias };
     });
   return { layers, weights: file.weightsManifest.flatMap((group) => group.weights) };
+}
+
+function parseJson(topology: ArrayBuffer): unknown {
+  try {
+    return JSON.parse(new TextDecoder().decode(topology));
+  } catch (cause) {
+    throw new EngineError("Error in load: model.json is not JSON; publish the version again", { cause });
+  }
 }
 
 function parsed<T>(schema: z.ZodType<T>, value: unknown, where: string): T {

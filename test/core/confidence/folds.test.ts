@@ -1,0 +1,42 @@
+import { describe, expect, it } from "vitest";
+import { foldOf, isAudited, splitKey } from "../../../workers/core/confidence/folds.ts";
+
+describe("folds", () => {
+  it("are 60, 20 and 20 in a hundred, by secret and region, and always the same", async () => {
+    const counts = { train: 0, tune: 0, certify: 0 };
+    for (let i = 0; i < 4_000; i++) counts[await foldOf("secret", "north", `q${i}`)]++;
+    expect(counts.train / 4_000).toBeCloseTo(0.6, 1);
+    expect(counts.tune / 4_000).toBeCloseTo(0.2, 1);
+    expect(counts.certify / 4_000).toBeCloseTo(0.2, 1);
+    const keys = Array.from({ length: 40 }, (_, i) => `q${i}`);
+    const all = (secret: string, region: string) => Promise.all(keys.map((key) => foldOf(secret, region, key)));
+    expect(await all("secret", "north")).toEqual(await all("secret", "north"));
+    expect(await all("secret", "north")).not.toEqual(await all("other", "north"));
+    expect(await all("secret", "north")).not.toEqual(await all("secret", "south"));
+  });
+
+  it("keep neighbours together: by question, by field, by block of days", () => {
+    const day = 24 * 3600_000;
+    const question = { id: "q", instance: { person: "ada", x: 1 }, at: 20 * day };
+    expect(splitKey({ by: "question" }, question)).toBe("q");
+    expect(splitKey({ by: "field", name: "person" }, question)).toBe("ada");
+    expect(splitKey({ by: "field", name: "nobody" }, question)).toBe("q");
+    expect(splitKey({ by: "time", days: 14 }, question)).toBe(
+      splitKey({ by: "time", days: 14 }, { ...question, at: 27.9 * day }),
+    );
+    expect(splitKey({ by: "time", days: 14 }, question)).not.toBe(
+      splitKey({ by: "time", days: 14 }, { ...question, at: 28 * day }),
+    );
+  });
+
+  it("have nothing to do with the audit's coin, which falls at the set share", async () => {
+    const ids = Array.from({ length: 4_000 }, (_, i) => `q${i}`);
+    const audited = await Promise.all(ids.map((id) => isAudited("secret", id, 0.1)));
+    const folds = await Promise.all(ids.map((id) => foldOf("secret", "north", id)));
+    expect(audited.filter(Boolean).length / ids.length).toBeCloseTo(0.1, 1);
+    const inTrain = folds.filter((fold, i) => audited[i] && fold === "train").length / audited.filter(Boolean).length;
+    expect(inTrain).toBeGreaterThan(0.5);
+    expect(inTrain).toBeLessThan(0.7);
+    expect(await isAudited("secret", "q", 0)).toBe(false);
+  });
+});

@@ -1,0 +1,53 @@
+import { describe, expect, it } from "vitest";
+import { type Compared, gate } from "../../../workers/core/confidence/gate.ts";
+import { seeded } from "../../helpers/random.ts";
+
+describe("the gate", () => {
+  const clusters = 40;
+  const each = 12;
+
+  // Losses whose difference has a cluster's own part: rows of a cluster are not independent.
+  function life(random: () => number, gain: number): Compared[] {
+    const normal = () => Math.sqrt(-2 * Math.log(1 - random())) * Math.cos(2 * Math.PI * random());
+    return Array.from({ length: clusters }, (_, cluster) => {
+      const shared = 0.1 * normal();
+      return Array.from({ length: each }, (): Compared => {
+        const judged = { confidence: 0.8, right: true };
+        const candidateLoss = 0.4 - gain + shared + 0.1 * normal();
+        return { cluster: `c${cluster}`, currentLoss: 0.4, candidateLoss, current: judged, candidate: judged };
+      });
+    }).flat();
+  }
+
+  function promotedShare(gain: number, change: (compared: Compared[]) => Compared[] = (same) => same): number {
+    const random = seeded(23);
+    const lives = 1_000;
+    let promoted = 0;
+    for (let i = 0; i < lives; i++) if (gate(change(life(random, gain)), 0.1).promoted) promoted++;
+    return promoted / lives;
+  }
+
+  it("lets through what is no better about once in ten times, and what is better nearly always", () => {
+    expect(promotedShare(0)).toBeLessThan(0.14);
+    expect(promotedShare(0)).toBeGreaterThan(0.06);
+    expect(promotedShare(0.06)).toBeGreaterThan(0.95);
+    expect(promotedShare(-0.06)).toBeLessThan(0.005);
+  });
+
+  it("would let through far more, were rows of a cluster taken for independent", () => {
+    const ignored = promotedShare(0, (compared) => compared.map((row, i) => ({ ...row, cluster: `${i}` })));
+    expect(ignored).toBeGreaterThan(0.25);
+  });
+
+  it("refuses what covers less at the target risk, and what too few groups speak for", () => {
+    const random = seeded(29);
+    const worse = life(random, 0.2).map((row, i) => ({
+      ...row,
+      candidate: { confidence: i % 2 ? 0.9 : 0.6, right: i % 3 > 0 },
+    }));
+    expect(gate(worse, 0.1)).toMatchObject({ promoted: false, reason: expect.stringContaining("coverage") });
+    const few = life(random, 0.2).slice(0, 3 * each);
+    expect(gate(few, 0.1)).toMatchObject({ promoted: false, reason: expect.stringContaining("3 independent groups") });
+    expect(gate([], 0.1).promoted).toBe(false);
+  });
+});

@@ -1,0 +1,14 @@
+import { describe, expect, it } from "vitest";
+import { mayJudge, replaces } from "../../../workers/core/confidence/labels.ts";
+
+describe("labels", () => {
+  it("truth stands over human over origin, and the same source may correct itself", () => {
+    expect([replaces("truth", "human"), replaces("human", "origin"), replaces("human", "human")]).toEqual([
+      true,
+      true,
+      true,
+    ]);
+    expect([replaces("human", "truth"), replaces("origin", "human")]).toEqual([false, false]);
+    expect([mayJudge("truth"), mayJudge("human"), mayJudge("origin")]).toEqual([true, true, false]);
+  });
+});

@@ -1,0 +1,70 @@
+import { describe, expect, it } from "vitest";
+import {
+  accepts,
+  certifyRule,
+  type Judged,
+  thresholdGrid,
+  tunedThreshold,
+} from "../../../workers/core/confidence/rule.ts";
+import { seeded } from "../../helpers/random.ts";
+
+const window = { from: "2025-01-01", to: "2025-12-31" };
+const options = { targetRisk: 0.1, delta: 0.05, source: "truth", scope: "global", window } as const;
+
+describe("the published rule", () => {
+  // Confidence says the truth up to a shift: P(right) = confidence − 0.03.
+  const draw = (random: () => number, n: number): Judged[] =>
+    Array.from({ length: n }, () => {
+      const confidence = 0.5 + random() / 2;
+      return { confidence, right: random() < confidence - 0.03 };
+    });
+  // The true error above a threshold t, by the closed form of that world.
+  const trueRisk = (t: number) => 1 - ((t + 1) / 2 - 0.03);
+
+  it("is above the true risk in at most delta of many lives, and is issued in most", () => {
+    const lives = 2_000;
+    const random = seeded(17);
+    let broken = 0;
+    let issued = 0;
+    for (let life = 0; life < lives; life++) {
+      const rule = certifyRule(thresholdGrid(draw(random, 400)), draw(random, 2_500), { ...options, targetRisk: 0.15 });
+      if (!rule.certificate) continue;
+      issued++;
+      if (trueRisk(rule.threshold) > 0.15) broken++;
+    }
+    const samplingError = 3 * Math.sqrt((0.05 * 0.95) / lives);
+    expect(broken / lives).toBeLessThanOrEqual(0.05 + samplingError);
+    expect(issued / lives).toBeGreaterThan(0.8);
+  });
+
+  it("accepts nothing, and certifies nothing, where even the surest are wrong too often", () => {
+    const judged = draw(seeded(3), 2_000).map((question) => ({ ...question, right: false }));
+    const rule = certifyRule(thresholdGrid(judged), judged, options);
+    expect(rule.certificate).toBeNull();
+    expect(accepts(rule, 1)).toBe(false);
+  });
+
+  it("says what its certificate rests on", () => {
+    const judged = draw(seeded(4), 3_000).map((question) => ({ ...question, right: true }));
+    const { certificate, threshold } = certifyRule(thresholdGrid(judged), judged, options);
+    expect(certificate).toEqual({
+      ...{
+        targetRisk: 0.1,
+        confidence: 0.95,
+        bound: 0.1,
+        coverage: 1,
+        labels: 3_000,
+        source: "truth",
+        scope: "global",
+      },
+      window,
+    });
+    expect(judged.every(({ confidence }) => accepts({ threshold }, confidence))).toBe(true);
+  });
+
+  it("in a region starts at the laxest threshold that tune bears", () => {
+    const judged: Judged[] = [0.9, 0.8, 0.7, 0.6].map((confidence, i) => ({ confidence, right: i !== 3 }));
+    expect(tunedThreshold(thresholdGrid(judged), judged, 0.1)).toBe(0.7);
+    expect(tunedThreshold([], [], 0.1)).toBeGreaterThan(1);
+  });
+});
