@@ -1,6 +1,12 @@
 import { beforeAll, describe, expect, it } from "vitest";
 import type { Question } from "../../../workers/core/contract/index.ts";
-import { type Hop, InvalidQuestionsError, type Rung } from "../../../workers/core/rung/rung.ts";
+import {
+  type Hop,
+  InvalidQuestionsError,
+  type Reply,
+  type Rung,
+  RungUnavailableError,
+} from "../../../workers/core/rung/rung.ts";
 
 export interface RungCase {
   rung: Rung;
@@ -49,6 +55,17 @@ export function testRung(name: string, start: () => Promise<RungCase>): void {
       const [traced] = await rung.ask(questions(1), { ...hop, trace: true });
       expect(plain?.answer.trace).toBeUndefined();
       expect(traced?.answer.trace?.length).toBeGreaterThan(0);
+    });
+
+    it("never answers with what is no number, however large a value is", async () => {
+      const [question] = questions(1) as [Question];
+      const columns = Object.entries(question.instance as Record<string, unknown>);
+      const instance = Object.fromEntries(
+        columns.map(([name, value]) => [name, typeof value === "number" ? 3e38 : value]),
+      ) as Question["instance"];
+      const asked = await rung.ask([{ ...question, instance }], hop).catch((thrown: unknown) => thrown);
+      if (asked instanceof InvalidQuestionsError || asked instanceof RungUnavailableError) return;
+      for (const { answer } of asked as Reply[]) expect(Object.values(answer.scores).every(Number.isFinite)).toBe(true);
     });
 
     it("refuses questions that it can't take, naming each", async (context) => {

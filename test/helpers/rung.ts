@@ -1,0 +1,35 @@
+import type { Question } from "../../workers/core/contract/index.ts";
+import { loadNetwork } from "../../workers/core/model/network.ts";
+import { tfjsEngine } from "../../workers/core/model/tfjs/engine.ts";
+import { ModelRung, type ModelRungOptions } from "../../workers/core/rung/model-rung.ts";
+import type { Hop } from "../../workers/core/rung/rung.ts";
+import { type ModelOptions, testModel } from "./model.ts";
+
+export const hop: Hop = { asker: "ask", remainingMs: 5_000, nodes: ["edge"], trace: false };
+let asked = 0;
+
+/** Questions of the test model, none like another. */
+export function questions(n: number): Question[] {
+  return Array.from({ length: n }, () => {
+    asked++;
+    const instance = { region: "north", x0: Math.sin(asked), x1: 0.5, x2: asked % 3, x3: null };
+    return { id: `shop~north~${asked}`, region: "north", instance, at: 0 };
+  });
+}
+
+/** A rung of a test model: its thin network for the edge, its full one for the origin. */
+export async function modelRung(
+  name: "edge" | "origin",
+  options: ModelOptions = {},
+  headOf?: ModelRungOptions["headOf"],
+): Promise<ModelRung> {
+  const { manifest, blobs } = await testModel(options);
+  const spec = name === "edge" ? manifest.thin : manifest.full;
+  if (!spec) throw new Error("the test model has a full network");
+  const network = await loadNetwork(
+    await tfjsEngine(),
+    spec,
+    async ({ sha256 }) => (blobs.get(sha256) as Uint8Array<ArrayBuffer>).buffer,
+  );
+  return new ModelRung({ name, manifest, network, ...(headOf ? { headOf } : {}) });
+}
