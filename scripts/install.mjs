@@ -22,14 +22,15 @@ if (Number(process.versions.node.split(".")[0]) < minNodeMajor) {
 }
 if (!isInstalled()) {
   console.error("Installing what is missing (about 700 MB, a minute or so) …");
-  const verb = existsSync(join(root, "package-lock.json")) ? "ci" : "install";
+  // Not `npm ci`: it wants every platform's optional packages in the lock, which not every registry has.
+  const verb = ["install", "--no-save", "--no-fund", "--no-audit", "--loglevel=error"];
   const npm = process.platform === "win32" ? "npm.cmd" : "npm";
-  const { status } = spawnSync(npm, [verb, "--no-fund", "--no-audit", "--loglevel=error"], {
+  const { status } = spawnSync(npm, verb, {
     cwd: root,
     stdio: "inherit",
   });
   if (status !== 0) {
-    console.error(`'npm ${verb}' failed. Is the npm registry reachable ('npm ping')? Mend that and run this again.`);
+    console.error(`'npm install' failed. Is the npm registry reachable ('npm ping')? Mend that and run this again.`);
     process.exit(1);
   }
 }
