@@ -29,6 +29,7 @@ export default defineConfig({
         test: {
           name: "workerd",
           include: ["test/{core,edge,durable-objects}/**/*.test.ts"],
+          exclude: ["**/*.node.test.ts"],
           testTimeout: 30_000,
         },
       },

@@ -39,6 +39,21 @@ describe("the gate", () => {
     expect(ignored).toBeGreaterThan(0.25);
   });
 
+  it("bounds the difference as the textbook does where every question is its own cluster", () => {
+    const random = seeded(41);
+    const compared = life(random, 0.02)
+      .slice(0, 9)
+      .map((row, i) => ({ ...row, cluster: `${i}` }));
+    const differences = compared.map(({ candidateLoss, currentLoss }) => candidateLoss - currentLoss);
+    const mean = differences.reduce((a, b) => a + b) / 9;
+    const variance = differences.reduce((sum, difference) => sum + (difference - mean) ** 2, 0) / 8;
+    const report = gate(compared, 0.1);
+    expect(report.difference).toBeCloseTo(mean, 12);
+    // 1.2816: the 90% point of the normal distribution.
+    expect(report.bound).toBeCloseTo(mean + 1.281552 * Math.sqrt(variance / 9), 6);
+    expect(report).toMatchObject({ questions: 9, clusters: 9 });
+  });
+
   it("refuses what covers less at the target risk, and what too few groups speak for", () => {
     const random = seeded(29);
     const worse = life(random, 0.2).map((row, i) => ({

@@ -37,6 +37,42 @@ describe("the published rule", () => {
     expect(issued / lives).toBeGreaterThan(0.8);
   });
 
+  it("lets a risk just above the target through in at most delta of many lives, however many thresholds it tries", () => {
+    const lives = 2_000;
+    const random = seeded(31);
+    let broken = 0;
+    for (let life = 0; life < lives; life++) {
+      // Confidence says nothing here: at every threshold the risk is a hair above the target.
+      const judged = Array.from({ length: 400 }, () => ({ confidence: random(), right: random() > 0.1001 }));
+      if (certifyRule(thresholdGrid(judged), judged, options).certificate) broken++;
+    }
+    expect(broken / lives).toBeLessThanOrEqual(0.05 + 3 * Math.sqrt((0.05 * 0.95) / lives));
+  });
+
+  it("tests at level delta, and stops at the first threshold that fails", () => {
+    const judged = (confidence: number, n: number, errors: number): Judged[] =>
+      Array.from({ length: n }, (_, i) => ({ confidence, right: i >= errors }));
+    // Binomial(100, 0.1): P(X ≤ 4) = 0.0237 and P(X ≤ 5) = 0.0576.
+    expect(certifyRule([0.9], judged(0.9, 100, 4), options).threshold).toBe(0.9);
+    expect(certifyRule([0.9], judged(0.9, 100, 5), options).certificate).toBeNull();
+    // The strictest has too few labels to pass; that a laxer one would does not count.
+    const lax = [...judged(0.9, 10, 1), ...judged(0.8, 500, 1)];
+    expect(certifyRule([0.8], lax, options).threshold).toBe(0.8);
+    expect(certifyRule([0.9, 0.8], lax, options).certificate).toBeNull();
+  });
+
+  it("tries twenty thresholds at most, strictest first, each a confidence that was seen", () => {
+    const random = seeded(8);
+    const judged = draw(random, 333);
+    const grid = thresholdGrid(judged);
+    const seen = new Set(judged.map(({ confidence }) => confidence));
+    expect(grid).toHaveLength(20);
+    expect(grid).toEqual([...grid].sort((a, b) => b - a));
+    expect(grid.every((threshold) => seen.has(threshold))).toBe(true);
+    expect(grid.at(-1)).toBe(Math.min(...seen));
+    expect(thresholdGrid([])).toEqual([]);
+  });
+
   it("accepts nothing, and certifies nothing, where even the surest are wrong too often", () => {
     const judged = draw(seeded(3), 2_000).map((question) => ({ ...question, right: false }));
     const rule = certifyRule(thresholdGrid(judged), judged, options);

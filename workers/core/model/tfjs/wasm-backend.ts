@@ -1,21 +1,20 @@
 import { registerBackend, registerKernel } from "@tensorflow/tfjs-core";
 import "@tensorflow/tfjs-backend-wasm/dist/flags_wasm.js";
 import { BackendWasm } from "@tensorflow/tfjs-backend-wasm/dist/backend_wasm.js";
-import wasmBinary from "@tensorflow/tfjs-backend-wasm/dist/tfjs-backend-wasm-simd.wasm";
 import createModule from "@tensorflow/tfjs-backend-wasm/wasm-out/tfjs-backend-wasm.js";
 import { kernels } from "./kernels.ts";
 
-/** Registers the WASM backend, from the imported binary, with only the kernels that Upriver's networks use. */
-export function registerWasmBackend(): void {
+/** Registers the WASM backend from a compiled binary, with only the kernels that Upriver's networks use. */
+export function registerFrom(binary: () => Promise<WebAssembly.Module>): void {
   for (const kernel of kernels) registerKernel(kernel);
-  registerBackend("wasm", async () => new BackendWasm(await instantiate()));
+  registerBackend("wasm", async () => new BackendWasm(await instantiate(await binary())));
 }
 
-async function instantiate() {
+async function instantiate(binary: WebAssembly.Module) {
   const module = await withoutNode(() =>
     createModule({
       instantiateWasm: (imports: WebAssembly.Imports, done: (instance: WebAssembly.Instance) => void) => {
-        const instance = new WebAssembly.Instance(wasmBinary, imports);
+        const instance = new WebAssembly.Instance(binary, imports);
         done(instance);
         return instance.exports;
       },
