@@ -1,5 +1,11 @@
 import { beforeAll, describe, expect, it } from "vitest";
-import { softmaxGradient, softmaxSettings, softmaxStep, startSoftmax } from "../../../workers/core/head/softmax.ts";
+import {
+  type SoftmaxState,
+  softmaxGradient,
+  softmaxSettings,
+  softmaxStep,
+  startSoftmax,
+} from "../../../workers/core/head/softmax.ts";
 import {
   continueFit,
   crossFitParts,
@@ -82,6 +88,26 @@ describe("the softmax head's gradient", () => {
 });
 
 describe("the optimiser", () => {
+  it("steps as Adam's paper says, in plain float64", () => {
+    const [mass, l2] = [7, 0.3];
+    const gradients = Array.from({ length: 4 }, () => uniform(random, data.start.length, -5, 5));
+    const states = gradients.reduce(
+      (all, gradient) => [...all, softmaxStep(all.at(-1) as SoftmaxState, gradient, mass, data.start, l2)],
+      [startSoftmax(data.start)],
+    );
+    data.start.forEach((start, i) => {
+      let [weight, first, second] = [start, 0, 0];
+      gradients.forEach((gradient, t) => {
+        const slope = (gradient[i] as number) / mass + l2 * (weight - start);
+        first = 0.9 * first + 0.1 * slope;
+        second = 0.999 * second + 0.001 * slope * slope;
+        const [m, v] = [first / (1 - 0.9 ** (t + 1)), second / (1 - 0.999 ** (t + 1))];
+        weight -= (softmaxSettings.learningRate * m) / (Math.sqrt(v) + 1e-8);
+        expect(states[t + 1]?.weights[i]).toBeCloseTo(weight, 4);
+      });
+    });
+  });
+
   it("goes to the minimum of the penalised loss: there its gradient is nothing", () => {
     const l2 = 0.05;
     const { inputs, labels, weights } = data.train;
