@@ -91,10 +91,10 @@ describe("the optimiser", () => {
   it("steps as Adam's paper says, in plain float64", () => {
     const [mass, l2] = [7, 0.3];
     const gradients = Array.from({ length: 4 }, () => uniform(random, data.start.length, -5, 5));
-    const states = gradients.reduce(
-      (all, gradient) => [...all, softmaxStep(all.at(-1) as SoftmaxState, gradient, mass, data.start, l2)],
-      [startSoftmax(data.start)],
-    );
+    const states = [startSoftmax(data.start)];
+    for (const gradient of gradients) {
+      states.push(softmaxStep(states.at(-1) as SoftmaxState, gradient, mass, data.start, l2));
+    }
     data.start.forEach((start, i) => {
       let [weight, first, second] = [start, 0, 0];
       gradients.forEach((gradient, t) => {
