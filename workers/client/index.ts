@@ -108,8 +108,8 @@ export class UpriverClient {
     return this.get(`${modelPath(model)}/manifest${version === undefined ? "" : `?version=${version}`}`);
   }
 
-  async blob(sha256: string): Promise<ArrayBuffer> {
-    return (await this.transport.send({ method: "GET", path: `/v1/blobs/${sha256}` })).arrayBuffer();
+  blob(sha256: string): Promise<ArrayBuffer> {
+    return this.transport.bytes({ method: "GET", path: `/v1/blobs/${sha256}` });
   }
 
   putBlob(sha256: string, bytes: ArrayBuffer | Uint8Array): Promise<{ sha256: string; bytes: number }> {

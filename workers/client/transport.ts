@@ -25,6 +25,12 @@ export interface Call {
   isRepeatable?: boolean;
 }
 
+interface Received {
+  ok: boolean;
+  status: number;
+  bytes: ArrayBuffer;
+}
+
 const defaultTimeoutMs = 30_000;
 const defaultTries = 3;
 const firstPauseMs = 200;
@@ -39,19 +45,30 @@ export class Transport {
     this.options = options;
   }
 
+  /** Sends a request and reads its JSON. Throws `ProblemError` for a refusal, `UnreachableError` where nobody answers. */
   async json<T>(call: Call): Promise<T> {
-    return (await (await this.send(call)).json()) as T;
+    const { status, bytes } = await this.send(call);
+    const text = new TextDecoder().decode(bytes);
+    try {
+      return JSON.parse(text) as T;
+    } catch {
+      throw new ProblemError(unknownProblem(status, text, call));
+    }
   }
 
-  async send(call: Call): Promise<Response> {
+  /** Sends a request and reads its bytes; throws as `json` does. */
+  async bytes(call: Call): Promise<ArrayBuffer> {
+    return (await this.send(call)).bytes;
+  }
+
+  private async send(call: Call): Promise<Received> {
     const tries = call.isRepeatable === false ? 1 : (this.options.tries ?? defaultTries);
     for (let attempt = 1; ; attempt++) {
       const isLast = attempt >= tries;
       try {
-        const response = await this.once(call);
-        if (response.ok) return response;
-        const problem = await problemFrom(response, call);
-        if (isLast || !passingStatuses.has(response.status)) throw new ProblemError(problem);
+        const received = await this.once(call);
+        if (received.ok) return received;
+        if (isLast || !passingStatuses.has(received.status)) throw new ProblemError(problemFrom(received, call));
       } catch (error) {
         if (error instanceof ProblemError || isLast || call.signal?.aborted) throw error;
       }
@@ -59,12 +76,12 @@ export class Transport {
     }
   }
 
-  private async once({ method, path, body, headers, signal, timeoutMs }: Call): Promise<Response> {
+  private async once({ method, path, body, headers, signal, timeoutMs }: Call): Promise<Received> {
     const { url, token, fetch: send = fetch } = this.options;
     const isBytes = body instanceof ArrayBuffer || ArrayBuffer.isView(body);
     const limit = AbortSignal.timeout(timeoutMs ?? this.options.timeoutMs ?? defaultTimeoutMs);
     try {
-      return await send(new URL(path, url), {
+      const response = await send(new URL(path, url), {
         method,
         headers: {
           ...(body === undefined ? {} : { "content-type": isBytes ? "application/octet-stream" : "application/json" }),
@@ -74,6 +91,8 @@ export class Transport {
         ...(body === undefined ? {} : { body: isBytes ? (body as ArrayBuffer) : JSON.stringify(body) }),
         signal: signal ? AbortSignal.any([signal, limit]) : limit,
       });
+      // Read here, so that an answer cut off on its way is a failure like any other, and may be asked for again.
+      return { ok: response.ok, status: response.status, bytes: await response.arrayBuffer() };
     } catch (cause) {
       if (signal?.aborted) throw cause;
       const reason =
@@ -84,18 +103,22 @@ export class Transport {
   }
 }
 
-async function problemFrom(response: Response, { method, path }: Call): Promise<Problem> {
-  const text = await response.text();
+function problemFrom({ status, bytes }: Received, call: Call): Problem {
+  const text = new TextDecoder().decode(bytes);
   try {
     return problemSchema.parse(JSON.parse(text));
   } catch {
-    return {
-      type: "about:blank",
-      title: `Status ${response.status}`,
-      status: response.status,
-      detail: text.slice(0, 200) || "The answer has no body.",
-      operation: `${method} ${path}`,
-      next: "Check that the address is an Upriver edge.",
-    };
+    return unknownProblem(status, text, call);
   }
+}
+
+function unknownProblem(status: number, text: string, { method, path }: Call): Problem {
+  return {
+    type: "about:blank",
+    title: `Status ${status}`,
+    status,
+    detail: text.slice(0, 200) || "The answer has no body.",
+    operation: `${method} ${path}`,
+    next: "Check that the address is an Upriver edge.",
+  };
 }

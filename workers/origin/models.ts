@@ -1,6 +1,6 @@
 import { mkdir, readFile, rename, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { ProblemError, type UpriverClient } from "../client/index.ts";
+import { ProblemError, UnreachableError, type UpriverClient } from "../client/index.ts";
 import { ArtefactError, checkBlob } from "../core/artefacts.ts";
 import type { Blob } from "../core/contract/index.ts";
 import { FaultError } from "../core/http/fault.ts";
@@ -40,7 +40,7 @@ export class FullModels {
       if (error instanceof ProblemError && error.problem.status === 404) throw unknownModel(model);
       // The edge is away: what was good a moment ago still answers.
       if (known && !(error instanceof ArtefactError)) return known.rung;
-      throw error;
+      throw error instanceof UnreachableError ? edgeAway(model, error) : error;
     }
   }
 
@@ -101,4 +101,9 @@ function unknownModel(model: string): FaultError {
     what: `full model '${model}'`,
     next: "Publish one with 'npx upriver publish'; GET /v1/models at the edge lists the models.",
   });
+}
+
+function edgeAway(model: string, cause: UnreachableError): FaultError {
+  const reason = `The origin can't fetch model '${model}' from the edge just now.`;
+  return new FaultError({ kind: "unavailable", reason, next: "Check EDGE_URL and that the edge runs." }, { cause });
 }

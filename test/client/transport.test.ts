@@ -1,0 +1,134 @@
+import { createServer, type RequestListener, type Server } from "node:http";
+import type { AddressInfo } from "node:net";
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { ProblemError, UnreachableError, UpriverClient } from "../../workers/client/index.ts";
+
+/** A real server; each request gets the next behaviour lined up, the last one again and again. */
+let server: Server;
+let url: string;
+let behaviours: RequestListener[] = [];
+let requests = 0;
+
+beforeAll(async () => {
+  server = createServer((request, response) => {
+    const behave = behaviours[Math.min(requests++, behaviours.length - 1)] as RequestListener;
+    behave(request, response);
+  });
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+});
+afterAll(() => {
+  server.closeAllConnections();
+  server.close();
+});
+beforeEach(() => {
+  requests = 0;
+});
+
+const hangUp: RequestListener = (request) => void request.socket.destroy();
+const cutOff: RequestListener = (request, response) => {
+  response.writeHead(200, { "content-type": "application/json", "content-length": "100" });
+  response.write('{"models":', () => request.socket.destroy());
+};
+const stall: RequestListener = (_, response) => {
+  response.writeHead(200, { "content-type": "application/json" });
+  response.write('{"models":');
+};
+const answer =
+  (status: number, body: string): RequestListener =>
+  (_, response) => {
+    response.writeHead(status, { "content-type": "application/json" });
+    response.end(body);
+  };
+const busy = answer(503, "busy");
+const noModels = answer(200, '{"models":[]}');
+
+const client = (options: object = {}) => new UpriverClient({ url, token: "t", ...options });
+
+describe("a connection that breaks", () => {
+  it.each([
+    ["before the answer", hangUp],
+    ["within the answer", cutOff],
+  ])("%s is tried again", async (_, broken) => {
+    behaviours = [broken, noModels];
+    expect(await client().models()).toEqual([]);
+    expect(requests).toBe(2);
+  });
+
+  it.each([
+    ["before the answer", hangUp],
+    ["within the answer", cutOff],
+  ])("%s is UnreachableError where the request must not be sent twice", async (_, broken) => {
+    behaviours = [broken, answer(200, "{}")];
+    await expect(client().ask("shop", { x: 1 })).rejects.toThrow(UnreachableError);
+    expect(requests).toBe(1);
+  });
+
+  it("lets a question with an idempotency key be asked again", async () => {
+    behaviours = [hangUp, answer(200, '{"answers":[]}')];
+    expect(await client().askMany("shop", [{ x: 1 }], { idempotencyKey: "k" })).toEqual([]);
+    expect(requests).toBe(2);
+  });
+});
+
+describe("a try", () => {
+  it("is the last of as many as are allowed", async () => {
+    behaviours = [busy];
+    const error = await client({ tries: 2 })
+      .models()
+      .catch((thrown: unknown) => thrown);
+    expect((error as ProblemError).problem).toMatchObject({ status: 503, detail: "busy", operation: "GET /v1/models" });
+    expect(requests).toBe(2);
+  });
+
+  it.each([400, 401, 404, 409, 413, 422, 500, 508])("with %i is not made again", async (status) => {
+    behaviours = [answer(status, "")];
+    await expect(client().models()).rejects.toThrow(ProblemError);
+    expect(requests).toBe(1);
+  });
+
+  it.each([429, 502, 503, 504])("with %i is made again", async (status) => {
+    behaviours = [answer(status, ""), noModels];
+    expect(await client().models()).toEqual([]);
+  });
+});
+
+describe("an answer", () => {
+  it("that stalls ends at the deadline, with a next step", async () => {
+    behaviours = [stall];
+    const asking = client({ timeoutMs: 50, tries: 1 }).models();
+    await expect(asking).rejects.toThrow(UnreachableError);
+    await expect(asking).rejects.toThrow(/npm start/);
+  });
+
+  it("that stalls ends when the caller has had enough, without another try", async () => {
+    behaviours = [stall];
+    const controller = new AbortController();
+    const asking = client().question("shop~north~1", { signal: controller.signal });
+    setTimeout(() => controller.abort(new Error("enough")), 20);
+    await expect(asking).rejects.toThrow("enough");
+    expect(requests).toBe(1);
+  });
+
+  it("of another kind of server says that it is no edge", async () => {
+    behaviours = [answer(200, "<html>a router's page</html>")];
+    await expect(client().models()).rejects.toThrow(/router's page.* Check that the address is an Upriver edge/);
+  });
+
+  it("of bytes is those bytes, and bytes go up as they are", async () => {
+    const bytes = Uint8Array.from({ length: 256 }, (_, i) => i);
+    behaviours = [(_, response) => response.end(bytes)];
+    expect(new Uint8Array(await client().blob("abc"))).toEqual(bytes);
+    let received: Buffer | null = null;
+    let type: string | undefined;
+    behaviours = [
+      async (request, response) => {
+        type = request.headers["content-type"];
+        received = Buffer.concat(await request.toArray());
+        response.end("{}");
+      },
+    ];
+    await client().putBlob("abc", bytes);
+    expect([type, received]).toEqual(["application/octet-stream", Buffer.from(bytes)]);
+  });
+});

@@ -1,0 +1,99 @@
+import { mkdtemp, readdir } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { type ServerType, serve } from "@hono/node-server";
+import { Hono } from "hono";
+import { afterAll, afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { freePort } from "../../scripts/local/ports.ts";
+import { UpriverClient } from "../../workers/client/index.ts";
+import { ArtefactError } from "../../workers/core/artefacts.ts";
+import type { Manifest } from "../../workers/core/contract/index.ts";
+import { FaultError } from "../../workers/core/http/fault.ts";
+import { FullModels } from "../../workers/origin/models.ts";
+import { type TestModel, testModel } from "../helpers/model.ts";
+
+const servers: ServerType[] = [];
+let versions: Record<number, TestModel>;
+let stable: number;
+let spoil: boolean;
+let isAway: boolean;
+let url: string;
+let folder: string;
+
+beforeEach(async () => {
+  versions = { 1: await testModel(), 2: await testModel({ version: 2, seed: 2 }) };
+  [stable, spoil, isAway] = [1, false, false];
+  folder = await mkdtemp(join(tmpdir(), "upriver-models-"));
+  const app = new Hono();
+  app.use(async (context, next) => (isAway ? context.text("away", 503) : next()));
+  app.get("/v1/models/shop", (context) => context.json({ model: "shop", pointer: { stable } }));
+  app.get("/v1/models/shop/manifest", (context) =>
+    context.json(versions[Number(context.req.query("version"))]?.manifest),
+  );
+  app.get("/v1/blobs/:sha256", (context) => {
+    const sha256 = context.req.param("sha256");
+    const known = Object.values(versions).find(({ blobs }) => blobs.has(sha256));
+    return context.body(spoil ? new Uint8Array(8) : (known?.blobs.get(sha256) as Uint8Array<ArrayBuffer>));
+  });
+  const port = await freePort();
+  servers.push(serve({ fetch: app.fetch, hostname: "127.0.0.1", port }));
+  url = `http://127.0.0.1:${port}`;
+});
+afterEach(() => void vi.useRealTimers());
+afterAll(() => {
+  for (const server of servers) server.close();
+});
+
+const models = () => new FullModels(new UpriverClient({ url, tries: 1 }), folder);
+
+/** Moves the clock alone, so that what was looked up is no longer fresh. */
+function later(): void {
+  vi.useFakeTimers({ toFake: ["Date"], now: Date.now() + 60_000 });
+}
+
+async function faultOf(work: Promise<unknown>) {
+  const error = await work.catch((thrown: unknown) => thrown);
+  expect(error).toBeInstanceOf(FaultError);
+  return (error as FaultError).fault;
+}
+
+describe("the full models", () => {
+  it("follow the stable version, forwards and back", async () => {
+    const full = models();
+    await full.rung("shop");
+    for (const version of [2, 1]) {
+      stable = version;
+      later();
+      await full.rung("shop");
+      expect(full.list()).toEqual([{ model: "shop", version }]);
+    }
+  });
+
+  it("answer on with what they have while the edge is away", async () => {
+    const full = models();
+    const rung = await full.rung("shop");
+    isAway = true;
+    later();
+    expect(await full.rung("shop")).toBe(rung);
+  });
+
+  it("are unavailable, not broken, where the edge was never there", async () => {
+    const nobody = new FullModels(new UpriverClient({ url: "http://127.0.0.1:1", tries: 1 }), folder);
+    expect(await faultOf(nobody.rung("shop"))).toMatchObject({ kind: "unavailable" });
+  });
+
+  it("never take bytes that are not what their name says, and keep none of them", async () => {
+    spoil = true;
+    await expect(models().rung("shop")).rejects.toThrow(ArtefactError);
+    expect(await readdir(folder)).toEqual([]);
+    spoil = false;
+    await models().rung("shop");
+    expect(await readdir(join(folder, "blobs"))).toHaveLength(3);
+  });
+
+  it("know no model that has a thin network alone", async () => {
+    const { full: _, ...thin } = (versions[1] as TestModel).manifest;
+    versions[1] = { ...(versions[1] as TestModel), manifest: thin as Manifest };
+    expect(await faultOf(models().rung("shop"))).toMatchObject({ kind: "not-found", what: "full model 'shop'" });
+  });
+});

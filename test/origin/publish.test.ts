@@ -1,0 +1,63 @@
+import { describe, expect, it } from "vitest";
+import { ProblemError, type UpriverClient } from "../../workers/client/index.ts";
+import { blobsOf } from "../../workers/core/artefacts.ts";
+import type { Manifest } from "../../workers/core/contract/index.ts";
+import { sha256Hex } from "../../workers/core/hash.ts";
+import { signatureFault } from "../../workers/core/sign.ts";
+import { publish } from "../../workers/origin/publish.ts";
+import type { Artefact } from "../../workers/origin/train/index.ts";
+import { testKeys } from "../helpers/keys.ts";
+import { testModel } from "../helpers/model.ts";
+
+/** A client that writes down what it is told, in order. */
+function recorder(latest: number | null) {
+  const calls: string[] = [];
+  const manifests: Manifest[] = [];
+  const client = {
+    versions: async () => {
+      const problem = { type: "x", title: "x", status: 404, detail: "x", operation: "x", next: "x" };
+      if (latest === null) throw new ProblemError(problem);
+      return { versions: [{ version: latest }] };
+    },
+    putBlob: async (sha256: string, bytes: Uint8Array<ArrayBuffer>) => {
+      expect(await sha256Hex(bytes)).toBe(sha256);
+      calls.push(sha256);
+    },
+    putVersion: async (manifest: Manifest) => {
+      calls.push(`version ${manifest.version}`);
+      manifests.push(manifest);
+    },
+  } as unknown as UpriverClient;
+  return { client, calls, manifests };
+}
+
+async function artefact(): Promise<Artefact> {
+  const { manifest, blobs } = await testModel();
+  const { version: _v, parent: _p, createdAt: _c, signature: _s, ...draft } = manifest;
+  return { draft, blobs } as Artefact;
+}
+
+describe("publishing", () => {
+  it.each([
+    [null, 1],
+    [6, 7],
+  ])("after version %s is version %i: every blob first, then a manifest that the key signed", async (latest, next) => {
+    const { client, calls, manifests } = recorder(latest);
+    const one = await artefact();
+    const published = await publish(client, one, testKeys.publish.signing);
+    expect(calls).toEqual([...blobsOf(one.draft).map(({ sha256 }) => sha256), `version ${next}`]);
+    expect(manifests).toEqual([published]);
+    expect(published.parent).toBe(latest);
+    expect(await signatureFault(published, testKeys.publish.publicKeys)).toBeNull();
+    expect(await signatureFault({ ...published, version: 99 } as Manifest, testKeys.publish.publicKeys)).not.toBeNull();
+  });
+
+  it("of an artefact that lacks a blob says so, and publishes no version", async () => {
+    const { client, manifests } = recorder(null);
+    const one = await artefact();
+    const sha256 = blobsOf(one.draft).at(-1)?.sha256 as string;
+    one.blobs.delete(sha256);
+    await expect(publish(client, one, testKeys.publish.signing)).rejects.toThrow(`lacks blob ${sha256}; train it`);
+    expect(manifests).toEqual([]);
+  });
+});

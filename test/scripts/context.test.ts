@@ -1,0 +1,62 @@
+import { spawnSync } from "node:child_process";
+import { mkdtemp, readFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { beforeAll, describe, expect, it } from "vitest";
+import { root } from "../../scripts/local/part.ts";
+import { ensureSecrets } from "../../scripts/local/secrets.ts";
+
+let folder: string;
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), "upriver-context-"));
+});
+
+/** The command line as someone has it who never ran npm start, in a folder of its own. */
+function upriver(args: string[], environment: Record<string, string> = {}) {
+  const { UPRIVER_URL, UPRIVER_TOKEN, SIGNING_KEY, ...rest } = process.env;
+  return spawnSync("node", [join(root, "scripts/upriver.mjs"), ...args], {
+    encoding: "utf8",
+    env: { ...rest, UPRIVER_FOLDER: folder, ...environment },
+  });
+}
+
+describe("where npm start never ran", () => {
+  it("a verb says that no edge is known, and what to do", () => {
+    const { status, stdout, stderr } = upriver(["status"]);
+    expect([status, stdout]).toEqual([1, ""]);
+    expect(stderr).toBe(
+      "No edge is known. Run 'npm start' here, or name one with --url and --token (UPRIVER_URL, UPRIVER_TOKEN).\n",
+    );
+  });
+
+  it("an option names the edge, before what the environment says", () => {
+    const { status, stderr } = upriver(["--url", "http://127.0.0.1:1", "status"], {
+      UPRIVER_URL: "http://127.0.0.1:2",
+    });
+    expect(status).toBe(1);
+    expect(stderr).toContain("http://127.0.0.1:1 did not answer");
+  });
+});
+
+describe("what npm start makes", () => {
+  it("keeps one token alone in the Worker's secrets, the next rung's, and its tokens on other ports", async () => {
+    const made = await ensureSecrets(folder, { edge: 1, origin: 2 });
+    const vars = await readFile(join(folder, ".dev.vars"), "utf8");
+    const inVars = vars.split("\n").filter((line) => line.includes(made.originToken));
+    expect(inVars).toEqual([`NEXT_RUNG_TOKEN='${made.originToken}'`]);
+    const moved = await ensureSecrets(folder, { edge: 3, origin: 4 });
+    expect(moved).toEqual({ ...made, edge: "http://127.0.0.1:3", origin: "http://127.0.0.1:4" });
+    expect(await readFile(join(folder, ".dev.vars"), "utf8")).toBe(vars);
+  });
+
+  it("differs from one deployment to the next", async () => {
+    const other = await ensureSecrets(await mkdtemp(join(tmpdir(), "upriver-context-")), { edge: 1, origin: 2 });
+    const made = await ensureSecrets(folder, { edge: 1, origin: 2 });
+    const secrets = [made, other].flatMap(({ tokens, originToken, signingKey }) => [
+      ...Object.values(tokens),
+      originToken,
+      signingKey.pkcs8,
+    ]);
+    expect(new Set(secrets).size).toBe(secrets.length);
+  });
+});
