@@ -1,0 +1,84 @@
+import { describe, expect, it } from "vitest";
+import { sha256Hex } from "../../workers/core/hash.ts";
+import { limits } from "../../workers/core/limits.ts";
+import { createApp, type OriginOptions } from "../../workers/origin/app.ts";
+
+const question = { id: "shop~north~1", region: "north", instance: { x0: 1 }, at: 0 };
+
+interface Seen {
+  asker: string;
+  remainingMs: number;
+  nodes: string[];
+  trace: boolean;
+}
+
+/** An origin whose model does what a test says. */
+async function origin(answer: (hop: Seen) => Promise<unknown[]> = async () => []) {
+  const logged: Record<string, unknown>[] = [];
+  const token = async (id: string, scope: "ask" | "review") => ({
+    ...{ id, sha256: await sha256Hex(id), scopes: [scope], models: ["*"], regions: ["*"] },
+  });
+  const models = {
+    list: () => [{ model: "shop", version: 3 }],
+    rung: async () => ({ ask: (_: unknown, hop: Seen) => answer(hop) }),
+  } as unknown as OriginOptions["models"];
+  const tokens = [await token("edge", "ask"), await token("reviewer", "review")];
+  const app = createApp({ nodeId: "origin", tokens, models, log: (event) => logged.push(event) });
+  const ask = async (body: object, bearer: string | null = "edge") =>
+    app.request("/v1/models/shop/ask", {
+      method: "POST",
+      headers: bearer === null ? {} : { authorization: `Bearer ${bearer}` },
+      body: JSON.stringify({ questions: [question], ...body }),
+    });
+  return { app, ask, logged };
+}
+
+describe("a hop to the origin", () => {
+  it("passes on who asks, the time that remains, the way so far and the wish for a trace", async () => {
+    const seen: Seen[] = [];
+    const { ask } = await origin(async (hop) => {
+      seen.push(hop);
+      return [{ answer: { id: question.id } }];
+    });
+    const response = await ask({ nodes: ["edge"], remainingMs: 4_321, trace: true });
+    expect(await response.json()).toEqual({ answers: [{ id: question.id }] });
+    expect(seen).toEqual([{ asker: "edge", remainingMs: 4_321, nodes: ["edge", "origin"], trace: true }]);
+  });
+
+  it("is refused without a token, and with one that may not ask", async () => {
+    const { ask } = await origin();
+    const none = await ask({}, null);
+    expect([none.status, none.headers.get("www-authenticate")]).toEqual([401, 'Bearer realm="upriver"']);
+    const other = await ask({}, "reviewer");
+    expect([other.status, await other.text()]).toEqual([403, expect.stringContaining("scope 'ask'")]);
+  });
+
+  it("goes over so many nodes and no more", async () => {
+    const { ask } = await origin();
+    const nodes = (n: number) => Array.from({ length: n }, (_, i) => `node-${i}`);
+    expect((await ask({ nodes: nodes(limits.nodesMax - 1) })).status).toBe(200);
+    expect((await ask({ nodes: nodes(limits.nodesMax) })).status).toBe(508);
+  });
+
+  it("that takes longer than the time that remained is refused, not answered late", async () => {
+    const { ask } = await origin(() => new Promise((resolve) => setTimeout(resolve, 30, [])));
+    expect((await ask({ remainingMs: 1 })).status).toBe(504);
+  });
+
+  it("that fails for a reason of ours is logged, and says nothing of the inside", async () => {
+    const { ask, logged } = await origin(() => Promise.reject(new Error("the inside")));
+    const response = await ask({});
+    expect(response.status).toBe(500);
+    expect(await response.text()).not.toContain("the inside");
+    expect(JSON.stringify(logged)).toContain("the inside");
+  });
+});
+
+describe("its health", () => {
+  it("is told to anyone, with the models that are loaded", async () => {
+    const { app } = await origin();
+    expect(await (await app.request("/healthz")).json()).toEqual({ status: "ok", node: "origin" });
+    const ready = { status: "ready", node: "origin", models: [{ model: "shop", version: 3 }] };
+    expect(await (await app.request("/readyz")).json()).toEqual(ready);
+  });
+});

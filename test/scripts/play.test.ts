@@ -1,0 +1,115 @@
+import { describe, expect, it } from "vitest";
+import { play } from "../../scripts/replay/play.ts";
+import type { UpriverClient } from "../../workers/client/index.ts";
+import type { Draft, Truths } from "../../workers/core/contract/index.ts";
+import { type Recipe, type Row, recipeOf } from "../../workers/origin/recipes/index.ts";
+
+const dayMs = 24 * 3600_000;
+const start = Date.UTC(2015, 0, 1);
+const from = start + 4 * dayMs;
+const retrainEverySeconds = (3 * dayMs) / 1_000;
+
+// Ten days, two regions, three questions a day each; no question on the day when a retrain falls due.
+const rows: Row[] = Array.from({ length: 10 }, (_, day) => day)
+  .filter((day) => day !== 7)
+  .flatMap((day) =>
+    ["dry", "wet"].flatMap((region) =>
+      [0, 1, 2].map((n) => ({
+        region,
+        instance: { n },
+        label: region === "wet" ? "Yes" : "No",
+        at: start + day * dayMs,
+      })),
+    ),
+  );
+const recipe: Recipe = { ...recipeOf("weather"), name: "weather", labels: ["No", "Yes"] };
+
+type Event =
+  | { kind: "told"; ids: string[]; at: number }
+  | { kind: "asked"; ids: string[]; day: number }
+  | { kind: "retrained"; region: string; at: number };
+
+/** An edge that writes down what happens, in order, and answers each question with the same scores. */
+function recorder() {
+  const events: Event[] = [];
+  const client = {
+    model: async () => ({ policy: { retrainEverySeconds } }),
+    truths: async (_: string, { truths, at }: Truths) => {
+      const ids = truths.map(({ id, question }) => (id ?? question?.id) as string);
+      if (ids.length > 0) events.push({ kind: "told", ids, at: at as number });
+    },
+    retrain: async (_: string, region: string, { at }: { at: number }) => {
+      events.push({ kind: "retrained", region, at });
+      return { region, status: region === "wet" ? "promoted" : "rejected" };
+    },
+    askQuestions: async (_: string, questions: Draft[]) => {
+      const ids = questions.map(({ id }) => id as string);
+      events.push({ kind: "asked", ids, day: questions[0]?.at as number });
+      return questions.map(({ id, region }) => ({
+        id,
+        region,
+        ...(region === "wet" ? { status: "open", rung: "origin" } : { status: "answered", rung: "edge" }),
+        trace: [{ head: "global", scores: [0.75, 0.25] }],
+      }));
+    },
+  } as unknown as UpriverClient;
+  return { events, client };
+}
+
+const playAll = async (to = Number.MAX_SAFE_INTEGER) => {
+  const { events, client } = recorder();
+  const report = await play(client, recipe, rows, { from, to, onProgress: () => {} });
+  return { events, report };
+};
+
+describe("a replay", () => {
+  it("never tells a label before its question was asked, nor on the same day", async () => {
+    const { events } = await playAll();
+    const askedOn = new Map<string, number>();
+    let today = 0;
+    for (const event of events) {
+      if (event.kind === "asked") {
+        today = event.day;
+        for (const id of event.ids) askedOn.set(id, today);
+      }
+      if (event.kind !== "told" || today === 0) continue;
+      for (const id of event.ids) expect(askedOn.get(id)).toBeLessThanOrEqual(event.at - dayMs);
+    }
+    expect(askedOn.size).toBe(30);
+  });
+
+  it("teaches all that was known before, and each asked question's truth once, but for the last day's", async () => {
+    const { events } = await playAll();
+    const told = events.flatMap((event) => (event.kind === "told" ? event.ids : []));
+    const asked = events.flatMap((event) => (event.kind === "asked" ? event.ids : []));
+    expect(new Set(told).size).toBe(told.length);
+    expect(told).toHaveLength(24 + 24);
+    expect(asked.filter((id) => !told.includes(id))).toEqual(asked.slice(-6));
+  });
+
+  it("retrains each region before the first day, then as the schedule says", async () => {
+    const { events, report } = await playAll();
+    const times = (region: string) =>
+      events.flatMap((event) => (event.kind === "retrained" && event.region === region ? [event.at] : []));
+    // Nobody asks on the third day: its retrain comes with the next question.
+    const due = [from, from + 4 * dayMs];
+    expect([times("dry"), times("wet")]).toEqual([due, due]);
+    expect(report.retrains).toEqual({ promoted: 2, rejected: 2 });
+  });
+
+  it("reports what it asked, by hand: half by the edge, half left to a person, the losses by year and region", async () => {
+    const { report } = await playAll();
+    expect(report).toMatchObject({ model: "weather", from: "2015-01-05", to: "2015-01-10", questions: 30 });
+    expect(report.rungs.edge).toBeCloseTo(0.5, 12);
+    expect(report.rungs.human).toBeCloseTo(0.5, 12);
+    expect(report.heads.global).toMatchObject({ n: 30, accuracy: 0.5, auc: 0.5 });
+    expect(report.byRegion.dry?.heads.global?.logLoss).toBeCloseTo(-Math.log(0.75), 12);
+    expect(report.byRegion.wet?.heads.global?.logLoss).toBeCloseTo(-Math.log(0.25), 12);
+    expect(Object.keys(report.byYear)).toEqual(["2015"]);
+  });
+
+  it("ends with --to, and says so where there is nothing to ask", async () => {
+    expect((await playAll(from + dayMs)).report).toMatchObject({ to: "2015-01-06", questions: 12 });
+    await expect(playAll(from - dayMs)).rejects.toThrow(/no rows from --from to --to/);
+  });
+});
