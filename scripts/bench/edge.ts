@@ -5,12 +5,11 @@ import autocannon from "autocannon";
 import type { Command } from "commander";
 import { UpriverClient } from "../../workers/client/index.ts";
 import { publish } from "../../workers/origin/publish.ts";
-import { startEdge } from "../local/edge.ts";
 import { print, table } from "../local/output.ts";
-import { root } from "../local/part.ts";
 import { freePort } from "../local/ports.ts";
-import { type Credentials, ensureSecrets } from "../local/secrets.ts";
+import { type Credentials, makeSecrets } from "../local/secrets.ts";
 import { benchArtefact, benchInstance, benchModel } from "./model.ts";
+import { bundle, startWorkerd } from "./workerd.ts";
 
 interface Options {
   seconds: string;
@@ -48,37 +47,36 @@ export function edgeBench(program: Command): void {
 async function run({ seconds, rounds, json }: Options): Promise<void> {
   const folder = await mkdtemp(join(tmpdir(), "upriver-bench-"));
   const ports = { edge: await freePort(), bare: await freePort() };
-  const credentials = await ensureSecrets(folder, { edge: ports.edge, origin: 1 });
+  const { credentials, vars } = await makeSecrets({ edge: `http://127.0.0.1:${ports.edge}`, origin: "" });
+  const bindings = { ...vars, NODE_ID: "edge", PUBLIC_ASK: "off", NEXT_RUNG_URL: "" };
+  const edgeWorker = { config: "wrangler.toml", folder: join(folder, "edge"), port: ports.edge, bindings };
+  const bareWorker = { config: "scripts/bench/bare.toml", folder: join(folder, "bare"), port: ports.bare };
   const edgeTarget: Target = {
     url: `${credentials.edge}/v1/models/${benchModel}/ask`,
     headers: { authorization: `Bearer ${credentials.tokens.ask}`, "content-type": "application/json" },
     body: JSON.stringify({ instance: benchInstance }),
   };
   const bareTarget: Target = { ...edgeTarget, url: `http://127.0.0.1:${ports.bare}/ask` };
-  const startBare = () => {
-    const config = join(root, "scripts/bench/bare.toml");
-    return startEdge({ folder: join(folder, "bare"), port: ports.bare, config, readyPath: "/" });
-  };
-  let edge = await startEdge({ folder, port: ports.edge });
-  let bare: typeof edge | null = null;
+  await bundle(edgeWorker);
+  await bundle(bareWorker);
+  const running = { edge: await startWorkerd(edgeWorker), bare: await startWorkerd(bareWorker) };
   try {
     await publishBench(credentials);
-    bare = await startBare();
     const loads = await measureLoads(edgeTarget, bareTarget, Number(seconds), Number(rounds));
     const firstMs = { edge: [] as number[], bare: [] as number[] };
     for (let i = 0; i < starts; i++) {
-      await edge.stop();
-      edge = await startEdge({ folder, port: ports.edge, readyPath: "/healthz" });
+      await running.edge.stop();
+      running.edge = await startWorkerd(edgeWorker);
       firstMs.edge.push(await askOnce(edgeTarget));
-      await bare.stop();
-      bare = await startBare();
+      await running.bare.stop();
+      running.bare = await startWorkerd(bareWorker);
       firstMs.bare.push(await askOnce(bareTarget));
     }
     const firstQuestionMs = { edge: median(firstMs.edge), bare: median(firstMs.bare) };
     print(json, { loads, firstQuestionMs }, () => describe(loads, firstQuestionMs));
   } finally {
-    await edge.stop();
-    await bare?.stop();
+    await running.edge.stop();
+    await running.bare.stop();
     await rm(folder, { recursive: true, force: true });
   }
 }

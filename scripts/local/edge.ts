@@ -8,17 +8,23 @@ export interface EdgeOptions {
   port: number;
   /** The next rung up; none by default. */
   nextRungUrl?: string;
-  /** Another worker than the edge: its wrangler configuration. */
-  config?: string;
-  /** What says that it is ready; any answer under 500 will do. */
-  readyPath?: string;
   onDeath?: PartOptions["onDeath"] | undefined;
 }
 
-/** Starts a worker in workerd, by wrangler, with local R2, KV and objects, and waits until it answers. */
+/** Starts the edge in workerd, by wrangler, with local R2, KV and objects, and waits until it answers. */
 export async function startEdge(options: EdgeOptions): Promise<{ stop: () => Promise<void> }> {
-  const { folder, port, nextRungUrl, config = join(root, "wrangler.toml"), readyPath = "/readyz", onDeath } = options;
-  const args = ["dev", "--config", config, "--ip", "127.0.0.1", "--port", String(port), "--inspector-port", "0"];
+  const { folder, port, nextRungUrl, onDeath } = options;
+  const args = [
+    "dev",
+    "--config",
+    join(root, "wrangler.toml"),
+    "--ip",
+    "127.0.0.1",
+    "--port",
+    String(port),
+    "--inspector-port",
+    "0",
+  ];
   args.push("--persist-to", join(folder, ".wrangler", "state"), "--show-interactive-dev-session=false");
   if (nextRungUrl) args.push("--var", `NEXT_RUNG_URL:${nextRungUrl}`);
   const vars = join(folder, ".dev.vars");
@@ -26,7 +32,7 @@ export async function startEdge(options: EdgeOptions): Promise<{ stop: () => Pro
   const env = { WRANGLER_SEND_METRICS: "false", CI: "1" };
   const edge = await startPart({ name: "edge", command: bin("wrangler"), args, env, folder, onDeath });
   try {
-    await untilReady(edge, `http://127.0.0.1:${port}${readyPath}`);
+    await untilReady(edge, `http://127.0.0.1:${port}/readyz`);
   } catch (error) {
     await endPart(edge);
     throw error;

@@ -18,7 +18,7 @@ export interface Credentials {
 const secretMode = 0o600;
 
 /** Makes a deployment's secrets with random tokens: for the Worker hashes alone, for local tools the tokens. */
-async function makeSecrets(addresses: Pick<Credentials, "edge" | "origin">) {
+export async function makeSecrets(addresses: Pick<Credentials, "edge" | "origin">) {
   const publish = await generateKeys("local-publish");
   const deployment = await generateKeys("local-deployment");
   const tokens = Object.fromEntries(scopes.map((scope) => [scope, randomToken(scope)])) as Record<Scope, string>;

@@ -23,7 +23,7 @@ testRung("the region's object, with the origin above it", async () => {
     node: nodeOf(env),
     token: null,
     params: {},
-    query: new URLSearchParams(),
+    query: () => null,
     later: () => {},
   };
   return {

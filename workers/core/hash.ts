@@ -4,8 +4,12 @@ export async function sha256Hex(data: BufferSource | string): Promise<string> {
   return toHex(await crypto.subtle.digest("SHA-256", bytes));
 }
 
+const hexOfByte = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, "0"));
+
 export function toHex(buffer: ArrayBuffer): string {
-  return Array.from(new Uint8Array(buffer), (byte) => byte.toString(16).padStart(2, "0")).join("");
+  let hex = "";
+  for (const byte of new Uint8Array(buffer)) hex += hexOfByte[byte];
+  return hex;
 }
 
 /** Whether two strings are equal, in a time that depends on their length alone. */

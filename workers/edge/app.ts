@@ -48,7 +48,7 @@ function callOf(context: AppContext, node: Node, token: Token | null): Call {
     node,
     token,
     params: context.req.param() as Record<string, string>,
-    query: new URL(context.req.url).searchParams,
+    query: (name) => context.req.query(name) ?? null,
     later: (work) => context.executionCtx.waitUntil(work),
   };
 }

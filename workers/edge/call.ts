@@ -10,7 +10,7 @@ export interface Call {
   /** The token that asks; null where the public may. */
   token: Token | null;
   params: Record<string, string>;
-  query: URLSearchParams;
+  query: (name: string) => string | null;
   /** Goes on after the response. */
   later: (work: Promise<unknown>) => void;
 }

@@ -43,7 +43,7 @@ describe("the model rung's rule", () => {
     const sure = await one(await modelRung("edge", { threshold: 0 }));
     const unsure = await one(await modelRung("edge", { threshold: 1.01 }));
     expect([sure.answer.sure, unsure.answer.sure]).toEqual([true, false]);
-    expect(sure.made).toMatchObject({ version: "1", backbone: expect.stringMatching(/^[0-9a-f]{64}$/) });
+    expect(sure.made?.()).toMatchObject({ version: "1", backbone: expect.stringMatching(/^[0-9a-f]{64}$/) });
   });
 
   it("gives a certificate to what it covers alone", async () => {
@@ -69,7 +69,7 @@ describe("a region's head", () => {
     expect(answer).toMatchObject({ label: "c", version: "1+north.3" });
     // softmax(0, 0, 3)
     expect(answer.confidence).toBeCloseTo(Math.exp(3) / (2 + Math.exp(3)), 6);
-    expect(made?.version).toBe("1+north.3");
+    expect(made?.().version).toBe("1+north.3");
     const global = await one(await modelRung("edge"), { ...question, region: "south" });
     expect((await one(rung, { ...question, region: "south" })).answer).toEqual(global.answer);
     expect(global.answer.version).toBe("1");

@@ -60,7 +60,10 @@ export async function readJson<T>(request: Request, schema: ZodType<T>, maxBytes
 /** Reads a body, and stops as soon as it is larger than `maxBytes`. */
 export async function readBytes(request: Request, maxBytes: number): Promise<ArrayBuffer> {
   const tooLarge = new FaultError({ kind: "too-large", maxBytes });
-  if (Number(request.headers.get("content-length") ?? 0) > maxBytes) throw tooLarge;
+  const announced = request.headers.get("content-length");
+  if (Number(announced ?? 0) > maxBytes) throw tooLarge;
+  // A body of a known length can't be longer; one without is counted as it comes.
+  if (announced !== null) return request.arrayBuffer();
   const parts: Uint8Array[] = [];
   let bytes = 0;
   const reader = request.body?.getReader();

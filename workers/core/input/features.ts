@@ -4,9 +4,28 @@ import type { InputContext, InputFault } from "./index.ts";
 
 type Fault = (path: string, expected: string, received: string) => void;
 
+interface Layout {
+  width: number;
+  names: Set<string>;
+}
+
+// The same input encodes every question of a model.
+const layouts = new WeakMap<FeaturesInput, Layout>();
+
 /** How many numbers an instance becomes. */
 export function featuresWidth(input: FeaturesInput): number {
-  return input.columns.reduce((sum, column) => sum + columnWidth(column), 0);
+  return layoutOf(input).width;
+}
+
+function layoutOf(input: FeaturesInput): Layout {
+  const known = layouts.get(input);
+  if (known) return known;
+  const layout = {
+    width: input.columns.reduce((sum, column) => sum + columnWidth(column), 0),
+    names: new Set(input.columns.flatMap((column) => (column.type === "region" ? [] : [column.name]))),
+  };
+  layouts.set(input, layout);
+  return layout;
 }
 
 export function encodeFeatures(
@@ -32,10 +51,10 @@ export function encodeFeatures(
 }
 
 function checkNames(input: FeaturesInput, instance: object, context: InputContext, fault: Fault): void {
-  const names = input.columns.flatMap((column) => (column.type === "region" ? [] : [column.name]));
-  const known = new Set([...names, ...context.extraColumns]);
+  const { names } = layoutOf(input);
   for (const name of Object.keys(instance)) {
-    if (!known.has(name)) fault(name, `one of the columns ${[...known].join(", ")}`, `column '${name}'`);
+    if (names.has(name) || context.extraColumns.includes(name)) continue;
+    fault(name, `one of the columns ${[...names, ...context.extraColumns].join(", ")}`, `column '${name}'`);
   }
 }
 

@@ -107,8 +107,13 @@ export class ModelRung implements Rung {
       certificate: sure ? rule.certificate : null,
     };
     if (trace) answer.trace = this.trace(regional, scores, version, embeddings, row * width);
-    const embedding = Array.from(embeddings.subarray(row * width, (row + 1) * width));
-    return { answer, made: { backbone: spec.backbone.sha256, version, embedding, scores: Array.from(scores) } };
+    const made = () => ({
+      backbone: spec.backbone.sha256,
+      version,
+      embedding: Array.from(embeddings.subarray(row * width, (row + 1) * width)),
+      scores: Array.from(scores),
+    });
+    return { answer, made };
   }
 
   private trace(

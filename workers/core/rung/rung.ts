@@ -16,7 +16,8 @@ export interface Hop {
 /** A rung's answer, and what it made of the question for the rung above. */
 export interface Reply {
   answer: Answer;
-  made?: Made;
+  /** Worked out only where the question climbs or is kept. */
+  made?: () => Made;
 }
 
 /**

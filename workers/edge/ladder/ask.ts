@@ -6,7 +6,7 @@ import { type Hop, type Reply, RungUnavailableError } from "../../core/rung/rung
 import { askerOf, type Call } from "../call.ts";
 import { completeQuestions, draftsOf } from "./questions.ts";
 import { RegionRung } from "./region-rung.ts";
-import { loadVersion, servedPointer, versionFor } from "./version.ts";
+import { loadVersion, servedManifest, servedPointer, versionFor } from "./version.ts";
 
 /** A question on its way up: what the edge made of it so far. */
 interface Climber {
@@ -22,7 +22,7 @@ export async function ask(call: Call, model: string, body: AskBody): Promise<Ans
   const caller = body.caller ?? callerOf(call);
   const drafts = draftsOf(body);
   // The stable version's settings name the regions; which version answers may differ from region to region.
-  const { manifest: stable } = await loadVersion(call, pointer, pointer.stable as number, []);
+  const stable = await servedManifest(call, pointer);
   const questions = await completeQuestions(call, stable, drafts);
   const versions = await Promise.all(questions.map(({ region }) => versionFor(pointer, caller, region)));
   const answers: Answer[] = [];
@@ -67,7 +67,7 @@ async function climb(
 
 async function escalate(rung: RegionRung, climbers: readonly Climber[], hop: Hop): Promise<Settled[]> {
   if (climbers.length === 0) return [];
-  const questions = climbers.map(({ question, edge }) => ({ ...question, ...(edge.made ? { made: edge.made } : {}) }));
+  const questions = climbers.map(withMade);
   try {
     return merged(climbers, await rung.ask(questions, hop));
   } catch (error) {
@@ -103,7 +103,12 @@ async function keepSome(
 
 function keptOf({ question, edge }: Climber) {
   const { trace: _, ...answer } = edge.answer;
-  return { question: { ...question, ...(edge.made ? { made: edge.made } : {}) }, answer };
+  return { question: withMade({ question, edge }), answer };
+}
+
+function withMade({ question, edge }: Pick<Climber, "question" | "edge">): Question {
+  const made = edge.made?.();
+  return made ? { ...question, made } : question;
 }
 
 function edgeAnswer({ index, edge }: Climber): Settled {

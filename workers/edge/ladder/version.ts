@@ -37,21 +37,35 @@ export async function edgeRung(call: Call, manifest: Manifest, regions: readonly
   return new ModelRung({ name: "edge", manifest, network, headOf: (region) => heads.get(region) ?? null });
 }
 
-/** A version's manifest and rung; where it is broken, those of the last version that was good, with a word in the log. */
-export async function loadVersion(
+/** A version's manifest and rung; where it is broken, those of the last version that was good. */
+export function loadVersion(
   call: Call,
   pointer: ModelPointer,
   version: number,
   regions: readonly string[],
 ): Promise<{ manifest: Manifest; rung: ModelRung }> {
-  try {
-    const manifest = await manifestOf(call, pointer.model, version);
+  return orLastGood(pointer, version, async (tried) => {
+    const manifest = await manifestOf(call, pointer.model, tried);
     return { manifest, rung: await edgeRung(call, manifest, regions) };
+  });
+}
+
+/** The stable version's manifest; where it is broken, that of the last version that was good. */
+export function servedManifest(call: Call, pointer: ModelPointer): Promise<Manifest> {
+  return orLastGood(pointer, pointer.stable as number, (version) => manifestOf(call, pointer.model, version));
+}
+
+async function orLastGood<T>(
+  pointer: ModelPointer,
+  version: number,
+  load: (version: number) => Promise<T>,
+): Promise<T> {
+  try {
+    return await load(version);
   } catch (error) {
     const lastGood = [pointer.stable, pointer.previous].find((other) => other !== null && other !== version);
     console.error(JSON.stringify({ event: "version-broken", model: pointer.model, version, error: String(error) }));
     if (lastGood === undefined || lastGood === null) throw error;
-    const manifest = await manifestOf(call, pointer.model, lastGood);
-    return { manifest, rung: await edgeRung(call, manifest, regions) };
+    return load(lastGood);
   }
 }

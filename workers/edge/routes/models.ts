@@ -38,7 +38,7 @@ async function getVersions(call: Call): Promise<Response> {
 
 async function getManifest(call: Call): Promise<Response> {
   const model = modelOf(call);
-  const asked = call.query.get("version");
+  const asked = call.query("version");
   const version = asked === null ? (await servedPointer(call, model)).stable : Number(asked);
   if (version === null || !(await call.env.ARTEFACTS.head(manifestKey(model, version)))) {
     throw new FaultError({

@@ -11,7 +11,7 @@ async function getReview(call: Call): Promise<Response> {
   const model = call.params.model as string;
   requireModel(call, model);
   await servedPointer(call, model);
-  const asked = Number(call.query.get("limit") ?? defaultLimit);
+  const asked = Number(call.query("limit") ?? defaultLimit);
   const limit = Math.min(maxLimit, Math.max(1, Math.trunc(asked) || defaultLimit));
   const regions = call.token && !call.token.regions.includes("*") ? call.token.regions : null;
   const review = reviewObject(call.env, model);
