@@ -6,6 +6,7 @@ import { reviewObject } from "../stubs.ts";
 import { Breaker } from "./breaker.ts";
 import type { RegionContext } from "./context.ts";
 import { questionOf } from "./questions.ts";
+import { settle } from "./settle.ts";
 
 const batchSize = 256;
 
@@ -89,13 +90,13 @@ export class Climb {
     await reviewObject(env, model).enqueue(
       due.map(({ id, instance, answer }) => ({ id, region, instance, provisional: answer })),
     );
-    for (const { id } of due) questions.setReview(id, null);
+    for (const { id } of due) questions.setInReview(id);
     return Date.now();
   }
 
   /** Sends a question that no rung was sure of to a person; where there is none, the best answer so far stands. */
   passOn(manifest: Manifest, id: string): void {
-    const { questions, jobs, waiters } = this.context;
+    const { questions, jobs } = this.context;
     questions.setClimb(id, null, 0);
     if (manifest.policy.ladder.includes("human")) {
       questions.setReview(id, Date.now());
@@ -104,8 +105,7 @@ export class Climb {
     }
     const row = questions.find(id);
     if (!row) return;
-    const answer: Answer = { ...row.answer, status: "answered" };
-    if (questions.setAnswer(answer)) waiters.tell(answer);
+    settle(this.context, { ...row.answer, status: "answered" });
   }
 
   private hasNextRung(manifest: Manifest): boolean {
@@ -133,17 +133,13 @@ export class Climb {
   }
 
   private take(manifest: Manifest, traced: Answer): void {
-    const { questions, waiters } = this.context;
+    const { questions } = this.context;
     const { trace: _, ...answer } = traced;
     if (answer.status === "open") {
       // The node above has it, and will know the answer when it is asked again.
       this.climbLater(manifest, answer.id);
     } else if (answer.sure) {
-      questions.setClimb(answer.id, null, 0);
-      if (questions.setAnswer(answer)) {
-        this.learnFrom(manifest, answer);
-        waiters.tell(answer);
-      }
+      if (settle(this.context, answer)) this.learnFrom(manifest, answer);
     } else {
       questions.setAnswer({ ...answer, status: "open" });
       this.passOn(manifest, answer.id);

@@ -81,7 +81,6 @@ export class RegionObject extends DurableObject<Env> {
       climbAt,
     );
     if (!stored.ok) return stored;
-    this.context.jobs.bring("climb", "", climbAt);
     const open = questions.filter(({ id }) => this.isOpen(id));
     const idle = open.filter(({ id }) => !this.climb.isInFlight(id));
     const busy = open.filter(({ id }) => this.climb.isInFlight(id));

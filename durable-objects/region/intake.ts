@@ -7,6 +7,7 @@ import { limits } from "../../workers/core/limits.ts";
 import { provisionalAnswer } from "./answers.ts";
 import type { RegionContext } from "./context.ts";
 import type { NewQuestion } from "./questions.ts";
+import { settle } from "./settle.ts";
 
 /** A question on its way in: open when it climbs, or with the edge's answer when it is only kept. */
 export interface Arrival {
@@ -55,16 +56,19 @@ export async function recordOf(
 }
 
 /** Stores what is new, all or nothing; a known id with another payload is a conflict. */
-export function store({ questions, storage }: RegionContext, records: readonly NewQuestion[]): Conflict | null {
+export function store(context: RegionContext, records: readonly NewQuestion[]): Conflict | null {
+  const { questions, storage, jobs } = context;
   return storage.transactionSync(() => {
     const known = records.map(({ id }) => questions.find(id));
     const conflict = records.find(({ payload }, i) => known[i] && known[i].payload !== payload);
     if (conflict) return { kind: "conflict", id: conflict.id };
     const seen = new Set<string>();
     for (const [i, record] of records.entries()) {
+      if (known[i] && record.accepted) settle(context, record.answer);
       if (known[i] || seen.has(record.id)) continue;
       seen.add(record.id);
       questions.insert(record);
+      if (record.climbAt !== null) jobs.bring("climb", "", record.climbAt);
     }
     return null;
   });

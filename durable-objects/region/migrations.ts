@@ -7,7 +7,8 @@ const m001Tables: Migration = (sql) => {
     id TEXT PRIMARY KEY, asker TEXT NOT NULL, base INTEGER NOT NULL, instance TEXT NOT NULL,
     payload TEXT NOT NULL, backbone TEXT, embedding BLOB, at INTEGER NOT NULL, receivedAt INTEGER NOT NULL, expiresAt INTEGER NOT NULL,
     accepted INTEGER NOT NULL, audited INTEGER NOT NULL, pi REAL NOT NULL, fold TEXT NOT NULL, split TEXT NOT NULL,
-    status TEXT NOT NULL, answer TEXT NOT NULL, climbAt INTEGER, tries INTEGER NOT NULL DEFAULT 0, reviewAt INTEGER)`);
+    status TEXT NOT NULL, answer TEXT NOT NULL, climbAt INTEGER, tries INTEGER NOT NULL DEFAULT 0, reviewAt INTEGER,
+    inReview INTEGER NOT NULL DEFAULT 0)`);
   sql.exec("CREATE INDEX questions_climb ON questions (climbAt) WHERE climbAt IS NOT NULL");
   sql.exec("CREATE INDEX questions_review ON questions (reviewAt) WHERE reviewAt IS NOT NULL");
   sql.exec("CREATE INDEX questions_expiry ON questions (expiresAt)");

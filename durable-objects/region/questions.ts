@@ -25,9 +25,11 @@ export interface StoredQuestion {
   split: string;
   answer: Answer;
   tries: number;
+  /** Whether the human rung has it. */
+  inReview: boolean;
 }
 
-export type NewQuestion = Omit<StoredQuestion, "tries"> & {
+export type NewQuestion = Omit<StoredQuestion, "tries" | "inReview"> & {
   receivedAt: number;
   expiresAt: number;
   climbAt: number | null;
@@ -39,6 +41,7 @@ type Row = Record<string, SqlStorageValue> & {
   embedding: ArrayBuffer | null;
   accepted: number;
   audited: number;
+  inReview: number;
   answer: string;
 };
 
@@ -98,6 +101,11 @@ export class Questions {
     this.sql.exec("UPDATE questions SET reviewAt = ? WHERE id = ?", reviewAt, id);
   }
 
+  /** The human rung has the question now. */
+  setInReview(id: string): void {
+    this.sql.exec("UPDATE questions SET reviewAt = NULL, inReview = 1 WHERE id = ?", id);
+  }
+
   dueToReview(limit: number): StoredQuestion[] {
     const query = "SELECT * FROM questions WHERE reviewAt IS NOT NULL ORDER BY reviewAt LIMIT ?";
     return this.sql.exec<Row>(query, limit).toArray().map(stored);
@@ -130,6 +138,7 @@ function stored(row: Row): StoredQuestion {
     embedding: backbone && embedding ? { backbone, vector: new Int16Array(embedding) } : null,
     accepted: row.accepted === 1,
     audited: row.audited === 1,
+    inReview: row.inReview === 1,
     answer: JSON.parse(row.answer),
   };
 }

@@ -4,6 +4,7 @@ import { fail, ok, type Result } from "../../workers/core/result.ts";
 import { labelledAnswer } from "./answers.ts";
 import type { RegionContext } from "./context.ts";
 import type { NewSample } from "./samples.ts";
+import { settle } from "./settle.ts";
 
 /** A label for a question; `instance` is needed where the question was not kept. */
 export interface Lesson {
@@ -72,21 +73,13 @@ async function sampleOf(
   return ok({ id, instance, label, source, fold, split, pi: null, at, labelledAt, embedding: null });
 }
 
-function keep(
-  { samples, questions, waiters, jobs }: RegionContext,
-  sample: NewSample,
-  source: Teacher["source"],
-): Taught {
+function keep(context: RegionContext, sample: NewSample, source: Teacher["source"]): Taught {
+  const { samples, questions } = context;
   const { id, label, fold } = sample;
   const changed = samples.teach(sample);
   const row = questions.find(id);
   if (row?.answer.status === "open") {
-    const answer = labelledAnswer(row, label, source);
-    questions.setAnswer(answer);
-    questions.setClimb(id, null, 0);
-    questions.setReview(id, null);
-    waiters.tell(answer);
-    if (source === "truth") jobs.put("withdraw", id, Date.now());
+    settle(context, labelledAnswer(row, label, source));
   }
   const known = samples.find(id);
   return { id, label: known?.label ?? label, source: known?.source ?? source, fold, changed };

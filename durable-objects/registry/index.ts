@@ -25,6 +25,7 @@ export class RegistryObject extends DurableObject<Env> {
   private readonly heads: HeadPointers;
   private readonly rollouts: Rollout;
   private readonly outbox: Outbox;
+  private publishing: Promise<unknown> = Promise.resolve();
 
   constructor(ctx: DurableObjectState, env: Env) {
     super(ctx, env);
@@ -45,17 +46,20 @@ export class RegistryObject extends DurableObject<Env> {
     await this.jobs.runDue();
   }
 
-  /** Keeps a signed, checked manifest as the next version; the same one again changes nothing. */
-  async publish(manifest: Manifest): Promise<Result<VersionRow, Refusal>> {
+  /** Keeps a signed, checked manifest as the next version; the same one again changes nothing. One at a time. */
+  publish(manifest: Manifest): Promise<Result<VersionRow, Refusal>> {
+    const turn = this.publishing.then(() => this.publishNext(manifest));
+    this.publishing = turn.catch(() => {});
+    return turn;
+  }
+
+  private async publishNext(manifest: Manifest): Promise<Result<VersionRow, Refusal>> {
     const text = canonicalJson(manifest);
     const sha256 = await sha256Hex(text);
     const refusal = this.versions.refusal(manifest.version, sha256);
     if (refusal) return fail(refusal);
     // The truth is in R2 before anything points to it.
     await this.env.ARTEFACTS.put(manifestKey(this.model, manifest.version), text);
-    // Another publisher may have come first while R2 was written.
-    const overtaken = this.versions.refusal(manifest.version, sha256);
-    if (overtaken) return fail(overtaken);
     this.ctx.storage.transactionSync(() => {
       if (!this.versions.add(manifest, sha256)) return;
       this.rollouts.note("published", { version: manifest.version });

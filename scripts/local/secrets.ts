@@ -49,6 +49,10 @@ export async function ensureSecrets(root: string, ports: { edge: number; origin:
     await writeSecret(path, `${JSON.stringify(known, null, 2)}\n`);
     return known;
   }
+  if (existsSync(varsPath)) {
+    const next = "Move it away and npm start makes both anew; what the old FOLD_SECRET dealt stays as it is.";
+    throw new Error(`${varsPath} is there, but the credentials that belong to it (${path}) are not. ${next}`);
+  }
   const { credentials, vars } = await makeSecrets(addresses);
   const lines = Object.entries(vars).map(([name, value]) => `${name}='${value}'`);
   await writeSecret(varsPath, `# Made by npm start. See .dev.vars.example.\n${lines.join("\n")}\n`);

@@ -1,4 +1,5 @@
 import type { Run, UpriverClient } from "../../workers/client/index.ts";
+import { limits } from "../../workers/core/limits.ts";
 
 const atOnce = 4;
 const waitSeconds = 60;
@@ -24,8 +25,10 @@ export async function retrainAll(
 }
 
 async function retrainOne(client: UpriverClient, model: string, region: string, at: number | undefined): Promise<Run> {
-  for (;;) {
+  const deadline = Date.now() + limits.retrainWaitMs;
+  while (Date.now() < deadline) {
     const run = await client.retrain(model, region, { waitSeconds, ...(at === undefined ? {} : { at }) });
     if (run.status !== "running") return run;
   }
+  throw new Error(`Error in retrain: region '${region}' does not come to an end; its log, the edge's, says why.`);
 }

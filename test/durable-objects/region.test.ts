@@ -76,6 +76,22 @@ describe("an origin that is down", () => {
   });
 });
 
+describe("a question that is open", () => {
+  it("is answered for good once the edge has become sure of it, and leaves the queue", async () => {
+    await publish({ model: "growing" });
+    const question = { id: "growing~north~1", region: "north", instance: instance(1) };
+    const asked = async () => (await ask("growing", { questions: [question] })) as unknown as { answers: Answer[] };
+    expect((await asked()).answers[0]?.status).toBe("open");
+    await publish({ model: "growing", version: 2, threshold: 0, policy: { keep: "all" } });
+    expect((await asked()).answers[0]).toMatchObject({ status: "answered", rung: "edge", version: "2" });
+    expect(await read(question.id)).toMatchObject({ status: "answered", version: "2" });
+    await eventually(async () => {
+      const queue = await expectOk(call("GET", "/v1/models/growing/review"));
+      expect(await queue.json()).toMatchObject({ waiting: 0 });
+    });
+  });
+});
+
 describe("truths", () => {
   it("are kept once, with the fold of the question, and the same again changes nothing", async () => {
     const { id } = await ask("kept", { instance: instance(1) });

@@ -83,6 +83,19 @@ describe("bad input", () => {
     expect(await stored()).toEqual(before);
   });
 
+  it("makes no object for a name that is only tried", async () => {
+    const before = await stored();
+    for (const id of ["open~moon~1", "nothing~north~1", "Not A Model~north~1", `${"x".repeat(300)}~north~1`]) {
+      const path = `/v1/questions/${encodeURIComponent(id)}`;
+      expect((await call("GET", path, { token })).status).toBe(404);
+      const truth = { label: "a", instance: good };
+      expect((await call("POST", `${path}/truth`, { body: truth })).status).toBe(404);
+    }
+    const truths = [{ id: "open~moon~1", label: "a" }];
+    expect((await call("POST", "/v1/models/open/truths", { body: { truths } })).status).toBe(422);
+    expect(await stored()).toEqual(before);
+  });
+
   it("is refused in a truth", async () => {
     const path = "/v1/questions/open~north~unheard/truth";
     const teach = (body: object) => call("POST", path, { token: "teach-token", body });

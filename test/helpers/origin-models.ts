@@ -10,6 +10,8 @@ export const originModels: Record<string, ModelOptions> = {
   hard: { threshold: never, fullThreshold: 0 },
   /** Nobody is. */
   open: { threshold: never, fullThreshold: never },
+  /** Nobody is, until a version comes whose edge is. */
+  growing: { threshold: never, fullThreshold: never },
   /** Nobody is, and there is no person either. */
   lone: { threshold: never, fullThreshold: never, policy: { ladder: ["edge", "region", "origin"] } },
   /** The origin fails when the tests say so. */

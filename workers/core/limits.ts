@@ -1,7 +1,6 @@
 /** Every limit and magic number of the system, units in the names. */
 export const limits = {
   bodyMaxBytes: 1024 * 1024,
-  publishBodyMaxBytes: 20 * 1024 * 1024,
   blobShardMaxBytes: 20 * 1024 * 1024,
   batchMaxQuestions: 1024,
   idMaxChars: 256,
@@ -33,6 +32,9 @@ export const limits = {
   /** Multiply-adds in one slice of a retrain: under 50 ms on the slowest machine we measured. */
   sliceMultiplyAdds: 8_000_000,
   embedSliceRows: 256,
+  /** What a block of rows or a step costs besides its multiply-adds, in multiply-adds. */
+  blockOverheadMultiplyAdds: 100_000,
   retrainMinSamples: 30,
+  retrainWaitMs: 15 * 60_000,
   retrainTries: 8,
 } as const;

@@ -1,3 +1,4 @@
+import { modelNameSchema } from "../core/contract/index.ts";
 import { FaultError } from "../core/http/fault.ts";
 import { hasScope, mayUseModel, mayUseRegion, type Scope, type Token } from "../core/tokens.ts";
 import type { Node } from "./node.ts";
@@ -47,9 +48,19 @@ export function requireScope({ token }: Call, scope: Scope): void {
   if (!token || !hasScope(token, scope)) throw new FaultError({ kind: "forbidden", needs: `scope '${scope}'` });
 }
 
-/** Throws unless the call's token may use the model. */
+/** Throws unless the name is one that a model can have, and the call's token may use it. */
 export function requireModel({ token }: Call, model: string): void {
+  if (!modelNameSchema.safeParse(model).success) throw unknownModel(model);
   if (token && !mayUseModel(token, model)) throw new FaultError({ kind: "forbidden", needs: `model '${model}'` });
+}
+
+/** The fault for a model that nobody published. */
+export function unknownModel(model: string): FaultError {
+  return new FaultError({
+    kind: "not-found",
+    what: `model '${model}'`,
+    next: "GET /v1/models lists the models; 'npx upriver publish' adds one.",
+  });
 }
 
 /** Throws unless the call's token may use the region. */

@@ -1,3 +1,4 @@
+import { randomUUID } from "node:crypto";
 import { mkdir, readFile, rename, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { ProblemError, UnreachableError, type UpriverClient } from "../client/index.ts";
@@ -87,9 +88,10 @@ export class FullModels {
       // Missing or spoilt on disk: R2, by way of the edge, has it.
       const bytes = await checkBlob(blob, await this.client.blob(blob.sha256));
       await mkdir(this.blobFolder, { recursive: true });
+      const part = `${path}.${randomUUID()}.part`;
       // Renamed into place, so that a cut-off write never passes for a blob.
-      await writeFile(`${path}.part`, new Uint8Array(bytes));
-      await rename(`${path}.part`, path);
+      await writeFile(part, new Uint8Array(bytes));
+      await rename(part, path);
       return bytes;
     }
   }

@@ -1,3 +1,4 @@
+import { limits } from "../limits.ts";
 import { softmax } from "./head.ts";
 import { logLossOf } from "./metrics.ts";
 import { type SoftmaxState, softmaxGradient, softmaxSettings, softmaxStep, startSoftmax } from "./softmax.ts";
@@ -70,7 +71,7 @@ export function continueFit(data: FitData, from: FitState, multiplyAdds: number)
     const rows = Math.min(data.train.rows - state.row, blockRows);
     const weights = rowWeights(data, state, parts);
     state = overRows(data, state, rows, weights);
-    budget -= rows * rowCost;
+    budget -= rows * rowCost + limits.blockOverheadMultiplyAdds;
     if (state.row === data.train.rows) state = nextIteration(data, state, weights);
   }
   return state;

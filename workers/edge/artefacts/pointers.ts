@@ -6,9 +6,8 @@ import {
   type ModelPointer,
   modelPointerSchema,
 } from "../../core/contract/index.ts";
-import { FaultError } from "../../core/http/fault.ts";
 import { limits } from "../../core/limits.ts";
-import type { Call } from "../call.ts";
+import { type Call, unknownModel } from "../call.ts";
 import type { Timed } from "../node.ts";
 
 type Revised = { revision: number };
@@ -53,14 +52,6 @@ export async function catchUpHead(
 
 export function learnHead(call: Call, model: string, base: number, region: string, pointer: HeadPointer): void {
   learn(call.node.headPointers, `${model}/${base}/${region}`, pointer);
-}
-
-export function unknownModel(model: string): FaultError {
-  return new FaultError({
-    kind: "not-found",
-    what: `model '${model}'`,
-    next: "GET /v1/models lists the models; 'npx upriver publish' adds one.",
-  });
 }
 
 // An isolate never goes back to a lower revision, whatever a slow KV says.

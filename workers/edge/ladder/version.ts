@@ -2,8 +2,8 @@ import type { Manifest, ModelPointer } from "../../core/contract/index.ts";
 import { hmacUnit } from "../../core/hash.ts";
 import { ModelRung, type RegionalHead } from "../../core/rung/model-rung.ts";
 import { headOf, manifestOf, networkOf } from "../artefacts/models.ts";
-import { headPointer, modelPointer, unknownModel } from "../artefacts/pointers.ts";
-import type { Call } from "../call.ts";
+import { headPointer, modelPointer } from "../artefacts/pointers.ts";
+import { type Call, unknownModel } from "../call.ts";
 
 /** The version that a caller's question from a region is answered with: sticky for a canary, held where not ready. */
 export async function versionFor(pointer: ModelPointer, caller: string, region: string): Promise<number> {

@@ -1,10 +1,11 @@
 import type { AnswerRefusal } from "../../../durable-objects/review/index.ts";
 import { regionObject, reviewObject } from "../../../durable-objects/stubs.ts";
-import { type Answer, truthSchema } from "../../core/contract/index.ts";
+import { type Answer, type Manifest, truthSchema } from "../../core/contract/index.ts";
 import { FaultError } from "../../core/http/fault.ts";
 import { readJson } from "../../core/http/problem.ts";
 import { parseId, type QuestionAddress } from "../../core/ids.ts";
 import { limits } from "../../core/limits.ts";
+import { checkRegion } from "../../core/region.ts";
 import { manifestOf } from "../artefacts/models.ts";
 import {
   askerOf,
@@ -20,30 +21,38 @@ import {
 import { servedPointer } from "../ladder/version.ts";
 import { checkTaught } from "./truths.ts";
 
-/** Where a question id points, checked against what the token may use. */
-export function addressOf(call: Call): QuestionAddress & { id: string } {
+interface Addressed extends QuestionAddress {
+  id: string;
+  /** The manifest of the version that serves the question's region. */
+  manifest: Manifest;
+}
+
+/** Where a question id points, checked before any object is addressed by it: each name would make one. */
+async function addressOf(call: Call): Promise<Addressed> {
   const id = call.params.id as string;
   const address = parseId(id);
   if (!address.ok) throw unknownQuestion(id);
-  requireModel(call, address.value.model);
-  requireRegion(call, address.value.region);
-  return { id, ...address.value };
+  const { model, region } = address.value;
+  requireModel(call, model);
+  requireRegion(call, region);
+  const pointer = await servedPointer(call, model);
+  const manifest = await manifestOf(call, model, pointer.held[region] ?? (pointer.stable as number));
+  if (!checkRegion(manifest.policy.regions, region).ok) throw unknownQuestion(id);
+  return { id, model, region, manifest };
 }
 
 async function getQuestion(call: Call): Promise<Response> {
-  const { id } = addressOf(call);
   const waitSeconds = preferredWaitSeconds(call.request, limits.waitMaxSeconds);
   if (call.request.headers.get("accept")?.includes("text/event-stream")) return eventStream(call);
   const answer = await readAnswer(call, waitSeconds * 1_000);
   const isOpen = answer.status === "open";
   const headers: Record<string, string> = isOpen ? { "retry-after": String(limits.retryAfterSeconds) } : {};
-  return jsonResponse(answer, isOpen ? 202 : 200, { "x-question-id": id, ...headers });
+  return jsonResponse(answer, isOpen ? 202 : 200, headers);
 }
 
 /** A question's answer; an object that is evicted while someone waits is asked again until the time is over. */
 async function readAnswer(call: Call, waitMs: number): Promise<Answer> {
-  const { id, model, region } = addressOf(call);
-  await servedPointer(call, model);
+  const { id, model, region } = await addressOf(call);
   const deadline = Date.now() + waitMs;
   for (;;) {
     const left = deadline - Date.now();
@@ -80,23 +89,20 @@ async function eventStream(call: Call): Promise<Response> {
 }
 
 async function postTruth(call: Call): Promise<Response> {
-  const { id, model, region } = addressOf(call);
+  const { id, model, region, manifest } = await addressOf(call);
   const { label, instance, at } = await readJson(call.request, truthSchema, limits.bodyMaxBytes);
   if (at !== undefined) requireScope(call, "admin");
-  const pointer = await servedPointer(call, model);
-  const base = pointer.held[region] ?? (pointer.stable as number);
   const lesson = { id, label, ...(instance === undefined ? {} : { instance }) };
   const teacher = { asker: readerOf(call), source: "truth", labelledAt: at ?? Date.now() } as const;
-  const taught = await regionObject(call.env, model, region).takeTruths(base, [lesson], teacher);
+  const taught = await regionObject(call.env, model, region).takeTruths(manifest.version, [lesson], teacher);
   const [result] = checkTaught(taught, 0);
   return jsonResponse(result);
 }
 
 async function postAnswer(call: Call): Promise<Response> {
-  const { id, model, region } = addressOf(call);
+  const { id, model, region, manifest } = await addressOf(call);
   const { label } = await readJson(call.request, truthSchema.pick({ label: true }), limits.bodyMaxBytes);
-  const pointer = await servedPointer(call, model);
-  const { labels } = await manifestOf(call, model, pointer.stable as number);
+  const { labels } = manifest;
   if (!labels.includes(label)) {
     const error = { path: "label", expected: `one of ${labels.join(", ")}`, received: `'${label}'` };
     throw new FaultError({ kind: "invalid", errors: [error] });

@@ -5,6 +5,7 @@ import { FaultError } from "../../core/http/fault.ts";
 import { readJson } from "../../core/http/problem.ts";
 import { parseId } from "../../core/ids.ts";
 import { limits } from "../../core/limits.ts";
+import { checkRegion } from "../../core/region.ts";
 import type { Result } from "../../core/result.ts";
 import { manifestOf } from "../artefacts/models.ts";
 import { type Call, jsonResponse, type Route, readerOf, requireModel, requireRegion, requireScope } from "../call.ts";
@@ -48,7 +49,8 @@ async function place(call: Call, model: string, version: number, truths: Truths[
       return { index, region, lesson: { id: whole, label, ...(instance ? { instance } : {}), ...(at ? { at } : {}) } };
     }
     const address = parseId(id ?? "");
-    if (!address.ok || address.value.model !== model) {
+    const isListed = address.ok && checkRegion(manifest.policy.regions, address.value.region).ok;
+    if (!address.ok || !isListed || address.value.model !== model) {
       const expected = `the id of a question of '${model}', or a question with its instance`;
       throw new FaultError({ kind: "invalid", errors: [{ index, path: "id", expected, received: `'${id ?? ""}'` }] });
     }
