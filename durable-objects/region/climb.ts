@@ -84,13 +84,15 @@ export class Climb {
 
   /** The job `review`: hands open questions to the human rung, which takes each once. */
   async reviewDue(): Promise<number | null> {
-    const { questions, env, model, region } = this.context;
+    const { questions, jobs, env, model, region } = this.context;
     const due = questions.dueToReview(batchSize);
     if (due.length === 0) return null;
     await reviewObject(env, model).enqueue(
       due.map(({ id, instance, answer }) => ({ id, region, instance, provisional: answer })),
     );
-    for (const { id } of due) questions.setInReview(id);
+    for (const { id } of due) {
+      if (!questions.setInReview(id)) jobs.put("withdraw", id, Date.now());
+    }
     return Date.now();
   }
 

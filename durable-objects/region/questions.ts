@@ -101,9 +101,10 @@ export class Questions {
     this.sql.exec("UPDATE questions SET reviewAt = ? WHERE id = ?", reviewAt, id);
   }
 
-  /** The human rung has the question now. */
-  setInReview(id: string): void {
-    this.sql.exec("UPDATE questions SET reviewAt = NULL, inReview = 1 WHERE id = ?", id);
+  /** The human rung has the question now; false where it was taken back meanwhile. */
+  setInReview(id: string): boolean {
+    const query = "UPDATE questions SET reviewAt = NULL, inReview = 1 WHERE id = ? AND reviewAt IS NOT NULL";
+    return this.sql.exec(query, id).rowsWritten > 0;
   }
 
   dueToReview(limit: number): StoredQuestion[] {
