@@ -23,9 +23,9 @@ if (Number(process.versions.node.split(".")[0]) < minNodeMajor) {
 if (!isInstalled()) {
   console.error("Installing what is missing (about 700 MB, a minute or so) …");
   // Not `npm ci`: it wants every platform's optional packages in the lock, which not every registry has.
-  const verb = ["install", "--no-save", "--no-fund", "--no-audit", "--loglevel=error"];
+  const args = ["install", "--no-save", "--no-fund", "--no-audit", "--loglevel=error"];
   const npm = process.platform === "win32" ? "npm.cmd" : "npm";
-  const { status } = spawnSync(npm, verb, {
+  const { status } = spawnSync(npm, args, {
     cwd: root,
     stdio: "inherit",
   });

@@ -1,4 +1,4 @@
-import { createInterface } from "node:readline/promises";
+import { createInterface } from "node:readline";
 import type { Command } from "commander";
 import type { ReviewQuestion, UpriverClient } from "../../workers/client/index.ts";
 import { clientFor } from "../local/context.ts";
@@ -27,15 +27,18 @@ async function run(model: string, options: Options, command: Command): Promise<v
   const client = await clientFor(command, "review");
   if (options.label !== undefined || options.json) return answerOldest(client, model, options);
   const { labels } = await client.model(model);
-  const terminal = createInterface({ input: process.stdin, output: process.stdout });
+  const terminal = createInterface({ input: process.stdin });
+  // Line by line, so that what is typed, or piped, ahead is not lost.
+  const lines = terminal[Symbol.asyncIterator]();
   let answered = 0;
   for (;;) {
     const { questions, waiting } = await client.review(model, options);
     const [question] = questions;
     if (!question) break;
     console.log(`\n${describe(question, labels)}\n${waiting} waiting`);
-    const typed = (await terminal.question("Label (number), or q to stop: ")).trim();
-    if (typed === "q") break;
+    process.stdout.write("Label (number), or q to stop: ");
+    const { value: typed = "q" } = await lines.next();
+    if (typed.trim() === "q") break;
     const label = labels[Number(typed) - 1];
     if (label === undefined) {
       console.log(`Please type a number from 1 to ${labels.length}.`);

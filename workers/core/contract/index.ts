@@ -7,5 +7,5 @@ export * from "./pointers.ts";
 export * from "./problem.ts";
 export * from "./question.ts";
 export * from "./region.ts";
-export * from "./sample.ts";
 export * from "./sha256.ts";
+export * from "./truth.ts";

@@ -68,7 +68,7 @@ export function problemOf(fault: Fault, operation: string): Problem {
     case "not-found":
       return problem(404, "Not found", { detail: `There is no ${fault.what}.`, next: fault.next });
     case "conflict":
-      return problem(409, "This is known already, and otherwise", {
+      return problem(409, "This can't be done as things stand", {
         detail: `Expected ${fault.expected}, but got ${fault.received}.`,
         expected: fault.expected,
         received: fault.received,

@@ -1,9 +1,7 @@
 import * as z from "zod";
 import { limits } from "../limits.ts";
 import { instanceSchema } from "./instance.ts";
-import { foldSchema, labelSourceSchema } from "./label.ts";
 import { draftSchema, questionIdSchema } from "./question.ts";
-import { regionSchema } from "./region.ts";
 
 /** The body of `POST /v1/questions/{id}/truth` and `/answer`. A truth for a question that was not kept brings it. */
 export const truthSchema = z.strictObject({
@@ -23,17 +21,3 @@ export const truthsSchema = z.strictObject({
   at: z.int().nonnegative().optional(),
 });
 export type Truths = z.infer<typeof truthsSchema>;
-
-/** A question with a label, as `GET /v1/models/{model}/samples` gives it, one a line. */
-export const sampleSchema = z.strictObject({
-  id: questionIdSchema,
-  region: regionSchema,
-  instance: instanceSchema.nullable(),
-  label: z.string(),
-  source: labelSourceSchema,
-  fold: foldSchema,
-  split: z.string(),
-  at: z.int(),
-  labelledAt: z.int(),
-});
-export type Sample = z.infer<typeof sampleSchema>;
