@@ -125,11 +125,16 @@ async function publishBench({ edge: url, tokens, signingKey }: Credentials): Pro
 function describe(loads: Awaited<ReturnType<typeof measureLoads>>, first: { edge: number; bare: number }): string {
   const rows = loads.map(({ connections, edge, bare, ratio }) => [
     ...[connections, edge.perSecond, bare.perSecond, ratio.toFixed(2)],
-    ...[`${edge.p50Ms} / ${edge.p99Ms}`, `${bare.p50Ms} / ${bare.p99Ms}`],
+    ...[`${ms(edge.p50Ms)} / ${ms(edge.p99Ms)}`, `${ms(bare.p50Ms)} / ${ms(bare.p99Ms)}`],
   ]);
   const header = ["connections", "edge /s", "bare /s", "ratio", "edge p50 / p99 ms", "bare p50 / p99 ms"];
   const firsts = `First question to a fresh isolate: ${first.edge.toFixed(0)} ms (bare ${first.bare.toFixed(0)} ms)`;
   return `${table([header, ...rows])}\n${firsts}`;
+}
+
+// Latencies are counted in whole milliseconds.
+function ms(whole: number): string {
+  return whole < 1 ? "<1" : String(whole);
 }
 
 function medians(loads: readonly Load[]): Load {

@@ -1,9 +1,13 @@
 import { existsSync } from "node:fs";
 import type { Command } from "commander";
+import type { UpriverClient } from "../../workers/client/index.ts";
+import type { ModelPointer } from "../../workers/core/contract/index.ts";
 import { publish } from "../../workers/origin/publish.ts";
 import { loadArtefact } from "../../workers/origin/train/store.ts";
 import { artefactFolder, clientFor, signingKey } from "../local/context.ts";
 import { print } from "../local/output.ts";
+
+const pollMs = 250;
 
 interface Options {
   share?: string;
@@ -30,9 +34,20 @@ async function run(recipe: string, { share, rollout, json }: Options, command: C
   const { model, version } = await publish(client, artefact, await signingKey());
   const target = share === undefined ? { version } : { version, share: Number(share) };
   const pointer = rollout ? await client.rollout(model, target) : null;
-  print(json, { model, version, pointer }, () => {
+  const servedAfterMs = pointer && (await untilServed(client, pointer));
+  print(json, { model, version, pointer, servedAfterMs }, () => {
     if (!pointer) return `Published ${model} version ${version}. Next: npx upriver rollout ${model} ${version}`;
     const { canary } = pointer;
-    return `Published ${model} version ${version}, ${canary ? `a canary for ${canary.share} of the callers` : "served to all"}.`;
+    const whom = canary ? `a canary for ${canary.share} of the callers` : "served to all";
+    return `Published ${model} version ${version}, ${whom}; this edge serves it after ${servedAfterMs} ms.`;
   });
+}
+
+/** How long it takes until this edge serves by a pointer, ms. */
+async function untilServed(client: UpriverClient, { model, revision }: ModelPointer): Promise<number> {
+  const startedAt = Date.now();
+  while ((await client.model(model)).pointer.revision < revision) {
+    await new Promise((resolve) => setTimeout(resolve, pollMs));
+  }
+  return Date.now() - startedAt;
 }

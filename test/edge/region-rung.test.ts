@@ -15,7 +15,7 @@ function questions(n: number): Question[] {
   });
 }
 
-testRung("the region's object, with the origin above it", async () => {
+testRung("the region's object, with the origin above it", false, async () => {
   await publish({ model: "hard" });
   const call: Call = {
     request: new Request("https://edge.test/"),
@@ -30,6 +30,5 @@ testRung("the region's object, with the origin above it", async () => {
     rung: new RegionRung(call, "hard", 1, "north"),
     questions,
     hop: { asker: "asker", remainingMs: 5_000, nodes: ["edge"], trace: false },
-    checksInput: false,
   };
 });

@@ -35,6 +35,6 @@ async function httpRung(): Promise<HttpRung> {
   });
 }
 
-testRung("thin model", async () => ({ rung: await modelRung("edge"), questions, hop, checksInput: true }));
-testRung("full model", async () => ({ rung: await modelRung("origin"), questions, hop, checksInput: true }));
-testRung("over HTTP", async () => ({ rung: await httpRung(), questions, hop, checksInput: false }));
+testRung("thin model", true, async () => ({ rung: await modelRung("edge"), questions, hop }));
+testRung("full model", true, async () => ({ rung: await modelRung("origin"), questions, hop }));
+testRung("over HTTP", false, async () => ({ rung: await httpRung(), questions, hop }));
