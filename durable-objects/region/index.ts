@@ -1,5 +1,13 @@
 import { DurableObject } from "cloudflare:workers";
-import type { Answer, HeadPointer, Instance, Manifest, Question } from "../../workers/core/contract/index.ts";
+import type {
+  Answer,
+  HeadPointer,
+  Instance,
+  Manifest,
+  Question,
+  Run,
+  Taught,
+} from "../../workers/core/contract/index.ts";
 import { limits } from "../../workers/core/limits.ts";
 import { fail, ok, type Result } from "../../workers/core/result.ts";
 import type { Hop } from "../../workers/core/rung/rung.ts";
@@ -14,9 +22,8 @@ import { type Arrival, type Conflict, recordOf, store } from "./intake.ts";
 import { migrations } from "./migrations.ts";
 import { Questions } from "./questions.ts";
 import { Retrain } from "./retrain/index.ts";
-import type { Run } from "./retrain/runs.ts";
 import { Samples } from "./samples.ts";
-import { type Lesson, type Taught, type Teacher, type TeachRefusal, teach } from "./teach.ts";
+import { type Lesson, type Teacher, type TeachRefusal, teach } from "./teach.ts";
 import { Waiters } from "./waiters.ts";
 
 /** The region's answers, and which head it has now: an edge that knows an older one looks it up. */
@@ -137,7 +144,7 @@ export class RegionObject extends DurableObject<Env> {
   /** Makes this region's head for a new version; true once it is made, or found not to be needed. */
   prepare(version: number): boolean {
     const { samples } = this.context;
-    if (samples.lastNumber() === 0 || this.retrain.runs.isFinishedOn(version)) return true;
+    if (samples.lastNumber() === 0 || this.retrain.runs.hasVerdictOn(version)) return true;
     this.retrain.start(version, Date.now());
     return false;
   }
@@ -150,10 +157,9 @@ export class RegionObject extends DurableObject<Env> {
   state() {
     const { region, questions, samples, heads, jobs } = this.context;
     const [lastRun = null] = this.retrain.runs.latest(1);
-    const heldBases = heads.bases();
     return {
       region,
-      heads: heldBases.map((base) => ({ base, number: heads.current(base)?.number ?? null })),
+      heads: heads.bases().map((base) => ({ base, number: heads.current(base)?.number ?? null })),
       questions: questions.counts(),
       samples: samples.counts(),
       newestSampleAt: samples.newest(),

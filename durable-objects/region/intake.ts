@@ -55,12 +55,15 @@ export async function recordOf(
   };
 }
 
-/** Stores what is new, all or nothing; a known id with another payload is a conflict. */
+/** Stores what is new, all or nothing; a known id with another payload, or of another asker, is a conflict. */
 export function store(context: RegionContext, records: readonly NewQuestion[]): Conflict | null {
   const { questions, storage, jobs } = context;
   return storage.transactionSync(() => {
     const known = records.map(({ id }) => questions.find(id));
-    const conflict = records.find(({ payload }, i) => known[i] && known[i].payload !== payload);
+    const conflict = records.find(({ payload, asker }, i) => {
+      const before = known[i];
+      return before && (before.payload !== payload || before.asker !== asker);
+    });
     if (conflict) return { kind: "conflict", id: conflict.id };
     const seen = new Set<string>();
     for (const [i, record] of records.entries()) {

@@ -1,5 +1,5 @@
 import { foldOf, splitKey } from "../../workers/core/confidence/folds.ts";
-import type { Fold, Instance, LabelSource, Manifest } from "../../workers/core/contract/index.ts";
+import type { Instance, LabelSource, Manifest, Taught } from "../../workers/core/contract/index.ts";
 import { fail, ok, type Result } from "../../workers/core/result.ts";
 import { labelledAnswer } from "./answers.ts";
 import type { RegionContext } from "./context.ts";
@@ -20,14 +20,6 @@ export interface Teacher {
   asker: string | null;
   source: Exclude<LabelSource, "origin">;
   labelledAt: number;
-}
-
-export interface Taught {
-  id: string;
-  label: string;
-  source: LabelSource;
-  fold: Fold;
-  changed: boolean;
 }
 
 export type TeachRefusal = { id: string } & (

@@ -33,8 +33,7 @@ export class HeadPointers {
   publish(head: HeadManifest): HeadPointer {
     const { base, region, number } = head;
     this.sql.exec("INSERT OR REPLACE INTO heads VALUES (?, ?, ?, ?)", base, region, number, JSON.stringify(head));
-    const current = this.pointer(base, region);
-    return current.head?.number === number ? current : this.point(base, region, number);
+    return this.point(base, region, number);
   }
 
   back(base: number, region: string): HeadPointer {

@@ -99,8 +99,11 @@ export class RegistryObject extends DurableObject<Env> {
 
   /** Makes a head the region's current one; the same head again changes nothing. */
   publishHead(head: HeadManifest): HeadPointer {
+    const { base, region, number } = head;
     return this.ctx.storage.transactionSync(() => {
-      this.rollouts.note("head", { version: head.base, region: head.region });
+      const current = this.heads.pointer(base, region);
+      if (current.head?.number === number) return current;
+      this.rollouts.note("head", { version: base, region });
       return this.heads.publish(head);
     });
   }

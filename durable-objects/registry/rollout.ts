@@ -61,7 +61,7 @@ export class Rollout {
     const pointer = this.pointer();
     if (pointer.canary) {
       this.note("rollback", { version: pointer.canary.version });
-      return ok(this.save({ ...pointer, canary: null, held: heldBelow(pointer.held, pointer.stable) }));
+      return ok(this.save({ ...pointer, canary: null, held: heldElsewhere(pointer.held, pointer.stable) }));
     }
     if (pointer.previous === null) {
       return fail({ expected: "an earlier stable version", received: "none: this is the first" });
@@ -130,6 +130,6 @@ export class Rollout {
   }
 }
 
-function heldBelow(held: ModelPointer["held"], stable: number | null): ModelPointer["held"] {
+function heldElsewhere(held: ModelPointer["held"], stable: number | null): ModelPointer["held"] {
   return Object.fromEntries(Object.entries(held).filter(([, version]) => version !== stable));
 }

@@ -1,4 +1,4 @@
-import type { Run, UpriverClient } from "../../workers/client/index.ts";
+import type { RegionRun, UpriverClient } from "../../workers/client/index.ts";
 import { limits } from "../../workers/core/limits.ts";
 
 const atOnce = 4;
@@ -11,8 +11,8 @@ export async function retrainAll(
   regions: readonly string[],
   at: number | undefined,
   onDone: (done: number) => void = () => {},
-): Promise<Run[]> {
-  const runs: Run[] = [];
+): Promise<RegionRun[]> {
+  const runs: RegionRun[] = [];
   const left = [...regions];
   const work = async () => {
     for (let region = left.shift(); region !== undefined; region = left.shift()) {
@@ -24,7 +24,12 @@ export async function retrainAll(
   return runs.sort((a, b) => a.region.localeCompare(b.region));
 }
 
-async function retrainOne(client: UpriverClient, model: string, region: string, at: number | undefined): Promise<Run> {
+async function retrainOne(
+  client: UpriverClient,
+  model: string,
+  region: string,
+  at: number | undefined,
+): Promise<RegionRun> {
   const deadline = Date.now() + limits.retrainWaitMs;
   while (Date.now() < deadline) {
     const run = await client.retrain(model, region, { waitSeconds, ...(at === undefined ? {} : { at }) });

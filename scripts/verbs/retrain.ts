@@ -1,5 +1,5 @@
 import type { Command } from "commander";
-import type { Run } from "../../workers/client/index.ts";
+import type { RegionRun } from "../../workers/client/index.ts";
 import { clientFor } from "../local/context.ts";
 import { print, progressOf, table } from "../local/output.ts";
 import { retrainAll } from "../replay/retrain.ts";
@@ -23,7 +23,7 @@ export function retrainVerb(program: Command): void {
     });
 }
 
-function describe(runs: readonly Run[]): string {
+function describe(runs: readonly RegionRun[]): string {
   if (runs.length === 0) return "No region has been asked anything yet: there is nothing to learn from.";
   return table([["region", "run", "why"], ...runs.map(({ region, status, reason }) => [region, status, reason])]);
 }

@@ -1,7 +1,6 @@
-import { createServer, type Server } from "node:http";
-import type { AddressInfo } from "node:net";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { ProblemError, UnreachableError, UpriverClient } from "../../workers/client/index.ts";
+import { startServer } from "../helpers/http-server.ts";
 
 interface Seen {
   method: string;
@@ -11,13 +10,13 @@ interface Seen {
 }
 
 /** A real server that answers what a test lines up, and remembers what it was sent. */
-let server: Server;
+let stop: () => void;
 let url: string;
 let answers: [number, unknown, number?][] = [];
 let seen: Seen[] = [];
 
 beforeAll(async () => {
-  server = createServer((request, response) => {
+  ({ url, stop } = await startServer((request, response) => {
     const parts: Buffer[] = [];
     request.on("data", (part) => parts.push(part));
     request.on("end", () => {
@@ -33,14 +32,9 @@ beforeAll(async () => {
         response.end(typeof body === "string" ? body : JSON.stringify(body));
       }, delayMs);
     });
-  });
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  }));
 });
-afterAll(() => {
-  server.closeAllConnections();
-  server.close();
-});
+afterAll(() => stop());
 beforeEach(() => {
   answers = [];
   seen = [];

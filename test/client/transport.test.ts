@@ -1,26 +1,21 @@
-import { createServer, type RequestListener, type Server } from "node:http";
-import type { AddressInfo } from "node:net";
+import type { RequestListener } from "node:http";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { ProblemError, UnreachableError, UpriverClient } from "../../workers/client/index.ts";
+import { startServer } from "../helpers/http-server.ts";
 
 /** A real server; each request gets the next behaviour lined up, the last one again and again. */
-let server: Server;
+let stop: () => void;
 let url: string;
 let behaviours: RequestListener[] = [];
 let requests = 0;
 
 beforeAll(async () => {
-  server = createServer((request, response) => {
+  ({ url, stop } = await startServer((request, response) => {
     const behave = behaviours[Math.min(requests++, behaviours.length - 1)] as RequestListener;
     behave(request, response);
-  });
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  }));
 });
-afterAll(() => {
-  server.closeAllConnections();
-  server.close();
-});
+afterAll(() => stop());
 beforeEach(() => {
   requests = 0;
 });

@@ -3,7 +3,7 @@ import { env } from "cloudflare:workers";
 import { beforeAll, describe, expect, it } from "vitest";
 import { regionObjectName } from "../../durable-objects/names.ts";
 import type { RegionObject } from "../../durable-objects/region/index.ts";
-import type { Run } from "../../workers/client/types.ts";
+import type { RegionRun } from "../../workers/client/types.ts";
 import { ask, call, eventually, expectOk, instance, publish } from "../helpers/edge.ts";
 import { customRows } from "../helpers/teach.ts";
 
@@ -25,7 +25,7 @@ async function teach(region: string, n = taught, labelOf = (label: string) => la
   await expectOk(call("POST", `/v1/models/${model}/truths`, { body: { truths } }));
 }
 
-async function retrain(region: string, body: object = {}): Promise<Run> {
+async function retrain(region: string, body: object = {}): Promise<RegionRun> {
   const path = `/v1/models/${model}/regions/${region}/retrain`;
   return (await expectOk(call("POST", path, { body, headers: { prefer: "wait=25" } }))).json();
 }
@@ -83,16 +83,16 @@ describe("a retrain that is cut off", () => {
     await teach("south");
     const clean = await cleanRun();
     const path = `/v1/models/${model}/regions/south/retrain`;
-    const started: Run = await (await expectOk(call("POST", path, { body: {} }))).json();
+    const started: RegionRun = await (await expectOk(call("POST", path, { body: {} }))).json();
     for (let deaths = 0; deaths < 4; deaths++) {
       await evictDurableObject(stubOf("south"));
       await runDurableObjectAlarm(stubOf("south"));
     }
     const run = await eventually(async () => {
       const { runs } = await (await expectOk(call("GET", `/v1/models/${model}/regions/south/runs`))).json<{
-        runs: Run[];
+        runs: RegionRun[];
       }>();
-      const found = runs.find(({ id }) => id === started.id) as Run;
+      const found = runs.find(({ id }) => id === started.id) as RegionRun;
       expect(found.status).not.toBe("running");
       return found;
     });
@@ -112,7 +112,7 @@ describe("a retrain that is cut off", () => {
   });
 
   // The same lessons in a region of their own, never disturbed.
-  async function cleanRun(): Promise<Run> {
+  async function cleanRun(): Promise<RegionRun> {
     await publish({ model: "undisturbed", threshold: 0.5, policy: { keep: "all", truth: "complete" } });
     const truths = customRows(taught, "south").map(({ instance: one, label }, i) => ({
       label,

@@ -99,6 +99,8 @@ describe("the same question twice", () => {
       call("POST", "/v1/models/hard/ask", { token: "ask-token", body: { questions: [question] } }),
     ]);
     expect(await one.json()).toEqual(await two.json());
+    const others = await call("POST", "/v1/models/hard/ask", { token: "other-token", body: { questions: [question] } });
+    expect(others.status).toBe(409);
   });
 });
 

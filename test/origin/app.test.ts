@@ -17,7 +17,6 @@ import { testRung } from "../core/rung/rung.suite.ts";
 import { type TestModel, testModel } from "../helpers/model.ts";
 
 let model: TestModel;
-let origin: ServerType;
 let url: string;
 let folder: string;
 let fetched: string[] = [];
@@ -62,11 +61,9 @@ beforeAll(async () => {
     { id: "other", sha256: await sha256Hex("other-token"), scopes: ["ask" as const], models: ["else"], regions: ["*"] },
   ];
   url = await listen(createApp({ nodeId: "origin", tokens, models, log: () => {} }));
-  origin = servers.at(-1) as ServerType;
 });
 afterAll(() => {
   for (const server of servers) server.close();
-  expect(origin).toBeDefined();
 });
 
 function questions(n: number) {

@@ -5,11 +5,12 @@ import type {
   Instance,
   Manifest,
   ModelPointer,
+  Taught,
   Truth,
   Truths,
 } from "../core/contract/index.ts";
 import { type Call, Transport, type TransportOptions } from "./transport.ts";
-import type { ModelState, ModelSummary, RegionState, ReviewQuestion, Run, Taught, VersionList } from "./types.ts";
+import type { ModelState, ModelSummary, RegionRun, RegionState, ReviewQuestion, VersionList } from "./types.ts";
 
 export { ProblemError, UnreachableError } from "./errors.ts";
 export type { TransportOptions } from "./transport.ts";
@@ -141,8 +142,8 @@ export class UpriverClient {
     return (await this.get<{ regions: RegionState[] }>(`${modelPath(model)}/regions`)).regions;
   }
 
-  async runs(model: string, region: string): Promise<Run[]> {
-    return (await this.get<{ runs: Run[] }>(`${regionPath(model, region)}/runs`)).runs;
+  async runs(model: string, region: string): Promise<RegionRun[]> {
+    return (await this.get<{ runs: RegionRun[] }>(`${regionPath(model, region)}/runs`)).runs;
   }
 
   /** Retrains a region's head now, with what is known at data time `at`; waits up to `waitSeconds` for the end. */
@@ -150,7 +151,7 @@ export class UpriverClient {
     model: string,
     region: string,
     { at, waitSeconds = 0 }: { at?: number; waitSeconds?: number } = {},
-  ): Promise<Run> {
+  ): Promise<RegionRun> {
     const headers: Record<string, string> = waitSeconds > 0 ? { prefer: `wait=${waitSeconds}` } : {};
     const timeoutMs = waitSeconds * 1_000 + waitMarginMs;
     const body = at === undefined ? {} : { at };

@@ -1,4 +1,4 @@
-import type { Answer, Fold, Instance, LabelSource, Manifest, ModelPointer } from "../core/contract/index.ts";
+import type { Answer, Fold, Instance, Manifest, ModelPointer, Run } from "../core/contract/index.ts";
 
 export interface ModelSummary {
   model: string;
@@ -21,17 +21,9 @@ export interface VersionList {
   history: { at: number; action: string; version: number; share: number | null; region: string | null }[];
 }
 
-/** One retrain of a region. */
-export interface Run {
-  id: string;
+/** A retrain, and the region whose it is. */
+export interface RegionRun extends Run {
   region: string;
-  base: number;
-  status: "running" | "promoted" | "refused" | "skipped" | "failed";
-  reason: string | null;
-  report: Record<string, unknown> | null;
-  at: number;
-  startedAt: number;
-  finishedAt: number | null;
 }
 
 export interface RegionState {
@@ -43,7 +35,7 @@ export interface RegionState {
   newestSampleAt: number | null;
   breaker: "closed" | "open";
   retrainDueAt: number | null;
-  lastRun: Run | null;
+  lastRun: RegionRun | null;
 }
 
 /** An open question, leased to whoever asked for it. */
@@ -54,12 +46,4 @@ export interface ReviewQuestion {
   provisional: Answer | null;
   queuedAt: number;
   leaseUntil: number;
-}
-
-export interface Taught {
-  id: string;
-  label: string;
-  source: LabelSource;
-  fold: Fold;
-  changed: boolean;
 }

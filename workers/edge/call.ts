@@ -54,6 +54,13 @@ export function requireModel({ token }: Call, model: string): void {
   if (token && !mayUseModel(token, model)) throw new FaultError({ kind: "forbidden", needs: `model '${model}'` });
 }
 
+/** The model that a call's path names, once the call may use it. */
+export function modelOf(call: Call): string {
+  const model = call.params.model as string;
+  requireModel(call, model);
+  return model;
+}
+
 /** The fault for a model that nobody published. */
 export function unknownModel(model: string): FaultError {
   return new FaultError({

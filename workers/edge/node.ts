@@ -33,7 +33,7 @@ let lastNode: { settings: string; node: Node } | null = null;
 export function nodeOf(env: Env): Node {
   const known = nodes.get(env);
   if (known) return known;
-  const settings = JSON.stringify([env.NODE_ID, env.PUBLIC_ASK, env.UPRIVER_TOKENS, env.PUBLISH_KEYS]);
+  const settings = JSON.stringify(Object.entries(env).filter(([, value]) => typeof value === "string"));
   const node = lastNode?.settings === settings ? lastNode.node : createNode(env);
   lastNode = { settings, node };
   nodes.set(env, node);

@@ -2,10 +2,8 @@ import type { Manifest } from "../../../workers/core/contract/index.ts";
 import { quantise } from "../../../workers/core/head/embedding.ts";
 import { encode } from "../../../workers/core/input/index.ts";
 import { limits } from "../../../workers/core/limits.ts";
-import { loadNetwork } from "../../../workers/core/model/network.ts";
-import { tfjsEngine } from "../../../workers/core/model/tfjs/engine.ts";
+import type { Network } from "../../../workers/core/model/network.ts";
 import { extraColumnsOf } from "../../../workers/core/rung/model-rung.ts";
-import { blobReader } from "../blobs.ts";
 import type { RegionContext } from "../context.ts";
 import type { RunningRun, Runs } from "./runs.ts";
 
@@ -15,8 +13,9 @@ export async function embedSlice(
   runs: Runs,
   manifest: Manifest,
   run: RunningRun,
+  network: () => Promise<Network>,
 ): Promise<void> {
-  const { samples, storage, region, env } = context;
+  const { samples, storage, region } = context;
   const spec = manifest.thin;
   const { after = 0 } = run.cursor;
   const missing = samples.unembedded(run, spec.backbone.sha256, after, limits.embedSliceRows);
@@ -27,11 +26,8 @@ export async function embedSlice(
     const row = encode(spec.input, instance, inputContext);
     return row.ok ? [{ number, row: row.value }] : [];
   });
-  const embeddings = await embedRows(
-    env,
-    manifest,
-    encoded.map(({ row }) => row),
-  );
+  const rows = encoded.map(({ row }) => row);
+  const embeddings = rows.length > 0 ? embedRows(await network(), rows) : new Float32Array();
   const { width, step } = spec.backbone.embedding;
   storage.transactionSync(() => {
     encoded.forEach(({ number }, i) => {
@@ -42,15 +38,9 @@ export async function embedSlice(
   });
 }
 
-async function embedRows(env: Env, manifest: Manifest, rows: Float32Array[]): Promise<Float32Array> {
-  const [first] = rows;
-  if (!first) return new Float32Array();
-  const network = await loadNetwork(await tfjsEngine(), manifest.thin, blobReader(env));
-  try {
-    const values = new Float32Array(rows.length * first.length);
-    for (const [i, row] of rows.entries()) values.set(row, i * first.length);
-    return network.backbone.embed(values, rows.length);
-  } finally {
-    network.backbone.release();
-  }
+function embedRows({ backbone }: Network, rows: Float32Array[]): Float32Array {
+  const width = rows[0]?.length ?? 0;
+  const values = new Float32Array(rows.length * width);
+  for (const [i, row] of rows.entries()) values.set(row, i * width);
+  return backbone.embed(values, rows.length);
 }

@@ -1,12 +1,15 @@
-import type { Manifest } from "../../../workers/core/contract/index.ts";
+import type { Manifest, Run } from "../../../workers/core/contract/index.ts";
 import { limits } from "../../../workers/core/limits.ts";
+import { loadNetwork, type Network } from "../../../workers/core/model/network.ts";
+import { tfjsEngine } from "../../../workers/core/model/tfjs/engine.ts";
+import { blobReader } from "../blobs.ts";
 import type { RegionContext } from "../context.ts";
 import { loadRunData, type RunData } from "./data.ts";
 import { embedSlice } from "./embed.ts";
 import { fitSlice } from "./fit.ts";
 import { judgeRun } from "./judge.ts";
 import { publishRun } from "./publish.ts";
-import { type Run, type RunningRun, Runs } from "./runs.ts";
+import { type RunningRun, Runs } from "./runs.ts";
 
 /** The region's learning: one run at a time a base version, in slices, each one transaction. */
 export class Retrain {
@@ -14,6 +17,8 @@ export class Retrain {
   private readonly context: RegionContext;
   /** What the run under way learns from; read again after an eviction. */
   private loaded: { run: string; data: RunData } | null = null;
+  /** The backbone's network while the run embeds. */
+  private network: { run: string; network: Network } | null = null;
   private readonly finished = new Map<string, Set<() => void>>();
 
   constructor(context: RegionContext) {
@@ -41,7 +46,9 @@ export class Retrain {
     } else {
       await this.slice(run);
     }
-    if (this.runs.running(id)) return Date.now();
+    const next = this.runs.running(id);
+    if (next?.phase !== "embed") this.releaseNetwork();
+    if (next) return Date.now();
     this.loaded = null;
     for (const tell of this.finished.get(id) ?? []) tell();
     return null;
@@ -68,7 +75,7 @@ export class Retrain {
     const manifest = await this.context.manifests.get(run.base);
     switch (run.phase) {
       case "embed":
-        return embedSlice(this.context, this.runs, manifest, run);
+        return embedSlice(this.context, this.runs, manifest, run, () => this.networkOf(manifest, run));
       case "fit":
         return fitSlice(this.context, this.runs, run, await this.data(manifest, run));
       case "judge":
@@ -76,6 +83,19 @@ export class Retrain {
       case "publish":
         return publishRun(this.context, this.runs, run);
     }
+  }
+
+  private async networkOf(manifest: Manifest, run: RunningRun): Promise<Network> {
+    if (this.network?.run === run.id) return this.network.network;
+    this.releaseNetwork();
+    const network = await loadNetwork(await tfjsEngine(), manifest.thin, blobReader(this.context.env));
+    this.network = { run: run.id, network };
+    return network;
+  }
+
+  private releaseNetwork(): void {
+    this.network?.network.backbone.release();
+    this.network = null;
   }
 
   private async data(manifest: Manifest, run: RunningRun): Promise<RunData> {

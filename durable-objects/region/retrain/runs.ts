@@ -1,19 +1,5 @@
+import type { Run, RunStatus } from "../../../workers/core/contract/index.ts";
 import type { Snapshot } from "../samples.ts";
-
-export type RunStatus = "running" | "promoted" | "refused" | "skipped" | "failed";
-
-/** One retrain of the region's head, as it is reported. */
-export interface Run {
-  id: string;
-  base: number;
-  status: RunStatus;
-  reason: string | null;
-  report: Record<string, unknown> | null;
-  /** Data time up to which it learns, ms since 1970. */
-  at: number;
-  startedAt: number;
-  finishedAt: number | null;
-}
 
 export type Phase = "embed" | "fit" | "judge" | "publish";
 
@@ -53,8 +39,9 @@ export class Runs {
     return row ? this.running(row.id) : null;
   }
 
-  isFinishedOn(base: number): boolean {
-    const query = "SELECT count(*) AS n FROM runs WHERE base = ? AND status <> 'running'";
+  /** Whether a run on a base version came to a verdict; one that failed did not. */
+  hasVerdictOn(base: number): boolean {
+    const query = "SELECT count(*) AS n FROM runs WHERE base = ? AND status NOT IN ('running', 'failed')";
     return this.sql.exec<{ n: number }>(query, base).one().n > 0;
   }
 

@@ -1,14 +1,13 @@
 import { execFile } from "node:child_process";
 import { existsSync } from "node:fs";
 import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
-import { createServer } from "node:http";
-import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { extname, join } from "node:path";
 import { promisify } from "node:util";
 import { build } from "vite";
 import { expect, it } from "vitest";
 import { tfjsEngine } from "../../../workers/core/model/tfjs/engine.ts";
+import { startServer } from "../../helpers/http-server.ts";
 import { randomNetwork, type TestModel } from "../../helpers/model.ts";
 import { seeded, uniform } from "../../helpers/random.ts";
 
@@ -53,14 +52,12 @@ it("runs in a real browser as it does here", async (context) => {
     join(folder, "index.html"),
     '<!doctype html><body><script type="module" src="/page.js"></script></body>',
   );
-  const server = createServer(async (request, response) => {
+  const { url, stop } = await startServer(async (request, response) => {
     const path = request.url === "/" ? "/index.html" : (request.url ?? "");
     const body = await readFile(join(folder, path)).catch(() => null);
     response.writeHead(body ? 200 : 404, { "content-type": types[extname(path)] ?? "application/json" });
     response.end(body);
   });
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/`;
   try {
     const args = [...flags, ...quiet, `--user-data-dir=${join(folder, "profile")}`, "--dump-dom", url];
     const { stdout } = await promisify(execFile)(chromium, args, { timeout: 60_000 });
@@ -70,7 +67,7 @@ it("runs in a real browser as it does here", async (context) => {
     here.embed(values, 4).forEach((value, i) => void expect(answer.embeddings[i]).toBeCloseTo(value, 5));
     here.release();
   } finally {
-    server.close();
+    stop();
     await rm(folder, { recursive: true, force: true });
   }
 });

@@ -7,5 +7,6 @@ export * from "./pointers.ts";
 export * from "./problem.ts";
 export * from "./question.ts";
 export * from "./region.ts";
+export * from "./run.ts";
 export * from "./sha256.ts";
 export * from "./truth.ts";

@@ -1,6 +1,7 @@
 import * as z from "zod";
 import { limits } from "../limits.ts";
 import { instanceSchema } from "./instance.ts";
+import type { Fold, LabelSource } from "./label.ts";
 import { draftSchema, questionIdSchema } from "./question.ts";
 
 /** The body of `POST /v1/questions/{id}/truth` and `/answer`. A truth for a question that was not kept brings it. */
@@ -21,3 +22,12 @@ export const truthsSchema = z.strictObject({
   at: z.int().nonnegative().optional(),
 });
 export type Truths = z.infer<typeof truthsSchema>;
+
+/** What became of a label that was taught: the one that stands now, and whether anything changed. */
+export interface Taught {
+  id: string;
+  label: string;
+  source: LabelSource;
+  fold: Fold;
+  changed: boolean;
+}

@@ -27,7 +27,10 @@ export function learnPointer(call: Call, pointer: ModelPointer): void {
   learn(call.node.pointers, pointer.model, pointer);
 }
 
-/** A region's head pointer: from memory, then KV, then the registry. */
+/**
+ * A region's head pointer: from memory, then KV. Where KV has none the global head serves, until a reply of the
+ * region's object tells of a head (`catchUpHead`): most regions have none, and the registry is far away.
+ */
 export async function headPointer(call: Call, model: string, base: number, region: string): Promise<HeadPointer> {
   const key = `${model}/${base}/${region}`;
   const known = call.node.headPointers.get(key);

@@ -40,8 +40,8 @@ export class RegionRung implements Rung {
     if (!result.ok) {
       throw new FaultError({
         kind: "conflict",
-        expected: `the payload that question '${result.error.id}' was asked with`,
-        received: "another payload under the same id or Idempotency-Key",
+        expected: `the payload and the token that question '${result.error.id}' was asked with`,
+        received: "others under the same id or Idempotency-Key",
         next: "Use a new id or key for a new question.",
       });
     }

@@ -5,14 +5,20 @@ import { headOf, manifestOf, networkOf } from "../artefacts/models.ts";
 import { headPointer, modelPointer } from "../artefacts/pointers.ts";
 import { type Call, unknownModel } from "../call.ts";
 
+/** The version that a region's labels, runs and heads belong to: the stable one, or the one it is held on. */
+export function baseFor({ stable, held, model }: ModelPointer, region: string): number {
+  const base = held[region] ?? stable;
+  if (base === null) throw unknownModel(model);
+  return base;
+}
+
 /** The version that a caller's question from a region is answered with: sticky for a canary, held where not ready. */
 export async function versionFor(pointer: ModelPointer, caller: string, region: string): Promise<number> {
-  if (pointer.stable === null) throw unknownModel(pointer.model);
-  const held = pointer.held[region];
-  if (held !== undefined) return held;
-  const { canary } = pointer;
+  const { canary, held } = pointer;
+  const base = baseFor(pointer, region);
+  if (held[region] !== undefined) return base;
   const isCanary = canary && (await hmacUnit(pointer.model, caller)) < canary.share;
-  return isCanary ? canary.version : pointer.stable;
+  return isCanary ? canary.version : base;
 }
 
 /** The model's pointer; throws not-found where no version serves anybody yet. */

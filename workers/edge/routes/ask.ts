@@ -1,12 +1,11 @@
 import { askSchema } from "../../core/contract/index.ts";
 import { readJson } from "../../core/http/problem.ts";
 import { limits } from "../../core/limits.ts";
-import { type Call, jsonResponse, type Route, requireModel, requireScope } from "../call.ts";
+import { type Call, jsonResponse, modelOf, type Route, requireScope } from "../call.ts";
 import { ask } from "../ladder/ask.ts";
 
 async function handleAsk(call: Call): Promise<Response> {
-  const model = call.params.model as string;
-  requireModel(call, model);
+  const model = modelOf(call);
   const body = await readJson(call.request, askSchema, limits.bodyMaxBytes);
   if (body.trace) requireScope(call, "admin");
   const answers = await ask(call, model, body);

@@ -6,7 +6,7 @@ import { mayUseModel } from "../../core/tokens.ts";
 import { readBlob } from "../artefacts/blobs.ts";
 import { manifestOf } from "../artefacts/models.ts";
 import { modelPointer } from "../artefacts/pointers.ts";
-import { type Call, jsonResponse, type Route, requireModel } from "../call.ts";
+import { type Call, jsonResponse, modelOf, type Route } from "../call.ts";
 import { servedPointer } from "../ladder/version.ts";
 
 async function listModels(call: Call): Promise<Response> {
@@ -77,12 +77,6 @@ function unknownBlob(sha256: string): FaultError {
     what: `blob '${sha256}'`,
     next: "A manifest names its blobs; PUT /v1/blobs/{sha256} adds one.",
   });
-}
-
-function modelOf(call: Call): string {
-  const model = call.params.model as string;
-  requireModel(call, model);
-  return model;
 }
 
 export const modelRoutes: readonly Route[] = [

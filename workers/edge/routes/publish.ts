@@ -2,7 +2,7 @@ import * as z from "zod";
 import type { Refusal } from "../../../durable-objects/registry/refusal.ts";
 import { regionObject, registryObject } from "../../../durable-objects/stubs.ts";
 import { blobKey, blobsOf, checkBlob } from "../../core/artefacts.ts";
-import { type ModelPointer, manifestSchema, modelNameSchema, regionSchema } from "../../core/contract/index.ts";
+import { type ModelPointer, manifestSchema, regionSchema } from "../../core/contract/index.ts";
 import { sha256Hex } from "../../core/hash.ts";
 import { FaultError } from "../../core/http/fault.ts";
 import { readBytes, readJson } from "../../core/http/problem.ts";
@@ -11,8 +11,8 @@ import type { Result } from "../../core/result.ts";
 import { signatureFault } from "../../core/sign.ts";
 import { manifestOf, networkOf } from "../artefacts/models.ts";
 import { learnHead, learnPointer, modelPointer } from "../artefacts/pointers.ts";
-import { type Call, jsonResponse, type Route, requireModel, requireRegion } from "../call.ts";
-import { servedPointer } from "../ladder/version.ts";
+import { type Call, jsonResponse, modelOf, type Route, requireRegion } from "../call.ts";
+import { baseFor, servedPointer } from "../ladder/version.ts";
 import { blobHashOf } from "./models.ts";
 
 async function putBlob(call: Call): Promise<Response> {
@@ -86,7 +86,7 @@ async function postRollback(call: Call): Promise<Response> {
   }
   requireRegion(call, region);
   const pointer = await servedPointer(call, model);
-  const base = pointer.held[region] ?? (pointer.stable as number);
+  const base = baseFor(pointer, region);
   const head = await registryObject(call.env, model).rollbackHead(base, region);
   await regionObject(call.env, model, region).setHead(base, head);
   learnHead(call, model, base, region, head);
@@ -106,16 +106,6 @@ function refused({ expected, received }: Refusal): FaultError {
 
 function fault(path: string, expected: string, received: string) {
   return { path, expected, received };
-}
-
-function modelOf(call: Call): string {
-  const parsed = modelNameSchema.safeParse(call.params.model);
-  if (!parsed.success) {
-    const expected = parsed.error.issues[0]?.message ?? "a model's name";
-    throw new FaultError({ kind: "invalid", errors: [fault("model", expected, `'${call.params.model}'`)] });
-  }
-  requireModel(call, parsed.data);
-  return parsed.data;
 }
 
 export const publishRoutes: readonly Route[] = [

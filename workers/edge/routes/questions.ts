@@ -18,7 +18,7 @@ import {
   requireRegion,
   requireScope,
 } from "../call.ts";
-import { servedPointer } from "../ladder/version.ts";
+import { baseFor, servedPointer } from "../ladder/version.ts";
 import { checkTaught } from "./truths.ts";
 
 interface Addressed extends QuestionAddress {
@@ -36,7 +36,7 @@ async function addressOf(call: Call): Promise<Addressed> {
   requireModel(call, model);
   requireRegion(call, region);
   const pointer = await servedPointer(call, model);
-  const manifest = await manifestOf(call, model, pointer.held[region] ?? (pointer.stable as number));
+  const manifest = await manifestOf(call, model, baseFor(pointer, region));
   if (!checkRegion(manifest.policy.regions, region).ok) throw unknownQuestion(id);
   return { id, model, region, manifest };
 }

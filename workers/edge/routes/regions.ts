@@ -5,18 +5,25 @@ import { readJson } from "../../core/http/problem.ts";
 import { limits } from "../../core/limits.ts";
 import { checkRegion } from "../../core/region.ts";
 import { manifestOf } from "../artefacts/models.ts";
-import { type Call, jsonResponse, preferredWaitSeconds, type Route, requireModel, requireRegion } from "../call.ts";
-import { servedPointer } from "../ladder/version.ts";
+import {
+  type Call,
+  jsonResponse,
+  modelOf,
+  preferredWaitSeconds,
+  type Route,
+  requireModel,
+  requireRegion,
+} from "../call.ts";
+import { baseFor, servedPointer } from "../ladder/version.ts";
 
 async function listRegions(call: Call): Promise<Response> {
-  const model = call.params.model as string;
-  requireModel(call, model);
+  const model = modelOf(call);
   const pointer = await servedPointer(call, model);
   const known = await registryObject(call.env, model).regions();
   const regions = await Promise.all(
     known.map(async (region) => {
       const { heads, lastRun, ...state } = await regionObject(call.env, model, region).state();
-      const base = pointer.held[region] ?? (pointer.stable as number);
+      const base = baseFor(pointer, region);
       return {
         ...state,
         lastRun: lastRun && { region, ...lastRun },
@@ -61,7 +68,7 @@ async function knownRegion(call: Call): Promise<{ model: string; region: string;
     const next = "GET /v1/models/{model} lists the regions in policy.regions.";
     throw new FaultError({ kind: "not-found", what: `region '${region}' in model '${model}'`, next });
   }
-  return { model, region, base: pointer.held[region] ?? (pointer.stable as number) };
+  return { model, region, base: baseFor(pointer, region) };
 }
 
 const path = "/v1/models/:model/regions";

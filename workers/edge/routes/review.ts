@@ -1,5 +1,5 @@
 import { reviewObject } from "../../../durable-objects/stubs.ts";
-import { type Call, jsonResponse, type Route, requireModel } from "../call.ts";
+import { type Call, jsonResponse, modelOf, type Route } from "../call.ts";
 import { servedPointer } from "../ladder/version.ts";
 import { holderOf } from "./questions.ts";
 
@@ -8,8 +8,7 @@ const maxLimit = 100;
 
 /** Hands out the oldest open questions, to this holder alone until the lease ends. */
 async function getReview(call: Call): Promise<Response> {
-  const model = call.params.model as string;
-  requireModel(call, model);
+  const model = modelOf(call);
   await servedPointer(call, model);
   const asked = Number(call.query("limit") ?? defaultLimit);
   const limit = Math.min(maxLimit, Math.max(1, Math.trunc(asked) || defaultLimit));

@@ -1,6 +1,6 @@
-import type { Lesson, Taught, TeachRefusal } from "../../../durable-objects/region/teach.ts";
+import type { Lesson, TeachRefusal } from "../../../durable-objects/region/teach.ts";
 import { regionObject } from "../../../durable-objects/stubs.ts";
-import { type Truths, truthsSchema } from "../../core/contract/index.ts";
+import { type Taught, type Truths, truthsSchema } from "../../core/contract/index.ts";
 import { FaultError } from "../../core/http/fault.ts";
 import { readJson } from "../../core/http/problem.ts";
 import { parseId } from "../../core/ids.ts";
@@ -8,9 +8,9 @@ import { limits } from "../../core/limits.ts";
 import { checkRegion } from "../../core/region.ts";
 import type { Result } from "../../core/result.ts";
 import { manifestOf } from "../artefacts/models.ts";
-import { type Call, jsonResponse, type Route, readerOf, requireModel, requireRegion, requireScope } from "../call.ts";
+import { type Call, jsonResponse, modelOf, type Route, readerOf, requireRegion, requireScope } from "../call.ts";
 import { completeQuestions } from "../ladder/questions.ts";
-import { servedPointer } from "../ladder/version.ts";
+import { baseFor, servedPointer } from "../ladder/version.ts";
 
 interface Placed {
   index: number;
@@ -20,8 +20,7 @@ interface Placed {
 
 /** Labels in batches: of questions that were asked, or of history that comes with its questions. */
 async function postTruths(call: Call): Promise<Response> {
-  const model = call.params.model as string;
-  requireModel(call, model);
+  const model = modelOf(call);
   const { truths, at } = await readJson(call.request, truthsSchema, limits.bodyMaxBytes);
   if (at !== undefined) requireScope(call, "admin");
   const pointer = await servedPointer(call, model);
@@ -29,7 +28,7 @@ async function postTruths(call: Call): Promise<Response> {
   const teacher = { asker: readerOf(call), source: "truth", labelledAt: at ?? Date.now() } as const;
   const taught = await Promise.all(
     [...Map.groupBy(placed, ({ region }) => region)].map(async ([region, group]) => {
-      const base = pointer.held[region] ?? (pointer.stable as number);
+      const base = baseFor(pointer, region);
       const lessons = group.map(({ lesson }) => lesson);
       const result = await regionObject(call.env, model, region).takeTruths(base, lessons, teacher);
       return checkTaught(result, group.find(({ lesson }) => !result.ok && lesson.id === result.error.id)?.index ?? 0);
