@@ -5,6 +5,7 @@ import { type Hop, RungUnavailableError } from "../../workers/core/rung/rung.ts"
 import { reviewObject } from "../stubs.ts";
 import { Breaker } from "./breaker.ts";
 import type { RegionContext } from "./context.ts";
+import { keepSample } from "./keep-sample.ts";
 import { questionOf } from "./questions.ts";
 import { settle } from "./settle.ts";
 
@@ -87,9 +88,7 @@ export class Climb {
     const { questions, jobs, env, model, region } = this.context;
     const due = questions.dueToReview(batchSize);
     if (due.length === 0) return null;
-    await reviewObject(env, model).enqueue(
-      due.map(({ id, instance, answer }) => ({ id, region, instance, provisional: answer })),
-    );
+    await reviewObject(env, model).enqueue(due.map((row) => ({ ...questionOf(row, region), provisional: row.answer })));
     for (const { id } of due) {
       if (!questions.setInReview(id)) jobs.put("withdraw", id, Date.now());
     }
@@ -150,9 +149,9 @@ export class Climb {
 
   // Where a model has no other labels, the origin's train a little; they never judge or certify.
   private learnFrom({ policy }: Manifest, { id, label }: Answer): void {
-    const { questions, samples } = this.context;
+    const { questions } = this.context;
     const row = policy.originLabelWeight > 0 ? questions.find(id) : null;
-    if (row) samples.teach({ ...row, label, source: "origin", labelledAt: row.at });
+    if (row) keepSample(this.context, { ...row, owner: row.asker, label, source: "origin", labelledAt: row.at });
   }
 
   private climbLater(manifest: Manifest, id: string): void {

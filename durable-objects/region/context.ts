@@ -2,9 +2,15 @@ import { checkManifest, manifestKey } from "../../workers/core/artefacts.ts";
 import type { Manifest } from "../../workers/core/contract/index.ts";
 import { publicKeysSchema } from "../../workers/core/sign.ts";
 import type { Jobs } from "../jobs.ts";
+import type { Archive } from "./archive.ts";
+import type { Drift } from "./drift.ts";
+import type { Embeddings } from "./embeddings.ts";
 import type { Heads } from "./heads.ts";
+import type { LiveRule } from "./live-rule.ts";
 import type { Questions } from "./questions.ts";
+import type { Recall } from "./recall.ts";
 import type { Samples } from "./samples.ts";
+import type { SumShards } from "./sum-shards.ts";
 import type { Waiters } from "./waiters.ts";
 
 /** What the parts of a region object share. */
@@ -16,6 +22,12 @@ export interface RegionContext {
   jobs: Jobs;
   questions: Questions;
   samples: Samples;
+  embeddings: Embeddings;
+  sums: SumShards;
+  rule: LiveRule;
+  recall: Recall;
+  drift: Drift;
+  archive: Archive;
   heads: Heads;
   waiters: Waiters;
   manifests: Manifests;

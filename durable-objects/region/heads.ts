@@ -1,6 +1,6 @@
 import type { HeadManifest, HeadPointer } from "../../workers/core/contract/index.ts";
 
-/** The table `heads`: what the registry said last of this region's head, by base version. */
+/** The table `heads`: what the registry said last of this region's head and rule, by base version. */
 export class Heads {
   private readonly sql: SqlStorage;
 
@@ -9,9 +9,13 @@ export class Heads {
   }
 
   pointer(base: number): HeadPointer {
-    const query = "SELECT revision, manifest FROM heads WHERE base = ?";
-    const [row] = this.sql.exec<{ revision: number; manifest: string | null }>(query, base);
-    return { revision: row?.revision ?? 0, head: row?.manifest ? JSON.parse(row.manifest) : null };
+    const query = "SELECT revision, manifest, rule FROM heads WHERE base = ?";
+    const [row] = this.sql.exec<{ revision: number; manifest: string | null; rule: string | null }>(query, base);
+    return {
+      revision: row?.revision ?? 0,
+      head: row?.manifest ? JSON.parse(row.manifest) : null,
+      rule: row?.rule ? JSON.parse(row.rule) : null,
+    };
   }
 
   current(base: number): HeadManifest | null {
@@ -26,9 +30,11 @@ export class Heads {
   }
 
   /** Takes a newer pointer; never goes back to a lower revision. */
-  set(base: number, { revision, head }: HeadPointer): void {
+  set(base: number, { revision, head, rule }: HeadPointer): void {
     if (revision <= this.pointer(base).revision) return;
-    const manifest = head && JSON.stringify(head);
-    this.sql.exec("INSERT OR REPLACE INTO heads VALUES (?, ?, ?)", base, revision, manifest);
+    this.sql.exec(
+      "INSERT OR REPLACE INTO heads (base, revision, manifest, rule) VALUES (?, ?, ?, ?)",
+      ...[base, revision, head && JSON.stringify(head), rule && JSON.stringify(rule)],
+    );
   }
 }

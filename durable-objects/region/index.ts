@@ -7,7 +7,9 @@ import type {
   Question,
   Run,
   Taught,
+  TraceEntry,
 } from "../../workers/core/contract/index.ts";
+import { addSums, encodeSums, labelsIn } from "../../workers/core/head/sums.ts";
 import { limits } from "../../workers/core/limits.ts";
 import { fail, ok, type Result } from "../../workers/core/result.ts";
 import type { Hop } from "../../workers/core/rung/rung.ts";
@@ -15,14 +17,22 @@ import { Jobs } from "../jobs.ts";
 import { migrate } from "../migrate.ts";
 import { nameOf, parseRegionObjectName } from "../names.ts";
 import { registryObject, reviewObject } from "../stubs.ts";
+import { Archive } from "./archive.ts";
 import { Climb } from "./climb.ts";
 import { Manifests, type RegionContext } from "./context.ts";
+import { Drift } from "./drift.ts";
+import { Embeddings } from "./embeddings.ts";
+import { type ForgetRefusal, forget } from "./forget.ts";
 import { Heads } from "./heads.ts";
 import { type Arrival, type Conflict, recordOf, store } from "./intake.ts";
+import { LiveRule } from "./live-rule.ts";
 import { migrations } from "./migrations.ts";
 import { Questions } from "./questions.ts";
+import { Recall } from "./recall.ts";
 import { Retrain } from "./retrain/index.ts";
+import { type SamplePage, samplesSince } from "./sample-pages.ts";
 import { Samples } from "./samples.ts";
+import { SumShards } from "./sum-shards.ts";
 import { type Lesson, type Teacher, type TeachRefusal, teach } from "./teach.ts";
 import { Waiters } from "./waiters.ts";
 
@@ -55,7 +65,13 @@ export class RegionObject extends DurableObject<Env> {
       schedule: () => this.startScheduledRun(),
       register: () => this.register(),
       expire: () => this.expire(),
+      rule: () => this.tellRule(),
+      archive: () => this.context.archive.step(),
+      purge: (file) => this.context.archive.purge(file),
+      drift: () => this.lookForDrift(),
     });
+    const embeddings = new Embeddings(storage.sql);
+    const samples = new Samples(storage.sql);
     this.context = {
       model,
       region,
@@ -63,7 +79,13 @@ export class RegionObject extends DurableObject<Env> {
       storage,
       jobs,
       questions: new Questions(storage.sql),
-      samples: new Samples(storage.sql),
+      samples,
+      embeddings,
+      sums: new SumShards(storage.sql),
+      rule: new LiveRule(storage.sql, region),
+      recall: new Recall(storage.sql, embeddings),
+      drift: new Drift(storage.sql),
+      archive: new Archive({ model, region, env, storage, jobs, samples, embeddings }),
       heads: new Heads(storage.sql),
       waiters: new Waiters(),
       manifests: new Manifests(env, model),
@@ -81,9 +103,10 @@ export class RegionObject extends DurableObject<Env> {
     const deadline = Date.now() + hop.remainingMs;
     // Should this instance die while the next rung is asked, the job asks again.
     const climbAt = Date.now() + Math.min(hop.remainingMs, limits.nextRungTimeoutMs) + limits.climbBackoffMs;
+    const manifest = await this.context.manifests.get(base);
     const stored = await this.take(
-      base,
-      questions.map((question) => ({ question, answer: null })),
+      manifest,
+      questions.map((question) => ({ question, answer: this.context.recall.answer(manifest, question) })),
       hop,
       climbAt,
     );
@@ -91,21 +114,26 @@ export class RegionObject extends DurableObject<Env> {
     const open = questions.filter(({ id }) => this.isOpen(id));
     const idle = open.filter(({ id }) => !this.climb.isInFlight(id));
     const busy = open.filter(({ id }) => this.climb.isInFlight(id));
-    const manifest = await this.context.manifests.get(base);
-    const [traces] = await Promise.all([
+    const [traces, recalled] = await Promise.all([
       this.climb.climb(manifest, idle, hop),
+      this.tracesOf(
+        manifest,
+        questions.filter(({ id }) => !open.some((one) => one.id === id)),
+        hop,
+      ),
       ...busy.map(({ id }) => this.context.waiters.wait(id, deadline - Date.now())),
     ]);
+    for (const [id, trace] of recalled) traces.set(id, trace);
     return ok(this.reply(base, questions, traces, hop.trace));
   }
 
   /** Keeps questions that the edge answered itself, each once: the first answer to an id stays. */
   async keep(base: number, arrivals: Arrival[], hop: Hop): Promise<Result<RegionReply, Conflict>> {
-    const stored = await this.take(base, arrivals, hop, 0);
+    const manifest = await this.context.manifests.get(base);
+    const stored = await this.take(manifest, arrivals, hop, 0);
     if (!stored.ok) return stored;
     const questions = arrivals.map(({ question }) => question);
-    const manifest = await this.context.manifests.get(base);
-    const traces = hop.trace ? await this.climb.traces(manifest, questions, hop) : new Map();
+    const traces = await this.tracesOf(manifest, questions, hop);
     return ok(this.reply(base, questions, traces, hop.trace));
   }
 
@@ -154,10 +182,39 @@ export class RegionObject extends DurableObject<Env> {
     this.context.heads.set(base, pointer);
   }
 
-  state() {
-    const { region, questions, samples, heads, jobs } = this.context;
+  /** Forgets a question; `asker` null is an admin. Runs under way begin again without it. */
+  async forgetQuestion(id: string, asker: string | null): Promise<Result<null, ForgetRefusal>> {
+    const forgotten = await forget(this.context, id, asker);
+    if (forgotten.ok) this.retrain.restart();
+    return forgotten;
+  }
+
+  /** Samples that changed after a revision, and ids that were forgotten: a page, in the order of their revisions. */
+  samplesSince(revision: number): Promise<SamplePage> {
+    return samplesSince(this.context, revision);
+  }
+
+  /** The sums of all parts of train on a base version's backbone, as bytes, and how many labels they hold. */
+  async sums(base: number): Promise<{ labels: number; bytes: ArrayBuffer }> {
+    const { thin } = await this.context.manifests.get(base);
+    const { width, classes } = thin.head;
+    const parts = this.context.sums.readAll(thin.backbone.sha256, width, classes);
+    const all = parts.reduce((sum, part) => addSums(sum, part));
+    return { labels: labelsIn(all), bytes: encodeSums(all).buffer };
+  }
+
+  /** What the region knows and is about, for the version that serves it. */
+  async state(base: number) {
+    const { region, questions, samples, heads, jobs, rule, drift, archive, recall } = this.context;
+    const manifest = await this.context.manifests.get(base);
     const [lastRun = null] = this.retrain.runs.latest(1);
     return {
+      certificate: rule.state(manifest),
+      rule: heads.pointer(base).rule,
+      recall: recall.state(base),
+      drift: drift.latest(),
+      archived: archive.count(),
+      bytes: this.ctx.storage.sql.databaseSize,
       region,
       heads: heads.bases().map((base) => ({ base, number: heads.current(base)?.number ?? null })),
       questions: questions.counts(),
@@ -175,17 +232,27 @@ export class RegionObject extends DurableObject<Env> {
 
   /** Forgets everything: questions, samples, runs. The registry takes the heads out of use. */
   async forget(): Promise<void> {
+    await this.context.archive.removeAll();
+    this.context.recall.drop();
     await this.ctx.storage.deleteAlarm();
     await this.ctx.storage.deleteAll();
     migrate(this.ctx.storage, migrations);
   }
 
-  private async take(base: number, arrivals: Arrival[], hop: Hop, climbAt: number): Promise<Result<null, Conflict>> {
-    const manifest = await this.context.manifests.get(base);
+  private tracesOf(manifest: Manifest, questions: readonly Question[], hop: Hop) {
+    return hop.trace ? this.climb.traces(manifest, questions, hop) : new Map<string, TraceEntry[]>();
+  }
+
+  private async take(
+    manifest: Manifest,
+    arrivals: Arrival[],
+    hop: Hop,
+    climbAt: number,
+  ): Promise<Result<null, Conflict>> {
     const records = await Promise.all(
       arrivals.map((arrival) => recordOf(this.context, manifest, arrival, hop.asker, climbAt)),
     );
-    const conflict = store(this.context, records);
+    const conflict = store(this.context, manifest, records);
     if (conflict) return fail(conflict);
     if (manifest.policy.ladder.includes("human")) {
       for (const { id, audited } of records) if (audited) this.sendForLabel(id);
@@ -218,6 +285,35 @@ export class RegionObject extends DurableObject<Env> {
     jobs.put("register", "", Date.now());
     jobs.put("schedule", "", Date.now() + policy.retrainEverySeconds * 1_000);
     jobs.put("expire", "", Date.now() + limits.questionKeepMs);
+    jobs.put("drift", "", Date.now() + limits.driftEveryMs);
+  }
+
+  /** The job `rule`: the edge hears of a rule that has moved far enough, or gained or lost its certificate. */
+  private async tellRule(): Promise<number | null> {
+    const { rule, storage, region, heads } = this.context;
+    const base = await this.currentBase();
+    if (base === null) return null;
+    const manifest = await this.context.manifests.get(base);
+    storage.transactionSync(() => rule.advance(manifest));
+    const news = rule.news(manifest);
+    if (news) {
+      const pointer = await this.registry().setRule(base, region, news);
+      storage.transactionSync(() => {
+        heads.set(base, pointer);
+        rule.told(manifest, news);
+      });
+    }
+    return rule.nextDue();
+  }
+
+  /** The job `drift`: a monthly look at what comes in; an alarm brings the next retrain forward. */
+  private async lookForDrift(): Promise<number> {
+    const base = await this.currentBase();
+    if (base !== null) {
+      const { alarm } = this.context.drift.look(await this.context.manifests.get(base), Date.now());
+      if (alarm) this.context.jobs.bring("schedule", "", Date.now());
+    }
+    return Date.now() + limits.driftEveryMs;
   }
 
   private async register(): Promise<null> {
@@ -245,6 +341,7 @@ export class RegionObject extends DurableObject<Env> {
 
   private async expire(): Promise<number> {
     this.context.questions.expire(Date.now());
+    this.context.rule.expire();
     return Math.max(this.context.questions.nextExpiry() ?? 0, Date.now() + limits.jobRetryMaxMs);
   }
 

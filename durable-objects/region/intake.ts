@@ -1,5 +1,5 @@
 import { canonicalJson } from "../../workers/core/canonical.ts";
-import { foldOf, isAudited, splitKey } from "../../workers/core/confidence/folds.ts";
+import { deal, isAudited, splitKey } from "../../workers/core/confidence/folds.ts";
 import type { Answer, Manifest, Question } from "../../workers/core/contract/index.ts";
 import { sha256Hex } from "../../workers/core/hash.ts";
 import { quantise } from "../../workers/core/head/embedding.ts";
@@ -9,7 +9,7 @@ import type { RegionContext } from "./context.ts";
 import type { NewQuestion } from "./questions.ts";
 import { settle } from "./settle.ts";
 
-/** A question on its way in: open when it climbs, or with the edge's answer when it is only kept. */
+/** A question on its way in: open when it climbs, or with the answer that the edge or recall gave. */
 export interface Arrival {
   question: Question;
   answer: Answer | null;
@@ -33,31 +33,40 @@ export async function recordOf(
   const split = splitKey(policy.split, question);
   const now = Date.now();
   const { sha256, embedding } = thin.backbone;
+  const provisional = provisionalAnswer(manifest, question);
+  // Recall's answers are accepted as the edge's are; what only lacks a certificate was accepted all the same.
+  const accepted = answer?.rung === "region" || (made?.accepted ?? answer?.sure ?? false);
+  const isComplete = policy.truth === "complete";
+  const isAudit = accepted && !isComplete && (await isAudited(env.FOLD_SECRET, id, policy.auditShare));
+  const { fold, part } = await deal(env.FOLD_SECRET, region, split);
   return {
     id,
     asker,
     base: version,
-    instance,
+    // Without a label to come, nothing needs the instance again.
+    instance: policy.keepInputs || answer === null || isAudit ? instance : null,
     payload: await sha256Hex(canonicalJson(instance)),
     embedding:
       made?.backbone === sha256 ? { backbone: sha256, vector: quantise(made.embedding, embedding.step) } : null,
     at,
     receivedAt: now,
     expiresAt: now + limits.questionKeepMs,
-    accepted: answer !== null,
-    audited: answer !== null && (await isAudited(env.FOLD_SECRET, id, policy.auditShare)),
+    accepted,
+    audited: isAudit,
     // What climbs is labelled for certain; of what is accepted, the audit's share, unless every truth will come.
-    pi: answer === null || policy.truth === "complete" ? 1 : policy.auditShare,
-    fold: await foldOf(env.FOLD_SECRET, region, split),
+    pi: !accepted || isComplete ? 1 : policy.auditShare,
+    fold,
+    part,
     split,
-    answer: answer ?? provisionalAnswer(manifest, question),
+    picked: (answer ?? provisional).label,
+    answer: answer ?? provisional,
     climbAt: answer === null ? climbAt : null,
   };
 }
 
 /** Stores what is new, all or nothing; a known id with another payload, or of another asker, is a conflict. */
-export function store(context: RegionContext, records: readonly NewQuestion[]): Conflict | null {
-  const { questions, storage, jobs } = context;
+export function store(context: RegionContext, manifest: Manifest, records: readonly NewQuestion[]): Conflict | null {
+  const { questions, storage, jobs, rule } = context;
   return storage.transactionSync(() => {
     const known = records.map(({ id }) => questions.find(id));
     const conflict = records.find(({ payload, asker }, i) => {
@@ -67,10 +76,12 @@ export function store(context: RegionContext, records: readonly NewQuestion[]): 
     if (conflict) return { kind: "conflict", id: conflict.id };
     const seen = new Set<string>();
     for (const [i, record] of records.entries()) {
-      if (known[i] && record.accepted) settle(context, record.answer);
+      if (known[i] && record.answer.status === "answered") settle(context, record.answer);
       if (known[i] || seen.has(record.id)) continue;
       seen.add(record.id);
       questions.insert(record);
+      const planned = manifest.policy.truth === "complete" || record.audited;
+      rule.asked(manifest, { ...record, pi: planned ? record.pi : 0 });
       if (record.climbAt !== null) jobs.bring("climb", "", record.climbAt);
     }
     return null;

@@ -29,4 +29,39 @@ const m001Tables: Migration = (sql) => {
   sql.exec("CREATE TABLE heads (base INTEGER PRIMARY KEY, revision INTEGER NOT NULL, manifest TEXT)");
 };
 
-export const migrations: readonly Migration[] = [m001Tables];
+const m002Learning: Migration = (sql) => {
+  sql.exec("ALTER TABLE questions ADD COLUMN part INTEGER NOT NULL DEFAULT 0");
+  sql.exec("ALTER TABLE questions ADD COLUMN picked TEXT NOT NULL DEFAULT ''");
+  sql.exec("ALTER TABLE samples ADD COLUMN part INTEGER NOT NULL DEFAULT 0");
+  sql.exec("ALTER TABLE samples ADD COLUMN accepted INTEGER");
+  sql.exec("ALTER TABLE samples ADD COLUMN owner TEXT");
+  // Grows with every change, so that whoever pulls samples sees each of them once.
+  sql.exec("ALTER TABLE samples ADD COLUMN revision INTEGER NOT NULL DEFAULT 0");
+  sql.exec("UPDATE samples SET revision = number");
+  sql.exec("CREATE INDEX samples_revision ON samples (revision)");
+  sql.exec("CREATE INDEX samples_at ON samples (at)");
+  sql.exec("CREATE TABLE tombstones (revision INTEGER PRIMARY KEY, id TEXT NOT NULL)");
+  // What the sums hold of an embedding; NULL where they don't.
+  sql.exec("ALTER TABLE embeddings ADD COLUMN label INTEGER");
+  sql.exec("ALTER TABLE embeddings ADD COLUMN weight INTEGER");
+  sql.exec(`CREATE TABLE sums (
+    backbone TEXT NOT NULL, part INTEGER NOT NULL, shard INTEGER NOT NULL, value BLOB NOT NULL,
+    PRIMARY KEY (backbone, part, shard)) WITHOUT ROWID`);
+  sql.exec(`CREATE TABLE trials (
+    number INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE, base INTEGER NOT NULL, picked TEXT NOT NULL, pi REAL NOT NULL,
+    at INTEGER NOT NULL, dueAt INTEGER NOT NULL, error INTEGER, window INTEGER)`);
+  sql.exec("CREATE INDEX trials_waiting ON trials (number) WHERE window IS NULL");
+  sql.exec(`CREATE TABLE windows (
+    number INTEGER PRIMARY KEY, state TEXT NOT NULL, escalated INTEGER NOT NULL DEFAULT 0, afterTrial INTEGER NOT NULL,
+    newest INTEGER, closedAt INTEGER, reason TEXT)`);
+  sql.exec("CREATE TABLE thresholds (base INTEGER PRIMARY KEY, threshold REAL NOT NULL, told TEXT)");
+  sql.exec("ALTER TABLE heads ADD COLUMN rule TEXT");
+  sql.exec("CREATE TABLE recalls (base INTEGER PRIMARY KEY, radius REAL, report TEXT NOT NULL)");
+  sql.exec("CREATE TABLE drifts (at INTEGER PRIMARY KEY, base INTEGER NOT NULL, report TEXT NOT NULL)");
+  sql.exec(`CREATE TABLE archives (
+    file INTEGER PRIMARY KEY, key TEXT NOT NULL, firstRevision INTEGER NOT NULL, lastRevision INTEGER NOT NULL,
+    rows INTEGER NOT NULL)`);
+  sql.exec("CREATE TABLE archived (hash INTEGER PRIMARY KEY, file INTEGER NOT NULL) WITHOUT ROWID");
+};
+
+export const migrations: readonly Migration[] = [m001Tables, m002Learning];

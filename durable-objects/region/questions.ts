@@ -11,18 +11,23 @@ export interface StoredQuestion {
   id: string;
   asker: string;
   base: number;
-  instance: Instance;
+  /** null once it is not needed and the model keeps no inputs. */
+  instance: Instance | null;
   /** Hash of the instance: the same id with another payload is a conflict. */
   payload: string;
   embedding: StoredEmbedding | null;
   at: number;
-  /** Whether the edge answered it by its rule. */
+  /** Whether a rule accepted it: the edge's threshold, or recall. */
   accepted: boolean;
   audited: boolean;
   /** The chance that its label will be had, recorded when it was asked. */
   pi: number;
   fold: Fold;
+  /** The part of train that cross-validation leaves out together with it. */
+  part: number;
   split: string;
+  /** What the rung below, or recall, made of it. */
+  picked: string;
   answer: Answer;
   tries: number;
   /** Whether the human rung has it. */
@@ -60,14 +65,25 @@ export class Questions {
 
   insert(question: NewQuestion): void {
     const { id, asker, base, instance, payload, embedding, at, receivedAt, expiresAt } = question;
-    const { accepted, audited, pi, fold, split, answer, climbAt } = question;
+    const { accepted, audited, pi, fold, part, split, picked, answer, climbAt } = question;
     this.sql.exec(
       `INSERT INTO questions (id, asker, base, instance, payload, backbone, embedding, at, receivedAt, expiresAt,
-       accepted, audited, pi, fold, split, status, answer, climbAt)
-       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+       accepted, audited, pi, fold, part, split, picked, status, answer, climbAt)
+       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
       ...[id, asker, base, JSON.stringify(instance), payload],
       ...[embedding?.backbone ?? null, embedding?.vector.buffer ?? null, at, receivedAt, expiresAt],
-      ...[Number(accepted), Number(audited), pi, fold, split, answer.status, JSON.stringify(answer), climbAt],
+      ...[
+        Number(accepted),
+        Number(audited),
+        pi,
+        fold,
+        part,
+        split,
+        picked,
+        answer.status,
+        JSON.stringify(answer),
+        climbAt,
+      ],
     );
   }
 
@@ -112,6 +128,15 @@ export class Questions {
     return this.sql.exec<Row>(query, limit).toArray().map(stored);
   }
 
+  /** Lets go of the instance; its hash stays. */
+  dropInput(id: string): void {
+    this.sql.exec("UPDATE questions SET instance = 'null' WHERE id = ?", id);
+  }
+
+  remove(id: string): void {
+    this.sql.exec("DELETE FROM questions WHERE id = ?", id);
+  }
+
   /** Deletes what is past its time; a question that is still open stays. */
   expire(now: number): void {
     this.sql.exec("DELETE FROM questions WHERE expiresAt <= ? AND status = 'answered'", now);
@@ -146,5 +171,6 @@ function stored(row: Row): StoredQuestion {
 
 /** A stored question as it goes to the next rung. */
 export function questionOf({ id, instance, at, audited }: StoredQuestion, region: string): Question {
-  return { id, region, instance, at, ...(audited ? { audit: true } : {}) };
+  // An open question still has it.
+  return { id, region, instance: instance as Instance, at, ...(audited ? { audit: true } : {}) };
 }

@@ -5,16 +5,28 @@ import type { StoredEmbedding } from "./questions.ts";
 /** A label, and the question it belongs to. */
 export interface NewSample {
   id: string;
-  instance: Instance;
+  /** null where the model keeps no inputs. */
+  instance: Instance | null;
   label: string;
   source: LabelSource;
   fold: Fold;
+  part: number;
   split: string;
   /** The recorded chance of having the label; null where none was recorded: such a sample never certifies. */
   pi: number | null;
+  /** Whether a rule accepted the question when it was asked; null where we never saw it. */
+  accepted: boolean | null;
+  /** The asker whose it is; null is an admin's. */
+  owner: string | null;
   at: number;
   labelledAt: number;
   embedding: StoredEmbedding | null;
+}
+
+/** A sample as it is kept. */
+export interface StoredSample extends Omit<NewSample, "embedding"> {
+  number: number;
+  revision: number;
 }
 
 /** What a run learns from: the samples that were there when it began, as far as its data time had come. */
@@ -23,81 +35,80 @@ export interface Snapshot {
   at: number;
 }
 
-export interface LabelledVector {
-  number: number;
-  label: string;
-  source: LabelSource;
-  split: string;
-  vector: Int16Array;
-}
+type Row = Record<string, SqlStorageValue> & { instance: string; accepted: number | null };
 
-/** The tables `samples` and `embeddings`. */
+/** The table `samples`, and what it leaves behind: `tombstones`. */
 export class Samples {
   private readonly sql: SqlStorage;
+  private kept: number | null = null;
 
   constructor(sql: SqlStorage) {
     this.sql = sql;
   }
 
-  /** Keeps a label, once a question; a weaker source never replaces a stronger. Answers whether it changed anything. */
-  teach(sample: NewSample): boolean {
-    const { id, instance, label, source, fold, split, pi, at, labelledAt, embedding } = sample;
-    const [known] = this.sql.exec<{ label: string; source: LabelSource }>(
-      "SELECT label, source FROM samples WHERE id = ?",
-      id,
-    );
-    if (known && (!replaces(source, known.source) || (known.label === label && known.source === source))) return false;
-    const { number } = this.sql
+  /** Keeps a label, once a question; a weaker source never replaces a stronger. Answers its number, or null if nothing changed. */
+  teach(sample: Omit<NewSample, "embedding">): number | null {
+    const { id, instance, label, source, fold, part, split, pi, accepted, owner, at, labelledAt } = sample;
+    const known = this.find(id);
+    if (known && (!replaces(source, known.source) || (known.label === label && known.source === source))) return null;
+    const row = this.sql
       .exec<{ number: number }>(
-        `INSERT INTO samples (id, instance, label, source, fold, split, pi, at, labelledAt)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)
-         ON CONFLICT (id) DO UPDATE SET label = ?3, source = ?4, labelledAt = ?9 RETURNING number`,
-        ...[id, JSON.stringify(instance), label, source, fold, split, pi, at, labelledAt],
+        `INSERT INTO samples (id, instance, label, source, fold, part, split, pi, accepted, owner, at, labelledAt, revision)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)
+         ON CONFLICT (id) DO UPDATE SET label = ?3, source = ?4, labelledAt = ?12, revision = ?13 RETURNING number`,
+        ...[id, JSON.stringify(instance), label, source, fold, part, split, pi],
+        ...[accepted === null ? null : Number(accepted), owner, at, labelledAt, this.lastRevision() + 1],
       )
       .one();
-    if (embedding) this.setEmbedding(number, embedding);
-    return true;
+    if (!known && this.kept !== null) this.kept++;
+    return row.number;
   }
 
-  find(id: string): { label: string; source: LabelSource; fold: Fold } | null {
-    const query = "SELECT label, source, fold FROM samples WHERE id = ?";
-    return this.sql.exec<{ label: string; source: LabelSource; fold: Fold }>(query, id).toArray()[0] ?? null;
+  /** Puts a sample back as it was, under a new revision. */
+  restore({ number, ...sample }: StoredSample): void {
+    this.teach(sample);
+    this.sql.exec("UPDATE samples SET number = ? WHERE id = ?", number, sample.id);
   }
 
-  setEmbedding(number: number, { backbone, vector }: StoredEmbedding): void {
-    this.sql.exec("INSERT OR REPLACE INTO embeddings VALUES (?, ?, ?)", number, backbone, vector.buffer);
+  find(id: string): StoredSample | null {
+    const [row] = this.sql.exec<Row>("SELECT * FROM samples WHERE id = ?", id);
+    return row ? stored(row) : null;
+  }
+
+  /** Takes a sample out; whoever pulls samples learns that it is forgotten, unless it only moves elsewhere. */
+  remove(id: string, isForgotten: boolean): void {
+    this.sql.exec("DELETE FROM samples WHERE id = ?", id);
+    this.kept = null;
+    if (isForgotten) this.sql.exec("INSERT INTO tombstones VALUES (?, ?)", this.lastRevision() + 1, id);
   }
 
   lastNumber(): number {
     return this.sql.exec<{ last: number }>("SELECT coalesce(max(number), 0) AS last FROM samples").one().last;
   }
 
-  /** Samples of a snapshot that the backbone has not embedded yet, in order after `after`. */
-  unembedded({ lastSample, at }: Snapshot, backbone: string, after: number, limit: number) {
-    const rows = this.sql.exec<{ number: number; instance: string }>(
-      `SELECT number, instance FROM samples s WHERE number > ? AND number <= ? AND at <= ? AND fold <> 'certify'
-       AND NOT EXISTS (SELECT 1 FROM embeddings e WHERE e.backbone = ? AND e.number = s.number)
-       ORDER BY number LIMIT ?`,
-      ...[after, lastSample, at, backbone, limit],
-    );
-    return rows.toArray().map(({ number, instance }) => ({ number, instance: JSON.parse(instance) as Instance }));
+  count(): number {
+    this.kept ??= this.sql.exec<{ n: number }>("SELECT count(*) AS n FROM samples").one().n;
+    return this.kept;
   }
 
-  /** A fold of a snapshot in one backbone's space, in order: each sample once. */
-  vectors({ lastSample, at }: Snapshot, fold: Fold, backbone: string): LabelledVector[] {
-    const rows = this.sql.exec<{
-      number: number;
-      label: string;
-      source: LabelSource;
-      split: string;
-      vector: ArrayBuffer;
-    }>(
-      `SELECT s.number, s.label, s.source, s.split, e.vector FROM samples s
-       JOIN embeddings e ON e.backbone = ? AND e.number = s.number
-       WHERE s.fold = ? AND s.number <= ? AND s.at <= ? AND s.labelledAt <= ? ORDER BY s.number`,
-      ...[backbone, fold, lastSample, at, at],
+  /** Samples that changed longest ago, in the order of their revisions. */
+  oldest(limit: number): StoredSample[] {
+    return this.sql.exec<Row>("SELECT * FROM samples ORDER BY revision LIMIT ?", limit).toArray().map(stored);
+  }
+
+  /** Samples that changed after a revision, and ids that were forgotten, in order. */
+  changedSince(
+    revision: number,
+    limit: number,
+  ): { samples: StoredSample[]; forgotten: { id: string; revision: number }[] } {
+    const query = "SELECT * FROM samples WHERE revision > ? ORDER BY revision LIMIT ?";
+    const samples = this.sql.exec<Row>(query, revision, limit).toArray().map(stored);
+    const upTo = samples.length === limit ? (samples.at(-1) as StoredSample).revision : Number.MAX_SAFE_INTEGER;
+    const forgotten = this.sql.exec<{ id: string; revision: number }>(
+      "SELECT id, revision FROM tombstones WHERE revision > ? AND revision <= ? ORDER BY revision LIMIT ?",
+      ...[revision, upTo, limit],
     );
-    return rows.toArray().map((row) => ({ ...row, vector: new Int16Array(row.vector) }));
+    return { samples, forgotten: forgotten.toArray() };
   }
 
   counts(): Record<Fold, number> {
@@ -111,4 +122,16 @@ export class Samples {
   newest(): number | null {
     return this.sql.exec<{ newest: number | null }>("SELECT max(at) AS newest FROM samples").one().newest;
   }
+
+  private lastRevision(): number {
+    const query = `SELECT max(coalesce((SELECT max(revision) FROM samples), 0),
+      coalesce((SELECT max(revision) FROM tombstones), 0),
+      coalesce((SELECT max(lastRevision) FROM archives), 0)) AS last`;
+    return this.sql.exec<{ last: number }>(query).one().last;
+  }
+}
+
+function stored(row: Row): StoredSample {
+  const accepted = row.accepted === null ? null : row.accepted === 1;
+  return { ...(row as unknown as StoredSample), instance: JSON.parse(row.instance), accepted };
 }

@@ -1,8 +1,9 @@
-import { foldOf, splitKey } from "../../workers/core/confidence/folds.ts";
+import { deal, splitKey } from "../../workers/core/confidence/folds.ts";
 import type { Instance, LabelSource, Manifest, Taught } from "../../workers/core/contract/index.ts";
 import { fail, ok, type Result } from "../../workers/core/result.ts";
 import { labelledAnswer } from "./answers.ts";
 import type { RegionContext } from "./context.ts";
+import { keepSample } from "./keep-sample.ts";
 import type { NewSample } from "./samples.ts";
 import { settle } from "./settle.ts";
 
@@ -35,13 +36,18 @@ export async function teach(
   lessons: readonly Lesson[],
   teacher: Teacher,
 ): Promise<Result<Taught[], TeachRefusal>> {
+  await context.archive.restore(lessons.map(({ id }) => id));
   const samples: NewSample[] = [];
   for (const lesson of lessons) {
     const sample = await sampleOf(context, manifest, lesson, teacher);
     if (!sample.ok) return sample;
     samples.push(sample.value);
   }
-  return ok(context.storage.transactionSync(() => samples.map((sample) => keep(context, sample, teacher.source))));
+  const taught = context.storage.transactionSync(() =>
+    samples.map((sample) => keep(context, manifest, sample, teacher.source)),
+  );
+  context.jobs.bring("rule", "", Date.now());
+  return ok(taught);
 }
 
 async function sampleOf(
@@ -53,26 +59,36 @@ async function sampleOf(
   const { id, label } = lesson;
   if (!manifest.labels.includes(label)) return fail({ kind: "unknown-label", id, label });
   const row = context.questions.find(id);
-  if (row && asker !== null && row.asker !== asker) return fail({ kind: "not-yours", id });
+  const known = row ? null : context.samples.find(id);
+  const owner = row ? row.asker : known ? known.owner : asker;
+  if (asker !== null && owner !== asker) return fail({ kind: "not-yours", id });
   if (row) {
-    const { instance, fold, split, pi, at, embedding } = row;
-    return ok({ id, instance, label, source, fold, split, pi, at, labelledAt, embedding });
+    const instance = manifest.policy.keepInputs ? row.instance : null;
+    return ok({ ...row, instance, owner, label, source, labelledAt });
   }
+  if (known) return ok({ ...known, label, source, labelledAt, embedding: null });
   if (!lesson.instance) return fail({ kind: "no-instance", id });
   const { instance, at = labelledAt } = lesson;
   const split = splitKey(manifest.policy.split, { id, instance, at });
-  const fold = await foldOf(context.env.FOLD_SECRET, context.region, split);
-  return ok({ id, instance, label, source, fold, split, pi: null, at, labelledAt, embedding: null });
+  const dealt = await deal(context.env.FOLD_SECRET, context.region, split);
+  const unseen = { pi: null, accepted: null, embedding: null };
+  return ok({ id, instance, label, source, ...dealt, split, owner, at, labelledAt, ...unseen });
 }
 
-function keep(context: RegionContext, sample: NewSample, source: Teacher["source"]): Taught {
-  const { samples, questions } = context;
+function keep(context: RegionContext, manifest: Manifest, sample: NewSample, source: Teacher["source"]): Taught {
+  const { samples, questions, rule, heads } = context;
   const { id, label, fold } = sample;
-  const changed = samples.teach(sample);
+  const isFirst = samples.find(id) === null;
+  const changed = keepSample(context, sample);
   const row = questions.find(id);
+  if (changed && row) {
+    const { base, accepted, picked, pi } = row;
+    rule.labelled(manifest, heads.current(base), { id, base, accepted, picked, label, pi }, isFirst);
+  }
   if (row?.answer.status === "open") {
     settle(context, labelledAnswer(row, label, source));
   }
+  if (row && !manifest.policy.keepInputs) questions.dropInput(id);
   const known = samples.find(id);
   return { id, label: known?.label ?? label, source: known?.source ?? source, fold, changed };
 }

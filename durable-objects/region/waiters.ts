@@ -21,6 +21,11 @@ export class Waiters {
     });
   }
 
+  /** Lets go of those who wait for a question that is forgotten. */
+  drop(id: string): void {
+    this.waiting.delete(id);
+  }
+
   tell(answer: Answer): void {
     for (const tell of [...(this.waiting.get(answer.id) ?? [])]) tell(answer);
   }

@@ -1,4 +1,4 @@
-import type { HeadManifest, HeadPointer } from "../../workers/core/contract/index.ts";
+import type { HeadManifest, HeadPointer, Rule } from "../../workers/core/contract/index.ts";
 import type { Outbox } from "./outbox.ts";
 
 /** The heads of all regions on all base versions, and which one each uses. Heads stay when a version goes. */
@@ -15,14 +15,18 @@ export class HeadPointers {
 
   /** The region's head on a base version; revision 0 where nothing was ever made for it. */
   pointer(base: number, region: string): HeadPointer {
-    const [row] = this.sql.exec<{ revision: number; manifest: string | null }>(
-      `SELECT p.revision, h.manifest FROM head_pointers p
+    const [row] = this.sql.exec<{ revision: number; manifest: string | null; rule: string | null }>(
+      `SELECT p.revision, p.rule, h.manifest FROM head_pointers p
        LEFT JOIN heads h ON h.base = p.base AND h.region = p.region AND h.number = p.number
        WHERE p.base = ? AND p.region = ?`,
       base,
       region,
     );
-    return { revision: row?.revision ?? 0, head: row?.manifest ? JSON.parse(row.manifest) : null };
+    return {
+      revision: row?.revision ?? 0,
+      head: row?.manifest ? JSON.parse(row.manifest) : null,
+      rule: row?.rule ? JSON.parse(row.rule) : null,
+    };
   }
 
   nextNumber(base: number, region: string): number {
@@ -46,10 +50,15 @@ export class HeadPointers {
     );
   }
 
-  /** Points the region to the global head on every base version. */
+  /** Gives a region its live rule, whichever head it has. */
+  setRule(base: number, region: string, rule: Rule | null): HeadPointer {
+    return this.write(base, region, this.numberOf(base, region), rule);
+  }
+
+  /** Points the region to the global head and its rule on every base version. */
   forget(region: string): void {
     const rows = this.sql.exec<{ base: number }>("SELECT base FROM head_pointers WHERE region = ?", region).toArray();
-    for (const { base } of rows) this.point(base, region, null);
+    for (const { base } of rows) this.write(base, region, null, null);
   }
 
   /** Marks a region ready for a version though it has no head of its own there. */
@@ -70,8 +79,20 @@ export class HeadPointers {
   }
 
   private point(base: number, region: string, number: number | null): HeadPointer {
+    return this.write(base, region, number, this.pointer(base, region).rule);
+  }
+
+  private numberOf(base: number, region: string): number | null {
+    const query = "SELECT number FROM head_pointers WHERE base = ? AND region = ?";
+    return this.sql.exec<{ number: number | null }>(query, base, region).toArray()[0]?.number ?? null;
+  }
+
+  private write(base: number, region: string, number: number | null, rule: Rule | null): HeadPointer {
     const revision = this.pointer(base, region).revision + 1;
-    this.sql.exec("INSERT OR REPLACE INTO head_pointers VALUES (?, ?, ?, ?)", base, region, revision, number);
+    this.sql.exec(
+      "INSERT OR REPLACE INTO head_pointers (base, region, revision, number, rule) VALUES (?, ?, ?, ?, ?)",
+      ...[base, region, revision, number, rule && JSON.stringify(rule)],
+    );
     const pointer = this.pointer(base, region);
     this.outbox.put(`head/${this.model}/${base}/${region}`, pointer);
     return pointer;

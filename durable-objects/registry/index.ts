@@ -1,7 +1,7 @@
 import { DurableObject } from "cloudflare:workers";
 import { manifestKey } from "../../workers/core/artefacts.ts";
 import { canonicalJson } from "../../workers/core/canonical.ts";
-import type { HeadManifest, HeadPointer, Manifest, ModelPointer } from "../../workers/core/contract/index.ts";
+import type { HeadManifest, HeadPointer, Manifest, ModelPointer, Rule } from "../../workers/core/contract/index.ts";
 import { sha256Hex } from "../../workers/core/hash.ts";
 import { fail, ok, type Result } from "../../workers/core/result.ts";
 import { Jobs } from "../jobs.ts";
@@ -106,6 +106,11 @@ export class RegistryObject extends DurableObject<Env> {
       this.rollouts.note("head", { version: base, region });
       return this.heads.publish(head);
     });
+  }
+
+  /** Takes the rule that a region's own labels have moved. */
+  setRule(base: number, region: string, rule: Rule): HeadPointer {
+    return this.ctx.storage.transactionSync(() => this.heads.setRule(base, region, rule));
   }
 
   /** Gives a region back the head it had before; null is the global one. */

@@ -19,4 +19,8 @@ const m001Tables: Migration = (sql) => {
   sql.exec("CREATE TABLE regions (region TEXT PRIMARY KEY, since INTEGER NOT NULL)");
 };
 
-export const migrations: readonly Migration[] = [m001Tables];
+const m002LiveRules: Migration = (sql) => {
+  sql.exec("ALTER TABLE head_pointers ADD COLUMN rule TEXT");
+};
+
+export const migrations: readonly Migration[] = [m001Tables, m002LiveRules];

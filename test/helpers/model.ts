@@ -1,4 +1,12 @@
-import type { Blob, Column, Manifest, NetworkSpec, Policy } from "../../workers/core/contract/index.ts";
+import {
+  type Blob,
+  type Column,
+  learningParts,
+  type Manifest,
+  type NetworkSpec,
+  type Policy,
+  type Rule,
+} from "../../workers/core/contract/index.ts";
 import { sha256Hex } from "../../workers/core/hash.ts";
 import { encodeHead } from "../../workers/core/head/head.ts";
 import type { Activation } from "../../workers/core/model/tfjs/topology.ts";
@@ -35,7 +43,9 @@ const defaultPolicy: Policy = {
   uncertified: "answer",
   split: { by: "question" },
   originLabelWeight: 0,
+  keepInputs: true,
   retrainEverySeconds: 24 * 3600,
+  learning: [...learningParts],
 };
 
 /** A signed model with random weights and its blobs; the same options give the same model. */
@@ -58,12 +68,19 @@ export async function testModel(options: ModelOptions = {}): Promise<TestModel> 
     labels,
     thin: await build(seed, options.threshold ?? 0.5),
     full: await build(seed + 1000, options.fullThreshold ?? 0),
+    anchor: null,
+    prior: null,
     policy: { ...defaultPolicy, ...options.policy },
     metrics: { thin: metrics, full: metrics },
     trainedOn: { rows: 1, from: null, to: null, sources: {}, regions: {} },
     examples: [],
   };
   return { manifest: await sign(manifest, testKeys.publish.signing), blobs };
+}
+
+/** A rule without a certificate. */
+export function testRule(threshold: number): Rule {
+  return { threshold, strictest: 0.99, targetRisk: 0.1, delta: 0.05, certificate: null, uncertified: null };
 }
 
 interface NetworkOptions {
@@ -117,7 +134,7 @@ export async function randomNetwork(options: NetworkOptions, blobs: TestModel["b
       embedding: { tensor: layers.at(-1)?.name ?? "", width, step: 0.001 },
     },
     head: { blob: await add(blobs, head), width, classes, temperature: 1 },
-    rule: { threshold, targetRisk: 0.1, certificate: null },
+    rule: testRule(threshold),
   };
 }
 

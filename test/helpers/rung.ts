@@ -21,7 +21,7 @@ export function questions(n: number): Question[] {
 export async function modelRung(
   name: "edge" | "origin",
   options: ModelOptions = {},
-  headOf?: ModelRungOptions["headOf"],
+  servingOf?: ModelRungOptions["servingOf"],
 ): Promise<ModelRung> {
   const { manifest, blobs } = await testModel(options);
   const spec = name === "edge" ? manifest.thin : manifest.full;
@@ -31,5 +31,5 @@ export async function modelRung(
     spec,
     async ({ sha256 }) => (blobs.get(sha256) as Uint8Array<ArrayBuffer>).buffer,
   );
-  return new ModelRung({ name, manifest, network, ...(headOf ? { headOf } : {}) });
+  return new ModelRung({ name, manifest, network, ...(servingOf ? { servingOf } : {}) });
 }

@@ -113,8 +113,13 @@ export class UpriverClient {
     return this.transport.bytes({ method: "GET", path: `/v1/blobs/${sha256}` });
   }
 
-  putBlob(sha256: string, bytes: ArrayBuffer | Uint8Array): Promise<{ sha256: string; bytes: number }> {
-    return this.transport.json({ method: "PUT", path: `/v1/blobs/${sha256}`, body: bytes });
+  /** Stores a blob; with scope `publish` none but publishers may read it. */
+  putBlob(
+    sha256: string,
+    bytes: ArrayBuffer | Uint8Array,
+    scope: "ask" | "publish" = "ask",
+  ): Promise<{ sha256: string; bytes: number }> {
+    return this.transport.json({ method: "PUT", path: `/v1/blobs/${sha256}?scope=${scope}`, body: bytes });
   }
 
   putVersion(manifest: Manifest): Promise<{ version: number; state: string }> {

@@ -45,13 +45,20 @@ export async function checkManifest(
   return manifest;
 }
 
+/** Blobs that show more of the data than a model does: only the publish scope reads them. */
+export function privateBlobsOf({ anchor, prior }: Pick<Manifest, "anchor" | "prior">): Blob[] {
+  return [anchor, prior].flatMap((part) => (part ? [part.blob] : []));
+}
+
 /** Every blob that a manifest names. */
-export function blobsOf({ thin, full }: Pick<Manifest, "thin" | "full">): Blob[] {
-  return [thin, ...(full ? [full] : [])].flatMap(({ backbone, head }) => [
+export function blobsOf(manifest: Pick<Manifest, "thin" | "full" | "anchor" | "prior">): Blob[] {
+  const { thin, full } = manifest;
+  const networks = [thin, ...(full ? [full] : [])].flatMap(({ backbone, head }) => [
     backbone.topology,
     ...backbone.shards,
     head.blob,
   ]);
+  return [...networks, ...privateBlobsOf(manifest)];
 }
 
 function parseJson(text: string): unknown {

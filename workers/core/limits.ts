@@ -35,6 +35,28 @@ export const limits = {
   /** What a block of rows or a step costs besides its multiply-adds, in multiply-adds. */
   blockOverheadMultiplyAdds: 100_000,
   retrainMinSamples: 30,
+  /** Samples that a region keeps at hand, and how many of the oldest go to R2 at a time once there are more. */
+  samplesMax: 20_000,
+  samplesMaxBytes: 256 * 1024 * 1024,
+  archiveRows: 1_000,
+  /** A row or blob of SQLite is at most 2 MB. */
+  shardBytes: 1024 * 1024,
+  loadSliceRows: 2_000,
+  judgeSliceMultiplyAdds: 2_000_000,
+  /** How long a planned label may take; one that is later counts as an error until it comes. */
+  labelDueMs: 14 * 24 * 3600_000,
+  /** A threshold that moved by less is not worth telling the edge. */
+  thresholdNews: 0.005,
+  recallMaxRows: 20_000,
+  /** Escalated questions by which recall's radius is chosen, and as many by which it is certified. */
+  recallJudges: 400,
+  driftEveryMs: 30 * 24 * 3600_000,
+  driftMaxRows: 4_000,
+  /** Labels of a class below which a region may not unlearn it. */
+  anchorFewLabels: 20,
+  anchorRows: 512,
+  combineMinSamples: 50,
+  exportMaxRows: 1_000,
   retrainWaitMs: 15 * 60_000,
   retrainTries: 8,
 } as const;

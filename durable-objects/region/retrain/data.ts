@@ -1,9 +1,10 @@
 import { mayJudge } from "../../../workers/core/confidence/labels.ts";
 import type { Manifest } from "../../../workers/core/contract/index.ts";
 import type { FitData, LabelledRows } from "../../../workers/core/head/softmax-fit.ts";
+import { limits } from "../../../workers/core/limits.ts";
 import { readHead } from "../blobs.ts";
 import type { RegionContext } from "../context.ts";
-import type { LabelledVector } from "../samples.ts";
+import type { LabelledVector } from "../embeddings.ts";
 import type { RunningRun } from "./runs.ts";
 
 /** Rows, and what is known of each sample besides. */
@@ -19,20 +20,32 @@ export interface RunData extends FitData {
   tune: SampleRows;
 }
 
-/** Reads a run's snapshot of train and tune, each sample once; certify is left alone. */
-export async function loadRunData(
-  { env, samples }: RegionContext,
-  manifest: Manifest,
-  run: RunningRun,
-): Promise<RunData> {
-  const { backbone, head } = manifest.thin;
-  const global = await readHead(env, head);
-  const start = new Float32Array([...global.weights, ...global.bias].map((weight) => weight / global.temperature));
-  // A label that a version no longer knows teaches nothing there.
-  const known = ({ label }: LabelledVector) => manifest.labels.includes(label);
-  const train = samples.vectors(run, "train", backbone.sha256).filter(known);
-  const tune = samples.vectors(run, "tune", backbone.sha256).filter((row) => known(row) && mayJudge(row.source));
-  return { train: toRows(manifest, train), tune: toRows(manifest, tune), start, classes: manifest.labels.length };
+/** A run's snapshot of train and tune on its way into memory, a bounded number of rows at a time. */
+export class RunLoader {
+  private readonly vectors: LabelledVector[] = [];
+  private data: RunData | null = null;
+
+  /** The data once all of it is there; null while there is more to load. Certify is left alone. */
+  async load({ env, embeddings }: RegionContext, manifest: Manifest, run: RunningRun): Promise<RunData | null> {
+    if (this.data) return this.data;
+    const after = this.vectors.at(-1)?.number ?? 0;
+    const next = embeddings.labelled(run, manifest.thin.backbone.sha256, after, limits.loadSliceRows);
+    this.vectors.push(...next);
+    if (next.length === limits.loadSliceRows) return null;
+    const global = await readHead(env, manifest.thin.head);
+    const start = new Float32Array([...global.weights, ...global.bias].map((weight) => weight / global.temperature));
+    // A label that a version no longer knows teaches nothing there.
+    const known = this.vectors.filter(({ label }) => manifest.labels.includes(label));
+    const train = known.filter(({ fold }) => fold === "train");
+    const tune = known.filter(({ fold, source }) => fold === "tune" && mayJudge(source));
+    this.data = {
+      train: toRows(manifest, train),
+      tune: toRows(manifest, tune),
+      start,
+      classes: manifest.labels.length,
+    };
+    return this.data;
+  }
 }
 
 function toRows({ labels, thin, policy }: Manifest, vectors: LabelledVector[]): SampleRows {
@@ -48,6 +61,7 @@ function toRows({ labels, thin, policy }: Manifest, vectors: LabelledVector[]): 
     labels: vectors.map(({ label }) => labels.indexOf(label)),
     weights: Float32Array.from(vectors, ({ source }) => (source === "origin" ? policy.originLabelWeight : 1)),
     splits: vectors.map(({ split }) => split),
+    parts: vectors.map(({ part }) => part),
     numbers: vectors.map(({ number }) => number),
     mayJudge: vectors.map(({ source }) => mayJudge(source)),
   };

@@ -15,11 +15,11 @@ export async function embedSlice(
   run: RunningRun,
   network: () => Promise<Network>,
 ): Promise<void> {
-  const { samples, storage, region } = context;
+  const { embeddings, storage, region } = context;
   const spec = manifest.thin;
   const { after = 0 } = run.cursor;
-  const missing = samples.unembedded(run, spec.backbone.sha256, after, limits.embedSliceRows);
-  if (missing.length === 0) return runs.move(run.id, "fit", {});
+  const missing = embeddings.missing(run, spec.backbone.sha256, after, limits.embedSliceRows);
+  if (missing.length === 0) return runs.move(run.id, "count", {});
 
   const inputContext = { region, extraColumns: extraColumnsOf(manifest) };
   const encoded = missing.flatMap(({ number, instance }) => {
@@ -27,12 +27,12 @@ export async function embedSlice(
     return row.ok ? [{ number, row: row.value }] : [];
   });
   const rows = encoded.map(({ row }) => row);
-  const embeddings = rows.length > 0 ? embedRows(await network(), rows) : new Float32Array();
+  const embedded = rows.length > 0 ? embedRows(await network(), rows) : new Float32Array();
   const { width, step } = spec.backbone.embedding;
   storage.transactionSync(() => {
     encoded.forEach(({ number }, i) => {
-      const vector = quantise(embeddings.subarray(i * width, (i + 1) * width), step);
-      samples.setEmbedding(number, { backbone: spec.backbone.sha256, vector });
+      const vector = quantise(embedded.subarray(i * width, (i + 1) * width), step);
+      embeddings.set(number, { backbone: spec.backbone.sha256, vector });
     });
     runs.move(run.id, "embed", { after: missing.at(-1)?.number ?? after });
   });

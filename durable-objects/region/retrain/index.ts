@@ -1,24 +1,43 @@
 import type { Manifest, Run } from "../../../workers/core/contract/index.ts";
+import {
+  continueFit,
+  type FitState,
+  isFitted,
+  pack,
+  startFit,
+  unpack,
+} from "../../../workers/core/head/softmax-fit.ts";
 import { limits } from "../../../workers/core/limits.ts";
 import { loadNetwork, type Network } from "../../../workers/core/model/network.ts";
+import { startBackend } from "../../../workers/core/model/tfjs/backend.ts";
 import { tfjsEngine } from "../../../workers/core/model/tfjs/engine.ts";
 import { blobReader } from "../blobs.ts";
 import type { RegionContext } from "../context.ts";
-import { loadRunData, type RunData } from "./data.ts";
+import type { RecallState } from "../recall.ts";
+import { AnalyticFit, type AnalyticHeads } from "./analytic.ts";
+import type { Candidate } from "./candidates.ts";
+import { countSlice } from "./count.ts";
+import { type RunData, RunLoader } from "./data.ts";
 import { embedSlice } from "./embed.ts";
-import { fitSlice } from "./fit.ts";
-import { judgeRun } from "./judge.ts";
+import { type Judgement, judgeCandidates, judgeInputs, keepJudgement } from "./judge.ts";
 import { publishRun } from "./publish.ts";
 import { type RunningRun, Runs } from "./runs.ts";
+
+/** What a run holds in memory; after an eviction its phase begins anew. */
+interface Working {
+  run: string;
+  loader: RunLoader;
+  analytic: AnalyticFit;
+  network: Network | null;
+  choosing: Generator<void, RecallState> | null;
+  judging: Generator<void, Judgement> | null;
+}
 
 /** The region's learning: one run at a time a base version, in slices, each one transaction. */
 export class Retrain {
   readonly runs: Runs;
   private readonly context: RegionContext;
-  /** What the run under way learns from; read again after an eviction. */
-  private loaded: { run: string; data: RunData } | null = null;
-  /** The backbone's network while the run embeds. */
-  private network: { run: string; network: Network } | null = null;
+  private working: Working | null = null;
   private readonly finished = new Map<string, Set<() => void>>();
 
   constructor(context: RegionContext) {
@@ -37,6 +56,12 @@ export class Retrain {
     });
   }
 
+  /** Starts the runs under way over: what they learn from has changed under them. */
+  restart(): void {
+    this.release();
+    this.runs.restart();
+  }
+
   /** The job `retrain`: one slice of a run. */
   async step(id: string, attempts: number): Promise<number | null> {
     const run = this.runs.running(id);
@@ -46,10 +71,8 @@ export class Retrain {
     } else {
       await this.slice(run);
     }
-    const next = this.runs.running(id);
-    if (next?.phase !== "embed") this.releaseNetwork();
-    if (next) return Date.now();
-    this.loaded = null;
+    if (this.runs.running(id)) return Date.now();
+    this.release();
     for (const tell of this.finished.get(id) ?? []) tell();
     return null;
   }
@@ -73,35 +96,120 @@ export class Retrain {
 
   private async slice(run: RunningRun): Promise<void> {
     const manifest = await this.context.manifests.get(run.base);
+    const working = this.workOn(run);
     switch (run.phase) {
       case "embed":
-        return embedSlice(this.context, this.runs, manifest, run, () => this.networkOf(manifest, run));
+        return embedSlice(this.context, this.runs, manifest, run, () => this.networkOf(manifest, working));
+      case "count":
+        return countSlice(this.context, this.runs, manifest, run);
+      case "recall":
+        return this.recallSlice(manifest, run, working);
+      case "drift":
+        this.context.drift.look(manifest, run.at);
+        return this.runs.move(run.id, "solve", {});
+      case "solve":
+        return this.solveSlice(manifest, run, working);
       case "fit":
-        return fitSlice(this.context, this.runs, run, await this.data(manifest, run));
+        return this.fitSlice(manifest, run, working);
       case "judge":
-        return judgeRun(this.context, this.runs, manifest, run, await this.data(manifest, run));
+        return this.judgeSlice(manifest, run, working);
       case "publish":
         return publishRun(this.context, this.runs, run);
     }
   }
 
-  private async networkOf(manifest: Manifest, run: RunningRun): Promise<Network> {
-    if (this.network?.run === run.id) return this.network.network;
-    this.releaseNetwork();
-    const network = await loadNetwork(await tfjsEngine(), manifest.thin, blobReader(this.context.env));
-    this.network = { run: run.id, network };
-    return network;
+  private async recallSlice(manifest: Manifest, run: RunningRun, working: Working): Promise<void> {
+    if (!manifest.policy.learning.includes("recall")) return this.runs.move(run.id, "drift", {});
+    working.choosing ??= this.context.recall.choose(manifest);
+    const { done, value } = working.choosing.next();
+    if (!done) return;
+    this.context.storage.transactionSync(() => {
+      this.context.recall.save(manifest.version, value);
+      this.runs.move(run.id, "drift", {});
+    });
+  }
+
+  private async solveSlice(manifest: Manifest, run: RunningRun, working: Working): Promise<void> {
+    if (!manifest.policy.learning.includes("analytic")) return this.runs.move(run.id, "fit", {});
+    const heads = await working.analytic.next(this.context, manifest);
+    if (heads === null) return;
+    this.context.storage.transactionSync(() => {
+      if (heads !== "none") this.runs.saveState(run.id, "analytic", pack(heads));
+      this.runs.move(run.id, "fit", {});
+    });
+  }
+
+  private async fitSlice(manifest: Manifest, run: RunningRun, working: Working): Promise<void> {
+    const data = await working.loader.load(this.context, manifest, run);
+    if (!data) return;
+    const fault = tooFew(data);
+    if (fault) return this.runs.finish(run.id, "skipped", fault, { train: data.train.rows, tune: data.tune.rows });
+    if (!manifest.policy.learning.includes("softmax")) return this.runs.move(run.id, "judge", {});
+    await startBackend();
+    const saved = this.runs.state<string>(run.id, "fit");
+    const state = continueFit(
+      data,
+      saved === null ? startFit(data) : unpack<FitState>(saved),
+      limits.sliceMultiplyAdds,
+    );
+    this.context.storage.transactionSync(() => {
+      this.runs.saveState(run.id, "fit", pack(state));
+      if (isFitted(state)) this.runs.move(run.id, "judge", {});
+    });
+  }
+
+  private async judgeSlice(manifest: Manifest, run: RunningRun, working: Working): Promise<void> {
+    const data = await working.loader.load(this.context, manifest, run);
+    if (!data) return;
+    const candidates = this.candidates(run);
+    if (candidates.length === 0) return this.runs.finish(run.id, "skipped", "no candidate could be fitted", null);
+    const inputs = await judgeInputs(this.context, this.runs, manifest);
+    working.judging ??= judgeCandidates(data, candidates, manifest, inputs);
+    const { done, value } = working.judging.next();
+    if (done) await keepJudgement(this.context, this.runs, manifest, run, data, value);
+  }
+
+  private candidates({ id }: RunningRun): Candidate[] {
+    const analytic = this.runs.state<string>(id, "analytic");
+    const fit = this.runs.state<string>(id, "fit");
+    const candidates: Candidate[] = [];
+    if (analytic !== null) {
+      const { settings, ...heads } = unpack<AnalyticHeads>(analytic);
+      candidates.push({ kind: "analytic", ...heads, settings: { ...settings } });
+    }
+    const { best, crossFitted } = fit === null ? { best: null, crossFitted: [] } : unpack<FitState>(fit);
+    if (best) candidates.push({ kind: "softmax", weights: best.weights, crossFitted, settings: { pull: best.pull } });
+    return candidates;
+  }
+
+  private workOn({ id, phase }: RunningRun): Working {
+    if (this.working?.run !== id) {
+      this.release();
+      const parts = { loader: new RunLoader(), analytic: new AnalyticFit(), network: null };
+      this.working = { run: id, ...parts, choosing: null, judging: null };
+    }
+    if (phase !== "embed") this.releaseNetwork();
+    return this.working as Working;
+  }
+
+  private async networkOf(manifest: Manifest, working: Working): Promise<Network> {
+    working.network ??= await loadNetwork(await tfjsEngine(), manifest.thin, blobReader(this.context.env));
+    return working.network;
   }
 
   private releaseNetwork(): void {
-    this.network?.network.backbone.release();
-    this.network = null;
+    this.working?.network?.backbone.release();
+    if (this.working) this.working.network = null;
   }
 
-  private async data(manifest: Manifest, run: RunningRun): Promise<RunData> {
-    if (this.loaded?.run !== run.id) {
-      this.loaded = { run: run.id, data: await loadRunData(this.context, manifest, run) };
-    }
-    return this.loaded.data;
+  private release(): void {
+    this.releaseNetwork();
+    this.working = null;
   }
+}
+
+function tooFew({ train, tune }: RunData): string | null {
+  if (train.rows >= limits.retrainMinSamples && tune.rows > 0) return null;
+  const needed = `${limits.retrainMinSamples} and 1 are needed`;
+  return `${train.rows} labels to train on and ${tune.rows} to judge by; ${needed}`;
 }

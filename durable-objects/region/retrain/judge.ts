@@ -1,67 +1,122 @@
+import { type AnchorReport, anchorFault } from "../../../workers/core/confidence/anchor.ts";
 import { gate } from "../../../workers/core/confidence/gate.ts";
 import { judge, thresholdGrid, tunedThreshold } from "../../../workers/core/confidence/rule.ts";
 import type { HeadManifest, Manifest } from "../../../workers/core/contract/index.ts";
 import { sha256Hex } from "../../../workers/core/hash.ts";
-import { encodeHead, softmax } from "../../../workers/core/head/head.ts";
-import { rowLogits, unpackFit } from "../../../workers/core/head/softmax-fit.ts";
-import { fitTemperature } from "../../../workers/core/head/temperature.ts";
+import { decodeAnchor } from "../../../workers/core/head/anchor.ts";
+import { calibrated } from "../../../workers/core/head/calibration.ts";
+import { encodeHead } from "../../../workers/core/head/head.ts";
+import { rowLogits } from "../../../workers/core/head/softmax-fit.ts";
+import { limits } from "../../../workers/core/limits.ts";
 import { sign, signingKeySchema } from "../../../workers/core/sign.ts";
 import { registryObject } from "../../stubs.ts";
-import { readHead } from "../blobs.ts";
+import { blobReader, readHead } from "../blobs.ts";
 import type { RegionContext } from "../context.ts";
-import { type CurrentHead, compareHeads } from "./compare.ts";
+import { type Calibrated, type Candidate, type CurrentHead, calibrateOn, compareHeads } from "./candidates.ts";
 import type { RunData } from "./data.ts";
 import type { RunningRun, Runs } from "./runs.ts";
 
-/** Calibrates the candidate on tune and holds it against the head in use; the better one stays. */
-export async function judgeRun(
+/** What a judgement comes to: a reason and figures, and the head where it is promoted. */
+export interface Judgement {
+  promoted: Calibrated | null;
+  reason: string;
+  report: Record<string, unknown>;
+}
+
+/** What judging needs from outside, read before it begins. */
+export interface JudgeInputs {
+  current: CurrentHead;
+  anchor: { inputs: Float32Array; labels: number[] } | null;
+}
+
+export async function judgeInputs(context: RegionContext, runs: Runs, manifest: Manifest): Promise<JudgeInputs> {
+  const { env, heads } = context;
+  const regional = heads.current(manifest.version);
+  const { embedding } = manifest.thin.backbone;
+  const bytes = manifest.anchor && (await blobReader(env)(manifest.anchor.blob));
+  const anchor = bytes && decodeAnchor(bytes, embedding.width, embedding.step);
+  if (!regional) return { current: { own: null, lastSample: 0 }, anchor };
+  // A head of unknown making may have seen everything.
+  const lastSample = runs.lastSampleOf(regional.base, regional.number) ?? Number.POSITIVE_INFINITY;
+  return { current: { own: await readHead(env, regional.head), lastSample }, anchor };
+}
+
+/** Calibrates the candidates on tune and holds the better one against the head in use, a bounded piece at a time. */
+export function* judgeCandidates(
+  data: RunData,
+  candidates: readonly Candidate[],
+  manifest: Manifest,
+  { current, anchor }: JudgeInputs,
+): Generator<void, Judgement> {
+  const judged: Calibrated[] = [];
+  for (const candidate of candidates) {
+    judged.push(calibrateOn(data, candidate, manifest));
+    yield;
+  }
+  const [best] = [...judged].sort((a, b) => a.tuneLogLoss - b.tuneLogLoss) as [Calibrated];
+  const compared = yield* compareHeads(data, best, current);
+  const { promoted, reason, ...figures } = gate(compared, manifest.thin.rule.targetRisk);
+  yield;
+  const anchored: AnchorReport | null = anchor && anchorFault(data, anchor, best.head, current.own);
+  const report = {
+    train: data.train.rows,
+    tune: data.tune.rows,
+    chosen: best.kind,
+    candidates: Object.fromEntries(
+      judged.map(({ kind, settings, tuneLogLoss, calibration }) => [
+        kind,
+        { ...settings, temperature: calibration.temperature, tuneLogLoss },
+      ]),
+    ),
+    ...figures,
+    anchor: anchored,
+  };
+  const fault = promoted ? (anchored?.fault ?? null) : reason;
+  return { promoted: fault === null ? best : null, reason: fault ?? reason, report };
+}
+
+/** Keeps a judgement: a refused candidate with its reason, a promoted one as a signed head on its way out. */
+export async function keepJudgement(
   context: RegionContext,
   runs: Runs,
   manifest: Manifest,
   run: RunningRun,
   data: RunData,
+  { promoted, reason, report }: Judgement,
 ): Promise<void> {
-  const fit = unpackFit(runs.state<string>(run.id, "fit") as string);
-  if (!fit.best) throw new Error(`Error in judgeRun: run ${run.id} has no fitted head`);
-  const { weights, l2 } = fit.best;
-  const { tune, train, classes } = data;
-  const logits = rowLogits(tune, weights, classes);
-  const temperature = fitTemperature(logits, tune.labels);
-  const { targetRisk } = manifest.thin.rule;
-  const current = await currentHead(context, runs, manifest);
-  const { promoted, reason, ...figures } = gate(compareHeads(data, fit, temperature, current), targetRisk);
-  const report = { train: train.rows, tune: tune.rows, l2, temperature, ...figures };
   if (!promoted) return runs.finish(run.id, "refused", reason, report);
-
-  const judged = logits.map((row, i) => judge(softmax(row, temperature), tune.labels[i] as number));
-  const threshold = tunedThreshold(thresholdGrid(judged), judged, targetRisk);
-  const head = await signedHead(context, manifest, weights, { temperature, threshold });
+  const { targetRisk } = manifest.thin.rule;
+  const logits = rowLogits(data.tune, promoted.weights, data.classes);
+  const judged = logits.map((row, i) => judge(calibrated(row, promoted.calibration), data.tune.labels[i] as number));
+  const grid = thresholdGrid(judged);
+  const threshold = tunedThreshold(grid, judged, targetRisk);
+  const head = await signedHead(context, manifest, promoted.head, threshold, grid[0] ?? 1);
   context.storage.transactionSync(() => {
-    runs.saveState(run.id, "weights", weights.slice().buffer);
+    runs.saveState(run.id, "weights", promoted.head.slice().buffer);
     runs.saveState(run.id, "head", JSON.stringify(head));
     runs.saveState(run.id, "report", JSON.stringify({ reason, report }));
     runs.move(run.id, "publish", {});
   });
 }
 
-async function currentHead({ env, heads }: RegionContext, runs: Runs, manifest: Manifest): Promise<CurrentHead> {
-  const regional = heads.current(manifest.version);
-  if (!regional) return { own: null, lastSample: 0 };
-  // A head of unknown making may have seen everything.
-  const lastSample = runs.lastSampleOf(regional.base, regional.number) ?? Number.POSITIVE_INFINITY;
-  return { own: await readHead(env, regional.head), lastSample };
-}
-
 async function signedHead(
   { env, model, region }: RegionContext,
   manifest: Manifest,
   weights: Float32Array,
-  { temperature, threshold }: { temperature: number; threshold: number },
+  threshold: number,
+  strictest: number,
 ): Promise<HeadManifest> {
   const { width, classes } = manifest.thin.head;
   const bytes = encodeHead({ weights, bias: new Float32Array() });
   const blob = { sha256: await sha256Hex(bytes), bytes: bytes.byteLength };
   const registry = registryObject(env, model);
+  const { targetRisk, delta } = manifest.thin.rule;
+  const uncertified = {
+    status: "pending" as const,
+    reason: `no label of an accepted question yet; ${limits.retrainMinSamples} or more are needed`,
+    labels: 0,
+    labelsNeeded: null,
+  };
   const unsigned: HeadManifest = {
     format: "upriver/1",
     model,
@@ -69,8 +124,8 @@ async function signedHead(
     region,
     number: await registry.nextHeadNumber(manifest.version, region),
     backbone: manifest.thin.backbone.sha256,
-    head: { blob, width, classes, temperature },
-    rule: { threshold, targetRisk: manifest.thin.rule.targetRisk, certificate: null },
+    head: { blob, width, classes, temperature: 1 },
+    rule: { threshold, strictest, targetRisk, delta, certificate: null, uncertified },
     createdAt: new Date().toISOString(),
   };
   return sign(unsigned, signingKeySchema.parse(JSON.parse(env.DEPLOYMENT_KEY)));

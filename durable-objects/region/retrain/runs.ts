@@ -1,7 +1,8 @@
 import type { Run, RunStatus } from "../../../workers/core/contract/index.ts";
 import type { Snapshot } from "../samples.ts";
 
-export type Phase = "embed" | "fit" | "judge" | "publish";
+/** Where a run goes through, in order. */
+export type Phase = "embed" | "count" | "recall" | "drift" | "solve" | "fit" | "judge" | "publish";
 
 /** A run under way: where it is, so that an eviction costs one slice at most. */
 export interface RunningRun extends Run, Snapshot {
@@ -54,6 +55,12 @@ export class Runs {
 
   move(id: string, phase: Phase, cursor: Record<string, number>): void {
     this.sql.exec("UPDATE runs SET phase = ?, cursor = ? WHERE id = ?", phase, JSON.stringify(cursor), id);
+  }
+
+  /** Sends every run under way back to its beginning. */
+  restart(): void {
+    this.sql.exec("DELETE FROM run_state");
+    this.sql.exec("UPDATE runs SET phase = 'embed', cursor = '{}' WHERE status = 'running'");
   }
 
   finish(id: string, status: RunStatus, reason: string, report: Record<string, unknown> | null): void {

@@ -1,4 +1,5 @@
 import { beforeAll, describe, expect, it } from "vitest";
+import { trainParts } from "../../../workers/core/confidence/folds.ts";
 import {
   type SoftmaxState,
   softmaxGradient,
@@ -8,13 +9,13 @@ import {
 } from "../../../workers/core/head/softmax.ts";
 import {
   continueFit,
-  crossFitParts,
   type FitData,
+  type FitState,
   isFitted,
   type LabelledRows,
-  packFit,
+  pack,
   startFit,
-  unpackFit,
+  unpack,
 } from "../../../workers/core/head/softmax-fit.ts";
 import { startBackend } from "../../../workers/core/model/tfjs/backend.ts";
 import { seeded, uniform } from "../../helpers/random.ts";
@@ -34,7 +35,14 @@ function labelled(n: number, shift = 0): LabelledRows {
     return x > 0.2 + shift ? 0 : y > 0 ? 1 : 2;
   });
   const weights = Float32Array.from({ length: n }, (_, row) => (row % 5 === 0 ? 0.25 : 1));
-  return { rows: n, inputs, labels, weights, splits: labels.map((_, row) => `day ${Math.floor(row / 2)}`) };
+  return {
+    rows: n,
+    inputs,
+    labels,
+    weights,
+    splits: labels.map((_, row) => `day ${Math.floor(row / 2)}`),
+    parts: labels.map((_, row) => Math.floor(row / 2) % trainParts),
+  };
 }
 
 const data: FitData = { train: labelled(rows), tune: labelled(12), start: uniform(random, width * classes), classes };
@@ -116,7 +124,7 @@ describe("the optimiser", () => {
     let state = startSoftmax(data.start);
     const before = loss(state.weights, data.train) / mass;
     for (let i = 0; i < 800; i++)
-      state = softmaxStep(state, softmaxGradient(state.weights, batch, classes), mass, data.start, l2);
+      state = softmaxStep(state, softmaxGradient(state.weights, batch, classes), mass, data.start, pull / mass);
     const slope = softmaxGradient(state.weights, batch, classes);
     slope.forEach((value, i) => {
       const pull = l2 * ((state.weights[i] as number) - (data.start[i] as number));
@@ -137,7 +145,7 @@ describe("a fit in slices", () => {
       let slices = 0;
       let cutInside = false;
       for (; !isFitted(state); slices++) {
-        state = unpackFit(packFit(continueFit(large, state, slice)));
+        state = unpack<FitState>(pack(continueFit(large, state, slice)));
         cutInside ||= state.row > 0;
       }
       expect(slices).toBeGreaterThan(1);
@@ -149,7 +157,7 @@ describe("a fit in slices", () => {
   it("is kept as text exactly, in the middle as at the end", () => {
     for (const multiplyAdds of [1, 50_000, Number.POSITIVE_INFINITY]) {
       const state = continueFit(data, startFit(data), multiplyAdds);
-      expect(unpackFit(packFit(state))).toEqual(state);
+      expect(unpack<FitState>(pack(state))).toEqual(state);
     }
   });
 
@@ -163,22 +171,20 @@ describe("a fit in slices", () => {
     expect(fitted({ labels }).best).not.toEqual(fitted({}).best);
   });
 
-  it("keeps the L2 that tune likes best, and a head for each part that has not seen it", () => {
+  it("keeps the pull that tune likes best, and a head for each part that has not seen it", () => {
     const { best, crossFitted } = continueFit(data, startFit(data), Number.POSITIVE_INFINITY);
     const unweighted = { ...data.tune, weights: new Float32Array(data.tune.rows).fill(1) };
-    const heads = softmaxSettings.l2.map((l2) => byHand(l2, data.train.weights));
+    const heads = softmaxSettings.pulls.map((pull) => byHand(pull, data.train.weights));
     const losses = heads.map((head) => loss(head, unweighted) / unweighted.rows);
     const lowest = losses.indexOf(Math.min(...losses));
     expect(new Set(losses).size).toBe(losses.length);
-    expect(best?.l2).toBe(softmaxSettings.l2[lowest]);
+    expect(best?.pull).toBe(softmaxSettings.pulls[lowest]);
     expect(best?.tuneLogLoss).toBeCloseTo(losses[lowest] as number, 6);
     expect(best?.weights).toEqual(heads[lowest]);
-    const parts = crossFitParts(data.train);
-    parts.forEach((part, row) => void expect(part).toBe(parts[row - (row % 2)]));
-    expect(new Set(parts).size).toBe(softmaxSettings.crossFits);
-    const leftOut = Array.from({ length: softmaxSettings.crossFits }, (_, part) =>
+    const { parts } = data.train;
+    const leftOut = Array.from({ length: trainParts }, (_, part) =>
       byHand(
-        best?.l2 as number,
+        best?.pull as number,
         data.train.weights.map((weight, row) => (parts[row] === part ? 0 : weight)),
       ),
     );
@@ -186,12 +192,12 @@ describe("a fit in slices", () => {
   });
 
   // The same fit as one plain loop.
-  function byHand(l2: number, weights: Float32Array): Float32Array {
+  function byHand(pull: number, weights: Float32Array): Float32Array {
     const batch = { rows, inputs: data.train.inputs, targets: oneHot(data.train.labels), weights };
     const mass = weights.reduce((a, b) => a + b);
     let state = startSoftmax(data.start);
     for (let i = 0; i < softmaxSettings.iterations; i++) {
-      state = softmaxStep(state, softmaxGradient(state.weights, batch, classes), mass, data.start, l2);
+      state = softmaxStep(state, softmaxGradient(state.weights, batch, classes), mass, data.start, pull / mass);
     }
     return state.weights;
   }

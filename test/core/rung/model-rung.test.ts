@@ -2,6 +2,7 @@ import { describe, expect, it } from "vitest";
 import type { Certificate, Question } from "../../../workers/core/contract/index.ts";
 import type { ModelRung, RegionalHead } from "../../../workers/core/rung/model-rung.ts";
 import { InvalidQuestionsError, type Reply } from "../../../workers/core/rung/rung.ts";
+import { testRule } from "../../helpers/model.ts";
 import { hop, modelRung, questions } from "../../helpers/rung.ts";
 
 const certificate: Certificate = {
@@ -27,14 +28,14 @@ function northsHead(threshold: number, certified: Certificate | null): RegionalH
       number: 3,
       backbone: "0".repeat(64),
       head,
-      rule: { threshold, targetRisk: 0.1, certificate: certified },
+      rule: { ...testRule(threshold), certificate: certified },
       createdAt: "2026-02-01T00:00:00.000Z",
     },
     weights: { ...head, weights: new Float32Array(15), bias: Float32Array.of(0, 0, 3) },
   };
 }
 
-const headOf = (head: RegionalHead) => (region: string) => (region === "north" ? head : null);
+const headOf = (head: RegionalHead) => (region: string) => (region === "north" ? { head, rule: null } : null);
 const one = async (rung: ModelRung, question = questions(1)[0] as Question, trace = false) =>
   (await rung.ask([question], { ...hop, trace }))[0] as Reply;
 

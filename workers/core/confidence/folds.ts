@@ -19,11 +19,25 @@ export function splitKey(split: Split, question: { id: string; instance: Instanc
   }
 }
 
-/** A sample's fold: 60 train, 20 tune, 20 certify, by HMAC, so that no caller can choose. */
-export async function foldOf(secret: string, region: string, key: string): Promise<Fold> {
+/** Where a sample belongs: its fold, and of train the part that cross-validation leaves out together with it. */
+export interface Deal {
+  fold: Fold;
+  part: number;
+}
+
+/** Parts of train that cross-validation leaves out in turn. */
+export const trainParts = 3;
+
+/** Deals a sample by HMAC, so that no caller can choose: 60 train, 20 tune, 20 certify. */
+export async function deal(secret: string, region: string, key: string): Promise<Deal> {
   const unit = await hmacUnit(secret, `fold|${region}|${key}`);
-  if (unit < trainShare) return "train";
-  return unit < trainShare + tuneShare ? "tune" : "certify";
+  if (unit < trainShare) return { fold: "train", part: Math.floor((unit / trainShare) * trainParts) };
+  return { fold: unit < trainShare + tuneShare ? "tune" : "certify", part: 0 };
+}
+
+/** The fold alone. */
+export async function foldOf(secret: string, region: string, key: string): Promise<Fold> {
+  return (await deal(secret, region, key)).fold;
 }
 
 /** Whether an accepted question is sent for a label anyway: a coin of its own. */

@@ -60,7 +60,15 @@ export function certifyRule(
       window,
     };
   }
-  return { threshold, targetRisk, certificate: passed };
+  const uncertified = passed
+    ? null
+    : {
+        status: "pending" as const,
+        reason: `no threshold keeps error at most ${targetRisk} on ${certify.length} held-out labels`,
+        labels: certify.length,
+        labelsNeeded: null,
+      };
+  return { threshold, strictest: grid[0] ?? acceptNothing, targetRisk, delta, certificate: passed, uncertified };
 }
 
 /** The laxest threshold of the grid at which tune's own error is at most the target: a start, not a promise. */

@@ -17,11 +17,21 @@ export const certificateSchema = z.strictObject({
   coverage: z.number(),
   labels: z.int(),
   source: labelSourceSchema,
-  /** Whose questions it speaks for: `global` is the pooled mix, not a region. */
+  /** Whose questions it speaks for: a region, or `global`, the pooled mix, which is no region's. */
   scope: z.string(),
   window: z.strictObject({ from: z.string(), to: z.string() }),
 });
 export type Certificate = z.infer<typeof certificateSchema>;
+
+/** What stands in a certificate's way: `pending` until enough labels came, `void` when the rule was proven wrong. */
+export const uncertifiedSchema = z.strictObject({
+  status: z.enum(["pending", "void"]),
+  reason: z.string(),
+  /** Labels of accepted questions so far, and how many more are needed at their present error; null: never. */
+  labels: z.int(),
+  labelsNeeded: z.int().nullable(),
+});
+export type Uncertified = z.infer<typeof uncertifiedSchema>;
 
 /** Calibrated scores of one head, in the order of the model's labels. */
 export const traceEntrySchema = z.strictObject({ head: z.string(), version: z.string(), scores: z.array(z.number()) });
@@ -41,6 +51,8 @@ export const answerSchema = z.strictObject({
   rung: rungSchema,
   version: z.string(),
   certificate: certificateSchema.nullable(),
+  /** Why there is no certificate; left out where one is there, or where no rung has a rule to certify. */
+  uncertified: uncertifiedSchema.optional(),
   trace: z.array(traceEntrySchema).optional(),
 });
 export type Answer = z.infer<typeof answerSchema>;

@@ -1,5 +1,5 @@
 import * as z from "zod";
-import { certificateSchema, rungSchema } from "./answer.ts";
+import { certificateSchema, rungSchema, uncertifiedSchema } from "./answer.ts";
 import { inputSchema } from "./input.ts";
 import { instanceSchema } from "./instance.ts";
 import { regionSchema, regionsSchema } from "./region.ts";
@@ -36,8 +36,14 @@ export type Head = z.infer<typeof headSchema>;
 /** A question is accepted when its calibrated confidence is at least `threshold`. */
 export const ruleSchema = z.strictObject({
   threshold: z.number().min(0),
+  /** Where the threshold goes when the rule is proven wrong: the strictest that was ever considered. */
+  strictest: z.number().min(0),
   targetRisk: z.number().gt(0).lt(1),
+  /** The chance that a certificate of this rule may be wrong. */
+  delta: z.number().gt(0).lt(1),
   certificate: certificateSchema.nullable(),
+  /** Why there is no certificate, and what is needed for one; null with one. */
+  uncertified: uncertifiedSchema.nullable(),
 });
 export type Rule = z.infer<typeof ruleSchema>;
 
@@ -56,6 +62,10 @@ export const splitSchema = z.discriminatedUnion("by", [
 ]);
 export type Split = z.infer<typeof splitSchema>;
 
+/** The parts of a region's learning; each may be left out, to see what it buys. */
+export const learningParts = ["analytic", "softmax", "prior", "calibration", "recall", "control"] as const;
+export type LearningPart = (typeof learningParts)[number];
+
 /** How a model is served and learns: the settings that travel with each version. */
 export const policySchema = z.strictObject({
   ladder: z.array(rungSchema).min(1),
@@ -69,7 +79,11 @@ export const policySchema = z.strictObject({
   split: splitSchema,
   /** The weight of labels that only the origin gave, in training; 0 is off. */
   originLabelWeight: z.number().min(0).max(0.25),
+  /** Whether a labelled question's instance stays; without it a new backbone can't embed the sample again. */
+  keepInputs: z.boolean(),
   retrainEverySeconds: z.int().positive(),
+  /** How regions learn: by which candidates, and with which of the parts around them. */
+  learning: z.array(z.enum(learningParts)),
 });
 export type Policy = z.infer<typeof policySchema>;
 
@@ -96,6 +110,10 @@ export const manifestSchema = z
     /** The thin network the edge runs, and the full one the origin runs. */
     thin: networkSchema,
     full: networkSchema.nullable(),
+    /** Embeddings and labels of the global holdout, which every regional candidate must still answer. */
+    anchor: z.strictObject({ blob: blobSchema, rows: z.int().positive() }).nullable(),
+    /** The sums of thin's embeddings over its training rows: what a region's analytic head leans on. */
+    prior: z.strictObject({ blob: blobSchema }).nullable(),
     policy: policySchema,
     metrics: z.strictObject({ thin: metricsSchema, full: metricsSchema.nullable() }),
     trainedOn: z.strictObject({

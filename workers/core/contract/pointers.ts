@@ -1,5 +1,5 @@
 import * as z from "zod";
-import { headManifestSchema, modelNameSchema } from "./manifest.ts";
+import { headManifestSchema, modelNameSchema, ruleSchema } from "./manifest.ts";
 import { regionSchema } from "./region.ts";
 
 /** Which versions of a model are served; KV `current/{model}`. */
@@ -16,9 +16,11 @@ export const modelPointerSchema = z.strictObject({
 });
 export type ModelPointer = z.infer<typeof modelPointerSchema>;
 
-/** Which head a region has on a base version; KV `head/{model}/{base}/{region}`. */
+/** Which head a region has on a base version, and its live rule; KV `head/{model}/{base}/{region}`. */
 export const headPointerSchema = z.strictObject({
   revision: z.int().nonnegative(),
   head: headManifestSchema.nullable(),
+  /** The rule that the region's own labels have moved; null where the version's rule holds still. */
+  rule: ruleSchema.nullable(),
 });
 export type HeadPointer = z.infer<typeof headPointerSchema>;

@@ -12,6 +12,8 @@ export const madeSchema = z.strictObject({
   version: z.string(),
   embedding: z.array(z.number()),
   scores: z.array(z.number()),
+  /** Whether the rung's threshold let the question pass, certified or not. */
+  accepted: z.boolean(),
 });
 export type Made = z.infer<typeof madeSchema>;
 

@@ -1,3 +1,4 @@
+import { trainParts } from "../confidence/folds.ts";
 import { limits } from "../limits.ts";
 import { softmax } from "./head.ts";
 import { logLossOf } from "./metrics.ts";
@@ -11,6 +12,8 @@ export interface LabelledRows {
   weights: Float32Array;
   /** The split key of each row. */
   splits: string[];
+  /** The part of train that each row belongs to. */
+  parts: number[];
 }
 
 export interface FitData {
@@ -23,18 +26,18 @@ export interface FitData {
 
 /** Where a fit is: plain values, so that it can be kept between two slices. */
 export interface FitState {
-  /** Heads fitted so far: first one for each L2, then with the best L2 one for each part that is left out. */
+  /** Heads fitted so far: first one for each pull, then with the best one a head for each part that is left out. */
   done: number;
   head: SoftmaxState;
   /** The gradient so far, over the rows before `row`. */
   gradient: Float32Array;
   row: number;
-  best: { weights: Float32Array; l2: number; tuneLogLoss: number } | null;
+  best: { weights: Float32Array; pull: number; tuneLogLoss: number } | null;
   /** Heads [width + 1, classes] by the part of train that each has not seen. */
   crossFitted: Float32Array[];
 }
 
-const candidates = softmaxSettings.l2.length;
+const candidates = softmaxSettings.pulls.length;
 
 // Rows go through in blocks that depend on the data alone, so that sums are the same however a fit is sliced.
 const blockMaxRows = 1024;
@@ -46,30 +49,22 @@ export function startFit({ start }: FitData): FitState {
 }
 
 export function isFitted(state: FitState): boolean {
-  return state.done === candidates + softmaxSettings.crossFits;
-}
-
-/** The part of train that a row belongs to when parts are left out: rows of one split key stay together. */
-export function crossFitParts({ splits }: LabelledRows): number[] {
-  const order = new Map<string, number>();
-  for (const split of splits) if (!order.has(split)) order.set(split, order.size);
-  return splits.map((split) => (order.get(split) as number) % softmaxSettings.crossFits);
+  return state.done === candidates + trainParts;
 }
 
 /**
- * Fits softmax heads by full-batch Adam: one for each L2, of which the one with the lowest log-loss on tune stays, then
- * with its L2 one for each part of train, left out, so that every row has a head that never saw it.
+ * Fits softmax heads by full-batch Adam: one for each pull, of which the one with the lowest log-loss on tune stays,
+ * then with that pull one for each part of train, left out, so that every row has a head that never saw it.
  * Stops after about `multiplyAdds`; going on from there gives exactly what one go would have given.
  */
 export function continueFit(data: FitData, from: FitState, multiplyAdds: number): FitState {
   let state = from;
   let budget = multiplyAdds;
-  const parts = crossFitParts(data.train);
   const rowCost = 2 * data.start.length;
   const blockRows = Math.max(1, Math.min(blockMaxRows, Math.floor(blockMaxMultiplyAdds / rowCost)));
   while (budget > 0 && !isFitted(state)) {
     const rows = Math.min(data.train.rows - state.row, blockRows);
-    const weights = rowWeights(data, state, parts);
+    const weights = rowWeights(data, state);
     state = overRows(data, state, rows, weights);
     budget -= rows * rowCost + limits.blockOverheadMultiplyAdds;
     if (state.row === data.train.rows) state = nextIteration(data, state, weights);
@@ -90,18 +85,18 @@ function overRows(data: FitData, state: FitState, rows: number, allWeights: Floa
 }
 
 // A part that is left out weighs nothing.
-function rowWeights({ train }: FitData, { done }: FitState, parts: readonly number[]): Float32Array {
+function rowWeights({ train }: FitData, { done }: FitState): Float32Array {
   if (done < candidates) return train.weights;
-  return train.weights.map((weight, row) => (parts[row] === done - candidates ? 0 : weight));
+  return train.weights.map((weight, row) => (train.parts[row] === done - candidates ? 0 : weight));
 }
 
 function nextIteration(data: FitData, state: FitState, rowWeights: Float32Array): FitState {
   const mass = rowWeights.reduce((sum, weight) => sum + weight, 0);
-  const l2 = state.done < candidates ? (softmaxSettings.l2[state.done] as number) : (state.best?.l2 as number);
+  const pull = state.done < candidates ? (softmaxSettings.pulls[state.done] as number) : (state.best?.pull as number);
   // Nothing but the left-out part: then the head stays where it starts.
   const head =
     mass > 0
-      ? softmaxStep(state.head, state.gradient, mass, data.start, l2)
+      ? softmaxStep(state.head, state.gradient, mass, data.start, pull / mass)
       : { ...state.head, iteration: state.head.iteration + 1 };
   const next = { ...state, head, gradient: new Float32Array(data.start.length), row: 0 };
   if (head.iteration < softmaxSettings.iterations) return next;
@@ -109,7 +104,7 @@ function nextIteration(data: FitData, state: FitState, rowWeights: Float32Array)
   if (state.done >= candidates) return { ...finished, crossFitted: [...state.crossFitted, head.weights] };
   const tuneLogLoss = tuneLoss(data, head.weights);
   const isBest = state.best === null || tuneLogLoss < state.best.tuneLogLoss;
-  return { ...finished, best: isBest ? { weights: head.weights, l2, tuneLogLoss } : state.best };
+  return { ...finished, best: isBest ? { weights: head.weights, pull, tuneLogLoss } : state.best };
 }
 
 function tuneLoss({ tune, classes }: FitData, weights: Float32Array): number {
@@ -136,10 +131,10 @@ export function logitsOfRow(inputs: Float32Array, row: number, weights: Float32A
 }
 
 /** A state as text, every float32 exactly. */
-export function packFit(state: FitState): string {
+export function pack(state: object): string {
   return JSON.stringify(state, (_, value) => (value instanceof Float32Array ? { float32: Array.from(value) } : value));
 }
 
-export function unpackFit(text: string): FitState {
+export function unpack<T>(text: string): T {
   return JSON.parse(text, (_, value) => (Array.isArray(value?.float32) ? Float32Array.from(value.float32) : value));
 }

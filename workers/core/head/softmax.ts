@@ -19,9 +19,8 @@ export interface SoftmaxBatch {
 export const softmaxSettings = {
   learningRate: 0.05,
   iterations: 60,
-  l2: [0.01, 0.03, 0.1],
-  /** Heads that each leave a part of the training rows out, so that these rows can judge, too. */
-  crossFits: 3,
+  /** How hard L2 pulls towards the global head, in labels: a region with as many of its own has gone half the way. */
+  pulls: [10, 40, 160],
 } as const;
 
 const beta1 = 0.9;

@@ -21,12 +21,18 @@ export interface RegionalHead {
   weights: HeadWeights;
 }
 
+/** What a region has of its own: a head, a rule, both or neither. */
+export interface RegionalServing {
+  head: RegionalHead | null;
+  rule: Rule | null;
+}
+
 export interface ModelRungOptions {
   name: RungName;
   manifest: Manifest;
   network: Network;
-  /** The head of a question's region; null is the global one. */
-  headOf?: (region: string) => RegionalHead | null;
+  /** What a question's region has of its own; null where it has nothing. */
+  servingOf?: (region: string) => RegionalServing | null;
 }
 
 /** A rung that answers by a network: the thin one at the edge, the full one at the origin. */
@@ -34,14 +40,14 @@ export class ModelRung implements Rung {
   readonly name: RungName;
   private readonly manifest: Manifest;
   private readonly network: Network;
-  private readonly headOf: (region: string) => RegionalHead | null;
+  private readonly servingOf: (region: string) => RegionalServing | null;
   private readonly extraColumns: string[];
 
-  constructor({ name, manifest, network, headOf }: ModelRungOptions) {
+  constructor({ name, manifest, network, servingOf }: ModelRungOptions) {
     this.name = name;
     this.manifest = manifest;
     this.network = network;
-    this.headOf = headOf ?? (() => null);
+    this.servingOf = servingOf ?? (() => null);
     this.extraColumns = extraColumnsOf(manifest);
   }
 
@@ -85,14 +91,16 @@ export class ModelRung implements Rung {
     const { spec, head: globalHead } = this.network;
     const { version: base, policy } = this.manifest;
     const width = spec.head.width;
-    const regional = this.headOf(question.region);
+    const serving = this.servingOf(question.region);
+    const regional = serving?.head ?? null;
     const scores = scoresOf(regional?.weights ?? globalHead, embeddings, row * width);
     const version = versionName(base, regional?.manifest);
-    const rule: Rule = regional?.manifest.rule ?? spec.rule;
+    const rule: Rule = serving?.rule ?? regional?.manifest.rule ?? spec.rule;
     const picked = argMax(scores);
     const confidence = scores[picked] as number;
     const mayAnswer = rule.certificate !== null || policy.uncertified === "answer";
-    const sure = mayAnswer && accepts(rule, confidence);
+    const accepted = accepts(rule, confidence);
+    const sure = mayAnswer && accepted;
     const answer: Answer = {
       id: question.id,
       model: this.manifest.model,
@@ -106,12 +114,14 @@ export class ModelRung implements Rung {
       version,
       certificate: sure ? rule.certificate : null,
     };
+    if (rule.uncertified) answer.uncertified = rule.uncertified;
     if (trace) answer.trace = this.trace(regional, scores, version, embeddings, row * width);
     const made = () => ({
       backbone: spec.backbone.sha256,
       version,
       embedding: Array.from(embeddings.subarray(row * width, (row + 1) * width)),
       scores: Array.from(scores),
+      accepted,
     });
     return { answer, made };
   }

@@ -36,7 +36,7 @@ export async function headPointer(call: Call, model: string, base: number, regio
   const known = call.node.headPointers.get(key);
   if (known && known.freshUntil > Date.now()) return known.value;
   const near = headPointerSchema.safeParse(await fromKv(call, `head/${key}`));
-  return learn(call.node.headPointers, key, near.success ? near.data : { revision: 0, head: null });
+  return learn(call.node.headPointers, key, near.success ? near.data : { revision: 0, head: null, rule: null });
 }
 
 /** An object said that a region's head has this revision: where that is news, the registry says which head it is. */

@@ -1,6 +1,6 @@
 import type { Manifest, ModelPointer } from "../../core/contract/index.ts";
 import { hmacUnit } from "../../core/hash.ts";
-import { ModelRung, type RegionalHead } from "../../core/rung/model-rung.ts";
+import { ModelRung, type RegionalServing } from "../../core/rung/model-rung.ts";
 import { headOf, manifestOf, networkOf } from "../artefacts/models.ts";
 import { headPointer, modelPointer } from "../artefacts/pointers.ts";
 import { type Call, unknownModel } from "../call.ts";
@@ -30,17 +30,17 @@ export async function servedPointer(call: Call, model: string): Promise<ModelPoi
 
 /** The thin model's rung for one version, with the heads of the given regions. */
 export async function edgeRung(call: Call, manifest: Manifest, regions: readonly string[]): Promise<ModelRung> {
-  const heads = new Map<string, RegionalHead>();
+  const serving = new Map<string, RegionalServing>();
   await Promise.all(
     regions.map(async (region) => {
-      const { head } = await headPointer(call, manifest.model, manifest.version, region);
+      const { head, rule } = await headPointer(call, manifest.model, manifest.version, region);
       const weights = head && (await headOf(call, manifest, head));
-      if (weights) heads.set(region, { manifest: head, weights });
+      serving.set(region, { head: weights && { manifest: head, weights }, rule });
     }),
   );
   // Last, so that nothing can push the network out of memory between here and its use.
   const network = await networkOf(call, manifest);
-  return new ModelRung({ name: "edge", manifest, network, headOf: (region) => heads.get(region) ?? null });
+  return new ModelRung({ name: "edge", manifest, network, servingOf: (region) => serving.get(region) ?? null });
 }
 
 /** A version's manifest and rung; where it is broken, those of the last version that was good. */

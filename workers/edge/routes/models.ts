@@ -6,7 +6,7 @@ import { mayUseModel } from "../../core/tokens.ts";
 import { readBlob } from "../artefacts/blobs.ts";
 import { manifestOf } from "../artefacts/models.ts";
 import { modelPointer } from "../artefacts/pointers.ts";
-import { type Call, jsonResponse, modelOf, type Route } from "../call.ts";
+import { type Call, jsonResponse, modelOf, type Route, requireScope } from "../call.ts";
 import { servedPointer } from "../ladder/version.ts";
 
 async function listModels(call: Call): Promise<Response> {
@@ -54,6 +54,8 @@ async function getBlob(call: Call): Promise<Response> {
   const sha256 = blobHashOf(call);
   const object = await call.env.ARTEFACTS.head(`blobs/${sha256}`);
   if (!object) throw unknownBlob(sha256);
+  // What shows more of the data than a model does is for those who train on it.
+  if (object.customMetadata?.scope === "publish") requireScope(call, "publish");
   const bytes = await readBlob(call.env, call.later, { sha256, bytes: object.size });
   return new Response(bytes, {
     headers: {

@@ -1,7 +1,7 @@
 import * as z from "zod";
 import type { Refusal } from "../../../durable-objects/registry/refusal.ts";
 import { regionObject, registryObject } from "../../../durable-objects/stubs.ts";
-import { blobKey, blobsOf, checkBlob } from "../../core/artefacts.ts";
+import { blobKey, blobsOf, checkBlob, privateBlobsOf } from "../../core/artefacts.ts";
 import { type ModelPointer, manifestSchema, regionSchema } from "../../core/contract/index.ts";
 import { sha256Hex } from "../../core/hash.ts";
 import { FaultError } from "../../core/http/fault.ts";
@@ -25,7 +25,8 @@ async function putBlob(call: Call): Promise<Response> {
   }
   const isNew = !(await call.env.ARTEFACTS.head(blobKey(sha256)));
   // Written even when it is there: that is how a blob that went bad is mended.
-  await call.env.ARTEFACTS.put(blobKey(sha256), bytes);
+  const customMetadata = { scope: call.query("scope") === "publish" ? "publish" : "ask" };
+  await call.env.ARTEFACTS.put(blobKey(sha256), bytes, { customMetadata });
   return jsonResponse({ sha256, bytes: bytes.byteLength }, isNew ? 201 : 200);
 }
 
@@ -40,9 +41,14 @@ async function putVersion(call: Call): Promise<Response> {
   ];
   const unsigned = await signatureFault(manifest, call.node.publishKeys);
   if (unsigned) faults.push(fault("signature", "an Ed25519 signature by a key of PUBLISH_KEYS", unsigned));
+  const privateBlobs = new Set(privateBlobsOf(manifest).map(({ sha256 }) => sha256));
   for (const { sha256 } of blobsOf(manifest)) {
-    if (await call.env.ARTEFACTS.head(blobKey(sha256))) continue;
-    faults.push(fault("blobs", `blob ${sha256} to be there: PUT /v1/blobs/{sha256} first`, "nothing"));
+    const object = await call.env.ARTEFACTS.head(blobKey(sha256));
+    const scope = object ? (object.customMetadata?.scope ?? "ask") : undefined;
+    const query = privateBlobs.has(sha256) ? "?scope=publish" : "";
+    if (scope !== undefined && (query === "" || scope === "publish")) continue;
+    const received = scope === undefined ? "nothing" : `a blob for scope '${scope}'`;
+    faults.push(fault("blobs", `blob ${sha256} to be there: PUT /v1/blobs/{sha256}${query} first`, received));
   }
   if (faults.length > 0) throw new FaultError({ kind: "invalid", errors: faults });
   const result = await registryObject(call.env, model).publish(manifest);

@@ -22,8 +22,8 @@ async function listRegions(call: Call): Promise<Response> {
   const known = await registryObject(call.env, model).regions();
   const regions = await Promise.all(
     known.map(async (region) => {
-      const { heads, lastRun, ...state } = await regionObject(call.env, model, region).state();
       const base = baseFor(pointer, region);
+      const { heads, lastRun, ...state } = await regionObject(call.env, model, region).state(base);
       return {
         ...state,
         lastRun: lastRun && { region, ...lastRun },

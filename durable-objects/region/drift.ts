@@ -1,0 +1,91 @@
+import {
+  addCluster,
+  type DriftTest,
+  driftTest,
+  emptyMoments,
+  type Moments,
+  monthlyLevel,
+} from "../../workers/core/confidence/drift.ts";
+import type { Manifest } from "../../workers/core/contract/index.ts";
+import { limits } from "../../workers/core/limits.ts";
+
+/** What a look at the input found. */
+export interface DriftReport extends Partial<DriftTest> {
+  /** Data time of the look, ms since 1970. */
+  at: number;
+  alarm: boolean;
+  /** What the last month was held against: the same season of earlier years, or all that was before. */
+  against: "season" | "before" | "nothing";
+  recent: number;
+  reference: number;
+}
+
+const yearMs = 365.25 * 24 * 3600_000;
+const seasonSlackMs = 15 * 24 * 3600_000;
+const years = 10;
+
+type Row = { split: string; pi: number | null; vector: ArrayBuffer };
+
+/** The table `drifts`: whether what comes in still looks like what came in before. */
+export class Drift {
+  private readonly sql: SqlStorage;
+
+  constructor(sql: SqlStorage) {
+    this.sql = sql;
+  }
+
+  latest(): DriftReport | null {
+    const [row] = this.sql.exec<{ report: string }>("SELECT report FROM drifts ORDER BY at DESC LIMIT 1");
+    return row ? JSON.parse(row.report) : null;
+  }
+
+  /** Holds the embeddings of the month before `at` against the same season, or else against all before; keeps what it finds. */
+  look(manifest: Manifest, at: number): DriftReport {
+    const { width } = manifest.thin.backbone.embedding;
+    const since = at - limits.driftEveryMs;
+    const recent = this.rows(manifest, [[since, at]]);
+    const season = Array.from({ length: years }, (_, i): [number, number] => {
+      const back = (i + 1) * yearMs;
+      return [since - back - seasonSlackMs, at - back + seasonSlackMs];
+    });
+    const seasonal = this.rows(manifest, season);
+    const before = seasonal.length > 0 ? seasonal : this.rows(manifest, [[0, since]]);
+    const found = driftTest(momentsOf(before, width), momentsOf(recent, width), monthlyLevel);
+    const against = before.length === 0 ? "nothing" : seasonal.length > 0 ? "season" : "before";
+    const report: DriftReport = {
+      alarm: false,
+      ...found,
+      at,
+      against,
+      recent: recent.length,
+      reference: before.length,
+    };
+    this.sql.exec("INSERT OR REPLACE INTO drifts VALUES (?, ?, ?)", at, manifest.version, JSON.stringify(report));
+    return report;
+  }
+
+  private rows({ thin }: Manifest, spans: readonly (readonly [number, number])[]): Row[] {
+    const where = spans.map(() => "(s.at > ? AND s.at <= ?)").join(" OR ");
+    const rows = this.sql.exec<Row>(
+      `SELECT s.split, s.pi, e.vector FROM samples s JOIN embeddings e ON e.number = s.number AND e.backbone = ?
+       WHERE ${where} ORDER BY s.at DESC LIMIT ?`,
+      ...[thin.backbone.sha256, ...spans.flat(), limits.driftMaxRows],
+    );
+    return rows.toArray();
+  }
+}
+
+function momentsOf(rows: readonly Row[], width: number): Moments {
+  const moments = emptyMoments(width);
+  for (const group of Map.groupBy(rows, ({ split }) => split).values()) {
+    const sum = new Float64Array(width);
+    let weight = 0;
+    for (const { pi, vector } of group) {
+      const share = 1 / (pi || 1);
+      weight += share;
+      for (const [i, value] of new Int16Array(vector).entries()) sum[i] = (sum[i] as number) + share * value;
+    }
+    addCluster(moments, { weight, sum });
+  }
+  return moments;
+}

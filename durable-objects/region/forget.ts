@@ -1,0 +1,38 @@
+import type { Result } from "../../workers/core/result.ts";
+import { fail, ok } from "../../workers/core/result.ts";
+import type { RegionContext } from "./context.ts";
+
+export type ForgetRefusal = { kind: "unknown" } | { kind: "not-yours" };
+
+/**
+ * Forgets a question: row, input, embeddings, contribution to the sums, archive. What is left is what would be there
+ * had it never come, but for a tombstone that tells whoever pulled it, and the certificate's count, without its name.
+ */
+export async function forget(
+  context: RegionContext,
+  id: string,
+  asker: string | null,
+): Promise<Result<null, ForgetRefusal>> {
+  const { questions, samples, embeddings, sums, rule, recall, jobs, waiters, storage } = context;
+  await context.archive.restore([id]);
+  const row = questions.find(id);
+  const sample = samples.find(id);
+  if (!row && !sample) return fail({ kind: "unknown" });
+  if (asker !== null && (row?.asker ?? sample?.owner) !== asker) return fail({ kind: "not-yours" });
+  const counted = (sample ? embeddings.of(sample.number) : []).filter(({ label }) => label !== null);
+  storage.transactionSync(() => {
+    for (const { backbone, vector, label, weight } of counted) {
+      sums.subtract(backbone, sample?.part ?? 0, { vector, label: label as number, weight: weight as number });
+    }
+    if (sample) {
+      samples.remove(id, true);
+      embeddings.remove(sample.number);
+    }
+    if (row?.inReview) jobs.put("withdraw", id, Date.now());
+    questions.remove(id);
+    rule.forget(id);
+  });
+  recall.drop();
+  waiters.drop(id);
+  return ok(null);
+}

@@ -1,0 +1,214 @@
+import { aimFor, follow } from "../../workers/core/confidence/control.ts";
+import { addTrial, correctTrial, type Outcome } from "../../workers/core/confidence/trials.ts";
+import { firstWindow, nextWindow, type Verdict, verdict } from "../../workers/core/confidence/window.ts";
+import type { HeadManifest, Manifest, Rule } from "../../workers/core/contract/index.ts";
+import { limits } from "../../workers/core/limits.ts";
+import { type RegionWindow, type Trial, Windows } from "./windows.ts";
+
+/** A question whose label came, as the rule saw it when it was asked. */
+export interface Judgement {
+  id: string;
+  base: number;
+  accepted: boolean;
+  /** What the rung made of it, and what it turned out to be. */
+  picked: string;
+  label: string;
+  pi: number;
+}
+
+/** What is told of a region's certificate. */
+export interface CertificateState extends Verdict {
+  targetRisk: number;
+  confidence: number;
+  coverage: number;
+  window: { number: number; from: string; to: string };
+  reason: string;
+}
+
+/** The region's accept rule as its own labels move it, and what they prove of it. */
+export class LiveRule {
+  private readonly windows: Windows;
+  private readonly region: string;
+
+  constructor(sql: SqlStorage, region: string) {
+    this.windows = new Windows(sql);
+    this.region = region;
+  }
+
+  /** Records what was asked: a trial where a label is planned, a count where it was escalated. */
+  asked(manifest: Manifest, question: { id: string; at: number; accepted: boolean; picked: string; pi: number }): void {
+    const window = this.window(manifest, question.at);
+    const { id, at, accepted, picked, pi } = question;
+    if (!accepted) this.windows.countEscalated(window.number);
+    else if (pi > 0)
+      this.windows.addTrial({ id, at, picked, pi, base: manifest.version, dueAt: Date.now() + limits.labelDueMs });
+  }
+
+  /** Takes a label: the threshold follows it once, the certificate counts it in the order of asking. */
+  labelled(manifest: Manifest, head: HeadManifest | null, judged: Judgement, isFirst: boolean): void {
+    const isRight = judged.picked === judged.label;
+    const trial = judged.accepted ? this.windows.trial(judged.id) : null;
+    if (trial) this.settle(trial, isRight ? 0 : 1);
+    this.advance(manifest);
+    if (!isFirst || (judged.accepted && !trial)) return;
+    const { targetRisk, strictest } = manifest.thin.rule;
+    const start = (head ?? { rule: manifest.thin.rule }).rule.threshold;
+    const settings = {
+      aim: aimFor(this.verdict(manifest), targetRisk),
+      floor: 1 / manifest.labels.length,
+      ceiling: Math.min(1, strictest),
+      leastPi: leastPi(manifest),
+    };
+    const from = this.windows.threshold(judged.base) ?? start;
+    const label = { accepted: judged.accepted, right: isRight, pi: judged.pi };
+    const isMoved = manifest.policy.learning.includes("control");
+    this.windows.setThreshold(judged.base, isMoved ? follow(from, label, settings) : from);
+  }
+
+  /** Counts trials in the order of asking, as far as their labels are there or overdue; opens a new window on proof. */
+  advance(manifest: Manifest): void {
+    for (const trial of this.windows.waiting(Date.now())) {
+      const current = this.window(manifest, trial.at);
+      if (trial.number <= current.afterTrial) {
+        this.windows.skip(trial.number);
+        continue;
+      }
+      // A label that never came may have been an error.
+      const counted = addTrial(current.window.trials, { pi: trial.pi, error: (trial.error ?? 1) as Outcome });
+      this.windows.count(trial, current.number, { ...current.window, trials: counted });
+      if (this.verdict(manifest).status === "void") this.fall(manifest, trial.at);
+    }
+  }
+
+  /** The rule that the region serves by; null while no label has moved it. */
+  rule(manifest: Manifest): Rule | null {
+    const threshold = this.windows.threshold(manifest.version);
+    if (threshold === null) return null;
+    const { strictest, targetRisk, delta } = manifest.thin.rule;
+    const state = this.state(manifest);
+    if (!state) return null;
+    const { status, bound, labels, labelsNeeded, coverage, confidence, reason, window } = state;
+    const fixed = { threshold, strictest, targetRisk, delta };
+    if (status !== "held") {
+      const shown = status === "void" ? ("void" as const) : ("pending" as const);
+      return { ...fixed, certificate: null, uncertified: { status: shown, reason, labels, labelsNeeded } };
+    }
+    const source = "truth" as const;
+    const { from, to } = window;
+    const certificate = {
+      targetRisk,
+      confidence,
+      bound,
+      coverage,
+      labels,
+      source,
+      scope: this.region,
+      window: { from, to },
+    };
+    return { ...fixed, certificate, uncertified: null };
+  }
+
+  /** What the labels of the present window prove; null before the first question. */
+  state(manifest: Manifest): CertificateState | null {
+    const current = this.windows.current();
+    if (!current) return null;
+    const { targetRisk, delta } = manifest.thin.rule;
+    const found = this.verdict(manifest);
+    const { trials, from } = current.window;
+    const broken = this.windows.lastReason();
+    const isBroken = found.status === "pending" && broken !== null;
+    const status = isBroken ? "void" : found.status;
+    const reason = isBroken ? broken : reasonOf(found, targetRisk);
+    const asked = trials.weight + current.escalated;
+    const window = { number: current.number, from: day(from), to: day(current.newest ?? from) };
+    const confidence = 1 - delta;
+    const coverage = asked > 0 ? trials.weight / asked : 0;
+    return { ...found, status, targetRisk, confidence, coverage, window, reason };
+  }
+
+  /** The rule where the edge should hear of it; null where it knows it well enough. */
+  news(manifest: Manifest): Rule | null {
+    const rule = this.rule(manifest);
+    const told = this.windows.told(manifest.version);
+    return rule && (!told || isNews(rule, told)) ? rule : null;
+  }
+
+  told(manifest: Manifest, rule: Rule): void {
+    this.windows.setTold(manifest.version, rule);
+  }
+
+  /** When the next planned label is overdue; null where none is. */
+  nextDue(): number | null {
+    return this.windows.nextDue();
+  }
+
+  expire(): void {
+    this.windows.expire(Date.now() - limits.questionKeepMs);
+  }
+
+  /** What stays of a forgotten question: a trial that was counted keeps counting, without its name. */
+  forget(id: string): void {
+    this.windows.forget(id);
+  }
+
+  private settle(trial: Trial, error: Outcome): void {
+    this.windows.setError(trial.id, error);
+    if (trial.window === null) return;
+    const counted = this.windows.get(trial.window);
+    const was = (trial.error ?? 1) as Outcome;
+    if (!counted || was === error) return;
+    const trials = correctTrial(counted.window.trials, trial.pi, was, error);
+    this.windows.save(trial.window, { ...counted.window, trials });
+  }
+
+  private fall(manifest: Manifest, at: number): void {
+    const found = this.verdict(manifest);
+    const { targetRisk, strictest } = manifest.thin.rule;
+    const [mean, lower] = [found.mean ?? 0, found.lower].map((value) => value.toFixed(3));
+    const reason = `error ${mean}, surely above ${lower}, where ${targetRisk} was the target`;
+    const current = this.windows.current() as RegionWindow;
+    this.windows.close(current.number, reason);
+    this.windows.open(nextWindow(current.window, at));
+    this.windows.setThreshold(manifest.version, strictest);
+  }
+
+  private verdict(manifest: Manifest): Verdict {
+    const { targetRisk, delta } = manifest.thin.rule;
+    const window = this.windows.current()?.window ?? firstWindow(0, leastPi(manifest));
+    return verdict(window, { targetRisk, delta });
+  }
+
+  private window(manifest: Manifest, at: number): RegionWindow {
+    const current = this.windows.current();
+    const least = leastPi(manifest);
+    if (!current) this.windows.open(firstWindow(at, least));
+    else if (current.window.trials.leastPi > least) {
+      this.windows.close(current.number, null);
+      this.windows.open(nextWindow(current.window, at, least));
+    }
+    return this.windows.current() as RegionWindow;
+  }
+}
+
+/** The least chance of a label that the model's policy records for an accepted question. */
+function leastPi({ policy }: Manifest): number {
+  return policy.truth === "complete" || policy.auditShare === 0 ? 1 : policy.auditShare;
+}
+
+function reasonOf({ status, mean, bound, labelsNeeded }: Verdict, targetRisk: number): string {
+  if (status === "held") return `error at most ${bound.toFixed(3)}`;
+  if (mean === null) return "no label of an accepted question yet";
+  const needed =
+    labelsNeeded === null ? "which no number of labels would certify" : `${labelsNeeded} more labels are needed`;
+  return `error ${mean.toFixed(3)}, at most ${bound.toFixed(3)}, where ${targetRisk} is the target; ${needed}`;
+}
+
+function isNews(next: Rule, told: Rule): boolean {
+  const isOther = (next.certificate === null) !== (told.certificate === null);
+  const isVoid = next.uncertified?.status !== told.uncertified?.status;
+  return isOther || isVoid || Math.abs(next.threshold - told.threshold) >= limits.thresholdNews;
+}
+
+function day(at: number): string {
+  return new Date(at).toISOString().slice(0, 10);
+}

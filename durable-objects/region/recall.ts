@@ -1,0 +1,118 @@
+import type { Answer, Manifest, Question } from "../../workers/core/contract/index.ts";
+import { versionName } from "../../workers/core/contract/index.ts";
+import { quantise } from "../../workers/core/head/embedding.ts";
+import { limits } from "../../workers/core/limits.ts";
+import { Memory } from "../../workers/core/recall/memory.ts";
+import { certifyRadius, chooseRadius, type RadiusReport, type Remembered } from "../../workers/core/recall/radius.ts";
+import { recallNeighbours, recallOf } from "../../workers/core/recall/recall.ts";
+import type { Embeddings, LabelledVector } from "./embeddings.ts";
+
+/** What recall may do on a base version: its radius once certified, and what was found when it was last looked at. */
+export interface RecallState {
+  radius: number | null;
+  report: Pick<RadiusReport, "reason"> & Partial<RadiusReport>;
+}
+
+/** The region's memory: it answers what it has been told already. */
+export class Recall {
+  private readonly sql: SqlStorage;
+  private readonly embeddings: Embeddings;
+  private loaded: { backbone: string; memory: Memory } | null = null;
+
+  constructor(sql: SqlStorage, embeddings: Embeddings) {
+    this.sql = sql;
+    this.embeddings = embeddings;
+  }
+
+  state(base: number): RecallState | null {
+    const query = "SELECT radius, report FROM recalls WHERE base = ?";
+    const [row] = this.sql.exec<{ radius: number | null; report: string }>(query, base);
+    return row ? { radius: row.radius, report: JSON.parse(row.report) } : null;
+  }
+
+  /** What memory says of a question that the edge was not sure of; null where it says nothing, or is off. */
+  answer(manifest: Manifest, question: Question): Answer | null {
+    const { made, id, region } = question;
+    const radius = this.state(manifest.version)?.radius ?? null;
+    const { backbone } = manifest.thin;
+    if (radius === null || made?.backbone !== backbone.sha256) return null;
+    const neighbours = this.memory(manifest).nearest(
+      quantise(made.embedding, backbone.embedding.step),
+      recallNeighbours,
+    );
+    const found = recallOf(neighbours, radius);
+    if (!found) return null;
+    const near = neighbours.filter(({ similarity }) => similarity >= radius).length;
+    const { labels, model, version } = manifest;
+    // Laplace's rule of succession: as sure as that many who agree can make it.
+    const scores = labels.map((_, c) => ((c === found.label ? near : 0) + 1) / (near + labels.length));
+    return {
+      id,
+      model,
+      region,
+      status: "answered",
+      label: labels[found.label] as string,
+      scores: Object.fromEntries(labels.map((label, c) => [label, scores[c] as number])),
+      confidence: scores[found.label] as number,
+      sure: true,
+      rung: "region",
+      version: versionName(version),
+      certificate: null,
+    };
+  }
+
+  /** Chooses the radius on tune's escalated questions and certifies it on certify's, a bounded piece at a time. */
+  *choose(manifest: Manifest): Generator<void, RecallState> {
+    const tune = yield* this.remembered(manifest, "tune");
+    const certify = yield* this.remembered(manifest, "certify");
+    const { targetRisk, delta } = manifest.thin.rule;
+    const radius = chooseRadius(tune, targetRisk);
+    const report =
+      radius === null
+        ? { reason: `no radius keeps error at most ${targetRisk} on ${tune.length} escalated questions of tune` }
+        : certifyRadius(radius, certify, { targetRisk, delta });
+    const isCertified = "certified" in report && report.certified;
+    return { radius: isCertified ? radius : null, report };
+  }
+
+  save(base: number, { radius, report }: RecallState): void {
+    this.sql.exec("INSERT OR REPLACE INTO recalls VALUES (?, ?, ?)", base, radius, JSON.stringify(report));
+  }
+
+  /** Lets go of the memory: what it was made from has changed. */
+  drop(): void {
+    this.loaded = null;
+  }
+
+  private *remembered(manifest: Manifest, fold: "tune" | "certify"): Generator<void, Remembered[]> {
+    const { sha256, embedding } = manifest.thin.backbone;
+    const escalated = this.embeddings.newest(sha256, fold, limits.recallJudges, true);
+    if (escalated.length === 0) return [];
+    const memory = this.memory(manifest);
+    yield;
+    const perSlice = Math.max(1, Math.floor(limits.sliceMultiplyAdds / (memory.size * embedding.width + 1)));
+    const found: Remembered[] = [];
+    for (const [i, row] of escalated.entries()) {
+      if (i > 0 && i % perSlice === 0) yield;
+      const label = labelOf(manifest, row);
+      if (label >= 0) found.push({ neighbours: memory.nearest(row.vector, recallNeighbours), label });
+    }
+    return found;
+  }
+
+  private memory(manifest: Manifest): Memory {
+    const { sha256, embedding } = manifest.thin.backbone;
+    if (this.loaded?.backbone === sha256) return this.loaded.memory;
+    const memory = new Memory(embedding.width, limits.recallMaxRows);
+    for (const row of this.embeddings.newest(sha256, "train", limits.recallMaxRows).reverse()) {
+      const label = labelOf(manifest, row);
+      if (label >= 0) memory.add(row.id, row.vector, label);
+    }
+    this.loaded = { backbone: sha256, memory };
+    return memory;
+  }
+}
+
+function labelOf({ labels }: Manifest, { label }: LabelledVector): number {
+  return labels.indexOf(label);
+}

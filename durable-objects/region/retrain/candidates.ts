@@ -1,0 +1,89 @@
+import type { Compared } from "../../../workers/core/confidence/gate.ts";
+import { judge } from "../../../workers/core/confidence/rule.ts";
+import type { Manifest } from "../../../workers/core/contract/index.ts";
+import { applyCalibration, type Calibration, calibrate, calibrated } from "../../../workers/core/head/calibration.ts";
+import { scoresOf, softmax } from "../../../workers/core/head/head.ts";
+import { logLossOf, lossOf } from "../../../workers/core/head/metrics.ts";
+import { logitsOfRow, rowLogits } from "../../../workers/core/head/softmax-fit.ts";
+import type { TemperaturePrior } from "../../../workers/core/head/temperature.ts";
+import { limits } from "../../../workers/core/limits.ts";
+import type { HeadWeights } from "../../../workers/core/model/engine.ts";
+import type { RunData, SampleRows } from "./data.ts";
+
+/** A head that might serve: over all of train, and for each part of it one that has not seen that part. */
+export interface Candidate {
+  kind: "analytic" | "softmax";
+  weights: Float32Array;
+  crossFitted: Float32Array[];
+  /** What was chosen for it, for the record. */
+  settings: Record<string, number>;
+}
+
+export interface Calibrated extends Candidate {
+  calibration: Calibration;
+  tuneLogLoss: number;
+  /** The head [width + 1, classes] with its calibration in it. */
+  head: Float32Array;
+}
+
+/** The head in use: the region's own, or the global one. */
+export interface CurrentHead {
+  /** The region's head; null for the global one. */
+  own: HeadWeights | null;
+  /** The last sample that the head has learned from; 0 for the global one. */
+  lastSample: number;
+}
+
+// A one-hot regression gives shares between 0 and 1: about 1/8 of a logit's scale, which tune has to find.
+const calibrationPriors: Record<Candidate["kind"], TemperaturePrior> = {
+  analytic: { centre: 0.2, deviation: 1 },
+  softmax: {},
+};
+
+/** Calibrates a candidate on tune. */
+export function calibrateOn({ tune, classes }: RunData, candidate: Candidate, { policy }: Manifest): Calibrated {
+  const logits = rowLogits(tune, candidate.weights, classes);
+  const prior = calibrationPriors[candidate.kind];
+  const calibration = policy.learning.includes("calibration")
+    ? calibrate(logits, tune.labels, prior)
+    : { temperature: prior.centre ?? 1, bias: new Float64Array(classes) };
+  const scores = logits.map((row) => calibrated(row, calibration));
+  const head = applyCalibration(candidate.weights, calibration);
+  return { ...candidate, calibration, head, tuneLogLoss: logLossOf(scores, tune.labels) };
+}
+
+/**
+ * Every held-out row as both heads score it, some at a time: all of tune, and of train the rows that the current head
+ * has not learned from, each scored by the cross-fitted head that did not see it.
+ */
+export function* compareHeads(data: RunData, candidate: Calibrated, current: CurrentHead): Generator<void, Compared[]> {
+  const { train, tune, classes, start } = data;
+  const width = start.length / classes;
+  const compared: Compared[] = [];
+  const perSlice = Math.max(1, Math.floor(limits.judgeSliceMultiplyAdds / (2 * start.length)));
+  const compare = (rows: SampleRows, row: number, weights: Float32Array) => {
+    const label = rows.labels[row] as number;
+    const next = calibrated(logitsOfRow(rows.inputs, row, weights, classes), candidate.calibration);
+    const before = current.own
+      ? scoresOf(current.own, rows.inputs, row * width)
+      : softmax(logitsOfRow(rows.inputs, row, start, classes), 1);
+    compared.push({
+      cluster: rows.splits[row] as string,
+      currentLoss: lossOf(before, label),
+      candidateLoss: lossOf(next, label),
+      current: judge(before, label),
+      candidate: judge(next, label),
+    });
+  };
+  for (let row = 0; row < tune.rows; row++) {
+    compare(tune, row, candidate.weights);
+    if (compared.length % perSlice === 0) yield;
+  }
+  for (let row = 0; row < train.rows; row++) {
+    const isUnseen = (train.numbers[row] as number) > current.lastSample && train.mayJudge[row];
+    if (!isUnseen) continue;
+    compare(train, row, candidate.crossFitted[train.parts[row] as number] as Float32Array);
+    if (compared.length % perSlice === 0) yield;
+  }
+  return compared;
+}

@@ -1,0 +1,21 @@
+import { limits } from "../../workers/core/limits.ts";
+import type { RegionContext } from "./context.ts";
+import type { StoredSample } from "./samples.ts";
+
+/** A page of what changed: labelled samples, forgotten ids, and the revision to go on from. */
+export interface SamplePage {
+  samples: StoredSample[];
+  forgotten: { id: string; revision: number }[];
+  revision: number;
+  isLast: boolean;
+}
+
+/** What changed after a revision, archived samples first: they changed longest ago. */
+export async function samplesSince({ samples, archive }: RegionContext, revision: number): Promise<SamplePage> {
+  const archived = await archive.since(revision);
+  if (archived) return { samples: archived.samples, forgotten: [], revision: archived.lastRevision, isLast: false };
+  const page = samples.changedSince(revision, limits.exportMaxRows);
+  const changed = [...page.samples, ...page.forgotten].map((row) => row.revision);
+  const isLast = page.samples.length < limits.exportMaxRows && page.forgotten.length < limits.exportMaxRows;
+  return { ...page, revision: Math.max(revision, ...changed), isLast };
+}

@@ -1,0 +1,62 @@
+import { trainParts } from "../../workers/core/confidence/folds.ts";
+import {
+  addRow,
+  classesIn,
+  decodeSums,
+  emptySums,
+  encodeSums,
+  labelsIn,
+  type SumRow,
+  type Sums,
+} from "../../workers/core/head/sums.ts";
+import { limits } from "../../workers/core/limits.ts";
+
+/** The table `sums`: exact sums over the labelled embeddings of each part of train, in shards that a row can hold. */
+export class SumShards {
+  private readonly sql: SqlStorage;
+
+  constructor(sql: SqlStorage) {
+    this.sql = sql;
+  }
+
+  read(backbone: string, part: number, width: number, classes: number): Sums {
+    const query = "SELECT value FROM sums WHERE backbone = ? AND part = ? ORDER BY shard";
+    const shards = this.sql.exec<{ value: ArrayBuffer }>(query, backbone, part).toArray();
+    if (shards.length === 0) return emptySums(width, classes);
+    const bytes = new Uint8Array(shards.reduce((sum, { value }) => sum + value.byteLength, 0));
+    let offset = 0;
+    for (const { value } of shards) {
+      bytes.set(new Uint8Array(value), offset);
+      offset += value.byteLength;
+    }
+    return decodeSums(width, classes, bytes.buffer);
+  }
+
+  readAll(backbone: string, width: number, classes: number): Sums[] {
+    return Array.from({ length: trainParts }, (_, part) => this.read(backbone, part, width, classes));
+  }
+
+  /** Sums of nothing leave no row behind: it is as though nothing had ever come. */
+  write(backbone: string, part: number, sums: Sums): void {
+    this.sql.exec("DELETE FROM sums WHERE backbone = ? AND part = ?", backbone, part);
+    if (labelsIn(sums) === 0) return;
+    const bytes = encodeSums(sums);
+    for (let shard = 0; shard * limits.shardBytes < bytes.byteLength; shard++) {
+      const value = bytes.slice(shard * limits.shardBytes, (shard + 1) * limits.shardBytes).buffer;
+      this.sql.exec("INSERT INTO sums VALUES (?, ?, ?, ?)", backbone, part, shard, value);
+    }
+  }
+
+  /** Takes one sample's contribution out again, exactly. */
+  subtract(backbone: string, part: number, row: SumRow): void {
+    const width = row.vector.length;
+    const sums = this.read(backbone, part, width, this.classesOf(backbone, part, width));
+    addRow(sums, { ...row, weight: -row.weight });
+    this.write(backbone, part, sums);
+  }
+
+  private classesOf(backbone: string, part: number, width: number): number {
+    const query = "SELECT coalesce(sum(length(value)), 0) AS bytes FROM sums WHERE backbone = ? AND part = ?";
+    return classesIn(this.sql.exec<{ bytes: number }>(query, backbone, part).one().bytes, width);
+  }
+}

@@ -1,0 +1,152 @@
+import type { Window } from "../../workers/core/confidence/window.ts";
+import type { Rule } from "../../workers/core/contract/index.ts";
+
+/** An accepted question whose label is planned. */
+export interface Trial {
+  number: number;
+  id: string;
+  base: number;
+  /** The label that the rung gave. */
+  picked: string;
+  pi: number;
+  /** Data time at which it was asked. */
+  at: number;
+  dueAt: number;
+  error: number | null;
+  /** The window that counted it; null while it waits, 0 for none. */
+  window: number | null;
+}
+
+/** A window with what the region knows of it besides. */
+export interface RegionWindow {
+  number: number;
+  window: Window;
+  /** Questions that the rule did not accept. */
+  escalated: number;
+  /** The last trial before it: only later ones count. */
+  afterTrial: number;
+  /** Data time of the newest trial counted. */
+  newest: number | null;
+}
+
+type Row = Record<string, SqlStorageValue> & { state: string };
+
+/** The tables `windows`, `trials` and `thresholds`. */
+export class Windows {
+  private readonly sql: SqlStorage;
+
+  constructor(sql: SqlStorage) {
+    this.sql = sql;
+  }
+
+  current(): RegionWindow | null {
+    const [row] = this.sql.exec<Row>("SELECT * FROM windows ORDER BY number DESC LIMIT 1");
+    return row ? stored(row) : null;
+  }
+
+  get(number: number): RegionWindow | null {
+    const [row] = this.sql.exec<Row>("SELECT * FROM windows WHERE number = ?", number);
+    return row ? stored(row) : null;
+  }
+
+  open(window: Window): void {
+    const query = `INSERT INTO windows (number, state, afterTrial)
+      VALUES (?, ?, (SELECT coalesce(max(number), 0) FROM trials))`;
+    this.sql.exec(query, window.number, JSON.stringify(window));
+  }
+
+  close(number: number, reason: string | null): void {
+    this.sql.exec("UPDATE windows SET closedAt = ?, reason = ? WHERE number = ?", Date.now(), reason, number);
+  }
+
+  save(number: number, window: Window): void {
+    this.sql.exec("UPDATE windows SET state = ? WHERE number = ?", JSON.stringify(window), number);
+  }
+
+  countEscalated(number: number): void {
+    this.sql.exec("UPDATE windows SET escalated = escalated + 1 WHERE number = ?", number);
+  }
+
+  /** Why the window before this one was broken; null where none was. */
+  lastReason(): string | null {
+    const query = "SELECT reason FROM windows WHERE closedAt IS NOT NULL ORDER BY number DESC LIMIT 1";
+    return this.sql.exec<{ reason: string | null }>(query).toArray()[0]?.reason ?? null;
+  }
+
+  addTrial({ id, base, picked, pi, at, dueAt }: Omit<Trial, "number" | "error" | "window">): void {
+    this.sql.exec(
+      "INSERT OR IGNORE INTO trials (id, base, picked, pi, at, dueAt) VALUES (?, ?, ?, ?, ?, ?)",
+      ...[id, base, picked, pi, at, dueAt],
+    );
+  }
+
+  trial(id: string): Trial | null {
+    return (this.sql.exec("SELECT * FROM trials WHERE id = ?", id).toArray()[0] as unknown as Trial) ?? null;
+  }
+
+  /** Trials that can be counted, in the order of asking: up to the first whose label may still come. */
+  waiting(now: number): Trial[] {
+    const rows = this.sql.exec(
+      `SELECT * FROM trials WHERE window IS NULL AND number < coalesce(
+         (SELECT min(number) FROM trials WHERE window IS NULL AND error IS NULL AND dueAt > ?), 9e15)
+       ORDER BY number`,
+      now,
+    );
+    return rows.toArray() as unknown as Trial[];
+  }
+
+  /** When the first label that is planned is overdue; null where none is. */
+  nextDue(): number | null {
+    const query = "SELECT min(dueAt) AS due FROM trials WHERE window IS NULL AND error IS NULL";
+    return this.sql.exec<{ due: number | null }>(query).one().due;
+  }
+
+  setError(id: string, error: number): void {
+    this.sql.exec("UPDATE trials SET error = ? WHERE id = ?", error, id);
+  }
+
+  count(trial: Trial, number: number, window: Window): void {
+    this.sql.exec("UPDATE trials SET window = ?, error = coalesce(error, 1) WHERE number = ?", number, trial.number);
+    this.save(number, window);
+    this.sql.exec("UPDATE windows SET newest = max(coalesce(newest, 0), ?) WHERE number = ?", trial.at, number);
+  }
+
+  skip(number: number): void {
+    this.sql.exec("UPDATE trials SET window = 0 WHERE number = ?", number);
+  }
+
+  forget(id: string): void {
+    this.sql.exec("DELETE FROM trials WHERE id = ? AND window IS NULL", id);
+    this.sql.exec("UPDATE trials SET id = 'forgotten ' || number, picked = '' WHERE id = ?", id);
+  }
+
+  /** Deletes trials that can no longer be corrected: their questions are gone. */
+  expire(before: number): void {
+    this.sql.exec("DELETE FROM trials WHERE window IS NOT NULL AND dueAt < ?", before);
+  }
+
+  threshold(base: number): number | null {
+    const query = "SELECT threshold FROM thresholds WHERE base = ?";
+    return this.sql.exec<{ threshold: number }>(query, base).toArray()[0]?.threshold ?? null;
+  }
+
+  setThreshold(base: number, threshold: number): void {
+    const query = "INSERT INTO thresholds (base, threshold) VALUES (?1, ?2) ON CONFLICT DO UPDATE SET threshold = ?2";
+    this.sql.exec(query, base, threshold);
+  }
+
+  /** The rule that the edge was last told. */
+  told(base: number): Rule | null {
+    const query = "SELECT told FROM thresholds WHERE base = ?";
+    const told = this.sql.exec<{ told: string | null }>(query, base).toArray()[0]?.told;
+    return told ? JSON.parse(told) : null;
+  }
+
+  setTold(base: number, rule: Rule): void {
+    this.sql.exec("UPDATE thresholds SET told = ? WHERE base = ?", JSON.stringify(rule), base);
+  }
+}
+
+function stored(row: Row): RegionWindow {
+  return { ...(row as unknown as RegionWindow), window: JSON.parse(row.state) };
+}

@@ -1,0 +1,48 @@
+import type { Anchor } from "../head/anchor.ts";
+import { argMax, scoresOf, softmax } from "../head/head.ts";
+import { type FitData, logitsOfRow } from "../head/softmax-fit.ts";
+import { limits } from "../limits.ts";
+import type { HeadWeights } from "../model/engine.ts";
+
+/** What a candidate does to the classes that its region hardly knows. */
+export interface AnchorReport {
+  /** Classes with fewer own labels than a region may unlearn. */
+  classes: number[];
+  /** The largest loss of recall among them, candidate against the head in use. */
+  largestDrop: number;
+  fault: string | null;
+}
+
+const maxDrop = 0.05;
+
+/** Holds a candidate against the head in use on the anchor set, for classes of which the region has few labels. */
+export function anchorFault(
+  { train, tune, classes, start }: FitData,
+  anchor: Anchor,
+  candidate: Float32Array,
+  current: HeadWeights | null,
+): AnchorReport {
+  const own = new Array<number>(classes).fill(0);
+  for (const label of [...train.labels, ...tune.labels]) own[label] = (own[label] as number) + 1;
+  const few = own.flatMap((n, label) => (n < limits.anchorFewLabels ? [label] : []));
+  const width = start.length / classes;
+  const before = (row: number) =>
+    current
+      ? scoresOf(current, anchor.inputs, row * width)
+      : softmax(logitsOfRow(anchor.inputs, row, start, classes), 1);
+  const after = (row: number) => logitsOfRow(anchor.inputs, row, candidate, classes);
+  const drops = few.map((label) => recallOf(anchor, label, before) - recallOf(anchor, label, after));
+  const largestDrop = Math.max(0, ...drops);
+  const worst = few[drops.indexOf(largestDrop)];
+  const fault =
+    largestDrop > maxDrop
+      ? `recall of class ${worst} on the anchor set falls by ${largestDrop.toFixed(3)}, and the region has few labels of it`
+      : null;
+  return { classes: few, largestDrop, fault };
+}
+
+function recallOf({ labels }: Anchor, label: number, scores: (row: number) => ArrayLike<number>): number {
+  const rows = labels.flatMap((one, row) => (one === label ? [row] : []));
+  const hits = rows.filter((row) => argMax(scores(row)) === label).length;
+  return rows.length === 0 ? 0 : hits / rows.length;
+}

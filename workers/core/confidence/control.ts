@@ -1,0 +1,54 @@
+import type { Verdict } from "./window.ts";
+
+/** What turned out about a question under the threshold in force when it was asked. */
+export interface ControlLabel {
+  accepted: boolean;
+  /** Whether the rung's own answer was right, or would have been. */
+  right: boolean;
+  /** The recorded chance that this label would be had. */
+  pi: number;
+}
+
+export interface ControlSettings {
+  /** The mean error of accepted questions to keep to in the long run. */
+  aim: number;
+  /** The least confidence that the picked class can have: 1/classes. */
+  floor: number;
+  /** A threshold above this has closed: 1 if not given; better, the confidence that hardly any of tune passes. */
+  ceiling?: number;
+  /** The least π that the policy can record. */
+  leastPi: number;
+  /** How far one label may move the threshold, at most: η is this times `leastPi`. 0.02 if not given. */
+  rate?: number;
+}
+
+const defaultRate = 0.02;
+
+/**
+ * The threshold after one more label: up by η(1 − aim)/π for an accepted error, down by η·aim/π for an accepted right
+ * answer, so that the accepted errors' long-run mean is the aim whatever drifts, or less at the floor (adaptive
+ * conformal inference, arXiv 2106.00170; arXiv 2205.09095). Closed, it comes down for each escalated answer that would
+ * have been right: those then count among the questions that the mean is over.
+ * @example follow(0.8, { accepted: true, right: false, pi: 1 }, { aim: 0.1, floor: 0.5, leastPi: 1 }) // 0.818
+ */
+export function follow(threshold: number, label: ControlLabel, settings: ControlSettings): number {
+  const { aim, floor, ceiling = 1, leastPi, rate = defaultRate } = settings;
+  const closed = threshold > ceiling;
+  if (!label.accepted && !(closed && label.right)) return threshold;
+  // η is scaled for all labels alike: were the long steps alone cut short, an audited error would count for less than
+  // the right answers beside it, and the mean would settle above the aim.
+  const eta = rate * leastPi;
+  const step = (eta * (label.right ? -aim : 1 - aim)) / label.pi;
+  const highest = ceiling + rate * (1 - aim);
+  return Math.min(highest, Math.max(floor, threshold + step));
+}
+
+/**
+ * What error to aim at so that the target can be certified: the bound lies above the mean by the width of what is
+ * not yet known, so the aim lies below the target by as much, and comes to it as labels come; never below half.
+ * @example aimFor({ mean: 0.06, bound: 0.08 }, 0.1) // 0.08
+ */
+export function aimFor({ mean, bound }: Pick<Verdict, "mean" | "bound">, targetRisk: number): number {
+  if (mean === null) return targetRisk / 2;
+  return Math.min(targetRisk, Math.max(targetRisk / 2, targetRisk - (bound - mean)));
+}

@@ -1,0 +1,96 @@
+import { CholeskyDecomposition, Matrix } from "ml-matrix";
+import { addSums, labelsIn, labelWeightUnit, type Sums } from "./sums.ts";
+
+/** Sums in real units, one full label counting one: XᵀX [width + 1, width + 1] and XᵀY [width + 1, classes]. */
+export interface Moments {
+  gram: Matrix;
+  moment: Matrix;
+  labels: number;
+}
+
+export interface RidgeSettings {
+  /** How many samples the prior counts for. */
+  tau: number;
+  /** The penalty, in samples, on each weight at its feature's own mean square. */
+  lambda: number;
+}
+
+/** Every pair that cross-validation chooses from; without a prior only those with τ = 0. */
+export const ridgeGrid: readonly RidgeSettings[] = [0, 30, 100, 300, 1000].flatMap((tau) =>
+  [1, 10, 100].map((lambda) => ({ tau, lambda })),
+);
+
+/** Sums of int16 embeddings at `step`, in real units. */
+export function momentsOf(sums: Sums, step: number): Moments {
+  const { width, classes, values } = sums;
+  const n = width + 1;
+  const unit = (i: number) => (i < width ? step : 1);
+  const gram = Matrix.zeros(n, n);
+  let at = 0;
+  for (let i = 0; i < n; i++) {
+    for (let j = i; j < n; j++) {
+      const value = ((values[at++] as number) * unit(i) * unit(j)) / labelWeightUnit;
+      gram.set(i, j, value);
+      gram.set(j, i, value);
+    }
+  }
+  const moment = Matrix.zeros(n, classes);
+  for (let i = 0; i < n; i++) {
+    for (let c = 0; c < classes; c++) moment.set(i, c, ((values[at++] as number) * unit(i)) / labelWeightUnit);
+  }
+  return { gram, moment, labels: labelsIn(sums) };
+}
+
+/**
+ * The prior: global sums scaled to one sample, the region's own share taken out. The region's share is `ownLabels`
+ * samples of the global sums that look like `own` on average; a region that is most of the global sums stays in.
+ */
+export function priorOf(global: Moments, own: Moments, ownLabels: number): Moments {
+  const isTakenOut = own.labels > 0 && ownLabels < global.labels / 2;
+  const share = isTakenOut ? ownLabels / own.labels : 0;
+  const labels = global.labels - share * own.labels;
+  const scaled = (all: Matrix, part: Matrix) => Matrix.sub(all, Matrix.mul(part, share)).div(labels);
+  return { gram: scaled(global.gram, own.gram), moment: scaled(global.moment, own.moment), labels: 1 };
+}
+
+/**
+ * Ridge regression on one-hot labels in closed form, W [width + 1, classes]:
+ * (τĜ + G + λD)⁻¹(τB̂ + B) with D = diag(Ĝ) and the bias not penalised (AFL, arXiv 2405.16240).
+ * Throws where the system has no solution: too few labels, and neither prior nor penalty.
+ */
+export function solveRidge(own: Moments, prior: Moments, { tau, lambda }: RidgeSettings): Matrix {
+  const left = Matrix.add(own.gram, Matrix.mul(prior.gram, tau));
+  const right = Matrix.add(own.moment, Matrix.mul(prior.moment, tau));
+  const width = left.rows - 1;
+  // A feature that is always zero has no scale of its own: a little of the mean one keeps the system solvable.
+  const floor = 1e-6 * (prior.gram.trace() / (width + 1));
+  for (let i = 0; i < width; i++) left.set(i, i, left.get(i, i) + lambda * prior.gram.get(i, i) + floor);
+  const decomposed = new CholeskyDecomposition(left);
+  if (!decomposed.isPositiveDefinite()) {
+    throw new Error("Error in solveRidge: the sums are not positive definite; more labels or a prior are needed");
+  }
+  return decomposed.solve(right);
+}
+
+/** Σω‖y − Wᵀx̃‖² over the rows of some sums, without the rows. */
+export function squaredError({ gram, moment, labels }: Moments, weights: Matrix): number {
+  const fitted = gram.mmul(weights);
+  let error = labels;
+  for (let i = 0; i < weights.rows; i++) {
+    for (let c = 0; c < weights.columns; c++) {
+      error += weights.get(i, c) * (fitted.get(i, c) - 2 * moment.get(i, c));
+    }
+  }
+  return error;
+}
+
+/** The sums of every part but one. */
+export function leaveOut(parts: readonly Sums[], left: number): Sums {
+  const [first, ...others] = parts.filter((_, i) => i !== left);
+  return others.reduce((sum, part) => addSums(sum, part), first as Sums);
+}
+
+/** W as float32 [width + 1, classes] row by row, the form of every other head. */
+export function toFloat32(weights: Matrix): Float32Array {
+  return Float32Array.from(weights.to1DArray());
+}

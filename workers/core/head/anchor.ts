@@ -1,0 +1,37 @@
+/** Embeddings of the global holdout with their classes, which every regional head must still answer. */
+export interface Anchor {
+  /** [rows, width + 1], each row ending in 1. */
+  inputs: Float32Array;
+  labels: number[];
+}
+
+const headerBytes = 4;
+
+/** An anchor as bytes, little-endian: rows, the class of each as uint16, then int16 embeddings [rows, width]. */
+export function encodeAnchor(vectors: readonly Int16Array[], labels: readonly number[]): Uint8Array<ArrayBuffer> {
+  const width = vectors[0]?.length ?? 0;
+  const bytes = new Uint8Array(headerBytes + 2 * labels.length * (1 + width));
+  new DataView(bytes.buffer).setUint32(0, labels.length, true);
+  const values = new Int16Array(bytes.buffer, headerBytes);
+  values.set(labels);
+  for (const [row, vector] of vectors.entries()) values.set(vector, labels.length + row * width);
+  return bytes;
+}
+
+/** Reads an anchor back, in real units. Throws when its length is not that of its rows. */
+export function decodeAnchor(bytes: ArrayBuffer, width: number, step: number): Anchor {
+  const rows = bytes.byteLength < headerBytes ? 0 : new DataView(bytes).getUint32(0, true);
+  const expected = headerBytes + 2 * rows * (1 + width);
+  if (bytes.byteLength !== expected) {
+    throw new Error(`Error in decodeAnchor: ${rows} × ${width} needs ${expected} bytes, but got ${bytes.byteLength}`);
+  }
+  const values = new Int16Array(bytes, headerBytes);
+  const inputs = new Float32Array(rows * (width + 1));
+  for (let row = 0; row < rows; row++) {
+    for (let i = 0; i < width; i++) {
+      inputs[row * (width + 1) + i] = (values[rows + row * width + i] as number) * step;
+    }
+    inputs[row * (width + 1) + width] = 1;
+  }
+  return { inputs, labels: Array.from(values.subarray(0, rows)) };
+}

@@ -1,0 +1,75 @@
+import { binomialTail } from "../confidence/binomial.ts";
+import type { Neighbour } from "./memory.ts";
+import { recallOf } from "./recall.ts";
+
+/** An escalated question whose label is known, with what memory holds near it. */
+export interface Remembered {
+  neighbours: readonly Neighbour[];
+  label: number;
+}
+
+/** What certify says of a radius. */
+export interface RadiusReport {
+  /** The least similarity that is near enough, a cosine. */
+  radius: number;
+  /** How many questions of certify would be recalled. */
+  recalled: number;
+  /** How many of these wrongly. */
+  errors: number;
+  /** Recall is off until this is true. */
+  certified: boolean;
+  reason: string;
+}
+
+/** The radii that may be chosen, strictest first. */
+export const radiusGrid = [
+  0.9999, 0.9995, 0.999, 0.998, 0.996, 0.994, 0.992, 0.99, 0.985, 0.98, 0.97, 0.96, 0.95, 0.93, 0.9, 0.85, 0.8,
+] as const;
+
+// A radius whose error is just the target is hardly ever certified: half of it leaves room for the proof.
+const headroom = 0.5;
+
+/** The laxest radius of the grid at which tune's error among recalled questions is at most half the target, or null. */
+export function chooseRadius(tune: readonly Remembered[], targetRisk: number): number | null {
+  let chosen: number | null = null;
+  for (const radius of radiusGrid) {
+    const { recalled, errors } = countRecalled(tune, radius);
+    if (recalled > 0 && errors <= headroom * targetRisk * recalled) chosen = radius;
+  }
+  return chosen;
+}
+
+/**
+ * Whether the error of what is recalled at one radius, chosen without these questions, is at most `targetRisk` with
+ * confidence 1 − delta: the exact binomial test on certify's escalated questions, taken as independent.
+ */
+export function certifyRadius(
+  radius: number,
+  certify: readonly Remembered[],
+  options: { targetRisk: number; delta: number },
+): RadiusReport {
+  const { targetRisk, delta } = options;
+  const { recalled, errors } = countRecalled(certify, radius);
+  // P(at most this few errors), were the risk as high as the target.
+  const certified = recalled > 0 && binomialTail(errors, recalled, targetRisk) <= delta;
+  const needed = Math.ceil(Math.log(delta) / Math.log1p(-targetRisk));
+  const counts = `${errors} of ${recalled} recalled answers are wrong`;
+  const reason = certified
+    ? `${counts}: at most ${targetRisk} with ${1 - delta} confidence`
+    : recalled < needed
+      ? `${counts}; ${needed} without an error are needed at least`
+      : `${counts}: not surely at most ${targetRisk}`;
+  return { radius, recalled, errors, certified, reason };
+}
+
+function countRecalled(questions: readonly Remembered[], radius: number): { recalled: number; errors: number } {
+  let recalled = 0;
+  let errors = 0;
+  for (const { neighbours, label } of questions) {
+    const answer = recallOf(neighbours, radius);
+    if (answer === null) continue;
+    recalled++;
+    if (answer.label !== label) errors++;
+  }
+  return { recalled, errors };
+}
