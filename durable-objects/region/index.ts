@@ -195,12 +195,12 @@ export class RegionObject extends DurableObject<Env> {
   }
 
   /** The sums of all parts of train on a base version's backbone, as bytes, and how many labels they hold. */
-  async sums(base: number): Promise<{ labels: number; bytes: ArrayBuffer }> {
+  async sums(base: number): Promise<{ labels: number; backbone: string; bytes: ArrayBuffer }> {
     const { thin } = await this.context.manifests.get(base);
     const { width, classes } = thin.head;
     const parts = this.context.sums.readAll(thin.backbone.sha256, width, classes);
     const all = parts.reduce((sum, part) => addSums(sum, part));
-    return { labels: labelsIn(all), bytes: encodeSums(all).buffer };
+    return { labels: labelsIn(all), backbone: thin.backbone.sha256, bytes: encodeSums(all).buffer };
   }
 
   /** What the region knows and is about, for the version that serves it. */

@@ -1,7 +1,7 @@
 import { aimFor, follow } from "../../workers/core/confidence/control.ts";
 import { addTrial, correctTrial, type Outcome } from "../../workers/core/confidence/trials.ts";
 import { firstWindow, nextWindow, type Verdict, verdict } from "../../workers/core/confidence/window.ts";
-import type { HeadManifest, Manifest, Rule } from "../../workers/core/contract/index.ts";
+import type { CertificateState, HeadManifest, Manifest, Rule } from "../../workers/core/contract/index.ts";
 import { limits } from "../../workers/core/limits.ts";
 import { type RegionWindow, type Trial, Windows } from "./windows.ts";
 
@@ -14,15 +14,6 @@ export interface Judgement {
   picked: string;
   label: string;
   pi: number;
-}
-
-/** What is told of a region's certificate. */
-export interface CertificateState extends Verdict {
-  targetRisk: number;
-  confidence: number;
-  coverage: number;
-  window: { number: number; from: string; to: string };
-  reason: string;
 }
 
 /** The region's accept rule as its own labels move it, and what they prove of it. */
@@ -123,7 +114,8 @@ export class LiveRule {
     const window = { number: current.number, from: day(from), to: day(current.newest ?? from) };
     const confidence = 1 - delta;
     const coverage = asked > 0 ? trials.weight / asked : 0;
-    return { ...found, status, targetRisk, confidence, coverage, window, reason };
+    const { bound, lower, mean, labels, labelsNeeded } = found;
+    return { status, targetRisk, confidence, bound, lower, mean, coverage, labels, labelsNeeded, window, reason };
   }
 
   /** The rule where the edge should hear of it; null where it knows it well enough. */

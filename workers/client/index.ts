@@ -5,12 +5,21 @@ import type {
   Instance,
   Manifest,
   ModelPointer,
+  SampleLine,
   Taught,
   Truth,
   Truths,
 } from "../core/contract/index.ts";
 import { type Call, Transport, type TransportOptions } from "./transport.ts";
-import type { ModelState, ModelSummary, RegionRun, RegionState, ReviewQuestion, VersionList } from "./types.ts";
+import type {
+  ModelState,
+  ModelSummary,
+  RegionRun,
+  RegionState,
+  ReviewQuestion,
+  SamplePage,
+  VersionList,
+} from "./types.ts";
 
 export { ProblemError, UnreachableError } from "./errors.ts";
 export type { TransportOptions } from "./transport.ts";
@@ -166,6 +175,25 @@ export class UpriverClient {
   /** Forgets everything that a region was asked and taught, and its heads. */
   forgetRegion(model: string, region: string): Promise<{ forgotten: boolean }> {
     return this.transport.json({ method: "DELETE", path: regionPath(model, region) });
+  }
+
+  /** Forgets a question: its row, input, embedding and what it taught. */
+  forgetQuestion(id: string): Promise<{ id: string; forgotten: boolean }> {
+    return this.transport.json({ method: "DELETE", path: `/v1/questions/${encodeURIComponent(id)}` });
+  }
+
+  /** Labelled samples that changed after a cursor, and the cursor to go on from. */
+  async samples(model: string, since?: string): Promise<SamplePage> {
+    const query = since === undefined ? "" : `?since=${encodeURIComponent(since)}`;
+    const bytes = await this.transport.bytes({ method: "GET", path: `${modelPath(model)}/samples${query}` });
+    const lines = new TextDecoder().decode(bytes).trimEnd().split("\n");
+    const { cursor, more } = JSON.parse(lines.pop() as string) as Pick<SamplePage, "cursor" | "more">;
+    return { lines: lines.map((line) => JSON.parse(line) as SampleLine), cursor, more };
+  }
+
+  /** A region's sums over its labelled embeddings, as float64 bytes. */
+  sums(model: string, region: string): Promise<ArrayBuffer> {
+    return this.transport.bytes({ method: "GET", path: `${regionPath(model, region)}/sums` });
   }
 
   health(): Promise<{ status: string; node: string }> {

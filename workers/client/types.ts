@@ -1,4 +1,14 @@
-import type { Answer, Fold, Instance, Manifest, ModelPointer, Run } from "../core/contract/index.ts";
+import type {
+  Answer,
+  CertificateState,
+  Fold,
+  Instance,
+  Manifest,
+  ModelPointer,
+  Rule,
+  Run,
+  SampleLine,
+} from "../core/contract/index.ts";
 
 export interface ModelSummary {
   model: string;
@@ -36,6 +46,25 @@ export interface RegionState {
   breaker: "closed" | "open";
   retrainDueAt: number | null;
   lastRun: RegionRun | null;
+  /** What the region's labels prove of its accept rule; null before the first question. */
+  certificate: CertificateState | null;
+  /** The rule as the region's labels have moved it; null where the version's holds still. */
+  rule: Rule | null;
+  /** The radius of recall once it is certified, and what was found last. */
+  recall: { radius: number | null; report: { reason: string } } | null;
+  /** The last look at the input. */
+  drift: { at: number; alarm: boolean; p?: number; against: string } | null;
+  /** Samples in R2. */
+  archived: number;
+  /** What the object keeps. */
+  bytes: number;
+}
+
+/** A page of labelled samples. */
+export interface SamplePage {
+  lines: SampleLine[];
+  cursor: string;
+  more: boolean;
 }
 
 /** An open question, leased to whoever asked for it. */

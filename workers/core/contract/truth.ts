@@ -1,6 +1,6 @@
 import * as z from "zod";
 import { limits } from "../limits.ts";
-import { instanceSchema } from "./instance.ts";
+import { type Instance, instanceSchema } from "./instance.ts";
 import type { Fold, LabelSource } from "./label.ts";
 import { draftSchema, questionIdSchema } from "./question.ts";
 
@@ -31,3 +31,19 @@ export interface Taught {
   fold: Fold;
   changed: boolean;
 }
+
+/** A line of `GET /v1/models/{model}/samples`: a labelled sample, or the id of one that was forgotten. */
+export type SampleLine = { region: string; id: string; revision: number } & (
+  | { forgotten: true }
+  | {
+      instance: Instance | null;
+      label: string;
+      source: LabelSource;
+      fold: Fold;
+      split: string;
+      /** The recorded chance of the label; null where none was recorded. */
+      pi: number | null;
+      at: number;
+      labelledAt: number;
+    }
+);

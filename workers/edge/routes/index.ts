@@ -6,6 +6,7 @@ import { publishRoutes } from "./publish.ts";
 import { questionRoutes } from "./questions.ts";
 import { regionRoutes } from "./regions.ts";
 import { reviewRoutes } from "./review.ts";
+import { samplesRoutes } from "./samples.ts";
 import { truthsRoutes } from "./truths.ts";
 
 /** Every route of the edge. */
@@ -13,6 +14,7 @@ export const routes: readonly Route[] = [
   ...askRoutes,
   ...questionRoutes,
   ...truthsRoutes,
+  ...samplesRoutes,
   ...modelRoutes,
   ...publishRoutes,
   ...regionRoutes,

@@ -99,6 +99,14 @@ async function postTruth(call: Call): Promise<Response> {
   return jsonResponse(result);
 }
 
+/** Forgets a question; what it taught is taken out of the sums again. */
+async function deleteQuestion(call: Call): Promise<Response> {
+  const { id, model, region } = await addressOf(call);
+  const forgotten = await regionObject(call.env, model, region).forgetQuestion(id, readerOf(call));
+  if (!forgotten.ok) throw unknownQuestion(id);
+  return jsonResponse({ id, forgotten: true });
+}
+
 async function postAnswer(call: Call): Promise<Response> {
   const { id, model, region, manifest } = await addressOf(call);
   const { label } = await readJson(call.request, truthSchema.pick({ label: true }), limits.bodyMaxBytes);
@@ -146,6 +154,13 @@ function unknownQuestion(id: string): FaultError {
 export const questionRoutes: readonly Route[] = [
   { method: "GET", path: "/v1/questions/:id", scope: "ask", operation: "read a question", handle: getQuestion },
   { method: "POST", path: "/v1/questions/:id/truth", scope: "teach", operation: "teach a truth", handle: postTruth },
+  {
+    method: "DELETE",
+    path: "/v1/questions/:id",
+    scope: "teach",
+    operation: "forget a question",
+    handle: deleteQuestion,
+  },
   {
     method: "POST",
     path: "/v1/questions/:id/answer",

@@ -51,6 +51,14 @@ async function postRetrain(call: Call): Promise<Response> {
   return jsonResponse({ region, ...run }, run.status === "running" ? 202 : 200);
 }
 
+/** A region's sums over its labelled embeddings, as float64 bytes: what a combination adds up, without an input. */
+async function getSums(call: Call): Promise<Response> {
+  const { model, region, base } = await knownRegion(call);
+  const { labels, backbone, bytes } = await regionObject(call.env, model, region).sums(base);
+  const headers = { "x-upriver-labels": String(labels), "x-upriver-backbone": backbone };
+  return new Response(bytes, { headers: { "content-type": "application/octet-stream", ...headers } });
+}
+
 async function forgetRegion(call: Call): Promise<Response> {
   const { model, region } = await knownRegion(call);
   await regionObject(call.env, model, region).forget();
@@ -76,6 +84,7 @@ const path = "/v1/models/:model/regions";
 export const regionRoutes: readonly Route[] = [
   { method: "GET", path, scope: "admin", operation: "list regions", handle: listRegions },
   { method: "GET", path: `${path}/:region/runs`, scope: "admin", operation: "list runs", handle: listRuns },
+  { method: "GET", path: `${path}/:region/sums`, scope: "publish", operation: "read a region's sums", handle: getSums },
   {
     method: "POST",
     path: `${path}/:region/retrain`,

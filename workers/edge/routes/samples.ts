@@ -1,0 +1,54 @@
+import * as z from "zod";
+import { regionObject, registryObject } from "../../../durable-objects/stubs.ts";
+import { regionSchema, type SampleLine } from "../../core/contract/index.ts";
+import { FaultError } from "../../core/http/fault.ts";
+import { limits } from "../../core/limits.ts";
+import { mayUseRegion } from "../../core/tokens.ts";
+import { type Call, modelOf, type Route } from "../call.ts";
+import { servedPointer } from "../ladder/version.ts";
+
+/** How far each region's samples have been read, by revision. */
+const cursorSchema = z.record(regionSchema, z.int().nonnegative());
+type Cursor = z.infer<typeof cursorSchema>;
+
+/**
+ * Labelled samples of every region as NDJSON, and the ids that were forgotten, as they changed after `since`. The last
+ * line is the cursor to go on from; `more` says that there is more already.
+ */
+async function getSamples(call: Call): Promise<Response> {
+  const model = modelOf(call);
+  await servedPointer(call, model);
+  const cursor = parseCursor(call.query("since"));
+  const known = await registryObject(call.env, model).regions();
+  const regions = known.filter((region) => !call.token || mayUseRegion(call.token, region));
+  const lines: SampleLine[] = [];
+  let more = false;
+  for (const region of regions) {
+    let isLast = false;
+    while (!isLast && lines.length < limits.exportMaxRows) {
+      const page = await regionObject(call.env, model, region).samplesSince(cursor[region] ?? 0);
+      for (const { number: _, ...sample } of page.samples) lines.push({ region, ...sample });
+      for (const { id, revision } of page.forgotten) lines.push({ region, id, revision, forgotten: true });
+      cursor[region] = page.revision;
+      isLast = page.isLast;
+    }
+    more ||= !isLast;
+  }
+  const last = { cursor: btoa(encodeURIComponent(JSON.stringify(cursor))), more };
+  const body = [...lines, last].map((line) => `${JSON.stringify(line)}\n`).join("");
+  return new Response(body, { headers: { "content-type": "application/x-ndjson" } });
+}
+
+function parseCursor(since: string | null): Cursor {
+  if (since === null) return {};
+  try {
+    return cursorSchema.parse(JSON.parse(decodeURIComponent(atob(since))));
+  } catch {
+    const error = { path: "since", expected: "the cursor that the last page ended with", received: "something else" };
+    throw new FaultError({ kind: "invalid", errors: [error] });
+  }
+}
+
+export const samplesRoutes: readonly Route[] = [
+  { method: "GET", path: "/v1/models/:model/samples", scope: "publish", operation: "read samples", handle: getSamples },
+];
