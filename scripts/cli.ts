@@ -1,6 +1,7 @@
 // Every verb of the command line; scripts/upriver.mjs starts it.
 import { Command } from "commander";
 import { askVerb } from "./verbs/ask.ts";
+import { combineVerb } from "./verbs/combine.ts";
 import { publishVerb } from "./verbs/publish.ts";
 import { replayVerb } from "./verbs/replay.ts";
 import { retrainVerb } from "./verbs/retrain.ts";
@@ -19,6 +20,7 @@ const verbs = [
   statusVerb,
   reviewVerb,
   retrainVerb,
+  combineVerb,
   replayVerb,
 ];
 

@@ -286,13 +286,14 @@ export class RegionObject extends DurableObject<Env> {
     jobs.put("schedule", "", Date.now() + policy.retrainEverySeconds * 1_000);
     jobs.put("expire", "", Date.now() + limits.questionKeepMs);
     jobs.put("drift", "", Date.now() + limits.driftEveryMs);
+    jobs.put("rule", "", Date.now() + limits.labelDueMs);
   }
 
   /** The job `rule`: the edge hears of a rule that has moved far enough, or gained or lost its certificate. */
-  private async tellRule(): Promise<number | null> {
+  private async tellRule(): Promise<number> {
     const { rule, storage, region, heads } = this.context;
     const base = await this.currentBase();
-    if (base === null) return null;
+    if (base === null) return Date.now() + limits.labelDueMs;
     const manifest = await this.context.manifests.get(base);
     storage.transactionSync(() => rule.advance(manifest));
     const news = rule.news(manifest);
@@ -303,7 +304,7 @@ export class RegionObject extends DurableObject<Env> {
         rule.told(manifest, news);
       });
     }
-    return rule.nextDue();
+    return rule.nextDue() ?? Date.now() + limits.labelDueMs;
   }
 
   /** The job `drift`: a monthly look at what comes in; an alarm brings the next retrain forward. */

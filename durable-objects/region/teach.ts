@@ -46,7 +46,7 @@ export async function teach(
   const taught = context.storage.transactionSync(() =>
     samples.map((sample) => keep(context, manifest, sample, teacher.source)),
   );
-  context.jobs.bring("rule", "", Date.now());
+  if (context.rule.news(manifest)) context.jobs.bring("rule", "", Date.now());
   return ok(taught);
 }
 

@@ -46,7 +46,7 @@ export const limits = {
   /** How long a planned label may take; one that is later counts as an error until it comes. */
   labelDueMs: 14 * 24 * 3600_000,
   /** A threshold that moved by less is not worth telling the edge. */
-  thresholdNews: 0.005,
+  thresholdNews: 0.01,
   recallMaxRows: 20_000,
   /** Escalated questions by which recall's radius is chosen, and as many by which it is certified. */
   recallJudges: 400,

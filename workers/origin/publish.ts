@@ -1,6 +1,6 @@
 import type { UpriverClient } from "../client/index.ts";
 import { ProblemError } from "../client/index.ts";
-import { blobsOf } from "../core/artefacts.ts";
+import { blobsOf, privateBlobsOf } from "../core/artefacts.ts";
 import type { Manifest } from "../core/contract/index.ts";
 import { type SigningKey, sign } from "../core/sign.ts";
 import type { Artefact } from "./train/index.ts";
@@ -12,10 +12,11 @@ import type { Artefact } from "./train/index.ts";
 export async function publish(client: UpriverClient, artefact: Artefact, key: SigningKey): Promise<Manifest> {
   const { draft, blobs } = artefact;
   const latest = await latestVersion(client, draft.model);
+  const isPrivate = new Set(privateBlobsOf(draft).map(({ sha256 }) => sha256));
   for (const { sha256 } of blobsOf(draft)) {
     const bytes = blobs.get(sha256);
-    if (!bytes) throw new Error(`Error in publish: the artefact lacks blob ${sha256}; train it again`);
-    await client.putBlob(sha256, bytes);
+    // What an earlier version brought is there already; the edge says so if it is not.
+    if (bytes) await client.putBlob(sha256, bytes, isPrivate.has(sha256) ? "publish" : "ask");
   }
   const manifest = await sign<Manifest>(
     { ...draft, version: (latest ?? 0) + 1, parent: latest, createdAt: new Date().toISOString() },

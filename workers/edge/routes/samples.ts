@@ -1,4 +1,5 @@
 import * as z from "zod";
+import type { StoredSample } from "../../../durable-objects/region/samples.ts";
 import { regionObject, registryObject } from "../../../durable-objects/stubs.ts";
 import { regionSchema, type SampleLine } from "../../core/contract/index.ts";
 import { FaultError } from "../../core/http/fault.ts";
@@ -27,7 +28,7 @@ async function getSamples(call: Call): Promise<Response> {
     let isLast = false;
     while (!isLast && lines.length < limits.exportMaxRows) {
       const page = await regionObject(call.env, model, region).samplesSince(cursor[region] ?? 0);
-      for (const { number: _, ...sample } of page.samples) lines.push({ region, ...sample });
+      for (const sample of page.samples) lines.push(lineOf(region, sample));
       for (const { id, revision } of page.forgotten) lines.push({ region, id, revision, forgotten: true });
       cursor[region] = page.revision;
       isLast = page.isLast;
@@ -37,6 +38,12 @@ async function getSamples(call: Call): Promise<Response> {
   const last = { cursor: btoa(encodeURIComponent(JSON.stringify(cursor))), more };
   const body = [...lines, last].map((line) => `${JSON.stringify(line)}\n`).join("");
   return new Response(body, { headers: { "content-type": "application/x-ndjson" } });
+}
+
+// Who asked, and what the region keeps for itself, stays there.
+function lineOf(region: string, sample: StoredSample): SampleLine {
+  const { id, revision, instance, label, source, fold, split, pi, at, labelledAt } = sample;
+  return { region, id, revision, instance, label, source, fold, split, pi, at, labelledAt };
 }
 
 function parseCursor(since: string | null): Cursor {
