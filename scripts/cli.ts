@@ -1,5 +1,6 @@
 // Every verb of the command line; scripts/upriver.mjs starts it.
 import { Command } from "commander";
+import { ablateVerb } from "./verbs/ablate.ts";
 import { askVerb } from "./verbs/ask.ts";
 import { combineVerb } from "./verbs/combine.ts";
 import { publishVerb } from "./verbs/publish.ts";
@@ -22,6 +23,7 @@ const verbs = [
   retrainVerb,
   combineVerb,
   replayVerb,
+  ablateVerb,
 ];
 
 const program = new Command("upriver")

@@ -29,14 +29,15 @@ type Model = Awaited<ReturnType<Awaited<ReturnType<typeof clientFor>>["models"]>
 function describe({ model, stable, canary, regions }: Model): string {
   const head = `${model}: stable ${stable ?? "none"}${canary ? `, canary ${canary.version} (${canary.share})` : ""}`;
   if (regions.length === 0) return `${head}\n  no region has been asked anything yet`;
-  const rows = regions.map(({ region, base, head: own, questions, samples, breaker, lastRun }) => [
-    ...[region, own === null ? `${base}` : `${base}+${own}`, questions.total, questions.open],
-    ...[
-      samples.train + samples.tune + samples.certify,
-      breaker,
-      lastRun ? lastRun.status : null,
-      lastRun?.reason ?? null,
-    ],
-  ]);
-  return `${head}\n${table([["region", "head", "kept", "open", "labels", "circuit", "last run", "why"], ...rows])}`;
+  const rows = regions.map(({ region, base, head: own, questions, samples, archived, breaker, drift, ...state }) => {
+    const { certificate, lastRun } = state;
+    const labels = samples.train + samples.tune + samples.certify + archived;
+    return [
+      ...[region, own === null ? `${base}` : `${base}+${own}`, questions.total, questions.open, labels, breaker],
+      ...[certificate && `${certificate.status}: ${certificate.reason}`, drift?.alarm ? "drifts" : "steady"],
+      ...[lastRun?.status ?? null, lastRun?.reason ?? null],
+    ];
+  });
+  const columns = ["region", "head", "kept", "open", "labels", "circuit", "certificate", "input", "last run", "why"];
+  return `${head}\n${table([columns, ...rows])}`;
 }

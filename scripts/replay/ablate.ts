@@ -1,0 +1,61 @@
+import type { UpriverClient } from "../../workers/client/index.ts";
+import { type LearningPart, learningParts, type Manifest } from "../../workers/core/contract/index.ts";
+import { type SigningKey, sign } from "../../workers/core/sign.ts";
+import type { Recipe, Row } from "../../workers/origin/recipes/index.ts";
+import { type PlayOptions, play } from "./play.ts";
+import type { Report } from "./report.ts";
+
+/** What the ladder does without one part of its learning; `without` null is the whole. */
+export interface Ablation {
+  without: LearningPart | null;
+  version: number;
+  report: Report;
+}
+
+/**
+ * Plays the same rows once with all parts of the learning, and once without each of them: each time by a version of
+ * its own, that differs in its settings alone, and regions that begin anew.
+ */
+export async function ablate(
+  client: UpriverClient,
+  recipe: Recipe,
+  rows: Row[],
+  key: SigningKey,
+  options: PlayOptions & { parts: readonly LearningPart[]; onPart: (part: LearningPart | null) => void },
+): Promise<Ablation[]> {
+  const original = await client.manifest(recipe.name);
+  const ablations: Ablation[] = [];
+  try {
+    for (const without of [null, ...options.parts]) {
+      options.onPart(without);
+      const learning = learningParts.filter((part) => part !== without);
+      // First, so that no region prepares itself for a version with what it is about to forget.
+      for (const { region } of await client.regions(recipe.name)) await client.forgetRegion(recipe.name, region);
+      const version = await publishWith(client, original, learning, key);
+      await client.rollout(recipe.name, { version });
+      ablations.push({ without, version, report: await play(client, recipe, rows, options) });
+    }
+  } finally {
+    await client.rollout(recipe.name, { version: original.version });
+  }
+  return ablations;
+}
+
+async function publishWith(
+  client: UpriverClient,
+  manifest: Manifest,
+  learning: LearningPart[],
+  key: SigningKey,
+): Promise<number> {
+  const { signature: _, ...unsigned } = manifest;
+  const latest = (await client.versions(manifest.model)).versions[0]?.version ?? manifest.version;
+  const policy = { ...manifest.policy, learning };
+  const next = {
+    ...unsigned,
+    version: latest + 1,
+    parent: manifest.version,
+    policy,
+    createdAt: new Date().toISOString(),
+  };
+  return (await client.putVersion(await sign<Manifest>(next, key))).version;
+}

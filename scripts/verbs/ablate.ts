@@ -1,0 +1,72 @@
+import type { Command } from "commander";
+import { type LearningPart, learningParts } from "../../workers/core/contract/index.ts";
+import { recipeOf } from "../../workers/origin/recipes/index.ts";
+import { clientFor, signingKey } from "../local/context.ts";
+import { percent, print, progressOf, table } from "../local/output.ts";
+import { type Ablation, ablate } from "../replay/ablate.ts";
+
+interface Options {
+  from: string;
+  to?: string;
+  data?: string;
+  without?: LearningPart[];
+  json?: boolean;
+}
+
+const dayMs = 24 * 3600_000;
+
+/** `upriver ablate`: what each part of the learning buys, one taken away at a time. */
+export function ablateVerb(program: Command): void {
+  program
+    .command("ablate")
+    .description(
+      "replay a recipe's data with all parts of the learning, then without each; the regions begin anew each time",
+    )
+    .argument("<recipe>")
+    .requiredOption("--from <date>", "the first day to ask about; what is before it is taught")
+    .option("--to <date>", "the last day to ask about")
+    .option("--without <parts...>", `leave out only these (${learningParts.join(", ")})`)
+    .option("--data <file>", "read the recipe's data from this file")
+    .option("--json", "print one JSON object")
+    .addHelpText("after", "\nExample:\n  npx upriver ablate weather --from 2014-01-01 --to 2014-12-31")
+    .action(run);
+}
+
+async function run(name: string, options: Options, command: Command): Promise<void> {
+  const recipe = recipeOf(name);
+  const unknown = options.without?.find((part) => !learningParts.includes(part));
+  if (unknown) throw new Error(`Error in ablate: no part '${unknown}'; there are ${learningParts.join(", ")}.`);
+  const client = await clientFor(command, "admin");
+  const rows = await recipe.load({ file: options.data });
+  let bar: { phase: string; progress: ReturnType<typeof progressOf> } | null = null;
+  const ablations = await ablate(client, recipe, rows, await signingKey(), {
+    from: Date.parse(options.from),
+    to: options.to === undefined ? Number.MAX_SAFE_INTEGER : Date.parse(options.to) + dayMs - 1,
+    parts: options.without ?? learningParts,
+    onPart: (part) => console.error(part ? `without ${part}` : "with all parts"),
+    onProgress: (phase, done, total) => {
+      if (bar?.phase !== phase) {
+        bar?.progress.end();
+        bar = { phase, progress: progressOf(phase, total) };
+      }
+      bar.progress.update(done);
+    },
+  });
+  (bar as { progress: ReturnType<typeof progressOf> } | null)?.progress.end();
+  print(options.json, { model: name, ablations }, () => describe(ablations));
+}
+
+function describe(ablations: readonly Ablation[]): string {
+  const rows = ablations.map(({ without, report }) => {
+    const { regional } = report.heads;
+    const coverage = [regional?.coverage["0.05"] ?? 0, regional?.coverage["0.10"] ?? 0].map(percent);
+    const { promoted = 0, refused = 0 } = report.retrains;
+    const answered = [report.rungs.edge, report.rungs.region, report.rungs.origin].map(percent);
+    return [
+      ...[without === null ? "all parts" : `without ${without}`, regional?.logLoss.toFixed(4) ?? null],
+      ...[regional?.auc?.toFixed(4) ?? null, ...coverage, `${promoted} / ${promoted + refused}`, ...answered],
+    ];
+  });
+  const columns = ["learning", "log-loss", "AUC", "coverage at 5%", "at 10%", "promoted", "edge", "recall", "origin"];
+  return table([columns, ...rows]);
+}
