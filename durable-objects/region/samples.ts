@@ -91,6 +91,11 @@ export class Samples {
     return this.kept;
   }
 
+  /** Counts anew: the table was emptied under it. */
+  recount(): void {
+    this.kept = null;
+  }
+
   /** Samples that changed longest ago, in the order of their revisions. */
   oldest(limit: number): StoredSample[] {
     return this.sql.exec<Row>("SELECT * FROM samples ORDER BY revision LIMIT ?", limit).toArray().map(stored);

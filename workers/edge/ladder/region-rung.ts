@@ -1,4 +1,4 @@
-import type { RegionReply } from "../../../durable-objects/region/index.ts";
+import type { RegionReply } from "../../../durable-objects/region/asking.ts";
 import { regionObject } from "../../../durable-objects/stubs.ts";
 import type { Answer, Question } from "../../core/contract/index.ts";
 import { FaultError } from "../../core/http/fault.ts";

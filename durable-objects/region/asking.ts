@@ -1,0 +1,93 @@
+import type { Answer, Manifest, Question, TraceEntry } from "../../workers/core/contract/index.ts";
+import { limits } from "../../workers/core/limits.ts";
+import { fail, ok, type Result } from "../../workers/core/result.ts";
+import type { Hop } from "../../workers/core/rung/rung.ts";
+import type { Climb } from "./climb.ts";
+import type { RegionContext } from "./context.ts";
+import type { Duties } from "./duties.ts";
+import { type Arrival, type Conflict, recordOf, store } from "./intake.ts";
+
+/** The region's answers, and which head it has now: an edge that knows an older one looks it up. */
+export interface RegionReply {
+  answers: Answer[];
+  headRevision: number;
+}
+
+/** How questions come in: each is stored first, then answered from memory or from above. */
+export class Asking {
+  private readonly context: RegionContext;
+  private readonly climb: Climb;
+  private readonly duties: Duties;
+
+  constructor(context: RegionContext, climb: Climb, duties: Duties) {
+    this.context = context;
+    this.climb = climb;
+    this.duties = duties;
+  }
+
+  /** Takes questions that the edge was not sure of, each once, and answers as far as memory and the rungs above do in time. */
+  async ask(base: number, questions: Question[], hop: Hop): Promise<Result<RegionReply, Conflict>> {
+    const { manifests, recall, waiters } = this.context;
+    const deadline = Date.now() + hop.remainingMs;
+    // Should this instance die while the next rung is asked, the job asks again.
+    const climbAt = Date.now() + Math.min(hop.remainingMs, limits.nextRungTimeoutMs) + limits.climbBackoffMs;
+    const manifest = await manifests.get(base);
+    const arrivals = questions.map((question) => ({ question, answer: recall.answer(manifest, question) }));
+    const stored = await this.take(manifest, arrivals, hop, climbAt);
+    if (!stored.ok) return stored;
+    const groups = Map.groupBy(questions, ({ id }) => this.stateOf(id));
+    const [traces, known] = await Promise.all([
+      this.climb.climb(manifest, groups.get("idle") ?? [], hop),
+      this.tracesOf(manifest, groups.get("answered") ?? [], hop),
+      ...(groups.get("busy") ?? []).map(({ id }) => waiters.wait(id, deadline - Date.now())),
+    ]);
+    return ok(this.reply(base, questions, new Map([...traces, ...known]), hop.trace));
+  }
+
+  /** Keeps questions that the edge answered itself, each once: the first answer to an id stays. */
+  async keep(base: number, arrivals: Arrival[], hop: Hop): Promise<Result<RegionReply, Conflict>> {
+    const manifest = await this.context.manifests.get(base);
+    const stored = await this.take(manifest, arrivals, hop, 0);
+    if (!stored.ok) return stored;
+    const questions = arrivals.map(({ question }) => question);
+    const traces = await this.tracesOf(manifest, questions, hop);
+    return ok(this.reply(base, questions, traces, hop.trace));
+  }
+
+  private async take(
+    manifest: Manifest,
+    arrivals: Arrival[],
+    hop: Hop,
+    climbAt: number,
+  ): Promise<Result<null, Conflict>> {
+    const { questions, jobs } = this.context;
+    const records = await Promise.all(
+      arrivals.map((arrival) => recordOf(this.context, manifest, arrival, hop.asker, climbAt)),
+    );
+    const conflict = store(this.context, manifest, records);
+    if (conflict) return fail(conflict);
+    const audited = manifest.policy.ladder.includes("human") ? records.filter((record) => record.audited) : [];
+    for (const { id } of audited) questions.setReview(id, Date.now());
+    if (audited.length > 0) jobs.bring("review", "", Date.now());
+    this.duties.begin(manifest);
+    return ok(null);
+  }
+
+  /** `busy` where another call is asking the next rung about it just now. */
+  private stateOf(id: string): "answered" | "idle" | "busy" {
+    if (this.context.questions.find(id)?.answer.status !== "open") return "answered";
+    return this.climb.isInFlight(id) ? "busy" : "idle";
+  }
+
+  private tracesOf(manifest: Manifest, questions: readonly Question[], hop: Hop): Promise<Map<string, TraceEntry[]>> {
+    return hop.trace ? this.climb.traces(manifest, questions, hop) : Promise.resolve(new Map());
+  }
+
+  private reply(base: number, questions: readonly Question[], traces: Map<string, TraceEntry[]>, trace: boolean) {
+    const answers = questions.map(({ id }): Answer => {
+      const answer = this.context.questions.find(id)?.answer as Answer;
+      return trace ? { ...answer, trace: traces.get(id) ?? [] } : answer;
+    });
+    return { answers, headRevision: this.context.heads.pointer(base).revision };
+  }
+}

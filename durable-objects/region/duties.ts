@@ -1,0 +1,96 @@
+import type { Manifest } from "../../workers/core/contract/index.ts";
+import { limits } from "../../workers/core/limits.ts";
+import { registryObject, reviewObject } from "../stubs.ts";
+import type { RegionContext } from "./context.ts";
+import type { Retrain } from "./retrain/index.ts";
+
+/** What a region that has something to keep owes in time: to be known, to learn, to tell its rule, to look, to forget. */
+export class Duties {
+  private readonly context: RegionContext;
+  private readonly retrain: Retrain;
+
+  constructor(context: RegionContext, retrain: Retrain) {
+    this.context = context;
+    this.retrain = retrain;
+  }
+
+  /** Takes the duties on, once. */
+  begin({ policy }: Manifest): void {
+    const { jobs } = this.context;
+    if (jobs.dueOf("schedule", "") !== null) return;
+    const now = Date.now();
+    jobs.put("register", "", now);
+    jobs.put("schedule", "", now + policy.retrainEverySeconds * 1_000);
+    jobs.put("expire", "", now + limits.questionKeepMs);
+    jobs.put("drift", "", now + limits.driftEveryMs);
+    jobs.put("rule", "", now + limits.labelDueMs);
+  }
+
+  /** The version that serves this region. */
+  async currentBase(): Promise<number | null> {
+    const { stable, held } = await this.registry().pointer();
+    return held[this.context.region] ?? stable;
+  }
+
+  /** The job `register`: the registry knows of the region. */
+  async register(): Promise<null> {
+    await this.registry().seeRegion(this.context.region);
+    return null;
+  }
+
+  /** The job `schedule`: a retrain, as often as the model says. */
+  async startScheduledRun(): Promise<number> {
+    const manifest = await this.currentManifest();
+    if (!manifest) return Date.now() + limits.jobRetryMaxMs;
+    this.retrain.start(manifest.version, Date.now());
+    return Date.now() + manifest.policy.retrainEverySeconds * 1_000;
+  }
+
+  /** The job `rule`: the edge hears of a rule that has moved far enough, or gained or lost its certificate. */
+  async tellRule(): Promise<number> {
+    const { rule, storage, region, heads } = this.context;
+    const manifest = await this.currentManifest();
+    if (!manifest) return Date.now() + limits.labelDueMs;
+    storage.transactionSync(() => rule.advance(manifest));
+    const news = rule.news(manifest);
+    if (news) {
+      const pointer = await this.registry().setRule(manifest.version, region, news);
+      storage.transactionSync(() => {
+        heads.set(manifest.version, pointer);
+        rule.told(manifest, news);
+      });
+    }
+    return rule.nextDue() ?? Date.now() + limits.labelDueMs;
+  }
+
+  /** The job `drift`: a monthly look at what comes in; an alarm brings the next retrain forward. */
+  async lookForDrift(): Promise<number> {
+    const { drift, jobs } = this.context;
+    const manifest = await this.currentManifest();
+    if (manifest && drift.look(manifest, Date.now()).alarm) jobs.bring("schedule", "", Date.now());
+    return Date.now() + limits.driftEveryMs;
+  }
+
+  /** The job `withdraw`: a question that is answered needs no person any more. */
+  async withdraw(id: string): Promise<null> {
+    await reviewObject(this.context.env, this.context.model).withdraw([id]);
+    return null;
+  }
+
+  /** The job `expire`: questions and trials whose time is over. */
+  async expire(): Promise<number> {
+    const { questions, rule } = this.context;
+    questions.expire(Date.now());
+    rule.expire();
+    return Math.max(questions.nextExpiry() ?? 0, Date.now() + limits.jobRetryMaxMs);
+  }
+
+  private async currentManifest(): Promise<Manifest | null> {
+    const base = await this.currentBase();
+    return base === null ? null : this.context.manifests.get(base);
+  }
+
+  private registry() {
+    return registryObject(this.context.env, this.context.model);
+  }
+}
