@@ -1,7 +1,8 @@
 import { softmax } from "./head.ts";
 import { logLossOf } from "./metrics.ts";
 
-const steps = 40;
+/** Enough for ln T to within 1e-5. */
+const steps = 26;
 const golden = (Math.sqrt(5) - 1) / 2;
 /** How far ln T may be from where it starts. */
 const range = Math.log(5);
@@ -33,13 +34,20 @@ export function fitTemperature(
     const scores = logits.map((row) => softmax(row, temperature));
     return logLossOf(scores, labels) + prior;
   };
-  let low = middle - range;
-  let high = middle + range;
+  let [low, high] = [middle - range, middle + range];
+  let [left, right] = [high - golden * (high - low), low + golden * (high - low)];
+  let [leftLoss, rightLoss] = [loss(left), loss(right)];
+  // Each step throws one end away and keeps the other inner point: one evaluation a step.
   for (let i = 0; i < steps; i++) {
-    const left = high - golden * (high - low);
-    const right = low + golden * (high - low);
-    if (loss(left) < loss(right)) high = right;
-    else low = left;
+    if (leftLoss < rightLoss) {
+      [high, right, rightLoss] = [right, left, leftLoss];
+      left = high - golden * (high - low);
+      leftLoss = loss(left);
+    } else {
+      [low, left, leftLoss] = [left, right, rightLoss];
+      right = low + golden * (high - low);
+      rightLoss = loss(right);
+    }
   }
   const best = (low + high) / 2;
   return loss(best) < loss(middle) ? Math.exp(best) : centre;

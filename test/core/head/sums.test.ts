@@ -1,0 +1,103 @@
+import { describe, expect, it } from "vitest";
+import {
+  addRow,
+  addSums,
+  classesIn,
+  decodeSums,
+  emptySums,
+  encodeSums,
+  labelsIn,
+  type SumRow,
+  type Sums,
+} from "../../../workers/core/head/sums.ts";
+import { seeded } from "../../helpers/random.ts";
+
+const width = 7;
+const classes = 3;
+
+function randomRows(n: number, seed: number): SumRow[] {
+  const random = seeded(seed);
+  return Array.from({ length: n }, () => ({
+    vector: Int16Array.from({ length: width }, () => Math.floor(random() * 65536) - 32768),
+    label: Math.floor(random() * classes),
+    weight: random() < 0.3 ? 1 : 4,
+  }));
+}
+
+function sumOf(rows: readonly SumRow[]): Sums {
+  const sums = emptySums(width, classes);
+  for (const row of rows) addRow(sums, row);
+  return sums;
+}
+
+// Bit for bit: 0 and −0 differ.
+const isSame = (a: Sums, b: Sums) => a.values.every((value, i) => Object.is(value, b.values[i]));
+
+describe("sums", () => {
+  it("are exact integers, as big as they get", () => {
+    const rows = [...randomRows(300, 1), { vector: new Int16Array(width).fill(-32768), label: 2, weight: 4 }];
+    const { values } = sumOf(rows);
+    const exact: bigint[] = [];
+    const at = ({ vector }: SumRow, i: number) => BigInt(i < width ? (vector[i] as number) : 1);
+    for (let i = 0; i <= width; i++) {
+      for (let j = i; j <= width; j++) {
+        exact.push(rows.reduce((sum, row) => sum + BigInt(row.weight) * at(row, i) * at(row, j), 0n));
+      }
+    }
+    for (let i = 0; i <= width; i++) {
+      for (let c = 0; c < classes; c++) {
+        const ofClass = rows.filter(({ label }) => label === c);
+        exact.push(ofClass.reduce((sum, row) => sum + BigInt(row.weight) * at(row, i), 0n));
+      }
+    }
+    expect(Array.from(values, BigInt)).toEqual(exact);
+  });
+
+  it("are the same bits whatever the order and the partition", () => {
+    for (let seed = 2; seed < 12; seed++) {
+      const rows = randomRows(60, seed);
+      const random = seeded(seed + 100);
+      const shuffled = rows
+        .map((row) => ({ row, key: random() }))
+        .sort((a, b) => a.key - b.key)
+        .map(({ row }) => row);
+      const cut = Math.floor(random() * rows.length);
+      const parts = addSums(sumOf(shuffled.slice(0, cut)), sumOf(shuffled.slice(cut)));
+      expect(isSame(parts, sumOf(rows))).toBe(true);
+    }
+  });
+
+  it("without a row are what they would be had it never come, bit for bit", () => {
+    const [row, ...rest] = randomRows(40, 20) as [SumRow, ...SumRow[]];
+    const sums = sumOf([row, ...rest]);
+    addRow(sums, { ...row, weight: -row.weight });
+    expect(isSame(sums, sumOf(rest))).toBe(true);
+    const only = sumOf([row]);
+    addRow(only, { ...row, weight: -row.weight });
+    expect(isSame(only, emptySums(width, classes))).toBe(true);
+  });
+
+  it("move by exactly the difference when a label is corrected", () => {
+    const rows = randomRows(40, 21);
+    const corrected = rows.map((row, i) => (i === 7 ? { ...row, label: (row.label + 1) % classes } : row));
+    const sums = sumOf(rows);
+    addRow(sums, { ...(rows[7] as SumRow), weight: -(rows[7] as SumRow).weight });
+    addRow(sums, corrected[7] as SumRow);
+    expect(isSame(sums, sumOf(corrected))).toBe(true);
+  });
+
+  it("count labels in whole ones: a quarter of the origin's", () => {
+    const vector = new Int16Array(width);
+    const rows = [4, 4, 1].map((weight) => ({ vector, label: 0, weight }));
+    expect(labelsIn(sumOf(rows))).toBe(2.25);
+  });
+
+  it("come back from bytes, and say when the bytes are others", () => {
+    const sums = sumOf(randomRows(10, 22));
+    const bytes = encodeSums(sums);
+    expect(decodeSums(width, classes, bytes.buffer)).toEqual(sums);
+    expect(classesIn(bytes.byteLength, width)).toBe(classes);
+    expect(() => decodeSums(width + 1, classes, bytes.buffer)).toThrow(/8 × 3 needs \d+ bytes, but got/);
+    expect(() => addSums(sums, emptySums(width, classes + 1))).toThrow(/7 × 3 and 7 × 4/);
+  });
+});
