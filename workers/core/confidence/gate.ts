@@ -27,11 +27,13 @@ export interface GateReport {
 
 const z90 = 1.2815515655446004;
 const minClusters = 5;
+/** Less than this is rounding: a head must not be replaced by itself. */
+const negligible = 1e-5;
 
 /**
  * Whether a candidate is better: the one-sided 90% bound of the paired difference in mean log-loss, clustered
- * by split key (Liang & Zeger's sandwich), is below zero, and coverage at the target risk falls by no more
- * than one standard error.
+ * by split key (Liang & Zeger's sandwich), is below zero by more than rounding, and coverage at the target risk falls
+ * by no more than one standard error.
  */
 export function gate(compared: readonly Compared[], targetRisk: number): GateReport {
   const n = compared.length;
@@ -57,7 +59,7 @@ export function gate(compared: readonly Compared[], targetRisk: number): GateRep
   const fault =
     clusters < minClusters
       ? `${clusters} independent groups of held-out labels; ${minClusters} are needed`
-      : bound >= 0
+      : bound > -negligible
         ? `log-loss is not surely lower: ${mean.toFixed(4)}, at most ${bound.toFixed(4)} with 90% confidence`
         : candidateCoverage < currentCoverage - coverageError
           ? `coverage at ${targetRisk} risk falls from ${currentCoverage.toFixed(3)} to ${candidateCoverage.toFixed(3)}`

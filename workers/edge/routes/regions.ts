@@ -5,6 +5,7 @@ import { readJson } from "../../core/http/problem.ts";
 import { limits } from "../../core/limits.ts";
 import { checkRegion } from "../../core/region.ts";
 import { manifestOf } from "../artefacts/models.ts";
+import { learnHead } from "../artefacts/pointers.ts";
 import {
   type Call,
   jsonResponse,
@@ -60,9 +61,13 @@ async function getSums(call: Call): Promise<Response> {
 }
 
 async function forgetRegion(call: Call): Promise<Response> {
-  const { model, region } = await knownRegion(call);
+  const { model, region, base } = await knownRegion(call);
   await regionObject(call.env, model, region).forget();
   await registryObject(call.env, model).forgetRegion(region);
+  // The region tells of this revision with every reply: an edge that still has the old head and rule looks it up.
+  const pointer = await registryObject(call.env, model).headPointer(base, region);
+  await regionObject(call.env, model, region).setHead(base, pointer);
+  learnHead(call, model, base, region, pointer);
   return jsonResponse({ model, region, forgotten: true });
 }
 

@@ -1,0 +1,120 @@
+import { beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { call, eventually, expectOk, publish } from "../helpers/edge.ts";
+import { TestRegion } from "../helpers/region.ts";
+
+const region = new TestRegion("forgetful");
+const policy = { keep: "all", truth: "complete" } as const;
+
+beforeAll(async () => {
+  await publish({ model: region.model, threshold: 0.5, policy });
+});
+
+beforeEach(() => region.forgetAll());
+
+const forget = (id: string, token = "admin-token") =>
+  call("DELETE", `/v1/questions/${encodeURIComponent(id)}`, { token });
+
+describe("a label", () => {
+  it("counts once, however often it is taught and however often a retrain runs", async () => {
+    await region.teach(region.lessons(80));
+    await region.retrain();
+    const once = await region.sums();
+    expect(once.length).toBeGreaterThan(0);
+    await region.teach(region.lessons(80));
+    await region.retrain();
+    await region.retrain();
+    expect(await region.sums()).toEqual(once);
+  });
+
+  it("that is corrected moves the sums by exactly the difference", async () => {
+    const lessons = region.lessons(80);
+    await region.teach(lessons.map((lesson, i) => (i < 30 ? { ...lesson, label: "c" } : lesson)));
+    await region.retrain();
+    const wrong = await region.sums();
+    await region.teach(lessons);
+    await region.retrain();
+    const corrected = await region.sums();
+    await region.forgetAll();
+    await region.teach(lessons);
+    await region.retrain();
+    expect(corrected).toEqual(await region.sums());
+    expect(corrected).not.toEqual(wrong);
+  });
+});
+
+describe("a forgotten question", () => {
+  it("leaves the sums as though it had never come, bit for bit, and nothing else of itself", async () => {
+    const lessons = region.lessons(60);
+    const [first, second, ...rest] = lessons as [(typeof lessons)[0], (typeof lessons)[0], ...typeof lessons];
+    await region.teach(rest);
+    await region.retrain();
+    const never = await region.sums();
+    await region.forgetAll();
+    await region.teach([...rest, { ...first, label: "c" }, second]);
+    await region.retrain();
+    await region.teach([first]);
+    await region.retrain();
+    for (const { question } of [first, second]) expect((await forget(question.id)).status).toBe(200);
+    expect(await region.sums()).toEqual(never);
+    for (const table of ["samples", "questions", "trials"]) {
+      expect(
+        await region.rows(`SELECT id FROM ${table} WHERE id IN (?, ?)`, first.question.id, second.question.id),
+      ).toEqual([]);
+    }
+    const orphans = "SELECT count(*) AS n FROM embeddings WHERE number NOT IN (SELECT number FROM samples)";
+    expect(await region.rows(orphans)).toEqual([{ n: 0 }]);
+  });
+
+  it("tells whoever pulls samples, on every later page once", async () => {
+    const lessons = region.lessons(5);
+    await region.teach(lessons);
+    const pull = async (since = "") => {
+      const path = `/v1/models/${region.model}/samples${since && `?since=${encodeURIComponent(since)}`}`;
+      const text = await (await expectOk(call("GET", path))).text();
+      const lines = text
+        .trimEnd()
+        .split("\n")
+        .map((line) => JSON.parse(line));
+      return { lines: lines.slice(0, -1), ...lines.at(-1) };
+    };
+    // The registry hears of a region a moment after its first label.
+    const before = await eventually(async () => {
+      const page = await pull();
+      expect(page.lines).toHaveLength(lessons.length);
+      return page;
+    });
+    expect(before.lines.map(({ id }: { id: string }) => id)).toEqual(lessons.map(({ question }) => question.id));
+    expect(before.lines[0]).toMatchObject({ region: "north", label: lessons[0]?.label, source: "truth" });
+    expect(before.lines[0]).not.toHaveProperty("owner");
+    const id = lessons[2]?.question.id as string;
+    await expectOk(forget(id));
+    const after = await pull(before.cursor);
+    expect(after.lines).toEqual([{ region: "north", id, revision: expect.any(Number), forgotten: true }]);
+    expect((await pull(after.cursor)).lines).toEqual([]);
+  });
+
+  it("that was asked is gone from its asker, from review, and from a run under way", async () => {
+    const lessons = region.lessons(60);
+    await region.teach(lessons.slice(1));
+    const [{ question }] = lessons as [(typeof lessons)[0]];
+    await region.ask([question.instance], [question.id]);
+    await region.teach([{ id: question.id, label: "a" }]);
+    const { id: run } = await region.inside(async (object, { storage }) => {
+      const started = await object.startRetrain(1, 200_000, 0);
+      await storage.deleteAlarm();
+      return started;
+    });
+    await expectOk(forget(question.id));
+    expect((await call("GET", `/v1/questions/${question.id}`)).status).toBe(404);
+    expect(await region.rows("SELECT phase FROM runs WHERE id = ?", run)).toEqual([{ phase: "embed" }]);
+  });
+
+  it("belongs to its asker: another token, or an id nobody knows, forgets nothing", async () => {
+    const [lesson] = region.lessons(1) as [ReturnType<typeof region.lessons>[0]];
+    await region.teach([lesson]);
+    expect((await forget(`${region.model}~north~unknown`)).status).toBe(404);
+    expect((await forget(lesson.question.id, "teach-token")).status).toBe(404);
+    expect((await forget(lesson.question.id, "ask-token")).status).toBe(403);
+    expect(await region.rows("SELECT count(*) AS n FROM samples")).toEqual([{ n: 1 }]);
+  });
+});

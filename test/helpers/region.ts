@@ -1,0 +1,72 @@
+import { runInDurableObject } from "cloudflare:test";
+import { env } from "cloudflare:workers";
+import { regionObjectName } from "../../durable-objects/names.ts";
+import type { RegionObject } from "../../durable-objects/region/index.ts";
+import type { RegionRun } from "../../workers/client/types.ts";
+import type { Instance, Question } from "../../workers/core/contract/index.ts";
+import { call, expectOk } from "./edge.ts";
+import { customRows } from "./teach.ts";
+
+/** A lesson with its question: what a region may be taught without having been asked. */
+export interface TaughtQuestion {
+  label: string;
+  question: Pick<Question, "id" | "region" | "instance" | "at">;
+}
+
+/** One region's object under test. */
+export class TestRegion {
+  readonly model: string;
+  readonly region: string;
+
+  constructor(model: string, region = "north") {
+    this.model = model;
+    this.region = region;
+  }
+
+  get stub(): DurableObjectStub<RegionObject> {
+    const name = regionObjectName(this.model, this.region);
+    return env.REGION.get(env.REGION.idFromName(name)) as DurableObjectStub<RegionObject>;
+  }
+
+  /** Works inside the object, with its storage. */
+  inside<T>(work: (object: RegionObject, state: DurableObjectState) => T | Promise<T>): Promise<T> {
+    return runInDurableObject(this.stub, work);
+  }
+
+  rows(query: string, ...given: SqlStorageValue[]): Promise<Record<string, SqlStorageValue>[]> {
+    return this.inside((_, { storage }) => storage.sql.exec(query, ...given).toArray());
+  }
+
+  /** Lessons of the region's custom, the same each time; data times in order. */
+  lessons(n: number, seed = 9): TaughtQuestion[] {
+    return customRows(n, this.region, seed).map(({ instance, label }, i) => ({
+      label,
+      question: { id: `${this.model}~${this.region}~${seed}-${i}`, region: this.region, instance, at: 1_000 + i },
+    }));
+  }
+
+  async teach(truths: readonly (TaughtQuestion | { id: string; label: string })[], at = 100_000): Promise<void> {
+    await expectOk(call("POST", `/v1/models/${this.model}/truths`, { body: { truths, at } }));
+  }
+
+  async ask(instances: readonly Instance[], ids: readonly string[], body: object = {}) {
+    const questions = instances.map((instance, i) => ({ id: ids[i], region: this.region, instance }));
+    const path = `/v1/models/${this.model}/ask`;
+    const response = await expectOk(call("POST", path, { body: { questions, ...body } }));
+    return (await response.json<{ answers: import("../../workers/core/contract/index.ts").Answer[] }>()).answers;
+  }
+
+  async retrain(at = 200_000): Promise<RegionRun> {
+    const path = `/v1/models/${this.model}/regions/${this.region}/retrain`;
+    return (await expectOk(call("POST", path, { body: { at }, headers: { prefer: "wait=25" } }))).json();
+  }
+
+  /** Every shard of the sums, as hex: equal when every bit is. */
+  sums(): Promise<Record<string, SqlStorageValue>[]> {
+    return this.rows("SELECT backbone, part, shard, hex(value) AS value FROM sums ORDER BY backbone, part, shard");
+  }
+
+  async forgetAll(): Promise<void> {
+    await expectOk(call("DELETE", `/v1/models/${this.model}/regions/${this.region}`));
+  }
+}
