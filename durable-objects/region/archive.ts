@@ -26,10 +26,16 @@ export class Archive {
     this.context = context;
   }
 
-  /** The job `archive`: moves what changed longest ago to R2, a file at a time, until the rest is small enough. */
-  async step(): Promise<number | null> {
+  /** Whether more than `max` samples are at hand, or more bytes of them than a region may keep. */
+  isDue(max: number): boolean {
+    const { rows, bytes } = this.context.samples.size();
+    return rows > max || bytes > limits.samplesMaxBytes;
+  }
+
+  /** The job `archive`: moves what changed longest ago to R2, a file at a time, until at most `max` are left. */
+  async step(max: number): Promise<number | null> {
     const { samples, embeddings, storage, env } = this.context;
-    if (!this.isFull()) return null;
+    if (!this.isDue(max)) return null;
     const rows = samples.oldest(limits.archiveRows);
     const [first, last] = [rows[0], rows.at(-1)];
     if (!first || !last) return null;
@@ -50,7 +56,7 @@ export class Archive {
         embeddings.remove(number);
       }
     });
-    return this.isFull() ? Date.now() : null;
+    return this.isDue(max) ? Date.now() : null;
   }
 
   /** Brings archived samples back among the others, as they were, where their ids are archived. */
@@ -112,13 +118,6 @@ export class Archive {
   /** Deletes every file: the region is forgotten. */
   async removeAll(): Promise<void> {
     for (const { key } of this.files()) await this.context.env.ARTEFACTS.delete(key);
-  }
-
-  private isFull(): boolean {
-    const { samples, storage } = this.context;
-    return (
-      samples.count() > limits.samplesMax || (storage.sql.databaseSize > limits.samplesMaxBytes && samples.count() > 0)
-    );
   }
 
   private files(): File[] {

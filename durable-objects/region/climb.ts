@@ -148,10 +148,10 @@ export class Climb {
   }
 
   // Where a model has no other labels, the origin's train a little; they never judge or certify.
-  private learnFrom({ policy }: Manifest, { id, label }: Answer): void {
-    const { questions } = this.context;
-    const row = policy.originLabelWeight > 0 ? questions.find(id) : null;
-    if (row) keepSample(this.context, { ...row, owner: row.asker, label, source: "origin", labelledAt: row.at });
+  private learnFrom(manifest: Manifest, { id, label }: Answer): void {
+    const row = manifest.policy.originLabelWeight > 0 ? this.context.questions.find(id) : null;
+    if (row)
+      keepSample(this.context, manifest, { ...row, owner: row.asker, label, source: "origin", labelledAt: row.at });
   }
 
   private climbLater(manifest: Manifest, id: string): void {

@@ -53,7 +53,7 @@ export class RegionObject extends DurableObject<Env> {
       register: () => this.duties.register(),
       expire: () => this.duties.expire(),
       rule: () => this.duties.tellRule(),
-      archive: () => this.context.archive.step(),
+      archive: (max) => this.context.archive.step(Number(max)),
       purge: (file) => this.context.archive.purge(file),
       drift: () => this.duties.lookForDrift(),
     });

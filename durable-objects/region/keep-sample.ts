@@ -1,13 +1,17 @@
-import { limits } from "../../workers/core/limits.ts";
+import type { Manifest } from "../../workers/core/contract/index.ts";
 import type { RegionContext } from "./context.ts";
 import type { NewSample } from "./samples.ts";
 
 /** Keeps a label and its embedding, once a question; answers whether that changed anything. */
-export function keepSample({ samples, embeddings, recall, jobs }: RegionContext, sample: NewSample): boolean {
+export function keepSample(
+  { samples, embeddings, recall, archive, jobs }: RegionContext,
+  { policy }: Manifest,
+  sample: NewSample,
+): boolean {
   const number = samples.teach(sample);
   if (number === null) return false;
   if (sample.embedding) embeddings.set(number, sample.embedding);
   recall.drop();
-  if (samples.count() > limits.samplesMax) jobs.bring("archive", "", Date.now());
+  if (archive.isDue(policy.samplesMax)) jobs.bring("archive", String(policy.samplesMax), Date.now());
   return true;
 }

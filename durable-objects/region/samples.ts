@@ -40,7 +40,7 @@ type Row = Record<string, SqlStorageValue> & { instance: string; accepted: numbe
 /** The table `samples`, and what it leaves behind: `tombstones`. */
 export class Samples {
   private readonly sql: SqlStorage;
-  private kept: number | null = null;
+  private kept: { rows: number; bytes: number } | null = null;
 
   constructor(sql: SqlStorage) {
     this.sql = sql;
@@ -60,7 +60,10 @@ export class Samples {
         ...[accepted === null ? null : Number(accepted), owner, at, labelledAt, this.lastRevision() + 1],
       )
       .one();
-    if (!known && this.kept !== null) this.kept++;
+    if (!known && this.kept) {
+      const { rows, bytes } = this.kept;
+      this.kept = { rows: rows + 1, bytes: bytes + JSON.stringify(instance).length };
+    }
     return row.number;
   }
 
@@ -86,8 +89,10 @@ export class Samples {
     return this.sql.exec<{ last: number }>("SELECT coalesce(max(number), 0) AS last FROM samples").one().last;
   }
 
-  count(): number {
-    this.kept ??= this.sql.exec<{ n: number }>("SELECT count(*) AS n FROM samples").one().n;
+  /** How many samples are at hand, and how many bytes their inputs take. */
+  size(): { rows: number; bytes: number } {
+    const query = "SELECT count(*) AS rows, coalesce(sum(length(instance)), 0) AS bytes FROM samples";
+    this.kept ??= this.sql.exec<{ rows: number; bytes: number }>(query).one();
     return this.kept;
   }
 

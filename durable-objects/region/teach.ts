@@ -79,7 +79,7 @@ function keep(context: RegionContext, manifest: Manifest, sample: NewSample, sou
   const { samples, questions, rule, heads } = context;
   const { id, label, fold } = sample;
   const isFirst = samples.find(id) === null;
-  const changed = keepSample(context, sample);
+  const changed = keepSample(context, manifest, sample);
   const row = questions.find(id);
   if (changed && row) {
     const { base, accepted, picked, pi } = row;

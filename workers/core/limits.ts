@@ -35,7 +35,7 @@ export const limits = {
   /** What a block of rows or a step costs besides its multiply-adds, in multiply-adds. */
   blockOverheadMultiplyAdds: 100_000,
   retrainMinSamples: 30,
-  /** Samples that a region keeps at hand, and how many of the oldest go to R2 at a time once there are more. */
+  /** Samples that a region keeps at hand at most, bytes of their inputs, and how many go to R2 at a time. */
   samplesMax: 20_000,
   samplesMaxBytes: 256 * 1024 * 1024,
   archiveRows: 1_000,

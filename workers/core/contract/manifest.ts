@@ -1,4 +1,5 @@
 import * as z from "zod";
+import { limits } from "../limits.ts";
 import { certificateSchema, rungSchema, uncertifiedSchema } from "./answer.ts";
 import { inputSchema } from "./input.ts";
 import { instanceSchema } from "./instance.ts";
@@ -81,6 +82,8 @@ export const policySchema = z.strictObject({
   originLabelWeight: z.number().min(0).max(0.25),
   /** Whether a labelled question's instance stays; without it a new backbone can't embed the sample again. */
   keepInputs: z.boolean(),
+  /** How many samples a region keeps at hand; the ones that changed longest ago go to R2. */
+  samplesMax: z.int().positive().max(limits.samplesMax),
   retrainEverySeconds: z.int().positive(),
   /** How regions learn: by which candidates, and with which of the parts around them. */
   learning: z.array(z.enum(learningParts)),
