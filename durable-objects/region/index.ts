@@ -176,7 +176,7 @@ export class RegionObject extends DurableObject<Env> {
       archived: archive.count(),
       bytes: this.ctx.storage.sql.databaseSize,
       region,
-      heads: heads.bases().map((base) => ({ base, number: heads.current(base)?.number ?? null })),
+      headManifest: heads.current(base),
       questions: questions.counts(),
       samples: samples.counts(),
       newestSampleAt: samples.newest(),

@@ -34,7 +34,7 @@ export async function benchArtefact(): Promise<Artefact> {
   };
   const blobs: Blobs = new Map();
   const packed = await packNetwork(model, input, blobs);
-  const rule = { threshold: 0, targetRisk: 0.5, certificate: null };
+  const rule = { threshold: 0, strictest: 0, targetRisk: 0.5, delta: 0.05, certificate: null, uncertified: null };
   const metrics = { n: 1, logLoss: 1, auc: null, accuracy: 0.5, coverage: {} };
   return {
     blobs,
@@ -45,6 +45,8 @@ export async function benchArtefact(): Promise<Artefact> {
       labels: ["no", "yes"],
       thin: { ...packed, rule },
       full: null,
+      anchor: null,
+      prior: null,
       policy: {
         ladder: ["edge", "region"],
         regions: { from: "cf", keys: ["weur"], parent: "world" },
@@ -54,6 +56,9 @@ export async function benchArtefact(): Promise<Artefact> {
         uncertified: "answer",
         split: { by: "question" },
         originLabelWeight: 0,
+        keepInputs: true,
+        samplesMax: 20_000,
+        learning: [],
         retrainEverySeconds: 24 * 3600,
       },
       metrics: { thin: metrics, full: null },

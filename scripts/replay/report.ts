@@ -1,53 +1,72 @@
-import type { Metrics, RungName } from "../../workers/core/contract/index.ts";
-import { evaluate } from "../../workers/core/head/metrics.ts";
+import {
+  type CertificateLook,
+  type CertificateSummary,
+  judgeLooks,
+  type StationYear,
+  summariseLooks,
+} from "./certificates.ts";
+import { type Comparison, compare } from "./compare.ts";
+import { isoDay, yearOf } from "./days.ts";
+import { allRows, type HeadName, heads, type Played } from "./played.ts";
+import { type Gains, gainsOf, type Summary, summarise, summariseBy } from "./summary.ts";
 
-export const heads = ["global", "regional", "full"] as const;
-export type HeadName = (typeof heads)[number];
-
-/** A question that was played: its truth, who answered it, and what each head made of it. */
-export interface Played {
-  at: number;
-  region: string;
-  label: number;
-  rung: RungName;
-  scores: Partial<Record<HeadName, number[]>>;
-}
-
-export interface Summary {
-  questions: number;
-  heads: Partial<Record<HeadName, Metrics>>;
-  /** The share of questions that each rung answered; open ones are a person's. */
-  rungs: Record<RungName, number>;
-}
-
+/** Everything that a replay found out, all from one run over the same questions. */
 export interface Report extends Summary {
   model: string;
   from: string;
   to: string;
+  /** The error that the accept rule aims at. */
+  targetRisk: number;
   byYear: Record<string, Summary>;
   byRegion: Record<string, Summary>;
+  /** By head: in how many regions its log-loss is below the global head's. */
+  gains: Partial<Record<HeadName, Gains>>;
+  certificates: CertificateSummary & { byYear: Record<string, CertificateSummary>; byRegionAndYear: StationYear[] };
+  /** Null where some head scored nothing. */
+  comparison: Comparison | null;
+  /** How many retrains ended how. */
   retrains: Record<string, number>;
+  /** Controls that are not in it, and why. */
+  leftOut: Partial<Record<HeadName, string>>;
   seconds: number;
 }
 
-/** What a set of played questions comes to. */
-export function summarise(played: readonly Played[]): Summary {
-  const rungs: Record<RungName, number> = { edge: 0, region: 0, origin: 0, human: 0 };
-  for (const { rung } of played) rungs[rung] += 1 / played.length;
-  const evaluated = heads.flatMap((head) => {
-    const known = played.filter(({ scores }) => scores[head] !== undefined);
-    if (known.length === 0) return [];
-    const metrics = evaluate(
-      known.map(({ scores }) => scores[head] as number[]),
-      known.map(({ label }) => label),
-    );
-    return [[head, metrics] as const];
-  });
-  return { questions: played.length, heads: Object.fromEntries(evaluated), rungs };
+/** What is reported besides the questions themselves. */
+export interface Circumstances {
+  model: string;
+  targetRisk: number;
+  looks: readonly CertificateLook[];
+  retrains: Record<string, number>;
+  leftOut: Report["leftOut"];
+  seconds: number;
 }
 
-/** The same by a key, in the keys' order. */
-export function summariseBy(played: readonly Played[], key: (question: Played) => string): Record<string, Summary> {
-  const groups = [...Map.groupBy(played, key)].sort(([a], [b]) => a.localeCompare(b));
-  return Object.fromEntries(groups.map(([name, group]) => [name, summarise(group)]));
+/** Reports what was played. */
+export function reportOf(played: Played, { model, targetRisk, looks, ...rest }: Circumstances): Report {
+  const rows = allRows(played);
+  const byRegion = summariseBy(played, rows, (row) => played.region[row] as string);
+  const judged = judgeLooks(played, looks);
+  const gains = heads.flatMap((head) => {
+    const found = head === "global" ? null : gainsOf(byRegion, head);
+    return found ? [[head, found] as const] : [];
+  });
+  return {
+    model,
+    from: isoDay(played.at[0] as number),
+    to: isoDay(played.at[played.rows - 1] as number),
+    targetRisk,
+    ...summarise(played, rows),
+    byYear: summariseBy(played, rows, (row) => yearOf(played.at[row] as number)),
+    byRegion,
+    gains: Object.fromEntries(gains),
+    certificates: {
+      ...summariseLooks(judged),
+      byYear: Object.fromEntries(
+        [...Map.groupBy(judged, ({ year }) => year)].map(([year, group]) => [year, summariseLooks(group)]),
+      ),
+      byRegionAndYear: judged,
+    },
+    comparison: compare(played, rows),
+    ...rest,
+  };
 }

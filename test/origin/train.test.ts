@@ -12,6 +12,7 @@ import { encodeRows } from "../../workers/origin/train/dataset.ts";
 import { fitNetwork } from "../../workers/origin/train/fit.ts";
 import { type Artefact, train } from "../../workers/origin/train/index.ts";
 import { type Blobs, packNetwork } from "../../workers/origin/train/pack.ts";
+import { testRule } from "../helpers/model.ts";
 import { seeded, uniform } from "../helpers/random.ts";
 
 const storefront = recipeOf("storefront");
@@ -38,10 +39,7 @@ describe("packing", () => {
       { kind: "tensor", shape: [5], dtype: "float32", scale: 1, offset: 0 },
       blobs,
     );
-    const { backbone, head } = await network(
-      { ...packed, rule: { threshold: 0, targetRisk: 0.1, certificate: null } },
-      blobs,
-    );
+    const { backbone, head } = await network({ ...packed, rule: testRule(0) }, blobs);
     const embeddings = backbone.embed(values, 7);
     for (let row = 0; row < 7; row++) {
       scoresOf(head, embeddings, row * 6).forEach(
@@ -61,7 +59,7 @@ describe("training", () => {
     const thin = rows.map((row) => ({ ...row, instance: { temperature: row.instance.temperature as number } }));
     const data = encodeRows(storefront, input, thin);
     const firstWeights = async (seed: number) => {
-      const plan = { ...storefront.training, epochs: 2, seed };
+      const plan = { ...storefront.training, ...storefront.thin.training, epochs: 2, seed };
       const model = await fitNetwork(data, data, { hidden: [6], classes: 6, plan });
       return Array.from((model.getWeights()[0] as tf.Tensor).dataSync());
     };

@@ -27,13 +27,21 @@ const recipe: Recipe = { ...recipeOf("weather"), name: "weather", labels: ["No",
 type Event =
   | { kind: "told"; ids: string[]; at: number }
   | { kind: "asked"; ids: string[]; day: number }
-  | { kind: "retrained"; region: string; at: number };
+  | { kind: "retrained"; region: string; at: number }
+  | { kind: "looked" };
 
 /** An edge that writes down what happens, in order, and answers each question with the same scores. */
 function recorder() {
   const events: Event[] = [];
+  let looks = 0;
   const client = {
-    model: async () => ({ policy: { retrainEverySeconds } }),
+    model: async () => ({ policy: { retrainEverySeconds }, pointer: { stable: 1 } }),
+    manifest: async () => ({ thin: { rule: { targetRisk: 0.1 } } }),
+    // The first look is for the heads, which this edge does not tell.
+    regions: async () => {
+      if (looks++ > 0) events.push({ kind: "looked" });
+      return ["dry", "wet"].map((region) => ({ region, head: 1, certificate: null }));
+    },
     truths: async (_: string, { truths, at }: Truths) => {
       const ids = truths.map(({ id, question }) => (id ?? question?.id) as string);
       if (ids.length > 0) events.push({ kind: "told", ids, at: at as number });
@@ -48,6 +56,9 @@ function recorder() {
       return questions.map(({ id, region }) => ({
         id,
         region,
+        label: "No",
+        sure: region === "dry",
+        scores: { No: 0.75, Yes: 0.25 },
         ...(region === "wet" ? { status: "open", rung: "origin" } : { status: "answered", rung: "edge" }),
         trace: [{ head: "global", scores: [0.75, 0.25] }],
       }));
@@ -78,13 +89,13 @@ describe("a replay", () => {
     expect(askedOn.size).toBe(30);
   });
 
-  it("teaches all that was known before, and each asked question's truth once, but for the last day's", async () => {
+  it("teaches all that was known before, and each asked question's truth once", async () => {
     const { events } = await playAll();
     const told = events.flatMap((event) => (event.kind === "told" ? event.ids : []));
     const asked = events.flatMap((event) => (event.kind === "asked" ? event.ids : []));
     expect(new Set(told).size).toBe(told.length);
-    expect(told).toHaveLength(24 + 24);
-    expect(asked.filter((id) => !told.includes(id))).toEqual(asked.slice(-6));
+    expect(told).toHaveLength(24 + 30);
+    expect(asked.every((id) => told.includes(id))).toBe(true);
   });
 
   it("retrains each region before the first day, then as the schedule says", async () => {
@@ -102,10 +113,46 @@ describe("a replay", () => {
     expect(report).toMatchObject({ model: "weather", from: "2015-01-05", to: "2015-01-10", questions: 30 });
     expect(report.rungs.edge).toBeCloseTo(0.5, 12);
     expect(report.rungs.human).toBeCloseTo(0.5, 12);
+    expect(report.live).toEqual({ accepted: 15, coverage: 0.5, error: 0 });
     expect(report.heads.global).toMatchObject({ n: 30, accuracy: 0.5, auc: 0.5 });
+    expect(Object.keys(report.leftOut)).toEqual(["once", "retrained"]);
     expect(report.byRegion.dry?.heads.global?.logLoss).toBeCloseTo(-Math.log(0.75), 12);
     expect(report.byRegion.wet?.heads.global?.logLoss).toBeCloseTo(-Math.log(0.25), 12);
     expect(Object.keys(report.byYear)).toEqual(["2015"]);
+  });
+
+  it("looks at the certificates when a year's last truths are told, and before the next year is asked", async () => {
+    const shifted = rows.map((row) => ({ ...row, at: row.at - 6 * dayMs }));
+    const { events, client } = recorder();
+    const options = { from: from - 6 * dayMs, to: Number.MAX_SAFE_INTEGER, onProgress: () => {} };
+    const report = await play(client, recipe, shifted, options);
+    // Days 4 and 5 are the last of 2014: their twelve questions are told before the look.
+    const before = events.slice(
+      0,
+      events.findIndex(({ kind }) => kind === "looked"),
+    );
+    expect(before.filter(({ kind }) => kind === "asked")).toHaveLength(2);
+    expect(before.flatMap((event) => (event.kind === "told" ? event.ids : []))).toHaveLength(24 + 12);
+    expect(events.filter(({ kind }) => kind === "looked")).toHaveLength(2);
+    expect(report.certificates.byRegionAndYear.map(({ year, region }) => [year, region])).toEqual([
+      ["2014", "dry"],
+      ["2014", "wet"],
+      ["2015", "dry"],
+      ["2015", "wet"],
+    ]);
+  });
+
+  it("takes in the control that was worked out beside it, and stops it in the end", async () => {
+    const { client } = recorder();
+    let stopped = 0;
+    const startRetrained = () => ({
+      scores: Promise.resolve(Float64Array.from({ length: 60 }, (_, i) => (i % 2 === 0 ? 0.25 : 0.75))),
+      stop: async () => stopped++,
+    });
+    const options = { from, to: Number.MAX_SAFE_INTEGER, onProgress: () => {}, startRetrained };
+    const report = await play(client, recipe, rows, options);
+    expect(report.byRegion.wet?.heads.retrained?.logLoss).toBeCloseTo(-Math.log(0.75), 12);
+    expect([Object.keys(report.leftOut), stopped]).toEqual([["once"], 1]);
   });
 
   it("ends with --to, and says so where there is nothing to ask", async () => {

@@ -9,7 +9,6 @@ import { table } from "../../scripts/local/output.ts";
 import { bin, root } from "../../scripts/local/part.ts";
 import { checkPort } from "../../scripts/local/ports.ts";
 import { ensureSecrets } from "../../scripts/local/secrets.ts";
-import { type Played, summarise, summariseBy } from "../../scripts/replay/report.ts";
 import { sha256Hex } from "../../workers/core/hash.ts";
 import { parseTokens } from "../../workers/core/tokens.ts";
 
@@ -85,38 +84,7 @@ describe("secrets", () => {
   });
 });
 
-describe("a replay's report", () => {
-  const played = (label: number, rung: Played["rung"], global: number, at = 0): Played => ({
-    at,
-    region: label ? "wet" : "dry",
-    label,
-    rung,
-    scores: { global: [1 - global, global], regional: [0.5, 0.5] },
-  });
-  const all = [
-    played(1, "edge", 0.9),
-    played(0, "edge", 0.2),
-    played(1, "origin", 0.4),
-    played(0, "human", 0.1, Date.UTC(2015, 5, 1)),
-  ];
-
-  it("is what it is by hand", () => {
-    const { questions, heads, rungs } = summarise(all);
-    expect([questions, rungs]).toEqual([4, { edge: 0.5, region: 0, origin: 0.25, human: 0.25 }]);
-    expect(heads.global?.logLoss).toBeCloseTo(-(Math.log(0.9) + Math.log(0.8) + Math.log(0.4) + Math.log(0.9)) / 4, 12);
-    expect(heads.global).toMatchObject({ n: 4, auc: 1, accuracy: 0.75 });
-    expect(heads.regional?.logLoss).toBeCloseTo(Math.log(2), 12);
-    expect(heads.full).toBeUndefined();
-  });
-
-  it("is split by any key", () => {
-    const byYear = summariseBy(all, ({ at }) => String(new Date(at).getUTCFullYear()));
-    expect(Object.entries(byYear).map(([year, { questions }]) => [year, questions])).toEqual([
-      ["1970", 3],
-      ["2015", 1],
-    ]);
-  });
-
+describe("a table", () => {
   it("is printed in aligned columns", () => {
     expect(
       table([

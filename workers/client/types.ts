@@ -7,8 +7,7 @@ import type {
   ModelPointer,
   Rule,
   Run,
-  SampleLine,
-} from "../core/contract/index.ts";
+  SampleLine, HeadManifest } from "../core/contract/index.ts";
 
 export interface ModelSummary {
   model: string;
@@ -39,7 +38,9 @@ export interface RegionRun extends Run {
 export interface RegionState {
   region: string;
   base: number;
+  /** The number of the region's head on its base version; null where the global one serves. */
   head: number | null;
+  headManifest: HeadManifest | null;
   questions: { total: number; open: number };
   samples: Record<Fold, number>;
   newestSampleAt: number | null;

@@ -24,12 +24,12 @@ async function listRegions(call: Call): Promise<Response> {
   const regions = await Promise.all(
     known.map(async (region) => {
       const base = baseFor(pointer, region);
-      const { heads, lastRun, ...state } = await regionObject(call.env, model, region).state(base);
+      const { lastRun, ...state } = await regionObject(call.env, model, region).state(base);
       return {
         ...state,
         lastRun: lastRun && { region, ...lastRun },
         base,
-        head: heads.find((head) => head.base === base)?.number ?? null,
+        head: state.headManifest?.number ?? null,
       };
     }),
   );

@@ -2,7 +2,7 @@ import type { Recipe } from "./recipe.ts";
 import { storefront } from "./storefront.ts";
 import { weather } from "./weather.ts";
 
-export type { ColumnPlan, NetworkPlan, Recipe, Row, TrainingPlan } from "./recipe.ts";
+export type { ColumnPlan, NetworkPlan, Recipe, RegionalHeadsPlan, Row, TrainingPlan } from "./recipe.ts";
 
 /** Every recipe there is. */
 export const recipes: readonly Recipe[] = [storefront, weather];

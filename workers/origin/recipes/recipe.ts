@@ -17,8 +17,8 @@ export interface NetworkPlan {
   columns: ColumnPlan[];
   /** Units of each hidden layer; the last is the embedding. */
   hidden: number[];
-  /** In place of the training plan's. */
-  learningRate?: number;
+  /** Where its training differs from the recipe's. */
+  training?: Partial<TrainingPlan>;
 }
 
 /** How a model is made: its task, labels, input, data, region key, networks, schedule and risk. */
@@ -49,6 +49,16 @@ export interface TrainingPlan {
   seed: number;
   /** The share of full's scores in the targets of thin; the rest is the labels. */
   distil: number;
+  /** L2 on the kernels: the loss has l2·ΣW² more; 0 is off. */
+  l2: number;
+  /** Heads for all regions that help to form the backbone and are then thrown away; null for none. */
+  regionalHeads: RegionalHeadsPlan | null;
+}
+
+/** The training loss is (1 − share)·global + share·regional + l2·(mean over regions of |what a head adds to the global one|²). */
+export interface RegionalHeadsPlan {
+  share: number;
+  l2: number;
 }
 
 export interface LoadOptions {

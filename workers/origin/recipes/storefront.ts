@@ -1,3 +1,4 @@
+import { learningParts } from "../../core/contract/index.ts";
 import { normal, pick, seededRandom } from "../random.ts";
 import type { ColumnPlan, Recipe, Row } from "./recipe.ts";
 
@@ -73,13 +74,25 @@ export const storefront: Recipe = {
     uncertified: "answer",
     split: { by: "question" },
     originLabelWeight: 0,
+    keepInputs: true,
+    samplesMax: 20_000,
+    learning: [...learningParts],
     retrainEverySeconds: 24 * 3600,
   },
-  thin: { columns, hidden: [24, 16] },
+  thin: { columns, hidden: [24, 16], training: { regionalHeads: { share: 0.5, l2: 0.003 } } },
   full: { columns: [...columns, { type: "region", values: shops.map((shop) => shop.region) }], hidden: [96, 48] },
   targetRisk: 0.05,
   delta: 0.05,
-  training: { epochs: 12, patience: 3, batchSize: 128, learningRate: 0.006, seed: 11, distil: 0 },
+  training: {
+    epochs: 12,
+    patience: 3,
+    batchSize: 128,
+    learningRate: 0.006,
+    seed: 11,
+    distil: 0,
+    l2: 0,
+    regionalHeads: null,
+  },
 };
 
 function generate(): Row[] {

@@ -3,6 +3,7 @@ import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { gunzipSync } from "node:zlib";
 import { parse } from "csv-parse/sync";
+import { learningParts } from "../../core/contract/index.ts";
 import type { ColumnPlan, LoadOptions, Recipe, Row } from "./recipe.ts";
 
 const numbers = [
@@ -52,13 +53,25 @@ export const weather: Recipe = {
     uncertified: "answer",
     split: { by: "time", days: 14 },
     originLabelWeight: 0,
+    keepInputs: true,
+    samplesMax: 20_000,
+    learning: [...learningParts],
     retrainEverySeconds: 182 * 24 * 3600,
   },
-  thin: { columns, hidden: [64, 32] },
-  full: { columns, hidden: [256, 128, 64], learningRate: 0.0004 },
+  thin: { columns, hidden: [64, 32], training: { l2: 0.0002, regionalHeads: { share: 0.5, l2: 0.003 } } },
+  full: { columns, hidden: [256, 128, 64], training: { epochs: 15, learningRate: 0.001, l2: 0.0005 } },
   targetRisk: 0.1,
   delta: 0.05,
-  training: { epochs: 30, patience: 3, batchSize: 256, learningRate: 0.002, seed: 7, distil: 0.5 },
+  training: {
+    epochs: 20,
+    patience: 5,
+    batchSize: 256,
+    learningRate: 0.002,
+    seed: 7,
+    distil: 0.8,
+    l2: 0,
+    regionalHeads: null,
+  },
 };
 
 async function loadWeather({ file }: LoadOptions): Promise<Row[]> {

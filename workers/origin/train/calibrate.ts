@@ -37,8 +37,9 @@ export async function calibrate(
   blobs: Blobs,
   { tune, certify, window }: HeldOut,
 ): Promise<Calibrated> {
-  const uncertified = { threshold: 0, targetRisk: recipe.targetRisk, certificate: null };
-  const network = await loadNetwork(await tfjsEngine(), { ...packed, rule: uncertified }, async (blob) =>
+  const { targetRisk, delta } = recipe;
+  const unproven = { threshold: 0, strictest: 0, targetRisk, delta, certificate: null, uncertified: null };
+  const network = await loadNetwork(await tfjsEngine(), { ...packed, rule: unproven }, async (blob) =>
     checkBlob(blob, blobs.get(blob.sha256)?.buffer ?? null),
   );
   const { width } = network.head;
@@ -53,7 +54,6 @@ export async function calibrate(
   const certifyScores = logits(embed(certify), certify.rows).map((row) => softmax(row, temperature));
   network.backbone.release();
   const judged = certifyScores.map((scores, i) => judge(scores, certify.labels[i] as number));
-  const { targetRisk, delta } = recipe;
   const rule = certifyRule(grid, judged, { targetRisk, delta, source: "truth", scope: "global", window });
   const { embedding } = packed.backbone;
   const step = (embeddingHeadroom * largest) / 32767;

@@ -3,12 +3,15 @@ import type { Fold, Input } from "../../core/contract/index.ts";
 import { encode, inputShape } from "../../core/input/index.ts";
 import type { Recipe, Row } from "../recipes/index.ts";
 
-/** Encoded rows: inputs [rows, width], the class of each label. */
+/** Encoded rows: inputs [rows, width], the class of each label, the region of each row, −1 for an unlisted one. */
 export interface Dataset {
   rows: number;
   width: number;
   inputs: Float32Array;
   labels: Int32Array;
+  regions: Int32Array;
+  /** How many regions are listed. */
+  regionCount: number;
 }
 
 export type Folded = Record<Fold, Row[]>;
@@ -43,6 +46,12 @@ export function encodeRows(recipe: Recipe, input: Input, rows: readonly Row[]): 
     }
     inputs.set(encoded.value, i * width);
   }
-  const labels = Int32Array.from(rows, ({ label }) => recipe.labels.indexOf(label));
-  return { rows: rows.length, width, inputs, labels };
+  return {
+    rows: rows.length,
+    width,
+    inputs,
+    labels: Int32Array.from(rows, ({ label }) => recipe.labels.indexOf(label)),
+    regions: Int32Array.from(rows, ({ region }) => regions.keys.indexOf(region)),
+    regionCount: regions.keys.length,
+  };
 }

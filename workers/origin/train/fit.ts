@@ -1,8 +1,12 @@
 import * as tf from "@tensorflow/tfjs-core";
-import * as layers from "@tensorflow/tfjs-layers";
+import type * as layers from "@tensorflow/tfjs-layers";
 import { seededRandom, shuffled } from "../random.ts";
 import type { TrainingPlan } from "../recipes/index.ts";
+import { batchOf, oneHot } from "./batches.ts";
 import type { Dataset } from "./dataset.ts";
+import { buildNetwork, variablesOf } from "./network.ts";
+import { batchLoss, objective, type Trainee } from "./objective.ts";
+import { startRegionalHeads } from "./regional-heads.ts";
 
 export interface Epoch {
   epoch: number;
@@ -25,116 +29,71 @@ const evaluationBatch = 4096;
 const finalRateShare = 0.05;
 
 /**
- * Trains a dense network on `train`, watches `validation`, and gives the weights of the best epoch: Adam on
- * cross-entropy, shuffled with the plan's seed, so that the same seed and backend give the same network.
+ * Trains a dense network on `train`, watches `validation`, and gives the weights of the best epoch: Adam on the plan's
+ * objective, shuffled with its seed, so that the same seed and backend give the same network. Regional heads that the
+ * plan asks for are thrown away.
  */
 export async function fitNetwork(train: Dataset, validation: Dataset, options: FitOptions): Promise<layers.Sequential> {
   const { classes, plan, onEpoch } = options;
-  const model = buildNetwork(train.width, options.hidden, classes, plan.seed);
+  const trainee = startTrainee(train, options);
+  const variables = [...variablesOf(trainee.network), ...Object.values(trainee.regional ?? {})];
   const optimizer = tf.train.adam(plan.learningRate);
-  model.compile({ optimizer, loss: "categoricalCrossentropy" });
   const targets = options.targets ?? oneHot(train.labels, classes);
   const random = seededRandom(plan.seed);
   let best: { loss: number; weights: tf.Tensor[] } | null = null;
-  let waited = 0;
-  for (let epoch = 0; epoch < plan.epochs && waited < plan.patience; epoch++) {
+  for (let epoch = 0, waited = 0; epoch < plan.epochs && waited < plan.patience; epoch++) {
     setRate(optimizer, plan.learningRate * rateShare(epoch / plan.epochs));
-    const loss = await runEpoch(model, train, targets, classes, plan.batchSize, shuffled(train.rows, random));
-    const validationLoss = lossOn(model, validation, classes);
+    let loss = 0;
+    for (const picked of cut(shuffled(train.rows, random), plan.batchSize)) {
+      const batch = batchOf(train, targets, classes, picked);
+      const step = optimizer.minimize(() => objective(trainee, batch), true, variables) as tf.Scalar;
+      loss += ((await step.data())[0] as number) * (picked.length / train.rows);
+      tf.dispose([step, ...Object.values(batch)]);
+    }
+    const validationLoss = await lossOn(trainee, validation, classes);
     onEpoch?.({ epoch: epoch + 1, epochs: plan.epochs, loss, validationLoss });
     if (best && validationLoss >= best.loss) {
       waited++;
       continue;
     }
     tf.dispose(best?.weights ?? []);
-    best = { loss: validationLoss, weights: model.getWeights().map((weight) => weight.clone()) };
+    best = { loss: validationLoss, weights: trainee.network.getWeights().map((weight) => weight.clone()) };
     waited = 0;
   }
-  if (best) model.setWeights(best.weights);
-  tf.dispose(best?.weights ?? []);
+  if (best) trainee.network.setWeights(best.weights);
+  tf.dispose([...(best?.weights ?? []), ...Object.values(trainee.regional ?? {})]);
   optimizer.dispose();
-  return model;
+  return trainee.network;
 }
 
 /** Class scores [rows, classes] of a network for a dataset. */
-export function predict(model: layers.LayersModel, { inputs, rows, width }: Dataset): Float32Array {
-  const parts: Float32Array[] = [];
-  for (let from = 0; from < rows; from += evaluationBatch) {
-    const to = Math.min(rows, from + evaluationBatch);
-    parts.push(
-      tf.tidy(() => {
-        const batch = tf.tensor2d(inputs.subarray(from * width, to * width), [to - from, width]);
-        return (model.predict(batch) as tf.Tensor).dataSync() as Float32Array;
-      }),
-    );
-  }
-  const classes = (parts[0]?.length ?? 0) / Math.min(rows, evaluationBatch);
-  const all = new Float32Array(rows * classes);
-  let offset = 0;
-  for (const part of parts) {
-    all.set(part, offset);
-    offset += part.length;
-  }
-  return all;
+export function predict(network: layers.LayersModel, { inputs, rows, width }: Dataset): Float32Array {
+  return tf.tidy(() => {
+    const all = tf.tensor2d(inputs, [rows, width]);
+    return (network.predict(all, { batchSize: evaluationBatch }) as tf.Tensor).dataSync() as Float32Array;
+  });
 }
 
-/** Rows of [classes] with a one at each label. */
-export function oneHot(labels: Int32Array, classes: number): Float32Array {
-  const out = new Float32Array(labels.length * classes);
-  for (const [row, label] of labels.entries()) out[row * classes + label] = 1;
-  return out;
+function startTrainee(train: Dataset, { hidden, classes, plan }: FitOptions): Trainee {
+  const network = buildNetwork(train.width, hidden, classes, plan.seed);
+  const width = hidden.at(-1) as number;
+  return { network, plan, regional: plan.regionalHeads && startRegionalHeads(train.regionCount, width, classes) };
 }
 
-function buildNetwork(width: number, hidden: readonly number[], classes: number, seed: number): layers.Sequential {
-  const model = layers.sequential();
-  for (const [i, units] of hidden.entries()) {
-    model.add(
-      layers.layers.dense({
-        name: `dense_${i + 1}`,
-        units,
-        activation: "relu",
-        kernelInitializer: layers.initializers.heNormal({ seed: seed + i }),
-        ...(i === 0 ? { inputShape: [width] } : {}),
-      }),
-    );
-  }
-  const kernelInitializer = layers.initializers.glorotUniform({ seed: seed + hidden.length });
-  model.add(layers.layers.dense({ name: "head", units: classes, activation: "softmax", kernelInitializer }));
-  return model;
-}
-
-async function runEpoch(
-  model: layers.Sequential,
-  { inputs, rows, width }: Dataset,
-  targets: Float32Array,
-  classes: number,
-  batchSize: number,
-  order: Int32Array,
-): Promise<number> {
-  let total = 0;
-  for (let from = 0; from < rows; from += batchSize) {
-    const picked = order.subarray(from, Math.min(rows, from + batchSize));
-    const x = tf.tensor2d(gather(inputs, picked, width), [picked.length, width]);
-    const y = tf.tensor2d(gather(targets, picked, classes), [picked.length, classes]);
-    total += ((await model.trainOnBatch(x, y)) as number) * picked.length;
-    tf.dispose([x, y]);
-  }
-  return total / rows;
-}
-
-function gather(values: Float32Array, picked: Int32Array, width: number): Float32Array {
-  const out = new Float32Array(picked.length * width);
-  for (const [i, row] of picked.entries()) out.set(values.subarray(row * width, (row + 1) * width), i * width);
-  return out;
-}
-
-function lossOn(model: layers.Sequential, data: Dataset, classes: number): number {
-  const scores = predict(model, data);
+async function lossOn(trainee: Trainee, data: Dataset, classes: number): Promise<number> {
+  const targets = oneHot(data.labels, classes);
+  const order = Int32Array.from({ length: data.rows }, (_, row) => row);
   let sum = 0;
-  for (const [row, label] of data.labels.entries()) {
-    sum -= Math.log(Math.max(scores[row * classes + label] as number, 1e-7));
+  for (const picked of cut(order, evaluationBatch)) {
+    const loss = tf.tidy(() => batchLoss(trainee, batchOf(data, targets, classes, picked)));
+    sum += ((await loss.data())[0] as number) * picked.length;
+    loss.dispose();
   }
   return sum / data.rows;
+}
+
+function cut(order: Int32Array, size: number): Int32Array[] {
+  return Array.from({ length: Math.ceil(order.length / size) }, (_, i) => order.subarray(i * size, (i + 1) * size));
 }
 
 function rateShare(progress: number): number {

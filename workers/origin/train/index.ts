@@ -1,13 +1,15 @@
 import { accepts } from "../../core/confidence/rule.ts";
-import type { Instance, Manifest } from "../../core/contract/index.ts";
+import type { Instance, Manifest, NetworkSpec } from "../../core/contract/index.ts";
 import { argMax } from "../../core/head/head.ts";
 import { startBackend } from "../../core/model/tfjs/backend.ts";
 import type { NetworkPlan, Recipe, Row } from "../recipes/index.ts";
+import { oneHot } from "./batches.ts";
 import { type Calibrated, calibrate, type HeldOut } from "./calibrate.ts";
 import { planInput } from "./columns.ts";
 import { type Dataset, encodeRows, type Folded, foldRows } from "./dataset.ts";
-import { type Epoch, fitNetwork, oneHot, predict } from "./fit.ts";
+import { type Epoch, fitNetwork, predict } from "./fit.ts";
 import { type Blobs, packNetwork } from "./pack.ts";
+import { packRegionalParts } from "./regional-parts.ts";
 
 /** A trained model before it has a number and a signature. */
 export type Draft = Omit<Manifest, "version" | "parent" | "createdAt" | "signature">;
@@ -50,12 +52,31 @@ export async function train(recipe: Recipe, { before, file, onProgress }: TrainO
     labels: recipe.labels,
     thin: thin.spec,
     full: full.spec,
+    ...(await packRegionalParts(thin.spec, blobs, thin.data, thin.heldOut.certify)),
     policy: recipe.policy,
     metrics: { thin: thin.metrics, full: full.metrics },
     trainedOn: countsOf(folded.train),
     examples: pickExamples(recipe, folded.certify, thin, full),
   };
   return { draft, blobs };
+}
+
+/** Trains a recipe's full network alone on the rows, in the way that `train` does. */
+export async function trainFull(
+  recipe: Recipe,
+  rows: readonly Row[],
+  onEpoch: (epoch: Epoch) => void,
+): Promise<{ spec: NetworkSpec; blobs: Blobs }> {
+  await startBackend();
+  const blobs: Blobs = new Map();
+  const { spec } = await trainNetwork(recipe, recipe.full, await foldRows(recipe, rows), blobs, null, onEpoch);
+  return { spec, blobs };
+}
+
+interface Trained extends Calibrated {
+  trainScores: Float32Array;
+  data: Dataset;
+  heldOut: HeldOut;
 }
 
 async function trainNetwork(
@@ -65,7 +86,7 @@ async function trainNetwork(
   blobs: Blobs,
   teacherScores: Float32Array | null,
   onEpoch: (epoch: Epoch) => void,
-): Promise<Calibrated & { trainScores: Float32Array }> {
+): Promise<Trained> {
   const input = planInput(plan.columns, folded.train);
   const data = encodeRows(recipe, input, folded.train);
   const heldOut: HeldOut = {
@@ -78,14 +99,14 @@ async function trainNetwork(
   const model = await fitNetwork(data, heldOut.tune, {
     hidden: plan.hidden,
     classes,
-    plan: { ...recipe.training, learningRate: plan.learningRate ?? recipe.training.learningRate },
+    plan: { ...recipe.training, ...plan.training },
     onEpoch,
     ...(targets ? { targets } : {}),
   });
   const trainScores = predict(model, data);
   const packed = await packNetwork(model, input, blobs);
   model.dispose();
-  return { ...(await calibrate(recipe, packed, blobs, heldOut)), trainScores };
+  return { ...(await calibrate(recipe, packed, blobs, heldOut)), trainScores, data, heldOut };
 }
 
 /** Labels and the teacher's scores in one target (Hinton et al., arXiv 1503.02531, at temperature 1). */

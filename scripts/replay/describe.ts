@@ -1,0 +1,92 @@
+import { percent, table } from "../local/output.ts";
+import { contenders } from "./compare.ts";
+import { type HeadName, heads } from "./played.ts";
+import type { Report } from "./report.ts";
+
+/** A report as a handful of small tables. */
+export function describe(report: Report): string {
+  const { model, from, to, questions, retrains, seconds } = report;
+  const outcome = Object.entries(retrains).map(([status, n]) => `${n} ${status}`);
+  return [
+    `${model}, ${from} to ${to}: ${questions} questions in ${Math.round(seconds)} s; retrains: ${outcome.join(", ")}`,
+    headTable(report),
+    `Log-loss by year\n${yearTable(report)}`,
+    `By region, against the global head\n${gainTable(report)}`,
+    `Who answered, and what the rules of edge and region let pass (target: error ${percent(report.targetRisk)})\n${liveTable(report)}`,
+    `Certificates at the end of each year, by region\n${certificateTable(report)}`,
+    comparisonTable(report),
+    ...Object.entries(report.leftOut).map(([head, reason]) => `Left out: ${head}; ${reason}.`),
+    "--json has every region and every year of each.",
+  ].join("\n\n");
+}
+
+function headTable({ heads: measured }: Report): string {
+  const rows = heads.flatMap((head) => {
+    const m = measured[head];
+    if (!m) return [];
+    const coverage = [m.coverage["0.05"] ?? 0, m.coverage["0.10"] ?? 0].map(percent);
+    return [[head, m.logLoss.toFixed(4), m.auc?.toFixed(4) ?? null, percent(m.accuracy), ...coverage]];
+  });
+  return table([["head", "log-loss", "AUC", "accuracy", "coverage at 5% error", "at 10%"], ...rows]);
+}
+
+function yearTable(report: Report): string {
+  const shown = heads.filter((head) => report.heads[head]);
+  const rows = Object.entries(report.byYear).map(([year, { questions, heads: measured }]) => [
+    ...[year, questions],
+    ...shown.map((head) => measured[head]?.logLoss.toFixed(4) ?? null),
+  ]);
+  return table([["year", "questions", ...shown], ...rows]);
+}
+
+function gainTable({ gains }: Report): string {
+  const rows = Object.entries(gains).map(([head, { regions, better, best, worst }]) => [
+    ...[head as HeadName, `${better} of ${regions}`],
+    ...[best, worst].map(({ region, gain }) => `${region} ${signed(-gain)}`),
+  ]);
+  return table([["head", "better", "best", "worst"], ...rows]);
+}
+
+function liveTable({ byYear, rungs, live }: Report): string {
+  const row = (name: string, of: Pick<Report, "rungs" | "live">) => [
+    ...[name, percent(of.rungs.edge), percent(of.rungs.region), percent(of.rungs.origin), percent(of.rungs.human)],
+    ...[percent(of.live.coverage), of.live.error === null ? null : percent(of.live.error)],
+  ];
+  const years = Object.entries(byYear).map(([year, summary]) => row(year, summary));
+  return table([
+    ["year", "edge", "recall", "origin", "open", "let pass", "error"],
+    ...years,
+    row("all", { rungs, live }),
+  ]);
+}
+
+function certificateTable({ certificates }: Report): string {
+  const rows = [...Object.entries(certificates.byYear), ["all", certificates] as const].map(([year, of]) => [
+    ...[year, of.held, of.heldAbove, of.pending, of.void, of.none],
+    ...[of.medianLabelsNeeded, of.neverAtThisError],
+  ]);
+  return table([
+    ["year", "held", "of these above", "pending", "void", "none", "labels needed (median)", "never at this error"],
+    ...rows,
+  ]);
+}
+
+function comparisonTable({ comparison }: Report): string {
+  if (!comparison) return "No question was scored by every head: nothing to compare.";
+  const { all, atLiveCoverage, questions, liveCoverage } = comparison;
+  const rows = contenders.map((name) => [
+    name,
+    ...[all[name], atLiveCoverage[name]].flatMap(({ accuracy, logLoss, originCalls }) => [
+      accuracy === null ? null : percent(accuracy),
+      logLoss?.toFixed(4) ?? null,
+      originCalls,
+    ]),
+  ]);
+  const at = `at ${percent(liveCoverage)}`;
+  const columns = ["accuracy", "log-loss", "origin calls", `accuracy ${at}`, `log-loss ${at}`, `origin calls ${at}`];
+  return `The same ${questions} questions, all answered, and at the ladder's own coverage\n${table([["answered by", ...columns], ...rows])}`;
+}
+
+function signed(change: number): string {
+  return `${change < 0 ? "−" : "+"}${Math.abs(change).toFixed(4)}`;
+}

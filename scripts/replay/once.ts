@@ -1,0 +1,47 @@
+import type { UpriverClient } from "../../workers/client/index.ts";
+import { checkBlob } from "../../workers/core/artefacts.ts";
+import type { Blob, Manifest } from "../../workers/core/contract/index.ts";
+import { decodeHead } from "../../workers/core/head/head.ts";
+import type { HeadWeights } from "../../workers/core/model/engine.ts";
+import { loadNetwork } from "../../workers/core/model/network.ts";
+import { tfjsEngine } from "../../workers/core/model/tfjs/engine.ts";
+import type { Recipe, Row } from "../../workers/origin/recipes/index.ts";
+import { scoreRows } from "./score.ts";
+
+/** Heads in memory by region; a region without one of its own is left out. */
+export type RegionHeads = Map<string, HeadWeights>;
+
+/** The heads that regions have at this moment; null where none has one of its own. */
+export async function headsOf(
+  client: UpriverClient,
+  model: string,
+  regions: readonly string[],
+): Promise<RegionHeads | null> {
+  const heads: RegionHeads = new Map();
+  for (const { region, headManifest } of await client.regions(model)) {
+    if (!headManifest || !regions.includes(region)) continue;
+    const { head } = headManifest;
+    heads.set(region, decodeHead(head, await readBlob(client, head.blob)));
+  }
+  return heads.size > 0 ? heads : null;
+}
+
+/** Scores [rows, classes] by the served thin backbone, with heads that never change. */
+export async function scoreOnce(
+  client: UpriverClient,
+  recipe: Recipe,
+  manifest: Manifest,
+  rows: readonly Row[],
+  heads: RegionHeads,
+): Promise<Float64Array> {
+  const network = await loadNetwork(await tfjsEngine(), manifest.thin, (blob) => readBlob(client, blob));
+  try {
+    return scoreRows(recipe, network, rows, heads);
+  } finally {
+    network.backbone.release();
+  }
+}
+
+async function readBlob(client: UpriverClient, blob: Blob): Promise<ArrayBuffer> {
+  return checkBlob(blob, await client.blob(blob.sha256));
+}

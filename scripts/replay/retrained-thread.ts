@@ -1,0 +1,28 @@
+import { Worker } from "node:worker_threads";
+import type { Message, Order } from "./retrained.worker.ts";
+
+/** A control that is worked out beside the replay. */
+export interface Retrained {
+  /** Scores [rows, classes] of the asked rows, in the order of asking. */
+  scores: Promise<Float64Array>;
+  stop(): Promise<unknown>;
+}
+
+/** Works out the scores of the large model retrained every year, in a thread of its own: a replay leaves a core free. */
+export function startRetrained(
+  order: Order,
+  onProgress: (note: string, done: number, total: number) => void,
+): Retrained {
+  const worker = new Worker(new URL("./retrained.worker.ts", import.meta.url), { workerData: order });
+  const scores = new Promise<Float64Array>((resolve, reject) => {
+    worker.on("message", (message: Message) => {
+      if (message.kind === "progress") onProgress(message.note, message.done, message.total);
+      else resolve(message.scores);
+    });
+    worker.on("error", reject);
+    worker.on("exit", (code) => reject(new Error(`Error in replay: the controls' thread ended with code ${code}`)));
+  });
+  // Whoever awaits it later hears of a failure; until then it is no unhandled one.
+  scores.catch(() => {});
+  return { scores, stop: () => worker.terminate() };
+}

@@ -1,0 +1,59 @@
+import { checkBlob } from "../../workers/core/artefacts.ts";
+import { loadNetwork } from "../../workers/core/model/network.ts";
+import { tfjsEngine } from "../../workers/core/model/tfjs/engine.ts";
+import type { Recipe, Row } from "../../workers/origin/recipes/index.ts";
+import { trainFull } from "../../workers/origin/train/index.ts";
+import { dayMs, yearOf } from "./days.ts";
+import { scoreRows } from "./score.ts";
+
+/** A stretch of the replay that one training serves: all rows before `from` are trained on, `rows` are scored. */
+export interface Period {
+  year: string;
+  from: number;
+  rows: Row[];
+}
+
+/** The asked rows by year; each is trained for on its 1 January, the first when the replay begins. */
+export function periodsOf(asked: readonly Row[], from: number): Period[] {
+  return [...Map.groupBy(asked, ({ at }) => yearOf(at))].map(([year, rows]) => ({
+    year,
+    from: Math.max(from, Date.parse(`${year}-01-01`)),
+    rows,
+  }));
+}
+
+/** The rows whose labels were known at a time: a label is known the day after. */
+export function knownAt(rows: readonly Row[], time: number): Row[] {
+  return rows.filter(({ at }) => at + dayMs <= time);
+}
+
+/**
+ * Scores [rows, classes] of the asked rows, in their order, by the recipe's large network, trained anew each year on
+ * everything before it: what a region's small head is to be measured against.
+ */
+export async function scoreRetrained(
+  recipe: Recipe,
+  rows: readonly Row[],
+  asked: readonly Row[],
+  { from, onProgress }: { from: number; onProgress: (note: string, done: number, total: number) => void },
+): Promise<Float64Array> {
+  const periods = periodsOf(asked, from);
+  const parts: Float64Array[] = [];
+  for (const [i, period] of periods.entries()) {
+    const { spec, blobs } = await trainFull(recipe, knownAt(rows, period.from), ({ epoch, epochs }) =>
+      onProgress(`large model of ${period.year}, epoch ${epoch} of ${epochs}`, i + epoch / epochs, periods.length),
+    );
+    const network = await loadNetwork(await tfjsEngine(), spec, async (blob) =>
+      checkBlob(blob, blobs.get(blob.sha256)?.buffer ?? null),
+    );
+    parts.push(scoreRows(recipe, network, period.rows));
+    network.backbone.release();
+  }
+  const all = new Float64Array(parts.reduce((sum, { length }) => sum + length, 0));
+  let offset = 0;
+  for (const part of parts) {
+    all.set(part, offset);
+    offset += part.length;
+  }
+  return all;
+}

@@ -1,0 +1,27 @@
+import { scoresOf } from "../../workers/core/head/head.ts";
+import type { HeadWeights } from "../../workers/core/model/engine.ts";
+import type { Network } from "../../workers/core/model/network.ts";
+import type { Recipe, Row } from "../../workers/origin/recipes/index.ts";
+import { encodeRows } from "../../workers/origin/train/dataset.ts";
+
+const batchRows = 4096;
+
+/** Calibrated scores [rows, classes] by a network, each row by its region's head where `heads` has one. */
+export function scoreRows(
+  recipe: Recipe,
+  { spec, backbone, head }: Network,
+  rows: readonly Row[],
+  heads: ReadonlyMap<string, HeadWeights> = new Map(),
+): Float64Array {
+  const { width, classes } = head;
+  const all = new Float64Array(rows.length * classes);
+  for (let first = 0; first < rows.length; first += batchRows) {
+    const batch = rows.slice(first, first + batchRows);
+    const { inputs } = encodeRows(recipe, spec.input, batch);
+    const embeddings = backbone.embed(inputs, batch.length);
+    for (const [i, { region }] of batch.entries()) {
+      all.set(scoresOf(heads.get(region) ?? head, embeddings, i * width), (first + i) * classes);
+    }
+  }
+  return all;
+}

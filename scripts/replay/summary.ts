@@ -1,0 +1,79 @@
+import type { Metrics, RungName } from "../../workers/core/contract/index.ts";
+import { evaluate } from "../../workers/core/head/metrics.ts";
+import { type HeadName, heads, type Played, rowsBy, rungOf, scoresOf } from "./played.ts";
+
+/** What the rules of edge and region let pass, and the error that it really had. */
+export interface Live {
+  accepted: number;
+  coverage: number;
+  /** Null where nothing passed. */
+  error: number | null;
+}
+
+/** What a set of played questions comes to. */
+export interface Summary {
+  questions: number;
+  heads: Partial<Record<HeadName, Metrics>>;
+  /** The share of questions that each rung answered; open ones are a person's. */
+  rungs: Record<RungName, number>;
+  live: Live;
+}
+
+/** How a head's log-loss by region compares with the global head's. */
+export interface Gains {
+  regions: number;
+  better: number;
+  /** The regions with the least and the greatest gain; a gain below 0 is a loss. */
+  worst: { region: string; gain: number };
+  best: { region: string; gain: number };
+}
+
+/** Evaluates every head on the rows that it scored, and counts who answered. */
+export function summarise(played: Played, rows: readonly number[]): Summary {
+  const rungs: Record<RungName, number> = { edge: 0, region: 0, origin: 0, human: 0 };
+  for (const row of rows) rungs[rungOf(played, row)] += 1 / rows.length;
+  const evaluated = heads.flatMap((head) => {
+    const scored = rows.flatMap((row) => {
+      const scores = scoresOf(played, head, row);
+      return scores ? [{ scores, label: played.label[row] as number }] : [];
+    });
+    if (scored.length === 0) return [];
+    const metrics = evaluate(
+      scored.map(({ scores }) => scores),
+      scored.map(({ label }) => label),
+    );
+    return [[head, metrics] as const];
+  });
+  return { questions: rows.length, heads: Object.fromEntries(evaluated), rungs, live: liveOf(played, rows) };
+}
+
+/** The same by a key, in the keys' order. */
+export function summariseBy(
+  played: Played,
+  rows: readonly number[],
+  key: (row: number) => string,
+): Record<string, Summary> {
+  return Object.fromEntries(rowsBy(rows, key).map(([name, group]) => [name, summarise(played, group)]));
+}
+
+/** A head's gains over the global one; null where the regions have no such head. */
+export function gainsOf(byRegion: Record<string, Summary>, head: HeadName): Gains | null {
+  const gains = Object.entries(byRegion).flatMap(([region, { heads: measured }]) => {
+    const [global, own] = [measured.global, measured[head]];
+    return global && own ? [{ region, gain: global.logLoss - own.logLoss }] : [];
+  });
+  gains.sort((a, b) => a.gain - b.gain);
+  const [worst, best] = [gains[0], gains.at(-1)];
+  if (!worst || !best) return null;
+  return { regions: gains.length, better: gains.filter(({ gain }) => gain > 0).length, worst, best };
+}
+
+function liveOf(played: Played, rows: readonly number[]): Live {
+  const accepted = rows.filter((row) => played.accepted[row] === 1);
+  const wrong = accepted.filter((row) => played.picked[row] !== played.label[row]).length;
+  return {
+    accepted: accepted.length,
+    coverage: accepted.length / rows.length,
+    error: accepted.length === 0 ? null : wrong / accepted.length,
+  };
+}
