@@ -8,6 +8,7 @@ import { publish } from "../../workers/origin/publish.ts";
 import { print, table } from "../local/output.ts";
 import { freePort } from "../local/ports.ts";
 import { type Credentials, makeSecrets } from "../local/secrets.ts";
+import { median } from "./median.ts";
 import { benchArtefact, benchInstance, benchModel } from "./model.ts";
 import { bundle, startWorkerd } from "./workerd.ts";
 
@@ -143,12 +144,4 @@ function medians(loads: readonly Load[]): Load {
     p50Ms: median(loads.map(({ p50Ms }) => p50Ms)),
     p99Ms: median(loads.map(({ p99Ms }) => p99Ms)),
   };
-}
-
-function median(values: readonly number[]): number {
-  const sorted = [...values].sort((a, b) => a - b);
-  const middle = Math.floor(sorted.length / 2);
-  return sorted.length % 2 === 1
-    ? (sorted[middle] as number)
-    : ((sorted[middle - 1] as number) + (sorted[middle] as number)) / 2;
 }

@@ -7,23 +7,28 @@ import { benchWidths } from "./widths.ts";
 
 export const benchModel = "bench";
 
+/** Embeddings of random weights stay well below 8. */
+const embeddingStep = 1 / 4096;
+
 /** A question of the bench's model. */
 export const benchInstance: Instance = Object.fromEntries(
   Array.from({ length: benchWidths[0] }, (_, i) => [`x${i}`, (i - 12) / 10]),
 );
 
-/** A network with random weights whose every answer the edge accepts. */
-export async function benchArtefact(): Promise<Artefact> {
+/** A network with the same random weights each time, whose every answer the edge accepts; `width` is its embedding's. */
+export async function benchArtefact(width: number = benchWidths[2]): Promise<Artefact> {
   await startBackend();
-  const [inputs, ...units] = benchWidths;
+  const [inputs, hidden, , classes] = benchWidths;
+  const units = [hidden, width, classes];
   const model = layers.sequential();
-  for (const [i, width] of units.entries()) {
+  for (const [i, size] of units.entries()) {
     const activation = i < units.length - 1 ? "relu" : "softmax";
     model.add(
       layers.layers.dense({
         name: `dense_${i}`,
-        units: width,
+        units: size,
         activation,
+        kernelInitializer: layers.initializers.glorotUniform({ seed: i + 1 }),
         ...(i === 0 ? { inputShape: [inputs] } : {}),
       }),
     );
@@ -33,7 +38,8 @@ export async function benchArtefact(): Promise<Artefact> {
     columns: Object.keys(benchInstance).map((name) => ({ type: "number", name, mean: 0, deviation: 1 })),
   };
   const blobs: Blobs = new Map();
-  const packed = await packNetwork(model, input, blobs);
+  const { backbone, ...packed } = await packNetwork(model, input, blobs);
+  const embedding = { ...backbone.embedding, step: embeddingStep };
   const rule = { threshold: 0, strictest: 0, targetRisk: 0.5, delta: 0.05, certificate: null, uncertified: null };
   const metrics = { n: 1, logLoss: 1, auc: null, accuracy: 0.5, coverage: {} };
   return {
@@ -43,7 +49,7 @@ export async function benchArtefact(): Promise<Artefact> {
       model: benchModel,
       task: "classify",
       labels: ["no", "yes"],
-      thin: { ...packed, rule },
+      thin: { ...packed, backbone: { ...backbone, embedding }, rule },
       full: null,
       anchor: null,
       prior: null,

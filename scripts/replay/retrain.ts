@@ -24,7 +24,8 @@ export async function retrainAll(
   return runs.sort((a, b) => a.region.localeCompare(b.region));
 }
 
-async function retrainOne(
+/** Retrains one region, to the end. */
+export async function retrainOne(
   client: UpriverClient,
   model: string,
   region: string,

@@ -14,13 +14,24 @@ function many(n: number, errors: number, similarity: number): Remembered[] {
 }
 
 describe("the radius", () => {
-  it("is the laxest at which tune's error leaves room to certify the target", () => {
+  it("recalls most of what leaves room to certify the target", () => {
     const tune = [...many(40, 0, 0.999), ...many(40, 3, 0.96), ...many(40, 12, 0.9), ...many(40, 20, 0.3)];
     // Errors among recalled: 0 of 40, 3 of 80, 15 of 120.
-    expect(chooseRadius(tune, 0.1)).toBe(0.93);
-    expect(chooseRadius(tune, 0.05)).toBe(0.97);
-    expect(chooseRadius(tune, 0.25)).toBe(0.8);
+    expect(chooseRadius(tune, 0.1)).toBe(0.96);
+    expect(chooseRadius(tune, 0.05)).toBe(0.999);
+    expect(chooseRadius(tune, 0.25)).toBe(0.9);
     expect(radiusGrid).toEqual([...radiusGrid].sort((a, b) => b - a));
+  });
+
+  it("is the stricter one where what lies a little further off does not agree", () => {
+    const torn = (label: number): Remembered => ({
+      neighbours: [
+        { label, similarity: 1 },
+        { label: 1 - label, similarity: 0.97 },
+      ],
+      label,
+    });
+    expect(chooseRadius([torn(0), torn(1), torn(0)], 0.1)).toBe(0.9999);
   });
 
   it("is none where nothing is near or all is wrong", () => {

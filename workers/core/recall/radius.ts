@@ -29,12 +29,18 @@ export const radiusGrid = [
 // A radius whose error is just the target is hardly ever certified: half of it leaves room for the proof.
 const headroom = 0.5;
 
-/** The laxest radius of the grid at which tune's error among recalled questions is at most half the target, or null. */
+/**
+ * The radius of the grid that recalls most of tune's questions with an error of at most half the target, the stricter
+ * of two that recall as many; null where none does. A laxer one may recall fewer: all that is near has to agree.
+ */
 export function chooseRadius(tune: readonly Remembered[], targetRisk: number): number | null {
   let chosen: number | null = null;
+  let most = 0;
   for (const radius of radiusGrid) {
     const { recalled, errors } = countRecalled(tune, radius);
-    if (recalled > 0 && errors <= headroom * targetRisk * recalled) chosen = radius;
+    if (recalled <= most || errors > headroom * targetRisk * recalled) continue;
+    chosen = radius;
+    most = recalled;
   }
   return chosen;
 }

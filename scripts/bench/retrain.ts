@@ -1,0 +1,235 @@
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import type { Command } from "commander";
+import { UpriverClient } from "../../workers/client/index.ts";
+import type { LearningPart } from "../../workers/core/contract/index.ts";
+import { Memory } from "../../workers/core/recall/memory.ts";
+import { recallNeighbours } from "../../workers/core/recall/recall.ts";
+import { publish } from "../../workers/origin/publish.ts";
+import { seededRandom } from "../../workers/origin/random.ts";
+import { percent, print, table } from "../local/output.ts";
+import { freePort } from "../local/ports.ts";
+import { type Credentials, makeSecrets } from "../local/secrets.ts";
+import { retrainOne } from "../replay/retrain.ts";
+import { type Lesson, lessonsOf, region } from "./lessons.ts";
+import { median } from "./median.ts";
+import { benchArtefact, benchModel } from "./model.ts";
+import { bundle, startWorkerd } from "./workerd.ts";
+
+interface Options {
+  samples: string[];
+  json?: boolean;
+}
+
+interface Size {
+  samples: number;
+  width: number;
+}
+
+/** A retrain as it is seen from outside. */
+interface Measured {
+  head: string;
+  ms: number;
+  /** The longest that a question of the same region waited meanwhile, and how long one waits else. */
+  longestSilenceMs: number;
+  quietMs: number;
+  outcome: string;
+}
+
+const sizes: readonly Size[] = [
+  { samples: 4_000, width: 64 },
+  { samples: 20_000, width: 256 },
+];
+const recallSize: Size = { samples: 20_000, width: 64 };
+const batchSize = 500;
+const quietReads = 200;
+const repeats = 600;
+const timed = 200;
+
+/** `bench retrain`: a region's retrain in its object in workerd, and recall. */
+export function retrainBench(program: Command): void {
+  program
+    .command("retrain")
+    .description("a region's retrain in its object in workerd, how long it keeps questions waiting, and recall")
+    .option("--samples <n...>", "only the sizes with so many samples (4000, 20000)", ["4000", "20000"])
+    .option("--json", "print one JSON object")
+    .action(run);
+}
+
+async function run({ samples, json }: Options): Promise<void> {
+  const retrains: (Size & { runs: Measured[] })[] = [];
+  for (const size of sizes.filter((one) => samples.includes(String(one.samples)))) {
+    retrains.push({ ...size, runs: await onWorkerd((credentials) => measureRetrains(credentials, size)) });
+  }
+  console.error(`recall over ${recallSize.samples} × ${recallSize.width}`);
+  const recall = await onWorkerd((credentials) => measureRecall(credentials, recallSize));
+  print(json, { retrains, recall }, () => {
+    const rows = retrains.flatMap(({ samples: n, width, runs }) =>
+      runs.map(({ head, ms, longestSilenceMs, quietMs, outcome }) => [
+        ...[`${n} × ${width}`, head, Math.round(ms), longestSilenceMs.toFixed(0), quietMs.toFixed(1), outcome],
+      ]),
+    );
+    const columns = ["samples", "retrain", "ms", "longest silence ms", "a question else ms", "outcome"];
+    const { firstMs, recalledMs, edgeMs, nearestMs: searchMs, recalled, remembered } = recall;
+    return [
+      table([columns, ...rows]),
+      `Recall, ${recallSize.samples} × ${recallSize.width} kept, ${remembered} of train remembered: ${recalledMs.toFixed(1)} ms a question,` +
+        ` ${percent(recalled)} recalled (the edge's own answers, kept by the region: ${edgeMs.toFixed(1)} ms);` +
+        ` ${firstMs.toFixed(0)} ms for the first, which reads the memory in. One search through ${recallSize.samples}: ${searchMs.toFixed(2)} ms.`,
+    ].join("\n");
+  });
+}
+
+async function measureRetrains(credentials: Credentials, { samples, width }: Size): Promise<Measured[]> {
+  const measured: Measured[] = [];
+  for (const head of ["analytic", "softmax"] as const) {
+    // A model for each head: a version published beside the other would have the region prepare itself meanwhile.
+    const model = `${benchModel}-${head}`;
+    const client = await serve(credentials, model, width, { threshold: 0, learning: [head, "calibration"] });
+    await teach(client, model, lessonsOf(model, samples));
+    for (const which of ["first, embeds and counts all", "again"]) {
+      console.error(`${samples} × ${width}: ${head}, ${which}`);
+      measured.push({ head: `${head}, ${which}`, ...(await measureRetrain(client, model)) });
+    }
+  }
+  return measured;
+}
+
+async function measureRetrain(client: UpriverClient, model: string): Promise<Omit<Measured, "head">> {
+  const [lesson] = lessonsOf(model, 1) as [Lesson];
+  const id = `${model}~${region}~watched-${Date.now()}`;
+  await client.askQuestions(model, [{ ...lesson.question, id }]);
+  const read = async () => {
+    const startedAt = performance.now();
+    await client.question(id);
+    return performance.now() - startedAt;
+  };
+  const quiet: number[] = [];
+  for (let i = 0; i < quietReads; i++) quiet.push(await read());
+  let isRunning = true;
+  const silences: number[] = [];
+  const watch = (async () => {
+    while (isRunning) silences.push(await read());
+  })();
+  const startedAt = performance.now();
+  const { status, reason } = await retrainOne(client, model, region, undefined);
+  const ms = performance.now() - startedAt;
+  isRunning = false;
+  await watch;
+  const outcome = status === "promoted" ? status : `${status}: ${reason}`;
+  return { ms, longestSilenceMs: Math.max(...silences), quietMs: median(quiet), outcome };
+}
+
+async function measureRecall(credentials: Credentials, { samples, width }: Size) {
+  const model = `${benchModel}-recall`;
+  // Nothing is sure enough for the edge: all climbs to the region, which is the last rung.
+  const client = await serve(credentials, model, width, { threshold: 1.01, learning: ["analytic", "recall"] });
+  // With the repeats as many as a region keeps at hand.
+  const lessons = lessonsOf(model, samples - repeats);
+  await teach(client, model, lessons);
+  await repeat(client, model, lessons.slice(0, repeats));
+  await retrainOne(client, model, region, undefined);
+  const recalled = await timeAsks(client, model, lessons.slice(1_000, 1_000 + timed));
+  const other = `${benchModel}-edge`;
+  const edge = await serve(credentials, other, width, { threshold: 0, learning: [] });
+  const kept = await timeAsks(edge, other, lessonsOf(other, timed));
+  const [firstMs = 0, ...later] = recalled.times;
+  const shares = {
+    recalled: recalled.byRegion / timed,
+    remembered: (await client.regions(model))[0]?.samples.train ?? 0,
+  };
+  return {
+    firstMs,
+    recalledMs: median(later),
+    edgeMs: median(kept.times),
+    nearestMs: nearestMs(samples, width),
+    ...shares,
+  };
+}
+
+/** One search through so many remembered questions, without anything around it; here, not in workerd. */
+function nearestMs(rows: number, width: number): number {
+  const random = seededRandom(6);
+  const vector = () => Int16Array.from({ length: width }, () => 2_000 * (random() - 0.5));
+  const memory = new Memory(width, rows);
+  for (let row = 0; row < rows; row++) memory.add(String(row), vector(), row % 2);
+  const times = Array.from({ length: timed }, () => {
+    const asked = vector();
+    const startedAt = performance.now();
+    memory.nearest(asked, recallNeighbours);
+    return performance.now() - startedAt;
+  });
+  return median(times);
+}
+
+/** Asks lessons again and tells their labels: escalated questions by which the region certifies its memory. */
+async function repeat(client: UpriverClient, model: string, lessons: readonly Lesson[]): Promise<void> {
+  const again = lessons.map(({ question, label }, i) => ({
+    question: { ...question, id: `${question.id}-${i}` },
+    label,
+  }));
+  for (let from = 0; from < again.length; from += 100) {
+    const batch = again.slice(from, from + 100);
+    await client.askQuestions(
+      model,
+      batch.map(({ question }) => question),
+    );
+    await client.truths(model, { truths: batch.map(({ question, label }) => ({ id: question.id, label })) });
+  }
+}
+
+async function timeAsks(client: UpriverClient, model: string, lessons: readonly Lesson[]) {
+  const times: number[] = [];
+  let byRegion = 0;
+  for (const { question } of lessons) {
+    const startedAt = performance.now();
+    const [answer] = await client.askQuestions(model, [{ ...question, id: `${question.id}-timed` }]);
+    times.push(performance.now() - startedAt);
+    if (answer?.rung === "region" && answer.sure) byRegion++;
+  }
+  return { times, byRegion };
+}
+
+async function teach(client: UpriverClient, model: string, lessons: readonly Lesson[]): Promise<void> {
+  for (let from = 0; from < lessons.length; from += batchSize) {
+    await client.truths(model, { truths: lessons.slice(from, from + batchSize) });
+  }
+}
+
+/** Publishes the bench's network under another name and settings, and serves it to all. */
+async function serve(
+  { edge: url, tokens, signingKey }: Credentials,
+  model: string,
+  width: number,
+  { threshold, learning }: { threshold: number; learning: LearningPart[] },
+): Promise<UpriverClient> {
+  const client = new UpriverClient({ url, token: tokens.admin });
+  const artefact = await benchArtefact(width);
+  const { thin, policy } = artefact.draft;
+  const draft = {
+    ...artefact.draft,
+    model,
+    thin: { ...thin, rule: { ...thin.rule, threshold, targetRisk: 0.1 } },
+    policy: { ...policy, keep: "all" as const, truth: "complete" as const, learning },
+  };
+  const { version } = await publish(client, { ...artefact, draft }, signingKey);
+  await client.rollout(model, { version });
+  return client;
+}
+
+async function onWorkerd<T>(work: (credentials: Credentials) => Promise<T>): Promise<T> {
+  const folder = await mkdtemp(join(tmpdir(), "upriver-bench-"));
+  const port = await freePort();
+  const { credentials, vars } = await makeSecrets({ edge: `http://127.0.0.1:${port}`, origin: "" });
+  const bindings = { ...vars, NODE_ID: "edge", PUBLIC_ASK: "off", NEXT_RUNG_URL: "" };
+  const worker = { config: "wrangler.toml", folder, port, bindings };
+  await bundle(worker);
+  const running = await startWorkerd(worker);
+  try {
+    return await work(credentials);
+  } finally {
+    await running.stop();
+    await rm(folder, { recursive: true, force: true });
+  }
+}

@@ -1,0 +1,72 @@
+import { beforeAll, describe, expect, it } from "vitest";
+import type { Answer } from "../../workers/core/contract/index.ts";
+import { call, expectOk, publish } from "../helpers/edge.ts";
+import type { ModelOptions } from "../helpers/model.ts";
+import { type TaughtQuestion, TestRegion } from "../helpers/region.ts";
+
+const region = new TestRegion("mindful");
+const policy: ModelOptions["policy"] = { keep: "all", truth: "complete", ladder: ["edge", "region", "human"] };
+const lessons = region.lessons(900);
+
+beforeAll(async () => {
+  // The edge is sure of nothing: whatever is asked climbs to the region.
+  await publish({
+    model: region.model,
+    threshold: 1.01,
+    hidden: [32, 24],
+    policy: { ...policy, learning: ["recall"] },
+  });
+});
+
+/** Asks lessons again, each under an id of its own. */
+async function again(some: readonly TaughtQuestion[], name: string): Promise<Answer[]> {
+  return region.ask(
+    some.map(({ question }) => question.instance),
+    some.map((_, i) => `${region.model}~north~${name}-${i}`),
+  );
+}
+
+describe("recall", () => {
+  it("is off until it is certified: nobody has asked anything again yet", async () => {
+    await region.teach(lessons);
+    await region.retrain();
+    expect(
+      (await again(lessons.slice(0, 5), "early")).every(({ rung, status }) => rung !== "region" && status === "open"),
+    ).toBe(true);
+    expect((await region.inside((object) => object.state(1))).recall?.radius).toBeNull();
+  });
+
+  it("answers what was answered before, once escalated questions have certified it", async () => {
+    const some = lessons.slice(0, 500);
+    const asked = await again(some, "again");
+    await region.teach(asked.map(({ id }, i) => ({ id, label: (some[i] as TaughtQuestion).label })));
+    await region.retrain();
+    const { recall } = await region.inside((object) => object.state(1));
+    expect(recall).toMatchObject({ radius: expect.any(Number), report: { certified: true } });
+    const answers = await again(lessons.slice(500, 600), "late");
+    const recalled = answers.filter(({ rung, sure }) => rung === "region" && sure);
+    expect(recalled.length).toBeGreaterThan(30);
+    for (const answer of recalled) {
+      const { label } = lessons[500 + answers.indexOf(answer)] as TaughtQuestion;
+      expect(answer).toMatchObject({ status: "answered", label, certificate: null });
+    }
+  });
+
+  it("counts in the region's certificate as accepted, as the edge's answers do", async () => {
+    const trials = await region.rows("SELECT id FROM trials");
+    expect(trials.length).toBeGreaterThan(30);
+    expect(trials.every(({ id }) => (id as string).includes("late"))).toBe(true);
+  });
+
+  it("believes a corrected label at once: what is near does not agree any more", async () => {
+    const answers = await again(lessons.slice(600, 700), "twice");
+    const index = answers.findIndex(({ rung, sure }) => rung === "region" && sure);
+    const lesson = lessons[600 + index] as TaughtQuestion;
+    await region.teach([{ id: lesson.question.id, label: "c" }]);
+    const [corrected] = (await again([lesson], "corrected")) as [Answer];
+    expect(corrected.sure && corrected.label !== "c").toBe(false);
+    await expectOk(call("DELETE", `/v1/questions/${lesson.question.id}`));
+    const [after] = (await again([lesson], "forgotten")) as [Answer];
+    expect(after.sure && after.label === "c").toBe(false);
+  });
+});
