@@ -59,9 +59,11 @@ describe("recall", () => {
   });
 
   it("believes a corrected label at once: what is near does not agree any more", async () => {
-    const answers = await again(lessons.slice(600, 700), "twice");
-    const index = answers.findIndex(({ rung, sure }) => rung === "region" && sure);
-    const lesson = lessons[600 + index] as TaughtQuestion;
+    // Only train is remembered.
+    const train = (await region.rows("SELECT id FROM samples WHERE fold = 'train'")).map(({ id }) => id);
+    const remembered = lessons.slice(600).filter(({ question }) => train.includes(question.id));
+    const answers = await again(remembered, "twice");
+    const lesson = remembered[answers.findIndex(({ rung, sure }) => rung === "region" && sure)] as TaughtQuestion;
     await region.teach([{ id: lesson.question.id, label: "c" }]);
     const [corrected] = (await again([lesson], "corrected")) as [Answer];
     expect(corrected.sure && corrected.label !== "c").toBe(false);
