@@ -49,9 +49,11 @@ export class Drift {
       return [since - back - seasonSlackMs, at - back + seasonSlackMs];
     });
     const seasonal = this.rows(manifest, season);
-    const before = seasonal.length > 0 ? seasonal : this.rows(manifest, [[0, since]]);
+    // The edge of a season is not yet a season.
+    const isSeason = seasonal.length > 0 && seasonal.length >= recent.length;
+    const before = isSeason ? seasonal : this.rows(manifest, [[0, since]]);
     const found = driftTest(momentsOf(before, width), momentsOf(recent, width), monthlyLevel);
-    const against = before.length === 0 ? "nothing" : seasonal.length > 0 ? "season" : "before";
+    const against = before.length === 0 ? "nothing" : isSeason ? "season" : "before";
     const report: DriftReport = {
       alarm: false,
       ...found,
