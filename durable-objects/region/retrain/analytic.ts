@@ -1,4 +1,4 @@
-import type { Matrix } from "ml-matrix";
+import { Matrix } from "ml-matrix";
 import { trainParts } from "../../../workers/core/confidence/folds.ts";
 import type { Manifest } from "../../../workers/core/contract/index.ts";
 import {
@@ -8,11 +8,12 @@ import {
   priorOf,
   type RidgeSettings,
   ridgeGrid,
+  SingularSumsError,
   solveRidge,
   squaredError,
   toFloat32,
 } from "../../../workers/core/head/analytic.ts";
-import { addSums, decodeSums, emptySums, type Sums } from "../../../workers/core/head/sums.ts";
+import { addSums, decodeSums, emptySums } from "../../../workers/core/head/sums.ts";
 import { blobReader } from "../blobs.ts";
 import type { RegionContext } from "../context.ts";
 
@@ -24,9 +25,12 @@ export interface AnalyticHeads {
 }
 
 interface Solver {
-  parts: Sums[];
+  /** All of train. */
+  all: Moments;
+  /** Each part of it, and all but that part. */
+  parts: Moments[];
+  leftOut: Moments[];
   prior: Moments;
-  step: number;
 }
 
 /** One solution at a time: first the grid by cross-validation from the sums alone, then the heads of the best pair. */
@@ -37,27 +41,30 @@ export class AnalyticFit {
 
   /** Solves once more; the heads when all is done, null before, and "none" where nothing can be solved. */
   async next(context: RegionContext, manifest: Manifest): Promise<AnalyticHeads | "none" | null> {
-    this.solver ??= await this.start(context, manifest);
-    const { parts, prior, step } = this.solver;
+    if (!this.solver) {
+      // Reading and scaling the sums is a slice of its own.
+      this.solver = await this.start(context, manifest);
+      return null;
+    }
+    const { all, parts, leftOut, prior } = this.solver;
     const grid = prior.labels > 0 ? ridgeGrid : ridgeGrid.filter(({ tau }) => tau === 0);
     const solved = this.errors.length;
     try {
       if (solved < grid.length * trainParts) {
         const settings = grid[Math.floor(solved / trainParts)] as RidgeSettings;
         const part = solved % trainParts;
-        const weights = solveRidge(momentsOf(leaveOut(parts, part), step), this.scale(prior, parts, step), settings);
-        this.errors.push(squaredError(momentsOf(parts[part] as Sums, step), weights));
+        const weights = solveRidge(leftOut[part] as Moments, this.scale(prior, all), settings);
+        this.errors.push(squaredError(parts[part] as Moments, weights));
         return null;
       }
       const settings = grid[this.best(grid.length)] as RidgeSettings;
-      const left = this.heads.length - 1;
-      const sums = left < 0 ? parts.reduce((all, part) => addSums(all, part)) : leaveOut(parts, left);
-      this.heads.push(solveRidge(momentsOf(sums, step), this.scale(prior, parts, step), settings));
+      const learned = [all, ...leftOut][this.heads.length] as Moments;
+      this.heads.push(solveRidge(learned, this.scale(prior, all), settings));
       if (this.heads.length <= trainParts) return null;
       const [weights, ...crossFitted] = this.heads.map(toFloat32);
       return { weights: weights as Float32Array, crossFitted, settings };
     } catch (error) {
-      console.warn(JSON.stringify({ event: "analytic-head-not-solved", error: String(error) }));
+      if (!(error instanceof SingularSumsError)) throw error;
       return "none";
     }
   }
@@ -70,29 +77,29 @@ export class AnalyticFit {
   }
 
   // Without a prior the region's own features set the scale of the penalty.
-  private scale(prior: Moments, parts: readonly Sums[], step: number): Moments {
+  private scale(prior: Moments, { gram, moment, labels }: Moments): Moments {
     if (prior.labels > 0) return prior;
-    const own = momentsOf(
-      parts.reduce((all, part) => addSums(all, part)),
-      step,
-    );
-    return { ...own, gram: own.gram.div(Math.max(1, own.labels)), moment: own.moment.div(Math.max(1, own.labels)) };
+    const one = Math.max(1, labels);
+    return { gram: Matrix.div(gram, one), moment: Matrix.div(moment, one), labels };
   }
 
   private async start(context: RegionContext, manifest: Manifest): Promise<Solver> {
     const { backbone, head } = manifest.thin;
     const { width, step } = backbone.embedding;
-    const parts = context.sums.readAll(backbone.sha256, width, head.classes);
-    const own = momentsOf(
-      parts.reduce((all, part) => addSums(all, part)),
-      step,
-    );
+    const sums = context.sums.readAll(backbone.sha256, width, head.classes);
+    const learned = {
+      all: momentsOf(
+        sums.reduce((all, part) => addSums(all, part)),
+        step,
+      ),
+      parts: sums.map((part) => momentsOf(part, step)),
+      leftOut: sums.map((_, part) => momentsOf(leaveOut(sums, part), step)),
+    };
     const none: Moments = { ...momentsOf(emptySums(width, head.classes), step), labels: 0 };
-    const isOn = manifest.prior !== null && manifest.policy.learning.includes("prior");
-    if (!isOn || !manifest.prior) return { parts, prior: none, step };
+    if (!manifest.prior || !manifest.policy.learning.includes("prior")) return { ...learned, prior: none };
     const bytes = await blobReader(context.env)(manifest.prior.blob);
     const global = momentsOf(decodeSums(width, head.classes, bytes), step);
     const ownLabels = manifest.trainedOn.regions[context.region] ?? 0;
-    return { parts, prior: priorOf(global, own, ownLabels), step };
+    return { ...learned, prior: priorOf(global, learned.all, ownLabels) };
   }
 }

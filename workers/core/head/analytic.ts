@@ -20,6 +20,14 @@ export const ridgeGrid: readonly RidgeSettings[] = [0, 30, 100, 300, 1000].flatM
   [1, 10, 100].map((lambda) => ({ tau, lambda })),
 );
 
+/** Sums that no head can be solved from. */
+export class SingularSumsError extends Error {
+  override readonly name = "SingularSumsError";
+  constructor() {
+    super("Error in solveRidge: the sums are not positive definite; more labels or a prior are needed");
+  }
+}
+
 /** Sums of int16 embeddings at `step`, in real units. */
 export function momentsOf(sums: Sums, step: number): Moments {
   const { width, classes, values } = sums;
@@ -56,7 +64,7 @@ export function priorOf(global: Moments, own: Moments, ownLabels: number): Momen
 /**
  * Ridge regression on one-hot labels in closed form, W [width + 1, classes]:
  * (τĜ + G + λD)⁻¹(τB̂ + B) with D = diag(Ĝ) and the bias not penalised (AFL, arXiv 2405.16240).
- * Throws where the system has no solution: too few labels, and neither prior nor penalty.
+ * Throws `SingularSumsError` where there is no solution: too few labels, and neither prior nor penalty.
  */
 export function solveRidge(own: Moments, prior: Moments, { tau, lambda }: RidgeSettings): Matrix {
   const left = Matrix.add(own.gram, Matrix.mul(prior.gram, tau));
@@ -67,7 +75,7 @@ export function solveRidge(own: Moments, prior: Moments, { tau, lambda }: RidgeS
   for (let i = 0; i < width; i++) left.set(i, i, left.get(i, i) + lambda * prior.gram.get(i, i) + floor);
   const decomposed = new CholeskyDecomposition(left);
   if (!decomposed.isPositiveDefinite()) {
-    throw new Error("Error in solveRidge: the sums are not positive definite; more labels or a prior are needed");
+    throw new SingularSumsError();
   }
   return decomposed.solve(right);
 }

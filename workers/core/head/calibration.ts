@@ -1,5 +1,5 @@
 import { softmax } from "./head.ts";
-import { logLossOf } from "./metrics.ts";
+import { calibratedLogLoss } from "./metrics.ts";
 import { fitTemperature, type TemperaturePrior } from "./temperature.ts";
 
 /** Scores are softmax(logits / temperature + bias). */
@@ -73,7 +73,6 @@ function stepBias(logits: readonly Float64Array[], labels: readonly number[], at
 }
 
 function objective(logits: readonly Float64Array[], labels: readonly number[], at: Calibration): number {
-  const scores = logits.map((row) => calibrated(row, at));
   const prior = at.bias.reduce((sum, bias) => sum + bias ** 2, 0) / (2 * biasDeviation ** 2);
-  return logLossOf(scores, labels) + prior / Math.max(1, labels.length);
+  return calibratedLogLoss(logits, labels, at.temperature, at.bias) + prior / Math.max(1, labels.length);
 }

@@ -1,5 +1,4 @@
-import { softmax } from "./head.ts";
-import { logLossOf } from "./metrics.ts";
+import { calibratedLogLoss } from "./metrics.ts";
 
 /** Enough for ln T to within 1e-5. */
 const steps = 26;
@@ -31,8 +30,7 @@ export function fitTemperature(
   const loss = (logT: number) => {
     const temperature = Math.exp(logT);
     const prior = (logT - middle) ** 2 / (2 * deviation ** 2 * labels.length);
-    const scores = logits.map((row) => softmax(row, temperature));
-    return logLossOf(scores, labels) + prior;
+    return calibratedLogLoss(logits, labels, temperature) + prior;
   };
   let [low, high] = [middle - range, middle + range];
   let [left, right] = [high - golden * (high - low), low + golden * (high - low)];
