@@ -44,7 +44,7 @@ const defaultPolicy: Policy = {
   split: { by: "question" },
   originLabelWeight: 0,
   keepInputs: true,
-    samplesMax: 20_000,
+  samplesMax: 20_000,
   retrainEverySeconds: 24 * 3600,
   learning: [...learningParts],
 };

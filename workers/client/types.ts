@@ -2,12 +2,14 @@ import type {
   Answer,
   CertificateState,
   Fold,
+  HeadManifest,
   Instance,
   Manifest,
   ModelPointer,
   Rule,
   Run,
-  SampleLine, HeadManifest } from "../core/contract/index.ts";
+  SampleLine,
+} from "../core/contract/index.ts";
 
 export interface ModelSummary {
   model: string;
