@@ -53,7 +53,9 @@ export class LiveRule {
     const from = this.windows.threshold(judged.base) ?? start;
     const label = { accepted: judged.accepted, right: isRight, pi: judged.pi };
     const isMoved = manifest.policy.learning.includes("control");
-    this.windows.setThreshold(judged.base, isMoved ? follow(from, label, settings) : from);
+    const next = isMoved ? follow(from, label, settings) : from;
+    // Until a label has moved it, the threshold is that of the head in use: a new head brings its own.
+    if (judged.accepted || next !== from) this.windows.setThreshold(judged.base, next);
   }
 
   /** Counts trials in the order of asking, as far as their labels are there or overdue; opens a new window on proof. */

@@ -1,13 +1,16 @@
 import { mayJudge } from "../../../workers/core/confidence/labels.ts";
 import type { Manifest } from "../../../workers/core/contract/index.ts";
+import { type Anchor, decodeAnchor } from "../../../workers/core/head/anchor.ts";
 import type { FitData, LabelledRows } from "../../../workers/core/head/softmax-fit.ts";
 import { limits } from "../../../workers/core/limits.ts";
-import { readHead } from "../blobs.ts";
+import { blobReader, readHead } from "../blobs.ts";
 import type { RegionContext } from "../context.ts";
 import type { LabelledVector } from "../embeddings.ts";
 import type { RunningRun } from "./runs.ts";
 
-/** Rows, and what is known of each sample besides. */
+const noPart = -1;
+
+/** Rows, and what is known of each sample besides; those of the anchor have number 0. */
 export interface SampleRows extends LabelledRows {
   numbers: number[];
   /** Whether a row's label may judge a head. */
@@ -16,8 +19,12 @@ export interface SampleRows extends LabelledRows {
 
 /** What a run learns from. */
 export interface RunData extends FitData {
+  /** The region's own rows, and after them rows of the anchor that stand for classes it hardly knows. */
   train: SampleRows;
   tune: SampleRows;
+  anchor: Anchor | null;
+  /** The region's own labels of each class, in train and tune. */
+  ownLabels: number[];
 }
 
 /** A run's snapshot of train and tune on its way into memory, a bounded number of rows at a time. */
@@ -38,14 +45,49 @@ export class RunLoader {
     const known = this.vectors.filter(({ label }) => manifest.labels.includes(label));
     const train = known.filter(({ fold }) => fold === "train");
     const tune = known.filter(({ fold, source }) => fold === "tune" && mayJudge(source));
+    const anchor = await readAnchor(env, manifest);
+    const ownLabels = manifest.labels.map((label) => [...train, ...tune].filter((row) => row.label === label).length);
     this.data = {
-      train: toRows(manifest, train),
+      train: withAnchor(toRows(manifest, train), anchor, ownLabels),
       tune: toRows(manifest, tune),
       start,
       classes: manifest.labels.length,
+      anchor,
+      ownLabels,
     };
     return this.data;
   }
+}
+
+async function readAnchor(env: Env, { anchor, thin }: Manifest): Promise<Anchor | null> {
+  const { width, step } = thin.backbone.embedding;
+  return anchor && decodeAnchor(await blobReader(env)(anchor.blob), width, step);
+}
+
+// A region that knows one class would call everything by it: the world's rows stand for as many labels of each other
+// class as would let the region unlearn it. They never judge, and no part of train leaves them out.
+function withAnchor(rows: SampleRows, anchor: Anchor | null, ownLabels: readonly number[]): SampleRows {
+  if (!anchor) return rows;
+  const { labels } = anchor;
+  const picked = labels.flatMap((label, row) => ((ownLabels[label] as number) < limits.anchorFewLabels ? [row] : []));
+  const width = anchor.inputs.length / labels.length;
+  const inputs = new Float32Array(rows.inputs.length + picked.length * width);
+  inputs.set(rows.inputs);
+  for (const [i, row] of picked.entries()) {
+    inputs.set(anchor.inputs.subarray(row * width, (row + 1) * width), rows.inputs.length + i * width);
+  }
+  const ofClass = labels.map((label) => labels.filter((other) => other === label).length);
+  const weights = picked.map((row) => limits.anchorFewLabels / (ofClass[row] as number));
+  return {
+    rows: rows.rows + picked.length,
+    inputs,
+    labels: [...rows.labels, ...picked.map((row) => labels[row] as number)],
+    weights: Float32Array.from([...rows.weights, ...weights]),
+    splits: [...rows.splits, ...picked.map(() => "anchor")],
+    parts: [...rows.parts, ...picked.map(() => noPart)],
+    numbers: [...rows.numbers, ...picked.map(() => 0)],
+    mayJudge: [...rows.mayJudge, ...picked.map(() => false)],
+  };
 }
 
 function toRows({ labels, thin, policy }: Manifest, vectors: LabelledVector[]): SampleRows {
@@ -65,4 +107,9 @@ function toRows({ labels, thin, policy }: Manifest, vectors: LabelledVector[]): 
     numbers: vectors.map(({ number }) => number),
     mayJudge: vectors.map(({ source }) => mayJudge(source)),
   };
+}
+
+/** How many rows are the region's own. */
+export function ownRows({ numbers }: SampleRows): number {
+  return numbers.filter((number) => number > 0).length;
 }

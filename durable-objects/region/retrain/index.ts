@@ -17,9 +17,9 @@ import type { RecallState } from "../recall.ts";
 import { AnalyticFit, type AnalyticHeads } from "./analytic.ts";
 import type { Candidate } from "./candidates.ts";
 import { countSlice } from "./count.ts";
-import { type RunData, RunLoader } from "./data.ts";
+import { ownRows, type RunData, RunLoader } from "./data.ts";
 import { embedSlice } from "./embed.ts";
-import { type Judgement, judgeCandidates, judgeInputs, keepJudgement } from "./judge.ts";
+import { currentHead, type Judgement, judgeCandidates, keepJudgement } from "./judge.ts";
 import { publishRun } from "./publish.ts";
 import { type RunningRun, Runs } from "./runs.ts";
 
@@ -143,7 +143,7 @@ export class Retrain {
     const data = await working.loader.load(this.context, manifest, run);
     if (!data) return;
     const fault = tooFew(data);
-    if (fault) return this.runs.finish(run.id, "skipped", fault, { train: data.train.rows, tune: data.tune.rows });
+    if (fault) return this.runs.finish(run.id, "skipped", fault, { train: ownRows(data.train), tune: data.tune.rows });
     if (!manifest.policy.learning.includes("softmax")) return this.runs.move(run.id, "judge", {});
     await startBackend();
     const saved = this.runs.state<string>(run.id, "fit");
@@ -163,8 +163,8 @@ export class Retrain {
     if (!data) return;
     const candidates = this.candidates(run);
     if (candidates.length === 0) return this.runs.finish(run.id, "skipped", "no candidate could be fitted", null);
-    const inputs = await judgeInputs(this.context, this.runs, manifest);
-    working.judging ??= judgeCandidates(data, candidates, manifest, inputs);
+    const current = await currentHead(this.context, this.runs, manifest);
+    working.judging ??= judgeCandidates(data, candidates, manifest, current);
     const { done, value } = working.judging.next();
     if (done) await keepJudgement(this.context, this.runs, manifest, run, data, value);
   }
@@ -209,7 +209,8 @@ export class Retrain {
 }
 
 function tooFew({ train, tune }: RunData): string | null {
-  if (train.rows >= limits.retrainMinSamples && tune.rows > 0) return null;
+  const own = ownRows(train);
+  if (own >= limits.retrainMinSamples && tune.rows > 0) return null;
   const needed = `${limits.retrainMinSamples} and 1 are needed`;
-  return `${train.rows} labels to train on and ${tune.rows} to judge by; ${needed}`;
+  return `${own} labels to train on and ${tune.rows} to judge by; ${needed}`;
 }

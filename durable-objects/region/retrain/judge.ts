@@ -1,19 +1,18 @@
-import { type AnchorReport, anchorFault } from "../../../workers/core/confidence/anchor.ts";
+import { anchorFault } from "../../../workers/core/confidence/anchor.ts";
 import { gate } from "../../../workers/core/confidence/gate.ts";
 import { judge, thresholdGrid, tunedThreshold } from "../../../workers/core/confidence/rule.ts";
 import type { HeadManifest, Manifest } from "../../../workers/core/contract/index.ts";
 import { sha256Hex } from "../../../workers/core/hash.ts";
-import { decodeAnchor } from "../../../workers/core/head/anchor.ts";
 import { calibrated } from "../../../workers/core/head/calibration.ts";
 import { encodeHead } from "../../../workers/core/head/head.ts";
 import { rowLogits } from "../../../workers/core/head/softmax-fit.ts";
 import { limits } from "../../../workers/core/limits.ts";
 import { sign, signingKeySchema } from "../../../workers/core/sign.ts";
 import { registryObject } from "../../stubs.ts";
-import { blobReader, readHead } from "../blobs.ts";
+import { readHead } from "../blobs.ts";
 import type { RegionContext } from "../context.ts";
 import { type Calibrated, type Candidate, type CurrentHead, calibrateOn, compareHeads } from "./candidates.ts";
-import type { RunData } from "./data.ts";
+import { ownRows, type RunData } from "./data.ts";
 import type { RunningRun, Runs } from "./runs.ts";
 
 /** What a judgement comes to: a reason and figures, and the head where it is promoted. */
@@ -23,22 +22,14 @@ export interface Judgement {
   report: Record<string, unknown>;
 }
 
-/** What judging needs from outside, read before it begins. */
-export interface JudgeInputs {
-  current: CurrentHead;
-  anchor: { inputs: Float32Array; labels: number[] } | null;
-}
-
-export async function judgeInputs(context: RegionContext, runs: Runs, manifest: Manifest): Promise<JudgeInputs> {
+/** The head in use on a base version, and what it has learned from. */
+export async function currentHead(context: RegionContext, runs: Runs, manifest: Manifest): Promise<CurrentHead> {
   const { env, heads } = context;
   const regional = heads.current(manifest.version);
-  const { embedding } = manifest.thin.backbone;
-  const bytes = manifest.anchor && (await blobReader(env)(manifest.anchor.blob));
-  const anchor = bytes && decodeAnchor(bytes, embedding.width, embedding.step);
-  if (!regional) return { current: { own: null, lastSample: 0 }, anchor };
+  if (!regional) return { own: null, lastSample: 0 };
   // A head of unknown making may have seen everything.
   const lastSample = runs.lastSampleOf(regional.base, regional.number) ?? Number.POSITIVE_INFINITY;
-  return { current: { own: await readHead(env, regional.head), lastSample }, anchor };
+  return { own: await readHead(env, regional.head), lastSample };
 }
 
 /** Calibrates the candidates on tune and holds the better one against the head in use, a bounded piece at a time. */
@@ -46,26 +37,34 @@ export function* judgeCandidates(
   data: RunData,
   candidates: readonly Candidate[],
   manifest: Manifest,
-  { current, anchor }: JudgeInputs,
+  current: CurrentHead,
 ): Generator<void, Judgement> {
   const judged: Calibrated[] = [];
   for (const candidate of candidates) {
     judged.push(calibrateOn(data, candidate, manifest));
     yield;
   }
-  const [best] = [...judged].sort((a, b) => a.tuneLogLoss - b.tuneLogLoss) as [Calibrated];
+  // One that forgets a class that the region hardly knows competes only where every other does, too.
+  const answering = judged.map((one) => ({
+    one,
+    anchored: data.anchor && anchorFault(data, data.anchor, one.head, current.own),
+  }));
+  const anchoredOf = new Map(answering.map(({ one, anchored }) => [one.kind, anchored]));
+  const [{ one: best, anchored }] = answering.sort(
+    (a, b) => Number(!!a.anchored?.fault) - Number(!!b.anchored?.fault) || a.one.tuneLogLoss - b.one.tuneLogLoss,
+  ) as [(typeof answering)[0]];
+  yield;
   const compared = yield* compareHeads(data, best, current);
   const { promoted, reason, ...figures } = gate(compared, manifest.thin.rule.targetRisk);
   yield;
-  const anchored: AnchorReport | null = anchor && anchorFault(data, anchor, best.head, current.own);
   const report = {
-    train: data.train.rows,
+    train: ownRows(data.train),
     tune: data.tune.rows,
     chosen: best.kind,
     candidates: Object.fromEntries(
       judged.map(({ kind, settings, tuneLogLoss, calibration }) => [
         kind,
-        { ...settings, temperature: calibration.temperature, tuneLogLoss },
+        { ...settings, temperature: calibration.temperature, tuneLogLoss, anchor: anchoredOf.get(kind) },
       ]),
     ),
     ...figures,

@@ -17,14 +17,12 @@ const maxDrop = 0.05;
 
 /** Holds a candidate against the head in use on the anchor set, for classes of which the region has few labels. */
 export function anchorFault(
-  { train, tune, classes, start }: FitData,
+  { start, classes, ownLabels }: Pick<FitData, "start" | "classes"> & { ownLabels: readonly number[] },
   anchor: Anchor,
   candidate: Float32Array,
   current: HeadWeights | null,
 ): AnchorReport {
-  const own = new Array<number>(classes).fill(0);
-  for (const label of [...train.labels, ...tune.labels]) own[label] = (own[label] as number) + 1;
-  const few = own.flatMap((n, label) => (n < limits.anchorFewLabels ? [label] : []));
+  const few = ownLabels.flatMap((n, label) => (n < limits.anchorFewLabels ? [label] : []));
   const width = start.length / classes;
   const before = (row: number) =>
     current
