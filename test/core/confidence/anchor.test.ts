@@ -1,0 +1,51 @@
+import { describe, expect, it } from "vitest";
+import { anchorFault } from "../../../workers/core/confidence/anchor.ts";
+import { decodeAnchor, encodeAnchor } from "../../../workers/core/head/anchor.ts";
+
+// Three classes, each along an axis of its own.
+const width = 3;
+const step = 0.01;
+const vectors = Array.from({ length: 30 }, (_, i) =>
+  Int16Array.from({ length: width }, (_, axis) => (axis === i % 3 ? 100 : 0)),
+);
+const labels = vectors.map((_, i) => i % 3);
+const anchor = decodeAnchor(encodeAnchor(vectors, labels).buffer, width, step);
+
+/** A head [width + 1, classes] that gives each axis to a class. */
+function headOf(classOfAxis: readonly number[]): Float32Array {
+  const weights = new Float32Array((width + 1) * 3);
+  for (const [axis, label] of classOfAxis.entries()) weights[axis * 3 + label] = 1;
+  return weights;
+}
+
+const world = { start: headOf([0, 1, 2]), classes: 3 };
+
+describe("the anchor", () => {
+  it("comes back from bytes in real units, each row ending in 1, and says when the bytes are others", () => {
+    expect(anchor.labels).toEqual(labels);
+    expect(Array.from(anchor.inputs.subarray(4, 8))).toEqual([0, 1, 0, 1]);
+    expect(() => decodeAnchor(encodeAnchor(vectors, labels).buffer, width + 1, step)).toThrow(/30 × 4 needs \d+ bytes/);
+    expect(() => decodeAnchor(new ArrayBuffer(2), width, step)).toThrow(/0 × 3 needs 4 bytes, but got 2/);
+  });
+
+  it("refuses a head that forgets a class of which the region has few labels, and no other", () => {
+    const forgetful = headOf([0, 0, 2]);
+    const judge = (ownLabels: number[]) => anchorFault({ ...world, ownLabels }, anchor, forgetful, null);
+    expect(judge([100, 19, 100])).toMatchObject({ classes: [1], largestDrop: 1 });
+    expect(judge([100, 19, 100]).fault).toMatch(/recall of class 1 on the anchor set falls by 1.000/);
+    expect(judge([100, 20, 100])).toEqual({ classes: [], largestDrop: 0, fault: null });
+    expect(judge([100, 100, 3])).toEqual({ classes: [2], largestDrop: 0, fault: null });
+  });
+
+  it("holds a candidate against the head in use, not against the world", () => {
+    const own = {
+      width,
+      classes: 3,
+      temperature: 1,
+      weights: headOf([0, 0, 2]).slice(0, 9),
+      bias: new Float32Array(3),
+    };
+    const again = anchorFault({ ...world, ownLabels: [50, 0, 50] }, anchor, headOf([0, 0, 2]), own);
+    expect(again).toEqual({ classes: [1], largestDrop: 0, fault: null });
+  });
+});

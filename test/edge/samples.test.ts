@@ -1,0 +1,50 @@
+import { beforeAll, describe, expect, it } from "vitest";
+import { sha256Hex } from "../../workers/core/hash.ts";
+import { call, expectOk, publish } from "../helpers/edge.ts";
+
+const model = "pulled";
+
+beforeAll(async () => {
+  await publish({ model });
+});
+
+describe("what shows more of the data than a model does", () => {
+  const bytes = new TextEncoder().encode("an anchor, or a prior");
+
+  it("is read by publishers alone, once it was stored for them", async () => {
+    const sha256 = await sha256Hex(bytes);
+    await expectOk(call("PUT", `/v1/blobs/${sha256}?scope=publish`, { raw: bytes }));
+    expect((await call("GET", `/v1/blobs/${sha256}`, { token: "ask-token" })).status).toBe(403);
+    expect(await (await expectOk(call("GET", `/v1/blobs/${sha256}`))).text()).toBe("an anchor, or a prior");
+  });
+
+  it("is refused as a version's anchor when everybody may read it", async () => {
+    const open = new TextEncoder().encode("an anchor that anybody may read");
+    const sha256 = await sha256Hex(open);
+    await expectOk(call("PUT", `/v1/blobs/${sha256}`, { raw: open }));
+    const { manifest } = await publish({ model: "loose" }, null);
+    const anchored = { ...manifest, version: 2, anchor: { blob: { sha256, bytes: open.byteLength }, rows: 1 } };
+    const response = await call("PUT", "/v1/models/loose/versions/2", { body: anchored });
+    expect(response.status).toBe(422);
+    expect(await response.text()).toContain(`blob ${sha256} to be there: PUT /v1/blobs/{sha256}?scope=publish first`);
+  });
+
+  it.each([
+    ["samples", `/v1/models/${model}/samples`],
+    ["sums", `/v1/models/${model}/regions/north/sums`],
+  ])("%s want the publish scope", async (_, path) => {
+    expect((await call("GET", path, { token: "ask-token" })).status).toBe(403);
+    expect((await call("GET", path, { token: "teach-token" })).status).toBe(403);
+    expect((await call("GET", path)).status).toBe(200);
+  });
+
+  it("a cursor that is none is a 422 that says so", async () => {
+    const response = await call("GET", `/v1/models/${model}/samples?since=yesterday`);
+    expect(response.status).toBe(422);
+    expect(await response.json()).toMatchObject({ errors: [{ path: "since" }] });
+  });
+
+  it("sums of a region that nobody listed are a 404", async () => {
+    expect((await call("GET", `/v1/models/${model}/regions/nowhere/sums`)).status).toBe(404);
+  });
+});
