@@ -1,0 +1,64 @@
+import { describe, expect, it } from "vitest";
+import type { UpriverClient } from "../../workers/client/index.ts";
+import type { Manifest } from "../../workers/core/contract/index.ts";
+import { quantise } from "../../workers/core/head/embedding.ts";
+import { addRow, emptySums, encodeSums, labelWeightUnit, type Sums } from "../../workers/core/head/sums.ts";
+import { loadNetwork } from "../../workers/core/model/network.ts";
+import { tfjsEngine } from "../../workers/core/model/tfjs/engine.ts";
+import { combine } from "../../workers/origin/combine.ts";
+import { storefront } from "../../workers/origin/recipes/storefront.ts";
+import { encodeRows } from "../../workers/origin/train/dataset.ts";
+import { train } from "../../workers/origin/train/index.ts";
+
+const recipe = { ...storefront, training: { ...storefront.training, epochs: 2 } };
+const options = { before: null };
+
+/** A client that knows a trained version, and regions whose sums are over these shares of the recipe's rows. */
+async function served(share: number) {
+  const { draft, blobs } = await train(recipe);
+  const { thin } = draft;
+  const network = await loadNetwork(
+    await tfjsEngine(),
+    thin,
+    async ({ sha256 }) => blobs.get(sha256)?.buffer as ArrayBuffer,
+  );
+  const rows = (await recipe.load({})).filter((_, i) => i % 100 < share);
+  const { width, classes } = thin.head;
+  const regions = new Map<string, Sums>();
+  for (const [region, own] of Map.groupBy(rows, (row) => row.region)) {
+    const data = encodeRows(recipe, thin.input, own);
+    const embeddings = network.backbone.embed(data.inputs, data.rows);
+    const sums = emptySums(width, classes);
+    for (const [row, label] of data.labels.entries()) {
+      const vector = quantise(embeddings.subarray(row * width, (row + 1) * width), thin.backbone.embedding.step);
+      addRow(sums, { vector, label, weight: labelWeightUnit });
+    }
+    regions.set(region, sums);
+  }
+  const manifest = { ...draft, version: 1, parent: null, createdAt: "2026-01-01T00:00:00.000Z" } as Manifest;
+  const client = {
+    manifest: async () => manifest,
+    regions: async () => [...regions.keys()].map((region) => ({ region })),
+    sums: async (_: string, region: string) => encodeSums(regions.get(region) as Sums).buffer,
+    blob: async (sha256: string) => blobs.get(sha256)?.buffer,
+  };
+  return { client: client as unknown as UpriverClient, manifest };
+}
+
+describe("a combination", () => {
+  it("is a global head of all regions' labels on the same backbone, that answers held-out rows", async () => {
+    const { client, manifest } = await served(20);
+    const { artefact, labels } = await combine(client, recipe, options);
+    const total = Object.values(labels).reduce((sum, n) => sum + n, 0);
+    expect(Object.keys(labels)).toHaveLength(12);
+    expect(artefact.draft.thin.backbone).toEqual(manifest.thin.backbone);
+    expect(artefact.draft.thin.head.blob.sha256).not.toBe(manifest.thin.head.blob.sha256);
+    expect(artefact.draft.trainedOn.sources).toMatchObject({ regions: total });
+    expect(artefact.draft.metrics.thin.accuracy).toBeGreaterThan(0.6);
+    // The same labels again are nothing new.
+    Object.assign(manifest, artefact.draft);
+    await expect(combine(client, recipe, options)).rejects.toThrow(
+      /0 labels since the last combination, and 50 are needed/,
+    );
+  });
+});
