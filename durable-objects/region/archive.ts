@@ -1,7 +1,7 @@
 import { limits } from "../../workers/core/limits.ts";
-import type { RegionContext } from "./context.ts";
-import type { CountedEmbedding } from "./embeddings.ts";
-import type { StoredSample } from "./samples.ts";
+import type { Jobs } from "../jobs.ts";
+import type { CountedEmbedding, Embeddings } from "./embeddings.ts";
+import type { Samples, StoredSample } from "./samples.ts";
 
 /** A line of an archive: a sample, with its embeddings and what the sums hold of them. */
 interface Line extends StoredSample {
@@ -16,7 +16,15 @@ interface File {
   rows: number;
 }
 
-type ArchiveContext = Pick<RegionContext, "model" | "region" | "env" | "storage" | "jobs" | "samples" | "embeddings">;
+interface ArchiveContext {
+  model: string;
+  region: string;
+  env: Env;
+  storage: DurableObjectStorage;
+  jobs: Jobs;
+  samples: Samples;
+  embeddings: Embeddings;
+}
 
 /** Samples that left the region object: gzipped NDJSON in R2. The sums still count them; an index knows where each is. */
 export class Archive {
