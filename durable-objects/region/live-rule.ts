@@ -1,7 +1,7 @@
 import { aimFor, follow } from "../../workers/core/confidence/control.ts";
 import { addTrial, correctTrial, type Outcome } from "../../workers/core/confidence/trials.ts";
 import { firstWindow, nextWindow, type Verdict, verdict } from "../../workers/core/confidence/window.ts";
-import type { CertificateState, HeadManifest, Manifest, Rule } from "../../workers/core/contract/index.ts";
+import type { CertificateState, HeadManifest, LabelSource, Manifest, Rule } from "../../workers/core/contract/index.ts";
 import { limits } from "../../workers/core/limits.ts";
 import { type RegionWindow, type Trial, Windows } from "./windows.ts";
 
@@ -13,6 +13,7 @@ export interface Judgement {
   /** What the rung made of it, and what it turned out to be. */
   picked: string;
   label: string;
+  source: LabelSource;
   pi: number;
 }
 
@@ -38,6 +39,7 @@ export class LiveRule {
   /** Takes a label: the threshold follows it once, the certificate counts it in the order of asking. */
   labelled(manifest: Manifest, head: HeadManifest | null, judged: Judgement, isFirst: boolean): void {
     const isRight = judged.picked === judged.label;
+    if (judged.accepted) this.windows.noteSource(this.windows.current()?.number ?? 0, judged.source);
     const trial = judged.accepted ? this.windows.trial(judged.id) : null;
     if (trial) this.settle(trial, isRight ? 0 : 1);
     this.advance(manifest);
@@ -86,8 +88,8 @@ export class LiveRule {
       const shown = status === "void" ? ("void" as const) : ("pending" as const);
       return { ...fixed, certificate: null, uncertified: { status: shown, reason, labels, labelsNeeded } };
     }
-    const source = "truth" as const;
     const { from, to } = window;
+    const source = this.windows.current()?.source ?? "truth";
     const certificate = {
       targetRisk,
       confidence,

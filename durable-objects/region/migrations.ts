@@ -53,7 +53,7 @@ const m002Learning: Migration = (sql) => {
   sql.exec("CREATE INDEX trials_waiting ON trials (number) WHERE window IS NULL");
   sql.exec(`CREATE TABLE windows (
     number INTEGER PRIMARY KEY, state TEXT NOT NULL, escalated INTEGER NOT NULL DEFAULT 0, afterTrial INTEGER NOT NULL,
-    newest INTEGER, closedAt INTEGER, reason TEXT)`);
+    newest INTEGER, source TEXT NOT NULL DEFAULT 'truth', closedAt INTEGER, reason TEXT)`);
   sql.exec("CREATE TABLE thresholds (base INTEGER PRIMARY KEY, threshold REAL NOT NULL, told TEXT)");
   sql.exec("ALTER TABLE heads ADD COLUMN rule TEXT");
   sql.exec("CREATE TABLE recalls (base INTEGER PRIMARY KEY, radius REAL, report TEXT NOT NULL)");

@@ -78,12 +78,14 @@ async function sampleOf(
 function keep(context: RegionContext, manifest: Manifest, sample: NewSample, source: Teacher["source"]): Taught {
   const { samples, questions, rule, heads } = context;
   const { id, label, fold } = sample;
-  const isFirst = samples.find(id) === null;
+  // The origin's label judges nothing: the first of another source does.
+  const before = samples.find(id);
+  const isFirst = before === null || before.source === "origin";
   const changed = keepSample(context, manifest, sample);
   const row = questions.find(id);
   if (changed && row) {
     const { base, accepted, picked, pi } = row;
-    rule.labelled(manifest, heads.current(base), { id, base, accepted, picked, label, pi }, isFirst);
+    rule.labelled(manifest, heads.current(base), { id, base, accepted, picked, label, source, pi }, isFirst);
   }
   if (row?.answer.status === "open") {
     settle(context, labelledAnswer(row, label, source));

@@ -1,5 +1,5 @@
 import type { Window } from "../../workers/core/confidence/window.ts";
-import type { Rule } from "../../workers/core/contract/index.ts";
+import type { LabelSource, Rule } from "../../workers/core/contract/index.ts";
 
 /** An accepted question whose label is planned. */
 export interface Trial {
@@ -27,6 +27,8 @@ export interface RegionWindow {
   afterTrial: number;
   /** Data time of the newest trial counted. */
   newest: number | null;
+  /** The weakest source among its labels. */
+  source: LabelSource;
 }
 
 type Row = Record<string, SqlStorageValue> & { state: string };
@@ -109,6 +111,11 @@ export class Windows {
     this.sql.exec("UPDATE trials SET window = ?, error = coalesce(error, 1) WHERE number = ?", number, trial.number);
     this.save(number, window);
     this.sql.exec("UPDATE windows SET newest = max(coalesce(newest, 0), ?) WHERE number = ?", trial.at, number);
+  }
+
+  /** A window is as good as the weakest of its labels' sources. */
+  noteSource(number: number, source: LabelSource): void {
+    if (source === "human") this.sql.exec("UPDATE windows SET source = 'human' WHERE number = ?", number);
   }
 
   skip(number: number): void {
