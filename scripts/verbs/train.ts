@@ -1,6 +1,6 @@
 import type { Command } from "commander";
 import { publish } from "../../workers/origin/publish.ts";
-import { recipeOf, recipes } from "../../workers/origin/recipes/index.ts";
+import { type NetworkPlan, recipeOf, recipes } from "../../workers/origin/recipes/index.ts";
 import { type Progress as Epoch, train } from "../../workers/origin/train/index.ts";
 import { saveArtefact } from "../../workers/origin/train/store.ts";
 import { artefactFolder, clientFor, signingKey } from "../local/context.ts";
@@ -31,12 +31,17 @@ export function trainVerb(program: Command): void {
 
 async function run(name: string, options: Options, command: Command): Promise<void> {
   const recipe = recipeOf(name);
-  const bar = progressOf(`training ${name}`, 2 * recipe.training.epochs);
+  const epochsOf = ({ training }: NetworkPlan) => training?.epochs ?? recipe.training.epochs;
+  const fullEpochs = epochsOf(recipe.full);
+  const bar = progressOf(`training ${name}`, fullEpochs + epochsOf(recipe.thin));
   const artefact = await train(recipe, {
     before: options.before,
     file: options.data,
-    onProgress: ({ network, epoch, epochs, validationLoss }: Epoch) =>
-      bar.update(epoch + (network === "thin" ? epochs : 0), `${network} ${epoch}: loss ${validationLoss.toFixed(4)}`),
+    onProgress: ({ network, epoch, validationLoss }: Epoch) =>
+      bar.update(
+        epoch + (network === "thin" ? fullEpochs : 0),
+        `${network} ${epoch}: loss ${validationLoss.toFixed(4)}`,
+      ),
   });
   bar.end();
   const folder = options.out ?? artefactFolder(name);
