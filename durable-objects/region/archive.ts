@@ -42,27 +42,29 @@ export class Archive {
 
   /** The job `archive`: moves what changed longest ago to R2, a file at a time, until at most `max` are left. */
   async step(max: number): Promise<number | null> {
-    const { samples, embeddings, storage, env } = this.context;
+    const { samples, embeddings, storage, jobs, env } = this.context;
     if (!this.isDue(max)) return null;
-    const rows = samples.oldest(limits.archiveRows);
-    const [first, last] = [rows[0], rows.at(-1)];
-    if (!first || !last) return null;
-    const key = this.keyOf(first);
+    // A run under way keeps what it learns from.
+    if (jobs.isAny("retrain")) return Date.now() + limits.jobRetryMs;
+    const rows = samples.oldestCounted(Math.min(limits.archiveRows, Math.ceil(max * limits.archiveShare)));
+    if (rows.length === 0) {
+      // What the sums don't hold yet would never come in.
+      jobs.bring("schedule", "", Date.now());
+      return Date.now() + limits.jobRetryMs;
+    }
+    const { file, key } = this.addFile(rows);
     await env.ARTEFACTS.put(key, await gzipped(rows.map((row) => toLine(row, embeddings.of(row.number)))));
     storage.transactionSync(() => {
       // What was corrected meanwhile is newer than the file: it stays.
       const moved = rows.filter((row) => samples.find(row.id)?.revision === row.revision);
-      const file = this.addFile({
-        key,
-        firstRevision: first.revision,
-        lastRevision: last.revision,
-        rows: moved.length,
-      });
       for (const { id, number } of moved) {
         this.sql.exec("INSERT OR REPLACE INTO archived VALUES (?, ?)", hashOf(id), file);
         samples.remove(id, false);
         embeddings.remove(number);
       }
+      this.sql.exec("UPDATE archives SET rows = ? WHERE file = ?", moved.length, file);
+      if (moved.length === rows.length) jobs.drop("purge", String(file));
+      else jobs.put("purge", String(file), Date.now());
     });
     return this.isDue(max) ? Date.now() : null;
   }
@@ -85,6 +87,7 @@ export class Archive {
           samples.restore(sample);
           for (const one of encoded) embeddings.restore(sample.number, { ...one, vector: fromBase64(one.vector) });
           this.sql.exec("DELETE FROM archived WHERE hash = ?", hashOf(id));
+          this.sql.exec("UPDATE archives SET rows = rows - 1 WHERE file = ?", file);
         }
         jobs.put("purge", String(file), Date.now());
       });
@@ -96,14 +99,13 @@ export class Archive {
     const { env, storage } = this.context;
     const file = this.files().find((one) => one.file === Number(key));
     if (!file) return null;
+    if (file.rows === 0) {
+      await env.ARTEFACTS.delete(file.key);
+      this.sql.exec("DELETE FROM archives WHERE file = ?", file.file);
+      return null;
+    }
     const lines = await this.read(file.file);
-    const kept = lines.filter(({ id }) => this.fileOf(id) === file.file);
-    if (kept.length > 0) await env.ARTEFACTS.put(file.key, await gzipped(kept));
-    else await env.ARTEFACTS.delete(file.key);
-    storage.transactionSync(() => {
-      if (kept.length > 0) this.sql.exec("UPDATE archives SET rows = ? WHERE file = ?", kept.length, file.file);
-      else this.sql.exec("DELETE FROM archives WHERE file = ?", file.file);
-    });
+    await env.ARTEFACTS.put(file.key, await gzipped(lines.filter(({ id }) => this.fileOf(id) === file.file)));
     return null;
   }
 
@@ -132,21 +134,25 @@ export class Archive {
     return this.sql.exec("SELECT * FROM archives ORDER BY firstRevision").toArray() as unknown as File[];
   }
 
-  private addFile({ key, firstRevision, lastRevision, rows }: Omit<File, "file">): number {
-    const query = "INSERT INTO archives (key, firstRevision, lastRevision, rows) VALUES (?, ?, ?, ?) RETURNING file";
-    return this.sql.exec<{ file: number }>(query, key, firstRevision, lastRevision, rows).one().file;
+  // Before it is written, and of no rows: should the object die meanwhile, `purge` takes the file away.
+  private addFile(rows: readonly StoredSample[]): { file: number; key: string } {
+    const { model, region, storage, jobs } = this.context;
+    const [first, last] = [rows[0] as StoredSample, rows.at(-1) as StoredSample];
+    return storage.transactionSync(() => {
+      const query =
+        "INSERT INTO archives (key, firstRevision, lastRevision, rows) VALUES ('', ?, ?, 0) RETURNING file";
+      const { file } = this.sql.exec<{ file: number }>(query, first.revision, last.revision).one();
+      const day = new Date(first.at).toISOString().slice(0, 10);
+      const key = `samples/${model}/${encodeURIComponent(region)}/${day}-${file}.ndjson.gz`;
+      this.sql.exec("UPDATE archives SET key = ? WHERE file = ?", key, file);
+      jobs.put("purge", String(file), Date.now() + limits.jobRetryMaxMs);
+      return { file, key };
+    });
   }
 
   private fileOf(id: string): number | null {
     const query = "SELECT file FROM archived WHERE hash = ?";
     return this.sql.exec<{ file: number }>(query, hashOf(id)).toArray()[0]?.file ?? null;
-  }
-
-  // The first revision makes the name the same when a step is done twice.
-  private keyOf({ at, revision }: StoredSample): string {
-    const { model, region } = this.context;
-    const day = new Date(at).toISOString().slice(0, 10);
-    return `samples/${model}/${encodeURIComponent(region)}/${day}-${revision}.ndjson.gz`;
   }
 
   private async read(file: number): Promise<Line[]> {

@@ -1,11 +1,11 @@
 import { limits } from "../../workers/core/limits.ts";
 import type { RegionContext } from "./context.ts";
-import type { StoredSample } from "./samples.ts";
+import type { StoredSample, Tombstone } from "./samples.ts";
 
 /** A page of what changed: labelled samples, forgotten ids, and the revision to go on from. */
 export interface SamplePage {
   samples: StoredSample[];
-  forgotten: { id: string; revision: number }[];
+  forgotten: Tombstone[];
   revision: number;
   isLast: boolean;
 }
@@ -13,9 +13,11 @@ export interface SamplePage {
 /** What changed after a revision, archived samples first: they changed longest ago. */
 export async function samplesSince({ samples, archive }: RegionContext, revision: number): Promise<SamplePage> {
   const archived = await archive.since(revision);
-  if (archived) return { samples: archived.samples, forgotten: [], revision: archived.lastRevision, isLast: false };
+  if (archived) {
+    const forgotten = samples.forgottenIn(revision, archived.lastRevision, Number.MAX_SAFE_INTEGER);
+    return { samples: archived.samples, forgotten, revision: archived.lastRevision, isLast: false };
+  }
   const page = samples.changedSince(revision, limits.exportMaxRows);
   const changed = [...page.samples, ...page.forgotten].map((row) => row.revision);
-  const isLast = page.samples.length < limits.exportMaxRows && page.forgotten.length < limits.exportMaxRows;
-  return { ...page, revision: Math.max(revision, ...changed), isLast };
+  return { ...page, revision: Math.max(revision, ...changed) };
 }

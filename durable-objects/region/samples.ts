@@ -25,14 +25,22 @@ export interface NewSample {
 
 /** A sample as it is kept. */
 export interface StoredSample extends Omit<NewSample, "embedding"> {
+  /** Its first revision: no other sample ever has the same. */
   number: number;
   revision: number;
 }
 
 /** What a run learns from: the samples that were there when it began, as far as its data time had come. */
 export interface Snapshot {
+  /** The last revision when it began. */
   lastSample: number;
   at: number;
+}
+
+/** What is left of a forgotten sample. */
+export interface Tombstone {
+  id: string;
+  revision: number;
 }
 
 type Row = Record<string, SqlStorageValue> & { instance: string; accepted: number | null };
@@ -53,8 +61,9 @@ export class Samples {
     if (known && (!replaces(source, known.source) || (known.label === label && known.source === source))) return null;
     const row = this.sql
       .exec<{ number: number }>(
-        `INSERT INTO samples (id, instance, label, source, fold, part, split, pi, accepted, owner, at, labelledAt, revision)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)
+        `INSERT INTO samples
+         (number, id, instance, label, source, fold, part, split, pi, accepted, owner, at, labelledAt, revision)
+         VALUES (?13, ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)
          ON CONFLICT (id) DO UPDATE SET label = ?3, source = ?4, labelledAt = ?12, revision = ?13 RETURNING number`,
         ...[id, JSON.stringify(instance), label, source, fold, part, split, pi],
         ...[accepted === null ? null : Number(accepted), owner, at, labelledAt, this.lastRevision() + 1],
@@ -80,9 +89,11 @@ export class Samples {
 
   /** Takes a sample out; whoever pulls samples learns that it is forgotten, unless it only moves elsewhere. */
   remove(id: string, isForgotten: boolean): void {
+    // Before the sample goes: the last revision may be its own.
+    const revision = this.lastRevision() + 1;
     this.sql.exec("DELETE FROM samples WHERE id = ?", id);
     this.kept = null;
-    if (isForgotten) this.sql.exec("INSERT INTO tombstones VALUES (?, ?)", this.lastRevision() + 1, id);
+    if (isForgotten) this.sql.exec("INSERT INTO tombstones VALUES (?, ?)", revision, id);
   }
 
   lastNumber(): number {
@@ -101,24 +112,33 @@ export class Samples {
     this.kept = null;
   }
 
-  /** Samples that changed longest ago, in the order of their revisions. */
-  oldest(limit: number): StoredSample[] {
-    return this.sql.exec<Row>("SELECT * FROM samples ORDER BY revision LIMIT ?", limit).toArray().map(stored);
+  /** Samples that changed longest ago, in the order of their revisions, as far as a finished run has counted them. */
+  oldestCounted(limit: number): StoredSample[] {
+    const query = `SELECT * FROM samples WHERE revision <= (
+        SELECT coalesce(max(lastSample), 0) FROM runs WHERE status NOT IN ('running', 'failed'))
+      ORDER BY revision LIMIT ?`;
+    return this.sql.exec<Row>(query, limit).toArray().map(stored);
   }
 
-  /** Samples that changed after a revision, and ids that were forgotten, in order. */
-  changedSince(
-    revision: number,
-    limit: number,
-  ): { samples: StoredSample[]; forgotten: { id: string; revision: number }[] } {
+  /** Samples that changed after a revision, and ids that were forgotten, in order: of both as far as neither is cut off. */
+  changedSince(revision: number, limit: number): { samples: StoredSample[]; forgotten: Tombstone[]; isLast: boolean } {
     const query = "SELECT * FROM samples WHERE revision > ? ORDER BY revision LIMIT ?";
     const samples = this.sql.exec<Row>(query, revision, limit).toArray().map(stored);
-    const upTo = samples.length === limit ? (samples.at(-1) as StoredSample).revision : Number.MAX_SAFE_INTEGER;
-    const forgotten = this.sql.exec<{ id: string; revision: number }>(
-      "SELECT id, revision FROM tombstones WHERE revision > ? AND revision <= ? ORDER BY revision LIMIT ?",
-      ...[revision, upTo, limit],
-    );
-    return { samples, forgotten: forgotten.toArray() };
+    const forgotten = this.forgottenIn(revision, Number.MAX_SAFE_INTEGER, limit);
+    const cut = [samples, forgotten].filter((rows) => rows.length === limit);
+    const upTo = Math.min(...cut.map((rows) => rows.at(-1)?.revision as number));
+    return {
+      samples: samples.filter((sample) => sample.revision <= upTo),
+      forgotten: forgotten.filter((tombstone) => tombstone.revision <= upTo),
+      isLast: cut.length === 0,
+    };
+  }
+
+  /** Ids that were forgotten after a revision, up to another. */
+  forgottenIn(after: number, upTo: number, limit: number): Tombstone[] {
+    const query =
+      "SELECT id, revision FROM tombstones WHERE revision > ? AND revision <= ? ORDER BY revision LIMIT ?";
+    return this.sql.exec<Record<string, SqlStorageValue> & Tombstone>(query, after, upTo, limit).toArray();
   }
 
   counts(): Record<Fold, number> {
@@ -133,7 +153,7 @@ export class Samples {
     return this.sql.exec<{ newest: number | null }>("SELECT max(at) AS newest FROM samples").one().newest;
   }
 
-  private lastRevision(): number {
+  lastRevision(): number {
     const query = `SELECT max(coalesce((SELECT max(revision) FROM samples), 0),
       coalesce((SELECT max(revision) FROM tombstones), 0),
       coalesce((SELECT max(lastRevision) FROM archives), 0)) AS last`;

@@ -1,5 +1,6 @@
 import { env } from "cloudflare:workers";
 import { beforeAll, beforeEach, describe, expect, it } from "vitest";
+import type { RegionObject } from "../../durable-objects/region/index.ts";
 import { call, eventually, expectOk, publish } from "../helpers/edge.ts";
 import { type TaughtQuestion, TestRegion } from "../helpers/region.ts";
 
@@ -56,6 +57,33 @@ describe("more samples than a region keeps at hand", () => {
     expect(await narrow.rows("SELECT count(*) AS n FROM archived")).toEqual([{ n: (await archivedIds()).length }]);
   });
 
+  it("are no more than need to go, and stay themselves among those that came later", async () => {
+    const lessons = narrow.lessons(atHand + 30);
+    const [first] = lessons as [TaughtQuestion];
+    await teachAndArchive(lessons.slice(0, atHand + 10));
+    expect((await size()).n).toBeGreaterThan(atHand - 10);
+    // All that is at hand is corrected: the newest sample now changed longest ago.
+    await narrow.teach(lessons.slice(0, atHand + 9).map((lesson) => ({ ...lesson, label: "c" })));
+    await narrow.retrain();
+    await narrow.teach(lessons);
+    await narrow.retrain();
+    await narrow.teach([{ ...first, label: "c" }]);
+    await eventually(async () => expect((await size()).n).toBeLessThanOrEqual(atHand));
+    expect(await everything()).toEqual(lessons.map(({ question }) => question.id).sort());
+  });
+
+  it("are counted before they go, though nobody asked for a retrain", async () => {
+    const lessons = narrow.lessons(atHand + 30);
+    const wide = new TestRegion("roomy");
+    await publish({ model: wide.model, policy });
+    await wide.teach(lessons.map((lesson) => named(lesson, wide)));
+    await wide.retrain();
+    await narrow.teach(lessons);
+    await eventually(async () => expect((await size()).n).toBeLessThanOrEqual(atHand));
+    await narrow.retrain();
+    expect(await narrow.sums()).toEqual(await wide.sums());
+  });
+
   it("are one contribution still: taught again nothing changes, corrected the sums move by the difference", async () => {
     const lessons = narrow.lessons(atHand + 10);
     const [first] = lessons as [TaughtQuestion];
@@ -109,25 +137,94 @@ describe("more samples than a region keeps at hand", () => {
     expect([...ids].sort()).toEqual(lessons.map(({ question }) => question.id).sort());
   });
 
-  it("are neither lost nor doubled when the object dies between R2 and its own table", async () => {
+  it("hide no tombstone from whoever pulls: it comes in its turn, among archived ones, too", async () => {
+    const lessons = narrow.lessons(atHand + 20);
+    const [first, ...rest] = lessons as [TaughtQuestion, ...TaughtQuestion[]];
+    await narrow.teach(lessons.slice(0, atHand - 10));
+    const pulled = await narrow.inside((object) => object.samplesSince(0));
+    await expectOk(call("DELETE", `/v1/questions/${first.question.id}`));
+    await narrow.teach(lessons.slice(atHand - 10, atHand));
+    await narrow.retrain();
+    // So that what was taught after the tombstone leaves first.
+    await narrow.teach(lessons.slice(1, atHand - 10).map((lesson) => ({ ...lesson, label: "c" })));
+    await narrow.teach(lessons.slice(atHand));
+    await eventually(async () => expect((await size()).n).toBeLessThanOrEqual(atHand));
+    const seen = await pages(pulled.revision);
+    expect(seen.filter(({ forgotten }) => forgotten)).toEqual([
+      { id: first.question.id, revision: expect.any(Number), forgotten: true },
+    ]);
+    expect(seen.map(({ revision }) => revision)).toEqual([...new Set(seen.map(({ revision }) => revision))]);
+    expect(new Set(seen.filter(({ forgotten }) => !forgotten).map(({ id }) => id))).toEqual(
+      new Set(rest.map(({ question }) => question.id)),
+    );
+  });
+
+  it("are neither lost nor doubled when the object dies between R2 and its own table, and no file is left over", async () => {
     const lessons = narrow.lessons(atHand + 10);
-    await narrow.inside((object) => {
-      const { context } = object as unknown as { context: { archive: { context: { storage: DurableObjectStorage } } } };
-      const { storage } = context.archive.context;
-      let deaths = 1;
-      // Not to be had otherwise: R2 has the file, and the transaction after it never happens.
-      context.archive.context.storage = new Proxy(storage, {
-        get: (target, name) => {
-          if (name === "transactionSync" && deaths-- > 0) throw new Error("the object died here");
-          const value = Reflect.get(target, name);
-          return typeof value === "function" ? value.bind(target) : value;
-        },
-      });
+    let deaths = 1;
+    // Not to be had otherwise: R2 has the file, and what comes after it never happens.
+    await afterPut(() => {
+      if (deaths-- > 0) throw new Error("the object died here");
     });
     await teachAndArchive(lessons);
+    await narrow.inside(async (object, { storage }) => {
+      storage.sql.exec("UPDATE jobs SET due = 1 WHERE kind = 'purge'");
+      await object.alarm();
+    });
     expect(await everything()).toEqual(lessons.map(({ question }) => question.id).sort());
+    expect(await files()).toEqual((await narrow.rows("SELECT key FROM archives ORDER BY key")).map(({ key }) => key));
+  });
+
+  it("leave nothing behind in a file of what was corrected while it was written", async () => {
+    const lessons = narrow.lessons(atHand + 10);
+    const [first] = lessons as [TaughtQuestion];
+    let corrections = 1;
+    await afterPut((object) => {
+      if (corrections-- <= 0) return;
+      const teacher = { asker: null, source: "truth", labelledAt: 100_000 } as const;
+      return object.takeTruths(1, [{ id: first.question.id, label: "c" }], teacher);
+    });
+    await teachAndArchive(lessons);
+    await eventually(async () => {
+      expect(await everything()).toEqual(lessons.map(({ question }) => question.id).sort());
+    });
+    expect(await narrow.rows("SELECT label FROM samples WHERE id = ?", first.question.id)).toEqual([{ label: "c" }]);
   });
 });
+
+/** Does something whenever the archive has written to R2, before its table knows. */
+function afterPut(work: (object: RegionObject) => unknown): Promise<void> {
+  return narrow.inside((object) => {
+    const { archive } = (object as unknown as { context: { archive: { context: { env: Env } } } }).context;
+    const { env: real } = archive.context;
+    const put: R2Bucket["put"] = async (...given: Parameters<R2Bucket["put"]>) => {
+      const written = await real.ARTEFACTS.put(...given);
+      await work(object);
+      return written as R2Object;
+    };
+    const bucket = new Proxy(real.ARTEFACTS, {
+      get: (target, name) => {
+        const value = name === "put" ? put : Reflect.get(target, name);
+        return typeof value === "function" ? value.bind(target) : value;
+      },
+    });
+    archive.context.env = { ...real, ARTEFACTS: bucket };
+  });
+}
+
+/** All that changed after a revision, page by page. */
+async function pages(since: number): Promise<{ id: string; revision: number; forgotten?: boolean }[]> {
+  const page = await narrow.inside((object) => object.samplesSince(since));
+  const lines = [
+    ...page.samples.map(({ id, revision }) => ({ id, revision })),
+    ...page.forgotten.map(({ id, revision }) => ({ id, revision, forgotten: true })),
+  ];
+  return page.isLast ? lines : [...lines, ...(await pages(page.revision))];
+}
+
+function named({ label, question }: TaughtQuestion, { model }: TestRegion): TaughtQuestion {
+  return { label, question: { ...question, id: question.id.replace(narrow.model, model) } };
+}
 
 /** Ids at hand and in R2, each as often as it is there. */
 async function everything(): Promise<unknown[]> {

@@ -51,7 +51,7 @@ export const limits = {
   /** Escalated questions by which recall's radius is chosen, and as many by which it is certified. */
   recallJudges: 400,
   driftEveryMs: 30 * 24 * 3600_000,
-  driftMaxRows: 4_000,
+  driftMaxRows: 2_000,
   /** Labels of a class below which a region may not unlearn it. */
   anchorFewLabels: 20,
   anchorRows: 512,

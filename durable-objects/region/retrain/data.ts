@@ -29,33 +29,47 @@ export interface RunData extends FitData {
 
 /** A run's snapshot of train and tune on its way into memory, a bounded number of rows at a time. */
 export class RunLoader {
-  private readonly vectors: LabelledVector[] = [];
+  private readonly train: SampleRows[] = [];
+  private readonly tune: SampleRows[] = [];
+  private after = 0;
   private data: RunData | null = null;
 
   /** The data once all of it is there; null while there is more to load. Certify is left alone. */
   async load({ env, embeddings }: RegionContext, manifest: Manifest, run: RunningRun): Promise<RunData | null> {
     if (this.data) return this.data;
-    const after = this.vectors.at(-1)?.number ?? 0;
-    const next = embeddings.labelled(run, manifest.thin.backbone.sha256, after, limits.loadSliceRows);
-    this.vectors.push(...next);
+    const next = embeddings.labelled(run, manifest.thin.backbone.sha256, this.after, limits.loadSliceRows);
+    this.after = next.at(-1)?.number ?? this.after;
+    // A label that a version no longer knows teaches nothing there.
+    const known = next.filter(({ label }) => manifest.labels.includes(label));
+    const judging = known.filter(({ fold, source }) => fold === "tune" && mayJudge(source));
+    this.train.push(
+      toRows(
+        manifest,
+        known.filter(({ fold }) => fold === "train"),
+      ),
+    );
+    this.tune.push(toRows(manifest, judging));
     if (next.length === limits.loadSliceRows) return null;
+    this.data = await this.whole(env, manifest);
+    return this.data;
+  }
+
+  private async whole(env: Env, manifest: Manifest): Promise<RunData> {
     const global = await readHead(env, manifest.thin.head);
     const start = new Float32Array([...global.weights, ...global.bias].map((weight) => weight / global.temperature));
-    // A label that a version no longer knows teaches nothing there.
-    const known = this.vectors.filter(({ label }) => manifest.labels.includes(label));
-    const train = known.filter(({ fold }) => fold === "train");
-    const tune = known.filter(({ fold, source }) => fold === "tune" && mayJudge(source));
     const anchor = await readAnchor(env, manifest);
-    const ownLabels = manifest.labels.map((label) => [...train, ...tune].filter((row) => row.label === label).length);
-    this.data = {
-      train: withAnchor(toRows(manifest, train), anchor, ownLabels),
-      tune: toRows(manifest, tune),
+    const ownLabels = manifest.labels.map((_, label) =>
+      [...this.train, ...this.tune].reduce((sum, { labels }) => sum + labels.filter((own) => own === label).length, 0),
+    );
+    const train = anchor ? [...this.train, anchorRows(anchor, ownLabels)] : this.train;
+    return {
+      train: joined(train),
+      tune: joined(this.tune),
       start,
       classes: manifest.labels.length,
       anchor,
       ownLabels,
     };
-    return this.data;
   }
 }
 
@@ -66,28 +80,45 @@ async function readAnchor(env: Env, { anchor, thin }: Manifest): Promise<Anchor 
 
 // A region that knows one class would call everything by it: the world's rows stand for as many labels of each other
 // class as would let the region unlearn it. They never judge, and no part of train leaves them out.
-function withAnchor(rows: SampleRows, anchor: Anchor | null, ownLabels: readonly number[]): SampleRows {
-  if (!anchor) return rows;
-  const { labels } = anchor;
+function anchorRows({ inputs, labels }: Anchor, ownLabels: readonly number[]): SampleRows {
   const picked = labels.flatMap((label, row) => ((ownLabels[label] as number) < limits.anchorFewLabels ? [row] : []));
-  const width = anchor.inputs.length / labels.length;
-  const inputs = new Float32Array(rows.inputs.length + picked.length * width);
-  inputs.set(rows.inputs);
-  for (const [i, row] of picked.entries()) {
-    inputs.set(anchor.inputs.subarray(row * width, (row + 1) * width), rows.inputs.length + i * width);
-  }
+  const width = inputs.length / labels.length;
+  const own = new Float32Array(picked.length * width);
+  for (const [i, row] of picked.entries()) own.set(inputs.subarray(row * width, (row + 1) * width), i * width);
   const ofClass = labels.map((label) => labels.filter((other) => other === label).length);
-  const weights = picked.map((row) => limits.anchorFewLabels / (ofClass[row] as number));
   return {
-    rows: rows.rows + picked.length,
-    inputs,
-    labels: [...rows.labels, ...picked.map((row) => labels[row] as number)],
-    weights: Float32Array.from([...rows.weights, ...weights]),
-    splits: [...rows.splits, ...picked.map(() => "anchor")],
-    parts: [...rows.parts, ...picked.map(() => noPart)],
-    numbers: [...rows.numbers, ...picked.map(() => 0)],
-    mayJudge: [...rows.mayJudge, ...picked.map(() => false)],
+    rows: picked.length,
+    inputs: own,
+    labels: picked.map((row) => labels[row] as number),
+    weights: Float32Array.from(picked, (row) => limits.anchorFewLabels / (ofClass[row] as number)),
+    splits: picked.map(() => "anchor"),
+    parts: picked.map(() => noPart),
+    numbers: picked.map(() => 0),
+    mayJudge: picked.map(() => false),
   };
+}
+
+function joined(parts: readonly SampleRows[]): SampleRows {
+  return {
+    rows: parts.reduce((sum, { rows }) => sum + rows, 0),
+    inputs: joinedFloats(parts.map(({ inputs }) => inputs)),
+    labels: parts.flatMap(({ labels }) => labels),
+    weights: joinedFloats(parts.map(({ weights }) => weights)),
+    splits: parts.flatMap(({ splits }) => splits),
+    parts: parts.flatMap(({ parts: own }) => own),
+    numbers: parts.flatMap(({ numbers }) => numbers),
+    mayJudge: parts.flatMap(({ mayJudge: own }) => own),
+  };
+}
+
+function joinedFloats(parts: readonly Float32Array[]): Float32Array {
+  const all = new Float32Array(parts.reduce((sum, { length }) => sum + length, 0));
+  let offset = 0;
+  for (const part of parts) {
+    all.set(part, offset);
+    offset += part.length;
+  }
+  return all;
 }
 
 function toRows({ labels, thin, policy }: Manifest, vectors: LabelledVector[]): SampleRows {

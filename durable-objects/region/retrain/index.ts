@@ -50,7 +50,7 @@ export class Retrain {
     return this.context.storage.transactionSync(() => {
       const underWay = this.runs.runningOn(base);
       if (underWay) return underWay;
-      const run = this.runs.start(base, { at, lastSample: this.context.samples.lastNumber() });
+      const run = this.runs.start(base, { at, lastSample: this.context.samples.lastRevision() });
       this.context.jobs.put("retrain", run.id, Date.now());
       return run;
     });
