@@ -3,6 +3,9 @@ import type { Jobs } from "../jobs.ts";
 import type { CountedEmbedding, Embeddings } from "./embeddings.ts";
 import type { Samples, StoredSample } from "./samples.ts";
 
+/** No more go than must: of what may stay at hand, the share that leaves at a time. */
+const shareAtOnce = 0.05;
+
 /** A line of an archive: a sample, with its embeddings and what the sums hold of them. */
 interface Line extends StoredSample {
   embeddings: (Omit<CountedEmbedding, "vector"> & { vector: string })[];
@@ -46,7 +49,7 @@ export class Archive {
     if (!this.isDue(max)) return null;
     // A run under way keeps what it learns from.
     if (jobs.isAny("retrain")) return Date.now() + limits.jobRetryMs;
-    const rows = samples.oldestCounted(Math.min(limits.archiveRows, Math.ceil(max * limits.archiveShare)));
+    const rows = samples.oldestCounted(Math.min(limits.archiveRows, Math.ceil(max * shareAtOnce)));
     if (rows.length === 0) {
       // What the sums don't hold yet would never come in.
       jobs.bring("schedule", "", Date.now());
@@ -96,7 +99,7 @@ export class Archive {
 
   /** The job `purge`: writes a file again without what is no longer archived in it. */
   async purge(key: string): Promise<null> {
-    const { env, storage } = this.context;
+    const { env } = this.context;
     const file = this.files().find((one) => one.file === Number(key));
     if (!file) return null;
     if (file.rows === 0) {
@@ -139,8 +142,7 @@ export class Archive {
     const { model, region, storage, jobs } = this.context;
     const [first, last] = [rows[0] as StoredSample, rows.at(-1) as StoredSample];
     return storage.transactionSync(() => {
-      const query =
-        "INSERT INTO archives (key, firstRevision, lastRevision, rows) VALUES ('', ?, ?, 0) RETURNING file";
+      const query = "INSERT INTO archives (key, firstRevision, lastRevision, rows) VALUES ('', ?, ?, 0) RETURNING file";
       const { file } = this.sql.exec<{ file: number }>(query, first.revision, last.revision).one();
       const day = new Date(first.at).toISOString().slice(0, 10);
       const key = `samples/${model}/${encodeURIComponent(region)}/${day}-${file}.ndjson.gz`;

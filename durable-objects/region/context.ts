@@ -11,6 +11,7 @@ import type { Questions } from "./questions.ts";
 import type { Recall } from "./recall.ts";
 import type { Samples } from "./samples.ts";
 import type { SumShards } from "./sum-shards.ts";
+import type { Turns } from "./turns.ts";
 import type { Waiters } from "./waiters.ts";
 
 /** What the parts of a region object share. */
@@ -20,6 +21,7 @@ export interface RegionContext {
   env: Env;
   storage: DurableObjectStorage;
   jobs: Jobs;
+  turns: Turns;
   questions: Questions;
   samples: Samples;
   embeddings: Embeddings;

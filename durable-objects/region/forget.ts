@@ -6,7 +6,8 @@ export type ForgetRefusal = { kind: "unknown" } | { kind: "not-yours" };
 
 /**
  * Forgets a question: row, input, embeddings, contribution to the sums, archive. What is left is what would be there
- * had it never come, but for a tombstone that tells whoever pulled it, and the certificate's count, without its name.
+ * had it never come, but for a tombstone that tells whoever pulled it, or has a label for it still, and the
+ * certificate's count, without its name.
  */
 export async function forget(
   context: RegionContext,
@@ -24,10 +25,8 @@ export async function forget(
     for (const { backbone, vector, label, weight } of counted) {
       sums.subtract(backbone, sample?.part ?? 0, { vector, label: label as number, weight: weight as number });
     }
-    if (sample) {
-      samples.remove(id, true);
-      embeddings.remove(sample.number);
-    }
+    samples.remove(id, true);
+    if (sample) embeddings.remove(sample.number);
     if (row?.inReview) jobs.put("withdraw", id, Date.now());
     questions.remove(id);
     rule.forget(id);

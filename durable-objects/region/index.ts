@@ -25,6 +25,7 @@ import { type SamplePage, samplesSince } from "./sample-pages.ts";
 import { Samples } from "./samples.ts";
 import { SumShards } from "./sum-shards.ts";
 import { type Lesson, type Teacher, type TeachRefusal, teach } from "./teach.ts";
+import { Turns } from "./turns.ts";
 import { Waiters } from "./waiters.ts";
 
 export type ReadRefusal = { kind: "unknown" } | { kind: "not-yours" };
@@ -53,27 +54,29 @@ export class RegionObject extends DurableObject<Env> {
       register: () => this.duties.register(),
       expire: () => this.duties.expire(),
       rule: () => this.duties.tellRule(),
-      archive: (max) => this.context.archive.step(Number(max)),
-      purge: (file) => this.context.archive.purge(file),
+      archive: (max) => this.context.turns.take(() => this.context.archive.step(Number(max))),
+      purge: (file) => this.context.turns.take(() => this.context.archive.purge(file)),
       drift: () => this.duties.lookForDrift(),
     });
     const embeddings = new Embeddings(storage.sql);
     const samples = new Samples(storage.sql);
+    const heads = new Heads(storage.sql);
     this.context = {
       model,
       region,
       env,
       storage,
       jobs,
+      turns: new Turns(),
       questions: new Questions(storage.sql),
       samples,
       embeddings,
       sums: new SumShards(storage.sql),
-      rule: new LiveRule(storage.sql, region),
+      rule: new LiveRule(storage.sql, region, heads),
       recall: new Recall(storage.sql, embeddings),
       drift: new Drift(storage.sql),
       archive: new Archive({ model, region, env, storage, jobs, samples, embeddings }),
-      heads: new Heads(storage.sql),
+      heads,
       waiters: new Waiters(),
       manifests: new Manifests(env, model),
     };
@@ -115,10 +118,13 @@ export class RegionObject extends DurableObject<Env> {
 
   /** Keeps a label that a person gave, as often as it is delivered. */
   async takeHumanLabel({ id, label, instance, at }: { id: string; label: string; instance: Instance; at: number }) {
-    const base = this.context.questions.find(id)?.base ?? (await this.duties.currentBase());
+    const { questions, samples } = this.context;
+    // It was on its way when the question was forgotten.
+    if (!questions.find(id) && samples.isForgotten(id)) return;
+    const base = questions.find(id)?.base ?? (await this.duties.currentBase());
     if (base === null) return;
     const manifest = await this.context.manifests.get(base);
-    const teacher: Teacher = { asker: null, source: "human", labelledAt: this.context.questions.find(id)?.at ?? at };
+    const teacher: Teacher = { asker: null, source: "human", labelledAt: questions.find(id)?.at ?? at };
     const taught = await teach(this.context, manifest, [{ id, label, instance, at }], teacher);
     if (!taught.ok) throw new Error(`Error in takeHumanLabel: ${taught.error.kind} for question '${id}'`);
   }
@@ -143,10 +149,12 @@ export class RegionObject extends DurableObject<Env> {
   }
 
   /** Forgets a question; `asker` null is an admin. Runs under way begin again without it. */
-  async forgetQuestion(id: string, asker: string | null): Promise<Result<null, ForgetRefusal>> {
-    const forgotten = await forget(this.context, id, asker);
-    if (forgotten.ok) this.retrain.restart();
-    return forgotten;
+  forgetQuestion(id: string, asker: string | null): Promise<Result<null, ForgetRefusal>> {
+    return this.context.turns.take(async () => {
+      const forgotten = await forget(this.context, id, asker);
+      if (forgotten.ok) this.retrain.restart();
+      return forgotten;
+    });
   }
 
   /** Samples that changed after a revision, and ids that were forgotten: a page, in the order of their revisions. */
@@ -191,13 +199,15 @@ export class RegionObject extends DurableObject<Env> {
   }
 
   /** Forgets everything: questions, samples, runs. The registry takes the heads out of use. */
-  async forget(): Promise<void> {
-    await this.context.archive.removeAll();
-    this.context.recall.drop();
-    await this.ctx.storage.deleteAlarm();
-    await this.ctx.storage.deleteAll();
-    migrate(this.ctx.storage, migrations);
-    this.context.samples.recount();
-    this.retrain.restart();
+  forget(): Promise<void> {
+    return this.context.turns.take(async () => {
+      await this.context.archive.removeAll();
+      this.context.recall.drop();
+      await this.ctx.storage.deleteAlarm();
+      await this.ctx.storage.deleteAll();
+      migrate(this.ctx.storage, migrations);
+      this.context.samples.recount();
+      this.retrain.restart();
+    });
   }
 }

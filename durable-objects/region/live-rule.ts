@@ -1,8 +1,9 @@
 import { aimFor, follow } from "../../workers/core/confidence/control.ts";
 import { addTrial, correctTrial, type Outcome } from "../../workers/core/confidence/trials.ts";
 import { firstWindow, nextWindow, type Verdict, verdict } from "../../workers/core/confidence/window.ts";
-import type { CertificateState, HeadManifest, LabelSource, Manifest, Rule } from "../../workers/core/contract/index.ts";
+import type { CertificateState, LabelSource, Manifest, Rule } from "../../workers/core/contract/index.ts";
 import { limits } from "../../workers/core/limits.ts";
+import type { Heads } from "./heads.ts";
 import { type RegionWindow, type Trial, Windows } from "./windows.ts";
 
 /** A question whose label came, as the rule saw it when it was asked. */
@@ -21,10 +22,12 @@ export interface Judgement {
 export class LiveRule {
   private readonly windows: Windows;
   private readonly region: string;
+  private readonly heads: Heads;
 
-  constructor(sql: SqlStorage, region: string) {
+  constructor(sql: SqlStorage, region: string, heads: Heads) {
     this.windows = new Windows(sql);
     this.region = region;
+    this.heads = heads;
   }
 
   /** Records what was asked: a trial where a label is planned, a count where it was escalated. */
@@ -37,15 +40,15 @@ export class LiveRule {
   }
 
   /** Takes a label: the threshold follows it once, the certificate counts it in the order of asking. */
-  labelled(manifest: Manifest, head: HeadManifest | null, judged: Judgement, isFirst: boolean): void {
+  labelled(manifest: Manifest, judged: Judgement, isFirst: boolean): void {
     const isRight = judged.picked === judged.label;
     if (judged.accepted) this.windows.noteSource(this.windows.current()?.number ?? 0, judged.source);
     const trial = judged.accepted ? this.windows.trial(judged.id) : null;
     if (trial) this.settle(trial, isRight ? 0 : 1);
     this.advance(manifest);
     if (!isFirst || (judged.accepted && !trial)) return;
-    const { targetRisk, strictest } = manifest.thin.rule;
-    const start = (head ?? { rule: manifest.thin.rule }).rule.threshold;
+    const { targetRisk } = manifest.thin.rule;
+    const { threshold: start, strictest } = this.published(manifest, judged.base);
     const settings = {
       aim: aimFor(this.verdict(manifest), targetRisk),
       floor: 1 / manifest.labels.length,
@@ -62,6 +65,8 @@ export class LiveRule {
 
   /** Counts trials in the order of asking, as far as their labels are there or overdue; opens a new window on proof. */
   advance(manifest: Manifest): void {
+    // A label that was corrected may have proven it.
+    this.fallIfVoid(manifest);
     for (const trial of this.windows.waiting(Date.now())) {
       const current = this.window(manifest, trial.at);
       if (trial.number <= current.afterTrial) {
@@ -71,7 +76,7 @@ export class LiveRule {
       // A label that never came may have been an error.
       const counted = addTrial(current.window.trials, { pi: trial.pi, error: (trial.error ?? 1) as Outcome });
       this.windows.count(trial, current.number, { ...current.window, trials: counted });
-      if (this.verdict(manifest).status === "void") this.fall(manifest, trial.at);
+      this.fallIfVoid(manifest);
     }
   }
 
@@ -79,7 +84,8 @@ export class LiveRule {
   rule(manifest: Manifest): Rule | null {
     const threshold = this.windows.threshold(manifest.version);
     if (threshold === null) return null;
-    const { strictest, targetRisk, delta } = manifest.thin.rule;
+    const { targetRisk, delta } = manifest.thin.rule;
+    const { strictest } = this.published(manifest, manifest.version);
     const state = this.state(manifest);
     if (!state) return null;
     const { status, bound, labels, labelsNeeded, coverage, confidence, reason, window } = state;
@@ -114,10 +120,12 @@ export class LiveRule {
     const isBroken = found.status === "pending" && broken !== null;
     const status = isBroken ? "void" : found.status;
     const reason = isBroken ? broken : reasonOf(found, targetRisk);
-    const asked = trials.weight + current.escalated;
+    // Whether a label has come yet says nothing of what was accepted.
+    const accepted = trials.weight + this.windows.waitingWeight(current.afterTrial);
+    const asked = accepted + current.escalated;
     const window = { number: current.number, from: day(from), to: day(current.newest ?? from) };
     const confidence = 1 - delta;
-    const coverage = asked > 0 ? trials.weight / asked : 0;
+    const coverage = asked > 0 ? accepted / asked : 0;
     const { bound, lower, mean, labels, labelsNeeded } = found;
     return { status, targetRisk, confidence, bound, lower, mean, coverage, labels, labelsNeeded, window, reason };
   }
@@ -142,7 +150,7 @@ export class LiveRule {
     this.windows.expire(Date.now() - limits.questionKeepMs);
   }
 
-  /** What stays of a forgotten question: a trial that was counted keeps counting, without its name. */
+  /** What stays of a forgotten question: a trial whose label came keeps counting, without its name. */
   forget(id: string): void {
     this.windows.forget(id);
   }
@@ -157,15 +165,21 @@ export class LiveRule {
     this.windows.save(trial.window, { ...counted.window, trials });
   }
 
-  private fall(manifest: Manifest, at: number): void {
+  private fallIfVoid(manifest: Manifest): void {
     const found = this.verdict(manifest);
-    const { targetRisk, strictest } = manifest.thin.rule;
+    if (found.status !== "void") return;
+    const { targetRisk } = manifest.thin.rule;
     const [mean, lower] = [found.mean ?? 0, found.lower].map((value) => value.toFixed(3));
     const reason = `error ${mean}, surely above ${lower}, where ${targetRisk} was the target`;
     const current = this.windows.current() as RegionWindow;
     this.windows.close(current.number, reason);
-    this.windows.open(nextWindow(current.window, at));
-    this.windows.setThreshold(manifest.version, strictest);
+    this.windows.open(nextWindow(current.window, this.windows.lastAskedAt() ?? current.window.from));
+    this.windows.setThreshold(manifest.version, this.published(manifest, manifest.version).strictest);
+  }
+
+  /** The rule that the head in use on a base version was published with. */
+  private published(manifest: Manifest, base: number): Rule {
+    return this.heads.current(base)?.rule ?? manifest.thin.rule;
   }
 
   private verdict(manifest: Manifest): Verdict {
@@ -202,7 +216,14 @@ function reasonOf({ status, mean, bound, labelsNeeded }: Verdict, targetRisk: nu
 function isNews(next: Rule, told: Rule): boolean {
   const isOther = (next.certificate === null) !== (told.certificate === null);
   const isVoid = next.uncertified?.status !== told.uncertified?.status;
-  return isOther || isVoid || Math.abs(next.threshold - told.threshold) >= limits.thresholdNews;
+  // Between closed and open lie all the questions that could earn the certificate, however small the step.
+  const isClosed = ({ threshold, strictest }: Rule) => threshold > strictest;
+  return (
+    isOther ||
+    isVoid ||
+    isClosed(next) !== isClosed(told) ||
+    Math.abs(next.threshold - told.threshold) >= limits.thresholdNews
+  );
 }
 
 function day(at: number): string {

@@ -96,6 +96,12 @@ export class Samples {
     if (isForgotten) this.sql.exec("INSERT INTO tombstones VALUES (?, ?)", revision, id);
   }
 
+  /** Whether an id was forgotten, and has not been taught again. */
+  isForgotten(id: string): boolean {
+    const isLeft = this.sql.exec("SELECT 1 FROM tombstones WHERE id = ?", id).toArray().length > 0;
+    return isLeft && this.find(id) === null;
+  }
+
   lastNumber(): number {
     return this.sql.exec<{ last: number }>("SELECT coalesce(max(number), 0) AS last FROM samples").one().last;
   }
@@ -136,8 +142,7 @@ export class Samples {
 
   /** Ids that were forgotten after a revision, up to another. */
   forgottenIn(after: number, upTo: number, limit: number): Tombstone[] {
-    const query =
-      "SELECT id, revision FROM tombstones WHERE revision > ? AND revision <= ? ORDER BY revision LIMIT ?";
+    const query = "SELECT id, revision FROM tombstones WHERE revision > ? AND revision <= ? ORDER BY revision LIMIT ?";
     return this.sql.exec<Record<string, SqlStorageValue> & Tombstone>(query, after, upTo, limit).toArray();
   }
 

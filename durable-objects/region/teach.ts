@@ -76,7 +76,7 @@ async function sampleOf(
 }
 
 function keep(context: RegionContext, manifest: Manifest, sample: NewSample, source: Teacher["source"]): Taught {
-  const { samples, questions, rule, heads } = context;
+  const { samples, questions, rule } = context;
   const { id, label, fold } = sample;
   // The origin's label judges nothing: the first of another source does.
   const before = samples.find(id);
@@ -85,7 +85,7 @@ function keep(context: RegionContext, manifest: Manifest, sample: NewSample, sou
   const row = questions.find(id);
   if (changed && row) {
     const { base, accepted, picked, pi } = row;
-    rule.labelled(manifest, heads.current(base), { id, base, accepted, picked, label, source, pi }, isFirst);
+    rule.labelled(manifest, { id, base, accepted, picked, label, source, pi }, isFirst);
   }
   if (row?.answer.status === "open") {
     settle(context, labelledAnswer(row, label, source));

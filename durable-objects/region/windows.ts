@@ -103,6 +103,17 @@ export class Windows {
     return this.sql.exec<{ due: number | null }>(query).one().due;
   }
 
+  /** How many accepted questions the trials stand for that wait, of those after a trial. */
+  waitingWeight(afterTrial: number): number {
+    const query = "SELECT total(1 / pi) AS weight FROM trials WHERE window IS NULL AND number > ?";
+    return this.sql.exec<{ weight: number }>(query, afterTrial).one().weight;
+  }
+
+  /** Data time of the last question whose label was planned; null where there is none. */
+  lastAskedAt(): number | null {
+    return this.sql.exec<{ at: number | null }>("SELECT max(at) AS at FROM trials").one().at;
+  }
+
   setError(id: string, error: number): void {
     this.sql.exec("UPDATE trials SET error = ? WHERE id = ?", error, id);
   }
@@ -123,7 +134,7 @@ export class Windows {
   }
 
   forget(id: string): void {
-    this.sql.exec("DELETE FROM trials WHERE id = ? AND window IS NULL", id);
+    this.sql.exec("DELETE FROM trials WHERE id = ? AND window IS NULL AND error IS NULL", id);
     this.sql.exec("UPDATE trials SET id = 'forgotten ' || number, picked = '' WHERE id = ?", id);
   }
 

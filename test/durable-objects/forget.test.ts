@@ -1,6 +1,7 @@
 import { beforeAll, beforeEach, describe, expect, it } from "vitest";
-import { call, eventually, expectOk, publish } from "../helpers/edge.ts";
+import { call, eventually, expectOk, instance, publish } from "../helpers/edge.ts";
 import { TestRegion } from "../helpers/region.ts";
+import { SteppedRun } from "../helpers/stepped-run.ts";
 
 const region = new TestRegion("forgetful");
 const policy = { keep: "all", truth: "complete" } as const;
@@ -86,7 +87,7 @@ describe("a forgotten question", () => {
     expect(before.lines.map(({ id }: { id: string }) => id)).toEqual(lessons.map(({ question }) => question.id));
     expect(before.lines[0]).toMatchObject({ region: "north", label: lessons[0]?.label, source: "truth" });
     expect(before.lines[0]).not.toHaveProperty("owner");
-    const id = lessons[2]?.question.id as string;
+    const id = lessons.at(-1)?.question.id as string;
     await expectOk(forget(id));
     const after = await pull(before.cursor);
     expect(after.lines).toEqual([{ region: "north", id, revision: expect.any(Number), forgotten: true }]);
@@ -109,6 +110,51 @@ describe("a forgotten question", () => {
     expect(await region.rows("SELECT phase FROM runs WHERE id = ?", run)).toEqual([{ phase: "embed" }]);
   });
 
+  it("is told of to the last, however many there are between two samples", async () => {
+    const lessons = region.lessons(2);
+    await region.teach(lessons.slice(0, 1));
+    await region.rows(
+      `WITH RECURSIVE n(i) AS (SELECT 2 UNION ALL SELECT i + 1 FROM n WHERE i < 2501)
+       INSERT INTO tombstones SELECT i, 'gone-' || i FROM n`,
+    );
+    await region.teach(lessons.slice(1));
+    const seen: number[] = [];
+    await region.inside(async (object) => {
+      for (let since = 0, isLast = false; !isLast; ) {
+        const page = await object.samplesSince(since);
+        seen.push(...[...page.samples, ...page.forgotten].map(({ revision }) => revision));
+        ({ revision: since, isLast } = page);
+      }
+    });
+    expect(seen.sort((a, b) => a - b)).toEqual(Array.from({ length: 2502 }, (_, i) => i + 1));
+  });
+
+  it("is in no head and leaves nothing behind, whatever a run is just doing with it", { timeout: 60_000 }, async () => {
+    const lessons = region.lessons(120);
+    await region.teach(lessons);
+    const [{ id }] = (await region.rows("SELECT id FROM samples WHERE fold = 'train' LIMIT 1")) as [{ id: string }];
+    await region.forgetAll();
+    await region.teach(lessons.filter(({ question }) => question.id !== id));
+    const never = await SteppedRun.start(region);
+    const steps = await never.finish();
+    const { head } = await never.result();
+    expect(head).toBeDefined();
+    for (let at = 0; at < steps.length; at++) {
+      // Steps between the first and the last of a phase are alike.
+      if (steps[at] === "publish" || (steps[at] === steps[at - 1] && steps[at] === steps[at + 2])) continue;
+      await region.forgetAll();
+      await region.teach(lessons.map((lesson) => (lesson.question.id === id ? { ...lesson, label: "c" } : lesson)));
+      const run = await SteppedRun.start(region);
+      for (let step = 0; step < at; step++) await run.step();
+      await run.step((object) => object.forgetQuestion(id, null));
+      await run.finish();
+      const place = `forgotten during step ${at} (${steps[at]})`;
+      expect((await run.result()).head, place).toBe(head);
+      const orphans = "SELECT number FROM embeddings WHERE number NOT IN (SELECT number FROM samples)";
+      expect(await region.rows(orphans), place).toEqual([]);
+    }
+  });
+
   it("belongs to its asker: another token, or an id nobody knows, forgets nothing", async () => {
     const [lesson] = region.lessons(1) as [ReturnType<typeof region.lessons>[0]];
     await region.teach([lesson]);
@@ -116,5 +162,26 @@ describe("a forgotten question", () => {
     expect((await forget(lesson.question.id, "teach-token")).status).toBe(404);
     expect((await forget(lesson.question.id, "ask-token")).status).toBe(403);
     expect(await region.rows("SELECT count(*) AS n FROM samples")).toEqual([{ n: 1 }]);
+  });
+});
+
+describe("a forgotten question that a person has", () => {
+  const asked = new TestRegion("reviewed");
+  const id = "reviewed~north~1";
+
+  beforeAll(async () => {
+    await publish({ model: asked.model, threshold: 1.01, policy: { ladder: ["edge", "region", "human"] } });
+  });
+
+  const waiting = async () =>
+    (await (await call("GET", "/v1/models/reviewed/review?limit=9")).json<{ waiting: number }>()).waiting;
+
+  it("leaves the queue, and an answer that was on its way does not bring it back", async () => {
+    await asked.ask([instance(1)], [id]);
+    await eventually(async () => expect(await waiting()).toBe(1));
+    await expectOk(forget(id));
+    await eventually(async () => expect(await waiting()).toBe(0));
+    await asked.inside((object) => object.takeHumanLabel({ id, label: "a", instance: instance(1), at: 1 }));
+    expect(await asked.rows("SELECT id FROM samples")).toEqual([]);
   });
 });

@@ -1,22 +1,37 @@
 import { evictDurableObject } from "cloudflare:test";
 import { beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { aimFor, follow } from "../../workers/core/confidence/control.ts";
+import { addTrial } from "../../workers/core/confidence/trials.ts";
+import { firstWindow, verdict } from "../../workers/core/confidence/window.ts";
 import type { Answer, Instance } from "../../workers/core/contract/index.ts";
 import { call, eventually, expectOk, publish } from "../helpers/edge.ts";
+import { seeded } from "../helpers/random.ts";
 import { TestRegion } from "../helpers/region.ts";
 
 const region = new TestRegion("ruled");
 let asked = 0;
 
 beforeAll(async () => {
-  await publish({ model: region.model, threshold: 0.4, policy: { keep: "all", truth: "complete" } });
+  await publish({
+    model: region.model,
+    threshold: 0.4,
+    policy: { keep: "all", truth: "complete", ladder: ["edge", "region"] },
+  });
 });
 
 beforeEach(() => region.forgetAll());
 
+interface LiveOptions {
+  x0?: number;
+  /** The order in which labels come. */
+  order?: (i: number) => number;
+}
+
 /** Asks n questions and says of each whether the answer was right, in the order given or by another. */
-async function live(n: number, isRight: (i: number) => boolean, order = (i: number) => i): Promise<Answer[]> {
+async function live(n: number, isRight: (i: number) => boolean, options: LiveOptions = {}): Promise<Answer[]> {
+  const { x0 = 3, order = (i: number) => i } = options;
   const ids = Array.from({ length: n }, () => `${region.model}~north~live-${asked++}`);
-  const instances = ids.map((_, i): Instance => ({ region: "north", x0: 3 + (i % 5) / 10, x1: 1, x2: -0.5, x3: 2 }));
+  const instances = ids.map((_, i): Instance => ({ region: "north", x0: x0 + (i % 5) / 10, x1: 1, x2: -0.5, x3: 2 }));
   const answers = await region.ask(instances, ids);
   const wrong = (label: string) => (label === "a" ? "b" : "a");
   const truths = answers.map(({ id, label }, i) => ({ id, label: isRight(i) ? label : wrong(label) }));
@@ -37,6 +52,21 @@ describe("the live threshold", () => {
     const before = await threshold();
     await live(1, () => false);
     expect((await threshold()) - before).toBeCloseTo(0.02 * 0.95, 3);
+  });
+
+  it("goes by exactly the steps of its formula, each aimed at what the labels before it have proven", async () => {
+    const random = seeded(3);
+    const outcomes = Array.from({ length: 60 }, () => random() < 0.9);
+    await live(outcomes.length, (i) => outcomes[i] as boolean);
+    const settings = { floor: 1 / 3, ceiling: 0.99, leastPi: 1 };
+    let expected = 0.4;
+    let window = firstWindow(0, 1);
+    for (const right of outcomes) {
+      window = { ...window, trials: addTrial(window.trials, { pi: 1, error: right ? 0 : 1 }) };
+      const aim = aimFor(verdict(window, { targetRisk: 0.1, delta: 0.05 }), 0.1);
+      expected = follow(expected, { accepted: true, right, pi: 1 }, { ...settings, aim });
+    }
+    expect(await threshold()).toBe(expected);
   });
 
   it("reaches the edge by the region's pointer, and outlives the object's instance", async () => {
@@ -110,6 +140,33 @@ describe("the certificate", () => {
     expect(await region.rows("SELECT * FROM trials WHERE id = ?", first.id)).toEqual([]);
   });
 
+  it("covers all that was asked in its window, whether its label has come or not", async () => {
+    const ask = (name: string, x0: number) =>
+      region.ask([{ region: "north", x0, x1: 1, x2: -0.5, x3: 2 }], [`${region.model}~north~${name}-${asked++}`]);
+    const answers = [...(await ask("sure", 3)), ...(await ask("sure", 3)), ...(await ask("sure", 3))];
+    expect(answers.every(({ sure }) => sure)).toBe(true);
+    await region.rows("UPDATE windows SET escalated = 3");
+    expect((await state()).certificate).toMatchObject({ labels: 0, coverage: 0.5 });
+    await region.teach(answers.map(({ id, label }) => ({ id, label })));
+    expect((await state()).certificate).toMatchObject({ labels: 3, coverage: 0.5 });
+  });
+
+  it("keeps an error that waits its turn, though its question is forgotten", async () => {
+    const [, second] = (await live(2, (i) => i === 0, { order: () => 1 })) as [Answer, Answer];
+    expect((await state()).certificate?.labels).toBe(0);
+    await expectOk(call("DELETE", `/v1/questions/${second.id}`));
+    await region.rows("UPDATE trials SET error = 0 WHERE error IS NULL");
+    await live(1, () => true);
+    expect((await state()).certificate).toMatchObject({ labels: 3, mean: 1 / 3 });
+  });
+
+  it("is void by labels that are corrected, too, at once", async () => {
+    const answers = await live(100, () => true);
+    await region.teach(answers.slice(0, 60).map(({ id, label }) => ({ id, label: label === "a" ? "b" : "a" })));
+    expect((await state()).certificate).toMatchObject({ status: "void", labels: 0, window: { number: 2 } });
+    expect(await threshold()).toBe(0.99);
+  });
+
   it("is void on proof of more error: the strictest rule, the reason, and earned anew from later labels alone", async () => {
     await live(60, () => false);
     await eventually(async () => {
@@ -122,12 +179,28 @@ describe("the certificate", () => {
     expect((await state()).certificate?.labels).toBeLessThan(60);
   });
 
+  it("is earned anew from later labels alone, once what was right though escalated has opened the rule again", async () => {
+    await live(60, () => false, { x0: 10.5 });
+    await eventually(async () => {
+      const [answer] = await live(1, () => true, { x0: 10.5 });
+      expect(answer).toMatchObject({ rung: "edge", sure: true, uncertified: { status: "void" } });
+    });
+    expect((await state()).certificate).toMatchObject({ status: "void", window: { number: 2 } });
+    await live(300, () => true, { x0: 10.5 });
+    const { certificate } = await state();
+    expect(certificate).toMatchObject({ status: "held", window: { number: 2 }, mean: 0 });
+    expect(certificate?.labels).toBeLessThan(310);
+    await eventually(async () => {
+      const [answer] = await live(1, () => true, { x0: 10.5 });
+      expect(answer).toMatchObject({ sure: true, certificate: { scope: "north" } });
+    });
+  });
+
   const counted = () => region.rows("SELECT * FROM trials WHERE window IS NOT NULL");
 });
 
 describe("what the rule did not accept", () => {
   it("is counted as escalated, and 'accept: always' accepts nothing", async () => {
-    await region.rows("SELECT 1");
     const ids = [`${region.model}~north~always-${asked++}`];
     await publishStrict();
     const strict = new TestRegion("strict");
@@ -173,5 +246,68 @@ describe("a region whose rule may not answer uncertified", () => {
       )) as [Answer];
       expect(answer).toMatchObject({ rung: "edge", sure: true, certificate: { scope: "north" } });
     });
+  });
+});
+
+describe("a region with a head of its own", () => {
+  const own = new TestRegion("headed");
+  const rows = own.lessons(300);
+
+  it("falls back to the strictest threshold of that head, and keeps its live rule when the head is rolled back", async () => {
+    await publish({ model: own.model, threshold: 0.5, policy: { keep: "all", truth: "complete" } });
+    await own.teach(rows.slice(0, 200));
+    expect(await own.retrain()).toMatchObject({ status: "promoted" });
+    const strictest = await own.inside(async (object) => (await object.state(1)).headManifest?.rule.strictest);
+    expect(strictest).not.toBe(0.99);
+    const answers = await own.ask(
+      rows.slice(200).map(({ question }) => question.instance),
+      rows.slice(200).map((_, i) => `headed~north~asked-${i}`),
+    );
+    await own.teach(answers.map(({ id, label }) => ({ id, label: label === "a" ? "b" : "a" })));
+    const live = await eventually(async () => {
+      const { rule } = await own.inside((object) => object.state(1));
+      expect(rule).toMatchObject({ strictest, uncertified: { status: "void" } });
+      expect(rule?.threshold).toBeGreaterThanOrEqual(strictest as number);
+      return rule;
+    });
+    await expectOk(call("POST", `/v1/models/${own.model}/rollback`, { body: { region: "north" } }));
+    const [answer] = await own.ask([rows[0]?.question.instance as Instance], ["headed~north~after"], {
+      accept: "always",
+    });
+    expect(answer).toMatchObject({ version: "1", uncertified: live?.uncertified });
+    expect((await own.inside((object) => object.state(1))).rule).toEqual(live);
+  });
+});
+
+describe("a region that audits", () => {
+  const audited = new TestRegion("sampled");
+  const policy = { keep: "all", truth: "some", auditShare: 0.02, ladder: ["edge", "region"] } as const;
+  const answered = Promise.withResolvers<Answer[]>();
+
+  it("plans labels for the audited alone, each with the share as its chance", async () => {
+    await publish({ model: audited.model, threshold: 0, policy: { ...policy, ladder: [...policy.ladder] } });
+    const ids = Array.from({ length: 800 }, (_, i) => `sampled~north~${i}`);
+    const answers = await audited.ask(
+      ids.map(() => ({ region: "north", x0: 3, x1: 1, x2: -0.5, x3: 2 })),
+      ids,
+    );
+    answered.resolve(answers);
+    const trials = await audited.rows("SELECT id, pi FROM trials ORDER BY id");
+    expect(trials).toEqual(await audited.rows("SELECT id, 0.02 AS pi FROM questions WHERE audited = 1 ORDER BY id"));
+    expect(trials.length).toBeGreaterThan(4);
+    expect(trials.length).toBeLessThan(40);
+  });
+
+  it("certifies by them alone: each stands for fifty, and a truth that nobody planned for moves nothing", async () => {
+    const planned = new Set((await audited.rows("SELECT id FROM trials")).map(({ id }) => id));
+    const answers = await answered.promise;
+    const state = async () => (await audited.inside((object) => object.state(1))).certificate;
+    await audited.teach(answers.filter(({ id }) => !planned.has(id)).map(({ id }) => ({ id, label: "c" })));
+    expect(await state()).toMatchObject({ labels: 0, coverage: 1 });
+    expect(await audited.rows("SELECT * FROM thresholds")).toEqual([]);
+    await audited.teach(answers.filter(({ id }) => planned.has(id)).map(({ id, label }) => ({ id, label })));
+    expect(await state()).toMatchObject({ labels: planned.size, mean: 0 });
+    const [{ state: kept }] = (await audited.rows("SELECT state FROM windows")) as [{ state: string }];
+    expect(JSON.parse(kept).trials.weight).toBeCloseTo(50 * planned.size, 6);
   });
 });

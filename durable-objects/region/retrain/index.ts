@@ -63,17 +63,29 @@ export class Retrain {
   }
 
   /** The job `retrain`: one slice of a run. */
-  async step(id: string, attempts: number): Promise<number | null> {
+  step(id: string, attempts: number): Promise<number | null> {
+    return this.context.turns.take(() => this.stepInTurn(id, attempts));
+  }
+
+  private async stepInTurn(id: string, attempts: number): Promise<number | null> {
     const run = this.runs.running(id);
     if (!run) return null;
+    // One after the other: at each step, each would take from the other what it holds in memory.
+    if (this.runs.first() !== id) return Date.now() + limits.jobRetryMs;
     if (attempts >= limits.retrainTries) {
       this.runs.finish(id, "failed", `it failed ${attempts} times; the log says why`, null);
     } else {
-      await this.slice(run);
+      await this.slice(run).catch((error) => {
+        // What is in memory may be half done: the phase begins anew.
+        this.release();
+        throw error;
+      });
     }
     if (this.runs.running(id)) return Date.now();
     this.release();
     for (const tell of this.finished.get(id) ?? []) tell();
+    const next = this.runs.first();
+    if (next !== null) this.context.jobs.bring("retrain", next, Date.now());
     return null;
   }
 

@@ -40,6 +40,12 @@ export class Runs {
     return row ? this.running(row.id) : null;
   }
 
+  /** The run under way that began first. */
+  first(): string | null {
+    const query = "SELECT id FROM runs WHERE status = 'running' ORDER BY rowid LIMIT 1";
+    return this.sql.exec<{ id: string }>(query).toArray()[0]?.id ?? null;
+  }
+
   /** Whether a run on a base version came to a verdict; one that failed did not. */
   hasVerdictOn(base: number): boolean {
     const query = "SELECT count(*) AS n FROM runs WHERE base = ? AND status NOT IN ('running', 'failed')";

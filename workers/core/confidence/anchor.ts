@@ -29,7 +29,7 @@ export function anchorFault(
       ? scoresOf(current, anchor.inputs, row * width)
       : softmax(logitsOfRow(anchor.inputs, row, start, classes), 1);
   const after = (row: number) => logitsOfRow(anchor.inputs, row, candidate, classes);
-  const drops = few.map((label) => recallOf(anchor, label, before) - recallOf(anchor, label, after));
+  const drops = few.map((label) => recallDrop(anchor, label, before, after));
   const largestDrop = Math.max(0, ...drops);
   const worst = few[drops.indexOf(largestDrop)];
   const fault =
@@ -39,8 +39,11 @@ export function anchorFault(
   return { classes: few, largestDrop, fault };
 }
 
-function recallOf({ labels }: Anchor, label: number, scores: (row: number) => ArrayLike<number>): number {
+type ScoresOf = (row: number) => ArrayLike<number>;
+
+// From whole numbers of rows, so that a drop of exactly the most allowed is not more by rounding.
+function recallDrop({ labels }: Anchor, label: number, before: ScoresOf, after: ScoresOf): number {
   const rows = labels.flatMap((one, row) => (one === label ? [row] : []));
-  const hits = rows.filter((row) => argMax(scores(row)) === label).length;
-  return rows.length === 0 ? 0 : hits / rows.length;
+  const hits = (scores: ScoresOf) => rows.filter((row) => argMax(scores(row)) === label).length;
+  return rows.length === 0 ? 0 : (hits(before) - hits(after)) / rows.length;
 }

@@ -50,15 +50,20 @@ export function momentsOf(sums: Sums, step: number): Moments {
 }
 
 /**
- * The prior: global sums scaled to one sample, the region's own share taken out. The region's share is `ownLabels`
- * samples of the global sums that look like `own` on average; a region that is most of the global sums stays in.
+ * The prior: global sums scaled to one sample, without the region's own samples, which would count twice. Of the
+ * `ownLabels` samples that the region has in the global sums it takes out as many as the region holds, taken to look
+ * like them on average; all stays in where they are most of the global sums, or where no data could have what is left.
  */
 export function priorOf(global: Moments, own: Moments, ownLabels: number): Moments {
+  const without = (share: number): Moments => {
+    const labels = global.labels - share * own.labels;
+    const scaled = (all: Matrix, part: Matrix) => Matrix.sub(all, Matrix.mul(part, share)).div(labels);
+    return { gram: scaled(global.gram, own.gram), moment: scaled(global.moment, own.moment), labels: 1 };
+  };
   const isTakenOut = own.labels > 0 && ownLabels < global.labels / 2;
-  const share = isTakenOut ? ownLabels / own.labels : 0;
-  const labels = global.labels - share * own.labels;
-  const scaled = (all: Matrix, part: Matrix) => Matrix.sub(all, Matrix.mul(part, share)).div(labels);
-  return { gram: scaled(global.gram, own.gram), moment: scaled(global.moment, own.moment), labels: 1 };
+  const prior = without(isTakenOut ? Math.min(1, ownLabels / own.labels) : 0);
+  const isPossible = penalised(prior.gram, prior.gram, 0).isPositiveDefinite();
+  return isPossible ? prior : without(0);
 }
 
 /**
@@ -69,15 +74,21 @@ export function priorOf(global: Moments, own: Moments, ownLabels: number): Momen
 export function solveRidge(own: Moments, prior: Moments, { tau, lambda }: RidgeSettings): Matrix {
   const left = Matrix.add(own.gram, Matrix.mul(prior.gram, tau));
   const right = Matrix.add(own.moment, Matrix.mul(prior.moment, tau));
-  const width = left.rows - 1;
-  // A feature that is always zero has no scale of its own: a little of the mean one keeps the system solvable.
-  const floor = 1e-6 * (prior.gram.trace() / (width + 1));
-  for (let i = 0; i < width; i++) left.set(i, i, left.get(i, i) + lambda * prior.gram.get(i, i) + floor);
-  const decomposed = new CholeskyDecomposition(left);
+  const decomposed = penalised(left, prior.gram, lambda);
   if (!decomposed.isPositiveDefinite()) {
     throw new SingularSumsError();
   }
   return decomposed.solve(right);
+}
+
+// A feature that is always zero has no scale of its own: a little of the mean one keeps the system solvable. The bias
+// has no part in either, so that the unit of the embedding makes no difference.
+function penalised(gram: Matrix, prior: Matrix, lambda: number): CholeskyDecomposition {
+  const scales = prior.diagonal().slice(0, -1);
+  const floor = 1e-6 * (scales.reduce((sum, scale) => sum + scale, 0) / scales.length || 1);
+  const left = gram.clone();
+  for (const [i, scale] of scales.entries()) left.set(i, i, left.get(i, i) + lambda * scale + floor);
+  return new CholeskyDecomposition(left);
 }
 
 /** Σω‖y − Wᵀx̃‖² over the rows of some sums, without the rows. */

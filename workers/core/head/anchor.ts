@@ -33,5 +33,5 @@ export function decodeAnchor(bytes: ArrayBuffer, width: number, step: number): A
     }
     inputs[row * (width + 1) + width] = 1;
   }
-  return { inputs, labels: Array.from(values.subarray(0, rows)) };
+  return { inputs, labels: Array.from(new Uint16Array(bytes, headerBytes, rows)) };
 }

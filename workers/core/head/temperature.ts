@@ -1,7 +1,7 @@
 import { calibratedLogLoss } from "./metrics.ts";
 
-/** Enough for ln T to within 1e-5. */
-const steps = 26;
+/** Enough for ln T to within 1e-4. */
+const steps = 21;
 const golden = (Math.sqrt(5) - 1) / 2;
 /** How far ln T may be from where it starts. */
 const range = Math.log(5);
@@ -14,6 +14,8 @@ export interface TemperaturePrior {
   deviation?: number;
 }
 
+export const defaultTemperature: Required<TemperaturePrior> = { centre: 1, deviation: 0.05 };
+
 /**
  * The temperature that makes softmax(logits / T) fit the labels best (Guo et al., arXiv 1706.04599), shrunken by a
  * normal prior on ln T: a golden-section search within a factor of 5. Never worse on them than the prior's centre.
@@ -23,14 +25,14 @@ export interface TemperaturePrior {
 export function fitTemperature(
   logits: readonly Float64Array[],
   labels: readonly number[],
-  { centre = 1, deviation = 0.05 }: TemperaturePrior = {},
+  prior: TemperaturePrior = {},
 ): number {
+  const { centre, deviation } = { ...defaultTemperature, ...prior };
   if (logits.length === 0) return centre;
   const middle = Math.log(centre);
   const loss = (logT: number) => {
-    const temperature = Math.exp(logT);
-    const prior = (logT - middle) ** 2 / (2 * deviation ** 2 * labels.length);
-    return calibratedLogLoss(logits, labels, temperature) + prior;
+    const penalty = (logT - middle) ** 2 / (2 * deviation ** 2 * labels.length);
+    return calibratedLogLoss(logits, labels, Math.exp(logT)) + penalty;
   };
   let [low, high] = [middle - range, middle + range];
   let [left, right] = [high - golden * (high - low), low + golden * (high - low)];
@@ -47,6 +49,6 @@ export function fitTemperature(
       rightLoss = loss(right);
     }
   }
-  const best = (low + high) / 2;
-  return loss(best) < loss(middle) ? Math.exp(best) : centre;
+  const [best, bestLoss] = leftLoss < rightLoss ? [left, leftLoss] : [right, rightLoss];
+  return bestLoss < calibratedLogLoss(logits, labels, centre) ? Math.exp(best) : centre;
 }

@@ -1,0 +1,56 @@
+import type { RegionObject } from "../../durable-objects/region/index.ts";
+import type { Retrain } from "../../durable-objects/region/retrain/index.ts";
+import type { Run } from "../../workers/core/contract/index.ts";
+import type { TestRegion } from "./region.ts";
+
+/** A retrain under test that goes on a step at a time: no alarm rings between. */
+export class SteppedRun {
+  readonly region: TestRegion;
+  readonly id: string;
+
+  private constructor(region: TestRegion, id: string) {
+    this.region = region;
+    this.id = id;
+  }
+
+  static async start(region: TestRegion, at = 200_000): Promise<SteppedRun> {
+    const { id } = await region.inside(async (object, { storage }) => {
+      const run = await object.startRetrain(1, at, 0);
+      await storage.deleteAlarm();
+      return run;
+    });
+    return new SteppedRun(region, id);
+  }
+
+  /** Where the run is; null once it is finished. */
+  async phase(): Promise<string | null> {
+    const [row] = await this.region.rows("SELECT phase FROM runs WHERE id = ? AND status = 'running'", this.id);
+    return (row?.phase as string | undefined) ?? null;
+  }
+
+  /** One step, and beside it, at once, what else may come in meanwhile. */
+  step(meanwhile: (object: RegionObject) => unknown = () => {}): Promise<void> {
+    return this.region.inside(async (object) => {
+      const { retrain } = object as unknown as { retrain: Retrain };
+      const [stepped] = await Promise.allSettled([retrain.step(this.id, 0), meanwhile(object)]);
+      if (stepped.status === "rejected") throw stepped.reason;
+    });
+  }
+
+  /** The phase of each step, to the end. */
+  async finish(): Promise<string[]> {
+    const phases: string[] = [];
+    for (let phase = await this.phase(); phase !== null; phase = await this.phase()) {
+      phases.push(phase);
+      await this.step();
+    }
+    return phases;
+  }
+
+  async result(): Promise<Run & { head: string | undefined }> {
+    const [row] = await this.region.rows("SELECT manifest FROM heads");
+    const runs = await this.region.inside((object) => object.runs());
+    const run = runs.find(({ id }) => id === this.id) as Run;
+    return { ...run, head: row?.manifest ? JSON.parse(row.manifest as string).head.blob.sha256 : undefined };
+  }
+}
