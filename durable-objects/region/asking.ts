@@ -61,14 +61,17 @@ export class Asking {
     climbAt: number,
   ): Promise<Result<null, Conflict>> {
     const { questions, jobs } = this.context;
+    const isNew = new Set(arrivals.flatMap(({ question: { id } }) => (questions.find(id) ? [] : [id])));
     const records = await Promise.all(
       arrivals.map((arrival) => recordOf(this.context, manifest, arrival, hop.asker, climbAt)),
     );
     const conflict = store(this.context, manifest, records);
     if (conflict) return fail(conflict);
-    const audited = manifest.policy.ladder.includes("human") ? records.filter((record) => record.audited) : [];
-    for (const { id } of audited) questions.setReview(id, Date.now());
-    if (audited.length > 0) jobs.bring("review", "", Date.now());
+    const toAudit = manifest.policy.ladder.includes("human")
+      ? records.filter(({ id, audited }) => audited && isNew.has(id))
+      : [];
+    for (const { id } of toAudit) questions.setReview(id, Date.now());
+    if (toAudit.length > 0) jobs.bring("review", "", Date.now());
     this.duties.begin(manifest);
     return ok(null);
   }

@@ -106,7 +106,7 @@ export class Climb {
     }
     const row = questions.find(id);
     if (!row) return;
-    settle(this.context, { ...row.answer, status: "answered" });
+    settle(this.context, manifest, { ...row.answer, status: "answered" });
   }
 
   private hasNextRung(manifest: Manifest): boolean {
@@ -140,7 +140,7 @@ export class Climb {
       // The node above has it, and will know the answer when it is asked again.
       this.climbLater(manifest, answer.id);
     } else if (answer.sure) {
-      if (settle(this.context, answer)) this.learnFrom(manifest, answer);
+      if (settle(this.context, manifest, answer)) this.learnFrom(manifest, answer);
     } else {
       questions.setAnswer({ ...answer, status: "open" });
       this.passOn(manifest, answer.id);
@@ -149,9 +149,12 @@ export class Climb {
 
   // Where a model has no other labels, the origin's train a little; they never judge or certify.
   private learnFrom(manifest: Manifest, { id, label }: Answer): void {
-    const row = manifest.policy.originLabelWeight > 0 ? this.context.questions.find(id) : null;
-    if (row)
-      keepSample(this.context, manifest, { ...row, owner: row.asker, label, source: "origin", labelledAt: row.at });
+    const { originLabelWeight, keepInputs } = manifest.policy;
+    const row = originLabelWeight > 0 ? this.context.questions.find(id) : null;
+    if (!row) return;
+    const instance = keepInputs ? row.instance : null;
+    const known = { owner: row.asker, label, source: "origin", labelledAt: row.at } as const;
+    keepSample(this.context, manifest, { ...row, instance, ...known });
   }
 
   private climbLater(manifest: Manifest, id: string): void {

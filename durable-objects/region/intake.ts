@@ -76,7 +76,7 @@ export function store(context: RegionContext, manifest: Manifest, records: reado
     if (conflict) return { kind: "conflict", id: conflict.id };
     const seen = new Set<string>();
     for (const [i, record] of records.entries()) {
-      if (known[i] && record.answer.status === "answered") settle(context, record.answer);
+      if (known[i] && record.answer.status === "answered") settle(context, manifest, record.answer);
       if (known[i] || seen.has(record.id)) continue;
       seen.add(record.id);
       questions.insert(record);

@@ -102,6 +102,12 @@ export class Samples {
     return isLeft && this.find(id) === null;
   }
 
+  /** Lets go of the instance. */
+  dropInput(number: number): void {
+    this.sql.exec("UPDATE samples SET instance = 'null' WHERE number = ?", number);
+    this.kept = null;
+  }
+
   lastNumber(): number {
     return this.sql.exec<{ last: number }>("SELECT coalesce(max(number), 0) AS last FROM samples").one().last;
   }

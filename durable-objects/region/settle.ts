@@ -1,12 +1,22 @@
-import type { Answer } from "../../workers/core/contract/index.ts";
+import type { Answer, Manifest } from "../../workers/core/contract/index.ts";
 import type { RegionContext } from "./context.ts";
 
-/** Answers an open question for good: nobody is asked about it any more, and whoever waits is told. */
-export function settle({ questions, jobs, waiters }: RegionContext, answer: Answer): boolean {
+/** Answers an open question for good: no rung is asked about it any more, and whoever waits is told. */
+export function settle(context: RegionContext, { policy }: Manifest, answer: Answer): boolean {
+  const { questions, waiters } = context;
   if (!questions.setAnswer(answer)) return false;
   questions.setClimb(answer.id, null, 0);
-  questions.setReview(answer.id, null);
-  if (questions.find(answer.id)?.inReview) jobs.put("withdraw", answer.id, Date.now());
+  // An audit asks a person whatever the rungs say.
+  if (!questions.find(answer.id)?.audited) {
+    leaveReview(context, answer.id);
+    if (!policy.keepInputs) questions.dropInput(answer.id);
+  }
   waiters.tell(answer);
   return true;
+}
+
+/** A question needs no person any more. */
+export function leaveReview({ questions, jobs }: RegionContext, id: string): void {
+  questions.setReview(id, null);
+  if (questions.find(id)?.inReview) jobs.put("withdraw", id, Date.now());
 }

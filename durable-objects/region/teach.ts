@@ -5,7 +5,7 @@ import { labelledAnswer } from "./answers.ts";
 import type { RegionContext } from "./context.ts";
 import { keepSample } from "./keep-sample.ts";
 import type { NewSample } from "./samples.ts";
-import { settle } from "./settle.ts";
+import { leaveReview, settle } from "./settle.ts";
 
 /** A label for a question; `instance` is needed where the question was not kept. */
 export interface Lesson {
@@ -68,9 +68,12 @@ async function sampleOf(
   }
   if (known) return ok({ ...known, label, source, labelledAt, embedding: null });
   if (!lesson.instance) return fail({ kind: "no-instance", id });
-  const { instance, at = labelledAt } = lesson;
-  const split = splitKey(manifest.policy.split, { id, instance, at });
+  const { at = labelledAt } = lesson;
+  const { split: by, keepInputs } = manifest.policy;
+  const split = splitKey(by, { id, instance: lesson.instance, at });
   const dealt = await deal(context.env.FOLD_SECRET, context.region, split);
+  // A run embeds it, unless it is of certify, and then lets go of it.
+  const instance = keepInputs || dealt.fold !== "certify" ? lesson.instance : null;
   const unseen = { pi: null, accepted: null, embedding: null };
   return ok({ id, instance, label, source, ...dealt, split, owner, at, labelledAt, ...unseen });
 }
@@ -88,8 +91,9 @@ function keep(context: RegionContext, manifest: Manifest, sample: NewSample, sou
     rule.labelled(manifest, { id, base, accepted, picked, label, source, pi }, isFirst);
   }
   if (row?.answer.status === "open") {
-    settle(context, labelledAnswer(row, label, source));
+    settle(context, manifest, labelledAnswer(row, label, source));
   }
+  if (row) leaveReview(context, id);
   if (row && !manifest.policy.keepInputs) questions.dropInput(id);
   const known = samples.find(id);
   return { id, label: known?.label ?? label, source: known?.source ?? source, fold, changed };

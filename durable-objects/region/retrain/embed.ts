@@ -15,7 +15,7 @@ export async function embedSlice(
   run: RunningRun,
   network: () => Promise<Network>,
 ): Promise<void> {
-  const { embeddings, storage, region } = context;
+  const { embeddings, samples, recall, storage, region } = context;
   const spec = manifest.thin;
   const { after = 0 } = run.cursor;
   const missing = embeddings.missing(run, spec.backbone.sha256, after, limits.embedSliceRows);
@@ -34,8 +34,10 @@ export async function embedSlice(
       const vector = quantise(embedded.subarray(i * width, (i + 1) * width), step);
       embeddings.set(number, { backbone: spec.backbone.sha256, vector });
     });
+    if (!manifest.policy.keepInputs) for (const { number } of missing) samples.dropInput(number);
     runs.move(run.id, "embed", { after: missing.at(-1)?.number ?? after });
   });
+  recall.drop();
 }
 
 function embedRows({ backbone }: Network, rows: Float32Array[]): Float32Array {

@@ -25,6 +25,9 @@ describe("the anchor", () => {
     expect(anchor.labels).toEqual(labels);
     expect(Array.from(anchor.inputs.subarray(4, 8))).toEqual([0, 1, 0, 1]);
     expect(() => decodeAnchor(encodeAnchor(vectors, labels).buffer, width + 1, step)).toThrow(/30 × 4 needs \d+ bytes/);
+    expect(decodeAnchor(encodeAnchor([], []).buffer, width, step)).toEqual({ inputs: new Float32Array(), labels: [] });
+    const manyClasses = encodeAnchor([new Int16Array(width)], [40_000]);
+    expect(decodeAnchor(manyClasses.buffer, width, step).labels).toEqual([40_000]);
     expect(() => decodeAnchor(new ArrayBuffer(2), width, step)).toThrow(/0 × 3 needs 4 bytes, but got 2/);
   });
 
@@ -47,5 +50,25 @@ describe("the anchor", () => {
     };
     const again = anchorFault({ ...world, ownLabels: [50, 0, 50] }, anchor, headOf([0, 0, 2]), own);
     expect(again).toEqual({ classes: [1], largestDrop: 0, fault: null });
+  });
+
+  it("allows a loss of recall of 5 points and no more", () => {
+    // Rows of class 1 with an axis of their own each, so that a head can forget them one by one.
+    const rows = 20;
+    const own = Array.from({ length: rows }, (_, i) => new Int16Array(rows).with(i, 100));
+    const twenty = decodeAnchor(encodeAnchor(own, new Array(rows).fill(1)).buffer, rows, step);
+    const forgetting = (n: number) =>
+      Float32Array.from({ length: 2 * (rows + 1) }, (_, i) => Number(i % 2 === (i < 2 * n ? 0 : 1)));
+    const judge = (n: number) =>
+      anchorFault({ start: forgetting(0), classes: 2, ownLabels: [0, 0] }, twenty, forgetting(n), null);
+    expect(judge(1)).toEqual({ classes: [0, 1], largestDrop: 0.05, fault: null });
+    expect(judge(2)).toMatchObject({ largestDrop: 0.1, fault: expect.stringContaining("class 1") });
+  });
+
+  it("names the class that loses most, and says nothing of one that it has no row of", () => {
+    const report = anchorFault({ ...world, ownLabels: [0, 0, 0] }, anchor, headOf([1, 1, 1]), null);
+    expect(report).toMatchObject({ classes: [0, 1, 2], largestDrop: 1, fault: expect.stringContaining("class 0") });
+    const withoutClass2 = { inputs: anchor.inputs, labels: labels.map((label) => label % 2) };
+    expect(anchorFault({ ...world, ownLabels: [50, 50, 0] }, withoutClass2, headOf([0, 1, 0]), null).fault).toBeNull();
   });
 });

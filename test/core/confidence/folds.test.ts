@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { foldOf, isAudited, splitKey } from "../../../workers/core/confidence/folds.ts";
+import { deal, foldOf, isAudited, splitKey, trainParts } from "../../../workers/core/confidence/folds.ts";
 
 describe("folds", () => {
   it("are 60, 20 and 20 in a hundred, by secret and region, and always the same", async () => {
@@ -13,6 +13,16 @@ describe("folds", () => {
     expect(await all("secret", "north")).toEqual(await all("secret", "north"));
     expect(await all("secret", "north")).not.toEqual(await all("other", "north"));
     expect(await all("secret", "north")).not.toEqual(await all("secret", "south"));
+  });
+
+  it("deal train into parts of one size, and no other fold", async () => {
+    const deals = await Promise.all(Array.from({ length: 4_000 }, (_, i) => deal("secret", "north", `q${i}`)));
+    const inTrain = deals.filter(({ fold }) => fold === "train");
+    for (let part = 0; part < trainParts; part++) {
+      const share = inTrain.filter((one) => one.part === part).length / inTrain.length;
+      expect(Math.abs(share - 1 / trainParts)).toBeLessThan(0.04);
+    }
+    expect(deals.every(({ fold, part }) => fold === "train" || part === 0)).toBe(true);
   });
 
   it("keep neighbours together: by question, by field, by block of days", () => {

@@ -191,14 +191,48 @@ describe("a fit in slices", () => {
     expect(crossFitted).toEqual(leftOut);
   });
 
-  // The same fit as one plain loop.
+  it("is the same whatever the unit of the embeddings", () => {
+    const factor = 256;
+    const times = (head: Float32Array, by: number) =>
+      head.map((weight, i) => (i < head.length - classes ? weight * by : weight));
+    const larger = (from: LabelledRows) => ({
+      ...from,
+      inputs: from.inputs.map((value, i) => (i % width < width - 1 ? value * factor : value)),
+    });
+    const inOther: FitData = {
+      train: larger(data.train),
+      tune: larger(data.tune),
+      start: times(data.start, 1 / factor),
+      classes,
+    };
+    const fitted = (of: FitData) => continueFit(of, startFit(of), Number.POSITIVE_INFINITY);
+    const [one, other] = [fitted(data), fitted(inOther)];
+    expect(other.best?.tuneLogLoss).toBe(one.best?.tuneLogLoss);
+    expect(other.best?.weights).toEqual(times(one.best?.weights as Float32Array, 1 / factor));
+    expect(other.crossFitted).toEqual(one.crossFitted.map((head) => times(head, 1 / factor)));
+  });
+
+  it("moves the bias alone where every embedding is zero", () => {
+    const inputs = data.train.inputs.map((value, i) => (i % width < width - 1 ? 0 : value));
+    const dead: FitData = { ...data, train: { ...data.train, inputs }, start: new Float32Array(width * classes) };
+    const { best } = continueFit(dead, startFit(dead), Number.POSITIVE_INFINITY);
+    const features = (width - 1) * classes;
+    expect(best?.weights.subarray(0, features)).toEqual(new Float32Array(features));
+    expect(best?.weights.subarray(features).every(Number.isFinite)).toBe(true);
+    expect(best?.weights.subarray(features)).not.toEqual(new Float32Array(classes));
+  });
+
+  // The same fit as one plain loop, on embeddings four times as long: the length that its settings are for.
   function byHand(pull: number, weights: Float32Array): Float32Array {
-    const batch = { rows, inputs: data.train.inputs, targets: oneHot(data.train.labels), weights };
+    const isBias = (i: number) => i >= data.start.length - classes;
+    const inputs = data.train.inputs.map((value, i) => (i % width < width - 1 ? value * 4 : value));
+    const start = data.start.map((weight, i) => (isBias(i) ? weight : weight / 4));
+    const batch = { rows, inputs, targets: oneHot(data.train.labels), weights };
     const mass = weights.reduce((a, b) => a + b);
-    let state = startSoftmax(data.start);
+    let state = startSoftmax(start);
     for (let i = 0; i < softmaxSettings.iterations; i++) {
-      state = softmaxStep(state, softmaxGradient(state.weights, batch, classes), mass, data.start, pull / mass);
+      state = softmaxStep(state, softmaxGradient(state.weights, batch, classes), mass, start, pull / mass);
     }
-    return state.weights;
+    return state.weights.map((weight, i) => (isBias(i) ? weight : weight * 4));
   }
 });

@@ -28,8 +28,11 @@ export interface FitData {
 export interface FitState {
   /** Heads fitted so far: first one for each pull, then with the best one a head for each part that is left out. */
   done: number;
+  /** What an embedding is divided by in training; heads and starts that are kept are as if it were not. */
+  unit: number;
+  /** The head under training, on embeddings in that unit. */
   head: SoftmaxState;
-  /** The gradient so far, over the rows before `row`. */
+  /** Its gradient so far, over the rows before `row`. */
   gradient: Float32Array;
   row: number;
   best: { weights: Float32Array; pull: number; tuneLogLoss: number } | null;
@@ -43,9 +46,37 @@ const candidates = softmaxSettings.pulls.length;
 const blockMaxRows = 1024;
 const blockMaxMultiplyAdds = 1_000_000;
 
-export function startFit({ start }: FitData): FitState {
-  const gradient = new Float32Array(start.length);
-  return { done: 0, head: startSoftmax(start), gradient, row: 0, best: null, crossFitted: [] };
+/** How long a row's embedding is where the learning rate and the pulls were chosen. */
+const usualLength = 4;
+
+export function startFit(data: FitData): FitState {
+  const gradient = new Float32Array(data.start.length);
+  const unit = unitOf(data);
+  return {
+    done: 0,
+    unit,
+    head: startSoftmax(scaled(data.start, data.classes, unit)),
+    gradient,
+    row: 0,
+    best: null,
+    crossFitted: [],
+  };
+}
+
+// Adam's steps and L2 depend on the scale of the embedding, which no backbone promises. A power of two rounds nothing.
+function unitOf({ train: { inputs, weights }, start, classes }: FitData): number {
+  const n = start.length / classes;
+  let squares = 0;
+  for (const [row, weight] of weights.entries()) {
+    for (let i = 0; i < n - 1; i++) squares += weight * (inputs[row * n + i] as number) ** 2;
+  }
+  const length = Math.sqrt(squares / weights.reduce((sum, weight) => sum + weight, 0));
+  return length > 0 ? 2 ** Math.round(Math.log2(length / usualLength)) : 1;
+}
+
+// A head [width + 1, classes] for embeddings divided by `unit`: its features' weights, not its bias, times that.
+function scaled(head: Float32Array, classes: number, unit: number): Float32Array {
+  return head.map((weight, i) => (i < head.length - classes ? weight * unit : weight));
 }
 
 export function isFitted(state: FitState): boolean {
@@ -80,7 +111,8 @@ function overRows(data: FitData, state: FitState, rows: number, allWeights: Floa
   for (let i = 0; i < rows; i++) targets[i * classes + (train.labels[row + i] as number)] = 1;
   const inputs = train.inputs.subarray(row * width, (row + rows) * width);
   const weights = allWeights.subarray(row, row + rows);
-  const part = softmaxGradient(state.head.weights, { rows, inputs, targets, weights }, classes);
+  const head = scaled(state.head.weights, classes, 1 / state.unit);
+  const part = scaled(softmaxGradient(head, { rows, inputs, targets, weights }, classes), classes, 1 / state.unit);
   return { ...state, gradient: state.gradient.map((sum, i) => sum + (part[i] as number)), row: row + rows };
 }
 
@@ -92,19 +124,22 @@ function rowWeights({ train }: FitData, { done }: FitState): Float32Array {
 
 function nextIteration(data: FitData, state: FitState, rowWeights: Float32Array): FitState {
   const mass = rowWeights.reduce((sum, weight) => sum + weight, 0);
+  const { classes } = data;
+  const start = scaled(data.start, classes, state.unit);
   const pull = state.done < candidates ? (softmaxSettings.pulls[state.done] as number) : (state.best?.pull as number);
   // Nothing but the left-out part: then the head stays where it starts.
   const head =
     mass > 0
-      ? softmaxStep(state.head, state.gradient, mass, data.start, pull / mass)
+      ? softmaxStep(state.head, state.gradient, mass, start, pull / mass)
       : { ...state.head, iteration: state.head.iteration + 1 };
   const next = { ...state, head, gradient: new Float32Array(data.start.length), row: 0 };
   if (head.iteration < softmaxSettings.iterations) return next;
-  const finished = { ...next, done: state.done + 1, head: startSoftmax(data.start) };
-  if (state.done >= candidates) return { ...finished, crossFitted: [...state.crossFitted, head.weights] };
-  const tuneLogLoss = tuneLoss(data, head.weights);
+  const finished = { ...next, done: state.done + 1, head: startSoftmax(start) };
+  const weights = scaled(head.weights, classes, 1 / state.unit);
+  if (state.done >= candidates) return { ...finished, crossFitted: [...state.crossFitted, weights] };
+  const tuneLogLoss = tuneLoss(data, weights);
   const isBest = state.best === null || tuneLogLoss < state.best.tuneLogLoss;
-  return { ...finished, best: isBest ? { weights: head.weights, pull, tuneLogLoss } : state.best };
+  return { ...finished, best: isBest ? { weights, pull, tuneLogLoss } : state.best };
 }
 
 function tuneLoss({ tune, classes }: FitData, weights: Float32Array): number {
