@@ -21,7 +21,7 @@ if (Number(process.versions.node.split(".")[0]) < minNodeMajor) {
   process.exit(1);
 }
 if (!isInstalled()) {
-  console.error("Installing what is missing (about 700 MB, a minute or so) …");
+  console.error("Installing what is missing (about 1 GB, a minute or so) …");
   // Not `npm ci`: it wants every platform's optional packages in the lock, which not every registry has.
   const args = ["install", "--no-save", "--no-fund", "--no-audit", "--loglevel=error"];
   const npm = process.platform === "win32" ? "npm.cmd" : "npm";
