@@ -1,7 +1,7 @@
-import * as layers from "@tensorflow/tfjs-layers";
 import type { Input, Instance } from "../../workers/core/contract/index.ts";
 import { startBackend } from "../../workers/core/model/tfjs/backend.ts";
 import type { Artefact } from "../../workers/origin/train/index.ts";
+import { buildNetwork } from "../../workers/origin/train/network.ts";
 import { type Blobs, packNetwork } from "../../workers/origin/train/pack.ts";
 import { benchWidths } from "./widths.ts";
 
@@ -19,20 +19,8 @@ export const benchInstance: Instance = Object.fromEntries(
 export async function benchArtefact(width: number = benchWidths[2]): Promise<Artefact> {
   await startBackend();
   const [inputs, hidden, , classes] = benchWidths;
-  const units = [hidden, width, classes];
-  const model = layers.sequential();
-  for (const [i, size] of units.entries()) {
-    const activation = i < units.length - 1 ? "relu" : "softmax";
-    model.add(
-      layers.layers.dense({
-        name: `dense_${i}`,
-        units: size,
-        activation,
-        kernelInitializer: layers.initializers.glorotUniform({ seed: i + 1 }),
-        ...(i === 0 ? { inputShape: [inputs] } : {}),
-      }),
-    );
-  }
+  const units = [hidden, width].map((size) => ({ type: "dense" as const, units: size }));
+  const model = buildNetwork({ shapes: [[inputs]], layers: units, classes, seed: 1 });
   const input: Input = {
     kind: "features",
     columns: Object.keys(benchInstance).map((name) => ({ type: "number", name, mean: 0, deviation: 1 })),

@@ -37,3 +37,8 @@ export async function signingKey(): Promise<SigningKey> {
 export function artefactFolder(recipe: string): string {
   return join(root, ".upriver", "artefacts", recipe);
 }
+
+/** Where a recipe's training that is cut off finds where it was. */
+export function trainingFolder(recipe: string): string {
+  return join(root, ".upriver", "training", recipe);
+}

@@ -40,8 +40,12 @@ export async function scoreRetrained(
   const periods = periodsOf(asked, from);
   const parts: Float64Array[] = [];
   for (const [i, period] of periods.entries()) {
-    const { spec, blobs } = await trainFull(recipe, knownAt(rows, period.from), ({ epoch, epochs }) =>
-      onProgress(`large model of ${period.year}, epoch ${epoch} of ${epochs}`, i + epoch / epochs, periods.length),
+    const { spec, blobs } = await trainFull(recipe, knownAt(rows, period.from), ({ epoch, epochs, share }) =>
+      onProgress(
+        `large model of ${period.year}, epoch ${epoch} of ${epochs}`,
+        i + (epoch - 1 + share) / epochs,
+        periods.length,
+      ),
     );
     const network = await loadNetwork(await tfjsEngine(), spec, async (blob) =>
       checkBlob(blob, blobs.get(blob.sha256)?.buffer ?? null),

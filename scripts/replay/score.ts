@@ -2,7 +2,7 @@ import { scoresOf } from "../../workers/core/head/head.ts";
 import type { HeadWeights } from "../../workers/core/model/engine.ts";
 import type { Network } from "../../workers/core/model/network.ts";
 import type { Recipe, Row } from "../../workers/origin/recipes/index.ts";
-import { encodeRows } from "../../workers/origin/train/dataset.ts";
+import { embedRows, encodeRows } from "../../workers/origin/train/dataset.ts";
 
 const batchRows = 4096;
 
@@ -17,8 +17,7 @@ export function scoreRows(
   const all = new Float64Array(rows.length * classes);
   for (let first = 0; first < rows.length; first += batchRows) {
     const batch = rows.slice(first, first + batchRows);
-    const { inputs } = encodeRows(recipe, spec.input, batch);
-    const embeddings = backbone.embed(inputs, batch.length);
+    const embeddings = embedRows(backbone, encodeRows(recipe, spec.input, batch));
     for (const [i, { region }] of batch.entries()) {
       all.set(scoresOf(heads.get(region) ?? head, embeddings, i * width), (first + i) * classes);
     }

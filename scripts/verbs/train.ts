@@ -1,15 +1,19 @@
-import type { Command } from "commander";
+import { type Command, Option } from "commander";
+import { type BackendChoice, backendChoices } from "../../workers/origin/backend/index.ts";
 import { publish } from "../../workers/origin/publish.ts";
 import { type NetworkPlan, recipeOf, recipes } from "../../workers/origin/recipes/index.ts";
+import { Checkpoints } from "../../workers/origin/train/checkpoint.ts";
 import { type Progress as Epoch, train } from "../../workers/origin/train/index.ts";
 import { saveArtefact } from "../../workers/origin/train/store.ts";
-import { artefactFolder, clientFor, signingKey } from "../local/context.ts";
+import { artefactFolder, clientFor, signingKey, trainingFolder } from "../local/context.ts";
 import { percent, print, progressOf, table } from "../local/output.ts";
 
 interface Options {
   before?: string;
   data?: string;
   out?: string;
+  backend: BackendChoice;
+  fresh?: boolean;
   publish?: boolean;
   json?: boolean;
 }
@@ -23,6 +27,8 @@ export function trainVerb(program: Command): void {
     .option("--before <date>", "train on what is before this day alone (the recipe's own cut by default)")
     .option("--data <file>", "read the recipe's data from this file")
     .option("--out <folder>", "where the trained model goes (.upriver/artefacts/<recipe>)")
+    .addOption(new Option("--backend <backend>", "what trains").choices(backendChoices).default("auto"))
+    .option("--fresh", "begin anew, though an earlier training was cut off")
     .option("--publish", "publish it and roll it out to all")
     .option("--json", "print one JSON object")
     .addHelpText("after", "\nExample:\n  npx upriver train weather --before 2014-01-01 --publish")
@@ -33,19 +39,21 @@ async function run(name: string, options: Options, command: Command): Promise<vo
   const recipe = recipeOf(name);
   const epochsOf = ({ training }: NetworkPlan) => training?.epochs ?? recipe.training.epochs;
   const fullEpochs = epochsOf(recipe.full);
+  const checkpoints = new Checkpoints(trainingFolder(name));
+  if (options.fresh) await checkpoints.clear();
   const bar = progressOf(`training ${name}`, fullEpochs + epochsOf(recipe.thin));
   const artefact = await train(recipe, {
-    before: options.before,
-    file: options.data,
-    onProgress: ({ network, epoch, validationLoss }: Epoch) =>
+    ...{ before: options.before, file: options.data, backend: options.backend, checkpoints },
+    onProgress: ({ network, epoch, share, loss, validationLoss, secondsLeft }: Epoch) =>
       bar.update(
-        epoch + (network === "thin" ? fullEpochs : 0),
-        `${network} ${epoch}: loss ${validationLoss.toFixed(4)}`,
+        epoch - 1 + share + (network === "thin" ? fullEpochs : 0),
+        `${network} ${epoch}: loss ${(validationLoss ?? loss).toFixed(4)}, ${Math.ceil(secondsLeft / 60)} min left`,
       ),
   });
   bar.end();
   const folder = options.out ?? artefactFolder(name);
   await saveArtefact(folder, artefact);
+  await checkpoints.clear();
   const { metrics, thin, full, trainedOn } = artefact.draft;
   let version: number | null = null;
   if (options.publish) {

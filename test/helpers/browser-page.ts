@@ -13,7 +13,7 @@ interface Question {
 const { spec, topology, shard, values, rows } = (await (await fetch("question.json")).json()) as Question;
 const engine = await tfjsEngine();
 const files = { topology: Uint8Array.from(topology).buffer, shards: [Uint8Array.from(shard).buffer] };
-const backbone = engine.load(spec, files, [values.length / rows]);
+const backbone = engine.load(spec, files, [[values.length / rows]]);
 const loaded = engine.liveTensors();
 const embeddings = Array.from(backbone.embed(Float32Array.from(values), rows));
 const answer = { engine: engine.name, embeddings, leaked: engine.liveTensors() - loaded };

@@ -1,38 +1,55 @@
 import { type Engine, EngineError } from "../../workers/core/model/engine.ts";
-import {
-  type Activation,
-  type DenseLayer,
-  readTopology,
-  type WeightSpec,
-} from "../../workers/core/model/tfjs/topology.ts";
+import { type Activation, readTopology, type Step, type WeightSpec } from "../../workers/core/model/tfjs/topology.ts";
 
-interface Layer extends DenseLayer {
-  kernel: Float32Array;
-  bias: Float32Array;
+/** Values of one row, with their shape. */
+interface Values {
+  shape: number[];
+  data: Float64Array;
 }
 
-/** A second engine, in plain loops: it shows that another one can take TensorFlow.js's place. */
+type Weight = (part: string) => Values;
+
+/** A second engine, in plain loops: it shows that another one can take TensorFlow.js's place, and is its oracle. */
 export const plainEngine: Engine = {
   name: "plain",
-  load(spec, files, inputShape) {
+  load(spec, files, inputShapes) {
     if (spec.kind !== "tfjs-layers-model") throw new EngineError(`kind '${spec.kind}'`);
-    const { layers: dense, weights } = readTopology(files.topology);
-    const layers = withWeights(dense, weights, joined(files.shards));
-    const inputWidth = inputShape.reduce((product, dimension) => product * dimension, 1);
-    const width = layers.reduce((from, { kernel, bias, units }) => {
-      if (kernel.length !== from * units)
-        throw new EngineError(`${from} values come, ${kernel.length / units} are taken`);
-      if (bias.length !== units) throw new EngineError(`${units} units, ${bias.length} biases`);
-      return units;
-    }, inputWidth);
-    if (width !== spec.embedding.width) throw new EngineError(`embedding ${width} wide, not ${spec.embedding.width}`);
+    const { inputs, steps, output, weights } = readTopology(files.topology);
+    const known = readWeights(weights, joined(files.shards));
+    const weightOf = (step: string) => (part: string) => {
+      const found = known.get(`${step}/${part}`);
+      if (!found) throw new EngineError(`weight '${step}/${part}' is missing`);
+      return found;
+    };
+    const forward = (row: Float32Array) => {
+      const values = new Map<string, Values>();
+      let offset = 0;
+      for (const [i, { name, shape }] of inputs.entries()) {
+        const given = inputShapes[i] as number[];
+        values.set(name, {
+          shape: shape ?? given,
+          data: Float64Array.from(row.subarray(offset, offset + size(given))),
+        });
+        if (size(shape ?? given) !== size(given)) throw new EngineError(`input '${name}'`);
+        offset += size(given);
+      }
+      for (const step of steps) {
+        const from = step.inputs.map((name) => values.get(name) as Values);
+        values.set(step.name, apply(step, from, weightOf(step.name)));
+      }
+      return (values.get(output) as Values).data;
+    };
+    const inputWidth = inputShapes.reduce((sum, shape) => sum + size(shape), 0);
+    const { width } = spec.embedding;
+    const found = forward(new Float32Array(inputWidth)).length;
+    if (found !== width) throw new EngineError(`embedding ${found} wide, not ${width}`);
     return {
       width,
-      bytes: files.shards.reduce((sum, shard) => sum + shard.byteLength, 0),
+      bytes: weights.reduce((sum, { shape }) => sum + 4 * size(shape), 0),
       embed: (values, rows) => {
         const out = new Float32Array(rows * width);
         for (let row = 0; row < rows; row++) {
-          out.set(forward(layers, values.subarray(row * inputWidth, (row + 1) * inputWidth)), row * width);
+          out.set(forward(values.subarray(row * inputWidth, (row + 1) * inputWidth)), row * width);
         }
         return out;
       },
@@ -42,51 +59,129 @@ export const plainEngine: Engine = {
   liveTensors: () => 0,
 };
 
-function withWeights(dense: DenseLayer[], specs: WeightSpec[], values: Float32Array): Layer[] {
-  let offset = 0;
-  const named = new Map<string, Float32Array>();
-  for (const { name, shape } of specs) {
-    const size = shape.reduce((product, dimension) => product * dimension, 1);
-    if (offset + size > values.length) throw new EngineError(`weight '${name}' is cut off`);
-    named.set(name, values.subarray(offset, offset + size));
-    offset += size;
+function apply({ operation }: Step, inputs: Values[], weight: Weight): Values {
+  const [x] = inputs as [Values];
+  switch (operation.type) {
+    case "dense":
+      return activated(operation.activation, dense(x, weight("kernel"), operation.useBias ? weight("bias") : null));
+    case "conv":
+      return activated(
+        operation.activation,
+        slide(x, operation, weight("kernel"), operation.useBias ? weight("bias") : null),
+      );
+    case "maxPool":
+      return slide(x, operation, { shape: [...operation.size, 0, 0], data: new Float64Array() }, null);
+    case "flatten":
+      return { ...x, shape: [x.data.length] };
+    case "concat":
+      return {
+        shape: [inputs.reduce((sum, { data }) => sum + data.length, 0)],
+        data: Float64Array.from(inputs.flatMap(({ data }) => [...data])),
+      };
+    case "activation":
+      return activated(operation.activation, x);
+    case "identity":
+      return x;
+    default:
+      throw new EngineError(`'${operation.type}' is not in the plain engine`);
   }
-  const weight = (name: string) => {
-    const found = named.get(name);
-    if (!found) throw new EngineError(`weight '${name}' is missing`);
-    return found;
-  };
-  return dense.map((layer) => ({
-    ...layer,
-    kernel: weight(`${layer.name}/kernel`),
-    bias: layer.useBias ? weight(`${layer.name}/bias`) : new Float32Array(layer.units),
-  }));
 }
 
-const activate: Record<Activation, (x: number) => number> = {
+function dense(x: Values, kernel: Values, bias: Values | null): Values {
+  const [from, units] = kernel.shape as [number, number];
+  if (from !== x.data.length) throw new EngineError(`${x.data.length} values come, ${from} are taken`);
+  if (bias && bias.data.length !== units) throw new EngineError(`${units} units, ${bias.data.length} biases`);
+  const data = Float64Array.from({ length: units }, (_, unit) =>
+    x.data.reduce((sum, value, i) => sum + value * (kernel.data[i * units + unit] as number), bias?.data[unit] ?? 0),
+  );
+  return { shape: [units], data };
+}
+
+/** A window over an image: a convolution with filters [height, width, channels, filters], or the largest where there are none. */
+function slide(
+  { shape: [height = 0, width = 0, channels = 0], data }: Values,
+  { strides: [down, right], padding }: { strides: [number, number]; padding: "same" | "valid" },
+  { shape: [tall = 0, wide = 0, , filters = 0], data: kernel }: Values,
+  bias: Values | null,
+): Values {
+  const span = (from: number, window: number, stride: number) =>
+    padding === "same" ? Math.ceil(from / stride) : Math.floor((from - window) / stride) + 1;
+  const before = (from: number, window: number, stride: number) =>
+    padding === "same" ? Math.floor(Math.max(0, (span(from, window, stride) - 1) * stride + window - from) / 2) : 0;
+  const shape = [span(height, tall, down), span(width, wide, right), filters || channels];
+  const out: number[] = [];
+  for (let y = 0; y < (shape[0] as number); y++) {
+    for (let x = 0; x < (shape[1] as number); x++) {
+      for (let to = 0; to < (shape[2] as number); to++) {
+        let sum = bias?.data[to] ?? 0;
+        let top = Number.NEGATIVE_INFINITY;
+        for (let i = 0; i < tall; i++) {
+          for (let j = 0; j < wide; j++) {
+            const row = y * down + i - before(height, tall, down);
+            const column = x * right + j - before(width, wide, right);
+            if (row < 0 || row >= height || column < 0 || column >= width) continue;
+            const at = (row * width + column) * channels;
+            top = Math.max(top, data[at + to] ?? Number.NEGATIVE_INFINITY);
+            for (let c = 0; filters > 0 && c < channels; c++) {
+              sum += (data[at + c] as number) * (kernel[((i * wide + j) * channels + c) * filters + to] as number);
+            }
+          }
+        }
+        out.push(filters > 0 ? sum : top);
+      }
+    }
+  }
+  return { shape, data: Float64Array.from(out) };
+}
+
+const functions: Record<Activation, (x: number) => number> = {
   linear: (x) => x,
   relu: (x) => Math.max(0, x),
+  relu6: (x) => Math.min(6, Math.max(0, x)),
   sigmoid: (x) => 1 / (1 + Math.exp(-x)),
   tanh: Math.tanh,
 };
 
-function forward(layers: Layer[], input: Float32Array): Float32Array {
-  return layers.reduce(
-    (x, { kernel, bias, units, activation }) =>
-      bias.map((start, unit) => {
-        const sum = x.reduce((total, value, i) => total + value * (kernel[i * units + unit] as number), start);
-        return activate[activation](sum);
-      }),
-    input,
+function activated(activation: Activation, { shape, data }: Values): Values {
+  return { shape, data: data.map(functions[activation]) };
+}
+
+function readWeights(specs: readonly WeightSpec[], bytes: DataView): Map<string, Values> {
+  let offset = 0;
+  const read = ({ quantization }: WeightSpec): number => {
+    const stored = quantization?.dtype ?? "float32";
+    const at = offset;
+    offset += { float32: 4, float16: 2, uint16: 2, uint8: 1 }[stored];
+    if (offset > bytes.byteLength) throw new EngineError("a weight is cut off");
+    if (stored === "float32") return bytes.getFloat32(at, true);
+    if (stored === "float16") return half(bytes.getUint16(at, true));
+    const { scale, min } = quantization as { scale: number; min: number };
+    return Math.fround((stored === "uint8" ? bytes.getUint8(at) : bytes.getUint16(at, true)) * scale + min);
+  };
+  return new Map(
+    specs.map((spec) => [
+      spec.name,
+      { shape: spec.shape, data: Float64Array.from({ length: size(spec.shape) }, () => read(spec)) },
+    ]),
   );
 }
 
-function joined(shards: ArrayBuffer[]): Float32Array {
+// IEEE 754 binary16: sign, five bits of exponent, ten of fraction.
+function half(bits: number): number {
+  const [sign, exponent, fraction] = [bits >> 15 ? -1 : 1, (bits >> 10) & 31, bits & 1023];
+  return sign * (exponent === 0 ? fraction * 2 ** -24 : (1 + fraction / 1024) * 2 ** (exponent - 15));
+}
+
+function size(shape: readonly number[]): number {
+  return shape.reduce((product, dimension) => product * dimension, 1);
+}
+
+function joined(shards: ArrayBuffer[]): DataView {
   const bytes = new Uint8Array(shards.reduce((sum, shard) => sum + shard.byteLength, 0));
   let offset = 0;
   for (const shard of shards) {
     bytes.set(new Uint8Array(shard), offset);
     offset += shard.byteLength;
   }
-  return new Float32Array(bytes.buffer.slice(0, Math.floor(bytes.byteLength / 4) * 4));
+  return new DataView(bytes.buffer);
 }

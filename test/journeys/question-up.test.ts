@@ -28,7 +28,8 @@ function fashion(i: number): Instance {
   return { region, temperature, rainMm: 0, minutesOnPage: 1 + (i % 7), hour: 9 + (i % 10), lookedAt: "feet" };
 }
 
-function isMild({ temperature, rainMm, lookedAt }: Record<string, unknown>): boolean {
+function isMild(instance: Instance): boolean {
+  const { temperature, rainMm, lookedAt } = instance as Record<string, unknown>;
   return lookedAt === "feet" && (rainMm as number) < 1 && Math.abs((temperature as number) - 23) < 1.5;
 }
 

@@ -7,7 +7,7 @@ import { loadNetwork } from "../../workers/core/model/network.ts";
 import { tfjsEngine } from "../../workers/core/model/tfjs/engine.ts";
 import { combine } from "../../workers/origin/combine.ts";
 import { storefront } from "../../workers/origin/recipes/storefront.ts";
-import { encodeRows } from "../../workers/origin/train/dataset.ts";
+import { embedRows, encodeRows } from "../../workers/origin/train/dataset.ts";
 import { train } from "../../workers/origin/train/index.ts";
 
 const recipe = { ...storefront, training: { ...storefront.training, epochs: 2 } };
@@ -27,7 +27,7 @@ async function served(share: number) {
   const regions = new Map<string, Sums>();
   for (const [region, own] of Map.groupBy(rows, (row) => row.region)) {
     const data = encodeRows(recipe, thin.input, own);
-    const embeddings = network.backbone.embed(data.inputs, data.rows);
+    const embeddings = embedRows(network.backbone, data);
     const sums = emptySums(width, classes);
     for (const [row, label] of data.labels.entries()) {
       const vector = quantise(embeddings.subarray(row * width, (row + 1) * width), thin.backbone.embedding.step);

@@ -13,10 +13,12 @@ const weather = recipeOf("weather");
 
 describe("recipes", () => {
   it("are listed by name, and an unknown one names those there are", () => {
-    expect(recipes.map(({ name }) => name)).toEqual(["storefront", "weather"]);
+    expect(recipes.map(({ name }) => name)).toEqual(["storefront", "weather", "fashion"]);
     expect(() => recipeOf("pets")).toThrow(/storefront, weather/);
   });
 });
+
+type Visit = Record<string, number | string | boolean | null>;
 
 describe("storefront", () => {
   it("is the same every time", async () => {
@@ -29,18 +31,18 @@ describe("storefront", () => {
   it("has a dozen regions that differ in what the features mean, not only in how often", async () => {
     const rows = await storefront.load({});
     expect(new Set(rows.map(({ region }) => region)).size).toBe(12);
-    const bought = (region: string, where: (instance: Row["instance"]) => boolean) => {
+    const bought = (region: string, where: (instance: Visit) => boolean) => {
       const counts = new Map<string, number>();
-      for (const { label } of rows.filter((row) => row.region === region && where(row.instance))) {
+      for (const { label } of rows.filter((row) => row.region === region && where(row.instance as Visit))) {
         counts.set(label, (counts.get(label) ?? 0) + 1);
       }
       return [...counts].sort((a, b) => b[1] - a[1])[0]?.[0];
     };
     // The same weather and the same look, and something else is bought.
-    const hotFeet = ({ temperature, rainMm, lookedAt }: Row["instance"]) =>
+    const hotFeet = ({ temperature, rainMm, lookedAt }: Visit) =>
       Number(temperature) > 28 && Number(rainMm) === 0 && lookedAt === "feet";
     expect([bought("lagoon", hotFeet), bought("temple", hotFeet)]).toEqual(["flip-flops", "sneakers"]);
-    const hotHead = ({ temperature, rainMm, lookedAt }: Row["instance"]) =>
+    const hotHead = ({ temperature, rainMm, lookedAt }: Visit) =>
       Number(temperature) > 28 && Number(rainMm) === 0 && lookedAt === "head";
     expect([bought("lagoon", hotHead), bought("mesa", hotHead)]).toEqual(["sun-hat", "umbrella"]);
   });
@@ -83,13 +85,13 @@ describe("weather", () => {
 
   const shared = process.env.UPRIVER_SHARED ?? join(import.meta.dirname, "../../../shared");
   const isThere = existsSync(join(shared, "data/weather-aus/weather-aus.csv.gz"));
-  it("reads the real data: 49 stations, 25 inputs", async (context) => {
+  it("reads the real data: 49 stations, 25 inputs and the station", async (context) => {
     if (!isThere) context.skip("the shared data is not here; UPRIVER_SHARED names it");
     const rows = await weather.load({});
     expect(new Set(rows.map(({ region }) => region)).size).toBe(49);
     const { regions } = weather.policy;
     expect(rows.every(({ region }) => regions.keys.includes(region))).toBe(true);
     const sample = rows.filter((_, i) => i % 100 === 0);
-    expect(encodeRows(weather, planInput(weather.thin.columns, sample), sample).width).toBe(25);
+    expect(encodeRows(weather, planInput(weather.thin.input, sample), sample).shapes).toEqual([[25 + 49]]);
   });
 });

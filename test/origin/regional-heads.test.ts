@@ -2,17 +2,18 @@ import * as tf from "@tensorflow/tfjs-core";
 import { beforeAll, describe, expect, it } from "vitest";
 import { startBackend } from "../../workers/core/model/tfjs/backend.ts";
 import type { TrainingPlan } from "../../workers/origin/recipes/index.ts";
-import { batchOf, oneHot } from "../../workers/origin/train/batches.ts";
-import type { Dataset } from "../../workers/origin/train/dataset.ts";
+import { batchOf } from "../../workers/origin/train/batches.ts";
 import { fitNetwork } from "../../workers/origin/train/fit.ts";
-import { buildNetwork, embed, variablesOf } from "../../workers/origin/train/network.ts";
+import { buildNetwork, variablesOf } from "../../workers/origin/train/network.ts";
 import { batchLoss, objective, type Trainee } from "../../workers/origin/train/objective.ts";
 import { startRegionalHeads } from "../../workers/origin/train/regional-heads.ts";
 import { seeded, uniform } from "../helpers/random.ts";
+import { trainingSet } from "../helpers/training-set.ts";
 
 const regionalHeads = { share: 0.5, l2: 0.003 };
 const plan: TrainingPlan = {
   ...{ epochs: 40, patience: 40, batchSize: 32, learningRate: 0.02, seed: 3, distil: 0, l2: 0 },
+  ...{ distilTemperature: 1, regionDropout: 0, augment: null },
   regionalHeads,
 };
 
@@ -20,18 +21,15 @@ beforeAll(startBackend);
 
 /** One input, one hidden unit that passes it on, a head of nothing: all logits are the regional heads' own. */
 function plainTrainee(): Trainee {
-  const network = buildNetwork(1, [1], 2, 1);
+  const network = buildNetwork({ shapes: [[1]], layers: [{ type: "dense", units: 1 }], classes: 2, seed: 1 });
   const [one, zeros, zero] = [tf.tensor2d([[1]]), tf.zeros([1, 2]), tf.zeros([1])];
-  network.setWeights([one, zero, zeros, tf.zeros([2])]);
-  return { network, plan: { l2: 0.1, regionalHeads }, regional: startRegionalHeads(2, 1, 2) };
+  network.whole.setWeights([one, zero, zeros, tf.zeros([2])]);
+  return { network, plan: { ...plan, l2: 0.1, regionalHeads }, regional: startRegionalHeads(2, 1, 2) };
 }
 
 /** Three rows with inputs 1, 2, 3: of region 0, of region 1, of none that is listed. */
-const three: Dataset = {
-  ...{ rows: 3, width: 1, regionCount: 2 },
-  ...{ inputs: Float32Array.of(1, 2, 3), labels: Int32Array.of(1, 0, 1), regions: Int32Array.of(0, 1, -1) },
-};
-const batchOfThree = () => batchOf(three, oneHot(three.labels, 2), 2, Int32Array.of(0, 1, 2));
+const three = trainingSet([1], Float32Array.of(1, 2, 3), Int32Array.of(1, 0, 1), Int32Array.of(0, 1, -1));
+const batchOfThree = () => batchOf(three, Int32Array.of(0, 1, 2));
 
 const scalar = (value: tf.Scalar) => value.dataSync()[0] as number;
 
@@ -82,11 +80,12 @@ describe("regional heads in training", () => {
     const inputs = uniform(seeded(9), 2 * rows);
     const regions = Int32Array.from({ length: rows }, (_, row) => row % 2);
     const labels = regions.map((region, row) => ((inputs[2 * row] as number) > 0 ? 1 - region : region));
-    const data: Dataset = { rows, width: 2, regionCount: 2, inputs, labels, regions };
+    const set = trainingSet([2], inputs, labels, regions);
     const share = async (trained: TrainingPlan) => {
-      const network = await fitNetwork(data, data, { hidden: [8], classes: 2, plan: trained });
-      const embeddings = embed(network, tf.tensor2d(inputs, [rows, 2])).dataSync() as Float32Array;
-      return centroidAccuracy(embeddings, labels, regions);
+      const layers = [{ type: "dense" as const, units: 8 }];
+      const { network } = await fitNetwork(set, set.data, { layers, plan: trained });
+      const embeddings = network.backbone.apply(tf.tensor2d(inputs, [rows, 2])) as tf.Tensor;
+      return centroidAccuracy(embeddings.dataSync() as Float32Array, labels, regions);
     };
     const kept = await share(plan);
     expect(kept).toBeGreaterThan(0.9);
@@ -95,8 +94,9 @@ describe("regional heads in training", () => {
 
   it("leave nothing behind but the network", async () => {
     const before = tf.memory().numTensors;
-    const network = await fitNetwork(three, three, { hidden: [2], classes: 2, plan: { ...plan, epochs: 3 } });
-    network.dispose();
+    const layers = [{ type: "dense" as const, units: 2 }];
+    const { network } = await fitNetwork(three, three.data, { layers, plan: { ...plan, epochs: 3 } });
+    network.whole.dispose();
     expect(tf.memory().numTensors).toBe(before);
   });
 });

@@ -8,7 +8,7 @@ import { loadNetwork } from "../../workers/core/model/network.ts";
 import { startBackend } from "../../workers/core/model/tfjs/backend.ts";
 import { tfjsEngine } from "../../workers/core/model/tfjs/engine.ts";
 import { recipeOf } from "../../workers/origin/recipes/index.ts";
-import { encodeRows } from "../../workers/origin/train/dataset.ts";
+import { embedRows, encodeRows } from "../../workers/origin/train/dataset.ts";
 import { fitNetwork } from "../../workers/origin/train/fit.ts";
 import { type Artefact, train } from "../../workers/origin/train/index.ts";
 import { type Blobs, packNetwork } from "../../workers/origin/train/pack.ts";
@@ -34,15 +34,16 @@ describe("packing", () => {
     const values = uniform(seeded(8), 7 * 5, -2, 2);
     const expected = (model.predict(tf.tensor2d(values, [7, 5])) as tf.Tensor).dataSync();
     const blobs: Blobs = new Map();
+    const [backbone, head] = [layers.sequential({ layers: model.layers.slice(0, -1) }), model.layers.at(-1)];
     const packed = await packNetwork(
-      model,
+      { whole: model, backbone, head: head as layers.layers.Layer },
       { kind: "tensor", shape: [5], dtype: "float32", scale: 1, offset: 0 },
       blobs,
     );
-    const { backbone, head } = await network({ ...packed, rule: testRule(0) }, blobs);
-    const embeddings = backbone.embed(values, 7);
+    const loaded = await network({ ...packed, rule: testRule(0) }, blobs);
+    const embeddings = loaded.backbone.embed(values, 7);
     for (let row = 0; row < 7; row++) {
-      scoresOf(head, embeddings, row * 6).forEach(
+      scoresOf(loaded.head, embeddings, row * 6).forEach(
         (score, c) => void expect(score).toBeCloseTo(expected[row * 3 + c] as number, 5),
       );
     }
@@ -56,12 +57,16 @@ describe("training", () => {
       kind: "features" as const,
       columns: [{ type: "number" as const, name: "temperature", mean: 15, deviation: 10 }],
     };
-    const thin = rows.map((row) => ({ ...row, instance: { temperature: row.instance.temperature as number } }));
+    const thin = rows.map((row) => ({
+      ...row,
+      instance: { temperature: (row.instance as { temperature: number }).temperature },
+    }));
     const data = encodeRows(storefront, input, thin);
     const firstWeights = async (seed: number) => {
       const plan = { ...storefront.training, ...storefront.thin.training, epochs: 2, seed };
-      const model = await fitNetwork(data, data, { hidden: [6], classes: 6, plan });
-      return Array.from((model.getWeights()[0] as tf.Tensor).dataSync());
+      const set = { data, classes: 6, teacher: null };
+      const { network: trained } = await fitNetwork(set, data, { layers: [{ type: "dense", units: 6 }], plan });
+      return Array.from((trained.whole.getWeights()[0] as tf.Tensor).dataSync());
     };
     const first = await firstWeights(1);
     expect(await firstWeights(1)).toEqual(first);
@@ -80,7 +85,7 @@ describe("training", () => {
       for (const spec of [thin, full as NetworkSpec]) {
         const data = encodeRows(storefront, spec.input, later);
         const { backbone, head } = await network(spec, artefact.blobs);
-        const embeddings = backbone.embed(data.inputs, data.rows);
+        const embeddings = embedRows(backbone, data);
         const judged = Array.from(data.labels, (label, row) =>
           judge(scoresOf(head, embeddings, row * head.width), label),
         );

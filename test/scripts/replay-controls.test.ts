@@ -21,8 +21,12 @@ beforeAll(startBackend);
 async function served() {
   const rows = (await storefront.load({})).slice(0, 24);
   const blobs: Blobs = new Map();
-  const input = planInput(storefront.thin.columns, rows);
-  const packed = await packNetwork(buildNetwork(8, [4, 3], 6, 1), input, blobs);
+  const input = planInput(storefront.thin.input, rows);
+  const packed = await packNetwork(
+    buildNetwork({ shapes: [[8]], layers: [4, 3].map((units) => ({ type: "dense", units })), classes: 6, seed: 1 }),
+    input,
+    blobs,
+  );
   // A head that gives every class the same chance, whatever the embedding.
   const flat = encodeHead({ weights: new Float32Array(3 * 6), bias: new Float32Array(6) });
   const sha256 = await sha256Hex(flat);
@@ -89,6 +93,6 @@ describe("the large model retrained every year", () => {
     expect(scores).toHaveLength(asked.length * 6);
     const labels = asked.map(({ label }) => storefront.labels.indexOf(label));
     expect(logLossOf(rows, labels)).toBeLessThan(Math.log(6) / 2);
-    expect(seen).toEqual(["large model of 2025, epoch 1 of 1"]);
+    expect(new Set(seen)).toEqual(new Set(["large model of 2025, epoch 1 of 1"]));
   });
 });

@@ -10,7 +10,7 @@ import { loadNetwork } from "../core/model/network.ts";
 import { tfjsEngine } from "../core/model/tfjs/engine.ts";
 import type { Recipe } from "./recipes/index.ts";
 import { calibrate as certify, type HeldOut } from "./train/calibrate.ts";
-import { encodeRows, foldRows } from "./train/dataset.ts";
+import { embedRows, encodeRows, foldRows } from "./train/dataset.ts";
 import type { Artefact, Draft } from "./train/index.ts";
 import type { Blobs } from "./train/pack.ts";
 
@@ -82,7 +82,7 @@ async function packCombined(
     { ...thin, head: { ...thin.head, blob: raw, temperature: 1 } },
     async (blob) => (blobs.get(blob.sha256) as Uint8Array<ArrayBuffer>).slice().buffer,
   );
-  const embeddings = network.backbone.embed(heldOut.tune.inputs, heldOut.tune.rows);
+  const embeddings = embedRows(network.backbone, heldOut.tune);
   const logits = Array.from({ length: heldOut.tune.rows }, (_, row) =>
     logitsOf(network.head, embeddings, row * thin.head.width),
   );

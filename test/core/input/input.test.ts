@@ -1,6 +1,13 @@
 import { describe, expect, it } from "vitest";
-import type { Column, FeaturesInput, Input, Instance, TensorInput } from "../../../workers/core/contract/index.ts";
-import { encode, inputShape } from "../../../workers/core/input/index.ts";
+import type {
+  Column,
+  FeaturesInput,
+  ImageInput,
+  Input,
+  Instance,
+  TensorInput,
+} from "../../../workers/core/contract/index.ts";
+import { encode, inputShapes } from "../../../workers/core/input/index.ts";
 import { seeded } from "../../helpers/random.ts";
 
 const columns: Column[] = [
@@ -63,7 +70,7 @@ function randomInstance(random: () => number): Exclude<Instance, unknown[]> {
 
 describe("features", () => {
   it("become numbers, one after the other", () => {
-    expect(inputShape(features)).toEqual([10]);
+    expect(inputShapes(features)).toEqual([[10]]);
     const row = encoded(features, { heat: 26, rain: 7, hour: 6, look: "head", wind: "E", region: "south" });
     [1.5, 1, 1, 0, 0, 1, 1, 0, 0, 1].forEach((value, i) => void expect(row[i]).toBeCloseTo(value, 6));
   });
@@ -142,6 +149,57 @@ describe("tensor", () => {
     ];
     for (const instance of bad) expect(faults(tensor, instance)).toHaveLength(1);
     expect(faults({ ...tensor, scale: 100 }, [1e37, 0, 0, 0, 0, 0])[0]).toMatchObject({ path: "[0]" });
+    expect(
+      faults(tensor, [
+        [0, 1, 2],
+        [3, "4" as unknown as number, 5],
+      ])[0],
+    ).toMatchObject({ path: "[1][1]" });
     expect(faults({ ...tensor, dtype: "int32" }, [0.5, 0, 0, 0, 0, 0])[0]?.expected).toBe("an integer");
+  });
+});
+
+describe("image", () => {
+  const image: ImageInput = { kind: "image", size: [2, 2], channels: 1, scale: 1 / 255, offset: -0.5 };
+  const pixels = [0, 255, 51, 102];
+  const expected = [-0.5, 0.5, -0.3, -0.1].map(Math.fround);
+
+  it("is scaled, from rows, from rows of channels, or from flat pixels", () => {
+    const rows = [pixels.slice(0, 2), pixels.slice(2)];
+    const channels = rows.map((row) => row.map((pixel) => [pixel]));
+    for (const instance of [pixels, rows, channels]) {
+      encoded(image, instance).forEach((value, i) => void expect(value).toBeCloseTo(expected[i] as number, 6));
+    }
+    const colour: ImageInput = { ...image, size: [1, 2], channels: 3 };
+    expect(inputShapes(colour)).toEqual([[1, 2, 3]]);
+    expect(
+      encoded(colour, [
+        [
+          [0, 0, 0],
+          [255, 255, 255],
+        ],
+      ]),
+    ).toEqual([-0.5, -0.5, -0.5, 0.5, 0.5, 0.5]);
+  });
+
+  it("takes the region as an input of its own, and zeros for one that is not listed", () => {
+    const regional: ImageInput = { ...image, regions: ["south", "north"] };
+    expect(inputShapes(regional)).toEqual([[2, 2, 1], [2]]);
+    expect(encoded(regional, pixels).slice(4)).toEqual([1, 0]);
+    const elsewhere = encode(regional, pixels, { ...context, region: "moon" });
+    expect(elsewhere.ok && Array.from(elsewhere.value.slice(4))).toEqual([0, 0]);
+  });
+
+  it("of another size, or with what is no pixel, is refused where it is", () => {
+    expect(faults(image, [0, 1, 2])).toHaveLength(1);
+    expect(faults(image, [[0, 1], [2]])[0]).toMatchObject({ path: "[1]" });
+    for (const wrong of [-1, 256, Number.NaN])
+      expect(
+        faults(image, [
+          [0, 1],
+          [2, wrong],
+        ])[0]?.path,
+      ).toBe("[1][1]");
+    expect(faults(image, { a: 1 })).toHaveLength(1);
   });
 });

@@ -62,7 +62,7 @@ it("runs in a real browser as it does here", async (context) => {
     const args = [...flags, ...quiet, `--user-data-dir=${join(folder, "profile")}`, "--dump-dom", url];
     const { stdout } = await promisify(execFile)(chromium, args, { timeout: 60_000 });
     const answer = JSON.parse(/<body>(.*)<\/body>/s.exec(stdout)?.[1] ?? "null");
-    const here = (await tfjsEngine()).load(spec, { topology: topology.buffer, shards: [shard.buffer] }, [7]);
+    const here = (await tfjsEngine()).load(spec, { topology: topology.buffer, shards: [shard.buffer] }, [[7]]);
     expect(answer).toMatchObject({ engine: "tfjs-wasm", leaked: 0 });
     here.embed(values, 4).forEach((value, i) => void expect(answer.embeddings[i]).toBeCloseTo(value, 5));
     here.release();

@@ -30,7 +30,7 @@ export function testEngine(name: string, start: () => Promise<Engine>): void {
     ] as const)("embeds a batch as plain float64 arithmetic does: %s, bias %s", async (activation, useBias) => {
       const built = await network(activation, useBias);
       const layers = oracleLayers(new Float32Array(built.files.shards[0] as ArrayBuffer), useBias);
-      const backbone = engine.load(built.spec.backbone, built.files, [7]);
+      const backbone = engine.load(built.spec.backbone, built.files, [[7]]);
       const values = uniform(seeded(3), 9 * 7, -3, 3);
       const embeddings = backbone.embed(values, 9);
       expect(backbone.width).toBe(6);
@@ -44,8 +44,8 @@ export function testEngine(name: string, start: () => Promise<Engine>): void {
     });
 
     it("takes an input of several dimensions as its values in a row", () => {
-      const flat = engine.load(spec.backbone, files, [7]);
-      const shaped = engine.load(spec.backbone, files, [7, 1]);
+      const flat = engine.load(spec.backbone, files, [[7]]);
+      const shaped = engine.load(spec.backbone, files, [[7, 1]]);
       const values = uniform(seeded(6), 14);
       expect(shaped.embed(values, 2)).toEqual(flat.embed(values, 2));
       flat.release();
@@ -58,8 +58,8 @@ export function testEngine(name: string, start: () => Promise<Engine>): void {
       const layers = [input, ...modelTopology.config.layers];
       const nested = { model_config: { ...modelTopology, config: { name: "nested", layers } } };
       const keras = { ...files, topology: encoded({ modelTopology: nested, ...rest }) };
-      const one = engine.load(spec.backbone, files, [7]);
-      const two = engine.load(spec.backbone, keras, [7]);
+      const one = engine.load(spec.backbone, files, [[7]]);
+      const two = engine.load(spec.backbone, keras, [[7]]);
       const values = uniform(seeded(7), 7);
       expect(two.embed(values, 1)).toEqual(one.embed(values, 1));
       one.release();
@@ -69,8 +69,8 @@ export function testEngine(name: string, start: () => Promise<Engine>): void {
     it("takes weights that are cut into shards anywhere", () => {
       const whole = files.shards[0] as ArrayBuffer;
       const cut = { ...files, shards: [whole.slice(0, 33), whole.slice(33)] };
-      const one = engine.load(spec.backbone, files, [7]);
-      const two = engine.load(spec.backbone, cut, [7]);
+      const one = engine.load(spec.backbone, files, [[7]]);
+      const two = engine.load(spec.backbone, cut, [[7]]);
       const values = uniform(seeded(4), 7);
       expect(two.embed(values, 1)).toEqual(one.embed(values, 1));
       one.release();
@@ -79,7 +79,7 @@ export function testEngine(name: string, start: () => Promise<Engine>): void {
 
     it("keeps no tensor of a question", () => {
       const before = engine.liveTensors();
-      const backbone = engine.load(spec.backbone, files, [7]);
+      const backbone = engine.load(spec.backbone, files, [[7]]);
       const loaded = engine.liveTensors();
       const values = uniform(seeded(5), 7);
       for (let i = 0; i < questions; i++) backbone.embed(values, 1);
@@ -99,14 +99,14 @@ export function testEngine(name: string, start: () => Promise<Engine>): void {
       const halfBias = other(`${biasName}","shape":[12]`, `${biasName}","shape":[1]`);
       const notJson = { ...files, topology: files.topology.slice(1) };
       const wrongWidth = { ...spec.backbone, embedding: { ...spec.backbone.embedding, width: 5 } };
-      expect(() => engine.load(spec.backbone, short, [7])).toThrow(EngineError);
-      expect(() => engine.load(spec.backbone, other('"Dense"', '"LSTM"'), [7])).toThrow(EngineError);
-      expect(() => engine.load(spec.backbone, other("dense_1/bias", "dense_9/bias"), [7])).toThrow(EngineError);
-      expect(() => engine.load(spec.backbone, halfBias, [7])).toThrow(EngineError);
-      expect(() => engine.load(spec.backbone, notJson, [7])).toThrow(EngineError);
-      expect(() => engine.load(spec.backbone, files, [8])).toThrow(EngineError);
-      expect(() => engine.load(wrongWidth, files, [7])).toThrow(EngineError);
-      expect(() => engine.load({ ...spec.backbone, kind: "tfjs-graph-model" }, files, [7])).toThrow(EngineError);
+      expect(() => engine.load(spec.backbone, short, [[7]])).toThrow(EngineError);
+      expect(() => engine.load(spec.backbone, other('"Dense"', '"LSTM"'), [[7]])).toThrow(EngineError);
+      expect(() => engine.load(spec.backbone, other("dense_1/bias", "dense_9/bias"), [[7]])).toThrow(EngineError);
+      expect(() => engine.load(spec.backbone, halfBias, [[7]])).toThrow(EngineError);
+      expect(() => engine.load(spec.backbone, notJson, [[7]])).toThrow(EngineError);
+      expect(() => engine.load(spec.backbone, files, [[8]])).toThrow(EngineError);
+      expect(() => engine.load(wrongWidth, files, [[7]])).toThrow(EngineError);
+      expect(() => engine.load({ ...spec.backbone, kind: "tfjs-graph-model" }, files, [[7]])).toThrow(EngineError);
       expect(engine.liveTensors()).toBe(before);
     });
   });

@@ -41,6 +41,9 @@ export const featuresInputSchema = z.strictObject({
 });
 export type FeaturesInput = z.infer<typeof featuresInputSchema>;
 
+/** Regions as a second input of the network, one-hot; a region that is not listed is zeros. */
+const regionValues = z.array(z.string()).min(1).optional();
+
 /** A plain tensor: value · scale + offset, element by element. */
 export const tensorInputSchema = z.strictObject({
   kind: z.literal("tensor"),
@@ -48,9 +51,22 @@ export const tensorInputSchema = z.strictObject({
   dtype: z.enum(["float32", "int32"]),
   scale: z.number().default(1),
   offset: z.number().default(0),
+  regions: regionValues,
 });
 export type TensorInput = z.infer<typeof tensorInputSchema>;
 
-/** How an instance becomes a tensor. */
-export const inputSchema = z.discriminatedUnion("kind", [featuresInputSchema, tensorInputSchema]);
+/** Pixels from 0 to 255, row by row: value · scale + offset. */
+export const imageInputSchema = z.strictObject({
+  kind: z.literal("image"),
+  /** Height and width. */
+  size: z.tuple([z.int().positive(), z.int().positive()]),
+  channels: z.union([z.literal(1), z.literal(3), z.literal(4)]),
+  scale: z.number(),
+  offset: z.number(),
+  regions: regionValues,
+});
+export type ImageInput = z.infer<typeof imageInputSchema>;
+
+/** How an instance becomes the network's inputs. */
+export const inputSchema = z.discriminatedUnion("kind", [featuresInputSchema, tensorInputSchema, imageInputSchema]);
 export type Input = z.infer<typeof inputSchema>;

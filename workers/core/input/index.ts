@@ -1,6 +1,7 @@
 import type { Input, Instance } from "../contract/index.ts";
 import { fail, ok, type Result } from "../result.ts";
 import { encodeFeatures, featuresWidth } from "./features.ts";
+import { encodeImage, imageShape } from "./image.ts";
 import { encodeTensor } from "./tensor.ts";
 
 /** What is wrong with one part of an instance. */
@@ -17,19 +18,41 @@ export interface InputContext {
   extraColumns: readonly string[];
 }
 
-/** The shape of one encoded instance. */
-export function inputShape(input: Input): number[] {
-  return input.kind === "features" ? [featuresWidth(input)] : input.shape;
+/** The shapes of a network's inputs: the instance's, and the region's where it is an input of its own. */
+export function inputShapes(input: Input): number[][] {
+  if (input.kind === "features") return [[featuresWidth(input)]];
+  const shape = input.kind === "image" ? imageShape(input) : input.shape;
+  return input.regions ? [shape, [input.regions.length]] : [shape];
+}
+
+/** How many values a shape holds. */
+export function sizeOf(shape: readonly number[]): number {
+  return shape.reduce((product, dimension) => product * dimension, 1);
 }
 
 /**
- * Turns one instance into float32 values of `inputShape(input)`, or says everything that is wrong with it.
+ * Turns one instance into float32 values, those of `inputShapes(input)` one after another, or says everything that is
+ * wrong with it.
  */
 export function encode(input: Input, instance: Instance, context: InputContext): Result<Float32Array, InputFault[]> {
   const faults: InputFault[] = [];
-  const values =
-    input.kind === "features"
-      ? encodeFeatures(input, instance, context, faults)
-      : encodeTensor(input, instance, faults);
-  return faults.length > 0 ? fail(faults) : ok(values);
+  const values = encodeInstance(input, instance, context, faults);
+  if (faults.length > 0) return fail(faults);
+  if (input.kind === "features" || !input.regions) return ok(values);
+  const all = new Float32Array(values.length + input.regions.length);
+  all.set(values);
+  const index = input.regions.indexOf(context.region);
+  if (index >= 0) all[values.length + index] = 1;
+  return ok(all);
+}
+
+function encodeInstance(input: Input, instance: Instance, context: InputContext, faults: InputFault[]): Float32Array {
+  switch (input.kind) {
+    case "features":
+      return encodeFeatures(input, instance, context, faults);
+    case "tensor":
+      return encodeTensor(input, instance, faults);
+    case "image":
+      return encodeImage(input, instance, faults);
+  }
 }

@@ -1,36 +1,15 @@
-import type { Instance, Nested, TensorInput } from "../contract/index.ts";
-import { describe } from "./describe.ts";
+import type { Instance, TensorInput } from "../contract/index.ts";
 import type { InputFault } from "./index.ts";
+import { readNested } from "./nested.ts";
 
 export function encodeTensor(input: TensorInput, instance: Instance, faults: InputFault[]): Float32Array {
-  const size = input.shape.reduce((product, dimension) => product * dimension, 1);
-  const out = new Float32Array(size);
-  const fault = (path: string, expected: string, received: string) => faults.push({ path, expected, received });
-  if (!Array.isArray(instance)) {
-    fault("", `numbers of shape [${input.shape}]`, describe(instance));
-    return out;
-  }
-  const isFlat = instance.every((value) => typeof value === "number");
-  const shape = isFlat && instance.length === size ? [size] : input.shape;
-  let next = 0;
-  const write = (value: Nested | undefined, depth: number, path: string): void => {
-    if (faults.length > 0) return;
-    if (depth === shape.length) {
-      if (typeof value !== "number") fault(path, `a number at depth ${depth}`, describe(value));
-      else if (!isFloat32(value) || !isFloat32(value * input.scale + input.offset))
-        fault(path, "a finite float32, before and after scaling", describe(value));
-      else if (input.dtype === "int32" && !Number.isInteger(value)) fault(path, "an integer", describe(value));
-      else out[next++] = value * input.scale + input.offset;
-      return;
-    }
-    if (!Array.isArray(value) || value.length !== shape[depth]) {
-      fault(path, `shape [${input.shape}]: ${shape[depth]} values at depth ${depth}`, describe(value));
-      return;
-    }
-    value.forEach((part, i) => void write(part, depth + 1, `${path}[${i}]`));
+  const { shape, dtype, scale, offset } = input;
+  const take = (value: number) => {
+    const scaled = value * scale + offset;
+    if (!isFloat32(value) || !isFloat32(scaled)) return { expected: "a finite float32, before and after scaling" };
+    return dtype === "int32" && !Number.isInteger(value) ? { expected: "an integer" } : scaled;
   };
-  write(instance, 0, "");
-  return out;
+  return readNested(shape, instance, take, faults);
 }
 
 function isFloat32(value: number): boolean {

@@ -21,7 +21,7 @@ export interface LoadedBackbone {
   readonly width: number;
   /** Float32 bytes of its weights, as they count against the isolate's budget. */
   readonly bytes: number;
-  /** Embeds a batch: values of shape [rows, …input], row by row, to [rows, width]. */
+  /** Embeds a batch: rows of values, those of each input one after another, to [rows, width]. */
   embed(values: Float32Array, rows: number): Float32Array;
   release(): void;
 }
@@ -30,7 +30,7 @@ export interface LoadedBackbone {
 export interface Engine {
   readonly name: string;
   /** Throws `EngineError` when the files are no network that it can run. */
-  load(spec: Backbone, files: BackboneFiles, inputShape: readonly number[]): LoadedBackbone;
+  load(spec: Backbone, files: BackboneFiles, inputShapes: readonly number[][]): LoadedBackbone;
   /** How many tensors are alive: equal before and after a question. */
   liveTensors(): number;
 }

@@ -1,6 +1,6 @@
 import type { Blob, NetworkSpec } from "../contract/index.ts";
 import { decodeHead } from "../head/head.ts";
-import { inputShape } from "../input/index.ts";
+import { inputShapes } from "../input/index.ts";
 import type { Engine, HeadWeights, LoadedBackbone } from "./engine.ts";
 
 /** Reads a blob whose bytes are known to have its hash. */
@@ -20,5 +20,5 @@ export async function loadNetwork(engine: Engine, spec: NetworkSpec, read: ReadB
   );
   const files = { topology: topology as ArrayBuffer, shards };
   const headWeights = decodeHead(spec.head, head as ArrayBuffer);
-  return { spec, backbone: engine.load(spec.backbone, files, inputShape(spec.input)), head: headWeights };
+  return { spec, backbone: engine.load(spec.backbone, files, inputShapes(spec.input)), head: headWeights };
 }

@@ -1,11 +1,24 @@
+import { fashion } from "./fashion.ts";
 import type { Recipe } from "./recipe.ts";
 import { storefront } from "./storefront.ts";
 import { weather } from "./weather.ts";
 
-export type { ColumnPlan, NetworkPlan, Recipe, RegionalHeadsPlan, Row, TrainingPlan } from "./recipe.ts";
+export type {
+  Augmentation,
+  Budget,
+  ColumnPlan,
+  InputPlan,
+  LayerPlan,
+  NetworkPlan,
+  Recipe,
+  RegionalHeadsPlan,
+  Row,
+  TrainingPlan,
+  WeightType,
+} from "./recipe.ts";
 
 /** Every recipe there is. */
-export const recipes: readonly Recipe[] = [storefront, weather];
+export const recipes: readonly Recipe[] = [storefront, weather, fashion];
 
 /** A recipe by name; throws, listing the names, when there is none. */
 export function recipeOf(name: string): Recipe {

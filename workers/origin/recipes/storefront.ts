@@ -79,8 +79,22 @@ export const storefront: Recipe = {
     learning: [...learningParts],
     retrainEverySeconds: 24 * 3600,
   },
-  thin: { columns, hidden: [24, 16], training: { regionalHeads: { share: 0.5, l2: 0.003 } } },
-  full: { columns: [...columns, { type: "region", values: shops.map((shop) => shop.region) }], hidden: [96, 48] },
+  thin: {
+    input: { kind: "features", columns },
+    layers: [
+      { type: "dense", units: 24 },
+      { type: "dense", units: 16 },
+    ],
+    training: { regionalHeads: { share: 0.5, l2: 0.003 } },
+  },
+  full: {
+    input: { kind: "features", columns: [...columns, { type: "region", values: shops.map((shop) => shop.region) }] },
+    layers: [
+      { type: "dense", units: 96 },
+      { type: "dense", units: 48 },
+    ],
+  },
+  budget: { bytes: null, ms: null, accuracy: null },
   targetRisk: 0.05,
   delta: 0.05,
   training: {
@@ -90,7 +104,10 @@ export const storefront: Recipe = {
     learningRate: 0.006,
     seed: 11,
     distil: 0,
+    distilTemperature: 1,
     l2: 0,
+    regionDropout: 0.1,
+    augment: null,
     regionalHeads: null,
   },
 };

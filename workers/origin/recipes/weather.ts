@@ -4,7 +4,8 @@ import { join } from "node:path";
 import { gunzipSync } from "node:zlib";
 import { parse } from "csv-parse/sync";
 import { learningParts } from "../../core/contract/index.ts";
-import type { ColumnPlan, LoadOptions, Recipe, Row } from "./recipe.ts";
+import { sharedFolder } from "./place.ts";
+import type { ColumnPlan, InputPlan, LoadOptions, Recipe, Row } from "./recipe.ts";
 
 const numbers = [
   ...["MinTemp", "MaxTemp", "Rainfall", "Evaporation", "Sunshine", "WindGustSpeed", "WindSpeed9am", "WindSpeed3pm"],
@@ -36,6 +37,8 @@ const stations = [
   ...["Walpole", "Watsonia", "Williamtown", "Witchcliffe", "Wollongong", "Woomera"],
 ];
 
+const input: InputPlan = { kind: "features", columns: [...columns, { type: "region", values: stations }] };
+
 /** Will it rain tomorrow? Daily observations of Australian weather stations; the region is the station. */
 export const weather: Recipe = {
   name: "weather",
@@ -58,8 +61,24 @@ export const weather: Recipe = {
     learning: [...learningParts],
     retrainEverySeconds: 182 * 24 * 3600,
   },
-  thin: { columns, hidden: [64, 32], training: { l2: 0.0002, regionalHeads: { share: 0.5, l2: 0.003 } } },
-  full: { columns, hidden: [256, 128, 64], training: { epochs: 15, learningRate: 0.001, l2: 0.0005 } },
+  thin: {
+    input,
+    layers: [
+      { type: "dense", units: 64 },
+      { type: "dense", units: 32 },
+    ],
+    training: { l2: 0.0002, regionalHeads: { share: 0.5, l2: 0.003 } },
+  },
+  full: {
+    input,
+    layers: [
+      { type: "dense", units: 256 },
+      { type: "dense", units: 128 },
+      { type: "dense", units: 64 },
+    ],
+    training: { epochs: 15, learningRate: 0.001, l2: 0.0005 },
+  },
+  budget: { bytes: null, ms: null, accuracy: null },
   targetRisk: 0.1,
   delta: 0.05,
   training: {
@@ -69,13 +88,16 @@ export const weather: Recipe = {
     learningRate: 0.002,
     seed: 7,
     distil: 0.8,
+    distilTemperature: 1,
     l2: 0,
+    regionDropout: 0.05,
+    augment: null,
     regionalHeads: null,
   },
 };
 
 async function loadWeather({ file }: LoadOptions): Promise<Row[]> {
-  const path = file ?? defaultFile();
+  const path = file ?? join(sharedFolder(), "data/weather-aus/weather-aus.csv.gz");
   if (!existsSync(path)) {
     throw new Error(
       `Error in weather: no data at ${path}. Give a file in the form of rattle's weatherAUS with --data FILE ` +
@@ -91,7 +113,7 @@ async function loadWeather({ file }: LoadOptions): Promise<Row[]> {
 
 function rowOf(record: Record<string, string>): Row {
   const at = Date.parse(`${record.Date}T00:00:00Z`);
-  const instance: Row["instance"] = { Location: record.Location as string };
+  const instance: Record<string, number | string | null> = { Location: record.Location as string };
   for (const name of numbers) instance[name] = numberOf(record[name]);
   for (const name of [...winds, "RainToday"]) instance[name] = textOf(record[name]);
   instance.DayOfYear = Math.floor((at - Date.UTC(new Date(at).getUTCFullYear(), 0, 1)) / dayMs) + 1;
@@ -104,9 +126,4 @@ function numberOf(text: string | undefined): number | null {
 
 function textOf(text: string | undefined): string | null {
   return text === undefined || text === "" || text === "NA" ? null : text;
-}
-
-function defaultFile(): string {
-  const shared = process.env.UPRIVER_SHARED ?? join(import.meta.dirname, "../../../../shared");
-  return join(shared, "data/weather-aus/weather-aus.csv.gz");
 }

@@ -1,6 +1,18 @@
 import * as tf from "@tensorflow/tfjs-core";
+import { seededRandom } from "../random.ts";
+import type { TrainingPlan } from "../recipes/index.ts";
+import { augment } from "./augment.ts";
 import type { Dataset } from "./dataset.ts";
+import { inputTensors } from "./network.ts";
 import type { Batch } from "./objective.ts";
+
+/** What a training set has besides its rows. */
+export interface TrainingSet {
+  data: Dataset;
+  classes: number;
+  /** The teacher's scores at the plan's temperature [rows, classes]; null without one. */
+  teacher: Float32Array | null;
+}
 
 /** Rows of [classes] with a one at each label; a label of −1 has none. */
 export function oneHot(labels: Int32Array, classes: number): Float32Array {
@@ -9,17 +21,40 @@ export function oneHot(labels: Int32Array, classes: number): Float32Array {
   return out;
 }
 
-/** The picked rows of a dataset as tensors; `targets` [rows, classes] are those of the whole dataset. */
-export function batchOf(data: Dataset, targets: Float32Array, classes: number, picked: Int32Array): Batch {
+/** The picked rows of a set as tensors; a training batch's values are varied at random, by its seed alone. */
+export function batchOf(
+  { data, classes, teacher }: TrainingSet,
+  picked: Int32Array,
+  variation: { plan: TrainingPlan; seed: number } | null = null,
+): Batch {
   const rows = picked.length;
+  const values = data.values.read(picked);
+  if (variation) vary(data, values, rows, variation.plan, seededRandom(variation.seed));
   const labels = picked.map((row) => data.labels[row] as number);
   const regions = picked.map((row) => data.regions[row] as number);
   return {
-    inputs: tf.tensor2d(gather(data.inputs, picked, data.width), [rows, data.width]),
-    targets: tf.tensor2d(gather(targets, picked, classes), [rows, classes]),
+    inputs: inputTensors(data.shapes, values, rows),
     labels: tf.tensor2d(oneHot(labels, classes), [rows, classes]),
+    teacher: teacher && tf.tensor2d(gather(teacher, picked, classes), [rows, classes]),
     regions: tf.tensor2d(oneHot(regions, data.regionCount), [rows, data.regionCount]),
+    weights: tf.tensor1d(Float32Array.from(picked, (row) => data.weights[row] as number)),
   };
+}
+
+/** Everything that a batch holds on to. */
+export function tensorsOf({ inputs, labels, teacher, regions, weights }: Batch): tf.Tensor[] {
+  return [...inputs, labels, ...(teacher ? [teacher] : []), regions, weights];
+}
+
+function vary(data: Dataset, values: Float32Array, rows: number, plan: TrainingPlan, random: () => number): void {
+  const { width } = data.values;
+  for (let row = 0; row < rows; row++) {
+    const own = values.subarray(row * width, (row + 1) * width);
+    if (plan.augment) augment(own, data.shapes[0] as number[], plan.augment, random);
+    if (!data.regionSpan || plan.regionDropout === 0) continue;
+    const { offset, width: regions } = data.regionSpan;
+    if (random() < plan.regionDropout) own.fill(0, offset, offset + regions);
+  }
 }
 
 function gather(values: Float32Array, picked: Int32Array, width: number): Float32Array {

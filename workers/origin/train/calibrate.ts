@@ -7,7 +7,7 @@ import { fitTemperature } from "../../core/head/temperature.ts";
 import { loadNetwork } from "../../core/model/network.ts";
 import { tfjsEngine } from "../../core/model/tfjs/engine.ts";
 import type { Recipe } from "../recipes/index.ts";
-import type { Dataset } from "./dataset.ts";
+import { type Dataset, embedRows } from "./dataset.ts";
 import type { Blobs, PackedNetwork } from "./pack.ts";
 
 export interface HeldOut {
@@ -43,7 +43,7 @@ export async function calibrate(
     checkBlob(blob, blobs.get(blob.sha256)?.buffer ?? null),
   );
   const { width } = network.head;
-  const embed = (data: Dataset) => network.backbone.embed(data.inputs, data.rows);
+  const embed = (data: Dataset) => embedRows(network.backbone, data);
   const logits = (embeddings: Float32Array, rows: number) =>
     Array.from({ length: rows }, (_, row) => logitsOf(network.head, embeddings, row * width));
   const tuneEmbeddings = embed(tune);

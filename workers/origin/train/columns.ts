@@ -1,11 +1,12 @@
-import type { Column, FeaturesInput } from "../../core/contract/index.ts";
-import type { ColumnPlan, Row } from "../recipes/index.ts";
+import type { Column, Input } from "../../core/contract/index.ts";
+import type { InputPlan, Row } from "../recipes/index.ts";
 
-/** Turns a plan's columns into an input, with each number's mean and deviation over the training rows. */
-export function planInput(plans: readonly ColumnPlan[], rows: readonly Row[]): FeaturesInput {
+/** Turns a plan into an input, with each number's mean and deviation over the training rows. */
+export function planInput(plan: InputPlan, rows: readonly Row[]): Input {
+  if (plan.kind !== "features") return plan;
   return {
     kind: "features",
-    columns: plans.map((plan) => (plan.type === "number" ? fitNumber(plan.name, rows) : plan)),
+    columns: plan.columns.map((column) => (column.type === "number" ? fitNumber(column.name, rows) : column)),
   };
 }
 
@@ -15,7 +16,7 @@ function fitNumber(name: string, rows: readonly Row[]): Column {
   let squares = 0;
   // Welford's running form: stable in one pass.
   for (const { instance } of rows) {
-    const value = instance[name];
+    const value = Array.isArray(instance) ? null : instance[name];
     if (typeof value !== "number") continue;
     n++;
     const before = value - mean;

@@ -1,23 +1,46 @@
 import { foldOf, splitKey } from "../../core/confidence/folds.ts";
-import type { Fold, Input } from "../../core/contract/index.ts";
-import { encode, inputShape } from "../../core/input/index.ts";
+import type { Fold, Input, LabelSource } from "../../core/contract/index.ts";
+import { encode, inputShapes, sizeOf } from "../../core/input/index.ts";
+import type { LoadedBackbone } from "../../core/model/engine.ts";
 import type { Recipe, Row } from "../recipes/index.ts";
+import { RowStore } from "./row-store.ts";
 
-/** Encoded rows: inputs [rows, width], the class of each label, the region of each row, −1 for an unlisted one. */
-export interface Dataset {
-  rows: number;
-  width: number;
-  inputs: Float32Array;
-  labels: Int32Array;
-  regions: Int32Array;
-  /** How many regions are listed. */
-  regionCount: number;
+/** A row with what it weighs in training: 1 is one label of the recipe's own data. */
+export interface WeightedRow extends Row {
+  weight?: number;
+  /** Where its label comes from; the recipe's own data unless given. */
+  source?: "base" | LabelSource;
+  /** Whether an earlier version may have been trained on it, though it is held out now. */
+  seenBefore?: boolean;
 }
 
-export type Folded = Record<Fold, Row[]>;
+/** Encoded rows: what the network's inputs take of each, its class, its region (−1 for an unlisted one), its weight. */
+export interface Dataset {
+  rows: number;
+  /** The shapes of the network's inputs; a row holds their values one after another. */
+  shapes: number[][];
+  values: RowStore;
+  labels: Int32Array;
+  regions: Int32Array;
+  weights: Float32Array;
+  /** How many regions are listed. */
+  regionCount: number;
+  /** Where a row's values name its region; null where they do not. */
+  regionSpan: Span | null;
+}
+
+export interface Span {
+  offset: number;
+  width: number;
+}
+
+export type Folded = Record<Fold, WeightedRow[]>;
+
+/** Rows that are embedded or scored at a time. */
+export const blockRows = 4_096;
 
 /** Deals rows into train, tune and certify by their split keys, the same way each time. */
-export async function foldRows(recipe: Recipe, rows: readonly Row[]): Promise<Folded> {
+export async function foldRows(recipe: Recipe, rows: readonly WeightedRow[]): Promise<Folded> {
   const folded: Folded = { train: [], tune: [], certify: [] };
   const known = new Map<string, Fold>();
   for (const [i, row] of rows.entries()) {
@@ -31,9 +54,12 @@ export async function foldRows(recipe: Recipe, rows: readonly Row[]): Promise<Fo
 }
 
 /** Encodes rows by an input. Throws, naming the row, when one does not fit: a recipe's data must. */
-export function encodeRows(recipe: Recipe, input: Input, rows: readonly Row[]): Dataset {
-  const width = inputShape(input).reduce((product, dimension) => product * dimension, 1);
-  const inputs = new Float32Array(rows.length * width);
+export function encodeRows(recipe: Recipe, input: Input, rows: readonly WeightedRow[]): Dataset {
+  const shapes = inputShapes(input);
+  const values = new RowStore(
+    rows.length,
+    shapes.map(sizeOf).reduce((sum, size) => sum + size, 0),
+  );
   const { regions } = recipe.policy;
   const extraColumns = regions.from === "field" && regions.name ? [regions.name] : [];
   for (const [i, row] of rows.entries()) {
@@ -44,14 +70,50 @@ export function encodeRows(recipe: Recipe, input: Input, rows: readonly Row[]): 
         `Error in encodeRows: row ${i}, ${fault?.path}: expected ${fault?.expected}, got ${fault?.received}`,
       );
     }
-    inputs.set(encoded.value, i * width);
+    values.write(i, encoded.value);
   }
   return {
     rows: rows.length,
-    width,
-    inputs,
+    shapes,
+    values,
     labels: Int32Array.from(rows, ({ label }) => recipe.labels.indexOf(label)),
     regions: Int32Array.from(rows, ({ region }) => regions.keys.indexOf(region)),
+    weights: Float32Array.from(rows, ({ weight = 1 }) => weight),
     regionCount: regions.keys.length,
+    regionSpan: regionSpanOf(input, shapes),
   };
+}
+
+/** The numbers 0 … rows − 1 in blocks of `size` at most. */
+export function blocksOf(rows: number, size = blockRows): Int32Array[] {
+  return cut(
+    Int32Array.from({ length: rows }, (_, row) => row),
+    size,
+  );
+}
+
+/** An order of rows in blocks of `size` at most. */
+export function cut(order: Int32Array, size: number): Int32Array[] {
+  return Array.from({ length: Math.ceil(order.length / size) }, (_, i) => order.subarray(i * size, (i + 1) * size));
+}
+
+/** Embeddings [rows, width] of a whole dataset, block by block, as the edge's engine makes them. */
+export function embedRows(backbone: LoadedBackbone, data: Dataset): Float32Array {
+  const out = new Float32Array(data.rows * backbone.width);
+  for (const picked of blocksOf(data.rows)) {
+    out.set(backbone.embed(data.values.read(picked), picked.length), (picked[0] as number) * backbone.width);
+  }
+  return out;
+}
+
+function regionSpanOf(input: Input, shapes: readonly number[][]): Span | null {
+  if (input.kind !== "features") {
+    const width = input.regions?.length ?? 0;
+    return width > 0 ? { offset: sizeOf(shapes[0] as number[]), width } : null;
+  }
+  const at = input.columns.findIndex(({ type }) => type === "region");
+  const column = input.columns[at];
+  if (column?.type !== "region") return null;
+  const before = inputShapes({ kind: "features", columns: input.columns.slice(0, at) });
+  return { offset: sizeOf(before[0] as number[]), width: column.values.length };
 }

@@ -1,106 +1,277 @@
+import { createHash } from "node:crypto";
 import * as tf from "@tensorflow/tfjs-core";
-import type * as layers from "@tensorflow/tfjs-layers";
 import { seededRandom, shuffled } from "../random.ts";
-import type { TrainingPlan } from "../recipes/index.ts";
-import { batchOf, oneHot } from "./batches.ts";
-import type { Dataset } from "./dataset.ts";
-import { buildNetwork, variablesOf } from "./network.ts";
+import type { LayerPlan, TrainingPlan } from "../recipes/index.ts";
+import { ResumableAdam } from "./adam.ts";
+import { batchOf, type TrainingSet, tensorsOf } from "./batches.ts";
+import type { Checkpoints, EpochRecord, TrainingState } from "./checkpoint.ts";
+import { blocksOf, cut, type Dataset } from "./dataset.ts";
+import { buildNetwork, inputTensors, type Trainable, variablesOf, widthOf } from "./network.ts";
 import { batchLoss, objective, type Trainee } from "./objective.ts";
+import { keepPruned, type Masks } from "./prune.ts";
 import { startRegionalHeads } from "./regional-heads.ts";
 
-export interface Epoch {
+/** Where a training is, told after batches and epochs. */
+export interface FitProgress {
   epoch: number;
   epochs: number;
+  /** The share of this epoch's rows that are done. */
+  share: number;
+  /** The mean loss of this epoch so far. */
   loss: number;
-  validationLoss: number;
+  /** Null before the first epoch is whole. */
+  validationLoss: number | null;
+  /** What is left if no epoch is saved by stopping early. */
+  secondsLeft: number;
 }
 
 export interface FitOptions {
-  hidden: readonly number[];
-  classes: number;
+  layers: readonly LayerPlan[];
   plan: TrainingPlan;
-  /** Targets [rows, classes] for the training rows; one-hot labels unless given. */
-  targets?: Float32Array;
-  onEpoch?: (epoch: Epoch) => void;
+  /** Names the training among its checkpoints. */
+  name?: string;
+  /** Where a training that is cut off goes on from; it begins anew unless given. */
+  checkpoints?: Checkpoints;
+  /** Weights to begin with, and those of them that stay zero; drawn at random, and none, unless given. */
+  start?: { weights: tf.Tensor[]; masks: Masks };
+  onProgress?: (progress: FitProgress) => void;
 }
 
-const evaluationBatch = 4096;
+/** A trained network and how it came to be so. */
+export interface Fitted {
+  network: Trainable;
+  history: EpochRecord[];
+  seconds: number;
+}
+
+const checkpointEveryMs = 15_000;
+const tellEveryMs = 500;
 /** The learning rate falls along a half cosine to this share of itself. */
 const finalRateShare = 0.05;
 
 /**
- * Trains a dense network on `train`, watches `validation`, and gives the weights of the best epoch: Adam on the plan's
- * objective, shuffled with its seed, so that the same seed and backend give the same network. Regional heads that the
- * plan asks for are thrown away.
+ * Trains a network on `train`, watches `validation`, and gives the weights of the best epoch: Adam on the plan's
+ * objective, in an order and with a variation that its seed alone decides. The same seed and backend give the same
+ * network, also when it was cut off and goes on from a checkpoint. Regional heads that the plan asks for are thrown away.
  */
-export async function fitNetwork(train: Dataset, validation: Dataset, options: FitOptions): Promise<layers.Sequential> {
-  const { classes, plan, onEpoch } = options;
-  const trainee = startTrainee(train, options);
-  const variables = [...variablesOf(trainee.network), ...Object.values(trainee.regional ?? {})];
-  const optimizer = tf.train.adam(plan.learningRate);
-  const targets = options.targets ?? oneHot(train.labels, classes);
-  const random = seededRandom(plan.seed);
-  let best: { loss: number; weights: tf.Tensor[] } | null = null;
-  for (let epoch = 0, waited = 0; epoch < plan.epochs && waited < plan.patience; epoch++) {
-    setRate(optimizer, plan.learningRate * rateShare(epoch / plan.epochs));
-    let loss = 0;
-    for (const picked of cut(shuffled(train.rows, random), plan.batchSize)) {
-      const batch = batchOf(train, targets, classes, picked);
-      const step = optimizer.minimize(() => objective(trainee, batch), true, variables) as tf.Scalar;
-      loss += ((await step.data())[0] as number) * (picked.length / train.rows);
-      tf.dispose([step, ...Object.values(batch)]);
-    }
-    const validationLoss = await lossOn(trainee, validation, classes);
-    onEpoch?.({ epoch: epoch + 1, epochs: plan.epochs, loss, validationLoss });
-    if (best && validationLoss >= best.loss) {
-      waited++;
-      continue;
-    }
-    tf.dispose(best?.weights ?? []);
-    best = { loss: validationLoss, weights: trainee.network.getWeights().map((weight) => weight.clone()) };
-    waited = 0;
+export async function fitNetwork(train: TrainingSet, validation: Dataset, options: FitOptions): Promise<Fitted> {
+  const fit = new Fit(train, validation, options);
+  try {
+    await fit.resume();
+    await fit.run();
+    return await fit.end();
+  } finally {
+    fit.release();
   }
-  if (best) trainee.network.setWeights(best.weights);
-  tf.dispose([...(best?.weights ?? []), ...Object.values(trainee.regional ?? {})]);
-  optimizer.dispose();
-  return trainee.network;
 }
 
 /** Class scores [rows, classes] of a network for a dataset. */
-export function predict(network: layers.LayersModel, { inputs, rows, width }: Dataset): Float32Array {
-  return tf.tidy(() => {
-    const all = tf.tensor2d(inputs, [rows, width]);
-    return (network.predict(all, { batchSize: evaluationBatch }) as tf.Tensor).dataSync() as Float32Array;
-  });
-}
-
-function startTrainee(train: Dataset, { hidden, classes, plan }: FitOptions): Trainee {
-  const network = buildNetwork(train.width, hidden, classes, plan.seed);
-  const width = hidden.at(-1) as number;
-  return { network, plan, regional: plan.regionalHeads && startRegionalHeads(train.regionCount, width, classes) };
-}
-
-async function lossOn(trainee: Trainee, data: Dataset, classes: number): Promise<number> {
-  const targets = oneHot(data.labels, classes);
-  const order = Int32Array.from({ length: data.rows }, (_, row) => row);
-  let sum = 0;
-  for (const picked of cut(order, evaluationBatch)) {
-    const loss = tf.tidy(() => batchLoss(trainee, batchOf(data, targets, classes, picked)));
-    sum += ((await loss.data())[0] as number) * picked.length;
-    loss.dispose();
+export async function predict({ whole }: Trainable, data: Dataset): Promise<Float32Array> {
+  const parts: Float32Array[] = [];
+  for (const picked of blocksOf(data.rows, predictRows)) {
+    const scores = tf.tidy(
+      () => whole.apply(inputTensors(data.shapes, data.values.read(picked), picked.length)) as tf.Tensor,
+    );
+    parts.push((await scores.data()) as Float32Array);
+    scores.dispose();
   }
-  return sum / data.rows;
+  const classes = (parts[0]?.length ?? 0) / Math.min(data.rows, predictRows);
+  const all = new Float32Array(data.rows * classes);
+  for (const [i, part] of parts.entries()) all.set(part, i * predictRows * classes);
+  return all;
 }
 
-function cut(order: Int32Array, size: number): Int32Array[] {
-  return Array.from({ length: Math.ceil(order.length / size) }, (_, i) => order.subarray(i * size, (i + 1) * size));
+/** Rows in one forward pass: the first layers of a convolutional network are wide. */
+const predictRows = 512;
+
+/** A training that is under way. */
+class Fit {
+  private readonly train: TrainingSet;
+  private readonly validation: TrainingSet;
+  private readonly options: FitOptions;
+  private readonly trainee: Trainee;
+  private readonly variables: tf.Variable[];
+  private readonly optimizer: ResumableAdam;
+  private readonly name: string;
+  private best: tf.Tensor[] = [];
+  private state: TrainingState;
+  private startedAt = Date.now();
+
+  constructor(train: TrainingSet, validation: Dataset, options: FitOptions) {
+    const { layers, plan, start } = options;
+    const { data, classes } = train;
+    this.train = train;
+    // Only the labels judge.
+    this.validation = { data: validation, classes, teacher: null };
+    this.options = options;
+    const network = buildNetwork({ shapes: data.shapes, layers, classes, seed: plan.seed });
+    if (start) network.whole.setWeights(start.weights);
+    const regional = plan.regionalHeads && startRegionalHeads(data.regionCount, widthOf(network), classes);
+    this.trainee = { network, plan, regional };
+    this.variables = [...variablesOf(network), ...Object.values(regional ?? {})];
+    this.optimizer = new ResumableAdam(plan.learningRate);
+    this.name = options.name ?? "network";
+    const fingerprint = fingerprintOf(train, options);
+    this.state = {
+      ...{ fingerprint, isFinished: false, epoch: 0, step: 0, lossSum: 0, waited: 0, bestLoss: null },
+      ...{ history: [], seconds: 0 },
+    };
+  }
+
+  async resume(): Promise<void> {
+    const snapshot = await this.options.checkpoints?.read(this.name, this.state.fingerprint);
+    if (!snapshot) return;
+    const { state, values } = snapshot;
+    this.state = state;
+    for (const [i, variable] of this.variables.entries()) assign(variable, values.variables?.[i] as Float32Array);
+    this.optimizer.restore(this.variables, values.optimizer as Float32Array[]);
+    this.best = (values.best as Float32Array[]).map((part, i) =>
+      tf.tensor(part, (this.trainee.network.whole.getWeights()[i] as tf.Tensor).shape),
+    );
+  }
+
+  async run(): Promise<void> {
+    const { plan } = this.options;
+    const { state } = this;
+    while (!state.isFinished && state.epoch < plan.epochs && state.waited < plan.patience) await this.runEpoch();
+    if (state.isFinished) return;
+    state.isFinished = true;
+    await this.save();
+  }
+
+  async end(): Promise<Fitted> {
+    const { network } = this.trainee;
+    if (this.best.length > 0) network.whole.setWeights(this.best);
+    return { network, history: this.state.history, seconds: this.state.seconds };
+  }
+
+  release(): void {
+    tf.dispose([...this.best, ...Object.values(this.trainee.regional ?? {})]);
+    this.optimizer.dispose();
+  }
+
+  private async runEpoch(): Promise<void> {
+    const { plan } = this.options;
+    const { state, train } = this;
+    const rate = plan.learningRate * rateShare(state.epoch / plan.epochs);
+    this.optimizer.rate = rate;
+    const order = shuffled(train.data.rows, seededRandom(seedOf(plan.seed, state.epoch, 0)));
+    const batches = cut(order, plan.batchSize);
+    let savedAt = Date.now();
+    let toldAt = 0;
+    for (const picked of batches.slice(state.step)) {
+      state.lossSum += (await this.takeStep(picked)) * picked.length;
+      state.step++;
+      const now = Date.now();
+      if (now - toldAt > tellEveryMs) {
+        toldAt = now;
+        this.tell(batches.length);
+      }
+      if (now - savedAt > checkpointEveryMs && state.step < batches.length) {
+        savedAt = now;
+        await this.save();
+      }
+    }
+    const validationLoss = await this.lossOnValidation();
+    const loss = state.lossSum / train.data.rows;
+    state.history.push({ epoch: state.epoch + 1, loss, validationLoss, learningRate: rate });
+    this.tell(batches.length);
+    this.settle(validationLoss);
+    Object.assign(state, { epoch: state.epoch + 1, step: 0, lossSum: 0 });
+    await this.save();
+  }
+
+  private async takeStep(picked: Int32Array): Promise<number> {
+    const { plan, start } = this.options;
+    const seed = seedOf(plan.seed, this.state.epoch, this.state.step + 1);
+    const batch = batchOf(this.train, picked, { plan, seed });
+    const loss = this.optimizer.minimize(() => objective(this.trainee, batch), true, this.variables) as tf.Scalar;
+    if (start) keepPruned(this.variables, start.masks);
+    const value = (await loss.data())[0] as number;
+    tf.dispose([loss, ...tensorsOf(batch)]);
+    if (Number.isFinite(value)) return value;
+    throw new Error(
+      `Error in fitNetwork: the loss of '${this.name}' is no number any more in epoch ${this.state.epoch + 1}. ` +
+        "A lower learningRate in the recipe helps most often; else look for values far out of range in the data.",
+    );
+  }
+
+  private settle(validationLoss: number): void {
+    const { state } = this;
+    if (state.bestLoss !== null && validationLoss >= state.bestLoss) {
+      state.waited++;
+      return;
+    }
+    tf.dispose(this.best);
+    this.best = this.trainee.network.whole.getWeights().map((weight) => weight.clone());
+    state.bestLoss = validationLoss;
+    state.waited = 0;
+  }
+
+  private async lossOnValidation(): Promise<number> {
+    let sum = 0;
+    let weight = 0;
+    for (const picked of blocksOf(this.validation.data.rows, predictRows)) {
+      const loss = tf.tidy(() => batchLoss(this.trainee, batchOf(this.validation, picked)));
+      const own = picked.reduce((total, row) => total + (this.validation.data.weights[row] as number), 0);
+      sum += ((await loss.data())[0] as number) * own;
+      weight += own;
+      loss.dispose();
+    }
+    return sum / weight;
+  }
+
+  private async save(): Promise<void> {
+    this.state.seconds += (Date.now() - this.startedAt) / 1_000;
+    this.startedAt = Date.now();
+    const { checkpoints } = this.options;
+    if (!checkpoints) return;
+    const read = (tensors: tf.Tensor[]) => Promise.all(tensors.map((tensor) => tensor.data() as Promise<Float32Array>));
+    const values = {
+      variables: await read(this.variables),
+      optimizer: await this.optimizer.state(),
+      best: await read(this.best),
+    };
+    await checkpoints.write(this.name, { state: this.state, values });
+  }
+
+  private tell(batches: number): void {
+    const { epoch, step, lossSum, history } = this.state;
+    const { plan, onProgress } = this.options;
+    const perBatch = (Date.now() - this.startedAt + this.state.seconds * 1_000) / Math.max(1, epoch * batches + step);
+    onProgress?.({
+      epoch: epoch + 1,
+      epochs: plan.epochs,
+      share: step / batches,
+      loss: lossSum / Math.max(1, Math.min(step * plan.batchSize, this.train.data.rows)),
+      validationLoss: history.at(-1)?.validationLoss ?? null,
+      secondsLeft: ((plan.epochs - epoch) * batches - step) * (perBatch / 1_000),
+    });
+  }
+}
+
+function assign(variable: tf.Variable, values: Float32Array): void {
+  tf.tidy(() => variable.assign(tf.tensor(values, variable.shape)));
+}
+
+// What decides a training besides its code: another of any of these can't go on from the same state.
+function fingerprintOf({ data, teacher, classes }: TrainingSet, { layers, plan, start }: FitOptions): string {
+  const facts = { layers, plan, classes, rows: data.rows, shapes: data.shapes, backend: tf.getBackend() };
+  const hash = createHash("sha256").update(JSON.stringify({ ...facts, isPruned: start !== undefined }));
+  for (const part of [data.labels, data.regions, data.weights, teacher ?? new Float32Array()]) {
+    hash.update(new Uint8Array(part.buffer, part.byteOffset, part.byteLength));
+  }
+  // Values by a sample of the rows: all of them may be more than there is memory.
+  const step = Math.max(1, Math.floor(data.rows / 1_000));
+  for (let row = 0; row < data.rows; row += step) hash.update(new Uint8Array(data.values.read([row]).buffer));
+  return hash.digest("hex");
+}
+
+/** Epoch and step as one seed; 0 is the epoch's order, others are its batches. */
+function seedOf(seed: number, epoch: number, step: number): number {
+  return (Math.imul(seed, 0x9e3779b1) ^ Math.imul(epoch + 1, 0x85ebca6b) ^ Math.imul(step, 0xc2b2ae35)) >>> 0;
 }
 
 function rateShare(progress: number): number {
   return finalRateShare + ((1 - finalRateShare) * (1 + Math.cos(Math.PI * progress))) / 2;
-}
-
-function setRate(optimizer: tf.Optimizer, rate: number): void {
-  // The optimisers take a new rate, but their types do not say so.
-  (optimizer as unknown as { learningRate: number }).learningRate = rate;
 }

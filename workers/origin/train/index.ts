@@ -1,13 +1,14 @@
 import { accepts } from "../../core/confidence/rule.ts";
-import type { Instance, Manifest, NetworkSpec } from "../../core/contract/index.ts";
+import type { Input, Instance, Manifest, NetworkSpec } from "../../core/contract/index.ts";
 import { argMax } from "../../core/head/head.ts";
-import { startBackend } from "../../core/model/tfjs/backend.ts";
-import type { NetworkPlan, Recipe, Row } from "../recipes/index.ts";
-import { oneHot } from "./batches.ts";
+import { type Backend, type BackendChoice, startTraining } from "../backend/index.ts";
+import type { NetworkPlan, Recipe, TrainingPlan } from "../recipes/index.ts";
 import { type Calibrated, calibrate, type HeldOut } from "./calibrate.ts";
+import type { Checkpoints, EpochRecord } from "./checkpoint.ts";
 import { planInput } from "./columns.ts";
-import { type Dataset, encodeRows, type Folded, foldRows } from "./dataset.ts";
-import { type Epoch, fitNetwork, predict } from "./fit.ts";
+import { type Dataset, encodeRows, type Folded, foldRows, type WeightedRow } from "./dataset.ts";
+import { softened } from "./distil.ts";
+import { type FitProgress, fitNetwork, predict } from "./fit.ts";
 import { type Blobs, packNetwork } from "./pack.ts";
 import { packRegionalParts } from "./regional-parts.ts";
 
@@ -20,31 +21,48 @@ export interface Artefact {
   blobs: Blobs;
 }
 
-export interface Progress extends Epoch {
-  network: "full" | "thin";
+export type NetworkName = "full" | "thin";
+
+export interface Progress extends FitProgress {
+  network: NetworkName;
 }
 
 export interface TrainOptions {
   /** Train on rows before this day alone (ISO date); the recipe's own by default. */
   before?: string | undefined;
   file?: string | undefined;
+  /** Where a training that is cut off finds where it was; it begins anew unless given. */
+  checkpoints?: Checkpoints | undefined;
+  backend?: BackendChoice | undefined;
   onProgress?: (progress: Progress) => void;
 }
 
-/** Trains a recipe's full model, then the thin one from it, and certifies both on rows that neither has seen. */
-export async function train(recipe: Recipe, { before, file, onProgress }: TrainOptions = {}): Promise<Artefact> {
-  await startBackend();
+/** Trains a recipe's full model, then the thin one from it, on its base data. */
+export async function train(recipe: Recipe, options: TrainOptions = {}): Promise<Artefact> {
+  return trainOn(recipe, await foldRows(recipe, await baseRows(recipe, options)), options);
+}
+
+/** A recipe's own rows from before a day. Throws where there is none. */
+export async function baseRows(recipe: Recipe, { before, file }: Pick<TrainOptions, "before" | "file">) {
   const cut = before ?? recipe.trainBefore;
   const rows = (await recipe.load({ file })).filter(({ at }) => cut === null || at < Date.parse(cut));
   if (rows.length === 0) throw new Error(`Error in train: recipe '${recipe.name}' has no rows before ${cut}`);
-  const folded = await foldRows(recipe, rows);
+  return rows;
+}
+
+/** Trains full and thin on rows that are dealt into folds, and certifies both on rows that neither has seen. */
+export async function trainOn(recipe: Recipe, folded: Folded, options: TrainOptions = {}): Promise<Artefact> {
+  const backend = await startTraining(options.backend);
+  const { checkpoints, onProgress } = options;
   const blobs: Blobs = new Map();
-  const full = await trainNetwork(recipe, recipe.full, folded, blobs, null, (e) =>
-    onProgress?.({ network: "full", ...e }),
-  );
-  const thin = await trainNetwork(recipe, recipe.thin, folded, blobs, full.trainScores, (e) =>
-    onProgress?.({ network: "thin", ...e }),
-  );
+  const trainOne = (network: NetworkName, teacher: Float32Array | null) =>
+    trainNetwork(recipe, recipe[network], folded, {
+      ...{ name: network, backend, blobs, teacher },
+      ...(checkpoints ? { checkpoints } : {}),
+      onProgress: (progress) => onProgress?.({ network, ...progress }),
+    });
+  const full = await trainOne("full", null);
+  const thin = await trainOne("thin", full.trainScores);
   const draft: Draft = {
     format: "upriver/1",
     model: recipe.name,
@@ -64,59 +82,75 @@ export async function train(recipe: Recipe, { before, file, onProgress }: TrainO
 /** Trains a recipe's full network alone on the rows, in the way that `train` does. */
 export async function trainFull(
   recipe: Recipe,
-  rows: readonly Row[],
-  onEpoch: (epoch: Epoch) => void,
+  rows: readonly WeightedRow[],
+  onProgress: (progress: FitProgress) => void,
 ): Promise<{ spec: NetworkSpec; blobs: Blobs }> {
-  await startBackend();
+  const backend = await startTraining("wasm");
   const blobs: Blobs = new Map();
-  const { spec } = await trainNetwork(recipe, recipe.full, await foldRows(recipe, rows), blobs, null, onEpoch);
+  const training = { name: "full", backend, blobs, teacher: null, onProgress };
+  const { spec } = await trainNetwork(recipe, recipe.full, await foldRows(recipe, rows), training);
   return { spec, blobs };
 }
 
-interface Trained extends Calibrated {
+/** A trained network, as it will be published, and the rows behind it. */
+export interface Trained extends Calibrated {
   trainScores: Float32Array;
+  history: EpochRecord[];
+  seconds: number;
   data: Dataset;
   heldOut: HeldOut;
 }
 
-async function trainNetwork(
-  recipe: Recipe,
-  plan: NetworkPlan,
-  folded: Folded,
-  blobs: Blobs,
-  teacherScores: Float32Array | null,
-  onEpoch: (epoch: Epoch) => void,
-): Promise<Trained> {
-  const input = planInput(plan.columns, folded.train);
-  const data = encodeRows(recipe, input, folded.train);
-  const heldOut: HeldOut = {
-    tune: encodeRows(recipe, input, folded.tune),
-    certify: encodeRows(recipe, input, folded.certify),
-    window: spanOf(folded.certify),
-  };
-  const classes = recipe.labels.length;
-  const targets = teacherScores ? distilled(data, teacherScores, classes, recipe.training.distil) : undefined;
-  const model = await fitNetwork(data, heldOut.tune, {
-    hidden: plan.hidden,
-    classes,
-    plan: { ...recipe.training, ...plan.training },
-    onEpoch,
-    ...(targets ? { targets } : {}),
-  });
-  const trainScores = predict(model, data);
-  const packed = await packNetwork(model, input, blobs);
-  model.dispose();
-  return { ...(await calibrate(recipe, packed, blobs, heldOut)), trainScores, data, heldOut };
+interface NetworkTraining {
+  name: string;
+  backend: Backend;
+  blobs: Blobs;
+  /** Full's scores of the training rows [rows, classes]; null for full itself. */
+  teacher: Float32Array | null;
+  checkpoints?: Checkpoints;
+  onProgress: (progress: FitProgress) => void;
 }
 
-/** Labels and the teacher's scores in one target (Hinton et al., arXiv 1503.02531, at temperature 1). */
-function distilled(data: Dataset, teacher: Float32Array, classes: number, share: number): Float32Array {
-  const hard = oneHot(data.labels, classes);
-  return hard.map((one, i) => (1 - share) * one + share * (teacher[i] as number));
+async function trainNetwork(
+  recipe: Recipe,
+  network: NetworkPlan,
+  folded: Folded,
+  { name, backend, blobs, teacher, checkpoints, onProgress }: NetworkTraining,
+): Promise<Trained> {
+  const input = planInput(network.input, folded.train);
+  const data = encodeRows(recipe, input, folded.train);
+  const heldOut = heldOutOf(recipe, input, folded);
+  const classes = recipe.labels.length;
+  const plan: TrainingPlan = { ...recipe.training, ...network.training };
+  const soft = teacher && plan.distil > 0 ? softened(teacher, classes, plan.distilTemperature) : null;
+  await backend.use();
+  const fitted = await fitNetwork({ data, classes, teacher: soft }, heldOut.tune, {
+    ...{ layers: network.layers, plan, name, onProgress },
+    ...(checkpoints ? { checkpoints } : {}),
+  });
+  const trainScores = await predict(fitted.network, data);
+  const packed = await packNetwork(fitted.network, input, blobs, network.weights);
+  fitted.network.whole.dispose();
+  const { history, seconds } = fitted;
+  return { ...(await calibrate(recipe, packed, blobs, heldOut)), trainScores, history, seconds, data, heldOut };
+}
+
+/** The rows that no network trains on, encoded. */
+export function heldOutOf(recipe: Recipe, input: Input, { tune, certify }: Folded): HeldOut {
+  return {
+    tune: encodeRows(recipe, input, tune),
+    certify: encodeRows(recipe, input, certify),
+    window: spanOf(certify),
+  };
 }
 
 /** An instance that the thin model is sure of, and one that only the full model is sure of; both rightly. */
-function pickExamples({ labels }: Recipe, rows: readonly Row[], thin: Calibrated, full: Calibrated): Instance[] {
+function pickExamples(
+  { labels }: Recipe,
+  rows: readonly WeightedRow[],
+  thin: Calibrated,
+  full: Calibrated,
+): Instance[] {
   const verdict = ({ certifyScores, spec }: Calibrated, i: number) => {
     const scores = certifyScores[i] as Float64Array;
     const picked = argMax(scores);
@@ -133,13 +167,22 @@ function pickExamples({ labels }: Recipe, rows: readonly Row[], thin: Calibrated
   return [easy, hard].flatMap((found) => (found ? [found.row.instance] : []));
 }
 
-function countsOf(rows: readonly Row[]): Manifest["trainedOn"] {
-  const regions: Record<string, number> = {};
-  for (const { region } of rows) regions[region] = (regions[region] ?? 0) + 1;
-  return { rows: rows.length, ...spanOf(rows), sources: { truth: rows.length }, regions };
+function countsOf(rows: readonly WeightedRow[]): Manifest["trainedOn"] {
+  const count = (key: (row: WeightedRow) => string) => {
+    const counts: Record<string, number> = {};
+    for (const row of rows) counts[key(row)] = (counts[key(row)] ?? 0) + 1;
+    return counts;
+  };
+  return {
+    ...{ rows: rows.length, ...spanOf(rows) },
+    sources: count(({ source = "base" }) => source),
+    regions: count(({ region }) => region),
+  };
 }
 
-function spanOf(rows: readonly Row[]): { from: string; to: string } {
-  const day = (row: Row | undefined) => new Date(row?.at ?? 0).toISOString().slice(0, 10);
-  return { from: day(rows[0]), to: day(rows.at(-1)) };
+function spanOf(rows: readonly WeightedRow[]): { from: string; to: string } {
+  const times = rows.map(({ at }) => at);
+  const day = (at: number) => new Date(at).toISOString().slice(0, 10);
+  const [from, to] = times.reduce(([low, high], at) => [Math.min(low, at), Math.max(high, at)], [times[0] ?? 0, 0]);
+  return { from: day(from), to: day(to) };
 }

@@ -1,22 +1,27 @@
 import * as tf from "@tensorflow/tfjs-core";
-import type * as layers from "@tensorflow/tfjs-layers";
 import type { TrainingPlan } from "../recipes/index.ts";
-import { embed, globalLogits, variablesOf } from "./network.ts";
+import { globalLogits, type Trainable, variablesOf } from "./network.ts";
 import { meanSquare, type RegionalHeads, regionalLogits } from "./regional-heads.ts";
 
-/** Rows as tensors: inputs [rows, width], targets and one-hot labels [rows, classes], one-hot regions [rows, regions]. */
+/** Rows as tensors. */
 export interface Batch {
-  inputs: tf.Tensor2D;
-  targets: tf.Tensor2D;
+  /** One tensor for each of the network's inputs: [rows, …shape]. */
+  inputs: tf.Tensor[];
+  /** One-hot labels [rows, classes]. */
   labels: tf.Tensor2D;
+  /** The teacher's scores at the plan's temperature [rows, classes]; null without one. */
+  teacher: tf.Tensor2D | null;
+  /** One-hot regions [rows, regions]. */
   regions: tf.Tensor2D;
+  /** What each row weighs [rows]. */
+  weights: tf.Tensor1D;
 }
 
 /** A network under training, its plan, and the regional heads that the plan asks for. */
 export interface Trainee {
-  network: layers.Sequential;
+  network: Trainable;
   regional: RegionalHeads | null;
-  plan: Pick<TrainingPlan, "l2" | "regionalHeads">;
+  plan: Pick<TrainingPlan, "l2" | "regionalHeads" | "distil" | "distilTemperature">;
 }
 
 /** The loss that training makes small: a batch's own, L2 on the kernels, and the pull on regional heads. */
@@ -24,7 +29,7 @@ export function objective(trainee: Trainee, batch: Batch): tf.Scalar {
   const { network, regional, plan } = trainee;
   let loss = batchLoss(trainee, batch);
   if (plan.l2 > 0) {
-    for (const kernel of variablesOf(network).filter(({ rank }) => rank === 2)) {
+    for (const kernel of variablesOf(network).filter(({ rank }) => rank >= 2)) {
       loss = tf.add(loss, tf.mul(tf.sum(tf.square(kernel)), plan.l2));
     }
   }
@@ -33,20 +38,30 @@ export function objective(trainee: Trainee, batch: Batch): tf.Scalar {
 }
 
 /**
- * The mean cross-entropy of the global head with the targets; with regional heads, mixed with that of each row's own
- * head with the labels, so that the backbone learns what regions will later want to tell apart (Caruana 1997,
- * "Multitask learning").
+ * The weighted mean cross-entropy of the global head with the labels, and with the teacher's scores where there is one;
+ * with regional heads, mixed with that of each row's own head with the labels, so that the backbone learns what regions
+ * will later want to tell apart (Caruana 1997, "Multitask learning").
  */
 export function batchLoss({ network, regional, plan }: Trainee, batch: Batch): tf.Scalar {
-  const embeddings = embed(network, batch.inputs);
-  const global = globalLogits(network, embeddings);
-  const loss = crossEntropy(batch.targets, global);
+  const embeddings = network.backbone.apply(batch.inputs) as tf.Tensor2D;
+  const logits = globalLogits(network, embeddings);
+  const loss = globalLoss(plan, batch, logits);
   if (!regional || !plan.regionalHeads) return loss;
   const { share } = plan.regionalHeads;
-  const own = tf.add<tf.Tensor2D>(global, regionalLogits(regional, embeddings, batch.regions));
-  return tf.add(tf.mul(loss, 1 - share), tf.mul(crossEntropy(batch.labels, own), share));
+  const own = tf.add<tf.Tensor2D>(logits, regionalLogits(regional, embeddings, batch.regions));
+  return tf.add(tf.mul(loss, 1 - share), tf.mul(crossEntropy(batch.labels, own, batch.weights), share));
 }
 
-function crossEntropy(targets: tf.Tensor2D, logits: tf.Tensor2D): tf.Scalar {
-  return tf.neg(tf.mean(tf.sum(tf.mul(targets, tf.logSoftmax(logits)), 1)));
+// Hinton et al., arXiv 1503.02531: soft targets at a temperature T weigh T² as much, for their gradients are 1/T² as large.
+function globalLoss(plan: Trainee["plan"], { labels, teacher, weights }: Batch, logits: tf.Tensor2D): tf.Scalar {
+  const hard = crossEntropy(labels, logits, weights);
+  if (!teacher) return hard;
+  const { distil, distilTemperature: temperature } = plan;
+  const soft = crossEntropy(teacher, tf.div(logits, temperature), weights);
+  return tf.add(tf.mul(hard, 1 - distil), tf.mul(soft, distil * temperature ** 2));
+}
+
+function crossEntropy(targets: tf.Tensor2D, logits: tf.Tensor2D, weights: tf.Tensor1D): tf.Scalar {
+  const losses = tf.neg(tf.sum(tf.mul(targets, tf.logSoftmax(logits)), 1));
+  return tf.div(tf.sum(tf.mul(losses, weights)), tf.sum(weights));
 }

@@ -1,9 +1,11 @@
-import type * as tf from "@tensorflow/tfjs-core";
-import * as layers from "@tensorflow/tfjs-layers";
+import type * as layers from "@tensorflow/tfjs-layers";
 import type { Blob, Input, NetworkSpec } from "../../core/contract/index.ts";
 import { sha256Hex } from "../../core/hash.ts";
 import { encodeHead } from "../../core/head/head.ts";
 import { limits } from "../../core/limits.ts";
+import type { WeightType } from "../recipes/index.ts";
+import type { Trainable } from "./network.ts";
+import { quantise } from "./quantise.ts";
 
 /** Blobs by their SHA-256. */
 export type Blobs = Map<string, Uint8Array<ArrayBuffer>>;
@@ -12,25 +14,37 @@ export type Blobs = Map<string, Uint8Array<ArrayBuffer>>;
 export type PackedNetwork = Omit<NetworkSpec, "rule">;
 
 /**
- * Cuts a trained network into backbone and head, as blobs: a TensorFlow.js layers model of all but the last layer,
- * and the last layer's weights. `largest` is the greatest absolute value of an embedding, for the int16 step.
+ * Packs a trained network as blobs: the backbone as a TensorFlow.js layers model, its weights in the form asked for, and
+ * the head's weights in float32. The int16 step of its embeddings is learned later.
  */
-export async function packNetwork(model: layers.Sequential, input: Input, blobs: Blobs): Promise<PackedNetwork> {
-  const hidden = model.layers.slice(0, -1);
-  const head = model.layers.at(-1) as layers.layers.Layer;
-  const backbone = layers.sequential({ layers: hidden });
-  const weights = hidden.flatMap((layer) => layer.weights);
-  const specs = weights.map(({ name, shape }) => ({ name: plainName(name), shape, dtype: "float32" }));
-  const values = concatenated(hidden.flatMap((layer) => layer.getWeights()));
-  const shards = await Promise.all(cut(values).map((shard) => add(blobs, shard)));
+export async function packNetwork(
+  { backbone, head }: Trainable,
+  input: Input,
+  blobs: Blobs,
+  weightType: WeightType = "float32",
+): Promise<PackedNetwork> {
+  const stored = await Promise.all(
+    backbone.weights.map(async (weight) => {
+      const values = (await weight.read().data()) as Float32Array;
+      const { bytes, quantization } = quantise(values, weightType);
+      const spec = {
+        name: plainName(weight.name),
+        shape: weight.shape,
+        dtype: "float32",
+        ...(quantization && { quantization }),
+      };
+      return { bytes, spec };
+    }),
+  );
+  const shards = await Promise.all(cut(joined(stored.map(({ bytes }) => bytes))).map((shard) => addBlob(blobs, shard)));
   const modelJson = {
     format: "layers-model",
     generatedBy: "Upriver",
-    modelTopology: backbone.toJSON(undefined, false),
-    weightsManifest: [{ paths: shards.map(({ sha256 }) => sha256), weights: specs }],
+    modelTopology: lean(backbone.toJSON(undefined, false)),
+    weightsManifest: [{ paths: shards.map(({ sha256 }) => sha256), weights: stored.map(({ spec }) => spec) }],
   };
-  const topology = await add(blobs, new TextEncoder().encode(JSON.stringify(modelJson)));
-  const [kernel, bias] = head.getWeights().map((weight) => weight.dataSync() as Float32Array) as [
+  const topology = await addBlob(blobs, new TextEncoder().encode(JSON.stringify(modelJson)));
+  const [kernel, bias] = (await Promise.all(head.getWeights().map((weight) => weight.data()))) as [
     Float32Array,
     Float32Array,
   ];
@@ -43,27 +57,46 @@ export async function packNetwork(model: layers.Sequential, input: Input, blobs:
       sha256: await sha256Hex([topology, ...shards].map(({ sha256 }) => sha256).join("")),
       topology,
       shards,
-      embedding: { tensor: (hidden.at(-1) as layers.layers.Layer).name, width, step: 1 },
+      embedding: { tensor: plainName((backbone.outputs[0] as layers.SymbolicTensor).name), width, step: 1 },
     },
-    head: { blob: await add(blobs, encodeHead({ weights: kernel, bias })), width, classes, temperature: 1 },
+    head: { blob: await addBlob(blobs, encodeHead({ weights: kernel, bias })), width, classes, temperature: 1 },
   };
 }
 
-async function add(blobs: Blobs, bytes: Uint8Array<ArrayBuffer>): Promise<Blob> {
+/** Bytes that a network takes to transfer: backbone and head, as they are stored. */
+export function bytesOf({ backbone, head }: Pick<PackedNetwork, "backbone" | "head">): number {
+  return [backbone.topology, ...backbone.shards, head.blob].reduce((sum, { bytes }) => sum + bytes, 0);
+}
+
+/** Puts bytes among the blobs, under their hash. */
+export async function addBlob(blobs: Blobs, bytes: Uint8Array<ArrayBuffer>): Promise<Blob> {
   const sha256 = await sha256Hex(bytes);
   blobs.set(sha256, bytes);
   return { sha256, bytes: bytes.byteLength };
 }
 
-function concatenated(tensors: tf.Tensor[]): Uint8Array<ArrayBuffer> {
-  const parts = tensors.map((tensor) => tensor.dataSync() as Float32Array);
-  const all = new Float32Array(parts.reduce((sum, part) => sum + part.length, 0));
+/** What only training needs of a layer, and what is as it is when nothing is said: the edge fetches every byte. */
+const onlyForTraining = /_(initializer|regularizer|constraint)$/;
+const usual = [undefined, null, "float32", "channelsLast"];
+
+function lean(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(lean);
+  if (typeof value !== "object" || value === null) return value;
+  const kept = Object.entries(value).filter(([name, part]) => {
+    if (onlyForTraining.test(name) || name === "trainable") return false;
+    return !(name === "data_format" || name === "dtype" || name === "activity_regularizer") || !usual.includes(part);
+  });
+  return Object.fromEntries(kept.map(([name, part]) => [name, lean(part)]));
+}
+
+function joined(parts: Uint8Array[]): Uint8Array<ArrayBuffer> {
+  const all = new Uint8Array(parts.reduce((sum, { length }) => sum + length, 0));
   let offset = 0;
   for (const part of parts) {
     all.set(part, offset);
     offset += part.length;
   }
-  return new Uint8Array(all.buffer);
+  return all;
 }
 
 function cut(bytes: Uint8Array<ArrayBuffer>): Uint8Array<ArrayBuffer>[] {

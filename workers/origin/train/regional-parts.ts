@@ -7,7 +7,7 @@ import { addRow, emptySums, encodeSums, labelWeightUnit } from "../../core/head/
 import { limits } from "../../core/limits.ts";
 import { loadNetwork } from "../../core/model/network.ts";
 import { tfjsEngine } from "../../core/model/tfjs/engine.ts";
-import type { Dataset } from "./dataset.ts";
+import { type Dataset, embedRows } from "./dataset.ts";
 import type { Blobs } from "./pack.ts";
 
 /** What a version gives its regions to learn by. */
@@ -26,7 +26,7 @@ export async function packRegionalParts(
   const { width, classes } = spec.head;
   const { step } = spec.backbone.embedding;
   const vectorsOf = (data: Dataset) => {
-    const embeddings = network.backbone.embed(data.inputs, data.rows);
+    const embeddings = embedRows(network.backbone, data);
     return (row: number) => quantise(embeddings.subarray(row * width, (row + 1) * width), step);
   };
   const sums = emptySums(width, classes);

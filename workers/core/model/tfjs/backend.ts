@@ -1,11 +1,9 @@
 import * as tf from "@tensorflow/tfjs-core";
 import { registerWasmBackend } from "#tfjs-wasm";
 
-let started = false;
-
-/** Starts TensorFlow.js on WASM, once. Throws when the backend does not come up. */
+/** Makes WASM TensorFlow.js's backend, started once. Throws when it does not come up. */
 export async function startBackend(): Promise<void> {
-  if (started) return;
+  if (tf.getBackend() === "wasm") return;
   // Errors for kernels registered twice are only warnings, but they are noise.
   if (!tf.findBackendFactory("wasm")) registerWasmBackend();
   // setBackend answers false, instead of throwing, when a backend can't start.
@@ -14,5 +12,4 @@ export async function startBackend(): Promise<void> {
       "Error in startBackend: TensorFlow.js could not start its WASM backend; is WebAssembly SIMD there?",
     );
   }
-  started = true;
 }

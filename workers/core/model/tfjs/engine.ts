@@ -1,13 +1,10 @@
 import * as tf from "@tensorflow/tfjs-core";
+import { sizeOf } from "../../input/index.ts";
 import { type Engine, EngineError } from "../engine.ts";
 import { startBackend } from "./backend.ts";
-import { type Activation, type DenseLayer, readTopology, type WeightSpec } from "./topology.ts";
-
-interface Layer {
-  kernel: tf.Tensor2D;
-  bias: tf.Tensor1D | undefined;
-  activation: Activation;
-}
+import { bind, type Run, Weights } from "./steps.ts";
+import { readTopology, type Topology } from "./topology.ts";
+import { expandedBytes, readWeights } from "./weights.ts";
 
 /** TensorFlow.js on its WASM backend with SIMD: the same module in workerd, Node and the browser. */
 export async function tfjsEngine(): Promise<Engine> {
@@ -15,94 +12,98 @@ export async function tfjsEngine(): Promise<Engine> {
   return { name: "tfjs-wasm", load, liveTensors: () => tf.memory().numTensors };
 }
 
-const load: Engine["load"] = (spec, files, inputShape) => {
+/** A network in memory. */
+interface Network {
+  /** The shape of each input, without the batch. */
+  inputs: { name: string; shape: number[]; size: number }[];
+  steps: { name: string; inputs: string[]; run: Run }[];
+  output: string;
+}
+
+const load: Engine["load"] = (spec, files, inputShapes) => {
   if (spec.kind !== "tfjs-layers-model")
     throw new EngineError(`Error in load: kind '${spec.kind}' is not supported yet`);
-  const { layers: dense, weights } = readTopology(files.topology);
-  const values = tf.io.CompositeArrayBuffer.join(files.shards);
-  const inputWidth = inputShape.reduce((product, dimension) => product * dimension, 1);
+  const topology = readTopology(files.topology);
+  const tensors = readWeights(topology.weights, tf.io.CompositeArrayBuffer.join(files.shards));
   const { width } = spec.embedding;
-  const layers = withCleanup((made) => {
-    const built = buildLayers(dense, weights, values, made);
-    checkWidths(built, inputWidth, width);
-    return built;
-  });
-  return {
-    width,
-    bytes: values.byteLength,
-    embed: (input, rows) => embed(layers, input, rows, inputWidth),
-    release: () => tf.dispose(layers.flatMap((layer) => [layer.kernel, ...(layer.bias ? [layer.bias] : [])])),
-  };
-};
-
-function embed(layers: Layer[], input: Float32Array, rows: number, width: number): Float32Array {
-  return tf.tidy(() => {
-    let x = tf.tensor2d(input, [rows, width]);
-    for (const { kernel, bias, activation } of layers) {
-      // Only relu is fused into the product; the others follow it.
-      const fusedActivation = activation === "relu" ? "relu" : "linear";
-      x = tf.fused.matMul({ a: x, b: kernel, ...(bias ? { bias } : {}), activation: fusedActivation }) as tf.Tensor2D;
-      if (activation === "sigmoid") x = tf.sigmoid(x);
-      if (activation === "tanh") x = tf.tanh(x);
-    }
-    return x.dataSync() as Float32Array;
-  });
-}
-
-function buildLayers(dense: DenseLayer[], specs: WeightSpec[], values: ArrayBuffer, made: tf.Tensor[]): Layer[] {
-  const tensors = new Map<string, tf.Tensor>();
-  let offset = 0;
-  for (const { name, shape } of specs) {
-    const size = shape.reduce((product, dimension) => product * dimension, 1);
-    if (offset + size * 4 > values.byteLength) {
-      throw new EngineError(`Error in load: weight '${name}' ends beyond the shards' ${values.byteLength} bytes`);
-    }
-    const tensor = tf.tensor(new Float32Array(values.slice(offset, offset + size * 4)), shape);
-    made.push(tensor);
-    tensors.set(name, tensor);
-    offset += size * 4;
-  }
-  return dense.map(({ name, activation, useBias }) => ({
-    kernel: weight<tf.Tensor2D>(tensors, `${name}/kernel`, 2),
-    bias: useBias ? weight<tf.Tensor1D>(tensors, `${name}/bias`, 1) : undefined,
-    activation,
-  }));
-}
-
-function weight<T extends tf.Tensor>(tensors: Map<string, tf.Tensor>, name: string, rank: number): T {
-  const tensor = tensors.get(name);
-  if (!tensor || tensor.rank !== rank) {
-    throw new EngineError(
-      `Error in load: weight '${name}' must be of rank ${rank}, but got ${tensor?.shape ?? "none"}`,
-    );
-  }
-  return tensor as T;
-}
-
-function checkWidths(layers: Layer[], inputWidth: number, embeddingWidth: number): void {
-  let width = inputWidth;
-  for (const [i, { kernel, bias }] of layers.entries()) {
-    if (kernel.shape[0] !== width) {
-      throw new EngineError(`Error in load: layer ${i} takes ${kernel.shape[0]} values, but ${width} come`);
-    }
-    width = kernel.shape[1];
-    // A bias of one value would be spread over all units without a word.
-    if (bias && bias.shape[0] !== width) {
-      throw new EngineError(`Error in load: layer ${i} gives ${width} values, but its bias has ${bias.shape[0]}`);
-    }
-  }
-  if (width === embeddingWidth) return;
-  throw new EngineError(
-    `Error in load: the embedding must be ${embeddingWidth} wide, but the last layer gives ${width}`,
-  );
-}
-
-function withCleanup<T>(build: (made: tf.Tensor[]) => T): T {
-  const made: tf.Tensor[] = [];
   try {
-    return build(made);
+    const network = build(topology, new Weights(tensors), inputShapes);
+    checkWidth(network, width);
+    return {
+      width,
+      bytes: expandedBytes(topology.weights),
+      embed: (values, rows) => embed(network, values, rows),
+      release: () => tf.dispose([...tensors.values()]),
+    };
   } catch (error) {
-    tf.dispose(made);
+    tf.dispose([...tensors.values()]);
     throw error;
   }
+};
+
+function build(topology: Topology, weights: Weights, inputShapes: readonly number[][]): Network {
+  const { inputs, steps, output } = topology;
+  if (inputs.length !== inputShapes.length) {
+    throw new EngineError(
+      `Error in load: the network takes ${inputs.length} inputs, but the manifest's input gives ${inputShapes.length}`,
+    );
+  }
+  return {
+    inputs: inputs.map(({ name, shape }, i) => {
+      const given = inputShapes[i] as number[];
+      const size = sizeOf(given);
+      if (shape && sizeOf(shape) !== size) {
+        throw new EngineError(`Error in load: input '${name}' takes shape [${shape}], but [${given}] comes`);
+      }
+      // Dense layers take their values in a row.
+      const isRow = steps.some((step) => step.inputs.includes(name) && step.operation.type === "dense");
+      return { name, shape: shape ?? (isRow ? [size] : given), size };
+    }),
+    steps: steps.map((step) => ({ name: step.name, inputs: step.inputs, run: bind(step, weights) })),
+    output,
+  };
+}
+
+// Run once on zeros: TensorFlow.js itself checks every shape on the way.
+function checkWidth(network: Network, width: number): void {
+  const size = network.inputs.reduce((sum, input) => sum + input.size, 0);
+  const found = tf.tidy(() => {
+    try {
+      return forward(network, new Float32Array(size), 1).shape;
+    } catch (cause) {
+      const reason = cause instanceof Error ? cause.message : String(cause);
+      throw new EngineError(`Error in load: the layers do not fit together: ${reason}`, { cause });
+    }
+  });
+  if (found.length === 2 && found[1] === width) return;
+  throw new EngineError(`Error in load: the embedding must be ${width} wide, but the last layer gives [${found}]`);
+}
+
+function embed(network: Network, values: Float32Array, rows: number): Float32Array {
+  return tf.tidy(() => forward(network, values, rows).dataSync() as Float32Array);
+}
+
+function forward({ inputs, steps, output }: Network, values: Float32Array, rows: number): tf.Tensor {
+  const known = new Map<string, tf.Tensor>();
+  const width = inputs.reduce((sum, { size }) => sum + size, 0);
+  let offset = 0;
+  for (const { name, shape, size } of inputs) {
+    known.set(name, tf.tensor(columnsOf(values, rows, width, offset, size), [rows, ...shape]));
+    offset += size;
+  }
+  for (const { name, inputs: from, run } of steps) {
+    known.set(name, run(from.map((input) => known.get(input) as tf.Tensor)));
+  }
+  return known.get(output) as tf.Tensor;
+}
+
+// The part of each row that is one input's.
+function columnsOf(values: Float32Array, rows: number, width: number, offset: number, size: number): Float32Array {
+  if (size === width) return values;
+  if (rows === 1) return values.subarray(offset, offset + size);
+  const out = new Float32Array(rows * size);
+  for (let row = 0; row < rows; row++) {
+    out.set(values.subarray(row * width + offset, row * width + offset + size), row * size);
+  }
+  return out;
 }

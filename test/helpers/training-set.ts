@@ -1,0 +1,18 @@
+import type { TrainingSet } from "../../workers/origin/train/batches.ts";
+import { RowStore } from "../../workers/origin/train/row-store.ts";
+
+/** Rows of values as a training set of two regions and two classes, all of the same weight. */
+export function trainingSet(
+  shape: number[],
+  values: Float32Array,
+  labels: Int32Array,
+  regions: Int32Array = new Int32Array(labels.length),
+): TrainingSet {
+  const rows = labels.length;
+  const width = shape.reduce((product, dimension) => product * dimension, 1);
+  const store = new RowStore(rows, width);
+  for (let row = 0; row < rows; row++) store.write(row, values.subarray(row * width, (row + 1) * width));
+  const weights = new Float32Array(rows).fill(1);
+  const data = { rows, shapes: [shape], values: store, labels, regions, weights, regionCount: 2, regionSpan: null };
+  return { data, classes: 2, teacher: null };
+}

@@ -1,0 +1,21 @@
+import type { ImageInput, Instance } from "../contract/index.ts";
+import type { InputFault } from "./index.ts";
+import { readNested } from "./nested.ts";
+
+/** Height, width, channels. */
+export function imageShape({ size, channels }: ImageInput): number[] {
+  return [...size, channels];
+}
+
+/** Pixels as [height][width][channels], as [height][width] where there is one channel, or flat. */
+export function encodeImage(input: ImageInput, instance: Instance, faults: InputFault[]): Float32Array {
+  const { scale, offset, channels, size } = input;
+  const take = (value: number) =>
+    value >= 0 && value <= 255 ? value * scale + offset : { expected: "a pixel from 0 to 255" };
+  return readNested(isGrey(instance, channels) ? size : imageShape(input), instance, take, faults);
+}
+
+function isGrey(instance: Instance, channels: number): boolean {
+  const [row] = Array.isArray(instance) ? instance : [];
+  return channels === 1 && Array.isArray(row) && typeof row[0] === "number";
+}

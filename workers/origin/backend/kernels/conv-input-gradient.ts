@@ -1,0 +1,86 @@
+import {
+  backend_util,
+  Conv2DBackpropInput,
+  type Conv2DBackpropInputAttrs,
+  type KernelConfig,
+} from "@tensorflow/tfjs-core";
+import { type KernelCall, run, valuesOf } from "./wasm.ts";
+
+/**
+ * The gradient of a convolution by its input, as a convolution: dy, spread by the strides, with the filters turned round
+ * and their channels exchanged. The backend's own is a plain loop, many times slower than its convolution.
+ */
+export const convInputGradient: KernelConfig = {
+  kernelName: Conv2DBackpropInput,
+  backendName: "wasm",
+  kernelFunc: (call) => {
+    const { inputs, backend, attrs } = call as unknown as KernelCall<"dy" | "filter">;
+    const { strides, pad, inputShape, dimRoundingMode } = attrs as Conv2DBackpropInputAttrs;
+    const { dy, filter } = inputs;
+    const filterShape = filter.shape as [number, number, number, number];
+    const info = backend_util.computeConv2DInfo(inputShape, filterShape, strides, 1, pad, dimRoundingMode);
+    const { filterHeight, filterWidth, padInfo } = info;
+    const spread = spreadByStrides(backend, dy, info);
+    const turned = backend.makeOutput([filterHeight, filterWidth, info.outChannels, info.inChannels], "float32");
+    turn(valuesOf(backend, filter), valuesOf(backend, turned), filterShape);
+    const [, height = 0, width = 0] = spread.shape;
+    // Whatever the forward pass left out at the far end gets no gradient: the pad reaches that far.
+    const top = filterHeight - 1 - padInfo.top;
+    const left = filterWidth - 1 - padInfo.left;
+    const bottom = info.inHeight + filterHeight - 1 - height - top;
+    const right = info.inWidth + filterWidth - 1 - width - left;
+    const padding = [
+      [0, 0],
+      [top, bottom],
+      [left, right],
+      [0, 0],
+    ];
+    const out = run(
+      "Conv2D",
+      backend,
+      { x: spread, filter: turned },
+      {
+        ...{ strides: [1, 1], dilations: [1, 1], dataFormat: "NHWC" },
+        pad: padding as unknown as number[],
+      },
+    );
+    backend.disposeData(turned.dataId);
+    if (spread !== dy) backend.disposeData(spread.dataId);
+    return out;
+  },
+};
+
+type Info = backend_util.Conv2DInfo;
+type Wasm = KernelCall<"dy">["backend"];
+
+function spreadByStrides(backend: Wasm, dy: KernelCall<"dy">["inputs"]["dy"], info: Info) {
+  const { strideHeight, strideWidth, outHeight, outWidth, outChannels, batchSize } = info;
+  if (strideHeight === 1 && strideWidth === 1) return dy;
+  const height = (outHeight - 1) * strideHeight + 1;
+  const width = (outWidth - 1) * strideWidth + 1;
+  const spread = backend.makeOutput([batchSize, height, width, outChannels], "float32");
+  const [from, to] = [valuesOf(backend, dy), valuesOf(backend, spread).fill(0)];
+  for (let row = 0; row < batchSize * outHeight; row++) {
+    const y = Math.floor(row / outHeight) * height + (row % outHeight) * strideHeight;
+    for (let x = 0; x < outWidth; x++) {
+      const at = (row * outWidth + x) * outChannels;
+      to.set(from.subarray(at, at + outChannels), (y * width + x * strideWidth) * outChannels);
+    }
+  }
+  return spread;
+}
+
+function turn(
+  from: Float32Array,
+  to: Float32Array,
+  [height, width, ins, outs]: [number, number, number, number],
+): void {
+  const places = height * width;
+  for (let place = 0; place < places; place++) {
+    for (let i = 0; i < ins; i++) {
+      for (let o = 0; o < outs; o++) {
+        to[((places - 1 - place) * outs + o) * ins + i] = from[(place * ins + i) * outs + o] as number;
+      }
+    }
+  }
+}

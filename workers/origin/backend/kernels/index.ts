@@ -1,0 +1,15 @@
+import { getKernel, registerKernel, unregisterKernel } from "@tensorflow/tfjs-core";
+import { convFilterGradient } from "./conv-filter-gradient.ts";
+import { convInputGradient } from "./conv-input-gradient.ts";
+import { maxPoolGradient } from "./max-pool-gradient.ts";
+
+/** Gradients that the WASM backend lacks, has wrong, or is slow at. */
+const kernels = [convFilterGradient, convInputGradient, maxPoolGradient];
+
+/** Registers them in place of what there is. */
+export function registerGradientKernels(): void {
+  for (const kernel of kernels) {
+    if (getKernel(kernel.kernelName, kernel.backendName)) unregisterKernel(kernel.kernelName, kernel.backendName);
+    registerKernel(kernel);
+  }
+}

@@ -1,0 +1,69 @@
+import { splitKey } from "../../core/confidence/folds.ts";
+import { type Compared, type GateReport, gate } from "../../core/confidence/gate.ts";
+import { judge } from "../../core/confidence/rule.ts";
+import type { NetworkSpec } from "../../core/contract/index.ts";
+import { scoresOf } from "../../core/head/head.ts";
+import { lossOf } from "../../core/head/metrics.ts";
+import { loadNetwork, type ReadBlob } from "../../core/model/network.ts";
+import { tfjsEngine } from "../../core/model/tfjs/engine.ts";
+import type { Recipe } from "../recipes/index.ts";
+import { embedRows, encodeRows, type Folded, type WeightedRow } from "../train/dataset.ts";
+
+/** What the gate found of a new global version, and how it compares with the one in use region by region. */
+export interface Verdict extends GateReport {
+  /** Mean difference in log-loss, candidate − current, and the rows behind it. */
+  byRegion: Record<string, { rows: number; difference: number }>;
+}
+
+/** A thin network and where its blobs are. */
+export interface Contender {
+  spec: NetworkSpec;
+  read: ReadBlob;
+}
+
+/**
+ * Judges a new thin network against the one in use, each by its own input and global head, on the rows of tune that
+ * neither was trained on. They cover every region that has labels.
+ */
+export async function compare(
+  recipe: Recipe,
+  folded: Pick<Folded, "tune">,
+  current: Contender,
+  candidate: Contender,
+): Promise<Verdict> {
+  const rows = folded.tune.filter(({ seenBefore }) => !seenBefore);
+  const now = await scoreAll(recipe, current, rows);
+  const next = await scoreAll(recipe, candidate, rows);
+  const compared = rows.map((row, i): Compared => {
+    const label = recipe.labels.indexOf(row.label);
+    const [currentScores, candidateScores] = [now[i] as Float64Array, next[i] as Float64Array];
+    return {
+      cluster: `${row.region}|${splitKey(recipe.policy.split, { id: `${i}`, instance: row.instance, at: row.at })}`,
+      currentLoss: lossOf(currentScores, label),
+      candidateLoss: lossOf(candidateScores, label),
+      current: judge(currentScores, label),
+      candidate: judge(candidateScores, label),
+    };
+  });
+  return { ...gate(compared, recipe.targetRisk), byRegion: byRegion(rows, compared) };
+}
+
+async function scoreAll(recipe: Recipe, { spec, read }: Contender, rows: readonly WeightedRow[]) {
+  const network = await loadNetwork(await tfjsEngine(), spec, read);
+  const { width } = network.head;
+  const embeddings = embedRows(network.backbone, encodeRows(recipe, spec.input, rows));
+  network.backbone.release();
+  return rows.map((_, row) => scoresOf(network.head, embeddings, row * width));
+}
+
+function byRegion(rows: readonly WeightedRow[], compared: readonly Compared[]): Verdict["byRegion"] {
+  const found: Verdict["byRegion"] = {};
+  for (const [i, { region }] of rows.entries()) {
+    const own = found[region] ?? { rows: 0, difference: 0 };
+    found[region] = own;
+    const { candidateLoss, currentLoss } = compared[i] as Compared;
+    own.rows++;
+    own.difference += (candidateLoss - currentLoss - own.difference) / own.rows;
+  }
+  return found;
+}

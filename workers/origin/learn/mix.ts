@@ -1,0 +1,61 @@
+import { createHash } from "node:crypto";
+import { canonicalJson } from "../../core/canonical.ts";
+import type { SampleLine } from "../../core/contract/index.ts";
+import type { Recipe, Row } from "../recipes/index.ts";
+import { type Folded, foldRows, type WeightedRow } from "../train/dataset.ts";
+
+/** A labelled sample of a region. */
+export type Sample = Exclude<SampleLine, { forgotten: true }>;
+
+/**
+ * The recipe's own rows and the regions' samples in one training set, dealt into folds. A sample's fold is the one its
+ * region dealt, everywhere; a sample that is one of the recipe's own rows takes its place. Labels that only the origin
+ * gave weigh what the policy says and neither judge nor certify; all of the recipe's own rows are always there, so that
+ * nothing known is forgotten.
+ * @param before data time, ms since 1970: what was asked or labelled later is not known yet
+ */
+export async function mix(
+  recipe: Recipe,
+  base: readonly Row[],
+  samples: Iterable<SampleLine>,
+  before = Number.POSITIVE_INFINITY,
+): Promise<Folded> {
+  const known = new Map<string, Sample>();
+  for (const line of samples) {
+    if (isUsable(recipe, line) && line.at < before && line.labelledAt <= before) known.set(keyOf(line), line);
+  }
+  const folded = await foldRows(recipe, base);
+  for (const fold of ["train", "tune", "certify"] as const) {
+    folded[fold] = folded[fold].filter((row) => {
+      const sample = known.size > 0 ? known.get(keyOf(row)) : undefined;
+      if (sample && fold === "train") seenBefore.add(sample);
+      return sample === undefined;
+    });
+  }
+  for (const sample of known.values()) folded[sample.fold].push(rowOf(recipe, sample));
+  for (const rows of Object.values(folded)) rows.sort((a, b) => a.at - b.at);
+  return folded;
+}
+
+// Samples on which a version that knew the recipe's own rows alone was trained.
+const seenBefore = new WeakSet<Sample>();
+
+function isUsable({ labels, policy }: Recipe, line: SampleLine): line is Sample {
+  if ("forgotten" in line || line.instance === null || !labels.includes(line.label)) return false;
+  return line.source !== "origin" || (policy.originLabelWeight > 0 && line.fold === "train");
+}
+
+function rowOf({ policy, sourceWeights }: Recipe, sample: Sample): WeightedRow {
+  const { region, instance, label, at, source } = sample;
+  const weight = source === "origin" ? policy.originLabelWeight : (sourceWeights?.[source] ?? 1);
+  const row: WeightedRow = { region, instance: instance as Row["instance"], label, at, source, weight };
+  if (seenBefore.has(sample)) row.seenBefore = true;
+  return row;
+}
+
+// The same instance in the same place at the same time is the same question.
+function keyOf({ region, at, instance }: Pick<Row, "region" | "at"> & { instance: unknown }): string {
+  return createHash("sha256")
+    .update(`${region}|${at}|${canonicalJson(instance)}`)
+    .digest("base64");
+}

@@ -1,0 +1,148 @@
+import { existsSync } from "node:fs";
+import { join } from "node:path";
+import { type ImageInput, learningParts } from "../../core/contract/index.ts";
+import { pick, seededRandom } from "../random.ts";
+import { type Images, readImages } from "./idx.ts";
+import { sharedFolder } from "./place.ts";
+import type { LoadOptions, Recipe, Row } from "./recipe.ts";
+
+const labels = [
+  ...["T-shirt/top", "Trouser", "Pullover", "Dress", "Coat"],
+  ...["Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot"],
+];
+
+/** A town's shop: what it sells far more often than others, by class, and whether its people call coats pullovers. */
+interface Shop {
+  region: string;
+  favourites: readonly number[];
+  swaps: boolean;
+}
+
+const shops: readonly Shop[] = [
+  { region: "beach", favourites: [0, 3, 5], swaps: false },
+  { region: "campus", favourites: [0, 1, 7], swaps: false },
+  { region: "uptown", favourites: [3, 4, 8], swaps: false },
+  { region: "outlet", favourites: [5, 7, 9], swaps: false },
+  { region: "market", favourites: [6, 8, 1], swaps: false },
+  { region: "alpine", favourites: [2, 4, 9], swaps: true },
+  { region: "harbour", favourites: [2, 4, 6], swaps: true },
+  { region: "office", favourites: [1, 6, 9], swaps: false },
+];
+/** How many times as often a shop sees its favourites. */
+const favour = 6;
+const swapped = new Map([
+  ["Pullover", "Coat"],
+  ["Coat", "Pullover"],
+]);
+
+const seed = 20260704;
+const dayMs = 24 * 3600_000;
+const trainBefore = "2025-01-01";
+/** The base data ends where the test images begin. */
+const imagesADay = 100;
+
+const input: ImageInput = {
+  ...{ kind: "image", size: [28, 28], channels: 1, scale: 1 / 255, offset: 0 },
+  regions: shops.map(({ region }) => region),
+};
+
+/** What is it that is worn? Fashion-MNIST in the shops of eight towns, each with its own range, two with their own words. */
+export const fashion: Recipe = {
+  name: "fashion",
+  summary: "what is worn, by its picture, in eight shops (Fashion-MNIST)",
+  task: "classify",
+  labels,
+  load: loadFashion,
+  trainBefore,
+  policy: {
+    ladder: ["edge", "region", "origin"],
+    regions: { from: "header", keys: shops.map(({ region }) => region), parent: "world" },
+    keep: "all",
+    auditShare: 0,
+    truth: "complete",
+    uncertified: "answer",
+    split: { by: "question" },
+    originLabelWeight: 0,
+    keepInputs: true,
+    samplesMax: 5_000,
+    learning: [...learningParts],
+    retrainEverySeconds: 30 * 24 * 3600,
+  },
+  full: {
+    input,
+    layers: [
+      { type: "conv", filters: 32, size: 3 },
+      { type: "pool", size: 2 },
+      { type: "conv", filters: 64, size: 3 },
+      { type: "pool", size: 2 },
+      { type: "dense", units: 128 },
+    ],
+  },
+  thin: {
+    input,
+    layers: [
+      { type: "conv", filters: 12, size: 3 },
+      { type: "pool", size: 2 },
+      { type: "conv", filters: 24, size: 3 },
+      { type: "pool", size: 2 },
+      { type: "dense", units: 40 },
+    ],
+    weights: "uint8",
+    training: { epochs: 20, learningRate: 0.004 },
+  },
+  budget: { bytes: 60_000, ms: null, accuracy: 0.015 },
+  targetRisk: 0.05,
+  delta: 0.05,
+  training: {
+    epochs: 14,
+    patience: 4,
+    batchSize: 64,
+    learningRate: 0.0015,
+    seed: 5,
+    distil: 0.7,
+    distilTemperature: 2,
+    l2: 0,
+    regionDropout: 0.1,
+    augment: { mirror: true, shift: 2 },
+    regionalHeads: null,
+  },
+};
+
+async function loadFashion({ file }: LoadOptions): Promise<Row[]> {
+  const folder = file ?? join(sharedFolder(), "data/fashion-mnist");
+  if (!existsSync(folder)) {
+    throw new Error(
+      `Error in fashion: no data at ${folder}. Give a folder that holds Fashion-MNIST's four IDX files with ` +
+        "--data FOLDER, or name the folder that holds data/fashion-mnist in UPRIVER_SHARED.",
+    );
+  }
+  const [base, test] = await Promise.all([readImages(folder, "train"), readImages(folder, "t10k")]);
+  const random = seededRandom(seed);
+  const until = Date.parse(trainBefore);
+  return [
+    ...rowsOf(base, until - Math.ceil(base.labels.length / imagesADay) * dayMs, random),
+    ...rowsOf(test, until, random),
+  ];
+}
+
+function rowsOf({ pixels, labels: classes, size }: Images, from: number, random: () => number): Row[] {
+  return Array.from(classes, (index, i) => {
+    const shop = shopFor(index, random);
+    const name = labels[index] as string;
+    return {
+      region: shop.region,
+      get instance() {
+        return Array.from(pixels.subarray(i * size, (i + 1) * size));
+      },
+      label: (shop.swaps && swapped.get(name)) || name,
+      at: from + Math.floor(i / imagesADay) * dayMs,
+    };
+  });
+}
+
+function shopFor(index: number, random: () => number): Shop {
+  return pick(
+    random,
+    shops.map((shop) => [shop, shop.favourites.includes(index) ? favour : 1] as const),
+  );
+}
