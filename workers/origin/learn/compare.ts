@@ -2,12 +2,11 @@ import { splitKey } from "../../core/confidence/folds.ts";
 import { type Compared, type GateReport, gate } from "../../core/confidence/gate.ts";
 import { judge } from "../../core/confidence/rule.ts";
 import type { NetworkSpec } from "../../core/contract/index.ts";
-import { scoresOf } from "../../core/head/head.ts";
 import { lossOf } from "../../core/head/metrics.ts";
-import { loadNetwork, type ReadBlob } from "../../core/model/network.ts";
-import { tfjsEngine } from "../../core/model/tfjs/engine.ts";
+import type { ReadBlob } from "../../core/model/network.ts";
 import type { Recipe } from "../recipes/index.ts";
-import { embedRows, encodeRows, type Folded, type WeightedRow } from "../train/dataset.ts";
+import { encodeRows, type Folded, type WeightedRow } from "../train/dataset.ts";
+import { scoreDataset } from "../train/score.ts";
 
 /** What the gate found of a new global version, and how it compares with the one in use region by region. */
 export interface Verdict extends GateReport {
@@ -48,12 +47,8 @@ export async function compare(
   return { ...gate(compared, recipe.targetRisk), byRegion: byRegion(rows, compared) };
 }
 
-async function scoreAll(recipe: Recipe, { spec, read }: Contender, rows: readonly WeightedRow[]) {
-  const network = await loadNetwork(await tfjsEngine(), spec, read);
-  const { width } = network.head;
-  const embeddings = embedRows(network.backbone, encodeRows(recipe, spec.input, rows));
-  network.backbone.release();
-  return rows.map((_, row) => scoresOf(network.head, embeddings, row * width));
+function scoreAll(recipe: Recipe, { spec, read }: Contender, rows: readonly WeightedRow[]): Promise<Float64Array[]> {
+  return scoreDataset(spec, read, encodeRows(recipe, spec.input, rows));
 }
 
 function byRegion(rows: readonly WeightedRow[], compared: readonly Compared[]): Verdict["byRegion"] {

@@ -6,7 +6,7 @@ import { ResumableAdam } from "./adam.ts";
 import { batchOf, type TrainingSet, tensorsOf } from "./batches.ts";
 import type { Checkpoints, EpochRecord, TrainingState } from "./checkpoint.ts";
 import { blocksOf, cut, type Dataset } from "./dataset.ts";
-import { buildNetwork, inputTensors, type Trainable, variablesOf, widthOf } from "./network.ts";
+import { buildNetwork, type Trainable, variablesOf, widthOf } from "./network.ts";
 import { batchLoss, objective, type Trainee } from "./objective.ts";
 import { keepPruned, type Masks } from "./prune.ts";
 import { startRegionalHeads } from "./regional-heads.ts";
@@ -31,10 +31,10 @@ export interface FitOptions {
   /** Names the training among its checkpoints. */
   name?: string;
   /** Where a training that is cut off goes on from; it begins anew unless given. */
-  checkpoints?: Checkpoints;
+  checkpoints?: Checkpoints | undefined;
   /** Weights to begin with, and those of them that stay zero; drawn at random, and none, unless given. */
   start?: { weights: tf.Tensor[]; masks: Masks };
-  onProgress?: (progress: FitProgress) => void;
+  onProgress?: ((progress: FitProgress) => void) | undefined;
 }
 
 /** A trained network and how it came to be so. */
@@ -65,24 +65,8 @@ export async function fitNetwork(train: TrainingSet, validation: Dataset, option
   }
 }
 
-/** Class scores [rows, classes] of a network for a dataset. */
-export async function predict({ whole }: Trainable, data: Dataset): Promise<Float32Array> {
-  const parts: Float32Array[] = [];
-  for (const picked of blocksOf(data.rows, predictRows)) {
-    const scores = tf.tidy(
-      () => whole.apply(inputTensors(data.shapes, data.values.read(picked), picked.length)) as tf.Tensor,
-    );
-    parts.push((await scores.data()) as Float32Array);
-    scores.dispose();
-  }
-  const classes = (parts[0]?.length ?? 0) / Math.min(data.rows, predictRows);
-  const all = new Float32Array(data.rows * classes);
-  for (const [i, part] of parts.entries()) all.set(part, i * predictRows * classes);
-  return all;
-}
-
 /** Rows in one forward pass: the first layers of a convolutional network are wide. */
-const predictRows = 512;
+const validationRows = 512;
 
 /** A training that is under way. */
 class Fit {
@@ -211,7 +195,7 @@ class Fit {
   private async lossOnValidation(): Promise<number> {
     let sum = 0;
     let weight = 0;
-    for (const picked of blocksOf(this.validation.data.rows, predictRows)) {
+    for (const picked of blocksOf(this.validation.data.rows, validationRows)) {
       const loss = tf.tidy(() => batchLoss(this.trainee, batchOf(this.validation, picked)));
       const own = picked.reduce((total, row) => total + (this.validation.data.weights[row] as number), 0);
       sum += ((await loss.data())[0] as number) * own;

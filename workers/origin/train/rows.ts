@@ -1,0 +1,39 @@
+import type { Manifest } from "../../core/contract/index.ts";
+import type { Recipe, Row } from "../recipes/index.ts";
+import type { WeightedRow } from "./dataset.ts";
+
+/** A recipe's own rows from before a day (its own cut by default). Throws where there is none. */
+export async function baseRows(
+  recipe: Recipe,
+  { before, file }: { before?: string | undefined; file?: string | undefined },
+): Promise<Row[]> {
+  const cut = before ?? recipe.trainBefore;
+  const rows = (await recipe.load({ file })).filter(({ at }) => cut === null || at < Date.parse(cut));
+  if (rows.length === 0) throw new Error(`Error in train: recipe '${recipe.name}' has no rows before ${cut}`);
+  return rows;
+}
+
+/** What a model was trained on: how many rows of which source and region, and from when to when. */
+export function countsOf(rows: readonly WeightedRow[]): Manifest["trainedOn"] {
+  const count = (key: (row: WeightedRow) => string) => {
+    const counts: Record<string, number> = {};
+    for (const row of rows) counts[key(row)] = (counts[key(row)] ?? 0) + 1;
+    return counts;
+  };
+  return {
+    ...{ rows: rows.length, ...spanOf(rows) },
+    sources: count(({ source = "base" }) => source),
+    regions: count(({ region }) => region),
+  };
+}
+
+/** The first and the last day of rows. */
+export function spanOf(rows: readonly Row[]): { from: string; to: string } {
+  let [first, last] = [rows[0]?.at ?? 0, rows[0]?.at ?? 0];
+  for (const { at } of rows) {
+    first = Math.min(first, at);
+    last = Math.max(last, at);
+  }
+  const day = (at: number) => new Date(at).toISOString().slice(0, 10);
+  return { from: day(first), to: day(last) };
+}

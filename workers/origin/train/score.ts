@@ -1,0 +1,23 @@
+import { checkBlob } from "../../core/artefacts.ts";
+import type { NetworkSpec } from "../../core/contract/index.ts";
+import { scoresOf } from "../../core/head/head.ts";
+import { loadNetwork, type ReadBlob } from "../../core/model/network.ts";
+import { tfjsEngine } from "../../core/model/tfjs/engine.ts";
+import { type Dataset, embedRows } from "./dataset.ts";
+import type { Blobs } from "./pack.ts";
+
+/** Calibrated scores of each row, by a network as the edge runs it: its own engine, its global head. */
+export async function scoreDataset(spec: NetworkSpec, read: ReadBlob, data: Dataset): Promise<Float64Array[]> {
+  const { backbone, head } = await loadNetwork(await tfjsEngine(), spec, read);
+  try {
+    const embeddings = embedRows(backbone, data);
+    return Array.from({ length: data.rows }, (_, row) => scoresOf(head, embeddings, row * head.width));
+  } finally {
+    backbone.release();
+  }
+}
+
+/** Reads what lies among blobs in memory, checked. */
+export function readFrom(blobs: Blobs): ReadBlob {
+  return async (blob) => checkBlob(blob, blobs.get(blob.sha256)?.slice().buffer ?? null);
+}

@@ -1,0 +1,91 @@
+import type { Input } from "../../core/contract/index.ts";
+import type { Backend } from "../backend/index.ts";
+import type { InputPlan, NetworkPlan, Recipe, TrainingPlan } from "../recipes/index.ts";
+import { type Calibrated, calibrate, type HeldOut } from "./calibrate.ts";
+import type { Checkpoints, EpochRecord } from "./checkpoint.ts";
+import { planInput } from "./columns.ts";
+import { type Dataset, encodeRows, type Folded } from "./dataset.ts";
+import { softened } from "./distil.ts";
+import { type FitProgress, type Fitted, fitNetwork } from "./fit.ts";
+import { type Blobs, packNetwork } from "./pack.ts";
+import { prune } from "./prune.ts";
+import { spanOf } from "./rows.ts";
+
+/** Rows as a network takes them: what it trains on, and what no network trains on. */
+export interface Encoded {
+  input: Input;
+  data: Dataset;
+  heldOut: HeldOut;
+}
+
+/** A network as it will be published, and how it came to be so. */
+export interface Trained extends Calibrated {
+  history: EpochRecord[];
+  seconds: number;
+}
+
+export interface NetworkTraining {
+  name: string;
+  backend: Backend;
+  blobs: Blobs;
+  /** Full's scores of the training rows [rows, classes]; null for full itself. */
+  teacher: Float32Array | null;
+  checkpoints?: Checkpoints | undefined;
+  onProgress?: ((progress: FitProgress) => void) | undefined;
+}
+
+/** Pruned networks are trained on for this share of the plan's epochs, at this share of its rate. */
+const afterPruning = { epochs: 0.25, rate: 0.3 };
+
+/** Encodes rows as a plan's input has them, fitted on the training rows. */
+export function encodeFolds(recipe: Recipe, plan: InputPlan, { train, tune, certify }: Folded): Encoded {
+  const input = planInput(plan, train);
+  const heldOut: HeldOut = {
+    tune: encodeRows(recipe, input, tune),
+    certify: encodeRows(recipe, input, certify),
+    window: spanOf(certify),
+  };
+  return { input, data: encodeRows(recipe, input, train), heldOut };
+}
+
+/** Trains a network by its plan, prunes it where the plan says so, packs it, and certifies it on held-out rows. */
+export async function trainNetwork(
+  recipe: Recipe,
+  network: NetworkPlan,
+  { input, data, heldOut }: Encoded,
+  training: NetworkTraining,
+): Promise<Trained> {
+  const { blobs } = training;
+  const fitted = await fitAndPrune(recipe, network, data, heldOut.tune, training);
+  const packed = await packNetwork(fitted.network, input, blobs, network.weights);
+  fitted.network.whole.dispose();
+  const { history, seconds } = fitted;
+  return { ...(await calibrate(recipe, packed, blobs, heldOut)), history, seconds };
+}
+
+async function fitAndPrune(
+  recipe: Recipe,
+  network: NetworkPlan,
+  data: Dataset,
+  validation: Dataset,
+  { name, backend, teacher, checkpoints, onProgress }: NetworkTraining,
+): Promise<Fitted> {
+  const classes = recipe.labels.length;
+  const plan: TrainingPlan = { ...recipe.training, ...network.training };
+  const soft = teacher && plan.distil > 0 ? softened(teacher, classes, plan.distilTemperature) : null;
+  const set = { data, classes, teacher: soft };
+  const options = { layers: network.layers, checkpoints, onProgress };
+  await backend.use();
+  const whole = await fitNetwork(set, validation, { ...options, plan, name });
+  if (!network.prune) return whole;
+  const start = await prune(whole.network.whole.getWeights(), network.prune);
+  whole.network.whole.dispose();
+  const shorter = {
+    ...plan,
+    epochs: Math.ceil(plan.epochs * afterPruning.epochs),
+    learningRate: plan.learningRate * afterPruning.rate,
+  };
+  const pruned = await fitNetwork(set, validation, { ...options, plan: shorter, name: `${name}-pruned`, start });
+  const history = pruned.history.map((record) => ({ ...record, epoch: record.epoch + whole.history.length }));
+  return { ...pruned, history: [...whole.history, ...history], seconds: whole.seconds + pruned.seconds };
+}
