@@ -69,12 +69,13 @@ export async function startLadder(options: LadderOptions): Promise<Ladder> {
 async function originEnvironment(credentials: Credentials, { folder, ports, recipe }: LadderOptions) {
   return {
     ORIGIN_PORT: String(ports.origin),
-    ORIGIN_TOKENS: JSON.stringify([{ ...(await hashed("ask", credentials.originToken)), id: "edge" }]),
+    ORIGIN_TOKENS: JSON.stringify([{ ...(await hashed("publish", credentials.originToken)), id: "edge" }]),
     EDGE_URL: credentials.edge,
     EDGE_TOKEN: credentials.tokens.publish,
     SIGNING_KEY: JSON.stringify(credentials.signingKey),
     ORIGIN_DATA: originFolder(folder),
     ORIGIN_RECIPE: recipe ?? "",
+    ORIGIN_BACKEND: process.env.ORIGIN_BACKEND ?? "auto",
   };
 }
 
@@ -90,11 +91,15 @@ function isServed(client: UpriverClient, model: string): Promise<boolean> {
 }
 
 function watchTraining({ child }: Part, onProgress: (line: string) => void): void {
+  let said = "";
   child.stdout?.on("data", (chunk: Buffer) => {
     for (const line of chunk.toString().split("\n").filter(Boolean)) {
       const event = parsed(line);
       if (event?.event === "training") {
-        onProgress(`origin: training ${event.model} (${event.network}), epoch ${event.epoch} of ${event.epochs}`);
+        const line = `origin: training ${event.model} (${event.network}), epoch ${event.epoch} of ${event.epochs}`;
+        // It tells of itself twice a second.
+        if (line !== said) onProgress(line);
+        said = line;
       }
       if (event?.event === "published") onProgress(`origin: published ${event.model} version ${event.version}`);
     }

@@ -15,6 +15,7 @@ export function describe(report: Report): string {
     `Who answered, and what the rules of edge and region let pass (target: error ${percent(report.targetRisk)})\n${liveTable(report)}`,
     `Certificates at the end of each year, by region\n${certificateTable(report)}`,
     comparisonTable(report),
+    ...(report.origin.length > 0 ? [`The origin's trainings\n${originTable(report)}`] : []),
     ...Object.entries(report.leftOut).map(([head, reason]) => `Left out: ${head}; ${reason}.`),
     "--json has every region and every year of each.",
   ].join("\n\n");
@@ -37,6 +38,13 @@ function yearTable(report: Report): string {
     ...shown.map((head) => measured[head]?.logLoss.toFixed(4) ?? null),
   ]);
   return table([["year", "questions", ...shown], ...rows]);
+}
+
+function originTable({ origin }: Report): string {
+  const rows = origin.map(({ before, version, samples, verdict, seconds }) => [
+    ...[before, version, samples?.known ?? null, verdict?.reason ?? null, `${Math.round(seconds)} s`],
+  ]);
+  return table([["before", "version", "samples", "gate", "time"], ...rows]);
 }
 
 function gainTable({ gains }: Report): string {

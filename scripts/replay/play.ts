@@ -9,6 +9,10 @@ import { type OnProgress, walk } from "./walk.ts";
 export interface PlayOptions {
   from: number;
   to: number;
+  /** The first time that is taught of what is before `from`; all of it unless given. */
+  teachFrom?: number;
+  /** Whether the origin learns from the regions at every turn of a year. */
+  learnsAbove?: boolean;
   onProgress: OnProgress;
   /** Starts the control that takes minutes, beside the play; it is left out unless given. */
   startRetrained?: () => Retrained;
@@ -21,7 +25,7 @@ export async function play(
   rows: readonly Row[],
   options: PlayOptions,
 ): Promise<Report> {
-  const { from, onProgress, startRetrained } = options;
+  const { from, teachFrom = Number.NEGATIVE_INFINITY, learnsAbove = false, onProgress, startRetrained } = options;
   const startedAt = Date.now();
   const days = daysOf(rows, options);
   if (days.length === 0) throw new Error(`Error in replay: recipe '${recipe.name}' has no rows from --from to --to`);
@@ -29,10 +33,10 @@ export async function play(
   const manifest = await client.manifest(recipe.name, pointer.stable ?? undefined);
   const control = startRetrained?.();
   try {
-    const history = rows.filter(({ at }) => at < from);
+    const history = rows.filter(({ at }) => at >= teachFrom && at < from);
     const retrainEveryMs = policy.retrainEverySeconds * 1_000;
-    const walked = await walk(client, recipe, history, days, { from, retrainEveryMs, onProgress });
-    const { played, firstHeads, looks, retrains } = walked;
+    const walked = await walk(client, recipe, history, days, { from, retrainEveryMs, learnsAbove, onProgress });
+    const { played, firstHeads, looks, retrains, origin } = walked;
     const leftOut: Report["leftOut"] = {};
     if (firstHeads) {
       const asked = days.flatMap((day) => day.rows);
@@ -42,7 +46,7 @@ export async function play(
     else leftOut.retrained = "it was not asked for";
     const { targetRisk } = manifest.thin.rule;
     const seconds = (Date.now() - startedAt) / 1_000;
-    return reportOf(played, { model: recipe.name, targetRisk, looks, retrains, leftOut, seconds });
+    return reportOf(played, { model: recipe.name, targetRisk, looks, retrains, origin, leftOut, seconds });
   } finally {
     await control?.stop();
   }

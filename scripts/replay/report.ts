@@ -7,6 +7,7 @@ import {
 } from "./certificates.ts";
 import { type Comparison, compare } from "./compare.ts";
 import { isoDay, yearOf } from "./days.ts";
+import type { OriginTraining } from "./learn-above.ts";
 import { allRows, type HeadName, heads, type Played } from "./played.ts";
 import { type Gains, gainsOf, type Summary, summarise, summariseBy } from "./summary.ts";
 
@@ -26,6 +27,8 @@ export interface Report extends Summary {
   comparison: Comparison | null;
   /** How many retrains ended how. */
   retrains: Record<string, number>;
+  /** The origin's trainings, where it learned from below. */
+  origin: OriginTraining[];
   /** Controls that are not in it, and why. */
   leftOut: Partial<Record<HeadName, string>>;
   seconds: number;
@@ -37,12 +40,13 @@ export interface Circumstances {
   targetRisk: number;
   looks: readonly CertificateLook[];
   retrains: Record<string, number>;
+  origin: readonly OriginTraining[];
   leftOut: Report["leftOut"];
   seconds: number;
 }
 
 /** Reports what was played. */
-export function reportOf(played: Played, { model, targetRisk, looks, ...rest }: Circumstances): Report {
+export function reportOf(played: Played, { model, targetRisk, looks, origin, ...rest }: Circumstances): Report {
   const rows = allRows(played);
   const byRegion = summariseBy(played, rows, (row) => played.region[row] as string);
   const judged = judgeLooks(played, looks);
@@ -67,6 +71,7 @@ export function reportOf(played: Played, { model, targetRisk, looks, ...rest }: 
       byRegionAndYear: judged,
     },
     comparison: compare(played, rows),
+    origin: [...origin],
     ...rest,
   };
 }

@@ -1,9 +1,11 @@
 import type { UpriverClient } from "../../workers/client/index.ts";
 import type { Answer } from "../../workers/core/contract/index.ts";
 import { mintId } from "../../workers/core/ids.ts";
+import { limits } from "../../workers/core/limits.ts";
 import type { Recipe, Row } from "../../workers/origin/recipes/index.ts";
 import { type CertificateLook, looksOf } from "./certificates.ts";
 import { type Day, dayMs, yearOf } from "./days.ts";
+import { learnAbove, type OriginTraining } from "./learn-above.ts";
 import { headsOf, type RegionHeads } from "./once.ts";
 import { emptyPlayed, type Played, record } from "./played.ts";
 import { retrainAll } from "./retrain.ts";
@@ -15,6 +17,8 @@ export interface Walk {
   from: number;
   /** Days of data time between retrains, as the model's schedule has them. */
   retrainEveryMs: number;
+  /** Whether the origin learns from the regions at every turn of a year. */
+  learnsAbove: boolean;
   onProgress: OnProgress;
 }
 
@@ -25,12 +29,14 @@ export interface Walked {
   looks: CertificateLook[];
   /** How many retrains ended how. */
   retrains: Record<string, number>;
+  origin: OriginTraining[];
   /** The heads after the first retrain; null where the edge does not say which they are. */
   firstHeads: RegionHeads | null;
 }
 
-/** Questions and truths in one request. */
-const batchSize = 1_000;
+/** Questions and truths in one request, and what their instances may come to: half of what a body may have. */
+const batchMax = 1_000;
+const batchMaxBytes = limits.bodyMaxBytes / 2;
 
 /**
  * Walks a recipe's rows through the running ladder in time order: first what was known before is taught, then each day
@@ -41,7 +47,7 @@ export async function walk(
   recipe: Recipe,
   history: readonly Row[],
   days: readonly Day[],
-  { from, retrainEveryMs, onProgress }: Walk,
+  { from, retrainEveryMs, learnsAbove, onProgress }: Walk,
 ): Promise<Walked> {
   const model = recipe.name;
   const run = Date.now().toString(36);
@@ -50,6 +56,7 @@ export async function walk(
   const played = emptyPlayed(asked.length, recipe.labels.length);
   const looks: CertificateLook[] = [];
   const retrains: Record<string, number> = {};
+  const origin: OriginTraining[] = [];
   const retrain = async (at: number) => {
     const runs = await retrainAll(client, model, regions, at, (done) => onProgress("retraining", done, regions.length));
     for (const { status } of runs) retrains[status] = (retrains[status] ?? 0) + 1;
@@ -68,7 +75,11 @@ export async function walk(
     const at = day * dayMs;
     // Nobody asks before what was learned yesterday is told.
     await tell(client, model, yesterday.truths, at);
-    if (done > 0 && yearOf(at) !== yearOf(yesterday.at)) await look(yesterday.at, done);
+    if (done > 0 && yearOf(at) !== yearOf(yesterday.at)) {
+      await look(yesterday.at, done);
+      if (learnsAbove)
+        origin.push(await learnAbove(client, model, at, (note) => onProgress(`origin ${note}`, i, days.length)));
+    }
     if (at - retrainedAt >= retrainEveryMs) {
       retrainedAt = at;
       await retrain(at);
@@ -83,11 +94,12 @@ export async function walk(
   // The last certificates are to know the last day, too.
   await tell(client, model, yesterday.truths, yesterday.at + dayMs);
   await look(yesterday.at, done);
-  return { played, looks, retrains, firstHeads };
+  return { played, looks, retrains, origin, firstHeads };
 }
 
 async function teach(client: UpriverClient, model: string, rows: readonly Row[], onProgress: OnProgress) {
   let done = 0;
+  const batchSize = batchSizeOf(rows);
   // By region: each request is one object's work.
   for (const [region, known] of Map.groupBy(rows, (row) => row.region)) {
     for (let first = 0; first < known.length; first += batchSize) {
@@ -107,6 +119,7 @@ async function teach(client: UpriverClient, model: string, rows: readonly Row[],
 async function askDay(client: UpriverClient, model: string, rows: readonly Row[], ids: readonly string[]) {
   const questions = rows.map(({ region, instance, at }, n) => ({ id: ids[n] as string, region, instance, at }));
   const answers: Answer[] = [];
+  const batchSize = batchSizeOf(rows);
   for (let first = 0; first < questions.length; first += batchSize) {
     answers.push(...(await client.askQuestions(model, questions.slice(first, first + batchSize), { trace: true })));
   }
@@ -114,7 +127,12 @@ async function askDay(client: UpriverClient, model: string, rows: readonly Row[]
 }
 
 async function tell(client: UpriverClient, model: string, truths: { id: string; label: string }[], at: number) {
-  for (let first = 0; first < truths.length; first += batchSize) {
-    await client.truths(model, { truths: truths.slice(first, first + batchSize), at });
+  for (let first = 0; first < truths.length; first += batchMax) {
+    await client.truths(model, { truths: truths.slice(first, first + batchMax), at });
   }
+}
+
+function batchSizeOf([row]: readonly Row[]): number {
+  const bytes = JSON.stringify(row?.instance ?? {}).length;
+  return Math.min(batchMax, Math.max(1, Math.floor(batchMaxBytes / bytes)));
 }

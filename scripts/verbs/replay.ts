@@ -13,6 +13,8 @@ interface Options {
   to?: string;
   data?: string;
   forget?: boolean;
+  teachFrom?: string;
+  learnAbove?: boolean;
   controls: boolean;
   json?: boolean;
 }
@@ -30,6 +32,8 @@ export function replayVerb(program: Command): void {
     .requiredOption("--from <date>", "the first day to ask about; what is before it is taught")
     .option("--to <date>", "the last day to ask about")
     .option("--data <file>", "read the recipe's data from this file")
+    .option("--teach-from <date>", "teach only what is from this day on of what is before --from")
+    .option("--learn-above", "the origin learns from the regions at every turn of a year, and pushes what is better")
     .option("--forget", "first make the regions forget what they learned")
     .option("--no-controls", "without the large model retrained every year, which takes minutes beside the play")
     .option("--json", "print one JSON object")
@@ -47,7 +51,8 @@ async function run(name: string, options: Options, command: Command): Promise<vo
   const { show, note, end } = phases();
   const order = { recipe: name, file: options.data, from, to };
   const report = await play(client, recipe, rows, {
-    ...{ from, to, onProgress: show },
+    ...{ from, to, onProgress: show, learnsAbove: options.learnAbove === true },
+    ...(options.teachFrom === undefined ? {} : { teachFrom: dateOf("--teach-from", options.teachFrom) }),
     ...(options.controls ? { startRetrained: () => startRetrained(order, note) } : {}),
   });
   end();

@@ -6,6 +6,7 @@ import { Checkpoints } from "../../workers/origin/train/checkpoint.ts";
 import { type Progress as Epoch, train } from "../../workers/origin/train/index.ts";
 import { saveArtefact } from "../../workers/origin/train/store.ts";
 import { artefactFolder, clientFor, signingKey, trainingFolder } from "../local/context.ts";
+import { describeJob, followJob } from "../local/follow.ts";
 import { percent, print, progressOf, table } from "../local/output.ts";
 
 interface Options {
@@ -15,6 +16,8 @@ interface Options {
   backend: BackendChoice;
   fresh?: boolean;
   publish?: boolean;
+  learn?: boolean;
+  share?: string;
   json?: boolean;
 }
 
@@ -30,12 +33,15 @@ export function trainVerb(program: Command): void {
     .addOption(new Option("--backend <backend>", "what trains").choices(backendChoices).default("auto"))
     .option("--fresh", "begin anew, though an earlier training was cut off")
     .option("--publish", "publish it and roll it out to all")
+    .option("--learn", "at the origin, on what the regions learned as well; published behind a canary if it is better")
+    .option("--share <share>", "with --learn: the canary's share of the callers (0.1), 0 for none")
     .option("--json", "print one JSON object")
     .addHelpText("after", "\nExample:\n  npx upriver train weather --before 2014-01-01 --publish")
     .action(run);
 }
 
 async function run(name: string, options: Options, command: Command): Promise<void> {
+  if (options.learn) return learnAtOrigin(name, options, command);
   const recipe = recipeOf(name);
   const epochsOf = ({ training }: NetworkPlan) => training?.epochs ?? recipe.training.epochs;
   const fullEpochs = epochsOf(recipe.full);
@@ -74,4 +80,12 @@ async function run(name: string, options: Options, command: Command): Promise<vo
     const next = version === null ? `Next: npx upriver publish ${name}` : `Version ${version} is served to all.`;
     return `${table([["network", "log-loss", "AUC", "accuracy", risk], ...rows])}\nIn ${folder}. ${next}`;
   });
+}
+
+async function learnAtOrigin(name: string, { before, share, json }: Options, command: Command): Promise<void> {
+  const client = await clientFor(command, "publish");
+  const canary = share === undefined ? {} : { canary: Number(share) > 0 ? { share: Number(share) } : null };
+  const job = await followJob(client, await client.orderJob(name, { ...canary, ...(before ? { before } : {}) }));
+  print(json, { job }, () => describeJob(job));
+  if (job.state === "failed") process.exitCode = 1;
 }

@@ -60,7 +60,7 @@ beforeAll(async () => {
     { id: "edge", sha256: await sha256Hex("hop-token"), scopes: ["ask" as const], models: ["*"], regions: ["*"] },
     { id: "other", sha256: await sha256Hex("other-token"), scopes: ["ask" as const], models: ["else"], regions: ["*"] },
   ];
-  url = await listen(createApp({ nodeId: "origin", tokens, models, log: () => {} }));
+  url = await listen(createApp({ nodeId: "origin", tokens, models, training: null, log: () => {} }));
 });
 afterAll(() => {
   for (const server of servers) server.close();

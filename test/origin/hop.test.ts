@@ -23,7 +23,7 @@ async function origin(answer: (hop: Seen) => Promise<unknown[]> = async () => []
     rung: async () => ({ ask: (_: unknown, hop: Seen) => answer(hop) }),
   } as unknown as OriginOptions["models"];
   const tokens = [await token("edge", "ask"), await token("reviewer", "review")];
-  const app = createApp({ nodeId: "origin", tokens, models, log: (event) => logged.push(event) });
+  const app = createApp({ nodeId: "origin", tokens, models, training: null, log: (event) => logged.push(event) });
   const ask = async (body: object, bearer: string | null = "edge") =>
     app.request("/v1/models/shop/ask", {
       method: "POST",

@@ -54,7 +54,7 @@ describe("a replay's summary", () => {
 
 describe("a replay's report", () => {
   const report = reportOf(played, {
-    ...{ model: "weather", targetRisk: 0.1, looks: [], retrains: { promoted: 2 }, seconds: 3 },
+    ...{ model: "weather", targetRisk: 0.1, looks: [], origin: [], retrains: { promoted: 2 }, seconds: 3 },
     leftOut: { once: "nobody knows" },
   });
 

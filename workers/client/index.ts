@@ -3,6 +3,8 @@ import type {
   AskBody,
   Draft,
   Instance,
+  Job,
+  JobOrder,
   Manifest,
   ModelPointer,
   SampleLine,
@@ -136,8 +138,8 @@ export class UpriverClient {
     return this.transport.json({ method: "PUT", path, body: manifest });
   }
 
-  /** Moves the pointer: to all, or to a `share` of the callers as a canary. */
-  async rollout(model: string, target: { version: number; share?: number }): Promise<ModelPointer> {
+  /** Moves the pointer: to all, or to a `share` of the callers as a canary, which `watch` lets the registry judge. */
+  async rollout(model: string, target: { version: number; share?: number; watch?: boolean }): Promise<ModelPointer> {
     return (await this.transport.json<{ pointer: ModelPointer }>(post(`${modelPath(model)}/rollout`, target))).pointer;
   }
 
@@ -150,6 +152,35 @@ export class UpriverClient {
   /** Gives a region back the head that it had before; null is the global one. */
   rollbackRegion(model: string, region: string): Promise<{ region: string; head: number | null }> {
     return this.transport.json({ ...post(`${modelPath(model)}/rollback`, { region }), isRepeatable: false });
+  }
+
+  /** Orders a training at the origin. Throws a 409 `ProblemError` while the model has one under way. */
+  async orderJob(model: string, order: Partial<JobOrder> = {}): Promise<Job> {
+    const call = { ...post(`${modelPath(model)}/jobs`, order), isRepeatable: false };
+    return (await this.transport.json<{ job: Job }>(call)).job;
+  }
+
+  /** A model's trainings at the origin, the newest first. */
+  async jobs(model: string): Promise<Job[]> {
+    return (await this.get<{ jobs: Job[] }>(`${modelPath(model)}/jobs`)).jobs;
+  }
+
+  /** A training; waits up to `waitSeconds` for its end. */
+  async job(model: string, id: string, { waitSeconds = 0 }: { waitSeconds?: number } = {}): Promise<Job> {
+    const headers: Record<string, string> = waitSeconds > 0 ? { prefer: `wait=${waitSeconds}` } : {};
+    const timeoutMs = waitSeconds * 1_000 + waitMarginMs;
+    const path = jobPath(model, id);
+    return (await this.transport.json<{ job: Job }>({ method: "GET", path, headers, timeoutMs })).job;
+  }
+
+  /** Stops a training; what it has learned so far stays, for a restart. */
+  async cancelJob(model: string, id: string): Promise<Job> {
+    return (await this.transport.json<{ job: Job }>(post(`${jobPath(model, id)}/cancel`, {}))).job;
+  }
+
+  /** Takes up a training that failed or was cancelled, where it was. */
+  async restartJob(model: string, id: string): Promise<Job> {
+    return (await this.transport.json<{ job: Job }>(post(`${jobPath(model, id)}/restart`, {}))).job;
   }
 
   async regions(model: string): Promise<RegionState[]> {
@@ -211,6 +242,10 @@ function modelPath(model: string): string {
 
 function regionPath(model: string, region: string): string {
   return `${modelPath(model)}/regions/${encodeURIComponent(region)}`;
+}
+
+function jobPath(model: string, id: string): string {
+  return `${modelPath(model)}/jobs/${encodeURIComponent(id)}`;
 }
 
 function post(path: string, body: unknown): Call {

@@ -75,12 +75,6 @@ export function requireRegion({ token }: Call, region: string): void {
   if (token && !mayUseRegion(token, region)) throw new FaultError({ kind: "forbidden", needs: `region '${region}'` });
 }
 
-/** Seconds that a `Prefer: wait=N` header asks for, within the limit; 0 without one. */
-export function preferredWaitSeconds(request: Request, maxSeconds: number): number {
-  const seconds = /(?:^|[,;\s])wait=(\d{1,6})/i.exec(request.headers.get("prefer") ?? "")?.[1];
-  return Math.min(Number(seconds ?? 0), maxSeconds);
-}
-
 export function jsonResponse(body: unknown, status = 200, headers: Record<string, string> = {}): Response {
   return Response.json(body, { status, headers });
 }

@@ -3,30 +3,38 @@ import { type AskBody, askSchema, type Question, questionSchema } from "../core/
 import { FaultError, problemOf } from "../core/http/fault.ts";
 import { expectedResponse, problemResponse, readJson, unexpectedResponse } from "../core/http/problem.ts";
 import { limits } from "../core/limits.ts";
-import { findToken, hasScope, mayUseModel, type Token } from "../core/tokens.ts";
+import { findToken, hasScope, type Token } from "../core/tokens.ts";
+import type { Backend } from "./backend/index.ts";
+import { modelFor } from "./caller.ts";
+import type { Jobs } from "./jobs/index.ts";
+import { jobRoutes } from "./jobs/routes.ts";
 import type { FullModels } from "./models.ts";
 
 export interface OriginOptions {
   nodeId: string;
   tokens: readonly Token[];
   models: Pick<FullModels, "rung" | "list">;
+  /** What trains here, and its trainings; null where this origin only answers. */
+  training: { jobs: Jobs; backend: Omit<Backend, "use"> } | null;
   log: (event: Record<string, unknown>) => void;
 }
 
 /** The origin's HTTP application: the same `ask` as the edge's, answered by the full model. */
 export function createApp(options: OriginOptions): Hono {
-  const { nodeId, models, log } = options;
+  const { nodeId, tokens, models, training, log } = options;
   const app = new Hono();
   app.get("/healthz", (context) => context.json({ status: "ok", node: nodeId }));
   app.get("/readyz", (context) => context.json({ status: "ready", node: nodeId, models: models.list() }));
   app.post("/v1/models/:model/ask", (context) => ask(options, context));
+  if (training) app.route("/v1/models/:model/jobs", jobRoutes(tokens, training.jobs));
+  app.get("/v1/status", (context) => status(options, context));
   app.notFound(({ req }) =>
     problemResponse(
       problemOf(
         {
           kind: "not-found",
           what: `route ${req.method} ${req.path}`,
-          next: "POST /v1/models/{model}/ask is what an origin answers.",
+          next: "An origin answers POST /v1/models/{model}/ask, and trains by /v1/models/{model}/jobs.",
         },
         "route",
       ),
@@ -43,11 +51,7 @@ export function createApp(options: OriginOptions): Hono {
 
 async function ask({ nodeId, tokens, models }: OriginOptions, context: Context): Promise<Response> {
   const startedAt = Date.now();
-  const model = context.req.param("model") as string;
-  const token = await findToken(tokens, context.req.header("authorization") ?? null);
-  if (!token) throw new FaultError({ kind: "unauthorised" });
-  if (!hasScope(token, "ask")) throw new FaultError({ kind: "forbidden", needs: "scope 'ask'" });
-  if (!mayUseModel(token, model)) throw new FaultError({ kind: "forbidden", needs: `model '${model}'` });
+  const [model, token] = await modelFor(tokens, context, "ask");
   const body = await readJson(context.req.raw, askSchema, limits.bodyMaxBytes);
   const { nodes = [], remainingMs = limits.askTimeoutMs, trace = false } = body;
   const passed = [...nodes, nodeId];
@@ -61,6 +65,15 @@ async function ask({ nodeId, tokens, models }: OriginOptions, context: Context):
     throw new FaultError({ kind: "late", reason: `The answer took longer than the ${remainingMs} ms that remained.` });
   }
   return context.json({ answers: replies.map((reply) => reply.answer) });
+}
+
+async function status({ nodeId, tokens, models, training }: OriginOptions, context: Context): Promise<Response> {
+  const token = await findToken(tokens, context.req.header("authorization") ?? null);
+  if (!token) throw new FaultError({ kind: "unauthorised" });
+  if (!hasScope(token, "publish")) throw new FaultError({ kind: "forbidden", needs: "scope 'publish'" });
+  const { backend = null, jobs = null } = training ?? {};
+  const open = jobs?.list().filter(({ endedAt }) => endedAt === null) ?? [];
+  return context.json({ node: nodeId, models: models.list(), backend, jobs: open });
 }
 
 // Between rungs a question is whole: the edge gave it its id and its region.

@@ -1,6 +1,7 @@
 import * as z from "zod";
 import { type SigningKey, signingKeySchema } from "../core/sign.ts";
 import { parseTokens, type Token } from "../core/tokens.ts";
+import { type BackendChoice, backendChoices } from "./backend/index.ts";
 
 /** What the origin is told by its environment. */
 export interface OriginConfig {
@@ -13,6 +14,8 @@ export interface OriginConfig {
   edgeToken: string;
   signingKey: SigningKey;
   dataFolder: string;
+  /** What trains: `auto` takes a GPU where there is one. */
+  backend: BackendChoice;
   /** The recipe to train and publish when the edge has no such model. */
   recipe: string | null;
 }
@@ -27,6 +30,7 @@ const schema = z.object({
   SIGNING_KEY: z.string(),
   ORIGIN_DATA: z.string().default(".upriver/origin"),
   ORIGIN_RECIPE: z.string().optional(),
+  ORIGIN_BACKEND: z.enum(backendChoices).default("auto"),
 });
 
 /** Reads the origin's settings; throws, naming the option, when one is missing or wrong. */
@@ -47,6 +51,7 @@ export function readConfig(environment: NodeJS.ProcessEnv): OriginConfig {
     edgeToken: settings.EDGE_TOKEN,
     signingKey: readKey(settings.SIGNING_KEY),
     dataFolder: settings.ORIGIN_DATA,
+    backend: settings.ORIGIN_BACKEND,
     recipe: settings.ORIGIN_RECIPE || null,
   };
 }

@@ -2,6 +2,7 @@ export * from "./answer.ts";
 export * from "./certificate-state.ts";
 export * from "./input.ts";
 export * from "./instance.ts";
+export * from "./job.ts";
 export * from "./label.ts";
 export * from "./manifest.ts";
 export * from "./pointers.ts";

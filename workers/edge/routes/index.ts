@@ -1,6 +1,7 @@
 import type { Route } from "../call.ts";
 import { askRoutes } from "./ask.ts";
 import { healthRoutes } from "./health.ts";
+import { jobRoutes } from "./jobs.ts";
 import { modelRoutes } from "./models.ts";
 import { publishRoutes } from "./publish.ts";
 import { questionRoutes } from "./questions.ts";
@@ -17,6 +18,7 @@ export const routes: readonly Route[] = [
   ...samplesRoutes,
   ...modelRoutes,
   ...publishRoutes,
+  ...jobRoutes,
   ...regionRoutes,
   ...reviewRoutes,
   ...healthRoutes,

@@ -2,6 +2,7 @@ import type { AnswerRefusal } from "../../../durable-objects/review/index.ts";
 import { regionObject, reviewObject } from "../../../durable-objects/stubs.ts";
 import { type Answer, type Manifest, truthSchema } from "../../core/contract/index.ts";
 import { FaultError } from "../../core/http/fault.ts";
+import { preferredWaitSeconds } from "../../core/http/prefer.ts";
 import { readJson } from "../../core/http/problem.ts";
 import { parseId, type QuestionAddress } from "../../core/ids.ts";
 import { limits } from "../../core/limits.ts";
@@ -11,7 +12,6 @@ import {
   askerOf,
   type Call,
   jsonResponse,
-  preferredWaitSeconds,
   type Route,
   readerOf,
   requireModel,

@@ -1,20 +1,13 @@
 import * as z from "zod";
 import { regionObject, registryObject } from "../../../durable-objects/stubs.ts";
 import { FaultError } from "../../core/http/fault.ts";
+import { preferredWaitSeconds } from "../../core/http/prefer.ts";
 import { readJson } from "../../core/http/problem.ts";
 import { limits } from "../../core/limits.ts";
 import { checkRegion } from "../../core/region.ts";
 import { manifestOf } from "../artefacts/models.ts";
 import { learnHead } from "../artefacts/pointers.ts";
-import {
-  type Call,
-  jsonResponse,
-  modelOf,
-  preferredWaitSeconds,
-  type Route,
-  requireModel,
-  requireRegion,
-} from "../call.ts";
+import { type Call, jsonResponse, modelOf, type Route, requireModel, requireRegion } from "../call.ts";
 import { baseFor, servedPointer } from "../ladder/version.ts";
 
 async function listRegions(call: Call): Promise<Response> {

@@ -1,6 +1,6 @@
 import { startBackend as startWasm } from "../../core/model/tfjs/backend.ts";
 import { registerGradientKernels } from "./kernels/index.ts";
-import { adapterOf, startWebgpu } from "./webgpu.ts";
+import { type Adapter, adapterOf, startWebgpu } from "./webgpu.ts";
 
 export const backendChoices = ["auto", "webgpu", "wasm"] as const;
 export type BackendChoice = (typeof backendChoices)[number];
@@ -16,24 +16,34 @@ export interface Backend {
   use(): Promise<void>;
 }
 
-/**
- * Starts what trains: WebGPU where there is a GPU, else WASM with the gradient kernels that it lacks. Throws where
- * WebGPU is asked for and there is no adapter: a training must never fall to the CPU in silence.
- */
-export async function startTraining(choice: BackendChoice = "auto"): Promise<Backend> {
-  const adapter = choice === "wasm" ? null : await adapterOf();
-  if (choice === "webgpu" && !adapter?.found) {
+/** What would train, and why; throws where WebGPU is asked for and there is no adapter. */
+export async function findBackend(
+  choice: BackendChoice,
+): Promise<Omit<Backend, "use"> & { adapterFound: Adapter | null }> {
+  const wasm = { name: "wasm" as const, adapter: null, isSoftware: false, adapterFound: null };
+  if (choice === "wasm") return wasm;
+  const found = await adapterOf();
+  if (!found.found && choice === "webgpu") {
     throw new Error(
-      `Error in startTraining: WebGPU was asked for, but ${adapter?.reason}. A GPU's Vulkan driver must be there ` +
+      `Error in findBackend: WebGPU was asked for, but ${found.reason}. A GPU's Vulkan driver must be there ` +
         "('vulkaninfo --summary' shows it); to train on the CPU, ask for 'wasm'.",
     );
   }
-  if (adapter?.found && (choice === "webgpu" || !adapter.isSoftware)) {
-    await startWebgpu(adapter);
-    const use = () => startWebgpu(adapter);
-    return { name: "webgpu", adapter: adapter.description, isSoftware: adapter.isSoftware, use };
+  // A GPU that is a program on the CPU is slower than WASM: it trains only where it is asked for.
+  if (!found.found || (choice === "auto" && found.isSoftware)) return wasm;
+  const { description: adapter, isSoftware } = found;
+  return { name: "webgpu", adapter, isSoftware, adapterFound: found };
+}
+
+/** Starts what trains: WebGPU where there is a GPU, else WASM with the gradient kernels that it lacks; never less than asked for. */
+export async function startTraining(choice: BackendChoice = "auto"): Promise<Backend> {
+  const { adapterFound, ...found } = await findBackend(choice);
+  if (adapterFound?.found) {
+    const use = () => startWebgpu(adapterFound);
+    await use();
+    return { ...found, use };
   }
   await startWasm();
   registerGradientKernels();
-  return { name: "wasm", adapter: null, isSoftware: false, use: startWasm };
+  return { ...found, use: startWasm };
 }

@@ -1,0 +1,5 @@
+/** Seconds that a `Prefer: wait=N` header asks for, within the limit; 0 without one. */
+export function preferredWaitSeconds(request: Request, maxSeconds: number): number {
+  const seconds = /(?:^|[,;\s])wait=(\d{1,6})/i.exec(request.headers.get("prefer") ?? "")?.[1];
+  return Math.min(Number(seconds ?? 0), maxSeconds);
+}

@@ -1,0 +1,49 @@
+import { FaultError } from "../../core/http/fault.ts";
+import { limits } from "../../core/limits.ts";
+import { type Call, modelOf, type Route } from "../call.ts";
+
+/** The nodes that a relayed request passed: what goes in a circle ends here. */
+const nodesHeader = "x-upriver-nodes";
+
+/**
+ * Hands a request about trainings to the next rung, with this node's own token: whoever asks knows one address, and the
+ * origin is where it is.
+ */
+async function relay(call: Call): Promise<Response> {
+  modelOf(call);
+  const { request, env, node } = call;
+  if (env.NEXT_RUNG_URL === "") {
+    const next = "Set NEXT_RUNG_URL to an origin, or train where you are with 'npx upriver train <recipe> --publish'.";
+    throw new FaultError({ kind: "not-found", what: "rung above this node that trains", next });
+  }
+  const passed = [...(request.headers.get(nodesHeader)?.split(",") ?? []), node.id];
+  if (passed.indexOf(node.id) < passed.length - 1 || passed.length > limits.nodesMax) {
+    throw new FaultError({ kind: "loop", nodes: passed, max: limits.nodesMax });
+  }
+  const headers = new Headers({ authorization: `Bearer ${env.NEXT_RUNG_TOKEN}`, [nodesHeader]: passed.join(",") });
+  for (const name of ["accept", "content-type", "prefer"]) {
+    const value = request.headers.get(name);
+    if (value !== null) headers.set(name, value);
+  }
+  const { pathname, search } = new URL(request.url);
+  try {
+    const body = request.method === "POST" ? await request.arrayBuffer() : null;
+    return await fetch(`${env.NEXT_RUNG_URL}${pathname}${search}`, { method: request.method, headers, body });
+  } catch (cause) {
+    const reason = "The rung above, which trains, does not answer just now.";
+    throw new FaultError(
+      { kind: "unavailable", reason, next: "Check that the origin runs, and try again." },
+      { cause },
+    );
+  }
+}
+
+const path = "/v1/models/:model/jobs";
+
+export const jobRoutes: readonly Route[] = [
+  { method: "GET", path, scope: "publish", operation: "list trainings", handle: relay },
+  { method: "POST", path, scope: "publish", operation: "order a training", handle: relay },
+  { method: "GET", path: `${path}/:id`, scope: "publish", operation: "watch a training", handle: relay },
+  { method: "POST", path: `${path}/:id/cancel`, scope: "publish", operation: "cancel a training", handle: relay },
+  { method: "POST", path: `${path}/:id/restart`, scope: "publish", operation: "restart a training", handle: relay },
+];

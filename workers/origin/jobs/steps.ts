@@ -1,0 +1,153 @@
+import { existsSync } from "node:fs";
+import { readFile, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { ProblemError, type UpriverClient } from "../../client/index.ts";
+import { type Job, jobSteps } from "../../core/contract/index.ts";
+import type { SigningKey } from "../../core/sign.ts";
+import type { BackendChoice } from "../backend/index.ts";
+import type { Published } from "../learn/index.ts";
+import { SampleStore } from "../learn/pull.ts";
+import { learnInThread } from "../learn/thread.ts";
+import { publish } from "../publish.ts";
+import { Checkpoints } from "../train/checkpoint.ts";
+import type { Blobs } from "../train/pack.ts";
+import { loadArtefact, saveArtefact } from "../train/store.ts";
+import type { Advance, CarryOut } from "./index.ts";
+
+export interface Workshop {
+  client: UpriverClient;
+  signingKey: SigningKey;
+  /** Where samples, checkpoints and jobs lie. */
+  dataFolder: string;
+  backend: BackendChoice;
+  folderOf: (job: Job) => string;
+}
+
+type Step = (job: Job, advance: Advance, signal: AbortSignal) => Promise<Partial<Job> | null>;
+
+const lookEveryMs = 1_000;
+const verdictFile = "verdict.json";
+
+/** What a job does, step by step; each gives what it found out, or null where the job ends with it. */
+export function carryOutIn(workshop: Workshop): CarryOut {
+  const steps: Record<Job["step"], Step> = {
+    pull: (job) => pull(workshop, job),
+    train: (job, advance, signal) => train(workshop, job, advance, signal),
+    publish: (job) => publishTrained(workshop, job),
+    prepare: (job, _, signal) => prepare(workshop, job, signal),
+    rollout: (job) => rollout(workshop, job),
+    watch: (job, _, signal) => watch(workshop, job, signal),
+  };
+  return async (job, advance, signal) => {
+    let now = job;
+    for (const step of jobSteps.slice(jobSteps.indexOf(job.step))) {
+      await advance({ step });
+      const found = await steps[step](now, advance, signal);
+      if (found) await advance(found);
+      now = { ...now, ...found };
+      if (now.state === "refused") return;
+    }
+  };
+}
+
+async function pull({ client, dataFolder }: Workshop, { model }: Job): Promise<Partial<Job>> {
+  if ((await stableVersion(client, model)) === null) return { samples: { added: 0, known: 0 } };
+  return { samples: await new SampleStore(join(dataFolder, "samples", model)).pull(client, model) };
+}
+
+async function train(workshop: Workshop, job: Job, advance: Advance, signal: AbortSignal): Promise<Partial<Job>> {
+  const { client, dataFolder, backend, folderOf } = workshop;
+  const folder = folderOf(job);
+  // Written last: with it, everything is there.
+  const verdictPath = join(folder, verdictFile);
+  if (!existsSync(verdictPath)) {
+    const checkpointsFolder = join(folder, "checkpoints");
+    const { artefact, verdict } = await learnInThread(
+      {
+        ...{ recipe: job.model, before: job.order.before, backend, checkpointsFolder },
+        samplesFolder: join(dataFolder, "samples", job.model),
+        current: await fetchCurrent(client, job.model),
+      },
+      // Whoever cancelled the job wants to hear no more of it.
+      { signal, onProgress: (progress) => void advance({ progress }).catch(() => {}) },
+    );
+    await saveArtefact(folder, artefact);
+    await writeFile(verdictPath, JSON.stringify(verdict));
+    await new Checkpoints(checkpointsFolder).clear();
+  }
+  const verdict = JSON.parse(await readFile(verdictPath, "utf8")) as Job["verdict"];
+  if (verdict?.promoted === false && job.order.gate) {
+    return { verdict, progress: null, state: "refused", endedAt: new Date().toISOString(), reason: verdict.reason };
+  }
+  return { verdict, progress: null };
+}
+
+async function publishTrained({ client, signingKey, folderOf }: Workshop, job: Job): Promise<Partial<Job>> {
+  const artefact = await loadArtefact(folderOf(job));
+  // Published, and then killed before that was written down: it is not published twice.
+  const latest = await latestManifest(client, job.model);
+  const isThere = latest?.thin.backbone.sha256 === artefact.draft.thin.backbone.sha256;
+  return { version: isThere ? latest.version : (await publish(client, artefact, signingKey)).version };
+}
+
+// Regions make their heads for the version first, so that nobody's regional gain is lost by the step.
+async function prepare({ client }: Workshop, { model, version }: Job, signal: AbortSignal): Promise<null> {
+  for (;;) {
+    const { versions } = await client.versions(model);
+    if (versions.find((known) => known.version === version)?.state !== "published") return null;
+    await pause(signal);
+  }
+}
+
+async function rollout({ client }: Workshop, { model, version, order }: Job): Promise<null> {
+  const target = { version: version as number };
+  const { stable } = (await client.model(model).catch(() => null))?.pointer ?? { stable: null };
+  if (stable === version) return null;
+  await client.rollout(model, order.canary && stable !== null ? { ...target, ...order.canary, watch: true } : target);
+  return null;
+}
+
+// The registry judges the canary by its audits, and acts by itself.
+async function watch({ client }: Workshop, { model, version }: Job, signal: AbortSignal): Promise<Partial<Job>> {
+  for (;;) {
+    const { pointer } = await client.model(model);
+    if (pointer.stable === version) return { reason: `version ${version} serves all` };
+    if (pointer.canary?.version !== version) {
+      const ended = { state: "refused" as const, endedAt: new Date().toISOString() };
+      return { ...ended, reason: `version ${version} was rolled back as a canary: its history says why` };
+    }
+    await pause(signal);
+  }
+}
+
+async function fetchCurrent(client: UpriverClient, model: string): Promise<Published | null> {
+  const stable = await stableVersion(client, model);
+  if (stable === null) return null;
+  const { thin: spec } = await client.manifest(model, stable);
+  const blobs: Blobs = new Map();
+  for (const { sha256 } of [spec.backbone.topology, ...spec.backbone.shards, spec.head.blob]) {
+    blobs.set(sha256, new Uint8Array(await client.blob(sha256)));
+  }
+  return { spec, blobs };
+}
+
+async function stableVersion(client: UpriverClient, model: string): Promise<number | null> {
+  return (await orNull(client.model(model)))?.pointer.stable ?? null;
+}
+
+async function latestManifest(client: UpriverClient, model: string) {
+  const version = (await orNull(client.versions(model)))?.versions[0]?.version;
+  return version === undefined ? null : client.manifest(model, version);
+}
+
+function orNull<T>(asked: Promise<T>): Promise<T | null> {
+  return asked.catch((error) => {
+    if (error instanceof ProblemError && error.problem.status === 404) return null;
+    throw error;
+  });
+}
+
+async function pause(signal: AbortSignal): Promise<void> {
+  await new Promise((resolve) => setTimeout(resolve, lookEveryMs));
+  signal.throwIfAborted();
+}

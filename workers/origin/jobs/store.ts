@@ -1,0 +1,40 @@
+import { mkdir, readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import type { Job } from "../../core/contract/index.ts";
+
+/** Jobs on the origin's disk: a folder each, with its state, and what its steps leave for the next. */
+export class JobStore {
+  private readonly folder: string;
+
+  constructor(folder: string) {
+    this.folder = folder;
+  }
+
+  /** Every job, in the order in which they were given. */
+  async all(): Promise<Job[]> {
+    const ids = await readdir(this.folder).catch(() => []);
+    const jobs = await Promise.all(ids.map((id) => this.read(id)));
+    return jobs.filter((job) => job !== null).sort((a, b) => a.createdAt.localeCompare(b.createdAt));
+  }
+
+  async save(job: Job): Promise<void> {
+    const folder = this.folderOf(job);
+    await mkdir(folder, { recursive: true });
+    const part = join(folder, "job.json.part");
+    await writeFile(part, JSON.stringify(job, null, 2));
+    await rename(part, join(folder, "job.json"));
+  }
+
+  folderOf({ id }: Pick<Job, "id">): string {
+    return join(this.folder, id);
+  }
+
+  async remove({ id }: Pick<Job, "id">): Promise<void> {
+    await rm(join(this.folder, id), { recursive: true, force: true });
+  }
+
+  private async read(id: string): Promise<Job | null> {
+    const text = await readFile(join(this.folder, id, "job.json"), "utf8").catch(() => null);
+    return text === null ? null : JSON.parse(text);
+  }
+}

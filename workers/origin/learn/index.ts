@@ -1,0 +1,44 @@
+import type { NetworkSpec, SampleLine } from "../../core/contract/index.ts";
+import type { Recipe } from "../recipes/index.ts";
+import { type Artefact, type TrainOptions, trainOn } from "../train/index.ts";
+import type { Blobs } from "../train/pack.ts";
+import { baseRows } from "../train/rows.ts";
+import { readFrom } from "../train/score.ts";
+import { compare, type Verdict } from "./compare.ts";
+import { mix } from "./mix.ts";
+
+/** A published thin network with its blobs. */
+export interface Published {
+  spec: NetworkSpec;
+  blobs: Blobs;
+}
+
+export interface LearnOptions extends TrainOptions {
+  samples: Iterable<SampleLine>;
+  /** What serves now; null where nothing does. */
+  current: Published | null;
+}
+
+/** A trained model, and whether it may take the place of what serves now. */
+export interface Learned {
+  artefact: Artefact;
+  /** Null where there is nothing to compare with. */
+  verdict: Verdict | null;
+}
+
+/** Trains a recipe on its own data and on all that the regions learned, and compares what comes out with what serves. */
+export async function learn(recipe: Recipe, { samples, current, ...options }: LearnOptions): Promise<Learned> {
+  const { before, file } = options;
+  const base = await baseRows(recipe, { before: earlier(before, recipe.trainBefore), file });
+  const folded = await mix(recipe, base, samples, before === undefined ? undefined : Date.parse(before));
+  const artefact = await trainOn(recipe, folded, options);
+  if (!current) return { artefact, verdict: null };
+  const candidate = { spec: artefact.draft.thin, read: readFrom(artefact.blobs) };
+  const verdict = await compare(recipe, folded, { spec: current.spec, read: readFrom(current.blobs) }, candidate);
+  return { artefact, verdict };
+}
+
+function earlier(one: string | undefined, other: string | null): string | undefined {
+  if (one === undefined || other === null) return one ?? other ?? undefined;
+  return one < other ? one : other;
+}
