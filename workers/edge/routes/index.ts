@@ -1,5 +1,6 @@
 import type { Route } from "../call.ts";
 import { askRoutes } from "./ask.ts";
+import { canaryRoutes } from "./canary.ts";
 import { healthRoutes } from "./health.ts";
 import { modelRoutes } from "./models.ts";
 import { publishRoutes } from "./publish.ts";
@@ -17,6 +18,7 @@ export const routes: readonly Route[] = [
   ...samplesRoutes,
   ...modelRoutes,
   ...publishRoutes,
+  ...canaryRoutes,
   ...regionRoutes,
   ...reviewRoutes,
   ...healthRoutes,
