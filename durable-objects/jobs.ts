@@ -49,6 +49,12 @@ export class Jobs {
     this.storage.sql.exec("DELETE FROM jobs WHERE kind = ? AND key = ?", kind, key);
   }
 
+  /** The keys of the jobs of one kind. */
+  keys(kind: string): string[] {
+    const rows = this.storage.sql.exec<{ key: string }>("SELECT key FROM jobs WHERE kind = ? ORDER BY key", kind);
+    return rows.toArray().map(({ key }) => key);
+  }
+
   isAny(kind: string): boolean {
     return this.storage.sql.exec("SELECT 1 FROM jobs WHERE kind = ? LIMIT 1", kind).toArray().length > 0;
   }

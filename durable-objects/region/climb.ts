@@ -140,7 +140,9 @@ export class Climb {
       // The node above has it, and will know the answer when it is asked again.
       this.climbLater(manifest, answer.id);
     } else if (answer.sure) {
-      if (settle(this.context, manifest, answer)) this.learnFrom(manifest, answer);
+      if (!settle(this.context, manifest, answer)) return;
+      this.context.canary.labelled(answer.id, answer.label, "origin");
+      this.learnFrom(manifest, answer);
     } else {
       questions.setAnswer({ ...answer, status: "open" });
       this.passOn(manifest, answer.id);

@@ -3,6 +3,7 @@ import type { Manifest } from "../../workers/core/contract/index.ts";
 import { publicKeysSchema } from "../../workers/core/sign.ts";
 import type { Jobs } from "../jobs.ts";
 import type { Archive } from "./archive.ts";
+import type { CanaryCounts } from "./canary.ts";
 import type { Drift } from "./drift.ts";
 import type { Embeddings } from "./embeddings.ts";
 import type { Heads } from "./heads.ts";
@@ -29,6 +30,7 @@ export interface RegionContext {
   rule: LiveRule;
   recall: Recall;
   drift: Drift;
+  canary: CanaryCounts;
   archive: Archive;
   heads: Heads;
   waiters: Waiters;

@@ -14,7 +14,7 @@ export async function forget(
   id: string,
   asker: string | null,
 ): Promise<Result<null, ForgetRefusal>> {
-  const { questions, samples, embeddings, sums, rule, recall, jobs, waiters, storage } = context;
+  const { questions, samples, embeddings, sums, rule, canary, recall, jobs, waiters, storage } = context;
   await context.archive.restore([id]);
   const row = questions.find(id);
   const sample = samples.find(id);
@@ -30,6 +30,7 @@ export async function forget(
     if (row?.inReview) jobs.put("withdraw", id, Date.now());
     questions.remove(id);
     rule.forget(id);
+    canary.forget(id);
   });
   recall.drop();
   waiters.drop(id);

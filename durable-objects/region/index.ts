@@ -1,5 +1,13 @@
 import { DurableObject } from "cloudflare:workers";
-import type { Answer, HeadPointer, Instance, Question, Run, Taught } from "../../workers/core/contract/index.ts";
+import type {
+  Answer,
+  CanaryCount,
+  HeadPointer,
+  Instance,
+  Question,
+  Run,
+  Taught,
+} from "../../workers/core/contract/index.ts";
 import { addSums, encodeSums, labelsIn } from "../../workers/core/head/sums.ts";
 import { fail, ok, type Result } from "../../workers/core/result.ts";
 import type { Hop } from "../../workers/core/rung/rung.ts";
@@ -8,6 +16,7 @@ import { migrate } from "../migrate.ts";
 import { nameOf, parseRegionObjectName } from "../names.ts";
 import { Archive } from "./archive.ts";
 import { Asking, type RegionReply } from "./asking.ts";
+import { CanaryCounts, type Pair } from "./canary.ts";
 import { Climb } from "./climb.ts";
 import { Manifests, type RegionContext } from "./context.ts";
 import { Drift } from "./drift.ts";
@@ -75,6 +84,7 @@ export class RegionObject extends DurableObject<Env> {
       rule: new LiveRule(storage.sql, region, heads),
       recall: new Recall(storage.sql, embeddings),
       drift: new Drift(storage.sql),
+      canary: new CanaryCounts(storage.sql),
       archive: new Archive({ model, region, env, storage, jobs, samples, embeddings }),
       heads,
       waiters: new Waiters(),
@@ -141,6 +151,19 @@ export class RegionObject extends DurableObject<Env> {
     if (samples.lastNumber() === 0 || this.retrain.runs.hasVerdictOn(version)) return true;
     this.retrain.start(version, Date.now());
     return false;
+  }
+
+  /** Counts what both versions of a watched canary answer from now on, and says what it has counted. */
+  async countCanary({ watch, stable, canary }: Pair): Promise<CanaryCount> {
+    const { manifests, storage, canary: counts } = this.context;
+    const [before, next] = await Promise.all([manifests.get(stable), manifests.get(canary)]);
+    storage.transactionSync(() => counts.begin(watch, before, next));
+    return counts.count();
+  }
+
+  /** Lets go of what was counted for a watch that is over. */
+  endCanary(watch: number): void {
+    this.ctx.storage.transactionSync(() => this.context.canary.end(watch));
   }
 
   /** Takes what the registry says of this region's head. */

@@ -5,6 +5,7 @@ import { sha256Hex } from "../../workers/core/hash.ts";
 import { quantise } from "../../workers/core/head/embedding.ts";
 import { limits } from "../../workers/core/limits.ts";
 import { provisionalAnswer } from "./answers.ts";
+import type { Tried } from "./canary.ts";
 import type { RegionContext } from "./context.ts";
 import type { NewQuestion } from "./questions.ts";
 import { settle } from "./settle.ts";
@@ -20,14 +21,20 @@ export interface Conflict {
   id: string;
 }
 
+/** All that is recorded of a question on its way in. */
+export interface Intake extends NewQuestion {
+  /** What is counted of it for a watched canary. */
+  tried: Tried | null;
+}
+
 /** Works out all that is recorded of a question when it is asked: it can't be added later. */
 export async function recordOf(
-  { env, region }: RegionContext,
+  { env, region, canary }: RegionContext,
   manifest: Manifest,
   { question, answer }: Arrival,
   asker: string,
   climbAt: number,
-): Promise<NewQuestion> {
+): Promise<Intake> {
   const { id, instance, at, made } = question;
   const { policy, thin, version } = manifest;
   const split = splitKey(policy.split, question);
@@ -61,12 +68,13 @@ export async function recordOf(
     picked: (answer ?? provisional).label,
     answer: answer ?? provisional,
     climbAt: answer === null ? climbAt : null,
+    tried: await canary.triedOf(env.FOLD_SECRET, manifest, question),
   };
 }
 
 /** Stores what is new, all or nothing; a known id with another payload, or of another asker, is a conflict. */
-export function store(context: RegionContext, manifest: Manifest, records: readonly NewQuestion[]): Conflict | null {
-  const { questions, storage, jobs, rule } = context;
+export function store(context: RegionContext, manifest: Manifest, records: readonly Intake[]): Conflict | null {
+  const { questions, storage, jobs, rule, canary } = context;
   return storage.transactionSync(() => {
     const known = records.map(({ id }) => questions.find(id));
     const conflict = records.find(({ payload, asker }, i) => {
@@ -80,6 +88,7 @@ export function store(context: RegionContext, manifest: Manifest, records: reado
       if (known[i] || seen.has(record.id)) continue;
       seen.add(record.id);
       questions.insert(record);
+      if (record.tried) canary.asked(record.id, record.tried);
       const planned = manifest.policy.truth === "complete" || record.audited;
       rule.asked(manifest, { ...record, pi: planned ? record.pi : 0 });
       if (record.climbAt !== null) jobs.bring("climb", "", record.climbAt);

@@ -64,4 +64,16 @@ const m002Learning: Migration = (sql) => {
   sql.exec("CREATE TABLE archived (hash INTEGER PRIMARY KEY, file INTEGER NOT NULL) WITHOUT ROWID");
 };
 
-export const migrations: readonly Migration[] = [m001Tables, m002Learning];
+const m003Canary: Migration = (sql) => {
+  // One row, while a canary is watched: the two versions, and each one's labels.
+  sql.exec(
+    "CREATE TABLE canary (watch INTEGER NOT NULL, stable INTEGER NOT NULL, canary INTEGER NOT NULL, labels TEXT NOT NULL)",
+  );
+  sql.exec(`CREATE TABLE canary_answers (
+    number INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, base INTEGER NOT NULL, version TEXT NOT NULL,
+    accepted INTEGER NOT NULL, picked TEXT NOT NULL, scores BLOB, pi REAL NOT NULL,
+    error INTEGER, loss REAL, source TEXT, labelled INTEGER)`);
+  sql.exec("CREATE INDEX canary_answers_labelled ON canary_answers (labelled) WHERE labelled IS NOT NULL");
+};
+
+export const migrations: readonly Migration[] = [m001Tables, m002Learning, m003Canary];

@@ -79,12 +79,13 @@ async function sampleOf(
 }
 
 function keep(context: RegionContext, manifest: Manifest, sample: NewSample, source: Teacher["source"]): Taught {
-  const { samples, questions, rule } = context;
+  const { samples, questions, rule, canary } = context;
   const { id, label, fold } = sample;
   // The origin's label judges nothing: the first of another source does.
   const before = samples.find(id);
   const isFirst = before === null || before.source === "origin";
   const changed = keepSample(context, manifest, sample);
+  if (changed) canary.labelled(id, label, source);
   const row = questions.find(id);
   if (changed && row) {
     const { base, accepted, picked, pi } = row;

@@ -1,21 +1,27 @@
 import { DurableObject } from "cloudflare:workers";
 import { manifestKey } from "../../workers/core/artefacts.ts";
 import { canonicalJson } from "../../workers/core/canonical.ts";
-import type { HeadManifest, HeadPointer, Manifest, ModelPointer, Rule } from "../../workers/core/contract/index.ts";
+import type {
+  CanaryState,
+  HeadManifest,
+  HeadPointer,
+  Manifest,
+  ModelPointer,
+  Rule,
+} from "../../workers/core/contract/index.ts";
 import { sha256Hex } from "../../workers/core/hash.ts";
 import { fail, ok, type Result } from "../../workers/core/result.ts";
 import { Jobs } from "../jobs.ts";
 import { migrate } from "../migrate.ts";
 import { nameOf } from "../names.ts";
-import { regionObject } from "../stubs.ts";
+import { CanaryWatch, type WatchOrder } from "./canary.ts";
 import { HeadPointers } from "./heads.ts";
 import { migrations } from "./migrations.ts";
 import { Outbox } from "./outbox.ts";
+import { Preparations } from "./preparations.ts";
 import type { Refusal } from "./refusal.ts";
 import { Rollout } from "./rollout.ts";
 import { type VersionRow, Versions } from "./versions.ts";
-
-const prepareCheckMs = 1_000;
 
 /** One a model: which version is current, for whom, and how it came to be so. */
 export class RegistryObject extends DurableObject<Env> {
@@ -25,6 +31,8 @@ export class RegistryObject extends DurableObject<Env> {
   private readonly heads: HeadPointers;
   private readonly rollouts: Rollout;
   private readonly outbox: Outbox;
+  private readonly watch: CanaryWatch;
+  private readonly preparations: Preparations;
   private publishing: Promise<unknown> = Promise.resolve();
 
   constructor(ctx: DurableObjectState, env: Env) {
@@ -34,12 +42,17 @@ export class RegistryObject extends DurableObject<Env> {
     const { sql } = ctx.storage;
     this.jobs = new Jobs(ctx.storage, {
       outbox: (key) => this.outbox.send(key),
-      prepare: (region) => this.prepareRegion(region),
+      prepare: (key) => this.preparations.step(key),
+      canary: () => this.watch.look(),
+      uncount: (key) => this.watch.uncount(key),
     });
     this.outbox = new Outbox(sql, env.CACHE, this.jobs);
     this.versions = new Versions(sql);
     this.heads = new HeadPointers(sql, this.model, this.outbox);
     this.rollouts = new Rollout(sql, this.model, this.outbox, this.versions, this.heads);
+    const { model, jobs, rollouts, versions, heads } = this;
+    this.preparations = new Preparations({ env, model, storage: ctx.storage, jobs, versions, heads, rollouts });
+    this.watch = new CanaryWatch({ env, model, storage: ctx.storage, jobs, rollouts, regions: () => this.regions() });
   }
 
   override async alarm(): Promise<void> {
@@ -64,7 +77,7 @@ export class RegistryObject extends DurableObject<Env> {
       if (!this.versions.add(manifest, sha256)) return;
       this.rollouts.note("published", { version: manifest.version });
       const regions = this.regions();
-      for (const region of regions) this.jobs.put("prepare", region, Date.now());
+      for (const region of regions) this.preparations.bring(manifest.version, region);
       if (regions.length === 0) this.versions.setState(manifest.version, "prepared");
     });
     return ok(this.versions.get(manifest.version) as VersionRow);
@@ -72,12 +85,32 @@ export class RegistryObject extends DurableObject<Env> {
 
   /** Moves the pointer: to all (`share` null), or to a share of the callers as a canary. */
   rollout(version: number, share: number | null): Result<ModelPointer, Refusal> {
-    return this.ctx.storage.transactionSync(() => this.rollouts.move(version, share));
+    return this.ctx.storage.transactionSync(() => {
+      return this.move(version, share);
+    });
+  }
+
+  /** Moves a share of the callers to a canary that is then promoted or rolled back by what its answers turn out to be. */
+  rolloutWatched(order: WatchOrder): Result<ModelPointer, Refusal> {
+    return this.ctx.storage.transactionSync(() => {
+      const moved = this.move(order.version, order.share);
+      if (moved.ok) this.watch.start(order);
+      return moved;
+    });
   }
 
   /** Ends a canary; without one, goes back to the stable version before, with the heads it had. */
   rollback(): Result<ModelPointer, Refusal> {
-    return this.ctx.storage.transactionSync(() => this.rollouts.back());
+    return this.ctx.storage.transactionSync(() => {
+      const moved = this.rollouts.back();
+      if (moved.ok) this.watch.end();
+      return moved;
+    });
+  }
+
+  /** The canary that is watched, or the one that was last; null where none ever was. */
+  canary(): CanaryState | null {
+    return this.watch.state();
   }
 
   pointer(): ModelPointer {
@@ -85,7 +118,10 @@ export class RegistryObject extends DurableObject<Env> {
   }
 
   list() {
-    return { versions: this.versions.all(), history: this.rollouts.history() };
+    const versions = this.versions
+      .all()
+      .map((row) => ({ ...row, preparing: this.preparations.regionsOf(row.version) }));
+    return { versions, history: this.rollouts.history() };
   }
 
   headPointer(base: number, region: string): HeadPointer {
@@ -125,6 +161,7 @@ export class RegistryObject extends DurableObject<Env> {
   forgetRegion(region: string): void {
     this.ctx.storage.transactionSync(() => {
       this.heads.forget(region);
+      this.watch.forget(region);
       this.ctx.storage.sql.exec("DELETE FROM regions WHERE region = ?", region);
     });
   }
@@ -138,18 +175,11 @@ export class RegistryObject extends DurableObject<Env> {
     return rows.toArray().map((row) => row.region);
   }
 
-  // A region that can't be made ready stays on the version it has.
-  private async prepareRegion(region: string): Promise<number | null> {
-    const version = this.versions.latest();
-    if (version === null) return null;
-    const isReady = await regionObject(this.env, this.model, region).prepare(version);
-    if (!isReady) return Date.now() + prepareCheckMs;
-    this.ctx.storage.transactionSync(() => {
-      this.heads.markReady(version, region);
-      this.rollouts.ready(region, version);
-      this.jobs.drop("prepare", region);
-      if (!this.jobs.isAny("prepare")) this.versions.setState(version, "prepared", ["published"]);
-    });
-    return null;
+  private move(version: number, share: number | null): Result<ModelPointer, Refusal> {
+    const moved = this.rollouts.move(version, share);
+    if (!moved.ok) return moved;
+    this.watch.end();
+    this.preparations.bringAgain(version);
+    return moved;
   }
 }

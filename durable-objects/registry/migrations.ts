@@ -23,4 +23,15 @@ const m002LiveRules: Migration = (sql) => {
   sql.exec("ALTER TABLE head_pointers ADD COLUMN rule TEXT");
 };
 
-export const migrations: readonly Migration[] = [m001Tables, m002LiveRules];
+const m003Canaries: Migration = (sql) => {
+  sql.exec("ALTER TABLE history ADD COLUMN reason TEXT");
+  sql.exec(`CREATE TABLE canaries (
+    id INTEGER PRIMARY KEY, version INTEGER NOT NULL, stable INTEGER NOT NULL, share REAL NOT NULL,
+    startedAt INTEGER NOT NULL, deadlineAt INTEGER NOT NULL, plan TEXT NOT NULL, verdict TEXT,
+    endedAt INTEGER, outcome TEXT, reason TEXT)`);
+  sql.exec(`CREATE TABLE canary_counts (
+    canary INTEGER NOT NULL, region TEXT NOT NULL, at INTEGER NOT NULL, count TEXT NOT NULL,
+    PRIMARY KEY (canary, region))`);
+};
+
+export const migrations: readonly Migration[] = [m001Tables, m002LiveRules, m003Canaries];

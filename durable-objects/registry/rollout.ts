@@ -9,6 +9,7 @@ interface Event {
   version?: number;
   share?: number;
   region?: string;
+  reason?: string;
 }
 
 const key = "current";
@@ -36,7 +37,8 @@ export class Rollout {
     return { model: this.model, revision: 0, stable: null, previous: null, canary: null, held: {} };
   }
 
-  move(version: number, share: number | null): Result<ModelPointer, Refusal> {
+  /** Moves the pointer; `reason` is for the history. */
+  move(version: number, share: number | null, reason?: string): Result<ModelPointer, Refusal> {
     const known = this.versions.get(version);
     const latest = this.versions.latest() ?? "none";
     if (!known) return fail({ expected: `a published version; the latest is ${latest}`, received: `${version}` });
@@ -52,22 +54,24 @@ export class Rollout {
       this.note("canary", { version, share });
       return ok(this.save({ ...pointer, canary: { version, share }, held }));
     }
-    this.note("stable", { version });
+    this.note("stable", { version, ...(reason ? { reason } : {}) });
     const previous = pointer.stable === version ? pointer.previous : pointer.stable;
     return ok(this.save({ ...pointer, stable: version, previous, canary: null, held }));
   }
 
-  back(): Result<ModelPointer, Refusal> {
+  /** Ends the canary, or goes back to the version before. */
+  back(reason?: string): Result<ModelPointer, Refusal> {
     const pointer = this.pointer();
     if (pointer.canary) {
-      this.note("rollback", { version: pointer.canary.version });
+      this.note("rollback", { version: pointer.canary.version, ...(reason ? { reason } : {}) });
       return ok(this.save({ ...pointer, canary: null, held: heldElsewhere(pointer.held, pointer.stable) }));
     }
     if (pointer.previous === null) {
       return fail({ expected: "an earlier stable version", received: "none: this is the first" });
     }
     this.note("rollback", { version: pointer.previous });
-    return ok(this.save({ ...pointer, stable: pointer.previous, previous: null, held: {} }));
+    const held = heldElsewhere(pointer.held, pointer.previous);
+    return ok(this.save({ ...pointer, stable: pointer.previous, previous: null, held }));
   }
 
   /** A region is ready for a version: it is no longer held back from it. */
@@ -79,20 +83,21 @@ export class Rollout {
     this.save({ ...pointer, held });
   }
 
-  note(action: string, { version, share, region }: Event): void {
+  note(action: string, { version, share, region, reason }: Event): void {
     this.sql.exec(
-      "INSERT INTO history (at, action, version, share, region) VALUES (?, ?, ?, ?, ?)",
+      "INSERT INTO history (at, action, version, share, region, reason) VALUES (?, ?, ?, ?, ?, ?)",
       Date.now(),
       action,
       version ?? null,
       share ?? null,
       region ?? null,
+      reason ?? null,
     );
   }
 
   history() {
     const rows = this.sql.exec(
-      "SELECT at, action, version, share, region FROM history ORDER BY id DESC LIMIT ?",
+      "SELECT at, action, version, share, region, reason FROM history ORDER BY id DESC LIMIT ?",
       historyMaxRows,
     );
     return rows.toArray() as {
@@ -101,15 +106,17 @@ export class Rollout {
       version: number;
       share: number | null;
       region: string | null;
+      reason: string | null;
     }[];
   }
 
   // Regions whose head would be lost by the step stay where they are until their head for the version is made.
   private heldFrom(pointer: ModelPointer, version: number): ModelPointer["held"] {
-    const { stable } = pointer;
-    if (stable === null || this.versions.backboneOf(stable) === this.versions.backboneOf(version)) return {};
-    const unready = this.heads.regionsWithHead(stable).filter((region) => !this.heads.isReady(version, region));
-    return Object.fromEntries(unready.map((region) => [region, pointer.held[region] ?? stable]));
+    const { stable, held } = pointer;
+    if (stable === null) return {};
+    const mayLose = new Set([...Object.keys(held), ...this.heads.regionsWithHead(stable)]);
+    const unready = [...mayLose].filter((region) => !this.heads.isReady(version, region));
+    return Object.fromEntries(unready.map((region) => [region, held[region] ?? stable]));
   }
 
   private save(next: ModelPointer): ModelPointer {

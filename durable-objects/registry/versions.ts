@@ -57,11 +57,6 @@ export class Versions {
     return this.sql.exec<{ latest: number | null }>("SELECT max(version) AS latest FROM versions").one().latest;
   }
 
-  backboneOf(version: number): string | null {
-    const rows = this.sql.exec<{ backbone: string }>("SELECT backbone FROM versions WHERE version = ?", version);
-    return rows.toArray()[0]?.backbone ?? null;
-  }
-
   /** Moves a version to a state; with `from`, only out of those. */
   setState(version: number, state: VersionState, from?: readonly VersionState[]): void {
     const known = this.get(version);

@@ -1,6 +1,7 @@
 import type {
   Answer,
   AskBody,
+  CanaryState,
   Draft,
   Instance,
   Job,
@@ -19,6 +20,7 @@ import type {
   RegionRun,
   RegionState,
   ReviewQuestion,
+  RolloutTarget,
   SamplePage,
   VersionList,
 } from "./types.ts";
@@ -138,9 +140,14 @@ export class UpriverClient {
     return this.transport.json({ method: "PUT", path, body: manifest });
   }
 
-  /** Moves the pointer: to all, or to a `share` of the callers as a canary, which `watch` lets the registry judge. */
-  async rollout(model: string, target: { version: number; share?: number; watch?: boolean }): Promise<ModelPointer> {
+  /** Moves the pointer: to all, or to a `share` of the callers as a canary, which `watch` promotes or rolls back by itself. */
+  async rollout(model: string, target: RolloutTarget): Promise<ModelPointer> {
     return (await this.transport.json<{ pointer: ModelPointer }>(post(`${modelPath(model)}/rollout`, target))).pointer;
+  }
+
+  /** Where the canary stands that is watched, or how the last one ended; null where none ever was. */
+  async canary(model: string): Promise<CanaryState | null> {
+    return (await this.get<{ canary: CanaryState | null }>(`${modelPath(model)}/canary`)).canary;
   }
 
   /** Ends the canary, or goes back to the version before. */

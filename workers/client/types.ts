@@ -28,8 +28,23 @@ export interface ModelState {
 }
 
 export interface VersionList {
-  versions: { version: number; state: string; createdAt: string; metrics: Manifest["metrics"] }[];
-  history: { at: number; action: string; version: number; share: number | null; region: string | null }[];
+  versions: {
+    version: number;
+    /** `published` until every region has made its head for it, then `prepared`; `canary`, `stable`, `retired`. */
+    state: string;
+    createdAt: string;
+    metrics: Manifest["metrics"];
+    /** The regions that are not ready for it yet. */
+    preparing: string[];
+  }[];
+  history: {
+    at: number;
+    action: string;
+    version: number;
+    share: number | null;
+    region: string | null;
+    reason: string | null;
+  }[];
 }
 
 /** A retrain, and the region whose it is. */
@@ -61,6 +76,15 @@ export interface RegionState {
   archived: number;
   /** What the object keeps. */
   bytes: number;
+}
+
+/** Whom a version is rolled out to. */
+export interface RolloutTarget {
+  version: number;
+  /** The share of the callers that a canary gets; all without it. */
+  share?: number;
+  /** Promoted or rolled back by itself: within a margin of error (a share of answers), and until a deadline. */
+  watch?: boolean | { margin?: number; deadlineHours?: number };
 }
 
 /** A page of labelled samples. */

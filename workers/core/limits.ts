@@ -55,6 +55,19 @@ export const limits = {
   /** Labels of a class below which a region may not unlearn it. */
   anchorFewLabels: 20,
   anchorRows: 512,
+  /** Questions that a region records of a canary at most; each costs some hundred bytes, and a class 4. */
+  canaryMaxRows: 20_000,
+  /** How much more often a canary may err, and how much less it may accept, than the stable version: shares of answers. */
+  canaryMargin: 0.02,
+  canaryCoverageMargin: 0.05,
+  /** The chance of rolling back a canary that is no worse, and of promoting one that is worse by the margin. */
+  canaryDelta: 0.05,
+  canaryDeadlineHours: 72,
+  canaryDeadlineMaxHours: 24 * 60,
+  /** From one look at a canary to the next: a twentieth of its age, within these. */
+  canaryLookMs: 1_000,
+  canaryLookMaxMs: 5 * 60_000,
+  canaryRegionTimeoutMs: 10_000,
   combineMinSamples: 50,
   exportMaxRows: 1_000,
   retrainWaitMs: 15 * 60_000,

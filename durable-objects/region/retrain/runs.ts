@@ -46,9 +46,13 @@ export class Runs {
     return this.sql.exec<{ id: string }>(query).toArray()[0]?.id ?? null;
   }
 
-  /** Whether a run on a base version came to a verdict; one that failed did not. */
+  /**
+   * Whether a run on a base version came to a verdict, by as many samples as the heads before it have learned from; one
+   * that failed did not.
+   */
   hasVerdictOn(base: number): boolean {
-    const query = "SELECT count(*) AS n FROM runs WHERE base = ? AND status NOT IN ('running', 'failed')";
+    const query = `SELECT count(*) AS n FROM runs WHERE base = ?1 AND status NOT IN ('running', 'failed')
+      AND lastSample >= (SELECT coalesce(max(lastSample), 0) FROM runs WHERE base < ?1 AND status = 'promoted')`;
     return this.sql.exec<{ n: number }>(query, base).one().n > 0;
   }
 

@@ -1,4 +1,5 @@
 export * from "./answer.ts";
+export * from "./canary.ts";
 export * from "./certificate-state.ts";
 export * from "./input.ts";
 export * from "./instance.ts";

@@ -1,5 +1,6 @@
 import type { Route } from "../call.ts";
 import { askRoutes } from "./ask.ts";
+import { canaryRoutes } from "./canary.ts";
 import { healthRoutes } from "./health.ts";
 import { jobRoutes } from "./jobs.ts";
 import { modelRoutes } from "./models.ts";
@@ -19,6 +20,7 @@ export const routes: readonly Route[] = [
   ...modelRoutes,
   ...publishRoutes,
   ...jobRoutes,
+  ...canaryRoutes,
   ...regionRoutes,
   ...reviewRoutes,
   ...healthRoutes,

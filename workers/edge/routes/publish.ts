@@ -2,7 +2,14 @@ import * as z from "zod";
 import type { Refusal } from "../../../durable-objects/registry/refusal.ts";
 import { regionObject, registryObject } from "../../../durable-objects/stubs.ts";
 import { blobKey, blobsOf, checkBlob, privateBlobsOf } from "../../core/artefacts.ts";
-import { type ModelPointer, manifestSchema, regionSchema } from "../../core/contract/index.ts";
+import type { CanaryPlan } from "../../core/confidence/canary.ts";
+import {
+  type Manifest,
+  type ModelPointer,
+  manifestSchema,
+  type Policy,
+  regionSchema,
+} from "../../core/contract/index.ts";
 import { sha256Hex } from "../../core/hash.ts";
 import { FaultError } from "../../core/http/fault.ts";
 import { readBytes, readJson } from "../../core/http/problem.ts";
@@ -56,20 +63,50 @@ async function putVersion(call: Call): Promise<Response> {
   return jsonResponse({ model, ...result.value }, 201);
 }
 
-const rolloutSchema = z.strictObject({
-  version: z.int().positive(),
-  /** The share of callers that a canary gets; absent: all. */
-  share: z.number().gt(0).lt(1).optional(),
+const watchSchema = z.strictObject({
+  /** How much more often than the stable version the canary may err, as a share of answers. */
+  margin: z.number().gt(0).lt(1).default(limits.canaryMargin),
+  /** When an undecided canary is rolled back. */
+  deadlineHours: z.number().positive().max(limits.canaryDeadlineMaxHours).default(limits.canaryDeadlineHours),
 });
+
+const rolloutSchema = z
+  .strictObject({
+    version: z.int().positive(),
+    /** The share of callers that a canary gets; absent: all. */
+    share: z.number().gt(0).lt(1).optional(),
+    /** Whether the canary is promoted or rolled back by itself, by what its answers turn out to be. */
+    watch: z.union([z.boolean(), watchSchema]).optional(),
+  })
+  .refine(({ share, watch }) => !watch || share !== undefined, "a share beside watch: what serves all is no canary");
 
 async function postRollout(call: Call): Promise<Response> {
   const model = modelOf(call);
-  const { version, share } = await readJson(call.request, rolloutSchema, limits.bodyMaxBytes);
-  await modelPointer(call, model);
+  const { version, share, watch } = await readJson(call.request, rolloutSchema, limits.bodyMaxBytes);
+  const { stable } = await modelPointer(call, model);
   const known = (await registryObject(call.env, model).list()).versions.some((row) => row.version === version);
   // Loaded whole before anybody is sent to it: a broken blob stops here.
   if (known) await checkLoads(call, model, version);
-  return pointerResponse(call, await registryObject(call.env, model).rollout(version, share ?? null));
+  const registry = registryObject(call.env, model);
+  if (!watch || share === undefined || stable === null || !known) {
+    return pointerResponse(call, await registry.rollout(version, share ?? null));
+  }
+  const { margin, deadlineHours } = watchSchema.parse(watch === true ? {} : watch);
+  const errorsOf = judgedBy(await manifestOf(call, model, stable), await manifestOf(call, model, version));
+  const plan = { errorsOf, margin, coverageMargin: limits.canaryCoverageMargin, delta: limits.canaryDelta };
+  const deadlineMs = deadlineHours * 3600_000;
+  return pointerResponse(call, await registry.rolloutWatched({ version, share, plan, deadlineMs }));
+}
+
+/** Whose errors judge a canary: of all answers where every truth comes, else of the accepted ones that are audited. */
+function judgedBy(stable: Manifest, canary: Manifest): CanaryPlan["errorsOf"] {
+  const policies = [stable.policy, canary.policy];
+  if (policies.every(({ truth, keep }) => truth === "complete" && keep === "all")) return "all";
+  const isSeen = ({ truth, keep, auditShare }: Policy) => keep !== "none" && (truth === "complete" || auditShare > 0);
+  if (policies.every(isSeen)) return "accepted";
+  const expected =
+    "policies that keep accepted questions and audit them, or get every truth: else nothing judges a canary";
+  throw new FaultError({ kind: "invalid", errors: [fault("watch", expected, "keep 'none', or auditShare 0")] });
 }
 
 async function checkLoads(call: Call, model: string, version: number): Promise<void> {

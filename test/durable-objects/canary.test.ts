@@ -1,0 +1,357 @@
+import { evictDurableObject, runDurableObjectAlarm, runInDurableObject } from "cloudflare:test";
+import { env } from "cloudflare:workers";
+import { describe, expect, it } from "vitest";
+import type { RegistryObject } from "../../durable-objects/registry/index.ts";
+import type { VersionList } from "../../workers/client/types.ts";
+import { manifestKey } from "../../workers/core/artefacts.ts";
+import { differencesOf } from "../../workers/core/confidence/canary.ts";
+import type { Answer, CanaryState, ModelPointer, VersionCount } from "../../workers/core/contract/index.ts";
+import { nodeOf } from "../../workers/edge/node.ts";
+import { call, eventually, expectOk, publish } from "../helpers/edge.ts";
+import type { ModelOptions } from "../helpers/model.ts";
+import { seeded } from "../helpers/random.ts";
+import { TestRegion } from "../helpers/region.ts";
+
+const complete = { keep: "all", truth: "complete", ladder: ["edge", "region"] } as const;
+const callers = Array.from({ length: 30 }, (_, i) => `caller-${i}`);
+const instance = { region: "north", x0: 3, x1: 1, x2: -0.5, x3: 2 };
+
+/** A model with a stable version 1 and a canary 2 for half of the callers. */
+class Contest {
+  readonly model: string;
+  private readonly random = seeded(4);
+  private asked = 0;
+
+  constructor(model: string) {
+    this.model = model;
+  }
+
+  async publish(options: ModelOptions = {}): Promise<void> {
+    const policy = { ...complete, ladder: [...complete.ladder] };
+    await publish({ model: this.model, threshold: 0, policy, ...options });
+    await publish({ model: this.model, threshold: 0, policy, ...options, version: 2, seed: 7 }, null);
+  }
+
+  /** Begins to watch the canary, and waits until every region that is known counts. */
+  async watch(watch: object | true = true, share = 0.5): Promise<void> {
+    await expectOk(this.rollout({ version: 2, share, watch }));
+    await eventually(async () => expect((await this.state())?.verdict).not.toBeNull());
+  }
+
+  rollout(body: object): Promise<Response> {
+    return call("POST", `/v1/models/${this.model}/rollout`, { body });
+  }
+
+  /** Each caller asks `each` questions, in turns; the answers, in the order of asking. */
+  async ask(each: number, region = "north"): Promise<Answer[]> {
+    const answers: Answer[] = [];
+    for (let round = 0; round < each; round++) {
+      const asked = callers.map((caller) => {
+        const id = `${this.model}~${region}~${this.asked++}`;
+        return new TestRegion(this.model, region).ask([{ ...instance, region }], [id], { caller });
+      });
+      answers.push(...(await Promise.all(asked)).flat());
+    }
+    return answers;
+  }
+
+  /** Says of each answer whether it was right: by chance, as often as its version is. */
+  async teach(answers: readonly Answer[], errorOf: (version: string) => number): Promise<boolean[]> {
+    const wrong = answers.map(({ version }) => this.random() < errorOf(version));
+    const truths = answers.map(({ id, label }, i) => ({ id, label: wrong[i] ? otherThan(label) : label }));
+    const region = new TestRegion(this.model, answers[0]?.region ?? "north");
+    for (let at = 0; at < truths.length; at += 500) await region.teach(truths.slice(at, at + 500));
+    return wrong;
+  }
+
+  async state(): Promise<CanaryState | null> {
+    const path = `/v1/models/${this.model}/canary`;
+    return (await (await expectOk(call("GET", path, { token: "ask-token" }))).json<{ canary: CanaryState }>()).canary;
+  }
+
+  /** The pointer itself: an isolate may know of a move some seconds later. */
+  pointer(): Promise<ModelPointer> {
+    return runInDurableObject(this.registry, (object) => object.pointer());
+  }
+
+  async versions(): Promise<VersionList> {
+    return (await expectOk(call("GET", `/v1/models/${this.model}/versions`))).json();
+  }
+
+  get registry(): DurableObjectStub<RegistryObject> {
+    return env.REGISTRY.get(env.REGISTRY.idFromName(this.model)) as DurableObjectStub<RegistryObject>;
+  }
+
+  /** A look now. */
+  look(): Promise<void> {
+    return runInDurableObject(this.registry, async (object, { storage }) => {
+      storage.sql.exec("UPDATE jobs SET due = 1 WHERE kind = 'canary'");
+      await object.alarm();
+    });
+  }
+}
+
+function otherThan(label: string): string {
+  return label === "a" ? "b" : "a";
+}
+
+/** Asked once, so that the registry knows of the region. */
+async function contest(model: string, options: ModelOptions = {}): Promise<Contest> {
+  const made = new Contest(model);
+  await made.publish(options);
+  await made.ask(1);
+  await eventually(async () => {
+    expect(await runInDurableObject(made.registry, (object) => object.regions())).toEqual(["north"]);
+  });
+  return made;
+}
+
+const countOf = (state: CanaryState | null, version: string): VersionCount | undefined =>
+  state?.regions[0]?.versions.find((count) => count.version === version);
+
+describe("a watched canary", () => {
+  it("that errs more is rolled back by itself, and the history says why", async () => {
+    const worse = await contest("worse");
+    await worse.watch({ margin: 0.1 });
+    await worse.teach(await worse.ask(20), (version) => (version === "2" ? 0.5 : 0.05));
+    await eventually(async () => expect((await worse.pointer()).canary).toBeNull());
+    expect(await worse.pointer()).toMatchObject({ stable: 1, canary: null });
+    expect(await worse.state()).toMatchObject({
+      outcome: "rolled back",
+      reason: expect.stringMatching(/surely between \+/),
+    });
+    const { versions, history } = await worse.versions();
+    expect(history[0]).toMatchObject({ action: "rollback", version: 2 });
+    expect(history[0]?.reason).toMatch(/^rolled back: \+\d+\.\d+ points error of all its answers/);
+    expect(versions.map(({ version, state }) => [version, state])).toEqual([
+      [2, "retired"],
+      [1, "stable"],
+    ]);
+    nodeOf(env).pointers.clear();
+    await eventually(async () => {
+      expect(new Set((await worse.ask(1)).map(({ version }) => version))).toEqual(new Set(["1"]));
+    }, 20_000);
+  });
+
+  it("that errs no more is promoted by itself, once, however often the alarm rings", async () => {
+    const equal = await contest("equal");
+    await equal.watch({ margin: 0.15 });
+    await equal.teach(await equal.ask(30), () => 0.05);
+    await eventually(async () => expect((await equal.pointer()).stable).toBe(2));
+    const { revision } = await equal.pointer();
+    await equal.look();
+    await equal.look();
+    expect(await equal.pointer()).toMatchObject({ stable: 2, previous: 1, canary: null, revision });
+    const { history } = await equal.versions();
+    expect(history.filter(({ reason }) => reason?.startsWith("promoted: "))).toHaveLength(1);
+    // What the region counted goes.
+    await eventually(async () =>
+      expect(await new TestRegion("equal").rows("SELECT * FROM canary_answers")).toEqual([]),
+    );
+  });
+
+  it("that is undecided when the time is over is rolled back, and says so", async () => {
+    const slow = await contest("slow");
+    await expectOk(slow.rollout({ version: 2, share: 0.5, watch: { deadlineHours: 1e-7 } }));
+    await eventually(async () => {
+      expect(await slow.state()).toMatchObject({ outcome: "rolled back", reason: expect.stringMatching(/^undecided/) });
+    });
+    expect((await slow.pointer()).canary).toBeNull();
+  });
+
+  it("goes on where it was after its objects were evicted", async () => {
+    const evicted = await contest("evicted");
+    await evicted.watch({ margin: 0.15 });
+    const answers = await evicted.ask(30);
+    await evicted.teach(answers.slice(0, 200), () => 0.05);
+    await evictDurableObject(new TestRegion("evicted").stub);
+    await evicted.state();
+    await evictDurableObject(evicted.registry);
+    await evicted.teach(answers.slice(200), () => 0.05);
+    await runDurableObjectAlarm(evicted.registry);
+    await eventually(async () => expect((await evicted.pointer()).stable).toBe(2));
+    const state = await evicted.state();
+    expect(state?.outcome).toBe("promoted");
+  });
+
+  it("is no longer watched once somebody moves the pointer by hand", async () => {
+    const moved = await contest("moved-by-hand");
+    await moved.watch();
+    await expectOk(moved.rollout({ version: 2 }));
+    expect(await moved.state()).toMatchObject({ outcome: "ended", reason: expect.stringMatching(/by hand/) });
+    await moved.look();
+    expect(await moved.pointer()).toMatchObject({ stable: 2, canary: null });
+    await expectOk(call("POST", "/v1/models/moved-by-hand/rollback", { body: {} }));
+    await moved.watch();
+    await expectOk(call("POST", "/v1/models/moved-by-hand/rollback", { body: {} }));
+    expect(await moved.state()).toMatchObject({ outcome: "ended" });
+    expect(await moved.pointer()).toMatchObject({ stable: 1, canary: null });
+  });
+
+  it("is judged by the regions that answer; one that does not is heard when it does again", {
+    timeout: 90_000,
+  }, async () => {
+    const deaf = await contest("deaf");
+    // A region that has yet to read the canary's manifest, and can't.
+    const key = manifestKey("deaf", 2);
+    const manifest = (await (await env.ARTEFACTS.get(key))?.text()) as string;
+    await evictDurableObject(new TestRegion("deaf").stub);
+    await env.ARTEFACTS.put(key, "nonsense");
+    await runInDurableObject(deaf.registry, (object) => {
+      const plan = { errorsOf: "all", margin: 0.15, coverageMargin: 0.05, delta: 0.05 } as const;
+      object.rolloutWatched({ version: 2, share: 0.5, plan, deadlineMs: 3600_000 });
+    });
+    await deaf.look();
+    expect(await deaf.state()).toMatchObject({
+      outcome: null,
+      regions: [],
+      verdict: { decision: "hold on", blocks: 0 },
+    });
+    await env.ARTEFACTS.put(key, manifest);
+    await deaf.look();
+    expect((await deaf.state())?.regions).toMatchObject([{ region: "north" }]);
+    // The edge hears of it, as the registry was told behind its back.
+    await eventually(async () => {
+      nodeOf(env).pointers.clear();
+      expect(new Set((await deaf.ask(1)).map(({ version }) => version))).toEqual(new Set(["1", "2"]));
+    }, 60_000);
+    await deaf.teach(await deaf.ask(30), () => 0.05);
+    await eventually(async () => expect((await deaf.pointer()).stable).toBe(2));
+  });
+
+  it("is judged by what it accepted and by its coverage where only audits are labelled", async () => {
+    const policy = { keep: "audited", truth: "some", auditShare: 0.8, ladder: ["edge", "region"] } as const;
+    const audited = await contest("audited-canary", { policy: { ...policy, ladder: [...policy.ladder] } });
+    await audited.watch({ margin: 0.2 });
+    const answers = await audited.ask(30);
+    const kept = await eventually(async () => {
+      const rows = await new TestRegion("audited-canary").rows("SELECT id FROM canary_answers");
+      expect(rows.length).toBeGreaterThan(600);
+      return new Set(rows.map(({ id }) => id));
+    });
+    expect(kept.size).toBeLessThan(840);
+    await audited.teach(
+      answers.filter(({ id }) => kept.has(id)),
+      () => 0,
+    );
+    await eventually(async () => expect((await audited.pointer()).stable).toBe(2));
+    const state = await audited.state();
+    expect(state).toMatchObject({ plan: { errorsOf: "accepted" }, verdict: { coverage: { mean: 0 } } });
+    const count = countOf(state, "2") as VersionCount;
+    expect(count.questions).toBeCloseTo(count.recorded / 0.8, 6);
+    expect(count).toMatchObject({ coverage: 1, errors: { accepted: 0, all: 0 } });
+  });
+
+  it("that accepts much less is rolled back, though it errs no more", async () => {
+    const policy = { keep: "audited", truth: "some", auditShare: 0.8, ladder: ["edge", "region"] } as const;
+    const shy = await contest("shy-canary", { policy: { ...policy, ladder: [...policy.ladder] } });
+    const strict = { model: "shy-canary", version: 3, seed: 7, threshold: 1.01 };
+    await publish({ ...strict, policy: { ...policy, ladder: [...policy.ladder] } }, null);
+    await expectOk(shy.rollout({ version: 3, share: 0.5, watch: true }));
+    await eventually(async () => expect((await shy.state())?.verdict).not.toBeNull());
+    await shy.ask(30);
+    await eventually(async () => {
+      expect(await shy.state()).toMatchObject({
+        outcome: "rolled back",
+        reason: expect.stringMatching(/; −100\.00 points coverage/),
+      });
+    });
+  });
+});
+
+describe("what a region counts of a canary", () => {
+  it("is what each version answered, with its labels as they stand: corrected once, repeated, forgotten", async () => {
+    const counted = await contest("counted-canary");
+    await counted.watch({ margin: 0.001 });
+    const answers = await counted.ask(4);
+    const wrong = await counted.teach(answers, (version) => (version === "2" ? 0.3 : 0.2));
+    const expected = (version: string, errors: readonly boolean[]) => {
+      const own = answers.flatMap((answer, i) => (answer.version === version ? [errors[i] as boolean] : []));
+      const share = own.filter(Boolean).length / own.length;
+      return { recorded: own.length, labelled: { all: own.length }, errors: { all: share, accepted: share } };
+    };
+    const marks = (errors: readonly boolean[]) =>
+      answers.map(({ version }, i) => {
+        return { side: version === "2" ? ("canary" as const) : ("stable" as const), loss: Number(errors[i]) };
+      });
+    const check = async (errors: readonly boolean[]) => {
+      await counted.look();
+      const state = await counted.state();
+      for (const version of ["1", "2"]) expect(countOf(state, version)).toMatchObject(expected(version, errors));
+      expect(state?.regions[0]?.differences.all).toEqual(differencesOf(marks(errors)));
+    };
+    await check(wrong);
+    // The same again changes nothing; a correction counts in place.
+    const region = new TestRegion("counted-canary");
+    const truths = answers.map(({ id, label }, i) => ({ id, label: wrong[i] ? otherThan(label) : label }));
+    await region.teach(truths);
+    await check(wrong);
+    const corrected = wrong.map((error, i) => (i % 3 === 0 ? !error : error));
+    const truth = ({ id, label }: Answer, i: number) => ({ id, label: corrected[i] ? otherThan(label) : label });
+    await region.teach(answers.map(truth));
+    await check(corrected);
+    // A forgotten question keeps its count without its name: errors can't be forgotten away.
+    const { id } = answers[0] as Answer;
+    await expectOk(call("DELETE", `/v1/questions/${id}`));
+    expect(await region.rows("SELECT id FROM canary_answers WHERE id = ? OR picked = ''", id)).toEqual([
+      { id: "forgotten 1" },
+    ]);
+    await check(corrected);
+    const logLoss = countOf(await counted.state(), "2")?.logLoss as number;
+    const own = answers.flatMap((answer, i) => (answer.version === "2" ? [{ answer, i }] : []));
+    const losses = own.map(({ answer, i }) => {
+      const right = corrected[i] ? otherThan(answer.label) : answer.label;
+      return -Math.log(Math.max(answer.scores[right] as number, 1e-7));
+    });
+    expect(logLoss).toBeCloseTo(losses.reduce((sum, loss) => sum + loss, 0) / losses.length, 4);
+  });
+
+  it("is nothing of regions that are held on an older version", async () => {
+    const held = await contest("held-canary");
+    const region = new TestRegion("held-canary");
+    await region.teach(region.lessons(200));
+    expect(await region.retrain()).toMatchObject({ status: "promoted" });
+    await publish({ model: "held-canary", version: 3, seed: 9, threshold: 0, policy: complete as never }, null);
+    // Not ready, and not to be until this test is over.
+    await runInDurableObject(held.registry, (_, { storage }) => {
+      storage.sql.exec("DELETE FROM jobs WHERE kind = 'prepare'");
+      storage.sql.exec("DELETE FROM head_pointers WHERE base = 3");
+    });
+    await runInDurableObject(held.registry, (object) => {
+      const plan = { errorsOf: "all", margin: 0.15, coverageMargin: 0.05, delta: 0.05 } as const;
+      object.rolloutWatched({ version: 3, share: 0.5, plan, deadlineMs: 3600_000 });
+      expect(object.pointer().held).toEqual({ north: 1 });
+    });
+  });
+
+  it("is nothing while no canary is watched", async () => {
+    const quiet = await contest("quiet");
+    await expectOk(quiet.rollout({ version: 2, share: 0.5 }));
+    await quiet.teach(await quiet.ask(2), () => 1);
+    expect(await new TestRegion("quiet").rows("SELECT * FROM canary_answers")).toEqual([]);
+    expect(await quiet.state()).toBeNull();
+    expect(await quiet.pointer()).toMatchObject({ stable: 1, canary: { version: 2, share: 0.5 } });
+  });
+});
+
+describe("watching", () => {
+  it("is refused where it makes no sense, and changes nothing", async () => {
+    const plain = new Contest("unwatched");
+    await plain.publish({ policy: { keep: "all", truth: "some", auditShare: 0, ladder: ["edge", "region"] } });
+    const statuses = [];
+    for (const body of [
+      { version: 2, watch: true },
+      { version: 2, share: 0.5, watch: { margin: 0 } },
+      { version: 2, share: 0.5, watch: { deadlineHours: -1 } },
+      { version: 2, share: 0.5, watch: { patience: 3 } },
+      { version: 2, share: 0.5, watch: true },
+    ]) {
+      statuses.push((await plain.rollout(body)).status);
+    }
+    expect(statuses).toEqual([422, 422, 422, 422, 422]);
+    expect(await plain.pointer()).toMatchObject({ stable: 1, canary: null });
+    expect((await plain.rollout({ version: 9, share: 0.5, watch: true })).status).toBe(409);
+    expect((await call("GET", "/v1/models/nothing/canary")).status).toBe(404);
+    expect((await call("GET", "/v1/models/unwatched/canary", { token: "narrow-token" })).status).toBe(403);
+  });
+});

@@ -1,0 +1,14 @@
+import { registryObject } from "../../../durable-objects/stubs.ts";
+import { modelPointer } from "../artefacts/pointers.ts";
+import { type Call, jsonResponse, modelOf, type Route } from "../call.ts";
+
+/** Where the canary stands that is watched, or how the last one ended; null where none ever was. */
+async function getCanary(call: Call): Promise<Response> {
+  const model = modelOf(call);
+  await modelPointer(call, model);
+  return jsonResponse({ canary: await registryObject(call.env, model).canary() });
+}
+
+export const canaryRoutes: readonly Route[] = [
+  { method: "GET", path: "/v1/models/:model/canary", scope: "ask", operation: "read a canary", handle: getCanary },
+];
