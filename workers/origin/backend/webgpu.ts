@@ -8,15 +8,23 @@ export type Adapter =
 /** Programs that do a GPU's work on the CPU. */
 const software = /llvmpipe|lavapipe|swiftshader|basic render/i;
 
-/** Looks for an adapter through Dawn (npm `webgpu`), which uses the machine's Vulkan, Metal or Direct3D. */
-export async function adapterOf(): Promise<Adapter> {
+// Dawn does not survive a second instance of itself in a process.
+let adapter: Promise<Adapter> | null = null;
+
+/** Looks for an adapter, once, through Dawn (npm `webgpu`), which uses the machine's Vulkan, Metal or Direct3D. */
+export function adapterOf(): Promise<Adapter> {
+  adapter ??= lookForAdapter();
+  return adapter;
+}
+
+async function lookForAdapter(): Promise<Adapter> {
   const dawn = await import("webgpu").catch(() => null);
   if (!dawn) return { found: false, reason: "the package 'webgpu' is not installed ('npm install' brings it)" };
   Object.assign(globalThis, dawn.globals);
   const gpu = dawn.create([]) as GPU;
-  const adapter = await gpu.requestAdapter({ powerPreference: "high-performance" }).catch(() => null);
-  if (!adapter) return { found: false, reason: "no adapter was found" };
-  const { vendor, device, description, architecture } = adapter.info;
+  const found = await gpu.requestAdapter({ powerPreference: "high-performance" }).catch(() => null);
+  if (!found) return { found: false, reason: "no adapter was found" };
+  const { vendor, device, description, architecture } = found.info;
   const name = [description || device, vendor, architecture].filter(Boolean).join(", ");
   return { found: true, gpu, description: name, isSoftware: software.test(name) };
 }

@@ -1,0 +1,117 @@
+import * as tf from "@tensorflow/tfjs-core";
+import { expect, it } from "vitest";
+import { seeded, uniform } from "../../helpers/random.ts";
+
+type Operation = (...inputs: tf.Tensor[]) => tf.Tensor;
+
+/** An operation that networks are trained with, and the shapes of what it takes. */
+interface Case {
+  name: string;
+  shapes: number[][];
+  run: Operation;
+  /** Below every value: pools over what is all negative, too. */
+  shift?: number;
+}
+
+const convs = ([1, 2] as const).flatMap((stride) =>
+  (["same", "valid"] as const).flatMap((padding): Case[] => [
+    {
+      name: `conv2d, stride ${stride}, ${padding}`,
+      shapes: [
+        [2, 5, 6, 2],
+        [3, 3, 2, 3],
+      ],
+      run: (x, filter) => tf.conv2d(x as tf.Tensor4D, filter as tf.Tensor4D, stride, padding),
+    },
+    {
+      name: `depthwiseConv2d, stride ${stride}, ${padding}`,
+      shapes: [
+        [2, 5, 6, 2],
+        [3, 2, 2, 2],
+      ],
+      run: (x, filter) => tf.depthwiseConv2d(x as tf.Tensor4D, filter as tf.Tensor4D, stride, padding),
+    },
+    {
+      name: `maxPool, stride ${stride}, ${padding}`,
+      shapes: [[2, 5, 6, 2]],
+      run: (x) => tf.maxPool(x as tf.Tensor4D, 2, stride, padding),
+    },
+    {
+      name: `maxPool of what is negative, stride ${stride}, ${padding}`,
+      shapes: [[2, 5, 6, 2]],
+      run: (x) => tf.maxPool(x as tf.Tensor4D, 2, stride, padding),
+      shift: -10,
+    },
+  ]),
+);
+
+/** Every operation that networks here are trained with. */
+const cases: Case[] = [
+  ...convs,
+  {
+    name: "matMul and bias",
+    shapes: [[4, 5], [5, 3], [3]],
+    run: (x, kernel, bias) => tf.add(tf.matMul(x as tf.Tensor2D, kernel as tf.Tensor2D), bias as tf.Tensor),
+  },
+  { name: "relu", shapes: [[4, 5]], run: (x) => tf.relu(x as tf.Tensor) },
+  { name: "logSoftmax", shapes: [[4, 5]], run: (x) => tf.logSoftmax(x as tf.Tensor) },
+  {
+    name: "concat and reshape",
+    shapes: [
+      [2, 3, 2],
+      [2, 4],
+    ],
+    run: (x, y) => tf.concat([tf.reshape(x as tf.Tensor, [2, 6]), y as tf.Tensor2D], 1),
+  },
+  {
+    name: "gather",
+    shapes: [[4, 3]],
+    run: (x) => tf.gather(x as tf.Tensor, tf.tensor1d([2, 0, 2], "int32")),
+  },
+  { name: "mean over height and width", shapes: [[2, 3, 4, 2]], run: (x) => tf.mean(x as tf.Tensor, [1, 2]) },
+];
+
+const step = 1e-2;
+const tolerance = 5e-3;
+
+/** Holds the gradient of every operation that we train with against finite differences, on the current backend. */
+export function testGradients(): void {
+  it.each(cases.map((one) => [one.name, one] as const))("%s", async (_, { shapes, run, shift = 0 }) => {
+    const random = seeded(11);
+    // Apart from each other by more than a step: at a tie, or at relu's corner, there is no slope to compare with.
+    const values = shapes.map((shape) => spread(size(shape), random).map((value) => value + shift));
+    const tensors = values.map((part, i) => tf.tensor(part, shapes[i] as number[]));
+    const out = run(...tensors);
+    const weights = uniform(random, out.size);
+    const loss = (...inputs: tf.Tensor[]) => tf.sum(tf.mul(run(...inputs), tf.tensor(weights, out.shape)));
+    const gradients = await Promise.all(
+      tf
+        .grads(loss)(tensors)
+        .map((gradient) => gradient.data()),
+    );
+    for (const [input, gradient] of gradients.entries()) {
+      for (let i = 0; i < gradient.length; i++) {
+        const lossAt = async (change: number) => {
+          const moved = values.map((part) => part.slice());
+          (moved[input] as Float32Array)[i] = ((moved[input] as Float32Array)[i] as number) + change;
+          return (await loss(...moved.map((part, at) => tf.tensor(part, shapes[at] as number[]))).data())[0] as number;
+        };
+        const slope = ((await lossAt(step)) - (await lossAt(-step))) / (2 * step);
+        expect(Math.abs((gradient[i] as number) - slope)).toBeLessThan(tolerance * Math.max(1, Math.abs(slope)));
+      }
+    }
+  });
+}
+
+function size(shape: readonly number[]): number {
+  return shape.reduce((product, dimension) => product * dimension, 1);
+}
+
+// A shuffled ladder of values, its rungs three steps apart, none within a step of zero.
+function spread(n: number, random: () => number): Float32Array {
+  const rungs = Array.from({ length: n }, (_, i) => (i + 0.5 - n / 2) * 3 * step);
+  return Float32Array.from(
+    rungs.map((rung) => [random(), rung] as const).sort((a, b) => a[0] - b[0]),
+    ([, rung]) => rung,
+  );
+}
