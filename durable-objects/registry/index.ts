@@ -21,6 +21,7 @@ import { Outbox } from "./outbox.ts";
 import { Preparations } from "./preparations.ts";
 import type { Refusal } from "./refusal.ts";
 import { Rollout } from "./rollout.ts";
+import { Schedule } from "./schedule.ts";
 import { type VersionRow, Versions } from "./versions.ts";
 
 /** One a model: which version is current, for whom, and how it came to be so. */
@@ -32,6 +33,7 @@ export class RegistryObject extends DurableObject<Env> {
   private readonly rollouts: Rollout;
   private readonly outbox: Outbox;
   private readonly watch: CanaryWatch;
+  private readonly schedule: Schedule;
   private readonly preparations: Preparations;
   private publishing: Promise<unknown> = Promise.resolve();
 
@@ -48,6 +50,7 @@ export class RegistryObject extends DurableObject<Env> {
     });
     this.outbox = new Outbox(sql, env.CACHE, this.jobs);
     this.versions = new Versions(sql);
+    this.schedule = new Schedule(sql);
     this.heads = new HeadPointers(sql, this.model, this.outbox);
     this.rollouts = new Rollout(sql, this.model, this.outbox, this.versions, this.heads);
     const { model, jobs, rollouts, versions, heads } = this;
@@ -122,6 +125,16 @@ export class RegistryObject extends DurableObject<Env> {
       .all()
       .map((row) => ({ ...row, preparing: this.preparations.regionsOf(row.version) }));
     return { versions, history: this.rollouts.history() };
+  }
+
+  /** Whether the caller is to ask the origin for training now: once a period, and one at a time. */
+  claimTraining(everyMs: number, at: number): boolean {
+    return this.ctx.storage.transactionSync(() => this.schedule.claim(everyMs, at));
+  }
+
+  /** Ends a claim: the origin was asked at `at`, or null where it took nothing. */
+  endTrainingClaim(at: number | null): void {
+    this.schedule.end(at);
   }
 
   headPointer(base: number, region: string): HeadPointer {

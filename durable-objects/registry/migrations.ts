@@ -34,4 +34,8 @@ const m003Canaries: Migration = (sql) => {
     PRIMARY KEY (canary, region))`);
 };
 
-export const migrations: readonly Migration[] = [m001Tables, m002LiveRules, m003Canaries];
+const m004Schedule: Migration = (sql) => {
+  sql.exec("CREATE TABLE schedule (kind TEXT PRIMARY KEY, doneAt INTEGER, claimedUntil INTEGER)");
+};
+
+export const migrations: readonly Migration[] = [m001Tables, m002LiveRules, m003Canaries, m004Schedule];

@@ -54,6 +54,7 @@ export async function benchArtefact(width: number = benchWidths[2]): Promise<Art
         samplesMax: 20_000,
         learning: [],
         retrainEverySeconds: 24 * 3600,
+        originEverySeconds: null,
       },
       metrics: { thin: metrics, full: null },
       trainedOn: { rows: 1, from: null, to: null, sources: {}, regions: {} },

@@ -1,4 +1,6 @@
 import type { Command } from "commander";
+import type { ModelSummary, RegionState } from "../../workers/client/index.ts";
+import type { CanaryState } from "../../workers/core/contract/index.ts";
 import { clientFor } from "../local/context.ts";
 import { print, table } from "../local/output.ts";
 
@@ -15,19 +17,18 @@ export function statusVerb(program: Command): void {
       const models = await Promise.all(
         summaries.map(async (model) => {
           const regions = model.stable === null ? [] : await client.regions(model.model);
-          return { ...model, regions };
+          return { ...model, watch: await client.canary(model.model), regions };
         }),
       );
       print(options.json, { models }, () => models.map(describe).join("\n\n") || "No model is published yet.");
     });
 }
 
-type Model = Awaited<ReturnType<Awaited<ReturnType<typeof clientFor>>["models"]>>[number] & {
-  regions: Awaited<ReturnType<Awaited<ReturnType<typeof clientFor>>["regions"]>>;
-};
+type Model = ModelSummary & { watch: CanaryState | null; regions: RegionState[] };
 
-function describe({ model, stable, canary, regions }: Model): string {
-  const head = `${model}: stable ${stable ?? "none"}${canary ? `, canary ${canary.version} (${canary.share})` : ""}`;
+function describe({ model, stable, canary, watch, regions }: Model): string {
+  const served = `${model}: stable ${stable ?? "none"}${canary ? `, canary ${canary.version} (${canary.share})` : ""}`;
+  const head = watch ? `${served}\n  ${describeWatch(watch)}` : served;
   if (regions.length === 0) return `${head}\n  no region has been asked anything yet`;
   const rows = regions.map(({ region, base, head: own, questions, samples, archived, breaker, drift, ...state }) => {
     const { certificate, lastRun } = state;
@@ -40,4 +41,10 @@ function describe({ model, stable, canary, regions }: Model): string {
   });
   const columns = ["region", "head", "kept", "open", "labels", "circuit", "certificate", "input", "last run", "why"];
   return `${head}\n${table([columns, ...rows])}`;
+}
+
+function describeWatch({ version, outcome, reason, verdict, deadlineAt }: CanaryState): string {
+  if (outcome) return `canary ${version}, ${outcome}: ${reason}`;
+  const until = new Date(deadlineAt).toISOString().slice(0, 16);
+  return `canary ${version} is watched until ${until}Z: ${verdict?.reason ?? "no look yet"}`;
 }

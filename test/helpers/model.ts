@@ -46,6 +46,7 @@ const defaultPolicy: Policy = {
   keepInputs: true,
   samplesMax: 20_000,
   retrainEverySeconds: 24 * 3600,
+  originEverySeconds: null,
   learning: [...learningParts],
 };
 

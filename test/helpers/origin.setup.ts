@@ -12,6 +12,7 @@ import { originModels } from "./origin-models.ts";
 export default async function setup(): Promise<() => Promise<void>> {
   const rungs = new Map<string, ModelRung>();
   const faults = new Map<string, string>();
+  const asked = new Map<string, object[]>();
   const models = {
     list: () => [],
     async rung(model: string): Promise<ModelRung> {
@@ -26,9 +27,9 @@ export default async function setup(): Promise<() => Promise<void>> {
   const app = createApp({ nodeId: "origin", tokens, models, training: null, log: console.error });
   const server = serve({ port: Number(process.env.UPRIVER_TEST_ORIGIN_PORT), fetch: (request) => answer(request) });
 
-  // Faults that a healthy server can't be brought to otherwise: set for a model by PUT /fault/{model}/{down|slow|none}.
+  // Faults that a healthy server can't be brought to otherwise: set for a model by PUT /fault/{model}/{down|slow|busy|none}.
   async function answer(request: Request): Promise<Response> {
-    const [, first, model = "", third] = new URL(request.url).pathname.split("/");
+    const [, first, model = "", third, fourth] = new URL(request.url).pathname.split("/");
     if (first === "fault") {
       faults.set(model, third ?? "");
       return new Response();
@@ -36,7 +37,21 @@ export default async function setup(): Promise<() => Promise<void>> {
     const fault = faults.get(third ?? "");
     if (fault === "down") return new Response("down", { status: 503 });
     if (fault === "slow") await new Promise((resolve) => setTimeout(resolve, 1_500));
+    if (first === "jobs") return Response.json(asked.get(model) ?? []);
+    if (fourth === "jobs") return takeJob(third ?? "", request);
     return app.fetch(request);
+  }
+  // What an origin does with a call for training, as far as a schedule goes: 202, or 409 while one is running.
+  async function takeJob(model: string, request: Request): Promise<Response> {
+    const isKnown = request.headers.get("authorization") === "Bearer next-rung-token";
+    const job = {
+      id: `${asked.get(model)?.length ?? 0}`,
+      model,
+      state: "queued",
+      ...((await request.json()) as object),
+    };
+    asked.set(model, [...(asked.get(model) ?? []), { ...job, isKnown }]);
+    return Response.json({ job }, { status: faults.get(model) === "busy" ? 409 : 202 });
   }
   return () => new Promise((resolve) => server.close(() => resolve()));
 }

@@ -68,6 +68,8 @@ export const limits = {
   canaryLookMs: 1_000,
   canaryLookMaxMs: 5 * 60_000,
   canaryRegionTimeoutMs: 10_000,
+  /** How long a cron run may take to ask the next rung for training; another one leaves the model alone meanwhile. */
+  trainingClaimMs: 60_000,
   combineMinSamples: 50,
   exportMaxRows: 1_000,
   retrainWaitMs: 15 * 60_000,

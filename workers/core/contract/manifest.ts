@@ -85,6 +85,8 @@ export const policySchema = z.strictObject({
   /** How many samples a region keeps at hand; the ones that changed longest ago go to R2. */
   samplesMax: z.int().positive().max(limits.samplesMax),
   retrainEverySeconds: z.int().positive(),
+  /** How often the origin trains the whole model, by the Worker's cron; null: only when it is told. */
+  originEverySeconds: z.int().positive().nullable(),
   /** How regions learn: by which candidates, and with which of the parts around them. */
   learning: z.array(z.enum(learningParts)),
 });

@@ -8,8 +8,24 @@ import { signatureFault } from "../../core/sign.ts";
 import type { Call } from "../call.ts";
 import { readBlob } from "./blobs.ts";
 
+/** The models that were published, as R2 has them. */
+export async function modelNames(env: Env): Promise<string[]> {
+  const names: string[] = [];
+  let cursor: string | undefined;
+  do {
+    const page = await env.ARTEFACTS.list({ prefix: "models/", delimiter: "/", ...(cursor ? { cursor } : {}) });
+    names.push(...page.delimitedPrefixes.map((prefix) => prefix.split("/")[1] as string));
+    cursor = page.truncated ? page.cursor : undefined;
+  } while (cursor !== undefined);
+  return names;
+}
+
 /** A version's manifest: from memory, or from R2 with its signature checked. */
-export async function manifestOf({ env, node }: Call, model: string, version: number): Promise<Manifest> {
+export async function manifestOf(
+  { env, node }: Pick<Call, "env" | "node">,
+  model: string,
+  version: number,
+): Promise<Manifest> {
   const key = manifestKey(model, version);
   const known = node.manifests.get(key);
   if (known) return known;

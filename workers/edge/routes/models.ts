@@ -4,14 +4,13 @@ import { sha256Schema } from "../../core/contract/index.ts";
 import { FaultError } from "../../core/http/fault.ts";
 import { mayUseModel } from "../../core/tokens.ts";
 import { readBlob } from "../artefacts/blobs.ts";
-import { manifestOf } from "../artefacts/models.ts";
+import { manifestOf, modelNames } from "../artefacts/models.ts";
 import { modelPointer } from "../artefacts/pointers.ts";
 import { type Call, jsonResponse, modelOf, type Route, requireScope } from "../call.ts";
 import { servedPointer } from "../ladder/version.ts";
 
 async function listModels(call: Call): Promise<Response> {
-  const { delimitedPrefixes } = await call.env.ARTEFACTS.list({ prefix: "models/", delimiter: "/" });
-  const names = delimitedPrefixes.map((prefix) => prefix.split("/")[1] as string);
+  const names = await modelNames(call.env);
   const mine = names.filter((name) => call.token === null || mayUseModel(call.token, name));
   const models = await Promise.all(
     mine.map(async (model) => {

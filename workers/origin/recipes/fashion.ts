@@ -67,6 +67,7 @@ export const fashion: Recipe = {
     samplesMax: 5_000,
     learning: [...learningParts],
     retrainEverySeconds: 30 * 24 * 3600,
+    originEverySeconds: null,
   },
   full: {
     input,

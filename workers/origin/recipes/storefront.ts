@@ -78,6 +78,7 @@ export const storefront: Recipe = {
     samplesMax: 20_000,
     learning: [...learningParts],
     retrainEverySeconds: 24 * 3600,
+    originEverySeconds: 30 * 24 * 3600,
   },
   thin: {
     input: { kind: "features", columns },

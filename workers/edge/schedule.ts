@@ -1,0 +1,47 @@
+import { registryObject } from "../../durable-objects/stubs.ts";
+import { limits } from "../core/limits.ts";
+import { manifestOf, modelNames } from "./artefacts/models.ts";
+import { nodeOf } from "./node.ts";
+
+/**
+ * The Worker's cron: has the next rung train each model that is due, by its policy's `originEverySeconds`. The registry
+ * says which are, so that each is trained once a period however often the cron runs; what fails is due at the next tick.
+ */
+export async function scheduled({ scheduledTime }: ScheduledController, env: Env): Promise<void> {
+  if (env.NEXT_RUNG_URL === "") return;
+  for (const model of await modelNames(env)) {
+    try {
+      await trainIfDue(env, model, scheduledTime);
+    } catch (error) {
+      console.error(JSON.stringify({ event: "schedule-failed", model, error: String(error) }));
+    }
+  }
+}
+
+async function trainIfDue(env: Env, model: string, at: number): Promise<void> {
+  const registry = registryObject(env, model);
+  const { stable } = await registry.pointer();
+  if (stable === null) return;
+  const { originEverySeconds } = (await manifestOf({ env, node: nodeOf(env) }, model, stable)).policy;
+  if (originEverySeconds === null || !(await registry.claimTraining(originEverySeconds * 1_000, at))) return;
+  const refusal = await refusalOf(env, model);
+  await registry.endTrainingClaim(refusal === null ? at : null);
+  const event = refusal === null ? { event: "training-asked" } : { event: "training-not-asked", reason: refusal };
+  console.log(JSON.stringify({ ...event, model, at }));
+}
+
+/** Asks the next rung for a training job; why it did not take it, or null where it did or is at it already. */
+async function refusalOf(env: Env, model: string): Promise<string | null> {
+  try {
+    const response = await fetch(`${env.NEXT_RUNG_URL}/v1/models/${model}/jobs`, {
+      method: "POST",
+      headers: { authorization: `Bearer ${env.NEXT_RUNG_TOKEN}`, "content-type": "application/json" },
+      body: JSON.stringify({ reason: "schedule" }),
+      signal: AbortSignal.timeout(limits.nextRungTimeoutMs),
+    });
+    const body = await response.text();
+    return response.ok || response.status === 409 ? null : `status ${response.status}: ${body.slice(0, 300)}`;
+  } catch (error) {
+    return String(error);
+  }
+}
