@@ -34,7 +34,7 @@ export function trainVerb(program: Command): void {
     .option("--fresh", "begin anew, though an earlier training was cut off")
     .option("--publish", "publish it and roll it out to all")
     .option("--learn", "at the origin, on what the regions learned as well; published behind a canary if it is better")
-    .option("--share <share>", "with --learn: the canary's share of the callers (0.1), 0 for none")
+    .option("--share <share>", "with --learn: the canary's share of the callers (the recipe's), 0 for none")
     .option("--json", "print one JSON object")
     .addHelpText("after", "\nExample:\n  npx upriver train weather --before 2014-01-01 --publish")
     .action(run);

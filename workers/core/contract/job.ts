@@ -1,15 +1,14 @@
 import * as z from "zod";
 
+const canarySchema = z.strictObject({ share: z.number().gt(0).lt(1) });
+
 /** The body of `POST /v1/models/{model}/jobs`: what the origin is to train. */
 export const jobOrderSchema = z.strictObject({
   /** Data time: what was asked or labelled from this day on is not known yet (ISO date); all that is, by default. */
   before: z.iso.date().optional(),
   reason: z.enum(["order", "schedule", "first"]).default("order"),
-  /** The share of callers that try the version before all get it; null: all at once, when their regions are ready. */
-  canary: z
-    .strictObject({ share: z.number().gt(0).lt(1) })
-    .nullable()
-    .default({ share: 0.1 }),
+  /** The share of callers that try the version before all get it, null for none; what the recipe says, by default. */
+  canary: canarySchema.nullable().optional(),
   /** Whether it must be surely better than the version in use. */
   gate: z.boolean().default(true),
 });

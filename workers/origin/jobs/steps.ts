@@ -9,6 +9,7 @@ import type { Published } from "../learn/index.ts";
 import { SampleStore } from "../learn/pull.ts";
 import { learnInThread } from "../learn/thread.ts";
 import { publish } from "../publish.ts";
+import { recipeOf } from "../recipes/index.ts";
 import { Checkpoints } from "../train/checkpoint.ts";
 import type { Blobs } from "../train/pack.ts";
 import { loadArtefact, saveArtefact } from "../train/store.ts";
@@ -103,7 +104,8 @@ async function rollout({ client }: Workshop, { model, version, order }: Job): Pr
   const target = { version: version as number };
   const { stable } = (await client.model(model).catch(() => null))?.pointer ?? { stable: null };
   if (stable === version) return null;
-  await client.rollout(model, order.canary && stable !== null ? { ...target, ...order.canary, watch: true } : target);
+  const { canary = recipeOf(model).canary } = order;
+  await client.rollout(model, canary && stable !== null ? { ...target, ...canary, watch: true } : target);
   return null;
 }
 

@@ -91,6 +91,7 @@ export const fashion: Recipe = {
     weights: "uint8",
     training: { epochs: 20, learningRate: 0.004 },
   },
+  canary: { share: 0.1 },
   budget: { bytes: 60_000, ms: null, accuracy: 0.015 },
   targetRisk: 0.05,
   delta: 0.05,

@@ -51,6 +51,8 @@ export interface Recipe {
   policy: Policy;
   thin: NetworkPlan;
   full: NetworkPlan;
+  /** The share of callers that try a new version before all get it; null where all get it when their regions are ready. */
+  canary: { share: number } | null;
   /** What a label from below weighs in training against one of the recipe's own rows; 1 unless given. */
   sourceWeights?: Partial<Record<"truth" | "human", number>>;
   /** What the thin network may cost; `upriver thin` searches within it. */

@@ -95,6 +95,7 @@ export const storefront: Recipe = {
       { type: "dense", units: 48 },
     ],
   },
+  canary: null,
   budget: { bytes: null, ms: null, accuracy: null },
   targetRisk: 0.05,
   delta: 0.05,

@@ -79,6 +79,7 @@ export const weather: Recipe = {
     ],
     training: { epochs: 15, learningRate: 0.001, l2: 0.0005 },
   },
+  canary: { share: 0.1 },
   budget: { bytes: null, ms: null, accuracy: null },
   targetRisk: 0.1,
   delta: 0.05,
