@@ -48,19 +48,31 @@ export class Duties {
 
   /** The job `rule`: the edge hears of a rule that has moved far enough, or gained or lost its certificate. */
   async tellRule(): Promise<number> {
+    const { rule, manifests } = this.context;
+    // A version that serves nobody any more may still get labels, and be rolled back to.
+    const bases = new Set([...(await this.servedBases()), ...rule.basesWaiting()]);
+    for (const base of bases) await this.tellRuleOf(await manifests.get(base));
+    return rule.nextDue() ?? Date.now() + limits.labelDueMs;
+  }
+
+  private async tellRuleOf(manifest: Manifest): Promise<void> {
     const { rule, storage, region, heads } = this.context;
-    const manifest = await this.currentManifest();
-    if (!manifest) return Date.now() + limits.labelDueMs;
     storage.transactionSync(() => rule.advance(manifest));
     const news = rule.news(manifest);
-    if (news) {
-      const pointer = await this.registry().setRule(manifest.version, region, news);
-      storage.transactionSync(() => {
-        heads.set(manifest.version, pointer);
-        rule.told(manifest, news);
-      });
-    }
-    return rule.nextDue() ?? Date.now() + limits.labelDueMs;
+    if (!news) return;
+    const pointer = await this.registry().setRule(manifest.version, region, news);
+    storage.transactionSync(() => {
+      heads.set(manifest.version, pointer);
+      rule.told(manifest, news);
+    });
+  }
+
+  /** The versions that answer this region's questions: a canary's, too, unless the region is held. */
+  private async servedBases(): Promise<number[]> {
+    const { stable, held, canary } = await this.registry().pointer();
+    const own = held[this.context.region];
+    const bases = own === undefined ? [stable, canary?.version] : [own];
+    return bases.filter((base) => base !== null && base !== undefined) as number[];
   }
 
   /** The job `drift`: a monthly look at what comes in; an alarm brings the next retrain forward. */

@@ -9,7 +9,6 @@ import { type RegionWindow, type Trial, Windows } from "./windows.ts";
 /** A question whose label came, as the rule saw it when it was asked. */
 export interface Judgement {
   id: string;
-  base: number;
   accepted: boolean;
   /** What the rung made of it, and what it turned out to be. */
   picked: string;
@@ -39,35 +38,35 @@ export class LiveRule {
       this.windows.addTrial({ id, at, picked, pi, base: manifest.version, dueAt: Date.now() + limits.labelDueMs });
   }
 
-  /** Takes a label: the threshold follows it once, the certificate counts it in the order of asking. */
+  /** Takes a label, by the manifest of the version that was asked: its threshold follows it once, the certificate counts it in the order of asking. */
   labelled(manifest: Manifest, judged: Judgement, isFirst: boolean): void {
     const isRight = judged.picked === judged.label;
-    if (judged.accepted) this.windows.noteSource(this.windows.current()?.number ?? 0, judged.source);
+    if (judged.accepted) this.windows.noteSource(this.windows.current(manifest.version)?.number ?? 0, judged.source);
     const trial = judged.accepted ? this.windows.trial(judged.id) : null;
     if (trial) this.settle(trial, isRight ? 0 : 1);
     this.advance(manifest);
     if (!isFirst || (judged.accepted && !trial)) return;
     const { targetRisk } = manifest.thin.rule;
-    const { threshold: start, strictest } = this.published(manifest, judged.base);
+    const { threshold: start, strictest } = this.published(manifest);
     const settings = {
       aim: aimFor(this.verdict(manifest), targetRisk),
       floor: 1 / manifest.labels.length,
       ceiling: Math.min(1, strictest),
       leastPi: leastPi(manifest),
     };
-    const from = this.windows.threshold(judged.base) ?? start;
+    const from = this.windows.threshold(manifest.version) ?? start;
     const label = { accepted: judged.accepted, right: isRight, pi: judged.pi };
     const isMoved = manifest.policy.learning.includes("control");
     const next = isMoved ? follow(from, label, settings) : from;
     // Until a label has moved it, the threshold is that of the head in use: a new head brings its own.
-    if (judged.accepted || next !== from) this.windows.setThreshold(judged.base, next);
+    if (judged.accepted || next !== from) this.windows.setThreshold(manifest.version, next);
   }
 
   /** Counts trials in the order of asking, as far as their labels are there or overdue; opens a new window on proof. */
   advance(manifest: Manifest): void {
     // A label that was corrected may have proven it.
     this.fallIfVoid(manifest);
-    for (const trial of this.windows.waiting(Date.now())) {
+    for (const trial of this.windows.waiting(manifest.version, Date.now())) {
       const current = this.window(manifest, trial.at);
       if (trial.number <= current.afterTrial) {
         this.windows.skip(trial.number);
@@ -85,7 +84,7 @@ export class LiveRule {
     const threshold = this.windows.threshold(manifest.version);
     if (threshold === null) return null;
     const { targetRisk, delta } = manifest.thin.rule;
-    const { strictest } = this.published(manifest, manifest.version);
+    const { strictest } = this.published(manifest);
     const state = this.state(manifest);
     if (!state) return null;
     const { status, bound, labels, labelsNeeded, coverage, confidence, reason, window } = state;
@@ -95,7 +94,7 @@ export class LiveRule {
       return { ...fixed, certificate: null, uncertified: { status: shown, reason, labels, labelsNeeded } };
     }
     const { from, to } = window;
-    const source = this.windows.current()?.source ?? "truth";
+    const source = this.windows.current(manifest.version)?.source ?? "truth";
     const certificate = {
       targetRisk,
       confidence,
@@ -111,19 +110,19 @@ export class LiveRule {
 
   /** What the labels of the present window prove; null before the first question. */
   state(manifest: Manifest): CertificateState | null {
-    const current = this.windows.current();
+    const current = this.windows.current(manifest.version);
     if (!current) return null;
     const { targetRisk, delta } = manifest.thin.rule;
     const found = this.verdict(manifest);
     const { trials, from } = current.window;
-    const broken = this.windows.lastReason();
+    const broken = this.windows.lastReason(manifest.version);
     const isBroken = found.status === "pending" && broken !== null;
     const status = isBroken ? "void" : found.status;
     const reason = isBroken ? broken : reasonOf(found, targetRisk);
     // Whether a label has come yet says nothing of what was accepted.
-    const accepted = trials.weight + this.windows.waitingWeight(current.afterTrial);
+    const accepted = trials.weight + this.windows.waitingWeight(manifest.version, current.afterTrial);
     const asked = accepted + current.escalated;
-    const window = { number: current.number, from: day(from), to: day(current.newest ?? from) };
+    const window = { number: current.window.number, from: day(from), to: day(current.newest ?? from) };
     const confidence = 1 - delta;
     const coverage = asked > 0 ? accepted / asked : 0;
     const { bound, lower, mean, labels, labelsNeeded } = found;
@@ -139,6 +138,11 @@ export class LiveRule {
 
   told(manifest: Manifest, rule: Rule): void {
     this.windows.setTold(manifest.version, rule);
+  }
+
+  /** The versions that labels are planned for, or overdue. */
+  basesWaiting(): number[] {
+    return this.windows.basesWaiting();
   }
 
   /** When the next planned label is overdue; null where none is. */
@@ -171,32 +175,34 @@ export class LiveRule {
     const { targetRisk } = manifest.thin.rule;
     const [mean, lower] = [found.mean ?? 0, found.lower].map((value) => value.toFixed(3));
     const reason = `error ${mean}, surely above ${lower}, where ${targetRisk} was the target`;
-    const current = this.windows.current() as RegionWindow;
+    const { version } = manifest;
+    const current = this.windows.current(version) as RegionWindow;
     this.windows.close(current.number, reason);
-    this.windows.open(nextWindow(current.window, this.windows.lastAskedAt() ?? current.window.from));
-    this.windows.setThreshold(manifest.version, this.published(manifest, manifest.version).strictest);
+    this.windows.open(version, nextWindow(current.window, this.windows.lastAskedAt(version) ?? current.window.from));
+    this.windows.setThreshold(manifest.version, this.published(manifest).strictest);
   }
 
-  /** The rule that the head in use on a base version was published with. */
-  private published(manifest: Manifest, base: number): Rule {
-    return this.heads.current(base)?.rule ?? manifest.thin.rule;
+  /** The rule that the head in use on a version was published with. */
+  private published(manifest: Manifest): Rule {
+    return this.heads.current(manifest.version)?.rule ?? manifest.thin.rule;
   }
 
   private verdict(manifest: Manifest): Verdict {
     const { targetRisk, delta } = manifest.thin.rule;
-    const window = this.windows.current()?.window ?? firstWindow(0, leastPi(manifest));
+    const window = this.windows.current(manifest.version)?.window ?? firstWindow(0, leastPi(manifest));
     return verdict(window, { targetRisk, delta });
   }
 
   private window(manifest: Manifest, at: number): RegionWindow {
-    const current = this.windows.current();
+    const { version } = manifest;
+    const current = this.windows.current(version);
     const least = leastPi(manifest);
-    if (!current) this.windows.open(firstWindow(at, least));
+    if (!current) this.windows.open(version, firstWindow(at, least));
     else if (current.window.trials.leastPi > least) {
       this.windows.close(current.number, null);
-      this.windows.open(nextWindow(current.window, at, least));
+      this.windows.open(version, nextWindow(current.window, at, least));
     }
-    return this.windows.current() as RegionWindow;
+    return this.windows.current(version) as RegionWindow;
   }
 }
 

@@ -76,4 +76,10 @@ const m003Canary: Migration = (sql) => {
   sql.exec("CREATE INDEX canary_answers_labelled ON canary_answers (labelled) WHERE labelled IS NOT NULL");
 };
 
-export const migrations: readonly Migration[] = [m001Tables, m002Learning, m003Canary];
+// A window is one version's; the labels of those before may be of several.
+const m004WindowsByBase: Migration = (sql) => {
+  sql.exec("ALTER TABLE windows ADD COLUMN base INTEGER NOT NULL DEFAULT 0");
+  sql.exec("CREATE INDEX windows_base ON windows (base, number)");
+};
+
+export const migrations: readonly Migration[] = [m001Tables, m002Learning, m003Canary, m004WindowsByBase];

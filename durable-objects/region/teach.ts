@@ -38,16 +38,32 @@ export async function teach(
 ): Promise<Result<Taught[], TeachRefusal>> {
   await context.archive.restore(lessons.map(({ id }) => id));
   const samples: NewSample[] = [];
+  const asked = await manifestsOf(context, manifest, lessons);
   for (const lesson of lessons) {
     const sample = await sampleOf(context, manifest, lesson, teacher);
     if (!sample.ok) return sample;
     samples.push(sample.value);
   }
   const taught = context.storage.transactionSync(() =>
-    samples.map((sample) => keep(context, manifest, sample, teacher.source)),
+    samples.map((sample) => keep(context, asked.get(sample.id) ?? manifest, sample, teacher.source)),
   );
-  if (context.rule.news(manifest)) context.jobs.bring("rule", "", Date.now());
+  const isNews = [...new Set([manifest, ...asked.values()])].some((one) => context.rule.news(one) !== null);
+  if (isNews) context.jobs.bring("rule", "", Date.now());
   return ok(taught);
+}
+
+// A question is judged by the rule and the certificate of the version that answered it.
+async function manifestsOf(
+  { questions, manifests }: RegionContext,
+  manifest: Manifest,
+  lessons: readonly Lesson[],
+): Promise<Map<string, Manifest>> {
+  const asked = new Map<string, Manifest>();
+  for (const { id } of lessons) {
+    const base = questions.find(id)?.base;
+    if (base !== undefined && base !== manifest.version) asked.set(id, await manifests.get(base));
+  }
+  return asked;
 }
 
 async function sampleOf(
@@ -88,8 +104,8 @@ function keep(context: RegionContext, manifest: Manifest, sample: NewSample, sou
   if (changed) canary.labelled(id, label, source);
   const row = questions.find(id);
   if (changed && row) {
-    const { base, accepted, picked, pi } = row;
-    rule.labelled(manifest, { id, base, accepted, picked, label, source, pi }, isFirst);
+    const { accepted, picked, pi } = row;
+    rule.labelled(manifest, { id, accepted, picked, label, source, pi }, isFirst);
   }
   if (row?.answer.status === "open") {
     settle(context, manifest, labelledAnswer(row, label, source));

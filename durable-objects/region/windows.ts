@@ -19,7 +19,9 @@ export interface Trial {
 
 /** A window with what the region knows of it besides. */
 export interface RegionWindow {
+  /** Its row; `window.number` counts those of its version. */
   number: number;
+  base: number;
   window: Window;
   /** Questions that the rule did not accept. */
   escalated: number;
@@ -41,8 +43,9 @@ export class Windows {
     this.sql = sql;
   }
 
-  current(): RegionWindow | null {
-    const [row] = this.sql.exec<Row>("SELECT * FROM windows ORDER BY number DESC LIMIT 1");
+  /** The present window of a base version: each version earns its own certificate. */
+  current(base: number): RegionWindow | null {
+    const [row] = this.sql.exec<Row>("SELECT * FROM windows WHERE base = ? ORDER BY number DESC LIMIT 1", base);
     return row ? stored(row) : null;
   }
 
@@ -51,10 +54,10 @@ export class Windows {
     return row ? stored(row) : null;
   }
 
-  open(window: Window): void {
-    const query = `INSERT INTO windows (number, state, afterTrial)
+  open(base: number, window: Window): void {
+    const query = `INSERT INTO windows (base, state, afterTrial)
       VALUES (?, ?, (SELECT coalesce(max(number), 0) FROM trials))`;
-    this.sql.exec(query, window.number, JSON.stringify(window));
+    this.sql.exec(query, base, JSON.stringify(window));
   }
 
   close(number: number, reason: string | null): void {
@@ -70,9 +73,9 @@ export class Windows {
   }
 
   /** Why the window before this one was broken; null where none was. */
-  lastReason(): string | null {
-    const query = "SELECT reason FROM windows WHERE closedAt IS NOT NULL ORDER BY number DESC LIMIT 1";
-    return this.sql.exec<{ reason: string | null }>(query).toArray()[0]?.reason ?? null;
+  lastReason(base: number): string | null {
+    const query = "SELECT reason FROM windows WHERE base = ? AND closedAt IS NOT NULL ORDER BY number DESC LIMIT 1";
+    return this.sql.exec<{ reason: string | null }>(query, base).toArray()[0]?.reason ?? null;
   }
 
   addTrial({ id, base, picked, pi, at, dueAt }: Omit<Trial, "number" | "error" | "window">): void {
@@ -86,15 +89,22 @@ export class Windows {
     return (this.sql.exec("SELECT * FROM trials WHERE id = ?", id).toArray()[0] as unknown as Trial) ?? null;
   }
 
-  /** Trials that can be counted, in the order of asking: up to the first whose label may still come. */
-  waiting(now: number): Trial[] {
+  /** Trials of a version that can be counted, in the order of asking: up to the first whose label may still come. */
+  waiting(base: number, now: number): Trial[] {
     const rows = this.sql.exec(
-      `SELECT * FROM trials WHERE window IS NULL AND number < coalesce(
-         (SELECT min(number) FROM trials WHERE window IS NULL AND error IS NULL AND dueAt > ?), 9e15)
+      `SELECT * FROM trials WHERE window IS NULL AND base = ?1 AND number < coalesce(
+         (SELECT min(number) FROM trials WHERE window IS NULL AND base = ?1 AND error IS NULL AND dueAt > ?2), 9e15)
        ORDER BY number`,
+      base,
       now,
     );
     return rows.toArray() as unknown as Trial[];
+  }
+
+  /** The versions whose trials wait. */
+  basesWaiting(): number[] {
+    const rows = this.sql.exec<{ base: number }>("SELECT DISTINCT base FROM trials WHERE window IS NULL");
+    return rows.toArray().map(({ base }) => base);
   }
 
   /** When the first label that is planned is overdue; null where none is. */
@@ -104,14 +114,14 @@ export class Windows {
   }
 
   /** How many accepted questions the trials stand for that wait, of those after a trial. */
-  waitingWeight(afterTrial: number): number {
-    const query = "SELECT total(1 / pi) AS weight FROM trials WHERE window IS NULL AND number > ?";
-    return this.sql.exec<{ weight: number }>(query, afterTrial).one().weight;
+  waitingWeight(base: number, afterTrial: number): number {
+    const query = "SELECT total(1 / pi) AS weight FROM trials WHERE window IS NULL AND base = ? AND number > ?";
+    return this.sql.exec<{ weight: number }>(query, base, afterTrial).one().weight;
   }
 
   /** Data time of the last question whose label was planned; null where there is none. */
-  lastAskedAt(): number | null {
-    return this.sql.exec<{ at: number | null }>("SELECT max(at) AS at FROM trials").one().at;
+  lastAskedAt(base: number): number | null {
+    return this.sql.exec<{ at: number | null }>("SELECT max(at) AS at FROM trials WHERE base = ?", base).one().at;
   }
 
   setError(id: string, error: number): void {

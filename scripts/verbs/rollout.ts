@@ -20,8 +20,8 @@ export function rolloutVerb(program: Command): void {
     .argument("<version>")
     .option("--share <share>", "to this share of the callers alone (0 to 1)")
     .option("--watch", "promote or roll back the canary by itself, by what its answers turn out to be")
-    .option("--margin <share>", "with --watch: how much more often it may err than the stable version (0 to 1)")
-    .option("--deadline <hours>", "with --watch: when an undecided canary is rolled back")
+    .option("--margin <share>", "watched: how much more often it may err than the stable version (0 to 1)")
+    .option("--deadline <hours>", "watched: when an undecided canary is rolled back")
     .option("--json", "print one JSON object")
     .addHelpText("after", "\nExample:\n  npx upriver rollout storefront 2 --share 0.1 --watch")
     .action(run);
@@ -43,9 +43,10 @@ function targetOf(version: number, { share, watch, margin, deadline }: Options):
     ...(margin === undefined ? {} : { margin: Number(margin) }),
     ...(deadline === undefined ? {} : { deadlineHours: Number(deadline) }),
   };
+  const isBounded = Object.keys(bounds).length > 0;
   return {
     version,
     ...(share === undefined ? {} : { share: Number(share) }),
-    ...(watch ? { watch: Object.keys(bounds).length > 0 ? bounds : true } : {}),
+    ...(isBounded || watch ? { watch: isBounded ? bounds : true } : {}),
   };
 }

@@ -99,7 +99,7 @@ function otherThan(label: string): string {
 async function contest(model: string, options: ModelOptions = {}): Promise<Contest> {
   const made = new Contest(model);
   await made.publish(options);
-  await made.ask(1);
+  await made.teach(await made.ask(1), () => 0);
   await eventually(async () => {
     expect(await runInDurableObject(made.registry, (object) => object.regions())).toEqual(["north"]);
   });
@@ -306,22 +306,34 @@ describe("what a region counts of a canary", () => {
     expect(logLoss).toBeCloseTo(losses.reduce((sum, loss) => sum + loss, 0) / losses.length, 4);
   });
 
-  it("is nothing of regions that are held on an older version", async () => {
+  it("is nothing of a region that is held on the stable version, until it is ready", async () => {
     const held = await contest("held-canary");
     const region = new TestRegion("held-canary");
     await region.teach(region.lessons(200));
     expect(await region.retrain()).toMatchObject({ status: "promoted" });
-    await publish({ model: "held-canary", version: 3, seed: 9, threshold: 0, policy: complete as never }, null);
-    // Not ready, and not to be until this test is over.
-    await runInDurableObject(held.registry, (_, { storage }) => {
-      storage.sql.exec("DELETE FROM jobs WHERE kind = 'prepare'");
-      storage.sql.exec("DELETE FROM head_pointers WHERE base = 3");
-    });
-    await runInDurableObject(held.registry, (object) => {
-      const plan = { errorsOf: "all", margin: 0.15, coverageMargin: 0.05, delta: 0.05 } as const;
-      object.rolloutWatched({ version: 3, share: 0.5, plan, deadlineMs: 3600_000 });
+    const plan = { errorsOf: "all", margin: 0.15, coverageMargin: 0.05, delta: 0.05 } as const;
+    // Known to the registry as one that has yet to be made ready.
+    await runInDurableObject(held.registry, async (object, { storage }) => {
+      storage.sql.exec("DELETE FROM head_pointers WHERE base = 2");
+      object.rolloutWatched({ version: 2, share: 0.5, plan, deadlineMs: 3600_000 });
       expect(object.pointer().held).toEqual({ north: 1 });
+      storage.sql.exec("UPDATE jobs SET due = ? WHERE kind = 'prepare'", Date.now() + 3600_000);
     });
+    nodeOf(env).pointers.clear();
+    await held.look();
+    const answers = await held.ask(2);
+    expect(answers.every(({ version }) => version.startsWith("1"))).toBe(true);
+    await held.teach(answers, () => 0);
+    await held.look();
+    const state = await held.state();
+    expect(state?.regions[0]?.versions.every(({ base }) => base === 1)).toBe(true);
+    expect(state?.verdict).toMatchObject({ decision: "hold on", blocks: 0 });
+    await runInDurableObject(held.registry, async (object, { storage }) => {
+      storage.sql.exec("UPDATE jobs SET due = 1 WHERE kind = 'prepare'");
+      await object.alarm();
+    });
+    await eventually(async () => expect((await held.pointer()).held).toEqual({}));
+    expect(await region.rows("SELECT status FROM runs WHERE base = 2")).not.toEqual([]);
   });
 
   it("is nothing while no canary is watched", async () => {
@@ -331,6 +343,35 @@ describe("what a region counts of a canary", () => {
     expect(await new TestRegion("quiet").rows("SELECT * FROM canary_answers")).toEqual([]);
     expect(await quiet.state()).toBeNull();
     expect(await quiet.pointer()).toMatchObject({ stable: 1, canary: { version: 2, share: 0.5 } });
+  });
+});
+
+describe("a canary's certificate", () => {
+  it("is its own: its errors close its rule, and leave the stable version's as it was", async () => {
+    const apart = await contest("apart");
+    await expectOk(apart.rollout({ version: 2, share: 0.5 }));
+    await apart.teach(await apart.ask(20), (version) => (version === "2" ? 1 : 0));
+    const region = new TestRegion("apart");
+    const stateOf = (base: number) => region.inside((object) => object.state(base));
+    await eventually(async () => {
+      expect((await stateOf(1)).certificate).toMatchObject({ status: "held", mean: 0, window: { number: 1 } });
+      expect((await stateOf(2)).certificate).toMatchObject({ status: "void" });
+      // The edge is told of both.
+      expect((await stateOf(1)).rule?.certificate).not.toBeNull();
+      expect((await stateOf(2)).rule).toMatchObject({ certificate: null, uncertified: { status: "void" } });
+    });
+    const thresholds = await region.rows("SELECT base, threshold FROM thresholds ORDER BY base");
+    expect(thresholds[0]?.threshold).toBeLessThan(0.5);
+    expect(thresholds[1]?.threshold).toBeGreaterThanOrEqual(0.99);
+    // A label that was planned for a version that is gone is overdue one day: that ends the wait for it.
+    await expectOk(call("POST", "/v1/models/apart/rollback", { body: {} }));
+    await region.rows("UPDATE trials SET dueAt = 1, window = NULL, error = NULL WHERE base = 2 AND window > 0");
+    await region.inside(async (object, { storage }) => {
+      storage.sql.exec("UPDATE jobs SET due = 1 WHERE kind = 'rule'");
+      await object.alarm();
+      expect(storage.sql.exec("SELECT due FROM jobs WHERE kind = 'rule'").one().due).toBeGreaterThan(Date.now());
+    });
+    expect(await region.rows("SELECT id FROM trials WHERE window IS NULL")).toEqual([]);
   });
 });
 
