@@ -33,9 +33,10 @@ const negligible = 1e-5;
 /**
  * Whether a candidate is better: the one-sided 90% bound of the paired difference in mean log-loss, clustered
  * by split key (Liang & Zeger's sandwich), is below zero by more than rounding, and coverage at the target risk falls
- * by no more than one standard error.
+ * by no more than one standard error. With a margin it need only be better as far as can be seen, and surely no worse
+ * than by the margin.
  */
-export function gate(compared: readonly Compared[], targetRisk: number): GateReport {
+export function gate(compared: readonly Compared[], targetRisk: number, margin = 0): GateReport {
   const n = compared.length;
   const byCluster = new Map<string, number>();
   const mean = average(compared.map((c) => c.candidateLoss - c.currentLoss));
@@ -59,14 +60,14 @@ export function gate(compared: readonly Compared[], targetRisk: number): GateRep
   const fault =
     clusters < minClusters
       ? `${clusters} independent groups of held-out labels; ${minClusters} are needed`
-      : bound > -negligible
+      : mean > -negligible || bound > margin - negligible
         ? `log-loss is not surely lower: ${mean.toFixed(4)}, at most ${bound.toFixed(4)} with 90% confidence`
         : candidateCoverage < currentCoverage - coverageError
           ? `coverage at ${targetRisk} risk falls from ${currentCoverage.toFixed(3)} to ${candidateCoverage.toFixed(3)}`
           : null;
   return {
     promoted: fault === null,
-    reason: fault ?? `log-loss is lower by ${(-mean).toFixed(4)}, at least ${(-bound).toFixed(4)} with 90% confidence`,
+    reason: fault ?? `log-loss is lower by ${(-mean).toFixed(4)}, ${boundText(bound)} with 90% confidence`,
     questions: n,
     clusters,
     difference: mean,
@@ -76,6 +77,10 @@ export function gate(compared: readonly Compared[], targetRisk: number): GateRep
     currentCoverage,
     candidateCoverage,
   };
+}
+
+function boundText(bound: number): string {
+  return bound <= 0 ? `at least ${(-bound).toFixed(4)}` : `higher by ${bound.toFixed(4)} at most`;
 }
 
 function coverage(judged: readonly Judged[], risk: number): number {

@@ -3,6 +3,7 @@ import { type Compared, type GateReport, gate } from "../../core/confidence/gate
 import { judge } from "../../core/confidence/rule.ts";
 import type { NetworkSpec } from "../../core/contract/index.ts";
 import { lossOf } from "../../core/head/metrics.ts";
+import { limits } from "../../core/limits.ts";
 import type { ReadBlob } from "../../core/model/network.ts";
 import type { Recipe } from "../recipes/index.ts";
 import { encodeRows, type Folded, type WeightedRow } from "../train/dataset.ts";
@@ -22,7 +23,8 @@ export interface Contender {
 
 /**
  * Judges a new thin network against the one in use, each by its own input and global head, on the rows of tune that
- * neither was trained on. They cover every region that has labels.
+ * neither was trained on. They cover every region that has labels. A version that knows more is let through though its
+ * gain is too small to be sure of, as long as it is surely no worse by more than a margin: its canary judges it again.
  */
 export async function compare(
   recipe: Recipe,
@@ -44,7 +46,7 @@ export async function compare(
       candidate: judge(candidateScores, label),
     };
   });
-  return { ...gate(compared, recipe.targetRisk), byRegion: byRegion(rows, compared) };
+  return { ...gate(compared, recipe.targetRisk, limits.globalMargin), byRegion: byRegion(rows, compared) };
 }
 
 function scoreAll(recipe: Recipe, { spec, read }: Contender, rows: readonly WeightedRow[]): Promise<Float64Array[]> {
