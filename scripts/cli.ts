@@ -3,6 +3,7 @@ import { Command } from "commander";
 import { ablateVerb } from "./verbs/ablate.ts";
 import { askVerb } from "./verbs/ask.ts";
 import { combineVerb } from "./verbs/combine.ts";
+import { exportVerb } from "./verbs/export.ts";
 import { jobsVerb } from "./verbs/jobs.ts";
 import { publishVerb } from "./verbs/publish.ts";
 import { replayVerb } from "./verbs/replay.ts";
@@ -15,6 +16,7 @@ import { trainVerb } from "./verbs/train.ts";
 
 const verbs = [
   trainVerb,
+  exportVerb,
   jobsVerb,
   publishVerb,
   rolloutVerb,

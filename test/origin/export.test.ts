@@ -1,0 +1,87 @@
+import { mkdtemp, readFile, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { DuckDBInstance } from "@duckdb/node-api";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { inputSchema } from "../../workers/core/contract/index.ts";
+import { exportSet } from "../../workers/origin/export/index.ts";
+import type { Recipe } from "../../workers/origin/recipes/recipe.ts";
+import { storefront } from "../../workers/origin/recipes/storefront.ts";
+import type { Folded } from "../../workers/origin/train/dataset.ts";
+
+let folder: string;
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), "upriver-export-"));
+});
+afterAll(() => rm(folder, { recursive: true, force: true }));
+
+// A reader that has nothing to do with the writer.
+async function query(sql: string) {
+  const connection = await (await DuckDBInstance.create(":memory:")).connect();
+  return (await connection.runAndReadAll(sql)).getRowObjectsJS();
+}
+
+const visit = { temperature: 20.5, rainMm: null, minutesOnPage: 2, hour: 9, lookedAt: "gift" };
+const at = Date.UTC(2025, 2, 4);
+const table: Folded = {
+  train: [
+    { region: "lagoon", instance: visit, label: "umbrella", at },
+    { region: "mesa", instance: { ...visit, rainMm: 3 }, label: "sun-hat", at, weight: 0.25, source: "origin" },
+  ],
+  tune: [{ region: "ridge", instance: { ...visit, lookedAt: null }, label: "sneakers", at, source: "truth" }],
+  certify: [],
+};
+
+describe("an exported training set", () => {
+  it("has a row an instance, its columns typed, nulls where there are, and what is known of it", async () => {
+    const { rows } = await exportSet(storefront, table, join(folder, "table"));
+    expect(rows).toEqual({ train: 2, tune: 1, certify: 0 });
+    const file = join(folder, "table", "set.parquet");
+    expect(await query(`SELECT * EXCLUDE (minutesOnPage, hour) FROM '${file}'`)).toEqual([
+      { temperature: 20.5, rainMm: null, lookedAt: "gift", ...known("umbrella", "lagoon", "train", 1, "base") },
+      { temperature: 20.5, rainMm: 3, lookedAt: "gift", ...known("sun-hat", "mesa", "train", 0.25, "origin") },
+      { temperature: 20.5, rainMm: null, lookedAt: null, ...known("sneakers", "ridge", "tune", 1, "truth") },
+    ]);
+  });
+
+  it("says how an instance becomes the inputs of the networks, fitted on the rows of train", async () => {
+    const inputs = JSON.parse(await readFile(join(folder, "table", "input.json"), "utf8"));
+    for (const name of ["full", "thin"]) {
+      const input = inputSchema.parse(inputs[name]);
+      const [heat, rain] = input.kind === "features" ? input.columns : [];
+      expect([heat, rain]).toMatchObject([{ name: "temperature", mean: 20.5 }, { mean: 3 }]);
+    }
+    const dataset = JSON.parse(await readFile(join(folder, "table", "dataset.json"), "utf8"));
+    expect(dataset).toMatchObject({ recipe: "storefront", labels: storefront.labels, rows: { train: 2 } });
+  });
+
+  it("has images as bytes, however they are nested, in more than one group of rows", async () => {
+    const input = {
+      kind: "image" as const,
+      size: [2, 2] as [number, number],
+      channels: 1 as const,
+      scale: 1,
+      offset: 0,
+    };
+    const recipe: Recipe = { ...storefront, full: { input, layers: [] }, thin: { input, layers: [] } };
+    const rows = Array.from({ length: 10_003 }, (_, i) => ({
+      ...{ region: "lagoon", label: "umbrella", at },
+      instance:
+        i % 2 === 0
+          ? [0, 1, 254, 255]
+          : [
+              [[0], [1]],
+              [[254], [255]],
+            ],
+    }));
+    await exportSet(recipe, { train: rows, tune: [], certify: [] }, join(folder, "images"));
+    const file = join(folder, "images", "set.parquet");
+    expect(
+      await query(`SELECT DISTINCT hex(pixels) AS pixels, count(*)::INT AS n FROM '${file}' GROUP BY ALL`),
+    ).toEqual([{ pixels: "0001FEFF", n: rows.length }]);
+  });
+});
+
+function known(label: string, region: string, split: string, weight: number, source: string) {
+  return { label, region, split, weight, source, askedAt: new Date(at) };
+}

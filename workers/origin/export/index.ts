@@ -1,0 +1,61 @@
+import { mkdir, rename, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { fileWriter, ParquetWriter, schemaFromColumnData } from "hyparquet-writer";
+import type { Fold } from "../../core/contract/index.ts";
+import type { Recipe } from "../recipes/index.ts";
+import { planInput } from "../train/columns.ts";
+import type { Folded } from "../train/dataset.ts";
+import { type ExportColumn, type ExportRow, exportColumns } from "./columns.ts";
+
+/** What was written where. */
+export interface Exported {
+  folder: string;
+  rows: Record<Fold, number>;
+}
+
+const rowGroupRows = 10_000;
+
+/**
+ * Writes a training set for any trainer: `set.parquet`, a row an instance, with label, region, weight and split;
+ * `input.json`, how an instance becomes the networks' inputs, fitted on the rows of train; `dataset.json`, what all that is.
+ */
+export async function exportSet(recipe: Recipe, folded: Folded, folder: string): Promise<Exported> {
+  await mkdir(folder, { recursive: true });
+  const inputs = {
+    full: planInput(recipe.full.input, folded.train),
+    thin: planInput(recipe.thin.input, folded.train),
+  };
+  const columns = exportColumns(inputs.full);
+  const rows: ExportRow[] = (["train", "tune", "certify"] as const).flatMap((fold) =>
+    folded[fold].map((row) => ({ row, fold })),
+  );
+  const path = join(folder, "set.parquet");
+  await writeRows(`${path}.part`, columns, rows);
+  // Renamed into place: nobody trains on half of it.
+  await rename(`${path}.part`, path);
+  const counts = { train: folded.train.length, tune: folded.tune.length, certify: folded.certify.length };
+  const dataset = {
+    recipe: recipe.name,
+    labels: recipe.labels,
+    regions: recipe.policy.regions,
+    rows: counts,
+    columns: columns.map(({ name, type, nullable, says }) => ({ name, type, nullable, says })),
+  };
+  await writeFile(join(folder, "input.json"), JSON.stringify(inputs, null, 2));
+  await writeFile(join(folder, "dataset.json"), JSON.stringify(dataset, null, 2));
+  return { folder, rows: counts };
+}
+
+async function writeRows(path: string, columns: readonly ExportColumn[], rows: readonly ExportRow[]): Promise<void> {
+  const dataOf = (group: readonly ExportRow[]) =>
+    columns.map(({ name, type, nullable, read }) => ({ name, type, nullable, data: group.map(read) }));
+  const writer = new ParquetWriter({
+    writer: fileWriter(path),
+    schema: schemaFromColumnData({ columnData: dataOf([]) }),
+  });
+  for (let first = 0; first < rows.length; first += rowGroupRows) {
+    const group = rows.slice(first, first + rowGroupRows);
+    await writer.write({ columnData: dataOf(group), rowGroupSize: rowGroupRows });
+  }
+  await writer.finish();
+}
