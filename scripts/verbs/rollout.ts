@@ -29,11 +29,12 @@ export function rolloutVerb(program: Command): void {
 
 async function run(model: string, version: string, options: Options, command: Command): Promise<void> {
   const client = await clientFor(command, "publish");
-  const pointer = await client.rollout(model, targetOf(Number(version), options));
+  const target = targetOf(Number(version), options);
+  const pointer = await client.rollout(model, target);
   print(options.json, { model, pointer }, () => {
     const { stable, canary } = pointer;
     if (!canary) return `${model}: stable ${stable}`;
-    const watched = options.watch ? ", watched: 'npx upriver status' shows where it stands" : "";
+    const watched = target.watch ? ", watched: 'npx upriver status' shows where it stands" : "";
     return `${model}: stable ${stable}, canary ${canary.version} for ${canary.share} of the callers${watched}`;
   });
 }
