@@ -44,6 +44,7 @@ export interface Fitted {
   seconds: number;
 }
 
+const readEverySteps = 16;
 const checkpointEveryMs = 15_000;
 const tellEveryMs = 500;
 /** The learning rate falls along a half cosine to this share of itself. */
@@ -78,6 +79,7 @@ class Fit {
   private readonly optimizer: ResumableAdam;
   private readonly name: string;
   private best: tf.Tensor[] = [];
+  private readonly unread: { loss: tf.Scalar; rows: number }[] = [];
   private state: TrainingState;
   private startedAt = Date.now();
 
@@ -130,7 +132,7 @@ class Fit {
   }
 
   release(): void {
-    tf.dispose([...this.best, ...Object.values(this.trainee.regional ?? {})]);
+    tf.dispose([...this.best, ...this.unread.map(({ loss }) => loss), ...Object.values(this.trainee.regional ?? {})]);
     this.optimizer.dispose();
   }
 
@@ -144,8 +146,9 @@ class Fit {
     let savedAt = Date.now();
     let toldAt = 0;
     for (const picked of batches.slice(state.step)) {
-      state.lossSum += (await this.takeStep(picked)) * picked.length;
-      state.step++;
+      this.takeStep(picked);
+      if (++state.step % readEverySteps > 0 && state.step < batches.length) continue;
+      await this.readLosses();
       const now = Date.now();
       if (now - toldAt > tellEveryMs) {
         toldAt = now;
@@ -165,19 +168,28 @@ class Fit {
     await this.save();
   }
 
-  private async takeStep(picked: Int32Array): Promise<number> {
+  private takeStep(picked: Int32Array): void {
     const { plan, start } = this.options;
     const seed = seedOf(plan.seed, this.state.epoch, this.state.step + 1);
     const batch = batchOf(this.train, picked, { plan, seed });
     const loss = this.optimizer.minimize(() => objective(this.trainee, batch), true, this.variables) as tf.Scalar;
     if (start) keepPruned(this.variables, start.masks);
-    const value = (await loss.data())[0] as number;
-    tf.dispose([loss, ...tensorsOf(batch)]);
-    if (Number.isFinite(value)) return value;
-    throw new Error(
-      `Error in fitNetwork: the loss of '${this.name}' is no number any more in epoch ${this.state.epoch + 1}. ` +
-        "A lower learningRate in the recipe helps most often; else look for values far out of range in the data.",
-    );
+    tf.dispose(tensorsOf(batch));
+    this.unread.push({ loss, rows: picked.length });
+  }
+
+  // A GPU works on while the next steps are prepared: it is waited for now and then, not at each.
+  private async readLosses(): Promise<void> {
+    for (const { loss, rows } of this.unread.splice(0)) {
+      const value = (await loss.data())[0] as number;
+      loss.dispose();
+      this.state.lossSum += value * rows;
+      if (Number.isFinite(value)) continue;
+      throw new Error(
+        `Error in fitNetwork: the loss of '${this.name}' is no number any more in epoch ${this.state.epoch + 1}. ` +
+          "A lower learningRate in the recipe helps most often; else look for values far out of range in the data.",
+      );
+    }
   }
 
   private settle(validationLoss: number): void {

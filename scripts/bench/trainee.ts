@@ -1,0 +1,58 @@
+// A backend under the training bench: trains the bench's network for as many seconds as each line of stdin says.
+// Run by scripts/bench/train.ts: node scripts/bench/trainee.ts wasm|webgpu '{"batch": 64, …}'
+import { createInterface } from "node:readline";
+import * as tf from "@tensorflow/tfjs-core";
+import { type BackendChoice, startTraining } from "../../workers/origin/backend/index.ts";
+import { seededRandom } from "../../workers/origin/random.ts";
+import { recipeOf } from "../../workers/origin/recipes/index.ts";
+import { ResumableAdam } from "../../workers/origin/train/adam.ts";
+import { batchOf, tensorsOf } from "../../workers/origin/train/batches.ts";
+import { buildNetwork, variablesOf } from "../../workers/origin/train/network.ts";
+import { objective } from "../../workers/origin/train/objective.ts";
+import { RowStore } from "../../workers/origin/train/row-store.ts";
+import type { TrainBench } from "./train.ts";
+
+const [choice, json] = process.argv.slice(2) as [BackendChoice, string];
+const { batch, shape, layers, classes, learningRate, rows } = JSON.parse(json) as TrainBench;
+const say = (line: object) => console.log(JSON.stringify(line));
+const backend = await startTraining(choice).catch((error: Error) => {
+  say({ missing: error.message });
+  process.exit(0);
+});
+
+const random = seededRandom(1);
+const width = shape.reduce((product, dimension) => product * dimension, 1);
+const values = new RowStore(rows, width);
+for (let row = 0; row < rows; row++) values.write(row, Float32Array.from({ length: width }, random));
+const labels = Int32Array.from({ length: rows }, () => Math.floor(random() * classes));
+const none = { regions: new Int32Array(rows), regionCount: 1, regionSpan: null };
+const data = { rows, shapes: [shape], values, labels, weights: new Float32Array(rows).fill(1), ...none };
+const network = buildNetwork({ shapes: [shape], layers, classes, seed: 1 });
+const plan = { ...recipeOf("fashion").training, l2: 0, regionalHeads: null };
+const adam = new ResumableAdam(learningRate);
+const variables = variablesOf(network);
+
+// A GPU is waited for now and then, as in training: what is only queued is no work done.
+const stepsBetween = 8;
+let at = 0;
+async function trainFor(seconds: number): Promise<{ examplesPerSecond: number; loss: number }> {
+  const startedAt = performance.now();
+  let steps = 0;
+  let last: tf.Scalar | null = null;
+  while (performance.now() - startedAt < seconds * 1_000) {
+    for (let i = 0; i < stepsBetween; i++, steps++) {
+      const picked = Int32Array.from({ length: batch }, () => at++ % rows);
+      const set = batchOf({ data, classes, teacher: null }, picked);
+      last?.dispose();
+      last = adam.minimize(() => objective({ network, plan, regional: null }, set), true, variables) as tf.Scalar;
+      tf.dispose(tensorsOf(set));
+    }
+    await last?.data();
+  }
+  const loss = (await last?.data())?.[0] as number;
+  return { examplesPerSecond: (steps * batch) / ((performance.now() - startedAt) / 1_000), loss };
+}
+
+say({ ready: backend.adapter ?? "CPU", isSoftware: backend.isSoftware });
+for await (const line of createInterface({ input: process.stdin })) say(await trainFor(Number(line)));
+process.exit(0);
