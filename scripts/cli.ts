@@ -12,10 +12,12 @@ import { reviewVerb } from "./verbs/review.ts";
 import { rollbackVerb } from "./verbs/rollback.ts";
 import { rolloutVerb } from "./verbs/rollout.ts";
 import { statusVerb } from "./verbs/status.ts";
+import { thinVerb } from "./verbs/thin.ts";
 import { trainVerb } from "./verbs/train.ts";
 
 const verbs = [
   trainVerb,
+  thinVerb,
   exportVerb,
   jobsVerb,
   publishVerb,

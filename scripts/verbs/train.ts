@@ -1,7 +1,9 @@
+import { join } from "node:path";
 import { type Command, Option } from "commander";
 import { type BackendChoice, backendChoices } from "../../workers/origin/backend/index.ts";
 import { publish } from "../../workers/origin/publish.ts";
 import { type NetworkPlan, recipeOf, recipes } from "../../workers/origin/recipes/index.ts";
+import { reportOn, writeReport } from "../../workers/origin/report/index.ts";
 import { Checkpoints } from "../../workers/origin/train/checkpoint.ts";
 import { type Progress as Epoch, train } from "../../workers/origin/train/index.ts";
 import { saveArtefact } from "../../workers/origin/train/store.ts";
@@ -59,6 +61,7 @@ async function run(name: string, options: Options, command: Command): Promise<vo
   bar.end();
   const folder = options.out ?? artefactFolder(name);
   await saveArtefact(folder, artefact);
+  await writeReport(folder, await reportOn(artefact.result));
   await checkpoints.clear();
   const { metrics, thin, full, trainedOn } = artefact.draft;
   let version: number | null = null;
@@ -78,7 +81,7 @@ async function run(name: string, options: Options, command: Command): Promise<vo
     ];
     const risk = `answered at ${percent(recipe.targetRisk)} risk`;
     const next = version === null ? `Next: npx upriver publish ${name}` : `Version ${version} is served to all.`;
-    return `${table([["network", "log-loss", "AUC", "accuracy", risk], ...rows])}\nIn ${folder}. ${next}`;
+    return `${table([["network", "log-loss", "AUC", "accuracy", risk], ...rows])}\nIn ${folder}, with a report: ${join(folder, "report.html")}\n${next}`;
   });
 }
 

@@ -39,7 +39,7 @@ describe("upriver", () => {
     const unknown = upriver("train", "nothing");
     expect([unknown.status, unknown.stderr]).toEqual([
       1,
-      "There is no recipe 'nothing'; there are: storefront, weather.\n",
+      "There is no recipe 'nothing'; there are: storefront, weather, fashion.\n",
     ]);
     const away = upriver("status");
     expect(away.status).toBe(1);

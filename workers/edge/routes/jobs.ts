@@ -44,6 +44,7 @@ export const jobRoutes: readonly Route[] = [
   { method: "GET", path, scope: "publish", operation: "list trainings", handle: relay },
   { method: "POST", path, scope: "publish", operation: "order a training", handle: relay },
   { method: "GET", path: `${path}/:id`, scope: "publish", operation: "watch a training", handle: relay },
+  { method: "GET", path: `${path}/:id/report`, scope: "publish", operation: "read a report", handle: relay },
   { method: "POST", path: `${path}/:id/cancel`, scope: "publish", operation: "cancel a training", handle: relay },
   { method: "POST", path: `${path}/:id/restart`, scope: "publish", operation: "restart a training", handle: relay },
 ];

@@ -82,6 +82,11 @@ export class Jobs {
     return again;
   }
 
+  /** The report on what a job trained; null before it has. */
+  report(job: Job): Promise<string | null> {
+    return this.store.report(job);
+  }
+
   /** Calls back at every change of any job, until the returned function is called. */
   watch(onChange: (job: Job) => void): () => void {
     this.watchers.add(onChange);

@@ -31,6 +31,10 @@ export function jobRoutes(tokens: readonly Token[], jobs: Jobs): Hono {
     "/:id",
     route((model, id, context) => show(jobs, model, id, context)),
   );
+  app.get(
+    "/:id/report",
+    route((model, id, context) => report(jobs, model, id, context)),
+  );
   app.post(
     "/:id/cancel",
     route(async (model, id, context) => context.json({ job: await jobs.cancel(model, id) })),
@@ -57,6 +61,12 @@ async function show(jobs: Jobs, model: string, id: string, context: Context): Pr
   if (context.req.header("accept")?.includes("text/event-stream")) return stream(jobs, job, context);
   const waitMs = preferredWaitSeconds(context.req.raw, limits.waitMaxSeconds) * 1_000;
   return context.json({ job: await jobs.wait(model, id, waitMs) });
+}
+
+async function report(jobs: Jobs, model: string, id: string, context: Context): Promise<Response> {
+  const text = await jobs.report(jobs.get(model, id));
+  if (text !== null) return context.html(text);
+  throw new FaultError({ kind: "not-found", what: `report of job '${id}' yet`, next: "It comes when it has trained." });
 }
 
 // Each change as an event, the last of them the end.

@@ -10,6 +10,7 @@ import { SampleStore } from "../learn/pull.ts";
 import { learnInThread } from "../learn/thread.ts";
 import { publish } from "../publish.ts";
 import { recipeOf } from "../recipes/index.ts";
+import { reportOn, writeReport } from "../report/index.ts";
 import { Checkpoints } from "../train/checkpoint.ts";
 import type { Blobs } from "../train/pack.ts";
 import { loadArtefact, saveArtefact } from "../train/store.ts";
@@ -73,6 +74,7 @@ async function train(workshop: Workshop, job: Job, advance: Advance, signal: Abo
       { signal, onProgress: (progress) => void advance({ progress }).catch(() => {}) },
     );
     await saveArtefact(folder, artefact);
+    await writeReport(folder, await reportOn(artefact.result), verdict);
     await writeFile(verdictPath, JSON.stringify(verdict));
     await new Checkpoints(checkpointsFolder).clear();
   }

@@ -29,6 +29,11 @@ export class JobStore {
     return join(this.folder, id);
   }
 
+  /** The page that its training wrote; null before it has. */
+  report(job: Pick<Job, "id">): Promise<string | null> {
+    return readFile(join(this.folderOf(job), "report.html"), "utf8").catch(() => null);
+  }
+
   async remove({ id }: Pick<Job, "id">): Promise<void> {
     await rm(join(this.folder, id), { recursive: true, force: true });
   }

@@ -1,6 +1,6 @@
 import type { NetworkSpec, SampleLine } from "../../core/contract/index.ts";
 import type { Recipe } from "../recipes/index.ts";
-import { type Artefact, type TrainOptions, trainOn } from "../train/index.ts";
+import { type TrainedModel, type TrainOptions, trainOn } from "../train/index.ts";
 import type { Blobs } from "../train/pack.ts";
 import { baseRows } from "../train/rows.ts";
 import { readFrom } from "../train/score.ts";
@@ -21,7 +21,7 @@ export interface LearnOptions extends TrainOptions {
 
 /** A trained model, and whether it may take the place of what serves now. */
 export interface Learned {
-  artefact: Artefact;
+  artefact: TrainedModel;
   /** Null where there is nothing to compare with. */
   verdict: Verdict | null;
 }

@@ -29,13 +29,11 @@ export class ResumableAdam extends tf.AdamOptimizer {
     return Promise.all(this.tensors().map((tensor) => tensor.data() as Promise<Float32Array>));
   }
 
-  /** Takes up the state of an optimiser of the same variables. */
+  /** Takes up the state of an optimiser of the same variables, in the order in which `minimize` is given them. */
   restore(variables: readonly tf.Variable[], [beta1, beta2, ...moments]: readonly Float32Array[]): void {
     const { inside } = this;
-    // Adam keeps its moments in the order of an object's keys: names that are numbers come first there.
-    const ordered = Object.values(Object.fromEntries(variables.map((variable) => [variable.name, variable])));
     // Before the first step there are no moments.
-    const known = ordered.slice(0, moments.length / 2);
+    const known = variables.slice(0, moments.length / 2);
     tf.tidy(() => {
       const moment = ({ name, shape }: tf.Variable, values: Float32Array, suffix: string) => ({
         originalName: `${name}/${suffix}`,

@@ -1,15 +1,16 @@
 import type { Manifest, NetworkSpec } from "../../core/contract/index.ts";
 import { type BackendChoice, startTraining } from "../backend/index.ts";
 import type { Recipe, Row } from "../recipes/index.ts";
+import type { TrainingResult } from "../report/index.ts";
 import type { Checkpoints } from "./checkpoint.ts";
 import { type Folded, foldRows } from "./dataset.ts";
 import { pickExamples } from "./examples.ts";
 import type { FitProgress } from "./fit.ts";
-import type { Blobs } from "./pack.ts";
+import { type Blobs, bytesOf } from "./pack.ts";
 import { packRegionalParts } from "./regional-parts.ts";
 import { baseRows, countsOf } from "./rows.ts";
 import { readFrom, scoreDataset } from "./score.ts";
-import { encodeFolds, trainNetwork } from "./train-network.ts";
+import { encodeFolds, type Trained, trainNetwork } from "./train-network.ts";
 
 /** A trained model before it has a number and a signature. */
 export type Draft = Omit<Manifest, "version" | "parent" | "createdAt" | "signature">;
@@ -18,6 +19,11 @@ export type Draft = Omit<Manifest, "version" | "parent" | "createdAt" | "signatu
 export interface Artefact {
   draft: Draft;
   blobs: Blobs;
+}
+
+/** An artefact, and what its networks made of rows that they have not seen. */
+export interface TrainedModel extends Artefact {
+  result: TrainingResult;
 }
 
 export type NetworkName = "full" | "thin";
@@ -37,12 +43,12 @@ export interface TrainOptions {
 }
 
 /** Trains a recipe's full model, then the thin one from it, on its base data. */
-export async function train(recipe: Recipe, options: TrainOptions = {}): Promise<Artefact> {
+export async function train(recipe: Recipe, options: TrainOptions = {}): Promise<TrainedModel> {
   return trainOn(recipe, await foldRows(recipe, await baseRows(recipe, options)), options);
 }
 
 /** Trains full and thin on rows that are dealt into folds, and certifies both on rows that neither has seen. */
-export async function trainOn(recipe: Recipe, folded: Folded, options: TrainOptions = {}): Promise<Artefact> {
+export async function trainOn(recipe: Recipe, folded: Folded, options: TrainOptions = {}): Promise<TrainedModel> {
   const { checkpoints, onProgress } = options;
   const backend = await startTraining(options.backend);
   const blobs: Blobs = new Map();
@@ -68,7 +74,18 @@ export async function trainOn(recipe: Recipe, folded: Folded, options: TrainOpti
     trainedOn: countsOf(folded.train),
     examples: pickExamples(recipe, folded.certify, thin, full),
   };
-  return { draft, blobs };
+  const networkResult = (name: NetworkName, { history, seconds, spec, certifyScores }: Trained) => {
+    return { name, history, seconds, bytes: bytesOf(spec), scores: certifyScores };
+  };
+  const result: TrainingResult = {
+    ...{ model: recipe.name, labels: recipe.labels, targetRisk: recipe.targetRisk, seed: recipe.training.seed },
+    backend: backend.adapter ? `${backend.name}: ${backend.adapter}` : backend.name,
+    trainedOn: draft.trainedOn,
+    networks: [networkResult("full", full), networkResult("thin", thin)],
+    truths: folded.certify.map(({ label }) => recipe.labels.indexOf(label)),
+    regions: folded.certify.map(({ region }) => region),
+  };
+  return { draft, blobs, result };
 }
 
 /** Trains a recipe's full network alone on the rows, in the way that `train` does. */

@@ -1,0 +1,171 @@
+import { parse, View } from "vega";
+import { compile, type TopLevelSpec } from "vega-lite";
+import type { EpochRecord } from "../train/checkpoint.ts";
+import type { Calibration, Confusion, RiskPoint } from "./measures.ts";
+
+/** One colour that reads on light and dark ground; lines and text take the page's own. */
+const accent = "#2f7ed8";
+const second = "#d9822b";
+const ink = "#888888";
+
+const config: TopLevelSpec["config"] = {
+  background: "transparent",
+  font: "system-ui, sans-serif",
+  axis: { labelColor: ink, titleColor: ink, gridColor: ink, gridOpacity: 0.2, domainColor: ink, tickColor: ink },
+  legend: { labelColor: ink, titleColor: ink },
+  text: { color: ink },
+  view: { stroke: null },
+};
+const size = { width: 420, height: 240 };
+
+/** A chart as SVG. */
+async function draw(spec: Partial<TopLevelSpec>): Promise<string> {
+  const whole = { config, ...size, ...spec } as TopLevelSpec;
+  return new View(parse(compile(whole).spec), { renderer: "none" }).toSVG();
+}
+
+/** Training and validation loss by epoch. */
+export function lossChart(history: readonly EpochRecord[]): Promise<string> {
+  const values = history.flatMap(({ epoch, loss, validationLoss }) => [
+    { epoch, loss, on: "training" },
+    { epoch, loss: validationLoss, on: "validation" },
+  ]);
+  return draw({
+    data: { values },
+    mark: { type: "line", point: true },
+    encoding: {
+      x: { field: "epoch", type: "quantitative", axis: { tickMinStep: 1, format: "d" } },
+      y: { field: "loss", type: "quantitative", scale: { zero: false } },
+      color: { field: "on", type: "nominal", title: null, scale: { range: [accent, second] } },
+    },
+  });
+}
+
+/** What each class was taken for, as shares of it. */
+export function confusionChart({ labels, counts }: Confusion): Promise<string> {
+  const values = counts.flatMap((row, truth) => {
+    const total = row.reduce((sum, count) => sum + count, 0);
+    return row.map((count, answer) => ({
+      ...{ truth: labels[truth], answer: labels[answer], share: total === 0 ? 0 : count / total },
+    }));
+  });
+  const side = Math.max(160, Math.min(420, labels.length * 42));
+  return draw({
+    data: { values },
+    width: side,
+    height: side,
+    encoding: {
+      x: { field: "answer", type: "nominal", sort: labels, axis: { labelAngle: -40, grid: false } },
+      y: { field: "truth", type: "nominal", sort: labels, axis: { grid: false } },
+    },
+    layer: [
+      {
+        mark: "rect",
+        encoding: {
+          color: {
+            ...{ field: "share", type: "quantitative", title: "share", legend: { format: "%" } },
+            scale: { range: ["#2f7ed800", accent], domain: [0, 1] },
+          },
+        },
+      },
+      {
+        mark: { type: "text", fontSize: 10 },
+        encoding: {
+          text: { field: "share", type: "quantitative", format: ".0%" },
+          color: { condition: { test: "datum.share > 0.4", value: "#ffffff" }, value: ink },
+        },
+      },
+    ],
+  } as Partial<TopLevelSpec>);
+}
+
+/** How often answers of a confidence are right: on the diagonal where confidences mean what they say. */
+export function calibrationChart({ bins }: Calibration): Promise<string> {
+  const diagonal = [
+    { confidence: 0, accuracy: 0 },
+    { confidence: 1, accuracy: 1 },
+  ];
+  const encoding = {
+    x: { field: "confidence", type: "quantitative", axis: { format: "%" }, scale: { domain: [0, 1] } },
+    y: { field: "accuracy", type: "quantitative", axis: { format: "%" }, scale: { domain: [0, 1] } },
+  };
+  return draw({
+    layer: [
+      { data: { values: diagonal }, mark: { type: "line", strokeDash: [4, 4], color: ink }, encoding },
+      {
+        data: { values: bins },
+        mark: { type: "point", filled: true, color: accent, opacity: 0.9 },
+        encoding: { ...encoding, size: { field: "n", type: "quantitative", title: "answers" } },
+      },
+    ],
+  } as Partial<TopLevelSpec>);
+}
+
+/** The error of what is accepted, by the share of questions that is: the most confident first. */
+export function riskChart(points: readonly RiskPoint[], targetRisk: number): Promise<string> {
+  return draw({
+    layer: [
+      {
+        data: { values: [...points] },
+        mark: { type: "line", color: accent },
+        encoding: {
+          x: { field: "coverage", type: "quantitative", axis: { format: "%" }, title: "answered" },
+          y: { field: "risk", type: "quantitative", axis: { format: "%" }, title: "error among them" },
+        },
+      },
+      {
+        data: { values: [{ risk: targetRisk }] },
+        mark: { type: "rule", color: second, strokeDash: [4, 4] },
+        encoding: { y: { field: "risk", type: "quantitative" } },
+      },
+    ],
+  } as Partial<TopLevelSpec>);
+}
+
+/** A candidate among thin networks. */
+export interface FrontierPoint {
+  name: string;
+  bytes: number;
+  accuracy: number;
+  isOnFrontier: boolean;
+  isChosen: boolean;
+}
+
+/** Accuracy by bytes: the candidates, those that none beats in both as a line, and what the budget allows. */
+export function frontierChart(points: readonly FrontierPoint[], budgetBytes: number | null): Promise<string> {
+  const values = points.map((point) => ({ ...point, kilobytes: point.bytes / 1000 }));
+  const x = { field: "kilobytes", type: "quantitative", title: "kB transferred", scale: { zero: false } };
+  const y = { field: "accuracy", type: "quantitative", axis: { format: ".1%" }, scale: { zero: false } };
+  const budget = {
+    data: { values: [{ kilobytes: (budgetBytes ?? 0) / 1000 }] },
+    mark: { type: "rule", color: second, strokeDash: [4, 4] },
+    encoding: { x: { field: "kilobytes", type: "quantitative" } },
+  };
+  return draw({
+    ...{ width: 560, height: 340 },
+    layer: [
+      ...(budgetBytes === null ? [] : [budget]),
+      {
+        data: { values: values.filter(({ isOnFrontier }) => isOnFrontier) },
+        mark: { type: "line", color: accent },
+        encoding: { x, y },
+      },
+      {
+        data: { values },
+        mark: { type: "point", filled: true, size: 60 },
+        encoding: {
+          ...{ x, y },
+          color: {
+            ...{ field: "isChosen", type: "nominal", legend: null },
+            scale: { domain: [false, true], range: [accent, second] },
+          },
+        },
+      },
+      {
+        data: { values: values.filter(({ isOnFrontier }) => isOnFrontier) },
+        mark: { type: "text", align: "left", dx: 6, dy: 9, fontSize: 10 },
+        encoding: { ...{ x, y }, text: { field: "name" } },
+      },
+    ],
+  } as Partial<TopLevelSpec>);
+}

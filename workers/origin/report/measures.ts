@@ -1,0 +1,92 @@
+import { judge } from "../../core/confidence/rule.ts";
+import { argMax } from "../../core/head/head.ts";
+
+type Scores = ArrayLike<number>;
+
+/** How often each class was taken for each: counts[truth][answer]. */
+export interface Confusion {
+  labels: string[];
+  counts: number[][];
+}
+
+/** Counts what each class was taken for. */
+export function confusionOf(
+  labels: readonly string[],
+  scores: readonly Scores[],
+  truths: readonly number[],
+): Confusion {
+  const counts = labels.map(() => labels.map(() => 0));
+  for (const [i, truth] of truths.entries()) {
+    const row = counts[truth] as number[];
+    const answer = argMax(scores[i] as Scores);
+    row[answer] = (row[answer] as number) + 1;
+  }
+  return { labels: [...labels], counts };
+}
+
+/** How well a class is found: of its questions, and of what is called by its name; null where there is none. */
+export interface ClassMeasures {
+  label: string;
+  n: number;
+  recall: number | null;
+  precision: number | null;
+}
+
+export function classMeasures({ labels, counts }: Confusion): ClassMeasures[] {
+  const sum = (values: readonly number[]) => values.reduce((total, value) => total + value, 0);
+  return labels.map((label, i) => {
+    const right = counts[i]?.[i] as number;
+    const n = sum(counts[i] as number[]);
+    const named = sum(counts.map((row) => row[i] as number));
+    return { label, n, recall: n === 0 ? null : right / n, precision: named === 0 ? null : right / named };
+  });
+}
+
+/** What confidences are worth. */
+export interface Calibration {
+  bins: { confidence: number; accuracy: number; n: number }[];
+  /** The mean distance of a bin's accuracy from its confidence, weighted by its answers. */
+  expectedError: number;
+}
+
+const binCount = 15;
+
+/** Expected calibration error in equal bins of confidence (Guo et al., arXiv 1706.04599, equation 3). */
+export function calibrationOf(scores: readonly Scores[], truths: readonly number[]): Calibration {
+  const sums = Array.from({ length: binCount }, () => ({ confidence: 0, right: 0, n: 0 }));
+  for (const [i, truth] of truths.entries()) {
+    const { confidence, right } = judge(scores[i] as Scores, truth);
+    const bin = sums[Math.min(binCount - 1, Math.floor(confidence * binCount))] as (typeof sums)[number];
+    bin.confidence += confidence;
+    bin.right += right ? 1 : 0;
+    bin.n++;
+  }
+  const bins = sums
+    .filter(({ n }) => n > 0)
+    .map(({ confidence, right, n }) => ({ confidence: confidence / n, accuracy: right / n, n }));
+  const distance = bins.reduce((sum, { confidence, accuracy, n }) => sum + n * Math.abs(accuracy - confidence), 0);
+  return { bins, expectedError: truths.length === 0 ? 0 : distance / truths.length };
+}
+
+/** The error among the most confident share of answers. */
+export interface RiskPoint {
+  coverage: number;
+  risk: number;
+}
+
+const riskPoints = 100;
+
+/** Risk by coverage (Geifman & El-Yaniv, arXiv 1705.08500). */
+export function riskCurve(scores: readonly Scores[], truths: readonly number[]): RiskPoint[] {
+  const judged = truths.map((truth, i) => judge(scores[i] as Scores, truth));
+  judged.sort((a, b) => b.confidence - a.confidence);
+  let errors = 0;
+  const risks = judged.map(({ right }, i) => {
+    errors += right ? 0 : 1;
+    return errors / (i + 1);
+  });
+  const step = Math.max(1, Math.floor(judged.length / riskPoints));
+  return risks
+    .map((risk, i) => ({ coverage: (i + 1) / risks.length, risk }))
+    .filter((_, i) => (i + 1) % step === 0 || i === risks.length - 1);
+}

@@ -1,0 +1,166 @@
+import { gzipSync } from "node:zlib";
+import { evaluate } from "../../core/head/metrics.ts";
+import { loadNetwork } from "../../core/model/network.ts";
+import { tfjsEngine } from "../../core/model/tfjs/engine.ts";
+import { type BackendChoice, startTraining } from "../backend/index.ts";
+import type { Budget, LayerPlan, NetworkPlan, Recipe, WeightType } from "../recipes/index.ts";
+import type { Checkpoints } from "../train/checkpoint.ts";
+import type { Folded } from "../train/dataset.ts";
+import type { FitProgress } from "../train/fit.ts";
+import { type Artefact, flat } from "../train/index.ts";
+import { type Blobs, bytesOf } from "../train/pack.ts";
+import { packRegionalParts } from "../train/regional-parts.ts";
+import { readFrom, scoreDataset } from "../train/score.ts";
+import { type Encoded, encodeFolds, type Trained, trainNetwork } from "../train/train-network.ts";
+
+/** A thin network that was tried, and what it costs and gives on rows that it has not seen. */
+export interface Candidate {
+  width: number;
+  prune: number;
+  weights: WeightType;
+  /** Bytes as stored, and as a server that compresses would send them. */
+  bytes: number;
+  gzippedBytes: number;
+  /** A question's milliseconds in the edge's engine, here. */
+  ms: number;
+  accuracy: number;
+  logLoss: number;
+}
+
+export interface SearchOptions {
+  /** Factors on the recipe's widths. */
+  widths: readonly number[];
+  /** Shares of each kernel that are pruned. */
+  prunes: readonly number[];
+  weights: readonly WeightType[];
+  backend: BackendChoice;
+  checkpoints: Checkpoints;
+  onProgress?: (done: number, total: number, note: string) => void;
+}
+
+export interface Searched {
+  candidates: Candidate[];
+  /** Full's, on the same rows. */
+  full: { accuracy: number; logLoss: number };
+  /** Packs and certifies a candidate as the artefact's thin network. */
+  adopt: (candidate: Candidate) => Promise<Artefact>;
+}
+
+/**
+ * Tries thin networks of many widths, prunings and weight types, each taught by the artefact's full network; those of a
+ * width and a pruning are one training, stored in several ways. Judged on tune: certify is for the one that is chosen.
+ */
+export async function searchThin(
+  recipe: Recipe,
+  folded: Folded,
+  artefact: Artefact,
+  { widths, prunes, weights, backend: choice, checkpoints, onProgress }: SearchOptions,
+): Promise<Searched> {
+  const { draft } = artefact;
+  if (!draft.full)
+    throw new Error(`Error in searchThin: '${draft.model}' has no full network to learn from; train one.`);
+  const backend = await startTraining(choice);
+  const read = readFrom(artefact.blobs);
+  const forFull = encodeFolds(recipe, recipe.full.input, folded);
+  const teacher = flat(await scoreDataset(draft.full, read, forFull.data));
+  const full = measured(await scoreDataset(draft.full, read, forFull.heldOut.tune), forFull);
+  const encoded = recipe.thin.input === recipe.full.input ? forFull : encodeFolds(recipe, recipe.thin.input, folded);
+  const trained = new Map<Candidate, { network: Trained; blobs: Blobs }>();
+  const trainings = widths.flatMap((width) => prunes.map((prune) => ({ width, prune })));
+  for (const [i, { width, prune }] of trainings.entries()) {
+    for (const weightType of weights) {
+      const blobs: Blobs = new Map();
+      const note = `width ×${width}, ${Math.round(100 * prune)}% pruned`;
+      const plan: NetworkPlan = {
+        ...recipe.thin,
+        layers: scaled(recipe.thin.layers, width),
+        prune,
+        weights: weightType,
+      };
+      // The same name takes up the checkpoint that is done: only the first of a training's forms trains.
+      const network = await trainNetwork(recipe, plan, encoded, {
+        ...{ name: `thin-${width}-${prune}`, backend, blobs, teacher, checkpoints },
+        onProgress: (now: FitProgress) =>
+          onProgress?.(i + (now.epoch - 1 + now.share) / now.epochs, trainings.length, note),
+      });
+      const candidate = await judge(network, blobs, encoded, { width, prune, weights: weightType });
+      trained.set(candidate, { network, blobs });
+    }
+    onProgress?.(i + 1, trainings.length, "");
+  }
+  const adopt = async (candidate: Candidate): Promise<Artefact> => {
+    const { network, blobs } = trained.get(candidate) as { network: Trained; blobs: Blobs };
+    const all: Blobs = new Map([...artefact.blobs, ...blobs]);
+    const parts = await packRegionalParts(network.spec, all, encoded.data, encoded.heldOut.certify);
+    const metrics = { ...draft.metrics, thin: network.metrics };
+    return { draft: { ...draft, thin: network.spec, ...parts, metrics }, blobs: all };
+  };
+  return { candidates: [...trained.keys()], full, adopt };
+}
+
+/** The candidates that no other beats in both bytes and accuracy, from the smallest up. */
+export function frontierOf(candidates: readonly Candidate[]): Candidate[] {
+  const bySize = [...candidates].sort((a, b) => a.bytes - b.bytes || b.accuracy - a.accuracy);
+  let best = Number.NEGATIVE_INFINITY;
+  return bySize.filter(({ accuracy }) => {
+    if (accuracy <= best) return false;
+    best = accuracy;
+    return true;
+  });
+}
+
+/** The most accurate candidate within a budget; null where there is none. */
+export function chooseWithin(
+  candidates: readonly Candidate[],
+  budget: Budget,
+  full: { accuracy: number },
+): Candidate | null {
+  const within = candidates.filter(({ bytes, ms, accuracy }) => {
+    const { bytes: bytesMax, ms: msMax, accuracy: lossMax } = budget;
+    if (bytesMax !== null && bytes > bytesMax) return false;
+    if (msMax !== null && ms > msMax) return false;
+    return lossMax === null || full.accuracy - accuracy <= lossMax;
+  });
+  return within.sort((a, b) => b.accuracy - a.accuracy || a.bytes - b.bytes)[0] ?? null;
+}
+
+function scaled(layers: readonly LayerPlan[], factor: number): LayerPlan[] {
+  const times = (n: number) => Math.max(1, Math.round(n * factor));
+  return layers.map((layer) => {
+    if (layer.type === "dense") return { ...layer, units: times(layer.units) };
+    return layer.type === "conv" ? { ...layer, filters: times(layer.filters) } : layer;
+  });
+}
+
+async function judge(
+  { spec }: Trained,
+  blobs: Blobs,
+  encoded: Encoded,
+  form: Pick<Candidate, "width" | "prune" | "weights">,
+): Promise<Candidate> {
+  const { accuracy, logLoss } = measured(await scoreDataset(spec, readFrom(blobs), encoded.heldOut.tune), encoded);
+  const used = [spec.backbone.topology, ...spec.backbone.shards, spec.head.blob];
+  const gzippedBytes = used.reduce((sum, { sha256 }) => sum + gzipSync(blobs.get(sha256) as Uint8Array).length, 0);
+  return { ...form, bytes: bytesOf(spec), gzippedBytes, ms: await msOf(spec, blobs, encoded), accuracy, logLoss };
+}
+
+const timedQuestions = 200;
+
+/** The median milliseconds of one question in the edge's engine: as many workers as this machine has, one at a time. */
+async function msOf(spec: Trained["spec"], blobs: Blobs, { heldOut: { tune } }: Encoded): Promise<number> {
+  const { backbone } = await loadNetwork(await tfjsEngine(), spec, readFrom(blobs));
+  const times: number[] = [];
+  for (let i = 0; i < timedQuestions; i++) {
+    const values = tune.values.read([i % tune.rows]);
+    const startedAt = performance.now();
+    backbone.embed(values, 1);
+    times.push(performance.now() - startedAt);
+  }
+  backbone.release();
+  return times.sort((a, b) => a - b)[timedQuestions / 2] as number;
+}
+
+function measured(scores: Float64Array[], { heldOut: { tune } }: Encoded) {
+  const { accuracy, logLoss } = evaluate(scores, Array.from(tune.labels));
+  return { accuracy, logLoss };
+}
