@@ -1,5 +1,8 @@
 import { type Engine, EngineError } from "../../workers/core/model/engine.ts";
-import { type Activation, readTopology, type Step, type WeightSpec } from "../../workers/core/model/tfjs/topology.ts";
+import { readGraphModel } from "../../workers/core/model/tfjs/graph-model.ts";
+import { readLayersModel } from "../../workers/core/model/tfjs/layers-model.ts";
+import { readModelJson, type WeightSpec, weightsOf } from "../../workers/core/model/tfjs/model-json.ts";
+import { type Activation, inputsInOrder, type Step, type WeightPart } from "../../workers/core/model/tfjs/topology.ts";
 
 /** Values of one row, with their shape. */
 interface Values {
@@ -7,18 +10,23 @@ interface Values {
   data: Float64Array;
 }
 
-type Weight = (part: string) => Values;
+type Weight = (part: WeightPart) => Values;
 
 /** A second engine, in plain loops: it shows that another one can take TensorFlow.js's place, and is its oracle. */
 export const plainEngine: Engine = {
   name: "plain",
   load(spec, files, inputShapes) {
-    if (spec.kind !== "tfjs-layers-model") throw new EngineError(`kind '${spec.kind}'`);
-    const { inputs, steps, output, weights } = readTopology(files.topology);
-    const known = readWeights(weights, joined(files.shards));
-    const weightOf = (step: string) => (part: string) => {
-      const found = known.get(`${step}/${part}`);
-      if (!found) throw new EngineError(`weight '${step}/${part}' is missing`);
+    const file = readModelJson(files.topology);
+    const bytes = joined(files.shards);
+    const weights = weightsOf(file);
+    const isGraph = spec.kind === "tfjs-graph-model";
+    const topology = isGraph ? readGraphModel(file, bytes.buffer, spec.embedding.tensor) : readLayersModel(file);
+    const { steps, output } = topology;
+    const inputs = inputsInOrder(topology.inputs, inputShapes);
+    const known = readWeights(weights, bytes);
+    const weightOf = (step: Step) => (part: WeightPart) => {
+      const found = known.get(step.weights[part] ?? "");
+      if (!found) throw new EngineError(`weight '${step.name}/${part}' is missing`);
       return found;
     };
     const forward = (row: Float32Array) => {
@@ -35,7 +43,7 @@ export const plainEngine: Engine = {
       }
       for (const step of steps) {
         const from = step.inputs.map((name) => values.get(name) as Values);
-        values.set(step.name, apply(step, from, weightOf(step.name)));
+        values.set(step.name, apply(step, from, weightOf(step)));
       }
       return (values.get(output) as Values).data;
     };
@@ -61,30 +69,92 @@ export const plainEngine: Engine = {
 
 function apply({ operation }: Step, inputs: Values[], weight: Weight): Values {
   const [x] = inputs as [Values];
+  const bias = (useBias: boolean) => (useBias ? weight("bias") : null);
   switch (operation.type) {
     case "dense":
-      return activated(operation.activation, dense(x, weight("kernel"), operation.useBias ? weight("bias") : null));
+      return activated(operation.activation, dense(x, weight("kernel"), bias(operation.useBias)));
     case "conv":
-      return activated(
-        operation.activation,
-        slide(x, operation, weight("kernel"), operation.useBias ? weight("bias") : null),
-      );
+      return activated(operation.activation, slide(x, operation, weight("kernel"), bias(operation.useBias)));
+    case "depthwiseConv": {
+      const filter = spread(weight("depthwise_kernel"));
+      return activated(operation.activation, slide(x, operation, filter, bias(operation.useBias)));
+    }
+    case "separableConv": {
+      const each = slide(x, operation, spread(weight("depthwise_kernel")), null);
+      const all = { strides: [1, 1] as [number, number], padding: "valid" as const };
+      return activated(operation.activation, slide(each, all, weight("pointwise_kernel"), bias(operation.useBias)));
+    }
     case "maxPool":
       return slide(x, operation, { shape: [...operation.size, 0, 0], data: new Float64Array() }, null);
+    case "globalAveragePool":
+      return meanOfPixels(x);
+    case "batchNorm": {
+      const part = (name: WeightPart, isThere: boolean, otherwise: number) =>
+        isThere ? weight(name).data : x.data.map(() => otherwise);
+      const [mean, variance] = [weight("moving_mean").data, weight("moving_variance").data];
+      const [gamma, beta] = [part("gamma", operation.scale, 1), part("beta", operation.center, 0)];
+      const { axis } = operation;
+      if (axis !== -1 && axis !== x.shape.length) throw new EngineError(`over the last axis, not ${axis}`);
+      const channels = mean.length;
+      const data = x.data.map((value, i) => {
+        const c = i % channels;
+        const standard = (value - (mean[c] as number)) / Math.sqrt((variance[c] as number) + operation.epsilon);
+        return standard * (gamma[c] as number) + (beta[c] as number);
+      });
+      return { ...x, data };
+    }
     case "flatten":
       return { ...x, shape: [x.data.length] };
+    case "reshape": {
+      const known = size(operation.shape.filter((dimension) => dimension > 0));
+      return { ...x, shape: operation.shape.map((dimension) => (dimension > 0 ? dimension : x.data.length / known)) };
+    }
     case "concat":
       return {
         shape: [inputs.reduce((sum, { data }) => sum + data.length, 0)],
         data: Float64Array.from(inputs.flatMap(({ data }) => [...data])),
       };
+    case "add":
+      return elementwise(inputs, (a, b) => a + b);
+    case "subtract":
+      return elementwise(inputs, (a, b) => a - b);
+    case "multiply":
+      return elementwise(inputs, (a, b) => a * b);
     case "activation":
       return activated(operation.activation, x);
     case "identity":
       return x;
-    default:
-      throw new EngineError(`'${operation.type}' is not in the plain engine`);
+    case "constant":
+      return weight("value");
   }
+}
+
+// The smaller one is repeated along the last dimensions.
+function elementwise(inputs: Values[], combine: (a: number, b: number) => number): Values {
+  return inputs.reduce((a, b) => {
+    const { shape, data } = a.data.length >= b.data.length ? a : b;
+    const at = (values: Values, i: number) => values.data[i % values.data.length] as number;
+    return { shape, data: Float64Array.from(data, (_, i) => combine(at(a, i), at(b, i))) };
+  });
+}
+
+function meanOfPixels({ shape, data }: Values): Values {
+  const [height, width, channels] = shape as [number, number, number];
+  const means = new Float64Array(channels);
+  for (const [i, value] of data.entries()) means[i % channels] = (means[i % channels] as number) + value;
+  return { shape: [channels], data: means.map((sum) => sum / (height * width)) };
+}
+
+// Filters [height, width, channels, multiplier] for each channel as filters over all of them, zero for the others.
+function spread({ shape, data }: Values): Values {
+  const [tall, wide, channels, multiplier] = shape as [number, number, number, number];
+  const filters = channels * multiplier;
+  const out = new Float64Array(tall * wide * channels * filters);
+  for (const [i, value] of data.entries()) {
+    const [place, own] = [Math.floor(i / filters), i % filters];
+    out[(place * channels + Math.floor(own / multiplier)) * filters + own] = value;
+  }
+  return { shape: [tall, wide, channels, filters], data: out };
 }
 
 function dense(x: Values, kernel: Values, bias: Values | null): Values {
@@ -148,11 +218,12 @@ function activated(activation: Activation, { shape, data }: Values): Values {
 
 function readWeights(specs: readonly WeightSpec[], bytes: DataView): Map<string, Values> {
   let offset = 0;
-  const read = ({ quantization }: WeightSpec): number => {
-    const stored = quantization?.dtype ?? "float32";
+  const read = ({ dtype, quantization }: WeightSpec): number => {
+    const stored = quantization?.dtype ?? dtype;
     const at = offset;
-    offset += { float32: 4, float16: 2, uint16: 2, uint8: 1 }[stored];
+    offset += { float32: 4, int32: 4, float16: 2, uint16: 2, uint8: 1 }[stored];
     if (offset > bytes.byteLength) throw new EngineError("a weight is cut off");
+    if (stored === "int32") return bytes.getInt32(at, true);
     if (stored === "float32") return bytes.getFloat32(at, true);
     if (stored === "float16") return half(bytes.getUint16(at, true));
     const { scale, min } = quantization as { scale: number; min: number };
@@ -176,7 +247,7 @@ function size(shape: readonly number[]): number {
   return shape.reduce((product, dimension) => product * dimension, 1);
 }
 
-function joined(shards: ArrayBuffer[]): DataView {
+function joined(shards: ArrayBuffer[]): DataView<ArrayBuffer> {
   const bytes = new Uint8Array(shards.reduce((sum, shard) => sum + shard.byteLength, 0));
   let offset = 0;
   for (const shard of shards) {

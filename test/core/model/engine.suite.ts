@@ -2,7 +2,16 @@ import { beforeAll, describe, expect, it } from "vitest";
 import type { Blob, NetworkSpec } from "../../../workers/core/contract/index.ts";
 import { type BackboneFiles, type Engine, EngineError } from "../../../workers/core/model/engine.ts";
 import type { Activation } from "../../../workers/core/model/tfjs/topology.ts";
+import {
+  embeddingWidth,
+  graphNetwork,
+  type ImageNetwork,
+  imageRowWidth,
+  imageShapes,
+  layersNetwork,
+} from "../../helpers/image-networks.ts";
 import { randomNetwork, type TestModel } from "../../helpers/model.ts";
+import { plainEngine } from "../../helpers/plain-engine.ts";
 import { seeded, uniform } from "../../helpers/random.ts";
 
 const widths = [7, 12, 6];
@@ -75,6 +84,57 @@ export function testEngine(name: string, start: () => Promise<Engine>): void {
       expect(two.embed(values, 1)).toEqual(one.embed(values, 1));
       one.release();
       two.release();
+    });
+
+    it.each([
+      ["layers", "float32", () => layersNetwork("float32")],
+      ["layers, as Keras 3 writes them", "float32", () => layersNetwork("float32", "keras3")],
+      ["layers", "float16", () => layersNetwork("float16")],
+      ["layers", "uint8", () => layersNetwork("uint8")],
+      ["graph", "float32", () => graphNetwork("float32")],
+      ["graph", "uint8", () => graphNetwork("uint8")],
+    ] as const)("embeds images and regions as plain loops do: %s, weights in %s", (_format, _type, make) => {
+      const before = engine.liveTensors();
+      const built = make();
+      const values = uniform(seeded(9), 3 * imageRowWidth);
+      const [backbone, oracle] = [engine, plainEngine].map((one) => one.load(built.spec, built.files, imageShapes));
+      const embeddings = backbone?.embed(values, 3) as Float32Array;
+      const expected = oracle?.embed(values, 3) as Float32Array;
+      expect(embeddings).toHaveLength(3 * embeddingWidth);
+      expect(new Set(expected).size).toBeGreaterThan(embeddingWidth);
+      for (const [i, value] of expected.entries()) {
+        expect(Math.abs((embeddings[i] as number) - value)).toBeLessThan(1e-4 * Math.max(1, Math.abs(value)));
+      }
+      expect(backbone?.bytes).toBe(4 * built.values);
+      backbone?.release();
+      expect(engine.liveTensors()).toBe(before);
+    });
+
+    it.each([
+      ["a layer", layersNetwork, '"DepthwiseConv2D"', '"LSTM"', "'LSTM' does not run here; what does is Dense"],
+      ["an activation", layersNetwork, '"sigmoid"', '"gelu"', "layer 'dense'"],
+      ["normalisation over rows", layersNetwork, '"axis":[3]', '"axis":[2]', "the last axis, not 2"],
+      ["a node", graphNetwork, '"op":"Tanh"', '"op":"Erf"', "node 'tanh': 'Erf' does not run here"],
+      ["a second output", graphNetwork, '"conv:0"', '"conv:1"', "'conv:1' is output 1"],
+      ["a mean over channels", graphNetwork, '"Mean"', '"Sum"', "node 'mean': 'Sum' does not run here"],
+      [
+        "a computed kernel",
+        graphNetwork,
+        '"embedding/w"',
+        '"dense/Relu"',
+        "its kernel 'dense/Relu' must be a constant",
+      ],
+      ["a node that is not there", graphNetwork, '["tanh","axes"]', '["gone","axes"]', "there is no node 'gone'"],
+    ])("refuses %s that it can't run, by its name", (_what, make: () => ImageNetwork, from, to, message) => {
+      const before = engine.liveTensors();
+      const { spec: backbone, files: good } = make();
+      const text = new TextDecoder().decode(good.topology);
+      expect(text).toContain(from);
+      const bad = { ...good, topology: new TextEncoder().encode(text.replaceAll(from, to)).buffer as ArrayBuffer };
+      const load = () => engine.load(backbone, bad, imageShapes);
+      expect(load).toThrow(EngineError);
+      expect(load).toThrow(message);
+      expect(engine.liveTensors()).toBe(before);
     });
 
     it("keeps no tensor of a question", () => {

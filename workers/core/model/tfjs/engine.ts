@@ -2,8 +2,11 @@ import * as tf from "@tensorflow/tfjs-core";
 import { sizeOf } from "../../input/index.ts";
 import { type Engine, EngineError } from "../engine.ts";
 import { startBackend } from "./backend.ts";
-import { bind, type Run, Weights } from "./steps.ts";
-import { readTopology, type Topology } from "./topology.ts";
+import { readGraphModel } from "./graph-model.ts";
+import { readLayersModel } from "./layers-model.ts";
+import { readModelJson, weightsOf } from "./model-json.ts";
+import { bind, type Run } from "./steps.ts";
+import { inputsInOrder, type Topology } from "./topology.ts";
 import { expandedBytes, readWeights } from "./weights.ts";
 
 /** TensorFlow.js on its WASM backend with SIMD: the same module in workerd, Node and the browser. */
@@ -21,17 +24,17 @@ interface Network {
 }
 
 const load: Engine["load"] = (spec, files, inputShapes) => {
-  if (spec.kind !== "tfjs-layers-model")
-    throw new EngineError(`Error in load: kind '${spec.kind}' is not supported yet`);
-  const topology = readTopology(files.topology);
-  const tensors = readWeights(topology.weights, tf.io.CompositeArrayBuffer.join(files.shards));
-  const { width } = spec.embedding;
+  const { width, tensor } = spec.embedding;
+  const file = readModelJson(files.topology);
+  const values = tf.io.CompositeArrayBuffer.join(files.shards);
+  const topology = spec.kind === "tfjs-graph-model" ? readGraphModel(file, values, tensor) : readLayersModel(file);
+  const tensors = readWeights(weightsOf(file), values);
   try {
-    const network = build(topology, new Weights(tensors), inputShapes);
+    const network = build(topology, tensors, inputShapes);
     checkWidth(network, width);
     return {
       width,
-      bytes: expandedBytes(topology.weights),
+      bytes: expandedBytes(weightsOf(file)),
       embed: (values, rows) => embed(network, values, rows),
       release: () => tf.dispose([...tensors.values()]),
     };
@@ -41,11 +44,12 @@ const load: Engine["load"] = (spec, files, inputShapes) => {
   }
 };
 
-function build(topology: Topology, weights: Weights, inputShapes: readonly number[][]): Network {
-  const { inputs, steps, output } = topology;
-  if (inputs.length !== inputShapes.length) {
+function build(topology: Topology, tensors: Map<string, tf.Tensor>, inputShapes: readonly number[][]): Network {
+  const { steps, output } = topology;
+  const inputs = inputsInOrder(topology.inputs, inputShapes);
+  if (topology.inputs.length !== inputShapes.length) {
     throw new EngineError(
-      `Error in load: the network takes ${inputs.length} inputs, but the manifest's input gives ${inputShapes.length}`,
+      `Error in load: the network takes ${topology.inputs.length} inputs, but the manifest's input gives ${inputShapes.length}`,
     );
   }
   return {
@@ -59,7 +63,7 @@ function build(topology: Topology, weights: Weights, inputShapes: readonly numbe
       const isRow = steps.some((step) => step.inputs.includes(name) && step.operation.type === "dense");
       return { name, shape: shape ?? (isRow ? [size] : given), size };
     }),
-    steps: steps.map((step) => ({ name: step.name, inputs: step.inputs, run: bind(step, weights) })),
+    steps: steps.map((step) => ({ name: step.name, inputs: step.inputs, run: bind(step, tensors) })),
     output,
   };
 }
