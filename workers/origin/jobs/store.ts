@@ -5,6 +5,7 @@ import type { Job } from "../../core/contract/index.ts";
 /** Jobs on the origin's disk: a folder each, with its state, and what its steps leave for the next. */
 export class JobStore {
   private readonly folder: string;
+  private saving: Promise<void> = Promise.resolve();
 
   constructor(folder: string) {
     this.folder = folder;
@@ -17,12 +18,11 @@ export class JobStore {
     return jobs.filter((job) => job !== null).sort((a, b) => a.createdAt.localeCompare(b.createdAt));
   }
 
-  async save(job: Job): Promise<void> {
-    const folder = this.folderOf(job);
-    await mkdir(folder, { recursive: true });
-    const part = join(folder, "job.json.part");
-    await writeFile(part, JSON.stringify(job, null, 2));
-    await rename(part, join(folder, "job.json"));
+  /** Saves a job's state: whole or not at all, and one after another. */
+  save(job: Job): Promise<void> {
+    const saved = this.saving.then(() => this.write(job));
+    this.saving = saved.catch(() => {});
+    return saved;
   }
 
   folderOf({ id }: Pick<Job, "id">): string {
@@ -36,6 +36,14 @@ export class JobStore {
 
   async remove({ id }: Pick<Job, "id">): Promise<void> {
     await rm(join(this.folder, id), { recursive: true, force: true });
+  }
+
+  private async write(job: Job): Promise<void> {
+    const folder = this.folderOf(job);
+    await mkdir(folder, { recursive: true });
+    const part = join(folder, "job.json.part");
+    await writeFile(part, JSON.stringify(job, null, 2));
+    await rename(part, join(folder, "job.json"));
   }
 
   private async read(id: string): Promise<Job | null> {

@@ -38,10 +38,13 @@ const headerBytes = 4;
 
 /** Keeps a training's snapshots in a folder, one a name, the last of each; each is whole or not there. */
 export class Checkpoints {
+  /** How often a training leaves one, ms, besides at the end of each epoch. */
+  readonly everyMs: number;
   private readonly folder: string;
 
-  constructor(folder: string) {
+  constructor(folder: string, everyMs = 15_000) {
     this.folder = folder;
+    this.everyMs = everyMs;
   }
 
   /** The last snapshot that fits; null where there is none, or one of another plan or other data. */

@@ -45,7 +45,6 @@ export interface Fitted {
 }
 
 const readEverySteps = 16;
-const checkpointEveryMs = 15_000;
 const tellEveryMs = 500;
 /** The learning rate falls along a half cosine to this share of itself. */
 const finalRateShare = 0.05;
@@ -143,6 +142,7 @@ class Fit {
     this.optimizer.rate = rate;
     const order = shuffled(train.data.rows, seededRandom(seedOf(plan.seed, state.epoch, 0)));
     const batches = cut(order, plan.batchSize);
+    const { everyMs = 0 } = this.options.checkpoints ?? {};
     let savedAt = Date.now();
     let toldAt = 0;
     for (const picked of batches.slice(state.step)) {
@@ -154,7 +154,7 @@ class Fit {
         toldAt = now;
         this.tell(batches.length);
       }
-      if (now - savedAt > checkpointEveryMs && state.step < batches.length) {
+      if (now - savedAt > everyMs && state.step < batches.length) {
         savedAt = now;
         await this.save();
       }

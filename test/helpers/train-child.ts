@@ -1,0 +1,13 @@
+// Trains a small storefront in a process of its own, which a test may kill: node train-child.ts <checkpoints>
+import { storefront } from "../../workers/origin/recipes/storefront.ts";
+import { Checkpoints } from "../../workers/origin/train/checkpoint.ts";
+import { train } from "../../workers/origin/train/index.ts";
+import { smallStorefront } from "./small-storefront.ts";
+
+const [folder = ""] = process.argv.slice(2);
+const { draft, blobs } = await train(smallStorefront(storefront), {
+  checkpoints: new Checkpoints(folder, 0),
+  backend: "wasm",
+  onProgress: () => process.stdout.write("."),
+});
+process.stdout.write(`\n${JSON.stringify({ metrics: draft.metrics, blobs: [...blobs.keys()].sort() })}\n`);

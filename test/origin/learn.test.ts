@@ -1,0 +1,177 @@
+import { appendFile, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import type { UpriverClient } from "../../workers/client/index.ts";
+import type { SampleLine } from "../../workers/core/contract/index.ts";
+import { compare } from "../../workers/origin/learn/compare.ts";
+import { mix, type Sample } from "../../workers/origin/learn/mix.ts";
+import { SampleStore } from "../../workers/origin/learn/pull.ts";
+import type { Row } from "../../workers/origin/recipes/index.ts";
+import { storefront } from "../../workers/origin/recipes/storefront.ts";
+import { foldRows } from "../../workers/origin/train/dataset.ts";
+import { train } from "../../workers/origin/train/index.ts";
+import { readFrom } from "../../workers/origin/train/score.ts";
+
+const day = 24 * 3600_000;
+const origin = { ...storefront, policy: { ...storefront.policy, originLabelWeight: 0.25 } };
+
+function sample(of: Row, change: Partial<Sample> = {}): Sample {
+  const { region, instance, label, at } = of;
+  const dealt = { fold: "certify" as const, split: "x", pi: 1 };
+  return {
+    region,
+    id: `${region}-${at}`,
+    revision: 1,
+    instance,
+    label,
+    source: "truth",
+    at,
+    labelledAt: at + day,
+    ...dealt,
+    ...change,
+  };
+}
+
+describe("mixing", () => {
+  let base: Row[];
+  beforeAll(async () => {
+    base = (await storefront.load({})).slice(0, 400);
+  });
+  const all = (folded: Awaited<ReturnType<typeof mix>>) => [...folded.train, ...folded.tune, ...folded.certify];
+
+  it("of no samples is the recipe's own rows in their folds", async () => {
+    const [mixed, dealt] = [await mix(storefront, base, []), await foldRows(storefront, base)];
+    for (const fold of ["train", "tune", "certify"] as const) {
+      expect(new Set(mixed[fold])).toEqual(new Set(dealt[fold]));
+      expect(mixed[fold].every(({ at }, i) => at >= (mixed[fold][i - 1]?.at ?? 0))).toBe(true);
+    }
+  });
+
+  it("has each question once, in the fold that its region dealt, whatever the order of its columns", async () => {
+    const one = base[5] as Row;
+    const turned = Object.fromEntries(Object.entries(one.instance).reverse());
+    const folded = await mix(storefront, base, [sample(one, { instance: turned, label: "sneakers" })]);
+    expect(all(folded)).toHaveLength(base.length);
+    expect(folded.certify.filter(({ source }) => source === "truth")).toMatchObject([
+      { at: one.at, label: "sneakers" },
+    ]);
+  });
+
+  it("says of a row that is held out now, and was trained on before, that it was", async () => {
+    const { train: trained, tune } = await foldRows(storefront, base);
+    const folded = await mix(storefront, base, [sample(trained[0] as Row), sample(tune[0] as Row)]);
+    const moved = folded.certify.filter(({ source }) => source === "truth");
+    expect(moved.map(({ seenBefore = false }) => seenBefore).sort()).toEqual([false, true]);
+  });
+
+  it("knows nothing that was asked or labelled later, and nothing without an instance or of another label", async () => {
+    const late = { ...(base[0] as Row), at: Date.UTC(2025, 5, 1) };
+    const lines: SampleLine[] = [
+      sample(late),
+      sample({ ...late, at: Date.UTC(2025, 4, 30) }, { id: "b", labelledAt: Date.UTC(2025, 5, 2) }),
+      sample({ ...late, at: Date.UTC(2025, 4, 20) }, { id: "c", instance: null }),
+      sample({ ...late, at: Date.UTC(2025, 4, 20) }, { id: "d", label: "boats" }),
+      { region: "lagoon", id: "e", revision: 9, forgotten: true },
+      sample({ ...late, at: Date.UTC(2025, 4, 20) }, { id: "f" }),
+    ];
+    const folded = await mix(storefront, base, lines, Date.UTC(2025, 5, 1));
+    expect(all(folded).filter(({ source }) => source !== undefined)).toHaveLength(1);
+  });
+
+  it("takes the origin's labels for training alone, at their weight, and not at all where the policy says 0", async () => {
+    const other = { ...(base[0] as Row), at: Date.UTC(2025, 0, 1) };
+    const lines = [
+      sample(other, { source: "origin", fold: "train" }),
+      sample({ ...other, at: other.at + day }, { id: "2", source: "origin", fold: "tune" }),
+    ];
+    const folded = await mix(origin, base, lines);
+    expect(all(folded).filter(({ source }) => source === "origin")).toMatchObject([{ weight: 0.25 }]);
+    expect(all(await mix(storefront, base, lines))).toHaveLength(base.length);
+  });
+});
+
+describe("comparing", () => {
+  it("lets a version through that knows more, refuses one that knows less, and looks at every region", async () => {
+    const recipe = { ...storefront, training: { ...storefront.training, epochs: 6 } };
+    const less = await train(recipe, { before: "2024-02-15", backend: "wasm" });
+    const more = await train(recipe, { backend: "wasm" });
+    const folded = await foldRows(recipe, await recipe.load({}));
+    const contender = ({ draft, blobs }: typeof less) => ({ spec: draft.thin, read: readFrom(blobs) });
+    const forward = await compare(recipe, folded, contender(less), contender(more));
+    expect(forward).toMatchObject({ promoted: true, questions: folded.tune.length });
+    expect(forward.difference).toBeLessThan(0);
+    expect(Object.keys(forward.byRegion)).toHaveLength(12);
+    const back = await compare(recipe, folded, contender(more), contender(less));
+    expect(back).toMatchObject({ promoted: false });
+    expect(back.difference).toBeCloseTo(-forward.difference, 9);
+    const seen = { tune: folded.tune.map((row, i) => ({ ...row, seenBefore: i % 2 === 0 })) };
+    expect((await compare(recipe, seen, contender(less), contender(more))).questions).toBe(
+      Math.floor(folded.tune.length / 2),
+    );
+  });
+});
+
+describe("samples on the origin's disk", () => {
+  let folder: string;
+  beforeAll(async () => {
+    folder = await mkdtemp(join(tmpdir(), "upriver-samples-"));
+  });
+  afterAll(() => rm(folder, { recursive: true, force: true }));
+
+  const row: Row = { region: "lagoon", instance: { hour: 1 }, label: "umbrella", at: 0 };
+  const line = (id: string, revision: number, label = "umbrella") => sample(row, { id, revision, label });
+
+  /** An edge with pages of samples, by the cursor that leads to each. */
+  function edge(pages: Record<string, { lines: SampleLine[]; cursor: string; more: boolean }>) {
+    const asked: string[] = [];
+    const samples = async (_: string, since = "start") => {
+      asked.push(since);
+      return pages[since] ?? { lines: [], cursor: since, more: false };
+    };
+    return { asked, client: { samples } as unknown as UpriverClient };
+  }
+  const pages = {
+    start: { lines: [line("a", 1), line("b", 2)], cursor: "two", more: true },
+    two: { lines: [line("c", 3), line("a", 4, "sneakers")], cursor: "three", more: false },
+  };
+
+  it("come page by page, each once, the last state of each, and go on where they were", async () => {
+    const { client, asked } = edge(pages);
+    const store = new SampleStore(join(folder, "pages"));
+    expect(await store.pull(client, "shop")).toEqual({ added: 3, known: 3 });
+    expect(await store.pull(client, "shop")).toEqual({ added: 0, known: 3 });
+    expect(asked).toEqual(["start", "two", "three"]);
+    expect((await store.read()).map((known) => [known.id, (known as Sample).label])).toEqual([
+      ["a", "sneakers"],
+      ["b", "umbrella"],
+      ["c", "umbrella"],
+    ]);
+  });
+
+  it("lose nothing and double nothing where the origin is killed at any byte of a write", async () => {
+    const whole = join(folder, "whole");
+    await new SampleStore(whole).pull(edge(pages).client, "shop");
+    const expected = await new SampleStore(whole).read();
+    const file = await readFile(join(whole, "samples.ndjson"));
+    for (let bytes = 0; bytes <= file.length; bytes += 7) {
+      const cut = join(folder, `cut-${bytes}`);
+      await new SampleStore(cut).read();
+      await writeFile(join(cut, "samples.ndjson"), file.subarray(0, bytes));
+      await new SampleStore(cut).pull(edge(pages).client, "shop");
+      expect(await new SampleStore(cut).read()).toEqual(expected);
+    }
+  });
+
+  it("that were forgotten are gone from the disk, too", async () => {
+    const store = new SampleStore(join(folder, "forgotten"));
+    const forgotten: SampleLine = { region: "lagoon", id: "b", revision: 9, forgotten: true };
+    await store.pull(edge(pages).client, "shop");
+    const later = edge({ three: { lines: [forgotten], cursor: "four", more: false } });
+    expect(await store.pull(later.client, "shop")).toMatchObject({ known: 2 });
+    const text = await readFile(join(folder, "forgotten", "samples.ndjson"), "utf8");
+    expect(text).not.toContain('"b"');
+    await appendFile(join(folder, "forgotten", "samples.ndjson"), '{"region":"lagoon","id":"b"');
+    expect((await store.read()).map(({ id }) => id)).toEqual(["a", "c"]);
+  });
+});
