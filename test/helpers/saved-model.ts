@@ -23,7 +23,10 @@ export async function saveLayersModel(model: LayersModel, folder: string): Promi
 }
 
 /** Writes a network's files into a folder; gives the path of its model.json. */
-export function saveNetwork({ modelJson, files }: ImageNetwork, folder: string): Promise<string> {
+export function saveNetwork(
+  { modelJson, files }: Pick<ImageNetwork, "modelJson"> & { files: { shards: ArrayBuffer[] } },
+  folder: string,
+): Promise<string> {
   const shards = files.shards.map((shard) => new Uint8Array(shard));
   return write(folder, modelJson, modelJson.weightsManifest[0]?.paths ?? [], shards);
 }

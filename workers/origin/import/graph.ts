@@ -1,3 +1,4 @@
+import type { GraphModel } from "@tensorflow/tfjs-converter";
 import * as tf from "@tensorflow/tfjs-core";
 import * as z from "zod";
 import { inputsOf, readGraphModel, readNodes } from "../../core/model/tfjs/graph-model.ts";
@@ -34,11 +35,7 @@ export async function cutGraphModel(files: ModelFiles, classes: number): Promise
   const kept = reachable(embedding, nodes);
   const weights = [...partsOf(files)].filter(([name]) => kept.has(name)).map(([, part]) => part);
   const modelTopology = { node: [...kept.values()], library: {}, versions: {} };
-  const { loadGraphModel } = await import("@tensorflow/tfjs-converter");
-  const weightSpecs = weightsOf(modelJson) as tf.io.WeightsManifestEntry[];
-  const model = await loadGraphModel(
-    tf.io.fromMemory({ modelTopology: modelJson.modelTopology, weightSpecs, weightData: values }),
-  );
+  const model = await load(files);
   return {
     parts: { kind: "tfjs-graph-model", modelTopology, weights, tensor: `${embedding}:0`, head },
     inputs,
@@ -49,6 +46,19 @@ export async function cutGraphModel(files: ModelFiles, classes: number): Promise
     activation,
     release: () => model.dispose(),
   };
+}
+
+async function load({ path, modelJson, values }: ModelFiles): Promise<GraphModel> {
+  // Only who imports a graph waits for its reader.
+  const { loadGraphModel } = await import("@tensorflow/tfjs-converter");
+  const { modelTopology } = modelJson;
+  const weightSpecs = weightsOf(modelJson) as tf.io.WeightsManifestEntry[];
+  try {
+    return await loadGraphModel(tf.io.fromMemory({ modelTopology, weightSpecs, weightData: values }));
+  } catch (cause) {
+    const reason = cause instanceof Error ? cause.message : String(cause);
+    throw new Error(`Error in importNetwork: tfjs-converter can't read ${path}: ${reason}`, { cause });
+  }
 }
 
 const signatureSchema = z.object({ outputs: z.record(z.string(), z.object({ name: z.string() })) });
