@@ -5,17 +5,22 @@ interface Question {
   spec: Backbone;
   topology: number[];
   shard: number[];
+  shapes: number[][];
   values: number[];
   rows: number;
 }
 
-/** Runs in the page: embeds what `question.json` holds, and writes what came out into the document. */
-const { spec, topology, shard, values, rows } = (await (await fetch("question.json")).json()) as Question;
+/** Runs in the page: embeds what `questions.json` holds, and writes what came out into the document. */
+const questions = (await (await fetch("questions.json")).json()) as Question[];
 const engine = await tfjsEngine();
-const files = { topology: Uint8Array.from(topology).buffer, shards: [Uint8Array.from(shard).buffer] };
-const backbone = engine.load(spec, files, [[values.length / rows]]);
-const loaded = engine.liveTensors();
-const embeddings = Array.from(backbone.embed(Float32Array.from(values), rows));
-const answer = { engine: engine.name, embeddings, leaked: engine.liveTensors() - loaded };
+const before = engine.liveTensors();
+const embeddings = questions.map(({ spec, topology, shard, shapes, values, rows }) => {
+  const files = { topology: Uint8Array.from(topology).buffer, shards: [Uint8Array.from(shard).buffer] };
+  const backbone = engine.load(spec, files, shapes);
+  const found = Array.from(backbone.embed(Float32Array.from(values), rows));
+  backbone.release();
+  return found;
+});
+const answer = { engine: engine.name, embeddings, leaked: engine.liveTensors() - before };
 const page = globalThis as unknown as { document: { body: { textContent: string } } };
 page.document.body.textContent = JSON.stringify(answer);

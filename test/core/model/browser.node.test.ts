@@ -6,8 +6,11 @@ import { extname, join } from "node:path";
 import { promisify } from "node:util";
 import { build } from "vite";
 import { expect, it } from "vitest";
+import type { Blob } from "../../../workers/core/contract/index.ts";
+import { sizeOf } from "../../../workers/core/input/index.ts";
 import { tfjsEngine } from "../../../workers/core/model/tfjs/engine.ts";
 import { startServer } from "../../helpers/http-server.ts";
+import { graphNetwork, imageShapes, layersNetwork } from "../../helpers/image-networks.ts";
 import { randomNetwork, type TestModel } from "../../helpers/model.ts";
 import { seeded, uniform } from "../../helpers/random.ts";
 
@@ -17,19 +20,20 @@ const chromium = [process.env.CHROME_PATH, "/usr/bin/chromium", "/usr/bin/google
 );
 const flags = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync"];
 const quiet = ["--disable-background-networking", "--disable-component-update", "--virtual-time-budget=20000"];
+const rows = 4;
 const types: Record<string, string> = { ".html": "text/html", ".js": "text/javascript", ".wasm": "application/wasm" };
 
 it("runs in a real browser as it does here", async (context) => {
   if (!chromium) context.skip("no Chromium here; CHROME_PATH names one");
   const folder = await mkdtemp(join(tmpdir(), "upriver-browser-"));
-  const blobs: TestModel["blobs"] = new Map();
-  const { backbone: spec } = await randomNetwork(
-    { columns: [], widths: [7, 12, 6], classes: 3, seed: 5, threshold: 0 },
-    blobs,
-  );
-  const bytes = (sha256: string) => blobs.get(sha256) as Uint8Array<ArrayBuffer>;
-  const [topology, shard] = [bytes(spec.topology.sha256), bytes(spec.shards[0]?.sha256 ?? "")];
-  const values = uniform(seeded(3), 4 * 7, -3, 3);
+  const questions = [
+    { ...(await denseNetwork()), shapes: [[7]] },
+    { ...layersNetwork("uint8"), shapes: imageShapes },
+    { ...graphNetwork("float16"), shapes: imageShapes },
+  ].map((network) => {
+    const width = network.shapes.map(sizeOf).reduce((sum, size) => sum + size, 0);
+    return { ...network, rows, values: uniform(seeded(3), rows * width) };
+  });
 
   await build({
     root,
@@ -40,14 +44,12 @@ it("runs in a real browser as it does here", async (context) => {
       rollupOptions: { input: join(root, "test/helpers/browser-page.ts"), output: { entryFileNames: "page.js" } },
     },
   });
-  const question = {
-    spec,
-    topology: Array.from(topology),
-    shard: Array.from(shard),
-    values: Array.from(values),
-    rows: 4,
-  };
-  await writeFile(join(folder, "question.json"), JSON.stringify(question));
+  const asked = questions.map(({ spec, files, shapes, values, rows }) => ({
+    ...{ spec, shapes, rows, values: Array.from(values) },
+    topology: Array.from(new Uint8Array(files.topology)),
+    shard: Array.from(new Uint8Array(files.shards[0] as ArrayBuffer)),
+  }));
+  await writeFile(join(folder, "questions.json"), JSON.stringify(asked));
   await writeFile(
     join(folder, "index.html"),
     '<!doctype html><body><script type="module" src="/page.js"></script></body>',
@@ -62,12 +64,25 @@ it("runs in a real browser as it does here", async (context) => {
     const args = [...flags, ...quiet, `--user-data-dir=${join(folder, "profile")}`, "--dump-dom", url];
     const { stdout } = await promisify(execFile)(chromium, args, { timeout: 60_000 });
     const answer = JSON.parse(/<body>(.*)<\/body>/s.exec(stdout)?.[1] ?? "null");
-    const here = (await tfjsEngine()).load(spec, { topology: topology.buffer, shards: [shard.buffer] }, [[7]]);
     expect(answer).toMatchObject({ engine: "tfjs-wasm", leaked: 0 });
-    here.embed(values, 4).forEach((value, i) => void expect(answer.embeddings[i]).toBeCloseTo(value, 5));
-    here.release();
+    const engine = await tfjsEngine();
+    for (const [i, { spec, files, shapes, values }] of questions.entries()) {
+      const here = engine.load(spec, files, shapes);
+      const embeddings = here.embed(values, rows);
+      expect(answer.embeddings[i]).toHaveLength(embeddings.length);
+      embeddings.forEach((value, j) => void expect(answer.embeddings[i][j]).toBeCloseTo(value, 5));
+      here.release();
+    }
   } finally {
     stop();
     await rm(folder, { recursive: true, force: true });
   }
 });
+
+async function denseNetwork() {
+  const blobs: TestModel["blobs"] = new Map();
+  const shape = { columns: [], widths: [7, 12, 6], classes: 3, seed: 5, threshold: 0 };
+  const { backbone: spec } = await randomNetwork(shape, blobs);
+  const bytes = ({ sha256 }: Blob) => (blobs.get(sha256) as Uint8Array<ArrayBuffer>).buffer;
+  return { spec, files: { topology: bytes(spec.topology), shards: spec.shards.map(bytes) } };
+}

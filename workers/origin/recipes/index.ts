@@ -16,6 +16,7 @@ export type {
   TrainingPlan,
   WeightType,
 } from "./recipe.ts";
+export { weightTypes } from "./recipe.ts";
 
 /** Every recipe there is. */
 export const recipes: readonly Recipe[] = [storefront, weather, fashion];

@@ -36,7 +36,8 @@ export interface NetworkPlan {
 }
 
 /** How a backbone's weights are stored: TensorFlow.js's own forms. */
-export type WeightType = "float32" | "float16" | "uint8";
+export const weightTypes = ["float32", "float16", "uint8"] as const;
+export type WeightType = (typeof weightTypes)[number];
 
 /** How a model is made: its task, labels, input, data, region key, networks, schedule and risk. */
 export interface Recipe {

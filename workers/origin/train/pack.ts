@@ -1,8 +1,10 @@
 import type * as layers from "@tensorflow/tfjs-layers";
-import type { Blob, Input, NetworkSpec } from "../../core/contract/index.ts";
+import type { Backbone, Blob, Input, NetworkSpec } from "../../core/contract/index.ts";
 import { sha256Hex } from "../../core/hash.ts";
 import { encodeHead } from "../../core/head/head.ts";
 import { limits } from "../../core/limits.ts";
+import type { HeadWeights } from "../../core/model/engine.ts";
+import type { WeightSpec } from "../../core/model/tfjs/model-json.ts";
 import type { WeightType } from "../recipes/index.ts";
 import type { Trainable } from "./network.ts";
 import { quantise } from "./quantise.ts";
@@ -12,6 +14,22 @@ export type Blobs = Map<string, Uint8Array<ArrayBuffer>>;
 
 /** A network as it is published, but for what is learned from held-out rows. */
 export type PackedNetwork = Omit<NetworkSpec, "rule">;
+
+/** A weight of a backbone as it is stored. */
+export interface StoredPart {
+  bytes: Uint8Array;
+  spec: WeightSpec;
+}
+
+/** A network cut at its last layer, its parts ready to be stored. */
+export interface NetworkParts {
+  kind: Backbone["kind"];
+  modelTopology: object;
+  weights: readonly StoredPart[];
+  /** The tensor that is the embedding. */
+  tensor: string;
+  head: Pick<HeadWeights, "weights" | "bias">;
+}
 
 /**
  * Packs a trained network as blobs: the backbone as a TensorFlow.js layers model, its weights in the form asked for, and
@@ -23,43 +41,54 @@ export async function packNetwork(
   blobs: Blobs,
   weightType: WeightType = "float32",
 ): Promise<PackedNetwork> {
-  const stored = await Promise.all(
-    backbone.weights.map(async (weight) => {
-      const values = (await weight.read().data()) as Float32Array;
-      const { bytes, quantization } = quantise(values, weightType);
-      const spec = {
-        name: plainName(weight.name),
-        shape: weight.shape,
-        dtype: "float32",
-        ...(quantization && { quantization }),
-      };
-      return { bytes, spec };
-    }),
+  const weights = await Promise.all(
+    backbone.weights.map(async (weight) =>
+      storedPart(plainName(weight.name), weight.shape as number[], await weight.read().data<"float32">(), weightType),
+    ),
   );
-  const shards = await Promise.all(cut(joined(stored.map(({ bytes }) => bytes))).map((shard) => addBlob(blobs, shard)));
-  const modelJson = {
-    format: "layers-model",
-    generatedBy: "Upriver",
-    modelTopology: lean(backbone.toJSON(undefined, false)),
-    weightsManifest: [{ paths: shards.map(({ sha256 }) => sha256), weights: stored.map(({ spec }) => spec) }],
-  };
-  const topology = await addBlob(blobs, new TextEncoder().encode(JSON.stringify(modelJson)));
   const [kernel, bias] = (await Promise.all(head.getWeights().map((weight) => weight.data()))) as [
     Float32Array,
     Float32Array,
   ];
-  const classes = bias.length;
-  const width = kernel.length / classes;
+  const tensor = plainName((backbone.outputs[0] as layers.SymbolicTensor).name);
+  const parts = { kind: "tfjs-layers-model" as const, modelTopology: topologyOf(backbone), weights, tensor };
+  return packParts({ ...parts, head: { weights: kernel, bias } }, input, blobs);
+}
+
+/** Stores a weight's values in a form. */
+export function storedPart(name: string, shape: number[], values: Float32Array, type: WeightType): StoredPart {
+  const { bytes, quantization } = quantise(values, type);
+  return { bytes, spec: { name, shape, dtype: "float32", ...(quantization && { quantization }) } };
+}
+
+/** The topology of a layers model, without what only training needs. */
+export function topologyOf(model: layers.LayersModel): object {
+  return lean(model.toJSON(undefined, false)) as object;
+}
+
+/** Packs the parts of a network as blobs: a model.json with its shards, and the head. */
+export async function packParts(
+  { kind, modelTopology, weights, tensor, head }: NetworkParts,
+  input: Input,
+  blobs: Blobs,
+): Promise<PackedNetwork> {
+  const shards = await Promise.all(
+    cut(joined(weights.map(({ bytes }) => bytes))).map((shard) => addBlob(blobs, shard)),
+  );
+  const modelJson = {
+    format: kind.replace("tfjs-", ""),
+    generatedBy: "Upriver",
+    modelTopology,
+    weightsManifest: [{ paths: shards.map(({ sha256 }) => sha256), weights: weights.map(({ spec }) => spec) }],
+  };
+  const topology = await addBlob(blobs, new TextEncoder().encode(JSON.stringify(modelJson)));
+  const sha256 = await sha256Hex([topology, ...shards].map((blob) => blob.sha256).join(""));
+  const classes = head.bias.length;
+  const width = head.weights.length / classes;
   return {
     input,
-    backbone: {
-      kind: "tfjs-layers-model",
-      sha256: await sha256Hex([topology, ...shards].map(({ sha256 }) => sha256).join("")),
-      topology,
-      shards,
-      embedding: { tensor: plainName((backbone.outputs[0] as layers.SymbolicTensor).name), width, step: 1 },
-    },
-    head: { blob: await addBlob(blobs, encodeHead({ weights: kernel, bias })), width, classes, temperature: 1 },
+    backbone: { kind, sha256, topology, shards, embedding: { tensor, width, step: 1 } },
+    head: { blob: await addBlob(blobs, encodeHead(head)), width, classes, temperature: 1 },
   };
 }
 
@@ -89,7 +118,8 @@ function lean(value: unknown): unknown {
   return Object.fromEntries(kept.map(([name, part]) => [name, lean(part)]));
 }
 
-function joined(parts: Uint8Array[]): Uint8Array<ArrayBuffer> {
+/** Bytes one after another. */
+export function joined(parts: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {
   const all = new Uint8Array(parts.reduce((sum, { length }) => sum + length, 0));
   let offset = 0;
   for (const part of parts) {

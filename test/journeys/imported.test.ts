@@ -1,0 +1,133 @@
+import { execFile } from "node:child_process";
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { promisify } from "node:util";
+import * as tf from "@tensorflow/tfjs-core";
+import * as layers from "@tensorflow/tfjs-layers";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import type { Ladder } from "../../scripts/local/ladder.ts";
+import { bin, root } from "../../scripts/local/part.ts";
+import type { Input, Instance } from "../../workers/core/contract/index.ts";
+import { argMax } from "../../workers/core/head/head.ts";
+import { encode, inputShapes } from "../../workers/core/input/index.ts";
+import { startBackend } from "../../workers/core/model/tfjs/backend.ts";
+import { type Row, recipeOf } from "../../workers/origin/recipes/index.ts";
+import { denseGraph } from "../helpers/dense-graph.ts";
+import { saveLayersModel, saveNetwork } from "../helpers/saved-model.ts";
+import { temporaryLadder } from "./ladder.ts";
+
+const recipe = recipeOf("storefront");
+const questions = 60;
+
+let ladder: Ladder & { folder: string };
+let set: string;
+let later: Row[];
+let inputs: { full: Input; thin: Input };
+const trained: Record<string, layers.LayersModel> = {};
+
+beforeAll(async () => {
+  ladder = await temporaryLadder();
+  await startBackend();
+  set = join(ladder.folder, "set");
+  await upriver("export", "storefront", "--out", set);
+  inputs = JSON.parse(await readFile(join(set, "input.json"), "utf8"));
+  const cut = Date.parse(recipe.trainBefore as string);
+  const rows = await recipe.load({});
+  later = rows.filter(({ at }) => at >= cut);
+  const before = rows.filter(({ at }, i) => at < cut && i % 4 === 0);
+  trained.thin = await trainElsewhere(inputs.thin, [12, 8], before);
+  trained.full = await trainElsewhere(inputs.full, [48, 24], before);
+});
+afterAll(() => ladder?.stop());
+
+describe("networks that something else trained", () => {
+  it("are published as a version: thin in the layers format, full as a graph", async () => {
+    const thin = await saveLayersModel(trained.thin as layers.LayersModel, join(ladder.folder, "thin"));
+    const graph = denseGraph(trained.full as layers.LayersModel);
+    const full = await saveNetwork(graph as Parameters<typeof saveNetwork>[0], join(ladder.folder, "full"));
+    const input = join(set, "input.json");
+    const { stdout } = await upriver(
+      ...["publish", "storefront", "--thin", thin, "--full", full, "--input", input, "--json"],
+    );
+    const published = JSON.parse(stdout);
+    expect(published).toMatchObject({ model: "storefront", version: 1, pointer: { stable: 1 } });
+    const [ofThin, ofFull] = published.networks;
+    expect(ofThin.accuracy).toBeGreaterThan(0.6);
+    expect(ofFull.accuracy).toBeGreaterThan(ofThin.accuracy + 0.03);
+    expect(Math.min(ofThin.covered, ofFull.covered)).toBeGreaterThan(0);
+    const manifest = await ladder.client("ask").manifest("storefront", 1);
+    expect([manifest.thin.backbone.kind, manifest.full?.backbone.kind]).toEqual([
+      ...["tfjs-layers-model", "tfjs-graph-model"],
+    ]);
+    expect(manifest.prior).not.toBeNull();
+  });
+
+  it("answer as they did where they were trained: thin at the edge, full at the origin", async () => {
+    const every = Math.floor(later.length / questions);
+    const asked = later.filter((_, i) => i % every === 0).slice(0, questions);
+    const rungs = { edge: 0, origin: 0 };
+    for (const { instance, region } of asked) {
+      const answer = await ladder.client("ask").ask("storefront", instance);
+      if (!answer.sure || (answer.rung !== "edge" && answer.rung !== "origin")) continue;
+      rungs[answer.rung]++;
+      expect(answer.label).toBe(labelOf(answer.rung === "edge" ? "thin" : "full", instance, region));
+    }
+    expect(rungs.edge).toBeGreaterThan(questions / 10);
+    expect(rungs.origin).toBeGreaterThan(questions / 10);
+  });
+
+  it("are not published where they are no such networks, and nothing changes", async () => {
+    const thin = join(ladder.folder, "thin/model.json");
+    const refused = (...args: string[]) =>
+      upriver("publish", "storefront", ...args).then(
+        () => "published",
+        ({ stderr }: { stderr: string }) => stderr,
+      );
+    expect(await refused("--full", thin)).toContain("go with --thin");
+    expect(await refused("--thin", thin, "--input", join(set, "dataset.json"))).toContain("must be what");
+    // It takes the region too, which is no input of thin.
+    const full = join(ladder.folder, "full/model.json");
+    expect(await refused("--thin", full, "--input", join(set, "input.json"))).toMatch(/takes shape .* comes/);
+    expect((await ladder.client("ask").versions("storefront")).versions).toHaveLength(1);
+  });
+});
+
+async function trainElsewhere(input: Input, widths: number[], rows: Row[]): Promise<layers.LayersModel> {
+  const [shape] = inputShapes(input) as [number[]];
+  const model = layers.sequential({
+    layers: [
+      ...widths.map((units, i) => {
+        const kernelInitializer = layers.initializers.heNormal({ seed: i + 1 });
+        return layers.layers.dense({
+          ...{ units, activation: "relu" as const, kernelInitializer },
+          ...(i === 0 ? { inputShape: shape } : {}),
+        });
+      }),
+      layers.layers.dense({ units: recipe.labels.length, activation: "softmax" }),
+    ],
+  });
+  model.compile({ optimizer: tf.train.adam(0.01), loss: "categoricalCrossentropy" });
+  const classes = tf.tensor1d(
+    rows.map(({ label }) => recipe.labels.indexOf(label)),
+    "int32",
+  );
+  const values = tf.concat(rows.map(({ instance, region }) => encoded(input, instance, region)));
+  await model.fit(values, tf.oneHot(classes, recipe.labels.length), { epochs: 10, batchSize: 64, verbose: 0 });
+  return model;
+}
+
+function encoded(input: Input, instance: Instance, region: string): tf.Tensor2D {
+  const values = encode(input, instance, { region, extraColumns: ["region"] });
+  if (!values.ok) throw new Error(JSON.stringify(values.error));
+  return tf.tensor2d(values.value, [1, values.value.length]);
+}
+
+function labelOf(name: "thin" | "full", instance: Instance, region: string): string {
+  const scores = trained[name]?.predict(encoded(inputs[name], instance, region)) as tf.Tensor;
+  return recipe.labels[argMax(scores.dataSync())] as string;
+}
+
+function upriver(...args: string[]) {
+  const env = { ...process.env, UPRIVER_FOLDER: ladder.folder };
+  return promisify(execFile)(bin("node"), [join(root, "scripts/cli.ts"), ...args], { env });
+}

@@ -1,0 +1,56 @@
+import { existsSync } from "node:fs";
+import { readFile, stat } from "node:fs/promises";
+import { dirname, join } from "node:path";
+import { type ModelJson, readModelJson, weightsOf } from "../../core/model/tfjs/model-json.ts";
+import { storedBytes } from "../../core/model/tfjs/weights.ts";
+import { joined, type StoredPart } from "../train/pack.ts";
+
+/** A network that something else trained, as TensorFlow.js stores it. */
+export interface ModelFiles {
+  path: string;
+  kind: "tfjs-layers-model" | "tfjs-graph-model";
+  modelJson: ModelJson;
+  /** The whole of model.json, as it is. */
+  json: Record<string, unknown>;
+  /** The bytes of all weights, one after another. */
+  values: ArrayBuffer;
+}
+
+/** Reads a model.json and its shards. Throws, saying which file is missing or too short. */
+export async function readModelFiles(given: string): Promise<ModelFiles> {
+  const path = existsSync(given) && (await stat(given)).isDirectory() ? join(given, "model.json") : given;
+  const bytes = new Uint8Array(await read(path, `a TensorFlow.js model.json, or its folder, at '${given}'`)).buffer;
+  const modelJson = readModelJson(bytes);
+  const paths = modelJson.weightsManifest.flatMap((group) => group.paths);
+  const shards = await Promise.all(
+    paths.map((name) => read(join(dirname(path), name), `shard '${name}' beside ${path}`)),
+  );
+  const values = joined(shards).buffer;
+  const expected = weightsOf(modelJson).reduce((sum, spec) => sum + storedBytes(spec), 0);
+  if (values.byteLength !== expected) {
+    throw new Error(
+      `Error in importNetwork: ${path} lists weights of ${expected} bytes, but its shards have ${values.byteLength}. ` +
+        "Save the model again, and copy model.json with all its shards.",
+    );
+  }
+  const kind = "node" in modelJson.modelTopology ? "tfjs-graph-model" : "tfjs-layers-model";
+  return { path, kind, modelJson, json: JSON.parse(new TextDecoder().decode(bytes)), values };
+}
+
+/** The weights by name, each in the form in which it is stored. */
+export function partsOf({ modelJson, values }: ModelFiles): Map<string, StoredPart> {
+  let offset = 0;
+  return new Map(
+    weightsOf(modelJson).map((spec) => {
+      const bytes = new Uint8Array(values, offset, storedBytes(spec));
+      offset += bytes.length;
+      return [spec.name, { bytes, spec }];
+    }),
+  );
+}
+
+async function read(path: string, expected: string): Promise<Uint8Array> {
+  return readFile(path).catch((cause) => {
+    throw new Error(`Error in importNetwork: expected ${expected}, but there is none.`, { cause });
+  });
+}

@@ -1,0 +1,65 @@
+import * as z from "zod";
+import { type Input, inputSchema } from "../../core/contract/index.ts";
+import type { Recipe, WeightType } from "../recipes/index.ts";
+import { type Calibrated, calibrate } from "../train/calibrate.ts";
+import { planInput } from "../train/columns.ts";
+import { type Dataset, encodeRows, type Folded } from "../train/dataset.ts";
+import { pickExamples } from "../train/examples.ts";
+import type { Artefact, NetworkName } from "../train/index.ts";
+import type { Blobs } from "../train/pack.ts";
+import { packRegionalParts } from "../train/regional-parts.ts";
+import { countsOf, spanOf } from "../train/rows.ts";
+import { importNetwork } from "./network.ts";
+
+/** How instances become the networks' inputs, as `upriver export` writes it. */
+export const inputsSchema = z.strictObject({ full: inputSchema.optional(), thin: inputSchema });
+export type Inputs = z.infer<typeof inputsSchema>;
+
+export interface ImportOptions {
+  /** Paths of the networks' model.json files. */
+  thin: string;
+  full: string | null;
+  /** The inputs that they were trained with; the recipe's own, fitted on the rows of train, unless given. */
+  inputs?: Inputs | undefined;
+  /** How the thin network's weights are to be stored; as they are unless given. */
+  weights?: WeightType | undefined;
+}
+
+/**
+ * Makes a version of networks that something else trained: labels, policy and risk are the recipe's, and both are
+ * certified on its held-out rows as though it had trained them.
+ */
+export async function importModel(recipe: Recipe, folded: Folded, options: ImportOptions): Promise<Artefact> {
+  const blobs: Blobs = new Map();
+  const held = (input: Input, fold: "tune" | "certify") => encodeRows(recipe, input, folded[fold]);
+  const take = async (name: NetworkName, path: string, weights?: WeightType): Promise<Imported> => {
+    const input = options.inputs?.[name] ?? planInput(recipe[name].input, folded.train);
+    const packed = await importNetwork(path, input, recipe.labels.length, blobs, weights);
+    const certify = held(input, "certify");
+    const heldOut = { tune: held(input, "tune"), certify, window: spanOf(folded.certify) };
+    return { ...(await calibrate(recipe, packed, blobs, heldOut)), certify };
+  };
+  const full = options.full === null ? null : await take("full", options.full);
+  const thin = await take("thin", options.thin, options.weights);
+  const data = encodeRows(recipe, thin.spec.input, folded.train);
+  return {
+    draft: {
+      format: "upriver/1",
+      model: recipe.name,
+      task: recipe.task,
+      labels: recipe.labels,
+      thin: thin.spec,
+      full: full?.spec ?? null,
+      ...(await packRegionalParts(thin.spec, blobs, data, thin.certify)),
+      policy: recipe.policy,
+      metrics: { thin: thin.metrics, full: full?.metrics ?? null },
+      trainedOn: countsOf(folded.train),
+      examples: pickExamples(recipe, folded.certify, thin, full),
+    },
+    blobs,
+  };
+}
+
+interface Imported extends Calibrated {
+  certify: Dataset;
+}

@@ -1,0 +1,80 @@
+import * as tf from "@tensorflow/tfjs-core";
+import * as layers from "@tensorflow/tfjs-layers";
+import { weightsOf } from "../../core/model/tfjs/model-json.ts";
+import { type StoredPart, storedPart, topologyOf } from "../train/pack.ts";
+import { type CutNetwork, headFor, type LastActivation, notADenseEnd } from "./cut.ts";
+import { type ModelFiles, partsOf } from "./files.ts";
+
+/** Cuts a layers model before its last dense layer. tfjs-layers reads it, and writes its backbone anew. */
+export async function cutLayersModel(files: ModelFiles, classes: number): Promise<CutNetwork> {
+  const model = await load(files);
+  const { dense, activation } = lastDense(model);
+  const embedding = dense.input as layers.SymbolicTensor;
+  const backbone = layers.model({ inputs: model.inputs, outputs: embedding });
+  const [kernel, bias] = dense.getWeights() as [tf.Tensor2D, tf.Tensor1D | undefined];
+  const head = headFor(
+    (await kernel.data()) as Float32Array,
+    bias ? ((await bias.data()) as Float32Array) : null,
+    kernel.shape[1],
+    classes,
+    activation,
+  );
+  const weights = await storedWeights(backbone, partsOf(files));
+  const { name: tensor } = embedding;
+  return {
+    parts: { kind: "tfjs-layers-model", modelTopology: topologyOf(backbone), weights, tensor, head },
+    inputs: model.inputs.map(({ name, shape }) => ({ name, shape: fixed(shape.slice(1)) })),
+    run: (inputs) => model.predict(inputs) as tf.Tensor,
+    activation,
+    release: () => model.dispose(),
+  };
+}
+
+async function load({ path, modelJson, json, values }: ModelFiles): Promise<layers.LayersModel> {
+  const { modelTopology } = json as { modelTopology: object };
+  const weightSpecs = weightsOf(modelJson) as tf.io.WeightsManifestEntry[];
+  try {
+    return await layers.loadLayersModel(tf.io.fromMemory({ modelTopology, weightSpecs, weightData: values }));
+  } catch (cause) {
+    const reason = cause instanceof Error ? cause.message : String(cause);
+    throw new Error(`Error in importNetwork: tfjs-layers can't read ${path}: ${reason}`, { cause });
+  }
+}
+
+/** The dense layer that gives the class scores, and the activation that follows it, in it or as a layer of its own. */
+function lastDense(model: layers.LayersModel): { dense: layers.layers.Layer; activation: LastActivation } {
+  if (model.outputs.length !== 1) throw notADenseEnd(`${model.outputs.length} outputs`);
+  let layer = (model.outputs[0] as layers.SymbolicTensor).sourceLayer;
+  let after: string | null = null;
+  for (;;) {
+    const name = layer.getClassName();
+    const own = name === "Softmax" ? "softmax" : (layer.getConfig().activation as string | undefined);
+    const isLast = name === "Dense";
+    if (own && own !== "linear") {
+      if (after !== null || (own !== "softmax" && own !== "sigmoid")) throw notADenseEnd(`'${layer.name}', ${own}`);
+      after = own;
+    }
+    const before = layer.input as layers.SymbolicTensor;
+    if (isLast && before.shape.length === 2) {
+      return { dense: layer, activation: (after ?? "linear") as LastActivation };
+    }
+    if (isLast || !["Softmax", "Activation", "Dropout"].includes(name)) throw notADenseEnd(`'${layer.name}', ${name}`);
+    layer = before.sourceLayer;
+  }
+}
+
+// As it was stored where it goes by the same name; older and newer Keras have names of their own.
+function storedWeights(backbone: layers.LayersModel, known: Map<string, StoredPart>): Promise<StoredPart[]> {
+  return Promise.all(
+    backbone.weights.map(async (weight) => {
+      const found = known.get(weight.originalName);
+      if (found) return found;
+      const values = (await weight.read().data()) as Float32Array;
+      return storedPart(weight.originalName, weight.shape as number[], values, "float32");
+    }),
+  );
+}
+
+function fixed(shape: (number | null)[]): number[] | null {
+  return shape.every((size) => size !== null) ? (shape as number[]) : null;
+}

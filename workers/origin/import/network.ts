@@ -1,0 +1,112 @@
+import * as tf from "@tensorflow/tfjs-core";
+import type { Input } from "../../core/contract/index.ts";
+import { scoresOf, softmax } from "../../core/head/head.ts";
+import { inputShapes, sizeOf } from "../../core/input/index.ts";
+import { loadNetwork } from "../../core/model/network.ts";
+import { startBackend } from "../../core/model/tfjs/backend.ts";
+import { tfjsEngine } from "../../core/model/tfjs/engine.ts";
+import { inputsInOrder } from "../../core/model/tfjs/topology.ts";
+import { readWeights } from "../../core/model/tfjs/weights.ts";
+import { seededRandom } from "../random.ts";
+import type { WeightType } from "../recipes/index.ts";
+import { type Blobs, joined, type PackedNetwork, packParts, type StoredPart, storedPart } from "../train/pack.ts";
+import { readFrom } from "../train/score.ts";
+import { type CutNetwork, notADenseEnd } from "./cut.ts";
+import { readModelFiles } from "./files.ts";
+import { cutGraphModel } from "./graph.ts";
+import { cutLayersModel } from "./layers.ts";
+
+const checkedRows = 32;
+/** How far a score may be off, between two orders of float32 sums. */
+const tolerance = 1e-4;
+
+/**
+ * Takes a network that something else trained: a model.json (or its folder) in TensorFlow.js's layers or graph format,
+ * from the inputs up to class scores or logits. It is cut before its last dense layer, and the parts, as the edge runs
+ * them, are held against the whole, as TensorFlow.js runs it. Weights stay as they are stored unless a type is given.
+ * Throws where it is no such network, saying what is wrong.
+ */
+export async function importNetwork(
+  path: string,
+  input: Input,
+  classes: number,
+  blobs: Blobs,
+  weightType?: WeightType,
+): Promise<PackedNetwork> {
+  await startBackend();
+  const files = await readModelFiles(path);
+  const cut = await (files.kind === "tfjs-graph-model" ? cutGraphModel : cutLayersModel)(files, classes);
+  try {
+    if (!cut.parts.weights.some(({ spec }) => spec.dtype === "float32")) throw notADenseEnd("its only layer");
+    const own: Blobs = new Map();
+    const packed = await packParts(cut.parts, input, own);
+    await checkCut(cut, packed, own);
+    if (weightType === undefined) {
+      for (const [sha256, bytes] of own) blobs.set(sha256, bytes);
+      return packed;
+    }
+    return await packParts({ ...cut.parts, weights: stored(cut.parts.weights, weightType) }, input, blobs);
+  } finally {
+    cut.release();
+  }
+}
+
+async function checkCut(cut: CutNetwork, packed: PackedNetwork, blobs: Blobs): Promise<void> {
+  const rule = { threshold: 0, strictest: 0, targetRisk: 0.5, delta: 0.5, certificate: null, uncertified: null };
+  const { backbone, head } = await loadNetwork(await tfjsEngine(), { ...packed, rule }, readFrom(blobs));
+  const shapes = inputShapes(packed.input);
+  const random = seededRandom(1);
+  const width = shapes.reduce((sum, shape) => sum + sizeOf(shape), 0);
+  const values = Float32Array.from({ length: checkedRows * width }, () => 2 * random() - 1);
+  const embeddings = backbone.embed(values, checkedRows);
+  backbone.release();
+  const whole = scoresOfWhole(cut, shapes, values);
+  for (let row = 0; row < checkedRows; row++) {
+    const scores = scoresOf(head, embeddings, row * head.width);
+    const off = scores.map((score, i) => Math.abs(score - (whole[row]?.[i] ?? Number.NaN)));
+    if (off.every((difference) => difference < tolerance)) continue;
+    throw new Error(
+      `Error in importNetwork: cut before its last layer the network says [${brief(scores)}] where the whole says ` +
+        `[${brief(whole[row] ?? [])}]; this one can't be run at the edge.`,
+    );
+  }
+}
+
+function scoresOfWhole({ inputs, run, activation }: CutNetwork, shapes: number[][], values: Float32Array): number[][] {
+  const result = tf.tidy(() => {
+    const parts = tf.split(tf.tensor2d(values, [checkedRows, values.length / checkedRows]), shapes.map(sizeOf), 1);
+    const order = inputsInOrder(inputs, shapes);
+    const given = inputs.map((input) => {
+      const i = order.indexOf(input);
+      return tf.reshape(parts[i] as tf.Tensor, [checkedRows, ...(input.shape ?? (shapes[i] as number[]))]);
+    });
+    return run(given).arraySync() as number[][];
+  });
+  switch (activation) {
+    case "softmax":
+      return result;
+    case "sigmoid":
+      return result.map(([p = Number.NaN]) => [1 - p, p]);
+    case "linear":
+      return result.map((logits) => [...softmax(Float64Array.from(logits.length === 1 ? [0, ...logits] : logits), 1)]);
+  }
+}
+
+// Integers (shapes, axes) have no other form.
+function stored(parts: readonly StoredPart[], type: WeightType): StoredPart[] {
+  const tensors = readWeights(
+    parts.map(({ spec }) => spec),
+    joined(parts.map(({ bytes }) => bytes)).buffer,
+  );
+  const again = parts.map((part) => {
+    const { name, shape, dtype } = part.spec;
+    if (dtype !== "float32") return part;
+    return storedPart(name, shape, tensors.get(name)?.dataSync() as Float32Array, type);
+  });
+  tf.dispose([...tensors.values()]);
+  return again;
+}
+
+function brief(scores: ArrayLike<number>): string {
+  return Array.from(scores, (score) => score.toFixed(4)).join(", ");
+}
