@@ -17,13 +17,16 @@ const origin = process.ppid;
 // Answering goes first.
 setPriority(constants.priority.PRIORITY_BELOW_NORMAL);
 process.once("disconnect", () => process.exit());
-try {
-  const [order] = (await once(process, "message")) as [LearnOrder];
-  await say({ kind: "done", learned: await carryOut(order) });
-} catch (error) {
-  await say({ kind: "failed", reason: error instanceof Error ? error.message : String(error) });
-}
+// A fault of the GPU is caught by nobody else.
+process.once("uncaughtException", fail);
+const [order] = (await once(process, "message")) as [LearnOrder];
+await carryOut(order).then((learned) => say({ kind: "done", learned }), fail);
 process.disconnect();
+
+async function fail(error: unknown): Promise<void> {
+  await say({ kind: "failed", reason: error instanceof Error ? error.message : String(error) });
+  process.exit(1);
+}
 
 async function carryOut({ recipe, before, backend, current, ...order }: LearnOrder): Promise<Learned> {
   return learn(recipeOf(recipe), {
