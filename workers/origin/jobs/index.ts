@@ -127,7 +127,7 @@ export class Jobs {
 
   private async run(id: string, signal: AbortSignal): Promise<void> {
     const current = () => this.jobs.get(id) as Job;
-    // A thread that was just ended may still say something.
+    // A training that was just ended may still say something.
     const advance: Advance = async (change) => {
       signal.throwIfAborted();
       await this.change(current(), change);

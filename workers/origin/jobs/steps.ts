@@ -5,9 +5,9 @@ import { ProblemError, type UpriverClient } from "../../client/index.ts";
 import { type Job, jobSteps } from "../../core/contract/index.ts";
 import type { SigningKey } from "../../core/sign.ts";
 import type { BackendChoice } from "../backend/index.ts";
+import { learnApart } from "../learn/apart.ts";
 import type { Published } from "../learn/index.ts";
 import { SampleStore } from "../learn/pull.ts";
-import { learnInThread } from "../learn/thread.ts";
 import { publish } from "../publish.ts";
 import { recipeOf } from "../recipes/index.ts";
 import { reportOn, writeReport } from "../report/index.ts";
@@ -64,7 +64,7 @@ async function train(workshop: Workshop, job: Job, advance: Advance, signal: Abo
   const verdictPath = join(folder, verdictFile);
   if (!existsSync(verdictPath)) {
     const checkpointsFolder = join(folder, "checkpoints");
-    const { artefact, verdict } = await learnInThread(
+    const { artefact, verdict } = await learnApart(
       {
         ...{ recipe: job.model, before: job.order.before, backend, checkpointsFolder },
         samplesFolder: join(dataFolder, "samples", job.model),

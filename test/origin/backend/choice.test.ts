@@ -1,0 +1,65 @@
+import { execFile } from "node:child_process";
+import { join } from "node:path";
+import { promisify } from "node:util";
+import { describe, expect, it } from "vitest";
+import { adapterOf } from "../../../workers/origin/backend/webgpu.ts";
+
+const root = join(import.meta.dirname, "../../..");
+const execute = promisify(execFile);
+// A place without a driver: Vulkan's loader looks nowhere else.
+const noDriver = { VK_DRIVER_FILES: "/nonexistent", VK_ICD_FILENAMES: "/nonexistent" };
+const found = await adapterOf();
+
+/** Runs a script in a process of its own, as an origin or a training is one: a GPU is looked for once in each. */
+async function run(script: string, env: object = {}): Promise<{ failed: boolean; out: string; errors: string }> {
+  const imports = `import { findBackend, startTraining } from "./workers/origin/backend/index.ts";`;
+  const args = ["--input-type=module", "--eval", `${imports}\n${script}`];
+  const options = { cwd: root, env: { ...process.env, ...env } };
+  return execute(process.execPath, args, options).then(
+    ({ stdout, stderr }) => ({ failed: false, out: stdout.trim(), errors: stderr }),
+    ({ stdout, stderr }) => ({ failed: true, out: stdout.trim(), errors: stderr }),
+  );
+}
+
+describe.skipIf(process.platform !== "linux")("where there is no driver", () => {
+  it("refuses WebGPU and says what to do, at the start of an origin, too", async () => {
+    const { failed, errors } = await run(`await findBackend("webgpu");`, noDriver);
+    expect(failed).toBe(true);
+    expect(errors).toContain("no adapter was found");
+    expect(errors).toContain("ask for 'wasm'");
+  });
+
+  it("takes WASM when it may choose", async () => {
+    const { out } = await run(`console.log((await startTraining("auto")).name);`, noDriver);
+    expect(out).toBe("wasm");
+  });
+});
+
+describe.skipIf(!found.found)("where there is an adapter", () => {
+  it("takes it when it may choose, unless it is a program", async () => {
+    const { out } = await run(`console.log((await startTraining("auto")).name);`);
+    expect(out).toBe(found.found && found.isSoftware ? "wasm" : "webgpu");
+  });
+
+  it("ends, where TensorFlow.js would go on with zeros, when the GPU refuses", async () => {
+    const script = `
+      import * as tf from "@tensorflow/tfjs-core";
+      await startTraining("webgpu");
+      const { maxStorageBufferBindingSize } = tf.backend().device.limits;
+      const tooMany = tf.fill([maxStorageBufferBindingSize / 4 + 1], 1);
+      console.log("went on with", await tf.slice(tooMany, 0, 1).data());`;
+    const { failed, out, errors } = await run(script);
+    expect(failed).toBe(true);
+    expect(out).not.toContain("went on with");
+    expect(errors).toContain("larger than the maximum storage buffer binding size");
+    expect(errors).toContain("a smaller batchSize");
+  });
+
+  it("leaves the process free to end", async () => {
+    const script = `
+      import * as tf from "@tensorflow/tfjs-core";
+      await startTraining("webgpu");
+      console.log((await tf.add(tf.ones([2]), 1).data())[1]);`;
+    expect(await run(script)).toMatchObject({ failed: false, out: "2" });
+  });
+});

@@ -1,0 +1,49 @@
+import { fork } from "node:child_process";
+import { join } from "node:path";
+import type { BackendChoice } from "../backend/index.ts";
+import type { Progress } from "../train/index.ts";
+import type { Message } from "./apart.process.ts";
+import type { Learned, Published } from "./index.ts";
+
+/** What a training process is told. */
+export interface LearnOrder {
+  recipe: string;
+  before: string | undefined;
+  samplesFolder: string;
+  checkpointsFolder: string;
+  backend: BackendChoice;
+  current: Published | null;
+}
+
+/**
+ * Learns in a process of its own, so that questions are answered meanwhile; an aborted signal ends it at once. A thread
+ * would not do: when one that trains on WebGPU is ended, Dawn aborts the process that it is in.
+ */
+export function learnApart(
+  order: LearnOrder,
+  { onProgress, signal }: { onProgress: (progress: Progress) => void; signal: AbortSignal },
+): Promise<Learned> {
+  return new Promise((resolve, reject) => {
+    signal.throwIfAborted();
+    // Typed arrays and maps pass as they are.
+    const child = fork(join(import.meta.dirname, "apart.process.ts"), { serialization: "advanced" });
+    const kill = () => void child.kill("SIGKILL");
+    signal.addEventListener("abort", kill, { once: true });
+    process.once("exit", kill);
+    let failure: string | null = null;
+    child.on("message", (message: Message) => {
+      if (message.kind === "progress") onProgress(message.progress);
+      else if (message.kind === "failed") failure = message.reason;
+      else resolve(message.learned);
+    });
+    child.on("error", reject);
+    // Only then is nobody else at the checkpoints.
+    child.on("exit", (code, by) => {
+      signal.removeEventListener("abort", kill);
+      process.removeListener("exit", kill);
+      const reason = failure ?? `Error in learnApart: the training process ended with ${by ?? `code ${code}`}`;
+      reject(signal.aborted ? signal.reason : new Error(reason));
+    });
+    child.send(order, (error) => error && reject(error));
+  });
+}
