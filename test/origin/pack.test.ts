@@ -51,7 +51,7 @@ describe.each(["float32", "float16", "uint8"] as const)("a network packed in %s"
     expect(here).toHaveLength(rows * 7);
     here.forEach((value, i) => void expect(value).toBeCloseTo(elsewhere[i] as number, 5));
 
-    const trained = (network.backbone.predict(inputTensors(shapes, values, rows)) as tf.Tensor).dataSync();
+    const trained = (network.backbone.predict(inputTensors(shapes, values, rows)) as tf.Tensor).dataSync<"float32">();
     const largest = trained.reduce((top, value) => Math.max(top, Math.abs(value)), 0);
     here.forEach((value, i) => {
       expect(Math.abs(value - (trained[i] as number))).toBeLessThan(tolerance[type] * largest);
