@@ -1,0 +1,69 @@
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { existsSync } from "node:fs";
+import { cp, glob, mkdtemp, readFile, rm, symlink } from "node:fs/promises";
+import { builtinModules } from "node:module";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { testKeys } from "../helpers/keys.ts";
+
+const root = join(import.meta.dirname, "../..");
+const lines = (await readFile(join(root, "workers/origin/Containerfile"), "utf8")).split("\n");
+
+/** What a line of the Containerfile copies from the project's folder. */
+const copied = lines.filter((line) => line.startsWith("COPY ")).flatMap((line) => line.split(" ").slice(1, -1));
+
+describe("the origin's container", () => {
+  let folder: string;
+  beforeAll(async () => {
+    folder = await mkdtemp(join(tmpdir(), "upriver-container-"));
+    for (const path of copied) await cp(join(root, path), join(folder, path), { recursive: true });
+  });
+  afterAll(() => rm(folder, { recursive: true }));
+
+  it("holds every file and package that its files import, and none that only developers have", async () => {
+    const { dependencies, optionalDependencies, imports } = JSON.parse(
+      await readFile(join(folder, "package.json"), "utf8"),
+    );
+    const packages = { ...dependencies, ...optionalDependencies, ...imports };
+    const missing: string[] = [];
+    for await (const file of glob("workers/**/*.ts", { cwd: folder, exclude: ["**/*.d.ts"] })) {
+      for (const specifier of importsOf(await readFile(join(folder, file), "utf8"))) {
+        const name = specifier.match(/^(@[^/]+\/)?[^/]+/)?.[0] ?? "";
+        const isThere = specifier.startsWith(".")
+          ? existsSync(join(folder, dirname(file), specifier))
+          : specifier.startsWith("node:") || builtinModules.includes(name) || name in packages;
+        if (!isThere) missing.push(`${file}: ${specifier}`);
+      }
+    }
+    expect(missing).toEqual([]);
+  });
+
+  it("starts by its own command, and says what trains", async () => {
+    await symlink(join(root, "node_modules"), join(folder, "node_modules"));
+    const [, command = ""] = lines.find((line) => line.startsWith("CMD "))?.split("CMD ") ?? [];
+    const [, ...args] = JSON.parse(command) as string[];
+    const token = { id: "edge", sha256: "0".repeat(64), scopes: ["publish"], models: ["*"], regions: ["*"] };
+    const env = {
+      ...{
+        EDGE_URL: "http://127.0.0.1:9",
+        EDGE_TOKEN: "unused",
+        SIGNING_KEY: JSON.stringify(testKeys.publish.signing),
+      },
+      ...{ ORIGIN_TOKENS: JSON.stringify([token]), ORIGIN_PORT: "0", ORIGIN_BACKEND: "wasm" },
+      ORIGIN_DATA: join(folder, "data"),
+    };
+    const origin = spawn(process.execPath, args, { cwd: folder, env, stdio: ["ignore", "pipe", "inherit"] });
+    const [line = "{}"] = await Promise.race([once(origin.stdout, "data"), once(origin.stdout, "end")]);
+    expect(JSON.parse(String(line))).toMatchObject({ event: "listening", backend: { name: "wasm" } });
+    origin.kill("SIGTERM");
+    expect(await once(origin, "exit")).toEqual([0, null]);
+  });
+});
+
+/** What a file imports when it runs: types are gone by then. */
+function importsOf(source: string): string[] {
+  const statements = source.matchAll(/^(?:import|export)\s+(?!type\b)[^;]*?from\s+"([^"]+)"|import\(?\s*"([^"]+)"/gm);
+  return [...statements].map(([, from, bare]) => (from ?? bare) as string);
+}
