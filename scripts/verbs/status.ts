@@ -1,7 +1,14 @@
 import type { Command } from "commander";
-import type { ModelSummary, RegionState } from "../../workers/client/index.ts";
+import {
+  type ModelSummary,
+  type OriginState,
+  ProblemError,
+  type RegionState,
+  UnreachableError,
+} from "../../workers/client/index.ts";
 import type { CanaryState } from "../../workers/core/contract/index.ts";
 import { clientFor } from "../local/context.ts";
+import { describeJob } from "../local/follow.ts";
 import { print, table } from "../local/output.ts";
 
 /** `upriver status`: what is served, and what each region has learned. */
@@ -20,7 +27,11 @@ export function statusVerb(program: Command): void {
           return { ...model, watch: await client.canary(model.model), regions };
         }),
       );
-      print(options.json, { models }, () => models.map(describe).join("\n\n") || "No model is published yet.");
+      const origin = await client.origin().catch(expected);
+      print(options.json, { origin, models }, () => {
+        const parts = [...models.map(describe), ...(models.length === 0 ? ["No model is published yet."] : [])];
+        return [...parts, describeOrigin(origin)].join("\n\n");
+      });
     });
 }
 
@@ -41,6 +52,21 @@ function describe({ model, stable, canary, watch, regions }: Model): string {
   });
   const columns = ["region", "head", "kept", "open", "labels", "circuit", "certificate", "input", "last run", "why"];
   return `${head}\n${table([columns, ...rows])}`;
+}
+
+// A ladder without an origin, or with one that is away, has a status, too.
+function expected(error: unknown): string {
+  if (error instanceof ProblemError || error instanceof UnreachableError) return error.message;
+  throw error;
+}
+
+function describeOrigin(origin: OriginState | string): string {
+  if (typeof origin === "string") return `origin: ${origin}`;
+  const { backend, jobs } = origin;
+  const trains = backend
+    ? `trains on ${backend.name}${backend.adapter ? ` (${backend.adapter}${backend.isSoftware ? "; no GPU" : ""})` : ""}`
+    : "only answers";
+  return [`origin: ${trains}`, ...jobs.map((job) => `  ${describeJob(job)}`)].join("\n");
 }
 
 function describeWatch({ version, outcome, reason, verdict, deadlineAt }: CanaryState): string {

@@ -17,6 +17,7 @@ import { type Call, Transport, type TransportOptions } from "./transport.ts";
 import type {
   ModelState,
   ModelSummary,
+  OriginState,
   RegionRun,
   RegionState,
   ReviewQuestion,
@@ -159,6 +160,11 @@ export class UpriverClient {
   /** Gives a region back the head that it had before; null is the global one. */
   rollbackRegion(model: string, region: string): Promise<{ region: string; head: number | null }> {
     return this.transport.json({ ...post(`${modelPath(model)}/rollback`, { region }), isRepeatable: false });
+  }
+
+  /** What the rung above the edge answers and trains with. Throws a 404 `ProblemError` where there is none. */
+  origin(): Promise<OriginState> {
+    return this.get("/v1/status");
   }
 
   /** Orders a training at the origin. Throws a 409 `ProblemError` while the model has one under way. */

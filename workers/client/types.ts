@@ -4,6 +4,7 @@ import type {
   Fold,
   HeadManifest,
   Instance,
+  Job,
   Manifest,
   ModelPointer,
   Rule,
@@ -85,6 +86,16 @@ export interface RolloutTarget {
   share?: number;
   /** Promoted or rolled back by itself: within a margin of error (a share of answers), and until a deadline. */
   watch?: boolean | { margin?: number; deadlineHours?: number };
+}
+
+/** What answers and trains above the edge. */
+export interface OriginState {
+  node: string;
+  models: { model: string; version: number }[];
+  /** What trains there; null where it only answers. `isSoftware`: the adapter is a program, no GPU. */
+  backend: { name: "webgpu" | "wasm"; adapter: string | null; isSoftware: boolean } | null;
+  /** Trainings that are not over. */
+  jobs: Job[];
 }
 
 /** A page of labelled samples. */

@@ -10,7 +10,6 @@ const nodesHeader = "x-upriver-nodes";
  * origin is where it is.
  */
 async function relay(call: Call): Promise<Response> {
-  modelOf(call);
   const { request, env, node } = call;
   if (env.NEXT_RUNG_URL === "") {
     const next = "Set NEXT_RUNG_URL to an origin, or train where you are with 'npx upriver train <recipe> --publish'.";
@@ -38,13 +37,32 @@ async function relay(call: Call): Promise<Response> {
   }
 }
 
+function relayForModel(call: Call): Promise<Response> {
+  modelOf(call);
+  return relay(call);
+}
+
 const path = "/v1/models/:model/jobs";
 
+/** Trainings, and what trains them: all of it is the next rung's. */
 export const jobRoutes: readonly Route[] = [
-  { method: "GET", path, scope: "publish", operation: "list trainings", handle: relay },
-  { method: "POST", path, scope: "publish", operation: "order a training", handle: relay },
-  { method: "GET", path: `${path}/:id`, scope: "publish", operation: "watch a training", handle: relay },
-  { method: "GET", path: `${path}/:id/report`, scope: "publish", operation: "read a report", handle: relay },
-  { method: "POST", path: `${path}/:id/cancel`, scope: "publish", operation: "cancel a training", handle: relay },
-  { method: "POST", path: `${path}/:id/restart`, scope: "publish", operation: "restart a training", handle: relay },
+  { method: "GET", path: "/v1/status", scope: "publish", operation: "see what trains", handle: relay },
+  { method: "GET", path, scope: "publish", operation: "list trainings", handle: relayForModel },
+  { method: "POST", path, scope: "publish", operation: "order a training", handle: relayForModel },
+  { method: "GET", path: `${path}/:id`, scope: "publish", operation: "watch a training", handle: relayForModel },
+  { method: "GET", path: `${path}/:id/report`, scope: "publish", operation: "read a report", handle: relayForModel },
+  {
+    method: "POST",
+    path: `${path}/:id/cancel`,
+    scope: "publish",
+    operation: "cancel a training",
+    handle: relayForModel,
+  },
+  {
+    method: "POST",
+    path: `${path}/:id/restart`,
+    scope: "publish",
+    operation: "restart a training",
+    handle: relayForModel,
+  },
 ];
