@@ -1,4 +1,3 @@
-import { createHash } from "node:crypto";
 import * as tf from "@tensorflow/tfjs-core";
 import { seededRandom, shuffled } from "../random.ts";
 import type { LayerPlan, TrainingPlan } from "../recipes/index.ts";
@@ -6,10 +5,12 @@ import { ResumableAdam } from "./adam.ts";
 import { batchOf, type TrainingSet, tensorsOf } from "./batches.ts";
 import type { Checkpoints, EpochRecord, TrainingState } from "./checkpoint.ts";
 import { blocksOf, cut, type Dataset } from "./dataset.ts";
+import { fingerprintOf } from "./fingerprint.ts";
 import { buildNetwork, type Trainable, variablesOf, widthOf } from "./network.ts";
 import { batchLoss, objective, type Trainee } from "./objective.ts";
 import { keepPruned, type Masks } from "./prune.ts";
 import { startRegionalHeads } from "./regional-heads.ts";
+import { rateShare, seedOf } from "./schedule.ts";
 
 /** Where a training is, told after batches and epochs. */
 export interface FitProgress {
@@ -46,8 +47,6 @@ export interface Fitted {
 
 const readEverySteps = 16;
 const tellEveryMs = 500;
-/** The learning rate falls along a half cosine to this share of itself. */
-const finalRateShare = 0.05;
 
 /**
  * Trains a network on `train`, watches `validation`, and gives the weights of the best epoch: Adam on the plan's
@@ -248,26 +247,4 @@ class Fit {
 
 function assign(variable: tf.Variable, values: Float32Array): void {
   tf.tidy(() => variable.assign(tf.tensor(values, variable.shape)));
-}
-
-// What decides a training besides its code: another of any of these can't go on from the same state.
-function fingerprintOf({ data, teacher, classes }: TrainingSet, { layers, plan, start }: FitOptions): string {
-  const facts = { layers, plan, classes, rows: data.rows, shapes: data.shapes, backend: tf.getBackend() };
-  const hash = createHash("sha256").update(JSON.stringify({ ...facts, isPruned: start !== undefined }));
-  for (const part of [data.labels, data.regions, data.weights, teacher ?? new Float32Array()]) {
-    hash.update(new Uint8Array(part.buffer, part.byteOffset, part.byteLength));
-  }
-  // Values by a sample of the rows: all of them may be more than there is memory.
-  const step = Math.max(1, Math.floor(data.rows / 1_000));
-  for (let row = 0; row < data.rows; row += step) hash.update(new Uint8Array(data.values.read([row]).buffer));
-  return hash.digest("hex");
-}
-
-/** Epoch and step as one seed; 0 is the epoch's order, others are its batches. */
-function seedOf(seed: number, epoch: number, step: number): number {
-  return (Math.imul(seed, 0x9e3779b1) ^ Math.imul(epoch + 1, 0x85ebca6b) ^ Math.imul(step, 0xc2b2ae35)) >>> 0;
-}
-
-function rateShare(progress: number): number {
-  return finalRateShare + ((1 - finalRateShare) * (1 + Math.cos(Math.PI * progress))) / 2;
 }

@@ -10,7 +10,7 @@ import { type Blobs, bytesOf } from "./pack.ts";
 import { packRegionalParts } from "./regional-parts.ts";
 import { baseRows, countsOf } from "./rows.ts";
 import { readFrom, scoreDataset } from "./score.ts";
-import { encodeFolds, type Trained, trainNetwork } from "./train-network.ts";
+import { encodeFolds, release, type Trained, trainNetwork } from "./train-network.ts";
 
 /** A trained model before it has a number and a signature. */
 export type Draft = Omit<Manifest, "version" | "parent" | "createdAt" | "signature">;
@@ -74,6 +74,7 @@ export async function trainOn(recipe: Recipe, folded: Folded, options: TrainOpti
     trainedOn: countsOf(folded.train),
     examples: pickExamples(recipe, folded.certify, thin, full),
   };
+  for (const encoded of new Set([forFull, forThin])) release(encoded);
   const networkResult = (name: NetworkName, { history, seconds, spec, certifyScores }: Trained) => {
     return { name, history, seconds, bytes: bytesOf(spec), scores: certifyScores };
   };
@@ -98,7 +99,9 @@ export async function trainFull(
   const blobs: Blobs = new Map();
   const encoded = encodeFolds(recipe, recipe.full.input, await foldRows(recipe, rows));
   const training = { name: "full", backend, blobs, teacher: null, onProgress };
-  return { spec: (await trainNetwork(recipe, recipe.full, encoded, training)).spec, blobs };
+  const { spec } = await trainNetwork(recipe, recipe.full, encoded, training);
+  release(encoded);
+  return { spec, blobs };
 }
 
 /** Scores of rows, one after another. */

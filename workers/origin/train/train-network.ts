@@ -1,3 +1,4 @@
+import * as tf from "@tensorflow/tfjs-core";
 import type { Input } from "../../core/contract/index.ts";
 import type { Backend } from "../backend/index.ts";
 import type { InputPlan, NetworkPlan, Recipe, TrainingPlan } from "../recipes/index.ts";
@@ -48,6 +49,11 @@ export function encodeFolds(recipe: Recipe, plan: InputPlan, { train, tune, cert
   return { input, data: encodeRows(recipe, input, train), heldOut };
 }
 
+/** Lets go of rows that were kept in files. */
+export function release({ data, heldOut: { tune, certify } }: Encoded): void {
+  for (const { values } of [data, tune, certify]) values.release();
+}
+
 /** Trains a network by its plan, prunes it where the plan says so, packs it, and certifies it on held-out rows. */
 export async function trainNetwork(
   recipe: Recipe,
@@ -86,6 +92,7 @@ async function fitAndPrune(
     learningRate: plan.learningRate * afterPruning.rate,
   };
   const pruned = await fitNetwork(set, validation, { ...options, plan: shorter, name: `${name}-pruned`, start });
+  tf.dispose([...start.weights, ...start.masks.filter((mask) => mask !== null)]);
   const history = pruned.history.map((record) => ({ ...record, epoch: record.epoch + whole.history.length }));
   return { ...pruned, history: [...whole.history, ...history], seconds: whole.seconds + pruned.seconds };
 }

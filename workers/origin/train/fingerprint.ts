@@ -1,0 +1,19 @@
+import { createHash } from "node:crypto";
+import * as tf from "@tensorflow/tfjs-core";
+import type { TrainingSet } from "./batches.ts";
+import type { FitOptions } from "./fit.ts";
+
+const sampledRows = 1_000;
+
+/** What decides a training besides its code, as a hash: one of another can't go on from the same state. */
+export function fingerprintOf({ data, teacher, classes }: TrainingSet, { layers, plan, start }: FitOptions): string {
+  const facts = { layers, plan, classes, rows: data.rows, shapes: data.shapes, backend: tf.getBackend() };
+  const hash = createHash("sha256").update(JSON.stringify({ ...facts, isPruned: start !== undefined }));
+  for (const part of [data.labels, data.regions, data.weights, teacher ?? new Float32Array()]) {
+    hash.update(new Uint8Array(part.buffer, part.byteOffset, part.byteLength));
+  }
+  // Values by a sample of the rows: all of them may be more than there is memory.
+  const step = Math.max(1, Math.floor(data.rows / sampledRows));
+  for (let row = 0; row < data.rows; row += step) hash.update(new Uint8Array(data.values.read([row]).buffer));
+  return hash.digest("hex");
+}
