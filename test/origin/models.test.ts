@@ -69,6 +69,15 @@ describe("the full models", () => {
     }
   });
 
+  it("answer no more for a stable version that has none", async () => {
+    const full = models();
+    await full.rung("shop");
+    Object.assign(versions[2]?.manifest as Manifest, { full: null });
+    stable = 2;
+    later();
+    expect(await faultOf(full.rung("shop"))).toMatchObject({ kind: "not-found" });
+  });
+
   it("answer on with what they have while the edge is away", async () => {
     const full = models();
     const rung = await full.rung("shop");

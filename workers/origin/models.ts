@@ -39,6 +39,8 @@ export class FullModels {
       return (await this.refreshOnce(model, known)).rung;
     } catch (error) {
       if (error instanceof ProblemError && error.problem.status === 404) throw unknownModel(model);
+      // The stable version may have no full network any more.
+      if (error instanceof FaultError) throw error;
       // The edge is away: what was good a moment ago still answers.
       if (known && !(error instanceof ArtefactError)) return known.rung;
       throw error instanceof UnreachableError ? edgeAway(model, error) : error;

@@ -1,0 +1,67 @@
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import * as layers from "@tensorflow/tfjs-layers";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { type FeaturesInput, manifestSchema } from "../../../workers/core/contract/index.ts";
+import { startBackend } from "../../../workers/core/model/tfjs/backend.ts";
+import { importModel } from "../../../workers/origin/import/index.ts";
+import { recipeOf } from "../../../workers/origin/recipes/index.ts";
+import { planInput } from "../../../workers/origin/train/columns.ts";
+import { type Folded, foldRows } from "../../../workers/origin/train/dataset.ts";
+import { baseRows } from "../../../workers/origin/train/rows.ts";
+import { saveLayersModel } from "../../helpers/saved-model.ts";
+
+const recipe = recipeOf("storefront");
+
+let folder: string;
+let folded: Folded;
+let thin: string;
+beforeAll(async () => {
+  await startBackend();
+  folder = await mkdtemp(join(tmpdir(), "upriver-import-"));
+  folded = await foldRows(recipe, (await baseRows(recipe, {})).slice(0, 3_000));
+  thin = await saveLayersModel(network(8), join(folder, "thin"));
+});
+afterAll(() => rm(folder, { recursive: true, force: true }));
+
+describe("a version of networks that something else trained", () => {
+  it("is a whole manifest with the recipe's labels and policy, judged on its held-out rows", async () => {
+    const full = await saveLayersModel(network(8 + 12), join(folder, "full"));
+    const { draft, blobs } = await importModel(recipe, folded, { thin, full });
+    const numbered = { ...draft, version: 1, parent: null, createdAt: "2026-01-01T00:00:00.000Z" };
+    const manifest = manifestSchema.parse(numbered);
+    expect(manifest).toMatchObject({ model: "storefront", labels: recipe.labels, policy: recipe.policy });
+    expect(manifest.metrics.thin.n).toBe(folded.certify.length);
+    expect(manifest.metrics.full?.n).toBe(folded.certify.length);
+    expect(manifest.trainedOn.rows).toBe(folded.train.length);
+    // It was never trained: nothing is accepted on its word.
+    expect(manifest.thin.rule.certificate).toBeNull();
+    const needed = [manifest.prior?.blob, manifest.anchor?.blob, manifest.thin.head.blob, manifest.full?.head.blob];
+    expect(needed.every((blob) => blob && blobs.has(blob.sha256))).toBe(true);
+  });
+
+  it("takes instances as its networks were trained to, where that is given", async () => {
+    const own = planInput(recipe.thin.input, folded.train) as FeaturesInput;
+    const columns = own.columns.map((column) => (column.type === "number" ? { ...column, mean: 7 } : column));
+    const inputs = { thin: { ...own, columns } };
+    const { draft } = await importModel(recipe, folded, { thin, full: null, inputs });
+    expect(draft.thin.input).toEqual(inputs.thin);
+    expect([draft.full, draft.metrics.full]).toEqual([null, null]);
+  });
+});
+
+function network(inputs: number): layers.LayersModel {
+  const kernelInitializer = () => layers.initializers.glorotNormal({ seed: 4 });
+  return layers.sequential({
+    layers: [
+      layers.layers.dense({
+        units: 6,
+        activation: "relu",
+        inputShape: [inputs],
+        kernelInitializer: kernelInitializer(),
+      }),
+      layers.layers.dense({ units: recipe.labels.length, kernelInitializer: kernelInitializer() }),
+    ],
+  });
+}
