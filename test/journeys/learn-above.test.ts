@@ -60,6 +60,24 @@ describe("what regions learn", () => {
     expect(await ladder.client("publish").jobs(model)).toHaveLength(1);
   });
 
+  it("goes down behind a canary where that is asked for, and a canary that is ended is not promoted", async () => {
+    const truths = Array.from({ length: taughtEach }, (_, i) => ({
+      label: "umbrella",
+      question: { region: "mesa", instance: heatWave("mesa", i) },
+    }));
+    await ladder.client("admin").truths(model, { truths });
+    const publisher = ladder.client("publish");
+    const { id } = await publisher.orderJob(model, { canary: { share: 0.3 }, gate: false });
+    await expect(publisher.orderJob(model)).rejects.toMatchObject({ problem: { status: 409 } });
+    while ((await publisher.job(model, id)).step !== "watch") await new Promise((resolve) => setTimeout(resolve, 500));
+    expect(await publisher.model(model)).toMatchObject({ pointer: { stable: 2, canary: { version: 3, share: 0.3 } } });
+    expect(await publisher.canary(model)).toMatchObject({ version: 3, stable: 2, outcome: null });
+    await publisher.rollback(model);
+    const job = await publisher.job(model, id, { waitSeconds: 30 });
+    expect(job).toMatchObject({ state: "refused", version: 3, samples: { added: taughtEach } });
+    expect(await publisher.model(model)).toMatchObject({ pointer: { stable: 2, canary: null } });
+  });
+
   it("is answered at the edge of a region that never saw it", async () => {
     const answers = await Promise.all(
       Array.from({ length: 20 }, (_, i) => ladder.client("ask").ask(model, heatWave(stranger, i * 3))),
