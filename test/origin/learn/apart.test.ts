@@ -6,7 +6,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, it } from "vitest";
 import { adapterOf } from "../../../workers/origin/backend/webgpu.ts";
-import { type LearnOrder, learnApart } from "../../../workers/origin/learn/apart.ts";
+import { learnApart } from "../../../workers/origin/learn/apart.ts";
+import type { LearnOrder } from "../../../workers/origin/learn/apart-messages.ts";
 
 const apart = join(import.meta.dirname, "../../../workers/origin/learn/apart.ts");
 let folder: string;

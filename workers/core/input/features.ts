@@ -1,6 +1,6 @@
 import type { Column, FeaturesInput, Instance } from "../contract/index.ts";
 import { describe } from "./describe.ts";
-import type { InputContext, InputFault } from "./index.ts";
+import type { InputContext, InputFault } from "./fault.ts";
 
 type Fault = (path: string, expected: string, received: string) => void;
 

@@ -1,5 +1,5 @@
 import type { ImageInput, Instance } from "../contract/index.ts";
-import type { InputFault } from "./index.ts";
+import type { InputFault } from "./fault.ts";
 import { readNested } from "./nested.ts";
 
 /** Height, width, channels. */

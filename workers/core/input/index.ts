@@ -1,22 +1,11 @@
 import type { Input, Instance } from "../contract/index.ts";
 import { fail, ok, type Result } from "../result.ts";
+import type { InputContext, InputFault } from "./fault.ts";
 import { encodeFeatures, featuresWidth } from "./features.ts";
 import { encodeImage, imageShape } from "./image.ts";
 import { encodeTensor } from "./tensor.ts";
 
-/** What is wrong with one part of an instance. */
-export interface InputFault {
-  path: string;
-  expected: string;
-  received: string;
-}
-
-/** What surrounds an instance and may be part of the input, or of the instance without being input. */
-export interface InputContext {
-  region: string;
-  /** Columns that an instance may carry besides the input's own: the region's, the split key's. */
-  extraColumns: readonly string[];
-}
+export type { InputContext, InputFault } from "./fault.ts";
 
 /** The shapes of a network's inputs: the instance's, and the region's where it is an input of its own. */
 export function inputShapes(input: Input): number[][] {

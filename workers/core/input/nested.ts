@@ -1,6 +1,6 @@
 import type { Instance, Nested } from "../contract/index.ts";
 import { describe } from "./describe.ts";
-import type { InputFault } from "./index.ts";
+import type { InputFault } from "./fault.ts";
 
 /** Says what is wrong with a value, or gives what it becomes. */
 export type Take = (value: number) => { expected: string } | number;

@@ -1,5 +1,5 @@
 import type { Instance, TensorInput } from "../contract/index.ts";
-import type { InputFault } from "./index.ts";
+import type { InputFault } from "./fault.ts";
 import { readNested } from "./nested.ts";
 
 export function encodeTensor(input: TensorInput, instance: Instance, faults: InputFault[]): Float32Array {

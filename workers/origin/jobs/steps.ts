@@ -1,8 +1,8 @@
 import { existsSync } from "node:fs";
 import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { ProblemError, type UpriverClient } from "../../client/index.ts";
-import { type Job, jobSteps } from "../../core/contract/index.ts";
+import { ProblemError, UnreachableError, type UpriverClient } from "../../client/index.ts";
+import { type Job, jobSteps, type Manifest } from "../../core/contract/index.ts";
 import type { SigningKey } from "../../core/sign.ts";
 import type { BackendChoice } from "../backend/index.ts";
 import { learnApart } from "../learn/apart.ts";
@@ -89,22 +89,26 @@ async function publishTrained({ client, signingKey, folderOf }: Workshop, job: J
   const artefact = await loadArtefact(folderOf(job));
   // Published, and then killed before that was written down: it is not published twice.
   const latest = await latestManifest(client, job.model);
-  const isThere = latest?.thin.backbone.sha256 === artefact.draft.thin.backbone.sha256;
+  const isThere = latest !== null && networkOf(latest) === networkOf(artefact.draft);
   return { version: isThere ? latest.version : (await publish(client, artefact, signingKey)).version };
+}
+
+function networkOf({ thin }: Pick<Manifest, "thin">): string {
+  return `${thin.backbone.sha256} ${thin.head.blob.sha256}`;
 }
 
 // Regions make their heads for the version first, so that nobody's regional gain is lost by the step.
 async function prepare({ client }: Workshop, { model, version }: Job, signal: AbortSignal): Promise<null> {
   for (;;) {
-    const { versions } = await client.versions(model);
-    if (versions.find((known) => known.version === version)?.state !== "published") return null;
+    const known = await patient(client.versions(model));
+    if (known && known.versions.find((one) => one.version === version)?.state !== "published") return null;
     await pause(signal);
   }
 }
 
 async function rollout({ client }: Workshop, { model, version, order }: Job): Promise<null> {
   const target = { version: version as number };
-  const { stable } = (await client.model(model).catch(() => null))?.pointer ?? { stable: null };
+  const stable = await stableVersion(client, model);
   if (stable === version) return null;
   const { canary = recipeOf(model).canary } = order;
   await client.rollout(model, canary && stable !== null ? { ...target, ...canary, watch: true } : target);
@@ -114,9 +118,9 @@ async function rollout({ client }: Workshop, { model, version, order }: Job): Pr
 // The registry judges the canary by its audits, and acts by itself.
 async function watch({ client }: Workshop, { model, version }: Job, signal: AbortSignal): Promise<Partial<Job>> {
   for (;;) {
-    const { pointer } = await client.model(model);
-    if (pointer.stable === version) return { reason: `version ${version} serves all` };
-    if (pointer.canary?.version !== version) {
+    const pointer = (await patient(client.model(model)))?.pointer;
+    if (pointer?.stable === version) return { reason: `version ${version} serves all` };
+    if (pointer && pointer.canary?.version !== version) {
       const ended = { state: "refused" as const, endedAt: new Date().toISOString() };
       return { ...ended, reason: `version ${version} was rolled back as a canary: its history says why` };
     }
@@ -147,6 +151,14 @@ async function latestManifest(client: UpriverClient, model: string) {
 function orNull<T>(asked: Promise<T>): Promise<T | null> {
   return asked.catch((error) => {
     if (error instanceof ProblemError && error.problem.status === 404) return null;
+    throw error;
+  });
+}
+
+// Whoever waits for days waits for an edge that is away, too: null says that it was.
+function patient<T>(asked: Promise<T>): Promise<T | null> {
+  return asked.catch((error) => {
+    if (error instanceof UnreachableError) return null;
     throw error;
   });
 }

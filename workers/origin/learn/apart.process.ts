@@ -2,16 +2,9 @@ import { once } from "node:events";
 import { constants, setPriority } from "node:os";
 import { recipeOf } from "../recipes/index.ts";
 import { Checkpoints } from "../train/checkpoint.ts";
-import type { Progress } from "../train/index.ts";
-import type { LearnOrder } from "./apart.ts";
+import type { LearnOrder, Message } from "./apart-messages.ts";
 import { type Learned, learn } from "./index.ts";
 import { SampleStore } from "./pull.ts";
-
-/** What the training process says. */
-export type Message =
-  | { kind: "progress"; progress: Progress }
-  | { kind: "done"; learned: Learned }
-  | { kind: "failed"; reason: string };
 
 const origin = process.ppid;
 // Answering goes first.

@@ -1,19 +1,8 @@
 import { fork } from "node:child_process";
 import { join } from "node:path";
-import type { BackendChoice } from "../backend/index.ts";
 import type { Progress } from "../train/index.ts";
-import type { Message } from "./apart.process.ts";
-import type { Learned, Published } from "./index.ts";
-
-/** What a training process is told. */
-export interface LearnOrder {
-  recipe: string;
-  before: string | undefined;
-  samplesFolder: string;
-  checkpointsFolder: string;
-  backend: BackendChoice;
-  current: Published | null;
-}
+import type { LearnOrder, Message } from "./apart-messages.ts";
+import type { Learned } from "./index.ts";
 
 /**
  * Learns in a process of its own, so that questions are answered meanwhile; an aborted signal ends it at once. A thread

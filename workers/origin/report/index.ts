@@ -1,71 +1,10 @@
 import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import type { Metrics } from "../../core/contract/index.ts";
-import { evaluate } from "../../core/head/metrics.ts";
 import type { Verdict } from "../learn/compare.ts";
-import type { EpochRecord } from "../train/checkpoint.ts";
-import { calibrationChart, confusionChart, lossChart, riskChart } from "./charts.ts";
-import {
-  type Calibration,
-  type ClassMeasures,
-  type Confusion,
-  calibrationOf,
-  classMeasures,
-  confusionOf,
-  type RiskPoint,
-  riskCurve,
-} from "./measures.ts";
 import { page } from "./page.ts";
+import type { TrainingReport } from "./report.ts";
 
-/** A trained network, and how it scored rows that it has not seen. */
-export interface NetworkResult {
-  name: string;
-  history: EpochRecord[];
-  /** Training time, over all sittings. */
-  seconds: number;
-  /** Bytes to transfer: backbone and head, as stored. */
-  bytes: number;
-  scores: readonly Float64Array[];
-}
-
-/** What a training came to. */
-export interface TrainingResult {
-  model: string;
-  labels: readonly string[];
-  /** What trained. */
-  backend: string;
-  seed: number;
-  targetRisk: number;
-  /** Rows that were trained on, by source and region. */
-  trainedOn: { rows: number; sources: Record<string, number>; regions: Record<string, number> };
-  networks: NetworkResult[];
-  /** The class and the region of each held-out row. */
-  truths: readonly number[];
-  regions: readonly string[];
-}
-
-/** What the report says of a network. */
-export interface NetworkReport extends Omit<NetworkResult, "scores"> {
-  metrics: Metrics;
-  confusion: Confusion;
-  classes: ClassMeasures[];
-  calibration: Calibration;
-  risk: RiskPoint[];
-  byRegion: Record<string, Metrics>;
-  /** Charts as SVG, by name. */
-  charts: Record<string, string>;
-}
-
-export interface TrainingReport extends Omit<TrainingResult, "networks" | "truths"> {
-  heldOut: number;
-  networks: NetworkReport[];
-}
-
-/** Measures every network on the held-out rows, and draws what it found. */
-export async function reportOn({ networks, truths, ...result }: TrainingResult): Promise<TrainingReport> {
-  const reports = await Promise.all(networks.map((network) => measure(network, { ...result, truths })));
-  return { ...result, heldOut: truths.length, networks: reports };
-}
+export { reportOn, type TrainingReport, type TrainingResult } from "./report.ts";
 
 /** Writes a report into a folder: `report.html`, all in one; `report.json`; each chart as an SVG file. */
 export async function writeReport(folder: string, report: TrainingReport, verdict: Verdict | null = null) {
@@ -76,30 +15,4 @@ export async function writeReport(folder: string, report: TrainingReport, verdic
   for (const { name, charts } of report.networks) {
     for (const [chart, svg] of Object.entries(charts)) await writeFile(join(folder, `${name}-${chart}.svg`), svg);
   }
-}
-
-async function measure(
-  { scores, ...network }: NetworkResult,
-  { labels, truths, regions, targetRisk }: Omit<TrainingResult, "networks">,
-): Promise<NetworkReport> {
-  const confusion = confusionOf(labels, scores, truths);
-  const calibration = calibrationOf(scores, truths);
-  const risk = riskCurve(scores, truths);
-  const rows = Map.groupBy(truths.keys(), (row) => regions[row] as string);
-  const metricsOf = (picked: readonly number[]) =>
-    evaluate(
-      picked.map((row) => scores[row] as Float64Array),
-      picked.map((row) => truths[row] as number),
-    );
-  return {
-    ...{ ...network, confusion, calibration, risk, classes: classMeasures(confusion) },
-    metrics: metricsOf([...truths.keys()]),
-    byRegion: Object.fromEntries([...rows].sort().map(([region, own]) => [region, metricsOf(own)])),
-    charts: {
-      loss: await lossChart(network.history),
-      confusion: await confusionChart(confusion),
-      calibration: await calibrationChart(calibration),
-      risk: await riskChart(risk, targetRisk),
-    },
-  };
 }

@@ -1,6 +1,6 @@
 import { html, raw } from "hono/html";
 import type { Verdict } from "../learn/compare.ts";
-import type { NetworkReport, TrainingReport } from "./index.ts";
+import type { NetworkReport, TrainingReport } from "./report.ts";
 
 type Cell = string | number | null;
 

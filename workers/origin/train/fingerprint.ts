@@ -1,14 +1,17 @@
 import { createHash } from "node:crypto";
 import * as tf from "@tensorflow/tfjs-core";
+import type { LayerPlan, TrainingPlan } from "../recipes/index.ts";
 import type { TrainingSet } from "./batches.ts";
-import type { FitOptions } from "./fit.ts";
 
 const sampledRows = 1_000;
 
 /** What decides a training besides its code, as a hash: one of another can't go on from the same state. */
-export function fingerprintOf({ data, teacher, classes }: TrainingSet, { layers, plan, start }: FitOptions): string {
+export function fingerprintOf(
+  { data, teacher, classes }: TrainingSet,
+  { layers, plan, isPruned }: { layers: readonly LayerPlan[]; plan: TrainingPlan; isPruned: boolean },
+): string {
   const facts = { layers, plan, classes, rows: data.rows, shapes: data.shapes, backend: tf.getBackend() };
-  const hash = createHash("sha256").update(JSON.stringify({ ...facts, isPruned: start !== undefined }));
+  const hash = createHash("sha256").update(JSON.stringify({ ...facts, isPruned }));
   for (const part of [data.labels, data.regions, data.weights, teacher ?? new Float32Array()]) {
     hash.update(new Uint8Array(part.buffer, part.byteOffset, part.byteLength));
   }

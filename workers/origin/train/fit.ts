@@ -95,7 +95,7 @@ class Fit {
     this.variables = [...variablesOf(network), ...Object.values(regional ?? {})];
     this.optimizer = new ResumableAdam(plan.learningRate);
     this.name = options.name ?? "network";
-    const fingerprint = fingerprintOf(train, options);
+    const fingerprint = fingerprintOf(train, { layers, plan, isPruned: start !== undefined });
     this.state = {
       ...{ fingerprint, isFinished: false, epoch: 0, step: 0, lossSum: 0, waited: 0, bestLoss: null },
       ...{ history: [], seconds: 0 },
