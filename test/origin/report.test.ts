@@ -1,0 +1,90 @@
+import { mkdtemp, readdir, readFile, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { reportOn, type TrainingResult, writeReport } from "../../workers/origin/report/index.ts";
+import { calibrationOf, classMeasures, confusionOf, riskCurve } from "../../workers/origin/report/measures.ts";
+
+// Four answers of two classes: right at 0.9 and 0.6, wrong at 0.8 and 0.55.
+const scores = [
+  [0.9, 0.1],
+  [0.2, 0.8],
+  [0.6, 0.4],
+  [0.45, 0.55],
+].map((row) => Float64Array.from(row));
+const truths = [0, 0, 0, 0];
+
+describe("what a report measures, by hand", () => {
+  it("counts what each class was taken for, and what that says of each", () => {
+    const confusion = confusionOf(["a", "b"], scores, [0, 0, 0, 1]);
+    expect(confusion.counts).toEqual([
+      [2, 1],
+      [0, 1],
+    ]);
+    expect(classMeasures(confusion)).toEqual([
+      { label: "a", n: 3, recall: 2 / 3, precision: 1 },
+      { label: "b", n: 1, recall: 1, precision: 1 / 2 },
+    ]);
+    expect(classMeasures(confusionOf(["a", "b"], scores.slice(0, 1), [0]))[1]).toMatchObject({ recall: null, n: 0 });
+  });
+
+  it("has the expected calibration error: each answer is alone in its bin here", () => {
+    const { bins, expectedError } = calibrationOf(scores, truths);
+    expect(bins.map(({ n }) => n)).toEqual([1, 1, 1, 1]);
+    expect(expectedError).toBeCloseTo((0.1 + 0.8 + 0.4 + 0.55) / 4, 12);
+    const together = [0.91, 0.92, 0.93, 0.92].map((confidence) => [confidence, 1 - confidence]);
+    expect(calibrationOf(together, [0, 0, 0, 1]).expectedError).toBeCloseTo(0.92 - 0.75, 12);
+  });
+
+  it("has the error among the most confident", () => {
+    expect(riskCurve(scores, truths).map(({ risk }) => risk)).toEqual([0, 1 / 2, 1 / 3, 2 / 4]);
+    expect(riskCurve(scores, truths).map(({ coverage }) => coverage)).toEqual([0.25, 0.5, 0.75, 1]);
+  });
+});
+
+describe("a report", () => {
+  let folder: string;
+  beforeAll(async () => {
+    folder = await mkdtemp(join(tmpdir(), "upriver-report-"));
+  });
+  afterAll(() => rm(folder, { recursive: true, force: true }));
+
+  const network = (name: string) => ({
+    ...{ name, seconds: 90, bytes: 12_345, scores },
+    history: [
+      { epoch: 1, loss: 0.9, validationLoss: 0.8, learningRate: 0.01 },
+      { epoch: 2, loss: 0.7, validationLoss: 0.75, learningRate: 0.005 },
+    ],
+  });
+  const result: TrainingResult = {
+    ...{ model: "<shop & co>", labels: ["a", "<b>"], backend: "wasm", seed: 7, targetRisk: 0.05, truths },
+    ...{
+      trainedOn: { rows: 9, sources: { base: 7, truth: 2 }, regions: { north: 9 } },
+      networks: [network("full"), network("thin")],
+    },
+    regions: ["north", "north", "south", "south"],
+  };
+
+  it("is one page that needs nothing else, says what came out, and takes names for names", async () => {
+    await writeReport(folder, await reportOn(result));
+    const html = await readFile(join(folder, "report.html"), "utf8");
+    expect(html.match(/<svg/g)).toHaveLength(8);
+    expect(html).not.toMatch(/<script|(src|href)="|url\((?!#)|@import/);
+    expect(html).toContain("Training of &lt;shop &amp; co&gt;");
+    expect(html).not.toContain("<b>");
+    for (const text of ["7 base, 2 truth", "50.0%", "12.3", "1.5 min", "north", "south"]) expect(html).toContain(text);
+  });
+
+  it("is there for machines, too, and each chart as a file", async () => {
+    const json = JSON.parse(await readFile(join(folder, "report.json"), "utf8"));
+    expect(json).toMatchObject({
+      model: "<shop & co>",
+      heldOut: 4,
+      networks: [{ name: "full", metrics: { accuracy: 0.5 } }, {}],
+    });
+    expect(json.networks[0].byRegion).toMatchObject({ north: { n: 2 }, south: { n: 2 } });
+    const charts = (await readdir(folder)).filter((file) => file.endsWith(".svg")).sort();
+    expect(charts).toHaveLength(8);
+    expect(await readFile(join(folder, charts[0] as string), "utf8")).toMatch(/^<svg/);
+  });
+});
