@@ -1,7 +1,8 @@
-import { getKernel, registerKernel, unregisterKernel } from "@tensorflow/tfjs-core";
+import { BatchMatMul, getKernel, type KernelConfig, registerKernel, unregisterKernel } from "@tensorflow/tfjs-core";
 import { convFilterGradient } from "./conv-filter-gradient.ts";
 import { convInputGradient } from "./conv-input-gradient.ts";
 import { depthwiseFilterGradient, depthwiseInputGradient } from "./depthwise.ts";
+import { transposingMatMul } from "./mat-mul.ts";
 import { maxPoolGradient } from "./max-pool-gradient.ts";
 import { segmentSum } from "./segment-sum.ts";
 
@@ -15,9 +16,14 @@ const kernels = [
   segmentSum,
 ];
 
-/** Registers them in place of what there is. */
+let isRegistered = false;
+
+/** Registers them in place of what there is, once. */
 export function registerGradientKernels(): void {
-  for (const kernel of kernels) {
+  if (isRegistered) return;
+  isRegistered = true;
+  const ownMatMul = getKernel(BatchMatMul, "wasm") as KernelConfig;
+  for (const kernel of [...kernels, transposingMatMul(ownMatMul)]) {
     if (getKernel(kernel.kernelName, kernel.backendName)) unregisterKernel(kernel.kernelName, kernel.backendName);
     registerKernel(kernel);
   }
