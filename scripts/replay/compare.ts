@@ -25,6 +25,17 @@ export interface Comparison {
   all: Record<Contender, Standing>;
   /** As many as the ladder's rule let pass: its own; of each head, the ones that it was most confident of. */
   atLiveCoverage: Record<Contender, Standing>;
+  /** The cascade that asks the origin least and is right as often as the origin that answers all. */
+  atOriginAccuracy: Cascade;
+}
+
+/** The regional head answers the questions that it is most confident of, the origin the rest. */
+export interface Cascade {
+  /** The share of questions that never go to the origin. */
+  saved: number;
+  accuracy: number;
+  /** The origin's, on all. */
+  originAccuracy: number;
 }
 
 const headOf: Record<Contender, ScoredName> = {
@@ -58,7 +69,22 @@ export function compare(played: Played, rows: readonly number[]): Comparison | n
       "origin only": stand("origin only", surest("origin only"), known.length),
       ladder: stand("ladder", accepted, 0),
     },
+    atOriginAccuracy: cascade(played, known),
   };
+}
+
+function cascade(played: Played, rows: readonly number[]): Cascade {
+  const isRight = (name: Contender, row: number) =>
+    argMax(scoresOf(played, headOf[name], row) as Float64Array) === played.label[row] ? 1 : 0;
+  const originRight = rows.reduce((sum, row) => sum + isRight("origin only", row), 0);
+  let right = originRight;
+  let [saved, rightThen] = [0, originRight];
+  for (const [i, row] of mostConfident(played, "regional only", rows, rows.length).entries()) {
+    right += isRight("regional only", row) - isRight("origin only", row);
+    if (right >= originRight) [saved, rightThen] = [i + 1, right];
+  }
+  const n = rows.length;
+  return { saved: saved / n, accuracy: rightThen / n, originAccuracy: originRight / n };
 }
 
 function standing(played: Played, name: Contender, rows: readonly number[], originCalls: number): Standing {

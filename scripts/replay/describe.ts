@@ -92,7 +92,13 @@ function comparisonTable({ comparison }: Report): string {
   ]);
   const at = `at ${percent(liveCoverage)}`;
   const columns = ["accuracy", "log-loss", "origin calls", `accuracy ${at}`, `log-loss ${at}`, `origin calls ${at}`];
-  return `The same ${questions} questions, all answered, and at the ladder's own coverage\n${table([["answered by", ...columns], ...rows])}`;
+  const { saved, accuracy, originAccuracy } = comparison.atOriginAccuracy;
+  return [
+    `The same ${questions} questions, all answered, and at the ladder's own coverage`,
+    table([["answered by", ...columns], ...rows]),
+    `The origin alone is right in ${percent(originAccuracy)}; with ${percent(saved)} of the questions answered at the edge, ` +
+      `those that it is most confident of, ${percent(accuracy)} are right.`,
+  ].join("\n");
 }
 
 function signed(change: number): string {

@@ -38,6 +38,12 @@ describe("edge, origin and ladder on the same questions", () => {
     expect(found?.atLiveCoverage["origin only"].logLoss).toBeCloseTo(-Math.log(0.7 * 0.8 * 0.9) / 3, 12);
   });
 
+  it("finds how many calls to the origin can be saved at its own accuracy", () => {
+    // Surest of regional: 0.9 and 0.8, right; then 0.55 twice, the second of them wrong.
+    expect(found?.atOriginAccuracy.originAccuracy).toBe(1);
+    expect(found?.atOriginAccuracy).toMatchObject({ saved: 3 / 4, accuracy: 1 });
+  });
+
   it("says nothing where nothing passed, or where a head is missing throughout", () => {
     const heads = { global: 0.8, regional: 0.9, full: 0.6 };
     const strict = playedOf([{ day, truth: "Yes", rung: "origin", ladder: 0.6, heads }]);
