@@ -7,8 +7,8 @@ import {
 import { writePatches } from "./patches.ts";
 import { type KernelCall, run, valuesOf } from "./wasm.ts";
 
-/** Values of patches that are in memory at a time. */
-const patchValuesMax = 4_000_000;
+/** Values of patches that are in memory at a time: about what the processor's cache holds. */
+const patchValuesMax = 300_000;
 
 /**
  * The gradient of a convolution by its filter: the patches of the input, transposed, times dy, so that the backend's
