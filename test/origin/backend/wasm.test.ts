@@ -19,10 +19,11 @@ describe("training on WASM", () => {
     const [images, side, outs] = [70, 28, 2];
     const random = seeded(7);
     const [x, dy] = [uniform(random, images * side * side), uniform(random, images * side * side * outs)];
-    const run = (filter: tf.Tensor4D) => tf.conv2d(tf.tensor4d(x, [images, side, side, 1]), filter, 1, "same");
-    const gradient = tf.grad((filter: tf.Tensor4D) =>
-      tf.sum(tf.mul(run(filter), tf.tensor4d(dy, [images, side, side, outs]))),
-    )(tf.zeros([3, 3, 1, outs]));
+    const run = (filter: tf.Tensor) =>
+      tf.conv2d(tf.tensor4d(x, [images, side, side, 1]), filter as tf.Tensor4D, 1, "same");
+    const gradient = tf.grad((filter) => tf.sum(tf.mul(run(filter), tf.tensor4d(dy, [images, side, side, outs]))))(
+      tf.zeros([3, 3, 1, outs]),
+    );
     const expected = new Float64Array(9 * outs);
     for (let at = 0; at < images * side * side; at++) {
       const [row, column] = [Math.floor(at / side) % side, at % side];
