@@ -61,6 +61,7 @@ export class Asking {
     climbAt: number,
   ): Promise<Result<null, Conflict>> {
     const { questions, jobs } = this.context;
+    await this.duties.welcome(manifest.version);
     const isNew = new Set(arrivals.flatMap(({ question: { id } }) => (questions.find(id) ? [] : [id])));
     const records = await Promise.all(
       arrivals.map((arrival) => recordOf(this.context, manifest, arrival, hop.asker, climbAt)),

@@ -8,6 +8,8 @@ import type { Retrain } from "./retrain/index.ts";
 export class Duties {
   private readonly context: RegionContext;
   private readonly retrain: Retrain;
+  /** When it was last asked whether a version serves the region, while another has a certificate. */
+  private readonly welcomed = new Map<number, number>();
 
   constructor(context: RegionContext, retrain: Retrain) {
     this.context = context;
@@ -30,6 +32,16 @@ export class Duties {
   async currentBase(): Promise<number | null> {
     const { stable, held } = await this.registry().pointer();
     return held[this.context.region] ?? stable;
+  }
+
+  /** A version that now serves the region goes on with the certificate of the one before; a canary earns its own. */
+  async welcome(base: number): Promise<void> {
+    const { rule, storage, region } = this.context;
+    if (!rule.mayInherit(base) || (this.welcomed.get(base) ?? 0) > Date.now() - limits.welcomeEveryMs) return;
+    this.welcomed.set(base, Date.now());
+    const { stable, canary, held } = await this.registry().pointer();
+    if ((held[region] ?? stable) !== base) return;
+    storage.transactionSync(() => rule.inherit(base, canary?.version ?? null));
   }
 
   /** The job `register`: the registry knows of the region. */

@@ -62,6 +62,21 @@ export class LiveRule {
     if (judged.accepted || next !== from) this.windows.setThreshold(manifest.version, next);
   }
 
+  /** Whether another version has a certificate, older than this one's, that it may go on with. */
+  mayInherit(base: number): boolean {
+    return this.windows.before(base, null) !== null;
+  }
+
+  /**
+   * A version that takes the place of the one before goes on with its certificate: what was accepted under it is still
+   * what the region accepted, and each question was judged by the rule in force when it was asked. What a version has
+   * earned as a canary ends with that. The threshold is its head's own.
+   */
+  inherit(base: number, canary: number | null): void {
+    const from = this.windows.before(base, canary);
+    if (from !== null) this.windows.inherit(base, from);
+  }
+
   /** Counts trials in the order of asking, as far as their labels are there or overdue; opens a new window on proof. */
   advance(manifest: Manifest): void {
     // A label that was corrected may have proven it.

@@ -43,10 +43,25 @@ export class Windows {
     this.sql = sql;
   }
 
-  /** The present window of a base version: each version earns its own certificate. */
+  /** The present window of a base version: a canary earns its own certificate, and so do versions side by side. */
   current(base: number): RegionWindow | null {
-    const [row] = this.sql.exec<Row>("SELECT * FROM windows WHERE base = ? ORDER BY number DESC LIMIT 1", base);
+    const [row] = this.sql.exec<Row>("SELECT * FROM windows WHERE base = ? AND closedAt IS NULL", base);
     return row ? stored(row) : null;
+  }
+
+  /** The version with an open window that is older than this one's, or than none: the one asked last, but for `except`. */
+  before(base: number, except: number | null): number | null {
+    const query = `SELECT base FROM windows WHERE closedAt IS NULL AND base != ?1 AND base != ?2 AND number < coalesce(
+      (SELECT number FROM windows WHERE base = ?1 AND closedAt IS NULL), 9e15) ORDER BY newest DESC LIMIT 1`;
+    return this.sql.exec<{ base: number }>(query, base, except ?? base).toArray()[0]?.base ?? null;
+  }
+
+  /** A version goes on with the windows of another, and with what waits to be counted in them; its own are over. */
+  inherit(base: number, from: number): void {
+    this.sql.exec("UPDATE windows SET closedAt = ? WHERE base = ? AND closedAt IS NULL", Date.now(), base);
+    this.sql.exec("UPDATE trials SET window = 0 WHERE base = ? AND window IS NULL", base);
+    this.sql.exec("UPDATE windows SET base = ? WHERE base = ?", base, from);
+    this.sql.exec("UPDATE trials SET base = ? WHERE base = ? AND window IS NULL", base, from);
   }
 
   get(number: number): RegionWindow | null {

@@ -279,6 +279,75 @@ describe("a region with a head of its own", () => {
   });
 });
 
+describe("a region that goes on to another version", () => {
+  const heir = new TestRegion("heir");
+  const policy = { keep: "all" as const, truth: "complete" as const, ladder: ["edge" as const, "region" as const] };
+  const certificate = async (base: number) => (await heir.inside((object) => object.state(base))).certificate;
+  const roll = (body: object) => expectOk(call("POST", "/v1/models/heir/rollout", { body }));
+  /** Asks, by the version that serves, what it will be right about. */
+  async function answered(ids: string[], body: object = {}): Promise<Answer[]> {
+    const asked = { region: "north", x0: 3, x1: 1, x2: -0.5, x3: 2 };
+    return heir.ask(
+      ids.map(() => asked),
+      ids.map((id) => `heir~north~${id}`),
+      body,
+    );
+  }
+  const right = (answers: Answer[]) => heir.teach(answers.map(({ id, label }) => ({ id, label })));
+
+  it("goes on with its certificate, and with the labels that are still to come", async () => {
+    await publish({ model: "heir", threshold: 0, policy });
+    await right(await answered(Array.from({ length: 200 }, (_, i) => `first-${i}`)));
+    const late = await answered(["late"]);
+    const before = await certificate(1);
+    expect(before).toMatchObject({ status: "held", labels: 200 });
+    await publish({ model: "heir", version: 2, seed: 7, threshold: 0, policy });
+    const [next] = (await answered(["next"])) as [Answer];
+    expect(next.version).toBe("2");
+    expect(await certificate(2)).toMatchObject({ status: "held", labels: 200, window: { from: before?.window.from } });
+    expect(await certificate(1)).toBeNull();
+    await right([...late, next]);
+    expect(await certificate(2)).toMatchObject({ labels: 202 });
+    // A label of the version before that is corrected is corrected in what goes on.
+    const [{ label }] = late as [Answer];
+    await heir.teach([{ id: "heir~north~first-3", label: label === "a" ? "b" : "a" }]);
+    expect((await certificate(2))?.mean).toBeCloseTo(1 / 202, 9);
+  });
+
+  it("and back, when it is rolled back", async () => {
+    await expectOk(call("POST", "/v1/models/heir/rollback", { body: {} }));
+    const [back] = (await answered(["back"])) as [Answer];
+    expect(back.version).toBe("1");
+    await right([back]);
+    expect(await certificate(1)).toMatchObject({ labels: 203 });
+  });
+
+  it("but a canary earns its own beside it", async () => {
+    await publish({ model: "heir", version: 3, seed: 8, threshold: 0, policy }, null);
+    await roll({ version: 3, share: 0.5 });
+    const answers = await Promise.all(
+      Array.from({ length: 12 }, (_, i) => answered([`canary-${i}`], { caller: `caller-${i}` })),
+    );
+    const versions = new Set(answers.flat().map(({ version }) => version));
+    expect(versions).toEqual(new Set(["1", "3"]));
+    await right(answers.flat());
+    const [stable, canary] = [await certificate(1), await certificate(3)];
+    expect((stable?.labels ?? 0) + (canary?.labels ?? 0)).toBe(203 + 12);
+    expect(canary?.labels).toBeLessThan(12);
+  });
+
+  it("until it takes the other's place: then it goes on with the region's, without what it earned beside it", async () => {
+    const beside = (await certificate(3))?.labels as number;
+    await roll({ version: 3 });
+    // Another instance of the object: it has asked nobody yet which version serves.
+    await evictDurableObject(heir.stub);
+    const taken = await answered(["taken"]);
+    expect(taken[0]?.version).toBe("3");
+    await right(taken);
+    expect(await certificate(3)).toMatchObject({ labels: 203 + 12 - beside + 1 });
+  });
+});
+
 describe("a region that audits", () => {
   const audited = new TestRegion("sampled");
   const policy = { keep: "all", truth: "some", auditShare: 0.02, ladder: ["edge", "region"] } as const;

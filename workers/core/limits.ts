@@ -45,6 +45,8 @@ export const limits = {
   judgeSliceMultiplyAdds: 2_000_000,
   /** How long a planned label may take; one that is later counts as an error until it comes. */
   labelDueMs: 14 * 24 * 3600_000,
+  /** How often a region asks whether a version that is asked beside another has taken its place. */
+  welcomeEveryMs: 60_000,
   /** A threshold that moved by less is not worth telling the edge. */
   thresholdNews: 0.01,
   recallMaxRows: 20_000,
