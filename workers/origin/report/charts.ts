@@ -3,10 +3,12 @@ import { compile, type TopLevelSpec } from "vega-lite";
 import type { EpochRecord } from "../train/checkpoint.ts";
 import type { Calibration, Confusion, RiskPoint } from "./measures.ts";
 
-/** One colour that reads on light and dark ground; lines and text take the page's own. */
+/** Colours that read on light and dark ground; lines and text take the page's own. */
 const accent = "#2f7ed8";
 const second = "#d9822b";
-const ink = "#888888";
+const ink = "currentColor";
+/** From this share on a cell is dark enough for white. */
+const whiteFrom = 0.6;
 
 const config: TopLevelSpec["config"] = {
   background: "transparent",
@@ -72,7 +74,7 @@ export function confusionChart({ labels, counts }: Confusion): Promise<string> {
         mark: { type: "text", fontSize: 10 },
         encoding: {
           text: { field: "share", type: "quantitative", format: ".0%" },
-          color: { condition: { test: "datum.share > 0.4", value: "#ffffff" }, value: ink },
+          color: { condition: { test: `datum.share > ${whiteFrom}`, value: "#ffffff" }, value: ink },
         },
       },
     ],

@@ -35,7 +35,7 @@ ${table(
   networks.map(({ name, metrics, calibration, bytes, seconds }) => [
     ...[name, percent(metrics.accuracy), number(metrics.logLoss), number(metrics.auc)],
     ...[percent(calibration.expectedError), percent(metrics.coverage["0.05"]), (bytes / 1000).toFixed(1)],
-    `${(seconds / 60).toFixed(1)} min`,
+    seconds < 60 ? `${Math.round(seconds)} s` : `${(seconds / 60).toFixed(1)} min`,
   ]),
 )}
 ${networks.map(section)}
