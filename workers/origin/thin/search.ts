@@ -77,9 +77,9 @@ export async function searchThin(
         prune,
         weights: weightType,
       };
-      // The same name takes up the checkpoint that is done: only the first of a training's forms trains.
+      // The same name takes up the checkpoint that is done: a width is trained once, and once more for each pruning.
       const network = await trainNetwork(recipe, plan, encoded, {
-        ...{ name: `thin-${width}-${prune}`, backend, blobs, teacher, checkpoints },
+        ...{ name: `thin-${width}`, backend, blobs, teacher, checkpoints },
         onProgress: (now: FitProgress) =>
           onProgress?.(i + (now.epoch - 1 + now.share) / now.epochs, trainings.length, note),
       });

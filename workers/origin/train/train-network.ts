@@ -91,7 +91,12 @@ async function fitAndPrune(
     epochs: Math.ceil(plan.epochs * afterPruning.epochs),
     learningRate: plan.learningRate * afterPruning.rate,
   };
-  const pruned = await fitNetwork(set, validation, { ...options, plan: shorter, name: `${name}-pruned`, start });
+  const pruned = await fitNetwork(set, validation, {
+    ...options,
+    plan: shorter,
+    name: `${name}-pruned-${network.prune}`,
+    start,
+  });
   tf.dispose([...start.weights, ...start.masks.filter((mask) => mask !== null)]);
   const history = pruned.history.map((record) => ({ ...record, epoch: record.epoch + whole.history.length }));
   return { ...pruned, history: [...whole.history, ...history], seconds: whole.seconds + pruned.seconds };
