@@ -5,7 +5,7 @@ import { publish } from "../../workers/origin/publish.ts";
 import { type NetworkPlan, recipeOf, recipes } from "../../workers/origin/recipes/index.ts";
 import { reportOn, writeReport } from "../../workers/origin/report/index.ts";
 import { Checkpoints } from "../../workers/origin/train/checkpoint.ts";
-import { type Progress as Epoch, train } from "../../workers/origin/train/index.ts";
+import { train } from "../../workers/origin/train/index.ts";
 import { saveArtefact } from "../../workers/origin/train/store.ts";
 import { artefactFolder, clientFor, signingKey, trainingFolder } from "../local/context.ts";
 import { describeJob, followJob } from "../local/follow.ts";
@@ -52,7 +52,7 @@ async function run(name: string, options: Options, command: Command): Promise<vo
   const bar = progressOf(`training ${name}`, fullEpochs + epochsOf(recipe.thin));
   const artefact = await train(recipe, {
     ...{ before: options.before, file: options.data, backend: options.backend, checkpoints },
-    onProgress: ({ network, epoch, share, loss, validationLoss, secondsLeft }: Epoch) =>
+    onProgress: ({ network, epoch, share, loss, validationLoss, secondsLeft }) =>
       bar.update(
         epoch - 1 + share + (network === "thin" ? fullEpochs : 0),
         `${network} ${epoch}: loss ${(validationLoss ?? loss).toFixed(4)}, ${Math.ceil(secondsLeft / 60)} min left`,

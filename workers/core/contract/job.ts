@@ -19,14 +19,18 @@ export const jobStates = ["queued", "running", "done", "refused", "failed", "can
 export const jobSteps = ["pull", "train", "publish", "prepare", "rollout", "watch"] as const;
 export type JobStep = (typeof jobSteps)[number];
 
-/** Where a training is. */
+/** Where a training is, told after batches and epochs. */
 export interface JobProgress {
-  network: string;
+  network: "full" | "thin";
   epoch: number;
   epochs: number;
+  /** The share of this epoch's rows that are done. */
   share: number;
+  /** The mean loss of this epoch so far. */
   loss: number;
+  /** Null before the first epoch is whole. */
   validationLoss: number | null;
+  /** What is left if no epoch is saved by stopping early. */
   secondsLeft: number;
 }
 

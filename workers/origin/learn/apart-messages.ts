@@ -1,5 +1,5 @@
+import type { JobProgress } from "../../core/contract/index.ts";
 import type { BackendChoice } from "../backend/index.ts";
-import type { Progress } from "../train/index.ts";
 import type { Learned, Published } from "./index.ts";
 
 /** What a training process is told. */
@@ -14,6 +14,6 @@ export interface LearnOrder {
 
 /** What the training process says. */
 export type Message =
-  | { kind: "progress"; progress: Progress }
+  | { kind: "progress"; progress: JobProgress }
   | { kind: "done"; learned: Learned }
   | { kind: "failed"; reason: string };

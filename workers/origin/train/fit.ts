@@ -1,4 +1,5 @@
 import * as tf from "@tensorflow/tfjs-core";
+import type { JobProgress } from "../../core/contract/index.ts";
 import { seededRandom, shuffled } from "../random.ts";
 import type { LayerPlan, TrainingPlan } from "../recipes/index.ts";
 import { ResumableAdam } from "./adam.ts";
@@ -12,19 +13,8 @@ import { keepPruned, type Masks } from "./prune.ts";
 import { startRegionalHeads } from "./regional-heads.ts";
 import { rateShare, seedOf } from "./schedule.ts";
 
-/** Where a training is, told after batches and epochs. */
-export interface FitProgress {
-  epoch: number;
-  epochs: number;
-  /** The share of this epoch's rows that are done. */
-  share: number;
-  /** The mean loss of this epoch so far. */
-  loss: number;
-  /** Null before the first epoch is whole. */
-  validationLoss: number | null;
-  /** What is left if no epoch is saved by stopping early. */
-  secondsLeft: number;
-}
+/** Where the training of one network is. */
+export type FitProgress = Omit<JobProgress, "network">;
 
 export interface FitOptions {
   layers: readonly LayerPlan[];

@@ -1,4 +1,4 @@
-import type { Manifest, NetworkSpec } from "../../core/contract/index.ts";
+import type { JobProgress, Manifest, NetworkSpec } from "../../core/contract/index.ts";
 import { type BackendChoice, startTraining } from "../backend/index.ts";
 import type { Recipe, Row } from "../recipes/index.ts";
 import type { TrainingResult } from "../report/index.ts";
@@ -26,11 +26,7 @@ export interface TrainedModel extends Artefact {
   result: TrainingResult;
 }
 
-export type NetworkName = "full" | "thin";
-
-export interface Progress extends FitProgress {
-  network: NetworkName;
-}
+export type NetworkName = JobProgress["network"];
 
 export interface TrainOptions {
   /** Train on rows before this day alone (ISO date); the recipe's own by default. */
@@ -39,7 +35,7 @@ export interface TrainOptions {
   /** Where a training that is cut off finds where it was; it begins anew unless given. */
   checkpoints?: Checkpoints | undefined;
   backend?: BackendChoice | undefined;
-  onProgress?: (progress: Progress) => void;
+  onProgress?: (progress: JobProgress) => void;
 }
 
 /** Trains a recipe's full model, then the thin one from it, on its base data. */
