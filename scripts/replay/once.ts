@@ -2,7 +2,7 @@ import type { UpriverClient } from "../../workers/client/index.ts";
 import { checkBlob } from "../../workers/core/artefacts.ts";
 import type { Blob, Manifest } from "../../workers/core/contract/index.ts";
 import { decodeHead } from "../../workers/core/head/head.ts";
-import type { HeadWeights } from "../../workers/core/model/engine.ts";
+import type { HeadWeights } from "../../workers/core/head/head.ts";
 import { loadNetwork } from "../../workers/core/model/network.ts";
 import { tfjsEngine } from "../../workers/core/model/tfjs/engine.ts";
 import type { Recipe, Row } from "../../workers/origin/recipes/index.ts";

@@ -1,4 +1,5 @@
 import type { Backbone } from "../../workers/core/contract/index.ts";
+import { loadBackbone } from "../../workers/core/model/backbone.ts";
 import { tfjsEngine } from "../../workers/core/model/tfjs/engine.ts";
 
 interface Question {
@@ -14,13 +15,13 @@ interface Question {
 const questions = (await (await fetch("questions.json")).json()) as Question[];
 const engine = await tfjsEngine();
 const before = engine.liveTensors();
-const embeddings = questions.map(({ spec, topology, shard, shapes, values, rows }) => {
+const embeddings: number[][] = [];
+for (const { spec, topology, shard, shapes, values, rows } of questions) {
   const files = { topology: Uint8Array.from(topology).buffer, shards: [Uint8Array.from(shard).buffer] };
-  const backbone = engine.load(spec, files, shapes);
-  const found = Array.from(backbone.embed(Float32Array.from(values), rows));
+  const backbone = await loadBackbone(engine, spec, files, shapes);
+  embeddings.push(Array.from(backbone.embed(Float32Array.from(values), rows)));
   backbone.release();
-  return found;
-});
+}
 const answer = { engine: engine.name, embeddings, leaked: engine.liveTensors() - before };
 const page = globalThis as unknown as { document: { body: { textContent: string } } };
 page.document.body.textContent = JSON.stringify(answer);

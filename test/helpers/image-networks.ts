@@ -1,6 +1,6 @@
 import type { Backbone } from "../../workers/core/contract/index.ts";
 import { sizeOf } from "../../workers/core/input/index.ts";
-import type { BackboneFiles } from "../../workers/core/model/engine.ts";
+import type { ModelFiles } from "../../workers/core/model/engine.ts";
 import type { WeightSpec } from "../../workers/core/model/tfjs/model-json.ts";
 import type { WeightType } from "../../workers/origin/recipes/index.ts";
 import { quantise } from "../../workers/origin/train/quantise.ts";
@@ -9,7 +9,7 @@ import { seeded, uniform } from "./random.ts";
 /** A convolutional network of an image and a region, as files: nothing that Upriver wrote. */
 export interface ImageNetwork {
   spec: Backbone;
-  files: BackboneFiles;
+  files: ModelFiles;
   /** How many values its weights have. */
   values: number;
   modelJson: { modelTopology: object; weightsManifest: { paths: string[]; weights: WeightSpec[] }[] };

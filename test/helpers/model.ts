@@ -9,9 +9,9 @@ import {
 } from "../../workers/core/contract/index.ts";
 import { sha256Hex } from "../../workers/core/hash.ts";
 import { encodeHead } from "../../workers/core/head/head.ts";
-import type { Activation } from "../../workers/core/model/tfjs/topology.ts";
 import { sign } from "../../workers/core/sign.ts";
 import { testKeys } from "./keys.ts";
+import type { Activation } from "./plain-engine.ts";
 import { seeded, uniform } from "./random.ts";
 
 export interface ModelOptions {
@@ -114,9 +114,12 @@ export async function randomNetwork(options: NetworkOptions, blobs: TestModel["b
   const modelTopology = {
     class_name: "Sequential",
     config: {
-      layers: layers.map(({ name, units }) => ({
+      layers: layers.map(({ name, units }, i) => ({
         class_name: "Dense",
-        config: { name, units, activation, use_bias: useBias },
+        config: {
+          ...{ name, units, activation, use_bias: useBias },
+          ...(i === 0 ? { batch_input_shape: [null, widths[0]] } : {}),
+        },
       })),
     },
   };

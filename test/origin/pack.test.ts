@@ -3,6 +3,7 @@ import * as layers from "@tensorflow/tfjs-layers";
 import { beforeAll, describe, expect, it } from "vitest";
 import type { ImageInput } from "../../workers/core/contract/index.ts";
 import { inputShapes } from "../../workers/core/input/index.ts";
+import { loadBackbone } from "../../workers/core/model/backbone.ts";
 import { startBackend } from "../../workers/core/model/tfjs/backend.ts";
 import { tfjsEngine } from "../../workers/core/model/tfjs/engine.ts";
 import type { WeightType } from "../../workers/origin/recipes/index.ts";
@@ -45,7 +46,7 @@ describe.each(["float32", "float16", "uint8"] as const)("a network packed in %s"
     const elsewhere = (model.predict(inputTensors(shapes, values, rows)) as tf.Tensor).dataSync();
 
     const files = { topology: bytes(blobs, backbone.topology.sha256), shards: [weightData] };
-    const loaded = (await tfjsEngine()).load(backbone, files, shapes);
+    const loaded = await loadBackbone(await tfjsEngine(), backbone, files, shapes);
     const here = loaded.embed(values, rows);
     loaded.release();
     expect(here).toHaveLength(rows * 7);

@@ -1,6 +1,6 @@
 import type { HeadPointer, Manifest, ModelPointer } from "../core/contract/index.ts";
+import type { HeadWeights } from "../core/head/head.ts";
 import { limits } from "../core/limits.ts";
-import type { HeadWeights } from "../core/model/engine.ts";
 import type { Network } from "../core/model/network.ts";
 import { type PublicKeys, publicKeysSchema, signingKeySchema } from "../core/sign.ts";
 import { parseTokens, type Token } from "../core/tokens.ts";

@@ -7,7 +7,7 @@ import { logLossOf, lossOf } from "../../../workers/core/head/metrics.ts";
 import { logitsOfRow, rowLogits } from "../../../workers/core/head/softmax-fit.ts";
 import type { TemperaturePrior } from "../../../workers/core/head/temperature.ts";
 import { limits } from "../../../workers/core/limits.ts";
-import type { HeadWeights } from "../../../workers/core/model/engine.ts";
+import type { HeadWeights } from "../../../workers/core/head/head.ts";
 import type { RunData, SampleRows } from "./data.ts";
 
 /** A head that might serve: over all of train, and for each part of it one that has not seen that part. */

@@ -8,6 +8,7 @@ import { build } from "vite";
 import { expect, it } from "vitest";
 import type { Blob } from "../../../workers/core/contract/index.ts";
 import { sizeOf } from "../../../workers/core/input/index.ts";
+import { loadBackbone } from "../../../workers/core/model/backbone.ts";
 import { tfjsEngine } from "../../../workers/core/model/tfjs/engine.ts";
 import { startServer } from "../../helpers/http-server.ts";
 import { graphNetwork, imageShapes, layersNetwork } from "../../helpers/image-networks.ts";
@@ -67,7 +68,7 @@ it("runs in a real browser as it does here", async (context) => {
     expect(answer).toMatchObject({ engine: "tfjs-wasm", leaked: 0 });
     const engine = await tfjsEngine();
     for (const [i, { spec, files, shapes, values }] of questions.entries()) {
-      const here = engine.load(spec, files, shapes);
+      const here = await loadBackbone(engine, spec, files, shapes);
       const embeddings = here.embed(values, rows);
       expect(answer.embeddings[i]).toHaveLength(embeddings.length);
       embeddings.forEach((value, j) => void expect(answer.embeddings[i][j]).toBeCloseTo(value, 5));

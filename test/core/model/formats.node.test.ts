@@ -3,6 +3,7 @@ import * as tf from "@tensorflow/tfjs-core";
 import { loadLayersModel } from "@tensorflow/tfjs-layers";
 import { beforeAll, expect, it } from "vitest";
 import { sizeOf } from "../../../workers/core/input/index.ts";
+import { loadBackbone } from "../../../workers/core/model/backbone.ts";
 import { startBackend } from "../../../workers/core/model/tfjs/backend.ts";
 import { tfjsEngine } from "../../../workers/core/model/tfjs/engine.ts";
 import {
@@ -59,7 +60,7 @@ function inputs(): tf.Tensor[] {
 }
 
 async function embed({ spec, files }: ImageNetwork): Promise<Float32Array> {
-  const backbone = (await tfjsEngine()).load(spec, files, imageShapes);
+  const backbone = await loadBackbone(await tfjsEngine(), spec, files, imageShapes);
   const embeddings = backbone.embed(values, rows);
   backbone.release();
   return embeddings;

@@ -1,8 +1,8 @@
 import type { Anchor } from "../head/anchor.ts";
+import type { HeadWeights } from "../head/head.ts";
 import { argMax, scoresOf, softmax } from "../head/head.ts";
 import { type FitData, logitsOfRow } from "../head/softmax-fit.ts";
 import { limits } from "../limits.ts";
-import type { HeadWeights } from "../model/engine.ts";
 
 /** What a candidate does to the classes that its region hardly knows. */
 export interface AnchorReport {

@@ -1,5 +1,14 @@
 import type { Head } from "../contract/index.ts";
-import { EngineError, type HeadWeights } from "../model/engine.ts";
+import { EngineError } from "../model/engine.ts";
+
+/** A last layer in plain numbers: weights [width, classes] row by row, then bias [classes]. */
+export interface HeadWeights {
+  width: number;
+  classes: number;
+  temperature: number;
+  weights: Float32Array;
+  bias: Float32Array;
+}
 
 /** A head as stored: float32 little-endian weights [width, classes], then bias [classes]. */
 export function encodeHead(head: Pick<HeadWeights, "weights" | "bias">): Uint8Array<ArrayBuffer> {

@@ -1,7 +1,8 @@
 import type { Blob, NetworkSpec } from "../contract/index.ts";
-import { decodeHead } from "../head/head.ts";
+import { decodeHead, type HeadWeights } from "../head/head.ts";
 import { inputShapes } from "../input/index.ts";
-import type { Engine, HeadWeights, LoadedBackbone } from "./engine.ts";
+import { type LoadedBackbone, loadBackbone } from "./backbone.ts";
+import type { Engine } from "./engine.ts";
 
 /** Reads a blob whose bytes are known to have its hash. */
 export type ReadBlob = (blob: Blob) => Promise<ArrayBuffer>;
@@ -19,6 +20,6 @@ export async function loadNetwork(engine: Engine, spec: NetworkSpec, read: ReadB
     [spec.backbone.topology, spec.head.blob, ...spec.backbone.shards].map(read),
   );
   const files = { topology: topology as ArrayBuffer, shards };
-  const headWeights = decodeHead(spec.head, head as ArrayBuffer);
-  return { spec, backbone: engine.load(spec.backbone, files, inputShapes(spec.input)), head: headWeights };
+  const weights = decodeHead(spec.head, head as ArrayBuffer);
+  return { spec, backbone: await loadBackbone(engine, spec.backbone, files, inputShapes(spec.input)), head: weights };
 }

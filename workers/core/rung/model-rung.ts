@@ -9,9 +9,9 @@ import {
   type TraceEntry,
   versionName,
 } from "../contract/index.ts";
+import type { HeadWeights } from "../head/head.ts";
 import { argMax, scoresOf } from "../head/head.ts";
 import { encode } from "../input/index.ts";
-import type { HeadWeights } from "../model/engine.ts";
 import type { Network } from "../model/network.ts";
 import { type Hop, InvalidQuestionsError, type Reply, type Rung } from "./rung.ts";
 

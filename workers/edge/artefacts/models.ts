@@ -1,7 +1,7 @@
 import { checkManifest, manifestKey } from "../../core/artefacts.ts";
 import type { HeadManifest, Manifest } from "../../core/contract/index.ts";
+import type { HeadWeights } from "../../core/head/head.ts";
 import { decodeHead } from "../../core/head/head.ts";
-import type { HeadWeights } from "../../core/model/engine.ts";
 import { loadNetwork, type Network } from "../../core/model/network.ts";
 import { tfjsEngine } from "../../core/model/tfjs/engine.ts";
 import { signatureFault } from "../../core/sign.ts";

@@ -1,5 +1,6 @@
 import type * as tf from "@tensorflow/tfjs-core";
-import type { HeadWeights } from "../../core/model/engine.ts";
+import type { HeadWeights } from "../../core/head/head.ts";
+import type { TensorInfo } from "../../core/model/engine.ts";
 import type { NetworkParts } from "../train/pack.ts";
 
 /** What a network's last layer does to its sums. */
@@ -9,7 +10,7 @@ export type LastActivation = "linear" | "softmax" | "sigmoid";
 export interface CutNetwork {
   parts: NetworkParts;
   /** The inputs of the whole, in the order in which `run` takes them. */
-  inputs: { name: string; shape: number[] | null }[];
+  inputs: readonly TensorInfo[];
   /** Class scores [rows, classes] of the whole, or their logits, as `activation` says. */
   run(inputs: tf.Tensor[]): tf.Tensor;
   activation: LastActivation;

@@ -10,8 +10,6 @@ export interface ModelFiles {
   path: string;
   kind: "tfjs-layers-model" | "tfjs-graph-model";
   modelJson: ModelJson;
-  /** The whole of model.json, as it is. */
-  json: Record<string, unknown>;
   /** The bytes of all weights, one after another. */
   values: ArrayBuffer;
 }
@@ -34,7 +32,7 @@ export async function readModelFiles(given: string): Promise<ModelFiles> {
     );
   }
   const kind = "node" in modelJson.modelTopology ? "tfjs-graph-model" : "tfjs-layers-model";
-  return { path, kind, modelJson, json: JSON.parse(new TextDecoder().decode(bytes)), values };
+  return { path, kind, modelJson, values };
 }
 
 /** The weights by name, each in the form in which it is stored. */

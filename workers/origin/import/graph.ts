@@ -1,119 +1,113 @@
-import type { GraphModel } from "@tensorflow/tfjs-converter";
-import * as tf from "@tensorflow/tfjs-core";
+import type * as tf from "@tensorflow/tfjs-core";
 import * as z from "zod";
-import { inputsOf, readGraphModel, readNodes } from "../../core/model/tfjs/graph-model.ts";
-import type { GraphNode } from "../../core/model/tfjs/graph-operations.ts";
-import { weightsOf } from "../../core/model/tfjs/model-json.ts";
-import type { Step, Topology } from "../../core/model/tfjs/topology.ts";
-import { readWeights } from "../../core/model/tfjs/weights.ts";
+import { EngineError } from "../../core/model/engine.ts";
+import { loadGraph } from "../../core/model/tfjs/graph-model.ts";
 import { type CutNetwork, headFor, type LastActivation, notADenseEnd } from "./cut.ts";
 import { type ModelFiles, partsOf } from "./files.ts";
-
-type Nodes = ReadonlyMap<string, GraphNode>;
+import {
+  constantOf,
+  fusedInto,
+  type GraphNode,
+  inputsOf,
+  type Nodes,
+  nodeName,
+  reachable,
+  readNodes,
+  throughIdentities,
+} from "./graph-nodes.ts";
+import { valuesOf } from "./values.ts";
 
 /** Cuts a graph model before its last matrix product, and leaves out what only the head needs. */
 export async function cutGraphModel(files: ModelFiles, classes: number): Promise<CutNetwork> {
-  const { modelJson, values } = files;
-  const nodes = readNodes(modelJson);
+  const nodes = readNodes(files.modelJson);
   const output = outputOf(files, nodes);
-  const softmax = throughIdentities(output, nodes);
-  const isSoftmax = nodes.get(softmax)?.op === "Softmax";
-  const logits = isSoftmax ? (inputsOf(nodes.get(softmax) as GraphNode)[0] as string) : softmax;
-  const whole = readGraphModel(modelJson, values, logits);
-  const { dense, biasName, activation: own } = lastDense(whole);
-  if (isSoftmax && own !== "linear") throw notADenseEnd(`softmax after ${own}`);
-  const activation: LastActivation = isSoftmax ? "softmax" : own;
-  const embedding = dense.inputs[0] as string;
-  const { inputs } = readGraphModel(modelJson, values, embedding);
-
-  const tensors = readWeights(weightsOf(modelJson), values);
-  const kernel = tensors.get(dense.weights.kernel as string) as tf.Tensor2D;
-  const bias = biasName === null ? null : (tensors.get(biasName)?.dataSync() as Float32Array | undefined);
-  const head = headFor(kernel.dataSync<"float32">(), bias ?? null, kernel.shape[1] as number, classes, activation);
-  tf.dispose([...tensors.values()]);
-
+  const { embedding, kernel, bias, activation } = lastDense(output, nodes);
+  const known = valuesOf(files, [kernel, ...(bias === null ? [] : [bias])]);
+  const { shape, values } = known.get(kernel) as { shape: number[]; values: Float32Array };
+  const head = headFor(
+    values,
+    bias === null ? null : (known.get(bias)?.values ?? null),
+    shape[1] as number,
+    classes,
+    activation,
+  );
   const kept = reachable(embedding, nodes);
   const weights = [...partsOf(files)].filter(([name]) => kept.has(name)).map(([, part]) => part);
   const modelTopology = { node: [...kept.values()], library: {}, versions: {} };
-  const model = await load(files);
+  const model = loadGraph(files.modelJson, files.values);
+  const inputs = model.inputs.filter(({ name }) => kept.has(name));
   return {
     parts: { kind: "tfjs-graph-model", modelTopology, weights, tensor: `${embedding}:0`, head },
     inputs,
     run: (given) => {
       const named = Object.fromEntries(inputs.map(({ name }, i) => [name, given[i] as tf.Tensor]));
-      return model.execute(named, output) as tf.Tensor;
+      return model.run(named, [output])[0] as tf.Tensor;
     },
     activation,
-    release: () => model.dispose(),
+    release: model.release,
   };
-}
-
-async function load({ path, modelJson, values }: ModelFiles): Promise<GraphModel> {
-  // Only who imports a graph waits for its reader.
-  const { loadGraphModel } = await import("@tensorflow/tfjs-converter");
-  const { modelTopology } = modelJson;
-  const weightSpecs = weightsOf(modelJson) as tf.io.WeightsManifestEntry[];
-  try {
-    return await loadGraphModel(tf.io.fromMemory({ modelTopology, weightSpecs, weightData: values }));
-  } catch (cause) {
-    const reason = cause instanceof Error ? cause.message : String(cause);
-    throw new Error(`Error in importNetwork: tfjs-converter can't read ${path}: ${reason}`, { cause });
-  }
 }
 
 const signatureSchema = z.object({ outputs: z.record(z.string(), z.object({ name: z.string() })) });
 
 // What the signature names, or the one node that no other takes.
-function outputOf({ json }: ModelFiles, nodes: Nodes): string {
-  const metadata = json.userDefinedMetadata as { signature?: unknown } | undefined;
-  const read = signatureSchema.safeParse(json.signature ?? metadata?.signature);
+function outputOf({ modelJson }: ModelFiles, nodes: Nodes): string {
+  const read = signatureSchema.safeParse(modelJson.signature ?? modelJson.userDefinedMetadata?.signature);
   const taken = new Set([...nodes.values()].flatMap(inputsOf));
   const ends = [...nodes.values()].filter(({ name, op }) => !taken.has(name) && op !== "Const" && op !== "NoOp");
-  const named = read.success ? Object.values(read.data.outputs).map(({ name }) => name.replace(/:0$/, "")) : [];
+  const named = read.success ? Object.values(read.data.outputs).map(({ name }) => nodeName(name)) : [];
   const outputs = named.length > 0 ? named : ends.map(({ name }) => name);
   if (outputs.length === 1) return outputs[0] as string;
   throw notADenseEnd(`${outputs.length} outputs${outputs.length > 0 ? `: ${outputs.join(", ")}` : ""}`);
 }
 
-function throughIdentities(name: string, nodes: Nodes): string {
-  const node = nodes.get(name);
-  return node?.op === "Identity" ? throughIdentities(inputsOf(node)[0] as string, nodes) : name;
+/** The product that gives the class scores: what it is taken of, its constants, and what becomes of its sums. */
+interface LastDense {
+  embedding: string;
+  kernel: string;
+  bias: string | null;
+  activation: LastActivation;
 }
 
-/** The product that gives the class scores; its bias may be fused into it, or added after it. */
-function lastDense({ steps, output }: Topology): {
-  dense: Step;
-  biasName: string | null;
-  activation: "linear" | "sigmoid";
-} {
-  const byName = new Map(steps.map((step) => [step.name, step]));
-  let step = byName.get(output);
-  let added: string | null = null;
-  let isSigmoid = false;
-  while (step && step.operation.type !== "dense") {
-    const { operation, inputs } = step;
-    const constant: Step | undefined = inputs
-      .map((name) => byName.get(name))
-      .find((s) => s?.operation.type === "constant");
-    if (operation.type === "add" && constant && added === null) added = constant.name;
-    else if (operation.type === "activation" && operation.activation === "sigmoid" && !isSigmoid && added === null) {
-      isSigmoid = true;
-    } else if (operation.type !== "identity") throw notADenseEnd(`'${step.name}', ${operation.type}`);
-    step = byName.get(inputs.find((name) => name !== constant?.name) ?? "");
+const sums = ["BiasAdd", "Add", "AddV2"];
+const ends: Record<string, LastActivation> = { Softmax: "softmax", Sigmoid: "sigmoid" };
+
+// Backwards from the output; the bias may be fused into the product, or added after it.
+function lastDense(output: string, nodes: Nodes): LastDense {
+  let activation: LastActivation = "linear";
+  let bias: string | null = null;
+  let name = output;
+  for (;;) {
+    name = throughIdentities(name, nodes);
+    const node = nodes.get(name);
+    if (!node) throw new EngineError(`Error in importNetwork: there is no node '${name}'`);
+    if (node.op === "MatMul" || node.op === "_FusedMatMul") return { ...productOf(node, nodes, bias, activation) };
+    const [first, second] = inputsOf(node);
+    const end = ends[node.op];
+    if (sums.includes(node.op) && bias === null) {
+      // Either side of a sum may be the constant.
+      const [a, b] = [first, second].map((input) => constantOf(input ?? "", nodes));
+      bias = a ?? b ?? null;
+      if (bias === null) throw notADenseEnd(`'${name}', ${node.op}`);
+      name = (a === null ? first : second) as string;
+    } else if (end && activation === "linear" && bias === null) {
+      activation = end;
+      name = first as string;
+    } else throw notADenseEnd(`'${name}', ${node.op}`);
   }
-  if (step?.operation.type !== "dense") throw notADenseEnd("its input");
-  const { activation, useBias } = step.operation;
-  const isPlain = activation === "linear" || (activation === "sigmoid" && !isSigmoid && added === null);
-  if (!isPlain || (useBias && added !== null)) throw notADenseEnd(`'${step.name}', ${activation}`);
-  const biasName = useBias ? (step.weights.bias as string) : added;
-  return { dense: step, biasName, activation: isSigmoid ? "sigmoid" : activation };
 }
 
-/** The nodes that a node is made of, itself among them; what merely had to run before it is left out. */
-function reachable(name: string, nodes: Nodes, found = new Map<string, GraphNode>()): Map<string, GraphNode> {
-  const node = nodes.get(name);
-  if (!node || found.has(name)) return found;
-  found.set(name, { ...node, input: node.input.filter((input) => !input.startsWith("^")) });
-  for (const input of inputsOf(node)) reachable(input, nodes, found);
-  return found;
+function productOf(node: GraphNode, nodes: Nodes, added: string | null, after: LastActivation): LastDense {
+  const [of, by, with_] = inputsOf(node) as [string, string, string | undefined];
+  const fused = fusedInto(node);
+  const own = fused.find((name) => name !== "BiasAdd");
+  const activation = own === undefined ? after : ends[own];
+  const kernel = constantOf(by, nodes);
+  const bias = fused.includes("BiasAdd") ? constantOf(with_ ?? "", nodes) : added;
+  const isTransposed = [node.attr.transpose_a, node.attr.transpose_b].some((a) => (a as { b?: boolean })?.b);
+  const isTwice = (own !== undefined && (after !== "linear" || added !== null)) || (fused.length > 0 && added !== null);
+  if (kernel === null || activation === undefined || isTransposed || isTwice) {
+    throw notADenseEnd(`'${node.name}', ${[node.op, ...fused].join(" with ")}`);
+  }
+  return { embedding: throughIdentities(of, nodes), kernel, bias, activation };
 }

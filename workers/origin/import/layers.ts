@@ -1,6 +1,6 @@
-import * as tf from "@tensorflow/tfjs-core";
+import type * as tf from "@tensorflow/tfjs-core";
 import * as layers from "@tensorflow/tfjs-layers";
-import { weightsOf } from "../../core/model/tfjs/model-json.ts";
+import { inputsOf, readLayers } from "../../core/model/tfjs/layers-model.ts";
 import { type StoredPart, storedPart, topologyOf } from "../train/pack.ts";
 import { type CutNetwork, headFor, type LastActivation, notADenseEnd } from "./cut.ts";
 import { type ModelFiles, partsOf } from "./files.ts";
@@ -20,21 +20,19 @@ export async function cutLayersModel(files: ModelFiles, classes: number): Promis
     activation,
   );
   const weights = await storedWeights(backbone, partsOf(files));
-  const { name: tensor } = embedding;
+  const { name: tensor } = embedding.sourceLayer;
   return {
     parts: { kind: "tfjs-layers-model", modelTopology: topologyOf(backbone), weights, tensor, head },
-    inputs: model.inputs.map(({ name, shape }) => ({ name, shape: fixed(shape.slice(1)) })),
+    inputs: inputsOf(model),
     run: (inputs) => model.predict(inputs) as tf.Tensor,
     activation,
     release: () => model.dispose(),
   };
 }
 
-async function load({ path, modelJson, json, values }: ModelFiles): Promise<layers.LayersModel> {
-  const { modelTopology } = json as { modelTopology: object };
-  const weightSpecs = weightsOf(modelJson) as tf.io.WeightsManifestEntry[];
+async function load({ path, modelJson, values }: ModelFiles): Promise<layers.LayersModel> {
   try {
-    return await layers.loadLayersModel(tf.io.fromMemory({ modelTopology, weightSpecs, weightData: values }));
+    return await readLayers(modelJson, values);
   } catch (cause) {
     const reason = cause instanceof Error ? cause.message : String(cause);
     throw new Error(`Error in importNetwork: tfjs-layers can't read ${path}: ${reason}`, { cause });
@@ -73,8 +71,4 @@ function storedWeights(backbone: layers.LayersModel, known: Map<string, StoredPa
       return storedPart(weight.originalName, weight.shape as number[], values, "float32");
     }),
   );
-}
-
-function fixed(shape: (number | null)[]): number[] | null {
-  return shape.every((size) => size !== null) ? (shape as number[]) : null;
 }

@@ -2,19 +2,19 @@ import * as tf from "@tensorflow/tfjs-core";
 import type { Input } from "../../core/contract/index.ts";
 import { scoresOf, softmax } from "../../core/head/head.ts";
 import { inputShapes, sizeOf } from "../../core/input/index.ts";
+import { inputsInOrder } from "../../core/model/backbone.ts";
 import { loadNetwork } from "../../core/model/network.ts";
 import { startBackend } from "../../core/model/tfjs/backend.ts";
 import { tfjsEngine } from "../../core/model/tfjs/engine.ts";
-import { inputsInOrder } from "../../core/model/tfjs/topology.ts";
-import { readWeights } from "../../core/model/tfjs/weights.ts";
 import { seededRandom } from "../random.ts";
 import type { WeightType } from "../recipes/index.ts";
-import { type Blobs, joined, type PackedNetwork, packParts, type StoredPart, storedPart } from "../train/pack.ts";
+import { type Blobs, type PackedNetwork, packParts, type StoredPart, storedPart } from "../train/pack.ts";
 import { readFrom } from "../train/score.ts";
 import { type CutNetwork, notADenseEnd } from "./cut.ts";
 import { readModelFiles } from "./files.ts";
 import { cutGraphModel } from "./graph.ts";
 import { cutLayersModel } from "./layers.ts";
+import { expanded } from "./values.ts";
 
 const checkedRows = 32;
 /** How far a score may be off, between two orders of float32 sums. */
@@ -72,13 +72,19 @@ async function checkCut(cut: CutNetwork, packed: PackedNetwork, blobs: Blobs): P
   }
 }
 
+// Without the batch; null where any size will do.
+function shapeOf({ shape }: CutNetwork["inputs"][number]): number[] | null {
+  const own = shape?.slice(1) ?? null;
+  return own?.every((size) => size >= 0) ? own : null;
+}
+
 function scoresOfWhole({ inputs, run, activation }: CutNetwork, shapes: number[][], values: Float32Array): number[][] {
   const result = tf.tidy(() => {
     const parts = tf.split(tf.tensor2d(values, [checkedRows, values.length / checkedRows]), shapes.map(sizeOf), 1);
     const order = inputsInOrder(inputs, shapes);
     const given = inputs.map((input) => {
       const i = order.indexOf(input);
-      return tf.reshape(parts[i] as tf.Tensor, [checkedRows, ...(input.shape ?? (shapes[i] as number[]))]);
+      return tf.reshape(parts[i] as tf.Tensor, [checkedRows, ...(shapeOf(input) ?? (shapes[i] as number[]))]);
     });
     return run(given).arraySync() as number[][];
   });
@@ -94,17 +100,12 @@ function scoresOfWhole({ inputs, run, activation }: CutNetwork, shapes: number[]
 
 // Integers (shapes, axes) have no other form.
 function stored(parts: readonly StoredPart[], type: WeightType): StoredPart[] {
-  const tensors = readWeights(
-    parts.map(({ spec }) => spec),
-    joined(parts.map(({ bytes }) => bytes)).buffer,
-  );
-  const again = parts.map((part) => {
+  const values = expanded(parts);
+  return parts.map((part) => {
     const { name, shape, dtype } = part.spec;
     if (dtype !== "float32") return part;
-    return storedPart(name, shape, tensors.get(name)?.dataSync() as Float32Array, type);
+    return storedPart(name, shape, values.get(name)?.values as Float32Array, type);
   });
-  tf.dispose([...tensors.values()]);
-  return again;
 }
 
 function brief(scores: ArrayLike<number>): string {

@@ -1,7 +1,7 @@
 import { foldOf, splitKey } from "../../core/confidence/folds.ts";
 import type { Fold, Input, LabelSource } from "../../core/contract/index.ts";
 import { encode, inputShapes, sizeOf } from "../../core/input/index.ts";
-import type { LoadedBackbone } from "../../core/model/engine.ts";
+import type { LoadedBackbone } from "../../core/model/backbone.ts";
 import type { Recipe, Row } from "../recipes/index.ts";
 import { RowStore } from "./row-store.ts";
 

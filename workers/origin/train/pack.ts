@@ -1,9 +1,9 @@
 import type * as layers from "@tensorflow/tfjs-layers";
 import type { Backbone, Blob, Input, NetworkSpec } from "../../core/contract/index.ts";
 import { sha256Hex } from "../../core/hash.ts";
+import type { HeadWeights } from "../../core/head/head.ts";
 import { encodeHead } from "../../core/head/head.ts";
 import { limits } from "../../core/limits.ts";
-import type { HeadWeights } from "../../core/model/engine.ts";
 import type { WeightSpec } from "../../core/model/tfjs/model-json.ts";
 import type { WeightType } from "../recipes/index.ts";
 import type { Trainable } from "./network.ts";
@@ -50,7 +50,7 @@ export async function packNetwork(
     Float32Array,
     Float32Array,
   ];
-  const tensor = plainName((backbone.outputs[0] as layers.SymbolicTensor).name);
+  const { name: tensor } = (backbone.outputs[0] as layers.SymbolicTensor).sourceLayer;
   const parts = { kind: "tfjs-layers-model" as const, modelTopology: topologyOf(backbone), weights, tensor };
   return packParts({ ...parts, head: { weights: kernel, bias } }, input, blobs);
 }

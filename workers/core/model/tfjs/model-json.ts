@@ -9,7 +9,7 @@ const quantisedSchema = z.discriminatedUnion("dtype", [
 const weightSchema = z.object({
   name: z.string(),
   shape: z.array(z.int().nonnegative()),
-  dtype: z.enum(["float32", "int32"]),
+  dtype: z.enum(["float32", "int32", "bool"]),
   quantization: quantisedSchema.optional(),
 });
 /** A weight as model.json lists it; `quantization` says how it is stored. */
@@ -18,6 +18,9 @@ export type WeightSpec = z.infer<typeof weightSchema>;
 const modelJsonSchema = z.object({
   modelTopology: z.looseObject({}),
   weightsManifest: z.array(z.object({ paths: z.array(z.string()), weights: z.array(weightSchema) })),
+  /** What a graph's inputs and outputs are called. */
+  signature: z.looseObject({}).optional(),
+  userDefinedMetadata: z.looseObject({}).optional(),
 });
 
 /** A model.json in TensorFlow.js's layers or graph format, its topology not yet read. */
@@ -25,11 +28,15 @@ export type ModelJson = z.infer<typeof modelJsonSchema>;
 
 /** Reads a model.json. Throws `EngineError` where it is none, naming what is wrong. */
 export function readModelJson(bytes: ArrayBuffer): ModelJson {
-  return parsed(modelJsonSchema, parseJson(bytes), "a TensorFlow.js model.json with float32 weights");
+  return parsed(
+    modelJsonSchema,
+    parseJson(bytes),
+    "a TensorFlow.js model.json with weights of numbers or truth values",
+  );
 }
 
 /** The weights of all groups, in the order in which the shards hold them. */
-export function weightsOf({ weightsManifest }: ModelJson): WeightSpec[] {
+export function weightsOf({ weightsManifest }: Pick<ModelJson, "weightsManifest">): WeightSpec[] {
   return weightsManifest.flatMap(({ weights }) => weights);
 }
 

@@ -1,12 +1,11 @@
-import { registerBackend, registerKernel } from "@tensorflow/tfjs-core";
+import { registerBackend } from "@tensorflow/tfjs-core";
 import "@tensorflow/tfjs-backend-wasm/dist/flags_wasm.js";
+import "@tensorflow/tfjs-backend-wasm/dist/register_all_kernels.js";
 import { BackendWasm } from "@tensorflow/tfjs-backend-wasm/dist/backend_wasm.js";
 import createModule from "@tensorflow/tfjs-backend-wasm/wasm-out/tfjs-backend-wasm.js";
-import { kernels } from "./kernels.ts";
 
-/** Registers the WASM backend from a compiled binary, with only the kernels that Upriver's networks use. */
+/** Registers the WASM backend from a compiled binary. */
 export function registerFrom(binary: () => Promise<WebAssembly.Module>): void {
-  for (const kernel of kernels) registerKernel(kernel);
   registerBackend("wasm", async () => new BackendWasm(await instantiate(await binary())));
 }
 

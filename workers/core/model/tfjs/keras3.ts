@@ -1,0 +1,49 @@
+type Json = Record<string, unknown>;
+
+/**
+ * A topology as tfjs-layers reads it. Keras 3 writes the same with other words: tensors with their history where Keras 2
+ * names layers, `batch_shape`, types as policies.
+ */
+export function asKeras2(topology: object): object {
+  return converted(topology) as object;
+}
+
+function converted(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(converted);
+  if (typeof value !== "object" || value === null) return value;
+  return Object.fromEntries(Object.entries(value as Json).map(([key, part]) => entry(key, part)));
+}
+
+function entry(key: string, value: unknown): [string, unknown] {
+  if (key === "batch_shape") return ["batch_input_shape", value];
+  if (key === "dtype") return [key, typeOf(value)];
+  if (key === "inbound_nodes" && Array.isArray(value)) return [key, value.map(inboundNode)];
+  // One end alone is not in a list of its own.
+  if ((key === "input_layers" || key === "output_layers") && isEnd(value)) return [key, [value]];
+  return [key, converted(value)];
+}
+
+function typeOf(value: unknown): unknown {
+  const policy = value as { class_name?: string; config?: { name?: string } } | null;
+  return policy?.class_name === "DTypePolicy" ? policy.config?.name : value;
+}
+
+function inboundNode(node: unknown): unknown {
+  if (Array.isArray(node) || typeof node !== "object" || node === null) return node;
+  const { args = [], kwargs = {} } = node as { args?: unknown[]; kwargs?: Json };
+  const given = Object.fromEntries(Object.entries(kwargs).filter(([, value]) => value !== null && !isTensor(value)));
+  return tensorsOf([args, Object.values(kwargs)]).map((end) => [...end, given]);
+}
+
+function tensorsOf(value: unknown): unknown[][] {
+  if (Array.isArray(value)) return value.flatMap(tensorsOf);
+  return isTensor(value) ? [value.config.keras_history] : [];
+}
+
+function isTensor(value: unknown): value is { config: { keras_history: unknown[] } } {
+  return Array.isArray((value as { config?: { keras_history?: unknown } } | null)?.config?.keras_history);
+}
+
+function isEnd(value: unknown): boolean {
+  return Array.isArray(value) && value.length === 3 && typeof value[0] === "string";
+}

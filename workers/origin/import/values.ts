@@ -1,0 +1,29 @@
+import * as tf from "@tensorflow/tfjs-core";
+import { readWeights } from "../../core/model/tfjs/weights.ts";
+import { joined, type StoredPart } from "../train/pack.ts";
+import { type ModelFiles, partsOf } from "./files.ts";
+
+/** A weight expanded to float32. */
+export interface WeightValues {
+  shape: number[];
+  values: Float32Array;
+}
+
+/** The values of some of a model's weights, by name. */
+export function valuesOf(files: ModelFiles, names: readonly string[]): Map<string, WeightValues> {
+  const parts = partsOf(files);
+  return expanded(names.flatMap((name) => parts.get(name) ?? []));
+}
+
+/** Stored weights as their values, by name. */
+export function expanded(parts: readonly StoredPart[]): Map<string, WeightValues> {
+  const tensors = readWeights(
+    parts.map(({ spec }) => spec),
+    joined(parts.map(({ bytes }) => bytes)).buffer,
+  );
+  const found = [...tensors].map(([name, tensor]): [string, WeightValues] => {
+    return [name, { shape: tensor.shape, values: tensor.dataSync() as Float32Array }];
+  });
+  tf.dispose([...tensors.values()]);
+  return new Map(found);
+}
