@@ -1,9 +1,18 @@
-import { type Answer, type Manifest, type Question, rungs, versionName } from "../../workers/core/contract/index.ts";
+import {
+  type Answer,
+  type ClassifyManifest,
+  type Question,
+  rungs,
+  versionName,
+} from "../../workers/core/contract/index.ts";
 import { argMax } from "../../workers/core/head/head.ts";
 import type { StoredQuestion } from "./questions.ts";
 
 /** The best that is known of a question on its way in: what the rung below made of it. */
-export function provisionalAnswer({ model, labels, version }: Manifest, { id, region, made }: Question): Answer {
+export function provisionalAnswer(
+  { model, labels, version }: ClassifyManifest,
+  { id, region, made }: Question,
+): Answer {
   const scores = made?.scores.length === labels.length ? made.scores : labels.map(() => 1 / labels.length);
   const picked = argMax(scores);
   return {

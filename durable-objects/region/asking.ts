@@ -1,4 +1,4 @@
-import type { Answer, Manifest, Question, TraceEntry } from "../../workers/core/contract/index.ts";
+import type { Answer, ClassifyManifest, Question, TraceEntry } from "../../workers/core/contract/index.ts";
 import { limits } from "../../workers/core/limits.ts";
 import { fail, ok, type Result } from "../../workers/core/result.ts";
 import type { Hop } from "../../workers/core/rung/rung.ts";
@@ -55,7 +55,7 @@ export class Asking {
   }
 
   private async take(
-    manifest: Manifest,
+    manifest: ClassifyManifest,
     arrivals: Arrival[],
     hop: Hop,
     climbAt: number,
@@ -83,7 +83,11 @@ export class Asking {
     return this.climb.isInFlight(id) ? "busy" : "idle";
   }
 
-  private tracesOf(manifest: Manifest, questions: readonly Question[], hop: Hop): Promise<Map<string, TraceEntry[]>> {
+  private tracesOf(
+    manifest: ClassifyManifest,
+    questions: readonly Question[],
+    hop: Hop,
+  ): Promise<Map<string, TraceEntry[]>> {
     return hop.trace ? this.climb.traces(manifest, questions, hop) : Promise.resolve(new Map());
   }
 

@@ -1,7 +1,7 @@
 import { blobKey, checkBlob } from "../../workers/core/artefacts.ts";
 import type { Head } from "../../workers/core/contract/index.ts";
-import { decodeHead } from "../../workers/core/head/head.ts";
 import type { HeadWeights } from "../../workers/core/head/head.ts";
+import { decodeHead } from "../../workers/core/head/head.ts";
 import type { ReadBlob } from "../../workers/core/model/network.ts";
 
 /** Reads blobs from R2, their hashes checked. */

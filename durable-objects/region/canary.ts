@@ -1,7 +1,13 @@
 import { differencesOf } from "../../workers/core/confidence/canary.ts";
 import { isAudited } from "../../workers/core/confidence/folds.ts";
 import { mayJudge, replaces } from "../../workers/core/confidence/labels.ts";
-import type { CanaryCount, LabelSource, Manifest, Question, VersionCount } from "../../workers/core/contract/index.ts";
+import type {
+  CanaryCount,
+  ClassifyManifest,
+  LabelSource,
+  Question,
+  VersionCount,
+} from "../../workers/core/contract/index.ts";
 import { argMax } from "../../workers/core/head/head.ts";
 import { lossOf } from "../../workers/core/head/metrics.ts";
 import { limits } from "../../workers/core/limits.ts";
@@ -39,7 +45,7 @@ export class CanaryCounts {
   }
 
   /** Counts for a watch from now on; goes on where it does so already. */
-  begin(watch: number, stable: Manifest, canary: Manifest): void {
+  begin(watch: number, stable: ClassifyManifest, canary: ClassifyManifest): void {
     const before = this.pair()?.watch;
     if (before === watch) return;
     if (before !== undefined) this.end(before);
@@ -65,7 +71,7 @@ export class CanaryCounts {
    * That holds all questions where all are kept and every truth comes, else those with the audit's coin, accepted or
    * not: each of one version's has the same chance.
    */
-  async triedOf(secret: string, manifest: Manifest, { id, made }: Question): Promise<Tried | null> {
+  async triedOf(secret: string, manifest: ClassifyManifest, { id, made }: Question): Promise<Tried | null> {
     const { version: base, labels, policy, thin } = manifest;
     const pair = this.pair();
     if (!pair || (base !== pair.stable && base !== pair.canary)) return null;

@@ -1,4 +1,4 @@
-import type { Answer, Manifest, Question, TraceEntry } from "../../workers/core/contract/index.ts";
+import type { Answer, ClassifyManifest, Question, TraceEntry } from "../../workers/core/contract/index.ts";
 import { limits } from "../../workers/core/limits.ts";
 import { HttpRung } from "../../workers/core/rung/http-rung.ts";
 import { type Hop, RungUnavailableError } from "../../workers/core/rung/rung.ts";
@@ -30,7 +30,11 @@ export class Climb {
    * Asks the next rung about stored, open questions, and keeps what it says. Whatever goes wrong, each question ends
    * answered, or with a time at which it climbs again, or on its way to a person. Gives the rung's traces by id.
    */
-  async climb(manifest: Manifest, questions: readonly Question[], hop: Hop): Promise<Map<string, TraceEntry[]>> {
+  async climb(
+    manifest: ClassifyManifest,
+    questions: readonly Question[],
+    hop: Hop,
+  ): Promise<Map<string, TraceEntry[]>> {
     if (questions.length === 0) return new Map();
     const ids = questions.map((question) => question.id);
     if (!this.hasNextRung(manifest)) {
@@ -57,7 +61,11 @@ export class Climb {
   }
 
   /** Only the scores of the rungs above: nothing is kept. Empty when they can't be had. */
-  async traces(manifest: Manifest, questions: readonly Question[], hop: Hop): Promise<Map<string, TraceEntry[]>> {
+  async traces(
+    manifest: ClassifyManifest,
+    questions: readonly Question[],
+    hop: Hop,
+  ): Promise<Map<string, TraceEntry[]>> {
     if (questions.length === 0 || !this.hasNextRung(manifest)) return new Map();
     try {
       const answers = await this.askNext(questions, hop);
@@ -96,7 +104,7 @@ export class Climb {
   }
 
   /** Sends a question that no rung was sure of to a person; where there is none, the best answer so far stands. */
-  passOn(manifest: Manifest, id: string): void {
+  passOn(manifest: ClassifyManifest, id: string): void {
     const { questions, jobs } = this.context;
     questions.setClimb(id, null, 0);
     if (manifest.policy.ladder.includes("human")) {
@@ -109,7 +117,7 @@ export class Climb {
     settle(this.context, manifest, { ...row.answer, status: "answered" });
   }
 
-  private hasNextRung(manifest: Manifest): boolean {
+  private hasNextRung(manifest: ClassifyManifest): boolean {
     return manifest.policy.ladder.includes("origin") && this.context.env.NEXT_RUNG_URL !== "";
   }
 
@@ -133,7 +141,7 @@ export class Climb {
     }
   }
 
-  private take(manifest: Manifest, traced: Answer): void {
+  private take(manifest: ClassifyManifest, traced: Answer): void {
     const { questions } = this.context;
     const { trace: _, ...answer } = traced;
     if (answer.status === "open") {
@@ -150,7 +158,7 @@ export class Climb {
   }
 
   // Where a model has no other labels, the origin's train a little; they never judge or certify.
-  private learnFrom(manifest: Manifest, { id, label }: Answer): void {
+  private learnFrom(manifest: ClassifyManifest, { id, label }: Answer): void {
     const { originLabelWeight, keepInputs } = manifest.policy;
     const row = originLabelWeight > 0 ? this.context.questions.find(id) : null;
     if (!row) return;
@@ -159,7 +167,7 @@ export class Climb {
     keepSample(this.context, manifest, { ...row, instance, ...known });
   }
 
-  private climbLater(manifest: Manifest, id: string): void {
+  private climbLater(manifest: ClassifyManifest, id: string): void {
     const { questions, jobs } = this.context;
     const row = questions.find(id);
     if (row?.answer.status !== "open") return;

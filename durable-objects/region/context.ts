@@ -1,5 +1,5 @@
-import { checkManifest, manifestKey } from "../../workers/core/artefacts.ts";
-import type { Manifest } from "../../workers/core/contract/index.ts";
+import { checkManifest, classifying, manifestKey } from "../../workers/core/artefacts.ts";
+import type { ClassifyManifest } from "../../workers/core/contract/index.ts";
 import { publicKeysSchema } from "../../workers/core/sign.ts";
 import type { Jobs } from "../jobs.ts";
 import type { Archive } from "./archive.ts";
@@ -39,7 +39,7 @@ export interface RegionContext {
 
 /** The manifests of a model, from R2, each read once. */
 export class Manifests {
-  private readonly known = new Map<number, Manifest>();
+  private readonly known = new Map<number, ClassifyManifest>();
   private readonly env: Env;
   private readonly model: string;
 
@@ -48,12 +48,13 @@ export class Manifests {
     this.model = model;
   }
 
-  async get(version: number): Promise<Manifest> {
+  async get(version: number): Promise<ClassifyManifest> {
     const known = this.known.get(version);
     if (known) return known;
     const object = await this.env.ARTEFACTS.get(manifestKey(this.model, version));
     const publicKeys = publicKeysSchema.parse(JSON.parse(this.env.PUBLISH_KEYS));
-    const manifest = await checkManifest(this.model, version, object && (await object.text()), publicKeys);
+    const checked = await checkManifest(this.model, version, object && (await object.text()), publicKeys);
+    const manifest = classifying(checked);
     this.known.set(version, manifest);
     return manifest;
   }

@@ -6,7 +6,7 @@ import {
   type Moments,
   monthlyLevel,
 } from "../../workers/core/confidence/drift.ts";
-import type { Manifest } from "../../workers/core/contract/index.ts";
+import type { ClassifyManifest } from "../../workers/core/contract/index.ts";
 import { limits } from "../../workers/core/limits.ts";
 
 /** What a look at the input found. */
@@ -40,7 +40,7 @@ export class Drift {
   }
 
   /** Holds the embeddings of the month before `at` against the same season, or else against all before; keeps what it finds. */
-  look(manifest: Manifest, at: number): DriftReport {
+  look(manifest: ClassifyManifest, at: number): DriftReport {
     const { width } = manifest.thin.backbone.embedding;
     const since = at - limits.driftEveryMs;
     const recent = this.rows(manifest, [[since, at]]);
@@ -66,7 +66,7 @@ export class Drift {
     return report;
   }
 
-  private rows({ thin }: Manifest, spans: readonly (readonly [number, number])[]): Row[] {
+  private rows({ thin }: ClassifyManifest, spans: readonly (readonly [number, number])[]): Row[] {
     const where = spans.map(() => "(s.at > ? AND s.at <= ?)").join(" OR ");
     const rows = this.sql.exec<Row>(
       `SELECT s.split, s.pi, e.vector FROM samples s JOIN embeddings e ON e.number = s.number AND e.backbone = ?

@@ -1,4 +1,4 @@
-import type { Manifest } from "../../workers/core/contract/index.ts";
+import type { ClassifyManifest } from "../../workers/core/contract/index.ts";
 import { limits } from "../../workers/core/limits.ts";
 import { registryObject, reviewObject } from "../stubs.ts";
 import type { RegionContext } from "./context.ts";
@@ -17,7 +17,7 @@ export class Duties {
   }
 
   /** Takes the duties on, once. */
-  begin({ policy }: Manifest): void {
+  begin({ policy }: ClassifyManifest): void {
     const { jobs } = this.context;
     if (jobs.dueOf("schedule", "") !== null) return;
     const now = Date.now();
@@ -67,7 +67,7 @@ export class Duties {
     return rule.nextDue() ?? Date.now() + limits.labelDueMs;
   }
 
-  private async tellRuleOf(manifest: Manifest): Promise<void> {
+  private async tellRuleOf(manifest: ClassifyManifest): Promise<void> {
     const { rule, storage, region, heads } = this.context;
     storage.transactionSync(() => rule.advance(manifest));
     const news = rule.news(manifest);
@@ -109,7 +109,7 @@ export class Duties {
     return Math.max(questions.nextExpiry() ?? 0, Date.now() + limits.jobRetryMaxMs);
   }
 
-  private async currentManifest(): Promise<Manifest | null> {
+  private async currentManifest(): Promise<ClassifyManifest | null> {
     const base = await this.currentBase();
     return base === null ? null : this.context.manifests.get(base);
   }

@@ -1,6 +1,6 @@
 import { canonicalJson } from "../../workers/core/canonical.ts";
 import { deal, isAudited, splitKey } from "../../workers/core/confidence/folds.ts";
-import type { Answer, Manifest, Question } from "../../workers/core/contract/index.ts";
+import type { Answer, ClassifyManifest, Question } from "../../workers/core/contract/index.ts";
 import { sha256Hex } from "../../workers/core/hash.ts";
 import { quantise } from "../../workers/core/head/embedding.ts";
 import { limits } from "../../workers/core/limits.ts";
@@ -30,7 +30,7 @@ export interface Intake extends NewQuestion {
 /** Works out all that is recorded of a question when it is asked: it can't be added later. */
 export async function recordOf(
   { env, region, canary }: RegionContext,
-  manifest: Manifest,
+  manifest: ClassifyManifest,
   { question, answer }: Arrival,
   asker: string,
   climbAt: number,
@@ -73,7 +73,7 @@ export async function recordOf(
 }
 
 /** Stores what is new, all or nothing; a known id with another payload, or of another asker, is a conflict. */
-export function store(context: RegionContext, manifest: Manifest, records: readonly Intake[]): Conflict | null {
+export function store(context: RegionContext, manifest: ClassifyManifest, records: readonly Intake[]): Conflict | null {
   const { questions, storage, jobs, rule, canary } = context;
   return storage.transactionSync(() => {
     const known = records.map(({ id }) => questions.find(id));

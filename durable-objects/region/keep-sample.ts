@@ -1,11 +1,11 @@
-import type { Manifest } from "../../workers/core/contract/index.ts";
+import type { ClassifyManifest } from "../../workers/core/contract/index.ts";
 import type { RegionContext } from "./context.ts";
 import type { NewSample } from "./samples.ts";
 
 /** Keeps a label and its embedding, once a question; answers whether that changed anything. */
 export function keepSample(
   { samples, embeddings, recall, archive, jobs }: RegionContext,
-  { policy }: Manifest,
+  { policy }: ClassifyManifest,
   sample: NewSample,
 ): boolean {
   const number = samples.teach(sample);

@@ -1,7 +1,7 @@
 import { aimFor, follow } from "../../workers/core/confidence/control.ts";
 import { addTrial, correctTrial, type Outcome } from "../../workers/core/confidence/trials.ts";
 import { firstWindow, nextWindow, type Verdict, verdict } from "../../workers/core/confidence/window.ts";
-import type { CertificateState, LabelSource, Manifest, Rule } from "../../workers/core/contract/index.ts";
+import type { CertificateState, ClassifyManifest, LabelSource, Rule } from "../../workers/core/contract/index.ts";
 import { limits } from "../../workers/core/limits.ts";
 import type { Heads } from "./heads.ts";
 import { type RegionWindow, type Trial, Windows } from "./windows.ts";
@@ -30,7 +30,10 @@ export class LiveRule {
   }
 
   /** Records what was asked: a trial where a label is planned, a count where it was escalated. */
-  asked(manifest: Manifest, question: { id: string; at: number; accepted: boolean; picked: string; pi: number }): void {
+  asked(
+    manifest: ClassifyManifest,
+    question: { id: string; at: number; accepted: boolean; picked: string; pi: number },
+  ): void {
     const window = this.window(manifest, question.at);
     const { id, at, accepted, picked, pi } = question;
     if (!accepted) this.windows.countEscalated(window.number);
@@ -39,7 +42,7 @@ export class LiveRule {
   }
 
   /** Takes a label, by the manifest of the version that was asked: its threshold follows it once, the certificate counts it in the order of asking. */
-  labelled(manifest: Manifest, judged: Judgement, isFirst: boolean): void {
+  labelled(manifest: ClassifyManifest, judged: Judgement, isFirst: boolean): void {
     const isRight = judged.picked === judged.label;
     if (judged.accepted) this.windows.noteSource(this.windows.current(manifest.version)?.number ?? 0, judged.source);
     const trial = judged.accepted ? this.windows.trial(judged.id) : null;
@@ -78,7 +81,7 @@ export class LiveRule {
   }
 
   /** Counts trials in the order of asking, as far as their labels are there or overdue; opens a new window on proof. */
-  advance(manifest: Manifest): void {
+  advance(manifest: ClassifyManifest): void {
     // A label that was corrected may have proven it.
     this.fallIfVoid(manifest);
     for (const trial of this.windows.waiting(manifest.version, Date.now())) {
@@ -95,7 +98,7 @@ export class LiveRule {
   }
 
   /** The rule that the region serves by; null while no label has moved it. */
-  rule(manifest: Manifest): Rule | null {
+  rule(manifest: ClassifyManifest): Rule | null {
     const threshold = this.windows.threshold(manifest.version);
     if (threshold === null) return null;
     const { targetRisk, delta } = manifest.thin.rule;
@@ -124,7 +127,7 @@ export class LiveRule {
   }
 
   /** What the labels of the present window prove; null before the first question. */
-  state(manifest: Manifest): CertificateState | null {
+  state(manifest: ClassifyManifest): CertificateState | null {
     const current = this.windows.current(manifest.version);
     if (!current) return null;
     const { targetRisk, delta } = manifest.thin.rule;
@@ -145,13 +148,13 @@ export class LiveRule {
   }
 
   /** The rule where the edge should hear of it; null where it knows it well enough. */
-  news(manifest: Manifest): Rule | null {
+  news(manifest: ClassifyManifest): Rule | null {
     const rule = this.rule(manifest);
     const told = this.windows.told(manifest.version);
     return rule && (!told || isNews(rule, told)) ? rule : null;
   }
 
-  told(manifest: Manifest, rule: Rule): void {
+  told(manifest: ClassifyManifest, rule: Rule): void {
     this.windows.setTold(manifest.version, rule);
   }
 
@@ -184,7 +187,7 @@ export class LiveRule {
     this.windows.save(trial.window, { ...counted.window, trials });
   }
 
-  private fallIfVoid(manifest: Manifest): void {
+  private fallIfVoid(manifest: ClassifyManifest): void {
     const found = this.verdict(manifest);
     if (found.status !== "void") return;
     const { targetRisk } = manifest.thin.rule;
@@ -198,17 +201,17 @@ export class LiveRule {
   }
 
   /** The rule that the head in use on a version was published with. */
-  private published(manifest: Manifest): Rule {
+  private published(manifest: ClassifyManifest): Rule {
     return this.heads.current(manifest.version)?.rule ?? manifest.thin.rule;
   }
 
-  private verdict(manifest: Manifest): Verdict {
+  private verdict(manifest: ClassifyManifest): Verdict {
     const { targetRisk, delta } = manifest.thin.rule;
     const window = this.windows.current(manifest.version)?.window ?? firstWindow(0, leastPi(manifest));
     return verdict(window, { targetRisk, delta });
   }
 
-  private window(manifest: Manifest, at: number): RegionWindow {
+  private window(manifest: ClassifyManifest, at: number): RegionWindow {
     const { version } = manifest;
     const current = this.windows.current(version);
     const least = leastPi(manifest);
@@ -222,7 +225,7 @@ export class LiveRule {
 }
 
 /** The least chance of a label that the model's policy records for an accepted question. */
-function leastPi({ policy }: Manifest): number {
+function leastPi({ policy }: ClassifyManifest): number {
   return policy.truth === "complete" || policy.auditShare === 0 ? 1 : policy.auditShare;
 }
 

@@ -1,4 +1,4 @@
-import type { Answer, Manifest, Question } from "../../workers/core/contract/index.ts";
+import type { Answer, ClassifyManifest, Question } from "../../workers/core/contract/index.ts";
 import { versionName } from "../../workers/core/contract/index.ts";
 import { quantise } from "../../workers/core/head/embedding.ts";
 import { limits } from "../../workers/core/limits.ts";
@@ -31,7 +31,7 @@ export class Recall {
   }
 
   /** What memory says of a question that the edge was not sure of; null where it says nothing, or is off. */
-  answer(manifest: Manifest, question: Question): Answer | null {
+  answer(manifest: ClassifyManifest, question: Question): Answer | null {
     const { made, id, region } = question;
     const radius = this.state(manifest.version)?.radius ?? null;
     const { backbone } = manifest.thin;
@@ -62,7 +62,7 @@ export class Recall {
   }
 
   /** Chooses the radius on tune's escalated questions and certifies it on certify's, a bounded piece at a time. */
-  *choose(manifest: Manifest): Generator<void, RecallState> {
+  *choose(manifest: ClassifyManifest): Generator<void, RecallState> {
     const tune = yield* this.remembered(manifest, "tune");
     const certify = yield* this.remembered(manifest, "certify");
     const { targetRisk, delta } = manifest.thin.rule;
@@ -84,7 +84,7 @@ export class Recall {
     this.loaded = null;
   }
 
-  private *remembered(manifest: Manifest, fold: "tune" | "certify"): Generator<void, Remembered[]> {
+  private *remembered(manifest: ClassifyManifest, fold: "tune" | "certify"): Generator<void, Remembered[]> {
     const { sha256, embedding } = manifest.thin.backbone;
     const escalated = this.embeddings.newest(sha256, fold, limits.recallJudges, true);
     if (escalated.length === 0) return [];
@@ -100,7 +100,7 @@ export class Recall {
     return found;
   }
 
-  private memory(manifest: Manifest): Memory {
+  private memory(manifest: ClassifyManifest): Memory {
     const { sha256, embedding } = manifest.thin.backbone;
     if (this.loaded?.backbone === sha256) return this.loaded.memory;
     const memory = new Memory(embedding.width, limits.recallMaxRows);
@@ -113,6 +113,6 @@ export class Recall {
   }
 }
 
-function labelOf({ labels }: Manifest, { label }: LabelledVector): number {
+function labelOf({ labels }: ClassifyManifest, { label }: LabelledVector): number {
   return labels.indexOf(label);
 }

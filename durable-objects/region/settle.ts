@@ -1,8 +1,8 @@
-import type { Answer, Manifest } from "../../workers/core/contract/index.ts";
+import type { Answer, ClassifyManifest } from "../../workers/core/contract/index.ts";
 import type { RegionContext } from "./context.ts";
 
 /** Answers an open question for good: no rung is asked about it any more, and whoever waits is told. */
-export function settle(context: RegionContext, { policy }: Manifest, answer: Answer): boolean {
+export function settle(context: RegionContext, { policy }: ClassifyManifest, answer: Answer): boolean {
   const { questions, waiters } = context;
   if (!questions.setAnswer(answer)) return false;
   questions.setClimb(answer.id, null, 0);

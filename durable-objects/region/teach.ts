@@ -1,5 +1,5 @@
 import { deal, splitKey } from "../../workers/core/confidence/folds.ts";
-import type { Instance, LabelSource, Manifest, Taught } from "../../workers/core/contract/index.ts";
+import type { ClassifyManifest, Instance, LabelSource, Taught } from "../../workers/core/contract/index.ts";
 import { fail, ok, type Result } from "../../workers/core/result.ts";
 import { labelledAnswer } from "./answers.ts";
 import type { RegionContext } from "./context.ts";
@@ -32,7 +32,7 @@ export type TeachRefusal = { id: string } & (
 /** Keeps labels as samples, all or none; answers the open questions among them. */
 export async function teach(
   context: RegionContext,
-  manifest: Manifest,
+  manifest: ClassifyManifest,
   lessons: readonly Lesson[],
   teacher: Teacher,
 ): Promise<Result<Taught[], TeachRefusal>> {
@@ -55,10 +55,10 @@ export async function teach(
 // A question is judged by the rule and the certificate of the version that answered it.
 async function manifestsOf(
   { questions, manifests }: RegionContext,
-  manifest: Manifest,
+  manifest: ClassifyManifest,
   lessons: readonly Lesson[],
-): Promise<Map<string, Manifest>> {
-  const asked = new Map<string, Manifest>();
+): Promise<Map<string, ClassifyManifest>> {
+  const asked = new Map<string, ClassifyManifest>();
   for (const { id } of lessons) {
     const base = questions.find(id)?.base;
     if (base !== undefined && base !== manifest.version) asked.set(id, await manifests.get(base));
@@ -68,7 +68,7 @@ async function manifestsOf(
 
 async function sampleOf(
   context: RegionContext,
-  manifest: Manifest,
+  manifest: ClassifyManifest,
   lesson: Lesson,
   { asker, source, labelledAt }: Teacher,
 ): Promise<Result<NewSample, TeachRefusal>> {
@@ -94,7 +94,12 @@ async function sampleOf(
   return ok({ id, instance, label, source, ...dealt, split, owner, at, labelledAt, ...unseen });
 }
 
-function keep(context: RegionContext, manifest: Manifest, sample: NewSample, source: Teacher["source"]): Taught {
+function keep(
+  context: RegionContext,
+  manifest: ClassifyManifest,
+  sample: NewSample,
+  source: Teacher["source"],
+): Taught {
   const { samples, questions, rule, canary } = context;
   const { id, label, fold } = sample;
   // The origin's label judges nothing: the first of another source does.

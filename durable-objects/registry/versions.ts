@@ -1,4 +1,4 @@
-import type { Manifest } from "../../workers/core/contract/index.ts";
+import type { ClassifyManifest, Manifest } from "../../workers/core/contract/index.ts";
 import type { Refusal } from "./refusal.ts";
 
 export type VersionState = "published" | "prepared" | "canary" | "stable" | "retired";
@@ -7,7 +7,8 @@ export interface VersionRow {
   version: number;
   state: VersionState;
   createdAt: string;
-  metrics: Manifest["metrics"];
+  /** How well it does; null for a model of tensors. */
+  metrics: ClassifyManifest["metrics"] | null;
 }
 
 /** The versions of a model and the state each is in. */
@@ -30,12 +31,14 @@ export class Versions {
 
   /** Adds a version; false when it was there. */
   add(manifest: Manifest, sha256: string): boolean {
-    const { version, createdAt, metrics, thin } = manifest;
+    const { version, createdAt } = manifest;
+    const [network, metrics] =
+      manifest.task === "classify" ? [manifest.thin.backbone, manifest.metrics] : [manifest.network, null];
     const cursor = this.sql.exec(
       "INSERT OR IGNORE INTO versions VALUES (?, ?, 'published', ?, ?, ?)",
       version,
       sha256,
-      thin.backbone.sha256,
+      network.sha256,
       createdAt,
       JSON.stringify(metrics),
     );

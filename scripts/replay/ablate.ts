@@ -1,5 +1,6 @@
 import type { UpriverClient } from "../../workers/client/index.ts";
-import { type LearningPart, learningParts, type Manifest } from "../../workers/core/contract/index.ts";
+import { classifying } from "../../workers/core/artefacts.ts";
+import { type ClassifyManifest, type LearningPart, learningParts } from "../../workers/core/contract/index.ts";
 import { type SigningKey, sign } from "../../workers/core/sign.ts";
 import type { Recipe, Row } from "../../workers/origin/recipes/index.ts";
 import { type PlayOptions, play } from "./play.ts";
@@ -23,7 +24,7 @@ export async function ablate(
   key: SigningKey,
   options: PlayOptions & { parts: readonly LearningPart[]; onPart: (part: LearningPart | null) => void },
 ): Promise<Ablation[]> {
-  const original = await client.manifest(recipe.name);
+  const original = classifying(await client.manifest(recipe.name));
   const ablations: Ablation[] = [];
   try {
     for (const without of [null, ...options.parts]) {
@@ -43,7 +44,7 @@ export async function ablate(
 
 async function publishWith(
   client: UpriverClient,
-  manifest: Manifest,
+  manifest: ClassifyManifest,
   learning: LearningPart[],
   key: SigningKey,
 ): Promise<number> {
@@ -57,5 +58,5 @@ async function publishWith(
     policy,
     createdAt: new Date().toISOString(),
   };
-  return (await client.putVersion(await sign<Manifest>(next, key))).version;
+  return (await client.putVersion(await sign<ClassifyManifest>(next, key))).version;
 }

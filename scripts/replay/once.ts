@@ -1,8 +1,8 @@
 import type { UpriverClient } from "../../workers/client/index.ts";
 import { checkBlob } from "../../workers/core/artefacts.ts";
-import type { Blob, Manifest } from "../../workers/core/contract/index.ts";
-import { decodeHead } from "../../workers/core/head/head.ts";
+import type { Blob, ClassifyManifest } from "../../workers/core/contract/index.ts";
 import type { HeadWeights } from "../../workers/core/head/head.ts";
+import { decodeHead } from "../../workers/core/head/head.ts";
 import { loadNetwork } from "../../workers/core/model/network.ts";
 import { tfjsEngine } from "../../workers/core/model/tfjs/engine.ts";
 import type { Recipe, Row } from "../../workers/origin/recipes/index.ts";
@@ -30,7 +30,7 @@ export async function headsOf(
 export async function scoreOnce(
   client: UpriverClient,
   recipe: Recipe,
-  manifest: Manifest,
+  manifest: ClassifyManifest,
   rows: readonly Row[],
   heads: RegionHeads,
 ): Promise<Float64Array> {

@@ -1,4 +1,5 @@
 import type { UpriverClient } from "../../workers/client/index.ts";
+import { classifying } from "../../workers/core/artefacts.ts";
 import type { Recipe, Row } from "../../workers/origin/recipes/index.ts";
 import { daysOf } from "./days.ts";
 import { scoreOnce } from "./once.ts";
@@ -29,12 +30,12 @@ export async function play(
   const startedAt = Date.now();
   const days = daysOf(rows, options);
   if (days.length === 0) throw new Error(`Error in replay: recipe '${recipe.name}' has no rows from --from to --to`);
-  const { policy, pointer } = await client.model(recipe.name);
-  const manifest = await client.manifest(recipe.name, pointer.stable ?? undefined);
+  const { pointer } = await client.model(recipe.name);
+  const manifest = classifying(await client.manifest(recipe.name, pointer.stable ?? undefined));
   const control = startRetrained?.();
   try {
     const history = rows.filter(({ at }) => at >= teachFrom && at < from);
-    const retrainEveryMs = policy.retrainEverySeconds * 1_000;
+    const retrainEveryMs = manifest.policy.retrainEverySeconds * 1_000;
     const walked = await walk(client, recipe, history, days, { from, retrainEveryMs, learnsAbove, onProgress });
     const { played, firstHeads, looks, retrains, origin } = walked;
     const leftOut: Report["leftOut"] = {};

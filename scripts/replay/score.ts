@@ -1,5 +1,5 @@
-import { scoresOf } from "../../workers/core/head/head.ts";
 import type { HeadWeights } from "../../workers/core/head/head.ts";
+import { scoresOf } from "../../workers/core/head/head.ts";
 import type { Network } from "../../workers/core/model/network.ts";
 import type { Recipe, Row } from "../../workers/origin/recipes/index.ts";
 import { embedRows, encodeRows } from "../../workers/origin/train/dataset.ts";

@@ -1,6 +1,7 @@
 import { createInterface } from "node:readline";
 import type { Command } from "commander";
 import type { ReviewQuestion, UpriverClient } from "../../workers/client/index.ts";
+import { classifying } from "../../workers/core/artefacts.ts";
 import { clientFor } from "../local/context.ts";
 import { percent, print, table } from "../local/output.ts";
 
@@ -26,7 +27,7 @@ export function reviewVerb(program: Command): void {
 async function run(model: string, options: Options, command: Command): Promise<void> {
   const client = await clientFor(command, "review");
   if (options.label !== undefined || options.json) return answerOldest(client, model, options);
-  const { labels } = await client.model(model);
+  const { labels } = classifying(await client.manifest(model));
   const terminal = createInterface({ input: process.stdin });
   // Line by line, so that what is typed, or piped, ahead is not lost.
   const lines = terminal[Symbol.asyncIterator]();

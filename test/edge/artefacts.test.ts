@@ -1,5 +1,6 @@
 import { env } from "cloudflare:workers";
 import { describe, expect, it } from "vitest";
+import { manifestKey } from "../../workers/core/artefacts.ts";
 import { tfjsEngine } from "../../workers/core/model/tfjs/engine.ts";
 import { ByteLru } from "../../workers/edge/artefacts/byte-lru.ts";
 import { locationHintOf } from "../../workers/edge/hints.ts";
@@ -12,7 +13,14 @@ function forgetMemory(): void {
   node.manifests.clear();
   node.pointers.clear();
   node.headPointers.clear();
-  for (const key of ["easy@1", "mended@1", "mended@2", "lasting@1", "lasting@2"]) node.networks.delete(key);
+  for (const [model, version] of [
+    ["easy", 1],
+    ["mended", 1],
+    ["mended", 2],
+    ["lasting", 1],
+    ["lasting", 2],
+  ] as const)
+    node.models.delete(manifestKey(model, version));
 }
 
 describe("blobs", () => {

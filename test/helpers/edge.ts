@@ -1,5 +1,5 @@
 import { exports } from "cloudflare:workers";
-import type { Answer, Instance } from "../../workers/core/contract/index.ts";
+import type { Answer, Instance, Manifest } from "../../workers/core/contract/index.ts";
 import { type ModelOptions, type TestModel, testModel } from "./model.ts";
 import { originModels } from "./origin-models.ts";
 
@@ -26,11 +26,19 @@ export function call(method: string, path: string, options: CallOptions = {}): P
 export async function publish(options: ModelOptions, rollout: object | null = {}): Promise<TestModel> {
   const known = options.model ? originModels[options.model] : {};
   const built = await testModel({ ...known, ...options });
-  const { model, version } = built.manifest;
-  for (const [sha256, bytes] of built.blobs) await expectOk(call("PUT", `/v1/blobs/${sha256}`, { raw: bytes }));
-  await expectOk(call("PUT", `/v1/models/${model}/versions/${version}`, { body: built.manifest }));
-  if (rollout) await expectOk(call("POST", `/v1/models/${model}/rollout`, { body: { version, ...rollout } }));
+  await publishBuilt(built, rollout);
   return built;
+}
+
+/** Publishes a signed manifest with its blobs, and rolls it out to all. */
+export async function publishBuilt(
+  { manifest, blobs }: { manifest: Manifest; blobs: TestModel["blobs"] },
+  rollout: object | null = {},
+): Promise<void> {
+  const { model, version } = manifest;
+  for (const [sha256, bytes] of blobs) await expectOk(call("PUT", `/v1/blobs/${sha256}`, { raw: bytes }));
+  await expectOk(call("PUT", `/v1/models/${model}/versions/${version}`, { body: manifest }));
+  if (rollout) await expectOk(call("POST", `/v1/models/${model}/rollout`, { body: { version, ...rollout } }));
 }
 
 /** An instance in a region of the test models. */

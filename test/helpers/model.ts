@@ -1,8 +1,8 @@
 import {
   type Blob,
+  type ClassifyManifest,
   type Column,
   learningParts,
-  type Manifest,
   type NetworkSpec,
   type Policy,
   type Rule,
@@ -30,7 +30,7 @@ export interface ModelOptions {
 }
 
 export interface TestModel {
-  manifest: Manifest;
+  manifest: ClassifyManifest;
   blobs: Map<string, Uint8Array<ArrayBuffer>>;
 }
 
@@ -60,7 +60,7 @@ export async function testModel(options: ModelOptions = {}): Promise<TestModel> 
   const build = (at: number, threshold: number) =>
     randomNetwork({ columns, widths: [inputs, ...hidden], classes: labels.length, seed: at, threshold }, blobs);
   const metrics = { n: 1, logLoss: 1, auc: null, accuracy: 0.5, coverage: {} };
-  const manifest: Manifest = {
+  const manifest: ClassifyManifest = {
     format: "upriver/1",
     model,
     version,

@@ -1,5 +1,5 @@
 import { serve } from "@hono/node-server";
-import type { Manifest } from "../../workers/core/contract/index.ts";
+import type { ClassifyManifest } from "../../workers/core/contract/index.ts";
 import { sha256Hex } from "../../workers/core/hash.ts";
 import { loadNetwork } from "../../workers/core/model/network.ts";
 import { tfjsEngine } from "../../workers/core/model/tfjs/engine.ts";
@@ -60,7 +60,7 @@ async function buildRung(model: string): Promise<ModelRung> {
   const { manifest, blobs } = await testModel({ model, ...originModels[model] });
   const network = await loadNetwork(
     await tfjsEngine(),
-    (manifest as Required<Manifest>).full as NonNullable<Manifest["full"]>,
+    (manifest as Required<ClassifyManifest>).full as NonNullable<ClassifyManifest["full"]>,
     async (blob) => (blobs.get(blob.sha256) as Uint8Array<ArrayBuffer>).buffer,
   );
   return new ModelRung({ name: "origin", manifest, network });

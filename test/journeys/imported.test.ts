@@ -7,6 +7,7 @@ import * as layers from "@tensorflow/tfjs-layers";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { Ladder } from "../../scripts/local/ladder.ts";
 import { bin, root } from "../../scripts/local/part.ts";
+import { classifying } from "../../workers/core/artefacts.ts";
 import type { Input, Instance } from "../../workers/core/contract/index.ts";
 import { argMax } from "../../workers/core/head/head.ts";
 import { encode, inputShapes } from "../../workers/core/input/index.ts";
@@ -59,7 +60,7 @@ describe("networks that something else trained", () => {
     expect(ofThin.accuracy).toBeGreaterThan(0.6);
     expect(ofFull.accuracy).toBeGreaterThan(ofThin.accuracy + 0.03);
     expect(Math.min(ofThin.covered, ofFull.covered)).toBeGreaterThan(0);
-    const manifest = await ladder.client("ask").manifest("storefront", 1);
+    const manifest = classifying(await ladder.client("ask").manifest("storefront", 1));
     expect([manifest.thin.backbone.kind, manifest.full?.backbone.kind]).toEqual([
       ...["tfjs-layers-model", "tfjs-graph-model"],
     ]);
@@ -83,7 +84,7 @@ describe("networks that something else trained", () => {
   it("need no full one: then the edge answers what it is sure of, and a person the rest", async () => {
     const thin = join(ladder.folder, "thin");
     await upriver("publish", "storefront", "--thin", thin, "--input", join(set, "input.json"), "--weights", "uint8");
-    const manifest = await ladder.client("ask").manifest("storefront", 2);
+    const manifest = classifying(await ladder.client("ask").manifest("storefront", 2));
     expect(manifest.full).toBeNull();
     const asked = later.slice(0, questions / 3);
     const rungs = async () => {

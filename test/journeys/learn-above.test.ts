@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { Ladder } from "../../scripts/local/ladder.ts";
+import { classifying } from "../../workers/core/artefacts.ts";
 import type { Instance, Job } from "../../workers/core/contract/index.ts";
 import { publish } from "../../workers/origin/publish.ts";
 import { recipeOf } from "../../workers/origin/recipes/index.ts";
@@ -51,7 +52,7 @@ describe("what regions learn", () => {
     expect(job, `${job.reason}`).toMatchObject({ state: "done", version: 2, verdict: { promoted: true } });
     expect(job.order.reason).toBe("schedule");
     expect(job.samples).toEqual({ added: teachers.length * taughtEach, known: teachers.length * taughtEach });
-    const { trainedOn } = await ladder.client("publish").manifest(model, 2);
+    const { trainedOn } = classifying(await ladder.client("publish").manifest(model, 2));
     const { truth = 0 } = trainedOn.sources;
     expect(truth / (teachers.length * taughtEach)).toBeGreaterThan(0.5);
     expect(truth / (teachers.length * taughtEach)).toBeLessThan(0.7);

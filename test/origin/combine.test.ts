@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import type { UpriverClient } from "../../workers/client/index.ts";
-import type { Manifest } from "../../workers/core/contract/index.ts";
+import type { ClassifyManifest } from "../../workers/core/contract/index.ts";
 import { quantise } from "../../workers/core/head/embedding.ts";
 import { addRow, emptySums, encodeSums, labelWeightUnit, type Sums } from "../../workers/core/head/sums.ts";
 import { loadNetwork } from "../../workers/core/model/network.ts";
@@ -35,7 +35,7 @@ async function served(share: number) {
     }
     regions.set(region, sums);
   }
-  const manifest = { ...draft, version: 1, parent: null, createdAt: "2026-01-01T00:00:00.000Z" } as Manifest;
+  const manifest = { ...draft, version: 1, parent: null, createdAt: "2026-01-01T00:00:00.000Z" } as ClassifyManifest;
   const client = {
     manifest: async () => manifest,
     regions: async () => [...regions.keys()].map((region) => ({ region })),

@@ -7,7 +7,7 @@ import { afterAll, afterEach, beforeEach, describe, expect, it, vi } from "vites
 import { freePort } from "../../scripts/local/ports.ts";
 import { UpriverClient } from "../../workers/client/index.ts";
 import { ArtefactError } from "../../workers/core/artefacts.ts";
-import type { Manifest } from "../../workers/core/contract/index.ts";
+import type { ClassifyManifest } from "../../workers/core/contract/index.ts";
 import { FaultError } from "../../workers/core/http/fault.ts";
 import { FullModels } from "../../workers/origin/models.ts";
 import { type TestModel, testModel } from "../helpers/model.ts";
@@ -72,7 +72,7 @@ describe("the full models", () => {
   it("answer no more for a stable version that has none", async () => {
     const full = models();
     await full.rung("shop");
-    Object.assign(versions[2]?.manifest as Manifest, { full: null });
+    Object.assign(versions[2]?.manifest as ClassifyManifest, { full: null });
     stable = 2;
     later();
     expect(await faultOf(full.rung("shop"))).toMatchObject({ kind: "not-found" });
@@ -102,7 +102,7 @@ describe("the full models", () => {
 
   it("know no model that has a thin network alone", async () => {
     const { full: _, ...thin } = (versions[1] as TestModel).manifest;
-    versions[1] = { ...(versions[1] as TestModel), manifest: thin as Manifest };
+    versions[1] = { ...(versions[1] as TestModel), manifest: thin as ClassifyManifest };
     expect(await faultOf(models().rung("shop"))).toMatchObject({ kind: "not-found", what: "full model 'shop'" });
   });
 });

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { ProblemError, type UpriverClient } from "../../workers/client/index.ts";
 import { blobsOf } from "../../workers/core/artefacts.ts";
-import type { Manifest } from "../../workers/core/contract/index.ts";
+import type { ClassifyManifest } from "../../workers/core/contract/index.ts";
 import { sha256Hex } from "../../workers/core/hash.ts";
 import { signatureFault } from "../../workers/core/sign.ts";
 import { publish } from "../../workers/origin/publish.ts";
@@ -12,7 +12,7 @@ import { testModel } from "../helpers/model.ts";
 /** A client that writes down what it is told, in order. */
 function recorder(latest: number | null) {
   const calls: string[] = [];
-  const manifests: Manifest[] = [];
+  const manifests: ClassifyManifest[] = [];
   const client = {
     versions: async () => {
       const problem = { type: "x", title: "x", status: 404, detail: "x", operation: "x", next: "x" };
@@ -23,7 +23,7 @@ function recorder(latest: number | null) {
       expect(await sha256Hex(bytes)).toBe(sha256);
       calls.push(sha256);
     },
-    putVersion: async (manifest: Manifest) => {
+    putVersion: async (manifest: ClassifyManifest) => {
       calls.push(`version ${manifest.version}`);
       manifests.push(manifest);
     },
@@ -49,7 +49,9 @@ describe("publishing", () => {
     expect(manifests).toEqual([published]);
     expect(published.parent).toBe(latest);
     expect(await signatureFault(published, testKeys.publish.publicKeys)).toBeNull();
-    expect(await signatureFault({ ...published, version: 99 } as Manifest, testKeys.publish.publicKeys)).not.toBeNull();
+    expect(
+      await signatureFault({ ...published, version: 99 } as ClassifyManifest, testKeys.publish.publicKeys),
+    ).not.toBeNull();
   });
 
   it("leaves blobs that an earlier version brought to the edge, which says so where one is missing", async () => {

@@ -2,7 +2,7 @@ import { beforeAll, describe, expect, it } from "vitest";
 import { headsOf, scoreOnce } from "../../scripts/replay/once.ts";
 import { knownAt, periodsOf, scoreRetrained } from "../../scripts/replay/retrained.ts";
 import type { UpriverClient } from "../../workers/client/index.ts";
-import type { Manifest } from "../../workers/core/contract/index.ts";
+import type { ClassifyManifest } from "../../workers/core/contract/index.ts";
 import { sha256Hex } from "../../workers/core/hash.ts";
 import { encodeHead } from "../../workers/core/head/head.ts";
 import { logLossOf } from "../../workers/core/head/metrics.ts";
@@ -43,7 +43,7 @@ async function served() {
   const forget = () => {
     states = [{ region: "lagoon", headManifest: null }];
   };
-  return { rows, manifest: { thin: packed } as unknown as Manifest, client, forget };
+  return { rows, manifest: { thin: packed } as unknown as ClassifyManifest, client, forget };
 }
 
 describe("the heads that were made once", () => {

@@ -1,15 +1,16 @@
 import type {
   Answer,
   CertificateState,
+  ClassifyManifest,
   Fold,
   HeadManifest,
   Instance,
   Job,
-  Manifest,
   ModelPointer,
   Rule,
   Run,
   SampleLine,
+  TensorNetwork,
 } from "../core/contract/index.ts";
 
 export interface ModelSummary {
@@ -19,13 +20,15 @@ export interface ModelSummary {
   versions: number[];
 }
 
-export interface ModelState {
+/** A model as it is served: one that classifies, or one of tensors. */
+export type ModelState =
+  | ({ task: "classify" } & ServedModel & Pick<ClassifyManifest, "labels" | "policy" | "metrics">)
+  | ({ task: "tensor" } & ServedModel & Pick<TensorNetwork, "inputs" | "outputs">);
+
+interface ServedModel {
   model: string;
   pointer: ModelPointer;
-  labels: string[];
-  policy: Manifest["policy"];
-  examples: Manifest["examples"];
-  metrics: Manifest["metrics"];
+  examples: Instance[];
 }
 
 export interface VersionList {
@@ -34,7 +37,8 @@ export interface VersionList {
     /** `published` until every region has made its head for it, then `prepared`; `canary`, `stable`, `retired`. */
     state: string;
     createdAt: string;
-    metrics: Manifest["metrics"];
+    /** How well it does; null for a model of tensors. */
+    metrics: ClassifyManifest["metrics"] | null;
     /** The regions that are not ready for it yet. */
     preparing: string[];
   }[];

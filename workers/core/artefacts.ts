@@ -1,5 +1,12 @@
-import { type Blob, type Manifest, manifestSchema } from "./contract/index.ts";
+import {
+  type Blob,
+  type ClassifyManifest,
+  type Manifest,
+  manifestSchema,
+  type TensorManifest,
+} from "./contract/index.ts";
 import { sha256Hex } from "./hash.ts";
+import { FaultError } from "./http/fault.ts";
 import { type PublicKeys, signatureFault } from "./sign.ts";
 
 /** An artefact that is missing or not what its name says. */
@@ -45,13 +52,20 @@ export async function checkManifest(
   return manifest;
 }
 
+/** What of a manifest names blobs. */
+type Naming =
+  | Pick<ClassifyManifest, "task" | "thin" | "full" | "anchor" | "prior">
+  | Pick<TensorManifest, "task" | "network">;
+
 /** Blobs that show more of the data than a model does: only the publish scope reads them. */
-export function privateBlobsOf({ anchor, prior }: Pick<Manifest, "anchor" | "prior">): Blob[] {
-  return [anchor, prior].flatMap((part) => (part ? [part.blob] : []));
+export function privateBlobsOf(manifest: Naming): Blob[] {
+  if (manifest.task === "tensor") return [];
+  return [manifest.anchor, manifest.prior].flatMap((part) => (part ? [part.blob] : []));
 }
 
 /** Every blob that a manifest names. */
-export function blobsOf(manifest: Pick<Manifest, "thin" | "full" | "anchor" | "prior">): Blob[] {
+export function blobsOf(manifest: Naming): Blob[] {
+  if (manifest.task === "tensor") return [manifest.network.topology, ...manifest.network.shards];
   const { thin, full } = manifest;
   const networks = [thin, ...(full ? [full] : [])].flatMap(({ backbone, head }) => [
     backbone.topology,
@@ -59,6 +73,17 @@ export function blobsOf(manifest: Pick<Manifest, "thin" | "full" | "anchor" | "p
     head.blob,
   ]);
   return [...networks, ...privateBlobsOf(manifest)];
+}
+
+/** The manifest of a model that classifies: it alone has regions, and learns. Throws the fault for another. */
+export function classifying(manifest: Manifest): ClassifyManifest {
+  if (manifest.task === "classify") return manifest;
+  throw new FaultError({
+    kind: "conflict",
+    expected: "a model that classifies",
+    received: `'${manifest.model}', whose task is '${manifest.task}'`,
+    next: "Ask it: its outputs are served as they are. It has no regions, and does not learn.",
+  });
 }
 
 function parseJson(text: string): unknown {

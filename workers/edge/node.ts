@@ -2,6 +2,7 @@ import type { HeadPointer, Manifest, ModelPointer } from "../core/contract/index
 import type { HeadWeights } from "../core/head/head.ts";
 import { limits } from "../core/limits.ts";
 import type { Network } from "../core/model/network.ts";
+import type { TensorModel } from "../core/model/tensor-model.ts";
 import { type PublicKeys, publicKeysSchema, signingKeySchema } from "../core/sign.ts";
 import { parseTokens, type Token } from "../core/tokens.ts";
 import { ByteLru } from "./artefacts/byte-lru.ts";
@@ -20,7 +21,9 @@ export interface Node {
   publishKeys: PublicKeys;
   deploymentKeys: PublicKeys;
   manifests: Map<string, Manifest>;
-  networks: ByteLru<Network>;
+  models: ByteLru<Network | TensorModel>;
+  /** The versions that can't be run, and why. */
+  broken: Map<string, string>;
   heads: ByteLru<HeadWeights>;
   pointers: Map<string, Timed<ModelPointer>>;
   headPointers: Map<string, Timed<HeadPointer>>;
@@ -51,7 +54,8 @@ function createNode(env: Env): Node {
     publishKeys: readOption("PUBLISH_KEYS", env.PUBLISH_KEYS, (value) => publicKeysSchema.parse(value)),
     deploymentKeys: readOption("DEPLOYMENT_PUBLIC_KEYS", env.DEPLOYMENT_PUBLIC_KEYS, (v) => publicKeysSchema.parse(v)),
     manifests: new Map(),
-    networks: new ByteLru(limits.memoryBudgetBytes - headsBudget, (network) => network.backbone.release()),
+    models: new ByteLru(limits.memoryBudgetBytes - headsBudget, (model) => model.release()),
+    broken: new Map(),
     heads: new ByteLru(headsBudget),
     pointers: new Map(),
     headPointers: new Map(),

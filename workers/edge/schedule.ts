@@ -22,7 +22,8 @@ async function trainIfDue(env: Env, model: string, at: number): Promise<void> {
   const registry = registryObject(env, model);
   const { stable } = await registry.pointer();
   if (stable === null) return;
-  const { originEverySeconds } = (await manifestOf({ env, node: nodeOf(env) }, model, stable)).policy;
+  const manifest = await manifestOf({ env, node: nodeOf(env) }, model, stable);
+  const originEverySeconds = manifest.task === "classify" ? manifest.policy.originEverySeconds : null;
   if (originEverySeconds === null || !(await registry.claimTraining(originEverySeconds * 1_000, at))) return;
   const refusal = await refusalOf(env, model);
   await registry.endTrainingClaim(refusal === null ? at : null);

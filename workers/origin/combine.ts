@@ -1,5 +1,6 @@
 import type { UpriverClient } from "../client/index.ts";
-import type { Manifest } from "../core/contract/index.ts";
+import { classifying } from "../core/artefacts.ts";
+import type { ClassifyManifest } from "../core/contract/index.ts";
 import { sha256Hex } from "../core/hash.ts";
 import { type Moments, momentsOf, priorOf, solveRidge, toFloat32 } from "../core/head/analytic.ts";
 import { applyCalibration, calibrate } from "../core/head/calibration.ts";
@@ -33,7 +34,7 @@ export async function combine(
   recipe: Recipe,
   options: { before: string | null; file?: string | undefined },
 ): Promise<Combined> {
-  const manifest = await client.manifest(recipe.name);
+  const manifest = classifying(await client.manifest(recipe.name));
   const { width, classes } = manifest.thin.head;
   const labels: Record<string, number> = {};
   let all: Sums = emptySums(width, classes);
@@ -59,7 +60,7 @@ export async function combine(
 async function packCombined(
   client: UpriverClient,
   recipe: Recipe,
-  manifest: Manifest,
+  manifest: ClassifyManifest,
   weights: Float32Array,
   labels: number,
   { before, file }: { before: string | null; file?: string | undefined },

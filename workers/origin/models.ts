@@ -68,7 +68,7 @@ export class FullModels {
       return known;
     }
     const manifest = await this.client.manifest(model, pointer.stable ?? undefined);
-    if (!manifest.full) throw unknownModel(model);
+    if (manifest.task !== "classify" || !manifest.full) throw unknownModel(model);
     const network = await loadNetwork(await tfjsEngine(), manifest.full, (blob) => this.readBlob(blob));
     const loaded: Loaded = {
       rung: new ModelRung({ name: "origin", manifest, network }),

@@ -1,15 +1,19 @@
 import type { UpriverClient } from "../client/index.ts";
 import { ProblemError } from "../client/index.ts";
 import { blobsOf, privateBlobsOf } from "../core/artefacts.ts";
-import type { Manifest } from "../core/contract/index.ts";
+import type { Manifest, TensorManifest } from "../core/contract/index.ts";
 import { type SigningKey, sign } from "../core/sign.ts";
-import type { Artefact } from "./train/index.ts";
+import type { Artefact, Draft, Unpublished } from "./train/index.ts";
 
 /**
  * Publishes an artefact as the model's next version: blobs first, then the signed manifest, through the edge's own
  * API. Nobody is served by it until it is rolled out.
  */
-export async function publish(client: UpriverClient, artefact: Artefact, key: SigningKey): Promise<Manifest> {
+export async function publish<D extends Draft | Unpublished<TensorManifest>>(
+  client: UpriverClient,
+  artefact: Artefact<D>,
+  key: SigningKey,
+): Promise<D & Manifest> {
   const { draft, blobs } = artefact;
   const latest = await latestVersion(client, draft.model);
   const isPrivate = new Set(privateBlobsOf(draft).map(({ sha256 }) => sha256));
@@ -18,10 +22,8 @@ export async function publish(client: UpriverClient, artefact: Artefact, key: Si
     // What an earlier version brought is there already; the edge says so if it is not.
     if (bytes) await client.putBlob(sha256, bytes, isPrivate.has(sha256) ? "publish" : "ask");
   }
-  const manifest = await sign<Manifest>(
-    { ...draft, version: (latest ?? 0) + 1, parent: latest, createdAt: new Date().toISOString() },
-    key,
-  );
+  const numbered = { ...draft, version: (latest ?? 0) + 1, parent: latest, createdAt: new Date().toISOString() };
+  const manifest = await sign(numbered as D & Manifest, key);
   await client.putVersion(manifest);
   return manifest;
 }

@@ -1,6 +1,6 @@
 import { Matrix } from "ml-matrix";
 import { trainParts } from "../../../workers/core/confidence/folds.ts";
-import type { Manifest } from "../../../workers/core/contract/index.ts";
+import type { ClassifyManifest } from "../../../workers/core/contract/index.ts";
 import {
   leaveOut,
   type Moments,
@@ -40,7 +40,7 @@ export class AnalyticFit {
   private readonly heads: Matrix[] = [];
 
   /** Solves once more; the heads when all is done, null before, and "none" where nothing can be solved. */
-  async next(context: RegionContext, manifest: Manifest): Promise<AnalyticHeads | "none" | null> {
+  async next(context: RegionContext, manifest: ClassifyManifest): Promise<AnalyticHeads | "none" | null> {
     if (!this.solver) {
       // Reading and scaling the sums is a slice of its own.
       this.solver = await this.start(context, manifest);
@@ -83,7 +83,7 @@ export class AnalyticFit {
     return { gram: Matrix.div(gram, one), moment: Matrix.div(moment, one), labels };
   }
 
-  private async start(context: RegionContext, manifest: Manifest): Promise<Solver> {
+  private async start(context: RegionContext, manifest: ClassifyManifest): Promise<Solver> {
     const { backbone, head } = manifest.thin;
     const { width, step } = backbone.embedding;
     const sums = context.sums.readAll(backbone.sha256, width, head.classes);

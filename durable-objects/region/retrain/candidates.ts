@@ -1,13 +1,13 @@
 import type { Compared } from "../../../workers/core/confidence/gate.ts";
 import { judge } from "../../../workers/core/confidence/rule.ts";
-import type { Manifest } from "../../../workers/core/contract/index.ts";
+import type { ClassifyManifest } from "../../../workers/core/contract/index.ts";
 import { applyCalibration, type Calibration, calibrate, calibrated } from "../../../workers/core/head/calibration.ts";
+import type { HeadWeights } from "../../../workers/core/head/head.ts";
 import { scoresOf, softmax } from "../../../workers/core/head/head.ts";
 import { logLossOf, lossOf } from "../../../workers/core/head/metrics.ts";
 import { logitsOfRow, rowLogits } from "../../../workers/core/head/softmax-fit.ts";
 import type { TemperaturePrior } from "../../../workers/core/head/temperature.ts";
 import { limits } from "../../../workers/core/limits.ts";
-import type { HeadWeights } from "../../../workers/core/head/head.ts";
 import type { RunData, SampleRows } from "./data.ts";
 
 /** A head that might serve: over all of train, and for each part of it one that has not seen that part. */
@@ -41,7 +41,11 @@ const calibrationPriors: Record<Candidate["kind"], TemperaturePrior> = {
 };
 
 /** Calibrates a candidate on tune. */
-export function calibrateOn({ tune, classes }: RunData, candidate: Candidate, { policy }: Manifest): Calibrated {
+export function calibrateOn(
+  { tune, classes }: RunData,
+  candidate: Candidate,
+  { policy }: ClassifyManifest,
+): Calibrated {
   const logits = rowLogits(tune, candidate.weights, classes);
   const prior = calibrationPriors[candidate.kind];
   const calibration = policy.learning.includes("calibration")

@@ -1,11 +1,11 @@
-import type { Manifest } from "../../../workers/core/contract/index.ts";
+import type { ClassifyManifest } from "../../../workers/core/contract/index.ts";
 import { labelWeightUnit } from "../../../workers/core/head/sums.ts";
 import { limits } from "../../../workers/core/limits.ts";
 import type { RegionContext } from "../context.ts";
 import type { RunningRun, Runs } from "./runs.ts";
 
 /** Brings the next train samples into the sums, each once, and keeps the place in the same transaction. */
-export function countSlice(context: RegionContext, runs: Runs, manifest: Manifest, run: RunningRun): void {
+export function countSlice(context: RegionContext, runs: Runs, manifest: ClassifyManifest, run: RunningRun): void {
   const { embeddings, sums, storage } = context;
   const { sha256, embedding } = manifest.thin.backbone;
   const { labels, policy } = manifest;

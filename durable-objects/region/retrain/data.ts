@@ -1,5 +1,5 @@
 import { mayJudge } from "../../../workers/core/confidence/labels.ts";
-import type { Manifest } from "../../../workers/core/contract/index.ts";
+import type { ClassifyManifest } from "../../../workers/core/contract/index.ts";
 import { type Anchor, decodeAnchor } from "../../../workers/core/head/anchor.ts";
 import type { FitData, LabelledRows } from "../../../workers/core/head/softmax-fit.ts";
 import { limits } from "../../../workers/core/limits.ts";
@@ -35,7 +35,7 @@ export class RunLoader {
   private data: RunData | null = null;
 
   /** The data once all of it is there; null while there is more to load. Certify is left alone. */
-  async load({ env, embeddings }: RegionContext, manifest: Manifest, run: RunningRun): Promise<RunData | null> {
+  async load({ env, embeddings }: RegionContext, manifest: ClassifyManifest, run: RunningRun): Promise<RunData | null> {
     if (this.data) return this.data;
     const next = embeddings.labelled(run, manifest.thin.backbone.sha256, this.after, limits.loadSliceRows);
     this.after = next.at(-1)?.number ?? this.after;
@@ -54,7 +54,7 @@ export class RunLoader {
     return this.data;
   }
 
-  private async whole(env: Env, manifest: Manifest): Promise<RunData> {
+  private async whole(env: Env, manifest: ClassifyManifest): Promise<RunData> {
     const global = await readHead(env, manifest.thin.head);
     const start = new Float32Array([...global.weights, ...global.bias].map((weight) => weight / global.temperature));
     const anchor = await readAnchor(env, manifest);
@@ -73,7 +73,7 @@ export class RunLoader {
   }
 }
 
-async function readAnchor(env: Env, { anchor, thin }: Manifest): Promise<Anchor | null> {
+async function readAnchor(env: Env, { anchor, thin }: ClassifyManifest): Promise<Anchor | null> {
   const { width, step } = thin.backbone.embedding;
   return anchor && decodeAnchor(await blobReader(env)(anchor.blob), width, step);
 }
@@ -121,7 +121,7 @@ function joinedFloats(parts: readonly Float32Array[]): Float32Array {
   return all;
 }
 
-function toRows({ labels, thin, policy }: Manifest, vectors: LabelledVector[]): SampleRows {
+function toRows({ labels, thin, policy }: ClassifyManifest, vectors: LabelledVector[]): SampleRows {
   const { width, step } = thin.backbone.embedding;
   const inputs = new Float32Array(vectors.length * (width + 1));
   for (const [row, { vector }] of vectors.entries()) {

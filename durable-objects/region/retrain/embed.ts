@@ -1,4 +1,4 @@
-import type { Manifest } from "../../../workers/core/contract/index.ts";
+import type { ClassifyManifest } from "../../../workers/core/contract/index.ts";
 import { quantise } from "../../../workers/core/head/embedding.ts";
 import { encode } from "../../../workers/core/input/index.ts";
 import { limits } from "../../../workers/core/limits.ts";
@@ -11,7 +11,7 @@ import type { RunningRun, Runs } from "./runs.ts";
 export async function embedSlice(
   context: RegionContext,
   runs: Runs,
-  manifest: Manifest,
+  manifest: ClassifyManifest,
   run: RunningRun,
   network: () => Promise<Network>,
 ): Promise<void> {

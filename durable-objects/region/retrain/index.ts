@@ -1,4 +1,4 @@
-import type { Manifest, Run } from "../../../workers/core/contract/index.ts";
+import type { ClassifyManifest, Run } from "../../../workers/core/contract/index.ts";
 import {
   continueFit,
   type FitState,
@@ -130,7 +130,7 @@ export class Retrain {
     }
   }
 
-  private async recallSlice(manifest: Manifest, run: RunningRun, working: Working): Promise<void> {
+  private async recallSlice(manifest: ClassifyManifest, run: RunningRun, working: Working): Promise<void> {
     if (!manifest.policy.learning.includes("recall")) return this.runs.move(run.id, "drift", {});
     working.choosing ??= this.context.recall.choose(manifest);
     const { done, value } = working.choosing.next();
@@ -141,7 +141,7 @@ export class Retrain {
     });
   }
 
-  private async solveSlice(manifest: Manifest, run: RunningRun, working: Working): Promise<void> {
+  private async solveSlice(manifest: ClassifyManifest, run: RunningRun, working: Working): Promise<void> {
     if (!manifest.policy.learning.includes("analytic")) return this.runs.move(run.id, "fit", {});
     const heads = await working.analytic.next(this.context, manifest);
     if (heads === null) return;
@@ -151,7 +151,7 @@ export class Retrain {
     });
   }
 
-  private async fitSlice(manifest: Manifest, run: RunningRun, working: Working): Promise<void> {
+  private async fitSlice(manifest: ClassifyManifest, run: RunningRun, working: Working): Promise<void> {
     const data = await working.loader.load(this.context, manifest, run);
     if (!data) return;
     const fault = tooFew(data);
@@ -170,7 +170,7 @@ export class Retrain {
     });
   }
 
-  private async judgeSlice(manifest: Manifest, run: RunningRun, working: Working): Promise<void> {
+  private async judgeSlice(manifest: ClassifyManifest, run: RunningRun, working: Working): Promise<void> {
     const data = await working.loader.load(this.context, manifest, run);
     if (!data) return;
     const candidates = this.candidates(run);
@@ -204,7 +204,7 @@ export class Retrain {
     return this.working as Working;
   }
 
-  private async networkOf(manifest: Manifest, working: Working): Promise<Network> {
+  private async networkOf(manifest: ClassifyManifest, working: Working): Promise<Network> {
     working.network ??= await loadNetwork(await tfjsEngine(), manifest.thin, blobReader(this.context.env));
     return working.network;
   }

@@ -1,7 +1,7 @@
 import { anchorFault } from "../../../workers/core/confidence/anchor.ts";
 import { gate } from "../../../workers/core/confidence/gate.ts";
 import { judge, thresholdGrid, tunedThreshold } from "../../../workers/core/confidence/rule.ts";
-import type { HeadManifest, Manifest } from "../../../workers/core/contract/index.ts";
+import type { ClassifyManifest, HeadManifest } from "../../../workers/core/contract/index.ts";
 import { sha256Hex } from "../../../workers/core/hash.ts";
 import { calibrated } from "../../../workers/core/head/calibration.ts";
 import { encodeHead } from "../../../workers/core/head/head.ts";
@@ -23,7 +23,11 @@ export interface Judgement {
 }
 
 /** The head in use on a base version, and what it has learned from. */
-export async function currentHead(context: RegionContext, runs: Runs, manifest: Manifest): Promise<CurrentHead> {
+export async function currentHead(
+  context: RegionContext,
+  runs: Runs,
+  manifest: ClassifyManifest,
+): Promise<CurrentHead> {
   const { env, heads } = context;
   const regional = heads.current(manifest.version);
   if (!regional) return { own: null, lastSample: 0 };
@@ -36,7 +40,7 @@ export async function currentHead(context: RegionContext, runs: Runs, manifest: 
 export function* judgeCandidates(
   data: RunData,
   candidates: readonly Candidate[],
-  manifest: Manifest,
+  manifest: ClassifyManifest,
   current: CurrentHead,
 ): Generator<void, Judgement> {
   const judged: Calibrated[] = [];
@@ -78,7 +82,7 @@ export function* judgeCandidates(
 export async function keepJudgement(
   context: RegionContext,
   runs: Runs,
-  manifest: Manifest,
+  manifest: ClassifyManifest,
   run: RunningRun,
   data: RunData,
   { promoted, reason, report }: Judgement,
@@ -100,7 +104,7 @@ export async function keepJudgement(
 
 async function signedHead(
   { env, model, region }: RegionContext,
-  manifest: Manifest,
+  manifest: ClassifyManifest,
   weights: Float32Array,
   threshold: number,
   strictest: number,

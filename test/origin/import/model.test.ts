@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import * as layers from "@tensorflow/tfjs-layers";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { type FeaturesInput, manifestSchema } from "../../../workers/core/contract/index.ts";
+import { classifyManifestSchema, type FeaturesInput } from "../../../workers/core/contract/index.ts";
 import { startBackend } from "../../../workers/core/model/tfjs/backend.ts";
 import { importModel } from "../../../workers/origin/import/index.ts";
 import { recipeOf } from "../../../workers/origin/recipes/index.ts";
@@ -30,7 +30,7 @@ describe("a version of networks that something else trained", () => {
     const full = await saveLayersModel(network(8 + 12), join(folder, "full"));
     const { draft, blobs } = await importModel(recipe, folded, { thin, full });
     const numbered = { ...draft, version: 1, parent: null, createdAt: "2026-01-01T00:00:00.000Z" };
-    const manifest = manifestSchema.parse(numbered);
+    const manifest = classifyManifestSchema.parse(numbered);
     expect(manifest).toMatchObject({ model: "storefront", labels: recipe.labels, policy: recipe.policy });
     expect(manifest.metrics.thin.n).toBe(folded.certify.length);
     expect(manifest.metrics.full?.n).toBe(folded.certify.length);

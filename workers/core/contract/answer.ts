@@ -58,3 +58,12 @@ export const answerSchema = z.strictObject({
 export type Answer = z.infer<typeof answerSchema>;
 
 export const answersSchema = z.strictObject({ answers: z.array(answerSchema) });
+
+/** What a model of tensors gives: each output's values as nested arrays, null where a value is no number. */
+export const tensorAnswerSchema = z.strictObject({
+  model: z.string(),
+  version: z.string(),
+  rung: z.literal("edge"),
+  outputs: z.record(z.string(), z.unknown()),
+});
+export type TensorAnswer = z.infer<typeof tensorAnswerSchema>;

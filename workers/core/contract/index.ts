@@ -12,4 +12,5 @@ export * from "./question.ts";
 export * from "./region.ts";
 export * from "./run.ts";
 export * from "./sha256.ts";
+export * from "./tensor.ts";
 export * from "./truth.ts";

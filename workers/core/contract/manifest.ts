@@ -5,6 +5,7 @@ import { inputSchema } from "./input.ts";
 import { instanceSchema } from "./instance.ts";
 import { regionSchema, regionsSchema } from "./region.ts";
 import { sha256Schema } from "./sha256.ts";
+import { tensorSpecSchema } from "./tensor.ts";
 
 export const modelNameSchema = z
   .string()
@@ -13,13 +14,28 @@ export const modelNameSchema = z
 const blobSchema = z.strictObject({ sha256: sha256Schema, bytes: z.int().nonnegative() });
 export type Blob = z.infer<typeof blobSchema>;
 
-/** All of a network up to its embedding: a TensorFlow.js model.json and its weight shards. */
-export const backboneSchema = z.strictObject({
+/** A TensorFlow.js model.json and its weight shards, as blobs. */
+const modelFiles = {
   kind: z.enum(["tfjs-layers-model", "tfjs-graph-model"]),
   /** Hash over topology and weights; embeddings carry it. */
   sha256: sha256Schema,
   topology: blobSchema,
   shards: z.array(blobSchema).min(1),
+};
+
+/** A whole model, with the tensors that go in and come out. */
+export const tensorNetworkSchema = z.strictObject({
+  ...modelFiles,
+  inputs: z.array(tensorSpecSchema).min(1),
+  outputs: z.array(tensorSpecSchema).min(1),
+  /** Whether it takes many instances at once: a first dimension of any size, in and out. */
+  batch: z.boolean(),
+});
+export type TensorNetwork = z.infer<typeof tensorNetworkSchema>;
+
+/** All of a network up to its embedding. */
+export const backboneSchema = z.strictObject({
+  ...modelFiles,
   /** The tensor that is the embedding, its width, and the step of its int16 form. */
   embedding: z.strictObject({ tensor: z.string(), width: z.int().positive(), step: z.number().positive() }),
 });
@@ -102,14 +118,22 @@ export const metricsSchema = z.strictObject({
 });
 export type Metrics = z.infer<typeof metricsSchema>;
 
-/** A version of a model: what it is, how it is served, and who vouches for it. Immutable. */
-export const manifestSchema = z
+/** What every version of a model says of itself. */
+const versionFields = {
+  format: z.literal("upriver/1"),
+  model: modelNameSchema,
+  version: z.int().positive(),
+  parent: z.int().positive().nullable(),
+  createdAt: z.iso.datetime(),
+  /** Instances to try the model with: the first is easy, the last hard.  */
+  examples: z.array(instanceSchema),
+  signature: signatureSchema.optional(),
+};
+
+/** A version that classifies: two networks, how they are served and learn, and how well. Immutable. */
+export const classifyManifestSchema = z
   .strictObject({
-    format: z.literal("upriver/1"),
-    model: modelNameSchema,
-    version: z.int().positive(),
-    parent: z.int().positive().nullable(),
-    createdAt: z.iso.datetime(),
+    ...versionFields,
     task: z.literal("classify"),
     labels: z.array(z.string().min(1)).min(2),
     /** The thin network the edge runs, and the full one the origin runs. */
@@ -128,15 +152,24 @@ export const manifestSchema = z
       sources: z.record(z.string(), z.int()),
       regions: z.record(z.string(), z.int()),
     }),
-    /** Instances to try the model with: the first is easy, the last hard.  */
-    examples: z.array(instanceSchema),
-    signature: signatureSchema.optional(),
   })
   .refine((m) => new Set(m.labels).size === m.labels.length, "labels differ")
   .refine(
     (m) => m.thin.head.classes === m.labels.length && (!m.full || m.full.head.classes === m.labels.length),
     "one class for each label",
   );
+export type ClassifyManifest = z.infer<typeof classifyManifestSchema>;
+
+/** A version whose outputs are served as they are: no labels, no accept rule, no learning. Immutable. */
+export const tensorManifestSchema = z.strictObject({
+  ...versionFields,
+  task: z.literal("tensor"),
+  network: tensorNetworkSchema,
+});
+export type TensorManifest = z.infer<typeof tensorManifestSchema>;
+
+/** A version of a model: what it is, and who vouches for it. Immutable. */
+export const manifestSchema = z.discriminatedUnion("task", [classifyManifestSchema, tensorManifestSchema]);
 export type Manifest = z.infer<typeof manifestSchema>;
 
 /** A region's own head on a global version: `{base}+{region}.{number}`. */

@@ -2,6 +2,9 @@ import type { Column, FeaturesInput, Instance } from "../contract/index.ts";
 import { describe } from "./describe.ts";
 import type { InputContext, InputFault } from "./fault.ts";
 
+/** A column's part of an instance; arrays are no column's. */
+type Value = Exclude<Instance, unknown[]>[string];
+
 type Fault = (path: string, expected: string, received: string) => void;
 
 interface Layout {
@@ -75,7 +78,7 @@ function writeColumn(
   out: Float32Array,
   offset: number,
   column: Exclude<Column, { type: "region" }>,
-  value: string | number | boolean | null,
+  value: Value,
   fault: Fault,
 ): void {
   if (column.type === "category") {
@@ -97,7 +100,7 @@ function writeCategory(
   out: Float32Array,
   offset: number,
   column: Extract<Column, { type: "category" }>,
-  value: string | number | boolean | null,
+  value: Value,
   fault: Fault,
 ): void {
   if (value === null) {

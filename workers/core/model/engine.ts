@@ -1,4 +1,4 @@
-import type { Backbone } from "../contract/index.ts";
+import type { Backbone, TensorType } from "../contract/index.ts";
 
 /** The blobs of a TensorFlow.js model, their hashes already verified. */
 export interface ModelFiles {
@@ -12,9 +12,6 @@ export interface Tensor {
   shape: number[];
   values: Float32Array | Int32Array | Uint8Array;
 }
-
-/** The values that a model's inputs and outputs are made of. */
-export type TensorType = "float32" | "int32" | "bool";
 
 /** What a model says of one of its inputs or outputs: the shape with its batch, −1 where any size will do; null where it says nothing. */
 export interface TensorInfo {

@@ -12,6 +12,9 @@ export interface Network {
   spec: NetworkSpec;
   backbone: LoadedBackbone;
   head: HeadWeights;
+  /** Float32 bytes of its weights, as they count against the isolate's budget. */
+  readonly bytes: number;
+  release(): void;
 }
 
 /** Loads a network from its blobs. Throws `EngineError` when they are not what the manifest says. */
@@ -21,5 +24,6 @@ export async function loadNetwork(engine: Engine, spec: NetworkSpec, read: ReadB
   );
   const files = { topology: topology as ArrayBuffer, shards };
   const weights = decodeHead(spec.head, head as ArrayBuffer);
-  return { spec, backbone: await loadBackbone(engine, spec.backbone, files, inputShapes(spec.input)), head: weights };
+  const backbone = await loadBackbone(engine, spec.backbone, files, inputShapes(spec.input));
+  return { spec, backbone, head: weights, bytes: backbone.bytes, release: backbone.release };
 }

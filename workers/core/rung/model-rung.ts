@@ -1,8 +1,8 @@
 import { accepts } from "../confidence/rule.ts";
 import {
   type Answer,
+  type ClassifyManifest,
   type HeadManifest,
-  type Manifest,
   type Question,
   type Rule,
   type RungName,
@@ -29,7 +29,7 @@ export interface RegionalServing {
 
 export interface ModelRungOptions {
   name: RungName;
-  manifest: Manifest;
+  manifest: ClassifyManifest;
   network: Network;
   /** What a question's region has of its own; null where it has nothing. */
   servingOf?: (region: string) => RegionalServing | null;
@@ -38,7 +38,7 @@ export interface ModelRungOptions {
 /** A rung that answers by a network: the thin one at the edge, the full one at the origin. */
 export class ModelRung implements Rung {
   readonly name: RungName;
-  private readonly manifest: Manifest;
+  private readonly manifest: ClassifyManifest;
   private readonly network: Network;
   private readonly servingOf: (region: string) => RegionalServing | null;
   private readonly extraColumns: string[];
@@ -143,7 +143,7 @@ export class ModelRung implements Rung {
 }
 
 /** What an instance may carry without its being input: what names the region, and what names the fold. */
-export function extraColumnsOf({ policy: { regions, split } }: Manifest): string[] {
+export function extraColumnsOf({ policy: { regions, split } }: ClassifyManifest): string[] {
   const names = [regions.from === "field" ? regions.name : undefined, split.by === "field" ? split.name : undefined];
   return names.filter((name) => name !== undefined);
 }

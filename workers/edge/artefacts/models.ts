@@ -1,8 +1,10 @@
-import { checkManifest, manifestKey } from "../../core/artefacts.ts";
-import type { HeadManifest, Manifest } from "../../core/contract/index.ts";
+import { ArtefactError, checkManifest, classifying, manifestKey } from "../../core/artefacts.ts";
+import type { ClassifyManifest, HeadManifest, Manifest, TensorManifest } from "../../core/contract/index.ts";
 import type { HeadWeights } from "../../core/head/head.ts";
 import { decodeHead } from "../../core/head/head.ts";
-import { loadNetwork, type Network } from "../../core/model/network.ts";
+import { EngineError } from "../../core/model/engine.ts";
+import { loadNetwork, type Network, type ReadBlob } from "../../core/model/network.ts";
+import { loadTensorModel, type TensorModel } from "../../core/model/tensor-model.ts";
 import { tfjsEngine } from "../../core/model/tfjs/engine.ts";
 import { signatureFault } from "../../core/sign.ts";
 import type { Call } from "../call.ts";
@@ -35,26 +37,63 @@ export async function manifestOf(
   return manifest;
 }
 
+/** The manifest of a version that classifies. Throws the fault for another. */
+export async function classifierOf(
+  call: Pick<Call, "env" | "node">,
+  model: string,
+  version: number,
+): Promise<ClassifyManifest> {
+  return classifying(await manifestOf(call, model, version));
+}
+
 /** A version's thin network: from memory, or loaded from its blobs. */
-export async function networkOf(call: Call, manifest: Manifest): Promise<Network> {
-  const { networks } = call.node;
-  const key = `${manifest.model}@${manifest.version}`;
-  const known = networks.get(key);
-  if (known) return known;
-  const engine = await tfjsEngine();
-  const network = await loadNetwork(engine, manifest.thin, (blob) => readBlob(call.env, call.later, blob));
+export function networkOf(call: Call, manifest: ClassifyManifest): Promise<Network> {
+  return loaded(call, manifest, async (read) => loadNetwork(await tfjsEngine(), manifest.thin, read));
+}
+
+/** A version whose task is tensors, with its model: from memory, or loaded from its blobs. Throws the fault for another. */
+export async function tensorModelOf(
+  call: Call,
+  name: string,
+  version: number,
+): Promise<{ manifest: TensorManifest; model: TensorModel }> {
+  const manifest = await manifestOf(call, name, version);
+  if (manifest.task !== "tensor") throw new ArtefactError(manifestKey(name, version), "it is no model of tensors");
+  const load = async (read: ReadBlob) => loadTensorModel(await tfjsEngine(), manifest.network, read);
+  return { manifest, model: await loaded(call, manifest, load) };
+}
+
+/** What is in memory of a version, or is made of its blobs; what can't be is not tried again in this isolate. */
+async function loaded<V extends Network | TensorModel>(
+  { env, node, later }: Call,
+  { model, version }: Manifest,
+  load: (read: ReadBlob) => Promise<V>,
+): Promise<V> {
+  const key = manifestKey(model, version);
+  // A version is of one task for ever, and its manifest says of which.
+  const known = () => node.models.get(key) as V | undefined;
+  const before = known();
+  if (before) return before;
+  const broken = node.broken.get(key);
+  if (broken !== undefined) throw new ArtefactError(key, broken);
+  const value = await load((blob) => readBlob(env, later, blob)).catch((error: unknown) => {
+    if (!(error instanceof EngineError)) throw error;
+    // Its blobs have their hashes: they will not change.
+    node.broken.set(key, error.message);
+    throw new ArtefactError(key, error.message);
+  });
   // Another request may have loaded it meanwhile: one copy is enough.
-  const meanwhile = networks.get(key);
+  const meanwhile = known();
   if (meanwhile) {
-    network.backbone.release();
+    value.release();
     return meanwhile;
   }
-  networks.set(key, network, network.backbone.bytes);
-  return network;
+  node.models.set(key, value, value.bytes);
+  return value;
 }
 
 /** A region's head: from memory, or from its blob, when the deployment signed it for this backbone; else null. */
-export async function headOf(call: Call, manifest: Manifest, head: HeadManifest): Promise<HeadWeights | null> {
+export async function headOf(call: Call, manifest: ClassifyManifest, head: HeadManifest): Promise<HeadWeights | null> {
   const { heads, deploymentKeys } = call.node;
   const known = heads.get(head.head.blob.sha256);
   if (known) return known;

@@ -1,5 +1,6 @@
+import { classifying } from "../../core/artefacts.ts";
 import { isAudited } from "../../core/confidence/folds.ts";
-import type { Answer, AskBody, Manifest, Question } from "../../core/contract/index.ts";
+import type { Answer, AskBody, ClassifyManifest, Question } from "../../core/contract/index.ts";
 import { FaultError } from "../../core/http/fault.ts";
 import { limits } from "../../core/limits.ts";
 import { type Hop, type Reply, RungUnavailableError } from "../../core/rung/rung.ts";
@@ -22,7 +23,7 @@ export async function ask(call: Call, model: string, body: AskBody): Promise<Ans
   const caller = body.caller ?? callerOf(call);
   const drafts = draftsOf(body);
   // The stable version's settings name the regions; which version answers may differ from region to region.
-  const stable = await servedManifest(call, pointer);
+  const stable = classifying(await servedManifest(call, pointer));
   const questions = await completeQuestions(call, stable, drafts);
   const versions = await Promise.all(questions.map(({ region }) => versionFor(pointer, caller, region)));
   const answers: Answer[] = [];
@@ -46,7 +47,7 @@ type Settled = { index: number; answer: Answer };
 
 async function climb(
   call: Call,
-  manifest: Manifest,
+  manifest: ClassifyManifest,
   climbers: readonly Climber[],
   hop: Hop,
   takeAll: boolean,
@@ -81,7 +82,7 @@ async function escalate(rung: RegionRung, climbers: readonly Climber[], hop: Hop
 /** Keeps what the model's setting asks for: `all` before the answer goes out, audits after it. */
 async function keepSome(
   call: Call,
-  { policy }: Manifest,
+  { policy }: ClassifyManifest,
   rung: RegionRung,
   climbers: readonly Climber[],
   hop: Hop,
@@ -139,7 +140,7 @@ function hopOf(call: Call, { remainingMs = limits.askTimeoutMs, nodes = [], trac
   };
 }
 
-// Who asks without a token is told apart by address, so that a canary stays with them.
-function callerOf(call: Call): string {
+/** Whom a canary sticks to: who asks without a token is told apart by address. */
+export function callerOf(call: Call): string {
   return call.token?.id ?? call.request.headers.get("cf-connecting-ip") ?? askerOf(call);
 }

@@ -1,4 +1,4 @@
-import type { AskBody, Draft, Manifest, Question } from "../../core/contract/index.ts";
+import type { AskBody, ClassifyManifest, Draft, Question } from "../../core/contract/index.ts";
 import { sha256Hex } from "../../core/hash.ts";
 import { FaultError } from "../../core/http/fault.ts";
 import { mintId, parseId } from "../../core/ids.ts";
@@ -14,7 +14,11 @@ export function draftsOf(body: AskBody): Draft[] {
 }
 
 /** Drafts as whole questions: with id, region and time; all are checked before any is asked. */
-export async function completeQuestions(call: Call, manifest: Manifest, drafts: readonly Draft[]): Promise<Question[]> {
+export async function completeQuestions(
+  call: Call,
+  manifest: ClassifyManifest,
+  drafts: readonly Draft[],
+): Promise<Question[]> {
   const clues: RegionClues = {
     cf: locationHintOf(call.request.cf as IncomingRequestCfProperties | undefined),
     header: (name) => call.request.headers.get(name),
@@ -33,7 +37,13 @@ export async function completeQuestions(call: Call, manifest: Manifest, drafts: 
   });
 }
 
-function regionOfDraft(call: Call, { policy }: Manifest, draft: Draft, clues: RegionClues, index: number): string {
+function regionOfDraft(
+  call: Call,
+  { policy }: ClassifyManifest,
+  draft: Draft,
+  clues: RegionClues,
+  index: number,
+): string {
   const { regions } = policy;
   // Between rungs, and from whoever has a token, a question may name its region itself.
   if (draft.region === undefined || (call.token === null && regions.from !== "field")) {

@@ -1,7 +1,7 @@
-import type { Manifest, ModelPointer } from "../../core/contract/index.ts";
+import type { ClassifyManifest, Manifest, ModelPointer } from "../../core/contract/index.ts";
 import { hmacUnit } from "../../core/hash.ts";
 import { ModelRung, type RegionalServing } from "../../core/rung/model-rung.ts";
-import { headOf, manifestOf, networkOf } from "../artefacts/models.ts";
+import { classifierOf, headOf, manifestOf, networkOf } from "../artefacts/models.ts";
 import { headPointer, modelPointer } from "../artefacts/pointers.ts";
 import { type Call, unknownModel } from "../call.ts";
 
@@ -29,7 +29,7 @@ export async function servedPointer(call: Call, model: string): Promise<ModelPoi
 }
 
 /** The thin model's rung for one version, with the heads of the given regions. */
-export async function edgeRung(call: Call, manifest: Manifest, regions: readonly string[]): Promise<ModelRung> {
+export async function edgeRung(call: Call, manifest: ClassifyManifest, regions: readonly string[]): Promise<ModelRung> {
   const serving = new Map<string, RegionalServing>();
   await Promise.all(
     regions.map(async (region) => {
@@ -49,9 +49,9 @@ export function loadVersion(
   pointer: ModelPointer,
   version: number,
   regions: readonly string[],
-): Promise<{ manifest: Manifest; rung: ModelRung }> {
+): Promise<{ manifest: ClassifyManifest; rung: ModelRung }> {
   return orLastGood(pointer, version, async (tried) => {
-    const manifest = await manifestOf(call, pointer.model, tried);
+    const manifest = await classifierOf(call, pointer.model, tried);
     return { manifest, rung: await edgeRung(call, manifest, regions) };
   });
 }
@@ -61,7 +61,8 @@ export function servedManifest(call: Call, pointer: ModelPointer): Promise<Manif
   return orLastGood(pointer, pointer.stable as number, (version) => manifestOf(call, pointer.model, version));
 }
 
-async function orLastGood<T>(
+/** Loads a version, or where it is broken the last one that was good. */
+export async function orLastGood<T>(
   pointer: ModelPointer,
   version: number,
   load: (version: number) => Promise<T>,

@@ -25,8 +25,14 @@ async function listModels(call: Call): Promise<Response> {
 async function getModel(call: Call): Promise<Response> {
   const model = modelOf(call);
   const pointer = await servedPointer(call, model);
-  const { labels, policy, examples, metrics } = await manifestOf(call, model, pointer.stable as number);
-  return jsonResponse({ model, pointer, labels, policy, examples, metrics });
+  const manifest = await manifestOf(call, model, pointer.stable as number);
+  const { task, examples } = manifest;
+  if (task === "tensor") {
+    const { inputs, outputs } = manifest.network;
+    return jsonResponse({ model, task, pointer, inputs, outputs, examples });
+  }
+  const { labels, policy, metrics } = manifest;
+  return jsonResponse({ model, task, pointer, labels, policy, examples, metrics });
 }
 
 async function getVersions(call: Call): Promise<Response> {

@@ -1,10 +1,10 @@
 import * as z from "zod";
 import type { Refusal } from "../../../durable-objects/registry/refusal.ts";
 import { regionObject, registryObject } from "../../../durable-objects/stubs.ts";
-import { blobKey, blobsOf, checkBlob, privateBlobsOf } from "../../core/artefacts.ts";
+import { ArtefactError, blobKey, blobsOf, checkBlob, manifestKey, privateBlobsOf } from "../../core/artefacts.ts";
 import type { CanaryPlan } from "../../core/confidence/canary.ts";
 import {
-  type Manifest,
+  type ClassifyManifest,
   type ModelPointer,
   manifestSchema,
   type Policy,
@@ -14,9 +14,10 @@ import { sha256Hex } from "../../core/hash.ts";
 import { FaultError } from "../../core/http/fault.ts";
 import { readBytes, readJson } from "../../core/http/problem.ts";
 import { limits } from "../../core/limits.ts";
+import { checkShapes } from "../../core/model/tensor-model.ts";
 import type { Result } from "../../core/result.ts";
 import { signatureFault } from "../../core/sign.ts";
-import { manifestOf, networkOf } from "../artefacts/models.ts";
+import { classifierOf, manifestOf, networkOf, tensorModelOf } from "../artefacts/models.ts";
 import { learnHead, learnPointer, modelPointer } from "../artefacts/pointers.ts";
 import { type Call, jsonResponse, modelOf, type Route, requireRegion } from "../call.ts";
 import { baseFor, servedPointer } from "../ladder/version.ts";
@@ -48,6 +49,11 @@ async function putVersion(call: Call): Promise<Response> {
   ];
   const unsigned = await signatureFault(manifest, call.node.publishKeys);
   if (unsigned) faults.push(fault("signature", "an Ed25519 signature by a key of PUBLISH_KEYS", unsigned));
+  if (manifest.version > 1) {
+    const { task } = await manifestOf(call, model, manifest.version - 1).catch(() => manifest);
+    if (task !== manifest.task)
+      faults.push(fault("task", `'${task}', as of the versions before`, `'${manifest.task}'`));
+  }
   const privateBlobs = new Set(privateBlobsOf(manifest).map(({ sha256 }) => sha256));
   for (const { sha256 } of blobsOf(manifest)) {
     const object = await call.env.ARTEFACTS.head(blobKey(sha256));
@@ -92,14 +98,14 @@ async function postRollout(call: Call): Promise<Response> {
     return pointerResponse(call, await registry.rollout(version, share ?? null));
   }
   const { margin, deadlineHours } = watchSchema.parse(watch === true ? {} : watch);
-  const errorsOf = judgedBy(await manifestOf(call, model, stable), await manifestOf(call, model, version));
+  const errorsOf = judgedBy(await classifierOf(call, model, stable), await classifierOf(call, model, version));
   const plan = { errorsOf, margin, coverageMargin: limits.canaryCoverageMargin, delta: limits.canaryDelta };
   const deadlineMs = deadlineHours * 3600_000;
   return pointerResponse(call, await registry.rolloutWatched({ version, share, plan, deadlineMs }));
 }
 
 /** Whose errors judge a canary: of all answers where every truth comes, else of the accepted ones that are audited. */
-function judgedBy(stable: Manifest, canary: Manifest): CanaryPlan["errorsOf"] {
+function judgedBy(stable: ClassifyManifest, canary: ClassifyManifest): CanaryPlan["errorsOf"] {
   const policies = [stable.policy, canary.policy];
   if (policies.every(({ truth, keep }) => truth === "complete" && keep === "all")) return "all";
   const isSeen = ({ truth, keep, auditShare }: Policy) => keep !== "none" && (truth === "complete" || auditShare > 0);
@@ -115,7 +121,15 @@ async function checkLoads(call: Call, model: string, version: number): Promise<v
     const object = await call.env.ARTEFACTS.get(blobKey(blob.sha256));
     await checkBlob(blob, object && (await object.arrayBuffer()));
   }
-  await networkOf(call, manifest);
+  if (manifest.task === "classify") await networkOf(call, manifest);
+  else {
+    const loaded = await tensorModelOf(call, model, version);
+    try {
+      checkShapes(loaded.model);
+    } catch (error) {
+      throw new ArtefactError(manifestKey(model, version), (error as Error).message);
+    }
+  }
 }
 
 const rollbackSchema = z.strictObject({ region: regionSchema.optional() });

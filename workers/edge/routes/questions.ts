@@ -1,13 +1,13 @@
 import type { AnswerRefusal } from "../../../durable-objects/review/index.ts";
 import { regionObject, reviewObject } from "../../../durable-objects/stubs.ts";
-import { type Answer, type Manifest, truthSchema } from "../../core/contract/index.ts";
+import { type Answer, type ClassifyManifest, truthSchema } from "../../core/contract/index.ts";
 import { FaultError } from "../../core/http/fault.ts";
 import { preferredWaitSeconds } from "../../core/http/prefer.ts";
 import { readJson } from "../../core/http/problem.ts";
 import { parseId, type QuestionAddress } from "../../core/ids.ts";
 import { limits } from "../../core/limits.ts";
 import { checkRegion } from "../../core/region.ts";
-import { manifestOf } from "../artefacts/models.ts";
+import { classifierOf } from "../artefacts/models.ts";
 import {
   askerOf,
   type Call,
@@ -24,7 +24,7 @@ import { checkTaught } from "./truths.ts";
 interface Addressed extends QuestionAddress {
   id: string;
   /** The manifest of the version that serves the question's region. */
-  manifest: Manifest;
+  manifest: ClassifyManifest;
 }
 
 /** Where a question id points, checked before any object is addressed by it: each name would make one. */
@@ -36,7 +36,7 @@ async function addressOf(call: Call): Promise<Addressed> {
   requireModel(call, model);
   requireRegion(call, region);
   const pointer = await servedPointer(call, model);
-  const manifest = await manifestOf(call, model, baseFor(pointer, region));
+  const manifest = await classifierOf(call, model, baseFor(pointer, region));
   if (!checkRegion(manifest.policy.regions, region).ok) throw unknownQuestion(id);
   return { id, model, region, manifest };
 }

@@ -5,7 +5,7 @@ import { preferredWaitSeconds } from "../../core/http/prefer.ts";
 import { readJson } from "../../core/http/problem.ts";
 import { limits } from "../../core/limits.ts";
 import { checkRegion } from "../../core/region.ts";
-import { manifestOf } from "../artefacts/models.ts";
+import { classifierOf } from "../artefacts/models.ts";
 import { learnHead } from "../artefacts/pointers.ts";
 import { type Call, jsonResponse, modelOf, type Route, requireModel, requireRegion } from "../call.ts";
 import { baseFor, servedPointer } from "../ladder/version.ts";
@@ -69,7 +69,7 @@ async function knownRegion(call: Call): Promise<{ model: string; region: string;
   requireModel(call, model);
   requireRegion(call, region);
   const pointer = await servedPointer(call, model);
-  const { policy } = await manifestOf(call, model, pointer.stable as number);
+  const { policy } = await classifierOf(call, model, pointer.stable as number);
   if (!checkRegion(policy.regions, region).ok) {
     const next = "GET /v1/models/{model} lists the regions in policy.regions.";
     throw new FaultError({ kind: "not-found", what: `region '${region}' in model '${model}'`, next });

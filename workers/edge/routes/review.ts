@@ -1,6 +1,7 @@
 import { reviewObject } from "../../../durable-objects/stubs.ts";
+import { classifying } from "../../core/artefacts.ts";
 import { type Call, jsonResponse, modelOf, type Route } from "../call.ts";
-import { servedPointer } from "../ladder/version.ts";
+import { servedManifest, servedPointer } from "../ladder/version.ts";
 import { holderOf } from "./questions.ts";
 
 const defaultLimit = 1;
@@ -9,7 +10,7 @@ const maxLimit = 100;
 /** Hands out the oldest open questions, to this holder alone until the lease ends. */
 async function getReview(call: Call): Promise<Response> {
   const model = modelOf(call);
-  await servedPointer(call, model);
+  classifying(await servedManifest(call, await servedPointer(call, model)));
   const asked = Number(call.query("limit") ?? defaultLimit);
   const limit = Math.min(maxLimit, Math.max(1, Math.trunc(asked) || defaultLimit));
   const regions = call.token && !call.token.regions.includes("*") ? call.token.regions : null;

@@ -7,7 +7,7 @@ import { parseId } from "../../core/ids.ts";
 import { limits } from "../../core/limits.ts";
 import { checkRegion } from "../../core/region.ts";
 import type { Result } from "../../core/result.ts";
-import { manifestOf } from "../artefacts/models.ts";
+import { classifierOf } from "../artefacts/models.ts";
 import { type Call, jsonResponse, modelOf, type Route, readerOf, requireRegion, requireScope } from "../call.ts";
 import { completeQuestions } from "../ladder/questions.ts";
 import { baseFor, servedPointer } from "../ladder/version.ts";
@@ -39,7 +39,7 @@ async function postTruths(call: Call): Promise<Response> {
 }
 
 async function place(call: Call, model: string, version: number, truths: Truths["truths"]): Promise<Placed[]> {
-  const manifest = await manifestOf(call, model, version);
+  const manifest = await classifierOf(call, model, version);
   const drafts = truths.flatMap(({ id, question }) => (question ? [{ ...question, ...(id ? { id } : {}) }] : []));
   const questions = (await completeQuestions(call, manifest, drafts)).values();
   return truths.map(({ id, label, question }, index): Placed => {

@@ -2,7 +2,8 @@ import { existsSync } from "node:fs";
 import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { ProblemError, UnreachableError, type UpriverClient } from "../../client/index.ts";
-import { type Job, jobSteps, type Manifest } from "../../core/contract/index.ts";
+import { classifying } from "../../core/artefacts.ts";
+import { type ClassifyManifest, type Job, jobSteps } from "../../core/contract/index.ts";
 import type { SigningKey } from "../../core/sign.ts";
 import type { BackendChoice } from "../backend/index.ts";
 import { learnApart } from "../learn/apart.ts";
@@ -93,7 +94,7 @@ async function publishTrained({ client, signingKey, folderOf }: Workshop, job: J
   return { version: isThere ? latest.version : (await publish(client, artefact, signingKey)).version };
 }
 
-function networkOf({ thin }: Pick<Manifest, "thin">): string {
+function networkOf({ thin }: Pick<ClassifyManifest, "thin">): string {
   return `${thin.backbone.sha256} ${thin.head.blob.sha256}`;
 }
 
@@ -131,7 +132,7 @@ async function watch({ client }: Workshop, { model, version }: Job, signal: Abor
 async function fetchCurrent(client: UpriverClient, model: string): Promise<Published | null> {
   const stable = await stableVersion(client, model);
   if (stable === null) return null;
-  const { thin: spec } = await client.manifest(model, stable);
+  const { thin: spec } = classifying(await client.manifest(model, stable));
   const blobs: Blobs = new Map();
   for (const { sha256 } of [spec.backbone.topology, ...spec.backbone.shards, spec.head.blob]) {
     blobs.set(sha256, new Uint8Array(await client.blob(sha256)));
@@ -145,7 +146,7 @@ async function stableVersion(client: UpriverClient, model: string): Promise<numb
 
 async function latestManifest(client: UpriverClient, model: string) {
   const version = (await orNull(client.versions(model)))?.versions[0]?.version;
-  return version === undefined ? null : client.manifest(model, version);
+  return version === undefined ? null : classifying(await client.manifest(model, version));
 }
 
 function orNull<T>(asked: Promise<T>): Promise<T | null> {

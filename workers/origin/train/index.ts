@@ -1,4 +1,4 @@
-import type { JobProgress, Manifest, NetworkSpec } from "../../core/contract/index.ts";
+import type { ClassifyManifest, JobProgress, NetworkSpec } from "../../core/contract/index.ts";
 import { type BackendChoice, startTraining } from "../backend/index.ts";
 import type { Recipe, Row } from "../recipes/index.ts";
 import type { TrainingResult } from "../report/index.ts";
@@ -12,12 +12,13 @@ import { baseRows, countsOf } from "./rows.ts";
 import { readFrom, scoreDataset } from "./score.ts";
 import { encodeFolds, release, type Trained, trainNetwork } from "./train-network.ts";
 
-/** A trained model before it has a number and a signature. */
-export type Draft = Omit<Manifest, "version" | "parent" | "createdAt" | "signature">;
+/** A version before it has a number and a signature. */
+export type Unpublished<M> = Omit<M, "version" | "parent" | "createdAt" | "signature">;
+export type Draft = Unpublished<ClassifyManifest>;
 
-/** What training gives: a model without a version yet, and its blobs. */
-export interface Artefact {
-  draft: Draft;
+/** A model without a version yet, and its blobs. */
+export interface Artefact<D = Draft> {
+  draft: D;
   blobs: Blobs;
 }
 

@@ -1,5 +1,5 @@
 import { checkBlob } from "../../core/artefacts.ts";
-import type { Manifest, NetworkSpec } from "../../core/contract/index.ts";
+import type { ClassifyManifest, NetworkSpec } from "../../core/contract/index.ts";
 import { sha256Hex } from "../../core/hash.ts";
 import { encodeAnchor } from "../../core/head/anchor.ts";
 import { quantise } from "../../core/head/embedding.ts";
@@ -11,7 +11,7 @@ import { type Dataset, embedRows } from "./dataset.ts";
 import type { Blobs } from "./pack.ts";
 
 /** What a version gives its regions to learn by. */
-export type RegionalParts = Pick<Manifest, "anchor" | "prior">;
+export type RegionalParts = Pick<ClassifyManifest, "anchor" | "prior">;
 
 /** Packs the global sums over thin's training rows, and an anchor of held-out rows, as many of each class. */
 export async function packRegionalParts(

@@ -1,4 +1,4 @@
-import type { Manifest } from "../../core/contract/index.ts";
+import type { ClassifyManifest } from "../../core/contract/index.ts";
 import type { Recipe, Row } from "../recipes/index.ts";
 import type { WeightedRow } from "./dataset.ts";
 
@@ -14,7 +14,7 @@ export async function baseRows(
 }
 
 /** What a model was trained on: how many rows of which source and region, and from when to when. */
-export function countsOf(rows: readonly WeightedRow[]): Manifest["trainedOn"] {
+export function countsOf(rows: readonly WeightedRow[]): ClassifyManifest["trainedOn"] {
   const count = (key: (row: WeightedRow) => string) => {
     const counts: Record<string, number> = {};
     for (const row of rows) counts[key(row)] = (counts[key(row)] ?? 0) + 1;

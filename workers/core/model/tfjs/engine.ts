@@ -1,5 +1,6 @@
 import * as tf from "@tensorflow/tfjs-core";
-import { type Engine, EngineError, type LoadedModel, type Tensor, type TensorType } from "../engine.ts";
+import type { TensorType } from "../../contract/index.ts";
+import { type Engine, EngineError, type LoadedModel, type Tensor } from "../engine.ts";
 import { startBackend } from "./backend.ts";
 import { loadGraph } from "./graph-model.ts";
 import { loadLayers } from "./layers-model.ts";

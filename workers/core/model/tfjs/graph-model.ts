@@ -1,6 +1,7 @@
 import { loadGraphModelSync } from "@tensorflow/tfjs-converter";
 import * as tf from "@tensorflow/tfjs-core";
-import type { TensorInfo, TensorType } from "../engine.ts";
+import type { TensorType } from "../../contract/index.ts";
+import type { TensorInfo } from "../engine.ts";
 import type { TfjsModel } from "./engine.ts";
 import { type ModelJson, weightsOf } from "./model-json.ts";
 

@@ -1,6 +1,7 @@
 import * as tf from "@tensorflow/tfjs-core";
 import * as layers from "@tensorflow/tfjs-layers";
-import { EngineError, type TensorInfo, type TensorType } from "../engine.ts";
+import type { TensorType } from "../../contract/index.ts";
+import { EngineError, type TensorInfo } from "../engine.ts";
 import type { TfjsModel } from "./engine.ts";
 import { asKeras2 } from "./keras3.ts";
 import { type ModelJson, weightsOf } from "./model-json.ts";

@@ -1,0 +1,52 @@
+import type { AskBody, TensorAnswer, TensorManifest } from "../../core/contract/index.ts";
+import { FaultError } from "../../core/http/fault.ts";
+import { decodeRow, encodeTensors } from "../../core/input/tensors.ts";
+import { EngineError } from "../../core/model/engine.ts";
+import type { TensorModel, Tensors } from "../../core/model/tensor-model.ts";
+import { tensorModelOf } from "../artefacts/models.ts";
+import type { Call } from "../call.ts";
+import { callerOf } from "./ask.ts";
+import { draftsOf } from "./questions.ts";
+import { orLastGood, servedPointer, versionFor } from "./version.ts";
+
+/** A model of tensors as it serves a caller. */
+export interface Served {
+  manifest: TensorManifest;
+  model: TensorModel;
+}
+
+/** The version of a model of tensors that answers a call's caller, loaded. */
+export async function servedTensorModel(call: Call, model: string, caller?: string): Promise<Served> {
+  const pointer = await servedPointer(call, model);
+  const version = await versionFor(pointer, caller ?? callerOf(call), "");
+  return orLastGood(pointer, version, (tried) => tensorModelOf(call, model, tried));
+}
+
+/** Answers a body's instances by a model of tensors: here, all of them, or none. */
+export async function run(call: Call, model: string, body: AskBody): Promise<TensorAnswer[]> {
+  const served = await servedTensorModel(call, model, body.caller);
+  const instances = draftsOf(body).map(({ instance }) => instance);
+  const encoded = encodeTensors(served.model.spec, instances);
+  if (!encoded.ok) throw new FaultError({ kind: "invalid", errors: encoded.error });
+  const outputs = runTensors(served, encoded.value, instances.length);
+  return instances.map((_, row) => ({
+    model,
+    version: String(served.manifest.version),
+    rung: "edge",
+    outputs: Object.fromEntries(Object.entries(outputs).map(([name, tensor]) => [name, decodeRow(tensor, row)])),
+  }));
+}
+
+/** Runs a model of tensors; what does not suit it is the caller's to mend. */
+export function runTensors({ model }: Served, inputs: Tensors, rows: number): Tensors {
+  try {
+    return model.run(inputs, rows);
+  } catch (error) {
+    if (!(error instanceof EngineError)) throw error;
+    const expected = "values and shapes that the model can run on";
+    throw new FaultError(
+      { kind: "invalid", errors: [{ path: "", expected, received: error.message }] },
+      { cause: error },
+    );
+  }
+}
