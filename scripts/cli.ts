@@ -4,6 +4,7 @@ import { ablateVerb } from "./verbs/ablate.ts";
 import { askVerb } from "./verbs/ask.ts";
 import { combineVerb } from "./verbs/combine.ts";
 import { exportVerb } from "./verbs/export.ts";
+import { importVerb } from "./verbs/import.ts";
 import { jobsVerb } from "./verbs/jobs.ts";
 import { publishVerb } from "./verbs/publish.ts";
 import { replayVerb } from "./verbs/replay.ts";
@@ -19,6 +20,7 @@ const verbs = [
   trainVerb,
   thinVerb,
   exportVerb,
+  importVerb,
   jobsVerb,
   publishVerb,
   rolloutVerb,

@@ -5,12 +5,12 @@ import autocannon from "autocannon";
 import type { Command } from "commander";
 import { UpriverClient } from "../../workers/client/index.ts";
 import { publish } from "../../workers/origin/publish.ts";
+import { median } from "../local/median.ts";
 import { print, table } from "../local/output.ts";
 import { freePort } from "../local/ports.ts";
 import { type Credentials, makeSecrets } from "../local/secrets.ts";
-import { median } from "./median.ts";
+import { bundle, startWorkerd } from "../local/workerd.ts";
 import { benchArtefact, benchInstance, benchModel } from "./model.ts";
-import { bundle, startWorkerd } from "./workerd.ts";
 
 interface Options {
   seconds: string;

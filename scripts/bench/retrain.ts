@@ -8,14 +8,14 @@ import { Memory } from "../../workers/core/recall/memory.ts";
 import { recallNeighbours } from "../../workers/core/recall/recall.ts";
 import { publish } from "../../workers/origin/publish.ts";
 import { seededRandom } from "../../workers/origin/random.ts";
+import { median } from "../local/median.ts";
 import { percent, print, table } from "../local/output.ts";
 import { freePort } from "../local/ports.ts";
 import { type Credentials, makeSecrets } from "../local/secrets.ts";
+import { bundle, startWorkerd } from "../local/workerd.ts";
 import { retrainOne } from "../replay/retrain.ts";
 import { type Lesson, lessonsOf, region } from "./lessons.ts";
-import { median } from "./median.ts";
 import { benchArtefact, benchModel } from "./model.ts";
-import { bundle, startWorkerd } from "./workerd.ts";
 
 interface Options {
   samples: string[];

@@ -3,16 +3,19 @@ import { readFile } from "node:fs/promises";
 import { type Command, Option } from "commander";
 import * as z from "zod";
 import type { UpriverClient } from "../../workers/client/index.ts";
-import type { ModelPointer } from "../../workers/core/contract/index.ts";
+import type { ModelPointer, TensorManifest } from "../../workers/core/contract/index.ts";
 import { type Inputs, importModel, inputsSchema } from "../../workers/origin/import/index.ts";
+import { importFrom, isImportRecipe } from "../../workers/origin/import/recipe.ts";
 import { publish } from "../../workers/origin/publish.ts";
 import { recipeOf, type WeightType, weightTypes } from "../../workers/origin/recipes/index.ts";
-import type { Artefact } from "../../workers/origin/train/index.ts";
+import type { Artefact, Draft, Unpublished } from "../../workers/origin/train/index.ts";
 import { bytesOf } from "../../workers/origin/train/pack.ts";
 import { loadArtefact } from "../../workers/origin/train/store.ts";
 import { artefactFolder, clientFor, signingKey } from "../local/context.ts";
 import { percent, print } from "../local/output.ts";
 import { type TrainingSetOptions, trainingSet, trainingSetOptions } from "../local/training-set.ts";
+
+type Publishable = Artefact<Draft | Unpublished<TensorManifest>>;
 
 const pollMs = 250;
 
@@ -31,7 +34,10 @@ export function publishVerb(program: Command): void {
   const command = program
     .command("publish")
     .description("publish a trained model as the next version, and roll it out")
-    .argument("<recipe>", "a recipe that was trained, or the folder that 'train --out' wrote")
+    .argument(
+      "<recipe>",
+      "a recipe that was trained, the folder that 'train --out' wrote, or a recipe that 'import' wrote",
+    )
     .option(
       "--thin <model.json>",
       "a thin network that something else trained, in TensorFlow.js's layers or graph format",
@@ -54,7 +60,7 @@ export function publishVerb(program: Command): void {
 
 async function run(recipe: string, options: Options, command: Command): Promise<void> {
   const { share, rollout, json } = options;
-  const artefact = await (isImport(options) ? imported(recipe, options, command) : trained(recipe));
+  const artefact = await artefactOf(recipe, options, command);
   const client = await clientFor(command, "publish");
   const { model, version } = await publish(client, artefact, await signingKey());
   const target = share === undefined ? { version } : { version, share: Number(share) };
@@ -72,6 +78,11 @@ async function run(recipe: string, options: Options, command: Command): Promise<
     const whom = canary ? `a canary for ${canary.share} of the callers` : "served to all";
     return `${figures.join("")}Published ${model} version ${version}, ${whom}; this edge serves it after ${servedAfterMs} ms.`;
   });
+}
+
+function artefactOf(recipe: string, options: Options, command: Command): Promise<Publishable> {
+  if (isImportRecipe(recipe)) return importFrom(recipe);
+  return isImport(options) ? imported(recipe, options, command) : trained(recipe);
 }
 
 function isImport({ thin, full, input, weights }: Options): boolean {
@@ -112,7 +123,8 @@ function parseJson(text: string): unknown {
   }
 }
 
-function networksOf({ draft }: Artefact) {
+function networksOf({ draft }: Publishable) {
+  if (draft.task === "tensor") return [];
   return (["thin", "full"] as const).flatMap((name) => {
     const [spec, metrics] = [draft[name], draft.metrics[name]];
     if (!spec || !metrics) return [];

@@ -10,6 +10,7 @@ import type {
   ModelPointer,
   SampleLine,
   Taught,
+  TensorAnswer,
   Truth,
   Truths,
 } from "../core/contract/index.ts";
@@ -61,6 +62,11 @@ export class UpriverClient {
   /** Asks many at once; one answer each, in order. */
   async askMany(model: string, instances: Instance[], options: AskOptions = {}): Promise<Answer[]> {
     return (await this.transport.json<{ answers: Answer[] }>(askCall(model, { instances }, options))).answers;
+  }
+
+  /** Runs a model of tensors on instances; its outputs for each, in order. */
+  async infer(model: string, instances: Instance[], options: AskOptions = {}): Promise<TensorAnswer[]> {
+    return (await this.transport.json<{ answers: TensorAnswer[] }>(askCall(model, { instances }, options))).answers;
   }
 
   /** Asks questions that name their own id, region or time. */

@@ -1,6 +1,7 @@
 /** Every limit and magic number of the system, units in the names. */
 export const limits = {
-  bodyMaxBytes: 1024 * 1024,
+  /** A picture of 198 × 198 × 3 numbers, each with all its digits, is 2.3 MB of JSON. */
+  bodyMaxBytes: 4 * 1024 * 1024,
   blobShardMaxBytes: 20 * 1024 * 1024,
   batchMaxQuestions: 1024,
   idMaxChars: 256,
@@ -16,6 +17,8 @@ export const limits = {
   kvCacheSeconds: 60,
   kvPointerCacheSeconds: 30,
   memoryBudgetBytes: 48 * 1024 * 1024,
+  /** What one model may take of an isolate's 128 MB while it is loaded and runs. */
+  modelMaxBytes: 96 * 1024 * 1024,
   kvBlobMaxBytes: 20 * 1024 * 1024,
 
   breakerFailures: 3,

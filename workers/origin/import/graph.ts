@@ -1,5 +1,4 @@
 import type * as tf from "@tensorflow/tfjs-core";
-import * as z from "zod";
 import { EngineError } from "../../core/model/engine.ts";
 import { loadGraph } from "../../core/model/tfjs/graph-model.ts";
 import { type CutNetwork, headFor, type LastActivation, notADenseEnd } from "./cut.ts";
@@ -10,18 +9,17 @@ import {
   type GraphNode,
   inputsOf,
   type Nodes,
-  nodeName,
   reachable,
   readNodes,
   throughIdentities,
 } from "./graph-nodes.ts";
+import { signatureOf } from "./signature.ts";
 import { valuesOf } from "./values.ts";
 
 /** Cuts a graph model before its last matrix product, and leaves out what only the head needs. */
 export async function cutGraphModel(files: ModelFiles, classes: number): Promise<CutNetwork> {
   const nodes = readNodes(files.modelJson);
-  const output = outputOf(files, nodes);
-  const { embedding, kernel, bias, activation } = lastDense(output, nodes);
+  const { output, embedding, kernel, bias, activation } = lastDense(files, nodes);
   const known = valuesOf(files, [kernel, ...(bias === null ? [] : [bias])]);
   const { shape, values } = known.get(kernel) as { shape: number[]; values: Float32Array };
   const head = headFor(
@@ -48,14 +46,11 @@ export async function cutGraphModel(files: ModelFiles, classes: number): Promise
   };
 }
 
-const signatureSchema = z.object({ outputs: z.record(z.string(), z.object({ name: z.string() })) });
-
 // What the signature names, or the one node that no other takes.
-function outputOf({ modelJson }: ModelFiles, nodes: Nodes): string {
-  const read = signatureSchema.safeParse(modelJson.signature ?? modelJson.userDefinedMetadata?.signature);
+function outputOf(files: ModelFiles, nodes: Nodes): string {
+  const named = [...signatureOf(files, "outputs").keys()];
   const taken = new Set([...nodes.values()].flatMap(inputsOf));
   const ends = [...nodes.values()].filter(({ name, op }) => !taken.has(name) && op !== "Const" && op !== "NoOp");
-  const named = read.success ? Object.values(read.data.outputs).map(({ name }) => nodeName(name)) : [];
   const outputs = named.length > 0 ? named : ends.map(({ name }) => name);
   if (outputs.length === 1) return outputs[0] as string;
   throw notADenseEnd(`${outputs.length} outputs${outputs.length > 0 ? `: ${outputs.join(", ")}` : ""}`);
@@ -63,6 +58,7 @@ function outputOf({ modelJson }: ModelFiles, nodes: Nodes): string {
 
 /** The product that gives the class scores: what it is taken of, its constants, and what becomes of its sums. */
 interface LastDense {
+  output: string;
   embedding: string;
   kernel: string;
   bias: string | null;
@@ -72,8 +68,9 @@ interface LastDense {
 const sums = ["BiasAdd", "Add", "AddV2"];
 const ends: Record<string, LastActivation> = { Softmax: "softmax", Sigmoid: "sigmoid" };
 
-// Backwards from the output; the bias may be fused into the product, or added after it.
-function lastDense(output: string, nodes: Nodes): LastDense {
+/** Looks for it backwards from the output; the bias may be fused into the product, or added after it. Throws where the graph ends otherwise. */
+export function lastDense(files: ModelFiles, nodes: Nodes): LastDense {
+  const output = outputOf(files, nodes);
   let activation: LastActivation = "linear";
   let bias: string | null = null;
   let name = output;
@@ -81,7 +78,8 @@ function lastDense(output: string, nodes: Nodes): LastDense {
     name = throughIdentities(name, nodes);
     const node = nodes.get(name);
     if (!node) throw new EngineError(`Error in importNetwork: there is no node '${name}'`);
-    if (node.op === "MatMul" || node.op === "_FusedMatMul") return { ...productOf(node, nodes, bias, activation) };
+    if (node.op === "MatMul" || node.op === "_FusedMatMul")
+      return { output, ...productOf(node, nodes, bias, activation) };
     const [first, second] = inputsOf(node);
     const end = ends[node.op];
     if (sums.includes(node.op) && bias === null) {
@@ -97,7 +95,12 @@ function lastDense(output: string, nodes: Nodes): LastDense {
   }
 }
 
-function productOf(node: GraphNode, nodes: Nodes, added: string | null, after: LastActivation): LastDense {
+function productOf(
+  node: GraphNode,
+  nodes: Nodes,
+  added: string | null,
+  after: LastActivation,
+): Omit<LastDense, "output"> {
   const [of, by, with_] = inputsOf(node) as [string, string, string | undefined];
   const fused = fusedInto(node);
   const own = fused.find((name) => name !== "BiasAdd");

@@ -40,7 +40,7 @@ async function load({ path, modelJson, values }: ModelFiles): Promise<layers.Lay
 }
 
 /** The dense layer that gives the class scores, and the activation that follows it, in it or as a layer of its own. */
-function lastDense(model: layers.LayersModel): { dense: layers.layers.Layer; activation: LastActivation } {
+export function lastDense(model: layers.LayersModel): { dense: layers.layers.Layer; activation: LastActivation } {
   if (model.outputs.length !== 1) throw notADenseEnd(`${model.outputs.length} outputs`);
   let layer = (model.outputs[0] as layers.SymbolicTensor).sourceLayer;
   let after: string | null = null;

@@ -72,24 +72,37 @@ export async function packParts(
   input: Input,
   blobs: Blobs,
 ): Promise<PackedNetwork> {
-  const shards = await Promise.all(
-    cut(joined(weights.map(({ bytes }) => bytes))).map((shard) => addBlob(blobs, shard)),
-  );
-  const modelJson = {
-    format: kind.replace("tfjs-", ""),
-    generatedBy: "Upriver",
-    modelTopology,
-    weightsManifest: [{ paths: shards.map(({ sha256 }) => sha256), weights: weights.map(({ spec }) => spec) }],
-  };
-  const topology = await addBlob(blobs, new TextEncoder().encode(JSON.stringify(modelJson)));
-  const sha256 = await sha256Hex([topology, ...shards].map((blob) => blob.sha256).join(""));
+  const files = await packModel({ kind, generatedBy: "Upriver", modelTopology, weights }, blobs);
   const classes = head.bias.length;
   const width = head.weights.length / classes;
   return {
     input,
-    backbone: { kind, sha256, topology, shards, embedding: { tensor, width, step: 1 } },
+    backbone: { ...files, embedding: { tensor, width, step: 1 } },
     head: { blob: await addBlob(blobs, encodeHead(head)), width, classes, temperature: 1 },
   };
+}
+
+/** A model's model.json, with its weights as they are to be stored. */
+export interface ModelParts {
+  kind: Backbone["kind"];
+  modelTopology: object;
+  weights: readonly StoredPart[];
+  [more: string]: unknown;
+}
+
+/** Packs a model as blobs: its model.json, which lists its shards by their hashes, and these. */
+export async function packModel(
+  { kind, weights, ...rest }: ModelParts,
+  blobs: Blobs,
+): Promise<Pick<Backbone, "kind" | "sha256" | "topology" | "shards">> {
+  const shards = await Promise.all(
+    cut(joined(weights.map(({ bytes }) => bytes))).map((shard) => addBlob(blobs, shard)),
+  );
+  const weightsManifest = [{ paths: shards.map(({ sha256 }) => sha256), weights: weights.map(({ spec }) => spec) }];
+  const modelJson = { format: kind.replace("tfjs-", ""), ...rest, weightsManifest };
+  const topology = await addBlob(blobs, new TextEncoder().encode(JSON.stringify(modelJson)));
+  const sha256 = await sha256Hex([topology, ...shards].map((blob) => blob.sha256).join(""));
+  return { kind, sha256, topology, shards };
 }
 
 /** Bytes that a network takes to transfer: backbone and head, as they are stored. */

@@ -3,7 +3,8 @@ import { registerWasmBackend } from "#tfjs-wasm";
 
 /** Makes WASM TensorFlow.js's backend, started once. Throws when it does not come up. */
 export async function startBackend(): Promise<void> {
-  if (tf.getBackend() === "wasm") return;
+  // Whoever comes while it starts finds the name set before the backend is there.
+  if (tf.getBackend() === "wasm") return tf.ready();
   // Errors for kernels registered twice are only warnings, but they are noise.
   if (!tf.findBackendFactory("wasm")) registerWasmBackend();
   // setBackend answers false, instead of throwing, when a backend can't start.

@@ -24,6 +24,6 @@ export function loadGraph(
   };
 }
 
-function infoOf({ name, shape, dtype }: Pick<TensorInfo, "name"> & { shape?: number[]; dtype: string }): TensorInfo {
-  return { name: name.replace(/:0$/, ""), shape: shape ?? null, dtype: dtype as TensorType };
+function infoOf({ name, shape, dtype }: Pick<TensorInfo, "name"> & { shape?: number[]; dtype?: string }): TensorInfo {
+  return { name: name.replace(/:0$/, ""), shape: shape ?? null, dtype: (dtype ?? "float32") as TensorType };
 }

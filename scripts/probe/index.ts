@@ -1,0 +1,93 @@
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import type { ModelFiles } from "../../workers/origin/import/files.ts";
+import { byTensor, type Inspection, randomInputs } from "../../workers/origin/import/inspect.ts";
+import { median } from "../local/median.ts";
+import { freePort } from "../local/ports.ts";
+import { bundle, startWorkerd } from "../local/workerd.ts";
+import type { Memory, RunOrder } from "./worker.ts";
+
+/** What a model costs in workerd. */
+export interface Cost {
+  /** Of one instance, ms: medians of runs in a row, without the way there and back. */
+  ms: number;
+  /** The WASM heap after them, bytes. */
+  heap: number;
+}
+
+const rounds = 5;
+const enoughMs = 300;
+const mostTimes = 200;
+
+/** A workerd that runs models as the edge would: one of its own for each, since the WASM heap never shrinks. */
+export class Probe {
+  private readonly folder: string;
+
+  private constructor(folder: string) {
+    this.folder = folder;
+  }
+
+  static async start(): Promise<Probe> {
+    const folder = await mkdtemp(join(tmpdir(), "upriver-probe-"));
+    await bundle({ config: "scripts/probe/probe.toml", folder, port: 0 });
+    return new Probe(folder);
+  }
+
+  /** Loads a model and runs it on an instance. Throws what the worker says where it can't. */
+  async cost(files: ModelFiles, inspection: Inspection): Promise<Cost> {
+    const port = await freePort();
+    const { stop } = await startWorkerd({ config: "scripts/probe/probe.toml", folder: this.folder, port });
+    try {
+      return await costAt(`http://127.0.0.1:${port}`, files, inspection);
+    } finally {
+      await stop();
+    }
+  }
+
+  stop(): Promise<void> {
+    return rm(this.folder, { recursive: true, force: true });
+  }
+}
+
+async function costAt(
+  url: string,
+  { kind, modelJson, values }: ModelFiles,
+  { inputs, outputs }: Inspection,
+): Promise<Cost> {
+  const form = new FormData();
+  form.set("kind", kind);
+  form.set("topology", new Blob([JSON.stringify(modelJson)]));
+  form.set("values", new Blob([values]));
+  await post(`${url}/load`, form);
+  const given = Object.entries(byTensor(inputs, randomInputs(inputs, 1))).map(([name, { shape, values }]) => {
+    return [name, { shape, values: Array.from(values), integer: values instanceof Int32Array }];
+  });
+  const order = { inputs: Object.fromEntries(given), tensors: outputs.map(({ tensor }) => tensor) };
+  const run = (times: number) => timed(`${url}/run`, { ...order, times });
+  await run(1);
+  const first = await run(2);
+  const times = Math.max(1, Math.min(mostTimes, Math.ceil((2 * enoughMs) / first.ms)));
+  const taken: number[] = [];
+  let heap = 0;
+  for (let i = 0; i < rounds; i++) {
+    const empty = await run(0);
+    const full = await run(times);
+    taken.push(Math.max(0, full.ms - empty.ms) / times);
+    heap = full.heap;
+  }
+  return { ms: median(taken), heap };
+}
+
+async function timed(url: string, order: RunOrder): Promise<{ ms: number; heap: number }> {
+  const startedAt = performance.now();
+  const { heap } = await post(url, JSON.stringify(order));
+  return { ms: performance.now() - startedAt, heap };
+}
+
+async function post(url: string, body: BodyInit): Promise<Memory> {
+  const response = await fetch(url, { method: "POST", body });
+  const text = await response.text();
+  if (response.ok) return JSON.parse(text) as Memory;
+  throw new Error(`Error in import: workerd can't run this model: ${text.slice(0, 500)}`);
+}

@@ -1,0 +1,57 @@
+import * as tf from "@tensorflow/tfjs-core";
+import type { Backbone } from "../../workers/core/contract/index.ts";
+import type { LoadedModel, Tensor } from "../../workers/core/model/engine.ts";
+import { tfjsEngine } from "../../workers/core/model/tfjs/engine.ts";
+
+/** An order to run a model on inputs, some times over. */
+export interface RunOrder {
+  inputs: Record<string, { shape: number[]; values: number[]; integer: boolean }>;
+  tensors: string[];
+  times: number;
+}
+
+/** What a worker has of memory for a model. */
+export interface Memory {
+  /** The WASM heap, which never shrinks. */
+  heap: number;
+}
+
+let model: LoadedModel | null = null;
+
+export default {
+  async fetch(request: Request): Promise<Response> {
+    const engine = await tfjsEngine();
+    switch (new URL(request.url).pathname) {
+      case "/load": {
+        const form = await request.formData();
+        const [topology, values] = await Promise.all(["topology", "values"].map((part) => bytesOf(form.get(part))));
+        model?.release();
+        model = await engine.load(form.get("kind") as Backbone["kind"], {
+          topology: topology as ArrayBuffer,
+          shards: [values as ArrayBuffer],
+        });
+        return Response.json(memory());
+      }
+      case "/run": {
+        const order = (await request.json()) as RunOrder;
+        const inputs = Object.entries(order.inputs).map(([name, { shape, values, integer }]): [string, Tensor] => {
+          return [name, { shape, values: integer ? Int32Array.from(values) : Float32Array.from(values) }];
+        });
+        const given = Object.fromEntries(inputs);
+        for (let i = 0; i < order.times; i++) model?.run(given, order.tensors);
+        return Response.json(memory());
+      }
+      default:
+        return new Response(null, { status: 404 });
+    }
+  },
+};
+
+function bytesOf(part: FormDataEntryValue | null): Promise<ArrayBuffer> | ArrayBuffer {
+  return part instanceof Blob ? part.arrayBuffer() : new ArrayBuffer();
+}
+
+function memory(): Memory {
+  const { wasm } = tf.backend() as unknown as { wasm: { HEAPU8: Uint8Array } };
+  return { heap: wasm.HEAPU8.byteLength };
+}

@@ -1,0 +1,173 @@
+import { basename, dirname, resolve } from "node:path";
+import type { Command } from "commander";
+import { limits } from "../../workers/core/limits.ts";
+import { readModelFiles } from "../../workers/origin/import/files.ts";
+import { type Inspection, inspect, timeHere } from "../../workers/origin/import/inspect.ts";
+import { writeRecipe } from "../../workers/origin/import/recipe.ts";
+import { print, progressOf, table } from "../local/output.ts";
+import { type Cost, Probe } from "../probe/index.ts";
+
+interface Options {
+  name?: string;
+  out: string;
+  shape: string[];
+  json?: boolean;
+}
+
+/** A model that was looked at, and where its recipe is; `refused` says why it can't be served. */
+interface Imported {
+  model: string;
+  path: string;
+  inspection: Inspection;
+  cost: Cost | null;
+  nodeMs: number | null;
+  recipe: string | null;
+  refused: string | null;
+}
+
+/** `upriver import`: checks models that others made before anything is published, and writes a recipe for each. */
+export function importVerb(program: Command): void {
+  program
+    .command("import")
+    .description("check a TensorFlow.js model for the edge, and write the recipe to publish it by")
+    .argument("<model.json...>", "models in TensorFlow.js's graph or layers format, or their folders")
+    .option("--name <model>", "what it will be called (its folder's name)")
+    .option("--shape <input=sizes>", "the shape of an input that leaves it open: image=64,64,3", collect, [])
+    .option("--out <folder>", "where the recipe goes", ".")
+    .option("--json", "print one JSON object")
+    .addHelpText(
+      "after",
+      "\nExample:\n  npx upriver import face/model.json && npx upriver publish face.recipe.json\n" +
+        "\nIt runs the model here and in workerd, on random values: operations, memory and milliseconds are measured.",
+    )
+    .action(run);
+}
+
+async function run(paths: string[], { name, out, shape, json }: Options): Promise<void> {
+  if (name !== undefined && paths.length > 1) {
+    throw new Error("Error in import: --name is for one model; several are called by their folders' names.");
+  }
+  const progress = progressOf("importing", paths.length);
+  const probe = await Probe.start();
+  const models: Imported[] = [];
+  try {
+    for (const [i, path] of paths.entries()) {
+      progress.update(i, path);
+      models.push(await importOne(path, name ?? nameOf(path), shapesOf(shape), out, probe));
+    }
+  } finally {
+    await probe.stop();
+    progress.end();
+  }
+  print(json, { models }, () => (models.length === 1 ? describe(models[0] as Imported) : tableOf(models)));
+  if (models.some(({ refused }) => refused !== null)) process.exitCode = 1;
+}
+
+async function importOne(
+  path: string,
+  model: string,
+  shapes: Record<string, number[]>,
+  out: string,
+  probe: Probe,
+): Promise<Imported> {
+  const files = await readModelFiles(path);
+  const inspection = await inspect(files, shapes);
+  const none = { model, path, inspection, cost: null, nodeMs: null, recipe: null };
+  if (inspection.unsupported.length > 0) return { ...none, refused: unsupportedText(inspection) };
+  const cost = await probe.cost(files, inspection);
+  const nodeMs = await timeHere(files, inspection);
+  const refused = tooLarge(inspection, cost);
+  if (refused) return { ...none, cost, nodeMs, refused };
+  return { ...none, cost, nodeMs, recipe: await writeRecipe(files, inspection, model, out), refused: null };
+}
+
+function tooLarge({ bytes }: Inspection, { heap }: Cost): string | null {
+  // Beside the heap lie the blobs as they were read, while it is loaded.
+  const needed = heap + bytes.weights;
+  if (needed <= limits.modelMaxBytes) return null;
+  return (
+    `it needs ${megabytes(needed)} at run time, where an isolate has ${megabytes(limits.modelMaxBytes)} for a model; ` +
+    "make it smaller (npx upriver thin), or serve it at the origin"
+  );
+}
+
+function describe({ model, inspection, cost, nodeMs, recipe, refused }: Imported): string {
+  const { kind, operations, inputs, outputs, batch, bytes, embedding } = inspection;
+  const counted = Object.entries(operations).map(([operation, count]) => `${count} ${operation}`);
+  const specs = (all: Inspection["inputs"]) =>
+    all.map(({ name, shape, dtype }) => `${name} ${dtype} [${shape}]`).join(", ");
+  const head = `${model}: a ${kind} of ${counted.join(", ")}`;
+  if (refused !== null && !cost) return `${head}\nIt can't be served at the edge: ${refused}.`;
+  const lines = [
+    head,
+    `takes ${specs(inputs)}; gives ${specs(outputs)}; ${batch ? "in batches" : "one instance at a time"}`,
+    `weights ${megabytes(bytes.weights)} stored, ${megabytes(bytes.expanded)} in memory; at most ` +
+      `${megabytes(bytes.peak)} of tensors at work; WASM heap ${megabytes(cost?.heap ?? 0)}`,
+    `${cost?.ms.toFixed(2)} ms an instance in workerd here, ${nodeMs?.toFixed(2)} ms in Node`,
+  ];
+  if (refused !== null) return [...lines, `It can't be served at the edge: ${refused}.`].join("\n");
+  if (embedding) {
+    lines.push(
+      `its embedding would be '${embedding.tensor}', ${embedding.width} wide; to teach it labels of your own: ` +
+        `npx upriver create <name> --base <model.json> --cut ${embedding.tensor} --labels <a,b,…>`,
+    );
+  }
+  return [...lines, `Next: npx upriver publish ${recipe}`].join("\n");
+}
+
+function tableOf(models: readonly Imported[]): string {
+  const header = [
+    "model",
+    "operations",
+    "bytes",
+    "peak of tensors",
+    "WASM heap",
+    "ms in workerd",
+    "ms in Node",
+    "recipe",
+  ];
+  const rows = models.map(({ model, inspection: { operations, bytes }, cost, nodeMs, recipe, refused }) => [
+    model,
+    Object.keys(operations).length,
+    bytes.weights,
+    bytes.peak,
+    cost?.heap ?? null,
+    cost ? cost.ms.toFixed(2) : null,
+    nodeMs === null ? null : nodeMs.toFixed(2),
+    recipe ?? `refused: ${refused}`,
+  ]);
+  return table([header, ...rows]);
+}
+
+function unsupportedText({ unsupported }: Inspection): string {
+  const parts = unsupported.map(({ operation, reason, where }) => {
+    const places = where.length > 3 ? `${where.slice(0, 3).join(", ")} and ${where.length - 3} more` : where.join(", ");
+    return `'${operation}' (${reason}${places ? `; in ${places}` : ""})`;
+  });
+  return parts.join("; ");
+}
+
+function nameOf(path: string): string {
+  const folder = path.endsWith(".json") ? dirname(resolve(path)) : resolve(path);
+  return basename(folder)
+    .toLowerCase()
+    .replace(/[^a-z0-9]+/g, "-")
+    .replace(/^-+|-+$/g, "");
+}
+
+function shapesOf(given: readonly string[]): Record<string, number[]> {
+  const shapes = given.map((text): [string, number[]] => {
+    const [, input, sizes] = /^(.+)=(\d+(?:,\d+)*)$/.exec(text) ?? [];
+    if (input && sizes) return [input, sizes.split(",").map(Number)];
+    throw new Error(`Error in import: --shape takes input=size,size,…, but got '${text}'.`);
+  });
+  return Object.fromEntries(shapes);
+}
+
+function collect(value: string, before: string[]): string[] {
+  return [...before, value];
+}
+
+function megabytes(bytes: number): string {
+  return bytes < 1e5 ? `${(bytes / 1e3).toFixed(1)} kB` : `${(bytes / 1e6).toFixed(1)} MB`;
+}

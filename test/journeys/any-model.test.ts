@@ -1,0 +1,121 @@
+import { existsSync } from "node:fs";
+import { mkdtemp, readdir, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { loadGraphModel } from "@tensorflow/tfjs-converter";
+import * as tf from "@tensorflow/tfjs-core";
+import "@tensorflow/tfjs-backend-cpu";
+import { loadLayersModel } from "@tensorflow/tfjs-layers";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import type { Ladder } from "../../scripts/local/ladder.ts";
+import type { Instance } from "../../workers/core/contract/index.ts";
+import { decodeRow } from "../../workers/core/input/tensors.ts";
+import type { Tensor } from "../../workers/core/model/engine.ts";
+import { weightsOf } from "../../workers/core/model/tfjs/model-json.ts";
+import { type ModelFiles, readModelFiles } from "../../workers/origin/import/files.ts";
+import { type Inspection, inspect, randomInputs } from "../../workers/origin/import/inspect.ts";
+import { importFrom, writeRecipe } from "../../workers/origin/import/recipe.ts";
+import { publish } from "../../workers/origin/publish.ts";
+import { graphNetwork, layersNetwork } from "../helpers/image-networks.ts";
+import { saveNetwork } from "../helpers/saved-model.ts";
+import { temporaryLadder } from "./ladder.ts";
+
+const shared = process.env.UPRIVER_SHARED ?? join(import.meta.dirname, "../../../shared");
+const models = join(shared, "models");
+const rows = 2;
+
+let ladder: Ladder;
+let folder: string;
+
+beforeAll(async () => {
+  ladder = await temporaryLadder();
+  folder = await mkdtemp(join(tmpdir(), "upriver-any-"));
+});
+afterAll(async () => {
+  await ladder?.stop();
+  await rm(folder, { recursive: true, force: true });
+});
+
+describe("a model that somebody made", () => {
+  it.each(["layers", "graph"] as const)("is imported, published, and asked at the edge: %s", async (format) => {
+    const network = format === "layers" ? layersNetwork("uint8") : graphNetwork("float16");
+    await servedAsItIs(await saveNetwork(network, join(folder, format)), `own-${format}`);
+  });
+
+  it("answers as plain TensorFlow.js does, each of the shared ones", async (context) => {
+    if (!existsSync(models)) context.skip(`no models at ${models}; UPRIVER_SHARED names the folder above`);
+    for (const name of await readdir(models)) {
+      await servedAsItIs(join(models, name), name.toLowerCase().replace(/[^a-z0-9]+/g, "-"));
+    }
+  }, 120_000);
+});
+
+async function servedAsItIs(path: string, model: string): Promise<void> {
+  const files = await readModelFiles(path);
+  const inspection = await inspect(files);
+  expect(inspection.unsupported).toEqual([]);
+  const recipe = await writeRecipe(files, inspection, model, folder);
+  const artefact = await importFrom(recipe);
+  const { version } = await publish(ladder.client("publish"), artefact, ladder.credentials.signingKey);
+  await ladder.client("publish").rollout(model, { version });
+  const inputs = randomInputs(inspection.inputs, rows, 7);
+  const expected = await plainOutputs(files, inspection, inputs);
+  for (const [row, instance] of instancesOf(inputs).entries()) {
+    const [answer] = await ladder.client("ask").infer(model, [instance]);
+    for (const { name } of inspection.outputs) {
+      expectClose(answer?.outputs[name], expected[row]?.[name], `${model} ${name}`);
+    }
+  }
+}
+
+function instancesOf(inputs: Record<string, Tensor>): Instance[] {
+  return Array.from({ length: rows }, (_, row) => {
+    const parts = Object.entries(inputs).map(([name, tensor]) => [name, decodeRow(tensor, row)]);
+    return Object.fromEntries(parts) as Instance;
+  });
+}
+
+/** What TensorFlow.js makes of each row by itself, on its CPU backend: none of the edge's kernels. */
+async function plainOutputs(
+  { kind, modelJson, values }: ModelFiles,
+  { inputs, outputs }: Inspection,
+  given: Record<string, Tensor>,
+) {
+  await tf.setBackend("cpu");
+  const weightSpecs = weightsOf(modelJson) as tf.io.WeightsManifestEntry[];
+  const { modelTopology, signature } = modelJson;
+  const handler = tf.io.fromMemory({ modelTopology, weightSpecs, weightData: values, ...(signature && { signature }) });
+  const model = kind === "tfjs-graph-model" ? await loadGraphModel(handler) : await loadLayersModel(handler);
+  const tensorsOf = (row: number) =>
+    inputs.map(({ name, shape, dtype }) => {
+      const all = (given[name] as Tensor).values;
+      const size = all.length / rows;
+      return tf.tensor(all.slice(row * size, (row + 1) * size), [1, ...shape], dtype);
+    });
+  const found = Array.from({ length: rows }, (_, row) => {
+    const tensors = tensorsOf(row);
+    const all =
+      "execute" in model && kind === "tfjs-graph-model"
+        ? model.execute(
+            Object.fromEntries(inputs.map(({ tensor }, i) => [tensor, tensors[i] as tf.Tensor])),
+            outputs.map(({ tensor }) => tensor),
+          )
+        : model.predict(tensors);
+    const list = (Array.isArray(all) ? all : [all]) as tf.Tensor[];
+    return Object.fromEntries(outputs.map(({ name }, i) => [name, Array.from((list[i] as tf.Tensor).dataSync())]));
+  });
+  model.dispose();
+  await tf.setBackend("wasm");
+  return found;
+}
+
+function expectClose(found: unknown, expected: number[] | undefined, what: string): void {
+  const values = (Array.isArray(found) ? found.flat(8) : [found]) as number[];
+  expect(values.length, what).toBe(expected?.length);
+  for (const [i, value] of values.entries()) {
+    const other = expected?.[i] as number;
+    expect(Math.abs(value - other), `${what}[${i}]: ${value}, plain ${other}`).toBeLessThanOrEqual(
+      1e-4 * Math.max(1, Math.abs(other)),
+    );
+  }
+}

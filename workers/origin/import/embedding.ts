@@ -1,0 +1,36 @@
+import type * as layers from "@tensorflow/tfjs-layers";
+import { readLayers } from "../../core/model/tfjs/layers-model.ts";
+import type { ModelFiles } from "./files.ts";
+import { lastDense as lastOfGraph } from "./graph.ts";
+import { readNodes } from "./graph-nodes.ts";
+import { lastDense as lastOfLayers } from "./layers.ts";
+import { valuesOf } from "./values.ts";
+
+/** The tensor that a model's last dense layer is taken of, and its width; null where it does not end in one. */
+export async function embeddingOf(files: ModelFiles): Promise<{ tensor: string; width: number } | null> {
+  return files.kind === "tfjs-graph-model" ? ofGraph(files) : ofLayers(files);
+}
+
+function ofGraph(files: ModelFiles): { tensor: string; width: number } | null {
+  const nodes = readNodes(files.modelJson);
+  const found = orNull(() => lastOfGraph(files, nodes));
+  const width = found && valuesOf(files, [found.kernel]).get(found.kernel)?.shape[0];
+  return found && width ? { tensor: found.embedding, width } : null;
+}
+
+async function ofLayers({ modelJson, values }: ModelFiles): Promise<{ tensor: string; width: number } | null> {
+  const model = await readLayers(modelJson, values);
+  const found = orNull(() => lastOfLayers(model));
+  const before = found?.dense.input as layers.SymbolicTensor | undefined;
+  model.dispose();
+  return before ? { tensor: before.sourceLayer.name, width: before.shape[1] as number } : null;
+}
+
+// Where a model ends otherwise the search throws, saying where.
+function orNull<T>(search: () => T): T | null {
+  try {
+    return search();
+  } catch {
+    return null;
+  }
+}

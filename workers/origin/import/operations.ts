@@ -1,0 +1,111 @@
+import { loadGraphModelSync } from "@tensorflow/tfjs-converter";
+import * as tf from "@tensorflow/tfjs-core";
+import { weightsOf } from "../../core/model/tfjs/model-json.ts";
+import type { ModelFiles } from "./files.ts";
+import { readNodes } from "./graph-nodes.ts";
+
+/** An operation that a model has and the edge can't run: why, and in which nodes or layers it is. */
+export interface Unsupported {
+  operation: string;
+  reason: string;
+  where: string[];
+}
+
+/** The operations of a model, graph nodes or layers, with how many there are of each. */
+export function operationsOf(files: ModelFiles): Map<string, number> {
+  const names = placesOf(files).map(({ operation }) => operation);
+  return new Map([...new Set(names)].sort().map((name) => [name, names.filter((one) => one === name).length]));
+}
+
+/** What of a model neither library knows, or knows only with control flow at run time. */
+export function unknownOperations(files: ModelFiles): Unsupported[] {
+  return files.kind === "tfjs-graph-model" ? unknownNodes(files) : unknownLayers(files);
+}
+
+/**
+ * What of a model has no kernel at the edge: each kernel that it calls, on the CPU backend, which has them all, and the
+ * WASM backend has not.
+ */
+export async function missingKernels(files: ModelFiles, run: () => Promise<void>): Promise<Unsupported[]> {
+  const here = new Set(tf.getKernelsForBackend("wasm").map(({ kernelName }) => kernelName));
+  const before = tf.getBackend();
+  await import("@tensorflow/tfjs-backend-cpu");
+  await tf.setBackend("cpu");
+  try {
+    const { kernelNames } = await tf.profile(async () => {
+      await run();
+      return [];
+    });
+    // Operations that call kernels are profiled, too, under names of their own.
+    return [...new Set(kernelNames)]
+      .filter((kernel) => !here.has(kernel) && !kernel.endsWith("__op"))
+      .map((kernel) => ({
+        operation: kernel,
+        reason: "the WASM backend has no kernel for it",
+        where: whereIs(files, kernel),
+      }));
+  } finally {
+    await tf.setBackend(before);
+  }
+}
+
+interface Place {
+  operation: string;
+  name: string;
+}
+
+function placesOf(files: ModelFiles): Place[] {
+  if (files.kind === "tfjs-layers-model") return layersOf(files.modelJson.modelTopology);
+  return [...readNodes(files.modelJson).values()].map(({ op, name }) => ({ operation: op, name }));
+}
+
+function whereIs(files: ModelFiles, operation: string): string[] {
+  return placesOf(files).flatMap((place) => (place.operation === operation ? [place.name] : []));
+}
+
+// tfjs-converter sorts the nodes that it knows into categories; it does not say so in its types.
+interface GraphInside {
+  executor: { graph: { nodes: Record<string, { op: string; category?: string }> } };
+}
+
+const atRunTime = new Set(["control", "dynamic"]);
+
+function unknownNodes({ modelJson, values }: ModelFiles): Unsupported[] {
+  const weightSpecs = weightsOf(modelJson) as tf.io.WeightsManifestEntry[];
+  const { modelTopology } = modelJson;
+  const model = loadGraphModelSync(tf.io.fromMemorySync({ modelTopology, weightSpecs, weightData: values }));
+  const { nodes } = (model as unknown as GraphInside).executor.graph;
+  model.dispose();
+  const found = new Map<string, Unsupported>();
+  for (const [name, { op, category }] of Object.entries(nodes)) {
+    if (category && !atRunTime.has(category)) continue;
+    const reason = category ? "what it gives is known only at run time" : "tfjs-converter does not know it";
+    const known = found.get(op) ?? { operation: op, reason, where: [] };
+    known.where.push(name);
+    found.set(op, known);
+  }
+  return [...found.values()];
+}
+
+function unknownLayers({ modelJson }: ModelFiles): Unsupported[] {
+  const { classNameMap } = tf.serialization.SerializationMap.getMap();
+  const places = layersOf(modelJson.modelTopology).filter(({ operation }) => !Object.hasOwn(classNameMap, operation));
+  return [...new Set(places.map(({ operation }) => operation))].map((operation) => ({
+    operation,
+    reason: "tfjs-layers does not know it",
+    where: places.filter((place) => place.operation === operation).map(({ name }) => name),
+  }));
+}
+
+// Layers may hold models, and wrap layers.
+function layersOf(value: unknown): Place[] {
+  if (Array.isArray(value)) return value.flatMap(layersOf);
+  if (typeof value !== "object" || value === null) return [];
+  const { class_name, config, model_config, name } = value as Record<string, unknown>;
+  if (model_config) return layersOf(model_config);
+  if (typeof class_name !== "string" || typeof config !== "object" || config === null) return [];
+  const { layers, layer, name: own } = config as Record<string, unknown>;
+  const inner = [...(Array.isArray(config) ? config.flatMap(layersOf) : []), ...layersOf(layers), ...layersOf(layer)];
+  const isModel = inner.length > 0 && layer === undefined;
+  return isModel ? inner : [{ operation: class_name, name: String(own ?? name ?? class_name) }, ...inner];
+}

@@ -1,0 +1,90 @@
+import { readFile, writeFile } from "node:fs/promises";
+import { dirname, join, relative, resolve } from "node:path";
+import * as z from "zod";
+import { modelNameSchema, type TensorManifest, tensorSpecSchema } from "../../core/contract/index.ts";
+import { decodeRow } from "../../core/input/tensors.ts";
+import type { Artefact, Unpublished } from "../train/index.ts";
+import { type Blobs, packModel } from "../train/pack.ts";
+import { type ModelFiles, partsOf, readModelFiles } from "./files.ts";
+import { type Inspection, randomInputs } from "./inspect.ts";
+
+/** What `upriver import` found of a model, to be looked over and published. */
+export const importRecipeSchema = z.strictObject({
+  model: modelNameSchema,
+  task: z.literal("tensor"),
+  /** The model.json, from the recipe's own folder. */
+  file: z.string(),
+  inputs: z.array(tensorSpecSchema).min(1),
+  outputs: z.array(tensorSpecSchema).min(1),
+  batch: z.boolean(),
+  /** What a head could be taught on: `upriver create --cut`. */
+  embedding: z.strictObject({ tensor: z.string(), width: z.int() }).nullable(),
+});
+export type ImportRecipe = z.infer<typeof importRecipeSchema>;
+
+/** Writes what was found of a model as a recipe into a folder; gives its path. */
+export async function writeRecipe(
+  { path }: ModelFiles,
+  { inputs, outputs, batch, embedding }: Inspection,
+  model: string,
+  folder: string,
+): Promise<string> {
+  const recipe: ImportRecipe = {
+    ...{ model, task: "tensor", file: relative(resolve(folder), resolve(path)) },
+    ...{ inputs, outputs, batch, embedding },
+  };
+  const to = join(folder, `${model}.recipe.json`);
+  await writeFile(to, `${JSON.stringify(recipe, null, 2)}\n`);
+  return to;
+}
+
+/** Whether a path looks like an import's recipe. */
+export function isImportRecipe(path: string): boolean {
+  return path.endsWith(".recipe.json");
+}
+
+/** Makes a version of the model that a recipe names. Throws, naming it, where a file is no recipe. */
+export async function importFrom(path: string): Promise<Artefact<Unpublished<TensorManifest>>> {
+  const { model, task, file, inputs, outputs, batch } = await readRecipe(path);
+  const files = await readModelFiles(resolve(dirname(path), file));
+  const blobs: Blobs = new Map();
+  const { modelTopology, signature, userDefinedMetadata } = files.modelJson;
+  const named = { ...(signature && { signature }), ...(userDefinedMetadata && { userDefinedMetadata }) };
+  const weights = [...partsOf(files).values()];
+  const packed = await packModel({ kind: files.kind, modelTopology, ...named, weights }, blobs);
+  const example = Object.entries(randomInputs(inputs, 1)).map(([name, tensor]) => [name, decodeRow(tensor, 0)]);
+  const examples = example.some(([, values]) => JSON.stringify(values).length > maxExampleChars)
+    ? []
+    : [Object.fromEntries(example)];
+  return {
+    draft: { format: "upriver/1", model, task, network: { ...packed, inputs, outputs, batch }, examples },
+    blobs,
+  };
+}
+
+/** Longer examples help nobody. */
+const maxExampleChars = 2_000;
+
+async function readRecipe(path: string): Promise<ImportRecipe> {
+  const text = await readFile(path, "utf8").catch((cause) => {
+    throw new Error(
+      `Error in publish: there is no recipe at '${path}'; 'npx upriver import <model.json>' writes one.`,
+      {
+        cause,
+      },
+    );
+  });
+  const read = importRecipeSchema.safeParse(parseJson(text));
+  if (read.success) return read.data;
+  throw new Error(
+    `Error in publish: ${path} must be a recipe as 'npx upriver import' writes it, but ${z.prettifyError(read.error)}`,
+  );
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return null;
+  }
+}
