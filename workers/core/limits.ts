@@ -5,6 +5,7 @@ export const limits = {
   blobShardMaxBytes: 20 * 1024 * 1024,
   batchMaxQuestions: 1024,
   idMaxChars: 256,
+  tensorMaxDimensions: 8,
   regionMaxChars: 64,
 
   askTimeoutMs: 10_000,

@@ -9,7 +9,7 @@ import { routes } from "./routes/index.ts";
 type AppContext = Context<{ Bindings: Env }>;
 
 /** The near edge's HTTP application. */
-export const app = new Hono<{ Bindings: Env }>();
+export const app = new Hono<{ Bindings: Env }>({ strict: false });
 
 for (const route of routes) app.on(route.method, route.path, (context) => serve(route, context));
 
@@ -24,11 +24,11 @@ async function serve(route: Route, context: AppContext): Promise<Response> {
     const token = await authorise(route, node, context.req.header("authorization") ?? null);
     return await route.handle(callOf(context, node, token));
   } catch (error) {
-    const response = expectedResponse(error, route.operation);
+    const response = expectedResponse(error, route.operation, route.refuse);
     if (response) return response;
     const stack = error instanceof Error ? error.stack : undefined;
     console.error(JSON.stringify({ event: "unexpected", operation: route.operation, error: String(error), stack }));
-    return unexpectedResponse(route.operation);
+    return unexpectedResponse(route.operation, route.refuse);
   }
 }
 

@@ -1,4 +1,4 @@
-import { modelNameSchema } from "../core/contract/index.ts";
+import { modelNameSchema, type Problem } from "../core/contract/index.ts";
 import { FaultError } from "../core/http/fault.ts";
 import { hasScope, mayUseModel, mayUseRegion, type Scope, type Token } from "../core/tokens.ts";
 import type { Node } from "./node.ts";
@@ -24,6 +24,8 @@ export interface Route {
   scope: Scope | "public";
   /** What it does, as problem documents name it. */
   operation: string;
+  /** How it says what it refuses, where that is not by a problem document. */
+  refuse?: (problem: Problem) => Response;
   handle: (call: Call) => Promise<Response> | Response;
 }
 

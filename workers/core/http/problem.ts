@@ -14,14 +14,14 @@ export function problemResponse(problem: Problem): Response {
 }
 
 /** The response for anything thrown while `operation` was carried out; null for what nobody expected. */
-export function expectedResponse(error: unknown, operation: string): Response | null {
+export function expectedResponse(error: unknown, operation: string, respond = problemResponse): Response | null {
   const fault = faultOf(error);
-  return fault && problemResponse(problemOf(fault, operation));
+  return fault && respond(problemOf(fault, operation));
 }
 
 /** The response for what nobody expected: it says nothing of the inside. */
-export function unexpectedResponse(operation: string): Response {
-  return problemResponse({
+export function unexpectedResponse(operation: string, respond = problemResponse): Response {
+  return respond({
     type: "urn:upriver:problem:unexpected",
     title: "Something went wrong here",
     status: 500,
@@ -44,7 +44,12 @@ function faultOf(error: unknown): Fault | null {
 
 /** Reads a JSON body of at most `maxBytes` by a schema, or throws the fault with all that is wrong. */
 export async function readJson<T>(request: Request, schema: ZodType<T>, maxBytes: number): Promise<T> {
-  const text = new TextDecoder().decode(await readBytes(request, maxBytes));
+  return parseJson(await readBytes(request, maxBytes), schema);
+}
+
+/** Parses the bytes of a JSON body by a schema, or throws the fault with all that is wrong. */
+export function parseJson<T>(bytes: ArrayBuffer | Uint8Array, schema: ZodType<T>): T {
+  const text = new TextDecoder().decode(bytes);
   let body: unknown;
   try {
     body = JSON.parse(text);

@@ -7,7 +7,7 @@ import { type Hop, type Reply, RungUnavailableError } from "../../core/rung/rung
 import { askerOf, type Call } from "../call.ts";
 import { completeQuestions, draftsOf } from "./questions.ts";
 import { RegionRung } from "./region-rung.ts";
-import { loadVersion, servedManifest, servedPointer, versionFor } from "./version.ts";
+import { loadExactly, loadVersion, servedManifest, servedPointer, versionFor } from "./version.ts";
 
 /** A question on its way up: what the edge made of it so far. */
 interface Climber {
@@ -16,8 +16,11 @@ interface Climber {
   edge: Reply;
 }
 
-/** Walks a body's questions up the ladder: the thin model first, then the region of each that it was not sure of. */
-export async function ask(call: Call, model: string, body: AskBody): Promise<Answer[]> {
+/**
+ * Walks a body's questions up the ladder: the thin model first, then the region of each that it was not sure of.
+ * A `pinned` version answers whoever asks, wherever from; else the pointer says which does.
+ */
+export async function ask(call: Call, model: string, body: AskBody, pinned: number | null = null): Promise<Answer[]> {
   const hop = hopOf(call, body);
   const pointer = await servedPointer(call, model);
   const caller = body.caller ?? callerOf(call);
@@ -25,13 +28,13 @@ export async function ask(call: Call, model: string, body: AskBody): Promise<Ans
   // The stable version's settings name the regions; which version answers may differ from region to region.
   const stable = classifying(await servedManifest(call, pointer));
   const questions = await completeQuestions(call, stable, drafts);
-  const versions = await Promise.all(questions.map(({ region }) => versionFor(pointer, caller, region)));
+  const versions = await Promise.all(questions.map(({ region }) => pinned ?? versionFor(pointer, caller, region)));
   const answers: Answer[] = [];
   for (const version of new Set(versions)) {
     const indexes = questions.flatMap((_, index) => (versions[index] === version ? [index] : []));
     const asked = indexes.map((index) => questions[index] as Question);
     const regions = [...new Set(asked.map(({ region }) => region))];
-    const { manifest, rung } = await loadVersion(call, pointer, version, regions);
+    const { manifest, rung } = await (pinned === null ? loadVersion : loadExactly)(call, pointer, version, regions);
     const replies = await rung.ask(asked, hop);
     const climbers = replies.map((edge, i): Climber => {
       return { index: indexes[i] as number, question: asked[i] as Question, edge };

@@ -1,5 +1,7 @@
+import { manifestKey } from "../../core/artefacts.ts";
 import type { ClassifyManifest, Manifest, ModelPointer } from "../../core/contract/index.ts";
 import { hmacUnit } from "../../core/hash.ts";
+import { FaultError } from "../../core/http/fault.ts";
 import { ModelRung, type RegionalServing } from "../../core/rung/model-rung.ts";
 import { classifierOf, headOf, manifestOf, networkOf } from "../artefacts/models.ts";
 import { headPointer, modelPointer } from "../artefacts/pointers.ts";
@@ -50,9 +52,29 @@ export function loadVersion(
   version: number,
   regions: readonly string[],
 ): Promise<{ manifest: ClassifyManifest; rung: ModelRung }> {
-  return orLastGood(pointer, version, async (tried) => {
-    const manifest = await classifierOf(call, pointer.model, tried);
-    return { manifest, rung: await edgeRung(call, manifest, regions) };
+  return orLastGood(pointer, version, (tried) => loadExactly(call, pointer, tried, regions));
+}
+
+/** A version's manifest and rung, and no other's. */
+export async function loadExactly(
+  call: Call,
+  { model }: ModelPointer,
+  version: number,
+  regions: readonly string[],
+): Promise<{ manifest: ClassifyManifest; rung: ModelRung }> {
+  const manifest = await classifierOf(call, model, version);
+  return { manifest, rung: await edgeRung(call, manifest, regions) };
+}
+
+/** The manifest of the version that a request names by its number; throws not-found where there is none. */
+export async function numberedManifest(call: Call, model: string, number: string): Promise<Manifest> {
+  const version = /^[1-9]\d{0,8}$/.test(number) ? Number(number) : null;
+  const isKnown = version !== null && (await call.env.ARTEFACTS.head(manifestKey(model, version)));
+  if (isKnown) return manifestOf(call, model, version);
+  throw new FaultError({
+    kind: "not-found",
+    what: `version '${number}' of model '${model}'`,
+    next: "GET /v1/models/{model}/versions lists them.",
   });
 }
 

@@ -4,11 +4,13 @@ import { canaryRoutes } from "./canary.ts";
 import { healthRoutes } from "./health.ts";
 import { jobRoutes } from "./jobs.ts";
 import { modelRoutes } from "./models.ts";
+import { openInferenceRoutes } from "./open-inference.ts";
 import { publishRoutes } from "./publish.ts";
 import { questionRoutes } from "./questions.ts";
 import { regionRoutes } from "./regions.ts";
 import { reviewRoutes } from "./review.ts";
 import { samplesRoutes } from "./samples.ts";
+import { tensorflowServingRoutes } from "./tensorflow-serving.ts";
 import { truthsRoutes } from "./truths.ts";
 
 /** Every route of the edge. */
@@ -24,4 +26,6 @@ export const routes: readonly Route[] = [
   ...regionRoutes,
   ...reviewRoutes,
   ...healthRoutes,
+  ...openInferenceRoutes,
+  ...tensorflowServingRoutes,
 ];

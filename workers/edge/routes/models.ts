@@ -1,5 +1,4 @@
 import { registryObject } from "../../../durable-objects/stubs.ts";
-import { manifestKey } from "../../core/artefacts.ts";
 import { sha256Schema } from "../../core/contract/index.ts";
 import { FaultError } from "../../core/http/fault.ts";
 import { mayUseModel } from "../../core/tokens.ts";
@@ -7,7 +6,7 @@ import { readBlob } from "../artefacts/blobs.ts";
 import { manifestOf, modelNames } from "../artefacts/models.ts";
 import { modelPointer } from "../artefacts/pointers.ts";
 import { type Call, jsonResponse, modelOf, type Route, requireScope } from "../call.ts";
-import { servedPointer } from "../ladder/version.ts";
+import { numberedManifest, servedPointer } from "../ladder/version.ts";
 
 async function listModels(call: Call): Promise<Response> {
   const names = await modelNames(call.env);
@@ -44,15 +43,8 @@ async function getVersions(call: Call): Promise<Response> {
 async function getManifest(call: Call): Promise<Response> {
   const model = modelOf(call);
   const asked = call.query("version");
-  const version = asked === null ? (await servedPointer(call, model)).stable : Number(asked);
-  if (version === null || !(await call.env.ARTEFACTS.head(manifestKey(model, version)))) {
-    throw new FaultError({
-      kind: "not-found",
-      what: `version '${asked}' of model '${model}'`,
-      next: "GET /v1/models/{model}/versions lists them.",
-    });
-  }
-  return jsonResponse(await manifestOf(call, model, version));
+  const number = asked ?? String((await servedPointer(call, model)).stable);
+  return jsonResponse(await numberedManifest(call, model, number));
 }
 
 async function getBlob(call: Call): Promise<Response> {

@@ -1,0 +1,55 @@
+import { FaultError } from "../../../core/http/fault.ts";
+import { parseJson, readBytes } from "../../../core/http/problem.ts";
+import { limits } from "../../../core/limits.ts";
+import { valuesOfBytes } from "../binary.ts";
+import { misfit, type Tensor, valuesOfJson } from "../tensor.ts";
+import { type InferRequest, type InputTensor, inferRequestSchema } from "./schema.ts";
+
+/** Says how many bytes of a body are its JSON; the bytes of tensors follow. */
+export const jsonLengthHeader = "inference-header-content-length";
+
+/** Reads an inference request: its JSON, and its tensors from there or from the bytes after it. */
+export async function readInferRequest(request: Request): Promise<{ infer: InferRequest; tensors: Tensor[] }> {
+  const body = new Uint8Array(await readBytes(request, limits.bodyMaxBytes));
+  const jsonBytes = jsonLengthOf(request, body.byteLength);
+  const infer = parseJson(body.subarray(0, jsonBytes), inferRequestSchema);
+  return { infer, tensors: tensorsOf(infer.inputs, body.subarray(jsonBytes)) };
+}
+
+function jsonLengthOf({ headers }: Request, bodyBytes: number): number {
+  const header = headers.get(jsonLengthHeader);
+  if (header === null) return bodyBytes;
+  const bytes = /^\d{1,15}$/.test(header) ? Number(header) : Number.NaN;
+  if (bytes <= bodyBytes) return bytes;
+  const expected = `${jsonLengthHeader}: the length of the JSON, at most the body's ${bodyBytes} bytes`;
+  throw new FaultError({ kind: "malformed", expected, received: `'${header}'` });
+}
+
+function tensorsOf(inputs: readonly InputTensor[], binary: Uint8Array): Tensor[] {
+  let next = 0;
+  const tensors = inputs.map((input, i): Tensor => {
+    const { name, datatype, shape, parameters, data } = input;
+    const path = `inputs.${i}`;
+    checkSize(path, shape);
+    const bytes = parameters?.binary_data_size;
+    if ((bytes === undefined) === (data === undefined)) {
+      const received = data === undefined ? "neither" : "both";
+      throw misfit(path, "values, in data or as binary_data_size bytes after the JSON", received);
+    }
+    if (bytes === undefined) return { name, datatype, shape, data: valuesOfJson(path, datatype, shape, data) };
+    const rest = binary.byteLength - next;
+    if (bytes > rest) throw misfit(path, `${bytes} bytes after the JSON`, `${rest}`);
+    const own = binary.subarray(next, next + bytes);
+    next += bytes;
+    return { name, datatype, shape, data: valuesOfBytes(path, datatype, shape, own) };
+  });
+  if (next === binary.byteLength) return tensors;
+  throw misfit("inputs", `${binary.byteLength} bytes after the JSON, all of them of inputs`, `inputs of ${next} bytes`);
+}
+
+// Before anything is made of that size. Each value takes a byte at least, whichever way it comes.
+function checkSize(path: string, shape: readonly number[]): void {
+  const size = shape.reduce((product, dimension) => product * dimension, 1);
+  if (size <= limits.bodyMaxBytes) return;
+  throw misfit(path, `a shape of ${limits.bodyMaxBytes} values at most`, `shape [${shape}]`);
+}

@@ -1,0 +1,61 @@
+import { FaultError } from "../../core/http/fault.ts";
+import { describe } from "../../core/input/describe.ts";
+import { sizeOf } from "../../core/input/index.ts";
+import { type DatatypeName, jsonOf, type Value } from "./datatypes.ts";
+
+/** A named tensor with its values row by row. */
+export interface Tensor {
+  name: string;
+  datatype: DatatypeName;
+  shape: number[];
+  data: Value[];
+}
+
+/** What a model takes or gives under a name; a dimension of -1 is the batch. */
+export interface TensorSpec {
+  name: string;
+  datatype: DatatypeName;
+  shape: number[];
+  /** The class of each score, in order. */
+  labels?: string[];
+}
+
+/** The fault for a part of a request that does not fit. */
+export function misfit(path: string, expected: string, received: string): FaultError {
+  return new FaultError({ kind: "invalid", errors: [{ path, expected, received }] });
+}
+
+/** A tensor's values from JSON: flat, or nested exactly as the shape says. */
+export function valuesOfJson(path: string, datatype: DatatypeName, shape: readonly number[], json: unknown): Value[] {
+  const size = sizeOf(shape);
+  const { take, expected } = jsonOf(datatype);
+  if (!Array.isArray(json)) throw misfit(path, `an array of ${size} values, flat or nested`, describe(json));
+  const isFlat = !Array.isArray(json[0]);
+  const dimensions = isFlat ? [size] : shape;
+  const values: Value[] = [];
+  const read = (part: unknown, depth: number): void => {
+    if (depth === dimensions.length) {
+      const value = take(part);
+      if (value === null) throw misfit(path, expected, describe(part));
+      values.push(value);
+      return;
+    }
+    if (!Array.isArray(part) || part.length !== dimensions[depth]) {
+      throw misfit(path, `shape [${shape}]: ${dimensions[depth]} values at depth ${depth}`, describe(part));
+    }
+    for (const inner of part) read(inner, depth + 1);
+  };
+  read(json, 0);
+  return values;
+}
+
+/** A tensor's values nested as its shape says. */
+export function nestedOf({ shape, data }: Pick<Tensor, "shape" | "data">): unknown[] {
+  let nested: unknown[] = data;
+  for (const dimension of shape.slice(1).reverse()) {
+    nested = Array.from({ length: nested.length / dimension }, (_, i) =>
+      nested.slice(i * dimension, (i + 1) * dimension),
+    );
+  }
+  return nested;
+}

@@ -1,0 +1,14 @@
+import { nestedOf, type Tensor } from "../tensor.ts";
+import type { PredictRequest } from "./schema.ts";
+
+/** Output tensors the way the request put its inputs; without a name where there is only one. */
+export function predictBody({ instances }: PredictRequest, outputs: readonly Tensor[]): object {
+  const columns = outputs.map((tensor): [string, unknown[]] => [tensor.name, nestedOf(tensor)]);
+  const [[, only], ...others] = columns as [[string, unknown[]], ...[string, unknown[]][]];
+  const isAlone = others.length === 0;
+  if (instances === undefined) return { outputs: isAlone ? only : Object.fromEntries(columns) };
+  const rows = only.map((value, row) =>
+    isAlone ? value : Object.fromEntries(columns.map(([name, values]) => [name, values[row]])),
+  );
+  return { predictions: rows };
+}

@@ -1,0 +1,66 @@
+import { registryObject } from "../../../durable-objects/stubs.ts";
+import { tfjsEngine } from "../../core/model/tfjs/engine.ts";
+import { networkOf } from "../artefacts/models.ts";
+import { type Call, jsonResponse, type Route } from "../call.ts";
+import { askTensors, servedOf } from "../protocols/ask-tensors.ts";
+import { modelMetadata, serverMetadata } from "../protocols/open-inference/metadata.ts";
+import { readInferRequest } from "../protocols/open-inference/request.ts";
+import { inferResponse, requestedOf } from "../protocols/open-inference/response.ts";
+import { refuse } from "../protocols/refuse.ts";
+
+function live(): Response {
+  return jsonResponse({ live: true });
+}
+
+/** Ready once the engine runs and the bucket answers. */
+async function ready({ env }: Call): Promise<Response> {
+  await Promise.all([tfjsEngine(), env.ARTEFACTS.list({ limit: 1 })]);
+  return jsonResponse({ live: true, ready: true });
+}
+
+async function modelReady(call: Call): Promise<Response> {
+  const { model, manifest } = await servedOf(call);
+  await networkOf(call, manifest);
+  return jsonResponse({ name: model, ready: true });
+}
+
+async function describeModel(call: Call): Promise<Response> {
+  const { model, manifest, signature } = await servedOf(call);
+  const { versions } = await registryObject(call.env, model).list();
+  return jsonResponse(
+    modelMetadata(
+      manifest,
+      signature,
+      versions.map(({ version }) => version),
+    ),
+  );
+}
+
+async function infer(call: Call): Promise<Response> {
+  const { infer, tensors } = await readInferRequest(call.request);
+  const served = await servedOf(call);
+  const requested = requestedOf(infer, served.signature.outputs);
+  const { escalate = false, region } = infer.parameters ?? {};
+  return inferResponse(served, infer, requested, await askTensors(call, served, tensors, { escalate, region }));
+}
+
+const ofModel = ["/v2/models/:model", "/v2/models/:model/versions/:version"];
+
+/** The Open Inference Protocol, version 2, with the extensions binary_tensor_data, classification and parameters. */
+export const openInferenceRoutes: readonly Route[] = [
+  {
+    method: "GET",
+    path: "/v2",
+    scope: "ask",
+    operation: "describe the server",
+    refuse,
+    handle: () => jsonResponse(serverMetadata),
+  },
+  { method: "GET", path: "/v2/health/live", scope: "public", operation: "health", refuse, handle: live },
+  { method: "GET", path: "/v2/health/ready", scope: "public", operation: "readiness", refuse, handle: ready },
+  ...ofModel.flatMap((path): Route[] => [
+    { method: "GET", path, scope: "ask", operation: "describe a model", refuse, handle: describeModel },
+    { method: "GET", path: `${path}/ready`, scope: "ask", operation: "model readiness", refuse, handle: modelReady },
+    { method: "POST", path: `${path}/infer`, scope: "ask", operation: "infer", refuse, handle: infer },
+  ]),
+];

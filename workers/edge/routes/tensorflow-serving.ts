@@ -1,0 +1,46 @@
+import { readJson } from "../../core/http/problem.ts";
+import { limits } from "../../core/limits.ts";
+import { type Call, jsonResponse, type Route } from "../call.ts";
+import { askTensors, servedOf } from "../protocols/ask-tensors.ts";
+import { refuse } from "../protocols/refuse.ts";
+import { predictMetadata } from "../protocols/tensorflow-serving/metadata.ts";
+import { tensorsOf } from "../protocols/tensorflow-serving/request.ts";
+import { predictBody } from "../protocols/tensorflow-serving/response.ts";
+import { predictRequestSchema } from "../protocols/tensorflow-serving/schema.ts";
+
+async function predict(call: Call): Promise<Response> {
+  const body = await readJson(call.request, predictRequestSchema, limits.bodyMaxBytes);
+  const served = await servedOf(withoutVerb(call));
+  const tensors = tensorsOf(body, served.signature.inputs);
+  const { outputs } = await askTensors(call, served, tensors, { escalate: body.signature_name === "escalate" });
+  return jsonResponse(predictBody(body, outputs));
+}
+
+async function describeModel(call: Call): Promise<Response> {
+  return jsonResponse(predictMetadata(await servedOf(call)));
+}
+
+// The router knows no suffix of a parameter: it takes the verb with the name before it.
+function withoutVerb(call: Call): Call {
+  const params = Object.entries(call.params).map(([name, value]) => [name, value.replace(/:predict$/, "")]);
+  return { ...call, params: Object.fromEntries(params) };
+}
+
+const ofModel = "/v1/models/:model";
+
+/** TensorFlow Serving's REST: predict, and a model's metadata. */
+export const tensorflowServingRoutes: readonly Route[] = [
+  ...[`${ofModel}{[^/]+:predict}`, `${ofModel}/versions/:version{[^/]+:predict}`].map(
+    (path): Route => ({ method: "POST", path, scope: "ask", operation: "predict", refuse, handle: predict }),
+  ),
+  ...[`${ofModel}/metadata`, `${ofModel}/versions/:version/metadata`].map(
+    (path): Route => ({
+      method: "GET",
+      path,
+      scope: "ask",
+      operation: "describe a model",
+      refuse,
+      handle: describeModel,
+    }),
+  ),
+];
