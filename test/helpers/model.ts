@@ -2,6 +2,7 @@ import {
   type Blob,
   type ClassifyManifest,
   type Column,
+  type Input,
   learningParts,
   type NetworkSpec,
   type Policy,
@@ -27,6 +28,8 @@ export interface ModelOptions {
   fullThreshold?: number;
   policy?: Partial<Policy>;
   columns?: Column[];
+  /** Instead of columns: as many values as there are inputs. */
+  input?: Input;
 }
 
 export interface TestModel {
@@ -57,8 +60,11 @@ export async function testModel(options: ModelOptions = {}): Promise<TestModel> 
   const columns =
     options.columns ??
     Array.from({ length: inputs }, (_, i): Column => ({ type: "number", name: `x${i}`, mean: 0, deviation: 1 }));
-  const build = (at: number, threshold: number) =>
-    randomNetwork({ columns, widths: [inputs, ...hidden], classes: labels.length, seed: at, threshold }, blobs);
+  const build = async (at: number, threshold: number): Promise<NetworkSpec> => {
+    const widths = [inputs, ...hidden];
+    const network = await randomNetwork({ columns, widths, classes: labels.length, seed: at, threshold }, blobs);
+    return options.input ? { ...network, input: options.input } : network;
+  };
   const metrics = { n: 1, logLoss: 1, auc: null, accuracy: 0.5, coverage: {} };
   const manifest: ClassifyManifest = {
     format: "upriver/1",
