@@ -106,9 +106,9 @@ describe("a model of one tensor", () => {
     const refused: [string, string, number[], unknown, RegExp][] = [
       ["plain", "FP64", [1, 4], [0.1, 0, 0, 0], /FP32 holds exactly.*0\.1 as FP64/],
       ["plain", "INT32", [1, 4], [2 ** 24 + 1, 0, 0, 0], /FP32 holds exactly/],
-      ["plain", "BOOL", [1, 4], [true, true, true, true], /numeric/],
+      ["plain", "BOOL", [1, 4], [true, true, true, true], /FP32 holds exactly/],
       ["plain", "FP32", [4], [1, 2, 3, 4], /shape \[4,4\]/],
-      ["plain", "FP32", [1, 4, 1], [1, 2, 3, 4], /shape \[1,4\]/],
+      ["plain", "FP32", [1, 1, 4], [1, 2, 3, 4], /shape \[1,4\]/],
       ["plain", "FP32", [1, 4], [null, 0, 0, 0], /finite/],
       ["whole", "FP32", [1, 4], [0.5, 0, 0, 0], /integer/],
       ["picture", "INT16", [1, 2, 2, 1], [256, 0, 0, 0], /pixel/],

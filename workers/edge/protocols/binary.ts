@@ -1,6 +1,6 @@
 import { sizeOf } from "../../core/input/index.ts";
 import { type DatatypeName, fixedDatatypes, type Value } from "./datatypes.ts";
-import { misfit, type Tensor } from "./tensor.ts";
+import { misfit, type NamedTensor } from "./tensor.ts";
 
 const lengthBytes = 4;
 
@@ -41,7 +41,7 @@ function textsOf(path: string, size: number, view: DataView): Value[] {
 }
 
 /** A tensor's values as little-endian bytes; each element of BYTES after its length in 4 bytes. */
-export function bytesOf({ datatype, data }: Pick<Tensor, "datatype" | "data">): Uint8Array<ArrayBuffer> {
+export function bytesOf({ datatype, data }: Pick<NamedTensor, "datatype" | "data">): Uint8Array<ArrayBuffer> {
   if (datatype === "BYTES") return bytesOfTexts(data as string[]);
   const { bytes: width, write } = fixedDatatypes[datatype];
   const view = new DataView(new ArrayBuffer(data.length * width));

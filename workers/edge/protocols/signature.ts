@@ -1,25 +1,46 @@
-import type { Column, Input, Manifest } from "../../core/contract/index.ts";
+import type {
+  ClassifyManifest,
+  Column,
+  Input,
+  Manifest,
+  TensorNetwork,
+  TensorType,
+} from "../../core/contract/index.ts";
 import { imageShape } from "../../core/input/image.ts";
 import { extraColumnsOf } from "../../core/rung/model-rung.ts";
 import type { DatatypeName } from "./datatypes.ts";
-import type { TensorSpec } from "./tensor.ts";
+import type { TensorMetadata } from "./tensor.ts";
 
 /** A model as tensors in and out. */
 export interface Signature {
-  inputs: TensorSpec[];
-  outputs: TensorSpec[];
+  inputs: TensorMetadata[];
+  outputs: TensorMetadata[];
 }
 
-/** The one input of a model that takes an image or a plain tensor. */
+/** The one input of a classifier that takes an image or a plain tensor. */
 export const instanceName = "instance";
 
-/** How a model looks to clients that speak in named tensors: a features column each, or one `instance`. */
+const datatypes: Record<TensorType, DatatypeName> = { float32: "FP32", int32: "INT32", bool: "BOOL" };
+
+/** How a model looks to clients that speak in named tensors. */
 export function signatureOf(manifest: Manifest): Signature {
+  return manifest.task === "tensor" ? declaredOf(manifest.network) : classifierOf(manifest);
+}
+
+function declaredOf({ inputs, outputs }: TensorNetwork): Signature {
+  const [ins, outs] = [inputs, outputs].map((specs) =>
+    specs.map(({ name, dtype, shape }) => ({ name, datatype: datatypes[dtype], shape: [-1, ...shape] })),
+  ) as [TensorMetadata[], TensorMetadata[]];
+  return { inputs: ins, outputs: outs };
+}
+
+/** A classifier takes a tensor for each of its columns, or one `instance`, and gives the parts of its answers. */
+function classifierOf(manifest: ClassifyManifest): Signature {
   const inputs = inputsOf(manifest.thin.input);
   if (manifest.thin.input.kind === "features") {
     const named = new Set(inputs.map(({ name }) => name));
-    const extra = extraColumnsOf(manifest).filter((name) => !named.has(name));
-    inputs.push(...[...new Set(extra)].map((name) => column(name, "BYTES")));
+    const extra = new Set(extraColumnsOf(manifest).filter((name) => !named.has(name)));
+    inputs.push(...[...extra].map((name) => column(name, "BYTES")));
   }
   const { labels } = manifest;
   return {
@@ -36,14 +57,12 @@ export function signatureOf(manifest: Manifest): Signature {
   };
 }
 
-function inputsOf(input: Input): TensorSpec[] {
+function inputsOf(input: Input): TensorMetadata[] {
   switch (input.kind) {
     case "features":
       return input.columns.flatMap((one) => (one.type === "region" ? [] : [column(one.name, columnDatatype(one))]));
-    case "tensor": {
-      const datatype = input.dtype === "int32" ? "INT32" : "FP32";
-      return [{ name: instanceName, datatype, shape: [-1, ...input.shape] }];
-    }
+    case "tensor":
+      return [{ name: instanceName, datatype: datatypes[input.dtype], shape: [-1, ...input.shape] }];
     case "image":
       return [{ name: instanceName, datatype: "UINT8", shape: [-1, ...imageShape(input)] }];
   }
@@ -53,6 +72,6 @@ function columnDatatype({ type }: Column): DatatypeName {
   return type === "category" ? "BYTES" : "FP64";
 }
 
-function column(name: string, datatype: DatatypeName): TensorSpec {
+function column(name: string, datatype: DatatypeName): TensorMetadata {
   return { name, datatype, shape: [-1] };
 }

@@ -4,7 +4,7 @@ import { sizeOf } from "../../core/input/index.ts";
 import { type DatatypeName, jsonOf, type Value } from "./datatypes.ts";
 
 /** A named tensor with its values row by row. */
-export interface Tensor {
+export interface NamedTensor {
   name: string;
   datatype: DatatypeName;
   shape: number[];
@@ -12,7 +12,7 @@ export interface Tensor {
 }
 
 /** What a model takes or gives under a name; a dimension of -1 is the batch. */
-export interface TensorSpec {
+export interface TensorMetadata {
   name: string;
   datatype: DatatypeName;
   shape: number[];
@@ -50,7 +50,7 @@ export function valuesOfJson(path: string, datatype: DatatypeName, shape: readon
 }
 
 /** A tensor's values nested as its shape says. */
-export function nestedOf({ shape, data }: Pick<Tensor, "shape" | "data">): unknown[] {
+export function nestedOf({ shape, data }: Pick<NamedTensor, "shape" | "data">): unknown[] {
   let nested: unknown[] = data;
   for (const dimension of shape.slice(1).reverse()) {
     nested = Array.from({ length: nested.length / dimension }, (_, i) =>

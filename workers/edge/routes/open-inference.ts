@@ -1,8 +1,8 @@
 import { registryObject } from "../../../durable-objects/stubs.ts";
 import { tfjsEngine } from "../../core/model/tfjs/engine.ts";
-import { networkOf } from "../artefacts/models.ts";
+import { networkOf, tensorModelOf } from "../artefacts/models.ts";
 import { type Call, jsonResponse, type Route } from "../call.ts";
-import { askTensors, servedOf } from "../protocols/ask-tensors.ts";
+import { askTensors, namedOf } from "../protocols/ask-tensors.ts";
 import { modelMetadata, serverMetadata } from "../protocols/open-inference/metadata.ts";
 import { readInferRequest } from "../protocols/open-inference/request.ts";
 import { inferResponse, requestedOf } from "../protocols/open-inference/response.ts";
@@ -19,29 +19,24 @@ async function ready({ env }: Call): Promise<Response> {
 }
 
 async function modelReady(call: Call): Promise<Response> {
-  const { model, manifest } = await servedOf(call);
-  await networkOf(call, manifest);
+  const { model, manifest } = await namedOf(call);
+  await (manifest.task === "tensor" ? tensorModelOf(call, model, manifest.version) : networkOf(call, manifest));
   return jsonResponse({ name: model, ready: true });
 }
 
 async function describeModel(call: Call): Promise<Response> {
-  const { model, manifest, signature } = await servedOf(call);
-  const { versions } = await registryObject(call.env, model).list();
-  return jsonResponse(
-    modelMetadata(
-      manifest,
-      signature,
-      versions.map(({ version }) => version),
-    ),
-  );
+  const named = await namedOf(call);
+  const { versions } = await registryObject(call.env, named.model).list();
+  const numbers = versions.map(({ version }) => version);
+  return jsonResponse(modelMetadata(named, numbers));
 }
 
 async function infer(call: Call): Promise<Response> {
   const { infer, tensors } = await readInferRequest(call.request);
-  const served = await servedOf(call);
-  const requested = requestedOf(infer, served.signature.outputs);
+  const named = await namedOf(call);
+  const requested = requestedOf(infer, named.signature.outputs);
   const { escalate = false, region } = infer.parameters ?? {};
-  return inferResponse(served, infer, requested, await askTensors(call, served, tensors, { escalate, region }));
+  return inferResponse(named, infer, requested, await askTensors(call, named, tensors, { escalate, region }));
 }
 
 const ofModel = ["/v2/models/:model", "/v2/models/:model/versions/:version"];

@@ -1,7 +1,7 @@
 import { readJson } from "../../core/http/problem.ts";
 import { limits } from "../../core/limits.ts";
 import { type Call, jsonResponse, type Route } from "../call.ts";
-import { askTensors, servedOf } from "../protocols/ask-tensors.ts";
+import { askTensors, namedOf } from "../protocols/ask-tensors.ts";
 import { refuse } from "../protocols/refuse.ts";
 import { predictMetadata } from "../protocols/tensorflow-serving/metadata.ts";
 import { tensorsOf } from "../protocols/tensorflow-serving/request.ts";
@@ -10,14 +10,14 @@ import { predictRequestSchema } from "../protocols/tensorflow-serving/schema.ts"
 
 async function predict(call: Call): Promise<Response> {
   const body = await readJson(call.request, predictRequestSchema, limits.bodyMaxBytes);
-  const served = await servedOf(withoutVerb(call));
-  const tensors = tensorsOf(body, served.signature.inputs);
-  const { outputs } = await askTensors(call, served, tensors, { escalate: body.signature_name === "escalate" });
+  const named = await namedOf(withoutVerb(call));
+  const tensors = tensorsOf(body, named.signature.inputs);
+  const { outputs } = await askTensors(call, named, tensors, { escalate: body.signature_name === "escalate" });
   return jsonResponse(predictBody(body, outputs));
 }
 
 async function describeModel(call: Call): Promise<Response> {
-  return jsonResponse(predictMetadata(await servedOf(call)));
+  return jsonResponse(predictMetadata(await namedOf(call)));
 }
 
 // The router knows no suffix of a parameter: it takes the verb with the name before it.

@@ -1,13 +1,16 @@
-import type { Tensor } from "../tensor.ts";
+import type { NamedTensor } from "../tensor.ts";
 
-/** Scores as the `count` best classes of each row, best first, as "score:index:label". */
-export function classified({ name, shape, data }: Tensor, labels: readonly string[], count: number): Tensor {
+/** Numbers as the `count` largest of each row, the largest first, as "value:index", with the label where there is one. */
+export function classified({ name, shape, data }: NamedTensor, labels: readonly string[], count: number): NamedTensor {
   const [rows = 0] = shape;
-  const kept = Math.min(count, labels.length);
+  const classes = data.length / rows;
+  const kept = Math.min(count, classes);
   const texts = Array.from({ length: rows }, (_, row) => {
-    const scores = data.slice(row * labels.length, (row + 1) * labels.length) as number[];
-    const best = [...scores.keys()].sort((a, b) => (scores[b] as number) - (scores[a] as number));
-    return best.slice(0, kept).map((index) => `${scores[index]}:${index}:${labels[index]}`);
+    const values = data.slice(row * classes, (row + 1) * classes) as number[];
+    const best = [...values.keys()].sort((a, b) => (values[b] as number) - (values[a] as number));
+    return best
+      .slice(0, kept)
+      .map((index) => [values[index], index, labels[index]].slice(0, labels[index] ? 3 : 2).join(":"));
   });
   return { name, datatype: "BYTES", shape: [rows, kept], data: texts.flat() };
 }

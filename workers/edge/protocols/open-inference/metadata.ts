@@ -1,6 +1,5 @@
-import type { Manifest } from "../../../core/contract/index.ts";
-import type { Signature } from "../signature.ts";
-import type { TensorSpec } from "../tensor.ts";
+import type { Named } from "../ask-tensors.ts";
+import type { TensorMetadata } from "../tensor.ts";
 
 /** What the server says of itself. */
 export const serverMetadata = {
@@ -10,16 +9,17 @@ export const serverMetadata = {
 } as const;
 
 /** What is said of a model: the versions that may be asked for, its inputs and its outputs. */
-export function modelMetadata({ model, thin }: Manifest, { inputs, outputs }: Signature, versions: readonly number[]) {
+export function modelMetadata({ model, manifest, signature }: Named, versions: readonly number[]) {
+  const { kind } = manifest.task === "tensor" ? manifest.network : manifest.thin.backbone;
   return {
     name: model,
     versions: versions.map(String),
-    platform: thin.backbone.kind === "tfjs-graph-model" ? "tensorflowjs_graphmodel" : "tensorflowjs_layersmodel",
-    inputs: inputs.map(tensorMetadata),
-    outputs: outputs.map(tensorMetadata),
+    platform: kind === "tfjs-graph-model" ? "tensorflowjs_graphmodel" : "tensorflowjs_layersmodel",
+    inputs: signature.inputs.map(tensorMetadata),
+    outputs: signature.outputs.map(tensorMetadata),
   };
 }
 
-function tensorMetadata({ name, datatype, shape, labels }: TensorSpec) {
+function tensorMetadata({ name, datatype, shape, labels }: TensorMetadata) {
   return { name, datatype, shape, ...(labels ? { parameters: { labels } } : {}) };
 }

@@ -2,14 +2,14 @@ import { FaultError } from "../../../core/http/fault.ts";
 import { parseJson, readBytes } from "../../../core/http/problem.ts";
 import { limits } from "../../../core/limits.ts";
 import { valuesOfBytes } from "../binary.ts";
-import { misfit, type Tensor, valuesOfJson } from "../tensor.ts";
+import { misfit, type NamedTensor, valuesOfJson } from "../tensor.ts";
 import { type InferRequest, type InputTensor, inferRequestSchema } from "./schema.ts";
 
 /** Says how many bytes of a body are its JSON; the bytes of tensors follow. */
 export const jsonLengthHeader = "inference-header-content-length";
 
 /** Reads an inference request: its JSON, and its tensors from there or from the bytes after it. */
-export async function readInferRequest(request: Request): Promise<{ infer: InferRequest; tensors: Tensor[] }> {
+export async function readInferRequest(request: Request): Promise<{ infer: InferRequest; tensors: NamedTensor[] }> {
   const body = new Uint8Array(await readBytes(request, limits.bodyMaxBytes));
   const jsonBytes = jsonLengthOf(request, body.byteLength);
   const infer = parseJson(body.subarray(0, jsonBytes), inferRequestSchema);
@@ -25,9 +25,9 @@ function jsonLengthOf({ headers }: Request, bodyBytes: number): number {
   throw new FaultError({ kind: "malformed", expected, received: `'${header}'` });
 }
 
-function tensorsOf(inputs: readonly InputTensor[], binary: Uint8Array): Tensor[] {
+function tensorsOf(inputs: readonly InputTensor[], binary: Uint8Array): NamedTensor[] {
   let next = 0;
-  const tensors = inputs.map((input, i): Tensor => {
+  const tensors = inputs.map((input, i): NamedTensor => {
     const { name, datatype, shape, parameters, data } = input;
     const path = `inputs.${i}`;
     checkSize(path, shape);

@@ -1,6 +1,6 @@
-import type { Served } from "../ask-tensors.ts";
+import type { Named } from "../ask-tensors.ts";
 import type { DatatypeName } from "../datatypes.ts";
-import type { TensorSpec } from "../tensor.ts";
+import type { TensorMetadata } from "../tensor.ts";
 import { signatureNames } from "./schema.ts";
 
 const dtypes: Record<DatatypeName, string> = {
@@ -20,21 +20,21 @@ const dtypes: Record<DatatypeName, string> = {
 };
 
 /** What TensorFlow Serving says of a model: its signatures, each with the same inputs and outputs. */
-export function predictMetadata({ model, version, signature }: Served): object {
+export function predictMetadata({ model, manifest, signature }: Named): object {
   const definition = {
     inputs: tensorInfos(signature.inputs),
     outputs: tensorInfos(signature.outputs),
     method_name: "tensorflow/serving/predict",
   };
   return {
-    model_spec: { name: model, signature_name: "", version: String(version) },
+    model_spec: { name: model, signature_name: "", version: String(manifest.version) },
     metadata: {
       signature_def: { signature_def: Object.fromEntries(signatureNames.map((name) => [name, definition])) },
     },
   };
 }
 
-function tensorInfos(specs: readonly TensorSpec[]): object {
+function tensorInfos(specs: readonly TensorMetadata[]): object {
   return Object.fromEntries(specs.map(({ name, datatype, shape }) => [name, tensorInfo(name, datatype, shape)]));
 }
 

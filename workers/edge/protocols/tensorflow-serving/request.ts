@@ -1,31 +1,27 @@
 import { describe } from "../../../core/input/describe.ts";
 import { limits } from "../../../core/limits.ts";
-import { misfit, type Tensor, type TensorSpec, valuesOfJson } from "../tensor.ts";
+import { metadataOf } from "../batch.ts";
+import { misfit, type NamedTensor, type TensorMetadata, valuesOfJson } from "../tensor.ts";
 import type { PredictRequest } from "./schema.ts";
 
 type Columns = Record<string, unknown>;
 
 /** A predict request's tensors, whichever way it puts them. */
-export function tensorsOf({ instances, inputs }: PredictRequest, specs: readonly TensorSpec[]): Tensor[] {
-  const columns = instances === undefined ? columnsOfInputs(inputs, specs) : columnsOfRows(instances, specs);
-  return Object.entries(columns).map(([name, json]) => {
-    const spec = specs.find((one) => one.name === name);
-    const names = specs.map((one) => one.name).join(", ");
-    if (!spec) throw misfit("inputs", `inputs of the names ${names}`, `input '${name}'`);
-    return tensorOf(spec, json);
-  });
+export function tensorsOf({ instances, inputs }: PredictRequest, known: readonly TensorMetadata[]): NamedTensor[] {
+  const columns = instances === undefined ? columnsOfInputs(inputs, known) : columnsOfRows(instances, known);
+  return Object.entries(columns).map(([name, json]) => tensorOf(metadataOf(known, name), json));
 }
 
-function columnsOfInputs(inputs: unknown, specs: readonly TensorSpec[]): Columns {
-  return isObject(inputs) ? inputs : { [onlyName("inputs", inputs, specs)]: inputs };
+function columnsOfInputs(inputs: unknown, known: readonly TensorMetadata[]): Columns {
+  return isObject(inputs) ? inputs : { [onlyName("inputs", inputs, known)]: inputs };
 }
 
-function columnsOfRows(instances: unknown, specs: readonly TensorSpec[]): Columns {
+function columnsOfRows(instances: unknown, known: readonly TensorMetadata[]): Columns {
   const rows = Array.isArray(instances) ? instances : [];
   if (rows.length < 1 || rows.length > limits.batchMaxQuestions) {
     throw misfit("instances", `an array of 1 to ${limits.batchMaxQuestions} instances`, describe(instances));
   }
-  if (!rows.some(isObject)) return { [onlyName("instances", rows[0], specs)]: rows };
+  if (!rows.some(isObject)) return { [onlyName("instances", rows[0], known)]: rows };
   for (const row of rows)
     if (!isObject(row)) throw misfit("instances", "objects alone, or values alone", describe(row));
   const names = new Set(rows.flatMap((row: Columns) => Object.keys(row)));
@@ -33,18 +29,26 @@ function columnsOfRows(instances: unknown, specs: readonly TensorSpec[]): Column
   return Object.fromEntries([...names].map((name) => [name, rows.map((row: Columns) => row[name] ?? null)]));
 }
 
-function onlyName(path: string, value: unknown, specs: readonly TensorSpec[]): string {
-  const [only, ...others] = specs;
+function onlyName(path: string, value: unknown, known: readonly TensorMetadata[]): string {
+  const [only, ...others] = known;
   if (only && others.length === 0) return only.name;
-  const names = specs.map(({ name }) => name).join(", ");
+  const names = known.map(({ name }) => name).join(", ");
   throw misfit(path, `objects of the inputs ${names}`, describe(value));
 }
 
-function tensorOf({ name, datatype, shape: [, ...row] }: TensorSpec, json: unknown): Tensor {
+function tensorOf({ name, datatype, shape: [, ...row] }: TensorMetadata, json: unknown): NamedTensor {
   if (!Array.isArray(json)) throw misfit(name, "an array with a value for each instance", describe(json));
   const isUpright = row.length === 0 && Array.isArray(json[0]);
-  const shape = [json.length, ...(isUpright ? [1] : row)];
+  const declared = isUpright ? [1] : row;
+  const shape = [json.length, ...declared.map((size, i) => (size < 0 ? lengthAt(json, i + 1) : size))];
   return { name, datatype, shape, data: valuesOfJson(name, datatype, shape, json) };
+}
+
+// Of the first part at that depth: the others are held against it.
+function lengthAt(json: unknown[], depth: number): number {
+  let part: unknown = json;
+  for (let i = 0; i < depth; i++) part = Array.isArray(part) ? part[0] : undefined;
+  return Array.isArray(part) ? part.length : 0;
 }
 
 function isObject(value: unknown): value is Columns {
