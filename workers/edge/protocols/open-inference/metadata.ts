@@ -1,15 +1,16 @@
 import type { Named } from "../ask-tensors.ts";
 import type { TensorMetadata } from "../tensor.ts";
+import type { ModelMetadata, ServerMetadata } from "./schema.ts";
 
 /** What the server says of itself. */
-export const serverMetadata = {
+export const serverMetadata: ServerMetadata = {
   name: "upriver",
   version: "1",
   extensions: ["binary_tensor_data", "classification", "parameters"],
-} as const;
+};
 
 /** What is said of a model: the versions that may be asked for, its inputs and its outputs. */
-export function modelMetadata({ model, manifest, signature }: Named, versions: readonly number[]) {
+export function modelMetadata({ model, manifest, signature }: Named, versions: readonly number[]): ModelMetadata {
   const { kind } = manifest.task === "tensor" ? manifest.network : manifest.thin.backbone;
   return {
     name: model,
@@ -20,6 +21,6 @@ export function modelMetadata({ model, manifest, signature }: Named, versions: r
   };
 }
 
-function tensorMetadata({ name, datatype, shape, labels }: TensorMetadata) {
+function tensorMetadata({ name, datatype, shape, labels }: TensorMetadata): ModelMetadata["inputs"][number] {
   return { name, datatype, shape, ...(labels ? { parameters: { labels } } : {}) };
 }

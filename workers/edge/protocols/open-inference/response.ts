@@ -3,7 +3,7 @@ import { bytesOf } from "../binary.ts";
 import { misfit, type NamedTensor, type TensorMetadata } from "../tensor.ts";
 import { classified } from "./classification.ts";
 import { jsonLengthHeader } from "./request.ts";
-import type { InferRequest, RequestedOutput } from "./schema.ts";
+import type { InferRequest, InferResponse, RequestedOutput } from "./schema.ts";
 
 /** The outputs that a request asks for: all where it names none. Throws where one is not there, or is asked for twice. */
 export function requestedOf({ outputs = [] }: InferRequest, known: readonly TensorMetadata[]): RequestedOutput[] {
@@ -43,7 +43,7 @@ export function inferResponse(
     blobs.push(bytes);
     return { ...rest, parameters: { binary_data_size: bytes.byteLength } };
   });
-  const head = {
+  const head: InferResponse = {
     model_name: model,
     ...(answered.version === null ? {} : { model_version: answered.version }),
     ...(id === undefined ? {} : { id }),

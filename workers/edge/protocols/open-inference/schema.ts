@@ -43,3 +43,53 @@ export const inferRequestSchema = z.object({
   outputs: z.array(requestedOutputSchema).optional(),
 });
 export type InferRequest = z.infer<typeof inferRequestSchema>;
+
+/** What the protocols say where they refuse. */
+export const errorSchema = z.object({ error: z.string() });
+
+export const healthSchema = z.object({ live: z.boolean(), ready: z.boolean().optional() });
+export const modelReadySchema = z.object({ name: z.string(), ready: z.boolean() });
+
+export const serverMetadataSchema = z.object({
+  name: z.string(),
+  version: z.string(),
+  extensions: z.array(z.string()),
+});
+export type ServerMetadata = z.infer<typeof serverMetadataSchema>;
+
+const tensorMetadataSchema = z.object({
+  name: z.string(),
+  datatype: z.enum(datatypeNames),
+  /** −1: any size; the first is the batch. */
+  shape: z.array(z.int().min(-1)),
+  /** Of a classifier's scores: the label of each. */
+  parameters: z.object({ labels: z.array(z.string()) }).optional(),
+});
+
+export const modelMetadataSchema = z.object({
+  name: z.string(),
+  versions: z.array(z.string()),
+  platform: z.enum(["tensorflowjs_graphmodel", "tensorflowjs_layersmodel"]),
+  inputs: z.array(tensorMetadataSchema),
+  outputs: z.array(tensorMetadataSchema),
+});
+export type ModelMetadata = z.infer<typeof modelMetadataSchema>;
+
+const outputTensorSchema = z.object({
+  name: z.string(),
+  datatype: z.enum(datatypeNames),
+  shape: z.array(z.int().nonnegative()),
+  /** Its values row by row; without them, as many bytes come after the JSON. */
+  data: z.array(z.union([z.number(), z.string(), z.boolean(), z.null()])).optional(),
+  parameters: z.object({ binary_data_size: z.int().nonnegative() }).optional(),
+});
+
+/** The JSON of a response to an inference request. */
+export const inferResponseSchema = z.object({
+  model_name: z.string(),
+  /** Left out where rows were answered by different versions: the output `version` says by which. */
+  model_version: z.string().optional(),
+  id: z.string().optional(),
+  outputs: z.array(outputTensorSchema),
+});
+export type InferResponse = z.infer<typeof inferResponseSchema>;

@@ -1,7 +1,7 @@
 import type { Named } from "../ask-tensors.ts";
 import type { DatatypeName } from "../datatypes.ts";
 import type { TensorMetadata } from "../tensor.ts";
-import { signatureNames } from "./schema.ts";
+import type { PredictMetadata, TensorInfos } from "./schema.ts";
 
 const dtypes: Record<DatatypeName, string> = {
   BOOL: "DT_BOOL",
@@ -20,7 +20,7 @@ const dtypes: Record<DatatypeName, string> = {
 };
 
 /** What TensorFlow Serving says of a model: its signatures, each with the same inputs and outputs. */
-export function predictMetadata({ model, manifest, signature }: Named): object {
+export function predictMetadata({ model, manifest, signature }: Named): PredictMetadata {
   const definition = {
     inputs: tensorInfos(signature.inputs),
     outputs: tensorInfos(signature.outputs),
@@ -29,16 +29,16 @@ export function predictMetadata({ model, manifest, signature }: Named): object {
   return {
     model_spec: { name: model, signature_name: "", version: String(manifest.version) },
     metadata: {
-      signature_def: { signature_def: Object.fromEntries(signatureNames.map((name) => [name, definition])) },
+      signature_def: { signature_def: { serving_default: definition, escalate: definition } },
     },
   };
 }
 
-function tensorInfos(specs: readonly TensorMetadata[]): object {
+function tensorInfos(specs: readonly TensorMetadata[]): TensorInfos {
   return Object.fromEntries(specs.map(({ name, datatype, shape }) => [name, tensorInfo(name, datatype, shape)]));
 }
 
-function tensorInfo(name: string, datatype: DatatypeName, shape: readonly number[]): object {
+function tensorInfo(name: string, datatype: DatatypeName, shape: readonly number[]): TensorInfos[string] {
   const dim = shape.map((size) => ({ size: String(size), name: "" }));
   return { name, dtype: dtypes[datatype], tensor_shape: { dim, unknown_rank: false } };
 }

@@ -1,8 +1,8 @@
 import { type NamedTensor, nestedOf } from "../tensor.ts";
-import type { PredictRequest } from "./schema.ts";
+import type { PredictRequest, PredictResponse } from "./schema.ts";
 
 /** Output tensors the way the request put its inputs; without a name where there is only one. */
-export function predictBody({ instances }: PredictRequest, outputs: readonly NamedTensor[]): object {
+export function predictBody({ instances }: PredictRequest, outputs: readonly NamedTensor[]): PredictResponse {
   const columns = outputs.map((tensor): [string, unknown[]] => [tensor.name, nestedOf(tensor)]);
   const [[, only], ...others] = columns as [[string, unknown[]], ...[string, unknown[]][]];
   const isAlone = others.length === 0;

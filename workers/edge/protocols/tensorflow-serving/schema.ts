@@ -13,3 +13,33 @@ export const predictRequestSchema = z
   })
   .refine((b) => (b.instances === undefined) !== (b.inputs === undefined), "either instances or inputs");
 export type PredictRequest = z.infer<typeof predictRequestSchema>;
+
+/** The answer to `:predict`, the way the request put its inputs. */
+export const predictResponseSchema = z.union([
+  z.object({ predictions: z.array(z.unknown()) }),
+  z.object({ outputs: z.union([z.array(z.unknown()), z.record(z.string(), z.array(z.unknown()))]) }),
+]);
+export type PredictResponse = z.infer<typeof predictResponseSchema>;
+
+const tensorInfosSchema = z.record(
+  z.string(),
+  z.object({
+    name: z.string(),
+    dtype: z.string(),
+    tensor_shape: z.object({
+      dim: z.array(z.object({ size: z.string(), name: z.string() })),
+      unknown_rank: z.boolean(),
+    }),
+  }),
+);
+export type TensorInfos = z.infer<typeof tensorInfosSchema>;
+
+const signatureSchema = z.object({ inputs: tensorInfosSchema, outputs: tensorInfosSchema, method_name: z.string() });
+
+export const predictMetadataSchema = z.object({
+  model_spec: z.object({ name: z.string(), signature_name: z.string(), version: z.string() }),
+  metadata: z.object({
+    signature_def: z.object({ signature_def: z.record(z.enum(signatureNames), signatureSchema) }),
+  }),
+});
+export type PredictMetadata = z.infer<typeof predictMetadataSchema>;
