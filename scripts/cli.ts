@@ -3,6 +3,7 @@ import { Command } from "commander";
 import { ablateVerb } from "./verbs/ablate.ts";
 import { askVerb } from "./verbs/ask.ts";
 import { combineVerb } from "./verbs/combine.ts";
+import { createVerb } from "./verbs/create.ts";
 import { exportVerb } from "./verbs/export.ts";
 import { importVerb } from "./verbs/import.ts";
 import { jobsVerb } from "./verbs/jobs.ts";
@@ -21,6 +22,7 @@ const verbs = [
   thinVerb,
   exportVerb,
   importVerb,
+  createVerb,
   jobsVerb,
   publishVerb,
   rolloutVerb,

@@ -54,8 +54,24 @@ export class Duties {
   async startScheduledRun(): Promise<number> {
     const manifest = await this.currentManifest();
     if (!manifest) return Date.now() + limits.jobRetryMaxMs;
+    const { retrainEverySeconds, retrainAfterSeconds } = manifest.policy;
+    // A run under way does not learn what came since it began.
+    const isLate = this.retrain.runs.runningOn(manifest.version) !== null && this.isMuchNew(manifest);
     this.retrain.start(manifest.version, Date.now());
-    return Date.now() + manifest.policy.retrainEverySeconds * 1_000;
+    return Date.now() + (isLate && retrainAfterSeconds !== null ? retrainAfterSeconds : retrainEverySeconds) * 1_000;
+  }
+
+  /** Brings the next retrain forward after new labels, where the model says so. */
+  hasten(manifest: ClassifyManifest): void {
+    const { retrainAfterSeconds } = manifest.policy;
+    if (retrainAfterSeconds === null || !this.isMuchNew(manifest)) return;
+    this.context.jobs.bring("schedule", "", Date.now() + retrainAfterSeconds * 1_000);
+  }
+
+  // Enough, that all retrains together stay a small multiple of the last.
+  private isMuchNew({ version }: ClassifyManifest): boolean {
+    const last = this.context.samples.lastRevision();
+    return (last - this.retrain.runs.lastSampleOn(version)) * limits.retrainFreshShare >= last;
   }
 
   /** The job `rule`: the edge hears of a rule that has moved far enough, or gained or lost its certificate. */

@@ -123,7 +123,9 @@ export class RegionObject extends DurableObject<Env> {
   async takeTruths(base: number, lessons: Lesson[], teacher: Teacher): Promise<Result<Taught[], TeachRefusal>> {
     const manifest = await this.context.manifests.get(base);
     this.duties.begin(manifest);
-    return teach(this.context, manifest, lessons, teacher);
+    const taught = await teach(this.context, manifest, lessons, teacher);
+    if (taught.ok) this.duties.hasten(manifest);
+    return taught;
   }
 
   /** Keeps a label that a person gave, as often as it is delivered. */
@@ -137,6 +139,7 @@ export class RegionObject extends DurableObject<Env> {
     const teacher: Teacher = { asker: null, source: "human", labelledAt: questions.find(id)?.at ?? at };
     const taught = await teach(this.context, manifest, [{ id, label, instance, at }], teacher);
     if (!taught.ok) throw new Error(`Error in takeHumanLabel: ${taught.error.kind} for question '${id}'`);
+    this.duties.hasten(manifest);
   }
 
   /** Starts a retrain with what is known at data time `at`, and waits up to `waitMs` for its end. */

@@ -54,6 +54,8 @@ export async function benchArtefact(width: number = benchWidths[2]): Promise<Art
         samplesMax: 20_000,
         learning: [],
         retrainEverySeconds: 24 * 3600,
+        retrainAfterSeconds: null,
+        retrainMinLabels: 30,
         originEverySeconds: null,
       },
       metrics: { thin: metrics, full: null },

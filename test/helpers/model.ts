@@ -49,6 +49,8 @@ const defaultPolicy: Policy = {
   keepInputs: true,
   samplesMax: 20_000,
   retrainEverySeconds: 24 * 3600,
+  retrainAfterSeconds: null,
+  retrainMinLabels: 30,
   originEverySeconds: null,
   learning: [...learningParts],
 };

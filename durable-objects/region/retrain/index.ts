@@ -154,7 +154,7 @@ export class Retrain {
   private async fitSlice(manifest: ClassifyManifest, run: RunningRun, working: Working): Promise<void> {
     const data = await working.loader.load(this.context, manifest, run);
     if (!data) return;
-    const fault = tooFew(data);
+    const fault = tooFew(data, manifest.policy.retrainMinLabels);
     if (fault) return this.runs.finish(run.id, "skipped", fault, { train: ownRows(data.train), tune: data.tune.rows });
     if (!manifest.policy.learning.includes("softmax")) return this.runs.move(run.id, "judge", {});
     await startBackend();
@@ -220,9 +220,9 @@ export class Retrain {
   }
 }
 
-function tooFew({ train, tune }: RunData): string | null {
+function tooFew({ train, tune }: RunData, least: number): string | null {
   const own = ownRows(train);
-  if (own >= limits.retrainMinSamples && tune.rows > 0) return null;
-  const needed = `${limits.retrainMinSamples} and 1 are needed`;
+  if (own >= least && tune.rows > 0) return null;
+  const needed = `${least} and 1 are needed`;
   return `${own} labels to train on and ${tune.rows} to judge by; ${needed}`;
 }

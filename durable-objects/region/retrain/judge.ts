@@ -6,7 +6,6 @@ import { sha256Hex } from "../../../workers/core/hash.ts";
 import { calibrated } from "../../../workers/core/head/calibration.ts";
 import { encodeHead } from "../../../workers/core/head/head.ts";
 import { rowLogits } from "../../../workers/core/head/softmax-fit.ts";
-import { limits } from "../../../workers/core/limits.ts";
 import { sign, signingKeySchema } from "../../../workers/core/sign.ts";
 import { registryObject } from "../../stubs.ts";
 import { readHead } from "../blobs.ts";
@@ -116,7 +115,7 @@ async function signedHead(
   const { targetRisk, delta } = manifest.thin.rule;
   const uncertified = {
     status: "pending" as const,
-    reason: `no label of an accepted question yet; ${limits.retrainMinSamples} or more are needed`,
+    reason: "no label of an accepted question yet",
     labels: 0,
     labelsNeeded: null,
   };

@@ -63,6 +63,12 @@ export class Runs {
     return this.sql.exec<{ lastSample: number }>(query, base, head).toArray()[0]?.lastSample ?? null;
   }
 
+  /** The last sample that any run on a base version began with. */
+  lastSampleOn(base: number): number {
+    const query = "SELECT coalesce(max(lastSample), 0) AS last FROM runs WHERE base = ?";
+    return this.sql.exec<{ last: number }>(query, base).one().last;
+  }
+
   move(id: string, phase: Phase, cursor: Record<string, number>): void {
     this.sql.exec("UPDATE runs SET phase = ?, cursor = ? WHERE id = ?", phase, JSON.stringify(cursor), id);
   }

@@ -101,6 +101,10 @@ export const policySchema = z.strictObject({
   /** How many samples a region keeps at hand; the ones that changed longest ago go to R2. */
   samplesMax: z.int().positive().max(limits.samplesMax),
   retrainEverySeconds: z.int().positive(),
+  /** How soon after new labels a region retrains, once they are a twentieth of all; null: by the schedule alone. */
+  retrainAfterSeconds: z.int().nonnegative().nullable(),
+  /** The fewest labels to train a head on. */
+  retrainMinLabels: z.int().positive(),
   /** How often the origin trains the whole model, by the Worker's cron; null: only when it is told. */
   originEverySeconds: z.int().positive().nullable(),
   /** How regions learn: by which candidates, and with which of the parts around them. */

@@ -95,7 +95,7 @@ function checkWidth(
   width: number,
 ): void {
   const { shape } = embed(new Float32Array(rowWidth(parts)), 1);
-  if (shape.length === 2 && shape[1] === width) return;
+  if (shape[0] === 1 && sizeOf(shape) === width) return;
   throw new EngineError(`Error in load: the embedding must be ${width} wide, but the network gives [${shape}]`);
 }
 

@@ -61,8 +61,8 @@ export function lastDense(model: layers.LayersModel): { dense: layers.layers.Lay
   }
 }
 
-// As it was stored where it goes by the same name; older and newer Keras have names of their own.
-function storedWeights(backbone: layers.LayersModel, known: Map<string, StoredPart>): Promise<StoredPart[]> {
+/** A part's weights: as they were stored where they go by the same name; older and newer Keras have names of their own. */
+export function storedWeights(backbone: layers.LayersModel, known: Map<string, StoredPart>): Promise<StoredPart[]> {
   return Promise.all(
     backbone.weights.map(async (weight) => {
       const found = known.get(weight.originalName);

@@ -67,6 +67,8 @@ export const fashion: Recipe = {
     samplesMax: 5_000,
     learning: [...learningParts],
     retrainEverySeconds: 30 * 24 * 3600,
+    retrainAfterSeconds: null,
+    retrainMinLabels: 30,
     originEverySeconds: null,
   },
   full: {

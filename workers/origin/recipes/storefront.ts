@@ -78,6 +78,8 @@ export const storefront: Recipe = {
     samplesMax: 20_000,
     learning: [...learningParts],
     retrainEverySeconds: 24 * 3600,
+    retrainAfterSeconds: null,
+    retrainMinLabels: 30,
     originEverySeconds: 30 * 24 * 3600,
   },
   thin: {

@@ -60,6 +60,8 @@ export const weather: Recipe = {
     samplesMax: 20_000,
     learning: [...learningParts],
     retrainEverySeconds: 182 * 24 * 3600,
+    retrainAfterSeconds: null,
+    retrainMinLabels: 30,
     originEverySeconds: 365 * 24 * 3600,
   },
   thin: {

@@ -87,19 +87,23 @@ export interface ModelParts {
   kind: Backbone["kind"];
   modelTopology: object;
   weights: readonly StoredPart[];
-  [more: string]: unknown;
+  generatedBy?: string;
+  /** What a graph calls its inputs and outputs. */
+  signature?: object;
+  userDefinedMetadata?: object;
 }
 
 /** Packs a model as blobs: its model.json, which lists its shards by their hashes, and these. */
 export async function packModel(
-  { kind, weights, ...rest }: ModelParts,
+  { kind, weights, modelTopology, generatedBy, signature, userDefinedMetadata }: ModelParts,
   blobs: Blobs,
 ): Promise<Pick<Backbone, "kind" | "sha256" | "topology" | "shards">> {
   const shards = await Promise.all(
     cut(joined(weights.map(({ bytes }) => bytes))).map((shard) => addBlob(blobs, shard)),
   );
   const weightsManifest = [{ paths: shards.map(({ sha256 }) => sha256), weights: weights.map(({ spec }) => spec) }];
-  const modelJson = { format: kind.replace("tfjs-", ""), ...rest, weightsManifest };
+  const format = kind.replace("tfjs-", "");
+  const modelJson = { format, generatedBy, signature, userDefinedMetadata, modelTopology, weightsManifest };
   const topology = await addBlob(blobs, new TextEncoder().encode(JSON.stringify(modelJson)));
   const sha256 = await sha256Hex([topology, ...shards].map((blob) => blob.sha256).join(""));
   return { kind, sha256, topology, shards };

@@ -1,0 +1,50 @@
+import * as layers from "@tensorflow/tfjs-layers";
+import { readLayers } from "../../core/model/tfjs/layers-model.ts";
+import { type NetworkParts, topologyOf } from "../train/pack.ts";
+import { type ModelFiles, partsOf } from "./files.ts";
+import { nodeName, reachable, readNodes } from "./graph-nodes.ts";
+import { storedWeights } from "./layers.ts";
+
+/** A model up to one of its tensors, without what only comes after it. */
+export type BackboneParts = Omit<NetworkParts, "head">;
+
+/** Cuts a model at a layer, or at a graph's node. Throws, naming those there are, where it has no such one. */
+export function backboneOf(files: ModelFiles, tensor: string): Promise<BackboneParts> | BackboneParts {
+  return files.kind === "tfjs-graph-model" ? ofGraph(files, tensor) : ofLayers(files, tensor);
+}
+
+function ofGraph(files: ModelFiles, tensor: string): BackboneParts {
+  const nodes = readNodes(files.modelJson);
+  const name = nodeName(tensor);
+  if (!nodes.has(name))
+    throw unknownTensor(
+      tensor,
+      [...nodes.values()].filter(({ op }) => op !== "Const").map((n) => n.name),
+    );
+  const kept = reachable(name, nodes);
+  const weights = [...partsOf(files)].filter(([weight]) => kept.has(weight)).map(([, part]) => part);
+  const modelTopology = { node: [...kept.values()], library: {}, versions: {} };
+  return { kind: "tfjs-graph-model", modelTopology, weights, tensor };
+}
+
+async function ofLayers(files: ModelFiles, tensor: string): Promise<BackboneParts> {
+  const model = await readLayers(files.modelJson, files.values);
+  try {
+    const layer = model.layers.find(({ name }) => name === tensor);
+    if (!layer)
+      throw unknownTensor(
+        tensor,
+        model.layers.map(({ name }) => name),
+      );
+    const backbone = layers.model({ inputs: model.inputs, outputs: layer.output });
+    const weights = await storedWeights(backbone, partsOf(files));
+    return { kind: "tfjs-layers-model", modelTopology: topologyOf(backbone), weights, tensor };
+  } finally {
+    model.dispose();
+  }
+}
+
+function unknownTensor(tensor: string, known: readonly string[]): Error {
+  const last = known.slice(-12).join(", ");
+  return new Error(`Error in create: the base has no layer '${tensor}' to be cut at; its last ones are ${last}.`);
+}

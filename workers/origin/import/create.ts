@@ -1,0 +1,154 @@
+import { acceptNothing } from "../../core/confidence/rule.ts";
+import {
+  type ImageInput,
+  type Input,
+  learningParts,
+  type NetworkSpec,
+  type Policy,
+  type TensorInput,
+  type TensorSpec,
+} from "../../core/contract/index.ts";
+import { inputShapes, sizeOf } from "../../core/input/index.ts";
+import type { Tensor, TensorInfo } from "../../core/model/engine.ts";
+import { tfjsEngine } from "../../core/model/tfjs/engine.ts";
+import { seededRandom } from "../random.ts";
+import type { Artefact } from "../train/index.ts";
+import { type Blobs, packModel, packParts } from "../train/pack.ts";
+import { readFrom } from "../train/score.ts";
+import { type BackboneParts, backboneOf } from "./backbone.ts";
+import { readModelFiles } from "./files.ts";
+import { inspect } from "./inspect.ts";
+
+export interface CreateOptions {
+  model: string;
+  /** The base's model.json, or its folder. */
+  base: string;
+  /** The layer, or the graph's node, whose output the head is taught on; what comes before the last dense layer unless given. */
+  cut?: string | undefined;
+  labels: readonly string[];
+  /** What becomes of a value before the base sees it: value · scale + offset; pixels to 0..1 unless given. */
+  scale?: number | undefined;
+  offset?: number | undefined;
+  /** How many of the answers that it gives by itself may be wrong. */
+  targetRisk: number;
+}
+
+const delta = 0.05;
+/** Room above the largest embedding of random values, before int16 is full: real ones may be larger. */
+const embeddingHeadroom = 8;
+const sampleRows = 32;
+const pixelMax = 255;
+
+/**
+ * Makes a model of a pre-trained base: the base cut at a layer, and a head that knows nothing yet. It has no origin: what
+ * regions are taught becomes their heads, seconds later. Throws where the base can't be cut or run so.
+ */
+export async function createModel(options: CreateOptions): Promise<Artefact> {
+  const { model, base, labels, targetRisk } = options;
+  const files = await readModelFiles(base);
+  const { inputs, unsupported, embedding, batch } = await inspect(files);
+  if (unsupported.length > 0) {
+    throw new Error(`Error in create: the edge can't run this base; 'npx upriver import ${base}' says what of it.`);
+  }
+  if (!batch) throw new Error("Error in create: this base takes one instance at a time; a base must take batches.");
+  const cut = options.cut ?? embedding?.tensor;
+  if (cut === undefined) throw new Error("Error in create: the base does not end in a dense layer; say --cut <layer>.");
+  const blobs: Blobs = new Map();
+  const parts = await backboneOf(files, cut);
+  const input = inputFor(inputs, options);
+  const { width, largest } = await tryOut(parts, input);
+  const head = { weights: new Float32Array(width * labels.length), bias: new Float32Array(labels.length) };
+  const packed = await packParts({ ...parts, head }, input, blobs);
+  const step = (embeddingHeadroom * largest) / 32767 || 1;
+  const thin: NetworkSpec = {
+    ...packed,
+    backbone: { ...packed.backbone, embedding: { ...packed.backbone.embedding, step } },
+    rule: {
+      ...{ threshold: acceptNothing, strictest: acceptNothing, targetRisk, delta, certificate: null },
+      uncertified: { status: "pending", reason: "nobody has taught it yet", labels: 0, labelsNeeded: null },
+    },
+  };
+  return {
+    draft: {
+      format: "upriver/1",
+      model,
+      task: "classify",
+      labels: [...labels],
+      thin,
+      full: null,
+      anchor: null,
+      prior: null,
+      policy,
+      // Of a head that gives each label the same score.
+      metrics: {
+        thin: { n: 0, logLoss: Math.log(labels.length), auc: null, accuracy: 1 / labels.length, coverage: {} },
+        full: null,
+      },
+      trainedOn: { rows: 0, from: null, to: null, sources: {}, regions: {} },
+      examples: [],
+    },
+    blobs,
+  };
+}
+
+/** An image where the base takes one, else a tensor. */
+function inputFor(inputs: readonly TensorSpec[], { scale, offset = 0 }: CreateOptions): Input {
+  const [only] = inputs;
+  if (!only || inputs.length > 1) {
+    throw new Error(`Error in create: a base must have one input, but this one has ${inputs.length}.`);
+  }
+  const { shape, dtype } = only;
+  const [height = 0, width = 0, channels] = shape;
+  if (shape.length === 3 && (channels === 1 || channels === 3 || channels === 4)) {
+    return { kind: "image", size: [height, width], channels, scale: scale ?? 1 / pixelMax, offset };
+  }
+  return { kind: "tensor", shape, dtype: dtype === "int32" ? "int32" : "float32", scale: scale ?? 1, offset };
+}
+
+/** Runs a base on random values: how wide its embedding is, and how large its values become. */
+async function tryOut(parts: BackboneParts, input: Input): Promise<{ width: number; largest: number }> {
+  const blobs: Blobs = new Map();
+  const { kind, topology, shards } = await packModel(parts, blobs);
+  const read = readFrom(blobs);
+  const files = { topology: await read(topology), shards: await Promise.all(shards.map(read)) };
+  const model = await (await tfjsEngine()).load(kind, files);
+  try {
+    const [{ name }] = model.inputs as [TensorInfo];
+    const [shape] = inputShapes(input) as [number[]];
+    const [embeddings] = model.run({ [name]: { shape: [sampleRows, ...shape], values: randomValues(input, shape) } }, [
+      parts.tensor,
+    ]) as [Tensor];
+    const largest = Array.from(embeddings.values).reduce((top, value) => Math.max(top, Math.abs(value)), 0);
+    return { width: embeddings.values.length / sampleRows, largest };
+  } finally {
+    model.release();
+  }
+}
+
+function randomValues(input: Input, shape: readonly number[]): Float32Array {
+  const random = seededRandom(1);
+  const { scale, offset } = input as ImageInput | TensorInput;
+  const value = () => (input.kind === "image" ? pixelMax * random() : 2 * random() - 1) * scale + offset;
+  return Float32Array.from({ length: sampleRows * sizeOf(shape) }, value);
+}
+
+const region = "world";
+
+/** Edge, region, person: one region for all, which learns as it is taught. */
+const policy: Policy = {
+  ladder: ["edge", "region", "human"],
+  regions: { from: "cf", keys: [region], parent: region },
+  keep: "audited",
+  auditShare: 0.05,
+  truth: "some",
+  uncertified: "answer",
+  split: { by: "question" },
+  originLabelWeight: 0,
+  keepInputs: true,
+  samplesMax: 20_000,
+  retrainEverySeconds: 3600,
+  retrainAfterSeconds: 1,
+  retrainMinLabels: 4,
+  originEverySeconds: null,
+  learning: [...learningParts],
+};
