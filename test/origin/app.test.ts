@@ -9,6 +9,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { UpriverClient } from "../../workers/client/index.ts";
 import { problemSchema } from "../../workers/core/contract/index.ts";
 import { sha256Hex } from "../../workers/core/hash.ts";
+import { limits } from "../../workers/core/limits.ts";
 import { HttpRung } from "../../workers/core/rung/http-rung.ts";
 import { createApp } from "../../workers/origin/app.ts";
 import { readConfig } from "../../workers/origin/config.ts";
@@ -103,7 +104,7 @@ describe("the origin", () => {
       /"index":1/,
     ],
     ["a question that is not whole", 422, { questions: [{ instance: { x0: 1 } }] }, {}, /"path":"id"/],
-    ["a body too large", 413, "x".repeat(1024 * 1024 + 1), {}, /1048576/],
+    ["a body too large", 413, "x".repeat(limits.bodyMaxBytes + 1), {}, /4194304/],
     ["a circle", 508, { questions: questions(1), nodes: ["origin"] }, {}, /origin → origin/],
     ["another route", 404, {}, { path: "/v1/other" }, /route/],
   ])("refuses %s with a problem document", async (_, status, body, options, text) => {

@@ -35,8 +35,10 @@ function recorder() {
   const events: Event[] = [];
   let looks = 0;
   const client = {
-    model: async () => ({ policy: { retrainEverySeconds }, pointer: { stable: 1 } }),
-    manifest: async () => ({ thin: { rule: { targetRisk: 0.1 } } }),
+    model: async () => ({ pointer: { stable: 1 } }),
+    manifest: async () => ({
+      ...{ task: "classify", policy: { retrainEverySeconds }, thin: { rule: { targetRisk: 0.1 } } },
+    }),
     // The first look is for the heads, which this edge does not tell.
     regions: async () => {
       if (looks++ > 0) events.push({ kind: "looked" });

@@ -1,6 +1,7 @@
 import { listDurableObjectIds } from "cloudflare:test";
 import { env } from "cloudflare:workers";
 import { beforeAll, describe, expect, it } from "vitest";
+import { limits } from "../../../workers/core/limits.ts";
 import { jsonLengthHeader } from "../../../workers/edge/protocols/open-inference/request.ts";
 import { type CallOptions, call, publish } from "../../helpers/edge.ts";
 import { faultsOf } from "./open-inference-schema.ts";
@@ -39,7 +40,7 @@ const refusals: [string, number, string, CallOptions, RegExp][] = [
   ["a token without the region", 403, infer, { ...of(x0), token: "north-token" }, /region 'world'/],
   ["broken JSON", 400, infer, { token, raw: '{"inputs":[' }, /broken JSON/],
   ["an empty body", 400, infer, { token, raw: "" }, /empty body/],
-  ["a body too large", 413, infer, { token, raw: `"${"x".repeat(1024 * 1024)}"` }, /1048576 bytes/],
+  ["a body too large", 413, infer, { token, raw: `"${"x".repeat(limits.bodyMaxBytes)}"` }, /4194304 bytes/],
   ["no inputs", 400, infer, of(), /inputs/],
   ["an unknown input", 400, infer, of({ ...x0, name: "x9" }), /names x0, x1, x2, x3, region.*input 'x9'/],
   ["an input twice", 400, infer, of(x0, x0), /x0: expected each input once/],
@@ -54,7 +55,7 @@ const refusals: [string, number, string, CallOptions, RegExp][] = [
   ],
   ["a shape that is not a column's", 400, infer, of({ ...x0, shape: [1, 2] }), /x0: expected shape \[1\]/],
   ["a negative shape", 400, infer, of({ ...x0, shape: [-1] }), /shape/],
-  ["a huge shape", 400, infer, of({ ...x0, shape: [9e15, 9e15] }), /1048576 values/],
+  ["a huge shape", 400, infer, of({ ...x0, shape: [9e15, 9e15] }), /4194304 values/],
   ["a huge shape with nothing in it", 400, infer, of({ ...x0, shape: [0, 9e15], data: [] }), /1 to 1024/],
   ["a shape of too many dimensions", 400, infer, of({ ...x0, shape: [1, 1, 1, 1, 1, 1, 1, 1, 2] }), /shape/],
   ["a scalar", 400, infer, of({ ...x0, shape: [], data: [1] }), /1 to 1024/],
