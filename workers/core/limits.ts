@@ -2,6 +2,10 @@
 export const limits = {
   /** A picture of 198 × 198 × 3 numbers, each with all its digits, is 2.3 MB of JSON. */
   bodyMaxBytes: 4 * 1024 * 1024,
+  imageMaxBytes: 4 * 1024 * 1024,
+  /** 16 MiB once decoded, twice: in the decoder's heap, and as pixels; beside an isolate's models that is what there is. */
+  imageMaxPixels: 4 * 1024 * 1024,
+  imageHeapMaxBytes: 48 * 1024 * 1024,
   blobShardMaxBytes: 20 * 1024 * 1024,
   batchMaxQuestions: 1024,
   idMaxChars: 256,

@@ -63,6 +63,10 @@ export const imageInputSchema = z.strictObject({
   channels: z.union([z.literal(1), z.literal(3), z.literal(4)]),
   scale: z.number(),
   offset: z.number(),
+  /** How a picture of another size is made to fit: by the average of what falls on a pixel (the default), or by its middle. */
+  resize: z.enum(["bilinear", "nearest"]).optional(),
+  /** The grey that transparent parts lie on, 0 to 255, where opacity is no channel; white unless given. */
+  background: z.int().min(0).max(255).optional(),
   regions: regionValues,
 });
 export type ImageInput = z.infer<typeof imageInputSchema>;

@@ -11,6 +11,7 @@ export type Fault =
   | { kind: "not-found"; what: string; next: string }
   | { kind: "conflict"; expected: string; received: string; next: string }
   | { kind: "too-large"; maxBytes: number }
+  | { kind: "unsupported"; expected: string; received: string; next: string }
   | { kind: "loop"; nodes: string[]; max: number }
   | { kind: "unavailable"; reason: string; next: string }
   | { kind: "late"; reason: string }
@@ -79,6 +80,13 @@ export function problemOf(fault: Fault, operation: string): Problem {
         detail: `The body has more than ${fault.maxBytes} bytes.`,
         expected: `at most ${fault.maxBytes} bytes`,
         next: "Send less at once: split the batch.",
+      });
+    case "unsupported":
+      return problem(415, "A body of this type is not taken", {
+        detail: `Expected ${fault.expected}, but got ${fault.received}.`,
+        expected: fault.expected,
+        received: fault.received,
+        next: fault.next,
       });
     case "loop":
       return problem(508, "The question goes in a circle", {

@@ -1,18 +1,19 @@
-import { askSchema } from "../../core/contract/index.ts";
-import { readJson } from "../../core/http/problem.ts";
 import { limits } from "../../core/limits.ts";
 import { type Call, jsonResponse, modelOf, type Route, requireScope } from "../call.ts";
+import { isImage } from "../images/index.ts";
 import { ask } from "../ladder/ask.ts";
 import { run } from "../ladder/run.ts";
 import { servedManifest, servedPointer } from "../ladder/version.ts";
+import { readAsk } from "./ask-body.ts";
 
 async function handleAsk(call: Call): Promise<Response> {
   const model = modelOf(call);
-  const body = await readJson(call.request, askSchema, limits.bodyMaxBytes);
+  const body = await readAsk(call, model);
+  const isOne = body.instance !== undefined || isImage(call.request);
   if (body.trace) requireScope(call, "admin");
   if ((await servedManifest(call, await servedPointer(call, model))).task === "tensor") {
     const answers = await run(call, model, body);
-    return jsonResponse(body.instance === undefined ? { answers } : answers[0]);
+    return jsonResponse(isOne ? answers[0] : { answers });
   }
   const answers = await ask(call, model, body);
   const open = answers.find((answer) => answer.status === "open");
@@ -20,7 +21,7 @@ async function handleAsk(call: Call): Promise<Response> {
     ? { location: `/v1/questions/${open.id}`, "retry-after": String(limits.retryAfterSeconds) }
     : {};
   const [only] = answers;
-  return jsonResponse(body.instance === undefined ? { answers } : only, open ? 202 : 200, headers);
+  return jsonResponse(isOne ? only : { answers }, open ? 202 : 200, headers);
 }
 
 export const askRoutes: readonly Route[] = [

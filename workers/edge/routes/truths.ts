@@ -9,8 +9,10 @@ import { checkRegion } from "../../core/region.ts";
 import type { Result } from "../../core/result.ts";
 import { classifierOf } from "../artefacts/models.ts";
 import { type Call, jsonResponse, modelOf, type Route, readerOf, requireRegion, requireScope } from "../call.ts";
+import { isImage } from "../images/index.ts";
 import { completeQuestions } from "../ladder/questions.ts";
-import { baseFor, servedPointer } from "../ladder/version.ts";
+import { baseFor, servedManifest, servedPointer } from "../ladder/version.ts";
+import { imageDraft } from "./ask-body.ts";
 
 interface Placed {
   index: number;
@@ -21,7 +23,7 @@ interface Placed {
 /** Labels in batches: of questions that were asked, or of history that comes with its questions. */
 async function postTruths(call: Call): Promise<Response> {
   const model = modelOf(call);
-  const { truths, at } = await readJson(call.request, truthsSchema, limits.bodyMaxBytes);
+  const { truths, at } = await readTruths(call, model);
   if (at !== undefined) requireScope(call, "admin");
   const pointer = await servedPointer(call, model);
   const placed = await place(call, model, pointer.stable as number, truths);
@@ -36,6 +38,18 @@ async function postTruths(call: Call): Promise<Response> {
   );
   const all = taught.flat();
   return jsonResponse({ accepted: all.length, changed: all.filter(({ changed }) => changed).length });
+}
+
+// JSON, or an image with its label in the query.
+async function readTruths(call: Call, model: string): Promise<Truths> {
+  if (!isImage(call.request)) return readJson(call.request, truthsSchema, limits.bodyMaxBytes);
+  const label = call.query("label");
+  if (label === null) {
+    const error = { path: "label", expected: "the image's label in the query: ?label=…", received: "nothing" };
+    throw new FaultError({ kind: "invalid", errors: [error] });
+  }
+  const manifest = await servedManifest(call, await servedPointer(call, model));
+  return { truths: [{ label, question: await imageDraft(call, manifest) }] };
 }
 
 async function place(call: Call, model: string, version: number, truths: Truths["truths"]): Promise<Placed[]> {

@@ -1,0 +1,171 @@
+import { encode as encodePng } from "fast-png";
+import { beforeAll, describe, expect, it } from "vitest";
+import type { Answer, ImageInput } from "../../workers/core/contract/index.ts";
+import { limits } from "../../workers/core/limits.ts";
+import { call, expectOk, publish } from "../helpers/edge.ts";
+import { jpegs, losslessWebp } from "../helpers/pictures.ts";
+import { seeded } from "../helpers/random.ts";
+
+const size = [6, 8] as const;
+const [height, width] = size;
+
+function send(model: string, type: string, body: Uint8Array, query = ""): Promise<Response> {
+  const headers = { "content-type": type };
+  return call("POST", `/v1/models/${model}/ask${query}`, { token: "ask-token", raw: body, headers });
+}
+
+async function asked(model: string, type: string, body: Uint8Array, query = ""): Promise<Answer> {
+  return (await expectOk(send(model, type, body, query))).json();
+}
+
+async function askedPixels(model: string, instance: unknown): Promise<Answer> {
+  const body = { instance };
+  return (await expectOk(call("POST", `/v1/models/${model}/ask`, { token: "ask-token", body }))).json();
+}
+
+/** A picture of random colours, [height][width][channels]. */
+function picture(channels: number, seed = 3): number[][][] {
+  const random = seeded(seed);
+  const values = (n: number) => Array.from({ length: n }, () => Math.floor(256 * random()));
+  return Array.from({ length: height }, () => Array.from({ length: width }, () => values(channels)));
+}
+
+function png(pixels: number[][][], options: { depth?: 8 | 16 } = {}): Uint8Array {
+  const channels = pixels[0]?.[0]?.length ?? 1;
+  const flat = pixels.flat(2);
+  const data = options.depth === 16 ? Uint16Array.from(flat, (value) => value * 257) : Uint8Array.from(flat);
+  const [tall, wide] = [pixels.length, pixels[0]?.length ?? 0];
+  return encodePng({ width: wide, height: tall, data, channels, depth: options.depth ?? 8 });
+}
+
+beforeAll(async () => {
+  const input = (channels: ImageInput["channels"], more: Partial<ImageInput> = {}): ImageInput => {
+    return { kind: "image", size: [height, width], channels, scale: 1 / 255, offset: 0, ...more };
+  };
+  await publish({ model: "colour", input: input(3), inputs: 3 * height * width });
+  await publish({ model: "grey", input: input(1), inputs: 1 * height * width });
+  await publish({ model: "clear", input: input(4), inputs: 4 * height * width });
+  await publish({ model: "dark", input: input(3, { background: 0 }), inputs: 3 * height * width });
+  await publish({ model: "near", input: input(3, { resize: "nearest" }), inputs: 3 * height * width });
+});
+
+describe("an image as a question", () => {
+  it("has the answer of its pixels: PNG of 8 and 16 bits, lossless WebP", async () => {
+    const pixels = picture(3);
+    const { scores } = await askedPixels("colour", pixels);
+    expect((await asked("colour", "image/png", png(pixels))).scores).toEqual(scores);
+    expect((await asked("colour", "image/png", png(pixels, { depth: 16 }))).scores).toEqual(scores);
+    const webp = await asked("colour", "image/webp", losslessWebp.file);
+    expect(webp.scores).toEqual((await askedPixels("colour", losslessWebp.pixels)).scores);
+  });
+
+  it("is grey by its luma, and keeps opacity where that is a channel", async () => {
+    const pixels = picture(3);
+    const luma = pixels.map((row) =>
+      row.map(([r = 0, g = 0, b = 0]) => [Math.round(0.299 * r + 0.587 * g + 0.114 * b)]),
+    );
+    expect((await asked("grey", "image/png", png(pixels))).scores).toEqual((await askedPixels("grey", luma)).scores);
+    const grey = picture(1);
+    expect((await asked("grey", "image/png", png(grey))).scores).toEqual((await askedPixels("grey", grey)).scores);
+    const clear = picture(4);
+    expect((await asked("clear", "image/png", png(clear))).scores).toEqual((await askedPixels("clear", clear)).scores);
+  });
+
+  it.each([
+    ["colour", 255],
+    ["dark", 0],
+  ])("lies on the manifest's grey where it is transparent: %s", async (model, background) => {
+    const pixels = picture(4);
+    const over = pixels.map((row) =>
+      row.map(([r = 0, g = 0, b = 0, a = 0]) =>
+        [r, g, b].map((c) => Math.round(c * (a / 255) + background * (1 - a / 255))),
+      ),
+    );
+    expect((await asked(model, "image/png", png(pixels))).scores).toEqual((await askedPixels(model, over)).scores);
+  });
+
+  it("is turned upright by its EXIF orientation, all eight", async () => {
+    const upright = await asked("colour", "image/jpeg", jpegs[0] as Uint8Array);
+    for (const [i, jpeg] of jpegs.entries()) {
+      const { scores } = await asked("colour", "image/jpeg", jpeg);
+      for (const [label, score] of Object.entries(scores)) {
+        expect(Math.abs(score - (upright.scores[label] as number)), `orientation ${i + 1}`).toBeLessThan(0.02);
+      }
+    }
+  });
+
+  it("is made to fit: by the average of what falls on a pixel, or by its middle", async () => {
+    const small = picture(3);
+    const large = small.flatMap((row) =>
+      Array.from({ length: 3 }, () => row.flatMap((pixel) => [pixel, pixel, pixel])),
+    );
+    expect((await asked("near", "image/png", png(large))).scores).toEqual((await askedPixels("near", small)).scores);
+    // Of one colour, an average is that colour, whatever its weights.
+    const plain = Array.from({ length: 50 }, () => Array.from({ length: 31 }, () => [10, 200, 90]));
+    const one = Array.from({ length: height }, () => Array.from({ length: width }, () => [10, 200, 90]));
+    expect((await asked("colour", "image/png", png(plain))).scores).toEqual((await askedPixels("colour", one)).scores);
+  });
+
+  it("takes its options from the query, and teaches", async () => {
+    const file = png(picture(3));
+    expect(await asked("colour", "image/png", file, "?accept=always&region=south")).toMatchObject({ region: "south" });
+    expect((await send("colour", "image/png", file, "?accept=sometimes")).status).toBe(422);
+    expect((await send("colour", "image/png", file, "?trace=true")).status).toBe(403);
+    const headers = { "content-type": "image/png" };
+    const taught = await call("POST", "/v1/models/colour/truths?label=a", { raw: file, headers });
+    expect(await taught.json()).toEqual({ accepted: 1, changed: 1 });
+    expect((await call("POST", "/v1/models/colour/truths", { raw: file, headers })).status).toBe(422);
+  });
+});
+
+describe("a body that is no image that is taken", () => {
+  const good = () => png(picture(3));
+  const patched = (at: number, bytes: number[]) => {
+    const file = good();
+    file.set(bytes, at);
+    return file;
+  };
+
+  it.each([
+    ["another type", "image/gif", () => good(), 415, /image\/jpeg/],
+    ["a PNG that says it is a JPEG", "image/jpeg", () => good(), 422, /got image\/png/],
+    ["nothing", "image/png", () => new Uint8Array(), 422, /header can't be read/],
+    [
+      "a header that claims more pixels than it may have",
+      "image/png",
+      () => patched(16, [0, 0, 255, 255, 0, 0, 255, 255]),
+      422,
+      /65535 × 65535/,
+    ],
+    ["a picture that is cut off", "image/png", () => good().slice(0, 60), 422, /can't be decoded/],
+    [
+      "a JPEG that is cut off in its header",
+      "image/jpeg",
+      () => (jpegs[0] as Uint8Array).slice(0, 100),
+      422,
+      /image\/jpeg/,
+    ],
+    ["more bytes than may come", "image/png", () => new Uint8Array(limits.imageMaxBytes + 1), 413, /bytes/],
+  ])("is refused: %s", async (_what, type, make, status, detail) => {
+    const response = await send("colour", type, make());
+    expect(response.status).toBe(status);
+    expect(response.headers.get("content-type")).toBe("application/problem+json");
+    expect(JSON.stringify(await response.json())).toMatch(detail);
+  });
+
+  it("is refused where it unpacks to more than its size says", async () => {
+    const zeros = new Uint8Array(16 * 1024 * 1024);
+    const bomb = encodePng({ width: 2048, height: 2048, data: zeros, channels: 4 });
+    expect(bomb.length).toBeLessThan(64 * 1024);
+    bomb.set([0, 0, 0, 4, 0, 0, 0, 4], 16);
+    const response = await send("colour", "image/png", bomb);
+    expect(response.status).toBe(422);
+  });
+
+  it("is refused by a model that takes no images", async () => {
+    await publish({ model: "table" });
+    const response = await send("table", "image/png", png(picture(3)));
+    expect(response.status).toBe(415);
+    expect(await response.text()).toContain("takes no images");
+  });
+});

@@ -1,0 +1,66 @@
+import createJpeg from "@jsquash/jpeg/codec/dec/mozjpeg_dec.js";
+import jpegBinary from "@jsquash/jpeg/codec/dec/mozjpeg_dec.wasm";
+import createWebp from "@jsquash/webp/codec/dec/webp_dec.js";
+import webpBinary from "@jsquash/webp/codec/dec/webp_dec.wasm";
+import { limits } from "../../core/limits.ts";
+import { ImageError } from "./header.ts";
+import type { Pixels } from "./pixels.ts";
+
+type Create = typeof createJpeg;
+type Codec = Awaited<ReturnType<Create>>;
+
+/**
+ * Decodes a JPEG. Throws `ImageError` where it is broken, or wants more memory than its size does.
+ * A decoder lives for one image: its heap never shrinks, and is in no state to go on after a fault.
+ */
+export function decodeJpeg(bytes: Uint8Array<ArrayBuffer>): Promise<Pixels> {
+  // Turned upright by us, as the other types are.
+  return decode("image/jpeg", createJpeg, jpegBinary, (codec) => codec.decode(bytes.buffer, false));
+}
+
+/** Decodes a WebP; throws as `decodeJpeg` does. */
+export function decodeWebp(bytes: Uint8Array<ArrayBuffer>): Promise<Pixels> {
+  return decode("image/webp", createWebp, webpBinary, (codec) => codec.decode(bytes.buffer));
+}
+
+async function decode(
+  type: string,
+  create: Create,
+  binary: WebAssembly.Module,
+  run: (codec: Codec) => ReturnType<Codec["decode"]>,
+): Promise<Pixels> {
+  const broken = (cause?: unknown) => new ImageError(`a whole ${type}`, "one that can't be decoded", { cause });
+  const codec = await create({ noInitialRun: true, print: quiet, printErr: quiet, instantiateWasm: limited(binary) });
+  let found: ReturnType<Codec["decode"]>;
+  try {
+    found = run(codec);
+  } catch (cause) {
+    throw broken(cause);
+  }
+  if (!found) throw broken();
+  return { width: found.width, height: found.height, rgba: found.data };
+}
+
+const quiet = () => {};
+
+/** Instantiates a module whose memory stops growing before it takes the isolate's. */
+function limited(binary: WebAssembly.Module) {
+  return (imports: WebAssembly.Imports, done: (instance: WebAssembly.Instance) => void) => {
+    const instance = new WebAssembly.Instance(binary, imports);
+    for (const part of Object.values(instance.exports)) {
+      if (part instanceof WebAssembly.Memory) limit(part);
+    }
+    done(instance);
+    return instance.exports;
+  };
+}
+
+const pageBytes = 64 * 1024;
+
+function limit(memory: WebAssembly.Memory): void {
+  const grow = memory.grow.bind(memory);
+  memory.grow = (pages) => {
+    if (memory.buffer.byteLength + pages * pageBytes <= limits.imageHeapMaxBytes) return grow(pages);
+    throw new RangeError(`an image decoder may have ${limits.imageHeapMaxBytes} bytes`);
+  };
+}

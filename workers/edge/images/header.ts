@@ -1,0 +1,42 @@
+import { imageSize } from "image-size";
+import type { InputFault } from "../../core/input/index.ts";
+import { limits } from "../../core/limits.ts";
+import { orientationOf } from "./exif.ts";
+
+export const imageTypes = ["image/jpeg", "image/png", "image/webp"] as const;
+export type ImageType = (typeof imageTypes)[number];
+
+/** An image that is not taken, and why. */
+export class ImageError extends Error {
+  override readonly name = "ImageError";
+  readonly fault: InputFault;
+  constructor(expected: string, received: string, options?: ErrorOptions) {
+    super(received, options);
+    this.fault = { path: "body", expected, received };
+  }
+}
+
+const typeNames: Record<string, ImageType> = { jpg: "image/jpeg", png: "image/png", webp: "image/webp" };
+
+/** What an image's header says, before anything is decoded. Throws `ImageError` where it is another type, or too large. */
+export function headerOf(bytes: Uint8Array, type: ImageType): { width: number; height: number; orientation: number } {
+  const { width, height, type: found } = sizeOf(bytes, type);
+  if (typeNames[found ?? ""] !== type) {
+    throw new ImageError(
+      `an ${type}, as the content-type says`,
+      typeNames[found ?? ""] ?? `an image of type '${found}'`,
+    );
+  }
+  if (width * height > limits.imageMaxPixels || !(width > 0) || !(height > 0)) {
+    throw new ImageError(`an image of 1 to ${limits.imageMaxPixels} pixels`, `${width} × ${height}`);
+  }
+  return { width, height, orientation: orientationOf(bytes, type) };
+}
+
+function sizeOf(bytes: Uint8Array, type: ImageType) {
+  try {
+    return imageSize(bytes);
+  } catch (cause) {
+    throw new ImageError(`an ${type}`, "bytes whose header can't be read", { cause });
+  }
+}

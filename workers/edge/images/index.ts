@@ -1,0 +1,56 @@
+import type { ImageInput, Instance } from "../../core/contract/index.ts";
+import { FaultError } from "../../core/http/fault.ts";
+import { readBytes } from "../../core/http/problem.ts";
+import { limits } from "../../core/limits.ts";
+import { decodeJpeg, decodeWebp } from "./codecs.ts";
+import { headerOf, ImageError, type ImageType, imageTypes } from "./header.ts";
+import { upright } from "./orientation.ts";
+import { type Pixels, toInstance } from "./pixels.ts";
+import { decodePng } from "./png.ts";
+import { resample } from "./resample.ts";
+
+/** Whether a request's body is an image, of whatever kind. */
+export function isImage(request: Request): boolean {
+  return contentType(request).startsWith("image/");
+}
+
+/**
+ * Reads an image from a request's body as an instance of a model: decoded, upright, of the manifest's size and channels.
+ * Throws the fault for what is no image that is taken, too large, or broken.
+ */
+export async function readImage(request: Request, input: ImageInput): Promise<Instance> {
+  const type = typeOf(request);
+  const bytes = new Uint8Array(await readBytes(request, limits.imageMaxBytes));
+  try {
+    const { orientation } = headerOf(bytes, type);
+    const decoded = await decoders[type](bytes);
+    const [height, width] = input.size;
+    const resize = input.resize ?? "bilinear";
+    return toInstance(resample(upright(decoded, orientation), width, height, resize), input);
+  } catch (error) {
+    if (!(error instanceof ImageError)) throw error;
+    throw new FaultError({ kind: "invalid", errors: [error.fault] }, { cause: error });
+  }
+}
+
+const decoders: Record<ImageType, (bytes: Uint8Array<ArrayBuffer>) => Promise<Pixels>> = {
+  "image/jpeg": decodeJpeg,
+  "image/png": decodePng,
+  "image/webp": decodeWebp,
+};
+
+function typeOf(request: Request): ImageType {
+  const given = contentType(request);
+  const type = imageTypes.find((known) => known === given);
+  if (type) return type;
+  throw new FaultError({
+    kind: "unsupported",
+    expected: `${imageTypes.join(", ")} or application/json`,
+    received: given,
+    next: "Send the image in one of these forms, or its pixels as JSON.",
+  });
+}
+
+function contentType(request: Request): string {
+  return (request.headers.get("content-type") ?? "").split(";")[0]?.trim().toLowerCase() ?? "";
+}

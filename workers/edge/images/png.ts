@@ -1,0 +1,158 @@
+import { convertIndexedToRgb, type DecodedPng, decode } from "fast-png";
+import { ImageError } from "./header.ts";
+import type { Pixels } from "./pixels.ts";
+
+/**
+ * Decodes a PNG; of an animated one, its still picture. Throws `ImageError` where it is broken, or unpacks to more than
+ * its size says.
+ */
+export async function decodePng(bytes: Uint8Array<ArrayBuffer>): Promise<Pixels> {
+  const { file, header, packed } = readChunks(bytes);
+  await checkUnpacked(packed, unpackedBytes(header));
+  let decoded: DecodedPng;
+  try {
+    decoded = decode(file);
+  } catch (cause) {
+    throw broken(cause);
+  }
+  return toPixels(decoded);
+}
+
+interface Header {
+  width: number;
+  height: number;
+  depth: number;
+  colourType: number;
+  isInterlaced: boolean;
+}
+
+const signatureBytes = 8;
+/** What a picture is made of; the rest may be packed, too, and is left out unread. */
+const needed = ["IHDR", "PLTE", "tRNS", "IDAT", "IEND"];
+
+function readChunks(bytes: Uint8Array<ArrayBuffer>) {
+  const view = new DataView(bytes.buffer);
+  const kept: Uint8Array<ArrayBuffer>[] = [bytes.subarray(0, signatureBytes)];
+  const packed: Uint8Array<ArrayBuffer>[] = [];
+  let name = "";
+  for (let at = signatureBytes; name !== "IEND"; ) {
+    if (at + 12 > bytes.length) throw broken();
+    const size = view.getUint32(at);
+    if (at + 12 + size > bytes.length) throw broken();
+    name = String.fromCharCode(...bytes.subarray(at + 4, at + 8));
+    if (needed.includes(name)) kept.push(bytes.subarray(at, at + 12 + size));
+    if (name === "IDAT") packed.push(bytes.subarray(at + 8, at + 8 + size));
+    at += 12 + size;
+  }
+  const [, first] = kept;
+  if (first?.length !== 25 || packed.length === 0) throw broken();
+  const header = new DataView(first.buffer, first.byteOffset);
+  return {
+    file: joined(kept),
+    packed,
+    header: {
+      width: header.getUint32(8),
+      height: header.getUint32(12),
+      depth: header.getUint8(16),
+      colourType: header.getUint8(17),
+      isInterlaced: header.getUint8(20) === 1,
+    },
+  };
+}
+
+const channelsOf: Record<number, number> = { 0: 1, 2: 3, 3: 1, 4: 2, 6: 4 };
+
+/** How many bytes a picture's rows have, each with its filter's byte; interlaced ones come in seven smaller pictures. */
+function unpackedBytes({ width, height, depth, colourType, isInterlaced }: Header): number {
+  const channels = channelsOf[colourType];
+  if (!channels || ![1, 2, 4, 8, 16].includes(depth)) throw broken();
+  const bytesOf = (wide: number, tall: number) =>
+    wide === 0 || tall === 0 ? 0 : tall * (1 + Math.ceil((wide * channels * depth) / 8));
+  if (!isInterlaced) return bytesOf(width, height);
+  return passes.reduce((sum, [x, y, right, down]) => {
+    return sum + bytesOf(Math.ceil((width - x) / right), Math.ceil((height - y) / down));
+  }, 0);
+}
+
+/** Adam7: where each pass begins, and its steps. */
+const passes = [
+  [0, 0, 8, 8],
+  [4, 0, 8, 8],
+  [0, 4, 4, 8],
+  [2, 0, 4, 4],
+  [0, 2, 2, 4],
+  [1, 0, 2, 2],
+  [0, 1, 1, 2],
+] as const;
+
+// A few kilobytes can unpack to gigabytes: they are counted before they are kept.
+async function checkUnpacked(packed: readonly Uint8Array<ArrayBuffer>[], expected: number): Promise<void> {
+  const unpacked = new Blob([...packed]).stream().pipeThrough(new DecompressionStream("deflate"));
+  const reader = unpacked.getReader();
+  let bytes = 0;
+  try {
+    for (let part = await reader.read(); !part.done; part = await reader.read()) {
+      bytes += part.value.byteLength;
+      if (bytes > expected) break;
+    }
+  } catch (cause) {
+    throw broken(cause);
+  } finally {
+    await reader.cancel().catch(() => {});
+  }
+  if (bytes !== expected) throw broken();
+}
+
+function toPixels(decoded: DecodedPng): Pixels {
+  const { width, height, palette } = decoded;
+  const channels = palette ? (palette[0]?.length ?? 3) : decoded.channels;
+  const data = palette ? convertIndexedToRgb(decoded) : evenDepth(decoded);
+  const rgba = new Uint8Array(4 * width * height);
+  const hidden = palette ? null : hiddenColour(decoded);
+  for (let i = 0; i < width * height; i++) {
+    const at = (channel: number) => data[i * channels + channel] as number;
+    const isGrey = channels < 3;
+    const colour = isGrey ? [at(0), at(0), at(0)] : [at(0), at(1), at(2)];
+    const isHidden = hidden?.every((value, c) => value === colour[c]);
+    const opacity = channels % 2 === 0 ? at(channels - 1) : isHidden ? 0 : 255;
+    rgba.set([...colour, opacity], 4 * i);
+  }
+  return { width, height, rgba };
+}
+
+/** Values of any depth as 0 to 255. */
+function evenDepth({ data, depth, width, height, channels }: DecodedPng): Uint8Array {
+  if (depth === 8) return data as Uint8Array;
+  if (depth === 16) return Uint8Array.from(data, (value) => value >> 8);
+  const most = 2 ** depth - 1;
+  const rowBytes = Math.ceil((width * channels * depth) / 8);
+  return Uint8Array.from({ length: width * height * channels }, (_, i) => {
+    const [row, column] = [Math.floor(i / (width * channels)), i % (width * channels)];
+    const bit = column * depth;
+    const byte = data[row * rowBytes + (bit >> 3)] as number;
+    return ((((byte >> (8 - depth - (bit & 7))) & most) * 255) / most) | 0;
+  });
+}
+
+/** The one colour that a tRNS chunk makes transparent, in the same depth. */
+function hiddenColour({ transparency, depth }: DecodedPng): number[] | null {
+  if (!transparency) return null;
+  const even = Array.from(transparency, (value) =>
+    depth === 16 ? value >> 8 : Math.floor((value * 255) / (2 ** depth - 1)),
+  );
+  return even.length === 1 ? ([even[0], even[0], even[0]] as number[]) : even;
+}
+
+function joined(parts: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {
+  const all = new Uint8Array(parts.reduce((sum, { length }) => sum + length, 0));
+  let at = 0;
+  for (const part of parts) {
+    all.set(part, at);
+    at += part.length;
+  }
+  return all;
+}
+
+function broken(cause?: unknown): ImageError {
+  return new ImageError("a whole image/png", "one that can't be decoded", { cause });
+}
