@@ -1,0 +1,240 @@
+import { existsSync } from "node:fs";
+import { readdir, readFile } from "node:fs/promises";
+import { encode as encodePng } from "fast-png";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import type { Ladder } from "../../scripts/local/ladder.ts";
+import type { Manifest } from "../../workers/core/contract/index.ts";
+import { sign } from "../../workers/core/sign.ts";
+import { testModel } from "../helpers/model.ts";
+import { jpegs, losslessWebp } from "../helpers/pictures.ts";
+import { seeded } from "../helpers/random.ts";
+import { graphOfTensors } from "../helpers/tensor-models.ts";
+import { temporaryLadder } from "./ladder.ts";
+
+const bodies = 1_000;
+/** How much more workerd may grow by hostile bodies than by as many good ones: it collects garbage when it likes to. */
+const growth = { times: 2, bytes: 64 * 1024 * 1024 };
+
+let ladder: Ladder;
+const random = seeded(20_261);
+const below = (n: number) => Math.floor(n * random());
+
+interface Body {
+  path: string;
+  headers: Record<string, string>;
+  body: Uint8Array | string;
+}
+
+interface Hostile extends Body {
+  kind: string;
+}
+
+beforeAll(async () => {
+  ladder = await temporaryLadder();
+  const policy = { keep: "none" as const, ladder: ["edge" as const, "region" as const] };
+  const image = {
+    kind: "image" as const,
+    size: [6, 8] as [number, number],
+    channels: 3 as const,
+    scale: 1 / 255,
+    offset: 0,
+  };
+  const models = [
+    await testModel({ model: "pictures", input: image, inputs: 6 * 8 * 3, threshold: 0, policy }),
+    await testModel({ model: "columns", threshold: 0, policy }),
+    await graphOfTensors("tensors"),
+  ];
+  for (const { manifest, blobs } of models) {
+    const publisher = ladder.client("publish");
+    for (const [sha256, bytes] of blobs) await publisher.putBlob(sha256, bytes);
+    const { signature: _, ...unsigned } = manifest;
+    await publisher.putVersion(await sign(unsigned as Manifest, ladder.credentials.signingKey));
+    await publisher.rollout(manifest.model, { version: 1 });
+  }
+});
+afterAll(() => ladder?.stop());
+
+describe("a thousand hostile bodies", () => {
+  it("get no 5xx, crash nothing, fill no memory, and leave nothing behind", async () => {
+    const seen: Record<string, Record<number, number>> = {};
+    const first = await workerdBytes();
+    for (let i = 0; i < bodies; i++) {
+      const response = await send(goodBodies[i % goodBodies.length] as Body);
+      expect(response.status, await response.text()).toBe(200);
+    }
+    const before = await workerdBytes();
+    for (let i = 0; i < bodies; i++) {
+      const hostile = makers[i % makers.length]?.() as Hostile;
+      const response = await send(hostile);
+      const text = await response.text();
+      expect(response.status, `body ${i}, ${hostile.kind}: ${text.slice(0, 300)}`).toBeLessThan(500);
+      const counts = seen[hostile.kind] ?? {};
+      seen[hostile.kind] = counts;
+      counts[response.status] = (counts[response.status] ?? 0) + 1;
+    }
+    const after = await workerdBytes();
+    const [byGood, byHostile] = [before - first, after - before];
+    const megabytes = (bytes: number) => `${(bytes / 1e6).toFixed(0)} MB`;
+    console.log(
+      `${JSON.stringify(seen)}; workerd grew by ${megabytes(byGood)} over ${bodies} good bodies, then by ${megabytes(byHostile)}`,
+    );
+    expect(byHostile).toBeLessThan(growth.times * Math.max(0, byGood) + growth.bytes);
+    for (const counts of Object.values(seen)) {
+      // Each kind was refused sometimes: the bodies were hostile.
+      expect(Object.keys(counts).some((status) => Number(status) >= 400)).toBe(true);
+    }
+    for (const model of ["pictures", "columns"]) expect(await ladder.client("admin").regions(model)).toEqual([]);
+    const good = await ladder.client("ask").ask("columns", { region: "north", x0: 1, x1: 1, x2: 1, x3: null });
+    expect(good).toMatchObject({ status: "answered", rung: "edge" });
+  }, 300_000);
+});
+
+const picture = encodePng({
+  width: 8,
+  height: 6,
+  channels: 3,
+  data: Uint8Array.from({ length: 144 }, () => below(256)),
+});
+
+const goodBodies: Body[] = [
+  { path: "/v1/models/pictures/ask", headers: { "content-type": "image/png" }, body: picture },
+  { path: "/v1/models/pictures/ask", headers: { "content-type": "image/jpeg" }, body: jpegs[0] as Uint8Array },
+  { path: "/v1/models/pictures/ask", headers: { "content-type": "image/webp" }, body: losslessWebp.file },
+  {
+    path: "/v1/models/columns/ask",
+    headers: { "content-type": "application/json" },
+    body: '{"instance":{"region":"north","x0":0.5,"x1":1,"x2":-0.5,"x3":null}}',
+  },
+];
+
+function send({ path, headers, body }: Body): Promise<Response> {
+  return fetch(new URL(path, ladder.credentials.edge), {
+    method: "POST",
+    headers: { authorization: `Bearer ${ladder.credentials.tokens.ask}`, ...headers },
+    body: body as BodyInit,
+  });
+}
+
+/** Files cut off, bytes flipped, put in, taken out, or doubled. */
+function spoilt(file: Uint8Array): Uint8Array {
+  let bytes = [...file];
+  for (let times = 1 + below(8); times > 0; times--) {
+    const at = below(bytes.length);
+    switch (below(6)) {
+      case 0:
+        bytes[at] = below(256);
+        break;
+      case 1:
+        bytes[at] = [0, 255, 127, 128][below(4)] as number;
+        break;
+      case 2:
+        bytes = bytes.slice(0, Math.max(1, at));
+        break;
+      case 3:
+        bytes.splice(at, below(12));
+        break;
+      case 4:
+        bytes.splice(at, 0, ...Array.from({ length: below(20) }, () => below(256)));
+        break;
+      default:
+        bytes = [...bytes, ...bytes.slice(at)];
+    }
+    if (bytes.length === 0) bytes = [0];
+  }
+  return Uint8Array.from(bytes);
+}
+
+const image = (type: string, file: () => Uint8Array) => (): Hostile => ({
+  kind: type,
+  path: "/v1/models/pictures/ask",
+  headers: { "content-type": type },
+  body: spoilt(file()),
+});
+
+const strange = [
+  ...["null", "true", "-1", "1e400", "1e-400", '"\\u0000"', '"__proto__"', "[]", "{}", "[[[[1]]]]", "9".repeat(400)],
+  ...['{"__proto__":1}', '{"constructor":{"prototype":1}}', `"${"x".repeat(5_000)}"`, "[null]", '["a",1,{}]'],
+];
+
+function json(kind: string, path: string, text: string): () => Hostile {
+  return () => {
+    const letters = new TextEncoder().encode(text);
+    const swapped = text.replace(/-?\d+(\.\d+)?|null|"[^"]*"/g, (token) => {
+      return random() < 0.1 ? (strange[below(strange.length)] as string) : token;
+    });
+    return {
+      kind,
+      path,
+      headers: { "content-type": "application/json" },
+      body: random() < 0.3 ? spoilt(letters) : swapped,
+    };
+  };
+}
+
+const nested = (depth: number): Hostile => ({
+  kind: "nesting",
+  path: "/v1/models/columns/ask",
+  headers: { "content-type": "application/json" },
+  body: `{"instance":${"[".repeat(depth)}${"]".repeat(depth)}}`,
+});
+
+const columns = goodBodies[3]?.body as string;
+const batch =
+  '{"instances":[{"region":"north","x0":1,"x1":1,"x2":1,"x3":1},{"region":"south","x0":2,"x1":2,"x2":2,"x3":2}]}';
+const tensor = JSON.stringify({
+  instance: {
+    what: Array.from({ length: 8 }, () => Array.from({ length: 7 }, () => [0.5, 1])),
+    where: [1, 0, 0],
+  },
+});
+const infer =
+  '{"inputs":[{"name":"x0","shape":[1],"datatype":"FP64","data":[1]},{"name":"x1","shape":[1],"datatype":"FP64","data":[1]}]}';
+
+function binary(): Hostile {
+  const header = new TextEncoder().encode(
+    '{"inputs":[{"name":"x0","shape":[1],"datatype":"FP64","parameters":{"binary_data_size":8}}]}',
+  );
+  const length = [header.length, 0, -1, 1e9, header.length - 3, Number.NaN][below(6)];
+  return {
+    kind: "binary tensors",
+    path: "/v2/models/columns/infer",
+    headers: { "content-type": "application/octet-stream", "inference-header-content-length": String(length) },
+    body: spoilt(Uint8Array.from([...header, ...Array.from({ length: 8 }, () => below(256))])),
+  };
+}
+
+const makers: (() => Hostile)[] = [
+  image("image/png", () => picture),
+  image("image/jpeg", () => jpegs[below(8)] as Uint8Array),
+  image("image/webp", () => losslessWebp.file),
+  json("columns", "/v1/models/columns/ask", columns),
+  json("a batch", "/v1/models/columns/ask", batch),
+  json("tensors", "/v1/models/tensors/ask", tensor),
+  json("open inference", "/v2/models/columns/infer", infer),
+  json("predict", "/v1/models/columns:predict", batch),
+  binary,
+  () => nested(10 + below(200_000)),
+];
+
+/** Bytes that the workerd processes of this test hold; 0 where there is no /proc to tell. */
+async function workerdBytes(): Promise<number> {
+  if (!existsSync("/proc/self/status")) return 0;
+  const processes = new Map<number, { parent: number; name: string; bytes: number }>();
+  for (const pid of (await readdir("/proc")).filter((name) => /^\d+$/.test(name))) {
+    const status = await readFile(`/proc/${pid}/status`, "utf8").catch(() => "");
+    const field = (name: string) => new RegExp(`^${name}:\\s*(\\S+)`, "m").exec(status)?.[1] ?? "";
+    processes.set(Number(pid), {
+      parent: Number(field("PPid")),
+      name: field("Name"),
+      bytes: 1024 * Number(field("VmRSS")),
+    });
+  }
+  const isOurs = (pid: number): boolean => {
+    const parent = processes.get(pid)?.parent;
+    return parent === process.pid || (parent !== undefined && parent > 1 && isOurs(parent));
+  };
+  return [...processes].reduce(
+    (sum, [pid, { name, bytes }]) => sum + (name === "workerd" && isOurs(pid) ? bytes : 0),
+    0,
+  );
+}
