@@ -1,5 +1,5 @@
-import { type CanaryPlan, type CanaryVerdict, judgeCanary } from "../../workers/core/confidence/canary.ts";
-import type { CanaryCount, CanaryState } from "../../workers/core/contract/index.ts";
+import { judgeCanary } from "../../workers/core/confidence/canary.ts";
+import type { CanaryCount, CanaryPlan, CanaryState, CanaryVerdict } from "../../workers/core/contract/index.ts";
 import { limits } from "../../workers/core/limits.ts";
 import type { Jobs } from "../jobs.ts";
 import { regionObject } from "../stubs.ts";

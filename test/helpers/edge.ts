@@ -1,5 +1,8 @@
 import { exports } from "cloudflare:workers";
 import type { Answer, Instance, Manifest } from "../../workers/core/contract/index.ts";
+import { documentOf } from "../../workers/edge/openapi/document.ts";
+import { routes } from "../../workers/edge/routes/index.ts";
+import { ApiCheck } from "./api-check.ts";
 import { type ModelOptions, type TestModel, testModel } from "./model.ts";
 import { originModels } from "./origin-models.ts";
 
@@ -11,10 +14,22 @@ export interface CallOptions {
   headers?: Record<string, string>;
 }
 
-/** Calls the worker under test over HTTP, as an admin unless another token is given. */
-export function call(method: string, path: string, options: CallOptions = {}): Promise<Response> {
+const api = new ApiCheck(documentOf(routes));
+
+/**
+ * Calls the worker under test over HTTP, as an admin unless another token is given. Throws where the response is not as
+ * the OpenAPI document says.
+ */
+export async function call(method: string, path: string, options: CallOptions = {}): Promise<Response> {
+  const url = `https://edge.test${path}`;
+  const response = await send(method, url, options);
+  await api.check(method, url, response);
+  return response;
+}
+
+function send(method: string, url: string, options: CallOptions): Promise<Response> {
   const { token = "admin-token", body, raw, headers } = options;
-  return (exports as unknown as { default: Fetcher }).default.fetch(`https://edge.test${path}`, {
+  return (exports as unknown as { default: Fetcher }).default.fetch(url, {
     method,
     headers: { ...(token === null ? {} : { authorization: `Bearer ${token}` }), ...headers },
     ...(raw === undefined ? {} : { body: raw as BodyInit }),

@@ -3,18 +3,34 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type Ladder, startLadder } from "../../scripts/local/ladder.ts";
 import { freePort } from "../../scripts/local/ports.ts";
+import { UpriverClient } from "../../workers/client/index.ts";
+import type { OpenApi } from "../../workers/edge/openapi/document.ts";
+import { ApiCheck } from "../helpers/api-check.ts";
 
-/** A whole ladder with nothing published, in a folder of its own: real edge, real objects, real origin. */
+/**
+ * A whole ladder with nothing published, in a folder of its own: real edge, real objects, real origin. What its clients
+ * get is held against the OpenAPI document; `stop` throws what was otherwise.
+ */
 export async function temporaryLadder(): Promise<Ladder & { folder: string }> {
   const folder = await mkdtemp(join(tmpdir(), "upriver-test-"));
   const ports = { edge: await freePort(), origin: await freePort() };
   const ladder = await startLadder({ folder, ports, recipe: null });
+  const { edge: url, tokens } = ladder.credentials;
+  const api = new ApiCheck((await (await fetch(`${url}/openapi.json`)).json()) as OpenApi);
+  const checked: typeof fetch = async (input, init) => {
+    const response = await fetch(input, init);
+    await api.check(init?.method ?? "GET", String(input), response).catch((error: Error) => faults.push(error.message));
+    return response;
+  };
+  const faults: string[] = [];
   return {
     ...ladder,
     folder,
+    client: (scope) => new UpriverClient({ url, token: tokens[scope], fetch: checked }),
     async stop() {
       await ladder.stop();
       await rm(folder, { recursive: true, force: true });
+      if (faults.length > 0) throw new Error(`Responses were not as the OpenAPI document says: ${faults.join("; ")}`);
     },
   };
 }

@@ -1,6 +1,7 @@
 import { modelNameSchema, type Problem } from "../core/contract/index.ts";
 import { FaultError } from "../core/http/fault.ts";
 import { hasScope, mayUseModel, mayUseRegion, type Scope, type Token } from "../core/tokens.ts";
+import type { Contract } from "./contract.ts";
 import type { Node } from "./node.ts";
 
 /** One request on its way through the edge. */
@@ -22,8 +23,9 @@ export interface Route {
   path: string;
   /** `public` needs no token; `ask` none either where PUBLIC_ASK is on. */
   scope: Scope | "public";
-  /** What it does, as problem documents name it. */
+  /** What it does, as problem documents and the OpenAPI document name it. */
   operation: string;
+  contract: Contract;
   /** How it says what it refuses, where that is not by a problem document. */
   refuse?: (problem: Problem) => Response;
   handle: (call: Call) => Promise<Response> | Response;

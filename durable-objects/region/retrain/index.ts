@@ -49,10 +49,9 @@ export class Retrain {
   start(base: number, at: number): Run {
     return this.context.storage.transactionSync(() => {
       const underWay = this.runs.runningOn(base);
-      if (underWay) return underWay;
-      const run = this.runs.start(base, { at, lastSample: this.context.samples.lastRevision() });
-      this.context.jobs.put("retrain", run.id, Date.now());
-      return run;
+      const { id } = underWay ?? this.runs.start(base, { at, lastSample: this.context.samples.lastRevision() });
+      if (!underWay) this.context.jobs.put("retrain", id, Date.now());
+      return this.runs.get(id) as Run;
     });
   }
 

@@ -2,8 +2,6 @@ import { describe, expect, it } from "vitest";
 import { surelyBelow } from "../../../workers/core/confidence/bounds.ts";
 import {
   addDifferences,
-  type CanaryPlan,
-  type Differences,
   differenceBounds,
   differencesOf,
   differsByLess,
@@ -12,6 +10,7 @@ import {
   type Mark,
 } from "../../../workers/core/confidence/canary.ts";
 import { addTrial, noTrials } from "../../../workers/core/confidence/trials.ts";
+import type { CanaryPlan, Differences } from "../../../workers/core/contract/index.ts";
 
 const none: Differences = { blocks: 0, sum: 0, squares: 0 };
 const plan: CanaryPlan = { errorsOf: "all", margin: 0.02, coverageMargin: 0.05, delta: 0.05 };

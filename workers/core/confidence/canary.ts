@@ -1,56 +1,10 @@
+import type { CanaryPlan, CanaryVerdict, DifferenceBounds, Differences, RegionDifferences } from "../contract/index.ts";
 import { isSure } from "./bounds.ts";
 
 /** A loss in [0, 1] of one version's answer. */
 export interface Mark {
   side: "stable" | "canary";
   loss: number;
-}
-
-/** Σd and Σd² over matched blocks, where d in [−1, 1] is the canary's mean loss in a block less the stable version's. */
-export interface Differences {
-  blocks: number;
-  sum: number;
-  squares: number;
-}
-
-/** The mean of d so far, and the ends of its confidence sequence. */
-export interface DifferenceBounds {
-  mean: number | null;
-  lower: number;
-  upper: number;
-}
-
-/** What a region's questions say of a canary: how much oftener it errs, over all answers or the accepted ones, and escalates. */
-export interface RegionDifferences {
-  all: Differences;
-  accepted: Differences;
-  escalated: Differences;
-}
-
-/** By what a canary is judged. */
-export interface CanaryPlan {
-  /**
-   * Whose errors count: those of `all` its answers where every truth comes; else those of what it `accepted`, since of
-   * the others only what no rung was sure of is labelled, and then its coverage is judged beside.
-   */
-  errorsOf: "all" | "accepted";
-  /** How much more often than the stable version it may err, as a share of answers. */
-  margin: number;
-  /** How much less of what is asked it may accept, as a share; not judged with `errorsOf: "all"`. */
-  coverageMargin: number;
-  /** The chance of rolling back what is no worse, and that of promoting what is worse by the margin: each at most this. */
-  delta: number;
-}
-
-export interface CanaryVerdict {
-  decision: "hold on" | "promote" | "roll back";
-  reason: string;
-  /** Errors: canary − stable. */
-  error: DifferenceBounds;
-  /** Coverage lost: stable − canary; null where it is not judged. */
-  coverage: DifferenceBounds | null;
-  /** Matched blocks of labelled answers. */
-  blocks: number;
 }
 
 const none: Differences = { blocks: 0, sum: 0, squares: 0 };

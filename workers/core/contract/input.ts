@@ -72,5 +72,7 @@ export const imageInputSchema = z.strictObject({
 export type ImageInput = z.infer<typeof imageInputSchema>;
 
 /** How an instance becomes the network's inputs. */
-export const inputSchema = z.discriminatedUnion("kind", [featuresInputSchema, tensorInputSchema, imageInputSchema]);
+export const inputSchema = z
+  .discriminatedUnion("kind", [featuresInputSchema, tensorInputSchema, imageInputSchema])
+  .meta({ id: "Input" });
 export type Input = z.infer<typeof inputSchema>;

@@ -9,7 +9,9 @@ export type Nested = number | Nested[];
 export type Instance = Record<string, number | string | boolean | null | Nested[]> | Nested[];
 
 /** Checked by hand, not by nested schemas: it is on the path of every question, and the input checks each value again. */
-export const instanceSchema = z.custom<Instance>(isInstance, "an object of named columns, or an array of numbers");
+export const instanceSchema = z
+  .custom<Instance>(isInstance, "an object of named columns, or an array of numbers")
+  .meta({ id: "Instance" });
 
 /** No tensor has more dimensions; what is nested deeper would only exhaust the stack. */
 const depthMax = 8;

@@ -3,15 +3,17 @@ import * as z from "zod";
 const canarySchema = z.strictObject({ share: z.number().gt(0).lt(1) });
 
 /** The body of `POST /v1/models/{model}/jobs`: what the origin is to train. */
-export const jobOrderSchema = z.strictObject({
-  /** Data time: what was asked or labelled from this day on is not known yet (ISO date); all that is, by default. */
-  before: z.iso.date().optional(),
-  reason: z.enum(["order", "schedule", "first"]).default("order"),
-  /** The share of callers that try the version before all get it, null for none; what the recipe says, by default. */
-  canary: canarySchema.nullable().optional(),
-  /** Whether it must be surely better than the version in use. */
-  gate: z.boolean().default(true),
-});
+export const jobOrderSchema = z
+  .strictObject({
+    /** Data time: what was asked or labelled from this day on is not known yet (ISO date); all that is, by default. */
+    before: z.iso.date().optional(),
+    reason: z.enum(["order", "schedule", "first"]).default("order"),
+    /** The share of callers that try the version before all get it, null for none; what the recipe says, by default. */
+    canary: canarySchema.nullable().optional(),
+    /** Whether it must be surely better than the version in use. */
+    gate: z.boolean().default(true),
+  })
+  .meta({ id: "JobOrder" });
 export type JobOrder = z.infer<typeof jobOrderSchema>;
 
 export const jobStates = ["queued", "running", "done", "refused", "failed", "cancelled"] as const;
@@ -19,36 +21,60 @@ export const jobStates = ["queued", "running", "done", "refused", "failed", "can
 export const jobSteps = ["pull", "train", "publish", "prepare", "rollout", "watch"] as const;
 export type JobStep = (typeof jobSteps)[number];
 
-/** Where a training is, told after batches and epochs. */
-export interface JobProgress {
-  network: "full" | "thin";
-  epoch: number;
-  epochs: number;
+export const jobProgressSchema = z.strictObject({
+  network: z.enum(["full", "thin"]),
+  epoch: z.int(),
+  epochs: z.int(),
   /** The share of this epoch's rows that are done. */
-  share: number;
+  share: z.number(),
   /** The mean loss of this epoch so far. */
-  loss: number;
+  loss: z.number(),
   /** Null before the first epoch is whole. */
-  validationLoss: number | null;
+  validationLoss: z.number().nullable(),
   /** What is left if no epoch is saved by stopping early. */
-  secondsLeft: number;
-}
+  secondsLeft: z.number(),
+});
+/** Where a training is, told after batches and epochs. */
+export type JobProgress = z.infer<typeof jobProgressSchema>;
 
+export const jobSchema = z
+  .strictObject({
+    id: z.string(),
+    model: z.string(),
+    state: z.enum(jobStates),
+    step: z.enum(jobSteps),
+    order: jobOrderSchema,
+    createdAt: z.string(),
+    endedAt: z.string().nullable(),
+    progress: jobProgressSchema.nullable(),
+    /** Samples that came from the regions since the last job, and all that are known. */
+    samples: z.strictObject({ added: z.int(), known: z.int() }).nullable(),
+    /** What the gate said; null before it, and where there was no version to compare with. */
+    verdict: z
+      .object({ promoted: z.boolean(), reason: z.string(), difference: z.number(), bound: z.number() })
+      .nullable(),
+    version: z.int().nullable(),
+    /** Why it ended as it did. */
+    reason: z.string().nullable(),
+  })
+  .meta({ id: "Job" });
 /** A training of a model at the origin, from the regions' samples to the version that serves. */
-export interface Job {
-  id: string;
-  model: string;
-  state: (typeof jobStates)[number];
-  step: JobStep;
-  order: JobOrder;
-  createdAt: string;
-  endedAt: string | null;
-  progress: JobProgress | null;
-  /** Samples that came from the regions since the last job, and all that are known. */
-  samples: { added: number; known: number } | null;
-  /** What the gate said; null before it, and where there was no version to compare with. */
-  verdict: { promoted: boolean; reason: string; difference: number; bound: number } | null;
-  version: number | null;
-  /** Why it ended as it did. */
-  reason: string | null;
-}
+export type Job = z.infer<typeof jobSchema>;
+
+export const jobReplySchema = z.strictObject({ job: jobSchema }).meta({ id: "JobReply" });
+export const jobsSchema = z.strictObject({ jobs: z.array(jobSchema) }).meta({ id: "Jobs" });
+
+/** What answers and trains above the edge. */
+export const originStateSchema = z
+  .strictObject({
+    node: z.string(),
+    models: z.array(z.strictObject({ model: z.string(), version: z.int() })),
+    /** What trains there; null where it only answers. `isSoftware`: the adapter is a program, no GPU. */
+    backend: z
+      .looseObject({ name: z.enum(["webgpu", "wasm"]), adapter: z.string().nullable(), isSoftware: z.boolean() })
+      .nullable(),
+    /** Trainings that are not over. */
+    jobs: z.array(jobSchema),
+  })
+  .meta({ id: "OriginState" });
+export type OriginState = z.infer<typeof originStateSchema>;

@@ -51,17 +51,19 @@ export const headSchema = z.strictObject({
 export type Head = z.infer<typeof headSchema>;
 
 /** A question is accepted when its calibrated confidence is at least `threshold`. */
-export const ruleSchema = z.strictObject({
-  threshold: z.number().min(0),
-  /** Where the threshold goes when the rule is proven wrong: the strictest that was ever considered. */
-  strictest: z.number().min(0),
-  targetRisk: z.number().gt(0).lt(1),
-  /** The chance that a certificate of this rule may be wrong. */
-  delta: z.number().gt(0).lt(1),
-  certificate: certificateSchema.nullable(),
-  /** Why there is no certificate, and what is needed for one; null with one. */
-  uncertified: uncertifiedSchema.nullable(),
-});
+export const ruleSchema = z
+  .strictObject({
+    threshold: z.number().min(0),
+    /** Where the threshold goes when the rule is proven wrong: the strictest that was ever considered. */
+    strictest: z.number().min(0),
+    targetRisk: z.number().gt(0).lt(1),
+    /** The chance that a certificate of this rule may be wrong. */
+    delta: z.number().gt(0).lt(1),
+    certificate: certificateSchema.nullable(),
+    /** Why there is no certificate, and what is needed for one; null with one. */
+    uncertified: uncertifiedSchema.nullable(),
+  })
+  .meta({ id: "Rule" });
 export type Rule = z.infer<typeof ruleSchema>;
 
 export const networkSchema = z
@@ -84,42 +86,46 @@ export const learningParts = ["analytic", "softmax", "prior", "calibration", "re
 export type LearningPart = (typeof learningParts)[number];
 
 /** How a model is served and learns: the settings that travel with each version. */
-export const policySchema = z.strictObject({
-  ladder: z.array(rungSchema).min(1),
-  regions: regionsSchema,
-  /** Which accepted questions are kept. `all` stores a question before it is answered. */
-  keep: z.enum(["none", "audited", "all"]),
-  auditShare: z.number().min(0).max(1),
-  /** `complete`: every question's truth will be known. */
-  truth: z.enum(["some", "complete"]),
-  uncertified: z.enum(["answer", "escalate"]),
-  split: splitSchema,
-  /** The weight of labels that only the origin gave, in training; 0 is off. */
-  originLabelWeight: z.number().min(0).max(0.25),
-  /** Whether a labelled question's instance stays; without it a new backbone can't embed the sample again. */
-  keepInputs: z.boolean(),
-  /** How many samples a region keeps at hand; the ones that changed longest ago go to R2. */
-  samplesMax: z.int().positive().max(limits.samplesMax),
-  retrainEverySeconds: z.int().positive(),
-  /** How soon after new labels a region retrains, once they are a twentieth of all; null: by the schedule alone. */
-  retrainAfterSeconds: z.int().nonnegative().nullable(),
-  /** The fewest labels to train a head on. */
-  retrainMinLabels: z.int().positive(),
-  /** How often the origin trains the whole model, by the Worker's cron; null: only when it is told. */
-  originEverySeconds: z.int().positive().nullable(),
-  /** How regions learn: by which candidates, and with which of the parts around them. */
-  learning: z.array(z.enum(learningParts)),
-});
+export const policySchema = z
+  .strictObject({
+    ladder: z.array(rungSchema).min(1),
+    regions: regionsSchema,
+    /** Which accepted questions are kept. `all` stores a question before it is answered. */
+    keep: z.enum(["none", "audited", "all"]),
+    auditShare: z.number().min(0).max(1),
+    /** `complete`: every question's truth will be known. */
+    truth: z.enum(["some", "complete"]),
+    uncertified: z.enum(["answer", "escalate"]),
+    split: splitSchema,
+    /** The weight of labels that only the origin gave, in training; 0 is off. */
+    originLabelWeight: z.number().min(0).max(0.25),
+    /** Whether a labelled question's instance stays; without it a new backbone can't embed the sample again. */
+    keepInputs: z.boolean(),
+    /** How many samples a region keeps at hand; the ones that changed longest ago go to R2. */
+    samplesMax: z.int().positive().max(limits.samplesMax),
+    retrainEverySeconds: z.int().positive(),
+    /** How soon after new labels a region retrains, once they are a twentieth of all; null: by the schedule alone. */
+    retrainAfterSeconds: z.int().nonnegative().nullable(),
+    /** The fewest labels to train a head on. */
+    retrainMinLabels: z.int().positive(),
+    /** How often the origin trains the whole model, by the Worker's cron; null: only when it is told. */
+    originEverySeconds: z.int().positive().nullable(),
+    /** How regions learn: by which candidates, and with which of the parts around them. */
+    learning: z.array(z.enum(learningParts)),
+  })
+  .meta({ id: "Policy" });
 export type Policy = z.infer<typeof policySchema>;
 
 /** A scored evaluation. `coverage` is the share accepted at that error among the most confident. */
-export const metricsSchema = z.strictObject({
-  n: z.int(),
-  logLoss: z.number(),
-  auc: z.number().nullable(),
-  accuracy: z.number(),
-  coverage: z.record(z.string(), z.number()),
-});
+export const metricsSchema = z
+  .strictObject({
+    n: z.int(),
+    logLoss: z.number(),
+    auc: z.number().nullable(),
+    accuracy: z.number(),
+    coverage: z.record(z.string(), z.number()),
+  })
+  .meta({ id: "Metrics" });
 export type Metrics = z.infer<typeof metricsSchema>;
 
 /** What every version of a model says of itself. */
@@ -161,34 +167,41 @@ export const classifyManifestSchema = z
   .refine(
     (m) => m.thin.head.classes === m.labels.length && (!m.full || m.full.head.classes === m.labels.length),
     "one class for each label",
-  );
+  )
+  .meta({ id: "ClassifyManifest" });
 export type ClassifyManifest = z.infer<typeof classifyManifestSchema>;
 
 /** A version whose outputs are served as they are: no labels, no accept rule, no learning. Immutable. */
-export const tensorManifestSchema = z.strictObject({
-  ...versionFields,
-  task: z.literal("tensor"),
-  network: tensorNetworkSchema,
-});
+export const tensorManifestSchema = z
+  .strictObject({
+    ...versionFields,
+    task: z.literal("tensor"),
+    network: tensorNetworkSchema,
+  })
+  .meta({ id: "TensorManifest" });
 export type TensorManifest = z.infer<typeof tensorManifestSchema>;
 
 /** A version of a model: what it is, and who vouches for it. Immutable. */
-export const manifestSchema = z.discriminatedUnion("task", [classifyManifestSchema, tensorManifestSchema]);
+export const manifestSchema = z
+  .discriminatedUnion("task", [classifyManifestSchema, tensorManifestSchema])
+  .meta({ id: "Manifest" });
 export type Manifest = z.infer<typeof manifestSchema>;
 
 /** A region's own head on a global version: `{base}+{region}.{number}`. */
-export const headManifestSchema = z.strictObject({
-  format: z.literal("upriver/1"),
-  model: modelNameSchema,
-  base: z.int().positive(),
-  region: regionSchema,
-  number: z.int().positive(),
-  backbone: sha256Schema,
-  head: headSchema,
-  rule: ruleSchema,
-  createdAt: z.iso.datetime(),
-  signature: signatureSchema.optional(),
-});
+export const headManifestSchema = z
+  .strictObject({
+    format: z.literal("upriver/1"),
+    model: modelNameSchema,
+    base: z.int().positive(),
+    region: regionSchema,
+    number: z.int().positive(),
+    backbone: sha256Schema,
+    head: headSchema,
+    rule: ruleSchema,
+    createdAt: z.iso.datetime(),
+    signature: signatureSchema.optional(),
+  })
+  .meta({ id: "HeadManifest" });
 export type HeadManifest = z.infer<typeof headManifestSchema>;
 
 /** The name of a version: `7`, or `7+weur.3` for region `weur`'s third head on it. */

@@ -1,17 +1,21 @@
 import * as z from "zod";
 
 /** RFC 9457 problem details, with the operation, what was expected, what came, and the next step. */
-export const problemSchema = z.strictObject({
-  type: z.string(),
-  title: z.string(),
-  status: z.int(),
-  detail: z.string(),
-  operation: z.string(),
-  expected: z.string().optional(),
-  received: z.string().optional(),
-  next: z.string(),
-  errors: z
-    .array(z.strictObject({ index: z.int().optional(), path: z.string(), expected: z.string(), received: z.string() }))
-    .optional(),
-});
+export const problemSchema = z
+  .strictObject({
+    type: z.string(),
+    title: z.string(),
+    status: z.int(),
+    detail: z.string(),
+    operation: z.string(),
+    expected: z.string().optional(),
+    received: z.string().optional(),
+    next: z.string(),
+    errors: z
+      .array(
+        z.strictObject({ index: z.int().optional(), path: z.string(), expected: z.string(), received: z.string() }),
+      )
+      .optional(),
+  })
+  .meta({ id: "Problem" });
 export type Problem = z.infer<typeof problemSchema>;

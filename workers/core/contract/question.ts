@@ -30,7 +30,7 @@ export const questionSchema = z.strictObject({
 export type Question = z.infer<typeof questionSchema>;
 
 /** The part of a question that a caller may give; the edge fills in the rest. */
-export const draftSchema = questionSchema.partial({ id: true, region: true, at: true });
+export const draftSchema = questionSchema.partial({ id: true, region: true, at: true }).meta({ id: "Draft" });
 export type Draft = z.infer<typeof draftSchema>;
 
 /** The body of `POST /v1/models/{model}/ask`, for callers and between rungs alike. */
@@ -54,5 +54,6 @@ export const askSchema = z
   .refine(
     (b) => [b.instance, b.instances, b.questions].filter((part) => part !== undefined).length === 1,
     "exactly one of instance, instances, questions",
-  );
+  )
+  .meta({ id: "AskBody" });
 export type AskBody = z.infer<typeof askSchema>;

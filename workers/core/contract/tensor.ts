@@ -4,12 +4,14 @@ export const tensorTypes = ["float32", "int32", "bool"] as const;
 export type TensorType = (typeof tensorTypes)[number];
 
 /** An input or output of a model: what callers know it by, where it is in the model, and its shape without the batch. */
-export const tensorSpecSchema = z.strictObject({
-  name: z.string().min(1).max(128),
-  /** A graph's node, or a layer. */
-  tensor: z.string().min(1),
-  /** −1: any size. */
-  shape: z.array(z.union([z.int().positive(), z.literal(-1)])),
-  dtype: z.enum(tensorTypes),
-});
+export const tensorSpecSchema = z
+  .strictObject({
+    name: z.string().min(1).max(128),
+    /** A graph's node, or a layer. */
+    tensor: z.string().min(1),
+    /** −1: any size. */
+    shape: z.array(z.union([z.int().positive(), z.literal(-1)])),
+    dtype: z.enum(tensorTypes),
+  })
+  .meta({ id: "TensorSpec" });
 export type TensorSpec = z.infer<typeof tensorSpecSchema>;

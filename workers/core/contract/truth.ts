@@ -1,49 +1,72 @@
 import * as z from "zod";
 import { limits } from "../limits.ts";
-import { type Instance, instanceSchema } from "./instance.ts";
-import type { Fold, LabelSource } from "./label.ts";
+import { instanceSchema } from "./instance.ts";
+import { foldSchema, labelSourceSchema } from "./label.ts";
 import { draftSchema, questionIdSchema } from "./question.ts";
+import { regionSchema } from "./region.ts";
 
 /** The body of `POST /v1/questions/{id}/truth` and `/answer`. A truth for a question that was not kept brings it. */
-export const truthSchema = z.strictObject({
-  label: z.string(),
-  instance: instanceSchema.optional(),
-  /** When the label became known, ms since 1970; admin only. */
-  at: z.int().nonnegative().optional(),
-});
+export const truthSchema = z
+  .strictObject({
+    label: z.string(),
+    instance: instanceSchema.optional(),
+    /** When the label became known, ms since 1970; admin only. */
+    at: z.int().nonnegative().optional(),
+  })
+  .meta({ id: "Truth" });
 export type Truth = z.infer<typeof truthSchema>;
 
 /** The body of `POST /v1/models/{model}/truths`: labels by question id, or with the question they belong to. */
-export const truthsSchema = z.strictObject({
-  truths: z
-    .array(z.strictObject({ id: questionIdSchema.optional(), label: z.string(), question: draftSchema.optional() }))
-    .min(1)
-    .max(limits.batchMaxQuestions),
-  at: z.int().nonnegative().optional(),
-});
+export const truthsSchema = z
+  .strictObject({
+    truths: z
+      .array(z.strictObject({ id: questionIdSchema.optional(), label: z.string(), question: draftSchema.optional() }))
+      .min(1)
+      .max(limits.batchMaxQuestions),
+    at: z.int().nonnegative().optional(),
+  })
+  .meta({ id: "Truths" });
 export type Truths = z.infer<typeof truthsSchema>;
 
+export const taughtSchema = z
+  .strictObject({
+    id: questionIdSchema,
+    label: z.string(),
+    source: labelSourceSchema,
+    fold: foldSchema,
+    changed: z.boolean(),
+  })
+  .meta({ id: "Taught" });
 /** What became of a label that was taught: the one that stands now, and whether anything changed. */
-export interface Taught {
-  id: string;
-  label: string;
-  source: LabelSource;
-  fold: Fold;
-  changed: boolean;
-}
+export type Taught = z.infer<typeof taughtSchema>;
 
-/** A line of `GET /v1/models/{model}/samples`: a labelled sample, or the id of one that was forgotten. */
-export type SampleLine = { region: string; id: string; revision: number } & (
-  | { forgotten: true }
-  | {
-      instance: Instance | null;
-      label: string;
-      source: LabelSource;
-      fold: Fold;
-      split: string;
+export const taughtCountSchema = z.strictObject({ accepted: z.int(), changed: z.int() }).meta({ id: "TaughtCount" });
+
+const sampleFields = { region: regionSchema, id: questionIdSchema, revision: z.int() };
+export const sampleLineSchema = z
+  .union([
+    z.strictObject({ ...sampleFields, forgotten: z.literal(true) }),
+    z.strictObject({
+      ...sampleFields,
+      instance: instanceSchema.nullable(),
+      label: z.string(),
+      source: labelSourceSchema,
+      fold: foldSchema,
+      split: z.string(),
       /** The recorded chance of the label; null where none was recorded. */
-      pi: number | null;
-      at: number;
-      labelledAt: number;
-    }
-);
+      pi: z.number().nullable(),
+      at: z.int(),
+      labelledAt: z.int(),
+    }),
+  ])
+  .meta({ id: "SampleLine" });
+/** A line of `GET /v1/models/{model}/samples`: a labelled sample, or the id of one that was forgotten. */
+export type SampleLine = z.infer<typeof sampleLineSchema>;
+
+/** The last line of a page of samples. */
+export const sampleCursorSchema = z
+  .strictObject({ cursor: z.string(), more: z.boolean() })
+  .meta({ id: "SampleCursor" });
+
+/** The body of `POST /v1/questions/{id}/answer`. */
+export const humanLabelSchema = truthSchema.pick({ label: true }).meta({ id: "HumanLabel" });

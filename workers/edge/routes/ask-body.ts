@@ -3,8 +3,21 @@ import { FaultError } from "../../core/http/fault.ts";
 import { readJson } from "../../core/http/problem.ts";
 import { limits } from "../../core/limits.ts";
 import type { Call } from "../call.ts";
+import type { Content, Contract } from "../contract.ts";
+import { imageTypes } from "../images/header.ts";
 import { isImage, readImage } from "../images/index.ts";
 import { servedManifest, servedPointer } from "../ladder/version.ts";
+
+/** Images as bodies. */
+export const images: Content = Object.fromEntries(imageTypes.map((type) => [type, "bytes"]));
+
+/** What an image's question says besides. */
+export const imageQuery = {
+  accept: { description: "Of an image: `always` takes the edge's answer", type: "string", values: ["rule", "always"] },
+  region: { description: "Of an image: its region", type: "string" },
+  caller: { description: "Of an image: keeps a caller on one side of a canary", type: "string" },
+  trace: { description: "Of an image: the scores of every head and rung; admin", type: "boolean" },
+} as const satisfies Contract["query"];
 
 /** What a request asks: JSON, or an image whose options are in the query. */
 export async function readAsk(call: Call, model: string): Promise<AskBody> {

@@ -1,10 +1,12 @@
+import { askReplySchema, askSchema } from "../../core/contract/index.ts";
 import { limits } from "../../core/limits.ts";
 import { type Call, jsonResponse, modelOf, type Route, requireScope } from "../call.ts";
+import { json } from "../contract.ts";
 import { isImage } from "../images/index.ts";
 import { ask } from "../ladder/ask.ts";
 import { run } from "../ladder/run.ts";
 import { servedManifest, servedPointer } from "../ladder/version.ts";
-import { readAsk } from "./ask-body.ts";
+import { imageQuery, images, readAsk } from "./ask-body.ts";
 
 async function handleAsk(call: Call): Promise<Response> {
   const model = modelOf(call);
@@ -25,5 +27,19 @@ async function handleAsk(call: Call): Promise<Response> {
 }
 
 export const askRoutes: readonly Route[] = [
-  { method: "POST", path: "/v1/models/:model/ask", scope: "ask", operation: "ask", handle: handleAsk },
+  {
+    method: "POST",
+    path: "/v1/models/:model/ask",
+    scope: "ask",
+    operation: "ask",
+    contract: {
+      query: imageQuery,
+      headers: {
+        "idempotency-key": { description: "The same key asks once, however often it is sent", type: "string" },
+      },
+      body: { ...json(askSchema), ...images },
+      replies: { 200: json(askReplySchema), 202: json(askReplySchema) },
+    },
+    handle: handleAsk,
+  },
 ];

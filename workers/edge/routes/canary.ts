@@ -1,6 +1,8 @@
 import { registryObject } from "../../../durable-objects/stubs.ts";
+import { canaryReplySchema } from "../../core/contract/index.ts";
 import { modelPointer } from "../artefacts/pointers.ts";
 import { type Call, jsonResponse, modelOf, type Route } from "../call.ts";
+import { json } from "../contract.ts";
 
 /** Where the canary stands that is watched, or how the last one ended; null where none ever was. */
 async function getCanary(call: Call): Promise<Response> {
@@ -10,5 +12,12 @@ async function getCanary(call: Call): Promise<Response> {
 }
 
 export const canaryRoutes: readonly Route[] = [
-  { method: "GET", path: "/v1/models/:model/canary", scope: "ask", operation: "read a canary", handle: getCanary },
+  {
+    method: "GET",
+    path: "/v1/models/:model/canary",
+    scope: "ask",
+    operation: "read a canary",
+    contract: { replies: { 200: json(canaryReplySchema) } },
+    handle: getCanary,
+  },
 ];

@@ -1,5 +1,7 @@
+import { healthSchema } from "../../core/contract/index.ts";
 import { tfjsEngine } from "../../core/model/tfjs/engine.ts";
 import { type Call, jsonResponse, type Route } from "../call.ts";
+import { json } from "../contract.ts";
 
 function healthy({ node }: Call): Response {
   return jsonResponse({ status: "ok", node: node.id });
@@ -13,6 +15,20 @@ async function ready({ env, node }: Call): Promise<Response> {
 }
 
 export const healthRoutes: readonly Route[] = [
-  { method: "GET", path: "/healthz", scope: "public", operation: "health", handle: healthy },
-  { method: "GET", path: "/readyz", scope: "public", operation: "readiness", handle: ready },
+  {
+    method: "GET",
+    path: "/healthz",
+    scope: "public",
+    operation: "health",
+    contract: { replies: { 200: json(healthSchema) } },
+    handle: healthy,
+  },
+  {
+    method: "GET",
+    path: "/readyz",
+    scope: "public",
+    operation: "readiness",
+    contract: { replies: { 200: json(healthSchema) } },
+    handle: ready,
+  },
 ];

@@ -1,4 +1,5 @@
 import type { Route } from "../call.ts";
+import { openApiRoutes } from "../openapi/routes.ts";
 import { askRoutes } from "./ask.ts";
 import { canaryRoutes } from "./canary.ts";
 import { healthRoutes } from "./health.ts";
@@ -13,8 +14,7 @@ import { samplesRoutes } from "./samples.ts";
 import { tensorflowServingRoutes } from "./tensorflow-serving.ts";
 import { truthsRoutes } from "./truths.ts";
 
-/** Every route of the edge. */
-export const routes: readonly Route[] = [
+const described: readonly Route[] = [
   ...askRoutes,
   ...questionRoutes,
   ...truthsRoutes,
@@ -29,3 +29,6 @@ export const routes: readonly Route[] = [
   ...openInferenceRoutes,
   ...tensorflowServingRoutes,
 ];
+
+/** Every route of the edge. */
+export const routes: readonly Route[] = [...described, ...openApiRoutes(described)];

@@ -1,6 +1,8 @@
+import { jobOrderSchema, jobReplySchema, jobsSchema, originStateSchema } from "../../core/contract/index.ts";
 import { FaultError } from "../../core/http/fault.ts";
 import { limits } from "../../core/limits.ts";
 import { type Call, modelOf, type Route } from "../call.ts";
+import { bytes, json, preferWait } from "../contract.ts";
 
 /** The nodes that a relayed request passed: what goes in a circle ends here. */
 const nodesHeader = "x-upriver-nodes";
@@ -46,16 +48,52 @@ const path = "/v1/models/:model/jobs";
 
 /** Trainings, and what trains them: all of it is the next rung's. */
 export const jobRoutes: readonly Route[] = [
-  { method: "GET", path: "/v1/status", scope: "publish", operation: "see what trains", handle: relay },
-  { method: "GET", path, scope: "publish", operation: "list trainings", handle: relayForModel },
-  { method: "POST", path, scope: "publish", operation: "order a training", handle: relayForModel },
-  { method: "GET", path: `${path}/:id`, scope: "publish", operation: "watch a training", handle: relayForModel },
-  { method: "GET", path: `${path}/:id/report`, scope: "publish", operation: "read a report", handle: relayForModel },
+  {
+    method: "GET",
+    path: "/v1/status",
+    scope: "publish",
+    operation: "see what trains",
+    contract: { replies: { 200: json(originStateSchema) } },
+    handle: relay,
+  },
+  {
+    method: "GET",
+    path,
+    scope: "publish",
+    operation: "list trainings",
+    contract: { replies: { 200: json(jobsSchema) } },
+    handle: relayForModel,
+  },
+  {
+    method: "POST",
+    path,
+    scope: "publish",
+    operation: "order a training",
+    contract: { body: json(jobOrderSchema), replies: { 202: json(jobReplySchema) } },
+    handle: relayForModel,
+  },
+  {
+    method: "GET",
+    path: `${path}/:id`,
+    scope: "publish",
+    operation: "watch a training",
+    contract: { headers: preferWait, replies: { 200: { ...json(jobReplySchema), ...bytes("text/event-stream") } } },
+    handle: relayForModel,
+  },
+  {
+    method: "GET",
+    path: `${path}/:id/report`,
+    scope: "publish",
+    operation: "read a report",
+    contract: { replies: { 200: bytes("text/html") } },
+    handle: relayForModel,
+  },
   {
     method: "POST",
     path: `${path}/:id/cancel`,
     scope: "publish",
     operation: "cancel a training",
+    contract: { replies: { 200: json(jobReplySchema) } },
     handle: relayForModel,
   },
   {
@@ -63,6 +101,7 @@ export const jobRoutes: readonly Route[] = [
     path: `${path}/:id/restart`,
     scope: "publish",
     operation: "restart a training",
+    contract: { replies: { 202: json(jobReplySchema) } },
     handle: relayForModel,
   },
 ];

@@ -1,11 +1,18 @@
 import { registryObject } from "../../../durable-objects/stubs.ts";
-import { sha256Schema } from "../../core/contract/index.ts";
+import {
+  manifestSchema,
+  modelStateSchema,
+  modelsSchema,
+  sha256Schema,
+  versionListSchema,
+} from "../../core/contract/index.ts";
 import { FaultError } from "../../core/http/fault.ts";
 import { mayUseModel } from "../../core/tokens.ts";
 import { readBlob } from "../artefacts/blobs.ts";
 import { manifestOf, modelNames } from "../artefacts/models.ts";
 import { modelPointer } from "../artefacts/pointers.ts";
 import { type Call, jsonResponse, modelOf, type Route, requireScope } from "../call.ts";
+import { bytes, json } from "../contract.ts";
 import { numberedManifest, servedPointer } from "../ladder/version.ts";
 
 async function listModels(call: Call): Promise<Response> {
@@ -79,15 +86,47 @@ function unknownBlob(sha256: string): FaultError {
 }
 
 export const modelRoutes: readonly Route[] = [
-  { method: "GET", path: "/v1/models", scope: "ask", operation: "list models", handle: listModels },
-  { method: "GET", path: "/v1/models/:model", scope: "ask", operation: "read a model", handle: getModel },
-  { method: "GET", path: "/v1/models/:model/versions", scope: "ask", operation: "list versions", handle: getVersions },
+  {
+    method: "GET",
+    path: "/v1/models",
+    scope: "ask",
+    operation: "list models",
+    contract: { replies: { 200: json(modelsSchema) } },
+    handle: listModels,
+  },
+  {
+    method: "GET",
+    path: "/v1/models/:model",
+    scope: "ask",
+    operation: "read a model",
+    contract: { replies: { 200: json(modelStateSchema) } },
+    handle: getModel,
+  },
+  {
+    method: "GET",
+    path: "/v1/models/:model/versions",
+    scope: "ask",
+    operation: "list versions",
+    contract: { replies: { 200: json(versionListSchema) } },
+    handle: getVersions,
+  },
   {
     method: "GET",
     path: "/v1/models/:model/manifest",
     scope: "ask",
     operation: "read a manifest",
+    contract: {
+      query: { version: { description: "The stable one unless given", type: "integer" } },
+      replies: { 200: json(manifestSchema) },
+    },
     handle: getManifest,
   },
-  { method: "GET", path: "/v1/blobs/:sha256", scope: "ask", operation: "read a blob", handle: getBlob },
+  {
+    method: "GET",
+    path: "/v1/blobs/:sha256",
+    scope: "ask",
+    operation: "read a blob",
+    contract: { replies: { 200: bytes() } },
+    handle: getBlob,
+  },
 ];

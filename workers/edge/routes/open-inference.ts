@@ -2,10 +2,19 @@ import { registryObject } from "../../../durable-objects/stubs.ts";
 import { tfjsEngine } from "../../core/model/tfjs/engine.ts";
 import { networkOf, tensorModelOf } from "../artefacts/models.ts";
 import { type Call, jsonResponse, type Route } from "../call.ts";
+import { bytes, json, type Parameters } from "../contract.ts";
 import { askTensors, namedOf } from "../protocols/ask-tensors.ts";
 import { modelMetadata, serverMetadata } from "../protocols/open-inference/metadata.ts";
 import { readInferRequest } from "../protocols/open-inference/request.ts";
 import { inferResponse, requestedOf } from "../protocols/open-inference/response.ts";
+import {
+  inferRequestSchema,
+  inferResponseSchema,
+  liveSchema,
+  modelMetadataSchema,
+  modelReadySchema,
+  serverMetadataSchema,
+} from "../protocols/open-inference/schema.ts";
 import { refuse } from "../protocols/refuse.ts";
 
 function live(): Response {
@@ -39,6 +48,10 @@ async function infer(call: Call): Promise<Response> {
   return inferResponse(named, infer, requested, await askTensors(call, named, tensors, { escalate, region }));
 }
 
+const binaryLength: Parameters = {
+  "inference-header-content-length": { description: "Bytes of JSON before the binary tensors", type: "integer" },
+};
+
 const ofModel = ["/v2/models/:model", "/v2/models/:model/versions/:version"];
 
 /** The Open Inference Protocol, version 2, with the extensions binary_tensor_data, classification and parameters. */
@@ -48,14 +61,59 @@ export const openInferenceRoutes: readonly Route[] = [
     path: "/v2",
     scope: "ask",
     operation: "describe the server",
+    contract: { replies: { 200: json(serverMetadataSchema) } },
     refuse,
     handle: () => jsonResponse(serverMetadata),
   },
-  { method: "GET", path: "/v2/health/live", scope: "public", operation: "health", refuse, handle: live },
-  { method: "GET", path: "/v2/health/ready", scope: "public", operation: "readiness", refuse, handle: ready },
+  {
+    method: "GET",
+    path: "/v2/health/live",
+    scope: "public",
+    operation: "health",
+    contract: { replies: { 200: json(liveSchema) } },
+    refuse,
+    handle: live,
+  },
+  {
+    method: "GET",
+    path: "/v2/health/ready",
+    scope: "public",
+    operation: "readiness",
+    contract: { replies: { 200: json(liveSchema) } },
+    refuse,
+    handle: ready,
+  },
   ...ofModel.flatMap((path): Route[] => [
-    { method: "GET", path, scope: "ask", operation: "describe a model", refuse, handle: describeModel },
-    { method: "GET", path: `${path}/ready`, scope: "ask", operation: "model readiness", refuse, handle: modelReady },
-    { method: "POST", path: `${path}/infer`, scope: "ask", operation: "infer", refuse, handle: infer },
+    {
+      method: "GET",
+      path,
+      scope: "ask",
+      operation: "describe a model",
+      contract: { replies: { 200: json(modelMetadataSchema) } },
+      refuse,
+      handle: describeModel,
+    },
+    {
+      method: "GET",
+      path: `${path}/ready`,
+      scope: "ask",
+      operation: "model readiness",
+      contract: { replies: { 200: json(modelReadySchema) } },
+      refuse,
+      handle: modelReady,
+    },
+    {
+      method: "POST",
+      path: `${path}/infer`,
+      scope: "ask",
+      operation: "infer",
+      contract: {
+        headers: binaryLength,
+        body: { ...json(inferRequestSchema), ...bytes() },
+        replies: { 200: { ...json(inferResponseSchema), ...bytes() } },
+      },
+      refuse,
+      handle: infer,
+    },
   ]),
 ];

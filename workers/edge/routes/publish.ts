@@ -1,14 +1,18 @@
-import * as z from "zod";
 import type { Refusal } from "../../../durable-objects/registry/refusal.ts";
 import { regionObject, registryObject } from "../../../durable-objects/stubs.ts";
 import { ArtefactError, blobKey, blobsOf, checkBlob, manifestKey, privateBlobsOf } from "../../core/artefacts.ts";
-import type { CanaryPlan } from "../../core/confidence/canary.ts";
 import {
+  type CanaryPlan,
   type ClassifyManifest,
   type ModelPointer,
   manifestSchema,
   type Policy,
-  regionSchema,
+  publishedSchema,
+  rollbackSchema,
+  rolledSchema,
+  rolloutSchema,
+  storedBlobSchema,
+  watchSchema,
 } from "../../core/contract/index.ts";
 import { sha256Hex } from "../../core/hash.ts";
 import { FaultError } from "../../core/http/fault.ts";
@@ -20,6 +24,7 @@ import { signatureFault } from "../../core/sign.ts";
 import { classifierOf, manifestOf, networkOf, tensorModelOf } from "../artefacts/models.ts";
 import { learnHead, learnPointer, modelPointer } from "../artefacts/pointers.ts";
 import { type Call, jsonResponse, modelOf, type Route, requireRegion } from "../call.ts";
+import { bytes, json } from "../contract.ts";
 import { baseFor, servedPointer } from "../ladder/version.ts";
 import { blobHashOf } from "./models.ts";
 
@@ -69,23 +74,6 @@ async function putVersion(call: Call): Promise<Response> {
   return jsonResponse({ model, ...result.value }, 201);
 }
 
-const watchSchema = z.strictObject({
-  /** How much more often than the stable version the canary may err, as a share of answers. */
-  margin: z.number().gt(0).lt(1).default(limits.canaryMargin),
-  /** When an undecided canary is rolled back. */
-  deadlineHours: z.number().positive().max(limits.canaryDeadlineMaxHours).default(limits.canaryDeadlineHours),
-});
-
-const rolloutSchema = z
-  .strictObject({
-    version: z.int().positive(),
-    /** The share of callers that a canary gets; absent: all. */
-    share: z.number().gt(0).lt(1).optional(),
-    /** Whether the canary is promoted or rolled back by itself, by what its answers turn out to be. */
-    watch: z.union([z.boolean(), watchSchema]).optional(),
-  })
-  .refine(({ share, watch }) => !watch || share !== undefined, "a share beside watch: what serves all is no canary");
-
 async function postRollout(call: Call): Promise<Response> {
   const model = modelOf(call);
   const { version, share, watch } = await readJson(call.request, rolloutSchema, limits.bodyMaxBytes);
@@ -100,7 +88,7 @@ async function postRollout(call: Call): Promise<Response> {
   const { margin, deadlineHours } = watchSchema.parse(watch === true ? {} : watch);
   const errorsOf = judgedBy(await classifierOf(call, model, stable), await classifierOf(call, model, version));
   const plan = { errorsOf, margin, coverageMargin: limits.canaryCoverageMargin, delta: limits.canaryDelta };
-  const deadlineMs = deadlineHours * 3600_000;
+  const deadlineMs = Math.round(deadlineHours * 3600_000);
   return pointerResponse(call, await registry.rolloutWatched({ version, share, plan, deadlineMs }));
 }
 
@@ -131,8 +119,6 @@ async function checkLoads(call: Call, model: string, version: number): Promise<v
     }
   }
 }
-
-const rollbackSchema = z.strictObject({ region: regionSchema.optional() });
 
 async function postRollback(call: Call): Promise<Response> {
   const model = modelOf(call);
@@ -166,20 +152,40 @@ function fault(path: string, expected: string, received: string) {
 }
 
 export const publishRoutes: readonly Route[] = [
-  { method: "PUT", path: "/v1/blobs/:sha256", scope: "publish", operation: "store a blob", handle: putBlob },
+  {
+    method: "PUT",
+    path: "/v1/blobs/:sha256",
+    scope: "publish",
+    operation: "store a blob",
+    contract: {
+      query: { scope: { description: "Who may read it", type: "string", values: ["ask", "publish"] } },
+      body: bytes(),
+      replies: { 200: json(storedBlobSchema), 201: json(storedBlobSchema) },
+    },
+    handle: putBlob,
+  },
   {
     method: "PUT",
     path: "/v1/models/:model/versions/:version",
     scope: "publish",
     operation: "publish a version",
+    contract: { body: json(manifestSchema), replies: { 201: json(publishedSchema) } },
     handle: putVersion,
   },
-  { method: "POST", path: "/v1/models/:model/rollout", scope: "publish", operation: "roll out", handle: postRollout },
+  {
+    method: "POST",
+    path: "/v1/models/:model/rollout",
+    scope: "publish",
+    operation: "roll out",
+    contract: { body: json(rolloutSchema), replies: { 200: json(rolledSchema) } },
+    handle: postRollout,
+  },
   {
     method: "POST",
     path: "/v1/models/:model/rollback",
     scope: "publish",
     operation: "roll back",
+    contract: { body: json(rollbackSchema), replies: { 200: json(rolledSchema) } },
     handle: postRollback,
   },
 ];

@@ -1,6 +1,14 @@
 import type { AnswerRefusal } from "../../../durable-objects/review/index.ts";
 import { regionObject, reviewObject } from "../../../durable-objects/stubs.ts";
-import { type Answer, type ClassifyManifest, truthSchema } from "../../core/contract/index.ts";
+import {
+  type Answer,
+  answerSchema,
+  type ClassifyManifest,
+  forgottenSchema,
+  humanLabelSchema,
+  taughtSchema,
+  truthSchema,
+} from "../../core/contract/index.ts";
 import { FaultError } from "../../core/http/fault.ts";
 import { preferredWaitSeconds } from "../../core/http/prefer.ts";
 import { readJson } from "../../core/http/problem.ts";
@@ -18,6 +26,7 @@ import {
   requireRegion,
   requireScope,
 } from "../call.ts";
+import { bytes, json, type Parameters, preferWait } from "../contract.ts";
 import { baseFor, servedPointer } from "../ladder/version.ts";
 import { checkTaught } from "./truths.ts";
 
@@ -109,7 +118,7 @@ async function deleteQuestion(call: Call): Promise<Response> {
 
 async function postAnswer(call: Call): Promise<Response> {
   const { id, model, region, manifest } = await addressOf(call);
-  const { label } = await readJson(call.request, truthSchema.pick({ label: true }), limits.bodyMaxBytes);
+  const { label } = await readJson(call.request, humanLabelSchema, limits.bodyMaxBytes);
   const { labels } = manifest;
   if (!labels.includes(label)) {
     const error = { path: "label", expected: `one of ${labels.join(", ")}`, received: `'${label}'` };
@@ -121,6 +130,11 @@ async function postAnswer(call: Call): Promise<Response> {
   const answer = await regionObject(call.env, model, region).read(id, null, 0);
   return jsonResponse(answer.ok ? answer.value : { id, label });
 }
+
+/** The person behind a token. */
+export const reviewer: Parameters = {
+  "x-upriver-reviewer": { description: "The person behind the token", type: "string" },
+};
 
 /** Who holds a lease: the token, and the person behind it where it says so. */
 export function holderOf(call: Call): string {
@@ -152,13 +166,31 @@ function unknownQuestion(id: string): FaultError {
 }
 
 export const questionRoutes: readonly Route[] = [
-  { method: "GET", path: "/v1/questions/:id", scope: "ask", operation: "read a question", handle: getQuestion },
-  { method: "POST", path: "/v1/questions/:id/truth", scope: "teach", operation: "teach a truth", handle: postTruth },
+  {
+    method: "GET",
+    path: "/v1/questions/:id",
+    scope: "ask",
+    operation: "read a question",
+    contract: {
+      headers: preferWait,
+      replies: { 200: { ...json(answerSchema), ...bytes("text/event-stream") }, 202: json(answerSchema) },
+    },
+    handle: getQuestion,
+  },
+  {
+    method: "POST",
+    path: "/v1/questions/:id/truth",
+    scope: "teach",
+    operation: "teach a truth",
+    contract: { body: json(truthSchema), replies: { 200: json(taughtSchema) } },
+    handle: postTruth,
+  },
   {
     method: "DELETE",
     path: "/v1/questions/:id",
     scope: "teach",
     operation: "forget a question",
+    contract: { replies: { 200: json(forgottenSchema) } },
     handle: deleteQuestion,
   },
   {
@@ -166,6 +198,7 @@ export const questionRoutes: readonly Route[] = [
     path: "/v1/questions/:id/answer",
     scope: "review",
     operation: "answer a question",
+    contract: { headers: reviewer, body: json(humanLabelSchema), replies: { 200: json(answerSchema) } },
     handle: postAnswer,
   },
 ];

@@ -1,5 +1,11 @@
-import * as z from "zod";
 import { regionObject, registryObject } from "../../../durable-objects/stubs.ts";
+import {
+  forgottenRegionSchema,
+  regionRunSchema,
+  regionRunsSchema,
+  regionStatesSchema,
+  retrainSchema,
+} from "../../core/contract/index.ts";
 import { FaultError } from "../../core/http/fault.ts";
 import { preferredWaitSeconds } from "../../core/http/prefer.ts";
 import { readJson } from "../../core/http/problem.ts";
@@ -8,6 +14,7 @@ import { checkRegion } from "../../core/region.ts";
 import { classifierOf } from "../artefacts/models.ts";
 import { learnHead } from "../artefacts/pointers.ts";
 import { type Call, jsonResponse, modelOf, type Route, requireModel, requireRegion } from "../call.ts";
+import { bytes, json, preferWait } from "../contract.ts";
 import { baseFor, servedPointer } from "../ladder/version.ts";
 
 async function listRegions(call: Call): Promise<Response> {
@@ -34,8 +41,6 @@ async function listRuns(call: Call): Promise<Response> {
   const runs = await regionObject(call.env, model, region).runs();
   return jsonResponse({ runs: runs.map((run) => ({ region, ...run })) });
 }
-
-const retrainSchema = z.strictObject({ at: z.int().nonnegative().optional() });
 
 async function postRetrain(call: Call): Promise<Response> {
   const { model, region, base } = await knownRegion(call);
@@ -80,15 +85,48 @@ async function knownRegion(call: Call): Promise<{ model: string; region: string;
 const path = "/v1/models/:model/regions";
 
 export const regionRoutes: readonly Route[] = [
-  { method: "GET", path, scope: "admin", operation: "list regions", handle: listRegions },
-  { method: "GET", path: `${path}/:region/runs`, scope: "admin", operation: "list runs", handle: listRuns },
-  { method: "GET", path: `${path}/:region/sums`, scope: "publish", operation: "read a region's sums", handle: getSums },
+  {
+    method: "GET",
+    path,
+    scope: "admin",
+    operation: "list regions",
+    contract: { replies: { 200: json(regionStatesSchema) } },
+    handle: listRegions,
+  },
+  {
+    method: "GET",
+    path: `${path}/:region/runs`,
+    scope: "admin",
+    operation: "list runs",
+    contract: { replies: { 200: json(regionRunsSchema) } },
+    handle: listRuns,
+  },
+  {
+    method: "GET",
+    path: `${path}/:region/sums`,
+    scope: "publish",
+    operation: "read a region's sums",
+    contract: { replies: { 200: bytes() } },
+    handle: getSums,
+  },
   {
     method: "POST",
     path: `${path}/:region/retrain`,
     scope: "admin",
     operation: "retrain a region",
+    contract: {
+      headers: preferWait,
+      body: json(retrainSchema),
+      replies: { 200: json(regionRunSchema), 202: json(regionRunSchema) },
+    },
     handle: postRetrain,
   },
-  { method: "DELETE", path: `${path}/:region`, scope: "admin", operation: "forget a region", handle: forgetRegion },
+  {
+    method: "DELETE",
+    path: `${path}/:region`,
+    scope: "admin",
+    operation: "forget a region",
+    contract: { replies: { 200: json(forgottenRegionSchema) } },
+    handle: forgetRegion,
+  },
 ];

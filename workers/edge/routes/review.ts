@@ -1,8 +1,10 @@
 import { reviewObject } from "../../../durable-objects/stubs.ts";
 import { classifying } from "../../core/artefacts.ts";
+import { reviewSchema } from "../../core/contract/index.ts";
 import { type Call, jsonResponse, modelOf, type Route } from "../call.ts";
+import { json } from "../contract.ts";
 import { servedManifest, servedPointer } from "../ladder/version.ts";
-import { holderOf } from "./questions.ts";
+import { holderOf, reviewer } from "./questions.ts";
 
 const defaultLimit = 1;
 const maxLimit = 100;
@@ -19,5 +21,16 @@ async function getReview(call: Call): Promise<Response> {
 }
 
 export const reviewRoutes: readonly Route[] = [
-  { method: "GET", path: "/v1/models/:model/review", scope: "review", operation: "review", handle: getReview },
+  {
+    method: "GET",
+    path: "/v1/models/:model/review",
+    scope: "review",
+    operation: "review",
+    contract: {
+      query: { limit: { description: "How many at most", type: "integer" } },
+      headers: reviewer,
+      replies: { 200: json(reviewSchema) },
+    },
+    handle: getReview,
+  },
 ];

@@ -6,6 +6,7 @@ import { FaultError } from "../../core/http/fault.ts";
 import { limits } from "../../core/limits.ts";
 import { mayUseRegion } from "../../core/tokens.ts";
 import { type Call, modelOf, type Route } from "../call.ts";
+import { bytes } from "../contract.ts";
 import { servedPointer } from "../ladder/version.ts";
 
 /** How far each region's samples have been read, by revision. */
@@ -57,5 +58,15 @@ function parseCursor(since: string | null): Cursor {
 }
 
 export const samplesRoutes: readonly Route[] = [
-  { method: "GET", path: "/v1/models/:model/samples", scope: "publish", operation: "read samples", handle: getSamples },
+  {
+    method: "GET",
+    path: "/v1/models/:model/samples",
+    scope: "publish",
+    operation: "read samples",
+    contract: {
+      query: { since: { description: "The cursor that the last page ended with", type: "string" } },
+      replies: { 200: bytes("application/x-ndjson") },
+    },
+    handle: getSamples,
+  },
 ];

@@ -1,12 +1,17 @@
 import { readJson } from "../../core/http/problem.ts";
 import { limits } from "../../core/limits.ts";
 import { type Call, jsonResponse, type Route } from "../call.ts";
+import { json } from "../contract.ts";
 import { askTensors, namedOf } from "../protocols/ask-tensors.ts";
 import { refuse } from "../protocols/refuse.ts";
 import { predictMetadata } from "../protocols/tensorflow-serving/metadata.ts";
 import { tensorsOf } from "../protocols/tensorflow-serving/request.ts";
 import { predictBody } from "../protocols/tensorflow-serving/response.ts";
-import { predictRequestSchema } from "../protocols/tensorflow-serving/schema.ts";
+import {
+  predictMetadataSchema,
+  predictRequestSchema,
+  predictResponseSchema,
+} from "../protocols/tensorflow-serving/schema.ts";
 
 async function predict(call: Call): Promise<Response> {
   const body = await readJson(call.request, predictRequestSchema, limits.bodyMaxBytes);
@@ -31,7 +36,15 @@ const ofModel = "/v1/models/:model";
 /** TensorFlow Serving's REST: predict, and a model's metadata. */
 export const tensorflowServingRoutes: readonly Route[] = [
   ...[`${ofModel}{[^/]+:predict}`, `${ofModel}/versions/:version{[^/]+:predict}`].map(
-    (path): Route => ({ method: "POST", path, scope: "ask", operation: "predict", refuse, handle: predict }),
+    (path): Route => ({
+      method: "POST",
+      path,
+      scope: "ask",
+      operation: "predict",
+      contract: { body: json(predictRequestSchema), replies: { 200: json(predictResponseSchema) } },
+      refuse,
+      handle: predict,
+    }),
   ),
   ...[`${ofModel}/metadata`, `${ofModel}/versions/:version/metadata`].map(
     (path): Route => ({
@@ -39,6 +52,7 @@ export const tensorflowServingRoutes: readonly Route[] = [
       path,
       scope: "ask",
       operation: "describe a model",
+      contract: { replies: { 200: json(predictMetadataSchema) } },
       refuse,
       handle: describeModel,
     }),

@@ -1,6 +1,6 @@
 import type { Lesson, TeachRefusal } from "../../../durable-objects/region/teach.ts";
 import { regionObject } from "../../../durable-objects/stubs.ts";
-import { type Taught, type Truths, truthsSchema } from "../../core/contract/index.ts";
+import { type Taught, type Truths, taughtCountSchema, truthsSchema } from "../../core/contract/index.ts";
 import { FaultError } from "../../core/http/fault.ts";
 import { readJson } from "../../core/http/problem.ts";
 import { parseId } from "../../core/ids.ts";
@@ -9,10 +9,11 @@ import { checkRegion } from "../../core/region.ts";
 import type { Result } from "../../core/result.ts";
 import { classifierOf } from "../artefacts/models.ts";
 import { type Call, jsonResponse, modelOf, type Route, readerOf, requireRegion, requireScope } from "../call.ts";
+import { json } from "../contract.ts";
 import { isImage } from "../images/index.ts";
 import { completeQuestions } from "../ladder/questions.ts";
 import { baseFor, servedManifest, servedPointer } from "../ladder/version.ts";
-import { imageDraft } from "./ask-body.ts";
+import { imageDraft, imageQuery, images } from "./ask-body.ts";
 
 interface Placed {
   index: number;
@@ -98,5 +99,16 @@ export function checkTaught(result: Result<Taught[], TeachRefusal>, index: numbe
 }
 
 export const truthsRoutes: readonly Route[] = [
-  { method: "POST", path: "/v1/models/:model/truths", scope: "teach", operation: "teach truths", handle: postTruths },
+  {
+    method: "POST",
+    path: "/v1/models/:model/truths",
+    scope: "teach",
+    operation: "teach truths",
+    contract: {
+      query: { label: { description: "An image's label", type: "string" }, region: imageQuery.region },
+      body: { ...json(truthsSchema), ...images },
+      replies: { 200: json(taughtCountSchema) },
+    },
+    handle: postTruths,
+  },
 ];

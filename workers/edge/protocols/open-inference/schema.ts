@@ -29,32 +29,36 @@ export const requestedOutputSchema = z.object({
 export type RequestedOutput = z.infer<typeof requestedOutputSchema>;
 
 /** The JSON of an inference request; parameters of other servers are let be. */
-export const inferRequestSchema = z.object({
-  id: z.string().max(limits.idMaxChars).optional(),
-  parameters: z
-    .object({
-      /** Whether what the edge is not sure of climbs. */
-      escalate: z.boolean().optional(),
-      region: z.string().optional(),
-      binary_data_output: z.boolean().optional(),
-    })
-    .optional(),
-  inputs: z.array(inputTensorSchema).min(1),
-  outputs: z.array(requestedOutputSchema).optional(),
-});
+export const inferRequestSchema = z
+  .object({
+    id: z.string().max(limits.idMaxChars).optional(),
+    parameters: z
+      .object({
+        /** Whether what the edge is not sure of climbs. */
+        escalate: z.boolean().optional(),
+        region: z.string().optional(),
+        binary_data_output: z.boolean().optional(),
+      })
+      .optional(),
+    inputs: z.array(inputTensorSchema).min(1),
+    outputs: z.array(requestedOutputSchema).optional(),
+  })
+  .meta({ id: "InferRequest" });
 export type InferRequest = z.infer<typeof inferRequestSchema>;
 
 /** What the protocols say where they refuse. */
-export const errorSchema = z.object({ error: z.string() });
+export const errorSchema = z.object({ error: z.string() }).meta({ id: "ProtocolError" });
 
-export const healthSchema = z.object({ live: z.boolean(), ready: z.boolean().optional() });
-export const modelReadySchema = z.object({ name: z.string(), ready: z.boolean() });
+export const liveSchema = z.object({ live: z.boolean(), ready: z.boolean().optional() }).meta({ id: "Live" });
+export const modelReadySchema = z.object({ name: z.string(), ready: z.boolean() }).meta({ id: "ModelReady" });
 
-export const serverMetadataSchema = z.object({
-  name: z.string(),
-  version: z.string(),
-  extensions: z.array(z.string()),
-});
+export const serverMetadataSchema = z
+  .object({
+    name: z.string(),
+    version: z.string(),
+    extensions: z.array(z.string()),
+  })
+  .meta({ id: "ServerMetadata" });
 export type ServerMetadata = z.infer<typeof serverMetadataSchema>;
 
 const tensorMetadataSchema = z.object({
@@ -66,13 +70,15 @@ const tensorMetadataSchema = z.object({
   parameters: z.object({ labels: z.array(z.string()) }).optional(),
 });
 
-export const modelMetadataSchema = z.object({
-  name: z.string(),
-  versions: z.array(z.string()),
-  platform: z.enum(["tensorflowjs_graphmodel", "tensorflowjs_layersmodel"]),
-  inputs: z.array(tensorMetadataSchema),
-  outputs: z.array(tensorMetadataSchema),
-});
+export const modelMetadataSchema = z
+  .object({
+    name: z.string(),
+    versions: z.array(z.string()),
+    platform: z.enum(["tensorflowjs_graphmodel", "tensorflowjs_layersmodel"]),
+    inputs: z.array(tensorMetadataSchema),
+    outputs: z.array(tensorMetadataSchema),
+  })
+  .meta({ id: "ModelMetadata" });
 export type ModelMetadata = z.infer<typeof modelMetadataSchema>;
 
 const outputTensorSchema = z.object({
@@ -85,11 +91,13 @@ const outputTensorSchema = z.object({
 });
 
 /** The JSON of a response to an inference request. */
-export const inferResponseSchema = z.object({
-  model_name: z.string(),
-  /** Left out where rows were answered by different versions: the output `version` says by which. */
-  model_version: z.string().optional(),
-  id: z.string().optional(),
-  outputs: z.array(outputTensorSchema),
-});
+export const inferResponseSchema = z
+  .object({
+    model_name: z.string(),
+    /** Left out where rows were answered by different versions: the output `version` says by which. */
+    model_version: z.string().optional(),
+    id: z.string().optional(),
+    outputs: z.array(outputTensorSchema),
+  })
+  .meta({ id: "InferResponse" });
 export type InferResponse = z.infer<typeof inferResponseSchema>;

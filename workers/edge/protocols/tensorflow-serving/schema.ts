@@ -11,14 +11,17 @@ export const predictRequestSchema = z
     instances: z.unknown().optional(),
     inputs: z.unknown().optional(),
   })
-  .refine((b) => (b.instances === undefined) !== (b.inputs === undefined), "either instances or inputs");
+  .refine((b) => (b.instances === undefined) !== (b.inputs === undefined), "either instances or inputs")
+  .meta({ id: "PredictRequest" });
 export type PredictRequest = z.infer<typeof predictRequestSchema>;
 
 /** The answer to `:predict`, the way the request put its inputs. */
-export const predictResponseSchema = z.union([
-  z.object({ predictions: z.array(z.unknown()) }),
-  z.object({ outputs: z.union([z.array(z.unknown()), z.record(z.string(), z.array(z.unknown()))]) }),
-]);
+export const predictResponseSchema = z
+  .union([
+    z.object({ predictions: z.array(z.unknown()) }),
+    z.object({ outputs: z.union([z.array(z.unknown()), z.record(z.string(), z.array(z.unknown()))]) }),
+  ])
+  .meta({ id: "PredictResponse" });
 export type PredictResponse = z.infer<typeof predictResponseSchema>;
 
 const tensorInfosSchema = z.record(
@@ -36,10 +39,12 @@ export type TensorInfos = z.infer<typeof tensorInfosSchema>;
 
 const signatureSchema = z.object({ inputs: tensorInfosSchema, outputs: tensorInfosSchema, method_name: z.string() });
 
-export const predictMetadataSchema = z.object({
-  model_spec: z.object({ name: z.string(), signature_name: z.string(), version: z.string() }),
-  metadata: z.object({
-    signature_def: z.object({ signature_def: z.record(z.enum(signatureNames), signatureSchema) }),
-  }),
-});
+export const predictMetadataSchema = z
+  .object({
+    model_spec: z.object({ name: z.string(), signature_name: z.string(), version: z.string() }),
+    metadata: z.object({
+      signature_def: z.object({ signature_def: z.record(z.enum(signatureNames), signatureSchema) }),
+    }),
+  })
+  .meta({ id: "PredictMetadata" });
 export type PredictMetadata = z.infer<typeof predictMetadataSchema>;

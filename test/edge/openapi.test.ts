@@ -1,0 +1,57 @@
+import { describe, expect, it } from "vitest";
+import { app } from "../../workers/edge/app.ts";
+import { documentOf, type OpenApi, pathOf } from "../../workers/edge/openapi/document.ts";
+import { routes } from "../../workers/edge/routes/index.ts";
+import { ApiCheck } from "../helpers/api-check.ts";
+import { call } from "../helpers/edge.ts";
+
+async function fetched(): Promise<OpenApi> {
+  return (await call("GET", "/openapi.json", { token: null })).json();
+}
+
+describe("the OpenAPI document", () => {
+  it("has every route of the application, and no other", async () => {
+    const document = await fetched();
+    const described = Object.entries(document.paths).flatMap(([path, methods]) =>
+      Object.keys(methods).map((method) => `${method.toUpperCase()} ${path}`),
+    );
+    const served = app.routes.map(({ method, path }) => `${method} ${pathOf({ path })}`);
+    expect(described.sort()).toEqual([...new Set(served)].sort());
+    expect(described).toContain("POST /v1/models/{model}:predict");
+    expect(described).toContain("POST /v1/models/{model}/ask");
+  });
+
+  it("names each schema that it refers to, and says which scope each route needs", async () => {
+    const document = await fetched();
+    const names = [...JSON.stringify(document).matchAll(/"#\/components\/schemas\/([^"]+)"/g)].map(([, name]) => name);
+    expect(names.length).toBeGreaterThan(100);
+    for (const name of new Set(names)) expect(Object.keys(document.components.schemas)).toContain(name);
+    for (const route of routes) {
+      const operation = document.paths[pathOf(route)]?.[route.method.toLowerCase()];
+      expect(operation?.["x-scope"]).toBe(route.scope);
+      expect(operation?.security).toEqual(route.scope === "public" ? [] : [{ token: [] }]);
+    }
+  });
+
+  it("is by what responses are held to: one that is otherwise is found out", async () => {
+    const api = new ApiCheck(documentOf(routes));
+    const url = "https://edge.test/v1/models";
+    const reply = (body: unknown, status = 200) => api.check("GET", url, Response.json(body, { status }));
+    await reply({ models: [] });
+    await expect(reply({ models: [], more: 1 })).rejects.toThrow("more");
+    await expect(reply({ models: [{ model: "a" }] })).rejects.toThrow();
+    await expect(reply({}, 201)).rejects.toThrow("no such status");
+    await expect(reply({ models: [] }, 404)).rejects.toThrow("problem+json");
+  });
+});
+
+describe("the page of the API", () => {
+  it("has every route and schema, and runs no script", async () => {
+    const response = await call("GET", "/docs", { token: null });
+    const text = await response.text();
+    expect(response.headers.get("content-security-policy")).toContain("default-src 'none'");
+    for (const path of Object.keys((await fetched()).paths)) expect(text).toContain(path);
+    expect(text).toContain('id="Answer"');
+    expect(text).not.toContain("<script");
+  });
+});

@@ -1,0 +1,73 @@
+import * as z from "zod";
+import { instanceSchema } from "./instance.ts";
+import { metricsSchema, modelNameSchema, policySchema } from "./manifest.ts";
+import { modelPointerSchema } from "./pointers.ts";
+import { tensorSpecSchema } from "./tensor.ts";
+
+export const modelSummarySchema = z
+  .strictObject({
+    model: modelNameSchema,
+    stable: z.int().nullable(),
+    canary: modelPointerSchema.shape.canary,
+    versions: z.array(z.int()),
+  })
+  .meta({ id: "ModelSummary" });
+export type ModelSummary = z.infer<typeof modelSummarySchema>;
+
+export const modelsSchema = z.strictObject({ models: z.array(modelSummarySchema) }).meta({ id: "Models" });
+
+const served = { model: modelNameSchema, pointer: modelPointerSchema, examples: z.array(instanceSchema) };
+const bothMetrics = z.strictObject({ thin: metricsSchema, full: metricsSchema.nullable() });
+
+export const modelStateSchema = z
+  .discriminatedUnion("task", [
+    z.strictObject({
+      ...{ task: z.literal("classify"), ...served },
+      ...{ labels: z.array(z.string()), policy: policySchema, metrics: bothMetrics },
+    }),
+    z.strictObject({
+      ...{ task: z.literal("tensor"), ...served },
+      ...{ inputs: z.array(tensorSpecSchema), outputs: z.array(tensorSpecSchema) },
+    }),
+  ])
+  .meta({ id: "ModelState" });
+/** A model as it is served: one that classifies, or one of tensors. */
+export type ModelState = z.infer<typeof modelStateSchema>;
+
+export const versionStates = ["published", "prepared", "canary", "stable", "retired"] as const;
+
+const versionRow = {
+  version: z.int().positive(),
+  /** `published` until every region has made its head for it, then `prepared`; `canary`, `stable`, `retired`. */
+  state: z.enum(versionStates),
+  createdAt: z.string(),
+  /** How well it does; null for a model of tensors. */
+  metrics: bothMetrics.nullable(),
+};
+
+export const versionListSchema = z
+  .strictObject({
+    /** `preparing`: the regions that are not ready for it yet. */
+    versions: z.array(z.strictObject({ ...versionRow, preparing: z.array(z.string()) })),
+    history: z.array(
+      z.strictObject({
+        at: z.int(),
+        action: z.string(),
+        version: z.int(),
+        share: z.number().nullable(),
+        region: z.string().nullable(),
+        reason: z.string().nullable(),
+      }),
+    ),
+  })
+  .meta({ id: "VersionList" });
+export type VersionList = z.infer<typeof versionListSchema>;
+
+/** A version as it was published. */
+export const publishedSchema = z.strictObject({ model: modelNameSchema, ...versionRow }).meta({ id: "Published" });
+
+export const storedBlobSchema = z.strictObject({ sha256: z.string(), bytes: z.int() }).meta({ id: "StoredBlob" });
+
+export const healthSchema = z
+  .strictObject({ status: z.enum(["ok", "ready"]), node: z.string(), engine: z.string().optional() })
+  .meta({ id: "Health" });

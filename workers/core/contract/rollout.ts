@@ -1,0 +1,34 @@
+import * as z from "zod";
+import { limits } from "../limits.ts";
+import { modelPointerSchema } from "./pointers.ts";
+import { regionSchema } from "./region.ts";
+
+export const watchSchema = z.strictObject({
+  /** How much more often than the stable version the canary may err, as a share of answers. */
+  margin: z.number().gt(0).lt(1).default(limits.canaryMargin),
+  /** When an undecided canary is rolled back. */
+  deadlineHours: z.number().positive().max(limits.canaryDeadlineMaxHours).default(limits.canaryDeadlineHours),
+});
+
+export const rolloutSchema = z
+  .strictObject({
+    version: z.int().positive(),
+    /** The share of callers that a canary gets; absent: all. */
+    share: z.number().gt(0).lt(1).optional(),
+    /** Whether the canary is promoted or rolled back by itself, by what its answers turn out to be. */
+    watch: z.union([z.boolean(), watchSchema]).optional(),
+  })
+  .refine(({ share, watch }) => !watch || share !== undefined, "a share beside watch: what serves all is no canary")
+  .meta({ id: "RolloutTarget" });
+/** Whom a version is rolled out to. */
+export type RolloutTarget = z.input<typeof rolloutSchema>;
+
+export const rollbackSchema = z.strictObject({ region: regionSchema.optional() }).meta({ id: "Rollback" });
+
+/** The pointer as it is now; of a region, the number of the head that it has again, null for the global one. */
+export const rolledSchema = z
+  .union([
+    z.strictObject({ pointer: modelPointerSchema }),
+    z.strictObject({ region: regionSchema, head: z.int().nullable() }),
+  ])
+  .meta({ id: "Rolled" });

@@ -1,0 +1,40 @@
+import { openApiSchema } from "../../core/contract/index.ts";
+import type { Route } from "../call.ts";
+import { jsonResponse } from "../call.ts";
+import { bytes, json } from "../contract.ts";
+import { documentOf, type OpenApi } from "./document.ts";
+import { pageOf } from "./page.ts";
+
+const headers = {
+  "content-type": "text/html; charset=utf-8",
+  "content-security-policy": "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; frame-ancestors 'none'",
+};
+
+/** The API, described: for programs, and for people. */
+export function openApiRoutes(others: readonly Route[]): Route[] {
+  let known: OpenApi | null = null;
+  const document = () => {
+    known ??= documentOf([...others, ...own]);
+    return known;
+  };
+  const own: Route[] = [
+    {
+      method: "GET",
+      path: "/openapi.json",
+      scope: "public",
+      operation: "describe the API",
+      contract: { replies: { 200: json(openApiSchema) } },
+      handle: () => jsonResponse(document()),
+    },
+    {
+      method: "GET",
+      path: "/docs",
+      scope: "public",
+      operation: "read of the API",
+      contract: { replies: { 200: bytes("text/html") } },
+      handle: async ({ request }) =>
+        new Response(String(await pageOf(document(), new URL(request.url).origin)), { headers }),
+    },
+  ];
+  return own;
+}
