@@ -175,7 +175,7 @@ async function repeat(client: UpriverClient, model: string, lessons: readonly Le
       model,
       batch.map(({ question }) => question),
     );
-    await client.truths(model, { truths: batch.map(({ question, label }) => ({ id: question.id, label })) });
+    await client.teachMany(model, { truths: batch.map(({ question, label }) => ({ id: question.id, label })) });
   }
 }
 
@@ -193,7 +193,7 @@ async function timeAsks(client: UpriverClient, model: string, lessons: readonly 
 
 async function teach(client: UpriverClient, model: string, lessons: readonly Lesson[]): Promise<void> {
   for (let from = 0; from < lessons.length; from += batchSize) {
-    await client.truths(model, { truths: lessons.slice(from, from + batchSize) });
+    await client.teachMany(model, { truths: lessons.slice(from, from + batchSize) });
   }
 }
 
@@ -222,7 +222,7 @@ async function onWorkerd<T>(work: (credentials: Credentials) => Promise<T>): Pro
   const folder = await mkdtemp(join(tmpdir(), "upriver-bench-"));
   const port = await freePort();
   const { credentials, vars } = await makeSecrets({ edge: `http://127.0.0.1:${port}`, origin: "" });
-  const bindings = { ...vars, NODE_ID: "edge", PUBLIC_ASK: "off", NEXT_RUNG_URL: "" };
+  const bindings = { ...vars, NODE_ID: "edge", PUBLIC_ASK: "off", ALLOWED_ORIGINS: "", NEXT_RUNG_URL: "" };
   const worker = { config: "wrangler.toml", folder, port, bindings };
   await bundle(worker);
   const running = await startWorkerd(worker);

@@ -109,7 +109,7 @@ async function teach(client: UpriverClient, model: string, rows: readonly Row[],
         return { label, question: { id, region, instance, at } };
       });
       // A label is known the day after: the last of the batch is known when all are.
-      await client.truths(model, { truths, at: (batch.at(-1)?.at ?? 0) + dayMs });
+      await client.teachMany(model, { truths, at: (batch.at(-1)?.at ?? 0) + dayMs });
       done += batch.length;
       onProgress("teaching what was known before", done, rows.length);
     }
@@ -128,7 +128,7 @@ async function askDay(client: UpriverClient, model: string, rows: readonly Row[]
 
 async function tell(client: UpriverClient, model: string, truths: { id: string; label: string }[], at: number) {
   for (let first = 0; first < truths.length; first += batchMax) {
-    await client.truths(model, { truths: truths.slice(first, first + batchMax), at });
+    await client.teachMany(model, { truths: truths.slice(first, first + batchMax), at });
   }
 }
 

@@ -2,10 +2,15 @@ import { evictDurableObject, runDurableObjectAlarm, runInDurableObject } from "c
 import { env } from "cloudflare:workers";
 import { describe, expect, it } from "vitest";
 import type { RegistryObject } from "../../durable-objects/registry/index.ts";
-import type { VersionList } from "../../workers/client/types.ts";
 import { manifestKey } from "../../workers/core/artefacts.ts";
 import { differencesOf } from "../../workers/core/confidence/canary.ts";
-import type { Answer, CanaryState, ModelPointer, VersionCount } from "../../workers/core/contract/index.ts";
+import type {
+  Answer,
+  CanaryState,
+  ModelPointer,
+  VersionCount,
+  VersionList,
+} from "../../workers/core/contract/index.ts";
 import { nodeOf } from "../../workers/edge/node.ts";
 import { call, eventually, expectOk, publish } from "../helpers/edge.ts";
 import type { ModelOptions } from "../helpers/model.ts";

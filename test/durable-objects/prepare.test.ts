@@ -2,7 +2,7 @@ import { runInDurableObject } from "cloudflare:test";
 import { env } from "cloudflare:workers";
 import { describe, expect, it } from "vitest";
 import type { RegistryObject } from "../../durable-objects/registry/index.ts";
-import type { VersionList } from "../../workers/client/types.ts";
+import type { VersionList } from "../../workers/core/contract/index.ts";
 import { nodeOf } from "../../workers/edge/node.ts";
 import { call, eventually, expectOk, publish } from "../helpers/edge.ts";
 import type { ModelOptions } from "../helpers/model.ts";

@@ -3,7 +3,7 @@ import { env } from "cloudflare:workers";
 import { beforeAll, describe, expect, it } from "vitest";
 import { regionObjectName } from "../../durable-objects/names.ts";
 import type { RegionObject } from "../../durable-objects/region/index.ts";
-import type { RegionRun } from "../../workers/client/types.ts";
+import type { RegionRun } from "../../workers/core/contract/index.ts";
 import { ask, call, eventually, expectOk, instance, publish } from "../helpers/edge.ts";
 import { customRows } from "../helpers/teach.ts";
 

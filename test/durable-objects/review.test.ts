@@ -1,8 +1,7 @@
 import { runDurableObjectAlarm } from "cloudflare:test";
 import { env } from "cloudflare:workers";
 import { beforeAll, describe, expect, it } from "vitest";
-import type { ReviewQuestion } from "../../workers/client/types.ts";
-import type { Answer } from "../../workers/core/contract/index.ts";
+import type { Answer, ReviewQuestion } from "../../workers/core/contract/index.ts";
 import { ask, call, eventually, expectOk, instance, publish } from "../helpers/edge.ts";
 
 const model = "open";

@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
+import type { OpenApi } from "../../workers/core/contract/index.ts";
 import { app } from "../../workers/edge/app.ts";
-import { documentOf, type OpenApi, pathOf } from "../../workers/edge/openapi/document.ts";
+import { documentOf, pathOf } from "../../workers/edge/openapi/document.ts";
 import { routes } from "../../workers/edge/routes/index.ts";
 import { ApiCheck } from "../helpers/api-check.ts";
 import { call } from "../helpers/edge.ts";

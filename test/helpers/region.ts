@@ -2,8 +2,7 @@ import { runInDurableObject } from "cloudflare:test";
 import { env } from "cloudflare:workers";
 import { regionObjectName } from "../../durable-objects/names.ts";
 import type { RegionObject } from "../../durable-objects/region/index.ts";
-import type { RegionRun } from "../../workers/client/types.ts";
-import type { Instance, Question } from "../../workers/core/contract/index.ts";
+import type { Instance, Question, RegionRun } from "../../workers/core/contract/index.ts";
 import { call, expectOk } from "./edge.ts";
 import { customRows } from "./teach.ts";
 

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { type Ladder, startLadder } from "../../scripts/local/ladder.ts";
 import { freePort } from "../../scripts/local/ports.ts";
 import { UpriverClient } from "../../workers/client/index.ts";
-import type { OpenApi } from "../../workers/edge/openapi/document.ts";
+import type { OpenApi } from "../../workers/core/contract/index.ts";
 import { ApiCheck } from "../helpers/api-check.ts";
 
 /**

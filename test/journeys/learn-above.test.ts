@@ -42,7 +42,7 @@ describe("what regions learn", () => {
         label: "umbrella",
         question: { region, instance: heatWave(region, i) },
       }));
-      expect(await ladder.client("admin").truths(model, { truths })).toMatchObject({ changed: taughtEach });
+      expect(await ladder.client("admin").teachMany(model, { truths })).toMatchObject({ changed: taughtEach });
     }
   });
 
@@ -66,7 +66,7 @@ describe("what regions learn", () => {
       label: "umbrella",
       question: { region: "mesa", instance: heatWave("mesa", i) },
     }));
-    await ladder.client("admin").truths(model, { truths });
+    await ladder.client("admin").teachMany(model, { truths });
     const publisher = ladder.client("publish");
     const { id } = await publisher.orderJob(model, { canary: { share: 0.3 }, gate: false });
     await expect(publisher.orderJob(model)).rejects.toMatchObject({ problem: { status: 409 } });

@@ -59,7 +59,7 @@ describe("a question goes up", () => {
     // What is bought there else: a head that knew the new fashion alone would call everything by it, and be refused.
     const rows = (await recipeOf(model).load({})).filter((row) => row.region === region && !isMild(row.instance));
     const usual = rows.slice(-usualLabels);
-    await ladder.client("admin").truths(model, {
+    await ladder.client("admin").teachMany(model, {
       truths: usual.map(({ instance, label, at }) => ({ label, question: { region, instance, at } })),
     });
     const open: Instance[] = [];

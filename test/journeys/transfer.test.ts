@@ -37,7 +37,7 @@ describe("a model made of a pre-trained base", () => {
     const base = await saveLayersModel(randomBase(), await mkdtemp(join(tmpdir(), "upriver-base-")));
     await create("sides", base, undefined, ["left", "right"]);
     const shown = Array.from({ length: 16 }, (_, i) => side(i));
-    await ladder.client("teach").truths("sides", {
+    await ladder.client("teach").teachMany("sides", {
       truths: shown.map(({ label, instance }) => ({ label, question: { instance } })),
     });
     await untilLearned("sides", side(100).instance);
@@ -62,7 +62,7 @@ describe("a model made of a pre-trained base", () => {
     expect(await ladder.client("ask").ask("digits", first.instance, { accept: "always" })).toMatchObject({
       sure: false,
     });
-    await ladder.client("teach").truths("digits", {
+    await ladder.client("teach").teachMany("digits", {
       truths: shown.map(({ label, instance }) => ({ label, question: { instance } })),
     });
     const seconds = await untilLearned("digits", first.instance);

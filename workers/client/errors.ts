@@ -1,4 +1,6 @@
-import type { Problem } from "../core/contract/index.ts";
+import type { Problem } from "./contract.ts";
+
+const problemPrefix = "urn:upriver:problem:";
 
 /** The system refused: its problem document says what was expected, what came, and what to do next. */
 export class ProblemError extends Error {
@@ -8,9 +10,24 @@ export class ProblemError extends Error {
     super(`${problem.operation}: ${problem.title}. ${problem.detail} ${problem.next}`);
     this.problem = problem;
   }
+
+  /** What it is, as the document's type names it: `invalid`, `unauthorised`, `not-found`, `conflict`, … */
+  get kind(): string {
+    const { type, status } = this.problem;
+    return type.startsWith(problemPrefix) ? type.slice(problemPrefix.length) : `status-${status}`;
+  }
+
+  get status(): number {
+    return this.problem.status;
+  }
 }
 
-/** The system could not be reached, or did not answer in time. */
+/** The system could not be reached. */
 export class UnreachableError extends Error {
-  override readonly name = "UnreachableError";
+  override readonly name: string = "UnreachableError";
+}
+
+/** The time that the caller gave was over before there was an answer. */
+export class DeadlineError extends UnreachableError {
+  override readonly name = "DeadlineError";
 }

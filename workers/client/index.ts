@@ -8,14 +8,6 @@ import type {
   JobOrder,
   Manifest,
   ModelPointer,
-  SampleLine,
-  Taught,
-  TensorAnswer,
-  Truth,
-  Truths,
-} from "../core/contract/index.ts";
-import { type Call, Transport, type TransportOptions } from "./transport.ts";
-import type {
   ModelState,
   ModelSummary,
   OriginState,
@@ -23,21 +15,54 @@ import type {
   RegionState,
   ReviewQuestion,
   RolloutTarget,
-  SamplePage,
+  SampleLine,
+  Taught,
+  TensorAnswer,
+  Truth,
+  Truths,
   VersionList,
-} from "./types.ts";
+} from "./contract.ts";
+import { DeadlineError, UnreachableError } from "./errors.ts";
+import { readEvents } from "./events.ts";
+import { type Call, Transport, type TransportOptions } from "./transport.ts";
 
-export { ProblemError, UnreachableError } from "./errors.ts";
+export type * from "./contract.ts";
+export { DeadlineError, ProblemError, UnreachableError } from "./errors.ts";
 export type { TransportOptions } from "./transport.ts";
-export type * from "./types.ts";
 
-/** How questions are asked. */
-export interface AskOptions extends Pick<AskBody, "accept" | "trace" | "caller"> {
-  /** The same key asks once, however often it is sent. */
-  idempotencyKey?: string;
+/** A page of labelled samples. */
+export interface SamplePage {
+  lines: SampleLine[];
+  cursor: string;
+  more: boolean;
+}
+
+/** How long a caller has patience: ms in all, tries and pauses included; and a signal that ends it at once. */
+export interface Patience {
+  deadlineMs?: number;
   signal?: AbortSignal;
 }
 
+/** A picture as it is stored: JPEG, PNG or WebP. */
+export type Picture = Blob | { type: string; bytes: ArrayBuffer | Uint8Array };
+
+/** How questions are asked. */
+export interface AskOptions extends Patience, Pick<AskBody, "accept" | "trace" | "caller"> {
+  /** The same key asks once, however often it is sent; the answer is kept for it. */
+  idempotencyKey?: string;
+  /** The region of a picture, where the model takes it from no header or location. */
+  region?: string;
+}
+
+/** Questions in one request at most; the system's own limit. */
+const batchMaxQuestions = 1_024;
+/** Bytes of JSON in one request, under the system's own limit. */
+const batchMaxBytes = 3 * 1024 * 1024;
+/** Within how long the edge asks the rungs above, at most. */
+const askMaxMs = 10_000;
+/** How long one long poll lasts, and how soon a broken stream is opened again. */
+const pollSeconds = 30;
+const reopenMs = 500;
 const waitMarginMs = 10_000;
 
 /**
@@ -54,14 +79,77 @@ export class UpriverClient {
     this.transport = new Transport(options);
   }
 
-  /** Asks one question. Throws `ProblemError` when it is refused, `UnreachableError` when nobody answers. */
-  ask(model: string, instance: Instance, options: AskOptions = {}): Promise<Answer> {
-    return this.transport.json(askCall(model, { instance }, options));
+  /**
+   * Asks one question: an instance, or a picture. Throws `ProblemError` when it is refused, `UnreachableError` when
+   * nobody answers, `DeadlineError` when the time is over.
+   */
+  ask(model: string, instance: Instance | Picture, options: AskOptions = {}): Promise<Answer> {
+    return this.transport.json(
+      isPicture(instance) ? pictureCall(model, instance, options) : askCall(model, { instance }, options),
+    );
   }
 
-  /** Asks many at once; one answer each, in order. */
-  async askMany(model: string, instances: Instance[], options: AskOptions = {}): Promise<Answer[]> {
-    return (await this.transport.json<{ answers: Answer[] }>(askCall(model, { instances }, options))).answers;
+  /** Asks many; one answer each, in order. They are split into as many requests as they need. */
+  async askMany(model: string, instances: readonly Instance[], options: AskOptions = {}): Promise<Answer[]> {
+    const answers: Answer[] = [];
+    for await (const answer of this.askEach(model, instances, options)) answers.push(answer);
+    return answers;
+  }
+
+  /** Asks many, and gives each answer as soon as its batch has come, in order. */
+  async *askEach(
+    model: string,
+    instances: readonly Instance[],
+    options: AskOptions = {},
+  ): AsyncGenerator<Answer, void> {
+    const { idempotencyKey, ...rest } = withDeadline(options);
+    for (const [i, batch] of batchesOf(instances).entries()) {
+      const key = idempotencyKey === undefined ? {} : { idempotencyKey: `${idempotencyKey}.${i}` };
+      const call = askCall(model, { instances: batch }, { ...rest, ...key });
+      yield* (await this.transport.json<{ answers: Answer[] }>(call)).answers;
+    }
+  }
+
+  /** The answer to a question once there is one: it waits until then, or until its time is over. */
+  async wait(question: string | Pick<Answer, "id">, patience: Patience = {}): Promise<Answer> {
+    const id = typeof question === "string" ? question : question.id;
+    const { deadlineAt, signal } = withDeadline(patience);
+    for (;;) {
+      const leftSeconds = deadlineAt === undefined ? pollSeconds : Math.ceil((deadlineAt - Date.now()) / 1_000);
+      const waitSeconds = Math.max(1, Math.min(pollSeconds, leftSeconds));
+      const answer = await this.question(id, { waitSeconds, ...(signal ? { signal } : {}), deadlineAt });
+      if (answer.status === "answered") return answer;
+    }
+  }
+
+  /** What becomes of a question, as it comes: the provisional answer first, the last one in the end. A broken connection is opened again. */
+  async *stream(question: string | Pick<Answer, "id">, patience: Patience = {}): AsyncGenerator<Answer, void> {
+    const id = typeof question === "string" ? question : question.id;
+    const { deadlineAt, signal } = withDeadline(patience);
+    const headers = { accept: "text/event-stream" };
+    let last = "";
+    for (;;) {
+      try {
+        const limit = deadlineAt === undefined ? undefined : AbortSignal.timeout(Math.max(1, deadlineAt - Date.now()));
+        const signals = [signal, limit].filter((one) => one !== undefined);
+        const body = await this.transport.stream({
+          ...{ method: "GET", path: questionPath(id), headers, deadlineAt },
+          signal: signals.length > 0 ? AbortSignal.any(signals) : undefined,
+        });
+        for await (const { data } of readEvents(body)) {
+          // A stream that was opened again begins with what is known.
+          if (data !== last) yield JSON.parse(data) as Answer;
+          last = data;
+          if ((JSON.parse(data) as Answer).status === "answered") return;
+        }
+      } catch (error) {
+        if (signal?.aborted) throw signal.reason;
+        if (deadlineAt !== undefined && Date.now() >= deadlineAt)
+          throw new DeadlineError(`stream ${id}: the time that was given is over.`);
+        if (!(error instanceof UnreachableError) && !(error instanceof TypeError)) throw error;
+      }
+      await new Promise((resolve) => setTimeout(resolve, reopenMs));
+    }
   }
 
   /** Runs a model of tensors on instances; its outputs for each, in order. */
@@ -77,26 +165,47 @@ export class UpriverClient {
   /** A question's answer, open or not; waits up to `waitSeconds` for one. */
   question(
     id: string,
-    { waitSeconds = 0, signal }: { waitSeconds?: number; signal?: AbortSignal } = {},
+    {
+      waitSeconds = 0,
+      signal,
+      deadlineAt,
+    }: { waitSeconds?: number; signal?: AbortSignal; deadlineAt?: number | undefined } = {},
   ): Promise<Answer> {
     const headers: Record<string, string> = waitSeconds > 0 ? { prefer: `wait=${waitSeconds}` } : {};
     const timeoutMs = waitSeconds * 1_000 + waitMarginMs;
     return this.transport.json({
       method: "GET",
-      path: `/v1/questions/${encodeURIComponent(id)}`,
+      path: questionPath(id),
       headers,
       timeoutMs,
       signal,
+      deadlineAt,
     });
   }
 
-  /** Says what turned out to be right. */
-  truth(id: string, truth: Truth): Promise<Taught> {
-    return this.transport.json(post(`/v1/questions/${encodeURIComponent(id)}/truth`, truth));
+  /** Says what turned out to be right of a question. */
+  teach(id: string, truth: string | Truth): Promise<Taught> {
+    return this.transport.json(post(`${questionPath(id)}/truth`, typeof truth === "string" ? { label: truth } : truth));
+  }
+
+  /** Teaches a picture's label. */
+  teachPicture(
+    model: string,
+    picture: Picture,
+    label: string,
+    { region, ...patience }: Patience & { region?: string } = {},
+  ) {
+    const query = new URLSearchParams({ label, ...(region === undefined ? {} : { region }) });
+    const call = { ...pictureBody(picture), method: "POST" as const, path: `${modelPath(model)}/truths?${query}` };
+    return this.transport.json<{ accepted: number; changed: number }>({
+      ...call,
+      ...withDeadline(patience),
+      isRepeatable: false,
+    });
   }
 
   /** Teaches labels in a batch, of questions that were asked or that come along. */
-  truths(model: string, body: Truths): Promise<{ accepted: number; changed: number }> {
+  teachMany(model: string, body: Truths): Promise<{ accepted: number; changed: number }> {
     return this.transport.json(post(`${modelPath(model)}/truths`, body));
   }
 
@@ -110,7 +219,7 @@ export class UpriverClient {
   /** Answers a question as a person. */
   answer(id: string, label: string, { reviewer }: { reviewer?: string } = {}): Promise<Answer> {
     const headers: Record<string, string> = reviewer ? { "x-upriver-reviewer": reviewer } : {};
-    return this.transport.json({ ...post(`/v1/questions/${encodeURIComponent(id)}/answer`, { label }), headers });
+    return this.transport.json({ ...post(`${questionPath(id)}/answer`, { label }), headers });
   }
 
   async models(): Promise<ModelSummary[]> {
@@ -229,7 +338,7 @@ export class UpriverClient {
 
   /** Forgets a question: its row, input, embedding and what it taught. */
   forgetQuestion(id: string): Promise<{ id: string; forgotten: boolean }> {
-    return this.transport.json({ method: "DELETE", path: `/v1/questions/${encodeURIComponent(id)}` });
+    return this.transport.json({ method: "DELETE", path: questionPath(id) });
   }
 
   /** Labelled samples that changed after a cursor, and the cursor to go on from. */
@@ -271,9 +380,72 @@ function post(path: string, body: unknown): Call {
   return { method: "POST", path, body };
 }
 
-// A key, or an id, makes a question the same one when it is sent again: only then it may be.
-function askCall(model: string, body: Partial<AskBody>, { idempotencyKey, signal, ...options }: AskOptions): Call {
-  const headers: Record<string, string> = idempotencyKey ? { "idempotency-key": idempotencyKey } : {};
-  const isRepeatable = idempotencyKey !== undefined || body.questions?.every(({ id }) => id !== undefined) === true;
-  return { ...post(`${modelPath(model)}/ask`, { ...body, ...options }), headers, signal, isRepeatable };
+function questionPath(id: string): string {
+  return `/v1/questions/${encodeURIComponent(id)}`;
+}
+
+type Timed<T extends Patience> = Omit<T, "deadlineMs"> & { deadlineAt?: number | undefined };
+
+function withDeadline<T extends Patience>({ deadlineMs, ...rest }: T): Timed<T> {
+  return { ...rest, deadlineAt: deadlineMs === undefined ? (rest as Timed<T>).deadlineAt : Date.now() + deadlineMs };
+}
+
+/**
+ * A question that is sent again is the same question: by the caller's key, by its own id, or by an id that stands for
+ * this request alone, which costs the edge nothing.
+ */
+function askCall(model: string, body: Partial<AskBody>, options: AskOptions): Call {
+  const { idempotencyKey, signal, deadlineAt, region: _, ...rest } = withDeadline(options);
+  const remainingMs = deadlineAt === undefined ? {} : { remainingMs: remainingOf(deadlineAt) };
+  const headers = sameness(idempotencyKey);
+  return { ...post(`${modelPath(model)}/ask`, { ...body, ...rest, ...remainingMs }), headers, signal, deadlineAt };
+}
+
+function remainingOf(deadlineAt: number): number {
+  return Math.max(1, Math.min(askMaxMs, deadlineAt - Date.now()));
+}
+
+function sameness(idempotencyKey: string | undefined): Record<string, string> {
+  return idempotencyKey === undefined
+    ? { "x-upriver-request": crypto.randomUUID() }
+    : { "idempotency-key": idempotencyKey };
+}
+
+function pictureCall(model: string, picture: Picture, options: AskOptions): Call {
+  const { idempotencyKey, signal, deadlineAt, accept, caller, trace, region } = withDeadline(options);
+  const given = { accept, caller, region, ...(trace ? { trace: "true" } : {}) };
+  const query = new URLSearchParams(
+    Object.entries(given).filter((one): one is [string, string] => one[1] !== undefined),
+  );
+  const { body, headers } = pictureBody(picture);
+  const path = `${modelPath(model)}/ask?${query}`;
+  return { method: "POST", path, body, headers: { ...headers, ...sameness(idempotencyKey) }, signal, deadlineAt };
+}
+
+function pictureBody(picture: Picture): { body: Blob | ArrayBuffer | Uint8Array; headers: Record<string, string> } {
+  const body = picture instanceof Blob ? picture : picture.bytes;
+  return { body, headers: { "content-type": picture.type } };
+}
+
+function isPicture(value: Instance | Picture): value is Picture {
+  if (typeof Blob !== "undefined" && value instanceof Blob) return true;
+  const { type, bytes } = value as { type?: unknown; bytes?: unknown };
+  return typeof type === "string" && (bytes instanceof ArrayBuffer || ArrayBuffer.isView(bytes));
+}
+
+function batchesOf(instances: readonly Instance[]): Instance[][] {
+  const batches: Instance[][] = [];
+  let bytes = 0;
+  for (const instance of instances) {
+    const size = JSON.stringify(instance).length + 1;
+    const batch = batches.at(-1);
+    if (!batch || batch.length >= batchMaxQuestions || bytes + size > batchMaxBytes) {
+      batches.push([instance]);
+      bytes = size;
+    } else {
+      batch.push(instance);
+      bytes += size;
+    }
+  }
+  return batches;
 }

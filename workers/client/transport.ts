@@ -1,12 +1,12 @@
-import { type Problem, problemSchema } from "../core/contract/index.ts";
-import { ProblemError, UnreachableError } from "./errors.ts";
+import type { Problem } from "./contract.ts";
+import { DeadlineError, ProblemError, UnreachableError } from "./errors.ts";
 
 export interface TransportOptions {
   /** Where the edge is, without a path: "https://upriver.example.workers.dev". */
   url: string;
   /** A bearer token; none where asking is open to the public. */
   token?: string | undefined;
-  /** How long one request may take, ms; 30,000 by default. */
+  /** How long one try may take, ms; 30,000 by default. */
   timeoutMs?: number;
   /** How often a request that may be repeated is tried in all; 3 by default. */
   tries?: number;
@@ -21,6 +21,8 @@ export interface Call {
   headers?: Record<string, string>;
   signal?: AbortSignal | undefined;
   timeoutMs?: number;
+  /** When the caller's time is over, ms since 1970: tries and pauses included. */
+  deadlineAt?: number | undefined;
   /** Whether the same request twice is as good as once: such a one is tried again. */
   isRepeatable?: boolean;
 }
@@ -29,6 +31,7 @@ interface Received {
   ok: boolean;
   status: number;
   bytes: ArrayBuffer;
+  retryAfterMs: number | null;
 }
 
 const defaultTimeoutMs = 30_000;
@@ -45,7 +48,10 @@ export class Transport {
     this.options = options;
   }
 
-  /** Sends a request and reads its JSON. Throws `ProblemError` for a refusal, `UnreachableError` where nobody answers. */
+  /**
+   * Sends a request and reads its JSON. Throws `ProblemError` for a refusal, `UnreachableError` where nobody answers,
+   * `DeadlineError` when the caller's time is over, and the signal's reason when it is told to stop.
+   */
   async json<T>(call: Call): Promise<T> {
     const { status, bytes } = await this.send(call);
     const text = new TextDecoder().decode(bytes);
@@ -61,55 +67,122 @@ export class Transport {
     return (await this.send(call)).bytes;
   }
 
+  /** Sends a request once and gives its body as it comes; throws as `json` does. */
+  async stream(call: Call): Promise<ReadableStream<Uint8Array>> {
+    const response = await this.request(call, call.signal);
+    if (response.ok && response.body) return response.body;
+    throw new ProblemError(problemFrom(response.status, await response.arrayBuffer(), call));
+  }
+
   private async send(call: Call): Promise<Received> {
     const tries = call.isRepeatable === false ? 1 : (this.options.tries ?? defaultTries);
     for (let attempt = 1; ; attempt++) {
       const isLast = attempt >= tries;
+      let pauseMs = firstPauseMs * 2 ** (attempt - 1) * (0.5 + Math.random());
       try {
         const received = await this.once(call);
         if (received.ok) return received;
-        if (isLast || !passingStatuses.has(received.status)) throw new ProblemError(problemFrom(received, call));
+        if (isLast || !passingStatuses.has(received.status)) {
+          throw new ProblemError(problemFrom(received.status, received.bytes, call));
+        }
+        pauseMs = Math.max(pauseMs, received.retryAfterMs ?? 0);
       } catch (error) {
-        if (error instanceof ProblemError || isLast || call.signal?.aborted) throw error;
+        const isFinal = error instanceof ProblemError || error instanceof DeadlineError;
+        if (isFinal || isLast || call.signal?.aborted) throw error;
       }
-      await new Promise((resolve) => setTimeout(resolve, firstPauseMs * 2 ** (attempt - 1) * (0.5 + Math.random())));
+      if (leftMs(call) <= pauseMs) throw late(call);
+      await pause(pauseMs, call.signal);
     }
   }
 
-  private async once({ method, path, body, headers, signal, timeoutMs }: Call): Promise<Received> {
+  private async once(call: Call): Promise<Received> {
+    const { signal, timeoutMs } = call;
+    const left = leftMs(call);
+    if (left <= 0) throw late(call);
+    const limit = AbortSignal.timeout(Math.min(left, timeoutMs ?? this.options.timeoutMs ?? defaultTimeoutMs));
+    const response = await this.request(call, signal ? AbortSignal.any([signal, limit]) : limit);
+    // Read here, so that an answer cut off on its way is a failure like any other, and may be asked for again.
+    const bytes = await response.arrayBuffer().catch((cause: unknown) => this.fail(call, cause));
+    const { ok, status } = response;
+    return { ok, status, bytes, retryAfterMs: retryAfterOf(response) };
+  }
+
+  private async request(call: Call, signal: AbortSignal | undefined): Promise<Response> {
+    const { method, path, body, headers } = call;
     const { url, token, fetch: send = fetch } = this.options;
-    const isBytes = body instanceof ArrayBuffer || ArrayBuffer.isView(body);
-    const limit = AbortSignal.timeout(timeoutMs ?? this.options.timeoutMs ?? defaultTimeoutMs);
+    const isRaw = body instanceof ArrayBuffer || ArrayBuffer.isView(body) || body instanceof Blob;
     try {
-      const response = await send(new URL(path, url), {
+      return await send(new URL(path, url), {
         method,
         headers: {
-          ...(body === undefined ? {} : { "content-type": isBytes ? "application/octet-stream" : "application/json" }),
+          ...(body === undefined ? {} : { "content-type": isRaw ? "application/octet-stream" : "application/json" }),
           ...(token === undefined ? {} : { authorization: `Bearer ${token}` }),
           ...headers,
         },
-        ...(body === undefined ? {} : { body: isBytes ? (body as ArrayBuffer) : JSON.stringify(body) }),
-        signal: signal ? AbortSignal.any([signal, limit]) : limit,
+        ...(body === undefined ? {} : { body: isRaw ? (body as ArrayBuffer) : JSON.stringify(body) }),
+        ...(signal ? { signal } : {}),
       });
-      // Read here, so that an answer cut off on its way is a failure like any other, and may be asked for again.
-      return { ok: response.ok, status: response.status, bytes: await response.arrayBuffer() };
     } catch (cause) {
-      if (signal?.aborted) throw cause;
-      const reason =
-        cause instanceof Error ? ((cause.cause as Error | undefined)?.message ?? cause.message) : String(cause);
-      const next = "Is the edge running there? 'npm start' brings one up locally.";
-      throw new UnreachableError(`${method} ${path}: ${url} did not answer (${reason}). ${next}`, { cause });
+      return this.fail(call, cause);
     }
+  }
+
+  private fail(call: Call, cause: unknown): never {
+    if (call.signal?.aborted) throw call.signal.reason;
+    if (leftMs(call) <= 0) throw late(call, cause);
+    const inner = cause instanceof Error ? (cause.cause as Error | undefined) : undefined;
+    const reason = cause instanceof Error ? (inner?.message ?? cause.message) : String(cause);
+    const next = "Is the edge running there? 'npm start' brings one up locally.";
+    throw new UnreachableError(`${call.method} ${call.path}: ${this.options.url} did not answer (${reason}). ${next}`, {
+      cause,
+    });
   }
 }
 
-function problemFrom({ status, bytes }: Received, call: Call): Problem {
+function leftMs({ deadlineAt }: Call): number {
+  return deadlineAt === undefined ? Number.POSITIVE_INFINITY : deadlineAt - Date.now();
+}
+
+function late({ method, path }: Call, cause?: unknown): DeadlineError {
+  return new DeadlineError(`${method} ${path}: the time that was given is over. Give it more with deadlineMs.`, {
+    cause,
+  });
+}
+
+function pause(ms: number, signal: AbortSignal | undefined): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const stop = () => {
+      clearTimeout(timer);
+      reject(signal?.reason);
+    };
+    const timer = setTimeout(() => {
+      signal?.removeEventListener("abort", stop);
+      resolve();
+    }, ms);
+    signal?.addEventListener("abort", stop, { once: true });
+  });
+}
+
+function retryAfterOf({ headers }: Response): number | null {
+  const seconds = Number(headers.get("retry-after") ?? Number.NaN);
+  return Number.isFinite(seconds) ? seconds * 1_000 : null;
+}
+
+function problemFrom(status: number, bytes: ArrayBuffer, call: Call): Problem {
   const text = new TextDecoder().decode(bytes);
   try {
-    return problemSchema.parse(JSON.parse(text));
+    const parsed: unknown = JSON.parse(text);
+    if (isProblem(parsed)) return parsed;
   } catch {
-    return unknownProblem(status, text, call);
+    // Something else than Upriver answered.
   }
+  return unknownProblem(status, text, call);
+}
+
+function isProblem(value: unknown): value is Problem {
+  const { type, title, status, detail, operation, next } = (value ?? {}) as Record<string, unknown>;
+  const texts = [type, title, detail, operation, next];
+  return typeof status === "number" && texts.every((text) => typeof text === "string");
 }
 
 function unknownProblem(status: number, text: string, { method, path }: Call): Problem {

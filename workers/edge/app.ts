@@ -1,4 +1,5 @@
 import { type Context, Hono } from "hono";
+import { cors } from "hono/cors";
 import { FaultError, problemOf } from "../core/http/fault.ts";
 import { expectedResponse, problemResponse, unexpectedResponse } from "../core/http/problem.ts";
 import { findToken, hasScope, type Token } from "../core/tokens.ts";
@@ -6,10 +7,21 @@ import type { Call, Route } from "./call.ts";
 import { type Node, nodeOf } from "./node.ts";
 import { routes } from "./routes/index.ts";
 
+const corsMaxAgeSeconds = 3600;
+const exposeHeaders = ["location", "retry-after"];
+
 type AppContext = Context<{ Bindings: Env }>;
 
 /** The near edge's HTTP application. */
 export const app = new Hono<{ Bindings: Env }>({ strict: false });
+
+// Browsers ask first, before any route, whether a page of another origin may.
+app.use("*", (context, next) => {
+  const { origins } = nodeOf(context.env);
+  return origins.length === 0
+    ? next()
+    : cors({ origin: origins, maxAge: corsMaxAgeSeconds, exposeHeaders })(context, next);
+});
 
 for (const route of routes) app.on(route.method, route.path, (context) => serve(route, context));
 

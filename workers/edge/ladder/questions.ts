@@ -6,6 +6,9 @@ import { checkRegion, type RegionClues, regionOf } from "../../core/region.ts";
 import { askerOf, type Call, isAdmin, requireRegion } from "../call.ts";
 import { locationHintOf } from "../hints.ts";
 
+/** The id of a request, which its retries have, too. */
+export const requestHeader = "x-upriver-request";
+
 /** The drafts that a body holds, whichever way they were put. */
 export function draftsOf(body: AskBody): Draft[] {
   if (body.questions) return body.questions;
@@ -23,7 +26,9 @@ export async function completeQuestions(
     cf: locationHintOf(call.request.cf as IncomingRequestCfProperties | undefined),
     header: (name) => call.request.headers.get(name),
   };
-  const key = call.request.headers.get("idempotency-key");
+  // A request that is sent again makes the same ids; a key is kept for besides, whoever answers.
+  const { headers } = call.request;
+  const key = headers.get("idempotency-key") ?? headers.get(requestHeader);
   const unique = key === null ? undefined : await sha256Hex(`${askerOf(call)}|${key}`);
   return drafts.map((draft, index) => {
     const region = regionOfDraft(call, manifest, draft, clues, index);

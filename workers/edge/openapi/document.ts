@@ -1,31 +1,12 @@
 import type { ZodType } from "zod";
 import * as z from "zod";
-import { problemSchema } from "../../core/contract/index.ts";
+import { type OpenApi, type Operation, problemSchema } from "../../core/contract/index.ts";
+import { jsonSchemas } from "../../core/contract/json-schemas.ts";
 import type { Route } from "../call.ts";
 import type { Content, Parameters } from "../contract.ts";
 import { errorSchema } from "../protocols/open-inference/schema.ts";
 
 type Json = Record<string, unknown>;
-
-/** The API as an OpenAPI 3.1 document. */
-export interface OpenApi {
-  openapi: "3.1.0";
-  info: { title: string; version: string; description: string };
-  security: Json[];
-  paths: Record<string, Record<string, Operation>>;
-  components: { schemas: Record<string, Json>; securitySchemes: Json };
-}
-
-/** What a route does, for which scope, as the document has it. */
-export interface Operation {
-  operationId: string;
-  summary: string;
-  security: Json[];
-  "x-scope": Route["scope"];
-  parameters: Json[];
-  requestBody?: { required: true; content: Json };
-  responses: Record<string, { description: string; content: Json }>;
-}
 
 /** Makes the document of routes: the very schemas that check their bodies, each once, by its name. */
 export function documentOf(routes: readonly Route[]): OpenApi {
@@ -46,7 +27,7 @@ export function documentOf(routes: readonly Route[]): OpenApi {
     security: [{ token: [] }],
     paths,
     components: {
-      schemas: componentsOf(),
+      schemas: jsonSchemas((name) => `${schemaPath}${name}`),
       securitySchemes: { token: { type: "http", scheme: "bearer", description: "A token of this deployment." } },
     },
   };
@@ -108,29 +89,6 @@ function refOf(schema: ZodType): Json {
   const id = z.globalRegistry.get(schema)?.id;
   if (id === undefined) throw new Error("Error in documentOf: a body's schema has no name; give it .meta({ id })");
   return { $ref: `${schemaPath}${id}` };
-}
-
-/** An instance is checked by hand (see its schema); what it may be is said here. */
-const instance = {
-  anyOf: [
-    { type: "object", additionalProperties: true },
-    { type: "array", items: {} },
-  ],
-  description: "Named columns, or the (nested) numbers of a tensor or an image.",
-};
-
-function componentsOf(): Record<string, Json> {
-  const { schemas } = z.toJSONSchema(z.globalRegistry, {
-    io: "input",
-    unrepresentable: "any",
-    uri: (id) => `${schemaPath}${id}`,
-    override: ({ zodSchema, jsonSchema }) => {
-      if (z.globalRegistry.get(zodSchema as unknown as ZodType)?.id === "Instance") Object.assign(jsonSchema, instance);
-    },
-  });
-  return Object.fromEntries(
-    Object.entries(schemas).map(([id, { $id: _, $schema: __, id: ___, ...schema }]) => [id, schema]),
-  );
 }
 
 function statusText(status: number): string {

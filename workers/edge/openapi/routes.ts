@@ -1,8 +1,9 @@
+import type { OpenApi } from "../../core/contract/index.ts";
 import { openApiSchema } from "../../core/contract/index.ts";
 import type { Route } from "../call.ts";
 import { jsonResponse } from "../call.ts";
 import { bytes, json } from "../contract.ts";
-import { documentOf, type OpenApi } from "./document.ts";
+import { documentOf } from "./document.ts";
 import { pageOf } from "./page.ts";
 
 const headers = {

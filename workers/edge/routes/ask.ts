@@ -4,6 +4,7 @@ import { type Call, jsonResponse, modelOf, type Route, requireScope } from "../c
 import { json } from "../contract.ts";
 import { isImage } from "../images/index.ts";
 import { ask } from "../ladder/ask.ts";
+import { requestHeader } from "../ladder/questions.ts";
 import { run } from "../ladder/run.ts";
 import { servedManifest, servedPointer } from "../ladder/version.ts";
 import { imageQuery, images, readAsk } from "./ask-body.ts";
@@ -35,7 +36,8 @@ export const askRoutes: readonly Route[] = [
     contract: {
       query: imageQuery,
       headers: {
-        "idempotency-key": { description: "The same key asks once, however often it is sent", type: "string" },
+        "idempotency-key": { description: "The same key asks once; the answer is kept for it", type: "string" },
+        [requestHeader]: { description: "A request's own id: sent again, it is the same question", type: "string" },
       },
       body: { ...json(askSchema), ...images },
       replies: { 200: json(askReplySchema), 202: json(askReplySchema) },

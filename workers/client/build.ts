@@ -1,0 +1,58 @@
+// Builds the package: npm pack in this folder, or node workers/client/build.ts [folder for dist].
+import { execFile } from "node:child_process";
+import { cp, mkdir, mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join, resolve } from "node:path";
+import { promisify } from "node:util";
+import { compile, type JSONSchema } from "json-schema-to-typescript";
+import "../core/contract/index.ts";
+import { jsonSchemas } from "../core/contract/json-schemas.ts";
+
+const here = import.meta.dirname;
+const tsc = join(here, "../../node_modules/.bin/tsc");
+const notShipped = ["build.ts", "contract.ts"];
+
+/** What a schema can't say of an instance. */
+const instance = { tsType: "Record<string, number | string | boolean | null | Nested[]> | Nested[]" };
+const nested = "/** Numbers in arrays of any depth. */\nexport type Nested = number | Nested[];\n";
+
+const target = resolve(process.argv[2] ?? join(here, "dist"));
+const sources = await mkdtemp(join(tmpdir(), "upriver-client-"));
+try {
+  const files = (await readdir(here)).filter((file) => file.endsWith(".ts") && !notShipped.includes(file));
+  for (const file of files) await cp(join(here, file), join(sources, file));
+  await writeFile(join(sources, "contract.ts"), await contractTypes());
+  await mkdir(target, { recursive: true });
+  const target_ = ["--target", "es2023", "--module", "nodenext", "--lib", "es2024,dom,dom.iterable,dom.asynciterable"];
+  const emit = ["--declaration", "--rewriteRelativeImportExtensions", "--outDir", target, "--rootDir", sources];
+  const strict = ["--strict", "--exactOptionalPropertyTypes", "--skipLibCheck", "--types", ""];
+  await writeFile(join(sources, "package.json"), '{ "type": "module" }');
+  await promisify(execFile)(tsc, [...target_, ...emit, ...strict, join(sources, "index.ts")], { cwd: sources }).catch(
+    ({ stdout }: { stdout: string }) => {
+      throw new Error(`Error in build: the client does not compile on its own:\n${stdout}`);
+    },
+  );
+} finally {
+  await rm(sources, { recursive: true, force: true });
+}
+
+/** The types of all named schemas, without the library that the schemas are written in. */
+async function contractTypes(): Promise<string> {
+  const schemas = jsonSchemas((name) => `#/definitions/${name}`, { Instance: instance });
+  const names = Object.keys(schemas);
+  // One schema of all, so that each is declared once, by its own name.
+  const all = {
+    title: "Everything",
+    type: "object",
+    additionalProperties: false,
+    properties: Object.fromEntries(names.map((name) => [name, { $ref: `#/definitions/${name}` }])),
+    definitions: Object.fromEntries(names.map((name) => [name, { ...schemas[name], title: name }])),
+  } as JSONSchema;
+  const types = await compile(all, "Everything", {
+    bannerComment: "",
+    format: false,
+    unreachableDefinitions: false,
+    ignoreMinAndMaxItems: true,
+  });
+  return `// Made of the schemas by workers/client/build.ts.\n${types}\n${nested}`;
+}
