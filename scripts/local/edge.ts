@@ -8,12 +8,14 @@ export interface EdgeOptions {
   port: number;
   /** The next rung up; none by default. */
   nextRungUrl?: string;
+  /** Origins whose pages may ask; none by default. */
+  allowedOrigins?: string | undefined;
   onDeath?: PartOptions["onDeath"] | undefined;
 }
 
 /** Starts the edge in workerd, by wrangler, with local R2, KV and objects, and waits until it answers. */
 export async function startEdge(options: EdgeOptions): Promise<{ stop: () => Promise<void> }> {
-  const { folder, port, nextRungUrl, onDeath } = options;
+  const { folder, port, nextRungUrl, allowedOrigins, onDeath } = options;
   const args = [
     "dev",
     "--config",
@@ -27,6 +29,7 @@ export async function startEdge(options: EdgeOptions): Promise<{ stop: () => Pro
   ];
   args.push("--persist-to", join(folder, ".wrangler", "state"), "--show-interactive-dev-session=false");
   if (nextRungUrl) args.push("--var", `NEXT_RUNG_URL:${nextRungUrl}`);
+  if (allowedOrigins) args.push("--var", `ALLOWED_ORIGINS:${allowedOrigins}`);
   const vars = join(folder, ".dev.vars");
   if (folder !== root && existsSync(vars)) args.push("--env-file", vars);
   const env = { WRANGLER_SEND_METRICS: "false", CI: "1" };

@@ -12,6 +12,8 @@ export interface LadderOptions {
   ports: { edge: number; origin: number };
   /** The recipe that the origin trains and publishes when the edge has no such model; null for none. */
   recipe: string | null;
+  /** Origins whose pages may ask; none by default. */
+  allowedOrigins?: string | undefined;
   onProgress?: (line: string) => void;
   onDeath?: PartOptions["onDeath"];
 }
@@ -29,7 +31,7 @@ export interface Ladder {
 
 /** Brings up the whole ladder: the edge in workerd with local R2, KV and objects, and the origin beside it. */
 export async function startLadder(options: LadderOptions): Promise<Ladder> {
-  const { folder, ports, recipe, onProgress = () => {}, onDeath } = options;
+  const { folder, ports, recipe, allowedOrigins, onProgress = () => {}, onDeath } = options;
   await checkPort(ports.edge, "UPRIVER_PORT");
   await checkPort(ports.origin, "UPRIVER_ORIGIN_PORT");
   const credentials = await ensureSecrets(folder, ports);
@@ -37,7 +39,7 @@ export async function startLadder(options: LadderOptions): Promise<Ladder> {
     new UpriverClient({ url: credentials.edge, token: credentials.tokens[scope] });
 
   onProgress("edge: starting");
-  const edge = await startEdge({ folder, port: ports.edge, nextRungUrl: credentials.origin, onDeath });
+  const edge = await startEdge({ folder, port: ports.edge, nextRungUrl: credentials.origin, allowedOrigins, onDeath });
   onProgress("edge: ready");
   let origin: Part | null = null;
   const startOrigin = async () => {

@@ -55,7 +55,7 @@ describe("a connection that breaks", () => {
     ["within the answer", cutOff],
   ])("%s is UnreachableError where the request must not be sent twice", async (_, broken) => {
     behaviours = [broken, answer(200, "{}")];
-    await expect(client().ask("shop", { x: 1 })).rejects.toThrow(UnreachableError);
+    await expect(client().rollback("shop")).rejects.toThrow(UnreachableError);
     expect(requests).toBe(1);
   });
 

@@ -141,6 +141,27 @@ describe("PUBLIC_ASK", () => {
   });
 });
 
+describe("ALLOWED_ORIGINS", () => {
+  it("lets the pages of these origins ask, and no others", async () => {
+    const open = { ...env, ALLOWED_ORIGINS: "https://shop.example, https://b.example" } as Env;
+    const context = { waitUntil() {}, passThroughOnException() {}, props: {} } as unknown as ExecutionContext;
+    const preflight = (origin: string, bindings: Env) => {
+      const headers = {
+        origin,
+        "access-control-request-method": "POST",
+        "access-control-request-headers": "authorization",
+      };
+      const request = new Request("https://edge.test/v1/models/open/ask", { method: "OPTIONS", headers });
+      return app.fetch(request, bindings, context);
+    };
+    const allowed = await preflight("https://shop.example", open);
+    expect([allowed.status, allowed.headers.get("access-control-allow-origin")]).toEqual([204, "https://shop.example"]);
+    expect(allowed.headers.get("access-control-allow-headers")).toContain("authorization");
+    expect((await preflight("https://evil.example", open)).headers.get("access-control-allow-origin")).toBeNull();
+    expect((await preflight("https://shop.example", env as Env)).status).toBe(404);
+  });
+});
+
 async function stored(): Promise<number> {
   return (await listDurableObjectIds(env.REGION)).length;
 }

@@ -20,7 +20,7 @@ app.use("*", (context, next) => {
   const { origins } = nodeOf(context.env);
   return origins.length === 0
     ? next()
-    : cors({ origin: origins, maxAge: corsMaxAgeSeconds, exposeHeaders })(context, next);
+    : cors({ origin: origins.includes("*") ? "*" : origins, maxAge: corsMaxAgeSeconds, exposeHeaders })(context, next);
 });
 
 for (const route of routes) app.on(route.method, route.path, (context) => serve(route, context));

@@ -1,0 +1,162 @@
+import {
+  type Answer,
+  DeadlineError,
+  ProblemError,
+  type TransportOptions,
+  UnreachableError,
+  type UpriverClient,
+} from "../../workers/client/index.ts";
+
+/** Where the cases run: a real edge with the models `easy` (sure of all), `open` (sure of nothing) and `pictures`. */
+export interface Place {
+  client: (scope: "ask" | "teach" | "review" | "admin", options?: Partial<TransportOptions>) => UpriverClient;
+  /** How this runtime reaches the edge. */
+  fetch: typeof fetch;
+  /** A PNG that `pictures` takes, and its pixels. */
+  picture: { bytes: Uint8Array<ArrayBuffer>; pixels: number[][][] };
+}
+
+/** What the SDK does, in Node, in workerd and in a browser alike. */
+export const sdkCases: Record<string, (place: Place) => Promise<void>> = {
+  async "asks one question"({ client }) {
+    const answer = await client("ask").ask("easy", instance(1));
+    same([answer.rung, answer.status, answer.sure], ["edge", "answered", true]);
+  },
+
+  async "asks many in as many requests as it takes, and keeps their order"({ client, fetch }) {
+    let requests = 0;
+    const counting: typeof fetch = (input, init) => {
+      requests++;
+      return fetch(input, init);
+    };
+    const instances = Array.from({ length: 2_500 }, (_, i) => instance(i));
+    const answers = await client("ask", { fetch: counting }).askMany("easy", instances);
+    same(requests, 3);
+    same(answers.length, 2_500);
+    for (const i of [0, 1_023, 1_024, 2_499]) {
+      same(answers[i]?.scores, (await client("ask").ask("easy", instance(i))).scores);
+    }
+  },
+
+  async "gives each of many as it comes"({ client }) {
+    const seen: Answer[] = [];
+    for await (const answer of client("ask").askEach("easy", [instance(1), instance(2)])) seen.push(answer);
+    same(seen.length, 2);
+  },
+
+  async "asks by a picture, and teaches by one"({ client, picture }) {
+    const { bytes, pixels } = picture;
+    const { scores } = await client("ask").ask("pictures", pixels);
+    same((await client("ask").ask("pictures", { type: "image/png", bytes })).scores, scores);
+    same((await client("ask").ask("pictures", new Blob([bytes], { type: "image/png" }))).scores, scores);
+    same(await client("teach").teachPicture("pictures", { type: "image/png", bytes }, "a"), {
+      accepted: 1,
+      changed: 1,
+    });
+  },
+
+  async "waits for an answer from above"({ client }) {
+    const open = await client("ask").ask("open", instance(1));
+    same(open.status, "open");
+    const waiting = client("ask").wait(open, { deadlineMs: 20_000 });
+    await answered(client("review"), open.id, "b");
+    const answer = await waiting;
+    same([answer.label, answer.rung, answer.status], ["b", "human", "answered"]);
+  },
+
+  async "follows a question as a stream"({ client }) {
+    const open = await client("ask").ask("open", instance(2));
+    const seen: string[] = [];
+    for await (const { status, label } of client("ask").stream(open, { deadlineMs: 20_000 })) {
+      seen.push(status);
+      if (status === "open") await answered(client("review"), open.id, "c");
+      else same(label, "c");
+    }
+    same(seen, ["open", "answered"]);
+  },
+
+  async "says what turned out to be right"({ client }) {
+    const open = await client("teach").ask("open", instance(3));
+    const taught = await client("teach").teach(open.id, "a");
+    same([taught.label, taught.source, taught.changed], ["a", "truth", true]);
+    const many = { truths: [{ label: "b", question: { instance: instance(4) } }] };
+    same(await client("teach").teachMany("open", many), { accepted: 1, changed: 1 });
+  },
+
+  async "throws what was wrong, with its kind and what to do"({ client }) {
+    const wrong = await thrown(client("ask").ask("easy", { region: "north", x0: "seven" }));
+    same(wrong instanceof ProblemError && [wrong.kind, wrong.status], ["invalid", 422]);
+    same((wrong as ProblemError).problem.errors?.[0]?.path, "x0");
+    const unknown = await thrown(client("ask").model("nobody"));
+    same(unknown instanceof ProblemError && unknown.kind, "not-found");
+    const stranger = await thrown(client("ask", { token: "stranger" }).models());
+    same(stranger instanceof ProblemError && stranger.kind, "unauthorised");
+    const forbidden = await thrown(client("ask").regions("easy"));
+    same(forbidden instanceof ProblemError && forbidden.kind, "forbidden");
+  },
+
+  async "stops at its deadline, and when it is told to"({ client }) {
+    const open = await client("ask").ask("open", instance(5));
+    same((await thrown(client("ask").wait(open, { deadlineMs: 300 }))) instanceof DeadlineError, true);
+    const controller = new AbortController();
+    const waiting = thrown(client("ask").wait(open, { signal: controller.signal }));
+    controller.abort(new Error("enough"));
+    same(((await waiting) as Error).message, "enough");
+  },
+
+  async "tries again what passes, and says so where it does not"({ client, fetch }) {
+    let tries = 0;
+    const busy: typeof fetch = (input, init) => {
+      if (++tries > 2) return fetch(input, init);
+      return Promise.resolve(new Response("busy", { status: 503, headers: { "retry-after": "0" } }));
+    };
+    same((await client("ask", { fetch: busy }).ask("easy", instance(1))).rung, "edge");
+    same(tries, 3);
+    const away: typeof fetch = () => Promise.reject(new TypeError("the network is away"));
+    same((await thrown(client("ask", { fetch: away, tries: 2 }).models())) instanceof UnreachableError, true);
+  },
+
+  async "is the same question when it is sent again"({ client, fetch }) {
+    const seen: string[] = [];
+    // The first answer is lost on its way.
+    const losing: typeof fetch = async (input, init) => {
+      const response = await fetch(input, init);
+      seen.push(((await response.clone().json()) as Answer).id);
+      if (seen.length === 1) throw new TypeError("the connection was cut");
+      return response;
+    };
+    const answer = await client("ask", { fetch: losing }).ask("open", instance(6));
+    same(seen, [answer.id, answer.id]);
+    const keyed = () => client("ask").ask("open", instance(7), { idempotencyKey: `order-${answer.id}` });
+    same((await keyed()).id, (await keyed()).id);
+  },
+};
+
+function instance(i: number) {
+  return { region: "north", x0: i / 1_000, x1: 1, x2: -0.5, x3: null };
+}
+
+async function answered(reviewer: UpriverClient, id: string, label: string): Promise<void> {
+  for (let tries = 0; tries < 100; tries++) {
+    const { questions } = await reviewer.review("open", { limit: 100 });
+    if (questions.some((question) => question.id === id)) {
+      await reviewer.answer(id, label);
+      return;
+    }
+    await new Promise((resolve) => setTimeout(resolve, 100));
+  }
+  throw new Error(`question ${id} did not come to review`);
+}
+
+async function thrown(work: Promise<unknown>): Promise<unknown> {
+  return work.then(
+    () => null,
+    (error: unknown) => error,
+  );
+}
+
+// Also for a browser, where there is no test runner.
+function same(found: unknown, expected: unknown): void {
+  const [a, b] = [found, expected].map((value) => JSON.stringify(value));
+  if (a !== b) throw new Error(`expected ${b}, but found ${a}`);
+}
