@@ -19,7 +19,7 @@ beforeAll(async () => {
   installed = join(folder, "node_modules/@upriver/client");
   await mkdir(installed, { recursive: true });
   const source = join(root, "workers/client");
-  await run(bin("node"), [join(source, "build.ts"), join(installed, "dist")]);
+  await run(bin("node"), [join(root, "scripts/build-client.ts"), join(installed, "dist")]);
   for (const file of ["package.json", "README.md"]) await cp(join(source, file), join(installed, file));
   await writeFile(join(folder, "package.json"), '{ "type": "module" }');
 });

@@ -1,16 +1,15 @@
-// Builds the package: npm pack in this folder, or node workers/client/build.ts [folder for dist].
+// Builds the client's package: npm pack in workers/client, or node scripts/build-client.ts [folder for dist].
 import { execFile } from "node:child_process";
 import { cp, mkdir, mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { promisify } from "node:util";
 import { compile, type JSONSchema } from "json-schema-to-typescript";
-import "../core/contract/index.ts";
-import { jsonSchemas } from "../core/contract/json-schemas.ts";
+import "../workers/core/contract/index.ts";
+import { jsonSchemas } from "../workers/core/contract/json-schemas.ts";
+import { bin, root } from "./local/part.ts";
 
-const here = import.meta.dirname;
-const tsc = join(here, "../../node_modules/.bin/tsc");
-const notShipped = ["build.ts", "contract.ts"];
+const here = join(root, "workers/client");
 
 /** What a schema can't say of an instance. */
 const instance = { tsType: "Record<string, number | string | boolean | null | Nested[]> | Nested[]" };
@@ -19,7 +18,7 @@ const nested = "/** Numbers in arrays of any depth. */\nexport type Nested = num
 const target = resolve(process.argv[2] ?? join(here, "dist"));
 const sources = await mkdtemp(join(tmpdir(), "upriver-client-"));
 try {
-  const files = (await readdir(here)).filter((file) => file.endsWith(".ts") && !notShipped.includes(file));
+  const files = (await readdir(here)).filter((file) => file.endsWith(".ts") && file !== "contract.ts");
   for (const file of files) await cp(join(here, file), join(sources, file));
   await writeFile(join(sources, "contract.ts"), await contractTypes());
   await mkdir(target, { recursive: true });
@@ -27,11 +26,11 @@ try {
   const emit = ["--declaration", "--rewriteRelativeImportExtensions", "--outDir", target, "--rootDir", sources];
   const strict = ["--strict", "--exactOptionalPropertyTypes", "--skipLibCheck", "--types", ""];
   await writeFile(join(sources, "package.json"), '{ "type": "module" }');
-  await promisify(execFile)(tsc, [...target_, ...emit, ...strict, join(sources, "index.ts")], { cwd: sources }).catch(
-    ({ stdout }: { stdout: string }) => {
-      throw new Error(`Error in build: the client does not compile on its own:\n${stdout}`);
-    },
-  );
+  await promisify(execFile)(bin("tsc"), [...target_, ...emit, ...strict, join(sources, "index.ts")], {
+    cwd: sources,
+  }).catch(({ stdout }: { stdout: string }) => {
+    throw new Error(`Error in build: the client does not compile on its own:\n${stdout}`);
+  });
 } finally {
   await rm(sources, { recursive: true, force: true });
 }
@@ -54,5 +53,5 @@ async function contractTypes(): Promise<string> {
     unreachableDefinitions: false,
     ignoreMinAndMaxItems: true,
   });
-  return `// Made of the schemas by workers/client/build.ts.\n${types}\n${nested}`;
+  return `// Made of the schemas by scripts/build-client.ts.\n${types}\n${nested}`;
 }
