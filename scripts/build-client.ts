@@ -22,11 +22,11 @@ try {
   for (const file of files) await cp(join(here, file), join(sources, file));
   await writeFile(join(sources, "contract.ts"), await contractTypes());
   await mkdir(target, { recursive: true });
-  const target_ = ["--target", "es2023", "--module", "nodenext", "--lib", "es2024,dom,dom.iterable,dom.asynciterable"];
+  const how = ["--target", "es2023", "--module", "nodenext", "--lib", "es2024,dom,dom.iterable,dom.asynciterable"];
   const emit = ["--declaration", "--rewriteRelativeImportExtensions", "--outDir", target, "--rootDir", sources];
   const strict = ["--strict", "--exactOptionalPropertyTypes", "--skipLibCheck", "--types", ""];
   await writeFile(join(sources, "package.json"), '{ "type": "module" }');
-  await promisify(execFile)(bin("tsc"), [...target_, ...emit, ...strict, join(sources, "index.ts")], {
+  await promisify(execFile)(bin("tsc"), [...how, ...emit, ...strict, join(sources, "index.ts")], {
     cwd: sources,
   }).catch(({ stdout }: { stdout: string }) => {
     throw new Error(`Error in build: the client does not compile on its own:\n${stdout}`);

@@ -8,12 +8,10 @@ import { build } from "vite";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { Ladder } from "../../scripts/local/ladder.ts";
 import { UpriverClient } from "../../workers/client/index.ts";
-import type { Manifest } from "../../workers/core/contract/index.ts";
-import { sign } from "../../workers/core/sign.ts";
 import { startServer } from "../helpers/http-server.ts";
 import { testModel } from "../helpers/model.ts";
 import { sdkModels, sdkPixels } from "../helpers/sdk-models.ts";
-import { temporaryLadder } from "../journeys/ladder.ts";
+import { publishOn, temporaryLadder } from "../journeys/ladder.ts";
 import { sdkCases } from "./sdk-cases.ts";
 
 const root = join(import.meta.dirname, "../..");
@@ -28,14 +26,7 @@ let ladder: Ladder;
 
 beforeAll(async () => {
   ladder = await temporaryLadder({ allowedOrigins: "*" });
-  const publisher = ladder.client("publish");
-  for (const options of sdkModels) {
-    const { manifest, blobs } = await testModel(options);
-    for (const [sha256, bytes] of blobs) await publisher.putBlob(sha256, bytes);
-    const { signature: _, ...unsigned } = manifest;
-    await publisher.putVersion(await sign(unsigned as Manifest, ladder.credentials.signingKey));
-    await publisher.rollout(manifest.model, { version: 1 });
-  }
+  for (const options of sdkModels) await publishOn(ladder, await testModel(options));
 });
 afterAll(() => ladder?.stop());
 

@@ -3,13 +3,11 @@ import { readdir, readFile } from "node:fs/promises";
 import { encode as encodePng } from "fast-png";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { Ladder } from "../../scripts/local/ladder.ts";
-import type { Manifest } from "../../workers/core/contract/index.ts";
-import { sign } from "../../workers/core/sign.ts";
 import { testModel } from "../helpers/model.ts";
 import { jpegs, losslessWebp } from "../helpers/pictures.ts";
 import { seeded } from "../helpers/random.ts";
 import { graphOfTensors } from "../helpers/tensor-models.ts";
-import { temporaryLadder } from "./ladder.ts";
+import { publishOn, temporaryLadder } from "./ladder.ts";
 
 const bodies = 1_000;
 /** How much more workerd may grow by hostile bodies than by as many good ones: it collects garbage when it likes to. */
@@ -44,13 +42,7 @@ beforeAll(async () => {
     await testModel({ model: "columns", threshold: 0, policy }),
     await graphOfTensors("tensors"),
   ];
-  for (const { manifest, blobs } of models) {
-    const publisher = ladder.client("publish");
-    for (const [sha256, bytes] of blobs) await publisher.putBlob(sha256, bytes);
-    const { signature: _, ...unsigned } = manifest;
-    await publisher.putVersion(await sign(unsigned as Manifest, ladder.credentials.signingKey));
-    await publisher.rollout(manifest.model, { version: 1 });
-  }
+  for (const model of models) await publishOn(ladder, model);
 });
 afterAll(() => ladder?.stop());
 

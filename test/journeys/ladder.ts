@@ -4,7 +4,8 @@ import { join } from "node:path";
 import { type Ladder, startLadder } from "../../scripts/local/ladder.ts";
 import { freePort } from "../../scripts/local/ports.ts";
 import { UpriverClient } from "../../workers/client/index.ts";
-import type { OpenApi } from "../../workers/core/contract/index.ts";
+import type { Manifest, OpenApi } from "../../workers/core/contract/index.ts";
+import { sign } from "../../workers/core/sign.ts";
 import { ApiCheck } from "../helpers/api-check.ts";
 
 /**
@@ -37,4 +38,16 @@ export async function temporaryLadder({
       if (faults.length > 0) throw new Error(`Responses were not as the OpenAPI document says: ${faults.join("; ")}`);
     },
   };
+}
+
+/** Publishes a test's model on a ladder, signed with the ladder's own key, to all. */
+export async function publishOn(
+  { client, credentials }: Ladder,
+  { manifest, blobs }: { manifest: Manifest; blobs: ReadonlyMap<string, Uint8Array> },
+): Promise<void> {
+  const publisher = client("publish");
+  for (const [sha256, bytes] of blobs) await publisher.putBlob(sha256, bytes);
+  const { signature: _, ...unsigned } = manifest;
+  await publisher.putVersion(await sign(unsigned as Manifest, credentials.signingKey));
+  await publisher.rollout(manifest.model, { version: manifest.version });
 }

@@ -1,6 +1,5 @@
 import type {
   Answer,
-  AskBody,
   CanaryState,
   Draft,
   Instance,
@@ -24,10 +23,27 @@ import type {
 } from "./contract.ts";
 import { DeadlineError, UnreachableError } from "./errors.ts";
 import { readEvents } from "./events.ts";
-import { type Call, Transport, type TransportOptions } from "./transport.ts";
+import {
+  type AskOptions,
+  askCall,
+  batchesOf,
+  isPicture,
+  jobPath,
+  modelPath,
+  type Patience,
+  type Picture,
+  pictureBody,
+  pictureCall,
+  post,
+  questionPath,
+  regionPath,
+  withDeadline,
+} from "./requests.ts";
+import { Transport, type TransportOptions } from "./transport.ts";
 
 export type * from "./contract.ts";
 export { DeadlineError, ProblemError, UnreachableError } from "./errors.ts";
+export type { AskOptions, Patience, Picture } from "./requests.ts";
 export type { TransportOptions } from "./transport.ts";
 
 /** A page of labelled samples. */
@@ -37,29 +53,6 @@ export interface SamplePage {
   more: boolean;
 }
 
-/** How long a caller has patience: ms in all, tries and pauses included; and a signal that ends it at once. */
-export interface Patience {
-  deadlineMs?: number;
-  signal?: AbortSignal;
-}
-
-/** A picture as it is stored: JPEG, PNG or WebP. */
-export type Picture = Blob | { type: string; bytes: ArrayBuffer | Uint8Array };
-
-/** How questions are asked. */
-export interface AskOptions extends Patience, Pick<AskBody, "accept" | "trace" | "caller"> {
-  /** The same key asks once, however often it is sent; the answer is kept for it. */
-  idempotencyKey?: string;
-  /** The region of a picture, where the model takes it from no header or location. */
-  region?: string;
-}
-
-/** Questions in one request at most; the system's own limit. */
-const batchMaxQuestions = 1_024;
-/** Bytes of JSON in one request, under the system's own limit. */
-const batchMaxBytes = 3 * 1024 * 1024;
-/** Within how long the edge asks the rungs above, at most. */
-const askMaxMs = 10_000;
 /** How long one long poll lasts, and how soon a broken stream is opened again. */
 const pollSeconds = 30;
 const reopenMs = 500;
@@ -362,90 +355,4 @@ export class UpriverClient {
   private get<T>(path: string): Promise<T> {
     return this.transport.json<T>({ method: "GET", path });
   }
-}
-
-function modelPath(model: string): string {
-  return `/v1/models/${encodeURIComponent(model)}`;
-}
-
-function regionPath(model: string, region: string): string {
-  return `${modelPath(model)}/regions/${encodeURIComponent(region)}`;
-}
-
-function jobPath(model: string, id: string): string {
-  return `${modelPath(model)}/jobs/${encodeURIComponent(id)}`;
-}
-
-function post(path: string, body: unknown): Call {
-  return { method: "POST", path, body };
-}
-
-function questionPath(id: string): string {
-  return `/v1/questions/${encodeURIComponent(id)}`;
-}
-
-type Timed<T extends Patience> = Omit<T, "deadlineMs"> & { deadlineAt?: number | undefined };
-
-function withDeadline<T extends Patience>({ deadlineMs, ...rest }: T): Timed<T> {
-  return { ...rest, deadlineAt: deadlineMs === undefined ? (rest as Timed<T>).deadlineAt : Date.now() + deadlineMs };
-}
-
-/**
- * A question that is sent again is the same question: by the caller's key, by its own id, or by an id that stands for
- * this request alone, which costs the edge nothing.
- */
-function askCall(model: string, body: Partial<AskBody>, options: AskOptions): Call {
-  const { idempotencyKey, signal, deadlineAt, region: _, ...rest } = withDeadline(options);
-  const remainingMs = deadlineAt === undefined ? {} : { remainingMs: remainingOf(deadlineAt) };
-  const headers = sameness(idempotencyKey);
-  return { ...post(`${modelPath(model)}/ask`, { ...body, ...rest, ...remainingMs }), headers, signal, deadlineAt };
-}
-
-function remainingOf(deadlineAt: number): number {
-  return Math.max(1, Math.min(askMaxMs, deadlineAt - Date.now()));
-}
-
-function sameness(idempotencyKey: string | undefined): Record<string, string> {
-  return idempotencyKey === undefined
-    ? { "x-upriver-request": crypto.randomUUID() }
-    : { "idempotency-key": idempotencyKey };
-}
-
-function pictureCall(model: string, picture: Picture, options: AskOptions): Call {
-  const { idempotencyKey, signal, deadlineAt, accept, caller, trace, region } = withDeadline(options);
-  const given = { accept, caller, region, ...(trace ? { trace: "true" } : {}) };
-  const query = new URLSearchParams(
-    Object.entries(given).filter((one): one is [string, string] => one[1] !== undefined),
-  );
-  const { body, headers } = pictureBody(picture);
-  const path = `${modelPath(model)}/ask?${query}`;
-  return { method: "POST", path, body, headers: { ...headers, ...sameness(idempotencyKey) }, signal, deadlineAt };
-}
-
-function pictureBody(picture: Picture): { body: Blob | ArrayBuffer | Uint8Array; headers: Record<string, string> } {
-  const body = picture instanceof Blob ? picture : picture.bytes;
-  return { body, headers: { "content-type": picture.type } };
-}
-
-function isPicture(value: Instance | Picture): value is Picture {
-  if (typeof Blob !== "undefined" && value instanceof Blob) return true;
-  const { type, bytes } = value as { type?: unknown; bytes?: unknown };
-  return typeof type === "string" && (bytes instanceof ArrayBuffer || ArrayBuffer.isView(bytes));
-}
-
-function batchesOf(instances: readonly Instance[]): Instance[][] {
-  const batches: Instance[][] = [];
-  let bytes = 0;
-  for (const instance of instances) {
-    const size = JSON.stringify(instance).length + 1;
-    const batch = batches.at(-1);
-    if (!batch || batch.length >= batchMaxQuestions || bytes + size > batchMaxBytes) {
-      batches.push([instance]);
-      bytes = size;
-    } else {
-      batch.push(instance);
-      bytes += size;
-    }
-  }
-  return batches;
 }

@@ -1,4 +1,4 @@
-import type { ImageType } from "./header.ts";
+import type { ImageType } from "./types.ts";
 
 /** How a camera was held: 1 is upright, 2 to 8 as EXIF numbers them; 1 where the image does not say. */
 export function orientationOf(bytes: Uint8Array, type: ImageType): number {

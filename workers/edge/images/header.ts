@@ -2,9 +2,7 @@ import { imageSize } from "image-size";
 import type { InputFault } from "../../core/input/index.ts";
 import { limits } from "../../core/limits.ts";
 import { orientationOf } from "./exif.ts";
-
-export const imageTypes = ["image/jpeg", "image/png", "image/webp"] as const;
-export type ImageType = (typeof imageTypes)[number];
+import type { ImageType } from "./types.ts";
 
 /** An image that is not taken, and why. */
 export class ImageError extends Error {

@@ -3,11 +3,12 @@ import { FaultError } from "../../core/http/fault.ts";
 import { readBytes } from "../../core/http/problem.ts";
 import { limits } from "../../core/limits.ts";
 import { decodeJpeg, decodeWebp } from "./codecs.ts";
-import { headerOf, ImageError, type ImageType, imageTypes } from "./header.ts";
+import { headerOf, ImageError } from "./header.ts";
 import { upright } from "./orientation.ts";
 import { type Pixels, toInstance } from "./pixels.ts";
 import { decodePng } from "./png.ts";
 import { resample } from "./resample.ts";
+import { type ImageType, imageTypes } from "./types.ts";
 
 /** Whether a request's body is an image, of whatever kind. */
 export function isImage(request: Request): boolean {

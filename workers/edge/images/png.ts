@@ -1,4 +1,5 @@
 import { convertIndexedToRgb, type DecodedPng, decode } from "fast-png";
+import { joined } from "../../core/bytes.ts";
 import { ImageError } from "./header.ts";
 import type { Pixels } from "./pixels.ts";
 
@@ -141,16 +142,6 @@ function hiddenColour({ transparency, depth }: DecodedPng): number[] | null {
     depth === 16 ? value >> 8 : Math.floor((value * 255) / (2 ** depth - 1)),
   );
   return even.length === 1 ? ([even[0], even[0], even[0]] as number[]) : even;
-}
-
-function joined(parts: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {
-  const all = new Uint8Array(parts.reduce((sum, { length }) => sum + length, 0));
-  let at = 0;
-  for (const part of parts) {
-    all.set(part, at);
-    at += part.length;
-  }
-  return all;
 }
 
 function broken(cause?: unknown): ImageError {

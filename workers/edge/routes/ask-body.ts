@@ -4,8 +4,8 @@ import { readJson } from "../../core/http/problem.ts";
 import { limits } from "../../core/limits.ts";
 import type { Call } from "../call.ts";
 import type { Content, Contract } from "../contract.ts";
-import { imageTypes } from "../images/header.ts";
 import { isImage, readImage } from "../images/index.ts";
+import { imageTypes } from "../images/types.ts";
 import { servedManifest, servedPointer } from "../ladder/version.ts";
 
 /** Images as bodies. */

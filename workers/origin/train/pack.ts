@@ -1,4 +1,5 @@
 import type * as layers from "@tensorflow/tfjs-layers";
+import { joined } from "../../core/bytes.ts";
 import type { Backbone, Blob, Input, NetworkSpec } from "../../core/contract/index.ts";
 import { sha256Hex } from "../../core/hash.ts";
 import type { HeadWeights } from "../../core/head/head.ts";
@@ -133,17 +134,6 @@ function lean(value: unknown): unknown {
     return !(name === "data_format" || name === "dtype" || name === "activity_regularizer") || !usual.includes(part);
   });
   return Object.fromEntries(kept.map(([name, part]) => [name, lean(part)]));
-}
-
-/** Bytes one after another. */
-export function joined(parts: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {
-  const all = new Uint8Array(parts.reduce((sum, { length }) => sum + length, 0));
-  let offset = 0;
-  for (const part of parts) {
-    all.set(part, offset);
-    offset += part.length;
-  }
-  return all;
 }
 
 function cut(bytes: Uint8Array<ArrayBuffer>): Uint8Array<ArrayBuffer>[] {

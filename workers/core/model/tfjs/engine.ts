@@ -1,9 +1,10 @@
 import * as tf from "@tensorflow/tfjs-core";
 import type { TensorType } from "../../contract/index.ts";
-import { type Engine, EngineError, type LoadedModel, type Tensor } from "../engine.ts";
+import { type Engine, EngineError, type Tensor } from "../engine.ts";
 import { startBackend } from "./backend.ts";
 import { loadGraph } from "./graph-model.ts";
 import { loadLayers } from "./layers-model.ts";
+import type { TfjsModel } from "./model.ts";
 import { readModelJson, weightsOf } from "./model-json.ts";
 import { checkLength, expandedBytes } from "./weights.ts";
 
@@ -11,11 +12,6 @@ import { checkLength, expandedBytes } from "./weights.ts";
 export async function tfjsEngine(): Promise<Engine> {
   await startBackend();
   return { name: "tfjs-wasm", load, liveTensors: () => tf.memory().numTensors };
-}
-
-/** A model as one of TensorFlow.js's libraries has it. */
-export interface TfjsModel extends Pick<LoadedModel, "inputs" | "outputs" | "release"> {
-  run(inputs: Record<string, tf.Tensor>, tensors: readonly string[]): tf.Tensor[];
 }
 
 const load: Engine["load"] = async (kind, files) => {

@@ -2,7 +2,7 @@ import { loadGraphModelSync } from "@tensorflow/tfjs-converter";
 import * as tf from "@tensorflow/tfjs-core";
 import type { TensorType } from "../../contract/index.ts";
 import type { TensorInfo } from "../engine.ts";
-import type { TfjsModel } from "./engine.ts";
+import type { TfjsModel } from "./model.ts";
 import { type ModelJson, weightsOf } from "./model-json.ts";
 
 /** Loads a graph model. A tensor of it is a node's output, by its name. */

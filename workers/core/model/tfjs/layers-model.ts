@@ -2,8 +2,8 @@ import * as tf from "@tensorflow/tfjs-core";
 import * as layers from "@tensorflow/tfjs-layers";
 import type { TensorType } from "../../contract/index.ts";
 import { EngineError, type TensorInfo } from "../engine.ts";
-import type { TfjsModel } from "./engine.ts";
 import { asKeras2 } from "./keras3.ts";
+import type { TfjsModel } from "./model.ts";
 import { type ModelJson, weightsOf } from "./model-json.ts";
 
 /** Loads a layers model. A tensor of it is the output of the layer of that name. */
