@@ -44,7 +44,7 @@ function recorder() {
       if (looks++ > 0) events.push({ kind: "looked" });
       return ["dry", "wet"].map((region) => ({ region, head: 1, certificate: null }));
     },
-    truths: async (_: string, { truths, at }: Truths) => {
+    teachMany: async (_: string, { truths, at }: Truths) => {
       const ids = truths.map(({ id, question }) => (id ?? question?.id) as string);
       if (ids.length > 0) events.push({ kind: "told", ids, at: at as number });
     },
