@@ -14,6 +14,7 @@ import { reviewVerb } from "./verbs/review.ts";
 import { rollbackVerb } from "./verbs/rollback.ts";
 import { rolloutVerb } from "./verbs/rollout.ts";
 import { statusVerb } from "./verbs/status.ts";
+import { teachVerb } from "./verbs/teach.ts";
 import { thinVerb } from "./verbs/thin.ts";
 import { trainVerb } from "./verbs/train.ts";
 
@@ -28,6 +29,7 @@ const verbs = [
   rolloutVerb,
   rollbackVerb,
   askVerb,
+  teachVerb,
   statusVerb,
   reviewVerb,
   retrainVerb,

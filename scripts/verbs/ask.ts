@@ -1,11 +1,10 @@
-import { readFile } from "node:fs/promises";
 import type { Command } from "commander";
-import type { Answer, Instance } from "../../workers/core/contract/index.ts";
+import type { Answer, TensorAnswer } from "../../workers/core/contract/index.ts";
 import { clientFor } from "../local/context.ts";
+import { instanceFrom, isPicture } from "../local/instances.ts";
 import { percent, print } from "../local/output.ts";
 
 interface Options {
-  file?: string;
   wait?: string;
   json?: boolean;
 }
@@ -16,8 +15,7 @@ export function askVerb(program: Command): void {
     .command("ask")
     .description("ask a model one question")
     .argument("<model>")
-    .argument("[instance]", "the instance as JSON; the model's own example by default")
-    .option("--file <file>", "read the instance from a JSON file")
+    .argument("[instance]", "JSON, a file of it, or a picture (.jpg, .png, .webp); the model's own example by default")
     .option("--wait <seconds>", "wait so long for an answer that a higher rung gives")
     .option("--json", "print one JSON object")
     .addHelpText(
@@ -29,9 +27,14 @@ export function askVerb(program: Command): void {
 
 async function run(model: string, given: string | undefined, options: Options, command: Command): Promise<void> {
   const client = await clientFor(command, "ask");
-  const text = options.file ? await readFile(options.file, "utf8") : given;
-  const instance = text === undefined ? (await client.model(model)).examples[0] : parseInstance(text);
-  if (instance === undefined) throw new Error(`Model '${model}' has no example: give an instance as JSON.`);
+  const state = await client.model(model);
+  const instance = given === undefined ? state.examples[0] : await instanceFrom(given);
+  if (instance === undefined) throw new Error(`Model '${model}' has no example: give an instance, or a picture.`);
+  if (state.task === "tensor") {
+    if (isPicture(instance)) throw new Error(`Model '${model}' takes tensors: give its inputs as JSON.`);
+    const [answer] = await client.infer(model, [instance]);
+    return print(options.json, answer as TensorAnswer, () => JSON.stringify(answer?.outputs, null, 2));
+  }
   let answer = await client.ask(model, instance);
   const waitSeconds = Number(options.wait ?? 0);
   if (answer.status === "open" && waitSeconds > 0) answer = await client.question(answer.id, { waitSeconds });
@@ -44,12 +47,4 @@ function describe({ id, status, label, confidence, rung, version, certificate }:
   }
   const bound = certificate && `, certified: at most ${percent(certificate.bound)} wrong`;
   return `${label} (${percent(confidence)}) by ${rung}, version ${version}${bound ?? ""}\n${id}`;
-}
-
-function parseInstance(text: string): Instance {
-  try {
-    return JSON.parse(text);
-  } catch (cause) {
-    throw new Error(`Error in ask: the instance must be JSON, but ${(cause as Error).message}. Quote it in the shell.`);
-  }
 }

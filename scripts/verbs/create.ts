@@ -31,7 +31,7 @@ export function createVerb(program: Command): void {
     .addHelpText(
       "after",
       "\nExample:\n  npx upriver create pets --base mobilenet/model.json --cut global_average_pooling2d --labels cat,dog" +
-        "\n\nThen teach it: POST /v1/models/pets/truths, or let people answer: npx upriver review pets",
+        "\n\nThen teach it: npx upriver teach pets cat cats/*.jpg",
     )
     .action(run);
 }
@@ -54,9 +54,8 @@ async function run(model: string, options: Options, command: Command): Promise<v
   print(json, { model, version, tensor, width, bytes: bytesOf(thin), input: thin.input }, () =>
     [
       `Created ${model} version ${version} on '${tensor}', ${width} wide, ${bytesOf(thin)} bytes. It knows nothing yet.`,
-      `Teach it, a few examples of each label at once or one by one; it answers by them seconds later:`,
-      `  curl -s <edge>/v1/models/${model}/truths -H 'authorization: Bearer <teach token>' -H 'content-type: application/json' \\`,
-      `    -d '{"truths":[{"label":"${labels[0]}","question":{"instance":[…]}}]}'`,
+      `Teach it a few examples of each label; it answers by them seconds later:`,
+      `  npx upriver teach ${model} ${labels[0]} ${labels[0]}/*.jpg`,
       `What it is not sure of goes to a person: npx upriver review ${model}`,
     ].join("\n"),
   );

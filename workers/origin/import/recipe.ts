@@ -1,7 +1,7 @@
 import { readFile, writeFile } from "node:fs/promises";
 import { dirname, join, relative, resolve } from "node:path";
 import * as z from "zod";
-import { modelNameSchema, type TensorManifest, tensorSpecSchema } from "../../core/contract/index.ts";
+import { type Instance, modelNameSchema, type TensorManifest, tensorSpecSchema } from "../../core/contract/index.ts";
 import { decodeRow } from "../../core/input/tensors.ts";
 import type { Artefact, Unpublished } from "../train/index.ts";
 import { type Blobs, packModel } from "../train/pack.ts";
@@ -52,10 +52,7 @@ export async function importFrom(path: string): Promise<Artefact<Unpublished<Ten
   const named = { ...(signature && { signature }), ...(userDefinedMetadata && { userDefinedMetadata }) };
   const weights = [...partsOf(files).values()];
   const packed = await packModel({ kind: files.kind, modelTopology, ...named, weights }, blobs);
-  const example = Object.entries(randomInputs(inputs, 1)).map(([name, tensor]) => [name, decodeRow(tensor, 0)]);
-  const examples = example.some(([, values]) => JSON.stringify(values).length > maxExampleChars)
-    ? []
-    : [Object.fromEntries(example)];
+  const examples = exampleOf(inputs);
   return {
     draft: { format: "upriver/1", model, task, network: { ...packed, inputs, outputs, batch }, examples },
     blobs,
@@ -64,6 +61,14 @@ export async function importFrom(path: string): Promise<Artefact<Unpublished<Ten
 
 /** Longer examples help nobody. */
 const maxExampleChars = 2_000;
+
+/** An instance of random values to try a model with; none where it would be long. */
+function exampleOf(inputs: ImportRecipe["inputs"]): Instance[] {
+  const parts = Object.entries(randomInputs(inputs, 1)).map(([name, tensor]) => [name, decodeRow(tensor, 0)]);
+  const short = (_: string, value: unknown) => (typeof value === "number" ? Math.round(100 * value) / 100 : value);
+  const text = JSON.stringify(Object.fromEntries(parts), short);
+  return text.length > maxExampleChars ? [] : [JSON.parse(text) as Instance];
+}
 
 async function readRecipe(path: string): Promise<ImportRecipe> {
   const text = await readFile(path, "utf8").catch((cause) => {
