@@ -122,7 +122,7 @@ describe("every route", () => {
   it("that is not there is a problem document too", async () => {
     const response = await call("GET", "/v2/nothing");
     expect(response.status).toBe(404);
-    expect(problemSchema.parse(await response.json()).next).toContain("README");
+    expect(problemSchema.parse(await response.json()).next).toContain("/docs");
   });
 });
 
@@ -138,6 +138,16 @@ describe("PUBLIC_ASK", () => {
       (await request("/v1/models/open/ask", { method: "POST", body, headers: { authorization: "Bearer x" } })).status,
     ).toBe(401);
     expect((await request("/v1/models/open/regions")).status).toBe(401);
+  });
+});
+
+describe("settings that can't be read", () => {
+  it("are the log's to name: the answer says nothing of them", async () => {
+    const broken = { ...env, NODE_ID: "unreadable", PUBLISH_KEYS: '{"secret' } as Env;
+    const context = { waitUntil() {}, passThroughOnException() {}, props: {} } as unknown as ExecutionContext;
+    const response = await app.fetch(new Request("https://edge.test/v1/models"), broken, context);
+    expect(response.status).toBe(500);
+    expect(problemSchema.parse(await response.json()).detail).not.toContain("PUBLISH_KEYS");
   });
 });
 

@@ -22,6 +22,8 @@ export const limits = {
   kvCacheSeconds: 60,
   kvPointerCacheSeconds: 30,
   memoryBudgetBytes: 48 * 1024 * 1024,
+  /** Numbers of an output in JSON: 1 MiB of them are some 20 MB of text. */
+  jsonOutputMaxValues: 1024 * 1024,
   /** What one model may take of an isolate's 128 MB while it is loaded and runs. */
   modelMaxBytes: 96 * 1024 * 1024,
   kvBlobMaxBytes: 20 * 1024 * 1024,

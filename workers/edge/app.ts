@@ -27,8 +27,17 @@ for (const route of routes) app.on(route.method, route.path, (context) => serve(
 
 app.notFound((context) => {
   const what = `route ${context.req.method} ${context.req.path}`;
-  return problemResponse(problemOf({ kind: "not-found", what, next: "The README lists the routes." }, "route"));
+  return problemResponse(problemOf({ kind: "not-found", what, next: "GET /docs lists the routes." }, "route"));
 });
+
+// What breaks before a route is reached: settings that can't be read.
+app.onError((error, context) => unexpected(error, `${context.req.method} ${context.req.path}`));
+
+function unexpected(error: unknown, operation: string, refuse?: Route["refuse"]): Response {
+  const stack = error instanceof Error ? error.stack : undefined;
+  console.error(JSON.stringify({ event: "unexpected", operation, error: String(error), stack }));
+  return unexpectedResponse(operation, refuse);
+}
 
 async function serve(route: Route, context: AppContext): Promise<Response> {
   try {
@@ -38,9 +47,7 @@ async function serve(route: Route, context: AppContext): Promise<Response> {
   } catch (error) {
     const response = expectedResponse(error, route.operation, route.refuse);
     if (response) return response;
-    const stack = error instanceof Error ? error.stack : undefined;
-    console.error(JSON.stringify({ event: "unexpected", operation: route.operation, error: String(error), stack }));
-    return unexpectedResponse(route.operation, route.refuse);
+    return unexpected(error, route.operation, route.refuse);
   }
 }
 

@@ -78,8 +78,8 @@ async function loaded<V extends Network | TensorModel>(
   if (broken !== undefined) throw new ArtefactError(key, broken);
   const value = await load((blob) => readBlob(env, later, blob)).catch((error: unknown) => {
     if (!(error instanceof EngineError)) throw error;
-    // Its blobs have their hashes: they will not change.
-    node.broken.set(key, error.message);
+    // Its blobs have their hashes: they will not change. Memory may be there the next time.
+    if (!(error.cause instanceof RangeError)) node.broken.set(key, error.message);
     throw new ArtefactError(key, error.message);
   });
   // Another request may have loaded it meanwhile: one copy is enough.

@@ -1,6 +1,7 @@
 import type { AskBody, TensorAnswer, TensorManifest } from "../../core/contract/index.ts";
 import { FaultError } from "../../core/http/fault.ts";
 import { decodeRow, encodeTensors } from "../../core/input/tensors.ts";
+import { limits } from "../../core/limits.ts";
 import { EngineError } from "../../core/model/engine.ts";
 import type { TensorModel, Tensors } from "../../core/model/tensor-model.ts";
 import { tensorModelOf } from "../artefacts/models.ts";
@@ -29,12 +30,19 @@ export async function run(call: Call, model: string, body: AskBody): Promise<Ten
   const encoded = encodeTensors(served.model.spec, instances);
   if (!encoded.ok) throw new FaultError({ kind: "invalid", errors: encoded.error });
   const outputs = runTensors(served, encoded.value, instances.length);
+  const values = Object.values(outputs).reduce((sum, tensor) => sum + tensor.values.length, 0);
+  if (values > limits.jsonOutputMaxValues) throw tooMany(model, values);
   return instances.map((_, row) => ({
     model,
     version: String(served.manifest.version),
     rung: "edge",
     outputs: Object.fromEntries(Object.entries(outputs).map(([name, tensor]) => [name, decodeRow(tensor, row)])),
   }));
+}
+
+function tooMany(model: string, values: number): FaultError {
+  const expected = `at most ${limits.jsonOutputMaxValues} values of outputs as JSON: fewer instances, or /v2/models/${model}/infer in binary`;
+  return new FaultError({ kind: "invalid", errors: [{ path: "", expected, received: `${values} values` }] });
 }
 
 /** Runs a model of tensors; what does not suit it is the caller's to mend. */
