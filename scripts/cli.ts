@@ -4,6 +4,7 @@ import { ablateVerb } from "./verbs/ablate.ts";
 import { askVerb } from "./verbs/ask.ts";
 import { combineVerb } from "./verbs/combine.ts";
 import { createVerb } from "./verbs/create.ts";
+import { doctorVerb } from "./verbs/doctor.ts";
 import { exportVerb } from "./verbs/export.ts";
 import { importVerb } from "./verbs/import.ts";
 import { jobsVerb } from "./verbs/jobs.ts";
@@ -31,6 +32,7 @@ const verbs = [
   askVerb,
   teachVerb,
   statusVerb,
+  doctorVerb,
   reviewVerb,
   retrainVerb,
   combineVerb,

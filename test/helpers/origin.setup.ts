@@ -22,7 +22,13 @@ export default async function setup(): Promise<() => Promise<void>> {
     },
   };
   const tokens = [
-    { id: "edge", sha256: await sha256Hex("next-rung-token"), scopes: ["ask" as const], models: ["*"], regions: ["*"] },
+    {
+      id: "edge",
+      sha256: await sha256Hex("next-rung-token"),
+      scopes: ["ask" as const, "publish" as const],
+      models: ["*"],
+      regions: ["*"],
+    },
   ];
   const app = createApp({ nodeId: "origin", tokens, models, training: null, log: console.error });
   const server = serve({ port: Number(process.env.UPRIVER_TEST_ORIGIN_PORT), fetch: (request) => answer(request) });

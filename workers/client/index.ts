@@ -1,6 +1,7 @@
 import type {
   Answer,
   CanaryState,
+  Checks,
   Draft,
   Instance,
   Job,
@@ -346,6 +347,11 @@ export class UpriverClient {
   /** A region's sums over its labelled embeddings, as float64 bytes. */
   sums(model: string, region: string): Promise<ArrayBuffer> {
     return this.transport.bytes({ method: "GET", path: `${regionPath(model, region)}/sums` });
+  }
+
+  /** What the deployment finds of itself, and how to mend it. */
+  checks(): Promise<Checks> {
+    return this.get("/v1/checks");
   }
 
   health(): Promise<{ status: string; node: string }> {

@@ -52,7 +52,7 @@ function createNode(env: Env): Node {
   return {
     id: env.NODE_ID,
     isPublic: env.PUBLIC_ASK === "on",
-    origins: env.ALLOWED_ORIGINS.split(",").flatMap((origin) => origin.trim() || []),
+    origins: (env.ALLOWED_ORIGINS ?? "").split(",").flatMap((origin) => origin.trim() || []),
     tokens: parseTokens("UPRIVER_TOKENS", env.UPRIVER_TOKENS),
     publishKeys: readOption("PUBLISH_KEYS", env.PUBLISH_KEYS, (value) => publicKeysSchema.parse(value)),
     deploymentKeys: readOption("DEPLOYMENT_PUBLIC_KEYS", env.DEPLOYMENT_PUBLIC_KEYS, (v) => publicKeysSchema.parse(v)),

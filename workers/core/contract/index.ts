@@ -1,6 +1,7 @@
 export * from "./answer.ts";
 export * from "./canary.ts";
 export * from "./certificate-state.ts";
+export * from "./checks.ts";
 export * from "./input.ts";
 export * from "./instance.ts";
 export * from "./job.ts";

@@ -2,6 +2,7 @@ import type { Route } from "../call.ts";
 import { openApiRoutes } from "../openapi/routes.ts";
 import { askRoutes } from "./ask.ts";
 import { canaryRoutes } from "./canary.ts";
+import { checksRoutes } from "./checks.ts";
 import { healthRoutes } from "./health.ts";
 import { jobRoutes } from "./jobs.ts";
 import { modelRoutes } from "./models.ts";
@@ -25,6 +26,7 @@ const described: readonly Route[] = [
   ...canaryRoutes,
   ...regionRoutes,
   ...reviewRoutes,
+  ...checksRoutes,
   ...healthRoutes,
   ...openInferenceRoutes,
   ...tensorflowServingRoutes,

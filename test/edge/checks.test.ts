@@ -1,0 +1,112 @@
+import { env } from "cloudflare:workers";
+import { beforeAll, describe, expect, it } from "vitest";
+import { examine } from "../../scripts/verbs/doctor.ts";
+import { UpriverClient } from "../../workers/client/index.ts";
+import { blobKey, blobsOf } from "../../workers/core/artefacts.ts";
+import { type Checks, checksSchema, type Finding } from "../../workers/core/contract/index.ts";
+import { app } from "../../workers/edge/app.ts";
+import { call, eventually, publish } from "../helpers/edge.ts";
+import type { TestModel } from "../helpers/model.ts";
+
+const context = { waitUntil() {}, passThroughOnException() {}, props: {} } as unknown as ExecutionContext;
+let lost: TestModel;
+let spoilt: TestModel;
+
+beforeAll(async () => {
+  await publish({ model: "easy" });
+  lost = await publish({ model: "lost", seed: 76 });
+  spoilt = await publish({ model: "spoilt", seed: 77 });
+  await eventually(async () => expect(await faults()).toEqual([]), 5_000);
+});
+
+/** What the deployment finds of itself, with some of its settings otherwise. */
+async function faults(settings: Record<string, unknown> = {}): Promise<Finding[]> {
+  const bindings = {
+    ...env,
+    NODE_ID: `checked-${JSON.stringify(Object.keys(settings))}`,
+    ...settings,
+  } as unknown as Env;
+  const headers = { authorization: "Bearer admin-token" };
+  const response = await app.fetch(new Request("https://edge.test/v1/checks", { headers }), bindings, context);
+  const { findings } = checksSchema.parse(await response.json());
+  return findings.filter(({ isSound }) => !isSound);
+}
+
+async function found(settings: Record<string, unknown> = {}): Promise<Finding> {
+  const all = await faults(settings);
+  expect(all.map(({ check }) => check)).toHaveLength(1);
+  return all[0] as Finding;
+}
+
+describe("the doctor finds, and says how to mend", () => {
+  it.each([
+    ["no bucket", { ARTEFACTS: undefined }, "bucket", "ARTEFACTS"],
+    ["a key that is not pinned", { DEPLOYMENT_PUBLIC_KEYS: '{"another":"AAAA"}' }, "keys", "DEPLOYMENT_PUBLIC_KEYS"],
+    ["a secret that could be guessed", { FOLD_SECRET: "short" }, "fold secret", "16 random characters"],
+    ["no rung above for models that climb", { NEXT_RUNG_URL: "" }, "next rung", "NEXT_RUNG_URL"],
+    ["a rung above that is away", { NEXT_RUNG_URL: "http://127.0.0.1:1" }, "next rung", "Start the origin"],
+    ["a rung above that refuses this node", { NEXT_RUNG_TOKEN: "wrong" }, "next rung", "ORIGIN_TOKENS"],
+  ])("%s", async (_what, settings, check, mend) => {
+    const fault = await found(settings);
+    expect(fault.check).toBe(check);
+    expect(fault.mend).toContain(mend);
+  });
+
+  it("no cache", async () => {
+    const all = await faults({ CACHE: undefined });
+    expect(all[0]).toMatchObject({ check: "cache", mend: expect.stringContaining("CACHE") });
+  });
+
+  it("versions that nobody vouches for", async () => {
+    const all = await faults({ PUBLISH_KEYS: "{}" });
+    expect(all.map(({ check }) => check)).toEqual(["easy: version 1", "lost: version 1", "spoilt: version 1"]);
+    expect(all[0]?.mend).toContain("PUBLISH_KEYS");
+  });
+
+  it("a blob that is gone, and one that went bad", async () => {
+    const [gone] = blobsOf(lost.manifest);
+    const kept = await (await env.ARTEFACTS.get(blobKey(gone?.sha256 ?? "")))?.arrayBuffer();
+    await env.ARTEFACTS.delete(blobKey(gone?.sha256 ?? ""));
+    expect(await found()).toMatchObject({ check: "lost: blobs of 1", found: expect.stringContaining("not there") });
+    await env.ARTEFACTS.put(blobKey(gone?.sha256 ?? ""), kept as ArrayBuffer);
+    const [, bad] = blobsOf(spoilt.manifest);
+    const was = await (await env.ARTEFACTS.get(blobKey(bad?.sha256 ?? "")))?.arrayBuffer();
+    await env.ARTEFACTS.put(blobKey(bad?.sha256 ?? ""), "spoilt");
+    expect(await found()).toMatchObject({
+      check: "spoilt: blobs of 1",
+      mend: expect.stringContaining("rollback spoilt"),
+    });
+    await env.ARTEFACTS.put(blobKey(bad?.sha256 ?? ""), was as ArrayBuffer);
+  });
+
+  it("a pointer that KV has otherwise than the registry", async () => {
+    const was = await env.CACHE.get("current/easy");
+    await env.CACHE.put("current/easy", JSON.stringify({ ...JSON.parse(was ?? ""), revision: 0 }));
+    expect(await found()).toMatchObject({ check: "easy: pointer", mend: expect.stringContaining("rollout easy 1") });
+    await env.CACHE.put("current/easy", was ?? "");
+  });
+
+  it("an edge that is away, one that refuses, and a clock that is off", async () => {
+    const url = "https://edge.test";
+    const nobody = new UpriverClient({ url, tries: 1, fetch: () => Promise.reject(new TypeError("away")) });
+    expect(await examine(nobody)).toMatchObject([
+      { check: "edge", isSound: false, mend: expect.stringContaining("npm start") },
+    ]);
+    const through = (token: string, shift = 0) =>
+      new UpriverClient({
+        url,
+        fetch: async () => {
+          const response = await call("GET", "/v1/checks", { token });
+          const body: Checks = await response.json();
+          return Response.json(shift ? { ...body, at: body.at + shift } : body, response);
+        },
+      });
+    expect(await examine(through("ask-token"))).toMatchObject([{ mend: expect.stringContaining("scope admin") }]);
+    expect(await examine(through("nobody"))).toMatchObject([{ mend: expect.stringContaining("--token") }]);
+    const late = await examine(through("admin-token", 120_000));
+    expect(late.filter(({ isSound }) => !isSound)).toMatchObject([
+      { check: "clock", mend: expect.stringContaining("NTP") },
+    ]);
+    expect((await examine(through("admin-token"))).every(({ isSound }) => isSound)).toBe(true);
+  });
+});

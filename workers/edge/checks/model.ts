@@ -1,0 +1,97 @@
+import { regionObject, registryObject } from "../../../durable-objects/stubs.ts";
+import { blobKey, blobsOf, checkBlob } from "../../core/artefacts.ts";
+import { type Finding, type Manifest, type ModelPointer, modelPointerSchema } from "../../core/contract/index.ts";
+import { manifestOf } from "../artefacts/models.ts";
+import type { Call } from "../call.ts";
+import { faulty, looked, sound } from "./finding.ts";
+
+/** A model's findings, and the manifests of the versions that serve. */
+export interface CheckedModel {
+  findings: Finding[];
+  manifests: Manifest[];
+}
+
+/** Whether what serves a model is there, whole, signed, and what KV says it is; and how its regions are. */
+export async function checkModel(call: Call, model: string): Promise<CheckedModel> {
+  const pointer = await registryObject(call.env, model).pointer();
+  const served = [pointer.stable, pointer.canary?.version].filter((version) => version != null) as number[];
+  if (served.length === 0) {
+    const found = sound(`${model}: versions`, "published, and rolled out to nobody yet");
+    return { findings: [found], manifests: [] };
+  }
+  const manifests: Manifest[] = [];
+  const findings: Finding[] = [];
+  for (const version of served) {
+    findings.push(
+      await looked(`${model}: version ${version}`, versionMend(model), async () => {
+        const manifest = await manifestOf(call, model, version);
+        manifests.push(manifest);
+        return `signed by '${manifest.signature?.keyId}'`;
+      }),
+    );
+  }
+  for (const manifest of manifests) findings.push(await checkBlobs(call, manifest));
+  findings.push(await checkPointer(call, pointer));
+  findings.push(...(await checkRegions(call, pointer, manifests[0])));
+  return { findings, manifests };
+}
+
+function versionMend(model: string): string {
+  return `Pin the key that signed it in PUBLISH_KEYS; or go back: npx upriver rollback ${model}; or publish it again.`;
+}
+
+function checkBlobs({ env }: Call, manifest: Manifest): Promise<Finding> {
+  const { model, version } = manifest;
+  const mend = `Publish the same artefact again, which writes its blobs anew; or npx upriver rollback ${model}.`;
+  return looked(`${model}: blobs of ${version}`, mend, async () => {
+    const blobs = blobsOf(manifest);
+    for (const blob of blobs) {
+      const object = await env.ARTEFACTS.get(blobKey(blob.sha256));
+      await checkBlob(blob, object && (await object.arrayBuffer()));
+    }
+    return `${blobs.length}, each as its hash says`;
+  });
+}
+
+async function checkPointer({ env }: Call, { model, revision, stable }: ModelPointer): Promise<Finding> {
+  const check = `${model}: pointer`;
+  const near = modelPointerSchema.safeParse(
+    await env.CACHE.get(`current/${model}`, { type: "json" }).catch(() => null),
+  );
+  if (near.success && near.data.revision === revision)
+    return sound(check, `KV has revision ${revision}, as the registry`);
+  const found = near.success
+    ? `KV has revision ${near.data.revision}, the registry ${revision}`
+    : "KV has none that can be read";
+  const mend = `The registry writes it within seconds of a move; if this stays: npx upriver rollout ${model} ${stable}.`;
+  return faulty(check, found, mend);
+}
+
+async function checkRegions(
+  { env }: Call,
+  { model, stable, held }: ModelPointer,
+  manifest?: Manifest,
+): Promise<Finding[]> {
+  if (manifest?.task !== "classify") return [];
+  const regions = await registryObject(env, model).regions();
+  const states = await Promise.all(
+    regions.map(async (region) => regionObject(env, model, region).state(held[region] ?? (stable as number))),
+  );
+  const failed = states.filter(({ lastRun }) => lastRun?.status === "failed").map(({ region }) => region);
+  const check = `${model}: regions`;
+  if (failed.length > 0) {
+    const mend = `The log has the reason under 'job-failed'; then: npx upriver retrain ${model} --region ${failed[0]}.`;
+    return [faulty(check, `the last retrain failed in ${failed.join(", ")}`, mend)];
+  }
+  const open = states.filter(({ breaker }) => breaker === "open").map(({ region }) => region);
+  if (open.length > 0) {
+    return [
+      faulty(
+        check,
+        `${open.join(", ")} have stopped asking the next rung, which failed`,
+        "Mend the next rung; they try again by themselves.",
+      ),
+    ];
+  }
+  return [sound(check, `${regions.length}, none in trouble`)];
+}

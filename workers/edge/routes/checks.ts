@@ -1,0 +1,35 @@
+import { type Checks, checksSchema, type Finding, type Manifest } from "../../core/contract/index.ts";
+import { modelNames } from "../artefacts/models.ts";
+import { type Call, jsonResponse, type Route } from "../call.ts";
+import { faulty } from "../checks/finding.ts";
+import { checkModel } from "../checks/model.ts";
+import { checkNextRung } from "../checks/next-rung.ts";
+import { checkSettings } from "../checks/settings.ts";
+import { json } from "../contract.ts";
+
+/** Looks at the whole deployment from inside, and says how to mend what it finds. */
+async function getChecks(call: Call): Promise<Response> {
+  const findings: Finding[] = await checkSettings(call);
+  const manifests: Manifest[] = [];
+  for (const model of await modelNames(call.env).catch(() => [])) {
+    const checked = await checkModel(call, model).catch((error: unknown) => {
+      const mend = "Look into the log of the registry's object; a deployment without its objects' migrations has none.";
+      return { findings: [faulty(`${model}: registry`, String(error), mend)], manifests: [] };
+    });
+    findings.push(...checked.findings);
+    manifests.push(...checked.manifests);
+  }
+  findings.push(await checkNextRung(call, manifests));
+  return jsonResponse({ node: call.node.id, at: Date.now(), findings } satisfies Checks);
+}
+
+export const checksRoutes: readonly Route[] = [
+  {
+    method: "GET",
+    path: "/v1/checks",
+    scope: "admin",
+    operation: "check the deployment",
+    contract: { replies: { 200: json(checksSchema) } },
+    handle: getChecks,
+  },
+];
