@@ -33,10 +33,10 @@ beforeAll(async () => {
 afterAll(() => ladder?.stop());
 
 describe("a model made of a pre-trained base", () => {
-  it("learns two labels from eight examples each, by images and by what people say", async () => {
+  it("learns two labels from sixteen examples each", async () => {
     const base = await saveLayersModel(randomBase(), await mkdtemp(join(tmpdir(), "upriver-base-")));
     await create("sides", base, undefined, ["left", "right"]);
-    const shown = Array.from({ length: 16 }, (_, i) => side(i));
+    const shown = Array.from({ length: 32 }, (_, i) => side(i));
     await ladder.client("teach").teachMany("sides", {
       truths: shown.map(({ label, instance }) => ({ label, question: { instance } })),
     });
@@ -124,7 +124,7 @@ const random = seeded(5);
 
 function side(i: number): Shown {
   const isLeft = i % 2 === 0;
-  const pixel = (column: number) => (column < 4 === isLeft ? 150 : 0) + Math.floor(100 * random());
+  const pixel = (column: number) => (column < 4 === isLeft ? 150 : 0) + Math.floor(40 * random());
   return {
     label: isLeft ? "left" : "right",
     instance: Array.from({ length: 8 }, () => Array.from({ length: 8 }, (_, column) => pixel(column))),

@@ -44,6 +44,8 @@ export const limits = {
   embedSliceRows: 256,
   /** What a block of rows or a step costs besides its multiply-adds, in multiply-adds. */
   blockOverheadMultiplyAdds: 100_000,
+  /** Rows of tune below which a calibration on them says little of other rows. */
+  tuneFewRows: 30,
   /** New labels that bring a retrain forward: one of as many. */
   retrainFreshShare: 20,
   /** Samples that a region keeps at hand at most, bytes of their inputs, and how many go to R2 at a time. */

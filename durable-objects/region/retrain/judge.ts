@@ -1,11 +1,12 @@
 import { anchorFault } from "../../../workers/core/confidence/anchor.ts";
-import { gate } from "../../../workers/core/confidence/gate.ts";
+import { type Compared, gate } from "../../../workers/core/confidence/gate.ts";
 import { judge, thresholdGrid, tunedThreshold } from "../../../workers/core/confidence/rule.ts";
 import type { ClassifyManifest, HeadManifest } from "../../../workers/core/contract/index.ts";
 import { sha256Hex } from "../../../workers/core/hash.ts";
 import { calibrated } from "../../../workers/core/head/calibration.ts";
 import { encodeHead } from "../../../workers/core/head/head.ts";
 import { rowLogits } from "../../../workers/core/head/softmax-fit.ts";
+import { limits } from "../../../workers/core/limits.ts";
 import { sign, signingKeySchema } from "../../../workers/core/sign.ts";
 import { registryObject } from "../../stubs.ts";
 import { readHead } from "../blobs.ts";
@@ -53,11 +54,19 @@ export function* judgeCandidates(
     anchored: data.anchor && anchorFault(data, data.anchor, one.head, current.own),
   }));
   const anchoredOf = new Map(answering.map(({ one, anchored }) => [one.kind, anchored]));
+  // A few rows of tune are learned by heart when a head is calibrated on them: then all held-out rows choose.
+  const isFew = data.tune.rows < limits.tuneFewRows;
+  const held = new Map<Candidate["kind"], Compared[]>();
+  if (isFew) for (const one of judged) held.set(one.kind, yield* compareHeads(data, one, current));
+  const lossesOf = (one: Calibrated) => {
+    const rows = held.get(one.kind);
+    return rows ? rows.reduce((sum, { candidateLoss }) => sum + candidateLoss, 0) / rows.length : one.tuneLogLoss;
+  };
   const [{ one: best, anchored }] = answering.sort(
-    (a, b) => Number(!!a.anchored?.fault) - Number(!!b.anchored?.fault) || a.one.tuneLogLoss - b.one.tuneLogLoss,
+    (a, b) => Number(!!a.anchored?.fault) - Number(!!b.anchored?.fault) || lossesOf(a.one) - lossesOf(b.one),
   ) as [(typeof answering)[0]];
   yield;
-  const compared = yield* compareHeads(data, best, current);
+  const compared = held.get(best.kind) ?? (yield* compareHeads(data, best, current));
   const { promoted, reason, ...figures } = gate(compared, manifest.thin.rule.targetRisk);
   yield;
   const report = {
