@@ -1,3 +1,4 @@
+import { deflateSync } from "node:zlib";
 import { encode as encodePng } from "fast-png";
 import { beforeAll, describe, expect, it } from "vitest";
 import type { Answer, ImageInput } from "../../workers/core/contract/index.ts";
@@ -38,6 +39,31 @@ function png(pixels: number[][][], options: { depth?: 8 | 16 } = {}): Uint8Array
   return encodePng({ width: wide, height: tall, data, channels, depth: options.depth ?? 8 });
 }
 
+/** A PNG of indexes into a palette, put together by hand: chunks of length, name, data and a checksum. */
+function indexedPng(rows: Uint8Array, depth: number, palette: number[][]): Uint8Array {
+  const rowBytes = rows.length / height;
+  const filtered = Array.from({ length: height }, (_, y) => [
+    0,
+    ...rows.subarray(y * rowBytes, (y + 1) * rowBytes),
+  ]).flat();
+  const header = [...uint32(width), ...uint32(height), depth, 3, 0, 0, 0];
+  const packed = [...deflateSync(Uint8Array.from(filtered))];
+  const parts = [
+    ...chunk("IHDR", header),
+    ...chunk("PLTE", palette.flat()),
+    ...chunk("IDAT", packed),
+    ...chunk("IEND", []),
+  ];
+  return Uint8Array.from([0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a, ...parts]);
+}
+
+const uint32 = (value: number) => [24, 16, 8, 0].map((shift) => (value >>> shift) & 255);
+
+// Nobody looks at the checksums here: they are left zero.
+function chunk(name: string, data: number[]): number[] {
+  return [...uint32(data.length), ...new TextEncoder().encode(name), ...data, 0, 0, 0, 0];
+}
+
 beforeAll(async () => {
   const input = (channels: ImageInput["channels"], more: Partial<ImageInput> = {}): ImageInput => {
     return { kind: "image", size: [height, width], channels, scale: 1 / 255, offset: 0, ...more };
@@ -71,6 +97,28 @@ describe("an image as a question", () => {
     expect((await asked("clear", "image/png", png(clear))).scores).toEqual((await askedPixels("clear", clear)).scores);
   });
 
+  it.each([1, 2, 4, 8] as const)("has its palette's colours, by indexes of %i bits", async (depth) => {
+    const palette = [
+      [10, 20, 30],
+      [200, 100, 50],
+    ];
+    const index = (y: number, x: number) => (x + y) % 2;
+    const rowBytes = Math.ceil((width * depth) / 8);
+    const data = new Uint8Array(height * rowBytes);
+    for (let y = 0; y < height; y++) {
+      for (let x = 0; x < width; x++) {
+        const bit = x * depth;
+        const at = y * rowBytes + (bit >> 3);
+        data[at] = (data[at] as number) | (index(y, x) << (8 - depth - (bit & 7)));
+      }
+    }
+    const pixels = Array.from({ length: height }, (_, y) =>
+      Array.from({ length: width }, (_, x) => palette[index(y, x)] as number[]),
+    );
+    const { scores } = await askedPixels("colour", pixels);
+    expect((await asked("colour", "image/png", indexedPng(data, depth, palette))).scores).toEqual(scores);
+  });
+
   it.each([
     ["colour", 255],
     ["dark", 0],
@@ -91,6 +139,19 @@ describe("an image as a question", () => {
       for (const [label, score] of Object.entries(scores)) {
         expect(Math.abs(score - (upright.scores[label] as number)), `orientation ${i + 1}`).toBeLessThan(0.02);
       }
+    }
+  });
+
+  it("is turned upright by a PNG's own EXIF, in either byte order", async () => {
+    const pixels = picture(3);
+    const { scores } = await askedPixels("colour", pixels);
+    const stored = png(pixels.map((row) => [...row].reverse()).reverse());
+    const tag = [0x01, 0x12, 0, 3, 0, 0, 0, 1, 0, 3, 0, 0];
+    const big = [0x4d, 0x4d, 0, 42, 0, 0, 0, 8, 0, 1, ...tag];
+    const little = [0x49, 0x49, 42, 0, 8, 0, 0, 0, 1, 0, 0x12, 0x01, 3, 0, 1, 0, 0, 0, 3, 0, 0, 0];
+    for (const tiff of [big, little]) {
+      const file = Uint8Array.from([...stored.subarray(0, 33), ...chunk("eXIf", tiff), ...stored.subarray(33)]);
+      expect((await asked("colour", "image/png", file)).scores).toEqual(scores);
     }
   });
 
