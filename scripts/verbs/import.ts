@@ -81,7 +81,8 @@ async function importOne(
   return { ...none, cost, nodeMs, recipe: await writeRecipe(files, inspection, model, out), refused: null };
 }
 
-function tooLarge({ bytes }: Inspection, { heap }: Cost): string | null {
+/** Why an isolate has no room for a model; null where it has. */
+export function tooLarge({ bytes }: Pick<Inspection, "bytes">, { heap }: Pick<Cost, "heap">): string | null {
   // Beside the heap lie the blobs as they were read, while it is loaded.
   const needed = heap + bytes.weights;
   if (needed <= limits.modelMaxBytes) return null;
