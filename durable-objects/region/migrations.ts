@@ -82,4 +82,12 @@ const m004WindowsByBase: Migration = (sql) => {
   sql.exec("CREATE INDEX windows_base ON windows (base, number)");
 };
 
-export const migrations: readonly Migration[] = [m001Tables, m002Learning, m003Canary, m004WindowsByBase];
+const m005Seen: Migration = (sql) => {
+  // What each rung that was not sure made of a question, and the trace that it belongs to.
+  sql.exec("ALTER TABLE questions ADD COLUMN thoughts TEXT NOT NULL DEFAULT '[]'");
+  sql.exec("ALTER TABLE questions ADD COLUMN traceparent TEXT");
+  // One row a version, so that a call costs one row written however much it counts.
+  sql.exec("CREATE TABLE counts (base INTEGER PRIMARY KEY, value TEXT NOT NULL)");
+};
+
+export const migrations: readonly Migration[] = [m001Tables, m002Learning, m003Canary, m004WindowsByBase, m005Seen];

@@ -38,4 +38,11 @@ const m004Schedule: Migration = (sql) => {
   sql.exec("CREATE TABLE schedule (kind TEXT PRIMARY KEY, doneAt INTEGER, claimedUntil INTEGER)");
 };
 
-export const migrations: readonly Migration[] = [m001Tables, m002LiveRules, m003Canaries, m004Schedule];
+const m005Counts: Migration = (sql) => {
+  sql.exec(`CREATE TABLE counts (
+    region TEXT NOT NULL, base INTEGER NOT NULL, value TEXT NOT NULL, PRIMARY KEY (region, base)) WITHOUT ROWID`);
+  // The last batch that came of each isolate: one that is sent again counts once.
+  sql.exec("CREATE TABLE flushes (isolate TEXT PRIMARY KEY, sequence INTEGER NOT NULL, at INTEGER NOT NULL)");
+};
+
+export const migrations: readonly Migration[] = [m001Tables, m002LiveRules, m003Canaries, m004Schedule, m005Counts];
