@@ -27,14 +27,20 @@ export class Asking {
 
   /** Takes questions that the edge was not sure of, each once, and answers as far as memory and the rungs above do in time. */
   async ask(base: number, questions: Question[], hop: Hop): Promise<Result<RegionReply, Conflict>> {
-    const { manifests, recall, waiters } = this.context;
-    const deadline = Date.now() + hop.remainingMs;
+    const { manifests, recall, waiters, counts } = this.context;
+    const arrivedAt = Date.now();
+    const deadline = arrivedAt + hop.remainingMs;
     // Should this instance die while the next rung is asked, the job asks again.
-    const climbAt = Date.now() + Math.min(hop.remainingMs, limits.nextRungTimeoutMs) + limits.climbBackoffMs;
+    const climbAt = arrivedAt + Math.min(hop.remainingMs, limits.nextRungTimeoutMs) + limits.climbBackoffMs;
     const manifest = await manifests.get(base);
     const arrivals = questions.map((question) => ({ question, answer: recall.answer(manifest, question) }));
     const stored = await this.take(manifest, arrivals, hop, climbAt);
     if (!stored.ok) return stored;
+    counts.asked(base, stored.value.size);
+    for (const { question, answer } of arrivals) {
+      if (answer && stored.value.has(question.id))
+        counts.answered(base, answer.rung, answer.sure, Date.now() - arrivedAt);
+    }
     const groups = Map.groupBy(questions, ({ id }) => this.stateOf(id));
     const [traces, known] = await Promise.all([
       this.climb.climb(manifest, groups.get("idle") ?? [], hop),
@@ -49,17 +55,19 @@ export class Asking {
     const manifest = await this.context.manifests.get(base);
     const stored = await this.take(manifest, arrivals, hop, 0);
     if (!stored.ok) return stored;
+    this.context.counts.asked(base, 0);
     const questions = arrivals.map(({ question }) => question);
     const traces = await this.tracesOf(manifest, questions, hop);
     return ok(this.reply(base, questions, traces, hop.trace));
   }
 
+  /** Stores questions, and gives the ids of those that are new. */
   private async take(
     manifest: ClassifyManifest,
     arrivals: Arrival[],
     hop: Hop,
     climbAt: number,
-  ): Promise<Result<null, Conflict>> {
+  ): Promise<Result<Set<string>, Conflict>> {
     const { questions, jobs } = this.context;
     await this.duties.welcome(manifest.version);
     const isNew = new Set(arrivals.flatMap(({ question: { id } }) => (questions.find(id) ? [] : [id])));
@@ -74,7 +82,7 @@ export class Asking {
     for (const { id } of toAudit) questions.setReview(id, Date.now());
     if (toAudit.length > 0) jobs.bring("review", "", Date.now());
     this.duties.begin(manifest);
-    return ok(null);
+    return ok(isNew);
   }
 
   /** `busy` where another call is asking the next rung about it just now. */

@@ -4,6 +4,7 @@ import { publicKeysSchema } from "../../workers/core/sign.ts";
 import type { Jobs } from "../jobs.ts";
 import type { Archive } from "./archive.ts";
 import type { CanaryCounts } from "./canary.ts";
+import type { RegionCounter } from "./counts.ts";
 import type { Drift } from "./drift.ts";
 import type { Embeddings } from "./embeddings.ts";
 import type { Heads } from "./heads.ts";
@@ -31,6 +32,7 @@ export interface RegionContext {
   recall: Recall;
   drift: Drift;
   canary: CanaryCounts;
+  counts: RegionCounter;
   archive: Archive;
   heads: Heads;
   waiters: Waiters;

@@ -7,6 +7,7 @@ import type {
   Question,
   Run,
   Taught,
+  VersionCounts,
 } from "../../workers/core/contract/index.ts";
 import { addSums, encodeSums, labelsIn } from "../../workers/core/head/sums.ts";
 import { fail, ok, type Result } from "../../workers/core/result.ts";
@@ -19,6 +20,7 @@ import { Asking, type RegionReply } from "./asking.ts";
 import { CanaryCounts, type Pair } from "./canary.ts";
 import { Climb } from "./climb.ts";
 import { Manifests, type RegionContext } from "./context.ts";
+import { RegionCounter } from "./counts.ts";
 import { Drift } from "./drift.ts";
 import { Duties } from "./duties.ts";
 import { Embeddings } from "./embeddings.ts";
@@ -38,6 +40,14 @@ import { Turns } from "./turns.ts";
 import { Waiters } from "./waiters.ts";
 
 export type ReadRefusal = { kind: "unknown" } | { kind: "not-yours" };
+
+/** What a region counts, at a look. */
+export interface RegionLook {
+  region: string;
+  versions: VersionCounts[];
+  open: number;
+  breaker: "closed" | "open";
+}
 
 const runsShown = 50;
 
@@ -85,6 +95,7 @@ export class RegionObject extends DurableObject<Env> {
       recall: new Recall(storage.sql, embeddings),
       drift: new Drift(storage.sql),
       canary: new CanaryCounts(storage.sql),
+      counts: new RegionCounter(storage.sql),
       archive: new Archive({ model, region, env, storage, jobs, samples, embeddings }),
       heads,
       waiters: new Waiters(),
@@ -195,6 +206,13 @@ export class RegionObject extends DurableObject<Env> {
     const parts = this.context.sums.readAll(thin.backbone.sha256, width, classes);
     const all = parts.reduce((sum, part) => addSums(sum, part));
     return { labels: labelsIn(all), backbone: thin.backbone.sha256, bytes: encodeSums(all).buffer };
+  }
+
+  /** What climbed here and who answered it, what is still open, and whether the next rung answers. */
+  counts(): RegionLook {
+    const { counts, questions, region } = this.context;
+    const { open } = questions.counts();
+    return { region, versions: counts.all(), open, breaker: this.climb.breaker.state(Date.now()) };
   }
 
   /** What the region knows and is about, for the version that serves it. */

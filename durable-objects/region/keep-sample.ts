@@ -4,12 +4,13 @@ import type { NewSample } from "./samples.ts";
 
 /** Keeps a label and its embedding, once a question; answers whether that changed anything. */
 export function keepSample(
-  { samples, embeddings, recall, archive, jobs }: RegionContext,
-  { policy }: ClassifyManifest,
+  { samples, embeddings, recall, archive, jobs, counts }: RegionContext,
+  { policy, version }: ClassifyManifest,
   sample: NewSample,
 ): boolean {
   const number = samples.teach(sample);
   if (number === null) return false;
+  counts.labelled(version, sample.source);
   if (sample.embedding) embeddings.set(number, sample.embedding);
   recall.drop();
   if (archive.isDue(policy.samplesMax)) jobs.bring("archive", String(policy.samplesMax), Date.now());

@@ -17,6 +17,7 @@ export interface StoredQuestion {
   payload: string;
   embedding: StoredEmbedding | null;
   at: number;
+  receivedAt: number;
   /** Whether a rule accepted it: the edge's threshold, or recall. */
   accepted: boolean;
   audited: boolean;
@@ -35,7 +36,6 @@ export interface StoredQuestion {
 }
 
 export type NewQuestion = Omit<StoredQuestion, "tries" | "inReview"> & {
-  receivedAt: number;
   expiresAt: number;
   climbAt: number | null;
 };

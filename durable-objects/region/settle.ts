@@ -3,11 +3,13 @@ import type { RegionContext } from "./context.ts";
 
 /** Answers an open question for good: no rung is asked about it any more, and whoever waits is told. */
 export function settle(context: RegionContext, { policy }: ClassifyManifest, answer: Answer): boolean {
-  const { questions, waiters } = context;
-  if (!questions.setAnswer(answer)) return false;
+  const { questions, waiters, counts } = context;
+  const row = questions.find(answer.id);
+  if (!row || !questions.setAnswer(answer)) return false;
+  counts.answered(row.base, answer.rung, answer.sure, Date.now() - row.receivedAt);
   questions.setClimb(answer.id, null, 0);
   // An audit asks a person whatever the rungs say.
-  if (!questions.find(answer.id)?.audited) {
+  if (!row.audited) {
     leaveReview(context, answer.id);
     if (!policy.keepInputs) questions.dropInput(answer.id);
   }

@@ -100,7 +100,7 @@ function keep(
   sample: NewSample,
   source: Teacher["source"],
 ): Taught {
-  const { samples, questions, rule, canary } = context;
+  const { samples, questions, rule, canary, counts } = context;
   const { id, label, fold } = sample;
   // The origin's label judges nothing: the first of another source does.
   const before = samples.find(id);
@@ -111,6 +111,8 @@ function keep(
   if (changed && row) {
     const { accepted, picked, pi } = row;
     rule.labelled(manifest, { id, accepted, picked, label, source, pi }, isFirst);
+    const { answer, base } = row;
+    if (isFirst && answer.status === "answered") counts.judged(base, answer.rung, answer.label === label);
   }
   if (row?.answer.status === "open") {
     settle(context, manifest, labelledAnswer(row, label, source));

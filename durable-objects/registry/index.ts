@@ -7,6 +7,7 @@ import type {
   HeadPointer,
   Manifest,
   ModelPointer,
+  RegionCounts,
   Rule,
 } from "../../workers/core/contract/index.ts";
 import { sha256Hex } from "../../workers/core/hash.ts";
@@ -15,6 +16,7 @@ import { Jobs } from "../jobs.ts";
 import { migrate } from "../migrate.ts";
 import { nameOf } from "../names.ts";
 import { CanaryWatch, type WatchOrder } from "./canary.ts";
+import { type CountBatch, EdgeCounts } from "./counts.ts";
 import { HeadPointers } from "./heads.ts";
 import { migrations } from "./migrations.ts";
 import { Outbox } from "./outbox.ts";
@@ -34,6 +36,7 @@ export class RegistryObject extends DurableObject<Env> {
   private readonly outbox: Outbox;
   private readonly watch: CanaryWatch;
   private readonly schedule: Schedule;
+  private readonly edgeCounts: EdgeCounts;
   private readonly preparations: Preparations;
   private publishing: Promise<unknown> = Promise.resolve();
 
@@ -51,6 +54,7 @@ export class RegistryObject extends DurableObject<Env> {
     this.outbox = new Outbox(sql, env.CACHE, this.jobs);
     this.versions = new Versions(sql);
     this.schedule = new Schedule(sql);
+    this.edgeCounts = new EdgeCounts(sql);
     this.heads = new HeadPointers(sql, this.model, this.outbox);
     this.rollouts = new Rollout(sql, this.model, this.outbox, this.versions, this.heads);
     const { model, jobs, rollouts, versions, heads } = this;
@@ -175,8 +179,19 @@ export class RegistryObject extends DurableObject<Env> {
     this.ctx.storage.transactionSync(() => {
       this.heads.forget(region);
       this.watch.forget(region);
+      this.edgeCounts.forget(region);
       this.ctx.storage.sql.exec("DELETE FROM regions WHERE region = ?", region);
     });
+  }
+
+  /** Adds what an isolate answered at the edge; the same batch again changes nothing. */
+  addCounts(batch: CountBatch): void {
+    this.ctx.storage.transactionSync(() => this.edgeCounts.add(batch));
+  }
+
+  /** What the edge answered by itself, by region and version. */
+  counts(): RegionCounts[] {
+    return this.edgeCounts.all();
   }
 
   seeRegion(region: string): void {

@@ -10,6 +10,7 @@ export const testTokens = [
   { id: "teacher", token: "teach-token", scopes: ["ask", "teach"] },
   { id: "ada", token: "review-token", scopes: ["ask", "review"] },
   { id: "bob", token: "second-review-token", scopes: ["ask", "review"] },
+  { id: "prometheus", token: "metrics-token", scopes: ["metrics"] },
   { id: "publisher", token: "publish-token", scopes: ["ask", "publish"] },
   { id: "admin", token: "admin-token", scopes: ["admin"] },
   { id: "north", token: "north-token", scopes: ["ask"], regions: ["north"] },

@@ -6,6 +6,7 @@ import type {
   Instance,
   Job,
   JobOrder,
+  Ladder,
   Manifest,
   ModelPointer,
   ModelState,
@@ -18,6 +19,7 @@ import type {
   SampleLine,
   Taught,
   TensorAnswer,
+  TokenState,
   Truth,
   Truths,
   VersionList,
@@ -347,6 +349,21 @@ export class UpriverClient {
   /** A region's sums over its labelled embeddings, as float64 bytes. */
   sums(model: string, region: string): Promise<ArrayBuffer> {
     return this.transport.bytes({ method: "GET", path: `${regionPath(model, region)}/sums` });
+  }
+
+  /** Every rung as it is now: what it counted, what is open, whether the next rung answers. */
+  ladder(): Promise<Ladder> {
+    return this.get("/v1/ladder");
+  }
+
+  /** The same for Prometheus, and what the regions have learned, in its text format. */
+  async metrics(): Promise<string> {
+    return new TextDecoder().decode(await this.transport.bytes({ method: "GET", path: "/metrics" }));
+  }
+
+  /** What this client's token may do. */
+  token(): Promise<TokenState> {
+    return this.get("/v1/token");
   }
 
   /** What the deployment finds of itself, and how to mend it. */

@@ -28,6 +28,13 @@ export const limits = {
   modelMaxBytes: 96 * 1024 * 1024,
   kvBlobMaxBytes: 20 * 1024 * 1024,
 
+  /** How long an isolate gathers what it answered before it tells: what an eviction may lose of the counts. */
+  countsFlushMs: 2_000,
+  countsFlushTries: 3,
+  countsFlushTimeoutMs: 20_000,
+  /** How long a region or the next rung may take to say how it is. */
+  lookTimeoutMs: 1_500,
+
   breakerFailures: 3,
   breakerOpenMs: 5_000,
   climbTries: 6,

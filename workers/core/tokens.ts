@@ -2,7 +2,7 @@ import * as z from "zod";
 import { sha256Schema } from "./contract/index.ts";
 import { equalConstantTime, sha256Hex } from "./hash.ts";
 
-export const scopes = ["ask", "teach", "review", "publish", "admin"] as const;
+export const scopes = ["ask", "teach", "review", "metrics", "publish", "admin"] as const;
 export type Scope = (typeof scopes)[number];
 
 const any = "*";

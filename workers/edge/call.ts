@@ -21,8 +21,8 @@ export interface Call {
 export interface Route {
   method: "GET" | "POST" | "PUT" | "DELETE";
   path: string;
-  /** `public` needs no token; `ask` none either where PUBLIC_ASK is on. */
-  scope: Scope | "public";
+  /** `public` needs no token, `any` a token of whatever scopes; `ask` none either where PUBLIC_ASK is on. */
+  scope: Scope | "public" | "any";
   /** What it does, as problem documents and the OpenAPI document name it. */
   operation: string;
   contract: Contract;

@@ -6,6 +6,7 @@ import type { TensorModel } from "../core/model/tensor-model.ts";
 import { type PublicKeys, publicKeysSchema, signingKeySchema } from "../core/sign.ts";
 import { parseTokens, type Token } from "../core/tokens.ts";
 import { ByteLru } from "./artefacts/byte-lru.ts";
+import { IsolateCounts } from "./metrics/isolate-counts.ts";
 
 /** A value read from outside, and when it is to be read again. */
 export interface Timed<T> {
@@ -29,6 +30,7 @@ export interface Node {
   heads: ByteLru<HeadWeights>;
   pointers: Map<string, Timed<ModelPointer>>;
   headPointers: Map<string, Timed<HeadPointer>>;
+  counts: IsolateCounts;
 }
 
 const nodes = new WeakMap<object, Node>();
@@ -62,6 +64,7 @@ function createNode(env: Env): Node {
     heads: new ByteLru(headsBudget),
     pointers: new Map(),
     headPointers: new Map(),
+    counts: new IsolateCounts(),
   };
 }
 

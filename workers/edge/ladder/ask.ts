@@ -5,6 +5,7 @@ import { FaultError } from "../../core/http/fault.ts";
 import { limits } from "../../core/limits.ts";
 import { type Hop, type Reply, RungUnavailableError } from "../../core/rung/rung.ts";
 import { askerOf, type Call } from "../call.ts";
+import { countRequest, type EdgeAnswer } from "../metrics/count.ts";
 import { completeQuestions, draftsOf } from "./questions.ts";
 import { RegionRung } from "./region-rung.ts";
 import { loadExactly, loadVersion, servedManifest, servedPointer, versionFor } from "./version.ts";
@@ -21,6 +22,7 @@ interface Climber {
  * A `pinned` version answers whoever asks, wherever from; else the pointer says which does.
  */
 export async function ask(call: Call, model: string, body: AskBody, pinned: number | null = null): Promise<Answer[]> {
+  const startedAt = Date.now();
   const hop = hopOf(call, body);
   const pointer = await servedPointer(call, model);
   const caller = body.caller ?? callerOf(call);
@@ -30,23 +32,31 @@ export async function ask(call: Call, model: string, body: AskBody, pinned: numb
   const questions = await completeQuestions(call, stable, drafts);
   const versions = await Promise.all(questions.map(({ region }) => pinned ?? versionFor(pointer, caller, region)));
   const answers: Answer[] = [];
+  const answeredHere: EdgeAnswer[] = [];
+  let ms = 0;
   for (const version of new Set(versions)) {
     const indexes = questions.flatMap((_, index) => (versions[index] === version ? [index] : []));
     const asked = indexes.map((index) => questions[index] as Question);
     const regions = [...new Set(asked.map(({ region }) => region))];
     const { manifest, rung } = await (pinned === null ? loadVersion : loadExactly)(call, pointer, version, regions);
     const replies = await rung.ask(asked, hop);
+    ms = Date.now() - startedAt;
     const climbers = replies.map((edge, i): Climber => {
       return { index: indexes[i] as number, question: asked[i] as Question, edge };
     });
-    for (const { index, answer } of await climb(call, manifest, climbers, hop, body.accept === "always")) {
+    for (const { index, answer, isHere } of await climb(call, manifest, climbers, hop, body.accept === "always")) {
       answers[index] = answer;
+      if (isHere) answeredHere.push({ region: answer.region, base: manifest.version, sure: answer.sure });
     }
   }
+  const [first] = questions;
+  const asked = { region: first?.region ?? "", base: versions[0] as number };
+  countRequest(call, model, asked, answeredHere, ms);
   return answers;
 }
 
-type Settled = { index: number; answer: Answer };
+/** An answer, and whether the edge gave it: then it counts here, else in the region. */
+type Settled = { index: number; answer: Answer; isHere: boolean };
 
 async function climb(
   call: Call,
@@ -73,7 +83,7 @@ async function escalate(rung: RegionRung, climbers: readonly Climber[], hop: Hop
   if (climbers.length === 0) return [];
   const questions = climbers.map(withMade);
   try {
-    return merged(climbers, await rung.ask(questions, hop));
+    return merged(climbers, await rung.ask(questions, hop), false);
   } catch (error) {
     if (!(error instanceof RungUnavailableError)) throw error;
     // The region can't be reached: the edge is the last rung, and answers as well as it can.
@@ -93,7 +103,7 @@ async function keepSome(
   const isKeyed = call.request.headers.has("idempotency-key");
   if (policy.keep === "all" || isKeyed || hop.trace) {
     if (climbers.length === 0) return [];
-    return merged(climbers, await rung.keep(climbers.map(keptOf), hop));
+    return merged(climbers, await rung.keep(climbers.map(keptOf), hop), true);
   }
   if (policy.keep === "audited") {
     const audited: Climber[] = [];
@@ -116,15 +126,15 @@ function withMade({ question, edge }: Pick<Climber, "question" | "edge">): Quest
 }
 
 function edgeAnswer({ index, edge }: Climber): Settled {
-  return { index, answer: edge.answer };
+  return { index, answer: edge.answer, isHere: true };
 }
 
 // The rungs below and above each add their own scores to a trace.
-function merged(climbers: readonly Climber[], replies: readonly Reply[]): Settled[] {
+function merged(climbers: readonly Climber[], replies: readonly Reply[], isHere: boolean): Settled[] {
   return climbers.map(({ index, edge }, i) => {
     const { answer } = replies[i] as Reply;
     const trace = edge.answer.trace && [...edge.answer.trace, ...(answer.trace ?? [])];
-    return { index, answer: trace ? { ...answer, trace } : answer };
+    return { index, answer: trace ? { ...answer, trace } : answer, isHere };
   });
 }
 

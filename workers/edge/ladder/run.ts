@@ -6,6 +6,7 @@ import { EngineError } from "../../core/model/engine.ts";
 import type { TensorModel, Tensors } from "../../core/model/tensor-model.ts";
 import { tensorModelOf } from "../artefacts/models.ts";
 import type { Call } from "../call.ts";
+import { countRequest } from "../metrics/count.ts";
 import { callerOf } from "./ask.ts";
 import { draftsOf } from "./questions.ts";
 import { orLastGood, servedPointer, versionFor } from "./version.ts";
@@ -29,7 +30,7 @@ export async function run(call: Call, model: string, body: AskBody): Promise<Ten
   const instances = draftsOf(body).map(({ instance }) => instance);
   const encoded = encodeTensors(served.model.spec, instances);
   if (!encoded.ok) throw new FaultError({ kind: "invalid", errors: encoded.error });
-  const outputs = runTensors(served, encoded.value, instances.length);
+  const outputs = runTensors(call, served, encoded.value, instances.length);
   const values = Object.values(outputs).reduce((sum, tensor) => sum + tensor.values.length, 0);
   if (values > limits.jsonOutputMaxValues) throw tooMany(model, values);
   return instances.map((_, row) => ({
@@ -46,9 +47,14 @@ function tooMany(model: string, values: number): FaultError {
 }
 
 /** Runs a model of tensors; what does not suit it is the caller's to mend. */
-export function runTensors({ model }: Served, inputs: Tensors, rows: number): Tensors {
+export function runTensors(call: Call, { manifest, model }: Served, inputs: Tensors, rows: number): Tensors {
+  const startedAt = Date.now();
   try {
-    return model.run(inputs, rows);
+    const outputs = model.run(inputs, rows);
+    // A model of tensors has no regions, and is always taken at its word.
+    const answer = { region: "", base: manifest.version, sure: true };
+    countRequest(call, manifest.model, answer, new Array(rows).fill(answer), Date.now() - startedAt);
+    return outputs;
   } catch (error) {
     if (!(error instanceof EngineError)) throw error;
     const expected = "values and shapes that the model can run on";

@@ -82,7 +82,7 @@ async function runModel(call: Call, { model, pinned }: Named, tensors: readonly 
   const signature = signatureOf(served.manifest);
   const batch = batchOf(signature.inputs, tensors);
   const inputs = served.manifest.network.inputs.map((spec): [string, Tensor] => [spec.name, inputOf(spec, batch)]);
-  const outputs = runTensors(served, Object.fromEntries(inputs), batch.rows);
+  const outputs = runTensors(call, served, Object.fromEntries(inputs), batch.rows);
   return { outputs: modelTensors(signature, outputs), version: String(served.manifest.version) };
 }
 

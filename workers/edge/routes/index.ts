@@ -5,6 +5,7 @@ import { canaryRoutes } from "./canary.ts";
 import { checksRoutes } from "./checks.ts";
 import { healthRoutes } from "./health.ts";
 import { jobRoutes } from "./jobs.ts";
+import { metricsRoutes } from "./metrics.ts";
 import { modelRoutes } from "./models.ts";
 import { openInferenceRoutes } from "./open-inference.ts";
 import { publishRoutes } from "./publish.ts";
@@ -26,6 +27,7 @@ const described: readonly Route[] = [
   ...canaryRoutes,
   ...regionRoutes,
   ...reviewRoutes,
+  ...metricsRoutes,
   ...checksRoutes,
   ...healthRoutes,
   ...openInferenceRoutes,

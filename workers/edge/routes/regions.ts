@@ -16,24 +16,13 @@ import { learnHead } from "../artefacts/pointers.ts";
 import { type Call, jsonResponse, modelOf, type Route, requireModel, requireRegion } from "../call.ts";
 import { bytes, json, preferWait } from "../contract.ts";
 import { baseFor, servedPointer } from "../ladder/version.ts";
+import { regionStateOf, regionsOf } from "../metrics/region-states.ts";
 
 async function listRegions(call: Call): Promise<Response> {
   const model = modelOf(call);
   const pointer = await servedPointer(call, model);
-  const known = await registryObject(call.env, model).regions();
-  const regions = await Promise.all(
-    known.map(async (region) => {
-      const base = baseFor(pointer, region);
-      const { lastRun, ...state } = await regionObject(call.env, model, region).state(base);
-      return {
-        ...state,
-        lastRun: lastRun && { region, ...lastRun },
-        base,
-        head: state.headManifest?.number ?? null,
-      };
-    }),
-  );
-  return jsonResponse({ regions });
+  const known = await regionsOf(call, model);
+  return jsonResponse({ regions: await Promise.all(known.map((region) => regionStateOf(call, pointer, region))) });
 }
 
 async function listRuns(call: Call): Promise<Response> {

@@ -1,0 +1,74 @@
+import { env } from "cloudflare:workers";
+import { beforeAll, expect, it } from "vitest";
+import { reviewObject } from "../../durable-objects/stubs.ts";
+import { costsOf, usage } from "../../workers/core/cost.ts";
+import { noCounts } from "../../workers/core/counts.ts";
+import { ask, call, eventually, expectOk, instance, publish } from "../helpers/edge.ts";
+import { TestRegion } from "../helpers/region.ts";
+
+interface Rows {
+  rowsWritten: number;
+  rowsRead: number;
+}
+
+/** Counts the rows that all objects of this isolate read and write while something is done. */
+async function rowsOf(work: () => Promise<unknown>): Promise<Rows> {
+  const { prototype } = await new TestRegion("hard").inside((_, { storage }) => storage.sql.constructor);
+  const exec = prototype.exec as SqlStorage["exec"];
+  const cursors: Rows[] = [];
+  prototype.exec = function (this: SqlStorage, ...given: Parameters<SqlStorage["exec"]>) {
+    const cursor = exec.apply(this, given);
+    cursors.push(cursor);
+    return cursor;
+  };
+  try {
+    await work();
+  } finally {
+    prototype.exec = exec;
+  }
+  const sum = (key: keyof Rows) => cursors.reduce((total, cursor) => total + cursor[key], 0);
+  return { rowsWritten: sum("rowsWritten"), rowsRead: sum("rowsRead") };
+}
+
+/** Within a fifth: whether an alarm rings in between is not ours to say. */
+function near(measured: number, counted: number): void {
+  expect(measured).toBeGreaterThan(counted * 0.8);
+  expect(measured).toBeLessThan(counted * 1.2);
+}
+
+beforeAll(async () => {
+  for (const model of ["hard", "open"]) await publish({ model });
+  // The first question of a region has duties to begin.
+  for (const model of ["hard", "open"]) await ask(model, { instance: instance() });
+});
+
+it("an escalated question takes the rows that its cost counts", async () => {
+  const { rowsWritten, rowsRead } = await rowsOf(() => ask("hard", { instance: instance(1) }));
+  near(rowsWritten, usage.escalated.rowsWritten);
+  near(rowsRead, usage.escalated.rowsRead);
+});
+
+it("so does one that a person answers", async () => {
+  const { rowsWritten, rowsRead } = await rowsOf(async () => {
+    const { id } = await ask("open", { instance: instance(2) });
+    await eventually(async () => expect(await reviewObject(env, "open").size()).toBe(2));
+    await expectOk(call("GET", "/v1/models/open/review?limit=2"));
+    await expectOk(call("POST", `/v1/questions/${id}/answer`, { body: { label: "a" } }));
+  });
+  const { escalated, reviewed } = usage;
+  near(rowsWritten, escalated.rowsWritten + reviewed.rowsWritten);
+  near(rowsRead, escalated.rowsRead + reviewed.rowsRead);
+});
+
+it("adds up to Cloudflare's prices", () => {
+  const counts = { ...noCounts(), requests: 10, questions: 10, escalated: 2, calls: 2 };
+  counts.rungs.origin = { ...counts.rungs.origin, answered: 2, latencyMs: 40 };
+  const costs = costsOf(["edge", "region", "origin"], counts).map(({ usdPerMillion }) => usdPerMillion as number);
+  const edge = 0.3 + 0.02 * usage.edgeCpuMs;
+  const region = edge + 0.15 + usage.escalated.rowsWritten + usage.escalated.rowsRead * 0.001;
+  expect(costs[0]).toBeCloseTo(edge, 9);
+  expect(costs[1]).toBeCloseTo(region, 9);
+  // 20 ms of 128 MB.
+  expect(costs[2]).toBeCloseTo(region + 0.02 * 0.125 * 12.5, 9);
+  expect(costsOf(["edge"], noCounts())).toEqual([{ rung: "edge", usdPerMillion: null }]);
+});

@@ -1,0 +1,117 @@
+import { env } from "cloudflare:workers";
+import { beforeAll, describe, expect, it } from "vitest";
+import { registryObject } from "../../durable-objects/stubs.ts";
+import type { Ladder, TokenState } from "../../workers/core/contract/index.ts";
+import { noCounts, sumCounts } from "../../workers/core/counts.ts";
+import { ask, call, eventually, expectOk, instance, publish } from "../helpers/edge.ts";
+
+const metrics = { token: "metrics-token" };
+
+async function ladder(model: string) {
+  const state: Ladder = await (await expectOk(call("GET", "/v1/ladder", metrics))).json();
+  const found = state.models.find((one) => one.model === model);
+  if (!found) throw new Error(`no ladder of ${model}`);
+  return { ...found, nextRung: state.nextRung, sum: sumCounts(found.counts.map(({ counts }) => counts)) };
+}
+
+async function samples(): Promise<Map<string, number>> {
+  const text = await (await expectOk(call("GET", "/metrics", metrics))).text();
+  const lines = text.split("\n").filter((line) => line !== "" && !line.startsWith("#"));
+  return new Map(
+    lines.map((line) => {
+      const space = line.lastIndexOf(" ");
+      return [line.slice(0, space), Number(line.slice(space + 1))];
+    }),
+  );
+}
+
+beforeAll(async () => {
+  for (const model of ["easy", "hard", "open", "lone", "kept"]) await publish({ model });
+});
+
+describe("counts", () => {
+  it("know of what climbed at once, each question once", async () => {
+    const headers = { "idempotency-key": "one" };
+    await ask("hard", { instance: instance(1) }, { headers });
+    await ask("hard", { instance: instance(1) }, { headers });
+    await call("POST", "/v1/models/hard/ask", { body: { instances: [instance(2), instance(3, "south")] } });
+    const { sum, regions, costs } = await ladder("hard");
+    expect(sum).toMatchObject({ questions: 3, escalated: 3, rungs: { origin: { answered: 3, sure: 3 } } });
+    expect(regions.map(({ region, open }) => [region, open])).toEqual([
+      ["north", 0],
+      ["south", 0],
+    ]);
+    expect(costs.map(({ rung }) => rung)).toEqual(["edge", "region", "origin", "human"]);
+  });
+
+  it("know of what the edge answered when the isolate has told them", async () => {
+    const instances = Array.from({ length: 7 }, (_, i) => instance(i, i % 2 ? "north" : "south"));
+    await expectOk(call("POST", "/v1/models/easy/ask", { body: { instances } }));
+    await ask("easy", { instance: instance(9) });
+    await eventually(async () => {
+      const { sum } = await ladder("easy");
+      expect(sum).toMatchObject({ requests: 2, questions: 8, escalated: 0, rungs: { edge: { answered: 8, sure: 8 } } });
+    });
+  });
+
+  it("tell what is open, who waits, and who was right", async () => {
+    const open = await ask("open", { instance: instance(4) });
+    await eventually(async () => expect((await ladder("open")).waiting).toBe(1));
+    expect((await ladder("open")).regions).toMatchObject([{ region: "north", open: 1, breaker: "closed" }]);
+    await expectOk(call("POST", `/v1/questions/${open.id}/truth`, { body: { label: "a" } }));
+    const { sum, regions } = await ladder("open");
+    expect(sum).toMatchObject({ labels: { truth: 1 }, rungs: { human: { answered: 1 } } });
+    expect(regions).toMatchObject([{ open: 0 }]);
+    const kept = await ask("kept", { instance: instance(4) });
+    await expectOk(call("POST", `/v1/questions/${kept.id}/truth`, { body: { label: kept.label } }));
+    await expectOk(call("POST", `/v1/questions/${kept.id}/truth`, { body: { label: kept.label } }));
+    await eventually(async () =>
+      expect((await ladder("kept")).sum.rungs.edge).toMatchObject({ answered: 1, right: 1 }),
+    );
+  });
+
+  it("count what no rung was sure of to the rung whose answer stood", async () => {
+    await ask("lone", { instance: instance(5) });
+    expect((await ladder("lone")).sum).toMatchObject({ questions: 1, rungs: { origin: { answered: 1, sure: 0 } } });
+  });
+
+  it("take a batch of an isolate once, however often it comes", async () => {
+    const counts = { ...noCounts(), questions: 5 };
+    const batch = { isolate: "an isolate", sequence: 3, rows: [{ region: "east", base: 1, counts }] };
+    const registry = registryObject(env, "counted");
+    await registry.addCounts(batch);
+    await registry.addCounts(batch);
+    await registry.addCounts({ ...batch, sequence: 2 });
+    await registry.addCounts({ ...batch, sequence: 4 });
+    expect(await registry.counts()).toMatchObject([{ region: "east", counts: { questions: 10 } }]);
+  });
+});
+
+describe("GET /metrics", () => {
+  it("says the same in Prometheus' text format", async () => {
+    const before = await ladder("hard");
+    const found = await samples();
+    expect(found.get('upriver_escalated_total{model="hard",region="north"}')).toBe(2);
+    const answered = 'upriver_answers_total{model="hard",region="north",base="1",rung="origin",sure="true"}';
+    expect(found.get(answered)).toBe(2);
+    expect(found.get('upriver_answer_seconds_count{model="hard",rung="origin"}')).toBe(
+      before.sum.rungs.origin.answered,
+    );
+    expect(found.get('upriver_answer_seconds_bucket{model="hard",rung="origin",le="+Inf"}')).toBe(3);
+    expect(found.get("upriver_next_rung_up")).toBe(1);
+    expect(found.get('upriver_served_version{model="hard",stage="stable"}')).toBe(1);
+    expect(found.get('upriver_samples{model="open",region="north",fold="archived"}')).toBe(0);
+  });
+
+  it("keeps to the token's models, and wants its scope", async () => {
+    expect((await call("GET", "/metrics", { token: null })).status).toBe(401);
+    expect((await call("GET", "/metrics", { token: "ask-token" })).status).toBe(403);
+    expect((await call("GET", "/v1/ladder", { token: "ask-token" })).status).toBe(403);
+  });
+});
+
+it("GET /v1/token says what a token may do", async () => {
+  const state: TokenState = await (await expectOk(call("GET", "/v1/token", { token: "north-token" }))).json();
+  expect(state).toMatchObject({ id: "north", scopes: ["ask"], models: ["*"], regions: ["north"] });
+  expect((await call("GET", "/v1/token", { token: "nobody" })).status).toBe(401);
+});

@@ -1,0 +1,65 @@
+import { type Counts, latencyBoundsMs, type RungCounts, rungs } from "./contract/index.ts";
+
+/** Counts of nothing yet. */
+export function noCounts(): Counts {
+  const none = (): RungCounts => ({
+    ...{ answered: 0, sure: 0, right: 0, wrong: 0 },
+    ...{ latency: new Array<number>(latencyBoundsMs.length + 1).fill(0), latencyMs: 0 },
+  });
+  return {
+    ...{ requests: 0, questions: 0, escalated: 0, calls: 0 },
+    labels: { truth: 0, human: 0, origin: 0 },
+    rungs: { edge: none(), region: none(), origin: none(), human: none() },
+  };
+}
+
+/** Adds `other` to `counts`, which it changes and gives back. */
+export function addCounts(counts: Counts, other: Counts): Counts {
+  for (const key of ["requests", "questions", "escalated", "calls"] as const) counts[key] += other[key];
+  for (const key of ["truth", "human", "origin"] as const) counts.labels[key] += other.labels[key];
+  for (const rung of rungs) addRung(counts.rungs[rung], other.rungs[rung]);
+  return counts;
+}
+
+/** The sum of counts. */
+export function sumCounts(all: Iterable<Counts>): Counts {
+  const sum = noCounts();
+  for (const counts of all) addCounts(sum, counts);
+  return sum;
+}
+
+/** Counts an answer of a rung that took `ms`. */
+export function countAnswer(counts: RungCounts, sure: boolean, ms: number): void {
+  const above = latencyBoundsMs.findIndex((bound) => ms <= bound);
+  const index = above < 0 ? latencyBoundsMs.length : above;
+  counts.answered++;
+  if (sure) counts.sure++;
+  counts.latency[index] = (counts.latency[index] ?? 0) + 1;
+  counts.latencyMs += ms;
+}
+
+/**
+ * The latency that a share `q` of the answers did not exceed, ms: exact to its class, and within it by a straight line,
+ * as Prometheus' `histogram_quantile` has it. Null where nothing was answered; the last bound for what is above it.
+ */
+export function latencyQuantile({ latency }: RungCounts, q: number): number | null {
+  const total = latency.reduce((sum, n) => sum + n, 0);
+  if (total === 0) return null;
+  const rank = q * total;
+  let below = 0;
+  for (const [i, n] of latency.entries()) {
+    const upper = latencyBoundsMs[i];
+    if (upper === undefined) break;
+    if (n > 0 && below + n >= rank) {
+      const lower = latencyBoundsMs[i - 1] ?? 0;
+      return lower + ((upper - lower) * (rank - below)) / n;
+    }
+    below += n;
+  }
+  return latencyBoundsMs[latencyBoundsMs.length - 1] as number;
+}
+
+function addRung(counts: RungCounts, other: RungCounts): void {
+  for (const key of ["answered", "sure", "right", "wrong", "latencyMs"] as const) counts[key] += other[key];
+  counts.latency = counts.latency.map((n, i) => n + (other.latency[i] ?? 0));
+}

@@ -1,0 +1,152 @@
+import { type Ladder, latencyBoundsMs, type ModelLadder, rungs } from "../../core/contract/index.ts";
+import { sumCounts } from "../../core/counts.ts";
+import type { Family, Sample } from "./text.ts";
+
+/** What the ladder has counted, as metrics. */
+export function ladderMetrics({ models, nextRung }: Ladder): Family[] {
+  const each = (samples: (ladder: ModelLadder) => Sample[]) => models.flatMap(samples);
+  return [
+    {
+      ...{ name: "upriver_requests_total", type: "counter", help: "Requests that asked." },
+      samples: each(({ model, counts }) => {
+        return [{ labels: { model }, value: sumCounts(counts.map((row) => row.counts)).requests }];
+      }),
+    },
+    {
+      ...{ name: "upriver_questions_total", type: "counter", help: "Questions that came." },
+      samples: each((ladder) => byRegion(ladder, ({ questions }) => questions)),
+    },
+    {
+      ...{ name: "upriver_escalated_total", type: "counter", help: "Questions that the edge handed to the region." },
+      samples: each((ladder) => byRegion(ladder, ({ escalated }) => escalated)),
+    },
+    {
+      ...{ name: "upriver_answers_total", type: "counter", help: "Answers, by the rung that gave them." },
+      samples: each(answers),
+    },
+    {
+      ...{ name: "upriver_answer_seconds", type: "histogram", help: "How long answers took, by rung." },
+      samples: each(latencies),
+    },
+    {
+      ...{ name: "upriver_judged_total", type: "counter" },
+      help: "Answers whose label came to be known, by whether they were right.",
+      samples: each(judged),
+    },
+    {
+      ...{ name: "upriver_labels_total", type: "counter", help: "Labels that were kept, by their source." },
+      samples: each(labels),
+    },
+    {
+      ...{ name: "upriver_open_questions", type: "gauge", help: "Questions without an answer." },
+      samples: each(({ model, regions }) =>
+        regions.map(({ region, open }) => ({ labels: { model, region }, value: open })),
+      ),
+    },
+    {
+      ...{ name: "upriver_breaker_open", type: "gauge", help: "1 while a region leaves the next rung alone." },
+      samples: each(({ model, regions }) =>
+        regions.map(({ region, breaker }) => ({ labels: { model, region }, value: breaker === "open" ? 1 : 0 })),
+      ),
+    },
+    {
+      ...{ name: "upriver_regions_unanswered", type: "gauge", help: "Regions that did not say what they counted." },
+      samples: each(({ model, unanswered }) => [{ labels: { model }, value: unanswered.length }]),
+    },
+    {
+      ...{ name: "upriver_review_waiting", type: "gauge", help: "Questions that wait for a person." },
+      samples: each(({ model, waiting }) => [{ labels: { model }, value: waiting }]),
+    },
+    {
+      ...{ name: "upriver_served_version", type: "gauge", help: "The version that serves, by stage." },
+      samples: each(({ model, pointer: { stable, canary } }) => [
+        ...(stable === null ? [] : [{ labels: { model, stage: "stable" }, value: stable }]),
+        ...(canary === null ? [] : [{ labels: { model, stage: "canary" }, value: canary.version }]),
+      ]),
+    },
+    {
+      ...{ name: "upriver_canary_share", type: "gauge", help: "The share of callers that a canary answers." },
+      samples: each(({ model, pointer }) => [{ labels: { model }, value: pointer.canary?.share ?? 0 }]),
+    },
+    {
+      ...{ name: "upriver_next_rung_up", type: "gauge", help: "1 where the rung above the regions answers." },
+      samples: nextRung ? [{ labels: {}, value: nextRung.up ? 1 : 0 }] : [],
+    },
+  ];
+}
+
+function byRegion({ model, counts }: ModelLadder, pick: (counts: ModelLadder["counts"][number]["counts"]) => number) {
+  const groups = Map.groupBy(counts, ({ region }) => region);
+  return [...groups].map(([region, rows]) => {
+    return { labels: { model, region }, value: pick(sumCounts(rows.map((row) => row.counts))) };
+  });
+}
+
+// The edge's own and the region's counts of a region and version are one.
+function byBase({ counts }: ModelLadder) {
+  const groups = Map.groupBy(counts, ({ region, base }) => `${base}/${region}`);
+  return [...groups.values()].map((rows) => {
+    const [{ region, base }] = rows as [ModelLadder["counts"][number]];
+    return { region, base, counts: sumCounts(rows.map((row) => row.counts)) };
+  });
+}
+
+function answers(ladder: ModelLadder): Sample[] {
+  const { model } = ladder;
+  return byBase(ladder).flatMap(({ region, base, counts }) =>
+    rungs.flatMap((rung) => {
+      const { answered, sure } = counts.rungs[rung];
+      const of = { model, region, base, rung };
+      return answered === 0
+        ? []
+        : [
+            { labels: { ...of, sure: "true" }, value: sure },
+            { labels: { ...of, sure: "false" }, value: answered - sure },
+          ];
+    }),
+  );
+}
+
+function judged(ladder: ModelLadder): Sample[] {
+  const { model } = ladder;
+  return byBase(ladder).flatMap(({ region, base, counts }) =>
+    rungs.flatMap((rung) => {
+      const { right, wrong } = counts.rungs[rung];
+      const of = { model, region, base, rung };
+      return right + wrong === 0
+        ? []
+        : [
+            { labels: { ...of, right: "true" }, value: right },
+            { labels: { ...of, right: "false" }, value: wrong },
+          ];
+    }),
+  );
+}
+
+function labels({ model, counts }: ModelLadder): Sample[] {
+  return [...Map.groupBy(counts, ({ region }) => region)].flatMap(([region, rows]) => {
+    const sum = sumCounts(rows.map((row) => row.counts)).labels;
+    const known = Object.entries(sum).filter(([, value]) => value > 0);
+    return known.map(([source, value]) => ({ labels: { model, region, source }, value }));
+  });
+}
+
+function latencies({ model, counts }: ModelLadder): Sample[] {
+  const sum = sumCounts(counts.map((row) => row.counts));
+  return rungs.flatMap((rung) => {
+    const { latency, latencyMs, answered } = sum.rungs[rung];
+    if (answered === 0) return [];
+    let below = 0;
+    const buckets = latency.map((n, i): Sample => {
+      below += n;
+      const bound = latencyBoundsMs[i];
+      const le = bound === undefined ? "+Inf" : bound / 1_000;
+      return { suffix: "_bucket", labels: { model, rung, le }, value: below };
+    });
+    return [
+      ...buckets,
+      { suffix: "_sum", labels: { model, rung }, value: latencyMs / 1_000 },
+      { suffix: "_count", labels: { model, rung }, value: below },
+    ];
+  });
+}

@@ -1,0 +1,17 @@
+import { regionObject, registryObject } from "../../../durable-objects/stubs.ts";
+import type { ModelPointer, RegionState } from "../../core/contract/index.ts";
+import type { Call } from "../call.ts";
+import { baseFor } from "../ladder/version.ts";
+
+/** What a region knows and is about, on the version that serves it. */
+export async function regionStateOf(call: Call, pointer: ModelPointer, region: string): Promise<RegionState> {
+  const base = baseFor(pointer, region);
+  const { lastRun, ...state } = await regionObject(call.env, pointer.model, region).state(base);
+  const head = state.headManifest?.number ?? null;
+  return { ...state, lastRun: lastRun && { region, ...lastRun }, base, head } as RegionState;
+}
+
+/** The regions that a model has heard of. */
+export function regionsOf(call: Call, model: string): Promise<string[]> {
+  return registryObject(call.env, model).regions();
+}

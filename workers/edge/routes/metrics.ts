@@ -1,0 +1,60 @@
+import { ladderSchema, type RegionState, tokenStateSchema } from "../../core/contract/index.ts";
+import { type Call, jsonResponse, type Route } from "../call.ts";
+import { bytes, json } from "../contract.ts";
+import { inTime } from "../metrics/in-time.ts";
+import { ladderMetrics } from "../metrics/ladder-metrics.ts";
+import { ladderOf } from "../metrics/look.ts";
+import { regionMetrics } from "../metrics/region-metrics.ts";
+import { regionStateOf } from "../metrics/region-states.ts";
+import { metricsText } from "../metrics/text.ts";
+
+async function getLadder(call: Call): Promise<Response> {
+  return jsonResponse(await ladderOf(call), 200, { "cache-control": "no-store" });
+}
+
+async function getMetrics(call: Call): Promise<Response> {
+  const ladder = await ladderOf(call);
+  const states = new Map<string, RegionState[]>();
+  for (const { model, task, pointer, regions } of ladder.models) {
+    if (task === "tensor") continue;
+    const found = await Promise.all(regions.map(({ region }) => inTime(regionStateOf(call, pointer, region))));
+    states.set(
+      model,
+      found.filter((state) => state !== null),
+    );
+  }
+  const text = metricsText([...ladderMetrics(ladder), ...regionMetrics(states)]);
+  return new Response(text, { headers: { "content-type": "text/plain; version=0.0.4; charset=utf-8" } });
+}
+
+function getToken({ node, token }: Call): Response {
+  const { id, scopes, models, regions } = token as NonNullable<typeof token>;
+  return jsonResponse({ id, scopes, models, regions, node: node.id });
+}
+
+export const metricsRoutes: readonly Route[] = [
+  {
+    method: "GET",
+    path: "/v1/ladder",
+    scope: "metrics",
+    operation: "look at the ladder",
+    contract: { replies: { 200: json(ladderSchema) } },
+    handle: getLadder,
+  },
+  {
+    method: "GET",
+    path: "/metrics",
+    scope: "metrics",
+    operation: "read metrics",
+    contract: { replies: { 200: bytes("text/plain") } },
+    handle: getMetrics,
+  },
+  {
+    method: "GET",
+    path: "/v1/token",
+    scope: "any",
+    operation: "see what a token may do",
+    contract: { replies: { 200: json(tokenStateSchema) } },
+    handle: getToken,
+  },
+];
