@@ -1,4 +1,4 @@
-import type { HeadManifest, HeadPointer, Rule } from "../../workers/core/contract/index.ts";
+import type { HeadManifest, HeadPointer, RegionHead, Rule } from "../../workers/core/contract/index.ts";
 import type { Outbox } from "./outbox.ts";
 
 /** The heads of all regions on all base versions, and which one each uses. Heads stay when a version goes. */
@@ -38,6 +38,28 @@ export class HeadPointers {
     const { base, region, number } = head;
     this.sql.exec("INSERT OR REPLACE INTO heads VALUES (?, ?, ?, ?)", base, region, number, JSON.stringify(head));
     return this.point(base, region, number);
+  }
+
+  /** Every head that a region ever had, the newest first, and whether it serves on its base version. */
+  all(region: string): RegionHead[] {
+    const rows = this.sql.exec<{ base: number; number: number; manifest: string; current: number | null }>(
+      `SELECT h.base, h.number, h.manifest, p.number AS current FROM heads h
+       LEFT JOIN head_pointers p ON p.base = h.base AND p.region = h.region
+       WHERE h.region = ? ORDER BY h.base DESC, h.number DESC`,
+      region,
+    );
+    return rows.toArray().map(({ base, number, manifest, current }) => {
+      const { createdAt } = JSON.parse(manifest) as HeadManifest;
+      return { base, number, createdAt, isCurrent: number === current };
+    });
+  }
+
+  /** Points a region to one of its heads, or to the global one; false where it has no such head. */
+  to(base: number, region: string, number: number | null): boolean {
+    const query = "SELECT 1 FROM heads WHERE base = ? AND region = ? AND number = ?";
+    if (number !== null && this.sql.exec(query, base, region, number).toArray().length === 0) return false;
+    this.point(base, region, number);
+    return true;
   }
 
   back(base: number, region: string): HeadPointer {

@@ -5,9 +5,11 @@ import type {
   CanaryState,
   HeadManifest,
   HeadPointer,
+  HistoryEvent,
   Manifest,
   ModelPointer,
   RegionCounts,
+  RegionHead,
   Rule,
 } from "../../workers/core/contract/index.ts";
 import { sha256Hex } from "../../workers/core/hash.ts";
@@ -166,12 +168,21 @@ export class RegistryObject extends DurableObject<Env> {
     return this.ctx.storage.transactionSync(() => this.heads.setRule(base, region, rule));
   }
 
-  /** Gives a region back the head it had before; null is the global one. */
-  rollbackHead(base: number, region: string): HeadPointer {
-    return this.ctx.storage.transactionSync(() => {
+  /** Gives a region back the head it had before, or the one of a number; null is the global one. */
+  rollbackHead(base: number, region: string, number?: number | null): Result<HeadPointer, Refusal> {
+    return this.ctx.storage.transactionSync((): Result<HeadPointer, Refusal> => {
+      if (number === undefined) this.heads.back(base, region);
+      else if (!this.heads.to(base, region, number)) {
+        return fail({ expected: `a head of region '${region}' on version ${base}`, received: `${number}` });
+      }
       this.rollouts.note("head-rollback", { version: base, region });
-      return this.heads.back(base, region);
+      return ok(this.heads.pointer(base, region));
     });
+  }
+
+  /** Every head that a region ever had, and what was done with them. */
+  regionHistory(region: string): { heads: RegionHead[]; history: HistoryEvent[] } {
+    return { heads: this.heads.all(region), history: this.rollouts.history(region) };
   }
 
   /** Takes a region's heads out of use, because what they learned from is forgotten. */

@@ -1,4 +1,4 @@
-import type { ModelPointer } from "../../workers/core/contract/index.ts";
+import type { HistoryEvent, ModelPointer } from "../../workers/core/contract/index.ts";
 import { fail, ok, type Result } from "../../workers/core/result.ts";
 import type { HeadPointers } from "./heads.ts";
 import type { Outbox } from "./outbox.ts";
@@ -95,19 +95,15 @@ export class Rollout {
     );
   }
 
-  history() {
+  /** What was done last, of all or of one region. */
+  history(region: string | null = null): HistoryEvent[] {
     const rows = this.sql.exec(
-      "SELECT at, action, version, share, region, reason FROM history ORDER BY id DESC LIMIT ?",
+      `SELECT at, action, version, share, region, reason FROM history
+       WHERE ?1 IS NULL OR region = ?1 ORDER BY id DESC LIMIT ?2`,
+      region,
       historyMaxRows,
     );
-    return rows.toArray() as {
-      at: number;
-      action: string;
-      version: number;
-      share: number | null;
-      region: string | null;
-      reason: string | null;
-    }[];
+    return rows.toArray() as unknown as HistoryEvent[];
   }
 
   // Regions whose head would be lost by the step stay where they are until their head for the version is made.

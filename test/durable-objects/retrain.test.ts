@@ -3,7 +3,7 @@ import { env } from "cloudflare:workers";
 import { beforeAll, describe, expect, it } from "vitest";
 import { regionObjectName } from "../../durable-objects/names.ts";
 import type { RegionObject } from "../../durable-objects/region/index.ts";
-import type { RegionRun } from "../../workers/core/contract/index.ts";
+import type { RegionDetail, RegionRun } from "../../workers/core/contract/index.ts";
 import { ask, call, eventually, expectOk, instance, publish } from "../helpers/edge.ts";
 import { customRows } from "../helpers/teach.ts";
 
@@ -75,6 +75,33 @@ describe("a retrain", () => {
       head: null,
     });
     expect((await ask(model, { instance: instance(4), accept: "always" }, { token: "admin-token" })).version).toBe("1");
+  });
+
+  it("keeps every head, and goes back to any of them by its number", async () => {
+    const path = `/v1/models/${model}/rollback`;
+    const detail = async (): Promise<RegionDetail> =>
+      (await expectOk(call("GET", `/v1/models/${model}/regions/north`))).json();
+    const before = await detail();
+    expect(before.heads).toMatchObject([{ base: 1, number: 1, isCurrent: false }]);
+    expect(before.state).toMatchObject({ region: "north", head: null });
+    expect(before.history.map(({ action }) => action)).toEqual(["head-rollback", "head"]);
+    const unknown = await call("POST", path, { body: { region: "north", head: 7 } });
+    expect(unknown.status).toBe(409);
+    await expectOk(call("POST", path, { body: { region: "north", head: 1 } }));
+    expect((await detail()).heads).toMatchObject([{ number: 1, isCurrent: true }]);
+    expect((await ask(model, { instance: instance(4), accept: "always" }, { token: "admin-token" })).version).toBe(
+      "1+north.1",
+    );
+    expect((await call("POST", path, { body: { head: 1 } })).status).toBe(422);
+    expect((await call("GET", `/v1/models/${model}/regions/nowhere`)).status).toBe(404);
+  });
+
+  it("says of each run how the region's head and the global one answer what neither learned from", async () => {
+    const { runs }: { runs: RegionRun[] } = await (await expectOk(call("GET", `/v1/models/${model}/runs`))).json();
+    const standing = runs.find(({ region, status }) => region === "north" && status === "promoted")?.report?.standing;
+    expect(standing?.regional.logLoss).toBeLessThan(standing?.global.logLoss as number);
+    expect(standing?.regional.accuracy).toBeGreaterThan(standing?.global.accuracy as number);
+    expect(standing?.questions).toBeGreaterThan(30);
   });
 });
 

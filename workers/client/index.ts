@@ -12,6 +12,7 @@ import type {
   ModelState,
   ModelSummary,
   OriginState,
+  RegionDetail,
   RegionRun,
   RegionState,
   ReviewQuestion,
@@ -268,9 +269,14 @@ export class UpriverClient {
     return (await this.transport.json<{ pointer: ModelPointer }>(call)).pointer;
   }
 
-  /** Gives a region back the head that it had before; null is the global one. */
-  rollbackRegion(model: string, region: string): Promise<{ region: string; head: number | null }> {
-    return this.transport.json({ ...post(`${modelPath(model)}/rollback`, { region }), isRepeatable: false });
+  /** Gives a region back the head that it had before, or the one of a number; null is the global one. */
+  rollbackRegion(
+    model: string,
+    region: string,
+    { head }: { head?: number | null } = {},
+  ): Promise<{ region: string; head: number | null }> {
+    const body = { region, ...(head === undefined ? {} : { head }) };
+    return this.transport.json({ ...post(`${modelPath(model)}/rollback`, body), isRepeatable: head !== undefined });
   }
 
   /** What the rung above the edge answers and trains with. Throws a 404 `ProblemError` where there is none. */
@@ -297,6 +303,13 @@ export class UpriverClient {
     return (await this.transport.json<{ job: Job }>({ method: "GET", path, headers, timeoutMs })).job;
   }
 
+  /** A training's report as a page of HTML. Throws a 404 `ProblemError` before it has one. */
+  async jobReport(model: string, id: string): Promise<string> {
+    return new TextDecoder().decode(
+      await this.transport.bytes({ method: "GET", path: `${jobPath(model, id)}/report` }),
+    );
+  }
+
   /** Stops a training; what it has learned so far stays, for a restart. */
   async cancelJob(model: string, id: string): Promise<Job> {
     return (await this.transport.json<{ job: Job }>(post(`${jobPath(model, id)}/cancel`, {}))).job;
@@ -309,6 +322,16 @@ export class UpriverClient {
 
   async regions(model: string): Promise<RegionState[]> {
     return (await this.get<{ regions: RegionState[] }>(`${modelPath(model)}/regions`)).regions;
+  }
+
+  /** One region: its state, every head that it had, what was done with them, and its runs. */
+  region(model: string, region: string): Promise<RegionDetail> {
+    return this.get(regionPath(model, region));
+  }
+
+  /** The runs of every region, the newest first. */
+  async allRuns(model: string): Promise<RegionRun[]> {
+    return (await this.get<{ runs: RegionRun[] }>(`${modelPath(model)}/runs`)).runs;
   }
 
   async runs(model: string, region: string): Promise<RegionRun[]> {

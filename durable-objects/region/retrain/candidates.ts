@@ -1,6 +1,6 @@
 import type { Compared } from "../../../workers/core/confidence/gate.ts";
-import { judge } from "../../../workers/core/confidence/rule.ts";
-import type { ClassifyManifest } from "../../../workers/core/contract/index.ts";
+import { type Judged, judge } from "../../../workers/core/confidence/rule.ts";
+import type { ClassifyManifest, Standing } from "../../../workers/core/contract/index.ts";
 import { applyCalibration, type Calibration, calibrate, calibrated } from "../../../workers/core/head/calibration.ts";
 import type { HeadWeights } from "../../../workers/core/head/head.ts";
 import { scoresOf, softmax } from "../../../workers/core/head/head.ts";
@@ -34,6 +34,25 @@ export interface CurrentHead {
   lastSample: number;
 }
 
+/** A held-out question as the global head scored it, too. */
+export interface ComparedToo extends Compared {
+  globalLoss: number;
+  global: Judged;
+}
+
+/** How well the global head and the one that serves the region from now on answer what neither learned from. */
+export function standingOf(compared: readonly ComparedToo[], isPromoted: boolean): Standing | null {
+  const questions = compared.length;
+  if (questions === 0) return null;
+  const mean = (of: (row: ComparedToo) => number) => compared.reduce((sum, row) => sum + of(row), 0) / questions;
+  const serving = isPromoted ? "candidate" : "current";
+  return {
+    questions,
+    global: { accuracy: mean(({ global }) => Number(global.right)), logLoss: mean(({ globalLoss }) => globalLoss) },
+    regional: { accuracy: mean((row) => Number(row[serving].right)), logLoss: mean((row) => row[`${serving}Loss`]) },
+  };
+}
+
 // A one-hot regression gives shares between 0 and 1: about 1/8 of a logit's scale, which tune has to find.
 const calibrationPriors: Record<Candidate["kind"], TemperaturePrior> = {
   analytic: { centre: 0.2, deviation: 1 },
@@ -60,23 +79,28 @@ export function calibrateOn(
  * Every held-out row as both heads score it, some at a time: all of tune, and of train the rows that the current head
  * has not learned from, each scored by the cross-fitted head that did not see it.
  */
-export function* compareHeads(data: RunData, candidate: Calibrated, current: CurrentHead): Generator<void, Compared[]> {
+export function* compareHeads(
+  data: RunData,
+  candidate: Calibrated,
+  current: CurrentHead,
+): Generator<void, ComparedToo[]> {
   const { train, tune, classes, start } = data;
   const width = start.length / classes;
-  const compared: Compared[] = [];
-  const perSlice = Math.max(1, Math.floor(limits.judgeSliceMultiplyAdds / (2 * start.length)));
+  const compared: ComparedToo[] = [];
+  const perSlice = Math.max(1, Math.floor(limits.judgeSliceMultiplyAdds / (3 * start.length)));
   const compare = (rows: SampleRows, row: number, weights: Float32Array) => {
     const label = rows.labels[row] as number;
     const next = calibrated(logitsOfRow(rows.inputs, row, weights, classes), candidate.calibration);
-    const before = current.own
-      ? scoresOf(current.own, rows.inputs, row * width)
-      : softmax(logitsOfRow(rows.inputs, row, start, classes), 1);
+    const global = softmax(logitsOfRow(rows.inputs, row, start, classes), 1);
+    const before = current.own ? scoresOf(current.own, rows.inputs, row * width) : global;
     compared.push({
       cluster: rows.splits[row] as string,
       currentLoss: lossOf(before, label),
       candidateLoss: lossOf(next, label),
       current: judge(before, label),
       candidate: judge(next, label),
+      globalLoss: lossOf(global, label),
+      global: judge(global, label),
     });
   };
   for (let row = 0; row < tune.rows; row++) {

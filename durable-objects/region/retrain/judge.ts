@@ -1,5 +1,5 @@
 import { anchorFault } from "../../../workers/core/confidence/anchor.ts";
-import { type Compared, gate } from "../../../workers/core/confidence/gate.ts";
+import { gate } from "../../../workers/core/confidence/gate.ts";
 import { judge, thresholdGrid, tunedThreshold } from "../../../workers/core/confidence/rule.ts";
 import type { ClassifyManifest, HeadManifest } from "../../../workers/core/contract/index.ts";
 import { sha256Hex } from "../../../workers/core/hash.ts";
@@ -11,7 +11,15 @@ import { sign, signingKeySchema } from "../../../workers/core/sign.ts";
 import { registryObject } from "../../stubs.ts";
 import { readHead } from "../blobs.ts";
 import type { RegionContext } from "../context.ts";
-import { type Calibrated, type Candidate, type CurrentHead, calibrateOn, compareHeads } from "./candidates.ts";
+import {
+  type Calibrated,
+  type Candidate,
+  type ComparedToo,
+  type CurrentHead,
+  calibrateOn,
+  compareHeads,
+  standingOf,
+} from "./candidates.ts";
 import { ownRows, type RunData } from "./data.ts";
 import type { RunningRun, Runs } from "./runs.ts";
 
@@ -56,7 +64,7 @@ export function* judgeCandidates(
   const anchoredOf = new Map(answering.map(({ one, anchored }) => [one.kind, anchored]));
   // A few rows of tune are learned by heart when a head is calibrated on them: then all held-out rows choose.
   const isFew = data.tune.rows < limits.tuneFewRows;
-  const held = new Map<Candidate["kind"], Compared[]>();
+  const held = new Map<Candidate["kind"], ComparedToo[]>();
   if (isFew) for (const one of judged) held.set(one.kind, yield* compareHeads(data, one, current));
   const lossesOf = (one: Calibrated) => {
     const rows = held.get(one.kind);
@@ -69,6 +77,7 @@ export function* judgeCandidates(
   const compared = held.get(best.kind) ?? (yield* compareHeads(data, best, current));
   const { promoted, reason, ...figures } = gate(compared, manifest.thin.rule.targetRisk);
   yield;
+  const fault = promoted ? (anchored?.fault ?? null) : reason;
   const report = {
     train: ownRows(data.train),
     tune: data.tune.rows,
@@ -81,8 +90,8 @@ export function* judgeCandidates(
     ),
     ...figures,
     anchor: anchored,
+    standing: standingOf(compared, fault === null),
   };
-  const fault = promoted ? (anchored?.fault ?? null) : reason;
   return { promoted: fault === null ? best : null, reason: fault ?? reason, report };
 }
 

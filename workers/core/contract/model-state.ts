@@ -45,20 +45,22 @@ const versionRow = {
   metrics: bothMetrics.nullable(),
 };
 
+export const historyEventSchema = z.strictObject({
+  at: z.int(),
+  action: z.string(),
+  version: z.int(),
+  share: z.number().nullable(),
+  region: z.string().nullable(),
+  reason: z.string().nullable(),
+});
+/** Something that was done with a version or a head. */
+export type HistoryEvent = z.infer<typeof historyEventSchema>;
+
 export const versionListSchema = z
   .strictObject({
     /** `preparing`: the regions that are not ready for it yet. */
     versions: z.array(z.strictObject({ ...versionRow, preparing: z.array(z.string()) })),
-    history: z.array(
-      z.strictObject({
-        at: z.int(),
-        action: z.string(),
-        version: z.int(),
-        share: z.number().nullable(),
-        region: z.string().nullable(),
-        reason: z.string().nullable(),
-      }),
-    ),
+    history: z.array(historyEventSchema),
   })
   .meta({ id: "VersionList" });
 export type VersionList = z.infer<typeof versionListSchema>;

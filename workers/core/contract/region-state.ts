@@ -1,6 +1,7 @@
 import * as z from "zod";
 import { certificateStateSchema } from "./certificate-state.ts";
 import { headManifestSchema, ruleSchema } from "./manifest.ts";
+import { historyEventSchema } from "./model-state.ts";
 import { regionSchema } from "./region.ts";
 import { regionRunSchema } from "./run.ts";
 
@@ -34,6 +35,28 @@ export const regionStateSchema = z
 export type RegionState = z.infer<typeof regionStateSchema>;
 
 export const regionStatesSchema = z.strictObject({ regions: z.array(regionStateSchema) }).meta({ id: "RegionStates" });
+
+export const regionHeadSchema = z.strictObject({
+  base: z.int().positive(),
+  number: z.int().positive(),
+  createdAt: z.string(),
+  /** Whether it serves where its base version does. */
+  isCurrent: z.boolean(),
+});
+/** A head that a region had, or has. */
+export type RegionHead = z.infer<typeof regionHeadSchema>;
+
+export const regionDetailSchema = z
+  .strictObject({
+    state: regionStateSchema,
+    /** Every head, the newest first. */
+    heads: z.array(regionHeadSchema),
+    history: z.array(historyEventSchema),
+    runs: z.array(regionRunSchema),
+  })
+  .meta({ id: "RegionDetail" });
+/** One region: what it knows, what it learned, and what was done with its heads. */
+export type RegionDetail = z.infer<typeof regionDetailSchema>;
 
 /** The body of `POST …/retrain`: the data time up to which it learns, ms since 1970; now unless given. */
 export const retrainSchema = z.strictObject({ at: z.int().nonnegative().optional() }).meta({ id: "Retrain" });

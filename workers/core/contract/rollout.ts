@@ -23,7 +23,14 @@ export const rolloutSchema = z
 /** Whom a version is rolled out to. */
 export type RolloutTarget = z.input<typeof rolloutSchema>;
 
-export const rollbackSchema = z.strictObject({ region: regionSchema.optional() }).meta({ id: "Rollback" });
+export const rollbackSchema = z
+  .strictObject({
+    region: regionSchema.optional(),
+    /** The number of the head that the region gets again, null for the global one; the one before unless given. */
+    head: z.int().positive().nullable().optional(),
+  })
+  .refine(({ region, head }) => head === undefined || region !== undefined, "a region beside head")
+  .meta({ id: "Rollback" });
 
 /** The pointer as it is now; of a region, the number of the head that it has again, null for the global one. */
 export const rolledSchema = z

@@ -5,13 +5,24 @@ import { regionSchema } from "./region.ts";
 export const runStatuses = ["running", "promoted", "refused", "skipped", "failed"] as const;
 export type RunStatus = (typeof runStatuses)[number];
 
+const scoredSchema = z.strictObject({ accuracy: z.number(), logLoss: z.number() });
+export const standingSchema = z.strictObject({ questions: z.int(), global: scoredSchema, regional: scoredSchema });
+/** How well the global head and the region's answered the held-out questions of a run. */
+export type Standing = z.infer<typeof standingSchema>;
+
 export const runSchema = z.strictObject({
   id: z.string(),
   base: z.int().positive(),
   status: z.enum(runStatuses),
   reason: z.string().nullable(),
   /** Figures of the candidates and of the gate. */
-  report: z.record(z.string(), z.unknown()).nullable(),
+  report: z
+    .looseObject({
+      /** The number of the head that it promoted. */
+      head: z.int().optional(),
+      standing: standingSchema.nullish(),
+    })
+    .nullable(),
   /** Data time up to which it learns, ms since 1970. */
   at: z.int(),
   startedAt: z.int(),

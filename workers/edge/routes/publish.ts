@@ -122,7 +122,7 @@ async function checkLoads(call: Call, model: string, version: number): Promise<v
 
 async function postRollback(call: Call): Promise<Response> {
   const model = modelOf(call);
-  const { region } = await readJson(call.request, rollbackSchema, limits.bodyMaxBytes);
+  const { region, head: number } = await readJson(call.request, rollbackSchema, limits.bodyMaxBytes);
   if (region === undefined) {
     await modelPointer(call, model);
     return pointerResponse(call, await registryObject(call.env, model).rollback());
@@ -130,7 +130,9 @@ async function postRollback(call: Call): Promise<Response> {
   requireRegion(call, region);
   const pointer = await servedPointer(call, model);
   const base = baseFor(pointer, region);
-  const head = await registryObject(call.env, model).rollbackHead(base, region);
+  const result = await registryObject(call.env, model).rollbackHead(base, region, number);
+  if (!result.ok) throw refused(result.error);
+  const head = result.value;
   await regionObject(call.env, model, region).setHead(base, head);
   learnHead(call, model, base, region, head);
   return jsonResponse({ region, head: head.head?.number ?? null });

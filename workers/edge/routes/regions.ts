@@ -1,6 +1,9 @@
 import { regionObject, registryObject } from "../../../durable-objects/stubs.ts";
 import {
   forgottenRegionSchema,
+  type ModelPointer,
+  type RegionRun,
+  regionDetailSchema,
   regionRunSchema,
   regionRunsSchema,
   regionStatesSchema,
@@ -16,6 +19,7 @@ import { learnHead } from "../artefacts/pointers.ts";
 import { type Call, jsonResponse, modelOf, type Route, requireModel, requireRegion } from "../call.ts";
 import { bytes, json, preferWait } from "../contract.ts";
 import { baseFor, servedPointer } from "../ladder/version.ts";
+import { inTime } from "../metrics/in-time.ts";
 import { regionStateOf, regionsOf } from "../metrics/region-states.ts";
 
 async function listRegions(call: Call): Promise<Response> {
@@ -23,6 +27,35 @@ async function listRegions(call: Call): Promise<Response> {
   const pointer = await servedPointer(call, model);
   const known = await regionsOf(call, model);
   return jsonResponse({ regions: await Promise.all(known.map((region) => regionStateOf(call, pointer, region))) });
+}
+
+async function getRegion(call: Call): Promise<Response> {
+  const { model, region, pointer } = await knownRegion(call);
+  const [state, { heads, history }, runs] = await Promise.all([
+    regionStateOf(call, pointer, region),
+    registryObject(call.env, model).regionHistory(region),
+    regionObject(call.env, model, region).runs(),
+  ]);
+  return jsonResponse({ state, heads, history, runs: runs.map((run) => ({ region, ...run })) });
+}
+
+/** The runs of every region, the newest first: how the regions learned, at a look. */
+async function listAllRuns(call: Call): Promise<Response> {
+  const model = modelOf(call);
+  await servedPointer(call, model);
+  const regions = await regionsOf(call, model);
+  const found = await Promise.all(
+    regions.map(async (region) => {
+      const runs = await inTime(regionObject(call.env, model, region).runs());
+      return (runs ?? []).map(({ report, ...run }) => ({ region, ...run, report: report && brief(report) }));
+    }),
+  );
+  return jsonResponse({ runs: found.flat().sort((a, b) => b.startedAt - a.startedAt) });
+}
+
+// Of many runs only what is drawn of each.
+function brief({ head, standing = null }: NonNullable<RegionRun["report"]>): RegionRun["report"] {
+  return { ...(head === undefined ? {} : { head }), standing };
 }
 
 async function listRuns(call: Call): Promise<Response> {
@@ -58,7 +91,9 @@ async function forgetRegion(call: Call): Promise<Response> {
   return jsonResponse({ model, region, forgotten: true });
 }
 
-async function knownRegion(call: Call): Promise<{ model: string; region: string; base: number }> {
+async function knownRegion(
+  call: Call,
+): Promise<{ model: string; region: string; base: number; pointer: ModelPointer }> {
   const { model = "", region = "" } = call.params;
   requireModel(call, model);
   requireRegion(call, region);
@@ -68,7 +103,7 @@ async function knownRegion(call: Call): Promise<{ model: string; region: string;
     const next = "GET /v1/models/{model} lists the regions in policy.regions.";
     throw new FaultError({ kind: "not-found", what: `region '${region}' in model '${model}'`, next });
   }
-  return { model, region, base: baseFor(pointer, region) };
+  return { model, region, base: baseFor(pointer, region), pointer };
 }
 
 const path = "/v1/models/:model/regions";
@@ -81,6 +116,22 @@ export const regionRoutes: readonly Route[] = [
     operation: "list regions",
     contract: { replies: { 200: json(regionStatesSchema) } },
     handle: listRegions,
+  },
+  {
+    method: "GET",
+    path: "/v1/models/:model/runs",
+    scope: "admin",
+    operation: "list the runs of all regions",
+    contract: { replies: { 200: json(regionRunsSchema) } },
+    handle: listAllRuns,
+  },
+  {
+    method: "GET",
+    path: `${path}/:region`,
+    scope: "admin",
+    operation: "read a region",
+    contract: { replies: { 200: json(regionDetailSchema) } },
+    handle: getRegion,
   },
   {
     method: "GET",
