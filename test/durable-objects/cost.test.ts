@@ -63,12 +63,12 @@ it("so does one that a person answers", async () => {
 it("adds up to Cloudflare's prices", () => {
   const counts = { ...noCounts(), requests: 10, questions: 10, escalated: 2, calls: 2 };
   counts.rungs.origin = { ...counts.rungs.origin, answered: 2, latencyMs: 40 };
-  const costs = costsOf(["edge", "region", "origin"], counts).map(({ usdPerMillion }) => usdPerMillion as number);
+  const costs = costsOf(counts);
   const edge = 0.3 + 0.02 * usage.edgeCpuMs;
   const region = edge + 0.15 + usage.escalated.rowsWritten + usage.escalated.rowsRead * 0.001;
-  expect(costs[0]).toBeCloseTo(edge, 9);
-  expect(costs[1]).toBeCloseTo(region, 9);
+  expect(costs.edge).toBeCloseTo(edge, 9);
+  expect(costs.region).toBeCloseTo(region, 9);
   // 20 ms of 128 MB.
-  expect(costs[2]).toBeCloseTo(region + 0.02 * 0.125 * 12.5, 9);
-  expect(costsOf(["edge"], noCounts())).toEqual([{ rung: "edge", usdPerMillion: null }]);
+  expect(costs.origin).toBeCloseTo(region + 0.02 * 0.125 * 12.5, 9);
+  expect(costsOf(noCounts())).toEqual({ edge: null, region: null, origin: null, human: null });
 });

@@ -1,8 +1,8 @@
 import { env } from "cloudflare:workers";
 import { beforeAll, describe, expect, it } from "vitest";
 import { registryObject } from "../../durable-objects/stubs.ts";
-import type { Ladder, TokenState } from "../../workers/core/contract/index.ts";
-import { noCounts, sumCounts } from "../../workers/core/counts.ts";
+import type { Ladder, LadderRung, RungName, TokenState } from "../../workers/core/contract/index.ts";
+import { noCounts } from "../../workers/core/counts.ts";
 import { ask, call, eventually, expectOk, instance, publish } from "../helpers/edge.ts";
 
 const metrics = { token: "metrics-token" };
@@ -11,7 +11,8 @@ async function ladder(model: string) {
   const state: Ladder = await (await expectOk(call("GET", "/v1/ladder", metrics))).json();
   const found = state.models.find((one) => one.model === model);
   if (!found) throw new Error(`no ladder of ${model}`);
-  return { ...found, nextRung: state.nextRung, sum: sumCounts(found.counts.map(({ counts }) => counts)) };
+  const rungs = Object.fromEntries(found.rungs.map((rung) => [rung.rung, rung]));
+  return { ...found, nextRung: state.nextRung, of: rungs as Record<RungName, LadderRung> };
 }
 
 async function samples(): Promise<Map<string, number>> {
@@ -35,13 +36,12 @@ describe("counts", () => {
     await ask("hard", { instance: instance(1) }, { headers });
     await ask("hard", { instance: instance(1) }, { headers });
     await call("POST", "/v1/models/hard/ask", { body: { instances: [instance(2), instance(3, "south")] } });
-    const { sum, regions, costs } = await ladder("hard");
-    expect(sum).toMatchObject({ questions: 3, escalated: 3, rungs: { origin: { answered: 3, sure: 3 } } });
-    expect(regions.map(({ region, open }) => [region, open])).toEqual([
-      ["north", 0],
-      ["south", 0],
-    ]);
-    expect(costs.map(({ rung }) => rung)).toEqual(["edge", "region", "origin", "human"]);
+    const { questions, rungs, of, open } = await ladder("hard");
+    expect({ questions, open }).toEqual({ questions: 3, open: 0 });
+    expect(rungs.map(({ rung }) => rung)).toEqual(["edge", "region", "origin", "human"]);
+    expect(of.edge).toMatchObject({ asked: 3, answered: 0, passed: 3 });
+    expect(of.origin).toMatchObject({ asked: 3, answered: 3, passed: 0, share: 1, judged: 0, accuracy: null });
+    expect(of.human).toMatchObject({ asked: 0, answered: 0, p50Ms: null, usdPerMillion: null });
   });
 
   it("know of what the edge answered when the isolate has told them", async () => {
@@ -49,30 +49,32 @@ describe("counts", () => {
     await expectOk(call("POST", "/v1/models/easy/ask", { body: { instances } }));
     await ask("easy", { instance: instance(9) });
     await eventually(async () => {
-      const { sum } = await ladder("easy");
-      expect(sum).toMatchObject({ requests: 2, questions: 8, escalated: 0, rungs: { edge: { answered: 8, sure: 8 } } });
+      const { requests, questions, of } = await ladder("easy");
+      expect({ requests, questions }).toEqual({ requests: 2, questions: 8 });
+      expect(of.edge).toMatchObject({ asked: 8, answered: 8, passed: 0 });
     });
   });
 
   it("tell what is open, who waits, and who was right", async () => {
     const open = await ask("open", { instance: instance(4) });
     await eventually(async () => expect((await ladder("open")).waiting).toBe(1));
-    expect((await ladder("open")).regions).toMatchObject([{ region: "north", open: 1, breaker: "closed" }]);
+    expect(await ladder("open")).toMatchObject({ open: 1, breakersOpen: [], unanswered: [] });
+    expect((await ladder("open")).of.human).toMatchObject({ asked: 1, answered: 0, passed: 1 });
     await expectOk(call("POST", `/v1/questions/${open.id}/truth`, { body: { label: "a" } }));
-    const { sum, regions } = await ladder("open");
-    expect(sum).toMatchObject({ labels: { truth: 1 }, rungs: { human: { answered: 1 } } });
-    expect(regions).toMatchObject([{ open: 0 }]);
+    const { labels, of, open: left } = await ladder("open");
+    expect({ labels, left }).toEqual({ labels: { truth: 1, human: 0, origin: 0 }, left: 0 });
+    expect(of.human).toMatchObject({ asked: 1, answered: 1, passed: 0 });
     const kept = await ask("kept", { instance: instance(4) });
     await expectOk(call("POST", `/v1/questions/${kept.id}/truth`, { body: { label: kept.label } }));
     await expectOk(call("POST", `/v1/questions/${kept.id}/truth`, { body: { label: kept.label } }));
     await eventually(async () =>
-      expect((await ladder("kept")).sum.rungs.edge).toMatchObject({ answered: 1, right: 1 }),
+      expect((await ladder("kept")).of.edge).toMatchObject({ answered: 1, judged: 1, accuracy: 1 }),
     );
   });
 
   it("count what no rung was sure of to the rung whose answer stood", async () => {
     await ask("lone", { instance: instance(5) });
-    expect((await ladder("lone")).sum).toMatchObject({ questions: 1, rungs: { origin: { answered: 1, sure: 0 } } });
+    expect((await ladder("lone")).of.origin).toMatchObject({ asked: 1, answered: 1, passed: 0 });
   });
 
   it("take a batch of an isolate once, however often it comes", async () => {
@@ -94,9 +96,7 @@ describe("GET /metrics", () => {
     expect(found.get('upriver_escalated_total{model="hard",region="north"}')).toBe(2);
     const answered = 'upriver_answers_total{model="hard",region="north",base="1",rung="origin",sure="true"}';
     expect(found.get(answered)).toBe(2);
-    expect(found.get('upriver_answer_seconds_count{model="hard",rung="origin"}')).toBe(
-      before.sum.rungs.origin.answered,
-    );
+    expect(found.get('upriver_answer_seconds_count{model="hard",rung="origin"}')).toBe(before.of.origin.answered);
     expect(found.get('upriver_answer_seconds_bucket{model="hard",rung="origin",le="+Inf"}')).toBe(3);
     expect(found.get("upriver_next_rung_up")).toBe(1);
     expect(found.get('upriver_served_version{model="hard",stage="stable"}')).toBe(1);

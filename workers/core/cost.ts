@@ -1,4 +1,4 @@
-import type { Cost, Counts, RungName } from "./contract/index.ts";
+import type { Counts, RungName } from "./contract/index.ts";
 
 /** Cloudflare's prices beyond what a plan includes, in dollars a million (Workers and Durable Objects pricing, 2026). */
 export const prices = {
@@ -21,32 +21,23 @@ export const usage = {
 } as const;
 
 /**
- * What Cloudflare takes for a million questions that get as far as each rung of a ladder: the rungs below included, the
+ * Dollars that Cloudflare takes for a million questions that get as far as each rung: the rungs below included, the
  * origin's own host not; nor R2 and KV, of which an isolate reads a model once. Null for a rung that no question reached.
  */
-export function costsOf(ladder: readonly RungName[], counts: Counts): Cost[] {
+export function costsOf(counts: Counts): Record<RungName, number | null> {
   const { requests, questions, escalated, calls, rungs } = counts;
-  const edge =
-    questions === 0 ? null : (requests / questions) * prices.workerRequests + usage.edgeCpuMs * prices.workerCpuMs;
-  const own = (name: RungName): number | null => {
-    if (edge === null || name === "edge") return edge;
-    if (escalated === 0) return null;
-    const { rowsRead, rowsWritten } = usage.escalated;
-    const rows = rowsRead * prices.rowsRead + rowsWritten * prices.rowsWritten;
-    const region = edge + (calls / escalated) * prices.objectRequests + rows;
-    if (name === "region") return region;
-    // The object is awake while the origin is asked.
-    const { answered, latencyMs } = rungs.origin;
-    const seconds = answered === 0 ? 0 : latencyMs / answered / 1_000;
-    const origin = region + seconds * usage.objectGb * prices.objectGbSeconds;
-    if (name === "origin") return origin;
-    const { reviewed } = usage;
-    return (
-      origin +
-      reviewed.rowsRead * prices.rowsRead +
-      reviewed.rowsWritten * prices.rowsWritten +
-      reviewed.objectRequests * prices.objectRequests
-    );
-  };
-  return ladder.map((rung) => ({ rung, usdPerMillion: own(rung) }));
+  if (questions === 0) return { edge: null, region: null, origin: null, human: null };
+  const edge = (requests / questions) * prices.workerRequests + usage.edgeCpuMs * prices.workerCpuMs;
+  if (escalated === 0) return { edge, region: null, origin: null, human: null };
+  const region = edge + (calls / escalated) * prices.objectRequests + rowsCost(usage.escalated);
+  // The object is awake while the origin is asked.
+  const { answered, latencyMs } = rungs.origin;
+  const seconds = answered === 0 ? 0 : latencyMs / answered / 1_000;
+  const origin = region + seconds * usage.objectGb * prices.objectGbSeconds;
+  const human = origin + usage.reviewed.objectRequests * prices.objectRequests + rowsCost(usage.reviewed);
+  return { edge, region, origin, human };
+}
+
+function rowsCost({ rowsRead, rowsWritten }: { rowsRead: number; rowsWritten: number }): number {
+  return rowsRead * prices.rowsRead + rowsWritten * prices.rowsWritten;
 }

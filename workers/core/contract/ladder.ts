@@ -1,33 +1,48 @@
 import * as z from "zod";
 import { rungSchema } from "./answer.ts";
-import { regionCountsSchema } from "./counts.ts";
 import { modelNameSchema } from "./manifest.ts";
 import { modelPointerSchema } from "./pointers.ts";
 
-export const costSchema = z.strictObject({
-  rung: rungSchema,
-  /** Dollars that Cloudflare takes for a million questions which get as far as this rung; null where none has. */
-  usdPerMillion: z.number().nullable(),
-});
-/** What a rung costs; an origin's own host is not in it. */
-export type Cost = z.infer<typeof costSchema>;
+export const ladderRungSchema = z
+  .strictObject({
+    rung: rungSchema,
+    /** Questions that got as far as this rung, those that it answered, and those that it handed on or that are open. */
+    asked: z.int(),
+    answered: z.int(),
+    passed: z.int(),
+    /** The share of all questions that it answered; null where none was asked. */
+    share: z.number().nullable(),
+    /** Of its answers those whose label came to be known, and the share of these that were right. */
+    judged: z.int(),
+    accuracy: z.number().nullable(),
+    /** How long its answers took, ms; at the edge only what it waited for: its clock stands still while it works. */
+    p50Ms: z.number().nullable(),
+    p99Ms: z.number().nullable(),
+    /** Dollars that Cloudflare takes for a million questions which get this far, the rungs below included; null for none. */
+    usdPerMillion: z.number().nullable(),
+  })
+  .meta({ id: "LadderRung" });
+/** What a rung did for a model, since it was first asked. */
+export type LadderRung = z.infer<typeof ladderRungSchema>;
 
 export const modelLadderSchema = z
   .strictObject({
     model: modelNameSchema,
     task: z.enum(["classify", "tensor"]),
     pointer: modelPointerSchema,
-    /** The rungs of the stable version, and the error that its rule aims at; null where nothing is accepted. */
-    ladder: z.array(rungSchema),
+    /** The error that the accept rule aims at; null where nothing is accepted. */
     targetRisk: z.number().nullable(),
-    counts: z.array(regionCountsSchema),
-    /** Questions without an answer, by region, and whether its calls of the next rung go through. */
-    regions: z.array(z.strictObject({ region: z.string(), open: z.int(), breaker: z.enum(["closed", "open"]) })),
-    /** Regions whose object did not answer: their counts are missing. */
-    unanswered: z.array(z.string()),
-    /** Questions that wait for a person. */
+    requests: z.int(),
+    questions: z.int(),
+    /** Bottom to top. */
+    rungs: z.array(ladderRungSchema),
+    labels: z.strictObject({ truth: z.int(), human: z.int(), origin: z.int() }),
+    /** Questions without an answer, and of them those that wait for a person. */
+    open: z.int(),
     waiting: z.int(),
-    costs: z.array(costSchema),
+    /** Regions whose calls of the next rung are held back, because it failed, and regions whose object did not answer. */
+    breakersOpen: z.array(z.string()),
+    unanswered: z.array(z.string()),
   })
   .meta({ id: "ModelLadder" });
 /** A model's rungs, and what they did. */

@@ -1,10 +1,11 @@
-import { type Ladder, latencyBoundsMs, type ModelLadder, rungs } from "../../core/contract/index.ts";
+import { latencyBoundsMs, type RegionCounts, rungs } from "../../core/contract/index.ts";
 import { sumCounts } from "../../core/counts.ts";
+import type { Look, ModelLook } from "./look.ts";
 import type { Family, Sample } from "./text.ts";
 
 /** What the ladder has counted, as metrics. */
-export function ladderMetrics({ models, nextRung }: Ladder): Family[] {
-  const each = (samples: (ladder: ModelLadder) => Sample[]) => models.flatMap(samples);
+export function ladderMetrics({ models, nextRung }: Look): Family[] {
+  const each = (samples: (ladder: ModelLook) => Sample[]) => models.flatMap(samples);
   return [
     {
       ...{ name: "upriver_requests_total", type: "counter", help: "Requests that asked." },
@@ -75,7 +76,7 @@ export function ladderMetrics({ models, nextRung }: Ladder): Family[] {
   ];
 }
 
-function byRegion({ model, counts }: ModelLadder, pick: (counts: ModelLadder["counts"][number]["counts"]) => number) {
+function byRegion({ model, counts }: ModelLook, pick: (counts: RegionCounts["counts"]) => number) {
   const groups = Map.groupBy(counts, ({ region }) => region);
   return [...groups].map(([region, rows]) => {
     return { labels: { model, region }, value: pick(sumCounts(rows.map((row) => row.counts))) };
@@ -83,15 +84,15 @@ function byRegion({ model, counts }: ModelLadder, pick: (counts: ModelLadder["co
 }
 
 // The edge's own and the region's counts of a region and version are one.
-function byBase({ counts }: ModelLadder) {
+function byBase({ counts }: ModelLook) {
   const groups = Map.groupBy(counts, ({ region, base }) => `${base}/${region}`);
   return [...groups.values()].map((rows) => {
-    const [{ region, base }] = rows as [ModelLadder["counts"][number]];
+    const [{ region, base }] = rows as [RegionCounts];
     return { region, base, counts: sumCounts(rows.map((row) => row.counts)) };
   });
 }
 
-function answers(ladder: ModelLadder): Sample[] {
+function answers(ladder: ModelLook): Sample[] {
   const { model } = ladder;
   return byBase(ladder).flatMap(({ region, base, counts }) =>
     rungs.flatMap((rung) => {
@@ -107,7 +108,7 @@ function answers(ladder: ModelLadder): Sample[] {
   );
 }
 
-function judged(ladder: ModelLadder): Sample[] {
+function judged(ladder: ModelLook): Sample[] {
   const { model } = ladder;
   return byBase(ladder).flatMap(({ region, base, counts }) =>
     rungs.flatMap((rung) => {
@@ -123,7 +124,7 @@ function judged(ladder: ModelLadder): Sample[] {
   );
 }
 
-function labels({ model, counts }: ModelLadder): Sample[] {
+function labels({ model, counts }: ModelLook): Sample[] {
   return [...Map.groupBy(counts, ({ region }) => region)].flatMap(([region, rows]) => {
     const sum = sumCounts(rows.map((row) => row.counts)).labels;
     const known = Object.entries(sum).filter(([, value]) => value > 0);
@@ -131,7 +132,7 @@ function labels({ model, counts }: ModelLadder): Sample[] {
   });
 }
 
-function latencies({ model, counts }: ModelLadder): Sample[] {
+function latencies({ model, counts }: ModelLook): Sample[] {
   const sum = sumCounts(counts.map((row) => row.counts));
   return rungs.flatMap((rung) => {
     const { latency, latencyMs, answered } = sum.rungs[rung];

@@ -1,26 +1,62 @@
 import { regionObject, registryObject, reviewObject } from "../../../durable-objects/stubs.ts";
-import type { Ladder, ModelLadder, RegionCounts } from "../../core/contract/index.ts";
-import { costsOf } from "../../core/cost.ts";
+import type { Ladder, ModelLadder, ModelPointer, RegionCounts, RungName } from "../../core/contract/index.ts";
 import { sumCounts } from "../../core/counts.ts";
+import { ladderRungs } from "../../core/ladder-rungs.ts";
 import { limits } from "../../core/limits.ts";
 import { mayUseModel, mayUseRegion } from "../../core/tokens.ts";
 import { manifestOf, modelNames } from "../artefacts/models.ts";
 import type { Call } from "../call.ts";
 import { inTime } from "./in-time.ts";
 
+/** What a model's objects say when they are asked. */
+export interface ModelLook {
+  model: string;
+  task: ModelLadder["task"];
+  pointer: ModelPointer;
+  ladder: readonly RungName[];
+  targetRisk: number | null;
+  /** The edge's own and the regions', by region and version. */
+  counts: RegionCounts[];
+  regions: { region: string; open: number; breaker: "closed" | "open" }[];
+  unanswered: string[];
+  waiting: number;
+}
+
+/** Every rung at a moment. */
+export interface Look {
+  nextRung: Ladder["nextRung"];
+  models: ModelLook[];
+}
+
 /** Looks at every rung: what the registries and the regions have counted, and whether the next rung answers. */
-export async function ladderOf(call: Call): Promise<Ladder> {
+export async function look(call: Call): Promise<Look> {
   const names = await modelNames(call.env);
   const mine = names.filter((name) => call.token && mayUseModel(call.token, name));
   const [nextRung, models] = await Promise.all([
     lookAbove(call.env),
-    Promise.all(mine.map((model) => modelLadder(call, model))),
+    Promise.all(mine.map((model) => lookAtModel(call, model))),
   ]);
-  const served = models.filter((model) => model !== null);
-  return { node: call.node.id, at: Date.now(), nextRung, models: served };
+  return { nextRung, models: models.filter((model) => model !== null) };
 }
 
-async function modelLadder(call: Call, model: string): Promise<ModelLadder | null> {
+/** A look as it is told: sums, and what follows from them. */
+export function ladderOf({ nextRung, models }: Look): Pick<Ladder, "nextRung" | "models"> {
+  return { nextRung, models: models.map(modelLadder) };
+}
+
+function modelLadder({ counts, regions, ladder, ...rest }: ModelLook): ModelLadder {
+  const sum = sumCounts(counts.map((row) => row.counts));
+  const { requests, questions, labels } = sum;
+  return {
+    ...rest,
+    ...{ requests, questions, labels },
+    rungs: ladderRungs(ladder, sum),
+    open: regions.reduce((total, { open }) => total + open, 0),
+    breakersOpen: regions.flatMap(({ region, breaker }) => (breaker === "open" ? [region] : [])),
+  };
+}
+
+async function lookAtModel(call: Call, model: string): Promise<ModelLook | null> {
   const { env, token } = call;
   const registry = registryObject(env, model);
   const pointer = await registry.pointer();
@@ -33,22 +69,16 @@ async function modelLadder(call: Call, model: string): Promise<ModelLadder | nul
     reviewObject(env, model).size(),
     Promise.all(regions.map((region) => inTime(regionObject(env, model, region).counts()))),
   ]);
-  const seen = looks.filter((look) => look !== null);
+  const seen = looks.filter((found) => found !== null);
   const above = seen.flatMap(({ region, versions }) => versions.map((version) => ({ region, ...version })));
-  const counts: RegionCounts[] = [...edge.filter(({ region }) => mayUse(region)), ...above];
   const isClassifier = manifest.task === "classify";
-  const ladder = isClassifier ? manifest.policy.ladder : (["edge"] as const);
   return {
-    model,
-    task: manifest.task,
-    pointer,
-    ladder: [...ladder],
+    ...{ model, task: manifest.task, pointer, waiting },
+    ladder: isClassifier ? manifest.policy.ladder : ["edge"],
     targetRisk: isClassifier ? manifest.thin.rule.targetRisk : null,
-    counts,
+    counts: [...edge.filter(({ region }) => mayUse(region)), ...above],
     regions: seen.map(({ region, open, breaker }) => ({ region, open, breaker })),
     unanswered: regions.filter((_, i) => looks[i] === null),
-    waiting,
-    costs: costsOf(ladder, sumCounts(counts.map((row) => row.counts))),
   };
 }
 

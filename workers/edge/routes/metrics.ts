@@ -3,19 +3,20 @@ import { type Call, jsonResponse, type Route } from "../call.ts";
 import { bytes, json } from "../contract.ts";
 import { inTime } from "../metrics/in-time.ts";
 import { ladderMetrics } from "../metrics/ladder-metrics.ts";
-import { ladderOf } from "../metrics/look.ts";
+import { ladderOf, look } from "../metrics/look.ts";
 import { regionMetrics } from "../metrics/region-metrics.ts";
 import { regionStateOf } from "../metrics/region-states.ts";
 import { metricsText } from "../metrics/text.ts";
 
 async function getLadder(call: Call): Promise<Response> {
-  return jsonResponse(await ladderOf(call), 200, { "cache-control": "no-store" });
+  const seen = ladderOf(await look(call));
+  return jsonResponse({ node: call.node.id, at: Date.now(), ...seen }, 200, { "cache-control": "no-store" });
 }
 
 async function getMetrics(call: Call): Promise<Response> {
-  const ladder = await ladderOf(call);
+  const seen = await look(call);
   const states = new Map<string, RegionState[]>();
-  for (const { model, task, pointer, regions } of ladder.models) {
+  for (const { model, task, pointer, regions } of seen.models) {
     if (task === "tensor") continue;
     const found = await Promise.all(regions.map(({ region }) => inTime(regionStateOf(call, pointer, region))));
     states.set(
@@ -23,7 +24,7 @@ async function getMetrics(call: Call): Promise<Response> {
       found.filter((state) => state !== null),
     );
   }
-  const text = metricsText([...ladderMetrics(ladder), ...regionMetrics(states)]);
+  const text = metricsText([...ladderMetrics(seen), ...regionMetrics(states)]);
   return new Response(text, { headers: { "content-type": "text/plain; version=0.0.4; charset=utf-8" } });
 }
 
