@@ -3,6 +3,7 @@ import {
   type ClassifyManifest,
   type Question,
   rungs,
+  type Thought,
   versionName,
 } from "../../workers/core/contract/index.ts";
 import { argMax } from "../../workers/core/head/head.ts";
@@ -28,6 +29,20 @@ export function provisionalAnswer(
     version: made?.version ?? versionName(version),
     certificate: null,
   };
+}
+
+/** What the rungs below the region made of a question on its way in, and what the region recalled of it. */
+export function thoughtsOf(manifest: ClassifyManifest, question: Question, recalled: Answer | null): Thought[] {
+  const isMade = question.made?.scores.length === manifest.labels.length;
+  return [
+    ...(isMade ? [thoughtOf(provisionalAnswer(manifest, question))] : []),
+    ...(recalled?.rung === "region" ? [thoughtOf(recalled)] : []),
+  ];
+}
+
+/** What a rung thought, from the answer that it gave. */
+export function thoughtOf({ rung, version, label, confidence, scores }: Answer): Thought {
+  return { rung, version, label, confidence, scores };
 }
 
 /** The answer once a label is known: a person or the world said so. */

@@ -3,6 +3,7 @@ import { limits } from "../../workers/core/limits.ts";
 import { HttpRung } from "../../workers/core/rung/http-rung.ts";
 import { type Hop, RungUnavailableError } from "../../workers/core/rung/rung.ts";
 import { reviewObject } from "../stubs.ts";
+import { thoughtOf } from "./answers.ts";
 import { Breaker } from "./breaker.ts";
 import type { RegionContext } from "./context.ts";
 import { keepSample } from "./keep-sample.ts";
@@ -96,7 +97,9 @@ export class Climb {
     const { questions, jobs, env, model, region } = this.context;
     const due = questions.dueToReview(batchSize);
     if (due.length === 0) return null;
-    await reviewObject(env, model).enqueue(due.map((row) => ({ ...questionOf(row, region), provisional: row.answer })));
+    await reviewObject(env, model).enqueue(
+      due.map((row) => ({ ...questionOf(row, region), provisional: row.answer, thoughts: row.thoughts })),
+    );
     for (const { id } of due) {
       if (!questions.setInReview(id)) jobs.put("withdraw", id, Date.now());
     }
@@ -147,7 +150,11 @@ export class Climb {
     if (answer.status === "open") {
       // The node above has it, and will know the answer when it is asked again.
       this.climbLater(manifest, answer.id);
-    } else if (answer.sure) {
+      return;
+    }
+    // An audit asks a person though the rung is sure.
+    if (!answer.sure || questions.find(answer.id)?.audited) questions.addThought(answer.id, thoughtOf(answer));
+    if (answer.sure) {
       if (!settle(this.context, manifest, answer)) return;
       this.context.canary.labelled(answer.id, answer.label, "origin");
       this.learnFrom(manifest, answer);

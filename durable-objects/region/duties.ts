@@ -117,6 +117,12 @@ export class Duties {
     return null;
   }
 
+  /** The job `disown`: the human rung lets go of a question that was forgotten. */
+  async disown(id: string): Promise<null> {
+    await reviewObject(this.context.env, this.context.model).forget([id]);
+    return null;
+  }
+
   /** The job `expire`: questions and trials whose time is over. */
   async expire(): Promise<number> {
     const { questions, rule } = this.context;

@@ -27,7 +27,7 @@ export async function forget(
     }
     samples.remove(id, true);
     if (sample) embeddings.remove(sample.number);
-    if (row?.inReview) jobs.put("withdraw", id, Date.now());
+    if (row?.inReview) jobs.put("disown", id, Date.now());
     questions.remove(id);
     rule.forget(id);
     canary.forget(id);

@@ -34,10 +34,19 @@ import { Recall } from "./recall.ts";
 import { Retrain } from "./retrain/index.ts";
 import { type SamplePage, samplesSince } from "./sample-pages.ts";
 import { Samples } from "./samples.ts";
+import { close } from "./settle.ts";
 import { SumShards } from "./sum-shards.ts";
 import { type Lesson, type Teacher, type TeachRefusal, teach } from "./teach.ts";
 import { Turns } from "./turns.ts";
 import { Waiters } from "./waiters.ts";
+
+/** A label that a person gave; without the instance where the region was told it with an earlier one. */
+export interface HumanLabel {
+  id: string;
+  label: string;
+  instance: Instance | null;
+  at: number;
+}
 
 export type ReadRefusal = { kind: "unknown" } | { kind: "not-yours" };
 
@@ -68,6 +77,7 @@ export class RegionObject extends DurableObject<Env> {
       climb: () => this.climb.climbDue(),
       review: () => this.climb.reviewDue(),
       withdraw: (id) => this.duties.withdraw(id),
+      disown: (id) => this.duties.disown(id),
       retrain: (run, attempts) => this.retrain.step(run, attempts),
       schedule: () => this.duties.startScheduledRun(),
       register: () => this.duties.register(),
@@ -140,7 +150,7 @@ export class RegionObject extends DurableObject<Env> {
   }
 
   /** Keeps a label that a person gave, as often as it is delivered. */
-  async takeHumanLabel({ id, label, instance, at }: { id: string; label: string; instance: Instance; at: number }) {
+  async takeHumanLabel({ id, label, instance, at }: HumanLabel): Promise<void> {
     const { questions, samples } = this.context;
     // It was on its way when the question was forgotten.
     if (!questions.find(id) && samples.isForgotten(id)) return;
@@ -148,9 +158,21 @@ export class RegionObject extends DurableObject<Env> {
     if (base === null) return;
     const manifest = await this.context.manifests.get(base);
     const teacher: Teacher = { asker: null, source: "human", labelledAt: questions.find(id)?.at ?? at };
-    const taught = await teach(this.context, manifest, [{ id, label, instance, at }], teacher);
+    const taught = await teach(this.context, manifest, [{ id, label, at, ...(instance ? { instance } : {}) }], teacher);
+    // A correction of what was forgotten with its whole region: it was here once, so it brings no instance.
+    if (!taught.ok && taught.error.kind === "no-instance") return;
     if (!taught.ok) throw new Error(`Error in takeHumanLabel: ${taught.error.kind} for question '${id}'`);
     this.duties.hasten(manifest);
+  }
+
+  /** No person can say: whoever asked gets the best answer so far. What has one already keeps it. */
+  async closeUnsure(id: string): Promise<void> {
+    const { questions, manifests, storage } = this.context;
+    const base = questions.find(id)?.base;
+    const manifest = base === undefined ? null : await manifests.get(base);
+    const answer = questions.find(id)?.answer;
+    if (manifest && answer)
+      storage.transactionSync(() => close(this.context, manifest, { ...answer, status: "answered" }));
   }
 
   /** Starts a retrain with what is known at data time `at`, and waits up to `waitMs` for its end. */

@@ -4,7 +4,7 @@ import type { Answer, ClassifyManifest, Question } from "../../workers/core/cont
 import { sha256Hex } from "../../workers/core/hash.ts";
 import { quantise } from "../../workers/core/head/embedding.ts";
 import { limits } from "../../workers/core/limits.ts";
-import { provisionalAnswer } from "./answers.ts";
+import { provisionalAnswer, thoughtsOf } from "./answers.ts";
 import type { Tried } from "./canary.ts";
 import type { RegionContext } from "./context.ts";
 import type { NewQuestion } from "./questions.ts";
@@ -68,6 +68,8 @@ export async function recordOf(
     picked: (answer ?? provisional).label,
     answer: answer ?? provisional,
     climbAt: answer === null ? climbAt : null,
+    // Only a person reads them.
+    thoughts: answer === null || isAudit ? thoughtsOf(manifest, question, answer) : [],
     tried: await canary.triedOf(env.FOLD_SECRET, manifest, question),
   };
 }

@@ -1,4 +1,4 @@
-import type { Answer, Fold, Instance, Question } from "../../workers/core/contract/index.ts";
+import type { Answer, Fold, Instance, Question, Thought } from "../../workers/core/contract/index.ts";
 
 /** An embedding as it is stored, and whose it is. */
 export interface StoredEmbedding {
@@ -30,6 +30,8 @@ export interface StoredQuestion {
   /** What the rung below, or recall, made of it. */
   picked: string;
   answer: Answer;
+  /** What each rung made of it, from the edge up, for the person who may have to answer it. */
+  thoughts: Thought[];
   tries: number;
   /** Whether the human rung has it. */
   inReview: boolean;
@@ -48,6 +50,7 @@ type Row = Record<string, SqlStorageValue> & {
   audited: number;
   inReview: number;
   answer: string;
+  thoughts: string;
 };
 
 /** The table `questions`. */
@@ -65,11 +68,11 @@ export class Questions {
 
   insert(question: NewQuestion): void {
     const { id, asker, base, instance, payload, embedding, at, receivedAt, expiresAt } = question;
-    const { accepted, audited, pi, fold, part, split, picked, answer, climbAt } = question;
+    const { accepted, audited, pi, fold, part, split, picked, answer, climbAt, thoughts } = question;
     this.sql.exec(
       `INSERT INTO questions (id, asker, base, instance, payload, backbone, embedding, at, receivedAt, expiresAt,
-       accepted, audited, pi, fold, part, split, picked, status, answer, climbAt)
-       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+       accepted, audited, pi, fold, part, split, picked, status, answer, climbAt, thoughts)
+       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
       ...[id, asker, base, JSON.stringify(instance), payload],
       ...[embedding?.backbone ?? null, embedding?.vector.buffer ?? null, at, receivedAt, expiresAt],
       ...[
@@ -83,6 +86,7 @@ export class Questions {
         answer.status,
         JSON.stringify(answer),
         climbAt,
+        JSON.stringify(thoughts),
       ],
     );
   }
@@ -96,6 +100,19 @@ export class Questions {
       answer.id,
     );
     return rowsWritten > 0;
+  }
+
+  /** Puts a label right that an answer was made of. */
+  correctAnswer(answer: Answer): void {
+    this.sql.exec("UPDATE questions SET answer = ? WHERE id = ?", JSON.stringify(answer), answer.id);
+  }
+
+  /** Keeps what a rung thought of a question, once. */
+  addThought(id: string, thought: Thought): void {
+    // Another edge node may be the rung above.
+    const isOther = ({ rung, version }: Thought) => rung !== thought.rung || version !== thought.version;
+    const others = this.find(id)?.thoughts.filter(isOther) ?? [];
+    this.sql.exec("UPDATE questions SET thoughts = ? WHERE id = ?", JSON.stringify([...others, thought]), id);
   }
 
   /** When the next rung is to be asked (again); null when it is not. */
@@ -166,6 +183,7 @@ function stored(row: Row): StoredQuestion {
     audited: row.audited === 1,
     inReview: row.inReview === 1,
     answer: JSON.parse(row.answer),
+    thoughts: JSON.parse(row.thoughts),
   };
 }
 

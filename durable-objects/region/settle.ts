@@ -2,17 +2,21 @@ import type { Answer, ClassifyManifest } from "../../workers/core/contract/index
 import type { RegionContext } from "./context.ts";
 
 /** Answers an open question for good: no rung is asked about it any more, and whoever waits is told. */
-export function settle(context: RegionContext, { policy }: ClassifyManifest, answer: Answer): boolean {
+export function settle(context: RegionContext, manifest: ClassifyManifest, answer: Answer): boolean {
+  if (!close(context, manifest, answer)) return false;
+  if (!context.questions.find(answer.id)?.audited) leaveReview(context, answer.id);
+  return true;
+}
+
+/** Answers an open question for good; what the human rung has of it stays there. */
+export function close(context: RegionContext, { policy }: ClassifyManifest, answer: Answer): boolean {
   const { questions, waiters, counts } = context;
   const row = questions.find(answer.id);
   if (!row || !questions.setAnswer(answer)) return false;
   counts.answered(row.base, answer.rung, answer.sure, Date.now() - row.receivedAt);
   questions.setClimb(answer.id, null, 0);
   // An audit asks a person whatever the rungs say.
-  if (!row.audited) {
-    leaveReview(context, answer.id);
-    if (!policy.keepInputs) questions.dropInput(answer.id);
-  }
+  if (!policy.keepInputs && !row.audited) questions.dropInput(answer.id);
   waiters.tell(answer);
   return true;
 }

@@ -116,6 +116,9 @@ function keep(
   }
   if (row?.answer.status === "open") {
     settle(context, manifest, labelledAnswer(row, label, source));
+  } else if (changed && row && before?.source === source && row.answer.version === source) {
+    // Whoever gave the answer takes it back.
+    questions.correctAnswer(labelledAnswer(row, label, source));
   }
   if (row) leaveReview(context, id);
   if (row && !manifest.policy.keepInputs) questions.dropInput(id);

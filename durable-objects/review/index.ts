@@ -1,5 +1,5 @@
 import { DurableObject } from "cloudflare:workers";
-import type { Answer, Instance } from "../../workers/core/contract/index.ts";
+import type { FlaggedQuestion, Instance, ReviewQuestion } from "../../workers/core/contract/index.ts";
 import { limits } from "../../workers/core/limits.ts";
 import { fail, ok, type Result } from "../../workers/core/result.ts";
 import { Jobs } from "../jobs.ts";
@@ -7,47 +7,25 @@ import { migrate } from "../migrate.ts";
 import { nameOf } from "../names.ts";
 import { regionObject } from "../stubs.ts";
 import { migrations } from "./migrations.ts";
-
-/** A question that waits for a person. */
-export interface ReviewItem {
-  id: string;
-  region: string;
-  instance: Instance;
-  /** The best that the rungs below made of it. */
-  provisional: Answer | null;
-}
-
-export interface LeasedItem extends ReviewItem {
-  queuedAt: number;
-  leaseUntil: number;
-}
-
-export type AnswerRefusal = { kind: "unknown" } | { kind: "leased" } | { kind: "answered"; label: string };
-
-interface Row {
-  [column: string]: SqlStorageValue;
-  id: string;
-  region: string;
-  instance: string;
-  provisional: string | null;
-  queuedAt: number;
-  leasedBy: string | null;
-  leaseUntil: number;
-  label: string | null;
-}
+import { Queue, type ReviewItem, type Wanted } from "./queue.ts";
+import { type ReviewRefusal, refuseFlag, refuseLabel, refuseSkip } from "./refusal.ts";
 
 /** One a model: the human rung's queue. */
 export class ReviewObject extends DurableObject<Env> {
   private readonly model: string;
-  private readonly sql: SqlStorage;
+  private readonly queue: Queue;
   private readonly jobs: Jobs;
 
   constructor(ctx: DurableObjectState, env: Env) {
     super(ctx, env);
     migrate(ctx.storage, migrations);
     this.model = nameOf(ctx.id);
-    this.sql = ctx.storage.sql;
-    this.jobs = new Jobs(ctx.storage, { deliver: (id) => this.deliver(id) });
+    this.queue = new Queue(ctx.storage.sql);
+    this.jobs = new Jobs(ctx.storage, {
+      deliver: (id) => this.deliver(id),
+      close: (id) => this.close(id),
+      remove: (id) => this.removeDue(id),
+    });
   }
 
   override async alarm(): Promise<void> {
@@ -57,82 +35,121 @@ export class ReviewObject extends DurableObject<Env> {
   /** Takes questions into the queue; one that is there already stays as it is. */
   enqueue(items: ReviewItem[]): void {
     this.ctx.storage.transactionSync(() => {
-      for (const { id, region, instance, provisional } of items) {
-        this.sql.exec(
-          "INSERT OR IGNORE INTO queue (id, region, instance, provisional, queuedAt) VALUES (?, ?, ?, ?, ?)",
-          id,
-          region,
-          JSON.stringify(instance),
-          provisional && JSON.stringify(provisional),
-          Date.now(),
-        );
-      }
+      for (const item of items) this.queue.add(item, Date.now());
     });
   }
 
-  /** Hands out the oldest questions that nobody holds, to `holder` alone until the lease ends. */
-  lease(holder: string, regions: string[] | null, limit: number): LeasedItem[] {
+  /** Hands out the oldest questions that nobody else holds, to one holder alone until the lease ends. */
+  lease(wanted: Wanted): ReviewQuestion[] {
+    return this.ctx.storage.transactionSync(() => this.queue.lease(wanted, Date.now()));
+  }
+
+  /**
+   * Records a person's label and sees to it that the region gets it; the same person may correct it for a while. A
+   * flagged question is taken up again by it.
+   */
+  async answer(id: string, label: string, holder: string): Promise<Result<null, ReviewRefusal>> {
     const now = Date.now();
-    const leaseUntil = now + limits.reviewLeaseMs;
-    return this.ctx.storage.transactionSync(() => {
-      const rows = this.sql.exec<Row>(
-        `SELECT * FROM queue WHERE label IS NULL AND (leaseUntil <= ?1 OR leasedBy = ?2)
-         AND (?3 IS NULL OR region IN (SELECT value FROM json_each(?3)))
-         ORDER BY queuedAt, id LIMIT ?4`,
-        now,
-        holder,
-        regions && JSON.stringify(regions),
-        limit,
-      );
-      return rows.toArray().map((row) => {
-        this.sql.exec("UPDATE queue SET leasedBy = ?, leaseUntil = ? WHERE id = ?", holder, leaseUntil, row.id);
-        return { ...itemOf(row), queuedAt: row.queuedAt, leaseUntil };
-      });
-    });
-  }
-
-  /** Records a person's label, once, and sees to it that the region gets it. */
-  async answer(id: string, label: string, holder: string): Promise<Result<null, AnswerRefusal>> {
-    const refusal = this.ctx.storage.transactionSync((): AnswerRefusal | null => {
-      const [row] = this.sql.exec<Row>("SELECT * FROM queue WHERE id = ?", id);
-      if (!row) return { kind: "unknown" };
-      if (row.label !== null) return row.label === label ? null : { kind: "answered", label: row.label };
-      if (row.leasedBy !== holder && row.leaseUntil > Date.now()) return { kind: "leased" };
-      this.sql.exec("UPDATE queue SET label = ?, answeredBy = ? WHERE id = ?", label, holder, id);
-      this.jobs.put("deliver", id, Date.now() + limits.jobRetryMs);
+    const refusal = this.ctx.storage.transactionSync(() => {
+      const row = this.queue.find(id);
+      const refused = refuseLabel(row, label, holder, now);
+      if (refused || row?.label === label) return refused;
+      const correctUntil = row?.correctUntil ?? now + limits.reviewCorrectMs;
+      this.queue.setLabel(id, label, holder, correctUntil);
+      this.jobs.put("deliver", id, now + limits.jobRetryMs);
+      this.jobs.put("remove", id, correctUntil);
       return null;
     });
     if (refusal) return fail(refusal);
-    // At once, so that whoever waits hears of it; the job stands by should this fail.
-    const rest = await this.deliver(id).catch(() => Date.now());
-    if (rest === null) this.jobs.drop("deliver", id);
+    await this.atOnce("deliver", id, () => this.deliver(id));
     return ok(null);
   }
 
-  /** Takes a question out of the queue because its answer is known. */
+  /** Gives a question back: its holder gets others first, everybody else may have it at once. */
+  skip(id: string, holder: string): Result<null, ReviewRefusal> {
+    return this.ctx.storage.transactionSync(() => {
+      const refusal = refuseSkip(this.queue.find(id), holder);
+      if (refusal) return fail(refusal);
+      this.queue.skip(id, holder, Date.now());
+      return ok(null);
+    });
+  }
+
+  /** Takes a question out of the queue that a person can't answer; whoever asked gets the best answer so far. */
+  async flag(id: string, reason: string, holder: string): Promise<Result<null, ReviewRefusal>> {
+    const now = Date.now();
+    const refusal = this.ctx.storage.transactionSync(() => {
+      const refused = refuseFlag(this.queue.find(id), holder, now);
+      if (refused) return refused;
+      this.queue.flag(id, holder, reason, now);
+      this.jobs.put("close", id, now + limits.jobRetryMs);
+      this.jobs.put("remove", id, now + limits.questionKeepMs);
+      return null;
+    });
+    if (refusal) return fail(refusal);
+    await this.atOnce("close", id, () => this.close(id));
+    return ok(null);
+  }
+
+  /** Flagged questions that nobody has labelled since, the newest first. */
+  flagged(regions: string[] | null): FlaggedQuestion[] {
+    return this.queue.flagged(regions, limits.reviewMaxQuestions);
+  }
+
+  /** Takes questions out of the queue because their answer is known; a label that was given here stays. */
   withdraw(ids: string[]): void {
-    for (const id of ids) this.sql.exec("DELETE FROM queue WHERE id = ? AND label IS NULL", id);
+    for (const id of ids) if (this.queue.find(id)?.label === null) this.remove(id);
+  }
+
+  /** Lets go of questions that are to be forgotten, whatever became of them. */
+  forget(ids: string[]): void {
+    for (const id of ids) this.remove(id);
   }
 
   size(): number {
-    return this.sql.exec<{ n: number }>("SELECT count(*) AS n FROM queue WHERE label IS NULL").one().n;
+    return this.queue.waiting();
   }
 
-  private async deliver(id: string): Promise<number | null> {
-    const [row] = this.sql.exec<Row>("SELECT * FROM queue WHERE id = ?", id);
-    if (!row?.label) return null;
-    const region = regionObject(this.env, this.model, row.region);
-    await region.takeHumanLabel({ id, label: row.label, instance: JSON.parse(row.instance), at: row.queuedAt });
-    this.sql.exec("DELETE FROM queue WHERE id = ?", id);
+  // So that whoever waits hears of it; the job stands by should this fail.
+  private async atOnce(kind: string, id: string, step: () => Promise<null>): Promise<void> {
+    const isDone = await step().then(
+      () => true,
+      () => false,
+    );
+    if (isDone) this.jobs.drop(kind, id);
+  }
+
+  private async deliver(id: string): Promise<null> {
+    for (let row = this.queue.find(id); row?.label; row = this.queue.find(id)) {
+      const { region, label, queuedAt } = row;
+      const instance = JSON.parse(row.instance) as Instance | null;
+      await regionObject(this.env, this.model, region).takeHumanLabel({ id, label, instance, at: queuedAt });
+      // Corrected while it was on its way, it goes once more.
+      if (this.queue.find(id)?.label === label) break;
+    }
+    this.queue.empty(id);
+    // Labelled before there were corrections.
+    if (this.jobs.dueOf("remove", id) === null) this.queue.remove(id);
     return null;
   }
-}
 
-function itemOf(row: Row): ReviewItem {
-  return {
-    id: row.id,
-    region: row.region,
-    instance: JSON.parse(row.instance),
-    provisional: row.provisional === null ? null : JSON.parse(row.provisional),
-  };
+  private async close(id: string): Promise<null> {
+    const row = this.queue.find(id);
+    if (row) await regionObject(this.env, this.model, row.region).closeUnsure(id);
+    return null;
+  }
+
+  private async removeDue(id: string): Promise<number | null> {
+    const delivery = this.jobs.dueOf("deliver", id);
+    if (delivery !== null) return Math.max(delivery, Date.now() + limits.jobRetryMs);
+    this.queue.remove(id);
+    return null;
+  }
+
+  private remove(id: string): void {
+    this.ctx.storage.transactionSync(() => {
+      this.queue.remove(id);
+      for (const kind of ["deliver", "close", "remove"]) this.jobs.drop(kind, id);
+    });
+  }
 }

@@ -10,4 +10,16 @@ const m001Tables: Migration = (sql) => {
   sql.exec("CREATE INDEX queue_order ON queue (label, leaseUntil, queuedAt)");
 };
 
-export const migrations: readonly Migration[] = [m001Tables];
+const m002Reviewing: Migration = (sql) => {
+  sql.exec("ALTER TABLE queue ADD COLUMN thoughts TEXT NOT NULL DEFAULT '[]'");
+  // A label may be corrected until then.
+  sql.exec("ALTER TABLE queue ADD COLUMN correctUntil INTEGER");
+  sql.exec("ALTER TABLE queue ADD COLUMN flaggedAt INTEGER");
+  sql.exec("ALTER TABLE queue ADD COLUMN flaggedBy TEXT");
+  sql.exec("ALTER TABLE queue ADD COLUMN flagReason TEXT");
+  sql.exec("CREATE INDEX queue_flagged ON queue (flaggedAt) WHERE flaggedAt IS NOT NULL");
+  sql.exec(`CREATE TABLE skips (
+    id TEXT NOT NULL, holder TEXT NOT NULL, until INTEGER NOT NULL, PRIMARY KEY (id, holder)) WITHOUT ROWID`);
+};
+
+export const migrations: readonly Migration[] = [m001Tables, m002Reviewing];

@@ -1,10 +1,15 @@
-import { runDurableObjectAlarm } from "cloudflare:test";
+import { runDurableObjectAlarm, runInDurableObject } from "cloudflare:test";
 import { env } from "cloudflare:workers";
 import { beforeAll, describe, expect, it } from "vitest";
-import type { Answer, ReviewQuestion } from "../../workers/core/contract/index.ts";
+import type { Answer, FlaggedQuestion, ReviewQuestion } from "../../workers/core/contract/index.ts";
+import { limits } from "../../workers/core/limits.ts";
 import { ask, call, eventually, expectOk, instance, publish } from "../helpers/edge.ts";
+import { TestRegion } from "../helpers/region.ts";
 
 const model = "open";
+
+const [ada, bob] = ["review-token", "second-review-token"] as const;
+const stub = () => env.REVIEW.get(env.REVIEW.idFromName(model));
 
 beforeAll(async () => {
   await publish({ model });
@@ -14,6 +19,47 @@ async function lease(token: string, limit = 1): Promise<ReviewQuestion[]> {
   const response = await expectOk(call("GET", `/v1/models/${model}/review?limit=${limit}`, { token }));
   return (await response.json<{ questions: ReviewQuestion[] }>()).questions;
 }
+
+const leasedIds = async (token: string, limit = 100) => (await lease(token, limit)).map(({ id }) => id);
+
+/** Asks what nobody is sure of, and waits until it is in the queue: in this order. */
+async function queued(...seeds: number[]): Promise<string[]> {
+  const ids: string[] = [];
+  for (const seed of seeds) {
+    const { id } = await ask(model, { instance: instance(seed) });
+    await eventually(async () => expect(await rows("SELECT 1 FROM queue WHERE id = ?", id)).toHaveLength(1));
+    ids.push(id);
+  }
+  return ids;
+}
+
+function rows(query: string, ...given: SqlStorageValue[]): Promise<Record<string, SqlStorageValue>[]> {
+  return runInDurableObject(stub(), (_, { storage }) => storage.sql.exec(query, ...given).toArray());
+}
+
+/** Lets so much time go by for whatever the queue waits for. */
+async function pass(ms: number): Promise<void> {
+  for (const [table, column] of [
+    ["queue", "leaseUntil"],
+    ["queue", "correctUntil"],
+    ["skips", "until"],
+    ["jobs", "due"],
+  ]) {
+    await rows(`UPDATE ${table} SET ${column} = ${column} - ${ms}`);
+  }
+  await runInDurableObject(stub(), (object) => object.alarm());
+}
+
+/** Leaves nothing behind for the next test. */
+async function clear(): Promise<void> {
+  await rows("DELETE FROM queue");
+  await rows("DELETE FROM skips");
+}
+
+const post = (id: string, verb: string, token: string, body?: object) =>
+  call("POST", `/v1/questions/${id}/${verb}`, { token, ...(body ? { body } : {}) });
+const read = async (id: string): Promise<Answer> =>
+  (await expectOk(call("GET", `/v1/questions/${id}`, { token: "ask-token" }))).json();
 
 const answer = (id: string, label: string, token: string) =>
   call("POST", `/v1/questions/${id}/answer`, { token, body: { label } });
@@ -59,8 +105,182 @@ describe("review", () => {
   });
 
   it("has nothing left to do when its alarm rings", async () => {
-    const stub = env.REVIEW.get(env.REVIEW.idFromName(model));
-    await runDurableObjectAlarm(stub);
+    await runDurableObjectAlarm(stub());
     expect(await lease("review-token")).toEqual([]);
+  });
+
+  it("shows what each rung thought", async () => {
+    const [id] = await queued(5);
+    const [question] = await lease(ada);
+    expect(question?.id).toBe(id);
+    expect(question?.thoughts.map(({ rung, version }) => [rung, version])).toEqual([
+      ["edge", "1"],
+      ["origin", "1"],
+    ]);
+    for (const { scores, label, confidence } of question?.thoughts ?? []) {
+      expect(Object.keys(scores)).toEqual(["a", "b", "c"]);
+      expect(scores[label]).toBe(confidence);
+      expect(Math.max(...Object.values(scores))).toBe(confidence);
+    }
+    expect(question?.thoughts[1]?.scores).toEqual(question?.provisional?.scores);
+    await clear();
+  });
+
+  it("hands out again what its holder let lie", async () => {
+    const [id] = (await queued(6)) as [string];
+    expect(await leasedIds(ada)).toEqual([id]);
+    expect(await leasedIds(bob)).toEqual([]);
+    await pass(limits.reviewLeaseMs);
+    expect(await leasedIds(bob)).toEqual([id]);
+    expect((await post(id, "skip", ada)).status).toBe(409);
+    expect((await post(id, "flag", ada, { reason: "late" })).status).toBe(409);
+    expect((await answer(id, "a", ada)).status).toBe(409);
+    await clear();
+  });
+});
+
+describe("a skipped question", () => {
+  it("goes to others at once, and comes again to whoever skipped it when nothing else waits", async () => {
+    const [first, second] = (await queued(7, 8)) as [string, string];
+    expect(await leasedIds(ada, 1)).toEqual([first]);
+    expect((await post(first, "skip", bob)).status).toBe(409);
+    expect(await (await expectOk(post(first, "skip", ada))).json()).toEqual({ id: first, skipped: true });
+    expect((await post(first, "skip", ada)).status).toBe(409);
+    expect(await leasedIds(ada)).toEqual([second]);
+    await expectOk(post(second, "skip", ada));
+    // In the order in which they were skipped.
+    expect(await leasedIds(ada, 1)).toEqual([first]);
+    expect(await leasedIds(bob)).toEqual([second]);
+    await expectOk(answer(second, "a", bob));
+    await expectOk(answer(first, "a", ada));
+  });
+
+  it("is like any other when the time is over", async () => {
+    const [first, second] = (await queued(9, 10)) as [string, string];
+    await lease(ada);
+    await expectOk(post(first, "skip", ada));
+    await pass(limits.reviewSkipMs);
+    expect(await leasedIds(ada)).toEqual([first, second]);
+    expect((await post("open~north~never-asked", "skip", ada)).status).toBe(404);
+    expect((await post(first, "skip", "ask-token")).status).toBe(403);
+    await clear();
+  });
+});
+
+describe("a flagged question", () => {
+  const flagged = async (token: string = ada): Promise<FlaggedQuestion[]> =>
+    (await (await expectOk(call("GET", `/v1/models/${model}/review/flagged`, { token }))).json<{ questions: [] }>())
+      .questions;
+
+  it("leaves the queue with its reason, and whoever asked gets the best answer so far", async () => {
+    const [first, second] = (await queued(11, 12)) as [string, string];
+    const waiting = call("GET", `/v1/questions/${first}`, { token: "ask-token", headers: { prefer: "wait=20" } });
+    expect(await leasedIds(ada)).toEqual([first, second]);
+    const done = await (await expectOk(post(first, "flag", ada, { reason: " no picture " }))).json<Answer>();
+    expect(done).toMatchObject({ id: first, status: "answered", sure: false, rung: "origin" });
+    expect(await (await waiting).json()).toEqual(done);
+    await runDurableObjectAlarm(new TestRegion(model).stub);
+    expect(await leasedIds(ada)).toEqual([second]);
+    await expectOk(post(second, "flag", ada, { reason: "two things at once" }));
+    const [newest, older] = await flagged(bob);
+    expect(newest).toMatchObject({ id: second, flaggedBy: "ada/", reason: "two things at once" });
+    expect(older).toMatchObject({ id: first, reason: "no picture", instance: instance(11) });
+    expect(older?.thoughts).toHaveLength(2);
+    expect((await post(first, "flag", bob, { reason: "again" })).status).toBe(409);
+    expect((await post(first, "skip", ada)).status).toBe(409);
+  });
+
+  it("leaves the list when somebody labels it after all, or the world does", async () => {
+    const [second, first] = (await flagged()).map(({ id }) => id) as [string, string];
+    await expectOk(answer(first, "b", bob));
+    expect((await flagged()).map(({ id }) => id)).toEqual([second]);
+    const sample = await new TestRegion(model).rows("SELECT label, source FROM samples WHERE id = ?", first);
+    expect(sample).toEqual([{ label: "b", source: "human" }]);
+    await expectOk(call("POST", `/v1/questions/${second}/truth`, { body: { label: "a" } }));
+    await eventually(async () => expect(await flagged()).toEqual([]));
+  });
+
+  it("is forgotten with the question", async () => {
+    const [id] = (await queued(13)) as [string];
+    await expectOk(post(id, "flag", ada, { reason: "mine" }));
+    await expectOk(call("DELETE", `/v1/questions/${id}`));
+    await eventually(async () => expect(await rows("SELECT id FROM queue WHERE id = ?", id)).toEqual([]));
+  });
+
+  it("needs a reason: nothing is changed without one", async () => {
+    const [id] = (await queued(14)) as [string];
+    for (const body of [{}, { reason: "  " }, { reason: "x".repeat(501) }, { reason: 1 }, { reason: "a", more: 1 }]) {
+      expect((await post(id, "flag", ada, body)).status).toBe(422);
+    }
+    expect((await post(id, "flag", "ask-token", { reason: "a" })).status).toBe(403);
+    expect((await flagged()).length).toBe(0);
+    expect((await read(id)).status).toBe("open");
+    expect(await leasedIds(ada)).toEqual([id]);
+    await clear();
+  });
+});
+
+describe("a correction", () => {
+  const region = new TestRegion(model);
+  const sample = (id: string) => region.rows("SELECT label, source FROM samples WHERE id = ?", id);
+
+  it("replaces the label for a while, by who gave it alone", async () => {
+    const [id] = (await queued(15)) as [string];
+    await lease(ada);
+    await expectOk(answer(id, "a", ada));
+    expect(await sample(id)).toEqual([{ label: "a", source: "human" }]);
+    expect((await answer(id, "b", bob)).status).toBe(409);
+    expect((await answer(id, "nothing", ada)).status).toBe(422);
+    expect(await read(id)).toMatchObject({ label: "a" });
+    expect(await (await expectOk(answer(id, "b", ada))).json()).toMatchObject({
+      label: "b",
+      rung: "human",
+      sure: true,
+    });
+    expect(await read(id)).toMatchObject({ status: "answered", label: "b", scores: { a: 0, b: 1, c: 0 } });
+    expect(await sample(id)).toEqual([{ label: "b", source: "human" }]);
+    // What was needed to label it is the region's alone by now.
+    expect(await rows("SELECT instance, provisional FROM queue WHERE id = ?", id)).toEqual([
+      { instance: "null", provisional: null },
+    ]);
+    await pass(limits.reviewCorrectMs - 1_000);
+    await expectOk(answer(id, "c", ada));
+    await pass(2_000);
+    expect(await rows("SELECT id FROM queue")).toEqual([]);
+    expect((await answer(id, "a", ada)).status).toBe(404);
+    expect(await sample(id)).toEqual([{ label: "c", source: "human" }]);
+  });
+
+  it("does not take back what the world said meanwhile", async () => {
+    const [id] = (await queued(16)) as [string];
+    await expectOk(answer(id, "a", ada));
+    await expectOk(call("POST", `/v1/questions/${id}/truth`, { body: { label: "b" } }));
+    await expectOk(answer(id, "c", ada));
+    expect(await sample(id)).toEqual([{ label: "b", source: "truth" }]);
+  });
+
+  it("is delivered though the first label is still on its way", async () => {
+    const [id] = (await queued(17)) as [string];
+    await Promise.all([answer(id, "a", ada), answer(id, "b", ada), answer(id, "c", ada)].map(expectOk));
+    const [{ label } = { label: null }] = await rows("SELECT label FROM queue WHERE id = ?", id);
+    expect(await sample(id)).toEqual([{ label, source: "human" }]);
+    await expectOk(call("DELETE", `/v1/questions/${id}`));
+    await eventually(async () => expect(await rows("SELECT id FROM queue WHERE id = ?", id)).toEqual([]));
+  });
+
+  it("moves the sums by exactly the difference", async () => {
+    const ids = await queued(...Array.from({ length: 12 }, (_, i) => 20 + i));
+    for (const id of ids) await expectOk(answer(id, "a", ada));
+    await region.retrain(Date.now() + 1_000);
+    const wrong = await region.sums();
+    for (const id of ids) await expectOk(answer(id, "b", ada));
+    await region.retrain(Date.now() + 1_000);
+    const corrected = await region.sums();
+    expect(corrected).not.toEqual(wrong);
+    // Counted from the beginning, they come to the same.
+    await region.rows("DELETE FROM sums");
+    await region.rows("UPDATE embeddings SET label = NULL, weight = NULL");
+    await region.retrain(Date.now() + 1_000);
+    expect(await region.sums()).toEqual(corrected);
   });
 });

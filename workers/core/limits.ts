@@ -41,6 +41,16 @@ export const limits = {
   climbBackoffMs: 1_000,
 
   reviewLeaseMs: 5 * 60_000,
+  /** How long a lease lasts that goes to another tool's queue. */
+  reviewExportLeaseMs: 24 * 3600_000,
+  /** How long whoever skipped a question is not handed it again, while another waits. */
+  reviewSkipMs: 3600_000,
+  /** How long a person may correct a label. */
+  reviewCorrectMs: 10 * 60_000,
+  reviewMaxQuestions: 100,
+  /** Instances that are handed out at once, in bytes of JSON; one goes out whatever its size. */
+  reviewMaxBytes: 8 * 1024 * 1024,
+  flagReasonMaxChars: 500,
   questionKeepMs: 90 * 24 * 3600_000,
   jobStepsPerAlarm: 200,
   jobRetryMs: 1_000,

@@ -1,19 +1,35 @@
 import * as z from "zod";
-import { answerSchema } from "./answer.ts";
+import { limits } from "../limits.ts";
+import { answerSchema, rungSchema } from "./answer.ts";
 import { instanceSchema } from "./instance.ts";
 import { questionIdSchema } from "./question.ts";
 import { regionSchema } from "./region.ts";
 
-export const reviewQuestionSchema = z
+export const thoughtSchema = z
   .strictObject({
-    id: questionIdSchema,
-    region: regionSchema,
-    instance: instanceSchema,
-    /** The best that the rungs below made of it. */
-    provisional: answerSchema.nullable(),
-    queuedAt: z.int(),
-    leaseUntil: z.int(),
+    rung: rungSchema,
+    version: z.string(),
+    label: z.string(),
+    confidence: z.number(),
+    scores: z.record(z.string(), z.number()),
   })
+  .meta({ id: "Thought" });
+/** What a rung that was not sure made of a question. */
+export type Thought = z.infer<typeof thoughtSchema>;
+
+const reviewItem = {
+  id: questionIdSchema,
+  region: regionSchema,
+  instance: instanceSchema,
+  /** The best that the rungs below made of it. */
+  provisional: answerSchema.nullable(),
+  /** What each rung thought, from the edge up. */
+  thoughts: z.array(thoughtSchema),
+  queuedAt: z.int(),
+};
+
+export const reviewQuestionSchema = z
+  .strictObject({ ...reviewItem, leaseUntil: z.int() })
   .meta({ id: "ReviewQuestion" });
 /** An open question, leased to whoever asked for it. */
 export type ReviewQuestion = z.infer<typeof reviewQuestionSchema>;
@@ -22,6 +38,28 @@ export type ReviewQuestion = z.infer<typeof reviewQuestionSchema>;
 export const reviewSchema = z
   .strictObject({ questions: z.array(reviewQuestionSchema), waiting: z.int() })
   .meta({ id: "Review" });
+
+export const skippedSchema = z.strictObject({ id: questionIdSchema, skipped: z.literal(true) }).meta({ id: "Skipped" });
+
+/** The body of `POST /v1/questions/{id}/flag`: why no person can answer it. */
+export const flagSchema = z
+  .strictObject({ reason: z.string().trim().min(1).max(limits.flagReasonMaxChars) })
+  .meta({ id: "Flag" });
+
+export const flaggedQuestionSchema = z
+  .strictObject({
+    ...reviewItem,
+    flaggedAt: z.int(),
+    /** The token, and the person behind it. */
+    flaggedBy: z.string(),
+    reason: z.string(),
+  })
+  .meta({ id: "FlaggedQuestion" });
+/** A question that a person could not answer, and why. */
+export type FlaggedQuestion = z.infer<typeof flaggedQuestionSchema>;
+
+/** Flagged questions, the newest first. */
+export const flaggedSchema = z.strictObject({ questions: z.array(flaggedQuestionSchema) }).meta({ id: "Flagged" });
 
 export const forgottenSchema = z
   .strictObject({ id: questionIdSchema, forgotten: z.literal(true) })

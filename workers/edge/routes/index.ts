@@ -12,6 +12,7 @@ import { publishRoutes } from "./publish.ts";
 import { questionRoutes } from "./questions.ts";
 import { regionRoutes } from "./regions.ts";
 import { reviewRoutes } from "./review.ts";
+import { reviewQuestionRoutes } from "./review-questions.ts";
 import { samplesRoutes } from "./samples.ts";
 import { tensorflowServingRoutes } from "./tensorflow-serving.ts";
 import { truthsRoutes } from "./truths.ts";
@@ -27,12 +28,4 @@ const described: readonly Route[] = [
   ...canaryRoutes,
   ...regionRoutes,
   ...reviewRoutes,
-  ...metricsRoutes,
-  ...checksRoutes,
-  ...healthRoutes,
-  ...openInferenceRoutes,
-  ...tensorflowServingRoutes,
-];
-
-/** Every route of the edge. */
-export const routes: readonly Route[] = [...described, ...openApiRoutes(described)];
+  ...reviewQuestionRoutes,

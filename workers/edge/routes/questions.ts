@@ -1,11 +1,9 @@
-import type { AnswerRefusal } from "../../../durable-objects/review/index.ts";
-import { regionObject, reviewObject } from "../../../durable-objects/stubs.ts";
+import { regionObject } from "../../../durable-objects/stubs.ts";
 import {
   type Answer,
   answerSchema,
   type ClassifyManifest,
   forgottenSchema,
-  humanLabelSchema,
   taughtSchema,
   truthSchema,
 } from "../../core/contract/index.ts";
@@ -16,29 +14,19 @@ import { parseId, type QuestionAddress } from "../../core/ids.ts";
 import { limits } from "../../core/limits.ts";
 import { checkRegion } from "../../core/region.ts";
 import { classifierOf } from "../artefacts/models.ts";
-import {
-  askerOf,
-  type Call,
-  jsonResponse,
-  type Route,
-  readerOf,
-  requireModel,
-  requireRegion,
-  requireScope,
-} from "../call.ts";
-import { bytes, json, type Parameters, preferWait } from "../contract.ts";
+import { type Call, jsonResponse, type Route, readerOf, requireModel, requireRegion, requireScope } from "../call.ts";
+import { bytes, json, preferWait } from "../contract.ts";
 import { baseFor, servedPointer } from "../ladder/version.ts";
 import { checkTaught } from "./truths.ts";
 
-interface Addressed extends QuestionAddress {
+export interface Addressed extends QuestionAddress {
   id: string;
   /** The manifest of the version that serves the question's region. */
   manifest: ClassifyManifest;
 }
 
 /** Where a question id points, checked before any object is addressed by it: each name would make one. */
-async function addressOf(call: Call): Promise<Addressed> {
-  const id = call.params.id as string;
+export async function addressOf(call: Call, id = call.params.id as string): Promise<Addressed> {
   const address = parseId(id);
   if (!address.ok) throw unknownQuestion(id);
   const { model, region } = address.value;
@@ -116,48 +104,8 @@ async function deleteQuestion(call: Call): Promise<Response> {
   return jsonResponse({ id, forgotten: true });
 }
 
-async function postAnswer(call: Call): Promise<Response> {
-  const { id, model, region, manifest } = await addressOf(call);
-  const { label } = await readJson(call.request, humanLabelSchema, limits.bodyMaxBytes);
-  const { labels } = manifest;
-  if (!labels.includes(label)) {
-    const error = { path: "label", expected: `one of ${labels.join(", ")}`, received: `'${label}'` };
-    throw new FaultError({ kind: "invalid", errors: [error] });
-  }
-  const review = reviewObject(call.env, model);
-  const result = await review.answer(id, label, holderOf(call));
-  if (!result.ok) throw refusedAnswer(id, result.error);
-  const answer = await regionObject(call.env, model, region).read(id, null, 0);
-  return jsonResponse(answer.ok ? answer.value : { id, label });
-}
-
-/** The person behind a token. */
-export const reviewer: Parameters = {
-  "x-upriver-reviewer": { description: "The person behind the token", type: "string" },
-};
-
-/** Who holds a lease: the token, and the person behind it where it says so. */
-export function holderOf(call: Call): string {
-  return `${askerOf(call)}/${call.request.headers.get("x-upriver-reviewer") ?? ""}`;
-}
-
-function refusedAnswer(id: string, refusal: AnswerRefusal): FaultError {
-  const next = "GET /v1/models/{model}/review gives the next one.";
-  switch (refusal.kind) {
-    case "unknown":
-      return unknownQuestion(id);
-    case "leased": {
-      const [expected, received] = ["a question that nobody else holds", "one that somebody else is answering"];
-      return new FaultError({ kind: "conflict", expected, received, next });
-    }
-    case "answered": {
-      const [expected, received] = ["a question without an answer", `one that was answered '${refusal.label}'`];
-      return new FaultError({ kind: "conflict", expected, received, next });
-    }
-  }
-}
-
-function unknownQuestion(id: string): FaultError {
+/** The fault for a question that is not there, or not for this token. */
+export function unknownQuestion(id: string): FaultError {
   return new FaultError({
     kind: "not-found",
     what: `question '${id}' for this token`,
@@ -192,13 +140,5 @@ export const questionRoutes: readonly Route[] = [
     operation: "forget a question",
     contract: { replies: { 200: json(forgottenSchema) } },
     handle: deleteQuestion,
-  },
-  {
-    method: "POST",
-    path: "/v1/questions/:id/answer",
-    scope: "review",
-    operation: "answer a question",
-    contract: { headers: reviewer, body: json(humanLabelSchema), replies: { 200: json(answerSchema) } },
-    handle: postAnswer,
   },
 ];

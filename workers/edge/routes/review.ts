@@ -1,23 +1,46 @@
 import { reviewObject } from "../../../durable-objects/stubs.ts";
 import { classifying } from "../../core/artefacts.ts";
-import { reviewSchema } from "../../core/contract/index.ts";
+import { type ClassifyManifest, flaggedSchema, type ReviewQuestion, reviewSchema } from "../../core/contract/index.ts";
+import { limits } from "../../core/limits.ts";
 import { type Call, jsonResponse, modelOf, type Route } from "../call.ts";
-import { json } from "../contract.ts";
+import { json, type Parameters } from "../contract.ts";
 import { servedManifest, servedPointer } from "../ladder/version.ts";
-import { holderOf, reviewer } from "./questions.ts";
+import { holderOf, reviewer } from "./review-questions.ts";
 
 const defaultLimit = 1;
-const maxLimit = 100;
 
-/** Hands out the oldest open questions, to this holder alone until the lease ends. */
+export const reviewLimit: Parameters = { limit: { description: "How many at most", type: "integer" } };
+
+/** The manifest of the model that is reviewed: only one that classifies is. */
+export async function reviewedManifest(call: Call): Promise<ClassifyManifest> {
+  return classifying(await servedManifest(call, await servedPointer(call, modelOf(call))));
+}
+
+/** Leases the oldest open questions to this holder alone, of the regions that it may see. */
+export function leaseQuestions(
+  call: Call,
+  leaseMs: number,
+  limitUnlessAsked = defaultLimit,
+): Promise<ReviewQuestion[]> {
+  const asked = Math.trunc(Number(call.query("limit") ?? limitUnlessAsked)) || limitUnlessAsked;
+  const limit = Math.min(limits.reviewMaxQuestions, Math.max(1, asked));
+  const wanted = { holder: holderOf(call), regions: regionsOf(call), limit, leaseMs };
+  return reviewObject(call.env, modelOf(call)).lease(wanted);
+}
+
+function regionsOf({ token }: Call): string[] | null {
+  return token && !token.regions.includes("*") ? token.regions : null;
+}
+
 async function getReview(call: Call): Promise<Response> {
-  const model = modelOf(call);
-  classifying(await servedManifest(call, await servedPointer(call, model)));
-  const asked = Number(call.query("limit") ?? defaultLimit);
-  const limit = Math.min(maxLimit, Math.max(1, Math.trunc(asked) || defaultLimit));
-  const regions = call.token && !call.token.regions.includes("*") ? call.token.regions : null;
-  const review = reviewObject(call.env, model);
-  return jsonResponse({ questions: await review.lease(holderOf(call), regions, limit), waiting: await review.size() });
+  await reviewedManifest(call);
+  const questions = await leaseQuestions(call, limits.reviewLeaseMs);
+  return jsonResponse({ questions, waiting: await reviewObject(call.env, modelOf(call)).size() });
+}
+
+async function getFlagged(call: Call): Promise<Response> {
+  await reviewedManifest(call);
+  return jsonResponse({ questions: await reviewObject(call.env, modelOf(call)).flagged(regionsOf(call)) });
 }
 
 export const reviewRoutes: readonly Route[] = [
@@ -26,11 +49,15 @@ export const reviewRoutes: readonly Route[] = [
     path: "/v1/models/:model/review",
     scope: "review",
     operation: "review",
-    contract: {
-      query: { limit: { description: "How many at most", type: "integer" } },
-      headers: reviewer,
-      replies: { 200: json(reviewSchema) },
-    },
+    contract: { query: reviewLimit, headers: reviewer, replies: { 200: json(reviewSchema) } },
     handle: getReview,
+  },
+  {
+    method: "GET",
+    path: "/v1/models/:model/review/flagged",
+    scope: "review",
+    operation: "list flagged questions",
+    contract: { replies: { 200: json(flaggedSchema) } },
+    handle: getFlagged,
   },
 ];

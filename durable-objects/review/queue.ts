@@ -1,0 +1,149 @@
+import type { FlaggedQuestion, Instance, ReviewQuestion } from "../../workers/core/contract/index.ts";
+import { limits } from "../../workers/core/limits.ts";
+
+/** A question that waits for a person. */
+export type ReviewItem = Omit<ReviewQuestion, "queuedAt" | "leaseUntil">;
+
+export interface QueueRow {
+  [column: string]: SqlStorageValue;
+  id: string;
+  region: string;
+  instance: string;
+  provisional: string | null;
+  thoughts: string;
+  queuedAt: number;
+  leasedBy: string | null;
+  leaseUntil: number;
+  label: string | null;
+  answeredBy: string | null;
+  correctUntil: number | null;
+  flaggedAt: number | null;
+  flaggedBy: string | null;
+  flagReason: string | null;
+}
+
+/** Who asks for questions, for how long, and of which regions; null is all. */
+export interface Wanted {
+  holder: string;
+  regions: string[] | null;
+  limit: number;
+  leaseMs: number;
+}
+
+const waiting = "label IS NULL AND flaggedAt IS NULL";
+const inRegions = "(?1 IS NULL OR region IN (SELECT value FROM json_each(?1)))";
+
+/** The tables `queue` and `skips`. */
+export class Queue {
+  private readonly sql: SqlStorage;
+
+  constructor(sql: SqlStorage) {
+    this.sql = sql;
+  }
+
+  /** Takes a question in; one that is there already stays as it is. */
+  add({ id, region, instance, provisional, thoughts }: ReviewItem, now: number): void {
+    this.sql.exec(
+      "INSERT OR IGNORE INTO queue (id, region, instance, provisional, thoughts, queuedAt) VALUES (?, ?, ?, ?, ?, ?)",
+      ...[id, region, JSON.stringify(instance), provisional && JSON.stringify(provisional)],
+      ...[JSON.stringify(thoughts), now],
+    );
+  }
+
+  find(id: string): QueueRow | null {
+    return this.sql.exec<QueueRow>("SELECT * FROM queue WHERE id = ?", id).toArray()[0] ?? null;
+  }
+
+  /** Hands out the oldest questions that nobody else holds; what the holder skipped only where nothing else is left. */
+  lease(wanted: Wanted, now: number): ReviewQuestion[] {
+    const fresh = this.free(wanted, now, "s.until IS NULL", "queuedAt, id");
+    const rows = fresh.length > 0 ? fresh : this.free(wanted, now, "s.until IS NOT NULL", "s.until, id");
+    return rows.map((row) => {
+      // A longer lease that the holder has already goes on.
+      const leaseUntil = Math.max(row.leaseUntil, now + wanted.leaseMs);
+      this.sql.exec("UPDATE queue SET leasedBy = ?, leaseUntil = ? WHERE id = ?", wanted.holder, leaseUntil, row.id);
+      return { ...itemOf(row), queuedAt: row.queuedAt, leaseUntil };
+    });
+  }
+
+  private free({ holder, regions, limit }: Wanted, now: number, skipped: string, order: string): QueueRow[] {
+    const rows = this.sql.exec<QueueRow>(
+      `SELECT queue.* FROM queue LEFT JOIN skips s ON s.id = queue.id AND s.holder = ?3 AND s.until > ?2
+       WHERE ${waiting} AND (leaseUntil <= ?2 OR leasedBy = ?3) AND ${inRegions} AND ${skipped}
+       ORDER BY ${order} LIMIT ?4`,
+      ...[regions && JSON.stringify(regions), now, holder, limit],
+    );
+    return asFarAsFits(rows);
+  }
+
+  setLabel(id: string, label: string, holder: string, correctUntil: number): void {
+    const query = "UPDATE queue SET label = ?, answeredBy = ?, correctUntil = coalesce(correctUntil, ?) WHERE id = ?";
+    this.sql.exec(query, label, holder, correctUntil, id);
+  }
+
+  /** Lets go of all but the label: its region has the rest. */
+  empty(id: string): void {
+    const query = "UPDATE queue SET instance = 'null', provisional = NULL, thoughts = '[]' WHERE id = ?";
+    this.sql.exec(query, id);
+  }
+
+  skip(id: string, holder: string, now: number): void {
+    this.giveBack(id);
+    this.sql.exec("DELETE FROM skips WHERE until <= ?", now);
+    this.sql.exec("INSERT OR REPLACE INTO skips VALUES (?, ?, ?)", id, holder, now + limits.reviewSkipMs);
+  }
+
+  flag(id: string, holder: string, reason: string, now: number): void {
+    this.giveBack(id);
+    const query = "UPDATE queue SET flaggedAt = ?, flaggedBy = ?, flagReason = ? WHERE id = ?";
+    this.sql.exec(query, now, holder, reason, id);
+  }
+
+  private giveBack(id: string): void {
+    this.sql.exec("UPDATE queue SET leasedBy = NULL, leaseUntil = 0 WHERE id = ?", id);
+  }
+
+  /** What was flagged and has no label, the newest first. */
+  flagged(regions: string[] | null, limit: number): FlaggedQuestion[] {
+    const rows = this.sql.exec<QueueRow>(
+      `SELECT * FROM queue WHERE flaggedAt IS NOT NULL AND label IS NULL AND ${inRegions}
+       ORDER BY flaggedAt DESC, id LIMIT ?2`,
+      ...[regions && JSON.stringify(regions), limit],
+    );
+    return asFarAsFits(rows).map((row) => ({
+      ...{ ...itemOf(row), queuedAt: row.queuedAt, flaggedAt: row.flaggedAt as number },
+      ...{ flaggedBy: row.flaggedBy as string, reason: row.flagReason as string },
+    }));
+  }
+
+  remove(id: string): void {
+    this.sql.exec("DELETE FROM queue WHERE id = ?", id);
+    this.sql.exec("DELETE FROM skips WHERE id = ?", id);
+  }
+
+  waiting(): number {
+    return this.sql.exec<{ n: number }>(`SELECT count(*) AS n FROM queue WHERE ${waiting}`).one().n;
+  }
+}
+
+// What goes out at once is held in memory by whoever hands it on.
+function asFarAsFits(rows: Iterable<QueueRow>): QueueRow[] {
+  const taken: QueueRow[] = [];
+  let bytes = 0;
+  for (const row of rows) {
+    bytes += row.instance.length;
+    if (taken.length > 0 && bytes > limits.reviewMaxBytes) break;
+    taken.push(row);
+  }
+  return taken;
+}
+
+function itemOf({ id, region, instance, provisional, thoughts }: QueueRow): ReviewItem {
+  return {
+    id,
+    region,
+    instance: JSON.parse(instance) as Instance,
+    provisional: provisional === null ? null : JSON.parse(provisional),
+    thoughts: JSON.parse(thoughts),
+  };
+}

@@ -1,0 +1,105 @@
+import type { ReviewRefusal } from "../../../durable-objects/review/refusal.ts";
+import { regionObject, reviewObject } from "../../../durable-objects/stubs.ts";
+import { answerSchema, flagSchema, humanLabelSchema, skippedSchema } from "../../core/contract/index.ts";
+import { FaultError } from "../../core/http/fault.ts";
+import { readJson } from "../../core/http/problem.ts";
+import { limits } from "../../core/limits.ts";
+import type { Result } from "../../core/result.ts";
+import { askerOf, type Call, jsonResponse, type Route } from "../call.ts";
+import { json, type Parameters } from "../contract.ts";
+import { type Addressed, addressOf, unknownQuestion } from "./questions.ts";
+
+/** The person behind a token. */
+export const reviewer: Parameters = {
+  "x-upriver-reviewer": { description: "The person behind the token", type: "string" },
+};
+
+/** Who holds a lease: the token, and the person behind it where it says so. */
+export function holderOf(call: Call): string {
+  return `${askerOf(call)}/${call.request.headers.get("x-upriver-reviewer") ?? ""}`;
+}
+
+async function postAnswer(call: Call): Promise<Response> {
+  const address = await addressOf(call);
+  const { label } = await readJson(call.request, humanLabelSchema, limits.bodyMaxBytes);
+  await answerAs(call, address, label);
+  return settled(call, address, { label });
+}
+
+/** Answers a question as a person. Throws the fault where the label is none of the model's, or another has it. */
+export async function answerAs(call: Call, { id, model, manifest }: Addressed, label: string): Promise<void> {
+  const { labels } = manifest;
+  if (!labels.includes(label)) {
+    const error = { path: "label", expected: `one of ${labels.join(", ")}`, received: `'${label}'` };
+    throw new FaultError({ kind: "invalid", errors: [error] });
+  }
+  taken(id, await reviewObject(call.env, model).answer(id, label, holderOf(call)));
+}
+
+async function postSkip(call: Call): Promise<Response> {
+  const { id, model } = await addressOf(call);
+  taken(id, await reviewObject(call.env, model).skip(id, holderOf(call)));
+  return jsonResponse({ id, skipped: true });
+}
+
+async function postFlag(call: Call): Promise<Response> {
+  const address = await addressOf(call);
+  const { id, model } = address;
+  const { reason } = await readJson(call.request, flagSchema, limits.bodyMaxBytes);
+  taken(id, await reviewObject(call.env, model).flag(id, reason, holderOf(call)));
+  return settled(call, address, {});
+}
+
+async function settled(call: Call, { id, model, region }: Addressed, otherwise: object): Promise<Response> {
+  const answer = await regionObject(call.env, model, region).read(id, null, 0);
+  return jsonResponse(answer.ok ? answer.value : { id, ...otherwise });
+}
+
+/** Throws the fault for what the queue refused. */
+function taken(id: string, result: Result<null, ReviewRefusal>): void {
+  if (result.ok) return;
+  const conflict = (expected: string, received: string) => {
+    const next = "GET /v1/models/{model}/review gives the next one.";
+    return new FaultError({ kind: "conflict", expected, received, next });
+  };
+  const refusal = result.error;
+  switch (refusal.kind) {
+    case "unknown":
+      throw unknownQuestion(id);
+    case "leased":
+      throw conflict("a question that nobody else holds", "one that somebody else is answering");
+    case "not-held":
+      throw conflict("a question that you hold", "one that you do not hold, or no longer");
+    case "answered":
+      throw conflict("a question without an answer", `one that was answered '${refusal.label}'`);
+    case "flagged":
+      throw conflict("a question in the queue", `one that was flagged: ${refusal.reason}`);
+  }
+}
+
+export const reviewQuestionRoutes: readonly Route[] = [
+  {
+    method: "POST",
+    path: "/v1/questions/:id/answer",
+    scope: "review",
+    operation: "answer a question",
+    contract: { headers: reviewer, body: json(humanLabelSchema), replies: { 200: json(answerSchema) } },
+    handle: postAnswer,
+  },
+  {
+    method: "POST",
+    path: "/v1/questions/:id/skip",
+    scope: "review",
+    operation: "skip a question",
+    contract: { headers: reviewer, replies: { 200: json(skippedSchema) } },
+    handle: postSkip,
+  },
+  {
+    method: "POST",
+    path: "/v1/questions/:id/flag",
+    scope: "review",
+    operation: "flag a question",
+    contract: { headers: reviewer, body: json(flagSchema), replies: { 200: json(answerSchema) } },
+    handle: postFlag,
+  },
+];
