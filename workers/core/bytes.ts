@@ -8,3 +8,15 @@ export function joined(parts: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {
   }
   return all;
 }
+
+// What may be spread into a call, and whole groups of three bytes, so that the parts go on from each other.
+const base64PartBytes = 3 * 8 * 1024;
+
+/** Bytes as base64. */
+export function base64Of(bytes: Uint8Array): string {
+  let text = "";
+  for (let at = 0; at < bytes.length; at += base64PartBytes) {
+    text += btoa(String.fromCharCode(...bytes.subarray(at, at + base64PartBytes)));
+  }
+  return text;
+}

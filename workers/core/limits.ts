@@ -51,6 +51,11 @@ export const limits = {
   /** Instances that are handed out at once, in bytes of JSON; one goes out whatever its size. */
   reviewMaxBytes: 8 * 1024 * 1024,
   flagReasonMaxChars: 500,
+  /** Tasks of one import, each of which asks another object; annotations of a task, and results of each. */
+  labelStudioMaxTasks: 500,
+  labelStudioMaxResults: 100,
+  /** An export has the pictures with it. */
+  labelStudioMaxBytes: 16 * 1024 * 1024,
   questionKeepMs: 90 * 24 * 3600_000,
   jobStepsPerAlarm: 200,
   jobRetryMs: 1_000,

@@ -8,6 +8,7 @@ export * from "./instance.ts";
 export * from "./job.ts";
 export * from "./label.ts";
 export * from "./ladder.ts";
+export * from "./label-studio.ts";
 export * from "./manifest.ts";
 export * from "./model-state.ts";
 export * from "./openapi.ts";

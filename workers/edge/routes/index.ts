@@ -6,6 +6,7 @@ import { checksRoutes } from "./checks.ts";
 import { healthRoutes } from "./health.ts";
 import { jobRoutes } from "./jobs.ts";
 import { metricsRoutes } from "./metrics.ts";
+import { labelStudioRoutes } from "./label-studio.ts";
 import { modelRoutes } from "./models.ts";
 import { openInferenceRoutes } from "./open-inference.ts";
 import { publishRoutes } from "./publish.ts";
@@ -29,3 +30,12 @@ const described: readonly Route[] = [
   ...regionRoutes,
   ...reviewRoutes,
   ...reviewQuestionRoutes,
+  ...labelStudioRoutes,
+  ...checksRoutes,
+  ...healthRoutes,
+  ...openInferenceRoutes,
+  ...tensorflowServingRoutes,
+];
+
+/** Every route of the edge. */
+export const routes: readonly Route[] = [...described, ...openApiRoutes(described)];

@@ -1,0 +1,49 @@
+import * as z from "zod";
+import { questionIdSchema } from "./question.ts";
+import { regionSchema } from "./region.ts";
+
+/** Names that tasks, predictions and the labelling configuration share. */
+export const labelStudioNames = { control: "label", object: "instance" } as const;
+
+const predictionSchema = z.strictObject({
+  model_version: z.string(),
+  score: z.number(),
+  result: z.array(
+    z.strictObject({
+      from_name: z.literal(labelStudioNames.control),
+      to_name: z.literal(labelStudioNames.object),
+      type: z.literal("choices"),
+      value: z.strictObject({ choices: z.array(z.string()).length(1) }),
+    }),
+  ),
+});
+
+export const labelStudioTaskSchema = z
+  .strictObject({
+    data: z.strictObject({
+      upriver_id: questionIdSchema,
+      region: regionSchema,
+      /** A picture, as a data URL. */
+      image: z.string().optional(),
+      /** Columns by name, or a tensor as JSON. */
+      instance: z.union([z.record(z.string(), z.unknown()), z.string()]).optional(),
+    }),
+    /** What each rung thought. */
+    predictions: z.array(predictionSchema),
+  })
+  .meta({ id: "LabelStudioTask" });
+/** An open question as a task of Label Studio, https://labelstud.io/guide/task_format. */
+export type LabelStudioTask = z.infer<typeof labelStudioTaskSchema>;
+
+export const labelStudioTasksSchema = z.array(labelStudioTaskSchema).meta({ id: "LabelStudioTasks" });
+
+export const labelStudioImportedSchema = z
+  .strictObject({
+    accepted: z.int(),
+    /** Tasks without a label: nobody has annotated them, or whoever did has cancelled it. */
+    skipped: z.int(),
+    refused: z.array(z.strictObject({ id: z.string(), reason: z.string() })),
+  })
+  .meta({ id: "LabelStudioImported" });
+/** What became of an export of Label Studio. */
+export type LabelStudioImported = z.infer<typeof labelStudioImportedSchema>;

@@ -1,0 +1,14 @@
+import { encode } from "fast-png";
+import { base64Of } from "../../core/bytes.ts";
+import type { ImageInput, Nested } from "../../core/contract/index.ts";
+
+/** An instance's pixels as a PNG, of as many channels as the model takes; null where it is of another size. */
+export function pngOf(instance: Nested[], { size: [height, width], channels }: ImageInput): Uint8Array | null {
+  // However they are nested.
+  const data = Uint8ClampedArray.from((instance as number[]).flat(Number.POSITIVE_INFINITY) as number[]);
+  return data.length === height * width * channels ? encode({ width, height, channels, data }) : null;
+}
+
+export function dataUrl(type: string, bytes: Uint8Array): string {
+  return `data:${type};base64,${base64Of(bytes)}`;
+}
