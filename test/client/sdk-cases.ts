@@ -55,6 +55,29 @@ export const sdkCases: Record<string, (place: Place) => Promise<void>> = {
     });
   },
 
+  async "reviews: skips, flags, corrects, and goes by Label Studio"({ client }) {
+    const reviewer = client("review");
+    const [first, second] = await client("ask").askMany("open", [instance(801), instance(802)]);
+    const [one, two] = [first?.id ?? "", second?.id ?? ""];
+    await leased(reviewer, one);
+    await leased(reviewer, two);
+    same((await reviewer.skip(one)).skipped, true);
+    same((await thrown(reviewer.skip(one))) instanceof ProblemError, true);
+    const tasks = await reviewer.labelStudioTasks("open");
+    const task = tasks.find(({ data }) => data.upriver_id === two);
+    same(task?.data.instance, instance(802));
+    same((await reviewer.labelStudioConfig("open")).includes('<Choice value="a"/>'), true);
+    const choice = { from_name: "label", to_name: "instance", type: "choices", value: { choices: ["b"] } };
+    const annotated = { data: { upriver_id: two }, annotations: [{ result: [choice] }] };
+    same(await reviewer.labelStudioImport("open", [annotated]), { accepted: 1, skipped: 0, refused: [] });
+    same((await client("ask").question(two)).label, "b");
+    same((await reviewer.answer(two, "c")).label, "c");
+    same((await reviewer.flag(one, "a test")).status, "answered");
+    same((await reviewer.flagged("open")).find(({ id }) => id === one)?.reason, "a test");
+    await reviewer.answer(one, "a");
+    same((await reviewer.flagged("open")).length, 0);
+  },
+
   async "waits for an answer from above"({ client }) {
     const open = await client("ask").ask("open", instance(1));
     same(open.status, "open");
@@ -137,12 +160,14 @@ function instance(i: number) {
 }
 
 async function answered(reviewer: UpriverClient, id: string, label: string): Promise<void> {
+  await leased(reviewer, id);
+  await reviewer.answer(id, label);
+}
+
+async function leased(reviewer: UpriverClient, id: string): Promise<void> {
   for (let tries = 0; tries < 100; tries++) {
     const { questions } = await reviewer.review("open", { limit: 100 });
-    if (questions.some((question) => question.id === id)) {
-      await reviewer.answer(id, label);
-      return;
-    }
+    if (questions.some((question) => question.id === id)) return;
     await new Promise((resolve) => setTimeout(resolve, 100));
   }
   throw new Error(`question ${id} did not come to review`);

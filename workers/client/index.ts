@@ -3,9 +3,12 @@ import type {
   CanaryState,
   Checks,
   Draft,
+  FlaggedQuestion,
   Instance,
   Job,
   JobOrder,
+  LabelStudioImported,
+  LabelStudioTask,
   Ladder,
   Manifest,
   ModelPointer,
@@ -25,8 +28,10 @@ import type {
   Truths,
   VersionList,
 } from "./contract.ts";
+
 import { DeadlineError, UnreachableError } from "./errors.ts";
 import { readEvents } from "./events.ts";
+import { type AnnotatedTask, joinedImport, partsOf } from "./label-studio.ts";
 import {
   type AskOptions,
   askCall,
@@ -41,12 +46,14 @@ import {
   post,
   questionPath,
   regionPath,
+  reviewerHeaders,
   withDeadline,
 } from "./requests.ts";
 import { Transport, type TransportOptions } from "./transport.ts";
 
 export type * from "./contract.ts";
 export { DeadlineError, ProblemError, UnreachableError } from "./errors.ts";
+export type { AnnotatedTask } from "./label-studio.ts";
 export type { AskOptions, Patience, Picture } from "./requests.ts";
 export type { TransportOptions } from "./transport.ts";
 
@@ -208,15 +215,58 @@ export class UpriverClient {
 
   /** Leases the oldest open questions to this token, and to `reviewer` behind it. */
   async review(model: string, { limit = 1, reviewer }: { limit?: number; reviewer?: string } = {}) {
-    const headers: Record<string, string> = reviewer ? { "x-upriver-reviewer": reviewer } : {};
     const path = `${modelPath(model)}/review?limit=${limit}`;
-    return this.transport.json<{ questions: ReviewQuestion[]; waiting: number }>({ method: "GET", path, headers });
+    const call = { method: "GET" as const, path, headers: reviewerHeaders(reviewer) };
+    return this.transport.json<{ questions: ReviewQuestion[]; waiting: number }>(call);
   }
 
-  /** Answers a question as a person. */
+  /** Answers a question as a person; for ten minutes the same person may correct the label by another one. */
   answer(id: string, label: string, { reviewer }: { reviewer?: string } = {}): Promise<Answer> {
-    const headers: Record<string, string> = reviewer ? { "x-upriver-reviewer": reviewer } : {};
+    const headers = reviewerHeaders(reviewer);
     return this.transport.json({ ...post(`${questionPath(id)}/answer`, { label }), headers });
+  }
+
+  /** Gives a leased question back: others get it at once, this reviewer when nothing else waits. */
+  skip(id: string, { reviewer }: { reviewer?: string } = {}): Promise<{ id: string; skipped: true }> {
+    const headers = reviewerHeaders(reviewer);
+    return this.transport.json({ ...post(`${questionPath(id)}/skip`, {}), headers, isRepeatable: false });
+  }
+
+  /** Says why no person can answer a question; whoever asked gets the best answer so far. */
+  flag(id: string, reason: string, { reviewer }: { reviewer?: string } = {}): Promise<Answer> {
+    const headers = reviewerHeaders(reviewer);
+    return this.transport.json({ ...post(`${questionPath(id)}/flag`, { reason }), headers, isRepeatable: false });
+  }
+
+  /** The questions that were flagged, the newest first; `answer` labels one after all. */
+  async flagged(model: string): Promise<FlaggedQuestion[]> {
+    return (await this.get<{ questions: FlaggedQuestion[] }>(`${modelPath(model)}/review/flagged`)).questions;
+  }
+
+  /** Leases open questions for a day, as tasks to import into Label Studio. */
+  labelStudioTasks(model: string, { limit = 100, reviewer }: { limit?: number; reviewer?: string } = {}) {
+    const path = `${modelPath(model)}/review/label-studio?limit=${limit}`;
+    return this.transport.json<LabelStudioTask[]>({ method: "GET", path, headers: reviewerHeaders(reviewer) });
+  }
+
+  /** The labelling configuration for Label Studio, as XML. */
+  async labelStudioConfig(model: string): Promise<string> {
+    const path = `${modelPath(model)}/review/label-studio/config`;
+    return new TextDecoder().decode(await this.transport.bytes({ method: "GET", path }));
+  }
+
+  /** Answers questions by what Label Studio exported as JSON; what is refused says why. */
+  async labelStudioImport(
+    model: string,
+    tasks: readonly AnnotatedTask[],
+    { reviewer }: { reviewer?: string } = {},
+  ): Promise<LabelStudioImported> {
+    const imported: LabelStudioImported[] = [];
+    const headers = reviewerHeaders(reviewer);
+    for (const part of partsOf(tasks)) {
+      imported.push(await this.transport.json({ ...post(`${modelPath(model)}/review/label-studio`, part), headers }));
+    }
+    return joinedImport(imported);
   }
 
   async models(): Promise<ModelSummary[]> {

@@ -109,6 +109,11 @@ export function post(path: string, body: unknown): Call {
   return { method: "POST", path, body };
 }
 
+/** Says who the person behind the token is. */
+export function reviewerHeaders(reviewer: string | undefined): Record<string, string> {
+  return reviewer ? { "x-upriver-reviewer": reviewer } : {};
+}
+
 export function questionPath(id: string): string {
   return `/v1/questions/${encodeURIComponent(id)}`;
 }

@@ -5,8 +5,8 @@ import { canaryRoutes } from "./canary.ts";
 import { checksRoutes } from "./checks.ts";
 import { healthRoutes } from "./health.ts";
 import { jobRoutes } from "./jobs.ts";
-import { metricsRoutes } from "./metrics.ts";
 import { labelStudioRoutes } from "./label-studio.ts";
+import { metricsRoutes } from "./metrics.ts";
 import { modelRoutes } from "./models.ts";
 import { openInferenceRoutes } from "./open-inference.ts";
 import { publishRoutes } from "./publish.ts";
@@ -31,6 +31,7 @@ const described: readonly Route[] = [
   ...reviewRoutes,
   ...reviewQuestionRoutes,
   ...labelStudioRoutes,
+  ...metricsRoutes,
   ...checksRoutes,
   ...healthRoutes,
   ...openInferenceRoutes,
