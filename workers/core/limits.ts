@@ -17,6 +17,9 @@ export const limits = {
   waitMaxSeconds: 60,
   retryAfterSeconds: 2,
   nodesMax: 8,
+  tracestateMaxChars: 512,
+  /** Ids that a line of the log names; of a larger batch it says how many there were. */
+  logMaxIds: 20,
 
   pointerTtlMs: 5_000,
   kvCacheSeconds: 60,
