@@ -49,7 +49,14 @@ async function run({ seconds, rounds, json }: Options): Promise<void> {
   const folder = await mkdtemp(join(tmpdir(), "upriver-bench-"));
   const ports = { edge: await freePort(), bare: await freePort() };
   const { credentials, vars } = await makeSecrets({ edge: `http://127.0.0.1:${ports.edge}`, origin: "" });
-  const bindings = { ...vars, NODE_ID: "edge", PUBLIC_ASK: "off", ALLOWED_ORIGINS: "", NEXT_RUNG_URL: "" };
+  const bindings = {
+    ...vars,
+    NODE_ID: "edge",
+    PUBLIC_ASK: "off",
+    ALLOWED_ORIGINS: "",
+    LOG_ANSWERS: "climbing",
+    NEXT_RUNG_URL: "",
+  };
   const edgeWorker = { config: "wrangler.toml", folder: join(folder, "edge"), port: ports.edge, bindings };
   const bareWorker = { config: "scripts/bench/bare.toml", folder: join(folder, "bare"), port: ports.bare };
   const edgeTarget: Target = {

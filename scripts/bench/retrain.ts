@@ -222,7 +222,14 @@ async function onWorkerd<T>(work: (credentials: Credentials) => Promise<T>): Pro
   const folder = await mkdtemp(join(tmpdir(), "upriver-bench-"));
   const port = await freePort();
   const { credentials, vars } = await makeSecrets({ edge: `http://127.0.0.1:${port}`, origin: "" });
-  const bindings = { ...vars, NODE_ID: "edge", PUBLIC_ASK: "off", ALLOWED_ORIGINS: "", NEXT_RUNG_URL: "" };
+  const bindings = {
+    ...vars,
+    NODE_ID: "edge",
+    PUBLIC_ASK: "off",
+    ALLOWED_ORIGINS: "",
+    LOG_ANSWERS: "climbing",
+    NEXT_RUNG_URL: "",
+  };
   const worker = { config: "wrangler.toml", folder, port, bindings };
   await bundle(worker);
   const running = await startWorkerd(worker);

@@ -166,6 +166,7 @@ describe("settings", () => {
       "DEPLOYMENT_KEY",
       "DEPLOYMENT_PUBLIC_KEYS",
       "PUBLIC_ASK",
+      "LOG_ANSWERS",
     ] as const) {
       const broken = { ...env, NODE_ID: `broken-${option}`, [option]: '{"secret' };
       expect(() => nodeOf(broken as Env)).toThrow(option);

@@ -1,5 +1,6 @@
 import { env } from "cloudflare:workers";
 import type { Question } from "../../workers/core/contract/index.ts";
+import { beginSpan } from "../../workers/core/trace-context.ts";
 import type { Call } from "../../workers/edge/call.ts";
 import { RegionRung } from "../../workers/edge/ladder/region-rung.ts";
 import { nodeOf } from "../../workers/edge/node.ts";
@@ -22,6 +23,7 @@ testRung("the region's object, with the origin above it", false, async () => {
     env,
     node: nodeOf(env),
     token: null,
+    span: beginSpan({}),
     params: {},
     query: () => null,
     later: () => {},

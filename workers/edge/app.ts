@@ -3,12 +3,13 @@ import { cors } from "hono/cors";
 import { FaultError, problemOf } from "../core/http/fault.ts";
 import { expectedResponse, problemResponse, unexpectedResponse } from "../core/http/problem.ts";
 import { findToken, hasScope, type Token } from "../core/tokens.ts";
+import { type Span, spanOf, traceHeaders } from "../core/trace-context.ts";
 import type { Call, Route } from "./call.ts";
 import { type Node, nodeOf } from "./node.ts";
 import { routes } from "./routes/index.ts";
 
 const corsMaxAgeSeconds = 3600;
-const exposeHeaders = ["location", "retry-after"];
+const exposeHeaders = ["location", "retry-after", "traceparent"];
 
 type AppContext = Context<{ Bindings: Env }>;
 
@@ -27,27 +28,42 @@ for (const route of routes) app.on(route.method, route.path, (context) => serve(
 
 app.notFound((context) => {
   const what = `route ${context.req.method} ${context.req.path}`;
-  return problemResponse(problemOf({ kind: "not-found", what, next: "GET /docs lists the routes." }, "route"));
+  const problem = problemOf({ kind: "not-found", what, next: "GET /docs lists the routes." }, "route");
+  return traced(problemResponse(problem), spanOf(context.req.raw.headers));
 });
 
 // What breaks before a route is reached: settings that can't be read.
-app.onError((error, context) => unexpected(error, `${context.req.method} ${context.req.path}`));
+app.onError((error, context) => {
+  const span = spanOf(context.req.raw.headers);
+  return traced(unexpected(error, `${context.req.method} ${context.req.path}`, span), span);
+});
 
-function unexpected(error: unknown, operation: string, refuse?: Route["refuse"]): Response {
+function unexpected(error: unknown, operation: string, { trace, span }: Span, refuse?: Route["refuse"]): Response {
   const stack = error instanceof Error ? error.stack : undefined;
-  console.error(JSON.stringify({ event: "unexpected", operation, error: String(error), stack }));
+  console.error(JSON.stringify({ event: "unexpected", operation, trace, span, error: String(error), stack }));
   return unexpectedResponse(operation, refuse);
 }
 
 async function serve(route: Route, context: AppContext): Promise<Response> {
+  const span = spanOf(context.req.raw.headers);
+  return traced(await respond(route, context, span), span);
+}
+
+/** Says in a response which trace it belongs to, so that a caller who began none finds it in the logs. */
+function traced(response: Response, span: Span): Response {
+  response.headers.set("traceparent", traceHeaders(span).traceparent);
+  return response;
+}
+
+async function respond(route: Route, context: AppContext, span: Span): Promise<Response> {
   try {
     const node = nodeOf(context.env);
     const token = await authorise(route, node, context.req.header("authorization") ?? null);
-    return await route.handle(callOf(context, node, token));
+    return await route.handle(callOf(context, node, token, span));
   } catch (error) {
     const response = expectedResponse(error, route.operation, route.refuse);
     if (response) return response;
-    return unexpected(error, route.operation, route.refuse);
+    return unexpected(error, route.operation, span, route.refuse);
   }
 }
 
@@ -61,12 +77,13 @@ async function authorise(route: Route, node: Node, authorization: string | null)
   return token;
 }
 
-function callOf(context: AppContext, node: Node, token: Token | null): Call {
+function callOf(context: AppContext, node: Node, token: Token | null, span: Span): Call {
   return {
     request: context.req.raw,
     env: context.env,
     node,
     token,
+    span,
     params: context.req.param() as Record<string, string>,
     query: (name) => context.req.query(name) ?? null,
     later: (work) => context.executionCtx.waitUntil(work),

@@ -1,6 +1,7 @@
 import { modelNameSchema, type Problem } from "../core/contract/index.ts";
 import { FaultError } from "../core/http/fault.ts";
 import { hasScope, mayUseModel, mayUseRegion, type Scope, type Token } from "../core/tokens.ts";
+import type { Span } from "../core/trace-context.ts";
 import type { Contract } from "./contract.ts";
 import type { Node } from "./node.ts";
 
@@ -11,6 +12,8 @@ export interface Call {
   node: Node;
   /** The token that asks; null where the public may. */
   token: Token | null;
+  /** This request's part of its trace. */
+  span: Span;
   params: Record<string, string>;
   query: (name: string) => string | null;
   /** Goes on after the response. */

@@ -14,10 +14,17 @@ export interface Timed<T> {
   freshUntil: number;
 }
 
+const logChoices = ["climbing", "all", "off"] as const;
+
+/** `climbing`: what leaves the edge. */
+export type LogAnswers = (typeof logChoices)[number];
+
 /** What an isolate holds in memory: its settings, and what it has loaded. Only values, never promises. */
 export interface Node {
   id: string;
   isPublic: boolean;
+  /** Which of its answers the edge logs. */
+  logAnswers: LogAnswers;
   /** The origins whose pages may ask; "*" is all. */
   origins: string[];
   tokens: Token[];
@@ -50,10 +57,13 @@ export function nodeOf(env: Env): Node {
 function createNode(env: Env): Node {
   const headsBudget = limits.memoryBudgetBytes / 4;
   if (env.PUBLIC_ASK !== "on" && env.PUBLIC_ASK !== "off") throw new Error('PUBLIC_ASK must be "on" or "off"');
+  const logAnswers = logChoices.find((choice) => choice === env.LOG_ANSWERS);
+  if (!logAnswers) throw new Error(`LOG_ANSWERS must be ${logChoices.map((choice) => `"${choice}"`).join(" or ")}`);
   readOption("DEPLOYMENT_KEY", env.DEPLOYMENT_KEY, (value) => signingKeySchema.parse(value));
   return {
     id: env.NODE_ID,
     isPublic: env.PUBLIC_ASK === "on",
+    logAnswers,
     origins: (env.ALLOWED_ORIGINS ?? "").split(",").flatMap((origin) => origin.trim() || []),
     tokens: parseTokens("UPRIVER_TOKENS", env.UPRIVER_TOKENS),
     publishKeys: readOption("PUBLISH_KEYS", env.PUBLISH_KEYS, (value) => publicKeysSchema.parse(value)),

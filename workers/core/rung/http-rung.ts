@@ -43,6 +43,7 @@ export class HttpRung implements Rung {
           authorization: `Bearer ${token}`,
           "content-type": "application/json",
           ...(hop.traceparent ? { traceparent: hop.traceparent } : {}),
+          ...(hop.traceparent && hop.tracestate ? { tracestate: hop.tracestate } : {}),
         },
         body: JSON.stringify(body),
         signal: AbortSignal.timeout(remainingMs),

@@ -1,8 +1,9 @@
 import type { Answer, Made, Question, RungName } from "../contract/index.ts";
 import type { InputFault } from "../input/index.ts";
+import type { TraceHeaders } from "../trace-context.ts";
 
 /** What goes with questions from rung to rung. */
-export interface Hop {
+export interface Hop extends Partial<TraceHeaders> {
   /** The id of the token that asked: only it, or an admin, reads the questions again. */
   asker: string;
   remainingMs: number;
@@ -10,7 +11,6 @@ export interface Hop {
   nodes: string[];
   /** Collect the scores of every head and rung. */
   trace: boolean;
-  traceparent?: string;
 }
 
 /** A rung's answer, and what it made of the question for the rung above. */

@@ -3,7 +3,9 @@ import { isAudited } from "../../core/confidence/folds.ts";
 import type { Answer, AskBody, ClassifyManifest, Question } from "../../core/contract/index.ts";
 import { FaultError } from "../../core/http/fault.ts";
 import { limits } from "../../core/limits.ts";
+import { type LogEvent, type LogLine, logLine, outcomeOf } from "../../core/log.ts";
 import { type Hop, type Reply, RungUnavailableError } from "../../core/rung/rung.ts";
+import { traceHeaders } from "../../core/trace-context.ts";
 import { askerOf, type Call } from "../call.ts";
 import { countRequest, type EdgeAnswer } from "../metrics/count.ts";
 import { completeQuestions, draftsOf } from "./questions.ts";
@@ -69,27 +71,42 @@ async function climb(
   const groups = Map.groupBy(climbers, ({ question }) => question.region);
   const settled = await Promise.all(
     [...groups].map(async ([region, group]) => {
-      if (!hasRegion) return group.map(edgeAnswer);
+      const up = group.filter(({ edge }) => hasRegion && !edge.answer.sure && !takeAll);
+      const down = group.filter(({ edge }) => !hasRegion || edge.answer.sure || takeAll);
+      if (call.node.logAnswers === "all") {
+        logLine(lineOf(call, "answered", down), outcomeOf(down.map(({ edge }) => edge.answer)));
+      }
+      if (!hasRegion) return down.map(edgeAnswer);
       const rung = new RegionRung(call, manifest.model, manifest.version, region);
-      const up = group.filter(({ edge }) => !edge.answer.sure && !takeAll);
-      const down = group.filter(({ edge }) => edge.answer.sure || takeAll);
-      return (await Promise.all([escalate(rung, up, hop), keepSome(call, manifest, rung, down, hop)])).flat();
+      return (await Promise.all([escalate(call, rung, up, hop), keepSome(call, manifest, rung, down, hop)])).flat();
     }),
   );
   return settled.flat();
 }
 
-async function escalate(rung: RegionRung, climbers: readonly Climber[], hop: Hop): Promise<Settled[]> {
+async function escalate(call: Call, rung: RegionRung, climbers: readonly Climber[], hop: Hop): Promise<Settled[]> {
   if (climbers.length === 0) return [];
   const questions = climbers.map(withMade);
+  const startedAt = Date.now();
   try {
-    return merged(climbers, await rung.ask(questions, hop), false);
+    const replies = await rung.ask(questions, hop);
+    if (call.node.logAnswers !== "off") {
+      const line = lineOf(call, "escalated", climbers);
+      logLine({ ...line, ms: Date.now() - startedAt }, outcomeOf(replies.map(({ answer }) => answer)));
+    }
+    return merged(climbers, replies, false);
   } catch (error) {
     if (!(error instanceof RungUnavailableError)) throw error;
     // The region can't be reached: the edge is the last rung, and answers as well as it can.
-    console.error(JSON.stringify({ event: "region-unavailable", questions: questions.length, error: String(error) }));
+    logLine(lineOf(call, "region-unavailable", climbers), { reason: error.message }, console.error);
     return climbers.map(edgeAnswer);
   }
+}
+
+function lineOf({ span }: Call, event: LogEvent, climbers: readonly Climber[]): LogLine {
+  const [first] = climbers;
+  const { model = "", region = null } = first?.edge.answer ?? {};
+  return { event, rung: "edge", model, region, span, ids: climbers.map(({ question }) => question.id) };
 }
 
 /** Keeps what the model's setting asks for: `all` before the answer goes out, audits after it. */
@@ -143,13 +160,12 @@ function hopOf(call: Call, { remainingMs = limits.askTimeoutMs, nodes = [], trac
   if (nodes.includes(call.node.id) || passed.length > limits.nodesMax) {
     throw new FaultError({ kind: "loop", nodes: passed, max: limits.nodesMax });
   }
-  const traceparent = call.request.headers.get("traceparent");
   return {
     asker: askerOf(call),
     remainingMs: Math.min(remainingMs, limits.askTimeoutMs),
     nodes: passed,
     trace,
-    ...(traceparent ? { traceparent } : {}),
+    ...traceHeaders(call.span),
   };
 }
 

@@ -29,7 +29,9 @@ async function relay(call: Call): Promise<Response> {
   const { pathname, search } = new URL(request.url);
   try {
     const body = request.method === "POST" ? await request.arrayBuffer() : null;
-    return await fetch(`${env.NEXT_RUNG_URL}${pathname}${search}`, { method: request.method, headers, body });
+    const response = await fetch(`${env.NEXT_RUNG_URL}${pathname}${search}`, { method: request.method, headers, body });
+    // A copy takes this node's own headers.
+    return new Response(response.body, response);
   } catch (cause) {
     const reason = "The rung above, which trains, does not answer just now.";
     throw new FaultError(
