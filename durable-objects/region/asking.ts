@@ -1,11 +1,14 @@
 import type { Answer, ClassifyManifest, Question, TraceEntry } from "../../workers/core/contract/index.ts";
 import { limits } from "../../workers/core/limits.ts";
+import { outcomeOf } from "../../workers/core/log.ts";
 import { fail, ok, type Result } from "../../workers/core/result.ts";
 import type { Hop } from "../../workers/core/rung/rung.ts";
+import { beginSpan, type Span, traceHeaders } from "../../workers/core/trace-context.ts";
 import type { Climb } from "./climb.ts";
 import type { RegionContext } from "./context.ts";
 import type { Duties } from "./duties.ts";
 import { type Arrival, type Conflict, recordOf, store } from "./intake.ts";
+import { logHere } from "./log.ts";
 
 /** The region's answers, and which head it has now: an edge that knows an older one looks it up. */
 export interface RegionReply {
@@ -26,7 +29,9 @@ export class Asking {
   }
 
   /** Takes questions that the edge was not sure of, each once, and answers as far as memory and the rungs above do in time. */
-  async ask(base: number, questions: Question[], hop: Hop): Promise<Result<RegionReply, Conflict>> {
+  async ask(base: number, questions: Question[], from: Hop): Promise<Result<RegionReply, Conflict>> {
+    const span = beginSpan(from);
+    const hop = { ...from, ...traceHeaders(span) };
     const { manifests, recall, waiters, counts } = this.context;
     const arrivedAt = Date.now();
     const deadline = arrivedAt + hop.remainingMs;
@@ -41,9 +46,13 @@ export class Asking {
       if (answer && stored.value.has(question.id))
         counts.answered(base, answer.rung, answer.sure, Date.now() - arrivedAt);
     }
+    this.log(
+      arrivals.filter(({ question }) => stored.value.has(question.id)),
+      span,
+    );
     const groups = Map.groupBy(questions, ({ id }) => this.stateOf(id));
     const [traces, known] = await Promise.all([
-      this.climb.climb(manifest, groups.get("idle") ?? [], hop),
+      this.climb.climb(manifest, groups.get("idle") ?? [], hop, span),
       this.tracesOf(manifest, groups.get("answered") ?? [], hop),
       ...(groups.get("busy") ?? []).map(({ id }) => waiters.wait(id, deadline - Date.now())),
     ]);
@@ -72,7 +81,7 @@ export class Asking {
     await this.duties.welcome(manifest.version);
     const isNew = new Set(arrivals.flatMap(({ question: { id } }) => (questions.find(id) ? [] : [id])));
     const records = await Promise.all(
-      arrivals.map((arrival) => recordOf(this.context, manifest, arrival, hop.asker, climbAt)),
+      arrivals.map((arrival) => recordOf(this.context, manifest, arrival, hop, climbAt)),
     );
     const conflict = store(this.context, manifest, records);
     if (conflict) return fail(conflict);
@@ -83,6 +92,14 @@ export class Asking {
     if (toAudit.length > 0) jobs.bring("review", "", Date.now());
     this.duties.begin(manifest);
     return ok(isNew);
+  }
+
+  private log(arrivals: readonly Arrival[], span: Span): void {
+    const idsOf = (some: readonly Arrival[]) => some.map(({ question }) => question.id);
+    const recalled = arrivals.filter(({ answer }) => answer !== null);
+    const answers = recalled.map(({ answer }) => answer as Answer);
+    logHere(this.context, { event: "taken", span, ids: idsOf(arrivals.filter(({ answer }) => answer === null)) });
+    logHere(this.context, { event: "recalled", span, ids: idsOf(recalled) }, outcomeOf(answers));
   }
 
   /** `busy` where another call is asking the next rung about it just now. */

@@ -1,16 +1,24 @@
 import type { Answer, ClassifyManifest, Question, TraceEntry } from "../../workers/core/contract/index.ts";
 import { limits } from "../../workers/core/limits.ts";
+import { type LogEvent, logLine, outcomeOf } from "../../workers/core/log.ts";
 import { HttpRung } from "../../workers/core/rung/http-rung.ts";
 import { type Hop, RungUnavailableError } from "../../workers/core/rung/rung.ts";
+import { beginSpan, type Span, traceHeaders } from "../../workers/core/trace-context.ts";
 import { reviewObject } from "../stubs.ts";
 import { thoughtOf } from "./answers.ts";
 import { Breaker } from "./breaker.ts";
 import type { RegionContext } from "./context.ts";
 import { keepSample } from "./keep-sample.ts";
-import { questionOf } from "./questions.ts";
+import { logHere } from "./log.ts";
+import { questionOf, type StoredQuestion } from "./questions.ts";
 import { settle } from "./settle.ts";
 
 const batchSize = 256;
+/** Of the six connections that an object may open at a time. */
+const climbsAtOnce = 4;
+
+/** What became of a question; null where it had been settled meanwhile. */
+type Outcome = LogEvent | null;
 
 /** How questions leave the region upwards: to the next rung, and from there to a person. */
 export class Climb {
@@ -35,26 +43,31 @@ export class Climb {
     manifest: ClassifyManifest,
     questions: readonly Question[],
     hop: Hop,
+    span: Span,
   ): Promise<Map<string, TraceEntry[]>> {
     if (questions.length === 0) return new Map();
     const ids = questions.map((question) => question.id);
+    const startedAt = Date.now();
     if (!this.hasNextRung(manifest)) {
-      for (const id of ids) this.passOn(manifest, id);
+      this.log(new Map(ids.map((id) => [id, this.passOn(manifest, id)])), span, 0);
       return new Map();
     }
     for (const id of ids) this.inFlight.add(id);
     try {
       const answers = await this.askNext(questions, hop);
-      this.context.storage.transactionSync(() => {
-        for (const answer of answers) this.take(manifest, answer);
-      });
+      const outcomes = this.context.storage.transactionSync(
+        () => new Map(answers.map((answer) => [answer.id, this.take(manifest, answer)])),
+      );
+      this.log(outcomes, span, Date.now() - startedAt);
       return new Map(answers.map((answer) => [answer.id, answer.trace ?? []]));
     } catch (error) {
       if (!(error instanceof RungUnavailableError)) throw error;
-      console.warn(JSON.stringify({ event: "next-rung-unavailable", questions: ids.length, reason: error.message }));
-      this.context.storage.transactionSync(() => {
-        for (const id of ids) this.climbLater(manifest, id);
-      });
+      const { model, region, storage } = this.context;
+      const ms = Date.now() - startedAt;
+      const line = { event: "next-rung-unavailable", rung: "region", model, region, span, ids, ms } as const;
+      logLine(line, { reason: error.message }, console.warn);
+      const outcomes = storage.transactionSync(() => new Map(ids.map((id) => [id, this.climbLater(manifest, id)])));
+      this.log(outcomes, span, ms);
       return new Map();
     } finally {
       for (const id of ids) this.inFlight.delete(id);
@@ -79,17 +92,22 @@ export class Climb {
 
   /** The job `climb`: questions whose time has come go up again. */
   async climbDue(): Promise<number | null> {
-    const { questions, region, manifests } = this.context;
+    const { questions } = this.context;
     const due = questions.dueToClimb(Date.now(), batchSize);
-    for (const [base, rows] of Map.groupBy(due, (row) => row.base)) {
-      const hop = this.hopOfOwn();
-      await this.climb(
-        await manifests.get(base),
-        rows.map((row) => questionOf(row, region)),
-        hop,
-      );
+    // Each under the trace that it was asked in.
+    const groups = [...Map.groupBy(due, ({ base, traceparent }) => `${base} ${traceparent}`).values()];
+    for (let i = 0; i < groups.length; i += climbsAtOnce) {
+      await Promise.all(groups.slice(i, i + climbsAtOnce).map((rows) => this.climbAgain(rows)));
     }
     return questions.nextClimb();
+  }
+
+  private async climbAgain(rows: readonly StoredQuestion[]): Promise<void> {
+    const { manifests, region } = this.context;
+    const [{ base, traceparent }] = rows as [StoredQuestion];
+    const span = beginSpan({ traceparent });
+    const questions = rows.map((row) => questionOf(row, region));
+    await this.climb(await manifests.get(base), questions, { ...this.hopOfOwn(), ...traceHeaders(span) }, span);
   }
 
   /** The job `review`: hands open questions to the human rung, which takes each once. */
@@ -97,9 +115,11 @@ export class Climb {
     const { questions, jobs, env, model, region } = this.context;
     const due = questions.dueToReview(batchSize);
     if (due.length === 0) return null;
-    await reviewObject(env, model).enqueue(
-      due.map((row) => ({ ...questionOf(row, region), provisional: row.answer, thoughts: row.thoughts })),
-    );
+    const items = due.map((row) => {
+      const { answer: provisional, thoughts, traceparent } = row;
+      return { ...questionOf(row, region), provisional, thoughts, traceparent };
+    });
+    await reviewObject(env, model).enqueue(items);
     for (const { id } of due) {
       if (!questions.setInReview(id)) jobs.put("withdraw", id, Date.now());
     }
@@ -107,17 +127,16 @@ export class Climb {
   }
 
   /** Sends a question that no rung was sure of to a person; where there is none, the best answer so far stands. */
-  passOn(manifest: ClassifyManifest, id: string): void {
+  passOn(manifest: ClassifyManifest, id: string): Outcome {
     const { questions, jobs } = this.context;
     questions.setClimb(id, null, 0);
     if (manifest.policy.ladder.includes("human")) {
       questions.setReview(id, Date.now());
       jobs.bring("review", "", Date.now());
-      return;
+      return "passed-on";
     }
     const row = questions.find(id);
-    if (!row) return;
-    settle(this.context, manifest, { ...row.answer, status: "answered" });
+    return row && settle(this.context, manifest, { ...row.answer, status: "answered" }) ? "answered" : null;
   }
 
   private hasNextRung(manifest: ClassifyManifest): boolean {
@@ -144,24 +163,23 @@ export class Climb {
     }
   }
 
-  private take(manifest: ClassifyManifest, traced: Answer): void {
+  private take(manifest: ClassifyManifest, traced: Answer): Outcome {
     const { questions } = this.context;
     const { trace: _, ...answer } = traced;
     if (answer.status === "open") {
       // The node above has it, and will know the answer when it is asked again.
-      this.climbLater(manifest, answer.id);
-      return;
+      return this.climbLater(manifest, answer.id);
     }
     // An audit asks a person though the rung is sure.
     if (!answer.sure || questions.find(answer.id)?.audited) questions.addThought(answer.id, thoughtOf(answer));
     if (answer.sure) {
-      if (!settle(this.context, manifest, answer)) return;
+      if (!settle(this.context, manifest, answer)) return null;
       this.context.canary.labelled(answer.id, answer.label, "origin");
       this.learnFrom(manifest, answer);
-    } else {
-      questions.setAnswer({ ...answer, status: "open" });
-      this.passOn(manifest, answer.id);
+      return "answered";
     }
+    questions.setAnswer({ ...answer, status: "open" });
+    return this.passOn(manifest, answer.id);
   }
 
   // Where a model has no other labels, the origin's train a little; they never judge or certify.
@@ -174,18 +192,27 @@ export class Climb {
     keepSample(this.context, manifest, { ...row, instance, ...known });
   }
 
-  private climbLater(manifest: ClassifyManifest, id: string): void {
+  private climbLater(manifest: ClassifyManifest, id: string): Outcome {
     const { questions, jobs } = this.context;
     const row = questions.find(id);
-    if (row?.answer.status !== "open") return;
+    if (row?.answer.status !== "open") return null;
     const tries = row.tries + 1;
     if (tries >= limits.climbTries) {
-      this.passOn(manifest, id);
-      return;
+      return this.passOn(manifest, id);
     }
     const at = Date.now() + limits.climbBackoffMs * 2 ** row.tries;
     questions.setClimb(id, at, tries);
     jobs.bring("climb", "", at);
+    return "deferred";
+  }
+
+  private log(outcomes: ReadonlyMap<string, Outcome>, span: Span, ms: number): void {
+    for (const [event, all] of Map.groupBy(outcomes, ([, outcome]) => outcome)) {
+      const ids = all.map(([id]) => id);
+      const [first = ""] = ids;
+      const row = ids.length === 1 ? this.context.questions.find(first) : null;
+      if (event) logHere(this.context, { event, span, ids, ms }, row ? outcomeOf([row.answer]) : {});
+    }
   }
 
   private hopOfOwn(): Hop {

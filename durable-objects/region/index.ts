@@ -45,7 +45,9 @@ export interface HumanLabel {
   id: string;
   label: string;
   instance: Instance | null;
+  /** Data time of the question, where the region does not know it. */
   at: number;
+  traceparent?: string | null;
 }
 
 export type ReadRefusal = { kind: "unknown" } | { kind: "not-yours" };
@@ -150,14 +152,14 @@ export class RegionObject extends DurableObject<Env> {
   }
 
   /** Keeps a label that a person gave, as often as it is delivered. */
-  async takeHumanLabel({ id, label, instance, at }: HumanLabel): Promise<void> {
+  async takeHumanLabel({ id, label, instance, at, traceparent = null }: HumanLabel): Promise<void> {
     const { questions, samples } = this.context;
     // It was on its way when the question was forgotten.
     if (!questions.find(id) && samples.isForgotten(id)) return;
     const base = questions.find(id)?.base ?? (await this.duties.currentBase());
     if (base === null) return;
     const manifest = await this.context.manifests.get(base);
-    const teacher: Teacher = { asker: null, source: "human", labelledAt: questions.find(id)?.at ?? at };
+    const teacher: Teacher = { asker: null, source: "human", labelledAt: questions.find(id)?.at ?? at, traceparent };
     const taught = await teach(this.context, manifest, [{ id, label, at, ...(instance ? { instance } : {}) }], teacher);
     // A correction of what was forgotten with its whole region: it was here once, so it brings no instance.
     if (!taught.ok && taught.error.kind === "no-instance") return;

@@ -4,6 +4,7 @@ import type { Answer, ClassifyManifest, Question } from "../../workers/core/cont
 import { sha256Hex } from "../../workers/core/hash.ts";
 import { quantise } from "../../workers/core/head/embedding.ts";
 import { limits } from "../../workers/core/limits.ts";
+import type { Hop } from "../../workers/core/rung/rung.ts";
 import { provisionalAnswer, thoughtsOf } from "./answers.ts";
 import type { Tried } from "./canary.ts";
 import type { RegionContext } from "./context.ts";
@@ -32,7 +33,7 @@ export async function recordOf(
   { env, region, canary }: RegionContext,
   manifest: ClassifyManifest,
   { question, answer }: Arrival,
-  asker: string,
+  { asker, traceparent }: Hop,
   climbAt: number,
 ): Promise<Intake> {
   const { id, instance, at, made } = question;
@@ -70,6 +71,7 @@ export async function recordOf(
     climbAt: answer === null ? climbAt : null,
     // Only a person reads them.
     thoughts: answer === null || isAudit ? thoughtsOf(manifest, question, answer) : [],
+    traceparent: traceparent ?? null,
     tried: await canary.triedOf(env.FOLD_SECRET, manifest, question),
   };
 }

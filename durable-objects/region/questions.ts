@@ -32,6 +32,8 @@ export interface StoredQuestion {
   answer: Answer;
   /** What each rung made of it, from the edge up, for the person who may have to answer it. */
   thoughts: Thought[];
+  /** The trace that it was asked in, for those who ask about it later; null of one older than traces. */
+  traceparent: string | null;
   tries: number;
   /** Whether the human rung has it. */
   inReview: boolean;
@@ -68,11 +70,11 @@ export class Questions {
 
   insert(question: NewQuestion): void {
     const { id, asker, base, instance, payload, embedding, at, receivedAt, expiresAt } = question;
-    const { accepted, audited, pi, fold, part, split, picked, answer, climbAt, thoughts } = question;
+    const { accepted, audited, pi, fold, part, split, picked, answer, climbAt, thoughts, traceparent } = question;
     this.sql.exec(
       `INSERT INTO questions (id, asker, base, instance, payload, backbone, embedding, at, receivedAt, expiresAt,
-       accepted, audited, pi, fold, part, split, picked, status, answer, climbAt, thoughts)
-       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+       accepted, audited, pi, fold, part, split, picked, status, answer, climbAt, thoughts, traceparent)
+       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
       ...[id, asker, base, JSON.stringify(instance), payload],
       ...[embedding?.backbone ?? null, embedding?.vector.buffer ?? null, at, receivedAt, expiresAt],
       ...[
@@ -87,6 +89,7 @@ export class Questions {
         JSON.stringify(answer),
         climbAt,
         JSON.stringify(thoughts),
+        traceparent,
       ],
     );
   }

@@ -1,9 +1,11 @@
 import { deal, splitKey } from "../../workers/core/confidence/folds.ts";
 import type { ClassifyManifest, Instance, LabelSource, Taught } from "../../workers/core/contract/index.ts";
 import { fail, ok, type Result } from "../../workers/core/result.ts";
+import { beginSpan } from "../../workers/core/trace-context.ts";
 import { labelledAnswer } from "./answers.ts";
 import type { RegionContext } from "./context.ts";
 import { keepSample } from "./keep-sample.ts";
+import { logHere } from "./log.ts";
 import type { NewSample } from "./samples.ts";
 import { leaveReview, settle } from "./settle.ts";
 
@@ -21,6 +23,8 @@ export interface Teacher {
   asker: string | null;
   source: Exclude<LabelSource, "origin">;
   labelledAt: number;
+  /** The trace that it teaches in. */
+  traceparent?: string | null;
 }
 
 export type TeachRefusal = { id: string } & (
@@ -47,6 +51,9 @@ export async function teach(
   const taught = context.storage.transactionSync(() =>
     samples.map((sample) => keep(context, asked.get(sample.id) ?? manifest, sample, teacher.source)),
   );
+  const changed = taught.filter((one) => one.changed).length;
+  const line = { event: "labelled", span: beginSpan(teacher), ids: taught.map(({ id }) => id) } as const;
+  logHere(context, line, { source: teacher.source, changed });
   const isNews = [...new Set([manifest, ...asked.values()])].some((one) => context.rule.news(one) !== null);
   if (isNews) context.jobs.bring("rule", "", Date.now());
   return ok(taught);

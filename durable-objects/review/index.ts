@@ -1,13 +1,15 @@
 import { DurableObject } from "cloudflare:workers";
 import type { FlaggedQuestion, Instance, ReviewQuestion } from "../../workers/core/contract/index.ts";
 import { limits } from "../../workers/core/limits.ts";
+import { type LogEvent, logLine } from "../../workers/core/log.ts";
 import { fail, ok, type Result } from "../../workers/core/result.ts";
+import { beginSpan, type Span, traceHeaders } from "../../workers/core/trace-context.ts";
 import { Jobs } from "../jobs.ts";
 import { migrate } from "../migrate.ts";
 import { nameOf } from "../names.ts";
 import { regionObject } from "../stubs.ts";
 import { migrations } from "./migrations.ts";
-import { Queue, type ReviewItem, type Wanted } from "./queue.ts";
+import { Queue, type QueuedItem, type Wanted } from "./queue.ts";
 import { type ReviewRefusal, refuseFlag, refuseLabel, refuseSkip } from "./refusal.ts";
 
 /** One a model: the human rung's queue. */
@@ -33,10 +35,12 @@ export class ReviewObject extends DurableObject<Env> {
   }
 
   /** Takes questions into the queue; one that is there already stays as it is. */
-  enqueue(items: ReviewItem[]): void {
-    this.ctx.storage.transactionSync(() => {
-      for (const item of items) this.queue.add(item, Date.now());
-    });
+  enqueue(items: QueuedItem[]): void {
+    const queued = items.map((item) => ({ item, span: beginSpan(item) }));
+    const isNew = this.ctx.storage.transactionSync(() =>
+      queued.map(({ item, span }) => this.queue.add({ ...item, ...traceHeaders(span) }, Date.now())),
+    );
+    for (const [i, { item, span }] of queued.entries()) if (isNew[i]) this.log("queued", item.id, item.region, span);
   }
 
   /** Hands out the oldest questions that nobody else holds, to one holder alone until the lease ends. */
@@ -53,11 +57,13 @@ export class ReviewObject extends DurableObject<Env> {
     const refusal = this.ctx.storage.transactionSync(() => {
       const row = this.queue.find(id);
       const refused = refuseLabel(row, label, holder, now);
-      if (refused || row?.label === label) return refused;
-      const correctUntil = row?.correctUntil ?? now + limits.reviewCorrectMs;
-      this.queue.setLabel(id, label, holder, correctUntil);
+      if (refused || !row || row.label === label) return refused;
+      const correctUntil = row.correctUntil ?? now + limits.reviewCorrectMs;
+      const span = beginSpan(row);
+      this.queue.setLabel(id, label, holder, correctUntil, traceHeaders(span).traceparent);
       this.jobs.put("deliver", id, now + limits.jobRetryMs);
       this.jobs.put("remove", id, correctUntil);
+      this.log("answered", id, row.region, span, row.queuedAt);
       return null;
     });
     if (refusal) return fail(refusal);
@@ -121,9 +127,9 @@ export class ReviewObject extends DurableObject<Env> {
 
   private async deliver(id: string): Promise<null> {
     for (let row = this.queue.find(id); row?.label; row = this.queue.find(id)) {
-      const { region, label, queuedAt } = row;
+      const { region, label, queuedAt: at, traceparent } = row;
       const instance = JSON.parse(row.instance) as Instance | null;
-      await regionObject(this.env, this.model, region).takeHumanLabel({ id, label, instance, at: queuedAt });
+      await regionObject(this.env, this.model, region).takeHumanLabel({ id, label, instance, at, traceparent });
       // Corrected while it was on its way, it goes once more.
       if (this.queue.find(id)?.label === label) break;
     }
@@ -131,6 +137,11 @@ export class ReviewObject extends DurableObject<Env> {
     // Labelled before there were corrections.
     if (this.jobs.dueOf("remove", id) === null) this.queue.remove(id);
     return null;
+  }
+
+  private log(event: LogEvent, id: string, region: string, span: Span, since = Date.now()): void {
+    if (this.env.LOG_ANSWERS === "off") return;
+    logLine({ event, rung: "human", model: this.model, region, span, ids: [id], ms: Date.now() - since });
   }
 
   private async close(id: string): Promise<null> {

@@ -22,4 +22,8 @@ const m002Reviewing: Migration = (sql) => {
     id TEXT NOT NULL, holder TEXT NOT NULL, until INTEGER NOT NULL, PRIMARY KEY (id, holder)) WITHOUT ROWID`);
 };
 
-export const migrations: readonly Migration[] = [m001Tables, m002Reviewing];
+const m003Traces: Migration = (sql) => {
+  sql.exec("ALTER TABLE queue ADD COLUMN traceparent TEXT");
+};
+
+export const migrations: readonly Migration[] = [m001Tables, m002Reviewing, m003Traces];

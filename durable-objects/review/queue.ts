@@ -4,6 +4,11 @@ import { limits } from "../../workers/core/limits.ts";
 /** A question that waits for a person. */
 export type ReviewItem = Omit<ReviewQuestion, "queuedAt" | "leaseUntil">;
 
+/** A question as its region hands it over, with the trace that it was asked in. */
+export interface QueuedItem extends ReviewItem {
+  traceparent?: string | null;
+}
+
 export interface QueueRow {
   [column: string]: SqlStorageValue;
   id: string;
@@ -20,6 +25,7 @@ export interface QueueRow {
   flaggedAt: number | null;
   flaggedBy: string | null;
   flagReason: string | null;
+  traceparent: string | null;
 }
 
 /** Who asks for questions, for how long, and of which regions; null is all. */
@@ -41,13 +47,15 @@ export class Queue {
     this.sql = sql;
   }
 
-  /** Takes a question in; one that is there already stays as it is. */
-  add({ id, region, instance, provisional, thoughts }: ReviewItem, now: number): void {
-    this.sql.exec(
-      "INSERT OR IGNORE INTO queue (id, region, instance, provisional, thoughts, queuedAt) VALUES (?, ?, ?, ?, ?, ?)",
+  /** Takes a question in; false where it is there already: then it stays as it is. */
+  add({ id, region, instance, provisional, thoughts, traceparent = null }: QueuedItem, now: number): boolean {
+    const { rowsWritten } = this.sql.exec(
+      `INSERT OR IGNORE INTO queue (id, region, instance, provisional, thoughts, queuedAt, traceparent)
+       VALUES (?, ?, ?, ?, ?, ?, ?)`,
       ...[id, region, JSON.stringify(instance), provisional && JSON.stringify(provisional)],
-      ...[JSON.stringify(thoughts), now],
+      ...[JSON.stringify(thoughts), now, traceparent],
     );
+    return rowsWritten > 0;
   }
 
   find(id: string): QueueRow | null {
@@ -76,9 +84,10 @@ export class Queue {
     return asFarAsFits(rows);
   }
 
-  setLabel(id: string, label: string, holder: string, correctUntil: number): void {
-    const query = "UPDATE queue SET label = ?, answeredBy = ?, correctUntil = coalesce(correctUntil, ?) WHERE id = ?";
-    this.sql.exec(query, label, holder, correctUntil, id);
+  setLabel(id: string, label: string, holder: string, correctUntil: number, traceparent: string): void {
+    const query = `UPDATE queue SET label = ?, answeredBy = ?, correctUntil = coalesce(correctUntil, ?), traceparent = ?
+      WHERE id = ?`;
+    this.sql.exec(query, label, holder, correctUntil, traceparent, id);
   }
 
   /** Lets go of all but the label: its region has the rest. */

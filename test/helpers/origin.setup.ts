@@ -30,7 +30,7 @@ export default async function setup(): Promise<() => Promise<void>> {
       regions: ["*"],
     },
   ];
-  const app = createApp({ nodeId: "origin", tokens, models, training: null, log: console.error });
+  const app = createApp({ nodeId: "origin", tokens, models, training: null, log });
   const server = serve({ port: Number(process.env.UPRIVER_TEST_ORIGIN_PORT), fetch: (request) => answer(request) });
 
   // Faults that a healthy server can't be brought to otherwise: set for a model by PUT /fault/{model}/{down|slow|busy|none}.
@@ -60,6 +60,11 @@ export default async function setup(): Promise<() => Promise<void>> {
     return Response.json({ job }, { status: faults.get(model) === "busy" ? 409 : 202 });
   }
   return () => new Promise((resolve) => server.close(() => resolve()));
+}
+
+// Of what it says only what nobody expected.
+function log(line: Record<string, unknown>): void {
+  if (line.event === "unexpected") console.error(line);
 }
 
 async function buildRung(model: string): Promise<ModelRung> {

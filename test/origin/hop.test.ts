@@ -10,6 +10,7 @@ interface Seen {
   remainingMs: number;
   nodes: string[];
   trace: boolean;
+  traceparent?: string;
 }
 
 /** An origin whose model does what a test says. */
@@ -24,10 +25,10 @@ async function origin(answer: (hop: Seen) => Promise<unknown[]> = async () => []
   } as unknown as OriginOptions["models"];
   const tokens = [await token("edge", "ask"), await token("reviewer", "review")];
   const app = createApp({ nodeId: "origin", tokens, models, training: null, log: (event) => logged.push(event) });
-  const ask = async (body: object, bearer: string | null = "edge") =>
+  const ask = async (body: object, bearer: string | null = "edge", headers: Record<string, string> = {}) =>
     app.request("/v1/models/shop/ask", {
       method: "POST",
-      headers: bearer === null ? {} : { authorization: `Bearer ${bearer}` },
+      headers: { ...(bearer === null ? {} : { authorization: `Bearer ${bearer}` }), ...headers },
       body: JSON.stringify({ questions: [question], ...body }),
     });
   return { app, ask, logged };
@@ -42,7 +43,27 @@ describe("a hop to the origin", () => {
     });
     const response = await ask({ nodes: ["edge"], remainingMs: 4_321, trace: true });
     expect(await response.json()).toEqual({ answers: [{ id: question.id }] });
-    expect(seen).toEqual([{ asker: "edge", remainingMs: 4_321, nodes: ["edge", "origin"], trace: true }]);
+    const passedOn = { asker: "edge", remainingMs: 4_321, nodes: ["edge", "origin"], trace: true };
+    expect(seen).toEqual([{ ...passedOn, traceparent: expect.stringMatching(/^00-\w{32}-\w{16}-00$/) }]);
+  });
+
+  it("is logged in the trace that it came with, when it is asked and when it is answered", async () => {
+    const seen: Seen[] = [];
+    const answer = { ...{ id: question.id, status: "answered", rung: "origin", sure: true, version: "3" }, label: "a" };
+    const { ask, logged } = await origin(async (hop) => {
+      seen.push(hop);
+      return [{ answer }];
+    });
+    const [trace, parent] = ["0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"];
+    await ask({}, "edge", { traceparent: `00-${trace}-${parent}-01` });
+    const span = seen[0]?.traceparent?.split("-")[2];
+    const line = { rung: "origin", model: "shop", region: "north", trace, span, parent, question: question.id };
+    const outcome = { status: "answered", by: "origin", sure: true, version: "3" };
+    expect(logged).toEqual([
+      { event: "asked", ...line },
+      { event: "answered", ...line, ms: expect.any(Number), ...outcome },
+    ]);
+    expect(span).not.toBe(parent);
   });
 
   it("is refused without a token, and with one that may not ask", async () => {

@@ -3,7 +3,9 @@ import { type AskBody, askSchema, type Question, questionSchema } from "../core/
 import { FaultError, problemOf } from "../core/http/fault.ts";
 import { expectedResponse, problemResponse, readJson, unexpectedResponse } from "../core/http/problem.ts";
 import { limits } from "../core/limits.ts";
+import { lineOf, outcomeOf } from "../core/log.ts";
 import { findToken, hasScope, type Token } from "../core/tokens.ts";
+import { spanOf, traceHeaders } from "../core/trace-context.ts";
 import type { Backend } from "./backend/index.ts";
 import { modelFor } from "./caller.ts";
 import type { Jobs } from "./jobs/index.ts";
@@ -49,7 +51,7 @@ export function createApp(options: OriginOptions): Hono {
   return app;
 }
 
-async function ask({ nodeId, tokens, models }: OriginOptions, context: Context): Promise<Response> {
+async function ask({ nodeId, tokens, models, log }: OriginOptions, context: Context): Promise<Response> {
   const startedAt = Date.now();
   const [model, token] = await modelFor(tokens, context, "ask");
   const body = await readJson(context.req.raw, askSchema, limits.bodyMaxBytes);
@@ -59,12 +61,20 @@ async function ask({ nodeId, tokens, models }: OriginOptions, context: Context):
     throw new FaultError({ kind: "loop", nodes: passed, max: limits.nodesMax });
   }
   const questions = wholeQuestions(body);
+  const span = spanOf(context.req.raw.headers);
+  const regions = new Set(questions.map(({ region }) => region));
+  const [region = null] = regions.size === 1 ? regions : [];
+  const line = { rung: "origin", model, region, span, ids: questions.map(({ id }) => id) } as const;
+  log(lineOf({ ...line, event: "asked" }));
   const rung = await models.rung(model);
-  const replies = await rung.ask(questions, { asker: token.id, remainingMs, nodes: passed, trace });
-  if (Date.now() - startedAt > remainingMs) {
+  const hop = { asker: token.id, remainingMs, nodes: passed, trace, ...traceHeaders(span) };
+  const answers = (await rung.ask(questions, hop)).map((reply) => reply.answer);
+  const ms = Date.now() - startedAt;
+  if (ms > remainingMs) {
     throw new FaultError({ kind: "late", reason: `The answer took longer than the ${remainingMs} ms that remained.` });
   }
-  return context.json({ answers: replies.map((reply) => reply.answer) });
+  log(lineOf({ ...line, event: "answered", ms }, outcomeOf(answers)));
+  return context.json({ answers });
 }
 
 async function status({ nodeId, tokens, models, training }: OriginOptions, context: Context): Promise<Response> {

@@ -30,13 +30,15 @@ it("sends the questions, what is left of their time, where they were, and a toke
     return Response.json({ answers: replies.map(({ answer }): Answer => answer).reverse() });
   });
   const traceparent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
-  const replies = await rung.ask(asked, { ...hop, remainingMs: 700, traceparent });
+  const tracestate = "congo=t61rcWkgMzE";
+  const replies = await rung.ask(asked, { ...hop, remainingMs: 700, traceparent, tracestate });
   expect(replies.map(({ answer }) => answer.id)).toEqual(asked.map(({ id }) => id));
   expect(seen).toHaveLength(1);
   expect(seen[0]?.url).toBe("http://origin.test/v1/models/shop/ask");
   expect(seen[0]?.body).toEqual({ questions: asked, remainingMs: 700, nodes: ["edge"] });
   expect(seen[0]?.headers.get("authorization")).toBe("Bearer hop-token");
   expect(seen[0]?.headers.get("traceparent")).toBe(traceparent);
+  expect(seen[0]?.headers.get("tracestate")).toBe(tracestate);
   expect(JSON.stringify(seen[0]?.body)).not.toContain(hop.asker);
 });
 

@@ -13,6 +13,7 @@ import { readJson } from "../../core/http/problem.ts";
 import { parseId, type QuestionAddress } from "../../core/ids.ts";
 import { limits } from "../../core/limits.ts";
 import { checkRegion } from "../../core/region.ts";
+import { traceHeaders } from "../../core/trace-context.ts";
 import { classifierOf } from "../artefacts/models.ts";
 import { type Call, jsonResponse, type Route, readerOf, requireModel, requireRegion, requireScope } from "../call.ts";
 import { bytes, json, preferWait } from "../contract.ts";
@@ -90,7 +91,8 @@ async function postTruth(call: Call): Promise<Response> {
   const { label, instance, at } = await readJson(call.request, truthSchema, limits.bodyMaxBytes);
   if (at !== undefined) requireScope(call, "admin");
   const lesson = { id, label, ...(instance === undefined ? {} : { instance }) };
-  const teacher = { asker: readerOf(call), source: "truth", labelledAt: at ?? Date.now() } as const;
+  const { traceparent } = traceHeaders(call.span);
+  const teacher = { asker: readerOf(call), source: "truth", labelledAt: at ?? Date.now(), traceparent } as const;
   const taught = await regionObject(call.env, model, region).takeTruths(manifest.version, [lesson], teacher);
   const [result] = checkTaught(taught, 0);
   return jsonResponse(result);

@@ -7,6 +7,7 @@ import { parseId } from "../../core/ids.ts";
 import { limits } from "../../core/limits.ts";
 import { checkRegion } from "../../core/region.ts";
 import type { Result } from "../../core/result.ts";
+import { traceHeaders } from "../../core/trace-context.ts";
 import { classifierOf } from "../artefacts/models.ts";
 import { type Call, jsonResponse, modelOf, type Route, readerOf, requireRegion, requireScope } from "../call.ts";
 import { json } from "../contract.ts";
@@ -28,7 +29,8 @@ async function postTruths(call: Call): Promise<Response> {
   if (at !== undefined) requireScope(call, "admin");
   const pointer = await servedPointer(call, model);
   const placed = await place(call, model, pointer.stable as number, truths);
-  const teacher = { asker: readerOf(call), source: "truth", labelledAt: at ?? Date.now() } as const;
+  const { traceparent } = traceHeaders(call.span);
+  const teacher = { asker: readerOf(call), source: "truth", labelledAt: at ?? Date.now(), traceparent } as const;
   const taught = await Promise.all(
     [...Map.groupBy(placed, ({ region }) => region)].map(async ([region, group]) => {
       const base = baseFor(pointer, region);
