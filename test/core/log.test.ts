@@ -1,0 +1,40 @@
+import { describe, expect, it } from "vitest";
+import type { Answer } from "../../workers/core/contract/index.ts";
+import { limits } from "../../workers/core/limits.ts";
+import { type LogLine, lineOf, logLine, outcomeOf } from "../../workers/core/log.ts";
+
+const span = { trace: "t", span: "s", parent: "p", flags: "01", state: "congo=1" };
+const line: LogLine = { event: "asked", rung: "origin", model: "shop", region: "north", span, ids: ["shop~north~1"] };
+const answer = { id: "1", status: "answered", rung: "origin", sure: true, version: "2", label: "secret", scores: {} };
+
+describe("a line of the log", () => {
+  it("has flat fields of the same names, in whatever rung", () => {
+    expect(lineOf({ ...line, ms: 3 }, { reason: "down" })).toEqual({
+      ...{ event: "asked", rung: "origin", model: "shop", region: "north", trace: "t", span: "s", parent: "p" },
+      ...{ question: "shop~north~1", ms: 3, reason: "down" },
+    });
+    const none = Object.keys(lineOf({ ...line, region: null, span: { ...span, parent: null } }));
+    expect(none).toEqual(["event", "rung", "model", "trace", "span", "question"]);
+  });
+
+  it("names so many questions of a batch, and says how many there were", () => {
+    const ids = Array.from({ length: limits.logMaxIds + 5 }, (_, i) => `${i}`);
+    expect(lineOf({ ...line, ids })).toMatchObject({ questions: ids.slice(0, limits.logMaxIds), count: ids.length });
+  });
+
+  it("says who answered one question, and how many of several are answered: no label, no scores", () => {
+    const open = { ...answer, status: "open" };
+    const [one, some] = [[answer], [answer, open, open]] as unknown as Answer[][];
+    expect(outcomeOf(one as Answer[])).toEqual({ status: "answered", by: "origin", sure: true, version: "2" });
+    expect(outcomeOf(some as Answer[])).toEqual({ answered: 1, open: 2 });
+  });
+
+  it("is one line of JSON, and none where no question came", () => {
+    const written: string[] = [];
+    logLine(line, { reason: "two\nlines" }, (text) => written.push(text));
+    logLine({ ...line, ids: [] }, {}, (text) => written.push(text));
+    expect(written).toHaveLength(1);
+    expect(written[0]).not.toContain("\n");
+    expect(JSON.parse(written[0] as string)).toMatchObject({ event: "asked", reason: "two\nlines" });
+  });
+});
