@@ -8,6 +8,7 @@ import { doctorVerb } from "./verbs/doctor.ts";
 import { exportVerb } from "./verbs/export.ts";
 import { importVerb } from "./verbs/import.ts";
 import { jobsVerb } from "./verbs/jobs.ts";
+import { keyVerb } from "./verbs/key.ts";
 import { publishVerb } from "./verbs/publish.ts";
 import { replayVerb } from "./verbs/replay.ts";
 import { retrainVerb } from "./verbs/retrain.ts";
@@ -17,6 +18,7 @@ import { rolloutVerb } from "./verbs/rollout.ts";
 import { statusVerb } from "./verbs/status.ts";
 import { teachVerb } from "./verbs/teach.ts";
 import { thinVerb } from "./verbs/thin.ts";
+import { tokenVerb } from "./verbs/token.ts";
 import { trainVerb } from "./verbs/train.ts";
 
 const verbs = [
@@ -33,6 +35,8 @@ const verbs = [
   teachVerb,
   statusVerb,
   doctorVerb,
+  tokenVerb,
+  keyVerb,
   reviewVerb,
   retrainVerb,
   combineVerb,

@@ -1,9 +1,10 @@
 import { existsSync } from "node:fs";
 import { chmod, mkdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { parseEnv } from "node:util";
 import { sha256Hex } from "../../workers/core/hash.ts";
 import { generateKeys, type SigningKey } from "../../workers/core/sign.ts";
-import { type Scope, scopes, type Token } from "../../workers/core/tokens.ts";
+import { parseTokens, type Scope, scopes, type Token } from "../../workers/core/tokens.ts";
 
 /** What local tools know: where the ladder is, and a token for each scope. */
 export interface Credentials {
@@ -16,6 +17,7 @@ export interface Credentials {
 }
 
 const secretMode = 0o600;
+const alone: ReadonlySet<Scope> = new Set(["ask", "metrics", "admin"]);
 
 /** Makes a deployment's secrets with random tokens: for the Worker hashes alone, for local tools the tokens. */
 export async function makeSecrets(addresses: Pick<Credentials, "edge" | "origin">) {
@@ -45,7 +47,7 @@ export async function ensureSecrets(root: string, ports: { edge: number; origin:
   const varsPath = join(root, ".dev.vars");
   const addresses = { edge: `http://127.0.0.1:${ports.edge}`, origin: `http://127.0.0.1:${ports.origin}` };
   if (existsSync(path) && existsSync(varsPath)) {
-    const known = { ...(await readCredentials(root)), ...addresses };
+    const known = await withEveryScope({ ...(await readCredentials(root)), ...addresses }, varsPath);
     await writeSecret(path, `${JSON.stringify(known, null, 2)}\n`);
     return known;
   }
@@ -59,6 +61,22 @@ export async function ensureSecrets(root: string, ports: { edge: number; origin:
   await mkdir(join(root, ".upriver"), { recursive: true });
   await writeSecret(path, `${JSON.stringify(credentials, null, 2)}\n`);
   return credentials;
+}
+
+/** Gives secrets that were made before a scope came a token for it. */
+async function withEveryScope(known: Credentials, varsPath: string): Promise<Credentials> {
+  const missing = scopes.filter((scope) => known.tokens[scope] === undefined);
+  if (missing.length === 0) return known;
+  const text = await readFile(varsPath, "utf8");
+  const before = parseTokens(`UPRIVER_TOKENS in ${varsPath}`, parseEnv(text).UPRIVER_TOKENS ?? "");
+  const made = missing.map((scope) => [scope, randomToken(scope)] as const);
+  const entries = await Promise.all(made.map(([scope, token]) => hashed(scope, token)));
+  const line = `UPRIVER_TOKENS='${JSON.stringify([...before, ...entries])}'`;
+  await writeSecret(
+    varsPath,
+    text.replace(/^UPRIVER_TOKENS=.*$/m, () => line),
+  );
+  return { ...known, tokens: { ...known.tokens, ...Object.fromEntries(made) } };
 }
 
 export async function readCredentials(root: string): Promise<Credentials> {
@@ -76,10 +94,11 @@ export async function hashed(scope: Scope, token: string): Promise<Token> {
 
 // Whoever publishes or reviews also asks: it reads manifests, and the answer that its label became.
 function scopesOf(scope: Scope): Scope[] {
-  return scope === "ask" || scope === "admin" ? [scope] : ["ask", scope];
+  return alone.has(scope) ? [scope] : ["ask", scope];
 }
 
-function randomToken(kind: string): string {
+/** A new token; its kind is there for whoever finds it in a place where it should not be. */
+export function randomToken(kind: string): string {
   return `up_${kind}_${Buffer.from(crypto.getRandomValues(new Uint8Array(24))).toString("base64url")}`;
 }
 

@@ -1,10 +1,12 @@
 import { spawnSync } from "node:child_process";
-import { mkdtemp, readFile } from "node:fs/promises";
+import { mkdtemp, readFile, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { parseEnv } from "node:util";
 import { beforeAll, describe, expect, it } from "vitest";
 import { root } from "../../scripts/local/part.ts";
-import { ensureSecrets } from "../../scripts/local/secrets.ts";
+import { credentialsPath, ensureSecrets } from "../../scripts/local/secrets.ts";
+import { findToken, parseTokens } from "../../workers/core/tokens.ts";
 
 let folder: string;
 beforeAll(async () => {
@@ -58,5 +60,28 @@ describe("what npm start makes", () => {
       signingKey.pkcs8,
     ]);
     expect(new Set(secrets).size).toBe(secrets.length);
+  });
+
+  it("gets a token for a scope that came later, and keeps those that it has", async () => {
+    const old = await mkdtemp(join(tmpdir(), "upriver-context-"));
+    const made = await ensureSecrets(old, { edge: 1, origin: 2 });
+    const varsPath = join(old, ".dev.vars");
+    const tokensIn = (vars: string) => parseTokens("UPRIVER_TOKENS", parseEnv(vars).UPRIVER_TOKENS as string);
+    const vars = await readFile(varsPath, "utf8");
+    const before = tokensIn(vars).filter(({ id }) => id !== "metrics");
+    await writeFile(varsPath, vars.replace(/^UPRIVER_TOKENS=.*$/m, `UPRIVER_TOKENS='${JSON.stringify(before)}'`));
+    const { metrics: _, ...tokens } = made.tokens;
+    await writeFile(credentialsPath(old), JSON.stringify({ ...made, tokens }));
+
+    const known = await ensureSecrets(old, { edge: 1, origin: 2 });
+    expect(known).toEqual({ ...made, tokens: { ...tokens, metrics: expect.stringMatching(/^up_metrics_/) } });
+    expect(JSON.parse(await readFile(credentialsPath(old), "utf8"))).toEqual(known);
+    const now = await readFile(varsPath, "utf8");
+    const added = await findToken(tokensIn(now), `Bearer ${known.tokens.metrics}`);
+    expect(added?.scopes).toEqual(["metrics"]);
+    expect(tokensIn(now)).toEqual([...before, added]);
+    expect(parseEnv(now)).toEqual({ ...parseEnv(vars), UPRIVER_TOKENS: expect.any(String) });
+    expect(await ensureSecrets(old, { edge: 1, origin: 2 })).toEqual(known);
+    expect(await readFile(varsPath, "utf8")).toBe(now);
   });
 });
