@@ -15,6 +15,7 @@ import { retrainVerb } from "./verbs/retrain.ts";
 import { reviewVerb } from "./verbs/review.ts";
 import { rollbackVerb } from "./verbs/rollback.ts";
 import { rolloutVerb } from "./verbs/rollout.ts";
+import { samplesVerb } from "./verbs/samples.ts";
 import { statusVerb } from "./verbs/status.ts";
 import { teachVerb } from "./verbs/teach.ts";
 import { thinVerb } from "./verbs/thin.ts";
@@ -25,6 +26,7 @@ const verbs = [
   trainVerb,
   thinVerb,
   exportVerb,
+  samplesVerb,
   importVerb,
   createVerb,
   jobsVerb,

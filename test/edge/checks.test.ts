@@ -1,9 +1,10 @@
 import { env } from "cloudflare:workers";
 import { beforeAll, describe, expect, it } from "vitest";
+import { regionObject, registryObject } from "../../durable-objects/stubs.ts";
 import { examine } from "../../scripts/verbs/doctor.ts";
 import { UpriverClient } from "../../workers/client/index.ts";
 import { blobKey, blobsOf } from "../../workers/core/artefacts.ts";
-import { type Checks, checksSchema, type Finding } from "../../workers/core/contract/index.ts";
+import { type Checks, checksSchema, type Finding, type HeadManifest } from "../../workers/core/contract/index.ts";
 import { app } from "../../workers/edge/app.ts";
 import { call, eventually, publish } from "../helpers/edge.ts";
 import type { TestModel } from "../helpers/model.ts";
@@ -84,6 +85,18 @@ describe("the doctor finds, and says how to mend", () => {
     await env.CACHE.put("current/easy", JSON.stringify({ ...JSON.parse(was ?? ""), revision: 0 }));
     expect(await found()).toMatchObject({ check: "easy: pointer", mend: expect.stringContaining("rollout easy 1") });
     await env.CACHE.put("current/easy", was ?? "");
+  });
+
+  it("a head of a region whose key is pinned no more", async () => {
+    const head = { number: 1, signature: { keyId: "old", ed25519: "AAAA" } } as HeadManifest;
+    await registryObject(env, "easy").seeRegion("north");
+    await regionObject(env, "easy", "north").setHead(1, { revision: 1, head, rule: null });
+    expect(await found()).toMatchObject({
+      check: "easy: heads",
+      found: expect.stringContaining("north (key 'old' is not pinned"),
+      mend: expect.stringContaining("DEPLOYMENT_PUBLIC_KEYS"),
+    });
+    await regionObject(env, "easy", "north").setHead(1, { revision: 2, head: null, rule: null });
   });
 
   it("an edge that is away, one that refuses, and a clock that is off", async () => {

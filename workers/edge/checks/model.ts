@@ -1,6 +1,7 @@
 import { regionObject, registryObject } from "../../../durable-objects/stubs.ts";
 import { blobKey, blobsOf, checkBlob } from "../../core/artefacts.ts";
 import { type Finding, type Manifest, type ModelPointer, modelPointerSchema } from "../../core/contract/index.ts";
+import { type PublicKeys, signatureFault } from "../../core/sign.ts";
 import { manifestOf } from "../artefacts/models.ts";
 import type { Call } from "../call.ts";
 import { faulty, looked, sound } from "./finding.ts";
@@ -68,7 +69,7 @@ async function checkPointer({ env }: Call, { model, revision, stable }: ModelPoi
 }
 
 async function checkRegions(
-  { env }: Call,
+  { env, node }: Call,
   { model, stable, held }: ModelPointer,
   manifest?: Manifest,
 ): Promise<Finding[]> {
@@ -77,21 +78,37 @@ async function checkRegions(
   const states = await Promise.all(
     regions.map(async (region) => regionObject(env, model, region).state(held[region] ?? (stable as number))),
   );
-  const failed = states.filter(({ lastRun }) => lastRun?.status === "failed").map(({ region }) => region);
+  return [checkHealth(model, states), await checkHeads(node.deploymentKeys, model, states)];
+}
+
+type State = Awaited<ReturnType<ReturnType<typeof regionObject>["state"]>>;
+
+function checkHealth(model: string, states: readonly State[]): Finding {
   const check = `${model}: regions`;
+  const failed = states.filter(({ lastRun }) => lastRun?.status === "failed").map(({ region }) => region);
   if (failed.length > 0) {
     const mend = `The log has the reason under 'job-failed'; then: npx upriver retrain ${model} --region ${failed[0]}.`;
-    return [faulty(check, `the last retrain failed in ${failed.join(", ")}`, mend)];
+    return faulty(check, `the last retrain failed in ${failed.join(", ")}`, mend);
   }
   const open = states.filter(({ breaker }) => breaker === "open").map(({ region }) => region);
   if (open.length > 0) {
-    return [
-      faulty(
-        check,
-        `${open.join(", ")} have stopped asking the next rung, which failed`,
-        "Mend the next rung; they try again by themselves.",
-      ),
-    ];
+    const found = `${open.join(", ")} have stopped asking the next rung, which failed`;
+    return faulty(check, found, "Mend the next rung; they try again by themselves.");
   }
-  return [sound(check, `${regions.length}, none in trouble`)];
+  return sound(check, `${states.length}, none in trouble`);
+}
+
+// The edge serves the global head in place of one that it can't check, and says so in its log alone.
+async function checkHeads(keys: PublicKeys, model: string, states: readonly State[]): Promise<Finding> {
+  const check = `${model}: heads`;
+  const own = states.filter(({ headManifest }) => headManifest !== null);
+  const refused: string[] = [];
+  for (const { region, headManifest } of own) {
+    const fault = await signatureFault(headManifest ?? {}, keys);
+    if (fault) refused.push(`${region} (${fault})`);
+  }
+  if (refused.length === 0) return sound(check, `${own.length}, each signed by a pinned key`);
+  const mend =
+    "Pin the key again in DEPLOYMENT_PUBLIC_KEYS; or take the head out of use (npx upriver rollback --region).";
+  return faulty(check, `the global head serves in place of those of ${refused.join(", ")}`, mend);
 }

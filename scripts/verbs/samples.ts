@@ -1,0 +1,91 @@
+import type { Command } from "commander";
+import type { UpriverClient } from "../../workers/client/index.ts";
+import type { SampleLine, Truths } from "../../workers/core/contract/index.ts";
+import { limits } from "../../workers/core/limits.ts";
+import type { Sample } from "../../workers/origin/learn/mix.ts";
+import { SampleStore } from "../../workers/origin/learn/pull.ts";
+import { clientFor } from "../local/context.ts";
+import { print, progressOf } from "../local/output.ts";
+
+interface Options {
+  out: string;
+  teach?: string;
+  region?: string;
+  json?: boolean;
+}
+
+const batchMaxRows = 256;
+
+/** `upriver samples`: what regions were taught, to a file and back. */
+export function samplesVerb(program: Command): void {
+  program
+    .command("samples")
+    .description("fetch the labelled samples of all regions; or teach them again, where a region lost its own")
+    .argument("<model>")
+    .option("--out <folder>", "where samples.ndjson is; what is there already is not fetched again", "samples")
+    .option("--teach <folder>", "teach what lies there, as the origin or an earlier fetch left it")
+    .option("--region <region>", "with --teach: of this region alone")
+    .option("--json", "print one JSON object")
+    .addHelpText(
+      "after",
+      "\nExamples:\n  npx upriver samples storefront --out backup" +
+        "\n  npx upriver samples storefront --teach backup --region lagoon",
+    )
+    .action(run);
+}
+
+async function run(model: string, { out, teach, region, json }: Options, command: Command): Promise<void> {
+  if (teach !== undefined) {
+    const lines = (await new SampleStore(teach).read()).filter(
+      (line) => region === undefined || line.region === region,
+    );
+    const taught = await teachAgain(await clientFor(command, "admin"), model, lines);
+    const { accepted, changed, left } = taught;
+    return print(json, { model, ...taught }, () => {
+      const without = left > 0 ? ` ${left} were left out: without their input, or labelled by the origin alone.` : "";
+      return `${model}: ${accepted} samples taught, ${changed} of them new.${without}`;
+    });
+  }
+  const { added, known } = await new SampleStore(out).pull(await clientFor(command, "publish"), model);
+  print(
+    json,
+    { model, folder: out, added, known },
+    () => `${out}/samples.ndjson: ${known} samples, ${added} of them new.`,
+  );
+}
+
+/** Teaches samples under their own ids and times: the same deployment deals them into the same folds. */
+async function teachAgain(client: UpriverClient, model: string, lines: readonly SampleLine[]) {
+  const samples = lines.filter(isTeachable);
+  const progress = progressOf("teaching", samples.length);
+  const total = { accepted: 0, changed: 0, left: lines.length - samples.length };
+  for (const truths of batches(samples)) {
+    const { accepted, changed } = await client.teachMany(model, { truths });
+    total.accepted += accepted;
+    total.changed += changed;
+    progress.update(total.accepted);
+  }
+  progress.end();
+  return total;
+}
+
+// The origin's labels are no truth.
+function isTeachable(line: SampleLine): line is Sample {
+  return !("forgotten" in line) && line.instance !== null && line.source !== "origin";
+}
+
+function* batches(samples: readonly Sample[]): Generator<Truths["truths"]> {
+  let batch: Truths["truths"] = [];
+  let bytes = 0;
+  for (const { id, region, instance, label, at } of samples) {
+    const truth = { id, label, question: { instance: instance as NonNullable<typeof instance>, region, at } };
+    const size = JSON.stringify(truth).length;
+    if (batch.length === batchMaxRows || (batch.length > 0 && bytes + size > limits.bodyMaxBytes / 2)) {
+      yield batch;
+      [batch, bytes] = [[], 0];
+    }
+    batch.push(truth);
+    bytes += size;
+  }
+  if (batch.length > 0) yield batch;
+}

@@ -1,0 +1,63 @@
+import { execFile } from "node:child_process";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { promisify } from "node:util";
+import { afterAll, beforeAll, expect, it } from "vitest";
+import type { Ladder } from "../../scripts/local/ladder.ts";
+import type { SampleLine } from "../../workers/core/contract/index.ts";
+import { SampleStore } from "../../workers/origin/learn/pull.ts";
+import { testModel } from "../helpers/model.ts";
+import { publishOn, temporaryLadder } from "./ladder.ts";
+
+const root = join(import.meta.dirname, "../..");
+const model = "small";
+let ladder: Ladder;
+let folder: string;
+
+beforeAll(async () => {
+  ladder = await temporaryLadder();
+  folder = await mkdtemp(join(tmpdir(), "upriver-samples-"));
+  await publishOn(ladder, await testModel({ model, policy: { ladder: ["edge", "region", "human"] } }));
+});
+afterAll(async () => {
+  await ladder?.stop();
+  await rm(folder, { recursive: true, force: true });
+});
+
+async function samples(scope: "publish" | "admin", ...args: string[]) {
+  const { edge, tokens } = ladder.credentials;
+  const env = { ...process.env, UPRIVER_URL: edge, UPRIVER_TOKEN: tokens[scope] };
+  const { stdout } = await promisify(execFile)(
+    process.execPath,
+    [join(root, "scripts/cli.ts"), "samples", model, ...args, "--json"],
+    { env },
+  );
+  return JSON.parse(stdout);
+}
+
+it("what a region was taught is fetched, and taught again to a region that lost it: in the same folds", async () => {
+  const teacher = ladder.client("teach");
+  const truth = (region: string, i: number) => ({
+    label: i % 2 === 0 ? "a" : "b",
+    question: { instance: { region, x0: i, x1: i / 3, x2: 1, x3: 2 }, region },
+  });
+  const truths = ["north", "south"].flatMap((region) => Array.from({ length: 20 }, (_, i) => truth(region, i)));
+  expect(await teacher.teachMany(model, { truths })).toEqual({ accepted: 40, changed: 40 });
+  const backup = join(folder, "backup");
+  await expect.poll(() => samples("publish", "--out", backup), { timeout: 20_000 }).toMatchObject({ known: 40 });
+  expect(await samples("publish", "--out", backup)).toMatchObject({ added: 0, known: 40 });
+
+  await ladder.client("admin").forgetRegion(model, "north");
+  expect(await samples("admin", "--teach", backup, "--region", "north")).toMatchObject({ accepted: 20, changed: 20 });
+  expect(await samples("admin", "--teach", backup)).toMatchObject({ accepted: 40, changed: 0, left: 0 });
+
+  const after = join(folder, "after");
+  await expect.poll(() => samples("publish", "--out", after), { timeout: 20_000 }).toMatchObject({ known: 40 });
+  expect(await known(after)).toEqual((await known(backup)).map((line) => ({ ...line, pi: null, source: "truth" })));
+});
+
+async function known(store: string) {
+  const lines = (await new SampleStore(store).read()) as Exclude<SampleLine, { forgotten: true }>[];
+  return lines.map(({ revision: _, labelledAt: _at, ...line }) => line).sort((a, b) => (a.id < b.id ? -1 : 1));
+}
