@@ -80,7 +80,8 @@ async function run(name: string, options: Options, command: Command): Promise<vo
       ...(metrics.full ? [row("full", metrics.full, coverage.full)] : []),
     ];
     const risk = `answered at ${percent(recipe.targetRisk)} risk`;
-    const next = version === null ? `Next: npx upriver publish ${name}` : `Version ${version} is served to all.`;
+    const next =
+      version === null ? `Next: npx upriver publish ${options.out ?? name}` : `Version ${version} is served to all.`;
     return `${table([["network", "log-loss", "AUC", "accuracy", risk], ...rows])}\nIn ${folder}, with a report: ${join(folder, "report.html")}\n${next}`;
   });
 }
