@@ -5,6 +5,7 @@ import { examine } from "../../scripts/verbs/doctor.ts";
 import { UpriverClient } from "../../workers/client/index.ts";
 import { blobKey, blobsOf } from "../../workers/core/artefacts.ts";
 import { type Checks, checksSchema, type Finding, type HeadManifest } from "../../workers/core/contract/index.ts";
+import { sign } from "../../workers/core/sign.ts";
 import { app } from "../../workers/edge/app.ts";
 import { call, eventually, publish } from "../helpers/edge.ts";
 import type { TestModel } from "../helpers/model.ts";
@@ -87,16 +88,21 @@ describe("the doctor finds, and says how to mend", () => {
     await env.CACHE.put("current/easy", was ?? "");
   });
 
-  it("a head of a region whose key is pinned no more", async () => {
-    const head = { number: 1, signature: { keyId: "old", ed25519: "AAAA" } } as HeadManifest;
-    await registryObject(env, "easy").seeRegion("north");
-    await regionObject(env, "easy", "north").setHead(1, { revision: 1, head, rule: null });
+  it("a head of a region whose key is pinned no more, and a region that lost what it knew", async () => {
+    const registry = registryObject(env, "easy");
+    const head = { model: "easy", base: 1, region: "north", number: 1 } as HeadManifest;
+    await registry.seeRegion("north");
+    await registry.publishHead({ ...head, signature: { keyId: "old", ed25519: "AAAA" } });
     expect(await found()).toMatchObject({
       check: "easy: heads",
       found: expect.stringContaining("north (key 'old' is not pinned"),
       mend: expect.stringContaining("DEPLOYMENT_PUBLIC_KEYS"),
     });
-    await regionObject(env, "easy", "north").setHead(1, { revision: 2, head: null, rule: null });
+    const signed = await sign({ ...head, number: 2 }, JSON.parse(env.DEPLOYMENT_KEY));
+    const pointer = await registry.publishHead(signed);
+    expect(await found()).toMatchObject({ check: "easy: heads", mend: expect.stringContaining("--region north") });
+    await regionObject(env, "easy", "north").setHead(1, pointer);
+    expect(await faults()).toEqual([]);
   });
 
   it("an edge that is away, one that refuses, and a clock that is off", async () => {

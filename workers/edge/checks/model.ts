@@ -1,6 +1,12 @@
 import { regionObject, registryObject } from "../../../durable-objects/stubs.ts";
 import { blobKey, blobsOf, checkBlob } from "../../core/artefacts.ts";
-import { type Finding, type Manifest, type ModelPointer, modelPointerSchema } from "../../core/contract/index.ts";
+import {
+  type Finding,
+  type HeadManifest,
+  type Manifest,
+  type ModelPointer,
+  modelPointerSchema,
+} from "../../core/contract/index.ts";
 import { type PublicKeys, signatureFault } from "../../core/sign.ts";
 import { manifestOf } from "../artefacts/models.ts";
 import type { Call } from "../call.ts";
@@ -74,14 +80,19 @@ async function checkRegions(
   manifest?: Manifest,
 ): Promise<Finding[]> {
   if (manifest?.task !== "classify") return [];
-  const regions = await registryObject(env, model).regions();
+  const registry = registryObject(env, model);
+  const baseOf = (region: string) => held[region] ?? (stable as number);
   const states = await Promise.all(
-    regions.map(async (region) => regionObject(env, model, region).state(held[region] ?? (stable as number))),
+    (await registry.regions()).map(async (region) => ({
+      ...(await regionObject(env, model, region).state(baseOf(region))),
+      served: (await registry.headPointer(baseOf(region), region)).head,
+    })),
   );
   return [checkHealth(model, states), await checkHeads(node.deploymentKeys, model, states)];
 }
 
-type State = Awaited<ReturnType<ReturnType<typeof regionObject>["state"]>>;
+/** A region's state, and the head that the registry has its questions answered by. */
+type State = Awaited<ReturnType<ReturnType<typeof regionObject>["state"]>> & { served: HeadManifest | null };
 
 function checkHealth(model: string, states: readonly State[]): Finding {
   const check = `${model}: regions`;
@@ -98,17 +109,23 @@ function checkHealth(model: string, states: readonly State[]): Finding {
   return sound(check, `${states.length}, none in trouble`);
 }
 
-// The edge serves the global head in place of one that it can't check, and says so in its log alone.
 async function checkHeads(keys: PublicKeys, model: string, states: readonly State[]): Promise<Finding> {
   const check = `${model}: heads`;
-  const own = states.filter(({ headManifest }) => headManifest !== null);
+  const own = states.filter(({ served }) => served !== null);
+  // The edge serves the global head in place of one that it can't check, and says so in its log alone.
   const refused: string[] = [];
-  for (const { region, headManifest } of own) {
-    const fault = await signatureFault(headManifest ?? {}, keys);
+  for (const { region, served } of own) {
+    const fault = await signatureFault(served ?? {}, keys);
     if (fault) refused.push(`${region} (${fault})`);
   }
-  if (refused.length === 0) return sound(check, `${own.length}, each signed by a pinned key`);
-  const mend =
-    "Pin the key again in DEPLOYMENT_PUBLIC_KEYS; or take the head out of use (npx upriver rollback --region).";
-  return faulty(check, `the global head serves in place of those of ${refused.join(", ")}`, mend);
+  if (refused.length > 0) {
+    const mend = `Pin the key again in DEPLOYMENT_PUBLIC_KEYS; or have heads made anew: npx upriver rollback ${model} --region, then retrain.`;
+    return faulty(check, `the global head serves in place of those of ${refused.join(", ")}`, mend);
+  }
+  const [lost] = own.filter(({ headManifest }) => headManifest === null);
+  if (lost) {
+    const mend = `Teach it again: npx upriver samples ${model} --teach <folder> --region ${lost.region}; workers/edge/OPERATIONS.md says how.`;
+    return faulty(check, `${lost.region} has a head that its object does not know: it lost what it knew`, mend);
+  }
+  return sound(check, `${own.length}, each signed by a pinned key`);
 }
