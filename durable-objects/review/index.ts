@@ -112,6 +112,11 @@ export class ReviewObject extends DurableObject<Env> {
     for (const id of ids) this.remove(id);
   }
 
+  /** Lets go of a region's questions, of those that were answered but not delivered, too. */
+  forgetRegion(region: string): void {
+    this.sql.exec("DELETE FROM queue WHERE region = ?", region);
+  }
+
   size(): number {
     return this.queue.waiting();
   }

@@ -104,6 +104,16 @@ describe("review", () => {
     expect((await answer(id, "b", "review-token")).status).toBe(404);
   });
 
+  it("lets go of a region's questions when the region is forgotten", async () => {
+    await ask(model, { instance: instance(5) });
+    const { id } = await ask(model, { instance: instance(6, "south") });
+    const ids = async () => (await lease("review-token", 10)).map((question) => question.id);
+    await eventually(async () => expect(await ids()).toHaveLength(2));
+    await expectOk(call("DELETE", `/v1/models/${model}/regions/north`));
+    expect(await ids()).toEqual([id]);
+    await expectOk(answer(id, "a", "review-token"));
+  });
+
   it("has nothing left to do when its alarm rings", async () => {
     await runDurableObjectAlarm(stub());
     expect(await lease("review-token")).toEqual([]);

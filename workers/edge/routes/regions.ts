@@ -1,4 +1,4 @@
-import { regionObject, registryObject } from "../../../durable-objects/stubs.ts";
+import { regionObject, registryObject, reviewObject } from "../../../durable-objects/stubs.ts";
 import {
   forgottenRegionSchema,
   type ModelPointer,
@@ -83,6 +83,7 @@ async function getSums(call: Call): Promise<Response> {
 async function forgetRegion(call: Call): Promise<Response> {
   const { model, region, base } = await knownRegion(call);
   await regionObject(call.env, model, region).forget();
+  await reviewObject(call.env, model).forgetRegion(region);
   await registryObject(call.env, model).forgetRegion(region);
   // The region tells of this revision with every reply: an edge that still has the old head and rule looks it up.
   const pointer = await registryObject(call.env, model).headPointer(base, region);
