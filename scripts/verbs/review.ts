@@ -1,13 +1,16 @@
 import { createInterface } from "node:readline";
 import type { Command } from "commander";
-import type { ReviewQuestion, UpriverClient } from "../../workers/client/index.ts";
+import { ProblemError, type ReviewQuestion, type UpriverClient } from "../../workers/client/index.ts";
 import { classifying } from "../../workers/core/artefacts.ts";
 import { clientFor } from "../local/context.ts";
+import { exportTasks, importTasks } from "../local/label-studio.ts";
 import { percent, print, table } from "../local/output.ts";
 
 interface Options {
   reviewer?: string;
   label?: string;
+  export?: string;
+  import?: string;
   json?: boolean;
 }
 
@@ -19,37 +22,84 @@ export function reviewVerb(program: Command): void {
     .argument("<model>")
     .option("--reviewer <name>", "who you are, so that two people don't get the same question")
     .option("--label <label>", "answer the oldest question with this label, and stop")
-    .option("--json", "print one JSON object: the answer with --label, else the oldest question")
-    .addHelpText("after", "\nExample:\n  npx upriver review storefront --reviewer ada")
+    .option("--export <file>", "lease up to 100 questions for a day, as tasks for Label Studio")
+    .option("--import <file>", "answer by what Label Studio exported as JSON")
+    .option("--json", "print one JSON object: what was exported, imported or answered, else the oldest question")
+    .addHelpText(
+      "after",
+      "\nExamples:\n  npx upriver review storefront --reviewer ada\n  npx upriver review storefront --export tasks.json",
+    )
     .action(run);
 }
 
 async function run(model: string, options: Options, command: Command): Promise<void> {
   const client = await clientFor(command, "review");
+  if (options.export !== undefined) {
+    const { export: file, json } = options;
+    const exported = await exportTasks(client, model, file, options);
+    return print(json, exported, () => `${exported.tasks} tasks in ${file}; labelling setup: ${exported.config}`);
+  }
+  if (options.import !== undefined) {
+    const imported = await importTasks(client, model, options.import, options);
+    const { accepted, skipped, refused } = imported;
+    return print(options.json, imported, () =>
+      [
+        `${accepted} answered, ${skipped} without a label, ${refused.length} refused`,
+        ...refused.map(({ id, reason }) => `  ${id}: ${reason}`),
+      ].join("\n"),
+    );
+  }
   if (options.label !== undefined || options.json) return answerOldest(client, model, options);
+  return answerEach(client, model, options);
+}
+
+async function answerEach(client: UpriverClient, model: string, options: Options): Promise<void> {
   const { labels } = classifying(await client.manifest(model));
   const terminal = createInterface({ input: process.stdin });
   // Line by line, so that what is typed, or piped, ahead is not lost.
   const lines = terminal[Symbol.asyncIterator]();
-  let answered = 0;
+  const typed = async (prompt: string) => {
+    process.stdout.write(prompt);
+    const { value = "q" } = await lines.next();
+    return (value as string).trim();
+  };
+  const answered = new Set<string>();
+  let last: ReviewQuestion | null = null;
+  let toCorrect: ReviewQuestion | null = null;
   for (;;) {
     const { questions, waiting } = await client.review(model, options);
-    const [question] = questions;
+    const question: ReviewQuestion | undefined = toCorrect ?? questions[0];
     if (!question) break;
-    console.log(`\n${describe(question, labels)}\n${waiting} waiting`);
-    process.stdout.write("Label (number), or q to stop: ");
-    const { value: typed = "q" } = await lines.next();
-    if (typed.trim() === "q") break;
-    const label = labels[Number(typed) - 1];
-    if (label === undefined) {
-      console.log(`Please type a number from 1 to ${labels.length}.`);
+    console.log(`\n${describe(question, labels)}\n${toCorrect ? "Again" : `${waiting} waiting`}`);
+    const key = await typed("Label (number), s to skip, f to flag, u to undo, q to stop: ");
+    if (key === "q") break;
+    if (key === "u" && !last) console.log("There is nothing to undo.");
+    if (key === "u") {
+      toCorrect = last;
       continue;
     }
-    await client.answer(question.id, label, options);
-    answered++;
+    const label = labels[Number(key) - 1];
+    if (label === undefined && key !== "s" && key !== "f") {
+      console.log(`Please type a number from 1 to ${labels.length}, or a letter.`);
+      continue;
+    }
+    try {
+      if (label !== undefined) {
+        await client.answer(question.id, label, options);
+        answered.add(question.id);
+        last = question;
+      } else if (toCorrect === null) {
+        if (key === "s") await client.skip(question.id, options);
+        else await client.flag(question.id, await typed("Why can't it be answered? "), options);
+      }
+    } catch (error) {
+      if (!(error instanceof ProblemError)) throw error;
+      console.log(error.message);
+    }
+    toCorrect = null;
   }
   terminal.close();
-  console.log(`\n${answered} answered. Next: npx upriver retrain ${model}`);
+  console.log(`\n${answered.size} answered. Next: npx upriver retrain ${model}`);
 }
 
 async function answerOldest(client: UpriverClient, model: string, options: Options): Promise<void> {
@@ -62,12 +112,15 @@ async function answerOldest(client: UpriverClient, model: string, options: Optio
   print(options.json, { question, answer, waiting: waiting - 1 }, () => `${question.id}: ${answer.label}`);
 }
 
-function describe({ id, region, instance, provisional }: ReviewQuestion, labels: readonly string[]): string {
+function describe(question: ReviewQuestion, labels: readonly string[]): string {
+  const { id, region, instance, provisional, thoughts } = question;
+  const shown = thoughts.length > 0 || !provisional ? thoughts : [provisional];
   const columns = Object.entries(instance).map(([name, value]) => [`  ${name}`, JSON.stringify(value)]);
+  const header = ["", "", ...shown.map(({ rung, version }) => `${rung} ${version}`)];
   const choices = labels.map((label, i) => [
     `  ${i + 1}`,
     label,
-    provisional ? percent(provisional.scores[label] ?? 0) : null,
+    ...shown.map(({ scores }) => percent(scores[label] ?? 0)),
   ]);
-  return `${id} (${region})\n${table(columns)}\n${table(choices)}`;
+  return `${id} (${region})\n${table(columns)}\n${table([header, ...choices])}`;
 }
