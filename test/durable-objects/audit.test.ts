@@ -26,6 +26,11 @@ describe("an audit", () => {
     await eventually(async () => expect(await waiting()).toBe(trials.length));
     await audited.inside((object) => object.alarm());
     expect(await waiting()).toBe(trials.length);
+    const rungs = await audited.rows(
+      "SELECT DISTINCT audited, (SELECT group_concat(value ->> 'rung') FROM json_each(thoughts)) AS rungs FROM questions ORDER BY audited",
+    );
+    // What each rung thought is for the person alone.
+    expect(rungs.at(-1)).toEqual({ audited: 1, rungs: "edge,origin" });
     await audited.teach(trials.map(({ id }) => ({ id: id as string, label: "a" })));
     await eventually(async () => expect(await waiting()).toBe(0));
     await ask();

@@ -1,6 +1,7 @@
 import { runDurableObjectAlarm, runInDurableObject } from "cloudflare:test";
 import { env } from "cloudflare:workers";
 import { beforeAll, describe, expect, it } from "vitest";
+import type { ReviewObject } from "../../durable-objects/review/index.ts";
 import type { Answer, FlaggedQuestion, ReviewQuestion } from "../../workers/core/contract/index.ts";
 import { limits } from "../../workers/core/limits.ts";
 import { ask, call, eventually, expectOk, instance, publish } from "../helpers/edge.ts";
@@ -149,6 +150,23 @@ describe("review", () => {
   });
 });
 
+describe("what is handed out at once", () => {
+  it("is bounded in bytes, but for the first", async () => {
+    const text = "x".repeat(limits.reviewMaxBytes / 5);
+    const provisional = null;
+    await runInDurableObject(stub(), (object) =>
+      (object as ReviewObject).enqueue(
+        Array.from({ length: 7 }, (_, i) => {
+          return { id: `open~north~${i}`, region: "north", instance: { text }, provisional, thoughts: [] };
+        }),
+      ),
+    );
+    expect((await leasedIds(ada)).length).toBe(4);
+    expect((await leasedIds(bob)).length).toBe(3);
+    await clear();
+  });
+});
+
 describe("a skipped question", () => {
   it("goes to others at once, and comes again to whoever skipped it when nothing else waits", async () => {
     const [first, second] = (await queued(7, 8)) as [string, string];
@@ -217,6 +235,16 @@ describe("a flagged question", () => {
     await eventually(async () => expect(await rows("SELECT id FROM queue WHERE id = ?", id)).toEqual([]));
   });
 
+  it("is let go of when its time is over", async () => {
+    const [id] = (await queued(18)) as [string];
+    await expectOk(post(id, "flag", ada, { reason: "a riddle" }));
+    await pass(limits.questionKeepMs - 60_000);
+    expect((await flagged()).map((question) => question.id)).toEqual([id]);
+    await pass(61_000);
+    expect(await flagged()).toEqual([]);
+    expect(await read(id)).toMatchObject({ status: "answered", sure: false });
+  });
+
   it("needs a reason: nothing is changed without one", async () => {
     const [id] = (await queued(14)) as [string];
     for (const body of [{}, { reason: "  " }, { reason: "x".repeat(501) }, { reason: 1 }, { reason: "a", more: 1 }]) {
@@ -276,6 +304,18 @@ describe("a correction", () => {
     expect(await sample(id)).toEqual([{ label, source: "human" }]);
     await expectOk(call("DELETE", `/v1/questions/${id}`));
     await eventually(async () => expect(await rows("SELECT id FROM queue WHERE id = ?", id)).toEqual([]));
+  });
+
+  it("is not over before its region has the label", async () => {
+    const [id] = (await queued(19)) as [string];
+    await expectOk(answer(id, "a", ada));
+    await rows("INSERT INTO jobs (kind, key, due) VALUES ('deliver', ?, ?)", id, Date.now() + 3600_000);
+    await pass(limits.reviewCorrectMs);
+    expect(await rows("SELECT label FROM queue WHERE id = ?", id)).toEqual([{ label: "a" }]);
+    await pass(3600_000);
+    await pass(3600_000);
+    expect(await rows("SELECT label FROM queue WHERE id = ?", id)).toEqual([]);
+    expect(await rows("SELECT kind FROM jobs WHERE key = ?", id)).toEqual([]);
   });
 
   it("moves the sums by exactly the difference", async () => {
