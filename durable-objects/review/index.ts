@@ -114,7 +114,7 @@ export class ReviewObject extends DurableObject<Env> {
 
   /** Lets go of a region's questions, of those that were answered but not delivered, too. */
   forgetRegion(region: string): void {
-    this.sql.exec("DELETE FROM queue WHERE region = ?", region);
+    this.ctx.storage.transactionSync(() => this.queue.removeRegion(region));
   }
 
   size(): number {

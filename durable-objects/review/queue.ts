@@ -130,6 +130,11 @@ export class Queue {
     this.sql.exec("DELETE FROM skips WHERE id = ?", id);
   }
 
+  removeRegion(region: string): void {
+    this.sql.exec("DELETE FROM skips WHERE id IN (SELECT id FROM queue WHERE region = ?)", region);
+    this.sql.exec("DELETE FROM queue WHERE region = ?", region);
+  }
+
   waiting(): number {
     return this.sql.exec<{ n: number }>(`SELECT count(*) AS n FROM queue WHERE ${waiting}`).one().n;
   }
