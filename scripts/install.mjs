@@ -34,3 +34,10 @@ if (!isInstalled()) {
     process.exit(1);
   }
 }
+// Tests and benches load the Worker without wrangler, which builds it else.
+const node = join(root, "node_modules", ".bin", process.platform === "win32" ? "node.cmd" : "node");
+const { status } = spawnSync(node, [join(root, "scripts", "build-console.ts")], { cwd: root, stdio: "inherit" });
+if (status !== 0) {
+  console.error("The console could not be built; what is wrong stands above.");
+  process.exit(1);
+}

@@ -1,0 +1,78 @@
+// Builds the console into workers/console/dist, which the Worker serves: node scripts/build-console.ts
+// Wrangler runs it before each dev and deploy, and `npm install`'s stand-in before tests; what is fresh is left alone.
+import { createHash } from "node:crypto";
+import { existsSync } from "node:fs";
+import { mkdtemp, readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { build } from "vite";
+import { root } from "./local/part.ts";
+
+const here = join(root, "workers/console");
+const target = join(here, "dist");
+const stamp = "stamp";
+
+const sources = await hashOfSources();
+const known = await readFile(join(target, stamp), "utf8").catch(() => "");
+if (known !== sources) {
+  // Built beside and moved in whole: another process may be serving the old one.
+  const fresh = await mkdtemp(join(here, ".dist-"));
+  try {
+    await build({
+      configFile: join(here, "vite.config.ts"),
+      logLevel: "warn",
+      build: { outDir: join(fresh, "console") },
+    });
+    await writeFile(join(fresh, "_headers"), headers());
+    await writeFile(join(fresh, ".assetsignore"), `${stamp}\n`);
+    await writeFile(join(fresh, stamp), sources);
+    await replace(fresh);
+  } finally {
+    await rm(fresh, { recursive: true, force: true });
+  }
+}
+
+async function replace(fresh: string): Promise<void> {
+  const old = `${fresh}-old`;
+  if (existsSync(target)) await rename(target, old).catch(() => {});
+  // Somebody else may have put the same there in between.
+  await rename(fresh, target).catch((error: Error) => {
+    if (!existsSync(join(target, stamp))) throw error;
+  });
+  await rm(old, { recursive: true, force: true });
+}
+
+async function hashOfSources(): Promise<string> {
+  const hash = createHash("sha256");
+  for (const folder of [here, join(root, "workers/client")]) {
+    const files = await readdir(folder, { recursive: true });
+    const own = files.filter((file) => /\.(tsx?|css|html|svg|json)$/.test(file) && !/(^|\/)\.?dist/.test(file)).sort();
+    for (const file of own) hash.update(file).update(await readFile(join(folder, file)));
+  }
+  return hash.update(await readFile(join(root, "package-lock.json"))).digest("hex");
+}
+
+/** Only what comes from here runs, and only this deployment is asked; reports are pages with styles and pictures of their own. */
+function headers(): string {
+  const policy = [
+    "default-src 'none'",
+    "script-src 'self'",
+    "style-src 'self' 'unsafe-inline'",
+    "img-src 'self' data: blob:",
+    "media-src 'self' blob:",
+    "connect-src 'self'",
+    "frame-src 'self' blob:",
+    "base-uri 'none'",
+    "form-action 'none'",
+    "frame-ancestors 'none'",
+  ].join("; ");
+  return [
+    "/console/*",
+    `  Content-Security-Policy: ${policy}`,
+    "  X-Content-Type-Options: nosniff",
+    "  Referrer-Policy: no-referrer",
+    "  Permissions-Policy: camera=(self), microphone=(), geolocation=()",
+    "/console/assets/*",
+    "  Cache-Control: public, max-age=31536000, immutable",
+    "",
+  ].join("\n");
+}

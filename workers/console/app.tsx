@@ -1,0 +1,101 @@
+import type { ComponentType } from "preact";
+import { useEffect, useState } from "preact/hooks";
+import { LadderPage } from "./pages/ladder.tsx";
+import { ModelsPage } from "./pages/models.tsx";
+import { RegionsPage } from "./pages/regions.tsx";
+import { ReviewPage } from "./pages/review.tsx";
+import { SignIn } from "./pages/sign-in.tsx";
+import { TryPage } from "./pages/try.tsx";
+import { Empty } from "./parts/states.tsx";
+import { linkTo, type Place, usePlace } from "./route.ts";
+import { can, knownToken, type Session, signIn, signOut } from "./session.ts";
+
+/** What every page is given. */
+export interface PageProps {
+  session: Session;
+  place: Place;
+}
+
+/** The pages, and the scope that each needs. */
+const pages: { name: string; title: string; scope: string; Page: ComponentType<PageProps> }[] = [
+  { name: "ladder", title: "Ladder", scope: "metrics", Page: LadderPage },
+  { name: "regions", title: "Regions", scope: "admin", Page: RegionsPage },
+  { name: "models", title: "Models", scope: "publish", Page: ModelsPage },
+  { name: "review", title: "Review", scope: "review", Page: ReviewPage },
+  { name: "try", title: "Try it", scope: "ask", Page: TryPage },
+];
+
+export function App() {
+  const [session, setSession] = useState<Session | null>(null);
+  const [failure, setFailure] = useState<Error | null>(null);
+  const [isTrying, setTrying] = useState(() => knownToken() !== null);
+  const place = usePlace();
+  const enter = async (token: string) => {
+    setTrying(true);
+    setFailure(null);
+    try {
+      setSession(await signIn(token));
+    } catch (error) {
+      setFailure(error as Error);
+    } finally {
+      setTrying(false);
+    }
+  };
+  const leave = () => {
+    signOut();
+    setSession(null);
+  };
+  useEffect(() => {
+    const token = knownToken();
+    if (token !== null) void enter(token);
+  }, []);
+  if (!session) return <SignIn onToken={enter} failure={failure} isTrying={isTrying} />;
+  return <Shell session={session} place={place} onLeave={leave} />;
+}
+
+function Shell({ session, place, onLeave }: PageProps & { onLeave: () => void }) {
+  const mine = pages.filter(({ scope }) => can(session, scope));
+  const here = mine.find(({ name }) => name === place.path[0]) ?? (place.path.length === 0 ? mine[0] : undefined);
+  useEffect(() => {
+    document.title = here ? `${here.title} – Upriver` : "Upriver";
+  }, [here]);
+  return (
+    <>
+      <button type="button" class="skip" onClick={() => document.getElementById("main")?.focus()}>
+        Skip to content
+      </button>
+      <header>
+        <a class="brand" href={linkTo()}>
+          Upriver
+        </a>
+        <nav aria-label="Pages">
+          {mine.map(({ name, title }) => (
+            <a key={name} href={linkTo(name)} aria-current={name === here?.name ? "page" : undefined}>
+              {title}
+            </a>
+          ))}
+        </nav>
+        <button
+          type="button"
+          class="quiet"
+          onClick={onLeave}
+          title={`Signed in as ${session.token.id} at ${session.token.node}`}
+        >
+          Sign out
+        </button>
+      </header>
+      <main id="main" tabIndex={-1}>
+        {here ? (
+          <here.Page key={here.name} session={session} place={place} />
+        ) : (
+          <Empty title="There is no such page for this token.">
+            <p>
+              Its scopes are {session.token.scopes.join(", ") || "none"}. The ladder needs metrics, regions admin,
+              models publish, review review, asking ask.
+            </p>
+          </Empty>
+        )}
+      </main>
+    </>
+  );
+}

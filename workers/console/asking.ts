@@ -1,0 +1,49 @@
+import { useRef, useState } from "preact/hooks";
+import type { Answer, AskOptions, Instance, Picture, UpriverClient } from "../client/index.ts";
+
+/** A question on its way, as far as it got. */
+export interface Asked {
+  answer: Answer | null;
+  error: Error | null;
+  isAsking: boolean;
+  /** From asking to the last thing heard, ms, as the browser sees it. */
+  tookMs: number | null;
+  ask: (what: Instance | Picture, options: AskOptions) => Promise<void>;
+}
+
+/** Asks one question at a time, and follows it up to whoever answers it. */
+export function useAsking(client: UpriverClient, model: string): Asked {
+  const [answer, setAnswer] = useState<Answer | null>(null);
+  const [error, setError] = useState<Error | null>(null);
+  const [isAsking, setAsking] = useState(false);
+  const [tookMs, setTook] = useState<number | null>(null);
+  const before = useRef<AbortController | null>(null);
+  const ask = async (what: Instance | Picture, options: AskOptions) => {
+    before.current?.abort();
+    const own = new AbortController();
+    before.current = own;
+    const startedAt = performance.now();
+    const show = (next: Answer) => {
+      if (own.signal.aborted) return;
+      setAnswer(next);
+      setTook(performance.now() - startedAt);
+    };
+    setAsking(true);
+    setError(null);
+    setAnswer(null);
+    setTook(null);
+    try {
+      const first = await client.ask(model, what, { ...options, signal: own.signal });
+      show(first);
+      if (first.status === "open") {
+        for await (const next of client.stream(first, { signal: own.signal }))
+          show({ ...next, ...(first.trace ? { trace: first.trace } : {}) });
+      }
+    } catch (failure) {
+      if (!own.signal.aborted) setError(failure as Error);
+    } finally {
+      if (before.current === own) setAsking(false);
+    }
+  };
+  return { answer, error, isAsking, tookMs, ask };
+}

@@ -1,0 +1,46 @@
+const whole = new Intl.NumberFormat("en");
+const none = "–";
+
+export function count(n: number): string {
+  return whole.format(n);
+}
+
+/** A share as per cent, with one digit behind the point. */
+export function percent(share: number | null | undefined): string {
+  return share === null || share === undefined ? none : `${(share * 100).toFixed(1)}%`;
+}
+
+/** A duration with its unit: ms, s, min, h or d. */
+export function duration(ms: number | null): string {
+  if (ms === null) return none;
+  const units: [string, number][] = [
+    ["d", 86_400_000],
+    ["h", 3_600_000],
+    ["min", 60_000],
+    ["s", 1_000],
+  ];
+  const [unit, size] = units.find(([, size]) => ms >= size) ?? ["ms", 1];
+  const value = ms / size;
+  return `${value < 10 && unit !== "ms" ? value.toFixed(1) : Math.round(value)} ${unit}`;
+}
+
+export function dollars(usd: number | null): string {
+  return usd === null ? none : `$${usd < 10 ? usd.toFixed(2) : usd.toFixed(1)}`;
+}
+
+export function bytes(n: number): string {
+  return n < 1024 ** 2 ? `${(n / 1024).toFixed(0)} KiB` : `${(n / 1024 ** 2).toFixed(1)} MiB`;
+}
+
+/** A moment as day and minute, UTC. */
+export function moment(at: number | string | null): string {
+  return at === null ? none : `${new Date(at).toISOString().slice(0, 16).replace("T", " ")} UTC`;
+}
+
+export function day(at: number): string {
+  return new Date(at).toISOString().slice(0, 10);
+}
+
+export function four(n: number | null | undefined): string {
+  return n === null || n === undefined ? none : n.toFixed(4);
+}

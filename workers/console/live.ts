@@ -1,0 +1,50 @@
+import { useCallback, useEffect, useRef, useState } from "preact/hooks";
+
+/** Something that is loaded, and loaded again. */
+export interface Live<T> {
+  /** What came last; it stays while a later load fails. */
+  value: T | null;
+  error: Error | null;
+  reload: () => void;
+}
+
+/**
+ * Loads a value, and again every `everyMs` while the page is seen; null: only when told. A load that is overtaken by a
+ * later one, or whose `key` is no longer asked for, changes nothing.
+ */
+export function useLive<T>(key: string, load: () => Promise<T>, everyMs: number | null): Live<T> {
+  const [state, setState] = useState<{ key: string; value: T | null; error: Error | null }>({
+    ...{ key, value: null, error: null },
+  });
+  const turn = useRef(0);
+  const latest = useRef(load);
+  latest.current = load;
+  const reload = useCallback(async () => {
+    turn.current++;
+    const mine = turn.current;
+    const result = await latest.current().then(
+      (value) => ({ value, error: null }),
+      (error: Error) => ({ value: null, error }),
+    );
+    if (mine !== turn.current) return;
+    setState((before) => ({
+      key,
+      value: result.value ?? (before.key === key ? before.value : null),
+      error: result.error,
+    }));
+  }, [key]);
+  useEffect(() => {
+    void reload();
+    if (everyMs === null) return;
+    const timer = setInterval(() => document.hidden || reload(), everyMs);
+    const seen = () => document.hidden || reload();
+    document.addEventListener("visibilitychange", seen);
+    return () => {
+      turn.current++;
+      clearInterval(timer);
+      document.removeEventListener("visibilitychange", seen);
+    };
+  }, [key, everyMs, reload]);
+  const isCurrent = state.key === key;
+  return { value: isCurrent ? state.value : null, error: isCurrent ? state.error : null, reload };
+}

@@ -1,0 +1,36 @@
+import { useRef } from "preact/hooks";
+import { Problem } from "../parts/states.tsx";
+
+interface Props {
+  onToken: (token: string) => void;
+  failure: Error | null;
+  isTrying: boolean;
+}
+
+/** Where a token is asked for. */
+export function SignIn({ onToken, failure, isTrying }: Props) {
+  const field = useRef<HTMLInputElement>(null);
+  const submit = (event: Event) => {
+    event.preventDefault();
+    const token = field.current?.value.trim() ?? "";
+    if (token) onToken(token);
+  };
+  return (
+    <main class="sign-in">
+      <h1>Upriver</h1>
+      <p>Questions flow up, models flow down.</p>
+      <form onSubmit={submit}>
+        <label for="token">Token of this deployment</label>
+        <input id="token" ref={field} type="password" autocomplete="current-password" required />
+        <button type="submit" class="primary" disabled={isTrying}>
+          {isTrying ? "Signing in …" : "Sign in"}
+        </button>
+      </form>
+      {failure && <Problem error={failure} />}
+      <p class="muted">
+        It stays in this tab. Its scopes say what you see: <code>npx upriver token</code> makes one;{" "}
+        <code>npm start</code> prints a link that is signed in.
+      </p>
+    </main>
+  );
+}

@@ -1,0 +1,45 @@
+import { useState } from "preact/hooks";
+import type { Instance, ModelState, TensorAnswer, UpriverClient } from "../../client/index.ts";
+import { JsonForm } from "../parts/json-form.tsx";
+import { Empty, Problem } from "../parts/states.tsx";
+
+interface Props {
+  client: UpriverClient;
+  state: Extract<ModelState, { task: "tensor" }>;
+}
+
+/** A model of tensors: numbers in, numbers out. */
+export function TryTensors({ client, state: { model, inputs, outputs, examples } }: Props) {
+  const [answer, setAnswer] = useState<TensorAnswer | null>(null);
+  const [failure, setFailure] = useState<Error | null>(null);
+  const [isBusy, setBusy] = useState(false);
+  const ask = async (instance: Instance) => {
+    setBusy(true);
+    setFailure(null);
+    await client.infer(model, [instance]).then(([first]) => setAnswer(first ?? null), setFailure);
+    setBusy(false);
+  };
+  const shapes = (specs: typeof inputs) =>
+    specs.map(({ name, shape, dtype }) => `${name}: ${dtype}[${shape.join(", ")}]`).join("; ");
+  return (
+    <div class="pair wide">
+      <div>
+        <p class="muted">Takes {shapes(inputs)}.</p>
+        <JsonForm examples={examples} onAsk={ask} isBusy={isBusy} />
+      </div>
+      <div>
+        {failure && <Problem error={failure} />}
+        {answer ? (
+          <>
+            <p>Version {answer.version}, at the edge.</p>
+            <pre class="numbers">{JSON.stringify(answer.outputs, null, 1).slice(0, 4_000)}</pre>
+          </>
+        ) : (
+          <Empty title="Nothing was asked yet.">
+            <p>It gives {shapes(outputs)}.</p>
+          </Empty>
+        )}
+      </div>
+    </div>
+  );
+}

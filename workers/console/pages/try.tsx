@@ -1,0 +1,134 @@
+import { useState } from "preact/hooks";
+import type { Instance, Manifest, ModelState, ModelSummary, Picture } from "../../client/index.ts";
+import type { PageProps } from "../app.tsx";
+import { useAsking } from "../asking.ts";
+import { useLive } from "../live.ts";
+import { Climb } from "../parts/climb.tsx";
+import { FeatureForm } from "../parts/feature-form.tsx";
+import { JsonForm } from "../parts/json-form.tsx";
+import { ModelChoice } from "../parts/model-choice.tsx";
+import { PictureForm } from "../parts/picture-form.tsx";
+import { Empty, Loaded, Problem } from "../parts/states.tsx";
+import { can, type Session } from "../session.ts";
+import { TryTensors } from "./try-tensors.tsx";
+
+/** A question by form, file, drawing or camera; and how it climbs. */
+export function TryPage({ session, place }: PageProps) {
+  const { client } = session;
+  const models = useLive("models", () => client.models(), null);
+  return (
+    <Loaded of={models}>
+      {(all) => {
+        const served = all.filter(({ stable }) => stable !== null);
+        const model = served.find((one) => one.model === place.path[1]) ?? served[0];
+        if (!model) {
+          return (
+            <>
+              <h1>Try it</h1>
+              <Empty title="No model is served yet." />
+            </>
+          );
+        }
+        return <Model key={model.model} session={session} models={served} model={model.model} />;
+      }}
+    </Loaded>
+  );
+}
+
+function Model({ session, models, model }: { session: Session; models: ModelSummary[]; model: string }) {
+  const { client } = session;
+  const loaded = useLive(
+    `model ${model}`,
+    async () => ({ state: await client.model(model), manifest: await client.manifest(model) }),
+    null,
+  );
+  return (
+    <>
+      <h1>Ask {model}</h1>
+      <ModelChoice page="try" models={models.map((one) => one.model)} model={model} />
+      <Loaded of={loaded}>
+        {({ state, manifest }) =>
+          state.task === "tensor" ? (
+            <TryTensors client={client} state={state} />
+          ) : (
+            <Ask session={session} state={state} manifest={manifest} />
+          )
+        }
+      </Loaded>
+    </>
+  );
+}
+
+type Classifier = Extract<ModelState, { task: "classify" }>;
+type Way = "form" | "picture" | "json";
+
+function Ask({ session, state, manifest }: { session: Session; state: Classifier; manifest: Manifest }) {
+  const { model, policy, examples } = state;
+  const input = manifest.task === "classify" ? manifest.thin.input : null;
+  const ways: Way[] =
+    input?.kind === "features" ? ["form", "json"] : input?.kind === "image" ? ["picture", "json"] : ["json"];
+  const [way, setWay] = useState<Way>(ways[0] as Way);
+  const [region, setRegion] = useState("");
+  const asked = useAsking(session.client, model);
+  const { regions } = policy;
+  const isFieldless = regions.from !== "field";
+  const ask = (what: Instance | Picture) => {
+    const isPicture = what instanceof Blob;
+    // A picture names its region beside; an instance by its field, or as a question of its own.
+    void asked.ask(what, {
+      ...(can(session, "admin") ? { trace: true } : {}),
+      ...(isPicture && region ? { region } : {}),
+    });
+  };
+  return (
+    <div class="pair wide">
+      <div>
+        {ways.length > 1 && (
+          <fieldset class="tabs" aria-label="How to ask">
+            {ways.map((one) => (
+              <button key={one} type="button" aria-pressed={one === way} onClick={() => setWay(one)}>
+                {{ form: "Form", picture: "Picture", json: "JSON" }[one]}
+              </button>
+            ))}
+          </fieldset>
+        )}
+        {way === "picture" && (
+          <label>
+            Region
+            <select value={region} onChange={(event) => setRegion(event.currentTarget.value)}>
+              <option value="">{isFieldless ? "by where you are" : regions.parent}</option>
+              {regions.keys.map((key) => (
+                <option key={key} value={key}>
+                  {key}
+                </option>
+              ))}
+            </select>
+          </label>
+        )}
+        {way === "form" && input?.kind === "features" && (
+          <FeatureForm
+            columns={input.columns}
+            policy={policy}
+            examples={examples}
+            onAsk={ask}
+            isBusy={asked.isAsking && !asked.answer}
+          />
+        )}
+        {way === "picture" && input?.kind === "image" && (
+          <PictureForm input={input} onAsk={ask} isBusy={asked.isAsking && !asked.answer} />
+        )}
+        {way === "json" && <JsonForm examples={examples} onAsk={ask} isBusy={asked.isAsking && !asked.answer} />}
+      </div>
+      <div>
+        {asked.error && <Problem error={asked.error} />}
+        <Climb
+          ladder={policy.ladder}
+          answer={asked.answer}
+          isAsking={asked.isAsking}
+          tookMs={asked.tookMs}
+          labels={state.labels}
+        />
+      </div>
+    </div>
+  );
+}

@@ -1,0 +1,8 @@
+/** A share as a bar; its number stands beside it. */
+export function Bar({ share, kind = "plain" }: { share: number; kind?: string }) {
+  return (
+    <span class="bar" aria-hidden="true">
+      <span class={`fill ${kind}`} style={{ width: `${Math.max(0, Math.min(1, share)) * 100}%` }} />
+    </span>
+  );
+}

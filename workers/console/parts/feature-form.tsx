@@ -1,0 +1,121 @@
+import { useState } from "preact/hooks";
+import type { Column, Instance, Policy } from "../../client/index.ts";
+
+const numberPattern = "[+\\-]?[0-9]*\\.?[0-9]*([eE][+\\-]?[0-9]+)?";
+
+type Values = Record<string, string>;
+type Field = { name: string; kind: "number" | "choice" | "text"; values: string[] };
+
+interface Props {
+  columns: Column[];
+  policy: Policy;
+  examples: Instance[];
+  onAsk: (instance: Instance) => void;
+  isBusy: boolean;
+}
+
+/** A field for each column of the model, filled with an example. */
+export function FeatureForm({ columns, policy, examples, onAsk, isBusy }: Props) {
+  const fields = fieldsOf(columns, policy);
+  const [values, setValues] = useState<Values>(() => valuesOf(fields, examples[0]));
+  const submit = (event: Event) => {
+    event.preventDefault();
+    onAsk(instanceOf(fields, values));
+  };
+  return (
+    <form onSubmit={submit}>
+      {examples.length > 1 && (
+        <p class="line">
+          <span class="muted">Fill in</span>
+          {examples.map((example, i) => (
+            <button key={i} type="button" class="quiet" onClick={() => setValues(valuesOf(fields, example))}>
+              example {i + 1}
+            </button>
+          ))}
+        </p>
+      )}
+      <div class="fields">
+        {fields.map((field) => (
+          <FieldInput
+            key={field.name}
+            field={field}
+            value={values[field.name] ?? ""}
+            onChange={(value) => setValues((before) => ({ ...before, [field.name]: value }))}
+          />
+        ))}
+      </div>
+      <button type="submit" class="primary" disabled={isBusy}>
+        Ask
+      </button>
+    </form>
+  );
+}
+
+interface FieldProps {
+  field: Field;
+  value: string;
+  onChange: (value: string) => void;
+}
+
+function FieldInput({ field: { name, kind, values }, value, onChange }: FieldProps) {
+  const id = `field-${name}`;
+  return (
+    <div>
+      <label for={id}>{name}</label>
+      {kind === "choice" ? (
+        <select id={id} value={value} onChange={(event) => onChange(event.currentTarget.value)}>
+          <option value="">missing</option>
+          {values.map((choice) => (
+            <option key={choice} value={choice}>
+              {choice}
+            </option>
+          ))}
+        </select>
+      ) : (
+        <input
+          id={id}
+          inputMode={kind === "number" ? "decimal" : "text"}
+          pattern={kind === "number" ? numberPattern : undefined}
+          title={kind === "number" ? "a number, or nothing where it is missing" : undefined}
+          value={value}
+          placeholder="missing"
+          onInput={(event) => onChange(event.currentTarget.value)}
+        />
+      )}
+    </div>
+  );
+}
+
+function fieldsOf(columns: Column[], { regions, split }: Policy): Field[] {
+  const own = columns.flatMap((column): Field[] => {
+    if (column.type === "region") return [];
+    const { name } = column;
+    return column.type === "category"
+      ? [{ name, kind: "choice", values: column.values }]
+      : [{ name, kind: "number", values: [] }];
+  });
+  const has = (name: string) => own.some((field) => field.name === name);
+  const place: Field[] =
+    regions.from === "field" && regions.name && !has(regions.name)
+      ? [{ name: regions.name, kind: "choice", values: regions.keys }]
+      : [];
+  const key: Field[] = split.by === "field" && !has(split.name) ? [{ name: split.name, kind: "text", values: [] }] : [];
+  return [...place, ...own, ...key];
+}
+
+function valuesOf(fields: Field[], example: Instance | undefined): Values {
+  const given = (example ?? {}) as Record<string, unknown>;
+  return Object.fromEntries(
+    fields.map(({ name }) => [name, given[name] === null || given[name] === undefined ? "" : String(given[name])]),
+  );
+}
+
+function instanceOf(fields: Field[], values: Values): Instance {
+  return Object.fromEntries(
+    fields.flatMap(({ name, kind }): [string, string | number | null][] => {
+      const value = values[name] ?? "";
+      if (value === "") return kind === "text" ? [] : [[name, null]];
+      return [[name, kind === "number" ? Number(value) : value]];
+    }),
+  );
+}

@@ -1,0 +1,67 @@
+import { useState } from "preact/hooks";
+import type { LabelStudioImported, UpriverClient } from "../../client/index.ts";
+import { count } from "../format.ts";
+import { Problem } from "./states.tsx";
+
+/** Review elsewhere: open questions as Label Studio's tasks, and its annotations as answers. */
+export function LabelStudio({ client, model, reviewer }: { client: UpriverClient; model: string; reviewer: string }) {
+  const [failure, setFailure] = useState<Error | null>(null);
+  const [result, setResult] = useState<LabelStudioImported | null>(null);
+  // A name of its own: what is exported is not handed out on the page as well.
+  const elsewhere = { reviewer: `${reviewer} in Label Studio` };
+  const trying = (work: () => Promise<void>) => async () => {
+    setFailure(null);
+    await work().catch(setFailure);
+  };
+  const tasks = trying(async () => {
+    const found = await client.labelStudioTasks(model, elsewhere);
+    save(`${model}-tasks.json`, JSON.stringify(found, null, 2), "application/json");
+  });
+  const config = trying(async () =>
+    save(`${model}-label-studio.xml`, await client.labelStudioConfig(model), "text/xml"),
+  );
+  const take = (input: HTMLInputElement) =>
+    trying(async () => {
+      const [file] = input.files ?? [];
+      if (!file) return;
+      setResult(null);
+      setResult(await client.labelStudioImport(model, JSON.parse(await file.text()), elsewhere));
+      input.value = "";
+    })();
+  return (
+    <details>
+      <summary>Label Studio</summary>
+      <p class="muted">
+        Tasks that are exported are leased to you for a day. What Label Studio exports as JSON answers them.
+      </p>
+      <div class="actions start">
+        <button type="button" onClick={config}>
+          Labelling configuration
+        </button>
+        <button type="button" onClick={tasks}>
+          Export tasks
+        </button>
+        <label>
+          Import annotations{" "}
+          <input type="file" accept=".json,application/json" onChange={(event) => take(event.currentTarget)} />
+        </label>
+      </div>
+      {failure && <Problem error={failure} />}
+      {result && (
+        <p role="status">
+          {count(result.accepted)} accepted, {count(result.skipped)} without a label, {count(result.refused.length)}{" "}
+          refused
+          {result.refused[0] && `, the first because ${result.refused[0].reason}`}.
+        </p>
+      )}
+    </details>
+  );
+}
+
+function save(name: string, text: string, type: string): void {
+  const link = document.createElement("a");
+  link.href = URL.createObjectURL(new Blob([text], { type }));
+  link.download = name;
+  link.click();
+  URL.revokeObjectURL(link.href);
+}

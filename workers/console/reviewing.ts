@@ -1,0 +1,136 @@
+import { useCallback, useEffect, useRef, useState } from "preact/hooks";
+import type { ReviewQuestion, UpriverClient } from "../client/index.ts";
+
+/** What a person said of a question, to come back to. */
+export interface Done {
+  question: ReviewQuestion;
+  label: string;
+}
+
+/** A person at work on a model's queue: what is in front of them, and what they may do with it. */
+export interface Reviewing {
+  current: ReviewQuestion | null;
+  /** The label that was given before, where the question came back by an undo. */
+  given: string | null;
+  waiting: number | null;
+  done: number;
+  /** Labels a minute, over this sitting. */
+  perMinute: number | null;
+  error: Error | null;
+  isLoading: boolean;
+  canUndo: boolean;
+  answer: (label: string) => void;
+  skip: () => void;
+  flag: (reason: string) => void;
+  undo: () => void;
+  refresh: () => void;
+}
+
+const leaseAhead = 8;
+const refillBelow = 3;
+const lookEveryMs = 3_000;
+const undoMax = 20;
+
+/** Questions are leased some ahead and told in the background, so that the next one is there at once. */
+export function useReviewing(client: UpriverClient, model: string, reviewer: string): Reviewing {
+  const [queue, setQueue] = useState<ReviewQuestion[]>([]);
+  const [history, setHistory] = useState<Done[]>([]);
+  const [given, setGiven] = useState<string | null>(null);
+  const [waiting, setWaiting] = useState<number | null>(null);
+  const [error, setError] = useState<Error | null>(null);
+  const [done, setDone] = useState(0);
+  const [isLoading, setLoading] = useState(true);
+  const startedAt = useRef<number | null>(null);
+  // What was dealt with here, and may still be leased to us.
+  const told = useRef(new Set<string>());
+  const queueNow = useRef(queue);
+  queueNow.current = queue;
+
+  const refresh = useCallback(async () => {
+    try {
+      const found = await client.review(model, { limit: leaseAhead, reviewer });
+      setWaiting(found.waiting);
+      setQueue((before) => {
+        const known = new Set(before.map(({ id }) => id));
+        return [...before, ...found.questions.filter(({ id }) => !known.has(id) && !told.current.has(id))];
+      });
+      setError(null);
+    } catch (failure) {
+      setError(failure as Error);
+    } finally {
+      setLoading(false);
+    }
+  }, [client, model, reviewer]);
+
+  useEffect(() => {
+    setQueue([]);
+    setHistory([]);
+    told.current.clear();
+    void refresh();
+    const timer = setInterval(() => queueNow.current.length === 0 && !document.hidden && refresh(), lookEveryMs);
+    return () => clearInterval(timer);
+  }, [refresh]);
+
+  const [current = null] = queue;
+
+  /** Takes the question in front away at once; should telling fail, it comes back, and the error says why. */
+  const tell = async (question: ReviewQuestion, send: () => Promise<unknown>, isAgain = false) => {
+    told.current.add(question.id);
+    const rest = queue.filter(({ id }) => id !== question.id);
+    setQueue(rest);
+    setGiven(null);
+    setError(null);
+    if (rest.length < refillBelow) void refresh();
+    try {
+      await send();
+      if (!isAgain) setWaiting((before) => before && Math.max(0, before - 1));
+    } catch (failure) {
+      told.current.delete(question.id);
+      setQueue((before) => [question, ...before.filter(({ id }) => id !== question.id)]);
+      setError(failure as Error);
+    }
+  };
+
+  return {
+    ...{ current, given, waiting, done, error, isLoading },
+    perMinute: startedAt.current === null || done < 2 ? null : done / ((Date.now() - startedAt.current) / 60_000),
+    canUndo: history.length > 0,
+    answer: (label) => {
+      if (!current) return;
+      startedAt.current ??= Date.now();
+      const isAgain = given !== null;
+      if (!isAgain) setDone(done + 1);
+      setHistory([...history, { question: current, label }].slice(-undoMax));
+      if (label === given) {
+        setQueue(queue.slice(1));
+        setGiven(null);
+        return;
+      }
+      void tell(current, () => client.answer(current.id, label, { reviewer }), isAgain);
+    },
+    skip: () => {
+      if (!current) return;
+      // What was answered stays answered.
+      if (given !== null) {
+        setQueue(queue.slice(1));
+        setGiven(null);
+        return;
+      }
+      void tell(current, async () => {
+        await client.skip(current.id, { reviewer });
+        told.current.delete(current.id);
+      });
+    },
+    flag: (reason) => {
+      if (current) void tell(current, () => client.flag(current.id, reason, { reviewer }));
+    },
+    undo: () => {
+      const last = history.at(-1);
+      if (!last) return;
+      setHistory(history.slice(0, -1));
+      setQueue([last.question, ...queue.filter(({ id }) => id !== last.question.id)]);
+      setGiven(last.label);
+    },
+    refresh,
+  };
+}
