@@ -1,7 +1,8 @@
 import { env } from "cloudflare:workers";
 import { beforeAll, describe, expect, it } from "vitest";
+import { logHere } from "../../durable-objects/region/log.ts";
 import type { Answer } from "../../workers/core/contract/index.ts";
-import { parseTraceparent } from "../../workers/core/trace-context.ts";
+import { beginSpan, parseTraceparent } from "../../workers/core/trace-context.ts";
 import { call, eventually, expectOk, instance, publish } from "../helpers/edge.ts";
 import { type Heard, listen } from "../helpers/listen.ts";
 
@@ -35,6 +36,15 @@ describe("the region's log", () => {
       { event: "answered", ...line, status: "answered", by: "origin", sure: true, ms: expect.any(Number) },
     ]);
     expect(new Set([parent, edge, ...region.map(({ span }) => span)]).size).toBe(3);
+  });
+
+  it("has nothing where LOG_ANSWERS is off", () => {
+    const heard = listen();
+    const line = { event: "taken", span: beginSpan({}), ids: ["shop~north~unsaid"] } as const;
+    for (const LOG_ANSWERS of ["off", "climbing"]) {
+      logHere({ env: { ...env, LOG_ANSWERS }, model: "shop", region: LOG_ANSWERS }, line);
+    }
+    expect(heard("shop~north~unsaid").map(({ region }) => region)).toEqual(["climbing"]);
   });
 
   it("has no instance, scores, label or token", async () => {

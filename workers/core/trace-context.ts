@@ -26,8 +26,8 @@ type Received = { [name in keyof TraceHeaders]?: string | null };
 const form = /^([0-9a-f]{2})-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})(-.*)?$/;
 const [noTrace, noSpan] = ["0".repeat(32), "0".repeat(16)];
 const [traceBytes, spanBytes] = [16, 8];
-// Sampled, and (level 2) that the trace id is random; others mean nothing yet and go no further.
-const knownFlags = 0b11;
+// Sampled, and (level 2) that the trace id is random; other bits mean nothing yet and go no further.
+const knownFlags = ["00", "01", "02", "03"] as const;
 
 /** A `traceparent`'s trace, parent and flags; null for one that the recommendation has ignored. */
 export function parseTraceparent(header: string): (Pick<Span, "trace" | "flags"> & { parent: string }) | null {
@@ -35,7 +35,7 @@ export function parseTraceparent(header: string): (Pick<Span, "trace" | "flags">
   if (!trace || !parent || !flags || trace === noTrace || parent === noSpan) return null;
   // A later version may say more after the flags.
   if (version === "ff" || (version === "00" && rest !== undefined)) return null;
-  return { trace, parent, flags: toHex(Uint8Array.of(Number.parseInt(flags, 16) & knownFlags).buffer) };
+  return { trace, parent, flags: knownFlags[Number.parseInt(flags, 16) & 3] as string };
 }
 
 /**
