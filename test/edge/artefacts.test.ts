@@ -70,6 +70,19 @@ describe("blobs", () => {
     expect((await ask("lasting", { instance: instance() })).version).toBe("1");
   });
 
+  it("that are corrupt stop a rollback, too", async () => {
+    const before = await publish({ model: "kept", threshold: 0 });
+    await publish({ model: "kept", threshold: 0, version: 2, seed: 61 });
+    const { sha256 } = before.manifest.thin.backbone.topology;
+    await spoilEverywhere(sha256);
+    const refused = await call("POST", "/v1/models/kept/rollback", { body: {} });
+    expect(refused.status).toBe(502);
+    expect((await ask("kept", { instance: instance() })).version).toBe("2");
+    await expectOk(call("PUT", `/v1/blobs/${sha256}`, { raw: before.blobs.get(sha256) as Uint8Array }));
+    await expectOk(call("POST", "/v1/models/kept/rollback", { body: {} }));
+    expect((await ask("kept", { instance: instance() })).version).toBe("1");
+  });
+
   it("are stored under their own hash alone, and cached for ever", async () => {
     const sha256 = "0".repeat(64);
     expect((await call("PUT", `/v1/blobs/${sha256}`, { raw: "abc" })).status).toBe(422);

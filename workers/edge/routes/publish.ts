@@ -125,7 +125,11 @@ async function postRollback(call: Call): Promise<Response> {
   const { region, head: number } = await readJson(call.request, rollbackSchema, limits.bodyMaxBytes);
   if (region === undefined) {
     await modelPointer(call, model);
-    return pointerResponse(call, await registryObject(call.env, model).rollback());
+    const registry = registryObject(call.env, model);
+    const { canary, previous } = await registry.pointer();
+    // As with a rollout: what can't be served stops here. Ending a canary moves nobody to another version.
+    if (!canary && previous !== null) await checkLoads(call, model, previous);
+    return pointerResponse(call, await registry.rollback());
   }
   requireRegion(call, region);
   const pointer = await servedPointer(call, model);
