@@ -25,6 +25,7 @@ async function printWelcome({ credentials, client }: Ladder): Promise<void> {
   const ask = (instance: Instance) => curl(`${edge}/v1/models/${model}/ask`, tokens.ask, JSON.stringify({ instance }));
   console.log(`
 Upriver is up: ${edge}
+The console, signed in: ${edge}/console/#token=${tokens.admin}
 
 An easy question, answered at the edge:
 ${ask(easy)}

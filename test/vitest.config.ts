@@ -39,7 +39,7 @@ export default defineConfig({
         root,
         test: {
           name: "node",
-          include: ["test/{core,origin,client,scripts,journeys}/**/*.test.ts"],
+          include: ["test/{core,origin,client,console,scripts,journeys}/**/*.test.ts"],
           testTimeout: 60_000,
           hookTimeout: 180_000,
         },

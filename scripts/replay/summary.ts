@@ -1,4 +1,4 @@
-import type { Metrics, RungName } from "../../workers/core/contract/index.ts";
+import { type Metrics, type RungName, rungs as rungNames } from "../../workers/core/contract/index.ts";
 import { evaluate } from "../../workers/core/head/metrics.ts";
 import { type HeadName, heads, type Played, rowsBy, rungOf, scoresOf } from "./played.ts";
 
@@ -16,6 +16,8 @@ export interface Summary {
   heads: Partial<Record<HeadName, Metrics>>;
   /** The share of questions that each rung answered; open ones are a person's. */
   rungs: Record<RungName, number>;
+  /** The same as numbers of questions. */
+  answered: Record<RungName, number>;
   live: Live;
 }
 
@@ -31,7 +33,9 @@ export interface Gains {
 /** Evaluates every head on the rows that it scored, and counts who answered. */
 export function summarise(played: Played, rows: readonly number[]): Summary {
   const rungs: Record<RungName, number> = { edge: 0, region: 0, origin: 0, human: 0 };
-  for (const row of rows) rungs[rungOf(played, row)] += 1 / rows.length;
+  const answered: Record<RungName, number> = { ...rungs };
+  for (const row of rows) answered[rungOf(played, row)]++;
+  for (const rung of rungNames) rungs[rung] = rows.length === 0 ? 0 : answered[rung] / rows.length;
   const evaluated = heads.flatMap((head) => {
     const scored = rows.flatMap((row) => {
       const scores = scoresOf(played, head, row);
@@ -44,7 +48,7 @@ export function summarise(played: Played, rows: readonly number[]): Summary {
     );
     return [[head, metrics] as const];
   });
-  return { questions: rows.length, heads: Object.fromEntries(evaluated), rungs, live: liveOf(played, rows) };
+  return { questions: rows.length, heads: Object.fromEntries(evaluated), rungs, answered, live: liveOf(played, rows) };
 }
 
 /** The same by a key, in the keys' order. */

@@ -30,7 +30,7 @@ async function rowsOf(work: () => Promise<unknown>): Promise<Rows> {
   return { rowsWritten: sum("rowsWritten"), rowsRead: sum("rowsRead") };
 }
 
-/** Within a fifth: whether an alarm rings in between is not ours to say. */
+/** Within a fifth. */
 function near(measured: number, counted: number): void {
   expect(measured).toBeGreaterThan(counted * 0.8);
   expect(measured).toBeLessThan(counted * 1.2);
@@ -42,15 +42,24 @@ beforeAll(async () => {
   for (const model of ["hard", "open"]) await ask(model, { instance: instance() });
 });
 
+/** The middle of some measures: an alarm that rings in between is not the question's. */
+async function medianRows(work: (n: number) => Promise<unknown>): Promise<Rows> {
+  const all: Rows[] = [];
+  for (let n = 0; n < 5; n++) all.push(await rowsOf(() => work(n)));
+  const middle = (key: keyof Rows) => all.map((rows) => rows[key]).sort((a, b) => a - b)[2] as number;
+  return { rowsWritten: middle("rowsWritten"), rowsRead: middle("rowsRead") };
+}
+
 it("an escalated question takes the rows that its cost counts", async () => {
-  const { rowsWritten, rowsRead } = await rowsOf(() => ask("hard", { instance: instance(1) }));
+  const { rowsWritten, rowsRead } = await medianRows((n) => ask("hard", { instance: instance(n) }));
   near(rowsWritten, usage.escalated.rowsWritten);
   near(rowsRead, usage.escalated.rowsRead);
 });
 
 it("so does one that a person answers", async () => {
-  const { rowsWritten, rowsRead } = await rowsOf(async () => {
-    const { id } = await ask("open", { instance: instance(2) });
+  const { rowsWritten, rowsRead } = await medianRows(async (n) => {
+    const { id } = await ask("open", { instance: instance(n) });
+    // The first one waits all the time.
     await eventually(async () => expect(await reviewObject(env, "open").size()).toBe(2));
     await expectOk(call("GET", "/v1/models/open/review?limit=2"));
     await expectOk(call("POST", `/v1/questions/${id}/answer`, { body: { label: "a" } }));

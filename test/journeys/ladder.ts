@@ -40,14 +40,15 @@ export async function temporaryLadder({
   };
 }
 
-/** Publishes a test's model on a ladder, signed with the ladder's own key, to all. */
+/** Publishes a test's model on a ladder, signed with the ladder's own key, to all or to nobody yet. */
 export async function publishOn(
   { client, credentials }: Ladder,
   { manifest, blobs }: { manifest: Manifest; blobs: ReadonlyMap<string, Uint8Array> },
+  rollout: object | null = {},
 ): Promise<void> {
   const publisher = client("publish");
   for (const [sha256, bytes] of blobs) await publisher.putBlob(sha256, bytes);
   const { signature: _, ...unsigned } = manifest;
   await publisher.putVersion(await sign(unsigned as Manifest, credentials.signingKey));
-  await publisher.rollout(manifest.model, { version: manifest.version });
+  if (rollout) await publisher.rollout(manifest.model, { version: manifest.version, ...rollout });
 }

@@ -16,8 +16,8 @@ export const usage = {
   edgeCpuMs: 1,
   /** An object's memory while it is awake, as it is billed. */
   objectGb: 0.125,
-  escalated: { rowsWritten: 30, rowsRead: 40 },
-  reviewed: { rowsWritten: 22, rowsRead: 50, objectRequests: 3 },
+  escalated: { rowsWritten: 12, rowsRead: 26 },
+  reviewed: { rowsWritten: 43, rowsRead: 74, objectRequests: 3 },
 } as const;
 
 /**

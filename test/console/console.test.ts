@@ -1,0 +1,310 @@
+import { readdir, readFile, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { gzipSync } from "node:zlib";
+import axe from "axe-core";
+import { encode as encodePng } from "fast-png";
+import type { Browser, Page } from "puppeteer-core";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import type { Answer } from "../../workers/client/index.ts";
+import { chromiumPath, openBrowser, openConsole, sights } from "../helpers/browser.ts";
+import { testModel } from "../helpers/model.ts";
+import { originModels } from "../helpers/origin-models.ts";
+import { sdkModels, sdkPixels } from "../helpers/sdk-models.ts";
+import { publishOn, temporaryLadder } from "../journeys/ladder.ts";
+
+const isSkipped = chromiumPath === undefined;
+const pages = [
+  "ladder",
+  "regions/queue",
+  "regions/queue/north",
+  "models/moved",
+  "review/queue",
+  "try/easy",
+  "try/pictures",
+];
+const reviewed = 40;
+
+let ladder: Awaited<ReturnType<typeof temporaryLadder>>;
+let browser: Browser;
+
+beforeAll(async () => {
+  if (isSkipped) return;
+  ladder = await temporaryLadder();
+  browser = await openBrowser();
+  for (const options of sdkModels) await publishOn(ladder, await testModel(options));
+  const others = { queue: originModels.open, undecided: originModels.open, moved: originModels.easy };
+  for (const [model, options] of Object.entries(others))
+    await publishOn(ladder, await testModel({ model, ...options }));
+});
+afterAll(async () => {
+  await browser?.close();
+  await ladder?.stop();
+});
+
+function open(path = "", sight = sights[0] as (typeof sights)[number], scope: "admin" | "review" = "admin") {
+  const { edge, tokens } = ladder.credentials;
+  return openConsole(browser, { edge, token: tokens[scope], sight, path });
+}
+
+/** Waits until the page says something. */
+function says(page: Page, text: string, timeout = 15_000): Promise<unknown> {
+  return page.waitForFunction((wanted) => document.body.textContent.includes(wanted), { timeout, polling: 50 }, text);
+}
+
+async function press(page: Page, name: string): Promise<void> {
+  const button = await page.waitForSelector(`::-p-aria(${name}[role="button"])`);
+  await button?.click();
+}
+
+function number(page: Page, name: string): Promise<number> {
+  return page.$eval(`[data-count="${name}"]`, (node) => Number(node.textContent?.replaceAll(",", "")));
+}
+
+describe.skipIf(isSkipped)(
+  "the console in a real browser (skipped where there is no Chromium; CHROME_PATH names one)",
+  () => {
+    it("is at most 120 KB of JavaScript, gzipped", async () => {
+      const folder = join(import.meta.dirname, "../../workers/console/dist/console/assets");
+      const scripts = (await readdir(folder)).filter((name) => name.endsWith(".js"));
+      const sizes = await Promise.all(scripts.map(async (name) => gzipSync(await readFile(join(folder, name))).length));
+      const bytes = sizes.reduce((sum, size) => sum + size, 0);
+      expect(bytes).toBeGreaterThan(0);
+      expect(bytes).toBeLessThan(120_000);
+    });
+
+    it("asks for a token, keeps it out of the address, and says what is wrong with it", async () => {
+      const { edge, tokens } = ladder.credentials;
+      const page = await (await browser.createBrowserContext()).newPage();
+      await page.goto(`${edge}/console`);
+      await page.type("input", "no-such-token");
+      await press(page, "Sign in");
+      await page.waitForSelector('[role="alert"]');
+      await page.$eval("input", (input) => (input.value = ""));
+      await page.type("input", tokens.admin);
+      await press(page, "Sign in");
+      await says(page, "Ladder");
+      expect(page.url()).not.toContain(tokens.admin);
+      await press(page, "Sign out");
+      await says(page, "Token of this deployment");
+      const brought = await open();
+      expect(brought.page.url()).not.toContain(tokens.admin);
+      brought.check();
+    });
+
+    it("shows a token what its scopes are for, and no more", async () => {
+      const { page, check } = await open("", sights[0], "review");
+      expect(await page.$$eval("header nav a", (links) => links.map(({ textContent }) => textContent))).toEqual([
+        "Review",
+        "Try it",
+      ]);
+      await page.goto(`${ladder.credentials.edge}/console/#/regions`);
+      await says(page, "There is no such page for this token.");
+      check();
+    });
+
+    it("counts live, while questions are asked", async () => {
+      const { page, check } = await open("ladder");
+      await page.waitForSelector('[data-count="easy-questions"]');
+      const before = await number(page, "easy-questions");
+      const client = ladder.client("ask");
+      for (let i = 0; i < 5; i++) {
+        await client.askMany(
+          "easy",
+          Array.from({ length: 100 }, (_, n) => ({ region: "north", x0: n / 100, x1: i, x2: 1, x3: null })),
+        );
+      }
+      await page.waitForFunction(
+        (wanted) =>
+          Number(document.querySelector('[data-count="easy-edge-answered"]')?.textContent?.replaceAll(",", "")) ===
+          wanted,
+        { timeout: 15_000 },
+        before + 500,
+      );
+      expect(await number(page, "easy-questions")).toBe(before + 500);
+      check();
+    });
+
+    it("answers 40 questions by the keyboard, well within a minute, and each asker gets the answer", async () => {
+      const instances = Array.from({ length: reviewed }, (_, n) => ({
+        region: "north",
+        x0: n / 7,
+        x1: 1,
+        x2: -0.5,
+        x3: null,
+      }));
+      const asked = await ladder.client("ask").askMany("queue", instances);
+      expect(asked.every(({ status }) => status === "open")).toBe(true);
+      const { page, check } = await open("review/queue");
+      const startedAt = Date.now();
+      const given = new Map<string, string>();
+      for (let n = 0; n < reviewed; n++) {
+        // A new question is in front, whichever it is.
+        const known = [...given.keys()];
+        const found = await page.waitForFunction(
+          (ids) => {
+            const id = document.querySelector<HTMLElement>("[data-question]")?.dataset.question;
+            return id !== undefined && !ids.includes(id) && id;
+          },
+          { polling: 20 },
+          known,
+        );
+        given.set((await found.jsonValue()) as string, "abc"[n % 3] as string);
+        await page.keyboard.press(String((n % 3) + 1) as "1");
+      }
+      const perMinute = (reviewed / (Date.now() - startedAt)) * 60_000;
+      console.log(`${reviewed} questions by the keyboard: ${Math.round(perMinute)} a minute`);
+      expect(perMinute).toBeGreaterThan(40);
+      await says(page, "Nobody waits for an answer.");
+      const answers = await Promise.all(
+        asked.map((answer) => ladder.client("ask").wait(answer, { deadlineMs: 10_000 })),
+      );
+      expect(new Map(answers.map(({ id, label }) => [id, label]))).toEqual(given);
+      expect(answers.every(({ rung }) => rung === "human")).toBe(true);
+      check();
+    });
+
+    it("skips, undoes and flags by a key", async () => {
+      const client = ladder.client("ask");
+      const asked = await client.askMany(
+        "undecided",
+        [0, 1, 2].map((x0) => ({ region: "south", x0, x1: 1, x2: 1, x3: 2 })),
+      );
+      const { page, check } = await open("review/undecided");
+      const front = async (not = "") => {
+        const found = await page.waitForFunction(
+          (before) => {
+            const id = document.querySelector<HTMLElement>("[data-question]")?.dataset.question;
+            return id !== undefined && id !== before && id;
+          },
+          { polling: 20 },
+          not,
+        );
+        return (await found.jsonValue()) as string;
+      };
+      const first = await front();
+      await page.keyboard.press("s");
+      const second = await front(first);
+      await page.keyboard.press("1");
+      const third = await front(second);
+      await page.keyboard.press("u");
+      await says(page, "you said a");
+      expect(await front(third)).toBe(second);
+      await page.keyboard.press("2");
+      await page.waitForFunction(
+        (id) => document.querySelector<HTMLElement>("[data-question]")?.dataset.question !== id,
+        {},
+        second,
+      );
+      const flagged = await front(second);
+      await page.keyboard.press("f");
+      await page.keyboard.type("too blurred to say");
+      await page.keyboard.press("Enter");
+      await front(flagged);
+      const labelOf = async (id: string): Promise<Answer> => {
+        const found = asked.find((one) => one.id === id);
+        return client.question(found?.id ?? "");
+      };
+      await expect.poll(async () => (await labelOf(second)).label).toBe("b");
+      await expect.poll(async () => (await labelOf(flagged)).status).toBe("answered");
+      expect(await labelOf(flagged)).toMatchObject({ sure: false });
+      expect(await ladder.client("review").flagged("undecided")).toMatchObject([
+        { id: flagged, reason: "too blurred to say" },
+      ]);
+      check();
+    });
+
+    it("promotes a version and rolls it back, each once it is confirmed", async () => {
+      const { manifest, blobs } = await testModel({ model: "moved", version: 2, seed: 5, threshold: 0 });
+      await publishOn(ladder, { manifest, blobs }, null);
+      const { page, check } = await open("models/moved");
+      const stable = async () => (await ladder.client("ask").model("moved")).pointer.stable;
+      await press(page, "Promote");
+      await says(page, "Version 2 serves all callers.");
+      expect(await stable()).toBe(1);
+      await page.click("dialog[open] button.primary");
+      await expect.poll(stable).toBe(2);
+      await page.waitForFunction(() => !document.querySelector("dialog[open]"));
+      await press(page, "Roll back");
+      await page.waitForSelector("dialog[open]");
+      await page.click("dialog[open] button.danger");
+      await expect.poll(stable).toBe(1);
+      await says(page, "rollback 1");
+      check();
+    });
+
+    it("shows within 5 s that the origin went down, and that it is back", async () => {
+      const { page, check } = await open("ladder");
+      await says(page, "Origin answers");
+      await ladder.stopOrigin();
+      await says(page, "Origin is down", 5_000);
+      await ladder.startOrigin();
+      await says(page, "Origin answers", 5_000);
+      check();
+    });
+
+    it("asks by form, and follows a question up to the person who answers it", async () => {
+      const { page, check } = await open("try/easy");
+      await press(page, "Ask");
+      await says(page, "By the edge, version 1");
+      await page.goto(`${ladder.credentials.edge}/console/#/try/queue`);
+      await says(page, "Ask queue");
+      await press(page, "Ask");
+      await says(page, "asked, no answer yet");
+      const { questions } = await ladder.client("review").review("queue", { limit: 1 });
+      await ladder.client("review").answer(questions[0]?.id as string, "c");
+      await says(page, "By the person");
+      check();
+    });
+
+    it("asks by a file, a drawing and the camera", async () => {
+      const { page, check } = await open("try/pictures");
+      const file = join(ladder.folder, "picture.png");
+      await writeFile(file, encodePng({ width: 8, height: 6, channels: 3, data: Uint8Array.from(sdkPixels.flat(2)) }));
+      const answered = () => page.waitForFunction(() => document.querySelector(".result")?.textContent);
+      const asked = async () => {
+        await page.waitForFunction(() =>
+          [...document.querySelectorAll("button.primary")].some((button) => !(button as HTMLButtonElement).disabled),
+        );
+        await press(page, "Ask");
+        await page.waitForFunction(
+          () => document.querySelector(".result") === null || document.querySelector(".loading") === null,
+        );
+        await answered();
+      };
+      await (await page.waitForSelector('input[type="file"]'))?.uploadFile(file);
+      await asked();
+      await press(page, "Draw");
+      const place = await (await page.waitForSelector("canvas.drawing"))?.boundingBox();
+      if (!place) throw new Error("there is nothing to draw on");
+      await page.mouse.move(place.x + 40, place.y + 40);
+      await page.mouse.down();
+      await page.mouse.move(place.x + 200, place.y + 180, { steps: 8 });
+      await page.mouse.up();
+      await asked();
+      await press(page, "Camera");
+      await page.waitForFunction(() => (document.querySelector("video")?.videoWidth ?? 0) > 0);
+      await press(page, "Take the picture");
+      await asked();
+      check();
+    });
+
+    for (const sight of sights) {
+      it(`has no accessibility violation, and nothing is cut: ${sight.name}`, async () => {
+        for (const path of pages) {
+          const { page, check } = await open(path, sight);
+          await page.waitForSelector("main h1");
+          await page.waitForFunction(() => document.querySelector(".loading") === null);
+          // As an extension does: the page's own policy lets no foreign script in.
+          const { violations } = (await page.evaluate(
+            `${axe.source}; axe.run(document, { resultTypes: ["violations"] })`,
+          )) as axe.AxeResults;
+          const found = violations.map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html).join(" ")}`);
+          expect([path, ...found]).toEqual([path]);
+          expect(await page.evaluate(() => document.documentElement.scrollWidth - innerWidth)).toBeLessThanOrEqual(0);
+          check();
+          await page.browserContext().close();
+        }
+      });
+    }
+  },
+);

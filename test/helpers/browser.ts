@@ -1,0 +1,55 @@
+import { existsSync } from "node:fs";
+import puppeteer, { type Browser, type Page } from "puppeteer-core";
+
+/** A real Chromium, where there is one; CHROME_PATH names another. */
+export const chromiumPath = [process.env.CHROME_PATH, "/usr/bin/chromium", "/usr/bin/google-chrome"].find(
+  (path) => path !== undefined && existsSync(path),
+);
+
+/** What a page is looked at with: a desktop or a phone, by day or by night. */
+export const sights = [
+  { name: "desktop-light", width: 1280, height: 800, scheme: "light" },
+  { name: "desktop-dark", width: 1280, height: 800, scheme: "dark" },
+  { name: "phone-light", width: 390, height: 844, scheme: "light" },
+  { name: "phone-dark", width: 390, height: 844, scheme: "dark" },
+] as const;
+export type Sight = (typeof sights)[number];
+
+export function openBrowser(): Promise<Browser> {
+  return puppeteer.launch({
+    executablePath: chromiumPath as string,
+    args: [
+      ...["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"],
+      // A camera that shows a moving pattern, and nobody to ask.
+      ...["--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream"],
+    ],
+  });
+}
+
+/** A page of the console, signed in; what it complains of is thrown by `check`. */
+export async function openConsole(
+  browser: Browser,
+  { edge, token, sight = sights[0], path = "" }: { edge: string; token: string; sight?: Sight; path?: string },
+): Promise<{ page: Page; check: () => void }> {
+  const context = await browser.createBrowserContext();
+  const page = await context.newPage();
+  const complaints: string[] = [];
+  page.on("pageerror", (error) => complaints.push(String(error)));
+  page.on("console", (message) => {
+    // The network's own lines are of requests that the page deals with.
+    if (message.type() === "error" && !message.text().startsWith("Failed to load resource"))
+      complaints.push(message.text());
+  });
+  await page.setViewport({ width: sight.width, height: sight.height, deviceScaleFactor: 1 });
+  await page.emulateMediaFeatures([
+    { name: "prefers-color-scheme", value: sight.scheme },
+    { name: "prefers-reduced-motion", value: "reduce" },
+  ]);
+  await page.goto(`${edge}/console/#token=${encodeURIComponent(token)}`, { waitUntil: "load" });
+  await page.waitForSelector("header nav");
+  if (path) await page.goto(`${edge}/console/#/${path}`);
+  const check = () => {
+    if (complaints.length > 0) throw new Error(`The page complained: ${complaints.join("; ")}`);
+  };
+  return { page, check };
+}
