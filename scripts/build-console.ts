@@ -1,9 +1,8 @@
 // Builds the console into workers/console/dist, which the Worker serves: node scripts/build-console.ts
 // Wrangler runs it before each dev and deploy, and `npm install`'s stand-in before tests; what is fresh is left alone.
 import { createHash } from "node:crypto";
-import { existsSync } from "node:fs";
-import { mkdtemp, readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
-import { join } from "node:path";
+import { cp, mkdir, mkdtemp, readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
+import { dirname, join, relative } from "node:path";
 import { build } from "vite";
 import { root } from "./local/part.ts";
 
@@ -14,7 +13,7 @@ const stamp = "stamp";
 const sources = await hashOfSources();
 const known = await readFile(join(target, stamp), "utf8").catch(() => "");
 if (known !== sources) {
-  // Built beside and moved in whole: another process may be serving the old one.
+  // Built beside and put in file by file, the page last: another process may be serving, and watching, what is there.
   const fresh = await mkdtemp(join(here, ".dist-"));
   try {
     await build({
@@ -24,21 +23,30 @@ if (known !== sources) {
     });
     await writeFile(join(fresh, "_headers"), headers());
     await writeFile(join(fresh, ".assetsignore"), `${stamp}\n`);
-    await writeFile(join(fresh, stamp), sources);
-    await replace(fresh);
+    await putIn(fresh);
+    await writeFile(join(target, stamp), sources);
   } finally {
     await rm(fresh, { recursive: true, force: true });
   }
 }
 
-async function replace(fresh: string): Promise<void> {
-  const old = `${fresh}-old`;
-  if (existsSync(target)) await rename(target, old).catch(() => {});
-  // Somebody else may have put the same there in between.
-  await rename(fresh, target).catch((error: Error) => {
-    if (!existsSync(join(target, stamp))) throw error;
-  });
-  await rm(old, { recursive: true, force: true });
+async function putIn(fresh: string): Promise<void> {
+  const files = await filesOf(fresh);
+  const isPage = (file: string) => file.endsWith(".html");
+  for (const file of files.sort((a, b) => Number(isPage(a)) - Number(isPage(b)))) {
+    await mkdir(dirname(join(target, file)), { recursive: true });
+    // Under another name first: nobody is to read half a file.
+    const part = join(target, `${file}.${process.pid}`);
+    await cp(join(fresh, file), part);
+    await rename(part, join(target, file));
+  }
+  const isStale = (file: string) => file !== stamp && !files.includes(file);
+  for (const file of (await filesOf(target)).filter(isStale)) await rm(join(target, file), { force: true });
+}
+
+async function filesOf(folder: string): Promise<string[]> {
+  const entries = await readdir(folder, { recursive: true, withFileTypes: true });
+  return entries.filter((entry) => entry.isFile()).map((entry) => relative(folder, join(entry.parentPath, entry.name)));
 }
 
 async function hashOfSources(): Promise<string> {

@@ -46,6 +46,3 @@ function plainProgress(what: string, total: number): Progress {
     end() {},
   };
 }
-
-/** A share as per cent, one place. */
-export const percent = (share: number): string => `${(100 * share).toFixed(1)}%`;

@@ -1,4 +1,5 @@
-import { percent, table } from "../local/output.ts";
+import { percent } from "../../workers/core/format.ts";
+import { table } from "../local/output.ts";
 import { contenders } from "./compare.ts";
 import { type HeadName, heads } from "./played.ts";
 import type { Report } from "./report.ts";

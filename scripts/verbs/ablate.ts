@@ -1,8 +1,9 @@
 import type { Command } from "commander";
 import { type LearningPart, learningParts } from "../../workers/core/contract/index.ts";
+import { percent } from "../../workers/core/format.ts";
 import { recipeOf } from "../../workers/origin/recipes/index.ts";
 import { clientFor, signingKey } from "../local/context.ts";
-import { percent, print, progressOf, table } from "../local/output.ts";
+import { print, progressOf, table } from "../local/output.ts";
 import { type Ablation, ablate } from "../replay/ablate.ts";
 
 interface Options {

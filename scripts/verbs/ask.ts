@@ -1,8 +1,9 @@
 import type { Command } from "commander";
 import type { Answer, TensorAnswer } from "../../workers/core/contract/index.ts";
+import { percent } from "../../workers/core/format.ts";
 import { clientFor } from "../local/context.ts";
 import { instanceFrom, isPicture } from "../local/instances.ts";
-import { percent, print } from "../local/output.ts";
+import { print } from "../local/output.ts";
 
 interface Options {
   wait?: string;

@@ -4,6 +4,7 @@ import { type Command, Option } from "commander";
 import * as z from "zod";
 import type { UpriverClient } from "../../workers/client/index.ts";
 import type { ModelPointer, TensorManifest } from "../../workers/core/contract/index.ts";
+import { percent } from "../../workers/core/format.ts";
 import { type Inputs, importModel, inputsSchema } from "../../workers/origin/import/index.ts";
 import { importFrom, isImportRecipe } from "../../workers/origin/import/recipe.ts";
 import { publish } from "../../workers/origin/publish.ts";
@@ -12,7 +13,7 @@ import type { Artefact, Draft, Unpublished } from "../../workers/origin/train/in
 import { bytesOf } from "../../workers/origin/train/pack.ts";
 import { loadArtefact } from "../../workers/origin/train/store.ts";
 import { artefactFolder, clientFor, signingKey } from "../local/context.ts";
-import { percent, print } from "../local/output.ts";
+import { print } from "../local/output.ts";
 import { type TrainingSetOptions, trainingSet, trainingSetOptions } from "../local/training-set.ts";
 
 type Publishable = Artefact<Draft | Unpublished<TensorManifest>>;

@@ -2,9 +2,10 @@ import { createInterface } from "node:readline";
 import type { Command } from "commander";
 import { ProblemError, type ReviewQuestion, type UpriverClient } from "../../workers/client/index.ts";
 import { classifying } from "../../workers/core/artefacts.ts";
+import { percent } from "../../workers/core/format.ts";
 import { clientFor } from "../local/context.ts";
 import { exportTasks, importTasks } from "../local/label-studio.ts";
-import { percent, print, table } from "../local/output.ts";
+import { print, table } from "../local/output.ts";
 
 interface Options {
   reviewer?: string;

@@ -1,45 +1,94 @@
 import type { Command } from "commander";
 import {
+  type LadderRung,
+  type ModelLadder,
   type ModelSummary,
   type OriginState,
   ProblemError,
   type RegionState,
   UnreachableError,
+  type UpriverClient,
 } from "../../workers/client/index.ts";
-import type { CanaryState } from "../../workers/core/contract/index.ts";
+import type { CanaryState, Ladder } from "../../workers/core/contract/index.ts";
+import { count, dollars, duration, percent } from "../../workers/core/format.ts";
 import { clientFor } from "../local/context.ts";
 import { describeJob } from "../local/follow.ts";
 import { print, table } from "../local/output.ts";
 
-/** `upriver status`: what is served, and what each region has learned. */
+const everyMs = 2_000;
+const [cursorHome, clearRest, hideCursor, showCursor] = ["\x1b[H", "\x1b[J", "\x1b[?25l", "\x1b[?25h"];
+
+/** `upriver status`: the rungs as they are, what is served, and what each region has learned; live on a terminal. */
 export function statusVerb(program: Command): void {
   program
     .command("status")
-    .description("the models, who is served by which version, and the regions")
+    .description("the rungs, the models and the regions; live on a terminal")
+    .option("--once", "print once, on a terminal, too")
     .option("--json", "print one JSON object")
     .addHelpText("after", "\nExample:\n  npx upriver status --json")
-    .action(async (options: { json?: boolean }, command: Command) => {
+    .action(async (options: { once?: boolean; json?: boolean }, command: Command) => {
       const client = await clientFor(command, "admin");
-      const summaries = await client.models();
-      const models = await Promise.all(
-        summaries.map(async (model) => {
-          const regions = model.stable === null ? [] : await client.regions(model.model);
-          return { ...model, watch: await client.canary(model.model), regions };
-        }),
-      );
-      const origin = await client.origin().catch(expected);
-      print(options.json, { origin, models }, () => {
-        const parts = [...models.map(describe), ...(models.length === 0 ? ["No model is published yet."] : [])];
-        return [...parts, describeOrigin(origin)].join("\n\n");
-      });
+      const isLive = process.stdout.isTTY && !options.once && !options.json;
+      if (isLive) return watch(client);
+      const status = await statusOf(client);
+      print(options.json, status, () => describe(status));
     });
+}
+
+interface Status {
+  ladder: Ladder;
+  origin: OriginState | string;
+  models: Model[];
+}
+
+async function statusOf(client: UpriverClient): Promise<Status> {
+  const [ladder, summaries, origin] = await Promise.all([
+    client.ladder(),
+    client.models(),
+    client.origin().catch(expected),
+  ]);
+  const models = await Promise.all(
+    summaries.map(async (model) => {
+      const regions = model.stable === null ? [] : await client.regions(model.model);
+      return { ...model, watch: await client.canary(model.model), regions };
+    }),
+  );
+  return { ladder, origin, models };
+}
+
+/** Draws the status again and again, as much of it as the terminal has lines for, until Ctrl-C. */
+async function watch(client: UpriverClient): Promise<never> {
+  process.stdout.write(`${hideCursor}\x1b[2J`);
+  process.once("exit", () => process.stdout.write(showCursor));
+  process.once("SIGINT", () => process.exit(0));
+  for (;;) {
+    const text = await statusOf(client).then(describe, (error: Error) => error.message);
+    const lines = text.split("\n").map((line) => line.slice(0, process.stdout.columns));
+    const shown = lines.slice(0, process.stdout.rows - 2);
+    const rest = lines.length > shown.length ? `  … ${lines.length - shown.length} more lines: --once prints all` : "";
+    const drawn = [...shown, rest, `${new Date().toLocaleTimeString()}, Ctrl-C ends`];
+    process.stdout.write(`${cursorHome}${drawn.map((line) => `${line}\x1b[K`).join("\n")}${clearRest}`);
+    await new Promise((resolve) => setTimeout(resolve, everyMs));
+  }
+}
+
+function describe({ ladder, origin, models }: Status): string {
+  const parts = models.map((model) => {
+    return describeModel(
+      model,
+      ladder.models.find((one) => one.model === model.model),
+    );
+  });
+  if (models.length === 0) parts.push("No model is published yet.");
+  return [describeOrigin(origin), ...parts].join("\n\n");
 }
 
 type Model = ModelSummary & { watch: CanaryState | null; regions: RegionState[] };
 
-function describe({ model, stable, canary, watch, regions }: Model): string {
+function describeModel({ model, stable, canary, watch, regions }: Model, ladder: ModelLadder | undefined): string {
   const served = `${model}: stable ${stable ?? "none"}${canary ? `, canary ${canary.version} (${canary.share})` : ""}`;
-  const head = watch ? `${served}\n  ${describeWatch(watch)}` : served;
+  const watched = watch ? `${served}\n  ${describeWatch(watch)}` : served;
+  const head = ladder ? `${watched}\n${describeRungs(ladder)}\n` : watched;
   if (regions.length === 0) return `${head}\n  no region has been asked anything yet`;
   const rows = regions.map(({ region, base, head: own, questions, samples, archived, breaker, drift, ...state }) => {
     const { certificate, lastRun } = state;
@@ -52,6 +101,15 @@ function describe({ model, stable, canary, watch, regions }: Model): string {
   });
   const columns = ["region", "head", "kept", "open", "labels", "circuit", "certificate", "input", "last run", "why"];
   return `${head}\n${table([columns, ...rows])}`;
+}
+
+function describeRungs({ rungs }: ModelLadder): string {
+  const row = ({ rung, asked, answered, passed, share, accuracy, p50Ms, p99Ms, usdPerMillion }: LadderRung) => [
+    ...[`  ${rung}`, count(asked), count(answered), count(passed), percent(share), percent(accuracy)],
+    ...[duration(p50Ms), duration(p99Ms), dollars(usdPerMillion)],
+  ];
+  const columns = ["  rung", "asked", "answered", "passed on", "share", "right", "p50", "p99", "cost / million"];
+  return table([columns, ...rungs.toReversed().map(row)]);
 }
 
 // A ladder without an origin, or with one that is away, has a status, too.

@@ -1,6 +1,7 @@
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { Command } from "commander";
+import { percent } from "../../workers/core/format.ts";
 import { type Budget, recipeOf, type WeightType } from "../../workers/origin/recipes/index.ts";
 import { frontierChart } from "../../workers/origin/report/charts.ts";
 import { type Candidate, chooseWithin, frontierOf, searchThin } from "../../workers/origin/thin/search.ts";
@@ -9,7 +10,7 @@ import { foldRows } from "../../workers/origin/train/dataset.ts";
 import { baseRows } from "../../workers/origin/train/rows.ts";
 import { loadArtefact, saveArtefact } from "../../workers/origin/train/store.ts";
 import { artefactFolder, trainingFolder } from "../local/context.ts";
-import { percent, print, progressOf, table } from "../local/output.ts";
+import { print, progressOf, table } from "../local/output.ts";
 
 interface Options {
   bytes?: string;

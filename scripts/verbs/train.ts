@@ -1,5 +1,6 @@
 import { join } from "node:path";
 import { type Command, Option } from "commander";
+import { percent } from "../../workers/core/format.ts";
 import { type BackendChoice, backendChoices } from "../../workers/origin/backend/index.ts";
 import { publish } from "../../workers/origin/publish.ts";
 import { type NetworkPlan, recipeOf, recipes } from "../../workers/origin/recipes/index.ts";
@@ -9,7 +10,7 @@ import { train } from "../../workers/origin/train/index.ts";
 import { saveArtefact } from "../../workers/origin/train/store.ts";
 import { artefactFolder, clientFor, signingKey, trainingFolder } from "../local/context.ts";
 import { describeJob, followJob } from "../local/follow.ts";
-import { percent, print, progressOf, table } from "../local/output.ts";
+import { print, progressOf, table } from "../local/output.ts";
 
 interface Options {
   before?: string;

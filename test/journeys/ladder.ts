@@ -9,17 +9,20 @@ import { sign } from "../../workers/core/sign.ts";
 import { ApiCheck } from "../helpers/api-check.ts";
 
 /**
- * A whole ladder with nothing published, in a folder of its own: real edge, real objects, real origin. What its clients
+ * A whole ladder, with nothing published unless a recipe is named, in a folder of its own: real edge, real objects, real origin. What its clients
  * get is held against the OpenAPI document; `stop` throws what was otherwise.
  */
 export async function temporaryLadder({
   allowedOrigins,
+  recipe = null,
 }: {
   allowedOrigins?: string;
+  /** The recipe that the origin trains and publishes first. */
+  recipe?: string | null;
 } = {}): Promise<Ladder & { folder: string }> {
   const folder = await mkdtemp(join(tmpdir(), "upriver-test-"));
   const ports = { edge: await freePort(), origin: await freePort() };
-  const ladder = await startLadder({ folder, ports, recipe: null, allowedOrigins });
+  const ladder = await startLadder({ folder, ports, recipe, allowedOrigins });
   const { edge: url, tokens } = ladder.credentials;
   const api = new ApiCheck((await (await fetch(`${url}/openapi.json`)).json()) as OpenApi);
   const checked: typeof fetch = async (input, init) => {

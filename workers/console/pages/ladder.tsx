@@ -1,7 +1,7 @@
 import { useRef } from "preact/hooks";
 import type { Ladder, LadderRung, ModelLadder } from "../../client/index.ts";
+import { count, dollars, duration, percent } from "../../core/format.ts";
 import type { PageProps } from "../app.tsx";
-import { count, dollars, duration, percent } from "../format.ts";
 import { useLive } from "../live.ts";
 import { Bar } from "../parts/bar.tsx";
 import { Badge, Empty, Loaded } from "../parts/states.tsx";

@@ -1,7 +1,7 @@
 import { useRef, useState } from "preact/hooks";
 import type { CanaryState, Job, ModelSummary, RegionState, VersionList } from "../../client/index.ts";
+import { count, four, moment, percent } from "../../core/format.ts";
 import type { PageProps } from "../app.tsx";
-import { count, four, moment, percent } from "../format.ts";
 import { useLive } from "../live.ts";
 import { Confirm } from "../parts/confirm.tsx";
 import { ModelChoice } from "../parts/model-choice.tsx";

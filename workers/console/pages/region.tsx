@@ -1,5 +1,5 @@
 import type { RegionDetail, RegionHead, RegionRun, RegionState } from "../../client/index.ts";
-import { bytes, count, day, duration, four, moment, percent } from "../format.ts";
+import { bytes, count, day, duration, four, moment, percent } from "../../core/format.ts";
 import { useLive } from "../live.ts";
 import { Chart } from "../parts/chart.tsx";
 import { Confirm } from "../parts/confirm.tsx";

@@ -1,7 +1,7 @@
 import { useState } from "preact/hooks";
 import type { ModelSummary, RegionRun, RegionState, UpriverClient } from "../../client/index.ts";
+import { count, day, percent } from "../../core/format.ts";
 import type { PageProps } from "../app.tsx";
-import { count, day, percent } from "../format.ts";
 import { useLive } from "../live.ts";
 import { Chart } from "../parts/chart.tsx";
 import { ModelChoice } from "../parts/model-choice.tsx";

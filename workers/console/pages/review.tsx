@@ -1,7 +1,7 @@
 import { useEffect, useRef, useState } from "preact/hooks";
 import type { Input, ModelSummary, ReviewQuestion, UpriverClient } from "../../client/index.ts";
+import { count, moment, percent } from "../../core/format.ts";
 import type { PageProps } from "../app.tsx";
-import { count, moment, percent } from "../format.ts";
 import { useLive } from "../live.ts";
 import { InstanceView } from "../parts/instance.tsx";
 import { LabelStudio } from "../parts/label-studio.tsx";

@@ -1,5 +1,5 @@
 import type { Answer, RungName } from "../../client/index.ts";
-import { duration, percent } from "../format.ts";
+import { duration, percent } from "../../core/format.ts";
 import { Scores } from "./scores.tsx";
 import { Badge, Empty } from "./states.tsx";
 

@@ -1,6 +1,6 @@
 import { useState } from "preact/hooks";
 import type { LabelStudioImported, UpriverClient } from "../../client/index.ts";
-import { count } from "../format.ts";
+import { count } from "../../core/format.ts";
 import { Problem } from "./states.tsx";
 
 /** Review elsewhere: open questions as Label Studio's tasks, and its annotations as answers. */

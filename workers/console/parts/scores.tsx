@@ -1,5 +1,5 @@
 import type { Thought } from "../../client/index.ts";
-import { percent } from "../format.ts";
+import { percent } from "../../core/format.ts";
 import { Bar } from "./bar.tsx";
 
 const shown = 4;

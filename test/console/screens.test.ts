@@ -1,0 +1,106 @@
+import { existsSync } from "node:fs";
+import { mkdir } from "node:fs/promises";
+import { join } from "node:path";
+import type { Browser } from "puppeteer-core";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import type { Ladder } from "../../scripts/local/ladder.ts";
+import { dayMs } from "../../scripts/replay/days.ts";
+import { play } from "../../scripts/replay/play.ts";
+import { UpriverClient } from "../../workers/client/index.ts";
+import { sharedFolder } from "../../workers/origin/recipes/place.ts";
+import { storefront } from "../../workers/origin/recipes/storefront.ts";
+import { weather } from "../../workers/origin/recipes/weather.ts";
+import { chromiumPath, openBrowser, openConsole, sights } from "../helpers/browser.ts";
+import { temporaryLadder } from "../journeys/ladder.ts";
+
+const isSkipped = chromiumPath === undefined;
+/** Real data where the shared folder is there: a year of 49 weather stations; else a season of the example's shops. */
+const hasWeather = existsSync(join(sharedFolder(), "weather-aus"));
+const shown = hasWeather ? weather : storefront;
+const [from, to, teachFrom] = hasWeather
+  ? ["2018-01-01", "2019-01-15", "2016-12-01"]
+  : ["2025-07-01", "2025-07-10", "2025-04-01"];
+const region = hasWeather ? "Katherine" : "monsoon";
+const folder = process.env.SCREENSHOTS ?? join(import.meta.dirname, "../../.upriver/screenshots");
+
+let ladder: Ladder & { folder: string };
+let browser: Browser;
+
+beforeAll(async () => {
+  if (isSkipped) return;
+  await mkdir(folder, { recursive: true });
+  ladder = await temporaryLadder({ recipe: storefront.name });
+  const { edge: url, tokens } = ladder.credentials;
+  // Not held to the OpenAPI document: there are many thousand answers.
+  const client = new UpriverClient({ url, token: tokens.admin });
+  if (hasWeather) {
+    const { id } = await client.orderJob(weather.name, { reason: "first", canary: null, gate: false });
+    for (let job = await client.job(weather.name, id); job.endedAt === null; ) {
+      job = await client.job(weather.name, id, { waitSeconds: 60 });
+    }
+  }
+  const rows = await shown.load({});
+  const times = {
+    from: Date.parse(from as string),
+    to: Date.parse(to as string) + dayMs - 1,
+    teachFrom: Date.parse(teachFrom as string),
+  };
+  await play(client, shown, rows, { ...times, onProgress: () => {}, learnsAbove: false });
+  // What nobody knows, for the person.
+  const { examples } = await client.model(storefront.name);
+  const strange = { ...(examples[1] as Record<string, unknown>), temperature: 47, rainMm: null };
+  const asked = Array.from({ length: 12 }, (_, hour) => ({ ...strange, hour, minutesOnPage: hour * 3 }));
+  await client.askMany(storefront.name, asked as Parameters<UpriverClient["askMany"]>[1]);
+  browser = await openBrowser();
+}, 900_000);
+afterAll(async () => {
+  await browser?.close();
+  await ladder?.stop();
+});
+
+describe.skipIf(isSkipped)(
+  `screenshots of every page, in ${folder}, from a ladder that played ${shown.name} (skipped where there is no Chromium)`,
+  () => {
+    const pages = {
+      ladder: "ladder",
+      regions: `regions/${shown.name}`,
+      region: `regions/${shown.name}/${region}`,
+      models: `models/${shown.name}`,
+      review: `review/${storefront.name}`,
+      try: `try/${shown.name}`,
+      "no-such-region": `regions/${shown.name}/nowhere`,
+    };
+    for (const sight of sights) {
+      for (const [name, path] of Object.entries(pages)) {
+        it(`${name}, ${sight.name}`, async () => {
+          const { edge, tokens } = ladder.credentials;
+          const { page, check } = await openConsole(browser, { edge, token: tokens.admin, sight, path });
+          await page.waitForSelector("main h1, main [role=alert]");
+          await page.waitForFunction(() => document.querySelector(".loading") === null);
+          if (name === "try") {
+            await (await page.waitForSelector("form button.primary"))?.click();
+            await page.waitForSelector(".result");
+          }
+          // Two looks, so that what is worked out of both is there.
+          if (name === "ladder") await new Promise((resolve) => setTimeout(resolve, 4_500));
+          await page.screenshot({ path: join(folder, `${name}-${sight.name}.png`), fullPage: true });
+          expect(await page.evaluate(() => document.documentElement.scrollWidth - innerWidth)).toBeLessThanOrEqual(0);
+          check();
+          await page.browserContext().close();
+        });
+      }
+    }
+
+    it("of the edge that does not answer: what was known stays in sight", async () => {
+      const { edge, tokens } = ladder.credentials;
+      const { page } = await openConsole(browser, { edge, token: tokens.admin, path: "ladder" });
+      await page.waitForSelector("[data-rung]");
+      await page.setOfflineMode(true);
+      await page.waitForSelector('[role="alert"]', { timeout: 30_000 });
+      expect(await page.$("[data-rung]")).not.toBeNull();
+      await page.screenshot({ path: join(folder, "ladder-unreachable.png"), fullPage: true });
+      await page.setOfflineMode(false);
+      await page.waitForFunction(() => document.querySelector('[role="alert"]') === null, { timeout: 30_000 });
+    });
+  },
+);
