@@ -1,7 +1,9 @@
 // Measures. Run it: npm run bench -- edge [--seconds 4] [--rounds 3] [--json]
 //               or: npm run bench -- retrain [--samples 4000] [--json]
+//               or: npm run bench -- console [--rounds 5] [--json]
 //               or: npm run bench -- train [--seconds 4] [--rounds 3] [--json]
 import { Command } from "commander";
+import { consoleBench } from "./bench/console.ts";
 import { edgeBench } from "./bench/edge.ts";
 import { retrainBench } from "./bench/retrain.ts";
 import { trainBench } from "./bench/train.ts";
@@ -9,6 +11,7 @@ import { trainBench } from "./bench/train.ts";
 const program = new Command("bench").description("measure, as ratios within one run");
 edgeBench(program);
 retrainBench(program);
+consoleBench(program);
 trainBench(program);
 try {
   await program.parseAsync();

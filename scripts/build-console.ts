@@ -79,8 +79,6 @@ function headers(): string {
     "  X-Content-Type-Options: nosniff",
     "  Referrer-Policy: no-referrer",
     "  Permissions-Policy: camera=(self), microphone=(), geolocation=()",
-    "/console/assets/*",
-    "  Cache-Control: public, max-age=31536000, immutable",
     "",
   ].join("\n");
 }

@@ -64,7 +64,7 @@ describe.skipIf(isSkipped)(
   "the console in a real browser (skipped where there is no Chromium; CHROME_PATH names one)",
   () => {
     it("is at most 120 KB of JavaScript, gzipped", async () => {
-      const folder = join(import.meta.dirname, "../../workers/console/dist/console/assets");
+      const folder = join(import.meta.dirname, "../../workers/console/dist/console");
       const scripts = (await readdir(folder)).filter((name) => name.endsWith(".js"));
       const sizes = await Promise.all(scripts.map(async (name) => gzipSync(await readFile(join(folder, name))).length));
       const bytes = sizes.reduce((sum, size) => sum + size, 0);
@@ -228,7 +228,7 @@ describe.skipIf(isSkipped)(
       await page.waitForSelector("dialog[open]");
       await page.click("dialog[open] button.danger");
       await expect.poll(stable).toBe(1);
-      await says(page, "rollback 1");
+      await says(page, "rolled back, version 1");
       check();
     });
 

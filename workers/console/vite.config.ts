@@ -12,5 +12,9 @@ export default defineConfig({
     // One script: it is small, and a page that needs one request is there sooner.
     modulePreload: false,
     cssCodeSplit: false,
+    // Plain names, revalidated by their ETag: a page that was opened before a deploy finds its files after it.
+    rolldownOptions: {
+      output: { entryFileNames: "console.js", assetFileNames: "[name][extname]" },
+    },
   },
 });

@@ -73,6 +73,7 @@ function Model({ session, summary, onMove }: Props) {
       <div class="head">
         <h2>Versions</h2>
         <Confirm
+          disabled={!canary && (versions.value?.versions.length ?? 0) < 2}
           label={canary ? "End the canary" : "Roll back"}
           kind="danger"
           what={
@@ -155,7 +156,9 @@ function Versions({ session, summary, list, regions, onMove }: Props & { list: V
                     {version === canary?.version
                       ? `${percent(canary.share)} of callers`
                       : version === stable
-                        ? "all others"
+                        ? canary
+                          ? "all others"
+                          : "all callers"
                         : "nobody"}
                     {running > 0 && `; ${count(running)} regions`}
                   </td>
@@ -248,7 +251,7 @@ function Trainings({ session, model }: { session: Session; model: string }) {
             {all.length === 0 ? (
               <Empty title="The origin has not trained this model." />
             ) : (
-              <ul class="plain jobs">
+              <ul class="list jobs">
                 {all.map((job) => (
                   <Training key={job.id} session={session} job={job} />
                 ))}
@@ -318,18 +321,33 @@ function Report({ session, model, id }: { session: Session; model: string; id: s
   );
 }
 
+/** What was done with the versions; what was done with heads stands with their region. */
 function History({ list: { history } }: { list: VersionList }) {
-  if (history.length === 0) return <Empty title="Nothing was done yet." />;
+  const own = history.filter(({ region }) => region === null);
+  if (own.length === 0) return <Empty title="Nothing was done yet." />;
   return (
-    <ul class="plain">
-      {history.slice(0, 20).map(({ at, action, version, share, region, reason }) => (
-        <li key={`${at}${action}${region}`}>
-          {moment(at)}: {action} {version}
-          {share !== null && ` for ${percent(share)}`}
-          {region !== null && ` in ${region}`}
-          {reason && `: ${reason}`}
+    <ul class="list">
+      {own.slice(0, 20).map((event) => (
+        <li key={`${event.at}${event.action}${event.version}`}>
+          {moment(event.at)}: {wordsOf(event)}
+          {event.reason && `: ${event.reason}`}
         </li>
       ))}
     </ul>
   );
+}
+
+function wordsOf({ action, version, share }: VersionList["history"][number]): string {
+  switch (action) {
+    case "published":
+      return `version ${version} published`;
+    case "stable":
+      return `version ${version} serves all`;
+    case "canary":
+      return `version ${version} for ${percent(share)} of callers`;
+    case "rollback":
+      return `rolled back, version ${version}`;
+    default:
+      return `${action} ${version}`;
+  }
 }

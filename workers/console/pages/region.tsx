@@ -50,7 +50,6 @@ export function RegionPage({ session, model, region }: Props) {
             ) : (
               <Empty title="No run has judged anything yet." />
             )}
-            <h2>Heads</h2>
             <Heads detail={detail} session={session} model={model} region={region} onChange={live.reload} />
             <h2>Runs</h2>
             <Runs runs={detail.runs} />
@@ -71,7 +70,7 @@ function Facts({ state }: { state: RegionState }) {
       </p>
       <dl class="figures">
         <Fact
-          name="Error of what was accepted"
+          name="Error so far"
           value={percent(certificate?.mean)}
           note={certificate && `at most ${percent(certificate.bound)}`}
         />
@@ -154,13 +153,26 @@ function Heads({ detail, session, model, region, onChange }: Props & { detail: R
   const mayMove = can(session, "publish");
   if (heads.length === 0) {
     return (
-      <Empty title="The global head serves this region.">
-        <p>A head of its own comes with a run whose candidate is better on labels that it has not seen.</p>
-      </Empty>
+      <>
+        <h2>Heads</h2>
+        <Empty title="The global head serves this region.">
+          <p>A head of its own comes with a run whose candidate is better on labels that it has not seen.</p>
+        </Empty>
+      </>
     );
   }
   return (
     <>
+      <div class="head">
+        <h2>Heads</h2>
+        {own.some(({ isCurrent }) => isCurrent) && mayMove && (
+          <Confirm
+            label="Serve the global head"
+            what={`Region ${region} goes back to the global head of version ${state.base}.`}
+            onConfirm={serve(null)}
+          />
+        )}
+      </div>
       <div class="scroll">
         <table>
           <caption class="unseen">The heads of {region}, the newest first</caption>
@@ -220,16 +232,9 @@ function Heads({ detail, session, model, region, onChange }: Props & { detail: R
           </tbody>
         </table>
       </div>
-      {own.some(({ isCurrent }) => isCurrent) && mayMove && (
-        <Confirm
-          label="Serve the global head"
-          what={`Region ${region} goes back to the global head of version ${state.base}.`}
-          onConfirm={serve(null)}
-        />
-      )}
       <details>
         <summary>What was done with them</summary>
-        <ul class="plain">
+        <ul class="list">
           {history.map(({ at, action, version }) => (
             <li key={`${at}${action}`}>
               {moment(at)}: {action === "head" ? "a new head" : "rolled back"} on version {version}

@@ -143,7 +143,9 @@ function Row({ model, state }: { model: string; state: RegionState }) {
       <th scope="row">
         <a href={linkTo("regions", model, region)}>{region}</a>
       </th>
-      <td data-label="Head">{head === null ? `${base}, global` : `${base}+${head}`}</td>
+      <td data-label="Head" class="whole">
+        {head === null ? `${base}, global` : `${base}+${head}`}
+      </td>
       <td class="number" data-label="Labels">
         {count(samples.train + samples.tune + samples.certify + archived)}
       </td>
@@ -179,7 +181,7 @@ export function Certificate({ certificate }: Pick<RegionState, "certificate">) {
       return <Badge kind="bad">void: above {percent(targetRisk)}</Badge>;
     case "pending":
       return (
-        <Badge kind="warn">{labelsNeeded === null ? "not at this error" : `${count(labelsNeeded)} more labels`}</Badge>
+        <Badge kind="warn">{labelsNeeded === null ? "none at this error" : `${count(labelsNeeded)} more labels`}</Badge>
       );
   }
 }

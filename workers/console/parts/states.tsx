@@ -45,7 +45,7 @@ export function Loaded<T>({ of, children }: { of: Live<T>; children: (value: T) 
 
 /** A word for a state, told apart by more than its colour. */
 export function Badge({ kind, children }: { kind: "good" | "warn" | "bad" | "plain"; children: ComponentChildren }) {
-  const sign = { good: "✓", warn: "◌", bad: "✕", plain: "" }[kind];
+  const sign = { good: "✓", warn: "○", bad: "✕", plain: "" }[kind];
   return (
     <span class={`badge ${kind}`}>
       {sign && <span aria-hidden="true">{sign} </span>}
