@@ -4,6 +4,7 @@ import { registryObject } from "../../durable-objects/stubs.ts";
 import type { Ladder, LadderRung, RungName, TokenState } from "../../workers/core/contract/index.ts";
 import { noCounts } from "../../workers/core/counts.ts";
 import { ask, call, eventually, expectOk, instance, publish } from "../helpers/edge.ts";
+import { metricLabels } from "../helpers/metric-names.ts";
 
 const metrics = { token: "metrics-token" };
 
@@ -101,6 +102,24 @@ describe("GET /metrics", () => {
     expect(found.get("upriver_next_rung_up")).toBe(1);
     expect(found.get('upriver_served_version{model="hard",stage="stable"}')).toBe(1);
     expect(found.get('upriver_samples{model="open",region="north",fold="archived"}')).toBe(0);
+  });
+
+  it("is in the form that the format prescribes, with the labels that the dashboard counts on", async () => {
+    const text = await (await expectOk(call("GET", "/metrics", metrics))).text();
+    const label = String.raw`[a-z_]+="(?:[^"\\\n]|\\[\\"n])*"`;
+    const sample = new RegExp(String.raw`^([a-z_]+)(?:\{(${label}(?:,${label})*)\})? (\d+(?:\.\d+)?(?:e[+-]?\d+)?)$`);
+    const typed = new Set<string>();
+    for (const line of text.trimEnd().split("\n")) {
+      const [, kind, name] = /^# (HELP|TYPE) ([a-z_]+) .+$/.exec(line) ?? [];
+      if (kind === "TYPE") typed.add(name as string);
+      if (kind) continue;
+      const [, found = "", labels = ""] = sample.exec(line) ?? [];
+      expect(metricLabels[found], line).toBeDefined();
+      const names = [...labels.matchAll(/([a-z_]+)="/g)].map(([, one]) => one);
+      expect(names, line).toEqual(metricLabels[found]);
+      expect(typed.has(found) || typed.has(found.replace(/_(bucket|sum|count)$/, "")), line).toBe(true);
+    }
+    expect(text.endsWith("\n")).toBe(true);
   });
 
   it("keeps to the token's models, and wants its scope", async () => {

@@ -7,7 +7,7 @@ import { type LogEvent, type LogLine, logLine, outcomeOf } from "../../core/log.
 import { type Hop, type Reply, RungUnavailableError } from "../../core/rung/rung.ts";
 import { traceHeaders } from "../../core/trace-context.ts";
 import { askerOf, type Call } from "../call.ts";
-import { countRequest, type EdgeAnswer } from "../metrics/count.ts";
+import { countRequest, type Given } from "../metrics/count.ts";
 import { completeQuestions, draftsOf } from "./questions.ts";
 import { RegionRung } from "./region-rung.ts";
 import { loadExactly, loadVersion, servedManifest, servedPointer, versionFor } from "./version.ts";
@@ -34,26 +34,28 @@ export async function ask(call: Call, model: string, body: AskBody, pinned: numb
   const questions = await completeQuestions(call, stable, drafts);
   const versions = await Promise.all(questions.map(({ region }) => pinned ?? versionFor(pointer, caller, region)));
   const answers: Answer[] = [];
-  const answeredHere: EdgeAnswer[] = [];
-  let ms = 0;
+  const given: Given[] = [];
   for (const version of new Set(versions)) {
     const indexes = questions.flatMap((_, index) => (versions[index] === version ? [index] : []));
     const asked = indexes.map((index) => questions[index] as Question);
     const regions = [...new Set(asked.map(({ region }) => region))];
     const { manifest, rung } = await (pinned === null ? loadVersion : loadExactly)(call, pointer, version, regions);
     const replies = await rung.ask(asked, hop);
-    ms = Date.now() - startedAt;
+    const hereMs = Date.now() - startedAt;
     const climbers = replies.map((edge, i): Climber => {
       return { index: indexes[i] as number, question: asked[i] as Question, edge };
     });
     for (const { index, answer, isHere } of await climb(call, manifest, climbers, hop, body.accept === "always")) {
       answers[index] = answer;
-      if (isHere) answeredHere.push({ region: answer.region, base: manifest.version, sure: answer.sure });
+      const { region, rung: by, status, sure } = answer;
+      const outcome = status === "open" ? status : sure ? "sure" : "unsure";
+      const ms = isHere ? hereMs : Date.now() - startedAt;
+      given.push({ region, base: manifest.version, rung: by, outcome, isHere, ms });
     }
   }
   const [first] = questions;
   const asked = { region: first?.region ?? "", base: versions[0] as number };
-  countRequest(call, model, asked, answeredHere, ms);
+  countRequest(call, model, asked, given);
   return answers;
 }
 

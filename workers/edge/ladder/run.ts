@@ -6,7 +6,7 @@ import { EngineError } from "../../core/model/engine.ts";
 import type { TensorModel, Tensors } from "../../core/model/tensor-model.ts";
 import { tensorModelOf } from "../artefacts/models.ts";
 import type { Call } from "../call.ts";
-import { countRequest } from "../metrics/count.ts";
+import { countRequest, type Given } from "../metrics/count.ts";
 import { callerOf } from "./ask.ts";
 import { draftsOf } from "./questions.ts";
 import { orLastGood, servedPointer, versionFor } from "./version.ts";
@@ -52,8 +52,9 @@ export function runTensors(call: Call, { manifest, model }: Served, inputs: Tens
   try {
     const outputs = model.run(inputs, rows);
     // A model of tensors has no regions, and is always taken at its word.
-    const answer = { region: "", base: manifest.version, sure: true };
-    countRequest(call, manifest.model, answer, new Array(rows).fill(answer), Date.now() - startedAt);
+    const asked = { region: "", base: manifest.version };
+    const answer: Given = { ...asked, rung: "edge", outcome: "sure", isHere: true, ms: Date.now() - startedAt };
+    countRequest(call, manifest.model, asked, new Array<Given>(rows).fill(answer));
     return outputs;
   } catch (error) {
     if (!(error instanceof EngineError)) throw error;

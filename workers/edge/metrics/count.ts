@@ -1,34 +1,40 @@
 import { registryObject } from "../../../durable-objects/stubs.ts";
+import type { RungName } from "../../core/contract/index.ts";
 import { countAnswer } from "../../core/counts.ts";
 import { limits } from "../../core/limits.ts";
 import type { Call } from "../call.ts";
 
-/** An answer that the edge gave by itself. */
-export interface EdgeAnswer {
+/** An answer as it is counted. */
+export interface Given {
   region: string;
   base: number;
-  sure: boolean;
+  rung: RungName;
+  /** `open` where there is none yet. */
+  outcome: "sure" | "unsure" | "open";
+  /** Whether the edge gave it by itself: the regions count the others. */
+  isHere: boolean;
+  ms: number;
 }
 
 /**
- * Counts a request's questions that were answered here: in memory, told to the model's registry in batches. `asked` says
- * where the request counts, whoever answered. What is sent to Analytics Engine, where it is bound, is the same.
+ * Counts a request, and its questions that were answered here: in memory, told to the model's registry in batches.
+ * `asked` says where the request counts. Analytics Engine, where it is bound, gets every answer.
  */
 export function countRequest(
   call: Call,
   model: string,
   asked: { region: string; base: number },
-  answers: readonly EdgeAnswer[],
-  ms: number,
+  answers: readonly Given[],
 ): void {
   const { counts } = call.node;
   counts.of(model, asked.region, asked.base).requests++;
-  for (const { region, base, sure } of answers) {
+  for (const { region, base, outcome, isHere, ms } of answers) {
+    if (!isHere) continue;
     const own = counts.of(model, region, base);
     own.questions++;
-    countAnswer(own.rungs.edge, sure, ms);
+    countAnswer(own.rungs.edge, outcome === "sure", ms);
   }
-  analyse(call, model, answers, ms);
+  analyse(call, model, answers);
   if (counts.claim(model, Date.now())) call.later(tell(call, model));
 }
 
@@ -61,12 +67,16 @@ async function repeat(send: () => Promise<void>): Promise<void> {
   }
 }
 
-// One point for each region, version and certainty: an invocation may write 250.
-function analyse({ env }: Call, model: string, answers: readonly EdgeAnswer[], ms: number): void {
+/** Points that one invocation may write. */
+const pointsMax = 250;
+
+// One point for each region, version, rung and outcome, with how many answers it stands for.
+function analyse({ env }: Call, model: string, answers: readonly Given[]): void {
   if (!env.ANALYTICS) return;
-  for (const group of Map.groupBy(answers, ({ region, base, sure }) => `${region}/${base}/${sure}`).values()) {
-    const { region, base, sure } = group[0] as EdgeAnswer;
-    const blobs = [model, region, String(base), "edge", sure ? "sure" : "unsure"];
+  const key = ({ region, base, rung, outcome }: Given) => `${region}/${base}/${rung}/${outcome}`;
+  for (const group of [...Map.groupBy(answers, key).values()].slice(0, pointsMax)) {
+    const { region, base, rung, outcome, ms } = group[0] as Given;
+    const blobs = [model, region, String(base), rung, outcome];
     env.ANALYTICS.writeDataPoint({ indexes: [model], blobs, doubles: [group.length, ms] });
   }
 }

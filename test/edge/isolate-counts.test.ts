@@ -1,0 +1,48 @@
+import { describe, expect, it } from "vitest";
+import { limits } from "../../workers/core/limits.ts";
+import type { Call } from "../../workers/edge/call.ts";
+import { countRequest, type Given } from "../../workers/edge/metrics/count.ts";
+import { IsolateCounts } from "../../workers/edge/metrics/isolate-counts.ts";
+
+describe("what an isolate counts", () => {
+  it("goes out in batches, and the same again until it is acknowledged", () => {
+    const counts = new IsolateCounts();
+    expect(counts.next("shop")).toBeNull();
+    counts.of("shop", "north", 1).questions += 3;
+    const first = counts.next("shop");
+    expect(first).toMatchObject({ sequence: 1, rows: [{ region: "north", base: 1, counts: { questions: 3 } }] });
+    counts.of("shop", "north", 1).questions += 2;
+    expect(counts.next("shop")).toBe(first);
+    counts.acknowledge("shop", 1);
+    expect(counts.next("shop")).toMatchObject({ sequence: 2, rows: [{ counts: { questions: 2 } }] });
+    counts.acknowledge("shop", 2);
+    expect(counts.next("shop")).toBeNull();
+  });
+
+  it("is told by one request at a time, and by the next one where that ended early", () => {
+    const counts = new IsolateCounts();
+    expect(counts.claim("shop", 0)).toBe(false);
+    counts.of("shop", "north", 1).questions++;
+    expect(counts.claim("shop", 0)).toBe(true);
+    expect(counts.claim("shop", 1_000)).toBe(false);
+    expect(counts.claim("shop", limits.countsFlushMs + limits.countsFlushTimeoutMs + 1)).toBe(true);
+    counts.release("shop");
+    expect(counts.claim("shop", 0)).toBe(true);
+  });
+
+  it("goes to Analytics Engine where it is bound: one point a region, version, rung and outcome", () => {
+    const points: AnalyticsEngineDataPoint[] = [];
+    // Analytics Engine does nothing but in production: what is written to it can be seen here alone.
+    const env = { ANALYTICS: { writeDataPoint: (point: AnalyticsEngineDataPoint) => points.push(point) } };
+    const call = { env, node: { counts: new IsolateCounts() }, later: () => {} } as unknown as Call;
+    const north: Given = { region: "north", base: 2, rung: "edge", outcome: "sure", isHere: true, ms: 7 };
+    const answers = [north, north, { ...north, rung: "origin" as const, isHere: false }, { ...north, region: "south" }];
+    countRequest(call, "shop", north, answers);
+    expect(points).toEqual([
+      { indexes: ["shop"], blobs: ["shop", "north", "2", "edge", "sure"], doubles: [2, 7] },
+      { indexes: ["shop"], blobs: ["shop", "north", "2", "origin", "sure"], doubles: [1, 7] },
+      { indexes: ["shop"], blobs: ["shop", "south", "2", "edge", "sure"], doubles: [1, 7] },
+    ]);
+    expect(call.node.counts.next("shop")?.rows.map(({ counts }) => counts.questions)).toEqual([2, 1]);
+  });
+});
