@@ -15,7 +15,7 @@ import { temporaryLadder } from "../journeys/ladder.ts";
 
 const isSkipped = chromiumPath === undefined;
 /** Real data where the shared folder is there: a year of 49 weather stations; else a season of the example's shops. */
-const hasWeather = existsSync(join(sharedFolder(), "weather-aus"));
+const hasWeather = existsSync(join(sharedFolder(), "data/weather-aus/weather-aus.csv.gz"));
 const shown = hasWeather ? weather : storefront;
 const [from, to, teachFrom] = hasWeather
   ? ["2018-01-01", "2019-01-15", "2016-12-01"]

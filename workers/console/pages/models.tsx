@@ -294,8 +294,10 @@ function Report({ session, model, id }: { session: Session; model: string; id: s
   const dialog = useRef<HTMLDialogElement>(null);
   const [page, setPage] = useState<string | null>(null);
   const [failure, setFailure] = useState<Error | null>(null);
+  const [isOpen, setOpen] = useState(false);
   const open = async () => {
     setFailure(null);
+    setOpen(true);
     dialog.current?.showModal();
     await session.client.jobReport(model, id).then(setPage, setFailure);
   };
@@ -304,10 +306,10 @@ function Report({ session, model, id }: { session: Session; model: string; id: s
       <button type="button" class="quiet" onClick={open}>
         Report
       </button>
-      <dialog ref={dialog} class="wide" aria-label="Training report">
+      <dialog ref={dialog} class="wide" aria-label="Training report" onClose={() => setOpen(false)}>
         {failure && <Problem error={failure} />}
-        {page === null ? (
-          !failure && <p class="loading">Loading …</p>
+        {page === null || !isOpen ? (
+          isOpen && !failure && <p class="loading">Loading …</p>
         ) : (
           <iframe title="Training report" sandbox="" srcdoc={page} />
         )}

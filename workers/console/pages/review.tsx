@@ -134,11 +134,7 @@ function Desk({ client, model, labels, input, reviewer }: DeskProps) {
       ) : desk.isLoading ? (
         <p class="loading">Loading …</p>
       ) : (
-        !error && (
-          <Empty title="Nobody waits for an answer.">
-            <p>Questions that no rung is sure of come here by themselves. This page looks every few seconds.</p>
-          </Empty>
-        )
+        !error && <NothingToDo waiting={waiting ?? 0} />
       )}
       <fieldset class="answers" aria-label="The label">
         {labels.map((label, i) => (
@@ -154,7 +150,7 @@ function Desk({ client, model, labels, input, reviewer }: DeskProps) {
           </button>
         ))}
       </fieldset>
-      <div class="actions">
+      <div class="actions start">
         <button type="button" class="quiet" disabled={!current} onClick={desk.skip} aria-keyshortcuts="s">
           <kbd>s</kbd> {given === null ? "Skip" : "Leave it so"}
         </button>
@@ -205,6 +201,20 @@ function Question({ question, input, given }: { question: ReviewQuestion; input:
         </div>
       </div>
     </article>
+  );
+}
+
+function NothingToDo({ waiting }: { waiting: number }) {
+  const title = waiting === 0 ? "Nobody waits for an answer." : "What waits is in somebody else's hands just now.";
+  return (
+    <Empty title={title}>
+      <p>
+        {waiting === 0
+          ? "Questions that no rung is sure of come here by themselves."
+          : "A question comes here when whoever holds it skips it, or has let it lie for five minutes."}{" "}
+        This page looks every few seconds.
+      </p>
+    </Empty>
   );
 }
 
