@@ -1,20 +1,15 @@
 import type { ComponentType } from "preact";
 import { useEffect, useState } from "preact/hooks";
-import { LadderPage } from "./pages/ladder.tsx";
-import { ModelsPage } from "./pages/models.tsx";
-import { RegionsPage } from "./pages/regions.tsx";
-import { ReviewPage } from "./pages/review.tsx";
+import type { PageProps } from "./page.ts";
+import { LadderPage } from "./pages/ladder/index.tsx";
+import { ModelsPage } from "./pages/models/index.tsx";
+import { RegionsPage } from "./pages/regions/index.tsx";
+import { ReviewPage } from "./pages/review/index.tsx";
 import { SignIn } from "./pages/sign-in.tsx";
-import { TryPage } from "./pages/try.tsx";
+import { TryPage } from "./pages/try/index.tsx";
 import { Empty } from "./parts/states.tsx";
-import { linkTo, type Place, usePlace } from "./route.ts";
+import { linkTo, usePlace } from "./route.ts";
 import { can, knownToken, type Session, signIn, signOut } from "./session.ts";
-
-/** What every page is given. */
-export interface PageProps {
-  session: Session;
-  place: Place;
-}
 
 /** The pages, and the scope that each needs. */
 const pages: { name: string; title: string; scope: string; Page: ComponentType<PageProps> }[] = [
@@ -25,6 +20,7 @@ const pages: { name: string; title: string; scope: string; Page: ComponentType<P
   { name: "try", title: "Try it", scope: "ask", Page: TryPage },
 ];
 
+/** The console: signed out, or at one of its pages. */
 export function App() {
   const [session, setSession] = useState<Session | null>(null);
   const [failure, setFailure] = useState<Error | null>(null);

@@ -6,6 +6,7 @@ export interface Place {
   query: URLSearchParams;
 }
 
+/** The place that a hash names. */
 export function placeOf(hash: string): Place {
   const [path = "", query = ""] = hash.replace(/^#\/?/, "").split("?");
   return { path: path.split("/").filter(Boolean).map(decodeURIComponent), query: new URLSearchParams(query) };

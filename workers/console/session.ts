@@ -29,10 +29,12 @@ export async function signIn(token: string): Promise<Session> {
   return session;
 }
 
+/** Forgets the token. */
 export function signOut(): void {
   sessionStorage.removeItem(key);
 }
 
+/** Whether a session's token has a scope. */
 export function can({ token }: Session, scope: string): boolean {
   return token.scopes.includes(scope) || token.scopes.includes("admin");
 }

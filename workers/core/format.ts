@@ -1,6 +1,7 @@
 const whole = new Intl.NumberFormat("en");
 const none = "–";
 
+/** A number with its thousands apart. */
 export function count(n: number): string {
   return whole.format(n);
 }
@@ -24,10 +25,12 @@ export function duration(ms: number | null): string {
   return `${value < 10 && unit !== "ms" ? value.toFixed(1) : Math.round(value)} ${unit}`;
 }
 
+/** Dollars, to the cent where they are few. */
 export function dollars(usd: number | null): string {
   return usd === null ? none : `$${usd < 10 ? usd.toFixed(2) : usd.toFixed(1)}`;
 }
 
+/** Bytes as KiB or MiB. */
 export function bytes(n: number): string {
   return n < 1024 ** 2 ? `${(n / 1024).toFixed(0)} KiB` : `${(n / 1024 ** 2).toFixed(1)} MiB`;
 }
@@ -37,10 +40,12 @@ export function moment(at: number | string | null): string {
   return at === null ? none : `${new Date(at).toISOString().slice(0, 16).replace("T", " ")} UTC`;
 }
 
+/** A day, UTC. */
 export function day(at: number): string {
   return new Date(at).toISOString().slice(0, 10);
 }
 
+/** A number with four places. */
 export function four(n: number | null | undefined): string {
   return n === null || n === undefined ? none : n.toFixed(4);
 }

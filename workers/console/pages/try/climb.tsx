@@ -1,7 +1,7 @@
-import type { Answer, RungName } from "../../client/index.ts";
-import { duration, percent } from "../../core/format.ts";
-import { Scores } from "./scores.tsx";
-import { Badge, Empty } from "./states.tsx";
+import type { Answer, RungName } from "../../../client/index.ts";
+import { duration, percent } from "../../../core/format.ts";
+import { Scores } from "../../parts/scores.tsx";
+import { Badge, Empty } from "../../parts/states.tsx";
 
 interface Props {
   ladder: RungName[];

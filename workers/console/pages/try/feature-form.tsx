@@ -1,5 +1,5 @@
 import { useState } from "preact/hooks";
-import type { Column, Instance, Policy } from "../../client/index.ts";
+import type { Column, Instance, Policy } from "../../../client/index.ts";
 
 const numberPattern = "[+\\-]?[0-9]*\\.?[0-9]*([eE][+\\-]?[0-9]+)?";
 

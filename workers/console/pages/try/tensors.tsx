@@ -1,7 +1,7 @@
 import { useState } from "preact/hooks";
-import type { Instance, ModelState, TensorAnswer, UpriverClient } from "../../client/index.ts";
-import { JsonForm } from "../parts/json-form.tsx";
-import { Empty, Problem } from "../parts/states.tsx";
+import type { Instance, ModelState, TensorAnswer, UpriverClient } from "../../../client/index.ts";
+import { Empty, Problem } from "../../parts/states.tsx";
+import { JsonForm } from "./json-form.tsx";
 
 interface Props {
   client: UpriverClient;

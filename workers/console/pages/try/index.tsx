@@ -1,16 +1,16 @@
 import { useState } from "preact/hooks";
-import type { Instance, Manifest, ModelState, ModelSummary, Picture } from "../../client/index.ts";
-import type { PageProps } from "../app.tsx";
-import { useAsking } from "../asking.ts";
-import { useLive } from "../live.ts";
-import { Climb } from "../parts/climb.tsx";
-import { FeatureForm } from "../parts/feature-form.tsx";
-import { JsonForm } from "../parts/json-form.tsx";
-import { ModelChoice } from "../parts/model-choice.tsx";
-import { PictureForm } from "../parts/picture-form.tsx";
-import { Empty, Loaded, Problem } from "../parts/states.tsx";
-import { can, type Session } from "../session.ts";
-import { TryTensors } from "./try-tensors.tsx";
+import type { Instance, Manifest, ModelState, ModelSummary, Picture } from "../../../client/index.ts";
+import { useLive } from "../../live.ts";
+import type { PageProps } from "../../page.ts";
+import { ModelChoice } from "../../parts/model-choice.tsx";
+import { Empty, Loaded, Problem } from "../../parts/states.tsx";
+import { can, type Session } from "../../session.ts";
+import { useAsking } from "./asking.ts";
+import { Climb } from "./climb.tsx";
+import { FeatureForm } from "./feature-form.tsx";
+import { JsonForm } from "./json-form.tsx";
+import { PictureForm } from "./picture-form.tsx";
+import { TryTensors } from "./tensors.tsx";
 
 /** A question by form, file, drawing or camera; and how it climbs. */
 export function TryPage({ session, place }: PageProps) {

@@ -1,0 +1,69 @@
+import type { Ladder } from "../../../client/index.ts";
+import { duration } from "../../../core/format.ts";
+import { useLive } from "../../live.ts";
+import type { PageProps } from "../../page.ts";
+import { Badge, Empty, Loaded } from "../../parts/states.tsx";
+import { can } from "../../session.ts";
+import { Model } from "./model.tsx";
+import { useSpeed } from "./speed.ts";
+
+const everyMs = 2_000;
+
+/** The rungs as they are now. */
+export function LadderPage({ session }: PageProps) {
+  const live = useLive("ladder", () => session.client.ladder(), everyMs);
+  const speed = useSpeed(live.value);
+  return (
+    <>
+      <h1>Ladder</h1>
+      <Loaded of={live}>
+        {(ladder) => (
+          <>
+            <NextRung nextRung={ladder.nextRung} />
+            {ladder.models.length === 0 && (
+              <Empty title="No model is served yet.">
+                <p>
+                  <code>npx upriver publish storefront</code> publishes the example; <code>npx upriver import</code>{" "}
+                  takes a TensorFlow.js model that you have.
+                </p>
+              </Empty>
+            )}
+            {ladder.models.map((model) => (
+              <Model
+                key={model.model}
+                ladder={model}
+                perSecond={speed.get(model.model) ?? null}
+                nextRung={ladder.nextRung}
+                isLinked={can(session, "review")}
+              />
+            ))}
+            {ladder.models.length > 0 && (
+              <p class="muted">
+                What climbs is counted at once, what the edge answers within a few seconds. Cost is Cloudflare's, for a
+                million questions that get as far as the rung; the origin's host is not in it. The edge's times are what
+                it waited for: its clock stands still while it works.
+              </p>
+            )}
+          </>
+        )}
+      </Loaded>
+    </>
+  );
+}
+
+function NextRung({ nextRung }: Pick<Ladder, "nextRung">) {
+  return (
+    <p role="status" class="status">
+      {nextRung === null ? (
+        <Badge kind="plain">No origin: what the edge does not know goes to a person</Badge>
+      ) : nextRung.up ? (
+        <Badge kind="good">Origin answers, {duration(nextRung.ms)}</Badge>
+      ) : (
+        <>
+          <Badge kind="bad">Origin is down</Badge> Questions are kept and asked again; the edge answers what it is sure
+          of. {nextRung.reason}
+        </>
+      )}
+    </p>
+  );
+}

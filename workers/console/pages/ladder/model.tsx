@@ -1,0 +1,96 @@
+import type { Ladder, ModelLadder } from "../../../client/index.ts";
+import { count, percent } from "../../../core/format.ts";
+import { linkTo } from "../../route.ts";
+import { Rung } from "./rung.tsx";
+
+interface ModelProps {
+  ladder: ModelLadder;
+  perSecond: number | null;
+  nextRung: Ladder["nextRung"];
+  isLinked: boolean;
+}
+
+/** A model's ladder: its figures, and its rungs from the top down. */
+export function Model({ ladder, perSecond, nextRung, isLinked }: ModelProps) {
+  const { model, pointer, questions, rungs, targetRisk, open, waiting, breakersOpen, unanswered } = ladder;
+  const id = `model-${model}`;
+  return (
+    <section aria-labelledby={id}>
+      <div class="head">
+        <h2 id={id}>{model}</h2>
+        <p>
+          version {pointer.stable}
+          {pointer.canary && `, canary ${pointer.canary.version} for ${percent(pointer.canary.share)}`}
+          {targetRisk !== null && `; target error ${percent(targetRisk)}`}
+        </p>
+      </div>
+      <dl class="figures">
+        <div>
+          <dt>Questions</dt>
+          <dd data-count={`${model}-questions`}>{count(questions)}</dd>
+        </div>
+        <div>
+          <dt>Now</dt>
+          <dd>{perSecond === null ? "–" : `${perSecond.toFixed(1)} / s`}</dd>
+        </div>
+        <div>
+          <dt>Open</dt>
+          <dd>{count(open)}</dd>
+        </div>
+        <div>
+          <dt>Wait for a person</dt>
+          <dd>{waiting > 0 && isLinked ? <a href={linkTo("review", model)}>{count(waiting)}</a> : count(waiting)}</dd>
+        </div>
+      </dl>
+      <div class="scroll">
+        <table class="rungs">
+          <caption class="unseen">The rungs of {model}, top to bottom</caption>
+          <thead>
+            <tr>
+              <th scope="col">Rung</th>
+              <th scope="col" class="number">
+                Asked
+              </th>
+              <th scope="col" class="number">
+                Answered
+              </th>
+              <th scope="col" class="number">
+                Passed on
+              </th>
+              <th scope="col">Share of all</th>
+              <th scope="col" class="number">
+                Right
+              </th>
+              <th scope="col" class="number">
+                p50
+              </th>
+              <th scope="col" class="number">
+                p99
+              </th>
+              <th scope="col" class="number">
+                Cost / million
+              </th>
+            </tr>
+          </thead>
+          <tbody>
+            {rungs.toReversed().map((rung) => (
+              <Rung
+                key={rung.rung}
+                model={model}
+                rung={rung}
+                isDown={rung.rung === "origin" && nextRung?.up === false}
+              />
+            ))}
+          </tbody>
+        </table>
+      </div>
+      {breakersOpen.length > 0 && (
+        <p class="notice warn">
+          {breakersOpen.length === 1 ? "One region leaves" : `${breakersOpen.length} regions leave`} the origin alone
+          after failures: {breakersOpen.join(", ")}.
+        </p>
+      )}
+      {unanswered.length > 0 && <p class="notice warn">Did not say what they counted: {unanswered.join(", ")}.</p>}
+    </section>
+  );
+}

@@ -1,0 +1,54 @@
+import type { LadderRung } from "../../../client/index.ts";
+import { count, dollars, duration, percent } from "../../../core/format.ts";
+import { Bar } from "../../parts/bar.tsx";
+import { Badge } from "../../parts/states.tsx";
+
+const titles = { human: "Person", origin: "Origin", region: "Region", edge: "Edge" } as const;
+
+const places = {
+  human: "answers what nobody could",
+  origin: "the large model",
+  region: "recalls what it was told",
+  edge: "the thin model, near the asker",
+} as const;
+
+/** A rung: what it was asked, what it answered, how well, how fast and at what price. */
+export function Rung({ model, rung, isDown }: { model: string; rung: LadderRung; isDown: boolean }) {
+  const { asked, answered, passed, share, judged, accuracy, p50Ms, p99Ms, usdPerMillion } = rung;
+  return (
+    <tr data-rung={rung.rung}>
+      <th scope="row">
+        <span class={`dot ${rung.rung}`} aria-hidden="true" /> {titles[rung.rung]}
+        {isDown && <Badge kind="bad">down</Badge>}
+        <small>{places[rung.rung]}</small>
+      </th>
+      <td class="number" data-label="Asked" data-count={`${model}-${rung.rung}-asked`}>
+        {count(asked)}
+      </td>
+      <td class="number" data-label="Answered" data-count={`${model}-${rung.rung}-answered`}>
+        {count(answered)}
+      </td>
+      <td class="number" data-label="Passed on">
+        {rung.rung === "human" ? `${count(passed)} open` : count(passed)}
+      </td>
+      <td data-label="Share of all" class="share">
+        <Bar share={share ?? 0} kind={rung.rung} /> <span>{percent(share)}</span>
+      </td>
+      <td class="number" data-label="Right">
+        <span>
+          {percent(accuracy)}
+          {judged > 0 && <small>of {count(judged)}</small>}
+        </span>
+      </td>
+      <td class="number" data-label="p50">
+        {duration(p50Ms)}
+      </td>
+      <td class="number" data-label="p99">
+        {duration(p99Ms)}
+      </td>
+      <td class="number" data-label="Cost / million">
+        {dollars(usdPerMillion)}
+      </td>
+    </tr>
+  );
+}

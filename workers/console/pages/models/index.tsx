@@ -1,0 +1,101 @@
+import type { ModelSummary } from "../../../client/index.ts";
+import { useLive } from "../../live.ts";
+import type { PageProps } from "../../page.ts";
+import { Confirm } from "../../parts/confirm.tsx";
+import { ModelChoice } from "../../parts/model-choice.tsx";
+import { Empty, Loaded } from "../../parts/states.tsx";
+import { can, type Session } from "../../session.ts";
+import { Canary } from "./canary.tsx";
+import { History } from "./history.tsx";
+import { Trainings } from "./trainings.tsx";
+import { Versions } from "./versions.tsx";
+
+export const everyMs = 3_000;
+
+/** A model's versions: who runs which, what to move. */
+export function ModelsPage({ session, place }: PageProps) {
+  const models = useLive("models", () => session.client.models(), everyMs);
+  return (
+    <Loaded of={models}>
+      {(all) => {
+        const model = all.find((one) => one.model === place.path[1]) ?? all[0];
+        if (!model) {
+          return (
+            <>
+              <h1>Models</h1>
+              <Empty title="No model is published yet.">
+                <p>
+                  <code>npx upriver publish storefront</code> publishes the example.
+                </p>
+              </Empty>
+            </>
+          );
+        }
+        return (
+          <>
+            <h1>{model.model}</h1>
+            <ModelChoice page="models" models={all.map((one) => one.model)} model={model.model} />
+            <Model key={model.model} session={session} summary={model} onMove={models.reload} />
+          </>
+        );
+      }}
+    </Loaded>
+  );
+}
+
+export interface Props {
+  session: Session;
+  summary: ModelSummary;
+  onMove: () => void;
+}
+
+function Model({ session, summary, onMove }: Props) {
+  const { client } = session;
+  const { model, canary } = summary;
+  const versions = useLive(`versions ${model}`, () => client.versions(model), everyMs);
+  const watch = useLive(`canary ${model}`, () => client.canary(model), everyMs);
+  const regions = useLive(
+    `regions ${model}`,
+    () => (can(session, "admin") ? client.regions(model) : Promise.resolve([])),
+    everyMs * 4,
+  );
+  const moved = () => {
+    onMove();
+    versions.reload();
+    watch.reload();
+  };
+  const back = async () => {
+    await client.rollback(model);
+    moved();
+  };
+  return (
+    <>
+      {(canary || watch.value) && <Canary summary={summary} watch={watch.value} />}
+      <div class="head">
+        <h2>Versions</h2>
+        <Confirm
+          disabled={!canary && (versions.value?.versions.length ?? 0) < 2}
+          label={canary ? "End the canary" : "Roll back"}
+          kind="danger"
+          what={
+            canary
+              ? `Version ${canary.version} is taken from its callers; version ${summary.stable} serves all.`
+              : "The stable version before this one serves all again, with the heads that it had."
+          }
+          onConfirm={back}
+        />
+      </div>
+      <Loaded of={versions}>
+        {(list) => (
+          <>
+            <Versions session={session} summary={summary} list={list} regions={regions.value ?? []} onMove={moved} />
+            <h2>Trainings</h2>
+            <Trainings session={session} model={model} />
+            <h2>History</h2>
+            <History list={list} />
+          </>
+        )}
+      </Loaded>
+    </>
+  );
+}

@@ -1,0 +1,119 @@
+import type { RegionDetail, RegionHead } from "../../../client/index.ts";
+import { four, moment, percent } from "../../../core/format.ts";
+import { Confirm } from "../../parts/confirm.tsx";
+import { Badge, Empty } from "../../parts/states.tsx";
+import type { Session } from "../../session.ts";
+import { can } from "../../session.ts";
+
+interface Props {
+  session: Session;
+  model: string;
+  region: string;
+  detail: RegionDetail;
+  onChange: () => void;
+}
+
+/** Every head that a region had, each to go back to. */
+export function Heads({ detail, session, model, region, onChange }: Props) {
+  const { state, heads, runs, history } = detail;
+  const serve = (head: number | null) => async () => {
+    await session.client.rollbackRegion(model, region, { head });
+    onChange();
+  };
+  const own = heads.filter(({ base }) => base === state.base);
+  const runOf = ({ base, number }: RegionHead) => runs.find((run) => run.base === base && run.report?.head === number);
+  const mayMove = can(session, "publish");
+  if (heads.length === 0) {
+    return (
+      <>
+        <h2>Heads</h2>
+        <Empty title="The global head serves this region.">
+          <p>A head of its own comes with a run whose candidate is better on labels that it has not seen.</p>
+        </Empty>
+      </>
+    );
+  }
+  return (
+    <>
+      <div class="head">
+        <h2>Heads</h2>
+        {own.some(({ isCurrent }) => isCurrent) && mayMove && (
+          <Confirm
+            label="Serve the global head"
+            what={`Region ${region} goes back to the global head of version ${state.base}.`}
+            onConfirm={serve(null)}
+          />
+        )}
+      </div>
+      <div class="scroll">
+        <table>
+          <caption class="unseen">The heads of {region}, the newest first</caption>
+          <thead>
+            <tr>
+              <th scope="col">Head</th>
+              <th scope="col">Made</th>
+              <th scope="col" class="number">
+                Right
+              </th>
+              <th scope="col" class="number">
+                Log-loss
+              </th>
+              <th scope="col">State</th>
+              <th scope="col">
+                <span class="unseen">What to do</span>
+              </th>
+            </tr>
+          </thead>
+          <tbody>
+            {heads.map((head) => {
+              const standing = runOf(head)?.report?.standing;
+              const serves = head.isCurrent && head.base === state.base;
+              return (
+                <tr key={`${head.base}+${head.number}`}>
+                  <th scope="row">
+                    {head.base}+{region}.{head.number}
+                  </th>
+                  <td data-label="Made">{moment(head.createdAt)}</td>
+                  <td class="number" data-label="Right">
+                    {percent(standing?.regional.accuracy)}
+                  </td>
+                  <td class="number" data-label="Log-loss">
+                    {four(standing?.regional.logLoss)}
+                  </td>
+                  <td data-label="State">
+                    {serves ? (
+                      <Badge kind="good">serves</Badge>
+                    ) : head.base === state.base ? (
+                      <span class="muted">kept</span>
+                    ) : (
+                      <span class="muted">of version {head.base}</span>
+                    )}
+                  </td>
+                  <td>
+                    {!serves && head.base === state.base && mayMove && (
+                      <Confirm
+                        label="Roll back to this"
+                        what={`Head ${head.number} serves region ${region} from now on.`}
+                        onConfirm={serve(head.number)}
+                      />
+                    )}
+                  </td>
+                </tr>
+              );
+            })}
+          </tbody>
+        </table>
+      </div>
+      <details>
+        <summary>What was done with them</summary>
+        <ul class="list">
+          {history.map(({ at, action, version }) => (
+            <li key={`${at}${action}`}>
+              {moment(at)}: {action === "head" ? "a new head" : "rolled back"} on version {version}
+            </li>
+          ))}
+        </ul>
+      </details>
+    </>
+  );
+}

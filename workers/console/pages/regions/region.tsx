@@ -1,0 +1,87 @@
+import type { RegionRun } from "../../../client/index.ts";
+import { day, four } from "../../../core/format.ts";
+import { useLive } from "../../live.ts";
+import { Chart } from "../../parts/chart.tsx";
+import { Confirm } from "../../parts/confirm.tsx";
+import { Empty, Loaded } from "../../parts/states.tsx";
+import { linkTo } from "../../route.ts";
+import type { Session } from "../../session.ts";
+import { Facts } from "./facts.tsx";
+import { Heads } from "./heads.tsx";
+import { Runs } from "./runs.tsx";
+import { StandingChart } from "./standing-chart.tsx";
+
+const everyMs = 5_000;
+
+interface Props {
+  session: Session;
+  model: string;
+  region: string;
+}
+
+/** One region: what it knows, its heads, its runs. */
+export function RegionPage({ session, model, region }: Props) {
+  const { client } = session;
+  const live = useLive(`region ${model} ${region}`, () => client.region(model, region), everyMs);
+  const retrain = async () => {
+    await client.retrain(model, region);
+    live.reload();
+  };
+  return (
+    <>
+      <p class="crumbs">
+        <a href={linkTo("regions", model)}>Regions of {model}</a>
+      </p>
+      <div class="head">
+        <h1>{region}</h1>
+        <Confirm
+          label="Retrain now"
+          what={`Region ${region} learns from all labels that it has; a better head serves at once.`}
+          onConfirm={retrain}
+        />
+      </div>
+      <Loaded of={live}>
+        {(detail) => (
+          <>
+            <Facts state={detail.state} />
+            <h2>Regional against global head</h2>
+            {detail.runs.some(({ report }) => report?.standing) ? (
+              <div class="pair">
+                <StandingChart title="Right, of held-out questions" runs={detail.runs} />
+                <LossChart runs={detail.runs} />
+              </div>
+            ) : (
+              <Empty title="No run has judged anything yet." />
+            )}
+            <Heads detail={detail} session={session} model={model} region={region} onChange={live.reload} />
+            <h2>Runs</h2>
+            <Runs runs={detail.runs} />
+          </>
+        )}
+      </Loaded>
+    </>
+  );
+}
+
+function LossChart({ runs }: { runs: RegionRun[] }) {
+  const judged = runs.filter(({ report }) => report?.standing).toReversed();
+  return (
+    <Chart
+      title="Log-loss, of the same"
+      format={four}
+      steps={judged.map(({ at }) => day(at))}
+      lines={[
+        {
+          name: "regional",
+          kind: "own",
+          values: judged.map(({ report }) => report?.standing?.regional.logLoss ?? null),
+        },
+        {
+          name: "global",
+          kind: "global",
+          values: judged.map(({ report }) => report?.standing?.global.logLoss ?? null),
+        },
+      ]}
+    />
+  );
+}

@@ -1,0 +1,75 @@
+import type { RegionState } from "../../../client/index.ts";
+import { count, percent } from "../../../core/format.ts";
+import { Certificate } from "../../parts/certificate.tsx";
+import { RunState } from "../../parts/run-state.tsx";
+import { Badge, Empty } from "../../parts/states.tsx";
+import { linkTo } from "../../route.ts";
+
+/** The regions of a model, a row each. */
+export function Table({ model, regions }: { model: string; regions: RegionState[] }) {
+  if (regions.length === 0) return <Empty title="No region of that name." />;
+  return (
+    <div class="scroll">
+      <table>
+        <caption class="unseen">The regions of {model}</caption>
+        <thead>
+          <tr>
+            <th scope="col">Region</th>
+            <th scope="col">Head</th>
+            <th scope="col" class="number">
+              Labels
+            </th>
+            <th scope="col" class="number">
+              Open
+            </th>
+            <th scope="col" class="number">
+              Coverage
+            </th>
+            <th scope="col">Certificate</th>
+            <th scope="col">Input</th>
+            <th scope="col">Last run</th>
+          </tr>
+        </thead>
+        <tbody>
+          {regions.map((state) => (
+            <Row key={state.region} model={model} state={state} />
+          ))}
+        </tbody>
+      </table>
+    </div>
+  );
+}
+
+function Row({ model, state }: { model: string; state: RegionState }) {
+  const { region, base, head, samples, archived, questions, certificate, drift, lastRun } = state;
+  return (
+    <tr>
+      <th scope="row">
+        <a href={linkTo("regions", model, region)}>{region}</a>
+      </th>
+      <td data-label="Head" class="whole">
+        {head === null ? `${base}, global` : `${base}+${head}`}
+      </td>
+      <td class="number" data-label="Labels">
+        {count(samples.train + samples.tune + samples.certify + archived)}
+      </td>
+      <td class="number" data-label="Open">
+        {count(questions.open)}
+      </td>
+      <td class="number" data-label="Coverage">
+        {percent(certificate?.coverage)}
+      </td>
+      <td data-label="Certificate">
+        <Certificate certificate={certificate} />
+      </td>
+      <td data-label="Input">
+        {drift?.alarm ? (
+          <Badge kind="warn">drifts</Badge>
+        ) : (
+          <span class="muted">{drift ? "steady" : "not looked at"}</span>
+        )}
+      </td>
+      <td data-label="Last run">{lastRun ? <RunState run={lastRun} /> : <span class="muted">none yet</span>}</td>
+    </tr>
+  );
+}

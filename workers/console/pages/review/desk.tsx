@@ -1,0 +1,109 @@
+import { useRef } from "preact/hooks";
+import type { Input, UpriverClient } from "../../../client/index.ts";
+import { count } from "../../../core/format.ts";
+import { Empty, Problem } from "../../parts/states.tsx";
+import { FlagDialog } from "./flag-dialog.tsx";
+import { useKeys } from "./keys.ts";
+import { Question } from "./question.tsx";
+import { useReviewing } from "./reviewing.ts";
+
+/** Keys of the labels, in order; s, u and f mean something else. */
+const labelKeys = [..."1234567890abcdeghijklmnopqrtvwxyz"];
+
+interface DeskProps {
+  client: UpriverClient;
+  model: string;
+  labels: string[];
+  input: Input | null;
+  reviewer: string;
+}
+
+/** A person at work: the question in front, a key for each label, and what else may be done with it. */
+export function Desk({ client, model, labels, input, reviewer }: DeskProps) {
+  const desk = useReviewing(client, model, reviewer);
+  const { current, given, waiting, done, perMinute, error, canUndo } = desk;
+  const flagging = useRef<HTMLDialogElement>(null);
+  useKeys((key) => {
+    if (flagging.current?.open) return false;
+    if (key === "u" && canUndo) desk.undo();
+    else if (key === "s" && current) desk.skip();
+    else if (key === "f" && current && given === null) flagging.current?.showModal();
+    else {
+      const label = labels[labelKeys.indexOf(key)];
+      if (label === undefined || !current) return false;
+      desk.answer(label);
+    }
+    return true;
+  });
+  return (
+    <>
+      <p class="tally" role="status">
+        <span>
+          {waiting === null ? "–" : count(waiting)} <span class="muted">waiting</span>
+        </span>
+        <span>
+          {count(done)} <span class="muted">answered by you</span>
+        </span>
+        {perMinute !== null && (
+          <span>
+            {perMinute.toFixed(0)} <span class="muted">a minute</span>
+          </span>
+        )}
+      </p>
+      {error && <Problem error={error} onRetry={desk.refresh} />}
+      {current ? (
+        <Question question={current} input={input} given={given} />
+      ) : desk.isLoading ? (
+        <p class="loading">Loading …</p>
+      ) : (
+        !error && <NothingToDo waiting={waiting ?? 0} />
+      )}
+      <fieldset class="answers" aria-label="The label">
+        {labels.map((label, i) => (
+          <button
+            key={label}
+            type="button"
+            disabled={!current}
+            class={label === given ? "given" : undefined}
+            onClick={() => desk.answer(label)}
+            aria-keyshortcuts={labelKeys[i]}
+          >
+            {labelKeys[i] && <kbd>{labelKeys[i]}</kbd>} {label}
+          </button>
+        ))}
+      </fieldset>
+      <div class="actions start">
+        <button type="button" class="quiet" disabled={!current} onClick={desk.skip} aria-keyshortcuts="s">
+          <kbd>s</kbd> {given === null ? "Skip" : "Leave it so"}
+        </button>
+        <button type="button" class="quiet" disabled={!canUndo} onClick={desk.undo} aria-keyshortcuts="u">
+          <kbd>u</kbd> Undo
+        </button>
+        <button
+          type="button"
+          class="quiet"
+          disabled={!current || given !== null}
+          onClick={() => flagging.current?.showModal()}
+          aria-keyshortcuts="f"
+        >
+          <kbd>f</kbd> Flag
+        </button>
+      </div>
+      <FlagDialog dialog={flagging} onFlag={desk.flag} />
+    </>
+  );
+}
+
+function NothingToDo({ waiting }: { waiting: number }) {
+  const title = waiting === 0 ? "Nobody waits for an answer." : "What waits is in somebody else's hands just now.";
+  return (
+    <Empty title={title}>
+      <p>
+        {waiting === 0
+          ? "Questions that no rung is sure of come here by themselves."
+          : "A question comes here when whoever holds it skips it, or has let it lie for five minutes."}{" "}
+        This page looks every few seconds.
+      </p>
+    </Empty>
+  );
+}

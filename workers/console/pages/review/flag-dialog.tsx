@@ -1,0 +1,39 @@
+import { useRef } from "preact/hooks";
+
+/** Asks why no person can answer a question. */
+export function FlagDialog({
+  dialog,
+  onFlag,
+}: {
+  dialog: { current: HTMLDialogElement | null };
+  onFlag: (reason: string) => void;
+}) {
+  const field = useRef<HTMLInputElement>(null);
+  const submit = (event: Event) => {
+    event.preventDefault();
+    const reason = field.current?.value.trim() ?? "";
+    if (!reason) return;
+    onFlag(reason);
+    dialog.current?.close();
+    if (field.current) field.current.value = "";
+  };
+  return (
+    <dialog ref={dialog} aria-label="Flag the question">
+      <form onSubmit={submit}>
+        <label>
+          Why can no person answer it?
+          <input ref={field} maxLength={500} required placeholder="blurred; not one of the labels; …" />
+        </label>
+        <p class="muted">It leaves the queue. Whoever asked gets the best answer so far.</p>
+        <div class="actions">
+          <button type="button" onClick={() => dialog.current?.close()}>
+            Cancel
+          </button>
+          <button type="submit" class="primary">
+            Flag it
+          </button>
+        </div>
+      </form>
+    </dialog>
+  );
+}

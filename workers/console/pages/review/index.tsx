@@ -1,0 +1,85 @@
+import { useState } from "preact/hooks";
+import type { ModelSummary, UpriverClient } from "../../../client/index.ts";
+import { useLive } from "../../live.ts";
+import type { PageProps } from "../../page.ts";
+import { ModelChoice } from "../../parts/model-choice.tsx";
+import { Empty, Loaded } from "../../parts/states.tsx";
+import { Desk } from "./desk.tsx";
+import { LabelStudio } from "./label-studio.tsx";
+
+const nameKey = "upriver-reviewer";
+
+/** The human rung: one question at a time. */
+export function ReviewPage({ session, place }: PageProps) {
+  const { client } = session;
+  const models = useLive("models", () => client.models(), null);
+  return (
+    <Loaded of={models}>
+      {(all) => {
+        const served = all.filter(({ stable }) => stable !== null);
+        const model = served.find((one) => one.model === place.path[1]) ?? served[0];
+        if (!model) {
+          return (
+            <>
+              <h1>Review</h1>
+              <Empty title="No model is served yet." />
+            </>
+          );
+        }
+        return <Model key={model.model} client={client} models={served} model={model.model} name={session.token.id} />;
+      }}
+    </Loaded>
+  );
+}
+
+interface ModelProps {
+  client: UpriverClient;
+  models: ModelSummary[];
+  model: string;
+  name: string;
+}
+
+function Model({ client, models, model, name }: ModelProps) {
+  const [reviewer, setReviewer] = useState(
+    () => localStorage.getItem(nameKey) ?? `${name}-${Math.random().toString(36).slice(2, 6)}`,
+  );
+  const state = useLive(
+    `model ${model}`,
+    async () => ({ state: await client.model(model), manifest: await client.manifest(model) }),
+    null,
+  );
+  const rename = (to: string) => {
+    if (to.trim() === "") return;
+    localStorage.setItem(nameKey, to.trim());
+    setReviewer(to.trim());
+  };
+  return (
+    <>
+      <h1>Review {model}</h1>
+      <ModelChoice page="review" models={models.map((one) => one.model)} model={model} />
+      <Loaded of={state}>
+        {({ state: { task, ...served }, manifest }) =>
+          task === "tensor" || !("labels" in served) ? (
+            <Empty title="A model of tensors has no labels: there is nothing to review." />
+          ) : (
+            <Desk
+              client={client}
+              model={model}
+              labels={served.labels}
+              input={manifest.task === "classify" ? manifest.thin.input : null}
+              reviewer={reviewer}
+            />
+          )
+        }
+      </Loaded>
+      <form class="line" onSubmit={(event) => event.preventDefault()}>
+        <label>
+          You review as{" "}
+          <input value={reviewer} onChange={(event) => rename(event.currentTarget.value)} maxLength={64} />
+        </label>
+        <span class="muted">Questions that you see are yours for five minutes; nobody else gets them meanwhile.</span>
+      </form>
+      <LabelStudio client={client} model={model} reviewer={reviewer} />
+    </>
+  );
+}

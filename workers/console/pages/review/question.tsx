@@ -1,0 +1,46 @@
+import type { Input, ReviewQuestion } from "../../../client/index.ts";
+import { moment, percent } from "../../../core/format.ts";
+import { Scores } from "../../parts/scores.tsx";
+import { Badge } from "../../parts/states.tsx";
+import { InstanceView } from "./instance.tsx";
+
+/** A question, shown as what it is, with what each rung thought. */
+export function Question({
+  question,
+  input,
+  given,
+}: {
+  question: ReviewQuestion;
+  input: Input | null;
+  given: string | null;
+}) {
+  const { id, region, instance, thoughts, queuedAt } = question;
+  return (
+    <article class="question" data-question={id} aria-label="The question">
+      <p class="head">
+        <span>
+          <strong>{region}</strong> <span class="muted">since {moment(queuedAt)}</span>
+        </span>
+        {given !== null && <Badge kind="warn">you said {given}; another label corrects it</Badge>}
+      </p>
+      <div class="pair">
+        <InstanceView input={input} instance={instance} />
+        <div>
+          <h2 class="small">What each rung thought</h2>
+          {thoughts.length === 0 && <p class="muted">Nothing that was kept.</p>}
+          {thoughts.map(({ rung, version, label, confidence, scores }) => (
+            <section key={rung} class="thought">
+              <h3>
+                {rung} <span class="muted">version {version}</span>
+              </h3>
+              <p>
+                {label}, {percent(confidence)}
+              </p>
+              <Scores scores={scores} />
+            </section>
+          ))}
+        </div>
+      </div>
+    </article>
+  );
+}

@@ -1,0 +1,12 @@
+import type { RegionRun } from "../../client/index.ts";
+import { Badge } from "./states.tsx";
+
+/** How a run ended, and why. */
+export function RunState({ run: { status, reason } }: { run: RegionRun }) {
+  const kinds = { promoted: "good", refused: "plain", skipped: "plain", running: "warn", failed: "bad" } as const;
+  return (
+    <>
+      <Badge kind={kinds[status]}>{status}</Badge> <small class="reason">{reason}</small>
+    </>
+  );
+}
