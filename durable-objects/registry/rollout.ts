@@ -67,7 +67,10 @@ export class Rollout {
       return ok(this.save({ ...pointer, canary: null, held: heldElsewhere(pointer.held, pointer.stable) }));
     }
     if (pointer.previous === null) {
-      return fail({ expected: "an earlier stable version", received: "none to go back to: roll out the version that you want" });
+      return fail({
+        expected: "an earlier stable version",
+        received: "none to go back to: roll out the version that you want",
+      });
     }
     this.note("rollback", { version: pointer.previous });
     const held = heldElsewhere(pointer.held, pointer.previous);

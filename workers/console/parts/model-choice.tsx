@@ -1,15 +1,61 @@
-import { linkTo } from "../route.ts";
+import type { ComponentChildren } from "preact";
+import type { ModelSummary, UpriverClient } from "../../client/index.ts";
+import { useLive } from "../live.ts";
+import { linkTo, type Place } from "../route.ts";
+import { Empty, Loaded } from "./states.tsx";
 
-/** The models as links, where there are several: each is a place of its own. */
-export function ModelChoice({ page, models, model }: { page: string; models: string[]; model: string }) {
-  if (models.length < 2) return null;
+interface Props {
+  client: UpriverClient;
+  place: Place;
+  /** The heading above the model of that name, and above nothing. */
+  titleOf: (model: string) => string;
+  title: string;
+  /** Also models that no version of serves. */
+  isAll?: boolean;
+  everyMs?: number;
+  children: (model: ModelSummary, reload: () => void) => ComponentChildren;
+}
+
+/** The model that the place names, or the first; the others as links, each a place of its own. */
+export function ModelChoice({ client, place, titleOf, title, isAll = false, everyMs, children }: Props) {
+  const live = useLive("models", () => client.models(), everyMs ?? null);
+  const [page = "", name] = place.path;
   return (
-    <nav class="models" aria-label="Models">
-      {models.map((name) => (
-        <a key={name} href={linkTo(page, name)} aria-current={name === model ? "page" : undefined}>
-          {name}
-        </a>
-      ))}
-    </nav>
+    <Loaded of={live}>
+      {(all) => {
+        const models = all.filter(({ stable }) => isAll || stable !== null);
+        const chosen = models.find(({ model }) => model === name) ?? models[0];
+        if (!chosen) return <NoModel title={title} />;
+        return (
+          <>
+            <h1>{titleOf(chosen.model)}</h1>
+            {models.length > 1 && (
+              <nav class="models" aria-label="Models">
+                {models.map(({ model }) => (
+                  <a key={model} href={linkTo(page, model)} aria-current={model === chosen.model ? "page" : undefined}>
+                    {model}
+                  </a>
+                ))}
+              </nav>
+            )}
+            {children(chosen, live.reload)}
+          </>
+        );
+      }}
+    </Loaded>
+  );
+}
+
+function NoModel({ title }: { title: string }) {
+  return (
+    <>
+      <h1>{title}</h1>
+      <Empty title="No model is served yet.">
+        <p>
+          <code>npx upriver publish storefront</code> publishes the example; <code>npx upriver import</code> takes a
+          TensorFlow.js model that you have.
+        </p>
+      </Empty>
+    </>
   );
 }

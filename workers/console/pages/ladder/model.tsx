@@ -1,5 +1,6 @@
 import type { Ladder, ModelLadder } from "../../../client/index.ts";
 import { count, percent } from "../../../core/format.ts";
+import { columnsOf, Table } from "../../parts/table.tsx";
 import { linkTo } from "../../route.ts";
 import { Rung } from "./rung.tsx";
 
@@ -9,6 +10,18 @@ interface ModelProps {
   nextRung: Ladder["nextRung"];
   isLinked: boolean;
 }
+
+const columns = columnsOf(
+  "Rung",
+  "#Asked",
+  "#Answered",
+  "#Passed on",
+  "Share of all",
+  "#Right",
+  "#p50",
+  "#p99",
+  "#Cost / million",
+);
 
 /** A model's ladder: its figures, and its rungs from the top down. */
 export function Model({ ladder, perSecond, nextRung, isLinked }: ModelProps) {
@@ -42,48 +55,11 @@ export function Model({ ladder, perSecond, nextRung, isLinked }: ModelProps) {
           <dd>{waiting > 0 && isLinked ? <a href={linkTo("review", model)}>{count(waiting)}</a> : count(waiting)}</dd>
         </div>
       </dl>
-      <div class="scroll">
-        <table class="rungs">
-          <caption class="unseen">The rungs of {model}, top to bottom</caption>
-          <thead>
-            <tr>
-              <th scope="col">Rung</th>
-              <th scope="col" class="number">
-                Asked
-              </th>
-              <th scope="col" class="number">
-                Answered
-              </th>
-              <th scope="col" class="number">
-                Passed on
-              </th>
-              <th scope="col">Share of all</th>
-              <th scope="col" class="number">
-                Right
-              </th>
-              <th scope="col" class="number">
-                p50
-              </th>
-              <th scope="col" class="number">
-                p99
-              </th>
-              <th scope="col" class="number">
-                Cost / million
-              </th>
-            </tr>
-          </thead>
-          <tbody>
-            {rungs.toReversed().map((rung) => (
-              <Rung
-                key={rung.rung}
-                model={model}
-                rung={rung}
-                isDown={rung.rung === "origin" && nextRung?.up === false}
-              />
-            ))}
-          </tbody>
-        </table>
-      </div>
+      <Table caption={`The rungs of ${model}, top to bottom`} columns={columns}>
+        {rungs.toReversed().map((rung) => (
+          <Rung key={rung.rung} model={model} rung={rung} isDown={rung.rung === "origin" && nextRung?.up === false} />
+        ))}
+      </Table>
       {breakersOpen.length > 0 && (
         <p class="notice warn">
           {breakersOpen.length === 1 ? "One region leaves" : `${breakersOpen.length} regions leave`} the origin alone

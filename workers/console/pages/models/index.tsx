@@ -3,47 +3,32 @@ import { useLive } from "../../live.ts";
 import type { PageProps } from "../../page.ts";
 import { Confirm } from "../../parts/confirm.tsx";
 import { ModelChoice } from "../../parts/model-choice.tsx";
-import { Empty, Loaded } from "../../parts/states.tsx";
+import { Loaded } from "../../parts/states.tsx";
 import { can, type Session } from "../../session.ts";
 import { Canary } from "./canary.tsx";
 import { History } from "./history.tsx";
 import { Trainings } from "./trainings.tsx";
 import { Versions } from "./versions.tsx";
 
-export const everyMs = 3_000;
+const everyMs = 3_000;
 
 /** A model's versions: who runs which, what to move. */
 export function ModelsPage({ session, place }: PageProps) {
-  const models = useLive("models", () => session.client.models(), everyMs);
   return (
-    <Loaded of={models}>
-      {(all) => {
-        const model = all.find((one) => one.model === place.path[1]) ?? all[0];
-        if (!model) {
-          return (
-            <>
-              <h1>Models</h1>
-              <Empty title="No model is published yet.">
-                <p>
-                  <code>npx upriver publish storefront</code> publishes the example.
-                </p>
-              </Empty>
-            </>
-          );
-        }
-        return (
-          <>
-            <h1>{model.model}</h1>
-            <ModelChoice page="models" models={all.map((one) => one.model)} model={model.model} />
-            <Model key={model.model} session={session} summary={model} onMove={models.reload} />
-          </>
-        );
-      }}
-    </Loaded>
+    <ModelChoice
+      client={session.client}
+      place={place}
+      title="Models"
+      titleOf={(model) => model}
+      isAll
+      everyMs={everyMs}
+    >
+      {(summary, reload) => <Model key={summary.model} session={session} summary={summary} onMove={reload} />}
+    </ModelChoice>
   );
 }
 
-export interface Props {
+interface Props {
   session: Session;
   summary: ModelSummary;
   onMove: () => void;

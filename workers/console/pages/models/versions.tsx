@@ -2,6 +2,7 @@ import type { ModelSummary, RegionState, VersionList } from "../../../client/ind
 import { count, four, moment, percent } from "../../../core/format.ts";
 import { Confirm } from "../../parts/confirm.tsx";
 import { Badge } from "../../parts/states.tsx";
+import { columnsOf, Table } from "../../parts/table.tsx";
 import type { Session } from "../../session.ts";
 
 interface Props {
@@ -14,6 +15,16 @@ interface Props {
 
 const canaryShare = 0.1;
 
+const columns = columnsOf(
+  "Version",
+  "State",
+  "#Thin, right",
+  "#Thin, log-loss",
+  "#Full, right",
+  "Who runs it",
+  "~What to do",
+);
+
 /** The versions of a model: how good, who runs which, and where to move them. */
 export function Versions({ session, summary, list, regions, onMove }: Props) {
   const { model, stable, canary } = summary;
@@ -23,85 +34,61 @@ export function Versions({ session, summary, list, regions, onMove }: Props) {
     onMove();
   };
   return (
-    <div class="scroll">
-      <table>
-        <caption class="unseen">The versions of {model}, the newest first</caption>
-        <thead>
-          <tr>
-            <th scope="col">Version</th>
-            <th scope="col">State</th>
-            <th scope="col" class="number">
-              Thin, right
-            </th>
-            <th scope="col" class="number">
-              Thin, log-loss
-            </th>
-            <th scope="col" class="number">
-              Full, right
-            </th>
-            <th scope="col">Who runs it</th>
-            <th scope="col">
-              <span class="unseen">What to do</span>
-            </th>
-          </tr>
-        </thead>
-        <tbody>
-          {list.versions
-            .toSorted((a, b) => b.version - a.version)
-            .map(({ version, state, createdAt, metrics, preparing }) => {
-              const running = regions.filter(({ base }) => base === version).length;
-              return (
-                <tr key={version}>
-                  <th scope="row">
-                    {version} <small>{moment(createdAt)}</small>
-                  </th>
-                  <td data-label="State">
-                    <Badge kind={state === "stable" ? "good" : state === "canary" ? "warn" : "plain"}>{state}</Badge>
-                    {preparing.length > 0 && <small>{preparing.length} regions make their head for it</small>}
-                  </td>
-                  <td class="number" data-label="Thin, right">
-                    {percent(metrics?.thin.accuracy)}
-                  </td>
-                  <td class="number" data-label="Thin, log-loss">
-                    {four(metrics?.thin.logLoss)}
-                  </td>
-                  <td class="number" data-label="Full, right">
-                    {percent(metrics?.full?.accuracy)}
-                  </td>
-                  <td data-label="Who runs it">
-                    {version === canary?.version
-                      ? `${percent(canary.share)} of callers`
-                      : version === stable
-                        ? canary
-                          ? "all others"
-                          : "all callers"
-                        : "nobody"}
-                    {running > 0 && `; ${count(running)} regions`}
-                  </td>
-                  <td class="actions">
-                    {version !== stable && (
-                      <>
-                        {version !== canary?.version && stable !== null && (
-                          <Confirm
-                            label="Canary"
-                            what={`${percent(canaryShare)} of callers get version ${version}; what its answers turn out to be promotes it or rolls it back.`}
-                            onConfirm={roll(version, true)}
-                          />
-                        )}
-                        <Confirm
-                          label="Promote"
-                          kind="primary"
-                          what={`Version ${version} serves all callers. Regions that are not ready stay on theirs until they are.`}
-                          onConfirm={roll(version, false)}
-                        />
-                      </>
+    <Table caption={`The versions of ${model}, the newest first`} columns={columns}>
+      {list.versions
+        .toSorted((a, b) => b.version - a.version)
+        .map(({ version, state, createdAt, metrics, preparing }) => {
+          const running = regions.filter(({ base }) => base === version).length;
+          return (
+            <tr key={version}>
+              <th scope="row">
+                {version} <small>{moment(createdAt)}</small>
+              </th>
+              <td data-label="State">
+                <Badge kind={state === "stable" ? "good" : state === "canary" ? "warn" : "plain"}>{state}</Badge>
+                {preparing.length > 0 && <small>{preparing.length} regions make their head for it</small>}
+              </td>
+              <td class="number" data-label="Thin, right">
+                {percent(metrics?.thin.accuracy)}
+              </td>
+              <td class="number" data-label="Thin, log-loss">
+                {four(metrics?.thin.logLoss)}
+              </td>
+              <td class="number" data-label="Full, right">
+                {percent(metrics?.full?.accuracy)}
+              </td>
+              <td data-label="Who runs it">
+                {version === canary?.version
+                  ? `${percent(canary.share)} of callers`
+                  : version === stable
+                    ? canary
+                      ? "all others"
+                      : "all callers"
+                    : "nobody"}
+                {running > 0 && `; ${count(running)} regions`}
+              </td>
+              <td class="actions">
+                {version !== stable && (
+                  <>
+                    {version !== canary?.version && stable !== null && (
+                      <Confirm
+                        label="Canary"
+                        what={`${percent(canaryShare)} of callers get version ${version}; what its answers turn out to be promotes it or rolls it back.`}
+                        onConfirm={roll(version, true)}
+                      />
                     )}
-                  </td>
-                </tr>
-              );
-            })}
-        </tbody>
-      </table>
-    </div>
+                    <Confirm
+                      label="Promote"
+                      kind="primary"
+                      what={`Version ${version} serves all callers. Regions that are not ready stay on theirs until they are.`}
+                      onConfirm={roll(version, false)}
+                    />
+                  </>
+                )}
+              </td>
+            </tr>
+          );
+        })}
+    </Table>
   );
 }

@@ -2,6 +2,7 @@ import type { RegionDetail, RegionHead } from "../../../client/index.ts";
 import { four, moment, percent } from "../../../core/format.ts";
 import { Confirm } from "../../parts/confirm.tsx";
 import { Badge, Empty } from "../../parts/states.tsx";
+import { columnsOf, Table } from "../../parts/table.tsx";
 import type { Session } from "../../session.ts";
 import { can } from "../../session.ts";
 
@@ -12,6 +13,8 @@ interface Props {
   detail: RegionDetail;
   onChange: () => void;
 }
+
+const columns = columnsOf("Head", "Made", "#Right", "#Log-loss", "State", "~What to do");
 
 /** Every head that a region had, each to go back to. */
 export function Heads({ detail, session, model, region, onChange }: Props) {
@@ -45,65 +48,44 @@ export function Heads({ detail, session, model, region, onChange }: Props) {
           />
         )}
       </div>
-      <div class="scroll">
-        <table>
-          <caption class="unseen">The heads of {region}, the newest first</caption>
-          <thead>
-            <tr>
-              <th scope="col">Head</th>
-              <th scope="col">Made</th>
-              <th scope="col" class="number">
-                Right
+      <Table caption={`The heads of ${region}, the newest first`} columns={columns}>
+        {heads.map((head) => {
+          const standing = runOf(head)?.report?.standing;
+          const serves = head.isCurrent && head.base === state.base;
+          return (
+            <tr key={`${head.base}+${head.number}`}>
+              <th scope="row">
+                {head.base}+{region}.{head.number}
               </th>
-              <th scope="col" class="number">
-                Log-loss
-              </th>
-              <th scope="col">State</th>
-              <th scope="col">
-                <span class="unseen">What to do</span>
-              </th>
+              <td data-label="Made">{moment(head.createdAt)}</td>
+              <td class="number" data-label="Right">
+                {percent(standing?.regional.accuracy)}
+              </td>
+              <td class="number" data-label="Log-loss">
+                {four(standing?.regional.logLoss)}
+              </td>
+              <td data-label="State">
+                {serves ? (
+                  <Badge kind="good">serves</Badge>
+                ) : head.base === state.base ? (
+                  <span class="muted">kept</span>
+                ) : (
+                  <span class="muted">of version {head.base}</span>
+                )}
+              </td>
+              <td>
+                {!serves && head.base === state.base && mayMove && (
+                  <Confirm
+                    label="Roll back to this"
+                    what={`Head ${head.number} serves region ${region} from now on.`}
+                    onConfirm={serve(head.number)}
+                  />
+                )}
+              </td>
             </tr>
-          </thead>
-          <tbody>
-            {heads.map((head) => {
-              const standing = runOf(head)?.report?.standing;
-              const serves = head.isCurrent && head.base === state.base;
-              return (
-                <tr key={`${head.base}+${head.number}`}>
-                  <th scope="row">
-                    {head.base}+{region}.{head.number}
-                  </th>
-                  <td data-label="Made">{moment(head.createdAt)}</td>
-                  <td class="number" data-label="Right">
-                    {percent(standing?.regional.accuracy)}
-                  </td>
-                  <td class="number" data-label="Log-loss">
-                    {four(standing?.regional.logLoss)}
-                  </td>
-                  <td data-label="State">
-                    {serves ? (
-                      <Badge kind="good">serves</Badge>
-                    ) : head.base === state.base ? (
-                      <span class="muted">kept</span>
-                    ) : (
-                      <span class="muted">of version {head.base}</span>
-                    )}
-                  </td>
-                  <td>
-                    {!serves && head.base === state.base && mayMove && (
-                      <Confirm
-                        label="Roll back to this"
-                        what={`Head ${head.number} serves region ${region} from now on.`}
-                        onConfirm={serve(head.number)}
-                      />
-                    )}
-                  </td>
-                </tr>
-              );
-            })}
-          </tbody>
-        </table>
-      </div>
+          );
+        })}
+      </Table>
       <details>
         <summary>What was done with them</summary>
         <ul class="list">

@@ -1,5 +1,5 @@
 import { useState } from "preact/hooks";
-import type { ModelSummary, RegionState, UpriverClient } from "../../../client/index.ts";
+import type { RegionState, UpriverClient } from "../../../client/index.ts";
 import { count } from "../../../core/format.ts";
 import { useLive } from "../../live.ts";
 import type { PageProps } from "../../page.ts";
@@ -8,76 +8,60 @@ import { Empty, Loaded } from "../../parts/states.tsx";
 import { linkTo } from "../../route.ts";
 import { RegionPage } from "./region.tsx";
 import { StandingChart } from "./standing-chart.tsx";
-import { Table } from "./table.tsx";
+import { RegionTable } from "./table.tsx";
 
 const everyMs = 5_000;
 
 /** What the regions of a model learn; of one region, all of it. */
 export function RegionsPage({ session, place }: PageProps) {
-  const [, asked, region] = place.path;
-  const models = useLive("models", () => session.client.models(), null);
+  const [, model, region] = place.path;
+  if (model !== undefined && region !== undefined) {
+    return <RegionPage key={region} session={session} model={model} region={region} />;
+  }
   return (
-    <Loaded of={models}>
-      {(all) => {
-        const model = asked ?? all[0]?.model;
-        if (model === undefined) return <Nothing />;
-        if (region !== undefined) return <RegionPage key={region} session={session} model={model} region={region} />;
-        return <Regions key={model} client={session.client} models={all} model={model} />;
-      }}
-    </Loaded>
+    <ModelChoice client={session.client} place={place} title="Regions" titleOf={(model) => `Regions of ${model}`}>
+      {({ model }) => <Regions key={model} client={session.client} model={model} />}
+    </ModelChoice>
   );
 }
 
-function Nothing() {
-  return (
-    <>
-      <h1>Regions</h1>
-      <Empty title="No model is published yet." />
-    </>
-  );
-}
-
-function Regions({ client, models, model }: { client: UpriverClient; models: ModelSummary[]; model: string }) {
+function Regions({ client, model }: { client: UpriverClient; model: string }) {
   const states = useLive(`regions ${model}`, () => client.regions(model), everyMs);
   const runs = useLive(`runs ${model}`, () => client.allRuns(model), everyMs * 6);
   const [filter, setFilter] = useState("");
   const isShown = ({ region }: { region: string }) => region.toLowerCase().includes(filter.toLowerCase());
   return (
-    <>
-      <h1>Regions of {model}</h1>
-      <ModelChoice page="regions" models={models.map((one) => one.model)} model={model} />
-      <Loaded of={states}>
-        {(all) =>
-          all.length === 0 ? (
-            <Empty title="No region has been asked anything that it keeps yet.">
-              <p>A region appears with its first question that climbs, or its first label.</p>
-            </Empty>
-          ) : (
-            <>
-              <Summary regions={all} />
-              <label class="filter">
-                Find a region
-                <input type="search" value={filter} onInput={(event) => setFilter(event.currentTarget.value)} />
-              </label>
-              <Table model={model} regions={all.filter(isShown)} />
-              <h2>Regional against global head</h2>
-              <p class="muted">The share that each answers rightly of questions that neither learned from, by run.</p>
-              <div class="multiples">
-                {all.filter(isShown).map(({ region }) => (
-                  <a key={region} href={linkTo("regions", model, region)}>
-                    <StandingChart
-                      title={region}
-                      runs={runs.value?.filter((run) => run.region === region) ?? []}
-                      isSmall
-                    />
-                  </a>
-                ))}
-              </div>
-            </>
-          )
-        }
-      </Loaded>
-    </>
+    <Loaded of={states}>
+      {(all) =>
+        all.length === 0 ? (
+          <Empty title="No region has been asked anything that it keeps yet.">
+            <p>A region appears with its first question that climbs, or its first label.</p>
+          </Empty>
+        ) : (
+          <>
+            <Summary regions={all} />
+            <label class="filter">
+              Find a region
+              <input type="search" value={filter} onInput={(event) => setFilter(event.currentTarget.value)} />
+            </label>
+            <RegionTable model={model} regions={all.filter(isShown)} />
+            <h2>Regional against global head</h2>
+            <p class="muted">The share that each answers rightly of questions that neither learned from, by run.</p>
+            <div class="multiples">
+              {all.filter(isShown).map(({ region }) => (
+                <a key={region} href={linkTo("regions", model, region)}>
+                  <StandingChart
+                    title={region}
+                    runs={runs.value?.filter((run) => run.region === region) ?? []}
+                    isSmall
+                  />
+                </a>
+              ))}
+            </div>
+          </>
+        )
+      }
+    </Loaded>
   );
 }
 

@@ -1,7 +1,4 @@
-import type { RegionRun } from "../../../client/index.ts";
-import { day, four } from "../../../core/format.ts";
 import { useLive } from "../../live.ts";
-import { Chart } from "../../parts/chart.tsx";
 import { Confirm } from "../../parts/confirm.tsx";
 import { Empty, Loaded } from "../../parts/states.tsx";
 import { linkTo } from "../../route.ts";
@@ -48,7 +45,7 @@ export function RegionPage({ session, model, region }: Props) {
             {detail.runs.some(({ report }) => report?.standing) ? (
               <div class="pair">
                 <StandingChart title="Right, of held-out questions" runs={detail.runs} />
-                <LossChart runs={detail.runs} />
+                <StandingChart title="Log-loss, of the same" runs={detail.runs} of="logLoss" />
               </div>
             ) : (
               <Empty title="No run has judged anything yet." />
@@ -60,28 +57,5 @@ export function RegionPage({ session, model, region }: Props) {
         )}
       </Loaded>
     </>
-  );
-}
-
-function LossChart({ runs }: { runs: RegionRun[] }) {
-  const judged = runs.filter(({ report }) => report?.standing).toReversed();
-  return (
-    <Chart
-      title="Log-loss, of the same"
-      format={four}
-      steps={judged.map(({ at }) => day(at))}
-      lines={[
-        {
-          name: "regional",
-          kind: "own",
-          values: judged.map(({ report }) => report?.standing?.regional.logLoss ?? null),
-        },
-        {
-          name: "global",
-          kind: "global",
-          values: judged.map(({ report }) => report?.standing?.global.logLoss ?? null),
-        },
-      ]}
-    />
   );
 }

@@ -1,35 +1,27 @@
 import type { RegionRun } from "../../../client/index.ts";
-import { day, percent } from "../../../core/format.ts";
+import { day, four, percent } from "../../../core/format.ts";
 import { Chart } from "../../parts/chart.tsx";
 
-/** How the region's head and the global one answered what neither learned from, run by run. */
-export function StandingChart({
-  title,
-  runs,
-  isSmall = false,
-}: {
+interface Props {
   title: string;
   runs: RegionRun[];
+  /** What is drawn of each: the share that is right, or the log-loss. */
+  of?: "accuracy" | "logLoss";
   isSmall?: boolean;
-}) {
-  const judged = runs.filter(({ report }) => report?.standing).toReversed();
+}
+
+/** How the region's head and the global one answered what neither learned from, run by run. */
+export function StandingChart({ title, runs, of = "accuracy", isSmall = false }: Props) {
+  const judged = runs.toReversed().flatMap(({ at, report }) => (report?.standing ? [{ at, ...report.standing }] : []));
   return (
     <Chart
       title={title}
       isSmall={isSmall}
-      format={percent}
+      format={of === "accuracy" ? percent : four}
       steps={judged.map(({ at }) => day(at))}
       lines={[
-        {
-          name: "regional",
-          kind: "own",
-          values: judged.map(({ report }) => report?.standing?.regional.accuracy ?? null),
-        },
-        {
-          name: "global",
-          kind: "global",
-          values: judged.map(({ report }) => report?.standing?.global.accuracy ?? null),
-        },
+        { name: "regional", kind: "own", values: judged.map(({ regional }) => regional[of]) },
+        { name: "global", kind: "global", values: judged.map(({ global }) => global[of]) },
       ]}
     />
   );

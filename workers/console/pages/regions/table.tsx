@@ -3,40 +3,20 @@ import { count, percent } from "../../../core/format.ts";
 import { Certificate } from "../../parts/certificate.tsx";
 import { RunState } from "../../parts/run-state.tsx";
 import { Badge, Empty } from "../../parts/states.tsx";
+import { columnsOf, Table } from "../../parts/table.tsx";
 import { linkTo } from "../../route.ts";
 
+const columns = columnsOf("Region", "Head", "#Labels", "#Open", "#Coverage", "Certificate", "Input", "Last run");
+
 /** The regions of a model, a row each. */
-export function Table({ model, regions }: { model: string; regions: RegionState[] }) {
+export function RegionTable({ model, regions }: { model: string; regions: RegionState[] }) {
   if (regions.length === 0) return <Empty title="No region of that name." />;
   return (
-    <div class="scroll">
-      <table>
-        <caption class="unseen">The regions of {model}</caption>
-        <thead>
-          <tr>
-            <th scope="col">Region</th>
-            <th scope="col">Head</th>
-            <th scope="col" class="number">
-              Labels
-            </th>
-            <th scope="col" class="number">
-              Open
-            </th>
-            <th scope="col" class="number">
-              Coverage
-            </th>
-            <th scope="col">Certificate</th>
-            <th scope="col">Input</th>
-            <th scope="col">Last run</th>
-          </tr>
-        </thead>
-        <tbody>
-          {regions.map((state) => (
-            <Row key={state.region} model={model} state={state} />
-          ))}
-        </tbody>
-      </table>
-    </div>
+    <Table caption={`The regions of ${model}`} columns={columns}>
+      {regions.map((state) => (
+        <Row key={state.region} model={model} state={state} />
+      ))}
+    </Table>
   );
 }
 

@@ -1,5 +1,5 @@
 import { useState } from "preact/hooks";
-import type { ModelSummary, UpriverClient } from "../../../client/index.ts";
+import type { UpriverClient } from "../../../client/index.ts";
 import { useLive } from "../../live.ts";
 import type { PageProps } from "../../page.ts";
 import { ModelChoice } from "../../parts/model-choice.tsx";
@@ -11,35 +11,21 @@ const nameKey = "upriver-reviewer";
 
 /** The human rung: one question at a time. */
 export function ReviewPage({ session, place }: PageProps) {
-  const { client } = session;
-  const models = useLive("models", () => client.models(), null);
+  const { client, token } = session;
   return (
-    <Loaded of={models}>
-      {(all) => {
-        const served = all.filter(({ stable }) => stable !== null);
-        const model = served.find((one) => one.model === place.path[1]) ?? served[0];
-        if (!model) {
-          return (
-            <>
-              <h1>Review</h1>
-              <Empty title="No model is served yet." />
-            </>
-          );
-        }
-        return <Model key={model.model} client={client} models={served} model={model.model} name={session.token.id} />;
-      }}
-    </Loaded>
+    <ModelChoice client={client} place={place} title="Review" titleOf={(model) => `Review ${model}`}>
+      {({ model }) => <Model key={model} client={client} model={model} name={token.id} />}
+    </ModelChoice>
   );
 }
 
 interface ModelProps {
   client: UpriverClient;
-  models: ModelSummary[];
   model: string;
   name: string;
 }
 
-function Model({ client, models, model, name }: ModelProps) {
+function Model({ client, model, name }: ModelProps) {
   const [reviewer, setReviewer] = useState(
     () => localStorage.getItem(nameKey) ?? `${name}-${Math.random().toString(36).slice(2, 6)}`,
   );
@@ -55,8 +41,6 @@ function Model({ client, models, model, name }: ModelProps) {
   };
   return (
     <>
-      <h1>Review {model}</h1>
-      <ModelChoice page="review" models={models.map((one) => one.model)} model={model} />
       <Loaded of={state}>
         {({ state: { task, ...served }, manifest }) =>
           task === "tensor" || !("labels" in served) ? (

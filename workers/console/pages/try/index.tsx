@@ -1,9 +1,9 @@
 import { useState } from "preact/hooks";
-import type { Instance, Manifest, ModelState, ModelSummary, Picture } from "../../../client/index.ts";
+import type { Instance, Manifest, ModelState, Picture } from "../../../client/index.ts";
 import { useLive } from "../../live.ts";
 import type { PageProps } from "../../page.ts";
 import { ModelChoice } from "../../parts/model-choice.tsx";
-import { Empty, Loaded, Problem } from "../../parts/states.tsx";
+import { Loaded, Problem } from "../../parts/states.tsx";
 import { can, type Session } from "../../session.ts";
 import { useAsking } from "./asking.ts";
 import { Climb } from "./climb.tsx";
@@ -14,28 +14,14 @@ import { TryTensors } from "./tensors.tsx";
 
 /** A question by form, file, drawing or camera; and how it climbs. */
 export function TryPage({ session, place }: PageProps) {
-  const { client } = session;
-  const models = useLive("models", () => client.models(), null);
   return (
-    <Loaded of={models}>
-      {(all) => {
-        const served = all.filter(({ stable }) => stable !== null);
-        const model = served.find((one) => one.model === place.path[1]) ?? served[0];
-        if (!model) {
-          return (
-            <>
-              <h1>Try it</h1>
-              <Empty title="No model is served yet." />
-            </>
-          );
-        }
-        return <Model key={model.model} session={session} models={served} model={model.model} />;
-      }}
-    </Loaded>
+    <ModelChoice client={session.client} place={place} title="Try it" titleOf={(model) => `Ask ${model}`}>
+      {({ model }) => <Model key={model} session={session} model={model} />}
+    </ModelChoice>
   );
 }
 
-function Model({ session, models, model }: { session: Session; models: ModelSummary[]; model: string }) {
+function Model({ session, model }: { session: Session; model: string }) {
   const { client } = session;
   const loaded = useLive(
     `model ${model}`,
@@ -43,19 +29,15 @@ function Model({ session, models, model }: { session: Session; models: ModelSumm
     null,
   );
   return (
-    <>
-      <h1>Ask {model}</h1>
-      <ModelChoice page="try" models={models.map((one) => one.model)} model={model} />
-      <Loaded of={loaded}>
-        {({ state, manifest }) =>
-          state.task === "tensor" ? (
-            <TryTensors client={client} state={state} />
-          ) : (
-            <Ask session={session} state={state} manifest={manifest} />
-          )
-        }
-      </Loaded>
-    </>
+    <Loaded of={loaded}>
+      {({ state, manifest }) =>
+        state.task === "tensor" ? (
+          <TryTensors client={client} state={state} />
+        ) : (
+          <Ask session={session} state={state} manifest={manifest} />
+        )
+      }
+    </Loaded>
   );
 }
 
