@@ -14,12 +14,16 @@ import { chromiumPath, openBrowser, openConsole, sights } from "../helpers/brows
 import { temporaryLadder } from "../journeys/ladder.ts";
 
 const isSkipped = chromiumPath === undefined;
-/** Real data where the shared folder is there: a year of 49 weather stations; else a season of the example's shops. */
-const hasWeather = existsSync(join(sharedFolder(), "data/weather-aus/weather-aus.csv.gz"));
+/**
+ * Where pictures are wanted, real data if it is there: a year of 49 weather stations, which takes some minutes; else days
+ * of the example's shops.
+ */
+const hasWeather =
+  process.env.SCREENSHOTS !== undefined && existsSync(join(sharedFolder(), "data/weather-aus/weather-aus.csv.gz"));
 const shown = hasWeather ? weather : storefront;
 const [from, to, teachFrom] = hasWeather
   ? ["2018-01-01", "2019-01-15", "2016-12-01"]
-  : ["2025-07-01", "2025-07-10", "2025-04-01"];
+  : ["2025-07-01", "2025-07-03", "2025-04-01"];
 const region = hasWeather ? "Katherine" : "monsoon";
 const folder = process.env.SCREENSHOTS ?? join(import.meta.dirname, "../../.upriver/screenshots");
 
@@ -90,6 +94,16 @@ describe.skipIf(isSkipped)(
         });
       }
     }
+
+    it("of a training's report, in its frame", async () => {
+      const { edge, tokens } = ladder.credentials;
+      const { page, check } = await openConsole(browser, { edge, token: tokens.admin, path: `models/${shown.name}` });
+      await (await page.waitForSelector('::-p-aria(Report[role="button"])'))?.click();
+      const frame = await (await page.waitForSelector("dialog[open] iframe"))?.contentFrame();
+      await frame?.waitForSelector("svg");
+      await page.screenshot({ path: join(folder, "report.png") });
+      check();
+    });
 
     it("of the edge that does not answer: what was known stays in sight", async () => {
       const { edge, tokens } = ladder.credentials;

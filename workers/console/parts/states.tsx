@@ -32,13 +32,17 @@ export function Empty({ title, children }: { title: string; children?: Component
   );
 }
 
-/** What is loaded, once it is; what came last stays in sight while the next load fails. */
+/** What is loaded, once it is; what came last stays in sight, paler, while the next load fails. */
 export function Loaded<T>({ of, children }: { of: Live<T>; children: (value: T) => ComponentChildren }) {
   const { value, error, reload } = of;
   return (
     <>
       {error && <Problem error={error} onRetry={reload} />}
-      {value === null ? !error && <p class="loading">Loading …</p> : children(value)}
+      {value === null ? (
+        !error && <p class="loading">Loading …</p>
+      ) : (
+        <div class={error ? "stale" : undefined}>{children(value)}</div>
+      )}
     </>
   );
 }

@@ -28,7 +28,7 @@ export function Model({ ladder, perSecond, nextRung, isLinked }: ModelProps) {
   const { model, pointer, questions, rungs, targetRisk, open, waiting, breakersOpen, unanswered } = ladder;
   const id = `model-${model}`;
   return (
-    <section aria-labelledby={id}>
+    <section class="card" aria-labelledby={id}>
       <div class="head">
         <h2 id={id}>{model}</h2>
         <p>
