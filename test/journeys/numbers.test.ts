@@ -1,36 +1,62 @@
+import type { Browser, Page } from "puppeteer-core";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { dayMs } from "../../scripts/replay/days.ts";
 import { play } from "../../scripts/replay/play.ts";
 import type { Report } from "../../scripts/replay/report.ts";
 import { UpriverClient } from "../../workers/client/index.ts";
 import { storefront } from "../../workers/origin/recipes/storefront.ts";
+import { chromiumPath, openBrowser, openConsole } from "../helpers/browser.ts";
 import { temporaryLadder } from "./ladder.ts";
 
 /** How long after the last question all isolates have told what they counted. */
 const quietMs = 5_000;
+const times = { from: Date.parse("2025-07-01"), to: Date.parse("2025-07-12") + dayMs - 1 };
 
 let ladder: Awaited<ReturnType<typeof temporaryLadder>>;
 let client: UpriverClient;
-let report: Report;
+let playing: Promise<Report>;
+let browser: Browser | null = null;
+let page: Page | null = null;
 
 beforeAll(async () => {
   ladder = await temporaryLadder({ recipe: storefront.name });
   const { edge: url, tokens } = ladder.credentials;
   // Not held to the OpenAPI document: there are thousands of answers.
   client = new UpriverClient({ url, token: tokens.admin });
-  const times = { from: Date.parse("2025-07-01"), to: Date.parse("2025-07-14") + dayMs - 1 };
+  if (chromiumPath) {
+    browser = await openBrowser();
+    ({ page } = await openConsole(browser, { edge: url, token: tokens.admin, path: "ladder" }));
+    await page.waitForSelector("[data-rung]");
+  }
   const teachFrom = Date.parse("2025-05-01");
-  report = await play(client, storefront, await storefront.load({}), { ...times, teachFrom, onProgress: () => {} });
+  playing = play(client, storefront, await storefront.load({}), { ...times, teachFrom, onProgress: () => {} });
 });
-afterAll(() => ladder?.stop());
+afterAll(async () => {
+  await browser?.close();
+  await ladder?.stop();
+});
 
-it("a replay, the ladder, the metrics and what the regions say agree to the last question", async () => {
+it("the console's count moves while a replay runs", async (context) => {
+  if (!page) return context.skip("no Chromium here; CHROME_PATH names one");
+  const seen = new Set<number>();
+  let isOver = false;
+  playing.finally(() => {
+    isOver = true;
+  });
+  while (!isOver && seen.size < 4) {
+    seen.add(await shown(page, "questions"));
+    await new Promise((resolve) => setTimeout(resolve, 500));
+  }
+  expect([...seen]).toEqual([...seen].toSorted((a, b) => a - b));
+  expect(seen.size).toBeGreaterThan(2);
+}, 120_000);
+
+it("a replay, the ladder, the metrics and the console agree to the last question", async () => {
+  const { answered, questions } = await playing;
   const above = async () => {
     const [model] = (await client.ladder()).models;
-    const rungs = new Map(model?.rungs.map((rung) => [rung.rung, rung]));
-    return { questions: model?.questions, rungs, open: model?.open };
+    return { questions: model?.questions, rungs: new Map(model?.rungs.map((rung) => [rung.rung, rung])) };
   };
-  const { answered, questions } = report;
   // What climbed is counted by the regions, at once: who answered, and what was left to a person.
   const now = await above();
   expect(now.rungs.get("origin")?.answered).toBe(answered.origin);
@@ -52,4 +78,16 @@ it("a replay, the ladder, the metrics and what the regions say agree to the last
   expect(sumOf("upriver_answers_total", 'rung="edge"')).toBe(answered.edge);
   expect(sumOf("upriver_answers_total", 'rung="origin"')).toBe(answered.origin);
   expect(sumOf("upriver_escalated_total")).toBe(questions - answered.edge);
-});
+
+  if (!page) return;
+  await expect.poll(() => shown(page as Page, "questions"), { timeout: quietMs }).toBe(questions);
+  expect(await shown(page, "edge-answered")).toBe(answered.edge);
+  expect(await shown(page, "origin-answered")).toBe(answered.origin);
+  expect(await shown(page, "human-asked")).toBe(answered.human);
+}, 180_000);
+
+function shown(from: Page, what: string): Promise<number> {
+  return from.$eval(`[data-count="${storefront.name}-${what}"]`, (node) =>
+    Number(node.textContent?.replaceAll(",", "")),
+  );
+}
