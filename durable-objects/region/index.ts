@@ -269,12 +269,14 @@ export class RegionObject extends DurableObject<Env> {
   /** Forgets everything: questions, samples, runs. The registry takes the heads out of use. */
   forget(): Promise<void> {
     return this.context.turns.take(async () => {
+      // Before they go: revisions are not used twice.
+      const revision = this.context.samples.lastRevision() + 1;
       await this.context.archive.removeAll();
       this.context.recall.drop();
       await this.ctx.storage.deleteAlarm();
       await this.ctx.storage.deleteAll();
       migrate(this.ctx.storage, migrations);
-      this.context.samples.recount();
+      this.context.samples.beginAgain(revision);
       this.retrain.restart();
     });
   }

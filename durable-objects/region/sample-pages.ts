@@ -11,7 +11,9 @@ export interface SamplePage {
 }
 
 /** What changed after a revision, archived samples first: they changed longest ago. */
-export async function samplesSince({ samples, archive }: RegionContext, revision: number): Promise<SamplePage> {
+export async function samplesSince({ samples, archive }: RegionContext, since: number): Promise<SamplePage> {
+  // An object that lost what it knew counts from 1 again: whoever pulls has to begin again, too.
+  const revision = since > samples.lastRevision() ? 0 : since;
   const archived = await archive.since(revision);
   if (archived) {
     const forgotten = samples.forgottenIn(revision, archived.lastRevision, Number.MAX_SAFE_INTEGER);

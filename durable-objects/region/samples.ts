@@ -45,6 +45,9 @@ export interface Tombstone {
 
 type Row = Record<string, SqlStorageValue> & { instance: string; accepted: number | null };
 
+/** Stands for all ids of a region among the tombstones. */
+export const wholeRegion = "";
+
 /** The table `samples`, and what it leaves behind: `tombstones`. */
 export class Samples {
   private readonly sql: SqlStorage;
@@ -119,9 +122,10 @@ export class Samples {
     return this.kept;
   }
 
-  /** Counts anew: the table was emptied under it. */
-  recount(): void {
+  /** Begins again after the tables were emptied: whoever pulls samples learns that all before `revision` is forgotten. */
+  beginAgain(revision: number): void {
     this.kept = null;
+    if (revision > 1) this.sql.exec("INSERT INTO tombstones VALUES (?, ?)", revision, wholeRegion);
   }
 
   /** Samples that changed longest ago, in the order of their revisions, as far as a finished run has counted them. */

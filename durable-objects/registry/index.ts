@@ -192,6 +192,7 @@ export class RegistryObject extends DurableObject<Env> {
       this.watch.forget(region);
       this.edgeCounts.forget(region);
       this.ctx.storage.sql.exec("DELETE FROM regions WHERE region = ?", region);
+      this.ctx.storage.sql.exec("INSERT OR IGNORE INTO forgotten_regions VALUES (?)", region);
     });
   }
 
@@ -212,6 +213,15 @@ export class RegistryObject extends DurableObject<Env> {
   regions(): string[] {
     const rows = this.ctx.storage.sql.exec<{ region: string }>("SELECT region FROM regions ORDER BY region");
     return rows.toArray().map((row) => row.region);
+  }
+
+  /** The regions that there are, and those that were forgotten: whoever pulls samples is to hear of it. */
+  regionsEver(): string[] {
+    const query = "SELECT region FROM regions UNION SELECT region FROM forgotten_regions ORDER BY region";
+    return this.ctx.storage.sql
+      .exec<{ region: string }>(query)
+      .toArray()
+      .map(({ region }) => region);
   }
 
   private move(version: number, share: number | null): Result<ModelPointer, Refusal> {

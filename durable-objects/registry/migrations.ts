@@ -45,4 +45,15 @@ const m005Counts: Migration = (sql) => {
   sql.exec("CREATE TABLE flushes (isolate TEXT PRIMARY KEY, sequence INTEGER NOT NULL, at INTEGER NOT NULL)");
 };
 
-export const migrations: readonly Migration[] = [m001Tables, m002LiveRules, m003Canaries, m004Schedule, m005Counts];
+const m006Forgotten: Migration = (sql) => {
+  sql.exec("CREATE TABLE forgotten_regions (region TEXT PRIMARY KEY) WITHOUT ROWID");
+};
+
+export const migrations: readonly Migration[] = [
+  m001Tables,
+  m002LiveRules,
+  m003Canaries,
+  m004Schedule,
+  m005Counts,
+  m006Forgotten,
+];

@@ -129,7 +129,8 @@ describe("more samples than a region keeps at hand", () => {
         const path = `/v1/models/narrow/samples${since && `?since=${encodeURIComponent(since)}`}`;
         const lines = (await (await expectOk(call("GET", path))).text()).trimEnd().split("\n");
         const last = JSON.parse(lines.pop() as string);
-        ids.push(...lines.map((line) => JSON.parse(line).id as string));
+        // The line that says that the region was forgotten before has no id.
+        ids.push(...lines.flatMap((line) => (JSON.parse(line) as { id?: string }).id ?? []));
         [since, more] = [last.cursor, last.more];
       }
       expect(ids).toHaveLength(lessons.length);

@@ -76,7 +76,9 @@ describe("a forgotten question", () => {
         .trimEnd()
         .split("\n")
         .map((line) => JSON.parse(line));
-      return { lines: lines.slice(0, -1), ...lines.at(-1) };
+      // That the region was forgotten before each test is a line, too, once it ever had a sample.
+      const own = lines.slice(0, -1).filter(({ forgotten }) => forgotten !== "region");
+      return { lines: own, ...lines.at(-1) };
     };
     // The registry hears of a region a moment after its first label.
     const before = await eventually(async () => {
@@ -113,20 +115,22 @@ describe("a forgotten question", () => {
   it("is told of to the last, however many there are between two samples", async () => {
     const lessons = region.lessons(2);
     await region.teach(lessons.slice(0, 1));
+    const [{ first }] = (await region.rows("SELECT revision AS first FROM samples")) as [{ first: number }];
     await region.rows(
-      `WITH RECURSIVE n(i) AS (SELECT 2 UNION ALL SELECT i + 1 FROM n WHERE i < 2501)
-       INSERT INTO tombstones SELECT i, 'gone-' || i FROM n`,
+      `WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 2500)
+       INSERT INTO tombstones SELECT ? + i, 'gone-' || i FROM n`,
+      first,
     );
     await region.teach(lessons.slice(1));
     const seen: number[] = [];
     await region.inside(async (object) => {
-      for (let since = 0, isLast = false; !isLast; ) {
+      for (let since = first - 1, isLast = false; !isLast; ) {
         const page = await object.samplesSince(since);
         seen.push(...[...page.samples, ...page.forgotten].map(({ revision }) => revision));
         ({ revision: since, isLast } = page);
       }
     });
-    expect(seen.sort((a, b) => a - b)).toEqual(Array.from({ length: 2502 }, (_, i) => i + 1));
+    expect(seen.sort((a, b) => a - b)).toEqual(Array.from({ length: 2502 }, (_, i) => first + i));
   });
 
   it("is in no head and leaves nothing behind, whatever a run is just doing with it", { timeout: 60_000 }, async () => {

@@ -1,11 +1,10 @@
 import { execFile } from "node:child_process";
-import { mkdtemp, rm } from "node:fs/promises";
+import { cp, mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import type { Ladder } from "../../scripts/local/ladder.ts";
-import type { SampleLine } from "../../workers/core/contract/index.ts";
 import { SampleStore } from "../../workers/origin/learn/pull.ts";
 import { testModel } from "../helpers/model.ts";
 import { publishOn, temporaryLadder } from "./ladder.ts";
@@ -49,15 +48,22 @@ it("what a region was taught is fetched, and taught again to a region that lost 
   expect(await samples("publish", "--out", backup)).toMatchObject({ added: 0, known: 40 });
 
   await ladder.client("admin").forgetRegion(model, "north");
+  // Whoever pulled before hears that it is forgotten, and keeps nothing of it.
+  const later = join(folder, "later");
+  await cp(backup, later, { recursive: true });
+  expect(await samples("publish", "--out", later)).toMatchObject({ known: 20 });
+  expect(await readFile(join(later, "samples.ndjson"), "utf8")).not.toContain('"region":"north","id"');
   expect(await samples("admin", "--teach", backup, "--region", "north")).toMatchObject({ accepted: 20, changed: 20 });
   expect(await samples("admin", "--teach", backup)).toMatchObject({ accepted: 40, changed: 0, left: 0 });
 
   const after = join(folder, "after");
   await expect.poll(() => samples("publish", "--out", after), { timeout: 20_000 }).toMatchObject({ known: 40 });
+  await expect.poll(() => samples("publish", "--out", later), { timeout: 20_000 }).toMatchObject({ known: 40 });
+  expect(await known(later)).toEqual(await known(after));
   expect(await known(after)).toEqual((await known(backup)).map((line) => ({ ...line, pi: null, source: "truth" })));
 });
 
 async function known(store: string) {
-  const lines = (await new SampleStore(store).read()) as Exclude<SampleLine, { forgotten: true }>[];
+  const lines = await new SampleStore(store).read();
   return lines.map(({ revision: _, labelledAt: _at, ...line }) => line).sort((a, b) => (a.id < b.id ? -1 : 1));
 }

@@ -46,6 +46,8 @@ const sampleFields = { region: regionSchema, id: questionIdSchema, revision: z.i
 export const sampleLineSchema = z
   .union([
     z.strictObject({ ...sampleFields, forgotten: z.literal(true) }),
+    /** All that the region was taught before. */
+    z.strictObject({ region: regionSchema, revision: z.int(), forgotten: z.literal("region") }),
     z.strictObject({
       ...sampleFields,
       instance: instanceSchema.nullable(),
@@ -60,7 +62,7 @@ export const sampleLineSchema = z
     }),
   ])
   .meta({ id: "SampleLine" });
-/** A line of `GET /v1/models/{model}/samples`: a labelled sample, or the id of one that was forgotten. */
+/** A line of `GET /v1/models/{model}/samples`: a labelled sample, the id of one that was forgotten, or a region that was. */
 export type SampleLine = z.infer<typeof sampleLineSchema>;
 
 /** The last line of a page of samples. */

@@ -1,5 +1,5 @@
 import * as z from "zod";
-import type { StoredSample } from "../../../durable-objects/region/samples.ts";
+import { type StoredSample, wholeRegion } from "../../../durable-objects/region/samples.ts";
 import { regionObject, registryObject } from "../../../durable-objects/stubs.ts";
 import { regionSchema, type SampleLine } from "../../core/contract/index.ts";
 import { FaultError } from "../../core/http/fault.ts";
@@ -21,7 +21,7 @@ async function getSamples(call: Call): Promise<Response> {
   const model = modelOf(call);
   await servedPointer(call, model);
   const cursor = parseCursor(call.query("since"));
-  const known = await registryObject(call.env, model).regions();
+  const known = await registryObject(call.env, model).regionsEver();
   const regions = known.filter((region) => !call.token || mayUseRegion(call.token, region));
   const lines: SampleLine[] = [];
   let more = false;
@@ -30,7 +30,11 @@ async function getSamples(call: Call): Promise<Response> {
     while (!isLast && lines.length < limits.exportMaxRows) {
       const page = await regionObject(call.env, model, region).samplesSince(cursor[region] ?? 0);
       for (const sample of page.samples) lines.push(lineOf(region, sample));
-      for (const { id, revision } of page.forgotten) lines.push({ region, id, revision, forgotten: true });
+      for (const { id, revision } of page.forgotten) {
+        lines.push(
+          id === wholeRegion ? { region, revision, forgotten: "region" } : { region, id, revision, forgotten: true },
+        );
+      }
       cursor[region] = page.revision;
       isLast = page.isLast;
     }

@@ -5,7 +5,7 @@ import type { Recipe, Row } from "../recipes/index.ts";
 import { type Folded, foldRows, type WeightedRow } from "../train/dataset.ts";
 
 /** A labelled sample of a region. */
-export type Sample = Exclude<SampleLine, { forgotten: true }>;
+export type Sample = Exclude<SampleLine, { forgotten: unknown }>;
 
 /**
  * The recipe's own rows and the regions' samples in one training set, dealt into folds. A sample's fold is the one its
