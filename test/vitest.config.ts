@@ -40,6 +40,8 @@ export default defineConfig({
         test: {
           name: "node",
           include: ["test/{core,origin,client,console,scripts,journeys}/**/*.test.ts"],
+          // Pictures take minutes: `npm run screens` takes them.
+          exclude: process.env.SCREENSHOTS ? [] : ["test/console/screens.test.ts"],
           testTimeout: 60_000,
           hookTimeout: 180_000,
         },

@@ -13,19 +13,16 @@ import { weather } from "../../workers/origin/recipes/weather.ts";
 import { chromiumPath, openBrowser, openConsole, sights } from "../helpers/browser.ts";
 import { temporaryLadder } from "../journeys/ladder.ts";
 
+/** Where the pictures go: npm run screens. */
+const folder = process.env.SCREENSHOTS as string;
 const isSkipped = chromiumPath === undefined;
-/**
- * Where pictures are wanted, real data if it is there: a year of 49 weather stations, which takes some minutes; else days
- * of the example's shops.
- */
-const hasWeather =
-  process.env.SCREENSHOTS !== undefined && existsSync(join(sharedFolder(), "data/weather-aus/weather-aus.csv.gz"));
+/** Real data where it is there: a year of 49 weather stations; else days of the example's shops. */
+const hasWeather = existsSync(join(sharedFolder(), "data/weather-aus/weather-aus.csv.gz"));
 const shown = hasWeather ? weather : storefront;
 const [from, to, teachFrom] = hasWeather
   ? ["2018-01-01", "2019-01-15", "2016-12-01"]
   : ["2025-07-01", "2025-07-03", "2025-04-01"];
 const region = hasWeather ? "Katherine" : "monsoon";
-const folder = process.env.SCREENSHOTS ?? join(import.meta.dirname, "../../.upriver/screenshots");
 
 let ladder: Ladder & { folder: string };
 let browser: Browser;
@@ -63,7 +60,7 @@ afterAll(async () => {
 });
 
 describe.skipIf(isSkipped)(
-  `screenshots of every page, in ${folder}, from a ladder that played ${shown.name} (skipped where there is no Chromium)`,
+  `screenshots of every page, from a ladder that played ${shown.name} (skipped where there is no Chromium)`,
   () => {
     const pages = {
       ladder: "ladder",
