@@ -72,6 +72,15 @@ describe.skipIf(isSkipped)(
       expect(bytes).toBeLessThan(120_000);
     });
 
+    it("runs nothing but its own script, and asks nobody but its own deployment", async () => {
+      const { headers } = await fetch(`${ladder.credentials.edge}/console/`);
+      const policy = headers.get("content-security-policy") ?? "";
+      for (const part of ["default-src 'none'", "script-src 'self'", "connect-src 'self'", "frame-ancestors 'none'"]) {
+        expect(policy).toContain(part);
+      }
+      expect(headers.get("x-content-type-options")).toBe("nosniff");
+    });
+
     it("asks for a token, keeps it out of the address, and says what is wrong with it", async () => {
       const { edge, tokens } = ladder.credentials;
       const page = await (await browser.createBrowserContext()).newPage();

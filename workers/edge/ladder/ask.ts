@@ -47,16 +47,15 @@ export async function ask(call: Call, model: string, body: AskBody, pinned: numb
     });
     for (const { index, answer, isHere } of await climb(call, manifest, climbers, hop, body.accept === "always")) {
       answers[index] = answer;
-      const { region, rung: by, status, sure } = answer;
-      const outcome = status === "open" ? status : sure ? "sure" : "unsure";
-      const ms = isHere ? hereMs : Date.now() - startedAt;
-      given.push({ region, base: manifest.version, rung: by, outcome, isHere, ms });
+      given.push(givenOf(answer, manifest.version, isHere, isHere ? hereMs : Date.now() - startedAt));
     }
   }
-  const [first] = questions;
-  const asked = { region: first?.region ?? "", base: versions[0] as number };
-  countRequest(call, model, asked, given);
+  countRequest(call, model, { region: questions[0]?.region ?? "", base: versions[0] as number }, given);
   return answers;
+}
+
+function givenOf({ region, rung, status, sure }: Answer, base: number, isHere: boolean, ms: number): Given {
+  return { region, base, rung, outcome: status === "open" ? status : sure ? "sure" : "unsure", isHere, ms };
 }
 
 /** An answer, and whether the edge gave it: then it counts here, else in the region. */
