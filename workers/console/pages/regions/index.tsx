@@ -46,7 +46,10 @@ function Regions({ client, model }: { client: UpriverClient; model: string }) {
             </label>
             <RegionTable model={model} regions={all.filter(isShown)} />
             <h2>Regional against global head</h2>
-            <p class="muted">The share that each answers rightly of questions that neither learned from, by run.</p>
+            <p class="muted">
+              The share that each answers rightly of questions that neither learned from, by run; every region on its
+              own scale, whose ends stand below it.
+            </p>
             <div class="multiples">
               {all.filter(isShown).map(({ region }) => (
                 <a key={region} href={linkTo("regions", model, region)}>
