@@ -10,7 +10,7 @@ import { temporaryLadder } from "./ladder.ts";
 
 /** How long after the last question all isolates have told what they counted. */
 const quietMs = 5_000;
-const times = { from: Date.parse("2025-07-01"), to: Date.parse("2025-07-12") + dayMs - 1 };
+const times = { from: Date.parse("2025-07-01"), to: Date.parse("2025-07-04") + dayMs - 1 };
 
 let ladder: Awaited<ReturnType<typeof temporaryLadder>>;
 let client: UpriverClient;
@@ -28,7 +28,7 @@ beforeAll(async () => {
     ({ page } = await openConsole(browser, { edge: url, token: tokens.admin, path: "ladder" }));
     await page.waitForSelector("[data-rung]");
   }
-  const teachFrom = Date.parse("2025-05-01");
+  const teachFrom = Date.parse("2025-06-01");
   playing = play(client, storefront, await storefront.load({}), { ...times, teachFrom, onProgress: () => {} });
 });
 afterAll(async () => {
