@@ -13,6 +13,8 @@ const reporters = process.env.CI ? ["default", join(import.meta.dirname, "ci-rep
 export default defineConfig({
   root,
   test: {
+    // Two at a time: a ladder waits much of its time, and CI has two cores.
+    maxWorkers: 2,
     reporters,
     // What the rungs say of each question would bury the rest; a test that reads it listens for itself.
     onConsoleLog: (text) => !/^\{"event":.*"rung":/.test(text),
