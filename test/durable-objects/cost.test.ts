@@ -78,6 +78,11 @@ it("adds up to Cloudflare's prices", () => {
   expect(costs.edge).toBeCloseTo(edge, 9);
   expect(costs.region).toBeCloseTo(region, 9);
   // 20 ms of 128 MB.
-  expect(costs.origin).toBeCloseTo(region + 0.02 * 0.125 * 12.5, 9);
+  const origin = region + 0.02 * 0.125 * 12.5;
+  expect(costs.origin).toBeCloseTo(origin, 9);
+  expect(costs.human).toBeCloseTo(
+    origin + 6 * 0.15 + 2 * 0.3 + usage.reviewed.rowsWritten + usage.reviewed.rowsRead * 0.001,
+    9,
+  );
   expect(costsOf(noCounts())).toEqual({ edge: null, region: null, origin: null, human: null });
 });

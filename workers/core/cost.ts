@@ -10,14 +10,16 @@ export const prices = {
   rowsWritten: 1,
 } as const;
 
-/** What one question takes of each, as measured in workerd: `test/durable-objects/cost.test.ts` holds it to that. */
+/** What one question takes of each. */
 export const usage = {
-  /** A question alone in its request; the thin model takes less. */
+  /** Assumed: a Worker can't read its CPU time. It is a fifteenth of what the request costs. */
   edgeCpuMs: 1,
   /** An object's memory while it is awake, as it is billed. */
   objectGb: 0.125,
+  /** Rows as measured in real objects: `test/durable-objects/cost.test.ts` holds them to it. */
   escalated: { rowsWritten: 12, rowsRead: 26 },
-  reviewed: { rowsWritten: 43, rowsRead: 74, objectRequests: 3 },
+  /** Two requests, one to look and one to answer; calls of `enqueue`, `lease`, `size`, `answer`, `takeHumanLabel`, `read`. */
+  reviewed: { rowsWritten: 43, rowsRead: 74, objectRequests: 6, workerRequests: 2 },
 } as const;
 
 /**
@@ -34,7 +36,9 @@ export function costsOf(counts: Counts): Record<RungName, number | null> {
   const { answered, latencyMs } = rungs.origin;
   const seconds = answered === 0 ? 0 : latencyMs / answered / 1_000;
   const origin = region + seconds * usage.objectGb * prices.objectGbSeconds;
-  const human = origin + usage.reviewed.objectRequests * prices.objectRequests + rowsCost(usage.reviewed);
+  const { objectRequests, workerRequests } = usage.reviewed;
+  const reviewing = objectRequests * prices.objectRequests + workerRequests * prices.workerRequests;
+  const human = origin + reviewing + rowsCost(usage.reviewed);
   return { edge, region, origin, human };
 }
 

@@ -1,4 +1,4 @@
-import { latencyBoundsMs, type RegionCounts, rungs } from "../../core/contract/index.ts";
+import { latencyBoundsMs, type RegionCounts, type RungCounts, rungs } from "../../core/contract/index.ts";
 import { sumCounts } from "../../core/counts.ts";
 import type { Look, ModelLook } from "./look.ts";
 import type { Family, Sample } from "./text.ts";
@@ -23,7 +23,7 @@ export function ladderMetrics({ models, nextRung }: Look): Family[] {
     },
     {
       ...{ name: "upriver_answers_total", type: "counter", help: "Answers, by the rung that gave them." },
-      samples: each(answers),
+      samples: each((ladder) => byRung(ladder, "sure", ({ answered, sure }) => [sure, answered - sure])),
     },
     {
       ...{ name: "upriver_answer_seconds", type: "histogram", help: "How long answers took, by rung." },
@@ -32,7 +32,7 @@ export function ladderMetrics({ models, nextRung }: Look): Family[] {
     {
       ...{ name: "upriver_judged_total", type: "counter" },
       help: "Answers whose label came to be known, by whether they were right.",
-      samples: each(judged),
+      samples: each((ladder) => byRung(ladder, "right", ({ right, wrong }) => [right, wrong])),
     },
     {
       ...{ name: "upriver_labels_total", type: "counter", help: "Labels that were kept, by their source." },
@@ -92,34 +92,17 @@ function byBase({ counts }: ModelLook) {
   });
 }
 
-function answers(ladder: ModelLook): Sample[] {
+/** Two samples for each region, version and rung: of how many something holds, and of how many not. */
+function byRung(ladder: ModelLook, holds: "sure" | "right", split: (rung: RungCounts) => [number, number]): Sample[] {
   const { model } = ladder;
   return byBase(ladder).flatMap(({ region, base, counts }) =>
     rungs.flatMap((rung) => {
-      const { answered, sure } = counts.rungs[rung];
-      const of = { model, region, base, rung };
-      return answered === 0
-        ? []
-        : [
-            { labels: { ...of, sure: "true" }, value: sure },
-            { labels: { ...of, sure: "false" }, value: answered - sure },
-          ];
-    }),
-  );
-}
-
-function judged(ladder: ModelLook): Sample[] {
-  const { model } = ladder;
-  return byBase(ladder).flatMap(({ region, base, counts }) =>
-    rungs.flatMap((rung) => {
-      const { right, wrong } = counts.rungs[rung];
-      const of = { model, region, base, rung };
-      return right + wrong === 0
-        ? []
-        : [
-            { labels: { ...of, right: "true" }, value: right },
-            { labels: { ...of, right: "false" }, value: wrong },
-          ];
+      const [yes, no] = split(counts.rungs[rung]);
+      const sampleOf = (is: boolean, value: number) => ({
+        labels: { model, region, base, rung, [holds]: String(is) },
+        value,
+      });
+      return yes + no === 0 ? [] : [sampleOf(true, yes), sampleOf(false, no)];
     }),
   );
 }

@@ -5,7 +5,7 @@ import { inTime } from "../metrics/in-time.ts";
 import { ladderMetrics } from "../metrics/ladder-metrics.ts";
 import { ladderOf, look } from "../metrics/look.ts";
 import { regionMetrics } from "../metrics/region-metrics.ts";
-import { regionStateOf } from "../metrics/region-states.ts";
+import { regionStateOf } from "../metrics/region-state.ts";
 import { metricsText } from "../metrics/text.ts";
 
 async function getLadder(call: Call): Promise<Response> {

@@ -20,12 +20,12 @@ import { type Call, jsonResponse, modelOf, type Route, requireModel, requireRegi
 import { bytes, json, preferWait } from "../contract.ts";
 import { baseFor, servedPointer } from "../ladder/version.ts";
 import { inTime } from "../metrics/in-time.ts";
-import { regionStateOf, regionsOf } from "../metrics/region-states.ts";
+import { regionStateOf } from "../metrics/region-state.ts";
 
 async function listRegions(call: Call): Promise<Response> {
   const model = modelOf(call);
   const pointer = await servedPointer(call, model);
-  const known = await regionsOf(call, model);
+  const known = await registryObject(call.env, model).regions();
   return jsonResponse({ regions: await Promise.all(known.map((region) => regionStateOf(call, pointer, region))) });
 }
 
@@ -43,7 +43,7 @@ async function getRegion(call: Call): Promise<Response> {
 async function listAllRuns(call: Call): Promise<Response> {
   const model = modelOf(call);
   await servedPointer(call, model);
-  const regions = await regionsOf(call, model);
+  const regions = await registryObject(call.env, model).regions();
   const found = await Promise.all(
     regions.map(async (region) => {
       const runs = await inTime(regionObject(call.env, model, region).runs());

@@ -55,8 +55,8 @@ function Ask({ session, state, manifest }: { session: Session; state: Classifier
   const { regions } = policy;
   const isFieldless = regions.from !== "field";
   const ask = (what: Instance | Picture) => {
+    // An instance has its region's field with it, a picture has none.
     const isPicture = what instanceof Blob;
-    // A picture names its region beside; an instance by its field, or as a question of its own.
     void asked.ask(what, {
       ...(can(session, "admin") ? { trace: true } : {}),
       ...(isPicture && region ? { region } : {}),

@@ -1,4 +1,4 @@
-import { regionObject, registryObject } from "../../../durable-objects/stubs.ts";
+import { regionObject } from "../../../durable-objects/stubs.ts";
 import type { ModelPointer, RegionState } from "../../core/contract/index.ts";
 import type { Call } from "../call.ts";
 import { baseFor } from "../ladder/version.ts";
@@ -9,9 +9,4 @@ export async function regionStateOf(call: Call, pointer: ModelPointer, region: s
   const { lastRun, ...state } = await regionObject(call.env, pointer.model, region).state(base);
   const head = state.headManifest?.number ?? null;
   return { ...state, lastRun: lastRun && { region, ...lastRun }, base, head } as RegionState;
-}
-
-/** The regions that a model has heard of. */
-export function regionsOf(call: Call, model: string): Promise<string[]> {
-  return registryObject(call.env, model).regions();
 }
