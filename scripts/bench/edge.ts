@@ -11,6 +11,7 @@ import { freePort } from "../local/ports.ts";
 import { type Credentials, makeSecrets } from "../local/secrets.ts";
 import { bundle, startWorkerd } from "../local/workerd.ts";
 import { benchArtefact, benchInstance, benchModel } from "./model.ts";
+import { edgeSettings } from "./settings.ts";
 
 interface Options {
   seconds: string;
@@ -49,14 +50,7 @@ async function run({ seconds, rounds, json }: Options): Promise<void> {
   const folder = await mkdtemp(join(tmpdir(), "upriver-bench-"));
   const ports = { edge: await freePort(), bare: await freePort() };
   const { credentials, vars } = await makeSecrets({ edge: `http://127.0.0.1:${ports.edge}`, origin: "" });
-  const bindings = {
-    ...vars,
-    NODE_ID: "edge",
-    PUBLIC_ASK: "off",
-    ALLOWED_ORIGINS: "",
-    LOG_ANSWERS: "climbing",
-    NEXT_RUNG_URL: "",
-  };
+  const bindings = { ...vars, ...edgeSettings };
   const edgeWorker = { config: "wrangler.toml", folder: join(folder, "edge"), port: ports.edge, bindings };
   const bareWorker = { config: "scripts/bench/bare.toml", folder: join(folder, "bare"), port: ports.bare };
   const edgeTarget: Target = {

@@ -17,6 +17,7 @@ import { bundle, startWorkerd } from "../local/workerd.ts";
 import { retrainOne } from "../replay/retrain.ts";
 import { type Lesson, lessonsOf, region } from "./lessons.ts";
 import { benchArtefact, benchModel } from "./model.ts";
+import { edgeSettings } from "./settings.ts";
 
 interface Options {
   samples: string[];
@@ -223,14 +224,7 @@ async function onWorkerd<T>(work: (credentials: Credentials) => Promise<T>): Pro
   const folder = await mkdtemp(join(tmpdir(), "upriver-bench-"));
   const port = await freePort();
   const { credentials, vars } = await makeSecrets({ edge: `http://127.0.0.1:${port}`, origin: "" });
-  const bindings = {
-    ...vars,
-    NODE_ID: "edge",
-    PUBLIC_ASK: "off",
-    ALLOWED_ORIGINS: "",
-    LOG_ANSWERS: "climbing",
-    NEXT_RUNG_URL: "",
-  };
+  const bindings = { ...vars, ...edgeSettings };
   const worker = { config: "wrangler.toml", folder, port, bindings };
   await bundle(worker);
   const running = await startWorkerd(worker);

@@ -1,0 +1,8 @@
+/** The settings of an edge under measure: closed, and without a rung above. */
+export const edgeSettings = {
+  NODE_ID: "edge",
+  PUBLIC_ASK: "off",
+  ALLOWED_ORIGINS: "",
+  LOG_ANSWERS: "climbing",
+  NEXT_RUNG_URL: "",
+};
