@@ -16,6 +16,7 @@ export default defineConfig({
     // Two at a time: a ladder waits much of its time, and CI has two cores.
     maxWorkers: 2,
     reporters,
+    expect: { poll: { timeout: 15_000 } },
     // What the rungs say of each question would bury the rest; a test that reads it listens for itself.
     onConsoleLog: (text) => !/^\{"event":.*"rung":/.test(text),
     globalSetup: [join(import.meta.dirname, "helpers/origin.setup.ts")],

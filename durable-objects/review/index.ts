@@ -17,6 +17,7 @@ export class ReviewObject extends DurableObject<Env> {
   private readonly model: string;
   private readonly queue: Queue;
   private readonly jobs: Jobs;
+  private readonly delivering = new Map<string, Promise<null>>();
 
   constructor(ctx: DurableObjectState, env: Env) {
     super(ctx, env);
@@ -130,12 +131,18 @@ export class ReviewObject extends DurableObject<Env> {
     if (isDone) this.jobs.drop(kind, id);
   }
 
-  private async deliver(id: string): Promise<null> {
+  // One at a time: what is corrected on its way goes once more, after what it corrects.
+  private deliver(id: string): Promise<null> {
+    const underWay = this.delivering.get(id) ?? this.deliverLatest(id).finally(() => this.delivering.delete(id));
+    this.delivering.set(id, underWay);
+    return underWay;
+  }
+
+  private async deliverLatest(id: string): Promise<null> {
     for (let row = this.queue.find(id); row?.label; row = this.queue.find(id)) {
       const { region, label, queuedAt: at, traceparent } = row;
       const instance = JSON.parse(row.instance) as Instance | null;
       await regionObject(this.env, this.model, region).takeHumanLabel({ id, label, instance, at, traceparent });
-      // Corrected while it was on its way, it goes once more.
       if (this.queue.find(id)?.label === label) break;
     }
     this.queue.empty(id);

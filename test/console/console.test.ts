@@ -1,5 +1,6 @@
 import { readdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { setTimeout as pause } from "node:timers/promises";
 import { gzipSync } from "node:zlib";
 import axe from "axe-core";
 import { encode as encodePng } from "fast-png";
@@ -32,7 +33,8 @@ beforeAll(async () => {
   ladder = await temporaryLadder();
   browser = await openBrowser();
   for (const options of sdkModels) await publishOn(ladder, await testModel(options));
-  const others = { queue: originModels.open, undecided: originModels.open, moved: originModels.easy };
+  const { open: unsure, easy } = originModels;
+  const others = { queue: unsure, undecided: unsure, corrected: unsure, moved: easy };
   for (const [model, options] of Object.entries(others))
     await publishOn(ladder, await testModel({ model, ...options }));
 });
@@ -219,6 +221,30 @@ describe.skipIf(isSkipped)(
       expect(await ladder.client("review").flagged("undecided")).toMatchObject([
         { id: flagged, reason: "too blurred to say" },
       ]);
+      check();
+    });
+
+    it("sends a correction after what it corrects, however late that is", async () => {
+      const client = ladder.client("ask");
+      const { id } = await client.ask("corrected", { region: "south", x0: 3, x1: 1, x2: 1, x3: 2 });
+      const { page, check } = await open("review/corrected");
+      await page.waitForSelector(`[data-question="${id}"]`);
+      const sent: string[] = [];
+      let finished = 0;
+      await page.setRequestInterception(true);
+      page.on("request", async (request) => {
+        const isAnswer = request.url().endsWith("/answer");
+        if (isAnswer && sent.push(request.postData() ?? "") === 1) await pause(1_000);
+        await request.continue();
+      });
+      page.on("response", (response) => void (response.url().endsWith("/answer") && finished++));
+      await page.keyboard.press("1");
+      await page.keyboard.press("u");
+      await says(page, "you said a");
+      await page.keyboard.press("2");
+      await expect.poll(() => finished).toBe(2);
+      expect(sent.map((body) => JSON.parse(body))).toMatchObject([{ label: "a" }, { label: "b" }]);
+      await expect.poll(async () => (await client.question(id)).label).toBe("b");
       check();
     });
 

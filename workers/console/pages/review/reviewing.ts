@@ -43,6 +43,7 @@ export function useReviewing(client: UpriverClient, model: string, reviewer: str
   const startedAt = useRef<number | null>(null);
   // What was dealt with here, and may still be leased to us.
   const told = useRef(new Set<string>());
+  const sending = useRef(new Map<string, Promise<unknown>>());
   const queueNow = useRef(queue);
   queueNow.current = queue;
 
@@ -73,21 +74,32 @@ export function useReviewing(client: UpriverClient, model: string, reviewer: str
 
   const [current = null] = queue;
 
-  /** Takes the question in front away at once; should telling fail, it comes back, and the error says why. */
+  /**
+   * Takes the question in front away at once. Of one question one thing is told after the other, that a correction
+   * does not come before what it corrects; should the last fail, the question comes back, and the error says why.
+   */
   const tell = async (question: ReviewQuestion, send: () => Promise<unknown>, isAgain = false) => {
-    told.current.add(question.id);
-    const rest = queue.filter(({ id }) => id !== question.id);
+    const { id } = question;
+    told.current.add(id);
+    const rest = queue.filter((one) => one.id !== id);
     setQueue(rest);
     setGiven(null);
     setError(null);
     if (rest.length < refillBelow) void refresh();
+    const before = sending.current.get(id) ?? Promise.resolve();
+    const sent = before.catch(() => {}).then(send);
+    sending.current.set(id, sent);
+    const isLast = () => sending.current.get(id) === sent;
     try {
-      await send();
-      if (!isAgain) setWaiting((before) => before && Math.max(0, before - 1));
+      await sent;
+      if (!isAgain) setWaiting((n) => n && Math.max(0, n - 1));
     } catch (failure) {
-      told.current.delete(question.id);
-      setQueue((before) => [question, ...before.filter(({ id }) => id !== question.id)]);
+      if (!isLast()) return;
+      told.current.delete(id);
+      setQueue((queued) => [question, ...queued.filter((one) => one.id !== id)]);
       setError(failure as Error);
+    } finally {
+      if (isLast()) sending.current.delete(id);
     }
   };
 
