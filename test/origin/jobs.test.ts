@@ -25,10 +25,10 @@ class Bench {
   constructor(path: string) {
     const carryOut: CarryOut = async (job, advance, signal) => {
       this.finish = null;
-      this.finish = null;
       this.started.push([job.model, job.step]);
       await advance({ step: "train" });
       await new Promise<void>((resolve, reject) => {
+        signal.throwIfAborted();
         this.finish = (error) => (error ? reject(error) : resolve());
         signal.addEventListener("abort", () => reject(signal.reason));
       });
