@@ -1,3 +1,4 @@
+import { evictDurableObject } from "cloudflare:test";
 import { env } from "cloudflare:workers";
 import { describe, expect, it } from "vitest";
 import { manifestKey } from "../../workers/core/artefacts.ts";
@@ -6,6 +7,7 @@ import { ByteLru } from "../../workers/edge/artefacts/byte-lru.ts";
 import { locationHintOf } from "../../workers/edge/hints.ts";
 import { nodeOf } from "../../workers/edge/node.ts";
 import { ask, call, expectOk, instance, publish } from "../helpers/edge.ts";
+import { TestRegion } from "../helpers/region.ts";
 
 /** What this isolate remembers, gone: the next question reads KV and R2 as a new isolate would. */
 function forgetMemory(): void {
@@ -98,6 +100,22 @@ describe("blobs", () => {
     await env.ARTEFACTS.put(`blobs/${sha256}`, "nonsense");
     await env.CACHE.delete(`blob/${sha256}`);
   }
+});
+
+describe("a manifest", () => {
+  it("that a region's object can't read is an error that names it, too", async () => {
+    const { manifest } = await publish({ model: "open" });
+    const { id } = await ask("open", { instance: instance() });
+    const key = manifestKey("open", 1);
+    await env.ARTEFACTS.put(key, JSON.stringify({ ...manifest, signature: { ...manifest.signature, keyId: "gone" } }));
+    await evictDurableObject(new TestRegion("open").stub);
+    const teach = () => call("POST", `/v1/questions/${id}/truth`, { body: { label: "a" } });
+    const broken = await teach();
+    expect(broken.status).toBe(502);
+    expect(await broken.text()).toContain(`${key}: key 'gone' is not pinned`);
+    await env.ARTEFACTS.put(key, JSON.stringify(manifest));
+    await expectOk(teach());
+  });
 });
 
 describe("pointers", () => {

@@ -21,6 +21,11 @@ export class ArtefactError extends Error {
   }
 }
 
+/** Whether an error is one of an artefact; one that comes from an object has lost its class, not its name. */
+export function isArtefactError(error: unknown): error is ArtefactError {
+  return error instanceof Error && error.name === "ArtefactError" && "artefact" in error;
+}
+
 export const blobKey = (sha256: string): string => `blobs/${sha256}`;
 export const manifestKey = (model: string, version: number): string => `models/${model}/versions/${version}.json`;
 

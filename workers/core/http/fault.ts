@@ -104,7 +104,7 @@ export function problemOf(fault: Fault, operation: string): Problem {
     case "broken-artefact":
       return problem(502, "An artefact is broken", {
         detail: `${fault.artefact}: ${fault.reason}.`,
-        next: "Publish the version again, or roll back to the one before.",
+        next: "Publish the version again (or pin the key that signed it), or roll back to the one before.",
       });
   }
 }

@@ -1,5 +1,5 @@
 import type { ZodError, ZodType } from "zod";
-import { ArtefactError } from "../artefacts.ts";
+import { isArtefactError } from "../artefacts.ts";
 import type { Problem } from "../contract/index.ts";
 import { describe } from "../input/describe.ts";
 import { InvalidQuestionsError, RungUnavailableError } from "../rung/rung.ts";
@@ -37,7 +37,7 @@ function faultOf(error: unknown): Fault | null {
   if (error instanceof RungUnavailableError) {
     return { kind: "unavailable", reason: error.message, next: "Ask again in a moment; the same id is asked once." };
   }
-  if (error instanceof ArtefactError)
+  if (isArtefactError(error))
     return { kind: "broken-artefact", artefact: error.artefact, reason: error.reason };
   return null;
 }
