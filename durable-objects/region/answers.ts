@@ -47,7 +47,8 @@ export function thoughtOf({ rung, version, label, confidence, scores }: Answer):
 
 /** The answer once a label is known: a person or the world said so. */
 export function labelledAnswer(row: StoredQuestion, label: string, source: "truth" | "human"): Answer {
-  const scores = Object.fromEntries(Object.keys(row.answer.scores).map((name) => [name, name === label ? 1 : 0]));
+  const others = Object.fromEntries(Object.keys(row.answer.scores).map((name) => [name, 0]));
+  const scores = { ...others, [label]: 1 };
   const known = { label, scores, confidence: 1, sure: true, version: source, certificate: null } as const;
   return { ...row.answer, ...known, status: "answered", rung: "human" };
 }

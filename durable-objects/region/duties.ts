@@ -34,6 +34,12 @@ export class Duties {
     return held[this.context.region] ?? stable;
   }
 
+  /** The manifest of the version that serves this region; null while none does. */
+  async currentManifest(): Promise<ClassifyManifest | null> {
+    const base = await this.currentBase();
+    return base === null ? null : this.context.manifests.get(base);
+  }
+
   /** A version that now serves the region goes on with the certificate of the one before; a canary earns its own. */
   async welcome(base: number): Promise<void> {
     const { rule, storage, region } = this.context;
@@ -129,11 +135,6 @@ export class Duties {
     questions.expire(Date.now());
     rule.expire();
     return Math.max(questions.nextExpiry() ?? 0, Date.now() + limits.jobRetryMaxMs);
-  }
-
-  private async currentManifest(): Promise<ClassifyManifest | null> {
-    const base = await this.currentBase();
-    return base === null ? null : this.context.manifests.get(base);
   }
 
   private registry() {

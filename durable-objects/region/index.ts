@@ -156,9 +156,11 @@ export class RegionObject extends DurableObject<Env> {
     const { questions, samples } = this.context;
     // It was on its way when the question was forgotten.
     if (!questions.find(id) && samples.isForgotten(id)) return;
-    const base = questions.find(id)?.base ?? (await this.duties.currentBase());
-    if (base === null) return;
-    const manifest = await this.context.manifests.get(base);
+    const asked = questions.find(id)?.base;
+    let manifest = asked === undefined ? null : await this.context.manifests.get(asked);
+    // A version that came since may have a label that the one that was asked has not.
+    if (!manifest?.labels.includes(label)) manifest = await this.duties.currentManifest();
+    if (manifest === null) return;
     const teacher: Teacher = { asker: null, source: "human", labelledAt: questions.find(id)?.at ?? at, traceparent };
     const taught = await teach(this.context, manifest, [{ id, label, at, ...(instance ? { instance } : {}) }], teacher);
     // A correction of what was forgotten with its whole region: it was here once, so it brings no instance.

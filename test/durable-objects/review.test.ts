@@ -5,6 +5,7 @@ import type { ReviewObject } from "../../durable-objects/review/index.ts";
 import type { Answer, FlaggedQuestion, ReviewQuestion } from "../../workers/core/contract/index.ts";
 import { limits } from "../../workers/core/limits.ts";
 import { ask, call, eventually, expectOk, instance, publish } from "../helpers/edge.ts";
+import { originModels } from "../helpers/origin-models.ts";
 import { TestRegion } from "../helpers/region.ts";
 
 const model = "open";
@@ -147,6 +148,19 @@ describe("review", () => {
     expect((await post(id, "flag", ada, { reason: "late" })).status).toBe(409);
     expect((await answer(id, "a", ada)).status).toBe(409);
     await clear();
+  });
+});
+
+describe("a label that a newer version brought", () => {
+  it("answers a question that an older one was asked, and is kept", async () => {
+    const name = "growing";
+    await publish({ model: name, ...originModels.growing });
+    const { id } = await ask(name, { instance: instance(40) });
+    await publish({ model: name, ...originModels.growing, version: 2, labels: ["a", "b", "c", "d"] });
+    const done = await eventually(() => expectOk(answer(id, "d", ada)));
+    expect(await done.json()).toMatchObject({ status: "answered", label: "d", scores: { a: 0, b: 0, c: 0, d: 1 } });
+    const samples = await new TestRegion(name).rows("SELECT label, source FROM samples WHERE id = ?", id);
+    expect(samples).toEqual([{ label: "d", source: "human" }]);
   });
 });
 
