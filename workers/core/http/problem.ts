@@ -37,8 +37,7 @@ function faultOf(error: unknown): Fault | null {
   if (error instanceof RungUnavailableError) {
     return { kind: "unavailable", reason: error.message, next: "Ask again in a moment; the same id is asked once." };
   }
-  if (isArtefactError(error))
-    return { kind: "broken-artefact", artefact: error.artefact, reason: error.reason };
+  if (isArtefactError(error)) return { kind: "broken-artefact", artefact: error.artefact, reason: error.reason };
   return null;
 }
 
