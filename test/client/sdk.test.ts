@@ -92,4 +92,4 @@ it("does the same in a real browser, from a page of another origin", async (cont
     stop();
     await rm(folder, { recursive: true, force: true, maxRetries: 5, retryDelay: 200 });
   }
-}, 120_000);
+});

@@ -49,7 +49,7 @@ function open(path = "", sight = sights[0] as (typeof sights)[number], scope: "a
 }
 
 /** Waits until the page says something. */
-function says(page: Page, text: string, timeout = 15_000): Promise<unknown> {
+function says(page: Page, text: string, timeout = 30_000): Promise<unknown> {
   return page.waitForFunction((wanted) => document.body.textContent.includes(wanted), { timeout, polling: 50 }, text);
 }
 
@@ -128,7 +128,7 @@ describe.skipIf(isSkipped)(
         (wanted) =>
           Number(document.querySelector('[data-count="easy-edge-answered"]')?.textContent?.replaceAll(",", "")) ===
           wanted,
-        { timeout: 15_000 },
+        { timeout: 30_000 },
         before + 500,
       );
       expect(await number(page, "easy-questions")).toBe(before + 500);

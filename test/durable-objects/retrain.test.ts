@@ -173,7 +173,7 @@ describe("a new version", () => {
         versions: { version: number; state: string }[];
       }>();
       expect(versions[0]).toMatchObject({ version: 2, state: "prepared" });
-    }, 25_000);
+    });
     await expectOk(call("POST", `/v1/models/${model}/rollout`, { body: { version: 2 } }));
     const answer = await ask(model, { instance: instance(6), accept: "always" }, { token: "admin-token" });
     expect(answer.version).toBe("2+north.1");

@@ -18,7 +18,7 @@ beforeAll(async () => {
   await publish({ model: "easy" });
   lost = await publish({ model: "lost", seed: 76 });
   spoilt = await publish({ model: "spoilt", seed: 77 });
-  await eventually(async () => expect(await faults()).toEqual([]), 5_000);
+  await eventually(async () => expect(await faults()).toEqual([]));
 });
 
 /** What the deployment finds of itself, with some of its settings otherwise. */

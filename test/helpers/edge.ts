@@ -74,7 +74,7 @@ export async function expectOk(pending: Promise<Response>): Promise<Response> {
 }
 
 /** Tries until a check holds, or throws what it threw last. */
-export async function eventually<T>(check: () => Promise<T>, timeoutMs = 10_000): Promise<T> {
+export async function eventually<T>(check: () => Promise<T>, timeoutMs = 30_000): Promise<T> {
   const deadline = Date.now() + timeoutMs;
   for (;;) {
     try {

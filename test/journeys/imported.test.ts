@@ -92,7 +92,7 @@ describe("networks that something else trained", () => {
       return new Set(answers.map(({ rung, status, version }) => `${status === "answered" ? rung : status} ${version}`));
     };
     // The origin believes for some seconds that the version that it has is the stable one.
-    await expect.poll(rungs, { timeout: 30_000 }).toEqual(new Set(["edge 2", "open 2"]));
+    await expect.poll(rungs).toEqual(new Set(["edge 2", "open 2"]));
   });
 
   it("are not published where they are no such networks, and nothing changes", async () => {

@@ -66,9 +66,7 @@ describe("a model goes down", () => {
   it("is a canary that the registry ends by itself when its time is over, and says why", async () => {
     await ladder.client("publish").rollout(model, { version: 2, share: 0.3, watch: { deadlineHours: 0.5 / 3600 } });
     await askAs("caller-0");
-    await expect
-      .poll(async () => (await ladder.client("ask").canary(model))?.outcome, { timeout: 20_000 })
-      .toBe("rolled back");
+    await expect.poll(async () => (await ladder.client("ask").canary(model))?.outcome).toBe("rolled back");
     const { history } = await ladder.client("ask").versions(model);
     expect(history[0]).toMatchObject({ action: "rollback", version: 2 });
     expect(history[0]?.reason).toMatch(/^rolled back: undecided when the time was over/);

@@ -49,7 +49,7 @@ it("the console's count moves while a replay runs", async (context) => {
   }
   expect([...seen]).toEqual([...seen].toSorted((a, b) => a - b));
   expect(seen.size).toBeGreaterThan(2);
-}, 120_000);
+});
 
 it("a replay, the ladder, the metrics and the console agree to the last question", async () => {
   const { answered, questions } = await playing;
@@ -84,7 +84,7 @@ it("a replay, the ladder, the metrics and the console agree to the last question
   expect(await shown(page, "edge-answered")).toBe(answered.edge);
   expect(await shown(page, "origin-answered")).toBe(answered.origin);
   expect(await shown(page, "human-asked")).toBe(answered.human);
-}, 180_000);
+});
 
 function shown(from: Page, what: string): Promise<number> {
   return from.$eval(`[data-count="${storefront.name}-${what}"]`, (node) =>

@@ -74,7 +74,7 @@ describe("a model that somebody has, by the command line", () => {
     for (let tries = 0; (await upriver("ask", "sides", asked)).version === "1"; tries++) expect(tries).toBeLessThan(60);
     const answer = await upriver("ask", "sides", asked);
     expect([answer.label, answer.version]).toEqual(["left", expect.stringMatching(/^1\+world\.\d+$/)]);
-  }, 120_000);
+  });
 });
 
 /** A base with random weights: what it makes of a picture still tells one side from the other. */

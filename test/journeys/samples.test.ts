@@ -44,7 +44,7 @@ it("what a region was taught is fetched, and taught again to a region that lost 
   const truths = ["north", "south"].flatMap((region) => Array.from({ length: 20 }, (_, i) => truth(region, i)));
   expect(await teacher.teachMany(model, { truths })).toEqual({ accepted: 40, changed: 40 });
   const backup = join(folder, "backup");
-  await expect.poll(() => samples("publish", "--out", backup), { timeout: 20_000 }).toMatchObject({ known: 40 });
+  await expect.poll(() => samples("publish", "--out", backup)).toMatchObject({ known: 40 });
   expect(await samples("publish", "--out", backup)).toMatchObject({ added: 0, known: 40 });
 
   await ladder.client("admin").forgetRegion(model, "north");
@@ -57,8 +57,8 @@ it("what a region was taught is fetched, and taught again to a region that lost 
   expect(await samples("admin", "--teach", backup)).toMatchObject({ accepted: 40, changed: 0, left: 0 });
 
   const after = join(folder, "after");
-  await expect.poll(() => samples("publish", "--out", after), { timeout: 20_000 }).toMatchObject({ known: 40 });
-  await expect.poll(() => samples("publish", "--out", later), { timeout: 20_000 }).toMatchObject({ known: 40 });
+  await expect.poll(() => samples("publish", "--out", after)).toMatchObject({ known: 40 });
+  await expect.poll(() => samples("publish", "--out", later)).toMatchObject({ known: 40 });
   expect(await known(later)).toEqual(await known(after));
   expect(await known(after)).toEqual((await known(backup)).map((line) => ({ ...line, pi: null, source: "truth" })));
 });

@@ -87,7 +87,7 @@ describe("a model made of a pre-trained base", () => {
     // 80% to 85%, as the folds are dealt.
     expect(judged.right / rest.length).toBeGreaterThan(0.75);
     expect(judged.surelyRight / judged.sure).toBeGreaterThan(judged.right / rest.length);
-  }, 120_000);
+  });
 });
 
 async function create(model: string, base: string, cut: string | undefined, labels: readonly string[]): Promise<void> {
