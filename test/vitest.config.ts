@@ -8,6 +8,8 @@ const root = join(import.meta.dirname, "..");
 // Vitest reads this file once a project: all of them mean the same origin.
 process.env.UPRIVER_TEST_ORIGIN_PORT ??= String(await freePort());
 const originPort = process.env.UPRIVER_TEST_ORIGIN_PORT;
+// Once a file, wrangler would tell of secrets that it misses in its config: the tests bind their own.
+process.env.WRANGLER_LOG ??= "error";
 const reporters = process.env.CI ? ["default", join(import.meta.dirname, "ci-reporter.ts")] : ["default"];
 
 export default defineConfig({

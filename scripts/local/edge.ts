@@ -32,7 +32,7 @@ export async function startEdge(options: EdgeOptions): Promise<{ stop: () => Pro
   if (allowedOrigins) args.push("--var", `ALLOWED_ORIGINS:${allowedOrigins}`);
   const vars = join(folder, ".dev.vars");
   if (folder !== root && existsSync(vars)) args.push("--env-file", vars);
-  const env = { WRANGLER_SEND_METRICS: "false", CI: "1" };
+  const env = { WRANGLER_SEND_METRICS: "false", WRANGLER_LOG: "log", CI: "1" };
   const edge = await startPart({ name: "edge", command: bin("wrangler"), args, env, folder, onDeath });
   try {
     await untilReady(edge, `http://127.0.0.1:${port}/readyz`);
