@@ -6,8 +6,9 @@ import axe from "axe-core";
 import { encode as encodePng } from "fast-png";
 import type { Browser, Page } from "puppeteer-core";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { chromiumPath } from "../../scripts/local/chromium.ts";
 import type { Answer } from "../../workers/client/index.ts";
-import { chromiumPath, openBrowser, openConsole, sights } from "../helpers/browser.ts";
+import { openBrowser, openConsole, sights } from "../helpers/browser.ts";
 import { testModel } from "../helpers/model.ts";
 import { originModels } from "../helpers/origin-models.ts";
 import { sdkModels, sdkPixels } from "../helpers/sdk-models.ts";
@@ -34,7 +35,7 @@ beforeAll(async () => {
   browser = await openBrowser();
   for (const options of sdkModels) await publishOn(ladder, await testModel(options));
   const { open: unsure, easy } = originModels;
-  const others = { queue: unsure, undecided: unsure, corrected: unsure, moved: easy };
+  const others = { queue: unsure, undecided: unsure, corrected: unsure, overtaken: unsure, moved: easy };
   for (const [model, options] of Object.entries(others))
     await publishOn(ladder, await testModel({ model, ...options }));
 });
@@ -245,6 +246,29 @@ describe.skipIf(isSkipped)(
       await expect.poll(() => finished).toBe(2);
       expect(sent.map((body) => JSON.parse(body))).toMatchObject([{ label: "a" }, { label: "b" }]);
       await expect.poll(async () => (await client.question(id)).label).toBe("b");
+      check();
+    });
+
+    it("lets go of a question whose answer came from elsewhere, says so, and goes on with the next", async () => {
+      const client = ladder.client("ask");
+      const asked = await client.askMany(
+        "overtaken",
+        [0, 1].map((x0) => ({ region: "south", x0, x1: 1, x2: 2, x3: 2 })),
+      );
+      const { page, check } = await open("review/overtaken");
+      const front = () => page.$eval("[data-question]", (node) => (node as HTMLElement).dataset.question as string);
+      await page.waitForFunction(() => document.querySelector(".tally")?.textContent?.includes("2 waiting"));
+      const known = await front();
+      await ladder.client("admin").teach(known, "c");
+      await page.keyboard.press("1");
+      await says(page, "There is no question");
+      const next = await front();
+      expect(next).toBe(asked.find(({ id }) => id !== known)?.id);
+      await page.keyboard.press("2");
+      await expect.poll(async () => (await client.question(next)).label).toBe("b");
+      expect((await client.question(known)).label).toBe("c");
+      await says(page, "1 answered by you");
+      await says(page, "Nobody waits for an answer.");
       check();
     });
 

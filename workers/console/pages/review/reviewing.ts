@@ -1,5 +1,5 @@
 import { useCallback, useEffect, useRef, useState } from "preact/hooks";
-import type { ReviewQuestion, UpriverClient } from "../../../client/index.ts";
+import { ProblemError, type ReviewQuestion, type UpriverClient } from "../../../client/index.ts";
 
 /** What a person said of a question, to come back to. */
 export interface Done {
@@ -30,6 +30,8 @@ const leaseAhead = 8;
 const refillBelow = 3;
 const lookEveryMs = 3_000;
 const undoMax = 20;
+/** Somebody else has it or has answered it, the world has, or it was forgotten. */
+const goneStatuses = new Set([404, 409]);
 
 /** Questions are leased some ahead and told in the background, so that the next one is there at once. */
 export function useReviewing(client: UpriverClient, model: string, reviewer: string): Reviewing {
@@ -37,7 +39,8 @@ export function useReviewing(client: UpriverClient, model: string, reviewer: str
   const [history, setHistory] = useState<Done[]>([]);
   const [given, setGiven] = useState<string | null>(null);
   const [waiting, setWaiting] = useState<number | null>(null);
-  const [error, setError] = useState<Error | null>(null);
+  const [lookFailure, setLookFailure] = useState<Error | null>(null);
+  const [tellFailure, setTellFailure] = useState<Error | null>(null);
   const [done, setDone] = useState(0);
   const [isLoading, setLoading] = useState(true);
   const startedAt = useRef<number | null>(null);
@@ -55,9 +58,9 @@ export function useReviewing(client: UpriverClient, model: string, reviewer: str
         const known = new Set(before.map(({ id }) => id));
         return [...before, ...found.questions.filter(({ id }) => !known.has(id) && !told.current.has(id))];
       });
-      setError(null);
+      setLookFailure(null);
     } catch (failure) {
-      setError(failure as Error);
+      setLookFailure(failure as Error);
     } finally {
       setLoading(false);
     }
@@ -74,67 +77,76 @@ export function useReviewing(client: UpriverClient, model: string, reviewer: str
 
   const [current = null] = queue;
 
-  /**
-   * Takes the question in front away at once. Of one question one thing is told after the other, that a correction
-   * does not come before what it corrects; should the last fail, the question comes back, and the error says why.
-   */
-  const tell = async (question: ReviewQuestion, send: () => Promise<unknown>, isAgain = false) => {
-    const { id } = question;
-    told.current.add(id);
+  const takeAway = ({ id }: ReviewQuestion) => {
     const rest = queue.filter((one) => one.id !== id);
     setQueue(rest);
     setGiven(null);
-    setError(null);
+    setTellFailure(null);
     if (rest.length < refillBelow) void refresh();
+  };
+
+  /**
+   * Takes the question in front away at once. Of one question one thing is told after the other, that a correction
+   * does not come before what it corrects; should the last fail, the error says why, and the question comes back where
+   * it can still be answered.
+   */
+  const tell = async (question: ReviewQuestion, send: () => Promise<unknown>) => {
+    const { id } = question;
+    told.current.add(id);
+    takeAway(question);
     const before = sending.current.get(id) ?? Promise.resolve();
     const sent = before.catch(() => {}).then(send);
     sending.current.set(id, sent);
     const isLast = () => sending.current.get(id) === sent;
     try {
       await sent;
-      if (!isAgain) setWaiting((n) => n && Math.max(0, n - 1));
     } catch (failure) {
       if (!isLast()) return;
+      setTellFailure(failure as Error);
+      setHistory((done) => done.filter((one) => one.question.id !== id));
+      if (failure instanceof ProblemError && goneStatuses.has(failure.problem.status)) return;
       told.current.delete(id);
       setQueue((queued) => [question, ...queued.filter((one) => one.id !== id)]);
-      setError(failure as Error);
+      setGiven(given);
     } finally {
       if (isLast()) sending.current.delete(id);
     }
   };
+  const waitsNoMore = () => setWaiting((n) => n && Math.max(0, n - 1));
 
   return {
-    ...{ current, given, waiting, done, error, isLoading },
+    ...{ current, given, waiting, done, isLoading },
+    error: tellFailure ?? lookFailure,
     perMinute: startedAt.current === null || done < 2 ? null : done / ((Date.now() - startedAt.current) / 60_000),
     canUndo: history.length > 0,
     answer: (label) => {
       if (!current) return;
       startedAt.current ??= Date.now();
-      const isAgain = given !== null;
-      if (!isAgain) setDone(done + 1);
       setHistory([...history, { question: current, label }].slice(-undoMax));
-      if (label === given) {
-        setQueue(queue.slice(1));
-        setGiven(null);
-        return;
-      }
-      void tell(current, () => client.answer(current.id, label, { reviewer }), isAgain);
+      if (label === given) return takeAway(current);
+      const isFirst = given === null;
+      void tell(current, async () => {
+        await client.answer(current.id, label, { reviewer });
+        if (!isFirst) return;
+        setDone((n) => n + 1);
+        waitsNoMore();
+      });
     },
     skip: () => {
       if (!current) return;
       // What was answered stays answered.
-      if (given !== null) {
-        setQueue(queue.slice(1));
-        setGiven(null);
-        return;
-      }
+      if (given !== null) return takeAway(current);
       void tell(current, async () => {
         await client.skip(current.id, { reviewer });
         told.current.delete(current.id);
       });
     },
     flag: (reason) => {
-      if (current) void tell(current, () => client.flag(current.id, reason, { reviewer }));
+      if (!current) return;
+      void tell(current, async () => {
+        await client.flag(current.id, reason, { reviewer });
+        waitsNoMore();
+      });
     },
     undo: () => {
       const last = history.at(-1);
