@@ -1,16 +1,19 @@
-import { existsSync } from "node:fs";
 import { mkdtemp, readdir, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";
 import type { Command } from "commander";
 import puppeteer, { type Browser } from "puppeteer-core";
+import { UpriverClient } from "../../workers/client/index.ts";
+import { publish } from "../../workers/origin/publish.ts";
+import { chromiumPath } from "../local/chromium.ts";
 import { startEdge } from "../local/edge.ts";
 import { median } from "../local/median.ts";
 import { print, table } from "../local/output.ts";
 import { root } from "../local/part.ts";
 import { freePort } from "../local/ports.ts";
 import { ensureSecrets } from "../local/secrets.ts";
+import { benchArtefact, benchInstance } from "./model.ts";
 
 interface Options {
   rounds: string;
@@ -44,20 +47,25 @@ export function consoleBench(program: Command): void {
 async function weigh(): Promise<Record<string, number>> {
   const folder = join(root, "workers/console/dist/console");
   const sizes: Record<string, number> = {};
-  for (const file of await readdir(folder)) {
-    if (file.endsWith(".html")) continue;
+  const sent = (await readdir(folder)).filter((file) => /\.(js|css)$/.test(file));
+  for (const file of sent) {
     const kind = file.split(".").at(-1) as string;
     sizes[kind] = (sizes[kind] ?? 0) + gzipSync(await readFile(join(folder, file))).length;
   }
   return sizes;
 }
 
+/** An edge that serves a model and has answered a question, so that the console has numbers to show. */
 async function withEdge<T>(work: (url: string) => Promise<T>): Promise<T> {
   const folder = await mkdtemp(join(tmpdir(), "upriver-bench-"));
   const ports = { edge: await freePort(), origin: await freePort() };
-  const { edge, tokens } = await ensureSecrets(folder, ports);
+  const { edge, tokens, signingKey } = await ensureSecrets(folder, ports);
   const part = await startEdge({ folder, port: ports.edge });
   try {
+    const client = new UpriverClient({ url: edge, token: tokens.admin });
+    const { model, version } = await publish(client, await benchArtefact(), signingKey);
+    await client.rollout(model, { version });
+    await client.ask(model, benchInstance);
     return await work(`${edge}/console/#token=${tokens.admin}`);
   } finally {
     await part.stop();
@@ -66,11 +74,8 @@ async function withEdge<T>(work: (url: string) => Promise<T>): Promise<T> {
 }
 
 async function measure(url: string, rounds: number): Promise<Record<number, Paints>> {
-  const executablePath = [process.env.CHROME_PATH, "/usr/bin/chromium", "/usr/bin/google-chrome"].find(
-    (path) => path !== undefined && existsSync(path),
-  );
-  if (!executablePath) throw new Error("bench console: no Chromium here; CHROME_PATH names one.");
-  const browser = await puppeteer.launch({ executablePath, args: ["--no-sandbox", "--disable-gpu"] });
+  if (!chromiumPath) throw new Error("bench console: no Chromium here; CHROME_PATH names one.");
+  const browser = await puppeteer.launch({ executablePath: chromiumPath, args: ["--no-sandbox", "--disable-gpu"] });
   try {
     const all = new Map<number, Paints[]>(slowdowns.map((slowdown) => [slowdown, []]));
     // In turns, so that what else the machine does falls on all alike.
@@ -92,8 +97,7 @@ async function paint(browser: Browser, url: string, slowdown: number): Promise<P
   const page = await context.newPage();
   await page.emulateCPUThrottling(slowdown);
   await page.goto(url);
-  // The bench's edge has no model: the page that says so is what there is to show.
-  await page.waitForSelector("main .notice, main table");
+  await page.waitForSelector("main [data-rung]");
   const paints = await page.evaluate(() => {
     const [first] = performance.getEntriesByName("first-contentful-paint");
     return { first: first?.startTime ?? Number.NaN, meaningful: performance.now() };

@@ -1,11 +1,11 @@
 import { type ChildProcess, spawn } from "node:child_process";
-import { existsSync } from "node:fs";
 import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { extname, join } from "node:path";
 import { encode as encodePng } from "fast-png";
 import { build } from "vite";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { chromiumPath } from "../../scripts/local/chromium.ts";
 import type { Ladder } from "../../scripts/local/ladder.ts";
 import { UpriverClient } from "../../workers/client/index.ts";
 import { startServer } from "../helpers/http-server.ts";
@@ -15,9 +15,6 @@ import { publishOn, temporaryLadder } from "../journeys/ladder.ts";
 import { sdkCases } from "./sdk-cases.ts";
 
 const root = join(import.meta.dirname, "../..");
-const chromium = [process.env.CHROME_PATH, "/usr/bin/chromium", "/usr/bin/google-chrome"].find(
-  (path) => path && existsSync(path),
-);
 const flags = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync"];
 const types: Record<string, string> = { ".html": "text/html", ".js": "text/javascript", ".json": "application/json" };
 const png = new Uint8Array(encodePng({ width: 8, height: 6, channels: 3, data: Uint8Array.from(sdkPixels.flat(2)) }));
@@ -44,7 +41,7 @@ describe("the SDK in Node", () => {
 });
 
 it("does the same in a real browser, from a page of another origin", async (context) => {
-  if (!chromium) context.skip("no Chromium here; CHROME_PATH names one");
+  if (!chromiumPath) context.skip("no Chromium here; CHROME_PATH names one");
   const folder = await mkdtemp(join(tmpdir(), "upriver-sdk-"));
   await build({
     root,
@@ -76,7 +73,7 @@ it("does the same in a real browser, from a page of another origin", async (cont
     response.writeHead(body ? 200 : 404, { "content-type": types[extname(path)] ?? "text/plain" });
     response.end(body);
   });
-  const browser: ChildProcess = spawn(chromium as string, [
+  const browser: ChildProcess = spawn(chromiumPath as string, [
     ...flags,
     `--user-data-dir=${join(folder, "profile")}`,
     "--remote-debugging-port=0",

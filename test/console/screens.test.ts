@@ -3,6 +3,7 @@ import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import type { Browser } from "puppeteer-core";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { chromiumPath } from "../../scripts/local/chromium.ts";
 import type { Ladder } from "../../scripts/local/ladder.ts";
 import { dayMs } from "../../scripts/replay/days.ts";
 import { play } from "../../scripts/replay/play.ts";
@@ -10,7 +11,7 @@ import { UpriverClient } from "../../workers/client/index.ts";
 import { sharedFolder } from "../../workers/origin/recipes/place.ts";
 import { storefront } from "../../workers/origin/recipes/storefront.ts";
 import { weather } from "../../workers/origin/recipes/weather.ts";
-import { chromiumPath, openBrowser, openConsole, sights } from "../helpers/browser.ts";
+import { openBrowser, openConsole, sights } from "../helpers/browser.ts";
 import { temporaryLadder } from "../journeys/ladder.ts";
 
 /** Where the pictures go: npm run screens. */

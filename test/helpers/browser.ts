@@ -1,10 +1,5 @@
-import { existsSync } from "node:fs";
 import puppeteer, { type Browser, type Page } from "puppeteer-core";
-
-/** A real Chromium, where there is one; CHROME_PATH names another. */
-export const chromiumPath = [process.env.CHROME_PATH, "/usr/bin/chromium", "/usr/bin/google-chrome"].find(
-  (path) => path !== undefined && existsSync(path),
-);
+import { chromiumPath } from "../../scripts/local/chromium.ts";
 
 /** What a page is looked at with: a desktop or a phone, by day or by night. */
 export const sights = [

@@ -1,11 +1,12 @@
 import type { Browser, Page } from "puppeteer-core";
 import { afterAll, beforeAll, expect, it } from "vitest";
+import { chromiumPath } from "../../scripts/local/chromium.ts";
 import { dayMs } from "../../scripts/replay/days.ts";
 import { play } from "../../scripts/replay/play.ts";
 import type { Report } from "../../scripts/replay/report.ts";
 import { UpriverClient } from "../../workers/client/index.ts";
 import { storefront } from "../../workers/origin/recipes/storefront.ts";
-import { chromiumPath, openBrowser, openConsole } from "../helpers/browser.ts";
+import { openBrowser, openConsole } from "../helpers/browser.ts";
 import { temporaryLadder } from "./ladder.ts";
 
 /** How long after the last question all isolates have told what they counted. */

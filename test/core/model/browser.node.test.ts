@@ -1,11 +1,11 @@
 import { execFile } from "node:child_process";
-import { existsSync } from "node:fs";
 import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { extname, join } from "node:path";
 import { promisify } from "node:util";
 import { build } from "vite";
 import { expect, it } from "vitest";
+import { chromiumPath } from "../../../scripts/local/chromium.ts";
 import type { Blob } from "../../../workers/core/contract/index.ts";
 import { sizeOf } from "../../../workers/core/input/index.ts";
 import { loadBackbone } from "../../../workers/core/model/backbone.ts";
@@ -16,16 +16,13 @@ import { randomNetwork, type TestModel } from "../../helpers/model.ts";
 import { seeded, uniform } from "../../helpers/random.ts";
 
 const root = join(import.meta.dirname, "../../..");
-const chromium = [process.env.CHROME_PATH, "/usr/bin/chromium", "/usr/bin/google-chrome"].find(
-  (path) => path && existsSync(path),
-);
 const flags = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync"];
 const quiet = ["--disable-background-networking", "--disable-component-update", "--virtual-time-budget=20000"];
 const rows = 4;
 const types: Record<string, string> = { ".html": "text/html", ".js": "text/javascript", ".wasm": "application/wasm" };
 
 it("runs in a real browser as it does here", async (context) => {
-  if (!chromium) context.skip("no Chromium here; CHROME_PATH names one");
+  if (!chromiumPath) context.skip("no Chromium here; CHROME_PATH names one");
   const folder = await mkdtemp(join(tmpdir(), "upriver-browser-"));
   const questions = [
     { ...(await denseNetwork()), shapes: [[7]] },
@@ -63,7 +60,7 @@ it("runs in a real browser as it does here", async (context) => {
   });
   try {
     const args = [...flags, ...quiet, `--user-data-dir=${join(folder, "profile")}`, "--dump-dom", url];
-    const { stdout } = await promisify(execFile)(chromium, args, { timeout: 60_000 });
+    const { stdout } = await promisify(execFile)(chromiumPath as string, args, { timeout: 60_000 });
     const answer = JSON.parse(/<body>(.*)<\/body>/s.exec(stdout)?.[1] ?? "null");
     expect(answer).toMatchObject({ engine: "tfjs-wasm", leaked: 0 });
     const engine = await tfjsEngine();
