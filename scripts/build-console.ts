@@ -3,7 +3,6 @@
 import { createHash } from "node:crypto";
 import { cp, mkdir, mkdtemp, readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { dirname, join, relative } from "node:path";
-import { build } from "vite";
 import { root } from "./local/part.ts";
 
 const here = join(root, "workers/console");
@@ -16,6 +15,8 @@ if (known !== sources) {
   // Built beside and put in file by file, the page last: another process may be serving, and watching, what is there.
   const fresh = await mkdtemp(join(here, ".dist-"));
   try {
+    // Only now: where all is fresh, nobody waits for the builder to load.
+    const { build } = await import("vite");
     await build({
       configFile: join(here, "vite.config.ts"),
       logLevel: "warn",
@@ -51,12 +52,13 @@ async function filesOf(folder: string): Promise<string[]> {
 
 async function hashOfSources(): Promise<string> {
   const hash = createHash("sha256");
-  for (const folder of [here, join(root, "workers/client")]) {
+  for (const folder of [here, join(root, "workers/client"), join(root, "workers/core")]) {
     const files = await readdir(folder, { recursive: true });
     const own = files.filter((file) => /\.(tsx?|css|html|svg|json)$/.test(file) && !/(^|\/)\.?dist/.test(file)).sort();
     for (const file of own) hash.update(file).update(await readFile(join(folder, file)));
   }
-  return hash.update(await readFile(join(root, "package-lock.json"))).digest("hex");
+  for (const file of [import.meta.filename, join(root, "package-lock.json")]) hash.update(await readFile(file));
+  return hash.digest("hex");
 }
 
 /** Only what comes from here runs, and only this deployment is asked; reports are pages with styles and pictures of their own. */
