@@ -1,6 +1,6 @@
 import type { Command } from "commander";
 import type { UpriverClient } from "../../workers/client/index.ts";
-import type { SampleLine, Truths } from "../../workers/core/contract/index.ts";
+import type { Truths } from "../../workers/core/contract/index.ts";
 import { limits } from "../../workers/core/limits.ts";
 import type { Sample } from "../../workers/origin/learn/mix.ts";
 import { SampleStore } from "../../workers/origin/learn/pull.ts";
@@ -36,10 +36,9 @@ export function samplesVerb(program: Command): void {
 
 async function run(model: string, { out, teach, region, json }: Options, command: Command): Promise<void> {
   if (teach !== undefined) {
-    const lines = (await new SampleStore(teach).read()).filter(
-      (line) => region === undefined || line.region === region,
-    );
-    const taught = await teachAgain(await clientFor(command, "admin"), model, lines);
+    const known = await new SampleStore(teach).read();
+    const own = known.filter((sample) => region === undefined || sample.region === region);
+    const taught = await teachAgain(await clientFor(command, "admin"), model, own);
     const { accepted, changed, left } = taught;
     return print(json, { model, ...taught }, () => {
       const without = left > 0 ? ` ${left} were left out: without their input, or labelled by the origin alone.` : "";
@@ -55,10 +54,10 @@ async function run(model: string, { out, teach, region, json }: Options, command
 }
 
 /** Teaches samples under their own ids and times: the same deployment deals them into the same folds. */
-async function teachAgain(client: UpriverClient, model: string, lines: readonly SampleLine[]) {
-  const samples = lines.filter(isTeachable);
+async function teachAgain(client: UpriverClient, model: string, known: readonly Sample[]) {
+  const samples = known.filter(isTeachable);
   const progress = progressOf("teaching", samples.length);
-  const total = { accepted: 0, changed: 0, left: lines.length - samples.length };
+  const total = { accepted: 0, changed: 0, left: known.length - samples.length };
   for (const truths of batches(samples)) {
     const { accepted, changed } = await client.teachMany(model, { truths });
     total.accepted += accepted;
@@ -70,8 +69,8 @@ async function teachAgain(client: UpriverClient, model: string, lines: readonly 
 }
 
 // The origin's labels are no truth.
-function isTeachable(line: SampleLine): line is Sample {
-  return !("forgotten" in line) && line.instance !== null && line.source !== "origin";
+function isTeachable({ instance, source }: Sample): boolean {
+  return instance !== null && source !== "origin";
 }
 
 function* batches(samples: readonly Sample[]): Generator<Truths["truths"]> {

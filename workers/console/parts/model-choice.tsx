@@ -2,7 +2,8 @@ import type { ComponentChildren } from "preact";
 import type { ModelSummary, UpriverClient } from "../../client/index.ts";
 import { useLive } from "../live.ts";
 import { linkTo, type Place } from "../route.ts";
-import { Empty, Loaded } from "./states.tsx";
+import { NothingServed } from "./nothing-served.tsx";
+import { Loaded } from "./states.tsx";
 
 interface Props {
   client: UpriverClient;
@@ -25,7 +26,13 @@ export function ModelChoice({ client, place, titleOf, title, isAll = false, ever
       {(all) => {
         const models = all.filter(({ stable }) => isAll || stable !== null);
         const chosen = models.find(({ model }) => model === name) ?? models[0];
-        if (!chosen) return <NoModel title={title} />;
+        if (!chosen)
+          return (
+            <>
+              <h1>{title}</h1>
+              <NothingServed />
+            </>
+          );
         return (
           <>
             <h1>{titleOf(chosen.model)}</h1>
@@ -43,19 +50,5 @@ export function ModelChoice({ client, place, titleOf, title, isAll = false, ever
         );
       }}
     </Loaded>
-  );
-}
-
-function NoModel({ title }: { title: string }) {
-  return (
-    <>
-      <h1>{title}</h1>
-      <Empty title="No model is served yet.">
-        <p>
-          <code>npx upriver publish storefront</code> publishes the example; <code>npx upriver import</code> takes a
-          TensorFlow.js model that you have.
-        </p>
-      </Empty>
-    </>
   );
 }

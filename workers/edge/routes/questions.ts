@@ -13,12 +13,11 @@ import { readJson } from "../../core/http/problem.ts";
 import { parseId, type QuestionAddress } from "../../core/ids.ts";
 import { limits } from "../../core/limits.ts";
 import { checkRegion } from "../../core/region.ts";
-import { traceHeaders } from "../../core/trace-context.ts";
 import { classifierOf } from "../artefacts/models.ts";
-import { type Call, jsonResponse, type Route, readerOf, requireModel, requireRegion, requireScope } from "../call.ts";
+import { type Call, jsonResponse, type Route, readerOf, requireModel, requireRegion } from "../call.ts";
 import { bytes, json, preferWait } from "../contract.ts";
 import { baseFor, servedPointer } from "../ladder/version.ts";
-import { checkTaught } from "./truths.ts";
+import { checkTaught, teacherOf } from "./truths.ts";
 
 export interface Addressed extends QuestionAddress {
   id: string;
@@ -89,10 +88,8 @@ async function eventStream(call: Call): Promise<Response> {
 async function postTruth(call: Call): Promise<Response> {
   const { id, model, region, manifest } = await addressOf(call);
   const { label, instance, at } = await readJson(call.request, truthSchema, limits.bodyMaxBytes);
-  if (at !== undefined) requireScope(call, "admin");
+  const teacher = teacherOf(call, at);
   const lesson = { id, label, ...(instance === undefined ? {} : { instance }) };
-  const { traceparent } = traceHeaders(call.span);
-  const teacher = { asker: readerOf(call), source: "truth", labelledAt: at ?? Date.now(), traceparent } as const;
   const taught = await regionObject(call.env, model, region).takeTruths(manifest.version, [lesson], teacher);
   const [result] = checkTaught(taught, 0);
   return jsonResponse(result);

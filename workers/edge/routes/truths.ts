@@ -1,4 +1,4 @@
-import type { Lesson, TeachRefusal } from "../../../durable-objects/region/teach.ts";
+import type { Lesson, Teacher, TeachRefusal } from "../../../durable-objects/region/teach.ts";
 import { regionObject } from "../../../durable-objects/stubs.ts";
 import { type Taught, type Truths, taughtCountSchema, truthsSchema } from "../../core/contract/index.ts";
 import { FaultError } from "../../core/http/fault.ts";
@@ -26,11 +26,9 @@ interface Placed {
 async function postTruths(call: Call): Promise<Response> {
   const model = modelOf(call);
   const { truths, at } = await readTruths(call, model);
-  if (at !== undefined) requireScope(call, "admin");
+  const teacher = teacherOf(call, at);
   const pointer = await servedPointer(call, model);
   const placed = await place(call, model, pointer.stable as number, truths);
-  const { traceparent } = traceHeaders(call.span);
-  const teacher = { asker: readerOf(call), source: "truth", labelledAt: at ?? Date.now(), traceparent } as const;
   const taught = await Promise.all(
     [...Map.groupBy(placed, ({ region }) => region)].map(async ([region, group]) => {
       const base = baseFor(pointer, region);
@@ -73,6 +71,13 @@ async function place(call: Call, model: string, version: number, truths: Truths[
     requireRegion(call, address.value.region);
     return { index, region: address.value.region, lesson: { id: id as string, label } };
   });
+}
+
+/** The caller as whoever says what is true, now or at the data time `at`. Throws the fault where that needs an admin. */
+export function teacherOf(call: Call, at: number | undefined): Teacher {
+  if (at !== undefined) requireScope(call, "admin");
+  const { traceparent } = traceHeaders(call.span);
+  return { asker: readerOf(call), source: "truth", labelledAt: at ?? Date.now(), traceparent };
 }
 
 /** What was taught, or the fault that says why nothing was. */

@@ -2,7 +2,8 @@ import type { Ladder } from "../../../client/index.ts";
 import { duration } from "../../../core/format.ts";
 import { useLive } from "../../live.ts";
 import type { PageProps } from "../../page.ts";
-import { Badge, Empty, Loaded } from "../../parts/states.tsx";
+import { NothingServed } from "../../parts/nothing-served.tsx";
+import { Badge, Loaded } from "../../parts/states.tsx";
 import { can } from "../../session.ts";
 import { Model } from "./model.tsx";
 import { useSpeed } from "./speed.ts";
@@ -20,14 +21,7 @@ export function LadderPage({ session }: PageProps) {
         {(ladder) => (
           <>
             <NextRung nextRung={ladder.nextRung} />
-            {ladder.models.length === 0 && (
-              <Empty title="No model is served yet.">
-                <p>
-                  <code>npx upriver publish storefront</code> publishes the example; <code>npx upriver import</code>{" "}
-                  takes a TensorFlow.js model that you have.
-                </p>
-              </Empty>
-            )}
+            {ladder.models.length === 0 && <NothingServed />}
             {ladder.models.map((model) => (
               <Model
                 key={model.model}

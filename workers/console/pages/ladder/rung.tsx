@@ -1,9 +1,8 @@
 import type { LadderRung } from "../../../client/index.ts";
 import { count, dollars, duration, percent } from "../../../core/format.ts";
 import { Bar } from "../../parts/bar.tsx";
+import { rungTitles } from "../../parts/rung-titles.ts";
 import { Badge } from "../../parts/states.tsx";
-
-const titles = { human: "Person", origin: "Origin", region: "Region", edge: "Edge" } as const;
 
 const places = {
   human: "answers what nobody could",
@@ -18,7 +17,7 @@ export function Rung({ model, rung, isDown }: { model: string; rung: LadderRung;
   return (
     <tr data-rung={rung.rung}>
       <th scope="row">
-        <span class={`dot ${rung.rung}`} aria-hidden="true" /> {titles[rung.rung]}
+        <span class={`dot ${rung.rung}`} aria-hidden="true" /> {rungTitles[rung.rung]}
         {isDown && <Badge kind="bad">down</Badge>}
         <small>{places[rung.rung]}</small>
       </th>

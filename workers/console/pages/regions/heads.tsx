@@ -4,7 +4,6 @@ import { Confirm } from "../../parts/confirm.tsx";
 import { Badge, Empty } from "../../parts/states.tsx";
 import { columnsOf, Table } from "../../parts/table.tsx";
 import type { Session } from "../../session.ts";
-import { can } from "../../session.ts";
 
 interface Props {
   session: Session;
@@ -25,7 +24,6 @@ export function Heads({ detail, session, model, region, onChange }: Props) {
   };
   const own = heads.filter(({ base }) => base === state.base);
   const runOf = ({ base, number }: RegionHead) => runs.find((run) => run.base === base && run.report?.head === number);
-  const mayMove = can(session, "publish");
   if (heads.length === 0) {
     return (
       <>
@@ -40,7 +38,7 @@ export function Heads({ detail, session, model, region, onChange }: Props) {
     <>
       <div class="head">
         <h2>Heads</h2>
-        {own.some(({ isCurrent }) => isCurrent) && mayMove && (
+        {own.some(({ isCurrent }) => isCurrent) && (
           <Confirm
             label="Serve the global head"
             what={`Region ${region} goes back to the global head of version ${state.base}.`}
@@ -74,7 +72,7 @@ export function Heads({ detail, session, model, region, onChange }: Props) {
                 )}
               </td>
               <td>
-                {!serves && head.base === state.base && mayMove && (
+                {!serves && head.base === state.base && (
                   <Confirm
                     label="Roll back to this"
                     what={`Head ${head.number} serves region ${region} from now on.`}

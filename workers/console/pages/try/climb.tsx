@@ -1,5 +1,6 @@
 import type { Answer, RungName } from "../../../client/index.ts";
 import { duration, percent } from "../../../core/format.ts";
+import { rungTitles } from "../../parts/rung-titles.ts";
 import { Scores } from "../../parts/scores.tsx";
 import { Badge, Empty } from "../../parts/states.tsx";
 
@@ -10,8 +11,6 @@ interface Props {
   tookMs: number | null;
   labels: string[];
 }
-
-const titles = { human: "Person", origin: "Origin", region: "Region", edge: "Edge" } as const;
 
 /** How far a question got, rung by rung, and who answered it. */
 export function Climb({ ladder, answer, isAsking, tookMs, labels }: Props) {
@@ -24,7 +23,7 @@ export function Climb({ ladder, answer, isAsking, tookMs, labels }: Props) {
         {ladder
           .map((rung, i) => (
             <li key={rung} class={i < at ? "passed" : i === at ? (isOpen ? "waits" : "answered") : undefined}>
-              <span class={`dot ${rung}`} aria-hidden="true" /> {titles[rung]}{" "}
+              <span class={`dot ${rung}`} aria-hidden="true" /> {rungTitles[rung]}{" "}
               {i < at && <span class="muted">not sure</span>}
               {i === at &&
                 (isOpen ? <Badge kind="warn">asked, no answer yet</Badge> : <Badge kind="good">answered</Badge>)}
@@ -41,8 +40,8 @@ export function Climb({ ladder, answer, isAsking, tookMs, labels }: Props) {
               {isOpen && <span class="muted"> so far; the answer comes here by itself</span>}
             </p>
             <p class="muted">
-              {answer.status === "answered" ? `By the ${titles[answer.rung].toLowerCase()}` : "Provisional"}, version{" "}
-              {answer.version}, region {answer.region}, {duration(tookMs === null ? null : Math.round(tookMs))}.{" "}
+              {answer.status === "answered" ? `By the ${rungTitles[answer.rung].toLowerCase()}` : "Provisional"},
+              version {answer.version}, region {answer.region}, {duration(tookMs === null ? null : Math.round(tookMs))}.{" "}
               {sureness(answer)}
             </p>
             <Scores scores={answer.scores} />
