@@ -1,27 +1,32 @@
-import { mkdtemp, rm } from "node:fs/promises";
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type Ladder, startLadder } from "../../scripts/local/ladder.ts";
 import { freePort } from "../../scripts/local/ports.ts";
+import { ensureSecrets } from "../../scripts/local/secrets.ts";
 import { UpriverClient } from "../../workers/client/index.ts";
 import type { Manifest, OpenApi } from "../../workers/core/contract/index.ts";
 import { sign } from "../../workers/core/sign.ts";
 import { ApiCheck } from "../helpers/api-check.ts";
 
 /**
- * A whole ladder, with nothing published unless a recipe is named, in a folder of its own: real edge, real objects, real origin. What its clients
- * get is held against the OpenAPI document; `stop` throws what was otherwise.
+ * A whole ladder, with nothing published unless a recipe is named, in a folder of its own: real edge, real objects,
+ * real origin. What its clients get is held against the OpenAPI document; `stop` throws what was otherwise.
  */
 export async function temporaryLadder({
   allowedOrigins,
   recipe = null,
+  foldSecret,
 }: {
   allowedOrigins?: string;
   /** The recipe that the origin trains and publishes first. */
   recipe?: string | null;
+  /** Deals questions of the same ids into the same folds each time. */
+  foldSecret?: string;
 } = {}): Promise<Ladder & { folder: string }> {
   const folder = await mkdtemp(join(tmpdir(), "upriver-test-"));
   const ports = { edge: await freePort(), origin: await freePort() };
+  if (foldSecret !== undefined) await setFoldSecret(folder, ports, foldSecret);
   const ladder = await startLadder({ folder, ports, recipe, allowedOrigins });
   const { edge: url, tokens } = ladder.credentials;
   const api = new ApiCheck((await (await fetch(`${url}/openapi.json`)).json()) as OpenApi);
@@ -41,6 +46,12 @@ export async function temporaryLadder({
       if (faults.length > 0) throw new Error(`Responses were not as the OpenAPI document says: ${faults.join("; ")}`);
     },
   };
+}
+
+async function setFoldSecret(folder: string, ports: { edge: number; origin: number }, secret: string): Promise<void> {
+  await ensureSecrets(folder, ports);
+  const path = join(folder, ".dev.vars");
+  await writeFile(path, (await readFile(path, "utf8")).replace(/^FOLD_SECRET=.*$/m, `FOLD_SECRET='${secret}'`));
 }
 
 /** Publishes a test's model on a ladder, signed with the ladder's own key, to all or to nobody yet. */
