@@ -1,4 +1,4 @@
-import { limits } from "../workers/core/limits.ts";
+import { limits } from "#core/limits.ts";
 
 /** Work that an object owes, due at a time; `key` tells jobs of one kind apart. */
 export interface Job {

@@ -1,4 +1,4 @@
-import { type LocationHint, locationHints } from "../workers/core/contract/index.ts";
+import { type LocationHint, locationHints } from "#core/contract/index.ts";
 import { regionObjectName } from "./names.ts";
 import type { RegionObject } from "./region/index.ts";
 import type { RegistryObject } from "./registry/index.ts";

@@ -5,8 +5,8 @@ import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { promisify } from "node:util";
 import { compile, type JSONSchema } from "json-schema-to-typescript";
-import "../workers/core/contract/index.ts";
-import { jsonSchemas } from "../workers/core/contract/json-schemas.ts";
+import "#core/contract/index.ts";
+import { jsonSchemas } from "#core/contract/json-schemas.ts";
 import { bin, root } from "./local/part.ts";
 
 const here = join(root, "workers/client");

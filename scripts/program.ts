@@ -1,12 +1,11 @@
 import { Command } from "commander";
 import { ablateVerb } from "./verbs/ablate.ts";
+import { aggregateVerb } from "./verbs/aggregate.ts";
 import { askVerb } from "./verbs/ask.ts";
-import { combineVerb } from "./verbs/combine.ts";
 import { createVerb } from "./verbs/create.ts";
 import { doctorVerb } from "./verbs/doctor.ts";
 import { exportVerb } from "./verbs/export.ts";
 import { importVerb } from "./verbs/import.ts";
-import { jobsVerb } from "./verbs/jobs.ts";
 import { keyVerb } from "./verbs/key.ts";
 import { publishVerb } from "./verbs/publish.ts";
 import { replayVerb } from "./verbs/replay.ts";
@@ -20,6 +19,7 @@ import { teachVerb } from "./verbs/teach.ts";
 import { thinVerb } from "./verbs/thin.ts";
 import { tokenVerb } from "./verbs/token.ts";
 import { trainVerb } from "./verbs/train.ts";
+import { trainingsVerb } from "./verbs/trainings.ts";
 
 const verbs = [
   trainVerb,
@@ -28,7 +28,7 @@ const verbs = [
   samplesVerb,
   importVerb,
   createVerb,
-  jobsVerb,
+  trainingsVerb,
   publishVerb,
   rolloutVerb,
   rollbackVerb,
@@ -40,7 +40,7 @@ const verbs = [
   keyVerb,
   reviewVerb,
   retrainVerb,
-  combineVerb,
+  aggregateVerb,
   replayVerb,
   ablateVerb,
 ];

@@ -1,7 +1,7 @@
 // Brings up the whole ladder with a working example. Run it: npm start
 // Ports: UPRIVER_PORT (8787) and UPRIVER_ORIGIN_PORT (8788). Data stays in .wrangler/state and .upriver, here or in
 // the folder that UPRIVER_FOLDER names.
-import type { Instance } from "../workers/core/contract/index.ts";
+import type { Instance } from "#core/contract/index.ts";
 import { type Ladder, startLadder } from "./local/ladder.ts";
 import { root, tail } from "./local/part.ts";
 

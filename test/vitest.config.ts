@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import { cloudflareTest } from "@cloudflare/vitest-plugin";
 import { defineConfig } from "vitest/config";
-import { freePort } from "../scripts/local/ports.ts";
+import { freePort } from "#scripts/local/ports.ts";
 import { testBindings } from "./helpers/bindings.ts";
 
 const root = join(import.meta.dirname, "..");

@@ -1,47 +1,47 @@
 import {
   type Answer,
   type ClassifyManifest,
+  type Opinion,
   type Question,
   rungs,
-  type Thought,
   versionName,
-} from "../../workers/core/contract/index.ts";
-import { argMax } from "../../workers/core/head/head.ts";
+} from "#core/contract/index.ts";
+import { argMax } from "#core/head/head.ts";
 import type { StoredQuestion } from "./questions.ts";
 
 /** The best that is known of a question on its way in: what the rung below made of it. */
 export function provisionalAnswer(
   { model, labels, version }: ClassifyManifest,
-  { id, region, made }: Question,
+  { id, region, inference }: Question,
 ): Answer {
-  const scores = made?.scores.length === labels.length ? made.scores : labels.map(() => 1 / labels.length);
-  const picked = argMax(scores);
+  const scores = inference?.scores.length === labels.length ? inference.scores : labels.map(() => 1 / labels.length);
+  const predicted = argMax(scores);
   return {
     id,
     model,
     region,
     status: "open",
-    label: labels[picked] as string,
+    label: labels[predicted] as string,
     scores: Object.fromEntries(labels.map((label, i) => [label, scores[i] as number])),
-    confidence: scores[picked] as number,
-    sure: false,
+    confidence: scores[predicted] as number,
+    accepted: false,
     rung: rungs[0],
-    version: made?.version ?? versionName(version),
+    version: inference?.version ?? versionName(version),
     certificate: null,
   };
 }
 
 /** What the rungs below the region made of a question on its way in, and what the region recalled of it. */
-export function thoughtsOf(manifest: ClassifyManifest, question: Question, recalled: Answer | null): Thought[] {
-  const isMade = question.made?.scores.length === manifest.labels.length;
+export function opinionsOf(manifest: ClassifyManifest, question: Question, fromCache: Answer | null): Opinion[] {
+  const hasInference = question.inference?.scores.length === manifest.labels.length;
   return [
-    ...(isMade ? [thoughtOf(provisionalAnswer(manifest, question))] : []),
-    ...(recalled?.rung === "region" ? [thoughtOf(recalled)] : []),
+    ...(hasInference ? [opinionOf(provisionalAnswer(manifest, question))] : []),
+    ...(fromCache?.rung === "region" ? [opinionOf(fromCache)] : []),
   ];
 }
 
 /** What a rung thought, from the answer that it gave. */
-export function thoughtOf({ rung, version, label, confidence, scores }: Answer): Thought {
+export function opinionOf({ rung, version, label, confidence, scores }: Answer): Opinion {
   return { rung, version, label, confidence, scores };
 }
 
@@ -49,6 +49,6 @@ export function thoughtOf({ rung, version, label, confidence, scores }: Answer):
 export function labelledAnswer(row: StoredQuestion, label: string, source: "truth" | "human"): Answer {
   const others = Object.fromEntries(Object.keys(row.answer.scores).map((name) => [name, 0]));
   const scores = { ...others, [label]: 1 };
-  const known = { label, scores, confidence: 1, sure: true, version: source, certificate: null } as const;
+  const known = { label, scores, confidence: 1, accepted: true, version: source, certificate: null } as const;
   return { ...row.answer, ...known, status: "answered", rung: "human" };
 }

@@ -1,4 +1,4 @@
-import { limits } from "../../workers/core/limits.ts";
+import { limits } from "#core/limits.ts";
 import type { Jobs } from "../jobs.ts";
 import type { CountedEmbedding, Embeddings } from "./embeddings.ts";
 import type { Samples, StoredSample } from "./samples.ts";

@@ -1,12 +1,12 @@
-import type { Answer, ClassifyManifest, Question, TraceEntry } from "../../workers/core/contract/index.ts";
-import { limits } from "../../workers/core/limits.ts";
-import { outcomeOf } from "../../workers/core/log.ts";
-import { fail, ok, type Result } from "../../workers/core/result.ts";
-import type { Hop } from "../../workers/core/rung/rung.ts";
-import { beginSpan, type Span, traceHeaders } from "../../workers/core/trace-context.ts";
-import type { Climb } from "./climb.ts";
+import type { Answer, ClassifyManifest, Question, TraceEntry } from "#core/contract/index.ts";
+import { limits } from "#core/limits.ts";
+import { outcomeOf } from "#core/log.ts";
+import { fail, ok, type Result } from "#core/result.ts";
+import type { Hop } from "#core/rung/rung.ts";
+import { beginSpan, type Span, traceHeaders } from "#core/trace-context.ts";
 import type { RegionContext } from "./context.ts";
 import type { Duties } from "./duties.ts";
+import type { Escalation } from "./escalation.ts";
 import { type Arrival, type Conflict, recordOf, store } from "./intake.ts";
 import { logHere } from "./log.ts";
 
@@ -19,12 +19,12 @@ export interface RegionReply {
 /** How questions come in: each is stored first, then answered from memory or from above. */
 export class Asking {
   private readonly context: RegionContext;
-  private readonly climb: Climb;
+  private readonly escalate: Escalation;
   private readonly duties: Duties;
 
-  constructor(context: RegionContext, climb: Climb, duties: Duties) {
+  constructor(context: RegionContext, escalate: Escalation, duties: Duties) {
     this.context = context;
-    this.climb = climb;
+    this.escalate = escalate;
     this.duties = duties;
   }
 
@@ -32,19 +32,19 @@ export class Asking {
   async ask(base: number, questions: Question[], from: Hop): Promise<Result<RegionReply, Conflict>> {
     const span = beginSpan(from);
     const hop = { ...from, ...traceHeaders(span) };
-    const { manifests, recall, waiters, counts } = this.context;
+    const { manifests, semanticCache, waiters, counts } = this.context;
     const arrivedAt = Date.now();
     const deadline = arrivedAt + hop.remainingMs;
     // Should this instance die while the next rung is asked, the job asks again.
-    const climbAt = arrivedAt + Math.min(hop.remainingMs, limits.nextRungTimeoutMs) + limits.climbBackoffMs;
+    const escalateAt = arrivedAt + Math.min(hop.remainingMs, limits.nextRungTimeoutMs) + limits.escalationBackoffMs;
     const manifest = await manifests.get(base);
-    const arrivals = questions.map((question) => ({ question, answer: recall.answer(manifest, question) }));
-    const stored = await this.take(manifest, arrivals, hop, climbAt);
+    const arrivals = questions.map((question) => ({ question, answer: semanticCache.answer(manifest, question) }));
+    const stored = await this.take(manifest, arrivals, hop, escalateAt);
     if (!stored.ok) return stored;
     counts.asked(base, stored.value.size);
     for (const { question, answer } of arrivals) {
       if (answer && stored.value.has(question.id))
-        counts.answered(base, answer.rung, answer.sure, Date.now() - arrivedAt);
+        counts.answered(base, answer.rung, answer.accepted, Date.now() - arrivedAt);
     }
     this.log(
       arrivals.filter(({ question }) => stored.value.has(question.id)),
@@ -52,7 +52,7 @@ export class Asking {
     );
     const groups = Map.groupBy(questions, ({ id }) => this.stateOf(id));
     const [traces, known] = await Promise.all([
-      this.climb.climb(manifest, groups.get("idle") ?? [], hop, span),
+      this.escalate.escalate(manifest, groups.get("idle") ?? [], hop, span),
       this.tracesOf(manifest, groups.get("answered") ?? [], hop),
       ...(groups.get("busy") ?? []).map(({ id }) => waiters.wait(id, deadline - Date.now())),
     ]);
@@ -75,13 +75,13 @@ export class Asking {
     manifest: ClassifyManifest,
     arrivals: Arrival[],
     hop: Hop,
-    climbAt: number,
+    escalateAt: number,
   ): Promise<Result<Set<string>, Conflict>> {
     const { questions, jobs } = this.context;
     await this.duties.welcome(manifest.version);
     const isNew = new Set(arrivals.flatMap(({ question: { id } }) => (questions.find(id) ? [] : [id])));
     const records = await Promise.all(
-      arrivals.map((arrival) => recordOf(this.context, manifest, arrival, hop, climbAt)),
+      arrivals.map((arrival) => recordOf(this.context, manifest, arrival, hop, escalateAt)),
     );
     const conflict = store(this.context, manifest, records);
     if (conflict) return fail(conflict);
@@ -96,16 +96,16 @@ export class Asking {
 
   private log(arrivals: readonly Arrival[], span: Span): void {
     const idsOf = (some: readonly Arrival[]) => some.map(({ question }) => question.id);
-    const recalled = arrivals.filter(({ answer }) => answer !== null);
-    const answers = recalled.map(({ answer }) => answer as Answer);
+    const fromCache = arrivals.filter(({ answer }) => answer !== null);
+    const answers = fromCache.map(({ answer }) => answer as Answer);
     logHere(this.context, { event: "taken", span, ids: idsOf(arrivals.filter(({ answer }) => answer === null)) });
-    logHere(this.context, { event: "recalled", span, ids: idsOf(recalled) }, outcomeOf(answers));
+    logHere(this.context, { event: "answered-from-cache", span, ids: idsOf(fromCache) }, outcomeOf(answers));
   }
 
   /** `busy` where another call is asking the next rung about it just now. */
   private stateOf(id: string): "answered" | "idle" | "busy" {
     if (this.context.questions.find(id)?.answer.status !== "open") return "answered";
-    return this.climb.isInFlight(id) ? "busy" : "idle";
+    return this.escalate.isInFlight(id) ? "busy" : "idle";
   }
 
   private tracesOf(
@@ -113,7 +113,7 @@ export class Asking {
     questions: readonly Question[],
     hop: Hop,
   ): Promise<Map<string, TraceEntry[]>> {
-    return hop.trace ? this.climb.traces(manifest, questions, hop) : Promise.resolve(new Map());
+    return hop.trace ? this.escalate.traces(manifest, questions, hop) : Promise.resolve(new Map());
   }
 
   private reply(base: number, questions: readonly Question[], traces: Map<string, TraceEntry[]>, trace: boolean) {

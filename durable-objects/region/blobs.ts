@@ -1,8 +1,8 @@
-import { blobKey, checkBlob } from "../../workers/core/artefacts.ts";
-import type { Head } from "../../workers/core/contract/index.ts";
-import type { HeadWeights } from "../../workers/core/head/head.ts";
-import { decodeHead } from "../../workers/core/head/head.ts";
-import type { ReadBlob } from "../../workers/core/model/network.ts";
+import { blobKey, checkBlob } from "#core/artefacts.ts";
+import type { Head } from "#core/contract/index.ts";
+import type { HeadWeights } from "#core/head/head.ts";
+import { decodeHead } from "#core/head/head.ts";
+import type { ReadBlob } from "#core/model/network.ts";
 
 /** Reads blobs from R2, their hashes checked. */
 export function blobReader(env: Env): ReadBlob {

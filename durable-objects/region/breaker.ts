@@ -1,4 +1,4 @@
-import { limits } from "../../workers/core/limits.ts";
+import { limits } from "#core/limits.ts";
 
 /** A circuit breaker: after some failures in a row the next rung is left alone for a while, then tried once. */
 export class Breaker {

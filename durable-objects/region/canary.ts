@@ -1,16 +1,10 @@
-import { differencesOf } from "../../workers/core/confidence/canary.ts";
-import { isAudited } from "../../workers/core/confidence/folds.ts";
-import { mayJudge, replaces } from "../../workers/core/confidence/labels.ts";
-import type {
-  CanaryCount,
-  ClassifyManifest,
-  LabelSource,
-  Question,
-  VersionCount,
-} from "../../workers/core/contract/index.ts";
-import { argMax } from "../../workers/core/head/head.ts";
-import { lossOf } from "../../workers/core/head/metrics.ts";
-import { limits } from "../../workers/core/limits.ts";
+import { differencesOf } from "#core/confidence/canary.ts";
+import { mayJudge, replaces } from "#core/confidence/labels.ts";
+import { isAudited } from "#core/confidence/splits.ts";
+import type { CanaryCount, ClassifyManifest, LabelSource, Question, VersionCount } from "#core/contract/index.ts";
+import { argMax } from "#core/head/head.ts";
+import { lossOf } from "#core/head/metrics.ts";
+import { limits } from "#core/limits.ts";
 
 /** The two versions that a watched canary is about, and the watch's number: a second one counts anew. */
 export interface Pair {
@@ -24,14 +18,14 @@ export interface Tried {
   base: number;
   version: string;
   accepted: boolean;
-  picked: string;
+  prediction: string;
   scores: Float32Array<ArrayBuffer>;
-  pi: number;
+  inclusionProbability: number;
 }
 
 type Row = Record<string, SqlStorageValue> & {
   base: number;
-  picked: string;
+  prediction: string;
   scores: ArrayBuffer | null;
   source: LabelSource | null;
 };
@@ -71,31 +65,31 @@ export class CanaryCounts {
    * That holds all questions where all are kept and every truth comes, else those with the audit's coin, accepted or
    * not: each of one version's has the same chance.
    */
-  async triedOf(secret: string, manifest: ClassifyManifest, { id, made }: Question): Promise<Tried | null> {
+  async triedOf(secret: string, manifest: ClassifyManifest, { id, inference }: Question): Promise<Tried | null> {
     const { version: base, labels, policy, thin } = manifest;
     const pair = this.pair();
     if (!pair || (base !== pair.stable && base !== pair.canary)) return null;
-    if (made?.backbone !== thin.backbone.sha256 || made.scores.length !== labels.length) return null;
-    const pi = policy.truth === "complete" && policy.keep === "all" ? 1 : policy.auditShare;
-    if (pi < 1 && !(await isAudited(secret, id, pi))) return null;
-    const { version, accepted } = made;
-    const scores = Float32Array.from(made.scores);
-    return { base, version, accepted, picked: labels[argMax(scores)] as string, scores, pi };
+    if (inference?.backbone !== thin.backbone.sha256 || inference.scores.length !== labels.length) return null;
+    const inclusionProbability = policy.truth === "complete" && policy.keep === "all" ? 1 : policy.auditShare;
+    if (inclusionProbability < 1 && !(await isAudited(secret, id, inclusionProbability))) return null;
+    const { version, accepted } = inference;
+    const scores = Float32Array.from(inference.scores);
+    return { base, version, accepted, prediction: labels[argMax(scores)] as string, scores, inclusionProbability };
   }
 
   /** Records a question, once; no more of them once enough are there. */
-  asked(id: string, { base, version, accepted, picked, scores, pi }: Tried): void {
+  asked(id: string, { base, version, accepted, prediction, scores, inclusionProbability }: Tried): void {
     this.sql.exec(
-      `INSERT OR IGNORE INTO canary_answers (id, base, version, accepted, picked, scores, pi)
+      `INSERT OR IGNORE INTO canary_answers (id, base, version, accepted, prediction, scores, inclusionProbability)
        SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7 WHERE EXISTS (SELECT 1 FROM canary WHERE ?2 IN (stable, canary))
        AND (SELECT coalesce(max(number), 0) FROM canary_answers) < ${limits.canaryMaxRows}`,
-      ...[id, base, version, Number(accepted), picked, scores.buffer, pi],
+      ...[id, base, version, Number(accepted), prediction, scores.buffer, inclusionProbability],
     );
   }
 
   /** Takes a label, as often as it is corrected; a weaker source never replaces a stronger. */
   labelled(id: string, label: string, source: LabelSource): void {
-    const [row] = this.sql.exec<Row>("SELECT base, picked, scores, source FROM canary_answers WHERE id = ?", id);
+    const [row] = this.sql.exec<Row>("SELECT base, prediction, scores, source FROM canary_answers WHERE id = ?", id);
     if (!row?.scores || (row.source && !replaces(source, row.source))) return;
     const index = this.labelsOf(row.base).indexOf(label);
     const loss = index < 0 ? null : lossOf(new Float32Array(row.scores), index);
@@ -103,13 +97,13 @@ export class CanaryCounts {
     this.sql.exec(
       `UPDATE canary_answers SET error = ?2, loss = ?3, source = ?4, labelled = coalesce(labelled,
          CASE WHEN ?5 THEN (SELECT coalesce(max(labelled), 0) + 1 FROM canary_answers) END) WHERE id = ?1`,
-      ...[id, Number(row.picked !== label), loss, source, Number(mayJudge(source))],
+      ...[id, Number(row.prediction !== label), loss, source, Number(mayJudge(source))],
     );
   }
 
   /** What stays of a forgotten question: a count, without its name. Were errors forgotten, it could be made to pass. */
   forget(id: string): void {
-    const query = "UPDATE canary_answers SET id = 'forgotten ' || number, picked = '', scores = NULL WHERE id = ?";
+    const query = "UPDATE canary_answers SET id = 'forgotten ' || number, prediction = '', scores = NULL WHERE id = ?";
     this.sql.exec(query, id);
   }
 
@@ -119,12 +113,12 @@ export class CanaryCounts {
 
   private versions(): VersionCount[] {
     const rows = this.sql.exec<Record<string, number> & { version: string }>(
-      `SELECT base, version, count(*) AS recorded, total(1 / pi) AS questions, total(accepted / pi) AS accepted,
+      `SELECT base, version, count(*) AS recorded, total(1 / inclusionProbability) AS questions, total(accepted / inclusionProbability) AS accepted,
          total(labelled IS NOT NULL) AS labelled, total(labelled IS NOT NULL AND accepted) AS labelledAccepted,
-         total(CASE WHEN labelled IS NOT NULL THEN 1 / pi END) AS weight,
-         total(CASE WHEN labelled IS NOT NULL THEN error / pi END) AS errors,
-         total(CASE WHEN labelled IS NOT NULL AND accepted THEN 1 / pi END) AS weightAccepted,
-         total(CASE WHEN labelled IS NOT NULL AND accepted THEN error / pi END) AS errorsAccepted,
+         total(CASE WHEN labelled IS NOT NULL THEN 1 / inclusionProbability END) AS weight,
+         total(CASE WHEN labelled IS NOT NULL THEN error / inclusionProbability END) AS errors,
+         total(CASE WHEN labelled IS NOT NULL AND accepted THEN 1 / inclusionProbability END) AS weightAccepted,
+         total(CASE WHEN labelled IS NOT NULL AND accepted THEN error / inclusionProbability END) AS errorsAccepted,
          avg(CASE WHEN labelled IS NOT NULL THEN loss END) AS logLoss,
          total(source = 'origin') AS origin, total(source = 'origin' AND error = 0) AS agreed
        FROM canary_answers GROUP BY base, version ORDER BY base, version`,

@@ -1,6 +1,6 @@
-import { checkManifest, classifying, manifestKey } from "../../workers/core/artefacts.ts";
-import type { ClassifyManifest } from "../../workers/core/contract/index.ts";
-import { publicKeysSchema } from "../../workers/core/sign.ts";
+import { checkManifest, classifying, manifestKey } from "#core/artefacts.ts";
+import type { ClassifyManifest } from "#core/contract/index.ts";
+import { publicKeysSchema } from "#core/sign.ts";
 import type { Jobs } from "../jobs.ts";
 import type { Archive } from "./archive.ts";
 import type { CanaryCounts } from "./canary.ts";
@@ -10,8 +10,8 @@ import type { Embeddings } from "./embeddings.ts";
 import type { Heads } from "./heads.ts";
 import type { LiveRule } from "./live-rule.ts";
 import type { Questions } from "./questions.ts";
-import type { Recall } from "./recall.ts";
 import type { Samples } from "./samples.ts";
+import type { SemanticCache } from "./semantic-cache.ts";
 import type { SumShards } from "./sum-shards.ts";
 import type { Turns } from "./turns.ts";
 import type { Waiters } from "./waiters.ts";
@@ -29,7 +29,7 @@ export interface RegionContext {
   embeddings: Embeddings;
   sums: SumShards;
   rule: LiveRule;
-  recall: Recall;
+  semanticCache: SemanticCache;
   drift: Drift;
   canary: CanaryCounts;
   counts: RegionCounter;

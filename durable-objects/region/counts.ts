@@ -1,5 +1,5 @@
-import type { Counts, LabelSource, RungName, VersionCounts } from "../../workers/core/contract/index.ts";
-import { addCounts, countAnswer, noCounts } from "../../workers/core/counts.ts";
+import type { Counts, LabelSource, RungName, VersionCounts } from "#core/contract/index.ts";
+import { addCounts, countAnswer, noCounts } from "#core/counts.ts";
 
 /** The table `counts`: what was asked here and who answered it, by version. */
 export class RegionCounter {
@@ -10,7 +10,7 @@ export class RegionCounter {
     this.sql = sql;
   }
 
-  /** A call of the object for asking, and the questions in it that climbed here and were not known. */
+  /** A call of the object for asking, and the questions in it that escalated here and were not known. */
   asked(base: number, escalated: number): void {
     const counts = this.of(base);
     counts.calls++;
@@ -18,8 +18,8 @@ export class RegionCounter {
     counts.questions += escalated;
   }
 
-  answered(base: number, rung: RungName, sure: boolean, ms: number): void {
-    countAnswer(this.of(base).rungs[rung], sure, ms);
+  answered(base: number, rung: RungName, accepted: boolean, ms: number): void {
+    countAnswer(this.of(base).rungs[rung], accepted, ms);
   }
 
   /** The label of an answered question came to be known. */

@@ -5,9 +5,9 @@ import {
   emptyMoments,
   type Moments,
   monthlyLevel,
-} from "../../workers/core/confidence/drift.ts";
-import type { ClassifyManifest } from "../../workers/core/contract/index.ts";
-import { limits } from "../../workers/core/limits.ts";
+} from "#core/confidence/drift.ts";
+import type { ClassifyManifest } from "#core/contract/index.ts";
+import { limits } from "#core/limits.ts";
 
 /** What a look at the input found. */
 export interface DriftReport extends Partial<DriftTest> {
@@ -24,7 +24,7 @@ const yearMs = 365.25 * 24 * 3600_000;
 const seasonSlackMs = 15 * 24 * 3600_000;
 const years = 10;
 
-type Row = { split: string; pi: number | null; vector: ArrayBuffer };
+type Row = { groupKey: string; inclusionProbability: number | null; vector: ArrayBuffer };
 
 /** The table `drifts`: whether what comes in still looks like what came in before. */
 export class Drift {
@@ -69,7 +69,7 @@ export class Drift {
   private rows({ thin }: ClassifyManifest, spans: readonly (readonly [number, number])[]): Row[] {
     const where = spans.map(() => "(s.at > ? AND s.at <= ?)").join(" OR ");
     const rows = this.sql.exec<Row>(
-      `SELECT s.split, s.pi, e.vector FROM samples s JOIN embeddings e ON e.number = s.number AND e.backbone = ?
+      `SELECT s.groupKey, s.inclusionProbability, e.vector FROM samples s JOIN embeddings e ON e.number = s.number AND e.backbone = ?
        WHERE ${where} ORDER BY s.at DESC LIMIT ?`,
       ...[thin.backbone.sha256, ...spans.flat(), limits.driftMaxRows],
     );
@@ -84,11 +84,11 @@ const sketchWidth = 64;
 function momentsOf(rows: readonly Row[], embeddingWidth: number): Moments {
   const width = Math.min(embeddingWidth, sketchWidth);
   const moments = emptyMoments(width);
-  for (const group of Map.groupBy(rows, ({ split }) => split).values()) {
+  for (const group of Map.groupBy(rows, ({ groupKey }) => groupKey).values()) {
     const sum = new Float64Array(width);
     let weight = 0;
-    for (const { pi, vector } of group) {
-      const share = 1 / (pi || 1);
+    for (const { inclusionProbability, vector } of group) {
+      const share = 1 / (inclusionProbability || 1);
       weight += share;
       for (const [i, value] of new Int16Array(vector).entries()) {
         const sign = isFlipped(i) ? -1 : 1;

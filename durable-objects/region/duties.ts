@@ -1,5 +1,5 @@
-import type { ClassifyManifest } from "../../workers/core/contract/index.ts";
-import { limits } from "../../workers/core/limits.ts";
+import type { ClassifyManifest } from "#core/contract/index.ts";
+import { limits } from "#core/limits.ts";
 import { registryObject, reviewObject } from "../stubs.ts";
 import type { RegionContext } from "./context.ts";
 import type { Retrain } from "./retrain/index.ts";
@@ -30,8 +30,8 @@ export class Duties {
 
   /** The version that serves this region. */
   async currentBase(): Promise<number | null> {
-    const { stable, held } = await this.registry().pointer();
-    return held[this.context.region] ?? stable;
+    const { stable, heldBack } = await this.registry().pointer();
+    return heldBack[this.context.region] ?? stable;
   }
 
   /** The manifest of the version that serves this region; null while none does. */
@@ -45,8 +45,8 @@ export class Duties {
     const { rule, storage, region } = this.context;
     if (!rule.mayInherit(base) || (this.welcomed.get(base) ?? 0) > Date.now() - limits.welcomeEveryMs) return;
     this.welcomed.set(base, Date.now());
-    const { stable, canary, held } = await this.registry().pointer();
-    if ((held[region] ?? stable) !== base) return;
+    const { stable, canary, heldBack } = await this.registry().pointer();
+    if ((heldBack[region] ?? stable) !== base) return;
     storage.transactionSync(() => rule.inherit(base, canary?.version ?? null));
   }
 
@@ -103,8 +103,8 @@ export class Duties {
 
   /** The versions that answer this region's questions: a canary's, too, unless the region is held. */
   private async servedBases(): Promise<number[]> {
-    const { stable, held, canary } = await this.registry().pointer();
-    const own = held[this.context.region];
+    const { stable, heldBack, canary } = await this.registry().pointer();
+    const own = heldBack[this.context.region];
     const bases = own === undefined ? [stable, canary?.version] : [own];
     return bases.filter((base) => base !== null && base !== undefined) as number[];
   }

@@ -1,5 +1,5 @@
-import type { Fold, Instance, LabelSource } from "../../workers/core/contract/index.ts";
-import { addRow, labelWeightUnit, type Sums } from "../../workers/core/head/sums.ts";
+import type { Instance, LabelSource, Split } from "#core/contract/index.ts";
+import { addRow, labelWeightUnit, type Sums } from "#core/head/sums.ts";
 import type { StoredEmbedding } from "./questions.ts";
 import type { Snapshot } from "./samples.ts";
 import type { SumShards } from "./sum-shards.ts";
@@ -9,9 +9,9 @@ export interface LabelledVector {
   number: number;
   label: string;
   source: LabelSource;
-  split: string;
-  part: number;
-  fold: Fold;
+  groupKey: string;
+  fold: number;
+  split: Split;
   vector: Int16Array;
 }
 
@@ -45,7 +45,7 @@ export class Embeddings {
     // Of certify only what recall is certified by.
     const rows = this.sql.exec<{ number: number; instance: string }>(
       `SELECT number, instance FROM samples s
-       WHERE number > ? AND number <= ? AND at <= ? AND (fold <> 'certify' OR accepted = 0) AND instance <> 'null'
+       WHERE number > ? AND number <= ? AND at <= ? AND (split <> 'calibration' OR accepted = 0) AND instance <> 'null'
        AND NOT EXISTS (SELECT 1 FROM embeddings e WHERE e.backbone = ? AND e.number = s.number)
        ORDER BY number LIMIT ?`,
       ...[after, lastSample, at, backbone, limit],
@@ -53,26 +53,26 @@ export class Embeddings {
     return rows.toArray().map(({ number, instance }) => ({ number, instance: JSON.parse(instance) as Instance }));
   }
 
-  /** Train and tune of a snapshot in one backbone's space, in order after `after`: each sample once. */
+  /** Train and validation of a snapshot in one backbone's space, in order after `after`: each sample once. */
   labelled({ lastSample, at }: Snapshot, backbone: string, after: number, limit: number): LabelledVector[] {
     const rows = this.sql.exec<VectorRow>(
-      `SELECT s.number, s.label, s.source, s.split, s.part, s.fold, e.vector FROM samples s
+      `SELECT s.number, s.label, s.source, s.groupKey, s.fold, s.split, e.vector FROM samples s
        JOIN embeddings e ON e.backbone = ? AND e.number = s.number
-       WHERE s.number > ? AND s.fold <> 'certify' AND s.number <= ? AND s.at <= ? AND s.labelledAt <= ?
+       WHERE s.number > ? AND s.split <> 'calibration' AND s.number <= ? AND s.at <= ? AND s.labelledAt <= ?
        ORDER BY s.number LIMIT ?`,
       ...[backbone, after, lastSample, at, at, limit],
     );
     return rows.toArray().map((row) => ({ ...row, vector: new Int16Array(row.vector) }));
   }
 
-  /** The newest labelled embeddings of a fold; `escalated` leaves out what a rule accepted or was never asked. */
-  newest(backbone: string, fold: Fold, limit: number, escalated = false): (LabelledVector & { id: string })[] {
+  /** The newest labelled embeddings of a split; `escalated` leaves out what a rule accepted or was never asked. */
+  newest(backbone: string, split: Split, limit: number, escalated = false): (LabelledVector & { id: string })[] {
     const rows = this.sql.exec<VectorRow & { id: string }>(
-      `SELECT s.id, s.number, s.label, s.source, s.split, s.part, s.fold, e.vector FROM samples s
+      `SELECT s.id, s.number, s.label, s.source, s.groupKey, s.fold, s.split, e.vector FROM samples s
        JOIN embeddings e ON e.backbone = ? AND e.number = s.number
-       WHERE s.fold = ? AND s.source <> 'origin' ${escalated ? "AND s.accepted = 0" : ""}
+       WHERE s.split = ? AND s.source <> 'origin' ${escalated ? "AND s.accepted = 0" : ""}
        ORDER BY s.number DESC LIMIT ?`,
-      ...[backbone, fold, limit],
+      ...[backbone, split, limit],
     );
     return rows.toArray().map((row) => ({ ...row, vector: new Int16Array(row.vector) }));
   }
@@ -107,26 +107,26 @@ export class Embeddings {
       .exec<{
         number: number;
         label: string;
-        part: number;
+        fold: number;
         vector: ArrayBuffer;
         was: number | null;
         had: number | null;
         wanted: number;
       }>(
-        `SELECT s.number, s.label, s.part, e.vector, e.label AS was, e.weight AS had, wanted FROM embeddings e
+        `SELECT s.number, s.label, s.fold, e.vector, e.label AS was, e.weight AS had, wanted FROM embeddings e
          JOIN (SELECT *, CASE source WHEN 'origin' THEN ?1 ELSE ${labelWeightUnit} END AS wanted FROM samples) s
            ON s.number = e.number
          LEFT JOIN (SELECT value AS name, key AS class FROM json_each(?2)) c ON c.name = s.label
-         WHERE e.backbone = ?3 AND s.fold = 'train' AND s.number <= ?4 AND s.at <= ?5 AND s.labelledAt <= ?5
+         WHERE e.backbone = ?3 AND s.split = 'train' AND s.number <= ?4 AND s.at <= ?5 AND s.labelledAt <= ?5
            AND c.class IS NOT NULL AND (coalesce(e.weight, 0) <> wanted OR (wanted > 0 AND e.label <> c.class))
          ORDER BY s.number LIMIT ?6`,
         ...[originWeight, JSON.stringify(labels), backbone, lastSample, at, limit],
       )
       .toArray();
-    const parts = new Map<number, Sums>();
-    for (const { number, label, part, vector: bytes, was, had, wanted } of rows) {
-      const sums = parts.get(part) ?? shards.read(backbone, part, width, labels.length);
-      parts.set(part, sums);
+    const folds = new Map<number, Sums>();
+    for (const { number, label, fold, vector: bytes, was, had, wanted } of rows) {
+      const sums = folds.get(fold) ?? shards.read(backbone, fold, width, labels.length);
+      folds.set(fold, sums);
       const vector = new Int16Array(bytes);
       if (was !== null && had !== null) addRow(sums, { vector, label: was, weight: -had });
       const next = labels.indexOf(label);
@@ -134,7 +134,7 @@ export class Embeddings {
       const query = "UPDATE embeddings SET label = ?, weight = ? WHERE backbone = ? AND number = ?";
       this.sql.exec(query, next, wanted, backbone, number);
     }
-    for (const [part, sums] of parts) shards.write(backbone, part, sums);
+    for (const [fold, sums] of folds) shards.write(backbone, fold, sums);
     return rows.length;
   }
 }

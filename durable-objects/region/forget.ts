@@ -1,5 +1,5 @@
-import type { Result } from "../../workers/core/result.ts";
-import { fail, ok } from "../../workers/core/result.ts";
+import type { Result } from "#core/result.ts";
+import { fail, ok } from "#core/result.ts";
 import type { RegionContext } from "./context.ts";
 
 export type ForgetRefusal = { kind: "unknown" } | { kind: "not-yours" };
@@ -12,18 +12,18 @@ export type ForgetRefusal = { kind: "unknown" } | { kind: "not-yours" };
 export async function forget(
   context: RegionContext,
   id: string,
-  asker: string | null,
+  owner: string | null,
 ): Promise<Result<null, ForgetRefusal>> {
-  const { questions, samples, embeddings, sums, rule, canary, recall, jobs, waiters, storage } = context;
+  const { questions, samples, embeddings, sums, rule, canary, semanticCache, jobs, waiters, storage } = context;
   await context.archive.restore([id]);
   const row = questions.find(id);
   const sample = samples.find(id);
   if (!row && !sample) return fail({ kind: "unknown" });
-  if (asker !== null && (row?.asker ?? sample?.owner) !== asker) return fail({ kind: "not-yours" });
+  if (owner !== null && (row?.owner ?? sample?.owner) !== owner) return fail({ kind: "not-yours" });
   const counted = (sample ? embeddings.of(sample.number) : []).filter(({ label }) => label !== null);
   storage.transactionSync(() => {
     for (const { backbone, vector, label, weight } of counted) {
-      sums.subtract(backbone, sample?.part ?? 0, { vector, label: label as number, weight: weight as number });
+      sums.subtract(backbone, sample?.fold ?? 0, { vector, label: label as number, weight: weight as number });
     }
     samples.remove(id, true);
     if (sample) embeddings.remove(sample.number);
@@ -32,7 +32,7 @@ export async function forget(
     rule.forget(id);
     canary.forget(id);
   });
-  recall.drop();
+  semanticCache.drop();
   waiters.drop(id);
   return ok(null);
 }

@@ -1,4 +1,4 @@
-import type { HeadManifest, HeadPointer } from "../../workers/core/contract/index.ts";
+import type { HeadManifest, HeadPointer } from "#core/contract/index.ts";
 
 /** The table `heads`: what the registry said last of this region's head and rule, by base version. */
 export class Heads {

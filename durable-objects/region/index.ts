@@ -4,39 +4,39 @@ import type {
   CanaryCount,
   HeadPointer,
   Instance,
+  LabelResult,
   Question,
   Run,
-  Taught,
   VersionCounts,
-} from "../../workers/core/contract/index.ts";
-import { addSums, encodeSums, labelsIn } from "../../workers/core/head/sums.ts";
-import { fail, ok, type Result } from "../../workers/core/result.ts";
-import type { Hop } from "../../workers/core/rung/rung.ts";
+} from "#core/contract/index.ts";
+import { addSums, encodeSums, labelsIn } from "#core/head/sums.ts";
+import { fail, ok, type Result } from "#core/result.ts";
+import type { Hop } from "#core/rung/rung.ts";
 import { Jobs } from "../jobs.ts";
 import { migrate } from "../migrate.ts";
 import { nameOf, parseRegionObjectName } from "../names.ts";
 import { Archive } from "./archive.ts";
 import { Asking, type RegionReply } from "./asking.ts";
 import { CanaryCounts, type Pair } from "./canary.ts";
-import { Climb } from "./climb.ts";
 import { Manifests, type RegionContext } from "./context.ts";
 import { RegionCounter } from "./counts.ts";
 import { Drift } from "./drift.ts";
 import { Duties } from "./duties.ts";
 import { Embeddings } from "./embeddings.ts";
+import { Escalation } from "./escalation.ts";
 import { type ForgetRefusal, forget } from "./forget.ts";
 import { Heads } from "./heads.ts";
 import type { Arrival, Conflict } from "./intake.ts";
 import { LiveRule } from "./live-rule.ts";
 import { migrations } from "./migrations.ts";
 import { Questions } from "./questions.ts";
-import { Recall } from "./recall.ts";
 import { Retrain } from "./retrain/index.ts";
 import { type SamplePage, samplesSince } from "./sample-pages.ts";
 import { Samples } from "./samples.ts";
+import { SemanticCache } from "./semantic-cache.ts";
 import { close } from "./settle.ts";
 import { SumShards } from "./sum-shards.ts";
-import { type Lesson, type Teacher, type TeachRefusal, teach } from "./teach.ts";
+import { type LabelContext, type LabelRefusal, type NewLabel, teach } from "./teach.ts";
 import { Turns } from "./turns.ts";
 import { Waiters } from "./waiters.ts";
 
@@ -65,7 +65,7 @@ const runsShown = 50;
 /** One a model and region: gathers what the edge was not sure of, sees to an answer, and learns from it. */
 export class RegionObject extends DurableObject<Env> {
   private readonly context: RegionContext;
-  private readonly climb: Climb;
+  private readonly escalate: Escalation;
   private readonly retrain: Retrain;
   private readonly duties: Duties;
   private readonly asking: Asking;
@@ -76,8 +76,8 @@ export class RegionObject extends DurableObject<Env> {
     migrate(storage, migrations);
     const { model, region } = parseRegionObjectName(nameOf(ctx.id));
     const jobs = new Jobs(storage, {
-      climb: () => this.climb.climbDue(),
-      review: () => this.climb.reviewDue(),
+      escalate: () => this.escalate.escalateDue(),
+      review: () => this.escalate.reviewDue(),
       withdraw: (id) => this.duties.withdraw(id),
       disown: (id) => this.duties.disown(id),
       retrain: (run, attempts) => this.retrain.step(run, attempts),
@@ -104,7 +104,7 @@ export class RegionObject extends DurableObject<Env> {
       embeddings,
       sums: new SumShards(storage.sql),
       rule: new LiveRule(storage.sql, region, heads),
-      recall: new Recall(storage.sql, embeddings),
+      semanticCache: new SemanticCache(storage.sql, embeddings),
       drift: new Drift(storage.sql),
       canary: new CanaryCounts(storage.sql),
       counts: new RegionCounter(storage.sql),
@@ -113,10 +113,10 @@ export class RegionObject extends DurableObject<Env> {
       waiters: new Waiters(),
       manifests: new Manifests(env, model),
     };
-    this.climb = new Climb(this.context);
+    this.escalate = new Escalation(this.context);
     this.retrain = new Retrain(this.context);
     this.duties = new Duties(this.context, this.retrain);
-    this.asking = new Asking(this.context, this.climb, this.duties);
+    this.asking = new Asking(this.context, this.escalate, this.duties);
   }
 
   override async alarm(): Promise<void> {
@@ -134,16 +134,20 @@ export class RegionObject extends DurableObject<Env> {
   }
 
   /** A question's answer, open or not, for who asked it; `asker` null is an admin. Waits up to `waitMs` for it. */
-  async read(id: string, asker: string | null, waitMs: number): Promise<Result<Answer, ReadRefusal>> {
+  async read(id: string, owner: string | null, waitMs: number): Promise<Result<Answer, ReadRefusal>> {
     const row = this.context.questions.find(id);
     if (!row) return fail({ kind: "unknown" });
-    if (asker !== null && row.asker !== asker) return fail({ kind: "not-yours" });
+    if (owner !== null && row.owner !== owner) return fail({ kind: "not-yours" });
     if (row.answer.status === "answered" || waitMs <= 0) return ok(row.answer);
     return ok((await this.context.waiters.wait(id, waitMs)) ?? row.answer);
   }
 
   /** Keeps labels that the world gave, all or none. */
-  async takeTruths(base: number, lessons: Lesson[], teacher: Teacher): Promise<Result<Taught[], TeachRefusal>> {
+  async takeTruths(
+    base: number,
+    lessons: NewLabel[],
+    teacher: LabelContext,
+  ): Promise<Result<LabelResult[], LabelRefusal>> {
     const manifest = await this.context.manifests.get(base);
     this.duties.begin(manifest);
     const taught = await teach(this.context, manifest, lessons, teacher);
@@ -161,7 +165,12 @@ export class RegionObject extends DurableObject<Env> {
     // A version that came since may have a label that the one that was asked has not.
     if (!manifest?.labels.includes(label)) manifest = await this.duties.currentManifest();
     if (manifest === null) return;
-    const teacher: Teacher = { asker: null, source: "human", labelledAt: questions.find(id)?.at ?? at, traceparent };
+    const teacher: LabelContext = {
+      owner: null,
+      source: "human",
+      labelledAt: questions.find(id)?.at ?? at,
+      traceparent,
+    };
     const taught = await teach(this.context, manifest, [{ id, label, at, ...(instance ? { instance } : {}) }], teacher);
     // A correction of what was forgotten with its whole region: it was here once, so it brings no instance.
     if (!taught.ok && taught.error.kind === "no-instance") return;
@@ -212,9 +221,9 @@ export class RegionObject extends DurableObject<Env> {
   }
 
   /** Forgets a question; `asker` null is an admin. Runs under way begin again without it. */
-  forgetQuestion(id: string, asker: string | null): Promise<Result<null, ForgetRefusal>> {
+  forgetQuestion(id: string, owner: string | null): Promise<Result<null, ForgetRefusal>> {
     return this.context.turns.take(async () => {
-      const forgotten = await forget(this.context, id, asker);
+      const forgotten = await forget(this.context, id, owner);
       if (forgotten.ok) this.retrain.restart();
       return forgotten;
     });
@@ -234,22 +243,22 @@ export class RegionObject extends DurableObject<Env> {
     return { labels: labelsIn(all), backbone: thin.backbone.sha256, bytes: encodeSums(all).buffer };
   }
 
-  /** What climbed here and who answered it, what is still open, and whether the next rung answers. */
+  /** What escalated here and who answered it, what is still open, and whether the next rung answers. */
   counts(): RegionLook {
     const { counts, questions, region } = this.context;
     const { open } = questions.counts();
-    return { region, versions: counts.all(), open, breaker: this.climb.breaker.state(Date.now()) };
+    return { region, versions: counts.all(), open, breaker: this.escalate.breaker.state(Date.now()) };
   }
 
   /** What the region knows and is about, for the version that serves it. */
   async state(base: number) {
-    const { region, questions, samples, heads, jobs, rule, drift, archive, recall } = this.context;
+    const { region, questions, samples, heads, jobs, rule, drift, archive, semanticCache } = this.context;
     const manifest = await this.context.manifests.get(base);
     const [lastRun = null] = this.retrain.runs.latest(1);
     return {
       certificate: rule.state(manifest),
       rule: heads.pointer(base).rule,
-      recall: recall.state(base),
+      semanticCache: semanticCache.state(base),
       drift: drift.latest(),
       archived: archive.count(),
       bytes: this.ctx.storage.sql.databaseSize,
@@ -258,7 +267,7 @@ export class RegionObject extends DurableObject<Env> {
       questions: questions.counts(),
       samples: samples.counts(),
       newestSampleAt: samples.newest(),
-      breaker: this.climb.breaker.state(Date.now()),
+      breaker: this.escalate.breaker.state(Date.now()),
       retrainDueAt: jobs.dueOf("schedule", ""),
       lastRun,
     };
@@ -274,7 +283,7 @@ export class RegionObject extends DurableObject<Env> {
       // Before they go: revisions are not used twice.
       const revision = this.context.samples.lastRevision() + 1;
       await this.context.archive.removeAll();
-      this.context.recall.drop();
+      this.context.semanticCache.drop();
       await this.ctx.storage.deleteAlarm();
       await this.ctx.storage.deleteAll();
       migrate(this.ctx.storage, migrations);

@@ -1,17 +1,17 @@
-import { canonicalJson } from "../../workers/core/canonical.ts";
-import { deal, isAudited, splitKey } from "../../workers/core/confidence/folds.ts";
-import type { Answer, ClassifyManifest, Question } from "../../workers/core/contract/index.ts";
-import { sha256Hex } from "../../workers/core/hash.ts";
-import { quantise } from "../../workers/core/head/embedding.ts";
-import { limits } from "../../workers/core/limits.ts";
-import type { Hop } from "../../workers/core/rung/rung.ts";
-import { provisionalAnswer, thoughtsOf } from "./answers.ts";
+import { canonicalJson } from "#core/canonical.ts";
+import { deal, groupKeyOf, isAudited } from "#core/confidence/splits.ts";
+import type { Answer, ClassifyManifest, Question } from "#core/contract/index.ts";
+import { sha256Hex } from "#core/hash.ts";
+import { quantise } from "#core/head/embedding.ts";
+import { limits } from "#core/limits.ts";
+import type { Hop } from "#core/rung/rung.ts";
+import { opinionsOf, provisionalAnswer } from "./answers.ts";
 import type { Tried } from "./canary.ts";
 import type { RegionContext } from "./context.ts";
 import type { NewQuestion } from "./questions.ts";
 import { settle } from "./settle.ts";
 
-/** A question on its way in: open when it climbs, or with the answer that the edge or recall gave. */
+/** A question on its way in: open when it escalates, or with the answer that the edge or recall gave. */
 export interface Arrival {
   question: Question;
   answer: Answer | null;
@@ -33,46 +33,48 @@ export async function recordOf(
   { env, region, canary }: RegionContext,
   manifest: ClassifyManifest,
   { question, answer }: Arrival,
-  { asker, traceparent }: Hop,
-  climbAt: number,
+  { owner, traceparent }: Hop,
+  escalateAt: number,
 ): Promise<Intake> {
-  const { id, instance, at, made } = question;
+  const { id, instance, at, inference } = question;
   const { policy, thin, version } = manifest;
-  const split = splitKey(policy.split, question);
+  const groupKey = groupKeyOf(policy.groupBy, question);
   const now = Date.now();
   const { sha256, embedding } = thin.backbone;
   const provisional = provisionalAnswer(manifest, question);
   // Recall's answers are accepted as the edge's are; what only lacks a certificate was accepted all the same.
-  const accepted = answer?.rung === "region" || (made?.accepted ?? answer?.sure ?? false);
+  const accepted = answer?.rung === "region" || (inference?.accepted ?? answer?.accepted ?? false);
   const isComplete = policy.truth === "complete";
-  const isAudit = accepted && !isComplete && (await isAudited(env.FOLD_SECRET, id, policy.auditShare));
-  const { fold, part } = await deal(env.FOLD_SECRET, region, split);
+  const isAudit = accepted && !isComplete && (await isAudited(env.SPLIT_SECRET, id, policy.auditShare));
+  const { split, fold } = await deal(env.SPLIT_SECRET, region, groupKey);
   return {
     id,
-    asker,
+    owner,
     base: version,
     // Without a label to come, nothing needs the instance again.
     instance: policy.keepInputs || answer === null || isAudit ? instance : null,
     payload: await sha256Hex(canonicalJson(instance)),
     embedding:
-      made?.backbone === sha256 ? { backbone: sha256, vector: quantise(made.embedding, embedding.step) } : null,
+      inference?.backbone === sha256
+        ? { backbone: sha256, vector: quantise(inference.embedding, embedding.step) }
+        : null,
     at,
     receivedAt: now,
     expiresAt: now + limits.questionKeepMs,
     accepted,
     audited: isAudit,
-    // What climbs is labelled for certain; of what is accepted, the audit's share, unless every truth will come.
-    pi: !accepted || isComplete ? 1 : policy.auditShare,
-    fold,
-    part,
+    // What escalates is labelled for certain; of what is accepted, the audit's share, unless every truth will come.
+    inclusionProbability: !accepted || isComplete ? 1 : policy.auditShare,
     split,
-    picked: (answer ?? provisional).label,
+    fold,
+    groupKey,
+    prediction: (answer ?? provisional).label,
     answer: answer ?? provisional,
-    climbAt: answer === null ? climbAt : null,
+    escalateAt: answer === null ? escalateAt : null,
     // Only a person reads them.
-    thoughts: answer === null || isAudit ? thoughtsOf(manifest, question, answer) : [],
+    opinions: answer === null || isAudit ? opinionsOf(manifest, question, answer) : [],
     traceparent: traceparent ?? null,
-    tried: await canary.triedOf(env.FOLD_SECRET, manifest, question),
+    tried: await canary.triedOf(env.SPLIT_SECRET, manifest, question),
   };
 }
 
@@ -81,9 +83,9 @@ export function store(context: RegionContext, manifest: ClassifyManifest, record
   const { questions, storage, jobs, rule, canary } = context;
   return storage.transactionSync(() => {
     const known = records.map(({ id }) => questions.find(id));
-    const conflict = records.find(({ payload, asker }, i) => {
+    const conflict = records.find(({ payload, owner }, i) => {
       const before = known[i];
-      return before && (before.payload !== payload || before.asker !== asker);
+      return before && (before.payload !== payload || before.owner !== owner);
     });
     if (conflict) return { kind: "conflict", id: conflict.id };
     const seen = new Set<string>();
@@ -94,8 +96,8 @@ export function store(context: RegionContext, manifest: ClassifyManifest, record
       questions.insert(record);
       if (record.tried) canary.asked(record.id, record.tried);
       const planned = manifest.policy.truth === "complete" || record.audited;
-      rule.asked(manifest, { ...record, pi: planned ? record.pi : 0 });
-      if (record.climbAt !== null) jobs.bring("climb", "", record.climbAt);
+      rule.asked(manifest, { ...record, inclusionProbability: planned ? record.inclusionProbability : 0 });
+      if (record.escalateAt !== null) jobs.bring("escalate", "", record.escalateAt);
     }
     return null;
   });

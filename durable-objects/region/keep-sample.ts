@@ -1,10 +1,10 @@
-import type { ClassifyManifest } from "../../workers/core/contract/index.ts";
+import type { ClassifyManifest } from "#core/contract/index.ts";
 import type { RegionContext } from "./context.ts";
 import type { NewSample } from "./samples.ts";
 
 /** Keeps a label and its embedding, once a question; answers whether that changed anything. */
 export function keepSample(
-  { samples, embeddings, recall, archive, jobs, counts }: RegionContext,
+  { samples, embeddings, semanticCache, archive, jobs, counts }: RegionContext,
   { policy, version }: ClassifyManifest,
   sample: NewSample,
 ): boolean {
@@ -12,7 +12,7 @@ export function keepSample(
   if (number === null) return false;
   counts.labelled(version, sample.source);
   if (sample.embedding) embeddings.set(number, sample.embedding);
-  recall.drop();
+  semanticCache.drop();
   if (archive.isDue(policy.samplesMax)) jobs.bring("archive", String(policy.samplesMax), Date.now());
   return true;
 }

@@ -1,8 +1,8 @@
-import { aimFor, follow } from "../../workers/core/confidence/control.ts";
-import { addTrial, correctTrial, type Outcome } from "../../workers/core/confidence/trials.ts";
-import { firstWindow, nextWindow, type Verdict, verdict } from "../../workers/core/confidence/window.ts";
-import type { CertificateState, ClassifyManifest, LabelSource, Rule } from "../../workers/core/contract/index.ts";
-import { limits } from "../../workers/core/limits.ts";
+import { aimFor, follow } from "#core/confidence/control.ts";
+import { addTrial, correctTrial, type Outcome } from "#core/confidence/trials.ts";
+import { firstWindow, nextWindow, type Verdict, verdict } from "#core/confidence/window.ts";
+import type { CertificateState, ClassifyManifest, LabelSource, Rule } from "#core/contract/index.ts";
+import { limits } from "#core/limits.ts";
 import type { Heads } from "./heads.ts";
 import { type RegionWindow, type Trial, Windows } from "./windows.ts";
 
@@ -11,10 +11,10 @@ export interface Judgement {
   id: string;
   accepted: boolean;
   /** What the rung made of it, and what it turned out to be. */
-  picked: string;
+  prediction: string;
   label: string;
   source: LabelSource;
-  pi: number;
+  inclusionProbability: number;
 }
 
 /** The region's accept rule as its own labels move it, and what they prove of it. */
@@ -32,18 +32,25 @@ export class LiveRule {
   /** Records what was asked: a trial where a label is planned, a count where it was escalated. */
   asked(
     manifest: ClassifyManifest,
-    question: { id: string; at: number; accepted: boolean; picked: string; pi: number },
+    question: { id: string; at: number; accepted: boolean; prediction: string; inclusionProbability: number },
   ): void {
     const window = this.window(manifest, question.at);
-    const { id, at, accepted, picked, pi } = question;
+    const { id, at, accepted, prediction, inclusionProbability } = question;
     if (!accepted) this.windows.countEscalated(window.number);
-    else if (pi > 0)
-      this.windows.addTrial({ id, at, picked, pi, base: manifest.version, dueAt: Date.now() + limits.labelDueMs });
+    else if (inclusionProbability > 0)
+      this.windows.addTrial({
+        id,
+        at,
+        prediction,
+        inclusionProbability,
+        base: manifest.version,
+        dueAt: Date.now() + limits.labelDueMs,
+      });
   }
 
   /** Takes a label, by the manifest of the version that was asked: its threshold follows it once, the certificate counts it in the order of asking. */
   labelled(manifest: ClassifyManifest, judged: Judgement, isFirst: boolean): void {
-    const isRight = judged.picked === judged.label;
+    const isRight = judged.prediction === judged.label;
     if (judged.accepted) this.windows.noteSource(this.windows.current(manifest.version)?.number ?? 0, judged.source);
     const trial = judged.accepted ? this.windows.trial(judged.id) : null;
     if (trial) this.settle(trial, isRight ? 0 : 1);
@@ -55,10 +62,10 @@ export class LiveRule {
       aim: aimFor(this.verdict(manifest), targetRisk),
       floor: 1 / manifest.labels.length,
       ceiling: Math.min(1, strictest),
-      leastPi: leastPi(manifest),
+      minInclusionProbability: minInclusionProbability(manifest),
     };
     const from = this.windows.threshold(manifest.version) ?? start;
-    const label = { accepted: judged.accepted, right: isRight, pi: judged.pi };
+    const label = { accepted: judged.accepted, right: isRight, inclusionProbability: judged.inclusionProbability };
     const isMoved = manifest.policy.learning.includes("control");
     const next = isMoved ? follow(from, label, settings) : from;
     // Until a label has moved it, the threshold is that of the head in use: a new head brings its own.
@@ -91,7 +98,10 @@ export class LiveRule {
         continue;
       }
       // A label that never came may have been an error.
-      const counted = addTrial(current.window.trials, { pi: trial.pi, error: (trial.error ?? 1) as Outcome });
+      const counted = addTrial(current.window.trials, {
+        inclusionProbability: trial.inclusionProbability,
+        error: (trial.error ?? 1) as Outcome,
+      });
       this.windows.count(trial, current.number, { ...current.window, trials: counted });
       this.fallIfVoid(manifest);
     }
@@ -107,7 +117,7 @@ export class LiveRule {
     if (!state) return null;
     const { status, bound, labels, labelsNeeded, coverage, confidence, reason, window } = state;
     const fixed = { threshold, strictest, targetRisk, delta };
-    if (status !== "held") {
+    if (status !== "valid") {
       const shown = status === "void" ? ("void" as const) : ("pending" as const);
       return { ...fixed, certificate: null, uncertified: { status: shown, reason, labels, labelsNeeded } };
     }
@@ -183,7 +193,7 @@ export class LiveRule {
     const counted = this.windows.get(trial.window);
     const was = (trial.error ?? 1) as Outcome;
     if (!counted || was === error) return;
-    const trials = correctTrial(counted.window.trials, trial.pi, was, error);
+    const trials = correctTrial(counted.window.trials, trial.inclusionProbability, was, error);
     this.windows.save(trial.window, { ...counted.window, trials });
   }
 
@@ -207,16 +217,16 @@ export class LiveRule {
 
   private verdict(manifest: ClassifyManifest): Verdict {
     const { targetRisk, delta } = manifest.thin.rule;
-    const window = this.windows.current(manifest.version)?.window ?? firstWindow(0, leastPi(manifest));
+    const window = this.windows.current(manifest.version)?.window ?? firstWindow(0, minInclusionProbability(manifest));
     return verdict(window, { targetRisk, delta });
   }
 
   private window(manifest: ClassifyManifest, at: number): RegionWindow {
     const { version } = manifest;
     const current = this.windows.current(version);
-    const least = leastPi(manifest);
+    const least = minInclusionProbability(manifest);
     if (!current) this.windows.open(version, firstWindow(at, least));
-    else if (current.window.trials.leastPi > least) {
+    else if (current.window.trials.minInclusionProbability > least) {
       this.windows.close(current.number, null);
       this.windows.open(version, nextWindow(current.window, at, least));
     }
@@ -225,12 +235,12 @@ export class LiveRule {
 }
 
 /** The least chance of a label that the model's policy records for an accepted question. */
-function leastPi({ policy }: ClassifyManifest): number {
+function minInclusionProbability({ policy }: ClassifyManifest): number {
   return policy.truth === "complete" || policy.auditShare === 0 ? 1 : policy.auditShare;
 }
 
 function reasonOf({ status, mean, bound, labelsNeeded }: Verdict, targetRisk: number): string {
-  if (status === "held") return `error at most ${bound.toFixed(3)}`;
+  if (status === "valid") return `error at most ${bound.toFixed(3)}`;
   if (mean === null) return "no label of an accepted question yet";
   const needed =
     labelsNeeded === null ? "which no number of labels would certify" : `${labelsNeeded} more labels are needed`;

@@ -1,4 +1,4 @@
-import { type LogDetails, type LogLine, logLine } from "../../workers/core/log.ts";
+import { type LogDetails, type LogLine, logLine } from "#core/log.ts";
 import type { RegionContext } from "./context.ts";
 
 /** Logs what became of questions in this region, unless the deployment logs none. */

@@ -4,17 +4,17 @@ import type { Migration } from "../migrate.ts";
 const m001Tables: Migration = (sql) => {
   createJobs(sql);
   sql.exec(`CREATE TABLE questions (
-    id TEXT PRIMARY KEY, asker TEXT NOT NULL, base INTEGER NOT NULL, instance TEXT NOT NULL,
+    id TEXT PRIMARY KEY, owner TEXT NOT NULL, base INTEGER NOT NULL, instance TEXT NOT NULL,
     payload TEXT NOT NULL, backbone TEXT, embedding BLOB, at INTEGER NOT NULL, receivedAt INTEGER NOT NULL, expiresAt INTEGER NOT NULL,
-    accepted INTEGER NOT NULL, audited INTEGER NOT NULL, pi REAL NOT NULL, fold TEXT NOT NULL, split TEXT NOT NULL,
-    status TEXT NOT NULL, answer TEXT NOT NULL, climbAt INTEGER, tries INTEGER NOT NULL DEFAULT 0, reviewAt INTEGER,
+    accepted INTEGER NOT NULL, audited INTEGER NOT NULL, inclusionProbability REAL NOT NULL, split TEXT NOT NULL, groupKey TEXT NOT NULL,
+    status TEXT NOT NULL, answer TEXT NOT NULL, escalateAt INTEGER, tries INTEGER NOT NULL DEFAULT 0, reviewAt INTEGER,
     inReview INTEGER NOT NULL DEFAULT 0)`);
-  sql.exec("CREATE INDEX questions_climb ON questions (climbAt) WHERE climbAt IS NOT NULL");
+  sql.exec("CREATE INDEX questions_escalation ON questions (escalateAt) WHERE escalateAt IS NOT NULL");
   sql.exec("CREATE INDEX questions_review ON questions (reviewAt) WHERE reviewAt IS NOT NULL");
   sql.exec("CREATE INDEX questions_expiry ON questions (expiresAt)");
   sql.exec(`CREATE TABLE samples (
     number INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, instance TEXT NOT NULL, label TEXT NOT NULL,
-    source TEXT NOT NULL, fold TEXT NOT NULL, split TEXT NOT NULL, pi REAL, at INTEGER NOT NULL,
+    source TEXT NOT NULL, split TEXT NOT NULL, groupKey TEXT NOT NULL, inclusionProbability REAL, at INTEGER NOT NULL,
     labelledAt INTEGER NOT NULL)`);
   sql.exec(`CREATE TABLE embeddings (
     number INTEGER NOT NULL, backbone TEXT NOT NULL, vector BLOB NOT NULL,
@@ -30,9 +30,9 @@ const m001Tables: Migration = (sql) => {
 };
 
 const m002Learning: Migration = (sql) => {
-  sql.exec("ALTER TABLE questions ADD COLUMN part INTEGER NOT NULL DEFAULT 0");
-  sql.exec("ALTER TABLE questions ADD COLUMN picked TEXT NOT NULL DEFAULT ''");
-  sql.exec("ALTER TABLE samples ADD COLUMN part INTEGER NOT NULL DEFAULT 0");
+  sql.exec("ALTER TABLE questions ADD COLUMN fold INTEGER NOT NULL DEFAULT 0");
+  sql.exec("ALTER TABLE questions ADD COLUMN prediction TEXT NOT NULL DEFAULT ''");
+  sql.exec("ALTER TABLE samples ADD COLUMN fold INTEGER NOT NULL DEFAULT 0");
   sql.exec("ALTER TABLE samples ADD COLUMN accepted INTEGER");
   sql.exec("ALTER TABLE samples ADD COLUMN owner TEXT");
   // Grows with every change, so that whoever pulls samples sees each of them once.
@@ -45,10 +45,10 @@ const m002Learning: Migration = (sql) => {
   sql.exec("ALTER TABLE embeddings ADD COLUMN label INTEGER");
   sql.exec("ALTER TABLE embeddings ADD COLUMN weight INTEGER");
   sql.exec(`CREATE TABLE sums (
-    backbone TEXT NOT NULL, part INTEGER NOT NULL, shard INTEGER NOT NULL, value BLOB NOT NULL,
-    PRIMARY KEY (backbone, part, shard)) WITHOUT ROWID`);
+    backbone TEXT NOT NULL, fold INTEGER NOT NULL, shard INTEGER NOT NULL, value BLOB NOT NULL,
+    PRIMARY KEY (backbone, fold, shard)) WITHOUT ROWID`);
   sql.exec(`CREATE TABLE trials (
-    number INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE, base INTEGER NOT NULL, picked TEXT NOT NULL, pi REAL NOT NULL,
+    number INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE, base INTEGER NOT NULL, prediction TEXT NOT NULL, inclusionProbability REAL NOT NULL,
     at INTEGER NOT NULL, dueAt INTEGER NOT NULL, error INTEGER, window INTEGER)`);
   sql.exec("CREATE INDEX trials_waiting ON trials (number) WHERE window IS NULL");
   sql.exec(`CREATE TABLE windows (
@@ -56,7 +56,7 @@ const m002Learning: Migration = (sql) => {
     newest INTEGER, source TEXT NOT NULL DEFAULT 'truth', closedAt INTEGER, reason TEXT)`);
   sql.exec("CREATE TABLE thresholds (base INTEGER PRIMARY KEY, threshold REAL NOT NULL, told TEXT)");
   sql.exec("ALTER TABLE heads ADD COLUMN rule TEXT");
-  sql.exec("CREATE TABLE recalls (base INTEGER PRIMARY KEY, radius REAL, report TEXT NOT NULL)");
+  sql.exec("CREATE TABLE semantic_cache (base INTEGER PRIMARY KEY, radius REAL, report TEXT NOT NULL)");
   sql.exec("CREATE TABLE drifts (at INTEGER PRIMARY KEY, base INTEGER NOT NULL, report TEXT NOT NULL)");
   sql.exec(`CREATE TABLE archives (
     file INTEGER PRIMARY KEY, key TEXT NOT NULL, firstRevision INTEGER NOT NULL, lastRevision INTEGER NOT NULL,
@@ -71,7 +71,7 @@ const m003Canary: Migration = (sql) => {
   );
   sql.exec(`CREATE TABLE canary_answers (
     number INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, base INTEGER NOT NULL, version TEXT NOT NULL,
-    accepted INTEGER NOT NULL, picked TEXT NOT NULL, scores BLOB, pi REAL NOT NULL,
+    accepted INTEGER NOT NULL, prediction TEXT NOT NULL, scores BLOB, inclusionProbability REAL NOT NULL,
     error INTEGER, loss REAL, source TEXT, labelled INTEGER)`);
   sql.exec("CREATE INDEX canary_answers_labelled ON canary_answers (labelled) WHERE labelled IS NOT NULL");
 };
@@ -84,7 +84,7 @@ const m004WindowsByBase: Migration = (sql) => {
 
 const m005Seen: Migration = (sql) => {
   // What each rung that was not sure made of a question, and the trace that it belongs to.
-  sql.exec("ALTER TABLE questions ADD COLUMN thoughts TEXT NOT NULL DEFAULT '[]'");
+  sql.exec("ALTER TABLE questions ADD COLUMN opinions TEXT NOT NULL DEFAULT '[]'");
   sql.exec("ALTER TABLE questions ADD COLUMN traceparent TEXT");
   // One row a version, so that a call costs one row written however much it counts.
   sql.exec("CREATE TABLE counts (base INTEGER PRIMARY KEY, value TEXT NOT NULL)");

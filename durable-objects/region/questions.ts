@@ -1,4 +1,4 @@
-import type { Answer, Fold, Instance, Question, Thought } from "../../workers/core/contract/index.ts";
+import type { Answer, Instance, Opinion, Question, Split } from "#core/contract/index.ts";
 
 /** An embedding as it is stored, and whose it is. */
 export interface StoredEmbedding {
@@ -9,7 +9,7 @@ export interface StoredEmbedding {
 /** A question as the region keeps it. */
 export interface StoredQuestion {
   id: string;
-  asker: string;
+  owner: string;
   base: number;
   /** null once it is not needed and the model keeps no inputs. */
   instance: Instance | null;
@@ -22,16 +22,16 @@ export interface StoredQuestion {
   accepted: boolean;
   audited: boolean;
   /** The chance that its label will be had, recorded when it was asked. */
-  pi: number;
-  fold: Fold;
+  inclusionProbability: number;
+  split: Split;
   /** The part of train that cross-validation leaves out together with it. */
-  part: number;
-  split: string;
+  fold: number;
+  groupKey: string;
   /** What the rung below, or recall, made of it. */
-  picked: string;
+  prediction: string;
   answer: Answer;
   /** What each rung made of it, from the edge up, for the person who may have to answer it. */
-  thoughts: Thought[];
+  opinions: Opinion[];
   /** The trace that it was asked in, for those who ask about it later; null of one older than traces. */
   traceparent: string | null;
   tries: number;
@@ -41,7 +41,7 @@ export interface StoredQuestion {
 
 export type NewQuestion = Omit<StoredQuestion, "tries" | "inReview"> & {
   expiresAt: number;
-  climbAt: number | null;
+  escalateAt: number | null;
 };
 
 type Row = Record<string, SqlStorageValue> & {
@@ -52,7 +52,7 @@ type Row = Record<string, SqlStorageValue> & {
   audited: number;
   inReview: number;
   answer: string;
-  thoughts: string;
+  opinions: string;
 };
 
 /** The table `questions`. */
@@ -69,26 +69,38 @@ export class Questions {
   }
 
   insert(question: NewQuestion): void {
-    const { id, asker, base, instance, payload, embedding, at, receivedAt, expiresAt } = question;
-    const { accepted, audited, pi, fold, part, split, picked, answer, climbAt, thoughts, traceparent } = question;
+    const { id, owner, base, instance, payload, embedding, at, receivedAt, expiresAt } = question;
+    const {
+      accepted,
+      audited,
+      inclusionProbability,
+      split,
+      fold,
+      groupKey,
+      prediction,
+      answer,
+      escalateAt,
+      opinions,
+      traceparent,
+    } = question;
     this.sql.exec(
-      `INSERT INTO questions (id, asker, base, instance, payload, backbone, embedding, at, receivedAt, expiresAt,
-       accepted, audited, pi, fold, part, split, picked, status, answer, climbAt, thoughts, traceparent)
+      `INSERT INTO questions (id, owner, base, instance, payload, backbone, embedding, at, receivedAt, expiresAt,
+       accepted, audited, inclusionProbability, split, fold, groupKey, prediction, status, answer, escalateAt, opinions, traceparent)
        VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
-      ...[id, asker, base, JSON.stringify(instance), payload],
+      ...[id, owner, base, JSON.stringify(instance), payload],
       ...[embedding?.backbone ?? null, embedding?.vector.buffer ?? null, at, receivedAt, expiresAt],
       ...[
         Number(accepted),
         Number(audited),
-        pi,
-        fold,
-        part,
+        inclusionProbability,
         split,
-        picked,
+        fold,
+        groupKey,
+        prediction,
         answer.status,
         JSON.stringify(answer),
-        climbAt,
-        JSON.stringify(thoughts),
+        escalateAt,
+        JSON.stringify(opinions),
         traceparent,
       ],
     );
@@ -111,25 +123,25 @@ export class Questions {
   }
 
   /** Keeps what a rung thought of a question, once. */
-  addThought(id: string, thought: Thought): void {
+  addOpinion(id: string, opinion: Opinion): void {
     // Another edge node may be the rung above.
-    const isOther = ({ rung, version }: Thought) => rung !== thought.rung || version !== thought.version;
-    const others = this.find(id)?.thoughts.filter(isOther) ?? [];
-    this.sql.exec("UPDATE questions SET thoughts = ? WHERE id = ?", JSON.stringify([...others, thought]), id);
+    const isOther = ({ rung, version }: Opinion) => rung !== opinion.rung || version !== opinion.version;
+    const others = this.find(id)?.opinions.filter(isOther) ?? [];
+    this.sql.exec("UPDATE questions SET opinions = ? WHERE id = ?", JSON.stringify([...others, opinion]), id);
   }
 
   /** When the next rung is to be asked (again); null when it is not. */
-  setClimb(id: string, climbAt: number | null, tries: number): void {
-    this.sql.exec("UPDATE questions SET climbAt = ?, tries = ? WHERE id = ?", climbAt, tries, id);
+  setEscalation(id: string, escalateAt: number | null, tries: number): void {
+    this.sql.exec("UPDATE questions SET escalateAt = ?, tries = ? WHERE id = ?", escalateAt, tries, id);
   }
 
-  dueToClimb(now: number, limit: number): StoredQuestion[] {
-    const query = "SELECT * FROM questions WHERE climbAt <= ? ORDER BY climbAt LIMIT ?";
+  dueToEscalate(now: number, limit: number): StoredQuestion[] {
+    const query = "SELECT * FROM questions WHERE escalateAt <= ? ORDER BY escalateAt LIMIT ?";
     return this.sql.exec<Row>(query, now, limit).toArray().map(stored);
   }
 
-  nextClimb(): number | null {
-    return this.least("climbAt");
+  nextEscalation(): number | null {
+    return this.least("escalateAt");
   }
 
   /** When the question is to be handed to the human rung; null when it is not. */
@@ -171,7 +183,7 @@ export class Questions {
     return this.sql.exec<{ total: number; open: number }>(query).one();
   }
 
-  private least(column: "climbAt" | "expiresAt"): number | null {
+  private least(column: "escalateAt" | "expiresAt"): number | null {
     return this.sql.exec<{ least: number | null }>(`SELECT min(${column}) AS least FROM questions`).one().least;
   }
 }
@@ -186,7 +198,7 @@ function stored(row: Row): StoredQuestion {
     audited: row.audited === 1,
     inReview: row.inReview === 1,
     answer: JSON.parse(row.answer),
-    thoughts: JSON.parse(row.thoughts),
+    opinions: JSON.parse(row.opinions),
   };
 }
 

@@ -1,4 +1,4 @@
-import { limits } from "../../workers/core/limits.ts";
+import { limits } from "#core/limits.ts";
 import type { RegionContext } from "./context.ts";
 import type { StoredSample, Tombstone } from "./samples.ts";
 

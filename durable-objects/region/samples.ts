@@ -1,5 +1,5 @@
-import { replaces } from "../../workers/core/confidence/labels.ts";
-import type { Fold, Instance, LabelSource } from "../../workers/core/contract/index.ts";
+import { replaces } from "#core/confidence/labels.ts";
+import type { Instance, LabelSource, Split } from "#core/contract/index.ts";
 import type { StoredEmbedding } from "./questions.ts";
 
 /** A label, and the question it belongs to. */
@@ -9,11 +9,11 @@ export interface NewSample {
   instance: Instance | null;
   label: string;
   source: LabelSource;
-  fold: Fold;
-  part: number;
-  split: string;
+  split: Split;
+  fold: number;
+  groupKey: string;
   /** The recorded chance of having the label; null where none was recorded: such a sample never certifies. */
-  pi: number | null;
+  inclusionProbability: number | null;
   /** Whether a rule accepted the question when it was asked; null where we never saw it. */
   accepted: boolean | null;
   /** The asker whose it is; null is an admin's. */
@@ -59,16 +59,29 @@ export class Samples {
 
   /** Keeps a label, once a question; a weaker source never replaces a stronger. Answers its number, or null if nothing changed. */
   teach(sample: Omit<NewSample, "embedding">): number | null {
-    const { id, instance, label, source, fold, part, split, pi, accepted, owner, at, labelledAt } = sample;
+    const {
+      id,
+      instance,
+      label,
+      source,
+      split,
+      fold,
+      groupKey,
+      inclusionProbability,
+      accepted,
+      owner,
+      at,
+      labelledAt,
+    } = sample;
     const known = this.find(id);
     if (known && (!replaces(source, known.source) || (known.label === label && known.source === source))) return null;
     const row = this.sql
       .exec<{ number: number }>(
         `INSERT INTO samples
-         (number, id, instance, label, source, fold, part, split, pi, accepted, owner, at, labelledAt, revision)
+         (number, id, instance, label, source, split, fold, groupKey, inclusionProbability, accepted, owner, at, labelledAt, revision)
          VALUES (?13, ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)
          ON CONFLICT (id) DO UPDATE SET label = ?3, source = ?4, labelledAt = ?12, revision = ?13 RETURNING number`,
-        ...[id, JSON.stringify(instance), label, source, fold, part, split, pi],
+        ...[id, JSON.stringify(instance), label, source, split, fold, groupKey, inclusionProbability],
         ...[accepted === null ? null : Number(accepted), owner, at, labelledAt, this.lastRevision() + 1],
       )
       .one();
@@ -156,10 +169,10 @@ export class Samples {
     return this.sql.exec<Record<string, SqlStorageValue> & Tombstone>(query, after, upTo, limit).toArray();
   }
 
-  counts(): Record<Fold, number> {
-    const counts = { train: 0, tune: 0, certify: 0 };
-    const rows = this.sql.exec<{ fold: Fold; n: number }>("SELECT fold, count(*) AS n FROM samples GROUP BY fold");
-    for (const { fold, n } of rows) counts[fold] = n;
+  counts(): Record<Split, number> {
+    const counts = { train: 0, validation: 0, calibration: 0 };
+    const rows = this.sql.exec<{ split: Split; n: number }>("SELECT split, count(*) AS n FROM samples GROUP BY split");
+    for (const { split, n } of rows) counts[split] = n;
     return counts;
   }
 

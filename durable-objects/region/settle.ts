@@ -1,4 +1,4 @@
-import type { Answer, ClassifyManifest } from "../../workers/core/contract/index.ts";
+import type { Answer, ClassifyManifest } from "#core/contract/index.ts";
 import type { RegionContext } from "./context.ts";
 
 /** Answers an open question for good: no rung is asked about it any more, and whoever waits is told. */
@@ -13,8 +13,8 @@ export function close(context: RegionContext, { policy }: ClassifyManifest, answ
   const { questions, waiters, counts } = context;
   const row = questions.find(answer.id);
   if (!row || !questions.setAnswer(answer)) return false;
-  counts.answered(row.base, answer.rung, answer.sure, Date.now() - row.receivedAt);
-  questions.setClimb(answer.id, null, 0);
+  counts.answered(row.base, answer.rung, answer.accepted, Date.now() - row.receivedAt);
+  questions.setEscalation(answer.id, null, 0);
   // An audit asks a person whatever the rungs say.
   if (!policy.keepInputs && !row.audited) questions.dropInput(answer.id);
   waiters.tell(answer);

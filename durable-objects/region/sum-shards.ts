@@ -1,4 +1,4 @@
-import { trainParts } from "../../workers/core/confidence/folds.ts";
+import { trainFolds } from "#core/confidence/splits.ts";
 import {
   addRow,
   classesIn,
@@ -8,8 +8,8 @@ import {
   labelsIn,
   type SumRow,
   type Sums,
-} from "../../workers/core/head/sums.ts";
-import { limits } from "../../workers/core/limits.ts";
+} from "#core/head/sums.ts";
+import { limits } from "#core/limits.ts";
 
 /** The table `sums`: exact sums over the labelled embeddings of each part of train, in shards that a row can hold. */
 export class SumShards {
@@ -19,9 +19,9 @@ export class SumShards {
     this.sql = sql;
   }
 
-  read(backbone: string, part: number, width: number, classes: number): Sums {
-    const query = "SELECT value FROM sums WHERE backbone = ? AND part = ? ORDER BY shard";
-    const shards = this.sql.exec<{ value: ArrayBuffer }>(query, backbone, part).toArray();
+  read(backbone: string, fold: number, width: number, classes: number): Sums {
+    const query = "SELECT value FROM sums WHERE backbone = ? AND fold = ? ORDER BY shard";
+    const shards = this.sql.exec<{ value: ArrayBuffer }>(query, backbone, fold).toArray();
     if (shards.length === 0) return emptySums(width, classes);
     const bytes = new Uint8Array(shards.reduce((sum, { value }) => sum + value.byteLength, 0));
     let offset = 0;
@@ -33,30 +33,30 @@ export class SumShards {
   }
 
   readAll(backbone: string, width: number, classes: number): Sums[] {
-    return Array.from({ length: trainParts }, (_, part) => this.read(backbone, part, width, classes));
+    return Array.from({ length: trainFolds }, (_, fold) => this.read(backbone, fold, width, classes));
   }
 
   /** Sums of nothing leave no row behind: it is as though nothing had ever come. */
-  write(backbone: string, part: number, sums: Sums): void {
-    this.sql.exec("DELETE FROM sums WHERE backbone = ? AND part = ?", backbone, part);
+  write(backbone: string, fold: number, sums: Sums): void {
+    this.sql.exec("DELETE FROM sums WHERE backbone = ? AND fold = ?", backbone, fold);
     if (labelsIn(sums) === 0) return;
     const bytes = encodeSums(sums);
     for (let shard = 0; shard * limits.shardBytes < bytes.byteLength; shard++) {
       const value = bytes.slice(shard * limits.shardBytes, (shard + 1) * limits.shardBytes).buffer;
-      this.sql.exec("INSERT INTO sums VALUES (?, ?, ?, ?)", backbone, part, shard, value);
+      this.sql.exec("INSERT INTO sums VALUES (?, ?, ?, ?)", backbone, fold, shard, value);
     }
   }
 
   /** Takes one sample's contribution out again, exactly. */
-  subtract(backbone: string, part: number, row: SumRow): void {
+  subtract(backbone: string, fold: number, row: SumRow): void {
     const width = row.vector.length;
-    const sums = this.read(backbone, part, width, this.classesOf(backbone, part, width));
+    const sums = this.read(backbone, fold, width, this.classesOf(backbone, fold, width));
     addRow(sums, { ...row, weight: -row.weight });
-    this.write(backbone, part, sums);
+    this.write(backbone, fold, sums);
   }
 
-  private classesOf(backbone: string, part: number, width: number): number {
-    const query = "SELECT coalesce(sum(length(value)), 0) AS bytes FROM sums WHERE backbone = ? AND part = ?";
-    return classesIn(this.sql.exec<{ bytes: number }>(query, backbone, part).one().bytes, width);
+  private classesOf(backbone: string, fold: number, width: number): number {
+    const query = "SELECT coalesce(sum(length(value)), 0) AS bytes FROM sums WHERE backbone = ? AND fold = ?";
+    return classesIn(this.sql.exec<{ bytes: number }>(query, backbone, fold).one().bytes, width);
   }
 }

@@ -1,7 +1,7 @@
-import { deal, splitKey } from "../../workers/core/confidence/folds.ts";
-import type { ClassifyManifest, Instance, LabelSource, Taught } from "../../workers/core/contract/index.ts";
-import { fail, ok, type Result } from "../../workers/core/result.ts";
-import { beginSpan } from "../../workers/core/trace-context.ts";
+import { deal, groupKeyOf } from "#core/confidence/splits.ts";
+import type { ClassifyManifest, Instance, LabelResult, LabelSource } from "#core/contract/index.ts";
+import { fail, ok, type Result } from "#core/result.ts";
+import { beginSpan } from "#core/trace-context.ts";
 import { labelledAnswer } from "./answers.ts";
 import type { RegionContext } from "./context.ts";
 import { keepSample } from "./keep-sample.ts";
@@ -10,7 +10,7 @@ import type { NewSample } from "./samples.ts";
 import { leaveReview, settle } from "./settle.ts";
 
 /** A label for a question; `instance` is needed where the question was not kept. */
-export interface Lesson {
+export interface NewLabel {
   id: string;
   label: string;
   instance?: Instance;
@@ -18,16 +18,16 @@ export interface Lesson {
   at?: number;
 }
 
-export interface Teacher {
+export interface LabelContext {
   /** Whose questions may be taught; null is an admin, who may teach all. */
-  asker: string | null;
+  owner: string | null;
   source: Exclude<LabelSource, "origin">;
   labelledAt: number;
   /** The trace that it teaches in. */
   traceparent?: string | null;
 }
 
-export type TeachRefusal = { id: string } & (
+export type LabelRefusal = { id: string } & (
   | { kind: "unknown-label"; label: string }
   | { kind: "no-instance" }
   | { kind: "not-yours" }
@@ -37,9 +37,9 @@ export type TeachRefusal = { id: string } & (
 export async function teach(
   context: RegionContext,
   manifest: ClassifyManifest,
-  lessons: readonly Lesson[],
-  teacher: Teacher,
-): Promise<Result<Taught[], TeachRefusal>> {
+  lessons: readonly NewLabel[],
+  teacher: LabelContext,
+): Promise<Result<LabelResult[], LabelRefusal>> {
   await context.archive.restore(lessons.map(({ id }) => id));
   const samples: NewSample[] = [];
   const asked = await manifestsOf(context, manifest, lessons);
@@ -63,7 +63,7 @@ export async function teach(
 async function manifestsOf(
   { questions, manifests }: RegionContext,
   manifest: ClassifyManifest,
-  lessons: readonly Lesson[],
+  lessons: readonly NewLabel[],
 ): Promise<Map<string, ClassifyManifest>> {
   const asked = new Map<string, ClassifyManifest>();
   for (const { id } of lessons) {
@@ -76,15 +76,15 @@ async function manifestsOf(
 async function sampleOf(
   context: RegionContext,
   manifest: ClassifyManifest,
-  lesson: Lesson,
-  { asker, source, labelledAt }: Teacher,
-): Promise<Result<NewSample, TeachRefusal>> {
+  lesson: NewLabel,
+  { owner: teacher, source, labelledAt }: LabelContext,
+): Promise<Result<NewSample, LabelRefusal>> {
   const { id, label } = lesson;
   if (!manifest.labels.includes(label)) return fail({ kind: "unknown-label", id, label });
   const row = context.questions.find(id);
   const known = row ? null : context.samples.find(id);
-  const owner = row ? row.asker : known ? known.owner : asker;
-  if (asker !== null && owner !== asker) return fail({ kind: "not-yours", id });
+  const owner = row ? row.owner : known ? known.owner : teacher;
+  if (teacher !== null && owner !== teacher) return fail({ kind: "not-yours", id });
   if (row) {
     const instance = manifest.policy.keepInputs ? row.instance : null;
     return ok({ ...row, instance, owner, label, source, labelledAt });
@@ -92,23 +92,23 @@ async function sampleOf(
   if (known) return ok({ ...known, label, source, labelledAt, embedding: null });
   if (!lesson.instance) return fail({ kind: "no-instance", id });
   const { at = labelledAt } = lesson;
-  const { split: by, keepInputs } = manifest.policy;
-  const split = splitKey(by, { id, instance: lesson.instance, at });
-  const dealt = await deal(context.env.FOLD_SECRET, context.region, split);
-  // A run embeds it, unless it is of certify, and then lets go of it.
-  const instance = keepInputs || dealt.fold !== "certify" ? lesson.instance : null;
-  const unseen = { pi: null, accepted: null, embedding: null };
-  return ok({ id, instance, label, source, ...dealt, split, owner, at, labelledAt, ...unseen });
+  const { groupBy, keepInputs } = manifest.policy;
+  const groupKey = groupKeyOf(groupBy, { id, instance: lesson.instance, at });
+  const dealt = await deal(context.env.SPLIT_SECRET, context.region, groupKey);
+  // A run embeds it, unless it is of calibration, and then lets go of it.
+  const instance = keepInputs || dealt.split !== "calibration" ? lesson.instance : null;
+  const unseen = { inclusionProbability: null, accepted: null, embedding: null };
+  return ok({ id, instance, label, source, ...dealt, groupKey, owner, at, labelledAt, ...unseen });
 }
 
 function keep(
   context: RegionContext,
   manifest: ClassifyManifest,
   sample: NewSample,
-  source: Teacher["source"],
-): Taught {
+  source: LabelContext["source"],
+): LabelResult {
   const { samples, questions, rule, canary, counts } = context;
-  const { id, label, fold } = sample;
+  const { id, label, split } = sample;
   // The origin's label judges nothing: the first of another source does.
   const before = samples.find(id);
   const isFirst = before === null || before.source === "origin";
@@ -116,8 +116,8 @@ function keep(
   if (changed) canary.labelled(id, label, source);
   const row = questions.find(id);
   if (changed && row) {
-    const { accepted, picked, pi } = row;
-    rule.labelled(manifest, { id, accepted, picked, label, source, pi }, isFirst);
+    const { accepted, prediction, inclusionProbability } = row;
+    rule.labelled(manifest, { id, accepted, prediction, label, source, inclusionProbability }, isFirst);
     const { answer, base } = row;
     if (isFirst && answer.status === "answered") counts.judged(base, answer.rung, answer.label === label);
   }
@@ -130,5 +130,5 @@ function keep(
   if (row) leaveReview(context, id);
   if (row && !manifest.policy.keepInputs) questions.dropInput(id);
   const known = samples.find(id);
-  return { id, label: known?.label ?? label, source: known?.source ?? source, fold, changed };
+  return { id, label: known?.label ?? label, source: known?.source ?? source, split, changed };
 }

@@ -1,4 +1,4 @@
-import type { Answer } from "../../workers/core/contract/index.ts";
+import type { Answer } from "#core/contract/index.ts";
 
 /** Those who wait for an answer, in memory only: whoever is cut off asks again. */
 export class Waiters {

@@ -1,5 +1,5 @@
-import type { Window } from "../../workers/core/confidence/window.ts";
-import type { LabelSource, Rule } from "../../workers/core/contract/index.ts";
+import type { Window } from "#core/confidence/window.ts";
+import type { LabelSource, Rule } from "#core/contract/index.ts";
 
 /** An accepted question whose label is planned. */
 export interface Trial {
@@ -7,8 +7,8 @@ export interface Trial {
   id: string;
   base: number;
   /** The label that the rung gave. */
-  picked: string;
-  pi: number;
+  prediction: string;
+  inclusionProbability: number;
   /** Data time at which it was asked. */
   at: number;
   dueAt: number;
@@ -93,10 +93,17 @@ export class Windows {
     return this.sql.exec<{ reason: string | null }>(query, base).toArray()[0]?.reason ?? null;
   }
 
-  addTrial({ id, base, picked, pi, at, dueAt }: Omit<Trial, "number" | "error" | "window">): void {
+  addTrial({
+    id,
+    base,
+    prediction,
+    inclusionProbability,
+    at,
+    dueAt,
+  }: Omit<Trial, "number" | "error" | "window">): void {
     this.sql.exec(
-      "INSERT OR IGNORE INTO trials (id, base, picked, pi, at, dueAt) VALUES (?, ?, ?, ?, ?, ?)",
-      ...[id, base, picked, pi, at, dueAt],
+      "INSERT OR IGNORE INTO trials (id, base, prediction, inclusionProbability, at, dueAt) VALUES (?, ?, ?, ?, ?, ?)",
+      ...[id, base, prediction, inclusionProbability, at, dueAt],
     );
   }
 
@@ -130,7 +137,8 @@ export class Windows {
 
   /** How many accepted questions the trials stand for that wait, of those after a trial. */
   waitingWeight(base: number, afterTrial: number): number {
-    const query = "SELECT total(1 / pi) AS weight FROM trials WHERE window IS NULL AND base = ? AND number > ?";
+    const query =
+      "SELECT total(1 / inclusionProbability) AS weight FROM trials WHERE window IS NULL AND base = ? AND number > ?";
     return this.sql.exec<{ weight: number }>(query, base, afterTrial).one().weight;
   }
 
@@ -160,7 +168,7 @@ export class Windows {
 
   forget(id: string): void {
     this.sql.exec("DELETE FROM trials WHERE id = ? AND window IS NULL AND error IS NULL", id);
-    this.sql.exec("UPDATE trials SET id = 'forgotten ' || number, picked = '' WHERE id = ?", id);
+    this.sql.exec("UPDATE trials SET id = 'forgotten ' || number, prediction = '' WHERE id = ?", id);
   }
 
   /** Deletes trials that can no longer be corrected: their questions are gone. */

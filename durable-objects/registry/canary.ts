@@ -1,6 +1,6 @@
-import { judgeCanary } from "../../workers/core/confidence/canary.ts";
-import type { CanaryCount, CanaryPlan, CanaryState, CanaryVerdict } from "../../workers/core/contract/index.ts";
-import { limits } from "../../workers/core/limits.ts";
+import { judgeCanary } from "#core/confidence/canary.ts";
+import type { CanaryCount, CanaryPlan, CanaryState, CanaryVerdict } from "#core/contract/index.ts";
+import { limits } from "#core/limits.ts";
 import type { Jobs } from "../jobs.ts";
 import { regionObject } from "../stubs.ts";
 import type { Rollout } from "./rollout.ts";

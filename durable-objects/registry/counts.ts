@@ -1,5 +1,5 @@
-import type { Counts, RegionCounts } from "../../workers/core/contract/index.ts";
-import { addCounts } from "../../workers/core/counts.ts";
+import type { Counts, RegionCounts } from "#core/contract/index.ts";
+import { addCounts } from "#core/counts.ts";
 
 /** What an isolate answered at the edge since its last batch; sent again until it is acknowledged. */
 export interface CountBatch {

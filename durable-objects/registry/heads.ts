@@ -1,4 +1,4 @@
-import type { HeadManifest, HeadPointer, RegionHead, Rule } from "../../workers/core/contract/index.ts";
+import type { HeadManifest, HeadPointer, RegionHead, Rule } from "#core/contract/index.ts";
 import type { Outbox } from "./outbox.ts";
 
 /** The heads of all regions on all base versions, and which one each uses. Heads stay when a version goes. */

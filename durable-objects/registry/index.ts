@@ -1,6 +1,6 @@
 import { DurableObject } from "cloudflare:workers";
-import { manifestKey } from "../../workers/core/artefacts.ts";
-import { canonicalJson } from "../../workers/core/canonical.ts";
+import { manifestKey } from "#core/artefacts.ts";
+import { canonicalJson } from "#core/canonical.ts";
 import type {
   CanaryState,
   HeadManifest,
@@ -11,9 +11,9 @@ import type {
   RegionCounts,
   RegionHead,
   Rule,
-} from "../../workers/core/contract/index.ts";
-import { sha256Hex } from "../../workers/core/hash.ts";
-import { fail, ok, type Result } from "../../workers/core/result.ts";
+} from "#core/contract/index.ts";
+import { sha256Hex } from "#core/hash.ts";
+import { fail, ok, type Result } from "#core/result.ts";
 import { Jobs } from "../jobs.ts";
 import { migrate } from "../migrate.ts";
 import { nameOf } from "../names.ts";

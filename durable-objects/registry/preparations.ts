@@ -32,9 +32,9 @@ export class Preparations {
   /** Has the regions look again that a move would take a head from: they may have learned since the publishing. */
   bringAgain(version: number): void {
     const { rollouts, heads } = this.context;
-    const { held, stable, previous } = rollouts.pointer();
+    const { heldBack, stable, previous } = rollouts.pointer();
     const bases = [stable, previous].filter((base) => base !== null && base !== version) as number[];
-    const regions = new Set([...Object.keys(held), ...bases.flatMap((base) => heads.regionsWithHead(base))]);
+    const regions = new Set([...Object.keys(heldBack), ...bases.flatMap((base) => heads.regionsWithHead(base))]);
     for (const region of regions) this.bring(version, region);
   }
 

@@ -1,5 +1,5 @@
-import type { HistoryEvent, ModelPointer } from "../../workers/core/contract/index.ts";
-import { fail, ok, type Result } from "../../workers/core/result.ts";
+import type { HistoryEvent, ModelPointer } from "#core/contract/index.ts";
+import { fail, ok, type Result } from "#core/result.ts";
 import type { HeadPointers } from "./heads.ts";
 import type { Outbox } from "./outbox.ts";
 import type { Refusal } from "./refusal.ts";
@@ -34,7 +34,7 @@ export class Rollout {
   pointer(): ModelPointer {
     const [row] = this.sql.exec<{ value: string }>("SELECT value FROM pointers WHERE key = ?", key);
     if (row) return JSON.parse(row.value);
-    return { model: this.model, revision: 0, stable: null, previous: null, canary: null, held: {} };
+    return { model: this.model, revision: 0, stable: null, previous: null, canary: null, heldBack: {} };
   }
 
   /** Moves the pointer; `reason` is for the history. */
@@ -49,14 +49,14 @@ export class Rollout {
     if (share !== null && pointer.stable === version) {
       return fail({ expected: "another version than the stable one", received: `${version}, which is stable` });
     }
-    const held = this.heldFrom(pointer, version);
+    const heldBack = this.heldBackFrom(pointer, version);
     if (share !== null) {
       this.note("canary", { version, share });
-      return ok(this.save({ ...pointer, canary: { version, share }, held }));
+      return ok(this.save({ ...pointer, canary: { version, share }, heldBack }));
     }
     this.note("stable", { version, ...(reason ? { reason } : {}) });
     const previous = pointer.stable === version ? pointer.previous : pointer.stable;
-    return ok(this.save({ ...pointer, stable: version, previous, canary: null, held }));
+    return ok(this.save({ ...pointer, stable: version, previous, canary: null, heldBack }));
   }
 
   /** Ends the canary, or goes back to the version before. */
@@ -64,7 +64,7 @@ export class Rollout {
     const pointer = this.pointer();
     if (pointer.canary) {
       this.note("rollback", { version: pointer.canary.version, ...(reason ? { reason } : {}) });
-      return ok(this.save({ ...pointer, canary: null, held: heldElsewhere(pointer.held, pointer.stable) }));
+      return ok(this.save({ ...pointer, canary: null, heldBack: heldBackElsewhere(pointer.heldBack, pointer.stable) }));
     }
     if (pointer.previous === null) {
       return fail({
@@ -73,17 +73,17 @@ export class Rollout {
       });
     }
     this.note("rollback", { version: pointer.previous });
-    const held = heldElsewhere(pointer.held, pointer.previous);
-    return ok(this.save({ ...pointer, stable: pointer.previous, previous: null, held }));
+    const heldBack = heldBackElsewhere(pointer.heldBack, pointer.previous);
+    return ok(this.save({ ...pointer, stable: pointer.previous, previous: null, heldBack }));
   }
 
   /** A region is ready for a version: it is no longer held back from it. */
   ready(region: string, version: number): void {
     const pointer = this.pointer();
     const isTarget = pointer.canary?.version === version || pointer.stable === version;
-    if (!isTarget || pointer.held[region] === undefined) return;
-    const { [region]: _, ...held } = pointer.held;
-    this.save({ ...pointer, held });
+    if (!isTarget || pointer.heldBack[region] === undefined) return;
+    const { [region]: _, ...heldBack } = pointer.heldBack;
+    this.save({ ...pointer, heldBack });
   }
 
   note(action: string, { version, share, region, reason }: Event): void {
@@ -110,12 +110,12 @@ export class Rollout {
   }
 
   // Regions whose head would be lost by the step stay where they are until their head for the version is made.
-  private heldFrom(pointer: ModelPointer, version: number): ModelPointer["held"] {
-    const { stable, held } = pointer;
+  private heldBackFrom(pointer: ModelPointer, version: number): ModelPointer["heldBack"] {
+    const { stable, heldBack } = pointer;
     if (stable === null) return {};
-    const mayLose = new Set([...Object.keys(held), ...this.heads.regionsWithHead(stable)]);
+    const mayLose = new Set([...Object.keys(heldBack), ...this.heads.regionsWithHead(stable)]);
     const unready = [...mayLose].filter((region) => !this.heads.isReady(version, region));
-    return Object.fromEntries(unready.map((region) => [region, held[region] ?? stable]));
+    return Object.fromEntries(unready.map((region) => [region, heldBack[region] ?? stable]));
   }
 
   private save(next: ModelPointer): ModelPointer {
@@ -136,6 +136,6 @@ export class Rollout {
   }
 }
 
-function heldElsewhere(held: ModelPointer["held"], stable: number | null): ModelPointer["held"] {
-  return Object.fromEntries(Object.entries(held).filter(([, version]) => version !== stable));
+function heldBackElsewhere(heldBack: ModelPointer["heldBack"], stable: number | null): ModelPointer["heldBack"] {
+  return Object.fromEntries(Object.entries(heldBack).filter(([, version]) => version !== stable));
 }

@@ -1,4 +1,4 @@
-import { limits } from "../../workers/core/limits.ts";
+import { limits } from "#core/limits.ts";
 
 type Row = Record<string, SqlStorageValue> & { doneAt: number | null; claimedUntil: number | null };
 

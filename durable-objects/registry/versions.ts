@@ -1,4 +1,4 @@
-import type { ClassifyManifest, Manifest } from "../../workers/core/contract/index.ts";
+import type { ClassifyManifest, Manifest } from "#core/contract/index.ts";
 import type { Refusal } from "./refusal.ts";
 
 export type VersionState = "published" | "prepared" | "canary" | "stable" | "retired";

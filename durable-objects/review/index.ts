@@ -1,9 +1,9 @@
 import { DurableObject } from "cloudflare:workers";
-import type { FlaggedQuestion, Instance, ReviewQuestion } from "../../workers/core/contract/index.ts";
-import { limits } from "../../workers/core/limits.ts";
-import { type LogEvent, logLine } from "../../workers/core/log.ts";
-import { fail, ok, type Result } from "../../workers/core/result.ts";
-import { beginSpan, type Span, traceHeaders } from "../../workers/core/trace-context.ts";
+import type { FlaggedQuestion, Instance, ReviewQuestion } from "#core/contract/index.ts";
+import { limits } from "#core/limits.ts";
+import { type LogEvent, logLine } from "#core/log.ts";
+import { fail, ok, type Result } from "#core/result.ts";
+import { beginSpan, type Span, traceHeaders } from "#core/trace-context.ts";
 import { Jobs } from "../jobs.ts";
 import { migrate } from "../migrate.ts";
 import { nameOf } from "../names.ts";

@@ -11,7 +11,7 @@ const m001Tables: Migration = (sql) => {
 };
 
 const m002Reviewing: Migration = (sql) => {
-  sql.exec("ALTER TABLE queue ADD COLUMN thoughts TEXT NOT NULL DEFAULT '[]'");
+  sql.exec("ALTER TABLE queue ADD COLUMN opinions TEXT NOT NULL DEFAULT '[]'");
   // A label may be corrected until then.
   sql.exec("ALTER TABLE queue ADD COLUMN correctUntil INTEGER");
   sql.exec("ALTER TABLE queue ADD COLUMN flaggedAt INTEGER");

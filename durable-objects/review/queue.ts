@@ -1,5 +1,5 @@
-import type { FlaggedQuestion, Instance, ReviewQuestion } from "../../workers/core/contract/index.ts";
-import { limits } from "../../workers/core/limits.ts";
+import type { FlaggedQuestion, Instance, ReviewQuestion } from "#core/contract/index.ts";
+import { limits } from "#core/limits.ts";
 
 /** A question that waits for a person. */
 export type ReviewItem = Omit<ReviewQuestion, "queuedAt" | "leaseUntil">;
@@ -15,7 +15,7 @@ export interface QueueRow {
   region: string;
   instance: string;
   provisional: string | null;
-  thoughts: string;
+  opinions: string;
   queuedAt: number;
   leasedBy: string | null;
   leaseUntil: number;
@@ -48,12 +48,12 @@ export class Queue {
   }
 
   /** Takes a question in; false where it is there already: then it stays as it is. */
-  add({ id, region, instance, provisional, thoughts, traceparent = null }: QueuedItem, now: number): boolean {
+  add({ id, region, instance, provisional, opinions, traceparent = null }: QueuedItem, now: number): boolean {
     const { rowsWritten } = this.sql.exec(
-      `INSERT OR IGNORE INTO queue (id, region, instance, provisional, thoughts, queuedAt, traceparent)
+      `INSERT OR IGNORE INTO queue (id, region, instance, provisional, opinions, queuedAt, traceparent)
        VALUES (?, ?, ?, ?, ?, ?, ?)`,
       ...[id, region, JSON.stringify(instance), provisional && JSON.stringify(provisional)],
-      ...[JSON.stringify(thoughts), now, traceparent],
+      ...[JSON.stringify(opinions), now, traceparent],
     );
     return rowsWritten > 0;
   }
@@ -92,7 +92,7 @@ export class Queue {
 
   /** Lets go of all but the label: its region has the rest. */
   empty(id: string): void {
-    const query = "UPDATE queue SET instance = 'null', provisional = NULL, thoughts = '[]' WHERE id = ?";
+    const query = "UPDATE queue SET instance = 'null', provisional = NULL, opinions = '[]' WHERE id = ?";
     this.sql.exec(query, id);
   }
 
@@ -152,12 +152,12 @@ function asFarAsFits(rows: Iterable<QueueRow>): QueueRow[] {
   return taken;
 }
 
-function itemOf({ id, region, instance, provisional, thoughts }: QueueRow): ReviewItem {
+function itemOf({ id, region, instance, provisional, opinions }: QueueRow): ReviewItem {
   return {
     id,
     region,
     instance: JSON.parse(instance) as Instance,
     provisional: provisional === null ? null : JSON.parse(provisional),
-    thoughts: JSON.parse(thoughts),
+    opinions: JSON.parse(opinions),
   };
 }

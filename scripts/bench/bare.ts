@@ -1,6 +1,6 @@
 import * as tf from "@tensorflow/tfjs-core";
 import { Hono } from "hono";
-import { startBackend } from "../../workers/core/model/tfjs/backend.ts";
+import { startBackend } from "#core/model/tfjs/backend.ts";
 import { benchWidths } from "./widths.ts";
 
 // Like a careful worker would: the network is made once an isolate, and a question is one pass over it.

@@ -1,18 +1,18 @@
-import type { Instance } from "../../workers/core/contract/index.ts";
-import { seededRandom } from "../../workers/origin/random.ts";
+import type { Instance } from "#core/contract/index.ts";
+import { seededRandom } from "#origin/random.ts";
 import { benchWidths } from "./widths.ts";
 
 /** The region that learns. */
 export const region = "weur";
 
 /** A labelled question of a bench's model. */
-export interface Lesson {
+export interface NewLabel {
   label: string;
   question: { id: string; region: string; instance: Instance };
 }
 
 /** Lessons by a planted rule with a tenth of them wrong; the same each time. */
-export function lessonsOf(model: string, n: number): Lesson[] {
+export function lessonsOf(model: string, n: number): NewLabel[] {
   const random = seededRandom(5);
   return Array.from({ length: n }, (_, i) => {
     const values = Array.from({ length: benchWidths[0] }, () => Math.round(2_000 * (random() - 0.5)) / 1_000);

@@ -1,8 +1,8 @@
-import type { Input, Instance } from "../../workers/core/contract/index.ts";
-import { startBackend } from "../../workers/core/model/tfjs/backend.ts";
-import type { Artefact } from "../../workers/origin/train/index.ts";
-import { buildNetwork } from "../../workers/origin/train/network.ts";
-import { type Blobs, packNetwork } from "../../workers/origin/train/pack.ts";
+import type { Input, Instance } from "#core/contract/index.ts";
+import { startBackend } from "#core/model/tfjs/backend.ts";
+import type { Artefact } from "#origin/train/index.ts";
+import { buildNetwork } from "#origin/train/network.ts";
+import { type Blobs, packNetwork } from "#origin/train/pack.ts";
 import { benchWidths } from "./widths.ts";
 
 export const benchModel = "bench";
@@ -33,7 +33,7 @@ export async function benchArtefact(width: number = benchWidths[2]): Promise<Art
   return {
     blobs,
     draft: {
-      format: "upriver/1",
+      format: "upriver/2",
       model: benchModel,
       task: "classify",
       labels: ["no", "yes"],
@@ -48,7 +48,7 @@ export async function benchArtefact(width: number = benchWidths[2]): Promise<Art
         auditShare: 0,
         truth: "some",
         uncertified: "answer",
-        split: { by: "question" },
+        groupBy: { by: "question" },
         originLabelWeight: 0,
         keepInputs: true,
         samplesMax: 20_000,

@@ -2,20 +2,20 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Command } from "commander";
-import { UpriverClient } from "../../workers/client/index.ts";
-import type { LearningPart } from "../../workers/core/contract/index.ts";
-import { percent } from "../../workers/core/format.ts";
-import { Memory } from "../../workers/core/recall/memory.ts";
-import { recallNeighbours } from "../../workers/core/recall/recall.ts";
-import { publish } from "../../workers/origin/publish.ts";
-import { seededRandom } from "../../workers/origin/random.ts";
+import { UpriverClient } from "#client/index.ts";
+import type { LearningPart } from "#core/contract/index.ts";
+import { percent } from "#core/format.ts";
+import { cacheNeighbours } from "#core/semantic-cache/look-up.ts";
+import { Memory } from "#core/semantic-cache/memory.ts";
+import { publish } from "#origin/publish.ts";
+import { seededRandom } from "#origin/random.ts";
 import { median } from "../local/median.ts";
 import { print, table } from "../local/output.ts";
 import { freePort } from "../local/ports.ts";
 import { type Credentials, makeSecrets } from "../local/secrets.ts";
 import { bundle, startWorkerd } from "../local/workerd.ts";
 import { retrainOne } from "../replay/retrain.ts";
-import { type Lesson, lessonsOf, region } from "./lessons.ts";
+import { lessonsOf, type NewLabel, region } from "./lessons.ts";
 import { benchArtefact, benchModel } from "./model.ts";
 import { edgeSettings } from "./settings.ts";
 
@@ -43,7 +43,7 @@ const sizes: readonly Size[] = [
   { samples: 4_000, width: 64 },
   { samples: 20_000, width: 256 },
 ];
-const recallSize: Size = { samples: 20_000, width: 64 };
+const semanticCacheSize: Size = { samples: 20_000, width: 64 };
 const batchSize = 500;
 const quietReads = 200;
 const repeats = 600;
@@ -64,21 +64,21 @@ async function run({ samples, json }: Options): Promise<void> {
   for (const size of sizes.filter((one) => samples.includes(String(one.samples)))) {
     retrains.push({ ...size, runs: await onWorkerd((credentials) => measureRetrains(credentials, size)) });
   }
-  console.error(`recall over ${recallSize.samples} × ${recallSize.width}`);
-  const recall = await onWorkerd((credentials) => measureRecall(credentials, recallSize));
-  print(json, { retrains, recall }, () => {
+  console.error(`recall over ${semanticCacheSize.samples} × ${semanticCacheSize.width}`);
+  const semanticCache = await onWorkerd((credentials) => measureSemanticCache(credentials, semanticCacheSize));
+  print(json, { retrains, semanticCache }, () => {
     const rows = retrains.flatMap(({ samples: n, width, runs }) =>
       runs.map(({ head, ms, longestSilenceMs, quietMs, outcome }) => [
         ...[`${n} × ${width}`, head, Math.round(ms), longestSilenceMs.toFixed(0), quietMs.toFixed(1), outcome],
       ]),
     );
     const columns = ["samples", "retrain", "ms", "longest silence ms", "a question else ms", "outcome"];
-    const { firstMs, recalledMs, edgeMs, nearestMs: searchMs, recalled, remembered } = recall;
+    const { firstMs, cachedMs, edgeMs, nearestMs: searchMs, fromCache, remembered } = semanticCache;
     return [
       table([columns, ...rows]),
-      `Recall, ${recallSize.samples} × ${recallSize.width} kept, ${remembered} of train remembered: ${recalledMs.toFixed(1)} ms a question,` +
-        ` ${percent(recalled)} recalled (the edge's own answers, kept by the region: ${edgeMs.toFixed(1)} ms);` +
-        ` ${firstMs.toFixed(0)} ms for the first, which reads the memory in. One search through ${recallSize.samples}: ${searchMs.toFixed(2)} ms.`,
+      `Recall, ${semanticCacheSize.samples} × ${semanticCacheSize.width} kept, ${remembered} of train remembered: ${cachedMs.toFixed(1)} ms a question,` +
+        ` ${percent(fromCache)} recalled (the edge's own answers, kept by the region: ${edgeMs.toFixed(1)} ms);` +
+        ` ${firstMs.toFixed(0)} ms for the first, which reads the memory in. One search through ${semanticCacheSize.samples}: ${searchMs.toFixed(2)} ms.`,
     ].join("\n");
   });
 }
@@ -99,7 +99,7 @@ async function measureRetrains(credentials: Credentials, { samples, width }: Siz
 }
 
 async function measureRetrain(client: UpriverClient, model: string): Promise<Omit<Measured, "head">> {
-  const [lesson] = lessonsOf(model, 1) as [Lesson];
+  const [lesson] = lessonsOf(model, 1) as [NewLabel];
   const id = `${model}~${region}~watched-${Date.now()}`;
   await client.askQuestions(model, [{ ...lesson.question, id }]);
   const read = async () => {
@@ -123,27 +123,27 @@ async function measureRetrain(client: UpriverClient, model: string): Promise<Omi
   return { ms, longestSilenceMs: Math.max(...silences), quietMs: median(quiet), outcome };
 }
 
-async function measureRecall(credentials: Credentials, { samples, width }: Size) {
+async function measureSemanticCache(credentials: Credentials, { samples, width }: Size) {
   const model = `${benchModel}-recall`;
-  // Nothing is sure enough for the edge: all climbs to the region, which is the last rung.
-  const client = await serve(credentials, model, width, { threshold: 1.01, learning: ["analytic", "recall"] });
+  // Nothing is sure enough for the edge: all escalates to the region, which is the last rung.
+  const client = await serve(credentials, model, width, { threshold: 1.01, learning: ["analytic", "semantic-cache"] });
   // With the repeats as many as a region keeps at hand.
   const lessons = lessonsOf(model, samples - repeats);
   await teach(client, model, lessons);
   await repeat(client, model, lessons.slice(0, repeats));
   await retrainOne(client, model, region, undefined);
-  const recalled = await timeAsks(client, model, lessons.slice(1_000, 1_000 + timed));
+  const fromCache = await timeAsks(client, model, lessons.slice(1_000, 1_000 + timed));
   const other = `${benchModel}-edge`;
   const edge = await serve(credentials, other, width, { threshold: 0, learning: [] });
   const kept = await timeAsks(edge, other, lessonsOf(other, timed));
-  const [firstMs = 0, ...later] = recalled.times;
+  const [firstMs = 0, ...later] = fromCache.times;
   const shares = {
-    recalled: recalled.byRegion / timed,
+    fromCache: fromCache.byRegion / timed,
     remembered: (await client.regions(model))[0]?.samples.train ?? 0,
   };
   return {
     firstMs,
-    recalledMs: median(later),
+    cachedMs: median(later),
     edgeMs: median(kept.times),
     nearestMs: nearestMs(samples, width),
     ...shares,
@@ -159,14 +159,14 @@ function nearestMs(rows: number, width: number): number {
   const times = Array.from({ length: timed }, () => {
     const asked = vector();
     const startedAt = performance.now();
-    memory.nearest(asked, recallNeighbours);
+    memory.nearest(asked, cacheNeighbours);
     return performance.now() - startedAt;
   });
   return median(times);
 }
 
 /** Asks lessons again and tells their labels: escalated questions by which the region certifies its memory. */
-async function repeat(client: UpriverClient, model: string, lessons: readonly Lesson[]): Promise<void> {
+async function repeat(client: UpriverClient, model: string, lessons: readonly NewLabel[]): Promise<void> {
   const again = lessons.map(({ question, label }, i) => ({
     question: { ...question, id: `${question.id}-${i}` },
     label,
@@ -181,19 +181,19 @@ async function repeat(client: UpriverClient, model: string, lessons: readonly Le
   }
 }
 
-async function timeAsks(client: UpriverClient, model: string, lessons: readonly Lesson[]) {
+async function timeAsks(client: UpriverClient, model: string, lessons: readonly NewLabel[]) {
   const times: number[] = [];
   let byRegion = 0;
   for (const { question } of lessons) {
     const startedAt = performance.now();
     const [answer] = await client.askQuestions(model, [{ ...question, id: `${question.id}-timed` }]);
     times.push(performance.now() - startedAt);
-    if (answer?.rung === "region" && answer.sure) byRegion++;
+    if (answer?.rung === "region" && answer.accepted) byRegion++;
   }
   return { times, byRegion };
 }
 
-async function teach(client: UpriverClient, model: string, lessons: readonly Lesson[]): Promise<void> {
+async function teach(client: UpriverClient, model: string, lessons: readonly NewLabel[]): Promise<void> {
   for (let from = 0; from < lessons.length; from += batchSize) {
     await client.teachMany(model, { truths: lessons.slice(from, from + batchSize) });
   }

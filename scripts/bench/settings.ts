@@ -3,6 +3,6 @@ export const edgeSettings = {
   NODE_ID: "edge",
   PUBLIC_ASK: "off",
   ALLOWED_ORIGINS: "",
-  LOG_ANSWERS: "climbing",
+  LOG_ANSWERS: "escalated",
   NEXT_RUNG_URL: "",
 };

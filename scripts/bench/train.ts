@@ -3,7 +3,7 @@ import { once } from "node:events";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import type { Command } from "commander";
-import { type LayerPlan, recipeOf } from "../../workers/origin/recipes/index.ts";
+import { type LayerPlan, recipeOf } from "#origin/recipes/index.ts";
 import { median } from "../local/median.ts";
 import { print, table } from "../local/output.ts";
 import { bin, root } from "../local/part.ts";

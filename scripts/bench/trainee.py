@@ -53,9 +53,9 @@ def train_for(seconds):
     while time.perf_counter() - started < seconds:
         for _ in range(8):
             # From the host's memory each time, as the other contenders do.
-            picked = torch.arange(at, at + batch) % rows
+            chosen = torch.arange(at, at + batch) % rows
             at += batch
-            loss = nn.functional.cross_entropy(network(images[picked].to(device)), labels[picked].to(device))
+            loss = nn.functional.cross_entropy(network(images[chosen].to(device)), labels[chosen].to(device))
             adam.zero_grad()
             loss.backward()
             adam.step()

@@ -2,14 +2,14 @@
 // Run by scripts/bench/train.ts: node scripts/bench/trainee.ts wasm|webgpu '{"batch": 64, …}'
 import { createInterface } from "node:readline";
 import * as tf from "@tensorflow/tfjs-core";
-import { type BackendChoice, startTraining } from "../../workers/origin/backend/index.ts";
-import { seededRandom } from "../../workers/origin/random.ts";
-import { recipeOf } from "../../workers/origin/recipes/index.ts";
-import { ResumableAdam } from "../../workers/origin/train/adam.ts";
-import { batchOf, tensorsOf } from "../../workers/origin/train/batches.ts";
-import { buildNetwork, variablesOf } from "../../workers/origin/train/network.ts";
-import { objective } from "../../workers/origin/train/objective.ts";
-import { RowStore } from "../../workers/origin/train/row-store.ts";
+import { type BackendChoice, startTraining } from "#origin/backend/index.ts";
+import { seededRandom } from "#origin/random.ts";
+import { recipeOf } from "#origin/recipes/index.ts";
+import { ResumableAdam } from "#origin/train/adam.ts";
+import { batchOf, tensorsOf } from "#origin/train/batches.ts";
+import { buildNetwork, variablesOf } from "#origin/train/network.ts";
+import { objective } from "#origin/train/objective.ts";
+import { RowStore } from "#origin/train/row-store.ts";
 import type { TrainBench } from "./train.ts";
 
 const [choice, json] = process.argv.slice(2) as [BackendChoice, string];
@@ -41,8 +41,8 @@ async function trainFor(seconds: number): Promise<{ examplesPerSecond: number; l
   let last: tf.Scalar | null = null;
   while (performance.now() - startedAt < seconds * 1_000) {
     for (let i = 0; i < stepsBetween; i++, steps++) {
-      const picked = Int32Array.from({ length: batch }, () => at++ % rows);
-      const set = batchOf({ data, classes, teacher: null }, picked);
+      const chosen = Int32Array.from({ length: batch }, () => at++ % rows);
+      const set = batchOf({ data, classes, teacher: null }, chosen);
       last?.dispose();
       last = adam.minimize(() => objective({ network, plan, regional: null }, set), true, variables) as tf.Scalar;
       tf.dispose(tensorsOf(set));

@@ -1,9 +1,9 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import type { Command } from "commander";
-import { UpriverClient } from "../../workers/client/index.ts";
-import { type SigningKey, signingKeySchema } from "../../workers/core/sign.ts";
-import type { Scope } from "../../workers/core/tokens.ts";
+import { UpriverClient } from "#client/index.ts";
+import { type SigningKey, signingKeySchema } from "#core/sign.ts";
+import type { Scope } from "#core/tokens.ts";
 import { root } from "./part.ts";
 import { type Credentials, credentialsPath, readCredentials } from "./secrets.ts";
 

@@ -1,19 +1,22 @@
-import type { UpriverClient } from "../../workers/client/index.ts";
-import type { Job } from "../../workers/core/contract/index.ts";
-import { jobSteps } from "../../workers/core/contract/index.ts";
+import type { UpriverClient } from "#client/index.ts";
+import type { Training } from "#core/contract/index.ts";
+import { trainingSteps } from "#core/contract/index.ts";
 import { progressOf } from "./output.ts";
 
 const lookEveryMs = 1_000;
 
 /** Follows a training at the origin to its end, with a bar that goes through its steps and, in them, its networks. */
-export async function followJob(client: UpriverClient, { model, id }: Pick<Job, "model" | "id">): Promise<Job> {
-  const bar = progressOf(`training ${model} at the origin`, jobSteps.length);
+export async function followTraining(
+  client: UpriverClient,
+  { model, id }: Pick<Training, "model" | "id">,
+): Promise<Training> {
+  const bar = progressOf(`training ${model} at the origin`, trainingSteps.length);
   try {
     for (;;) {
-      const job = await client.job(model, id);
-      if (job.endedAt !== null) return job;
-      const { step, progress } = job;
-      bar.update(jobSteps.indexOf(step) + (progress ? shareOf(progress) : 0), noteOf(job));
+      const training = await client.training(model, id);
+      if (training.endedAt !== null) return training;
+      const { step, progress } = training;
+      bar.update(trainingSteps.indexOf(step) + (progress ? shareOf(progress) : 0), noteOf(training));
       await new Promise((resolve) => setTimeout(resolve, lookEveryMs));
     }
   } finally {
@@ -22,11 +25,11 @@ export async function followJob(client: UpriverClient, { model, id }: Pick<Job, 
 }
 
 // Full and thin, half each, as far as their epochs are.
-function shareOf({ network, epoch, epochs, share }: NonNullable<Job["progress"]>): number {
+function shareOf({ network, epoch, epochs, share }: NonNullable<Training["progress"]>): number {
   return ((network === "full" ? 0 : 1) + (epoch - 1 + share) / epochs) / 2;
 }
 
-function noteOf({ state, step, progress }: Job): string {
+function noteOf({ state, step, progress }: Training): string {
   if (state === "queued") return "waits for another training";
   if (!progress) return step;
   const { network, epoch, validationLoss, loss, secondsLeft } = progress;
@@ -34,7 +37,7 @@ function noteOf({ state, step, progress }: Job): string {
 }
 
 /** A training in a line. */
-export function describeJob({ id, model, state, step, version, verdict, samples, reason }: Job): string {
+export function describeTraining({ id, model, state, step, version, verdict, samples, reason }: Training): string {
   const facts = [
     ...[`${model} ${id}: ${state}${state === "running" ? ` (${step})` : ""}`],
     ...(samples ? [`${samples.added} new samples of ${samples.known}`] : []),

@@ -1,8 +1,8 @@
 import { existsSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { extname } from "node:path";
-import type { Picture } from "../../workers/client/index.ts";
-import type { Instance } from "../../workers/core/contract/index.ts";
+import type { Picture } from "#client/index.ts";
+import type { Instance } from "#core/contract/index.ts";
 
 const pictureTypes: Record<string, string> = {
   ".jpg": "image/jpeg",

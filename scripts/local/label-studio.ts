@@ -1,5 +1,5 @@
 import { readFile, writeFile } from "node:fs/promises";
-import type { AnnotatedTask, LabelStudioImported, UpriverClient } from "../../workers/client/index.ts";
+import type { AnnotatedTask, LabelStudioImported, UpriverClient } from "#client/index.ts";
 
 interface Exported {
   tasks: number;

@@ -1,6 +1,6 @@
 import { rm } from "node:fs/promises";
 import { join } from "node:path";
-import { UpriverClient } from "../../workers/client/index.ts";
+import { UpriverClient } from "#client/index.ts";
 import { startEdge } from "./edge.ts";
 import { bin, endPart, type Part, type PartOptions, poll, root, startPart, untilReady } from "./part.ts";
 import { checkPort } from "./ports.ts";

@@ -2,9 +2,9 @@ import { existsSync } from "node:fs";
 import { chmod, mkdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { parseEnv } from "node:util";
-import { sha256Hex } from "../../workers/core/hash.ts";
-import { generateKeys, type SigningKey } from "../../workers/core/sign.ts";
-import { parseTokens, type Scope, scopes, type Token } from "../../workers/core/tokens.ts";
+import { sha256Hex } from "#core/hash.ts";
+import { generateKeys, type SigningKey } from "#core/sign.ts";
+import { parseTokens, type Scope, scopes, type Token } from "#core/tokens.ts";
 
 /** What local tools know: where the ladder is, and a token for each scope. */
 export interface Credentials {
@@ -32,7 +32,7 @@ export async function makeSecrets(addresses: Pick<Credentials, "edge" | "origin"
   };
   const vars = {
     UPRIVER_TOKENS: JSON.stringify(await Promise.all(scopes.map((scope) => hashed(scope, tokens[scope])))),
-    FOLD_SECRET: randomToken("fold"),
+    SPLIT_SECRET: randomToken("split"),
     PUBLISH_KEYS: JSON.stringify(publish.publicKeys),
     DEPLOYMENT_KEY: JSON.stringify(deployment.signing),
     DEPLOYMENT_PUBLIC_KEYS: JSON.stringify(deployment.publicKeys),
@@ -52,7 +52,7 @@ export async function ensureSecrets(root: string, ports: { edge: number; origin:
     return known;
   }
   if (existsSync(varsPath)) {
-    const next = "Move it away and npm start makes both anew; what the old FOLD_SECRET dealt stays as it is.";
+    const next = "Move it away and npm start makes both anew; what the old SPLIT_SECRET dealt stays as it is.";
     throw new Error(`${varsPath} is there, but the credentials that belong to it (${path}) are not. ${next}`);
   }
   const { credentials, vars } = await makeSecrets(addresses);

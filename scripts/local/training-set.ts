@@ -1,10 +1,10 @@
 import type { Command } from "commander";
-import type { UpriverClient } from "../../workers/client/index.ts";
-import type { SampleLine } from "../../workers/core/contract/index.ts";
-import { mix } from "../../workers/origin/learn/mix.ts";
-import type { Recipe } from "../../workers/origin/recipes/index.ts";
-import type { Folded } from "../../workers/origin/train/dataset.ts";
-import { baseRows } from "../../workers/origin/train/rows.ts";
+import type { UpriverClient } from "#client/index.ts";
+import type { SampleLine } from "#core/contract/index.ts";
+import { mix } from "#origin/learn/mix.ts";
+import type { Recipe } from "#origin/recipes/index.ts";
+import type { SplitRows } from "#origin/train/dataset.ts";
+import { baseRows } from "#origin/train/rows.ts";
 import { clientFor } from "./context.ts";
 
 /** What a training set is made of: `export` and `publish` must mean the same rows by the same options. */
@@ -22,12 +22,12 @@ export function trainingSetOptions(command: Command): Command {
     .option("--samples", "with what the regions of the running ladder learned, each sample once");
 }
 
-/** A recipe's rows in folds, with the regions' samples among them where that is asked for. */
+/** A recipe's rows in splits, with the regions' samples among them where that is asked for. */
 export async function trainingSet(
   recipe: Recipe,
   { before, data, samples }: TrainingSetOptions,
   command: Command,
-): Promise<Folded> {
+): Promise<SplitRows> {
   const learned = samples ? await samplesOf(await clientFor(command, "publish"), recipe.name) : [];
   const base = await baseRows(recipe, { before, file: data });
   return mix(recipe, base, learned, before === undefined ? undefined : Date.parse(before));

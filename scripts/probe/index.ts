@@ -1,8 +1,8 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import type { ModelFiles } from "../../workers/origin/import/files.ts";
-import { byTensor, type Inspection, randomInputs } from "../../workers/origin/import/inspect.ts";
+import type { ModelFiles } from "#origin/import/files.ts";
+import { byTensor, type Inspection, randomInputs } from "#origin/import/inspect.ts";
 import { median } from "../local/median.ts";
 import { freePort } from "../local/ports.ts";
 import { bundle, startWorkerd } from "../local/workerd.ts";

@@ -1,7 +1,7 @@
 import * as tf from "@tensorflow/tfjs-core";
-import type { Backbone } from "../../workers/core/contract/index.ts";
-import type { LoadedModel, Tensor } from "../../workers/core/model/engine.ts";
-import { tfjsEngine } from "../../workers/core/model/tfjs/engine.ts";
+import type { Backbone } from "#core/contract/index.ts";
+import type { LoadedModel, Tensor } from "#core/model/engine.ts";
+import { tfjsEngine } from "#core/model/tfjs/engine.ts";
 
 /** An order to run a model on inputs, some times over. */
 export interface RunOrder {

@@ -1,8 +1,8 @@
-import type { UpriverClient } from "../../workers/client/index.ts";
-import { classifying } from "../../workers/core/artefacts.ts";
-import { type ClassifyManifest, type LearningPart, learningParts } from "../../workers/core/contract/index.ts";
-import { type SigningKey, sign } from "../../workers/core/sign.ts";
-import type { Recipe, Row } from "../../workers/origin/recipes/index.ts";
+import type { UpriverClient } from "#client/index.ts";
+import { classifying } from "#core/artefacts.ts";
+import { type ClassifyManifest, type LearningPart, learningParts } from "#core/contract/index.ts";
+import { type SigningKey, sign } from "#core/sign.ts";
+import type { Recipe, Row } from "#origin/recipes/index.ts";
 import { type PlayOptions, play } from "./play.ts";
 import type { Report } from "./report.ts";
 

@@ -1,5 +1,5 @@
-import type { RegionState } from "../../workers/client/index.ts";
-import type { CertificateState } from "../../workers/core/contract/index.ts";
+import type { RegionState } from "#client/index.ts";
+import type { CertificateState } from "#core/contract/index.ts";
 import type { Played } from "./played.ts";
 
 /** What a region's certificate said at the end of a year, when the first `rows` questions were played and told. */
@@ -27,9 +27,9 @@ export interface StationYear {
 /** Certificates of many regions over many years. */
 export interface CertificateSummary {
   stationYears: number;
-  held: number;
+  valid: number;
   /** Held, and yet the realised error of the window was above the bound: at most the certificates' δ should be. */
-  heldAbove: number;
+  validAbove: number;
   pending: number;
   void: number;
   none: number;
@@ -63,13 +63,13 @@ export function judgeLooks(played: Played, looks: readonly CertificateLook[]): S
 export function summariseLooks(looks: readonly StationYear[]): CertificateSummary {
   const count = (status: StationYear["status"]) => looks.filter((look) => look.status === status).length;
   const isAbove = ({ status, realised, bound }: StationYear) =>
-    status === "held" && realised !== null && bound !== null && realised > bound;
+    status === "valid" && realised !== null && bound !== null && realised > bound;
   const waiting = looks.filter(({ status }) => status === "pending" || status === "void");
   const needed = waiting.flatMap(({ labelsNeeded }) => (labelsNeeded === null ? [] : [labelsNeeded]));
   return {
     stationYears: looks.length,
-    held: count("held"),
-    heldAbove: looks.filter(isAbove).length,
+    valid: count("valid"),
+    validAbove: looks.filter(isAbove).length,
     pending: count("pending"),
     void: count("void"),
     none: count("none"),
@@ -85,7 +85,7 @@ function errorIn(played: Played, rows: readonly number[], window: CertificateSta
   // A window after the first begins with the proof against the one before: the question that gave it is not in it.
   const isIn = (at: number) => (window.number === 1 ? at >= from : at > from);
   const accepted = rows.filter((row) => played.accepted[row] === 1 && isIn(played.at[row] as number));
-  const wrong = accepted.filter((row) => played.picked[row] !== played.label[row]).length;
+  const wrong = accepted.filter((row) => played.prediction[row] !== played.label[row]).length;
   return accepted.length === 0 ? null : wrong / accepted.length;
 }
 

@@ -1,5 +1,5 @@
-import { argMax } from "../../workers/core/head/head.ts";
-import { lossOf } from "../../workers/core/head/metrics.ts";
+import { argMax } from "#core/head/head.ts";
+import { lossOf } from "#core/head/metrics.ts";
 import { type Played, type ScoredName, scoresOf } from "./played.ts";
 
 /** Ways to answer the same questions: by one head alone wherever it runs, or by the ladder. */
@@ -93,8 +93,8 @@ function standing(played: Played, name: Contender, rows: readonly number[], orig
   for (const row of rows) {
     const scores = scoresOf(played, headOf[name], row) as Float64Array;
     const label = played.label[row] as number;
-    const picked = name === "ladder" ? played.picked[row] : argMax(scores);
-    if (picked === label) right++;
+    const prediction = name === "ladder" ? played.prediction[row] : argMax(scores);
+    if (prediction === label) right++;
     loss += lossOf(scores, label);
   }
   const mean = (sum: number) => (rows.length === 0 ? null : sum / rows.length);

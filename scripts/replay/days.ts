@@ -1,4 +1,4 @@
-import type { Row } from "../../workers/origin/recipes/index.ts";
+import type { Row } from "#origin/recipes/index.ts";
 
 export const dayMs = 24 * 3600_000;
 

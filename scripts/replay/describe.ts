@@ -1,4 +1,4 @@
-import { percent } from "../../workers/core/format.ts";
+import { percent } from "#core/format.ts";
 import { table } from "../local/output.ts";
 import { contenders } from "./compare.ts";
 import { type HeadName, heads } from "./played.ts";
@@ -63,7 +63,7 @@ function liveTable({ byYear, rungs, live }: Report): string {
   ];
   const years = Object.entries(byYear).map(([year, summary]) => row(year, summary));
   return table([
-    ["year", "edge", "recall", "origin", "open", "let pass", "error"],
+    ["year", "edge", "semantic-cache", "origin", "open", "let pass", "error"],
     ...years,
     row("all", { rungs, live }),
   ]);
@@ -71,11 +71,11 @@ function liveTable({ byYear, rungs, live }: Report): string {
 
 function certificateTable({ certificates }: Report): string {
   const rows = [...Object.entries(certificates.byYear), ["all", certificates] as const].map(([year, of]) => [
-    ...[year, of.held, of.heldAbove, of.pending, of.void, of.none],
+    ...[year, of.valid, of.validAbove, of.pending, of.void, of.none],
     ...[of.medianLabelsNeeded, of.neverAtThisError],
   ]);
   return table([
-    ["year", "held", "of these above", "pending", "void", "none", "labels needed (median)", "never at this error"],
+    ["year", "valid", "of these above", "pending", "void", "none", "labels needed (median)", "never at this error"],
     ...rows,
   ]);
 }

@@ -1,9 +1,9 @@
-import type { UpriverClient } from "../../workers/client/index.ts";
-import type { Job } from "../../workers/core/contract/index.ts";
+import type { UpriverClient } from "#client/index.ts";
+import type { Training } from "#core/contract/index.ts";
 import { isoDay } from "./days.ts";
 
 /** A training of the origin's in a replay, by the data time that it knew. */
-export interface OriginTraining extends Pick<Job, "state" | "version" | "verdict" | "samples" | "reason"> {
+export interface OriginTraining extends Pick<Training, "state" | "version" | "verdict" | "samples" | "reason"> {
   before: string;
   seconds: number;
 }
@@ -19,13 +19,15 @@ export async function learnAbove(
 ): Promise<OriginTraining> {
   const startedAt = Date.now();
   const before = isoDay(at);
-  const { id } = await client.orderJob(model, { before, canary: null });
-  let job = await client.job(model, id);
-  while (job.endedAt === null) {
-    onProgress(`${before}: ${job.step}${job.progress ? `, ${job.progress.network} ${job.progress.epoch}` : ""}`);
-    job = await client.job(model, id, { waitSeconds: lookEverySeconds });
+  const { id } = await client.orderTraining(model, { before, canary: null });
+  let training = await client.training(model, id);
+  while (training.endedAt === null) {
+    onProgress(
+      `${before}: ${training.step}${training.progress ? `, ${training.progress.network} ${training.progress.epoch}` : ""}`,
+    );
+    training = await client.training(model, id, { waitSeconds: lookEverySeconds });
   }
-  if (job.state === "failed") throw new Error(`Error in replay: the origin's training failed: ${job.reason}`);
-  const { state, version, verdict, samples, reason } = job;
+  if (training.state === "failed") throw new Error(`Error in replay: the origin's training failed: ${training.reason}`);
+  const { state, version, verdict, samples, reason } = training;
   return { before, state, version, verdict, samples, reason, seconds: (Date.now() - startedAt) / 1_000 };
 }

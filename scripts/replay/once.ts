@@ -1,11 +1,11 @@
-import type { UpriverClient } from "../../workers/client/index.ts";
-import { checkBlob } from "../../workers/core/artefacts.ts";
-import type { Blob, ClassifyManifest } from "../../workers/core/contract/index.ts";
-import type { HeadWeights } from "../../workers/core/head/head.ts";
-import { decodeHead } from "../../workers/core/head/head.ts";
-import { loadNetwork } from "../../workers/core/model/network.ts";
-import { tfjsEngine } from "../../workers/core/model/tfjs/engine.ts";
-import type { Recipe, Row } from "../../workers/origin/recipes/index.ts";
+import type { UpriverClient } from "#client/index.ts";
+import { checkBlob } from "#core/artefacts.ts";
+import type { BlobRef, ClassifyManifest } from "#core/contract/index.ts";
+import type { HeadWeights } from "#core/head/head.ts";
+import { decodeHead } from "#core/head/head.ts";
+import { loadNetwork } from "#core/model/network.ts";
+import { tfjsEngine } from "#core/model/tfjs/engine.ts";
+import type { Recipe, Row } from "#origin/recipes/index.ts";
 import { scoreRows } from "./score.ts";
 
 /** Heads in memory by region; a region without one of its own is left out. */
@@ -42,6 +42,6 @@ export async function scoreOnce(
   }
 }
 
-async function readBlob(client: UpriverClient, blob: Blob): Promise<ArrayBuffer> {
+async function readBlob(client: UpriverClient, blob: BlobRef): Promise<ArrayBuffer> {
   return checkBlob(blob, await client.blob(blob.sha256));
 }

@@ -1,6 +1,6 @@
-import type { UpriverClient } from "../../workers/client/index.ts";
-import { classifying } from "../../workers/core/artefacts.ts";
-import type { Recipe, Row } from "../../workers/origin/recipes/index.ts";
+import type { UpriverClient } from "#client/index.ts";
+import { classifying } from "#core/artefacts.ts";
+import type { Recipe, Row } from "#origin/recipes/index.ts";
 import { daysOf } from "./days.ts";
 import { scoreOnce } from "./once.ts";
 import { type Report, reportOf } from "./report.ts";

@@ -1,5 +1,5 @@
-import { type Answer, type RungName, rungs } from "../../workers/core/contract/index.ts";
-import type { Row } from "../../workers/origin/recipes/index.ts";
+import { type Answer, type RungName, rungs } from "#core/contract/index.ts";
+import type { Row } from "#origin/recipes/index.ts";
 
 /** The heads that a replay compares; `once` and `retrained` are controls, which nobody serves. */
 export const heads = ["global", "regional", "full", "once", "retrained"] as const;
@@ -19,7 +19,7 @@ export interface Played {
   /** The class of the truth. */
   label: Uint16Array;
   /** The class that the ladder answered. */
-  picked: Uint16Array;
+  prediction: Uint16Array;
   /** Indexes of `rungs`: who answered; an open question is left to a person. */
   rung: Uint8Array;
   /** 1 where a rule of the edge or the region let the answer pass: such a question never went to the origin. */
@@ -35,7 +35,7 @@ export function emptyPlayed(rows: number, classes: number): Played {
     at: new Float64Array(rows),
     region: new Array<string>(rows).fill(""),
     label: new Uint16Array(rows),
-    picked: new Uint16Array(rows),
+    prediction: new Uint16Array(rows),
     rung: new Uint8Array(rows),
     accepted: new Uint8Array(rows),
     scores: {},
@@ -49,9 +49,9 @@ export function record(played: Played, row: number, asked: Row, answer: Answer, 
   played.at[row] = asked.at;
   played.region[row] = asked.region;
   played.label[row] = labels.indexOf(asked.label);
-  played.picked[row] = labels.indexOf(answer.label);
+  played.prediction[row] = labels.indexOf(answer.label);
   played.rung[row] = rungs.indexOf(isOpen ? "human" : answer.rung);
-  played.accepted[row] = !isOpen && answer.sure && isBelowOrigin ? 1 : 0;
+  played.accepted[row] = !isOpen && answer.accepted && isBelowOrigin ? 1 : 0;
   setScores(
     played,
     "ladder",

@@ -1,5 +1,5 @@
-import type { RegionRun, UpriverClient } from "../../workers/client/index.ts";
-import { limits } from "../../workers/core/limits.ts";
+import type { RegionRun, UpriverClient } from "#client/index.ts";
+import { limits } from "#core/limits.ts";
 
 const atOnce = 4;
 const waitSeconds = 60;

@@ -1,8 +1,8 @@
-import { checkBlob } from "../../workers/core/artefacts.ts";
-import { loadNetwork } from "../../workers/core/model/network.ts";
-import { tfjsEngine } from "../../workers/core/model/tfjs/engine.ts";
-import type { Recipe, Row } from "../../workers/origin/recipes/index.ts";
-import { trainFull } from "../../workers/origin/train/index.ts";
+import { checkBlob } from "#core/artefacts.ts";
+import { loadNetwork } from "#core/model/network.ts";
+import { tfjsEngine } from "#core/model/tfjs/engine.ts";
+import type { Recipe, Row } from "#origin/recipes/index.ts";
+import { trainFull } from "#origin/train/index.ts";
 import { dayMs, yearOf } from "./days.ts";
 import { scoreRows } from "./score.ts";
 

@@ -1,5 +1,5 @@
 import { parentPort, workerData } from "node:worker_threads";
-import { recipeOf } from "../../workers/origin/recipes/index.ts";
+import { recipeOf } from "#origin/recipes/index.ts";
 import { daysOf } from "./days.ts";
 import { scoreRetrained } from "./retrained.ts";
 

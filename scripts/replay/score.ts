@@ -1,8 +1,8 @@
-import type { HeadWeights } from "../../workers/core/head/head.ts";
-import { scoresOf } from "../../workers/core/head/head.ts";
-import type { Network } from "../../workers/core/model/network.ts";
-import type { Recipe, Row } from "../../workers/origin/recipes/index.ts";
-import { embedRows, encodeRows } from "../../workers/origin/train/dataset.ts";
+import type { HeadWeights } from "#core/head/head.ts";
+import { scoresOf } from "#core/head/head.ts";
+import type { Network } from "#core/model/network.ts";
+import type { Recipe, Row } from "#origin/recipes/index.ts";
+import { embedRows, encodeRows } from "#origin/train/dataset.ts";
 
 const batchRows = 4096;
 

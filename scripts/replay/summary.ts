@@ -1,5 +1,5 @@
-import { type Metrics, type RungName, rungs as rungNames } from "../../workers/core/contract/index.ts";
-import { evaluate } from "../../workers/core/head/metrics.ts";
+import { type Metrics, type RungName, rungs as rungNames } from "#core/contract/index.ts";
+import { evaluate } from "#core/head/metrics.ts";
 import { type HeadName, heads, type Played, rowsBy, rungOf, scoresOf } from "./played.ts";
 
 /** What the rules of edge and region let pass, and the error that it really had. */
@@ -74,7 +74,7 @@ export function gainsOf(byRegion: Record<string, Summary>, head: HeadName): Gain
 
 function liveOf(played: Played, rows: readonly number[]): Live {
   const accepted = rows.filter((row) => played.accepted[row] === 1);
-  const wrong = accepted.filter((row) => played.picked[row] !== played.label[row]).length;
+  const wrong = accepted.filter((row) => played.prediction[row] !== played.label[row]).length;
   return {
     accepted: accepted.length,
     coverage: accepted.length / rows.length,

@@ -1,8 +1,8 @@
-import type { UpriverClient } from "../../workers/client/index.ts";
-import type { Answer } from "../../workers/core/contract/index.ts";
-import { mintId } from "../../workers/core/ids.ts";
-import { limits } from "../../workers/core/limits.ts";
-import type { Recipe, Row } from "../../workers/origin/recipes/index.ts";
+import type { UpriverClient } from "#client/index.ts";
+import type { Answer } from "#core/contract/index.ts";
+import { mintId } from "#core/ids.ts";
+import { limits } from "#core/limits.ts";
+import type { Recipe, Row } from "#origin/recipes/index.ts";
 import { type CertificateLook, looksOf } from "./certificates.ts";
 import { type Day, dayMs, yearOf } from "./days.ts";
 import { learnAbove, type OriginTraining } from "./learn-above.ts";

@@ -1,7 +1,7 @@
 import type { Command } from "commander";
-import { type LearningPart, learningParts } from "../../workers/core/contract/index.ts";
-import { percent } from "../../workers/core/format.ts";
-import { recipeOf } from "../../workers/origin/recipes/index.ts";
+import { type LearningPart, learningParts } from "#core/contract/index.ts";
+import { percent } from "#core/format.ts";
+import { recipeOf } from "#origin/recipes/index.ts";
 import { clientFor, signingKey } from "../local/context.ts";
 import { print, progressOf, table } from "../local/output.ts";
 import { type Ablation, ablate } from "../replay/ablate.ts";
@@ -68,6 +68,16 @@ function describe(ablations: readonly Ablation[]): string {
       ...[regional?.auc?.toFixed(4) ?? null, ...coverage, `${promoted} / ${promoted + refused}`, ...answered],
     ];
   });
-  const columns = ["learning", "log-loss", "AUC", "coverage at 5%", "at 10%", "promoted", "edge", "recall", "origin"];
+  const columns = [
+    "learning",
+    "log-loss",
+    "AUC",
+    "coverage at 5%",
+    "at 10%",
+    "promoted",
+    "edge",
+    "semantic-cache",
+    "origin",
+  ];
   return table([columns, ...rows]);
 }

@@ -1,6 +1,6 @@
 import type { Command } from "commander";
-import type { Answer, TensorAnswer } from "../../workers/core/contract/index.ts";
-import { percent } from "../../workers/core/format.ts";
+import type { Answer, TensorAnswer } from "#core/contract/index.ts";
+import { percent } from "#core/format.ts";
 import { clientFor } from "../local/context.ts";
 import { instanceFrom, isPicture } from "../local/instances.ts";
 import { print } from "../local/output.ts";

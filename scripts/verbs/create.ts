@@ -1,7 +1,7 @@
 import type { Command } from "commander";
-import { createModel } from "../../workers/origin/import/create.ts";
-import { publish } from "../../workers/origin/publish.ts";
-import { bytesOf } from "../../workers/origin/train/pack.ts";
+import { createModel } from "#origin/import/create.ts";
+import { publish } from "#origin/publish.ts";
+import { bytesOf } from "#origin/train/pack.ts";
 import { clientFor, signingKey } from "../local/context.ts";
 import { print } from "../local/output.ts";
 

@@ -1,6 +1,6 @@
 import type { Command } from "commander";
-import { ProblemError, UnreachableError, type UpriverClient } from "../../workers/client/index.ts";
-import type { Finding } from "../../workers/core/contract/index.ts";
+import { ProblemError, UnreachableError, type UpriverClient } from "#client/index.ts";
+import type { Finding } from "#core/contract/index.ts";
 import { clientFor } from "../local/context.ts";
 import { print } from "../local/output.ts";
 
@@ -33,7 +33,7 @@ export async function examine(client: UpriverClient): Promise<Finding[]> {
   try {
     const { at, findings } = await client.checks();
     return [
-      { check: "edge", isSound: true, found: "it answers, and takes this token", mend: null },
+      { check: "edge", isSound: true, found: "it answers, and takes this token", remedy: null },
       clock(at, asked),
       ...findings,
     ];
@@ -46,16 +46,16 @@ export async function examine(client: UpriverClient): Promise<Finding[]> {
 function clock(at: number, asked: number): Finding {
   const off = at < asked ? asked - at : Math.max(0, at - Date.now());
   const check = "clock";
-  if (off <= clockMaxMs) return { check, isSound: true, found: "this machine's and the edge's agree", mend: null };
-  const mend = "Set this machine's clock (NTP): data times and deadlines that it sends are off by as much.";
-  return { check, isSound: false, found: `they are ${Math.round(off / 1_000)} s apart`, mend };
+  if (off <= clockMaxMs) return { check, isSound: true, found: "this machine's and the edge's agree", remedy: null };
+  const remedy = "Set this machine's clock (NTP): data times and deadlines that it sends are off by as much.";
+  return { check, isSound: false, found: `they are ${Math.round(off / 1_000)} s apart`, remedy };
 }
 
 function edgeFault(error: unknown): Finding {
   const check = "edge";
   if (error instanceof UnreachableError) {
-    const mend = "Start it with npm start, deploy it with npx wrangler deploy, or name it with --url.";
-    return { check, isSound: false, found: error.message, mend };
+    const remedy = "Start it with npm start, deploy it with npx wrangler deploy, or name it with --url.";
+    return { check, isSound: false, found: error.message, remedy };
   }
   if (!(error instanceof ProblemError)) throw error;
   const { status, problem } = error;
@@ -65,12 +65,12 @@ function edgeFault(error: unknown): Finding {
     404: "Deploy this version: the edge there has no /v1/checks.",
     500: "Look into the edge's log (npx wrangler tail): most often a secret is missing or can't be read.",
   };
-  return { check, isSound: false, found: `status ${status}: ${problem.detail}`, mend: mends[status] ?? problem.next };
+  return { check, isSound: false, found: `status ${status}: ${problem.detail}`, remedy: mends[status] ?? problem.next };
 }
 
 function report(findings: readonly Finding[]): string {
-  const lines = findings.map(({ check, isSound, found, mend }) => {
-    return `${isSound ? "ok   " : "FAULT"} ${check}: ${found}${mend === null ? "" : `\n      → ${mend}`}`;
+  const lines = findings.map(({ check, isSound, found, remedy }) => {
+    return `${isSound ? "ok   " : "FAULT"} ${check}: ${found}${remedy === null ? "" : `\n      → ${remedy}`}`;
   });
   const faults = findings.filter(({ isSound }) => !isSound).length;
   return [...lines, faults === 0 ? "All is well." : `${faults} to mend.`].join("\n");

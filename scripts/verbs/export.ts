@@ -1,6 +1,6 @@
 import type { Command } from "commander";
-import { exportSet } from "../../workers/origin/export/index.ts";
-import { recipeOf, recipes } from "../../workers/origin/recipes/index.ts";
+import { exportSet } from "#origin/export/index.ts";
+import { recipeOf, recipes } from "#origin/recipes/index.ts";
 import { print } from "../local/output.ts";
 import { type TrainingSetOptions, trainingSet, trainingSetOptions } from "../local/training-set.ts";
 
@@ -26,8 +26,8 @@ async function run(name: string, { out = "set", json, ...options }: Options, com
   const recipe = recipeOf(name);
   const exported = await exportSet(recipe, await trainingSet(recipe, options, command), out);
   print(json, exported, () => {
-    const { train, tune, certify } = exported.rows;
+    const { train, validation, calibration } = exported.rows;
     const next = `npx upriver publish ${name} --full <model.json> --thin <model.json> --input ${out}/input.json`;
-    return `${out}/set.parquet: ${train} rows to train on, ${tune} to tune by, ${certify} to certify by.\nThen: ${next}`;
+    return `${out}/set.parquet: ${train} rows to train on, ${validation} for validation, ${calibration} for calibration.\nThen: ${next}`;
   });
 }

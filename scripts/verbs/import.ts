@@ -1,9 +1,9 @@
 import { basename, dirname, resolve } from "node:path";
 import type { Command } from "commander";
-import { limits } from "../../workers/core/limits.ts";
-import { readModelFiles } from "../../workers/origin/import/files.ts";
-import { type Inspection, inspect, timeHere } from "../../workers/origin/import/inspect.ts";
-import { writeRecipe } from "../../workers/origin/import/recipe.ts";
+import { limits } from "#core/limits.ts";
+import { readModelFiles } from "#origin/import/files.ts";
+import { type Inspection, inspect, timeHere } from "#origin/import/inspect.ts";
+import { writeRecipe } from "#origin/import/recipe.ts";
 import { print, progressOf, table } from "../local/output.ts";
 import { type Cost, Probe } from "../probe/index.ts";
 

@@ -1,5 +1,5 @@
 import type { Command } from "commander";
-import { generateKeys } from "../../workers/core/sign.ts";
+import { generateKeys } from "#core/sign.ts";
 import { print } from "../local/output.ts";
 
 /** `upriver key`: a new pair of keys to sign with. */

@@ -1,6 +1,6 @@
 import type { Command } from "commander";
-import type { UpriverClient } from "../../workers/client/index.ts";
-import { recipeOf, recipes } from "../../workers/origin/recipes/index.ts";
+import type { UpriverClient } from "#client/index.ts";
+import { recipeOf, recipes } from "#origin/recipes/index.ts";
 import { clientFor } from "../local/context.ts";
 import { type Progress, print, progressOf } from "../local/output.ts";
 import { dayMs } from "../replay/days.ts";

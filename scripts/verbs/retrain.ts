@@ -1,5 +1,5 @@
 import type { Command } from "commander";
-import type { RegionRun } from "../../workers/client/index.ts";
+import type { RegionRun } from "#client/index.ts";
 import { clientFor } from "../local/context.ts";
 import { print, progressOf, table } from "../local/output.ts";
 import { retrainAll } from "../replay/retrain.ts";

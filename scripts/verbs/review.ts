@@ -1,8 +1,8 @@
 import { createInterface } from "node:readline";
 import type { Command } from "commander";
-import { ProblemError, type ReviewQuestion, type UpriverClient } from "../../workers/client/index.ts";
-import { classifying } from "../../workers/core/artefacts.ts";
-import { percent } from "../../workers/core/format.ts";
+import { ProblemError, type ReviewQuestion, type UpriverClient } from "#client/index.ts";
+import { classifying } from "#core/artefacts.ts";
+import { percent } from "#core/format.ts";
 import { clientFor } from "../local/context.ts";
 import { exportTasks, importTasks } from "../local/label-studio.ts";
 import { print, table } from "../local/output.ts";
@@ -114,8 +114,8 @@ async function answerOldest(client: UpriverClient, model: string, options: Optio
 }
 
 function describe(question: ReviewQuestion, labels: readonly string[]): string {
-  const { id, region, instance, provisional, thoughts } = question;
-  const shown = thoughts.length > 0 || !provisional ? thoughts : [provisional];
+  const { id, region, instance, provisional, opinions } = question;
+  const shown = opinions.length > 0 || !provisional ? opinions : [provisional];
   const columns = Object.entries(instance).map(([name, value]) => [`  ${name}`, JSON.stringify(value)]);
   const header = ["", "", ...shown.map(({ rung, version }) => `${rung} ${version}`)];
   const choices = labels.map((label, i) => [

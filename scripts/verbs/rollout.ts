@@ -1,5 +1,5 @@
 import type { Command } from "commander";
-import type { RolloutTarget } from "../../workers/client/index.ts";
+import type { RolloutTarget } from "#client/index.ts";
 import { clientFor } from "../local/context.ts";
 import { print } from "../local/output.ts";
 

@@ -1,9 +1,9 @@
 import type { Command } from "commander";
-import type { UpriverClient } from "../../workers/client/index.ts";
-import type { Truths } from "../../workers/core/contract/index.ts";
-import { limits } from "../../workers/core/limits.ts";
-import type { Sample } from "../../workers/origin/learn/mix.ts";
-import { SampleStore } from "../../workers/origin/learn/pull.ts";
+import type { UpriverClient } from "#client/index.ts";
+import type { Truths } from "#core/contract/index.ts";
+import { limits } from "#core/limits.ts";
+import type { Sample } from "#origin/learn/mix.ts";
+import { SampleStore } from "#origin/learn/pull.ts";
 import { clientFor } from "../local/context.ts";
 import { print, progressOf } from "../local/output.ts";
 
@@ -53,7 +53,7 @@ async function run(model: string, { out, teach, region, json }: Options, command
   );
 }
 
-/** Teaches samples under their own ids and times: the same deployment deals them into the same folds. */
+/** Teaches samples under their own ids and times: the same deployment deals them into the same splits. */
 async function teachAgain(client: UpriverClient, model: string, known: readonly Sample[]) {
   const samples = known.filter(isTeachable);
   const progress = progressOf("teaching", samples.length);

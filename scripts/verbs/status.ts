@@ -8,11 +8,11 @@ import {
   type RegionState,
   UnreachableError,
   type UpriverClient,
-} from "../../workers/client/index.ts";
-import type { CanaryState, Ladder } from "../../workers/core/contract/index.ts";
-import { count, dollars, duration, percent } from "../../workers/core/format.ts";
+} from "#client/index.ts";
+import type { CanaryState, Ladder } from "#core/contract/index.ts";
+import { count, dollars, duration, percent } from "#core/format.ts";
 import { clientFor } from "../local/context.ts";
-import { describeJob } from "../local/follow.ts";
+import { describeTraining } from "../local/follow.ts";
 import { print, table } from "../local/output.ts";
 
 const everyMs = 2_000;
@@ -92,7 +92,7 @@ function describeModel({ model, stable, canary, watch, regions }: Model, ladder:
   if (regions.length === 0) return `${head}\n  no region has been asked anything yet`;
   const rows = regions.map(({ region, base, head: own, questions, samples, archived, breaker, drift, ...state }) => {
     const { certificate, lastRun } = state;
-    const labels = samples.train + samples.tune + samples.certify + archived;
+    const labels = samples.train + samples.validation + samples.calibration + archived;
     return [
       ...[region, own === null ? `${base}` : `${base}+${own}`, questions.total, questions.open, labels, breaker],
       ...[certificate && `${certificate.status}: ${certificate.reason}`, drift?.alarm ? "drifts" : "steady"],
@@ -120,11 +120,11 @@ function expected(error: unknown): string {
 
 function describeOrigin(origin: OriginState | string): string {
   if (typeof origin === "string") return `origin: ${origin}`;
-  const { backend, jobs } = origin;
+  const { backend, trainings } = origin;
   const trains = backend
     ? `trains on ${backend.name}${backend.adapter ? ` (${backend.adapter}${backend.isSoftware ? "; no GPU" : ""})` : ""}`
     : "only answers";
-  return [`origin: ${trains}`, ...jobs.map((job) => `  ${describeJob(job)}`)].join("\n");
+  return [`origin: ${trains}`, ...trainings.map((training) => `  ${describeTraining(training)}`)].join("\n");
 }
 
 function describeWatch({ version, outcome, reason, verdict, deadlineAt }: CanaryState): string {

@@ -1,5 +1,5 @@
 import type { Command } from "commander";
-import type { UpriverClient } from "../../workers/client/index.ts";
+import type { UpriverClient } from "#client/index.ts";
 import { clientFor } from "../local/context.ts";
 import { instanceFrom, isPicture } from "../local/instances.ts";
 import { print, progressOf } from "../local/output.ts";

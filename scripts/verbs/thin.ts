@@ -1,14 +1,14 @@
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { Command } from "commander";
-import { percent } from "../../workers/core/format.ts";
-import { type Budget, recipeOf, type WeightType } from "../../workers/origin/recipes/index.ts";
-import { frontierChart } from "../../workers/origin/report/charts.ts";
-import { type Candidate, chooseWithin, frontierOf, searchThin } from "../../workers/origin/thin/search.ts";
-import { Checkpoints } from "../../workers/origin/train/checkpoint.ts";
-import { foldRows } from "../../workers/origin/train/dataset.ts";
-import { baseRows } from "../../workers/origin/train/rows.ts";
-import { loadArtefact, saveArtefact } from "../../workers/origin/train/store.ts";
+import { percent } from "#core/format.ts";
+import { type Budget, recipeOf, type WeightType } from "#origin/recipes/index.ts";
+import { frontierChart } from "#origin/report/charts.ts";
+import { type Candidate, chooseWithin, frontierOf, searchThin } from "#origin/thin/search.ts";
+import { Checkpoints } from "#origin/train/checkpoint.ts";
+import { splitRows } from "#origin/train/dataset.ts";
+import { baseRows } from "#origin/train/rows.ts";
+import { loadArtefact, saveArtefact } from "#origin/train/store.ts";
 import { artefactFolder, trainingFolder } from "../local/context.ts";
 import { print, progressOf, table } from "../local/output.ts";
 
@@ -53,7 +53,7 @@ async function run(name: string, options: Options): Promise<void> {
   const bar = progressOf(`thinning ${name}`, 1);
   const { candidates, full, adopt } = await searchThin(
     recipe,
-    await foldRows(recipe, rows),
+    await splitRows(recipe, rows),
     await loadArtefact(folder),
     {
       widths: numbers("--widths", options.widths),

@@ -1,8 +1,8 @@
 import { existsSync } from "node:fs";
 import { readFile, writeFile } from "node:fs/promises";
 import { type Command, InvalidArgumentError } from "commander";
-import { sha256Hex } from "../../workers/core/hash.ts";
-import { parseTokens, type Scope, scopes, type Token } from "../../workers/core/tokens.ts";
+import { sha256Hex } from "#core/hash.ts";
+import { parseTokens, type Scope, scopes, type Token } from "#core/tokens.ts";
 import { print } from "../local/output.ts";
 import { randomToken } from "../local/secrets.ts";
 

@@ -1,15 +1,15 @@
 import { join } from "node:path";
 import { type Command, Option } from "commander";
-import { percent } from "../../workers/core/format.ts";
-import { type BackendChoice, backendChoices } from "../../workers/origin/backend/index.ts";
-import { publish } from "../../workers/origin/publish.ts";
-import { type NetworkPlan, recipeOf, recipes } from "../../workers/origin/recipes/index.ts";
-import { reportOn, writeReport } from "../../workers/origin/report/index.ts";
-import { Checkpoints } from "../../workers/origin/train/checkpoint.ts";
-import { train } from "../../workers/origin/train/index.ts";
-import { saveArtefact } from "../../workers/origin/train/store.ts";
+import { percent } from "#core/format.ts";
+import { type BackendChoice, backendChoices } from "#origin/backend/index.ts";
+import { publish } from "#origin/publish.ts";
+import { type NetworkPlan, recipeOf, recipes } from "#origin/recipes/index.ts";
+import { reportOn, writeReport } from "#origin/report/index.ts";
+import { Checkpoints } from "#origin/train/checkpoint.ts";
+import { train } from "#origin/train/index.ts";
+import { saveArtefact } from "#origin/train/store.ts";
 import { artefactFolder, clientFor, signingKey, trainingFolder } from "../local/context.ts";
-import { describeJob, followJob } from "../local/follow.ts";
+import { describeTraining, followTraining } from "../local/follow.ts";
 import { print, progressOf, table } from "../local/output.ts";
 
 interface Options {
@@ -90,7 +90,10 @@ async function run(name: string, options: Options, command: Command): Promise<vo
 async function learnAtOrigin(name: string, { before, share, json }: Options, command: Command): Promise<void> {
   const client = await clientFor(command, "publish");
   const canary = share === undefined ? {} : { canary: Number(share) > 0 ? { share: Number(share) } : null };
-  const job = await followJob(client, await client.orderJob(name, { ...canary, ...(before ? { before } : {}) }));
-  print(json, { job }, () => describeJob(job));
-  if (job.state === "failed") process.exitCode = 1;
+  const training = await followTraining(
+    client,
+    await client.orderTraining(name, { ...canary, ...(before ? { before } : {}) }),
+  );
+  print(json, { training }, () => describeTraining(training));
+  if (training.state === "failed") process.exitCode = 1;
 }

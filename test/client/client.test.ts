@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
-import { ProblemError, UnreachableError, UpriverClient } from "../../workers/client/index.ts";
+import { ProblemError, UnreachableError, UpriverClient } from "#client/index.ts";
 import { startServer } from "../helpers/http-server.ts";
 
 interface Seen {

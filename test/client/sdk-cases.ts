@@ -5,7 +5,7 @@ import {
   type TransportOptions,
   UnreachableError,
   type UpriverClient,
-} from "../../workers/client/index.ts";
+} from "#client/index.ts";
 
 /** Where the cases run: a real edge with the models `easy` (sure of all), `open` (sure of nothing) and `pictures`. */
 export interface Place {
@@ -20,7 +20,7 @@ export interface Place {
 export const sdkCases: Record<string, (place: Place) => Promise<void>> = {
   async "asks one question"({ client }) {
     const answer = await client("ask").ask("easy", instance(1));
-    same([answer.rung, answer.status, answer.sure], ["edge", "answered", true]);
+    same([answer.rung, answer.status, answer.accepted], ["edge", "answered", true]);
   },
 
   async "asks many in as many requests as it takes, and keeps their order"({ client, fetch }) {

@@ -1,6 +1,6 @@
 import type { RequestListener } from "node:http";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
-import { ProblemError, UnreachableError, UpriverClient } from "../../workers/client/index.ts";
+import { ProblemError, UnreachableError, UpriverClient } from "#client/index.ts";
 import { startServer } from "../helpers/http-server.ts";
 
 /** A real server; each request gets the next behaviour lined up, the last one again and again. */

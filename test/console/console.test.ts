@@ -6,8 +6,8 @@ import axe from "axe-core";
 import { encode as encodePng } from "fast-png";
 import type { Browser, Page } from "puppeteer-core";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { chromiumPath } from "../../scripts/local/chromium.ts";
-import type { Answer } from "../../workers/client/index.ts";
+import type { Answer } from "#client/index.ts";
+import { chromiumPath } from "#scripts/local/chromium.ts";
 import { openBrowser, openConsole, sights } from "../helpers/browser.ts";
 import { testModel } from "../helpers/model.ts";
 import { originModels } from "../helpers/origin-models.ts";
@@ -218,7 +218,7 @@ describe.skipIf(isSkipped)(
       };
       await expect.poll(async () => (await labelOf(second)).label).toBe("b");
       await expect.poll(async () => (await labelOf(flagged)).status).toBe("answered");
-      expect(await labelOf(flagged)).toMatchObject({ sure: false });
+      expect(await labelOf(flagged)).toMatchObject({ accepted: false });
       expect(await ladder.client("review").flagged("undecided")).toMatchObject([
         { id: flagged, reason: "too blurred to say" },
       ]);

@@ -3,14 +3,14 @@ import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import type { Browser } from "puppeteer-core";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { chromiumPath } from "../../scripts/local/chromium.ts";
-import type { Ladder } from "../../scripts/local/ladder.ts";
-import { dayMs } from "../../scripts/replay/days.ts";
-import { play } from "../../scripts/replay/play.ts";
-import { UpriverClient } from "../../workers/client/index.ts";
-import { sharedFolder } from "../../workers/origin/recipes/place.ts";
-import { storefront } from "../../workers/origin/recipes/storefront.ts";
-import { weather } from "../../workers/origin/recipes/weather.ts";
+import { UpriverClient } from "#client/index.ts";
+import { sharedFolder } from "#origin/recipes/place.ts";
+import { storefront } from "#origin/recipes/storefront.ts";
+import { weather } from "#origin/recipes/weather.ts";
+import { chromiumPath } from "#scripts/local/chromium.ts";
+import type { Ladder } from "#scripts/local/ladder.ts";
+import { dayMs } from "#scripts/replay/days.ts";
+import { play } from "#scripts/replay/play.ts";
 import { openBrowser, openConsole, sights } from "../helpers/browser.ts";
 import { temporaryLadder } from "../journeys/ladder.ts";
 
@@ -36,9 +36,9 @@ beforeAll(async () => {
   // Not held to the OpenAPI document: there are many thousand answers.
   const client = new UpriverClient({ url, token: tokens.admin });
   if (hasWeather) {
-    const { id } = await client.orderJob(weather.name, { reason: "first", canary: null, gate: false });
-    for (let job = await client.job(weather.name, id); job.endedAt === null; ) {
-      job = await client.job(weather.name, id, { waitSeconds: 60 });
+    const { id } = await client.orderTraining(weather.name, { reason: "first", canary: null, gate: false });
+    for (let training = await client.training(weather.name, id); training.endedAt === null; ) {
+      training = await client.training(weather.name, id, { waitSeconds: 60 });
     }
   }
   const rows = await shown.load({});

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { ArtefactError, blobsOf, checkBlob, checkManifest } from "../../workers/core/artefacts.ts";
-import { sha256Hex } from "../../workers/core/hash.ts";
+import { ArtefactError, blobsOf, checkBlob, checkManifest } from "#core/artefacts.ts";
+import { sha256Hex } from "#core/hash.ts";
 import { testKeys } from "../helpers/keys.ts";
 import { testModel } from "../helpers/model.ts";
 

@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import { canonicalJson } from "../../workers/core/canonical.ts";
+import { canonicalJson } from "#core/canonical.ts";
 
 it("writes the example of RFC 8785, section 3.2, as the RFC does", () => {
   const value = JSON.parse(String.raw`{

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { countsSchema, latencyBoundsMs } from "../../workers/core/contract/index.ts";
-import { addCounts, countAnswer, latencyQuantile, noCounts, sumCounts } from "../../workers/core/counts.ts";
+import { countsSchema, latencyBoundsMs } from "#core/contract/index.ts";
+import { addCounts, countAnswer, latencyQuantile, noCounts, sumCounts } from "#core/counts.ts";
 import { seeded } from "../helpers/random.ts";
 
 describe("latencyQuantile", () => {
@@ -48,6 +48,6 @@ it("counts add up in any order, and stay what the contract says", () => {
   };
   const sum = sumCounts([some(1), some(2), some(3)]);
   expect(sum).toEqual(addCounts(addCounts(some(3), some(1)), some(2)));
-  expect(sum).toMatchObject({ questions: 6, labels: { human: 12 }, rungs: { edge: { answered: 3, sure: 2 } } });
+  expect(sum).toMatchObject({ questions: 6, labels: { human: 12 }, rungs: { edge: { answered: 3, accepted: 2 } } });
   expect(countsSchema.parse(sum)).toEqual(sum);
 });

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { equalConstantTime, hmacUnit, sha256Hex } from "../../workers/core/hash.ts";
+import { equalConstantTime, hmacUnit, sha256Hex } from "#core/hash.ts";
 
 describe("hashes", () => {
   it("are the published ones", async () => {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { mintId, parseId } from "../../workers/core/ids.ts";
+import { mintId, parseId } from "#core/ids.ts";
 
 describe("ids", () => {
   it("name their model and region, and no two are alike", () => {

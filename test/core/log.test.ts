@@ -1,11 +1,19 @@
 import { describe, expect, it } from "vitest";
-import type { Answer } from "../../workers/core/contract/index.ts";
-import { limits } from "../../workers/core/limits.ts";
-import { type LogLine, lineOf, logLine, outcomeOf } from "../../workers/core/log.ts";
+import type { Answer } from "#core/contract/index.ts";
+import { limits } from "#core/limits.ts";
+import { type LogLine, lineOf, logLine, outcomeOf } from "#core/log.ts";
 
 const span = { trace: "t", span: "s", parent: "p", flags: "01", state: "congo=1" };
 const line: LogLine = { event: "asked", rung: "origin", model: "shop", region: "north", span, ids: ["shop~north~1"] };
-const answer = { id: "1", status: "answered", rung: "origin", sure: true, version: "2", label: "secret", scores: {} };
+const answer = {
+  id: "1",
+  status: "answered",
+  rung: "origin",
+  accepted: true,
+  version: "2",
+  label: "secret",
+  scores: {},
+};
 
 describe("a line of the log", () => {
   it("has flat fields of the same names, in whatever rung", () => {
@@ -25,7 +33,7 @@ describe("a line of the log", () => {
   it("says who answered one question, and how many of several are answered: no label, no scores", () => {
     const open = { ...answer, status: "open" };
     const [one, some] = [[answer], [answer, open, open]] as unknown as Answer[][];
-    expect(outcomeOf(one as Answer[])).toEqual({ status: "answered", by: "origin", sure: true, version: "2" });
+    expect(outcomeOf(one as Answer[])).toEqual({ status: "answered", by: "origin", accepted: true, version: "2" });
     expect(outcomeOf(some as Answer[])).toEqual({ answered: 1, open: 2 });
   });
 

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
-import type { Regions } from "../../workers/core/contract/index.ts";
-import { checkRegion, regionOf } from "../../workers/core/region.ts";
+import type { Regions } from "#core/contract/index.ts";
+import { checkRegion, regionOf } from "#core/region.ts";
 
 describe("regions", () => {
   const clues = { cf: "weur", header: (name: string) => (name === "x-shop" ? "south" : null) };

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { generateKeys, sign, signatureFault } from "../../workers/core/sign.ts";
+import { generateKeys, sign, signatureFault } from "#core/sign.ts";
 
 describe("signatures", () => {
   type Document = { signature?: { keyId: string; ed25519: string } | undefined; a: unknown; b: number };

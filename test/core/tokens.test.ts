@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { findToken, hasScope, mayUseModel, mayUseRegion, parseTokens, type Token } from "../../workers/core/tokens.ts";
+import { findToken, hasScope, mayUseModel, mayUseRegion, parseTokens, type Token } from "#core/tokens.ts";
 
 describe("tokens", () => {
   const sha256 = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";

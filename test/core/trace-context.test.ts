@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { limits } from "../../workers/core/limits.ts";
-import { beginSpan, parseTraceparent, spanOf, traceHeaders } from "../../workers/core/trace-context.ts";
+import { limits } from "#core/limits.ts";
+import { beginSpan, parseTraceparent, spanOf, traceHeaders } from "#core/trace-context.ts";
 
 // The recommendation's own examples.
 const trace = "4bf92f3577b34da6a3ce929d0e0e4736";

@@ -1,11 +1,11 @@
 import { env } from "cloudflare:workers";
 import { beforeAll, beforeEach, describe, expect, it } from "vitest";
-import type { RegionObject } from "../../durable-objects/region/index.ts";
+import type { RegionObject } from "#objects/region/index.ts";
 import { call, eventually, expectOk, publish } from "../helpers/edge.ts";
 import { type TaughtQuestion, TestRegion } from "../helpers/region.ts";
 
 const narrow = new TestRegion("narrow");
-const policy = { keep: "all", truth: "complete", split: { by: "field", name: "x3" } } as const;
+const policy = { keep: "all", truth: "complete", groupBy: { by: "field", name: "x3" } } as const;
 const atHand = 50;
 
 beforeAll(async () => {
@@ -182,7 +182,7 @@ describe("more samples than a region keeps at hand", () => {
     let corrections = 1;
     await afterPut((object) => {
       if (corrections-- <= 0) return;
-      const teacher = { asker: null, source: "truth", labelledAt: 100_000 } as const;
+      const teacher = { owner: null, source: "truth", labelledAt: 100_000 } as const;
       return object.takeTruths(1, [{ id: first.question.id, label: "c" }], teacher);
     });
     await teachAndArchive(lessons);

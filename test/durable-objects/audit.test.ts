@@ -20,14 +20,14 @@ describe("an audit", () => {
 
   it("goes to a person though the origin is sure, once, until its label is there", async () => {
     await publish({ model: audited.model, threshold: 0, policy });
-    expect((await ask()).every(({ rung, sure }) => rung === "origin" && sure)).toBe(true);
+    expect((await ask()).every(({ rung, accepted }) => rung === "origin" && accepted)).toBe(true);
     const trials = await planned();
     expect(trials.length).toBeGreaterThan(1);
     await eventually(async () => expect(await waiting()).toBe(trials.length));
     await audited.inside((object) => object.alarm());
     expect(await waiting()).toBe(trials.length);
     const rungs = await audited.rows(
-      "SELECT DISTINCT audited, (SELECT group_concat(value ->> 'rung') FROM json_each(thoughts)) AS rungs FROM questions ORDER BY audited",
+      "SELECT DISTINCT audited, (SELECT group_concat(value ->> 'rung') FROM json_each(opinions)) AS rungs FROM questions ORDER BY audited",
     );
     // What each rung thought is for the person alone.
     expect(rungs.at(-1)).toEqual({ audited: 1, rungs: "edge,origin" });

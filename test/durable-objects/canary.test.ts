@@ -1,17 +1,11 @@
 import { evictDurableObject, runDurableObjectAlarm, runInDurableObject } from "cloudflare:test";
 import { env } from "cloudflare:workers";
 import { describe, expect, it } from "vitest";
-import type { RegistryObject } from "../../durable-objects/registry/index.ts";
-import { manifestKey } from "../../workers/core/artefacts.ts";
-import { differencesOf } from "../../workers/core/confidence/canary.ts";
-import type {
-  Answer,
-  CanaryState,
-  ModelPointer,
-  VersionCount,
-  VersionList,
-} from "../../workers/core/contract/index.ts";
-import { nodeOf } from "../../workers/edge/node.ts";
+import { manifestKey } from "#core/artefacts.ts";
+import { differencesOf } from "#core/confidence/canary.ts";
+import type { Answer, CanaryState, ModelPointer, VersionCount, VersionList } from "#core/contract/index.ts";
+import { nodeOf } from "#edge/node.ts";
+import type { RegistryObject } from "#objects/registry/index.ts";
 import { call, eventually, expectOk, publish } from "../helpers/edge.ts";
 import type { ModelOptions } from "../helpers/model.ts";
 import { seeded } from "../helpers/random.ts";
@@ -299,7 +293,7 @@ describe("what a region counts of a canary", () => {
     // A forgotten question keeps its count without its name: errors can't be forgotten away.
     const { id } = answers[0] as Answer;
     await expectOk(call("DELETE", `/v1/questions/${id}`));
-    expect(await region.rows("SELECT id FROM canary_answers WHERE id = ? OR picked = ''", id)).toEqual([
+    expect(await region.rows("SELECT id FROM canary_answers WHERE id = ? OR prediction = ''", id)).toEqual([
       { id: "forgotten 1" },
     ]);
     await check(corrected);
@@ -313,32 +307,32 @@ describe("what a region counts of a canary", () => {
   });
 
   it("is nothing of a region that is held on the stable version, until it is ready", async () => {
-    const held = await contest("held-canary");
+    const heldBack = await contest("held-canary");
     const region = new TestRegion("held-canary");
     await region.teach(region.lessons(200));
     expect(await region.retrain()).toMatchObject({ status: "promoted" });
     const plan = { errorsOf: "all", margin: 0.15, coverageMargin: 0.05, delta: 0.05 } as const;
     // Known to the registry as one that has yet to be made ready.
-    await runInDurableObject(held.registry, async (object, { storage }) => {
+    await runInDurableObject(heldBack.registry, async (object, { storage }) => {
       storage.sql.exec("DELETE FROM head_pointers WHERE base = 2");
       object.rolloutWatched({ version: 2, share: 0.5, plan, deadlineMs: 3600_000 });
-      expect(object.pointer().held).toEqual({ north: 1 });
+      expect(object.pointer().heldBack).toEqual({ north: 1 });
       storage.sql.exec("UPDATE jobs SET due = ? WHERE kind = 'prepare'", Date.now() + 3600_000);
     });
     nodeOf(env).pointers.clear();
-    await held.look();
-    const answers = await held.ask(2);
+    await heldBack.look();
+    const answers = await heldBack.ask(2);
     expect(answers.every(({ version }) => version.startsWith("1"))).toBe(true);
-    await held.teach(answers, () => 0);
-    await held.look();
-    const state = await held.state();
+    await heldBack.teach(answers, () => 0);
+    await heldBack.look();
+    const state = await heldBack.state();
     expect(state?.regions[0]?.versions.every(({ base }) => base === 1)).toBe(true);
     expect(state?.verdict).toMatchObject({ decision: "hold on", blocks: 0 });
-    await runInDurableObject(held.registry, async (object, { storage }) => {
+    await runInDurableObject(heldBack.registry, async (object, { storage }) => {
       storage.sql.exec("UPDATE jobs SET due = 1 WHERE kind = 'prepare'");
       await object.alarm();
     });
-    await eventually(async () => expect((await held.pointer()).held).toEqual({}));
+    await eventually(async () => expect((await heldBack.pointer()).heldBack).toEqual({}));
     expect(await region.rows("SELECT status FROM runs WHERE base = 2")).not.toEqual([]);
   });
 
@@ -360,7 +354,7 @@ describe("a canary's certificate", () => {
     const region = new TestRegion("apart");
     const stateOf = (base: number) => region.inside((object) => object.state(base));
     await eventually(async () => {
-      expect((await stateOf(1)).certificate).toMatchObject({ status: "held", mean: 0, window: { number: 1 } });
+      expect((await stateOf(1)).certificate).toMatchObject({ status: "valid", mean: 0, window: { number: 1 } });
       expect((await stateOf(2)).certificate).toMatchObject({ status: "void" });
       // The edge is told of both.
       expect((await stateOf(1)).rule?.certificate).not.toBeNull();

@@ -1,8 +1,8 @@
 import { env } from "cloudflare:workers";
 import { beforeAll, expect, it } from "vitest";
-import { reviewObject } from "../../durable-objects/stubs.ts";
-import { costsOf, usage } from "../../workers/core/cost.ts";
-import { noCounts } from "../../workers/core/counts.ts";
+import { costsOf, usage } from "#core/cost.ts";
+import { noCounts } from "#core/counts.ts";
+import { reviewObject } from "#objects/stubs.ts";
 import { ask, call, eventually, expectOk, instance, publish } from "../helpers/edge.ts";
 import { TestRegion } from "../helpers/region.ts";
 

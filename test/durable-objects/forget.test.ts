@@ -136,7 +136,7 @@ describe("a forgotten question", () => {
   it("is in no head and leaves nothing behind, whatever a run is just doing with it", { timeout: 60_000 }, async () => {
     const lessons = region.lessons(120);
     await region.teach(lessons);
-    const [{ id }] = (await region.rows("SELECT id FROM samples WHERE fold = 'train' LIMIT 1")) as [{ id: string }];
+    const [{ id }] = (await region.rows("SELECT id FROM samples WHERE split = 'train' LIMIT 1")) as [{ id: string }];
     await region.forgetAll();
     await region.teach(lessons.filter(({ question }) => question.id !== id));
     const never = await SteppedRun.start(region);

@@ -1,10 +1,10 @@
 import { evictDurableObject, runInDurableObject } from "cloudflare:test";
 import { env } from "cloudflare:workers";
 import { beforeAll, describe, expect, it } from "vitest";
-import { regionObjectName } from "../../durable-objects/names.ts";
-import type { RegionObject } from "../../durable-objects/region/index.ts";
-import type { Retrain } from "../../durable-objects/region/retrain/index.ts";
-import type { Run } from "../../workers/core/contract/index.ts";
+import type { Run } from "#core/contract/index.ts";
+import { regionObjectName } from "#objects/names.ts";
+import type { RegionObject } from "#objects/region/index.ts";
+import type { Retrain } from "#objects/region/retrain/index.ts";
 import { call, expectOk, publish } from "../helpers/edge.ts";
 import { customRows } from "../helpers/teach.ts";
 
@@ -19,11 +19,14 @@ beforeAll(async () => {
 describe("a region object that is killed in the middle of a retrain", () => {
   it("at any step of any phase counts each sample once, and comes to the same head", { timeout: 120_000 }, async () => {
     const undisturbed = await retrain(() => "go on");
-    const both = { analytic: { tuneLogLoss: expect.any(Number) }, softmax: { tuneLogLoss: expect.any(Number) } };
+    const both = {
+      analytic: { validationLogLoss: expect.any(Number) },
+      softmax: { validationLogLoss: expect.any(Number) },
+    };
     expect(undisturbed.run).toMatchObject({ status: "promoted", report: { candidates: both } });
     const { steps } = undisturbed;
     const phases = [...new Set(steps)];
-    expect(phases).toEqual(["embed", "count", "recall", "drift", "solve", "fit", "judge", "publish"]);
+    expect(phases).toEqual(["embed", "count", "semantic-cache", "drift", "solve", "fit", "judge", "publish"]);
     for (let at = 0; at < steps.length; at++) {
       // Of a phase that begins anew, its first and last steps stand for those between.
       const isInner = steps[at] === "solve" && steps[at - 1] === "solve" && steps[at + 2] === "solve";
@@ -88,7 +91,7 @@ async function retrain(killAt: (step: number) => Kill): Promise<Outcome> {
       run: run as Run,
       steps,
       counted: {
-        sums: rows("SELECT part, shard, hex(value) AS value FROM sums ORDER BY part, shard"),
+        sums: rows("SELECT fold, shard, hex(value) AS value FROM sums ORDER BY fold, shard"),
         // Numbers go on over a forgotten region: what counts is their order.
         embeddings: rows("SELECT hex(vector) AS vector, label, weight FROM embeddings ORDER BY number"),
       },

@@ -1,5 +1,5 @@
 import { beforeAll, describe, expect, it } from "vitest";
-import type { Instance } from "../../workers/core/contract/index.ts";
+import type { Instance } from "#core/contract/index.ts";
 import { call, eventually, expectOk, publish } from "../helpers/edge.ts";
 import { type TaughtQuestion, TestRegion } from "../helpers/region.ts";
 
@@ -48,7 +48,7 @@ describe("a new backbone", () => {
     await eventually(async () => {
       const [run] = await private_.rows("SELECT status, report FROM runs WHERE base = 2");
       expect(run).toMatchObject({ status: "skipped" });
-      expect(JSON.parse(run?.report as string)).toMatchObject({ train: 0, tune: 0 });
+      expect(JSON.parse(run?.report as string)).toMatchObject({ train: 0, validation: 0 });
     });
   });
 });
@@ -63,7 +63,7 @@ describe("what weighs in the sums", () => {
         await region.rows("UPDATE samples SET source = 'origin' WHERE number <= 20");
         await region.retrain();
         return region.rows(
-          "SELECT DISTINCT s.source, e.weight FROM samples s JOIN embeddings e USING (number) WHERE fold = 'train' ORDER BY s.source",
+          "SELECT DISTINCT s.source, e.weight FROM samples s JOIN embeddings e USING (number) WHERE split = 'train' ORDER BY s.source",
         );
       }),
     );
@@ -88,7 +88,7 @@ describe("drift of the input", () => {
     await publish({
       model: region.model,
       hidden: [8, 4],
-      policy: { keep: "all", truth: "complete", split: { by: "field", name: "x3" } },
+      policy: { keep: "all", truth: "complete", groupBy: { by: "field", name: "x3" } },
     });
   });
 

@@ -1,9 +1,9 @@
 import { evictDurableObject } from "cloudflare:test";
 import { beforeAll, beforeEach, describe, expect, it } from "vitest";
-import { aimFor, follow } from "../../workers/core/confidence/control.ts";
-import { addTrial } from "../../workers/core/confidence/trials.ts";
-import { firstWindow, verdict } from "../../workers/core/confidence/window.ts";
-import type { Answer, Instance } from "../../workers/core/contract/index.ts";
+import { aimFor, follow } from "#core/confidence/control.ts";
+import { addTrial } from "#core/confidence/trials.ts";
+import { firstWindow, verdict } from "#core/confidence/window.ts";
+import type { Answer, Instance } from "#core/contract/index.ts";
 import { call, eventually, expectOk, publish } from "../helpers/edge.ts";
 import { seeded } from "../helpers/random.ts";
 import { TestRegion } from "../helpers/region.ts";
@@ -46,7 +46,7 @@ const state = () => region.inside((object) => object.state(1));
 describe("the live threshold", () => {
   it("starts at the version's, goes up by an accepted error and down by right answers", async () => {
     const [first] = await live(1, () => true);
-    expect(first).toMatchObject({ sure: true, rung: "edge" });
+    expect(first).toMatchObject({ accepted: true, rung: "edge" });
     // Half the target while nothing is known: down by 0.02 × 0.05.
     expect(await threshold()).toBeCloseTo(0.4 - 0.02 * 0.05, 10);
     const before = await threshold();
@@ -58,13 +58,13 @@ describe("the live threshold", () => {
     const random = seeded(3);
     const outcomes = Array.from({ length: 60 }, () => random() < 0.9);
     await live(outcomes.length, (i) => outcomes[i] as boolean);
-    const settings = { floor: 1 / 3, ceiling: 0.99, leastPi: 1 };
+    const settings = { floor: 1 / 3, ceiling: 0.99, minInclusionProbability: 1 };
     let expected = 0.4;
     let window = firstWindow(0, 1);
     for (const right of outcomes) {
-      window = { ...window, trials: addTrial(window.trials, { pi: 1, error: right ? 0 : 1 }) };
+      window = { ...window, trials: addTrial(window.trials, { inclusionProbability: 1, error: right ? 0 : 1 }) };
       const aim = aimFor(verdict(window, { targetRisk: 0.1, delta: 0.05 }), 0.1);
-      expected = follow(expected, { accepted: true, right, pi: 1 }, { ...settings, aim });
+      expected = follow(expected, { accepted: true, right, inclusionProbability: 1 }, { ...settings, aim });
     }
     expect(await threshold()).toBe(expected);
   });
@@ -127,7 +127,7 @@ describe("the certificate", () => {
     expect(first.certificate).toBeNull();
     expect(first.uncertified ?? { status: "pending" }).toMatchObject({ status: "pending" });
     const { certificate } = await state();
-    expect(certificate).toMatchObject({ status: "held", targetRisk: 0.1, confidence: 0.95, mean: 0, labels: 200 });
+    expect(certificate).toMatchObject({ status: "valid", targetRisk: 0.1, confidence: 0.95, mean: 0, labels: 200 });
     expect(certificate?.bound).toBeLessThan(0.1);
     await eventually(async () => {
       const [answer] = (await live(1, () => true)) as [Answer];
@@ -143,8 +143,8 @@ describe("the certificate", () => {
   it("covers all that was asked in its window, whether its label has come or not", async () => {
     const ask = (name: string, x0: number) =>
       region.ask([{ region: "north", x0, x1: 1, x2: -0.5, x3: 2 }], [`${region.model}~north~${name}-${asked++}`]);
-    const answers = [...(await ask("sure", 3)), ...(await ask("sure", 3)), ...(await ask("sure", 3))];
-    expect(answers.every(({ sure }) => sure)).toBe(true);
+    const answers = [...(await ask("accepted", 3)), ...(await ask("accepted", 3)), ...(await ask("accepted", 3))];
+    expect(answers.every(({ accepted }) => accepted)).toBe(true);
     await region.rows("UPDATE windows SET escalated = 3");
     expect((await state()).certificate).toMatchObject({ labels: 0, coverage: 0.5 });
     await region.teach(answers.map(({ id, label }) => ({ id, label })));
@@ -183,16 +183,16 @@ describe("the certificate", () => {
     await live(60, () => false, { x0: 10.5 });
     await eventually(async () => {
       const [answer] = await live(1, () => true, { x0: 10.5 });
-      expect(answer).toMatchObject({ rung: "edge", sure: true, uncertified: { status: "void" } });
+      expect(answer).toMatchObject({ rung: "edge", accepted: true, uncertified: { status: "void" } });
     });
     expect((await state()).certificate).toMatchObject({ status: "void", window: { number: 2 } });
     await live(300, () => true, { x0: 10.5 });
     const { certificate } = await state();
-    expect(certificate).toMatchObject({ status: "held", window: { number: 2 }, mean: 0 });
+    expect(certificate).toMatchObject({ status: "valid", window: { number: 2 }, mean: 0 });
     expect(certificate?.labels).toBeLessThan(310);
     await eventually(async () => {
       const [answer] = await live(1, () => true, { x0: 10.5 });
-      expect(answer).toMatchObject({ sure: true, certificate: { scope: "north" } });
+      expect(answer).toMatchObject({ accepted: true, certificate: { scope: "north" } });
     });
   });
 
@@ -211,7 +211,7 @@ describe("what the rule did not accept", () => {
         accept: "always",
       },
     );
-    expect(answer).toMatchObject({ sure: false });
+    expect(answer).toMatchObject({ accepted: false });
     expect(await strict.rows("SELECT id FROM trials")).toEqual([]);
     expect(await strict.rows("SELECT escalated FROM windows")).toEqual([{ escalated: 1 }]);
   });
@@ -237,14 +237,14 @@ describe("a region whose rule may not answer uncertified", () => {
       ids.map(() => ({ region: "north", x0: 3, x1: 1, x2: -0.5, x3: 2 })),
       ids,
     );
-    expect(answers.every(({ sure }) => !sure)).toBe(true);
+    expect(answers.every(({ accepted }) => !accepted)).toBe(true);
     await shy.teach(answers.map(({ id, label }) => ({ id, label })));
     await eventually(async () => {
       const [answer] = (await shy.ask(
         [{ region: "north", x0: 3, x1: 1, x2: -0.5, x3: 2 }],
         [`shy~north~after-${asked++}`],
       )) as [Answer];
-      expect(answer).toMatchObject({ rung: "edge", sure: true, certificate: { scope: "north" } });
+      expect(answer).toMatchObject({ rung: "edge", accepted: true, certificate: { scope: "north" } });
     });
   });
 });
@@ -300,11 +300,11 @@ describe("a region that goes on to another version", () => {
     await right(await answered(Array.from({ length: 200 }, (_, i) => `first-${i}`)));
     const late = await answered(["late"]);
     const before = await certificate(1);
-    expect(before).toMatchObject({ status: "held", labels: 200 });
+    expect(before).toMatchObject({ status: "valid", labels: 200 });
     await publish({ model: "heir", version: 2, seed: 7, threshold: 0, policy });
     const [next] = (await answered(["next"])) as [Answer];
     expect(next.version).toBe("2");
-    expect(await certificate(2)).toMatchObject({ status: "held", labels: 200, window: { from: before?.window.from } });
+    expect(await certificate(2)).toMatchObject({ status: "valid", labels: 200, window: { from: before?.window.from } });
     expect(await certificate(1)).toBeNull();
     await right([...late, next]);
     expect(await certificate(2)).toMatchObject({ labels: 202 });
@@ -361,8 +361,10 @@ describe("a region that audits", () => {
       ids,
     );
     answered.resolve(answers);
-    const trials = await audited.rows("SELECT id, pi FROM trials ORDER BY id");
-    expect(trials).toEqual(await audited.rows("SELECT id, 0.02 AS pi FROM questions WHERE audited = 1 ORDER BY id"));
+    const trials = await audited.rows("SELECT id, inclusionProbability FROM trials ORDER BY id");
+    expect(trials).toEqual(
+      await audited.rows("SELECT id, 0.02 AS inclusionProbability FROM questions WHERE audited = 1 ORDER BY id"),
+    );
     expect(trials.length).toBeGreaterThan(4);
     expect(trials.length).toBeLessThan(40);
   });

@@ -1,9 +1,9 @@
 import { runInDurableObject } from "cloudflare:test";
 import { env } from "cloudflare:workers";
 import { describe, expect, it } from "vitest";
-import type { RegistryObject } from "../../durable-objects/registry/index.ts";
-import type { VersionList } from "../../workers/core/contract/index.ts";
-import { nodeOf } from "../../workers/edge/node.ts";
+import type { VersionList } from "#core/contract/index.ts";
+import { nodeOf } from "#edge/node.ts";
+import type { RegistryObject } from "#objects/registry/index.ts";
 import { call, eventually, expectOk, publish } from "../helpers/edge.ts";
 import type { ModelOptions } from "../helpers/model.ts";
 import { TestRegion } from "../helpers/region.ts";
@@ -43,21 +43,21 @@ describe("a region with a head of its own", () => {
     });
     expect(await region.rows("SELECT status FROM runs WHERE base = 2")).toEqual([{ status: "promoted" }]);
     await roll("moving", 2);
-    const { stable, held } = await pointerOf("moving");
-    expect({ stable, held }).toEqual({ stable: 2, held: {} });
+    const { stable, heldBack } = await pointerOf("moving");
+    expect({ stable, heldBack }).toEqual({ stable: 2, heldBack: {} });
   });
 
   it("is held until then where all are sent to a version that is only published", async () => {
     await headed("hurried");
     await publish({ model: "hurried", version: 2, seed: 7, policy }, {});
-    expect(await pointerOf("hurried")).toMatchObject({ stable: 2, held: { north: 1 } });
-    await eventually(async () => expect((await pointerOf("hurried")).held).toEqual({}));
+    expect(await pointerOf("hurried")).toMatchObject({ stable: 2, heldBack: { north: 1 } });
+    await eventually(async () => expect((await pointerOf("hurried")).heldBack).toEqual({}));
   });
 
   it("is ready, too, where no head of its own comes of it: the version's global head serves it", async () => {
     const region = await headed("unlearning");
     await publish({ model: "unlearning", version: 2, seed: 7, policy: { ...policy, learning: [] } }, {});
-    await eventually(async () => expect((await pointerOf("unlearning")).held).toEqual({}));
+    await eventually(async () => expect((await pointerOf("unlearning")).heldBack).toEqual({}));
     expect(await region.rows("SELECT status FROM runs WHERE base = 2")).toEqual([{ status: "skipped" }]);
     const pointer = await runInDurableObject(registryOf("unlearning"), (object) => object.headPointer(2, "north"));
     expect(pointer).toMatchObject({ revision: 1, head: null });
@@ -71,8 +71,8 @@ describe("a region with a head of its own", () => {
     await region.teach(region.lessons(200));
     expect(await region.retrain()).toMatchObject({ status: "promoted", base: 1 });
     await roll("late-learner", 2);
-    expect(await pointerOf("late-learner")).toMatchObject({ stable: 2, held: { north: 1 } });
-    await eventually(async () => expect((await pointerOf("late-learner")).held).toEqual({}));
+    expect(await pointerOf("late-learner")).toMatchObject({ stable: 2, heldBack: { north: 1 } });
+    await eventually(async () => expect((await pointerOf("late-learner")).heldBack).toEqual({}));
     expect(await region.rows("SELECT status FROM runs WHERE base = 2")).toEqual([{ status: "promoted" }]);
   });
 
@@ -100,18 +100,18 @@ describe("a region with a head of its own", () => {
       );
     });
     await publish({ model: "stuck", version: 2, seed: 7, policy }, {});
-    expect((await pointerOf("stuck")).held).toEqual({ north: 1 });
+    expect((await pointerOf("stuck")).heldBack).toEqual({ north: 1 });
     await publish({ model: "stuck", version: 3, seed: 8, policy }, {});
-    expect(await pointerOf("stuck")).toMatchObject({ stable: 3, held: { north: 1 } });
+    expect(await pointerOf("stuck")).toMatchObject({ stable: 3, heldBack: { north: 1 } });
     await expectOk(call("POST", "/v1/models/stuck/rollback", { body: {} }));
-    expect(await pointerOf("stuck")).toMatchObject({ stable: 2, held: { north: 1 } });
+    expect(await pointerOf("stuck")).toMatchObject({ stable: 2, heldBack: { north: 1 } });
     await roll("stuck", 3);
     await runInDurableObject(registryOf("stuck"), async (object, { storage }) => {
       storage.sql.exec("DROP TRIGGER late");
       storage.sql.exec("UPDATE jobs SET due = 1 WHERE kind = 'prepare'");
       await object.alarm();
     });
-    await eventually(async () => expect((await pointerOf("stuck")).held).toEqual({}));
+    await eventually(async () => expect((await pointerOf("stuck")).heldBack).toEqual({}));
   });
 
   it("prepares for each of two versions that are published one after the other", async () => {
@@ -138,7 +138,7 @@ describe("a region with a head of its own", () => {
     await region.teach(lessons.map(({ label }, i) => ({ id: ids[i] as string, label })));
     expect(await region.retrain(Date.now())).toMatchObject({ status: "promoted" });
     await publish({ model: "private", version: 2, seed: 7, policy: keepsNone }, {});
-    await eventually(async () => expect((await pointerOf("private")).held).toEqual({}));
+    await eventually(async () => expect((await pointerOf("private")).heldBack).toEqual({}));
     expect(await region.rows("SELECT status FROM runs WHERE base = 2")).toEqual([{ status: "skipped" }]);
     nodeOf(env).pointers.clear();
     await eventually(async () => {

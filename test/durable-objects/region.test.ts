@@ -1,9 +1,9 @@
 import { evictDurableObject, runDurableObjectAlarm, runInDurableObject } from "cloudflare:test";
 import { env } from "cloudflare:workers";
 import { beforeAll, describe, expect, it } from "vitest";
-import { regionObjectName } from "../../durable-objects/names.ts";
-import type { RegionObject } from "../../durable-objects/region/index.ts";
-import type { Answer } from "../../workers/core/contract/index.ts";
+import type { Answer } from "#core/contract/index.ts";
+import { regionObjectName } from "#objects/names.ts";
+import type { RegionObject } from "#objects/region/index.ts";
 import { ask, call, eventually, expectOk, instance, publish } from "../helpers/edge.ts";
 
 beforeAll(async () => {
@@ -60,8 +60,8 @@ describe("an origin that is down", () => {
     expect(regions.find(({ region }) => region === "south")?.breaker).toBe("open");
     // What its back-off would take a minute for: the last try has failed.
     await runInDurableObject(stubOf("shaky", "south"), (_, state) => {
-      state.storage.sql.exec("UPDATE questions SET tries = 5, climbAt = 0");
-      state.storage.sql.exec("UPDATE jobs SET due = 0 WHERE kind = 'climb'");
+      state.storage.sql.exec("UPDATE questions SET tries = 5, escalateAt = 0");
+      state.storage.sql.exec("UPDATE jobs SET due = 0 WHERE kind = 'escalate'");
     });
     await runDurableObjectAlarm(stubOf("shaky", "south"));
     await fault("shaky", "none");
@@ -93,7 +93,7 @@ describe("a question that is open", () => {
 });
 
 describe("truths", () => {
-  it("are kept once, with the fold of the question, and the same again changes nothing", async () => {
+  it("are kept once, with the split of the question, and the same again changes nothing", async () => {
     const { id } = await ask("kept", { instance: instance(1) });
     const teach = async (label: string) =>
       (await expectOk(call("POST", `/v1/questions/${id}/truth`, { body: { label } }))).json();
@@ -116,10 +116,10 @@ describe("truths", () => {
   it("of a question that was not kept bring the instance; no chance of a label was recorded for them", async () => {
     const id = "easy~north~unheard";
     await expectOk(call("POST", `/v1/questions/${id}/truth`, { body: { label: "a", instance: instance(1) } }));
-    const pi = await runInDurableObject(stubOf("easy"), (_, state) =>
-      state.storage.sql.exec("SELECT pi FROM samples").toArray(),
+    const inclusionProbability = await runInDurableObject(stubOf("easy"), (_, state) =>
+      state.storage.sql.exec("SELECT inclusionProbability FROM samples").toArray(),
     );
-    expect(pi).toEqual([{ pi: null }]);
+    expect(inclusionProbability).toEqual([{ inclusionProbability: null }]);
   });
 
   it("are for the token that asked, and for an admin", async () => {
@@ -143,27 +143,29 @@ describe("truths", () => {
 });
 
 describe("what is recorded when a question is asked", () => {
-  it("is its fold, its split key, the chance of its label, and the embedding with its backbone", async () => {
+  it("is its split, its group key, the chance of its label, and the embedding with its backbone", async () => {
     const { manifest } = await publish({ model: "recorded", threshold: 0, policy: { keep: "all", auditShare: 0.25 } });
     await ask("recorded", { instance: instance(1) });
     const rows = await runInDurableObject(stubOf("recorded"), (_, state) =>
       state.storage.sql
-        .exec("SELECT accepted, pi, fold, split, id, backbone, length(embedding) AS bytes FROM questions")
+        .exec(
+          "SELECT accepted, inclusionProbability, split, groupKey, id, backbone, length(embedding) AS bytes FROM questions",
+        )
         .toArray(),
     );
     const { sha256, embedding } = manifest.thin.backbone;
     expect(rows).toEqual([
       {
         accepted: 1,
-        pi: 0.25,
-        fold: rows[0]?.fold,
-        split: rows[0]?.id,
+        inclusionProbability: 0.25,
+        split: rows[0]?.split,
+        groupKey: rows[0]?.id,
         id: rows[0]?.id,
         backbone: sha256,
         bytes: 2 * embedding.width,
       },
     ]);
-    expect(["train", "tune", "certify"]).toContain(rows[0]?.fold);
+    expect(["train", "validation", "calibration"]).toContain(rows[0]?.split);
   });
 
   it("is an audit for the set share of what the edge answered, sent to a person in the background", async () => {

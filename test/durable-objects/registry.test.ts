@@ -1,6 +1,6 @@
 import { env } from "cloudflare:workers";
 import { describe, expect, it } from "vitest";
-import { manifestSchema } from "../../workers/core/contract/index.ts";
+import { manifestSchema } from "#core/contract/index.ts";
 import { call, eventually, expectOk, publish } from "../helpers/edge.ts";
 import { testModel } from "../helpers/model.ts";
 

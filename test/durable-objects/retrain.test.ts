@@ -1,9 +1,9 @@
 import { evictDurableObject, runDurableObjectAlarm, runInDurableObject } from "cloudflare:test";
 import { env } from "cloudflare:workers";
 import { beforeAll, describe, expect, it } from "vitest";
-import { regionObjectName } from "../../durable-objects/names.ts";
-import type { RegionObject } from "../../durable-objects/region/index.ts";
-import type { RegionDetail, RegionRun } from "../../workers/core/contract/index.ts";
+import type { RegionDetail, RegionRun } from "#core/contract/index.ts";
+import { regionObjectName } from "#objects/names.ts";
+import type { RegionObject } from "#objects/region/index.ts";
 import { ask, call, eventually, expectOk, instance, publish } from "../helpers/edge.ts";
 import { customRows } from "../helpers/teach.ts";
 
@@ -65,7 +65,7 @@ describe("a retrain", () => {
 
   it("learns only from what was known at its data time", async () => {
     const run = await retrain("north", { at: 1 });
-    expect(run).toMatchObject({ status: "skipped", report: { train: 0, tune: 0 } });
+    expect(run).toMatchObject({ status: "skipped", report: { train: 0, validation: 0 } });
   });
 
   it("goes back to the head before with a rollback of the region", async () => {
@@ -125,7 +125,7 @@ describe("a retrain that is cut off", () => {
     });
     expect(run).toMatchObject({
       status: clean.status,
-      report: { train: clean.report?.train, tune: clean.report?.tune },
+      report: { train: clean.report?.train, validation: clean.report?.validation },
     });
     expect(run.report?.candidateLogLoss).toBe(clean.report?.candidateLogLoss);
   });
@@ -145,7 +145,7 @@ describe("a retrain that is cut off", () => {
       label,
       question: { id: `undisturbed~south~${i}`, region: "south", instance: one },
     }));
-    // The fold is by question id, and so by model: the same ids must fall alike.
+    // The split is by question id, and so by model: the same ids must fall alike.
     await runInDurableObject(
       env.REGION.get(
         env.REGION.idFromName(regionObjectName("undisturbed", "south")),
@@ -156,7 +156,7 @@ describe("a retrain that is cut off", () => {
           label,
           instance: question.instance,
         }));
-        await region.takeTruths(1, lessons, { asker: null, source: "truth", labelledAt: 1_000 });
+        await region.takeTruths(1, lessons, { owner: null, source: "truth", labelledAt: 1_000 });
       },
     );
     const path = "/v1/models/undisturbed/regions/south/retrain";

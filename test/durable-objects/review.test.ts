@@ -1,9 +1,9 @@
 import { runDurableObjectAlarm, runInDurableObject } from "cloudflare:test";
 import { env } from "cloudflare:workers";
 import { beforeAll, describe, expect, it } from "vitest";
-import type { ReviewObject } from "../../durable-objects/review/index.ts";
-import type { Answer, FlaggedQuestion, ReviewQuestion } from "../../workers/core/contract/index.ts";
-import { limits } from "../../workers/core/limits.ts";
+import type { Answer, FlaggedQuestion, ReviewQuestion } from "#core/contract/index.ts";
+import { limits } from "#core/limits.ts";
+import type { ReviewObject } from "#objects/review/index.ts";
 import { ask, call, eventually, expectOk, instance, publish } from "../helpers/edge.ts";
 import { originModels } from "../helpers/origin-models.ts";
 import { TestRegion } from "../helpers/region.ts";
@@ -83,7 +83,13 @@ describe("review", () => {
     expect(ada.provisional).toMatchObject({ status: "open", rung: "origin" });
     expect((await answer(ada.id, "a", "second-review-token")).status).toBe(409);
     const done = await expectOk(answer(ada.id, "a", "review-token"));
-    expect(await done.json()).toMatchObject({ id: ada.id, status: "answered", rung: "human", label: "a", sure: true });
+    expect(await done.json()).toMatchObject({
+      id: ada.id,
+      status: "answered",
+      rung: "human",
+      label: "a",
+      accepted: true,
+    });
     expect((await answer(bob.id, "nothing", "second-review-token")).status).toBe(422);
     expect((await answer(bob.id, "b", "ask-token")).status).toBe(403);
     await expectOk(answer(bob.id, "b", "second-review-token"));
@@ -125,16 +131,16 @@ describe("review", () => {
     const [id] = await queued(5);
     const [question] = await lease(ada);
     expect(question?.id).toBe(id);
-    expect(question?.thoughts.map(({ rung, version }) => [rung, version])).toEqual([
+    expect(question?.opinions.map(({ rung, version }) => [rung, version])).toEqual([
       ["edge", "1"],
       ["origin", "1"],
     ]);
-    for (const { scores, label, confidence } of question?.thoughts ?? []) {
+    for (const { scores, label, confidence } of question?.opinions ?? []) {
       expect(Object.keys(scores)).toEqual(["a", "b", "c"]);
       expect(scores[label]).toBe(confidence);
       expect(Math.max(...Object.values(scores))).toBe(confidence);
     }
-    expect(question?.thoughts[1]?.scores).toEqual(question?.provisional?.scores);
+    expect(question?.opinions[1]?.scores).toEqual(question?.provisional?.scores);
     await clear();
   });
 
@@ -171,7 +177,7 @@ describe("what is handed out at once", () => {
     await runInDurableObject(stub(), (object) =>
       (object as ReviewObject).enqueue(
         Array.from({ length: 7 }, (_, i) => {
-          return { id: `open~north~${i}`, region: "north", instance: { text }, provisional, thoughts: [] };
+          return { id: `open~north~${i}`, region: "north", instance: { text }, provisional, opinions: [] };
         }),
       ),
     );
@@ -219,7 +225,7 @@ describe("a flagged question", () => {
     const waiting = call("GET", `/v1/questions/${first}`, { token: "ask-token", headers: { prefer: "wait=20" } });
     expect(await leasedIds(ada)).toEqual([first, second]);
     const done = await (await expectOk(post(first, "flag", ada, { reason: " no picture " }))).json<Answer>();
-    expect(done).toMatchObject({ id: first, status: "answered", sure: false, rung: "origin" });
+    expect(done).toMatchObject({ id: first, status: "answered", accepted: false, rung: "origin" });
     expect(await (await waiting).json()).toEqual(done);
     await runDurableObjectAlarm(new TestRegion(model).stub);
     expect(await leasedIds(ada)).toEqual([second]);
@@ -227,7 +233,7 @@ describe("a flagged question", () => {
     const [newest, older] = await flagged(bob);
     expect(newest).toMatchObject({ id: second, flaggedBy: "ada/", reason: "two things at once" });
     expect(older).toMatchObject({ id: first, reason: "no picture", instance: instance(11) });
-    expect(older?.thoughts).toHaveLength(2);
+    expect(older?.opinions).toHaveLength(2);
     expect((await post(first, "flag", bob, { reason: "again" })).status).toBe(409);
     expect((await post(first, "skip", ada)).status).toBe(409);
   });
@@ -256,7 +262,7 @@ describe("a flagged question", () => {
     expect((await flagged()).map((question) => question.id)).toEqual([id]);
     await pass(61_000);
     expect(await flagged()).toEqual([]);
-    expect(await read(id)).toMatchObject({ status: "answered", sure: false });
+    expect(await read(id)).toMatchObject({ status: "answered", accepted: false });
   });
 
   it("needs a reason: nothing is changed without one", async () => {
@@ -287,7 +293,7 @@ describe("a correction", () => {
     expect(await (await expectOk(answer(id, "b", ada))).json()).toMatchObject({
       label: "b",
       rung: "human",
-      sure: true,
+      accepted: true,
     });
     expect(await read(id)).toMatchObject({ status: "answered", label: "b", scores: { a: 0, b: 1, c: 0 } });
     expect(await sample(id)).toEqual([{ label: "b", source: "human" }]);

@@ -1,6 +1,6 @@
 import { beforeAll, describe, expect, it } from "vitest";
-import { addRow, decodeSums, emptySums, labelsIn } from "../../workers/core/head/sums.ts";
-import { limits } from "../../workers/core/limits.ts";
+import { addRow, decodeSums, emptySums, labelsIn } from "#core/head/sums.ts";
+import { limits } from "#core/limits.ts";
 import { eventually, publish } from "../helpers/edge.ts";
 import { type TaughtQuestion, TestRegion } from "../helpers/region.ts";
 
@@ -19,11 +19,11 @@ describe("the sums of a wide embedding", () => {
   });
 
   it("are kept in shards that a row can hold", async () => {
-    const shards = await region.rows("SELECT part, shard, length(value) AS bytes FROM sums ORDER BY part, shard");
-    expect(shards.map(({ part, shard }) => [part, shard])).toEqual(
-      [0, 1, 2].flatMap((part) => [
-        [part, 0],
-        [part, 1],
+    const shards = await region.rows("SELECT fold, shard, length(value) AS bytes FROM sums ORDER BY fold, shard");
+    expect(shards.map(({ fold, shard }) => [fold, shard])).toEqual(
+      [0, 1, 2].flatMap((fold) => [
+        [fold, 0],
+        [fold, 1],
       ]),
     );
     for (const { bytes } of shards) expect(bytes).toBeLessThanOrEqual(limits.shardBytes);
@@ -33,7 +33,7 @@ describe("the sums of a wide embedding", () => {
     const { bytes, labels: counted } = await region.inside((object) => object.sums(1));
     const sums = decodeSums(width, labels.length, bytes);
     const rows = await region.rows(
-      "SELECT s.label, e.vector FROM samples s JOIN embeddings e USING (number) WHERE s.fold = 'train' ORDER BY random()",
+      "SELECT s.label, e.vector FROM samples s JOIN embeddings e USING (number) WHERE s.split = 'train' ORDER BY random()",
     );
     const plain = emptySums(width, labels.length);
     for (const { label, vector } of rows) {
@@ -97,7 +97,7 @@ describe("an alarm that rings twice", () => {
     await region.inside(async (object, { storage }) => {
       const run = await object.startRetrain(1, 200_000, 0);
       const truths = lessons.map(({ label, question }) => ({ id: question.id, label, instance: question.instance }));
-      const teacher = { asker: null, source: "truth", labelledAt: 100_000 } as const;
+      const teacher = { owner: null, source: "truth", labelledAt: 100_000 } as const;
       await Promise.all([object.alarm(), object.takeTruths(1, truths, teacher), object.alarm()]);
       expect(storage.sql.exec("SELECT status FROM runs WHERE id = ?", run.id).one().status).not.toBe("running");
     });

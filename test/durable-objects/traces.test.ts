@@ -1,8 +1,8 @@
 import { env } from "cloudflare:workers";
 import { beforeAll, describe, expect, it } from "vitest";
-import { logHere } from "../../durable-objects/region/log.ts";
-import type { Answer } from "../../workers/core/contract/index.ts";
-import { beginSpan, parseTraceparent } from "../../workers/core/trace-context.ts";
+import type { Answer } from "#core/contract/index.ts";
+import { beginSpan, parseTraceparent } from "#core/trace-context.ts";
+import { logHere } from "#objects/region/log.ts";
 import { call, eventually, expectOk, instance, publish } from "../helpers/edge.ts";
 import { type Heard, listen } from "../helpers/listen.ts";
 
@@ -33,7 +33,7 @@ describe("the region's log", () => {
     const line = { model: "hard", region: "north", trace: traceOf(1), parent: edge, question: id };
     expect(region).toMatchObject([
       { event: "taken", ...line },
-      { event: "answered", ...line, status: "answered", by: "origin", sure: true, ms: expect.any(Number) },
+      { event: "answered", ...line, status: "answered", by: "origin", accepted: true, ms: expect.any(Number) },
     ]);
     expect(new Set([parent, edge, ...region.map(({ span }) => span)]).size).toBe(3);
   });
@@ -41,10 +41,10 @@ describe("the region's log", () => {
   it("has nothing where LOG_ANSWERS is off", () => {
     const heard = listen();
     const line = { event: "taken", span: beginSpan({}), ids: ["shop~north~unsaid"] } as const;
-    for (const LOG_ANSWERS of ["off", "climbing"]) {
+    for (const LOG_ANSWERS of ["off", "escalated"]) {
       logHere({ env: { ...env, LOG_ANSWERS }, model: "shop", region: LOG_ANSWERS }, line);
     }
-    expect(heard("shop~north~unsaid").map(({ region }) => region)).toEqual(["climbing"]);
+    expect(heard("shop~north~unsaid").map(({ region }) => region)).toEqual(["escalated"]);
   });
 
   it("has no instance, scores, label or token", async () => {
@@ -55,7 +55,7 @@ describe("the region's log", () => {
       expect(text).not.toContain(secret);
   });
 
-  it("goes on in the question's own trace when it climbs later, each try with a span of its own", async () => {
+  it("goes on in the question's own trace when it escalates later, each try with a span of its own", async () => {
     await fault("shaky", "down");
     const heard = listen();
     const asked = [await askIn(traceOf(3), "shaky", 1), await askIn(traceOf(4), "shaky", 2)];
@@ -89,7 +89,7 @@ describe("a question that goes to a person", () => {
     const lines = heard(id).filter(({ rung }) => rung !== "edge");
     expect(lines.map(({ event, rung }) => [event, rung])).toEqual([
       ["taken", "region"],
-      ["passed-on", "region"],
+      ["escalated-to-review", "region"],
       ["queued", "human"],
       ["answered", "human"],
       ["labelled", "region"],

@@ -1,11 +1,11 @@
 import { evictDurableObject } from "cloudflare:test";
 import { env } from "cloudflare:workers";
 import { describe, expect, it } from "vitest";
-import { manifestKey } from "../../workers/core/artefacts.ts";
-import { tfjsEngine } from "../../workers/core/model/tfjs/engine.ts";
-import { ByteLru } from "../../workers/edge/artefacts/byte-lru.ts";
-import { locationHintOf } from "../../workers/edge/hints.ts";
-import { nodeOf } from "../../workers/edge/node.ts";
+import { manifestKey } from "#core/artefacts.ts";
+import { tfjsEngine } from "#core/model/tfjs/engine.ts";
+import { ByteLru } from "#edge/artefacts/byte-lru.ts";
+import { locationHintOf } from "#edge/hints.ts";
+import { nodeOf } from "#edge/node.ts";
 import { ask, call, expectOk, instance, publish } from "../helpers/edge.ts";
 import { TestRegion } from "../helpers/region.ts";
 
@@ -132,7 +132,7 @@ describe("pointers", () => {
     await publish({ model: "easy" });
     await env.CACHE.put(
       "current/easy",
-      JSON.stringify({ model: "easy", revision: 0, stable: null, previous: null, canary: null, held: {} }),
+      JSON.stringify({ model: "easy", revision: 0, stable: null, previous: null, canary: null, heldBack: {} }),
     );
     const known = nodeOf(env).pointers.get("easy");
     if (known) known.freshUntil = 0;

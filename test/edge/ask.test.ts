@@ -1,5 +1,5 @@
 import { beforeAll, describe, expect, it } from "vitest";
-import type { Answer } from "../../workers/core/contract/index.ts";
+import type { Answer } from "#core/contract/index.ts";
 import { ask, call, instance, publish } from "../helpers/edge.ts";
 
 beforeAll(async () => {
@@ -15,17 +15,17 @@ describe("ask", () => {
       status: "answered",
       rung: "edge",
       version: "1",
-      sure: true,
+      accepted: true,
     });
     expect(Object.keys(answer.scores)).toEqual(["a", "b", "c"]);
     expect(Object.values(answer.scores).reduce((sum, score) => sum + score, 0)).toBeCloseTo(1, 6);
     expect(answer.confidence).toBe(Math.max(...Object.values(answer.scores)));
   });
 
-  it("climbs to the origin where the edge is not sure", async () => {
+  it("escalates to the origin where the edge is not sure", async () => {
     const response = await call("POST", "/v1/models/hard/ask", { token: "ask-token", body: { instance: instance() } });
     expect(response.status).toBe(200);
-    expect(await response.json()).toMatchObject({ status: "answered", rung: "origin", sure: true });
+    expect(await response.json()).toMatchObject({ status: "answered", rung: "origin", accepted: true });
   });
 
   it("gives 202, a place to look, and the best answer so far where nobody is sure", async () => {
@@ -34,17 +34,17 @@ describe("ask", () => {
     expect(response.status).toBe(202);
     expect(response.headers.get("location")).toBe(`/v1/questions/${answer.id}`);
     expect(Number(response.headers.get("retry-after"))).toBeGreaterThan(0);
-    expect(answer).toMatchObject({ status: "open", sure: false, certificate: null });
+    expect(answer).toMatchObject({ status: "open", accepted: false, certificate: null });
   });
 
   it("answers as well as it can where nobody is sure and there is no person", async () => {
     const answer = await ask("lone", { instance: instance() });
-    expect(answer).toMatchObject({ status: "answered", rung: "origin", sure: false, certificate: null });
+    expect(answer).toMatchObject({ status: "answered", rung: "origin", accepted: false, certificate: null });
   });
 
   it("takes the edge's answer whatever its confidence with accept: always", async () => {
     const answer = await ask("open", { instance: instance(), accept: "always" });
-    expect(answer).toMatchObject({ status: "answered", rung: "edge", sure: false });
+    expect(answer).toMatchObject({ status: "answered", rung: "edge", accepted: false });
   });
 
   it("answers a batch in order, each question in its own region", async () => {
@@ -61,8 +61,8 @@ describe("ask", () => {
     const plain = await ask("easy", { instance: instance() });
     expect(traced.trace?.map(({ head }) => head)).toEqual(["global", "regional", "full"]);
     expect([traced.rung, traced.label]).toEqual([plain.rung, plain.label]);
-    const climbed = await ask("hard", { instance: instance(), trace: true }, { token: "admin-token" });
-    expect(climbed.trace?.map(({ head }) => head)).toEqual(["global", "regional", "full"]);
+    const escalated = await ask("hard", { instance: instance(), trace: true }, { token: "admin-token" });
+    expect(escalated.trace?.map(({ head }) => head)).toEqual(["global", "regional", "full"]);
   });
 });
 

@@ -1,12 +1,12 @@
 import { env } from "cloudflare:workers";
 import { beforeAll, describe, expect, it } from "vitest";
-import { regionObject, registryObject } from "../../durable-objects/stubs.ts";
-import { examine } from "../../scripts/verbs/doctor.ts";
-import { UpriverClient } from "../../workers/client/index.ts";
-import { blobKey, blobsOf } from "../../workers/core/artefacts.ts";
-import { type Checks, checksSchema, type Finding, type HeadManifest } from "../../workers/core/contract/index.ts";
-import { sign } from "../../workers/core/sign.ts";
-import { app } from "../../workers/edge/app.ts";
+import { UpriverClient } from "#client/index.ts";
+import { blobKey, blobsOf } from "#core/artefacts.ts";
+import { type Checks, checksSchema, type Finding, type HeadManifest } from "#core/contract/index.ts";
+import { sign } from "#core/sign.ts";
+import { app } from "#edge/app.ts";
+import { regionObject, registryObject } from "#objects/stubs.ts";
+import { examine } from "#scripts/verbs/doctor.ts";
 import { call, eventually, publish } from "../helpers/edge.ts";
 import type { TestModel } from "../helpers/model.ts";
 
@@ -44,25 +44,25 @@ describe("the doctor finds, and says how to mend", () => {
   it.each([
     ["no bucket", { ARTEFACTS: undefined }, "bucket", "ARTEFACTS"],
     ["a key that is not pinned", { DEPLOYMENT_PUBLIC_KEYS: '{"another":"AAAA"}' }, "keys", "DEPLOYMENT_PUBLIC_KEYS"],
-    ["a secret that could be guessed", { FOLD_SECRET: "short" }, "fold secret", "16 random characters"],
-    ["no rung above for models that climb", { NEXT_RUNG_URL: "" }, "next rung", "NEXT_RUNG_URL"],
+    ["a secret that could be guessed", { SPLIT_SECRET: "short" }, "split secret", "16 random characters"],
+    ["no rung above for models that escalate", { NEXT_RUNG_URL: "" }, "next rung", "NEXT_RUNG_URL"],
     ["a rung above that is away", { NEXT_RUNG_URL: "http://127.0.0.1:1" }, "next rung", "Start the origin"],
     ["a rung above that refuses this node", { NEXT_RUNG_TOKEN: "wrong" }, "next rung", "ORIGIN_TOKENS"],
-  ])("%s", async (_what, settings, check, mend) => {
+  ])("%s", async (_what, settings, check, remedy) => {
     const fault = await found(settings);
     expect(fault.check).toBe(check);
-    expect(fault.mend).toContain(mend);
+    expect(fault.remedy).toContain(remedy);
   });
 
   it("no cache", async () => {
     const all = await faults({ CACHE: undefined });
-    expect(all[0]).toMatchObject({ check: "cache", mend: expect.stringContaining("CACHE") });
+    expect(all[0]).toMatchObject({ check: "cache", remedy: expect.stringContaining("CACHE") });
   });
 
   it("versions that nobody vouches for", async () => {
     const all = await faults({ PUBLISH_KEYS: "{}" });
     expect(all.map(({ check }) => check)).toEqual(["easy: version 1", "lost: version 1", "spoilt: version 1"]);
-    expect(all[0]?.mend).toContain("PUBLISH_KEYS");
+    expect(all[0]?.remedy).toContain("PUBLISH_KEYS");
   });
 
   it("a blob that is gone, and one that went bad", async () => {
@@ -76,7 +76,7 @@ describe("the doctor finds, and says how to mend", () => {
     await env.ARTEFACTS.put(blobKey(bad?.sha256 ?? ""), "spoilt");
     expect(await found()).toMatchObject({
       check: "spoilt: blobs of 1",
-      mend: expect.stringContaining("rollback spoilt"),
+      remedy: expect.stringContaining("rollback spoilt"),
     });
     await env.ARTEFACTS.put(blobKey(bad?.sha256 ?? ""), was as ArrayBuffer);
   });
@@ -84,7 +84,7 @@ describe("the doctor finds, and says how to mend", () => {
   it("a pointer that KV has otherwise than the registry", async () => {
     const was = await env.CACHE.get("current/easy");
     await env.CACHE.put("current/easy", JSON.stringify({ ...JSON.parse(was ?? ""), revision: 0 }));
-    expect(await found()).toMatchObject({ check: "easy: pointer", mend: expect.stringContaining("rollout easy 1") });
+    expect(await found()).toMatchObject({ check: "easy: pointer", remedy: expect.stringContaining("rollout easy 1") });
     await env.CACHE.put("current/easy", was ?? "");
   });
 
@@ -96,11 +96,11 @@ describe("the doctor finds, and says how to mend", () => {
     expect(await found()).toMatchObject({
       check: "easy: heads",
       found: expect.stringContaining("north (key 'old' is not pinned"),
-      mend: expect.stringContaining("DEPLOYMENT_PUBLIC_KEYS"),
+      remedy: expect.stringContaining("DEPLOYMENT_PUBLIC_KEYS"),
     });
     const signed = await sign({ ...head, number: 2 }, JSON.parse(env.DEPLOYMENT_KEY));
     const pointer = await registry.publishHead(signed);
-    expect(await found()).toMatchObject({ check: "easy: heads", mend: expect.stringContaining("--region north") });
+    expect(await found()).toMatchObject({ check: "easy: heads", remedy: expect.stringContaining("--region north") });
     await regionObject(env, "easy", "north").setHead(1, pointer);
     expect(await faults()).toEqual([]);
   });
@@ -109,7 +109,7 @@ describe("the doctor finds, and says how to mend", () => {
     const url = "https://edge.test";
     const nobody = new UpriverClient({ url, tries: 1, fetch: () => Promise.reject(new TypeError("away")) });
     expect(await examine(nobody)).toMatchObject([
-      { check: "edge", isSound: false, mend: expect.stringContaining("npm start") },
+      { check: "edge", isSound: false, remedy: expect.stringContaining("npm start") },
     ]);
     const through = (token: string, shift = 0) =>
       new UpriverClient({
@@ -120,11 +120,11 @@ describe("the doctor finds, and says how to mend", () => {
           return Response.json(shift ? { ...body, at: body.at + shift } : body, response);
         },
       });
-    expect(await examine(through("ask-token"))).toMatchObject([{ mend: expect.stringContaining("scope admin") }]);
-    expect(await examine(through("nobody"))).toMatchObject([{ mend: expect.stringContaining("--token") }]);
+    expect(await examine(through("ask-token"))).toMatchObject([{ remedy: expect.stringContaining("scope admin") }]);
+    expect(await examine(through("nobody"))).toMatchObject([{ remedy: expect.stringContaining("--token") }]);
     const late = await examine(through("admin-token", 120_000));
     expect(late.filter(({ isSound }) => !isSound)).toMatchObject([
-      { check: "clock", mend: expect.stringContaining("NTP") },
+      { check: "clock", remedy: expect.stringContaining("NTP") },
     ]);
     expect((await examine(through("admin-token"))).every(({ isSound }) => isSound)).toBe(true);
   });

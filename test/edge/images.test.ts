@@ -1,8 +1,8 @@
 import { deflateSync } from "node:zlib";
 import { encode as encodePng } from "fast-png";
 import { beforeAll, describe, expect, it } from "vitest";
-import type { Answer, ImageInput } from "../../workers/core/contract/index.ts";
-import { limits } from "../../workers/core/limits.ts";
+import type { Answer, ImageInput } from "#core/contract/index.ts";
+import { limits } from "#core/limits.ts";
 import { call, expectOk, publish } from "../helpers/edge.ts";
 import { jpegs, losslessWebp } from "../helpers/pictures.ts";
 import { seeded } from "../helpers/random.ts";

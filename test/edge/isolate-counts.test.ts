@@ -1,8 +1,8 @@
 import { describe, expect, it } from "vitest";
-import { limits } from "../../workers/core/limits.ts";
-import type { Call } from "../../workers/edge/call.ts";
-import { countRequest, type Given } from "../../workers/edge/metrics/count.ts";
-import { IsolateCounts } from "../../workers/edge/metrics/isolate-counts.ts";
+import { limits } from "#core/limits.ts";
+import type { Call } from "#edge/call.ts";
+import { countRequest, type Given } from "#edge/metrics/count.ts";
+import { IsolateCounts } from "#edge/metrics/isolate-counts.ts";
 
 describe("what an isolate counts", () => {
   it("goes out in batches, and the same again until it is acknowledged", () => {
@@ -35,13 +35,13 @@ describe("what an isolate counts", () => {
     // Analytics Engine does nothing but in production: what is written to it can be seen here alone.
     const env = { ANALYTICS: { writeDataPoint: (point: AnalyticsEngineDataPoint) => points.push(point) } };
     const call = { env, node: { counts: new IsolateCounts() }, later: () => {} } as unknown as Call;
-    const north: Given = { region: "north", base: 2, rung: "edge", outcome: "sure", isHere: true, ms: 7 };
+    const north: Given = { region: "north", base: 2, rung: "edge", outcome: "accepted", isHere: true, ms: 7 };
     const answers = [north, north, { ...north, rung: "origin" as const, isHere: false }, { ...north, region: "south" }];
     countRequest(call, "shop", north, answers);
     expect(points).toEqual([
-      { indexes: ["shop"], blobs: ["shop", "north", "2", "edge", "sure"], doubles: [2, 7] },
-      { indexes: ["shop"], blobs: ["shop", "north", "2", "origin", "sure"], doubles: [1, 7] },
-      { indexes: ["shop"], blobs: ["shop", "south", "2", "edge", "sure"], doubles: [1, 7] },
+      { indexes: ["shop"], blobs: ["shop", "north", "2", "edge", "accepted"], doubles: [2, 7] },
+      { indexes: ["shop"], blobs: ["shop", "north", "2", "origin", "accepted"], doubles: [1, 7] },
+      { indexes: ["shop"], blobs: ["shop", "south", "2", "edge", "accepted"], doubles: [1, 7] },
     ]);
     expect(call.node.counts.next("shop")?.rows.map(({ counts }) => counts.questions)).toEqual([2, 1]);
   });

@@ -1,8 +1,8 @@
 import { env } from "cloudflare:workers";
 import { beforeAll, describe, expect, it } from "vitest";
-import { registryObject } from "../../durable-objects/stubs.ts";
-import type { Ladder, LadderRung, RungName, TokenState } from "../../workers/core/contract/index.ts";
-import { noCounts } from "../../workers/core/counts.ts";
+import type { Ladder, LadderRung, RungName, TokenState } from "#core/contract/index.ts";
+import { noCounts } from "#core/counts.ts";
+import { registryObject } from "#objects/stubs.ts";
 import { ask, call, eventually, expectOk, instance, publish } from "../helpers/edge.ts";
 import { metricLabels } from "../helpers/metric-names.ts";
 
@@ -32,7 +32,7 @@ beforeAll(async () => {
 });
 
 describe("counts", () => {
-  it("know of what climbed at once, each question once", async () => {
+  it("know of what escalated at once, each question once", async () => {
     const headers = { "idempotency-key": "one" };
     await ask("hard", { instance: instance(1) }, { headers });
     await ask("hard", { instance: instance(1) }, { headers });
@@ -101,7 +101,7 @@ describe("GET /metrics", () => {
     expect(found.get('upriver_answer_seconds_bucket{model="hard",rung="origin",le="+Inf"}')).toBe(3);
     expect(found.get("upriver_next_rung_up")).toBe(1);
     expect(found.get('upriver_served_version{model="hard",stage="stable"}')).toBe(1);
-    expect(found.get('upriver_samples{model="open",region="north",fold="archived"}')).toBe(0);
+    expect(found.get('upriver_samples{model="open",region="north",split="archived"}')).toBe(0);
   });
 
   it("is in the form that the format prescribes, with the labels that the dashboard counts on", async () => {

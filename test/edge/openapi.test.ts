@@ -1,8 +1,8 @@
 import { describe, expect, it } from "vitest";
-import type { OpenApi } from "../../workers/core/contract/index.ts";
-import { app } from "../../workers/edge/app.ts";
-import { documentOf, pathOf } from "../../workers/edge/openapi/document.ts";
-import { routes } from "../../workers/edge/routes/index.ts";
+import type { OpenApi } from "#core/contract/index.ts";
+import { app } from "#edge/app.ts";
+import { documentOf, pathOf } from "#edge/openapi/document.ts";
+import { routes } from "#edge/routes/index.ts";
 import { ApiCheck } from "../helpers/api-check.ts";
 import { call } from "../helpers/edge.ts";
 

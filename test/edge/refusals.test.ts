@@ -1,10 +1,10 @@
 import { listDurableObjectIds } from "cloudflare:test";
 import { env } from "cloudflare:workers";
 import { beforeAll, describe, expect, it } from "vitest";
-import { type Problem, problemSchema } from "../../workers/core/contract/index.ts";
-import { limits } from "../../workers/core/limits.ts";
-import { app } from "../../workers/edge/app.ts";
-import { routes } from "../../workers/edge/routes/index.ts";
+import { type Problem, problemSchema } from "#core/contract/index.ts";
+import { limits } from "#core/limits.ts";
+import { app } from "#edge/app.ts";
+import { routes } from "#edge/routes/index.ts";
 import { type CallOptions, call, instance, publish } from "../helpers/edge.ts";
 
 const good = { x0: 1, x1: 2, x2: 3, x3: 4, region: "north" };
@@ -59,12 +59,12 @@ const refusals: [string, number, string, CallOptions, RegExp][] = [
   ],
   ["data time without admin", 403, "open", { token, body: { questions: [{ instance: good, at: 1 }] } }, /admin/],
   ["a trace without admin", 403, "open", { token, body: { instance: good, trace: true } }, /admin/],
-  ["a circle", 508, "open", { token, body: { instance: good, nodes: ["edge"] } }, /edge → edge/],
+  ["a circle", 508, "open", { token, body: { instance: good, via: ["edge"] } }, /edge → edge/],
   [
     "too many nodes",
     508,
     "open",
-    { token, body: { instance: good, nodes: ["1", "2", "3", "4", "5", "6", "7", "8"] } },
+    { token, body: { instance: good, via: ["1", "2", "3", "4", "5", "6", "7", "8"] } },
     /8 at most/,
   ],
 ];

@@ -1,9 +1,9 @@
 import { env } from "cloudflare:workers";
-import type { Question } from "../../workers/core/contract/index.ts";
-import { beginSpan } from "../../workers/core/trace-context.ts";
-import type { Call } from "../../workers/edge/call.ts";
-import { RegionRung } from "../../workers/edge/ladder/region-rung.ts";
-import { nodeOf } from "../../workers/edge/node.ts";
+import type { Question } from "#core/contract/index.ts";
+import { beginSpan } from "#core/trace-context.ts";
+import type { Call } from "#edge/call.ts";
+import { RegionRung } from "#edge/ladder/region-rung.ts";
+import { nodeOf } from "#edge/node.ts";
 import { testRung } from "../core/rung/rung.suite.ts";
 import { instance, publish } from "../helpers/edge.ts";
 
@@ -31,6 +31,6 @@ testRung("the region's object, with the origin above it", false, async () => {
   return {
     rung: new RegionRung(call, "hard", 1, "north"),
     questions,
-    hop: { asker: "asker", remainingMs: 5_000, nodes: ["edge"], trace: false },
+    hop: { owner: "asker", remainingMs: 5_000, via: ["edge"], trace: false },
   };
 });

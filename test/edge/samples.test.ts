@@ -1,5 +1,5 @@
 import { beforeAll, describe, expect, it } from "vitest";
-import { sha256Hex } from "../../workers/core/hash.ts";
+import { sha256Hex } from "#core/hash.ts";
 import { call, expectOk, publish } from "../helpers/edge.ts";
 
 const model = "pulled";

@@ -1,9 +1,9 @@
 import { createExecutionContext, createScheduledController, waitOnExecutionContext } from "cloudflare:test";
 import { env } from "cloudflare:workers";
 import { beforeAll, describe, expect, it } from "vitest";
-import { manifestKey } from "../../workers/core/artefacts.ts";
-import worker from "../../workers/edge/index.ts";
-import { nodeOf } from "../../workers/edge/node.ts";
+import { manifestKey } from "#core/artefacts.ts";
+import worker from "#edge/index.ts";
+import { nodeOf } from "#edge/node.ts";
 import { publish } from "../helpers/edge.ts";
 
 const hourMs = 3600_000;
@@ -19,7 +19,7 @@ async function cron(hour: number): Promise<void> {
 }
 
 async function asked(model: string): Promise<{ model: string; reason: string; isKnown: boolean }[]> {
-  return (await fetch(`${env.NEXT_RUNG_URL}/jobs/${model}`)).json();
+  return (await fetch(`${env.NEXT_RUNG_URL}/trainings/${model}`)).json();
 }
 
 const fault = (model: string, kind: string) => fetch(`${env.NEXT_RUNG_URL}/fault/${model}/${kind}`);

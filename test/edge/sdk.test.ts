@@ -1,7 +1,7 @@
 import { exports } from "cloudflare:workers";
 import { encode as encodePng } from "fast-png";
 import { beforeAll, describe, it } from "vitest";
-import { UpriverClient } from "../../workers/client/index.ts";
+import { UpriverClient } from "#client/index.ts";
 import { type Place, sdkCases } from "../client/sdk-cases.ts";
 import { publish } from "../helpers/edge.ts";
 import { sdkModels, sdkPixels } from "../helpers/sdk-models.ts";

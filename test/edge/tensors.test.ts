@@ -1,5 +1,5 @@
 import { beforeAll, describe, expect, it } from "vitest";
-import type { Instance, TensorAnswer } from "../../workers/core/contract/index.ts";
+import type { Instance, TensorAnswer } from "#core/contract/index.ts";
 import { call, expectOk, publish, publishBuilt } from "../helpers/edge.ts";
 import { seeded, uniform } from "../helpers/random.ts";
 import { graphOfTensors, layersOfTensors } from "../helpers/tensor-models.ts";

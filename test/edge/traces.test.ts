@@ -1,8 +1,8 @@
 import { env } from "cloudflare:workers";
 import { beforeAll, describe, expect, it } from "vitest";
-import type { Answer } from "../../workers/core/contract/index.ts";
-import { parseTraceparent } from "../../workers/core/trace-context.ts";
-import { app } from "../../workers/edge/app.ts";
+import type { Answer } from "#core/contract/index.ts";
+import { parseTraceparent } from "#core/trace-context.ts";
+import { app } from "#edge/app.ts";
 import { call, eventually, instance, publish } from "../helpers/edge.ts";
 import { listen } from "../helpers/listen.ts";
 
@@ -59,7 +59,7 @@ describe("the edge's log", () => {
     const { id } = await response.json<Answer>();
     const span = parseTraceparent(response.headers.get("traceparent") ?? "")?.parent;
     const line = { rung: "edge", model: "hard", region: "north", trace, span, parent, question: id };
-    const outcome = { status: "answered", by: "origin", sure: true, version: "1" };
+    const outcome = { status: "answered", by: "origin", accepted: true, version: "1" };
     const own = heard(id).filter(({ rung }) => rung === "edge");
     expect(own).toEqual([{ event: "escalated", ...line, ms: expect.any(Number), ...outcome }]);
     expect(heard((await askWith({}, "easy")).id)).toEqual([]);
@@ -69,11 +69,11 @@ describe("the edge's log", () => {
     const heard = listen();
     const [all, none] = await Promise.all(["all", "off"].map((LOG_ANSWERS) => askWith({ LOG_ANSWERS }, "easy")));
     expect(heard(all?.id as string)).toMatchObject([
-      { event: "answered", rung: "edge", trace, by: "edge", sure: true },
+      { event: "answered", rung: "edge", trace, by: "edge", accepted: true },
     ]);
     expect(heard(none?.id as string)).toEqual([]);
-    const climbed = await askWith({ LOG_ANSWERS: "off" }, "hard");
-    expect(heard(climbed.id).filter(({ rung }) => rung === "edge")).toEqual([]);
+    const escalated = await askWith({ LOG_ANSWERS: "off" }, "hard");
+    expect(heard(escalated.id).filter(({ rung }) => rung === "edge")).toEqual([]);
   });
 
   it("has a batch in one line a region", async () => {

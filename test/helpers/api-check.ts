@@ -1,5 +1,5 @@
 import { Validator } from "@cfworker/json-schema";
-import type { OpenApi, Operation } from "../../workers/core/contract/index.ts";
+import type { OpenApi, Operation } from "#core/contract/index.ts";
 
 /** Holds responses against an OpenAPI document: each of a known route must be one that the document has. */
 export class ApiCheck {

@@ -22,7 +22,7 @@ export const testBindings = {
   UPRIVER_TOKENS: JSON.stringify(
     testTokens.map(({ token, ...rest }) => ({ models: ["*"], regions: ["*"], ...rest, sha256: sha256(token) })),
   ),
-  FOLD_SECRET: "fold-secret-of-the-tests",
+  SPLIT_SECRET: "fold-secret-of-the-tests",
   PUBLISH_KEYS: JSON.stringify(testKeys.publish.publicKeys),
   DEPLOYMENT_KEY: JSON.stringify(testKeys.deployment.signing),
   DEPLOYMENT_PUBLIC_KEYS: JSON.stringify(testKeys.deployment.publicKeys),

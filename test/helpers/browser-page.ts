@@ -1,6 +1,6 @@
-import type { Backbone } from "../../workers/core/contract/index.ts";
-import { loadBackbone } from "../../workers/core/model/backbone.ts";
-import { tfjsEngine } from "../../workers/core/model/tfjs/engine.ts";
+import type { Backbone } from "#core/contract/index.ts";
+import { loadBackbone } from "#core/model/backbone.ts";
+import { tfjsEngine } from "#core/model/tfjs/engine.ts";
 
 interface Question {
   spec: Backbone;

@@ -1,5 +1,5 @@
 import puppeteer, { type Browser, type Page } from "puppeteer-core";
-import { chromiumPath } from "../../scripts/local/chromium.ts";
+import { chromiumPath } from "#scripts/local/chromium.ts";
 
 /** What a page is looked at with: a desktop or a phone, by day or by night. */
 export const sights = [

@@ -1,7 +1,7 @@
 import { exports } from "cloudflare:workers";
-import type { Answer, Instance, Manifest } from "../../workers/core/contract/index.ts";
-import { documentOf } from "../../workers/edge/openapi/document.ts";
-import { routes } from "../../workers/edge/routes/index.ts";
+import type { Answer, Instance, Manifest } from "#core/contract/index.ts";
+import { documentOf } from "#edge/openapi/document.ts";
+import { routes } from "#edge/routes/index.ts";
 import { ApiCheck } from "./api-check.ts";
 import { type ModelOptions, type TestModel, testModel } from "./model.ts";
 import { originModels } from "./origin-models.ts";

@@ -1,9 +1,9 @@
-import type { Backbone } from "../../workers/core/contract/index.ts";
-import { sizeOf } from "../../workers/core/input/index.ts";
-import type { ModelFiles } from "../../workers/core/model/engine.ts";
-import type { WeightSpec } from "../../workers/core/model/tfjs/model-json.ts";
-import type { WeightType } from "../../workers/origin/recipes/index.ts";
-import { quantise } from "../../workers/origin/train/quantise.ts";
+import type { Backbone } from "#core/contract/index.ts";
+import { sizeOf } from "#core/input/index.ts";
+import type { ModelFiles } from "#core/model/engine.ts";
+import type { WeightSpec } from "#core/model/tfjs/model-json.ts";
+import type { WeightType } from "#origin/recipes/index.ts";
+import { quantise } from "#origin/train/quantise.ts";
 import { seeded, uniform } from "./random.ts";
 
 /** A convolutional network of an image and a region, as files: nothing that Upriver wrote. */

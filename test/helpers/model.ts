@@ -1,5 +1,5 @@
 import {
-  type Blob,
+  type BlobRef,
   type ClassifyManifest,
   type Column,
   type Input,
@@ -7,10 +7,10 @@ import {
   type NetworkSpec,
   type Policy,
   type Rule,
-} from "../../workers/core/contract/index.ts";
-import { sha256Hex } from "../../workers/core/hash.ts";
-import { encodeHead } from "../../workers/core/head/head.ts";
-import { sign } from "../../workers/core/sign.ts";
+} from "#core/contract/index.ts";
+import { sha256Hex } from "#core/hash.ts";
+import { encodeHead } from "#core/head/head.ts";
+import { sign } from "#core/sign.ts";
 import { testKeys } from "./keys.ts";
 import type { Activation } from "./plain-engine.ts";
 import { seeded, uniform } from "./random.ts";
@@ -44,7 +44,7 @@ const defaultPolicy: Policy = {
   auditShare: 0,
   truth: "some",
   uncertified: "answer",
-  split: { by: "question" },
+  groupBy: { by: "question" },
   originLabelWeight: 0,
   keepInputs: true,
   samplesMax: 20_000,
@@ -69,7 +69,7 @@ export async function testModel(options: ModelOptions = {}): Promise<TestModel> 
   };
   const metrics = { n: 1, logLoss: 1, auc: null, accuracy: 0.5, coverage: {} };
   const manifest: ClassifyManifest = {
-    format: "upriver/1",
+    format: "upriver/2",
     model,
     version,
     parent: version > 1 ? version - 1 : null,
@@ -151,7 +151,7 @@ export async function randomNetwork(options: NetworkOptions, blobs: TestModel["b
   };
 }
 
-async function add(blobs: TestModel["blobs"], bytes: Uint8Array<ArrayBuffer>): Promise<Blob> {
+async function add(blobs: TestModel["blobs"], bytes: Uint8Array<ArrayBuffer>): Promise<BlobRef> {
   const sha256 = await sha256Hex(bytes);
   blobs.set(sha256, bytes);
   return { sha256, bytes: bytes.byteLength };

@@ -1,10 +1,10 @@
 import { serve } from "@hono/node-server";
-import type { ClassifyManifest } from "../../workers/core/contract/index.ts";
-import { sha256Hex } from "../../workers/core/hash.ts";
-import { loadNetwork } from "../../workers/core/model/network.ts";
-import { tfjsEngine } from "../../workers/core/model/tfjs/engine.ts";
-import { ModelRung } from "../../workers/core/rung/model-rung.ts";
-import { createApp } from "../../workers/origin/app.ts";
+import type { ClassifyManifest } from "#core/contract/index.ts";
+import { sha256Hex } from "#core/hash.ts";
+import { loadNetwork } from "#core/model/network.ts";
+import { tfjsEngine } from "#core/model/tfjs/engine.ts";
+import { ModelRung } from "#core/rung/model-rung.ts";
+import { createApp } from "#origin/app.ts";
 import { testModel } from "./model.ts";
 import { originModels } from "./origin-models.ts";
 
@@ -43,21 +43,21 @@ export default async function setup(): Promise<() => Promise<void>> {
     const fault = faults.get(third ?? "");
     if (fault === "down") return new Response("down", { status: 503 });
     if (fault === "slow") await new Promise((resolve) => setTimeout(resolve, 1_500));
-    if (first === "jobs") return Response.json(asked.get(model) ?? []);
-    if (fourth === "jobs") return takeJob(third ?? "", request);
+    if (first === "trainings") return Response.json(asked.get(model) ?? []);
+    if (fourth === "trainings") return takeTraining(third ?? "", request);
     return app.fetch(request);
   }
   // What an origin does with a call for training, as far as a schedule goes: 202, or 409 while one is running.
-  async function takeJob(model: string, request: Request): Promise<Response> {
+  async function takeTraining(model: string, request: Request): Promise<Response> {
     const isKnown = request.headers.get("authorization") === "Bearer next-rung-token";
-    const job = {
+    const training = {
       id: `${asked.get(model)?.length ?? 0}`,
       model,
       state: "queued",
       ...((await request.json()) as object),
     };
-    asked.set(model, [...(asked.get(model) ?? []), { ...job, isKnown }]);
-    return Response.json({ job }, { status: faults.get(model) === "busy" ? 409 : 202 });
+    asked.set(model, [...(asked.get(model) ?? []), { ...training, isKnown }]);
+    return Response.json({ training }, { status: faults.get(model) === "busy" ? 409 : 202 });
   }
   return () => new Promise((resolve) => server.close(() => resolve()));
 }

@@ -1,4 +1,4 @@
-import { type Engine, EngineError, type Tensor } from "../../workers/core/model/engine.ts";
+import { type Engine, EngineError, type Tensor } from "#core/model/engine.ts";
 
 interface DenseLayer {
   class_name: string;

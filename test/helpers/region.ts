@@ -1,8 +1,8 @@
 import { runInDurableObject } from "cloudflare:test";
 import { env } from "cloudflare:workers";
-import { regionObjectName } from "../../durable-objects/names.ts";
-import type { RegionObject } from "../../durable-objects/region/index.ts";
-import type { Instance, Question, RegionRun } from "../../workers/core/contract/index.ts";
+import type { Instance, Question, RegionRun } from "#core/contract/index.ts";
+import { regionObjectName } from "#objects/names.ts";
+import type { RegionObject } from "#objects/region/index.ts";
 import { call, expectOk } from "./edge.ts";
 import { customRows } from "./teach.ts";
 
@@ -52,7 +52,7 @@ export class TestRegion {
     const questions = instances.map((instance, i) => ({ id: ids[i], region: this.region, instance }));
     const path = `/v1/models/${this.model}/ask`;
     const response = await expectOk(call("POST", path, { body: { questions, ...body } }));
-    return (await response.json<{ answers: import("../../workers/core/contract/index.ts").Answer[] }>()).answers;
+    return (await response.json<{ answers: import("#core/contract/index.ts").Answer[] }>()).answers;
   }
 
   async retrain(at = 200_000): Promise<RegionRun> {
@@ -62,7 +62,7 @@ export class TestRegion {
 
   /** Every shard of the sums, as hex: equal when every bit is. */
   sums(): Promise<Record<string, SqlStorageValue>[]> {
-    return this.rows("SELECT backbone, part, shard, hex(value) AS value FROM sums ORDER BY backbone, part, shard");
+    return this.rows("SELECT backbone, fold, shard, hex(value) AS value FROM sums ORDER BY backbone, fold, shard");
   }
 
   async forgetAll(): Promise<void> {

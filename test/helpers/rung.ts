@@ -1,11 +1,11 @@
-import type { Question } from "../../workers/core/contract/index.ts";
-import { loadNetwork } from "../../workers/core/model/network.ts";
-import { tfjsEngine } from "../../workers/core/model/tfjs/engine.ts";
-import { ModelRung, type ModelRungOptions } from "../../workers/core/rung/model-rung.ts";
-import type { Hop } from "../../workers/core/rung/rung.ts";
+import type { Question } from "#core/contract/index.ts";
+import { loadNetwork } from "#core/model/network.ts";
+import { tfjsEngine } from "#core/model/tfjs/engine.ts";
+import { ModelRung, type ModelRungOptions } from "#core/rung/model-rung.ts";
+import type { Hop } from "#core/rung/rung.ts";
 import { type ModelOptions, testModel } from "./model.ts";
 
-export const hop: Hop = { asker: "ask", remainingMs: 5_000, nodes: ["edge"], trace: false };
+export const hop: Hop = { owner: "ask", remainingMs: 5_000, via: ["edge"], trace: false };
 let asked = 0;
 
 /** Questions of the test model, none like another. */

@@ -1,4 +1,4 @@
-import { UpriverClient } from "../../workers/client/index.ts";
+import { UpriverClient } from "#client/index.ts";
 import { type Place, sdkCases } from "../client/sdk-cases.ts";
 
 interface Settings {

@@ -1,4 +1,4 @@
-import type { Recipe } from "../../workers/origin/recipes/index.ts";
+import type { Recipe } from "#origin/recipes/index.ts";
 
 /** A recipe with everything that a training can have: distilled, pruned, in uint8, with regional heads and dropout. */
 export function smallStorefront(recipe: Recipe): Recipe {

@@ -1,6 +1,6 @@
-import type { RegionObject } from "../../durable-objects/region/index.ts";
-import type { Retrain } from "../../durable-objects/region/retrain/index.ts";
-import type { Run } from "../../workers/core/contract/index.ts";
+import type { Run } from "#core/contract/index.ts";
+import type { RegionObject } from "#objects/region/index.ts";
+import type { Retrain } from "#objects/region/retrain/index.ts";
 import type { TestRegion } from "./region.ts";
 
 /** A retrain under test that goes on a step at a time: no alarm rings between. */

@@ -1,4 +1,4 @@
-import type { Instance } from "../../workers/core/contract/index.ts";
+import type { Instance } from "#core/contract/index.ts";
 import { seeded } from "./random.ts";
 
 /** Labelled instances of a custom: in this region the sign of x0 alone says 'a' or 'b'. */

@@ -1,6 +1,6 @@
-import type { Blob, TensorManifest, TensorNetwork } from "../../workers/core/contract/index.ts";
-import { sha256Hex } from "../../workers/core/hash.ts";
-import { sign } from "../../workers/core/sign.ts";
+import type { BlobRef, TensorManifest, TensorNetwork } from "#core/contract/index.ts";
+import { sha256Hex } from "#core/hash.ts";
+import { sign } from "#core/sign.ts";
 import { graphNetwork, type ImageNetwork, layersNetwork } from "./image-networks.ts";
 import { testKeys } from "./keys.ts";
 import type { TestModel } from "./model.ts";
@@ -54,7 +54,7 @@ async function tensorModel(
   shape: Shape,
 ): Promise<TestTensorModel> {
   const blobs: TestModel["blobs"] = new Map();
-  const add = async (buffer: ArrayBuffer): Promise<Blob> => {
+  const add = async (buffer: ArrayBuffer): Promise<BlobRef> => {
     const bytes = new Uint8Array(buffer);
     const sha256 = await sha256Hex(bytes);
     blobs.set(sha256, bytes);
@@ -64,7 +64,7 @@ async function tensorModel(
   const shards = await Promise.all(files.shards.map(add));
   const sha256 = await sha256Hex([topology, ...shards].map((blob) => blob.sha256).join(""));
   const manifest: TensorManifest = {
-    format: "upriver/1",
+    format: "upriver/2",
     model,
     version,
     parent: version > 1 ? version - 1 : null,

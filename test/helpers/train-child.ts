@@ -1,7 +1,7 @@
 // Trains a small storefront in a process of its own, which a test may kill: node train-child.ts <checkpoints>
-import { storefront } from "../../workers/origin/recipes/storefront.ts";
-import { Checkpoints } from "../../workers/origin/train/checkpoint.ts";
-import { train } from "../../workers/origin/train/index.ts";
+import { storefront } from "#origin/recipes/storefront.ts";
+import { Checkpoints } from "#origin/train/checkpoint.ts";
+import { train } from "#origin/train/index.ts";
 import { smallStorefront } from "./small-storefront.ts";
 
 const [folder = ""] = process.argv.slice(2);

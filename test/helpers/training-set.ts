@@ -1,5 +1,5 @@
-import type { TrainingSet } from "../../workers/origin/train/batches.ts";
-import { RowStore } from "../../workers/origin/train/row-store.ts";
+import type { TrainingSet } from "#origin/train/batches.ts";
+import { RowStore } from "#origin/train/row-store.ts";
 
 /** Rows of values as a training set of two regions and two classes, all of the same weight. */
 export function trainingSet(

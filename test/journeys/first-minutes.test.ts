@@ -3,9 +3,9 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, it } from "vitest";
-import { bin, root } from "../../scripts/local/part.ts";
-import { freePort } from "../../scripts/local/ports.ts";
-import type { Answer } from "../../workers/core/contract/index.ts";
+import type { Answer } from "#core/contract/index.ts";
+import { bin, root } from "#scripts/local/part.ts";
+import { freePort } from "#scripts/local/ports.ts";
 
 const folder = await mkdtemp(join(tmpdir(), "upriver-start-"));
 const env = {
@@ -58,8 +58,8 @@ describe("the first five minutes", () => {
     const { child, printed } = await start();
     const answers = curls(printed).map(paste);
     expect(answers.map(({ status }) => status)).toEqual([200, 200, 200]);
-    expect(answers[0]?.body).toMatchObject({ status: "answered", rung: "edge", sure: true });
-    expect(answers[1]?.body).toMatchObject({ status: "answered", rung: "origin", sure: true });
+    expect(answers[0]?.body).toMatchObject({ status: "answered", rung: "edge", accepted: true });
+    expect(answers[1]?.body).toMatchObject({ status: "answered", rung: "origin", accepted: true });
     expect(answers[2]?.body).toMatchObject({ model: "storefront", pointer: { stable: 1 } });
     asked = answers[1]?.body;
     expect(await interrupt(child)).toBe(0);

@@ -2,7 +2,7 @@ import { existsSync } from "node:fs";
 import { readdir, readFile } from "node:fs/promises";
 import { encode as encodePng } from "fast-png";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import type { Ladder } from "../../scripts/local/ladder.ts";
+import type { Ladder } from "#scripts/local/ladder.ts";
 import { testModel } from "../helpers/model.ts";
 import { jpegs, losslessWebp } from "../helpers/pictures.ts";
 import { seeded } from "../helpers/random.ts";

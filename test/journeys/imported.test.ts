@@ -5,15 +5,15 @@ import { promisify } from "node:util";
 import * as tf from "@tensorflow/tfjs-core";
 import * as layers from "@tensorflow/tfjs-layers";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import type { Ladder } from "../../scripts/local/ladder.ts";
-import { bin, root } from "../../scripts/local/part.ts";
-import { classifying } from "../../workers/core/artefacts.ts";
-import type { Input, Instance } from "../../workers/core/contract/index.ts";
-import { argMax } from "../../workers/core/head/head.ts";
-import { encode, inputShapes } from "../../workers/core/input/index.ts";
-import { startBackend } from "../../workers/core/model/tfjs/backend.ts";
-import { seededRandom, shuffled } from "../../workers/origin/random.ts";
-import { type Row, recipeOf } from "../../workers/origin/recipes/index.ts";
+import { classifying } from "#core/artefacts.ts";
+import type { Input, Instance } from "#core/contract/index.ts";
+import { argMax } from "#core/head/head.ts";
+import { encode, inputShapes } from "#core/input/index.ts";
+import { startBackend } from "#core/model/tfjs/backend.ts";
+import { seededRandom, shuffled } from "#origin/random.ts";
+import { type Row, recipeOf } from "#origin/recipes/index.ts";
+import type { Ladder } from "#scripts/local/ladder.ts";
+import { bin, root } from "#scripts/local/part.ts";
 import { denseGraph } from "../helpers/dense-graph.ts";
 import { saveLayersModel, saveNetwork } from "../helpers/saved-model.ts";
 import { temporaryLadder } from "./ladder.ts";
@@ -38,8 +38,8 @@ beforeAll(async () => {
   const rows = await recipe.load({});
   later = rows.filter(({ at }) => at >= cut);
   const before = rows.filter(({ at }) => at < cut);
-  const picked = shuffled(before.length, seededRandom(6)).slice(0, trainedRows);
-  const own = Array.from(picked, (row) => before[row] as Row);
+  const chosen = shuffled(before.length, seededRandom(6)).slice(0, trainedRows);
+  const own = Array.from(chosen, (row) => before[row] as Row);
   trained.thin = await trainElsewhere(inputs.thin, [24, 16], own);
   trained.full = await trainElsewhere(inputs.full, [48, 24], own);
 });
@@ -73,7 +73,7 @@ describe("networks that something else trained", () => {
     const rungs = { edge: 0, origin: 0 };
     for (const { instance, region } of asked) {
       const answer = await ladder.client("ask").ask("storefront", instance);
-      if (!answer.sure || (answer.rung !== "edge" && answer.rung !== "origin")) continue;
+      if (!answer.accepted || (answer.rung !== "edge" && answer.rung !== "origin")) continue;
       rungs[answer.rung]++;
       expect(answer.label).toBe(labelOf(answer.rung === "edge" ? "thin" : "full", instance, region));
     }

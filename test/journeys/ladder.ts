@@ -1,12 +1,12 @@
 import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { type Ladder, startLadder } from "../../scripts/local/ladder.ts";
-import { freePort } from "../../scripts/local/ports.ts";
-import { ensureSecrets } from "../../scripts/local/secrets.ts";
-import { UpriverClient } from "../../workers/client/index.ts";
-import type { Manifest, OpenApi } from "../../workers/core/contract/index.ts";
-import { sign } from "../../workers/core/sign.ts";
+import { UpriverClient } from "#client/index.ts";
+import type { Manifest, OpenApi } from "#core/contract/index.ts";
+import { sign } from "#core/sign.ts";
+import { type Ladder, startLadder } from "#scripts/local/ladder.ts";
+import { freePort } from "#scripts/local/ports.ts";
+import { ensureSecrets } from "#scripts/local/secrets.ts";
 import { ApiCheck } from "../helpers/api-check.ts";
 
 /**
@@ -16,17 +16,17 @@ import { ApiCheck } from "../helpers/api-check.ts";
 export async function temporaryLadder({
   allowedOrigins,
   recipe = null,
-  foldSecret,
+  splitSecret,
 }: {
   allowedOrigins?: string;
   /** The recipe that the origin trains and publishes first. */
   recipe?: string | null;
-  /** Deals questions of the same ids into the same folds each time. */
-  foldSecret?: string;
+  /** Deals questions of the same ids into the same splits each time. */
+  splitSecret?: string;
 } = {}): Promise<Ladder & { folder: string }> {
   const folder = await mkdtemp(join(tmpdir(), "upriver-test-"));
   const ports = { edge: await freePort(), origin: await freePort() };
-  if (foldSecret !== undefined) await setFoldSecret(folder, ports, foldSecret);
+  if (splitSecret !== undefined) await setSplitSecret(folder, ports, splitSecret);
   const ladder = await startLadder({ folder, ports, recipe, allowedOrigins });
   const { edge: url, tokens } = ladder.credentials;
   const api = new ApiCheck((await (await fetch(`${url}/openapi.json`)).json()) as OpenApi);
@@ -48,10 +48,10 @@ export async function temporaryLadder({
   };
 }
 
-async function setFoldSecret(folder: string, ports: { edge: number; origin: number }, secret: string): Promise<void> {
+async function setSplitSecret(folder: string, ports: { edge: number; origin: number }, secret: string): Promise<void> {
   await ensureSecrets(folder, ports);
   const path = join(folder, ".dev.vars");
-  await writeFile(path, (await readFile(path, "utf8")).replace(/^FOLD_SECRET=.*$/m, `FOLD_SECRET='${secret}'`));
+  await writeFile(path, (await readFile(path, "utf8")).replace(/^FOLD_SECRET=.*$/m, `SPLIT_SECRET='${secret}'`));
 }
 
 /** Publishes a test's model on a ladder, signed with the ladder's own key, to all or to nobody yet. */

@@ -1,10 +1,10 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import type { Ladder } from "../../scripts/local/ladder.ts";
-import { classifying } from "../../workers/core/artefacts.ts";
-import type { Instance, Job } from "../../workers/core/contract/index.ts";
-import { publish } from "../../workers/origin/publish.ts";
-import { recipeOf } from "../../workers/origin/recipes/index.ts";
-import { train } from "../../workers/origin/train/index.ts";
+import { classifying } from "#core/artefacts.ts";
+import type { Instance, Training } from "#core/contract/index.ts";
+import { publish } from "#origin/publish.ts";
+import { recipeOf } from "#origin/recipes/index.ts";
+import { train } from "#origin/train/index.ts";
+import type { Ladder } from "#scripts/local/ladder.ts";
 import { temporaryLadder } from "./ladder.ts";
 
 const model = "storefront";
@@ -48,17 +48,17 @@ describe("what regions learn", () => {
 
   it("is picked up by the origin's training on the Worker's schedule, each sample once, and pushed down", async () => {
     await tick();
-    const job = await ended();
-    expect(job, `${job.reason}`).toMatchObject({ state: "done", version: 2, verdict: { promoted: true } });
-    expect(job.order.reason).toBe("schedule");
-    expect(job.samples).toEqual({ added: teachers.length * taughtEach, known: teachers.length * taughtEach });
+    const training = await ended();
+    expect(training, `${training.reason}`).toMatchObject({ state: "done", version: 2, verdict: { promoted: true } });
+    expect(training.order.reason).toBe("schedule");
+    expect(training.samples).toEqual({ added: teachers.length * taughtEach, known: teachers.length * taughtEach });
     const { trainedOn } = classifying(await ladder.client("publish").manifest(model, 2));
     const { truth = 0 } = trainedOn.sources;
     expect(truth / (teachers.length * taughtEach)).toBeGreaterThan(0.5);
     expect(truth / (teachers.length * taughtEach)).toBeLessThan(0.7);
     // A second tick in the same period orders nothing.
     await tick();
-    expect(await ladder.client("publish").jobs(model)).toHaveLength(1);
+    expect(await ladder.client("publish").trainings(model)).toHaveLength(1);
   });
 
   it("goes down behind a canary where that is asked for, and a canary that is ended is not promoted", async () => {
@@ -68,14 +68,15 @@ describe("what regions learn", () => {
     }));
     await ladder.client("admin").teachMany(model, { truths });
     const publisher = ladder.client("publish");
-    const { id } = await publisher.orderJob(model, { canary: { share: 0.3 }, gate: false });
-    await expect(publisher.orderJob(model)).rejects.toMatchObject({ problem: { status: 409 } });
-    while ((await publisher.job(model, id)).step !== "watch") await new Promise((resolve) => setTimeout(resolve, 500));
+    const { id } = await publisher.orderTraining(model, { canary: { share: 0.3 }, gate: false });
+    await expect(publisher.orderTraining(model)).rejects.toMatchObject({ problem: { status: 409 } });
+    while ((await publisher.training(model, id)).step !== "watch")
+      await new Promise((resolve) => setTimeout(resolve, 500));
     expect(await publisher.model(model)).toMatchObject({ pointer: { stable: 2, canary: { version: 3, share: 0.3 } } });
     expect(await publisher.canary(model)).toMatchObject({ version: 3, stable: 2, outcome: null });
     await publisher.rollback(model);
-    const job = await publisher.job(model, id, { waitSeconds: 30 });
-    expect(job).toMatchObject({ state: "refused", version: 3, samples: { added: taughtEach } });
+    const training = await publisher.training(model, id, { waitSeconds: 30 });
+    expect(training).toMatchObject({ state: "refused", version: 3, samples: { added: taughtEach } });
     expect(await publisher.model(model)).toMatchObject({ pointer: { stable: 2, canary: null } });
   });
 
@@ -83,8 +84,8 @@ describe("what regions learn", () => {
     const answers = await Promise.all(
       Array.from({ length: 20 }, (_, i) => ladder.client("ask").ask(model, heatWave(stranger, i * 3))),
     );
-    const known = answers.filter(({ label, rung, sure, version }) => {
-      return label === "umbrella" && rung === "edge" && sure && version === "2";
+    const known = answers.filter(({ label, rung, accepted, version }) => {
+      return label === "umbrella" && rung === "edge" && accepted && version === "2";
     });
     expect(known.length).toBeGreaterThan(15);
   });
@@ -98,8 +99,8 @@ async function tick(): Promise<void> {
   expect(await response.text()).toBe("ok");
 }
 
-async function ended(): Promise<Job> {
-  const [job] = await ladder.client("publish").jobs(model);
-  if (!job) throw new Error("the tick ordered no training");
-  return ladder.client("publish").job(model, job.id, { waitSeconds: 60 });
+async function ended(): Promise<Training> {
+  const [training] = await ladder.client("publish").trainings(model);
+  if (!training) throw new Error("the tick ordered no training");
+  return ladder.client("publish").training(model, training.id, { waitSeconds: 60 });
 }

@@ -1,9 +1,9 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import type { Ladder } from "../../scripts/local/ladder.ts";
-import type { Answer } from "../../workers/core/contract/index.ts";
-import { publish } from "../../workers/origin/publish.ts";
-import { recipeOf } from "../../workers/origin/recipes/index.ts";
-import { type Artefact, train } from "../../workers/origin/train/index.ts";
+import type { Answer } from "#core/contract/index.ts";
+import { publish } from "#origin/publish.ts";
+import { recipeOf } from "#origin/recipes/index.ts";
+import { type Artefact, train } from "#origin/train/index.ts";
+import type { Ladder } from "#scripts/local/ladder.ts";
 import { temporaryLadder } from "./ladder.ts";
 
 const model = "storefront";

@@ -1,11 +1,11 @@
 import type { Browser, Page } from "puppeteer-core";
 import { afterAll, beforeAll, expect, it } from "vitest";
-import { chromiumPath } from "../../scripts/local/chromium.ts";
-import { dayMs } from "../../scripts/replay/days.ts";
-import { play } from "../../scripts/replay/play.ts";
-import type { Report } from "../../scripts/replay/report.ts";
-import { UpriverClient } from "../../workers/client/index.ts";
-import { storefront } from "../../workers/origin/recipes/storefront.ts";
+import { UpriverClient } from "#client/index.ts";
+import { storefront } from "#origin/recipes/storefront.ts";
+import { chromiumPath } from "#scripts/local/chromium.ts";
+import { dayMs } from "#scripts/replay/days.ts";
+import { play } from "#scripts/replay/play.ts";
+import type { Report } from "#scripts/replay/report.ts";
 import { openBrowser, openConsole } from "../helpers/browser.ts";
 import { temporaryLadder } from "./ladder.ts";
 
@@ -58,7 +58,7 @@ it("a replay, the ladder, the metrics and the console agree to the last question
     const [model] = (await client.ladder()).models;
     return { questions: model?.questions, rungs: new Map(model?.rungs.map((rung) => [rung.rung, rung])) };
   };
-  // What climbed is counted by the regions, at once: who answered, and what was left to a person.
+  // What escalated is counted by the regions, at once: who answered, and what was left to a person.
   const now = await above();
   expect(now.rungs.get("origin")?.answered).toBe(answered.origin);
   expect(now.rungs.get("region")?.answered).toBe(answered.region);

@@ -1,9 +1,9 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import type { Ladder } from "../../scripts/local/ladder.ts";
-import type { Answer, Instance } from "../../workers/core/contract/index.ts";
-import { publish } from "../../workers/origin/publish.ts";
-import { recipeOf } from "../../workers/origin/recipes/index.ts";
-import { train } from "../../workers/origin/train/index.ts";
+import type { Answer, Instance } from "#core/contract/index.ts";
+import { publish } from "#origin/publish.ts";
+import { recipeOf } from "#origin/recipes/index.ts";
+import { train } from "#origin/train/index.ts";
+import type { Ladder } from "#scripts/local/ladder.ts";
 import { temporaryLadder } from "./ladder.ts";
 
 const model = "storefront";
@@ -15,7 +15,7 @@ let ladder: Ladder;
 
 beforeAll(async () => {
   // Folds by chance would now and then make a head that is too unsure of the new fashion, or is refused.
-  ladder = await temporaryLadder({ foldSecret: "the folds of a question that goes up" });
+  ladder = await temporaryLadder({ splitSecret: "the splits of a question that goes up" });
   const artefact = await train(recipeOf(model));
   await publish(ladder.client("publish"), artefact, ladder.credentials.signingKey);
   await ladder.client("publish").rollout(model, { version: 1 });
@@ -37,9 +37,9 @@ function isMild(instance: Instance): boolean {
 describe("a question goes up", () => {
   let first: Answer;
 
-  it("climbs to review where neither edge nor origin is sure", async () => {
+  it("escalates to review where neither edge nor origin is sure", async () => {
     first = await ladder.client("ask").ask(model, fashion(3), { idempotencyKey: "first" });
-    expect(first).toMatchObject({ status: "open", region, sure: false, rung: "origin" });
+    expect(first).toMatchObject({ status: "open", region, accepted: false, rung: "origin" });
   });
 
   it("is answered there, and the answer comes back to the caller who waited", async () => {
@@ -52,7 +52,7 @@ describe("a question goes up", () => {
       status: "answered",
       label: "rain-boots",
       rung: "human",
-      sure: true,
+      accepted: true,
     });
   });
 
@@ -81,7 +81,7 @@ describe("a question goes up", () => {
     // What the new head is not sure of, the region remembers; nobody is asked again.
     // Of some the origin was sure before, and wrong, as its certificate allows: nobody was taught those.
     const likes = await Promise.all(open.slice(0, 70).map((like) => ladder.client("ask").ask(model, like)));
-    for (const like of likes) expect(like).toMatchObject({ status: "answered", label: "rain-boots", sure: true });
+    for (const like of likes) expect(like).toMatchObject({ status: "answered", label: "rain-boots", accepted: true });
     const atEdge = likes.filter(({ rung, version }) => rung === "edge" && version === `1+${region}.1`);
     expect(atEdge.length).toBeGreaterThan(likes.length / 4);
     const elsewhere = await ladder.client("ask").ask(model, { ...(open[1] as object), region: "capital" });

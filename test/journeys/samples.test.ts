@@ -4,8 +4,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { afterAll, beforeAll, expect, it } from "vitest";
-import type { Ladder } from "../../scripts/local/ladder.ts";
-import { SampleStore } from "../../workers/origin/learn/pull.ts";
+import { SampleStore } from "#origin/learn/pull.ts";
+import type { Ladder } from "#scripts/local/ladder.ts";
 import { testModel } from "../helpers/model.ts";
 import { publishOn, temporaryLadder } from "./ladder.ts";
 
@@ -35,7 +35,7 @@ async function samples(scope: "publish" | "admin", ...args: string[]) {
   return JSON.parse(stdout);
 }
 
-it("what a region was taught is fetched, and taught again to a region that lost it: in the same folds", async () => {
+it("what a region was taught is fetched, and taught again to a region that lost it: in the same splits", async () => {
   const teacher = ladder.client("teach");
   const truth = (region: string, i: number) => ({
     label: i % 2 === 0 ? "a" : "b",
@@ -60,7 +60,9 @@ it("what a region was taught is fetched, and taught again to a region that lost 
   await expect.poll(() => samples("publish", "--out", after)).toMatchObject({ known: 40 });
   await expect.poll(() => samples("publish", "--out", later)).toMatchObject({ known: 40 });
   expect(await known(later)).toEqual(await known(after));
-  expect(await known(after)).toEqual((await known(backup)).map((line) => ({ ...line, pi: null, source: "truth" })));
+  expect(await known(after)).toEqual(
+    (await known(backup)).map((line) => ({ ...line, inclusionProbability: null, source: "truth" })),
+  );
 });
 
 async function known(store: string) {

@@ -1,7 +1,7 @@
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, it } from "vitest";
-import type { Answer } from "../../workers/core/contract/index.ts";
+import type { Answer } from "#core/contract/index.ts";
 import { testModel } from "../helpers/model.ts";
 import { originModels } from "../helpers/origin-models.ts";
 import { publishOn, temporaryLadder } from "./ladder.ts";
@@ -68,7 +68,7 @@ it("a question is found in the logs of all rungs by its id, in one trace, each s
   expect(new Set([parent, span, taken.span, origin[0]?.span]).size).toBe(4);
 });
 
-it("a question that climbs later keeps its trace", async () => {
+it("a question that escalates later keeps its trace", async () => {
   const trace = "0af7651916cd43dd8448eb211c80319c";
   await ladder.stopOrigin();
   const { answer, span } = await askIn(trace);

@@ -4,11 +4,11 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import * as layers from "@tensorflow/tfjs-layers";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import type { Ladder } from "../../scripts/local/ladder.ts";
-import type { Instance } from "../../workers/core/contract/index.ts";
-import { startBackend } from "../../workers/core/model/tfjs/backend.ts";
-import { createModel } from "../../workers/origin/import/create.ts";
-import { publish } from "../../workers/origin/publish.ts";
+import type { Instance } from "#core/contract/index.ts";
+import { startBackend } from "#core/model/tfjs/backend.ts";
+import { createModel } from "#origin/import/create.ts";
+import { publish } from "#origin/publish.ts";
+import type { Ladder } from "#scripts/local/ladder.ts";
 import { seeded } from "../helpers/random.ts";
 import { saveLayersModel } from "../helpers/saved-model.ts";
 import { temporaryLadder } from "./ladder.ts";
@@ -60,33 +60,33 @@ describe("a model made of a pre-trained base", () => {
     const rest = digits.filter((digit) => !shown.includes(digit));
     const [first] = rest as [Shown];
     expect(await ladder.client("ask").ask("digits", first.instance, { accept: "always" })).toMatchObject({
-      sure: false,
+      accepted: false,
     });
     await ladder.client("teach").teachMany("digits", {
       truths: shown.map(({ label, instance }) => ({ label, question: { instance } })),
     });
     const seconds = await untilLearned("digits", first.instance);
-    const judged = { right: 0, sure: 0, surelyRight: 0 };
+    const judged = { right: 0, accepted: 0, surelyRight: 0 };
     for (let i = 0; i < rest.length; i += batch) {
       const asked = rest.slice(i, i + batch);
       const instances = asked.map(({ instance }) => instance);
       const answers = await ladder.client("ask").askMany("digits", instances, { accept: "always" });
-      for (const [j, { label, sure }] of answers.entries()) {
+      for (const [j, { label, accepted }] of answers.entries()) {
         const isRight = label === asked[j]?.label;
         judged.right += Number(isRight);
-        judged.sure += Number(sure);
-        judged.surelyRight += Number(sure && isRight);
+        judged.accepted += Number(accepted);
+        judged.surelyRight += Number(accepted && isRight);
       }
     }
     const share = (part: number, of: number) => `${((100 * part) / of).toFixed(1)}%`;
     console.log(
       `${rest.length} digits that it never saw: ${share(judged.right, rest.length)} right; sure of ` +
-        `${share(judged.sure, rest.length)}, of which ${share(judged.surelyRight, judged.sure)} right; ` +
+        `${share(judged.accepted, rest.length)}, of which ${share(judged.surelyRight, judged.accepted)} right; ` +
         `${seconds.toFixed(1)} s from the last example to the head in use`,
     );
-    // 80% to 85%, as the folds are dealt.
+    // 80% to 85%, as the splits are dealt.
     expect(judged.right / rest.length).toBeGreaterThan(0.75);
-    expect(judged.surelyRight / judged.sure).toBeGreaterThan(judged.right / rest.length);
+    expect(judged.surelyRight / judged.accepted).toBeGreaterThan(judged.right / rest.length);
   });
 });
 

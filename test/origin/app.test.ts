@@ -6,14 +6,14 @@ import { join } from "node:path";
 import { type ServerType, serve } from "@hono/node-server";
 import { Hono } from "hono";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { UpriverClient } from "../../workers/client/index.ts";
-import { problemSchema } from "../../workers/core/contract/index.ts";
-import { sha256Hex } from "../../workers/core/hash.ts";
-import { limits } from "../../workers/core/limits.ts";
-import { HttpRung } from "../../workers/core/rung/http-rung.ts";
-import { createApp } from "../../workers/origin/app.ts";
-import { readConfig } from "../../workers/origin/config.ts";
-import { FullModels } from "../../workers/origin/models.ts";
+import { UpriverClient } from "#client/index.ts";
+import { problemSchema } from "#core/contract/index.ts";
+import { sha256Hex } from "#core/hash.ts";
+import { limits } from "#core/limits.ts";
+import { HttpRung } from "#core/rung/http-rung.ts";
+import { createApp } from "#origin/app.ts";
+import { readConfig } from "#origin/config.ts";
+import { FullModels } from "#origin/models.ts";
 import { testRung } from "../core/rung/rung.suite.ts";
 import { type TestModel, testModel } from "../helpers/model.ts";
 
@@ -87,7 +87,7 @@ function post(body: unknown, { token = "hop-token", path = "/v1/models/shop/ask"
 testRung("the origin over HTTP", false, async () => ({
   rung: new HttpRung({ name: "origin", model: "shop", url, token: "hop-token", timeoutMs: 5_000 }),
   questions,
-  hop: { asker: "edge", remainingMs: 5_000, nodes: ["edge"], trace: false },
+  hop: { owner: "edge", remainingMs: 5_000, via: ["edge"], trace: false },
 }));
 
 describe("the origin", () => {
@@ -105,7 +105,7 @@ describe("the origin", () => {
     ],
     ["a question that is not whole", 422, { questions: [{ instance: { x0: 1 } }] }, {}, /"path":"id"/],
     ["a body too large", 413, "x".repeat(limits.bodyMaxBytes + 1), {}, /4194304/],
-    ["a circle", 508, { questions: questions(1), nodes: ["origin"] }, {}, /origin → origin/],
+    ["a circle", 508, { questions: questions(1), via: ["origin"] }, {}, /origin → origin/],
     ["another route", 404, {}, { path: "/v1/other" }, /route/],
   ])("refuses %s with a problem document", async (_, status, body, options, text) => {
     const response = await post(body, options);

@@ -3,11 +3,11 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { DuckDBInstance } from "@duckdb/node-api";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { inputSchema } from "../../workers/core/contract/index.ts";
-import { exportSet } from "../../workers/origin/export/index.ts";
-import type { Recipe } from "../../workers/origin/recipes/recipe.ts";
-import { storefront } from "../../workers/origin/recipes/storefront.ts";
-import type { Folded } from "../../workers/origin/train/dataset.ts";
+import { inputSchema } from "#core/contract/index.ts";
+import { exportSet } from "#origin/export/index.ts";
+import type { Recipe } from "#origin/recipes/recipe.ts";
+import { storefront } from "#origin/recipes/storefront.ts";
+import type { SplitRows } from "#origin/train/dataset.ts";
 
 let folder: string;
 beforeAll(async () => {
@@ -23,24 +23,24 @@ async function query(sql: string) {
 
 const visit = { temperature: 20.5, rainMm: null, minutesOnPage: 2, hour: 9, lookedAt: "gift" };
 const at = Date.UTC(2025, 2, 4);
-const table: Folded = {
+const table: SplitRows = {
   train: [
     { region: "lagoon", instance: visit, label: "umbrella", at },
     { region: "mesa", instance: { ...visit, rainMm: 3 }, label: "sun-hat", at, weight: 0.25, source: "origin" },
   ],
-  tune: [{ region: "ridge", instance: { ...visit, lookedAt: null }, label: "sneakers", at, source: "truth" }],
-  certify: [],
+  validation: [{ region: "ridge", instance: { ...visit, lookedAt: null }, label: "sneakers", at, source: "truth" }],
+  calibration: [],
 };
 
 describe("an exported training set", () => {
   it("has a row an instance, its columns typed, nulls where there are, and what is known of it", async () => {
     const { rows } = await exportSet(storefront, table, join(folder, "table"));
-    expect(rows).toEqual({ train: 2, tune: 1, certify: 0 });
+    expect(rows).toEqual({ train: 2, validation: 1, calibration: 0 });
     const file = join(folder, "table", "set.parquet");
     expect(await query(`SELECT * EXCLUDE (minutesOnPage, hour) FROM '${file}'`)).toEqual([
       { temperature: 20.5, rainMm: null, lookedAt: "gift", ...known("umbrella", "lagoon", "train", 1, "base") },
       { temperature: 20.5, rainMm: 3, lookedAt: "gift", ...known("sun-hat", "mesa", "train", 0.25, "origin") },
-      { temperature: 20.5, rainMm: null, lookedAt: null, ...known("sneakers", "ridge", "tune", 1, "truth") },
+      { temperature: 20.5, rainMm: null, lookedAt: null, ...known("sneakers", "ridge", "validation", 1, "truth") },
     ]);
   });
 
@@ -74,7 +74,7 @@ describe("an exported training set", () => {
               [[254], [255]],
             ],
     }));
-    await exportSet(recipe, { train: rows, tune: [], certify: [] }, join(folder, "images"));
+    await exportSet(recipe, { train: rows, validation: [], calibration: [] }, join(folder, "images"));
     const file = join(folder, "images", "set.parquet");
     expect(
       await query(`SELECT DISTINCT hex(pixels) AS pixels, count(*)::INT AS n FROM '${file}' GROUP BY ALL`),
@@ -82,6 +82,6 @@ describe("an exported training set", () => {
   });
 });
 
-function known(label: string, region: string, split: string, weight: number, source: string) {
-  return { label, region, split, weight, source, askedAt: new Date(at) };
+function known(label: string, region: string, groupKey: string, weight: number, source: string) {
+  return { label, region, groupKey, weight, source, askedAt: new Date(at) };
 }

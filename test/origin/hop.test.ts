@@ -1,14 +1,14 @@
 import { describe, expect, it } from "vitest";
-import { sha256Hex } from "../../workers/core/hash.ts";
-import { limits } from "../../workers/core/limits.ts";
-import { createApp, type OriginOptions } from "../../workers/origin/app.ts";
+import { sha256Hex } from "#core/hash.ts";
+import { limits } from "#core/limits.ts";
+import { createApp, type OriginOptions } from "#origin/app.ts";
 
 const question = { id: "shop~north~1", region: "north", instance: { x0: 1 }, at: 0 };
 
 interface Seen {
-  asker: string;
+  owner: string;
   remainingMs: number;
-  nodes: string[];
+  via: string[];
   trace: boolean;
   traceparent?: string;
 }
@@ -41,15 +41,18 @@ describe("a hop to the origin", () => {
       seen.push(hop);
       return [{ answer: { id: question.id } }];
     });
-    const response = await ask({ nodes: ["edge"], remainingMs: 4_321, trace: true });
+    const response = await ask({ via: ["edge"], remainingMs: 4_321, trace: true });
     expect(await response.json()).toEqual({ answers: [{ id: question.id }] });
-    const passedOn = { asker: "edge", remainingMs: 4_321, nodes: ["edge", "origin"], trace: true };
+    const passedOn = { owner: "edge", remainingMs: 4_321, via: ["edge", "origin"], trace: true };
     expect(seen).toEqual([{ ...passedOn, traceparent: expect.stringMatching(/^00-\w{32}-\w{16}-00$/) }]);
   });
 
   it("is logged in the trace that it came with, when it is asked and when it is answered", async () => {
     const seen: Seen[] = [];
-    const answer = { ...{ id: question.id, status: "answered", rung: "origin", sure: true, version: "3" }, label: "a" };
+    const answer = {
+      ...{ id: question.id, status: "answered", rung: "origin", accepted: true, version: "3" },
+      label: "a",
+    };
     const { ask, logged } = await origin(async (hop) => {
       seen.push(hop);
       return [{ answer }];
@@ -58,7 +61,7 @@ describe("a hop to the origin", () => {
     await ask({}, "edge", { traceparent: `00-${trace}-${parent}-01` });
     const span = seen[0]?.traceparent?.split("-")[2];
     const line = { rung: "origin", model: "shop", region: "north", trace, span, parent, question: question.id };
-    const outcome = { status: "answered", by: "origin", sure: true, version: "3" };
+    const outcome = { status: "answered", by: "origin", accepted: true, version: "3" };
     expect(logged).toEqual([
       { event: "asked", ...line },
       { event: "answered", ...line, ms: expect.any(Number), ...outcome },
@@ -76,9 +79,9 @@ describe("a hop to the origin", () => {
 
   it("goes over so many nodes and no more", async () => {
     const { ask } = await origin();
-    const nodes = (n: number) => Array.from({ length: n }, (_, i) => `node-${i}`);
-    expect((await ask({ nodes: nodes(limits.nodesMax - 1) })).status).toBe(200);
-    expect((await ask({ nodes: nodes(limits.nodesMax) })).status).toBe(508);
+    const via = (n: number) => Array.from({ length: n }, (_, i) => `node-${i}`);
+    expect((await ask({ via: via(limits.viaMax - 1) })).status).toBe(200);
+    expect((await ask({ via: via(limits.viaMax) })).status).toBe(508);
   });
 
   it("that takes longer than the time that remained is refused, not answered late", async () => {

@@ -2,23 +2,23 @@ import { appendFile, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import type { UpriverClient } from "../../workers/client/index.ts";
-import type { SampleLine } from "../../workers/core/contract/index.ts";
-import { compare } from "../../workers/origin/learn/compare.ts";
-import { mix, type Sample } from "../../workers/origin/learn/mix.ts";
-import { SampleStore } from "../../workers/origin/learn/pull.ts";
-import type { Row } from "../../workers/origin/recipes/index.ts";
-import { storefront } from "../../workers/origin/recipes/storefront.ts";
-import { foldRows } from "../../workers/origin/train/dataset.ts";
-import { train } from "../../workers/origin/train/index.ts";
-import { readFrom } from "../../workers/origin/train/score.ts";
+import type { UpriverClient } from "#client/index.ts";
+import type { SampleLine } from "#core/contract/index.ts";
+import { compare } from "#origin/learn/compare.ts";
+import { mix, type Sample } from "#origin/learn/mix.ts";
+import { SampleStore } from "#origin/learn/pull.ts";
+import type { Row } from "#origin/recipes/index.ts";
+import { storefront } from "#origin/recipes/storefront.ts";
+import { splitRows } from "#origin/train/dataset.ts";
+import { train } from "#origin/train/index.ts";
+import { readFrom } from "#origin/train/score.ts";
 
 const day = 24 * 3600_000;
 const origin = { ...storefront, policy: { ...storefront.policy, originLabelWeight: 0.25 } };
 
 function sample(of: Row, change: Partial<Sample> = {}): Sample {
   const { region, instance, label, at } = of;
-  const dealt = { fold: "certify" as const, split: "x", pi: 1 };
+  const dealt = { split: "calibration" as const, groupKey: "x", inclusionProbability: 1 };
   return {
     region,
     id: `${region}-${at}`,
@@ -38,30 +38,34 @@ describe("mixing", () => {
   beforeAll(async () => {
     base = (await storefront.load({})).slice(0, 400);
   });
-  const all = (folded: Awaited<ReturnType<typeof mix>>) => [...folded.train, ...folded.tune, ...folded.certify];
+  const all = (splits: Awaited<ReturnType<typeof mix>>) => [
+    ...splits.train,
+    ...splits.validation,
+    ...splits.calibration,
+  ];
 
-  it("of no samples is the recipe's own rows in their folds", async () => {
-    const [mixed, dealt] = [await mix(storefront, base, []), await foldRows(storefront, base)];
-    for (const fold of ["train", "tune", "certify"] as const) {
-      expect(new Set(mixed[fold])).toEqual(new Set(dealt[fold]));
-      expect(mixed[fold].every(({ at }, i) => at >= (mixed[fold][i - 1]?.at ?? 0))).toBe(true);
+  it("of no samples is the recipe's own rows in their splits", async () => {
+    const [mixed, dealt] = [await mix(storefront, base, []), await splitRows(storefront, base)];
+    for (const split of ["train", "validation", "calibration"] as const) {
+      expect(new Set(mixed[split])).toEqual(new Set(dealt[split]));
+      expect(mixed[split].every(({ at }, i) => at >= (mixed[split][i - 1]?.at ?? 0))).toBe(true);
     }
   });
 
-  it("has each question once, in the fold that its region dealt, whatever the order of its columns", async () => {
+  it("has each question once, in the split that its region dealt, whatever the order of its columns", async () => {
     const one = base[5] as Row;
     const turned = Object.fromEntries(Object.entries(one.instance).reverse());
-    const folded = await mix(storefront, base, [sample(one, { instance: turned, label: "sneakers" })]);
-    expect(all(folded)).toHaveLength(base.length);
-    expect(folded.certify.filter(({ source }) => source === "truth")).toMatchObject([
+    const splits = await mix(storefront, base, [sample(one, { instance: turned, label: "sneakers" })]);
+    expect(all(splits)).toHaveLength(base.length);
+    expect(splits.calibration.filter(({ source }) => source === "truth")).toMatchObject([
       { at: one.at, label: "sneakers" },
     ]);
   });
 
   it("says of a row that is held out now, and was trained on before, that it was", async () => {
-    const { train: trained, tune } = await foldRows(storefront, base);
-    const folded = await mix(storefront, base, [sample(trained[0] as Row), sample(tune[0] as Row)]);
-    const moved = folded.certify.filter(({ source }) => source === "truth");
+    const { train: trained, validation } = await splitRows(storefront, base);
+    const splits = await mix(storefront, base, [sample(trained[0] as Row), sample(validation[0] as Row)]);
+    const moved = splits.calibration.filter(({ source }) => source === "truth");
     expect(moved.map(({ seenBefore = false }) => seenBefore).sort()).toEqual([false, true]);
   });
 
@@ -75,18 +79,18 @@ describe("mixing", () => {
       { region: "lagoon", id: "e", revision: 9, forgotten: true },
       sample({ ...late, at: Date.UTC(2025, 4, 20) }, { id: "f" }),
     ];
-    const folded = await mix(storefront, base, lines, Date.UTC(2025, 5, 1));
-    expect(all(folded).filter(({ source }) => source !== undefined)).toHaveLength(1);
+    const splits = await mix(storefront, base, lines, Date.UTC(2025, 5, 1));
+    expect(all(splits).filter(({ source }) => source !== undefined)).toHaveLength(1);
   });
 
   it("takes the origin's labels for training alone, at their weight, and not at all where the policy says 0", async () => {
     const other = { ...(base[0] as Row), at: Date.UTC(2025, 0, 1) };
     const lines = [
-      sample(other, { source: "origin", fold: "train" }),
-      sample({ ...other, at: other.at + day }, { id: "2", source: "origin", fold: "tune" }),
+      sample(other, { source: "origin", split: "train" }),
+      sample({ ...other, at: other.at + day }, { id: "2", source: "origin", split: "validation" }),
     ];
-    const folded = await mix(origin, base, lines);
-    expect(all(folded).filter(({ source }) => source === "origin")).toMatchObject([{ weight: 0.25 }]);
+    const splits = await mix(origin, base, lines);
+    expect(all(splits).filter(({ source }) => source === "origin")).toMatchObject([{ weight: 0.25 }]);
     expect(all(await mix(storefront, base, lines))).toHaveLength(base.length);
   });
 });
@@ -96,18 +100,18 @@ describe("comparing", () => {
     const recipe = { ...storefront, training: { ...storefront.training, epochs: 6 } };
     const less = await train(recipe, { before: "2024-02-15", backend: "wasm" });
     const more = await train(recipe, { backend: "wasm" });
-    const folded = await foldRows(recipe, await recipe.load({}));
+    const splits = await splitRows(recipe, await recipe.load({}));
     const contender = ({ draft, blobs }: typeof less) => ({ spec: draft.thin, read: readFrom(blobs) });
-    const forward = await compare(recipe, folded, contender(less), contender(more));
-    expect(forward).toMatchObject({ promoted: true, questions: folded.tune.length });
+    const forward = await compare(recipe, splits, contender(less), contender(more));
+    expect(forward).toMatchObject({ promoted: true, questions: splits.validation.length });
     expect(forward.difference).toBeLessThan(0);
     expect(Object.keys(forward.byRegion)).toHaveLength(12);
-    const back = await compare(recipe, folded, contender(more), contender(less));
+    const back = await compare(recipe, splits, contender(more), contender(less));
     expect(back).toMatchObject({ promoted: false });
     expect(back.difference).toBeCloseTo(-forward.difference, 9);
-    const seen = { tune: folded.tune.map((row, i) => ({ ...row, seenBefore: i % 2 === 0 })) };
+    const seen = { validation: splits.validation.map((row, i) => ({ ...row, seenBefore: i % 2 === 0 })) };
     expect((await compare(recipe, seen, contender(less), contender(more))).questions).toBe(
-      Math.floor(folded.tune.length / 2),
+      Math.floor(splits.validation.length / 2),
     );
   });
 });

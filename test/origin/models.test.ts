@@ -4,12 +4,12 @@ import { join } from "node:path";
 import { type ServerType, serve } from "@hono/node-server";
 import { Hono } from "hono";
 import { afterAll, afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import { freePort } from "../../scripts/local/ports.ts";
-import { UpriverClient } from "../../workers/client/index.ts";
-import { ArtefactError } from "../../workers/core/artefacts.ts";
-import type { ClassifyManifest } from "../../workers/core/contract/index.ts";
-import { FaultError } from "../../workers/core/http/fault.ts";
-import { FullModels } from "../../workers/origin/models.ts";
+import { UpriverClient } from "#client/index.ts";
+import { ArtefactError } from "#core/artefacts.ts";
+import type { ClassifyManifest } from "#core/contract/index.ts";
+import { FaultError } from "#core/http/fault.ts";
+import { FullModels } from "#origin/models.ts";
+import { freePort } from "#scripts/local/ports.ts";
 import { type TestModel, testModel } from "../helpers/model.ts";
 
 const servers: ServerType[] = [];

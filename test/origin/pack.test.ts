@@ -1,14 +1,14 @@
 import * as tf from "@tensorflow/tfjs-core";
 import * as layers from "@tensorflow/tfjs-layers";
 import { beforeAll, describe, expect, it } from "vitest";
-import type { ImageInput } from "../../workers/core/contract/index.ts";
-import { inputShapes } from "../../workers/core/input/index.ts";
-import { loadBackbone } from "../../workers/core/model/backbone.ts";
-import { startBackend } from "../../workers/core/model/tfjs/backend.ts";
-import { tfjsEngine } from "../../workers/core/model/tfjs/engine.ts";
-import type { WeightType } from "../../workers/origin/recipes/index.ts";
-import { buildNetwork, inputTensors, type Trainable } from "../../workers/origin/train/network.ts";
-import { type Blobs, bytesOf, packNetwork } from "../../workers/origin/train/pack.ts";
+import type { ImageInput } from "#core/contract/index.ts";
+import { inputShapes } from "#core/input/index.ts";
+import { loadBackbone } from "#core/model/backbone.ts";
+import { startBackend } from "#core/model/tfjs/backend.ts";
+import { tfjsEngine } from "#core/model/tfjs/engine.ts";
+import type { WeightType } from "#origin/recipes/index.ts";
+import { buildNetwork, inputTensors, type Trainable } from "#origin/train/network.ts";
+import { type Blobs, bytesOf, packNetwork } from "#origin/train/pack.ts";
 import { seeded, uniform } from "../helpers/random.ts";
 
 const input: ImageInput = {

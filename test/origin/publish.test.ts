@@ -1,11 +1,11 @@
 import { describe, expect, it } from "vitest";
-import { ProblemError, type UpriverClient } from "../../workers/client/index.ts";
-import { blobsOf } from "../../workers/core/artefacts.ts";
-import type { ClassifyManifest } from "../../workers/core/contract/index.ts";
-import { sha256Hex } from "../../workers/core/hash.ts";
-import { signatureFault } from "../../workers/core/sign.ts";
-import { publish } from "../../workers/origin/publish.ts";
-import type { Artefact } from "../../workers/origin/train/index.ts";
+import { ProblemError, type UpriverClient } from "#client/index.ts";
+import { blobsOf } from "#core/artefacts.ts";
+import type { ClassifyManifest } from "#core/contract/index.ts";
+import { sha256Hex } from "#core/hash.ts";
+import { signatureFault } from "#core/sign.ts";
+import { publish } from "#origin/publish.ts";
+import type { Artefact } from "#origin/train/index.ts";
 import { testKeys } from "../helpers/keys.ts";
 import { testModel } from "../helpers/model.ts";
 

@@ -4,9 +4,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";
 import { describe, expect, it } from "vitest";
-import { type Row, recipeOf, recipes } from "../../workers/origin/recipes/index.ts";
-import { planInput } from "../../workers/origin/train/columns.ts";
-import { encodeRows } from "../../workers/origin/train/dataset.ts";
+import { type Row, recipeOf, recipes } from "#origin/recipes/index.ts";
+import { planInput } from "#origin/train/columns.ts";
+import { encodeRows } from "#origin/train/dataset.ts";
 
 const storefront = recipeOf("storefront");
 const weather = recipeOf("weather");

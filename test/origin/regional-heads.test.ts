@@ -1,12 +1,12 @@
 import * as tf from "@tensorflow/tfjs-core";
 import { beforeAll, describe, expect, it } from "vitest";
-import { startBackend } from "../../workers/core/model/tfjs/backend.ts";
-import type { TrainingPlan } from "../../workers/origin/recipes/index.ts";
-import { batchOf } from "../../workers/origin/train/batches.ts";
-import { fitNetwork } from "../../workers/origin/train/fit.ts";
-import { buildNetwork, variablesOf } from "../../workers/origin/train/network.ts";
-import { batchLoss, objective, type Trainee } from "../../workers/origin/train/objective.ts";
-import { startRegionalHeads } from "../../workers/origin/train/regional-heads.ts";
+import { startBackend } from "#core/model/tfjs/backend.ts";
+import type { TrainingPlan } from "#origin/recipes/index.ts";
+import { batchOf } from "#origin/train/batches.ts";
+import { fitNetwork } from "#origin/train/fit.ts";
+import { buildNetwork, variablesOf } from "#origin/train/network.ts";
+import { batchLoss, objective, type Trainee } from "#origin/train/objective.ts";
+import { startRegionalHeads } from "#origin/train/regional-heads.ts";
 import { seeded, uniform } from "../helpers/random.ts";
 import { trainingSet } from "../helpers/training-set.ts";
 

@@ -2,8 +2,8 @@ import { mkdtemp, readdir, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { reportOn, type TrainingResult, writeReport } from "../../workers/origin/report/index.ts";
-import { calibrationOf, classMeasures, confusionOf, riskCurve } from "../../workers/origin/report/measures.ts";
+import { reportOn, type TrainingResult, writeReport } from "#origin/report/index.ts";
+import { calibrationOf, classMeasures, confusionOf, riskCurve } from "#origin/report/measures.ts";
 
 // Four answers of two classes: right at 0.9 and 0.6, wrong at 0.8 and 0.55.
 const scores = [

@@ -3,9 +3,9 @@ import { mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { storefront } from "../../workers/origin/recipes/storefront.ts";
-import { Checkpoints, type TrainingState } from "../../workers/origin/train/checkpoint.ts";
-import { train } from "../../workers/origin/train/index.ts";
+import { storefront } from "#origin/recipes/storefront.ts";
+import { Checkpoints, type TrainingState } from "#origin/train/checkpoint.ts";
+import { train } from "#origin/train/index.ts";
 import { seeded } from "../helpers/random.ts";
 import { smallStorefront } from "../helpers/small-storefront.ts";
 

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
-import { seededRandom } from "../../workers/origin/random.ts";
-import { augment } from "../../workers/origin/train/augment.ts";
-import { RowStore } from "../../workers/origin/train/row-store.ts";
+import { seededRandom } from "#origin/random.ts";
+import { augment } from "#origin/train/augment.ts";
+import { RowStore } from "#origin/train/row-store.ts";
 import { seeded, uniform } from "../helpers/random.ts";
 
 describe("a store of rows", () => {

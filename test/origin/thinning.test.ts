@@ -1,10 +1,10 @@
 import * as tf from "@tensorflow/tfjs-core";
 import { beforeAll, describe, expect, it } from "vitest";
-import { startBackend } from "../../workers/core/model/tfjs/backend.ts";
-import { type Candidate, chooseWithin, frontierOf } from "../../workers/origin/thin/search.ts";
-import { softened } from "../../workers/origin/train/distil.ts";
-import { keepPruned, prune } from "../../workers/origin/train/prune.ts";
-import { quantise } from "../../workers/origin/train/quantise.ts";
+import { startBackend } from "#core/model/tfjs/backend.ts";
+import { type Candidate, chooseWithin, frontierOf } from "#origin/thin/search.ts";
+import { softened } from "#origin/train/distil.ts";
+import { keepPruned, prune } from "#origin/train/prune.ts";
+import { quantise } from "#origin/train/quantise.ts";
 import { seeded, uniform } from "../helpers/random.ts";
 
 beforeAll(startBackend);

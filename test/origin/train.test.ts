@@ -1,17 +1,17 @@
 import * as tf from "@tensorflow/tfjs-core";
 import * as layers from "@tensorflow/tfjs-layers";
 import { beforeAll, describe, expect, it } from "vitest";
-import { accepts, judge } from "../../workers/core/confidence/rule.ts";
-import type { NetworkSpec } from "../../workers/core/contract/index.ts";
-import { scoresOf } from "../../workers/core/head/head.ts";
-import { loadNetwork } from "../../workers/core/model/network.ts";
-import { startBackend } from "../../workers/core/model/tfjs/backend.ts";
-import { tfjsEngine } from "../../workers/core/model/tfjs/engine.ts";
-import { recipeOf } from "../../workers/origin/recipes/index.ts";
-import { embedRows, encodeRows } from "../../workers/origin/train/dataset.ts";
-import { fitNetwork } from "../../workers/origin/train/fit.ts";
-import { type Artefact, train } from "../../workers/origin/train/index.ts";
-import { type Blobs, packNetwork } from "../../workers/origin/train/pack.ts";
+import { accepts, judge } from "#core/confidence/rule.ts";
+import type { NetworkSpec } from "#core/contract/index.ts";
+import { scoresOf } from "#core/head/head.ts";
+import { loadNetwork } from "#core/model/network.ts";
+import { startBackend } from "#core/model/tfjs/backend.ts";
+import { tfjsEngine } from "#core/model/tfjs/engine.ts";
+import { recipeOf } from "#origin/recipes/index.ts";
+import { embedRows, encodeRows } from "#origin/train/dataset.ts";
+import { fitNetwork } from "#origin/train/fit.ts";
+import { type Artefact, train } from "#origin/train/index.ts";
+import { type Blobs, packNetwork } from "#origin/train/pack.ts";
 import { testRule } from "../helpers/model.ts";
 import { seeded, uniform } from "../helpers/random.ts";
 

@@ -2,8 +2,8 @@ import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { Command } from "commander";
 import { describe, expect, it } from "vitest";
-import { root } from "../../scripts/local/part.ts";
-import { createProgram } from "../../scripts/program.ts";
+import { root } from "#scripts/local/part.ts";
+import { createProgram } from "#scripts/program.ts";
 
 const program = createProgram();
 const verbs = new Map(program.commands.map((verb) => [verb.name(), verb]));

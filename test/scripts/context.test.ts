@@ -4,9 +4,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseEnv } from "node:util";
 import { beforeAll, describe, expect, it } from "vitest";
-import { root } from "../../scripts/local/part.ts";
-import { credentialsPath, ensureSecrets } from "../../scripts/local/secrets.ts";
-import { findToken, parseTokens } from "../../workers/core/tokens.ts";
+import { findToken, parseTokens } from "#core/tokens.ts";
+import { root } from "#scripts/local/part.ts";
+import { credentialsPath, ensureSecrets } from "#scripts/local/secrets.ts";
 
 let folder: string;
 beforeAll(async () => {

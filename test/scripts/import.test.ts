@@ -1,6 +1,6 @@
 import { expect, it } from "vitest";
-import { tooLarge } from "../../scripts/verbs/import.ts";
-import { limits } from "../../workers/core/limits.ts";
+import { limits } from "#core/limits.ts";
+import { tooLarge } from "#scripts/verbs/import.ts";
 
 it("a model is refused where an isolate has no room for it, with what it needs", () => {
   const bytes = { weights: 30e6, expanded: 120e6, peak: 130e6 };

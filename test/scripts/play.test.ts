@@ -1,8 +1,8 @@
 import { describe, expect, it } from "vitest";
-import { play } from "../../scripts/replay/play.ts";
-import type { UpriverClient } from "../../workers/client/index.ts";
-import type { Draft, Truths } from "../../workers/core/contract/index.ts";
-import { type Recipe, type Row, recipeOf } from "../../workers/origin/recipes/index.ts";
+import type { UpriverClient } from "#client/index.ts";
+import type { Draft, Truths } from "#core/contract/index.ts";
+import { type Recipe, type Row, recipeOf } from "#origin/recipes/index.ts";
+import { play } from "#scripts/replay/play.ts";
 
 const dayMs = 24 * 3600_000;
 const start = Date.UTC(2015, 0, 1);
@@ -59,7 +59,7 @@ function recorder() {
         id,
         region,
         label: "No",
-        sure: region === "dry",
+        accepted: region === "dry",
         scores: { No: 0.75, Yes: 0.25 },
         ...(region === "wet" ? { status: "open", rung: "origin" } : { status: "answered", rung: "edge" }),
         trace: [{ head: "global", scores: [0.75, 0.25] }],

@@ -1,5 +1,5 @@
-import { emptyPlayed, type HeadName, type Played, record } from "../../scripts/replay/played.ts";
-import type { Answer, RungName } from "../../workers/core/contract/index.ts";
+import type { Answer, RungName } from "#core/contract/index.ts";
+import { emptyPlayed, type HeadName, type Played, record } from "#scripts/replay/played.ts";
 
 /** A question as a test writes it: chances are those of "Yes". */
 export interface Sketch {
@@ -7,7 +7,7 @@ export interface Sketch {
   region?: string;
   truth: "No" | "Yes";
   rung?: RungName;
-  sure?: boolean;
+  accepted?: boolean;
   open?: boolean;
   /** What the ladder answered. */
   ladder: number;
@@ -22,11 +22,11 @@ const both = (yes: number) => [1 - yes, yes];
 export function playedOf(sketches: readonly Sketch[]): Played {
   const played = emptyPlayed(sketches.length, 2);
   for (const [row, { day, region = "dry", truth, ladder, heads = {}, ...of }] of sketches.entries()) {
-    const { rung = "edge", sure = true, open = false } = of;
+    const { rung = "edge", accepted = true, open = false } = of;
     const trace = Object.entries(heads).map(([head, yes]) => ({ head, version: "1", scores: both(yes) }));
     const answer: Answer = {
       ...{ id: `weather~${region}~${row}`, model: "weather", region, version: "1", certificate: null },
-      ...{ status: open ? "open" : "answered", rung, sure, trace },
+      ...{ status: open ? "open" : "answered", rung, accepted, trace },
       ...{ label: labels[ladder > 0.5 ? 1 : 0] as string, confidence: Math.max(ladder, 1 - ladder) },
       scores: { No: 1 - ladder, Yes: ladder },
     };

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
-import { judgeLooks, looksOf, summariseLooks } from "../../scripts/replay/certificates.ts";
-import type { RegionState } from "../../workers/client/index.ts";
-import type { CertificateState } from "../../workers/core/contract/index.ts";
+import type { RegionState } from "#client/index.ts";
+import type { CertificateState } from "#core/contract/index.ts";
+import { judgeLooks, looksOf, summariseLooks } from "#scripts/replay/certificates.ts";
 import { playedOf, type Sketch } from "./played.ts";
 
 const right = { truth: "Yes", ladder: 0.9 } as const;
@@ -10,7 +10,7 @@ const dry = (day: string, sketch: Omit<Sketch, "day">): Sketch => ({ day, region
 
 function state(change: Partial<CertificateState>): CertificateState {
   return {
-    ...{ status: "held", targetRisk: 0.3, confidence: 0.95, bound: 0.3, lower: 0, mean: 0.2, coverage: 1, labels: 4 },
+    ...{ status: "valid", targetRisk: 0.3, confidence: 0.95, bound: 0.3, lower: 0, mean: 0.2, coverage: 1, labels: 4 },
     ...{ labelsNeeded: 0, window: { number: 1, from: "2014-01-01", to: "2014-12-31" }, reason: "" },
     ...change,
   };
@@ -53,9 +53,9 @@ describe("certificates at the end of a year", () => {
       ...look(null),
     ];
     expect(summariseLooks(judgeLooks(played, looks))).toEqual({
-      ...{ stationYears: 6, held: 2, heldAbove: 1, pending: 2, void: 1, none: 1 },
+      ...{ stationYears: 6, valid: 2, validAbove: 1, pending: 2, void: 1, none: 1 },
       ...{ medianLabelsNeeded: 200, neverAtThisError: 1 },
     });
-    expect(summariseLooks([])).toMatchObject({ stationYears: 0, held: 0, medianLabelsNeeded: null });
+    expect(summariseLooks([])).toMatchObject({ stationYears: 0, valid: 0, medianLabelsNeeded: null });
   });
 });

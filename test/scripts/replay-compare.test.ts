@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { compare } from "../../scripts/replay/compare.ts";
-import { allRows } from "../../scripts/replay/played.ts";
+import { compare } from "#scripts/replay/compare.ts";
+import { allRows } from "#scripts/replay/played.ts";
 import { playedOf } from "./played.ts";
 
 const day = "2015-01-01";
@@ -11,9 +11,16 @@ describe("edge, origin and ladder on the same questions", () => {
     { day, truth: "Yes", ladder: 0.9, heads: { global: 0.8, regional: 0.9, full: 0.6 } },
     { day, truth: "Yes", ladder: 0.8, heads: { global: 0.3, regional: 0.8, full: 0.7 } },
     { day, truth: "No", rung: "region", ladder: 0.75, heads: { global: 0.4, regional: 0.45, full: 0.2 } },
-    { day, truth: "No", rung: "origin", sure: false, ladder: 0.1, heads: { global: 0.9, regional: 0.55, full: 0.1 } },
+    {
+      day,
+      truth: "No",
+      rung: "origin",
+      accepted: false,
+      ladder: 0.1,
+      heads: { global: 0.9, regional: 0.55, full: 0.1 },
+    },
     // The origin was away: this one is left out for all.
-    { day, truth: "No", sure: false, ladder: 0.1, heads: { global: 0.1, regional: 0.1 } },
+    { day, truth: "No", accepted: false, ladder: 0.1, heads: { global: 0.1, regional: 0.1 } },
   ]);
   const found = compare(played, allRows(played));
 

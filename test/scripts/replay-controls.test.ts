@@ -1,16 +1,16 @@
 import { beforeAll, describe, expect, it } from "vitest";
-import { headsOf, scoreOnce } from "../../scripts/replay/once.ts";
-import { knownAt, periodsOf, scoreRetrained } from "../../scripts/replay/retrained.ts";
-import type { UpriverClient } from "../../workers/client/index.ts";
-import type { ClassifyManifest } from "../../workers/core/contract/index.ts";
-import { sha256Hex } from "../../workers/core/hash.ts";
-import { encodeHead } from "../../workers/core/head/head.ts";
-import { logLossOf } from "../../workers/core/head/metrics.ts";
-import { startBackend } from "../../workers/core/model/tfjs/backend.ts";
-import { type Recipe, type Row, recipeOf } from "../../workers/origin/recipes/index.ts";
-import { planInput } from "../../workers/origin/train/columns.ts";
-import { buildNetwork } from "../../workers/origin/train/network.ts";
-import { type Blobs, packNetwork } from "../../workers/origin/train/pack.ts";
+import type { UpriverClient } from "#client/index.ts";
+import type { ClassifyManifest } from "#core/contract/index.ts";
+import { sha256Hex } from "#core/hash.ts";
+import { encodeHead } from "#core/head/head.ts";
+import { logLossOf } from "#core/head/metrics.ts";
+import { startBackend } from "#core/model/tfjs/backend.ts";
+import { type Recipe, type Row, recipeOf } from "#origin/recipes/index.ts";
+import { planInput } from "#origin/train/columns.ts";
+import { buildNetwork } from "#origin/train/network.ts";
+import { type Blobs, packNetwork } from "#origin/train/pack.ts";
+import { headsOf, scoreOnce } from "#scripts/replay/once.ts";
+import { knownAt, periodsOf, scoreRetrained } from "#scripts/replay/retrained.ts";
 
 const storefront = recipeOf("storefront");
 const dayMs = 24 * 3600_000;

@@ -1,8 +1,8 @@
 import { describe, expect, it } from "vitest";
-import { describe as inTables } from "../../scripts/replay/describe.ts";
-import { allRows } from "../../scripts/replay/played.ts";
-import { reportOf } from "../../scripts/replay/report.ts";
-import { gainsOf, summarise, summariseBy } from "../../scripts/replay/summary.ts";
+import { describe as inTables } from "#scripts/replay/describe.ts";
+import { allRows } from "#scripts/replay/played.ts";
+import { reportOf } from "#scripts/replay/report.ts";
+import { gainsOf, summarise, summariseBy } from "#scripts/replay/summary.ts";
 import { playedOf } from "./played.ts";
 
 // Four questions of a dry and a wet region: by hand, three of them under the rule of the edge or the region.
@@ -36,7 +36,7 @@ describe("a replay's summary", () => {
     const { rungs, live } = summarise(played, rows);
     expect(rungs).toEqual({ edge: 0.5, region: 0.25, origin: 0.25, human: 0 });
     expect(live).toEqual({ accepted: 3, coverage: 0.75, error: 1 / 3 });
-    const unsure = playedOf([{ day: "2015-01-01", truth: "No", sure: false, ladder: 0.4 }]);
+    const unsure = playedOf([{ day: "2015-01-01", truth: "No", accepted: false, ladder: 0.4 }]);
     expect(summarise(unsure, [0]).live).toEqual({ accepted: 0, coverage: 0, error: null });
     const open = playedOf([{ day: "2015-01-01", truth: "No", open: true, ladder: 0.4 }]);
     expect(summarise(open, [0])).toMatchObject({ rungs: { human: 1, edge: 0 }, live: { accepted: 0 } });

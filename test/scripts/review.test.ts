@@ -2,8 +2,8 @@ import { spawn } from "node:child_process";
 import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { bin, root } from "../../scripts/local/part.ts";
-import type { LabelStudioTask } from "../../workers/client/index.ts";
+import type { LabelStudioTask } from "#client/index.ts";
+import { bin, root } from "#scripts/local/part.ts";
 import { testModel } from "../helpers/model.ts";
 import { publishOn, temporaryLadder } from "../journeys/ladder.ts";
 

@@ -5,12 +5,12 @@ import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
-import { table } from "../../scripts/local/output.ts";
-import { bin, root } from "../../scripts/local/part.ts";
-import { checkPort } from "../../scripts/local/ports.ts";
-import { ensureSecrets } from "../../scripts/local/secrets.ts";
-import { sha256Hex } from "../../workers/core/hash.ts";
-import { parseTokens } from "../../workers/core/tokens.ts";
+import { sha256Hex } from "#core/hash.ts";
+import { parseTokens } from "#core/tokens.ts";
+import { table } from "#scripts/local/output.ts";
+import { bin, root } from "#scripts/local/part.ts";
+import { checkPort } from "#scripts/local/ports.ts";
+import { ensureSecrets } from "#scripts/local/secrets.ts";
 
 const upriver = (...args: string[]) =>
   spawnSync("node", [join(root, "scripts/upriver.mjs"), ...args], {

@@ -3,9 +3,9 @@ import { mkdtemp, readFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
-import { root } from "../../scripts/local/part.ts";
-import { sign, signatureFault } from "../../workers/core/sign.ts";
-import { findToken, parseTokens } from "../../workers/core/tokens.ts";
+import { sign, signatureFault } from "#core/sign.ts";
+import { findToken, parseTokens } from "#core/tokens.ts";
+import { root } from "#scripts/local/part.ts";
 
 function upriver(...args: string[]) {
   return spawnSync("node", [join(root, "scripts/upriver.mjs"), ...args], { encoding: "utf8" });

@@ -5,8 +5,7 @@ import type {
   Draft,
   FlaggedQuestion,
   Instance,
-  Job,
-  JobOrder,
+  LabelResult,
   LabelStudioImported,
   LabelStudioTask,
   Ladder,
@@ -21,9 +20,10 @@ import type {
   ReviewQuestion,
   RolloutTarget,
   SampleLine,
-  Taught,
   TensorAnswer,
   TokenState,
+  Training,
+  TrainingOrder,
   Truth,
   Truths,
   VersionList,
@@ -37,7 +37,6 @@ import {
   askCall,
   batchesOf,
   isPicture,
-  jobPath,
   modelPath,
   type Patience,
   type Picture,
@@ -47,6 +46,7 @@ import {
   questionPath,
   regionPath,
   reviewerHeaders,
+  trainingPath,
   withDeadline,
 } from "./requests.ts";
 import { Transport, type TransportOptions } from "./transport.ts";
@@ -188,7 +188,7 @@ export class UpriverClient {
   }
 
   /** Says what turned out to be right of a question. */
-  teach(id: string, truth: string | Truth): Promise<Taught> {
+  teach(id: string, truth: string | Truth): Promise<LabelResult> {
     return this.transport.json(post(`${questionPath(id)}/truth`, typeof truth === "string" ? { label: truth } : truth));
   }
 
@@ -335,39 +335,39 @@ export class UpriverClient {
   }
 
   /** Orders a training at the origin. Throws a 409 `ProblemError` while the model has one under way. */
-  async orderJob(model: string, order: Partial<JobOrder> = {}): Promise<Job> {
-    const call = { ...post(`${modelPath(model)}/jobs`, order), isRepeatable: false };
-    return (await this.transport.json<{ job: Job }>(call)).job;
+  async orderTraining(model: string, order: Partial<TrainingOrder> = {}): Promise<Training> {
+    const call = { ...post(`${modelPath(model)}/trainings`, order), isRepeatable: false };
+    return (await this.transport.json<{ training: Training }>(call)).training;
   }
 
   /** A model's trainings at the origin, the newest first. */
-  async jobs(model: string): Promise<Job[]> {
-    return (await this.get<{ jobs: Job[] }>(`${modelPath(model)}/jobs`)).jobs;
+  async trainings(model: string): Promise<Training[]> {
+    return (await this.get<{ trainings: Training[] }>(`${modelPath(model)}/trainings`)).trainings;
   }
 
   /** A training; waits up to `waitSeconds` for its end. */
-  async job(model: string, id: string, { waitSeconds = 0 }: { waitSeconds?: number } = {}): Promise<Job> {
+  async training(model: string, id: string, { waitSeconds = 0 }: { waitSeconds?: number } = {}): Promise<Training> {
     const headers: Record<string, string> = waitSeconds > 0 ? { prefer: `wait=${waitSeconds}` } : {};
     const timeoutMs = waitSeconds * 1_000 + waitMarginMs;
-    const path = jobPath(model, id);
-    return (await this.transport.json<{ job: Job }>({ method: "GET", path, headers, timeoutMs })).job;
+    const path = trainingPath(model, id);
+    return (await this.transport.json<{ training: Training }>({ method: "GET", path, headers, timeoutMs })).training;
   }
 
   /** A training's report as a page of HTML. Throws a 404 `ProblemError` before it has one. */
-  async jobReport(model: string, id: string): Promise<string> {
+  async trainingReport(model: string, id: string): Promise<string> {
     return new TextDecoder().decode(
-      await this.transport.bytes({ method: "GET", path: `${jobPath(model, id)}/report` }),
+      await this.transport.bytes({ method: "GET", path: `${trainingPath(model, id)}/report` }),
     );
   }
 
   /** Stops a training; what it has learned so far stays, for a restart. */
-  async cancelJob(model: string, id: string): Promise<Job> {
-    return (await this.transport.json<{ job: Job }>(post(`${jobPath(model, id)}/cancel`, {}))).job;
+  async cancelTraining(model: string, id: string): Promise<Training> {
+    return (await this.transport.json<{ training: Training }>(post(`${trainingPath(model, id)}/cancel`, {}))).training;
   }
 
   /** Takes up a training that failed or was cancelled, where it was. */
-  async restartJob(model: string, id: string): Promise<Job> {
-    return (await this.transport.json<{ job: Job }>(post(`${jobPath(model, id)}/restart`, {}))).job;
+  async restartTraining(model: string, id: string): Promise<Training> {
+    return (await this.transport.json<{ training: Training }>(post(`${trainingPath(model, id)}/restart`, {}))).training;
   }
 
   async regions(model: string): Promise<RegionState[]> {

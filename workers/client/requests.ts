@@ -101,8 +101,8 @@ export function regionPath(model: string, region: string): string {
   return `${modelPath(model)}/regions/${encodeURIComponent(region)}`;
 }
 
-export function jobPath(model: string, id: string): string {
-  return `${modelPath(model)}/jobs/${encodeURIComponent(id)}`;
+export function trainingPath(model: string, id: string): string {
+  return `${modelPath(model)}/trainings/${encodeURIComponent(id)}`;
 }
 
 export function post(path: string, body: unknown): Call {

@@ -1,4 +1,4 @@
-import { type TokenState, UpriverClient } from "../client/index.ts";
+import { type TokenState, UpriverClient } from "#client/index.ts";
 
 /** Somebody who is signed in: the client with their token, and what it may do. */
 export interface Session {

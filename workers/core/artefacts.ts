@@ -1,5 +1,5 @@
 import {
-  type Blob,
+  type BlobRef,
   type ClassifyManifest,
   type Manifest,
   manifestSchema,
@@ -30,7 +30,7 @@ export const blobKey = (sha256: string): string => `blobs/${sha256}`;
 export const manifestKey = (model: string, version: number): string => `models/${model}/versions/${version}.json`;
 
 /** Gives a blob's bytes back when they have its hash; throws `ArtefactError`, naming the blob, when not. */
-export async function checkBlob({ sha256 }: Pick<Blob, "sha256">, bytes: ArrayBuffer | null): Promise<ArrayBuffer> {
+export async function checkBlob({ sha256 }: Pick<BlobRef, "sha256">, bytes: ArrayBuffer | null): Promise<ArrayBuffer> {
   if (bytes === null) throw new ArtefactError(blobKey(sha256), "it is not there");
   const actual = await sha256Hex(bytes);
   if (actual !== sha256) throw new ArtefactError(blobKey(sha256), `its bytes hash to ${actual}`);
@@ -63,13 +63,13 @@ type Naming =
   | Pick<TensorManifest, "task" | "network">;
 
 /** Blobs that show more of the data than a model does: only the publish scope reads them. */
-export function privateBlobsOf(manifest: Naming): Blob[] {
+export function privateBlobsOf(manifest: Naming): BlobRef[] {
   if (manifest.task === "tensor") return [];
   return [manifest.anchor, manifest.prior].flatMap((part) => (part ? [part.blob] : []));
 }
 
 /** Every blob that a manifest names. */
-export function blobsOf(manifest: Naming): Blob[] {
+export function blobsOf(manifest: Naming): BlobRef[] {
   if (manifest.task === "tensor") return [manifest.network.topology, ...manifest.network.shards];
   const { thin, full } = manifest;
   const networks = [thin, ...(full ? [full] : [])].flatMap(({ backbone, head }) => [

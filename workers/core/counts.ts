@@ -3,7 +3,7 @@ import { type Counts, latencyBoundsMs, type RungCounts, rungs } from "./contract
 /** Counts of nothing yet. */
 export function noCounts(): Counts {
   const none = (): RungCounts => ({
-    ...{ answered: 0, sure: 0, right: 0, wrong: 0 },
+    ...{ answered: 0, accepted: 0, right: 0, wrong: 0 },
     ...{ latency: new Array<number>(latencyBoundsMs.length + 1).fill(0), latencyMs: 0 },
   });
   return {
@@ -29,11 +29,11 @@ export function sumCounts(all: Iterable<Counts>): Counts {
 }
 
 /** Counts an answer of a rung that took `ms`. */
-export function countAnswer(counts: RungCounts, sure: boolean, ms: number): void {
+export function countAnswer(counts: RungCounts, accepted: boolean, ms: number): void {
   const above = latencyBoundsMs.findIndex((bound) => ms <= bound);
   const index = above < 0 ? latencyBoundsMs.length : above;
   counts.answered++;
-  if (sure) counts.sure++;
+  if (accepted) counts.accepted++;
   counts.latency[index] = (counts.latency[index] ?? 0) + 1;
   counts.latencyMs += ms;
 }
@@ -60,6 +60,6 @@ export function latencyQuantile({ latency }: RungCounts, q: number): number | nu
 }
 
 function addRung(counts: RungCounts, other: RungCounts): void {
-  for (const key of ["answered", "sure", "right", "wrong", "latencyMs"] as const) counts[key] += other[key];
+  for (const key of ["answered", "accepted", "right", "wrong", "latencyMs"] as const) counts[key] += other[key];
   counts.latency = counts.latency.map((n, i) => n + (other.latency[i] ?? 0));
 }

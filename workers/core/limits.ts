@@ -16,7 +16,7 @@ export const limits = {
   nextRungTimeoutMs: 4_000,
   waitMaxSeconds: 60,
   retryAfterSeconds: 2,
-  nodesMax: 8,
+  viaMax: 8,
   tracestateMaxChars: 512,
   /** Ids that a line of the log names; of a larger batch it says how many there were. */
   logMaxIds: 20,
@@ -40,8 +40,8 @@ export const limits = {
 
   breakerFailures: 3,
   breakerOpenMs: 5_000,
-  climbTries: 6,
-  climbBackoffMs: 1_000,
+  escalationTries: 6,
+  escalationBackoffMs: 1_000,
 
   reviewLeaseMs: 5 * 60_000,
   /** How long a lease lasts that goes to another tool's queue. */
@@ -69,8 +69,8 @@ export const limits = {
   embedSliceRows: 256,
   /** What a block of rows or a step costs besides its multiply-adds, in multiply-adds. */
   blockOverheadMultiplyAdds: 100_000,
-  /** Rows of tune below which a calibration on them says little of other rows. */
-  tuneFewRows: 30,
+  /** Rows of validation below which a calibration on them says little of other rows. */
+  validationFewRows: 30,
   /** New labels that bring a retrain forward: one of as many. */
   retrainFreshShare: 20,
   /** Samples that a region keeps at hand at most, bytes of their inputs, and how many go to R2 at a time. */
@@ -87,9 +87,9 @@ export const limits = {
   welcomeEveryMs: 60_000,
   /** A threshold that moved by less is not worth telling the edge. */
   thresholdNews: 0.01,
-  recallMaxRows: 20_000,
+  semanticCacheMaxRows: 20_000,
   /** Escalated questions by which recall's radius is chosen, and as many by which it is certified. */
-  recallJudges: 400,
+  semanticCacheJudges: 400,
   driftEveryMs: 30 * 24 * 3600_000,
   driftMaxRows: 2_000,
   /** Labels of a class below which a region may not unlearn it. */
@@ -110,7 +110,7 @@ export const limits = {
   canaryRegionTimeoutMs: 10_000,
   /** How long a cron run may take to ask the next rung for training; another one leaves the model alone meanwhile. */
   trainingClaimMs: 60_000,
-  combineMinSamples: 50,
+  aggregateMinSamples: 50,
   /** Log-loss by which a new global version may be worse on held-out rows, with 90% confidence. */
   globalMargin: 0.002,
   exportMaxRows: 1_000,

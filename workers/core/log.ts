@@ -9,15 +9,15 @@ export type LogEvent =
   /** Stored, before anything else. */
   | "taken"
   /** Answered from memory. */
-  | "recalled"
+  | "answered-from-cache"
   | "asked"
   | "answered"
-  /** The rung above has them, or does not answer: they climb again. */
+  /** The rung above has them, or does not answer: they escalate again. */
   | "deferred"
   | "next-rung-unavailable"
   | "region-unavailable"
   /** No rung was sure: a person is to be asked. */
-  | "passed-on"
+  | "escalated-to-review"
   | "queued"
   /** A label came: a truth, or a person's. */
   | "labelled";
@@ -63,8 +63,8 @@ export function lineOf({ event, rung, model, region, span, ids, ms }: LogLine, d
 export function outcomeOf(answers: readonly Answer[]): LogDetails {
   const [answer] = answers;
   if (answer && answers.length === 1) {
-    const { status, rung: by, sure, version } = answer;
-    return { status, by, sure, version };
+    const { status, rung: by, accepted, version } = answer;
+    return { status, by, accepted, version };
   }
   const open = answers.filter(({ status }) => status === "open").length;
   return { answered: answers.length - open, open };

@@ -1,9 +1,9 @@
 import { type Context, Hono } from "hono";
 import { cors } from "hono/cors";
-import { FaultError, problemOf } from "../core/http/fault.ts";
-import { expectedResponse, problemResponse, unexpectedResponse } from "../core/http/problem.ts";
-import { findToken, hasScope, type Token } from "../core/tokens.ts";
-import { type Span, spanOf, traceHeaders } from "../core/trace-context.ts";
+import { FaultError, problemOf } from "#core/http/fault.ts";
+import { expectedResponse, problemResponse, unexpectedResponse } from "#core/http/problem.ts";
+import { findToken, hasScope, type Token } from "#core/tokens.ts";
+import { type Span, spanOf, traceHeaders } from "#core/trace-context.ts";
 import type { Call, Route } from "./call.ts";
 import { type Node, nodeOf } from "./node.ts";
 import { routes } from "./routes/index.ts";

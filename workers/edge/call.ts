@@ -1,7 +1,7 @@
-import { modelNameSchema, type Problem } from "../core/contract/index.ts";
-import { FaultError } from "../core/http/fault.ts";
-import { hasScope, mayUseModel, mayUseRegion, type Scope, type Token } from "../core/tokens.ts";
-import type { Span } from "../core/trace-context.ts";
+import { modelNameSchema, type Problem } from "#core/contract/index.ts";
+import { FaultError } from "#core/http/fault.ts";
+import { hasScope, mayUseModel, mayUseRegion, type Scope, type Token } from "#core/tokens.ts";
+import type { Span } from "#core/trace-context.ts";
 import type { Contract } from "./contract.ts";
 import type { Node } from "./node.ts";
 
@@ -34,16 +34,16 @@ export interface Route {
   handle: (call: Call) => Promise<Response> | Response;
 }
 
-const publicAsker = "public";
+const publicOwner = "public";
 
 /** The id that questions keep as their asker's. */
-export function askerOf({ token }: Call): string {
-  return token?.id ?? publicAsker;
+export function ownerOf({ token }: Call): string {
+  return token?.id ?? publicOwner;
 }
 
 /** The asker whose questions may be read; null for an admin, who may read all. */
 export function readerOf(call: Call): string | null {
-  return isAdmin(call) ? null : askerOf(call);
+  return isAdmin(call) ? null : ownerOf(call);
 }
 
 export function isAdmin({ token }: Call): boolean {

@@ -1,4 +1,4 @@
-import type { LocationHint } from "../core/contract/index.ts";
+import type { LocationHint } from "#core/contract/index.ts";
 
 const middleEast = new Set([
   "AE",

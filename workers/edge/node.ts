@@ -1,10 +1,10 @@
-import type { HeadPointer, Manifest, ModelPointer } from "../core/contract/index.ts";
-import type { HeadWeights } from "../core/head/head.ts";
-import { limits } from "../core/limits.ts";
-import type { Network } from "../core/model/network.ts";
-import type { TensorModel } from "../core/model/tensor-model.ts";
-import { type PublicKeys, publicKeysSchema, signingKeySchema } from "../core/sign.ts";
-import { parseTokens, type Token } from "../core/tokens.ts";
+import type { HeadPointer, Manifest, ModelPointer } from "#core/contract/index.ts";
+import type { HeadWeights } from "#core/head/head.ts";
+import { limits } from "#core/limits.ts";
+import type { Network } from "#core/model/network.ts";
+import type { TensorModel } from "#core/model/tensor-model.ts";
+import { type PublicKeys, publicKeysSchema, signingKeySchema } from "#core/sign.ts";
+import { parseTokens, type Token } from "#core/tokens.ts";
 import { ByteLru } from "./artefacts/byte-lru.ts";
 import { IsolateCounts } from "./metrics/isolate-counts.ts";
 
@@ -14,9 +14,9 @@ export interface Timed<T> {
   freshUntil: number;
 }
 
-const logChoices = ["climbing", "all", "off"] as const;
+const logChoices = ["escalated", "all", "off"] as const;
 
-/** `climbing`: what leaves the edge. */
+/** `escalating`: what leaves the edge. */
 export type LogAnswers = (typeof logChoices)[number];
 
 /** What an isolate holds in memory: its settings, and what it has loaded. Only values, never promises. */

@@ -1,5 +1,5 @@
-import { registryObject } from "../../durable-objects/stubs.ts";
-import { limits } from "../core/limits.ts";
+import { limits } from "#core/limits.ts";
+import { registryObject } from "#objects/stubs.ts";
 import { manifestOf, modelNames } from "./artefacts/models.ts";
 import { nodeOf } from "./node.ts";
 
@@ -34,7 +34,7 @@ async function trainIfDue(env: Env, model: string, at: number): Promise<void> {
 /** Asks the next rung for a training job; why it did not take it, or null where it did or is at it already. */
 async function refusalOf(env: Env, model: string): Promise<string | null> {
   try {
-    const response = await fetch(`${env.NEXT_RUNG_URL}/v1/models/${model}/jobs`, {
+    const response = await fetch(`${env.NEXT_RUNG_URL}/v1/models/${model}/trainings`, {
       method: "POST",
       headers: { authorization: `Bearer ${env.NEXT_RUNG_TOKEN}`, "content-type": "application/json" },
       body: JSON.stringify({ reason: "schedule" }),

@@ -1,23 +1,23 @@
 import { type Context, Hono } from "hono";
-import { type AskBody, askSchema, type Question, questionSchema } from "../core/contract/index.ts";
-import { FaultError, problemOf } from "../core/http/fault.ts";
-import { expectedResponse, problemResponse, readJson, unexpectedResponse } from "../core/http/problem.ts";
-import { limits } from "../core/limits.ts";
-import { lineOf, outcomeOf } from "../core/log.ts";
-import { findToken, hasScope, type Token } from "../core/tokens.ts";
-import { spanOf, traceHeaders } from "../core/trace-context.ts";
+import { type AskBody, askSchema, type Question, questionSchema } from "#core/contract/index.ts";
+import { FaultError, problemOf } from "#core/http/fault.ts";
+import { expectedResponse, problemResponse, readJson, unexpectedResponse } from "#core/http/problem.ts";
+import { limits } from "#core/limits.ts";
+import { lineOf, outcomeOf } from "#core/log.ts";
+import { findToken, hasScope, type Token } from "#core/tokens.ts";
+import { spanOf, traceHeaders } from "#core/trace-context.ts";
 import type { Backend } from "./backend/index.ts";
 import { modelFor } from "./caller.ts";
-import type { Jobs } from "./jobs/index.ts";
-import { jobRoutes } from "./jobs/routes.ts";
 import type { FullModels } from "./models.ts";
+import type { Trainings } from "./trainings/index.ts";
+import { trainingRoutes } from "./trainings/routes.ts";
 
 export interface OriginOptions {
   nodeId: string;
   tokens: readonly Token[];
   models: Pick<FullModels, "rung" | "list">;
   /** What trains here, and its trainings; null where this origin only answers. */
-  training: { jobs: Jobs; backend: Omit<Backend, "use"> } | null;
+  training: { trainings: Trainings; backend: Omit<Backend, "use"> } | null;
   log: (event: Record<string, unknown>) => void;
 }
 
@@ -28,7 +28,7 @@ export function createApp(options: OriginOptions): Hono {
   app.get("/healthz", (context) => context.json({ status: "ok", node: nodeId }));
   app.get("/readyz", (context) => context.json({ status: "ready", node: nodeId, models: models.list() }));
   app.post("/v1/models/:model/ask", (context) => ask(options, context));
-  if (training) app.route("/v1/models/:model/jobs", jobRoutes(tokens, training.jobs));
+  if (training) app.route("/v1/models/:model/trainings", trainingRoutes(tokens, training.trainings));
   app.get("/v1/status", (context) => status(options, context));
   app.notFound(({ req }) =>
     problemResponse(
@@ -36,7 +36,7 @@ export function createApp(options: OriginOptions): Hono {
         {
           kind: "not-found",
           what: `route ${req.method} ${req.path}`,
-          next: "An origin answers POST /v1/models/{model}/ask, and trains by /v1/models/{model}/jobs.",
+          next: "An origin answers POST /v1/models/{model}/ask, and trains by /v1/models/{model}/trainings.",
         },
         "route",
       ),
@@ -55,10 +55,10 @@ async function ask({ nodeId, tokens, models, log }: OriginOptions, context: Cont
   const startedAt = Date.now();
   const [model, token] = await modelFor(tokens, context, "ask");
   const body = await readJson(context.req.raw, askSchema, limits.bodyMaxBytes);
-  const { nodes = [], remainingMs = limits.askTimeoutMs, trace = false } = body;
-  const passed = [...nodes, nodeId];
-  if (nodes.includes(nodeId) || passed.length > limits.nodesMax) {
-    throw new FaultError({ kind: "loop", nodes: passed, max: limits.nodesMax });
+  const { via = [], remainingMs = limits.askTimeoutMs, trace = false } = body;
+  const passed = [...via, nodeId];
+  if (via.includes(nodeId) || passed.length > limits.viaMax) {
+    throw new FaultError({ kind: "loop", via: passed, max: limits.viaMax });
   }
   const questions = wholeQuestions(body);
   const span = spanOf(context.req.raw.headers);
@@ -67,7 +67,7 @@ async function ask({ nodeId, tokens, models, log }: OriginOptions, context: Cont
   const line = { rung: "origin", model, region, span, ids: questions.map(({ id }) => id) } as const;
   log(lineOf({ ...line, event: "asked" }));
   const rung = await models.rung(model);
-  const hop = { asker: token.id, remainingMs, nodes: passed, trace, ...traceHeaders(span) };
+  const hop = { owner: token.id, remainingMs, via: passed, trace, ...traceHeaders(span) };
   const answers = (await rung.ask(questions, hop)).map((reply) => reply.answer);
   const ms = Date.now() - startedAt;
   if (ms > remainingMs) {
@@ -81,9 +81,9 @@ async function status({ nodeId, tokens, models, training }: OriginOptions, conte
   const token = await findToken(tokens, context.req.header("authorization") ?? null);
   if (!token) throw new FaultError({ kind: "unauthorised" });
   if (!hasScope(token, "publish")) throw new FaultError({ kind: "forbidden", needs: "scope 'publish'" });
-  const { backend = null, jobs = null } = training ?? {};
-  const open = jobs?.list().filter(({ endedAt }) => endedAt === null) ?? [];
-  return context.json({ node: nodeId, models: models.list(), backend, jobs: open });
+  const { backend = null, trainings = null } = training ?? {};
+  const open = trainings?.list().filter(({ endedAt }) => endedAt === null) ?? [];
+  return context.json({ node: nodeId, models: models.list(), backend, trainings: open });
 }
 
 // Between rungs a question is whole: the edge gave it its id and its region.

@@ -1,6 +1,6 @@
 import type { Context } from "hono";
-import { FaultError } from "../core/http/fault.ts";
-import { findToken, hasScope, mayUseModel, type Scope, type Token } from "../core/tokens.ts";
+import { FaultError } from "#core/http/fault.ts";
+import { findToken, hasScope, mayUseModel, type Scope, type Token } from "#core/tokens.ts";
 
 /** The model that a request's path names, once its token is known to have the scope and to be for the model. */
 export async function modelFor(tokens: readonly Token[], context: Context, scope: Scope): Promise<[string, Token]> {

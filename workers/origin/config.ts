@@ -1,6 +1,6 @@
 import * as z from "zod";
-import { type SigningKey, signingKeySchema } from "../core/sign.ts";
-import { parseTokens, type Token } from "../core/tokens.ts";
+import { type SigningKey, signingKeySchema } from "#core/sign.ts";
+import { parseTokens, type Token } from "#core/tokens.ts";
 import { type BackendChoice, backendChoices } from "./backend/index.ts";
 
 /** What the origin is told by its environment. */

@@ -1,15 +1,15 @@
 // Run it: node workers/origin/index.ts, with the environment that config.ts reads; npm start does so.
 import { join } from "node:path";
 import { serve } from "@hono/node-server";
-import { ProblemError, UpriverClient } from "../client/index.ts";
-import type { Job } from "../core/contract/index.ts";
+import { ProblemError, UpriverClient } from "#client/index.ts";
+import type { Training } from "#core/contract/index.ts";
 import { createApp } from "./app.ts";
 import { findBackend } from "./backend/index.ts";
 import { readConfig } from "./config.ts";
-import { Jobs } from "./jobs/index.ts";
-import { carryOutIn } from "./jobs/steps.ts";
-import { JobStore } from "./jobs/store.ts";
 import { FullModels } from "./models.ts";
+import { Trainings } from "./trainings/index.ts";
+import { carryOutIn } from "./trainings/steps.ts";
+import { TrainingStore } from "./trainings/store.ts";
 
 const edgeCheckMs = 500;
 const firstTrainingMaxMs = 2 ** 31 - 1;
@@ -18,18 +18,18 @@ const config = readConfig(process.env);
 const client = new UpriverClient({ url: config.edgeUrl, token: config.edgeToken });
 const models = new FullModels(client, config.dataFolder);
 const { adapterFound: _, ...backend } = await findBackend(config.backend);
-const jobStore = new JobStore(join(config.dataFolder, "jobs"));
-const workshop = { ...config, client, folderOf: (job: Job) => jobStore.folderOf(job) };
-const jobs = new Jobs(jobStore, carryOutIn(workshop), log);
-const app = createApp({ nodeId: config.nodeId, tokens: config.tokens, models, training: { jobs, backend }, log });
+const trainingStore = new TrainingStore(join(config.dataFolder, "trainings"));
+const workshop = { ...config, client, folderOf: (training: Training) => trainingStore.folderOf(training) };
+const trainings = new Trainings(trainingStore, carryOutIn(workshop), log);
+const app = createApp({ nodeId: config.nodeId, tokens: config.tokens, models, training: { trainings, backend }, log });
 const server = serve({ fetch: app.fetch, hostname: config.host, port: config.port }, ({ port }) =>
   log({ event: "listening", host: config.host, port, backend }),
 );
 for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, stop);
 
 await waitForEdge();
-jobs.watch(({ model, progress }) => progress && log({ event: "training", model, ...progress }));
-await jobs.open();
+trainings.watch(({ model, progress }) => progress && log({ event: "training", model, ...progress }));
+await trainings.open();
 if (config.recipe) await ensureServed(config.recipe);
 for (const { model } of await client.models())
   await models.rung(model).catch((error) => log({ event: "no-full-model", model, error: String(error) }));
@@ -38,9 +38,9 @@ log({ event: "ready", models: models.list() });
 /** Trains a recipe's first version, as a job like any other. */
 async function ensureServed(recipe: string): Promise<void> {
   if (await isServed(recipe)) return;
-  const underWay = jobs.list(recipe).find(({ endedAt }) => endedAt === null);
-  const { id } = underWay ?? (await jobs.order(recipe, { reason: "first", canary: null, gate: false }));
-  const { state, reason, version } = await jobs.wait(recipe, id, firstTrainingMaxMs);
+  const underWay = trainings.list(recipe).find(({ endedAt }) => endedAt === null);
+  const { id } = underWay ?? (await trainings.order(recipe, { reason: "first", canary: null, gate: false }));
+  const { state, reason, version } = await trainings.wait(recipe, id, firstTrainingMaxMs);
   if (state !== "done") throw new Error(`Error in origin: the first training of '${recipe}' is ${state}: ${reason}`);
   log({ event: "published", model: recipe, version });
 }

@@ -1,13 +1,13 @@
 import { randomUUID } from "node:crypto";
 import { mkdir, readFile, rename, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { ProblemError, UnreachableError, type UpriverClient } from "../client/index.ts";
-import { ArtefactError, checkBlob } from "../core/artefacts.ts";
-import type { Blob } from "../core/contract/index.ts";
-import { FaultError } from "../core/http/fault.ts";
-import { loadNetwork } from "../core/model/network.ts";
-import { tfjsEngine } from "../core/model/tfjs/engine.ts";
-import { ModelRung } from "../core/rung/model-rung.ts";
+import { ProblemError, UnreachableError, type UpriverClient } from "#client/index.ts";
+import { ArtefactError, checkBlob } from "#core/artefacts.ts";
+import type { BlobRef } from "#core/contract/index.ts";
+import { FaultError } from "#core/http/fault.ts";
+import { loadNetwork } from "#core/model/network.ts";
+import { tfjsEngine } from "#core/model/tfjs/engine.ts";
+import { ModelRung } from "#core/rung/model-rung.ts";
 
 /** For how long the origin believes that a version is still the stable one, ms. */
 const freshMs = 5_000;
@@ -81,7 +81,7 @@ export class FullModels {
     return loaded;
   }
 
-  private async readBlob(blob: Blob): Promise<ArrayBuffer> {
+  private async readBlob(blob: BlobRef): Promise<ArrayBuffer> {
     const path = join(this.blobFolder, blob.sha256);
     try {
       const file = await readFile(path);

@@ -1,8 +1,8 @@
-import type { UpriverClient } from "../client/index.ts";
-import { ProblemError } from "../client/index.ts";
-import { blobsOf, privateBlobsOf } from "../core/artefacts.ts";
-import type { Manifest, TensorManifest } from "../core/contract/index.ts";
-import { type SigningKey, sign } from "../core/sign.ts";
+import type { UpriverClient } from "#client/index.ts";
+import { ProblemError } from "#client/index.ts";
+import { blobsOf, privateBlobsOf } from "#core/artefacts.ts";
+import type { Manifest, TensorManifest } from "#core/contract/index.ts";
+import { type SigningKey, sign } from "#core/sign.ts";
 import type { Artefact, Draft, Unpublished } from "./train/index.ts";
 
 /**

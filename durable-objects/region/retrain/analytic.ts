@@ -1,6 +1,6 @@
 import { Matrix } from "ml-matrix";
-import { trainParts } from "../../../workers/core/confidence/folds.ts";
-import type { ClassifyManifest } from "../../../workers/core/contract/index.ts";
+import { trainFolds } from "#core/confidence/splits.ts";
+import type { ClassifyManifest } from "#core/contract/index.ts";
 import {
   leaveOut,
   type Moments,
@@ -12,8 +12,8 @@ import {
   solveRidge,
   squaredError,
   toFloat32,
-} from "../../../workers/core/head/analytic.ts";
-import { addSums, decodeSums, emptySums } from "../../../workers/core/head/sums.ts";
+} from "#core/head/analytic.ts";
+import { addSums, decodeSums, emptySums } from "#core/head/sums.ts";
 import { blobReader } from "../blobs.ts";
 import type { RegionContext } from "../context.ts";
 
@@ -28,7 +28,7 @@ interface Solver {
   /** All of train. */
   all: Moments;
   /** Each part of it, and all but that part. */
-  parts: Moments[];
+  folds: Moments[];
   leftOut: Moments[];
   prior: Moments;
 }
@@ -46,21 +46,21 @@ export class AnalyticFit {
       this.solver = await this.start(context, manifest);
       return null;
     }
-    const { all, parts, leftOut, prior } = this.solver;
+    const { all, folds, leftOut, prior } = this.solver;
     const grid = prior.labels > 0 ? ridgeGrid : ridgeGrid.filter(({ tau }) => tau === 0);
     const solved = this.errors.length;
     try {
-      if (solved < grid.length * trainParts) {
-        const settings = grid[Math.floor(solved / trainParts)] as RidgeSettings;
-        const part = solved % trainParts;
-        const weights = solveRidge(leftOut[part] as Moments, this.scale(prior, all), settings);
-        this.errors.push(squaredError(parts[part] as Moments, weights));
+      if (solved < grid.length * trainFolds) {
+        const settings = grid[Math.floor(solved / trainFolds)] as RidgeSettings;
+        const fold = solved % trainFolds;
+        const weights = solveRidge(leftOut[fold] as Moments, this.scale(prior, all), settings);
+        this.errors.push(squaredError(folds[fold] as Moments, weights));
         return null;
       }
       const settings = grid[this.best(grid.length)] as RidgeSettings;
       const learned = [all, ...leftOut][this.heads.length] as Moments;
       this.heads.push(solveRidge(learned, this.scale(prior, all), settings));
-      if (this.heads.length <= trainParts) return null;
+      if (this.heads.length <= trainFolds) return null;
       const [weights, ...crossFitted] = this.heads.map(toFloat32);
       return { weights: weights as Float32Array, crossFitted, settings };
     } catch (error) {
@@ -71,7 +71,7 @@ export class AnalyticFit {
 
   private best(pairs: number): number {
     const totals = Array.from({ length: pairs }, (_, pair) =>
-      this.errors.slice(pair * trainParts, (pair + 1) * trainParts).reduce((sum, error) => sum + error, 0),
+      this.errors.slice(pair * trainFolds, (pair + 1) * trainFolds).reduce((sum, error) => sum + error, 0),
     );
     return totals.indexOf(Math.min(...totals));
   }
@@ -89,11 +89,11 @@ export class AnalyticFit {
     const sums = context.sums.readAll(backbone.sha256, width, head.classes);
     const learned = {
       all: momentsOf(
-        sums.reduce((all, part) => addSums(all, part)),
+        sums.reduce((all, fold) => addSums(all, fold)),
         step,
       ),
-      parts: sums.map((part) => momentsOf(part, step)),
-      leftOut: sums.map((_, part) => momentsOf(leaveOut(sums, part), step)),
+      folds: sums.map((fold) => momentsOf(fold, step)),
+      leftOut: sums.map((_, fold) => momentsOf(leaveOut(sums, fold), step)),
     };
     const none: Moments = { ...momentsOf(emptySums(width, head.classes), step), labels: 0 };
     if (!manifest.prior || !manifest.policy.learning.includes("prior")) return { ...learned, prior: none };

@@ -1,13 +1,13 @@
-import type { Compared } from "../../../workers/core/confidence/gate.ts";
-import { type Judged, judge } from "../../../workers/core/confidence/rule.ts";
-import type { ClassifyManifest, Standing } from "../../../workers/core/contract/index.ts";
-import { applyCalibration, type Calibration, calibrate, calibrated } from "../../../workers/core/head/calibration.ts";
-import type { HeadWeights } from "../../../workers/core/head/head.ts";
-import { scoresOf, softmax } from "../../../workers/core/head/head.ts";
-import { logLossOf, lossOf } from "../../../workers/core/head/metrics.ts";
-import { logitsOfRow, rowLogits } from "../../../workers/core/head/softmax-fit.ts";
-import type { TemperaturePrior } from "../../../workers/core/head/temperature.ts";
-import { limits } from "../../../workers/core/limits.ts";
+import type { Compared } from "#core/confidence/gate.ts";
+import { type Judged, judge } from "#core/confidence/rule.ts";
+import type { ClassifyManifest, Standing } from "#core/contract/index.ts";
+import { applyCalibration, type Calibration, calibrate, calibrated } from "#core/head/calibration.ts";
+import type { HeadWeights } from "#core/head/head.ts";
+import { scoresOf, softmax } from "#core/head/head.ts";
+import { logLossOf, lossOf } from "#core/head/metrics.ts";
+import { logitsOfRow, rowLogits } from "#core/head/softmax-fit.ts";
+import type { TemperaturePrior } from "#core/head/temperature.ts";
+import { limits } from "#core/limits.ts";
 import type { RunData, SampleRows } from "./data.ts";
 
 /** A head that might serve: over all of train, and for each part of it one that has not seen that part. */
@@ -21,7 +21,7 @@ export interface Candidate {
 
 export interface Calibrated extends Candidate {
   calibration: Calibration;
-  tuneLogLoss: number;
+  validationLogLoss: number;
   /** The head [width + 1, classes] with its calibration in it. */
   head: Float32Array;
 }
@@ -53,30 +53,30 @@ export function standingOf(compared: readonly ComparedToo[], isPromoted: boolean
   };
 }
 
-// A one-hot regression gives shares between 0 and 1: about 1/8 of a logit's scale, which tune has to find.
+// A one-hot regression gives shares between 0 and 1: about 1/8 of a logit's scale, which validation has to find.
 const calibrationPriors: Record<Candidate["kind"], TemperaturePrior> = {
   analytic: { centre: 0.2, deviation: 1 },
   softmax: {},
 };
 
-/** Calibrates a candidate on tune. */
+/** Calibrates a candidate on validation. */
 export function calibrateOn(
-  { tune, classes }: RunData,
+  { validation, classes }: RunData,
   candidate: Candidate,
   { policy }: ClassifyManifest,
 ): Calibrated {
-  const logits = rowLogits(tune, candidate.weights, classes);
+  const logits = rowLogits(validation, candidate.weights, classes);
   const prior = calibrationPriors[candidate.kind];
   const calibration = policy.learning.includes("calibration")
-    ? calibrate(logits, tune.labels, prior)
+    ? calibrate(logits, validation.labels, prior)
     : { temperature: prior.centre ?? 1, bias: new Float64Array(classes) };
   const scores = logits.map((row) => calibrated(row, calibration));
   const head = applyCalibration(candidate.weights, calibration);
-  return { ...candidate, calibration, head, tuneLogLoss: logLossOf(scores, tune.labels) };
+  return { ...candidate, calibration, head, validationLogLoss: logLossOf(scores, validation.labels) };
 }
 
 /**
- * Every held-out row as both heads score it, some at a time: all of tune, and of train the rows that the current head
+ * Every held-out row as both heads score it, some at a time: all of validation, and of train the rows that the current head
  * has not learned from, each scored by the cross-fitted head that did not see it.
  */
 export function* compareHeads(
@@ -84,7 +84,7 @@ export function* compareHeads(
   candidate: Calibrated,
   current: CurrentHead,
 ): Generator<void, ComparedToo[]> {
-  const { train, tune, classes, start } = data;
+  const { train, validation, classes, start } = data;
   const width = start.length / classes;
   const compared: ComparedToo[] = [];
   const perSlice = Math.max(1, Math.floor(limits.judgeSliceMultiplyAdds / (3 * start.length)));
@@ -94,7 +94,7 @@ export function* compareHeads(
     const global = softmax(logitsOfRow(rows.inputs, row, start, classes), 1);
     const before = current.own ? scoresOf(current.own, rows.inputs, row * width) : global;
     compared.push({
-      cluster: rows.splits[row] as string,
+      cluster: rows.groupKeys[row] as string,
       currentLoss: lossOf(before, label),
       candidateLoss: lossOf(next, label),
       current: judge(before, label),
@@ -103,14 +103,14 @@ export function* compareHeads(
       global: judge(global, label),
     });
   };
-  for (let row = 0; row < tune.rows; row++) {
-    compare(tune, row, candidate.weights);
+  for (let row = 0; row < validation.rows; row++) {
+    compare(validation, row, candidate.weights);
     if (compared.length % perSlice === 0) yield;
   }
   for (let row = 0; row < train.rows; row++) {
     const isUnseen = (train.numbers[row] as number) > current.lastSample && train.mayJudge[row];
     if (!isUnseen) continue;
-    compare(train, row, candidate.crossFitted[train.parts[row] as number] as Float32Array);
+    compare(train, row, candidate.crossFitted[train.folds[row] as number] as Float32Array);
     if (compared.length % perSlice === 0) yield;
   }
   return compared;

@@ -1,6 +1,6 @@
-import type { ClassifyManifest } from "../../../workers/core/contract/index.ts";
-import { labelWeightUnit } from "../../../workers/core/head/sums.ts";
-import { limits } from "../../../workers/core/limits.ts";
+import type { ClassifyManifest } from "#core/contract/index.ts";
+import { labelWeightUnit } from "#core/head/sums.ts";
+import { limits } from "#core/limits.ts";
 import type { RegionContext } from "../context.ts";
 import type { RunningRun, Runs } from "./runs.ts";
 
@@ -16,6 +16,6 @@ export function countSlice(context: RegionContext, runs: Runs, manifest: Classif
   const options = { backbone: sha256, labels, width: embedding.width, originWeight, limit };
   storage.transactionSync(() => {
     const counted = embeddings.count(run, sums, options);
-    if (counted < limit) runs.move(run.id, "recall", {});
+    if (counted < limit) runs.move(run.id, "semantic-cache", {});
   });
 }

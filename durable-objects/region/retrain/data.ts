@@ -1,14 +1,14 @@
-import { mayJudge } from "../../../workers/core/confidence/labels.ts";
-import type { ClassifyManifest } from "../../../workers/core/contract/index.ts";
-import { type Anchor, decodeAnchor } from "../../../workers/core/head/anchor.ts";
-import type { FitData, LabelledRows } from "../../../workers/core/head/softmax-fit.ts";
-import { limits } from "../../../workers/core/limits.ts";
+import { mayJudge } from "#core/confidence/labels.ts";
+import type { ClassifyManifest } from "#core/contract/index.ts";
+import { type Anchor, decodeAnchor } from "#core/head/anchor.ts";
+import type { FitData, LabelledRows } from "#core/head/softmax-fit.ts";
+import { limits } from "#core/limits.ts";
 import { blobReader, readHead } from "../blobs.ts";
 import type { RegionContext } from "../context.ts";
 import type { LabelledVector } from "../embeddings.ts";
 import type { RunningRun } from "./runs.ts";
 
-const noPart = -1;
+const noFold = -1;
 
 /** Rows, and what is known of each sample besides; those of the anchor have number 0. */
 export interface SampleRows extends LabelledRows {
@@ -21,16 +21,16 @@ export interface SampleRows extends LabelledRows {
 export interface RunData extends FitData {
   /** The region's own rows, and after them rows of the anchor that stand for classes it hardly knows. */
   train: SampleRows;
-  tune: SampleRows;
+  validation: SampleRows;
   anchor: Anchor | null;
-  /** The region's own labels of each class, in train and tune. */
+  /** The region's own labels of each class, in train and validation. */
   ownLabels: number[];
 }
 
-/** A run's snapshot of train and tune on its way into memory, a bounded number of rows at a time. */
+/** A run's snapshot of train and validation on its way into memory, a bounded number of rows at a time. */
 export class RunLoader {
   private readonly train: SampleRows[] = [];
-  private readonly tune: SampleRows[] = [];
+  private readonly validation: SampleRows[] = [];
   private after = 0;
   private data: RunData | null = null;
 
@@ -41,14 +41,14 @@ export class RunLoader {
     this.after = next.at(-1)?.number ?? this.after;
     // A label that a version no longer knows teaches nothing there.
     const known = next.filter(({ label }) => manifest.labels.includes(label));
-    const judging = known.filter(({ fold, source }) => fold === "tune" && mayJudge(source));
+    const judging = known.filter(({ split, source }) => split === "validation" && mayJudge(source));
     this.train.push(
       toRows(
         manifest,
-        known.filter(({ fold }) => fold === "train"),
+        known.filter(({ split }) => split === "train"),
       ),
     );
-    this.tune.push(toRows(manifest, judging));
+    this.validation.push(toRows(manifest, judging));
     if (next.length === limits.loadSliceRows) return null;
     this.data = await this.whole(env, manifest);
     return this.data;
@@ -59,12 +59,15 @@ export class RunLoader {
     const start = new Float32Array([...global.weights, ...global.bias].map((weight) => weight / global.temperature));
     const anchor = await readAnchor(env, manifest);
     const ownLabels = manifest.labels.map((_, label) =>
-      [...this.train, ...this.tune].reduce((sum, { labels }) => sum + labels.filter((own) => own === label).length, 0),
+      [...this.train, ...this.validation].reduce(
+        (sum, { labels }) => sum + labels.filter((own) => own === label).length,
+        0,
+      ),
     );
     const train = anchor ? [...this.train, anchorRows(anchor, ownLabels)] : this.train;
     return {
       train: joined(train),
-      tune: joined(this.tune),
+      validation: joined(this.validation),
       start,
       classes: manifest.labels.length,
       anchor,
@@ -81,33 +84,33 @@ async function readAnchor(env: Env, { anchor, thin }: ClassifyManifest): Promise
 // A region that knows one class would call everything by it: the world's rows stand for as many labels of each other
 // class as would let the region unlearn it. They never judge, and no part of train leaves them out.
 function anchorRows({ inputs, labels }: Anchor, ownLabels: readonly number[]): SampleRows {
-  const picked = labels.flatMap((label, row) => ((ownLabels[label] as number) < limits.anchorFewLabels ? [row] : []));
+  const chosen = labels.flatMap((label, row) => ((ownLabels[label] as number) < limits.anchorFewLabels ? [row] : []));
   const width = inputs.length / labels.length;
-  const own = new Float32Array(picked.length * width);
-  for (const [i, row] of picked.entries()) own.set(inputs.subarray(row * width, (row + 1) * width), i * width);
+  const own = new Float32Array(chosen.length * width);
+  for (const [i, row] of chosen.entries()) own.set(inputs.subarray(row * width, (row + 1) * width), i * width);
   const ofClass = labels.map((label) => labels.filter((other) => other === label).length);
   return {
-    rows: picked.length,
+    rows: chosen.length,
     inputs: own,
-    labels: picked.map((row) => labels[row] as number),
-    weights: Float32Array.from(picked, (row) => limits.anchorFewLabels / (ofClass[row] as number)),
-    splits: picked.map(() => "anchor"),
-    parts: picked.map(() => noPart),
-    numbers: picked.map(() => 0),
-    mayJudge: picked.map(() => false),
+    labels: chosen.map((row) => labels[row] as number),
+    weights: Float32Array.from(chosen, (row) => limits.anchorFewLabels / (ofClass[row] as number)),
+    groupKeys: chosen.map(() => "anchor"),
+    folds: chosen.map(() => noFold),
+    numbers: chosen.map(() => 0),
+    mayJudge: chosen.map(() => false),
   };
 }
 
-function joined(parts: readonly SampleRows[]): SampleRows {
+function joined(blocks: readonly SampleRows[]): SampleRows {
   return {
-    rows: parts.reduce((sum, { rows }) => sum + rows, 0),
-    inputs: joinedFloats(parts.map(({ inputs }) => inputs)),
-    labels: parts.flatMap(({ labels }) => labels),
-    weights: joinedFloats(parts.map(({ weights }) => weights)),
-    splits: parts.flatMap(({ splits }) => splits),
-    parts: parts.flatMap(({ parts: own }) => own),
-    numbers: parts.flatMap(({ numbers }) => numbers),
-    mayJudge: parts.flatMap(({ mayJudge: own }) => own),
+    rows: blocks.reduce((sum, { rows }) => sum + rows, 0),
+    inputs: joinedFloats(blocks.map(({ inputs }) => inputs)),
+    labels: blocks.flatMap(({ labels }) => labels),
+    weights: joinedFloats(blocks.map(({ weights }) => weights)),
+    groupKeys: blocks.flatMap(({ groupKeys }) => groupKeys),
+    folds: blocks.flatMap(({ folds: own }) => own),
+    numbers: blocks.flatMap(({ numbers }) => numbers),
+    mayJudge: blocks.flatMap(({ mayJudge: own }) => own),
   };
 }
 
@@ -133,8 +136,8 @@ function toRows({ labels, thin, policy }: ClassifyManifest, vectors: LabelledVec
     inputs,
     labels: vectors.map(({ label }) => labels.indexOf(label)),
     weights: Float32Array.from(vectors, ({ source }) => (source === "origin" ? policy.originLabelWeight : 1)),
-    splits: vectors.map(({ split }) => split),
-    parts: vectors.map(({ part }) => part),
+    groupKeys: vectors.map(({ groupKey }) => groupKey),
+    folds: vectors.map(({ fold }) => fold),
     numbers: vectors.map(({ number }) => number),
     mayJudge: vectors.map(({ source }) => mayJudge(source)),
   };

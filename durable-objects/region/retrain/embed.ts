@@ -1,9 +1,9 @@
-import type { ClassifyManifest } from "../../../workers/core/contract/index.ts";
-import { quantise } from "../../../workers/core/head/embedding.ts";
-import { encode } from "../../../workers/core/input/index.ts";
-import { limits } from "../../../workers/core/limits.ts";
-import type { Network } from "../../../workers/core/model/network.ts";
-import { extraColumnsOf } from "../../../workers/core/rung/model-rung.ts";
+import type { ClassifyManifest } from "#core/contract/index.ts";
+import { quantise } from "#core/head/embedding.ts";
+import { encode } from "#core/input/index.ts";
+import { limits } from "#core/limits.ts";
+import type { Network } from "#core/model/network.ts";
+import { extraColumnsOf } from "#core/rung/model-rung.ts";
 import type { RegionContext } from "../context.ts";
 import type { RunningRun, Runs } from "./runs.ts";
 
@@ -15,7 +15,7 @@ export async function embedSlice(
   run: RunningRun,
   network: () => Promise<Network>,
 ): Promise<void> {
-  const { embeddings, samples, recall, storage, region } = context;
+  const { embeddings, samples, semanticCache, storage, region } = context;
   const spec = manifest.thin;
   const { after = 0 } = run.cursor;
   const missing = embeddings.missing(run, spec.backbone.sha256, after, limits.embedSliceRows);
@@ -37,7 +37,7 @@ export async function embedSlice(
     if (!manifest.policy.keepInputs) for (const { number } of missing) samples.dropInput(number);
     runs.move(run.id, "embed", { after: missing.at(-1)?.number ?? after });
   });
-  recall.drop();
+  semanticCache.drop();
 }
 
 function embedRows({ backbone }: Network, rows: Float32Array[]): Float32Array {

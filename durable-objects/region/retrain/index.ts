@@ -1,19 +1,12 @@
-import type { ClassifyManifest, Run } from "../../../workers/core/contract/index.ts";
-import {
-  continueFit,
-  type FitState,
-  isFitted,
-  pack,
-  startFit,
-  unpack,
-} from "../../../workers/core/head/softmax-fit.ts";
-import { limits } from "../../../workers/core/limits.ts";
-import { loadNetwork, type Network } from "../../../workers/core/model/network.ts";
-import { startBackend } from "../../../workers/core/model/tfjs/backend.ts";
-import { tfjsEngine } from "../../../workers/core/model/tfjs/engine.ts";
+import type { ClassifyManifest, Run } from "#core/contract/index.ts";
+import { continueFit, type FitState, isFitted, pack, startFit, unpack } from "#core/head/softmax-fit.ts";
+import { limits } from "#core/limits.ts";
+import { loadNetwork, type Network } from "#core/model/network.ts";
+import { startBackend } from "#core/model/tfjs/backend.ts";
+import { tfjsEngine } from "#core/model/tfjs/engine.ts";
 import { blobReader } from "../blobs.ts";
 import type { RegionContext } from "../context.ts";
-import type { RecallState } from "../recall.ts";
+import type { SemanticCacheState } from "../semantic-cache.ts";
 import { AnalyticFit, type AnalyticHeads } from "./analytic.ts";
 import type { Candidate } from "./candidates.ts";
 import { countSlice } from "./count.ts";
@@ -29,7 +22,7 @@ interface Working {
   loader: RunLoader;
   analytic: AnalyticFit;
   network: Network | null;
-  choosing: Generator<void, RecallState> | null;
+  choosing: Generator<void, SemanticCacheState> | null;
   judging: Generator<void, Judgement> | null;
 }
 
@@ -113,8 +106,8 @@ export class Retrain {
         return embedSlice(this.context, this.runs, manifest, run, () => this.networkOf(manifest, working));
       case "count":
         return countSlice(this.context, this.runs, manifest, run);
-      case "recall":
-        return this.recallSlice(manifest, run, working);
+      case "semantic-cache":
+        return this.semanticCacheSlice(manifest, run, working);
       case "drift":
         this.context.drift.look(manifest, run.at);
         return this.runs.move(run.id, "solve", {});
@@ -129,13 +122,13 @@ export class Retrain {
     }
   }
 
-  private async recallSlice(manifest: ClassifyManifest, run: RunningRun, working: Working): Promise<void> {
-    if (!manifest.policy.learning.includes("recall")) return this.runs.move(run.id, "drift", {});
-    working.choosing ??= this.context.recall.choose(manifest);
+  private async semanticCacheSlice(manifest: ClassifyManifest, run: RunningRun, working: Working): Promise<void> {
+    if (!manifest.policy.learning.includes("semantic-cache")) return this.runs.move(run.id, "drift", {});
+    working.choosing ??= this.context.semanticCache.choose(manifest);
     const { done, value } = working.choosing.next();
     if (!done) return;
     this.context.storage.transactionSync(() => {
-      this.context.recall.save(manifest.version, value);
+      this.context.semanticCache.save(manifest.version, value);
       this.runs.move(run.id, "drift", {});
     });
   }
@@ -154,7 +147,11 @@ export class Retrain {
     const data = await working.loader.load(this.context, manifest, run);
     if (!data) return;
     const fault = tooFew(data, manifest.policy.retrainMinLabels);
-    if (fault) return this.runs.finish(run.id, "skipped", fault, { train: ownRows(data.train), tune: data.tune.rows });
+    if (fault)
+      return this.runs.finish(run.id, "skipped", fault, {
+        train: ownRows(data.train),
+        validation: data.validation.rows,
+      });
     if (!manifest.policy.learning.includes("softmax")) return this.runs.move(run.id, "judge", {});
     await startBackend();
     const saved = this.runs.state<string>(run.id, "fit");
@@ -219,9 +216,9 @@ export class Retrain {
   }
 }
 
-function tooFew({ train, tune }: RunData, least: number): string | null {
+function tooFew({ train, validation }: RunData, least: number): string | null {
   const own = ownRows(train);
-  if (own >= least && tune.rows > 0) return null;
+  if (own >= least && validation.rows > 0) return null;
   const needed = `${least} and 1 are needed`;
-  return `${own} labels to train on and ${tune.rows} to judge by; ${needed}`;
+  return `${own} labels to train on and ${validation.rows} to judge by; ${needed}`;
 }

@@ -1,14 +1,14 @@
-import { anchorFault } from "../../../workers/core/confidence/anchor.ts";
-import { gate } from "../../../workers/core/confidence/gate.ts";
-import { judge, thresholdGrid, tunedThreshold } from "../../../workers/core/confidence/rule.ts";
-import type { ClassifyManifest, HeadManifest } from "../../../workers/core/contract/index.ts";
-import { sha256Hex } from "../../../workers/core/hash.ts";
-import { calibrated } from "../../../workers/core/head/calibration.ts";
-import { encodeHead } from "../../../workers/core/head/head.ts";
-import { rowLogits } from "../../../workers/core/head/softmax-fit.ts";
-import { limits } from "../../../workers/core/limits.ts";
-import { sign, signingKeySchema } from "../../../workers/core/sign.ts";
-import { registryObject } from "../../stubs.ts";
+import { anchorFault } from "#core/confidence/anchor.ts";
+import { gate } from "#core/confidence/gate.ts";
+import { judge, thresholdGrid, validationThreshold } from "#core/confidence/rule.ts";
+import type { ClassifyManifest, HeadManifest } from "#core/contract/index.ts";
+import { sha256Hex } from "#core/hash.ts";
+import { calibrated } from "#core/head/calibration.ts";
+import { encodeHead } from "#core/head/head.ts";
+import { rowLogits } from "#core/head/softmax-fit.ts";
+import { limits } from "#core/limits.ts";
+import { sign, signingKeySchema } from "#core/sign.ts";
+import { registryObject } from "#objects/stubs.ts";
 import { readHead } from "../blobs.ts";
 import type { RegionContext } from "../context.ts";
 import {
@@ -44,7 +44,7 @@ export async function currentHead(
   return { own: await readHead(env, regional.head), lastSample };
 }
 
-/** Calibrates the candidates on tune and holds the better one against the head in use, a bounded piece at a time. */
+/** Calibrates the candidates on validation and holds the better one against the head in use, a bounded piece at a time. */
 export function* judgeCandidates(
   data: RunData,
   candidates: readonly Candidate[],
@@ -62,13 +62,13 @@ export function* judgeCandidates(
     anchored: data.anchor && anchorFault(data, data.anchor, one.head, current.own),
   }));
   const anchoredOf = new Map(answering.map(({ one, anchored }) => [one.kind, anchored]));
-  // A few rows of tune are learned by heart when a head is calibrated on them: then all held-out rows choose.
-  const isFew = data.tune.rows < limits.tuneFewRows;
+  // A few rows of validation are learned by heart when a head is calibrated on them: then all held-out rows choose.
+  const isFew = data.validation.rows < limits.validationFewRows;
   const held = new Map<Candidate["kind"], ComparedToo[]>();
   if (isFew) for (const one of judged) held.set(one.kind, yield* compareHeads(data, one, current));
   const lossesOf = (one: Calibrated) => {
     const rows = held.get(one.kind);
-    return rows ? rows.reduce((sum, { candidateLoss }) => sum + candidateLoss, 0) / rows.length : one.tuneLogLoss;
+    return rows ? rows.reduce((sum, { candidateLoss }) => sum + candidateLoss, 0) / rows.length : one.validationLogLoss;
   };
   const [{ one: best, anchored }] = answering.sort(
     (a, b) => Number(!!a.anchored?.fault) - Number(!!b.anchored?.fault) || lossesOf(a.one) - lossesOf(b.one),
@@ -80,12 +80,12 @@ export function* judgeCandidates(
   const fault = promoted ? (anchored?.fault ?? null) : reason;
   const report = {
     train: ownRows(data.train),
-    tune: data.tune.rows,
+    validation: data.validation.rows,
     chosen: best.kind,
     candidates: Object.fromEntries(
-      judged.map(({ kind, settings, tuneLogLoss, calibration }) => [
+      judged.map(({ kind, settings, validationLogLoss, calibration }) => [
         kind,
-        { ...settings, temperature: calibration.temperature, tuneLogLoss, anchor: anchoredOf.get(kind) },
+        { ...settings, temperature: calibration.temperature, validationLogLoss, anchor: anchoredOf.get(kind) },
       ]),
     ),
     ...figures,
@@ -106,10 +106,12 @@ export async function keepJudgement(
 ): Promise<void> {
   if (!promoted) return runs.finish(run.id, "refused", reason, report);
   const { targetRisk } = manifest.thin.rule;
-  const logits = rowLogits(data.tune, promoted.weights, data.classes);
-  const judged = logits.map((row, i) => judge(calibrated(row, promoted.calibration), data.tune.labels[i] as number));
+  const logits = rowLogits(data.validation, promoted.weights, data.classes);
+  const judged = logits.map((row, i) =>
+    judge(calibrated(row, promoted.calibration), data.validation.labels[i] as number),
+  );
   const grid = thresholdGrid(judged);
-  const threshold = tunedThreshold(grid, judged, targetRisk);
+  const threshold = validationThreshold(grid, judged, targetRisk);
   const head = await signedHead(context, manifest, promoted.head, threshold, grid[0] ?? 1);
   context.storage.transactionSync(() => {
     runs.saveState(run.id, "weights", promoted.head.slice().buffer);
@@ -138,7 +140,7 @@ async function signedHead(
     labelsNeeded: null,
   };
   const unsigned: HeadManifest = {
-    format: "upriver/1",
+    format: "upriver/2",
     model,
     base: manifest.version,
     region,

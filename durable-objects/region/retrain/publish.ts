@@ -1,6 +1,6 @@
-import { blobKey } from "../../../workers/core/artefacts.ts";
-import type { HeadManifest } from "../../../workers/core/contract/index.ts";
-import { registryObject } from "../../stubs.ts";
+import { blobKey } from "#core/artefacts.ts";
+import type { HeadManifest } from "#core/contract/index.ts";
+import { registryObject } from "#objects/stubs.ts";
 import type { RegionContext } from "../context.ts";
 import type { RunningRun, Runs } from "./runs.ts";
 

@@ -1,8 +1,8 @@
-import type { Run, RunStatus } from "../../../workers/core/contract/index.ts";
+import type { Run, RunStatus } from "#core/contract/index.ts";
 import type { Snapshot } from "../samples.ts";
 
 /** Where a run goes through, in order. */
-export type Phase = "embed" | "count" | "recall" | "drift" | "solve" | "fit" | "judge" | "publish";
+export type Phase = "embed" | "count" | "semantic-cache" | "drift" | "solve" | "fit" | "judge" | "publish";
 
 /** A run under way: where it is, so that an eviction costs one slice at most. */
 export interface RunningRun extends Run, Snapshot {

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { anchorFault } from "../../../workers/core/confidence/anchor.ts";
-import { decodeAnchor, encodeAnchor } from "../../../workers/core/head/anchor.ts";
+import { anchorFault } from "#core/confidence/anchor.ts";
+import { decodeAnchor, encodeAnchor } from "#core/head/anchor.ts";
 
 // Three classes, each along an axis of its own.
 const width = 3;

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { binomialTail } from "../../../workers/core/confidence/binomial.ts";
+import { binomialTail } from "#core/confidence/binomial.ts";
 
 describe("binomialTail", () => {
   it("equals the sum of its terms, and published values", () => {

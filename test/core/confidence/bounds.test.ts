@@ -1,14 +1,22 @@
 import { describe, expect, it } from "vitest";
-import { errorBounds, surelyAbove, surelyBelow } from "../../../workers/core/confidence/bounds.ts";
-import { addTrial, noTrials, repeatTrials, type Trials } from "../../../workers/core/confidence/trials.ts";
-import { seededRandom } from "../../../workers/origin/random.ts";
+import { errorBounds, surelyAbove, surelyBelow } from "#core/confidence/bounds.ts";
+import { addTrial, noTrials, repeatTrials, type Trials } from "#core/confidence/trials.ts";
+import { seededRandom } from "#origin/random.ts";
 
 const delta = 0.05;
 
 /** The sums of `labels` trials of one π, of which `errors` were wrong. */
-function uniformTrials(labels: number, errors: number, pi = 1, leastPi = pi): Trials {
-  const wrong = repeatTrials(addTrial(noTrials(leastPi), { pi, error: 1 }), errors);
-  const right = repeatTrials(addTrial(noTrials(leastPi), { pi, error: 0 }), labels - errors);
+function uniformTrials(
+  labels: number,
+  errors: number,
+  inclusionProbability = 1,
+  minInclusionProbability = inclusionProbability,
+): Trials {
+  const wrong = repeatTrials(addTrial(noTrials(minInclusionProbability), { inclusionProbability, error: 1 }), errors);
+  const right = repeatTrials(
+    addTrial(noTrials(minInclusionProbability), { inclusionProbability, error: 0 }),
+    labels - errors,
+  );
   return sum(wrong, right);
 }
 
@@ -20,7 +28,7 @@ function sum(a: Trials, b: Trials): Trials {
     weightedErrors: a.weightedErrors + b.weightedErrors,
     weight2: a.weight2 + b.weight2,
     weightedErrors2: a.weightedErrors2 + b.weightedErrors2,
-    leastPi: a.leastPi,
+    minInclusionProbability: a.minInclusionProbability,
   };
 }
 
@@ -54,14 +62,17 @@ describe("the bounds of the running mean error", () => {
 
   it("come within stated distances of a true error of 0.08 at 2,000 labels", () => {
     const random = seededRandom(5);
-    const distances = ([complete, audited, leastPi]: readonly [number, number, number]) => {
+    const distances = ([complete, audited, minInclusionProbability]: readonly [number, number, number]) => {
       const samples = 100;
       let above = 0;
       let below = 0;
       for (let i = 0; i < samples; i++) {
-        let trials = noTrials(leastPi);
+        let trials = noTrials(minInclusionProbability);
         for (let j = 0; j < complete + audited; j++) {
-          trials = addTrial(trials, { pi: j < complete ? 1 : leastPi, error: random() < 0.08 ? 1 : 0 });
+          trials = addTrial(trials, {
+            inclusionProbability: j < complete ? 1 : minInclusionProbability,
+            error: random() < 0.08 ? 1 : 0,
+          });
         }
         const { lower, upper } = errorBounds(trials, delta);
         above += (upper - 0.08) / samples;
@@ -142,11 +153,11 @@ describe("the bounds of the running mean error", () => {
 
   it("are where the definition puts them, counted trial by trial", () => {
     const plan = [
-      { labels: 300, errors: 12, pi: 1 },
-      { labels: 120, errors: 15, pi: 0.1 },
+      { labels: 300, errors: 12, inclusionProbability: 1 },
+      { labels: 120, errors: 15, inclusionProbability: 0.1 },
     ];
     const trials = plan
-      .map(({ labels, errors, pi }) => uniformTrials(labels, errors, pi, 0.1))
+      .map(({ labels, errors, inclusionProbability }) => uniformTrials(labels, errors, inclusionProbability, 0.1))
       .reduce((a, b) => sum(a, b));
     // Fan's process for each bet by its definition, from terms scaled to at least −1, mixed by the same weights.
     const weights = Array.from({ length: 24 }, (_, i) => 1 / (1 + ((i - 8) / 3) ** 2));
@@ -158,9 +169,9 @@ describe("the bounds of the running mean error", () => {
         const c = (1 - risk) / 0.1;
         const psi = -Math.log(1 - ell) - ell;
         let log = 0;
-        for (const { labels, errors, pi } of plan) {
+        for (const { labels, errors, inclusionProbability } of plan) {
           for (let j = 0; j < labels; j++) {
-            const x = (risk - (j < errors ? 1 : 0)) / pi / c;
+            const x = (risk - (j < errors ? 1 : 0)) / inclusionProbability / c;
             log += ell * x - psi * x ** 2;
           }
         }

@@ -8,8 +8,8 @@ import {
   decide,
   differencesOf,
   type Mark,
-} from "../../../workers/core/confidence/canary.ts";
-import { seededRandom } from "../../../workers/origin/random.ts";
+} from "#core/confidence/canary.ts";
+import { seededRandom } from "#origin/random.ts";
 
 const delta = 0.05;
 const lives = 2_000;

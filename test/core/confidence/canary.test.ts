@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { surelyBelow } from "../../../workers/core/confidence/bounds.ts";
+import { surelyBelow } from "#core/confidence/bounds.ts";
 import {
   addDifferences,
   differenceBounds,
@@ -8,9 +8,9 @@ import {
   differsByMore,
   judgeCanary,
   type Mark,
-} from "../../../workers/core/confidence/canary.ts";
-import { addTrial, noTrials } from "../../../workers/core/confidence/trials.ts";
-import type { CanaryPlan, Differences } from "../../../workers/core/contract/index.ts";
+} from "#core/confidence/canary.ts";
+import { addTrial, noTrials } from "#core/confidence/trials.ts";
+import type { CanaryPlan, Differences } from "#core/contract/index.ts";
 
 const none: Differences = { blocks: 0, sum: 0, squares: 0 };
 const plan: CanaryPlan = { errorsOf: "all", margin: 0.02, coverageMargin: 0.05, delta: 0.05 };
@@ -47,7 +47,7 @@ describe("the confidence sequence of the difference", () => {
     let differences = none;
     for (let i = 0; i < 400; i++) {
       const error = i % 5 === 0 ? 1 : 0;
-      trials = addTrial(trials, { pi: 1, error });
+      trials = addTrial(trials, { inclusionProbability: 1, error });
       differences = addDifferences(differences, blocks(1, error === 1 ? 1 : -1));
       for (const risk of [0.2, 0.3, 0.4]) {
         expect(differsByLess(differences, 2 * risk - 1, 0.05)).toBe(surelyBelow(trials, risk, 0.05));

@@ -1,11 +1,11 @@
 // Whole lives of a region's certificate, in worlds whose chance of error is known. In Node alone: they are pure, and long.
 import { describe, expect, it } from "vitest";
-import { binomialTail } from "../../../workers/core/confidence/binomial.ts";
-import { surelyAbove, surelyBelow } from "../../../workers/core/confidence/bounds.ts";
-import { aimFor, follow } from "../../../workers/core/confidence/control.ts";
-import { addTrial, type Trials } from "../../../workers/core/confidence/trials.ts";
-import { firstWindow, nextWindow, verdict, windowDelta } from "../../../workers/core/confidence/window.ts";
-import { seededRandom } from "../../../workers/origin/random.ts";
+import { binomialTail } from "#core/confidence/binomial.ts";
+import { surelyAbove, surelyBelow } from "#core/confidence/bounds.ts";
+import { aimFor, follow } from "#core/confidence/control.ts";
+import { addTrial, type Trials } from "#core/confidence/trials.ts";
+import { firstWindow, nextWindow, verdict, windowDelta } from "#core/confidence/window.ts";
+import { seededRandom } from "#origin/random.ts";
 
 const targetRisk = 0.1;
 const delta = 0.05;
@@ -26,22 +26,22 @@ const plans = {
 
 /** The chance of error of what is accepted next: where the label is had for certain, and where by audit. */
 interface Risk {
-  sure: number;
+  accepted: number;
   audited: number;
 }
 
 /** What decides that risk: told of every label, with the running mean error, known and as estimated. */
 interface World {
   risk(): Risk;
-  learn(label: { error: boolean; pi: number; trials: Trials; truth: number; delta: number }): void;
+  learn(label: { error: boolean; inclusionProbability: number; trials: Trials; truth: number; delta: number }): void;
 }
 
 /** One life: a look after every label and before the next, of which each stands for the questions between. */
 function live(random: () => number, plan: Plan, labels: number, world: World, looks = surelyBelow) {
-  const leastPi = plan.audit;
+  const minInclusionProbability = plan.audit;
   const had = plan.complete + (1 - plan.complete) * plan.audit;
-  const seen = { everFalse: false, everHeld: false, falselyHeld: false, windows: 1 };
-  let window = firstWindow(0, leastPi);
+  const seen = { everFalse: false, everValid: false, falselyValid: false, windows: 1 };
+  let window = firstWindow(0, minInclusionProbability);
   let questions = 0;
   let expectedErrors = 0;
   const look = () => {
@@ -50,23 +50,29 @@ function live(random: () => number, plan: Plan, labels: number, world: World, lo
     // A shown bound is below the truth just when the truth is excluded; a certificate, when a target below it is.
     if (looks(window.trials, truth, level)) seen.everFalse = true;
     if (looks(window.trials, targetRisk, level)) {
-      seen.everHeld = true;
-      if (truth > targetRisk) seen.falselyHeld = seen.everFalse = true;
+      seen.everValid = true;
+      if (truth > targetRisk) seen.falselyValid = seen.everFalse = true;
     }
   };
   for (let i = 0; i < labels; i++) {
     const risk = world.risk();
     const gap = had >= 1 ? 1 : 1 + Math.floor(Math.log(1 - random()) / Math.log1p(-had));
     questions += gap;
-    expectedErrors += gap * (plan.complete * risk.sure + (1 - plan.complete) * risk.audited);
+    expectedErrors += gap * (plan.complete * risk.accepted + (1 - plan.complete) * risk.audited);
     look();
-    const sure = random() * had < plan.complete;
-    const error = random() < (sure ? risk.sure : risk.audited);
-    const pi = sure ? 1 : plan.audit;
-    window.trials = addTrial(window.trials, { pi, error: error ? 1 : 0 });
+    const accepted = random() * had < plan.complete;
+    const error = random() < (accepted ? risk.accepted : risk.audited);
+    const inclusionProbability = accepted ? 1 : plan.audit;
+    window.trials = addTrial(window.trials, { inclusionProbability, error: error ? 1 : 0 });
     look();
     const level = windowDelta(window, delta);
-    world.learn({ error, pi, trials: window.trials, truth: expectedErrors / questions, delta: level });
+    world.learn({
+      error,
+      inclusionProbability,
+      trials: window.trials,
+      truth: expectedErrors / questions,
+      delta: level,
+    });
     if (!surelyAbove(window.trials, targetRisk, level)) continue;
     window = nextWindow(window, i);
     seen.windows++;
@@ -77,7 +83,7 @@ function live(random: () => number, plan: Plan, labels: number, world: World, lo
 
 /** A region: error falls with confidence, a retrain changes how, the world drifts at once, and the threshold follows. */
 function region(random: () => number, plan: Plan, labels: number): World {
-  const settings = { floor: 0.5, leastPi: plan.audit };
+  const settings = { floor: 0.5, minInclusionProbability: plan.audit };
   let aim = targetRisk / 2;
   let threshold = 0.6 + 0.3 * random();
   let slope = 0.4 + 0.6 * random();
@@ -91,13 +97,13 @@ function region(random: () => number, plan: Plan, labels: number): World {
     risk() {
       while (threshold > 1) {
         const right = random() >= errorAt(0.5 + random() / 2);
-        threshold = follow(threshold, { accepted: false, right, pi: 1 }, { ...settings, aim });
+        threshold = follow(threshold, { accepted: false, right, inclusionProbability: 1 }, { ...settings, aim });
       }
       const between = threshold + (1 - threshold) * plan.complete;
-      return { sure: errorAt((threshold + between) / 2), audited: errorAt((between + 1) / 2) };
+      return { accepted: errorAt((threshold + between) / 2), audited: errorAt((between + 1) / 2) };
     },
-    learn({ error, pi, trials, delta: level }) {
-      threshold = follow(threshold, { accepted: true, right: !error, pi }, { ...settings, aim });
+    learn({ error, inclusionProbability, trials, delta: level }) {
+      threshold = follow(threshold, { accepted: true, right: !error, inclusionProbability }, { ...settings, aim });
       if (told % labelsAnAim === 0) {
         const window = { number: 1, from: 0, trials };
         aim = aimFor(verdict(window, { targetRisk, delta: 2 * level }), targetRisk);
@@ -112,13 +118,13 @@ function region(random: () => number, plan: Plan, labels: number): World {
 }
 
 /** A world that errs just too often, and always as often. */
-const steady = (risk: number): World => ({ risk: () => ({ sure: risk, audited: risk }), learn: () => {} });
+const steady = (risk: number): World => ({ risk: () => ({ accepted: risk, audited: risk }), learn: () => {} });
 
 /** A world that plays against the bound: it errs more once luck has made the estimate too low, and less before. */
 function adversary(low: number, high: number): World {
   let risk = low;
   return {
-    risk: () => ({ sure: risk, audited: risk }),
+    risk: () => ({ accepted: risk, audited: risk }),
     learn({ trials, truth }) {
       risk = trials.weightedErrors / trials.weight < truth ? high : low;
     },
@@ -137,8 +143,8 @@ function shares(
   const share = (of: (life: (typeof all)[number]) => boolean) => all.filter(of).length / count;
   return {
     everFalse: share((life) => life.everFalse),
-    falselyHeld: share((life) => life.falselyHeld),
-    everHeld: share((life) => life.everHeld),
+    falselyValid: share((life) => life.falselyValid),
+    everValid: share((life) => life.everValid),
     everVoid: share((life) => life.windows > 1),
   };
 }
@@ -152,13 +158,13 @@ describe("a region's certificate, over whole lives", () => {
     it(`is ever false in at most delta of them, and is earned in most: ${name}, drift, retrains, control`, () => {
       const seen = shares(plan, labels, lives, (random) => region(random, plan, labels));
       expect(seen.everFalse).toBeLessThanOrEqual(delta + samplingError);
-      expect(seen.everHeld).toBeGreaterThan(0.5);
+      expect(seen.everValid).toBeGreaterThan(0.5);
     });
 
     it(`is ever false in at most delta of them where error stays a hair too high: ${name}`, () => {
       const seen = shares(plan, labels, lives, () => steady(1.0001 * targetRisk));
       expect(seen.everFalse).toBeLessThanOrEqual(delta + samplingError);
-      expect(seen.everHeld).toBe(seen.falselyHeld);
+      expect(seen.everValid).toBe(seen.falselyValid);
     });
 
     it(`is ever false in at most delta of them where the world plays against it: ${name}`, () => {
@@ -177,11 +183,17 @@ describe("what is not valid", () => {
   it("labels that count alike, had for certain where the model errs seldom and by audit where it errs often", () => {
     const unweighted: typeof surelyBelow = (trials, risk, level) => {
       const { labels, errors } = trials;
-      const alike = { weight: labels, weightedErrors: errors, weight2: labels, weightedErrors2: errors, leastPi: 1 };
+      const alike = {
+        weight: labels,
+        weightedErrors: errors,
+        weight2: labels,
+        weightedErrors2: errors,
+        minInclusionProbability: 1,
+      };
       return surelyBelow({ ...trials, ...alike }, risk, level);
     };
-    const world = (): World => ({ risk: () => ({ sure: 0.02, audited: 0.12 }), learn: () => {} });
-    expect(shares(plans.both, 1_000, 200, world, unweighted).falselyHeld).toBeGreaterThan(0.3);
+    const world = (): World => ({ risk: () => ({ accepted: 0.02, audited: 0.12 }), learn: () => {} });
+    expect(shares(plans.both, 1_000, 200, world, unweighted).falselyValid).toBeGreaterThan(0.3);
     expect(shares(plans.both, 1_000, 200, world).everFalse).toBeLessThan(0.05);
   });
 
@@ -190,7 +202,7 @@ describe("what is not valid", () => {
       // Clopper & Pearson: the mean is surely below r when so few errors would be seen with a chance of δ at most.
       trials.labels % 10 === 0 && trials.labels > 0 && binomialTail(trials.errors, trials.labels, risk) <= delta;
     const world = () => steady(1.0001 * targetRisk);
-    expect(shares(plans.complete, 1_000, 400, world, fixedSample).falselyHeld).toBeGreaterThan(2 * delta);
+    expect(shares(plans.complete, 1_000, 400, world, fixedSample).falselyValid).toBeGreaterThan(2 * delta);
     expect(shares(plans.complete, 1_000, 400, world).everFalse).toBeLessThan(delta);
   });
 });

@@ -1,9 +1,9 @@
 import { describe, expect, it } from "vitest";
-import { aimFor, type ControlLabel, follow } from "../../../workers/core/confidence/control.ts";
-import { seededRandom } from "../../../workers/origin/random.ts";
+import { aimFor, type ControlLabel, follow } from "#core/confidence/control.ts";
+import { seededRandom } from "#origin/random.ts";
 
-const settings = { aim: 0.1, floor: 0.5, leastPi: 1 };
-const accepted = { accepted: true, pi: 1 };
+const settings = { aim: 0.1, floor: 0.5, minInclusionProbability: 1 };
+const accepted = { accepted: true, inclusionProbability: 1 };
 
 describe("the online control of the threshold", () => {
   it("moves up for an accepted error, and down by so much less for an accepted right answer", () => {
@@ -13,19 +13,22 @@ describe("the online control of the threshold", () => {
   });
 
   it("counts an audited label for the questions it stands for, and no label for more than the rate", () => {
-    const audited = { ...settings, leastPi: 0.02 };
-    const step = (pi: number) => follow(0.8, { accepted: true, right: false, pi }, audited) - 0.8;
+    const audited = { ...settings, minInclusionProbability: 0.02 };
+    const step = (inclusionProbability: number) =>
+      follow(0.8, { accepted: true, right: false, inclusionProbability }, audited) - 0.8;
     expect(step(0.02)).toBeCloseTo(0.02 * 0.9, 12);
     expect(step(0.02) / step(1)).toBeCloseTo(50, 6);
   });
 
   it("takes no notice of escalated questions, until it has closed", () => {
     for (const right of [true, false]) {
-      expect(follow(0.9, { accepted: false, right, pi: 1 }, settings)).toBe(0.9);
+      expect(follow(0.9, { accepted: false, right, inclusionProbability: 1 }, settings)).toBe(0.9);
     }
-    expect(follow(1.01, { accepted: false, right: false, pi: 1 }, settings)).toBe(1.01);
-    expect(follow(1.01, { accepted: false, right: true, pi: 1 }, settings)).toBeCloseTo(1.008, 12);
-    expect(follow(0.95, { accepted: false, right: true, pi: 1 }, { ...settings, ceiling: 0.9 })).toBeLessThan(0.95);
+    expect(follow(1.01, { accepted: false, right: false, inclusionProbability: 1 }, settings)).toBe(1.01);
+    expect(follow(1.01, { accepted: false, right: true, inclusionProbability: 1 }, settings)).toBeCloseTo(1.008, 12);
+    expect(
+      follow(0.95, { accepted: false, right: true, inclusionProbability: 1 }, { ...settings, ceiling: 0.9 }),
+    ).toBeLessThan(0.95);
   });
 
   it("stays between the least confidence there can be and one step above the greatest", () => {
@@ -34,14 +37,15 @@ describe("the online control of the threshold", () => {
     for (let late = 0; late < 20; late++) threshold = follow(threshold, { ...accepted, right: false }, settings);
     expect(threshold).toBeCloseTo(1.018, 12);
     let needed = 0;
-    for (; threshold > 1; needed++) threshold = follow(threshold, { accepted: false, right: true, pi: 1 }, settings);
+    for (; threshold > 1; needed++)
+      threshold = follow(threshold, { accepted: false, right: true, inclusionProbability: 1 }, settings);
     expect(needed).toBeLessThanOrEqual(10);
   });
 
   describe("under a planted drift", () => {
     // Confidence is uniform in [0.5, 1); half-way, the model errs three times as often as its confidence says.
     type Follow = (threshold: number, label: ControlLabel) => number;
-    function meanErrors(plan: { sure: number; audit: number }, next: Follow, questions: number) {
+    function meanErrors(plan: { accepted: number; audit: number }, next: Follow, questions: number) {
       const random = seededRandom(19);
       let threshold = 0.7;
       const halves = [
@@ -59,34 +63,39 @@ describe("the online control of the threshold", () => {
           if (!right) half.errors++;
         }
         // The least confident of the accepted are labelled for certain, the others by audit.
-        const pi = !isAccepted || confidence < threshold + plan.sure ? 1 : plan.audit;
-        if (random() < pi) threshold = next(threshold, { accepted: isAccepted, right, pi });
+        const inclusionProbability = !isAccepted || confidence < threshold + plan.accepted ? 1 : plan.audit;
+        if (random() < inclusionProbability)
+          threshold = next(threshold, { accepted: isAccepted, right, inclusionProbability });
       }
       return halves.map((half) => half.errors / half.accepted);
     }
 
     it("keeps the accepted errors' mean at the aim: complete labels, an audit of 2%, both", () => {
       for (const plan of [
-        { sure: 1, audit: 1 },
-        { sure: 0, audit: 0.02 },
-        { sure: 0.02, audit: 0.02 },
+        { accepted: 1, audit: 1 },
+        { accepted: 0, audit: 0.02 },
+        { accepted: 0.02, audit: 0.02 },
       ]) {
         const { audit } = plan;
-        const means = meanErrors(plan, (t, label) => follow(t, label, { aim: 0.06, floor: 0.5, leastPi: audit }), 4e6);
+        const means = meanErrors(
+          plan,
+          (t, label) => follow(t, label, { aim: 0.06, floor: 0.5, minInclusionProbability: audit }),
+          4e6,
+        );
         for (const mean of means) expect(Math.abs(mean - 0.06)).toBeLessThan(0.006);
       }
     });
 
     it("would settle above it, were long steps cut short, and below it, were the chance of a label not counted", () => {
-      const cut: Follow = (threshold, { accepted, right, pi }) => {
+      const cut: Follow = (threshold, { accepted, right, inclusionProbability }) => {
         if (!accepted && !(threshold > 1 && right)) return threshold;
-        const step = (0.02 * (right ? -0.06 : 0.94)) / pi;
+        const step = (0.02 * (right ? -0.06 : 0.94)) / inclusionProbability;
         return Math.min(1.2, Math.max(0.5, threshold + Math.max(-0.2, Math.min(0.2, step))));
       };
-      for (const mean of meanErrors({ sure: 0, audit: 0.02 }, cut, 4e5)) expect(mean).toBeGreaterThan(0.08);
+      for (const mean of meanErrors({ accepted: 0, audit: 0.02 }, cut, 4e5)) expect(mean).toBeGreaterThan(0.08);
       const uncounted: Follow = (threshold, label) =>
-        follow(threshold, { ...label, pi: 1 }, { ...settings, aim: 0.06 });
-      for (const mean of meanErrors({ sure: 0.02, audit: 0.02 }, uncounted, 4e5)) expect(mean).toBeLessThan(0.05);
+        follow(threshold, { ...label, inclusionProbability: 1 }, { ...settings, aim: 0.06 });
+      for (const mean of meanErrors({ accepted: 0.02, audit: 0.02 }, uncounted, 4e5)) expect(mean).toBeLessThan(0.05);
     });
   });
 

@@ -7,9 +7,9 @@ import {
   emptyMoments,
   type Moments,
   monthlyLevel,
-} from "../../../workers/core/confidence/drift.ts";
-import { fTail } from "../../../workers/core/confidence/f-tail.ts";
-import { seeded } from "../../helpers/random.ts";
+} from "#core/confidence/drift.ts";
+import { fTail } from "#core/confidence/f-tail.ts";
+import { seeded } from "#test/helpers/random.ts";
 
 const width = 10;
 const lives = 500;
@@ -47,11 +47,11 @@ function draw(random: () => number, { clusters, size, audit, shift = 0 }: World)
     for (let q = 0; q < size; q++) {
       own = own.map((value) => 0.6 * value + 0.8 * normal());
       const embedding = own.map((value, i) => value + (shared[i] as number));
-      const pi = (embedding[0] as number) < -0.8 ? 1 : audit;
-      if (random() >= pi) continue;
-      weight += 1 / pi;
-      for (let i = 0; i < width; i++) sum[i] = (sum[i] as number) + (embedding[i] as number) / pi;
-      questions.push({ weight: 1 / pi, sum: embedding.map((value) => value / pi) });
+      const inclusionProbability = (embedding[0] as number) < -0.8 ? 1 : audit;
+      if (random() >= inclusionProbability) continue;
+      weight += 1 / inclusionProbability;
+      for (let i = 0; i < width; i++) sum[i] = (sum[i] as number) + (embedding[i] as number) / inclusionProbability;
+      questions.push({ weight: 1 / inclusionProbability, sum: embedding.map((value) => value / inclusionProbability) });
     }
     return { weight, sum };
   });

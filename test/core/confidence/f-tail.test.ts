@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { fQuantile, fTail, incompleteBeta } from "../../../workers/core/confidence/f-tail.ts";
+import { fQuantile, fTail, incompleteBeta } from "#core/confidence/f-tail.ts";
 
 describe("the F distribution", () => {
   // Upper percentage points, NIST/SEMATECH e-Handbook of Statistical Methods, 1.3.6.7.3.

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { type Compared, gate } from "../../../workers/core/confidence/gate.ts";
-import { seeded } from "../../helpers/random.ts";
+import { type Compared, gate } from "#core/confidence/gate.ts";
+import { seeded } from "#test/helpers/random.ts";
 
 describe("the gate", () => {
   const clusters = 40;

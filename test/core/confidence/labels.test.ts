@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { mayJudge, replaces } from "../../../workers/core/confidence/labels.ts";
+import { mayJudge, replaces } from "#core/confidence/labels.ts";
 
 describe("labels", () => {
   it("truth stands over human over origin, and the same source may correct itself", () => {

@@ -1,12 +1,6 @@
 import { describe, expect, it } from "vitest";
-import {
-  accepts,
-  certifyRule,
-  type Judged,
-  thresholdGrid,
-  tunedThreshold,
-} from "../../../workers/core/confidence/rule.ts";
-import { seeded } from "../../helpers/random.ts";
+import { accepts, certifyRule, type Judged, thresholdGrid, validationThreshold } from "#core/confidence/rule.ts";
+import { seeded } from "#test/helpers/random.ts";
 
 const window = { from: "2025-01-01", to: "2025-12-31" };
 const options = { targetRisk: 0.1, delta: 0.05, source: "truth", scope: "global", window } as const;
@@ -98,9 +92,9 @@ describe("the published rule", () => {
     expect(judged.every(({ confidence }) => accepts({ threshold }, confidence))).toBe(true);
   });
 
-  it("in a region starts at the laxest threshold that tune bears", () => {
+  it("in a region starts at the laxest threshold that validation bears", () => {
     const judged: Judged[] = [0.9, 0.8, 0.7, 0.6].map((confidence, i) => ({ confidence, right: i !== 3 }));
-    expect(tunedThreshold(thresholdGrid(judged), judged, 0.1)).toBe(0.7);
-    expect(tunedThreshold([], [], 0.1)).toBeGreaterThan(1);
+    expect(validationThreshold(thresholdGrid(judged), judged, 0.1)).toBe(0.7);
+    expect(validationThreshold([], [], 0.1)).toBeGreaterThan(1);
   });
 });

@@ -1,13 +1,13 @@
 import { describe, expect, it } from "vitest";
-import { addTrial } from "../../../workers/core/confidence/trials.ts";
-import { firstWindow, nextWindow, verdict, type Window, windowDelta } from "../../../workers/core/confidence/window.ts";
+import { addTrial } from "#core/confidence/trials.ts";
+import { firstWindow, nextWindow, verdict, type Window, windowDelta } from "#core/confidence/window.ts";
 
 const settings = { targetRisk: 0.1, delta: 0.05 };
 
 /** A window with `labels` more labels, of which every `every`th is an error. */
-function withLabels(window: Window, labels: number, every: number, pi = 1): Window {
+function withLabels(window: Window, labels: number, every: number, inclusionProbability = 1): Window {
   let { trials } = window;
-  for (let i = 1; i <= labels; i++) trials = addTrial(trials, { pi, error: i % every === 0 ? 1 : 0 });
+  for (let i = 1; i <= labels; i++) trials = addTrial(trials, { inclusionProbability, error: i % every === 0 ? 1 : 0 });
   return { ...window, trials };
 }
 
@@ -24,9 +24,9 @@ describe("a region's window", () => {
   });
 
   it("is held once its bound is at most the target, void once its lower end is above, pending until then", () => {
-    const held = verdict(withLabels(first, 2_000, 20), settings);
-    expect(held).toMatchObject({ status: "held", labels: 2_000, labelsNeeded: 0, mean: 0.05 });
-    expect(held.bound).toBeLessThan(0.1);
+    const valid = verdict(withLabels(first, 2_000, 20), settings);
+    expect(valid).toMatchObject({ status: "valid", labels: 2_000, labelsNeeded: 0, mean: 0.05 });
+    expect(valid.bound).toBeLessThan(0.1);
     const isVoid = verdict(withLabels(first, 400, 4), settings);
     expect(isVoid).toMatchObject({ status: "void", labelsNeeded: null, mean: 0.25 });
     expect(isVoid.lower).toBeGreaterThan(0.1);
@@ -37,25 +37,27 @@ describe("a region's window", () => {
   });
 
   it("says how many labels are needed, and is held with just so many at the same rate", () => {
-    for (const [labels, every, pi] of [
+    for (const [labels, every, inclusionProbability] of [
       [20, 20, 1],
       [200, 20, 1],
       [160, 16, 0.02],
     ] as const) {
-      const window = withLabels(firstWindow(0, pi), labels, every, pi);
+      const window = withLabels(firstWindow(0, inclusionProbability), labels, every, inclusionProbability);
       const { status, labelsNeeded } = verdict(window, settings);
       expect(status).toBe("pending");
       // Errors come at the end of each round, so whole rounds have the rate.
       const rounds = Math.ceil((labelsNeeded as number) / every);
-      expect(verdict(withLabels(window, rounds * every, every, pi), settings).status).toBe("held");
-      expect(verdict(withLabels(window, (rounds - 1) * every, every, pi), settings).status).toBe("pending");
+      expect(verdict(withLabels(window, rounds * every, every, inclusionProbability), settings).status).toBe("valid");
+      expect(verdict(withLabels(window, (rounds - 1) * every, every, inclusionProbability), settings).status).toBe(
+        "pending",
+      );
     }
   });
 
   it("needs none but right answers before its first label, and would never be held at an error of the target", () => {
     const { labelsNeeded, ...rest } = verdict(first, settings);
     expect(rest).toEqual({ status: "pending", bound: 1, lower: 0, mean: null, labels: 0 });
-    expect(verdict(withLabels(first, labelsNeeded as number, Number.POSITIVE_INFINITY), settings).status).toBe("held");
+    expect(verdict(withLabels(first, labelsNeeded as number, Number.POSITIVE_INFINITY), settings).status).toBe("valid");
     expect(verdict(withLabels(first, (labelsNeeded as number) - 1, 1_000), settings).status).toBe("pending");
     expect(verdict(withLabels(first, 50, 10), settings)).toMatchObject({ status: "pending", labelsNeeded: null });
     expect(verdict(withLabels(first, 50, 8), settings)).toMatchObject({ status: "pending", labelsNeeded: null });
@@ -65,7 +67,7 @@ describe("a region's window", () => {
     const spoiled = withLabels(first, 400, 4);
     const second = nextWindow(spoiled, 2_000);
     expect(second).toEqual({ ...firstWindow(2_000, 1), number: 2 });
-    expect(verdict(withLabels(second, 2_000, 20), settings).status).toBe("held");
+    expect(verdict(withLabels(second, 2_000, 20), settings).status).toBe("valid");
     const inFirst = verdict(withLabels(first, 500, 20), settings);
     const inSecond = verdict(withLabels(second, 500, 20), settings);
     expect(inSecond.bound).toBeGreaterThan(inFirst.bound);

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { askSchema, manifestSchema, versionName } from "../../../workers/core/contract/index.ts";
-import { testModel } from "../../helpers/model.ts";
+import { askSchema, manifestSchema, versionName } from "#core/contract/index.ts";
+import { testModel } from "#test/helpers/model.ts";
 
 describe("the contract", () => {
   it("takes one way of asking at a time", () => {

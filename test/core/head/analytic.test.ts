@@ -10,9 +10,9 @@ import {
   solveRidge,
   squaredError,
   toFloat32,
-} from "../../../workers/core/head/analytic.ts";
-import { addRow, addSums, emptySums, type SumRow, type Sums } from "../../../workers/core/head/sums.ts";
-import { seeded } from "../../helpers/random.ts";
+} from "#core/head/analytic.ts";
+import { addRow, addSums, emptySums, type SumRow, type Sums } from "#core/head/sums.ts";
+import { seeded } from "#test/helpers/random.ts";
 
 const width = 6;
 const classes = 3;

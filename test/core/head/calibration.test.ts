@@ -1,9 +1,9 @@
 import { describe, expect, it } from "vitest";
-import { applyCalibration, type Calibration, calibrate, calibrated } from "../../../workers/core/head/calibration.ts";
-import { logitsOf, softmax } from "../../../workers/core/head/head.ts";
-import { logLossOf } from "../../../workers/core/head/metrics.ts";
-import { fitTemperature } from "../../../workers/core/head/temperature.ts";
-import { seeded } from "../../helpers/random.ts";
+import { applyCalibration, type Calibration, calibrate, calibrated } from "#core/head/calibration.ts";
+import { logitsOf, softmax } from "#core/head/head.ts";
+import { logLossOf } from "#core/head/metrics.ts";
+import { fitTemperature } from "#core/head/temperature.ts";
+import { seeded } from "#test/helpers/random.ts";
 
 interface Labelled {
   logits: Float64Array[];

@@ -1,10 +1,10 @@
 import { describe, expect, it } from "vitest";
-import { dequantise, quantise } from "../../../workers/core/head/embedding.ts";
-import { argMax, decodeHead, encodeHead, scoresOf, softmax } from "../../../workers/core/head/head.ts";
-import { aucOf, coverageAt, evaluate, logLossOf } from "../../../workers/core/head/metrics.ts";
-import { fitTemperature } from "../../../workers/core/head/temperature.ts";
-import { EngineError } from "../../../workers/core/model/engine.ts";
-import { seeded, uniform } from "../../helpers/random.ts";
+import { dequantise, quantise } from "#core/head/embedding.ts";
+import { argMax, decodeHead, encodeHead, scoresOf, softmax } from "#core/head/head.ts";
+import { aucOf, coverageAt, evaluate, logLossOf } from "#core/head/metrics.ts";
+import { fitTemperature } from "#core/head/temperature.ts";
+import { EngineError } from "#core/model/engine.ts";
+import { seeded, uniform } from "#test/helpers/random.ts";
 
 const random = seeded(2);
 const spec = { blob: { sha256: "0".repeat(64), bytes: 48 }, width: 3, classes: 3, temperature: 2 };
@@ -68,11 +68,11 @@ describe("calibration", () => {
     const labels = logits.map((row) => {
       let left = random();
       const scores = softmax(row, temperature);
-      const picked = scores.findIndex((score) => {
+      const predicted = scores.findIndex((score) => {
         left -= score;
         return left < 0;
       });
-      return Math.max(0, picked);
+      return Math.max(0, predicted);
     });
     return { logits, labels };
   }

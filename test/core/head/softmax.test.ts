@@ -1,12 +1,6 @@
 import { beforeAll, describe, expect, it } from "vitest";
-import { trainParts } from "../../../workers/core/confidence/folds.ts";
-import {
-  type SoftmaxState,
-  softmaxGradient,
-  softmaxSettings,
-  softmaxStep,
-  startSoftmax,
-} from "../../../workers/core/head/softmax.ts";
+import { trainFolds } from "#core/confidence/splits.ts";
+import { type SoftmaxState, softmaxGradient, softmaxSettings, softmaxStep, startSoftmax } from "#core/head/softmax.ts";
 import {
   continueFit,
   type FitData,
@@ -16,9 +10,9 @@ import {
   pack,
   startFit,
   unpack,
-} from "../../../workers/core/head/softmax-fit.ts";
-import { startBackend } from "../../../workers/core/model/tfjs/backend.ts";
-import { seeded, uniform } from "../../helpers/random.ts";
+} from "#core/head/softmax-fit.ts";
+import { startBackend } from "#core/model/tfjs/backend.ts";
+import { seeded, uniform } from "#test/helpers/random.ts";
 
 const width = 4;
 const classes = 3;
@@ -40,12 +34,17 @@ function labelled(n: number, shift = 0): LabelledRows {
     inputs,
     labels,
     weights,
-    splits: labels.map((_, row) => `day ${Math.floor(row / 2)}`),
-    parts: labels.map((_, row) => Math.floor(row / 2) % trainParts),
+    groupKeys: labels.map((_, row) => `day ${Math.floor(row / 2)}`),
+    folds: labels.map((_, row) => Math.floor(row / 2) % trainFolds),
   };
 }
 
-const data: FitData = { train: labelled(rows), tune: labelled(12), start: uniform(random, width * classes), classes };
+const data: FitData = {
+  train: labelled(rows),
+  validation: labelled(12),
+  start: uniform(random, width * classes),
+  classes,
+};
 
 // The weighted cross-entropy, summed, in float64: what the gradient is of.
 function loss(weights: ArrayLike<number>, { inputs, labels, weights: mass }: LabelledRows): number {
@@ -171,21 +170,21 @@ describe("a fit in slices", () => {
     expect(fitted({ labels }).best).not.toEqual(fitted({}).best);
   });
 
-  it("keeps the pull that tune likes best, and a head for each part that has not seen it", () => {
+  it("keeps the pull that validation likes best, and a head for each part that has not seen it", () => {
     const { best, crossFitted } = continueFit(data, startFit(data), Number.POSITIVE_INFINITY);
-    const unweighted = { ...data.tune, weights: new Float32Array(data.tune.rows).fill(1) };
+    const unweighted = { ...data.validation, weights: new Float32Array(data.validation.rows).fill(1) };
     const heads = softmaxSettings.pulls.map((pull) => byHand(pull, data.train.weights));
     const losses = heads.map((head) => loss(head, unweighted) / unweighted.rows);
     const lowest = losses.indexOf(Math.min(...losses));
     expect(new Set(losses).size).toBe(losses.length);
     expect(best?.pull).toBe(softmaxSettings.pulls[lowest]);
-    expect(best?.tuneLogLoss).toBeCloseTo(losses[lowest] as number, 6);
+    expect(best?.validationLogLoss).toBeCloseTo(losses[lowest] as number, 6);
     expect(best?.weights).toEqual(heads[lowest]);
-    const { parts } = data.train;
-    const leftOut = Array.from({ length: trainParts }, (_, part) =>
+    const { folds } = data.train;
+    const leftOut = Array.from({ length: trainFolds }, (_, fold) =>
       byHand(
         best?.pull as number,
-        data.train.weights.map((weight, row) => (parts[row] === part ? 0 : weight)),
+        data.train.weights.map((weight, row) => (folds[row] === fold ? 0 : weight)),
       ),
     );
     expect(crossFitted).toEqual(leftOut);
@@ -201,13 +200,13 @@ describe("a fit in slices", () => {
     });
     const inOther: FitData = {
       train: larger(data.train),
-      tune: larger(data.tune),
+      validation: larger(data.validation),
       start: times(data.start, 1 / factor),
       classes,
     };
     const fitted = (of: FitData) => continueFit(of, startFit(of), Number.POSITIVE_INFINITY);
     const [one, other] = [fitted(data), fitted(inOther)];
-    expect(other.best?.tuneLogLoss).toBe(one.best?.tuneLogLoss);
+    expect(other.best?.validationLogLoss).toBe(one.best?.validationLogLoss);
     expect(other.best?.weights).toEqual(times(one.best?.weights as Float32Array, 1 / factor));
     expect(other.crossFitted).toEqual(one.crossFitted.map((head) => times(head, 1 / factor)));
   });

@@ -9,8 +9,8 @@ import {
   labelsIn,
   type SumRow,
   type Sums,
-} from "../../../workers/core/head/sums.ts";
-import { seeded } from "../../helpers/random.ts";
+} from "#core/head/sums.ts";
+import { seeded } from "#test/helpers/random.ts";
 
 const width = 7;
 const classes = 3;

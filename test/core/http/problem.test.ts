@@ -1,10 +1,10 @@
 import { describe, expect, it } from "vitest";
 import * as z from "zod";
-import { ArtefactError } from "../../../workers/core/artefacts.ts";
-import { problemSchema } from "../../../workers/core/contract/index.ts";
-import { type Fault, FaultError, problemOf } from "../../../workers/core/http/fault.ts";
-import { expectedResponse, readBytes, readJson, unexpectedResponse } from "../../../workers/core/http/problem.ts";
-import { InvalidQuestionsError, RungUnavailableError } from "../../../workers/core/rung/rung.ts";
+import { ArtefactError } from "#core/artefacts.ts";
+import { problemSchema } from "#core/contract/index.ts";
+import { type Fault, FaultError, problemOf } from "#core/http/fault.ts";
+import { expectedResponse, readBytes, readJson, unexpectedResponse } from "#core/http/problem.ts";
+import { InvalidQuestionsError, RungUnavailableError } from "#core/rung/rung.ts";
 
 const faults: [number, Fault][] = [
   [400, { kind: "malformed", expected: "a JSON body", received: "an empty body" }],
@@ -15,7 +15,7 @@ const faults: [number, Fault][] = [
   [404, { kind: "not-found", what: "model 'x'", next: "GET /v1/models lists them." }],
   [409, { kind: "conflict", expected: "a", received: "b", next: "Use another key." }],
   [413, { kind: "too-large", maxBytes: 10 }],
-  [508, { kind: "loop", nodes: ["a", "b", "a"], max: 8 }],
+  [508, { kind: "loop", via: ["a", "b", "a"], max: 8 }],
   [503, { kind: "unavailable", reason: "down", next: "Try again." }],
   [504, { kind: "late", reason: "no time is left" }],
   [502, { kind: "broken-artefact", artefact: "blobs/0", reason: "it is not there" }],

@@ -1,14 +1,7 @@
 import { describe, expect, it } from "vitest";
-import type {
-  Column,
-  FeaturesInput,
-  ImageInput,
-  Input,
-  Instance,
-  TensorInput,
-} from "../../../workers/core/contract/index.ts";
-import { encode, inputShapes } from "../../../workers/core/input/index.ts";
-import { seeded } from "../../helpers/random.ts";
+import type { Column, FeaturesInput, ImageInput, Input, Instance, TensorInput } from "#core/contract/index.ts";
+import { encode, inputShapes } from "#core/input/index.ts";
+import { seeded } from "#test/helpers/random.ts";
 
 const columns: Column[] = [
   { type: "number", name: "heat", mean: 20, deviation: 4 },

@@ -1,6 +1,6 @@
 import * as tf from "@tensorflow/tfjs-core";
 import { expect, it } from "vitest";
-import { startBackend } from "../../../workers/core/model/tfjs/backend.ts";
+import { startBackend } from "#core/model/tfjs/backend.ts";
 
 it("is there for all who wait for it while it starts", async () => {
   const sums = Array.from({ length: 3 }, async (_, i) => {

@@ -5,15 +5,15 @@ import { extname, join } from "node:path";
 import { promisify } from "node:util";
 import { build } from "vite";
 import { expect, it } from "vitest";
-import { chromiumPath } from "../../../scripts/local/chromium.ts";
-import type { Blob } from "../../../workers/core/contract/index.ts";
-import { sizeOf } from "../../../workers/core/input/index.ts";
-import { loadBackbone } from "../../../workers/core/model/backbone.ts";
-import { tfjsEngine } from "../../../workers/core/model/tfjs/engine.ts";
-import { startServer } from "../../helpers/http-server.ts";
-import { graphNetwork, imageShapes, layersNetwork } from "../../helpers/image-networks.ts";
-import { randomNetwork, type TestModel } from "../../helpers/model.ts";
-import { seeded, uniform } from "../../helpers/random.ts";
+import type { BlobRef } from "#core/contract/index.ts";
+import { sizeOf } from "#core/input/index.ts";
+import { loadBackbone } from "#core/model/backbone.ts";
+import { tfjsEngine } from "#core/model/tfjs/engine.ts";
+import { chromiumPath } from "#scripts/local/chromium.ts";
+import { startServer } from "#test/helpers/http-server.ts";
+import { graphNetwork, imageShapes, layersNetwork } from "#test/helpers/image-networks.ts";
+import { randomNetwork, type TestModel } from "#test/helpers/model.ts";
+import { seeded, uniform } from "#test/helpers/random.ts";
 
 const root = join(import.meta.dirname, "../../..");
 const flags = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync"];
@@ -81,6 +81,6 @@ async function denseNetwork() {
   const blobs: TestModel["blobs"] = new Map();
   const shape = { columns: [], widths: [7, 12, 6], classes: 3, seed: 5, threshold: 0 };
   const { backbone: spec } = await randomNetwork(shape, blobs);
-  const bytes = ({ sha256 }: Blob) => (blobs.get(sha256) as Uint8Array<ArrayBuffer>).buffer;
+  const bytes = ({ sha256 }: BlobRef) => (blobs.get(sha256) as Uint8Array<ArrayBuffer>).buffer;
   return { spec, files: { topology: bytes(spec.topology), shards: spec.shards.map(bytes) } };
 }

@@ -1,10 +1,10 @@
 import { beforeAll, describe, expect, it } from "vitest";
-import type { Backbone, Blob, NetworkSpec } from "../../../workers/core/contract/index.ts";
-import { loadBackbone } from "../../../workers/core/model/backbone.ts";
-import { type Engine, EngineError, type ModelFiles } from "../../../workers/core/model/engine.ts";
-import { randomNetwork, type TestModel } from "../../helpers/model.ts";
-import type { Activation } from "../../helpers/plain-engine.ts";
-import { seeded, uniform } from "../../helpers/random.ts";
+import type { Backbone, BlobRef, NetworkSpec } from "#core/contract/index.ts";
+import { loadBackbone } from "#core/model/backbone.ts";
+import { type Engine, EngineError, type ModelFiles } from "#core/model/engine.ts";
+import { randomNetwork, type TestModel } from "#test/helpers/model.ts";
+import type { Activation } from "#test/helpers/plain-engine.ts";
+import { seeded, uniform } from "#test/helpers/random.ts";
 
 const widths = [7, 12, 6];
 const questions = 1_000;
@@ -123,7 +123,7 @@ async function network(activation: Activation, useBias: boolean) {
   const blobs: TestModel["blobs"] = new Map();
   const shape = { columns: [], widths, classes: 3, seed: 5, threshold: 0 };
   const spec = await randomNetwork({ ...shape, activation, useBias }, blobs);
-  const bytes = ({ sha256 }: Blob) => (blobs.get(sha256) as Uint8Array<ArrayBuffer>).buffer;
+  const bytes = ({ sha256 }: BlobRef) => (blobs.get(sha256) as Uint8Array<ArrayBuffer>).buffer;
   return { spec, files: { topology: bytes(spec.backbone.topology), shards: spec.backbone.shards.map(bytes) } };
 }
 

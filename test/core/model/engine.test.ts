@@ -1,5 +1,5 @@
-import { tfjsEngine } from "../../../workers/core/model/tfjs/engine.ts";
-import { plainEngine } from "../../helpers/plain-engine.ts";
+import { tfjsEngine } from "#core/model/tfjs/engine.ts";
+import { plainEngine } from "#test/helpers/plain-engine.ts";
 import { testEngine } from "./engine.suite.ts";
 
 testEngine("tfjs-wasm", tfjsEngine);

@@ -2,18 +2,18 @@ import { type GraphModel, loadGraphModel } from "@tensorflow/tfjs-converter";
 import * as tf from "@tensorflow/tfjs-core";
 import { loadLayersModel } from "@tensorflow/tfjs-layers";
 import { beforeAll, expect, it } from "vitest";
-import { sizeOf } from "../../../workers/core/input/index.ts";
-import { loadBackbone } from "../../../workers/core/model/backbone.ts";
-import { startBackend } from "../../../workers/core/model/tfjs/backend.ts";
-import { tfjsEngine } from "../../../workers/core/model/tfjs/engine.ts";
+import { sizeOf } from "#core/input/index.ts";
+import { loadBackbone } from "#core/model/backbone.ts";
+import { startBackend } from "#core/model/tfjs/backend.ts";
+import { tfjsEngine } from "#core/model/tfjs/engine.ts";
 import {
   graphNetwork,
   type ImageNetwork,
   imageRowWidth,
   imageShapes,
   layersNetwork,
-} from "../../helpers/image-networks.ts";
-import { seeded, uniform } from "../../helpers/random.ts";
+} from "#test/helpers/image-networks.ts";
+import { seeded, uniform } from "#test/helpers/random.ts";
 
 const rows = 5;
 const values = uniform(seeded(21), rows * imageRowWidth);

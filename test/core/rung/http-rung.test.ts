@@ -1,8 +1,8 @@
 import { expect, it } from "vitest";
-import type { Answer } from "../../../workers/core/contract/index.ts";
-import { HttpRung } from "../../../workers/core/rung/http-rung.ts";
-import { RungUnavailableError } from "../../../workers/core/rung/rung.ts";
-import { hop, modelRung, questions } from "../../helpers/rung.ts";
+import type { Answer } from "#core/contract/index.ts";
+import { HttpRung } from "#core/rung/http-rung.ts";
+import { RungUnavailableError } from "#core/rung/rung.ts";
+import { hop, modelRung, questions } from "#test/helpers/rung.ts";
 
 type Send = (url: string, init: RequestInit) => Promise<Response>;
 
@@ -35,11 +35,11 @@ it("sends the questions, what is left of their time, where they were, and a toke
   expect(replies.map(({ answer }) => answer.id)).toEqual(asked.map(({ id }) => id));
   expect(seen).toHaveLength(1);
   expect(seen[0]?.url).toBe("http://origin.test/v1/models/shop/ask");
-  expect(seen[0]?.body).toEqual({ questions: asked, remainingMs: 700, nodes: ["edge"] });
+  expect(seen[0]?.body).toEqual({ questions: asked, remainingMs: 700, via: ["edge"] });
   expect(seen[0]?.headers.get("authorization")).toBe("Bearer hop-token");
   expect(seen[0]?.headers.get("traceparent")).toBe(traceparent);
   expect(seen[0]?.headers.get("tracestate")).toBe(tracestate);
-  expect(JSON.stringify(seen[0]?.body)).not.toContain(hop.asker);
+  expect(JSON.stringify(seen[0]?.body)).not.toContain(hop.owner);
 });
 
 it.each<[string, Send]>([

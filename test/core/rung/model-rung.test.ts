@@ -1,9 +1,9 @@
 import { describe, expect, it } from "vitest";
-import type { Certificate, Question } from "../../../workers/core/contract/index.ts";
-import type { ModelRung, RegionalHead } from "../../../workers/core/rung/model-rung.ts";
-import { InvalidQuestionsError, type Reply } from "../../../workers/core/rung/rung.ts";
-import { testRule } from "../../helpers/model.ts";
-import { hop, modelRung, questions } from "../../helpers/rung.ts";
+import type { Certificate, Question } from "#core/contract/index.ts";
+import type { ModelRung, RegionalHead } from "#core/rung/model-rung.ts";
+import { InvalidQuestionsError, type Reply } from "#core/rung/rung.ts";
+import { testRule } from "#test/helpers/model.ts";
+import { hop, modelRung, questions } from "#test/helpers/rung.ts";
 
 const certificate: Certificate = {
   targetRisk: 0.1,
@@ -21,7 +21,7 @@ function northsHead(threshold: number, certified: Certificate | null): RegionalH
   const head = { blob: { sha256: "0".repeat(64), bytes: 0 }, width: 5, classes: 3, temperature: 1 };
   return {
     manifest: {
-      format: "upriver/1",
+      format: "upriver/2",
       model: "shop",
       base: 1,
       region: "north",
@@ -41,24 +41,24 @@ const one = async (rung: ModelRung, question = questions(1)[0] as Question, trac
 
 describe("the model rung's rule", () => {
   it("is sure from the threshold on", async () => {
-    const sure = await one(await modelRung("edge", { threshold: 0 }));
+    const accepted = await one(await modelRung("edge", { threshold: 0 }));
     const unsure = await one(await modelRung("edge", { threshold: 1.01 }));
-    expect([sure.answer.sure, unsure.answer.sure]).toEqual([true, false]);
-    expect(sure.made?.()).toMatchObject({ version: "1", backbone: expect.stringMatching(/^[0-9a-f]{64}$/) });
+    expect([accepted.answer.accepted, unsure.answer.accepted]).toEqual([true, false]);
+    expect(accepted.inference?.()).toMatchObject({ version: "1", backbone: expect.stringMatching(/^[0-9a-f]{64}$/) });
   });
 
   it("gives a certificate to what it covers alone", async () => {
-    const sure = await one(await modelRung("edge", {}, headOf(northsHead(0.5, certificate))));
+    const accepted = await one(await modelRung("edge", {}, headOf(northsHead(0.5, certificate))));
     const unsure = await one(await modelRung("edge", {}, headOf(northsHead(0.99, certificate))));
-    expect(sure.answer).toMatchObject({ sure: true, certificate });
-    expect(unsure.answer).toMatchObject({ sure: false, certificate: null });
+    expect(accepted.answer).toMatchObject({ accepted: true, certificate });
+    expect(unsure.answer).toMatchObject({ accepted: false, certificate: null });
   });
 
   it("without a certificate answers or escalates, as the model says", async () => {
     const strict = { threshold: 0, policy: { uncertified: "escalate" as const } };
-    expect((await one(await modelRung("edge", strict))).answer.sure).toBe(false);
+    expect((await one(await modelRung("edge", strict))).answer.accepted).toBe(false);
     const certified = await modelRung("edge", strict, headOf(northsHead(0, certificate)));
-    expect((await one(certified)).answer.sure).toBe(true);
+    expect((await one(certified)).answer.accepted).toBe(true);
   });
 });
 
@@ -66,11 +66,11 @@ describe("a region's head", () => {
   it("answers its own region's questions, under its own version, and no other's", async () => {
     const rung = await modelRung("edge", {}, headOf(northsHead(0.5, null)));
     const [question] = questions(1) as [Question];
-    const { answer, made } = await one(rung, question);
+    const { answer, inference } = await one(rung, question);
     expect(answer).toMatchObject({ label: "c", version: "1+north.3" });
     // softmax(0, 0, 3)
     expect(answer.confidence).toBeCloseTo(Math.exp(3) / (2 + Math.exp(3)), 6);
-    expect(made?.().version).toBe("1+north.3");
+    expect(inference?.().version).toBe("1+north.3");
     const global = await one(await modelRung("edge"), { ...question, region: "south" });
     expect((await one(rung, { ...question, region: "south" })).answer).toEqual(global.answer);
     expect(global.answer.version).toBe("1");

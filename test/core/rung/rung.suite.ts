@@ -1,12 +1,6 @@
 import { beforeAll, describe, expect, it } from "vitest";
-import type { Question } from "../../../workers/core/contract/index.ts";
-import {
-  type Hop,
-  InvalidQuestionsError,
-  type Reply,
-  type Rung,
-  RungUnavailableError,
-} from "../../../workers/core/rung/rung.ts";
+import type { Question } from "#core/contract/index.ts";
+import { type Hop, InvalidQuestionsError, type Reply, type Rung, RungUnavailableError } from "#core/rung/rung.ts";
 
 export interface RungCase {
   rung: Rung;

@@ -1,10 +1,10 @@
 import { Hono } from "hono";
 import { expect } from "vitest";
-import { askSchema, questionSchema } from "../../../workers/core/contract/index.ts";
-import { sha256Hex } from "../../../workers/core/hash.ts";
-import { HttpRung } from "../../../workers/core/rung/http-rung.ts";
-import { findToken } from "../../../workers/core/tokens.ts";
-import { hop, modelRung, questions } from "../../helpers/rung.ts";
+import { askSchema, questionSchema } from "#core/contract/index.ts";
+import { sha256Hex } from "#core/hash.ts";
+import { HttpRung } from "#core/rung/http-rung.ts";
+import { findToken } from "#core/tokens.ts";
+import { hop, modelRung, questions } from "#test/helpers/rung.ts";
 import { testRung } from "./rung.suite.ts";
 
 /** A rung behind HTTP: a real application around a real model. */
@@ -16,8 +16,8 @@ async function httpRung(): Promise<HttpRung> {
   const app = new Hono();
   app.post("/v1/models/shop/ask", async (context) => {
     if (!(await findToken(tokens, context.req.header("authorization") ?? null))) return context.text("no", 401);
-    const { questions: drafts, trace = false, nodes } = askSchema.parse(await context.req.json());
-    expect(nodes).toEqual(["edge"]);
+    const { questions: drafts, trace = false, via } = askSchema.parse(await context.req.json());
+    expect(via).toEqual(["edge"]);
     const replies = await above.ask(
       (drafts ?? []).map((draft) => questionSchema.parse(draft)),
       { ...hop, trace },

@@ -1,5 +1,5 @@
 import { beforeAll, describe, expect, it } from "vitest";
-import { publish } from "../../helpers/edge.ts";
+import { publish } from "#test/helpers/edge.ts";
 import { bytes, floats, infer, inferBinary, output, tensors, texts, textsIn, three } from "./infer.ts";
 
 beforeAll(async () => {

@@ -1,7 +1,7 @@
 import { expect } from "vitest";
-import type { Answer } from "../../../workers/core/contract/index.ts";
-import { jsonLengthHeader } from "../../../workers/edge/protocols/open-inference/request.ts";
-import { type CallOptions, call, expectOk } from "../../helpers/edge.ts";
+import type { Answer } from "#core/contract/index.ts";
+import { jsonLengthHeader } from "#edge/protocols/open-inference/request.ts";
+import { type CallOptions, call, expectOk } from "#test/helpers/edge.ts";
 import { faultsOf } from "./open-inference-schema.ts";
 
 export const token = "ask-token";

@@ -1,6 +1,6 @@
 import { beforeAll, describe, expect, it } from "vitest";
-import type { Answer, Column, Input } from "../../../workers/core/contract/index.ts";
-import { call, expectOk, publish } from "../../helpers/edge.ts";
+import type { Answer, Column, Input } from "#core/contract/index.ts";
+import { call, expectOk, publish } from "#test/helpers/edge.ts";
 import { answersOf, bytes, infer, inferBinary, output, scoresOf, texts, token } from "./infer.ts";
 import { faultsOf } from "./open-inference-schema.ts";
 

@@ -2,21 +2,14 @@ import { runInDurableObject } from "cloudflare:test";
 import { env } from "cloudflare:workers";
 import { decode } from "fast-png";
 import { describe, expect, it } from "vitest";
-import type { ReviewObject } from "../../../durable-objects/review/index.ts";
-import type {
-  Answer,
-  ImageInput,
-  Input,
-  Instance,
-  Policy,
-  LabelStudioTask as Task,
-} from "../../../workers/core/contract/index.ts";
-import { limits } from "../../../workers/core/limits.ts";
-import { labelOf } from "../../../workers/edge/protocols/label-studio/annotations.ts";
-import { labellingConfig } from "../../../workers/edge/protocols/label-studio/config.ts";
-import { labelStudioExportSchema } from "../../../workers/edge/protocols/label-studio/schema.ts";
-import { ask, call, eventually, expectOk, instance, publish } from "../../helpers/edge.ts";
-import type { ModelOptions } from "../../helpers/model.ts";
+import type { Answer, ImageInput, Input, Instance, Policy, LabelStudioTask as Task } from "#core/contract/index.ts";
+import { limits } from "#core/limits.ts";
+import { labelOf } from "#edge/protocols/label-studio/annotations.ts";
+import { labellingConfig } from "#edge/protocols/label-studio/config.ts";
+import { labelStudioExportSchema } from "#edge/protocols/label-studio/schema.ts";
+import type { ReviewObject } from "#objects/review/index.ts";
+import { ask, call, eventually, expectOk, instance, publish } from "#test/helpers/edge.ts";
+import type { ModelOptions } from "#test/helpers/model.ts";
 
 const policy: Partial<Policy> = { ladder: ["edge", "region", "human"] };
 const labels = ["cat", 'a "good" dog', "<neither> & both"];

@@ -1,5 +1,5 @@
 import { beforeAll, describe, expect, it } from "vitest";
-import { ask, call, expectOk, instance, publish } from "../../helpers/edge.ts";
+import { ask, call, expectOk, instance, publish } from "#test/helpers/edge.ts";
 import { answersOf, infer, type Output, output, rows, scoresOf, tensors, token } from "./infer.ts";
 import { faultsOf } from "./open-inference-schema.ts";
 
@@ -63,9 +63,9 @@ describe("infer", () => {
     expect(output(await infer("hard", { inputs }), "rung").data).toEqual(["edge", "edge", "edge"]);
     // The origin loads the network for the first question.
     await ask("hard", { instance: instance() });
-    const climbed = await infer("hard", { inputs, parameters: { escalate: true } });
-    expect(output(climbed, "rung").data).toEqual(["origin", "origin", "origin"]);
-    expect(output(climbed, "scores").data).toEqual(scoresOf(await answersOf("hard", rows, { accept: "rule" })));
+    const escalated = await infer("hard", { inputs, parameters: { escalate: true } });
+    expect(output(escalated, "rung").data).toEqual(["origin", "origin", "origin"]);
+    expect(output(escalated, "scores").data).toEqual(scoresOf(await answersOf("hard", rows, { accept: "rule" })));
   });
 
   it("gives the best answer so far where nobody is sure, and the id to ask for more", async () => {

@@ -1,6 +1,6 @@
 import { beforeAll, describe, expect, it } from "vitest";
-import type { Column, Regions } from "../../../workers/core/contract/index.ts";
-import { call, expectOk, publish } from "../../helpers/edge.ts";
+import type { Column, Regions } from "#core/contract/index.ts";
+import { call, expectOk, publish } from "#test/helpers/edge.ts";
 import { token } from "./infer.ts";
 import { faultsOf } from "./open-inference-schema.ts";
 

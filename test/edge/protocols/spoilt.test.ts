@@ -1,9 +1,9 @@
 import { listDurableObjectIds } from "cloudflare:test";
 import { env } from "cloudflare:workers";
 import { beforeAll, describe, expect, it } from "vitest";
-import { jsonLengthHeader } from "../../../workers/edge/protocols/open-inference/request.ts";
-import { type CallOptions, call, publish } from "../../helpers/edge.ts";
-import { seeded } from "../../helpers/random.ts";
+import { jsonLengthHeader } from "#edge/protocols/open-inference/request.ts";
+import { type CallOptions, call, publish } from "#test/helpers/edge.ts";
+import { seeded } from "#test/helpers/random.ts";
 import { faultsOf } from "./open-inference-schema.ts";
 
 const token = "ask-token";

@@ -1,8 +1,8 @@
 import { beforeAll, describe, expect, it } from "vitest";
-import type { TensorAnswer } from "../../../workers/core/contract/index.ts";
-import { call, expectOk, publishBuilt } from "../../helpers/edge.ts";
-import { seeded, uniform } from "../../helpers/random.ts";
-import { graphOfTensors, layersOfTensors } from "../../helpers/tensor-models.ts";
+import type { TensorAnswer } from "#core/contract/index.ts";
+import { call, expectOk, publishBuilt } from "#test/helpers/edge.ts";
+import { seeded, uniform } from "#test/helpers/random.ts";
+import { graphOfTensors, layersOfTensors } from "#test/helpers/tensor-models.ts";
 import { floats, infer, inferBinary, output, token } from "./infer.ts";
 import { faultsOf } from "./open-inference-schema.ts";
 

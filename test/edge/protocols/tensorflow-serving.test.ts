@@ -1,6 +1,6 @@
 import { beforeAll, describe, expect, it } from "vitest";
-import type { Answer, Column, Regions } from "../../../workers/core/contract/index.ts";
-import { ask, call, expectOk, instance, publish } from "../../helpers/edge.ts";
+import type { Answer, Column, Regions } from "#core/contract/index.ts";
+import { ask, call, expectOk, instance, publish } from "#test/helpers/edge.ts";
 
 const token = "ask-token";
 const single: Column[] = [{ type: "number", name: "x", mean: 0, deviation: 1 }];
@@ -63,12 +63,12 @@ describe("predict", () => {
     expect(south.predictions[0]?.id).toContain("~south~");
   });
 
-  it("climbs by the signature 'escalate'", async () => {
+  it("escalates by the signature 'escalate'", async () => {
     await ask("hard", { instance: instance() });
     const edge = await predict<{ predictions: Row[] }>("hard", { instances: rows, signature_name: "serving_default" });
     expect(edge.predictions.map(({ rung }) => rung)).toEqual(["edge", "edge"]);
-    const climbed = await predict<{ predictions: Row[] }>("hard", { instances: rows, signature_name: "escalate" });
-    expect(climbed.predictions.map(({ rung }) => rung)).toEqual(["origin", "origin"]);
+    const escalated = await predict<{ predictions: Row[] }>("hard", { instances: rows, signature_name: "escalate" });
+    expect(escalated.predictions.map(({ rung }) => rung)).toEqual(["origin", "origin"]);
     const open = await predict<{ predictions: Row[] }>("open", { instances: rows, signature_name: "escalate" });
     expect(open.predictions.map(({ status }) => status)).toEqual(["open", "open"]);
   });

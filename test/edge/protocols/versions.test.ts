@@ -1,11 +1,11 @@
 import { env } from "cloudflare:workers";
 import { beforeAll, describe, expect, it } from "vitest";
-import type { HeadManifest } from "../../../workers/core/contract/index.ts";
-import { sha256Hex } from "../../../workers/core/hash.ts";
-import { encodeHead } from "../../../workers/core/head/head.ts";
-import { sign } from "../../../workers/core/sign.ts";
-import { call, expectOk, publish } from "../../helpers/edge.ts";
-import { testKeys } from "../../helpers/keys.ts";
+import type { HeadManifest } from "#core/contract/index.ts";
+import { sha256Hex } from "#core/hash.ts";
+import { encodeHead } from "#core/head/head.ts";
+import { sign } from "#core/sign.ts";
+import { call, expectOk, publish } from "#test/helpers/edge.ts";
+import { testKeys } from "#test/helpers/keys.ts";
 import { type Inferred, infer, output, tensors, token } from "./infer.ts";
 
 beforeAll(async () => {
@@ -42,10 +42,10 @@ describe("a version of the path", () => {
     expect([newest.model_version, one.model_version, two.model_version]).toEqual(["2", "1", "2"]);
     expect(output(two, "scores")).toEqual(output(newest, "scores"));
     expect(output(one, "scores")).not.toEqual(output(two, "scores"));
-    const climbed = await expectOk(
+    const escalated = await expectOk(
       call("POST", "/v2/models/two/versions/1/infer", { token, body: { inputs, parameters: { escalate: true } } }),
     );
-    expect(output(await climbed.json(), "version").data).toEqual(["1"]);
+    expect(output(await escalated.json(), "version").data).toEqual(["1"]);
   });
 });
 
@@ -59,7 +59,7 @@ describe("a region's own head", () => {
     const sha256 = await sha256Hex(blob);
     await expectOk(call("PUT", `/v1/blobs/${sha256}`, { raw: blob }));
     const own: HeadManifest = {
-      ...{ format: "upriver/1", model: "headed", base: 1, region: "south", number: 3 },
+      ...{ format: "upriver/2", model: "headed", base: 1, region: "south", number: 3 },
       ...{ backbone: backbone.sha256, createdAt: manifest.createdAt, rule },
       head: { ...head, blob: { sha256, bytes: blob.byteLength } },
     };

@@ -2,7 +2,7 @@ import { execFile } from "node:child_process";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { describe, expect, it } from "vitest";
-import { adapterOf } from "../../../workers/origin/backend/webgpu.ts";
+import { adapterOf } from "#origin/backend/webgpu.ts";
 
 const root = join(import.meta.dirname, "../../..");
 const execute = promisify(execFile);

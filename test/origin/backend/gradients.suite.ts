@@ -1,6 +1,6 @@
 import * as tf from "@tensorflow/tfjs-core";
 import { expect, it } from "vitest";
-import { seeded, uniform } from "../../helpers/random.ts";
+import { seeded, uniform } from "#test/helpers/random.ts";
 
 type Operation = (...inputs: tf.Tensor[]) => tf.Tensor;
 

@@ -1,8 +1,8 @@
 import * as tf from "@tensorflow/tfjs-core";
 import { beforeAll, describe, expect, it } from "vitest";
 import "@tensorflow/tfjs-layers";
-import { findBackend, startTraining } from "../../../workers/origin/backend/index.ts";
-import { seeded, uniform } from "../../helpers/random.ts";
+import { findBackend, startTraining } from "#origin/backend/index.ts";
+import { seeded, uniform } from "#test/helpers/random.ts";
 import { testGradients } from "./gradients.suite.ts";
 
 describe("training on WASM", () => {

@@ -1,11 +1,11 @@
 import * as tf from "@tensorflow/tfjs-core";
 import { beforeAll, describe, expect, it } from "vitest";
 import "@tensorflow/tfjs-layers";
-import { startTraining } from "../../../workers/origin/backend/index.ts";
-import { adapterOf } from "../../../workers/origin/backend/webgpu.ts";
-import { fitNetwork } from "../../../workers/origin/train/fit.ts";
-import { seeded, uniform } from "../../helpers/random.ts";
-import { trainingSet } from "../../helpers/training-set.ts";
+import { startTraining } from "#origin/backend/index.ts";
+import { adapterOf } from "#origin/backend/webgpu.ts";
+import { fitNetwork } from "#origin/train/fit.ts";
+import { seeded, uniform } from "#test/helpers/random.ts";
+import { trainingSet } from "#test/helpers/training-set.ts";
 import { testGradients } from "./gradients.suite.ts";
 
 const found = await adapterOf();

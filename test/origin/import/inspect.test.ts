@@ -2,10 +2,10 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { readModelFiles } from "../../../workers/origin/import/files.ts";
-import { inspect } from "../../../workers/origin/import/inspect.ts";
-import { graphNetwork, type ImageNetwork, layersNetwork } from "../../helpers/image-networks.ts";
-import { saveNetwork } from "../../helpers/saved-model.ts";
+import { readModelFiles } from "#origin/import/files.ts";
+import { inspect } from "#origin/import/inspect.ts";
+import { graphNetwork, type ImageNetwork, layersNetwork } from "#test/helpers/image-networks.ts";
+import { saveNetwork } from "#test/helpers/saved-model.ts";
 
 let folder: string;
 beforeAll(async () => {

@@ -3,24 +3,24 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import * as layers from "@tensorflow/tfjs-layers";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { classifyManifestSchema, type FeaturesInput } from "../../../workers/core/contract/index.ts";
-import { startBackend } from "../../../workers/core/model/tfjs/backend.ts";
-import { importModel } from "../../../workers/origin/import/index.ts";
-import { recipeOf } from "../../../workers/origin/recipes/index.ts";
-import { planInput } from "../../../workers/origin/train/columns.ts";
-import { type Folded, foldRows } from "../../../workers/origin/train/dataset.ts";
-import { baseRows } from "../../../workers/origin/train/rows.ts";
-import { saveLayersModel } from "../../helpers/saved-model.ts";
+import { classifyManifestSchema, type FeaturesInput } from "#core/contract/index.ts";
+import { startBackend } from "#core/model/tfjs/backend.ts";
+import { importModel } from "#origin/import/index.ts";
+import { recipeOf } from "#origin/recipes/index.ts";
+import { planInput } from "#origin/train/columns.ts";
+import { type SplitRows, splitRows } from "#origin/train/dataset.ts";
+import { baseRows } from "#origin/train/rows.ts";
+import { saveLayersModel } from "#test/helpers/saved-model.ts";
 
 const recipe = recipeOf("storefront");
 
 let folder: string;
-let folded: Folded;
+let splits: SplitRows;
 let thin: string;
 beforeAll(async () => {
   await startBackend();
   folder = await mkdtemp(join(tmpdir(), "upriver-import-"));
-  folded = await foldRows(recipe, (await baseRows(recipe, {})).slice(0, 3_000));
+  splits = await splitRows(recipe, (await baseRows(recipe, {})).slice(0, 3_000));
   thin = await saveLayersModel(network(8), join(folder, "thin"));
 });
 afterAll(() => rm(folder, { recursive: true, force: true }));
@@ -28,13 +28,13 @@ afterAll(() => rm(folder, { recursive: true, force: true }));
 describe("a version of networks that something else trained", () => {
   it("is a whole manifest with the recipe's labels and policy, judged on its held-out rows", async () => {
     const full = await saveLayersModel(network(8 + 12), join(folder, "full"));
-    const { draft, blobs } = await importModel(recipe, folded, { thin, full });
+    const { draft, blobs } = await importModel(recipe, splits, { thin, full });
     const numbered = { ...draft, version: 1, parent: null, createdAt: "2026-01-01T00:00:00.000Z" };
     const manifest = classifyManifestSchema.parse(numbered);
     expect(manifest).toMatchObject({ model: "storefront", labels: recipe.labels, policy: recipe.policy });
-    expect(manifest.metrics.thin.n).toBe(folded.certify.length);
-    expect(manifest.metrics.full?.n).toBe(folded.certify.length);
-    expect(manifest.trainedOn.rows).toBe(folded.train.length);
+    expect(manifest.metrics.thin.n).toBe(splits.calibration.length);
+    expect(manifest.metrics.full?.n).toBe(splits.calibration.length);
+    expect(manifest.trainedOn.rows).toBe(splits.train.length);
     // It was never trained: nothing is accepted on its word.
     expect(manifest.thin.rule.certificate).toBeNull();
     const needed = [manifest.prior?.blob, manifest.anchor?.blob, manifest.thin.head.blob, manifest.full?.head.blob];
@@ -42,10 +42,10 @@ describe("a version of networks that something else trained", () => {
   });
 
   it("takes instances as its networks were trained to, where that is given", async () => {
-    const own = planInput(recipe.thin.input, folded.train) as FeaturesInput;
+    const own = planInput(recipe.thin.input, splits.train) as FeaturesInput;
     const columns = own.columns.map((column) => (column.type === "number" ? { ...column, mean: 7 } : column));
     const inputs = { thin: { ...own, columns } };
-    const { draft } = await importModel(recipe, folded, { thin, full: null, inputs });
+    const { draft } = await importModel(recipe, splits, { thin, full: null, inputs });
     expect(draft.thin.input).toEqual(inputs.thin);
     expect([draft.full, draft.metrics.full]).toEqual([null, null]);
   });

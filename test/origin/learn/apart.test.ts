@@ -5,9 +5,9 @@ import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, it } from "vitest";
-import { adapterOf } from "../../../workers/origin/backend/webgpu.ts";
-import { learnApart } from "../../../workers/origin/learn/apart.ts";
-import type { LearnOrder } from "../../../workers/origin/learn/apart-messages.ts";
+import { adapterOf } from "#origin/backend/webgpu.ts";
+import { learnApart } from "#origin/learn/apart.ts";
+import type { LearnOrder } from "#origin/learn/apart-messages.ts";
 
 const apart = join(import.meta.dirname, "../../../workers/origin/learn/apart.ts");
 let folder: string;

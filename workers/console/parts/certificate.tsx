@@ -1,5 +1,5 @@
-import type { RegionState } from "../../client/index.ts";
-import { count, percent } from "../../core/format.ts";
+import type { RegionState } from "#client/index.ts";
+import { count, percent } from "#core/format.ts";
 import { Badge } from "./states.tsx";
 
 /** Where a region's certificate stands. */
@@ -7,7 +7,7 @@ export function Certificate({ certificate }: Pick<RegionState, "certificate">) {
   if (!certificate) return <span class="muted">nothing asked yet</span>;
   const { status, bound, targetRisk, labelsNeeded } = certificate;
   switch (status) {
-    case "held":
+    case "valid":
       return <Badge kind="good">held: at most {percent(bound)}</Badge>;
     case "void":
       return <Badge kind="bad">void: above {percent(targetRisk)}</Badge>;

@@ -1,5 +1,5 @@
 import type { ComponentChildren } from "preact";
-import type { ModelSummary, UpriverClient } from "../../client/index.ts";
+import type { ModelSummary, UpriverClient } from "#client/index.ts";
 import { useLive } from "../live.ts";
 import { linkTo, type Place } from "../route.ts";
 import { NothingServed } from "./nothing-served.tsx";

@@ -1,4 +1,4 @@
-import type { RegionRun } from "../../client/index.ts";
+import type { RegionRun } from "#client/index.ts";
 import { Badge } from "./states.tsx";
 
 /** How a run ended, and why. */

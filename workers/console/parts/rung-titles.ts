@@ -1,4 +1,4 @@
-import type { RungName } from "../../client/index.ts";
+import type { RungName } from "#client/index.ts";
 
 /** The rungs as people call them. */
 export const rungTitles: Readonly<Record<RungName, string>> = {

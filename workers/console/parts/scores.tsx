@@ -1,11 +1,11 @@
-import type { Thought } from "../../client/index.ts";
-import { percent } from "../../core/format.ts";
+import type { Opinion } from "#client/index.ts";
+import { percent } from "#core/format.ts";
 import { Bar } from "./bar.tsx";
 
 const shown = 4;
 
 /** The labels that a rung thought likeliest. */
-export function Scores({ scores }: Pick<Thought, "scores">) {
+export function Scores({ scores }: Pick<Opinion, "scores">) {
   const best = Object.entries(scores)
     .sort(([, a], [, b]) => b - a)
     .slice(0, shown);

@@ -1,5 +1,5 @@
 import type { ComponentChildren } from "preact";
-import { ProblemError } from "../../client/index.ts";
+import { ProblemError } from "#client/index.ts";
 import type { Live } from "../live.ts";
 
 /** What went wrong, and what to do next. */

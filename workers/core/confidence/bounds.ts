@@ -44,7 +44,7 @@ export function surelyBelow(trials: Trials, risk: number, delta: number): boolea
   // S = Σ(r − E)/π, V = Σ(r − E)²/π².
   const gain = risk * trials.weight - trials.weightedErrors;
   const variance = (1 - 2 * risk) * trials.weightedErrors2 + risk ** 2 * trials.weight2;
-  return isSure({ gain, variance, risk, leastPi: trials.leastPi }, delta);
+  return isAccepted({ gain, variance, risk, minInclusionProbability: trials.minInclusionProbability }, delta);
 }
 
 /** S = Σ(r − E)/π and V = Σ(r − E)²/π² over losses E in [0, 1], for a risk r in (0, 1). */
@@ -52,19 +52,19 @@ export interface Capital {
   gain: number;
   variance: number;
   risk: number;
-  leastPi: number;
+  minInclusionProbability: number;
 }
 
 /** Whether the mixture of bets against a mean of `risk` or more has ever to be believed, but for a chance of `delta`. */
-export function isSure({ gain, variance, risk, leastPi }: Capital, delta: number): boolean {
+export function isAccepted({ gain, variance, risk, minInclusionProbability }: Capital, delta: number): boolean {
   const needed = Math.log(1 / delta);
   // No bet reaches more than S²/2V; most looks end here, without a logarithm.
   if (gain <= 0 || gain ** 2 < 2 * variance * needed) return false;
   const logs = bets.map(({ odds, logWeight }) => {
-    // λ = ℓ/c, where no term (r − E)/π is below −c = −(1 − r)/leastPi. Were c learnt from the data, past bets would
+    // λ = ℓ/c, where no term (r − E)/π is below −c = −(1 − r)/minInclusionProbability. Were c learnt from the data, past bets would
     // change with later trials, and the mixture would no longer be a supermartingale.
-    const lambda = (leastPi * odds) / (1 - risk * odds);
-    const ell = (lambda * (1 - risk)) / leastPi;
+    const lambda = (minInclusionProbability * odds) / (1 - risk * odds);
+    const ell = (lambda * (1 - risk)) / minInclusionProbability;
     return logWeight + lambda * gain - lambda ** 2 * fan(ell) * variance;
   });
   const most = Math.max(...logs);

@@ -1,5 +1,5 @@
 import type { CanaryPlan, CanaryVerdict, DifferenceBounds, Differences, RegionDifferences } from "../contract/index.ts";
-import { isSure } from "./bounds.ts";
+import { isAccepted } from "./bounds.ts";
 
 /** A loss in [0, 1] of one version's answer. */
 export interface Mark {
@@ -46,7 +46,7 @@ export function differsByLess({ blocks, sum, squares }: Differences, bound: numb
   if (bound >= 1) return true;
   const gain = (bound * blocks - sum) / 2;
   const variance = (squares - 2 * bound * sum + bound ** 2 * blocks) / 4;
-  return isSure({ gain, variance, risk: (bound + 1) / 2, leastPi: 1 }, delta);
+  return isAccepted({ gain, variance, risk: (bound + 1) / 2, minInclusionProbability: 1 }, delta);
 }
 
 /** Whether the running mean of d is above `bound`, likewise. */

@@ -6,7 +6,7 @@ export interface ControlLabel {
   /** Whether the rung's own answer was right, or would have been. */
   right: boolean;
   /** The recorded chance that this label would be had. */
-  pi: number;
+  inclusionProbability: number;
 }
 
 export interface ControlSettings {
@@ -14,11 +14,11 @@ export interface ControlSettings {
   aim: number;
   /** The least confidence that the picked class can have: 1/classes. */
   floor: number;
-  /** A threshold above this has closed: 1 if not given; better, the confidence that hardly any of tune passes. */
+  /** A threshold above this has closed: 1 if not given; better, the confidence that hardly any of validation passes. */
   ceiling?: number;
   /** The least π that the policy can record. */
-  leastPi: number;
-  /** How far one label may move the threshold, at most: η is this times `leastPi`. 0.02 if not given. */
+  minInclusionProbability: number;
+  /** How far one label may move the threshold, at most: η is this times `minInclusionProbability`. 0.02 if not given. */
   rate?: number;
 }
 
@@ -29,16 +29,16 @@ const defaultRate = 0.02;
  * answer, so that the accepted errors' long-run mean is the aim whatever drifts, or less at the floor (adaptive
  * conformal inference, arXiv 2106.00170; arXiv 2205.09095). Closed, it comes down for each escalated answer that would
  * have been right: those then count among the questions that the mean is over.
- * @example follow(0.8, { accepted: true, right: false, pi: 1 }, { aim: 0.1, floor: 0.5, leastPi: 1 }) // 0.818
+ * @example follow(0.8, { accepted: true, right: false, inclusion probability: 1 }, { aim: 0.1, floor: 0.5, minInclusionProbability: 1 }) // 0.818
  */
 export function follow(threshold: number, label: ControlLabel, settings: ControlSettings): number {
-  const { aim, floor, ceiling = 1, leastPi, rate = defaultRate } = settings;
+  const { aim, floor, ceiling = 1, minInclusionProbability, rate = defaultRate } = settings;
   const closed = threshold > ceiling;
   if (!label.accepted && !(closed && label.right)) return threshold;
   // η is scaled for all labels alike: were the long steps alone cut short, an audited error would count for less than
   // the right answers beside it, and the mean would settle above the aim.
-  const eta = rate * leastPi;
-  const step = (eta * (label.right ? -aim : 1 - aim)) / label.pi;
+  const eta = rate * minInclusionProbability;
+  const step = (eta * (label.right ? -aim : 1 - aim)) / label.inclusionProbability;
   const highest = ceiling + rate * (1 - aim);
   return Math.min(highest, Math.max(floor, threshold + step));
 }

@@ -1,7 +1,7 @@
 import { EigenvalueDecomposition, Matrix, solve } from "ml-matrix";
 import { fQuantile, fTail } from "./f-tail.ts";
 
-/** The questions of one split key: Σ 1/π, and Σ embedding/π, [d]. */
+/** The questions of one group key: Σ 1/π, and Σ embedding/π, [d]. */
 export interface ClusterSum {
   weight: number;
   sum: ArrayLike<number>;

@@ -3,7 +3,7 @@ import type { Judged } from "./rule.ts";
 
 /** One held-out question, as the head in use and the candidate scored it. */
 export interface Compared {
-  /** The split key: questions of one cluster are not independent. */
+  /** The group key: questions of one cluster are not independent. */
   cluster: string;
   currentLoss: number;
   candidateLoss: number;
@@ -32,7 +32,7 @@ const negligible = 1e-5;
 
 /**
  * Whether a candidate is better: the one-sided 90% bound of the paired difference in mean log-loss, clustered
- * by split key (Liang & Zeger's sandwich), is below zero by more than rounding, and coverage at the target risk falls
+ * by group key (Liang & Zeger's sandwich), is below zero by more than rounding, and coverage at the target risk falls
  * by no more than one standard error. With a margin it need only be better as far as can be seen, and surely no worse
  * than by the margin.
  */

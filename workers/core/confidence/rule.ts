@@ -19,13 +19,13 @@ export function accepts(rule: Pick<Rule, "threshold">, confidence: number): bool
 
 /** What a head's scores say of a question whose label is known. */
 export function judge(scores: ArrayLike<number>, label: number): Judged {
-  const picked = argMax(scores);
-  return { confidence: scores[picked] as number, right: picked === label };
+  const predicted = argMax(scores);
+  return { confidence: scores[predicted] as number, right: predicted === label };
 }
 
-/** The fixed grid of thresholds, strictest first: equal steps of the confidences seen on tune. */
-export function thresholdGrid(tune: readonly Judged[]): number[] {
-  const sorted = tune.map((question) => question.confidence).sort((a, b) => b - a);
+/** The fixed grid of thresholds, strictest first: equal steps of the confidences seen on validation. */
+export function thresholdGrid(validation: readonly Judged[]): number[] {
+  const sorted = validation.map((question) => question.confidence).sort((a, b) => b - a);
   const steps = Array.from({ length: gridSize }, (_, i) => Math.ceil(((i + 1) / gridSize) * sorted.length) - 1);
   return [...new Set(steps.filter((step) => step >= 0).map((step) => sorted[step] as number))];
 }
@@ -37,14 +37,14 @@ export function thresholdGrid(tune: readonly Judged[]): number[] {
  */
 export function certifyRule(
   grid: readonly number[],
-  certify: readonly Judged[],
+  calibration: readonly Judged[],
   options: { targetRisk: number; delta: number; source: LabelSource; scope: string; window: Certificate["window"] },
 ): Rule {
   const { targetRisk, delta, source, scope, window } = options;
   let passed: Certificate | null = null;
   let threshold = acceptNothing;
   for (const candidate of grid) {
-    const accepted = certify.filter((question) => accepts({ threshold: candidate }, question.confidence));
+    const accepted = calibration.filter((question) => accepts({ threshold: candidate }, question.confidence));
     const errors = accepted.filter((question) => !question.right).length;
     // P(at most this few errors), were the risk as high as the target.
     if (accepted.length === 0 || binomialTail(errors, accepted.length, targetRisk) > delta) break;
@@ -53,7 +53,7 @@ export function certifyRule(
       targetRisk,
       confidence: 1 - delta,
       bound: targetRisk,
-      coverage: accepted.length / certify.length,
+      coverage: accepted.length / calibration.length,
       labels: accepted.length,
       source,
       scope,
@@ -64,18 +64,22 @@ export function certifyRule(
     ? null
     : {
         status: "pending" as const,
-        reason: `no threshold keeps error at most ${targetRisk} on ${certify.length} held-out labels`,
-        labels: certify.length,
+        reason: `no threshold keeps error at most ${targetRisk} on ${calibration.length} held-out labels`,
+        labels: calibration.length,
         labelsNeeded: null,
       };
   return { threshold, strictest: grid[0] ?? acceptNothing, targetRisk, delta, certificate: passed, uncertified };
 }
 
-/** The laxest threshold of the grid at which tune's own error is at most the target: a start, not a promise. */
-export function tunedThreshold(grid: readonly number[], tune: readonly Judged[], targetRisk: number): number {
+/** The laxest threshold of the grid at which validation's own error is at most the target: a start, not a promise. */
+export function validationThreshold(
+  grid: readonly number[],
+  validation: readonly Judged[],
+  targetRisk: number,
+): number {
   let threshold = acceptNothing;
   for (const candidate of grid) {
-    const accepted = tune.filter((question) => accepts({ threshold: candidate }, question.confidence));
+    const accepted = validation.filter((question) => accepts({ threshold: candidate }, question.confidence));
     const errors = accepted.filter((question) => !question.right).length;
     if (errors <= targetRisk * accepted.length) threshold = candidate;
   }

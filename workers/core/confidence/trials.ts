@@ -1,9 +1,9 @@
 /** 1 where the accepted answer turned out to be wrong, or where its label was never had. */
 export type Outcome = 0 | 1;
 
-/** An accepted question whose label was had; `pi`, in (0, 1], is the chance of that, recorded when it was asked. */
+/** An accepted question whose label was had; `inclusion probability`, in (0, 1], is the chance of that, recorded when it was asked. */
 export interface Trial {
-  pi: number;
+  inclusionProbability: number;
   error: Outcome;
 }
 
@@ -20,41 +20,50 @@ export interface Trials {
   /** Σ E/π². */
   weightedErrors2: number;
   /** The least π that the policy can record, set before the first trial: the bounds may not learn it from the data. */
-  leastPi: number;
+  minInclusionProbability: number;
 }
 
-/** No trials yet, under a policy that records no π below `leastPi` (the audit share; 1 where every label is had). */
-export function noTrials(leastPi: number): Trials {
-  if (!(leastPi > 0 && leastPi <= 1)) throw new RangeError(`noTrials: leastPi must be in (0, 1], but got ${leastPi}`);
-  return { labels: 0, errors: 0, weight: 0, weightedErrors: 0, weight2: 0, weightedErrors2: 0, leastPi };
+/** No trials yet, under a policy that records no π below `minInclusionProbability` (the audit share; 1 where every label is had). */
+export function noTrials(minInclusionProbability: number): Trials {
+  if (!(minInclusionProbability > 0 && minInclusionProbability <= 1))
+    throw new RangeError(`noTrials: minInclusionProbability must be in (0, 1], but got ${minInclusionProbability}`);
+  return {
+    labels: 0,
+    errors: 0,
+    weight: 0,
+    weightedErrors: 0,
+    weight2: 0,
+    weightedErrors2: 0,
+    minInclusionProbability,
+  };
 }
 
 /**
  * The sums with one more trial. Throws a RangeError for a π that the policy could not have recorded.
- * @example addTrial(noTrials(0.02), { pi: 0.02, error: 0 }).weight // 50
+ * @example addTrial(noTrials(0.02), { inclusion probability: 0.02, error: 0 }).weight // 50
  */
-export function addTrial(trials: Trials, { pi, error }: Trial): Trials {
-  checkPi("addTrial", trials, pi);
+export function addTrial(trials: Trials, { inclusionProbability, error }: Trial): Trials {
+  checkInclusionProbability("addTrial", trials, inclusionProbability);
   return {
     labels: trials.labels + 1,
     errors: trials.errors + error,
-    weight: trials.weight + 1 / pi,
-    weightedErrors: trials.weightedErrors + error / pi,
-    weight2: trials.weight2 + 1 / pi ** 2,
-    weightedErrors2: trials.weightedErrors2 + error / pi ** 2,
-    leastPi: trials.leastPi,
+    weight: trials.weight + 1 / inclusionProbability,
+    weightedErrors: trials.weightedErrors + error / inclusionProbability,
+    weight2: trials.weight2 + 1 / inclusionProbability ** 2,
+    weightedErrors2: trials.weightedErrors2 + error / inclusionProbability ** 2,
+    minInclusionProbability: trials.minInclusionProbability,
   };
 }
 
 /** The sums as though a trial already in them had turned out `to` in place of `from`: its label was replaced later. */
-export function correctTrial(trials: Trials, pi: number, from: Outcome, to: Outcome): Trials {
-  checkPi("correctTrial", trials, pi);
+export function correctTrial(trials: Trials, inclusionProbability: number, from: Outcome, to: Outcome): Trials {
+  checkInclusionProbability("correctTrial", trials, inclusionProbability);
   const change = to - from;
   return {
     ...trials,
     errors: trials.errors + change,
-    weightedErrors: trials.weightedErrors + change / pi,
-    weightedErrors2: trials.weightedErrors2 + change / pi ** 2,
+    weightedErrors: trials.weightedErrors + change / inclusionProbability,
+    weightedErrors2: trials.weightedErrors2 + change / inclusionProbability ** 2,
   };
 }
 
@@ -67,13 +76,17 @@ export function repeatTrials(trials: Trials, factor: number): Trials {
     weightedErrors: trials.weightedErrors * factor,
     weight2: trials.weight2 * factor,
     weightedErrors2: trials.weightedErrors2 * factor,
-    leastPi: trials.leastPi,
+    minInclusionProbability: trials.minInclusionProbability,
   };
 }
 
-function checkPi(operation: string, { leastPi }: Trials, pi: number): void {
-  if (pi >= leastPi && pi <= 1) return;
+function checkInclusionProbability(
+  operation: string,
+  { minInclusionProbability }: Trials,
+  inclusionProbability: number,
+): void {
+  if (inclusionProbability >= minInclusionProbability && inclusionProbability <= 1) return;
   throw new RangeError(
-    `${operation}: pi must be in [${leastPi}, 1], but got ${pi}; a policy that records less starts a new window`,
+    `${operation}: inclusion probability must be in [${minInclusionProbability}, 1], but got ${inclusionProbability}; a policy that records less starts a new window`,
   );
 }

@@ -12,7 +12,7 @@ export interface Window {
 
 export interface Verdict {
   /** `held`: error is surely at most the target. `void`: surely above it. `pending`: neither, yet. */
-  status: "held" | "void" | "pending";
+  status: "valid" | "void" | "pending";
   /** The upper end of the mean error of what was accepted in the window. */
   bound: number;
   /** Its lower end. */
@@ -26,14 +26,18 @@ export interface Verdict {
 
 const labelsWorthWaitingFor = 1e7;
 
-/** The first window of a region, under a policy that records no π below `leastPi`. */
-export function firstWindow(at: number, leastPi: number): Window {
-  return { number: 1, from: at, trials: noTrials(leastPi) };
+/** The first window of a region, under a policy that records no π below `minInclusionProbability`. */
+export function firstWindow(at: number, minInclusionProbability: number): Window {
+  return { number: 1, from: at, trials: noTrials(minInclusionProbability) };
 }
 
 /** The window after one that is void, or whose policy's least π has changed: it knows nothing of what was before. */
-export function nextWindow(window: Window, at: number, leastPi: number = window.trials.leastPi): Window {
-  return { number: window.number + 1, from: at, trials: noTrials(leastPi) };
+export function nextWindow(
+  window: Window,
+  at: number,
+  minInclusionProbability: number = window.trials.minInclusionProbability,
+): Window {
+  return { number: window.number + 1, from: at, trials: noTrials(minInclusionProbability) };
 }
 
 /** What window k may spend of a life's δ: δ/(k(k + 1)), which sums to δ however many there are. */
@@ -50,28 +54,29 @@ export function verdict(window: Window, { targetRisk, delta }: { targetRisk: num
   const { trials } = window;
   const level = windowDelta(window, delta);
   const { mean, lower, upper } = errorBounds(trials, level);
-  const status = upper <= targetRisk ? "held" : lower > targetRisk ? "void" : "pending";
+  const status = upper <= targetRisk ? "valid" : lower > targetRisk ? "void" : "pending";
   return {
     status,
     bound: upper,
     lower,
     mean,
     labels: trials.labels,
-    labelsNeeded: status === "held" ? 0 : status === "void" ? null : labelsNeeded(trials, targetRisk, level),
+    labelsNeeded: status === "valid" ? 0 : status === "void" ? null : labelsNeeded(trials, targetRisk, level),
   };
 }
 
 function labelsNeeded(trials: Trials, targetRisk: number, delta: number): number | null {
   // Before the first label: were none wrong.
-  const seen = trials.labels > 0 ? trials : addTrial(trials, { pi: trials.leastPi, error: 0 });
-  const held = (labels: number) => surelyBelow(repeatTrials(seen, labels / seen.labels), targetRisk, delta);
+  const seen =
+    trials.labels > 0 ? trials : addTrial(trials, { inclusionProbability: trials.minInclusionProbability, error: 0 });
+  const valid = (labels: number) => surelyBelow(repeatTrials(seen, labels / seen.labels), targetRisk, delta);
   let few = trials.labels;
   let enough = Math.max(labelsWorthWaitingFor, 2 * few);
-  if (!held(enough)) return null;
+  if (!valid(enough)) return null;
   // At a constant rate the mixture is convex in the number of labels and starts at 1: it passes 1/δ once.
   while (enough - few > 1) {
     const middle = Math.floor((few + enough) / 2);
-    if (held(middle)) enough = middle;
+    if (valid(middle)) enough = middle;
     else few = middle;
   }
   return enough - trials.labels;

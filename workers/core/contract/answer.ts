@@ -52,7 +52,7 @@ export const answerSchema = z
     scores: z.record(z.string(), z.number()),
     confidence: z.number(),
     /** Whether a rung's rule, a person or the world stands behind it. */
-    sure: z.boolean(),
+    accepted: z.boolean(),
     rung: rungSchema,
     version: z.string(),
     certificate: certificateSchema.nullable(),

@@ -3,7 +3,7 @@ import * as z from "zod";
 export const certificateStateSchema = z
   .strictObject({
     /** `held`: error is surely at most the target. `void`: the window before was proven worse, and this one is not held yet. */
-    status: z.enum(["held", "pending", "void"]),
+    status: z.enum(["valid", "pending", "void"]),
     targetRisk: z.number(),
     confidence: z.number(),
     /** The bounds of the mean error of what was accepted in the window, and that mean itself. */

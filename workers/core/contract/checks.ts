@@ -6,7 +6,7 @@ export const findingSchema = z.strictObject({
   isSound: z.boolean(),
   found: z.string(),
   /** How to mend it; null where nothing is to be mended. */
-  mend: z.string().nullable(),
+  remedy: z.string().nullable(),
 });
 /** What a look at one part of a deployment found. */
 export type Finding = z.infer<typeof findingSchema>;

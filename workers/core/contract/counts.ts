@@ -13,7 +13,7 @@ export const rungCountsSchema = z
   .strictObject({
     /** Questions that it answered, and those of them that it was sure of. */
     answered: count,
-    sure: count,
+    accepted: count,
     /** Its answers whose label came to be known, by whether it was the label. */
     right: count,
     wrong: count,

@@ -5,6 +5,6 @@ export const labelSources = ["truth", "human", "origin"] as const;
 export const labelSourceSchema = z.enum(labelSources);
 export type LabelSource = z.infer<typeof labelSourceSchema>;
 
-export const folds = ["train", "tune", "certify"] as const;
-export const foldSchema = z.enum(folds);
-export type Fold = z.infer<typeof foldSchema>;
+export const splitNames = ["train", "validation", "calibration"] as const;
+export const splitSchema = z.enum(splitNames);
+export type Split = z.infer<typeof splitSchema>;

@@ -11,16 +11,16 @@ export const modelNameSchema = z
   .string()
   .regex(/^[a-z0-9][a-z0-9-]{0,62}$/, "lower-case letters, digits and '-', 63 at most");
 
-const blobSchema = z.strictObject({ sha256: sha256Schema, bytes: z.int().nonnegative() });
-export type Blob = z.infer<typeof blobSchema>;
+const blobRefSchema = z.strictObject({ sha256: sha256Schema, bytes: z.int().nonnegative() });
+export type BlobRef = z.infer<typeof blobRefSchema>;
 
 /** A TensorFlow.js model.json and its weight shards, as blobs. */
 const modelFiles = {
   kind: z.enum(["tfjs-layers-model", "tfjs-graph-model"]),
   /** Hash over topology and weights; embeddings carry it. */
   sha256: sha256Schema,
-  topology: blobSchema,
-  shards: z.array(blobSchema).min(1),
+  topology: blobRefSchema,
+  shards: z.array(blobRefSchema).min(1),
 };
 
 /** A whole model, with the tensors that go in and come out. */
@@ -43,7 +43,7 @@ export type Backbone = z.infer<typeof backboneSchema>;
 
 /** The last layer: float32 weights [width, classes], then bias [classes], in one blob. */
 export const headSchema = z.strictObject({
-  blob: blobSchema,
+  blob: blobRefSchema,
   width: z.int().positive(),
   classes: z.int().positive(),
   temperature: z.number().positive(),
@@ -73,16 +73,16 @@ export type NetworkSpec = z.infer<typeof networkSchema>;
 
 export const signatureSchema = z.strictObject({ keyId: z.string(), ed25519: z.string() });
 
-/** What decides a sample's fold together with it: neighbours never straddle folds. */
-export const splitSchema = z.discriminatedUnion("by", [
+/** What decides a sample's split together with it: neighbours never straddle splits. */
+export const groupBySchema = z.discriminatedUnion("by", [
   z.strictObject({ by: z.literal("question") }),
   z.strictObject({ by: z.literal("field"), name: z.string() }),
   z.strictObject({ by: z.literal("time"), days: z.number().positive() }),
 ]);
-export type Split = z.infer<typeof splitSchema>;
+export type GroupBy = z.infer<typeof groupBySchema>;
 
 /** The parts of a region's learning; each may be left out, to see what it buys. */
-export const learningParts = ["analytic", "softmax", "prior", "calibration", "recall", "control"] as const;
+export const learningParts = ["analytic", "softmax", "prior", "calibration", "semantic-cache", "control"] as const;
 export type LearningPart = (typeof learningParts)[number];
 
 /** How a model is served and learns: the settings that travel with each version. */
@@ -96,7 +96,7 @@ export const policySchema = z
     /** `complete`: every question's truth will be known. */
     truth: z.enum(["some", "complete"]),
     uncertified: z.enum(["answer", "escalate"]),
-    split: splitSchema,
+    groupBy: groupBySchema,
     /** The weight of labels that only the origin gave, in training; 0 is off. */
     originLabelWeight: z.number().min(0).max(0.25),
     /** Whether a labelled question's instance stays; without it a new backbone can't embed the sample again. */
@@ -130,7 +130,7 @@ export type Metrics = z.infer<typeof metricsSchema>;
 
 /** What every version of a model says of itself. */
 const versionFields = {
-  format: z.literal("upriver/1"),
+  format: z.literal("upriver/2"),
   model: modelNameSchema,
   version: z.int().positive(),
   parent: z.int().positive().nullable(),
@@ -150,9 +150,9 @@ export const classifyManifestSchema = z
     thin: networkSchema,
     full: networkSchema.nullable(),
     /** Embeddings and labels of the global holdout, which every regional candidate must still answer. */
-    anchor: z.strictObject({ blob: blobSchema, rows: z.int().positive() }).nullable(),
+    anchor: z.strictObject({ blob: blobRefSchema, rows: z.int().positive() }).nullable(),
     /** The sums of thin's embeddings over its training rows: what a region's analytic head leans on. */
-    prior: z.strictObject({ blob: blobSchema }).nullable(),
+    prior: z.strictObject({ blob: blobRefSchema }).nullable(),
     policy: policySchema,
     metrics: z.strictObject({ thin: metricsSchema, full: metricsSchema.nullable() }),
     trainedOn: z.strictObject({
@@ -190,7 +190,7 @@ export type Manifest = z.infer<typeof manifestSchema>;
 /** A region's own head on a global version: `{base}+{region}.{number}`. */
 export const headManifestSchema = z
   .strictObject({
-    format: z.literal("upriver/1"),
+    format: z.literal("upriver/2"),
     model: modelNameSchema,
     base: z.int().positive(),
     region: regionSchema,

@@ -13,7 +13,7 @@ export const modelPointerSchema = z
     previous: z.int().positive().nullable(),
     canary: z.strictObject({ version: z.int().positive(), share: z.number().gt(0).lt(1) }).nullable(),
     /** The version that serves a region that has not prepared itself for a newer one, by region. */
-    held: z.record(regionSchema, z.int().positive()),
+    heldBack: z.record(regionSchema, z.int().positive()),
   })
   .meta({ id: "ModelPointer" });
 export type ModelPointer = z.infer<typeof modelPointerSchema>;

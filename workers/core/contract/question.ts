@@ -7,7 +7,7 @@ import { sha256Schema } from "./sha256.ts";
 export const questionIdSchema = z.string().min(3).max(limits.idMaxChars);
 
 /** What the rung below made of a question; void where the backbone is another. */
-export const madeSchema = z.strictObject({
+export const inferenceSchema = z.strictObject({
   backbone: sha256Schema,
   version: z.string(),
   embedding: z.array(z.number()),
@@ -15,7 +15,7 @@ export const madeSchema = z.strictObject({
   /** Whether the rung's threshold let the question pass, certified or not. */
   accepted: z.boolean(),
 });
-export type Made = z.infer<typeof madeSchema>;
+export type Inference = z.infer<typeof inferenceSchema>;
 
 /** One instance to be answered, as it travels between rungs. */
 export const questionSchema = z.strictObject({
@@ -24,7 +24,7 @@ export const questionSchema = z.strictObject({
   instance: instanceSchema,
   /** Data time, ms since 1970: when the question was asked; now, unless it is replayed. */
   at: z.int().nonnegative(),
-  made: madeSchema.optional(),
+  inference: inferenceSchema.optional(),
   audit: z.boolean().optional(),
 });
 export type Question = z.infer<typeof questionSchema>;
@@ -46,9 +46,9 @@ export const askSchema = z
     /** Keeps a caller on one side of a canary; the token's id by default. */
     caller: z.string().max(128).optional(),
     remainingMs: z.number().positive().optional(),
-    nodes: z
+    via: z
       .array(z.string().max(64))
-      .max(limits.nodesMax + 1)
+      .max(limits.viaMax + 1)
       .optional(),
   })
   .refine(

@@ -13,7 +13,7 @@ export const regionStateSchema = z
     head: z.int().nullable(),
     headManifest: headManifestSchema.nullable(),
     questions: z.strictObject({ total: z.int(), open: z.int() }),
-    samples: z.strictObject({ train: z.int(), tune: z.int(), certify: z.int() }),
+    samples: z.strictObject({ train: z.int(), validation: z.int(), calibration: z.int() }),
     newestSampleAt: z.int().nullable(),
     breaker: z.enum(["closed", "open"]),
     retrainDueAt: z.int().nullable(),
@@ -23,7 +23,9 @@ export const regionStateSchema = z
     /** The rule as the region's labels have moved it; null where the version's holds still. */
     rule: ruleSchema.nullable(),
     /** The radius of recall once it is certified, and what was found last. */
-    recall: z.looseObject({ radius: z.number().nullable(), report: z.looseObject({ reason: z.string() }) }).nullable(),
+    semanticCache: z
+      .looseObject({ radius: z.number().nullable(), report: z.looseObject({ reason: z.string() }) })
+      .nullable(),
     /** The last look at the input. */
     drift: z.looseObject({ at: z.int(), alarm: z.boolean(), p: z.number().optional(), against: z.string() }).nullable(),
     /** Samples in R2. */

@@ -5,7 +5,7 @@ import { instanceSchema } from "./instance.ts";
 import { questionIdSchema } from "./question.ts";
 import { regionSchema } from "./region.ts";
 
-export const thoughtSchema = z
+export const opinionSchema = z
   .strictObject({
     rung: rungSchema,
     version: z.string(),
@@ -13,9 +13,9 @@ export const thoughtSchema = z
     confidence: z.number(),
     scores: z.record(z.string(), z.number()),
   })
-  .meta({ id: "Thought" });
+  .meta({ id: "Opinion" });
 /** What a rung that was not sure made of a question. */
-export type Thought = z.infer<typeof thoughtSchema>;
+export type Opinion = z.infer<typeof opinionSchema>;
 
 const reviewItem = {
   id: questionIdSchema,
@@ -24,7 +24,7 @@ const reviewItem = {
   /** The best that the rungs below made of it. */
   provisional: answerSchema.nullable(),
   /** What each rung thought, from the edge up. */
-  thoughts: z.array(thoughtSchema),
+  opinions: z.array(opinionSchema),
   queuedAt: z.int(),
 };
 

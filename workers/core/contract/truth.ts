@@ -1,7 +1,7 @@
 import * as z from "zod";
 import { limits } from "../limits.ts";
 import { instanceSchema } from "./instance.ts";
-import { foldSchema, labelSourceSchema } from "./label.ts";
+import { labelSourceSchema, splitSchema } from "./label.ts";
 import { draftSchema, questionIdSchema } from "./question.ts";
 import { regionSchema } from "./region.ts";
 
@@ -28,19 +28,19 @@ export const truthsSchema = z
   .meta({ id: "Truths" });
 export type Truths = z.infer<typeof truthsSchema>;
 
-export const taughtSchema = z
+export const labelResultSchema = z
   .strictObject({
     id: questionIdSchema,
     label: z.string(),
     source: labelSourceSchema,
-    fold: foldSchema,
+    split: splitSchema,
     changed: z.boolean(),
   })
-  .meta({ id: "Taught" });
+  .meta({ id: "LabelResult" });
 /** What became of a label that was taught: the one that stands now, and whether anything changed. */
-export type Taught = z.infer<typeof taughtSchema>;
+export type LabelResult = z.infer<typeof labelResultSchema>;
 
-export const taughtCountSchema = z.strictObject({ accepted: z.int(), changed: z.int() }).meta({ id: "TaughtCount" });
+export const labelCountSchema = z.strictObject({ accepted: z.int(), changed: z.int() }).meta({ id: "LabelCount" });
 
 const sampleFields = { region: regionSchema, id: questionIdSchema, revision: z.int() };
 export const sampleLineSchema = z
@@ -53,10 +53,10 @@ export const sampleLineSchema = z
       instance: instanceSchema.nullable(),
       label: z.string(),
       source: labelSourceSchema,
-      fold: foldSchema,
-      split: z.string(),
+      split: splitSchema,
+      groupKey: z.string(),
       /** The recorded chance of the label; null where none was recorded. */
-      pi: z.number().nullable(),
+      inclusionProbability: z.number().nullable(),
       at: z.int(),
       labelledAt: z.int(),
     }),

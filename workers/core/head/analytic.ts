@@ -57,7 +57,7 @@ export function momentsOf(sums: Sums, step: number): Moments {
 export function priorOf(global: Moments, own: Moments, ownLabels: number): Moments {
   const without = (share: number): Moments => {
     const labels = global.labels - share * own.labels;
-    const scaled = (all: Matrix, part: Matrix) => Matrix.sub(all, Matrix.mul(part, share)).div(labels);
+    const scaled = (all: Matrix, fold: Matrix) => Matrix.sub(all, Matrix.mul(fold, share)).div(labels);
     return { gram: scaled(global.gram, own.gram), moment: scaled(global.moment, own.moment), labels: 1 };
   };
   const isTakenOut = own.labels > 0 && ownLabels < global.labels / 2;
@@ -104,9 +104,9 @@ export function squaredError({ gram, moment, labels }: Moments, weights: Matrix)
 }
 
 /** The sums of every part but one. */
-export function leaveOut(parts: readonly Sums[], left: number): Sums {
-  const [first, ...others] = parts.filter((_, i) => i !== left);
-  return others.reduce((sum, part) => addSums(sum, part), first as Sums);
+export function leaveOut(folds: readonly Sums[], left: number): Sums {
+  const [first, ...others] = folds.filter((_, i) => i !== left);
+  return others.reduce((sum, fold) => addSums(sum, fold), first as Sums);
 }
 
 /** W as float32 [width + 1, classes] row by row, the form of every other head. */

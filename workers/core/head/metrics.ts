@@ -83,9 +83,9 @@ export function coverageAt(confidences: readonly number[], right: readonly boole
 
 /** Everything we report of scored questions. AUC is for two classes: that of the second label. */
 export function evaluate(scores: readonly Scores[], labels: readonly number[]): Metrics {
-  const picked = scores.map(argMax);
-  const right = picked.map((label, i) => label === labels[i]);
-  const confidences = scores.map((row, i) => row[picked[i] as number] as number);
+  const predicted = scores.map(argMax);
+  const right = predicted.map((label, i) => label === labels[i]);
+  const confidences = scores.map((row, i) => row[predicted[i] as number] as number);
   const isBinary = scores[0]?.length === 2;
   return {
     n: scores.length,

@@ -1,4 +1,4 @@
-import { trainParts } from "../confidence/folds.ts";
+import { trainFolds } from "../confidence/splits.ts";
 import { limits } from "../limits.ts";
 import { softmax } from "./head.ts";
 import { logLossOf } from "./metrics.ts";
@@ -10,15 +10,15 @@ export interface LabelledRows {
   inputs: Float32Array;
   labels: number[];
   weights: Float32Array;
-  /** The split key of each row. */
-  splits: string[];
+  /** The group key of each row. */
+  groupKeys: string[];
   /** The part of train that each row belongs to. */
-  parts: number[];
+  folds: number[];
 }
 
 export interface FitData {
   train: LabelledRows;
-  tune: LabelledRows;
+  validation: LabelledRows;
   /** The global head at temperature 1, [width + 1, classes]: where training starts, and what L2 holds it to. */
   start: Float32Array;
   classes: number;
@@ -35,7 +35,7 @@ export interface FitState {
   /** Its gradient so far, over the rows before `row`. */
   gradient: Float32Array;
   row: number;
-  best: { weights: Float32Array; pull: number; tuneLogLoss: number } | null;
+  best: { weights: Float32Array; pull: number; validationLogLoss: number } | null;
   /** Heads [width + 1, classes] by the part of train that each has not seen. */
   crossFitted: Float32Array[];
 }
@@ -80,11 +80,11 @@ function scaled(head: Float32Array, classes: number, unit: number): Float32Array
 }
 
 export function isFitted(state: FitState): boolean {
-  return state.done === candidates + trainParts;
+  return state.done === candidates + trainFolds;
 }
 
 /**
- * Fits softmax heads by full-batch Adam: one for each pull, of which the one with the lowest log-loss on tune stays,
+ * Fits softmax heads by full-batch Adam: one for each pull, of which the one with the lowest log-loss on validation stays,
  * then with that pull one for each part of train, left out, so that every row has a head that never saw it.
  * Stops after about `multiplyAdds`; going on from there gives exactly what one go would have given.
  */
@@ -112,14 +112,14 @@ function overRows(data: FitData, state: FitState, rows: number, allWeights: Floa
   const inputs = train.inputs.subarray(row * width, (row + rows) * width);
   const weights = allWeights.subarray(row, row + rows);
   const head = scaled(state.head.weights, classes, 1 / state.unit);
-  const part = scaled(softmaxGradient(head, { rows, inputs, targets, weights }, classes), classes, 1 / state.unit);
-  return { ...state, gradient: state.gradient.map((sum, i) => sum + (part[i] as number)), row: row + rows };
+  const fold = scaled(softmaxGradient(head, { rows, inputs, targets, weights }, classes), classes, 1 / state.unit);
+  return { ...state, gradient: state.gradient.map((sum, i) => sum + (fold[i] as number)), row: row + rows };
 }
 
 // A part that is left out weighs nothing.
 function rowWeights({ train }: FitData, { done }: FitState): Float32Array {
   if (done < candidates) return train.weights;
-  return train.weights.map((weight, row) => (train.parts[row] === done - candidates ? 0 : weight));
+  return train.weights.map((weight, row) => (train.folds[row] === done - candidates ? 0 : weight));
 }
 
 function nextIteration(data: FitData, state: FitState, rowWeights: Float32Array): FitState {
@@ -137,14 +137,14 @@ function nextIteration(data: FitData, state: FitState, rowWeights: Float32Array)
   const finished = { ...next, done: state.done + 1, head: startSoftmax(start) };
   const weights = scaled(head.weights, classes, 1 / state.unit);
   if (state.done >= candidates) return { ...finished, crossFitted: [...state.crossFitted, weights] };
-  const tuneLogLoss = tuneLoss(data, weights);
-  const isBest = state.best === null || tuneLogLoss < state.best.tuneLogLoss;
-  return { ...finished, best: isBest ? { weights, pull, tuneLogLoss } : state.best };
+  const validationLogLoss = validationLoss(data, weights);
+  const isBest = state.best === null || validationLogLoss < state.best.validationLogLoss;
+  return { ...finished, best: isBest ? { weights, pull, validationLogLoss } : state.best };
 }
 
-function tuneLoss({ tune, classes }: FitData, weights: Float32Array): number {
-  const scores = rowLogits(tune, weights, classes).map((logits) => softmax(logits, 1));
-  return logLossOf(scores, tune.labels);
+function validationLoss({ validation, classes }: FitData, weights: Float32Array): number {
+  const scores = rowLogits(validation, weights, classes).map((logits) => softmax(logits, 1));
+  return logLossOf(scores, validation.labels);
 }
 
 /** Logits of every row, each [classes], by a head [width + 1, classes] whose last row is the bias. */

@@ -12,7 +12,7 @@ export type Fault =
   | { kind: "conflict"; expected: string; received: string; next: string }
   | { kind: "too-large"; maxBytes: number }
   | { kind: "unsupported"; expected: string; received: string; next: string }
-  | { kind: "loop"; nodes: string[]; max: number }
+  | { kind: "loop"; via: string[]; max: number }
   | { kind: "unavailable"; reason: string; next: string }
   | { kind: "late"; reason: string }
   | { kind: "broken-artefact"; artefact: string; reason: string };
@@ -90,7 +90,7 @@ export function problemOf(fault: Fault, operation: string): Problem {
       });
     case "loop":
       return problem(508, "The question goes in a circle", {
-        detail: `It passed ${fault.nodes.join(" → ")}.`,
+        detail: `It passed ${fault.via.join(" → ")}.`,
         expected: `each node once, ${fault.max} at most`,
         next: "Check NEXT_RUNG_URL and NODE_ID of these nodes.",
       });

@@ -8,6 +8,6 @@ export interface InputFault {
 /** What surrounds an instance and may be part of the input, or of the instance without being input. */
 export interface InputContext {
   region: string;
-  /** Columns that an instance may carry besides the input's own: the region's, the split key's. */
+  /** Columns that an instance may carry besides the input's own: the region's, the group key's. */
   extraColumns: readonly string[];
 }

@@ -1,11 +1,11 @@
-import type { Blob, NetworkSpec } from "../contract/index.ts";
+import type { BlobRef, NetworkSpec } from "../contract/index.ts";
 import { decodeHead, type HeadWeights } from "../head/head.ts";
 import { inputShapes } from "../input/index.ts";
 import { type LoadedBackbone, loadBackbone } from "./backbone.ts";
 import type { Engine } from "./engine.ts";
 
 /** Reads a blob whose bytes are known to have its hash. */
-export type ReadBlob = (blob: Blob) => Promise<ArrayBuffer>;
+export type ReadBlob = (blob: BlobRef) => Promise<ArrayBuffer>;
 
 /** A network in memory: its backbone, and the global head that was published with it. */
 export interface Network {

@@ -96,34 +96,34 @@ export class ModelRung implements Rung {
     const scores = scoresOf(regional?.weights ?? globalHead, embeddings, row * width);
     const version = versionName(base, regional?.manifest);
     const rule: Rule = serving?.rule ?? regional?.manifest.rule ?? spec.rule;
-    const picked = argMax(scores);
-    const confidence = scores[picked] as number;
+    const predicted = argMax(scores);
+    const confidence = scores[predicted] as number;
     const mayAnswer = rule.certificate !== null || policy.uncertified === "answer";
-    const accepted = accepts(rule, confidence);
-    const sure = mayAnswer && accepted;
+    const passes = accepts(rule, confidence);
+    const accepted = mayAnswer && passes;
     const answer: Answer = {
       id: question.id,
       model: this.manifest.model,
       region: question.region,
       status: "answered",
-      label: this.manifest.labels[picked] as string,
+      label: this.manifest.labels[predicted] as string,
       scores: Object.fromEntries(this.manifest.labels.map((label, i) => [label, scores[i] as number])),
       confidence,
-      sure,
+      accepted,
       rung: this.name,
       version,
-      certificate: sure ? rule.certificate : null,
+      certificate: accepted ? rule.certificate : null,
     };
     if (rule.uncertified) answer.uncertified = rule.uncertified;
     if (trace) answer.trace = this.trace(regional, scores, version, embeddings, row * width);
-    const made = () => ({
+    const inference = () => ({
       backbone: spec.backbone.sha256,
       version,
       embedding: Array.from(embeddings.subarray(row * width, (row + 1) * width)),
       scores: Array.from(scores),
-      accepted,
+      accepted: passes,
     });
-    return { answer, made };
+    return { answer, inference };
   }
 
   private trace(
@@ -142,8 +142,11 @@ export class ModelRung implements Rung {
   }
 }
 
-/** What an instance may carry without its being input: what names the region, and what names the fold. */
-export function extraColumnsOf({ policy: { regions, split } }: ClassifyManifest): string[] {
-  const names = [regions.from === "field" ? regions.name : undefined, split.by === "field" ? split.name : undefined];
+/** What an instance may carry without its being input: what names the region, and what names the split. */
+export function extraColumnsOf({ policy: { regions, groupBy } }: ClassifyManifest): string[] {
+  const names = [
+    regions.from === "field" ? regions.name : undefined,
+    groupBy.by === "field" ? groupBy.name : undefined,
+  ];
   return names.filter((name) => name !== undefined);
 }

@@ -1,14 +1,14 @@
-import type { Answer, Made, Question, RungName } from "../contract/index.ts";
+import type { Answer, Inference, Question, RungName } from "../contract/index.ts";
 import type { InputFault } from "../input/index.ts";
 import type { TraceHeaders } from "../trace-context.ts";
 
 /** What goes with questions from rung to rung. */
 export interface Hop extends Partial<TraceHeaders> {
   /** The id of the token that asked: only it, or an admin, reads the questions again. */
-  asker: string;
+  owner: string;
   remainingMs: number;
   /** The nodes passed so far, this one included. */
-  nodes: string[];
+  via: string[];
   /** Collect the scores of every head and rung. */
   trace: boolean;
 }
@@ -16,8 +16,8 @@ export interface Hop extends Partial<TraceHeaders> {
 /** A rung's answer, and what it made of the question for the rung above. */
 export interface Reply {
   answer: Answer;
-  /** Worked out only where the question climbs or is kept. */
-  made?: () => Made;
+  /** Worked out only where the question escalates or is kept. */
+  inference?: () => Inference;
 }
 
 /**

@@ -1,11 +1,11 @@
-import { ArtefactError, blobKey, checkBlob } from "../../core/artefacts.ts";
-import type { Blob } from "../../core/contract/index.ts";
-import { limits } from "../../core/limits.ts";
+import { ArtefactError, blobKey, checkBlob } from "#core/artefacts.ts";
+import type { BlobRef } from "#core/contract/index.ts";
+import { limits } from "#core/limits.ts";
 
 const kvKey = (sha256: string) => `blob/${sha256}`;
 
 /** A blob's bytes, verified: from KV near the edge, or where that is missing or corrupt from R2, and back into KV. */
-export async function readBlob(env: Env, later: (work: Promise<unknown>) => void, blob: Blob): Promise<ArrayBuffer> {
+export async function readBlob(env: Env, later: (work: Promise<unknown>) => void, blob: BlobRef): Promise<ArrayBuffer> {
   const near = await env.CACHE.get(kvKey(blob.sha256), { type: "arrayBuffer", cacheTtl: limits.kvCacheSeconds });
   if (near) {
     try {

@@ -1,12 +1,12 @@
-import { ArtefactError, checkManifest, classifying, manifestKey } from "../../core/artefacts.ts";
-import type { ClassifyManifest, HeadManifest, Manifest, TensorManifest } from "../../core/contract/index.ts";
-import type { HeadWeights } from "../../core/head/head.ts";
-import { decodeHead } from "../../core/head/head.ts";
-import { EngineError } from "../../core/model/engine.ts";
-import { loadNetwork, type Network, type ReadBlob } from "../../core/model/network.ts";
-import { loadTensorModel, type TensorModel } from "../../core/model/tensor-model.ts";
-import { tfjsEngine } from "../../core/model/tfjs/engine.ts";
-import { signatureFault } from "../../core/sign.ts";
+import { ArtefactError, checkManifest, classifying, manifestKey } from "#core/artefacts.ts";
+import type { ClassifyManifest, HeadManifest, Manifest, TensorManifest } from "#core/contract/index.ts";
+import type { HeadWeights } from "#core/head/head.ts";
+import { decodeHead } from "#core/head/head.ts";
+import { EngineError } from "#core/model/engine.ts";
+import { loadNetwork, type Network, type ReadBlob } from "#core/model/network.ts";
+import { loadTensorModel, type TensorModel } from "#core/model/tensor-model.ts";
+import { tfjsEngine } from "#core/model/tfjs/engine.ts";
+import { signatureFault } from "#core/sign.ts";
 import type { Call } from "../call.ts";
 import { readBlob } from "./blobs.ts";
 

@@ -1,12 +1,7 @@
-import { registryObject } from "../../../durable-objects/stubs.ts";
-import { manifestKey } from "../../core/artefacts.ts";
-import {
-  type HeadPointer,
-  headPointerSchema,
-  type ModelPointer,
-  modelPointerSchema,
-} from "../../core/contract/index.ts";
-import { limits } from "../../core/limits.ts";
+import { manifestKey } from "#core/artefacts.ts";
+import { type HeadPointer, headPointerSchema, type ModelPointer, modelPointerSchema } from "#core/contract/index.ts";
+import { limits } from "#core/limits.ts";
+import { registryObject } from "#objects/stubs.ts";
 import { type Call, unknownModel } from "../call.ts";
 import type { Timed } from "../node.ts";
 

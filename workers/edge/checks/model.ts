@@ -1,13 +1,13 @@
-import { regionObject, registryObject } from "../../../durable-objects/stubs.ts";
-import { blobKey, blobsOf, checkBlob } from "../../core/artefacts.ts";
+import { blobKey, blobsOf, checkBlob } from "#core/artefacts.ts";
 import {
   type Finding,
   type HeadManifest,
   type Manifest,
   type ModelPointer,
   modelPointerSchema,
-} from "../../core/contract/index.ts";
-import { type PublicKeys, signatureFault } from "../../core/sign.ts";
+} from "#core/contract/index.ts";
+import { type PublicKeys, signatureFault } from "#core/sign.ts";
+import { regionObject, registryObject } from "#objects/stubs.ts";
 import { manifestOf } from "../artefacts/models.ts";
 import type { Call } from "../call.ts";
 import { faulty, looked, sound } from "./finding.ts";
@@ -30,7 +30,7 @@ export async function checkModel(call: Call, model: string): Promise<CheckedMode
   const findings: Finding[] = [];
   for (const version of served) {
     findings.push(
-      await looked(`${model}: version ${version}`, versionMend(model), async () => {
+      await looked(`${model}: version ${version}`, versionRemedy(model), async () => {
         const manifest = await manifestOf(call, model, version);
         manifests.push(manifest);
         return `signed by '${manifest.signature?.keyId}'`;
@@ -43,14 +43,14 @@ export async function checkModel(call: Call, model: string): Promise<CheckedMode
   return { findings, manifests };
 }
 
-function versionMend(model: string): string {
+function versionRemedy(model: string): string {
   return `Pin the key that signed it in PUBLISH_KEYS; or go back: npx upriver rollback ${model}; or publish it again.`;
 }
 
 function checkBlobs({ env }: Call, manifest: Manifest): Promise<Finding> {
   const { model, version } = manifest;
-  const mend = `Publish the same artefact again, which writes its blobs anew; or npx upriver rollback ${model}.`;
-  return looked(`${model}: blobs of ${version}`, mend, async () => {
+  const remedy = `Publish the same artefact again, which writes its blobs anew; or npx upriver rollback ${model}.`;
+  return looked(`${model}: blobs of ${version}`, remedy, async () => {
     const blobs = blobsOf(manifest);
     for (const blob of blobs) {
       const object = await env.ARTEFACTS.get(blobKey(blob.sha256));
@@ -70,18 +70,18 @@ async function checkPointer({ env }: Call, { model, revision, stable }: ModelPoi
   const found = near.success
     ? `KV has revision ${near.data.revision}, the registry ${revision}`
     : "KV has none that can be read";
-  const mend = `The registry writes it within seconds of a move; if this stays: npx upriver rollout ${model} ${stable}.`;
-  return faulty(check, found, mend);
+  const remedy = `The registry writes it within seconds of a move; if this stays: npx upriver rollout ${model} ${stable}.`;
+  return faulty(check, found, remedy);
 }
 
 async function checkRegions(
   { env, node }: Call,
-  { model, stable, held }: ModelPointer,
+  { model, stable, heldBack }: ModelPointer,
   manifest?: Manifest,
 ): Promise<Finding[]> {
   if (manifest?.task !== "classify") return [];
   const registry = registryObject(env, model);
-  const baseOf = (region: string) => held[region] ?? (stable as number);
+  const baseOf = (region: string) => heldBack[region] ?? (stable as number);
   const states = await Promise.all(
     (await registry.regions()).map(async (region) => ({
       ...(await regionObject(env, model, region).state(baseOf(region))),
@@ -98,8 +98,8 @@ function checkHealth(model: string, states: readonly State[]): Finding {
   const check = `${model}: regions`;
   const failed = states.filter(({ lastRun }) => lastRun?.status === "failed").map(({ region }) => region);
   if (failed.length > 0) {
-    const mend = `The log has the reason under 'job-failed'; then: npx upriver retrain ${model} --region ${failed[0]}.`;
-    return faulty(check, `the last retrain failed in ${failed.join(", ")}`, mend);
+    const remedy = `The log has the reason under 'job-failed'; then: npx upriver retrain ${model} --region ${failed[0]}.`;
+    return faulty(check, `the last retrain failed in ${failed.join(", ")}`, remedy);
   }
   const open = states.filter(({ breaker }) => breaker === "open").map(({ region }) => region);
   if (open.length > 0) {
@@ -119,13 +119,13 @@ async function checkHeads(keys: PublicKeys, model: string, states: readonly Stat
     if (fault) refused.push(`${region} (${fault})`);
   }
   if (refused.length > 0) {
-    const mend = `Pin the key again in DEPLOYMENT_PUBLIC_KEYS; or have heads made anew: npx upriver rollback ${model} --region, then retrain.`;
-    return faulty(check, `the global head serves in place of those of ${refused.join(", ")}`, mend);
+    const remedy = `Pin the key again in DEPLOYMENT_PUBLIC_KEYS; or have heads made anew: npx upriver rollback ${model} --region, then retrain.`;
+    return faulty(check, `the global head serves in place of those of ${refused.join(", ")}`, remedy);
   }
   const [lost] = own.filter(({ headManifest }) => headManifest === null);
   if (lost) {
-    const mend = `Teach it again: npx upriver samples ${model} --teach <folder> --region ${lost.region}; workers/edge/OPERATIONS.md says how.`;
-    return faulty(check, `${lost.region} has a head that its object does not know: it lost what it knew`, mend);
+    const remedy = `Teach it again: npx upriver samples ${model} --teach <folder> --region ${lost.region}; workers/edge/OPERATIONS.md says how.`;
+    return faulty(check, `${lost.region} has a head that its object does not know: it lost what it knew`, remedy);
   }
   return sound(check, `${own.length}, each signed by a pinned key`);
 }

@@ -1,5 +1,5 @@
-import type { Finding, Manifest } from "../../core/contract/index.ts";
-import { limits } from "../../core/limits.ts";
+import type { Finding, Manifest } from "#core/contract/index.ts";
+import { limits } from "#core/limits.ts";
 import type { Call } from "../call.ts";
 import { faulty, sound } from "./finding.ts";
 
@@ -7,13 +7,13 @@ const check = "next rung";
 
 /** Whether the rung above answers, and takes this node's token. */
 export async function checkNextRung({ env }: Call, manifests: readonly Manifest[]): Promise<Finding> {
-  const climbing = manifests.filter(({ task, ...rest }) => task === "classify" && climbs(rest as Manifest));
+  const escalating = manifests.filter(({ task, ...rest }) => task === "classify" && escalates(rest as Manifest));
   if (env.NEXT_RUNG_URL === "") {
-    if (climbing.length === 0) return sound(check, "none, and no model needs one");
-    const names = climbing.map(({ model }) => model).join(", ");
+    if (escalating.length === 0) return sound(check, "none, and no model needs one");
+    const names = escalating.map(({ model }) => model).join(", ");
     return faulty(
       check,
-      `none, but ${names} climb to an origin`,
+      `none, but ${names} escalate to an origin`,
       "Set NEXT_RUNG_URL to the origin, and NEXT_RUNG_TOKEN.",
     );
   }
@@ -25,17 +25,17 @@ export async function checkNextRung({ env }: Call, manifests: readonly Manifest[
     await response.body?.cancel();
     if (response.ok) return sound(check, `${env.NEXT_RUNG_URL} answers`);
     if (response.status === 401 || response.status === 403) {
-      const mend =
+      const remedy =
         "Put the SHA-256 of NEXT_RUNG_TOKEN into ORIGIN_TOKENS, with the scopes ask and publish, and start the origin again.";
-      return faulty(check, `${env.NEXT_RUNG_URL} refuses this node's token (${response.status})`, mend);
+      return faulty(check, `${env.NEXT_RUNG_URL} refuses this node's token (${response.status})`, remedy);
     }
     return faulty(check, `${env.NEXT_RUNG_URL} answers with status ${response.status}`, "Look into the origin's log.");
   } catch (error) {
-    const mend = "Start the origin (node workers/origin/index.ts), or set NEXT_RUNG_URL to where it is.";
-    return faulty(check, `${env.NEXT_RUNG_URL} does not answer: ${String(error)}`, mend);
+    const remedy = "Start the origin (node workers/origin/index.ts), or set NEXT_RUNG_URL to where it is.";
+    return faulty(check, `${env.NEXT_RUNG_URL} does not answer: ${String(error)}`, remedy);
   }
 }
 
-function climbs(manifest: Manifest): boolean {
+function escalates(manifest: Manifest): boolean {
   return "policy" in manifest && manifest.policy.ladder.includes("origin");
 }

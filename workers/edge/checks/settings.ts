@@ -1,5 +1,5 @@
-import type { Finding } from "../../core/contract/index.ts";
-import { sign, signatureFault, signingKeySchema } from "../../core/sign.ts";
+import type { Finding } from "#core/contract/index.ts";
+import { sign, signatureFault, signingKeySchema } from "#core/sign.ts";
 import type { Call } from "../call.ts";
 import { faulty, looked, sound } from "./finding.ts";
 
@@ -26,16 +26,16 @@ export function checkSettings({ env, node }: Call): Promise<Finding[]> {
         return `heads are signed by '${key.keyId}'`;
       },
     ),
-    foldSecret(env),
+    splitSecret(env),
     tokens(node.tokens),
   ]);
 }
 
-function foldSecret({ FOLD_SECRET }: Env): Finding {
-  const length = FOLD_SECRET?.length ?? 0;
-  if (length >= secretMinChars) return sound("fold secret", `${length} characters`);
-  const mend = `Set FOLD_SECRET to ${secretMinChars} random characters or more; changing it deals new samples anew.`;
-  return faulty("fold secret", `${length} characters: folds could be guessed`, mend);
+function splitSecret({ SPLIT_SECRET }: Env): Finding {
+  const length = SPLIT_SECRET?.length ?? 0;
+  if (length >= secretMinChars) return sound("split secret", `${length} characters`);
+  const remedy = `Set SPLIT_SECRET to ${secretMinChars} random characters or more; changing it deals new samples anew.`;
+  return faulty("split secret", `${length} characters: splits could be guessed`, remedy);
 }
 
 function tokens(known: Call["node"]["tokens"]): Finding {

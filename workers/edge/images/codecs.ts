@@ -2,7 +2,7 @@ import createJpeg from "@jsquash/jpeg/codec/dec/mozjpeg_dec.js";
 import jpegBinary from "@jsquash/jpeg/codec/dec/mozjpeg_dec.wasm";
 import createWebp from "@jsquash/webp/codec/dec/webp_dec.js";
 import webpBinary from "@jsquash/webp/codec/dec/webp_dec.wasm";
-import { limits } from "../../core/limits.ts";
+import { limits } from "#core/limits.ts";
 import { ImageError } from "./header.ts";
 import type { Pixels } from "./pixels.ts";
 

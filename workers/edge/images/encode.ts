@@ -1,6 +1,6 @@
 import { encode } from "fast-png";
-import { base64Of } from "../../core/bytes.ts";
-import type { ImageInput, Nested } from "../../core/contract/index.ts";
+import { base64Of } from "#core/bytes.ts";
+import type { ImageInput, Nested } from "#core/contract/index.ts";
 
 /** An instance's pixels as a PNG, of as many channels as the model takes; null where it is of another size. */
 export function pngOf(instance: Nested[], { size: [height, width], channels }: ImageInput): Uint8Array | null {

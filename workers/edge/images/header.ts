@@ -1,6 +1,6 @@
 import { imageSize } from "image-size";
-import type { InputFault } from "../../core/input/index.ts";
-import { limits } from "../../core/limits.ts";
+import type { InputFault } from "#core/input/index.ts";
+import { limits } from "#core/limits.ts";
 import { orientationOf } from "./exif.ts";
 import type { ImageType } from "./types.ts";
 

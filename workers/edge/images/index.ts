@@ -1,7 +1,7 @@
-import type { ImageInput, Instance } from "../../core/contract/index.ts";
-import { FaultError } from "../../core/http/fault.ts";
-import { readBytes } from "../../core/http/problem.ts";
-import { limits } from "../../core/limits.ts";
+import type { ImageInput, Instance } from "#core/contract/index.ts";
+import { FaultError } from "#core/http/fault.ts";
+import { readBytes } from "#core/http/problem.ts";
+import { limits } from "#core/limits.ts";
 import { decodeJpeg, decodeWebp } from "./codecs.ts";
 import { headerOf, ImageError } from "./header.ts";
 import { upright } from "./orientation.ts";

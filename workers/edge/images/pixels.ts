@@ -1,4 +1,4 @@
-import type { ImageInput, Instance } from "../../core/contract/index.ts";
+import type { ImageInput, Instance } from "#core/contract/index.ts";
 
 /** A decoded picture: red, green, blue and opacity from 0 to 255, row by row. */
 export interface Pixels {

@@ -1,5 +1,5 @@
 import { convertIndexedToRgb, type DecodedPng, decode } from "fast-png";
-import { joined } from "../../core/bytes.ts";
+import { joined } from "#core/bytes.ts";
 import { ImageError } from "./header.ts";
 import type { Pixels } from "./pixels.ts";
 

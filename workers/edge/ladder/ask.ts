@@ -1,19 +1,19 @@
-import { classifying } from "../../core/artefacts.ts";
-import { isAudited } from "../../core/confidence/folds.ts";
-import type { Answer, AskBody, ClassifyManifest, Question } from "../../core/contract/index.ts";
-import { FaultError } from "../../core/http/fault.ts";
-import { limits } from "../../core/limits.ts";
-import { type LogEvent, type LogLine, logLine, outcomeOf } from "../../core/log.ts";
-import { type Hop, type Reply, RungUnavailableError } from "../../core/rung/rung.ts";
-import { traceHeaders } from "../../core/trace-context.ts";
-import { askerOf, type Call } from "../call.ts";
+import { classifying } from "#core/artefacts.ts";
+import { isAudited } from "#core/confidence/splits.ts";
+import type { Answer, AskBody, ClassifyManifest, Question } from "#core/contract/index.ts";
+import { FaultError } from "#core/http/fault.ts";
+import { limits } from "#core/limits.ts";
+import { type LogEvent, type LogLine, logLine, outcomeOf } from "#core/log.ts";
+import { type Hop, type Reply, RungUnavailableError } from "#core/rung/rung.ts";
+import { traceHeaders } from "#core/trace-context.ts";
+import { type Call, ownerOf } from "../call.ts";
 import { countRequest, type Given } from "../metrics/count.ts";
 import { completeQuestions, draftsOf } from "./questions.ts";
 import { RegionRung } from "./region-rung.ts";
 import { loadExactly, loadVersion, servedManifest, servedPointer, versionFor } from "./version.ts";
 
 /** A question on its way up: what the edge made of it so far. */
-interface Climber {
+interface Attempt {
   index: number;
   question: Question;
   edge: Reply;
@@ -42,10 +42,10 @@ export async function ask(call: Call, model: string, body: AskBody, pinned: numb
     const { manifest, rung } = await (pinned === null ? loadVersion : loadExactly)(call, pointer, version, regions);
     const replies = await rung.ask(asked, hop);
     const hereMs = Date.now() - startedAt;
-    const climbers = replies.map((edge, i): Climber => {
+    const attempts = replies.map((edge, i): Attempt => {
       return { index: indexes[i] as number, question: asked[i] as Question, edge };
     });
-    for (const { index, answer, isHere } of await climb(call, manifest, climbers, hop, body.accept === "always")) {
+    for (const { index, answer, isHere } of await settle(call, manifest, attempts, hop, body.accept === "always")) {
       answers[index] = answer;
       given.push(givenOf(answer, manifest.version, isHere, isHere ? hereMs : Date.now() - startedAt));
     }
@@ -54,26 +54,33 @@ export async function ask(call: Call, model: string, body: AskBody, pinned: numb
   return answers;
 }
 
-function givenOf({ region, rung, status, sure }: Answer, base: number, isHere: boolean, ms: number): Given {
-  return { region, base, rung, outcome: status === "open" ? status : sure ? "sure" : "unsure", isHere, ms };
+function givenOf({ region, rung, status, accepted }: Answer, base: number, isHere: boolean, ms: number): Given {
+  return {
+    region,
+    base,
+    rung,
+    outcome: status === "open" ? status : accepted ? "accepted" : "not-accepted",
+    isHere,
+    ms,
+  };
 }
 
 /** An answer, and whether the edge gave it: then it counts here, else in the region. */
 type Settled = { index: number; answer: Answer; isHere: boolean };
 
-async function climb(
+async function settle(
   call: Call,
   manifest: ClassifyManifest,
-  climbers: readonly Climber[],
+  attempts: readonly Attempt[],
   hop: Hop,
   takeAll: boolean,
 ): Promise<Settled[]> {
   const hasRegion = manifest.policy.ladder.includes("region");
-  const groups = Map.groupBy(climbers, ({ question }) => question.region);
+  const groups = Map.groupBy(attempts, ({ question }) => question.region);
   const settled = await Promise.all(
     [...groups].map(async ([region, group]) => {
-      const up = group.filter(({ edge }) => hasRegion && !edge.answer.sure && !takeAll);
-      const down = group.filter(({ edge }) => !hasRegion || edge.answer.sure || takeAll);
+      const up = group.filter(({ edge }) => hasRegion && !edge.answer.accepted && !takeAll);
+      const down = group.filter(({ edge }) => !hasRegion || edge.answer.accepted || takeAll);
       if (call.node.logAnswers === "all") {
         logLine(lineOf(call, "answered", down), outcomeOf(down.map(({ edge }) => edge.answer)));
       }
@@ -85,29 +92,29 @@ async function climb(
   return settled.flat();
 }
 
-async function escalate(call: Call, rung: RegionRung, climbers: readonly Climber[], hop: Hop): Promise<Settled[]> {
-  if (climbers.length === 0) return [];
-  const questions = climbers.map(withMade);
+async function escalate(call: Call, rung: RegionRung, attempts: readonly Attempt[], hop: Hop): Promise<Settled[]> {
+  if (attempts.length === 0) return [];
+  const questions = attempts.map(withInference);
   const startedAt = Date.now();
   try {
     const replies = await rung.ask(questions, hop);
     if (call.node.logAnswers !== "off") {
-      const line = lineOf(call, "escalated", climbers);
+      const line = lineOf(call, "escalated", attempts);
       logLine({ ...line, ms: Date.now() - startedAt }, outcomeOf(replies.map(({ answer }) => answer)));
     }
-    return merged(climbers, replies, false);
+    return merged(attempts, replies, false);
   } catch (error) {
     if (!(error instanceof RungUnavailableError)) throw error;
     // The region can't be reached: the edge is the last rung, and answers as well as it can.
-    logLine(lineOf(call, "region-unavailable", climbers), { reason: error.message }, console.error);
-    return climbers.map(edgeAnswer);
+    logLine(lineOf(call, "region-unavailable", attempts), { reason: error.message }, console.error);
+    return attempts.map(edgeAnswer);
   }
 }
 
-function lineOf({ span }: Call, event: LogEvent, climbers: readonly Climber[]): LogLine {
-  const [first] = climbers;
+function lineOf({ span }: Call, event: LogEvent, attempts: readonly Attempt[]): LogLine {
+  const [first] = attempts;
   const { model = "", region = null } = first?.edge.answer ?? {};
-  return { event, rung: "edge", model, region, span, ids: climbers.map(({ question }) => question.id) };
+  return { event, rung: "edge", model, region, span, ids: attempts.map(({ question }) => question.id) };
 }
 
 /** Keeps what the model's setting asks for: `all` before the answer goes out, audits after it. */
@@ -115,56 +122,56 @@ async function keepSome(
   call: Call,
   { policy }: ClassifyManifest,
   rung: RegionRung,
-  climbers: readonly Climber[],
+  attempts: readonly Attempt[],
   hop: Hop,
 ): Promise<Settled[]> {
   const isKeyed = call.request.headers.has("idempotency-key");
   if (policy.keep === "all" || isKeyed || hop.trace) {
-    if (climbers.length === 0) return [];
-    return merged(climbers, await rung.keep(climbers.map(keptOf), hop), true);
+    if (attempts.length === 0) return [];
+    return merged(attempts, await rung.keep(attempts.map(keptOf), hop), true);
   }
   if (policy.keep === "audited") {
-    const audited: Climber[] = [];
-    for (const climber of climbers) {
-      if (await isAudited(call.env.FOLD_SECRET, climber.question.id, policy.auditShare)) audited.push(climber);
+    const audited: Attempt[] = [];
+    for (const attempt of attempts) {
+      if (await isAudited(call.env.SPLIT_SECRET, attempt.question.id, policy.auditShare)) audited.push(attempt);
     }
     if (audited.length > 0) call.later(rung.keep(audited.map(keptOf), hop));
   }
-  return climbers.map(edgeAnswer);
+  return attempts.map(edgeAnswer);
 }
 
-function keptOf({ question, edge }: Climber) {
+function keptOf({ question, edge }: Attempt) {
   const { trace: _, ...answer } = edge.answer;
-  return { question: withMade({ question, edge }), answer };
+  return { question: withInference({ question, edge }), answer };
 }
 
-function withMade({ question, edge }: Pick<Climber, "question" | "edge">): Question {
-  const made = edge.made?.();
-  return made ? { ...question, made } : question;
+function withInference({ question, edge }: Pick<Attempt, "question" | "edge">): Question {
+  const inference = edge.inference?.();
+  return inference ? { ...question, inference } : question;
 }
 
-function edgeAnswer({ index, edge }: Climber): Settled {
+function edgeAnswer({ index, edge }: Attempt): Settled {
   return { index, answer: edge.answer, isHere: true };
 }
 
 // The rungs below and above each add their own scores to a trace.
-function merged(climbers: readonly Climber[], replies: readonly Reply[], isHere: boolean): Settled[] {
-  return climbers.map(({ index, edge }, i) => {
+function merged(attempts: readonly Attempt[], replies: readonly Reply[], isHere: boolean): Settled[] {
+  return attempts.map(({ index, edge }, i) => {
     const { answer } = replies[i] as Reply;
     const trace = edge.answer.trace && [...edge.answer.trace, ...(answer.trace ?? [])];
     return { index, answer: trace ? { ...answer, trace } : answer, isHere };
   });
 }
 
-function hopOf(call: Call, { remainingMs = limits.askTimeoutMs, nodes = [], trace = false }: AskBody): Hop {
-  const passed = [...nodes, call.node.id];
-  if (nodes.includes(call.node.id) || passed.length > limits.nodesMax) {
-    throw new FaultError({ kind: "loop", nodes: passed, max: limits.nodesMax });
+function hopOf(call: Call, { remainingMs = limits.askTimeoutMs, via = [], trace = false }: AskBody): Hop {
+  const passed = [...via, call.node.id];
+  if (via.includes(call.node.id) || passed.length > limits.viaMax) {
+    throw new FaultError({ kind: "loop", via: passed, max: limits.viaMax });
   }
   return {
-    asker: askerOf(call),
+    owner: ownerOf(call),
     remainingMs: Math.min(remainingMs, limits.askTimeoutMs),
-    nodes: passed,
+    via: passed,
     trace,
     ...traceHeaders(call.span),
   };
@@ -172,5 +179,5 @@ function hopOf(call: Call, { remainingMs = limits.askTimeoutMs, nodes = [], trac
 
 /** Whom a canary sticks to: who asks without a token is told apart by address. */
 export function callerOf(call: Call): string {
-  return call.token?.id ?? call.request.headers.get("cf-connecting-ip") ?? askerOf(call);
+  return call.token?.id ?? call.request.headers.get("cf-connecting-ip") ?? ownerOf(call);
 }

@@ -1,9 +1,9 @@
-import type { AskBody, ClassifyManifest, Draft, Question } from "../../core/contract/index.ts";
-import { sha256Hex } from "../../core/hash.ts";
-import { FaultError } from "../../core/http/fault.ts";
-import { mintId, parseId } from "../../core/ids.ts";
-import { checkRegion, type RegionClues, regionOf } from "../../core/region.ts";
-import { askerOf, type Call, isAdmin, requireRegion } from "../call.ts";
+import type { AskBody, ClassifyManifest, Draft, Question } from "#core/contract/index.ts";
+import { sha256Hex } from "#core/hash.ts";
+import { FaultError } from "#core/http/fault.ts";
+import { mintId, parseId } from "#core/ids.ts";
+import { checkRegion, type RegionClues, regionOf } from "#core/region.ts";
+import { type Call, isAdmin, ownerOf, requireRegion } from "../call.ts";
 import { locationHintOf } from "../hints.ts";
 
 /** The id of a request, which its retries have, too. */
@@ -29,7 +29,7 @@ export async function completeQuestions(
   // A request that is sent again makes the same ids; a key is kept for besides, whoever answers.
   const { headers } = call.request;
   const key = headers.get("idempotency-key") ?? headers.get(requestHeader);
-  const unique = key === null ? undefined : await sha256Hex(`${askerOf(call)}|${key}`);
+  const unique = key === null ? undefined : await sha256Hex(`${ownerOf(call)}|${key}`);
   return drafts.map((draft, index) => {
     const region = regionOfDraft(call, manifest, draft, clues, index);
     requireRegion(call, region);

@@ -1,9 +1,9 @@
-import type { RegionReply } from "../../../durable-objects/region/asking.ts";
-import { regionObject } from "../../../durable-objects/stubs.ts";
-import type { Answer, Question } from "../../core/contract/index.ts";
-import { FaultError } from "../../core/http/fault.ts";
-import type { Result } from "../../core/result.ts";
-import { type Hop, type Reply, type Rung, RungUnavailableError } from "../../core/rung/rung.ts";
+import type { Answer, Question } from "#core/contract/index.ts";
+import { FaultError } from "#core/http/fault.ts";
+import type { Result } from "#core/result.ts";
+import { type Hop, type Reply, type Rung, RungUnavailableError } from "#core/rung/rung.ts";
+import type { RegionReply } from "#objects/region/asking.ts";
+import { regionObject } from "#objects/stubs.ts";
 import { catchUpHead } from "../artefacts/pointers.ts";
 import type { Call } from "../call.ts";
 

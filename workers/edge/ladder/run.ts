@@ -1,9 +1,9 @@
-import type { AskBody, TensorAnswer, TensorManifest } from "../../core/contract/index.ts";
-import { FaultError } from "../../core/http/fault.ts";
-import { decodeRow, encodeTensors } from "../../core/input/tensors.ts";
-import { limits } from "../../core/limits.ts";
-import { EngineError } from "../../core/model/engine.ts";
-import type { TensorModel, Tensors } from "../../core/model/tensor-model.ts";
+import type { AskBody, TensorAnswer, TensorManifest } from "#core/contract/index.ts";
+import { FaultError } from "#core/http/fault.ts";
+import { decodeRow, encodeTensors } from "#core/input/tensors.ts";
+import { limits } from "#core/limits.ts";
+import { EngineError } from "#core/model/engine.ts";
+import type { TensorModel, Tensors } from "#core/model/tensor-model.ts";
 import { tensorModelOf } from "../artefacts/models.ts";
 import type { Call } from "../call.ts";
 import { countRequest, type Given } from "../metrics/count.ts";
@@ -53,7 +53,7 @@ export function runTensors(call: Call, { manifest, model }: Served, inputs: Tens
     const outputs = model.run(inputs, rows);
     // A model of tensors has no regions, and is always taken at its word.
     const asked = { region: "", base: manifest.version };
-    const answer: Given = { ...asked, rung: "edge", outcome: "sure", isHere: true, ms: Date.now() - startedAt };
+    const answer: Given = { ...asked, rung: "edge", outcome: "accepted", isHere: true, ms: Date.now() - startedAt };
     countRequest(call, manifest.model, asked, new Array<Given>(rows).fill(answer));
     return outputs;
   } catch (error) {

@@ -1,24 +1,24 @@
-import { manifestKey } from "../../core/artefacts.ts";
-import type { ClassifyManifest, Manifest, ModelPointer } from "../../core/contract/index.ts";
-import { hmacUnit } from "../../core/hash.ts";
-import { FaultError } from "../../core/http/fault.ts";
-import { ModelRung, type RegionalServing } from "../../core/rung/model-rung.ts";
+import { manifestKey } from "#core/artefacts.ts";
+import type { ClassifyManifest, Manifest, ModelPointer } from "#core/contract/index.ts";
+import { hmacUnit } from "#core/hash.ts";
+import { FaultError } from "#core/http/fault.ts";
+import { ModelRung, type RegionalServing } from "#core/rung/model-rung.ts";
 import { classifierOf, headOf, manifestOf, networkOf } from "../artefacts/models.ts";
 import { headPointer, modelPointer } from "../artefacts/pointers.ts";
 import { type Call, unknownModel } from "../call.ts";
 
 /** The version that a region's labels, runs and heads belong to: the stable one, or the one it is held on. */
-export function baseFor({ stable, held, model }: ModelPointer, region: string): number {
-  const base = held[region] ?? stable;
+export function baseFor({ stable, heldBack, model }: ModelPointer, region: string): number {
+  const base = heldBack[region] ?? stable;
   if (base === null) throw unknownModel(model);
   return base;
 }
 
 /** The version that a caller's question from a region is answered with: sticky for a canary, held where not ready. */
 export async function versionFor(pointer: ModelPointer, caller: string, region: string): Promise<number> {
-  const { canary, held } = pointer;
+  const { canary, heldBack } = pointer;
   const base = baseFor(pointer, region);
-  if (held[region] !== undefined) return base;
+  if (heldBack[region] !== undefined) return base;
   const isCanary = canary && (await hmacUnit(pointer.model, caller)) < canary.share;
   return isCanary ? canary.version : base;
 }

@@ -1,7 +1,7 @@
-import { registryObject } from "../../../durable-objects/stubs.ts";
-import type { RungName } from "../../core/contract/index.ts";
-import { countAnswer } from "../../core/counts.ts";
-import { limits } from "../../core/limits.ts";
+import type { RungName } from "#core/contract/index.ts";
+import { countAnswer } from "#core/counts.ts";
+import { limits } from "#core/limits.ts";
+import { registryObject } from "#objects/stubs.ts";
 import type { Call } from "../call.ts";
 
 /** An answer as it is counted. */
@@ -10,7 +10,7 @@ export interface Given {
   base: number;
   rung: RungName;
   /** `open` where there is none yet. */
-  outcome: "sure" | "unsure" | "open";
+  outcome: "accepted" | "not-accepted" | "open";
   /** Whether the edge gave it by itself: the regions count the others. */
   isHere: boolean;
   ms: number;
@@ -32,7 +32,7 @@ export function countRequest(
     if (!isHere) continue;
     const own = counts.of(model, region, base);
     own.questions++;
-    countAnswer(own.rungs.edge, outcome === "sure", ms);
+    countAnswer(own.rungs.edge, outcome === "accepted", ms);
   }
   analyse(call, model, answers);
   if (counts.claim(model, Date.now())) call.later(tell(call, model));

@@ -1,4 +1,4 @@
-import { limits } from "../../core/limits.ts";
+import { limits } from "#core/limits.ts";
 
 /** What an object says of itself, or null where it fails or takes too long: the others are shown all the same. */
 export function inTime<T>(asked: Promise<T>): Promise<T | null> {

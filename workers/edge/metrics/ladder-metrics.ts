@@ -1,5 +1,5 @@
-import { latencyBoundsMs, type RegionCounts, type RungCounts, rungs } from "../../core/contract/index.ts";
-import { sumCounts } from "../../core/counts.ts";
+import { latencyBoundsMs, type RegionCounts, type RungCounts, rungs } from "#core/contract/index.ts";
+import { sumCounts } from "#core/counts.ts";
 import type { Look, ModelLook } from "./look.ts";
 import type { Family, Sample } from "./text.ts";
 
@@ -23,7 +23,9 @@ export function ladderMetrics({ models, nextRung }: Look): Family[] {
     },
     {
       ...{ name: "upriver_answers_total", type: "counter", help: "Answers, by the rung that gave them." },
-      samples: each((ladder) => byRung(ladder, "sure", ({ answered, sure }) => [sure, answered - sure])),
+      samples: each((ladder) =>
+        byRung(ladder, "accepted", ({ answered, accepted }) => [accepted, answered - accepted]),
+      ),
     },
     {
       ...{ name: "upriver_answer_seconds", type: "histogram", help: "How long answers took, by rung." },
@@ -93,7 +95,11 @@ function byBase({ counts }: ModelLook) {
 }
 
 /** Two samples for each region, version and rung: of how many something holds, and of how many not. */
-function byRung(ladder: ModelLook, holds: "sure" | "right", split: (rung: RungCounts) => [number, number]): Sample[] {
+function byRung(
+  ladder: ModelLook,
+  holds: "accepted" | "right",
+  split: (rung: RungCounts) => [number, number],
+): Sample[] {
   const { model } = ladder;
   return byBase(ladder).flatMap(({ region, base, counts }) =>
     rungs.flatMap((rung) => {

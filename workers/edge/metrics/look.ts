@@ -1,9 +1,9 @@
-import { regionObject, registryObject, reviewObject } from "../../../durable-objects/stubs.ts";
-import type { Ladder, ModelLadder, ModelPointer, RegionCounts, RungName } from "../../core/contract/index.ts";
-import { sumCounts } from "../../core/counts.ts";
-import { ladderRungs } from "../../core/ladder-rungs.ts";
-import { limits } from "../../core/limits.ts";
-import { mayUseModel, mayUseRegion } from "../../core/tokens.ts";
+import type { Ladder, ModelLadder, ModelPointer, RegionCounts, RungName } from "#core/contract/index.ts";
+import { sumCounts } from "#core/counts.ts";
+import { ladderRungs } from "#core/ladder-rungs.ts";
+import { limits } from "#core/limits.ts";
+import { mayUseModel, mayUseRegion } from "#core/tokens.ts";
+import { regionObject, registryObject, reviewObject } from "#objects/stubs.ts";
 import { manifestOf, modelNames } from "../artefacts/models.ts";
 import type { Call } from "../call.ts";
 import { inTime } from "./in-time.ts";

@@ -1,4 +1,4 @@
-import type { RegionState } from "../../core/contract/index.ts";
+import type { RegionState } from "#core/contract/index.ts";
 import type { Family, Sample } from "./text.ts";
 
 /** What the regions have learned, as metrics. */
@@ -11,9 +11,9 @@ export function regionMetrics(models: ReadonlyMap<string, readonly RegionState[]
     );
   return [
     {
-      ...{ name: "upriver_samples", type: "gauge", help: "Labelled samples at hand, by fold; archived ones in R2." },
+      ...{ name: "upriver_samples", type: "gauge", help: "Labelled samples at hand, by split; archived ones in R2." },
       samples: each(({ samples, archived }) =>
-        Object.entries({ ...samples, archived }).map(([fold, value]) => ({ labels: { fold }, value })),
+        Object.entries({ ...samples, archived }).map(([split, value]) => ({ labels: { split }, value })),
       ),
     },
     {

@@ -1,5 +1,5 @@
-import { regionObject } from "../../../durable-objects/stubs.ts";
-import type { ModelPointer, RegionState } from "../../core/contract/index.ts";
+import type { ModelPointer, RegionState } from "#core/contract/index.ts";
+import { regionObject } from "#objects/stubs.ts";
 import type { Call } from "../call.ts";
 import { baseFor } from "../ladder/version.ts";
 

@@ -1,7 +1,7 @@
 import type { ZodType } from "zod";
 import * as z from "zod";
-import { type OpenApi, type Operation, problemSchema } from "../../core/contract/index.ts";
-import { jsonSchemas } from "../../core/contract/json-schemas.ts";
+import { type OpenApi, type Operation, problemSchema } from "#core/contract/index.ts";
+import { jsonSchemas } from "#core/contract/json-schemas.ts";
 import type { Route } from "../call.ts";
 import type { Content, Parameters } from "../contract.ts";
 import { errorSchema } from "../protocols/open-inference/schema.ts";
@@ -21,7 +21,7 @@ export function documentOf(routes: readonly Route[]): OpenApi {
       title: "Upriver",
       version: "1",
       description:
-        "Questions go up, models go down. A model answers near the asker; what it is not sure of climbs to the region, " +
+        "Questions go up, models go down. A model answers near the asker; what it is not sure of escalates to the region, " +
         "the origin, at last a person. Errors are RFC 9457 problem documents.",
     },
     security: [{ token: [] }],

@@ -1,5 +1,5 @@
 import { html, raw } from "hono/html";
-import type { OpenApi, Operation } from "../../core/contract/index.ts";
+import type { OpenApi, Operation } from "#core/contract/index.ts";
 
 const styles = `
 :root { color-scheme: light dark; font: 1rem/1.5 system-ui, sans-serif; }

@@ -1,5 +1,5 @@
-import type { OpenApi } from "../../core/contract/index.ts";
-import { openApiSchema } from "../../core/contract/index.ts";
+import type { OpenApi } from "#core/contract/index.ts";
+import { openApiSchema } from "#core/contract/index.ts";
 import type { Route } from "../call.ts";
 import { jsonResponse } from "../call.ts";
 import { bytes, json } from "../contract.ts";

@@ -1,5 +1,5 @@
-import type { ClassifyManifest, Manifest, TensorSpec } from "../../core/contract/index.ts";
-import type { Tensor } from "../../core/model/engine.ts";
+import type { ClassifyManifest, Manifest, TensorSpec } from "#core/contract/index.ts";
+import type { Tensor } from "#core/model/engine.ts";
 import { tensorModelOf } from "../artefacts/models.ts";
 import { type Call, modelOf } from "../call.ts";
 import { ask } from "../ladder/ask.ts";
@@ -43,7 +43,7 @@ export interface Answered {
 }
 
 export interface AskOptions {
-  /** Whether what the edge is not sure of climbs; else the edge's own answer is taken. */
+  /** Whether what the edge is not sure of escalates; else the edge's own answer is taken. */
   escalate: boolean;
   /** The questions' region, where they name none themselves. */
   region?: string | undefined;

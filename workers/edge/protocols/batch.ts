@@ -1,4 +1,4 @@
-import { limits } from "../../core/limits.ts";
+import { limits } from "#core/limits.ts";
 import { misfit, type NamedTensor, type TensorMetadata } from "./tensor.ts";
 
 /** Tensors that a model takes, of as many rows. */

@@ -1,4 +1,4 @@
-import { sizeOf } from "../../core/input/index.ts";
+import { sizeOf } from "#core/input/index.ts";
 import { type DatatypeName, fixedDatatypes, type Value } from "./datatypes.ts";
 import { misfit, type NamedTensor } from "./tensor.ts";
 

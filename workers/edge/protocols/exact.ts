@@ -1,4 +1,4 @@
-import type { TensorType } from "../../core/contract/index.ts";
+import type { TensorType } from "#core/contract/index.ts";
 import type { Value } from "./datatypes.ts";
 import { misfit, type NamedTensor } from "./tensor.ts";
 

@@ -1,5 +1,5 @@
-import type { ClassifyManifest, FeaturesInput, Instance } from "../../core/contract/index.ts";
-import { sizeOf } from "../../core/input/index.ts";
+import type { ClassifyManifest, FeaturesInput, Instance } from "#core/contract/index.ts";
+import { sizeOf } from "#core/input/index.ts";
 import type { Batch } from "./batch.ts";
 import type { Value } from "./datatypes.ts";
 import { exactly } from "./exact.ts";

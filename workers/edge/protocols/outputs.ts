@@ -1,5 +1,5 @@
-import type { Answer } from "../../core/contract/index.ts";
-import type { Tensors } from "../../core/model/tensor-model.ts";
+import type { Answer } from "#core/contract/index.ts";
+import type { Tensors } from "#core/model/tensor-model.ts";
 import type { Value } from "./datatypes.ts";
 import type { Signature } from "./signature.ts";
 import type { NamedTensor, TensorMetadata } from "./tensor.ts";

@@ -1,4 +1,4 @@
-import type { Problem } from "../../core/contract/index.ts";
+import type { Problem } from "#core/contract/index.ts";
 
 /**
  * A problem as these protocols say it: `{"error": "…"}`. What does not fit is 400 there, not 422. Refusals of tokens

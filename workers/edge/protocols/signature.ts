@@ -1,13 +1,6 @@
-import type {
-  ClassifyManifest,
-  Column,
-  Input,
-  Manifest,
-  TensorNetwork,
-  TensorType,
-} from "../../core/contract/index.ts";
-import { imageShape } from "../../core/input/image.ts";
-import { extraColumnsOf } from "../../core/rung/model-rung.ts";
+import type { ClassifyManifest, Column, Input, Manifest, TensorNetwork, TensorType } from "#core/contract/index.ts";
+import { imageShape } from "#core/input/image.ts";
+import { extraColumnsOf } from "#core/rung/model-rung.ts";
 import type { DatatypeName } from "./datatypes.ts";
 import type { TensorMetadata } from "./tensor.ts";
 

@@ -1,6 +1,6 @@
-import { FaultError } from "../../core/http/fault.ts";
-import { describe } from "../../core/input/describe.ts";
-import { sizeOf } from "../../core/input/index.ts";
+import { FaultError } from "#core/http/fault.ts";
+import { describe } from "#core/input/describe.ts";
+import { sizeOf } from "#core/input/index.ts";
 import { type DatatypeName, jsonOf, type Value } from "./datatypes.ts";
 
 /** A named tensor with its values row by row. */

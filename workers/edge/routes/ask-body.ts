@@ -1,7 +1,7 @@
-import { type AskBody, askSchema, type Draft, type Manifest } from "../../core/contract/index.ts";
-import { FaultError } from "../../core/http/fault.ts";
-import { readJson } from "../../core/http/problem.ts";
-import { limits } from "../../core/limits.ts";
+import { type AskBody, askSchema, type Draft, type Manifest } from "#core/contract/index.ts";
+import { FaultError } from "#core/http/fault.ts";
+import { readJson } from "#core/http/problem.ts";
+import { limits } from "#core/limits.ts";
 import type { Call } from "../call.ts";
 import type { Content, Contract } from "../contract.ts";
 import { isImage, readImage } from "../images/index.ts";

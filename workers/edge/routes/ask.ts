@@ -1,5 +1,5 @@
-import { askReplySchema, askSchema } from "../../core/contract/index.ts";
-import { limits } from "../../core/limits.ts";
+import { askReplySchema, askSchema } from "#core/contract/index.ts";
+import { limits } from "#core/limits.ts";
 import { type Call, jsonResponse, modelOf, type Route, requireScope } from "../call.ts";
 import { json } from "../contract.ts";
 import { isImage } from "../images/index.ts";

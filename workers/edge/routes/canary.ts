@@ -1,5 +1,5 @@
-import { registryObject } from "../../../durable-objects/stubs.ts";
-import { canaryReplySchema } from "../../core/contract/index.ts";
+import { canaryReplySchema } from "#core/contract/index.ts";
+import { registryObject } from "#objects/stubs.ts";
 import { modelPointer } from "../artefacts/pointers.ts";
 import { type Call, jsonResponse, modelOf, type Route } from "../call.ts";
 import { json } from "../contract.ts";

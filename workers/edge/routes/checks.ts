@@ -1,4 +1,4 @@
-import { type Checks, checksSchema, type Finding, type Manifest } from "../../core/contract/index.ts";
+import { type Checks, checksSchema, type Finding, type Manifest } from "#core/contract/index.ts";
 import { modelNames } from "../artefacts/models.ts";
 import { type Call, jsonResponse, type Route } from "../call.ts";
 import { faulty } from "../checks/finding.ts";
@@ -13,8 +13,9 @@ async function getChecks(call: Call): Promise<Response> {
   const manifests: Manifest[] = [];
   for (const model of await modelNames(call.env).catch(() => [])) {
     const checked = await checkModel(call, model).catch((error: unknown) => {
-      const mend = "Look into the log of the registry's object; a deployment without its objects' migrations has none.";
-      return { findings: [faulty(`${model}: registry`, String(error), mend)], manifests: [] };
+      const remedy =
+        "Look into the log of the registry's object; a deployment without its objects' migrations has none.";
+      return { findings: [faulty(`${model}: registry`, String(error), remedy)], manifests: [] };
     });
     findings.push(...checked.findings);
     manifests.push(...checked.manifests);

@@ -1,5 +1,5 @@
-import { healthSchema } from "../../core/contract/index.ts";
-import { tfjsEngine } from "../../core/model/tfjs/engine.ts";
+import { healthSchema } from "#core/contract/index.ts";
+import { tfjsEngine } from "#core/model/tfjs/engine.ts";
 import { type Call, jsonResponse, type Route } from "../call.ts";
 import { json } from "../contract.ts";
 

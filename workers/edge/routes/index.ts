@@ -4,7 +4,6 @@ import { askRoutes } from "./ask.ts";
 import { canaryRoutes } from "./canary.ts";
 import { checksRoutes } from "./checks.ts";
 import { healthRoutes } from "./health.ts";
-import { jobRoutes } from "./jobs.ts";
 import { labelStudioRoutes } from "./label-studio.ts";
 import { metricsRoutes } from "./metrics.ts";
 import { modelRoutes } from "./models.ts";
@@ -16,6 +15,7 @@ import { reviewRoutes } from "./review.ts";
 import { reviewQuestionRoutes } from "./review-questions.ts";
 import { samplesRoutes } from "./samples.ts";
 import { tensorflowServingRoutes } from "./tensorflow-serving.ts";
+import { trainingRoutes } from "./trainings.ts";
 import { truthsRoutes } from "./truths.ts";
 
 const described: readonly Route[] = [
@@ -25,7 +25,7 @@ const described: readonly Route[] = [
   ...samplesRoutes,
   ...modelRoutes,
   ...publishRoutes,
-  ...jobRoutes,
+  ...trainingRoutes,
   ...canaryRoutes,
   ...regionRoutes,
   ...reviewRoutes,

@@ -1,11 +1,7 @@
-import {
-  type LabelStudioImported,
-  labelStudioImportedSchema,
-  labelStudioTasksSchema,
-} from "../../core/contract/index.ts";
-import { FaultError, problemOf } from "../../core/http/fault.ts";
-import { readJson } from "../../core/http/problem.ts";
-import { limits } from "../../core/limits.ts";
+import { type LabelStudioImported, labelStudioImportedSchema, labelStudioTasksSchema } from "#core/contract/index.ts";
+import { FaultError, problemOf } from "#core/http/fault.ts";
+import { readJson } from "#core/http/problem.ts";
+import { limits } from "#core/limits.ts";
 import { type Call, jsonResponse, modelOf, type Route } from "../call.ts";
 import { bytes, json } from "../contract.ts";
 import { labelOf } from "../protocols/label-studio/annotations.ts";

@@ -1,4 +1,4 @@
-import { ladderSchema, type RegionState, tokenStateSchema } from "../../core/contract/index.ts";
+import { ladderSchema, type RegionState, tokenStateSchema } from "#core/contract/index.ts";
 import { type Call, jsonResponse, type Route } from "../call.ts";
 import { bytes, json } from "../contract.ts";
 import { inTime } from "../metrics/in-time.ts";

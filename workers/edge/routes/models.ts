@@ -1,13 +1,13 @@
-import { registryObject } from "../../../durable-objects/stubs.ts";
 import {
   manifestSchema,
   modelStateSchema,
   modelsSchema,
   sha256Schema,
   versionListSchema,
-} from "../../core/contract/index.ts";
-import { FaultError } from "../../core/http/fault.ts";
-import { mayUseModel } from "../../core/tokens.ts";
+} from "#core/contract/index.ts";
+import { FaultError } from "#core/http/fault.ts";
+import { mayUseModel } from "#core/tokens.ts";
+import { registryObject } from "#objects/stubs.ts";
 import { readBlob } from "../artefacts/blobs.ts";
 import { manifestOf, modelNames } from "../artefacts/models.ts";
 import { modelPointer } from "../artefacts/pointers.ts";

@@ -1,5 +1,5 @@
-import { registryObject } from "../../../durable-objects/stubs.ts";
-import { tfjsEngine } from "../../core/model/tfjs/engine.ts";
+import { tfjsEngine } from "#core/model/tfjs/engine.ts";
+import { registryObject } from "#objects/stubs.ts";
 import { networkOf, tensorModelOf } from "../artefacts/models.ts";
 import { type Call, jsonResponse, type Route } from "../call.ts";
 import { bytes, json, type Parameters } from "../contract.ts";

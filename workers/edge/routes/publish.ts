@@ -1,6 +1,4 @@
-import type { Refusal } from "../../../durable-objects/registry/refusal.ts";
-import { regionObject, registryObject } from "../../../durable-objects/stubs.ts";
-import { ArtefactError, blobKey, blobsOf, checkBlob, manifestKey, privateBlobsOf } from "../../core/artefacts.ts";
+import { ArtefactError, blobKey, blobsOf, checkBlob, manifestKey, privateBlobsOf } from "#core/artefacts.ts";
 import {
   type CanaryPlan,
   type ClassifyManifest,
@@ -13,14 +11,16 @@ import {
   rolloutSchema,
   storedBlobSchema,
   watchSchema,
-} from "../../core/contract/index.ts";
-import { sha256Hex } from "../../core/hash.ts";
-import { FaultError } from "../../core/http/fault.ts";
-import { readBytes, readJson } from "../../core/http/problem.ts";
-import { limits } from "../../core/limits.ts";
-import { checkShapes } from "../../core/model/tensor-model.ts";
-import type { Result } from "../../core/result.ts";
-import { signatureFault } from "../../core/sign.ts";
+} from "#core/contract/index.ts";
+import { sha256Hex } from "#core/hash.ts";
+import { FaultError } from "#core/http/fault.ts";
+import { readBytes, readJson } from "#core/http/problem.ts";
+import { limits } from "#core/limits.ts";
+import { checkShapes } from "#core/model/tensor-model.ts";
+import type { Result } from "#core/result.ts";
+import { signatureFault } from "#core/sign.ts";
+import type { Refusal } from "#objects/registry/refusal.ts";
+import { regionObject, registryObject } from "#objects/stubs.ts";
 import { classifierOf, manifestOf, networkOf, tensorModelOf } from "../artefacts/models.ts";
 import { learnHead, learnPointer, modelPointer } from "../artefacts/pointers.ts";
 import { type Call, jsonResponse, modelOf, type Route, requireRegion } from "../call.ts";

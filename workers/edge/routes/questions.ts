@@ -1,18 +1,18 @@
-import { regionObject } from "../../../durable-objects/stubs.ts";
 import {
   type Answer,
   answerSchema,
   type ClassifyManifest,
   forgottenSchema,
-  taughtSchema,
+  labelResultSchema,
   truthSchema,
-} from "../../core/contract/index.ts";
-import { FaultError } from "../../core/http/fault.ts";
-import { preferredWaitSeconds } from "../../core/http/prefer.ts";
-import { readJson } from "../../core/http/problem.ts";
-import { parseId, type QuestionAddress } from "../../core/ids.ts";
-import { limits } from "../../core/limits.ts";
-import { checkRegion } from "../../core/region.ts";
+} from "#core/contract/index.ts";
+import { FaultError } from "#core/http/fault.ts";
+import { preferredWaitSeconds } from "#core/http/prefer.ts";
+import { readJson } from "#core/http/problem.ts";
+import { parseId, type QuestionAddress } from "#core/ids.ts";
+import { limits } from "#core/limits.ts";
+import { checkRegion } from "#core/region.ts";
+import { regionObject } from "#objects/stubs.ts";
 import { classifierOf } from "../artefacts/models.ts";
 import { type Call, jsonResponse, type Route, readerOf, requireModel, requireRegion } from "../call.ts";
 import { bytes, json, preferWait } from "../contract.ts";
@@ -129,7 +129,7 @@ export const questionRoutes: readonly Route[] = [
     path: "/v1/questions/:id/truth",
     scope: "teach",
     operation: "teach a truth",
-    contract: { body: json(truthSchema), replies: { 200: json(taughtSchema) } },
+    contract: { body: json(truthSchema), replies: { 200: json(labelResultSchema) } },
     handle: postTruth,
   },
   {

@@ -1,4 +1,3 @@
-import { regionObject, registryObject, reviewObject } from "../../../durable-objects/stubs.ts";
 import {
   forgottenRegionSchema,
   type ModelPointer,
@@ -8,12 +7,13 @@ import {
   regionRunsSchema,
   regionStatesSchema,
   retrainSchema,
-} from "../../core/contract/index.ts";
-import { FaultError } from "../../core/http/fault.ts";
-import { preferredWaitSeconds } from "../../core/http/prefer.ts";
-import { readJson } from "../../core/http/problem.ts";
-import { limits } from "../../core/limits.ts";
-import { checkRegion } from "../../core/region.ts";
+} from "#core/contract/index.ts";
+import { FaultError } from "#core/http/fault.ts";
+import { preferredWaitSeconds } from "#core/http/prefer.ts";
+import { readJson } from "#core/http/problem.ts";
+import { limits } from "#core/limits.ts";
+import { checkRegion } from "#core/region.ts";
+import { regionObject, registryObject, reviewObject } from "#objects/stubs.ts";
 import { classifierOf } from "../artefacts/models.ts";
 import { learnHead } from "../artefacts/pointers.ts";
 import { type Call, jsonResponse, modelOf, type Route, requireModel, requireRegion } from "../call.ts";

@@ -1,11 +1,11 @@
-import type { ReviewRefusal } from "../../../durable-objects/review/refusal.ts";
-import { regionObject, reviewObject } from "../../../durable-objects/stubs.ts";
-import { answerSchema, flagSchema, humanLabelSchema, skippedSchema } from "../../core/contract/index.ts";
-import { FaultError } from "../../core/http/fault.ts";
-import { readJson } from "../../core/http/problem.ts";
-import { limits } from "../../core/limits.ts";
-import type { Result } from "../../core/result.ts";
-import { askerOf, type Call, jsonResponse, type Route } from "../call.ts";
+import { answerSchema, flagSchema, humanLabelSchema, skippedSchema } from "#core/contract/index.ts";
+import { FaultError } from "#core/http/fault.ts";
+import { readJson } from "#core/http/problem.ts";
+import { limits } from "#core/limits.ts";
+import type { Result } from "#core/result.ts";
+import type { ReviewRefusal } from "#objects/review/refusal.ts";
+import { regionObject, reviewObject } from "#objects/stubs.ts";
+import { type Call, jsonResponse, ownerOf, type Route } from "../call.ts";
 import { json, type Parameters } from "../contract.ts";
 import { type Addressed, addressOf, unknownQuestion } from "./questions.ts";
 
@@ -16,7 +16,7 @@ export const reviewer: Parameters = {
 
 /** Who holds a lease: the token, and the person behind it where it says so. */
 export function holderOf(call: Call): string {
-  return `${askerOf(call)}/${call.request.headers.get("x-upriver-reviewer") ?? ""}`;
+  return `${ownerOf(call)}/${call.request.headers.get("x-upriver-reviewer") ?? ""}`;
 }
 
 async function postAnswer(call: Call): Promise<Response> {

@@ -1,7 +1,7 @@
-import { reviewObject } from "../../../durable-objects/stubs.ts";
-import { classifying } from "../../core/artefacts.ts";
-import { type ClassifyManifest, flaggedSchema, type ReviewQuestion, reviewSchema } from "../../core/contract/index.ts";
-import { limits } from "../../core/limits.ts";
+import { classifying } from "#core/artefacts.ts";
+import { type ClassifyManifest, flaggedSchema, type ReviewQuestion, reviewSchema } from "#core/contract/index.ts";
+import { limits } from "#core/limits.ts";
+import { reviewObject } from "#objects/stubs.ts";
 import { type Call, jsonResponse, modelOf, type Route } from "../call.ts";
 import { json, type Parameters } from "../contract.ts";
 import { servedManifest, servedPointer } from "../ladder/version.ts";

@@ -1,10 +1,10 @@
 import * as z from "zod";
-import { type StoredSample, wholeRegion } from "../../../durable-objects/region/samples.ts";
-import { regionObject, registryObject } from "../../../durable-objects/stubs.ts";
-import { regionSchema, type SampleLine } from "../../core/contract/index.ts";
-import { FaultError } from "../../core/http/fault.ts";
-import { limits } from "../../core/limits.ts";
-import { mayUseRegion } from "../../core/tokens.ts";
+import { regionSchema, type SampleLine } from "#core/contract/index.ts";
+import { FaultError } from "#core/http/fault.ts";
+import { limits } from "#core/limits.ts";
+import { mayUseRegion } from "#core/tokens.ts";
+import { type StoredSample, wholeRegion } from "#objects/region/samples.ts";
+import { regionObject, registryObject } from "#objects/stubs.ts";
 import { type Call, modelOf, type Route } from "../call.ts";
 import { bytes } from "../contract.ts";
 import { servedPointer } from "../ladder/version.ts";
@@ -47,8 +47,8 @@ async function getSamples(call: Call): Promise<Response> {
 
 // Who asked, and what the region keeps for itself, stays there.
 function lineOf(region: string, sample: StoredSample): SampleLine {
-  const { id, revision, instance, label, source, fold, split, pi, at, labelledAt } = sample;
-  return { region, id, revision, instance, label, source, fold, split, pi, at, labelledAt };
+  const { id, revision, instance, label, source, split, groupKey, inclusionProbability, at, labelledAt } = sample;
+  return { region, id, revision, instance, label, source, split, groupKey, inclusionProbability, at, labelledAt };
 }
 
 function parseCursor(since: string | null): Cursor {

@@ -1,5 +1,5 @@
-import { readJson } from "../../core/http/problem.ts";
-import { limits } from "../../core/limits.ts";
+import { readJson } from "#core/http/problem.ts";
+import { limits } from "#core/limits.ts";
 import { type Call, jsonResponse, type Route } from "../call.ts";
 import { json } from "../contract.ts";
 import { askTensors, namedOf } from "../protocols/ask-tensors.ts";

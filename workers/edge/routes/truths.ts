@@ -1,13 +1,13 @@
-import type { Lesson, Teacher, TeachRefusal } from "../../../durable-objects/region/teach.ts";
-import { regionObject } from "../../../durable-objects/stubs.ts";
-import { type Taught, type Truths, taughtCountSchema, truthsSchema } from "../../core/contract/index.ts";
-import { FaultError } from "../../core/http/fault.ts";
-import { readJson } from "../../core/http/problem.ts";
-import { parseId } from "../../core/ids.ts";
-import { limits } from "../../core/limits.ts";
-import { checkRegion } from "../../core/region.ts";
-import type { Result } from "../../core/result.ts";
-import { traceHeaders } from "../../core/trace-context.ts";
+import { type LabelResult, labelCountSchema, type Truths, truthsSchema } from "#core/contract/index.ts";
+import { FaultError } from "#core/http/fault.ts";
+import { readJson } from "#core/http/problem.ts";
+import { parseId } from "#core/ids.ts";
+import { limits } from "#core/limits.ts";
+import { checkRegion } from "#core/region.ts";
+import type { Result } from "#core/result.ts";
+import { traceHeaders } from "#core/trace-context.ts";
+import type { LabelContext, LabelRefusal, NewLabel } from "#objects/region/teach.ts";
+import { regionObject } from "#objects/stubs.ts";
 import { classifierOf } from "../artefacts/models.ts";
 import { type Call, jsonResponse, modelOf, type Route, readerOf, requireRegion, requireScope } from "../call.ts";
 import { json } from "../contract.ts";
@@ -19,7 +19,7 @@ import { imageDraft, imageQuery, images } from "./ask-body.ts";
 interface Placed {
   index: number;
   region: string;
-  lesson: Lesson;
+  lesson: NewLabel;
 }
 
 /** Labels in batches: of questions that were asked, or of history that comes with its questions. */
@@ -59,7 +59,7 @@ async function place(call: Call, model: string, version: number, truths: Truths[
   const questions = (await completeQuestions(call, manifest, drafts)).values();
   return truths.map(({ id, label, question }, index): Placed => {
     if (question) {
-      const { id: whole, region, instance, at } = questions.next().value as Lesson & { region: string };
+      const { id: whole, region, instance, at } = questions.next().value as NewLabel & { region: string };
       return { index, region, lesson: { id: whole, label, ...(instance ? { instance } : {}), ...(at ? { at } : {}) } };
     }
     const address = parseId(id ?? "");
@@ -74,14 +74,14 @@ async function place(call: Call, model: string, version: number, truths: Truths[
 }
 
 /** The caller as whoever says what is true, now or at the data time `at`. Throws the fault where that needs an admin. */
-export function teacherOf(call: Call, at: number | undefined): Teacher {
+export function teacherOf(call: Call, at: number | undefined): LabelContext {
   if (at !== undefined) requireScope(call, "admin");
   const { traceparent } = traceHeaders(call.span);
-  return { asker: readerOf(call), source: "truth", labelledAt: at ?? Date.now(), traceparent };
+  return { owner: readerOf(call), source: "truth", labelledAt: at ?? Date.now(), traceparent };
 }
 
 /** What was taught, or the fault that says why nothing was. */
-export function checkTaught(result: Result<Taught[], TeachRefusal>, index: number): Taught[] {
+export function checkTaught(result: Result<LabelResult[], LabelRefusal>, index: number): LabelResult[] {
   if (result.ok) return result.value;
   const { error } = result;
   switch (error.kind) {
@@ -114,7 +114,7 @@ export const truthsRoutes: readonly Route[] = [
     contract: {
       query: { label: { description: "An image's label", type: "string" }, region: imageQuery.region },
       body: { ...json(truthsSchema), ...images },
-      replies: { 200: json(taughtCountSchema) },
+      replies: { 200: json(labelCountSchema) },
     },
     handle: postTruths,
   },

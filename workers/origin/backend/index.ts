@@ -1,4 +1,4 @@
-import { startBackend as startWasm } from "../../core/model/tfjs/backend.ts";
+import { startBackend as startWasm } from "#core/model/tfjs/backend.ts";
 import { registerGradientKernels } from "./kernels/index.ts";
 import { type Adapter, adapterOf, startWebgpu } from "./webgpu.ts";
 

@@ -1,12 +1,12 @@
 import type { BasicType } from "hyparquet-writer";
-import type { Column, Fold, Input } from "../../core/contract/index.ts";
-import { encode } from "../../core/input/index.ts";
+import type { Column, Input, Split } from "#core/contract/index.ts";
+import { encode } from "#core/input/index.ts";
 import type { WeightedRow } from "../train/dataset.ts";
 
 /** A row of the training set, and the part of it that it belongs to. */
 export interface ExportRow {
   row: WeightedRow;
-  fold: Fold;
+  split: Split;
 }
 
 /** A column of the exported table. */
@@ -22,7 +22,12 @@ export interface ExportColumn {
 const facts: ExportColumn[] = [
   column("label", "STRING", "the class", ({ row }) => row.label),
   column("region", "STRING", "whose question it was", ({ row }) => row.region),
-  column("split", "STRING", "train, tune (choose and stop early by it) or certify (touch it last)", ({ fold }) => fold),
+  column(
+    "split",
+    "STRING",
+    "train, validation (choose and stop early by it) or certify (touch it last)",
+    ({ split }) => split,
+  ),
   column("weight", "FLOAT", "what the row weighs in training", ({ row }) => row.weight ?? 1),
   column("source", "STRING", "base, truth, human or origin", ({ row }) => row.source ?? "base"),
   column("askedAt", "TIMESTAMP", "data time", ({ row }) => new Date(row.at)),

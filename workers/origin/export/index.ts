@@ -1,16 +1,16 @@
 import { mkdir, rename, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { fileWriter, ParquetWriter, schemaFromColumnData } from "hyparquet-writer";
-import type { Fold } from "../../core/contract/index.ts";
+import type { Split } from "#core/contract/index.ts";
 import type { Recipe } from "../recipes/index.ts";
 import { planInput } from "../train/columns.ts";
-import type { Folded } from "../train/dataset.ts";
+import type { SplitRows } from "../train/dataset.ts";
 import { type ExportColumn, type ExportRow, exportColumns } from "./columns.ts";
 
 /** What was written where. */
 export interface Exported {
   folder: string;
-  rows: Record<Fold, number>;
+  rows: Record<Split, number>;
 }
 
 const rowGroupRows = 10_000;
@@ -19,21 +19,25 @@ const rowGroupRows = 10_000;
  * Writes a training set for any trainer: `set.parquet`, a row an instance, with label, region, weight and split;
  * `input.json`, how an instance becomes the networks' inputs, fitted on the rows of train; `dataset.json`, what all that is.
  */
-export async function exportSet(recipe: Recipe, folded: Folded, folder: string): Promise<Exported> {
+export async function exportSet(recipe: Recipe, splits: SplitRows, folder: string): Promise<Exported> {
   await mkdir(folder, { recursive: true });
   const inputs = {
-    full: planInput(recipe.full.input, folded.train),
-    thin: planInput(recipe.thin.input, folded.train),
+    full: planInput(recipe.full.input, splits.train),
+    thin: planInput(recipe.thin.input, splits.train),
   };
   const columns = exportColumns(inputs.full);
-  const rows: ExportRow[] = (["train", "tune", "certify"] as const).flatMap((fold) =>
-    folded[fold].map((row) => ({ row, fold })),
+  const rows: ExportRow[] = (["train", "validation", "calibration"] as const).flatMap((split) =>
+    splits[split].map((row) => ({ row, split })),
   );
   const path = join(folder, "set.parquet");
   await writeRows(`${path}.part`, columns, rows);
   // Renamed into place: nobody trains on half of it.
   await rename(`${path}.part`, path);
-  const counts = { train: folded.train.length, tune: folded.tune.length, certify: folded.certify.length };
+  const counts = {
+    train: splits.train.length,
+    validation: splits.validation.length,
+    calibration: splits.calibration.length,
+  };
   const dataset = {
     recipe: recipe.name,
     labels: recipe.labels,

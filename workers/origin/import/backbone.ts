@@ -1,5 +1,5 @@
 import * as layers from "@tensorflow/tfjs-layers";
-import { readLayers } from "../../core/model/tfjs/layers-model.ts";
+import { readLayers } from "#core/model/tfjs/layers-model.ts";
 import { type NetworkParts, topologyOf } from "../train/pack.ts";
 import { type ModelFiles, partsOf } from "./files.ts";
 import { nodeName, reachable, readNodes } from "./graph-nodes.ts";

@@ -1,4 +1,4 @@
-import { acceptNothing } from "../../core/confidence/rule.ts";
+import { acceptNothing } from "#core/confidence/rule.ts";
 import {
   type ImageInput,
   type Input,
@@ -7,10 +7,10 @@ import {
   type Policy,
   type TensorInput,
   type TensorSpec,
-} from "../../core/contract/index.ts";
-import { inputShapes, sizeOf } from "../../core/input/index.ts";
-import type { Tensor, TensorInfo } from "../../core/model/engine.ts";
-import { tfjsEngine } from "../../core/model/tfjs/engine.ts";
+} from "#core/contract/index.ts";
+import { inputShapes, sizeOf } from "#core/input/index.ts";
+import type { Tensor, TensorInfo } from "#core/model/engine.ts";
+import { tfjsEngine } from "#core/model/tfjs/engine.ts";
 import { seededRandom } from "../random.ts";
 import type { Artefact } from "../train/index.ts";
 import { type Blobs, packModel, packParts } from "../train/pack.ts";
@@ -70,7 +70,7 @@ export async function createModel(options: CreateOptions): Promise<Artefact> {
   };
   return {
     draft: {
-      format: "upriver/1",
+      format: "upriver/2",
       model,
       task: "classify",
       labels: [...labels],
@@ -142,7 +142,7 @@ const policy: Policy = {
   auditShare: 0.05,
   truth: "some",
   uncertified: "answer",
-  split: { by: "question" },
+  groupBy: { by: "question" },
   originLabelWeight: 0,
   keepInputs: true,
   samplesMax: 20_000,

@@ -1,6 +1,6 @@
 import type * as tf from "@tensorflow/tfjs-core";
-import type { HeadWeights } from "../../core/head/head.ts";
-import type { TensorInfo } from "../../core/model/engine.ts";
+import type { HeadWeights } from "#core/head/head.ts";
+import type { TensorInfo } from "#core/model/engine.ts";
 import type { NetworkParts } from "../train/pack.ts";
 
 /** What a network's last layer does to its sums. */

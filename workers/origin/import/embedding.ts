@@ -1,5 +1,5 @@
 import type * as layers from "@tensorflow/tfjs-layers";
-import { readLayers } from "../../core/model/tfjs/layers-model.ts";
+import { readLayers } from "#core/model/tfjs/layers-model.ts";
 import type { ModelFiles } from "./files.ts";
 import { lastDense as lastOfGraph } from "./graph.ts";
 import { readNodes } from "./graph-nodes.ts";

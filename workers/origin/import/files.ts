@@ -1,9 +1,9 @@
 import { existsSync } from "node:fs";
 import { readFile, stat } from "node:fs/promises";
 import { dirname, join } from "node:path";
-import { joined } from "../../core/bytes.ts";
-import { type ModelJson, readModelJson, weightsOf } from "../../core/model/tfjs/model-json.ts";
-import { storedBytes } from "../../core/model/tfjs/weights.ts";
+import { joined } from "#core/bytes.ts";
+import { type ModelJson, readModelJson, weightsOf } from "#core/model/tfjs/model-json.ts";
+import { storedBytes } from "#core/model/tfjs/weights.ts";
 import type { StoredPart } from "../train/pack.ts";
 
 /** A network that something else trained, as TensorFlow.js stores it. */

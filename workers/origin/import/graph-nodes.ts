@@ -1,5 +1,5 @@
 import * as z from "zod";
-import { type ModelJson, parsed } from "../../core/model/tfjs/model-json.ts";
+import { type ModelJson, parsed } from "#core/model/tfjs/model-json.ts";
 
 const nodeSchema = z.object({
   name: z.string(),

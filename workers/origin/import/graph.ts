@@ -1,6 +1,6 @@
 import type * as tf from "@tensorflow/tfjs-core";
-import { EngineError } from "../../core/model/engine.ts";
-import { loadGraph } from "../../core/model/tfjs/graph-model.ts";
+import { EngineError } from "#core/model/engine.ts";
+import { loadGraph } from "#core/model/tfjs/graph-model.ts";
 import { type CutNetwork, headFor, type LastActivation, notADenseEnd } from "./cut.ts";
 import { type ModelFiles, partsOf } from "./files.ts";
 import {

@@ -1,9 +1,9 @@
 import * as z from "zod";
-import { type Input, inputSchema } from "../../core/contract/index.ts";
+import { type Input, inputSchema } from "#core/contract/index.ts";
 import type { Recipe, WeightType } from "../recipes/index.ts";
 import { type Calibrated, calibrate } from "../train/calibrate.ts";
 import { planInput } from "../train/columns.ts";
-import { type Dataset, encodeRows, type Folded } from "../train/dataset.ts";
+import { type Dataset, encodeRows, type SplitRows } from "../train/dataset.ts";
 import { pickExamples } from "../train/examples.ts";
 import type { Artefact, NetworkName } from "../train/index.ts";
 import type { Blobs } from "../train/pack.ts";
@@ -29,37 +29,37 @@ export interface ImportOptions {
  * Makes a version of networks that something else trained: labels, policy and risk are the recipe's, and both are
  * certified on its held-out rows as though it had trained them.
  */
-export async function importModel(recipe: Recipe, folded: Folded, options: ImportOptions): Promise<Artefact> {
+export async function importModel(recipe: Recipe, splits: SplitRows, options: ImportOptions): Promise<Artefact> {
   const blobs: Blobs = new Map();
-  const held = (input: Input, fold: "tune" | "certify") => encodeRows(recipe, input, folded[fold]);
+  const held = (input: Input, split: "validation" | "calibration") => encodeRows(recipe, input, splits[split]);
   const take = async (name: NetworkName, path: string, weights?: WeightType): Promise<Imported> => {
-    const input = options.inputs?.[name] ?? planInput(recipe[name].input, folded.train);
+    const input = options.inputs?.[name] ?? planInput(recipe[name].input, splits.train);
     const packed = await importNetwork(path, input, recipe.labels.length, blobs, weights);
-    const certify = held(input, "certify");
-    const heldOut = { tune: held(input, "tune"), certify, window: spanOf(folded.certify) };
-    return { ...(await calibrate(recipe, packed, blobs, heldOut)), certify };
+    const calibration = held(input, "calibration");
+    const heldOut = { validation: held(input, "validation"), calibration, window: spanOf(splits.calibration) };
+    return { ...(await calibrate(recipe, packed, blobs, heldOut)), calibration };
   };
   const full = options.full === null ? null : await take("full", options.full);
   const thin = await take("thin", options.thin, options.weights);
-  const data = encodeRows(recipe, thin.spec.input, folded.train);
+  const data = encodeRows(recipe, thin.spec.input, splits.train);
   return {
     draft: {
-      format: "upriver/1",
+      format: "upriver/2",
       model: recipe.name,
       task: recipe.task,
       labels: recipe.labels,
       thin: thin.spec,
       full: full?.spec ?? null,
-      ...(await packRegionalParts(thin.spec, blobs, data, thin.certify)),
+      ...(await packRegionalParts(thin.spec, blobs, data, thin.calibration)),
       policy: recipe.policy,
       metrics: { thin: thin.metrics, full: full?.metrics ?? null },
-      trainedOn: countsOf(folded.train),
-      examples: pickExamples(recipe, folded.certify, thin, full),
+      trainedOn: countsOf(splits.train),
+      examples: pickExamples(recipe, splits.calibration, thin, full),
     },
     blobs,
   };
 }
 
 interface Imported extends Calibrated {
-  certify: Dataset;
+  calibration: Dataset;
 }

@@ -1,9 +1,9 @@
 import * as tf from "@tensorflow/tfjs-core";
-import type { TensorSpec } from "../../core/contract/index.ts";
-import { sizeOf } from "../../core/input/index.ts";
-import type { Engine, LoadedModel, Tensor, TensorInfo } from "../../core/model/engine.ts";
-import { startBackend } from "../../core/model/tfjs/backend.ts";
-import { tfjsEngine } from "../../core/model/tfjs/engine.ts";
+import type { TensorSpec } from "#core/contract/index.ts";
+import { sizeOf } from "#core/input/index.ts";
+import type { Engine, LoadedModel, Tensor, TensorInfo } from "#core/model/engine.ts";
+import { startBackend } from "#core/model/tfjs/backend.ts";
+import { tfjsEngine } from "#core/model/tfjs/engine.ts";
 import { seededRandom } from "../random.ts";
 import { embeddingOf } from "./embedding.ts";
 import type { ModelFiles } from "./files.ts";

@@ -1,6 +1,6 @@
 import type * as tf from "@tensorflow/tfjs-core";
 import * as layers from "@tensorflow/tfjs-layers";
-import { inputsOf, readLayers } from "../../core/model/tfjs/layers-model.ts";
+import { inputsOf, readLayers } from "#core/model/tfjs/layers-model.ts";
 import { type StoredPart, storedPart, topologyOf } from "../train/pack.ts";
 import { type CutNetwork, headFor, type LastActivation, notADenseEnd } from "./cut.ts";
 import { type ModelFiles, partsOf } from "./files.ts";

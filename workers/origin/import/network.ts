@@ -1,11 +1,11 @@
 import * as tf from "@tensorflow/tfjs-core";
-import type { Input } from "../../core/contract/index.ts";
-import { scoresOf, softmax } from "../../core/head/head.ts";
-import { inputShapes, sizeOf } from "../../core/input/index.ts";
-import { inputsInOrder } from "../../core/model/backbone.ts";
-import { loadNetwork } from "../../core/model/network.ts";
-import { startBackend } from "../../core/model/tfjs/backend.ts";
-import { tfjsEngine } from "../../core/model/tfjs/engine.ts";
+import type { Input } from "#core/contract/index.ts";
+import { scoresOf, softmax } from "#core/head/head.ts";
+import { inputShapes, sizeOf } from "#core/input/index.ts";
+import { inputsInOrder } from "#core/model/backbone.ts";
+import { loadNetwork } from "#core/model/network.ts";
+import { startBackend } from "#core/model/tfjs/backend.ts";
+import { tfjsEngine } from "#core/model/tfjs/engine.ts";
 import { seededRandom } from "../random.ts";
 import type { WeightType } from "../recipes/index.ts";
 import { type Blobs, type PackedNetwork, packParts, type StoredPart, storedPart } from "../train/pack.ts";

@@ -1,6 +1,6 @@
 import { loadGraphModelSync } from "@tensorflow/tfjs-converter";
 import * as tf from "@tensorflow/tfjs-core";
-import { weightsOf } from "../../core/model/tfjs/model-json.ts";
+import { weightsOf } from "#core/model/tfjs/model-json.ts";
 import type { ModelFiles } from "./files.ts";
 import { readNodes } from "./graph-nodes.ts";
 

@@ -1,8 +1,8 @@
 import { readFile, writeFile } from "node:fs/promises";
 import { dirname, join, relative, resolve } from "node:path";
 import * as z from "zod";
-import { type Instance, modelNameSchema, type TensorManifest, tensorSpecSchema } from "../../core/contract/index.ts";
-import { decodeRow } from "../../core/input/tensors.ts";
+import { type Instance, modelNameSchema, type TensorManifest, tensorSpecSchema } from "#core/contract/index.ts";
+import { decodeRow } from "#core/input/tensors.ts";
 import type { Artefact, Unpublished } from "../train/index.ts";
 import { type Blobs, packModel } from "../train/pack.ts";
 import { type ModelFiles, partsOf, readModelFiles } from "./files.ts";
@@ -54,7 +54,7 @@ export async function importFrom(path: string): Promise<Artefact<Unpublished<Ten
   const packed = await packModel({ kind: files.kind, modelTopology, ...named, weights }, blobs);
   const examples = exampleOf(inputs);
   return {
-    draft: { format: "upriver/1", model, task, network: { ...packed, inputs, outputs, batch }, examples },
+    draft: { format: "upriver/2", model, task, network: { ...packed, inputs, outputs, batch }, examples },
     blobs,
   };
 }

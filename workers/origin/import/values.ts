@@ -1,6 +1,6 @@
 import * as tf from "@tensorflow/tfjs-core";
-import { joined } from "../../core/bytes.ts";
-import { readWeights } from "../../core/model/tfjs/weights.ts";
+import { joined } from "#core/bytes.ts";
+import { readWeights } from "#core/model/tfjs/weights.ts";
 import type { StoredPart } from "../train/pack.ts";
 import { type ModelFiles, partsOf } from "./files.ts";
 

@@ -1,4 +1,4 @@
-import type { JobProgress } from "../../core/contract/index.ts";
+import type { TrainingProgress } from "#core/contract/index.ts";
 import type { BackendChoice } from "../backend/index.ts";
 import type { Learned, Published } from "./index.ts";
 
@@ -14,6 +14,6 @@ export interface LearnOrder {
 
 /** What the training process says. */
 export type Message =
-  | { kind: "progress"; progress: JobProgress }
+  | { kind: "progress"; progress: TrainingProgress }
   | { kind: "done"; learned: Learned }
   | { kind: "failed"; reason: string };

@@ -1,6 +1,6 @@
 import { fork } from "node:child_process";
 import { join } from "node:path";
-import type { JobProgress } from "../../core/contract/index.ts";
+import type { TrainingProgress } from "#core/contract/index.ts";
 import type { LearnOrder, Message } from "./apart-messages.ts";
 import type { Learned } from "./index.ts";
 
@@ -10,7 +10,7 @@ import type { Learned } from "./index.ts";
  */
 export function learnApart(
   order: LearnOrder,
-  { onProgress, signal }: { onProgress: (progress: JobProgress) => void; signal: AbortSignal },
+  { onProgress, signal }: { onProgress: (progress: TrainingProgress) => void; signal: AbortSignal },
 ): Promise<Learned> {
   return new Promise((resolve, reject) => {
     signal.throwIfAborted();

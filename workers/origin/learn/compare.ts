@@ -1,12 +1,12 @@
-import { splitKey } from "../../core/confidence/folds.ts";
-import { type Compared, type GateReport, gate } from "../../core/confidence/gate.ts";
-import { judge } from "../../core/confidence/rule.ts";
-import type { NetworkSpec } from "../../core/contract/index.ts";
-import { lossOf } from "../../core/head/metrics.ts";
-import { limits } from "../../core/limits.ts";
-import type { ReadBlob } from "../../core/model/network.ts";
+import { type Compared, type GateReport, gate } from "#core/confidence/gate.ts";
+import { judge } from "#core/confidence/rule.ts";
+import { groupKeyOf } from "#core/confidence/splits.ts";
+import type { NetworkSpec } from "#core/contract/index.ts";
+import { lossOf } from "#core/head/metrics.ts";
+import { limits } from "#core/limits.ts";
+import type { ReadBlob } from "#core/model/network.ts";
 import type { Recipe } from "../recipes/index.ts";
-import { encodeRows, type Folded, type WeightedRow } from "../train/dataset.ts";
+import { encodeRows, type SplitRows, type WeightedRow } from "../train/dataset.ts";
 import { scoreDataset } from "../train/score.ts";
 
 /** What the gate found of a new global version, and how it compares with the one in use region by region. */
@@ -22,24 +22,24 @@ export interface Contender {
 }
 
 /**
- * Judges a new thin network against the one in use, each by its own input and global head, on the rows of tune that
+ * Judges a new thin network against the one in use, each by its own input and global head, on the rows of validation that
  * neither was trained on. They cover every region that has labels. A version that knows more is let through though its
  * gain is too small to be sure of, as long as it is surely no worse by more than a margin: its canary judges it again.
  */
 export async function compare(
   recipe: Recipe,
-  folded: Pick<Folded, "tune">,
+  splits: Pick<SplitRows, "validation">,
   current: Contender,
   candidate: Contender,
 ): Promise<Verdict> {
-  const rows = folded.tune.filter(({ seenBefore }) => !seenBefore);
+  const rows = splits.validation.filter(({ seenBefore }) => !seenBefore);
   const now = await scoreAll(recipe, current, rows);
   const next = await scoreAll(recipe, candidate, rows);
   const compared = rows.map((row, i): Compared => {
     const label = recipe.labels.indexOf(row.label);
     const [currentScores, candidateScores] = [now[i] as Float64Array, next[i] as Float64Array];
     return {
-      cluster: `${row.region}|${splitKey(recipe.policy.split, { id: `${i}`, instance: row.instance, at: row.at })}`,
+      cluster: `${row.region}|${groupKeyOf(recipe.policy.groupBy, { id: `${i}`, instance: row.instance, at: row.at })}`,
       currentLoss: lossOf(currentScores, label),
       candidateLoss: lossOf(candidateScores, label),
       current: judge(currentScores, label),

@@ -1,4 +1,4 @@
-import type { NetworkSpec, SampleLine } from "../../core/contract/index.ts";
+import type { NetworkSpec, SampleLine } from "#core/contract/index.ts";
 import type { Recipe } from "../recipes/index.ts";
 import { type TrainedModel, type TrainOptions, trainOn } from "../train/index.ts";
 import type { Blobs } from "../train/pack.ts";
@@ -30,11 +30,11 @@ export interface Learned {
 export async function learn(recipe: Recipe, { samples, current, ...options }: LearnOptions): Promise<Learned> {
   const { before, file } = options;
   const base = await baseRows(recipe, { before: earlier(before, recipe.trainBefore), file });
-  const folded = await mix(recipe, base, samples, before === undefined ? undefined : Date.parse(before));
-  const artefact = await trainOn(recipe, folded, options);
+  const splits = await mix(recipe, base, samples, before === undefined ? undefined : Date.parse(before));
+  const artefact = await trainOn(recipe, splits, options);
   if (!current) return { artefact, verdict: null };
   const candidate = { spec: artefact.draft.thin, read: readFrom(artefact.blobs) };
-  const verdict = await compare(recipe, folded, { spec: current.spec, read: readFrom(current.blobs) }, candidate);
+  const verdict = await compare(recipe, splits, { spec: current.spec, read: readFrom(current.blobs) }, candidate);
   return { artefact, verdict };
 }
 

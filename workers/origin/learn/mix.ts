@@ -1,14 +1,14 @@
 import { createHash } from "node:crypto";
-import { canonicalJson } from "../../core/canonical.ts";
-import type { SampleLine } from "../../core/contract/index.ts";
+import { canonicalJson } from "#core/canonical.ts";
+import type { SampleLine } from "#core/contract/index.ts";
 import type { Recipe, Row } from "../recipes/index.ts";
-import { type Folded, foldRows, type WeightedRow } from "../train/dataset.ts";
+import { type SplitRows, splitRows, type WeightedRow } from "../train/dataset.ts";
 
 /** A labelled sample of a region. */
 export type Sample = Exclude<SampleLine, { forgotten: unknown }>;
 
 /**
- * The recipe's own rows and the regions' samples in one training set, dealt into folds. A sample's fold is the one its
+ * The recipe's own rows and the regions' samples in one training set, dealt into splits. A sample's split is the one its
  * region dealt, everywhere; a sample that is one of the recipe's own rows takes its place. Labels that only the origin
  * gave weigh what the policy says and neither judge nor certify; all of the recipe's own rows are always there, so that
  * nothing known is forgotten.
@@ -19,22 +19,22 @@ export async function mix(
   base: readonly Row[],
   samples: Iterable<SampleLine>,
   before = Number.POSITIVE_INFINITY,
-): Promise<Folded> {
+): Promise<SplitRows> {
   const known = new Map<string, Sample>();
   for (const line of samples) {
     if (isUsable(recipe, line) && line.at < before && line.labelledAt <= before) known.set(keyOf(line), line);
   }
-  const folded = await foldRows(recipe, base);
-  for (const fold of ["train", "tune", "certify"] as const) {
-    folded[fold] = folded[fold].filter((row) => {
+  const splits = await splitRows(recipe, base);
+  for (const split of ["train", "validation", "calibration"] as const) {
+    splits[split] = splits[split].filter((row) => {
       const sample = known.size > 0 ? known.get(keyOf(row)) : undefined;
-      if (sample && fold === "train") seenBefore.add(sample);
+      if (sample && split === "train") seenBefore.add(sample);
       return sample === undefined;
     });
   }
-  for (const sample of known.values()) folded[sample.fold].push(rowOf(recipe, sample));
-  for (const rows of Object.values(folded)) rows.sort((a, b) => a.at - b.at);
-  return folded;
+  for (const sample of known.values()) splits[sample.split].push(rowOf(recipe, sample));
+  for (const rows of Object.values(splits)) rows.sort((a, b) => a.at - b.at);
+  return splits;
 }
 
 // Samples on which a version that knew the recipe's own rows alone was trained.
@@ -42,7 +42,7 @@ const seenBefore = new WeakSet<Sample>();
 
 function isUsable({ labels, policy }: Recipe, line: SampleLine): line is Sample {
   if ("forgotten" in line || line.instance === null || !labels.includes(line.label)) return false;
-  return line.source !== "origin" || (policy.originLabelWeight > 0 && line.fold === "train");
+  return line.source !== "origin" || (policy.originLabelWeight > 0 && line.split === "train");
 }
 
 function rowOf({ policy, sourceWeights }: Recipe, sample: Sample): WeightedRow {

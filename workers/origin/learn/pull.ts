@@ -1,7 +1,7 @@
 import { appendFile, mkdir, readFile, rename, truncate, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import type { UpriverClient } from "../../client/index.ts";
-import type { SampleLine } from "../../core/contract/index.ts";
+import type { UpriverClient } from "#client/index.ts";
+import type { SampleLine } from "#core/contract/index.ts";
 import type { Sample } from "./mix.ts";
 
 /**

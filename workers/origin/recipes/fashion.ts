@@ -1,6 +1,6 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
-import { type ImageInput, learningParts } from "../../core/contract/index.ts";
+import { type ImageInput, learningParts } from "#core/contract/index.ts";
 import { pick, seededRandom } from "../random.ts";
 import { type Images, readImages } from "./idx.ts";
 import { sharedFolder } from "./place.ts";
@@ -61,7 +61,7 @@ export const fashion: Recipe = {
     auditShare: 0,
     truth: "complete",
     uncertified: "answer",
-    split: { by: "question" },
+    groupBy: { by: "question" },
     originLabelWeight: 0,
     keepInputs: true,
     samplesMax: 5_000,

@@ -1,4 +1,4 @@
-import type { Column, ImageInput, Instance, Policy } from "../../core/contract/index.ts";
+import type { Column, ImageInput, Instance, Policy } from "#core/contract/index.ts";
 
 /** A labelled instance of a recipe's data. */
 export interface Row {

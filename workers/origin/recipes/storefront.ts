@@ -1,4 +1,4 @@
-import { learningParts } from "../../core/contract/index.ts";
+import { learningParts } from "#core/contract/index.ts";
 import { normal, pick, seededRandom } from "../random.ts";
 import type { ColumnPlan, Recipe, Row } from "./recipe.ts";
 
@@ -72,7 +72,7 @@ export const storefront: Recipe = {
     auditShare: 0.02,
     truth: "some",
     uncertified: "answer",
-    split: { by: "question" },
+    groupBy: { by: "question" },
     originLabelWeight: 0,
     keepInputs: true,
     samplesMax: 20_000,

@@ -3,7 +3,7 @@ import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { gunzipSync } from "node:zlib";
 import { parse } from "csv-parse/sync";
-import { learningParts } from "../../core/contract/index.ts";
+import { learningParts } from "#core/contract/index.ts";
 import { sharedFolder } from "./place.ts";
 import type { ColumnPlan, InputPlan, LoadOptions, Recipe, Row } from "./recipe.ts";
 
@@ -54,7 +54,7 @@ export const weather: Recipe = {
     auditShare: 0,
     truth: "complete",
     uncertified: "answer",
-    split: { by: "time", days: 14 },
+    groupBy: { by: "time", days: 14 },
     originLabelWeight: 0,
     keepInputs: true,
     samplesMax: 20_000,

@@ -1,5 +1,5 @@
-import { judge } from "../../core/confidence/rule.ts";
-import { argMax } from "../../core/head/head.ts";
+import { judge } from "#core/confidence/rule.ts";
+import { argMax } from "#core/head/head.ts";
 
 type Scores = ArrayLike<number>;
 

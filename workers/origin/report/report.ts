@@ -1,5 +1,5 @@
-import type { Metrics } from "../../core/contract/index.ts";
-import { evaluate } from "../../core/head/metrics.ts";
+import type { Metrics } from "#core/contract/index.ts";
+import { evaluate } from "#core/head/metrics.ts";
 import type { EpochRecord } from "../train/checkpoint.ts";
 import { calibrationChart, confusionChart, lossChart, riskChart } from "./charts.ts";
 import {
@@ -71,10 +71,10 @@ async function measure(
   const calibration = calibrationOf(scores, truths);
   const risk = riskCurve(scores, truths);
   const rows = Map.groupBy(truths.keys(), (row) => regions[row] as string);
-  const metricsOf = (picked: readonly number[]) =>
+  const metricsOf = (chosen: readonly number[]) =>
     evaluate(
-      picked.map((row) => scores[row] as Float64Array),
-      picked.map((row) => truths[row] as number),
+      chosen.map((row) => scores[row] as Float64Array),
+      chosen.map((row) => truths[row] as number),
     );
   return {
     ...{ ...network, confusion, calibration, risk, classes: classMeasures(confusion) },

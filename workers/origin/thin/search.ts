@@ -1,17 +1,17 @@
 import { gzipSync } from "node:zlib";
-import { evaluate } from "../../core/head/metrics.ts";
-import { loadNetwork } from "../../core/model/network.ts";
-import { tfjsEngine } from "../../core/model/tfjs/engine.ts";
+import { evaluate } from "#core/head/metrics.ts";
+import { loadNetwork } from "#core/model/network.ts";
+import { tfjsEngine } from "#core/model/tfjs/engine.ts";
 import { type BackendChoice, startTraining } from "../backend/index.ts";
 import type { Budget, LayerPlan, NetworkPlan, Recipe, WeightType } from "../recipes/index.ts";
 import type { Checkpoints } from "../train/checkpoint.ts";
-import type { Folded } from "../train/dataset.ts";
+import type { SplitRows } from "../train/dataset.ts";
 import type { FitProgress } from "../train/fit.ts";
 import { type Artefact, flat } from "../train/index.ts";
 import { type Blobs, bytesOf } from "../train/pack.ts";
 import { packRegionalParts } from "../train/regional-parts.ts";
 import { readFrom, scoreDataset } from "../train/score.ts";
-import { type Encoded, encodeFolds, type Trained, trainNetwork } from "../train/train-network.ts";
+import { type Encoded, encodeSplits, type Trained, trainNetwork } from "../train/train-network.ts";
 
 /** A thin network that was tried, and what it costs and gives on rows that it has not seen. */
 export interface Candidate {
@@ -48,11 +48,11 @@ export interface Searched {
 
 /**
  * Tries thin networks of many widths, prunings and weight types, each taught by the artefact's full network; those of a
- * width and a pruning are one training, stored in several ways. Judged on tune: certify is for the one that is chosen.
+ * width and a pruning are one training, stored in several ways. Judged on validation: certify is for the one that is chosen.
  */
 export async function searchThin(
   recipe: Recipe,
-  folded: Folded,
+  splits: SplitRows,
   artefact: Artefact,
   { widths, prunes, weights, backend: choice, checkpoints, onProgress }: SearchOptions,
 ): Promise<Searched> {
@@ -61,10 +61,10 @@ export async function searchThin(
     throw new Error(`Error in searchThin: '${draft.model}' has no full network to learn from; train one.`);
   const backend = await startTraining(choice);
   const read = readFrom(artefact.blobs);
-  const forFull = encodeFolds(recipe, recipe.full.input, folded);
+  const forFull = encodeSplits(recipe, recipe.full.input, splits);
   const teacher = flat(await scoreDataset(draft.full, read, forFull.data));
-  const full = measured(await scoreDataset(draft.full, read, forFull.heldOut.tune), forFull);
-  const encoded = recipe.thin.input === recipe.full.input ? forFull : encodeFolds(recipe, recipe.thin.input, folded);
+  const full = measured(await scoreDataset(draft.full, read, forFull.heldOut.validation), forFull);
+  const encoded = recipe.thin.input === recipe.full.input ? forFull : encodeSplits(recipe, recipe.thin.input, splits);
   const trained = new Map<Candidate, { network: Trained; blobs: Blobs }>();
   const trainings = widths.flatMap((width) => prunes.map((prune) => ({ width, prune })));
   for (const [i, { width, prune }] of trainings.entries()) {
@@ -91,7 +91,7 @@ export async function searchThin(
   const adopt = async (candidate: Candidate): Promise<Artefact> => {
     const { network, blobs } = trained.get(candidate) as { network: Trained; blobs: Blobs };
     const all: Blobs = new Map([...artefact.blobs, ...blobs]);
-    const parts = await packRegionalParts(network.spec, all, encoded.data, encoded.heldOut.certify);
+    const parts = await packRegionalParts(network.spec, all, encoded.data, encoded.heldOut.calibration);
     const metrics = { ...draft.metrics, thin: network.metrics };
     return { draft: { ...draft, thin: network.spec, ...parts, metrics }, blobs: all };
   };
@@ -138,7 +138,10 @@ async function judge(
   encoded: Encoded,
   form: Pick<Candidate, "width" | "prune" | "weights">,
 ): Promise<Candidate> {
-  const { accuracy, logLoss } = measured(await scoreDataset(spec, readFrom(blobs), encoded.heldOut.tune), encoded);
+  const { accuracy, logLoss } = measured(
+    await scoreDataset(spec, readFrom(blobs), encoded.heldOut.validation),
+    encoded,
+  );
   const used = [spec.backbone.topology, ...spec.backbone.shards, spec.head.blob];
   const gzippedBytes = used.reduce((sum, { sha256 }) => sum + gzipSync(blobs.get(sha256) as Uint8Array).length, 0);
   return { ...form, bytes: bytesOf(spec), gzippedBytes, ms: await msOf(spec, blobs, encoded), accuracy, logLoss };
@@ -147,11 +150,11 @@ async function judge(
 const timedQuestions = 200;
 
 /** The median milliseconds of one question in the edge's engine: as many workers as this machine has, one at a time. */
-async function msOf(spec: Trained["spec"], blobs: Blobs, { heldOut: { tune } }: Encoded): Promise<number> {
+async function msOf(spec: Trained["spec"], blobs: Blobs, { heldOut: { validation } }: Encoded): Promise<number> {
   const { backbone } = await loadNetwork(await tfjsEngine(), spec, readFrom(blobs));
   const times: number[] = [];
   for (let i = 0; i < timedQuestions; i++) {
-    const values = tune.values.read([i % tune.rows]);
+    const values = validation.values.read([i % validation.rows]);
     const startedAt = performance.now();
     backbone.embed(values, 1);
     times.push(performance.now() - startedAt);
@@ -160,7 +163,7 @@ async function msOf(spec: Trained["spec"], blobs: Blobs, { heldOut: { tune } }: 
   return times.sort((a, b) => a - b)[timedQuestions / 2] as number;
 }
 
-function measured(scores: Float64Array[], { heldOut: { tune } }: Encoded) {
-  const { accuracy, logLoss } = evaluate(scores, Array.from(tune.labels));
+function measured(scores: Float64Array[], { heldOut: { validation } }: Encoded) {
+  const { accuracy, logLoss } = evaluate(scores, Array.from(validation.labels));
   return { accuracy, logLoss };
 }

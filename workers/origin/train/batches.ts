@@ -24,20 +24,20 @@ export function oneHot(labels: Int32Array, classes: number): Float32Array {
 /** The picked rows of a set as tensors; a training batch's values are varied at random, by its seed alone. */
 export function batchOf(
   { data, classes, teacher }: TrainingSet,
-  picked: Int32Array,
+  chosen: Int32Array,
   variation: { plan: TrainingPlan; seed: number } | null = null,
 ): Batch {
-  const rows = picked.length;
-  const values = data.values.read(picked);
+  const rows = chosen.length;
+  const values = data.values.read(chosen);
   if (variation) vary(data, values, rows, variation.plan, seededRandom(variation.seed));
-  const labels = picked.map((row) => data.labels[row] as number);
-  const regions = picked.map((row) => data.regions[row] as number);
+  const labels = chosen.map((row) => data.labels[row] as number);
+  const regions = chosen.map((row) => data.regions[row] as number);
   return {
     inputs: inputTensors(data.shapes, values, rows),
     labels: tf.tensor2d(oneHot(labels, classes), [rows, classes]),
-    teacher: teacher && tf.tensor2d(gather(teacher, picked, classes), [rows, classes]),
+    teacher: teacher && tf.tensor2d(gather(teacher, chosen, classes), [rows, classes]),
     regions: tf.tensor2d(oneHot(regions, data.regionCount), [rows, data.regionCount]),
-    weights: tf.tensor1d(Float32Array.from(picked, (row) => data.weights[row] as number)),
+    weights: tf.tensor1d(Float32Array.from(chosen, (row) => data.weights[row] as number)),
   };
 }
 
@@ -57,8 +57,8 @@ function vary(data: Dataset, values: Float32Array, rows: number, plan: TrainingP
   }
 }
 
-function gather(values: Float32Array, picked: Int32Array, width: number): Float32Array {
-  const out = new Float32Array(picked.length * width);
-  for (const [i, row] of picked.entries()) out.set(values.subarray(row * width, (row + 1) * width), i * width);
+function gather(values: Float32Array, chosen: Int32Array, width: number): Float32Array {
+  const out = new Float32Array(chosen.length * width);
+  for (const [i, row] of chosen.entries()) out.set(values.subarray(row * width, (row + 1) * width), i * width);
   return out;
 }

@@ -1,18 +1,18 @@
-import { checkBlob } from "../../core/artefacts.ts";
-import { certifyRule, judge, thresholdGrid } from "../../core/confidence/rule.ts";
-import type { Metrics, NetworkSpec } from "../../core/contract/index.ts";
-import { logitsOf, softmax } from "../../core/head/head.ts";
-import { evaluate } from "../../core/head/metrics.ts";
-import { fitTemperature } from "../../core/head/temperature.ts";
-import { loadNetwork } from "../../core/model/network.ts";
-import { tfjsEngine } from "../../core/model/tfjs/engine.ts";
+import { checkBlob } from "#core/artefacts.ts";
+import { certifyRule, judge, thresholdGrid } from "#core/confidence/rule.ts";
+import type { Metrics, NetworkSpec } from "#core/contract/index.ts";
+import { logitsOf, softmax } from "#core/head/head.ts";
+import { evaluate } from "#core/head/metrics.ts";
+import { fitTemperature } from "#core/head/temperature.ts";
+import { loadNetwork } from "#core/model/network.ts";
+import { tfjsEngine } from "#core/model/tfjs/engine.ts";
 import type { Recipe } from "../recipes/index.ts";
 import { type Dataset, embedRows } from "./dataset.ts";
 import type { Blobs, PackedNetwork } from "./pack.ts";
 
 export interface HeldOut {
-  tune: Dataset;
-  certify: Dataset;
+  validation: Dataset;
+  calibration: Dataset;
   /** The days that certify spans. */
   window: { from: string; to: string };
 }
@@ -20,22 +20,22 @@ export interface HeldOut {
 export interface Calibrated {
   spec: NetworkSpec;
   metrics: Metrics;
-  /** Calibrated scores of each certify row. */
-  certifyScores: Float64Array[];
+  /** Calibrated scores of each calibration rows. */
+  calibrationScores: Float64Array[];
 }
 
 /** Room above the largest embedding seen in training, before int16 is full. */
 const embeddingHeadroom = 1.5;
 
 /**
- * Learns from held-out rows what a network promises: temperature and threshold grid on tune, the rule and its
- * certificate on certify. Runs the network as the edge will, from its blobs.
+ * Learns from held-out rows what a network promises: temperature and threshold grid on validation, the rule and its
+ * certificate on calibration. Runs the network as the edge will, from its blobs.
  */
 export async function calibrate(
   recipe: Recipe,
   packed: PackedNetwork,
   blobs: Blobs,
-  { tune, certify, window }: HeldOut,
+  { validation, calibration, window }: HeldOut,
 ): Promise<Calibrated> {
   const { targetRisk, delta } = recipe;
   const unproven = { threshold: 0, strictest: 0, targetRisk, delta, certificate: null, uncertified: null };
@@ -46,14 +46,16 @@ export async function calibrate(
   const embed = (data: Dataset) => embedRows(network.backbone, data);
   const logits = (embeddings: Float32Array, rows: number) =>
     Array.from({ length: rows }, (_, row) => logitsOf(network.head, embeddings, row * width));
-  const tuneEmbeddings = embed(tune);
-  const tuneLogits = logits(tuneEmbeddings, tune.rows);
-  const temperature = fitTemperature(tuneLogits, Array.from(tune.labels));
-  const largest = tuneEmbeddings.reduce((top, value) => Math.max(top, Math.abs(value)), 0);
-  const grid = thresholdGrid(tuneLogits.map((row, i) => judge(softmax(row, temperature), tune.labels[i] as number)));
-  const certifyScores = logits(embed(certify), certify.rows).map((row) => softmax(row, temperature));
+  const validationEmbeddings = embed(validation);
+  const validationLogits = logits(validationEmbeddings, validation.rows);
+  const temperature = fitTemperature(validationLogits, Array.from(validation.labels));
+  const largest = validationEmbeddings.reduce((top, value) => Math.max(top, Math.abs(value)), 0);
+  const grid = thresholdGrid(
+    validationLogits.map((row, i) => judge(softmax(row, temperature), validation.labels[i] as number)),
+  );
+  const calibrationScores = logits(embed(calibration), calibration.rows).map((row) => softmax(row, temperature));
   network.backbone.release();
-  const judged = certifyScores.map((scores, i) => judge(scores, certify.labels[i] as number));
+  const judged = calibrationScores.map((scores, i) => judge(scores, calibration.labels[i] as number));
   const rule = certifyRule(grid, judged, { targetRisk, delta, source: "truth", scope: "global", window });
   const { embedding } = packed.backbone;
   const step = (embeddingHeadroom * largest) / 32767;
@@ -63,5 +65,5 @@ export async function calibrate(
     head: { ...packed.head, temperature },
     rule,
   };
-  return { spec, metrics: evaluate(certifyScores, Array.from(certify.labels)), certifyScores };
+  return { spec, metrics: evaluate(calibrationScores, Array.from(calibration.labels)), calibrationScores };
 }

@@ -1,4 +1,4 @@
-import type { Column, Input } from "../../core/contract/index.ts";
+import type { Column, Input } from "#core/contract/index.ts";
 import type { InputPlan, Row } from "../recipes/index.ts";
 
 /** Turns a plan into an input, with each number's mean and deviation over the training rows. */

@@ -1,7 +1,7 @@
-import { foldOf, splitKey } from "../../core/confidence/folds.ts";
-import type { Fold, Input, LabelSource } from "../../core/contract/index.ts";
-import { encode, inputShapes, sizeOf } from "../../core/input/index.ts";
-import type { LoadedBackbone } from "../../core/model/backbone.ts";
+import { groupKeyOf, splitOf } from "#core/confidence/splits.ts";
+import type { Input, LabelSource, Split } from "#core/contract/index.ts";
+import { encode, inputShapes, sizeOf } from "#core/input/index.ts";
+import type { LoadedBackbone } from "#core/model/backbone.ts";
 import type { Recipe, Row } from "../recipes/index.ts";
 import { RowStore } from "./row-store.ts";
 
@@ -34,23 +34,23 @@ export interface Span {
   width: number;
 }
 
-export type Folded = Record<Fold, WeightedRow[]>;
+export type SplitRows = Record<Split, WeightedRow[]>;
 
 /** Rows that are embedded or scored at a time. */
 export const blockRows = 4_096;
 
-/** Deals rows into train, tune and certify by their split keys, the same way each time. */
-export async function foldRows(recipe: Recipe, rows: readonly WeightedRow[]): Promise<Folded> {
-  const folded: Folded = { train: [], tune: [], certify: [] };
-  const known = new Map<string, Fold>();
+/** Deals rows into train, validation and calibration by their group keys, the same way each time. */
+export async function splitRows(recipe: Recipe, rows: readonly WeightedRow[]): Promise<SplitRows> {
+  const splits: SplitRows = { train: [], validation: [], calibration: [] };
+  const known = new Map<string, Split>();
   for (const [i, row] of rows.entries()) {
-    const key = splitKey(recipe.policy.split, { id: `${recipe.name}-${i}`, instance: row.instance, at: row.at });
+    const key = groupKeyOf(recipe.policy.groupBy, { id: `${recipe.name}-${i}`, instance: row.instance, at: row.at });
     const place = `${row.region}|${key}`;
-    const fold = known.get(place) ?? (await foldOf(`recipe ${recipe.name} ${recipe.training.seed}`, row.region, key));
-    known.set(place, fold);
-    folded[fold].push(row);
+    const split = known.get(place) ?? (await splitOf(`recipe ${recipe.name} ${recipe.training.seed}`, row.region, key));
+    known.set(place, split);
+    splits[split].push(row);
   }
-  return folded;
+  return splits;
 }
 
 /** Encodes rows by an input. Throws, naming the row, when one does not fit: a recipe's data must. */
@@ -100,8 +100,8 @@ export function cut(order: Int32Array, size: number): Int32Array[] {
 /** Embeddings [rows, width] of a whole dataset, block by block, as the edge's engine makes them. */
 export function embedRows(backbone: LoadedBackbone, data: Dataset): Float32Array {
   const out = new Float32Array(data.rows * backbone.width);
-  for (const picked of blocksOf(data.rows)) {
-    out.set(backbone.embed(data.values.read(picked), picked.length), (picked[0] as number) * backbone.width);
+  for (const chosen of blocksOf(data.rows)) {
+    out.set(backbone.embed(data.values.read(chosen), chosen.length), (chosen[0] as number) * backbone.width);
   }
   return out;
 }

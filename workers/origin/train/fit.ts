@@ -1,5 +1,5 @@
 import * as tf from "@tensorflow/tfjs-core";
-import type { JobProgress } from "../../core/contract/index.ts";
+import type { TrainingProgress } from "#core/contract/index.ts";
 import { seededRandom, shuffled } from "../random.ts";
 import type { LayerPlan, TrainingPlan } from "../recipes/index.ts";
 import { ResumableAdam } from "./adam.ts";
@@ -14,7 +14,7 @@ import { startRegionalHeads } from "./regional-heads.ts";
 import { rateShare, seedOf } from "./schedule.ts";
 
 /** Where the training of one network is. */
-export type FitProgress = Omit<JobProgress, "network">;
+export type FitProgress = Omit<TrainingProgress, "network">;
 
 export interface FitOptions {
   layers: readonly LayerPlan[];
@@ -134,8 +134,8 @@ class Fit {
     const { everyMs = 0 } = this.options.checkpoints ?? {};
     let savedAt = Date.now();
     let toldAt = 0;
-    for (const picked of batches.slice(state.step)) {
-      this.takeStep(picked);
+    for (const chosen of batches.slice(state.step)) {
+      this.takeStep(chosen);
       if (++state.step % readEverySteps > 0 && state.step < batches.length) continue;
       await this.readLosses();
       const now = Date.now();
@@ -157,14 +157,14 @@ class Fit {
     await this.save();
   }
 
-  private takeStep(picked: Int32Array): void {
+  private takeStep(chosen: Int32Array): void {
     const { plan, start } = this.options;
     const seed = seedOf(plan.seed, this.state.epoch, this.state.step + 1);
-    const batch = batchOf(this.train, picked, { plan, seed });
+    const batch = batchOf(this.train, chosen, { plan, seed });
     const loss = this.optimizer.minimize(() => objective(this.trainee, batch), true, this.variables) as tf.Scalar;
     if (start) keepPruned(this.variables, start.masks);
     tf.dispose(tensorsOf(batch));
-    this.unread.push({ loss, rows: picked.length });
+    this.unread.push({ loss, rows: chosen.length });
   }
 
   // A GPU works on while the next steps are prepared: it is waited for now and then, not at each.
@@ -196,9 +196,9 @@ class Fit {
   private async lossOnValidation(): Promise<number> {
     let sum = 0;
     let weight = 0;
-    for (const picked of blocksOf(this.validation.data.rows, validationRows)) {
-      const loss = tf.tidy(() => batchLoss(this.trainee, batchOf(this.validation, picked)));
-      const own = picked.reduce((total, row) => total + (this.validation.data.weights[row] as number), 0);
+    for (const chosen of blocksOf(this.validation.data.rows, validationRows)) {
+      const loss = tf.tidy(() => batchLoss(this.trainee, batchOf(this.validation, chosen)));
+      const own = chosen.reduce((total, row) => total + (this.validation.data.weights[row] as number), 0);
       sum += ((await loss.data())[0] as number) * own;
       weight += own;
       loss.dispose();

@@ -1,16 +1,16 @@
-import type { ClassifyManifest, JobProgress, NetworkSpec } from "../../core/contract/index.ts";
+import type { ClassifyManifest, NetworkSpec, TrainingProgress } from "#core/contract/index.ts";
 import { type BackendChoice, startTraining } from "../backend/index.ts";
 import type { Recipe, Row } from "../recipes/index.ts";
 import type { TrainingResult } from "../report/index.ts";
 import type { Checkpoints } from "./checkpoint.ts";
-import { type Folded, foldRows } from "./dataset.ts";
+import { type SplitRows, splitRows } from "./dataset.ts";
 import { pickExamples } from "./examples.ts";
 import type { FitProgress } from "./fit.ts";
 import { type Blobs, bytesOf } from "./pack.ts";
 import { packRegionalParts } from "./regional-parts.ts";
 import { baseRows, countsOf } from "./rows.ts";
 import { readFrom, scoreDataset } from "./score.ts";
-import { encodeFolds, release, type Trained, trainNetwork } from "./train-network.ts";
+import { encodeSplits, release, type Trained, trainNetwork } from "./train-network.ts";
 
 /** A version before it has a number and a signature. */
 export type Unpublished<M> = Omit<M, "version" | "parent" | "createdAt" | "signature">;
@@ -27,7 +27,7 @@ export interface TrainedModel extends Artefact {
   result: TrainingResult;
 }
 
-export type NetworkName = JobProgress["network"];
+export type NetworkName = TrainingProgress["network"];
 
 export interface TrainOptions {
   /** Train on rows before this day alone (ISO date); the recipe's own by default. */
@@ -36,16 +36,16 @@ export interface TrainOptions {
   /** Where a training that is cut off finds where it was; it begins anew unless given. */
   checkpoints?: Checkpoints | undefined;
   backend?: BackendChoice | undefined;
-  onProgress?: (progress: JobProgress) => void;
+  onProgress?: (progress: TrainingProgress) => void;
 }
 
 /** Trains a recipe's full model, then the thin one from it, on its base data. */
 export async function train(recipe: Recipe, options: TrainOptions = {}): Promise<TrainedModel> {
-  return trainOn(recipe, await foldRows(recipe, await baseRows(recipe, options)), options);
+  return trainOn(recipe, await splitRows(recipe, await baseRows(recipe, options)), options);
 }
 
-/** Trains full and thin on rows that are dealt into folds, and certifies both on rows that neither has seen. */
-export async function trainOn(recipe: Recipe, folded: Folded, options: TrainOptions = {}): Promise<TrainedModel> {
+/** Trains full and thin on rows that are dealt into splits, and certifies both on rows that neither has seen. */
+export async function trainOn(recipe: Recipe, splits: SplitRows, options: TrainOptions = {}): Promise<TrainedModel> {
   const { checkpoints, onProgress } = options;
   const backend = await startTraining(options.backend);
   const blobs: Blobs = new Map();
@@ -53,35 +53,35 @@ export async function trainOn(recipe: Recipe, folded: Folded, options: TrainOpti
     ...{ name, backend, blobs, teacher, checkpoints },
     onProgress: (progress: FitProgress) => onProgress?.({ network: name, ...progress }),
   });
-  const forFull = encodeFolds(recipe, recipe.full.input, folded);
+  const forFull = encodeSplits(recipe, recipe.full.input, splits);
   const full = await trainNetwork(recipe, recipe.full, forFull, training("full", null));
   const teacher = flat(await scoreDataset(full.spec, readFrom(blobs), forFull.data));
-  const forThin = recipe.thin.input === recipe.full.input ? forFull : encodeFolds(recipe, recipe.thin.input, folded);
+  const forThin = recipe.thin.input === recipe.full.input ? forFull : encodeSplits(recipe, recipe.thin.input, splits);
   const thin = await trainNetwork(recipe, recipe.thin, forThin, training("thin", teacher));
   const draft: Draft = {
-    format: "upriver/1",
+    format: "upriver/2",
     model: recipe.name,
     task: recipe.task,
     labels: recipe.labels,
     thin: thin.spec,
     full: full.spec,
-    ...(await packRegionalParts(thin.spec, blobs, forThin.data, forThin.heldOut.certify)),
+    ...(await packRegionalParts(thin.spec, blobs, forThin.data, forThin.heldOut.calibration)),
     policy: recipe.policy,
     metrics: { thin: thin.metrics, full: full.metrics },
-    trainedOn: countsOf(folded.train),
-    examples: pickExamples(recipe, folded.certify, thin, full),
+    trainedOn: countsOf(splits.train),
+    examples: pickExamples(recipe, splits.calibration, thin, full),
   };
   for (const encoded of new Set([forFull, forThin])) release(encoded);
-  const networkResult = (name: NetworkName, { history, seconds, spec, certifyScores }: Trained) => {
-    return { name, history, seconds, bytes: bytesOf(spec), scores: certifyScores };
+  const networkResult = (name: NetworkName, { history, seconds, spec, calibrationScores }: Trained) => {
+    return { name, history, seconds, bytes: bytesOf(spec), scores: calibrationScores };
   };
   const result: TrainingResult = {
     ...{ model: recipe.name, labels: recipe.labels, targetRisk: recipe.targetRisk, seed: recipe.training.seed },
     backend: backend.adapter ? `${backend.name}: ${backend.adapter}` : backend.name,
     trainedOn: draft.trainedOn,
     networks: [networkResult("full", full), networkResult("thin", thin)],
-    truths: folded.certify.map(({ label }) => recipe.labels.indexOf(label)),
-    regions: folded.certify.map(({ region }) => region),
+    truths: splits.calibration.map(({ label }) => recipe.labels.indexOf(label)),
+    regions: splits.calibration.map(({ region }) => region),
   };
   return { draft, blobs, result };
 }
@@ -94,7 +94,7 @@ export async function trainFull(
 ): Promise<{ spec: NetworkSpec; blobs: Blobs }> {
   const backend = await startTraining("wasm");
   const blobs: Blobs = new Map();
-  const encoded = encodeFolds(recipe, recipe.full.input, await foldRows(recipe, rows));
+  const encoded = encodeSplits(recipe, recipe.full.input, await splitRows(recipe, rows));
   const training = { name: "full", backend, blobs, teacher: null, onProgress };
   const { spec } = await trainNetwork(recipe, recipe.full, encoded, training);
   release(encoded);

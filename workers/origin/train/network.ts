@@ -1,6 +1,6 @@
 import * as tf from "@tensorflow/tfjs-core";
 import * as layers from "@tensorflow/tfjs-layers";
-import { sizeOf } from "../../core/input/index.ts";
+import { sizeOf } from "#core/input/index.ts";
 import type { LayerPlan } from "../recipes/index.ts";
 
 /** A network under training: the whole, and its parts on the same weights. */

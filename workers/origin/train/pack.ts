@@ -1,11 +1,11 @@
 import type * as layers from "@tensorflow/tfjs-layers";
-import { joined } from "../../core/bytes.ts";
-import type { Backbone, Blob, Input, NetworkSpec } from "../../core/contract/index.ts";
-import { sha256Hex } from "../../core/hash.ts";
-import type { HeadWeights } from "../../core/head/head.ts";
-import { encodeHead } from "../../core/head/head.ts";
-import { limits } from "../../core/limits.ts";
-import type { WeightSpec } from "../../core/model/tfjs/model-json.ts";
+import { joined } from "#core/bytes.ts";
+import type { Backbone, BlobRef, Input, NetworkSpec } from "#core/contract/index.ts";
+import { sha256Hex } from "#core/hash.ts";
+import type { HeadWeights } from "#core/head/head.ts";
+import { encodeHead } from "#core/head/head.ts";
+import { limits } from "#core/limits.ts";
+import type { WeightSpec } from "#core/model/tfjs/model-json.ts";
 import type { WeightType } from "../recipes/index.ts";
 import type { Trainable } from "./network.ts";
 import { quantise } from "./quantise.ts";
@@ -116,7 +116,7 @@ export function bytesOf({ backbone, head }: Pick<PackedNetwork, "backbone" | "he
 }
 
 /** Puts bytes among the blobs, under their hash. */
-export async function addBlob(blobs: Blobs, bytes: Uint8Array<ArrayBuffer>): Promise<Blob> {
+export async function addBlob(blobs: Blobs, bytes: Uint8Array<ArrayBuffer>): Promise<BlobRef> {
   const sha256 = await sha256Hex(bytes);
   blobs.set(sha256, bytes);
   return { sha256, bytes: bytes.byteLength };

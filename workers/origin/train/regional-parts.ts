@@ -1,12 +1,12 @@
-import { checkBlob } from "../../core/artefacts.ts";
-import type { ClassifyManifest, NetworkSpec } from "../../core/contract/index.ts";
-import { sha256Hex } from "../../core/hash.ts";
-import { encodeAnchor } from "../../core/head/anchor.ts";
-import { quantise } from "../../core/head/embedding.ts";
-import { addRow, emptySums, encodeSums, labelWeightUnit } from "../../core/head/sums.ts";
-import { limits } from "../../core/limits.ts";
-import { loadNetwork } from "../../core/model/network.ts";
-import { tfjsEngine } from "../../core/model/tfjs/engine.ts";
+import { checkBlob } from "#core/artefacts.ts";
+import type { ClassifyManifest, NetworkSpec } from "#core/contract/index.ts";
+import { sha256Hex } from "#core/hash.ts";
+import { encodeAnchor } from "#core/head/anchor.ts";
+import { quantise } from "#core/head/embedding.ts";
+import { addRow, emptySums, encodeSums, labelWeightUnit } from "#core/head/sums.ts";
+import { limits } from "#core/limits.ts";
+import { loadNetwork } from "#core/model/network.ts";
+import { tfjsEngine } from "#core/model/tfjs/engine.ts";
 import { type Dataset, embedRows } from "./dataset.ts";
 import type { Blobs } from "./pack.ts";
 
@@ -34,15 +34,15 @@ export async function packRegionalParts(
   for (const [row, label] of train.labels.entries())
     addRow(sums, { vector: trained(row), label, weight: labelWeightUnit });
   const held = vectorsOf(heldOut);
-  const picked = anchorRows(heldOut.labels, classes);
+  const chosen = anchorRows(heldOut.labels, classes);
   const anchor = encodeAnchor(
-    picked.map(held),
-    picked.map((row) => heldOut.labels[row] as number),
+    chosen.map(held),
+    chosen.map((row) => heldOut.labels[row] as number),
   );
   network.backbone.release();
   return {
     prior: { blob: await add(blobs, encodeSums(sums)) },
-    anchor: picked.length === 0 ? null : { blob: await add(blobs, anchor), rows: picked.length },
+    anchor: chosen.length === 0 ? null : { blob: await add(blobs, anchor), rows: chosen.length },
   };
 }
 

@@ -25,11 +25,11 @@ export class RowStore {
   }
 
   /** The picked rows, one after another: [picked, width]. */
-  read(picked: ArrayLike<number>): Float32Array {
+  read(chosen: ArrayLike<number>): Float32Array {
     const { place, width } = this;
-    const out = new Float32Array(picked.length * width);
-    for (let i = 0; i < picked.length; i++) {
-      const row = picked[i] as number;
+    const out = new Float32Array(chosen.length * width);
+    for (let i = 0; i < chosen.length; i++) {
+      const row = chosen[i] as number;
       const target = out.subarray(i * width, (i + 1) * width);
       if (typeof place !== "number") target.set(place.subarray(row * width, (row + 1) * width));
       else readSync(place, target, 0, width * 4, row * width * 4);

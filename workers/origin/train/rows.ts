@@ -1,4 +1,4 @@
-import type { ClassifyManifest } from "../../core/contract/index.ts";
+import type { ClassifyManifest } from "#core/contract/index.ts";
 import type { Recipe, Row } from "../recipes/index.ts";
 import type { WeightedRow } from "./dataset.ts";
 

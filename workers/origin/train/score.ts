@@ -1,8 +1,8 @@
-import { checkBlob } from "../../core/artefacts.ts";
-import type { NetworkSpec } from "../../core/contract/index.ts";
-import { scoresOf } from "../../core/head/head.ts";
-import { loadNetwork, type ReadBlob } from "../../core/model/network.ts";
-import { tfjsEngine } from "../../core/model/tfjs/engine.ts";
+import { checkBlob } from "#core/artefacts.ts";
+import type { NetworkSpec } from "#core/contract/index.ts";
+import { scoresOf } from "#core/head/head.ts";
+import { loadNetwork, type ReadBlob } from "#core/model/network.ts";
+import { tfjsEngine } from "#core/model/tfjs/engine.ts";
 import { type Dataset, embedRows } from "./dataset.ts";
 import type { Blobs } from "./pack.ts";
 

@@ -1,6 +1,6 @@
 import { mkdir, readdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { checkBlob } from "../../core/artefacts.ts";
+import { checkBlob } from "#core/artefacts.ts";
 import type { Artefact, Draft } from "./index.ts";
 
 const draftFile = "draft.json";

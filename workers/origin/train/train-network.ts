@@ -1,11 +1,11 @@
 import * as tf from "@tensorflow/tfjs-core";
-import type { Input } from "../../core/contract/index.ts";
+import type { Input } from "#core/contract/index.ts";
 import type { Backend } from "../backend/index.ts";
 import type { InputPlan, NetworkPlan, Recipe, TrainingPlan } from "../recipes/index.ts";
 import { type Calibrated, calibrate, type HeldOut } from "./calibrate.ts";
 import type { Checkpoints, EpochRecord } from "./checkpoint.ts";
 import { planInput } from "./columns.ts";
-import { type Dataset, encodeRows, type Folded } from "./dataset.ts";
+import { type Dataset, encodeRows, type SplitRows } from "./dataset.ts";
 import { softened } from "./distil.ts";
 import { type FitProgress, type Fitted, fitNetwork } from "./fit.ts";
 import { type Blobs, packNetwork } from "./pack.ts";
@@ -39,19 +39,19 @@ export interface NetworkTraining {
 const afterPruning = { epochs: 0.25, rate: 0.3 };
 
 /** Encodes rows as a plan's input has them, fitted on the training rows. */
-export function encodeFolds(recipe: Recipe, plan: InputPlan, { train, tune, certify }: Folded): Encoded {
+export function encodeSplits(recipe: Recipe, plan: InputPlan, { train, validation, calibration }: SplitRows): Encoded {
   const input = planInput(plan, train);
   const heldOut: HeldOut = {
-    tune: encodeRows(recipe, input, tune),
-    certify: encodeRows(recipe, input, certify),
-    window: spanOf(certify),
+    validation: encodeRows(recipe, input, validation),
+    calibration: encodeRows(recipe, input, calibration),
+    window: spanOf(calibration),
   };
   return { input, data: encodeRows(recipe, input, train), heldOut };
 }
 
 /** Lets go of rows that were kept in files. */
-export function release({ data, heldOut: { tune, certify } }: Encoded): void {
-  for (const { values } of [data, tune, certify]) values.release();
+export function release({ data, heldOut: { validation, calibration } }: Encoded): void {
+  for (const { values } of [data, validation, calibration]) values.release();
 }
 
 /** Trains a network by its plan, prunes it where the plan says so, packs it, and certifies it on held-out rows. */
@@ -62,7 +62,7 @@ export async function trainNetwork(
   training: NetworkTraining,
 ): Promise<Trained> {
   const { blobs } = training;
-  const fitted = await fitAndPrune(recipe, network, data, heldOut.tune, training);
+  const fitted = await fitAndPrune(recipe, network, data, heldOut.validation, training);
   const packed = await packNetwork(fitted.network, input, blobs, network.weights);
   fitted.network.whole.dispose();
   const { history, seconds } = fitted;

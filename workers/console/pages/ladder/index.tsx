@@ -1,10 +1,10 @@
-import type { Ladder } from "../../../client/index.ts";
-import { duration } from "../../../core/format.ts";
-import { useLive } from "../../live.ts";
-import type { PageProps } from "../../page.ts";
-import { NothingServed } from "../../parts/nothing-served.tsx";
-import { Badge, Loaded } from "../../parts/states.tsx";
-import { can } from "../../session.ts";
+import type { Ladder } from "#client/index.ts";
+import { useLive } from "#console/live.ts";
+import type { PageProps } from "#console/page.ts";
+import { NothingServed } from "#console/parts/nothing-served.tsx";
+import { Badge, Loaded } from "#console/parts/states.tsx";
+import { can } from "#console/session.ts";
+import { duration } from "#core/format.ts";
 import { Model } from "./model.tsx";
 import { useSpeed } from "./speed.ts";
 
@@ -33,9 +33,9 @@ export function LadderPage({ session }: PageProps) {
             ))}
             {ladder.models.length > 0 && (
               <p class="muted">
-                What climbs is counted at once, what the edge answers within a few seconds. Cost is Cloudflare's, for a
-                million questions that get as far as the rung; the origin's host is not in it. The edge's times are what
-                it waited for: its clock stands still while it works.
+                What escalates is counted at once, what the edge answers within a few seconds. Cost is Cloudflare's, for
+                a million questions that get as far as the rung; the origin's host is not in it. The edge's times are
+                what it waited for: its clock stands still while it works.
               </p>
             )}
           </>
@@ -54,8 +54,8 @@ function NextRung({ nextRung }: Pick<Ladder, "nextRung">) {
         <Badge kind="good">Origin answers, {duration(nextRung.ms)}</Badge>
       ) : (
         <>
-          <Badge kind="bad">Origin is down</Badge> Questions are kept and asked again; the edge answers what it is sure
-          of. {nextRung.reason}
+          <Badge kind="bad">Origin is down</Badge> Questions are kept and asked again; the edge answers what it is
+          accepted of. {nextRung.reason}
         </>
       )}
     </p>

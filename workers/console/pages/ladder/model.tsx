@@ -1,7 +1,7 @@
-import type { Ladder, ModelLadder } from "../../../client/index.ts";
-import { count, percent } from "../../../core/format.ts";
-import { columnsOf, Table } from "../../parts/table.tsx";
-import { linkTo } from "../../route.ts";
+import type { Ladder, ModelLadder } from "#client/index.ts";
+import { columnsOf, Table } from "#console/parts/table.tsx";
+import { linkTo } from "#console/route.ts";
+import { count, percent } from "#core/format.ts";
 import { Rung } from "./rung.tsx";
 
 interface ModelProps {

@@ -1,8 +1,8 @@
-import type { LadderRung } from "../../../client/index.ts";
-import { count, dollars, duration, percent } from "../../../core/format.ts";
-import { Bar } from "../../parts/bar.tsx";
-import { rungTitles } from "../../parts/rung-titles.ts";
-import { Badge } from "../../parts/states.tsx";
+import type { LadderRung } from "#client/index.ts";
+import { Bar } from "#console/parts/bar.tsx";
+import { rungTitles } from "#console/parts/rung-titles.ts";
+import { Badge } from "#console/parts/states.tsx";
+import { count, dollars, duration, percent } from "#core/format.ts";
 
 const places = {
   human: "answers what nobody could",

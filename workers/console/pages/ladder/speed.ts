@@ -1,5 +1,5 @@
 import { useRef } from "preact/hooks";
-import type { Ladder } from "../../../client/index.ts";
+import type { Ladder } from "#client/index.ts";
 
 /** Questions a second of each model, over the last few looks. */
 export function useSpeed(ladder: Ladder | null): Map<string, number> {

@@ -1,6 +1,6 @@
-import type { CanaryState, ModelSummary } from "../../../client/index.ts";
-import { count, moment, percent } from "../../../core/format.ts";
-import { Badge } from "../../parts/states.tsx";
+import type { CanaryState, ModelSummary } from "#client/index.ts";
+import { Badge } from "#console/parts/states.tsx";
+import { count, moment, percent } from "#core/format.ts";
 
 /** Where a canary stands, or how the last one ended. */
 export function Canary({ summary: { canary }, watch }: { summary: ModelSummary; watch: CanaryState | null }) {

@@ -1,6 +1,6 @@
-import type { VersionList } from "../../../client/index.ts";
-import { moment, percent } from "../../../core/format.ts";
-import { Empty } from "../../parts/states.tsx";
+import type { VersionList } from "#client/index.ts";
+import { Empty } from "#console/parts/states.tsx";
+import { moment, percent } from "#core/format.ts";
 
 /** What was done with the versions; what was done with heads stands with their region. */
 export function History({ list: { history } }: { list: VersionList }) {

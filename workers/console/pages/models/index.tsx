@@ -1,10 +1,10 @@
-import type { ModelSummary } from "../../../client/index.ts";
-import { useLive } from "../../live.ts";
-import type { PageProps } from "../../page.ts";
-import { Confirm } from "../../parts/confirm.tsx";
-import { ModelChoice } from "../../parts/model-choice.tsx";
-import { Loaded } from "../../parts/states.tsx";
-import { can, type Session } from "../../session.ts";
+import type { ModelSummary } from "#client/index.ts";
+import { useLive } from "#console/live.ts";
+import type { PageProps } from "#console/page.ts";
+import { Confirm } from "#console/parts/confirm.tsx";
+import { ModelChoice } from "#console/parts/model-choice.tsx";
+import { Loaded } from "#console/parts/states.tsx";
+import { can, type Session } from "#console/session.ts";
 import { Canary } from "./canary.tsx";
 import { History } from "./history.tsx";
 import { Trainings } from "./trainings.tsx";

@@ -1,6 +1,6 @@
 import { useRef, useState } from "preact/hooks";
-import { Problem } from "../../parts/states.tsx";
-import type { Session } from "../../session.ts";
+import { Problem } from "#console/parts/states.tsx";
+import type { Session } from "#console/session.ts";
 
 /** A training's report, in a frame that may run nothing. */
 export function Report({ session, model, id }: { session: Session; model: string; id: string }) {
@@ -12,7 +12,7 @@ export function Report({ session, model, id }: { session: Session; model: string
     setFailure(null);
     setOpen(true);
     dialog.current?.showModal();
-    await session.client.jobReport(model, id).then(setPage, setFailure);
+    await session.client.trainingReport(model, id).then(setPage, setFailure);
   };
   return (
     <>

@@ -1,29 +1,29 @@
 import { useState } from "preact/hooks";
-import type { Job } from "../../../client/index.ts";
-import { moment } from "../../../core/format.ts";
-import { useLive } from "../../live.ts";
-import { Badge, Empty, Loaded, Problem } from "../../parts/states.tsx";
-import type { Session } from "../../session.ts";
+import type { Training } from "#client/index.ts";
+import { useLive } from "#console/live.ts";
+import { Badge, Empty, Loaded, Problem } from "#console/parts/states.tsx";
+import type { Session } from "#console/session.ts";
+import { moment } from "#core/format.ts";
 import { Report } from "./report.tsx";
 
 const everyMs = 3_000;
 
 /** A model's trainings at the origin, and one more on demand. */
 export function Trainings({ session, model }: { session: Session; model: string }) {
-  const jobs = useLive(`jobs ${model}`, () => session.client.jobs(model), everyMs);
+  const trainings = useLive(`jobs ${model}`, () => session.client.trainings(model), everyMs);
   const [isOrdering, setOrdering] = useState(false);
   const [failure, setFailure] = useState<Error | null>(null);
   const order = async () => {
     setOrdering(true);
     setFailure(null);
-    await session.client.orderJob(model).catch(setFailure);
+    await session.client.orderTraining(model).catch(setFailure);
     setOrdering(false);
-    jobs.reload();
+    trainings.reload();
   };
   return (
     <>
       {failure && <Problem error={failure} />}
-      <Loaded of={jobs}>
+      <Loaded of={trainings}>
         {(all) => (
           <>
             <button type="button" disabled={isOrdering || all.some(({ endedAt }) => endedAt === null)} onClick={order}>
@@ -33,8 +33,8 @@ export function Trainings({ session, model }: { session: Session; model: string 
               <Empty title="The origin has not trained this model." />
             ) : (
               <ul class="list jobs">
-                {all.map((job) => (
-                  <Training key={job.id} session={session} job={job} />
+                {all.map((training) => (
+                  <TrainingRow key={training.id} session={session} training={training} />
                 ))}
               </ul>
             )}
@@ -45,8 +45,8 @@ export function Trainings({ session, model }: { session: Session; model: string 
   );
 }
 
-function Training({ session, job }: { session: Session; job: Job }) {
-  const { id, model, state, step, progress, reason, verdict, version, createdAt } = job;
+function TrainingRow({ session, training }: { session: Session; training: Training }) {
+  const { id, model, state, step, progress, reason, verdict, version, createdAt } = training;
   const kinds = {
     queued: "plain",
     running: "warn",

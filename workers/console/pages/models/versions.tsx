@@ -1,9 +1,9 @@
-import type { ModelSummary, RegionState, VersionList } from "../../../client/index.ts";
-import { count, four, moment, percent } from "../../../core/format.ts";
-import { Confirm } from "../../parts/confirm.tsx";
-import { Badge } from "../../parts/states.tsx";
-import { columnsOf, Table } from "../../parts/table.tsx";
-import type { Session } from "../../session.ts";
+import type { ModelSummary, RegionState, VersionList } from "#client/index.ts";
+import { Confirm } from "#console/parts/confirm.tsx";
+import { Badge } from "#console/parts/states.tsx";
+import { columnsOf, Table } from "#console/parts/table.tsx";
+import type { Session } from "#console/session.ts";
+import { count, four, moment, percent } from "#core/format.ts";
 
 interface Props {
   session: Session;

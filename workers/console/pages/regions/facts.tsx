@@ -1,10 +1,10 @@
-import type { RegionState } from "../../../client/index.ts";
-import { bytes, count, day, duration, percent } from "../../../core/format.ts";
-import { Certificate } from "../../parts/certificate.tsx";
+import type { RegionState } from "#client/index.ts";
+import { Certificate } from "#console/parts/certificate.tsx";
+import { bytes, count, day, duration, percent } from "#core/format.ts";
 
 /** What a region knows and is about. */
 export function Facts({ state }: { state: RegionState }) {
-  const { certificate, rule, samples, archived, questions, drift, recall, retrainDueAt, breaker } = state;
+  const { certificate, rule, samples, archived, questions, drift, semanticCache, retrainDueAt, breaker } = state;
   const dueMs = retrainDueAt === null ? null : Math.max(0, retrainDueAt - Date.now());
   return (
     <>
@@ -25,14 +25,14 @@ export function Facts({ state }: { state: RegionState }) {
         <Fact name="Threshold" value={rule ? rule.threshold.toFixed(3) : "the version's"} />
         <Fact
           name="Labels"
-          value={count(samples.train + samples.tune + samples.certify)}
-          note={`train ${count(samples.train)}, tune ${count(samples.tune)}, certify ${count(samples.certify)}${archived ? `, archived ${count(archived)}` : ""}`}
+          value={count(samples.train + samples.validation + samples.calibration)}
+          note={`train ${count(samples.train)}, validation ${count(samples.validation)}, calibration ${count(samples.calibration)}${archived ? `, archived ${count(archived)}` : ""}`}
         />
         <Fact name="Kept questions" value={count(questions.total)} note={`${count(questions.open)} open`} />
         <Fact
-          name="Recall"
-          value={recall?.radius === null || !recall ? "off" : `radius ${recall.radius.toFixed(3)}`}
-          note={recall?.report.reason}
+          name="SemanticCache"
+          value={semanticCache?.radius === null || !semanticCache ? "off" : `radius ${semanticCache.radius.toFixed(3)}`}
+          note={semanticCache?.report.reason}
         />
         <Fact
           name="Input"

@@ -1,9 +1,9 @@
-import type { RegionDetail, RegionHead } from "../../../client/index.ts";
-import { four, moment, percent } from "../../../core/format.ts";
-import { Confirm } from "../../parts/confirm.tsx";
-import { Badge, Empty } from "../../parts/states.tsx";
-import { columnsOf, Table } from "../../parts/table.tsx";
-import type { Session } from "../../session.ts";
+import type { RegionDetail, RegionHead } from "#client/index.ts";
+import { Confirm } from "#console/parts/confirm.tsx";
+import { Badge, Empty } from "#console/parts/states.tsx";
+import { columnsOf, Table } from "#console/parts/table.tsx";
+import type { Session } from "#console/session.ts";
+import { four, moment, percent } from "#core/format.ts";
 
 interface Props {
   session: Session;
@@ -13,7 +13,7 @@ interface Props {
   onChange: () => void;
 }
 
-const columns = columnsOf("Head", "Made", "#Right", "#Log-loss", "State", "~What to do");
+const columns = columnsOf("Head", "Inference", "#Right", "#Log-loss", "State", "~What to do");
 
 /** Every head that a region had, each to go back to. */
 export function Heads({ detail, session, model, region, onChange }: Props) {
@@ -55,7 +55,7 @@ export function Heads({ detail, session, model, region, onChange }: Props) {
               <th scope="row">
                 {head.base}+{region}.{head.number}
               </th>
-              <td data-label="Made">{moment(head.createdAt)}</td>
+              <td data-label="Inference">{moment(head.createdAt)}</td>
               <td class="number" data-label="Right">
                 {percent(standing?.regional.accuracy)}
               </td>

@@ -1,11 +1,11 @@
 import { useState } from "preact/hooks";
-import type { RegionState, UpriverClient } from "../../../client/index.ts";
-import { count } from "../../../core/format.ts";
-import { useLive } from "../../live.ts";
-import type { PageProps } from "../../page.ts";
-import { ModelChoice } from "../../parts/model-choice.tsx";
-import { Empty, Loaded } from "../../parts/states.tsx";
-import { linkTo } from "../../route.ts";
+import type { RegionState, UpriverClient } from "#client/index.ts";
+import { useLive } from "#console/live.ts";
+import type { PageProps } from "#console/page.ts";
+import { ModelChoice } from "#console/parts/model-choice.tsx";
+import { Empty, Loaded } from "#console/parts/states.tsx";
+import { linkTo } from "#console/route.ts";
+import { count } from "#core/format.ts";
 import { RegionPage } from "./region.tsx";
 import { StandingChart } from "./standing-chart.tsx";
 import { RegionTable } from "./table.tsx";
@@ -35,7 +35,7 @@ function Regions({ client, model }: { client: UpriverClient; model: string }) {
       {(all) =>
         all.length === 0 ? (
           <Empty title="No region has been asked anything that it keeps yet.">
-            <p>A region appears with its first question that climbs, or its first label.</p>
+            <p>A region appears with its first question that escalates, or its first label.</p>
           </Empty>
         ) : (
           <>
@@ -73,7 +73,7 @@ function Summary({ regions }: { regions: RegionState[] }) {
   const facts: [string, number][] = [
     ["Regions", regions.length],
     ["Own head", regions.filter(({ head }) => head !== null).length],
-    ["Certificate held", having("held")],
+    ["Certificate held", having("valid")],
     ["Too few labels", having("pending")],
     ["Void", having("void")],
     ["Drifting", regions.filter(({ drift }) => drift?.alarm).length],

@@ -1,8 +1,8 @@
-import { useLive } from "../../live.ts";
-import { Confirm } from "../../parts/confirm.tsx";
-import { Empty, Loaded } from "../../parts/states.tsx";
-import { linkTo } from "../../route.ts";
-import type { Session } from "../../session.ts";
+import { useLive } from "#console/live.ts";
+import { Confirm } from "#console/parts/confirm.tsx";
+import { Empty, Loaded } from "#console/parts/states.tsx";
+import { linkTo } from "#console/route.ts";
+import type { Session } from "#console/session.ts";
 import { Facts } from "./facts.tsx";
 import { Heads } from "./heads.tsx";
 import { Runs } from "./runs.tsx";

@@ -1,8 +1,8 @@
-import type { RegionRun } from "../../../client/index.ts";
-import { count, duration, moment } from "../../../core/format.ts";
-import { RunState } from "../../parts/run-state.tsx";
-import { Empty } from "../../parts/states.tsx";
-import { columnsOf, Table } from "../../parts/table.tsx";
+import type { RegionRun } from "#client/index.ts";
+import { RunState } from "#console/parts/run-state.tsx";
+import { Empty } from "#console/parts/states.tsx";
+import { columnsOf, Table } from "#console/parts/table.tsx";
+import { count, duration, moment } from "#core/format.ts";
 
 const columns = columnsOf("Data up to", "Version", "Outcome", "#Held out", "#Took");
 

@@ -1,6 +1,6 @@
-import type { RegionRun } from "../../../client/index.ts";
-import { day, four, percent } from "../../../core/format.ts";
-import { Chart } from "../../parts/chart.tsx";
+import type { RegionRun } from "#client/index.ts";
+import { Chart } from "#console/parts/chart.tsx";
+import { day, four, percent } from "#core/format.ts";
 
 interface Props {
   title: string;

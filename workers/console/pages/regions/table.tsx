@@ -1,10 +1,10 @@
-import type { RegionState } from "../../../client/index.ts";
-import { count, percent } from "../../../core/format.ts";
-import { Certificate } from "../../parts/certificate.tsx";
-import { RunState } from "../../parts/run-state.tsx";
-import { Badge, Empty } from "../../parts/states.tsx";
-import { columnsOf, Table } from "../../parts/table.tsx";
-import { linkTo } from "../../route.ts";
+import type { RegionState } from "#client/index.ts";
+import { Certificate } from "#console/parts/certificate.tsx";
+import { RunState } from "#console/parts/run-state.tsx";
+import { Badge, Empty } from "#console/parts/states.tsx";
+import { columnsOf, Table } from "#console/parts/table.tsx";
+import { linkTo } from "#console/route.ts";
+import { count, percent } from "#core/format.ts";
 
 const columns = columnsOf("Region", "Head", "#Labels", "#Open", "#Coverage", "Certificate", "Input", "Last run");
 
@@ -31,7 +31,7 @@ function Row({ model, state }: { model: string; state: RegionState }) {
         {head === null ? `${base}, global` : `${base}+${head}`}
       </td>
       <td class="number" data-label="Labels">
-        {count(samples.train + samples.tune + samples.certify + archived)}
+        {count(samples.train + samples.validation + samples.calibration + archived)}
       </td>
       <td class="number" data-label="Open">
         {count(questions.open)}

@@ -1,7 +1,7 @@
 import { useRef } from "preact/hooks";
-import type { Input, UpriverClient } from "../../../client/index.ts";
-import { count } from "../../../core/format.ts";
-import { Empty, Problem } from "../../parts/states.tsx";
+import type { Input, UpriverClient } from "#client/index.ts";
+import { Empty, Problem } from "#console/parts/states.tsx";
+import { count } from "#core/format.ts";
 import { FlagDialog } from "./flag-dialog.tsx";
 import { useKeys } from "./keys.ts";
 import { Question } from "./question.tsx";

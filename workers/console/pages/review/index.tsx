@@ -1,9 +1,9 @@
 import { useState } from "preact/hooks";
-import type { UpriverClient } from "../../../client/index.ts";
-import { useLive } from "../../live.ts";
-import type { PageProps } from "../../page.ts";
-import { ModelChoice } from "../../parts/model-choice.tsx";
-import { Empty, Loaded } from "../../parts/states.tsx";
+import type { UpriverClient } from "#client/index.ts";
+import { useLive } from "#console/live.ts";
+import type { PageProps } from "#console/page.ts";
+import { ModelChoice } from "#console/parts/model-choice.tsx";
+import { Empty, Loaded } from "#console/parts/states.tsx";
 import { Desk } from "./desk.tsx";
 import { LabelStudio } from "./label-studio.tsx";
 

@@ -1,5 +1,5 @@
 import { useEffect, useRef } from "preact/hooks";
-import type { Input, Instance } from "../../../client/index.ts";
+import type { Input, Instance } from "#client/index.ts";
 
 type Values = Record<string, unknown>;
 

@@ -1,7 +1,7 @@
 import { useState } from "preact/hooks";
-import type { LabelStudioImported, UpriverClient } from "../../../client/index.ts";
-import { count } from "../../../core/format.ts";
-import { Problem } from "../../parts/states.tsx";
+import type { LabelStudioImported, UpriverClient } from "#client/index.ts";
+import { Problem } from "#console/parts/states.tsx";
+import { count } from "#core/format.ts";
 
 /** Review elsewhere: open questions as Label Studio's tasks, and its annotations as answers. */
 export function LabelStudio({ client, model, reviewer }: { client: UpriverClient; model: string; reviewer: string }) {

@@ -1,7 +1,7 @@
-import type { Input, ReviewQuestion } from "../../../client/index.ts";
-import { moment, percent } from "../../../core/format.ts";
-import { Scores } from "../../parts/scores.tsx";
-import { Badge } from "../../parts/states.tsx";
+import type { Input, ReviewQuestion } from "#client/index.ts";
+import { Scores } from "#console/parts/scores.tsx";
+import { Badge } from "#console/parts/states.tsx";
+import { moment, percent } from "#core/format.ts";
 import { InstanceView } from "./instance.tsx";
 
 /** A question, shown as what it is, with what each rung thought. */
@@ -14,7 +14,7 @@ export function Question({
   input: Input | null;
   given: string | null;
 }) {
-  const { id, region, instance, thoughts, queuedAt } = question;
+  const { id, region, instance, opinions, queuedAt } = question;
   return (
     <article class="question" data-question={id} aria-label="The question">
       <p class="head">
@@ -26,10 +26,10 @@ export function Question({
       <div class="pair">
         <InstanceView input={input} instance={instance} />
         <div>
-          <h2 class="small">What each rung thought</h2>
-          {thoughts.length === 0 && <p class="muted">Nothing that was kept.</p>}
-          {thoughts.map(({ rung, version, label, confidence, scores }) => (
-            <section key={rung} class="thought">
+          <h2 class="small">What each rung opinion</h2>
+          {opinions.length === 0 && <p class="muted">Nothing that was kept.</p>}
+          {opinions.map(({ rung, version, label, confidence, scores }) => (
+            <section key={rung} class="opinion">
               <h3>
                 {rung} <span class="muted">version {version}</span>
               </h3>

@@ -1,5 +1,5 @@
 import { useCallback, useEffect, useRef, useState } from "preact/hooks";
-import { ProblemError, type ReviewQuestion, type UpriverClient } from "../../../client/index.ts";
+import { ProblemError, type ReviewQuestion, type UpriverClient } from "#client/index.ts";
 
 /** What a person said of a question, to come back to. */
 export interface Done {

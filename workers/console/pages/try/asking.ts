@@ -1,5 +1,5 @@
 import { useRef, useState } from "preact/hooks";
-import type { Answer, AskOptions, Instance, Picture, UpriverClient } from "../../../client/index.ts";
+import type { Answer, AskOptions, Instance, Picture, UpriverClient } from "#client/index.ts";
 
 /** A question on its way, as far as it got. */
 export interface Asked {

@@ -1,5 +1,5 @@
 import { useState } from "preact/hooks";
-import type { Column, Instance, Policy } from "../../../client/index.ts";
+import type { Column, Instance, Policy } from "#client/index.ts";
 
 const numberPattern = "[+\\-]?[0-9]*\\.?[0-9]*([eE][+\\-]?[0-9]+)?";
 
@@ -86,7 +86,7 @@ function FieldInput({ field: { name, kind, values }, value, onChange }: FieldPro
   );
 }
 
-function fieldsOf(columns: Column[], { regions, split }: Policy): Field[] {
+function fieldsOf(columns: Column[], { regions, groupBy }: Policy): Field[] {
   const own = columns.flatMap((column): Field[] => {
     if (column.type === "region") return [];
     const { name } = column;
@@ -99,7 +99,8 @@ function fieldsOf(columns: Column[], { regions, split }: Policy): Field[] {
     regions.from === "field" && regions.name && !has(regions.name)
       ? [{ name: regions.name, kind: "choice", values: regions.keys }]
       : [];
-  const key: Field[] = split.by === "field" && !has(split.name) ? [{ name: split.name, kind: "text", values: [] }] : [];
+  const key: Field[] =
+    groupBy.by === "field" && !has(groupBy.name) ? [{ name: groupBy.name, kind: "text", values: [] }] : [];
   return [...place, ...own, ...key];
 }
 

@@ -1,18 +1,18 @@
 import { useState } from "preact/hooks";
-import type { Instance, Manifest, ModelState, Picture } from "../../../client/index.ts";
-import { useLive } from "../../live.ts";
-import type { PageProps } from "../../page.ts";
-import { ModelChoice } from "../../parts/model-choice.tsx";
-import { Loaded, Problem } from "../../parts/states.tsx";
-import { can, type Session } from "../../session.ts";
+import type { Instance, Manifest, ModelState, Picture } from "#client/index.ts";
+import { useLive } from "#console/live.ts";
+import type { PageProps } from "#console/page.ts";
+import { ModelChoice } from "#console/parts/model-choice.tsx";
+import { Loaded, Problem } from "#console/parts/states.tsx";
+import { can, type Session } from "#console/session.ts";
 import { useAsking } from "./asking.ts";
-import { Climb } from "./climb.tsx";
+import { Escalation } from "./escalation.tsx";
 import { FeatureForm } from "./feature-form.tsx";
 import { JsonForm } from "./json-form.tsx";
 import { PictureForm } from "./picture-form.tsx";
 import { TryTensors } from "./tensors.tsx";
 
-/** A question by form, file, drawing or camera; and how it climbs. */
+/** A question by form, file, drawing or camera; and how it escalates. */
 export function TryPage({ session, place }: PageProps) {
   return (
     <ModelChoice client={session.client} place={place} title="Try it" titleOf={(model) => `Ask ${model}`}>
@@ -103,7 +103,7 @@ function Ask({ session, state, manifest }: { session: Session; state: Classifier
       </div>
       <div>
         {asked.error && <Problem error={asked.error} />}
-        <Climb
+        <Escalation
           ladder={policy.ladder}
           answer={asked.answer}
           isAsking={asked.isAsking}

@@ -1,6 +1,6 @@
 import { useState } from "preact/hooks";
-import type { Instance } from "../../../client/index.ts";
-import { Problem } from "../../parts/states.tsx";
+import type { Instance } from "#client/index.ts";
+import { Problem } from "#console/parts/states.tsx";
 
 interface Props {
   examples: Instance[];

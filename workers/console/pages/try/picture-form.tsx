@@ -1,5 +1,5 @@
 import { useEffect, useRef, useState } from "preact/hooks";
-import type { Input } from "../../../client/index.ts";
+import type { Input } from "#client/index.ts";
 
 interface Props {
   input: Extract<Input, { kind: "image" }>;

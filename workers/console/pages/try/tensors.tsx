@@ -1,6 +1,6 @@
 import { useState } from "preact/hooks";
-import type { Instance, ModelState, TensorAnswer, UpriverClient } from "../../../client/index.ts";
-import { Empty, Problem } from "../../parts/states.tsx";
+import type { Instance, ModelState, TensorAnswer, UpriverClient } from "#client/index.ts";
+import { Empty, Problem } from "#console/parts/states.tsx";
 import { JsonForm } from "./json-form.tsx";
 
 interface Props {

@@ -1,5 +1,5 @@
 import * as tf from "@tensorflow/tfjs-core";
-import type { TensorType } from "../../contract/index.ts";
+import type { TensorType } from "#core/contract/index.ts";
 import { type Engine, EngineError, type Tensor } from "../engine.ts";
 import { startBackend } from "./backend.ts";
 import { loadGraph } from "./graph-model.ts";

@@ -1,6 +1,6 @@
 import { loadGraphModelSync } from "@tensorflow/tfjs-converter";
 import * as tf from "@tensorflow/tfjs-core";
-import type { TensorType } from "../../contract/index.ts";
+import type { TensorType } from "#core/contract/index.ts";
 import type { TensorInfo } from "../engine.ts";
 import type { TfjsModel } from "./model.ts";
 import { type ModelJson, weightsOf } from "./model-json.ts";

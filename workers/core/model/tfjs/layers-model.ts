@@ -1,6 +1,6 @@
 import * as tf from "@tensorflow/tfjs-core";
 import * as layers from "@tensorflow/tfjs-layers";
-import type { TensorType } from "../../contract/index.ts";
+import type { TensorType } from "#core/contract/index.ts";
 import { EngineError, type TensorInfo } from "../engine.ts";
 import { asKeras2 } from "./keras3.ts";
 import type { TfjsModel } from "./model.ts";

@@ -1,5 +1,5 @@
 import * as tf from "@tensorflow/tfjs-core";
-import { sizeOf } from "../../input/index.ts";
+import { sizeOf } from "#core/input/index.ts";
 import { EngineError } from "../engine.ts";
 import type { WeightSpec } from "./model-json.ts";
 

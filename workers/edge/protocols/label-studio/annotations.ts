@@ -1,5 +1,5 @@
-import { labelStudioNames } from "../../../core/contract/index.ts";
-import { fail, ok, type Result } from "../../../core/result.ts";
+import { labelStudioNames } from "#core/contract/index.ts";
+import { fail, ok, type Result } from "#core/result.ts";
 import type { LabelStudioAnnotated } from "./schema.ts";
 
 type Annotation = LabelStudioAnnotated["annotations"][number];

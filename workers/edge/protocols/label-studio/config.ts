@@ -1,4 +1,4 @@
-import { type Input, labelStudioNames } from "../../../core/contract/index.ts";
+import { type Input, labelStudioNames } from "#core/contract/index.ts";
 
 const { control, object } = labelStudioNames;
 

@@ -1,6 +1,6 @@
 import * as z from "zod";
-import { questionIdSchema } from "../../../core/contract/index.ts";
-import { limits } from "../../../core/limits.ts";
+import { questionIdSchema } from "#core/contract/index.ts";
+import { limits } from "#core/limits.ts";
 
 const resultSchema = z.object({
   from_name: z.string().optional(),

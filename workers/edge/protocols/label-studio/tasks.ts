@@ -1,15 +1,10 @@
-import {
-  type Input,
-  type LabelStudioTask,
-  labelStudioNames,
-  type ReviewQuestion,
-} from "../../../core/contract/index.ts";
-import { dataUrl, pngOf } from "../../images/encode.ts";
+import { type Input, type LabelStudioTask, labelStudioNames, type ReviewQuestion } from "#core/contract/index.ts";
+import { dataUrl, pngOf } from "#edge/images/encode.ts";
 
 /** An open question as a task: what is to be labelled, and what each rung thought of it as predictions. */
 export function taskOf(question: ReviewQuestion, input: Input): LabelStudioTask {
-  const { id, region, provisional, thoughts } = question;
-  const made = thoughts.length > 0 || !provisional ? thoughts : [provisional];
+  const { id, region, provisional, opinions } = question;
+  const made = opinions.length > 0 || !provisional ? opinions : [provisional];
   return {
     data: { upriver_id: id, region, ...shown(question, input) },
     predictions: made.map(({ rung, version, label, confidence }) => ({

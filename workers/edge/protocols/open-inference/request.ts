@@ -1,6 +1,6 @@
-import { FaultError } from "../../../core/http/fault.ts";
-import { parseJson, readBytes } from "../../../core/http/problem.ts";
-import { limits } from "../../../core/limits.ts";
+import { FaultError } from "#core/http/fault.ts";
+import { parseJson, readBytes } from "#core/http/problem.ts";
+import { limits } from "#core/limits.ts";
 import { valuesOfBytes } from "../binary.ts";
 import { misfit, type NamedTensor, valuesOfJson } from "../tensor.ts";
 import { type InferRequest, type InputTensor, inferRequestSchema } from "./schema.ts";

@@ -1,5 +1,5 @@
 import * as z from "zod";
-import { limits } from "../../../core/limits.ts";
+import { limits } from "#core/limits.ts";
 import { datatypeNames } from "../datatypes.ts";
 
 const shapeSchema = z.array(z.int().nonnegative()).max(limits.tensorMaxDimensions);
@@ -34,7 +34,7 @@ export const inferRequestSchema = z
     id: z.string().max(limits.idMaxChars).optional(),
     parameters: z
       .object({
-        /** Whether what the edge is not sure of climbs. */
+        /** Whether what the edge is not sure of escalates. */
         escalate: z.boolean().optional(),
         region: z.string().optional(),
         binary_data_output: z.boolean().optional(),

@@ -1,5 +1,5 @@
-import { describe } from "../../../core/input/describe.ts";
-import { limits } from "../../../core/limits.ts";
+import { describe } from "#core/input/describe.ts";
+import { limits } from "#core/limits.ts";
 import { metadataOf } from "../batch.ts";
 import { misfit, type NamedTensor, type TensorMetadata, valuesOfJson } from "../tensor.ts";
 import type { PredictRequest } from "./schema.ts";

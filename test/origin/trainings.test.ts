@@ -2,13 +2,13 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
-import type { Job, JobStep } from "../../workers/core/contract/index.ts";
-import { problemSchema } from "../../workers/core/contract/index.ts";
-import { sha256Hex } from "../../workers/core/hash.ts";
-import type { Scope } from "../../workers/core/tokens.ts";
-import { createApp } from "../../workers/origin/app.ts";
-import { type CarryOut, Jobs } from "../../workers/origin/jobs/index.ts";
-import { JobStore } from "../../workers/origin/jobs/store.ts";
+import type { Training, TrainingStep } from "#core/contract/index.ts";
+import { problemSchema } from "#core/contract/index.ts";
+import { sha256Hex } from "#core/hash.ts";
+import type { Scope } from "#core/tokens.ts";
+import { createApp } from "#origin/app.ts";
+import { type CarryOut, Trainings } from "#origin/trainings/index.ts";
+import { TrainingStore } from "#origin/trainings/store.ts";
 
 let folder: string;
 beforeAll(async () => {
@@ -18,14 +18,14 @@ afterAll(() => rm(folder, { recursive: true, force: true }));
 
 /** Jobs whose work waits for the test: what they do is in the journeys. */
 class Bench {
-  readonly started: [string, JobStep][] = [];
-  readonly jobs: Jobs;
+  readonly started: [string, TrainingStep][] = [];
+  readonly trainings: Trainings;
   private finish: ((error?: Error) => void) | null = null;
 
   constructor(path: string) {
-    const carryOut: CarryOut = async (job, advance, signal) => {
+    const carryOut: CarryOut = async (training, advance, signal) => {
       this.finish = null;
-      this.started.push([job.model, job.step]);
+      this.started.push([training.model, training.step]);
       await advance({ step: "train" });
       await new Promise<void>((resolve, reject) => {
         signal.throwIfAborted();
@@ -34,7 +34,7 @@ class Bench {
       });
       await advance({ version: 7 });
     };
-    this.jobs = new Jobs(new JobStore(path), carryOut, () => {});
+    this.trainings = new Trainings(new TrainingStore(path), carryOut, () => {});
   }
 
   async end(error?: Error): Promise<void> {
@@ -57,62 +57,62 @@ beforeEach(() => {
   bench = new Bench(path);
 });
 
-describe("jobs", () => {
+describe("trainings", () => {
   it("run one after another, and to the end", async () => {
-    const [one, two] = [await bench.jobs.order("shop", order), await bench.jobs.order("pets", order)];
+    const [one, two] = [await bench.trainings.order("shop", order), await bench.trainings.order("pets", order)];
     await bench.end();
-    expect(await bench.jobs.wait("shop", one.id, 5_000)).toMatchObject({ state: "done", version: 7 });
-    expect(bench.jobs.get("pets", two.id).state).not.toBe("done");
+    expect(await bench.trainings.wait("shop", one.id, 5_000)).toMatchObject({ state: "done", version: 7 });
+    expect(bench.trainings.get("pets", two.id).state).not.toBe("done");
     await bench.end();
-    expect(await bench.jobs.wait("pets", two.id, 5_000)).toMatchObject({ state: "done" });
+    expect(await bench.trainings.wait("pets", two.id, 5_000)).toMatchObject({ state: "done" });
     expect(bench.started.map(([model]) => model)).toEqual(["shop", "pets"]);
   });
 
   it("are one at a time a model", async () => {
-    const { id } = await bench.jobs.order("shop", order);
-    await expect(bench.jobs.order("shop", order)).rejects.toMatchObject({ fault: { kind: "conflict" } });
+    const { id } = await bench.trainings.order("shop", order);
+    await expect(bench.trainings.order("shop", order)).rejects.toMatchObject({ fault: { kind: "conflict" } });
     await bench.end();
-    await bench.jobs.wait("shop", id, 5_000);
-    expect((await bench.jobs.order("shop", order)).id).not.toBe(id);
+    await bench.trainings.wait("shop", id, 5_000);
+    expect((await bench.trainings.order("shop", order)).id).not.toBe(id);
   });
 
   it("that fail say why, and are taken up again at the step where they were", async () => {
-    const { id } = await bench.jobs.order("shop", order);
+    const { id } = await bench.trainings.order("shop", order);
     await bench.end(new Error("no disk"));
-    expect(await bench.jobs.wait("shop", id, 5_000)).toMatchObject({
+    expect(await bench.trainings.wait("shop", id, 5_000)).toMatchObject({
       state: "failed",
       reason: "no disk",
       step: "train",
     });
-    await bench.jobs.restart("shop", id);
+    await bench.trainings.restart("shop", id);
     await bench.end();
-    expect(await bench.jobs.wait("shop", id, 5_000)).toMatchObject({ state: "done", reason: null });
+    expect(await bench.trainings.wait("shop", id, 5_000)).toMatchObject({ state: "done", reason: null });
     expect(bench.started).toEqual([
       ["shop", "pull"],
       ["shop", "train"],
     ]);
-    await expect(bench.jobs.restart("shop", id)).rejects.toMatchObject({ fault: { kind: "conflict" } });
+    await expect(bench.trainings.restart("shop", id)).rejects.toMatchObject({ fault: { kind: "conflict" } });
   });
 
   it("are stopped at once, and taken up again", async () => {
-    const { id } = await bench.jobs.order("shop", order);
+    const { id } = await bench.trainings.order("shop", order);
     await bench.until(() => bench.started.length === 1);
-    expect(await bench.jobs.cancel("shop", id)).toMatchObject({ state: "cancelled" });
-    await expect(bench.jobs.cancel("shop", id)).rejects.toMatchObject({ fault: { kind: "conflict" } });
-    await bench.jobs.restart("shop", id);
+    expect(await bench.trainings.cancel("shop", id)).toMatchObject({ state: "cancelled" });
+    await expect(bench.trainings.cancel("shop", id)).rejects.toMatchObject({ fault: { kind: "conflict" } });
+    await bench.trainings.restart("shop", id);
     await bench.until(() => bench.started.length === 2);
     await bench.end();
-    expect(await bench.jobs.wait("shop", id, 5_000)).toMatchObject({ state: "done" });
+    expect(await bench.trainings.wait("shop", id, 5_000)).toMatchObject({ state: "done" });
   });
 
   it("go on by themselves where the origin was killed", async () => {
-    const { id } = await bench.jobs.order("shop", order);
-    await bench.until(() => bench.jobs.get("shop", id).step === "train");
+    const { id } = await bench.trainings.order("shop", order);
+    await bench.until(() => bench.trainings.get("shop", id).step === "train");
     // The origin that was killed says no more: another one opens what it left.
     const next = new Bench(path);
-    await next.jobs.open();
+    await next.trainings.open();
     await next.end();
-    expect(await next.jobs.wait("shop", id, 5_000)).toMatchObject({ state: "done", version: 7 });
+    expect(await next.trainings.wait("shop", id, 5_000)).toMatchObject({ state: "done", version: 7 });
     expect(next.started).toEqual([["shop", "train"]]);
   });
 });
@@ -134,7 +134,10 @@ describe("the routes of jobs", () => {
       await token("asker", ["ask"]),
       await token("pets", ["publish"], ["pets"]),
     ];
-    const training = { jobs: bench.jobs, backend: { name: "wasm" as const, adapter: null, isSoftware: false } };
+    const training = {
+      trainings: bench.trainings,
+      backend: { name: "wasm" as const, adapter: null, isSoftware: false },
+    };
     const models = { list: () => [], rung: () => Promise.reject(new Error("nobody asks")) };
     const app = createApp({ nodeId: "origin", tokens, models, training, log: () => {} });
     return (method: string, at: string, { body, bearer = "edge", accept = "*/*" }: Call = {}) =>
@@ -147,43 +150,48 @@ describe("the routes of jobs", () => {
 
   it("order, list, show, cancel and restart", async () => {
     const call = await routes();
-    const ordered = await call("POST", "/v1/models/storefront/jobs", { body: { before: "2025-01-01" } });
-    const { job } = (await ordered.json()) as { job: Job };
-    expect([ordered.status, ordered.headers.get("location")]).toEqual([202, `/v1/models/storefront/jobs/${job.id}`]);
-    expect(job).toMatchObject({ model: "storefront", order: { before: "2025-01-01", gate: true } });
-    const of = async (response: Response) => ((await response.json()) as { job: Job }).job;
-    expect(await (await call("GET", "/v1/models/storefront/jobs")).json()).toMatchObject({ jobs: [{ id: job.id }] });
-    const at = `/v1/models/storefront/jobs/${job.id}`;
-    expect(await of(await call("GET", at))).toMatchObject({ id: job.id });
+    const ordered = await call("POST", "/v1/models/storefront/trainings", { body: { before: "2025-01-01" } });
+    const { training } = (await ordered.json()) as { training: Training };
+    expect([ordered.status, ordered.headers.get("location")]).toEqual([
+      202,
+      `/v1/models/storefront/trainings/${training.id}`,
+    ]);
+    expect(training).toMatchObject({ model: "storefront", order: { before: "2025-01-01", gate: true } });
+    const of = async (response: Response) => ((await response.json()) as { training: Training }).training;
+    expect(await (await call("GET", "/v1/models/storefront/trainings")).json()).toMatchObject({
+      trainings: [{ id: training.id }],
+    });
+    const at = `/v1/models/storefront/trainings/${training.id}`;
+    expect(await of(await call("GET", at))).toMatchObject({ id: training.id });
     expect(await of(await call("POST", `${at}/cancel`))).toMatchObject({ state: "cancelled" });
     expect((await call("POST", `${at}/restart`)).status).toBe(202);
     expect(await (await call("GET", "/v1/status")).json()).toMatchObject({
       backend: { name: "wasm" },
-      jobs: [{ id: job.id }],
+      trainings: [{ id: training.id }],
     });
   });
 
   it.each<[string, number, string, string, object | undefined, string]>([
-    ["without a token", 401, "GET", "/v1/models/storefront/jobs", undefined, "nobody"],
-    ["without the scope", 403, "POST", "/v1/models/storefront/jobs", {}, "asker"],
-    ["for another model", 403, "POST", "/v1/models/storefront/jobs", {}, "pets"],
-    ["of a model without a recipe", 404, "POST", "/v1/models/boats/jobs", {}, "edge"],
-    ["of a job that is not there", 404, "GET", "/v1/models/storefront/jobs/x", undefined, "edge"],
-    ["with a day that is none", 422, "POST", "/v1/models/storefront/jobs", { before: "soon" }, "edge"],
-    ["with a share of everybody", 422, "POST", "/v1/models/storefront/jobs", { canary: { share: 1 } }, "edge"],
+    ["without a token", 401, "GET", "/v1/models/storefront/trainings", undefined, "nobody"],
+    ["without the scope", 403, "POST", "/v1/models/storefront/trainings", {}, "asker"],
+    ["for another model", 403, "POST", "/v1/models/storefront/trainings", {}, "pets"],
+    ["of a model without a recipe", 404, "POST", "/v1/models/boats/trainings", {}, "edge"],
+    ["of a job that is not there", 404, "GET", "/v1/models/storefront/trainings/x", undefined, "edge"],
+    ["with a day that is none", 422, "POST", "/v1/models/storefront/trainings", { before: "soon" }, "edge"],
+    ["with a share of everybody", 422, "POST", "/v1/models/storefront/trainings", { canary: { share: 1 } }, "edge"],
     ["of the status without the scope", 403, "GET", "/v1/status", undefined, "asker"],
   ])("refuse what comes %s", async (_, status, method, at, body, bearer) => {
     const call = await routes();
     const response = await call(method, at, { bearer, ...(body ? { body } : {}) });
     expect([response.status, problemSchema.parse(await response.json()).status]).toEqual([status, status]);
-    expect(bench.jobs.list()).toEqual([]);
+    expect(bench.trainings.list()).toEqual([]);
   });
 
   it("tell each change as an event, to the end", async () => {
     const call = await routes();
-    const { id } = await bench.jobs.order("storefront", order);
+    const { id } = await bench.trainings.order("storefront", order);
     const accept = "text/event-stream";
-    const streaming = await call("GET", `/v1/models/storefront/jobs/${id}`, { accept });
+    const streaming = await call("GET", `/v1/models/storefront/trainings/${id}`, { accept });
     const text = streaming.text();
     await bench.end();
     const states = [...(await text).matchAll(/^data: (.*)$/gm)].map(([, json]) => JSON.parse(json as string).state);

@@ -1,10 +1,10 @@
 import { existsSync } from "node:fs";
 import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { ProblemError, UnreachableError, type UpriverClient } from "../../client/index.ts";
-import { classifying } from "../../core/artefacts.ts";
-import { type ClassifyManifest, type Job, jobSteps } from "../../core/contract/index.ts";
-import type { SigningKey } from "../../core/sign.ts";
+import { ProblemError, UnreachableError, type UpriverClient } from "#client/index.ts";
+import { classifying } from "#core/artefacts.ts";
+import { type ClassifyManifest, type Training, trainingSteps } from "#core/contract/index.ts";
+import type { SigningKey } from "#core/sign.ts";
 import type { BackendChoice } from "../backend/index.ts";
 import { learnApart } from "../learn/apart.ts";
 import type { Published } from "../learn/index.ts";
@@ -23,27 +23,27 @@ export interface Workshop {
   /** Where samples, checkpoints and jobs lie. */
   dataFolder: string;
   backend: BackendChoice;
-  folderOf: (job: Job) => string;
+  folderOf: (training: Training) => string;
 }
 
-type Step = (job: Job, advance: Advance, signal: AbortSignal) => Promise<Partial<Job> | null>;
+type Step = (training: Training, advance: Advance, signal: AbortSignal) => Promise<Partial<Training> | null>;
 
 const lookEveryMs = 1_000;
 const verdictFile = "verdict.json";
 
 /** What a job does, step by step; each gives what it found out, or null where the job ends with it. */
 export function carryOutIn(workshop: Workshop): CarryOut {
-  const steps: Record<Job["step"], Step> = {
-    pull: (job) => pull(workshop, job),
-    train: (job, advance, signal) => train(workshop, job, advance, signal),
-    publish: (job) => publishTrained(workshop, job),
-    prepare: (job, _, signal) => prepare(workshop, job, signal),
-    rollout: (job) => rollout(workshop, job),
-    watch: (job, _, signal) => watch(workshop, job, signal),
+  const steps: Record<Training["step"], Step> = {
+    pull: (training) => pull(workshop, training),
+    train: (training, advance, signal) => train(workshop, training, advance, signal),
+    publish: (training) => publishTrained(workshop, training),
+    prepare: (training, _, signal) => prepare(workshop, training, signal),
+    rollout: (training) => rollout(workshop, training),
+    watch: (training, _, signal) => watch(workshop, training, signal),
   };
-  return async (job, advance, signal) => {
-    let now = job;
-    for (const step of jobSteps.slice(jobSteps.indexOf(job.step))) {
+  return async (training, advance, signal) => {
+    let now = training;
+    for (const step of trainingSteps.slice(trainingSteps.indexOf(training.step))) {
       await advance({ step });
       const found = await steps[step](now, advance, signal);
       if (found) await advance(found);
@@ -53,23 +53,28 @@ export function carryOutIn(workshop: Workshop): CarryOut {
   };
 }
 
-async function pull({ client, dataFolder }: Workshop, { model }: Job): Promise<Partial<Job>> {
+async function pull({ client, dataFolder }: Workshop, { model }: Training): Promise<Partial<Training>> {
   if ((await stableVersion(client, model)) === null) return { samples: { added: 0, known: 0 } };
   return { samples: await new SampleStore(join(dataFolder, "samples", model)).pull(client, model) };
 }
 
-async function train(workshop: Workshop, job: Job, advance: Advance, signal: AbortSignal): Promise<Partial<Job>> {
+async function train(
+  workshop: Workshop,
+  training: Training,
+  advance: Advance,
+  signal: AbortSignal,
+): Promise<Partial<Training>> {
   const { client, dataFolder, backend, folderOf } = workshop;
-  const folder = folderOf(job);
+  const folder = folderOf(training);
   // Written last: with it, everything is there.
   const verdictPath = join(folder, verdictFile);
   if (!existsSync(verdictPath)) {
     const checkpointsFolder = join(folder, "checkpoints");
     const { artefact, verdict } = await learnApart(
       {
-        ...{ recipe: job.model, before: job.order.before, backend, checkpointsFolder },
-        samplesFolder: join(dataFolder, "samples", job.model),
-        current: await fetchCurrent(client, job.model),
+        ...{ recipe: training.model, before: training.order.before, backend, checkpointsFolder },
+        samplesFolder: join(dataFolder, "samples", training.model),
+        current: await fetchCurrent(client, training.model),
       },
       // Whoever cancelled the job wants to hear no more of it.
       { signal, onProgress: (progress) => void advance({ progress }).catch(() => {}) },
@@ -79,17 +84,20 @@ async function train(workshop: Workshop, job: Job, advance: Advance, signal: Abo
     await writeFile(verdictPath, JSON.stringify(verdict));
     await new Checkpoints(checkpointsFolder).clear();
   }
-  const verdict = JSON.parse(await readFile(verdictPath, "utf8")) as Job["verdict"];
-  if (verdict?.promoted === false && job.order.gate) {
+  const verdict = JSON.parse(await readFile(verdictPath, "utf8")) as Training["verdict"];
+  if (verdict?.promoted === false && training.order.gate) {
     return { verdict, progress: null, state: "refused", endedAt: new Date().toISOString(), reason: verdict.reason };
   }
   return { verdict, progress: null };
 }
 
-async function publishTrained({ client, signingKey, folderOf }: Workshop, job: Job): Promise<Partial<Job>> {
-  const artefact = await loadArtefact(folderOf(job));
+async function publishTrained(
+  { client, signingKey, folderOf }: Workshop,
+  training: Training,
+): Promise<Partial<Training>> {
+  const artefact = await loadArtefact(folderOf(training));
   // Published, and then killed before that was written down: it is not published twice.
-  const latest = await latestManifest(client, job.model);
+  const latest = await latestManifest(client, training.model);
   const isThere = latest !== null && networkOf(latest) === networkOf(artefact.draft);
   return { version: isThere ? latest.version : (await publish(client, artefact, signingKey)).version };
 }
@@ -99,7 +107,7 @@ function networkOf({ thin }: Pick<ClassifyManifest, "thin">): string {
 }
 
 // Regions make their heads for the version first, so that nobody's regional gain is lost by the step.
-async function prepare({ client }: Workshop, { model, version }: Job, signal: AbortSignal): Promise<null> {
+async function prepare({ client }: Workshop, { model, version }: Training, signal: AbortSignal): Promise<null> {
   for (;;) {
     const known = await patient(client.versions(model));
     if (known && known.versions.find((one) => one.version === version)?.state !== "published") return null;
@@ -107,7 +115,7 @@ async function prepare({ client }: Workshop, { model, version }: Job, signal: Ab
   }
 }
 
-async function rollout({ client }: Workshop, { model, version, order }: Job): Promise<null> {
+async function rollout({ client }: Workshop, { model, version, order }: Training): Promise<null> {
   const target = { version: version as number };
   const stable = await stableVersion(client, model);
   if (stable === version) return null;
@@ -117,7 +125,11 @@ async function rollout({ client }: Workshop, { model, version, order }: Job): Pr
 }
 
 // The registry judges the canary by its audits, and acts by itself.
-async function watch({ client }: Workshop, { model, version }: Job, signal: AbortSignal): Promise<Partial<Job>> {
+async function watch(
+  { client }: Workshop,
+  { model, version }: Training,
+  signal: AbortSignal,
+): Promise<Partial<Training>> {
   for (;;) {
     const pointer = (await patient(client.model(model)))?.pointer;
     if (pointer?.stable === version) return { reason: `version ${version} serves all` };

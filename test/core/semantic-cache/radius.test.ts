@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { certifyRadius, chooseRadius, type Remembered, radiusGrid } from "../../../workers/core/recall/radius.ts";
-import { seeded } from "../../helpers/random.ts";
+import { certifyRadius, chooseRadius, type Remembered, radiusGrid } from "#core/semantic-cache/radius.ts";
+import { seeded } from "#test/helpers/random.ts";
 
 const options = { targetRisk: 0.1, delta: 0.05 };
 
@@ -15,11 +15,11 @@ function many(n: number, errors: number, similarity: number): Remembered[] {
 
 describe("the radius", () => {
   it("recalls most of what leaves room to certify the target", () => {
-    const tune = [...many(40, 0, 0.999), ...many(40, 3, 0.96), ...many(40, 12, 0.9), ...many(40, 20, 0.3)];
+    const validation = [...many(40, 0, 0.999), ...many(40, 3, 0.96), ...many(40, 12, 0.9), ...many(40, 20, 0.3)];
     // Errors among recalled: 0 of 40, 3 of 80, 15 of 120.
-    expect(chooseRadius(tune, 0.1)).toBe(0.96);
-    expect(chooseRadius(tune, 0.05)).toBe(0.999);
-    expect(chooseRadius(tune, 0.25)).toBe(0.9);
+    expect(chooseRadius(validation, 0.1)).toBe(0.96);
+    expect(chooseRadius(validation, 0.05)).toBe(0.999);
+    expect(chooseRadius(validation, 0.25)).toBe(0.9);
     expect(radiusGrid).toEqual([...radiusGrid].sort((a, b) => b - a));
   });
 
@@ -46,7 +46,7 @@ describe("the radius's certificate", () => {
     // Binomial(100, 0.1): P(X ≤ 4) = 0.0237 and P(X ≤ 5) = 0.0576.
     const far = many(500, 500, 0.5);
     expect(certifyRadius(0.9, [...many(100, 4, 0.95), ...far], options)).toEqual({
-      ...{ radius: 0.9, recalled: 100, errors: 4, certified: true },
+      ...{ radius: 0.9, fromCache: 100, errors: 4, certified: true },
       reason: "4 of 100 recalled answers are wrong: at most 0.1 with 0.95 confidence",
     });
     expect(certifyRadius(0.9, [...many(100, 5, 0.95), ...far], options)).toMatchObject({
@@ -61,7 +61,7 @@ describe("the radius's certificate", () => {
       certified: false,
       reason: "0 of 28 recalled answers are wrong; 29 without an error are needed at least",
     });
-    expect(certifyRadius(0.9, [], options)).toMatchObject({ certified: false, recalled: 0 });
+    expect(certifyRadius(0.9, [], options)).toMatchObject({ certified: false, fromCache: 0 });
   });
 
   // The error grows with distance, so that somewhere in the grid it passes the target.
@@ -105,8 +105,8 @@ describe("the radius's certificate", () => {
     const lives = 2_000;
     let broken = 0;
     for (let life = 0; life < lives; life++) {
-      const certify = Array.from({ length: 150 }, () => remembered(0.95, random() < 0.1001));
-      if (certifyRadius(0.95, certify, options).certified) broken++;
+      const calibration = Array.from({ length: 150 }, () => remembered(0.95, random() < 0.1001));
+      if (certifyRadius(0.95, calibration, options).certified) broken++;
     }
     expect(broken / lives).toBeLessThanOrEqual(0.05 + 3 * Math.sqrt((0.05 * 0.95) / lives));
   });

@@ -1,9 +1,9 @@
 import { mkdir, readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import type { Job } from "../../core/contract/index.ts";
+import type { Training } from "#core/contract/index.ts";
 
 /** Jobs on the origin's disk: a folder each, with its state, and what its steps leave for the next. */
-export class JobStore {
+export class TrainingStore {
   private readonly folder: string;
   private saving: Promise<void> = Promise.resolve();
 
@@ -12,41 +12,41 @@ export class JobStore {
   }
 
   /** Every job, in the order in which they were given. */
-  async all(): Promise<Job[]> {
+  async all(): Promise<Training[]> {
     const ids = await readdir(this.folder).catch(() => []);
-    const jobs = await Promise.all(ids.map((id) => this.read(id)));
-    return jobs.filter((job) => job !== null).sort((a, b) => a.createdAt.localeCompare(b.createdAt));
+    const trainings = await Promise.all(ids.map((id) => this.read(id)));
+    return trainings.filter((training) => training !== null).sort((a, b) => a.createdAt.localeCompare(b.createdAt));
   }
 
   /** Saves a job's state: whole or not at all, and one after another. */
-  save(job: Job): Promise<void> {
-    const saved = this.saving.then(() => this.write(job));
+  save(training: Training): Promise<void> {
+    const saved = this.saving.then(() => this.write(training));
     this.saving = saved.catch(() => {});
     return saved;
   }
 
-  folderOf({ id }: Pick<Job, "id">): string {
+  folderOf({ id }: Pick<Training, "id">): string {
     return join(this.folder, id);
   }
 
   /** The page that its training wrote; null before it has. */
-  report(job: Pick<Job, "id">): Promise<string | null> {
-    return readFile(join(this.folderOf(job), "report.html"), "utf8").catch(() => null);
+  report(training: Pick<Training, "id">): Promise<string | null> {
+    return readFile(join(this.folderOf(training), "report.html"), "utf8").catch(() => null);
   }
 
-  async remove({ id }: Pick<Job, "id">): Promise<void> {
+  async remove({ id }: Pick<Training, "id">): Promise<void> {
     await rm(join(this.folder, id), { recursive: true, force: true });
   }
 
-  private async write(job: Job): Promise<void> {
-    const folder = this.folderOf(job);
+  private async write(training: Training): Promise<void> {
+    const folder = this.folderOf(training);
     await mkdir(folder, { recursive: true });
     const part = join(folder, "job.json.part");
-    await writeFile(part, JSON.stringify(job, null, 2));
+    await writeFile(part, JSON.stringify(training, null, 2));
     await rename(part, join(folder, "job.json"));
   }
 
-  private async read(id: string): Promise<Job | null> {
+  private async read(id: string): Promise<Training | null> {
     const text = await readFile(join(this.folder, id, "job.json"), "utf8").catch(() => null);
     return text === null ? null : JSON.parse(text);
   }

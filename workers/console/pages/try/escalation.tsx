@@ -1,8 +1,8 @@
-import type { Answer, RungName } from "../../../client/index.ts";
-import { duration, percent } from "../../../core/format.ts";
-import { rungTitles } from "../../parts/rung-titles.ts";
-import { Scores } from "../../parts/scores.tsx";
-import { Badge, Empty } from "../../parts/states.tsx";
+import type { Answer, RungName } from "#client/index.ts";
+import { rungTitles } from "#console/parts/rung-titles.ts";
+import { Scores } from "#console/parts/scores.tsx";
+import { Badge, Empty } from "#console/parts/states.tsx";
+import { duration, percent } from "#core/format.ts";
 
 interface Props {
   ladder: RungName[];
@@ -13,18 +13,18 @@ interface Props {
 }
 
 /** How far a question got, rung by rung, and who answered it. */
-export function Climb({ ladder, answer, isAsking, tookMs, labels }: Props) {
+export function Escalation({ ladder, answer, isAsking, tookMs, labels }: Props) {
   if (!answer && !isAsking) return <Empty title="Nothing was asked yet." />;
   const isOpen = answer?.status === "open";
   const at = answer ? (isOpen ? ladder.length - 1 : ladder.indexOf(answer.rung)) : -1;
   return (
     <>
-      <ol class="climb" aria-label="How far the question got, top to bottom">
+      <ol class="escalation" aria-label="How far the question got, top to bottom">
         {ladder
           .map((rung, i) => (
             <li key={rung} class={i < at ? "passed" : i === at ? (isOpen ? "waits" : "answered") : undefined}>
               <span class={`dot ${rung}`} aria-hidden="true" /> {rungTitles[rung]}{" "}
-              {i < at && <span class="muted">not sure</span>}
+              {i < at && <span class="muted">not accepted</span>}
               {i === at &&
                 (isOpen ? <Badge kind="warn">asked, no answer yet</Badge> : <Badge kind="good">answered</Badge>)}
             </li>
@@ -49,7 +49,7 @@ export function Climb({ ladder, answer, isAsking, tookMs, labels }: Props) {
               <details>
                 <summary>What each head made of it</summary>
                 {answer.trace.map(({ head, version, scores }) => (
-                  <section key={head} class="thought">
+                  <section key={head} class="opinion">
                     <h3>
                       {head} <span class="muted">version {version}</span>
                     </h3>
@@ -68,9 +68,9 @@ export function Climb({ ladder, answer, isAsking, tookMs, labels }: Props) {
   );
 }
 
-function sureness({ sure, certificate, uncertified, rung }: Answer): string {
+function sureness({ accepted, certificate, uncertified, rung }: Answer): string {
   if (rung === "human") return "";
   if (certificate) return `Certified: at most ${percent(certificate.bound)} of such answers are wrong.`;
-  if (!sure) return "It is not sure.";
+  if (!accepted) return "It is not sure.";
   return uncertified ? `Sure, without a certificate: ${uncertified.reason}.` : "Sure.";
 }

@@ -1,14 +1,14 @@
 import { describe, expect, it } from "vitest";
-import type { UpriverClient } from "../../workers/client/index.ts";
-import type { ClassifyManifest } from "../../workers/core/contract/index.ts";
-import { quantise } from "../../workers/core/head/embedding.ts";
-import { addRow, emptySums, encodeSums, labelWeightUnit, type Sums } from "../../workers/core/head/sums.ts";
-import { loadNetwork } from "../../workers/core/model/network.ts";
-import { tfjsEngine } from "../../workers/core/model/tfjs/engine.ts";
-import { combine } from "../../workers/origin/combine.ts";
-import { storefront } from "../../workers/origin/recipes/storefront.ts";
-import { embedRows, encodeRows } from "../../workers/origin/train/dataset.ts";
-import { train } from "../../workers/origin/train/index.ts";
+import type { UpriverClient } from "#client/index.ts";
+import type { ClassifyManifest } from "#core/contract/index.ts";
+import { quantise } from "#core/head/embedding.ts";
+import { addRow, emptySums, encodeSums, labelWeightUnit, type Sums } from "#core/head/sums.ts";
+import { loadNetwork } from "#core/model/network.ts";
+import { tfjsEngine } from "#core/model/tfjs/engine.ts";
+import { aggregate } from "#origin/aggregate.ts";
+import { storefront } from "#origin/recipes/storefront.ts";
+import { embedRows, encodeRows } from "#origin/train/dataset.ts";
+import { train } from "#origin/train/index.ts";
 
 const recipe = { ...storefront, training: { ...storefront.training, epochs: 2 } };
 const options = { before: null };
@@ -48,7 +48,7 @@ async function served(share: number) {
 describe("a combination", () => {
   it("is a global head of all regions' labels on the same backbone, that answers held-out rows", async () => {
     const { client, manifest } = await served(20);
-    const { artefact, labels } = await combine(client, recipe, options);
+    const { artefact, labels } = await aggregate(client, recipe, options);
     const total = Object.values(labels).reduce((sum, n) => sum + n, 0);
     expect(Object.keys(labels)).toHaveLength(12);
     expect(artefact.draft.thin.backbone).toEqual(manifest.thin.backbone);
@@ -57,7 +57,7 @@ describe("a combination", () => {
     expect(artefact.draft.metrics.thin.accuracy).toBeGreaterThan(0.6);
     // The same labels again are nothing new.
     Object.assign(manifest, artefact.draft);
-    await expect(combine(client, recipe, options)).rejects.toThrow(
+    await expect(aggregate(client, recipe, options)).rejects.toThrow(
       /0 labels since the last combination, and 50 are needed/,
     );
   });

@@ -1,7 +1,7 @@
 import type { Command } from "commander";
-import { combine } from "../../workers/origin/combine.ts";
-import { publish } from "../../workers/origin/publish.ts";
-import { recipeOf } from "../../workers/origin/recipes/index.ts";
+import { aggregate } from "#origin/aggregate.ts";
+import { publish } from "#origin/publish.ts";
+import { recipeOf } from "#origin/recipes/index.ts";
 import { clientFor, signingKey } from "../local/context.ts";
 import { print } from "../local/output.ts";
 
@@ -13,9 +13,9 @@ interface Options {
 }
 
 /** `upriver combine`: one global head from what all regions learned, without a raw input. */
-export function combineVerb(program: Command): void {
+export function aggregateVerb(program: Command): void {
   program
-    .command("combine")
+    .command("aggregate")
     .description("add up the regions' sums into a new global head, and publish it as the next version")
     .argument("<recipe>")
     .option("--before <date>", "calibrate on the recipe's held-out rows before this day alone")
@@ -30,7 +30,7 @@ async function run(name: string, { before, data, rollout, json }: Options, comma
   const recipe = recipeOf(name);
   // Listing regions wants more than the publish scope.
   const client = await clientFor(command, "admin");
-  const { artefact, labels } = await combine(client, recipe, { before: before ?? recipe.trainBefore, file: data });
+  const { artefact, labels } = await aggregate(client, recipe, { before: before ?? recipe.trainBefore, file: data });
   const { version, metrics } = await publish(client, artefact, await signingKey());
   if (rollout) await client.rollout(name, { version });
   const total = Object.values(labels).reduce((sum, n) => sum + n, 0);

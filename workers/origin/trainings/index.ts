@@ -1,28 +1,28 @@
 import { randomUUID } from "node:crypto";
-import type { Job, JobOrder } from "../../core/contract/index.ts";
-import { FaultError } from "../../core/http/fault.ts";
-import type { JobStore } from "./store.ts";
+import type { Training, TrainingOrder } from "#core/contract/index.ts";
+import { FaultError } from "#core/http/fault.ts";
+import type { TrainingStore } from "./store.ts";
 
 /** Tells what a job has come to; what it says is kept. */
-export type Advance = (change: Partial<Job>) => Promise<void>;
+export type Advance = (change: Partial<Training>) => Promise<void>;
 
 /** Carries a job out from the step where it is, to its end; throws where it fails. */
-export type CarryOut = (job: Job, advance: Advance, signal: AbortSignal) => Promise<void>;
+export type CarryOut = (training: Training, advance: Advance, signal: AbortSignal) => Promise<void>;
 
-const keptJobs = 50;
-const ended = new Set<Job["state"]>(["done", "refused", "failed", "cancelled"]);
+const keptTrainings = 50;
+const ended = new Set<Training["state"]>(["done", "refused", "failed", "cancelled"]);
 const cancelled = "cancelled";
 
 /** The origin's trainings: one at a time, taken up again where they were when the origin was killed. */
-export class Jobs {
-  private readonly store: JobStore;
+export class Trainings {
+  private readonly store: TrainingStore;
   private readonly carryOut: CarryOut;
   private readonly log: (event: Record<string, unknown>) => void;
-  private readonly jobs = new Map<string, Job>();
-  private readonly watchers = new Set<(job: Job) => void>();
+  private readonly trainings = new Map<string, Training>();
+  private readonly watchers = new Set<(training: Training) => void>();
   private underWay: { id: string; abort: AbortController } | null = null;
 
-  constructor(store: JobStore, carryOut: CarryOut, log: (event: Record<string, unknown>) => void) {
+  constructor(store: TrainingStore, carryOut: CarryOut, log: (event: Record<string, unknown>) => void) {
     this.store = store;
     this.carryOut = carryOut;
     this.log = log;
@@ -30,75 +30,75 @@ export class Jobs {
 
   /** Reads what is on disk, and goes on with what was under way. */
   async open(): Promise<void> {
-    for (const job of await this.store.all()) {
-      this.jobs.set(job.id, job.state === "running" ? { ...job, state: "queued" } : job);
+    for (const training of await this.store.all()) {
+      this.trainings.set(training.id, training.state === "running" ? { ...training, state: "queued" } : training);
     }
     this.next();
   }
 
   /** Queues a training. Throws a conflict while the model has one that is not over. */
-  async order(model: string, order: JobOrder): Promise<Job> {
+  async order(model: string, order: TrainingOrder): Promise<Training> {
     this.refuseSecond(model);
-    const job: Job = {
+    const training: Training = {
       ...{ id: randomUUID(), model, state: "queued", step: "pull", order },
       ...{ createdAt: new Date().toISOString(), endedAt: null },
       ...{ progress: null, samples: null, verdict: null, version: null, reason: null },
     };
-    this.jobs.set(job.id, job);
-    await this.store.save(job);
+    this.trainings.set(training.id, training);
+    await this.store.save(training);
     this.next();
-    return job;
+    return training;
   }
 
   /** A model's jobs, the newest first. */
-  list(model?: string): Job[] {
-    return [...this.jobs.values()].filter((job) => model === undefined || job.model === model).reverse();
+  list(model?: string): Training[] {
+    return [...this.trainings.values()].filter((training) => model === undefined || training.model === model).reverse();
   }
 
   /** Throws not-found for an id that is none of the model's. */
-  get(model: string, id: string): Job {
-    const job = this.jobs.get(id);
-    if (job?.model === model) return job;
-    throw new FaultError({ kind: "not-found", what: `job '${id}' of '${model}'`, next: "GET …/jobs lists them." });
+  get(model: string, id: string): Training {
+    const training = this.trainings.get(id);
+    if (training?.model === model) return training;
+    throw new FaultError({ kind: "not-found", what: `job '${id}' of '${model}'`, next: "GET …/trainings lists them." });
   }
 
   /** Stops a job at once; what it has trained so far stays, for a restart. */
-  async cancel(model: string, id: string): Promise<Job> {
-    const job = this.get(model, id);
-    if (ended.has(job.state)) throw conflict("a job that is not over", `one that is ${job.state}`);
+  async cancel(model: string, id: string): Promise<Training> {
+    const training = this.get(model, id);
+    if (ended.has(training.state)) throw conflict("a job that is not over", `one that is ${training.state}`);
     if (this.underWay?.id === id) this.underWay.abort.abort(cancelled);
-    return this.change(job, { state: "cancelled", endedAt: new Date().toISOString(), reason: "it was cancelled" });
+    return this.change(training, { state: "cancelled", endedAt: new Date().toISOString(), reason: "it was cancelled" });
   }
 
   /** Takes a job that failed or was cancelled up again, at the step and the checkpoint where it was. */
-  async restart(model: string, id: string): Promise<Job> {
-    const job = this.get(model, id);
-    if (job.state !== "failed" && job.state !== "cancelled") {
-      throw conflict("a job that failed or was cancelled", `one that is ${job.state}`);
+  async restart(model: string, id: string): Promise<Training> {
+    const training = this.get(model, id);
+    if (training.state !== "failed" && training.state !== "cancelled") {
+      throw conflict("a job that failed or was cancelled", `one that is ${training.state}`);
     }
     this.refuseSecond(model);
-    const again = await this.change(job, { state: "queued", endedAt: null, reason: null });
+    const again = await this.change(training, { state: "queued", endedAt: null, reason: null });
     this.next();
     return again;
   }
 
   /** The report on what a job trained; null before it has. */
-  report(job: Job): Promise<string | null> {
-    return this.store.report(job);
+  report(training: Training): Promise<string | null> {
+    return this.store.report(training);
   }
 
   /** Calls back at every change of any job, until the returned function is called. */
-  watch(onChange: (job: Job) => void): () => void {
+  watch(onChange: (training: Training) => void): () => void {
     this.watchers.add(onChange);
     return () => this.watchers.delete(onChange);
   }
 
   /** Waits for a job's end, at most `waitMs`. */
-  async wait(model: string, id: string, waitMs: number): Promise<Job> {
+  async wait(model: string, id: string, waitMs: number): Promise<Training> {
     if (ended.has(this.get(model, id).state) || waitMs <= 0) return this.get(model, id);
     await new Promise<void>((resolve) => {
       const timer = setTimeout(() => done(), waitMs);
-      const stop = this.watch((job) => job.id === id && ended.has(job.state) && done());
+      const stop = this.watch((training) => training.id === id && ended.has(training.state) && done());
       const done = () => {
         clearTimeout(timer);
         stop();
@@ -115,18 +115,18 @@ export class Jobs {
 
   private next(): void {
     if (this.underWay) return;
-    const job = [...this.jobs.values()].find(({ state }) => state === "queued");
-    if (!job) return;
+    const training = [...this.trainings.values()].find(({ state }) => state === "queued");
+    if (!training) return;
     const abort = new AbortController();
-    this.underWay = { id: job.id, abort };
-    void this.run(job.id, abort.signal).finally(() => {
+    this.underWay = { id: training.id, abort };
+    void this.run(training.id, abort.signal).finally(() => {
       this.underWay = null;
       this.next();
     });
   }
 
   private async run(id: string, signal: AbortSignal): Promise<void> {
-    const current = () => this.jobs.get(id) as Job;
+    const current = () => this.trainings.get(id) as Training;
     // A training that was just ended may still say something.
     const advance: Advance = async (change) => {
       signal.throwIfAborted();
@@ -145,29 +145,29 @@ export class Jobs {
     await this.forgetOldest();
   }
 
-  private async change(job: Job, change: Partial<Job>): Promise<Job> {
-    const changed = { ...job, ...change };
-    this.jobs.set(job.id, changed);
+  private async change(training: Training, change: Partial<Training>): Promise<Training> {
+    const changed = { ...training, ...change };
+    this.trainings.set(training.id, changed);
     // Progress comes several times a second, and is worth nothing after a restart.
     const isLasting = Object.keys(change).some((part) => part !== "progress");
     if (isLasting) {
       await this.store.save(changed);
-      this.log({ event: "job", id: job.id, model: job.model, state: changed.state, step: changed.step });
+      this.log({ event: "training", id: training.id, model: training.model, state: changed.state, step: changed.step });
     }
     for (const watcher of this.watchers) watcher(changed);
     return changed;
   }
 
   private async forgetOldest(): Promise<void> {
-    for (const job of this.list().slice(keptJobs)) {
-      if (!ended.has(job.state)) continue;
-      this.jobs.delete(job.id);
-      await this.store.remove(job);
+    for (const training of this.list().slice(keptTrainings)) {
+      if (!ended.has(training.state)) continue;
+      this.trainings.delete(training.id);
+      await this.store.remove(training);
     }
   }
 }
 
 function conflict(expected: string, received: string): FaultError {
-  const next = "GET /v1/models/{model}/jobs shows them; cancel one with POST …/jobs/{id}/cancel.";
+  const next = "GET /v1/models/{model}/trainings shows them; cancel one with POST …/trainings/{id}/cancel.";
   return new FaultError({ kind: "conflict", expected, received, next });
 }

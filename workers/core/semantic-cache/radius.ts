@@ -1,6 +1,6 @@
 import { binomialTail } from "../confidence/binomial.ts";
+import { cachedLabel } from "./look-up.ts";
 import type { Neighbour } from "./memory.ts";
-import { recallOf } from "./recall.ts";
 
 /** An escalated question whose label is known, with what memory holds near it. */
 export interface Remembered {
@@ -8,12 +8,12 @@ export interface Remembered {
   label: number;
 }
 
-/** What certify says of a radius. */
+/** What calibration says of a radius. */
 export interface RadiusReport {
   /** The least similarity that is near enough, a cosine. */
   radius: number;
-  /** How many questions of certify would be recalled. */
-  recalled: number;
+  /** How many questions of calibration would be recalled. */
+  fromCache: number;
   /** How many of these wrongly. */
   errors: number;
   /** Recall is off until this is true. */
@@ -30,52 +30,52 @@ export const radiusGrid = [
 const headroom = 0.5;
 
 /**
- * The radius of the grid that recalls most of tune's questions with an error of at most half the target, the stricter
+ * The radius of the grid that recalls most of validation's questions with an error of at most half the target, the stricter
  * of two that recall as many; null where none does. A laxer one may recall fewer: all that is near has to agree.
  */
-export function chooseRadius(tune: readonly Remembered[], targetRisk: number): number | null {
+export function chooseRadius(validation: readonly Remembered[], targetRisk: number): number | null {
   let chosen: number | null = null;
   let most = 0;
   for (const radius of radiusGrid) {
-    const { recalled, errors } = countRecalled(tune, radius);
-    if (recalled <= most || errors > headroom * targetRisk * recalled) continue;
+    const { fromCache, errors } = countFromCache(validation, radius);
+    if (fromCache <= most || errors > headroom * targetRisk * fromCache) continue;
     chosen = radius;
-    most = recalled;
+    most = fromCache;
   }
   return chosen;
 }
 
 /**
  * Whether the error of what is recalled at one radius, chosen without these questions, is at most `targetRisk` with
- * confidence 1 − delta: the exact binomial test on certify's escalated questions, taken as independent.
+ * confidence 1 − delta: the exact binomial test on calibration's escalated questions, taken as independent.
  */
 export function certifyRadius(
   radius: number,
-  certify: readonly Remembered[],
+  calibration: readonly Remembered[],
   options: { targetRisk: number; delta: number },
 ): RadiusReport {
   const { targetRisk, delta } = options;
-  const { recalled, errors } = countRecalled(certify, radius);
+  const { fromCache, errors } = countFromCache(calibration, radius);
   // P(at most this few errors), were the risk as high as the target.
-  const certified = recalled > 0 && binomialTail(errors, recalled, targetRisk) <= delta;
+  const certified = fromCache > 0 && binomialTail(errors, fromCache, targetRisk) <= delta;
   const needed = Math.ceil(Math.log(delta) / Math.log1p(-targetRisk));
-  const counts = `${errors} of ${recalled} recalled answers are wrong`;
+  const counts = `${errors} of ${fromCache} recalled answers are wrong`;
   const reason = certified
     ? `${counts}: at most ${targetRisk} with ${1 - delta} confidence`
-    : recalled < needed
+    : fromCache < needed
       ? `${counts}; ${needed} without an error are needed at least`
       : `${counts}: not surely at most ${targetRisk}`;
-  return { radius, recalled, errors, certified, reason };
+  return { radius, fromCache, errors, certified, reason };
 }
 
-function countRecalled(questions: readonly Remembered[], radius: number): { recalled: number; errors: number } {
-  let recalled = 0;
+function countFromCache(questions: readonly Remembered[], radius: number): { fromCache: number; errors: number } {
+  let fromCache = 0;
   let errors = 0;
   for (const { neighbours, label } of questions) {
-    const answer = recallOf(neighbours, radius);
+    const answer = cachedLabel(neighbours, radius);
     if (answer === null) continue;
-    recalled++;
+    fromCache++;
     if (answer.label !== label) errors++;
   }
-  return { recalled, errors };
+  return { fromCache, errors };
 }

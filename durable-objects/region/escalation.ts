@@ -1,11 +1,11 @@
-import type { Answer, ClassifyManifest, Question, TraceEntry } from "../../workers/core/contract/index.ts";
-import { limits } from "../../workers/core/limits.ts";
-import { type LogEvent, logLine, outcomeOf } from "../../workers/core/log.ts";
-import { HttpRung } from "../../workers/core/rung/http-rung.ts";
-import { type Hop, RungUnavailableError } from "../../workers/core/rung/rung.ts";
-import { beginSpan, type Span, traceHeaders } from "../../workers/core/trace-context.ts";
+import type { Answer, ClassifyManifest, Question, TraceEntry } from "#core/contract/index.ts";
+import { limits } from "#core/limits.ts";
+import { type LogEvent, logLine, outcomeOf } from "#core/log.ts";
+import { HttpRung } from "#core/rung/http-rung.ts";
+import { type Hop, RungUnavailableError } from "#core/rung/rung.ts";
+import { beginSpan, type Span, traceHeaders } from "#core/trace-context.ts";
 import { reviewObject } from "../stubs.ts";
-import { thoughtOf } from "./answers.ts";
+import { opinionOf } from "./answers.ts";
 import { Breaker } from "./breaker.ts";
 import type { RegionContext } from "./context.ts";
 import { keepSample } from "./keep-sample.ts";
@@ -15,13 +15,13 @@ import { settle } from "./settle.ts";
 
 const batchSize = 256;
 /** Of the six connections that an object may open at a time. */
-const climbsAtOnce = 4;
+const escalationsAtOnce = 4;
 
 /** What became of a question; null where it had been settled meanwhile. */
 type Outcome = LogEvent | null;
 
 /** How questions leave the region upwards: to the next rung, and from there to a person. */
-export class Climb {
+export class Escalation {
   readonly breaker = new Breaker();
   private readonly context: RegionContext;
   /** Who is being asked about just now, in this instance. */
@@ -37,9 +37,9 @@ export class Climb {
 
   /**
    * Asks the next rung about stored, open questions, and keeps what it says. Whatever goes wrong, each question ends
-   * answered, or with a time at which it climbs again, or on its way to a person. Gives the rung's traces by id.
+   * answered, or with a time at which it escalates again, or on its way to a person. Gives the rung's traces by id.
    */
-  async climb(
+  async escalate(
     manifest: ClassifyManifest,
     questions: readonly Question[],
     hop: Hop,
@@ -66,7 +66,7 @@ export class Climb {
       const ms = Date.now() - startedAt;
       const line = { event: "next-rung-unavailable", rung: "region", model, region, span, ids, ms } as const;
       logLine(line, { reason: error.message }, console.warn);
-      const outcomes = storage.transactionSync(() => new Map(ids.map((id) => [id, this.climbLater(manifest, id)])));
+      const outcomes = storage.transactionSync(() => new Map(ids.map((id) => [id, this.escalateLater(manifest, id)])));
       this.log(outcomes, span, ms);
       return new Map();
     } finally {
@@ -90,24 +90,24 @@ export class Climb {
     }
   }
 
-  /** The job `climb`: questions whose time has come go up again. */
-  async climbDue(): Promise<number | null> {
+  /** The job `escalate`: questions whose time has come go up again. */
+  async escalateDue(): Promise<number | null> {
     const { questions } = this.context;
-    const due = questions.dueToClimb(Date.now(), batchSize);
+    const due = questions.dueToEscalate(Date.now(), batchSize);
     // Each under the trace that it was asked in.
     const groups = [...Map.groupBy(due, ({ base, traceparent }) => `${base} ${traceparent}`).values()];
-    for (let i = 0; i < groups.length; i += climbsAtOnce) {
-      await Promise.all(groups.slice(i, i + climbsAtOnce).map((rows) => this.climbAgain(rows)));
+    for (let i = 0; i < groups.length; i += escalationsAtOnce) {
+      await Promise.all(groups.slice(i, i + escalationsAtOnce).map((rows) => this.escalateAgain(rows)));
     }
-    return questions.nextClimb();
+    return questions.nextEscalation();
   }
 
-  private async climbAgain(rows: readonly StoredQuestion[]): Promise<void> {
+  private async escalateAgain(rows: readonly StoredQuestion[]): Promise<void> {
     const { manifests, region } = this.context;
     const [{ base, traceparent }] = rows as [StoredQuestion];
     const span = beginSpan({ traceparent });
     const questions = rows.map((row) => questionOf(row, region));
-    await this.climb(await manifests.get(base), questions, { ...this.hopOfOwn(), ...traceHeaders(span) }, span);
+    await this.escalate(await manifests.get(base), questions, { ...this.hopOfOwn(), ...traceHeaders(span) }, span);
   }
 
   /** The job `review`: hands open questions to the human rung, which takes each once. */
@@ -116,8 +116,8 @@ export class Climb {
     const due = questions.dueToReview(batchSize);
     if (due.length === 0) return null;
     const items = due.map((row) => {
-      const { answer: provisional, thoughts, traceparent } = row;
-      return { ...questionOf(row, region), provisional, thoughts, traceparent };
+      const { answer: provisional, opinions, traceparent } = row;
+      return { ...questionOf(row, region), provisional, opinions, traceparent };
     });
     await reviewObject(env, model).enqueue(items);
     for (const { id } of due) {
@@ -129,11 +129,11 @@ export class Climb {
   /** Sends a question that no rung was sure of to a person; where there is none, the best answer so far stands. */
   passOn(manifest: ClassifyManifest, id: string): Outcome {
     const { questions, jobs } = this.context;
-    questions.setClimb(id, null, 0);
+    questions.setEscalation(id, null, 0);
     if (manifest.policy.ladder.includes("human")) {
       questions.setReview(id, Date.now());
       jobs.bring("review", "", Date.now());
-      return "passed-on";
+      return "escalated-to-review";
     }
     const row = questions.find(id);
     return row && settle(this.context, manifest, { ...row.answer, status: "answered" }) ? "answered" : null;
@@ -168,11 +168,11 @@ export class Climb {
     const { trace: _, ...answer } = traced;
     if (answer.status === "open") {
       // The node above has it, and will know the answer when it is asked again.
-      return this.climbLater(manifest, answer.id);
+      return this.escalateLater(manifest, answer.id);
     }
     // An audit asks a person though the rung is sure.
-    if (!answer.sure || questions.find(answer.id)?.audited) questions.addThought(answer.id, thoughtOf(answer));
-    if (answer.sure) {
+    if (!answer.accepted || questions.find(answer.id)?.audited) questions.addOpinion(answer.id, opinionOf(answer));
+    if (answer.accepted) {
       if (!settle(this.context, manifest, answer)) return null;
       this.context.canary.labelled(answer.id, answer.label, "origin");
       this.learnFrom(manifest, answer);
@@ -188,21 +188,21 @@ export class Climb {
     const row = originLabelWeight > 0 ? this.context.questions.find(id) : null;
     if (!row) return;
     const instance = keepInputs ? row.instance : null;
-    const known = { owner: row.asker, label, source: "origin", labelledAt: row.at } as const;
+    const known = { owner: row.owner, label, source: "origin", labelledAt: row.at } as const;
     keepSample(this.context, manifest, { ...row, instance, ...known });
   }
 
-  private climbLater(manifest: ClassifyManifest, id: string): Outcome {
+  private escalateLater(manifest: ClassifyManifest, id: string): Outcome {
     const { questions, jobs } = this.context;
     const row = questions.find(id);
     if (row?.answer.status !== "open") return null;
     const tries = row.tries + 1;
-    if (tries >= limits.climbTries) {
+    if (tries >= limits.escalationTries) {
       return this.passOn(manifest, id);
     }
-    const at = Date.now() + limits.climbBackoffMs * 2 ** row.tries;
-    questions.setClimb(id, at, tries);
-    jobs.bring("climb", "", at);
+    const at = Date.now() + limits.escalationBackoffMs * 2 ** row.tries;
+    questions.setEscalation(id, at, tries);
+    jobs.bring("escalate", "", at);
     return "deferred";
   }
 
@@ -216,6 +216,6 @@ export class Climb {
   }
 
   private hopOfOwn(): Hop {
-    return { asker: "", remainingMs: limits.nextRungTimeoutMs, nodes: [this.context.env.NODE_ID], trace: false };
+    return { owner: "", remainingMs: limits.nextRungTimeoutMs, via: [this.context.env.NODE_ID], trace: false };
   }
 }

@@ -3,7 +3,7 @@ import * as z from "zod";
 const canarySchema = z.strictObject({ share: z.number().gt(0).lt(1) });
 
 /** The body of `POST /v1/models/{model}/jobs`: what the origin is to train. */
-export const jobOrderSchema = z
+export const trainingOrderSchema = z
   .strictObject({
     /** Data time: what was asked or labelled from this day on is not known yet (ISO date); all that is, by default. */
     before: z.iso.date().optional(),
@@ -13,15 +13,15 @@ export const jobOrderSchema = z
     /** Whether it must be surely better than the version in use. */
     gate: z.boolean().default(true),
   })
-  .meta({ id: "JobOrder" });
-export type JobOrder = z.infer<typeof jobOrderSchema>;
+  .meta({ id: "TrainingOrder" });
+export type TrainingOrder = z.infer<typeof trainingOrderSchema>;
 
-export const jobStates = ["queued", "running", "done", "refused", "failed", "cancelled"] as const;
+export const trainingStates = ["queued", "running", "done", "refused", "failed", "cancelled"] as const;
 /** What a job goes through, in order; each step is done once, however often the origin is killed in it. */
-export const jobSteps = ["pull", "train", "publish", "prepare", "rollout", "watch"] as const;
-export type JobStep = (typeof jobSteps)[number];
+export const trainingSteps = ["pull", "train", "publish", "prepare", "rollout", "watch"] as const;
+export type TrainingStep = (typeof trainingSteps)[number];
 
-export const jobProgressSchema = z.strictObject({
+export const trainingProgressSchema = z.strictObject({
   network: z.enum(["full", "thin"]),
   epoch: z.int(),
   epochs: z.int(),
@@ -35,18 +35,18 @@ export const jobProgressSchema = z.strictObject({
   secondsLeft: z.number(),
 });
 /** Where a training is, told after batches and epochs. */
-export type JobProgress = z.infer<typeof jobProgressSchema>;
+export type TrainingProgress = z.infer<typeof trainingProgressSchema>;
 
-export const jobSchema = z
+export const trainingSchema = z
   .strictObject({
     id: z.string(),
     model: z.string(),
-    state: z.enum(jobStates),
-    step: z.enum(jobSteps),
-    order: jobOrderSchema,
+    state: z.enum(trainingStates),
+    step: z.enum(trainingSteps),
+    order: trainingOrderSchema,
     createdAt: z.string(),
     endedAt: z.string().nullable(),
-    progress: jobProgressSchema.nullable(),
+    progress: trainingProgressSchema.nullable(),
     /** Samples that came from the regions since the last job, and all that are known. */
     samples: z.strictObject({ added: z.int(), known: z.int() }).nullable(),
     /** What the gate said; null before it, and where there was no version to compare with. */
@@ -57,12 +57,12 @@ export const jobSchema = z
     /** Why it ended as it did. */
     reason: z.string().nullable(),
   })
-  .meta({ id: "Job" });
+  .meta({ id: "Training" });
 /** A training of a model at the origin, from the regions' samples to the version that serves. */
-export type Job = z.infer<typeof jobSchema>;
+export type Training = z.infer<typeof trainingSchema>;
 
-export const jobReplySchema = z.strictObject({ job: jobSchema }).meta({ id: "JobReply" });
-export const jobsSchema = z.strictObject({ jobs: z.array(jobSchema) }).meta({ id: "Jobs" });
+export const trainingReplySchema = z.strictObject({ training: trainingSchema }).meta({ id: "TrainingReply" });
+export const trainingsSchema = z.strictObject({ trainings: z.array(trainingSchema) }).meta({ id: "Trainings" });
 
 /** What answers and trains above the edge. */
 export const originStateSchema = z
@@ -74,7 +74,7 @@ export const originStateSchema = z
       .looseObject({ name: z.enum(["webgpu", "wasm"]), adapter: z.string().nullable(), isSoftware: z.boolean() })
       .nullable(),
     /** Trainings that are not over. */
-    jobs: z.array(jobSchema),
+    trainings: z.array(trainingSchema),
   })
   .meta({ id: "OriginState" });
 export type OriginState = z.infer<typeof originStateSchema>;

@@ -1,5 +1,5 @@
 import { beforeAll, describe, expect, it } from "vitest";
-import type { Answer } from "../../workers/core/contract/index.ts";
+import type { Answer } from "#core/contract/index.ts";
 import { call, expectOk, publish } from "../helpers/edge.ts";
 import type { ModelOptions } from "../helpers/model.ts";
 import { type TaughtQuestion, TestRegion } from "../helpers/region.ts";
@@ -9,12 +9,12 @@ const policy: ModelOptions["policy"] = { keep: "all", truth: "complete", ladder:
 const lessons = region.lessons(900);
 
 beforeAll(async () => {
-  // The edge is sure of nothing: whatever is asked climbs to the region.
+  // The edge is sure of nothing: whatever is asked escalates to the region.
   await publish({
     model: region.model,
     threshold: 1.01,
     hidden: [32, 24],
-    policy: { ...policy, learning: ["recall"] },
+    policy: { ...policy, learning: ["semantic-cache"] },
   });
 });
 
@@ -26,14 +26,14 @@ async function again(some: readonly TaughtQuestion[], name: string): Promise<Ans
   );
 }
 
-describe("recall", () => {
+describe("semantic-cache", () => {
   it("is off until it is certified: nobody has asked anything again yet", async () => {
     await region.teach(lessons);
     await region.retrain();
     expect(
       (await again(lessons.slice(0, 5), "early")).every(({ rung, status }) => rung !== "region" && status === "open"),
     ).toBe(true);
-    expect((await region.inside((object) => object.state(1))).recall?.radius).toBeNull();
+    expect((await region.inside((object) => object.state(1))).semanticCache?.radius).toBeNull();
   });
 
   it("answers what was answered before, once escalated questions have certified it", async () => {
@@ -41,12 +41,12 @@ describe("recall", () => {
     const asked = await again(some, "again");
     await region.teach(asked.map(({ id }, i) => ({ id, label: (some[i] as TaughtQuestion).label })));
     await region.retrain();
-    const { recall } = await region.inside((object) => object.state(1));
-    expect(recall).toMatchObject({ radius: expect.any(Number), report: { certified: true } });
+    const { semanticCache } = await region.inside((object) => object.state(1));
+    expect(semanticCache).toMatchObject({ radius: expect.any(Number), report: { certified: true } });
     const answers = await again(lessons.slice(500, 600), "late");
-    const recalled = answers.filter(({ rung, sure }) => rung === "region" && sure);
-    expect(recalled.length).toBeGreaterThan(30);
-    for (const answer of recalled) {
+    const fromCache = answers.filter(({ rung, accepted }) => rung === "region" && accepted);
+    expect(fromCache.length).toBeGreaterThan(30);
+    for (const answer of fromCache) {
       const { label } = lessons[500 + answers.indexOf(answer)] as TaughtQuestion;
       expect(answer).toMatchObject({ status: "answered", label, certificate: null });
     }
@@ -60,15 +60,17 @@ describe("recall", () => {
 
   it("believes a corrected label at once: what is near does not agree any more", async () => {
     // Only train is remembered.
-    const train = (await region.rows("SELECT id FROM samples WHERE fold = 'train'")).map(({ id }) => id);
+    const train = (await region.rows("SELECT id FROM samples WHERE split = 'train'")).map(({ id }) => id);
     const remembered = lessons.slice(600).filter(({ question }) => train.includes(question.id));
     const answers = await again(remembered, "twice");
-    const lesson = remembered[answers.findIndex(({ rung, sure }) => rung === "region" && sure)] as TaughtQuestion;
+    const lesson = remembered[
+      answers.findIndex(({ rung, accepted }) => rung === "region" && accepted)
+    ] as TaughtQuestion;
     await region.teach([{ id: lesson.question.id, label: "c" }]);
     const [corrected] = (await again([lesson], "corrected")) as [Answer];
-    expect(corrected.sure && corrected.label !== "c").toBe(false);
+    expect(corrected.accepted && corrected.label !== "c").toBe(false);
     await expectOk(call("DELETE", `/v1/questions/${lesson.question.id}`));
     const [after] = (await again([lesson], "forgotten")) as [Answer];
-    expect(after.sure && after.label === "c").toBe(false);
+    expect(after.accepted && after.label === "c").toBe(false);
   });
 });

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
-import { quantise } from "../../../workers/core/head/embedding.ts";
-import { Memory, type Neighbour } from "../../../workers/core/recall/memory.ts";
-import { seeded, uniform } from "../../helpers/random.ts";
+import { quantise } from "#core/head/embedding.ts";
+import { Memory, type Neighbour } from "#core/semantic-cache/memory.ts";
+import { seeded, uniform } from "#test/helpers/random.ts";
 
 const vector = (...values: number[]) => Int16Array.from(values);
 const labelsOf = (neighbours: Neighbour[]) => neighbours.map(({ label }) => label);

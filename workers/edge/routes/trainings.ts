@@ -1,11 +1,11 @@
-import { jobOrderSchema, jobReplySchema, jobsSchema, originStateSchema } from "../../core/contract/index.ts";
-import { FaultError } from "../../core/http/fault.ts";
-import { limits } from "../../core/limits.ts";
+import { originStateSchema, trainingOrderSchema, trainingReplySchema, trainingsSchema } from "#core/contract/index.ts";
+import { FaultError } from "#core/http/fault.ts";
+import { limits } from "#core/limits.ts";
 import { type Call, modelOf, type Route } from "../call.ts";
 import { bytes, json, preferWait } from "../contract.ts";
 
 /** The nodes that a relayed request passed: what goes in a circle ends here. */
-const nodesHeader = "x-upriver-nodes";
+const viaHeader = "x-upriver-via";
 
 /**
  * Hands a request about trainings to the next rung, with this node's own token: whoever asks knows one address, and the
@@ -17,11 +17,11 @@ async function relay(call: Call): Promise<Response> {
     const next = "Set NEXT_RUNG_URL to an origin, or train where you are with 'npx upriver train <recipe> --publish'.";
     throw new FaultError({ kind: "not-found", what: "rung above this node that trains", next });
   }
-  const passed = [...(request.headers.get(nodesHeader)?.split(",") ?? []), node.id];
-  if (passed.indexOf(node.id) < passed.length - 1 || passed.length > limits.nodesMax) {
-    throw new FaultError({ kind: "loop", nodes: passed, max: limits.nodesMax });
+  const passed = [...(request.headers.get(viaHeader)?.split(",") ?? []), node.id];
+  if (passed.indexOf(node.id) < passed.length - 1 || passed.length > limits.viaMax) {
+    throw new FaultError({ kind: "loop", via: passed, max: limits.viaMax });
   }
-  const headers = new Headers({ authorization: `Bearer ${env.NEXT_RUNG_TOKEN}`, [nodesHeader]: passed.join(",") });
+  const headers = new Headers({ authorization: `Bearer ${env.NEXT_RUNG_TOKEN}`, [viaHeader]: passed.join(",") });
   for (const name of ["accept", "content-type", "prefer"]) {
     const value = request.headers.get(name);
     if (value !== null) headers.set(name, value);
@@ -46,10 +46,10 @@ function relayForModel(call: Call): Promise<Response> {
   return relay(call);
 }
 
-const path = "/v1/models/:model/jobs";
+const path = "/v1/models/:model/trainings";
 
 /** Trainings, and what trains them: all of it is the next rung's. */
-export const jobRoutes: readonly Route[] = [
+export const trainingRoutes: readonly Route[] = [
   {
     method: "GET",
     path: "/v1/status",
@@ -63,7 +63,7 @@ export const jobRoutes: readonly Route[] = [
     path,
     scope: "publish",
     operation: "list trainings",
-    contract: { replies: { 200: json(jobsSchema) } },
+    contract: { replies: { 200: json(trainingsSchema) } },
     handle: relayForModel,
   },
   {
@@ -71,7 +71,7 @@ export const jobRoutes: readonly Route[] = [
     path,
     scope: "publish",
     operation: "order a training",
-    contract: { body: json(jobOrderSchema), replies: { 202: json(jobReplySchema) } },
+    contract: { body: json(trainingOrderSchema), replies: { 202: json(trainingReplySchema) } },
     handle: relayForModel,
   },
   {
@@ -79,7 +79,10 @@ export const jobRoutes: readonly Route[] = [
     path: `${path}/:id`,
     scope: "publish",
     operation: "watch a training",
-    contract: { headers: preferWait, replies: { 200: { ...json(jobReplySchema), ...bytes("text/event-stream") } } },
+    contract: {
+      headers: preferWait,
+      replies: { 200: { ...json(trainingReplySchema), ...bytes("text/event-stream") } },
+    },
     handle: relayForModel,
   },
   {
@@ -95,7 +98,7 @@ export const jobRoutes: readonly Route[] = [
     path: `${path}/:id/cancel`,
     scope: "publish",
     operation: "cancel a training",
-    contract: { replies: { 200: json(jobReplySchema) } },
+    contract: { replies: { 200: json(trainingReplySchema) } },
     handle: relayForModel,
   },
   {
@@ -103,7 +106,7 @@ export const jobRoutes: readonly Route[] = [
     path: `${path}/:id/restart`,
     scope: "publish",
     operation: "restart a training",
-    contract: { replies: { 202: json(jobReplySchema) } },
+    contract: { replies: { 202: json(trainingReplySchema) } },
     handle: relayForModel,
   },
 ];

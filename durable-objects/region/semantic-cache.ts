@@ -1,20 +1,20 @@
-import type { Answer, ClassifyManifest, Question } from "../../workers/core/contract/index.ts";
-import { versionName } from "../../workers/core/contract/index.ts";
-import { quantise } from "../../workers/core/head/embedding.ts";
-import { limits } from "../../workers/core/limits.ts";
-import { Memory } from "../../workers/core/recall/memory.ts";
-import { certifyRadius, chooseRadius, type RadiusReport, type Remembered } from "../../workers/core/recall/radius.ts";
-import { recallNeighbours, recallOf } from "../../workers/core/recall/recall.ts";
+import type { Answer, ClassifyManifest, Question } from "#core/contract/index.ts";
+import { versionName } from "#core/contract/index.ts";
+import { quantise } from "#core/head/embedding.ts";
+import { limits } from "#core/limits.ts";
+import { cachedLabel, cacheNeighbours } from "#core/semantic-cache/look-up.ts";
+import { Memory } from "#core/semantic-cache/memory.ts";
+import { certifyRadius, chooseRadius, type RadiusReport, type Remembered } from "#core/semantic-cache/radius.ts";
 import type { Embeddings, LabelledVector } from "./embeddings.ts";
 
 /** What recall may do on a base version: its radius once certified, and what was found when it was last looked at. */
-export interface RecallState {
+export interface SemanticCacheState {
   radius: number | null;
   report: Pick<RadiusReport, "reason"> & Partial<RadiusReport>;
 }
 
 /** The region's memory: it answers what it has been told already. */
-export class Recall {
+export class SemanticCache {
   private readonly sql: SqlStorage;
   private readonly embeddings: Embeddings;
   private loaded: { backbone: string; memory: Memory } | null = null;
@@ -24,23 +24,23 @@ export class Recall {
     this.embeddings = embeddings;
   }
 
-  state(base: number): RecallState | null {
-    const query = "SELECT radius, report FROM recalls WHERE base = ?";
+  state(base: number): SemanticCacheState | null {
+    const query = "SELECT radius, report FROM semantic_cache WHERE base = ?";
     const [row] = this.sql.exec<{ radius: number | null; report: string }>(query, base);
     return row ? { radius: row.radius, report: JSON.parse(row.report) } : null;
   }
 
   /** What memory says of a question that the edge was not sure of; null where it says nothing, or is off. */
   answer(manifest: ClassifyManifest, question: Question): Answer | null {
-    const { made, id, region } = question;
+    const { inference, id, region } = question;
     const radius = this.state(manifest.version)?.radius ?? null;
     const { backbone } = manifest.thin;
-    if (radius === null || made?.backbone !== backbone.sha256) return null;
+    if (radius === null || inference?.backbone !== backbone.sha256) return null;
     const neighbours = this.memory(manifest).nearest(
-      quantise(made.embedding, backbone.embedding.step),
-      recallNeighbours,
+      quantise(inference.embedding, backbone.embedding.step),
+      cacheNeighbours,
     );
-    const found = recallOf(neighbours, radius);
+    const found = cachedLabel(neighbours, radius);
     if (!found) return null;
     const near = neighbours.filter(({ similarity }) => similarity >= radius).length;
     const { labels, model, version } = manifest;
@@ -54,29 +54,31 @@ export class Recall {
       label: labels[found.label] as string,
       scores: Object.fromEntries(labels.map((label, c) => [label, scores[c] as number])),
       confidence: scores[found.label] as number,
-      sure: true,
+      accepted: true,
       rung: "region",
       version: versionName(version),
       certificate: null,
     };
   }
 
-  /** Chooses the radius on tune's escalated questions and certifies it on certify's, a bounded piece at a time. */
-  *choose(manifest: ClassifyManifest): Generator<void, RecallState> {
-    const tune = yield* this.remembered(manifest, "tune");
-    const certify = yield* this.remembered(manifest, "certify");
+  /** Chooses the radius on validation's escalated questions and certifies it on calibration's, a bounded piece at a time. */
+  *choose(manifest: ClassifyManifest): Generator<void, SemanticCacheState> {
+    const validation = yield* this.remembered(manifest, "validation");
+    const calibration = yield* this.remembered(manifest, "calibration");
     const { targetRisk, delta } = manifest.thin.rule;
-    const radius = chooseRadius(tune, targetRisk);
+    const radius = chooseRadius(validation, targetRisk);
     const report =
       radius === null
-        ? { reason: `no radius keeps error at most ${targetRisk} on ${tune.length} escalated questions of tune` }
-        : certifyRadius(radius, certify, { targetRisk, delta });
+        ? {
+            reason: `no radius keeps error at most ${targetRisk} on ${validation.length} escalated questions of validation`,
+          }
+        : certifyRadius(radius, calibration, { targetRisk, delta });
     const isCertified = "certified" in report && report.certified;
     return { radius: isCertified ? radius : null, report };
   }
 
-  save(base: number, { radius, report }: RecallState): void {
-    this.sql.exec("INSERT OR REPLACE INTO recalls VALUES (?, ?, ?)", base, radius, JSON.stringify(report));
+  save(base: number, { radius, report }: SemanticCacheState): void {
+    this.sql.exec("INSERT OR REPLACE INTO semantic_cache VALUES (?, ?, ?)", base, radius, JSON.stringify(report));
   }
 
   /** Lets go of the memory: what it was made from has changed. */
@@ -84,9 +86,9 @@ export class Recall {
     this.loaded = null;
   }
 
-  private *remembered(manifest: ClassifyManifest, fold: "tune" | "certify"): Generator<void, Remembered[]> {
+  private *remembered(manifest: ClassifyManifest, split: "validation" | "calibration"): Generator<void, Remembered[]> {
     const { sha256, embedding } = manifest.thin.backbone;
-    const escalated = this.embeddings.newest(sha256, fold, limits.recallJudges, true);
+    const escalated = this.embeddings.newest(sha256, split, limits.semanticCacheJudges, true);
     if (escalated.length === 0) return [];
     const memory = this.memory(manifest);
     yield;
@@ -95,7 +97,7 @@ export class Recall {
     for (const [i, row] of escalated.entries()) {
       if (i > 0 && i % perSlice === 0) yield;
       const label = labelOf(manifest, row);
-      if (label >= 0) found.push({ neighbours: memory.nearest(row.vector, recallNeighbours), label });
+      if (label >= 0) found.push({ neighbours: memory.nearest(row.vector, cacheNeighbours), label });
     }
     return found;
   }
@@ -103,8 +105,8 @@ export class Recall {
   private memory(manifest: ClassifyManifest): Memory {
     const { sha256, embedding } = manifest.thin.backbone;
     if (this.loaded?.backbone === sha256) return this.loaded.memory;
-    const memory = new Memory(embedding.width, limits.recallMaxRows);
-    for (const row of this.embeddings.newest(sha256, "train", limits.recallMaxRows).reverse()) {
+    const memory = new Memory(embedding.width, limits.semanticCacheMaxRows);
+    for (const row of this.embeddings.newest(sha256, "train", limits.semanticCacheMaxRows).reverse()) {
       const label = labelOf(manifest, row);
       if (label >= 0) memory.add(row.id, row.vector, label);
     }

@@ -1,0 +1,93 @@
+import { type Context, Hono } from "hono";
+import { streamSSE } from "hono/streaming";
+import { type Training, trainingOrderSchema } from "#core/contract/index.ts";
+import { FaultError } from "#core/http/fault.ts";
+import { preferredWaitSeconds } from "#core/http/prefer.ts";
+import { readJson } from "#core/http/problem.ts";
+import { limits } from "#core/limits.ts";
+import type { Token } from "#core/tokens.ts";
+import { modelFor } from "../caller.ts";
+import { recipes } from "../recipes/index.ts";
+import type { Trainings } from "./index.ts";
+
+/** Ordering, watching, cancelling and restarting trainings, all for scope publish. */
+export function trainingRoutes(tokens: readonly Token[], trainings: Trainings): Hono {
+  const app = new Hono();
+  const route = (handle: (model: string, id: string, context: Context) => Promise<Response> | Response) => {
+    return async (context: Context) => {
+      const [model] = await modelFor(tokens, context, "publish");
+      return handle(model, context.req.param("id") ?? "", context);
+    };
+  };
+  app.get(
+    "/",
+    route((model, _, context) => context.json({ trainings: trainings.list(model) })),
+  );
+  app.post(
+    "/",
+    route((model, _, context) => order(trainings, model, context)),
+  );
+  app.get(
+    "/:id",
+    route((model, id, context) => show(trainings, model, id, context)),
+  );
+  app.get(
+    "/:id/report",
+    route((model, id, context) => report(trainings, model, id, context)),
+  );
+  app.post(
+    "/:id/cancel",
+    route(async (model, id, context) => context.json({ training: await trainings.cancel(model, id) })),
+  );
+  app.post(
+    "/:id/restart",
+    route(async (model, id, context) => context.json({ training: await trainings.restart(model, id) }, 202)),
+  );
+  return app;
+}
+
+async function order(trainings: Trainings, model: string, context: Context): Promise<Response> {
+  if (!recipes.some(({ name }) => name === model)) {
+    const known = recipes.map(({ name }) => name).join(", ");
+    const next = `The origin trains what it has a recipe for (${known}); other models come by 'npx upriver publish'.`;
+    throw new FaultError({ kind: "not-found", what: `recipe '${model}'`, next });
+  }
+  const training = await trainings.order(
+    model,
+    await readJson(context.req.raw, trainingOrderSchema, limits.bodyMaxBytes),
+  );
+  return context.json({ training }, 202, { location: `/v1/models/${model}/trainings/${training.id}` });
+}
+
+async function show(trainings: Trainings, model: string, id: string, context: Context): Promise<Response> {
+  const training = trainings.get(model, id);
+  if (context.req.header("accept")?.includes("text/event-stream")) return stream(trainings, training, context);
+  const waitMs = preferredWaitSeconds(context.req.raw, limits.waitMaxSeconds) * 1_000;
+  return context.json({ training: await trainings.wait(model, id, waitMs) });
+}
+
+async function report(trainings: Trainings, model: string, id: string, context: Context): Promise<Response> {
+  const text = await trainings.report(trainings.get(model, id));
+  if (text !== null) return context.html(text);
+  throw new FaultError({ kind: "not-found", what: `report of job '${id}' yet`, next: "It comes when it has trained." });
+}
+
+// Each change as an event, the last of them the end.
+function stream(trainings: Trainings, training: Training, context: Context): Response {
+  return streamSSE(context, async (events) => {
+    const write = (now: Training) => events.writeSSE({ event: "training", data: JSON.stringify(now) });
+    await write(training);
+    if (training.endedAt !== null) return;
+    await new Promise<void>((resolve) => {
+      const stop = trainings.watch((changed) => {
+        if (changed.id !== training.id) return;
+        void write(changed).then(() => changed.endedAt !== null && end());
+      });
+      const end = () => {
+        stop();
+        resolve();
+      };
+      events.onAbort(end);
+    });
+  });
+}
