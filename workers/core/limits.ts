@@ -110,9 +110,6 @@ export const limits = {
   canaryRegionTimeoutMs: 10_000,
   /** How long a cron run may take to ask the next rung for training; another one leaves the model alone meanwhile. */
   trainingClaimMs: 60_000,
-  aggregateMinSamples: 50,
-  /** Log-loss by which a new global version may be worse on held-out rows, with 90% confidence. */
-  globalMargin: 0.002,
   exportMaxRows: 1_000,
   retrainWaitMs: 15 * 60_000,
   retrainTries: 8,

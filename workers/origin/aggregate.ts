@@ -6,7 +6,6 @@ import { type Moments, momentsOf, priorOf, solveRidge, toFloat32 } from "#core/h
 import { applyCalibration, calibrate } from "#core/head/calibration.ts";
 import { encodeHead, logitsOf } from "#core/head/head.ts";
 import { addSums, decodeSums, emptySums, labelsIn, type Sums } from "#core/head/sums.ts";
-import { limits } from "#core/limits.ts";
 import { loadNetwork } from "#core/model/network.ts";
 import { tfjsEngine } from "#core/model/tfjs/engine.ts";
 import type { Recipe } from "./recipes/index.ts";
@@ -21,6 +20,8 @@ export interface Aggregated {
   labels: Record<string, number>;
 }
 
+/** Labels that must be new since the last aggregation: sums of fewer would show too much of each. */
+const aggregateMinLabels = 50;
 const ridge = { tau: 0, lambda: 10 };
 /** The label source under which a version records how many of the regions' labels its head was combined from. */
 const aggregatedSource = "regions";
@@ -45,9 +46,9 @@ export async function aggregate(
   }
   const before = manifest.trainedOn.sources[aggregatedSource] ?? 0;
   const added = labelsIn(all) - before;
-  if (added < limits.aggregateMinSamples) {
+  if (added < aggregateMinLabels) {
     throw new Error(
-      `Error in combine: ${added} labels since the last combination, and ${limits.aggregateMinSamples} are needed: ` +
+      `Error in combine: ${added} labels since the last combination, and ${aggregateMinLabels} are needed: ` +
         "fewer would show too much of each. Teach more, retrain the regions ('npx upriver retrain'), and combine again.",
     );
   }
