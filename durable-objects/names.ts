@@ -1,16 +1,16 @@
-/** The name of a region's object: one a model and region. */
+/** Names a region's object: one for each model and region. */
 export function regionObjectName(model: string, region: string): string {
   return `${encodeURIComponent(model)}~${encodeURIComponent(region)}`;
 }
 
-/** The model and region of an object's name. */
+/** Returns the model and region in the name of a region's object. */
 export function parseRegionObjectName(name: string): { model: string; region: string } {
   const [model = "", region = ""] = name.split("~").map(decodeURIComponent);
   return { model, region };
 }
 
-/** The name an object was addressed by. */
+/** Returns the name by which an object was addressed. */
 export function nameOf(id: DurableObjectId): string {
-  if (!id.name) throw new Error("Error in nameOf: an object of Upriver is addressed by its name, with idFromName");
+  if (!id.name) throw new Error("This object was addressed by its id. Address it by its name, with idFromName.");
   return id.name;
 }

@@ -1,29 +1,38 @@
 import { type LocationHint, locationHints } from "#core/contract/index.ts";
 import { regionObjectName } from "./names.ts";
 import type { RegionObject } from "./region/index.ts";
-import type { RegistryObject } from "./registry/index.ts";
-import type { ReviewObject } from "./review/index.ts";
+import type { RegistryApi } from "./registry/api.ts";
+import type { ReviewApi } from "./review/api.ts";
 
-/** An object seen from outside: what it takes and gives are plain values, and each call is a round trip. */
-type Remote<T> = {
-  [K in Exclude<keyof T, "alarm" | `__${string}`>]: T[K] extends (...given: infer A) => infer R
-    ? (...given: A) => Promise<Awaited<R>>
+/** An object as its callers see it: each method is a round trip to where the object lives. */
+export type Remote<Api> = {
+  [Name in keyof Api]: Api[Name] extends (...values: infer Values) => infer Reply
+    ? (...values: Values) => Promise<Awaited<Reply>>
     : never;
 };
 
-/** A region's object, made near where its questions come from. */
+/** A region's object, created near its callers where the region is one of the platform's locations. */
 export function regionObject(env: Env, model: string, region: string): Remote<RegionObject> {
   const isHint = (locationHints as readonly string[]).includes(region);
-  const id = env.REGION.idFromName(regionObjectName(model, region));
-  return env.REGION.get(id, isHint ? { locationHint: region as LocationHint } : {}) as unknown as Remote<RegionObject>;
+  const options = isHint ? { locationHint: region as LocationHint } : {};
+  return stubOf<RegionObject>(env.REGION, regionObjectName(model, region), options);
 }
 
 /** A model's registry. */
-export function registryObject(env: Env, model: string): Remote<RegistryObject> {
-  return env.REGISTRY.get(env.REGISTRY.idFromName(model)) as unknown as Remote<RegistryObject>;
+export function registryObject(env: Env, model: string): Remote<RegistryApi> {
+  return stubOf<RegistryApi>(env.REGISTRY, model);
 }
 
 /** A model's review queue. */
-export function reviewObject(env: Env, model: string): Remote<ReviewObject> {
-  return env.REVIEW.get(env.REVIEW.idFromName(model)) as unknown as Remote<ReviewObject>;
+export function reviewObject(env: Env, model: string): Remote<ReviewApi> {
+  return stubOf<ReviewApi>(env.REVIEW, model);
+}
+
+// The runtime retries what is retryable by itself. Other errors go to the caller: a loop here would multiply the retries.
+function stubOf<Api>(
+  namespace: Pick<DurableObjectNamespace, "get" | "idFromName">,
+  name: string,
+  options: DurableObjectNamespaceGetDurableObjectOptions = {},
+): Remote<Api> {
+  return namespace.get(namespace.idFromName(name), options) as unknown as Remote<Api>;
 }

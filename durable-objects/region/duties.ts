@@ -52,7 +52,7 @@ export class Duties {
 
   /** The job `register`: the registry knows of the region. */
   async register(): Promise<null> {
-    await this.registry().seeRegion(this.context.region);
+    await this.registry().registerRegion(this.context.region);
     return null;
   }
 

@@ -1,17 +1,15 @@
 import { judgeCanary } from "#core/confidence/canary.ts";
-import type { CanaryCount, CanaryPlan, CanaryState, CanaryVerdict } from "#core/contract/index.ts";
-import { limits } from "#core/limits.ts";
+import type { CanaryCount, CanaryState, CanaryVerdict } from "#core/contract/index.ts";
 import type { Jobs } from "../jobs.ts";
 import { regionObject } from "../stubs.ts";
+import type { WatchOrder } from "./api.ts";
 import type { Rollout } from "./rollout.ts";
 
-/** A canary that is to be judged by what its answers turn out to be. */
-export interface WatchOrder {
-  version: number;
-  share: number;
-  plan: CanaryPlan;
-  deadlineMs: number;
-}
+/** The pause between two evaluations: a twentieth of the canary's age, within these. */
+const evaluateMinMs = 1_000;
+const evaluateMaxMs = 5 * 60_000;
+/** How long an evaluation waits for a region's count. */
+const regionTimeoutMs = 10_000;
 
 type Watch = Omit<CanaryState, "regions"> & { id: number };
 type Row = Record<string, SqlStorageValue> & { plan: string; verdict: string | null };
@@ -67,7 +65,7 @@ export class CanaryWatch {
       const verdict = judgeCanary(known, watch.plan, now >= watch.deadlineAt);
       this.sql.exec("UPDATE canaries SET verdict = ? WHERE id = ?", JSON.stringify(verdict), watch.id);
       if (verdict.decision !== "hold on") return this.decide(watch, verdict);
-      const pause = Math.min(limits.canaryLookMaxMs, Math.max(limits.canaryLookMs, (now - watch.startedAt) / 20));
+      const pause = Math.min(evaluateMaxMs, Math.max(evaluateMinMs, (now - watch.startedAt) / 20));
       return Math.min(watch.deadlineAt, now + pause);
     });
   }
@@ -97,7 +95,7 @@ export class CanaryWatch {
     const outcome = decision === "promote" ? "promoted" : "rolled back";
     const why = `${outcome}: ${reason}`;
     const moved = outcome === "promoted" ? rollouts.move(watch.version, null, why) : rollouts.back(why);
-    if (!moved.ok) throw new Error(`Error in canary: ${moved.error.expected}, but got ${moved.error.received}`);
+    if (!moved.ok) throw new Error(`The pointer can't move away from canary ${watch.version}: ${moved.error.kind}`);
     this.finish(watch, outcome, reason);
     return null;
   }
@@ -120,7 +118,7 @@ export class CanaryWatch {
         .catch((error) => {
           console.warn(JSON.stringify({ event: "canary-region-silent", region, version, error: String(error) }));
         });
-      const count = await within(limits.canaryRegionTimeoutMs, answer);
+      const count = await within(regionTimeoutMs, answer);
       if (count) counts.set(region, count);
     });
     await Promise.all(asked);

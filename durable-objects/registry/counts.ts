@@ -1,12 +1,6 @@
 import type { Counts, RegionCounts } from "#core/contract/index.ts";
 import { addCounts } from "#core/counts.ts";
-
-/** What an isolate answered at the edge since its last batch; sent again until it is acknowledged. */
-export interface CountBatch {
-  isolate: string;
-  sequence: number;
-  rows: RegionCounts[];
-}
+import type { CountBatch } from "./api.ts";
 
 /** How long a batch may be sent again: an isolate that was evicted sends nothing more. */
 const flushKeepMs = 24 * 3600_000;

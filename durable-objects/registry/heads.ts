@@ -54,12 +54,14 @@ export class HeadPointers {
     });
   }
 
-  /** Points a region to one of its heads, or to the global one; false where it has no such head. */
-  to(base: number, region: string, number: number | null): boolean {
+  has(base: number, region: string, number: number): boolean {
     const query = "SELECT 1 FROM heads WHERE base = ? AND region = ? AND number = ?";
-    if (number !== null && this.sql.exec(query, base, region, number).toArray().length === 0) return false;
-    this.point(base, region, number);
-    return true;
+    return this.sql.exec(query, base, region, number).toArray().length > 0;
+  }
+
+  /** Points a region to one of its heads, or to the global one (null). */
+  point(base: number, region: string, number: number | null): HeadPointer {
+    return this.write(base, region, number, this.pointer(base, region).rule);
   }
 
   back(base: number, region: string): HeadPointer {
@@ -98,10 +100,6 @@ export class HeadPointers {
       .exec<{ region: string }>(query, base)
       .toArray()
       .map((row) => row.region);
-  }
-
-  private point(base: number, region: string, number: number | null): HeadPointer {
-    return this.write(base, region, number, this.pointer(base, region).rule);
   }
 
   private numberOf(base: number, region: string): number | null {

@@ -11,25 +11,26 @@ import type {
   RegionCounts,
   RegionHead,
   Rule,
+  VersionList,
 } from "#core/contract/index.ts";
 import { sha256Hex } from "#core/hash.ts";
 import { fail, ok, type Result } from "#core/result.ts";
 import { Jobs } from "../jobs.ts";
 import { migrate } from "../migrate.ts";
 import { nameOf } from "../names.ts";
-import { CanaryWatch, type WatchOrder } from "./canary.ts";
-import { type CountBatch, EdgeCounts } from "./counts.ts";
+import type { CountBatch, RegisteredVersion, RegistryApi, RegistryRefusal, WatchOrder } from "./api.ts";
+import { CanaryWatch } from "./canary.ts";
+import { EdgeCounts } from "./counts.ts";
 import { HeadPointers } from "./heads.ts";
 import { migrations } from "./migrations.ts";
 import { Outbox } from "./outbox.ts";
 import { Preparations } from "./preparations.ts";
-import type { Refusal } from "./refusal.ts";
 import { Rollout } from "./rollout.ts";
 import { Schedule } from "./schedule.ts";
-import { type VersionRow, Versions } from "./versions.ts";
+import { Versions } from "./versions.ts";
 
 /** One a model: which version is current, for whom, and how it came to be so. */
-export class RegistryObject extends DurableObject<Env> {
+export class RegistryObject extends DurableObject<Env> implements RegistryApi {
   private readonly model: string;
   private readonly jobs: Jobs;
   private readonly versions: Versions;
@@ -69,13 +70,13 @@ export class RegistryObject extends DurableObject<Env> {
   }
 
   /** Keeps a signed, checked manifest as the next version; the same one again changes nothing. One at a time. */
-  publish(manifest: Manifest): Promise<Result<VersionRow, Refusal>> {
+  publish(manifest: Manifest): Promise<Result<RegisteredVersion, RegistryRefusal>> {
     const turn = this.publishing.then(() => this.publishNext(manifest));
     this.publishing = turn.catch(() => {});
     return turn;
   }
 
-  private async publishNext(manifest: Manifest): Promise<Result<VersionRow, Refusal>> {
+  private async publishNext(manifest: Manifest): Promise<Result<RegisteredVersion, RegistryRefusal>> {
     const text = canonicalJson(manifest);
     const sha256 = await sha256Hex(text);
     const refusal = this.versions.refusal(manifest.version, sha256);
@@ -89,18 +90,18 @@ export class RegistryObject extends DurableObject<Env> {
       for (const region of regions) this.preparations.bring(manifest.version, region);
       if (regions.length === 0) this.versions.setState(manifest.version, "prepared");
     });
-    return ok(this.versions.get(manifest.version) as VersionRow);
+    return ok(this.versions.get(manifest.version) as RegisteredVersion);
   }
 
   /** Moves the pointer: to all (`share` null), or to a share of the callers as a canary. */
-  rollout(version: number, share: number | null): Result<ModelPointer, Refusal> {
+  rollout(version: number, share: number | null): Result<ModelPointer, RegistryRefusal> {
     return this.ctx.storage.transactionSync(() => {
       return this.move(version, share);
     });
   }
 
   /** Moves a share of the callers to a canary that is then promoted or rolled back by what its answers turn out to be. */
-  rolloutWatched(order: WatchOrder): Result<ModelPointer, Refusal> {
+  rolloutWatched(order: WatchOrder): Result<ModelPointer, RegistryRefusal> {
     return this.ctx.storage.transactionSync(() => {
       const moved = this.move(order.version, order.share);
       if (moved.ok) this.watch.start(order);
@@ -109,7 +110,7 @@ export class RegistryObject extends DurableObject<Env> {
   }
 
   /** Ends a canary; without one, goes back to the stable version before, with the heads it had. */
-  rollback(): Result<ModelPointer, Refusal> {
+  rollback(): Result<ModelPointer, RegistryRefusal> {
     return this.ctx.storage.transactionSync(() => {
       const moved = this.rollouts.back();
       if (moved.ok) this.watch.end();
@@ -126,7 +127,7 @@ export class RegistryObject extends DurableObject<Env> {
     return this.rollouts.pointer();
   }
 
-  list() {
+  list(): VersionList {
     const versions = this.versions
       .all()
       .map((row) => ({ ...row, preparing: this.preparations.regionsOf(row.version) }));
@@ -169,12 +170,12 @@ export class RegistryObject extends DurableObject<Env> {
   }
 
   /** Gives a region back the head it had before, or the one of a number; null is the global one. */
-  rollbackHead(base: number, region: string, number?: number | null): Result<HeadPointer, Refusal> {
-    return this.ctx.storage.transactionSync((): Result<HeadPointer, Refusal> => {
+  rollbackHead(base: number, region: string, number?: number | null): Result<HeadPointer, RegistryRefusal> {
+    return this.ctx.storage.transactionSync((): Result<HeadPointer, RegistryRefusal> => {
       if (number === undefined) this.heads.back(base, region);
-      else if (!this.heads.to(base, region, number)) {
-        return fail({ expected: `a head of region '${region}' on version ${base}`, received: `${number}` });
-      }
+      else if (number !== null && !this.heads.has(base, region, number)) {
+        return fail({ kind: "head-unknown", region, base, number });
+      } else this.heads.point(base, region, number);
       this.rollouts.note("head-rollback", { version: base, region });
       return ok(this.heads.pointer(base, region));
     });
@@ -206,7 +207,7 @@ export class RegistryObject extends DurableObject<Env> {
     return this.edgeCounts.all();
   }
 
-  seeRegion(region: string): void {
+  registerRegion(region: string): void {
     this.ctx.storage.sql.exec("INSERT OR IGNORE INTO regions VALUES (?, ?)", region, Date.now());
   }
 
@@ -224,7 +225,7 @@ export class RegistryObject extends DurableObject<Env> {
       .map(({ region }) => region);
   }
 
-  private move(version: number, share: number | null): Result<ModelPointer, Refusal> {
+  private move(version: number, share: number | null): Result<ModelPointer, RegistryRefusal> {
     const moved = this.rollouts.move(version, share);
     if (!moved.ok) return moved;
     this.watch.end();

@@ -1,11 +1,11 @@
 import type { HistoryEvent, ModelPointer } from "#core/contract/index.ts";
 import { fail, ok, type Result } from "#core/result.ts";
+import type { RegistryRefusal } from "./api.ts";
 import type { HeadPointers } from "./heads.ts";
 import type { Outbox } from "./outbox.ts";
-import type { Refusal } from "./refusal.ts";
 import type { Versions } from "./versions.ts";
 
-interface Event {
+interface RolloutEvent {
   version?: number;
   share?: number;
   region?: string;
@@ -38,17 +38,13 @@ export class Rollout {
   }
 
   /** Moves the pointer; `reason` is for the history. */
-  move(version: number, share: number | null, reason?: string): Result<ModelPointer, Refusal> {
-    const known = this.versions.get(version);
-    const latest = this.versions.latest() ?? "none";
-    if (!known) return fail({ expected: `a published version; the latest is ${latest}`, received: `${version}` });
+  move(version: number, share: number | null, reason?: string): Result<ModelPointer, RegistryRefusal> {
+    if (!this.versions.get(version)) {
+      return fail({ kind: "version-unknown", version, latest: this.versions.latest() });
+    }
     const pointer = this.pointer();
-    if (share !== null && pointer.stable === null) {
-      return fail({ expected: "a stable version beside the canary", received: "none: roll out to all first" });
-    }
-    if (share !== null && pointer.stable === version) {
-      return fail({ expected: "another version than the stable one", received: `${version}, which is stable` });
-    }
+    if (share !== null && pointer.stable === null) return fail({ kind: "canary-without-stable" });
+    if (share !== null && pointer.stable === version) return fail({ kind: "canary-is-stable", version });
     const heldBack = this.heldBackFrom(pointer, version);
     if (share !== null) {
       this.note("canary", { version, share });
@@ -60,18 +56,13 @@ export class Rollout {
   }
 
   /** Ends the canary, or goes back to the version before. */
-  back(reason?: string): Result<ModelPointer, Refusal> {
+  back(reason?: string): Result<ModelPointer, RegistryRefusal> {
     const pointer = this.pointer();
     if (pointer.canary) {
       this.note("rollback", { version: pointer.canary.version, ...(reason ? { reason } : {}) });
       return ok(this.save({ ...pointer, canary: null, heldBack: heldBackElsewhere(pointer.heldBack, pointer.stable) }));
     }
-    if (pointer.previous === null) {
-      return fail({
-        expected: "an earlier stable version",
-        received: "none to go back to: roll out the version that you want",
-      });
-    }
+    if (pointer.previous === null) return fail({ kind: "no-previous-version" });
     this.note("rollback", { version: pointer.previous });
     const heldBack = heldBackElsewhere(pointer.heldBack, pointer.previous);
     return ok(this.save({ ...pointer, stable: pointer.previous, previous: null, heldBack }));
@@ -86,7 +77,7 @@ export class Rollout {
     this.save({ ...pointer, heldBack });
   }
 
-  note(action: string, { version, share, region, reason }: Event): void {
+  note(action: string, { version, share, region, reason }: RolloutEvent): void {
     this.sql.exec(
       "INSERT INTO history (at, action, version, share, region, reason) VALUES (?, ?, ?, ?, ?, ?)",
       Date.now(),

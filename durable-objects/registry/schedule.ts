@@ -1,4 +1,5 @@
-import { limits } from "#core/limits.ts";
+/** How long a claim lasts: within this time its holder asks the next rung for the training. */
+const claimMs = 60_000;
 
 type Row = Record<string, SqlStorageValue> & { doneAt: number | null; claimedUntil: number | null };
 
@@ -17,7 +18,7 @@ export class Schedule {
     const [row] = this.sql.exec<Row>("SELECT doneAt, claimedUntil FROM schedule WHERE kind = ?", kind);
     const since = row?.doneAt ?? this.firstPublished();
     if (since === null || at < since + everyMs || at < (row?.claimedUntil ?? 0)) return false;
-    const until = at + limits.trainingClaimMs;
+    const until = at + claimMs;
     this.sql.exec("INSERT OR REPLACE INTO schedule VALUES (?, ?, ?)", kind, row?.doneAt ?? null, until);
     return true;
   }

@@ -1,15 +1,7 @@
-import type { ClassifyManifest, Manifest } from "#core/contract/index.ts";
-import type { Refusal } from "./refusal.ts";
+import type { Manifest } from "#core/contract/index.ts";
+import type { RegisteredVersion, RegistryRefusal } from "./api.ts";
 
-export type VersionState = "published" | "prepared" | "canary" | "stable" | "retired";
-
-export interface VersionRow {
-  version: number;
-  state: VersionState;
-  createdAt: string;
-  /** How well it does; null for a model of tensors. */
-  metrics: ClassifyManifest["metrics"] | null;
-}
+type VersionState = RegisteredVersion["state"];
 
 /** The versions of a model and the state each is in. */
 export class Versions {
@@ -20,13 +12,11 @@ export class Versions {
   }
 
   /** Why a version can't be published as this document; null when it can, or was already. */
-  refusal(version: number, sha256: string): Refusal | null {
+  refusal(version: number, sha256: string): RegistryRefusal | null {
     const known = this.sql.exec<{ sha256: string }>("SELECT sha256 FROM versions WHERE version = ?", version).toArray();
     const latest = this.latest() ?? 0;
     if (known[0]?.sha256 === sha256 || (!known[0] && version === latest + 1)) return null;
-    return known[0]
-      ? { expected: `the document that is version ${version} already`, received: "another one: versions are immutable" }
-      : { expected: `version ${latest + 1}, the next`, received: `version ${version}` };
+    return known[0] ? { kind: "version-exists", version } : { kind: "version-not-next", version, next: latest + 1 };
   }
 
   /** Adds a version; false when it was there. */
@@ -45,11 +35,11 @@ export class Versions {
     return cursor.rowsWritten > 0;
   }
 
-  get(version: number): VersionRow | null {
+  get(version: number): RegisteredVersion | null {
     return this.all().find((row) => row.version === version) ?? null;
   }
 
-  all(): VersionRow[] {
+  all(): RegisteredVersion[] {
     const rows = this.sql.exec<{ version: number; state: VersionState; createdAt: string; metrics: string }>(
       "SELECT version, state, createdAt, metrics FROM versions ORDER BY version DESC",
     );

@@ -8,14 +8,24 @@ import { Jobs } from "../jobs.ts";
 import { migrate } from "../migrate.ts";
 import { nameOf } from "../names.ts";
 import { regionObject } from "../stubs.ts";
+import {
+  type LeaseRequest,
+  type NewReviewQuestion,
+  type ReviewApi,
+  type ReviewRefusal,
+  reviewMaxQuestions,
+} from "./api.ts";
 import { migrations } from "./migrations.ts";
-import { Queue, type QueuedItem, type Wanted } from "./queue.ts";
-import { type ReviewRefusal, refuseFlag, refuseLabel, refuseSkip } from "./refusal.ts";
+import { ReviewQueue } from "./queue.ts";
+import { refuseFlag, refuseLabel, refuseSkip } from "./refusal.ts";
+
+/** How long a person may correct a label. */
+export const correctionMs = 10 * 60_000;
 
 /** One a model: the human rung's queue. */
-export class ReviewObject extends DurableObject<Env> {
+export class ReviewObject extends DurableObject<Env> implements ReviewApi {
   private readonly model: string;
-  private readonly queue: Queue;
+  private readonly queue: ReviewQueue;
   private readonly jobs: Jobs;
   private readonly delivering = new Map<string, Promise<null>>();
 
@@ -23,7 +33,7 @@ export class ReviewObject extends DurableObject<Env> {
     super(ctx, env);
     migrate(ctx.storage, migrations);
     this.model = nameOf(ctx.id);
-    this.queue = new Queue(ctx.storage.sql);
+    this.queue = new ReviewQueue(ctx.storage.sql);
     this.jobs = new Jobs(ctx.storage, {
       deliver: (id) => this.deliver(id),
       close: (id) => this.close(id),
@@ -36,7 +46,7 @@ export class ReviewObject extends DurableObject<Env> {
   }
 
   /** Takes questions into the queue; one that is there already stays as it is. */
-  enqueue(items: QueuedItem[]): void {
+  enqueue(items: NewReviewQuestion[]): void {
     const queued = items.map((item) => ({ item, span: beginSpan(item) }));
     const isNew = this.ctx.storage.transactionSync(() =>
       queued.map(({ item, span }) => this.queue.add({ ...item, ...traceHeaders(span) }, Date.now())),
@@ -45,8 +55,8 @@ export class ReviewObject extends DurableObject<Env> {
   }
 
   /** Hands out the oldest questions that nobody else holds, to one holder alone until the lease ends. */
-  lease(wanted: Wanted): ReviewQuestion[] {
-    return this.ctx.storage.transactionSync(() => this.queue.lease(wanted, Date.now()));
+  lease(request: LeaseRequest): ReviewQuestion[] {
+    return this.ctx.storage.transactionSync(() => this.queue.lease(request, Date.now()));
   }
 
   /**
@@ -59,7 +69,7 @@ export class ReviewObject extends DurableObject<Env> {
       const row = this.queue.find(id);
       const refused = refuseLabel(row, label, holder, now);
       if (refused || !row || row.label === label) return refused;
-      const correctUntil = row.correctUntil ?? now + limits.reviewCorrectMs;
+      const correctUntil = row.correctUntil ?? now + correctionMs;
       const span = beginSpan(row);
       this.queue.setLabel(id, label, holder, correctUntil, traceHeaders(span).traceparent);
       this.jobs.put("deliver", id, now + limits.jobRetryMs);
@@ -100,7 +110,7 @@ export class ReviewObject extends DurableObject<Env> {
 
   /** Flagged questions that nobody has labelled since, the newest first. */
   flagged(regions: string[] | null): FlaggedQuestion[] {
-    return this.queue.flagged(regions, limits.reviewMaxQuestions);
+    return this.queue.flagged(regions, reviewMaxQuestions);
   }
 
   /** Takes questions out of the queue because their answer is known; a label that was given here stays. */

@@ -1,13 +1,10 @@
 import type { FlaggedQuestion, Instance, ReviewQuestion } from "#core/contract/index.ts";
-import { limits } from "#core/limits.ts";
+import type { LeaseRequest, NewReviewQuestion } from "./api.ts";
 
-/** A question that waits for a person. */
-export type ReviewItem = Omit<ReviewQuestion, "queuedAt" | "leaseUntil">;
-
-/** A question as its region hands it over, with the trace that it was asked in. */
-export interface QueuedItem extends ReviewItem {
-  traceparent?: string | null;
-}
+/** How long the holder who skipped a question gets others first. */
+export const skipMs = 3600_000;
+/** Instances in one reply, in bytes of JSON. The first one is returned whatever its size. */
+export const leaseMaxBytes = 8 * 1024 * 1024;
 
 export interface QueueRow {
   [column: string]: SqlStorageValue;
@@ -28,19 +25,11 @@ export interface QueueRow {
   traceparent: string | null;
 }
 
-/** Who asks for questions, for how long, and of which regions; null is all. */
-export interface Wanted {
-  holder: string;
-  regions: string[] | null;
-  limit: number;
-  leaseMs: number;
-}
-
 const waiting = "label IS NULL AND flaggedAt IS NULL";
 const inRegions = "(?1 IS NULL OR region IN (SELECT value FROM json_each(?1)))";
 
 /** The tables `queue` and `skips`. */
-export class Queue {
+export class ReviewQueue {
   private readonly sql: SqlStorage;
 
   constructor(sql: SqlStorage) {
@@ -48,7 +37,7 @@ export class Queue {
   }
 
   /** Takes a question in; false where it is there already: then it stays as it is. */
-  add({ id, region, instance, provisional, opinions, traceparent = null }: QueuedItem, now: number): boolean {
+  add({ id, region, instance, provisional, opinions, traceparent = null }: NewReviewQuestion, now: number): boolean {
     const { rowsWritten } = this.sql.exec(
       `INSERT OR IGNORE INTO queue (id, region, instance, provisional, opinions, queuedAt, traceparent)
        VALUES (?, ?, ?, ?, ?, ?, ?)`,
@@ -63,18 +52,18 @@ export class Queue {
   }
 
   /** Hands out the oldest questions that nobody else holds; what the holder skipped only where nothing else is left. */
-  lease(wanted: Wanted, now: number): ReviewQuestion[] {
-    const fresh = this.free(wanted, now, "s.until IS NULL", "queuedAt, id");
-    const rows = fresh.length > 0 ? fresh : this.free(wanted, now, "s.until IS NOT NULL", "s.until, id");
+  lease(request: LeaseRequest, now: number): ReviewQuestion[] {
+    const fresh = this.free(request, now, "s.until IS NULL", "queuedAt, id");
+    const rows = fresh.length > 0 ? fresh : this.free(request, now, "s.until IS NOT NULL", "s.until, id");
     return rows.map((row) => {
       // A longer lease that the holder has already goes on.
-      const leaseUntil = Math.max(row.leaseUntil, now + wanted.leaseMs);
-      this.sql.exec("UPDATE queue SET leasedBy = ?, leaseUntil = ? WHERE id = ?", wanted.holder, leaseUntil, row.id);
+      const leaseUntil = Math.max(row.leaseUntil, now + request.leaseMs);
+      this.sql.exec("UPDATE queue SET leasedBy = ?, leaseUntil = ? WHERE id = ?", request.holder, leaseUntil, row.id);
       return { ...itemOf(row), queuedAt: row.queuedAt, leaseUntil };
     });
   }
 
-  private free({ holder, regions, limit }: Wanted, now: number, skipped: string, order: string): QueueRow[] {
+  private free({ holder, regions, limit }: LeaseRequest, now: number, skipped: string, order: string): QueueRow[] {
     const rows = this.sql.exec<QueueRow>(
       `SELECT queue.* FROM queue LEFT JOIN skips s ON s.id = queue.id AND s.holder = ?3 AND s.until > ?2
        WHERE ${waiting} AND (leaseUntil <= ?2 OR leasedBy = ?3) AND ${inRegions} AND ${skipped}
@@ -99,7 +88,7 @@ export class Queue {
   skip(id: string, holder: string, now: number): void {
     this.giveBack(id);
     this.sql.exec("DELETE FROM skips WHERE until <= ?", now);
-    this.sql.exec("INSERT OR REPLACE INTO skips VALUES (?, ?, ?)", id, holder, now + limits.reviewSkipMs);
+    this.sql.exec("INSERT OR REPLACE INTO skips VALUES (?, ?, ?)", id, holder, now + skipMs);
   }
 
   flag(id: string, holder: string, reason: string, now: number): void {
@@ -146,13 +135,13 @@ function asFarAsFits(rows: Iterable<QueueRow>): QueueRow[] {
   let bytes = 0;
   for (const row of rows) {
     bytes += row.instance.length;
-    if (taken.length > 0 && bytes > limits.reviewMaxBytes) break;
+    if (taken.length > 0 && bytes > leaseMaxBytes) break;
     taken.push(row);
   }
   return taken;
 }
 
-function itemOf({ id, region, instance, provisional, opinions }: QueueRow): ReviewItem {
+function itemOf({ id, region, instance, provisional, opinions }: QueueRow): Omit<NewReviewQuestion, "traceparent"> {
   return {
     id,
     region,

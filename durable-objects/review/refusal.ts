@@ -1,14 +1,5 @@
+import type { ReviewRefusal } from "./api.ts";
 import type { QueueRow } from "./queue.ts";
-
-/** Why a question is not answered, skipped or flagged. */
-export type ReviewRefusal =
-  | { kind: "unknown" }
-  /** Somebody else holds it. */
-  | { kind: "leased" }
-  /** The caller does not hold it. */
-  | { kind: "not-held" }
-  | { kind: "answered"; label: string }
-  | { kind: "flagged"; reason: string };
 
 /** Why `holder` may not give this label now; null where it may, be it for the first time, again, or as a correction. */
 export function refuseLabel(row: QueueRow | null, label: string, holder: string, now: number): ReviewRefusal | null {
@@ -22,7 +13,7 @@ export function refuseLabel(row: QueueRow | null, label: string, holder: string,
 
 /** Why `holder` may not skip a question now: only what it holds can be given back. */
 export function refuseSkip(row: QueueRow | null, holder: string): ReviewRefusal | null {
-  return refuseDone(row) ?? (row?.leasedBy === holder ? null : { kind: "not-held" });
+  return refuseDone(row) ?? (row?.leasedBy === holder ? null : { kind: "not-leased" });
 }
 
 /** Why `holder` may not flag a question now. */

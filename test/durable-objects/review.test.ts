@@ -3,7 +3,8 @@ import { env } from "cloudflare:workers";
 import { beforeAll, describe, expect, it } from "vitest";
 import type { Answer, FlaggedQuestion, ReviewQuestion } from "#core/contract/index.ts";
 import { limits } from "#core/limits.ts";
-import type { ReviewObject } from "#objects/review/index.ts";
+import { correctionMs, type ReviewObject } from "#objects/review/index.ts";
+import { leaseMaxBytes, skipMs } from "#objects/review/queue.ts";
 import { ask, call, eventually, expectOk, instance, publish } from "../helpers/edge.ts";
 import { originModels } from "../helpers/origin-models.ts";
 import { TestRegion } from "../helpers/region.ts";
@@ -172,7 +173,7 @@ describe("a label that a newer version brought", () => {
 
 describe("what is handed out at once", () => {
   it("is bounded in bytes, but for the first", async () => {
-    const text = "x".repeat(limits.reviewMaxBytes / 5);
+    const text = "x".repeat(leaseMaxBytes / 5);
     const provisional = null;
     await runInDurableObject(stub(), (object) =>
       (object as ReviewObject).enqueue(
@@ -207,7 +208,7 @@ describe("a skipped question", () => {
     const [first, second] = (await queued(9, 10)) as [string, string];
     await lease(ada);
     await expectOk(post(first, "skip", ada));
-    await pass(limits.reviewSkipMs);
+    await pass(skipMs);
     expect(await leasedIds(ada)).toEqual([first, second]);
     expect((await post("open~north~never-asked", "skip", ada)).status).toBe(404);
     expect((await post(first, "skip", "ask-token")).status).toBe(403);
@@ -301,7 +302,7 @@ describe("a correction", () => {
     expect(await rows("SELECT instance, provisional FROM queue WHERE id = ?", id)).toEqual([
       { instance: "null", provisional: null },
     ]);
-    await pass(limits.reviewCorrectMs - 1_000);
+    await pass(correctionMs - 1_000);
     await expectOk(answer(id, "c", ada));
     await pass(2_000);
     expect(await rows("SELECT id FROM queue")).toEqual([]);
@@ -330,7 +331,7 @@ describe("a correction", () => {
     const [id] = (await queued(19)) as [string];
     await expectOk(answer(id, "a", ada));
     await rows("INSERT INTO jobs (kind, key, due) VALUES ('deliver', ?, ?)", id, Date.now() + 3600_000);
-    await pass(limits.reviewCorrectMs);
+    await pass(correctionMs);
     expect(await rows("SELECT label FROM queue WHERE id = ?", id)).toEqual([{ label: "a" }]);
     await pass(3600_000);
     await pass(3600_000);

@@ -91,7 +91,7 @@ describe("the doctor finds, and says how to mend", () => {
   it("a head of a region whose key is pinned no more, and a region that lost what it knew", async () => {
     const registry = registryObject(env, "easy");
     const head = { model: "easy", base: 1, region: "north", number: 1 } as HeadManifest;
-    await registry.seeRegion("north");
+    await registry.registerRegion("north");
     await registry.publishHead({ ...head, signature: { keyId: "old", ed25519: "AAAA" } });
     expect(await found()).toMatchObject({
       check: "easy: heads",

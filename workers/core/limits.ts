@@ -46,13 +46,6 @@ export const limits = {
   reviewLeaseMs: 5 * 60_000,
   /** How long a lease lasts that goes to another tool's queue. */
   reviewExportLeaseMs: 24 * 3600_000,
-  /** How long whoever skipped a question is not handed it again, while another waits. */
-  reviewSkipMs: 3600_000,
-  /** How long a person may correct a label. */
-  reviewCorrectMs: 10 * 60_000,
-  reviewMaxQuestions: 100,
-  /** Instances that are handed out at once, in bytes of JSON; one goes out whatever its size. */
-  reviewMaxBytes: 8 * 1024 * 1024,
   flagReasonMaxChars: 500,
   /** Tasks of one import, each of which asks another object; annotations of a task, and results of each. */
   labelStudioMaxTasks: 500,
@@ -104,12 +97,6 @@ export const limits = {
   canaryDelta: 0.05,
   canaryDeadlineHours: 72,
   canaryDeadlineMaxHours: 24 * 60,
-  /** From one look at a canary to the next: a twentieth of its age, within these. */
-  canaryLookMs: 1_000,
-  canaryLookMaxMs: 5 * 60_000,
-  canaryRegionTimeoutMs: 10_000,
-  /** How long a cron run may take to ask the next rung for training; another one leaves the model alone meanwhile. */
-  trainingClaimMs: 60_000,
   exportMaxRows: 1_000,
   retrainWaitMs: 15 * 60_000,
   retrainTries: 8,

@@ -1,7 +1,7 @@
 import type { Counts, RegionCounts } from "#core/contract/index.ts";
 import { noCounts } from "#core/counts.ts";
 import { limits } from "#core/limits.ts";
-import type { CountBatch } from "#objects/registry/counts.ts";
+import type { CountBatch } from "#objects/registry/api.ts";
 
 interface ModelCounts {
   gathered: Map<string, RegionCounts>;

@@ -2,6 +2,7 @@ import { type LabelStudioImported, labelStudioImportedSchema, labelStudioTasksSc
 import { FaultError, problemOf } from "#core/http/fault.ts";
 import { readJson } from "#core/http/problem.ts";
 import { limits } from "#core/limits.ts";
+import { reviewMaxQuestions } from "#objects/review/api.ts";
 import { type Call, jsonResponse, modelOf, type Route } from "../call.ts";
 import { bytes, json } from "../contract.ts";
 import { labelOf } from "../protocols/label-studio/annotations.ts";
@@ -14,7 +15,7 @@ import { answerAs, reviewer } from "./review-questions.ts";
 
 async function getTasks(call: Call): Promise<Response> {
   const { thin } = await reviewedManifest(call);
-  const questions = await leaseQuestions(call, limits.reviewExportLeaseMs, limits.reviewMaxQuestions);
+  const questions = await leaseQuestions(call, limits.reviewExportLeaseMs, reviewMaxQuestions);
   return jsonResponse(questions.map((question) => taskOf(question, thin.input)));
 }
 

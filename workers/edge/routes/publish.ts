@@ -19,7 +19,7 @@ import { limits } from "#core/limits.ts";
 import { checkShapes } from "#core/model/tensor-model.ts";
 import type { Result } from "#core/result.ts";
 import { signatureFault } from "#core/sign.ts";
-import type { Refusal } from "#objects/registry/refusal.ts";
+import type { RegistryRefusal } from "#objects/registry/api.ts";
 import { regionObject, registryObject } from "#objects/stubs.ts";
 import { classifierOf, manifestOf, networkOf, tensorModelOf } from "../artefacts/models.ts";
 import { learnHead, learnPointer, modelPointer } from "../artefacts/pointers.ts";
@@ -142,15 +142,34 @@ async function postRollback(call: Call): Promise<Response> {
   return jsonResponse({ region, head: head.head?.number ?? null });
 }
 
-function pointerResponse(call: Call, result: Result<ModelPointer, Refusal>): Response {
+function pointerResponse(call: Call, result: Result<ModelPointer, RegistryRefusal>): Response {
   if (!result.ok) throw refused(result.error);
   learnPointer(call, result.value);
   return jsonResponse({ pointer: result.value });
 }
 
-function refused({ expected, received }: Refusal): FaultError {
-  const next = "GET /v1/models/{model}/versions shows what there is.";
-  return new FaultError({ kind: "conflict", expected, received, next });
+/** The fault for what the registry refuses. */
+function refused(refusal: RegistryRefusal): FaultError {
+  const conflict = (expected: string, received: string) => {
+    const next = "GET /v1/models/{model}/versions lists the versions.";
+    return new FaultError({ kind: "conflict", expected, received, next });
+  };
+  switch (refusal.kind) {
+    case "version-exists":
+      return conflict(`the manifest that is stored as version ${refusal.version}`, "another manifest");
+    case "version-not-next":
+      return conflict(`version ${refusal.next}, the next one`, `version ${refusal.version}`);
+    case "version-unknown":
+      return conflict(`a published version; the latest is ${refusal.latest ?? "none"}`, `version ${refusal.version}`);
+    case "canary-without-stable":
+      return conflict("a stable version to compare the canary with", "none: roll out a version to all callers first");
+    case "canary-is-stable":
+      return conflict("a version other than the stable one", `version ${refusal.version}, which is stable`);
+    case "no-previous-version":
+      return conflict("a previous stable version", "none: roll out the version that you want");
+    case "head-unknown":
+      return conflict(`a head of region '${refusal.region}' on version ${refusal.base}`, `head ${refusal.number}`);
+  }
 }
 
 function fault(path: string, expected: string, received: string) {

@@ -3,7 +3,7 @@ import { FaultError } from "#core/http/fault.ts";
 import { readJson } from "#core/http/problem.ts";
 import { limits } from "#core/limits.ts";
 import type { Result } from "#core/result.ts";
-import type { ReviewRefusal } from "#objects/review/refusal.ts";
+import type { ReviewRefusal } from "#objects/review/api.ts";
 import { regionObject, reviewObject } from "#objects/stubs.ts";
 import { type Call, jsonResponse, ownerOf, type Route } from "../call.ts";
 import { json, type Parameters } from "../contract.ts";
@@ -68,7 +68,7 @@ function taken(id: string, result: Result<null, ReviewRefusal>): void {
       throw unknownQuestion(id);
     case "leased":
       throw conflict("a question that nobody else holds", "one that somebody else is answering");
-    case "not-held":
+    case "not-leased":
       throw conflict("a question that you hold", "one that you do not hold, or no longer");
     case "answered":
       throw conflict("a question without an answer", `one that was answered '${refusal.label}'`);

@@ -1,6 +1,7 @@
 import { classifying } from "#core/artefacts.ts";
 import { type ClassifyManifest, flaggedSchema, type ReviewQuestion, reviewSchema } from "#core/contract/index.ts";
 import { limits } from "#core/limits.ts";
+import { reviewMaxQuestions } from "#objects/review/api.ts";
 import { reviewObject } from "#objects/stubs.ts";
 import { type Call, jsonResponse, modelOf, type Route } from "../call.ts";
 import { json, type Parameters } from "../contract.ts";
@@ -23,7 +24,7 @@ export function leaseQuestions(
   limitUnlessAsked = defaultLimit,
 ): Promise<ReviewQuestion[]> {
   const asked = Math.trunc(Number(call.query("limit") ?? limitUnlessAsked)) || limitUnlessAsked;
-  const limit = Math.min(limits.reviewMaxQuestions, Math.max(1, asked));
+  const limit = Math.min(reviewMaxQuestions, Math.max(1, asked));
   const wanted = { holder: holderOf(call), regions: regionsOf(call), limit, leaseMs };
   return reviewObject(call.env, modelOf(call)).lease(wanted);
 }

@@ -1,0 +1,89 @@
+import type {
+  CanaryPlan,
+  CanaryState,
+  HeadManifest,
+  HeadPointer,
+  HistoryEvent,
+  Manifest,
+  ModelPointer,
+  RegionCounts,
+  RegionHead,
+  Rule,
+  VersionList,
+} from "#core/contract/index.ts";
+import type { Result } from "#core/result.ts";
+
+/** A version as the registry lists it. */
+export type RegisteredVersion = Omit<VersionList["versions"][number], "preparing">;
+
+/** A canary to start, and the plan by which it is promoted or rolled back. */
+export interface WatchOrder {
+  version: number;
+  share: number;
+  plan: CanaryPlan;
+  deadlineMs: number;
+}
+
+/** What an isolate answered at the edge since its last batch. It is sent again until it is acknowledged. */
+export interface CountBatch {
+  isolate: string;
+  /** Grows by one with each batch of an isolate: the registry adds a batch once. */
+  sequence: number;
+  rows: RegionCounts[];
+}
+
+/** Why the registry refuses a request. */
+export type RegistryRefusal =
+  | { kind: "version-exists"; version: number }
+  | { kind: "version-not-next"; version: number; next: number }
+  | { kind: "version-unknown"; version: number; latest: number | null }
+  | { kind: "canary-without-stable" }
+  | { kind: "canary-is-stable"; version: number }
+  | { kind: "no-previous-version" }
+  | { kind: "head-unknown"; region: string; base: number; number: number };
+
+/** What a model's registry does for the edge and the regions. */
+export interface RegistryApi {
+  /** Stores a signed and checked manifest as the next version. The same manifest again changes nothing. */
+  publish(manifest: Manifest): Promise<Result<RegisteredVersion, RegistryRefusal>>;
+  /** Moves the pointer: for all callers (`share` null), or for a share of them as a canary. */
+  rollout(version: number, share: number | null): Result<ModelPointer, RegistryRefusal>;
+  /** Starts a canary that is promoted or rolled back by the errors of its answers. */
+  rolloutWatched(order: WatchOrder): Result<ModelPointer, RegistryRefusal>;
+  /** Ends a canary; without one, returns to the previous stable version and the heads it had. */
+  rollback(): Result<ModelPointer, RegistryRefusal>;
+  /** Returns the canary that is watched, or the last one; null where there never was one. */
+  canary(): CanaryState | null;
+  pointer(): ModelPointer;
+  list(): VersionList;
+
+  /** Claims the next scheduled training: true for one caller a period. */
+  claimTraining(everyMs: number, at: number): boolean;
+  /** Ends a claim: the training was requested at `at`, or null where the request was not accepted. */
+  endTrainingClaim(at: number | null): void;
+
+  headPointer(base: number, region: string): HeadPointer;
+  /** Returns the number of a region's next head on a base version. Numbers are never used twice. */
+  nextHeadNumber(base: number, region: string): number;
+  /** Makes a head the region's current one. The same head again changes nothing. */
+  publishHead(head: HeadManifest): HeadPointer;
+  /** Stores a region's accept rule. */
+  setRule(base: number, region: string, rule: Rule): HeadPointer;
+  /** Returns a region to its previous head, or to the one with this number; null is the global head. */
+  rollbackHead(base: number, region: string, number?: number | null): Result<HeadPointer, RegistryRefusal>;
+  /** Lists every head that a region ever had, and what was done with them. */
+  regionHistory(region: string): { heads: RegionHead[]; history: HistoryEvent[] };
+
+  /** Adds what an isolate answered at the edge. The same batch again changes nothing. */
+  addCounts(batch: CountBatch): void;
+  /** Returns what the edge answered by itself, by region and version. */
+  counts(): RegionCounts[];
+
+  /** Records that a region exists. */
+  registerRegion(region: string): void;
+  regions(): string[];
+  /** Lists the regions that exist and those that were forgotten: a reader of samples needs both. */
+  regionsEver(): string[];
+  /** Takes a region's heads out of use and deletes what is known of it. */
+  forgetRegion(region: string): void;
+}
