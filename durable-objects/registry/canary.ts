@@ -64,7 +64,7 @@ export class CanaryWatch {
       const known = this.countsOf(watch.id).map(({ differences }) => differences);
       const verdict = judgeCanary(known, watch.plan, now >= watch.deadlineAt);
       this.sql.exec("UPDATE canaries SET verdict = ? WHERE id = ?", JSON.stringify(verdict), watch.id);
-      if (verdict.decision !== "hold on") return this.decide(watch, verdict);
+      if (verdict.decision !== "continue") return this.decide(watch, verdict);
       const pause = Math.min(evaluateMaxMs, Math.max(evaluateMinMs, (now - watch.startedAt) / 20));
       return Math.min(watch.deadlineAt, now + pause);
     });

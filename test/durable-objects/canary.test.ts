@@ -205,7 +205,7 @@ describe("a watched canary", () => {
     expect(await deaf.state()).toMatchObject({
       outcome: null,
       regions: [],
-      verdict: { decision: "hold on", blocks: 0 },
+      verdict: { decision: "continue", blocks: 0 },
     });
     await env.ARTEFACTS.put(key, manifest);
     await deaf.look();
@@ -327,7 +327,7 @@ describe("what a region counts of a canary", () => {
     await heldBack.look();
     const state = await heldBack.state();
     expect(state?.regions[0]?.versions.every(({ base }) => base === 1)).toBe(true);
-    expect(state?.verdict).toMatchObject({ decision: "hold on", blocks: 0 });
+    expect(state?.verdict).toMatchObject({ decision: "continue", blocks: 0 });
     await runInDurableObject(heldBack.registry, async (object, { storage }) => {
       storage.sql.exec("UPDATE jobs SET due = 1 WHERE kind = 'prepare'");
       await object.alarm();

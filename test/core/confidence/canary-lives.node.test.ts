@@ -55,16 +55,16 @@ function live(random: () => number, world: World, mostLabels: number): Life {
     open[region] = [];
     closed = addDifferences(closed, found);
     const decision = decide([{ all: closed, accepted: none, escalated: none }], plan);
-    if (decision !== "hold on") return { outcome: decision, labels, canaryLabels };
+    if (decision !== "continue") return { outcome: decision, labels, canaryLabels };
   }
-  return { outcome: "hold on", labels: mostLabels, canaryLabels };
+  return { outcome: "continue", labels: mostLabels, canaryLabels };
 }
 
 function lived(world: World, { count = lives, mostLabels = 4_000 } = {}) {
   const random = seededRandom(17);
   const all = Array.from({ length: count }, () => live(random, world, mostLabels));
   const share = (outcome: Life["outcome"]) => all.filter((life) => life.outcome === outcome).length / count;
-  const decided = all.filter((life) => life.outcome !== "hold on");
+  const decided = all.filter((life) => life.outcome !== "continue");
   const median = (of: (life: Life) => number) => decided.map(of).sort((a, b) => a - b)[decided.length >> 1] ?? null;
   return {
     promoted: share("promote"),

@@ -72,11 +72,11 @@ describe("the judge", () => {
 
   it("holds on while it knows too little, and says what it knows", () => {
     expect(judged(none)).toMatchObject({
-      decision: "hold on",
+      decision: "continue",
       reason: expect.stringMatching(/^no label compares/),
       blocks: 0,
     });
-    expect(judged({ blocks: 20, sum: 1, squares: 2 })).toMatchObject({ decision: "hold on", coverage: null });
+    expect(judged({ blocks: 20, sum: 1, squares: 2 })).toMatchObject({ decision: "continue", coverage: null });
   });
 
   it("promotes what surely errs at most the margin more, even where it surely errs a little more", () => {
@@ -101,21 +101,21 @@ describe("the judge", () => {
 
   it("counts the regions together, each with its own blocks", () => {
     const few = region(blocks(150, 0));
-    expect(judgeCanary([few], plan, false).decision).toBe("hold on");
+    expect(judgeCanary([few], plan, false).decision).toBe("continue");
     const verdict = judgeCanary(
       Array.from({ length: 10 }, () => few),
       plan,
       false,
     );
     expect(verdict).toMatchObject({ decision: "promote", blocks: 1_500 });
-    expect(judgeCanary([], plan, false).decision).toBe("hold on");
+    expect(judgeCanary([], plan, false).decision).toBe("continue");
   });
 
   it("by audits needs coverage, too", () => {
     const audits = { ...plan, errorsOf: "accepted" as const };
     const by = (escalated: Differences) => judgeCanary([region(none, blocks(3_000, 0), escalated)], audits, false);
     expect(by(blocks(3_000, 0)).decision).toBe("promote");
-    expect(by(none).decision).toBe("hold on");
+    expect(by(none).decision).toBe("continue");
     const lost = by({ blocks: 3_000, sum: 600, squares: 1_500 });
     expect(lost).toMatchObject({
       decision: "roll back",

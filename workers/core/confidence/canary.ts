@@ -84,7 +84,7 @@ export function decide(regions: readonly RegionDifferences[], plan: CanaryPlan):
   const isWithin = differsByLess(errors, margin, level);
   if (isWithin && (!escalated || differsByLess(escalated, coverageMargin, level))) return "promote";
   if (!isWithin && differsByMore(errors, 0, level)) return "roll back";
-  return escalated && differsByMore(escalated, coverageMargin, level) ? "roll back" : "hold on";
+  return escalated && differsByMore(escalated, coverageMargin, level) ? "roll back" : "continue";
 }
 
 /** What to do with a canary, and why; `isOver` rolls back what is undecided. */
@@ -93,7 +93,7 @@ export function judgeCanary(regions: readonly RegionDifferences[], plan: CanaryP
   const decided = decide(regions, plan);
   const error = differenceBounds(errors, level);
   const coverage = escalated && differenceBounds(escalated, level);
-  const decision = decided === "hold on" && isOver ? "roll back" : decided;
+  const decision = decided === "continue" && isOver ? "roll back" : decided;
   const found = { decision, error, coverage, blocks: errors.blocks };
   const known = reasonOf(found, plan);
   return { ...found, reason: decided === decision ? known : `undecided when the time was over: ${known}` };

@@ -61,7 +61,7 @@ const differenceBoundsSchema = z.strictObject({ mean: z.number().nullable(), low
 export type DifferenceBounds = z.infer<typeof differenceBoundsSchema>;
 
 export const canaryVerdictSchema = z.strictObject({
-  decision: z.enum(["hold on", "promote", "roll back"]),
+  decision: z.enum(["continue", "promote", "roll back"]),
   reason: z.string(),
   /** Errors: canary − stable. */
   error: differenceBoundsSchema,
