@@ -25,7 +25,7 @@ const width = shape.reduce((product, dimension) => product * dimension, 1);
 const values = new RowStore(rows, width);
 for (let row = 0; row < rows; row++) values.write(row, Float32Array.from({ length: width }, random));
 const labels = Int32Array.from({ length: rows }, () => Math.floor(random() * classes));
-const none = { regions: new Int32Array(rows), regionCount: 1, regionSpan: null };
+const none = { regions: new Int32Array(rows), regionCount: 1, regionColumns: null };
 const data = { rows, shapes: [shape], values, labels, weights: new Float32Array(rows).fill(1), ...none };
 const network = buildNetwork({ shapes: [shape], layers, classes, seed: 1 });
 const plan = { ...recipeOf("fashion").training, l2: 0, regionalHeads: null };

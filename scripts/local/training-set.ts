@@ -1,9 +1,9 @@
 import type { Command } from "commander";
 import type { UpriverClient } from "#client/index.ts";
 import type { SampleLine } from "#core/contract/index.ts";
-import { mix } from "#origin/learn/mix.ts";
+import { mixSamples } from "#origin/learn/mix.ts";
 import type { Recipe } from "#origin/recipes/index.ts";
-import type { SplitRows } from "#origin/train/dataset.ts";
+import type { RowsBySplit } from "#origin/train/dataset.ts";
 import { baseRows } from "#origin/train/rows.ts";
 import { clientFor } from "./context.ts";
 
@@ -27,10 +27,10 @@ export async function trainingSet(
   recipe: Recipe,
   { before, data, samples }: TrainingSetOptions,
   command: Command,
-): Promise<SplitRows> {
+): Promise<RowsBySplit> {
   const learned = samples ? await samplesOf(await clientFor(command, "publish"), recipe.name) : [];
   const base = await baseRows(recipe, { before, file: data });
-  return mix(recipe, base, learned, before === undefined ? undefined : Date.parse(before));
+  return mixSamples(recipe, base, learned, before === undefined ? undefined : Date.parse(before));
 }
 
 async function samplesOf(client: UpriverClient, model: string): Promise<SampleLine[]> {

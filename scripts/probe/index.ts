@@ -1,7 +1,7 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import type { ModelFiles } from "#origin/import/files.ts";
+import type { TfjsModelFiles } from "#origin/import/files.ts";
 import { byTensor, type Inspection, randomInputs } from "#origin/import/inspect.ts";
 import { median } from "../local/median.ts";
 import { freePort } from "../local/ports.ts";
@@ -35,7 +35,7 @@ export class Probe {
   }
 
   /** Loads a model and runs it on an instance. Throws what the worker says where it can't. */
-  async cost(files: ModelFiles, inspection: Inspection): Promise<Cost> {
+  async cost(files: TfjsModelFiles, inspection: Inspection): Promise<Cost> {
     const port = await freePort();
     const { stop } = await startWorkerd({ config: "scripts/probe/probe.toml", folder: this.folder, port });
     try {
@@ -52,7 +52,7 @@ export class Probe {
 
 async function costAt(
   url: string,
-  { kind, modelJson, values }: ModelFiles,
+  { kind, modelJson, values }: TfjsModelFiles,
   { inputs, outputs }: Inspection,
 ): Promise<Cost> {
   const form = new FormData();

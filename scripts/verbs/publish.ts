@@ -9,14 +9,14 @@ import { type Inputs, importModel, inputsSchema } from "#origin/import/index.ts"
 import { importFrom, isImportRecipe } from "#origin/import/recipe.ts";
 import { publish } from "#origin/publish.ts";
 import { recipeOf, type WeightType, weightTypes } from "#origin/recipes/index.ts";
-import type { Artefact, Draft, Unpublished } from "#origin/train/index.ts";
+import type { Artefact, ManifestDraft, Unpublished } from "#origin/train/index.ts";
 import { bytesOf } from "#origin/train/pack.ts";
 import { loadArtefact } from "#origin/train/store.ts";
 import { artefactFolder, clientFor, signingKey } from "../local/context.ts";
 import { print } from "../local/output.ts";
 import { type TrainingSetOptions, trainingSet, trainingSetOptions } from "../local/training-set.ts";
 
-type Publishable = Artefact<Draft | Unpublished<TensorManifest>>;
+type Publishable = Artefact<ManifestDraft | Unpublished<TensorManifest>>;
 
 const pollMs = 250;
 

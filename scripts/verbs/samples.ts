@@ -2,8 +2,8 @@ import type { Command } from "commander";
 import type { UpriverClient } from "#client/index.ts";
 import type { Truths } from "#core/contract/index.ts";
 import { limits } from "#core/limits.ts";
-import type { Sample } from "#origin/learn/mix.ts";
-import { SampleStore } from "#origin/learn/pull.ts";
+import type { LabelledSample } from "#origin/learn/mix.ts";
+import { SampleStore } from "#origin/learn/sample-store.ts";
 import { clientFor } from "../local/context.ts";
 import { print, progressOf } from "../local/output.ts";
 
@@ -54,7 +54,7 @@ async function run(model: string, { out, teach, region, json }: Options, command
 }
 
 /** Teaches samples under their own ids and times: the same deployment deals them into the same splits. */
-async function teachAgain(client: UpriverClient, model: string, known: readonly Sample[]) {
+async function teachAgain(client: UpriverClient, model: string, known: readonly LabelledSample[]) {
   const samples = known.filter(isTeachable);
   const progress = progressOf("teaching", samples.length);
   const total = { accepted: 0, changed: 0, left: known.length - samples.length };
@@ -69,11 +69,11 @@ async function teachAgain(client: UpriverClient, model: string, known: readonly 
 }
 
 // The origin's labels are no truth.
-function isTeachable({ instance, source }: Sample): boolean {
+function isTeachable({ instance, source }: LabelledSample): boolean {
   return instance !== null && source !== "origin";
 }
 
-function* batches(samples: readonly Sample[]): Generator<Truths["truths"]> {
+function* batches(samples: readonly LabelledSample[]): Generator<Truths["truths"]> {
   let batch: Truths["truths"] = [];
   let bytes = 0;
   for (const { id, region, instance, label, at } of samples) {

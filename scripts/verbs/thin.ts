@@ -4,9 +4,9 @@ import type { Command } from "commander";
 import { percent } from "#core/format.ts";
 import { type Budget, recipeOf, type WeightType } from "#origin/recipes/index.ts";
 import { frontierChart } from "#origin/report/charts.ts";
-import { type Candidate, chooseWithin, frontierOf, searchThin } from "#origin/thin/search.ts";
+import { chooseWithin, frontierOf, searchThin, type ThinCandidate } from "#origin/thin/search.ts";
 import { Checkpoints } from "#origin/train/checkpoint.ts";
-import { splitRows } from "#origin/train/dataset.ts";
+import { assignSplits } from "#origin/train/dataset.ts";
 import { baseRows } from "#origin/train/rows.ts";
 import { loadArtefact, saveArtefact } from "#origin/train/store.ts";
 import { artefactFolder, trainingFolder } from "../local/context.ts";
@@ -53,7 +53,7 @@ async function run(name: string, options: Options): Promise<void> {
   const bar = progressOf(`thinning ${name}`, 1);
   const { candidates, full, adopt } = await searchThin(
     recipe,
-    await splitRows(recipe, rows),
+    await assignSplits(recipe, rows),
     await loadArtefact(folder),
     {
       widths: numbers("--widths", options.widths),
@@ -91,7 +91,12 @@ async function run(name: string, options: Options): Promise<void> {
   if (!chosen) process.exitCode = 1;
 }
 
-function lineOf(candidate: Candidate, full: number, frontier: readonly Candidate[], chosen: Candidate | null) {
+function lineOf(
+  candidate: ThinCandidate,
+  full: number,
+  frontier: readonly ThinCandidate[],
+  chosen: ThinCandidate | null,
+) {
   const { bytes, gzippedBytes, ms, accuracy, logLoss } = candidate;
   return [
     candidate === chosen ? "→" : frontier.includes(candidate) ? "f" : "",
@@ -100,7 +105,7 @@ function lineOf(candidate: Candidate, full: number, frontier: readonly Candidate
   ];
 }
 
-function nameOf({ width, prune, weights }: Candidate): string {
+function nameOf({ width, prune, weights }: ThinCandidate): string {
   return `×${width}${prune > 0 ? `, ${Math.round(100 * prune)}% pruned` : ""}, ${weights}`;
 }
 

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import type { Browser } from "puppeteer-core";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { UpriverClient } from "#client/index.ts";
-import { sharedFolder } from "#origin/recipes/place.ts";
+import { sharedFolder } from "#origin/recipes/shared-folder.ts";
 import { storefront } from "#origin/recipes/storefront.ts";
 import { weather } from "#origin/recipes/weather.ts";
 import { chromiumPath } from "#scripts/local/chromium.ts";

@@ -3,7 +3,7 @@ import { sizeOf } from "#core/input/index.ts";
 import type { ModelFiles } from "#core/model/engine.ts";
 import type { WeightSpec } from "#core/model/tfjs/model-json.ts";
 import type { WeightType } from "#origin/recipes/index.ts";
-import { quantise } from "#origin/train/quantise.ts";
+import { quantiseWeights } from "#origin/train/quantise.ts";
 import { seeded, uniform } from "./random.ts";
 
 /** A convolutional network of an image and a region, as files: nothing that Upriver wrote. */
@@ -162,7 +162,7 @@ function network(
   const stored = Object.entries(shapes).map(([name, shape]) => {
     const isVariance = name.endsWith("variance");
     const values = uniform(random, sizeOf(shape), isVariance ? 0.5 : -0.7, isVariance ? 2 : 0.7);
-    const { bytes, quantization } = quantise(values, type);
+    const { bytes, quantization } = quantiseWeights(values, type);
     return { bytes, spec: { name, shape, dtype: "float32" as const, ...(quantization && { quantization }) } };
   });
   const whole = Object.entries(integers).map(([name, values]) => ({

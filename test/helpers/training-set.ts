@@ -13,6 +13,6 @@ export function trainingSet(
   const store = new RowStore(rows, width);
   for (let row = 0; row < rows; row++) store.write(row, values.subarray(row * width, (row + 1) * width));
   const weights = new Float32Array(rows).fill(1);
-  const data = { rows, shapes: [shape], values: store, labels, regions, weights, regionCount: 2, regionSpan: null };
+  const data = { rows, shapes: [shape], values: store, labels, regions, weights, regionCount: 2, regionColumns: null };
   return { data, classes: 2, teacher: null };
 }

@@ -11,7 +11,7 @@ import type { Instance } from "#core/contract/index.ts";
 import { decodeRow } from "#core/input/tensors.ts";
 import type { Tensor } from "#core/model/engine.ts";
 import { weightsOf } from "#core/model/tfjs/model-json.ts";
-import { type ModelFiles, readModelFiles } from "#origin/import/files.ts";
+import { readModelFiles, type TfjsModelFiles } from "#origin/import/files.ts";
 import { type Inspection, inspect, randomInputs } from "#origin/import/inspect.ts";
 import { importFrom, writeRecipe } from "#origin/import/recipe.ts";
 import { publish } from "#origin/publish.ts";
@@ -77,7 +77,7 @@ function instancesOf(inputs: Record<string, Tensor>): Instance[] {
 
 /** What TensorFlow.js makes of each row by itself, on its CPU backend: none of the edge's kernels. */
 async function plainOutputs(
-  { kind, modelJson, values }: ModelFiles,
+  { kind, modelJson, values }: TfjsModelFiles,
   { inputs, outputs }: Inspection,
   given: Record<string, Tensor>,
 ) {

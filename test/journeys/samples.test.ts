@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { afterAll, beforeAll, expect, it } from "vitest";
-import { SampleStore } from "#origin/learn/pull.ts";
+import { SampleStore } from "#origin/learn/sample-store.ts";
 import type { Ladder } from "#scripts/local/ladder.ts";
 import { testModel } from "../helpers/model.ts";
 import { publishOn, temporaryLadder } from "./ladder.ts";

@@ -7,7 +7,7 @@ import { inputSchema } from "#core/contract/index.ts";
 import { exportSet } from "#origin/export/index.ts";
 import type { Recipe } from "#origin/recipes/recipe.ts";
 import { storefront } from "#origin/recipes/storefront.ts";
-import type { SplitRows } from "#origin/train/dataset.ts";
+import type { RowsBySplit } from "#origin/train/dataset.ts";
 
 let folder: string;
 beforeAll(async () => {
@@ -23,7 +23,7 @@ async function query(sql: string) {
 
 const visit = { temperature: 20.5, rainMm: null, minutesOnPage: 2, hour: 9, lookedAt: "gift" };
 const at = Date.UTC(2025, 2, 4);
-const table: SplitRows = {
+const table: RowsBySplit = {
   train: [
     { region: "lagoon", instance: visit, label: "umbrella", at },
     { region: "mesa", instance: { ...visit, rainMm: 3 }, label: "sun-hat", at, weight: 0.25, source: "origin" },
@@ -82,6 +82,6 @@ describe("an exported training set", () => {
   });
 });
 
-function known(label: string, region: string, groupKey: string, weight: number, source: string) {
-  return { label, region, groupKey, weight, source, askedAt: new Date(at) };
+function known(label: string, region: string, split: string, weight: number, source: string) {
+  return { label, region, split, weight, source, askedAt: new Date(at) };
 }

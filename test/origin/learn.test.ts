@@ -4,19 +4,19 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { UpriverClient } from "#client/index.ts";
 import type { SampleLine } from "#core/contract/index.ts";
-import { compare } from "#origin/learn/compare.ts";
-import { mix, type Sample } from "#origin/learn/mix.ts";
-import { SampleStore } from "#origin/learn/pull.ts";
+import { compareVersions } from "#origin/learn/compare.ts";
+import { type LabelledSample, mixSamples } from "#origin/learn/mix.ts";
+import { SampleStore } from "#origin/learn/sample-store.ts";
 import type { Row } from "#origin/recipes/index.ts";
 import { storefront } from "#origin/recipes/storefront.ts";
-import { splitRows } from "#origin/train/dataset.ts";
+import { assignSplits } from "#origin/train/dataset.ts";
 import { train } from "#origin/train/index.ts";
 import { readFrom } from "#origin/train/score.ts";
 
 const day = 24 * 3600_000;
 const origin = { ...storefront, policy: { ...storefront.policy, originLabelWeight: 0.25 } };
 
-function sample(of: Row, change: Partial<Sample> = {}): Sample {
+function sample(of: Row, change: Partial<LabelledSample> = {}): LabelledSample {
   const { region, instance, label, at } = of;
   const dealt = { split: "calibration" as const, groupKey: "x", inclusionProbability: 1 };
   return {
@@ -38,14 +38,14 @@ describe("mixing", () => {
   beforeAll(async () => {
     base = (await storefront.load({})).slice(0, 400);
   });
-  const all = (splits: Awaited<ReturnType<typeof mix>>) => [
+  const all = (splits: Awaited<ReturnType<typeof mixSamples>>) => [
     ...splits.train,
     ...splits.validation,
     ...splits.calibration,
   ];
 
   it("of no samples is the recipe's own rows in their splits", async () => {
-    const [mixed, dealt] = [await mix(storefront, base, []), await splitRows(storefront, base)];
+    const [mixed, dealt] = [await mixSamples(storefront, base, []), await assignSplits(storefront, base)];
     for (const split of ["train", "validation", "calibration"] as const) {
       expect(new Set(mixed[split])).toEqual(new Set(dealt[split]));
       expect(mixed[split].every(({ at }, i) => at >= (mixed[split][i - 1]?.at ?? 0))).toBe(true);
@@ -55,7 +55,7 @@ describe("mixing", () => {
   it("has each question once, in the split that its region dealt, whatever the order of its columns", async () => {
     const one = base[5] as Row;
     const turned = Object.fromEntries(Object.entries(one.instance).reverse());
-    const splits = await mix(storefront, base, [sample(one, { instance: turned, label: "sneakers" })]);
+    const splits = await mixSamples(storefront, base, [sample(one, { instance: turned, label: "sneakers" })]);
     expect(all(splits)).toHaveLength(base.length);
     expect(splits.calibration.filter(({ source }) => source === "truth")).toMatchObject([
       { at: one.at, label: "sneakers" },
@@ -63,8 +63,8 @@ describe("mixing", () => {
   });
 
   it("says of a row that is held out now, and was trained on before, that it was", async () => {
-    const { train: trained, validation } = await splitRows(storefront, base);
-    const splits = await mix(storefront, base, [sample(trained[0] as Row), sample(validation[0] as Row)]);
+    const { train: trained, validation } = await assignSplits(storefront, base);
+    const splits = await mixSamples(storefront, base, [sample(trained[0] as Row), sample(validation[0] as Row)]);
     const moved = splits.calibration.filter(({ source }) => source === "truth");
     expect(moved.map(({ seenBefore = false }) => seenBefore).sort()).toEqual([false, true]);
   });
@@ -79,7 +79,7 @@ describe("mixing", () => {
       { region: "lagoon", id: "e", revision: 9, forgotten: true },
       sample({ ...late, at: Date.UTC(2025, 4, 20) }, { id: "f" }),
     ];
-    const splits = await mix(storefront, base, lines, Date.UTC(2025, 5, 1));
+    const splits = await mixSamples(storefront, base, lines, Date.UTC(2025, 5, 1));
     expect(all(splits).filter(({ source }) => source !== undefined)).toHaveLength(1);
   });
 
@@ -89,9 +89,9 @@ describe("mixing", () => {
       sample(other, { source: "origin", split: "train" }),
       sample({ ...other, at: other.at + day }, { id: "2", source: "origin", split: "validation" }),
     ];
-    const splits = await mix(origin, base, lines);
+    const splits = await mixSamples(origin, base, lines);
     expect(all(splits).filter(({ source }) => source === "origin")).toMatchObject([{ weight: 0.25 }]);
-    expect(all(await mix(storefront, base, lines))).toHaveLength(base.length);
+    expect(all(await mixSamples(storefront, base, lines))).toHaveLength(base.length);
   });
 });
 
@@ -100,17 +100,17 @@ describe("comparing", () => {
     const recipe = { ...storefront, training: { ...storefront.training, epochs: 6 } };
     const less = await train(recipe, { before: "2024-02-15", backend: "wasm" });
     const more = await train(recipe, { backend: "wasm" });
-    const splits = await splitRows(recipe, await recipe.load({}));
+    const splits = await assignSplits(recipe, await recipe.load({}));
     const contender = ({ draft, blobs }: typeof less) => ({ spec: draft.thin, read: readFrom(blobs) });
-    const forward = await compare(recipe, splits, contender(less), contender(more));
+    const forward = await compareVersions(recipe, splits, contender(less), contender(more));
     expect(forward).toMatchObject({ promoted: true, questions: splits.validation.length });
     expect(forward.difference).toBeLessThan(0);
     expect(Object.keys(forward.byRegion)).toHaveLength(12);
-    const back = await compare(recipe, splits, contender(more), contender(less));
+    const back = await compareVersions(recipe, splits, contender(more), contender(less));
     expect(back).toMatchObject({ promoted: false });
     expect(back.difference).toBeCloseTo(-forward.difference, 9);
     const seen = { validation: splits.validation.map((row, i) => ({ ...row, seenBefore: i % 2 === 0 })) };
-    expect((await compare(recipe, seen, contender(less), contender(more))).questions).toBe(
+    expect((await compareVersions(recipe, seen, contender(less), contender(more))).questions).toBe(
       Math.floor(splits.validation.length / 2),
     );
   });
@@ -146,7 +146,7 @@ describe("samples on the origin's disk", () => {
     expect(await store.pull(client, "shop")).toEqual({ added: 3, known: 3 });
     expect(await store.pull(client, "shop")).toEqual({ added: 0, known: 3 });
     expect(asked).toEqual(["start", "two", "three"]);
-    expect((await store.read()).map((known) => [known.id, (known as Sample).label])).toEqual([
+    expect((await store.read()).map((known) => [known.id, (known as LabelledSample).label])).toEqual([
       ["a", "sneakers"],
       ["b", "umbrella"],
       ["c", "umbrella"],

@@ -6,7 +6,7 @@ import { promisify } from "node:util";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { importModel, inputsSchema } from "#origin/import/index.ts";
 import { storefront } from "#origin/recipes/storefront.ts";
-import { splitRows } from "#origin/train/dataset.ts";
+import { assignSplits } from "#origin/train/dataset.ts";
 import { baseRows } from "#origin/train/rows.ts";
 import { bin, root } from "#scripts/local/part.ts";
 
@@ -27,7 +27,7 @@ it("the README's own trainer runs as it stands, between export and publish", asy
   await run(join(root, "scripts/cli.ts"), "export", "storefront", "--out", set);
   await run(join(folder, "elsewhere.mjs"), set);
   const inputs = inputsSchema.parse(JSON.parse(await readFile(join(set, "input.json"), "utf8")));
-  const splits = await splitRows(storefront, await baseRows(storefront, {}));
+  const splits = await assignSplits(storefront, await baseRows(storefront, {}));
   const { draft } = await importModel(storefront, splits, { thin: join(set, "thin/model.json"), full: null, inputs });
   expect(draft.metrics.thin.accuracy).toBeGreaterThan(0.7);
   expect(draft.thin.rule.certificate?.coverage).toBeGreaterThan(0.2);

@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { reportOn, type TrainingResult, writeReport } from "#origin/report/index.ts";
-import { calibrationOf, classMeasures, confusionOf, riskCurve } from "#origin/report/measures.ts";
+import { classMeasures, confusionOf, reliabilityOf, riskCurve } from "#origin/report/measures.ts";
 
 // Four answers of two classes: right at 0.9 and 0.6, wrong at 0.8 and 0.55.
 const scores = [
@@ -29,11 +29,11 @@ describe("what a report measures, by hand", () => {
   });
 
   it("has the expected calibration error: each answer is alone in its bin here", () => {
-    const { bins, expectedError } = calibrationOf(scores, truths);
+    const { bins, expectedError } = reliabilityOf(scores, truths);
     expect(bins.map(({ n }) => n)).toEqual([1, 1, 1, 1]);
     expect(expectedError).toBeCloseTo((0.1 + 0.8 + 0.4 + 0.55) / 4, 12);
     const together = [0.91, 0.92, 0.93, 0.92].map((confidence) => [confidence, 1 - confidence]);
-    expect(calibrationOf(together, [0, 0, 0, 1]).expectedError).toBeCloseTo(0.92 - 0.75, 12);
+    expect(reliabilityOf(together, [0, 0, 0, 1]).expectedError).toBeCloseTo(0.92 - 0.75, 12);
   });
 
   it("has the error among the most confident", () => {

@@ -1,10 +1,10 @@
 import * as tf from "@tensorflow/tfjs-core";
 import { beforeAll, describe, expect, it } from "vitest";
 import { startBackend } from "#core/model/tfjs/backend.ts";
-import { type Candidate, chooseWithin, frontierOf } from "#origin/thin/search.ts";
-import { softened } from "#origin/train/distil.ts";
+import { chooseWithin, frontierOf, type ThinCandidate } from "#origin/thin/search.ts";
+import { softenScores } from "#origin/train/distil.ts";
 import { keepPruned, prune } from "#origin/train/prune.ts";
-import { quantise } from "#origin/train/quantise.ts";
+import { quantiseWeights } from "#origin/train/quantise.ts";
 import { seeded, uniform } from "../helpers/random.ts";
 
 beforeAll(startBackend);
@@ -19,7 +19,7 @@ describe("distillation", () => {
     const rows = [logits.slice(0, 3), logits.slice(3)];
     const scores = Float32Array.from(rows.flatMap(softmax));
     const expected = rows.flatMap((row) => softmax(row.map((logit) => logit / 3)));
-    softened(scores, 3, 3).forEach((value, i) => void expect(value).toBeCloseTo(expected[i] as number, 6));
+    softenScores(scores, 3, 3).forEach((value, i) => void expect(value).toBeCloseTo(expected[i] as number, 6));
   });
 });
 
@@ -48,26 +48,26 @@ describe("quantising", () => {
 
   it("to uint8 is off by half a step at most, and zero stays zero", () => {
     values[7] = 0;
-    const { bytes, quantization } = quantise(values, "uint8");
+    const { bytes, quantization } = quantiseWeights(values, "uint8");
     const { scale, min } = quantization as { scale: number; min: number };
     bytes.forEach((level, i) => {
       expect(Math.abs(level * scale + min - (values[i] as number))).toBeLessThanOrEqual(scale / 2 + 1e-6);
     });
     expect((bytes[7] as number) * scale + min).toBe(0);
-    expect(Array.from(quantise(new Float32Array(3), "uint8").bytes)).toEqual([0, 0, 0]);
+    expect(Array.from(quantiseWeights(new Float32Array(3), "uint8").bytes)).toEqual([0, 0, 0]);
   });
 
   it("to float16 is off by a 2048th at most, and to float32 not at all", () => {
-    const half = new DataView(quantise(values, "float16").bytes.buffer);
+    const half = new DataView(quantiseWeights(values, "float16").bytes.buffer);
     values.forEach((value, i) => {
       expect(Math.abs(half.getFloat16(2 * i, true) - value)).toBeLessThanOrEqual(Math.abs(value) / 2048 + 1e-7);
     });
-    expect(new Float32Array(quantise(values, "float32").bytes.slice().buffer)).toEqual(values);
+    expect(new Float32Array(quantiseWeights(values, "float32").bytes.slice().buffer)).toEqual(values);
   });
 });
 
 describe("the search", () => {
-  const candidate = (bytes: number, accuracy: number, ms = 1): Candidate => ({
+  const candidate = (bytes: number, accuracy: number, ms = 1): ThinCandidate => ({
     ...{ width: 1, prune: 0, weights: "uint8", gzippedBytes: bytes, logLoss: 1 },
     ...{ bytes, accuracy, ms },
   });

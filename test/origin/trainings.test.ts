@@ -7,7 +7,7 @@ import { problemSchema } from "#core/contract/index.ts";
 import { sha256Hex } from "#core/hash.ts";
 import type { Scope } from "#core/tokens.ts";
 import { createApp } from "#origin/app.ts";
-import { type CarryOut, Trainings } from "#origin/trainings/index.ts";
+import { type RunTraining, TrainingQueue } from "#origin/trainings/queue.ts";
 import { TrainingStore } from "#origin/trainings/store.ts";
 
 let folder: string;
@@ -19,11 +19,11 @@ afterAll(() => rm(folder, { recursive: true, force: true }));
 /** Jobs whose work waits for the test: what they do is in the journeys. */
 class Bench {
   readonly started: [string, TrainingStep][] = [];
-  readonly trainings: Trainings;
+  readonly trainings: TrainingQueue;
   private finish: ((error?: Error) => void) | null = null;
 
   constructor(path: string) {
-    const carryOut: CarryOut = async (training, advance, signal) => {
+    const carryOut: RunTraining = async (training, advance, signal) => {
       this.finish = null;
       this.started.push([training.model, training.step]);
       await advance({ step: "train" });
@@ -34,7 +34,7 @@ class Bench {
       });
       await advance({ version: 7 });
     };
-    this.trainings = new Trainings(new TrainingStore(path), carryOut, () => {});
+    this.trainings = new TrainingQueue(new TrainingStore(path), carryOut, () => {});
   }
 
   async end(error?: Error): Promise<void> {
@@ -59,7 +59,7 @@ beforeEach(() => {
 
 describe("trainings", () => {
   it("run one after another, and to the end", async () => {
-    const [one, two] = [await bench.trainings.order("shop", order), await bench.trainings.order("pets", order)];
+    const [one, two] = [await bench.trainings.enqueue("shop", order), await bench.trainings.enqueue("pets", order)];
     await bench.end();
     expect(await bench.trainings.wait("shop", one.id, 5_000)).toMatchObject({ state: "done", version: 7 });
     expect(bench.trainings.get("pets", two.id).state).not.toBe("done");
@@ -69,15 +69,15 @@ describe("trainings", () => {
   });
 
   it("are one at a time a model", async () => {
-    const { id } = await bench.trainings.order("shop", order);
-    await expect(bench.trainings.order("shop", order)).rejects.toMatchObject({ fault: { kind: "conflict" } });
+    const { id } = await bench.trainings.enqueue("shop", order);
+    await expect(bench.trainings.enqueue("shop", order)).rejects.toMatchObject({ fault: { kind: "conflict" } });
     await bench.end();
     await bench.trainings.wait("shop", id, 5_000);
-    expect((await bench.trainings.order("shop", order)).id).not.toBe(id);
+    expect((await bench.trainings.enqueue("shop", order)).id).not.toBe(id);
   });
 
   it("that fail say why, and are taken up again at the step where they were", async () => {
-    const { id } = await bench.trainings.order("shop", order);
+    const { id } = await bench.trainings.enqueue("shop", order);
     await bench.end(new Error("no disk"));
     expect(await bench.trainings.wait("shop", id, 5_000)).toMatchObject({
       state: "failed",
@@ -95,7 +95,7 @@ describe("trainings", () => {
   });
 
   it("are stopped at once, and taken up again", async () => {
-    const { id } = await bench.trainings.order("shop", order);
+    const { id } = await bench.trainings.enqueue("shop", order);
     await bench.until(() => bench.started.length === 1);
     expect(await bench.trainings.cancel("shop", id)).toMatchObject({ state: "cancelled" });
     await expect(bench.trainings.cancel("shop", id)).rejects.toMatchObject({ fault: { kind: "conflict" } });
@@ -106,7 +106,7 @@ describe("trainings", () => {
   });
 
   it("go on by themselves where the origin was killed", async () => {
-    const { id } = await bench.trainings.order("shop", order);
+    const { id } = await bench.trainings.enqueue("shop", order);
     await bench.until(() => bench.trainings.get("shop", id).step === "train");
     // The origin that was killed says no more: another one opens what it left.
     const next = new Bench(path);
@@ -189,7 +189,7 @@ describe("the routes of jobs", () => {
 
   it("tell each change as an event, to the end", async () => {
     const call = await routes();
-    const { id } = await bench.trainings.order("storefront", order);
+    const { id } = await bench.trainings.enqueue("storefront", order);
     const accept = "text/event-stream";
     const streaming = await call("GET", `/v1/models/storefront/trainings/${id}`, { accept });
     const text = streaming.text();

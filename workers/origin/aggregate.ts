@@ -10,12 +10,12 @@ import { loadNetwork } from "#core/model/network.ts";
 import { tfjsEngine } from "#core/model/tfjs/engine.ts";
 import type { Recipe } from "./recipes/index.ts";
 import { calibrate as certify, type HeldOut } from "./train/calibrate.ts";
-import { embedRows, encodeRows, splitRows } from "./train/dataset.ts";
-import type { Artefact, Draft } from "./train/index.ts";
+import { assignSplits, embedRows, encodeRows } from "./train/dataset.ts";
+import type { Artefact, ManifestDraft } from "./train/index.ts";
 import type { Blobs } from "./train/pack.ts";
 
 /** What the regions' sums came to: a version with a new global head, and whose labels are in it. */
-export interface Aggregated {
+export interface Aggregation {
   artefact: Artefact;
   labels: Record<string, number>;
 }
@@ -34,7 +34,7 @@ export async function aggregate(
   client: UpriverClient,
   recipe: Recipe,
   options: { before: string | null; file?: string | undefined },
-): Promise<Aggregated> {
+): Promise<Aggregation> {
   const manifest = classifying(await client.manifest(recipe.name));
   const { width, classes } = manifest.thin.head;
   const labels: Record<string, number> = {};
@@ -55,10 +55,10 @@ export async function aggregate(
   const moments = momentsOf(all, manifest.thin.backbone.embedding.step);
   const none: Moments = { ...momentsOf(emptySums(width, classes), 1), labels: 0 };
   const weights = toFloat32(solveRidge(moments, priorOf(moments, none, 0), ridge));
-  return { artefact: await packAggregated(client, recipe, manifest, weights, labelsIn(all), options), labels };
+  return { artefact: await packAggregation(client, recipe, manifest, weights, labelsIn(all), options), labels };
 }
 
-async function packAggregated(
+async function packAggregation(
   client: UpriverClient,
   recipe: Recipe,
   manifest: ClassifyManifest,
@@ -72,7 +72,7 @@ async function packAggregated(
     blobs.set(sha256, new Uint8Array(await client.blob(sha256)));
   }
   const rows = (await recipe.load({ file })).filter(({ at }) => before === null || at < Date.parse(before));
-  const splits = await splitRows(recipe, rows);
+  const splits = await assignSplits(recipe, rows);
   const heldOut: HeldOut = {
     validation: encodeRows(recipe, thin.input, splits.validation),
     calibration: encodeRows(recipe, thin.input, splits.calibration),
@@ -95,7 +95,7 @@ async function packAggregated(
   const packed = { input: thin.input, backbone: thin.backbone, head: { ...thin.head, blob, temperature: 1 } };
   const certified = await certify(recipe, packed, blobs, heldOut);
   const { version: _, parent: __, createdAt: ___, signature: ____, ...same } = manifest;
-  const draft: Draft = {
+  const draft: ManifestDraft = {
     ...same,
     // The backbone is the same, and so is the step of its embeddings: regions keep their sums.
     thin: { ...certified.spec, backbone: thin.backbone },

@@ -9,7 +9,7 @@ import { spanOf, traceHeaders } from "#core/trace-context.ts";
 import type { Backend } from "./backend/index.ts";
 import { modelFor } from "./caller.ts";
 import type { FullModels } from "./models.ts";
-import type { Trainings } from "./trainings/index.ts";
+import type { TrainingQueue } from "./trainings/queue.ts";
 import { trainingRoutes } from "./trainings/routes.ts";
 
 export interface OriginOptions {
@@ -17,7 +17,7 @@ export interface OriginOptions {
   tokens: readonly Token[];
   models: Pick<FullModels, "rung" | "list">;
   /** What trains here, and its trainings; null where this origin only answers. */
-  training: { trainings: Trainings; backend: Omit<Backend, "use"> } | null;
+  training: { trainings: TrainingQueue; backend: Omit<Backend, "use"> } | null;
   log: (event: Record<string, unknown>) => void;
 }
 

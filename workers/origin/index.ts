@@ -7,8 +7,8 @@ import { createApp } from "./app.ts";
 import { findBackend } from "./backend/index.ts";
 import { readConfig } from "./config.ts";
 import { FullModels } from "./models.ts";
-import { Trainings } from "./trainings/index.ts";
-import { carryOutIn } from "./trainings/steps.ts";
+import { TrainingQueue } from "./trainings/queue.ts";
+import { trainingRunner } from "./trainings/steps.ts";
 import { TrainingStore } from "./trainings/store.ts";
 
 const edgeCheckMs = 500;
@@ -20,7 +20,7 @@ const models = new FullModels(client, config.dataFolder);
 const { adapterFound: _, ...backend } = await findBackend(config.backend);
 const trainingStore = new TrainingStore(join(config.dataFolder, "trainings"));
 const workshop = { ...config, client, folderOf: (training: Training) => trainingStore.folderOf(training) };
-const trainings = new Trainings(trainingStore, carryOutIn(workshop), log);
+const trainings = new TrainingQueue(trainingStore, trainingRunner(workshop), log);
 const app = createApp({ nodeId: config.nodeId, tokens: config.tokens, models, training: { trainings, backend }, log });
 const server = serve({ fetch: app.fetch, hostname: config.host, port: config.port }, ({ port }) =>
   log({ event: "listening", host: config.host, port, backend }),
@@ -39,7 +39,7 @@ log({ event: "ready", models: models.list() });
 async function ensureServed(recipe: string): Promise<void> {
   if (await isServed(recipe)) return;
   const underWay = trainings.list(recipe).find(({ endedAt }) => endedAt === null);
-  const { id } = underWay ?? (await trainings.order(recipe, { reason: "first", canary: null, gate: false }));
+  const { id } = underWay ?? (await trainings.enqueue(recipe, { reason: "first", canary: null, gate: false }));
   const { state, reason, version } = await trainings.wait(recipe, id, firstTrainingMaxMs);
   if (state !== "done") throw new Error(`Error in origin: the first training of '${recipe}' is ${state}: ${reason}`);
   log({ event: "published", model: recipe, version });

@@ -3,13 +3,13 @@ import { ProblemError } from "#client/index.ts";
 import { blobsOf, privateBlobsOf } from "#core/artefacts.ts";
 import type { Manifest, TensorManifest } from "#core/contract/index.ts";
 import { type SigningKey, sign } from "#core/sign.ts";
-import type { Artefact, Draft, Unpublished } from "./train/index.ts";
+import type { Artefact, ManifestDraft, Unpublished } from "./train/index.ts";
 
 /**
  * Publishes an artefact as the model's next version: blobs first, then the signed manifest, through the edge's own
  * API. Nobody is served by it until it is rolled out.
  */
-export async function publish<D extends Draft | Unpublished<TensorManifest>>(
+export async function publish<D extends ManifestDraft | Unpublished<TensorManifest>>(
   client: UpriverClient,
   artefact: Artefact<D>,
   key: SigningKey,

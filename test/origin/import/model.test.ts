@@ -8,19 +8,19 @@ import { startBackend } from "#core/model/tfjs/backend.ts";
 import { importModel } from "#origin/import/index.ts";
 import { recipeOf } from "#origin/recipes/index.ts";
 import { planInput } from "#origin/train/columns.ts";
-import { type SplitRows, splitRows } from "#origin/train/dataset.ts";
+import { assignSplits, type RowsBySplit } from "#origin/train/dataset.ts";
 import { baseRows } from "#origin/train/rows.ts";
 import { saveLayersModel } from "#test/helpers/saved-model.ts";
 
 const recipe = recipeOf("storefront");
 
 let folder: string;
-let splits: SplitRows;
+let splits: RowsBySplit;
 let thin: string;
 beforeAll(async () => {
   await startBackend();
   folder = await mkdtemp(join(tmpdir(), "upriver-import-"));
-  splits = await splitRows(recipe, (await baseRows(recipe, {})).slice(0, 3_000));
+  splits = await assignSplits(recipe, (await baseRows(recipe, {})).slice(0, 3_000));
   thin = await saveLayersModel(network(8), join(folder, "thin"));
 });
 afterAll(() => rm(folder, { recursive: true, force: true }));

@@ -7,7 +7,7 @@ import { join } from "node:path";
 import { afterEach, beforeEach, expect, it } from "vitest";
 import { adapterOf } from "#origin/backend/webgpu.ts";
 import { learnApart } from "#origin/learn/apart.ts";
-import type { LearnOrder } from "#origin/learn/apart-messages.ts";
+import type { LearnRequest } from "#origin/learn/apart-messages.ts";
 
 const apart = join(import.meta.dirname, "../../../workers/origin/learn/apart.ts");
 let folder: string;
@@ -16,12 +16,12 @@ beforeEach(async () => {
 });
 afterEach(() => rm(folder, { recursive: true }));
 
-function orderFor(backend: LearnOrder["backend"]): LearnOrder {
+function orderFor(backend: LearnRequest["backend"]): LearnRequest {
   const folders = { samplesFolder: join(folder, "samples"), checkpointsFolder: join(folder, "checkpoints") };
   return { recipe: "storefront", before: undefined, backend, current: null, ...folders };
 }
 
-async function cancelAmidTraining(backend: LearnOrder["backend"]): Promise<unknown> {
+async function cancelAmidTraining(backend: LearnRequest["backend"]): Promise<unknown> {
   const abort = new AbortController();
   const onProgress = () => abort.abort("cancelled");
   return learnApart(orderFor(backend), { signal: abort.signal, onProgress }).catch((error) => error);

@@ -4,11 +4,11 @@ import { fileWriter, ParquetWriter, schemaFromColumnData } from "hyparquet-write
 import type { Split } from "#core/contract/index.ts";
 import type { Recipe } from "../recipes/index.ts";
 import { planInput } from "../train/columns.ts";
-import type { SplitRows } from "../train/dataset.ts";
+import type { RowsBySplit } from "../train/dataset.ts";
 import { type ExportColumn, type ExportRow, exportColumns } from "./columns.ts";
 
 /** What was written where. */
-export interface Exported {
+export interface ExportSummary {
   folder: string;
   rows: Record<Split, number>;
 }
@@ -19,7 +19,7 @@ const rowGroupRows = 10_000;
  * Writes a training set for any trainer: `set.parquet`, a row an instance, with label, region, weight and split;
  * `input.json`, how an instance becomes the networks' inputs, fitted on the rows of train; `dataset.json`, what all that is.
  */
-export async function exportSet(recipe: Recipe, splits: SplitRows, folder: string): Promise<Exported> {
+export async function exportSet(recipe: Recipe, splits: RowsBySplit, folder: string): Promise<ExportSummary> {
   await mkdir(folder, { recursive: true });
   const inputs = {
     full: planInput(recipe.full.input, splits.train),

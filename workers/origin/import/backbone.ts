@@ -1,7 +1,7 @@
 import * as layers from "@tensorflow/tfjs-layers";
 import { readLayers } from "#core/model/tfjs/layers-model.ts";
 import { type NetworkParts, topologyOf } from "../train/pack.ts";
-import { type ModelFiles, partsOf } from "./files.ts";
+import { partsOf, type TfjsModelFiles } from "./files.ts";
 import { nodeName, reachable, readNodes } from "./graph-nodes.ts";
 import { storedWeights } from "./layers.ts";
 
@@ -9,11 +9,11 @@ import { storedWeights } from "./layers.ts";
 export type BackboneParts = Omit<NetworkParts, "head">;
 
 /** Cuts a model at a layer, or at a graph's node. Throws, naming those there are, where it has no such one. */
-export function backboneOf(files: ModelFiles, tensor: string): Promise<BackboneParts> | BackboneParts {
+export function backboneOf(files: TfjsModelFiles, tensor: string): Promise<BackboneParts> | BackboneParts {
   return files.kind === "tfjs-graph-model" ? ofGraph(files, tensor) : ofLayers(files, tensor);
 }
 
-function ofGraph(files: ModelFiles, tensor: string): BackboneParts {
+function ofGraph(files: TfjsModelFiles, tensor: string): BackboneParts {
   const nodes = readNodes(files.modelJson);
   const name = nodeName(tensor);
   if (!nodes.has(name))
@@ -27,7 +27,7 @@ function ofGraph(files: ModelFiles, tensor: string): BackboneParts {
   return { kind: "tfjs-graph-model", modelTopology, weights, tensor };
 }
 
-async function ofLayers(files: ModelFiles, tensor: string): Promise<BackboneParts> {
+async function ofLayers(files: TfjsModelFiles, tensor: string): Promise<BackboneParts> {
   const model = await readLayers(files.modelJson, files.values);
   try {
     const layer = model.layers.find(({ name }) => name === tensor);

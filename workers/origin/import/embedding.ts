@@ -1,24 +1,24 @@
 import type * as layers from "@tensorflow/tfjs-layers";
 import { readLayers } from "#core/model/tfjs/layers-model.ts";
-import type { ModelFiles } from "./files.ts";
+import type { TfjsModelFiles } from "./files.ts";
 import { lastDense as lastOfGraph } from "./graph.ts";
 import { readNodes } from "./graph-nodes.ts";
 import { lastDense as lastOfLayers } from "./layers.ts";
 import { valuesOf } from "./values.ts";
 
 /** The tensor that a model's last dense layer is taken of, and its width; null where it does not end in one. */
-export async function embeddingOf(files: ModelFiles): Promise<{ tensor: string; width: number } | null> {
+export async function embeddingOf(files: TfjsModelFiles): Promise<{ tensor: string; width: number } | null> {
   return files.kind === "tfjs-graph-model" ? ofGraph(files) : ofLayers(files);
 }
 
-function ofGraph(files: ModelFiles): { tensor: string; width: number } | null {
+function ofGraph(files: TfjsModelFiles): { tensor: string; width: number } | null {
   const nodes = readNodes(files.modelJson);
   const found = orNull(() => lastOfGraph(files, nodes));
   const width = found && valuesOf(files, [found.kernel]).get(found.kernel)?.shape[0];
   return found && width ? { tensor: found.embedding, width } : null;
 }
 
-async function ofLayers({ modelJson, values }: ModelFiles): Promise<{ tensor: string; width: number } | null> {
+async function ofLayers({ modelJson, values }: TfjsModelFiles): Promise<{ tensor: string; width: number } | null> {
   const model = await readLayers(modelJson, values);
   const found = orNull(() => lastOfLayers(model));
   const before = found?.dense.input as layers.SymbolicTensor | undefined;

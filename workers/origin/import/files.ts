@@ -7,7 +7,7 @@ import { storedBytes } from "#core/model/tfjs/weights.ts";
 import type { StoredPart } from "../train/pack.ts";
 
 /** A network that something else trained, as TensorFlow.js stores it. */
-export interface ModelFiles {
+export interface TfjsModelFiles {
   path: string;
   kind: "tfjs-layers-model" | "tfjs-graph-model";
   modelJson: ModelJson;
@@ -16,7 +16,7 @@ export interface ModelFiles {
 }
 
 /** Reads a model.json and its shards. Throws, saying which file is missing or too short. */
-export async function readModelFiles(given: string): Promise<ModelFiles> {
+export async function readModelFiles(given: string): Promise<TfjsModelFiles> {
   const path = existsSync(given) && (await stat(given)).isDirectory() ? join(given, "model.json") : given;
   const bytes = new Uint8Array(await read(path, `a TensorFlow.js model.json, or its folder, at '${given}'`)).buffer;
   const modelJson = readModelJson(bytes);
@@ -37,7 +37,7 @@ export async function readModelFiles(given: string): Promise<ModelFiles> {
 }
 
 /** The weights by name, each in the form in which it is stored. */
-export function partsOf({ modelJson, values }: ModelFiles): Map<string, StoredPart> {
+export function partsOf({ modelJson, values }: TfjsModelFiles): Map<string, StoredPart> {
   let offset = 0;
   return new Map(
     weightsOf(modelJson).map((spec) => {

@@ -2,7 +2,7 @@ import type * as tf from "@tensorflow/tfjs-core";
 import { EngineError } from "#core/model/engine.ts";
 import { loadGraph } from "#core/model/tfjs/graph-model.ts";
 import { type CutNetwork, headFor, type LastActivation, notADenseEnd } from "./cut.ts";
-import { type ModelFiles, partsOf } from "./files.ts";
+import { partsOf, type TfjsModelFiles } from "./files.ts";
 import {
   constantOf,
   fusedInto,
@@ -17,7 +17,7 @@ import { signatureOf } from "./signature.ts";
 import { valuesOf } from "./values.ts";
 
 /** Cuts a graph model before its last matrix product, and leaves out what only the head needs. */
-export async function cutGraphModel(files: ModelFiles, classes: number): Promise<CutNetwork> {
+export async function cutGraphModel(files: TfjsModelFiles, classes: number): Promise<CutNetwork> {
   const nodes = readNodes(files.modelJson);
   const { output, embedding, kernel, bias, activation } = lastDense(files, nodes);
   const known = valuesOf(files, [kernel, ...(bias === null ? [] : [bias])]);
@@ -47,7 +47,7 @@ export async function cutGraphModel(files: ModelFiles, classes: number): Promise
 }
 
 // What the signature names, or the one node that no other takes.
-function outputOf(files: ModelFiles, nodes: Nodes): string {
+function outputOf(files: TfjsModelFiles, nodes: Nodes): string {
   const named = [...signatureOf(files, "outputs").keys()];
   const taken = new Set([...nodes.values()].flatMap(inputsOf));
   const ends = [...nodes.values()].filter(({ name, op }) => !taken.has(name) && op !== "Const" && op !== "NoOp");
@@ -69,7 +69,7 @@ const sums = ["BiasAdd", "Add", "AddV2"];
 const ends: Record<string, LastActivation> = { Softmax: "softmax", Sigmoid: "sigmoid" };
 
 /** Looks for it backwards from the output; the bias may be fused into the product, or added after it. Throws where the graph ends otherwise. */
-export function lastDense(files: ModelFiles, nodes: Nodes): LastDense {
+export function lastDense(files: TfjsModelFiles, nodes: Nodes): LastDense {
   const output = outputOf(files, nodes);
   let activation: LastActivation = "linear";
   let bias: string | null = null;

@@ -1,14 +1,14 @@
 import * as z from "zod";
 import { type Input, inputSchema } from "#core/contract/index.ts";
 import type { Recipe, WeightType } from "../recipes/index.ts";
-import { type Calibrated, calibrate } from "../train/calibrate.ts";
+import { type CalibratedNetwork, calibrate } from "../train/calibrate.ts";
 import { planInput } from "../train/columns.ts";
-import { type Dataset, encodeRows, type SplitRows } from "../train/dataset.ts";
-import { pickExamples } from "../train/examples.ts";
+import { type Dataset, encodeRows, type RowsBySplit } from "../train/dataset.ts";
+import { chooseExamples } from "../train/examples.ts";
 import type { Artefact, NetworkName } from "../train/index.ts";
 import type { Blobs } from "../train/pack.ts";
 import { packRegionalParts } from "../train/regional-parts.ts";
-import { countsOf, spanOf } from "../train/rows.ts";
+import { countsOf, dateRangeOf } from "../train/rows.ts";
 import { importNetwork } from "./network.ts";
 
 /** How instances become the networks' inputs, as `upriver export` writes it. */
@@ -29,14 +29,14 @@ export interface ImportOptions {
  * Makes a version of networks that something else trained: labels, policy and risk are the recipe's, and both are
  * certified on its held-out rows as though it had trained them.
  */
-export async function importModel(recipe: Recipe, splits: SplitRows, options: ImportOptions): Promise<Artefact> {
+export async function importModel(recipe: Recipe, splits: RowsBySplit, options: ImportOptions): Promise<Artefact> {
   const blobs: Blobs = new Map();
   const held = (input: Input, split: "validation" | "calibration") => encodeRows(recipe, input, splits[split]);
-  const take = async (name: NetworkName, path: string, weights?: WeightType): Promise<Imported> => {
+  const take = async (name: NetworkName, path: string, weights?: WeightType): Promise<ImportedNetwork> => {
     const input = options.inputs?.[name] ?? planInput(recipe[name].input, splits.train);
     const packed = await importNetwork(path, input, recipe.labels.length, blobs, weights);
     const calibration = held(input, "calibration");
-    const heldOut = { validation: held(input, "validation"), calibration, window: spanOf(splits.calibration) };
+    const heldOut = { validation: held(input, "validation"), calibration, window: dateRangeOf(splits.calibration) };
     return { ...(await calibrate(recipe, packed, blobs, heldOut)), calibration };
   };
   const full = options.full === null ? null : await take("full", options.full);
@@ -54,12 +54,12 @@ export async function importModel(recipe: Recipe, splits: SplitRows, options: Im
       policy: recipe.policy,
       metrics: { thin: thin.metrics, full: full?.metrics ?? null },
       trainedOn: countsOf(splits.train),
-      examples: pickExamples(recipe, splits.calibration, thin, full),
+      examples: chooseExamples(recipe, splits.calibration, thin, full),
     },
     blobs,
   };
 }
 
-interface Imported extends Calibrated {
+interface ImportedNetwork extends CalibratedNetwork {
   calibration: Dataset;
 }

@@ -6,13 +6,13 @@ import { startBackend } from "#core/model/tfjs/backend.ts";
 import { tfjsEngine } from "#core/model/tfjs/engine.ts";
 import { seededRandom } from "../random.ts";
 import { embeddingOf } from "./embedding.ts";
-import type { ModelFiles } from "./files.ts";
+import type { TfjsModelFiles } from "./files.ts";
 import { missingKernels, operationsOf, type Unsupported, unknownOperations } from "./operations.ts";
 import { signatureOf } from "./signature.ts";
 
 /** What a model is, found by reading it and by running it here on the edge's own engine. */
 export interface Inspection {
-  kind: ModelFiles["kind"];
+  kind: TfjsModelFiles["kind"];
   operations: Record<string, number>;
   /** Empty where the edge can run it; the rest is not known then. */
   unsupported: Unsupported[];
@@ -40,7 +40,7 @@ const tolerance = 1e-4;
  * Inspects a model: what it takes and gives, what it costs, and what of it the edge can't run.
  * @param shapes the shapes, without the batch, of inputs that leave theirs open
  */
-export async function inspect(files: ModelFiles, shapes: Record<string, number[]> = {}): Promise<Inspection> {
+export async function inspect(files: TfjsModelFiles, shapes: Record<string, number[]> = {}): Promise<Inspection> {
   await startBackend();
   const engine = await tfjsEngine();
   const { kind, values } = files;
@@ -93,7 +93,7 @@ export function randomInputs(inputs: readonly TensorSpec[], rows: number, from =
 }
 
 /** Milliseconds that an inspected model takes here, in Node, for one instance: the median of some runs. */
-export async function timeHere(files: ModelFiles, { inputs, outputs }: Inspection): Promise<number> {
+export async function timeHere(files: TfjsModelFiles, { inputs, outputs }: Inspection): Promise<number> {
   const model = await load(await tfjsEngine(), files);
   const given = byTensor(inputs, randomInputs(inputs, 1));
   const tensors = outputs.map(({ tensor }) => tensor);
@@ -112,14 +112,14 @@ export function byTensor(inputs: readonly TensorSpec[], values: Record<string, T
   return Object.fromEntries(inputs.map(({ name, tensor }) => [tensor, values[name] as Tensor]));
 }
 
-async function load(engine: Engine, { kind, modelJson, values }: ModelFiles): Promise<LoadedModel> {
+async function load(engine: Engine, { kind, modelJson, values }: TfjsModelFiles): Promise<LoadedModel> {
   const topology = new TextEncoder().encode(JSON.stringify(modelJson)).buffer as ArrayBuffer;
   return engine.load(kind, { topology, shards: [values] });
 }
 
 // A first run finds out; only where a kernel is missing are all of them looked for.
 async function kernelsMissing(
-  files: ModelFiles,
+  files: TfjsModelFiles,
   engine: Engine,
   inputs: Record<string, Tensor>,
   tensors: readonly string[],
@@ -143,7 +143,7 @@ async function kernelsMissing(
 
 function specOf(
   { name: tensor, shape, dtype }: TensorInfo,
-  files: ModelFiles,
+  files: TfjsModelFiles,
   side: "inputs" | "outputs",
   shapes: Record<string, number[]>,
 ): TensorSpec {
@@ -191,7 +191,7 @@ function rowOf(inputs: Record<string, Tensor>, row: number): Record<string, Tens
 // Only the shape that came is known of what takes one instance at a time: its first dimension, if 1, is the batch.
 function outputOf(
   { name: tensor }: TensorInfo,
-  files: ModelFiles,
+  files: TfjsModelFiles,
   { shape, values }: Tensor,
   batch: boolean,
 ): TensorSpec {

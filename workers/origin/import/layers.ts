@@ -3,10 +3,10 @@ import * as layers from "@tensorflow/tfjs-layers";
 import { inputsOf, readLayers } from "#core/model/tfjs/layers-model.ts";
 import { type StoredPart, storedPart, topologyOf } from "../train/pack.ts";
 import { type CutNetwork, headFor, type LastActivation, notADenseEnd } from "./cut.ts";
-import { type ModelFiles, partsOf } from "./files.ts";
+import { partsOf, type TfjsModelFiles } from "./files.ts";
 
 /** Cuts a layers model before its last dense layer. tfjs-layers reads it, and writes its backbone anew. */
-export async function cutLayersModel(files: ModelFiles, classes: number): Promise<CutNetwork> {
+export async function cutLayersModel(files: TfjsModelFiles, classes: number): Promise<CutNetwork> {
   const model = await load(files);
   const { dense, activation } = lastDense(model);
   const embedding = dense.input as layers.SymbolicTensor;
@@ -30,7 +30,7 @@ export async function cutLayersModel(files: ModelFiles, classes: number): Promis
   };
 }
 
-async function load({ path, modelJson, values }: ModelFiles): Promise<layers.LayersModel> {
+async function load({ path, modelJson, values }: TfjsModelFiles): Promise<layers.LayersModel> {
   try {
     return await readLayers(modelJson, values);
   } catch (cause) {

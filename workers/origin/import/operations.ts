@@ -1,7 +1,7 @@
 import { loadGraphModelSync } from "@tensorflow/tfjs-converter";
 import * as tf from "@tensorflow/tfjs-core";
 import { weightsOf } from "#core/model/tfjs/model-json.ts";
-import type { ModelFiles } from "./files.ts";
+import type { TfjsModelFiles } from "./files.ts";
 import { readNodes } from "./graph-nodes.ts";
 
 /** An operation that a model has and the edge can't run: why, and in which nodes or layers it is. */
@@ -12,13 +12,13 @@ export interface Unsupported {
 }
 
 /** The operations of a model, graph nodes or layers, with how many there are of each. */
-export function operationsOf(files: ModelFiles): Map<string, number> {
+export function operationsOf(files: TfjsModelFiles): Map<string, number> {
   const names = placesOf(files).map(({ operation }) => operation);
   return new Map([...new Set(names)].sort().map((name) => [name, names.filter((one) => one === name).length]));
 }
 
 /** What of a model neither library knows, or knows only with control flow at run time. */
-export function unknownOperations(files: ModelFiles): Unsupported[] {
+export function unknownOperations(files: TfjsModelFiles): Unsupported[] {
   return files.kind === "tfjs-graph-model" ? unknownNodes(files) : unknownLayers(files);
 }
 
@@ -26,7 +26,7 @@ export function unknownOperations(files: ModelFiles): Unsupported[] {
  * What of a model has no kernel at the edge: each kernel that it calls, on the CPU backend, which has them all, and the
  * WASM backend has not.
  */
-export async function missingKernels(files: ModelFiles, run: () => Promise<void>): Promise<Unsupported[]> {
+export async function missingKernels(files: TfjsModelFiles, run: () => Promise<void>): Promise<Unsupported[]> {
   const here = new Set(tf.getKernelsForBackend("wasm").map(({ kernelName }) => kernelName));
   const before = tf.getBackend();
   await import("@tensorflow/tfjs-backend-cpu");
@@ -54,12 +54,12 @@ interface Place {
   name: string;
 }
 
-function placesOf(files: ModelFiles): Place[] {
+function placesOf(files: TfjsModelFiles): Place[] {
   if (files.kind === "tfjs-layers-model") return layersOf(files.modelJson.modelTopology);
   return [...readNodes(files.modelJson).values()].map(({ op, name }) => ({ operation: op, name }));
 }
 
-function whereIs(files: ModelFiles, operation: string): string[] {
+function whereIs(files: TfjsModelFiles, operation: string): string[] {
   return placesOf(files).flatMap((place) => (place.operation === operation ? [place.name] : []));
 }
 
@@ -70,7 +70,7 @@ interface GraphInside {
 
 const atRunTime = new Set(["control", "dynamic"]);
 
-function unknownNodes({ modelJson, values }: ModelFiles): Unsupported[] {
+function unknownNodes({ modelJson, values }: TfjsModelFiles): Unsupported[] {
   const weightSpecs = weightsOf(modelJson) as tf.io.WeightsManifestEntry[];
   const { modelTopology } = modelJson;
   const model = loadGraphModelSync(tf.io.fromMemorySync({ modelTopology, weightSpecs, weightData: values }));
@@ -87,7 +87,7 @@ function unknownNodes({ modelJson, values }: ModelFiles): Unsupported[] {
   return [...found.values()];
 }
 
-function unknownLayers({ modelJson }: ModelFiles): Unsupported[] {
+function unknownLayers({ modelJson }: TfjsModelFiles): Unsupported[] {
   const { classNameMap } = tf.serialization.SerializationMap.getMap();
   const places = layersOf(modelJson.modelTopology).filter(({ operation }) => !Object.hasOwn(classNameMap, operation));
   return [...new Set(places.map(({ operation }) => operation))].map((operation) => ({

@@ -5,7 +5,7 @@ import { type Instance, modelNameSchema, type TensorManifest, tensorSpecSchema }
 import { decodeRow } from "#core/input/tensors.ts";
 import type { Artefact, Unpublished } from "../train/index.ts";
 import { type Blobs, packModel } from "../train/pack.ts";
-import { type ModelFiles, partsOf, readModelFiles } from "./files.ts";
+import { partsOf, readModelFiles, type TfjsModelFiles } from "./files.ts";
 import { type Inspection, randomInputs } from "./inspect.ts";
 
 /** What `upriver import` found of a model, to be looked over and published. */
@@ -24,7 +24,7 @@ export type ImportRecipe = z.infer<typeof importRecipeSchema>;
 
 /** Writes what was found of a model as a recipe into a folder; gives its path. */
 export async function writeRecipe(
-  { path }: ModelFiles,
+  { path }: TfjsModelFiles,
   { inputs, outputs, batch, embedding }: Inspection,
   model: string,
   folder: string,

@@ -1,12 +1,12 @@
 import * as z from "zod";
-import type { ModelFiles } from "./files.ts";
+import type { TfjsModelFiles } from "./files.ts";
 import { nodeName } from "./graph-nodes.ts";
 
 const side = z.record(z.string(), z.object({ name: z.string() })).default({});
 const signatureSchema = z.object({ inputs: side, outputs: side });
 
 /** What a graph's signature calls its inputs or outputs, by the names of their nodes; empty where it has none. */
-export function signatureOf({ modelJson }: ModelFiles, which: "inputs" | "outputs"): Map<string, string> {
+export function signatureOf({ modelJson }: TfjsModelFiles, which: "inputs" | "outputs"): Map<string, string> {
   const read = signatureSchema.safeParse(modelJson.signature ?? modelJson.userDefinedMetadata?.signature);
   if (!read.success) return new Map();
   return new Map(Object.entries(read.data[which]).map(([key, { name }]) => [nodeName(name), nodeName(key)]));

@@ -2,7 +2,7 @@ import * as tf from "@tensorflow/tfjs-core";
 import { joined } from "#core/bytes.ts";
 import { readWeights } from "#core/model/tfjs/weights.ts";
 import type { StoredPart } from "../train/pack.ts";
-import { type ModelFiles, partsOf } from "./files.ts";
+import { partsOf, type TfjsModelFiles } from "./files.ts";
 
 /** A weight expanded to float32. */
 export interface WeightValues {
@@ -11,7 +11,7 @@ export interface WeightValues {
 }
 
 /** The values of some of a model's weights, by name. */
-export function valuesOf(files: ModelFiles, names: readonly string[]): Map<string, WeightValues> {
+export function valuesOf(files: TfjsModelFiles, names: readonly string[]): Map<string, WeightValues> {
   const parts = partsOf(files);
   return expanded(names.flatMap((name) => parts.get(name) ?? []));
 }

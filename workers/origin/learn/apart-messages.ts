@@ -1,9 +1,9 @@
 import type { TrainingProgress } from "#core/contract/index.ts";
 import type { BackendChoice } from "../backend/index.ts";
-import type { Learned, Published } from "./index.ts";
+import type { LearnResult, Published } from "./index.ts";
 
 /** What a training process is told. */
-export interface LearnOrder {
+export interface LearnRequest {
   recipe: string;
   before: string | undefined;
   samplesFolder: string;
@@ -13,7 +13,7 @@ export interface LearnOrder {
 }
 
 /** What the training process says. */
-export type Message =
+export type TrainingMessage =
   | { kind: "progress"; progress: TrainingProgress }
-  | { kind: "done"; learned: Learned }
+  | { kind: "done"; learned: LearnResult }
   | { kind: "failed"; reason: string };

@@ -2,9 +2,9 @@ import { once } from "node:events";
 import { constants, setPriority } from "node:os";
 import { recipeOf } from "../recipes/index.ts";
 import { Checkpoints } from "../train/checkpoint.ts";
-import type { LearnOrder, Message } from "./apart-messages.ts";
-import { type Learned, learn } from "./index.ts";
-import { SampleStore } from "./pull.ts";
+import type { LearnRequest, TrainingMessage } from "./apart-messages.ts";
+import { type LearnResult, learn } from "./index.ts";
+import { SampleStore } from "./sample-store.ts";
 
 const origin = process.ppid;
 // Answering goes first.
@@ -12,7 +12,7 @@ setPriority(constants.priority.PRIORITY_BELOW_NORMAL);
 process.once("disconnect", () => process.exit());
 // A fault of the GPU is caught by nobody else.
 process.once("uncaughtException", fail);
-const [order] = (await once(process, "message")) as [LearnOrder];
+const [order] = (await once(process, "message")) as [LearnRequest];
 await carryOut(order).then((learned) => say({ kind: "done", learned }), fail);
 process.disconnect();
 
@@ -21,7 +21,7 @@ async function fail(error: unknown): Promise<void> {
   process.exit(1);
 }
 
-async function carryOut({ recipe, before, backend, current, ...order }: LearnOrder): Promise<Learned> {
+async function carryOut({ recipe, before, backend, current, ...order }: LearnRequest): Promise<LearnResult> {
   return learn(recipeOf(recipe), {
     ...{ before, backend, current, checkpoints: new Checkpoints(order.checkpointsFolder) },
     samples: await new SampleStore(order.samplesFolder).read(),
@@ -33,6 +33,6 @@ async function carryOut({ recipe, before, backend, current, ...order }: LearnOrd
   });
 }
 
-function say(message: Message): Promise<void> {
+function say(message: TrainingMessage): Promise<void> {
   return new Promise((resolve) => process.send?.(message, () => resolve()));
 }

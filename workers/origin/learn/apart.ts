@@ -1,17 +1,17 @@
 import { fork } from "node:child_process";
 import { join } from "node:path";
 import type { TrainingProgress } from "#core/contract/index.ts";
-import type { LearnOrder, Message } from "./apart-messages.ts";
-import type { Learned } from "./index.ts";
+import type { LearnRequest, TrainingMessage } from "./apart-messages.ts";
+import type { LearnResult } from "./index.ts";
 
 /**
  * Learns in a process of its own, so that questions are answered meanwhile; an aborted signal ends it at once. A thread
  * would not do: when one that trains on WebGPU is ended, Dawn aborts the process that it is in.
  */
 export function learnApart(
-  order: LearnOrder,
+  order: LearnRequest,
   { onProgress, signal }: { onProgress: (progress: TrainingProgress) => void; signal: AbortSignal },
-): Promise<Learned> {
+): Promise<LearnResult> {
   return new Promise((resolve, reject) => {
     signal.throwIfAborted();
     // Typed arrays and maps pass as they are.
@@ -20,7 +20,7 @@ export function learnApart(
     signal.addEventListener("abort", kill, { once: true });
     process.once("exit", kill);
     let failure: string | null = null;
-    child.on("message", (message: Message) => {
+    child.on("message", (message: TrainingMessage) => {
       if (message.kind === "progress") onProgress(message.progress);
       else if (message.kind === "failed") failure = message.reason;
       else resolve(message.learned);

@@ -5,11 +5,11 @@ import type { NetworkSpec } from "#core/contract/index.ts";
 import { lossOf } from "#core/head/metrics.ts";
 import type { ReadBlob } from "#core/model/network.ts";
 import type { Recipe } from "../recipes/index.ts";
-import { encodeRows, type SplitRows, type WeightedRow } from "../train/dataset.ts";
+import { encodeRows, type RowsBySplit, type WeightedRow } from "../train/dataset.ts";
 import { scoreDataset } from "../train/score.ts";
 
 /** What the gate found of a new global version, and how it compares with the one in use region by region. */
-export interface Verdict extends GateReport {
+export interface TrainingVerdict extends GateReport {
   /** Mean difference in log-loss, candidate − current, and the rows behind it. */
   byRegion: Record<string, { rows: number; difference: number }>;
 }
@@ -18,7 +18,7 @@ export interface Verdict extends GateReport {
 const logLossMargin = 0.002;
 
 /** A thin network and where its blobs are. */
-export interface Contender {
+export interface NetworkSource {
   spec: NetworkSpec;
   read: ReadBlob;
 }
@@ -28,12 +28,12 @@ export interface Contender {
  * neither was trained on. They cover every region that has labels. A version that knows more is let through though its
  * gain is too small to be sure of, as long as it is surely no worse by more than a margin: its canary judges it again.
  */
-export async function compare(
+export async function compareVersions(
   recipe: Recipe,
-  splits: Pick<SplitRows, "validation">,
-  current: Contender,
-  candidate: Contender,
-): Promise<Verdict> {
+  splits: Pick<RowsBySplit, "validation">,
+  current: NetworkSource,
+  candidate: NetworkSource,
+): Promise<TrainingVerdict> {
   const rows = splits.validation.filter(({ seenBefore }) => !seenBefore);
   const now = await scoreAll(recipe, current, rows);
   const next = await scoreAll(recipe, candidate, rows);
@@ -51,12 +51,16 @@ export async function compare(
   return { ...gate(compared, recipe.targetRisk, logLossMargin), byRegion: byRegion(rows, compared) };
 }
 
-function scoreAll(recipe: Recipe, { spec, read }: Contender, rows: readonly WeightedRow[]): Promise<Float64Array[]> {
+function scoreAll(
+  recipe: Recipe,
+  { spec, read }: NetworkSource,
+  rows: readonly WeightedRow[],
+): Promise<Float64Array[]> {
   return scoreDataset(spec, read, encodeRows(recipe, spec.input, rows));
 }
 
-function byRegion(rows: readonly WeightedRow[], compared: readonly Compared[]): Verdict["byRegion"] {
-  const found: Verdict["byRegion"] = {};
+function byRegion(rows: readonly WeightedRow[], compared: readonly Compared[]): TrainingVerdict["byRegion"] {
+  const found: TrainingVerdict["byRegion"] = {};
   for (const [i, { region }] of rows.entries()) {
     const own = found[region] ?? { rows: 0, difference: 0 };
     found[region] = own;

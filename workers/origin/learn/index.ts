@@ -4,8 +4,8 @@ import { type TrainedModel, type TrainOptions, trainOn } from "../train/index.ts
 import type { Blobs } from "../train/pack.ts";
 import { baseRows } from "../train/rows.ts";
 import { readFrom } from "../train/score.ts";
-import { compare, type Verdict } from "./compare.ts";
-import { mix } from "./mix.ts";
+import { compareVersions, type TrainingVerdict } from "./compare.ts";
+import { mixSamples } from "./mix.ts";
 
 /** A published thin network with its blobs. */
 export interface Published {
@@ -20,21 +20,26 @@ export interface LearnOptions extends TrainOptions {
 }
 
 /** A trained model, and whether it may take the place of what serves now. */
-export interface Learned {
+export interface LearnResult {
   artefact: TrainedModel;
-  /** Null where there is nothing to compare with. */
-  verdict: Verdict | null;
+  /** Null where there is no version to compare with. */
+  verdict: TrainingVerdict | null;
 }
 
 /** Trains a recipe on its own data and on all that the regions learned, and compares what comes out with what serves. */
-export async function learn(recipe: Recipe, { samples, current, ...options }: LearnOptions): Promise<Learned> {
+export async function learn(recipe: Recipe, { samples, current, ...options }: LearnOptions): Promise<LearnResult> {
   const { before, file } = options;
   const base = await baseRows(recipe, { before: earlier(before, recipe.trainBefore), file });
-  const splits = await mix(recipe, base, samples, before === undefined ? undefined : Date.parse(before));
+  const splits = await mixSamples(recipe, base, samples, before === undefined ? undefined : Date.parse(before));
   const artefact = await trainOn(recipe, splits, options);
   if (!current) return { artefact, verdict: null };
   const candidate = { spec: artefact.draft.thin, read: readFrom(artefact.blobs) };
-  const verdict = await compare(recipe, splits, { spec: current.spec, read: readFrom(current.blobs) }, candidate);
+  const verdict = await compareVersions(
+    recipe,
+    splits,
+    { spec: current.spec, read: readFrom(current.blobs) },
+    candidate,
+  );
   return { artefact, verdict };
 }
 

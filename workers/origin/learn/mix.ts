@@ -2,10 +2,10 @@ import { createHash } from "node:crypto";
 import { canonicalJson } from "#core/canonical.ts";
 import type { SampleLine } from "#core/contract/index.ts";
 import type { Recipe, Row } from "../recipes/index.ts";
-import { type SplitRows, splitRows, type WeightedRow } from "../train/dataset.ts";
+import { assignSplits, type RowsBySplit, type WeightedRow } from "../train/dataset.ts";
 
 /** A labelled sample of a region. */
-export type Sample = Exclude<SampleLine, { forgotten: unknown }>;
+export type LabelledSample = Exclude<SampleLine, { forgotten: unknown }>;
 
 /**
  * The recipe's own rows and the regions' samples in one training set, dealt into splits. A sample's split is the one its
@@ -14,17 +14,17 @@ export type Sample = Exclude<SampleLine, { forgotten: unknown }>;
  * nothing known is forgotten.
  * @param before data time, ms since 1970: what was asked or labelled later is not known yet
  */
-export async function mix(
+export async function mixSamples(
   recipe: Recipe,
   base: readonly Row[],
   samples: Iterable<SampleLine>,
   before = Number.POSITIVE_INFINITY,
-): Promise<SplitRows> {
-  const known = new Map<string, Sample>();
+): Promise<RowsBySplit> {
+  const known = new Map<string, LabelledSample>();
   for (const line of samples) {
     if (isUsable(recipe, line) && line.at < before && line.labelledAt <= before) known.set(keyOf(line), line);
   }
-  const splits = await splitRows(recipe, base);
+  const splits = await assignSplits(recipe, base);
   for (const split of ["train", "validation", "calibration"] as const) {
     splits[split] = splits[split].filter((row) => {
       const sample = known.size > 0 ? known.get(keyOf(row)) : undefined;
@@ -38,14 +38,14 @@ export async function mix(
 }
 
 // Samples on which a version that knew the recipe's own rows alone was trained.
-const seenBefore = new WeakSet<Sample>();
+const seenBefore = new WeakSet<LabelledSample>();
 
-function isUsable({ labels, policy }: Recipe, line: SampleLine): line is Sample {
+function isUsable({ labels, policy }: Recipe, line: SampleLine): line is LabelledSample {
   if ("forgotten" in line || line.instance === null || !labels.includes(line.label)) return false;
   return line.source !== "origin" || (policy.originLabelWeight > 0 && line.split === "train");
 }
 
-function rowOf({ policy, sourceWeights }: Recipe, sample: Sample): WeightedRow {
+function rowOf({ policy, sourceWeights }: Recipe, sample: LabelledSample): WeightedRow {
   const { region, instance, label, at, source } = sample;
   const weight = source === "origin" ? policy.originLabelWeight : (sourceWeights?.[source] ?? 1);
   const row: WeightedRow = { region, instance: instance as Row["instance"], label, at, source, weight };

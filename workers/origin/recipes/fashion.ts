@@ -3,8 +3,8 @@ import { join } from "node:path";
 import { type ImageInput, learningParts } from "#core/contract/index.ts";
 import { pick, seededRandom } from "../random.ts";
 import { type Images, readImages } from "./idx.ts";
-import { sharedFolder } from "./place.ts";
 import type { LoadOptions, Recipe, Row } from "./recipe.ts";
+import { sharedFolder } from "./shared-folder.ts";
 
 const labels = [
   ...["T-shirt/top", "Trouser", "Pullover", "Dress", "Coat"],

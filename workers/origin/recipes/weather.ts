@@ -4,8 +4,8 @@ import { join } from "node:path";
 import { gunzipSync } from "node:zlib";
 import { parse } from "csv-parse/sync";
 import { learningParts } from "#core/contract/index.ts";
-import { sharedFolder } from "./place.ts";
 import type { ColumnPlan, InputPlan, LoadOptions, Recipe, Row } from "./recipe.ts";
+import { sharedFolder } from "./shared-folder.ts";
 
 const numbers = [
   ...["MinTemp", "MaxTemp", "Rainfall", "Evaporation", "Sunshine", "WindGustSpeed", "WindSpeed9am", "WindSpeed3pm"],

@@ -1,7 +1,7 @@
 import { parse, View } from "vega";
 import { compile, type TopLevelSpec } from "vega-lite";
 import type { EpochRecord } from "../train/checkpoint.ts";
-import type { Calibration, Confusion, RiskPoint } from "./measures.ts";
+import type { Confusion, ReliabilityCurve, RiskPoint } from "./measures.ts";
 
 /** Colours that read on light and dark ground; lines and text take the page's own. */
 const accent = "#2f7ed8";
@@ -82,7 +82,7 @@ export function confusionChart({ labels, counts }: Confusion): Promise<string> {
 }
 
 /** How often answers of a confidence are right: on the diagonal where confidences mean what they say. */
-export function calibrationChart({ bins }: Calibration): Promise<string> {
+export function calibrationChart({ bins }: ReliabilityCurve): Promise<string> {
   const diagonal = [
     { confidence: 0, accuracy: 0 },
     { confidence: 1, accuracy: 1 },

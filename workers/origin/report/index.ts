@@ -1,13 +1,13 @@
 import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import type { Verdict } from "../learn/compare.ts";
+import type { TrainingVerdict } from "../learn/compare.ts";
 import { page } from "./page.ts";
 import type { TrainingReport } from "./report.ts";
 
 export { reportOn, type TrainingReport, type TrainingResult } from "./report.ts";
 
 /** Writes a report into a folder: `report.html`, all in one; `report.json`; each chart as an SVG file. */
-export async function writeReport(folder: string, report: TrainingReport, verdict: Verdict | null = null) {
+export async function writeReport(folder: string, report: TrainingReport, verdict: TrainingVerdict | null = null) {
   await mkdir(folder, { recursive: true });
   const plain = report.networks.map(({ charts: _, ...rest }) => rest);
   await writeFile(join(folder, "report.json"), JSON.stringify({ ...report, networks: plain, verdict }, null, 2));

@@ -43,7 +43,7 @@ export function classMeasures({ labels, counts }: Confusion): ClassMeasures[] {
 }
 
 /** What confidences are worth. */
-export interface Calibration {
+export interface ReliabilityCurve {
   bins: { confidence: number; accuracy: number; n: number }[];
   /** The mean distance of a bin's accuracy from its confidence, weighted by its answers. */
   expectedError: number;
@@ -52,7 +52,7 @@ export interface Calibration {
 const binCount = 15;
 
 /** Expected calibration error in equal bins of confidence (Guo et al., arXiv 1706.04599, equation 3). */
-export function calibrationOf(scores: readonly Scores[], truths: readonly number[]): Calibration {
+export function reliabilityOf(scores: readonly Scores[], truths: readonly number[]): ReliabilityCurve {
   const sums = Array.from({ length: binCount }, () => ({ confidence: 0, right: 0, n: 0 }));
   for (const [i, truth] of truths.entries()) {
     const { confidence, right } = judge(scores[i] as Scores, truth);

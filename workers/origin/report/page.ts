@@ -1,5 +1,5 @@
 import { html, raw } from "hono/html";
-import type { Verdict } from "../learn/compare.ts";
+import type { TrainingVerdict } from "../learn/compare.ts";
 import type { NetworkReport, TrainingReport } from "./report.ts";
 
 type Cell = string | number | null;
@@ -8,7 +8,7 @@ const percent = (share: number | null | undefined) => (share == null ? "–" : `
 const number = (value: number | null | undefined) => (value == null ? "–" : value.toFixed(4));
 
 /** A training report as one page that needs nothing else. */
-export function page(report: TrainingReport, verdict: Verdict | null): string {
+export function page(report: TrainingReport, verdict: TrainingVerdict | null): string {
   const { model, networks, trainedOn, backend, seed, heldOut } = report;
   const facts: [string, Cell][] = [
     ["Trained on", `${trainedOn.rows} rows: ${listOf(trainedOn.sources)}`],

@@ -3,13 +3,13 @@ import { evaluate } from "#core/head/metrics.ts";
 import type { EpochRecord } from "../train/checkpoint.ts";
 import { calibrationChart, confusionChart, lossChart, riskChart } from "./charts.ts";
 import {
-  type Calibration,
   type ClassMeasures,
   type Confusion,
-  calibrationOf,
   classMeasures,
   confusionOf,
+  type ReliabilityCurve,
   type RiskPoint,
+  reliabilityOf,
   riskCurve,
 } from "./measures.ts";
 
@@ -45,7 +45,7 @@ export interface NetworkReport extends Omit<NetworkResult, "scores"> {
   metrics: Metrics;
   confusion: Confusion;
   classes: ClassMeasures[];
-  calibration: Calibration;
+  calibration: ReliabilityCurve;
   risk: RiskPoint[];
   byRegion: Record<string, Metrics>;
   /** Charts as SVG, by name. */
@@ -68,7 +68,7 @@ async function measure(
   { labels, truths, regions, targetRisk }: Omit<TrainingResult, "networks">,
 ): Promise<NetworkReport> {
   const confusion = confusionOf(labels, scores, truths);
-  const calibration = calibrationOf(scores, truths);
+  const calibration = reliabilityOf(scores, truths);
   const risk = riskCurve(scores, truths);
   const rows = Map.groupBy(truths.keys(), (row) => regions[row] as string);
   const metricsOf = (chosen: readonly number[]) =>

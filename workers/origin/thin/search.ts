@@ -5,16 +5,16 @@ import { tfjsEngine } from "#core/model/tfjs/engine.ts";
 import { type BackendChoice, startTraining } from "../backend/index.ts";
 import type { Budget, LayerPlan, NetworkPlan, Recipe, WeightType } from "../recipes/index.ts";
 import type { Checkpoints } from "../train/checkpoint.ts";
-import type { SplitRows } from "../train/dataset.ts";
+import type { RowsBySplit } from "../train/dataset.ts";
 import type { FitProgress } from "../train/fit.ts";
-import { type Artefact, flat } from "../train/index.ts";
+import { type Artefact, flatten } from "../train/index.ts";
 import { type Blobs, bytesOf } from "../train/pack.ts";
 import { packRegionalParts } from "../train/regional-parts.ts";
 import { readFrom, scoreDataset } from "../train/score.ts";
-import { type Encoded, encodeSplits, type Trained, trainNetwork } from "../train/train-network.ts";
+import { type EncodedSplits, encodeSplits, type TrainedNetwork, trainNetwork } from "../train/train-network.ts";
 
 /** A thin network that was tried, and what it costs and gives on rows that it has not seen. */
-export interface Candidate {
+export interface ThinCandidate {
   width: number;
   prune: number;
   weights: WeightType;
@@ -38,12 +38,12 @@ export interface SearchOptions {
   onProgress?: (done: number, total: number, note: string) => void;
 }
 
-export interface Searched {
-  candidates: Candidate[];
+export interface SearchResult {
+  candidates: ThinCandidate[];
   /** Full's, on the same rows. */
   full: { accuracy: number; logLoss: number };
   /** Packs and certifies a candidate as the artefact's thin network. */
-  adopt: (candidate: Candidate) => Promise<Artefact>;
+  adopt: (candidate: ThinCandidate) => Promise<Artefact>;
 }
 
 /**
@@ -52,20 +52,20 @@ export interface Searched {
  */
 export async function searchThin(
   recipe: Recipe,
-  splits: SplitRows,
+  splits: RowsBySplit,
   artefact: Artefact,
   { widths, prunes, weights, backend: choice, checkpoints, onProgress }: SearchOptions,
-): Promise<Searched> {
+): Promise<SearchResult> {
   const { draft } = artefact;
   if (!draft.full)
     throw new Error(`Error in searchThin: '${draft.model}' has no full network to learn from; train one.`);
   const backend = await startTraining(choice);
   const read = readFrom(artefact.blobs);
   const forFull = encodeSplits(recipe, recipe.full.input, splits);
-  const teacher = flat(await scoreDataset(draft.full, read, forFull.data));
+  const teacher = flatten(await scoreDataset(draft.full, read, forFull.data));
   const full = measured(await scoreDataset(draft.full, read, forFull.heldOut.validation), forFull);
   const encoded = recipe.thin.input === recipe.full.input ? forFull : encodeSplits(recipe, recipe.thin.input, splits);
-  const trained = new Map<Candidate, { network: Trained; blobs: Blobs }>();
+  const trained = new Map<ThinCandidate, { network: TrainedNetwork; blobs: Blobs }>();
   const trainings = widths.flatMap((width) => prunes.map((prune) => ({ width, prune })));
   for (const [i, { width, prune }] of trainings.entries()) {
     for (const weightType of weights) {
@@ -88,8 +88,8 @@ export async function searchThin(
     }
     onProgress?.(i + 1, trainings.length, "");
   }
-  const adopt = async (candidate: Candidate): Promise<Artefact> => {
-    const { network, blobs } = trained.get(candidate) as { network: Trained; blobs: Blobs };
+  const adopt = async (candidate: ThinCandidate): Promise<Artefact> => {
+    const { network, blobs } = trained.get(candidate) as { network: TrainedNetwork; blobs: Blobs };
     const all: Blobs = new Map([...artefact.blobs, ...blobs]);
     const parts = await packRegionalParts(network.spec, all, encoded.data, encoded.heldOut.calibration);
     const metrics = { ...draft.metrics, thin: network.metrics };
@@ -99,7 +99,7 @@ export async function searchThin(
 }
 
 /** The candidates that no other beats in both bytes and accuracy, from the smallest up. */
-export function frontierOf(candidates: readonly Candidate[]): Candidate[] {
+export function frontierOf(candidates: readonly ThinCandidate[]): ThinCandidate[] {
   const bySize = [...candidates].sort((a, b) => a.bytes - b.bytes || b.accuracy - a.accuracy);
   let best = Number.NEGATIVE_INFINITY;
   return bySize.filter(({ accuracy }) => {
@@ -111,10 +111,10 @@ export function frontierOf(candidates: readonly Candidate[]): Candidate[] {
 
 /** The most accurate candidate within a budget; null where there is none. */
 export function chooseWithin(
-  candidates: readonly Candidate[],
+  candidates: readonly ThinCandidate[],
   budget: Budget,
   full: { accuracy: number },
-): Candidate | null {
+): ThinCandidate | null {
   const within = candidates.filter(({ bytes, ms, accuracy }) => {
     const { bytes: bytesMax, ms: msMax, accuracy: lossMax } = budget;
     if (bytesMax !== null && bytes > bytesMax) return false;
@@ -133,11 +133,11 @@ function scaled(layers: readonly LayerPlan[], factor: number): LayerPlan[] {
 }
 
 async function judge(
-  { spec }: Trained,
+  { spec }: TrainedNetwork,
   blobs: Blobs,
-  encoded: Encoded,
-  form: Pick<Candidate, "width" | "prune" | "weights">,
-): Promise<Candidate> {
+  encoded: EncodedSplits,
+  form: Pick<ThinCandidate, "width" | "prune" | "weights">,
+): Promise<ThinCandidate> {
   const { accuracy, logLoss } = measured(
     await scoreDataset(spec, readFrom(blobs), encoded.heldOut.validation),
     encoded,
@@ -150,7 +150,11 @@ async function judge(
 const timedQuestions = 200;
 
 /** The median milliseconds of one question in the edge's engine: as many workers as this machine has, one at a time. */
-async function msOf(spec: Trained["spec"], blobs: Blobs, { heldOut: { validation } }: Encoded): Promise<number> {
+async function msOf(
+  spec: TrainedNetwork["spec"],
+  blobs: Blobs,
+  { heldOut: { validation } }: EncodedSplits,
+): Promise<number> {
   const { backbone } = await loadNetwork(await tfjsEngine(), spec, readFrom(blobs));
   const times: number[] = [];
   for (let i = 0; i < timedQuestions; i++) {
@@ -163,7 +167,7 @@ async function msOf(spec: Trained["spec"], blobs: Blobs, { heldOut: { validation
   return times.sort((a, b) => a - b)[timedQuestions / 2] as number;
 }
 
-function measured(scores: Float64Array[], { heldOut: { validation } }: Encoded) {
+function measured(scores: Float64Array[], { heldOut: { validation } }: EncodedSplits) {
   const { accuracy, logLoss } = evaluate(scores, Array.from(validation.labels));
   return { accuracy, logLoss };
 }

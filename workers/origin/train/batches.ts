@@ -4,7 +4,7 @@ import type { TrainingPlan } from "../recipes/index.ts";
 import { augment } from "./augment.ts";
 import type { Dataset } from "./dataset.ts";
 import { inputTensors } from "./network.ts";
-import type { Batch } from "./objective.ts";
+import type { TrainingBatch } from "./objective.ts";
 
 /** What a training set has besides its rows. */
 export interface TrainingSet {
@@ -26,7 +26,7 @@ export function batchOf(
   { data, classes, teacher }: TrainingSet,
   chosen: Int32Array,
   variation: { plan: TrainingPlan; seed: number } | null = null,
-): Batch {
+): TrainingBatch {
   const rows = chosen.length;
   const values = data.values.read(chosen);
   if (variation) vary(data, values, rows, variation.plan, seededRandom(variation.seed));
@@ -42,7 +42,7 @@ export function batchOf(
 }
 
 /** Everything that a batch holds on to. */
-export function tensorsOf({ inputs, labels, teacher, regions, weights }: Batch): tf.Tensor[] {
+export function tensorsOf({ inputs, labels, teacher, regions, weights }: TrainingBatch): tf.Tensor[] {
   return [...inputs, labels, ...(teacher ? [teacher] : []), regions, weights];
 }
 
@@ -51,8 +51,8 @@ function vary(data: Dataset, values: Float32Array, rows: number, plan: TrainingP
   for (let row = 0; row < rows; row++) {
     const own = values.subarray(row * width, (row + 1) * width);
     if (plan.augment) augment(own, data.shapes[0] as number[], plan.augment, random);
-    if (!data.regionSpan || plan.regionDropout === 0) continue;
-    const { offset, width: regions } = data.regionSpan;
+    if (!data.regionColumns || plan.regionDropout === 0) continue;
+    const { offset, width: regions } = data.regionColumns;
     if (random() < plan.regionDropout) own.fill(0, offset, offset + regions);
   }
 }

@@ -17,10 +17,10 @@ export interface HeldOut {
   window: { from: string; to: string };
 }
 
-export interface Calibrated {
+export interface CalibratedNetwork {
   spec: NetworkSpec;
   metrics: Metrics;
-  /** Calibrated scores of each calibration rows. */
+  /** Calibrated scores of each calibration row. */
   calibrationScores: Float64Array[];
 }
 
@@ -36,7 +36,7 @@ export async function calibrate(
   packed: PackedNetwork,
   blobs: Blobs,
   { validation, calibration, window }: HeldOut,
-): Promise<Calibrated> {
+): Promise<CalibratedNetwork> {
   const { targetRisk, delta } = recipe;
   const unproven = { threshold: 0, strictest: 0, targetRisk, delta, certificate: null, uncertified: null };
   const network = await loadNetwork(await tfjsEngine(), { ...packed, rule: unproven }, async (blob) =>

@@ -29,7 +29,7 @@ const stateSchema = z.object({
 export type TrainingState = z.infer<typeof stateSchema>;
 
 /** A training at a moment: where it is, and its numbers by name. */
-export interface Snapshot {
+export interface Checkpoint {
   state: TrainingState;
   values: Record<string, Float32Array[]>;
 }
@@ -48,7 +48,7 @@ export class Checkpoints {
   }
 
   /** The last snapshot that fits; null where there is none, or one of another plan or other data. */
-  async read(name: string, fingerprint: string): Promise<Snapshot | null> {
+  async read(name: string, fingerprint: string): Promise<Checkpoint | null> {
     const file = await readFile(this.path(name)).catch(() => null);
     if (!file) return null;
     try {
@@ -59,7 +59,7 @@ export class Checkpoints {
     }
   }
 
-  async write(name: string, snapshot: Snapshot): Promise<void> {
+  async write(name: string, snapshot: Checkpoint): Promise<void> {
     await mkdir(this.folder, { recursive: true });
     const part = `${this.path(name)}.part`;
     // Renamed into place, so that a training killed here still has the one before.
@@ -78,7 +78,7 @@ export class Checkpoints {
 }
 
 // The length of a JSON header, the header, and then all numbers in the order that it names.
-function encode({ state, values }: Snapshot): Uint8Array {
+function encode({ state, values }: Checkpoint): Uint8Array {
   const lengths = Object.fromEntries(Object.entries(values).map(([name, parts]) => [name, parts.map((p) => p.length)]));
   const text = JSON.stringify({ state, lengths });
   const header = new TextEncoder().encode(text.padEnd(Math.ceil(text.length / 4) * 4));
@@ -98,7 +98,7 @@ function encode({ state, values }: Snapshot): Uint8Array {
 
 const headerSchema = z.object({ state: stateSchema, lengths: z.record(z.string(), z.array(z.int())) });
 
-function decode(file: Uint8Array): Snapshot {
+function decode(file: Uint8Array): Checkpoint {
   const bytes = new Uint8Array(file);
   const headerLength = new DataView(bytes.buffer).getUint32(0, true);
   const text = new TextDecoder().decode(bytes.subarray(headerBytes, headerBytes + headerLength));

@@ -26,22 +26,22 @@ export interface Dataset {
   /** How many regions are listed. */
   regionCount: number;
   /** Where a row's values name its region; null where they do not. */
-  regionSpan: Span | null;
+  regionColumns: ColumnRange | null;
 }
 
-export interface Span {
+export interface ColumnRange {
   offset: number;
   width: number;
 }
 
-export type SplitRows = Record<Split, WeightedRow[]>;
+export type RowsBySplit = Record<Split, WeightedRow[]>;
 
 /** Rows that are embedded or scored at a time. */
 export const blockRows = 4_096;
 
 /** Deals rows into train, validation and calibration by their group keys, the same way each time. */
-export async function splitRows(recipe: Recipe, rows: readonly WeightedRow[]): Promise<SplitRows> {
-  const splits: SplitRows = { train: [], validation: [], calibration: [] };
+export async function assignSplits(recipe: Recipe, rows: readonly WeightedRow[]): Promise<RowsBySplit> {
+  const splits: RowsBySplit = { train: [], validation: [], calibration: [] };
   const known = new Map<string, Split>();
   for (const [i, row] of rows.entries()) {
     const key = groupKeyOf(recipe.policy.groupBy, { id: `${recipe.name}-${i}`, instance: row.instance, at: row.at });
@@ -80,7 +80,7 @@ export function encodeRows(recipe: Recipe, input: Input, rows: readonly Weighted
     regions: Int32Array.from(rows, ({ region }) => regions.keys.indexOf(region)),
     weights: Float32Array.from(rows, ({ weight = 1 }) => weight),
     regionCount: regions.keys.length,
-    regionSpan: regionSpanOf(input, shapes),
+    regionColumns: regionColumnsOf(input, shapes),
   };
 }
 
@@ -106,7 +106,7 @@ export function embedRows(backbone: LoadedBackbone, data: Dataset): Float32Array
   return out;
 }
 
-function regionSpanOf(input: Input, shapes: readonly number[][]): Span | null {
+function regionColumnsOf(input: Input, shapes: readonly number[][]): ColumnRange | null {
   if (input.kind !== "features") {
     const width = input.regions?.length ?? 0;
     return width > 0 ? { offset: sizeOf(shapes[0] as number[]), width } : null;

@@ -1,5 +1,5 @@
 /** Scores [rows, classes] at a temperature: softmax(log p / T), as though their logits had been divided by it. */
-export function softened(scores: Float32Array, classes: number, temperature: number): Float32Array {
+export function softenScores(scores: Float32Array, classes: number, temperature: number): Float32Array {
   const out = new Float32Array(scores.length);
   for (let row = 0; row < scores.length; row += classes) {
     let sum = 0;

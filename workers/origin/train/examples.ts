@@ -2,16 +2,16 @@ import { accepts } from "#core/confidence/rule.ts";
 import type { Instance } from "#core/contract/index.ts";
 import { argMax } from "#core/head/head.ts";
 import type { Recipe, Row } from "../recipes/index.ts";
-import type { Calibrated } from "./calibrate.ts";
+import type { CalibratedNetwork } from "./calibrate.ts";
 
 /** An instance that the thin model is sure of, and one that only the full model is sure of; both rightly. */
-export function pickExamples(
+export function chooseExamples(
   { labels }: Recipe,
   rows: readonly Row[],
-  thin: Calibrated,
-  full: Calibrated | null,
+  thin: CalibratedNetwork,
+  full: CalibratedNetwork | null,
 ): Instance[] {
-  const verdict = ({ calibrationScores, spec }: Calibrated, i: number) => {
+  const verdict = ({ calibrationScores, spec }: CalibratedNetwork, i: number) => {
     const scores = calibrationScores[i] as Float64Array;
     const predicted = argMax(scores);
     const confidence = scores[predicted] as number;

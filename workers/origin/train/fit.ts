@@ -11,7 +11,7 @@ import { buildNetwork, type Trainable, variablesOf, widthOf } from "./network.ts
 import { batchLoss, objective, type Trainee } from "./objective.ts";
 import { keepPruned, type Masks } from "./prune.ts";
 import { startRegionalHeads } from "./regional-heads.ts";
-import { rateShare, seedOf } from "./schedule.ts";
+import { learningRateFactor, stepSeed } from "./schedule.ts";
 
 /** Where the training of one network is. */
 export type FitProgress = Omit<TrainingProgress, "network">;
@@ -29,7 +29,7 @@ export interface FitOptions {
 }
 
 /** A trained network and how it came to be so. */
-export interface Fitted {
+export interface FitResult {
   network: Trainable;
   history: EpochRecord[];
   seconds: number;
@@ -43,7 +43,7 @@ const tellEveryMs = 500;
  * objective, in an order and with a variation that its seed alone decides. The same seed and backend give the same
  * network, also when it was cut off and goes on from a checkpoint. Regional heads that the plan asks for are thrown away.
  */
-export async function fitNetwork(train: TrainingSet, validation: Dataset, options: FitOptions): Promise<Fitted> {
+export async function fitNetwork(train: TrainingSet, validation: Dataset, options: FitOptions): Promise<FitResult> {
   const fit = new Fit(train, validation, options);
   try {
     await fit.resume();
@@ -113,7 +113,7 @@ class Fit {
     await this.save();
   }
 
-  async end(): Promise<Fitted> {
+  async end(): Promise<FitResult> {
     const { network } = this.trainee;
     if (this.best.length > 0) network.whole.setWeights(this.best);
     return { network, history: this.state.history, seconds: this.state.seconds };
@@ -127,9 +127,9 @@ class Fit {
   private async runEpoch(): Promise<void> {
     const { plan } = this.options;
     const { state, train } = this;
-    const rate = plan.learningRate * rateShare(state.epoch / plan.epochs);
+    const rate = plan.learningRate * learningRateFactor(state.epoch / plan.epochs);
     this.optimizer.rate = rate;
-    const order = shuffled(train.data.rows, seededRandom(seedOf(plan.seed, state.epoch, 0)));
+    const order = shuffled(train.data.rows, seededRandom(stepSeed(plan.seed, state.epoch, 0)));
     const batches = cut(order, plan.batchSize);
     const { everyMs = 0 } = this.options.checkpoints ?? {};
     let savedAt = Date.now();
@@ -159,7 +159,7 @@ class Fit {
 
   private takeStep(chosen: Int32Array): void {
     const { plan, start } = this.options;
-    const seed = seedOf(plan.seed, this.state.epoch, this.state.step + 1);
+    const seed = stepSeed(plan.seed, this.state.epoch, this.state.step + 1);
     const batch = batchOf(this.train, chosen, { plan, seed });
     const loss = this.optimizer.minimize(() => objective(this.trainee, batch), true, this.variables) as tf.Scalar;
     if (start) keepPruned(this.variables, start.masks);

@@ -3,21 +3,21 @@ import { type BackendChoice, startTraining } from "../backend/index.ts";
 import type { Recipe, Row } from "../recipes/index.ts";
 import type { TrainingResult } from "../report/index.ts";
 import type { Checkpoints } from "./checkpoint.ts";
-import { type SplitRows, splitRows } from "./dataset.ts";
-import { pickExamples } from "./examples.ts";
+import { assignSplits, type RowsBySplit } from "./dataset.ts";
+import { chooseExamples } from "./examples.ts";
 import type { FitProgress } from "./fit.ts";
 import { type Blobs, bytesOf } from "./pack.ts";
 import { packRegionalParts } from "./regional-parts.ts";
 import { baseRows, countsOf } from "./rows.ts";
 import { readFrom, scoreDataset } from "./score.ts";
-import { encodeSplits, release, type Trained, trainNetwork } from "./train-network.ts";
+import { encodeSplits, release, type TrainedNetwork, trainNetwork } from "./train-network.ts";
 
 /** A version before it has a number and a signature. */
 export type Unpublished<M> = Omit<M, "version" | "parent" | "createdAt" | "signature">;
-export type Draft = Unpublished<ClassifyManifest>;
+export type ManifestDraft = Unpublished<ClassifyManifest>;
 
 /** A model without a version yet, and its blobs. */
-export interface Artefact<D = Draft> {
+export interface Artefact<D = ManifestDraft> {
   draft: D;
   blobs: Blobs;
 }
@@ -41,11 +41,11 @@ export interface TrainOptions {
 
 /** Trains a recipe's full model, then the thin one from it, on its base data. */
 export async function train(recipe: Recipe, options: TrainOptions = {}): Promise<TrainedModel> {
-  return trainOn(recipe, await splitRows(recipe, await baseRows(recipe, options)), options);
+  return trainOn(recipe, await assignSplits(recipe, await baseRows(recipe, options)), options);
 }
 
 /** Trains full and thin on rows that are dealt into splits, and certifies both on rows that neither has seen. */
-export async function trainOn(recipe: Recipe, splits: SplitRows, options: TrainOptions = {}): Promise<TrainedModel> {
+export async function trainOn(recipe: Recipe, splits: RowsBySplit, options: TrainOptions = {}): Promise<TrainedModel> {
   const { checkpoints, onProgress } = options;
   const backend = await startTraining(options.backend);
   const blobs: Blobs = new Map();
@@ -55,10 +55,10 @@ export async function trainOn(recipe: Recipe, splits: SplitRows, options: TrainO
   });
   const forFull = encodeSplits(recipe, recipe.full.input, splits);
   const full = await trainNetwork(recipe, recipe.full, forFull, training("full", null));
-  const teacher = flat(await scoreDataset(full.spec, readFrom(blobs), forFull.data));
+  const teacher = flatten(await scoreDataset(full.spec, readFrom(blobs), forFull.data));
   const forThin = recipe.thin.input === recipe.full.input ? forFull : encodeSplits(recipe, recipe.thin.input, splits);
   const thin = await trainNetwork(recipe, recipe.thin, forThin, training("thin", teacher));
-  const draft: Draft = {
+  const draft: ManifestDraft = {
     format: "upriver/2",
     model: recipe.name,
     task: recipe.task,
@@ -69,10 +69,10 @@ export async function trainOn(recipe: Recipe, splits: SplitRows, options: TrainO
     policy: recipe.policy,
     metrics: { thin: thin.metrics, full: full.metrics },
     trainedOn: countsOf(splits.train),
-    examples: pickExamples(recipe, splits.calibration, thin, full),
+    examples: chooseExamples(recipe, splits.calibration, thin, full),
   };
   for (const encoded of new Set([forFull, forThin])) release(encoded);
-  const networkResult = (name: NetworkName, { history, seconds, spec, calibrationScores }: Trained) => {
+  const networkResult = (name: NetworkName, { history, seconds, spec, calibrationScores }: TrainedNetwork) => {
     return { name, history, seconds, bytes: bytesOf(spec), scores: calibrationScores };
   };
   const result: TrainingResult = {
@@ -94,7 +94,7 @@ export async function trainFull(
 ): Promise<{ spec: NetworkSpec; blobs: Blobs }> {
   const backend = await startTraining("wasm");
   const blobs: Blobs = new Map();
-  const encoded = encodeSplits(recipe, recipe.full.input, await splitRows(recipe, rows));
+  const encoded = encodeSplits(recipe, recipe.full.input, await assignSplits(recipe, rows));
   const training = { name: "full", backend, blobs, teacher: null, onProgress };
   const { spec } = await trainNetwork(recipe, recipe.full, encoded, training);
   release(encoded);
@@ -102,7 +102,7 @@ export async function trainFull(
 }
 
 /** Scores of rows, one after another. */
-export function flat(scores: readonly Float64Array[]): Float32Array {
+export function flatten(scores: readonly Float64Array[]): Float32Array {
   const classes = scores[0]?.length ?? 0;
   const all = new Float32Array(scores.length * classes);
   for (const [row, own] of scores.entries()) all.set(own, row * classes);

@@ -4,7 +4,7 @@ import { globalLogits, type Trainable, variablesOf } from "./network.ts";
 import { meanSquare, type RegionalHeads, regionalLogits } from "./regional-heads.ts";
 
 /** Rows as tensors. */
-export interface Batch {
+export interface TrainingBatch {
   /** One tensor for each of the network's inputs: [rows, …shape]. */
   inputs: tf.Tensor[];
   /** One-hot labels [rows, classes]. */
@@ -25,7 +25,7 @@ export interface Trainee {
 }
 
 /** The loss that training makes small: a batch's own, L2 on the kernels, and the pull on regional heads. */
-export function objective(trainee: Trainee, batch: Batch): tf.Scalar {
+export function objective(trainee: Trainee, batch: TrainingBatch): tf.Scalar {
   const { network, regional, plan } = trainee;
   let loss = batchLoss(trainee, batch);
   if (plan.l2 > 0) {
@@ -42,7 +42,7 @@ export function objective(trainee: Trainee, batch: Batch): tf.Scalar {
  * with regional heads, mixed with that of each row's own head with the labels, so that the backbone learns what regions
  * will later want to tell apart (Caruana 1997, "Multitask learning").
  */
-export function batchLoss({ network, regional, plan }: Trainee, batch: Batch): tf.Scalar {
+export function batchLoss({ network, regional, plan }: Trainee, batch: TrainingBatch): tf.Scalar {
   const embeddings = network.backbone.apply(batch.inputs) as tf.Tensor2D;
   const logits = globalLogits(network, embeddings);
   const loss = globalLoss(plan, batch, logits);
@@ -53,7 +53,11 @@ export function batchLoss({ network, regional, plan }: Trainee, batch: Batch): t
 }
 
 // Hinton et al., arXiv 1503.02531: soft targets at a temperature T weigh T² as much, for their gradients are 1/T² as large.
-function globalLoss(plan: Trainee["plan"], { labels, teacher, weights }: Batch, logits: tf.Tensor2D): tf.Scalar {
+function globalLoss(
+  plan: Trainee["plan"],
+  { labels, teacher, weights }: TrainingBatch,
+  logits: tf.Tensor2D,
+): tf.Scalar {
   const hard = crossEntropy(labels, logits, weights);
   if (!teacher) return hard;
   const { distil, distilTemperature: temperature } = plan;

@@ -8,7 +8,7 @@ import { limits } from "#core/limits.ts";
 import type { WeightSpec } from "#core/model/tfjs/model-json.ts";
 import type { WeightType } from "../recipes/index.ts";
 import type { Trainable } from "./network.ts";
-import { quantise } from "./quantise.ts";
+import { quantiseWeights } from "./quantise.ts";
 
 /** Blobs by their SHA-256. */
 export type Blobs = Map<string, Uint8Array<ArrayBuffer>>;
@@ -58,7 +58,7 @@ export async function packNetwork(
 
 /** Stores a weight's values in a form. */
 export function storedPart(name: string, shape: number[], values: Float32Array, type: WeightType): StoredPart {
-  const { bytes, quantization } = quantise(values, type);
+  const { bytes, quantization } = quantiseWeights(values, type);
   return { bytes, spec: { name, shape, dtype: "float32", ...(quantization && { quantization }) } };
 }
 

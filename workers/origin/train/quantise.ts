@@ -12,7 +12,7 @@ const levels = 255;
  * Stores a weight in one of TensorFlow.js's own forms. uint8 is affine, a tensor at a time: scale·q + min, with zero
  * among its levels, so that what is zero stays zero.
  */
-export function quantise(values: Float32Array, type: WeightType): StoredWeight {
+export function quantiseWeights(values: Float32Array, type: WeightType): StoredWeight {
   switch (type) {
     case "float32":
       return { bytes: new Uint8Array(values.slice().buffer) };

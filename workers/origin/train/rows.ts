@@ -21,14 +21,14 @@ export function countsOf(rows: readonly WeightedRow[]): ClassifyManifest["traine
     return counts;
   };
   return {
-    ...{ rows: rows.length, ...spanOf(rows) },
+    ...{ rows: rows.length, ...dateRangeOf(rows) },
     sources: count(({ source = "base" }) => source),
     regions: count(({ region }) => region),
   };
 }
 
 /** The first and the last day of rows. */
-export function spanOf(rows: readonly Row[]): { from: string; to: string } {
+export function dateRangeOf(rows: readonly Row[]): { from: string; to: string } {
   let [first, last] = [rows[0]?.at ?? 0, rows[0]?.at ?? 0];
   for (const { at } of rows) {
     first = Math.min(first, at);

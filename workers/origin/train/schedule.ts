@@ -2,11 +2,11 @@
 const finalRateShare = 0.05;
 
 /** What is left of the learning rate when a share of the epochs is done. */
-export function rateShare(progress: number): number {
+export function learningRateFactor(progress: number): number {
   return finalRateShare + ((1 - finalRateShare) * (1 + Math.cos(Math.PI * progress))) / 2;
 }
 
 /** Epoch and step as one seed; 0 is the epoch's order, others are its batches. */
-export function seedOf(seed: number, epoch: number, step: number): number {
+export function stepSeed(seed: number, epoch: number, step: number): number {
   return (Math.imul(seed, 0x9e3779b1) ^ Math.imul(epoch + 1, 0x85ebca6b) ^ Math.imul(step, 0xc2b2ae35)) >>> 0;
 }

@@ -1,7 +1,7 @@
 import { mkdir, readdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { checkBlob } from "#core/artefacts.ts";
-import type { Artefact, Draft } from "./index.ts";
+import type { Artefact, ManifestDraft } from "./index.ts";
 
 const draftFile = "draft.json";
 const blobFolder = "blobs";
@@ -19,7 +19,7 @@ export async function loadArtefact(folder: string): Promise<Artefact> {
     const next = "'npx upriver train <recipe>' makes one.";
     throw new Error(`Error in loadArtefact: no trained model in ${folder}. ${next}`, { cause });
   });
-  const draft: Draft = JSON.parse(text);
+  const draft: ManifestDraft = JSON.parse(text);
   const blobs: Artefact["blobs"] = new Map();
   for (const sha256 of await readdir(join(folder, blobFolder))) {
     const file = await readFile(join(folder, blobFolder, sha256));

@@ -2,25 +2,25 @@ import * as tf from "@tensorflow/tfjs-core";
 import type { Input } from "#core/contract/index.ts";
 import type { Backend } from "../backend/index.ts";
 import type { InputPlan, NetworkPlan, Recipe, TrainingPlan } from "../recipes/index.ts";
-import { type Calibrated, calibrate, type HeldOut } from "./calibrate.ts";
+import { type CalibratedNetwork, calibrate, type HeldOut } from "./calibrate.ts";
 import type { Checkpoints, EpochRecord } from "./checkpoint.ts";
 import { planInput } from "./columns.ts";
-import { type Dataset, encodeRows, type SplitRows } from "./dataset.ts";
-import { softened } from "./distil.ts";
-import { type FitProgress, type Fitted, fitNetwork } from "./fit.ts";
+import { type Dataset, encodeRows, type RowsBySplit } from "./dataset.ts";
+import { softenScores } from "./distil.ts";
+import { type FitProgress, type FitResult, fitNetwork } from "./fit.ts";
 import { type Blobs, packNetwork } from "./pack.ts";
 import { prune } from "./prune.ts";
-import { spanOf } from "./rows.ts";
+import { dateRangeOf } from "./rows.ts";
 
 /** Rows as a network takes them: what it trains on, and what no network trains on. */
-export interface Encoded {
+export interface EncodedSplits {
   input: Input;
   data: Dataset;
   heldOut: HeldOut;
 }
 
 /** A network as it will be published, and how it came to be so. */
-export interface Trained extends Calibrated {
+export interface TrainedNetwork extends CalibratedNetwork {
   history: EpochRecord[];
   seconds: number;
 }
@@ -39,18 +39,22 @@ export interface NetworkTraining {
 const afterPruning = { epochs: 0.25, rate: 0.3 };
 
 /** Encodes rows as a plan's input has them, fitted on the training rows. */
-export function encodeSplits(recipe: Recipe, plan: InputPlan, { train, validation, calibration }: SplitRows): Encoded {
+export function encodeSplits(
+  recipe: Recipe,
+  plan: InputPlan,
+  { train, validation, calibration }: RowsBySplit,
+): EncodedSplits {
   const input = planInput(plan, train);
   const heldOut: HeldOut = {
     validation: encodeRows(recipe, input, validation),
     calibration: encodeRows(recipe, input, calibration),
-    window: spanOf(calibration),
+    window: dateRangeOf(calibration),
   };
   return { input, data: encodeRows(recipe, input, train), heldOut };
 }
 
 /** Lets go of rows that were kept in files. */
-export function release({ data, heldOut: { validation, calibration } }: Encoded): void {
+export function release({ data, heldOut: { validation, calibration } }: EncodedSplits): void {
   for (const { values } of [data, validation, calibration]) values.release();
 }
 
@@ -58,9 +62,9 @@ export function release({ data, heldOut: { validation, calibration } }: Encoded)
 export async function trainNetwork(
   recipe: Recipe,
   network: NetworkPlan,
-  { input, data, heldOut }: Encoded,
+  { input, data, heldOut }: EncodedSplits,
   training: NetworkTraining,
-): Promise<Trained> {
+): Promise<TrainedNetwork> {
   const { blobs } = training;
   const fitted = await fitAndPrune(recipe, network, data, heldOut.validation, training);
   const packed = await packNetwork(fitted.network, input, blobs, network.weights);
@@ -75,10 +79,10 @@ async function fitAndPrune(
   data: Dataset,
   validation: Dataset,
   { name, backend, teacher, checkpoints, onProgress }: NetworkTraining,
-): Promise<Fitted> {
+): Promise<FitResult> {
   const classes = recipe.labels.length;
   const plan: TrainingPlan = { ...recipe.training, ...network.training };
-  const soft = teacher && plan.distil > 0 ? softened(teacher, classes, plan.distilTemperature) : null;
+  const soft = teacher && plan.distil > 0 ? softenScores(teacher, classes, plan.distilTemperature) : null;
   const set = { data, classes, teacher: soft };
   const options = { layers: network.layers, checkpoints, onProgress };
   await backend.use();

@@ -8,10 +8,10 @@ import { limits } from "#core/limits.ts";
 import type { Token } from "#core/tokens.ts";
 import { modelFor } from "../caller.ts";
 import { recipes } from "../recipes/index.ts";
-import type { Trainings } from "./index.ts";
+import type { TrainingQueue } from "./queue.ts";
 
 /** Ordering, watching, cancelling and restarting trainings, all for scope publish. */
-export function trainingRoutes(tokens: readonly Token[], trainings: Trainings): Hono {
+export function trainingRoutes(tokens: readonly Token[], trainings: TrainingQueue): Hono {
   const app = new Hono();
   const route = (handle: (model: string, id: string, context: Context) => Promise<Response> | Response) => {
     return async (context: Context) => {
@@ -46,34 +46,34 @@ export function trainingRoutes(tokens: readonly Token[], trainings: Trainings): 
   return app;
 }
 
-async function order(trainings: Trainings, model: string, context: Context): Promise<Response> {
+async function order(trainings: TrainingQueue, model: string, context: Context): Promise<Response> {
   if (!recipes.some(({ name }) => name === model)) {
     const known = recipes.map(({ name }) => name).join(", ");
     const next = `The origin trains what it has a recipe for (${known}); other models come by 'npx upriver publish'.`;
     throw new FaultError({ kind: "not-found", what: `recipe '${model}'`, next });
   }
-  const training = await trainings.order(
+  const training = await trainings.enqueue(
     model,
     await readJson(context.req.raw, trainingOrderSchema, limits.bodyMaxBytes),
   );
   return context.json({ training }, 202, { location: `/v1/models/${model}/trainings/${training.id}` });
 }
 
-async function show(trainings: Trainings, model: string, id: string, context: Context): Promise<Response> {
+async function show(trainings: TrainingQueue, model: string, id: string, context: Context): Promise<Response> {
   const training = trainings.get(model, id);
   if (context.req.header("accept")?.includes("text/event-stream")) return stream(trainings, training, context);
   const waitMs = preferredWaitSeconds(context.req.raw, limits.waitMaxSeconds) * 1_000;
   return context.json({ training: await trainings.wait(model, id, waitMs) });
 }
 
-async function report(trainings: Trainings, model: string, id: string, context: Context): Promise<Response> {
+async function report(trainings: TrainingQueue, model: string, id: string, context: Context): Promise<Response> {
   const text = await trainings.report(trainings.get(model, id));
   if (text !== null) return context.html(text);
   throw new FaultError({ kind: "not-found", what: `report of job '${id}' yet`, next: "It comes when it has trained." });
 }
 
 // Each change as an event, the last of them the end.
-function stream(trainings: Trainings, training: Training, context: Context): Response {
+function stream(trainings: TrainingQueue, training: Training, context: Context): Response {
   return streamSSE(context, async (events) => {
     const write = (now: Training) => events.writeSSE({ event: "training", data: JSON.stringify(now) });
     await write(training);

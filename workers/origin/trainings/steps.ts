@@ -8,14 +8,14 @@ import type { SigningKey } from "#core/sign.ts";
 import type { BackendChoice } from "../backend/index.ts";
 import { learnApart } from "../learn/apart.ts";
 import type { Published } from "../learn/index.ts";
-import { SampleStore } from "../learn/pull.ts";
+import { SampleStore } from "../learn/sample-store.ts";
 import { publish } from "../publish.ts";
 import { recipeOf } from "../recipes/index.ts";
 import { reportOn, writeReport } from "../report/index.ts";
 import { Checkpoints } from "../train/checkpoint.ts";
 import type { Blobs } from "../train/pack.ts";
 import { loadArtefact, saveArtefact } from "../train/store.ts";
-import type { Advance, CarryOut } from "./index.ts";
+import type { RunTraining, UpdateTraining } from "./queue.ts";
 
 export interface Workshop {
   client: UpriverClient;
@@ -26,13 +26,13 @@ export interface Workshop {
   folderOf: (training: Training) => string;
 }
 
-type Step = (training: Training, advance: Advance, signal: AbortSignal) => Promise<Partial<Training> | null>;
+type Step = (training: Training, advance: UpdateTraining, signal: AbortSignal) => Promise<Partial<Training> | null>;
 
 const lookEveryMs = 1_000;
 const verdictFile = "verdict.json";
 
 /** What a job does, step by step; each gives what it found out, or null where the job ends with it. */
-export function carryOutIn(workshop: Workshop): CarryOut {
+export function trainingRunner(workshop: Workshop): RunTraining {
   const steps: Record<Training["step"], Step> = {
     pull: (training) => pull(workshop, training),
     train: (training, advance, signal) => train(workshop, training, advance, signal),
@@ -61,7 +61,7 @@ async function pull({ client, dataFolder }: Workshop, { model }: Training): Prom
 async function train(
   workshop: Workshop,
   training: Training,
-  advance: Advance,
+  advance: UpdateTraining,
   signal: AbortSignal,
 ): Promise<Partial<Training>> {
   const { client, dataFolder, backend, folderOf } = workshop;

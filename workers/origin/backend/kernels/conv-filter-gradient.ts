@@ -5,7 +5,7 @@ import {
   type KernelConfig,
 } from "@tensorflow/tfjs-core";
 import { writePatches } from "./patches.ts";
-import { type KernelCall, run, valuesOf } from "./wasm.ts";
+import { type KernelCall, runKernel, valuesOf } from "./wasm.ts";
 
 /** Values of patches that are in memory at a time: about what the processor's cache holds. */
 const patchValuesMax = 300_000;
@@ -35,7 +35,12 @@ export const convFilterGradient: KernelConfig = {
       writePatches(valuesOf(backend, x), valuesOf(backend, patches), info, first, count);
       const from = first * perImage * info.outChannels;
       valuesOf(backend, part).set(valuesOf(backend, dy).subarray(from, from + rows * info.outChannels));
-      const product = run("BatchMatMul", backend, { a: patches, b: part }, { transposeA: false, transposeB: false });
+      const product = runKernel(
+        "BatchMatMul",
+        backend,
+        { a: patches, b: part },
+        { transposeA: false, transposeB: false },
+      );
       const values = valuesOf(backend, product);
       if (sum === null) sum = values.slice();
       else for (let i = 0; i < sum.length; i++) sum[i] = (sum[i] as number) + (values[i] as number);

@@ -4,7 +4,7 @@ import {
   type Conv2DBackpropInputAttrs,
   type KernelConfig,
 } from "@tensorflow/tfjs-core";
-import { type KernelCall, run, valuesOf } from "./wasm.ts";
+import { type KernelCall, runKernel, valuesOf } from "./wasm.ts";
 
 /**
  * The gradient of a convolution by its input, as a convolution: dy, spread by the strides, with the filters turned round
@@ -35,7 +35,7 @@ export const convInputGradient: KernelConfig = {
       [left, right],
       [0, 0],
     ];
-    const out = run(
+    const out = runKernel(
       "Conv2D",
       backend,
       { x: spread, filter: turned },

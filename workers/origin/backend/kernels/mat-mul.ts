@@ -1,5 +1,5 @@
 import { BatchMatMul, type BatchMatMulAttrs, type KernelConfig } from "@tensorflow/tfjs-core";
-import { type KernelCall, run } from "./wasm.ts";
+import { type KernelCall, runKernel } from "./wasm.ts";
 
 /**
  * A matrix product that transposes first, on the backend's own: the gradients of dense layers are such products, and its
@@ -15,8 +15,8 @@ export function transposingMatMul(own: KernelConfig): KernelConfig {
       const { a, b } = inputs;
       // Of many products at once, the backend's loop makes all, transposed or not.
       if ((!transposeA && !transposeB) || a.shape.length !== 2 || b.shape.length !== 2) return own.kernelFunc(call);
-      const left = transposeA ? run("Transpose", backend, { x: a }, { perm: [1, 0] }) : a;
-      const right = transposeB ? run("Transpose", backend, { x: b }, { perm: [1, 0] }) : b;
+      const left = transposeA ? runKernel("Transpose", backend, { x: a }, { perm: [1, 0] }) : a;
+      const right = transposeB ? runKernel("Transpose", backend, { x: b }, { perm: [1, 0] }) : b;
       const plain = { transposeA: false, transposeB: false };
       const product = own.kernelFunc({ inputs: { a: left, b: right }, backend, attrs: plain });
       if (transposeA) backend.disposeData(left.dataId);

@@ -14,13 +14,13 @@ export function valuesOf(backend: BackendWasm, tensor: TensorInfo): Float32Array
 }
 
 /** Runs one of the backend's own kernels. */
-export function run(
+export function runKernel(
   name: string,
   backend: BackendWasm,
   inputs: Record<string, TensorInfo>,
   attrs: NamedAttrMap = {},
 ): TensorInfo {
   const kernel = getKernel(name, "wasm");
-  if (!kernel) throw new Error(`Error in run: the WASM backend has no kernel '${name}'; is its package whole?`);
+  if (!kernel) throw new Error(`Error in runKernel: the WASM backend has no kernel '${name}'; is its package whole?`);
   return kernel.kernelFunc({ inputs, backend, attrs }) as TensorInfo;
 }

@@ -4,25 +4,25 @@ import { FaultError } from "#core/http/fault.ts";
 import type { TrainingStore } from "./store.ts";
 
 /** Tells what a job has come to; what it says is kept. */
-export type Advance = (change: Partial<Training>) => Promise<void>;
+export type UpdateTraining = (change: Partial<Training>) => Promise<void>;
 
 /** Carries a job out from the step where it is, to its end; throws where it fails. */
-export type CarryOut = (training: Training, advance: Advance, signal: AbortSignal) => Promise<void>;
+export type RunTraining = (training: Training, advance: UpdateTraining, signal: AbortSignal) => Promise<void>;
 
 const keptTrainings = 50;
 const ended = new Set<Training["state"]>(["done", "refused", "failed", "cancelled"]);
 const cancelled = "cancelled";
 
 /** The origin's trainings: one at a time, taken up again where they were when the origin was killed. */
-export class Trainings {
+export class TrainingQueue {
   private readonly store: TrainingStore;
-  private readonly carryOut: CarryOut;
+  private readonly carryOut: RunTraining;
   private readonly log: (event: Record<string, unknown>) => void;
   private readonly trainings = new Map<string, Training>();
   private readonly watchers = new Set<(training: Training) => void>();
   private underWay: { id: string; abort: AbortController } | null = null;
 
-  constructor(store: TrainingStore, carryOut: CarryOut, log: (event: Record<string, unknown>) => void) {
+  constructor(store: TrainingStore, carryOut: RunTraining, log: (event: Record<string, unknown>) => void) {
     this.store = store;
     this.carryOut = carryOut;
     this.log = log;
@@ -37,7 +37,7 @@ export class Trainings {
   }
 
   /** Queues a training. Throws a conflict while the model has one that is not over. */
-  async order(model: string, order: TrainingOrder): Promise<Training> {
+  async enqueue(model: string, order: TrainingOrder): Promise<Training> {
     this.refuseSecond(model);
     const training: Training = {
       ...{ id: randomUUID(), model, state: "queued", step: "pull", order },
@@ -128,7 +128,7 @@ export class Trainings {
   private async run(id: string, signal: AbortSignal): Promise<void> {
     const current = () => this.trainings.get(id) as Training;
     // A training that was just ended may still say something.
-    const advance: Advance = async (change) => {
+    const advance: UpdateTraining = async (change) => {
       signal.throwIfAborted();
       await this.change(current(), change);
     };

@@ -2,7 +2,7 @@ import { appendFile, mkdir, readFile, rename, truncate, writeFile } from "node:f
 import { join } from "node:path";
 import type { UpriverClient } from "#client/index.ts";
 import type { SampleLine } from "#core/contract/index.ts";
-import type { Sample } from "./mix.ts";
+import type { LabelledSample } from "./mix.ts";
 
 /**
  * The regions' samples on the origin's disk, each once. Pages are appended as they come, each followed by the cursor to
@@ -35,15 +35,15 @@ export class SampleStore {
   }
 
   /** Every sample that is known, the last state of each. */
-  async read(): Promise<Sample[]> {
+  async read(): Promise<LabelledSample[]> {
     return [...(await this.open()).samples.values()];
   }
 
   // Reads what is whole, and cuts off what is not.
-  private async open(): Promise<{ samples: Map<string, Sample>; cursor: string | null }> {
+  private async open(): Promise<{ samples: Map<string, LabelledSample>; cursor: string | null }> {
     await mkdir(this.folder, { recursive: true });
     const file = await readFile(this.path).catch(() => Buffer.alloc(0));
-    const samples = new Map<string, Sample>();
+    const samples = new Map<string, LabelledSample>();
     let page: SampleLine[] = [];
     let cursor: string | null = null;
     let wholeBytes = 0;
@@ -76,7 +76,7 @@ export class SampleStore {
   }
 }
 
-function take(samples: Map<string, Sample>, line: SampleLine): void {
+function take(samples: Map<string, LabelledSample>, line: SampleLine): void {
   if (!("id" in line)) {
     for (const [key, { region, revision }] of samples) {
       if (region === line.region && revision < line.revision) samples.delete(key);
