@@ -1,6 +1,6 @@
 import { runInDurableObject } from "cloudflare:test";
 import { env } from "cloudflare:workers";
-import type { Instance, Question, RegionRun } from "#core/contract/index.ts";
+import type { Answer, Instance, Question, RegionRun } from "#core/contract/index.ts";
 import { regionObjectName } from "#objects/names.ts";
 import type { RegionObject } from "#objects/region/index.ts";
 import { call, expectOk } from "./edge.ts";
@@ -52,7 +52,7 @@ export class TestRegion {
     const questions = instances.map((instance, i) => ({ id: ids[i], region: this.region, instance }));
     const path = `/v1/models/${this.model}/ask`;
     const response = await expectOk(call("POST", path, { body: { questions, ...body } }));
-    return (await response.json<{ answers: import("#core/contract/index.ts").Answer[] }>()).answers;
+    return (await response.json<{ answers: Answer[] }>()).answers;
   }
 
   async retrain(at = 200_000): Promise<RegionRun> {
