@@ -16,12 +16,12 @@ export interface OriginOptions {
   nodeId: string;
   tokens: readonly Token[];
   models: Pick<FullModels, "rung" | "list">;
-  /** What trains here, and its trainings; null where this origin only answers. */
+  /** The trainings and the backend that runs them; null when this origin only answers. */
   training: { trainings: TrainingQueue; backend: Omit<Backend, "use"> } | null;
   log: (event: Record<string, unknown>) => void;
 }
 
-/** The origin's HTTP application: the same `ask` as the edge's, answered by the full model. */
+/** Creates the origin's HTTP application: the same `ask` as the edge's, answered by the full model, and the trainings. */
 export function createApp(options: OriginOptions): Hono {
   const { nodeId, tokens, models, training, log } = options;
   const app = new Hono();
@@ -36,7 +36,7 @@ export function createApp(options: OriginOptions): Hono {
         {
           kind: "not-found",
           what: `route ${req.method} ${req.path}`,
-          next: "An origin answers POST /v1/models/{model}/ask, and trains by /v1/models/{model}/trainings.",
+          next: "Use POST /v1/models/{model}/ask for answers, /v1/models/{model}/trainings for trainings, or GET /v1/status.",
         },
         "route",
       ),
@@ -60,7 +60,7 @@ async function ask({ nodeId, tokens, models, log }: OriginOptions, context: Cont
   if (via.includes(nodeId) || passed.length > limits.viaMax) {
     throw new FaultError({ kind: "loop", via: passed, max: limits.viaMax });
   }
-  const questions = wholeQuestions(body);
+  const questions = completeQuestions(body);
   const span = spanOf(context.req.raw.headers);
   const regions = new Set(questions.map(({ region }) => region));
   const [region = null] = regions.size === 1 ? regions : [];
@@ -71,7 +71,7 @@ async function ask({ nodeId, tokens, models, log }: OriginOptions, context: Cont
   const answers = (await rung.ask(questions, hop)).map((reply) => reply.answer);
   const ms = Date.now() - startedAt;
   if (ms > remainingMs) {
-    throw new FaultError({ kind: "late", reason: `The answer took longer than the ${remainingMs} ms that remained.` });
+    throw new FaultError({ kind: "late", reason: `The answer took longer than the remaining ${remainingMs} ms.` });
   }
   log(lineOf({ ...line, event: "answered", ms }, outcomeOf(answers)));
   return context.json({ answers });
@@ -86,16 +86,16 @@ async function status({ nodeId, tokens, models, training }: OriginOptions, conte
   return context.json({ node: nodeId, models: models.list(), backend, trainings: open });
 }
 
-// Between rungs a question is whole: the edge gave it its id and its region.
-function wholeQuestions({ questions }: AskBody): Question[] {
+// A question between rungs is complete: the edge has assigned its id and its region.
+function completeQuestions({ questions }: AskBody): Question[] {
   if (!questions) {
     const error = { path: "questions", expected: "questions with id, region and time", received: "instances" };
     throw new FaultError({ kind: "invalid", errors: [error] });
   }
   return questions.map((draft, index) => {
-    const whole = questionSchema.safeParse(draft);
-    if (whole.success) return whole.data;
-    const [issue] = whole.error.issues;
+    const complete = questionSchema.safeParse(draft);
+    if (complete.success) return complete.data;
+    const [issue] = complete.error.issues;
     const error = {
       index,
       path: issue?.path.join(".") ?? "",

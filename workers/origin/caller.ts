@@ -2,7 +2,7 @@ import type { Context } from "hono";
 import { FaultError } from "#core/http/fault.ts";
 import { findToken, hasScope, mayUseModel, type Scope, type Token } from "#core/tokens.ts";
 
-/** The model that a request's path names, once its token is known to have the scope and to be for the model. */
+/** Returns the model in a request's path and the caller's token. Throws when the token lacks the scope or the model. */
 export async function modelFor(tokens: readonly Token[], context: Context, scope: Scope): Promise<[string, Token]> {
   const model = context.req.param("model") as string;
   const token = await findToken(tokens, context.req.header("authorization") ?? null);

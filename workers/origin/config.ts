@@ -2,8 +2,9 @@ import * as z from "zod";
 import { type SigningKey, signingKeySchema } from "#core/sign.ts";
 import { parseTokens, type Token } from "#core/tokens.ts";
 import { type BackendChoice, backendChoices } from "./backend/index.ts";
+import { SetupError } from "./setup-error.ts";
 
-/** What the origin is told by its environment. */
+/** The origin's settings. */
 export interface OriginConfig {
   host: string;
   port: number;
@@ -14,9 +15,9 @@ export interface OriginConfig {
   edgeToken: string;
   signingKey: SigningKey;
   dataFolder: string;
-  /** What trains: `auto` takes a GPU where there is one. */
+  /** Which backend trains; `auto` uses a GPU if there is one. */
   backend: BackendChoice;
-  /** The recipe to train and publish when the edge has no such model. */
+  /** The recipe to train and publish when the edge does not serve its model yet. */
   recipe: string | null;
 }
 
@@ -33,13 +34,15 @@ const schema = z.object({
   ORIGIN_BACKEND: z.enum(backendChoices).default("auto"),
 });
 
-/** Reads the origin's settings; throws, naming the option, when one is missing or wrong. */
+/** Reads the origin's settings. Throws `SetupError`, which names the variables, when one is missing or invalid. */
 export function readConfig(environment: NodeJS.ProcessEnv): OriginConfig {
   const parsed = schema.safeParse(environment);
   if (!parsed.success) {
     // Names only: a value may be a secret.
-    const options = [...new Set(parsed.error.issues.map((issue) => issue.path.join(".")))].join(", ");
-    throw new Error(`Error in origin: ${options} missing or wrong in the environment; the README lists the options.`);
+    const names = [...new Set(parsed.error.issues.map((issue) => issue.path.join(".")))].join(", ");
+    throw new SetupError(
+      `Missing or invalid environment variables: ${names}. See workers/origin/README.md for what each must be.`,
+    );
   }
   const settings = parsed.data;
   return {
@@ -60,6 +63,6 @@ function readKey(json: string): SigningKey {
   try {
     return signingKeySchema.parse(JSON.parse(json));
   } catch {
-    throw new Error("Error in origin: SIGNING_KEY must be JSON {keyId, pkcs8}; 'npm start' makes one locally.");
+    throw new SetupError("SIGNING_KEY must be JSON {keyId, pkcs8}. Locally, 'npm start' creates one.");
   }
 }

@@ -1,5 +1,5 @@
 import { randomUUID } from "node:crypto";
-import { mkdir, readFile, rename, writeFile } from "node:fs/promises";
+import { mkdir, rename, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { ProblemError, UnreachableError, type UpriverClient } from "#client/index.ts";
 import { ArtefactError, checkBlob } from "#core/artefacts.ts";
@@ -8,9 +8,10 @@ import { FaultError } from "#core/http/fault.ts";
 import { loadNetwork } from "#core/model/network.ts";
 import { tfjsEngine } from "#core/model/tfjs/engine.ts";
 import { ModelRung } from "#core/rung/model-rung.ts";
+import { readIfPresent } from "./disk.ts";
 
-/** For how long the origin believes that a version is still the stable one, ms. */
-const freshMs = 5_000;
+/** How long a version that was looked up counts as the stable one. */
+const stableVersionTtlMs = 5_000;
 
 interface Loaded {
   rung: ModelRung;
@@ -19,7 +20,7 @@ interface Loaded {
   checkedAt: number;
 }
 
-/** The full models, pulled from the edge's own API: an origin that lost its disk has them again. */
+/** The full models, fetched through the edge's API and cached on disk. */
 export class FullModels {
   private readonly client: UpriverClient;
   private readonly blobFolder: string;
@@ -31,31 +32,31 @@ export class FullModels {
     this.blobFolder = join(dataFolder, "blobs");
   }
 
-  /** The rung of a model's stable version. Throws not-found for a model without a full network. */
+  /** Returns the rung of a model's stable version. Throws not-found for a model without a full network. */
   async rung(model: string): Promise<ModelRung> {
     const known = this.loaded.get(model);
-    if (known && Date.now() - known.checkedAt < freshMs) return known.rung;
+    if (known && Date.now() - known.checkedAt < stableVersionTtlMs) return known.rung;
     try {
       return (await this.refreshOnce(model, known)).rung;
     } catch (error) {
       if (error instanceof ProblemError && error.problem.status === 404) throw unknownModel(model);
-      // The stable version may have no full network any more.
+      // The new stable version has no full network.
       if (error instanceof FaultError) throw error;
-      // The edge is away: what was good a moment ago still answers.
+      // The edge cannot be reached: the last known version answers.
       if (known && !(error instanceof ArtefactError)) return known.rung;
-      throw error instanceof UnreachableError ? edgeAway(model, error) : error;
+      throw error instanceof UnreachableError ? edgeUnreachable(model, error) : error;
     }
   }
 
-  /** The models that are loaded, with their versions. */
+  /** Lists the loaded models with their versions. */
   list(): { model: string; version: number }[] {
     return [...this.loaded].map(([model, { version }]) => ({ model, version }));
   }
 
-  // Questions that come together look together.
+  // Concurrent questions share one refresh.
   private refreshOnce(model: string, known: Loaded | undefined): Promise<Loaded> {
-    const underWay = this.refreshing.get(model);
-    if (underWay) return underWay;
+    const running = this.refreshing.get(model);
+    if (running) return running;
     const work = this.refresh(model, known).finally(() => this.refreshing.delete(model));
     this.refreshing.set(model, work);
     return work;
@@ -83,19 +84,24 @@ export class FullModels {
 
   private async readBlob(blob: BlobRef): Promise<ArrayBuffer> {
     const path = join(this.blobFolder, blob.sha256);
+    const file = await readIfPresent(path);
     try {
-      const file = await readFile(path);
-      return await checkBlob(blob, new Uint8Array(file).buffer);
-    } catch {
-      // Missing or spoilt on disk: R2, by way of the edge, has it.
-      const bytes = await checkBlob(blob, await this.client.blob(blob.sha256));
-      await mkdir(this.blobFolder, { recursive: true });
-      const part = `${path}.${randomUUID()}.part`;
-      // Renamed into place, so that a cut-off write never passes for a blob.
-      await writeFile(part, new Uint8Array(bytes));
-      await rename(part, path);
-      return bytes;
+      if (file) return await checkBlob(blob, new Uint8Array(file).buffer);
+    } catch (error) {
+      // A damaged copy is replaced.
+      if (!(error instanceof ArtefactError)) throw error;
     }
+    return this.fetchBlob(blob, path);
+  }
+
+  private async fetchBlob(blob: BlobRef, path: string): Promise<ArrayBuffer> {
+    const bytes = await checkBlob(blob, await this.client.blob(blob.sha256));
+    await mkdir(this.blobFolder, { recursive: true });
+    // Renamed into place, so that an interrupted write never passes for a blob.
+    const part = `${path}.${randomUUID()}.part`;
+    await writeFile(part, new Uint8Array(bytes));
+    await rename(part, path);
+    return bytes;
   }
 }
 
@@ -103,11 +109,14 @@ function unknownModel(model: string): FaultError {
   return new FaultError({
     kind: "not-found",
     what: `full model '${model}'`,
-    next: "Publish one with 'npx upriver publish'; GET /v1/models at the edge lists the models.",
+    next: "Publish one with 'npx upriver publish'. GET /v1/models at the edge lists the models.",
   });
 }
 
-function edgeAway(model: string, cause: UnreachableError): FaultError {
-  const reason = `The origin can't fetch model '${model}' from the edge just now.`;
-  return new FaultError({ kind: "unavailable", reason, next: "Check EDGE_URL and that the edge runs." }, { cause });
+function edgeUnreachable(model: string, cause: UnreachableError): FaultError {
+  const reason = `The origin cannot reach the edge to fetch model '${model}'.`;
+  return new FaultError(
+    { kind: "unavailable", reason, next: "Check EDGE_URL and that the edge is running." },
+    { cause },
+  );
 }

@@ -6,8 +6,8 @@ import { type SigningKey, sign } from "#core/sign.ts";
 import type { Artefact, ManifestDraft, Unpublished } from "./train/index.ts";
 
 /**
- * Publishes an artefact as the model's next version: blobs first, then the signed manifest, through the edge's own
- * API. Nobody is served by it until it is rolled out.
+ * Publishes an artefact as the model's next version through the edge's API: blobs first, then the signed manifest. The
+ * version serves no caller before its rollout.
  */
 export async function publish<D extends ManifestDraft | Unpublished<TensorManifest>>(
   client: UpriverClient,
@@ -19,7 +19,7 @@ export async function publish<D extends ManifestDraft | Unpublished<TensorManife
   const isPrivate = new Set(privateBlobsOf(draft).map(({ sha256 }) => sha256));
   for (const { sha256 } of blobsOf(draft)) {
     const bytes = blobs.get(sha256);
-    // What an earlier version brought is there already; the edge says so if it is not.
+    // The edge has the blobs of earlier versions; it refuses the manifest if one is missing.
     if (bytes) await client.putBlob(sha256, bytes, isPrivate.has(sha256) ? "publish" : "ask");
   }
   const numbered = { ...draft, version: (latest ?? 0) + 1, parent: latest, createdAt: new Date().toISOString() };

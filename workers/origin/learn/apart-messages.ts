@@ -2,7 +2,7 @@ import type { TrainingProgress } from "#core/contract/index.ts";
 import type { BackendChoice } from "../backend/index.ts";
 import type { LearnResult, Published } from "./index.ts";
 
-/** What a training process is told. */
+/** What the training process is asked to do. */
 export interface LearnRequest {
   recipe: string;
   before: string | undefined;
@@ -12,8 +12,8 @@ export interface LearnRequest {
   current: Published | null;
 }
 
-/** What the training process says. */
+/** What the training process sends back. */
 export type TrainingMessage =
   | { kind: "progress"; progress: TrainingProgress }
-  | { kind: "done"; learned: LearnResult }
+  | { kind: "done"; result: LearnResult }
   | { kind: "failed"; reason: string };

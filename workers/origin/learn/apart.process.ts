@@ -6,33 +6,33 @@ import type { LearnRequest, TrainingMessage } from "./apart-messages.ts";
 import { type LearnResult, learn } from "./index.ts";
 import { SampleStore } from "./sample-store.ts";
 
-const origin = process.ppid;
-// Answering goes first.
+const originPid = process.ppid;
+// Answering has priority over training.
 setPriority(constants.priority.PRIORITY_BELOW_NORMAL);
 process.once("disconnect", () => process.exit());
-// A fault of the GPU is caught by nobody else.
+// Nothing else catches a fault of the GPU.
 process.once("uncaughtException", fail);
-const [order] = (await once(process, "message")) as [LearnRequest];
-await carryOut(order).then((learned) => say({ kind: "done", learned }), fail);
+const [request] = (await once(process, "message")) as [LearnRequest];
+await run(request).then((result) => send({ kind: "done", result }), fail);
 process.disconnect();
 
-async function fail(error: unknown): Promise<void> {
-  await say({ kind: "failed", reason: error instanceof Error ? error.message : String(error) });
-  process.exit(1);
-}
-
-async function carryOut({ recipe, before, backend, current, ...order }: LearnRequest): Promise<LearnResult> {
+async function run({ recipe, before, backend, current, ...folders }: LearnRequest): Promise<LearnResult> {
   return learn(recipeOf(recipe), {
-    ...{ before, backend, current, checkpoints: new Checkpoints(order.checkpointsFolder) },
-    samples: await new SampleStore(order.samplesFolder).read(),
+    ...{ before, backend, current, checkpoints: new Checkpoints(folders.checkpointsFolder) },
+    samples: await new SampleStore(folders.samplesFolder).read(),
     onProgress: (progress) => {
-      // An origin that was killed can't end this, and its next life trains on from the same checkpoints.
-      if (process.ppid !== origin) process.exit();
-      void say({ kind: "progress", progress });
+      // An origin that was killed cannot end this process, and the next one trains from the same checkpoints.
+      if (process.ppid !== originPid) process.exit();
+      void send({ kind: "progress", progress });
     },
   });
 }
 
-function say(message: TrainingMessage): Promise<void> {
+async function fail(error: unknown): Promise<void> {
+  await send({ kind: "failed", reason: error instanceof Error ? error.message : String(error) });
+  process.exit(1);
+}
+
+function send(message: TrainingMessage): Promise<void> {
   return new Promise((resolve) => process.send?.(message, () => resolve()));
 }

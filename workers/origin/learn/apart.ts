@@ -5,16 +5,16 @@ import type { LearnRequest, TrainingMessage } from "./apart-messages.ts";
 import type { LearnResult } from "./index.ts";
 
 /**
- * Learns in a process of its own, so that questions are answered meanwhile; an aborted signal ends it at once. A thread
- * would not do: when one that trains on WebGPU is ended, Dawn aborts the process that it is in.
+ * Trains in a separate process, so that the origin keeps answering; aborting the signal kills it at once. A thread would
+ * not do: ending a thread that trains on WebGPU makes Dawn abort the whole process.
  */
 export function learnApart(
-  order: LearnRequest,
+  request: LearnRequest,
   { onProgress, signal }: { onProgress: (progress: TrainingProgress) => void; signal: AbortSignal },
 ): Promise<LearnResult> {
   return new Promise((resolve, reject) => {
     signal.throwIfAborted();
-    // Typed arrays and maps pass as they are.
+    // Advanced serialization passes typed arrays and maps.
     const child = fork(join(import.meta.dirname, "apart.process.ts"), { serialization: "advanced" });
     const kill = () => void child.kill("SIGKILL");
     signal.addEventListener("abort", kill, { once: true });
@@ -23,16 +23,17 @@ export function learnApart(
     child.on("message", (message: TrainingMessage) => {
       if (message.kind === "progress") onProgress(message.progress);
       else if (message.kind === "failed") failure = message.reason;
-      else resolve(message.learned);
+      else resolve(message.result);
     });
     child.on("error", reject);
-    // Only then is nobody else at the checkpoints.
+    // Settles after the exit, so that no other process writes the checkpoints any more.
     child.on("exit", (code, by) => {
       signal.removeEventListener("abort", kill);
       process.removeListener("exit", kill);
-      const reason = failure ?? `Error in learnApart: the training process ended with ${by ?? `code ${code}`}`;
+      const reason =
+        failure ?? `The training process ended with ${by ?? `code ${code}`}; the origin's log shows its output.`;
       reject(signal.aborted ? signal.reason : new Error(reason));
     });
-    child.send(order, (error) => error && reject(error));
+    child.send(request, (error) => error && reject(error));
   });
 }

@@ -8,25 +8,25 @@ import type { Recipe } from "../recipes/index.ts";
 import { encodeRows, type RowsBySplit, type WeightedRow } from "../train/dataset.ts";
 import { scoreDataset } from "../train/score.ts";
 
-/** What the gate found of a new global version, and how it compares with the one in use region by region. */
+/** The gate's decision on a new global version, and its comparison with the current one by region. */
 export interface TrainingVerdict extends GateReport {
-  /** Mean difference in log-loss, candidate − current, and the rows behind it. */
+  /** Mean difference in log-loss, candidate − current, and the number of rows. */
   byRegion: Record<string, { rows: number; difference: number }>;
 }
 
 /** Log-loss by which a new version may be worse on held-out rows, with 90% confidence. */
 const logLossMargin = 0.002;
 
-/** A thin network and where its blobs are. */
+/** A thin network and how to read its blobs. */
 export interface NetworkSource {
   spec: NetworkSpec;
   read: ReadBlob;
 }
 
 /**
- * Judges a new thin network against the one in use, each by its own input and global head, on the rows of validation that
- * neither was trained on. They cover every region that has labels. A version that knows more is let through though its
- * gain is too small to be sure of, as long as it is surely no worse by more than a margin: its canary judges it again.
+ * Compares a new thin network with the current one, each with its own input and global head, on the validation rows that
+ * neither was trained on. They cover every region that has labels. The candidate passes when it is better and not worse
+ * by more than the margin with confidence, even if the gain is not significant: its canary judges it again.
  */
 export async function compareVersions(
   recipe: Recipe,

@@ -15,18 +15,18 @@ export interface Published {
 
 export interface LearnOptions extends TrainOptions {
   samples: Iterable<SampleLine>;
-  /** What serves now; null where nothing does. */
+  /** The version that serves now; null when there is none. */
   current: Published | null;
 }
 
-/** A trained model, and whether it may take the place of what serves now. */
+/** A trained model, and whether it may replace the current version. */
 export interface LearnResult {
   artefact: TrainedModel;
   /** Null where there is no version to compare with. */
   verdict: TrainingVerdict | null;
 }
 
-/** Trains a recipe on its own data and on all that the regions learned, and compares what comes out with what serves. */
+/** Trains a recipe on its own data and the regions' samples, and compares the result with the current version. */
 export async function learn(recipe: Recipe, { samples, current, ...options }: LearnOptions): Promise<LearnResult> {
   const { before, file } = options;
   const base = await baseRows(recipe, { before: earlier(before, recipe.trainBefore), file });

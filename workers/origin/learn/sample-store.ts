@@ -1,12 +1,19 @@
-import { appendFile, mkdir, readFile, rename, truncate, writeFile } from "node:fs/promises";
+import { createReadStream } from "node:fs";
+import { appendFile, mkdir, rename, truncate, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { createInterface } from "node:readline";
 import type { UpriverClient } from "#client/index.ts";
 import type { SampleLine } from "#core/contract/index.ts";
+import { listIfPresent, readIfPresent } from "../disk.ts";
 import type { LabelledSample } from "./mix.ts";
 
+const fileName = "samples.ndjson";
+
+type StoredLine = SampleLine | { cursor: string };
+
 /**
- * The regions' samples on the origin's disk, each once. Pages are appended as they come, each followed by the cursor to
- * go on from: what a kill cut off has no cursor behind it, and comes again.
+ * The regions' samples on disk, each once. Pages are appended as they arrive, each followed by the cursor of the next: a
+ * page that was cut off by a kill has no cursor behind it and is fetched again.
  */
 export class SampleStore {
   private readonly folder: string;
@@ -15,11 +22,11 @@ export class SampleStore {
     this.folder = folder;
   }
 
-  /** Fetches what changed since the last time; what was forgotten goes from the disk, too. */
+  /** Fetches what changed since the last pull, and deletes forgotten samples from the disk. */
   async pull(client: UpriverClient, model: string): Promise<{ added: number; known: number }> {
-    const kept = await this.open();
-    const before = kept.samples.size;
-    let { cursor } = kept;
+    const stored = await this.open();
+    const before = stored.samples.size;
+    let { cursor } = stored;
     let hasForgotten = false;
     for (let more = true; more; ) {
       const page = await client.samples(model, cursor ?? undefined);
@@ -27,42 +34,54 @@ export class SampleStore {
       await appendFile(this.path, textOf(page.lines, cursor));
       for (const line of page.lines) {
         hasForgotten ||= "forgotten" in line;
-        take(kept.samples, line);
+        apply(stored.samples, line);
       }
     }
-    if (hasForgotten) await this.rewrite([...kept.samples.values()], cursor as string);
-    return { added: Math.max(0, kept.samples.size - before), known: kept.samples.size };
+    if (hasForgotten) await this.rewrite([...stored.samples.values()], cursor as string);
+    return { added: Math.max(0, stored.samples.size - before), known: stored.samples.size };
   }
 
-  /** Every sample that is known, the last state of each. */
+  /** Reads every known sample in its latest revision. */
   async read(): Promise<LabelledSample[]> {
     return [...(await this.open()).samples.values()];
   }
 
-  // Reads what is whole, and cuts off what is not.
+  // Reads the complete pages, and truncates the file after them.
   private async open(): Promise<{ samples: Map<string, LabelledSample>; cursor: string | null }> {
     await mkdir(this.folder, { recursive: true });
-    const file = await readFile(this.path).catch(() => Buffer.alloc(0));
+    const file = (await readIfPresent(this.path)) ?? Buffer.alloc(0);
     const samples = new Map<string, LabelledSample>();
     let page: SampleLine[] = [];
     let cursor: string | null = null;
-    let wholeBytes = 0;
+    let completeBytes = 0;
     for (let from = 0; from < file.length; ) {
       const end = file.indexOf("\n", from);
       if (end < 0) break;
-      const line = JSON.parse(file.toString("utf8", from, end)) as SampleLine | { cursor: string };
+      const line = this.parse(file.toString("utf8", from, end), from);
       from = end + 1;
       if (!("cursor" in line)) {
         page.push(line);
         continue;
       }
-      for (const sample of page) take(samples, sample);
+      for (const sample of page) apply(samples, sample);
       page = [];
       ({ cursor } = line);
-      wholeBytes = from;
+      completeBytes = from;
     }
-    if (wholeBytes < file.length) await truncate(this.path, wholeBytes);
+    if (completeBytes < file.length) await truncate(this.path, completeBytes);
     return { samples, cursor };
+  }
+
+  private parse(text: string, offset: number): StoredLine {
+    const line = parseLine(text);
+    if (line === null) {
+      throw new Error(`${this.path} is damaged at byte ${offset}. Delete the file; the samples are fetched again.`);
+    }
+    if (!("fold" in line)) return line;
+    throw new Error(
+      `${this.path} was written by Upriver 0.1, which this version cannot read. Delete the file; the samples are ` +
+        "fetched again.",
+    );
   }
 
   private async rewrite(samples: readonly SampleLine[], cursor: string): Promise<void> {
@@ -72,11 +91,34 @@ export class SampleStore {
   }
 
   private get path(): string {
-    return join(this.folder, "samples.ndjson");
+    return join(this.folder, fileName);
   }
 }
 
-function take(samples: Map<string, LabelledSample>, line: SampleLine): void {
+/** Whether a folder holds samples that version 0.1 wrote: they have a `fold` where there is a `split` now. */
+export async function isFromVersion01(folder: string): Promise<boolean> {
+  if (!(await listIfPresent(folder)).includes(fileName)) return false;
+  const stream = createReadStream(join(folder, fileName));
+  try {
+    for await (const text of createInterface({ input: stream })) {
+      const line = parseLine(text);
+      if (line && "label" in line) return "fold" in line;
+    }
+    return false;
+  } finally {
+    stream.destroy();
+  }
+}
+
+function parseLine(text: string): StoredLine | null {
+  try {
+    return JSON.parse(text) as StoredLine;
+  } catch {
+    return null;
+  }
+}
+
+function apply(samples: Map<string, LabelledSample>, line: SampleLine): void {
   if (!("id" in line)) {
     for (const [key, { region, revision }] of samples) {
       if (region === line.region && revision < line.revision) samples.delete(key);
@@ -84,7 +126,7 @@ function take(samples: Map<string, LabelledSample>, line: SampleLine): void {
     return;
   }
   const key = `${line.region}|${line.id}`;
-  // Sent again after a cut, a line may be older than what is known.
+  // A page that is fetched again may hold an older revision than the known one.
   if ((samples.get(key)?.revision ?? 0) > line.revision) return;
   if ("forgotten" in line) samples.delete(key);
   else samples.set(key, line);

@@ -1,6 +1,7 @@
-import { mkdir, readFile, rename, rm, writeFile } from "node:fs/promises";
+import { mkdir, rename, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import * as z from "zod";
+import { readIfPresent } from "../disk.ts";
 
 const epochSchema = z.object({
   epoch: z.int(),
@@ -8,27 +9,27 @@ const epochSchema = z.object({
   validationLoss: z.number(),
   learningRate: z.number(),
 });
-/** One pass over the training rows. */
+/** The losses of one pass over the training rows. */
 export type EpochRecord = z.infer<typeof epochSchema>;
 
 const stateSchema = z.object({
-  /** What must be the same for the state to fit: plan, data, seed, backend. */
+  /** Hash of plan, data, seed and backend: a training continues only from a checkpoint with the same one. */
   fingerprint: z.string(),
   isFinished: z.boolean(),
   epoch: z.int(),
-  /** Batches of this epoch that are done, the sum of their losses, and the rows in them. */
+  /** Batches of this epoch that are done, and the sum of their losses weighted by rows. */
   step: z.int(),
   lossSum: z.number(),
   waited: z.int(),
   bestLoss: z.number().nullable(),
   history: z.array(epochSchema),
-  /** Training seconds so far, over all sittings. */
+  /** Training seconds so far, interruptions excluded. */
   seconds: z.number(),
 });
-/** Where a training is. */
+/** How far a training has come. */
 export type TrainingState = z.infer<typeof stateSchema>;
 
-/** A training at a moment: where it is, and its numbers by name. */
+/** A training at one moment: how far it has come, and its numbers by name. */
 export interface Checkpoint {
   state: TrainingState;
   values: Record<string, Float32Array[]>;
@@ -36,38 +37,34 @@ export interface Checkpoint {
 
 const headerBytes = 4;
 
-/** Keeps a training's snapshots in a folder, one a name, the last of each; each is whole or not there. */
+/** A folder with the latest checkpoint of each network. A checkpoint is replaced atomically. */
 export class Checkpoints {
-  /** How often a training leaves one, ms, besides at the end of each epoch. */
-  readonly everyMs: number;
+  /** How often a training saves one, besides at the end of each epoch. */
+  readonly saveEveryMs: number;
   private readonly folder: string;
 
-  constructor(folder: string, everyMs = 15_000) {
+  constructor(folder: string, saveEveryMs = 15_000) {
     this.folder = folder;
-    this.everyMs = everyMs;
+    this.saveEveryMs = saveEveryMs;
   }
 
-  /** The last snapshot that fits; null where there is none, or one of another plan or other data. */
+  /** Reads the latest checkpoint; null when there is none, or it is damaged or of another plan or other data. */
   async read(name: string, fingerprint: string): Promise<Checkpoint | null> {
-    const file = await readFile(this.path(name)).catch(() => null);
+    const file = await readIfPresent(this.path(name));
     if (!file) return null;
-    try {
-      const snapshot = decode(file);
-      return snapshot.state.fingerprint === fingerprint ? snapshot : null;
-    } catch {
-      return null;
-    }
+    const checkpoint = decode(file);
+    return checkpoint?.state.fingerprint === fingerprint ? checkpoint : null;
   }
 
-  async write(name: string, snapshot: Checkpoint): Promise<void> {
+  async write(name: string, checkpoint: Checkpoint): Promise<void> {
     await mkdir(this.folder, { recursive: true });
     const part = `${this.path(name)}.part`;
-    // Renamed into place, so that a training killed here still has the one before.
-    await writeFile(part, encode(snapshot));
+    // Renamed into place, so that a training killed here still has the previous one.
+    await writeFile(part, encode(checkpoint));
     await rename(part, this.path(name));
   }
 
-  /** Forgets everything: the training is done, or is to begin anew. */
+  /** Deletes all checkpoints: the training is done, or must start over. */
   async clear(): Promise<void> {
     await rm(this.folder, { recursive: true, force: true });
   }
@@ -77,7 +74,7 @@ export class Checkpoints {
   }
 }
 
-// The length of a JSON header, the header, and then all numbers in the order that it names.
+// Layout: length of the JSON header, the header, then all numbers in the order of its `lengths`.
 function encode({ state, values }: Checkpoint): Uint8Array {
   const lengths = Object.fromEntries(Object.entries(values).map(([name, parts]) => [name, parts.map((p) => p.length)]));
   const text = JSON.stringify({ state, lengths });
@@ -98,8 +95,16 @@ function encode({ state, values }: Checkpoint): Uint8Array {
 
 const headerSchema = z.object({ state: stateSchema, lengths: z.record(z.string(), z.array(z.int())) });
 
-function decode(file: Uint8Array): Checkpoint {
-  const bytes = new Uint8Array(file);
+/** Null for bytes that are no complete checkpoint. */
+function decode(file: Uint8Array): Checkpoint | null {
+  try {
+    return decodeWhole(new Uint8Array(file));
+  } catch {
+    return null;
+  }
+}
+
+function decodeWhole(bytes: Uint8Array<ArrayBuffer>): Checkpoint {
   const headerLength = new DataView(bytes.buffer).getUint32(0, true);
   const text = new TextDecoder().decode(bytes.subarray(headerBytes, headerBytes + headerLength));
   const { state, lengths } = headerSchema.parse(JSON.parse(text));

@@ -131,7 +131,7 @@ class Fit {
     this.optimizer.rate = rate;
     const order = shuffled(train.data.rows, seededRandom(stepSeed(plan.seed, state.epoch, 0)));
     const batches = cut(order, plan.batchSize);
-    const { everyMs = 0 } = this.options.checkpoints ?? {};
+    const { saveEveryMs = 0 } = this.options.checkpoints ?? {};
     let savedAt = Date.now();
     let toldAt = 0;
     for (const chosen of batches.slice(state.step)) {
@@ -143,7 +143,7 @@ class Fit {
         toldAt = now;
         this.tell(batches.length);
       }
-      if (now - savedAt > everyMs && state.step < batches.length) {
+      if (now - savedAt > saveEveryMs && state.step < batches.length) {
         savedAt = now;
         await this.save();
       }

@@ -3,40 +3,39 @@ import type { Training, TrainingOrder } from "#core/contract/index.ts";
 import { FaultError } from "#core/http/fault.ts";
 import type { TrainingStore } from "./store.ts";
 
-/** Tells what a job has come to; what it says is kept. */
+/** Changes the record of the training that runs, and saves it. */
 export type UpdateTraining = (change: Partial<Training>) => Promise<void>;
 
-/** Carries a job out from the step where it is, to its end; throws where it fails. */
-export type RunTraining = (training: Training, advance: UpdateTraining, signal: AbortSignal) => Promise<void>;
+/** Runs a training from its current step to its end; throws when it fails. */
+export type RunTraining = (training: Training, update: UpdateTraining, signal: AbortSignal) => Promise<void>;
 
-const keptTrainings = 50;
-const ended = new Set<Training["state"]>(["done", "refused", "failed", "cancelled"]);
-const cancelled = "cancelled";
+const trainingsKeptMax = 50;
+const endStates = new Set<Training["state"]>(["done", "refused", "failed", "cancelled"]);
 
-/** The origin's trainings: one at a time, taken up again where they were when the origin was killed. */
+/** The origin's trainings. One runs at a time; an interrupted one continues at its step when the origin starts again. */
 export class TrainingQueue {
   private readonly store: TrainingStore;
-  private readonly carryOut: RunTraining;
+  private readonly runTraining: RunTraining;
   private readonly log: (event: Record<string, unknown>) => void;
   private readonly trainings = new Map<string, Training>();
   private readonly watchers = new Set<(training: Training) => void>();
-  private underWay: { id: string; abort: AbortController } | null = null;
+  private running: { id: string; abort: AbortController } | null = null;
 
-  constructor(store: TrainingStore, carryOut: RunTraining, log: (event: Record<string, unknown>) => void) {
+  constructor(store: TrainingStore, runTraining: RunTraining, log: (event: Record<string, unknown>) => void) {
     this.store = store;
-    this.carryOut = carryOut;
+    this.runTraining = runTraining;
     this.log = log;
   }
 
-  /** Reads what is on disk, and goes on with what was under way. */
+  /** Reads the trainings on disk, and continues the one that was interrupted. */
   async open(): Promise<void> {
     for (const training of await this.store.all()) {
       this.trainings.set(training.id, training.state === "running" ? { ...training, state: "queued" } : training);
     }
-    this.next();
+    this.startNext();
   }
 
-  /** Queues a training. Throws a conflict while the model has one that is not over. */
+  /** Queues a training. Throws a conflict while another training of the model has not ended. */
   async enqueue(model: string, order: TrainingOrder): Promise<Training> {
     this.refuseSecond(model);
     const training: Training = {
@@ -46,59 +45,67 @@ export class TrainingQueue {
     };
     this.trainings.set(training.id, training);
     await this.store.save(training);
-    this.next();
+    this.startNext();
     return training;
   }
 
-  /** A model's jobs, the newest first. */
+  /** Lists the trainings of a model, or of all models, the newest first. */
   list(model?: string): Training[] {
     return [...this.trainings.values()].filter((training) => model === undefined || training.model === model).reverse();
   }
 
-  /** Throws not-found for an id that is none of the model's. */
+  /** Returns a training of a model. Throws not-found when the model has none with this id. */
   get(model: string, id: string): Training {
     const training = this.trainings.get(id);
     if (training?.model === model) return training;
-    throw new FaultError({ kind: "not-found", what: `job '${id}' of '${model}'`, next: "GET …/trainings lists them." });
+    const next = `GET /v1/models/${model}/trainings lists them.`;
+    throw new FaultError({ kind: "not-found", what: `training '${id}' of '${model}'`, next });
   }
 
-  /** Stops a job at once; what it has trained so far stays, for a restart. */
+  /** Cancels a training at once; its checkpoints stay for a restart. */
   async cancel(model: string, id: string): Promise<Training> {
     const training = this.get(model, id);
-    if (ended.has(training.state)) throw conflict("a job that is not over", `one that is ${training.state}`);
-    if (this.underWay?.id === id) this.underWay.abort.abort(cancelled);
+    if (endStates.has(training.state)) {
+      throw conflict(
+        "a training that has not ended",
+        `one that is ${training.state}`,
+        `GET …/trainings/${id} shows it.`,
+      );
+    }
+    if (this.running?.id === id) this.running.abort.abort("cancelled");
     return this.change(training, { state: "cancelled", endedAt: new Date().toISOString(), reason: "it was cancelled" });
   }
 
-  /** Takes a job that failed or was cancelled up again, at the step and the checkpoint where it was. */
+  /** Queues a failed or cancelled training again; it continues at its step and its checkpoint. */
   async restart(model: string, id: string): Promise<Training> {
     const training = this.get(model, id);
     if (training.state !== "failed" && training.state !== "cancelled") {
-      throw conflict("a job that failed or was cancelled", `one that is ${training.state}`);
+      const next = `Order a new training with POST /v1/models/${model}/trainings once this one has ended.`;
+      throw conflict("a training that failed or was cancelled", `one that is ${training.state}`, next);
     }
     this.refuseSecond(model);
-    const again = await this.change(training, { state: "queued", endedAt: null, reason: null });
-    this.next();
-    return again;
+    const restarted = await this.change(training, { state: "queued", endedAt: null, reason: null });
+    this.startNext();
+    return restarted;
   }
 
-  /** The report on what a job trained; null before it has. */
+  /** Returns the report page of a training; null before it has trained. */
   report(training: Training): Promise<string | null> {
     return this.store.report(training);
   }
 
-  /** Calls back at every change of any job, until the returned function is called. */
+  /** Calls back at every change of any training, until the returned function is called. */
   watch(onChange: (training: Training) => void): () => void {
     this.watchers.add(onChange);
     return () => this.watchers.delete(onChange);
   }
 
-  /** Waits for a job's end, at most `waitMs`. */
+  /** Waits at most `waitMs` for a training to end, and returns it. */
   async wait(model: string, id: string, waitMs: number): Promise<Training> {
-    if (ended.has(this.get(model, id).state) || waitMs <= 0) return this.get(model, id);
+    if (endStates.has(this.get(model, id).state) || waitMs <= 0) return this.get(model, id);
     await new Promise<void>((resolve) => {
       const timer = setTimeout(() => done(), waitMs);
-      const stop = this.watch((training) => training.id === id && ended.has(training.state) && done());
+      const stop = this.watch((training) => training.id === id && endStates.has(training.state) && done());
       const done = () => {
         clearTimeout(timer);
         stop();
@@ -109,47 +116,49 @@ export class TrainingQueue {
   }
 
   private refuseSecond(model: string): void {
-    const open = this.list(model).find(({ state }) => !ended.has(state));
-    if (open) throw conflict(`no other training of '${model}' under way`, `job '${open.id}', which is ${open.state}`);
+    const open = this.list(model).find(({ state }) => !endStates.has(state));
+    if (!open) return;
+    const next = `Wait until it ends, or cancel it with POST /v1/models/${model}/trainings/${open.id}/cancel.`;
+    throw conflict(`no other open training of '${model}'`, `training '${open.id}', which is ${open.state}`, next);
   }
 
-  private next(): void {
-    if (this.underWay) return;
+  private startNext(): void {
+    if (this.running) return;
     const training = [...this.trainings.values()].find(({ state }) => state === "queued");
     if (!training) return;
     const abort = new AbortController();
-    this.underWay = { id: training.id, abort };
+    this.running = { id: training.id, abort };
     void this.run(training.id, abort.signal).finally(() => {
-      this.underWay = null;
-      this.next();
+      this.running = null;
+      this.startNext();
     });
   }
 
   private async run(id: string, signal: AbortSignal): Promise<void> {
     const current = () => this.trainings.get(id) as Training;
-    // A training that was just ended may still say something.
-    const advance: UpdateTraining = async (change) => {
+    // A cancelled training may report once more before it stops.
+    const update: UpdateTraining = async (change) => {
       signal.throwIfAborted();
       await this.change(current(), change);
     };
     try {
-      await advance({ state: "running" });
-      await this.carryOut(current(), advance, signal);
-      if (!ended.has(current().state)) await advance({ state: "done", endedAt: new Date().toISOString() });
+      await update({ state: "running" });
+      await this.runTraining(current(), update, signal);
+      if (!endStates.has(current().state)) await update({ state: "done", endedAt: new Date().toISOString() });
     } catch (error) {
       if (signal.aborted) return;
       const reason = error instanceof Error ? error.message : String(error);
-      this.log({ event: "job-failed", id, model: current().model, step: current().step, error: reason });
+      this.log({ event: "training-failed", id, model: current().model, step: current().step, error: reason });
       await this.change(current(), { state: "failed", endedAt: new Date().toISOString(), reason });
     }
-    await this.forgetOldest();
+    await this.removeOldest();
   }
 
   private async change(training: Training, change: Partial<Training>): Promise<Training> {
     const changed = { ...training, ...change };
     this.trainings.set(training.id, changed);
-    // Progress comes several times a second, and is worth nothing after a restart.
-    const isLasting = Object.keys(change).some((part) => part !== "progress");
+    // Progress changes several times a second and is worthless after a restart: it is not saved.
+    const isLasting = Object.keys(change).some((field) => field !== "progress");
     if (isLasting) {
       await this.store.save(changed);
       this.log({ event: "training", id: training.id, model: training.model, state: changed.state, step: changed.step });
@@ -158,16 +167,15 @@ export class TrainingQueue {
     return changed;
   }
 
-  private async forgetOldest(): Promise<void> {
-    for (const training of this.list().slice(keptTrainings)) {
-      if (!ended.has(training.state)) continue;
+  private async removeOldest(): Promise<void> {
+    for (const training of this.list().slice(trainingsKeptMax)) {
+      if (!endStates.has(training.state)) continue;
       this.trainings.delete(training.id);
       await this.store.remove(training);
     }
   }
 }
 
-function conflict(expected: string, received: string): FaultError {
-  const next = "GET /v1/models/{model}/trainings shows them; cancel one with POST …/trainings/{id}/cancel.";
+function conflict(expected: string, received: string, next: string): FaultError {
   return new FaultError({ kind: "conflict", expected, received, next });
 }

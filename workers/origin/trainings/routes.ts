@@ -10,7 +10,7 @@ import { modelFor } from "../caller.ts";
 import { recipes } from "../recipes/index.ts";
 import type { TrainingQueue } from "./queue.ts";
 
-/** Ordering, watching, cancelling and restarting trainings, all for scope publish. */
+/** Creates the routes that order, show, cancel and restart trainings; all require scope `publish`. */
 export function trainingRoutes(tokens: readonly Token[], trainings: TrainingQueue): Hono {
   const app = new Hono();
   const route = (handle: (model: string, id: string, context: Context) => Promise<Response> | Response) => {
@@ -49,7 +49,7 @@ export function trainingRoutes(tokens: readonly Token[], trainings: TrainingQueu
 async function order(trainings: TrainingQueue, model: string, context: Context): Promise<Response> {
   if (!recipes.some(({ name }) => name === model)) {
     const known = recipes.map(({ name }) => name).join(", ");
-    const next = `The origin trains what it has a recipe for (${known}); other models come by 'npx upriver publish'.`;
+    const next = `The origin has recipes for ${known}. Publish any other model with 'npx upriver publish'.`;
     throw new FaultError({ kind: "not-found", what: `recipe '${model}'`, next });
   }
   const training = await trainings.enqueue(
@@ -69,10 +69,11 @@ async function show(trainings: TrainingQueue, model: string, id: string, context
 async function report(trainings: TrainingQueue, model: string, id: string, context: Context): Promise<Response> {
   const text = await trainings.report(trainings.get(model, id));
   if (text !== null) return context.html(text);
-  throw new FaultError({ kind: "not-found", what: `report of job '${id}' yet`, next: "It comes when it has trained." });
+  const next = "The report is written when the training's step 'train' is done.";
+  throw new FaultError({ kind: "not-found", what: `report of training '${id}' yet`, next });
 }
 
-// Each change as an event, the last of them the end.
+// Sends each change as an event until the training has ended.
 function stream(trainings: TrainingQueue, training: Training, context: Context): Response {
   return streamSSE(context, async (events) => {
     const write = (now: Training) => events.writeSSE({ event: "training", data: JSON.stringify(now) });

@@ -17,56 +17,58 @@ import type { Blobs } from "../train/pack.ts";
 import { loadArtefact, saveArtefact } from "../train/store.ts";
 import type { RunTraining, UpdateTraining } from "./queue.ts";
 
-export interface Workshop {
+export interface StepOptions {
   client: UpriverClient;
   signingKey: SigningKey;
-  /** Where samples, checkpoints and jobs lie. */
+  /** Where samples, checkpoints and trainings are stored. */
   dataFolder: string;
   backend: BackendChoice;
   folderOf: (training: Training) => string;
 }
 
-type Step = (training: Training, advance: UpdateTraining, signal: AbortSignal) => Promise<Partial<Training> | null>;
+type Step = (training: Training, update: UpdateTraining, signal: AbortSignal) => Promise<Partial<Training> | null>;
 
-const lookEveryMs = 1_000;
+const pollMs = 1_000;
 const verdictFile = "verdict.json";
 
-/** What a job does, step by step; each gives what it found out, or null where the job ends with it. */
-export function trainingRunner(workshop: Workshop): RunTraining {
+/** Returns what runs a training step by step; each step returns what it changes in the record, or null for nothing. */
+export function trainingRunner(options: StepOptions): RunTraining {
   const steps: Record<Training["step"], Step> = {
-    pull: (training) => pull(workshop, training),
-    train: (training, advance, signal) => train(workshop, training, advance, signal),
-    publish: (training) => publishTrained(workshop, training),
-    prepare: (training, _, signal) => prepare(workshop, training, signal),
-    rollout: (training) => rollout(workshop, training),
-    watch: (training, _, signal) => watch(workshop, training, signal),
+    pull: (training) => pull(options, training),
+    train: (training, update, signal) => train(options, training, update, signal),
+    publish: (training) => publishTrained(options, training),
+    prepare: (training, _, signal) => prepare(options, training, signal),
+    rollout: (training) => rollout(options, training),
+    watch: (training, _, signal) => watchRollout(options, training, signal),
   };
-  return async (training, advance, signal) => {
+  return async (training, update, signal) => {
     let now = training;
     for (const step of trainingSteps.slice(trainingSteps.indexOf(training.step))) {
-      await advance({ step });
-      const found = await steps[step](now, advance, signal);
-      if (found) await advance(found);
-      now = { ...now, ...found };
+      await update({ step });
+      const change = await steps[step](now, update, signal);
+      if (change) await update(change);
+      now = { ...now, ...change };
       if (now.state === "refused") return;
     }
   };
 }
 
-async function pull({ client, dataFolder }: Workshop, { model }: Training): Promise<Partial<Training>> {
+async function pull(
+  { client, dataFolder }: Pick<StepOptions, "client" | "dataFolder">,
+  { model }: Training,
+): Promise<Partial<Training>> {
   if ((await stableVersion(client, model)) === null) return { samples: { added: 0, known: 0 } };
   return { samples: await new SampleStore(join(dataFolder, "samples", model)).pull(client, model) };
 }
 
 async function train(
-  workshop: Workshop,
+  { client, dataFolder, backend, folderOf }: Omit<StepOptions, "signingKey">,
   training: Training,
-  advance: UpdateTraining,
+  update: UpdateTraining,
   signal: AbortSignal,
 ): Promise<Partial<Training>> {
-  const { client, dataFolder, backend, folderOf } = workshop;
   const folder = folderOf(training);
-  // Written last: with it, everything is there.
+  // Written last: where it exists, everything else does.
   const verdictPath = join(folder, verdictFile);
   if (!existsSync(verdictPath)) {
     const checkpointsFolder = join(folder, "checkpoints");
@@ -76,8 +78,7 @@ async function train(
         samplesFolder: join(dataFolder, "samples", training.model),
         current: await fetchCurrent(client, training.model),
       },
-      // Whoever cancelled the job wants to hear no more of it.
-      { signal, onProgress: (progress) => void advance({ progress }).catch(() => {}) },
+      { signal, onProgress: (progress) => void (signal.aborted || update({ progress })) },
     );
     await saveArtefact(folder, artefact);
     await writeReport(folder, await reportOn(artefact.result), verdict);
@@ -92,30 +93,34 @@ async function train(
 }
 
 async function publishTrained(
-  { client, signingKey, folderOf }: Workshop,
+  { client, signingKey, folderOf }: Pick<StepOptions, "client" | "signingKey" | "folderOf">,
   training: Training,
 ): Promise<Partial<Training>> {
   const artefact = await loadArtefact(folderOf(training));
-  // Published, and then killed before that was written down: it is not published twice.
+  // The origin may have been killed after it published and before it recorded the version: do not publish twice.
   const latest = await latestManifest(client, training.model);
-  const isThere = latest !== null && networkOf(latest) === networkOf(artefact.draft);
-  return { version: isThere ? latest.version : (await publish(client, artefact, signingKey)).version };
+  const isPublished = latest !== null && networkOf(latest) === networkOf(artefact.draft);
+  return { version: isPublished ? latest.version : (await publish(client, artefact, signingKey)).version };
 }
 
 function networkOf({ thin }: Pick<ClassifyManifest, "thin">): string {
   return `${thin.backbone.sha256} ${thin.head.blob.sha256}`;
 }
 
-// Regions make their heads for the version first, so that nobody's regional gain is lost by the step.
-async function prepare({ client }: Workshop, { model, version }: Training, signal: AbortSignal): Promise<null> {
+// Waits until every region has trained its head for the version, so that no region loses accuracy in the rollout.
+async function prepare(
+  { client }: Pick<StepOptions, "client">,
+  { model, version }: Training,
+  signal: AbortSignal,
+): Promise<null> {
   for (;;) {
-    const known = await patient(client.versions(model));
+    const known = await unlessUnreachable(client.versions(model));
     if (known && known.versions.find((one) => one.version === version)?.state !== "published") return null;
     await pause(signal);
   }
 }
 
-async function rollout({ client }: Workshop, { model, version, order }: Training): Promise<null> {
+async function rollout({ client }: Pick<StepOptions, "client">, { model, version, order }: Training): Promise<null> {
   const target = { version: version as number };
   const stable = await stableVersion(client, model);
   if (stable === version) return null;
@@ -124,18 +129,18 @@ async function rollout({ client }: Workshop, { model, version, order }: Training
   return null;
 }
 
-// The registry judges the canary by its audits, and acts by itself.
-async function watch(
-  { client }: Workshop,
+// The registry decides on the canary by its audits; this step only waits for the decision.
+async function watchRollout(
+  { client }: Pick<StepOptions, "client">,
   { model, version }: Training,
   signal: AbortSignal,
 ): Promise<Partial<Training>> {
   for (;;) {
-    const pointer = (await patient(client.model(model)))?.pointer;
-    if (pointer?.stable === version) return { reason: `version ${version} serves all` };
+    const pointer = (await unlessUnreachable(client.model(model)))?.pointer;
+    if (pointer?.stable === version) return { reason: `version ${version} serves all callers` };
     if (pointer && pointer.canary?.version !== version) {
       const ended = { state: "refused" as const, endedAt: new Date().toISOString() };
-      return { ...ended, reason: `version ${version} was rolled back as a canary: its history says why` };
+      return { ...ended, reason: `version ${version} was rolled back as a canary; the model's history shows why` };
     }
     await pause(signal);
   }
@@ -161,22 +166,22 @@ async function latestManifest(client: UpriverClient, model: string) {
   return version === undefined ? null : classifying(await client.manifest(model, version));
 }
 
-function orNull<T>(asked: Promise<T>): Promise<T | null> {
-  return asked.catch((error) => {
+function orNull<T>(reply: Promise<T>): Promise<T | null> {
+  return reply.catch((error) => {
     if (error instanceof ProblemError && error.problem.status === 404) return null;
     throw error;
   });
 }
 
-// Whoever waits for days waits for an edge that is away, too: null says that it was.
-function patient<T>(asked: Promise<T>): Promise<T | null> {
-  return asked.catch((error) => {
+// A step that waits for days also waits for an unreachable edge, for which this returns null.
+function unlessUnreachable<T>(reply: Promise<T>): Promise<T | null> {
+  return reply.catch((error) => {
     if (error instanceof UnreachableError) return null;
     throw error;
   });
 }
 
 async function pause(signal: AbortSignal): Promise<void> {
-  await new Promise((resolve) => setTimeout(resolve, lookEveryMs));
+  await new Promise((resolve) => setTimeout(resolve, pollMs));
   signal.throwIfAborted();
 }

@@ -1,8 +1,11 @@
-import { mkdir, readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
+import { mkdir, rename, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import type { Training } from "#core/contract/index.ts";
+import { type Training, trainingSchema } from "#core/contract/index.ts";
+import { listIfPresent, readIfPresent } from "../disk.ts";
 
-/** Jobs on the origin's disk: a folder each, with its state, and what its steps leave for the next. */
+const recordFile = "training.json";
+
+/** The trainings on the origin's disk: a folder each, with its record and what its steps leave for the next. */
 export class TrainingStore {
   private readonly folder: string;
   private saving: Promise<void> = Promise.resolve();
@@ -11,16 +14,17 @@ export class TrainingStore {
     this.folder = folder;
   }
 
-  /** Every job, in the order in which they were given. */
+  /** Reads every training, the oldest first. Throws when one is there but cannot be read. */
   async all(): Promise<Training[]> {
-    const ids = await readdir(this.folder).catch(() => []);
+    const ids = await listIfPresent(this.folder);
     const trainings = await Promise.all(ids.map((id) => this.read(id)));
     return trainings.filter((training) => training !== null).sort((a, b) => a.createdAt.localeCompare(b.createdAt));
   }
 
-  /** Saves a job's state: whole or not at all, and one after another. */
+  /** Saves a training's record atomically; saves happen one after another. */
   save(training: Training): Promise<void> {
     const saved = this.saving.then(() => this.write(training));
+    // The caller handles the failure; it must not stop the next save.
     this.saving = saved.catch(() => {});
     return saved;
   }
@@ -29,9 +33,10 @@ export class TrainingStore {
     return join(this.folder, id);
   }
 
-  /** The page that its training wrote; null before it has. */
-  report(training: Pick<Training, "id">): Promise<string | null> {
-    return readFile(join(this.folderOf(training), "report.html"), "utf8").catch(() => null);
+  /** Reads a training's report page; null before it has been written. */
+  async report(training: Pick<Training, "id">): Promise<string | null> {
+    const page = await readIfPresent(join(this.folderOf(training), "report.html"));
+    return page?.toString("utf8") ?? null;
   }
 
   async remove({ id }: Pick<Training, "id">): Promise<void> {
@@ -41,13 +46,28 @@ export class TrainingStore {
   private async write(training: Training): Promise<void> {
     const folder = this.folderOf(training);
     await mkdir(folder, { recursive: true });
-    const part = join(folder, "job.json.part");
+    const part = join(folder, `${recordFile}.part`);
     await writeFile(part, JSON.stringify(training, null, 2));
-    await rename(part, join(folder, "job.json"));
+    await rename(part, join(folder, recordFile));
   }
 
+  // Null for a folder whose record was never written: the origin was killed before its training began.
   private async read(id: string): Promise<Training | null> {
-    const text = await readFile(join(this.folder, id, "job.json"), "utf8").catch(() => null);
-    return text === null ? null : JSON.parse(text);
+    const path = join(this.folder, id, recordFile);
+    const text = await readIfPresent(path);
+    if (text === null) return null;
+    const training = parseJson(text.toString("utf8"));
+    if (trainingSchema.safeParse(training).success) return training as Training;
+    throw new Error(
+      `${path} is not a training's record. Delete the folder ${join(this.folder, id)}, then start again.`,
+    );
+  }
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return null;
   }
 }

@@ -12,29 +12,29 @@ import { TrainingStore } from "#origin/trainings/store.ts";
 
 let folder: string;
 beforeAll(async () => {
-  folder = await mkdtemp(join(tmpdir(), "upriver-jobs-"));
+  folder = await mkdtemp(join(tmpdir(), "upriver-trainings-"));
 });
 afterAll(() => rm(folder, { recursive: true, force: true }));
 
-/** Jobs whose work waits for the test: what they do is in the journeys. */
-class Bench {
+/** A queue whose trainings wait for the test. What a training does is tested in the journeys. */
+class ControlledQueue {
   readonly started: [string, TrainingStep][] = [];
   readonly trainings: TrainingQueue;
   private finish: ((error?: Error) => void) | null = null;
 
   constructor(path: string) {
-    const carryOut: RunTraining = async (training, advance, signal) => {
+    const runTraining: RunTraining = async (training, update, signal) => {
       this.finish = null;
       this.started.push([training.model, training.step]);
-      await advance({ step: "train" });
+      await update({ step: "train" });
       await new Promise<void>((resolve, reject) => {
         signal.throwIfAborted();
         this.finish = (error) => (error ? reject(error) : resolve());
         signal.addEventListener("abort", () => reject(signal.reason));
       });
-      await advance({ version: 7 });
+      await update({ version: 7 });
     };
-    this.trainings = new TrainingQueue(new TrainingStore(path), carryOut, () => {});
+    this.trainings = new TrainingQueue(new TrainingStore(path), runTraining, () => {});
   }
 
   async end(error?: Error): Promise<void> {
@@ -50,66 +50,66 @@ class Bench {
 
 const order = { reason: "order" as const, gate: true };
 let path: string;
-let bench: Bench;
+let queue: ControlledQueue;
 let tests = 0;
 beforeEach(() => {
   path = join(folder, `${tests++}`);
-  bench = new Bench(path);
+  queue = new ControlledQueue(path);
 });
 
 describe("trainings", () => {
-  it("run one after another, and to the end", async () => {
-    const [one, two] = [await bench.trainings.enqueue("shop", order), await bench.trainings.enqueue("pets", order)];
-    await bench.end();
-    expect(await bench.trainings.wait("shop", one.id, 5_000)).toMatchObject({ state: "done", version: 7 });
-    expect(bench.trainings.get("pets", two.id).state).not.toBe("done");
-    await bench.end();
-    expect(await bench.trainings.wait("pets", two.id, 5_000)).toMatchObject({ state: "done" });
-    expect(bench.started.map(([model]) => model)).toEqual(["shop", "pets"]);
+  it("run one after another, each to its end", async () => {
+    const [one, two] = [await queue.trainings.enqueue("shop", order), await queue.trainings.enqueue("pets", order)];
+    await queue.end();
+    expect(await queue.trainings.wait("shop", one.id, 5_000)).toMatchObject({ state: "done", version: 7 });
+    expect(queue.trainings.get("pets", two.id).state).not.toBe("done");
+    await queue.end();
+    expect(await queue.trainings.wait("pets", two.id, 5_000)).toMatchObject({ state: "done" });
+    expect(queue.started.map(([model]) => model)).toEqual(["shop", "pets"]);
   });
 
-  it("are one at a time a model", async () => {
-    const { id } = await bench.trainings.enqueue("shop", order);
-    await expect(bench.trainings.enqueue("shop", order)).rejects.toMatchObject({ fault: { kind: "conflict" } });
-    await bench.end();
-    await bench.trainings.wait("shop", id, 5_000);
-    expect((await bench.trainings.enqueue("shop", order)).id).not.toBe(id);
+  it("are refused while another training of the model is open", async () => {
+    const { id } = await queue.trainings.enqueue("shop", order);
+    await expect(queue.trainings.enqueue("shop", order)).rejects.toMatchObject({ fault: { kind: "conflict" } });
+    await queue.end();
+    await queue.trainings.wait("shop", id, 5_000);
+    expect((await queue.trainings.enqueue("shop", order)).id).not.toBe(id);
   });
 
-  it("that fail say why, and are taken up again at the step where they were", async () => {
-    const { id } = await bench.trainings.enqueue("shop", order);
-    await bench.end(new Error("no disk"));
-    expect(await bench.trainings.wait("shop", id, 5_000)).toMatchObject({
+  it("record why they failed, and restart at the step where they failed", async () => {
+    const { id } = await queue.trainings.enqueue("shop", order);
+    await queue.end(new Error("no disk"));
+    expect(await queue.trainings.wait("shop", id, 5_000)).toMatchObject({
       state: "failed",
       reason: "no disk",
       step: "train",
     });
-    await bench.trainings.restart("shop", id);
-    await bench.end();
-    expect(await bench.trainings.wait("shop", id, 5_000)).toMatchObject({ state: "done", reason: null });
-    expect(bench.started).toEqual([
+    await queue.trainings.restart("shop", id);
+    await queue.end();
+    expect(await queue.trainings.wait("shop", id, 5_000)).toMatchObject({ state: "done", reason: null });
+    expect(queue.started).toEqual([
       ["shop", "pull"],
       ["shop", "train"],
     ]);
-    await expect(bench.trainings.restart("shop", id)).rejects.toMatchObject({ fault: { kind: "conflict" } });
+    await expect(queue.trainings.restart("shop", id)).rejects.toMatchObject({ fault: { kind: "conflict" } });
   });
 
-  it("are stopped at once, and taken up again", async () => {
-    const { id } = await bench.trainings.enqueue("shop", order);
-    await bench.until(() => bench.started.length === 1);
-    expect(await bench.trainings.cancel("shop", id)).toMatchObject({ state: "cancelled" });
-    await expect(bench.trainings.cancel("shop", id)).rejects.toMatchObject({ fault: { kind: "conflict" } });
-    await bench.trainings.restart("shop", id);
-    await bench.until(() => bench.started.length === 2);
-    await bench.end();
-    expect(await bench.trainings.wait("shop", id, 5_000)).toMatchObject({ state: "done" });
+  it("stop at once when cancelled, and can be restarted", async () => {
+    const { id } = await queue.trainings.enqueue("shop", order);
+    await queue.until(() => queue.started.length === 1);
+    expect(await queue.trainings.cancel("shop", id)).toMatchObject({ state: "cancelled" });
+    await expect(queue.trainings.cancel("shop", id)).rejects.toMatchObject({ fault: { kind: "conflict" } });
+    await queue.trainings.restart("shop", id);
+    await queue.until(() => queue.started.length === 2);
+    await queue.end();
+    expect(await queue.trainings.wait("shop", id, 5_000)).toMatchObject({ state: "done" });
   });
 
-  it("go on by themselves where the origin was killed", async () => {
-    const { id } = await bench.trainings.enqueue("shop", order);
-    await bench.until(() => bench.trainings.get("shop", id).step === "train");
-    // The origin that was killed says no more: another one opens what it left.
-    const next = new Bench(path);
+  it("continue at their step after the origin was killed", async () => {
+    const { id } = await queue.trainings.enqueue("shop", order);
+    await queue.until(() => queue.trainings.get("shop", id).step === "train");
+    // The killed origin does nothing more; a new one opens its store.
+    const next = new ControlledQueue(path);
     await next.trainings.open();
     await next.end();
     expect(await next.trainings.wait("shop", id, 5_000)).toMatchObject({ state: "done", version: 7 });
@@ -123,7 +123,7 @@ interface Call {
   accept?: string;
 }
 
-describe("the routes of jobs", () => {
+describe("the training routes", () => {
   const token = async (id: string, scopes: Scope[], models = ["*"]) => ({
     ...{ id, sha256: await sha256Hex(id), scopes, models, regions: ["*"] },
   });
@@ -131,14 +131,14 @@ describe("the routes of jobs", () => {
   async function routes() {
     const tokens = [
       await token("edge", ["ask", "publish"]),
-      await token("asker", ["ask"]),
+      await token("caller", ["ask"]),
       await token("pets", ["publish"], ["pets"]),
     ];
     const training = {
-      trainings: bench.trainings,
+      trainings: queue.trainings,
       backend: { name: "wasm" as const, adapter: null, isSoftware: false },
     };
-    const models = { list: () => [], rung: () => Promise.reject(new Error("nobody asks")) };
+    const models = { list: () => [], rung: () => Promise.reject(new Error("not asked in this test")) };
     const app = createApp({ nodeId: "origin", tokens, models, training, log: () => {} });
     return (method: string, at: string, { body, bearer = "edge", accept = "*/*" }: Call = {}) =>
       app.request(at, {
@@ -148,7 +148,7 @@ describe("the routes of jobs", () => {
       });
   }
 
-  it("order, list, show, cancel and restart", async () => {
+  it("order, list, show, cancel and restart a training", async () => {
     const call = await routes();
     const ordered = await call("POST", "/v1/models/storefront/trainings", { body: { before: "2025-01-01" } });
     const { training } = (await ordered.json()) as { training: Training };
@@ -173,27 +173,27 @@ describe("the routes of jobs", () => {
 
   it.each<[string, number, string, string, object | undefined, string]>([
     ["without a token", 401, "GET", "/v1/models/storefront/trainings", undefined, "nobody"],
-    ["without the scope", 403, "POST", "/v1/models/storefront/trainings", {}, "asker"],
+    ["without the scope", 403, "POST", "/v1/models/storefront/trainings", {}, "caller"],
     ["for another model", 403, "POST", "/v1/models/storefront/trainings", {}, "pets"],
     ["of a model without a recipe", 404, "POST", "/v1/models/boats/trainings", {}, "edge"],
-    ["of a job that is not there", 404, "GET", "/v1/models/storefront/trainings/x", undefined, "edge"],
-    ["with a day that is none", 422, "POST", "/v1/models/storefront/trainings", { before: "soon" }, "edge"],
-    ["with a share of everybody", 422, "POST", "/v1/models/storefront/trainings", { canary: { share: 1 } }, "edge"],
-    ["of the status without the scope", 403, "GET", "/v1/status", undefined, "asker"],
-  ])("refuse what comes %s", async (_, status, method, at, body, bearer) => {
+    ["of an unknown training", 404, "GET", "/v1/models/storefront/trainings/x", undefined, "edge"],
+    ["with a date that is none", 422, "POST", "/v1/models/storefront/trainings", { before: "soon" }, "edge"],
+    ["with a canary share of 1", 422, "POST", "/v1/models/storefront/trainings", { canary: { share: 1 } }, "edge"],
+    ["of the status without the scope", 403, "GET", "/v1/status", undefined, "caller"],
+  ])("refuse a request %s", async (_, status, method, at, body, bearer) => {
     const call = await routes();
     const response = await call(method, at, { bearer, ...(body ? { body } : {}) });
     expect([response.status, problemSchema.parse(await response.json()).status]).toEqual([status, status]);
-    expect(bench.trainings.list()).toEqual([]);
+    expect(queue.trainings.list()).toEqual([]);
   });
 
-  it("tell each change as an event, to the end", async () => {
+  it("stream each change as an event until the training has ended", async () => {
     const call = await routes();
-    const { id } = await bench.trainings.enqueue("storefront", order);
+    const { id } = await queue.trainings.enqueue("storefront", order);
     const accept = "text/event-stream";
     const streaming = await call("GET", `/v1/models/storefront/trainings/${id}`, { accept });
     const text = streaming.text();
-    await bench.end();
+    await queue.end();
     const states = [...(await text).matchAll(/^data: (.*)$/gm)].map(([, json]) => JSON.parse(json as string).state);
     expect(states.at(-1)).toBe("done");
   });
