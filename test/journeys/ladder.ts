@@ -51,7 +51,7 @@ export async function temporaryLadder({
 async function setSplitSecret(folder: string, ports: { edge: number; origin: number }, secret: string): Promise<void> {
   await ensureSecrets(folder, ports);
   const path = join(folder, ".dev.vars");
-  await writeFile(path, (await readFile(path, "utf8")).replace(/^FOLD_SECRET=.*$/m, `SPLIT_SECRET='${secret}'`));
+  await writeFile(path, (await readFile(path, "utf8")).replace(/^SPLIT_SECRET=.*$/m, `SPLIT_SECRET='${secret}'`));
 }
 
 /** Publishes a test's model on a ladder, signed with the ladder's own key, to all or to nobody yet. */
