@@ -8,7 +8,7 @@ import { createProgram } from "#scripts/program.ts";
 const program = createProgram();
 const verbs = new Map(program.commands.map((verb) => [verb.name(), verb]));
 
-describe.each(["README.md", "workers/edge/OPERATIONS.md", "workers/origin/README.md"])("%s", (file) => {
+describe.each(["README.md", "OPERATIONS.md", "workers/origin/README.md"])("%s", (file) => {
   it("gives commands that there are, with options that they take", async () => {
     const { blocks, inline } = commandsIn(await readFile(join(root, file), "utf8"));
     expect(blocks.length).toBeGreaterThan(0);

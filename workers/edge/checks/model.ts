@@ -124,7 +124,7 @@ async function checkHeads(keys: PublicKeys, model: string, states: readonly Stat
   }
   const [lost] = own.filter(({ headManifest }) => headManifest === null);
   if (lost) {
-    const remedy = `Teach it again: npx upriver samples ${model} --teach <folder> --region ${lost.region}; workers/edge/OPERATIONS.md says how.`;
+    const remedy = `Teach it again: npx upriver samples ${model} --teach <folder> --region ${lost.region}; OPERATIONS.md says how.`;
     return faulty(check, `${lost.region} has a head that its object does not know: it lost what it knew`, remedy);
   }
   return sound(check, `${own.length}, each signed by a pinned key`);
