@@ -21,8 +21,26 @@ async function versionOf(model: string, version: number): Promise<VersionList["v
   return list.versions.find((row) => row.version === version);
 }
 
-/** A region with a head of its own on version 1. */
-async function headed(model: string, options: ModelOptions = {}): Promise<TestRegion> {
+/** Checks again and again, with the registry's jobs brought forward, until every region is ready. */
+function onceReady(model: string, check: () => Promise<void>): Promise<void> {
+  return eventually(async () => {
+    await runJobs(model);
+    await check();
+  });
+}
+
+function runJobs(model: string): Promise<void> {
+  return runInDurableObject(registryOf(model), async (object, { storage }) => {
+    storage.sql.exec("UPDATE jobs SET due = 1 WHERE kind = 'prepare'");
+    await object.alarm();
+  });
+}
+
+const nothingHeldBack = (model: string) =>
+  onceReady(model, async () => expect((await pointerOf(model)).heldBack).toEqual({}));
+
+/** Publishes version 1 and gives the region a head on it. */
+async function regionWithHead(model: string, options: ModelOptions = {}): Promise<TestRegion> {
   const region = new TestRegion(model);
   await publish({ model, policy, ...options });
   await region.teach(region.lessons(200));
@@ -33,9 +51,9 @@ async function headed(model: string, options: ModelOptions = {}): Promise<TestRe
   return region;
 }
 
-describe("a region with a head of its own", () => {
-  it("is made ready before the version is prepared, and moves with its new head", async () => {
-    const region = await headed("moving");
+describe("a region with a head", () => {
+  it("trains its head for a new version before the version counts as prepared", async () => {
+    const region = await regionWithHead("moving");
     await publish({ model: "moving", version: 2, seed: 7, policy }, null);
     expect(await versionOf("moving", 2)).toMatchObject({ state: "published", preparing: ["north"] });
     await eventually(async () => {
@@ -47,23 +65,23 @@ describe("a region with a head of its own", () => {
     expect({ stable, heldBack }).toEqual({ stable: 2, heldBack: {} });
   });
 
-  it("is held until then where all are sent to a version that is only published", async () => {
-    await headed("hurried");
+  it("is held back on its version when a version is rolled out to all before it is prepared", async () => {
+    await regionWithHead("hurried");
     await publish({ model: "hurried", version: 2, seed: 7, policy }, {});
     expect(await pointerOf("hurried")).toMatchObject({ stable: 2, heldBack: { north: 1 } });
     await eventually(async () => expect((await pointerOf("hurried")).heldBack).toEqual({}));
   });
 
-  it("is ready, too, where no head of its own comes of it: the version's global head serves it", async () => {
-    const region = await headed("unlearning");
+  it("is ready without a head where the version trains none: the global head serves it", async () => {
+    const region = await regionWithHead("unlearning");
     await publish({ model: "unlearning", version: 2, seed: 7, policy: { ...policy, learning: [] } }, {});
-    await eventually(async () => expect((await pointerOf("unlearning")).heldBack).toEqual({}));
+    await nothingHeldBack("unlearning");
     expect(await region.rows("SELECT status FROM runs WHERE base = 2")).toEqual([{ status: "skipped" }]);
     const pointer = await runInDurableObject(registryOf("unlearning"), (object) => object.headPointer(2, "north"));
     expect(pointer).toMatchObject({ revision: 1, head: null });
   });
 
-  it("that learned it only after the version was published is made ready when it is rolled out", async () => {
+  it("that was trained after the version was published is prepared at the rollout", async () => {
     const region = new TestRegion("late-learner");
     await publish({ model: "late-learner", policy });
     await publish({ model: "late-learner", version: 2, seed: 7, policy }, null);
@@ -72,29 +90,29 @@ describe("a region with a head of its own", () => {
     expect(await region.retrain()).toMatchObject({ status: "promoted", base: 1 });
     await roll("late-learner", 2);
     expect(await pointerOf("late-learner")).toMatchObject({ stable: 2, heldBack: { north: 1 } });
-    await eventually(async () => expect((await pointerOf("late-learner")).heldBack).toEqual({}));
+    await nothingHeldBack("late-learner");
     expect(await region.rows("SELECT status FROM runs WHERE base = 2")).toEqual([{ status: "promoted" }]);
   });
 
-  it("learns the new version again where its old head has learned since", async () => {
-    const region = await headed("learning-on");
+  it("trains again for the version where its old head has been retrained since", async () => {
+    const region = await regionWithHead("learning-on");
     await publish({ model: "learning-on", version: 2, seed: 7, policy }, null);
-    await eventually(async () => expect((await versionOf("learning-on", 2))?.state).toBe("prepared"));
+    await onceReady("learning-on", async () => expect((await versionOf("learning-on", 2))?.state).toBe("prepared"));
     await region.teach(region.lessons(600, 21));
     await region.retrain();
     const known = await region.rows("SELECT max(lastSample) AS n FROM runs WHERE base = 1 AND status = 'promoted'");
     await roll("learning-on", 2);
-    await eventually(async () => {
+    await onceReady("learning-on", async () => {
       const on2 = await region.rows("SELECT max(lastSample) AS n FROM runs WHERE base = 2 AND status <> 'running'");
       expect(on2[0]?.n).toBeGreaterThanOrEqual(known[0]?.n as number);
       expect((await versionOf("learning-on", 2))?.preparing).toEqual([]);
     });
   });
 
-  it("stays where it is through later versions, until it is ready for one", async () => {
-    await headed("stuck");
+  it("stays on its version through later rollouts until it is ready for one of them", async () => {
+    await regionWithHead("stuck");
     await runInDurableObject(registryOf("stuck"), (_, { storage }) => {
-      // Nothing it is asked to prepare comes to an end for now.
+      // Postpones every preparation.
       storage.sql.exec(
         "CREATE TRIGGER late AFTER INSERT ON jobs WHEN new.kind = 'prepare' BEGIN UPDATE jobs SET due = 9e15 WHERE kind = 'prepare'; END",
       );
@@ -106,19 +124,17 @@ describe("a region with a head of its own", () => {
     await expectOk(call("POST", "/v1/models/stuck/rollback", { body: {} }));
     expect(await pointerOf("stuck")).toMatchObject({ stable: 2, heldBack: { north: 1 } });
     await roll("stuck", 3);
-    await runInDurableObject(registryOf("stuck"), async (object, { storage }) => {
+    await runInDurableObject(registryOf("stuck"), (_, { storage }) => {
       storage.sql.exec("DROP TRIGGER late");
-      storage.sql.exec("UPDATE jobs SET due = 1 WHERE kind = 'prepare'");
-      await object.alarm();
     });
-    await eventually(async () => expect((await pointerOf("stuck")).heldBack).toEqual({}));
+    await nothingHeldBack("stuck");
   });
 
-  it("prepares for each of two versions that are published one after the other", async () => {
-    const region = await headed("twice");
+  it("prepares for each of two versions published one after the other", async () => {
+    const region = await regionWithHead("twice");
     await publish({ model: "twice", version: 2, seed: 7, policy }, null);
     await publish({ model: "twice", version: 3, seed: 8, policy }, null);
-    await eventually(async () => {
+    await onceReady("twice", async () => {
       for (const version of [2, 3]) expect(await versionOf("twice", version)).toMatchObject({ state: "prepared" });
     });
     expect(await region.rows("SELECT base, status FROM runs WHERE base > 1 ORDER BY base")).toEqual([
@@ -127,7 +143,7 @@ describe("a region with a head of its own", () => {
     ]);
   });
 
-  it("starts again from the prior where no inputs are kept", async () => {
+  it("starts again from the prior where inputs are not kept", async () => {
     const region = new TestRegion("private");
     const keepsNone = { ...policy, keepInputs: false };
     await publish({ model: "private", policy: keepsNone });
@@ -138,10 +154,10 @@ describe("a region with a head of its own", () => {
     await region.teach(lessons.map(({ label }, i) => ({ id: ids[i] as string, label })));
     expect(await region.retrain(Date.now())).toMatchObject({ status: "promoted" });
     await publish({ model: "private", version: 2, seed: 7, policy: keepsNone }, {});
-    await eventually(async () => expect((await pointerOf("private")).heldBack).toEqual({}));
+    await nothingHeldBack("private");
     expect(await region.rows("SELECT status FROM runs WHERE base = 2")).toEqual([{ status: "skipped" }]);
-    nodeOf(env).pointers.clear();
     await eventually(async () => {
+      nodeOf(env).pointers.clear();
       const id = `private~north~${crypto.randomUUID()}`;
       const [answer] = await region.ask([instances[0] as (typeof instances)[0]], [id], { accept: "always" });
       expect(answer?.version).toBe("2");
