@@ -7,24 +7,15 @@ const m001Tables: Migration = (sql) => {
     version INTEGER PRIMARY KEY, sha256 TEXT NOT NULL, state TEXT NOT NULL, backbone TEXT NOT NULL,
     createdAt TEXT NOT NULL, metrics TEXT NOT NULL)`);
   sql.exec("CREATE TABLE pointers (key TEXT PRIMARY KEY, revision INTEGER NOT NULL, value TEXT NOT NULL)");
-  sql.exec(`CREATE TABLE head_pointers (
-    base INTEGER NOT NULL, region TEXT NOT NULL, revision INTEGER NOT NULL, number INTEGER,
-    PRIMARY KEY (base, region))`);
   sql.exec(`CREATE TABLE heads (
     base INTEGER NOT NULL, region TEXT NOT NULL, number INTEGER NOT NULL, manifest TEXT NOT NULL,
     PRIMARY KEY (base, region, number))`);
+  sql.exec(`CREATE TABLE head_pointers (
+    base INTEGER NOT NULL, region TEXT NOT NULL, revision INTEGER NOT NULL, number INTEGER, rule TEXT,
+    PRIMARY KEY (base, region))`);
   sql.exec(`CREATE TABLE history (
-    id INTEGER PRIMARY KEY, at INTEGER NOT NULL, action TEXT NOT NULL, version INTEGER, share REAL, region TEXT)`);
-  sql.exec("CREATE TABLE outbox (key TEXT PRIMARY KEY, value TEXT NOT NULL)");
-  sql.exec("CREATE TABLE regions (region TEXT PRIMARY KEY, since INTEGER NOT NULL)");
-};
-
-const m002LiveRules: Migration = (sql) => {
-  sql.exec("ALTER TABLE head_pointers ADD COLUMN rule TEXT");
-};
-
-const m003Canaries: Migration = (sql) => {
-  sql.exec("ALTER TABLE history ADD COLUMN reason TEXT");
+    id INTEGER PRIMARY KEY, at INTEGER NOT NULL, action TEXT NOT NULL, version INTEGER NOT NULL, share REAL, region TEXT,
+    reason TEXT)`);
   sql.exec(`CREATE TABLE canaries (
     id INTEGER PRIMARY KEY, version INTEGER NOT NULL, stable INTEGER NOT NULL, share REAL NOT NULL,
     startedAt INTEGER NOT NULL, deadlineAt INTEGER NOT NULL, plan TEXT NOT NULL, verdict TEXT,
@@ -32,28 +23,13 @@ const m003Canaries: Migration = (sql) => {
   sql.exec(`CREATE TABLE canary_counts (
     canary INTEGER NOT NULL, region TEXT NOT NULL, at INTEGER NOT NULL, count TEXT NOT NULL,
     PRIMARY KEY (canary, region))`);
-};
-
-const m004Schedule: Migration = (sql) => {
   sql.exec("CREATE TABLE schedule (kind TEXT PRIMARY KEY, doneAt INTEGER, claimedUntil INTEGER)");
-};
-
-const m005Counts: Migration = (sql) => {
+  sql.exec("CREATE TABLE outbox (key TEXT PRIMARY KEY, value TEXT NOT NULL)");
+  sql.exec("CREATE TABLE regions (region TEXT PRIMARY KEY, since INTEGER NOT NULL)");
+  sql.exec("CREATE TABLE forgotten_regions (region TEXT PRIMARY KEY) WITHOUT ROWID");
   sql.exec(`CREATE TABLE counts (
     region TEXT NOT NULL, base INTEGER NOT NULL, value TEXT NOT NULL, PRIMARY KEY (region, base)) WITHOUT ROWID`);
-  // The last batch that came of each isolate: one that is sent again counts once.
   sql.exec("CREATE TABLE flushes (isolate TEXT PRIMARY KEY, sequence INTEGER NOT NULL, at INTEGER NOT NULL)");
 };
 
-const m006Forgotten: Migration = (sql) => {
-  sql.exec("CREATE TABLE forgotten_regions (region TEXT PRIMARY KEY) WITHOUT ROWID");
-};
-
-export const migrations: readonly Migration[] = [
-  m001Tables,
-  m002LiveRules,
-  m003Canaries,
-  m004Schedule,
-  m005Counts,
-  m006Forgotten,
-];
+export const migrations: readonly Migration[] = [m001Tables];

@@ -1,35 +1,37 @@
 import type { Jobs } from "../jobs.ts";
 
+/** KV takes one write a second to a key. */
 const minGapMs = 1_000;
 
-/** Pointers on their way to KV: coalesced to one write a second a key, and retried until KV took them. */
-export class Outbox {
-  private readonly sql: SqlStorage;
-  private readonly kv: KVNamespace;
-  private readonly jobs: Jobs;
+/** What sending pointers to KV needs. */
+interface Needs {
+  sql: SqlStorage;
+  kv: Pick<KVNamespace, "put">;
+  jobs: Pick<Jobs, "dueOf" | "put">;
+}
 
-  constructor(sql: SqlStorage, kv: KVNamespace, jobs: Jobs) {
-    this.sql = sql;
-    this.kv = kv;
-    this.jobs = jobs;
+/** The table `outbox`: pointers to write to KV. The newest value of a key is written once a second at most, and retried. */
+export class Outbox {
+  private readonly needs: Needs;
+
+  constructor(needs: Needs) {
+    this.needs = needs;
   }
 
   put(key: string, value: unknown): void {
-    this.sql.exec("INSERT OR REPLACE INTO outbox VALUES (?, ?)", key, JSON.stringify(value));
-    // A key that was just written keeps its later due: that is the gap.
-    if (this.jobs.dueOf("outbox", key) === null) this.jobs.put("outbox", key, Date.now());
+    const { sql, jobs } = this.needs;
+    sql.exec("INSERT OR REPLACE INTO outbox VALUES (?, ?)", key, JSON.stringify(value));
+    // The job of a key that was just written is due later: that keeps the gap.
+    if (jobs.dueOf("outbox", key) === null) jobs.put("outbox", key, Date.now());
   }
 
-  /** Sends a key's newest value; answers when the key may be written again, or null when nothing waits. */
+  /** Runs a job `outbox`: writes a key's newest value. Returns when the key may be written again; null when nothing waits. */
   async send(key: string): Promise<number | null> {
-    const value = this.waiting(key);
-    if (value === undefined) return null;
-    await this.kv.put(key, value);
-    this.sql.exec("DELETE FROM outbox WHERE key = ? AND value = ?", key, value);
+    const { sql, kv } = this.needs;
+    const [waiting] = sql.exec<{ value: string }>("SELECT value FROM outbox WHERE key = ?", key);
+    if (!waiting) return null;
+    await kv.put(key, waiting.value);
+    sql.exec("DELETE FROM outbox WHERE key = ? AND value = ?", key, waiting.value);
     return Date.now() + minGapMs;
-  }
-
-  private waiting(key: string): string | undefined {
-    return this.sql.exec<{ value: string }>("SELECT value FROM outbox WHERE key = ?", key).toArray()[0]?.value;
   }
 }

@@ -1,62 +1,62 @@
 import type { Jobs } from "../jobs.ts";
-import { regionObject } from "../stubs.ts";
-import type { HeadPointers } from "./heads.ts";
+import type { RegionHeads } from "./region-heads.ts";
 import type { Rollout } from "./rollout.ts";
-import type { Versions } from "./versions.ts";
+import type { Versions } from "./tables/versions.ts";
 
-const prepareCheckMs = 1_000;
+/** The pause between two checks whether a region is ready. */
+const checkMs = 1_000;
 
-interface PreparationsContext {
-  env: Env;
-  model: string;
-  storage: DurableObjectStorage;
-  jobs: Jobs;
-  versions: Versions;
-  heads: HeadPointers;
-  rollouts: Rollout;
+/** What preparing regions for a version needs. */
+interface Needs {
+  jobs: Pick<Jobs, "bring" | "drop" | "keys">;
+  versions: Pick<Versions, "get" | "setState">;
+  heads: Pick<RegionHeads, "regionsWithHead" | "markReady">;
+  rollout: Pick<Rollout, "pointer" | "release">;
+  /** Asks a region to train its head for a version; true when it is ready. */
+  prepareRegion: (region: string, version: number) => Promise<boolean>;
+  transaction: <T>(work: () => T) => T;
 }
 
-/** The jobs `prepare`: regions make their heads for a version before they move to it. */
+/** The jobs `prepare`: each region trains its head for a version before it moves to it. */
 export class Preparations {
-  private readonly context: PreparationsContext;
+  private readonly needs: Needs;
 
-  constructor(context: PreparationsContext) {
-    this.context = context;
+  constructor(needs: Needs) {
+    this.needs = needs;
   }
 
-  /** Has a region make its head for a version. */
-  bring(version: number, region: string): void {
-    this.context.jobs.bring("prepare", keyOf(version, region), Date.now());
+  /** Requests that a region prepares for a version. */
+  request(version: number, region: string): void {
+    this.needs.jobs.bring("prepare", keyOf(version, region), Date.now());
   }
 
-  /** Has the regions look again that a move would take a head from: they may have learned since the publishing. */
-  bringAgain(version: number): void {
-    const { rollouts, heads } = this.context;
-    const { heldBack, stable, previous } = rollouts.pointer();
-    const bases = [stable, previous].filter((base) => base !== null && base !== version) as number[];
+  /** Requests it again from the regions that lose a head with the rollout: they may have learned since the version came. */
+  requestForRollout(version: number): void {
+    const { rollout, heads } = this.needs;
+    const { heldBack, stable, previous } = rollout.pointer();
+    const bases = [stable, previous].filter((base) => base !== null).filter((base) => base !== version);
     const regions = new Set([...Object.keys(heldBack), ...bases.flatMap((base) => heads.regionsWithHead(base))]);
-    for (const region of regions) this.bring(version, region);
+    for (const region of regions) this.request(version, region);
   }
 
-  /** The regions that are not ready for a version yet. */
-  regionsOf(version: number): string[] {
-    const keys = this.context.jobs.keys("prepare").map(parseKey);
+  /** Lists the regions that are not ready for a version yet. */
+  pendingRegions(version: number): string[] {
+    const keys = this.needs.jobs.keys("prepare").map(parseKey);
     return keys.filter((key) => key.version === version).map(({ region }) => region);
   }
 
-  /** One look whether a region is ready. One that can't be made ready stays on the version it has. */
-  async step(key: string): Promise<number | null> {
-    const { env, model, storage, jobs, versions, heads, rollouts } = this.context;
+  /** Runs a job `prepare`: checks once whether the region is ready. Until it is, it stays on the version it has. */
+  async check(key: string): Promise<number | null> {
+    const { jobs, versions, heads, rollout, prepareRegion, transaction } = this.needs;
     const { version, region } = parseKey(key);
-    // Nobody will move there: a later version is prepared for in its own right.
+    // No region moves to a retired version.
     if (versions.get(version)?.state === "retired") return null;
-    const isReady = await regionObject(env, model, region).prepare(version);
-    if (!isReady) return Date.now() + prepareCheckMs;
-    storage.transactionSync(() => {
+    if (!(await prepareRegion(region, version))) return Date.now() + checkMs;
+    transaction(() => {
       heads.markReady(version, region);
-      rollouts.ready(region, version);
+      rollout.release(region, version);
       jobs.drop("prepare", key);
-      if (this.regionsOf(version).length === 0) versions.setState(version, "prepared", ["published"]);
+      if (this.pendingRegions(version).length === 0) versions.setState(version, "prepared", ["published"]);
     });
     return null;
   }
@@ -66,7 +66,7 @@ function keyOf(version: number, region: string): string {
   return `${version} ${region}`;
 }
 
-// A region's name may have spaces, too.
+// A region's name may contain spaces.
 function parseKey(key: string): { version: number; region: string } {
   const space = key.indexOf(" ");
   return { version: Number(key.slice(0, space)), region: key.slice(space + 1) };

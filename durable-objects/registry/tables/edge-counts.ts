@@ -1,11 +1,11 @@
 import type { Counts, RegionCounts } from "#core/contract/index.ts";
 import { addCounts } from "#core/counts.ts";
-import type { CountBatch } from "./api.ts";
+import type { CountBatch } from "../api.ts";
 
-/** How long a batch may be sent again: an isolate that was evicted sends nothing more. */
+/** How long a batch may be repeated. */
 const flushKeepMs = 24 * 3600_000;
 
-/** The tables `counts` and `flushes`: what the edge answered by itself, everywhere. */
+/** The tables `counts` and `flushes`: what the edge answered by itself, and the last batch of each isolate. */
 export class EdgeCounts {
   private readonly sql: SqlStorage;
 
@@ -13,7 +13,7 @@ export class EdgeCounts {
     this.sql = sql;
   }
 
-  /** Adds a batch, once. */
+  /** Adds a batch, unless it was added before. */
   add({ isolate, sequence, rows }: CountBatch): void {
     const [last] = this.sql.exec<{ sequence: number }>("SELECT sequence FROM flushes WHERE isolate = ?", isolate);
     if (last && last.sequence >= sequence) return;
@@ -37,7 +37,7 @@ export class EdgeCounts {
     return rows.toArray().map(({ region, base, value }) => ({ region, base, counts: JSON.parse(value) }));
   }
 
-  forget(region: string): void {
+  forgetRegion(region: string): void {
     this.sql.exec("DELETE FROM counts WHERE region = ?", region);
   }
 }

@@ -1,9 +1,9 @@
 import type { Manifest } from "#core/contract/index.ts";
-import type { RegisteredVersion, RegistryRefusal } from "./api.ts";
+import type { RegisteredVersion, RegistryRefusal } from "../api.ts";
 
 type VersionState = RegisteredVersion["state"];
 
-/** The versions of a model and the state each is in. */
+/** The table `versions`: the versions of a model and their states. */
 export class Versions {
   private readonly sql: SqlStorage;
 
@@ -11,7 +11,7 @@ export class Versions {
     this.sql = sql;
   }
 
-  /** Why a version can't be published as this document; null when it can, or was already. */
+  /** Returns why a manifest with this hash can't be published as this version; null when it can, or was. */
   refusal(version: number, sha256: string): RegistryRefusal | null {
     const known = this.sql.exec<{ sha256: string }>("SELECT sha256 FROM versions WHERE version = ?", version).toArray();
     const latest = this.latest() ?? 0;
@@ -19,7 +19,7 @@ export class Versions {
     return known[0] ? { kind: "version-exists", version } : { kind: "version-not-next", version, next: latest + 1 };
   }
 
-  /** Adds a version; false when it was there. */
+  /** Adds a version; false when it exists. */
   add(manifest: Manifest, sha256: string): boolean {
     const { version, createdAt } = manifest;
     const [network, metrics] =
@@ -50,7 +50,7 @@ export class Versions {
     return this.sql.exec<{ latest: number | null }>("SELECT max(version) AS latest FROM versions").one().latest;
   }
 
-  /** Moves a version to a state; with `from`, only out of those. */
+  /** Moves a version to a state; with `from`, only if it is in one of those. */
   setState(version: number, state: VersionState, from?: readonly VersionState[]): void {
     const known = this.get(version);
     if (!known || (from && !from.includes(known.state))) return;

@@ -1,0 +1,133 @@
+import { judgeCanary } from "#core/confidence/canary.ts";
+import type { CanaryCount, CanaryState, CanaryVerdict } from "#core/contract/index.ts";
+import type { Jobs } from "../jobs.ts";
+import type { regionObject } from "../stubs.ts";
+import type { WatchOrder } from "./api.ts";
+import type { Rollout } from "./rollout.ts";
+import type { Canaries, Canary } from "./tables/canaries.ts";
+
+/** The pause between two evaluations: a twentieth of the canary's age, within these. */
+const evaluateMinMs = 1_000;
+const evaluateMaxMs = 5 * 60_000;
+/** How long an evaluation waits for a region's count. */
+const regionTimeoutMs = 10_000;
+
+/** What watching a canary needs. */
+interface Needs {
+  canaries: Canaries;
+  rollout: Pick<Rollout, "move" | "back" | "pointer">;
+  jobs: Pick<Jobs, "put" | "drop">;
+  regions: () => string[];
+  regionObject: (region: string) => Pick<ReturnType<typeof regionObject>, "countCanary" | "endCanary">;
+  transaction: <T>(work: () => T) => T;
+}
+
+/** Promotes a watched canary or rolls it back, by what its regions count. */
+export class CanaryWatch {
+  private readonly needs: Needs;
+
+  constructor(needs: Needs) {
+    this.needs = needs;
+  }
+
+  /** Starts to watch a canary that the pointer has just moved to. */
+  start(order: WatchOrder): void {
+    const { canaries, rollout, jobs } = this.needs;
+    const now = Date.now();
+    canaries.add(order, rollout.pointer().stable as number, now);
+    jobs.put("canary", "", now);
+  }
+
+  /** Ends the watch, if there is one, because the pointer was moved by hand. */
+  end(): void {
+    const canary = this.needs.canaries.running();
+    if (canary) this.finish(canary, "ended", "the pointer was moved by hand");
+  }
+
+  /** Runs the job `canary`: collects the regions' counts and acts on the verdict. */
+  async evaluate(): Promise<number | null> {
+    const { canaries, transaction } = this.needs;
+    const before = canaries.running();
+    if (!before) return null;
+    const counts = await this.collect(before);
+    return transaction(() => {
+      // The pointer may have been moved meanwhile.
+      const canary = canaries.running();
+      if (canary?.id !== before.id) return canary && Date.now();
+      const now = Date.now();
+      for (const [region, count] of counts) canaries.setCount(canary.id, region, count, now);
+      const differences = canaries.counts(canary.id).map((count) => count.differences);
+      const verdict = judgeCanary(differences, canary.plan, now >= canary.deadlineAt);
+      canaries.setVerdict(canary.id, verdict);
+      if (verdict.decision !== "continue") return this.act(canary, verdict);
+      const pause = Math.min(evaluateMaxMs, Math.max(evaluateMinMs, (now - canary.startedAt) / 20));
+      return Math.min(canary.deadlineAt, now + pause);
+    });
+  }
+
+  /** Runs the job `end-canary`: a region deletes what it counted for a canary. */
+  async endInRegion(key: string): Promise<null> {
+    const [id, region] = JSON.parse(key) as [number, string];
+    await this.needs.regionObject(region).endCanary(id);
+    return null;
+  }
+
+  /** Returns the canary that is watched, or the last one; null where there never was one. */
+  state(): CanaryState | null {
+    const canary = this.needs.canaries.latest();
+    if (!canary) return null;
+    const { id, ...state } = canary;
+    return { ...state, regions: this.needs.canaries.counts(id) };
+  }
+
+  forgetRegion(region: string): void {
+    this.needs.canaries.forgetRegion(region);
+  }
+
+  private act(canary: Canary, { decision, reason }: CanaryVerdict): null {
+    const { rollout } = this.needs;
+    const outcome = decision === "promote" ? "promoted" : "rolled back";
+    const text = `${outcome}: ${reason}`;
+    const moved = outcome === "promoted" ? rollout.move(canary.version, null, text) : rollout.back(text);
+    if (!moved.ok) throw new Error(`Canary ${canary.version} can't be ${outcome}: ${moved.error.kind}`);
+    this.finish(canary, outcome, reason);
+    return null;
+  }
+
+  private finish({ id }: Canary, outcome: CanaryState["outcome"], reason: string): void {
+    const { canaries, jobs, regions } = this.needs;
+    canaries.end(id, outcome, reason);
+    jobs.drop("canary", "");
+    for (const region of regions()) jobs.put("end-canary", JSON.stringify([id, region]), Date.now());
+  }
+
+  // A region that does not answer counts as it did last: an earlier count is as valid.
+  private async collect({ id, stable, version }: Canary): Promise<Map<string, CanaryCount>> {
+    const { regions, regionObject } = this.needs;
+    const counts = new Map<string, CanaryCount>();
+    const requests = regions().map(async (region) => {
+      const reply = regionObject(region)
+        .countCanary({ watch: id, stable, canary: version })
+        .catch((error) => {
+          console.warn(JSON.stringify({ event: "canary-region-silent", region, version, error: String(error) }));
+        });
+      const count = await within(regionTimeoutMs, reply);
+      if (count) counts.set(region, count);
+    });
+    await Promise.all(requests);
+    return counts;
+  }
+}
+
+/** Waits for a value for a time; undefined when the time is over. */
+async function within<T>(ms: number, work: Promise<T>): Promise<T | undefined> {
+  let timer: ReturnType<typeof setTimeout> | null = null;
+  const timeout = new Promise<undefined>((resolve) => {
+    timer = setTimeout(resolve, ms, undefined);
+  });
+  try {
+    return await Promise.race([work, timeout]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
