@@ -6,7 +6,7 @@ import { type BackendChoice, startTraining } from "../backend/index.ts";
 import type { Budget, LayerPlan, NetworkPlan, Recipe, WeightType } from "../recipes/index.ts";
 import type { Checkpoints } from "../train/checkpoint.ts";
 import type { RowsBySplit } from "../train/dataset.ts";
-import type { FitProgress } from "../train/fit.ts";
+import type { FitProgress } from "../train/fit-progress.ts";
 import { type Artefact, flatten } from "../train/index.ts";
 import { type Blobs, bytesOf } from "../train/pack.ts";
 import { packRegionalParts } from "../train/regional-parts.ts";

@@ -1,7 +1,7 @@
 import * as tf from "@tensorflow/tfjs-core";
 
-/** What of Adam's inside its types keep private; the library's own reading and writing of it rounds anew. */
-interface Inside {
+/** Adam's private state. The library's own methods that read and write it round the values. */
+interface AdamState {
   accBeta1: tf.Variable;
   accBeta2: tf.Variable;
   accumulatedFirstMoment: Moment[];
@@ -14,47 +14,49 @@ interface Moment {
   variable: tf.Variable;
 }
 
-/** Adam (Kingma & Ba, arXiv 1412.6980) that can be stopped at any step and go on, to the bit, as though it never was. */
+/** Adam (Kingma & Ba, arXiv 1412.6980) that can stop after any step and continue with bit-identical results. */
 export class ResumableAdam extends tf.AdamOptimizer {
   constructor(learningRate: number) {
     super(learningRate, 0.9, 0.999);
   }
 
   set rate(rate: number) {
-    this.inside.learningRate = rate;
+    this.internals.learningRate = rate;
   }
 
-  /** Everything that the next step depends on, but for the variables themselves. */
-  async state(): Promise<Float32Array[]> {
+  /** Reads everything that the next step depends on, except the variables themselves. */
+  async readState(): Promise<Float32Array[]> {
     return Promise.all(this.tensors().map((tensor) => tensor.data() as Promise<Float32Array>));
   }
 
-  /** Takes up the state of an optimiser of the same variables, in the order in which `minimize` is given them. */
+  /** Restores the state of an optimiser of the same variables, in the order in which `minimize` receives them. */
   restore(variables: readonly tf.Variable[], [beta1, beta2, ...moments]: readonly Float32Array[]): void {
-    const { inside } = this;
+    const state = this.internals;
     // Before the first step there are no moments.
-    const known = variables.slice(0, moments.length / 2);
+    const withMoments = variables.slice(0, moments.length / 2);
     tf.tidy(() => {
       const moment = ({ name, shape }: tf.Variable, values: Float32Array, suffix: string) => ({
         originalName: `${name}/${suffix}`,
         variable: tf.variable(tf.tensor(values, shape), false),
       });
-      inside.accBeta1.assign(tf.scalar((beta1 as Float32Array)[0] as number));
-      inside.accBeta2.assign(tf.scalar((beta2 as Float32Array)[0] as number));
-      inside.accumulatedFirstMoment = known.map((variable, i) => moment(variable, moments[i] as Float32Array, "m"));
-      inside.accumulatedSecondMoment = known.map((variable, i) =>
-        moment(variable, moments[known.length + i] as Float32Array, "v"),
+      state.accBeta1.assign(tf.scalar((beta1 as Float32Array)[0] as number));
+      state.accBeta2.assign(tf.scalar((beta2 as Float32Array)[0] as number));
+      state.accumulatedFirstMoment = withMoments.map((variable, i) =>
+        moment(variable, moments[i] as Float32Array, "m"),
+      );
+      state.accumulatedSecondMoment = withMoments.map((variable, i) =>
+        moment(variable, moments[withMoments.length + i] as Float32Array, "v"),
       );
     });
   }
 
   private tensors(): tf.Variable[] {
-    const { accBeta1, accBeta2, accumulatedFirstMoment, accumulatedSecondMoment } = this.inside;
+    const { accBeta1, accBeta2, accumulatedFirstMoment, accumulatedSecondMoment } = this.internals;
     const moments = [...accumulatedFirstMoment, ...accumulatedSecondMoment].map(({ variable }) => variable);
     return [accBeta1, accBeta2, ...moments];
   }
 
-  private get inside(): Inside {
-    return this as unknown as Inside;
+  private get internals(): AdamState {
+    return this as unknown as AdamState;
   }
 }

@@ -1,6 +1,6 @@
 import type { Augmentation } from "../recipes/index.ts";
 
-/** Mirrors and moves an image [height, width, channels] in place, at random; what moves in from outside is zero. */
+/** Randomly mirrors and shifts an image [height, width, channels] in place; pixels from outside are zero. */
 export function augment(
   values: Float32Array,
   [height = 0, width = 0, channels = 1]: readonly number[],
@@ -8,8 +8,8 @@ export function augment(
   random: () => number,
 ): void {
   const isMirrored = random() < 0.5 && mirror;
-  const down = draw(shift, random);
-  const right = draw(shift, random);
+  const down = randomShift(shift, random);
+  const right = randomShift(shift, random);
   const image = values.slice(0, height * width * channels);
   for (let y = 0; y < height; y++) {
     for (let x = 0; x < width; x++) {
@@ -25,6 +25,6 @@ export function augment(
   }
 }
 
-function draw(shift: number, random: () => number): number {
+function randomShift(shift: number, random: () => number): number {
   return Math.floor(random() * (2 * shift + 1)) - shift;
 }

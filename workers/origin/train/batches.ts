@@ -6,42 +6,42 @@ import type { Dataset } from "./dataset.ts";
 import { inputTensors } from "./network.ts";
 import type { TrainingBatch } from "./objective.ts";
 
-/** What a training set has besides its rows. */
+/** A dataset to train on, with its number of classes and the teacher's scores. */
 export interface TrainingSet {
   data: Dataset;
   classes: number;
-  /** The teacher's scores at the plan's temperature [rows, classes]; null without one. */
+  /** The teacher's scores at the plan's temperature [rows, classes]; null without a teacher. */
   teacher: Float32Array | null;
 }
 
-/** Rows of [classes] with a one at each label; a label of −1 has none. */
+/** Encodes labels as one-hot rows [labels, classes]; a label of −1 becomes zeros. */
 export function oneHot(labels: Int32Array, classes: number): Float32Array {
   const out = new Float32Array(labels.length * classes);
   for (const [row, label] of labels.entries()) if (label >= 0) out[row * classes + label] = 1;
   return out;
 }
 
-/** The picked rows of a set as tensors; a training batch's values are varied at random, by its seed alone. */
+/** Reads the rows at `indexes` as tensors. With `variation` their values are varied at random, decided by its seed. */
 export function batchOf(
   { data, classes, teacher }: TrainingSet,
-  chosen: Int32Array,
+  indexes: Int32Array,
   variation: { plan: TrainingPlan; seed: number } | null = null,
 ): TrainingBatch {
-  const rows = chosen.length;
-  const values = data.values.read(chosen);
+  const rows = indexes.length;
+  const values = data.values.read(indexes);
   if (variation) vary(data, values, rows, variation.plan, seededRandom(variation.seed));
-  const labels = chosen.map((row) => data.labels[row] as number);
-  const regions = chosen.map((row) => data.regions[row] as number);
+  const labels = indexes.map((row) => data.labels[row] as number);
+  const regions = indexes.map((row) => data.regions[row] as number);
   return {
     inputs: inputTensors(data.shapes, values, rows),
     labels: tf.tensor2d(oneHot(labels, classes), [rows, classes]),
-    teacher: teacher && tf.tensor2d(gather(teacher, chosen, classes), [rows, classes]),
+    teacher: teacher && tf.tensor2d(gather(teacher, indexes, classes), [rows, classes]),
     regions: tf.tensor2d(oneHot(regions, data.regionCount), [rows, data.regionCount]),
-    weights: tf.tensor1d(Float32Array.from(chosen, (row) => data.weights[row] as number)),
+    weights: tf.tensor1d(Float32Array.from(indexes, (row) => data.weights[row] as number)),
   };
 }
 
-/** Everything that a batch holds on to. */
+/** Lists the tensors of a batch, for disposal. */
 export function tensorsOf({ inputs, labels, teacher, regions, weights }: TrainingBatch): tf.Tensor[] {
   return [...inputs, labels, ...(teacher ? [teacher] : []), regions, weights];
 }
@@ -57,8 +57,8 @@ function vary(data: Dataset, values: Float32Array, rows: number, plan: TrainingP
   }
 }
 
-function gather(values: Float32Array, chosen: Int32Array, width: number): Float32Array {
-  const out = new Float32Array(chosen.length * width);
-  for (const [i, row] of chosen.entries()) out.set(values.subarray(row * width, (row + 1) * width), i * width);
+function gather(values: Float32Array, indexes: Int32Array, width: number): Float32Array {
+  const out = new Float32Array(indexes.length * width);
+  for (const [i, row] of indexes.entries()) out.set(values.subarray(row * width, (row + 1) * width), i * width);
   return out;
 }

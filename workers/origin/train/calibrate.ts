@@ -9,14 +9,17 @@ import { tfjsEngine } from "#core/model/tfjs/engine.ts";
 import type { Recipe } from "../recipes/index.ts";
 import { type Dataset, embedRows } from "./dataset.ts";
 import type { Blobs, PackedNetwork } from "./pack.ts";
+import type { DateRange } from "./rows.ts";
 
+/** Rows that no network trains on. */
 export interface HeldOut {
   validation: Dataset;
   calibration: Dataset;
-  /** The days that certify spans. */
-  window: { from: string; to: string };
+  /** The days that the calibration rows span. */
+  window: DateRange;
 }
 
+/** A network with its rule and certificate, and how it scores held-out rows. */
 export interface CalibratedNetwork {
   spec: NetworkSpec;
   metrics: Metrics;
@@ -24,12 +27,12 @@ export interface CalibratedNetwork {
   calibrationScores: Float64Array[];
 }
 
-/** Room above the largest embedding seen in training, before int16 is full. */
+/** Headroom of the int16 range above the largest embedding on validation rows. */
 const embeddingHeadroom = 1.5;
 
 /**
- * Learns from held-out rows what a network promises: temperature and threshold grid on validation, the rule and its
- * certificate on calibration. Runs the network as the edge will, from its blobs.
+ * Fits a network's temperature and threshold grid on validation rows, and its accept rule with certificate on calibration
+ * rows. Runs the network from its blobs, as the edge does.
  */
 export async function calibrate(
   recipe: Recipe,

@@ -1,7 +1,7 @@
 import type { Column, Input } from "#core/contract/index.ts";
 import type { InputPlan, Row } from "../recipes/index.ts";
 
-/** Turns a plan into an input, with each number's mean and deviation over the training rows. */
+/** Turns a plan into an input: fits the mean and deviation of each number column on the training rows. */
 export function planInput(plan: InputPlan, rows: readonly Row[]): Input {
   if (plan.kind !== "features") return plan;
   return {
@@ -14,7 +14,7 @@ function fitNumber(name: string, rows: readonly Row[]): Column {
   let n = 0;
   let mean = 0;
   let squares = 0;
-  // Welford's running form: stable in one pass.
+  // Welford's algorithm: stable in one pass.
   for (const { instance } of rows) {
     const value = Array.isArray(instance) ? null : instance[name];
     if (typeof value !== "number") continue;
@@ -23,7 +23,8 @@ function fitNumber(name: string, rows: readonly Row[]): Column {
     mean += before / n;
     squares += before * (value - mean);
   }
-  if (n === 0) throw new Error(`Error in planInput: column '${name}' has no number in ${rows.length} rows`);
+  if (n === 0)
+    throw new Error(`Column '${name}' has no number in ${rows.length} rows. Check the column's name and the data.`);
   const deviation = Math.sqrt(squares / n);
   return { type: "number", name, mean, deviation: deviation > 0 ? deviation : 1 };
 }

@@ -5,16 +5,17 @@ import type { LoadedBackbone } from "#core/model/backbone.ts";
 import type { Recipe, Row } from "../recipes/index.ts";
 import { RowStore } from "./row-store.ts";
 
-/** A row with what it weighs in training: 1 is one label of the recipe's own data. */
+/** A row with its weight and source. */
 export interface WeightedRow extends Row {
+  /** Its weight in training; 1, a row of the recipe's own data, unless given. */
   weight?: number;
-  /** Where its label comes from; the recipe's own data unless given. */
+  /** Where its label comes from; `base`, the recipe's own data, unless given. */
   source?: "base" | LabelSource;
-  /** Whether an earlier version may have been trained on it, though it is held out now. */
+  /** Whether an earlier version may have been trained on it, although it is held out now. */
   seenBefore?: boolean;
 }
 
-/** Encoded rows: what the network's inputs take of each, its class, its region (−1 for an unlisted one), its weight. */
+/** Encoded rows: the values of the network's inputs, the class, the region (−1 for an unlisted one) and the weight. */
 export interface Dataset {
   rows: number;
   /** The shapes of the network's inputs; a row holds their values one after another. */
@@ -23,37 +24,39 @@ export interface Dataset {
   labels: Int32Array;
   regions: Int32Array;
   weights: Float32Array;
-  /** How many regions are listed. */
+  /** The number of listed regions. */
   regionCount: number;
-  /** Where a row's values name its region; null where they do not. */
+  /** The columns that encode a row's region; null when the region is no input. */
   regionColumns: ColumnRange | null;
 }
 
+/** A range of columns in a row's values. */
 export interface ColumnRange {
   offset: number;
   width: number;
 }
 
+/** The rows of each split. */
 export type RowsBySplit = Record<Split, WeightedRow[]>;
 
-/** Rows that are embedded or scored at a time. */
+/** Rows that are embedded or scored at once. */
 export const blockRows = 4_096;
 
-/** Deals rows into train, validation and calibration by their group keys, the same way each time. */
+/** Assigns rows to train, validation and calibration by their group keys; the same rows always get the same splits. */
 export async function assignSplits(recipe: Recipe, rows: readonly WeightedRow[]): Promise<RowsBySplit> {
   const splits: RowsBySplit = { train: [], validation: [], calibration: [] };
   const known = new Map<string, Split>();
   for (const [i, row] of rows.entries()) {
     const key = groupKeyOf(recipe.policy.groupBy, { id: `${recipe.name}-${i}`, instance: row.instance, at: row.at });
-    const place = `${row.region}|${key}`;
-    const split = known.get(place) ?? (await splitOf(`recipe ${recipe.name} ${recipe.training.seed}`, row.region, key));
-    known.set(place, split);
+    const group = `${row.region}|${key}`;
+    const split = known.get(group) ?? (await splitOf(`recipe ${recipe.name} ${recipe.training.seed}`, row.region, key));
+    known.set(group, split);
     splits[split].push(row);
   }
   return splits;
 }
 
-/** Encodes rows by an input. Throws, naming the row, when one does not fit: a recipe's data must. */
+/** Encodes rows by an input. Throws, naming the row and the column, when a row does not match the input. */
 export function encodeRows(recipe: Recipe, input: Input, rows: readonly WeightedRow[]): Dataset {
   const shapes = inputShapes(input);
   const values = new RowStore(
@@ -67,7 +70,8 @@ export function encodeRows(recipe: Recipe, input: Input, rows: readonly Weighted
     if (!encoded.ok) {
       const [fault] = encoded.error;
       throw new Error(
-        `Error in encodeRows: row ${i}, ${fault?.path}: expected ${fault?.expected}, got ${fault?.received}`,
+        `Row ${i} of '${recipe.name}' does not match the input: '${fault?.path}' must be ${fault?.expected}, but is ` +
+          `${fault?.received}. Correct the data or the recipe's input.`,
       );
     }
     values.write(i, encoded.value);
@@ -84,7 +88,7 @@ export function encodeRows(recipe: Recipe, input: Input, rows: readonly Weighted
   };
 }
 
-/** The numbers 0 … rows − 1 in blocks of `size` at most. */
+/** Lists the row indexes 0 … rows − 1 in blocks of at most `size`. */
 export function blocksOf(rows: number, size = blockRows): Int32Array[] {
   return cut(
     Int32Array.from({ length: rows }, (_, row) => row),
@@ -92,16 +96,16 @@ export function blocksOf(rows: number, size = blockRows): Int32Array[] {
   );
 }
 
-/** An order of rows in blocks of `size` at most. */
+/** Cuts a list of row indexes into blocks of at most `size`. */
 export function cut(order: Int32Array, size: number): Int32Array[] {
   return Array.from({ length: Math.ceil(order.length / size) }, (_, i) => order.subarray(i * size, (i + 1) * size));
 }
 
-/** Embeddings [rows, width] of a whole dataset, block by block, as the edge's engine makes them. */
+/** Computes the embeddings [rows, width] of a dataset, block by block, on the edge's engine. */
 export function embedRows(backbone: LoadedBackbone, data: Dataset): Float32Array {
   const out = new Float32Array(data.rows * backbone.width);
-  for (const chosen of blocksOf(data.rows)) {
-    out.set(backbone.embed(data.values.read(chosen), chosen.length), (chosen[0] as number) * backbone.width);
+  for (const indexes of blocksOf(data.rows)) {
+    out.set(backbone.embed(data.values.read(indexes), indexes.length), (indexes[0] as number) * backbone.width);
   }
   return out;
 }

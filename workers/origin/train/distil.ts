@@ -1,4 +1,4 @@
-/** Scores [rows, classes] at a temperature: softmax(log p / T), as though their logits had been divided by it. */
+/** Softens scores [rows, classes] by a temperature: softmax(log p / T), as if their logits had been divided by T. */
 export function softenScores(scores: Float32Array, classes: number, temperature: number): Float32Array {
   const out = new Float32Array(scores.length);
   for (let row = 0; row < scores.length; row += classes) {

@@ -4,20 +4,20 @@ import { argMax } from "#core/head/head.ts";
 import type { Recipe, Row } from "../recipes/index.ts";
 import type { CalibratedNetwork } from "./calibrate.ts";
 
-/** An instance that the thin model is sure of, and one that only the full model is sure of; both rightly. */
+/** Chooses an instance that thin accepts and one that only full accepts, both with the correct label. */
 export function chooseExamples(
   { labels }: Recipe,
   rows: readonly Row[],
   thin: CalibratedNetwork,
   full: CalibratedNetwork | null,
 ): Instance[] {
-  const verdict = ({ calibrationScores, spec }: CalibratedNetwork, i: number) => {
+  const judge = ({ calibrationScores, spec }: CalibratedNetwork, i: number) => {
     const scores = calibrationScores[i] as Float64Array;
     const predicted = argMax(scores);
     const confidence = scores[predicted] as number;
     return { confidence, isAccepted: accepts(spec.rule, confidence), isRight: labels[predicted] === rows[i]?.label };
   };
-  const judged = rows.map((row, i) => ({ row, thin: verdict(thin, i), full: full && verdict(full, i) }));
+  const judged = rows.map((row, i) => ({ row, thin: judge(thin, i), full: full && judge(full, i) }));
   const easy = judged
     .filter((j) => j.thin.isAccepted && j.thin.isRight)
     .sort((a, b) => b.thin.confidence - a.thin.confidence)[0];

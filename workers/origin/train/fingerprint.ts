@@ -5,7 +5,7 @@ import type { TrainingSet } from "./batches.ts";
 
 const sampledRows = 1_000;
 
-/** What decides a training besides its code, as a hash: one of another can't go on from the same state. */
+/** Hashes everything that decides a training besides its code. A checkpoint with another fingerprint cannot be continued. */
 export function fingerprintOf(
   { data, teacher, classes }: TrainingSet,
   { layers, plan, isPruned }: { layers: readonly LayerPlan[]; plan: TrainingPlan; isPruned: boolean },
@@ -15,7 +15,7 @@ export function fingerprintOf(
   for (const part of [data.labels, data.regions, data.weights, teacher ?? new Float32Array()]) {
     hash.update(new Uint8Array(part.buffer, part.byteOffset, part.byteLength));
   }
-  // Values by a sample of the rows: all of them may be more than there is memory.
+  // Only a sample of the rows is hashed: all of them may not fit in memory.
   const step = Math.max(1, Math.floor(data.rows / sampledRows));
   for (let row = 0; row < data.rows; row += step) hash.update(new Uint8Array(data.values.read([row]).buffer));
   return hash.digest("hex");

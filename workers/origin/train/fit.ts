@@ -1,47 +1,46 @@
 import * as tf from "@tensorflow/tfjs-core";
-import type { TrainingProgress } from "#core/contract/index.ts";
 import { seededRandom, shuffled } from "../random.ts";
 import type { LayerPlan, TrainingPlan } from "../recipes/index.ts";
 import { ResumableAdam } from "./adam.ts";
 import { batchOf, type TrainingSet, tensorsOf } from "./batches.ts";
 import type { Checkpoints, EpochRecord, TrainingState } from "./checkpoint.ts";
-import { blocksOf, cut, type Dataset } from "./dataset.ts";
+import { cut, type Dataset } from "./dataset.ts";
 import { fingerprintOf } from "./fingerprint.ts";
+import { type FitProgress, progressOf } from "./fit-progress.ts";
 import { buildNetwork, type Trainable, variablesOf, widthOf } from "./network.ts";
-import { batchLoss, objective, type Trainee } from "./objective.ts";
+import { objective, type Trainee } from "./objective.ts";
 import { keepPruned, type Masks } from "./prune.ts";
 import { startRegionalHeads } from "./regional-heads.ts";
 import { learningRateFactor, stepSeed } from "./schedule.ts";
-
-/** Where the training of one network is. */
-export type FitProgress = Omit<TrainingProgress, "network">;
+import { validationLossOf } from "./validation-loss.ts";
 
 export interface FitOptions {
   layers: readonly LayerPlan[];
   plan: TrainingPlan;
   /** Names the training among its checkpoints. */
   name?: string;
-  /** Where a training that is cut off goes on from; it begins anew unless given. */
+  /** Where an interrupted training continues; it starts over unless given. */
   checkpoints?: Checkpoints | undefined;
-  /** Weights to begin with, and those of them that stay zero; drawn at random, and none, unless given. */
+  /** Initial weights, and the masks of those that stay zero; random weights without masks unless given. */
   start?: { weights: tf.Tensor[]; masks: Masks };
   onProgress?: ((progress: FitProgress) => void) | undefined;
 }
 
-/** A trained network and how it came to be so. */
+/** A trained network and the course of its training. */
 export interface FitResult {
   network: Trainable;
   history: EpochRecord[];
   seconds: number;
 }
 
+/** Steps between two reads of the losses, for which a GPU must be waited for. */
 const readEverySteps = 16;
-const tellEveryMs = 500;
+const progressEveryMs = 500;
 
 /**
- * Trains a network on `train`, watches `validation`, and gives the weights of the best epoch: Adam on the plan's
- * objective, in an order and with a variation that its seed alone decides. The same seed and backend give the same
- * network, also when it was cut off and goes on from a checkpoint. Regional heads that the plan asks for are thrown away.
+ * Trains a network on `train` with Adam on the plan's objective, and returns the weights of the epoch with the lowest loss
+ * on `validation`. The seed alone decides order and variation: the same seed and backend give the same network, also when
+ * the training was interrupted and continued from a checkpoint. Regional heads of the plan are discarded.
  */
 export async function fitNetwork(train: TrainingSet, validation: Dataset, options: FitOptions): Promise<FitResult> {
   const fit = new Fit(train, validation, options);
@@ -54,10 +53,7 @@ export async function fitNetwork(train: TrainingSet, validation: Dataset, option
   }
 }
 
-/** Rows in one forward pass: the first layers of a convolutional network are wide. */
-const validationRows = 512;
-
-/** A training that is under way. */
+/** A training in progress. */
 class Fit {
   private readonly train: TrainingSet;
   private readonly validation: TrainingSet;
@@ -75,7 +71,7 @@ class Fit {
     const { layers, plan, start } = options;
     const { data, classes } = train;
     this.train = train;
-    // Only the labels judge.
+    // The validation loss is that of the labels alone, without a teacher.
     this.validation = { data: validation, classes, teacher: null };
     this.options = options;
     const network = buildNetwork({ shapes: data.shapes, layers, classes, seed: plan.seed });
@@ -93,9 +89,9 @@ class Fit {
   }
 
   async resume(): Promise<void> {
-    const snapshot = await this.options.checkpoints?.read(this.name, this.state.fingerprint);
-    if (!snapshot) return;
-    const { state, values } = snapshot;
+    const checkpoint = await this.options.checkpoints?.read(this.name, this.state.fingerprint);
+    if (!checkpoint) return;
+    const { state, values } = checkpoint;
     this.state = state;
     for (const [i, variable] of this.variables.entries()) assign(variable, values.variables?.[i] as Float32Array);
     this.optimizer.restore(this.variables, values.optimizer as Float32Array[]);
@@ -133,41 +129,41 @@ class Fit {
     const batches = cut(order, plan.batchSize);
     const { saveEveryMs = 0 } = this.options.checkpoints ?? {};
     let savedAt = Date.now();
-    let toldAt = 0;
-    for (const chosen of batches.slice(state.step)) {
-      this.takeStep(chosen);
+    let reportedAt = 0;
+    for (const indexes of batches.slice(state.step)) {
+      this.takeStep(indexes);
       if (++state.step % readEverySteps > 0 && state.step < batches.length) continue;
       await this.readLosses();
       const now = Date.now();
-      if (now - toldAt > tellEveryMs) {
-        toldAt = now;
-        this.tell(batches.length);
+      if (now - reportedAt > progressEveryMs) {
+        reportedAt = now;
+        this.reportProgress(batches.length);
       }
       if (now - savedAt > saveEveryMs && state.step < batches.length) {
         savedAt = now;
         await this.save();
       }
     }
-    const validationLoss = await this.lossOnValidation();
+    const validationLoss = await validationLossOf(this.trainee, this.validation);
     const loss = state.lossSum / train.data.rows;
     state.history.push({ epoch: state.epoch + 1, loss, validationLoss, learningRate: rate });
-    this.tell(batches.length);
-    this.settle(validationLoss);
+    this.reportProgress(batches.length);
+    this.keepBest(validationLoss);
     Object.assign(state, { epoch: state.epoch + 1, step: 0, lossSum: 0 });
     await this.save();
   }
 
-  private takeStep(chosen: Int32Array): void {
+  private takeStep(indexes: Int32Array): void {
     const { plan, start } = this.options;
     const seed = stepSeed(plan.seed, this.state.epoch, this.state.step + 1);
-    const batch = batchOf(this.train, chosen, { plan, seed });
+    const batch = batchOf(this.train, indexes, { plan, seed });
     const loss = this.optimizer.minimize(() => objective(this.trainee, batch), true, this.variables) as tf.Scalar;
     if (start) keepPruned(this.variables, start.masks);
     tf.dispose(tensorsOf(batch));
-    this.unread.push({ loss, rows: chosen.length });
+    this.unread.push({ loss, rows: indexes.length });
   }
 
-  // A GPU works on while the next steps are prepared: it is waited for now and then, not at each.
+  // A GPU computes while the next steps are prepared; the losses are read only every few steps.
   private async readLosses(): Promise<void> {
     for (const { loss, rows } of this.unread.splice(0)) {
       const value = (await loss.data())[0] as number;
@@ -175,13 +171,13 @@ class Fit {
       this.state.lossSum += value * rows;
       if (Number.isFinite(value)) continue;
       throw new Error(
-        `Error in fitNetwork: the loss of '${this.name}' is no number any more in epoch ${this.state.epoch + 1}. ` +
-          "A lower learningRate in the recipe helps most often; else look for values far out of range in the data.",
+        `The loss of '${this.name}' became ${value} in epoch ${this.state.epoch + 1}. Lower the recipe's learningRate, or ` +
+          "look for values far out of range in the data.",
       );
     }
   }
 
-  private settle(validationLoss: number): void {
+  private keepBest(validationLoss: number): void {
     const { state } = this;
     if (state.bestLoss !== null && validationLoss >= state.bestLoss) {
       state.waited++;
@@ -193,19 +189,6 @@ class Fit {
     state.waited = 0;
   }
 
-  private async lossOnValidation(): Promise<number> {
-    let sum = 0;
-    let weight = 0;
-    for (const chosen of blocksOf(this.validation.data.rows, validationRows)) {
-      const loss = tf.tidy(() => batchLoss(this.trainee, batchOf(this.validation, chosen)));
-      const own = chosen.reduce((total, row) => total + (this.validation.data.weights[row] as number), 0);
-      sum += ((await loss.data())[0] as number) * own;
-      weight += own;
-      loss.dispose();
-    }
-    return sum / weight;
-  }
-
   private async save(): Promise<void> {
     this.state.seconds += (Date.now() - this.startedAt) / 1_000;
     this.startedAt = Date.now();
@@ -214,24 +197,16 @@ class Fit {
     const read = (tensors: tf.Tensor[]) => Promise.all(tensors.map((tensor) => tensor.data() as Promise<Float32Array>));
     const values = {
       variables: await read(this.variables),
-      optimizer: await this.optimizer.state(),
+      optimizer: await this.optimizer.readState(),
       best: await read(this.best),
     };
     await checkpoints.write(this.name, { state: this.state, values });
   }
 
-  private tell(batches: number): void {
-    const { epoch, step, lossSum, history } = this.state;
+  private reportProgress(batches: number): void {
     const { plan, onProgress } = this.options;
-    const perBatch = (Date.now() - this.startedAt + this.state.seconds * 1_000) / Math.max(1, epoch * batches + step);
-    onProgress?.({
-      epoch: epoch + 1,
-      epochs: plan.epochs,
-      share: step / batches,
-      loss: lossSum / Math.max(1, Math.min(step * plan.batchSize, this.train.data.rows)),
-      validationLoss: history.at(-1)?.validationLoss ?? null,
-      secondsLeft: ((plan.epochs - epoch) * batches - step) * (perBatch / 1_000),
-    });
+    const elapsedMs = Date.now() - this.startedAt + this.state.seconds * 1_000;
+    onProgress?.(progressOf(this.state, plan, { batches, rows: this.train.data.rows }, elapsedMs));
   }
 }
 

@@ -5,14 +5,14 @@ import type { TrainingResult } from "../report/index.ts";
 import type { Checkpoints } from "./checkpoint.ts";
 import { assignSplits, type RowsBySplit } from "./dataset.ts";
 import { chooseExamples } from "./examples.ts";
-import type { FitProgress } from "./fit.ts";
+import type { FitProgress } from "./fit-progress.ts";
 import { type Blobs, bytesOf } from "./pack.ts";
 import { packRegionalParts } from "./regional-parts.ts";
 import { baseRows, countsOf } from "./rows.ts";
 import { readFrom, scoreDataset } from "./score.ts";
 import { encodeSplits, release, type TrainedNetwork, trainNetwork } from "./train-network.ts";
 
-/** A version before it has a number and a signature. */
+/** A manifest without what publishing adds: version, parent, time and signature. */
 export type Unpublished<M> = Omit<M, "version" | "parent" | "createdAt" | "signature">;
 export type ManifestDraft = Unpublished<ClassifyManifest>;
 
@@ -22,7 +22,7 @@ export interface Artefact<D = ManifestDraft> {
   blobs: Blobs;
 }
 
-/** An artefact, and what its networks made of rows that they have not seen. */
+/** An artefact, and how its networks score held-out rows. */
 export interface TrainedModel extends Artefact {
   result: TrainingResult;
 }
@@ -30,21 +30,21 @@ export interface TrainedModel extends Artefact {
 export type NetworkName = TrainingProgress["network"];
 
 export interface TrainOptions {
-  /** Train on rows before this day alone (ISO date); the recipe's own by default. */
+  /** Train only on rows before this day (ISO date); the recipe's `trainBefore` by default. */
   before?: string | undefined;
   file?: string | undefined;
-  /** Where a training that is cut off finds where it was; it begins anew unless given. */
+  /** Where an interrupted training continues; it starts over unless given. */
   checkpoints?: Checkpoints | undefined;
   backend?: BackendChoice | undefined;
   onProgress?: (progress: TrainingProgress) => void;
 }
 
-/** Trains a recipe's full model, then the thin one from it, on its base data. */
+/** Trains a recipe's full network, then the thin one from it, on the recipe's own data. */
 export async function train(recipe: Recipe, options: TrainOptions = {}): Promise<TrainedModel> {
   return trainOn(recipe, await assignSplits(recipe, await baseRows(recipe, options)), options);
 }
 
-/** Trains full and thin on rows that are dealt into splits, and certifies both on rows that neither has seen. */
+/** Trains full and thin on the training rows, and certifies both on held-out rows. */
 export async function trainOn(recipe: Recipe, splits: RowsBySplit, options: TrainOptions = {}): Promise<TrainedModel> {
   const { checkpoints, onProgress } = options;
   const backend = await startTraining(options.backend);
@@ -86,7 +86,7 @@ export async function trainOn(recipe: Recipe, splits: RowsBySplit, options: Trai
   return { draft, blobs, result };
 }
 
-/** Trains a recipe's full network alone on the rows, in the way that `train` does. */
+/** Trains only a recipe's full network on rows, in the same way as `train`. */
 export async function trainFull(
   recipe: Recipe,
   rows: readonly Row[],
@@ -101,7 +101,7 @@ export async function trainFull(
   return { spec, blobs };
 }
 
-/** Scores of rows, one after another. */
+/** Flattens the scores of rows into one array [rows, classes]. */
 export function flatten(scores: readonly Float64Array[]): Float32Array {
   const classes = scores[0]?.length ?? 0;
   const all = new Float32Array(scores.length * classes);

@@ -3,7 +3,7 @@ import * as layers from "@tensorflow/tfjs-layers";
 import { sizeOf } from "#core/input/index.ts";
 import type { LayerPlan } from "../recipes/index.ts";
 
-/** A network under training: the whole, and its parts on the same weights. */
+/** A network under training: the whole, and its two parts on the same weights. */
 export interface Trainable {
   whole: layers.LayersModel;
   /** All layers up to the embedding. */
@@ -12,7 +12,7 @@ export interface Trainable {
 }
 
 export interface NetworkShape {
-  /** The shapes of its inputs: the instance, and the region where it is an input of its own. */
+  /** The shapes of its inputs: the instance, and the region if it is a separate input. */
   shapes: readonly number[][];
   layers: readonly LayerPlan[];
   classes: number;
@@ -20,9 +20,9 @@ export interface NetworkShape {
 }
 
 /**
- * Builds a network: the planned hidden layers with relu, the last of which gives the embedding, and softmax in the head.
- * A region that comes as an input of its own joins where the first dense layer begins: its rows of that layer's kernel
- * are the regions' embeddings, and none of them is an unknown region's.
+ * Builds a network: the planned hidden layers with relu, the last of which outputs the embedding, and a softmax head. A
+ * region that is a separate input is concatenated before the first dense layer: its rows of that layer's kernel are the
+ * regions' embeddings. An unknown region has none of them.
  */
 export function buildNetwork({ shapes, layers: plans, classes, seed }: NetworkShape): Trainable {
   const inputs = shapes.map((shape, i) => layers.input({ shape, name: i === 0 ? "instance" : "region" }));
@@ -64,24 +64,24 @@ function hiddenLayer(plan: LayerPlan, i: number, seed: number): layers.layers.La
   }
 }
 
-/** The embedding's width. */
+/** Returns the embedding's width. */
 export function widthOf({ backbone }: Pick<Trainable, "backbone">): number {
   return (backbone.outputs[0] as layers.SymbolicTensor).shape[1] as number;
 }
 
-/** The global head's logits [rows, classes] of embeddings: h·W + b. */
+/** Computes the global head's logits [rows, classes] of embeddings: h·W + b. */
 export function globalLogits({ head }: Trainable, embeddings: tf.Tensor2D): tf.Tensor2D {
   const [kernel, bias] = head.getWeights() as [tf.Tensor2D, tf.Tensor1D];
   return tf.add(tf.matMul(embeddings, kernel), bias);
 }
 
-/** What an optimiser may change, kernels and biases in turn. */
+/** Lists the trainable variables, kernels and biases alternating. */
 export function variablesOf({ whole }: Trainable): tf.Variable[] {
-  // A layer reads out its variables themselves, though their type says tensors.
+  // `read` returns the variable itself, although its type is a tensor.
   return whole.trainableWeights.map((weight) => weight.read() as tf.Variable);
 }
 
-/** Inputs as tensors, one for each of the network's: rows of values, cut where one input ends and the next begins. */
+/** Cuts rows of values into one tensor for each of the network's inputs. */
 export function inputTensors(shapes: readonly number[][], values: Float32Array, rows: number): tf.Tensor[] {
   return tf.tidy(() => {
     const sizes = shapes.map(sizeOf);

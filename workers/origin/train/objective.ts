@@ -3,17 +3,17 @@ import type { TrainingPlan } from "../recipes/index.ts";
 import { globalLogits, type Trainable, variablesOf } from "./network.ts";
 import { meanSquare, type RegionalHeads, regionalLogits } from "./regional-heads.ts";
 
-/** Rows as tensors. */
+/** The rows of one training step as tensors. */
 export interface TrainingBatch {
   /** One tensor for each of the network's inputs: [rows, …shape]. */
   inputs: tf.Tensor[];
   /** One-hot labels [rows, classes]. */
   labels: tf.Tensor2D;
-  /** The teacher's scores at the plan's temperature [rows, classes]; null without one. */
+  /** The teacher's scores at the plan's temperature [rows, classes]; null without a teacher. */
   teacher: tf.Tensor2D | null;
   /** One-hot regions [rows, regions]. */
   regions: tf.Tensor2D;
-  /** What each row weighs [rows]. */
+  /** The weight of each row [rows]. */
   weights: tf.Tensor1D;
 }
 
@@ -24,7 +24,7 @@ export interface Trainee {
   plan: Pick<TrainingPlan, "l2" | "regionalHeads" | "distil" | "distilTemperature">;
 }
 
-/** The loss that training makes small: a batch's own, L2 on the kernels, and the pull on regional heads. */
+/** Computes the training loss: the batch's loss, L2 on the kernels, and L2 on the regional heads. */
 export function objective(trainee: Trainee, batch: TrainingBatch): tf.Scalar {
   const { network, regional, plan } = trainee;
   let loss = batchLoss(trainee, batch);
@@ -38,9 +38,9 @@ export function objective(trainee: Trainee, batch: TrainingBatch): tf.Scalar {
 }
 
 /**
- * The weighted mean cross-entropy of the global head with the labels, and with the teacher's scores where there is one;
- * with regional heads, mixed with that of each row's own head with the labels, so that the backbone learns what regions
- * will later want to tell apart (Caruana 1997, "Multitask learning").
+ * Computes the weighted mean cross-entropy of the global head with the labels, and with the teacher's scores if there is a
+ * teacher. With regional heads it is mixed with the cross-entropy of each row's regional head, so that the backbone learns
+ * what distinguishes the classes within regions (Caruana 1997, "Multitask learning").
  */
 export function batchLoss({ network, regional, plan }: Trainee, batch: TrainingBatch): tf.Scalar {
   const embeddings = network.backbone.apply(batch.inputs) as tf.Tensor2D;
@@ -52,7 +52,7 @@ export function batchLoss({ network, regional, plan }: Trainee, batch: TrainingB
   return tf.add(tf.mul(loss, 1 - share), tf.mul(crossEntropy(batch.labels, own, batch.weights), share));
 }
 
-// Hinton et al., arXiv 1503.02531: soft targets at a temperature T weigh T² as much, for their gradients are 1/T² as large.
+// Hinton et al., arXiv 1503.02531: the gradients of soft targets at temperature T are 1/T² as large, so they weigh T².
 function globalLoss(
   plan: Trainee["plan"],
   { labels, teacher, weights }: TrainingBatch,

@@ -13,28 +13,28 @@ import { quantiseWeights } from "./quantise.ts";
 /** Blobs by their SHA-256. */
 export type Blobs = Map<string, Uint8Array<ArrayBuffer>>;
 
-/** A network as it is published, but for what is learned from held-out rows. */
+/** A network as it is published, without its accept rule. */
 export type PackedNetwork = Omit<NetworkSpec, "rule">;
 
-/** A weight of a backbone as it is stored. */
+/** A weight of a backbone in its stored form. */
 export interface StoredPart {
   bytes: Uint8Array;
   spec: WeightSpec;
 }
 
-/** A network cut at its last layer, its parts ready to be stored. */
+/** A network cut before its last layer, ready to be packed. */
 export interface NetworkParts {
   kind: Backbone["kind"];
   modelTopology: object;
   weights: readonly StoredPart[];
-  /** The tensor that is the embedding. */
+  /** The tensor that holds the embedding. */
   tensor: string;
   head: Pick<HeadWeights, "weights" | "bias">;
 }
 
 /**
- * Packs a trained network as blobs: the backbone as a TensorFlow.js layers model, its weights in the form asked for, and
- * the head's weights in float32. The int16 step of its embeddings is learned later.
+ * Packs a trained network as blobs: the backbone as a TensorFlow.js layers model with weights of the given type, and the
+ * head in float32. The int16 step of its embeddings is fitted later, by `calibrate`.
  */
 export async function packNetwork(
   { backbone, head }: Trainable,
@@ -56,18 +56,18 @@ export async function packNetwork(
   return packParts({ ...parts, head: { weights: kernel, bias } }, input, blobs);
 }
 
-/** Stores a weight's values in a form. */
+/** Stores a weight's values in the given type. */
 export function storedPart(name: string, shape: number[], values: Float32Array, type: WeightType): StoredPart {
   const { bytes, quantization } = quantiseWeights(values, type);
   return { bytes, spec: { name, shape, dtype: "float32", ...(quantization && { quantization }) } };
 }
 
-/** The topology of a layers model, without what only training needs. */
+/** Returns the topology of a layers model, without what only training needs. */
 export function topologyOf(model: layers.LayersModel): object {
   return lean(model.toJSON(undefined, false)) as object;
 }
 
-/** Packs the parts of a network as blobs: a model.json with its shards, and the head. */
+/** Packs a cut network as blobs: a model.json with its shards, and the head. */
 export async function packParts(
   { kind, modelTopology, weights, tensor, head }: NetworkParts,
   input: Input,
@@ -83,18 +83,18 @@ export async function packParts(
   };
 }
 
-/** A model's model.json, with its weights as they are to be stored. */
+/** The content of a model.json, with the weights in their stored form. */
 export interface ModelParts {
   kind: Backbone["kind"];
   modelTopology: object;
   weights: readonly StoredPart[];
   generatedBy?: string;
-  /** What a graph calls its inputs and outputs. */
+  /** The names that a graph gives to its inputs and outputs. */
   signature?: object;
   userDefinedMetadata?: object;
 }
 
-/** Packs a model as blobs: its model.json, which lists its shards by their hashes, and these. */
+/** Packs a model as blobs: its shards, and its model.json, which lists them by their hashes. */
 export async function packModel(
   { kind, weights, modelTopology, generatedBy, signature, userDefinedMetadata }: ModelParts,
   blobs: Blobs,
@@ -110,28 +110,28 @@ export async function packModel(
   return { kind, sha256, topology, shards };
 }
 
-/** Bytes that a network takes to transfer: backbone and head, as they are stored. */
+/** Adds up the bytes that a network takes to transfer: backbone and head in their stored form. */
 export function bytesOf({ backbone, head }: Pick<PackedNetwork, "backbone" | "head">): number {
   return [backbone.topology, ...backbone.shards, head.blob].reduce((sum, { bytes }) => sum + bytes, 0);
 }
 
-/** Puts bytes among the blobs, under their hash. */
+/** Adds bytes to the blobs, under their hash. */
 export async function addBlob(blobs: Blobs, bytes: Uint8Array<ArrayBuffer>): Promise<BlobRef> {
   const sha256 = await sha256Hex(bytes);
   blobs.set(sha256, bytes);
   return { sha256, bytes: bytes.byteLength };
 }
 
-/** What only training needs of a layer, and what is as it is when nothing is said: the edge fetches every byte. */
+/** Fields of a layer that only training needs, and default values: both are left out, since the edge fetches every byte. */
 const onlyForTraining = /_(initializer|regularizer|constraint)$/;
-const usual = [undefined, null, "float32", "channelsLast"];
+const defaults = [undefined, null, "float32", "channelsLast"];
 
 function lean(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(lean);
   if (typeof value !== "object" || value === null) return value;
   const kept = Object.entries(value).filter(([name, part]) => {
     if (onlyForTraining.test(name) || name === "trainable") return false;
-    return !(name === "data_format" || name === "dtype" || name === "activity_regularizer") || !usual.includes(part);
+    return !(name === "data_format" || name === "dtype" || name === "activity_regularizer") || !defaults.includes(part);
   });
   return Object.fromEntries(kept.map(([name, part]) => [name, lean(part)]));
 }
@@ -141,7 +141,7 @@ function cut(bytes: Uint8Array<ArrayBuffer>): Uint8Array<ArrayBuffer>[] {
   return Array.from({ length: Math.ceil(bytes.length / size) }, (_, i) => bytes.slice(i * size, (i + 1) * size));
 }
 
-// TensorFlow.js numbers a name that it has seen before in the process: "dense_1/kernel_1".
+// TensorFlow.js numbers a name that it has used before in the process: "dense_1/kernel_1".
 function plainName(name: string): string {
   return name.replace(/_\d+$/, "");
 }

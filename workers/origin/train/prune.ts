@@ -1,11 +1,11 @@
 import * as tf from "@tensorflow/tfjs-core";
 
-/** For each of a network's weights, ones where it may change and zeros where it stays zero; null where all may. */
+/** A mask for each of a network's weights: one where it may change, zero where it stays zero; null if all may change. */
 export type Masks = (tf.Tensor | null)[];
 
 /**
- * Sets the smallest weights of each kernel to zero (magnitude pruning, Han et al., arXiv 1506.02626): the share of them
- * that is asked for, biases and the head, which is the last kernel, left alone. Gives the weights and their masks.
+ * Sets a share of each kernel's weights, the smallest, to zero (magnitude pruning, Han et al., arXiv 1506.02626). Biases
+ * and the head, which is the last kernel, stay as they are. Returns the weights and their masks.
  */
 export async function prune(
   weights: readonly tf.Tensor[],
@@ -30,7 +30,7 @@ export async function prune(
   return { weights: pruned, masks };
 }
 
-/** Sets what was pruned to zero again, after a step has moved it; variables beyond the masks are left alone. */
+/** Sets pruned weights to zero again after a step has changed them; variables beyond the masks stay as they are. */
 export function keepPruned(variables: readonly tf.Variable[], masks: Masks): void {
   tf.tidy(() => {
     for (const [i, mask] of masks.entries()) {

@@ -1,6 +1,6 @@
 import type { WeightType } from "../recipes/index.ts";
 
-/** A weight as it is stored: its bytes, and what TensorFlow.js's manifest says of them; nothing for float32. */
+/** A weight in its stored form: its bytes, and the quantization for TensorFlow.js's manifest (none for float32). */
 export interface StoredWeight {
   bytes: Uint8Array;
   quantization?: { dtype: "float16" } | { dtype: "uint8"; scale: number; min: number };
@@ -9,8 +9,8 @@ export interface StoredWeight {
 const levels = 255;
 
 /**
- * Stores a weight in one of TensorFlow.js's own forms. uint8 is affine, a tensor at a time: scale·q + min, with zero
- * among its levels, so that what is zero stays zero.
+ * Stores a weight in one of TensorFlow.js's types. uint8 is affine for each tensor, scale·q + min, with zero among its
+ * levels, so that pruned weights stay zero.
  */
 export function quantiseWeights(values: Float32Array, type: WeightType): StoredWeight {
   switch (type) {

@@ -1,14 +1,14 @@
 import * as tf from "@tensorflow/tfjs-core";
 
-/** A head for each region, as what it adds to the global one: kernels [regions, width·classes], biases [regions, classes]. */
+/** A head for each region, as its difference from the global head: kernels [regions, width·classes], biases [regions, classes]. */
 export interface RegionalHeads {
   kernels: tf.Variable<tf.Rank.R2>;
   biases: tf.Variable<tf.Rank.R2>;
 }
 
-/** Heads that add nothing yet. */
+/** Creates heads that equal the global head: all differences are zero. */
 export function startRegionalHeads(regions: number, width: number, classes: number): RegionalHeads {
-  // A variable copies its first value, and outlives a tidy.
+  // A variable copies its initial value and outlives `tidy`.
   return tf.tidy(() => ({
     kernels: tf.variable(tf.zeros<tf.Rank.R2>([regions, width * classes])),
     biases: tf.variable(tf.zeros<tf.Rank.R2>([regions, classes])),
@@ -16,7 +16,7 @@ export function startRegionalHeads(regions: number, width: number, classes: numb
 }
 
 /**
- * What each row's own head adds to the global logits, [rows, classes]: h·Δ_r + δ_r.
+ * Computes what each row's regional head adds to the global logits, [rows, classes]: h·Δ_r + δ_r.
  * @param regions each row's region, one-hot [rows, regions]: the WASM backend has no gradient for a look-up
  */
 export function regionalLogits(heads: RegionalHeads, embeddings: tf.Tensor2D, regions: tf.Tensor2D): tf.Tensor2D {
@@ -27,7 +27,7 @@ export function regionalLogits(heads: RegionalHeads, embeddings: tf.Tensor2D, re
   return tf.add(tf.sum(products, 1), tf.matMul(regions, heads.biases));
 }
 
-/** How far the heads are from the global one, squared and averaged over regions. */
+/** Computes the squared distance of the heads from the global head, averaged over regions. */
 export function meanSquare({ kernels, biases }: RegionalHeads): tf.Scalar {
   return tf.div(tf.add(tf.sum(tf.square(kernels)), tf.sum(tf.square(biases))), kernels.shape[0]);
 }

@@ -2,18 +2,18 @@ import type { ClassifyManifest } from "#core/contract/index.ts";
 import type { Recipe, Row } from "../recipes/index.ts";
 import type { WeightedRow } from "./dataset.ts";
 
-/** A recipe's own rows from before a day (its own cut by default). Throws where there is none. */
+/** Loads a recipe's own rows from before a day (the recipe's `trainBefore` by default). Throws when there are none. */
 export async function baseRows(
   recipe: Recipe,
   { before, file }: { before?: string | undefined; file?: string | undefined },
 ): Promise<Row[]> {
   const cut = before ?? recipe.trainBefore;
   const rows = (await recipe.load({ file })).filter(({ at }) => cut === null || at < Date.parse(cut));
-  if (rows.length === 0) throw new Error(`Error in train: recipe '${recipe.name}' has no rows before ${cut}`);
+  if (rows.length === 0) throw new Error(`Recipe '${recipe.name}' has no rows before ${cut}. Choose a later day.`);
   return rows;
 }
 
-/** What a model was trained on: how many rows of which source and region, and from when to when. */
+/** Counts the rows that a model was trained on by source and region, with their first and last day. */
 export function countsOf(rows: readonly WeightedRow[]): ClassifyManifest["trainedOn"] {
   const count = (key: (row: WeightedRow) => string) => {
     const counts: Record<string, number> = {};
@@ -27,8 +27,14 @@ export function countsOf(rows: readonly WeightedRow[]): ClassifyManifest["traine
   };
 }
 
-/** The first and the last day of rows. */
-export function dateRangeOf(rows: readonly Row[]): { from: string; to: string } {
+/** The first and the last day of some rows, as ISO dates. */
+export interface DateRange {
+  from: string;
+  to: string;
+}
+
+/** Finds the first and the last day of rows. */
+export function dateRangeOf(rows: readonly Row[]): DateRange {
   let [first, last] = [rows[0]?.at ?? 0, rows[0]?.at ?? 0];
   for (const { at } of rows) {
     first = Math.min(first, at);

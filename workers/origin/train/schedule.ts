@@ -1,12 +1,12 @@
 /** The learning rate falls along a half cosine to this share of itself. */
 const finalRateShare = 0.05;
 
-/** What is left of the learning rate when a share of the epochs is done. */
+/** Returns the factor on the learning rate when a share of the epochs is done. */
 export function learningRateFactor(progress: number): number {
   return finalRateShare + ((1 - finalRateShare) * (1 + Math.cos(Math.PI * progress))) / 2;
 }
 
-/** Epoch and step as one seed; 0 is the epoch's order, others are its batches. */
+/** Combines seed, epoch and step into one seed. Step 0 seeds the epoch's order, the others its batches. */
 export function stepSeed(seed: number, epoch: number, step: number): number {
   return (Math.imul(seed, 0x9e3779b1) ^ Math.imul(epoch + 1, 0x85ebca6b) ^ Math.imul(step, 0xc2b2ae35)) >>> 0;
 }

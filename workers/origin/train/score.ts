@@ -6,7 +6,7 @@ import { tfjsEngine } from "#core/model/tfjs/engine.ts";
 import { type Dataset, embedRows } from "./dataset.ts";
 import type { Blobs } from "./pack.ts";
 
-/** Calibrated scores of each row, by a network as the edge runs it: its own engine, its global head. */
+/** Computes calibrated scores of each row as the edge does: on its engine, with the global head. */
 export async function scoreDataset(spec: NetworkSpec, read: ReadBlob, data: Dataset): Promise<Float64Array[]> {
   const { backbone, head } = await loadNetwork(await tfjsEngine(), spec, read);
   try {
@@ -17,7 +17,7 @@ export async function scoreDataset(spec: NetworkSpec, read: ReadBlob, data: Data
   }
 }
 
-/** Reads what lies among blobs in memory, checked. */
+/** Reads and verifies blobs from memory. */
 export function readFrom(blobs: Blobs): ReadBlob {
   return async (blob) => checkBlob(blob, blobs.get(blob.sha256)?.slice().buffer ?? null);
 }

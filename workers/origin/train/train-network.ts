@@ -7,38 +7,40 @@ import type { Checkpoints, EpochRecord } from "./checkpoint.ts";
 import { planInput } from "./columns.ts";
 import { type Dataset, encodeRows, type RowsBySplit } from "./dataset.ts";
 import { softenScores } from "./distil.ts";
-import { type FitProgress, type FitResult, fitNetwork } from "./fit.ts";
+import { type FitResult, fitNetwork } from "./fit.ts";
+import type { FitProgress } from "./fit-progress.ts";
 import { type Blobs, packNetwork } from "./pack.ts";
 import { prune } from "./prune.ts";
 import { dateRangeOf } from "./rows.ts";
 
-/** Rows as a network takes them: what it trains on, and what no network trains on. */
+/** Rows encoded for a network: those that it trains on, and held-out rows. */
 export interface EncodedSplits {
   input: Input;
   data: Dataset;
   heldOut: HeldOut;
 }
 
-/** A network as it will be published, and how it came to be so. */
+/** A network as it will be published, and the course of its training. */
 export interface TrainedNetwork extends CalibratedNetwork {
   history: EpochRecord[];
   seconds: number;
 }
 
+/** What a network's training needs besides its rows. */
 export interface NetworkTraining {
   name: string;
   backend: Backend;
   blobs: Blobs;
-  /** Full's scores of the training rows [rows, classes]; null for full itself. */
+  /** Full's scores of the training rows [rows, classes]; null when full itself is trained. */
   teacher: Float32Array | null;
   checkpoints?: Checkpoints | undefined;
   onProgress?: ((progress: FitProgress) => void) | undefined;
 }
 
-/** Pruned networks are trained on for this share of the plan's epochs, at this share of its rate. */
+/** After pruning, a network trains again for this share of the plan's epochs, at this share of its rate. */
 const afterPruning = { epochs: 0.25, rate: 0.3 };
 
-/** Encodes rows as a plan's input has them, fitted on the training rows. */
+/** Encodes rows by a plan's input, which is fitted on the training rows. */
 export function encodeSplits(
   recipe: Recipe,
   plan: InputPlan,
@@ -53,12 +55,12 @@ export function encodeSplits(
   return { input, data: encodeRows(recipe, input, train), heldOut };
 }
 
-/** Lets go of rows that were kept in files. */
+/** Closes the files of rows that are not in memory. */
 export function release({ data, heldOut: { validation, calibration } }: EncodedSplits): void {
   for (const { values } of [data, validation, calibration]) values.release();
 }
 
-/** Trains a network by its plan, prunes it where the plan says so, packs it, and certifies it on held-out rows. */
+/** Trains a network by its plan, prunes it if planned, packs it, and certifies it on held-out rows. */
 export async function trainNetwork(
   recipe: Recipe,
   network: NetworkPlan,
