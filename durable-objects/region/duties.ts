@@ -1,4 +1,4 @@
-import type { ClassifyManifest } from "#core/contract/index.ts";
+import { type ClassifyManifest, questionKeepMs } from "#core/contract/index.ts";
 import { limits } from "#core/limits.ts";
 import { registryObject, reviewObject } from "../stubs.ts";
 import type { RegionContext } from "./context.ts";
@@ -23,7 +23,7 @@ export class Duties {
     const now = Date.now();
     jobs.put("register", "", now);
     jobs.put("schedule", "", now + policy.retrainEverySeconds * 1_000);
-    jobs.put("expire", "", now + limits.questionKeepMs);
+    jobs.put("expire", "", now + questionKeepMs);
     jobs.put("drift", "", now + limits.driftEveryMs);
     jobs.put("rule", "", now + limits.labelDueMs);
   }

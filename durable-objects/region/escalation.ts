@@ -2,7 +2,7 @@ import type { Answer, ClassifyManifest, Question, TraceEntry } from "#core/contr
 import { limits } from "#core/limits.ts";
 import { type LogEvent, logLine, outcomeOf } from "#core/log.ts";
 import { HttpRung } from "#core/rung/http-rung.ts";
-import { type Hop, RungUnavailableError } from "#core/rung/rung.ts";
+import { type Hop, nextRungTimeoutMs, RungUnavailableError } from "#core/rung/rung.ts";
 import { beginSpan, type Span, traceHeaders } from "#core/trace-context.ts";
 import { reviewObject } from "../stubs.ts";
 import { opinionOf } from "./answers.ts";
@@ -151,7 +151,7 @@ export class Escalation {
       model,
       url: env.NEXT_RUNG_URL,
       token: env.NEXT_RUNG_TOKEN,
-      timeoutMs: limits.nextRungTimeoutMs,
+      timeoutMs: nextRungTimeoutMs,
     });
     try {
       const replies = await rung.ask(questions, hop);
@@ -216,6 +216,6 @@ export class Escalation {
   }
 
   private hopOfOwn(): Hop {
-    return { owner: "", remainingMs: limits.nextRungTimeoutMs, via: [this.context.env.NODE_ID], trace: false };
+    return { owner: "", remainingMs: nextRungTimeoutMs, via: [this.context.env.NODE_ID], trace: false };
   }
 }

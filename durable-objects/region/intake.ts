@@ -1,9 +1,8 @@
 import { canonicalJson } from "#core/canonical.ts";
 import { deal, groupKeyOf, isAudited } from "#core/confidence/splits.ts";
-import type { Answer, ClassifyManifest, Question } from "#core/contract/index.ts";
+import { type Answer, type ClassifyManifest, type Question, questionKeepMs } from "#core/contract/index.ts";
 import { sha256Hex } from "#core/hash.ts";
 import { quantise } from "#core/head/embedding.ts";
-import { limits } from "#core/limits.ts";
 import type { Hop } from "#core/rung/rung.ts";
 import { opinionsOf, provisionalAnswer } from "./answers.ts";
 import type { Tried } from "./canary.ts";
@@ -60,7 +59,7 @@ export async function recordOf(
         : null,
     at,
     receivedAt: now,
-    expiresAt: now + limits.questionKeepMs,
+    expiresAt: now + questionKeepMs,
     accepted,
     audited: isAudit,
     // What escalates is labelled for certain; of what is accepted, the audit's share, unless every truth will come.

@@ -1,7 +1,13 @@
 import { aimFor, follow } from "#core/confidence/control.ts";
 import { addTrial, correctTrial, type Outcome } from "#core/confidence/trials.ts";
 import { firstWindow, nextWindow, type Verdict, verdict } from "#core/confidence/window.ts";
-import type { CertificateState, ClassifyManifest, LabelSource, Rule } from "#core/contract/index.ts";
+import {
+  type CertificateState,
+  type ClassifyManifest,
+  type LabelSource,
+  questionKeepMs,
+  type Rule,
+} from "#core/contract/index.ts";
 import { limits } from "#core/limits.ts";
 import type { Heads } from "./heads.ts";
 import { type RegionWindow, type Trial, Windows } from "./windows.ts";
@@ -179,7 +185,7 @@ export class LiveRule {
   }
 
   expire(): void {
-    this.windows.expire(Date.now() - limits.questionKeepMs);
+    this.windows.expire(Date.now() - questionKeepMs);
   }
 
   /** What stays of a forgotten question: a trial whose label came keeps counting, without its name. */

@@ -1,4 +1,4 @@
-import { limits } from "#core/limits.ts";
+import { samplesPageMaxRows } from "#core/contract/index.ts";
 import type { RegionContext } from "./context.ts";
 import type { StoredSample, Tombstone } from "./samples.ts";
 
@@ -19,7 +19,7 @@ export async function samplesSince({ samples, archive }: RegionContext, since: n
     const forgotten = samples.forgottenIn(revision, archived.lastRevision, Number.MAX_SAFE_INTEGER);
     return { samples: archived.samples, forgotten, revision: archived.lastRevision, isLast: false };
   }
-  const page = samples.changedSince(revision, limits.exportMaxRows);
+  const page = samples.changedSince(revision, samplesPageMaxRows);
   const changed = [...page.samples, ...page.forgotten].map((row) => row.revision);
   return { ...page, revision: Math.max(revision, ...changed) };
 }

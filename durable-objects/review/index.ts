@@ -1,5 +1,5 @@
 import { DurableObject } from "cloudflare:workers";
-import type { FlaggedQuestion, Instance, ReviewQuestion } from "#core/contract/index.ts";
+import { type FlaggedQuestion, type Instance, questionKeepMs, type ReviewQuestion } from "#core/contract/index.ts";
 import { limits } from "#core/limits.ts";
 import { type LogEvent, logLine } from "#core/log.ts";
 import { fail, ok, type Result } from "#core/result.ts";
@@ -100,7 +100,7 @@ export class ReviewObject extends DurableObject<Env> implements ReviewApi {
       if (refused) return refused;
       this.queue.flag(id, holder, reason, now);
       this.jobs.put("close", id, now + limits.jobRetryMs);
-      this.jobs.put("remove", id, now + limits.questionKeepMs);
+      this.jobs.put("remove", id, now + questionKeepMs);
       return null;
     });
     if (refusal) return fail(refusal);

@@ -1,7 +1,6 @@
 import type { UpriverClient } from "#client/index.ts";
-import type { Answer } from "#core/contract/index.ts";
+import { type Answer, bodyMaxBytes } from "#core/contract/index.ts";
 import { mintId } from "#core/ids.ts";
-import { limits } from "#core/limits.ts";
 import type { Recipe, Row } from "#origin/recipes/index.ts";
 import { type CertificateLook, looksOf } from "./certificates.ts";
 import { type Day, dayMs, yearOf } from "./days.ts";
@@ -36,7 +35,7 @@ export interface Walked {
 
 /** Questions and truths in one request, and what their instances may come to: half of what a body may have. */
 const batchMax = 1_000;
-const batchMaxBytes = limits.bodyMaxBytes / 2;
+const batchMaxBytes = bodyMaxBytes / 2;
 
 /**
  * Walks a recipe's rows through the running ladder in time order: first what was known before is taught, then each day

@@ -1,7 +1,6 @@
 import type { Command } from "commander";
 import type { UpriverClient } from "#client/index.ts";
-import type { Truths } from "#core/contract/index.ts";
-import { limits } from "#core/limits.ts";
+import { bodyMaxBytes, type Truths } from "#core/contract/index.ts";
 import type { LabelledSample } from "#origin/learn/mix.ts";
 import { SampleStore } from "#origin/learn/sample-store.ts";
 import { clientFor } from "../local/context.ts";
@@ -79,7 +78,7 @@ function* batches(samples: readonly LabelledSample[]): Generator<Truths["truths"
   for (const { id, region, instance, label, at } of samples) {
     const truth = { id, label, question: { instance: instance as NonNullable<typeof instance>, region, at } };
     const size = JSON.stringify(truth).length;
-    if (batch.length === batchMaxRows || (batch.length > 0 && bytes + size > limits.bodyMaxBytes / 2)) {
+    if (batch.length === batchMaxRows || (batch.length > 0 && bytes + size > bodyMaxBytes / 2)) {
       yield batch;
       [batch, bytes] = [[], 0];
     }

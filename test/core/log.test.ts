@@ -1,7 +1,6 @@
 import { describe, expect, it } from "vitest";
 import type { Answer } from "#core/contract/index.ts";
-import { limits } from "#core/limits.ts";
-import { type LogLine, lineOf, logLine, outcomeOf } from "#core/log.ts";
+import { type LogLine, lineOf, logLine, logMaxIds, outcomeOf } from "#core/log.ts";
 
 const span = { trace: "t", span: "s", parent: "p", flags: "01", state: "congo=1" };
 const line: LogLine = { event: "asked", rung: "origin", model: "shop", region: "north", span, ids: ["shop~north~1"] };
@@ -26,8 +25,8 @@ describe("a line of the log", () => {
   });
 
   it("names so many questions of a batch, and says how many there were", () => {
-    const ids = Array.from({ length: limits.logMaxIds + 5 }, (_, i) => `${i}`);
-    expect(lineOf({ ...line, ids })).toMatchObject({ questions: ids.slice(0, limits.logMaxIds), count: ids.length });
+    const ids = Array.from({ length: logMaxIds + 5 }, (_, i) => `${i}`);
+    expect(lineOf({ ...line, ids })).toMatchObject({ questions: ids.slice(0, logMaxIds), count: ids.length });
   });
 
   it("says who answered one question, and how many of several are answered: no label, no scores", () => {

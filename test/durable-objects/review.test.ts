@@ -1,7 +1,7 @@
 import { runDurableObjectAlarm, runInDurableObject } from "cloudflare:test";
 import { env } from "cloudflare:workers";
 import { beforeAll, describe, expect, it } from "vitest";
-import type { Answer, FlaggedQuestion, ReviewQuestion } from "#core/contract/index.ts";
+import { type Answer, type FlaggedQuestion, questionKeepMs, type ReviewQuestion } from "#core/contract/index.ts";
 import { limits } from "#core/limits.ts";
 import { correctionMs, type ReviewObject } from "#objects/review/index.ts";
 import { leaseMaxBytes, skipMs } from "#objects/review/queue.ts";
@@ -259,7 +259,7 @@ describe("a flagged question", () => {
   it("is let go of when its time is over", async () => {
     const [id] = (await queued(18)) as [string];
     await expectOk(post(id, "flag", ada, { reason: "a riddle" }));
-    await pass(limits.questionKeepMs - 60_000);
+    await pass(questionKeepMs - 60_000);
     expect((await flagged()).map((question) => question.id)).toEqual([id]);
     await pass(61_000);
     expect(await flagged()).toEqual([]);

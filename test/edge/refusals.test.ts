@@ -1,8 +1,7 @@
 import { listDurableObjectIds } from "cloudflare:test";
 import { env } from "cloudflare:workers";
 import { beforeAll, describe, expect, it } from "vitest";
-import { type Problem, problemSchema } from "#core/contract/index.ts";
-import { limits } from "#core/limits.ts";
+import { bodyMaxBytes, type Problem, problemSchema } from "#core/contract/index.ts";
 import { app } from "#edge/app.ts";
 import { routes } from "#edge/routes/index.ts";
 import { type CallOptions, call, instance, publish } from "../helpers/edge.ts";
@@ -28,7 +27,7 @@ const refusals: [string, number, string, CallOptions, RegExp][] = [
   ],
   ["broken JSON", 400, "open", { token, raw: '{"instance":' }, /broken JSON/],
   ["an empty body", 400, "open", { token, raw: "" }, /empty body/],
-  ["a body too large", 413, "open", { token, raw: `"${"x".repeat(limits.bodyMaxBytes)}"` }, /4194304 bytes/],
+  ["a body too large", 413, "open", { token, raw: `"${"x".repeat(bodyMaxBytes)}"` }, /4194304 bytes/],
   ["an unknown field", 422, "open", { token, body: { instance: good, colour: 1 } }, /colour/],
   ["nothing to answer", 422, "open", { token, body: {} }, /exactly one of/],
   ["a wrong column", 422, "open", { token, body: { instance: { ...good, x9: 1 } } }, /x9/],

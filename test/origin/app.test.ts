@@ -1,15 +1,13 @@
 import { mkdtemp, readdir, writeFile } from "node:fs/promises";
-import type { AddressInfo } from "node:net";
-import { createServer } from "node:net";
+import { type AddressInfo, createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type ServerType, serve } from "@hono/node-server";
 import { Hono } from "hono";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { UpriverClient } from "#client/index.ts";
-import { problemSchema } from "#core/contract/index.ts";
+import { bodyMaxBytes, problemSchema } from "#core/contract/index.ts";
 import { sha256Hex } from "#core/hash.ts";
-import { limits } from "#core/limits.ts";
 import { HttpRung } from "#core/rung/http-rung.ts";
 import { createApp } from "#origin/app.ts";
 import { readConfig } from "#origin/config.ts";
@@ -104,7 +102,7 @@ describe("the origin", () => {
       /"index":1/,
     ],
     ["a question that is not whole", 422, { questions: [{ instance: { x0: 1 } }] }, {}, /"path":"id"/],
-    ["a body too large", 413, "x".repeat(limits.bodyMaxBytes + 1), {}, /4194304/],
+    ["a body too large", 413, "x".repeat(bodyMaxBytes + 1), {}, /4194304/],
     ["a circle", 508, { questions: questions(1), via: ["origin"] }, {}, /origin → origin/],
     ["another route", 404, {}, { path: "/v1/other" }, /route/],
   ])("refuses %s with a problem document", async (_, status, body, options, text) => {

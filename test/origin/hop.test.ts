@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
+import { viaMaxRungs } from "#core/contract/index.ts";
 import { sha256Hex } from "#core/hash.ts";
-import { limits } from "#core/limits.ts";
 import { createApp, type OriginOptions } from "#origin/app.ts";
 
 const question = { id: "shop~north~1", region: "north", instance: { x0: 1 }, at: 0 };
@@ -80,8 +80,8 @@ describe("a hop to the origin", () => {
   it("goes over so many nodes and no more", async () => {
     const { ask } = await origin();
     const via = (n: number) => Array.from({ length: n }, (_, i) => `node-${i}`);
-    expect((await ask({ via: via(limits.viaMax - 1) })).status).toBe(200);
-    expect((await ask({ via: via(limits.viaMax) })).status).toBe(508);
+    expect((await ask({ via: via(viaMaxRungs - 1) })).status).toBe(200);
+    expect((await ask({ via: via(viaMaxRungs) })).status).toBe(508);
   });
 
   it("that takes longer than the time that remained is refused, not answered late", async () => {

@@ -1,25 +1,12 @@
 /** Every limit and magic number of the system, units in the names. */
 export const limits = {
-  /** A picture of 198 × 198 × 3 numbers, each with all its digits, is 2.3 MB of JSON. */
-  bodyMaxBytes: 4 * 1024 * 1024,
   imageMaxBytes: 4 * 1024 * 1024,
   /** 16 MiB once decoded, twice: in the decoder's heap, and as pixels; beside an isolate's models that is what there is. */
   imageMaxPixels: 4 * 1024 * 1024,
   imageHeapMaxBytes: 48 * 1024 * 1024,
-  blobShardMaxBytes: 20 * 1024 * 1024,
-  batchMaxQuestions: 1024,
-  idMaxChars: 256,
   tensorMaxDimensions: 8,
-  regionMaxChars: 64,
 
-  askTimeoutMs: 10_000,
-  nextRungTimeoutMs: 4_000,
-  waitMaxSeconds: 60,
   retryAfterSeconds: 2,
-  viaMax: 8,
-  tracestateMaxChars: 512,
-  /** Ids that a line of the log names; of a larger batch it says how many there were. */
-  logMaxIds: 20,
 
   pointerTtlMs: 5_000,
   kvCacheSeconds: 60,
@@ -46,13 +33,11 @@ export const limits = {
   reviewLeaseMs: 5 * 60_000,
   /** How long a lease lasts that goes to another tool's queue. */
   reviewExportLeaseMs: 24 * 3600_000,
-  flagReasonMaxChars: 500,
   /** Tasks of one import, each of which asks another object; annotations of a task, and results of each. */
   labelStudioMaxTasks: 500,
   labelStudioMaxResults: 100,
   /** An export has the pictures with it. */
   labelStudioMaxBytes: 16 * 1024 * 1024,
-  questionKeepMs: 90 * 24 * 3600_000,
   jobStepsPerAlarm: 200,
   jobRetryMs: 1_000,
   jobRetryMaxMs: 5 * 60_000,
@@ -60,14 +45,10 @@ export const limits = {
   /** Multiply-adds in one slice of a retrain: under 50 ms on the slowest machine we measured. */
   sliceMultiplyAdds: 8_000_000,
   embedSliceRows: 256,
-  /** What a block of rows or a step costs besides its multiply-adds, in multiply-adds. */
-  blockOverheadMultiplyAdds: 100_000,
   /** Rows of validation below which a calibration on them says little of other rows. */
   validationFewRows: 30,
   /** New labels that bring a retrain forward: one of as many. */
   retrainFreshShare: 20,
-  /** Samples that a region keeps at hand at most, bytes of their inputs, and how many go to R2 at a time. */
-  samplesMax: 20_000,
   samplesMaxBytes: 256 * 1024 * 1024,
   archiveRows: 1_000,
   /** A row or blob of SQLite is at most 2 MB. */
@@ -85,19 +66,9 @@ export const limits = {
   semanticCacheJudges: 400,
   driftEveryMs: 30 * 24 * 3600_000,
   driftMaxRows: 2_000,
-  /** Labels of a class below which a region may not unlearn it. */
-  anchorFewLabels: 20,
   anchorRows: 512,
   /** Questions that a region records of a canary at most; each costs some hundred bytes, and a class 4. */
   canaryMaxRows: 20_000,
-  /** How much more often a canary may err, and how much less it may accept, than the stable version: shares of answers. */
-  canaryMargin: 0.02,
-  canaryCoverageMargin: 0.05,
-  /** The chance of rolling back a canary that is no worse, and of promoting one that is worse by the margin. */
-  canaryDelta: 0.05,
-  canaryDeadlineHours: 72,
-  canaryDeadlineMaxHours: 24 * 60,
-  exportMaxRows: 1_000,
   retrainWaitMs: 15 * 60_000,
   retrainTries: 8,
 } as const;

@@ -1,6 +1,8 @@
 import type { Answer, RungName } from "./contract/index.ts";
-import { limits } from "./limits.ts";
 import type { Span } from "./trace-context.ts";
+
+/** How many ids a line of the log names; of a larger batch it says how many there were. */
+export const logMaxIds = 20;
 
 /** What became of questions at a rung. */
 export type LogEvent =
@@ -53,7 +55,7 @@ export function lineOf({ event, rung, model, region, span, ids, ms }: LogLine, d
     trace,
     span: own,
     ...(parent === null ? {} : { parent }),
-    ...(ids.length === 1 ? { question: ids[0] } : { questions: ids.slice(0, limits.logMaxIds), count: ids.length }),
+    ...(ids.length === 1 ? { question: ids[0] } : { questions: ids.slice(0, logMaxIds), count: ids.length }),
     ...(ms === undefined ? {} : { ms }),
     ...details,
   };

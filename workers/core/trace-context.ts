@@ -1,5 +1,6 @@
 import { toHex } from "./hash.ts";
-import { limits } from "./limits.ts";
+
+export const tracestateMaxChars = 512;
 
 /** A rung's own part of a trace, by the W3C Trace Context recommendation: https://www.w3.org/TR/trace-context/. */
 export interface Span {
@@ -48,7 +49,7 @@ export function beginSpan({ traceparent, tracestate }: Received): Span {
   const random = toHex(crypto.getRandomValues(new Uint8Array(came ? spanBytes : spanBytes + traceBytes)).buffer);
   const span = random.slice(0, 2 * spanBytes);
   if (!came) return { trace: random.slice(2 * spanBytes), span, parent: null, flags: "00", state: null };
-  const state = tracestate && tracestate.length <= limits.tracestateMaxChars ? tracestate : null;
+  const state = tracestate && tracestate.length <= tracestateMaxChars ? tracestate : null;
   return { ...came, span, state };
 }
 

@@ -1,4 +1,4 @@
-import { limits } from "#core/limits.ts";
+import { nextRungTimeoutMs } from "#core/rung/rung.ts";
 import { registryObject } from "#objects/stubs.ts";
 import { manifestOf, modelNames } from "./artefacts/models.ts";
 import { nodeOf } from "./node.ts";
@@ -38,7 +38,7 @@ async function refusalOf(env: Env, model: string): Promise<string | null> {
       method: "POST",
       headers: { authorization: `Bearer ${env.NEXT_RUNG_TOKEN}`, "content-type": "application/json" },
       body: JSON.stringify({ reason: "schedule" }),
-      signal: AbortSignal.timeout(limits.nextRungTimeoutMs),
+      signal: AbortSignal.timeout(nextRungTimeoutMs),
     });
     const body = await response.text();
     return response.ok || response.status === 409 ? null : `status ${response.status}: ${body.slice(0, 300)}`;

@@ -1,8 +1,15 @@
 import { type Context, Hono } from "hono";
-import { type AskBody, askSchema, type Question, questionSchema } from "#core/contract/index.ts";
+import {
+  type AskBody,
+  askSchema,
+  askTimeoutMs,
+  bodyMaxBytes,
+  type Question,
+  questionSchema,
+  viaMaxRungs,
+} from "#core/contract/index.ts";
 import { FaultError, problemOf } from "#core/http/fault.ts";
 import { expectedResponse, problemResponse, readJson, unexpectedResponse } from "#core/http/problem.ts";
-import { limits } from "#core/limits.ts";
 import { lineOf, outcomeOf } from "#core/log.ts";
 import { findToken, hasScope, type Token } from "#core/tokens.ts";
 import { spanOf, traceHeaders } from "#core/trace-context.ts";
@@ -54,11 +61,11 @@ export function createApp(options: OriginOptions): Hono {
 async function ask({ nodeId, tokens, models, log }: OriginOptions, context: Context): Promise<Response> {
   const startedAt = Date.now();
   const [model, token] = await modelFor(tokens, context, "ask");
-  const body = await readJson(context.req.raw, askSchema, limits.bodyMaxBytes);
-  const { via = [], remainingMs = limits.askTimeoutMs, trace = false } = body;
+  const body = await readJson(context.req.raw, askSchema, bodyMaxBytes);
+  const { via = [], remainingMs = askTimeoutMs, trace = false } = body;
   const passed = [...via, nodeId];
-  if (via.includes(nodeId) || passed.length > limits.viaMax) {
-    throw new FaultError({ kind: "loop", via: passed, max: limits.viaMax });
+  if (via.includes(nodeId) || passed.length > viaMaxRungs) {
+    throw new FaultError({ kind: "loop", via: passed, max: viaMaxRungs });
   }
   const questions = completeQuestions(body);
   const span = spanOf(context.req.raw.headers);

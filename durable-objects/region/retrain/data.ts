@@ -1,3 +1,4 @@
+import { anchorFewLabels } from "#core/confidence/anchor.ts";
 import { mayJudge } from "#core/confidence/labels.ts";
 import type { ClassifyManifest } from "#core/contract/index.ts";
 import { type Anchor, decodeAnchor } from "#core/head/anchor.ts";
@@ -84,7 +85,7 @@ async function readAnchor(env: Env, { anchor, thin }: ClassifyManifest): Promise
 // A region that knows one class would call everything by it: the world's rows stand for as many labels of each other
 // class as would let the region unlearn it. They never judge, and no part of train leaves them out.
 function anchorRows({ inputs, labels }: Anchor, ownLabels: readonly number[]): SampleRows {
-  const chosen = labels.flatMap((label, row) => ((ownLabels[label] as number) < limits.anchorFewLabels ? [row] : []));
+  const chosen = labels.flatMap((label, row) => ((ownLabels[label] as number) < anchorFewLabels ? [row] : []));
   const width = inputs.length / labels.length;
   const own = new Float32Array(chosen.length * width);
   for (const [i, row] of chosen.entries()) own.set(inputs.subarray(row * width, (row + 1) * width), i * width);
@@ -93,7 +94,7 @@ function anchorRows({ inputs, labels }: Anchor, ownLabels: readonly number[]): S
     rows: chosen.length,
     inputs: own,
     labels: chosen.map((row) => labels[row] as number),
-    weights: Float32Array.from(chosen, (row) => limits.anchorFewLabels / (ofClass[row] as number)),
+    weights: Float32Array.from(chosen, (row) => anchorFewLabels / (ofClass[row] as number)),
     groupKeys: chosen.map(() => "anchor"),
     folds: chosen.map(() => noFold),
     numbers: chosen.map(() => 0),

@@ -1,7 +1,7 @@
 import { listDurableObjectIds } from "cloudflare:test";
 import { env } from "cloudflare:workers";
 import { beforeAll, describe, expect, it } from "vitest";
-import { limits } from "#core/limits.ts";
+import { bodyMaxBytes } from "#core/contract/index.ts";
 import { jsonLengthHeader } from "#edge/protocols/open-inference/request.ts";
 import { type CallOptions, call, publish } from "#test/helpers/edge.ts";
 import { faultsOf } from "./open-inference-schema.ts";
@@ -40,7 +40,7 @@ const refusals: [string, number, string, CallOptions, RegExp][] = [
   ["a token without the region", 403, infer, { ...of(x0), token: "north-token" }, /region 'world'/],
   ["broken JSON", 400, infer, { token, raw: '{"inputs":[' }, /broken JSON/],
   ["an empty body", 400, infer, { token, raw: "" }, /empty body/],
-  ["a body too large", 413, infer, { token, raw: `"${"x".repeat(limits.bodyMaxBytes)}"` }, /4194304 bytes/],
+  ["a body too large", 413, infer, { token, raw: `"${"x".repeat(bodyMaxBytes)}"` }, /4194304 bytes/],
   ["no inputs", 400, infer, of(), /inputs/],
   ["an unknown input", 400, infer, of({ ...x0, name: "x9" }), /names x0, x1, x2, x3, region.*input 'x9'/],
   ["an input twice", 400, infer, of(x0, x0), /x0: expected each input once/],

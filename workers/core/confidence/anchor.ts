@@ -1,8 +1,9 @@
 import type { Anchor } from "../head/anchor.ts";
-import type { HeadWeights } from "../head/head.ts";
-import { argMax, scoresOf, softmax } from "../head/head.ts";
+import { argMax, type HeadWeights, scoresOf, softmax } from "../head/head.ts";
 import { type FitData, logitsOfRow } from "../head/softmax-fit.ts";
-import { limits } from "../limits.ts";
+
+/** Labels of a class below which a region may not unlearn it. */
+export const anchorFewLabels = 20;
 
 /** What a candidate does to the classes that its region hardly knows. */
 export interface AnchorReport {
@@ -22,7 +23,7 @@ export function anchorFault(
   candidate: Float32Array,
   current: HeadWeights | null,
 ): AnchorReport {
-  const few = ownLabels.flatMap((n, label) => (n < limits.anchorFewLabels ? [label] : []));
+  const few = ownLabels.flatMap((n, label) => (n < anchorFewLabels ? [label] : []));
   const width = start.length / classes;
   const before = (row: number) =>
     current

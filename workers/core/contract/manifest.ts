@@ -1,11 +1,14 @@
 import * as z from "zod";
-import { limits } from "../limits.ts";
 import { certificateSchema, rungSchema, uncertifiedSchema } from "./answer.ts";
 import { inputSchema } from "./input.ts";
 import { instanceSchema } from "./instance.ts";
 import { regionSchema, regionsSchema } from "./region.ts";
 import { sha256Schema } from "./sha256.ts";
 import { tensorSpecSchema } from "./tensor.ts";
+
+export const blobShardMaxBytes = 20 * 1024 * 1024;
+/** The most samples that a region may keep in its object. */
+export const samplesMax = 20_000;
 
 export const modelNameSchema = z
   .string()
@@ -102,7 +105,7 @@ export const policySchema = z
     /** Whether a labelled question's instance stays; without it a new backbone can't embed the sample again. */
     keepInputs: z.boolean(),
     /** How many samples a region keeps at hand; the ones that changed longest ago go to R2. */
-    samplesMax: z.int().positive().max(limits.samplesMax),
+    samplesMax: z.int().positive().max(samplesMax),
     retrainEverySeconds: z.int().positive(),
     /** How soon after new labels a region retrains, once they are a twentieth of all; null: by the schedule alone. */
     retrainAfterSeconds: z.int().nonnegative().nullable(),

@@ -1,10 +1,19 @@
 import * as z from "zod";
-import { limits } from "../limits.ts";
 import { instanceSchema } from "./instance.ts";
 import { regionSchema } from "./region.ts";
 import { sha256Schema } from "./sha256.ts";
 
-export const questionIdSchema = z.string().min(3).max(limits.idMaxChars);
+/** A picture of 198 × 198 × 3 numbers, each with all its digits, is 2.3 MB of JSON. */
+export const bodyMaxBytes = 4 * 1024 * 1024;
+export const batchMaxQuestions = 1024;
+export const questionIdMaxChars = 256;
+/** How many rungs a question may pass before it counts as a loop. */
+export const viaMaxRungs = 8;
+export const askTimeoutMs = 10_000;
+/** How long a stored question is kept. */
+export const questionKeepMs = 90 * 24 * 3600_000;
+
+export const questionIdSchema = z.string().min(3).max(questionIdMaxChars);
 
 /** What the rung below made of a question; void where the backbone is another. */
 export const inferenceSchema = z.strictObject({
@@ -37,8 +46,8 @@ export type Draft = z.infer<typeof draftSchema>;
 export const askSchema = z
   .strictObject({
     instance: instanceSchema.optional(),
-    instances: z.array(instanceSchema).min(1).max(limits.batchMaxQuestions).optional(),
-    questions: z.array(draftSchema).min(1).max(limits.batchMaxQuestions).optional(),
+    instances: z.array(instanceSchema).min(1).max(batchMaxQuestions).optional(),
+    questions: z.array(draftSchema).min(1).max(batchMaxQuestions).optional(),
     /** `always` takes the edge's answer whatever its confidence. */
     accept: z.enum(["rule", "always"]).optional(),
     /** Returns the scores of every head and rung; admin only. */
@@ -48,7 +57,7 @@ export const askSchema = z
     remainingMs: z.number().positive().optional(),
     via: z
       .array(z.string().max(64))
-      .max(limits.viaMax + 1)
+      .max(viaMaxRungs + 1)
       .optional(),
   })
   .refine(

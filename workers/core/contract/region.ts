@@ -1,11 +1,12 @@
 import * as z from "zod";
-import { limits } from "../limits.ts";
+
+export const regionMaxChars = 64;
 
 /** A region's key: what groups the askers that share a head. */
 export const regionSchema = z
   .string()
   .min(1)
-  .max(limits.regionMaxChars)
+  .max(regionMaxChars)
   .regex(/^[\p{L}\p{N}][\p{L}\p{N} ._-]*$/u, "letters, digits, space, '.', '_' and '-'");
 
 /** Where a model takes a question's region from. An unlisted key falls to `parent`. */

@@ -1,9 +1,10 @@
 import * as z from "zod";
-import { limits } from "../limits.ts";
 import { answerSchema, rungSchema } from "./answer.ts";
 import { instanceSchema } from "./instance.ts";
 import { questionIdSchema } from "./question.ts";
 import { regionSchema } from "./region.ts";
+
+export const flagReasonMaxChars = 500;
 
 export const opinionSchema = z
   .strictObject({
@@ -43,7 +44,7 @@ export const skippedSchema = z.strictObject({ id: questionIdSchema, skipped: z.l
 
 /** The body of `POST /v1/questions/{id}/flag`: why no person can answer it. */
 export const flagSchema = z
-  .strictObject({ reason: z.string().trim().min(1).max(limits.flagReasonMaxChars) })
+  .strictObject({ reason: z.string().trim().min(1).max(flagReasonMaxChars) })
   .meta({ id: "Flag" });
 
 export const flaggedQuestionSchema = z

@@ -1,13 +1,24 @@
 import * as z from "zod";
-import { limits } from "../limits.ts";
 import { modelPointerSchema } from "./pointers.ts";
 import { regionSchema } from "./region.ts";
 
+/** How a canary is judged unless the rollout says otherwise. */
+export const canaryDefaults = {
+  /** How much more often than the stable version it may err, as a share of answers. */
+  margin: 0.02,
+  /** How much less than the stable version it may accept, as a share of answers. */
+  coverageMargin: 0.05,
+  /** The chance of rolling back a canary that is no worse, and of promoting one that is worse by the margin. */
+  delta: 0.05,
+  deadlineHours: 72,
+} as const;
+export const canaryDeadlineMaxHours = 24 * 60;
+
 export const watchSchema = z.strictObject({
   /** How much more often than the stable version the canary may err, as a share of answers. */
-  margin: z.number().gt(0).lt(1).default(limits.canaryMargin),
+  margin: z.number().gt(0).lt(1).default(canaryDefaults.margin),
   /** When an undecided canary is rolled back. */
-  deadlineHours: z.number().positive().max(limits.canaryDeadlineMaxHours).default(limits.canaryDeadlineHours),
+  deadlineHours: z.number().positive().max(canaryDeadlineMaxHours).default(canaryDefaults.deadlineHours),
 });
 
 export const rolloutSchema = z

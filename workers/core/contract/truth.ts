@@ -1,9 +1,10 @@
 import * as z from "zod";
-import { limits } from "../limits.ts";
 import { instanceSchema } from "./instance.ts";
 import { labelSourceSchema, splitSchema } from "./label.ts";
-import { draftSchema, questionIdSchema } from "./question.ts";
+import { batchMaxQuestions, draftSchema, questionIdSchema } from "./question.ts";
 import { regionSchema } from "./region.ts";
+
+export const samplesPageMaxRows = 1_000;
 
 /** The body of `POST /v1/questions/{id}/truth` and `/answer`. A truth for a question that was not kept brings it. */
 export const truthSchema = z
@@ -22,7 +23,7 @@ export const truthsSchema = z
     truths: z
       .array(z.strictObject({ id: questionIdSchema.optional(), label: z.string(), question: draftSchema.optional() }))
       .min(1)
-      .max(limits.batchMaxQuestions),
+      .max(batchMaxQuestions),
     at: z.int().nonnegative().optional(),
   })
   .meta({ id: "Truths" });

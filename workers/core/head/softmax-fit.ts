@@ -1,8 +1,10 @@
 import { trainFolds } from "../confidence/splits.ts";
-import { limits } from "../limits.ts";
 import { softmax } from "./head.ts";
 import { logLossOf } from "./metrics.ts";
 import { type SoftmaxState, softmaxGradient, softmaxSettings, softmaxStep, startSoftmax } from "./softmax.ts";
+
+/** What a block of rows or a step costs besides its multiply-adds, in multiply-adds. */
+const blockOverheadMultiplyAdds = 100_000;
 
 /** Labelled embeddings as numbers: inputs [rows, width + 1] ending in 1, each label's class, each row's weight. */
 export interface LabelledRows {
@@ -97,7 +99,7 @@ export function continueFit(data: FitData, from: FitState, multiplyAdds: number)
     const rows = Math.min(data.train.rows - state.row, blockRows);
     const weights = rowWeights(data, state);
     state = overRows(data, state, rows, weights);
-    budget -= rows * rowCost + limits.blockOverheadMultiplyAdds;
+    budget -= rows * rowCost + blockOverheadMultiplyAdds;
     if (state.row === data.train.rows) state = nextIteration(data, state, weights);
   }
   return state;

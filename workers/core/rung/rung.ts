@@ -2,6 +2,9 @@ import type { Answer, Inference, Question, RungName } from "../contract/index.ts
 import type { InputFault } from "../input/index.ts";
 import type { TraceHeaders } from "../trace-context.ts";
 
+/** How long a rung waits for the next one, unless the deadline comes first. */
+export const nextRungTimeoutMs = 4_000;
+
 /** What goes with questions from rung to rung. */
 export interface Hop extends Partial<TraceHeaders> {
   /** The id of the token that asked: only it, or an admin, reads the questions again. */

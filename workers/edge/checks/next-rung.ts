@@ -1,5 +1,5 @@
 import type { Finding, Manifest } from "#core/contract/index.ts";
-import { limits } from "#core/limits.ts";
+import { nextRungTimeoutMs } from "#core/rung/rung.ts";
 import type { Call } from "../call.ts";
 import { faulty, sound } from "./finding.ts";
 
@@ -20,7 +20,7 @@ export async function checkNextRung({ env }: Call, manifests: readonly Manifest[
   try {
     const response = await fetch(`${env.NEXT_RUNG_URL}/v1/status`, {
       headers: { authorization: `Bearer ${env.NEXT_RUNG_TOKEN}` },
-      signal: AbortSignal.timeout(limits.nextRungTimeoutMs),
+      signal: AbortSignal.timeout(nextRungTimeoutMs),
     });
     await response.body?.cancel();
     if (response.ok) return sound(check, `${env.NEXT_RUNG_URL} answers`);

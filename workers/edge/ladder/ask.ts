@@ -1,8 +1,14 @@
 import { classifying } from "#core/artefacts.ts";
 import { isAudited } from "#core/confidence/splits.ts";
-import type { Answer, AskBody, ClassifyManifest, Question } from "#core/contract/index.ts";
+import {
+  type Answer,
+  type AskBody,
+  askTimeoutMs,
+  type ClassifyManifest,
+  type Question,
+  viaMaxRungs,
+} from "#core/contract/index.ts";
 import { FaultError } from "#core/http/fault.ts";
-import { limits } from "#core/limits.ts";
 import { type LogEvent, type LogLine, logLine, outcomeOf } from "#core/log.ts";
 import { type Hop, type Reply, RungUnavailableError } from "#core/rung/rung.ts";
 import { traceHeaders } from "#core/trace-context.ts";
@@ -163,14 +169,14 @@ function merged(attempts: readonly Attempt[], replies: readonly Reply[], isHere:
   });
 }
 
-function hopOf(call: Call, { remainingMs = limits.askTimeoutMs, via = [], trace = false }: AskBody): Hop {
+function hopOf(call: Call, { remainingMs = askTimeoutMs, via = [], trace = false }: AskBody): Hop {
   const passed = [...via, call.node.id];
-  if (via.includes(call.node.id) || passed.length > limits.viaMax) {
-    throw new FaultError({ kind: "loop", via: passed, max: limits.viaMax });
+  if (via.includes(call.node.id) || passed.length > viaMaxRungs) {
+    throw new FaultError({ kind: "loop", via: passed, max: viaMaxRungs });
   }
   return {
     owner: ownerOf(call),
-    remainingMs: Math.min(remainingMs, limits.askTimeoutMs),
+    remainingMs: Math.min(remainingMs, askTimeoutMs),
     via: passed,
     trace,
     ...traceHeaders(call.span),

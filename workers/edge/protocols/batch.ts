@@ -1,4 +1,4 @@
-import { limits } from "#core/limits.ts";
+import { batchMaxQuestions } from "#core/contract/index.ts";
 import { misfit, type NamedTensor, type TensorMetadata } from "./tensor.ts";
 
 /** Tensors that a model takes, of as many rows. */
@@ -11,8 +11,8 @@ export interface Batch {
 /** Checks tensors against a model's inputs: each known, once, of a shape that it takes, and all of as many rows. */
 export function batchOf(inputs: readonly TensorMetadata[], tensors: readonly NamedTensor[]): Batch {
   const [rows = 0] = tensors[0]?.shape ?? [];
-  if (rows < 1 || rows > limits.batchMaxQuestions) {
-    throw misfit("inputs", `a first dimension from 1 to ${limits.batchMaxQuestions}: the questions`, `${rows}`);
+  if (rows < 1 || rows > batchMaxQuestions) {
+    throw misfit("inputs", `a first dimension from 1 to ${batchMaxQuestions}: the questions`, `${rows}`);
   }
   const seen = new Set<string>();
   const fitted = tensors.map((tensor) => {

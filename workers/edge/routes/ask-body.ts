@@ -1,7 +1,6 @@
-import { type AskBody, askSchema, type Draft, type Manifest } from "#core/contract/index.ts";
+import { type AskBody, askSchema, bodyMaxBytes, type Draft, type Manifest } from "#core/contract/index.ts";
 import { FaultError } from "#core/http/fault.ts";
 import { readJson } from "#core/http/problem.ts";
-import { limits } from "#core/limits.ts";
 import type { Call } from "../call.ts";
 import type { Content, Contract } from "../contract.ts";
 import { isImage, readImage } from "../images/index.ts";
@@ -21,7 +20,7 @@ export const imageQuery = {
 
 /** What a request asks: JSON, or an image whose options are in the query. */
 export async function readAsk(call: Call, model: string): Promise<AskBody> {
-  if (!isImage(call.request)) return readJson(call.request, askSchema, limits.bodyMaxBytes);
+  if (!isImage(call.request)) return readJson(call.request, askSchema, bodyMaxBytes);
   const options = askSchema.safeParse({
     questions: [await imageDraft(call, await servedManifest(call, await servedPointer(call, model)))],
     ...given("accept", call.query("accept")),

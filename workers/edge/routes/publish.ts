@@ -1,7 +1,10 @@
 import { ArtefactError, blobKey, blobsOf, checkBlob, manifestKey, privateBlobsOf } from "#core/artefacts.ts";
 import {
+  blobShardMaxBytes,
+  bodyMaxBytes,
   type CanaryPlan,
   type ClassifyManifest,
+  canaryDefaults,
   type ModelPointer,
   manifestSchema,
   type Policy,
@@ -15,7 +18,6 @@ import {
 import { sha256Hex } from "#core/hash.ts";
 import { FaultError } from "#core/http/fault.ts";
 import { readBytes, readJson } from "#core/http/problem.ts";
-import { limits } from "#core/limits.ts";
 import { checkShapes } from "#core/model/tensor-model.ts";
 import type { Result } from "#core/result.ts";
 import { signatureFault } from "#core/sign.ts";
@@ -30,7 +32,7 @@ import { blobHashOf } from "./models.ts";
 
 async function putBlob(call: Call): Promise<Response> {
   const sha256 = blobHashOf(call);
-  const bytes = await readBytes(call.request, limits.blobShardMaxBytes);
+  const bytes = await readBytes(call.request, blobShardMaxBytes);
   const actual = await sha256Hex(bytes);
   if (actual !== sha256) {
     const error = { path: "body", expected: `bytes that hash to ${sha256}`, received: `bytes that hash to ${actual}` };
@@ -45,7 +47,7 @@ async function putBlob(call: Call): Promise<Response> {
 
 async function putVersion(call: Call): Promise<Response> {
   const model = modelOf(call);
-  const manifest = await readJson(call.request, manifestSchema, limits.bodyMaxBytes);
+  const manifest = await readJson(call.request, manifestSchema, bodyMaxBytes);
   const faults = [
     ...(manifest.model === model ? [] : [fault("model", `'${model}', as in the path`, `'${manifest.model}'`)]),
     ...(String(manifest.version) === call.params.version
@@ -76,7 +78,7 @@ async function putVersion(call: Call): Promise<Response> {
 
 async function postRollout(call: Call): Promise<Response> {
   const model = modelOf(call);
-  const { version, share, watch } = await readJson(call.request, rolloutSchema, limits.bodyMaxBytes);
+  const { version, share, watch } = await readJson(call.request, rolloutSchema, bodyMaxBytes);
   const { stable } = await modelPointer(call, model);
   const known = (await registryObject(call.env, model).list()).versions.some((row) => row.version === version);
   // Loaded whole before anybody is sent to it: a broken blob stops here.
@@ -87,7 +89,7 @@ async function postRollout(call: Call): Promise<Response> {
   }
   const { margin, deadlineHours } = watchSchema.parse(watch === true ? {} : watch);
   const errorsOf = judgedBy(await classifierOf(call, model, stable), await classifierOf(call, model, version));
-  const plan = { errorsOf, margin, coverageMargin: limits.canaryCoverageMargin, delta: limits.canaryDelta };
+  const plan = { errorsOf, margin, coverageMargin: canaryDefaults.coverageMargin, delta: canaryDefaults.delta };
   const deadlineMs = Math.round(deadlineHours * 3600_000);
   return pointerResponse(call, await registry.rolloutWatched({ version, share, plan, deadlineMs }));
 }
@@ -122,7 +124,7 @@ async function checkLoads(call: Call, model: string, version: number): Promise<v
 
 async function postRollback(call: Call): Promise<Response> {
   const model = modelOf(call);
-  const { region, head: number } = await readJson(call.request, rollbackSchema, limits.bodyMaxBytes);
+  const { region, head: number } = await readJson(call.request, rollbackSchema, bodyMaxBytes);
   if (region === undefined) {
     await modelPointer(call, model);
     const registry = registryObject(call.env, model);

@@ -1,13 +1,14 @@
 import {
   type Answer,
   answerSchema,
+  bodyMaxBytes,
   type ClassifyManifest,
   forgottenSchema,
   labelResultSchema,
   truthSchema,
 } from "#core/contract/index.ts";
 import { FaultError } from "#core/http/fault.ts";
-import { preferredWaitSeconds } from "#core/http/prefer.ts";
+import { preferredWaitSeconds, waitMaxSeconds } from "#core/http/prefer.ts";
 import { readJson } from "#core/http/problem.ts";
 import { parseId, type QuestionAddress } from "#core/ids.ts";
 import { limits } from "#core/limits.ts";
@@ -39,7 +40,7 @@ export async function addressOf(call: Call, id = call.params.id as string): Prom
 }
 
 async function getQuestion(call: Call): Promise<Response> {
-  const waitSeconds = preferredWaitSeconds(call.request, limits.waitMaxSeconds);
+  const waitSeconds = preferredWaitSeconds(call.request, waitMaxSeconds);
   if (call.request.headers.get("accept")?.includes("text/event-stream")) return eventStream(call);
   const answer = await readAnswer(call, waitSeconds * 1_000);
   const isOpen = answer.status === "open";
@@ -76,7 +77,7 @@ async function eventStream(call: Call): Promise<Response> {
     await send(first);
     let answer = first;
     while (answer.status === "open") {
-      answer = await readAnswer(call, limits.waitMaxSeconds * 1_000);
+      answer = await readAnswer(call, waitMaxSeconds * 1_000);
       await send(answer);
     }
     await writer.close();
@@ -87,7 +88,7 @@ async function eventStream(call: Call): Promise<Response> {
 
 async function postTruth(call: Call): Promise<Response> {
   const { id, model, region, manifest } = await addressOf(call);
-  const { label, instance, at } = await readJson(call.request, truthSchema, limits.bodyMaxBytes);
+  const { label, instance, at } = await readJson(call.request, truthSchema, bodyMaxBytes);
   const teacher = teacherOf(call, at);
   const lesson = { id, label, ...(instance === undefined ? {} : { instance }) };
   const taught = await regionObject(call.env, model, region).takeTruths(manifest.version, [lesson], teacher);

@@ -1,4 +1,5 @@
 import {
+  bodyMaxBytes,
   forgottenRegionSchema,
   type ModelPointer,
   type RegionRun,
@@ -9,9 +10,8 @@ import {
   retrainSchema,
 } from "#core/contract/index.ts";
 import { FaultError } from "#core/http/fault.ts";
-import { preferredWaitSeconds } from "#core/http/prefer.ts";
+import { preferredWaitSeconds, waitMaxSeconds } from "#core/http/prefer.ts";
 import { readJson } from "#core/http/problem.ts";
-import { limits } from "#core/limits.ts";
 import { checkRegion } from "#core/region.ts";
 import { regionObject, registryObject, reviewObject } from "#objects/stubs.ts";
 import { classifierOf } from "../artefacts/models.ts";
@@ -66,8 +66,8 @@ async function listRuns(call: Call): Promise<Response> {
 
 async function postRetrain(call: Call): Promise<Response> {
   const { model, region, base } = await knownRegion(call);
-  const { at } = await readJson(call.request, retrainSchema, limits.bodyMaxBytes);
-  const waitMs = preferredWaitSeconds(call.request, limits.waitMaxSeconds) * 1_000;
+  const { at } = await readJson(call.request, retrainSchema, bodyMaxBytes);
+  const waitMs = preferredWaitSeconds(call.request, waitMaxSeconds) * 1_000;
   const run = await regionObject(call.env, model, region).startRetrain(base, at ?? Date.now(), waitMs);
   return jsonResponse({ region, ...run }, run.status === "running" ? 202 : 200);
 }

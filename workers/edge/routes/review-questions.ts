@@ -1,7 +1,6 @@
-import { answerSchema, flagSchema, humanLabelSchema, skippedSchema } from "#core/contract/index.ts";
+import { answerSchema, bodyMaxBytes, flagSchema, humanLabelSchema, skippedSchema } from "#core/contract/index.ts";
 import { FaultError } from "#core/http/fault.ts";
 import { readJson } from "#core/http/problem.ts";
-import { limits } from "#core/limits.ts";
 import type { Result } from "#core/result.ts";
 import type { ReviewRefusal } from "#objects/review/api.ts";
 import { regionObject, reviewObject } from "#objects/stubs.ts";
@@ -21,7 +20,7 @@ export function holderOf(call: Call): string {
 
 async function postAnswer(call: Call): Promise<Response> {
   const address = await addressOf(call);
-  const { label } = await readJson(call.request, humanLabelSchema, limits.bodyMaxBytes);
+  const { label } = await readJson(call.request, humanLabelSchema, bodyMaxBytes);
   await answerAs(call, address, label);
   return settled(call, address, { label });
 }
@@ -45,7 +44,7 @@ async function postSkip(call: Call): Promise<Response> {
 async function postFlag(call: Call): Promise<Response> {
   const address = await addressOf(call);
   const { id, model } = address;
-  const { reason } = await readJson(call.request, flagSchema, limits.bodyMaxBytes);
+  const { reason } = await readJson(call.request, flagSchema, bodyMaxBytes);
   taken(id, await reviewObject(call.env, model).flag(id, reason, holderOf(call)));
   return settled(call, address, {});
 }

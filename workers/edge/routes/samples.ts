@@ -1,7 +1,6 @@
 import * as z from "zod";
-import { regionSchema, type SampleLine } from "#core/contract/index.ts";
+import { regionSchema, type SampleLine, samplesPageMaxRows } from "#core/contract/index.ts";
 import { FaultError } from "#core/http/fault.ts";
-import { limits } from "#core/limits.ts";
 import { mayUseRegion } from "#core/tokens.ts";
 import { type StoredSample, wholeRegion } from "#objects/region/samples.ts";
 import { regionObject, registryObject } from "#objects/stubs.ts";
@@ -27,7 +26,7 @@ async function getSamples(call: Call): Promise<Response> {
   let more = false;
   for (const region of regions) {
     let isLast = false;
-    while (!isLast && lines.length < limits.exportMaxRows) {
+    while (!isLast && lines.length < samplesPageMaxRows) {
       const page = await regionObject(call.env, model, region).samplesSince(cursor[region] ?? 0);
       for (const sample of page.samples) lines.push(lineOf(region, sample));
       for (const { id, revision } of page.forgotten) {

@@ -1,5 +1,5 @@
+import { bodyMaxBytes } from "#core/contract/index.ts";
 import { readJson } from "#core/http/problem.ts";
-import { limits } from "#core/limits.ts";
 import { type Call, jsonResponse, type Route } from "../call.ts";
 import { json } from "../contract.ts";
 import { askTensors, namedOf } from "../protocols/ask-tensors.ts";
@@ -14,7 +14,7 @@ import {
 } from "../protocols/tensorflow-serving/schema.ts";
 
 async function predict(call: Call): Promise<Response> {
-  const body = await readJson(call.request, predictRequestSchema, limits.bodyMaxBytes);
+  const body = await readJson(call.request, predictRequestSchema, bodyMaxBytes);
   const named = await namedOf(withoutVerb(call));
   const tensors = tensorsOf(body, named.signature.inputs);
   const { outputs } = await askTensors(call, named, tensors, { escalate: body.signature_name === "escalate" });

@@ -1,6 +1,11 @@
-import { originStateSchema, trainingOrderSchema, trainingReplySchema, trainingsSchema } from "#core/contract/index.ts";
+import {
+  originStateSchema,
+  trainingOrderSchema,
+  trainingReplySchema,
+  trainingsSchema,
+  viaMaxRungs,
+} from "#core/contract/index.ts";
 import { FaultError } from "#core/http/fault.ts";
-import { limits } from "#core/limits.ts";
 import { type Call, modelOf, type Route } from "../call.ts";
 import { bytes, json, preferWait } from "../contract.ts";
 
@@ -18,8 +23,8 @@ async function relay(call: Call): Promise<Response> {
     throw new FaultError({ kind: "not-found", what: "rung above this node that trains", next });
   }
   const passed = [...(request.headers.get(viaHeader)?.split(",") ?? []), node.id];
-  if (passed.indexOf(node.id) < passed.length - 1 || passed.length > limits.viaMax) {
-    throw new FaultError({ kind: "loop", via: passed, max: limits.viaMax });
+  if (passed.indexOf(node.id) < passed.length - 1 || passed.length > viaMaxRungs) {
+    throw new FaultError({ kind: "loop", via: passed, max: viaMaxRungs });
   }
   const headers = new Headers({ authorization: `Bearer ${env.NEXT_RUNG_TOKEN}`, [viaHeader]: passed.join(",") });
   for (const name of ["accept", "content-type", "prefer"]) {

@@ -1,8 +1,7 @@
-import { type LabelResult, labelCountSchema, type Truths, truthsSchema } from "#core/contract/index.ts";
+import { bodyMaxBytes, type LabelResult, labelCountSchema, type Truths, truthsSchema } from "#core/contract/index.ts";
 import { FaultError } from "#core/http/fault.ts";
 import { readJson } from "#core/http/problem.ts";
 import { parseId } from "#core/ids.ts";
-import { limits } from "#core/limits.ts";
 import { checkRegion } from "#core/region.ts";
 import type { Result } from "#core/result.ts";
 import { traceHeaders } from "#core/trace-context.ts";
@@ -43,7 +42,7 @@ async function postTruths(call: Call): Promise<Response> {
 
 // JSON, or an image with its label in the query.
 async function readTruths(call: Call, model: string): Promise<Truths> {
-  if (!isImage(call.request)) return readJson(call.request, truthsSchema, limits.bodyMaxBytes);
+  if (!isImage(call.request)) return readJson(call.request, truthsSchema, bodyMaxBytes);
   const label = call.query("label");
   if (label === null) {
     const error = { path: "label", expected: "the image's label in the query: ?label=…", received: "nothing" };

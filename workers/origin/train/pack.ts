@@ -1,10 +1,8 @@
 import type * as layers from "@tensorflow/tfjs-layers";
 import { joined } from "#core/bytes.ts";
-import type { Backbone, BlobRef, Input, NetworkSpec } from "#core/contract/index.ts";
+import { type Backbone, type BlobRef, blobShardMaxBytes, type Input, type NetworkSpec } from "#core/contract/index.ts";
 import { sha256Hex } from "#core/hash.ts";
-import type { HeadWeights } from "#core/head/head.ts";
-import { encodeHead } from "#core/head/head.ts";
-import { limits } from "#core/limits.ts";
+import { encodeHead, type HeadWeights } from "#core/head/head.ts";
 import type { WeightSpec } from "#core/model/tfjs/model-json.ts";
 import type { WeightType } from "../recipes/index.ts";
 import type { Trainable } from "./network.ts";
@@ -137,7 +135,7 @@ function lean(value: unknown): unknown {
 }
 
 function cut(bytes: Uint8Array<ArrayBuffer>): Uint8Array<ArrayBuffer>[] {
-  const size = limits.blobShardMaxBytes;
+  const size = blobShardMaxBytes;
   return Array.from({ length: Math.ceil(bytes.length / size) }, (_, i) => bytes.slice(i * size, (i + 1) * size));
 }
 

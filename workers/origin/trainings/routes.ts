@@ -1,10 +1,9 @@
 import { type Context, Hono } from "hono";
 import { streamSSE } from "hono/streaming";
-import { type Training, trainingOrderSchema } from "#core/contract/index.ts";
+import { bodyMaxBytes, type Training, trainingOrderSchema } from "#core/contract/index.ts";
 import { FaultError } from "#core/http/fault.ts";
-import { preferredWaitSeconds } from "#core/http/prefer.ts";
+import { preferredWaitSeconds, waitMaxSeconds } from "#core/http/prefer.ts";
 import { readJson } from "#core/http/problem.ts";
-import { limits } from "#core/limits.ts";
 import type { Token } from "#core/tokens.ts";
 import { modelFor } from "../caller.ts";
 import { recipes } from "../recipes/index.ts";
@@ -52,17 +51,14 @@ async function order(trainings: TrainingQueue, model: string, context: Context):
     const next = `The origin has recipes for ${known}. Publish any other model with 'npx upriver publish'.`;
     throw new FaultError({ kind: "not-found", what: `recipe '${model}'`, next });
   }
-  const training = await trainings.enqueue(
-    model,
-    await readJson(context.req.raw, trainingOrderSchema, limits.bodyMaxBytes),
-  );
+  const training = await trainings.enqueue(model, await readJson(context.req.raw, trainingOrderSchema, bodyMaxBytes));
   return context.json({ training }, 202, { location: `/v1/models/${model}/trainings/${training.id}` });
 }
 
 async function show(trainings: TrainingQueue, model: string, id: string, context: Context): Promise<Response> {
   const training = trainings.get(model, id);
   if (context.req.header("accept")?.includes("text/event-stream")) return stream(trainings, training, context);
-  const waitMs = preferredWaitSeconds(context.req.raw, limits.waitMaxSeconds) * 1_000;
+  const waitMs = preferredWaitSeconds(context.req.raw, waitMaxSeconds) * 1_000;
   return context.json({ training: await trainings.wait(model, id, waitMs) });
 }
 

@@ -1,6 +1,6 @@
+import { bodyMaxBytes } from "#core/contract/index.ts";
 import { FaultError } from "#core/http/fault.ts";
 import { parseJson, readBytes } from "#core/http/problem.ts";
-import { limits } from "#core/limits.ts";
 import { valuesOfBytes } from "../binary.ts";
 import { misfit, type NamedTensor, valuesOfJson } from "../tensor.ts";
 import { type InferRequest, type InputTensor, inferRequestSchema } from "./schema.ts";
@@ -10,7 +10,7 @@ export const jsonLengthHeader = "inference-header-content-length";
 
 /** Reads an inference request: its JSON, and its tensors from there or from the bytes after it. */
 export async function readInferRequest(request: Request): Promise<{ infer: InferRequest; tensors: NamedTensor[] }> {
-  const body = new Uint8Array(await readBytes(request, limits.bodyMaxBytes));
+  const body = new Uint8Array(await readBytes(request, bodyMaxBytes));
   const jsonBytes = jsonLengthOf(request, body.byteLength);
   const infer = parseJson(body.subarray(0, jsonBytes), inferRequestSchema);
   return { infer, tensors: tensorsOf(infer.inputs, body.subarray(jsonBytes)) };
@@ -50,6 +50,6 @@ function tensorsOf(inputs: readonly InputTensor[], binary: Uint8Array): NamedTen
 // Before anything is made of that size. Each value takes a byte at least, whichever way it comes.
 function checkSize(path: string, shape: readonly number[]): void {
   const size = shape.reduce((product, dimension) => product * dimension, 1);
-  if (size <= limits.bodyMaxBytes) return;
-  throw misfit(path, `a shape of ${limits.bodyMaxBytes} values at most`, `shape [${shape}]`);
+  if (size <= bodyMaxBytes) return;
+  throw misfit(path, `a shape of ${bodyMaxBytes} values at most`, `shape [${shape}]`);
 }

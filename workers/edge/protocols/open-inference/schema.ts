@@ -1,4 +1,5 @@
 import * as z from "zod";
+import { questionIdMaxChars } from "#core/contract/index.ts";
 import { limits } from "#core/limits.ts";
 import { datatypeNames } from "../datatypes.ts";
 
@@ -31,7 +32,7 @@ export type RequestedOutput = z.infer<typeof requestedOutputSchema>;
 /** The JSON of an inference request; parameters of other servers are let be. */
 export const inferRequestSchema = z
   .object({
-    id: z.string().max(limits.idMaxChars).optional(),
+    id: z.string().max(questionIdMaxChars).optional(),
     parameters: z
       .object({
         /** Whether what the edge is not sure of escalates. */

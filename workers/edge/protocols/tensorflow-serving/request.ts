@@ -1,5 +1,5 @@
+import { batchMaxQuestions } from "#core/contract/index.ts";
 import { describe } from "#core/input/describe.ts";
-import { limits } from "#core/limits.ts";
 import { metadataOf } from "../batch.ts";
 import { misfit, type NamedTensor, type TensorMetadata, valuesOfJson } from "../tensor.ts";
 import type { PredictRequest } from "./schema.ts";
@@ -18,8 +18,8 @@ function columnsOfInputs(inputs: unknown, known: readonly TensorMetadata[]): Col
 
 function columnsOfRows(instances: unknown, known: readonly TensorMetadata[]): Columns {
   const rows = Array.isArray(instances) ? instances : [];
-  if (rows.length < 1 || rows.length > limits.batchMaxQuestions) {
-    throw misfit("instances", `an array of 1 to ${limits.batchMaxQuestions} instances`, describe(instances));
+  if (rows.length < 1 || rows.length > batchMaxQuestions) {
+    throw misfit("instances", `an array of 1 to ${batchMaxQuestions} instances`, describe(instances));
   }
   if (!rows.some(isObject)) return { [onlyName("instances", rows[0], known)]: rows };
   for (const row of rows)
