@@ -1,7 +1,6 @@
 import type { UpriverClient } from "#client/index.ts";
 import { classifying } from "#core/artefacts.ts";
 import type { ClassifyManifest } from "#core/contract/index.ts";
-import { sha256Hex } from "#core/hash.ts";
 import { type Moments, momentsOf, priorOf, solveRidge, toFloat32 } from "#core/head/analytic.ts";
 import { applyCalibration, calibrate } from "#core/head/calibration.ts";
 import { encodeHead, logitsOf } from "#core/head/head.ts";
@@ -12,9 +11,10 @@ import type { Recipe } from "./recipes/index.ts";
 import { calibrate as certify, type HeldOut } from "./train/calibrate.ts";
 import { assignSplits, embedRows, encodeRows } from "./train/dataset.ts";
 import type { Artefact, ManifestDraft } from "./train/index.ts";
-import type { Blobs } from "./train/pack.ts";
+import { addBlob, type Blobs } from "./train/pack.ts";
+import { dateRangeOf } from "./train/rows.ts";
 
-/** What the regions' sums came to: a version with a new global head, and whose labels are in it. */
+/** A version with a global head aggregated from the regions' sums, and how many labels each region contributed. */
 export interface Aggregation {
   artefact: Artefact;
   labels: Record<string, number>;
@@ -23,12 +23,12 @@ export interface Aggregation {
 /** Labels that must be new since the last aggregation: sums of fewer would show too much of each. */
 const aggregateMinLabels = 50;
 const ridge = { tau: 0, lambda: 10 };
-/** The label source under which a version records how many of the regions' labels its head was combined from. */
+/** The source under which a version records how many of the regions' labels its head was aggregated from. */
 const aggregatedSource = "regions";
 
 /**
- * Adds up the sums of all regions into a new global head (AFL, arXiv 2405.16240): no raw input moves. Calibrated and
- * certified on the recipe's own held-out rows. Throws where fewer than 50 labels came since the last combination.
+ * Aggregates the sums of all regions into a new global head (AFL, arXiv 2405.16240); no raw input leaves a region. The head
+ * is calibrated and certified on the recipe's held-out rows. Throws when too few labels are new since the last aggregation.
  */
 export async function aggregate(
   client: UpriverClient,
@@ -48,8 +48,8 @@ export async function aggregate(
   const added = labelsIn(all) - before;
   if (added < aggregateMinLabels) {
     throw new Error(
-      `Error in combine: ${added} labels since the last combination, and ${aggregateMinLabels} are needed: ` +
-        "fewer would show too much of each. Teach more, retrain the regions ('npx upriver retrain'), and combine again.",
+      `Only ${added} labels are new since the last aggregation, and at least ${aggregateMinLabels} are needed to keep single ` +
+        `labels private. Add labels, retrain the regions with 'npx upriver retrain ${recipe.name}', then aggregate again.`,
     );
   }
   const moments = momentsOf(all, manifest.thin.backbone.embedding.step);
@@ -76,9 +76,9 @@ async function packAggregation(
   const heldOut: HeldOut = {
     validation: encodeRows(recipe, thin.input, splits.validation),
     calibration: encodeRows(recipe, thin.input, splits.calibration),
-    window: { from: day(splits.calibration[0]?.at), to: day(splits.calibration.at(-1)?.at) },
+    window: dateRangeOf(splits.calibration),
   };
-  const raw = await addHead(blobs, weights);
+  const raw = await addBlob(blobs, encodeHead({ weights, bias: new Float32Array() }));
   const network = await loadNetwork(
     await tfjsEngine(),
     { ...thin, head: { ...thin.head, blob: raw, temperature: 1 } },
@@ -91,27 +91,17 @@ async function packAggregation(
   network.backbone.release();
   blobs.delete(raw.sha256);
   const calibration = calibrate(logits, Array.from(heldOut.validation.labels), { centre: 0.2, deviation: 1 });
-  const blob = await addHead(blobs, applyCalibration(weights, calibration));
+  const calibrated = { weights: applyCalibration(weights, calibration), bias: new Float32Array() };
+  const blob = await addBlob(blobs, encodeHead(calibrated));
   const packed = { input: thin.input, backbone: thin.backbone, head: { ...thin.head, blob, temperature: 1 } };
   const certified = await certify(recipe, packed, blobs, heldOut);
   const { version: _, parent: __, createdAt: ___, signature: ____, ...same } = manifest;
   const draft: ManifestDraft = {
     ...same,
-    // The backbone is the same, and so is the step of its embeddings: regions keep their sums.
+    // Backbone and embedding step stay the same, so regions keep their sums.
     thin: { ...certified.spec, backbone: thin.backbone },
     metrics: { ...manifest.metrics, thin: certified.metrics },
     trainedOn: { ...manifest.trainedOn, sources: { ...manifest.trainedOn.sources, [aggregatedSource]: labels } },
   };
   return { draft, blobs };
-}
-
-async function addHead(blobs: Blobs, weights: Float32Array) {
-  const bytes = encodeHead({ weights, bias: new Float32Array() });
-  const sha256 = await sha256Hex(bytes);
-  blobs.set(sha256, bytes);
-  return { sha256, bytes: bytes.byteLength };
-}
-
-function day(at = 0): string {
-  return new Date(at).toISOString().slice(0, 10);
 }

@@ -1,22 +1,23 @@
 import { startBackend as startWasm } from "#core/model/tfjs/backend.ts";
+import { SetupError } from "../setup-error.ts";
 import { registerGradientKernels } from "./kernels/index.ts";
 import { type Adapter, adapterOf, startWebgpu } from "./webgpu.ts";
 
 export const backendChoices = ["auto", "webgpu", "wasm"] as const;
 export type BackendChoice = (typeof backendChoices)[number];
 
-/** What trains. */
+/** The TensorFlow.js backend that trains. */
 export interface Backend {
   name: "webgpu" | "wasm";
-  /** The adapter behind WebGPU, in its driver's words; null for WASM. */
+  /** The name of WebGPU's adapter, from its driver; null for WASM. */
   adapter: string | null;
-  /** Whether that adapter is a program on the CPU: its figures are no GPU's. */
+  /** Whether the adapter is software that runs on the CPU: its timings say nothing about a GPU. */
   isSoftware: boolean;
-  /** Makes it TensorFlow.js's current backend again: what the edge will run is tried out on WASM in between. */
+  /** Makes it TensorFlow.js's current backend again: networks are evaluated on WASM in between, as at the edge. */
   use(): Promise<void>;
 }
 
-/** What would train, and why; throws where WebGPU is asked for and there is no adapter. */
+/** Finds the backend for a choice, without starting it. Throws `SetupError` when WebGPU is chosen and has no adapter. */
 export async function findBackend(
   choice: BackendChoice,
 ): Promise<Omit<Backend, "use"> & { adapterFound: Adapter | null }> {
@@ -24,18 +25,18 @@ export async function findBackend(
   if (choice === "wasm") return wasm;
   const found = await adapterOf();
   if (!found.found && choice === "webgpu") {
-    throw new Error(
-      `Error in findBackend: WebGPU was asked for, but ${found.reason}. A GPU's Vulkan driver must be there ` +
-        "('vulkaninfo --summary' shows it); to train on the CPU, ask for 'wasm'.",
+    throw new SetupError(
+      `Backend 'webgpu' is not available: ${found.reason}. Install the GPU's Vulkan driver ('vulkaninfo --summary' ` +
+        "lists it), or train on the CPU with backend 'wasm'.",
     );
   }
-  // A GPU that is a program on the CPU is slower than WASM: it trains only where it is asked for.
+  // A software adapter is slower than WASM: it is used only when it is chosen.
   if (!found.found || (choice === "auto" && found.isSoftware)) return wasm;
   const { description: adapter, isSoftware } = found;
   return { name: "webgpu", adapter, isSoftware, adapterFound: found };
 }
 
-/** Starts what trains: WebGPU where there is a GPU, else WASM with the gradient kernels that it lacks; never less than asked for. */
+/** Starts the backend for a choice: WebGPU, or WASM with the gradient kernels that it lacks. Throws as `findBackend` does. */
 export async function startTraining(choice: BackendChoice = "auto"): Promise<Backend> {
   const { adapterFound, ...found } = await findBackend(choice);
   if (adapterFound?.found) {

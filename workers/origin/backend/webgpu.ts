@@ -1,19 +1,19 @@
 import * as tf from "@tensorflow/tfjs-core";
 
-/** A WebGPU adapter, or why there is none. */
+/** A WebGPU adapter, or the reason why there is none. */
 export type Adapter =
   | { found: true; gpu: GPU; description: string; isSoftware: boolean }
   | { found: false; reason: string };
 
-/** Programs that do a GPU's work on the CPU, where the driver does not say so itself. */
+/** Software adapters whose drivers do not report that they are software. */
 const software = /llvmpipe|lavapipe|swiftshader|basic render/i;
 
-// Dawn does not survive a second instance of itself in a process.
+// Dawn crashes when a process creates a second instance.
 let adapter: Promise<Adapter> | null = null;
 
-/** Looks for an adapter, once, through Dawn (npm `webgpu`), which uses the machine's Vulkan, Metal or Direct3D. */
+/** Looks for an adapter, once a process, through Dawn (npm `webgpu`), which uses Vulkan, Metal or Direct3D. */
 export function adapterOf(): Promise<Adapter> {
-  adapter ??= lookForAdapter().catch((error) => ({ found: false, reason: `looking for one failed (${error})` }));
+  adapter ??= lookForAdapter().catch((error) => ({ found: false, reason: `looking for an adapter failed (${error})` }));
   return adapter;
 }
 
@@ -22,7 +22,7 @@ async function lookForAdapter(): Promise<Adapter> {
   if (dawn instanceof Error) {
     return {
       found: false,
-      reason: `the package 'webgpu', which 'npm install' brings, does not load (${dawn.message})`,
+      reason: `the package 'webgpu', an optional dependency, cannot be loaded (${dawn.message})`,
     };
   }
   Object.assign(globalThis, dawn.globals);
@@ -34,19 +34,19 @@ async function lookForAdapter(): Promise<Adapter> {
   return { found: true, gpu, description: name, isSoftware: isFallbackAdapter || software.test(name) };
 }
 
-/** Starts TensorFlow.js on an adapter. Throws when it comes up on anything else. */
+/** Starts TensorFlow.js on an adapter. Throws when TensorFlow.js selects another backend. */
 export async function startWebgpu({ gpu }: Extract<Adapter, { found: true }>): Promise<void> {
-  // Where TensorFlow.js looks for it.
+  // TensorFlow.js looks for the GPU here.
   Object.defineProperty(globalThis.navigator, "gpu", { value: gpu, configurable: true });
   await import("@tensorflow/tfjs-backend-webgpu");
   if (!(await tf.setBackend("webgpu")) || tf.getBackend() !== "webgpu") {
-    throw new Error("Error in startWebgpu: TensorFlow.js did not start on WebGPU, though there is an adapter.");
+    throw new Error("TensorFlow.js did not start on WebGPU, although there is an adapter. Train on 'wasm' instead.");
   }
-  endAtFaults((tf.backend() as unknown as { device: GPUDevice }).device);
+  throwOnFaults((tf.backend() as unknown as { device: GPUDevice }).device);
 }
 
-// TensorFlow.js takes no notice of either: it would train on, on zeros. Thrown here, nobody catches it: the process ends.
-function endAtFaults(device: GPUDevice): void {
+// TensorFlow.js ignores device errors and would continue with zeros. An error thrown here is uncaught and ends the process.
+function throwOnFaults(device: GPUDevice): void {
   if (device.onuncapturederror) return;
   device.onuncapturederror = ({ error }) => {
     throw faultOf(error.message);
@@ -57,6 +57,6 @@ function endAtFaults(device: GPUDevice): void {
 }
 
 function faultOf(what: string): Error {
-  const next = "If it is out of memory or over a limit, a smaller batchSize in the recipe helps; else train on 'wasm'.";
-  return new Error(`Error in training on WebGPU: ${what.trim()}\n${next}`);
+  const next = "Use a smaller batchSize in the recipe if memory or a limit was exceeded; otherwise train on 'wasm'.";
+  return new Error(`Training on WebGPU failed: ${what.trim()}\n${next}`);
 }

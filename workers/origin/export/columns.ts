@@ -3,7 +3,7 @@ import type { Column, Input, Split } from "#core/contract/index.ts";
 import { encode } from "#core/input/index.ts";
 import type { WeightedRow } from "../train/dataset.ts";
 
-/** A row of the training set, and the part of it that it belongs to. */
+/** A row of the training set and its split. */
 export interface ExportRow {
   row: WeightedRow;
   split: Split;
@@ -14,28 +14,33 @@ export interface ExportColumn {
   name: string;
   type: BasicType;
   nullable: boolean;
-  /** What it holds, for whoever reads it. */
-  says: string;
+  /** What it holds, for the reader of `dataset.json`. */
+  description: string;
   read: (row: ExportRow) => unknown;
 }
 
-const facts: ExportColumn[] = [
-  column("label", "STRING", "the class", ({ row }) => row.label),
-  column("region", "STRING", "whose question it was", ({ row }) => row.region),
+const commonColumns: ExportColumn[] = [
+  column("label", "STRING", "label of the instance", ({ row }) => row.label),
+  column("region", "STRING", "region of the question", ({ row }) => row.region),
   column(
     "split",
     "STRING",
-    "train, validation (choose and stop early by it) or certify (touch it last)",
+    "train, validation (for model selection and early stopping) or calibration (do not train or select on it)",
     ({ split }) => split,
   ),
-  column("weight", "FLOAT", "what the row weighs in training", ({ row }) => row.weight ?? 1),
-  column("source", "STRING", "base, truth, human or origin", ({ row }) => row.source ?? "base"),
-  column("askedAt", "TIMESTAMP", "data time", ({ row }) => new Date(row.at)),
+  column("weight", "FLOAT", "weight of the row in training", ({ row }) => row.weight ?? 1),
+  column(
+    "source",
+    "STRING",
+    "label source: base (the recipe's own data), truth, human or origin",
+    ({ row }) => row.source ?? "base",
+  ),
+  column("askedAt", "TIMESTAMP", "time of the question", ({ row }) => new Date(row.at)),
 ];
 
-/** The table's columns: the instance's own, by name, or as bytes where it is an image or a tensor; then what is known of it. */
+/** Lists the table's columns: those of the instance by name, or its bytes for an image or a tensor; then label and the rest. */
 export function exportColumns(input: Input): ExportColumn[] {
-  return [...instanceColumns(input), ...facts];
+  return [...instanceColumns(input), ...commonColumns];
 }
 
 function instanceColumns(input: Input): ExportColumn[] {
@@ -47,8 +52,8 @@ function instanceColumns(input: Input): ExportColumn[] {
       return [column("pixels", "BYTE_ARRAY", `uint8, ${shape}, row by row`, ({ row }) => pixelsOf(row))];
     }
     case "tensor": {
-      const says = `float32 little-endian, ${input.shape.join("×")}, scaled as the network takes it`;
-      return [column("values", "BYTE_ARRAY", says, ({ row }) => valuesOf(input, row))];
+      const description = `float32 little-endian, ${input.shape.join("×")}, scaled for the network's input`;
+      return [column("values", "BYTE_ARRAY", description, ({ row }) => valuesOf(input, row))];
     }
   }
 }
@@ -65,10 +70,10 @@ function pixelsOf({ instance }: WeightedRow): Uint8Array {
 
 function valuesOf(input: Input, { instance, region }: WeightedRow): Uint8Array {
   const encoded = encode(input, instance, { region, extraColumns: [] });
-  if (!encoded.ok) throw new Error(`Error in exportSet: a row does not fit the input: ${encoded.error[0]?.expected}`);
+  if (!encoded.ok) throw new Error(`A row does not match the input: it must be ${encoded.error[0]?.expected}.`);
   return new Uint8Array(encoded.value.buffer);
 }
 
-function column(name: string, type: BasicType, says: string, read: ExportColumn["read"]): ExportColumn {
-  return { name, type, nullable: false, says, read };
+function column(name: string, type: BasicType, description: string, read: ExportColumn["read"]): ExportColumn {
+  return { name, type, nullable: false, description, read };
 }

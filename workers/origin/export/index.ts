@@ -7,7 +7,7 @@ import { planInput } from "../train/columns.ts";
 import type { RowsBySplit } from "../train/dataset.ts";
 import { type ExportColumn, type ExportRow, exportColumns } from "./columns.ts";
 
-/** What was written where. */
+/** The folder that was written, and its rows by split. */
 export interface ExportSummary {
   folder: string;
   rows: Record<Split, number>;
@@ -16,8 +16,9 @@ export interface ExportSummary {
 const rowGroupRows = 10_000;
 
 /**
- * Writes a training set for any trainer: `set.parquet`, a row an instance, with label, region, weight and split;
- * `input.json`, how an instance becomes the networks' inputs, fitted on the rows of train; `dataset.json`, what all that is.
+ * Writes a training set for any trainer: `set.parquet` with one row for each instance, its label, region, weight and split;
+ * `input.json`, which says how an instance becomes the networks' inputs, fitted on the training rows; `dataset.json`, which
+ * describes the columns.
  */
 export async function exportSet(recipe: Recipe, splits: RowsBySplit, folder: string): Promise<ExportSummary> {
   await mkdir(folder, { recursive: true });
@@ -31,7 +32,7 @@ export async function exportSet(recipe: Recipe, splits: RowsBySplit, folder: str
   );
   const path = join(folder, "set.parquet");
   await writeRows(`${path}.part`, columns, rows);
-  // Renamed into place: nobody trains on half of it.
+  // Renamed into place, so that an interrupted export never passes for a training set.
   await rename(`${path}.part`, path);
   const counts = {
     train: splits.train.length,
@@ -43,7 +44,7 @@ export async function exportSet(recipe: Recipe, splits: RowsBySplit, folder: str
     labels: recipe.labels,
     regions: recipe.policy.regions,
     rows: counts,
-    columns: columns.map(({ name, type, nullable, says }) => ({ name, type, nullable, says })),
+    columns: columns.map(({ name, type, nullable, description }) => ({ name, type, nullable, description })),
   };
   await writeFile(join(folder, "input.json"), JSON.stringify(inputs, null, 2));
   await writeFile(join(folder, "dataset.json"), JSON.stringify(dataset, null, 2));

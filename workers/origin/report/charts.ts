@@ -3,11 +3,11 @@ import { compile, type TopLevelSpec } from "vega-lite";
 import type { EpochRecord } from "../train/checkpoint.ts";
 import type { Confusion, ReliabilityCurve, RiskPoint } from "./measures.ts";
 
-/** Colours that read on light and dark ground; lines and text take the page's own. */
+/** Colours that are legible on light and dark backgrounds; lines and text use the page's own colour. */
 const accent = "#2f7ed8";
 const second = "#d9822b";
 const ink = "currentColor";
-/** From this share on a cell is dark enough for white. */
+/** Cells above this share are dark enough for white text. */
 const whiteFrom = 0.6;
 
 const config: TopLevelSpec["config"] = {
@@ -20,17 +20,17 @@ const config: TopLevelSpec["config"] = {
 };
 const size = { width: 420, height: 240 };
 
-/** A chart as SVG. */
+/** Renders a chart as SVG. */
 async function draw(spec: Partial<TopLevelSpec>): Promise<string> {
   const whole = { config, ...size, ...spec } as TopLevelSpec;
   return new View(parse(compile(whole).spec), { renderer: "none" }).toSVG();
 }
 
-/** Training and validation loss by epoch. */
+/** Draws training and validation loss by epoch. */
 export function lossChart(history: readonly EpochRecord[]): Promise<string> {
   const values = history.flatMap(({ epoch, loss, validationLoss }) => [
-    { epoch, loss, on: "training" },
-    { epoch, loss: validationLoss, on: "validation" },
+    { epoch, loss, split: "train" },
+    { epoch, loss: validationLoss, split: "validation" },
   ]);
   return draw({
     data: { values },
@@ -38,17 +38,17 @@ export function lossChart(history: readonly EpochRecord[]): Promise<string> {
     encoding: {
       x: { field: "epoch", type: "quantitative", axis: { tickMinStep: 1, format: "d" } },
       y: { field: "loss", type: "quantitative", scale: { zero: false } },
-      color: { field: "on", type: "nominal", title: null, scale: { range: [accent, second] } },
+      color: { field: "split", type: "nominal", title: null, scale: { range: [accent, second] } },
     },
   });
 }
 
-/** What each class was taken for, as shares of it. */
+/** Draws the confusion matrix: the predictions for each true class, as shares of that class. */
 export function confusionChart({ labels, counts }: Confusion): Promise<string> {
   const values = counts.flatMap((row, truth) => {
     const total = row.reduce((sum, count) => sum + count, 0);
-    return row.map((count, answer) => ({
-      ...{ truth: labels[truth], answer: labels[answer], share: total === 0 ? 0 : count / total },
+    return row.map((count, prediction) => ({
+      ...{ truth: labels[truth], prediction: labels[prediction], share: total === 0 ? 0 : count / total },
     }));
   });
   const side = Math.max(160, Math.min(420, labels.length * 42));
@@ -57,15 +57,21 @@ export function confusionChart({ labels, counts }: Confusion): Promise<string> {
     width: side,
     height: side,
     encoding: {
-      x: { field: "answer", type: "nominal", sort: labels, axis: { labelAngle: -40, grid: false } },
-      y: { field: "truth", type: "nominal", sort: labels, axis: { grid: false } },
+      x: {
+        field: "prediction",
+        type: "nominal",
+        title: "predicted class",
+        sort: labels,
+        axis: { labelAngle: -40, grid: false },
+      },
+      y: { field: "truth", type: "nominal", title: "true class", sort: labels, axis: { grid: false } },
     },
     layer: [
       {
         mark: "rect",
         encoding: {
           color: {
-            ...{ field: "share", type: "quantitative", title: "share", legend: { format: "%" } },
+            ...{ field: "share", type: "quantitative", title: "share of true class", legend: { format: "%" } },
             scale: { range: ["#2f7ed800", accent], domain: [0, 1] },
           },
         },
@@ -81,7 +87,7 @@ export function confusionChart({ labels, counts }: Confusion): Promise<string> {
   } as Partial<TopLevelSpec>);
 }
 
-/** How often answers of a confidence are right: on the diagonal where confidences mean what they say. */
+/** Draws the reliability diagram: accuracy by confidence, on the diagonal for a calibrated network. */
 export function calibrationChart({ bins }: ReliabilityCurve): Promise<string> {
   const diagonal = [
     { confidence: 0, accuracy: 0 },
@@ -97,13 +103,13 @@ export function calibrationChart({ bins }: ReliabilityCurve): Promise<string> {
       {
         data: { values: bins },
         mark: { type: "point", filled: true, color: accent, opacity: 0.9 },
-        encoding: { ...encoding, size: { field: "n", type: "quantitative", title: "answers" } },
+        encoding: { ...encoding, size: { field: "n", type: "quantitative", title: "rows" } },
       },
     ],
   } as Partial<TopLevelSpec>);
 }
 
-/** The error of what is accepted, by the share of questions that is: the most confident first. */
+/** Draws risk by coverage: the error rate among the most confident share of answers, and the target risk. */
 export function riskChart(points: readonly RiskPoint[], targetRisk: number): Promise<string> {
   return draw({
     layer: [
@@ -111,8 +117,8 @@ export function riskChart(points: readonly RiskPoint[], targetRisk: number): Pro
         data: { values: [...points] },
         mark: { type: "line", color: accent },
         encoding: {
-          x: { field: "coverage", type: "quantitative", axis: { format: "%" }, title: "answered" },
-          y: { field: "risk", type: "quantitative", axis: { format: "%" }, title: "error among them" },
+          x: { field: "coverage", type: "quantitative", axis: { format: "%" }, title: "coverage" },
+          y: { field: "risk", type: "quantitative", axis: { format: "%" }, title: "risk" },
         },
       },
       {
@@ -124,7 +130,7 @@ export function riskChart(points: readonly RiskPoint[], targetRisk: number): Pro
   } as Partial<TopLevelSpec>);
 }
 
-/** A candidate among thin networks. */
+/** A thin candidate in the plot of a search. */
 export interface FrontierPoint {
   name: string;
   bytes: number;
@@ -133,7 +139,7 @@ export interface FrontierPoint {
   isChosen: boolean;
 }
 
-/** Accuracy by bytes: the candidates, those that none beats in both as a line, and what the budget allows. */
+/** Draws accuracy by bytes: all candidates, the Pareto frontier as a line, and the budget. */
 export function frontierChart(points: readonly FrontierPoint[], budgetBytes: number | null): Promise<string> {
   const values = points.map((point) => ({ ...point, kilobytes: point.bytes / 1000 }));
   const x = { field: "kilobytes", type: "quantitative", title: "kB transferred", scale: { zero: false } };

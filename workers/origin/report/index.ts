@@ -6,7 +6,7 @@ import type { TrainingReport } from "./report.ts";
 
 export { reportOn, type TrainingReport, type TrainingResult } from "./report.ts";
 
-/** Writes a report into a folder: `report.html`, all in one; `report.json`; each chart as an SVG file. */
+/** Writes a report into a folder: `report.html`, which is self-contained, `report.json`, and each chart as SVG. */
 export async function writeReport(folder: string, report: TrainingReport, verdict: TrainingVerdict | null = null) {
   await mkdir(folder, { recursive: true });
   const plain = report.networks.map(({ charts: _, ...rest }) => rest);

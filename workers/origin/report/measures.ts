@@ -1,30 +1,28 @@
 import { judge } from "#core/confidence/rule.ts";
 import { argMax } from "#core/head/head.ts";
 
-type Scores = ArrayLike<number>;
-
-/** How often each class was taken for each: counts[truth][answer]. */
+/** The confusion matrix: counts[truth][prediction]. */
 export interface Confusion {
   labels: string[];
   counts: number[][];
 }
 
-/** Counts what each class was taken for. */
+/** Counts the predictions for each true class. */
 export function confusionOf(
   labels: readonly string[],
-  scores: readonly Scores[],
+  scores: readonly ArrayLike<number>[],
   truths: readonly number[],
 ): Confusion {
   const counts = labels.map(() => labels.map(() => 0));
   for (const [i, truth] of truths.entries()) {
     const row = counts[truth] as number[];
-    const answer = argMax(scores[i] as Scores);
-    row[answer] = (row[answer] as number) + 1;
+    const prediction = argMax(scores[i] as ArrayLike<number>);
+    row[prediction] = (row[prediction] as number) + 1;
   }
   return { labels: [...labels], counts };
 }
 
-/** How well a class is found: of its questions, and of what is called by its name; null where there is none. */
+/** Recall and precision of a class; null where it has no rows or no predictions. */
 export interface ClassMeasures {
   label: string;
   n: number;
@@ -32,30 +30,31 @@ export interface ClassMeasures {
   precision: number | null;
 }
 
+/** Computes recall and precision of every class. */
 export function classMeasures({ labels, counts }: Confusion): ClassMeasures[] {
   const sum = (values: readonly number[]) => values.reduce((total, value) => total + value, 0);
   return labels.map((label, i) => {
     const right = counts[i]?.[i] as number;
     const n = sum(counts[i] as number[]);
-    const named = sum(counts.map((row) => row[i] as number));
-    return { label, n, recall: n === 0 ? null : right / n, precision: named === 0 ? null : right / named };
+    const predicted = sum(counts.map((row) => row[i] as number));
+    return { label, n, recall: n === 0 ? null : right / n, precision: predicted === 0 ? null : right / predicted };
   });
 }
 
-/** What confidences are worth. */
+/** Accuracy by confidence. */
 export interface ReliabilityCurve {
   bins: { confidence: number; accuracy: number; n: number }[];
-  /** The mean distance of a bin's accuracy from its confidence, weighted by its answers. */
+  /** Expected calibration error: the mean distance of a bin's accuracy from its confidence, weighted by rows. */
   expectedError: number;
 }
 
 const binCount = 15;
 
-/** Expected calibration error in equal bins of confidence (Guo et al., arXiv 1706.04599, equation 3). */
-export function reliabilityOf(scores: readonly Scores[], truths: readonly number[]): ReliabilityCurve {
+/** Computes the reliability in equal bins of confidence (Guo et al., arXiv 1706.04599, equation 3). */
+export function reliabilityOf(scores: readonly ArrayLike<number>[], truths: readonly number[]): ReliabilityCurve {
   const sums = Array.from({ length: binCount }, () => ({ confidence: 0, right: 0, n: 0 }));
   for (const [i, truth] of truths.entries()) {
-    const { confidence, right } = judge(scores[i] as Scores, truth);
+    const { confidence, right } = judge(scores[i] as ArrayLike<number>, truth);
     const bin = sums[Math.min(binCount - 1, Math.floor(confidence * binCount))] as (typeof sums)[number];
     bin.confidence += confidence;
     bin.right += right ? 1 : 0;
@@ -68,7 +67,7 @@ export function reliabilityOf(scores: readonly Scores[], truths: readonly number
   return { bins, expectedError: truths.length === 0 ? 0 : distance / truths.length };
 }
 
-/** The error among the most confident share of answers. */
+/** The error rate among the most confident share of answers. */
 export interface RiskPoint {
   coverage: number;
   risk: number;
@@ -76,9 +75,9 @@ export interface RiskPoint {
 
 const riskPoints = 100;
 
-/** Risk by coverage (Geifman & El-Yaniv, arXiv 1705.08500). */
-export function riskCurve(scores: readonly Scores[], truths: readonly number[]): RiskPoint[] {
-  const judged = truths.map((truth, i) => judge(scores[i] as Scores, truth));
+/** Computes risk by coverage (Geifman & El-Yaniv, arXiv 1705.08500). */
+export function riskCurve(scores: readonly ArrayLike<number>[], truths: readonly number[]): RiskPoint[] {
+  const judged = truths.map((truth, i) => judge(scores[i] as ArrayLike<number>, truth));
   judged.sort((a, b) => b.confidence - a.confidence);
   let errors = 0;
   const risks = judged.map(({ right }, i) => {

@@ -7,15 +7,15 @@ type Cell = string | number | null;
 const percent = (share: number | null | undefined) => (share == null ? "–" : `${(100 * share).toFixed(1)}%`);
 const number = (value: number | null | undefined) => (value == null ? "–" : value.toFixed(4));
 
-/** A training report as one page that needs nothing else. */
+/** Renders a training report as one self-contained page. */
 export function page(report: TrainingReport, verdict: TrainingVerdict | null): string {
   const { model, networks, trainedOn, backend, seed, heldOut } = report;
   const facts: [string, Cell][] = [
     ["Trained on", `${trainedOn.rows} rows: ${listOf(trainedOn.sources)}`],
-    ["Held out", `${heldOut} rows that no network has seen`],
+    ["Held out", `${heldOut} rows of the calibration split, which no network was trained on`],
     ["Backend", backend],
     ["Seed", seed],
-    ...(verdict ? [["Gate", `${verdict.promoted ? "passed" : "refused"}: ${verdict.reason}`] as [string, Cell]] : []),
+    ...(verdict ? [["Gate", `${verdict.promoted ? "passed" : "failed"}: ${verdict.reason}`] as [string, Cell]] : []),
   ];
   return String(html`<!doctype html>
 <html lang="en">
@@ -30,8 +30,17 @@ export function page(report: TrainingReport, verdict: TrainingVerdict | null): s
 <h1>Training of ${model}</h1>
 <dl>${facts.map(([name, value]) => html`<div><dt>${name}</dt><dd>${value}</dd></div>`)}</dl>
 ${table(
-  "What came out",
-  ["network", "accuracy", "log-loss", "AUC", "calibration error", "answered at 5% error", "kB", "trained for"],
+  "Results on held-out rows",
+  [
+    "network",
+    "accuracy",
+    "log-loss",
+    "AUC",
+    "calibration error (ECE)",
+    "coverage at 5% risk",
+    "size, kB",
+    "training time",
+  ],
   networks.map(({ name, metrics, calibration, bytes, seconds }) => [
     ...[name, percent(metrics.accuracy), number(metrics.logLoss), number(metrics.auc)],
     ...[percent(calibration.expectedError), percent(metrics.coverage["0.05"]), (bytes / 1000).toFixed(1)],
@@ -47,9 +56,9 @@ ${regionTable(report)}
 
 const titles: Record<string, string> = {
   loss: "Loss by epoch",
-  confusion: "What each class was taken for",
-  calibration: "What confidences are worth",
-  risk: "Error by share answered",
+  confusion: "Confusion matrix",
+  calibration: "Reliability diagram",
+  risk: "Risk by coverage",
 };
 
 function section({ name, charts, classes }: NetworkReport) {
@@ -60,13 +69,18 @@ function section({ name, charts, classes }: NetworkReport) {
   return html`<section>
 <h2>${name}</h2>
 <div class="charts">${drawn}</div>
-${table(`Classes of ${name}`, ["class", "rows", "found of them", "right of what is called so"], rows)}
+${table(`Classes of ${name}`, ["class", "rows", "recall", "precision"], rows)}
 </section>`;
 }
 
 function regionTable({ networks, trainedOn }: TrainingReport) {
   const regions = Object.keys(networks[0]?.byRegion ?? {});
-  const columns = ["region", "trained on", "held out", ...networks.map(({ name }) => `${name}: accuracy, log-loss`)];
+  const columns = [
+    "region",
+    "training rows",
+    "held-out rows",
+    ...networks.map(({ name }) => `${name}: accuracy, log-loss`),
+  ];
   const rows = regions.map((region) => [
     ...[region, trainedOn.regions[region] ?? 0, networks[0]?.byRegion[region]?.n ?? 0],
     ...networks.map(({ byRegion }) => `${percent(byRegion[region]?.accuracy)}, ${number(byRegion[region]?.logLoss)}`),

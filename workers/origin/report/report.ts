@@ -13,22 +13,22 @@ import {
   riskCurve,
 } from "./measures.ts";
 
-/** A trained network, and how it scored rows that it has not seen. */
+/** A trained network, and its scores of held-out rows. */
 export interface NetworkResult {
   name: string;
   history: EpochRecord[];
-  /** Training time, over all sittings. */
+  /** Training time, interruptions excluded. */
   seconds: number;
-  /** Bytes to transfer: backbone and head, as stored. */
+  /** Bytes to transfer: backbone and head in their stored form. */
   bytes: number;
   scores: readonly Float64Array[];
 }
 
-/** What a training came to. */
+/** The result of a training. */
 export interface TrainingResult {
   model: string;
   labels: readonly string[];
-  /** What trained. */
+  /** The backend that trained, with its adapter. */
   backend: string;
   seed: number;
   targetRisk: number;
@@ -40,7 +40,7 @@ export interface TrainingResult {
   regions: readonly string[];
 }
 
-/** What the report says of a network. */
+/** The report on one network. */
 export interface NetworkReport extends Omit<NetworkResult, "scores"> {
   metrics: Metrics;
   confusion: Confusion;
@@ -57,7 +57,7 @@ export interface TrainingReport extends Omit<TrainingResult, "networks" | "truth
   networks: NetworkReport[];
 }
 
-/** Measures every network on the held-out rows, and draws what it found. */
+/** Measures every network on the held-out rows and draws the charts. */
 export async function reportOn({ networks, truths, ...result }: TrainingResult): Promise<TrainingReport> {
   const reports = await Promise.all(networks.map((network) => measure(network, { ...result, truths })));
   return { ...result, heldOut: truths.length, networks: reports };
@@ -71,10 +71,10 @@ async function measure(
   const calibration = reliabilityOf(scores, truths);
   const risk = riskCurve(scores, truths);
   const rows = Map.groupBy(truths.keys(), (row) => regions[row] as string);
-  const metricsOf = (chosen: readonly number[]) =>
+  const metricsOf = (indexes: readonly number[]) =>
     evaluate(
-      chosen.map((row) => scores[row] as Float64Array),
-      chosen.map((row) => truths[row] as number),
+      indexes.map((row) => scores[row] as Float64Array),
+      indexes.map((row) => truths[row] as number),
     );
   return {
     ...{ ...network, confusion, calibration, risk, classes: classMeasures(confusion) },

@@ -13,24 +13,24 @@ import { packRegionalParts } from "../train/regional-parts.ts";
 import { readFrom, scoreDataset } from "../train/score.ts";
 import { type EncodedSplits, encodeSplits, type TrainedNetwork, trainNetwork } from "../train/train-network.ts";
 
-/** A thin network that was tried, and what it costs and gives on rows that it has not seen. */
+/** A thin network that was trained, its cost, and its quality on validation rows. */
 export interface ThinCandidate {
   width: number;
   prune: number;
   weights: WeightType;
-  /** Bytes as stored, and as a server that compresses would send them. */
+  /** Bytes as stored, and after compression by a server. */
   bytes: number;
   gzippedBytes: number;
-  /** A question's milliseconds in the edge's engine, here. */
+  /** Milliseconds for one question on the edge's engine, on this machine. */
   ms: number;
   accuracy: number;
   logLoss: number;
 }
 
 export interface SearchOptions {
-  /** Factors on the recipe's widths. */
+  /** Factors on the widths of the recipe's layers. */
   widths: readonly number[];
-  /** Shares of each kernel that are pruned. */
+  /** Shares of each kernel's weights that are pruned. */
   prunes: readonly number[];
   weights: readonly WeightType[];
   backend: BackendChoice;
@@ -38,17 +38,19 @@ export interface SearchOptions {
   onProgress?: (done: number, total: number, note: string) => void;
 }
 
+/** What a search found. */
 export interface SearchResult {
   candidates: ThinCandidate[];
-  /** Full's, on the same rows. */
+  /** Full's quality on the same rows. */
   full: { accuracy: number; logLoss: number };
-  /** Packs and certifies a candidate as the artefact's thin network. */
+  /** Makes a candidate the artefact's thin network. */
   adopt: (candidate: ThinCandidate) => Promise<Artefact>;
 }
 
 /**
- * Tries thin networks of many widths, prunings and weight types, each taught by the artefact's full network; those of a
- * width and a pruning are one training, stored in several ways. Judged on validation: certify is for the one that is chosen.
+ * Trains thin networks of several widths, pruning shares and weight types, each distilled from the artefact's full
+ * network. One training serves all weight types of a width and a pruning share. Candidates are compared on validation
+ * rows; the calibration rows are kept for the chosen one.
  */
 export async function searchThin(
   recipe: Recipe,
@@ -57,8 +59,10 @@ export async function searchThin(
   { widths, prunes, weights, backend: choice, checkpoints, onProgress }: SearchOptions,
 ): Promise<SearchResult> {
   const { draft } = artefact;
-  if (!draft.full)
-    throw new Error(`Error in searchThin: '${draft.model}' has no full network to learn from; train one.`);
+  if (!draft.full) {
+    const next = `Train one with 'npx upriver train ${draft.model}'.`;
+    throw new Error(`'${draft.model}' has no full network to distil thin networks from. ${next}`);
+  }
   const backend = await startTraining(choice);
   const read = readFrom(artefact.blobs);
   const forFull = encodeSplits(recipe, recipe.full.input, splits);
@@ -77,13 +81,13 @@ export async function searchThin(
         prune,
         weights: weightType,
       };
-      // The same name takes up the checkpoint that is done: a width is trained once, and once more for each pruning.
+      // The name is that of the finished checkpoint: a width is trained once, and once more for each pruning share.
       const network = await trainNetwork(recipe, plan, encoded, {
         ...{ name: `thin-${width}`, backend, blobs, teacher, checkpoints },
         onProgress: (now: FitProgress) =>
           onProgress?.(i + (now.epoch - 1 + now.share) / now.epochs, trainings.length, note),
       });
-      const candidate = await judge(network, blobs, encoded, { width, prune, weights: weightType });
+      const candidate = await evaluateCandidate(network, blobs, encoded, { width, prune, weights: weightType });
       trained.set(candidate, { network, blobs });
     }
     onProgress?.(i + 1, trainings.length, "");
@@ -98,7 +102,7 @@ export async function searchThin(
   return { candidates: [...trained.keys()], full, adopt };
 }
 
-/** The candidates that no other beats in both bytes and accuracy, from the smallest up. */
+/** Returns the candidates that no other beats in both bytes and accuracy, the smallest first. */
 export function frontierOf(candidates: readonly ThinCandidate[]): ThinCandidate[] {
   const bySize = [...candidates].sort((a, b) => a.bytes - b.bytes || b.accuracy - a.accuracy);
   let best = Number.NEGATIVE_INFINITY;
@@ -109,7 +113,7 @@ export function frontierOf(candidates: readonly ThinCandidate[]): ThinCandidate[
   });
 }
 
-/** The most accurate candidate within a budget; null where there is none. */
+/** Returns the most accurate candidate within a budget; null when there is none. */
 export function chooseWithin(
   candidates: readonly ThinCandidate[],
   budget: Budget,
@@ -132,7 +136,7 @@ function scaled(layers: readonly LayerPlan[], factor: number): LayerPlan[] {
   });
 }
 
-async function judge(
+async function evaluateCandidate(
   { spec }: TrainedNetwork,
   blobs: Blobs,
   encoded: EncodedSplits,
@@ -149,7 +153,7 @@ async function judge(
 
 const timedQuestions = 200;
 
-/** The median milliseconds of one question in the edge's engine: as many workers as this machine has, one at a time. */
+/** Measures the median milliseconds of one question on the edge's engine, one question at a time. */
 async function msOf(
   spec: TrainedNetwork["spec"],
   blobs: Blobs,

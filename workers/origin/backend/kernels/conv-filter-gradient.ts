@@ -7,12 +7,12 @@ import {
 import { writePatches } from "./patches.ts";
 import { type KernelCall, runKernel, valuesOf } from "./wasm.ts";
 
-/** Values of patches that are in memory at a time: about what the processor's cache holds. */
+/** Values of patches in memory at once: about the size of the processor's cache. */
 const patchValuesMax = 300_000;
 
 /**
- * The gradient of a convolution by its filter: the patches of the input, transposed, times dy, so that the backend's
- * matrix product does the work.
+ * The gradient of a convolution with respect to its filter: the transposed patches of the input times dy, computed by the
+ * backend's matrix product.
  */
 export const convFilterGradient: KernelConfig = {
   kernelName: Conv2DBackpropFilter,

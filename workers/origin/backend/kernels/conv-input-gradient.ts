@@ -7,8 +7,8 @@ import {
 import { type KernelCall, runKernel, valuesOf } from "./wasm.ts";
 
 /**
- * The gradient of a convolution by its input, as a convolution: dy, spread by the strides, with the filters turned round
- * and their channels exchanged. The backend's own is a plain loop, many times slower than its convolution.
+ * The gradient of a convolution with respect to its input, computed as a convolution: dy, dilated by the strides, with the
+ * filters rotated and their channels swapped. The backend's own kernel is a plain loop, many times slower.
  */
 export const convInputGradient: KernelConfig = {
   kernelName: Conv2DBackpropInput,
@@ -20,11 +20,11 @@ export const convInputGradient: KernelConfig = {
     const filterShape = filter.shape as [number, number, number, number];
     const info = backend_util.computeConv2DInfo(inputShape, filterShape, strides, 1, pad, dimRoundingMode);
     const { filterHeight, filterWidth, padInfo } = info;
-    const spread = spreadByStrides(backend, dy, info);
-    const turned = backend.makeOutput([filterHeight, filterWidth, info.outChannels, info.inChannels], "float32");
-    turn(valuesOf(backend, filter), valuesOf(backend, turned), filterShape);
-    const [, height = 0, width = 0] = spread.shape;
-    // Whatever the forward pass left out at the far end gets no gradient: the pad reaches that far.
+    const dilated = dilateByStrides(backend, dy, info);
+    const rotated = backend.makeOutput([filterHeight, filterWidth, info.outChannels, info.inChannels], "float32");
+    rotate(valuesOf(backend, filter), valuesOf(backend, rotated), filterShape);
+    const [, height = 0, width = 0] = dilated.shape;
+    // Input that the forward pass skipped at the end gets no gradient: the padding covers it.
     const top = filterHeight - 1 - padInfo.top;
     const left = filterWidth - 1 - padInfo.left;
     const bottom = info.inHeight + filterHeight - 1 - height - top;
@@ -38,14 +38,14 @@ export const convInputGradient: KernelConfig = {
     const out = runKernel(
       "Conv2D",
       backend,
-      { x: spread, filter: turned },
+      { x: dilated, filter: rotated },
       {
         ...{ strides: [1, 1], dilations: [1, 1], dataFormat: "NHWC" },
         pad: padding as unknown as number[],
       },
     );
-    backend.disposeData(turned.dataId);
-    if (spread !== dy) backend.disposeData(spread.dataId);
+    backend.disposeData(rotated.dataId);
+    if (dilated !== dy) backend.disposeData(dilated.dataId);
     return out;
   },
 };
@@ -53,13 +53,13 @@ export const convInputGradient: KernelConfig = {
 type Info = backend_util.Conv2DInfo;
 type Wasm = KernelCall<"dy">["backend"];
 
-function spreadByStrides(backend: Wasm, dy: KernelCall<"dy">["inputs"]["dy"], info: Info) {
+function dilateByStrides(backend: Wasm, dy: KernelCall<"dy">["inputs"]["dy"], info: Info) {
   const { strideHeight, strideWidth, outHeight, outWidth, outChannels, batchSize } = info;
   if (strideHeight === 1 && strideWidth === 1) return dy;
   const height = (outHeight - 1) * strideHeight + 1;
   const width = (outWidth - 1) * strideWidth + 1;
-  const spread = backend.makeOutput([batchSize, height, width, outChannels], "float32");
-  const [from, to] = [valuesOf(backend, dy), valuesOf(backend, spread).fill(0)];
+  const dilated = backend.makeOutput([batchSize, height, width, outChannels], "float32");
+  const [from, to] = [valuesOf(backend, dy), valuesOf(backend, dilated).fill(0)];
   for (let row = 0; row < batchSize * outHeight; row++) {
     const y = Math.floor(row / outHeight) * height + (row % outHeight) * strideHeight;
     for (let x = 0; x < outWidth; x++) {
@@ -67,10 +67,10 @@ function spreadByStrides(backend: Wasm, dy: KernelCall<"dy">["inputs"]["dy"], in
       to.set(from.subarray(at, at + outChannels), (y * width + x * strideWidth) * outChannels);
     }
   }
-  return spread;
+  return dilated;
 }
 
-function turn(
+function rotate(
   from: Float32Array,
   to: Float32Array,
   [height, width, ins, outs]: [number, number, number, number],

@@ -11,7 +11,7 @@ import { type KernelCall, valuesOf } from "./wasm.ts";
 type Shape = [number, number, number, number];
 type Info = backend_util.Conv2DInfo;
 
-/** The gradient of a depthwise convolution by its filter: each of its weights times every dy that it went into. */
+/** The gradient of a depthwise convolution with respect to its filter. */
 export const depthwiseFilterGradient: KernelConfig = {
   kernelName: DepthwiseConv2dNativeBackpropFilter,
   backendName: "wasm",
@@ -22,14 +22,14 @@ export const depthwiseFilterGradient: KernelConfig = {
     const out = backend.makeOutput(filterShape, "float32");
     const [x, dy, dw] = [inputs.x, inputs.dy, out].map((tensor) => valuesOf(backend, tensor)) as Values;
     dw.fill(0);
-    eachPlace(info, (input, weight, output) => {
+    eachProduct(info, (input, weight, output) => {
       dw[weight] = (dw[weight] as number) + (x[input] as number) * (dy[output] as number);
     });
     return out;
   },
 };
 
-/** The gradient of a depthwise convolution by its input. */
+/** The gradient of a depthwise convolution with respect to its input. */
 export const depthwiseInputGradient: KernelConfig = {
   kernelName: DepthwiseConv2dNativeBackpropInput,
   backendName: "wasm",
@@ -40,7 +40,7 @@ export const depthwiseInputGradient: KernelConfig = {
     const out = backend.makeOutput(inputShape, "float32");
     const [filter, dy, dx] = [inputs.filter, inputs.dy, out].map((tensor) => valuesOf(backend, tensor)) as Values;
     dx.fill(0);
-    eachPlace(info, (input, weight, output) => {
+    eachProduct(info, (input, weight, output) => {
       dx[input] = (dx[input] as number) + (filter[weight] as number) * (dy[output] as number);
     });
     return out;
@@ -60,8 +60,8 @@ function infoOf(
   return backend_util.computeConv2DInfo(inputShape, filterShape, strides, dilations, pad, rounding, true);
 }
 
-/** Calls back with the places of every product that the convolution adds up: in its input, its filter, its output. */
-function eachPlace(info: Info, visit: (input: number, weight: number, output: number) => void): void {
+/** Visits every product that the convolution adds up, with its positions in input, filter and output. */
+function eachProduct(info: Info, visit: (input: number, weight: number, output: number) => void): void {
   const { batchSize, inHeight, inWidth, inChannels, outHeight, outWidth, outChannels, padInfo } = info;
   const multiplier = outChannels / inChannels;
   for (let image = 0; image < batchSize; image++) {

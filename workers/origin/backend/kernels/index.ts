@@ -6,7 +6,7 @@ import { transposingMatMul } from "./mat-mul.ts";
 import { maxPoolGradient } from "./max-pool-gradient.ts";
 import { segmentSum } from "./segment-sum.ts";
 
-/** Gradients that the WASM backend lacks, has wrong, or is slow at. */
+/** Gradients that the WASM backend lacks, computes wrongly, or computes slowly. */
 const kernels = [
   convFilterGradient,
   convInputGradient,
@@ -18,7 +18,7 @@ const kernels = [
 
 let isRegistered = false;
 
-/** Registers them in place of what there is, once. */
+/** Registers the gradient kernels once, in place of the backend's own. */
 export function registerGradientKernels(): void {
   if (isRegistered) return;
   isRegistered = true;

@@ -2,8 +2,8 @@ import { BatchMatMul, type BatchMatMulAttrs, type KernelConfig } from "@tensorfl
 import { type KernelCall, runKernel } from "./wasm.ts";
 
 /**
- * A matrix product that transposes first, on the backend's own: the gradients of dense layers are such products, and its
- * own way with transposed matrices is a plain loop, ten times slower than both steps together.
+ * A matrix product that transposes its operands first, for the gradients of dense layers. The backend's own product of
+ * transposed matrices is a plain loop, ten times slower than both steps together.
  */
 export function transposingMatMul(own: KernelConfig): KernelConfig {
   return {
@@ -13,7 +13,7 @@ export function transposingMatMul(own: KernelConfig): KernelConfig {
       const { inputs, backend, attrs } = call as unknown as KernelCall<"a" | "b">;
       const { transposeA, transposeB } = attrs as BatchMatMulAttrs;
       const { a, b } = inputs;
-      // Of many products at once, the backend's loop makes all, transposed or not.
+      // Batches of products are left to the backend's own kernel.
       if ((!transposeA && !transposeB) || a.shape.length !== 2 || b.shape.length !== 2) return own.kernelFunc(call);
       const left = transposeA ? runKernel("Transpose", backend, { x: a }, { perm: [1, 0] }) : a;
       const right = transposeB ? runKernel("Transpose", backend, { x: b }, { perm: [1, 0] }) : b;

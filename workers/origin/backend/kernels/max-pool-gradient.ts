@@ -2,8 +2,8 @@ import { backend_util, type KernelConfig, MaxPoolGrad, type MaxPoolGradAttrs } f
 import { type KernelCall, valuesOf } from "./wasm.ts";
 
 /**
- * The gradient of a maximum over windows goes to the first place of each that has it. The backend's own is wrong where
- * every value of a window is negative.
+ * The gradient of max pooling: each window's gradient goes to the first position of its maximum. The backend's own kernel
+ * is wrong for windows in which every value is negative.
  */
 export const maxPoolGradient: KernelConfig = {
   kernelName: MaxPoolGrad,

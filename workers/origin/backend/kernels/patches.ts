@@ -1,8 +1,8 @@
 import type { backend_util } from "@tensorflow/tfjs-core";
 
 /**
- * The patches that a convolution's filter sees, of `count` images from `first` on, transposed:
- * [filter height · filter width · channels, images · out height · out width]; zero outside of the image.
+ * Writes the patches that a convolution's filter covers in `count` images from `first` on, transposed:
+ * [filter height · filter width · channels, images · out height · out width]; zero outside the image.
  */
 export function writePatches(
   x: Float32Array,

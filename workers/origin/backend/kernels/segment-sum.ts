@@ -1,7 +1,7 @@
 import { type KernelConfig, UnsortedSegmentSum, type UnsortedSegmentSumAttrs } from "@tensorflow/tfjs-core";
 import { type KernelCall, valuesOf } from "./wasm.ts";
 
-/** Sums of rows by the segment that each belongs to: the gradient of a look-up. Rows of a negative segment are left out. */
+/** Sums rows by their segment: the gradient of a look-up. Rows with a negative segment are skipped. */
 export const segmentSum: KernelConfig = {
   kernelName: UnsortedSegmentSum,
   backendName: "wasm",

@@ -1,14 +1,14 @@
 import type { BackendWasm } from "@tensorflow/tfjs-backend-wasm/dist/backend_wasm.js";
 import { getKernel, type NamedAttrMap, type TensorInfo } from "@tensorflow/tfjs-core";
 
-/** What a kernel is called with. */
+/** The arguments of a kernel. */
 export interface KernelCall<Inputs extends string> {
   inputs: Record<Inputs, TensorInfo>;
   backend: BackendWasm;
   attrs: object;
 }
 
-/** A tensor's values where they lie, in the WASM heap: void after the next allocation. */
+/** Returns a view of a tensor's values in the WASM heap; it is invalid after the next allocation. */
 export function valuesOf(backend: BackendWasm, tensor: TensorInfo): Float32Array {
   return backend.typedArrayFromHeap(tensor) as Float32Array;
 }
@@ -21,6 +21,7 @@ export function runKernel(
   attrs: NamedAttrMap = {},
 ): TensorInfo {
   const kernel = getKernel(name, "wasm");
-  if (!kernel) throw new Error(`Error in runKernel: the WASM backend has no kernel '${name}'; is its package whole?`);
+  if (!kernel)
+    throw new Error(`The WASM backend has no kernel '${name}'. Reinstall the dependencies with 'npm install'.`);
   return kernel.kernelFunc({ inputs, backend, attrs }) as TensorInfo;
 }
