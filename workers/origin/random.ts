@@ -1,4 +1,4 @@
-/** A seeded generator of numbers in [0, 1): mulberry32 (Ettinger), the same everywhere for the same seed. */
+/** Creates a seeded generator of numbers in [0, 1): mulberry32 (Ettinger), the same on every platform. */
 export function seededRandom(seed: number): () => number {
   let state = seed >>> 0;
   return () => {
@@ -9,13 +9,13 @@ export function seededRandom(seed: number): () => number {
   };
 }
 
-/** A draw from the normal distribution (Box & Muller). */
+/** Draws from the normal distribution (Box & Muller). */
 export function normal(random: () => number, mean: number, deviation: number): number {
   const radius = Math.sqrt(-2 * Math.log(1 - random()));
   return mean + deviation * radius * Math.cos(2 * Math.PI * random());
 }
 
-/** A draw from weighted choices. */
+/** Draws one of several weighted choices. */
 export function pick<T>(random: () => number, choices: readonly (readonly [T, number])[]): T {
   let left = random() * choices.reduce((sum, [, weight]) => sum + weight, 0);
   for (const [choice, weight] of choices) {
@@ -25,7 +25,7 @@ export function pick<T>(random: () => number, choices: readonly (readonly [T, nu
   return (choices.at(-1) as readonly [T, number])[0];
 }
 
-/** The indexes 0 … n − 1 in a seeded order (Fisher & Yates). */
+/** Shuffles the indexes 0 … n − 1 (Fisher & Yates). */
 export function shuffled(n: number, random: () => number): Int32Array {
   const order = Int32Array.from({ length: n }, (_, i) => i);
   for (let i = n - 1; i > 0; i--) {

@@ -5,10 +5,10 @@ import { partsOf, type TfjsModelFiles } from "./files.ts";
 import { nodeName, reachable, readNodes } from "./graph-nodes.ts";
 import { storedWeights } from "./layers.ts";
 
-/** A model up to one of its tensors, without what only comes after it. */
+/** A model up to one of its tensors, without the nodes that only later tensors need. */
 export type BackboneParts = Omit<NetworkParts, "head">;
 
-/** Cuts a model at a layer, or at a graph's node. Throws, naming those there are, where it has no such one. */
+/** Cuts a model after a layer, or after a graph's node. Throws, listing the last ones, when the model does not have it. */
 export function backboneOf(files: TfjsModelFiles, tensor: string): Promise<BackboneParts> | BackboneParts {
   return files.kind === "tfjs-graph-model" ? ofGraph(files, tensor) : ofLayers(files, tensor);
 }
@@ -46,5 +46,7 @@ async function ofLayers(files: TfjsModelFiles, tensor: string): Promise<Backbone
 
 function unknownTensor(tensor: string, known: readonly string[]): Error {
   const last = known.slice(-12).join(", ");
-  return new Error(`Error in create: the base has no layer '${tensor}' to be cut at; its last ones are ${last}.`);
+  return new Error(
+    `The base has no layer '${tensor}' to cut at. Pass one of its layers with --cut; the last are ${last}.`,
+  );
 }

@@ -23,40 +23,41 @@ export interface CreateOptions {
   model: string;
   /** The base's model.json, or its folder. */
   base: string;
-  /** The layer, or the graph's node, whose output the head is taught on; what comes before the last dense layer unless given. */
+  /** The layer, or the graph's node, whose output is the embedding; the one before the last dense layer unless given. */
   cut?: string | undefined;
   labels: readonly string[];
-  /** What becomes of a value before the base sees it: value · scale + offset; pixels to 0..1 unless given. */
+  /** Inputs are scaled by value · scale + offset; pixels to 0..1 unless given. */
   scale?: number | undefined;
   offset?: number | undefined;
-  /** How many of the answers that it gives by itself may be wrong. */
+  /** The error rate allowed among accepted answers. */
   targetRisk: number;
 }
 
 const delta = 0.05;
-/** Room above the largest embedding of random values, before int16 is full: real ones may be larger. */
+/** Headroom of the int16 range above the largest embedding of random inputs: those of real inputs may be larger. */
 const embeddingHeadroom = 8;
 const sampleRows = 32;
 const pixelMax = 255;
 
 /**
- * Makes a model of a pre-trained base: the base cut at a layer, and a head that knows nothing yet. It has no origin: what
- * regions are taught becomes their heads, seconds later. Throws where the base can't be cut or run so.
+ * Creates a model from a pre-trained base: the base cut at a layer, with an untrained head. It has no origin: its regions
+ * train their heads on the labels that they receive. Throws when the base cannot be cut or cannot run at the edge.
  */
 export async function createModel(options: CreateOptions): Promise<Artefact> {
   const { model, base, labels, targetRisk } = options;
   const files = await readModelFiles(base);
   const { inputs, unsupported, embedding, batch } = await inspect(files);
   if (unsupported.length > 0) {
-    throw new Error(`Error in create: the edge can't run this base; 'npx upriver import ${base}' says what of it.`);
+    throw new Error(`The edge cannot run this base. 'npx upriver import ${base}' lists its unsupported operations.`);
   }
-  if (!batch) throw new Error("Error in create: this base takes one instance at a time; a base must take batches.");
+  if (!batch) throw new Error("This base takes one instance at a time. Export it with a batch dimension.");
   const cut = options.cut ?? embedding?.tensor;
-  if (cut === undefined) throw new Error("Error in create: the base does not end in a dense layer; say --cut <layer>.");
+  if (cut === undefined)
+    throw new Error("The base does not end in a dense layer. Choose the layer to cut at with --cut <layer>.");
   const blobs: Blobs = new Map();
   const parts = await backboneOf(files, cut);
   const input = inputFor(inputs, options);
-  const { width, largest } = await tryOut(parts, input);
+  const { width, largest } = await measureEmbedding(parts, input);
   const head = { weights: new Float32Array(width * labels.length), bias: new Float32Array(labels.length) };
   const packed = await packParts({ ...parts, head }, input, blobs);
   const step = (embeddingHeadroom * largest) / 32767 || 1;
@@ -65,7 +66,7 @@ export async function createModel(options: CreateOptions): Promise<Artefact> {
     backbone: { ...packed.backbone, embedding: { ...packed.backbone.embedding, step } },
     rule: {
       ...{ threshold: acceptNothing, strictest: acceptNothing, targetRisk, delta, certificate: null },
-      uncertified: { status: "pending", reason: "nobody has taught it yet", labels: 0, labelsNeeded: null },
+      uncertified: { status: "pending", reason: "it has no labels yet", labels: 0, labelsNeeded: null },
     },
   };
   return {
@@ -79,7 +80,7 @@ export async function createModel(options: CreateOptions): Promise<Artefact> {
       anchor: null,
       prior: null,
       policy,
-      // Of a head that gives each label the same score.
+      // The metrics of equal scores for all labels.
       metrics: {
         thin: { n: 0, logLoss: Math.log(labels.length), auc: null, accuracy: 1 / labels.length, coverage: {} },
         full: null,
@@ -91,11 +92,11 @@ export async function createModel(options: CreateOptions): Promise<Artefact> {
   };
 }
 
-/** An image where the base takes one, else a tensor. */
+/** Derives the input: an image if the base takes one, otherwise a tensor. */
 function inputFor(inputs: readonly TensorSpec[], { scale, offset = 0 }: CreateOptions): Input {
   const [only] = inputs;
   if (!only || inputs.length > 1) {
-    throw new Error(`Error in create: a base must have one input, but this one has ${inputs.length}.`);
+    throw new Error(`A base must have one input, but this one has ${inputs.length}.`);
   }
   const { shape, dtype } = only;
   const [height = 0, width = 0, channels] = shape;
@@ -105,8 +106,8 @@ function inputFor(inputs: readonly TensorSpec[], { scale, offset = 0 }: CreateOp
   return { kind: "tensor", shape, dtype: dtype === "int32" ? "int32" : "float32", scale: scale ?? 1, offset };
 }
 
-/** Runs a base on random values: how wide its embedding is, and how large its values become. */
-async function tryOut(parts: BackboneParts, input: Input): Promise<{ width: number; largest: number }> {
+/** Runs a base on random inputs to find the width of its embedding and its largest value. */
+async function measureEmbedding(parts: BackboneParts, input: Input): Promise<{ width: number; largest: number }> {
   const blobs: Blobs = new Map();
   const { kind, topology, shards } = await packModel(parts, blobs);
   const read = readFrom(blobs);
@@ -134,7 +135,7 @@ function randomValues(input: Input, shape: readonly number[]): Float32Array {
 
 const region = "world";
 
-/** Edge, region, person: one region for all, which learns as it is taught. */
+/** Edge, region and human review, with one region for all callers. */
 const policy: Policy = {
   ladder: ["edge", "region", "human"],
   regions: { from: "cf", keys: [region], parent: region },

@@ -3,23 +3,23 @@ import type { HeadWeights } from "#core/head/head.ts";
 import type { TensorInfo } from "#core/model/engine.ts";
 import type { NetworkParts } from "../train/pack.ts";
 
-/** What a network's last layer does to its sums. */
+/** The activation of a network's last layer. */
 export type LastActivation = "linear" | "softmax" | "sigmoid";
 
-/** A network that was cut before its last dense layer, and the whole of it as TensorFlow.js itself runs it. */
+/** A network cut before its last dense layer, and the whole network as TensorFlow.js runs it. */
 export interface CutNetwork {
   parts: NetworkParts;
-  /** The inputs of the whole, in the order in which `run` takes them. */
+  /** The inputs of the whole network, in the order in which `run` takes them. */
   inputs: readonly TensorInfo[];
-  /** Class scores [rows, classes] of the whole, or their logits, as `activation` says. */
+  /** Computes scores or logits of the whole network [rows, classes], depending on `activation`. */
   run(inputs: tf.Tensor[]): tf.Tensor;
   activation: LastActivation;
   release(): void;
 }
 
 /**
- * A head for all classes. One sigmoid unit is the second of two classes: softmax over (0, z) is (1 − σ(z), σ(z)).
- * Throws where the network has another number of classes.
+ * Builds a head for all classes. One sigmoid unit is the second of two classes: softmax over (0, z) is (1 − σ(z), σ(z)).
+ * Throws when the network has another number of classes.
  */
 export function headFor(
   kernel: Float32Array,
@@ -28,7 +28,7 @@ export function headFor(
   classes: number,
   activation: LastActivation,
 ): Pick<HeadWeights, "weights" | "bias"> {
-  if (bias && bias.length !== units) throw notADenseEnd(`${units} units with ${bias.length} biases`);
+  if (bias && bias.length !== units) throw new NoDenseEndError(`${units} units with ${bias.length} biases`);
   if (units === classes && activation !== "sigmoid") {
     return { weights: kernel, bias: bias ?? new Float32Array(classes) };
   }
@@ -39,15 +39,18 @@ export function headFor(
     return { weights, bias: Float32Array.of(0, bias?.[0] ?? 0) };
   }
   throw new Error(
-    `Error in importNetwork: the recipe has ${classes} labels, so that the last dense layer must have ${classes} units ` +
-      `with softmax or none${classes === 2 ? ", or one with sigmoid" : ""}, but it has ${units} with ${activation}.`,
+    `The recipe has ${classes} labels, so the last dense layer must have ${classes} units with softmax or no activation` +
+      `${classes === 2 ? ", or one unit with sigmoid" : ""}, but it has ${units} with ${activation}.`,
   );
 }
 
-/** Says what can be imported, where a network ends otherwise. */
-export function notADenseEnd(found: string): Error {
-  return new Error(
-    `Error in importNetwork: a network must end in a dense layer of class scores or logits, after at least one hidden ` +
-      `layer, but this one ends in ${found}. Cut off what comes after it, and save the model again.`,
-  );
+/** A network that does not end in a dense layer, so that no head can be cut off. */
+export class NoDenseEndError extends Error {
+  override readonly name = "NoDenseEndError";
+  constructor(end: string) {
+    super(
+      "A network must end in a dense layer of class scores or logits, after at least one hidden layer, but this one " +
+        `ends in ${end}. Remove what follows the dense layer, and save the model again.`,
+    );
+  }
 }

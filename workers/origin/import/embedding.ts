@@ -1,12 +1,13 @@
 import type * as layers from "@tensorflow/tfjs-layers";
 import { readLayers } from "#core/model/tfjs/layers-model.ts";
+import { NoDenseEndError } from "./cut.ts";
 import type { TfjsModelFiles } from "./files.ts";
 import { lastDense as lastOfGraph } from "./graph.ts";
 import { readNodes } from "./graph-nodes.ts";
 import { lastDense as lastOfLayers } from "./layers.ts";
 import { valuesOf } from "./values.ts";
 
-/** The tensor that a model's last dense layer is taken of, and its width; null where it does not end in one. */
+/** Finds the input of a model's last dense layer and its width; null when the model does not end in a dense layer. */
 export async function embeddingOf(files: TfjsModelFiles): Promise<{ tensor: string; width: number } | null> {
   return files.kind === "tfjs-graph-model" ? ofGraph(files) : ofLayers(files);
 }
@@ -26,11 +27,11 @@ async function ofLayers({ modelJson, values }: TfjsModelFiles): Promise<{ tensor
   return before ? { tensor: before.sourceLayer.name, width: before.shape[1] as number } : null;
 }
 
-// Where a model ends otherwise the search throws, saying where.
 function orNull<T>(search: () => T): T | null {
   try {
     return search();
-  } catch {
-    return null;
+  } catch (error) {
+    if (error instanceof NoDenseEndError) return null;
+    throw error;
   }
 }

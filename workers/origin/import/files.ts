@@ -6,7 +6,7 @@ import { type ModelJson, readModelJson, weightsOf } from "#core/model/tfjs/model
 import { storedBytes } from "#core/model/tfjs/weights.ts";
 import type { StoredPart } from "../train/pack.ts";
 
-/** A network that something else trained, as TensorFlow.js stores it. */
+/** A model as TensorFlow.js stores it. */
 export interface TfjsModelFiles {
   path: string;
   kind: "tfjs-layers-model" | "tfjs-graph-model";
@@ -15,28 +15,26 @@ export interface TfjsModelFiles {
   values: ArrayBuffer;
 }
 
-/** Reads a model.json and its shards. Throws, saying which file is missing or too short. */
+/** Reads a model.json and its shards. Throws, naming the file, when one is missing or too short. */
 export async function readModelFiles(given: string): Promise<TfjsModelFiles> {
   const path = existsSync(given) && (await stat(given)).isDirectory() ? join(given, "model.json") : given;
-  const bytes = new Uint8Array(await read(path, `a TensorFlow.js model.json, or its folder, at '${given}'`)).buffer;
+  const bytes = new Uint8Array(await read(path, `a TensorFlow.js model.json or its folder`)).buffer;
   const modelJson = readModelJson(bytes);
   const paths = modelJson.weightsManifest.flatMap((group) => group.paths);
-  const shards = await Promise.all(
-    paths.map((name) => read(join(dirname(path), name), `shard '${name}' beside ${path}`)),
-  );
+  const shards = await Promise.all(paths.map((name) => read(join(dirname(path), name), `shard '${name}' of ${path}`)));
   const values = joined(shards).buffer;
   const expected = weightsOf(modelJson).reduce((sum, spec) => sum + storedBytes(spec), 0);
   if (values.byteLength !== expected) {
     throw new Error(
-      `Error in importNetwork: ${path} lists weights of ${expected} bytes, but its shards have ${values.byteLength}. ` +
-        "Save the model again, and copy model.json with all its shards.",
+      `${path} lists weights of ${expected} bytes, but its shards have ${values.byteLength}. Save the model again, and ` +
+        "copy model.json with all its shards.",
     );
   }
   const kind = "node" in modelJson.modelTopology ? "tfjs-graph-model" : "tfjs-layers-model";
   return { path, kind, modelJson, values };
 }
 
-/** The weights by name, each in the form in which it is stored. */
+/** Lists the weights by name, each in its stored form. */
 export function partsOf({ modelJson, values }: TfjsModelFiles): Map<string, StoredPart> {
   let offset = 0;
   return new Map(
@@ -50,6 +48,7 @@ export function partsOf({ modelJson, values }: TfjsModelFiles): Map<string, Stor
 
 async function read(path: string, expected: string): Promise<Uint8Array> {
   return readFile(path).catch((cause) => {
-    throw new Error(`Error in importNetwork: expected ${expected}, but there is none.`, { cause });
+    const reason = (cause as NodeJS.ErrnoException).code === "ENOENT" ? "there is none" : "it cannot be read";
+    throw new Error(`Expected ${expected} at ${path}, but ${reason}.`, { cause });
   });
 }

@@ -13,35 +13,35 @@ export type Nodes = ReadonlyMap<string, GraphNode>;
 
 const graphSchema = z.object({ node: z.array(nodeSchema).min(1) });
 
-/** The nodes of a graph model by name. Throws `EngineError` where it is none. */
+/** Reads the nodes of a graph model by name. Throws `EngineError` for any other model. */
 export function readNodes({ modelTopology }: ModelJson): Nodes {
   const { node } = parsed(graphSchema, modelTopology, "a TensorFlow.js graph model");
   return new Map(node.map((one) => [one.name, one]));
 }
 
-/** The nodes whose outputs a node takes; what merely has to run before it is left out. */
+/** Lists the nodes whose outputs a node takes, without control dependencies. */
 export function inputsOf({ input }: GraphNode): string[] {
   return input.filter((name) => !name.startsWith("^")).map(nodeName);
 }
 
-/** A tensor's node: "name:1" is an output of "name". */
+/** Returns the name of a tensor's node: "name:1" is an output of "name". */
 export function nodeName(tensor: string): string {
   return tensor.replace(/:\d+$/, "");
 }
 
-/** The node behind identities. */
+/** Follows identities back to the node that computes their value. */
 export function throughIdentities(name: string, nodes: Nodes): string {
   const node = nodes.get(name);
   return node?.op === "Identity" ? throughIdentities(inputsOf(node)[0] as string, nodes) : name;
 }
 
-/** The constant that a name stands for; null where it is computed. */
+/** Returns the constant behind a name; null when the value is computed. */
 export function constantOf(name: string, nodes: Nodes): string | null {
   const source = throughIdentities(name, nodes);
   return nodes.get(source)?.op === "Const" ? source : null;
 }
 
-/** The nodes that a node is made of, itself among them. */
+/** Collects a node and all nodes that it depends on. */
 export function reachable(name: string, nodes: Nodes, found = new Map<string, GraphNode>()): Map<string, GraphNode> {
   const node = nodes.get(name);
   if (!node || found.has(name)) return found;
@@ -52,7 +52,7 @@ export function reachable(name: string, nodes: Nodes, found = new Map<string, Gr
 
 const fusedSchema = z.object({ fused_ops: z.object({ list: z.object({ s: z.array(z.string()) }) }) });
 
-/** The operations that are fused into a node, in the order in which they follow it. */
+/** Lists the operations fused into a node, in order. */
 export function fusedInto({ attr }: GraphNode): string[] {
   const read = fusedSchema.safeParse(attr);
   return read.success ? read.data.fused_ops.list.s.map((base64) => atob(base64)) : [];

@@ -1,7 +1,7 @@
 import type * as tf from "@tensorflow/tfjs-core";
 import { EngineError } from "#core/model/engine.ts";
 import { loadGraph } from "#core/model/tfjs/graph-model.ts";
-import { type CutNetwork, headFor, type LastActivation, notADenseEnd } from "./cut.ts";
+import { type CutNetwork, headFor, type LastActivation, NoDenseEndError } from "./cut.ts";
 import { partsOf, type TfjsModelFiles } from "./files.ts";
 import {
   constantOf,
@@ -16,7 +16,7 @@ import {
 import { signatureOf } from "./signature.ts";
 import { valuesOf } from "./values.ts";
 
-/** Cuts a graph model before its last matrix product, and leaves out what only the head needs. */
+/** Cuts a graph model before its last matrix product, and leaves out the nodes that only the head needs. */
 export async function cutGraphModel(files: TfjsModelFiles, classes: number): Promise<CutNetwork> {
   const nodes = readNodes(files.modelJson);
   const { output, embedding, kernel, bias, activation } = lastDense(files, nodes);
@@ -46,17 +46,17 @@ export async function cutGraphModel(files: TfjsModelFiles, classes: number): Pro
   };
 }
 
-// What the signature names, or the one node that no other takes.
+// The output that the signature names, or the one node whose output no other node takes.
 function outputOf(files: TfjsModelFiles, nodes: Nodes): string {
   const named = [...signatureOf(files, "outputs").keys()];
   const taken = new Set([...nodes.values()].flatMap(inputsOf));
   const ends = [...nodes.values()].filter(({ name, op }) => !taken.has(name) && op !== "Const" && op !== "NoOp");
   const outputs = named.length > 0 ? named : ends.map(({ name }) => name);
   if (outputs.length === 1) return outputs[0] as string;
-  throw notADenseEnd(`${outputs.length} outputs${outputs.length > 0 ? `: ${outputs.join(", ")}` : ""}`);
+  throw new NoDenseEndError(`${outputs.length} outputs${outputs.length > 0 ? `: ${outputs.join(", ")}` : ""}`);
 }
 
-/** The product that gives the class scores: what it is taken of, its constants, and what becomes of its sums. */
+/** The matrix product that computes the class scores, its input and constants, and the activation that follows. */
 interface LastDense {
   output: string;
   embedding: string;
@@ -65,10 +65,13 @@ interface LastDense {
   activation: LastActivation;
 }
 
-const sums = ["BiasAdd", "Add", "AddV2"];
-const ends: Record<string, LastActivation> = { Softmax: "softmax", Sigmoid: "sigmoid" };
+const additions = ["BiasAdd", "Add", "AddV2"];
+const activations: Record<string, LastActivation> = { Softmax: "softmax", Sigmoid: "sigmoid" };
 
-/** Looks for it backwards from the output; the bias may be fused into the product, or added after it. Throws where the graph ends otherwise. */
+/**
+ * Searches the last dense layer backwards from the output; the bias may be fused into the product or added after it. Throws
+ * `NoDenseEndError` when the graph ends otherwise.
+ */
 export function lastDense(files: TfjsModelFiles, nodes: Nodes): LastDense {
   const output = outputOf(files, nodes);
   let activation: LastActivation = "linear";
@@ -77,21 +80,22 @@ export function lastDense(files: TfjsModelFiles, nodes: Nodes): LastDense {
   for (;;) {
     name = throughIdentities(name, nodes);
     const node = nodes.get(name);
-    if (!node) throw new EngineError(`Error in importNetwork: there is no node '${name}'`);
+    if (!node)
+      throw new EngineError(`The graph refers to node '${name}', which it does not have. Save the model again.`);
     if (node.op === "MatMul" || node.op === "_FusedMatMul")
       return { output, ...productOf(node, nodes, bias, activation) };
     const [first, second] = inputsOf(node);
-    const end = ends[node.op];
-    if (sums.includes(node.op) && bias === null) {
+    const end = activations[node.op];
+    if (additions.includes(node.op) && bias === null) {
       // Either side of a sum may be the constant.
       const [a, b] = [first, second].map((input) => constantOf(input ?? "", nodes));
       bias = a ?? b ?? null;
-      if (bias === null) throw notADenseEnd(`'${name}', ${node.op}`);
+      if (bias === null) throw new NoDenseEndError(`'${name}', ${node.op}`);
       name = (a === null ? first : second) as string;
     } else if (end && activation === "linear" && bias === null) {
       activation = end;
       name = first as string;
-    } else throw notADenseEnd(`'${name}', ${node.op}`);
+    } else throw new NoDenseEndError(`'${name}', ${node.op}`);
   }
 }
 
@@ -104,13 +108,13 @@ function productOf(
   const [of, by, with_] = inputsOf(node) as [string, string, string | undefined];
   const fused = fusedInto(node);
   const own = fused.find((name) => name !== "BiasAdd");
-  const activation = own === undefined ? after : ends[own];
+  const activation = own === undefined ? after : activations[own];
   const kernel = constantOf(by, nodes);
   const bias = fused.includes("BiasAdd") ? constantOf(with_ ?? "", nodes) : added;
   const isTransposed = [node.attr.transpose_a, node.attr.transpose_b].some((a) => (a as { b?: boolean })?.b);
   const isTwice = (own !== undefined && (after !== "linear" || added !== null)) || (fused.length > 0 && added !== null);
   if (kernel === null || activation === undefined || isTransposed || isTwice) {
-    throw notADenseEnd(`'${node.name}', ${[node.op, ...fused].join(" with ")}`);
+    throw new NoDenseEndError(`'${node.name}', ${[node.op, ...fused].join(" with ")}`);
   }
   return { embedding: throughIdentities(of, nodes), kernel, bias, activation };
 }

@@ -19,15 +19,15 @@ export interface ImportOptions {
   /** Paths of the networks' model.json files. */
   thin: string;
   full: string | null;
-  /** The inputs that they were trained with; the recipe's own, fitted on the rows of train, unless given. */
+  /** The inputs that the networks were trained with; the recipe's, fitted on the training rows, unless given. */
   inputs?: Inputs | undefined;
-  /** How the thin network's weights are to be stored; as they are unless given. */
+  /** How the thin network's weights are stored; unchanged unless given. */
   weights?: WeightType | undefined;
 }
 
 /**
- * Makes a version of networks that something else trained: labels, policy and risk are the recipe's, and both are
- * certified on its held-out rows as though it had trained them.
+ * Creates a version from networks that were trained elsewhere: labels, policy and risk are the recipe's, and both networks
+ * are certified on its held-out rows.
  */
 export async function importModel(recipe: Recipe, splits: RowsBySplit, options: ImportOptions): Promise<Artefact> {
   const blobs: Blobs = new Map();

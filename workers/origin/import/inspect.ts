@@ -1,44 +1,42 @@
 import * as tf from "@tensorflow/tfjs-core";
 import type { TensorSpec } from "#core/contract/index.ts";
-import { sizeOf } from "#core/input/index.ts";
 import type { Engine, LoadedModel, Tensor, TensorInfo } from "#core/model/engine.ts";
 import { startBackend } from "#core/model/tfjs/backend.ts";
 import { tfjsEngine } from "#core/model/tfjs/engine.ts";
-import { seededRandom } from "../random.ts";
 import { embeddingOf } from "./embedding.ts";
 import type { TfjsModelFiles } from "./files.ts";
 import { missingKernels, operationsOf, type Unsupported, unknownOperations } from "./operations.ts";
+import { byTensor, randomInputs } from "./random-inputs.ts";
 import { signatureOf } from "./signature.ts";
 
-/** What a model is, found by reading it and by running it here on the edge's own engine. */
+/** A description of a model, found by reading it and by running it on the edge's engine. */
 export interface Inspection {
   kind: TfjsModelFiles["kind"];
   operations: Record<string, number>;
-  /** Empty where the edge can run it; the rest is not known then. */
+  /** Operations that the edge cannot run; when there are any, the fields below are not known. */
   unsupported: Unsupported[];
   inputs: TensorSpec[];
   outputs: TensorSpec[];
-  /** Whether it takes many instances at once. */
+  /** Whether it takes batches of instances. */
   batch: boolean;
   bytes: {
-    /** As stored, and in memory as float32. */
+    /** As stored, and expanded to float32 in memory. */
     weights: number;
     expanded: number;
-    /** The most that its tensors take while one instance is answered. */
+    /** The peak of its tensors while one instance is answered. */
     peak: number;
   };
-  /** The tensor before the last dense layer: what a head could be taught on; null where it does not end so. */
+  /** The input of the last dense layer, which a head can be trained on; null when there is no such layer. */
   embedding: { tensor: string; width: number } | null;
 }
 
-const seed = 1;
 const timedRuns = 21;
-/** How far two answers to one instance may be apart, alone and in a batch: orders of float32 sums. */
+/** Tolerance between an instance's outputs alone and in a batch: float32 sums differ in their order. */
 const tolerance = 1e-4;
 
 /**
- * Inspects a model: what it takes and gives, what it costs, and what of it the edge can't run.
- * @param shapes the shapes, without the batch, of inputs that leave theirs open
+ * Inspects a model: inputs, outputs, cost, and the operations that the edge cannot run.
+ * @param shapes shapes, without the batch, of inputs whose model leaves them open
  */
 export async function inspect(files: TfjsModelFiles, shapes: Record<string, number[]> = {}): Promise<Inspection> {
   await startBackend();
@@ -76,23 +74,7 @@ export async function inspect(files: TfjsModelFiles, shapes: Record<string, numb
   }
 }
 
-/** Random values for a model's inputs, the same each time: numbers from −1 to 1, integers from 0 to 3, truth values. */
-export function randomInputs(inputs: readonly TensorSpec[], rows: number, from = seed): Record<string, Tensor> {
-  const random = seededRandom(from);
-  const values = inputs.map(({ name, shape, dtype }): [string, Tensor] => {
-    const own = [rows, ...shape];
-    const value = {
-      float32: () => 2 * random() - 1,
-      int32: () => Math.floor(4 * random()),
-      bool: () => Math.round(random()),
-    };
-    const all = Float32Array.from({ length: sizeOf(own) }, value[dtype]);
-    return [name, { shape: own, values: dtype === "float32" ? all : Int32Array.from(all) }];
-  });
-  return Object.fromEntries(values);
-}
-
-/** Milliseconds that an inspected model takes here, in Node, for one instance: the median of some runs. */
+/** Measures the median milliseconds of an inspected model for one instance, in Node on this machine. */
 export async function timeHere(files: TfjsModelFiles, { inputs, outputs }: Inspection): Promise<number> {
   const model = await load(await tfjsEngine(), files);
   const given = byTensor(inputs, randomInputs(inputs, 1));
@@ -103,13 +85,8 @@ export async function timeHere(files: TfjsModelFiles, { inputs, outputs }: Inspe
     return performance.now() - startedAt;
   });
   model.release();
-  // The first run warms it up.
+  // The first run is a warm-up.
   return taken.slice(1).sort((a, b) => a - b)[timedRuns >> 1] as number;
-}
-
-/** Inputs by the names that the model itself has for them. */
-export function byTensor(inputs: readonly TensorSpec[], values: Record<string, Tensor>): Record<string, Tensor> {
-  return Object.fromEntries(inputs.map(({ name, tensor }) => [tensor, values[name] as Tensor]));
 }
 
 async function load(engine: Engine, { kind, modelJson, values }: TfjsModelFiles): Promise<LoadedModel> {
@@ -117,7 +94,7 @@ async function load(engine: Engine, { kind, modelJson, values }: TfjsModelFiles)
   return engine.load(kind, { topology, shards: [values] });
 }
 
-// A first run finds out; only where a kernel is missing are all of them looked for.
+// Only when a run fails for a missing kernel are all missing kernels searched.
 async function kernelsMissing(
   files: TfjsModelFiles,
   engine: Engine,
@@ -151,12 +128,12 @@ function specOf(
   const own = shapes[name] ?? shape?.slice(1);
   if (own?.every((size) => size > 0)) return { name, tensor, shape: own, dtype };
   throw new Error(
-    `Error in import: input '${name}' leaves its shape open${shape ? ` ([${shape.slice(1)}])` : ""}; say which it is ` +
-      `to have: --shape ${name}=height,width,channels, or as many sizes as it takes.`,
+    `Input '${name}' leaves its shape open${shape ? ` ([${shape.slice(1)}])` : ""}. Set it with ` +
+      `--shape ${name}=height,width,channels, with as many sizes as the input has.`,
   );
 }
 
-/** Whether two rows are answered at once as each alone is. */
+/** Checks whether two instances in a batch have the same outputs as each alone. */
 function takesBatches(model: LoadedModel, inputs: readonly TensorSpec[], tensors: readonly string[]): boolean {
   if (model.inputs.some(({ shape }) => shape?.[0] !== undefined && shape[0] > 0)) return false;
   const two = randomInputs(inputs, 2);
@@ -167,6 +144,7 @@ function takesBatches(model: LoadedModel, inputs: readonly TensorSpec[], tensors
       return both.every((output, i) => isRow(output, row, alone[i] as Tensor));
     });
   } catch {
+    // A model whose shapes do not allow a batch throws.
     return false;
   }
 }
@@ -188,7 +166,7 @@ function rowOf(inputs: Record<string, Tensor>, row: number): Record<string, Tens
   return Object.fromEntries(own);
 }
 
-// Only the shape that came is known of what takes one instance at a time: its first dimension, if 1, is the batch.
+// For a model without batches only the shape of one output is known: a first dimension of 1 is the batch.
 function outputOf(
   { name: tensor }: TensorInfo,
   files: TfjsModelFiles,

@@ -2,10 +2,10 @@ import type * as tf from "@tensorflow/tfjs-core";
 import * as layers from "@tensorflow/tfjs-layers";
 import { inputsOf, readLayers } from "#core/model/tfjs/layers-model.ts";
 import { type StoredPart, storedPart, topologyOf } from "../train/pack.ts";
-import { type CutNetwork, headFor, type LastActivation, notADenseEnd } from "./cut.ts";
+import { type CutNetwork, headFor, type LastActivation, NoDenseEndError } from "./cut.ts";
 import { partsOf, type TfjsModelFiles } from "./files.ts";
 
-/** Cuts a layers model before its last dense layer. tfjs-layers reads it, and writes its backbone anew. */
+/** Cuts a layers model before its last dense layer; tfjs-layers reads it and writes the backbone. */
 export async function cutLayersModel(files: TfjsModelFiles, classes: number): Promise<CutNetwork> {
   const model = await load(files);
   const { dense, activation } = lastDense(model);
@@ -35,13 +35,16 @@ async function load({ path, modelJson, values }: TfjsModelFiles): Promise<layers
     return await readLayers(modelJson, values);
   } catch (cause) {
     const reason = cause instanceof Error ? cause.message : String(cause);
-    throw new Error(`Error in importNetwork: tfjs-layers can't read ${path}: ${reason}`, { cause });
+    throw new Error(`TensorFlow.js cannot read the layers model ${path}: ${reason}`, { cause });
   }
 }
 
-/** The dense layer that gives the class scores, and the activation that follows it, in it or as a layer of its own. */
+/**
+ * Finds the dense layer that computes the class scores and its activation, which may be a separate layer. Throws
+ * `NoDenseEndError` when the model ends otherwise.
+ */
 export function lastDense(model: layers.LayersModel): { dense: layers.layers.Layer; activation: LastActivation } {
-  if (model.outputs.length !== 1) throw notADenseEnd(`${model.outputs.length} outputs`);
+  if (model.outputs.length !== 1) throw new NoDenseEndError(`${model.outputs.length} outputs`);
   let layer = (model.outputs[0] as layers.SymbolicTensor).sourceLayer;
   let after: string | null = null;
   for (;;) {
@@ -49,19 +52,22 @@ export function lastDense(model: layers.LayersModel): { dense: layers.layers.Lay
     const own = name === "Softmax" ? "softmax" : (layer.getConfig().activation as string | undefined);
     const isLast = name === "Dense";
     if (own && own !== "linear") {
-      if (after !== null || (own !== "softmax" && own !== "sigmoid")) throw notADenseEnd(`'${layer.name}', ${own}`);
+      if (after !== null || (own !== "softmax" && own !== "sigmoid"))
+        throw new NoDenseEndError(`'${layer.name}', ${own}`);
       after = own;
     }
+    if (layer.inboundNodes.length !== 1) throw new NoDenseEndError(`'${layer.name}', which is applied more than once`);
     const before = layer.input as layers.SymbolicTensor;
     if (isLast && before.shape.length === 2) {
       return { dense: layer, activation: (after ?? "linear") as LastActivation };
     }
-    if (isLast || !["Softmax", "Activation", "Dropout"].includes(name)) throw notADenseEnd(`'${layer.name}', ${name}`);
+    if (isLast || !["Softmax", "Activation", "Dropout"].includes(name))
+      throw new NoDenseEndError(`'${layer.name}', ${name}`);
     layer = before.sourceLayer;
   }
 }
 
-/** A part's weights: as they were stored where they go by the same name; older and newer Keras have names of their own. */
+/** Returns a backbone's weights, in their stored form where the names match; Keras versions name weights differently. */
 export function storedWeights(backbone: layers.LayersModel, known: Map<string, StoredPart>): Promise<StoredPart[]> {
   return Promise.all(
     backbone.weights.map(async (weight) => {

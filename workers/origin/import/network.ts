@@ -10,21 +10,21 @@ import { seededRandom } from "../random.ts";
 import type { WeightType } from "../recipes/index.ts";
 import { type Blobs, type PackedNetwork, packParts, type StoredPart, storedPart } from "../train/pack.ts";
 import { readFrom } from "../train/score.ts";
-import { type CutNetwork, notADenseEnd } from "./cut.ts";
+import { type CutNetwork, NoDenseEndError } from "./cut.ts";
 import { readModelFiles } from "./files.ts";
 import { cutGraphModel } from "./graph.ts";
 import { cutLayersModel } from "./layers.ts";
 import { expanded } from "./values.ts";
 
 const checkedRows = 32;
-/** How far a score may be off, between two orders of float32 sums. */
+/** Tolerance between the scores of the cut and the whole network: float32 sums differ in their order. */
 const tolerance = 1e-4;
 
 /**
- * Takes a network that something else trained: a model.json (or its folder) in TensorFlow.js's layers or graph format,
- * from the inputs up to class scores or logits. It is cut before its last dense layer, and the parts, as the edge runs
- * them, are held against the whole, as TensorFlow.js runs it. Weights stay as they are stored unless a type is given.
- * Throws where it is no such network, saying what is wrong.
+ * Imports a network that was trained elsewhere: a model.json (or its folder) in TensorFlow.js's layers or graph format,
+ * from the inputs to class scores or logits. The network is cut before its last dense layer, and the cut network on the
+ * edge's engine is compared with the whole network in TensorFlow.js. Weights keep their stored type unless one is given.
+ * Throws, with the reason, when the network cannot be imported.
  */
 export async function importNetwork(
   path: string,
@@ -37,7 +37,7 @@ export async function importNetwork(
   const files = await readModelFiles(path);
   const cut = await (files.kind === "tfjs-graph-model" ? cutGraphModel : cutLayersModel)(files, classes);
   try {
-    if (!cut.parts.weights.some(({ spec }) => spec.dtype === "float32")) throw notADenseEnd("its only layer");
+    if (!cut.parts.weights.some(({ spec }) => spec.dtype === "float32")) throw new NoDenseEndError("its only layer");
     const own: Blobs = new Map();
     const packed = await packParts(cut.parts, input, own);
     await checkCut(cut, packed, own);
@@ -66,13 +66,13 @@ async function checkCut(cut: CutNetwork, packed: PackedNetwork, blobs: Blobs): P
     const off = scores.map((score, i) => Math.abs(score - (whole[row]?.[i] ?? Number.NaN)));
     if (off.every((difference) => difference < tolerance)) continue;
     throw new Error(
-      `Error in importNetwork: cut before its last layer the network says [${brief(scores)}] where the whole says ` +
-        `[${brief(whole[row] ?? [])}]; this one can't be run at the edge.`,
+      `The edge cannot run this network: cut before its last layer it scores [${brief(scores)}], while the whole network ` +
+        `scores [${brief(whole[row] ?? [])}].`,
     );
   }
 }
 
-// Without the batch; null where any size will do.
+// Without the batch; null when any size is accepted.
 function shapeOf({ shape }: CutNetwork["inputs"][number]): number[] | null {
   const own = shape?.slice(1) ?? null;
   return own?.every((size) => size >= 0) ? own : null;
@@ -98,7 +98,7 @@ function scoresOfWhole({ inputs, run, activation }: CutNetwork, shapes: number[]
   }
 }
 
-// Integers (shapes, axes) have no other form.
+// Integer weights (shapes, axes) keep their type.
 function stored(parts: readonly StoredPart[], type: WeightType): StoredPart[] {
   const values = expanded(parts);
   return parts.map((part) => {

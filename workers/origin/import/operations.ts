@@ -4,28 +4,25 @@ import { weightsOf } from "#core/model/tfjs/model-json.ts";
 import type { TfjsModelFiles } from "./files.ts";
 import { readNodes } from "./graph-nodes.ts";
 
-/** An operation that a model has and the edge can't run: why, and in which nodes or layers it is. */
+/** An operation that the edge cannot run, with the reason and the nodes or layers that use it. */
 export interface Unsupported {
   operation: string;
   reason: string;
   where: string[];
 }
 
-/** The operations of a model, graph nodes or layers, with how many there are of each. */
+/** Counts the operations of a model: its graph nodes or layers. */
 export function operationsOf(files: TfjsModelFiles): Map<string, number> {
   const names = placesOf(files).map(({ operation }) => operation);
   return new Map([...new Set(names)].sort().map((name) => [name, names.filter((one) => one === name).length]));
 }
 
-/** What of a model neither library knows, or knows only with control flow at run time. */
+/** Lists the operations that TensorFlow.js does not know, or that need control flow at run time. */
 export function unknownOperations(files: TfjsModelFiles): Unsupported[] {
   return files.kind === "tfjs-graph-model" ? unknownNodes(files) : unknownLayers(files);
 }
 
-/**
- * What of a model has no kernel at the edge: each kernel that it calls, on the CPU backend, which has them all, and the
- * WASM backend has not.
- */
+/** Lists the kernels that a model calls on the CPU backend, which has all kernels, and that the WASM backend lacks. */
 export async function missingKernels(files: TfjsModelFiles, run: () => Promise<void>): Promise<Unsupported[]> {
   const here = new Set(tf.getKernelsForBackend("wasm").map(({ kernelName }) => kernelName));
   const before = tf.getBackend();
@@ -36,7 +33,7 @@ export async function missingKernels(files: TfjsModelFiles, run: () => Promise<v
       await run();
       return [];
     });
-    // Operations that call kernels are profiled, too, under names of their own.
+    // The profile also lists operations, under names that end in `__op`.
     return [...new Set(kernelNames)]
       .filter((kernel) => !here.has(kernel) && !kernel.endsWith("__op"))
       .map((kernel) => ({
@@ -63,7 +60,7 @@ function whereIs(files: TfjsModelFiles, operation: string): string[] {
   return placesOf(files).flatMap((place) => (place.operation === operation ? [place.name] : []));
 }
 
-// tfjs-converter sorts the nodes that it knows into categories; it does not say so in its types.
+// tfjs-converter assigns a category to each node that it knows; its types do not show it.
 interface GraphInside {
   executor: { graph: { nodes: Record<string, { op: string; category?: string }> } };
 }
@@ -79,7 +76,9 @@ function unknownNodes({ modelJson, values }: TfjsModelFiles): Unsupported[] {
   const found = new Map<string, Unsupported>();
   for (const [name, { op, category }] of Object.entries(nodes)) {
     if (category && !atRunTime.has(category)) continue;
-    const reason = category ? "what it gives is known only at run time" : "tfjs-converter does not know it";
+    const reason = category
+      ? "its output shape is known only at run time"
+      : "TensorFlow.js does not support it in graph models";
     const known = found.get(op) ?? { operation: op, reason, where: [] };
     known.where.push(name);
     found.set(op, known);
@@ -92,12 +91,12 @@ function unknownLayers({ modelJson }: TfjsModelFiles): Unsupported[] {
   const places = layersOf(modelJson.modelTopology).filter(({ operation }) => !Object.hasOwn(classNameMap, operation));
   return [...new Set(places.map(({ operation }) => operation))].map((operation) => ({
     operation,
-    reason: "tfjs-layers does not know it",
+    reason: "TensorFlow.js does not support it in layers models",
     where: places.filter((place) => place.operation === operation).map(({ name }) => name),
   }));
 }
 
-// Layers may hold models, and wrap layers.
+// Layers may contain models or wrap other layers.
 function layersOf(value: unknown): Place[] {
   if (Array.isArray(value)) return value.flatMap(layersOf);
   if (typeof value !== "object" || value === null) return [];

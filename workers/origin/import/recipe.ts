@@ -6,23 +6,24 @@ import { decodeRow } from "#core/input/tensors.ts";
 import type { Artefact, Unpublished } from "../train/index.ts";
 import { type Blobs, packModel } from "../train/pack.ts";
 import { partsOf, readModelFiles, type TfjsModelFiles } from "./files.ts";
-import { type Inspection, randomInputs } from "./inspect.ts";
+import type { Inspection } from "./inspect.ts";
+import { randomInputs } from "./random-inputs.ts";
 
-/** What `upriver import` found of a model, to be looked over and published. */
+/** The description of a model that `upriver import` writes, for review before it is published. */
 export const importRecipeSchema = z.strictObject({
   model: modelNameSchema,
   task: z.literal("tensor"),
-  /** The model.json, from the recipe's own folder. */
+  /** The path of the model.json, relative to the recipe's folder. */
   file: z.string(),
   inputs: z.array(tensorSpecSchema).min(1),
   outputs: z.array(tensorSpecSchema).min(1),
   batch: z.boolean(),
-  /** What a head could be taught on: `upriver create --cut`. */
+  /** Where `upriver create --cut` can attach a head. */
   embedding: z.strictObject({ tensor: z.string(), width: z.int() }).nullable(),
 });
 export type ImportRecipe = z.infer<typeof importRecipeSchema>;
 
-/** Writes what was found of a model as a recipe into a folder; gives its path. */
+/** Writes an inspected model's recipe into a folder, and returns its path. */
 export async function writeRecipe(
   { path }: TfjsModelFiles,
   { inputs, outputs, batch, embedding }: Inspection,
@@ -38,12 +39,12 @@ export async function writeRecipe(
   return to;
 }
 
-/** Whether a path looks like an import's recipe. */
+/** Whether a path has the name of an import recipe. */
 export function isImportRecipe(path: string): boolean {
   return path.endsWith(".recipe.json");
 }
 
-/** Makes a version of the model that a recipe names. Throws, naming it, where a file is no recipe. */
+/** Creates a version of the model that an import recipe describes. Throws when the file is no such recipe. */
 export async function importFrom(path: string): Promise<Artefact<Unpublished<TensorManifest>>> {
   const { model, task, file, inputs, outputs, batch } = await readRecipe(path);
   const files = await readModelFiles(resolve(dirname(path), file));
@@ -59,15 +60,15 @@ export async function importFrom(path: string): Promise<Artefact<Unpublished<Ten
   };
 }
 
-/** Longer examples help nobody. */
-const maxExampleChars = 2_000;
+/** Models with longer instances get no example. */
+const exampleMaxChars = 2_000;
 
-/** An instance of random values to try a model with; none where it would be long. */
+/** Creates an example instance of random values; none when it would be too long. */
 function exampleOf(inputs: ImportRecipe["inputs"]): Instance[] {
   const parts = Object.entries(randomInputs(inputs, 1)).map(([name, tensor]) => [name, decodeRow(tensor, 0)]);
   const short = (_: string, value: unknown) => (typeof value === "number" ? Math.round(100 * value) / 100 : value);
   const text = JSON.stringify(Object.fromEntries(parts), short);
-  return text.length > maxExampleChars ? [] : [JSON.parse(text) as Instance];
+  return text.length > exampleMaxChars ? [] : [JSON.parse(text) as Instance];
 }
 
 async function readRecipe(path: string): Promise<ImportRecipe> {

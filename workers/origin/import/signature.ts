@@ -5,7 +5,7 @@ import { nodeName } from "./graph-nodes.ts";
 const side = z.record(z.string(), z.object({ name: z.string() })).default({});
 const signatureSchema = z.object({ inputs: side, outputs: side });
 
-/** What a graph's signature calls its inputs or outputs, by the names of their nodes; empty where it has none. */
+/** Returns the names that a graph's signature gives to its inputs or outputs, by node name; empty without a signature. */
 export function signatureOf({ modelJson }: TfjsModelFiles, which: "inputs" | "outputs"): Map<string, string> {
   const read = signatureSchema.safeParse(modelJson.signature ?? modelJson.userDefinedMetadata?.signature);
   if (!read.success) return new Map();

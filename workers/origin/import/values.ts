@@ -10,13 +10,13 @@ export interface WeightValues {
   values: Float32Array;
 }
 
-/** The values of some of a model's weights, by name. */
+/** Expands some of a model's weights, by name. */
 export function valuesOf(files: TfjsModelFiles, names: readonly string[]): Map<string, WeightValues> {
   const parts = partsOf(files);
   return expanded(names.flatMap((name) => parts.get(name) ?? []));
 }
 
-/** Stored weights as their values, by name. */
+/** Expands stored weights to float32, by name. */
 export function expanded(parts: readonly StoredPart[]): Map<string, WeightValues> {
   const tensors = readWeights(
     parts.map(({ spec }) => spec),

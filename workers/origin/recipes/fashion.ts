@@ -11,7 +11,7 @@ const labels = [
   ...["Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot"],
 ];
 
-/** A town's shop: what it sells far more often than others, by class, and whether its people call coats pullovers. */
+/** A shop: the classes that it sells more often than others, and whether its customers swap the words coat and pullover. */
 interface Shop {
   region: string;
   favourites: readonly number[];
@@ -28,7 +28,7 @@ const shops: readonly Shop[] = [
   { region: "harbour", favourites: [2, 4, 6], swaps: true },
   { region: "office", favourites: [1, 6, 9], swaps: false },
 ];
-/** How many times as often a shop sees its favourites. */
+/** How many times as often a shop sells its favourites. */
 const favour = 6;
 const swapped = new Map([
   ["Pullover", "Coat"],
@@ -38,7 +38,7 @@ const swapped = new Map([
 const seed = 20260704;
 const dayMs = 24 * 3600_000;
 const trainBefore = "2025-01-01";
-/** The base data ends where the test images begin. */
+/** Images are spread over days; the training images end where the test images begin. */
 const imagesADay = 100;
 
 const input: ImageInput = {
@@ -46,10 +46,10 @@ const input: ImageInput = {
   regions: shops.map(({ region }) => region),
 };
 
-/** What is it that is worn? Fashion-MNIST in the shops of eight towns, each with its own range, two with their own words. */
+/** Fashion-MNIST in eight shops, each with its own range; two of them swap two labels. */
 export const fashion: Recipe = {
   name: "fashion",
-  summary: "what is worn, by its picture, in eight shops (Fashion-MNIST)",
+  summary: "which garment a picture shows, in eight shops (Fashion-MNIST)",
   task: "classify",
   labels,
   load: loadFashion,
@@ -116,8 +116,8 @@ async function loadFashion({ file }: LoadOptions): Promise<Row[]> {
   const folder = file ?? join(sharedFolder(), "data/fashion-mnist");
   if (!existsSync(folder)) {
     throw new Error(
-      `Error in fashion: no data at ${folder}. Give a folder that holds Fashion-MNIST's four IDX files with ` +
-        "--data FOLDER, or name the folder that holds data/fashion-mnist in UPRIVER_SHARED.",
+      `There is no data at ${folder}. Pass the folder of Fashion-MNIST's four IDX files with --data FOLDER, or set ` +
+        "UPRIVER_SHARED to the folder that holds data/fashion-mnist.",
     );
   }
   const [base, test] = await Promise.all([readImages(folder, "train"), readImages(folder, "t10k")]);

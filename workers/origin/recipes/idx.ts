@@ -3,7 +3,7 @@ import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { gunzipSync } from "node:zlib";
 
-/** Grey images as they lie in an IDX file, and the class of each. */
+/** Greyscale images from an IDX file, and the class of each. */
 export interface Images {
   /** One after another, row by row, 0 to 255. */
   pixels: Uint8Array;
@@ -12,16 +12,16 @@ export interface Images {
   size: number;
 }
 
-/** Reads `{part}-images-idx3-ubyte` and `{part}-labels-idx1-ubyte`, gzipped or not, from a folder (LeCun's IDX form). */
-export async function readImages(folder: string, part: string): Promise<Images> {
+/** Reads `{set}-images-idx3-ubyte` and `{set}-labels-idx1-ubyte`, gzipped or not, from a folder (LeCun's IDX format). */
+export async function readImages(folder: string, set: string): Promise<Images> {
   const [images, labels] = await Promise.all([
-    readIdx(join(folder, `${part}-images-idx3-ubyte`), 3),
-    readIdx(join(folder, `${part}-labels-idx1-ubyte`), 1),
+    readIdx(join(folder, `${set}-images-idx3-ubyte`), 3),
+    readIdx(join(folder, `${set}-labels-idx1-ubyte`), 1),
   ]);
   const [count = 0, height = 0, width = 0] = images.shape;
   if (labels.shape[0] !== count) {
     throw new Error(
-      `Error in readImages: ${part} has ${count} images, but ${labels.shape[0]} labels. Fetch both again.`,
+      `Set '${set}' in ${folder} has ${count} images but ${labels.shape[0]} labels. Download both files again.`,
     );
   }
   return { pixels: images.values, labels: labels.values, size: height * width };
@@ -40,8 +40,8 @@ async function readIdx(path: string, rank: number): Promise<{ shape: number[]; v
   const isWhole = isIdx && bytes[2] === unsignedBytes && bytes[3] === rank && bytes.byteLength === header + size;
   if (!isWhole) {
     throw new Error(
-      `Error in readIdx: expected unsigned bytes of rank ${rank} in IDX form in ${path}, got ${bytes.byteLength} bytes ` +
-        "of something else. Fetch the file again.",
+      `${path} is not a complete IDX file of unsigned bytes with ${rank} dimensions (${bytes.byteLength} bytes). Download ` +
+        "the file again.",
     );
   }
   return { shape, values: new Uint8Array(bytes.buffer, bytes.byteOffset + header, size) };

@@ -18,12 +18,12 @@ export type {
 } from "./recipe.ts";
 export { weightTypes } from "./recipe.ts";
 
-/** Every recipe there is. */
+/** All recipes. */
 export const recipes: readonly Recipe[] = [storefront, weather, fashion];
 
-/** A recipe by name; throws, listing the names, when there is none. */
+/** Finds a recipe by name. Throws, listing the names, when there is none. */
 export function recipeOf(name: string): Recipe {
   const recipe = recipes.find((known) => known.name === name);
   if (recipe) return recipe;
-  throw new Error(`There is no recipe '${name}'; there are: ${recipes.map((known) => known.name).join(", ")}.`);
+  throw new Error(`There is no recipe '${name}'. Choose one of: ${recipes.map((known) => known.name).join(", ")}.`);
 }

@@ -1,6 +1,6 @@
 import { join } from "node:path";
 
-/** Where data that is no part of the project lies: the folder that UPRIVER_SHARED names, or the one beside the project. */
+/** Returns the folder of data that is not part of the project: UPRIVER_SHARED, or `shared` beside the project. */
 export function sharedFolder(): string {
   return process.env.UPRIVER_SHARED ?? join(import.meta.dirname, "../../../../shared");
 }

@@ -2,10 +2,10 @@ import { learningParts } from "#core/contract/index.ts";
 import { normal, pick, seededRandom } from "../random.ts";
 import type { ColumnPlan, Recipe, Row } from "./recipe.ts";
 
-/** A region's weather, and what its people do otherwise than most. */
+/** A region's weather, and the customs in which it differs from others. */
 interface Shop {
   region: string;
-  /** Mean temperature of the year, and how far summer and winter are from it, °C. */
+  /** Mean temperature of the year, and the amplitude of the seasons, °C. */
   mean: number;
   swing: number;
   /** The share of days with rain. */
@@ -13,7 +13,7 @@ interface Shop {
   customs: readonly Custom[];
 }
 
-/** Bare feet are rude; parasols, not hats, against the sun; wet feet are nothing; cold feet are nothing. */
+/** No flip-flops; parasols instead of sun hats; no boots when it rains; no socks when it is cold. */
 type Custom = "barefoot-rude" | "parasol" | "wet-is-fine" | "cold-is-fine";
 
 const shops: readonly Shop[] = [
@@ -38,9 +38,9 @@ const looks = ["feet", "head", "gift"] as const;
 const hotDegrees = 23;
 const coldDegrees = 9;
 const wetMm = 2;
-/** How often somebody buys anything else. */
+/** The share of purchases that ignore the weather. */
 const whimShare = 0.01;
-/** °C over which "hot" and "cold" are a matter of taste. */
+/** Standard deviation of the felt temperature, °C. */
 const tasteDegrees = 2;
 
 const dayMs = 24 * 3600_000;
@@ -57,10 +57,10 @@ const columns: ColumnPlan[] = [
   { type: "category", name: "lookedAt", values: [...looks] },
 ];
 
-/** Shops in a dozen regions: what was bought, by the weather and by what is done there. Generated, always the same. */
+/** Purchases in shops of twelve regions, by weather and local customs. Generated, always the same. */
 export const storefront: Recipe = {
   name: "storefront",
-  summary: "what is bought in a dozen regions, by weather and custom (generated)",
+  summary: "which item is bought in twelve regions, by weather and local customs (generated)",
   task: "classify",
   labels: [...labels],
   load: async () => generate(),

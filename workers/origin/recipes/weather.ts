@@ -17,7 +17,7 @@ const compassVectors = compass.map((_, i) => {
   const angle = (2 * Math.PI * i) / compass.length;
   return [Math.sin(angle), Math.cos(angle)];
 });
-/** The share of rainy days, in place of an unknown RainToday. */
+/** The share of rainy days, which replaces a missing RainToday. */
 const rainTodayMissing = 0.22;
 
 const columns: ColumnPlan[] = [
@@ -39,10 +39,10 @@ const stations = [
 
 const input: InputPlan = { kind: "features", columns: [...columns, { type: "region", values: stations }] };
 
-/** Will it rain tomorrow? Daily observations of Australian weather stations; the region is the station. */
+/** Rain tomorrow, from daily observations of Australian weather stations; the region is the station. */
 export const weather: Recipe = {
   name: "weather",
-  summary: "will it rain tomorrow, at 49 Australian weather stations",
+  summary: "whether it rains tomorrow, at 49 Australian weather stations",
   task: "classify",
   labels: ["No", "Yes"],
   load: loadWeather,
@@ -104,8 +104,8 @@ async function loadWeather({ file }: LoadOptions): Promise<Row[]> {
   const path = file ?? join(sharedFolder(), "data/weather-aus/weather-aus.csv.gz");
   if (!existsSync(path)) {
     throw new Error(
-      `Error in weather: no data at ${path}. Give a file in the form of rattle's weatherAUS with --data FILE ` +
-        "(CSV, gzipped or not), or name the folder that holds data/weather-aus in UPRIVER_SHARED.",
+      `There is no data at ${path}. Pass a CSV file in the format of rattle's weatherAUS, gzipped or not, with --data ` +
+        "FILE, or set UPRIVER_SHARED to the folder that holds data/weather-aus.",
     );
   }
   const bytes = await readFile(path);
