@@ -15,7 +15,7 @@ const complete = { keep: "all", truth: "complete", ladder: ["edge", "region"] } 
 const callers = Array.from({ length: 30 }, (_, i) => `caller-${i}`);
 const instance = { region: "north", x0: 3, x1: 1, x2: -0.5, x3: 2 };
 
-/** A model with a stable version 1 and a canary 2 for half of the callers. */
+/** A model with the stable version 1, and version 2 as a canary for half of the callers. */
 class Contest {
   readonly model: string;
   private readonly random = seeded(4);
@@ -31,7 +31,7 @@ class Contest {
     await publish({ model: this.model, threshold: 0, policy, ...options, version: 2, seed: 7 }, null);
   }
 
-  /** Begins to watch the canary, and waits until every region that is known counts. */
+  /** Starts to watch the canary, and waits until the known regions count. */
   async watch(watch: object | true = true, share = 0.5): Promise<void> {
     await expectOk(this.rollout({ version: 2, share, watch }));
     await eventually(async () => expect((await this.state())?.verdict).not.toBeNull());
@@ -77,7 +77,7 @@ class Contest {
     return (await (await expectOk(call("GET", path, { token: "ask-token" }))).json<{ canary: CanaryState }>()).canary;
   }
 
-  /** The pointer itself: an isolate may know of a move some seconds later. */
+  /** The registry's pointer: isolates may know an older one for some seconds. */
   pointer(): Promise<ModelPointer> {
     return runInDurableObject(this.registry, (object) => object.pointer());
   }
@@ -90,8 +90,8 @@ class Contest {
     return env.REGISTRY.get(env.REGISTRY.idFromName(this.model)) as DurableObjectStub<RegistryObject>;
   }
 
-  /** A look now. */
-  look(): Promise<void> {
+  /** Runs the job `canary` now. */
+  evaluate(): Promise<void> {
     return runInDurableObject(this.registry, async (object, { storage }) => {
       storage.sql.exec("UPDATE jobs SET due = 1 WHERE kind = 'canary'");
       await object.alarm();
@@ -119,7 +119,7 @@ const countOf = (state: CanaryState | null, version: string): VersionCount | und
   state?.regions[0]?.versions.find((count) => count.version === version);
 
 describe("a watched canary", () => {
-  it("that errs more is rolled back by itself, and the history says why", async () => {
+  it("is rolled back when its error is higher, and the history gives the reason", async () => {
     const worse = await contest("worse");
     await worse.watch({ margin: 0.1 });
     await worse.teach(await worse.ask(20), (version) => (version === "2" ? 0.5 : 0.05));
@@ -142,24 +142,24 @@ describe("a watched canary", () => {
     });
   });
 
-  it("that errs no more is promoted by itself, once, however often the alarm rings", async () => {
+  it("is promoted once when its error is not higher, however often the alarm fires", async () => {
     const equal = await contest("equal");
     await equal.watch({ margin: 0.15 });
     await equal.teach(await equal.ask(30), () => 0.05);
     await eventually(async () => expect((await equal.pointer()).stable).toBe(2));
     const { revision } = await equal.pointer();
-    await equal.look();
-    await equal.look();
+    await equal.evaluate();
+    await equal.evaluate();
     expect(await equal.pointer()).toMatchObject({ stable: 2, previous: 1, canary: null, revision });
     const { history } = await equal.versions();
     expect(history.filter(({ reason }) => reason?.startsWith("promoted: "))).toHaveLength(1);
-    // What the region counted goes.
+    // The region deletes what it counted.
     await eventually(async () =>
       expect(await new TestRegion("equal").rows("SELECT * FROM canary_answers")).toEqual([]),
     );
   });
 
-  it("that is undecided when the time is over is rolled back, and says so", async () => {
+  it("is rolled back as undecided at the deadline", async () => {
     const slow = await contest("slow");
     await expectOk(slow.rollout({ version: 2, share: 0.5, watch: { deadlineHours: 1e-7 } }));
     await eventually(async () => {
@@ -168,7 +168,7 @@ describe("a watched canary", () => {
     expect((await slow.pointer()).canary).toBeNull();
   });
 
-  it("goes on where it was after its objects were evicted", async () => {
+  it("keeps its counts when its objects are evicted", async () => {
     const evicted = await contest("evicted");
     await evicted.watch({ margin: 0.15 });
     const answers = await evicted.ask(30);
@@ -183,12 +183,12 @@ describe("a watched canary", () => {
     expect(state?.outcome).toBe("promoted");
   });
 
-  it("is no longer watched once somebody moves the pointer by hand", async () => {
+  it("is no longer watched when the pointer is moved by hand", async () => {
     const moved = await contest("moved-by-hand");
     await moved.watch();
     await expectOk(moved.rollout({ version: 2 }));
     expect(await moved.state()).toMatchObject({ outcome: "ended", reason: expect.stringMatching(/by hand/) });
-    await moved.look();
+    await moved.evaluate();
     expect(await moved.pointer()).toMatchObject({ stable: 2, canary: null });
     await expectOk(call("POST", "/v1/models/moved-by-hand/rollback", { body: {} }));
     await moved.watch();
@@ -197,38 +197,38 @@ describe("a watched canary", () => {
     expect(await moved.pointer()).toMatchObject({ stable: 1, canary: null });
   });
 
-  it("is judged by the regions that answer; one that does not is heard when it does again", {
+  it("is judged by the regions that answer, and by a silent one when it answers again", {
     timeout: 90_000,
   }, async () => {
-    const deaf = await contest("deaf");
-    // A region that has yet to read the canary's manifest, and can't.
-    const key = manifestKey("deaf", 2);
+    const silent = await contest("silent");
+    // The region has not read the canary's manifest yet, and can't.
+    const key = manifestKey("silent", 2);
     const manifest = (await (await env.ARTEFACTS.get(key))?.text()) as string;
-    await evictDurableObject(new TestRegion("deaf").stub);
+    await evictDurableObject(new TestRegion("silent").stub);
     await env.ARTEFACTS.put(key, "nonsense");
-    await runInDurableObject(deaf.registry, (object) => {
+    await runInDurableObject(silent.registry, (object) => {
       const plan = { errorsOf: "all", margin: 0.15, coverageMargin: 0.05, delta: 0.05 } as const;
       object.rolloutWatched({ version: 2, share: 0.5, plan, deadlineMs: 3600_000 });
     });
-    await deaf.look();
-    expect(await deaf.state()).toMatchObject({
+    await silent.evaluate();
+    expect(await silent.state()).toMatchObject({
       outcome: null,
       regions: [],
       verdict: { decision: "continue", blocks: 0 },
     });
     await env.ARTEFACTS.put(key, manifest);
-    await deaf.look();
-    expect((await deaf.state())?.regions).toMatchObject([{ region: "north" }]);
-    // The edge hears of it, as the registry was told behind its back.
+    await silent.evaluate();
+    expect((await silent.state())?.regions).toMatchObject([{ region: "north" }]);
+    // The edge reads the pointer from KV, since the registry was called directly.
     await eventually(async () => {
       nodeOf(env).pointers.clear();
-      expect(new Set((await deaf.ask(1)).map(({ version }) => version))).toEqual(new Set(["1", "2"]));
+      expect(new Set((await silent.ask(1)).map(({ version }) => version))).toEqual(new Set(["1", "2"]));
     }, 60_000);
-    await deaf.teach(await deaf.ask(30), () => 0.05);
-    await eventually(async () => expect((await deaf.pointer()).stable).toBe(2));
+    await silent.teach(await silent.ask(30), () => 0.05);
+    await eventually(async () => expect((await silent.pointer()).stable).toBe(2));
   });
 
-  it("is judged by what it accepted and by its coverage where only audits are labelled", async () => {
+  it("is judged by its accepted answers and its coverage where only audits are labelled", async () => {
     const policy = { keep: "audited", truth: "some", auditShare: 0.8, ladder: ["edge", "region"] } as const;
     const audited = await contest("audited-canary", { policy: { ...policy, ladder: [...policy.ladder] } });
     await audited.watch({ margin: 0.2 });
@@ -255,7 +255,7 @@ describe("a watched canary", () => {
     expect(count).toMatchObject({ coverage: 1, errors: { accepted: 0, all: 0 } });
   });
 
-  it("that accepts much less is rolled back, though it errs no more", async () => {
+  it("is rolled back when it accepts much less, though its error is not higher", async () => {
     const policy = { keep: "audited", truth: "some", auditShare: 0.8, ladder: ["edge", "region"] } as const;
     const shy = await contest("shy-canary", { policy: { ...policy, ladder: [...policy.ladder] } });
     const strict = { model: "shy-canary", version: 3, seed: 7, threshold: 1.01 };
@@ -272,8 +272,8 @@ describe("a watched canary", () => {
   });
 });
 
-describe("what a region counts of a canary", () => {
-  it("is what each version answered, with its labels as they stand: corrected once, repeated, forgotten", async () => {
+describe("a region's count of a canary", () => {
+  it("has each version's answers and their current labels: repeated, corrected, forgotten", async () => {
     const counted = await contest("counted-canary");
     await counted.watch({ margin: 0.001 });
     const answers = await counted.ask(4);
@@ -288,13 +288,13 @@ describe("what a region counts of a canary", () => {
         return { side: version === "2" ? ("canary" as const) : ("stable" as const), loss: Number(errors[i]) };
       });
     const check = async (errors: readonly boolean[]) => {
-      await counted.look();
+      await counted.evaluate();
       const state = await counted.state();
       for (const version of ["1", "2"]) expect(countOf(state, version)).toMatchObject(expected(version, errors));
       expect(state?.regions[0]?.differences.all).toEqual(differencesOf(marks(errors)));
     };
     await check(wrong);
-    // The same again changes nothing; a correction counts in place.
+    // A repeated label changes nothing; a correction replaces it.
     const region = new TestRegion("counted-canary");
     const truths = answers.map(({ id, label }, i) => ({ id, label: wrong[i] ? otherThan(label) : label }));
     await region.teach(truths);
@@ -303,7 +303,7 @@ describe("what a region counts of a canary", () => {
     const truth = ({ id, label }: Answer, i: number) => ({ id, label: corrected[i] ? otherThan(label) : label });
     await region.teach(answers.map(truth));
     await check(corrected);
-    // A forgotten question keeps its count without its name: errors can't be forgotten away.
+    // A forgotten question keeps its count without its id, so that errors can't be removed by forgetting.
     const { id } = answers[0] as Answer;
     await expectOk(call("DELETE", `/v1/questions/${id}`));
     expect(await region.rows("SELECT id FROM canary_answers WHERE id = ? OR prediction = ''", id)).toEqual([
@@ -319,13 +319,13 @@ describe("what a region counts of a canary", () => {
     expect(logLoss).toBeCloseTo(losses.reduce((sum, loss) => sum + loss, 0) / losses.length, 4);
   });
 
-  it("is nothing of a region that is held on the stable version, until it is ready", async () => {
+  it("has nothing of the canary while the region is held back on the stable version", async () => {
     const heldBack = await contest("held-canary");
     const region = new TestRegion("held-canary");
     await region.teach(region.lessons(200));
     expect(await region.retrain()).toMatchObject({ status: "promoted" });
     const plan = { errorsOf: "all", margin: 0.15, coverageMargin: 0.05, delta: 0.05 } as const;
-    // Known to the registry as one that has yet to be made ready.
+    // The registry has to regard the region as not ready.
     await runInDurableObject(heldBack.registry, async (object, { storage }) => {
       storage.sql.exec("DELETE FROM head_pointers WHERE base = 2");
       object.rolloutWatched({ version: 2, share: 0.5, plan, deadlineMs: 3600_000 });
@@ -333,11 +333,11 @@ describe("what a region counts of a canary", () => {
       storage.sql.exec("UPDATE jobs SET due = ? WHERE kind = 'prepare'", Date.now() + 3600_000);
     });
     nodeOf(env).pointers.clear();
-    await heldBack.look();
+    await heldBack.evaluate();
     const answers = await heldBack.ask(2);
     expect(answers.every(({ version }) => version.startsWith("1"))).toBe(true);
     await heldBack.teach(answers, () => 0);
-    await heldBack.look();
+    await heldBack.evaluate();
     const state = await heldBack.state();
     expect(state?.regions[0]?.versions.every(({ base }) => base === 1)).toBe(true);
     expect(state?.verdict).toMatchObject({ decision: "continue", blocks: 0 });
@@ -349,7 +349,7 @@ describe("what a region counts of a canary", () => {
     expect(await region.rows("SELECT status FROM runs WHERE base = 2")).not.toEqual([]);
   });
 
-  it("is nothing while no canary is watched", async () => {
+  it("is empty while no canary is watched", async () => {
     const quiet = await contest("quiet");
     await expectOk(quiet.rollout({ version: 2, share: 0.5 }));
     await quiet.teach(await quiet.ask(2), () => 1);
@@ -360,7 +360,7 @@ describe("what a region counts of a canary", () => {
 });
 
 describe("a canary's certificate", () => {
-  it("is its own: its errors close its rule, and leave the stable version's as it was", async () => {
+  it("is separate: its errors void it, and leave the stable version's certificate as it was", async () => {
     const apart = await contest("apart");
     await expectOk(apart.rollout({ version: 2, share: 0.5 }));
     await apart.teach(await apart.ask(20), (version) => (version === "2" ? 1 : 0));
@@ -369,14 +369,14 @@ describe("a canary's certificate", () => {
     await eventually(async () => {
       expect((await stateOf(1)).certificate).toMatchObject({ status: "valid", mean: 0, window: { number: 1 } });
       expect((await stateOf(2)).certificate).toMatchObject({ status: "void" });
-      // The edge is told of both.
+      // The edge receives both.
       expect((await stateOf(1)).rule?.certificate).not.toBeNull();
       expect((await stateOf(2)).rule).toMatchObject({ certificate: null, uncertified: { status: "void" } });
     });
     const thresholds = await region.rows("SELECT base, threshold FROM thresholds ORDER BY base");
     expect(thresholds[0]?.threshold).toBeLessThan(0.5);
     expect(thresholds[1]?.threshold).toBeGreaterThanOrEqual(0.99);
-    // A label that was planned for a version that is gone is overdue one day: that ends the wait for it.
+    // A planned label of a version that no longer serves becomes overdue, and is no longer waited for.
     await expectOk(call("POST", "/v1/models/apart/rollback", { body: {} }));
     await region.rows("UPDATE trials SET dueAt = 1, window = NULL, error = NULL WHERE base = 2 AND window > 0");
     await region.inside(async (object, { storage }) => {
@@ -388,8 +388,8 @@ describe("a canary's certificate", () => {
   });
 });
 
-describe("watching", () => {
-  it("is refused where it makes no sense, and changes nothing", async () => {
+describe("a request to watch a canary", () => {
+  it("returns 422 and changes nothing where a canary can't be judged", async () => {
     const plain = new Contest("unwatched");
     await plain.publish({ policy: { keep: "all", truth: "some", auditShare: 0, ladder: ["edge", "region"] } });
     const statuses = [];

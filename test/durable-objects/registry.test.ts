@@ -5,7 +5,7 @@ import { call, eventually, expectOk, publish } from "../helpers/edge.ts";
 import { testModel } from "../helpers/model.ts";
 
 describe("publishing", () => {
-  it("of two documents at once under one version keeps one, the same in R2 as in the registry", async () => {
+  it("keeps one of two manifests sent at once for a version, the same in R2 as in the registry", async () => {
     const rivals = [await testModel({ model: "raced", seed: 1 }), await testModel({ model: "raced", seed: 2 })];
     for (const { blobs } of rivals) {
       for (const [sha256, raw] of blobs) await expectOk(call("PUT", `/v1/blobs/${sha256}`, { raw }));
@@ -18,7 +18,7 @@ describe("publishing", () => {
     expect(manifestSchema.parse(await stored?.json())).toEqual(winner);
   });
 
-  it("needs the next number, the blobs, and the path's own model", async () => {
+  it("is refused without the next number, the blobs, and the model of the path", async () => {
     await publish({ model: "counted" });
     const third = await testModel({ model: "counted", version: 3 });
     expect((await call("PUT", "/v1/models/counted/versions/3", { body: third.manifest })).status).toBe(409);
@@ -29,8 +29,8 @@ describe("publishing", () => {
   });
 });
 
-describe("pointers", () => {
-  it("reach KV with their revision, each move a higher one", async () => {
+describe("model pointers", () => {
+  it("reach KV with a revision that grows with each move", async () => {
     await publish({ model: "moved" });
     const seen = async () =>
       (await env.CACHE.get<{ revision: number; stable: number }>("current/moved", "json")) ?? null;
@@ -47,7 +47,7 @@ describe("pointers", () => {
     });
   });
 
-  it("are not moved where that makes no sense", async () => {
+  it("stay where they are when a move is refused", async () => {
     await publish({ model: "fixed" }, null);
     const roll = (body: object) => call("POST", "/v1/models/fixed/rollout", { body });
     expect((await roll({ version: 1, share: 0.5 })).status).toBe(409);

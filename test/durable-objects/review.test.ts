@@ -3,8 +3,9 @@ import { env } from "cloudflare:workers";
 import { beforeAll, describe, expect, it } from "vitest";
 import { type Answer, type FlaggedQuestion, questionKeepMs, type ReviewQuestion } from "#core/contract/index.ts";
 import { limits } from "#core/limits.ts";
-import { correctionMs, type ReviewObject } from "#objects/review/index.ts";
-import { leaseMaxBytes, skipMs } from "#objects/review/queue.ts";
+import type { ReviewObject } from "#objects/review/index.ts";
+import { correctionMs } from "#objects/review/refusals.ts";
+import { leaseMaxBytes, skipMs } from "#objects/review/tables/queue.ts";
 import { ask, call, eventually, expectOk, instance, publish } from "../helpers/edge.ts";
 import { originModels } from "../helpers/origin-models.ts";
 import { TestRegion } from "../helpers/region.ts";
@@ -25,7 +26,7 @@ async function lease(token: string, limit = 1): Promise<ReviewQuestion[]> {
 
 const leasedIds = async (token: string, limit = 100) => (await lease(token, limit)).map(({ id }) => id);
 
-/** Asks what nobody is sure of, and waits until it is in the queue: in this order. */
+/** Asks questions that no rung accepts, and waits until they are in the queue, in this order. */
 async function queued(...seeds: number[]): Promise<string[]> {
   const ids: string[] = [];
   for (const seed of seeds) {
@@ -40,7 +41,7 @@ function rows(query: string, ...given: SqlStorageValue[]): Promise<Record<string
   return runInDurableObject(stub(), (_, { storage }) => storage.sql.exec(query, ...given).toArray());
 }
 
-/** Lets so much time go by for whatever the queue waits for. */
+/** Moves every time that the queue waits for by so much. */
 async function pass(ms: number): Promise<void> {
   for (const [table, column] of [
     ["queue", "leaseUntil"],
@@ -53,7 +54,7 @@ async function pass(ms: number): Promise<void> {
   await runInDurableObject(stub(), (object) => object.alarm());
 }
 
-/** Leaves nothing behind for the next test. */
+/** Empties the queue for the next test. */
 async function clear(): Promise<void> {
   await rows("DELETE FROM queue");
   await rows("DELETE FROM skips");
@@ -67,8 +68,8 @@ const read = async (id: string): Promise<Answer> =>
 const answer = (id: string, label: string, token: string) =>
   call("POST", `/v1/questions/${id}/answer`, { token, body: { label } });
 
-describe("review", () => {
-  it("hands each question to one person alone, with what the rungs made of it", async () => {
+describe("the review queue", () => {
+  it("leases each question to one person, with the provisional answer", async () => {
     const ids = [(await ask(model, { instance: instance(1) })).id, (await ask(model, { instance: instance(2) })).id];
     const ada = await eventually(async () => {
       const [question] = await lease("review-token");
@@ -96,16 +97,16 @@ describe("review", () => {
     await expectOk(answer(bob.id, "b", "second-review-token"));
   });
 
-  it("gives the answer to whoever waits for it", async () => {
+  it("delivers the answer to a waiting caller", async () => {
     const { id } = await ask(model, { instance: instance(3) });
     const waiting = call("GET", `/v1/questions/${id}`, { token: "ask-token", headers: { prefer: "wait=20" } });
     await eventually(async () => expect((await lease("review-token")).map((question) => question.id)).toContain(id));
     await expectOk(answer(id, "c", "review-token"));
-    const heard: Answer = await (await waiting).json();
-    expect(heard).toMatchObject({ id, status: "answered", label: "c", rung: "human" });
+    const received: Answer = await (await waiting).json();
+    expect(received).toMatchObject({ id, status: "answered", label: "c", rung: "human" });
   });
 
-  it("takes a question back whose truth has come", async () => {
+  it("withdraws a question when its truth arrives", async () => {
     const { id } = await ask(model, { instance: instance(4) });
     await eventually(async () => expect((await lease("review-token")).map((question) => question.id)).toContain(id));
     await expectOk(call("POST", `/v1/questions/${id}/truth`, { body: { label: "a" } }));
@@ -113,7 +114,7 @@ describe("review", () => {
     expect((await answer(id, "b", "review-token")).status).toBe(404);
   });
 
-  it("lets go of a region's questions when the region is forgotten", async () => {
+  it("deletes a region's questions when the region is forgotten", async () => {
     await ask(model, { instance: instance(5) });
     const { id } = await ask(model, { instance: instance(6, "south") });
     const ids = async () => (await lease("review-token", 10)).map((question) => question.id);
@@ -123,12 +124,12 @@ describe("review", () => {
     await expectOk(answer(id, "a", "review-token"));
   });
 
-  it("has nothing left to do when its alarm rings", async () => {
+  it("has nothing left to do when its alarm fires", async () => {
     await runDurableObjectAlarm(stub());
     expect(await lease("review-token")).toEqual([]);
   });
 
-  it("shows what each rung thought", async () => {
+  it("shows each rung's opinion", async () => {
     const [id] = await queued(5);
     const [question] = await lease(ada);
     expect(question?.id).toBe(id);
@@ -145,7 +146,7 @@ describe("review", () => {
     await clear();
   });
 
-  it("hands out again what its holder let lie", async () => {
+  it("leases a question again when the lease has ended", async () => {
     const [id] = (await queued(6)) as [string];
     expect(await leasedIds(ada)).toEqual([id]);
     expect(await leasedIds(bob)).toEqual([]);
@@ -158,8 +159,8 @@ describe("review", () => {
   });
 });
 
-describe("a label that a newer version brought", () => {
-  it("answers a question that an older one was asked, and is kept", async () => {
+describe("a label that a newer version added", () => {
+  it("answers a question that was asked of an older version, and is kept", async () => {
     const name = "growing";
     await publish({ model: name, ...originModels.growing });
     const { id } = await ask(name, { instance: instance(40) });
@@ -171,8 +172,8 @@ describe("a label that a newer version brought", () => {
   });
 });
 
-describe("what is handed out at once", () => {
-  it("is bounded in bytes, but for the first", async () => {
+describe("the questions of one lease", () => {
+  it("are limited in bytes, except the first", async () => {
     const text = "x".repeat(leaseMaxBytes / 5);
     const provisional = null;
     await runInDurableObject(stub(), (object) =>
@@ -189,7 +190,7 @@ describe("what is handed out at once", () => {
 });
 
 describe("a skipped question", () => {
-  it("goes to others at once, and comes again to whoever skipped it when nothing else waits", async () => {
+  it("goes to others at once, and returns to its holder when nothing else waits", async () => {
     const [first, second] = (await queued(7, 8)) as [string, string];
     expect(await leasedIds(ada, 1)).toEqual([first]);
     expect((await post(first, "skip", bob)).status).toBe(409);
@@ -197,14 +198,14 @@ describe("a skipped question", () => {
     expect((await post(first, "skip", ada)).status).toBe(409);
     expect(await leasedIds(ada)).toEqual([second]);
     await expectOk(post(second, "skip", ada));
-    // In the order in which they were skipped.
+    // The oldest skip first.
     expect(await leasedIds(ada, 1)).toEqual([first]);
     expect(await leasedIds(bob)).toEqual([second]);
     await expectOk(answer(second, "a", bob));
     await expectOk(answer(first, "a", ada));
   });
 
-  it("is like any other when the time is over", async () => {
+  it("is like any other when the skip has expired", async () => {
     const [first, second] = (await queued(9, 10)) as [string, string];
     await lease(ada);
     await expectOk(post(first, "skip", ada));
@@ -221,7 +222,7 @@ describe("a flagged question", () => {
     (await (await expectOk(call("GET", `/v1/models/${model}/review/flagged`, { token }))).json<{ questions: [] }>())
       .questions;
 
-  it("leaves the queue with its reason, and whoever asked gets the best answer so far", async () => {
+  it("leaves the queue with its reason, and its caller receives the provisional answer", async () => {
     const [first, second] = (await queued(11, 12)) as [string, string];
     const waiting = call("GET", `/v1/questions/${first}`, { token: "ask-token", headers: { prefer: "wait=20" } });
     expect(await leasedIds(ada)).toEqual([first, second]);
@@ -239,7 +240,7 @@ describe("a flagged question", () => {
     expect((await post(first, "skip", ada)).status).toBe(409);
   });
 
-  it("leaves the list when somebody labels it after all, or the world does", async () => {
+  it("leaves the list when a person or a truth labels it", async () => {
     const [second, first] = (await flagged()).map(({ id }) => id) as [string, string];
     await expectOk(answer(first, "b", bob));
     expect((await flagged()).map(({ id }) => id)).toEqual([second]);
@@ -256,7 +257,7 @@ describe("a flagged question", () => {
     await eventually(async () => expect(await rows("SELECT id FROM queue WHERE id = ?", id)).toEqual([]));
   });
 
-  it("is let go of when its time is over", async () => {
+  it("is deleted when its retention time has passed", async () => {
     const [id] = (await queued(18)) as [string];
     await expectOk(post(id, "flag", ada, { reason: "a riddle" }));
     await pass(questionKeepMs - 60_000);
@@ -266,7 +267,7 @@ describe("a flagged question", () => {
     expect(await read(id)).toMatchObject({ status: "answered", accepted: false });
   });
 
-  it("needs a reason: nothing is changed without one", async () => {
+  it("returns 422 without a reason, and changes nothing", async () => {
     const [id] = (await queued(14)) as [string];
     for (const body of [{}, { reason: "  " }, { reason: "x".repeat(501) }, { reason: 1 }, { reason: "a", more: 1 }]) {
       expect((await post(id, "flag", ada, body)).status).toBe(422);
@@ -283,7 +284,7 @@ describe("a correction", () => {
   const region = new TestRegion(model);
   const sample = (id: string) => region.rows("SELECT label, source FROM samples WHERE id = ?", id);
 
-  it("replaces the label for a while, by who gave it alone", async () => {
+  it("replaces the label for ten minutes, by its holder only", async () => {
     const [id] = (await queued(15)) as [string];
     await lease(ada);
     await expectOk(answer(id, "a", ada));
@@ -298,7 +299,7 @@ describe("a correction", () => {
     });
     expect(await read(id)).toMatchObject({ status: "answered", label: "b", scores: { a: 0, b: 1, c: 0 } });
     expect(await sample(id)).toEqual([{ label: "b", source: "human" }]);
-    // What was needed to label it is the region's alone by now.
+    // The region has the instance now; the queue has deleted it.
     expect(await rows("SELECT instance, provisional FROM queue WHERE id = ?", id)).toEqual([
       { instance: "null", provisional: null },
     ]);
@@ -310,7 +311,7 @@ describe("a correction", () => {
     expect(await sample(id)).toEqual([{ label: "c", source: "human" }]);
   });
 
-  it("does not take back what the world said meanwhile", async () => {
+  it("does not replace a truth that arrived meanwhile", async () => {
     const [id] = (await queued(16)) as [string];
     await expectOk(answer(id, "a", ada));
     await expectOk(call("POST", `/v1/questions/${id}/truth`, { body: { label: "b" } }));
@@ -318,7 +319,7 @@ describe("a correction", () => {
     expect(await sample(id)).toEqual([{ label: "b", source: "truth" }]);
   });
 
-  it("is delivered though the first label is still on its way", async () => {
+  it("is delivered while the first label is still being delivered", async () => {
     const [id] = (await queued(17)) as [string];
     await Promise.all([answer(id, "a", ada), answer(id, "b", ada), answer(id, "c", ada)].map(expectOk));
     const [{ label } = { label: null }] = await rows("SELECT label FROM queue WHERE id = ?", id);
@@ -327,7 +328,7 @@ describe("a correction", () => {
     await eventually(async () => expect(await rows("SELECT id FROM queue WHERE id = ?", id)).toEqual([]));
   });
 
-  it("is not over before its region has the label", async () => {
+  it("is possible until its region has the label", async () => {
     const [id] = (await queued(19)) as [string];
     await expectOk(answer(id, "a", ada));
     await rows("INSERT INTO jobs (kind, key, due) VALUES ('deliver', ?, ?)", id, Date.now() + 3600_000);
@@ -339,7 +340,7 @@ describe("a correction", () => {
     expect(await rows("SELECT kind FROM jobs WHERE key = ?", id)).toEqual([]);
   });
 
-  it("moves the sums by exactly the difference", async () => {
+  it("changes the sums by exactly the difference", async () => {
     const ids = await queued(...Array.from({ length: 12 }, (_, i) => 20 + i));
     for (const id of ids) await expectOk(answer(id, "a", ada));
     await region.retrain(Date.now() + 1_000);
@@ -348,7 +349,7 @@ describe("a correction", () => {
     await region.retrain(Date.now() + 1_000);
     const corrected = await region.sums();
     expect(corrected).not.toEqual(wrong);
-    // Counted from the beginning, they come to the same.
+    // Sums computed from nothing are the same.
     await region.rows("DELETE FROM sums");
     await region.rows("UPDATE embeddings SET label = NULL, weight = NULL");
     await region.retrain(Date.now() + 1_000);
