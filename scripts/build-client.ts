@@ -7,7 +7,7 @@ import { promisify } from "node:util";
 import { compile, type JSONSchema } from "json-schema-to-typescript";
 import "#core/contract/index.ts";
 import { jsonSchemas } from "#core/contract/json-schemas.ts";
-import { bin, root } from "./local/part.ts";
+import { bin, root } from "./local/process.ts";
 
 const here = join(root, "workers/client");
 

@@ -3,7 +3,7 @@
 import { createHash } from "node:crypto";
 import { cp, mkdir, mkdtemp, readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { dirname, join, relative } from "node:path";
-import { root } from "./local/part.ts";
+import { root } from "./local/process.ts";
 
 const here = join(root, "workers/console");
 const target = join(here, "dist");

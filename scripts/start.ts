@@ -2,8 +2,8 @@
 // Ports: UPRIVER_PORT (8787) and UPRIVER_ORIGIN_PORT (8788). Data stays in .wrangler/state and .upriver, here or in
 // the folder that UPRIVER_FOLDER names.
 import type { Instance } from "#core/contract/index.ts";
-import { type Ladder, startLadder } from "./local/ladder.ts";
-import { root, tail } from "./local/part.ts";
+import { type LocalLadder, startLadder } from "./local/ladder.ts";
+import { root, tail } from "./local/process.ts";
 
 const model = "storefront";
 const folder = process.env.UPRIVER_FOLDER ?? root;
@@ -18,7 +18,7 @@ try {
   process.exit(1);
 }
 
-async function printWelcome({ credentials, client }: Ladder): Promise<void> {
+async function printWelcome({ credentials, client }: LocalLadder): Promise<void> {
   const { edge, tokens } = credentials;
   const { examples } = await client("ask").model(model);
   const [easy, hard] = examples as [Instance, Instance];
@@ -48,7 +48,7 @@ function curl(url: string, token: string, body?: string): string {
   return `curl -s ${url} -H 'authorization: Bearer ${token}'${data}`;
 }
 
-async function stop(ladder: Ladder): Promise<void> {
+async function stop(ladder: LocalLadder): Promise<void> {
   console.log("\nStopping …");
   await ladder.stop();
   process.exit(0);

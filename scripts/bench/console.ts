@@ -9,9 +9,9 @@ import { publish } from "#origin/publish.ts";
 import { chromiumPath } from "../local/chromium.ts";
 import { startEdge } from "../local/edge.ts";
 import { median } from "../local/median.ts";
-import { print, table } from "../local/output.ts";
-import { root } from "../local/part.ts";
+import { printResult, table } from "../local/output.ts";
 import { freePort } from "../local/ports.ts";
+import { root } from "../local/process.ts";
 import { ensureSecrets } from "../local/secrets.ts";
 import { benchArtefact, benchInstance } from "./model.ts";
 
@@ -40,7 +40,7 @@ export function consoleBench(program: Command): void {
     .action(async ({ rounds, json }: Options) => {
       const weight = await weigh();
       const paints = await withEdge((url) => measure(url, Number(rounds)));
-      print(json, { weight, paints }, () => describe(weight, paints));
+      printResult(json, { weight, paints }, () => describe(weight, paints));
     });
 }
 

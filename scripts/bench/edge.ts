@@ -6,7 +6,7 @@ import type { Command } from "commander";
 import { UpriverClient } from "#client/index.ts";
 import { publish } from "#origin/publish.ts";
 import { median } from "../local/median.ts";
-import { print, table } from "../local/output.ts";
+import { printResult, table } from "../local/output.ts";
 import { freePort } from "../local/ports.ts";
 import { type Credentials, makeSecrets } from "../local/secrets.ts";
 import { bundle, startWorkerd } from "../local/workerd.ts";
@@ -75,7 +75,7 @@ async function run({ seconds, rounds, json }: Options): Promise<void> {
       firstMs.bare.push(await askOnce(bareTarget));
     }
     const firstQuestionMs = { edge: median(firstMs.edge), bare: median(firstMs.bare) };
-    print(json, { loads, firstQuestionMs }, () => describe(loads, firstQuestionMs));
+    printResult(json, { loads, firstQuestionMs }, () => describe(loads, firstQuestionMs));
   } finally {
     await running.edge.stop();
     await running.bare.stop();

@@ -10,12 +10,12 @@ import { Memory } from "#core/semantic-cache/memory.ts";
 import { publish } from "#origin/publish.ts";
 import { seededRandom } from "#origin/random.ts";
 import { median } from "../local/median.ts";
-import { print, table } from "../local/output.ts";
+import { printResult, table } from "../local/output.ts";
 import { freePort } from "../local/ports.ts";
 import { type Credentials, makeSecrets } from "../local/secrets.ts";
 import { bundle, startWorkerd } from "../local/workerd.ts";
 import { retrainOne } from "../replay/retrain.ts";
-import { lessonsOf, type NewLabel, region } from "./lessons.ts";
+import { type LabelledExample, labelledExamples, region } from "./labelled-examples.ts";
 import { benchArtefact, benchModel } from "./model.ts";
 import { edgeSettings } from "./settings.ts";
 
@@ -66,7 +66,7 @@ async function run({ samples, json }: Options): Promise<void> {
   }
   console.error(`recall over ${semanticCacheSize.samples} × ${semanticCacheSize.width}`);
   const semanticCache = await onWorkerd((credentials) => measureSemanticCache(credentials, semanticCacheSize));
-  print(json, { retrains, semanticCache }, () => {
+  printResult(json, { retrains, semanticCache }, () => {
     const rows = retrains.flatMap(({ samples: n, width, runs }) =>
       runs.map(({ head, ms, longestSilenceMs, quietMs, outcome }) => [
         ...[`${n} × ${width}`, head, Math.round(ms), longestSilenceMs.toFixed(0), quietMs.toFixed(1), outcome],
@@ -89,7 +89,7 @@ async function measureRetrains(credentials: Credentials, { samples, width }: Siz
     // A model for each head: a version published beside the other would have the region prepare itself meanwhile.
     const model = `${benchModel}-${head}`;
     const client = await serve(credentials, model, width, { threshold: 0, learning: [head, "calibration"] });
-    await teach(client, model, lessonsOf(model, samples));
+    await teach(client, model, labelledExamples(model, samples));
     for (const which of ["first, embeds and counts all", "again"]) {
       console.error(`${samples} × ${width}: ${head}, ${which}`);
       measured.push({ head: `${head}, ${which}`, ...(await measureRetrain(client, model)) });
@@ -99,9 +99,9 @@ async function measureRetrains(credentials: Credentials, { samples, width }: Siz
 }
 
 async function measureRetrain(client: UpriverClient, model: string): Promise<Omit<Measured, "head">> {
-  const [lesson] = lessonsOf(model, 1) as [NewLabel];
+  const [example] = labelledExamples(model, 1) as [LabelledExample];
   const id = `${model}~${region}~watched-${Date.now()}`;
-  await client.askQuestions(model, [{ ...lesson.question, id }]);
+  await client.askQuestions(model, [{ ...example.question, id }]);
   const read = async () => {
     const startedAt = performance.now();
     await client.question(id);
@@ -128,14 +128,14 @@ async function measureSemanticCache(credentials: Credentials, { samples, width }
   // Nothing is sure enough for the edge: all escalates to the region, which is the last rung.
   const client = await serve(credentials, model, width, { threshold: 1.01, learning: ["analytic", "semantic-cache"] });
   // With the repeats as many as a region keeps at hand.
-  const lessons = lessonsOf(model, samples - repeats);
-  await teach(client, model, lessons);
-  await repeat(client, model, lessons.slice(0, repeats));
+  const examples = labelledExamples(model, samples - repeats);
+  await teach(client, model, examples);
+  await repeat(client, model, examples.slice(0, repeats));
   await retrainOne(client, model, region, undefined);
-  const fromCache = await timeAsks(client, model, lessons.slice(1_000, 1_000 + timed));
+  const fromCache = await timeAsks(client, model, examples.slice(1_000, 1_000 + timed));
   const other = `${benchModel}-edge`;
   const edge = await serve(credentials, other, width, { threshold: 0, learning: [] });
-  const kept = await timeAsks(edge, other, lessonsOf(other, timed));
+  const kept = await timeAsks(edge, other, labelledExamples(other, timed));
   const [firstMs = 0, ...later] = fromCache.times;
   const shares = {
     fromCache: fromCache.byRegion / timed,
@@ -165,9 +165,9 @@ function nearestMs(rows: number, width: number): number {
   return median(times);
 }
 
-/** Asks lessons again and tells their labels: escalated questions by which the region certifies its memory. */
-async function repeat(client: UpriverClient, model: string, lessons: readonly NewLabel[]): Promise<void> {
-  const again = lessons.map(({ question, label }, i) => ({
+/** Asks examples again and tells their labels: escalated questions by which the region certifies its memory. */
+async function repeat(client: UpriverClient, model: string, examples: readonly LabelledExample[]): Promise<void> {
+  const again = examples.map(({ question, label }, i) => ({
     question: { ...question, id: `${question.id}-${i}` },
     label,
   }));
@@ -181,10 +181,10 @@ async function repeat(client: UpriverClient, model: string, lessons: readonly Ne
   }
 }
 
-async function timeAsks(client: UpriverClient, model: string, lessons: readonly NewLabel[]) {
+async function timeAsks(client: UpriverClient, model: string, examples: readonly LabelledExample[]) {
   const times: number[] = [];
   let byRegion = 0;
-  for (const { question } of lessons) {
+  for (const { question } of examples) {
     const startedAt = performance.now();
     const [answer] = await client.askQuestions(model, [{ ...question, id: `${question.id}-timed` }]);
     times.push(performance.now() - startedAt);
@@ -193,9 +193,9 @@ async function timeAsks(client: UpriverClient, model: string, lessons: readonly 
   return { times, byRegion };
 }
 
-async function teach(client: UpriverClient, model: string, lessons: readonly NewLabel[]): Promise<void> {
-  for (let from = 0; from < lessons.length; from += batchSize) {
-    await client.teachMany(model, { truths: lessons.slice(from, from + batchSize) });
+async function teach(client: UpriverClient, model: string, examples: readonly LabelledExample[]): Promise<void> {
+  for (let from = 0; from < examples.length; from += batchSize) {
+    await client.teachMany(model, { truths: examples.slice(from, from + batchSize) });
   }
 }
 

@@ -5,8 +5,8 @@ import { createInterface } from "node:readline";
 import type { Command } from "commander";
 import { type LayerPlan, recipeOf } from "#origin/recipes/index.ts";
 import { median } from "../local/median.ts";
-import { print, table } from "../local/output.ts";
-import { bin, root } from "../local/part.ts";
+import { printResult, table } from "../local/output.ts";
+import { bin, root } from "../local/process.ts";
 
 interface Options {
   seconds: string;
@@ -84,7 +84,7 @@ async function run({ seconds, rounds, json }: Options): Promise<void> {
     return { name: one.name, on: one.on, isGpu, examplesPerSecond: known ? median(known) : null };
   });
   const [wasm] = results;
-  print(json, { bench, results }, () =>
+  printResult(json, { bench, results }, () =>
     table([
       ["float32, batches of 64", "on", "examples a second", "of WASM"],
       ...results.map(({ name, on, isGpu, examplesPerSecond: own }) => [

@@ -4,7 +4,7 @@ import type { Command } from "commander";
 import { UpriverClient } from "#client/index.ts";
 import { type SigningKey, signingKeySchema } from "#core/sign.ts";
 import type { Scope } from "#core/tokens.ts";
-import { root } from "./part.ts";
+import { root } from "./process.ts";
 import { type Credentials, credentialsPath, readCredentials } from "./secrets.ts";
 
 /** A client for a verb: from its options, the environment, or what `npm start` made. */

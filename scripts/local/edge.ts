@@ -1,6 +1,6 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
-import { bin, endPart, type PartOptions, root, startPart, untilReady } from "./part.ts";
+import { bin, type LocalProcessOptions, root, startProcess, stopProcess, untilReady } from "./process.ts";
 
 export interface EdgeOptions {
   /** Where `.dev.vars`, logs and data live. */
@@ -10,7 +10,7 @@ export interface EdgeOptions {
   nextRungUrl?: string;
   /** Origins whose pages may ask; none by default. */
   allowedOrigins?: string | undefined;
-  onDeath?: PartOptions["onDeath"] | undefined;
+  onDeath?: LocalProcessOptions["onDeath"] | undefined;
 }
 
 /** Starts the edge in workerd, by wrangler, with local R2, KV and objects, and waits until it answers. */
@@ -33,12 +33,12 @@ export async function startEdge(options: EdgeOptions): Promise<{ stop: () => Pro
   const vars = join(folder, ".dev.vars");
   if (folder !== root && existsSync(vars)) args.push("--env-file", vars);
   const env = { WRANGLER_SEND_METRICS: "false", WRANGLER_LOG: "log", CI: "1" };
-  const edge = await startPart({ name: "edge", command: bin("wrangler"), args, env, folder, onDeath });
+  const edge = await startProcess({ name: "edge", command: bin("wrangler"), args, env, folder, onDeath });
   try {
     await untilReady(edge, `http://127.0.0.1:${port}/readyz`);
   } catch (error) {
-    await endPart(edge);
+    await stopProcess(edge);
     throw error;
   }
-  return { stop: () => endPart(edge) };
+  return { stop: () => stopProcess(edge) };
 }

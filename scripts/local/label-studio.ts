@@ -1,7 +1,7 @@
 import { readFile, writeFile } from "node:fs/promises";
 import type { AnnotatedTask, LabelStudioImported, UpriverClient } from "#client/index.ts";
 
-interface Exported {
+interface ExportedTasks {
   tasks: number;
   file: string;
   config: string;
@@ -13,7 +13,7 @@ export async function exportTasks(
   model: string,
   file: string,
   options: { reviewer?: string },
-): Promise<Exported> {
+): Promise<ExportedTasks> {
   const config = `${file.replace(/\.json$/, "")}.config.xml`;
   const tasks = await client.labelStudioTasks(model, options);
   await writeFile(file, JSON.stringify(tasks, null, 1));

@@ -2,8 +2,17 @@ import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import { UpriverClient } from "#client/index.ts";
 import { startEdge } from "./edge.ts";
-import { bin, endPart, type Part, type PartOptions, poll, root, startPart, untilReady } from "./part.ts";
 import { checkPort } from "./ports.ts";
+import {
+  bin,
+  type LocalProcess,
+  type LocalProcessOptions,
+  poll,
+  root,
+  startProcess,
+  stopProcess,
+  untilReady,
+} from "./process.ts";
 import { type Credentials, ensureSecrets, hashed } from "./secrets.ts";
 
 export interface LadderOptions {
@@ -15,11 +24,11 @@ export interface LadderOptions {
   /** Origins whose pages may ask; none by default. */
   allowedOrigins?: string | undefined;
   onProgress?: (line: string) => void;
-  onDeath?: PartOptions["onDeath"];
+  onDeath?: LocalProcessOptions["onDeath"];
 }
 
 /** A running edge and origin. */
-export interface Ladder {
+export interface LocalLadder {
   credentials: Credentials;
   client: (scope: keyof Credentials["tokens"]) => UpriverClient;
   startOrigin: () => Promise<void>;
@@ -30,7 +39,7 @@ export interface Ladder {
 }
 
 /** Brings up the whole ladder: the edge in workerd with local R2, KV and objects, and the origin beside it. */
-export async function startLadder(options: LadderOptions): Promise<Ladder> {
+export async function startLadder(options: LadderOptions): Promise<LocalLadder> {
   const { folder, ports, recipe, allowedOrigins, onProgress = () => {}, onDeath } = options;
   await checkPort(ports.edge, "UPRIVER_PORT");
   await checkPort(ports.origin, "UPRIVER_ORIGIN_PORT");
@@ -41,17 +50,17 @@ export async function startLadder(options: LadderOptions): Promise<Ladder> {
   onProgress("edge: starting");
   const edge = await startEdge({ folder, port: ports.edge, nextRungUrl: credentials.origin, allowedOrigins, onDeath });
   onProgress("edge: ready");
-  let origin: Part | null = null;
+  let origin: LocalProcess | null = null;
   const startOrigin = async () => {
     const [command, args] = [bin("node"), [join(root, "workers/origin/index.ts")]];
     const env = await originEnvironment(credentials, options);
-    origin = await startPart({ name: "origin", command, args, env, folder, onDeath });
+    origin = await startProcess({ name: "origin", command, args, env, folder, onDeath });
     watchTraining(origin, onProgress);
     await untilReady(origin, `${credentials.origin}/readyz`);
     if (recipe) await poll(origin, () => isServed(client("ask"), recipe));
   };
   const stopOrigin = async () => {
-    if (origin) await endPart(origin);
+    if (origin) await stopProcess(origin);
   };
   const stop = async () => {
     await stopOrigin();
@@ -92,7 +101,7 @@ function isServed(client: UpriverClient, model: string): Promise<boolean> {
   );
 }
 
-function watchTraining({ child }: Part, onProgress: (line: string) => void): void {
+function watchTraining({ child }: LocalProcess, onProgress: (line: string) => void): void {
   let said = "";
   child.stdout?.on("data", (chunk: Buffer) => {
     for (const line of chunk.toString().split("\n").filter(Boolean)) {

@@ -1,7 +1,7 @@
 import { SingleBar } from "cli-progress";
 
 /** Prints a verb's result: one JSON object for machines, or lines for people. */
-export function print(isJson: boolean | undefined, result: object, lines: () => string): void {
+export function printResult(isJson: boolean | undefined, result: object, lines: () => string): void {
   console.log(isJson ? JSON.stringify(result) : lines());
 }
 

@@ -3,7 +3,7 @@ import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { convertV4MiniflareOptions, Miniflare } from "miniflare";
-import { bin, root } from "./part.ts";
+import { bin, root } from "./process.ts";
 
 export interface WorkerdOptions {
   /** The worker's wrangler configuration, from the project's root. */

@@ -7,7 +7,7 @@ import { byTensor, randomInputs } from "#origin/import/random-inputs.ts";
 import { median } from "../local/median.ts";
 import { freePort } from "../local/ports.ts";
 import { bundle, startWorkerd } from "../local/workerd.ts";
-import type { Memory, RunOrder } from "./worker.ts";
+import type { HeapSize, RunOrder } from "./worker.ts";
 
 /** What a model costs in workerd. */
 export interface Cost {
@@ -86,9 +86,9 @@ async function timed(url: string, order: RunOrder): Promise<{ ms: number; heap: 
   return { ms: performance.now() - startedAt, heap };
 }
 
-async function post(url: string, body: BodyInit): Promise<Memory> {
+async function post(url: string, body: BodyInit): Promise<HeapSize> {
   const response = await fetch(url, { method: "POST", body });
   const text = await response.text();
-  if (response.ok) return JSON.parse(text) as Memory;
+  if (response.ok) return JSON.parse(text) as HeapSize;
   throw new Error(`Error in import: workerd can't run this model: ${text.slice(0, 500)}`);
 }

@@ -11,7 +11,7 @@ export interface RunOrder {
 }
 
 /** What a worker has of memory for a model. */
-export interface Memory {
+export interface HeapSize {
   /** The WASM heap, which never shrinks. */
   heap: number;
 }
@@ -51,7 +51,7 @@ function bytesOf(part: FormDataEntryValue | null): Promise<ArrayBuffer> | ArrayB
   return part instanceof Blob ? part.arrayBuffer() : new ArrayBuffer();
 }
 
-function memory(): Memory {
+function memory(): HeapSize {
   const { wasm } = tf.backend() as unknown as { wasm: { HEAPU8: Uint8Array } };
   return { heap: wasm.HEAPU8.byteLength };
 }

@@ -4,13 +4,13 @@ import { type ClassifyManifest, type LearningPart, learningParts } from "#core/c
 import { type SigningKey, sign } from "#core/sign.ts";
 import type { Recipe, Row } from "#origin/recipes/index.ts";
 import { type PlayOptions, play } from "./play.ts";
-import type { Report } from "./report.ts";
+import type { ReplayReport } from "./report.ts";
 
 /** What the ladder does without one part of its learning; `without` null is the whole. */
 export interface Ablation {
   without: LearningPart | null;
   version: number;
-  report: Report;
+  report: ReplayReport;
 }
 
 /**

@@ -3,11 +3,11 @@ import { lossOf } from "#core/head/metrics.ts";
 import { type Played, type ScoredName, scoresOf } from "./played.ts";
 
 /** Ways to answer the same questions: by one head alone wherever it runs, or by the ladder. */
-export const contenders = ["edge only", "regional only", "origin only", "ladder"] as const;
-export type Contender = (typeof contenders)[number];
+export const strategies = ["edge only", "regional only", "origin only", "ladder"] as const;
+export type Strategy = (typeof strategies)[number];
 
 /** How well a contender answered a set of questions, and how many of them went to the origin for it. */
-export interface Standing {
+export interface StrategyResult {
   answered: number;
   /** Null where nothing was answered, as the log-loss is. */
   accuracy: number | null;
@@ -15,16 +15,16 @@ export interface Standing {
   originCalls: number;
 }
 
-/** All contenders on the same questions, at equal coverage. */
+/** All strategies on the same questions, at equal coverage. */
 export interface Comparison {
   /** The questions that all of them scored. */
   questions: number;
   /** The share that the ladder answered below the origin, by a rule. */
   liveCoverage: number;
   /** Every question is answered. */
-  all: Record<Contender, Standing>;
+  all: Record<Strategy, StrategyResult>;
   /** As many as the ladder's rule let pass: its own; of each head, the ones that it was most confident of. */
-  atLiveCoverage: Record<Contender, Standing>;
+  atLiveCoverage: Record<Strategy, StrategyResult>;
   /** The cascade that asks the origin least and is right as often as the origin that answers all. */
   atOriginAccuracy: Cascade;
 }
@@ -38,20 +38,20 @@ export interface Cascade {
   originAccuracy: number;
 }
 
-const headOf: Record<Contender, ScoredName> = {
+const headOf: Record<Strategy, ScoredName> = {
   "edge only": "global",
   "regional only": "regional",
   "origin only": "full",
   ladder: "ladder",
 };
 
-/** Compares the contenders on those of the rows that all have scored; null where there is none. */
+/** Compares the strategies on those of the rows that all have scored; null where there is none. */
 export function compare(played: Played, rows: readonly number[]): Comparison | null {
-  const known = rows.filter((row) => contenders.every((name) => scoresOf(played, headOf[name], row) !== null));
+  const known = rows.filter((row) => strategies.every((name) => scoresOf(played, headOf[name], row) !== null));
   if (known.length === 0) return null;
   const accepted = known.filter((row) => played.accepted[row] === 1);
-  const surest = (name: Contender) => mostConfident(played, name, known, accepted.length);
-  const stand = (name: Contender, answered: readonly number[], originCalls: number) =>
+  const surest = (name: Strategy) => mostConfident(played, name, known, accepted.length);
+  const stand = (name: Strategy, answered: readonly number[], originCalls: number) =>
     standing(played, name, answered, originCalls);
   return {
     questions: known.length,
@@ -74,7 +74,7 @@ export function compare(played: Played, rows: readonly number[]): Comparison | n
 }
 
 function cascade(played: Played, rows: readonly number[]): Cascade {
-  const isRight = (name: Contender, row: number) =>
+  const isRight = (name: Strategy, row: number) =>
     argMax(scoresOf(played, headOf[name], row) as Float64Array) === played.label[row] ? 1 : 0;
   const originRight = rows.reduce((sum, row) => sum + isRight("origin only", row), 0);
   let right = originRight;
@@ -87,7 +87,7 @@ function cascade(played: Played, rows: readonly number[]): Cascade {
   return { saved: saved / n, accuracy: rightThen / n, originAccuracy: originRight / n };
 }
 
-function standing(played: Played, name: Contender, rows: readonly number[], originCalls: number): Standing {
+function standing(played: Played, name: Strategy, rows: readonly number[], originCalls: number): StrategyResult {
   let right = 0;
   let loss = 0;
   for (const row of rows) {
@@ -101,7 +101,7 @@ function standing(played: Played, name: Contender, rows: readonly number[], orig
   return { answered: rows.length, accuracy: mean(right), logLoss: mean(loss), originCalls };
 }
 
-function mostConfident(played: Played, name: Contender, rows: readonly number[], count: number): number[] {
+function mostConfident(played: Played, name: Strategy, rows: readonly number[], count: number): number[] {
   const confidence = new Float64Array(played.rows);
   for (const row of rows) confidence[row] = Math.max(...(scoresOf(played, headOf[name], row) as Float64Array));
   return [...rows].sort((a, b) => (confidence[b] as number) - (confidence[a] as number)).slice(0, count);

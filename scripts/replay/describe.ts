@@ -1,11 +1,11 @@
 import { percent } from "#core/format.ts";
 import { table } from "../local/output.ts";
-import { contenders } from "./compare.ts";
+import { strategies } from "./compare.ts";
 import { type HeadName, heads } from "./played.ts";
-import type { Report } from "./report.ts";
+import type { ReplayReport } from "./report.ts";
 
 /** A report as a handful of small tables. */
-export function describe(report: Report): string {
+export function describe(report: ReplayReport): string {
   const { model, from, to, questions, retrains, seconds } = report;
   const outcome = Object.entries(retrains).map(([status, n]) => `${n} ${status}`);
   return [
@@ -22,7 +22,7 @@ export function describe(report: Report): string {
   ].join("\n\n");
 }
 
-function headTable({ heads: measured }: Report): string {
+function headTable({ heads: measured }: ReplayReport): string {
   const rows = heads.flatMap((head) => {
     const m = measured[head];
     if (!m) return [];
@@ -32,7 +32,7 @@ function headTable({ heads: measured }: Report): string {
   return table([["head", "log-loss", "AUC", "accuracy", "coverage at 5% error", "at 10%"], ...rows]);
 }
 
-function yearTable(report: Report): string {
+function yearTable(report: ReplayReport): string {
   const shown = heads.filter((head) => report.heads[head]);
   const rows = Object.entries(report.byYear).map(([year, { questions, heads: measured }]) => [
     ...[year, questions],
@@ -41,14 +41,14 @@ function yearTable(report: Report): string {
   return table([["year", "questions", ...shown], ...rows]);
 }
 
-function originTable({ origin }: Report): string {
+function originTable({ origin }: ReplayReport): string {
   const rows = origin.map(({ before, version, samples, verdict, seconds }) => [
     ...[before, version, samples?.known ?? null, verdict?.reason ?? null, `${Math.round(seconds)} s`],
   ]);
   return table([["before", "version", "samples", "gate", "time"], ...rows]);
 }
 
-function gainTable({ gains }: Report): string {
+function gainTable({ gains }: ReplayReport): string {
   const rows = Object.entries(gains).map(([head, { regions, better, best, worst }]) => [
     ...[head as HeadName, `${better} of ${regions}`],
     ...[best, worst].map(({ region, gain }) => `${region} ${signed(-gain)}`),
@@ -56,8 +56,8 @@ function gainTable({ gains }: Report): string {
   return table([["head", "better", "best", "worst"], ...rows]);
 }
 
-function liveTable({ byYear, rungs, live }: Report): string {
-  const row = (name: string, of: Pick<Report, "rungs" | "live">) => [
+function liveTable({ byYear, rungs, live }: ReplayReport): string {
+  const row = (name: string, of: Pick<ReplayReport, "rungs" | "live">) => [
     ...[name, percent(of.rungs.edge), percent(of.rungs.region), percent(of.rungs.origin), percent(of.rungs.human)],
     ...[percent(of.live.coverage), of.live.error === null ? null : percent(of.live.error)],
   ];
@@ -69,7 +69,7 @@ function liveTable({ byYear, rungs, live }: Report): string {
   ]);
 }
 
-function certificateTable({ certificates }: Report): string {
+function certificateTable({ certificates }: ReplayReport): string {
   const rows = [...Object.entries(certificates.byYear), ["all", certificates] as const].map(([year, of]) => [
     ...[year, of.valid, of.validAbove, of.pending, of.void, of.none],
     ...[of.medianLabelsNeeded, of.neverAtThisError],
@@ -80,10 +80,10 @@ function certificateTable({ certificates }: Report): string {
   ]);
 }
 
-function comparisonTable({ comparison }: Report): string {
+function comparisonTable({ comparison }: ReplayReport): string {
   if (!comparison) return "No question was scored by every head: nothing to compare.";
   const { all, atLiveCoverage, questions, liveCoverage } = comparison;
-  const rows = contenders.map((name) => [
+  const rows = strategies.map((name) => [
     name,
     ...[all[name], atLiveCoverage[name]].flatMap(({ accuracy, logLoss, originCalls }) => [
       accuracy === null ? null : percent(accuracy),

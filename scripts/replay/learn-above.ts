@@ -19,7 +19,7 @@ export async function learnAbove(
 ): Promise<OriginTraining> {
   const startedAt = Date.now();
   const before = isoDay(at);
-  const { id } = await client.orderTraining(model, { before, canary: null });
+  const { id } = await client.startTraining(model, { before, canary: null });
   let training = await client.training(model, id);
   while (training.endedAt === null) {
     onProgress(

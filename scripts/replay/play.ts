@@ -3,7 +3,7 @@ import { classifying } from "#core/artefacts.ts";
 import type { Recipe, Row } from "#origin/recipes/index.ts";
 import { daysOf } from "./days.ts";
 import { scoreOnce } from "./once.ts";
-import { type Report, reportOf } from "./report.ts";
+import { type ReplayReport, reportOf } from "./report.ts";
 import type { Retrained } from "./retrained-thread.ts";
 import { type OnProgress, walk } from "./walk.ts";
 
@@ -25,7 +25,7 @@ export async function play(
   recipe: Recipe,
   rows: readonly Row[],
   options: PlayOptions,
-): Promise<Report> {
+): Promise<ReplayReport> {
   const { from, teachFrom = Number.NEGATIVE_INFINITY, learnsAbove = false, onProgress, startRetrained } = options;
   const startedAt = Date.now();
   const days = daysOf(rows, options);
@@ -38,7 +38,7 @@ export async function play(
     const retrainEveryMs = manifest.policy.retrainEverySeconds * 1_000;
     const walked = await walk(client, recipe, history, days, { from, retrainEveryMs, learnsAbove, onProgress });
     const { played, firstHeads, looks, retrains, origin } = walked;
-    const leftOut: Report["leftOut"] = {};
+    const leftOut: ReplayReport["leftOut"] = {};
     if (firstHeads) {
       const asked = days.flatMap((day) => day.rows);
       played.scores.once = await scoreOnce(client, recipe, manifest, asked, firstHeads);

@@ -9,17 +9,17 @@ import { type Comparison, compare } from "./compare.ts";
 import { isoDay, yearOf } from "./days.ts";
 import type { OriginTraining } from "./learn-above.ts";
 import { allRows, type HeadName, heads, type Played } from "./played.ts";
-import { type Gains, gainsOf, type Summary, summarise, summariseBy } from "./summary.ts";
+import { type Gains, gainsOf, type ReplaySummary, summarise, summariseBy } from "./summary.ts";
 
 /** Everything that a replay found out, all from one run over the same questions. */
-export interface Report extends Summary {
+export interface ReplayReport extends ReplaySummary {
   model: string;
   from: string;
   to: string;
   /** The error that the accept rule aims at. */
   targetRisk: number;
-  byYear: Record<string, Summary>;
-  byRegion: Record<string, Summary>;
+  byYear: Record<string, ReplaySummary>;
+  byRegion: Record<string, ReplaySummary>;
   /** By head: in how many regions its log-loss is below the global head's. */
   gains: Partial<Record<HeadName, Gains>>;
   certificates: CertificateSummary & { byYear: Record<string, CertificateSummary>; byRegionAndYear: StationYear[] };
@@ -35,18 +35,18 @@ export interface Report extends Summary {
 }
 
 /** What is reported besides the questions themselves. */
-export interface Circumstances {
+export interface ReportInput {
   model: string;
   targetRisk: number;
   looks: readonly CertificateLook[];
   retrains: Record<string, number>;
   origin: readonly OriginTraining[];
-  leftOut: Report["leftOut"];
+  leftOut: ReplayReport["leftOut"];
   seconds: number;
 }
 
 /** Reports what was played. */
-export function reportOf(played: Played, { model, targetRisk, looks, origin, ...rest }: Circumstances): Report {
+export function reportOf(played: Played, { model, targetRisk, looks, origin, ...rest }: ReportInput): ReplayReport {
   const rows = allRows(played);
   const byRegion = summariseBy(played, rows, (row) => played.region[row] as string);
   const judged = judgeLooks(played, looks);

@@ -1,8 +1,9 @@
 import type { RegionRun, UpriverClient } from "#client/index.ts";
-import { limits } from "#core/limits.ts";
 
 const atOnce = 4;
 const waitSeconds = 60;
+/** How long one region may take. */
+const retrainWaitMs = 15 * 60_000;
 
 /** Retrains regions, a few at a time, each to the end; `at` is the data time, now when undefined. */
 export async function retrainAll(
@@ -31,7 +32,7 @@ export async function retrainOne(
   region: string,
   at: number | undefined,
 ): Promise<RegionRun> {
-  const deadline = Date.now() + limits.retrainWaitMs;
+  const deadline = Date.now() + retrainWaitMs;
   while (Date.now() < deadline) {
     const run = await client.retrain(model, region, { waitSeconds, ...(at === undefined ? {} : { at }) });
     if (run.status !== "running") return run;

@@ -1,5 +1,5 @@
 import { Worker } from "node:worker_threads";
-import type { Message, Order } from "./retrained.worker.ts";
+import type { ControlMessage, ControlOrder } from "./retrained.worker.ts";
 
 /** A control that is worked out beside the replay. */
 export interface Retrained {
@@ -10,12 +10,12 @@ export interface Retrained {
 
 /** Works out the scores of the large model retrained every year, in a thread of its own: a replay leaves a core free. */
 export function startRetrained(
-  order: Order,
+  order: ControlOrder,
   onProgress: (note: string, done: number, total: number) => void,
 ): Retrained {
   const worker = new Worker(new URL("./retrained.worker.ts", import.meta.url), { workerData: order });
   const scores = new Promise<Float64Array>((resolve, reject) => {
-    worker.on("message", (message: Message) => {
+    worker.on("message", (message: ControlMessage) => {
       if (message.kind === "progress") onProgress(message.note, message.done, message.total);
       else resolve(message.scores);
     });

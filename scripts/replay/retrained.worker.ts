@@ -4,7 +4,7 @@ import { daysOf } from "./days.ts";
 import { scoreRetrained } from "./retrained.ts";
 
 /** What the thread is given. */
-export interface Order {
+export interface ControlOrder {
   recipe: string;
   file: string | undefined;
   from: number;
@@ -12,12 +12,12 @@ export interface Order {
 }
 
 /** What the thread says. */
-export type Message =
+export type ControlMessage =
   | { kind: "progress"; note: string; done: number; total: number }
   | { kind: "done"; scores: Float64Array<ArrayBuffer> };
 
-const say = (message: Message) => parentPort?.postMessage(message);
-const order = workerData as Order;
+const say = (message: ControlMessage) => parentPort?.postMessage(message);
+const order = workerData as ControlOrder;
 const recipe = recipeOf(order.recipe);
 const rows = await recipe.load({ file: order.file });
 const asked = daysOf(rows, order).flatMap((day) => day.rows);

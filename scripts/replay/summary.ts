@@ -3,7 +3,7 @@ import { evaluate } from "#core/head/metrics.ts";
 import { type HeadName, heads, type Played, rowsBy, rungOf, scoresOf } from "./played.ts";
 
 /** What the rules of edge and region let pass, and the error that it really had. */
-export interface Live {
+export interface AcceptedSummary {
   accepted: number;
   coverage: number;
   /** Null where nothing passed. */
@@ -11,14 +11,14 @@ export interface Live {
 }
 
 /** What a set of played questions comes to. */
-export interface Summary {
+export interface ReplaySummary {
   questions: number;
   heads: Partial<Record<HeadName, Metrics>>;
   /** The share of questions that each rung answered; open ones are a person's. */
   rungs: Record<RungName, number>;
   /** The same as numbers of questions. */
   answered: Record<RungName, number>;
-  live: Live;
+  live: AcceptedSummary;
 }
 
 /** How a head's log-loss by region compares with the global head's. */
@@ -31,7 +31,7 @@ export interface Gains {
 }
 
 /** Evaluates every head on the rows that it scored, and counts who answered. */
-export function summarise(played: Played, rows: readonly number[]): Summary {
+export function summarise(played: Played, rows: readonly number[]): ReplaySummary {
   const rungs: Record<RungName, number> = { edge: 0, region: 0, origin: 0, human: 0 };
   const answered: Record<RungName, number> = { ...rungs };
   for (const row of rows) answered[rungOf(played, row)]++;
@@ -56,12 +56,12 @@ export function summariseBy(
   played: Played,
   rows: readonly number[],
   key: (row: number) => string,
-): Record<string, Summary> {
+): Record<string, ReplaySummary> {
   return Object.fromEntries(rowsBy(rows, key).map(([name, group]) => [name, summarise(played, group)]));
 }
 
 /** A head's gains over the global one; null where the regions have no such head. */
-export function gainsOf(byRegion: Record<string, Summary>, head: HeadName): Gains | null {
+export function gainsOf(byRegion: Record<string, ReplaySummary>, head: HeadName): Gains | null {
   const gains = Object.entries(byRegion).flatMap(([region, { heads: measured }]) => {
     const [global, own] = [measured.global, measured[head]];
     return global && own ? [{ region, gain: global.logLoss - own.logLoss }] : [];
@@ -72,7 +72,7 @@ export function gainsOf(byRegion: Record<string, Summary>, head: HeadName): Gain
   return { regions: gains.length, better: gains.filter(({ gain }) => gain > 0).length, worst, best };
 }
 
-function liveOf(played: Played, rows: readonly number[]): Live {
+function liveOf(played: Played, rows: readonly number[]): AcceptedSummary {
   const accepted = rows.filter((row) => played.accepted[row] === 1);
   const wrong = accepted.filter((row) => played.prediction[row] !== played.label[row]).length;
   return {

@@ -11,7 +11,7 @@ import { retrainAll } from "./retrain.ts";
 
 export type OnProgress = (phase: string, done: number, total: number) => void;
 
-export interface Walk {
+export interface WalkOptions {
   /** When the first day begins: what is before it is taught. */
   from: number;
   /** Days of data time between retrains, as the model's schedule has them. */
@@ -22,7 +22,7 @@ export interface Walk {
 }
 
 /** What a walk through the days gave. */
-export interface Walked {
+export interface WalkResult {
   played: Played;
   /** Each region's certificate at the end of each year. */
   looks: CertificateLook[];
@@ -46,8 +46,8 @@ export async function walk(
   recipe: Recipe,
   history: readonly Row[],
   days: readonly Day[],
-  { from, retrainEveryMs, learnsAbove, onProgress }: Walk,
-): Promise<Walked> {
+  { from, retrainEveryMs, learnsAbove, onProgress }: WalkOptions,
+): Promise<WalkResult> {
   const model = recipe.name;
   const run = Date.now().toString(36);
   const asked = days.flatMap(({ rows }) => rows);

@@ -3,7 +3,7 @@ import { type LearningPart, learningParts } from "#core/contract/index.ts";
 import { percent } from "#core/format.ts";
 import { recipeOf } from "#origin/recipes/index.ts";
 import { clientFor, signingKey } from "../local/context.ts";
-import { print, progressOf, table } from "../local/output.ts";
+import { printResult, progressOf, table } from "../local/output.ts";
 import { type Ablation, ablate } from "../replay/ablate.ts";
 
 interface Options {
@@ -54,7 +54,7 @@ async function run(name: string, options: Options, command: Command): Promise<vo
     },
   });
   (bar as { progress: ReturnType<typeof progressOf> } | null)?.progress.end();
-  print(options.json, { model: name, ablations }, () => describe(ablations));
+  printResult(options.json, { model: name, ablations }, () => describe(ablations));
 }
 
 function describe(ablations: readonly Ablation[]): string {

@@ -3,7 +3,7 @@ import { aggregate } from "#origin/aggregate.ts";
 import { publish } from "#origin/publish.ts";
 import { recipeOf } from "#origin/recipes/index.ts";
 import { clientFor, signingKey } from "../local/context.ts";
-import { print } from "../local/output.ts";
+import { printResult } from "../local/output.ts";
 
 interface Options {
   before?: string;
@@ -34,7 +34,7 @@ async function run(name: string, { before, data, rollout, json }: Options, comma
   const { version, metrics } = await publish(client, artefact, await signingKey());
   if (rollout) await client.rollout(name, { version });
   const total = Object.values(labels).reduce((sum, n) => sum + n, 0);
-  print(json, { model: name, version, labels, metrics: metrics.thin, rolledOut: rollout === true }, () => {
+  printResult(json, { model: name, version, labels, metrics: metrics.thin, rolledOut: rollout === true }, () => {
     const { logLoss, accuracy } = metrics.thin;
     const next = rollout ? "served to all" : `next: npx upriver rollout ${name} ${version}`;
     const figures = `log-loss ${logLoss.toFixed(4)}, accuracy ${accuracy.toFixed(4)} on held-out rows`;

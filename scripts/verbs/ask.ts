@@ -3,7 +3,7 @@ import type { Answer, TensorAnswer } from "#core/contract/index.ts";
 import { percent } from "#core/format.ts";
 import { clientFor } from "../local/context.ts";
 import { instanceFrom, isPicture } from "../local/instances.ts";
-import { print } from "../local/output.ts";
+import { printResult } from "../local/output.ts";
 
 interface Options {
   wait?: string;
@@ -34,12 +34,12 @@ async function run(model: string, given: string | undefined, options: Options, c
   if (state.task === "tensor") {
     if (isPicture(instance)) throw new Error(`Model '${model}' takes tensors: give its inputs as JSON.`);
     const [answer] = await client.infer(model, [instance]);
-    return print(options.json, answer as TensorAnswer, () => JSON.stringify(answer?.outputs, null, 2));
+    return printResult(options.json, answer as TensorAnswer, () => JSON.stringify(answer?.outputs, null, 2));
   }
   let answer = await client.ask(model, instance);
   const waitSeconds = Number(options.wait ?? 0);
   if (answer.status === "open" && waitSeconds > 0) answer = await client.question(answer.id, { waitSeconds });
-  print(options.json, answer, () => describe(answer));
+  printResult(options.json, answer, () => describe(answer));
 }
 
 function describe({ id, status, label, confidence, rung, version, certificate }: Answer): string {

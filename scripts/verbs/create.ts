@@ -3,7 +3,7 @@ import { createModel } from "#origin/import/create.ts";
 import { publish } from "#origin/publish.ts";
 import { bytesOf } from "#origin/train/pack.ts";
 import { clientFor, signingKey } from "../local/context.ts";
-import { print } from "../local/output.ts";
+import { printResult } from "../local/output.ts";
 
 interface Options {
   base: string;
@@ -51,7 +51,7 @@ async function run(model: string, options: Options, command: Command): Promise<v
   await client.rollout(model, { version });
   const { thin } = artefact.draft;
   const { tensor, width } = thin.backbone.embedding;
-  print(json, { model, version, tensor, width, bytes: bytesOf(thin), input: thin.input }, () =>
+  printResult(json, { model, version, tensor, width, bytes: bytesOf(thin), input: thin.input }, () =>
     [
       `Created ${model} version ${version} on '${tensor}', ${width} wide, ${bytesOf(thin)} bytes. It knows nothing yet.`,
       `Teach it a few examples of each label; it answers by them seconds later:`,

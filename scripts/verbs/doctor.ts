@@ -2,7 +2,7 @@ import type { Command } from "commander";
 import { ProblemError, UnreachableError, type UpriverClient } from "#client/index.ts";
 import type { Finding } from "#core/contract/index.ts";
 import { clientFor } from "../local/context.ts";
-import { print } from "../local/output.ts";
+import { printResult } from "../local/output.ts";
 
 /** How far this machine's clock may be from the edge's. */
 const clockMaxMs = 30_000;
@@ -22,7 +22,7 @@ export function doctorVerb(program: Command): void {
     .action(async ({ json }: { json?: boolean }, command: Command) => {
       const findings = await examine(await clientFor(command, "admin"));
       const faults = findings.filter(({ isSound }) => !isSound);
-      print(json, { findings, faults: faults.length }, () => report(findings));
+      printResult(json, { findings, faults: faults.length }, () => report(findings));
       if (faults.length > 0) process.exitCode = 1;
     });
 }

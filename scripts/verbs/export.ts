@@ -1,7 +1,7 @@
 import type { Command } from "commander";
 import { exportSet } from "#origin/export/index.ts";
 import { recipeOf, recipes } from "#origin/recipes/index.ts";
-import { print } from "../local/output.ts";
+import { printResult } from "../local/output.ts";
 import { type TrainingSetOptions, trainingSet, trainingSetOptions } from "../local/training-set.ts";
 
 interface Options extends TrainingSetOptions {
@@ -25,7 +25,7 @@ export function exportVerb(program: Command): void {
 async function run(name: string, { out = "set", json, ...options }: Options, command: Command) {
   const recipe = recipeOf(name);
   const exported = await exportSet(recipe, await trainingSet(recipe, options, command), out);
-  print(json, exported, () => {
+  printResult(json, exported, () => {
     const { train, validation, calibration } = exported.rows;
     const next = `npx upriver publish ${name} --full <model.json> --thin <model.json> --input ${out}/input.json`;
     return `${out}/set.parquet: ${train} rows to train on, ${validation} for validation, ${calibration} for calibration.\nThen: ${next}`;

@@ -1,11 +1,13 @@
 import { basename, dirname, resolve } from "node:path";
 import type { Command } from "commander";
-import { limits } from "#core/limits.ts";
 import { readModelFiles } from "#origin/import/files.ts";
 import { type Inspection, inspect, timeHere } from "#origin/import/inspect.ts";
 import { writeRecipe } from "#origin/import/recipe.ts";
-import { print, progressOf, table } from "../local/output.ts";
+import { printResult, progressOf, table } from "../local/output.ts";
 import { type Cost, Probe } from "../probe/index.ts";
+
+/** Memory that one model may use of an isolate's 128 MB while it is loaded and runs. */
+export const modelMaxBytes = 96 * 1024 * 1024;
 
 interface Options {
   name?: string;
@@ -15,7 +17,7 @@ interface Options {
 }
 
 /** A model that was looked at, and where its recipe is; `refused` says why it can't be served. */
-interface Imported {
+interface ImportedModel {
   model: string;
   path: string;
   inspection: Inspection;
@@ -49,7 +51,7 @@ async function run(paths: string[], { name, out, shape, json }: Options): Promis
   }
   const progress = progressOf("importing", paths.length);
   const probe = await Probe.start();
-  const models: Imported[] = [];
+  const models: ImportedModel[] = [];
   try {
     for (const [i, path] of paths.entries()) {
       progress.update(i, path);
@@ -59,7 +61,7 @@ async function run(paths: string[], { name, out, shape, json }: Options): Promis
     await probe.stop();
     progress.end();
   }
-  print(json, { models }, () => (models.length === 1 ? describe(models[0] as Imported) : tableOf(models)));
+  printResult(json, { models }, () => (models.length === 1 ? describe(models[0] as ImportedModel) : tableOf(models)));
   if (models.some(({ refused }) => refused !== null)) process.exitCode = 1;
 }
 
@@ -69,7 +71,7 @@ async function importOne(
   shapes: Record<string, number[]>,
   out: string,
   probe: Probe,
-): Promise<Imported> {
+): Promise<ImportedModel> {
   const files = await readModelFiles(path);
   const inspection = await inspect(files, shapes);
   const none = { model, path, inspection, cost: null, nodeMs: null, recipe: null };
@@ -85,14 +87,14 @@ async function importOne(
 export function tooLarge({ bytes }: Pick<Inspection, "bytes">, { heap }: Pick<Cost, "heap">): string | null {
   // Beside the heap lie the blobs as they were read, while it is loaded.
   const needed = heap + bytes.weights;
-  if (needed <= limits.modelMaxBytes) return null;
+  if (needed <= modelMaxBytes) return null;
   return (
-    `it needs ${megabytes(needed)} at run time, where an isolate has ${megabytes(limits.modelMaxBytes)} for a model; ` +
+    `it needs ${megabytes(needed)} at run time, where an isolate has ${megabytes(modelMaxBytes)} for a model; ` +
     "make it smaller (npx upriver thin), or serve it at the origin"
   );
 }
 
-function describe({ model, inspection, cost, nodeMs, recipe, refused }: Imported): string {
+function describe({ model, inspection, cost, nodeMs, recipe, refused }: ImportedModel): string {
   const { kind, operations, inputs, outputs, batch, bytes, embedding } = inspection;
   const counted = Object.entries(operations).map(([operation, count]) => `${count} ${operation}`);
   const specs = (all: Inspection["inputs"]) =>
@@ -116,7 +118,7 @@ function describe({ model, inspection, cost, nodeMs, recipe, refused }: Imported
   return [...lines, `Next: npx upriver publish ${recipe}`].join("\n");
 }
 
-function tableOf(models: readonly Imported[]): string {
+function tableOf(models: readonly ImportedModel[]): string {
   const header = [
     "model",
     "operations",

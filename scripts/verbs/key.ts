@@ -1,6 +1,6 @@
 import type { Command } from "commander";
 import { generateKeys } from "#core/sign.ts";
-import { print } from "../local/output.ts";
+import { printResult } from "../local/output.ts";
 
 /** `upriver key`: a new pair of keys to sign with. */
 export function keyVerb(program: Command): void {
@@ -12,7 +12,7 @@ export function keyVerb(program: Command): void {
     .addHelpText("after", "\nExample:\n  npx upriver key --id 2026-12")
     .action(async ({ id, json }: { id: string; json?: boolean }) => {
       const { signing, publicKeys } = await generateKeys(id);
-      print(json, { signing, publicKeys }, () => {
+      printResult(json, { signing, publicKeys }, () => {
         const secret = `The private key, shown this once (SIGNING_KEY or DEPLOYMENT_KEY):\n${JSON.stringify(signing)}`;
         return `${secret}\nIts public half (into PUBLISH_KEYS or DEPLOYMENT_PUBLIC_KEYS):\n${JSON.stringify(publicKeys)}`;
       });

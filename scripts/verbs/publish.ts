@@ -13,7 +13,7 @@ import type { Artefact, ManifestDraft, Unpublished } from "#origin/train/index.t
 import { bytesOf } from "#origin/train/pack.ts";
 import { loadArtefact } from "#origin/train/store.ts";
 import { artefactFolder, clientFor, signingKey } from "../local/context.ts";
-import { print } from "../local/output.ts";
+import { printResult } from "../local/output.ts";
 import { type TrainingSetOptions, trainingSet, trainingSetOptions } from "../local/training-set.ts";
 
 type Publishable = Artefact<ManifestDraft | Unpublished<TensorManifest>>;
@@ -68,7 +68,7 @@ async function run(recipe: string, options: Options, command: Command): Promise<
   const pointer = rollout ? await client.rollout(model, target) : null;
   const servedAfterMs = pointer && (await untilServed(client, pointer));
   const networks = networksOf(artefact);
-  print(json, { model, version, pointer, servedAfterMs, networks }, () => {
+  printResult(json, { model, version, pointer, servedAfterMs, networks }, () => {
     const figures = networks.map(
       ({ name, accuracy, bytes, covered }) =>
         `${name}: ${percent(accuracy)} right, ${bytes} bytes, sure of ${percent(covered)} by certificate\n`,

@@ -2,7 +2,7 @@ import type { Command } from "commander";
 import type { UpriverClient } from "#client/index.ts";
 import { recipeOf, recipes } from "#origin/recipes/index.ts";
 import { clientFor } from "../local/context.ts";
-import { type Progress, print, progressOf } from "../local/output.ts";
+import { type Progress, printResult, progressOf } from "../local/output.ts";
 import { dayMs } from "../replay/days.ts";
 import { describe } from "../replay/describe.ts";
 import { play } from "../replay/play.ts";
@@ -56,7 +56,7 @@ async function run(name: string, options: Options, command: Command): Promise<vo
     ...(options.controls ? { startRetrained: () => startRetrained(order, note) } : {}),
   });
   end();
-  print(options.json, report, () => describe(report));
+  printResult(options.json, report, () => describe(report));
 }
 
 /** One bar a phase, with a note of what goes on beside it; when the play is over, what was beside it has the bar. */

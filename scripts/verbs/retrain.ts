@@ -1,7 +1,7 @@
 import type { Command } from "commander";
 import type { RegionRun } from "#client/index.ts";
 import { clientFor } from "../local/context.ts";
-import { print, progressOf, table } from "../local/output.ts";
+import { printResult, progressOf, table } from "../local/output.ts";
 import { retrainAll } from "../replay/retrain.ts";
 
 /** `upriver retrain`: regions learn now. */
@@ -19,7 +19,7 @@ export function retrainVerb(program: Command): void {
       const bar = progressOf(`retraining ${model}`, regions.length);
       const runs = await retrainAll(client, model, regions, undefined, (done) => bar.update(done));
       bar.end();
-      print(options.json, { model, runs }, () => describe(runs));
+      printResult(options.json, { model, runs }, () => describe(runs));
     });
 }
 

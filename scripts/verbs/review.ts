@@ -5,7 +5,7 @@ import { classifying } from "#core/artefacts.ts";
 import { percent } from "#core/format.ts";
 import { clientFor } from "../local/context.ts";
 import { exportTasks, importTasks } from "../local/label-studio.ts";
-import { print, table } from "../local/output.ts";
+import { printResult, table } from "../local/output.ts";
 
 interface Options {
   reviewer?: string;
@@ -38,12 +38,12 @@ async function run(model: string, options: Options, command: Command): Promise<v
   if (options.export !== undefined) {
     const { export: file, json } = options;
     const exported = await exportTasks(client, model, file, options);
-    return print(json, exported, () => `${exported.tasks} tasks in ${file}; labelling setup: ${exported.config}`);
+    return printResult(json, exported, () => `${exported.tasks} tasks in ${file}; labelling setup: ${exported.config}`);
   }
   if (options.import !== undefined) {
     const imported = await importTasks(client, model, options.import, options);
     const { accepted, skipped, refused } = imported;
-    return print(options.json, imported, () =>
+    return printResult(options.json, imported, () =>
       [
         `${accepted} answered, ${skipped} without a label, ${refused.length} refused`,
         ...refused.map(({ id, reason }) => `  ${id}: ${reason}`),
@@ -107,10 +107,10 @@ async function answerOldest(client: UpriverClient, model: string, options: Optio
   const { questions, waiting } = await client.review(model, options);
   const [question = null] = questions;
   if (options.label === undefined || !question) {
-    return print(options.json, { question, waiting }, () => "No question waits for a person.");
+    return printResult(options.json, { question, waiting }, () => "No question waits for a person.");
   }
   const answer = await client.answer(question.id, options.label, options);
-  print(options.json, { question, answer, waiting: waiting - 1 }, () => `${question.id}: ${answer.label}`);
+  printResult(options.json, { question, answer, waiting: waiting - 1 }, () => `${question.id}: ${answer.label}`);
 }
 
 function describe(question: ReviewQuestion, labels: readonly string[]): string {

@@ -1,6 +1,6 @@
 import type { Command } from "commander";
 import { clientFor } from "../local/context.ts";
-import { print } from "../local/output.ts";
+import { printResult } from "../local/output.ts";
 
 /** `upriver rollback`: back to the version, or the region's head, before. */
 export function rollbackVerb(program: Command): void {
@@ -15,11 +15,11 @@ export function rollbackVerb(program: Command): void {
       const client = await clientFor(command, "publish");
       if (options.region === undefined) {
         const pointer = await client.rollback(model);
-        print(options.json, { model, pointer }, () => `${model}: stable ${pointer.stable}`);
+        printResult(options.json, { model, pointer }, () => `${model}: stable ${pointer.stable}`);
         return;
       }
       const { region, head } = await client.rollbackRegion(model, options.region);
-      print(
+      printResult(
         options.json,
         { model, region, head },
         () => `${model}, ${region}: ${head ? `head ${head}` : "the global head"}`,

@@ -1,7 +1,7 @@
 import type { Command } from "commander";
 import type { RolloutTarget } from "#client/index.ts";
 import { clientFor } from "../local/context.ts";
-import { print } from "../local/output.ts";
+import { printResult } from "../local/output.ts";
 
 interface Options {
   share?: string;
@@ -31,7 +31,7 @@ async function run(model: string, version: string, options: Options, command: Co
   const client = await clientFor(command, "publish");
   const target = targetOf(Number(version), options);
   const pointer = await client.rollout(model, target);
-  print(options.json, { model, pointer }, () => {
+  printResult(options.json, { model, pointer }, () => {
     const { stable, canary } = pointer;
     if (!canary) return `${model}: stable ${stable}`;
     const watched = target.watch ? ", watched: 'npx upriver status' shows where it stands" : "";

@@ -4,7 +4,7 @@ import { bodyMaxBytes, type Truths } from "#core/contract/index.ts";
 import type { LabelledSample } from "#origin/learn/mix.ts";
 import { SampleStore } from "#origin/learn/sample-store.ts";
 import { clientFor } from "../local/context.ts";
-import { print, progressOf } from "../local/output.ts";
+import { printResult, progressOf } from "../local/output.ts";
 
 interface Options {
   out: string;
@@ -39,13 +39,13 @@ async function run(model: string, { out, teach, region, json }: Options, command
     const own = known.filter((sample) => region === undefined || sample.region === region);
     const taught = await teachAgain(await clientFor(command, "admin"), model, own);
     const { accepted, changed, left } = taught;
-    return print(json, { model, ...taught }, () => {
+    return printResult(json, { model, ...taught }, () => {
       const without = left > 0 ? ` ${left} were left out: without their input, or labelled by the origin alone.` : "";
       return `${model}: ${accepted} samples taught, ${changed} of them new.${without}`;
     });
   }
   const { added, known } = await new SampleStore(out).pull(await clientFor(command, "publish"), model);
-  print(
+  printResult(
     json,
     { model, folder: out, added, known },
     () => `${out}/samples.ndjson: ${known} samples, ${added} of them new.`,

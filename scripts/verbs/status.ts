@@ -13,7 +13,7 @@ import type { CanaryState, Ladder } from "#core/contract/index.ts";
 import { count, dollars, duration, percent } from "#core/format.ts";
 import { clientFor } from "../local/context.ts";
 import { describeTraining } from "../local/follow.ts";
-import { print, table } from "../local/output.ts";
+import { printResult, table } from "../local/output.ts";
 
 const everyMs = 2_000;
 const [cursorHome, clearRest, hideCursor, showCursor] = ["\x1b[H", "\x1b[J", "\x1b[?25l", "\x1b[?25h"];
@@ -31,7 +31,7 @@ export function statusVerb(program: Command): void {
       const isLive = process.stdout.isTTY && !options.once && !options.json;
       if (isLive) return watch(client);
       const status = await statusOf(client);
-      print(options.json, status, () => describe(status));
+      printResult(options.json, status, () => describe(status));
     });
 }
 

@@ -2,7 +2,7 @@ import type { Command } from "commander";
 import type { UpriverClient } from "#client/index.ts";
 import { clientFor } from "../local/context.ts";
 import { instanceFrom, isPicture } from "../local/instances.ts";
-import { print, progressOf } from "../local/output.ts";
+import { printResult, progressOf } from "../local/output.ts";
 
 interface Options {
   json?: boolean;
@@ -30,10 +30,10 @@ async function run(target: string, label: string, given: string[], { json }: Opt
     if (!target.includes("~"))
       throw new Error("Error in teach: a model is taught by examples: name some after the label.");
     const taught = await client.teach(target, label);
-    return print(json, taught, () => `${taught.id}: ${taught.label}, by ${taught.source}`);
+    return printResult(json, taught, () => `${taught.id}: ${taught.label}, by ${taught.source}`);
   }
   const changed = await teachExamples(client, target, label, given);
-  print(
+  printResult(
     json,
     { model: target, label, taught: given.length, changed },
     () => `${target}: ${given.length} examples of '${label}'.`,

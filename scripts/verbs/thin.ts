@@ -10,7 +10,7 @@ import { assignSplits } from "#origin/train/dataset.ts";
 import { baseRows } from "#origin/train/rows.ts";
 import { loadArtefact, saveArtefact } from "#origin/train/store.ts";
 import { artefactFolder, trainingFolder } from "../local/context.ts";
-import { print, progressOf, table } from "../local/output.ts";
+import { printResult, progressOf, table } from "../local/output.ts";
 
 interface Options {
   bytes?: string;
@@ -79,7 +79,7 @@ async function run(name: string, options: Options): Promise<void> {
   await writeFile(plot, await frontierChart(points, budget.bytes));
   if (chosen && !options.dryRun) await saveArtefact(folder, await adopt(chosen));
   await checkpoints.clear();
-  print(options.json, { recipe: name, budget, full, candidates, frontier, chosen, plot }, () => {
+  printResult(options.json, { recipe: name, budget, full, candidates, frontier, chosen, plot }, () => {
     const bySize = [...candidates].sort((a, b) => a.bytes - b.bytes);
     const lines = bySize.map((candidate) => lineOf(candidate, full.accuracy, frontier, chosen));
     const columns = ["", "network", "kB", "kB gzipped", "ms", "accuracy", "lost", "log-loss"];

@@ -3,7 +3,7 @@ import { readFile, writeFile } from "node:fs/promises";
 import { type Command, InvalidArgumentError } from "commander";
 import { sha256Hex } from "#core/hash.ts";
 import { parseTokens, type Scope, scopes, type Token } from "#core/tokens.ts";
-import { print } from "../local/output.ts";
+import { printResult } from "../local/output.ts";
 import { randomToken } from "../local/secrets.ts";
 
 interface Options {
@@ -34,7 +34,7 @@ async function run({ id, scopes: granted, models, regions, add, json }: Options)
   const token = randomToken(id.replaceAll(/[^A-Za-z0-9-]/g, "-"));
   const entry: Token = { id, sha256: await sha256Hex(token), scopes: granted, models, regions };
   if (add !== undefined) await addTo(add, entry);
-  print(json, { token, entry }, () => {
+  printResult(json, { token, entry }, () => {
     const where = add === undefined ? "UPRIVER_TOKENS" : `${add}, which has it, and from there into UPRIVER_TOKENS`;
     return `The token, shown this once:\n${token}\nIts entry, for ${where}:\n${JSON.stringify(entry)}`;
   });

@@ -10,7 +10,7 @@ import { train } from "#origin/train/index.ts";
 import { saveArtefact } from "#origin/train/store.ts";
 import { artefactFolder, clientFor, signingKey, trainingFolder } from "../local/context.ts";
 import { describeTraining, followTraining } from "../local/follow.ts";
-import { print, progressOf, table } from "../local/output.ts";
+import { printResult, progressOf, table } from "../local/output.ts";
 
 interface Options {
   before?: string;
@@ -72,7 +72,7 @@ async function run(name: string, options: Options, command: Command): Promise<vo
     await client.rollout(name, { version });
   }
   const coverage = { thin: thin.rule.certificate?.coverage ?? 0, full: full?.rule.certificate?.coverage ?? 0 };
-  print(options.json, { recipe: name, folder, version, trainedOn, metrics, certifiedCoverage: coverage }, () => {
+  printResult(options.json, { recipe: name, folder, version, trainedOn, metrics, certifiedCoverage: coverage }, () => {
     const row = (network: string, m: typeof metrics.thin, covered: number) => [
       ...[network, m.logLoss.toFixed(4), m.auc?.toFixed(4) ?? "–", percent(m.accuracy), percent(covered)],
     ];
@@ -92,8 +92,8 @@ async function learnAtOrigin(name: string, { before, share, json }: Options, com
   const canary = share === undefined ? {} : { canary: Number(share) > 0 ? { share: Number(share) } : null };
   const training = await followTraining(
     client,
-    await client.orderTraining(name, { ...canary, ...(before ? { before } : {}) }),
+    await client.startTraining(name, { ...canary, ...(before ? { before } : {}) }),
   );
-  print(json, { training }, () => describeTraining(training));
+  printResult(json, { training }, () => describeTraining(training));
   if (training.state === "failed") process.exitCode = 1;
 }

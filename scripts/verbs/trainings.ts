@@ -3,7 +3,7 @@ import type { UpriverClient } from "#client/index.ts";
 import type { Training } from "#core/contract/index.ts";
 import { clientFor } from "../local/context.ts";
 import { describeTraining, followTraining } from "../local/follow.ts";
-import { print, table } from "../local/output.ts";
+import { printResult, table } from "../local/output.ts";
 
 interface Options {
   watch?: boolean;
@@ -29,9 +29,11 @@ export function trainingsVerb(program: Command): void {
 async function run(model: string, options: Options, command: Command): Promise<void> {
   const client = await clientFor(command, "publish");
   const one = await act(client, model, options);
-  if (one) return print(options.json, { training: one }, () => describeTraining(one));
+  if (one) return printResult(options.json, { training: one }, () => describeTraining(one));
   const trainings = await client.trainings(model);
-  print(options.json, { trainings }, () => (trainings.length === 0 ? `No training of ${model} yet.` : list(trainings)));
+  printResult(options.json, { trainings }, () =>
+    trainings.length === 0 ? `No training of ${model} yet.` : list(trainings),
+  );
 }
 
 async function act(client: UpriverClient, model: string, options: Options): Promise<Training | null> {

@@ -8,7 +8,7 @@ import {
 } from "#client/index.ts";
 
 /** Where the cases run: a real edge with the models `easy` (sure of all), `open` (sure of nothing) and `pictures`. */
-export interface Place {
+export interface SdkSetup {
   client: (scope: "ask" | "teach" | "review" | "admin", options?: Partial<TransportOptions>) => UpriverClient;
   /** How this runtime reaches the edge. */
   fetch: typeof fetch;
@@ -17,7 +17,7 @@ export interface Place {
 }
 
 /** What the SDK does, in Node, in workerd and in a browser alike. */
-export const sdkCases: Record<string, (place: Place) => Promise<void>> = {
+export const sdkCases: Record<string, (place: SdkSetup) => Promise<void>> = {
   async "asks one question"({ client }) {
     const answer = await client("ask").ask("easy", instance(1));
     same([answer.rung, answer.status, answer.accepted], ["edge", "answered", true]);

@@ -7,7 +7,7 @@ import { build } from "vite";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { UpriverClient } from "#client/index.ts";
 import { chromiumPath } from "#scripts/local/chromium.ts";
-import type { Ladder } from "#scripts/local/ladder.ts";
+import type { LocalLadder } from "#scripts/local/ladder.ts";
 import { startServer } from "../helpers/http-server.ts";
 import { testModel } from "../helpers/model.ts";
 import { sdkModels, sdkPixels } from "../helpers/sdk-models.ts";
@@ -19,7 +19,7 @@ const flags = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", 
 const types: Record<string, string> = { ".html": "text/html", ".js": "text/javascript", ".json": "application/json" };
 const png = new Uint8Array(encodePng({ width: 8, height: 6, channels: 3, data: Uint8Array.from(sdkPixels.flat(2)) }));
 
-let ladder: Ladder;
+let ladder: LocalLadder;
 
 beforeAll(async () => {
   ladder = await temporaryLadder({ allowedOrigins: "*" });

@@ -8,7 +8,7 @@ import { sharedFolder } from "#origin/recipes/shared-folder.ts";
 import { storefront } from "#origin/recipes/storefront.ts";
 import { weather } from "#origin/recipes/weather.ts";
 import { chromiumPath } from "#scripts/local/chromium.ts";
-import type { Ladder } from "#scripts/local/ladder.ts";
+import type { LocalLadder } from "#scripts/local/ladder.ts";
 import { dayMs } from "#scripts/replay/days.ts";
 import { play } from "#scripts/replay/play.ts";
 import { openBrowser, openConsole, sights } from "../helpers/browser.ts";
@@ -25,7 +25,7 @@ const [from, to, teachFrom] = hasWeather
   : ["2025-07-01", "2025-07-03", "2025-04-01"];
 const region = hasWeather ? "Katherine" : "monsoon";
 
-let ladder: Ladder & { folder: string };
+let ladder: LocalLadder & { folder: string };
 let browser: Browser;
 
 beforeAll(async () => {
@@ -36,7 +36,7 @@ beforeAll(async () => {
   // Not held to the OpenAPI document: there are many thousand answers.
   const client = new UpriverClient({ url, token: tokens.admin });
   if (hasWeather) {
-    const { id } = await client.orderTraining(weather.name, { reason: "first", canary: null, gate: false });
+    const { id } = await client.startTraining(weather.name, { reason: "first", canary: null, gate: false });
     for (let training = await client.training(weather.name, id); training.endedAt === null; ) {
       training = await client.training(weather.name, id, { waitSeconds: 60 });
     }

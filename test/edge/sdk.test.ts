@@ -2,7 +2,7 @@ import { exports } from "cloudflare:workers";
 import { encode as encodePng } from "fast-png";
 import { beforeAll, describe, it } from "vitest";
 import { UpriverClient } from "#client/index.ts";
-import { type Place, sdkCases } from "../client/sdk-cases.ts";
+import { type SdkSetup, sdkCases } from "../client/sdk-cases.ts";
 import { publish } from "../helpers/edge.ts";
 import { sdkModels, sdkPixels } from "../helpers/sdk-models.ts";
 
@@ -10,7 +10,7 @@ const url = "https://edge.test";
 const worker = (exports as unknown as { default: Fetcher }).default;
 const send = ((input, init) => worker.fetch(input as RequestInfo, init as RequestInit)) as typeof fetch;
 const tokens = { ask: "ask-token", teach: "teach-token", review: "review-token", admin: "admin-token" };
-const place: Place = {
+const place: SdkSetup = {
   client: (scope, options) => new UpriverClient({ url, token: tokens[scope], fetch: send, ...options }),
   fetch: send,
   picture: {

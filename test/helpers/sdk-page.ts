@@ -1,5 +1,5 @@
 import { UpriverClient } from "#client/index.ts";
-import { type Place, sdkCases } from "../client/sdk-cases.ts";
+import { type SdkSetup, sdkCases } from "../client/sdk-cases.ts";
 
 interface Settings {
   url: string;
@@ -10,7 +10,7 @@ interface Settings {
 
 /** Runs in the page: every case in turn, and what came of each into the document. */
 const { url, tokens, png, pixels } = (await (await fetch("settings.json")).json()) as Settings;
-const place: Place = {
+const place: SdkSetup = {
   client: (scope, options) => new UpriverClient({ url, token: tokens[scope], ...options }),
   fetch: (input, init) => fetch(input, init),
   picture: { bytes: Uint8Array.from(png), pixels },

@@ -16,7 +16,7 @@ import { type Inspection, inspect } from "#origin/import/inspect.ts";
 import { randomInputs } from "#origin/import/random-inputs.ts";
 import { importFrom, writeRecipe } from "#origin/import/recipe.ts";
 import { publish } from "#origin/publish.ts";
-import type { Ladder } from "#scripts/local/ladder.ts";
+import type { LocalLadder } from "#scripts/local/ladder.ts";
 import { graphNetwork, layersNetwork } from "../helpers/image-networks.ts";
 import { saveNetwork } from "../helpers/saved-model.ts";
 import { temporaryLadder } from "./ladder.ts";
@@ -25,7 +25,7 @@ const shared = process.env.UPRIVER_SHARED ?? join(import.meta.dirname, "../../..
 const models = join(shared, "models");
 const rows = 2;
 
-let ladder: Ladder;
+let ladder: LocalLadder;
 let folder: string;
 
 beforeAll(async () => {

@@ -4,8 +4,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, it } from "vitest";
 import type { Answer } from "#core/contract/index.ts";
-import { bin, root } from "#scripts/local/part.ts";
 import { freePort } from "#scripts/local/ports.ts";
+import { bin, root } from "#scripts/local/process.ts";
 
 const folder = await mkdtemp(join(tmpdir(), "upriver-start-"));
 const env = {

@@ -2,7 +2,7 @@ import { existsSync } from "node:fs";
 import { readdir, readFile } from "node:fs/promises";
 import { encode as encodePng } from "fast-png";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import type { Ladder } from "#scripts/local/ladder.ts";
+import type { LocalLadder } from "#scripts/local/ladder.ts";
 import { testModel } from "../helpers/model.ts";
 import { jpegs, losslessWebp } from "../helpers/pictures.ts";
 import { seeded } from "../helpers/random.ts";
@@ -13,7 +13,7 @@ const bodies = 1_000;
 /** How much more workerd may grow by hostile bodies than by as many good ones: it collects garbage when it likes to. */
 const growth = { times: 2, bytes: 64 * 1024 * 1024 };
 
-let ladder: Ladder;
+let ladder: LocalLadder;
 const random = seeded(20_261);
 const below = (n: number) => Math.floor(n * random());
 

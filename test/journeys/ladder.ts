@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { UpriverClient } from "#client/index.ts";
 import type { Manifest, OpenApi } from "#core/contract/index.ts";
 import { sign } from "#core/sign.ts";
-import { type Ladder, startLadder } from "#scripts/local/ladder.ts";
+import { type LocalLadder, startLadder } from "#scripts/local/ladder.ts";
 import { freePort } from "#scripts/local/ports.ts";
 import { ensureSecrets } from "#scripts/local/secrets.ts";
 import { ApiCheck } from "../helpers/api-check.ts";
@@ -23,7 +23,7 @@ export async function temporaryLadder({
   recipe?: string | null;
   /** Deals questions of the same ids into the same splits each time. */
   splitSecret?: string;
-} = {}): Promise<Ladder & { folder: string }> {
+} = {}): Promise<LocalLadder & { folder: string }> {
   const folder = await mkdtemp(join(tmpdir(), "upriver-test-"));
   const ports = { edge: await freePort(), origin: await freePort() };
   if (splitSecret !== undefined) await setSplitSecret(folder, ports, splitSecret);
@@ -56,7 +56,7 @@ async function setSplitSecret(folder: string, ports: { edge: number; origin: num
 
 /** Publishes a test's model on a ladder, signed with the ladder's own key, to all or to nobody yet. */
 export async function publishOn(
-  { client, credentials }: Ladder,
+  { client, credentials }: LocalLadder,
   { manifest, blobs }: { manifest: Manifest; blobs: ReadonlyMap<string, Uint8Array> },
   rollout: object | null = {},
 ): Promise<void> {

@@ -4,7 +4,7 @@ import type { Instance, Training } from "#core/contract/index.ts";
 import { publish } from "#origin/publish.ts";
 import { recipeOf } from "#origin/recipes/index.ts";
 import { train } from "#origin/train/index.ts";
-import type { Ladder } from "#scripts/local/ladder.ts";
+import type { LocalLadder } from "#scripts/local/ladder.ts";
 import { temporaryLadder } from "./ladder.ts";
 
 const model = "storefront";
@@ -13,7 +13,7 @@ const stranger = "ridge";
 const taughtEach = 120;
 const afterOnePeriodMs = 31 * 24 * 3600_000;
 
-let ladder: Ladder;
+let ladder: LocalLadder;
 
 beforeAll(async () => {
   ladder = await temporaryLadder();
@@ -68,8 +68,8 @@ describe("what regions learn", () => {
     }));
     await ladder.client("admin").teachMany(model, { truths });
     const publisher = ladder.client("publish");
-    const { id } = await publisher.orderTraining(model, { canary: { share: 0.3 }, gate: false });
-    await expect(publisher.orderTraining(model)).rejects.toMatchObject({ problem: { status: 409 } });
+    const { id } = await publisher.startTraining(model, { canary: { share: 0.3 }, gate: false });
+    await expect(publisher.startTraining(model)).rejects.toMatchObject({ problem: { status: 409 } });
     while ((await publisher.training(model, id)).step !== "watch")
       await new Promise((resolve) => setTimeout(resolve, 500));
     expect(await publisher.model(model)).toMatchObject({ pointer: { stable: 2, canary: { version: 3, share: 0.3 } } });

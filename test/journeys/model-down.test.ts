@@ -3,13 +3,13 @@ import type { Answer } from "#core/contract/index.ts";
 import { publish } from "#origin/publish.ts";
 import { recipeOf } from "#origin/recipes/index.ts";
 import { type Artefact, train } from "#origin/train/index.ts";
-import type { Ladder } from "#scripts/local/ladder.ts";
+import type { LocalLadder } from "#scripts/local/ladder.ts";
 import { temporaryLadder } from "./ladder.ts";
 
 const model = "storefront";
 const callers = Array.from({ length: 40 }, (_, i) => `caller-${i}`);
 
-let ladder: Ladder;
+let ladder: LocalLadder;
 let older: Artefact;
 let newer: Artefact;
 

@@ -5,7 +5,7 @@ import { storefront } from "#origin/recipes/storefront.ts";
 import { chromiumPath } from "#scripts/local/chromium.ts";
 import { dayMs } from "#scripts/replay/days.ts";
 import { play } from "#scripts/replay/play.ts";
-import type { Report } from "#scripts/replay/report.ts";
+import type { ReplayReport } from "#scripts/replay/report.ts";
 import { openBrowser, openConsole } from "../helpers/browser.ts";
 import { temporaryLadder } from "./ladder.ts";
 
@@ -15,7 +15,7 @@ const times = { from: Date.parse("2025-07-01"), to: Date.parse("2025-07-04") + d
 
 let ladder: Awaited<ReturnType<typeof temporaryLadder>>;
 let client: UpriverClient;
-let playing: Promise<Report>;
+let playing: Promise<ReplayReport>;
 let browser: Browser | null = null;
 let page: Page | null = null;
 

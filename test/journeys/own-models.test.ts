@@ -7,14 +7,14 @@ import * as layers from "@tensorflow/tfjs-layers";
 import { encode as encodePng } from "fast-png";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { startBackend } from "#core/model/tfjs/backend.ts";
-import type { Ladder } from "#scripts/local/ladder.ts";
+import type { LocalLadder } from "#scripts/local/ladder.ts";
 import { graphNetwork } from "../helpers/image-networks.ts";
 import { seeded } from "../helpers/random.ts";
 import { saveLayersModel, saveNetwork } from "../helpers/saved-model.ts";
 import { temporaryLadder } from "./ladder.ts";
 
 const root = join(import.meta.dirname, "../..");
-let ladder: Ladder;
+let ladder: LocalLadder;
 let folder: string;
 
 beforeAll(async () => {

@@ -3,7 +3,7 @@ import type { Answer, Instance } from "#core/contract/index.ts";
 import { publish } from "#origin/publish.ts";
 import { recipeOf } from "#origin/recipes/index.ts";
 import { train } from "#origin/train/index.ts";
-import type { Ladder } from "#scripts/local/ladder.ts";
+import type { LocalLadder } from "#scripts/local/ladder.ts";
 import { temporaryLadder } from "./ladder.ts";
 
 const model = "storefront";
@@ -11,7 +11,7 @@ const region = "lagoon";
 const taught = 400;
 const usualLabels = 1_000;
 
-let ladder: Ladder;
+let ladder: LocalLadder;
 
 beforeAll(async () => {
   // Folds by chance would now and then make a head that is too unsure of the new fashion, or is refused.

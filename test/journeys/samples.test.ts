@@ -5,13 +5,13 @@ import { join } from "node:path";
 import { promisify } from "node:util";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { SampleStore } from "#origin/learn/sample-store.ts";
-import type { Ladder } from "#scripts/local/ladder.ts";
+import type { LocalLadder } from "#scripts/local/ladder.ts";
 import { testModel } from "../helpers/model.ts";
 import { publishOn, temporaryLadder } from "./ladder.ts";
 
 const root = join(import.meta.dirname, "../..");
 const model = "small";
-let ladder: Ladder;
+let ladder: LocalLadder;
 let folder: string;
 
 beforeAll(async () => {

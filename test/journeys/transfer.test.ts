@@ -8,7 +8,7 @@ import type { Instance } from "#core/contract/index.ts";
 import { startBackend } from "#core/model/tfjs/backend.ts";
 import { createModel } from "#origin/import/create.ts";
 import { publish } from "#origin/publish.ts";
-import type { Ladder } from "#scripts/local/ladder.ts";
+import type { LocalLadder } from "#scripts/local/ladder.ts";
 import { seeded } from "../helpers/random.ts";
 import { saveLayersModel } from "../helpers/saved-model.ts";
 import { temporaryLadder } from "./ladder.ts";
@@ -24,7 +24,7 @@ interface Shown {
   instance: Instance;
 }
 
-let ladder: Ladder;
+let ladder: LocalLadder;
 beforeAll(async () => {
   ladder = await temporaryLadder();
   await startBackend();

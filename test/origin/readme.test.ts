@@ -8,7 +8,7 @@ import { importModel, inputsSchema } from "#origin/import/index.ts";
 import { storefront } from "#origin/recipes/storefront.ts";
 import { assignSplits } from "#origin/train/dataset.ts";
 import { baseRows } from "#origin/train/rows.ts";
-import { bin, root } from "#scripts/local/part.ts";
+import { bin, root } from "#scripts/local/process.ts";
 
 let folder: string;
 // Where Node finds the project's packages.

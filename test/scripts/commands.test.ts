@@ -2,7 +2,7 @@ import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { Command } from "commander";
 import { describe, expect, it } from "vitest";
-import { root } from "#scripts/local/part.ts";
+import { root } from "#scripts/local/process.ts";
 import { createProgram } from "#scripts/program.ts";
 
 const program = createProgram();

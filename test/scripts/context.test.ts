@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { parseEnv } from "node:util";
 import { beforeAll, describe, expect, it } from "vitest";
 import { findToken, parseTokens } from "#core/tokens.ts";
-import { root } from "#scripts/local/part.ts";
+import { root } from "#scripts/local/process.ts";
 import { credentialsPath, ensureSecrets } from "#scripts/local/secrets.ts";
 
 let folder: string;

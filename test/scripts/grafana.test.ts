@@ -1,7 +1,7 @@
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { beforeAll, expect, it } from "vitest";
-import { root } from "#scripts/local/part.ts";
+import { root } from "#scripts/local/process.ts";
 import { metricLabels } from "../helpers/metric-names.ts";
 
 interface Panel {

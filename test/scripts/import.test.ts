@@ -1,9 +1,8 @@
 import { expect, it } from "vitest";
-import { limits } from "#core/limits.ts";
-import { tooLarge } from "#scripts/verbs/import.ts";
+import { modelMaxBytes, tooLarge } from "#scripts/verbs/import.ts";
 
 it("a model is refused where an isolate has no room for it, with what it needs", () => {
   const bytes = { weights: 30e6, expanded: 120e6, peak: 130e6 };
-  expect(tooLarge({ bytes }, { heap: limits.modelMaxBytes - 30e6 })).toBeNull();
-  expect(tooLarge({ bytes }, { heap: limits.modelMaxBytes })).toContain("needs 130.7 MB at run time");
+  expect(tooLarge({ bytes }, { heap: modelMaxBytes - 30e6 })).toBeNull();
+  expect(tooLarge({ bytes }, { heap: modelMaxBytes })).toContain("needs 130.7 MB at run time");
 });

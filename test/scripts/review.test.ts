@@ -3,7 +3,7 @@ import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { LabelStudioTask } from "#client/index.ts";
-import { bin, root } from "#scripts/local/part.ts";
+import { bin, root } from "#scripts/local/process.ts";
 import { testModel } from "../helpers/model.ts";
 import { publishOn, temporaryLadder } from "../journeys/ladder.ts";
 

@@ -8,8 +8,8 @@ import { describe, expect, it } from "vitest";
 import { sha256Hex } from "#core/hash.ts";
 import { parseTokens } from "#core/tokens.ts";
 import { table } from "#scripts/local/output.ts";
-import { bin, root } from "#scripts/local/part.ts";
 import { checkPort } from "#scripts/local/ports.ts";
+import { bin, root } from "#scripts/local/process.ts";
 import { ensureSecrets } from "#scripts/local/secrets.ts";
 
 const upriver = (...args: string[]) =>

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { sign, signatureFault } from "#core/sign.ts";
 import { findToken, parseTokens } from "#core/tokens.ts";
-import { root } from "#scripts/local/part.ts";
+import { root } from "#scripts/local/process.ts";
 
 function upriver(...args: string[]) {
   return spawnSync("node", [join(root, "scripts/upriver.mjs"), ...args], { encoding: "utf8" });

@@ -31,22 +31,22 @@ import type {
 
 import { DeadlineError, UnreachableError } from "./errors.ts";
 import { readEvents } from "./events.ts";
-import { type AnnotatedTask, joinedImport, partsOf } from "./label-studio.ts";
+import { type AnnotatedTask, mergeImports, taskBatches } from "./label-studio.ts";
 import {
   type AskOptions,
-  askCall,
+  askRequest,
   batchesOf,
   isPicture,
   modelPath,
-  type Patience,
   type Picture,
   pictureBody,
-  pictureCall,
+  pictureRequest,
   post,
   questionPath,
   regionPath,
   reviewerHeaders,
   trainingPath,
+  type WaitOptions,
   withDeadline,
 } from "./requests.ts";
 import { Transport, type TransportOptions } from "./transport.ts";
@@ -54,7 +54,7 @@ import { Transport, type TransportOptions } from "./transport.ts";
 export type * from "./contract.ts";
 export { DeadlineError, ProblemError, UnreachableError } from "./errors.ts";
 export type { AnnotatedTask } from "./label-studio.ts";
-export type { AskOptions, Patience, Picture } from "./requests.ts";
+export type { AskOptions, Picture, WaitOptions } from "./requests.ts";
 export type { TransportOptions } from "./transport.ts";
 
 /** A page of labelled samples. */
@@ -89,7 +89,7 @@ export class UpriverClient {
    */
   ask(model: string, instance: Instance | Picture, options: AskOptions = {}): Promise<Answer> {
     return this.transport.json(
-      isPicture(instance) ? pictureCall(model, instance, options) : askCall(model, { instance }, options),
+      isPicture(instance) ? pictureRequest(model, instance, options) : askRequest(model, { instance }, options),
     );
   }
 
@@ -109,15 +109,15 @@ export class UpriverClient {
     const { idempotencyKey, ...rest } = withDeadline(options);
     for (const [i, batch] of batchesOf(instances).entries()) {
       const key = idempotencyKey === undefined ? {} : { idempotencyKey: `${idempotencyKey}.${i}` };
-      const call = askCall(model, { instances: batch }, { ...rest, ...key });
-      yield* (await this.transport.json<{ answers: Answer[] }>(call)).answers;
+      const request = askRequest(model, { instances: batch }, { ...rest, ...key });
+      yield* (await this.transport.json<{ answers: Answer[] }>(request)).answers;
     }
   }
 
   /** The answer to a question once there is one: it waits until then, or until its time is over. */
-  async wait(question: string | Pick<Answer, "id">, patience: Patience = {}): Promise<Answer> {
+  async wait(question: string | Pick<Answer, "id">, options: WaitOptions = {}): Promise<Answer> {
     const id = typeof question === "string" ? question : question.id;
-    const { deadlineAt, signal } = withDeadline(patience);
+    const { deadlineAt, signal } = withDeadline(options);
     for (;;) {
       const leftSeconds = deadlineAt === undefined ? pollSeconds : Math.ceil((deadlineAt - Date.now()) / 1_000);
       const waitSeconds = Math.max(1, Math.min(pollSeconds, leftSeconds));
@@ -127,9 +127,9 @@ export class UpriverClient {
   }
 
   /** What becomes of a question, as it comes: the provisional answer first, the last one in the end. A broken connection is opened again. */
-  async *stream(question: string | Pick<Answer, "id">, patience: Patience = {}): AsyncGenerator<Answer, void> {
+  async *stream(question: string | Pick<Answer, "id">, options: WaitOptions = {}): AsyncGenerator<Answer, void> {
     const id = typeof question === "string" ? question : question.id;
-    const { deadlineAt, signal } = withDeadline(patience);
+    const { deadlineAt, signal } = withDeadline(options);
     const headers = { accept: "text/event-stream" };
     let last = "";
     for (;;) {
@@ -158,12 +158,12 @@ export class UpriverClient {
 
   /** Runs a model of tensors on instances; its outputs for each, in order. */
   async infer(model: string, instances: Instance[], options: AskOptions = {}): Promise<TensorAnswer[]> {
-    return (await this.transport.json<{ answers: TensorAnswer[] }>(askCall(model, { instances }, options))).answers;
+    return (await this.transport.json<{ answers: TensorAnswer[] }>(askRequest(model, { instances }, options))).answers;
   }
 
   /** Asks questions that name their own id, region or time. */
   async askQuestions(model: string, questions: Draft[], options: AskOptions = {}): Promise<Answer[]> {
-    return (await this.transport.json<{ answers: Answer[] }>(askCall(model, { questions }, options))).answers;
+    return (await this.transport.json<{ answers: Answer[] }>(askRequest(model, { questions }, options))).answers;
   }
 
   /** A question's answer, open or not; waits up to `waitSeconds` for one. */
@@ -197,13 +197,13 @@ export class UpriverClient {
     model: string,
     picture: Picture,
     label: string,
-    { region, ...patience }: Patience & { region?: string } = {},
+    { region, ...options }: WaitOptions & { region?: string } = {},
   ) {
     const query = new URLSearchParams({ label, ...(region === undefined ? {} : { region }) });
-    const call = { ...pictureBody(picture), method: "POST" as const, path: `${modelPath(model)}/truths?${query}` };
+    const request = { ...pictureBody(picture), method: "POST" as const, path: `${modelPath(model)}/truths?${query}` };
     return this.transport.json<{ accepted: number; changed: number }>({
-      ...call,
-      ...withDeadline(patience),
+      ...request,
+      ...withDeadline(options),
       isRepeatable: false,
     });
   }
@@ -216,8 +216,8 @@ export class UpriverClient {
   /** Leases the oldest open questions to this token, and to `reviewer` behind it. */
   async review(model: string, { limit = 1, reviewer }: { limit?: number; reviewer?: string } = {}) {
     const path = `${modelPath(model)}/review?limit=${limit}`;
-    const call = { method: "GET" as const, path, headers: reviewerHeaders(reviewer) };
-    return this.transport.json<{ questions: ReviewQuestion[]; waiting: number }>(call);
+    const request = { method: "GET" as const, path, headers: reviewerHeaders(reviewer) };
+    return this.transport.json<{ questions: ReviewQuestion[]; waiting: number }>(request);
   }
 
   /** Answers a question as a person; for ten minutes the same person may correct the label by another one. */
@@ -263,10 +263,10 @@ export class UpriverClient {
   ): Promise<LabelStudioImported> {
     const imported: LabelStudioImported[] = [];
     const headers = reviewerHeaders(reviewer);
-    for (const part of partsOf(tasks)) {
+    for (const part of taskBatches(tasks)) {
       imported.push(await this.transport.json({ ...post(`${modelPath(model)}/review/label-studio`, part), headers }));
     }
-    return joinedImport(imported);
+    return mergeImports(imported);
   }
 
   async models(): Promise<ModelSummary[]> {
@@ -315,8 +315,8 @@ export class UpriverClient {
 
   /** Ends the canary, or goes back to the version before. */
   async rollback(model: string): Promise<ModelPointer> {
-    const call = { ...post(`${modelPath(model)}/rollback`, {}), isRepeatable: false };
-    return (await this.transport.json<{ pointer: ModelPointer }>(call)).pointer;
+    const request = { ...post(`${modelPath(model)}/rollback`, {}), isRepeatable: false };
+    return (await this.transport.json<{ pointer: ModelPointer }>(request)).pointer;
   }
 
   /** Gives a region back the head that it had before, or the one of a number; null is the global one. */
@@ -335,9 +335,9 @@ export class UpriverClient {
   }
 
   /** Orders a training at the origin. Throws a 409 `ProblemError` while the model has one under way. */
-  async orderTraining(model: string, order: Partial<TrainingOrder> = {}): Promise<Training> {
-    const call = { ...post(`${modelPath(model)}/trainings`, order), isRepeatable: false };
-    return (await this.transport.json<{ training: Training }>(call)).training;
+  async startTraining(model: string, order: Partial<TrainingOrder> = {}): Promise<Training> {
+    const request = { ...post(`${modelPath(model)}/trainings`, order), isRepeatable: false };
+    return (await this.transport.json<{ training: Training }>(request)).training;
   }
 
   /** A model's trainings at the origin, the newest first. */

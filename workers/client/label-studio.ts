@@ -10,14 +10,14 @@ export interface AnnotatedTask {
 const importMaxTasks = 500;
 
 /** Tasks as they are sent: without what was to be labelled, in as many parts as they need. */
-export function partsOf(tasks: readonly AnnotatedTask[]): AnnotatedTask[][] {
+export function taskBatches(tasks: readonly AnnotatedTask[]): AnnotatedTask[][] {
   const slim = tasks.map(({ data, annotations = [] }) => ({ data: { upriver_id: data?.upriver_id }, annotations }));
   return Array.from({ length: Math.ceil(slim.length / importMaxTasks) }, (_, i) =>
     slim.slice(i * importMaxTasks, (i + 1) * importMaxTasks),
   );
 }
 
-export function joinedImport(parts: readonly LabelStudioImported[]): LabelStudioImported {
+export function mergeImports(parts: readonly LabelStudioImported[]): LabelStudioImported {
   const sum = (of: (part: LabelStudioImported) => number) => parts.reduce((total, part) => total + of(part), 0);
   return {
     accepted: sum(({ accepted }) => accepted),

@@ -1,8 +1,8 @@
 import type { AskBody, Instance } from "./contract.ts";
-import type { Call } from "./transport.ts";
+import type { ApiRequest } from "./transport.ts";
 
-/** How long a caller has patience: ms in all, tries and pauses included; and a signal that ends it at once. */
-export interface Patience {
+/** How long a caller waits: ms in all, tries and pauses included; and a signal that ends it at once. */
+export interface WaitOptions {
   deadlineMs?: number;
   signal?: AbortSignal;
 }
@@ -11,7 +11,7 @@ export interface Patience {
 export type Picture = Blob | { type: string; bytes: ArrayBuffer | Uint8Array };
 
 /** How questions are asked. */
-export interface AskOptions extends Patience, Pick<AskBody, "accept" | "trace" | "caller"> {
+export interface AskOptions extends WaitOptions, Pick<AskBody, "accept" | "trace" | "caller"> {
   /** The same key asks once, however often it is sent; the answer is kept for it. */
   idempotencyKey?: string;
   /** The region of a picture, where the model takes it from no header or location. */
@@ -24,20 +24,23 @@ const batchMaxQuestions = 1_024;
 const batchMaxBytes = 3 * 1024 * 1024;
 /** Within how long the edge asks the rungs above, at most. */
 const askMaxMs = 10_000;
-export type Timed<T extends Patience> = Omit<T, "deadlineMs"> & { deadlineAt?: number | undefined };
+export type WithDeadline<T extends WaitOptions> = Omit<T, "deadlineMs"> & { deadlineAt?: number | undefined };
 
-export function withDeadline<T extends Patience>({ deadlineMs, ...rest }: T): Timed<T> {
-  return { ...rest, deadlineAt: deadlineMs === undefined ? (rest as Timed<T>).deadlineAt : Date.now() + deadlineMs };
+export function withDeadline<T extends WaitOptions>({ deadlineMs, ...rest }: T): WithDeadline<T> {
+  return {
+    ...rest,
+    deadlineAt: deadlineMs === undefined ? (rest as WithDeadline<T>).deadlineAt : Date.now() + deadlineMs,
+  };
 }
 
 /**
  * A question that is sent again is the same question: by the caller's key, by its own id, or by an id that stands for
  * this request alone, which costs the edge nothing.
  */
-export function askCall(model: string, body: Partial<AskBody>, options: AskOptions): Call {
+export function askRequest(model: string, body: Partial<AskBody>, options: AskOptions): ApiRequest {
   const { idempotencyKey, signal, deadlineAt, region: _, ...rest } = withDeadline(options);
   const remainingMs = deadlineAt === undefined ? {} : { remainingMs: remainingOf(deadlineAt) };
-  const headers = sameness(idempotencyKey);
+  const headers = idempotencyHeaders(idempotencyKey);
   return { ...post(`${modelPath(model)}/ask`, { ...body, ...rest, ...remainingMs }), headers, signal, deadlineAt };
 }
 
@@ -45,13 +48,13 @@ export function remainingOf(deadlineAt: number): number {
   return Math.max(1, Math.min(askMaxMs, deadlineAt - Date.now()));
 }
 
-export function sameness(idempotencyKey: string | undefined): Record<string, string> {
+export function idempotencyHeaders(idempotencyKey: string | undefined): Record<string, string> {
   return idempotencyKey === undefined
     ? { "x-upriver-request": crypto.randomUUID() }
     : { "idempotency-key": idempotencyKey };
 }
 
-export function pictureCall(model: string, picture: Picture, options: AskOptions): Call {
+export function pictureRequest(model: string, picture: Picture, options: AskOptions): ApiRequest {
   const { idempotencyKey, signal, deadlineAt, accept, caller, trace, region } = withDeadline(options);
   const given = { accept, caller, region, ...(trace ? { trace: "true" } : {}) };
   const query = new URLSearchParams(
@@ -59,7 +62,7 @@ export function pictureCall(model: string, picture: Picture, options: AskOptions
   );
   const { body, headers } = pictureBody(picture);
   const path = `${modelPath(model)}/ask?${query}`;
-  return { method: "POST", path, body, headers: { ...headers, ...sameness(idempotencyKey) }, signal, deadlineAt };
+  return { method: "POST", path, body, headers: { ...headers, ...idempotencyHeaders(idempotencyKey) }, signal, deadlineAt };
 }
 
 export function pictureBody(picture: Picture): {
@@ -105,7 +108,7 @@ export function trainingPath(model: string, id: string): string {
   return `${modelPath(model)}/trainings/${encodeURIComponent(id)}`;
 }
 
-export function post(path: string, body: unknown): Call {
+export function post(path: string, body: unknown): ApiRequest {
   return { method: "POST", path, body };
 }
 

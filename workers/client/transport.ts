@@ -13,7 +13,7 @@ export interface TransportOptions {
   fetch?: typeof fetch;
 }
 
-export interface Call {
+export interface ApiRequest {
   method: "GET" | "POST" | "PUT" | "DELETE";
   path: string;
   /** A JSON body, or bytes. */
@@ -52,63 +52,63 @@ export class Transport {
    * Sends a request and reads its JSON. Throws `ProblemError` for a refusal, `UnreachableError` where nobody answers,
    * `DeadlineError` when the caller's time is over, and the signal's reason when it is told to stop.
    */
-  async json<T>(call: Call): Promise<T> {
-    const { status, bytes } = await this.send(call);
+  async json<T>(request: ApiRequest): Promise<T> {
+    const { status, bytes } = await this.send(request);
     const text = new TextDecoder().decode(bytes);
     try {
       return JSON.parse(text) as T;
     } catch {
-      throw new ProblemError(unknownProblem(status, text, call));
+      throw new ProblemError(unknownProblem(status, text, request));
     }
   }
 
   /** Sends a request and reads its bytes; throws as `json` does. */
-  async bytes(call: Call): Promise<ArrayBuffer> {
-    return (await this.send(call)).bytes;
+  async bytes(request: ApiRequest): Promise<ArrayBuffer> {
+    return (await this.send(request)).bytes;
   }
 
   /** Sends a request once and gives its body as it comes; throws as `json` does. */
-  async stream(call: Call): Promise<ReadableStream<Uint8Array>> {
-    const response = await this.request(call, call.signal);
+  async stream(request: ApiRequest): Promise<ReadableStream<Uint8Array>> {
+    const response = await this.fetchOnce(request, request.signal);
     if (response.ok && response.body) return response.body;
-    throw new ProblemError(problemFrom(response.status, await response.arrayBuffer(), call));
+    throw new ProblemError(problemFrom(response.status, await response.arrayBuffer(), request));
   }
 
-  private async send(call: Call): Promise<Received> {
-    const tries = call.isRepeatable === false ? 1 : (this.options.tries ?? defaultTries);
+  private async send(request: ApiRequest): Promise<Received> {
+    const tries = request.isRepeatable === false ? 1 : (this.options.tries ?? defaultTries);
     for (let attempt = 1; ; attempt++) {
       const isLast = attempt >= tries;
       let pauseMs = firstPauseMs * 2 ** (attempt - 1) * (0.5 + Math.random());
       try {
-        const received = await this.once(call);
+        const received = await this.once(request);
         if (received.ok) return received;
         if (isLast || !passingStatuses.has(received.status)) {
-          throw new ProblemError(problemFrom(received.status, received.bytes, call));
+          throw new ProblemError(problemFrom(received.status, received.bytes, request));
         }
         pauseMs = Math.max(pauseMs, received.retryAfterMs ?? 0);
       } catch (error) {
         const isFinal = error instanceof ProblemError || error instanceof DeadlineError;
-        if (isFinal || isLast || call.signal?.aborted) throw error;
+        if (isFinal || isLast || request.signal?.aborted) throw error;
       }
-      if (leftMs(call) <= pauseMs) throw late(call);
-      await pause(pauseMs, call.signal);
+      if (leftMs(request) <= pauseMs) throw late(request);
+      await pause(pauseMs, request.signal);
     }
   }
 
-  private async once(call: Call): Promise<Received> {
-    const { signal, timeoutMs } = call;
-    const left = leftMs(call);
-    if (left <= 0) throw late(call);
+  private async once(request: ApiRequest): Promise<Received> {
+    const { signal, timeoutMs } = request;
+    const left = leftMs(request);
+    if (left <= 0) throw late(request);
     const limit = AbortSignal.timeout(Math.min(left, timeoutMs ?? this.options.timeoutMs ?? defaultTimeoutMs));
-    const response = await this.request(call, signal ? AbortSignal.any([signal, limit]) : limit);
+    const response = await this.fetchOnce(request, signal ? AbortSignal.any([signal, limit]) : limit);
     // Read here, so that an answer cut off on its way is a failure like any other, and may be asked for again.
-    const bytes = await response.arrayBuffer().catch((cause: unknown) => this.fail(call, cause));
+    const bytes = await response.arrayBuffer().catch((cause: unknown) => this.fail(request, cause));
     const { ok, status } = response;
     return { ok, status, bytes, retryAfterMs: retryAfterOf(response) };
   }
 
-  private async request(call: Call, signal: AbortSignal | undefined): Promise<Response> {
-    const { method, path, body, headers } = call;
+  private async fetchOnce(request: ApiRequest, signal: AbortSignal | undefined): Promise<Response> {
+    const { method, path, body, headers } = request;
     const { url, token, fetch: send = fetch } = this.options;
     const isRaw = body instanceof ArrayBuffer || ArrayBuffer.isView(body) || body instanceof Blob;
     try {
@@ -123,27 +123,30 @@ export class Transport {
         ...(signal ? { signal } : {}),
       });
     } catch (cause) {
-      return this.fail(call, cause);
+      return this.fail(request, cause);
     }
   }
 
-  private fail(call: Call, cause: unknown): never {
-    if (call.signal?.aborted) throw call.signal.reason;
-    if (leftMs(call) <= 0) throw late(call, cause);
+  private fail(request: ApiRequest, cause: unknown): never {
+    if (request.signal?.aborted) throw request.signal.reason;
+    if (leftMs(request) <= 0) throw late(request, cause);
     const inner = cause instanceof Error ? (cause.cause as Error | undefined) : undefined;
     const reason = cause instanceof Error ? (inner?.message ?? cause.message) : String(cause);
     const next = "Is the edge running there? 'npm start' brings one up locally.";
-    throw new UnreachableError(`${call.method} ${call.path}: ${this.options.url} did not answer (${reason}). ${next}`, {
-      cause,
-    });
+    throw new UnreachableError(
+      `${request.method} ${request.path}: ${this.options.url} did not answer (${reason}). ${next}`,
+      {
+        cause,
+      },
+    );
   }
 }
 
-function leftMs({ deadlineAt }: Call): number {
+function leftMs({ deadlineAt }: ApiRequest): number {
   return deadlineAt === undefined ? Number.POSITIVE_INFINITY : deadlineAt - Date.now();
 }
 
-function late({ method, path }: Call, cause?: unknown): DeadlineError {
+function late({ method, path }: ApiRequest, cause?: unknown): DeadlineError {
   return new DeadlineError(`${method} ${path}: the time that was given is over. Give it more with deadlineMs.`, {
     cause,
   });
@@ -168,7 +171,7 @@ function retryAfterOf({ headers }: Response): number | null {
   return Number.isFinite(seconds) ? seconds * 1_000 : null;
 }
 
-function problemFrom(status: number, bytes: ArrayBuffer, call: Call): Problem {
+function problemFrom(status: number, bytes: ArrayBuffer, request: ApiRequest): Problem {
   const text = new TextDecoder().decode(bytes);
   try {
     const parsed: unknown = JSON.parse(text);
@@ -176,7 +179,7 @@ function problemFrom(status: number, bytes: ArrayBuffer, call: Call): Problem {
   } catch {
     // Something else than Upriver answered.
   }
-  return unknownProblem(status, text, call);
+  return unknownProblem(status, text, request);
 }
 
 function isProblem(value: unknown): value is Problem {
@@ -185,7 +188,7 @@ function isProblem(value: unknown): value is Problem {
   return typeof status === "number" && texts.every((text) => typeof text === "string");
 }
 
-function unknownProblem(status: number, text: string, { method, path }: Call): Problem {
+function unknownProblem(status: number, text: string, { method, path }: ApiRequest): Problem {
   return {
     type: "about:blank",
     title: `Status ${status}`,

@@ -8,7 +8,7 @@ import { ReviewPage } from "./pages/review/index.tsx";
 import { SignIn } from "./pages/sign-in.tsx";
 import { TryPage } from "./pages/try/index.tsx";
 import { Empty } from "./parts/states.tsx";
-import { linkTo, usePlace } from "./route.ts";
+import { linkTo, useRoute } from "./route.ts";
 import { can, knownToken, type Session, signIn, signOut } from "./session.ts";
 
 /** The pages, and the scope that each needs. */
@@ -25,7 +25,7 @@ export function App() {
   const [session, setSession] = useState<Session | null>(null);
   const [failure, setFailure] = useState<Error | null>(null);
   const [isTrying, setTrying] = useState(() => knownToken() !== null);
-  const place = usePlace();
+  const place = useRoute();
   const enter = async (token: string) => {
     setTrying(true);
     setFailure(null);

@@ -1,8 +1,8 @@
-import type { Place } from "./route.ts";
+import type { ConsoleRoute } from "./route.ts";
 import type { Session } from "./session.ts";
 
 /** What every page is given. */
 export interface PageProps {
   session: Session;
-  place: Place;
+  place: ConsoleRoute;
 }

@@ -1,13 +1,13 @@
 import { useEffect, useState } from "preact/hooks";
 
 /** A place in the console: `#/regions/weather/Albury?tab=runs`. */
-export interface Place {
+export interface ConsoleRoute {
   path: string[];
   query: URLSearchParams;
 }
 
 /** The place that a hash names. */
-export function placeOf(hash: string): Place {
+export function routeOf(hash: string): ConsoleRoute {
   const [path = "", query = ""] = hash.replace(/^#\/?/, "").split("?");
   return { path: path.split("/").filter(Boolean).map(decodeURIComponent), query: new URLSearchParams(query) };
 }
@@ -18,10 +18,10 @@ export function linkTo(...path: string[]): string {
 }
 
 /** Where the address says that we are, now and after each change. */
-export function usePlace(): Place {
-  const [place, setPlace] = useState(() => placeOf(location.hash));
+export function useRoute(): ConsoleRoute {
+  const [place, setPlace] = useState(() => routeOf(location.hash));
   useEffect(() => {
-    const follow = () => setPlace(placeOf(location.hash));
+    const follow = () => setPlace(routeOf(location.hash));
     addEventListener("hashchange", follow);
     return () => removeEventListener("hashchange", follow);
   }, []);

@@ -14,8 +14,6 @@ export const limits = {
   memoryBudgetBytes: 48 * 1024 * 1024,
   /** Numbers of an output in JSON: 1 MiB of them are some 20 MB of text. */
   jsonOutputMaxValues: 1024 * 1024,
-  /** What one model may take of an isolate's 128 MB while it is loaded and runs. */
-  modelMaxBytes: 96 * 1024 * 1024,
   kvBlobMaxBytes: 20 * 1024 * 1024,
 
   /** How long an isolate gathers what it answered before it tells: what an eviction may lose of the counts. */
@@ -69,6 +67,5 @@ export const limits = {
   anchorRows: 512,
   /** Questions that a region records of a canary at most; each costs some hundred bytes, and a class 4. */
   canaryMaxRows: 20_000,
-  retrainWaitMs: 15 * 60_000,
   retrainTries: 8,
 } as const;

@@ -1,5 +1,5 @@
 /** A line of a chart: a value for each step, null where there is none. */
-export interface Line {
+export interface ChartLine {
   name: string;
   kind: "own" | "global";
   values: (number | null)[];
@@ -7,7 +7,7 @@ export interface Line {
 
 interface Props {
   title: string;
-  lines: Line[];
+  lines: ChartLine[];
   /** What the values are, as the ends of the scale are written. */
   format: (value: number) => string;
   /** What the steps are: the day of each run. */
@@ -64,12 +64,12 @@ export function Chart({ title, lines, format, steps, isSmall = false }: Props) {
   );
 }
 
-function lastOf(values: Line["values"], format: Props["format"]): string {
+function lastOf(values: ChartLine["values"], format: Props["format"]): string {
   const last = values.findLast((value) => value !== null);
   return last === undefined || last === null ? "–" : format(last);
 }
 
-function pathOf(values: Line["values"], x: (step: number) => number, y: (value: number) => number): string {
+function pathOf(values: ChartLine["values"], x: (step: number) => number, y: (value: number) => number): string {
   let isDown = false;
   return values
     .map((value, step) => {

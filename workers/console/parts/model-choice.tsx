@@ -1,13 +1,13 @@
 import type { ComponentChildren } from "preact";
 import type { ModelSummary, UpriverClient } from "#client/index.ts";
-import { useLive } from "../live.ts";
-import { linkTo, type Place } from "../route.ts";
+import { usePolled } from "../polled.ts";
+import { type ConsoleRoute, linkTo } from "../route.ts";
 import { NothingServed } from "./nothing-served.tsx";
 import { Loaded } from "./states.tsx";
 
 interface Props {
   client: UpriverClient;
-  place: Place;
+  place: ConsoleRoute;
   /** The heading above the model of that name, and above nothing. */
   titleOf: (model: string) => string;
   title: string;
@@ -19,7 +19,7 @@ interface Props {
 
 /** The model that the place names, or the first; the others as links, each a place of its own. */
 export function ModelChoice({ client, place, titleOf, title, isAll = false, everyMs, children }: Props) {
-  const live = useLive("models", () => client.models(), everyMs ?? null);
+  const live = usePolled("models", () => client.models(), everyMs ?? null);
   const [page = "", name] = place.path;
   return (
     <Loaded of={live}>

@@ -1,6 +1,6 @@
 import type { ComponentChildren } from "preact";
 import { ProblemError } from "#client/index.ts";
-import type { Live } from "../live.ts";
+import type { Polled } from "../polled.ts";
 
 /** What went wrong, and what to do next. */
 export function Problem({ error, onRetry }: { error: Error; onRetry?: () => void }) {
@@ -33,7 +33,7 @@ export function Empty({ title, children }: { title: string; children?: Component
 }
 
 /** What is loaded, once it is; what came last stays in sight, paler, while the next load fails. */
-export function Loaded<T>({ of, children }: { of: Live<T>; children: (value: T) => ComponentChildren }) {
+export function Loaded<T>({ of, children }: { of: Polled<T>; children: (value: T) => ComponentChildren }) {
   const { value, error, reload } = of;
   return (
     <>

@@ -1,7 +1,7 @@
 import type { ComponentChildren } from "preact";
 
 /** A column: its title, which may be for the ear alone, and whether it holds numbers. */
-export interface Column {
+export interface TableColumn {
   title: string;
   isNumber?: boolean;
   isUnseen?: boolean;
@@ -10,7 +10,7 @@ export interface Column {
 interface Props {
   /** What the table is of, for whoever does not see it. */
   caption: string;
-  columns: Column[];
+  columns: TableColumn[];
   /** Rows, whose cells carry `data-label`: a narrow page shows each row as a card. */
   children: ComponentChildren;
 }
@@ -37,7 +37,7 @@ export function Table({ caption, columns, children }: Props) {
 }
 
 /** Columns by their titles: `#` before one of numbers, `~` before one for the ear alone. */
-export function columnsOf(...titles: string[]): Column[] {
+export function columnsOf(...titles: string[]): TableColumn[] {
   return titles.map((title) => ({
     title: title.replace(/^[#~]/, ""),
     isNumber: title.startsWith("#"),

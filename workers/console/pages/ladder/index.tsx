@@ -1,8 +1,8 @@
 import type { Ladder } from "#client/index.ts";
-import { useLive } from "#console/live.ts";
 import type { PageProps } from "#console/page.ts";
 import { NothingServed } from "#console/parts/nothing-served.tsx";
 import { Badge, Loaded } from "#console/parts/states.tsx";
+import { usePolled } from "#console/polled.ts";
 import { can } from "#console/session.ts";
 import { duration } from "#core/format.ts";
 import { Model } from "./model.tsx";
@@ -12,7 +12,7 @@ const everyMs = 2_000;
 
 /** The rungs as they are now. */
 export function LadderPage({ session }: PageProps) {
-  const live = useLive("ladder", () => session.client.ladder(), everyMs);
+  const live = usePolled("ladder", () => session.client.ladder(), everyMs);
   const speed = useSpeed(live.value);
   return (
     <>

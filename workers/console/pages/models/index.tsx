@@ -1,13 +1,13 @@
 import type { ModelSummary } from "#client/index.ts";
-import { useLive } from "#console/live.ts";
 import type { PageProps } from "#console/page.ts";
 import { Confirm } from "#console/parts/confirm.tsx";
 import { ModelChoice } from "#console/parts/model-choice.tsx";
 import { Loaded } from "#console/parts/states.tsx";
+import { usePolled } from "#console/polled.ts";
 import { can, type Session } from "#console/session.ts";
 import { Canary } from "./canary.tsx";
-import { History } from "./history.tsx";
 import { Trainings } from "./trainings.tsx";
+import { VersionHistory } from "./version-history.tsx";
 import { Versions } from "./versions.tsx";
 
 const everyMs = 3_000;
@@ -37,9 +37,9 @@ interface Props {
 function Model({ session, summary, onMove }: Props) {
   const { client } = session;
   const { model, canary } = summary;
-  const versions = useLive(`versions ${model}`, () => client.versions(model), everyMs);
-  const watch = useLive(`canary ${model}`, () => client.canary(model), everyMs);
-  const regions = useLive(
+  const versions = usePolled(`versions ${model}`, () => client.versions(model), everyMs);
+  const watch = usePolled(`canary ${model}`, () => client.canary(model), everyMs);
+  const regions = usePolled(
     `regions ${model}`,
     () => (can(session, "admin") ? client.regions(model) : Promise.resolve([])),
     everyMs * 4,
@@ -77,7 +77,7 @@ function Model({ session, summary, onMove }: Props) {
             <h2>Trainings</h2>
             <Trainings session={session} model={model} />
             <h2>History</h2>
-            <History list={list} />
+            <VersionHistory list={list} />
           </>
         )}
       </Loaded>

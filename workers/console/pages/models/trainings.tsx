@@ -1,22 +1,22 @@
 import { useState } from "preact/hooks";
 import type { Training } from "#client/index.ts";
-import { useLive } from "#console/live.ts";
 import { Badge, Empty, Loaded, Problem } from "#console/parts/states.tsx";
+import { usePolled } from "#console/polled.ts";
 import type { Session } from "#console/session.ts";
 import { moment } from "#core/format.ts";
-import { Report } from "./report.tsx";
+import { TrainingReport } from "./training-report.tsx";
 
 const everyMs = 3_000;
 
 /** A model's trainings at the origin, and one more on demand. */
 export function Trainings({ session, model }: { session: Session; model: string }) {
-  const trainings = useLive(`jobs ${model}`, () => session.client.trainings(model), everyMs);
+  const trainings = usePolled(`jobs ${model}`, () => session.client.trainings(model), everyMs);
   const [isOrdering, setOrdering] = useState(false);
   const [failure, setFailure] = useState<Error | null>(null);
   const order = async () => {
     setOrdering(true);
     setFailure(null);
-    await session.client.orderTraining(model).catch(setFailure);
+    await session.client.startTraining(model).catch(setFailure);
     setOrdering(false);
     trainings.reload();
   };
@@ -65,7 +65,7 @@ function TrainingRow({ session, training }: { session: Session; training: Traini
           <progress value={progress.epoch - 1 + progress.share} max={progress.epochs} />
         </label>
       )}
-      <Report session={session} model={model} id={id} />
+      <TrainingReport session={session} model={model} id={id} />
     </li>
   );
 }

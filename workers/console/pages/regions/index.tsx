@@ -1,9 +1,9 @@
 import { useState } from "preact/hooks";
 import type { RegionState, UpriverClient } from "#client/index.ts";
-import { useLive } from "#console/live.ts";
 import type { PageProps } from "#console/page.ts";
 import { ModelChoice } from "#console/parts/model-choice.tsx";
 import { Empty, Loaded } from "#console/parts/states.tsx";
+import { usePolled } from "#console/polled.ts";
 import { linkTo } from "#console/route.ts";
 import { count } from "#core/format.ts";
 import { RegionPage } from "./region.tsx";
@@ -26,8 +26,8 @@ export function RegionsPage({ session, place }: PageProps) {
 }
 
 function Regions({ client, model }: { client: UpriverClient; model: string }) {
-  const states = useLive(`regions ${model}`, () => client.regions(model), everyMs);
-  const runs = useLive(`runs ${model}`, () => client.allRuns(model), everyMs * 6);
+  const states = usePolled(`regions ${model}`, () => client.regions(model), everyMs);
+  const runs = usePolled(`runs ${model}`, () => client.allRuns(model), everyMs * 6);
   const [filter, setFilter] = useState("");
   const isShown = ({ region }: { region: string }) => region.toLowerCase().includes(filter.toLowerCase());
   return (

@@ -1,6 +1,6 @@
-import { useLive } from "#console/live.ts";
 import { Confirm } from "#console/parts/confirm.tsx";
 import { Empty, Loaded } from "#console/parts/states.tsx";
+import { usePolled } from "#console/polled.ts";
 import { linkTo } from "#console/route.ts";
 import type { Session } from "#console/session.ts";
 import { Facts } from "./facts.tsx";
@@ -19,7 +19,7 @@ interface Props {
 /** One region: what it knows, its heads, its runs. */
 export function RegionPage({ session, model, region }: Props) {
   const { client } = session;
-  const live = useLive(`region ${model} ${region}`, () => client.region(model, region), everyMs);
+  const live = usePolled(`region ${model} ${region}`, () => client.region(model, region), everyMs);
   const retrain = async () => {
     await client.retrain(model, region);
     live.reload();

@@ -1,9 +1,9 @@
 import { useState } from "preact/hooks";
 import type { UpriverClient } from "#client/index.ts";
-import { useLive } from "#console/live.ts";
 import type { PageProps } from "#console/page.ts";
 import { ModelChoice } from "#console/parts/model-choice.tsx";
 import { Empty, Loaded } from "#console/parts/states.tsx";
+import { usePolled } from "#console/polled.ts";
 import { Desk } from "./desk.tsx";
 import { LabelStudio } from "./label-studio.tsx";
 
@@ -29,7 +29,7 @@ function Model({ client, model, name }: ModelProps) {
   const [reviewer, setReviewer] = useState(
     () => localStorage.getItem(nameKey) ?? `${name}-${Math.random().toString(36).slice(2, 6)}`,
   );
-  const state = useLive(
+  const state = usePolled(
     `model ${model}`,
     async () => ({ state: await client.model(model), manifest: await client.manifest(model) }),
     null,

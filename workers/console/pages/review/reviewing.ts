@@ -2,13 +2,13 @@ import { useCallback, useEffect, useRef, useState } from "preact/hooks";
 import { ProblemError, type ReviewQuestion, type UpriverClient } from "#client/index.ts";
 
 /** What a person said of a question, to come back to. */
-export interface Done {
+export interface ReviewedQuestion {
   question: ReviewQuestion;
   label: string;
 }
 
 /** A person at work on a model's queue: what is in front of them, and what they may do with it. */
-export interface Reviewing {
+export interface ReviewState {
   current: ReviewQuestion | null;
   /** The label that was given before, where the question came back by an undo. */
   given: string | null;
@@ -34,9 +34,9 @@ const undoMax = 20;
 const goneStatuses = new Set([404, 409]);
 
 /** Questions are leased some ahead and told in the background, so that the next one is there at once. */
-export function useReviewing(client: UpriverClient, model: string, reviewer: string): Reviewing {
+export function useReviewing(client: UpriverClient, model: string, reviewer: string): ReviewState {
   const [queue, setQueue] = useState<ReviewQuestion[]>([]);
-  const [history, setHistory] = useState<Done[]>([]);
+  const [history, setHistory] = useState<ReviewedQuestion[]>([]);
   const [given, setGiven] = useState<string | null>(null);
   const [waiting, setWaiting] = useState<number | null>(null);
   const [lookFailure, setLookFailure] = useState<Error | null>(null);

@@ -2,7 +2,7 @@ import { useRef, useState } from "preact/hooks";
 import type { Answer, AskOptions, Instance, Picture, UpriverClient } from "#client/index.ts";
 
 /** A question on its way, as far as it got. */
-export interface Asked {
+export interface AskState {
   answer: Answer | null;
   error: Error | null;
   isAsking: boolean;
@@ -12,7 +12,7 @@ export interface Asked {
 }
 
 /** Asks one question at a time, and follows it up to whoever answers it. */
-export function useAsking(client: UpriverClient, model: string): Asked {
+export function useAsking(client: UpriverClient, model: string): AskState {
   const [answer, setAnswer] = useState<Answer | null>(null);
   const [error, setError] = useState<Error | null>(null);
   const [isAsking, setAsking] = useState(false);

@@ -1,9 +1,9 @@
 import { useState } from "preact/hooks";
 import type { Instance, Manifest, ModelState, Picture } from "#client/index.ts";
-import { useLive } from "#console/live.ts";
 import type { PageProps } from "#console/page.ts";
 import { ModelChoice } from "#console/parts/model-choice.tsx";
 import { Loaded, Problem } from "#console/parts/states.tsx";
+import { usePolled } from "#console/polled.ts";
 import { can, type Session } from "#console/session.ts";
 import { useAsking } from "./asking.ts";
 import { Escalation } from "./escalation.tsx";
@@ -23,7 +23,7 @@ export function TryPage({ session, place }: PageProps) {
 
 function Model({ session, model }: { session: Session; model: string }) {
   const { client } = session;
-  const loaded = useLive(
+  const loaded = usePolled(
     `model ${model}`,
     async () => ({ state: await client.model(model), manifest: await client.manifest(model) }),
     null,

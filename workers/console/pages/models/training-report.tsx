@@ -3,7 +3,7 @@ import { Problem } from "#console/parts/states.tsx";
 import type { Session } from "#console/session.ts";
 
 /** A training's report, in a frame that may run nothing. */
-export function Report({ session, model, id }: { session: Session; model: string; id: string }) {
+export function TrainingReport({ session, model, id }: { session: Session; model: string; id: string }) {
   const dialog = useRef<HTMLDialogElement>(null);
   const [page, setPage] = useState<string | null>(null);
   const [failure, setFailure] = useState<Error | null>(null);

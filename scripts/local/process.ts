@@ -10,14 +10,14 @@ const stopTimeoutMs = 5_000;
 const pollMs = 150;
 
 /** A process of the ladder: the edge, or the origin. */
-export interface Part {
+export interface LocalProcess {
   name: string;
   child: ChildProcess;
   log: string;
   isStopping: boolean;
 }
 
-export interface PartOptions {
+export interface LocalProcessOptions {
   name: string;
   command: string;
   args: string[];
@@ -27,8 +27,15 @@ export interface PartOptions {
   onDeath?: ((part: string, log: string) => void) | undefined;
 }
 
-/** Starts a part; what it says goes to `.upriver/{name}.log` in its folder. */
-export async function startPart({ name, command, args, env, folder, onDeath }: PartOptions): Promise<Part> {
+/** Starts a local; what it says goes to `.upriver/{name}.log` in its folder. */
+export async function startProcess({
+  name,
+  command,
+  args,
+  env,
+  folder,
+  onDeath,
+}: LocalProcessOptions): Promise<LocalProcess> {
   await mkdir(join(folder, ".upriver"), { recursive: true });
   const log = join(folder, ".upriver", `${name}.log`);
   const path = `${join(root, "node_modules", ".bin")}:${process.env.PATH}`;
@@ -42,18 +49,18 @@ export async function startPart({ name, command, args, env, folder, onDeath }: P
   const file = createWriteStream(log, { mode: 0o600 });
   child.stdout?.pipe(file);
   child.stderr?.pipe(file);
-  const part: Part = { name, child, log, isStopping: false };
+  const local: LocalProcess = { name, child, log, isStopping: false };
   child.once("exit", () => {
-    if (!part.isStopping) onDeath?.(name, log);
+    if (!local.isStopping) onDeath?.(name, log);
   });
-  return part;
+  return local;
 }
 
 /** Ends a part and all that it started. */
-export async function endPart(part: Part): Promise<void> {
-  part.isStopping = true;
-  const { child } = part;
-  if (isGone(part)) return;
+export async function stopProcess(local: LocalProcess): Promise<void> {
+  local.isStopping = true;
+  const { child } = local;
+  if (isGone(local)) return;
   const ended = new Promise<void>((resolve) => child.once("exit", () => resolve()));
   signal(child, "SIGTERM");
   const timer = setTimeout(() => signal(child, "SIGKILL"), stopTimeoutMs);
@@ -64,8 +71,8 @@ export async function endPart(part: Part): Promise<void> {
 }
 
 /** Waits until a part answers at a URL; throws the end of its log when it does not. */
-export async function untilReady(part: Part, url: string): Promise<void> {
-  await poll(part, () =>
+export async function untilReady(local: LocalProcess, url: string): Promise<void> {
+  await poll(local, () =>
     fetch(url, { signal: AbortSignal.timeout(2_000) }).then(
       (response) => response.status < 500,
       () => false,
@@ -74,13 +81,13 @@ export async function untilReady(part: Part, url: string): Promise<void> {
 }
 
 /** Waits until a check holds; throws the end of the part's log when the part stops, or takes too long. */
-export async function poll(part: Part, check: () => Promise<boolean>): Promise<void> {
+export async function poll(local: LocalProcess, check: () => Promise<boolean>): Promise<void> {
   const deadline = Date.now() + readyTimeoutMs;
-  while (Date.now() < deadline && !isGone(part)) {
+  while (Date.now() < deadline && !isGone(local)) {
     if (await check()) return;
     await new Promise((resolve) => setTimeout(resolve, pollMs));
   }
-  throw new Error(`The ${part.name} did not come up. The end of ${part.log}:\n${await tail(part.log)}`);
+  throw new Error(`The ${local.name} did not come up. The end of ${local.log}:\n${await tail(local.log)}`);
 }
 
 /** The last lines of a log. */
@@ -94,7 +101,7 @@ export function bin(name: string): string {
   return join(root, "node_modules", ".bin", name);
 }
 
-function isGone({ child }: Part): boolean {
+function isGone({ child }: LocalProcess): boolean {
   return child.exitCode !== null || child.signalCode !== null;
 }
 

@@ -3,7 +3,7 @@ import { Empty } from "#console/parts/states.tsx";
 import { moment, percent } from "#core/format.ts";
 
 /** What was done with the versions; what was done with heads stands with their region. */
-export function History({ list: { history } }: { list: VersionList }) {
+export function VersionHistory({ list: { history } }: { list: VersionList }) {
   const own = history.filter(({ region }) => region === null);
   if (own.length === 0) return <Empty title="Nothing was done yet." />;
   return (

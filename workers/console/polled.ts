@@ -1,7 +1,7 @@
 import { useCallback, useEffect, useRef, useState } from "preact/hooks";
 
 /** Something that is loaded, and loaded again. */
-export interface Live<T> {
+export interface Polled<T> {
   /** What came last; it stays while a later load fails. */
   value: T | null;
   error: Error | null;
@@ -12,7 +12,7 @@ export interface Live<T> {
  * Loads a value, and again every `everyMs` while the page is seen; null: only when told. A load that is overtaken by a
  * later one, or whose `key` is no longer asked for, changes nothing.
  */
-export function useLive<T>(key: string, load: () => Promise<T>, everyMs: number | null): Live<T> {
+export function usePolled<T>(key: string, load: () => Promise<T>, everyMs: number | null): Polled<T> {
   const [state, setState] = useState<{ key: string; value: T | null; error: Error | null }>({
     ...{ key, value: null, error: null },
   });

@@ -6,13 +6,13 @@ import { benchWidths } from "./widths.ts";
 export const region = "weur";
 
 /** A labelled question of a bench's model. */
-export interface NewLabel {
+export interface LabelledExample {
   label: string;
   question: { id: string; region: string; instance: Instance };
 }
 
 /** Lessons by a planted rule with a tenth of them wrong; the same each time. */
-export function lessonsOf(model: string, n: number): NewLabel[] {
+export function labelledExamples(model: string, n: number): LabelledExample[] {
   const random = seededRandom(5);
   return Array.from({ length: n }, (_, i) => {
     const values = Array.from({ length: benchWidths[0] }, () => Math.round(2_000 * (random() - 0.5)) / 1_000);
