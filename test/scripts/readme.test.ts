@@ -1,7 +1,7 @@
 import { readFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { describe, expect, it } from "vitest";
-import { root } from "#scripts/local/part.ts";
+import { root } from "#scripts/local/process.ts";
 import { createProgram } from "#scripts/program.ts";
 
 const readme = await readFile(join(root, "README.md"), "utf8");
