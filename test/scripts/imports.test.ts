@@ -67,6 +67,7 @@ describe("the rules for imports", () => {
     ["workers/core/z.ts", 'export type * from "./x.ts";\nexport type Z = null;\n'],
     ["workers/edge/planted.ts", "export type Planted = null;\n"],
     ["workers/core/planted.ts", 'import type { Planted } from "#edge/planted.ts";\nexport type Core = Planted;\n'],
+    ["workers/core/bound.ts", "export const read = (env: Env) => env;\n"],
     ["workers/core/inline.ts", 'export type Inline = import("#edge/planted.ts").Planted;\n'],
   ]);
   for (const [from, ...to] of [...refused, ...allowed]) {
@@ -88,7 +89,7 @@ describe("the rules for imports", () => {
   afterAll(() => rm(folder, { recursive: true }));
 
   test("hold in the whole tree", async () => {
-    const broken = (await findings(root)).filter(({ category }) => /Cycles|RestrictedImports|plugin/.test(category));
+    const broken = (await findings(root)).filter(({ category }) => /Cycles|Restricted|plugin/.test(category));
     expect(broken.map(({ location, message }) => `${location.path}: ${message}`)).toEqual([]);
   });
 
@@ -113,6 +114,11 @@ describe("the rules for imports", () => {
   test("refuse a type that is imported in place, which the other rules do not see", () => {
     expect(text).toContain("workers/core/inline.ts:1:22 plugin");
     expect(text).toContain("Import the type at the top of the file");
+  });
+
+  test("refuse a binding in core", () => {
+    expect(text).toContain("workers/core/bound.ts:1:27 lint/style/noRestrictedTypes");
+    expect(text).toContain("Policy and mathematics take no bindings.");
   });
 
   test.each(refused)("refuse in %s an import of %s", (from) => {
