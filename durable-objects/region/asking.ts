@@ -98,7 +98,7 @@ export class Asking {
     const idsOf = (some: readonly Arrival[]) => some.map(({ question }) => question.id);
     const fromCache = arrivals.filter(({ answer }) => answer !== null);
     const answers = fromCache.map(({ answer }) => answer as Answer);
-    logHere(this.context, { event: "taken", span, ids: idsOf(arrivals.filter(({ answer }) => answer === null)) });
+    logHere(this.context, { event: "stored", span, ids: idsOf(arrivals.filter(({ answer }) => answer === null)) });
     logHere(this.context, { event: "answered-from-cache", span, ids: idsOf(fromCache) }, outcomeOf(answers));
   }
 

@@ -1,9 +1,9 @@
 import {
   addCluster,
+  type ClusterMoments,
   type DriftTest,
   driftTest,
-  emptyMoments,
-  type Moments,
+  emptyClusterMoments,
   monthlyLevel,
 } from "#core/confidence/drift.ts";
 import type { ClassifyManifest } from "#core/contract/index.ts";
@@ -81,9 +81,9 @@ export class Drift {
 // coordinates (feature hashing, Weinberger et al., arXiv 0902.2206), where a shift of the mean stays a shift.
 const sketchWidth = 64;
 
-function momentsOf(rows: readonly Row[], embeddingWidth: number): Moments {
+function momentsOf(rows: readonly Row[], embeddingWidth: number): ClusterMoments {
   const width = Math.min(embeddingWidth, sketchWidth);
-  const moments = emptyMoments(width);
+  const moments = emptyClusterMoments(width);
   for (const group of Map.groupBy(rows, ({ groupKey }) => groupKey).values()) {
     const sum = new Float64Array(width);
     let weight = 0;

@@ -1,5 +1,5 @@
 import { canonicalJson } from "#core/canonical.ts";
-import { deal, groupKeyOf, isAudited } from "#core/confidence/splits.ts";
+import { assignSplit, groupKeyOf, isAudited } from "#core/confidence/splits.ts";
 import { type Answer, type ClassifyManifest, type Question, questionKeepMs } from "#core/contract/index.ts";
 import { sha256Hex } from "#core/hash.ts";
 import { quantise } from "#core/head/embedding.ts";
@@ -45,7 +45,7 @@ export async function recordOf(
   const accepted = answer?.rung === "region" || (inference?.accepted ?? answer?.accepted ?? false);
   const isComplete = policy.truth === "complete";
   const isAudit = accepted && !isComplete && (await isAudited(env.SPLIT_SECRET, id, policy.auditShare));
-  const { split, fold } = await deal(env.SPLIT_SECRET, region, groupKey);
+  const { split, fold } = await assignSplit(env.SPLIT_SECRET, region, groupKey);
   return {
     id,
     owner,

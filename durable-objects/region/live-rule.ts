@@ -1,4 +1,4 @@
-import { aimFor, follow } from "#core/confidence/control.ts";
+import { aimFor, updateThreshold } from "#core/confidence/control.ts";
 import { addTrial, correctTrial, type Outcome } from "#core/confidence/trials.ts";
 import { firstWindow, nextWindow, type Verdict, verdict } from "#core/confidence/window.ts";
 import {
@@ -73,7 +73,7 @@ export class LiveRule {
     const from = this.windows.threshold(manifest.version) ?? start;
     const label = { accepted: judged.accepted, right: isRight, inclusionProbability: judged.inclusionProbability };
     const isMoved = manifest.policy.learning.includes("control");
-    const next = isMoved ? follow(from, label, settings) : from;
+    const next = isMoved ? updateThreshold(from, label, settings) : from;
     // Until a label has moved it, the threshold is that of the head in use: a new head brings its own.
     if (judged.accepted || next !== from) this.windows.setThreshold(manifest.version, next);
   }

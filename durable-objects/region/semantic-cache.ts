@@ -2,9 +2,14 @@ import type { Answer, ClassifyManifest, Question } from "#core/contract/index.ts
 import { versionName } from "#core/contract/index.ts";
 import { quantise } from "#core/head/embedding.ts";
 import { limits } from "#core/limits.ts";
-import { cachedLabel, cacheNeighbours } from "#core/semantic-cache/look-up.ts";
-import { Memory } from "#core/semantic-cache/memory.ts";
-import { certifyRadius, chooseRadius, type RadiusReport, type Remembered } from "#core/semantic-cache/radius.ts";
+import { agreedLabel, neighbourCount } from "#core/semantic-cache/agreed-label.ts";
+import { NearestNeighbourIndex } from "#core/semantic-cache/neighbour-index.ts";
+import {
+  certifyRadius,
+  chooseRadius,
+  type LabelledNeighbours,
+  type RadiusReport,
+} from "#core/semantic-cache/radius.ts";
 import type { Embeddings, LabelledVector } from "./embeddings.ts";
 
 /** What recall may do on a base version: its radius once certified, and what was found when it was last looked at. */
@@ -17,7 +22,7 @@ export interface SemanticCacheState {
 export class SemanticCache {
   private readonly sql: SqlStorage;
   private readonly embeddings: Embeddings;
-  private loaded: { backbone: string; memory: Memory } | null = null;
+  private loaded: { backbone: string; memory: NearestNeighbourIndex } | null = null;
 
   constructor(sql: SqlStorage, embeddings: Embeddings) {
     this.sql = sql;
@@ -38,9 +43,9 @@ export class SemanticCache {
     if (radius === null || inference?.backbone !== backbone.sha256) return null;
     const neighbours = this.memory(manifest).nearest(
       quantise(inference.embedding, backbone.embedding.step),
-      cacheNeighbours,
+      neighbourCount,
     );
-    const found = cachedLabel(neighbours, radius);
+    const found = agreedLabel(neighbours, radius);
     if (!found) return null;
     const near = neighbours.filter(({ similarity }) => similarity >= radius).length;
     const { labels, model, version } = manifest;
@@ -86,26 +91,29 @@ export class SemanticCache {
     this.loaded = null;
   }
 
-  private *remembered(manifest: ClassifyManifest, split: "validation" | "calibration"): Generator<void, Remembered[]> {
+  private *remembered(
+    manifest: ClassifyManifest,
+    split: "validation" | "calibration",
+  ): Generator<void, LabelledNeighbours[]> {
     const { sha256, embedding } = manifest.thin.backbone;
     const escalated = this.embeddings.newest(sha256, split, limits.semanticCacheJudges, true);
     if (escalated.length === 0) return [];
     const memory = this.memory(manifest);
     yield;
     const perSlice = Math.max(1, Math.floor(limits.sliceMultiplyAdds / (memory.size * embedding.width + 1)));
-    const found: Remembered[] = [];
+    const found: LabelledNeighbours[] = [];
     for (const [i, row] of escalated.entries()) {
       if (i > 0 && i % perSlice === 0) yield;
       const label = labelOf(manifest, row);
-      if (label >= 0) found.push({ neighbours: memory.nearest(row.vector, cacheNeighbours), label });
+      if (label >= 0) found.push({ neighbours: memory.nearest(row.vector, neighbourCount), label });
     }
     return found;
   }
 
-  private memory(manifest: ClassifyManifest): Memory {
+  private memory(manifest: ClassifyManifest): NearestNeighbourIndex {
     const { sha256, embedding } = manifest.thin.backbone;
     if (this.loaded?.backbone === sha256) return this.loaded.memory;
-    const memory = new Memory(embedding.width, limits.semanticCacheMaxRows);
+    const memory = new NearestNeighbourIndex(embedding.width, limits.semanticCacheMaxRows);
     for (const row of this.embeddings.newest(sha256, "train", limits.semanticCacheMaxRows).reverse()) {
       const label = labelOf(manifest, row);
       if (label >= 0) memory.add(row.id, row.vector, label);

@@ -1,4 +1,4 @@
-import { deal, groupKeyOf } from "#core/confidence/splits.ts";
+import { assignSplit, groupKeyOf } from "#core/confidence/splits.ts";
 import type { ClassifyManifest, Instance, LabelResult, LabelSource } from "#core/contract/index.ts";
 import { fail, ok, type Result } from "#core/result.ts";
 import { beginSpan } from "#core/trace-context.ts";
@@ -94,7 +94,7 @@ async function sampleOf(
   const { at = labelledAt } = lesson;
   const { groupBy, keepInputs } = manifest.policy;
   const groupKey = groupKeyOf(groupBy, { id, instance: lesson.instance, at });
-  const dealt = await deal(context.env.SPLIT_SECRET, context.region, groupKey);
+  const dealt = await assignSplit(context.env.SPLIT_SECRET, context.region, groupKey);
   // A run embeds it, unless it is of calibration, and then lets go of it.
   const instance = keepInputs || dealt.split !== "calibration" ? lesson.instance : null;
   const unseen = { inclusionProbability: null, accepted: null, embedding: null };

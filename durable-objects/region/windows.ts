@@ -1,4 +1,4 @@
-import type { Window } from "#core/confidence/window.ts";
+import type { CertificateWindow } from "#core/confidence/window.ts";
 import type { LabelSource, Rule } from "#core/contract/index.ts";
 
 /** An accepted question whose label is planned. */
@@ -22,7 +22,7 @@ export interface RegionWindow {
   /** Its row; `window.number` counts those of its version. */
   number: number;
   base: number;
-  window: Window;
+  window: CertificateWindow;
   /** Questions that the rule did not accept. */
   escalated: number;
   /** The last trial before it: only later ones count. */
@@ -69,7 +69,7 @@ export class Windows {
     return row ? stored(row) : null;
   }
 
-  open(base: number, window: Window): void {
+  open(base: number, window: CertificateWindow): void {
     const query = `INSERT INTO windows (base, state, afterTrial)
       VALUES (?, ?, (SELECT coalesce(max(number), 0) FROM trials))`;
     this.sql.exec(query, base, JSON.stringify(window));
@@ -79,7 +79,7 @@ export class Windows {
     this.sql.exec("UPDATE windows SET closedAt = ?, reason = ? WHERE number = ?", Date.now(), reason, number);
   }
 
-  save(number: number, window: Window): void {
+  save(number: number, window: CertificateWindow): void {
     this.sql.exec("UPDATE windows SET state = ? WHERE number = ?", JSON.stringify(window), number);
   }
 
@@ -151,7 +151,7 @@ export class Windows {
     this.sql.exec("UPDATE trials SET error = ? WHERE id = ?", error, id);
   }
 
-  count(trial: Trial, number: number, window: Window): void {
+  count(trial: Trial, number: number, window: CertificateWindow): void {
     this.sql.exec("UPDATE trials SET window = ?, error = coalesce(error, 1) WHERE number = ?", number, trial.number);
     this.save(number, window);
     this.sql.exec("UPDATE windows SET newest = max(coalesce(newest, 0), ?) WHERE number = ?", trial.at, number);

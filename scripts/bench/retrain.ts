@@ -5,8 +5,8 @@ import type { Command } from "commander";
 import { UpriverClient } from "#client/index.ts";
 import type { LearningPart } from "#core/contract/index.ts";
 import { percent } from "#core/format.ts";
-import { cacheNeighbours } from "#core/semantic-cache/look-up.ts";
-import { Memory } from "#core/semantic-cache/memory.ts";
+import { neighbourCount } from "#core/semantic-cache/agreed-label.ts";
+import { NearestNeighbourIndex } from "#core/semantic-cache/neighbour-index.ts";
 import { publish } from "#origin/publish.ts";
 import { seededRandom } from "#origin/random.ts";
 import { median } from "../local/median.ts";
@@ -154,12 +154,12 @@ async function measureSemanticCache(credentials: Credentials, { samples, width }
 function nearestMs(rows: number, width: number): number {
   const random = seededRandom(6);
   const vector = () => Int16Array.from({ length: width }, () => 2_000 * (random() - 0.5));
-  const memory = new Memory(width, rows);
+  const memory = new NearestNeighbourIndex(width, rows);
   for (let row = 0; row < rows; row++) memory.add(String(row), vector(), row % 2);
   const times = Array.from({ length: timed }, () => {
     const asked = vector();
     const startedAt = performance.now();
-    memory.nearest(asked, cacheNeighbours);
+    memory.nearest(asked, neighbourCount);
     return performance.now() - startedAt;
   });
   return median(times);

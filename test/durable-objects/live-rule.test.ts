@@ -1,6 +1,6 @@
 import { evictDurableObject } from "cloudflare:test";
 import { beforeAll, beforeEach, describe, expect, it } from "vitest";
-import { aimFor, follow } from "#core/confidence/control.ts";
+import { aimFor, updateThreshold } from "#core/confidence/control.ts";
 import { addTrial } from "#core/confidence/trials.ts";
 import { firstWindow, verdict } from "#core/confidence/window.ts";
 import type { Answer, Instance } from "#core/contract/index.ts";
@@ -64,7 +64,7 @@ describe("the live threshold", () => {
     for (const right of outcomes) {
       window = { ...window, trials: addTrial(window.trials, { inclusionProbability: 1, error: right ? 0 : 1 }) };
       const aim = aimFor(verdict(window, { targetRisk: 0.1, delta: 0.05 }), 0.1);
-      expected = follow(expected, { accepted: true, right, inclusionProbability: 1 }, { ...settings, aim });
+      expected = updateThreshold(expected, { accepted: true, right, inclusionProbability: 1 }, { ...settings, aim });
     }
     expect(await threshold()).toBe(expected);
   });

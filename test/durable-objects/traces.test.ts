@@ -32,7 +32,7 @@ describe("the region's log", () => {
     const region = at("region", heard(id));
     const line = { model: "hard", region: "north", trace: traceOf(1), parent: edge, question: id };
     expect(region).toMatchObject([
-      { event: "taken", ...line },
+      { event: "stored", ...line },
       { event: "answered", ...line, status: "answered", by: "origin", accepted: true, ms: expect.any(Number) },
     ]);
     expect(new Set([parent, edge, ...region.map(({ span }) => span)]).size).toBe(3);
@@ -40,7 +40,7 @@ describe("the region's log", () => {
 
   it("has nothing where LOG_ANSWERS is off", () => {
     const heard = listen();
-    const line = { event: "taken", span: beginSpan({}), ids: ["shop~north~unsaid"] } as const;
+    const line = { event: "stored", span: beginSpan({}), ids: ["shop~north~unsaid"] } as const;
     for (const LOG_ANSWERS of ["off", "escalated"]) {
       logHere({ env: { ...env, LOG_ANSWERS }, model: "shop", region: LOG_ANSWERS }, line);
     }
@@ -68,7 +68,7 @@ describe("the region's log", () => {
       });
       const trace = traceOf(3 + i);
       const [taken, ...later] = lines;
-      expect(taken).toMatchObject({ event: "taken", trace, parent: edge });
+      expect(taken).toMatchObject({ event: "stored", trace, parent: edge });
       expect(later.slice(0, 2)).toMatchObject([
         { event: "next-rung-unavailable", trace, span: taken?.span, reason: expect.stringContaining("503") },
         { event: "deferred", trace, span: taken?.span },
@@ -88,7 +88,7 @@ describe("a question that goes to a person", () => {
     await expectOk(call("POST", `/v1/questions/${id}/answer`, { token: "review-token", body: { label: "a" } }));
     const lines = heard(id).filter(({ rung }) => rung !== "edge");
     expect(lines.map(({ event, rung }) => [event, rung])).toEqual([
-      ["taken", "region"],
+      ["stored", "region"],
       ["escalated-to-review", "region"],
       ["queued", "human"],
       ["answered", "human"],

@@ -51,7 +51,7 @@ it("a question is found in the logs of all rungs by its id, in one trace, each s
   await expect
     .poll(async () => (await linesOf("edge", answer.id)).map(({ event, rung }) => [rung, event]))
     .toEqual([
-      ["region", "taken"],
+      ["region", "stored"],
       ["region", "answered"],
       ["edge", "escalated"],
     ]);
@@ -80,7 +80,7 @@ it("a question that escalates later keeps its trace", async () => {
   await expect.poll(async () => (await last())?.event).toBe("answered");
   const region = (await linesOf("edge", answer.id)).filter(({ rung }) => rung === "region");
   expect(new Set(region.map((line) => line.trace))).toEqual(new Set([trace]));
-  const taken = region.find(({ event }) => event === "taken");
+  const taken = region.find(({ event }) => event === "stored");
   expect(taken?.parent).toBe(span);
   const answered = await last();
   expect(answered).toMatchObject({ trace, parent: taken?.span });

@@ -1,7 +1,7 @@
 import * as tf from "@tensorflow/tfjs-core";
 import * as layers from "@tensorflow/tfjs-layers";
 import { beforeAll, describe, expect, it } from "vitest";
-import { accepts, judge } from "#core/confidence/rule.ts";
+import { accepts, gradeAnswer } from "#core/confidence/rule.ts";
 import type { NetworkSpec } from "#core/contract/index.ts";
 import { scoresOf } from "#core/head/head.ts";
 import { loadNetwork } from "#core/model/network.ts";
@@ -87,7 +87,7 @@ describe("training", () => {
         const { backbone, head } = await network(spec, artefact.blobs);
         const embeddings = embedRows(backbone, data);
         const judged = Array.from(data.labels, (label, row) =>
-          judge(scoresOf(head, embeddings, row * head.width), label),
+          gradeAnswer(scoresOf(head, embeddings, row * head.width), label),
         );
         const accepted = judged.filter(({ confidence }) => accepts(spec.rule, confidence));
         const error = accepted.filter(({ right }) => !right).length / accepted.length;

@@ -9,7 +9,7 @@ export type LogEvent =
   /** Handed to the rung above, and back from it. */
   | "escalated"
   /** Stored, before anything else. */
-  | "taken"
+  | "stored"
   /** Answered from memory. */
   | "answered-from-cache"
   | "asked"

@@ -22,7 +22,7 @@ export interface TraceHeaders {
   tracestate?: string;
 }
 
-type Received = { [name in keyof TraceHeaders]?: string | null };
+type IncomingTrace = { [name in keyof TraceHeaders]?: string | null };
 
 const form = /^([0-9a-f]{2})-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})(-.*)?$/;
 const [noTrace, noSpan] = ["0".repeat(32), "0".repeat(16)];
@@ -44,7 +44,7 @@ export function parseTraceparent(header: string): (Pick<Span, "trace" | "flags">
  *
  * @example beginSpan({ traceparent: "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01" }).parent // "b7ad6b7169203331"
  */
-export function beginSpan({ traceparent, tracestate }: Received): Span {
+export function beginSpan({ traceparent, tracestate }: IncomingTrace): Span {
   const came = traceparent ? parseTraceparent(traceparent) : null;
   const random = toHex(crypto.getRandomValues(new Uint8Array(came ? spanBytes : spanBytes + traceBytes)).buffer);
   const span = random.slice(0, 2 * spanBytes);

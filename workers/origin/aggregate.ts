@@ -1,7 +1,7 @@
 import type { UpriverClient } from "#client/index.ts";
 import { classifying } from "#core/artefacts.ts";
 import type { ClassifyManifest } from "#core/contract/index.ts";
-import { type Moments, momentsOf, priorOf, solveRidge, toFloat32 } from "#core/head/analytic.ts";
+import { type GramMatrices, gramMatricesOf, priorOf, solveRidge, toFloat32 } from "#core/head/analytic.ts";
 import { applyCalibration, calibrate } from "#core/head/calibration.ts";
 import { encodeHead, logitsOf } from "#core/head/head.ts";
 import { addSums, decodeSums, emptySums, labelsIn, type Sums } from "#core/head/sums.ts";
@@ -52,8 +52,8 @@ export async function aggregate(
         `labels private. Add labels, retrain the regions with 'npx upriver retrain ${recipe.name}', then aggregate again.`,
     );
   }
-  const moments = momentsOf(all, manifest.thin.backbone.embedding.step);
-  const none: Moments = { ...momentsOf(emptySums(width, classes), 1), labels: 0 };
+  const moments = gramMatricesOf(all, manifest.thin.backbone.embedding.step);
+  const none: GramMatrices = { ...gramMatricesOf(emptySums(width, classes), 1), labels: 0 };
   const weights = toFloat32(solveRidge(moments, priorOf(moments, none, 0), ridge));
   return { artefact: await packAggregation(client, recipe, manifest, weights, labelsIn(all), options), labels };
 }

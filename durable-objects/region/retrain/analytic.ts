@@ -2,9 +2,9 @@ import { Matrix } from "ml-matrix";
 import { trainFolds } from "#core/confidence/splits.ts";
 import type { ClassifyManifest } from "#core/contract/index.ts";
 import {
+  type GramMatrices,
+  gramMatricesOf,
   leaveOut,
-  type Moments,
-  momentsOf,
   priorOf,
   type RidgeSettings,
   ridgeGrid,
@@ -26,11 +26,11 @@ export interface AnalyticHeads {
 
 interface Solver {
   /** All of train. */
-  all: Moments;
+  all: GramMatrices;
   /** Each part of it, and all but that part. */
-  folds: Moments[];
-  leftOut: Moments[];
-  prior: Moments;
+  folds: GramMatrices[];
+  leftOut: GramMatrices[];
+  prior: GramMatrices;
 }
 
 /** One solution at a time: first the grid by cross-validation from the sums alone, then the heads of the best pair. */
@@ -53,12 +53,12 @@ export class AnalyticFit {
       if (solved < grid.length * trainFolds) {
         const settings = grid[Math.floor(solved / trainFolds)] as RidgeSettings;
         const fold = solved % trainFolds;
-        const weights = solveRidge(leftOut[fold] as Moments, this.scale(prior, all), settings);
-        this.errors.push(squaredError(folds[fold] as Moments, weights));
+        const weights = solveRidge(leftOut[fold] as GramMatrices, this.scale(prior, all), settings);
+        this.errors.push(squaredError(folds[fold] as GramMatrices, weights));
         return null;
       }
       const settings = grid[this.best(grid.length)] as RidgeSettings;
-      const learned = [all, ...leftOut][this.heads.length] as Moments;
+      const learned = [all, ...leftOut][this.heads.length] as GramMatrices;
       this.heads.push(solveRidge(learned, this.scale(prior, all), settings));
       if (this.heads.length <= trainFolds) return null;
       const [weights, ...crossFitted] = this.heads.map(toFloat32);
@@ -77,7 +77,7 @@ export class AnalyticFit {
   }
 
   // Without a prior the region's own features set the scale of the penalty.
-  private scale(prior: Moments, { gram, moment, labels }: Moments): Moments {
+  private scale(prior: GramMatrices, { gram, moment, labels }: GramMatrices): GramMatrices {
     if (prior.labels > 0) return prior;
     const one = Math.max(1, labels);
     return { gram: Matrix.div(gram, one), moment: Matrix.div(moment, one), labels };
@@ -88,17 +88,17 @@ export class AnalyticFit {
     const { width, step } = backbone.embedding;
     const sums = context.sums.readAll(backbone.sha256, width, head.classes);
     const learned = {
-      all: momentsOf(
+      all: gramMatricesOf(
         sums.reduce((all, fold) => addSums(all, fold)),
         step,
       ),
-      folds: sums.map((fold) => momentsOf(fold, step)),
-      leftOut: sums.map((_, fold) => momentsOf(leaveOut(sums, fold), step)),
+      folds: sums.map((fold) => gramMatricesOf(fold, step)),
+      leftOut: sums.map((_, fold) => gramMatricesOf(leaveOut(sums, fold), step)),
     };
-    const none: Moments = { ...momentsOf(emptySums(width, head.classes), step), labels: 0 };
+    const none: GramMatrices = { ...gramMatricesOf(emptySums(width, head.classes), step), labels: 0 };
     if (!manifest.prior || !manifest.policy.learning.includes("prior")) return { ...learned, prior: none };
     const bytes = await blobReader(context.env)(manifest.prior.blob);
-    const global = momentsOf(decodeSums(width, head.classes, bytes), step);
+    const global = gramMatricesOf(decodeSums(width, head.classes, bytes), step);
     const ownLabels = manifest.trainedOn.regions[context.region] ?? 0;
     return { ...learned, prior: priorOf(global, learned.all, ownLabels) };
   }

@@ -1,7 +1,7 @@
-import type { Compared } from "#core/confidence/gate.ts";
-import { type Judged, judge } from "#core/confidence/rule.ts";
+import type { ComparedQuestion } from "#core/confidence/gate.ts";
+import { type GradedAnswer, gradeAnswer } from "#core/confidence/rule.ts";
 import type { ClassifyManifest, Standing } from "#core/contract/index.ts";
-import { applyCalibration, type Calibration, calibrate, calibrated } from "#core/head/calibration.ts";
+import { applyCalibration, calibrate, calibrated, type ScoreCalibration } from "#core/head/calibration.ts";
 import type { HeadWeights } from "#core/head/head.ts";
 import { scoresOf, softmax } from "#core/head/head.ts";
 import { logLossOf, lossOf } from "#core/head/metrics.ts";
@@ -20,7 +20,7 @@ export interface Candidate {
 }
 
 export interface Calibrated extends Candidate {
-  calibration: Calibration;
+  calibration: ScoreCalibration;
   validationLogLoss: number;
   /** The head [width + 1, classes] with its calibration in it. */
   head: Float32Array;
@@ -35,9 +35,9 @@ export interface CurrentHead {
 }
 
 /** A held-out question as the global head scored it, too. */
-export interface ComparedToo extends Compared {
+export interface ComparedToo extends ComparedQuestion {
   globalLoss: number;
-  global: Judged;
+  global: GradedAnswer;
 }
 
 /** How well the global head and the one that serves the region from now on answer what neither learned from. */
@@ -97,10 +97,10 @@ export function* compareHeads(
       cluster: rows.groupKeys[row] as string,
       currentLoss: lossOf(before, label),
       candidateLoss: lossOf(next, label),
-      current: judge(before, label),
-      candidate: judge(next, label),
+      current: gradeAnswer(before, label),
+      candidate: gradeAnswer(next, label),
       globalLoss: lossOf(global, label),
-      global: judge(global, label),
+      global: gradeAnswer(global, label),
     });
   };
   for (let row = 0; row < validation.rows; row++) {

@@ -1,6 +1,6 @@
 import { anchorFault } from "#core/confidence/anchor.ts";
 import { gate } from "#core/confidence/gate.ts";
-import { judge, thresholdGrid, validationThreshold } from "#core/confidence/rule.ts";
+import { gradeAnswer, thresholdGrid, validationThreshold } from "#core/confidence/rule.ts";
 import type { ClassifyManifest, HeadManifest } from "#core/contract/index.ts";
 import { sha256Hex } from "#core/hash.ts";
 import { calibrated } from "#core/head/calibration.ts";
@@ -108,7 +108,7 @@ export async function keepJudgement(
   const { targetRisk } = manifest.thin.rule;
   const logits = rowLogits(data.validation, promoted.weights, data.classes);
   const judged = logits.map((row, i) =>
-    judge(calibrated(row, promoted.calibration), data.validation.labels[i] as number),
+    gradeAnswer(calibrated(row, promoted.calibration), data.validation.labels[i] as number),
   );
   const grid = thresholdGrid(judged);
   const threshold = validationThreshold(grid, judged, targetRisk);

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { errorBounds, surelyAbove, surelyBelow } from "#core/confidence/bounds.ts";
+import { errorBounds, isAboveWithConfidence, isBelowWithConfidence } from "#core/confidence/bounds.ts";
 import { addTrial, noTrials, repeatTrials, type Trials } from "#core/confidence/trials.ts";
 import { seededRandom } from "#origin/random.ts";
 
@@ -33,7 +33,7 @@ function sum(a: Trials, b: Trials): Trials {
 }
 
 /** The chance that a bound is ever wrong in `labels` looks at a constant error: every path summed, nothing sampled. */
-function everWrong(excludes: typeof surelyBelow, risk: number, labels: number): number {
+function everWrong(excludes: typeof isBelowWithConfidence, risk: number, labels: number): number {
   let paths = new Float64Array(labels + 2);
   paths[0] = 1;
   let wrong = 0;
@@ -53,10 +53,10 @@ function everWrong(excludes: typeof surelyBelow, risk: number, labels: number): 
 describe("the bounds of the running mean error", () => {
   it("are ever wrong with a chance of delta at most, by exact count, and not idly so", () => {
     for (const risk of [0.02, 0.1, 0.3]) {
-      for (const excludes of [surelyBelow, surelyAbove]) {
+      for (const excludes of [isBelowWithConfidence, isAboveWithConfidence]) {
         expect(everWrong(excludes, risk, 1_000)).toBeLessThan(delta);
       }
-      expect(everWrong(surelyBelow, risk, 1_000)).toBeGreaterThan(delta / 10);
+      expect(everWrong(isBelowWithConfidence, risk, 1_000)).toBeGreaterThan(delta / 10);
     }
   });
 
@@ -118,8 +118,8 @@ describe("the bounds of the running mean error", () => {
     ]) {
       const { lower, upper } = errorBounds(trials, delta);
       for (let risk = 0.0005; risk < 1; risk += 0.001) {
-        expect(surelyBelow(trials, risk, delta)).toBe(risk >= upper);
-        expect(surelyAbove(trials, risk, delta)).toBe(risk <= lower);
+        expect(isBelowWithConfidence(trials, risk, delta)).toBe(risk >= upper);
+        expect(isAboveWithConfidence(trials, risk, delta)).toBe(risk <= lower);
       }
     }
   });

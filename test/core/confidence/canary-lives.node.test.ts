@@ -7,7 +7,7 @@ import {
   type Differences,
   decide,
   differencesOf,
-  type Mark,
+  type VersionLoss,
 } from "#core/confidence/canary.ts";
 import { seededRandom } from "#origin/random.ts";
 
@@ -38,7 +38,7 @@ const none: Differences = { blocks: 0, sum: 0, squares: 0 };
 /** One life with a look after every label. */
 function live(random: () => number, world: World, mostLabels: number): Life {
   const plan: CanaryPlan = { errorsOf: "all", margin, coverageMargin: 1, delta };
-  const open = Array.from({ length: world.regions }, (): Mark[] => []);
+  const open = Array.from({ length: world.regions }, (): VersionLoss[] => []);
   let closed = none;
   let canaryLabels = 0;
   for (let labels = 1; labels <= mostLabels; labels++) {
@@ -48,7 +48,7 @@ function live(random: () => number, world: World, mostLabels: number): Life {
     if (side === "canary") canaryLabels++;
     const time = labels / mostLabels;
     const risk = world.stable(region, time) + (side === "canary" ? world.worse(region, time) : 0);
-    const marks = open[region] as Mark[];
+    const marks = open[region] as VersionLoss[];
     marks.push({ side, loss: random() < risk ? 1 : 0 });
     const found = differencesOf(marks);
     if (found.blocks === 0) continue;
@@ -129,7 +129,7 @@ describe("what is not valid", () => {
     // Each side's mean over all regions, compared as though callers fell to them alike everywhere.
     const world: World = { ...uneven, stable: (region) => (region % 2 === 0 ? 0.02 : 0.25), worse: () => 0 };
     const random = seededRandom(3);
-    const pooled = Array.from({ length: 4_000 }, (): Mark => {
+    const pooled = Array.from({ length: 4_000 }, (): VersionLoss => {
       const region = Math.floor(world.regions * random() ** 2);
       const side = random() < world.share(region) ? "canary" : "stable";
       return { side, loss: random() < world.stable(region, 0) ? 1 : 0 };

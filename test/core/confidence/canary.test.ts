@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { surelyBelow } from "#core/confidence/bounds.ts";
+import { isBelowWithConfidence } from "#core/confidence/bounds.ts";
 import {
   addDifferences,
   differenceBounds,
@@ -7,14 +7,14 @@ import {
   differsByLess,
   differsByMore,
   judgeCanary,
-  type Mark,
+  type VersionLoss,
 } from "#core/confidence/canary.ts";
 import { addTrial, noTrials } from "#core/confidence/trials.ts";
 import type { CanaryPlan, Differences } from "#core/contract/index.ts";
 
 const none: Differences = { blocks: 0, sum: 0, squares: 0 };
 const plan: CanaryPlan = { errorsOf: "all", margin: 0.02, coverageMargin: 0.05, delta: 0.05 };
-const mark = (side: Mark["side"], loss: number): Mark => ({ side, loss });
+const mark = (side: VersionLoss["side"], loss: number): VersionLoss => ({ side, loss });
 const blocks = (n: number, difference: number): Differences => ({
   blocks: n,
   sum: n * difference,
@@ -50,7 +50,7 @@ describe("the confidence sequence of the difference", () => {
       trials = addTrial(trials, { inclusionProbability: 1, error });
       differences = addDifferences(differences, blocks(1, error === 1 ? 1 : -1));
       for (const risk of [0.2, 0.3, 0.4]) {
-        expect(differsByLess(differences, 2 * risk - 1, 0.05)).toBe(surelyBelow(trials, risk, 0.05));
+        expect(differsByLess(differences, 2 * risk - 1, 0.05)).toBe(isBelowWithConfidence(trials, risk, 0.05));
       }
     }
   });

@@ -1,8 +1,8 @@
 // Whole lives of a region's certificate, in worlds whose chance of error is known. In Node alone: they are pure, and long.
 import { describe, expect, it } from "vitest";
 import { binomialTail } from "#core/confidence/binomial.ts";
-import { surelyAbove, surelyBelow } from "#core/confidence/bounds.ts";
-import { aimFor, follow } from "#core/confidence/control.ts";
+import { isAboveWithConfidence, isBelowWithConfidence } from "#core/confidence/bounds.ts";
+import { aimFor, updateThreshold } from "#core/confidence/control.ts";
 import { addTrial, type Trials } from "#core/confidence/trials.ts";
 import { firstWindow, nextWindow, verdict, windowDelta } from "#core/confidence/window.ts";
 import { seededRandom } from "#origin/random.ts";
@@ -37,7 +37,7 @@ interface World {
 }
 
 /** One life: a look after every label and before the next, of which each stands for the questions between. */
-function live(random: () => number, plan: Plan, labels: number, world: World, looks = surelyBelow) {
+function live(random: () => number, plan: Plan, labels: number, world: World, looks = isBelowWithConfidence) {
   const minInclusionProbability = plan.audit;
   const had = plan.complete + (1 - plan.complete) * plan.audit;
   const seen = { everFalse: false, everValid: false, falselyValid: false, windows: 1 };
@@ -73,7 +73,7 @@ function live(random: () => number, plan: Plan, labels: number, world: World, lo
       truth: expectedErrors / questions,
       delta: level,
     });
-    if (!surelyAbove(window.trials, targetRisk, level)) continue;
+    if (!isAboveWithConfidence(window.trials, targetRisk, level)) continue;
     window = nextWindow(window, i);
     seen.windows++;
     questions = expectedErrors = 0;
@@ -97,13 +97,21 @@ function region(random: () => number, plan: Plan, labels: number): World {
     risk() {
       while (threshold > 1) {
         const right = random() >= errorAt(0.5 + random() / 2);
-        threshold = follow(threshold, { accepted: false, right, inclusionProbability: 1 }, { ...settings, aim });
+        threshold = updateThreshold(
+          threshold,
+          { accepted: false, right, inclusionProbability: 1 },
+          { ...settings, aim },
+        );
       }
       const between = threshold + (1 - threshold) * plan.complete;
       return { accepted: errorAt((threshold + between) / 2), audited: errorAt((between + 1) / 2) };
     },
     learn({ error, inclusionProbability, trials, delta: level }) {
-      threshold = follow(threshold, { accepted: true, right: !error, inclusionProbability }, { ...settings, aim });
+      threshold = updateThreshold(
+        threshold,
+        { accepted: true, right: !error, inclusionProbability },
+        { ...settings, aim },
+      );
       if (told % labelsAnAim === 0) {
         const window = { number: 1, from: 0, trials };
         aim = aimFor(verdict(window, { targetRisk, delta: 2 * level }), targetRisk);
@@ -136,7 +144,7 @@ function shares(
   labels: number,
   count: number,
   world: (random: () => number) => World,
-  looks = surelyBelow,
+  looks = isBelowWithConfidence,
 ) {
   const random = seededRandom(101);
   const all = Array.from({ length: count }, () => live(random, plan, labels, world(random), looks));
@@ -181,7 +189,7 @@ describe("a region's certificate, over whole lives", () => {
 
 describe("what is not valid", () => {
   it("labels that count alike, had for certain where the model errs seldom and by audit where it errs often", () => {
-    const unweighted: typeof surelyBelow = (trials, risk, level) => {
+    const unweighted: typeof isBelowWithConfidence = (trials, risk, level) => {
       const { labels, errors } = trials;
       const alike = {
         weight: labels,
@@ -190,7 +198,7 @@ describe("what is not valid", () => {
         weightedErrors2: errors,
         minInclusionProbability: 1,
       };
-      return surelyBelow({ ...trials, ...alike }, risk, level);
+      return isBelowWithConfidence({ ...trials, ...alike }, risk, level);
     };
     const world = (): World => ({ risk: () => ({ accepted: 0.02, audited: 0.12 }), learn: () => {} });
     expect(shares(plans.both, 1_000, 200, world, unweighted).falselyValid).toBeGreaterThan(0.3);
@@ -198,7 +206,7 @@ describe("what is not valid", () => {
   });
 
   it("a bound for one look, looked at again and again", () => {
-    const fixedSample: typeof surelyBelow = (trials, risk) =>
+    const fixedSample: typeof isBelowWithConfidence = (trials, risk) =>
       // Clopper & Pearson: the mean is surely below r when so few errors would be seen with a chance of δ at most.
       trials.labels % 10 === 0 && trials.labels > 0 && binomialTail(trials.errors, trials.labels, risk) <= delta;
     const world = () => steady(1.0001 * targetRisk);

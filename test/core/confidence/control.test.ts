@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { aimFor, type ControlLabel, follow } from "#core/confidence/control.ts";
+import { aimFor, type ControlLabel, updateThreshold } from "#core/confidence/control.ts";
 import { seededRandom } from "#origin/random.ts";
 
 const settings = { aim: 0.1, floor: 0.5, minInclusionProbability: 1 };
@@ -7,38 +7,42 @@ const accepted = { accepted: true, inclusionProbability: 1 };
 
 describe("the online control of the threshold", () => {
   it("moves up for an accepted error, and down by so much less for an accepted right answer", () => {
-    expect(follow(0.8, { ...accepted, right: false }, settings)).toBeCloseTo(0.8 + 0.02 * 0.9, 12);
-    expect(follow(0.8, { ...accepted, right: true }, settings)).toBeCloseTo(0.8 - 0.02 * 0.1, 12);
-    expect(follow(0.8, { ...accepted, right: true }, { ...settings, rate: 0.2 })).toBeCloseTo(0.78, 12);
+    expect(updateThreshold(0.8, { ...accepted, right: false }, settings)).toBeCloseTo(0.8 + 0.02 * 0.9, 12);
+    expect(updateThreshold(0.8, { ...accepted, right: true }, settings)).toBeCloseTo(0.8 - 0.02 * 0.1, 12);
+    expect(updateThreshold(0.8, { ...accepted, right: true }, { ...settings, rate: 0.2 })).toBeCloseTo(0.78, 12);
   });
 
   it("counts an audited label for the questions it stands for, and no label for more than the rate", () => {
     const audited = { ...settings, minInclusionProbability: 0.02 };
     const step = (inclusionProbability: number) =>
-      follow(0.8, { accepted: true, right: false, inclusionProbability }, audited) - 0.8;
+      updateThreshold(0.8, { accepted: true, right: false, inclusionProbability }, audited) - 0.8;
     expect(step(0.02)).toBeCloseTo(0.02 * 0.9, 12);
     expect(step(0.02) / step(1)).toBeCloseTo(50, 6);
   });
 
   it("takes no notice of escalated questions, until it has closed", () => {
     for (const right of [true, false]) {
-      expect(follow(0.9, { accepted: false, right, inclusionProbability: 1 }, settings)).toBe(0.9);
+      expect(updateThreshold(0.9, { accepted: false, right, inclusionProbability: 1 }, settings)).toBe(0.9);
     }
-    expect(follow(1.01, { accepted: false, right: false, inclusionProbability: 1 }, settings)).toBe(1.01);
-    expect(follow(1.01, { accepted: false, right: true, inclusionProbability: 1 }, settings)).toBeCloseTo(1.008, 12);
+    expect(updateThreshold(1.01, { accepted: false, right: false, inclusionProbability: 1 }, settings)).toBe(1.01);
+    expect(updateThreshold(1.01, { accepted: false, right: true, inclusionProbability: 1 }, settings)).toBeCloseTo(
+      1.008,
+      12,
+    );
     expect(
-      follow(0.95, { accepted: false, right: true, inclusionProbability: 1 }, { ...settings, ceiling: 0.9 }),
+      updateThreshold(0.95, { accepted: false, right: true, inclusionProbability: 1 }, { ...settings, ceiling: 0.9 }),
     ).toBeLessThan(0.95);
   });
 
   it("stays between the least confidence there can be and one step above the greatest", () => {
-    expect(follow(0.5, { ...accepted, right: true }, settings)).toBe(0.5);
+    expect(updateThreshold(0.5, { ...accepted, right: true }, settings)).toBe(0.5);
     let threshold = 0.99;
-    for (let late = 0; late < 20; late++) threshold = follow(threshold, { ...accepted, right: false }, settings);
+    for (let late = 0; late < 20; late++)
+      threshold = updateThreshold(threshold, { ...accepted, right: false }, settings);
     expect(threshold).toBeCloseTo(1.018, 12);
     let needed = 0;
     for (; threshold > 1; needed++)
-      threshold = follow(threshold, { accepted: false, right: true, inclusionProbability: 1 }, settings);
+      threshold = updateThreshold(threshold, { accepted: false, right: true, inclusionProbability: 1 }, settings);
     expect(needed).toBeLessThanOrEqual(10);
   });
 
@@ -79,7 +83,7 @@ describe("the online control of the threshold", () => {
         const { audit } = plan;
         const means = meanErrors(
           plan,
-          (t, label) => follow(t, label, { aim: 0.06, floor: 0.5, minInclusionProbability: audit }),
+          (t, label) => updateThreshold(t, label, { aim: 0.06, floor: 0.5, minInclusionProbability: audit }),
           4e6,
         );
         for (const mean of means) expect(Math.abs(mean - 0.06)).toBeLessThan(0.006);
@@ -94,7 +98,7 @@ describe("the online control of the threshold", () => {
       };
       for (const mean of meanErrors({ accepted: 0, audit: 0.02 }, cut, 4e5)) expect(mean).toBeGreaterThan(0.08);
       const uncounted: Follow = (threshold, label) =>
-        follow(threshold, { ...label, inclusionProbability: 1 }, { ...settings, aim: 0.06 });
+        updateThreshold(threshold, { ...label, inclusionProbability: 1 }, { ...settings, aim: 0.06 });
       for (const mean of meanErrors({ accepted: 0.02, audit: 0.02 }, uncounted, 4e5)) expect(mean).toBeLessThan(0.05);
     });
   });

@@ -1,11 +1,11 @@
 import { describe, expect, it } from "vitest";
 import {
   addCluster,
-  addMoments,
+  addClusterMoments,
+  type ClusterMoments,
   type ClusterSum,
   driftTest,
-  emptyMoments,
-  type Moments,
+  emptyClusterMoments,
   monthlyLevel,
 } from "#core/confidence/drift.ts";
 import { fTail } from "#core/confidence/f-tail.ts";
@@ -22,8 +22,8 @@ interface World {
   shift?: number;
 }
 
-function momentsOf(clusters: readonly ClusterSum[], d = width): Moments {
-  const moments = emptyMoments(d);
+function momentsOf(clusters: readonly ClusterSum[], d = width): ClusterMoments {
+  const moments = emptyClusterMoments(d);
   for (const cluster of clusters) addCluster(moments, cluster);
   return moments;
 }
@@ -156,10 +156,10 @@ describe("the drift test", () => {
     const one = sums[0] as ClusterSum;
     const heavy = { weight: 1_000 * one.weight, sum: Array.from(one.sum, (value) => 1_000 * value) };
     const same = sums.map(({ weight }) => ({ weight, sum: new Array<number>(width).fill(weight) }));
-    expect(driftTest(many, emptyMoments(width), monthlyLevel)).toBeNull();
+    expect(driftTest(many, emptyClusterMoments(width), monthlyLevel)).toBeNull();
     expect(driftTest(many, momentsOf([one]), monthlyLevel)).toBeNull();
     expect(driftTest(many, momentsOf([heavy, ...sums.slice(1)]), monthlyLevel)).toBeNull();
-    expect(driftTest(emptyMoments(width), many, monthlyLevel)).toBeNull();
+    expect(driftTest(emptyClusterMoments(width), many, monthlyLevel)).toBeNull();
     expect(driftTest(momentsOf(same), momentsOf(same), monthlyLevel)).toBeNull();
   });
 });
@@ -170,8 +170,8 @@ describe("moments", () => {
   it("add up: neither the order nor the parts matter", () => {
     const whole = momentsOf(sums);
     const backwards = momentsOf([...sums].reverse());
-    const parts = addMoments(momentsOf(sums.slice(0, 7)), momentsOf(sums.slice(7)));
-    for (const other of [backwards, parts, JSON.parse(JSON.stringify(whole)) as Moments]) {
+    const parts = addClusterMoments(momentsOf(sums.slice(0, 7)), momentsOf(sums.slice(7)));
+    for (const other of [backwards, parts, JSON.parse(JSON.stringify(whole)) as ClusterMoments]) {
       expect(other.clusters).toBe(whole.clusters);
       for (const key of ["weight", "weightSquares"] as const) expect(other[key]).toBeCloseTo(whole[key], 8);
       for (const key of ["sum", "weightedSum", "products"] as const) {
@@ -186,16 +186,16 @@ describe("moments", () => {
       sum: Array.from(sum, (value) => Math.round(1_000 * value)),
     }));
     expect(momentsOf([...whole].reverse())).toEqual(momentsOf(whole));
-    expect(addMoments(momentsOf(whole.slice(20)), momentsOf(whole.slice(0, 20)))).toEqual(momentsOf(whole));
+    expect(addClusterMoments(momentsOf(whole.slice(20)), momentsOf(whole.slice(0, 20)))).toEqual(momentsOf(whole));
   });
 
   it("leave out clusters without weight, and refuse another width", () => {
     const moments = momentsOf([{ weight: 0, sum: new Array(width).fill(0) }]);
-    expect(moments).toEqual(emptyMoments(width));
+    expect(moments).toEqual(emptyClusterMoments(width));
     expect(() => addCluster(moments, { weight: 1, sum: [1, 2] })).toThrow(
       "Error in addCluster: embeddings must be 10 wide, but got 2",
     );
-    expect(() => addMoments(moments, emptyMoments(3))).toThrow(RangeError);
-    expect(() => driftTest(moments, emptyMoments(3), monthlyLevel)).toThrow(RangeError);
+    expect(() => addClusterMoments(moments, emptyClusterMoments(3))).toThrow(RangeError);
+    expect(() => driftTest(moments, emptyClusterMoments(3), monthlyLevel)).toThrow(RangeError);
   });
 });

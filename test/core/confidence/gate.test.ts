@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { type Compared, gate } from "#core/confidence/gate.ts";
+import { type ComparedQuestion, gate } from "#core/confidence/gate.ts";
 import { seeded } from "#test/helpers/random.ts";
 
 describe("the gate", () => {
@@ -7,11 +7,11 @@ describe("the gate", () => {
   const each = 12;
 
   // Losses whose difference has a cluster's own part: rows of a cluster are not independent.
-  function life(random: () => number, gain: number): Compared[] {
+  function life(random: () => number, gain: number): ComparedQuestion[] {
     const normal = () => Math.sqrt(-2 * Math.log(1 - random())) * Math.cos(2 * Math.PI * random());
     return Array.from({ length: clusters }, (_, cluster) => {
       const shared = 0.1 * normal();
-      return Array.from({ length: each }, (): Compared => {
+      return Array.from({ length: each }, (): ComparedQuestion => {
         const judged = { confidence: 0.8, right: true };
         const candidateLoss = 0.4 - gain + shared + 0.1 * normal();
         return { cluster: `c${cluster}`, currentLoss: 0.4, candidateLoss, current: judged, candidate: judged };
@@ -19,7 +19,10 @@ describe("the gate", () => {
     }).flat();
   }
 
-  function promotedShare(gain: number, change: (compared: Compared[]) => Compared[] = (same) => same): number {
+  function promotedShare(
+    gain: number,
+    change: (compared: ComparedQuestion[]) => ComparedQuestion[] = (same) => same,
+  ): number {
     const random = seeded(23);
     const lives = 1_000;
     let promoted = 0;

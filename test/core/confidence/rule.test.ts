@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { accepts, certifyRule, type Judged, thresholdGrid, validationThreshold } from "#core/confidence/rule.ts";
+import { accepts, certifyRule, type GradedAnswer, thresholdGrid, validationThreshold } from "#core/confidence/rule.ts";
 import { seeded } from "#test/helpers/random.ts";
 
 const window = { from: "2025-01-01", to: "2025-12-31" };
@@ -7,7 +7,7 @@ const options = { targetRisk: 0.1, delta: 0.05, source: "truth", scope: "global"
 
 describe("the published rule", () => {
   // Confidence says the truth up to a shift: P(right) = confidence − 0.03.
-  const draw = (random: () => number, n: number): Judged[] =>
+  const draw = (random: () => number, n: number): GradedAnswer[] =>
     Array.from({ length: n }, () => {
       const confidence = 0.5 + random() / 2;
       return { confidence, right: random() < confidence - 0.03 };
@@ -44,7 +44,7 @@ describe("the published rule", () => {
   });
 
   it("tests at level delta, and stops at the first threshold that fails", () => {
-    const judged = (confidence: number, n: number, errors: number): Judged[] =>
+    const judged = (confidence: number, n: number, errors: number): GradedAnswer[] =>
       Array.from({ length: n }, (_, i) => ({ confidence, right: i >= errors }));
     // Binomial(100, 0.1): P(X ≤ 4) = 0.0237 and P(X ≤ 5) = 0.0576.
     expect(certifyRule([0.9], judged(0.9, 100, 4), options).threshold).toBe(0.9);
@@ -93,7 +93,7 @@ describe("the published rule", () => {
   });
 
   it("in a region starts at the laxest threshold that validation bears", () => {
-    const judged: Judged[] = [0.9, 0.8, 0.7, 0.6].map((confidence, i) => ({ confidence, right: i !== 3 }));
+    const judged: GradedAnswer[] = [0.9, 0.8, 0.7, 0.6].map((confidence, i) => ({ confidence, right: i !== 3 }));
     expect(validationThreshold(thresholdGrid(judged), judged, 0.1)).toBe(0.7);
     expect(validationThreshold([], [], 0.1)).toBeGreaterThan(1);
   });

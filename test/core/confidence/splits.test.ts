@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { deal, groupKeyOf, isAudited, splitOf, trainFolds } from "#core/confidence/splits.ts";
+import { assignSplit, groupKeyOf, isAudited, splitOf, trainFolds } from "#core/confidence/splits.ts";
 
 describe("splits", () => {
   it("are 60, 20 and 20 in a hundred, by secret and region, and always the same", async () => {
@@ -16,7 +16,7 @@ describe("splits", () => {
   });
 
   it("deal train into parts of one size, and no other split", async () => {
-    const deals = await Promise.all(Array.from({ length: 4_000 }, (_, i) => deal("secret", "north", `q${i}`)));
+    const deals = await Promise.all(Array.from({ length: 4_000 }, (_, i) => assignSplit("secret", "north", `q${i}`)));
     const inTrain = deals.filter(({ split }) => split === "train");
     for (let fold = 0; fold < trainFolds; fold++) {
       const share = inTrain.filter((one) => one.fold === fold).length / inTrain.length;

@@ -1,11 +1,16 @@
 import { describe, expect, it } from "vitest";
 import { addTrial } from "#core/confidence/trials.ts";
-import { firstWindow, nextWindow, verdict, type Window, windowDelta } from "#core/confidence/window.ts";
+import { type CertificateWindow, firstWindow, nextWindow, verdict, windowDelta } from "#core/confidence/window.ts";
 
 const settings = { targetRisk: 0.1, delta: 0.05 };
 
 /** A window with `labels` more labels, of which every `every`th is an error. */
-function withLabels(window: Window, labels: number, every: number, inclusionProbability = 1): Window {
+function withLabels(
+  window: CertificateWindow,
+  labels: number,
+  every: number,
+  inclusionProbability = 1,
+): CertificateWindow {
   let { trials } = window;
   for (let i = 1; i <= labels; i++) trials = addTrial(trials, { inclusionProbability, error: i % every === 0 ? 1 : 0 });
   return { ...window, trials };

@@ -1,9 +1,9 @@
 import type { Matrix } from "ml-matrix";
 import { describe, expect, it } from "vitest";
 import {
+  type GramMatrices,
+  gramMatricesOf,
   leaveOut,
-  type Moments,
-  momentsOf,
   priorOf,
   type RidgeSettings,
   ridgeGrid,
@@ -34,7 +34,7 @@ function sumOf(rows: readonly SumRow[], wide = width): Sums {
 }
 
 const momentsOver = (rows: readonly SumRow[], unit = step) =>
-  momentsOf(sumOf(rows, rows[0]?.vector.length ?? width), unit);
+  gramMatricesOf(sumOf(rows, rows[0]?.vector.length ?? width), unit);
 const none = momentsOver([]);
 const labelsOf = (rows: readonly SumRow[]) => rows.reduce((sum, { weight }) => sum + weight / 4, 0);
 const inputOf = ({ vector }: SumRow) => [...Array.from(vector, (value) => value * step), 1];
@@ -73,13 +73,13 @@ function expectClose(solved: Matrix, expected: number[][], within = 1e-6): void 
   expect(Math.max(...differences)).toBeLessThan(within);
 }
 
-function expectSame(a: Moments, b: Moments): void {
+function expectSame(a: GramMatrices, b: GramMatrices): void {
   expectClose(a.gram, b.gram.to2DArray(), 1e-9);
   expectClose(a.moment, b.moment.to2DArray(), 1e-9);
 }
 
-/** Moments as a prior: scaled to one sample. */
-function toOne({ gram, moment, labels }: Moments): Moments {
+/** GramMatrices as a prior: scaled to one sample. */
+function toOne({ gram, moment, labels }: GramMatrices): GramMatrices {
   return { gram: gram.clone().div(labels), moment: moment.clone().div(labels), labels: 1 };
 }
 
@@ -94,7 +94,7 @@ describe("the analytic head", () => {
       const regions = Map.groupBy([...rows].reverse(), () => Math.floor(4 * random()));
       const sums = [...regions.values()].map((own) => sumOf(own)).reduce((all, part) => addSums(all, part));
       const pooled = solveRidge(momentsOver(rows), prior, settings);
-      const solved = solveRidge(momentsOf(sums, step), prior, settings);
+      const solved = solveRidge(gramMatricesOf(sums, step), prior, settings);
       expectClose(solved, direct(rows, world, settings));
       expect(solved.to2DArray()).toEqual(pooled.to2DArray());
     }
@@ -124,7 +124,7 @@ describe("the analytic head", () => {
   });
 
   it("moves its bias alone when every target moves by as much", () => {
-    const moved = (by: readonly number[], { gram, moment, labels }: Moments): Moments => {
+    const moved = (by: readonly number[], { gram, moment, labels }: GramMatrices): GramMatrices => {
       const shifted = moment.clone();
       for (let i = 0; i <= width; i++)
         for (const [c, value] of by.entries()) shifted.set(i, c, moment.get(i, c) + gram.get(i, width) * value);

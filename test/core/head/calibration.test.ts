@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { applyCalibration, type Calibration, calibrate, calibrated } from "#core/head/calibration.ts";
+import { applyCalibration, calibrate, calibrated, type ScoreCalibration } from "#core/head/calibration.ts";
 import { logitsOf, softmax } from "#core/head/head.ts";
 import { logLossOf } from "#core/head/metrics.ts";
 import { fitTemperature } from "#core/head/temperature.ts";
@@ -30,14 +30,14 @@ function planted(n: number, seed: number, { temperature, bias }: { temperature: 
   return { logits, labels };
 }
 
-const lossAt = ({ logits, labels }: Labelled, at: Calibration) =>
+const lossAt = ({ logits, labels }: Labelled, at: ScoreCalibration) =>
   logLossOf(
     logits.map((row) => calibrated(row, at)),
     labels,
   );
 
 const unchanged = (temperature: number, classes: number) => ({ temperature, bias: new Float64Array(classes) });
-const spreadOf = ({ bias }: Calibration) => Math.max(...bias) - Math.min(...bias);
+const spreadOf = ({ bias }: ScoreCalibration) => Math.max(...bias) - Math.min(...bias);
 
 describe("calibration", () => {
   it("never raises the log-loss on the labels it is given, whatever they are", () => {
@@ -98,7 +98,7 @@ describe("calibration", () => {
     for (let seed = 60; seed < 66; seed++) {
       const data = planted([30, 400][seed % 2] as number, seed, { temperature: 0.3, bias: [1, 0, -1] });
       const n = data.labels.length;
-      const penalised = ({ temperature, bias }: Calibration) => {
+      const penalised = ({ temperature, bias }: ScoreCalibration) => {
         const ofBias = bias.reduce((sum, value) => sum + value ** 2, 0) / (2 * 0.2 ** 2);
         return (
           lossAt(data, { temperature, bias }) +
@@ -120,10 +120,10 @@ describe("calibration", () => {
   it("hardly moves for a few labels, and further the more of them say the same", () => {
     const random = seeded(51);
     const found = [4, 40, 400].map((n) => calibrate(randomLogits(n, 3, random), new Array(n).fill(0)));
-    expect(Math.abs(Math.log((found[0] as Calibration).temperature))).toBeLessThan(0.1);
-    expect(spreadOf(found[0] as Calibration)).toBeLessThan(0.3);
-    expect(spreadOf(found[1] as Calibration)).toBeGreaterThan(spreadOf(found[0] as Calibration));
-    expect(spreadOf(found[2] as Calibration)).toBeGreaterThan(spreadOf(found[1] as Calibration));
+    expect(Math.abs(Math.log((found[0] as ScoreCalibration).temperature))).toBeLessThan(0.1);
+    expect(spreadOf(found[0] as ScoreCalibration)).toBeLessThan(0.3);
+    expect(spreadOf(found[1] as ScoreCalibration)).toBeGreaterThan(spreadOf(found[0] as ScoreCalibration));
+    expect(spreadOf(found[2] as ScoreCalibration)).toBeGreaterThan(spreadOf(found[1] as ScoreCalibration));
   });
 
   it("worked into a head gives the same scores at temperature 1", () => {

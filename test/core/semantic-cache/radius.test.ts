@@ -1,15 +1,15 @@
 import { describe, expect, it } from "vitest";
-import { certifyRadius, chooseRadius, type Remembered, radiusGrid } from "#core/semantic-cache/radius.ts";
+import { certifyRadius, chooseRadius, type LabelledNeighbours, radiusGrid } from "#core/semantic-cache/radius.ts";
 import { seeded } from "#test/helpers/random.ts";
 
 const options = { targetRisk: 0.1, delta: 0.05 };
 
 // Two neighbours of class 0 at one similarity; the question is of another class where it is wrong.
-function remembered(similarity: number, wrong: boolean): Remembered {
+function remembered(similarity: number, wrong: boolean): LabelledNeighbours {
   return { neighbours: [0, 1].map(() => ({ label: 0, similarity })), label: wrong ? 1 : 0 };
 }
 
-function many(n: number, errors: number, similarity: number): Remembered[] {
+function many(n: number, errors: number, similarity: number): LabelledNeighbours[] {
   return Array.from({ length: n }, (_, i) => remembered(similarity, i < errors));
 }
 
@@ -24,7 +24,7 @@ describe("the radius", () => {
   });
 
   it("is the stricter one where what lies a little further off does not agree", () => {
-    const torn = (label: number): Remembered => ({
+    const torn = (label: number): LabelledNeighbours => ({
       neighbours: [
         { label, similarity: 1 },
         { label: 1 - label, similarity: 0.97 },
@@ -46,7 +46,7 @@ describe("the radius's certificate", () => {
     // Binomial(100, 0.1): P(X ≤ 4) = 0.0237 and P(X ≤ 5) = 0.0576.
     const far = many(500, 500, 0.5);
     expect(certifyRadius(0.9, [...many(100, 4, 0.95), ...far], options)).toEqual({
-      ...{ radius: 0.9, fromCache: 100, errors: 4, certified: true },
+      ...{ radius: 0.9, answered: 100, errors: 4, certified: true },
       reason: "4 of 100 recalled answers are wrong: at most 0.1 with 0.95 confidence",
     });
     expect(certifyRadius(0.9, [...many(100, 5, 0.95), ...far], options)).toMatchObject({
@@ -61,12 +61,12 @@ describe("the radius's certificate", () => {
       certified: false,
       reason: "0 of 28 recalled answers are wrong; 29 without an error are needed at least",
     });
-    expect(certifyRadius(0.9, [], options)).toMatchObject({ certified: false, fromCache: 0 });
+    expect(certifyRadius(0.9, [], options)).toMatchObject({ certified: false, answered: 0 });
   });
 
   // The error grows with distance, so that somewhere in the grid it passes the target.
   const trueRisk = (similarity: number) => 0.6 * Math.sqrt(1 - similarity);
-  function draw(random: () => number, n: number): Remembered[] {
+  function draw(random: () => number, n: number): LabelledNeighbours[] {
     return Array.from({ length: n }, () => {
       const similarity = 1 - 0.25 * random() ** 2;
       return remembered(similarity, random() < trueRisk(similarity));

@@ -40,15 +40,15 @@ export function errorBounds(trials: Trials, delta: number): ErrorBounds {
 }
 
 /** Whether the running mean error is below `risk`, but for a chance of `delta` over all looks. */
-export function surelyBelow(trials: Trials, risk: number, delta: number): boolean {
+export function isBelowWithConfidence(trials: Trials, risk: number, delta: number): boolean {
   // S = Σ(r − E)/π, V = Σ(r − E)²/π².
   const gain = risk * trials.weight - trials.weightedErrors;
   const variance = (1 - 2 * risk) * trials.weightedErrors2 + risk ** 2 * trials.weight2;
-  return isAccepted({ gain, variance, risk, minInclusionProbability: trials.minInclusionProbability }, delta);
+  return isProven({ gain, variance, risk, minInclusionProbability: trials.minInclusionProbability }, delta);
 }
 
 /** S = Σ(r − E)/π and V = Σ(r − E)²/π² over losses E in [0, 1], for a risk r in (0, 1). */
-export interface Capital {
+export interface EProcessSums {
   gain: number;
   variance: number;
   risk: number;
@@ -56,7 +56,7 @@ export interface Capital {
 }
 
 /** Whether the mixture of bets against a mean of `risk` or more has ever to be believed, but for a chance of `delta`. */
-export function isAccepted({ gain, variance, risk, minInclusionProbability }: Capital, delta: number): boolean {
+export function isProven({ gain, variance, risk, minInclusionProbability }: EProcessSums, delta: number): boolean {
   const needed = Math.log(1 / delta);
   // No bet reaches more than S²/2V; most looks end here, without a logarithm.
   if (gain <= 0 || gain ** 2 < 2 * variance * needed) return false;
@@ -72,19 +72,19 @@ export function isAccepted({ gain, variance, risk, minInclusionProbability }: Ca
 }
 
 /** Whether the running mean error is above `risk`, but for a chance of `delta` over all looks. */
-export function surelyAbove(trials: Trials, risk: number, delta: number): boolean {
-  return surelyBelow(mirrored(trials), 1 - risk, delta);
+export function isAboveWithConfidence(trials: Trials, risk: number, delta: number): boolean {
+  return isBelowWithConfidence(mirrored(trials), 1 - risk, delta);
 }
 
 // Any excluded r bounds the mean, even were a larger one let through: the process is nowhere above the capital
 // Π(1 + λ(r − E)/π), which grows with r. So bisection is sound wherever it ends.
 function leastExcluded(trials: Trials, mean: number, delta: number): number {
-  if (!surelyBelow(trials, 1, delta)) return 1;
+  if (!isBelowWithConfidence(trials, 1, delta)) return 1;
   let low = mean;
   let high = 1;
   while (high - low > boundPrecision) {
     const middle = (low + high) / 2;
-    if (surelyBelow(trials, middle, delta)) high = middle;
+    if (isBelowWithConfidence(trials, middle, delta)) high = middle;
     else low = middle;
   }
   return high;

@@ -1,8 +1,8 @@
 import type { CanaryPlan, CanaryVerdict, DifferenceBounds, Differences, RegionDifferences } from "../contract/index.ts";
-import { isAccepted } from "./bounds.ts";
+import { isProven } from "./bounds.ts";
 
 /** A loss in [0, 1] of one version's answer. */
-export interface Mark {
+export interface VersionLoss {
   side: "stable" | "canary";
   loss: number;
 }
@@ -15,7 +15,7 @@ const precision = 1e-6;
  * difference compares what was asked in one region at about one time, whatever the canary's share and whatever drifts.
  * @example differencesOf([{ side: "stable", loss: 0 }, { side: "stable", loss: 1 }, { side: "canary", loss: 1 }]) // { blocks: 1, sum: 0.5, squares: 0.25 }
  */
-export function differencesOf(marks: Iterable<Mark>): Differences {
+export function differencesOf(marks: Iterable<VersionLoss>): Differences {
   const found = { ...none };
   let open = { stable: { n: 0, sum: 0 }, canary: { n: 0, sum: 0 } };
   for (const { side, loss } of marks) {
@@ -46,7 +46,7 @@ export function differsByLess({ blocks, sum, squares }: Differences, bound: numb
   if (bound >= 1) return true;
   const gain = (bound * blocks - sum) / 2;
   const variance = (squares - 2 * bound * sum + bound ** 2 * blocks) / 4;
-  return isAccepted({ gain, variance, risk: (bound + 1) / 2, minInclusionProbability: 1 }, delta);
+  return isProven({ gain, variance, risk: (bound + 1) / 2, minInclusionProbability: 1 }, delta);
 }
 
 /** Whether the running mean of d is above `bound`, likewise. */

@@ -29,9 +29,9 @@ const defaultRate = 0.02;
  * answer, so that the accepted errors' long-run mean is the aim whatever drifts, or less at the floor (adaptive
  * conformal inference, arXiv 2106.00170; arXiv 2205.09095). Closed, it comes down for each escalated answer that would
  * have been right: those then count among the questions that the mean is over.
- * @example follow(0.8, { accepted: true, right: false, inclusion probability: 1 }, { aim: 0.1, floor: 0.5, minInclusionProbability: 1 }) // 0.818
+ * @example updateThreshold(0.8, { accepted: true, right: false, inclusion probability: 1 }, { aim: 0.1, floor: 0.5, minInclusionProbability: 1 }) // 0.818
  */
-export function follow(threshold: number, label: ControlLabel, settings: ControlSettings): number {
+export function updateThreshold(threshold: number, label: ControlLabel, settings: ControlSettings): number {
   const { aim, floor, ceiling = 1, minInclusionProbability, rate = defaultRate } = settings;
   const closed = threshold > ceiling;
   if (!label.accepted && !(closed && label.right)) return threshold;

@@ -8,7 +8,7 @@ export interface ClusterSum {
 }
 
 /** What clusters add up to: enough for the mean embedding and its cluster-robust covariance. */
-export interface Moments {
+export interface ClusterMoments {
   clusters: number;
   /** Σ w. */
   weight: number;
@@ -44,8 +44,8 @@ const minEffectiveClusters = 1.5;
 // An axis whose variance is less than this share of the first axis's is rounding.
 const negligibleVariance = 1e-9;
 
-/** Moments of no cluster at all, of embeddings of that width. */
-export function emptyMoments(width: number): Moments {
+/** ClusterMoments of no cluster at all, of embeddings of that width. */
+export function emptyClusterMoments(width: number): ClusterMoments {
   const zeros = (n: number) => new Array<number>(n).fill(0);
   return {
     clusters: 0,
@@ -58,7 +58,7 @@ export function emptyMoments(width: number): Moments {
 }
 
 /** Adds one cluster, whole, in place: its questions are not independent, so it counts as one observation. */
-export function addCluster(moments: Moments, { weight, sum }: ClusterSum): void {
+export function addCluster(moments: ClusterMoments, { weight, sum }: ClusterSum): void {
   const width = moments.sum.length;
   expectWidth("addCluster", width, sum.length);
   if (!(weight > 0)) return;
@@ -76,8 +76,8 @@ export function addCluster(moments: Moments, { weight, sum }: ClusterSum): void 
   }
 }
 
-/** Moments of both sets of clusters together: those of other seasons or years add up. */
-export function addMoments(a: Moments, b: Moments): Moments {
+/** ClusterMoments of both sets of clusters together: those of other seasons or years add up. */
+export function addClusterMoments(a: ClusterMoments, b: ClusterMoments): ClusterMoments {
   expectWidth("addMoments", a.sum.length, b.sum.length);
   const plus = (x: number[], y: number[]) => x.map((value, i) => value + (y[i] as number));
   return {
@@ -101,7 +101,7 @@ export function addMoments(a: Moments, b: Moments): Moments {
  * @returns null where there are too few clusters to say anything, or nothing varies
  * @throws RangeError when the two differ in width
  */
-export function driftTest(reference: Moments, recent: Moments, level: number): DriftTest | null {
+export function driftTest(reference: ClusterMoments, recent: ClusterMoments, level: number): DriftTest | null {
   expectWidth("driftTest", reference.sum.length, recent.sum.length);
   if (Math.min(effectiveClusters(reference), effectiveClusters(recent)) < minEffectiveClusters) return null;
   const [before, now] = [spreadOf(reference), spreadOf(recent)];
@@ -128,13 +128,13 @@ export function driftTest(reference: Moments, recent: Moments, level: number): D
   return { statistic, threshold, alarm: statistic >= threshold, p, dimensions: k };
 }
 
-function effectiveClusters({ weight, weightSquares }: Moments): number {
+function effectiveClusters({ weight, weightSquares }: ClusterMoments): number {
   return weightSquares === 0 ? 0 : weight ** 2 / weightSquares;
 }
 
 // The mean [d, 1], and the scatter of cluster means about it, [d, d]: n − 1 times their covariance, where a cluster's
 // mean counts by w². Σ(s − wμ)(s − wμ)ᵀ is the middle of Liang & Zeger's sandwich.
-function spreadOf(moments: Moments): { n: number; mean: Matrix; scatter: Matrix } {
+function spreadOf(moments: ClusterMoments): { n: number; mean: Matrix; scatter: Matrix } {
   const width = moments.sum.length;
   const mean = Matrix.columnVector(moments.sum).div(moments.weight);
   const cross = mean.mmul(Matrix.rowVector(moments.weightedSum));

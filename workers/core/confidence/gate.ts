@@ -1,14 +1,14 @@
 import { coverageAt } from "../head/metrics.ts";
-import type { Judged } from "./rule.ts";
+import type { GradedAnswer } from "./rule.ts";
 
 /** One held-out question, as the head in use and the candidate scored it. */
-export interface Compared {
+export interface ComparedQuestion {
   /** The group key: questions of one cluster are not independent. */
   cluster: string;
   currentLoss: number;
   candidateLoss: number;
-  current: Judged;
-  candidate: Judged;
+  current: GradedAnswer;
+  candidate: GradedAnswer;
 }
 
 export interface GateReport {
@@ -36,7 +36,7 @@ const negligible = 1e-5;
  * by no more than one standard error. With a margin it need only be better as far as can be seen, and surely no worse
  * than by the margin.
  */
-export function gate(compared: readonly Compared[], targetRisk: number, margin = 0): GateReport {
+export function gate(compared: readonly ComparedQuestion[], targetRisk: number, margin = 0): GateReport {
   const n = compared.length;
   const byCluster = new Map<string, number>();
   const mean = average(compared.map((c) => c.candidateLoss - c.currentLoss));
@@ -83,7 +83,7 @@ function boundText(bound: number): string {
   return bound <= 0 ? `at least ${(-bound).toFixed(4)}` : `higher by ${bound.toFixed(4)} at most`;
 }
 
-function coverage(judged: readonly Judged[], risk: number): number {
+function coverage(judged: readonly GradedAnswer[], risk: number): number {
   return coverageAt(
     judged.map((j) => j.confidence),
     judged.map((j) => j.right),

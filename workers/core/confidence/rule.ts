@@ -3,7 +3,7 @@ import { argMax } from "../head/head.ts";
 import { binomialTail } from "./binomial.ts";
 
 /** A question whose label is known, as a head scored it. */
-export interface Judged {
+export interface GradedAnswer {
   confidence: number;
   right: boolean;
 }
@@ -18,13 +18,13 @@ export function accepts(rule: Pick<Rule, "threshold">, confidence: number): bool
 }
 
 /** What a head's scores say of a question whose label is known. */
-export function judge(scores: ArrayLike<number>, label: number): Judged {
+export function gradeAnswer(scores: ArrayLike<number>, label: number): GradedAnswer {
   const predicted = argMax(scores);
   return { confidence: scores[predicted] as number, right: predicted === label };
 }
 
 /** The fixed grid of thresholds, strictest first: equal steps of the confidences seen on validation. */
-export function thresholdGrid(validation: readonly Judged[]): number[] {
+export function thresholdGrid(validation: readonly GradedAnswer[]): number[] {
   const sorted = validation.map((question) => question.confidence).sort((a, b) => b - a);
   const steps = Array.from({ length: gridSize }, (_, i) => Math.ceil(((i + 1) / gridSize) * sorted.length) - 1);
   return [...new Set(steps.filter((step) => step >= 0).map((step) => sorted[step] as number))];
@@ -37,7 +37,7 @@ export function thresholdGrid(validation: readonly Judged[]): number[] {
  */
 export function certifyRule(
   grid: readonly number[],
-  calibration: readonly Judged[],
+  calibration: readonly GradedAnswer[],
   options: { targetRisk: number; delta: number; source: LabelSource; scope: string; window: Certificate["window"] },
 ): Rule {
   const { targetRisk, delta, source, scope, window } = options;
@@ -74,7 +74,7 @@ export function certifyRule(
 /** The laxest threshold of the grid at which validation's own error is at most the target: a start, not a promise. */
 export function validationThreshold(
   grid: readonly number[],
-  validation: readonly Judged[],
+  validation: readonly GradedAnswer[],
   targetRisk: number,
 ): number {
   let threshold = acceptNothing;

@@ -20,7 +20,7 @@ export function groupKeyOf(groupBy: GroupBy, question: { id: string; instance: I
 }
 
 /** Where a sample belongs: its split, and of train the part that cross-validation leaves out together with it. */
-export interface Deal {
+export interface SplitAssignment {
   split: Split;
   fold: number;
 }
@@ -29,7 +29,7 @@ export interface Deal {
 export const trainFolds = 3;
 
 /** Deals a sample by HMAC, so that no caller can choose: 60 train, 20 validation, 20 certify. */
-export async function deal(secret: string, region: string, key: string): Promise<Deal> {
+export async function assignSplit(secret: string, region: string, key: string): Promise<SplitAssignment> {
   const unit = await hmacUnit(secret, `fold|${region}|${key}`);
   if (unit < trainShare) return { split: "train", fold: Math.floor((unit / trainShare) * trainFolds) };
   return { split: unit < trainShare + validationShare ? "validation" : "calibration", fold: 0 };
@@ -37,7 +37,7 @@ export async function deal(secret: string, region: string, key: string): Promise
 
 /** The split alone. */
 export async function splitOf(secret: string, region: string, key: string): Promise<Split> {
-  return (await deal(secret, region, key)).split;
+  return (await assignSplit(secret, region, key)).split;
 }
 
 /** Whether an accepted question is sent for a label anyway: a coin of its own. */

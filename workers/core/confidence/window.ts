@@ -1,8 +1,8 @@
-import { errorBounds, surelyBelow } from "./bounds.ts";
+import { errorBounds, isBelowWithConfidence } from "./bounds.ts";
 import { addTrial, noTrials, repeatTrials, type Trials } from "./trials.ts";
 
 /** A span of a region's life over which one certificate speaks. */
-export interface Window {
+export interface CertificateWindow {
   /** 1 for the region's first. */
   number: number;
   /** When it began, ms since 1970: questions that were asked before are not in it. */
@@ -27,21 +27,21 @@ export interface Verdict {
 const labelsWorthWaitingFor = 1e7;
 
 /** The first window of a region, under a policy that records no π below `minInclusionProbability`. */
-export function firstWindow(at: number, minInclusionProbability: number): Window {
+export function firstWindow(at: number, minInclusionProbability: number): CertificateWindow {
   return { number: 1, from: at, trials: noTrials(minInclusionProbability) };
 }
 
 /** The window after one that is void, or whose policy's least π has changed: it knows nothing of what was before. */
 export function nextWindow(
-  window: Window,
+  window: CertificateWindow,
   at: number,
   minInclusionProbability: number = window.trials.minInclusionProbability,
-): Window {
+): CertificateWindow {
   return { number: window.number + 1, from: at, trials: noTrials(minInclusionProbability) };
 }
 
 /** What window k may spend of a life's δ: δ/(k(k + 1)), which sums to δ however many there are. */
-export function windowDelta(window: Pick<Window, "number">, delta: number): number {
+export function windowDelta(window: Pick<CertificateWindow, "number">, delta: number): number {
   return delta / (window.number * (window.number + 1));
 }
 
@@ -50,7 +50,10 @@ export function windowDelta(window: Pick<Window, "number">, delta: number): numb
  * wrong with a chance of `delta` at most, and so, apart, is `void` or `lower`.
  * @example verdict(window, { targetRisk: 0.1, delta: 0.05 }).status // "pending"
  */
-export function verdict(window: Window, { targetRisk, delta }: { targetRisk: number; delta: number }): Verdict {
+export function verdict(
+  window: CertificateWindow,
+  { targetRisk, delta }: { targetRisk: number; delta: number },
+): Verdict {
   const { trials } = window;
   const level = windowDelta(window, delta);
   const { mean, lower, upper } = errorBounds(trials, level);
@@ -69,7 +72,7 @@ function labelsNeeded(trials: Trials, targetRisk: number, delta: number): number
   // Before the first label: were none wrong.
   const seen =
     trials.labels > 0 ? trials : addTrial(trials, { inclusionProbability: trials.minInclusionProbability, error: 0 });
-  const valid = (labels: number) => surelyBelow(repeatTrials(seen, labels / seen.labels), targetRisk, delta);
+  const valid = (labels: number) => isBelowWithConfidence(repeatTrials(seen, labels / seen.labels), targetRisk, delta);
   let few = trials.labels;
   let enough = Math.max(labelsWorthWaitingFor, 2 * few);
   if (!valid(enough)) return null;

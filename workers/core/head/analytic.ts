@@ -2,7 +2,7 @@ import { CholeskyDecomposition, Matrix } from "ml-matrix";
 import { addSums, labelsIn, labelWeightUnit, type Sums } from "./sums.ts";
 
 /** Sums in real units, one full label counting one: XᵀX [width + 1, width + 1] and XᵀY [width + 1, classes]. */
-export interface Moments {
+export interface GramMatrices {
   gram: Matrix;
   moment: Matrix;
   labels: number;
@@ -29,7 +29,7 @@ export class SingularSumsError extends Error {
 }
 
 /** Sums of int16 embeddings at `step`, in real units. */
-export function momentsOf(sums: Sums, step: number): Moments {
+export function gramMatricesOf(sums: Sums, step: number): GramMatrices {
   const { width, classes, values } = sums;
   const n = width + 1;
   const unit = (i: number) => (i < width ? step : 1);
@@ -54,8 +54,8 @@ export function momentsOf(sums: Sums, step: number): Moments {
  * `ownLabels` samples that the region has in the global sums it takes out as many as the region holds, taken to look
  * like them on average; all stays in where they are most of the global sums, or where no data could have what is left.
  */
-export function priorOf(global: Moments, own: Moments, ownLabels: number): Moments {
-  const without = (share: number): Moments => {
+export function priorOf(global: GramMatrices, own: GramMatrices, ownLabels: number): GramMatrices {
+  const without = (share: number): GramMatrices => {
     const labels = global.labels - share * own.labels;
     const scaled = (all: Matrix, fold: Matrix) => Matrix.sub(all, Matrix.mul(fold, share)).div(labels);
     return { gram: scaled(global.gram, own.gram), moment: scaled(global.moment, own.moment), labels: 1 };
@@ -71,7 +71,7 @@ export function priorOf(global: Moments, own: Moments, ownLabels: number): Momen
  * (τĜ + G + λD)⁻¹(τB̂ + B) with D = diag(Ĝ) and the bias not penalised (AFL, arXiv 2405.16240).
  * Throws `SingularSumsError` where there is no solution: too few labels, and neither prior nor penalty.
  */
-export function solveRidge(own: Moments, prior: Moments, { tau, lambda }: RidgeSettings): Matrix {
+export function solveRidge(own: GramMatrices, prior: GramMatrices, { tau, lambda }: RidgeSettings): Matrix {
   const left = Matrix.add(own.gram, Matrix.mul(prior.gram, tau));
   const right = Matrix.add(own.moment, Matrix.mul(prior.moment, tau));
   const decomposed = penalised(left, prior.gram, lambda);
@@ -92,7 +92,7 @@ function penalised(gram: Matrix, prior: Matrix, lambda: number): CholeskyDecompo
 }
 
 /** Σω‖y − Wᵀx̃‖² over the rows of some sums, without the rows. */
-export function squaredError({ gram, moment, labels }: Moments, weights: Matrix): number {
+export function squaredError({ gram, moment, labels }: GramMatrices, weights: Matrix): number {
   const fitted = gram.mmul(weights);
   let error = labels;
   for (let i = 0; i < weights.rows; i++) {

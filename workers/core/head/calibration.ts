@@ -4,14 +4,14 @@ import { calibratedLogLoss } from "./metrics.ts";
 import { defaultTemperature, fitTemperature, type TemperaturePrior } from "./temperature.ts";
 
 /** Scores are softmax(logits / temperature + bias). */
-export interface Calibration {
+export interface ScoreCalibration {
   temperature: number;
   /** One a class. */
   bias: Float64Array;
 }
 
 /** Log-loss, and what the priors of the temperature and of the biases add to it. */
-interface Problem extends Required<TemperaturePrior> {
+interface PenalisedLoss extends Required<TemperaturePrior> {
   /** One [classes] row for each label. */
   logits: readonly Float64Array[];
   labels: readonly number[];
@@ -35,10 +35,10 @@ export function calibrate(
   logits: readonly Float64Array[],
   labels: readonly number[],
   prior: TemperaturePrior = {},
-): Calibration {
+): ScoreCalibration {
   const classes = logits[0]?.length ?? 0;
   const problem = { ...defaultTemperature, ...prior, logits, labels };
-  let best: Calibration = { temperature: fitTemperature(logits, labels, prior), bias: new Float64Array(classes) };
+  let best: ScoreCalibration = { temperature: fitTemperature(logits, labels, prior), bias: new Float64Array(classes) };
   let loss = objective(problem, best);
   for (let round = 0; round < rounds && classes > 0; round++) {
     const { next, nextLoss } = better(problem, best, loss);
@@ -50,7 +50,7 @@ export function calibrate(
 }
 
 /** Calibrated scores [classes] of one row of logits. */
-export function calibrated(logits: Float64Array, { temperature, bias }: Calibration): Float64Array {
+export function calibrated(logits: Float64Array, { temperature, bias }: ScoreCalibration): Float64Array {
   return softmax(
     logits.map((logit, c) => logit / temperature + (bias[c] as number)),
     1,
@@ -58,14 +58,18 @@ export function calibrated(logits: Float64Array, { temperature, bias }: Calibrat
 }
 
 /** A head [width + 1, classes] with its calibration worked in, so that its temperature is 1. */
-export function applyCalibration(weights: Float32Array, { temperature, bias }: Calibration): Float32Array {
+export function applyCalibration(weights: Float32Array, { temperature, bias }: ScoreCalibration): Float32Array {
   const classes = bias.length;
   const biasRow = weights.length - classes;
   return weights.map((weight, i) => weight / temperature + (i < biasRow ? 0 : (bias[i - biasRow] as number)));
 }
 
 /** One step of Fisher scoring, halved until it gains; where it never does, the same again. */
-function better(problem: Problem, at: Calibration, loss: number): { next: Calibration; nextLoss: number } {
+function better(
+  problem: PenalisedLoss,
+  at: ScoreCalibration,
+  loss: number,
+): { next: ScoreCalibration; nextLoss: number } {
   const step = scoringStep(problem, at);
   for (let halved = 0; halved <= halvings; halved++) {
     const share = 0.5 ** halved;
@@ -83,7 +87,7 @@ function better(problem: Problem, at: Calibration, loss: number): { next: Calibr
  * Slope over expected curvature, [classes + 1]: of each bias, then of −ln T. The softmax takes s + b with s = logits / T,
  * so that a row's curvature is the covariance, under its scores, of a class's own 1 and its s.
  */
-function scoringStep({ logits, labels, centre, deviation }: Problem, at: Calibration): Matrix {
+function scoringStep({ logits, labels, centre, deviation }: PenalisedLoss, at: ScoreCalibration): Matrix {
   const classes = at.bias.length;
   const n = classes + 1;
   const slope = new Float64Array(n);
@@ -124,7 +128,10 @@ function add(values: Float64Array, i: number, value: number): void {
   values[i] = (values[i] as number) + value;
 }
 
-function objective({ logits, labels, centre, deviation }: Problem, { temperature, bias }: Calibration): number {
+function objective(
+  { logits, labels, centre, deviation }: PenalisedLoss,
+  { temperature, bias }: ScoreCalibration,
+): number {
   const ofBias = bias.reduce((sum, value) => sum + value ** 2, 0) / (2 * biasDeviation ** 2);
   const ofTemperature = Math.log(temperature / centre) ** 2 / (2 * deviation ** 2);
   return calibratedLogLoss(logits, labels, temperature, bias) + (ofBias + ofTemperature) / Math.max(1, labels.length);

@@ -1,9 +1,9 @@
 import { binomialTail } from "../confidence/binomial.ts";
-import { cachedLabel } from "./look-up.ts";
-import type { Neighbour } from "./memory.ts";
+import { agreedLabel } from "./agreed-label.ts";
+import type { Neighbour } from "./neighbour-index.ts";
 
 /** An escalated question whose label is known, with what memory holds near it. */
-export interface Remembered {
+export interface LabelledNeighbours {
   neighbours: readonly Neighbour[];
   label: number;
 }
@@ -13,7 +13,7 @@ export interface RadiusReport {
   /** The least similarity that is near enough, a cosine. */
   radius: number;
   /** How many questions of calibration would be recalled. */
-  fromCache: number;
+  answered: number;
   /** How many of these wrongly. */
   errors: number;
   /** Recall is off until this is true. */
@@ -33,14 +33,14 @@ const headroom = 0.5;
  * The radius of the grid that recalls most of validation's questions with an error of at most half the target, the stricter
  * of two that recall as many; null where none does. A laxer one may recall fewer: all that is near has to agree.
  */
-export function chooseRadius(validation: readonly Remembered[], targetRisk: number): number | null {
+export function chooseRadius(validation: readonly LabelledNeighbours[], targetRisk: number): number | null {
   let chosen: number | null = null;
   let most = 0;
   for (const radius of radiusGrid) {
-    const { fromCache, errors } = countFromCache(validation, radius);
-    if (fromCache <= most || errors > headroom * targetRisk * fromCache) continue;
+    const { answered, errors } = countAnswers(validation, radius);
+    if (answered <= most || errors > headroom * targetRisk * answered) continue;
     chosen = radius;
-    most = fromCache;
+    most = answered;
   }
   return chosen;
 }
@@ -51,31 +51,31 @@ export function chooseRadius(validation: readonly Remembered[], targetRisk: numb
  */
 export function certifyRadius(
   radius: number,
-  calibration: readonly Remembered[],
+  calibration: readonly LabelledNeighbours[],
   options: { targetRisk: number; delta: number },
 ): RadiusReport {
   const { targetRisk, delta } = options;
-  const { fromCache, errors } = countFromCache(calibration, radius);
+  const { answered, errors } = countAnswers(calibration, radius);
   // P(at most this few errors), were the risk as high as the target.
-  const certified = fromCache > 0 && binomialTail(errors, fromCache, targetRisk) <= delta;
+  const certified = answered > 0 && binomialTail(errors, answered, targetRisk) <= delta;
   const needed = Math.ceil(Math.log(delta) / Math.log1p(-targetRisk));
-  const counts = `${errors} of ${fromCache} recalled answers are wrong`;
+  const counts = `${errors} of ${answered} recalled answers are wrong`;
   const reason = certified
     ? `${counts}: at most ${targetRisk} with ${1 - delta} confidence`
-    : fromCache < needed
+    : answered < needed
       ? `${counts}; ${needed} without an error are needed at least`
       : `${counts}: not surely at most ${targetRisk}`;
-  return { radius, fromCache, errors, certified, reason };
+  return { radius, answered, errors, certified, reason };
 }
 
-function countFromCache(questions: readonly Remembered[], radius: number): { fromCache: number; errors: number } {
-  let fromCache = 0;
+function countAnswers(questions: readonly LabelledNeighbours[], radius: number): { answered: number; errors: number } {
+  let answered = 0;
   let errors = 0;
   for (const { neighbours, label } of questions) {
-    const answer = cachedLabel(neighbours, radius);
+    const answer = agreedLabel(neighbours, radius);
     if (answer === null) continue;
-    fromCache++;
+    answered++;
     if (answer.label !== label) errors++;
   }
-  return { fromCache, errors };
+  return { answered, errors };
 }

@@ -1,5 +1,5 @@
 import { convertIndexedToRgb, type DecodedPng, decode } from "fast-png";
-import { joined } from "#core/bytes.ts";
+import { concatBytes } from "#core/bytes.ts";
 import { ImageError } from "./header.ts";
 import type { Pixels } from "./pixels.ts";
 
@@ -49,7 +49,7 @@ function readChunks(bytes: Uint8Array<ArrayBuffer>) {
   if (first?.length !== 25 || packed.length === 0) throw broken();
   const header = new DataView(first.buffer, first.byteOffset);
   return {
-    file: joined(kept),
+    file: concatBytes(kept),
     packed,
     header: {
       width: header.getUint32(8),

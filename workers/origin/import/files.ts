@@ -1,7 +1,7 @@
 import { existsSync } from "node:fs";
 import { readFile, stat } from "node:fs/promises";
 import { dirname, join } from "node:path";
-import { joined } from "#core/bytes.ts";
+import { concatBytes } from "#core/bytes.ts";
 import { type ModelJson, readModelJson, weightsOf } from "#core/model/tfjs/model-json.ts";
 import { storedBytes } from "#core/model/tfjs/weights.ts";
 import type { StoredPart } from "../train/pack.ts";
@@ -22,7 +22,7 @@ export async function readModelFiles(given: string): Promise<TfjsModelFiles> {
   const modelJson = readModelJson(bytes);
   const paths = modelJson.weightsManifest.flatMap((group) => group.paths);
   const shards = await Promise.all(paths.map((name) => read(join(dirname(path), name), `shard '${name}' of ${path}`)));
-  const values = joined(shards).buffer;
+  const values = concatBytes(shards).buffer;
   const expected = weightsOf(modelJson).reduce((sum, spec) => sum + storedBytes(spec), 0);
   if (values.byteLength !== expected) {
     throw new Error(

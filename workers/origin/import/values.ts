@@ -1,5 +1,5 @@
 import * as tf from "@tensorflow/tfjs-core";
-import { joined } from "#core/bytes.ts";
+import { concatBytes } from "#core/bytes.ts";
 import { readWeights } from "#core/model/tfjs/weights.ts";
 import type { StoredPart } from "../train/pack.ts";
 import { partsOf, type TfjsModelFiles } from "./files.ts";
@@ -20,7 +20,7 @@ export function valuesOf(files: TfjsModelFiles, names: readonly string[]): Map<s
 export function expanded(parts: readonly StoredPart[]): Map<string, WeightValues> {
   const tensors = readWeights(
     parts.map(({ spec }) => spec),
-    joined(parts.map(({ bytes }) => bytes)).buffer,
+    concatBytes(parts.map(({ bytes }) => bytes)).buffer,
   );
   const found = [...tensors].map(([name, tensor]): [string, WeightValues] => {
     return [name, { shape: tensor.shape, values: tensor.dataSync() as Float32Array }];

@@ -1,5 +1,5 @@
-import { type Compared, type GateReport, gate } from "#core/confidence/gate.ts";
-import { judge } from "#core/confidence/rule.ts";
+import { type ComparedQuestion, type GateReport, gate } from "#core/confidence/gate.ts";
+import { gradeAnswer } from "#core/confidence/rule.ts";
 import { groupKeyOf } from "#core/confidence/splits.ts";
 import type { NetworkSpec } from "#core/contract/index.ts";
 import { lossOf } from "#core/head/metrics.ts";
@@ -37,15 +37,15 @@ export async function compareVersions(
   const rows = splits.validation.filter(({ seenBefore }) => !seenBefore);
   const now = await scoreAll(recipe, current, rows);
   const next = await scoreAll(recipe, candidate, rows);
-  const compared = rows.map((row, i): Compared => {
+  const compared = rows.map((row, i): ComparedQuestion => {
     const label = recipe.labels.indexOf(row.label);
     const [currentScores, candidateScores] = [now[i] as Float64Array, next[i] as Float64Array];
     return {
       cluster: `${row.region}|${groupKeyOf(recipe.policy.groupBy, { id: `${i}`, instance: row.instance, at: row.at })}`,
       currentLoss: lossOf(currentScores, label),
       candidateLoss: lossOf(candidateScores, label),
-      current: judge(currentScores, label),
-      candidate: judge(candidateScores, label),
+      current: gradeAnswer(currentScores, label),
+      candidate: gradeAnswer(candidateScores, label),
     };
   });
   return { ...gate(compared, recipe.targetRisk, logLossMargin), byRegion: byRegion(rows, compared) };
@@ -59,12 +59,12 @@ function scoreAll(
   return scoreDataset(spec, read, encodeRows(recipe, spec.input, rows));
 }
 
-function byRegion(rows: readonly WeightedRow[], compared: readonly Compared[]): TrainingVerdict["byRegion"] {
+function byRegion(rows: readonly WeightedRow[], compared: readonly ComparedQuestion[]): TrainingVerdict["byRegion"] {
   const found: TrainingVerdict["byRegion"] = {};
   for (const [i, { region }] of rows.entries()) {
     const own = found[region] ?? { rows: 0, difference: 0 };
     found[region] = own;
-    const { candidateLoss, currentLoss } = compared[i] as Compared;
+    const { candidateLoss, currentLoss } = compared[i] as ComparedQuestion;
     own.rows++;
     own.difference += (candidateLoss - currentLoss - own.difference) / own.rows;
   }

@@ -1,4 +1,4 @@
-import { judge } from "#core/confidence/rule.ts";
+import { gradeAnswer } from "#core/confidence/rule.ts";
 import { argMax } from "#core/head/head.ts";
 
 /** The confusion matrix: counts[truth][prediction]. */
@@ -54,7 +54,7 @@ const binCount = 15;
 export function reliabilityOf(scores: readonly ArrayLike<number>[], truths: readonly number[]): ReliabilityCurve {
   const sums = Array.from({ length: binCount }, () => ({ confidence: 0, right: 0, n: 0 }));
   for (const [i, truth] of truths.entries()) {
-    const { confidence, right } = judge(scores[i] as ArrayLike<number>, truth);
+    const { confidence, right } = gradeAnswer(scores[i] as ArrayLike<number>, truth);
     const bin = sums[Math.min(binCount - 1, Math.floor(confidence * binCount))] as (typeof sums)[number];
     bin.confidence += confidence;
     bin.right += right ? 1 : 0;
@@ -77,7 +77,7 @@ const riskPoints = 100;
 
 /** Computes risk by coverage (Geifman & El-Yaniv, arXiv 1705.08500). */
 export function riskCurve(scores: readonly ArrayLike<number>[], truths: readonly number[]): RiskPoint[] {
-  const judged = truths.map((truth, i) => judge(scores[i] as ArrayLike<number>, truth));
+  const judged = truths.map((truth, i) => gradeAnswer(scores[i] as ArrayLike<number>, truth));
   judged.sort((a, b) => b.confidence - a.confidence);
   let errors = 0;
   const risks = judged.map(({ right }, i) => {

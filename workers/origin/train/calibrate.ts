@@ -1,5 +1,5 @@
 import { checkBlob } from "#core/artefacts.ts";
-import { certifyRule, judge, thresholdGrid } from "#core/confidence/rule.ts";
+import { certifyRule, gradeAnswer, thresholdGrid } from "#core/confidence/rule.ts";
 import type { Metrics, NetworkSpec } from "#core/contract/index.ts";
 import { logitsOf, softmax } from "#core/head/head.ts";
 import { evaluate } from "#core/head/metrics.ts";
@@ -54,11 +54,11 @@ export async function calibrate(
   const temperature = fitTemperature(validationLogits, Array.from(validation.labels));
   const largest = validationEmbeddings.reduce((top, value) => Math.max(top, Math.abs(value)), 0);
   const grid = thresholdGrid(
-    validationLogits.map((row, i) => judge(softmax(row, temperature), validation.labels[i] as number)),
+    validationLogits.map((row, i) => gradeAnswer(softmax(row, temperature), validation.labels[i] as number)),
   );
   const calibrationScores = logits(embed(calibration), calibration.rows).map((row) => softmax(row, temperature));
   network.backbone.release();
-  const judged = calibrationScores.map((scores, i) => judge(scores, calibration.labels[i] as number));
+  const judged = calibrationScores.map((scores, i) => gradeAnswer(scores, calibration.labels[i] as number));
   const rule = certifyRule(grid, judged, { targetRisk, delta, source: "truth", scope: "global", window });
   const { embedding } = packed.backbone;
   const step = (embeddingHeadroom * largest) / 32767;

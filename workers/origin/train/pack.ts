@@ -1,5 +1,5 @@
 import type * as layers from "@tensorflow/tfjs-layers";
-import { joined } from "#core/bytes.ts";
+import { concatBytes } from "#core/bytes.ts";
 import { type Backbone, type BlobRef, blobShardMaxBytes, type Input, type NetworkSpec } from "#core/contract/index.ts";
 import { sha256Hex } from "#core/hash.ts";
 import { encodeHead, type HeadWeights } from "#core/head/head.ts";
@@ -98,7 +98,7 @@ export async function packModel(
   blobs: Blobs,
 ): Promise<Pick<Backbone, "kind" | "sha256" | "topology" | "shards">> {
   const shards = await Promise.all(
-    cut(joined(weights.map(({ bytes }) => bytes))).map((shard) => addBlob(blobs, shard)),
+    cut(concatBytes(weights.map(({ bytes }) => bytes))).map((shard) => addBlob(blobs, shard)),
   );
   const weightsManifest = [{ paths: shards.map(({ sha256 }) => sha256), weights: weights.map(({ spec }) => spec) }];
   const format = kind.replace("tfjs-", "");

@@ -1,7 +1,7 @@
-import type { Neighbour } from "./memory.ts";
+import type { Neighbour } from "./neighbour-index.ts";
 
 /** How many of the nearest answered questions are looked at. */
-export const cacheNeighbours = 5;
+export const neighbourCount = 5;
 
 const minNear = 2;
 // Float32 rows of unit length make 1 − 1e-7 of an exact repeat.
@@ -14,8 +14,8 @@ const repeatSimilarity = 1 - 1e-6;
  * @param neighbours nearest first; those after the first five do not count
  * @param radius the least similarity that is near enough, a cosine
  */
-export function cachedLabel(neighbours: readonly Neighbour[], radius: number): { label: number } | null {
-  const near = neighbours.slice(0, cacheNeighbours).filter(({ similarity }) => similarity >= radius);
+export function agreedLabel(neighbours: readonly Neighbour[], radius: number): { label: number } | null {
+  const near = neighbours.slice(0, neighbourCount).filter(({ similarity }) => similarity >= radius);
   const [nearest] = near;
   if (nearest === undefined) return null;
   if (near.length < minNear && nearest.similarity < repeatSimilarity) return null;

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { quantise } from "#core/head/embedding.ts";
-import { Memory, type Neighbour } from "#core/semantic-cache/memory.ts";
+import { NearestNeighbourIndex, type Neighbour } from "#core/semantic-cache/neighbour-index.ts";
 import { seeded, uniform } from "#test/helpers/random.ts";
 
 const vector = (...values: number[]) => Int16Array.from(values);
@@ -26,7 +26,7 @@ describe("memory", () => {
       const width = 1 + Math.floor(random() * 70);
       const maxRows = 1 + Math.floor(random() * 600);
       const k = 1 + Math.floor(random() * 12);
-      const memory = new Memory(width, maxRows);
+      const memory = new NearestNeighbourIndex(width, maxRows);
       // Each its own label, so that labels name rows.
       const rows = Array.from({ length: Math.floor(random() * 900) }, (_, label) => {
         return { id: `q${label}`, vector: quantise(uniform(random, width), 1e-3), label };
@@ -46,7 +46,7 @@ describe("memory", () => {
   });
 
   it("puts the newer first of equally near ones, also when the ring has come round", () => {
-    const memory = new Memory(2, 4);
+    const memory = new NearestNeighbourIndex(2, 4);
     for (let label = 0; label < 6; label++) memory.add(`q${label}`, vector(label < 3 ? 3 : 6, 0), label);
     expect(labelsOf(memory.nearest([1, 0], 3))).toEqual([5, 4, 3]);
     expect(labelsOf(memory.nearest([1, 0], 9))).toEqual([5, 4, 3, 2]);
@@ -54,7 +54,7 @@ describe("memory", () => {
 
   it("finds an exact repeat at 1 within 1e-6, whatever its length", () => {
     const random = seeded(3);
-    const memory = new Memory(64, 100);
+    const memory = new NearestNeighbourIndex(64, 100);
     const rows = Array.from({ length: 100 }, () => quantise(uniform(random, 64, -30, 30), 1e-3));
     rows.forEach((row, i) => void memory.add(`q${i}`, row, i));
     rows.forEach((row, i) => {
@@ -65,7 +65,7 @@ describe("memory", () => {
   });
 
   it("replaces a question that comes again, as old as it was", () => {
-    const memory = new Memory(2, 2);
+    const memory = new NearestNeighbourIndex(2, 2);
     memory.add("a", vector(1, 0), 0);
     memory.add("b", vector(0, 1), 1);
     memory.add("a", vector(-1, 0), 7);
@@ -76,7 +76,7 @@ describe("memory", () => {
   });
 
   it("forgets what is removed, and nothing else", () => {
-    const memory = new Memory(2, 3);
+    const memory = new NearestNeighbourIndex(2, 3);
     for (const [label, id] of ["a", "b", "c"].entries()) memory.add(id, vector(1, label), label);
     memory.remove("b");
     memory.remove("nobody");
@@ -91,7 +91,7 @@ describe("memory", () => {
   });
 
   it("takes zero vectors for near to nothing, and as nothing to remember", () => {
-    const memory = new Memory(3, 5);
+    const memory = new NearestNeighbourIndex(3, 5);
     memory.add("a", vector(0, 0, 0), 0);
     expect(memory.size).toBe(0);
     memory.add("b", vector(1, 0, 0), 1);
@@ -104,9 +104,11 @@ describe("memory", () => {
   });
 
   it("says what came where a width is wrong", () => {
-    const memory = new Memory(3, 5);
-    expect(() => memory.add("a", vector(1, 2), 0)).toThrow("Error in Memory.add: embeddings must be 3 wide, but got 2");
+    const memory = new NearestNeighbourIndex(3, 5);
+    expect(() => memory.add("a", vector(1, 2), 0)).toThrow(
+      "Error in NearestNeighbourIndex.add: embeddings must be 3 wide, but got 2",
+    );
     expect(() => memory.nearest([1, 2, 3, 4], 1)).toThrow(RangeError);
-    expect(() => new Memory(0, 5)).toThrow("width and maxRows must be 1 at least");
+    expect(() => new NearestNeighbourIndex(0, 5)).toThrow("width and maxRows must be 1 at least");
   });
 });

@@ -11,11 +11,11 @@ const firstRows = 256;
  * rows [rows, width] in a ring that grows up to `maxRows`; then the oldest leave first.
  *
  * @example
- * const memory = new Memory(64, 20_000);
+ * const memory = new NearestNeighbourIndex(64, 20_000);
  * memory.add(question.id, quantise(embedding, step), label);
  * const neighbours = memory.nearest(quantise(asked, step), recallNeighbours);
  */
-export class Memory {
+export class NearestNeighbourIndex {
   readonly #width: number;
   readonly #maxRows: number;
   #rows = new Float32Array(0);
@@ -29,7 +29,9 @@ export class Memory {
   /** Of embeddings that wide; a row is 4·width bytes. Throws `RangeError` where there is no room for any. */
   constructor(width: number, maxRows: number) {
     if (!(width >= 1 && maxRows >= 1)) {
-      throw new RangeError(`Error in Memory: width and maxRows must be 1 at least, but got ${width} and ${maxRows}`);
+      throw new RangeError(
+        `Error in NearestNeighbourIndex: width and maxRows must be 1 at least, but got ${width} and ${maxRows}`,
+      );
     }
     this.#width = width;
     this.#maxRows = maxRows;
@@ -92,7 +94,7 @@ export class Memory {
   #scaleOf(operation: string, embedding: ArrayLike<number>): number {
     if (embedding.length !== this.#width) {
       throw new RangeError(
-        `Error in Memory.${operation}: embeddings must be ${this.#width} wide, but got ${embedding.length}; ` +
+        `Error in NearestNeighbourIndex.${operation}: embeddings must be ${this.#width} wide, but got ${embedding.length}; ` +
           "those of another backbone have a memory of their own",
       );
     }
