@@ -62,7 +62,14 @@ export function pictureRequest(model: string, picture: Picture, options: AskOpti
   );
   const { body, headers } = pictureBody(picture);
   const path = `${modelPath(model)}/ask?${query}`;
-  return { method: "POST", path, body, headers: { ...headers, ...idempotencyHeaders(idempotencyKey) }, signal, deadlineAt };
+  return {
+    method: "POST",
+    path,
+    body,
+    headers: { ...headers, ...idempotencyHeaders(idempotencyKey) },
+    signal,
+    deadlineAt,
+  };
 }
 
 export function pictureBody(picture: Picture): {

@@ -1,10 +1,10 @@
 // Whole lives of a region's certificate, in worlds whose chance of error is known. In Node alone: they are pure, and long.
 import { describe, expect, it } from "vitest";
 import { binomialTail } from "#core/confidence/binomial.ts";
-import { isAboveWithConfidence, isBelowWithConfidence } from "#core/confidence/bounds.ts";
+import { isAboveWithConfidence, isBelowWithConfidence, upperBound } from "#core/confidence/bounds.ts";
 import { aimFor, updateThreshold } from "#core/confidence/control.ts";
 import { addTrial, type Trials } from "#core/confidence/trials.ts";
-import { firstWindow, nextWindow, verdict, windowDelta } from "#core/confidence/window.ts";
+import { firstWindow, nextWindow, windowDelta } from "#core/confidence/window.ts";
 import { seededRandom } from "#origin/random.ts";
 
 const targetRisk = 0.1;
@@ -113,8 +113,8 @@ function region(random: () => number, plan: Plan, labels: number): World {
         { ...settings, aim },
       );
       if (told % labelsAnAim === 0) {
-        const window = { number: 1, from: 0, trials };
-        aim = aimFor(verdict(window, { targetRisk, delta: 2 * level }), targetRisk);
+        const mean = trials.weightedErrors / trials.weight;
+        aim = aimFor({ mean, bound: upperBound(trials, level) }, targetRisk);
       }
       told++;
       if (told === driftAt) base = Math.max(0, base + drift);

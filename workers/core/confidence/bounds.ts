@@ -1,5 +1,6 @@
 import type { Trials } from "./trials.ts";
 
+/** One-sided confidence bounds on the mean error of accepted answers. */
 export interface ErrorBounds {
   /** Σ(E/π) / Σ(1/π), or null while there is no label. */
   mean: number | null;
@@ -14,19 +15,23 @@ const likeliestBet = 8;
 const betSpread = 3;
 const boundPrecision = 1e-7;
 
-// The discrete mixture (theorem 2 of arXiv 1810.08240). A bet is a log odds ratio η, kept as 1 − exp(−η): it pays
-// best near √(2 ln(1/δ) / (n·r(1−r))) for n labels, so these suit about 10 to 10⁷, and most of all some hundreds.
-// By odds, and not by ℓ, because each bet is then nowhere above a likelihood ratio of the same odds for every r.
-const bets = mixture();
+// The discrete mixture (theorem 2 of arXiv 1810.08240). A bet is a log odds ratio η, kept as 1 − exp(−η): the best one
+// for n labels is near √(2 ln(1/δ) / (n·r(1−r))), so these suit about 10 to 10⁷ labels, and some hundreds best.
+// Bets are fixed by odds, not by ℓ: each is then at most a likelihood ratio of the same odds, for every r.
+const { odds, logWeights } = mixture();
+// Room for the logarithm of each bet: `isProven` runs at every look, and an allocation would cost more than its sums.
+const logs = new Float64Array(betCount);
+// With room for rounding, so that what it rules out is never what the sum would have proved.
+const mostOverLargest = Math.log(betCount) + 1e-9;
 
 /**
- * One-sided bounds on the running mean error of what was accepted, each wrong at any look with a chance of `delta`
- * at most: the empirical-Bernstein confidence sequence of Howard, Ramdas, McAuliffe & Sekhon (arXiv 1810.08240,
- * theorem 4) for the sum of (E − r)/π over the labels had, predicted as 0, solved for r.
+ * Computes one-sided bounds on the running mean error of accepted answers, each wrong at any look with probability
+ * `delta` at most: the empirical-Bernstein confidence sequence of Howard, Ramdas, McAuliffe & Sekhon (arXiv 1810.08240,
+ * theorem 4) for the sum of (E − r)/π over the labels received, predicted as 0, solved for r.
  *
- * For any r that is fixed beforehand, such as a target, this holds whatever errors, heads and thresholds do meanwhile.
- * For r that moves with a moving mean, it is proved where every label is had (that likelihood ratio's logarithm is
- * convex in each question's chance of error, so it is least at their mean), and simulated where some are.
+ * For an r fixed beforehand, such as a target, this holds however errors, heads and thresholds change meanwhile.
+ * For an r that moves with a moving mean, it is proved where every label is received (the logarithm of that likelihood
+ * ratio is convex in each question's error probability, so it is least at their mean), and simulated where only some are.
  * @example errorBounds(trials, 0.05) // { mean: 0.08, lower: 0.062, upper: 0.099 } after 2,000 labels with π = 1
  */
 export function errorBounds(trials: Trials, delta: number): ErrorBounds {
@@ -35,11 +40,16 @@ export function errorBounds(trials: Trials, delta: number): ErrorBounds {
   return {
     mean,
     lower: 1 - leastExcluded(mirrored(trials), 1 - mean, delta),
-    upper: leastExcluded(trials, mean, delta),
+    upper: upperBound(trials, delta),
   };
 }
 
-/** Whether the running mean error is below `risk`, but for a chance of `delta` over all looks. */
+/** Computes the upper one of `errorBounds` alone. */
+export function upperBound(trials: Trials, delta: number): number {
+  return trials.labels === 0 ? 1 : leastExcluded(trials, trials.weightedErrors / trials.weight, delta);
+}
+
+/** Tells whether the running mean error is below `risk`; wrong with probability `delta` at most over all looks. */
 export function isBelowWithConfidence(trials: Trials, risk: number, delta: number): boolean {
   // S = Σ(r − E)/π, V = Σ(r − E)²/π².
   const gain = risk * trials.weight - trials.weightedErrors;
@@ -47,7 +57,12 @@ export function isBelowWithConfidence(trials: Trials, risk: number, delta: numbe
   return isProven({ gain, variance, risk, minInclusionProbability: trials.minInclusionProbability }, delta);
 }
 
-/** S = Σ(r − E)/π and V = Σ(r − E)²/π² over losses E in [0, 1], for a risk r in (0, 1). */
+/** Tells whether the running mean error is above `risk`; wrong with probability `delta` at most over all looks. */
+export function isAboveWithConfidence(trials: Trials, risk: number, delta: number): boolean {
+  return isBelowWithConfidence(mirrored(trials), 1 - risk, delta);
+}
+
+/** The sums of an e-process: S = Σ(r − E)/π and V = Σ(r − E)²/π² over losses E in [0, 1], for a risk r in (0, 1). */
 export interface EProcessSums {
   gain: number;
   variance: number;
@@ -55,28 +70,32 @@ export interface EProcessSums {
   minInclusionProbability: number;
 }
 
-/** Whether the mixture of bets against a mean of `risk` or more has ever to be believed, but for a chance of `delta`. */
+/** Tells whether the e-process against a mean of `risk` or more has reached 1/δ, which proves that the mean is lower. */
 export function isProven({ gain, variance, risk, minInclusionProbability }: EProcessSums, delta: number): boolean {
   const needed = Math.log(1 / delta);
   // No bet reaches more than S²/2V; most looks end here, without a logarithm.
   if (gain <= 0 || gain ** 2 < 2 * variance * needed) return false;
-  const logs = bets.map(({ odds, logWeight }) => {
-    // λ = ℓ/c, where no term (r − E)/π is below −c = −(1 − r)/minInclusionProbability. Were c learnt from the data, past bets would
-    // change with later trials, and the mixture would no longer be a supermartingale.
-    const lambda = (minInclusionProbability * odds) / (1 - risk * odds);
+  let most = Number.NEGATIVE_INFINITY;
+  for (let i = 0; i < betCount; i++) {
+    const bet = odds[i] as number;
+    // λ = ℓ/c, where no term (r − E)/π is below −c = −(1 − r)/minInclusionProbability. If c were learned from the data,
+    // later trials would change past bets, and the mixture would no longer be a supermartingale.
+    const lambda = (minInclusionProbability * bet) / (1 - risk * bet);
     const ell = (lambda * (1 - risk)) / minInclusionProbability;
-    return logWeight + lambda * gain - lambda ** 2 * fan(ell) * variance;
-  });
-  const most = Math.max(...logs);
-  return most + Math.log(logs.reduce((sum, log) => sum + Math.exp(log - most), 0)) >= needed;
+    const log = (logWeights[i] as number) + lambda * gain - lambda ** 2 * fan(ell) * variance;
+    // The mixture is at least its largest term.
+    if (log >= needed) return true;
+    logs[i] = log;
+    if (log > most) most = log;
+  }
+  // The mixture is at most betCount times its largest term.
+  if (most + mostOverLargest < needed) return false;
+  let sum = 0;
+  for (let i = 0; i < betCount; i++) sum += Math.exp((logs[i] as number) - most);
+  return most + Math.log(sum) >= needed;
 }
 
-/** Whether the running mean error is above `risk`, but for a chance of `delta` over all looks. */
-export function isAboveWithConfidence(trials: Trials, risk: number, delta: number): boolean {
-  return isBelowWithConfidence(mirrored(trials), 1 - risk, delta);
-}
-
-// Any excluded r bounds the mean, even were a larger one let through: the process is nowhere above the capital
+// Any excluded r bounds the mean, even if a larger one were not excluded: the process never exceeds the capital
 // Π(1 + λ(r − E)/π), which grows with r. So bisection is sound wherever it ends.
 function leastExcluded(trials: Trials, mean: number, delta: number): number {
   if (!isBelowWithConfidence(trials, 1, delta)) return 1;
@@ -90,7 +109,7 @@ function leastExcluded(trials: Trials, mean: number, delta: number): number {
   return high;
 }
 
-/** The trials with right and wrong exchanged. */
+/** Exchanges right and wrong answers. */
 function mirrored(trials: Trials): Trials {
   return {
     ...trials,
@@ -107,11 +126,14 @@ function fan(ell: number): number {
   return (-Math.log1p(-ell) - ell) / ell ** 2;
 }
 
-function mixture(): { odds: number; logWeight: number }[] {
+function mixture(): { odds: Float64Array; logWeights: Float64Array } {
   const weights = Array.from({ length: betCount }, (_, i) => 1 / (1 + ((i - likeliestBet) / betSpread) ** 2));
   const total = weights.reduce((sum, weight) => sum + weight, 0);
-  return weights.map((weight, i) => {
-    const bet = strongestBet * (weakestBet / strongestBet) ** (i / (betCount - 1));
-    return { odds: -Math.expm1(-bet), logWeight: Math.log(weight / total) };
-  });
+  return {
+    odds: Float64Array.from(weights, (_, i) => {
+      const bet = strongestBet * (weakestBet / strongestBet) ** (i / (betCount - 1));
+      return -Math.expm1(-bet);
+    }),
+    logWeights: Float64Array.from(weights, (weight) => Math.log(weight / total)),
+  };
 }
