@@ -6,11 +6,11 @@ import { adapterOf } from "#origin/backend/webgpu.ts";
 
 const root = join(import.meta.dirname, "../../..");
 const execute = promisify(execFile);
-// A place without a driver: Vulkan's loader looks nowhere else.
+// Vulkan's loader looks for drivers only here, where there is none.
 const noDriver = { VK_DRIVER_FILES: "/nonexistent", VK_ICD_FILENAMES: "/nonexistent" };
 const found = await adapterOf();
 
-/** Runs a script in a process of its own, as an origin or a training is one: a GPU is looked for once in each. */
+/** Runs a script in a separate process, since a process looks for a GPU only once. */
 async function run(script: string, env: object = {}): Promise<{ failed: boolean; out: string; errors: string }> {
   const imports = `import { findBackend, startTraining } from "./workers/origin/backend/index.ts";`;
   const args = ["--input-type=module", "--eval", `${imports}\n${script}`];
@@ -21,27 +21,27 @@ async function run(script: string, env: object = {}): Promise<{ failed: boolean;
   );
 }
 
-describe.skipIf(process.platform !== "linux")("where there is no driver", () => {
-  it("refuses WebGPU and says what to do, at the start of an origin, too", async () => {
+describe.skipIf(process.platform !== "linux")("the choice of a backend without a driver", () => {
+  it("refuses WebGPU and names the alternative", async () => {
     const { failed, errors } = await run(`await findBackend("webgpu");`, noDriver);
     expect(failed).toBe(true);
     expect(errors).toContain("no adapter was found");
-    expect(errors).toContain("ask for 'wasm'");
+    expect(errors).toContain("train on the CPU with backend 'wasm'");
   });
 
-  it("takes WASM when it may choose", async () => {
+  it("selects WASM on auto", async () => {
     const { out } = await run(`console.log((await startTraining("auto")).name);`, noDriver);
     expect(out).toBe("wasm");
   });
 });
 
-describe.skipIf(!found.found)("where there is an adapter", () => {
-  it("takes it when it may choose, unless it is a program", async () => {
+describe.skipIf(!found.found)("the choice of a backend with an adapter", () => {
+  it("selects it on auto, unless it is software", async () => {
     const { out } = await run(`console.log((await startTraining("auto")).name);`);
     expect(out).toBe(found.found && found.isSoftware ? "wasm" : "webgpu");
   });
 
-  it("ends, where TensorFlow.js would go on with zeros, when the GPU refuses", async () => {
+  it("ends the process when the GPU reports an error, where TensorFlow.js would continue with zeros", async () => {
     const script = `
       import * as tf from "@tensorflow/tfjs-core";
       await startTraining("webgpu");
@@ -55,7 +55,7 @@ describe.skipIf(!found.found)("where there is an adapter", () => {
     expect(errors).toContain("a smaller batchSize");
   });
 
-  it("leaves the process free to end", async () => {
+  it("lets the process end", async () => {
     const script = `
       import * as tf from "@tensorflow/tfjs-core";
       await startTraining("webgpu");

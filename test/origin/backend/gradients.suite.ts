@@ -1,15 +1,16 @@
 import * as tf from "@tensorflow/tfjs-core";
 import { expect, it } from "vitest";
+import { type BackendChoice, startTraining } from "#origin/backend/index.ts";
 import { seeded, uniform } from "#test/helpers/random.ts";
 
 type Operation = (...inputs: tf.Tensor[]) => tf.Tensor;
 
-/** An operation that networks are trained with, and the shapes of what it takes. */
+/** An operation that networks are trained with, and the shapes of its inputs. */
 interface Case {
   name: string;
   shapes: number[][];
   run: Operation;
-  /** Below every value: pools over what is all negative, too. */
+  /** Added to every value, so that pools also see only negative ones. */
   shift?: number;
 }
 
@@ -37,7 +38,7 @@ const convs = ([1, 2] as const).flatMap((stride) =>
       run: (x) => tf.maxPool(x as tf.Tensor4D, 2, stride, padding),
     },
     {
-      name: `maxPool of what is negative, stride ${stride}, ${padding}`,
+      name: `maxPool of negative values, stride ${stride}, ${padding}`,
       shapes: [[2, 5, 6, 2]],
       run: (x) => tf.maxPool(x as tf.Tensor4D, 2, stride, padding),
       shift: -10,
@@ -45,7 +46,7 @@ const convs = ([1, 2] as const).flatMap((stride) =>
   ]),
 );
 
-/** Every operation that networks here are trained with. */
+/** Every operation that the origin's networks are trained with. */
 const cases: Case[] = [
   ...convs,
   {
@@ -74,32 +75,47 @@ const cases: Case[] = [
 const step = 1e-2;
 const tolerance = 5e-3;
 
-/** Holds the gradient of every operation that we train with against finite differences, on the current backend. */
-export function testGradients(): void {
+/**
+ * Compares the gradient of every operation that we train with to finite differences. Gradients and outputs come from the
+ * backend under test; the finite differences from WASM, whose outputs must be the same: a software GPU would take minutes
+ * for thousands of small runs.
+ */
+export function testGradients(backend: BackendChoice): void {
+  const use = async (choice: BackendChoice) => (await startTraining(choice)).use();
+
   it.each(cases.map((one) => [one.name, one] as const))("%s", async (_, { shapes, run, shift = 0 }) => {
     const random = seeded(11);
-    // Apart from each other by more than a step: at a tie, or at relu's corner, there is no slope to compare with.
+    // Values differ by more than a step: at a tie, or at relu's corner, there is no slope to compare with.
     const values = shapes.map((shape) => spread(size(shape), random).map((value) => value + shift));
-    const tensors = values.map((part, i) => tf.tensor(part, shapes[i] as number[]));
-    const out = run(...tensors);
+    const tensors = () => values.map((part, i) => tf.tensor(part, shapes[i] as number[]));
+    await use(backend);
+    const inputs = tensors();
+    const out = run(...inputs);
+    const outputs = await out.data<"float32">();
     const weights = uniform(random, out.size);
-    const loss = (...inputs: tf.Tensor[]) => tf.sum(tf.mul(run(...inputs), tf.tensor(weights, out.shape)));
+    const loss = (...given: tf.Tensor[]) => tf.sum(tf.mul(run(...given), tf.tensor(weights, out.shape)));
     const gradients = await Promise.all(
       tf
-        .grads(loss)(tensors)
+        .grads(loss)(inputs)
         .map((gradient) => gradient.data()),
     );
+    await use("wasm");
+    const reference = run(...tensors()).dataSync<"float32">();
+    reference.forEach((value, i) => void expect(outputs[i]).toBeCloseTo(value, 4));
     for (const [input, gradient] of gradients.entries()) {
       for (let i = 0; i < gradient.length; i++) {
-        const lossAt = async (change: number) => {
+        const lossAt = (change: number) => {
           const moved = values.map((part) => part.slice());
           (moved[input] as Float32Array)[i] = ((moved[input] as Float32Array)[i] as number) + change;
-          return (await loss(...moved.map((part, at) => tf.tensor(part, shapes[at] as number[]))).data())[0] as number;
+          return tf.tidy(
+            () => loss(...moved.map((part, at) => tf.tensor(part, shapes[at] as number[]))).dataSync()[0] as number,
+          );
         };
-        const slope = ((await lossAt(step)) - (await lossAt(-step))) / (2 * step);
+        const slope = (lossAt(step) - lossAt(-step)) / (2 * step);
         expect(Math.abs((gradient[i] as number) - slope)).toBeLessThan(tolerance * Math.max(1, Math.abs(slope)));
       }
     }
+    await use(backend);
   });
 }
 
@@ -107,11 +123,11 @@ function size(shape: readonly number[]): number {
   return shape.reduce((product, dimension) => product * dimension, 1);
 }
 
-// A shuffled ladder of values, its rungs three steps apart, none within a step of zero.
+// Shuffled values, three steps apart, none within a step of zero.
 function spread(n: number, random: () => number): Float32Array {
-  const rungs = Array.from({ length: n }, (_, i) => (i + 0.5 - n / 2) * 3 * step);
+  const levels = Array.from({ length: n }, (_, i) => (i + 0.5 - n / 2) * 3 * step);
   return Float32Array.from(
-    rungs.map((rung) => [random(), rung] as const).sort((a, b) => a[0] - b[0]),
-    ([, rung]) => rung,
+    levels.map((level) => [random(), level] as const).sort((a, b) => a[0] - b[0]),
+    ([, level]) => level,
   );
 }

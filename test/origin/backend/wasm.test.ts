@@ -8,14 +8,14 @@ import { testGradients } from "./gradients.suite.ts";
 describe("training on WASM", () => {
   beforeAll(() => startTraining("wasm"));
 
-  it("is what is started where it is asked for", async () => {
+  it("starts when it is chosen", async () => {
     expect(tf.getBackend()).toBe("wasm");
     expect(await findBackend("wasm")).toMatchObject({ name: "wasm", adapter: null });
   });
 
-  describe("has the gradients that finite differences have", testGradients);
+  describe("has the gradients of finite differences", () => testGradients("wasm"));
 
-  it("adds up a filter's gradient over a batch that is larger than what it takes at a time", async () => {
+  it("adds up a filter's gradient over a batch larger than one block of patches", async () => {
     const [images, side, outs] = [70, 28, 2];
     const random = seeded(7);
     const [x, dy] = [uniform(random, images * side * side), uniform(random, images * side * side * outs)];
@@ -44,7 +44,7 @@ describe("training on WASM", () => {
     [false, true],
     [true, false],
     [true, true],
-  ])("multiplies matrices, transposed: %s, %s", async (transposeA, transposeB) => {
+  ])("multiplies matrices with transposeA %s and transposeB %s", async (transposeA, transposeB) => {
     const [rows, inner, columns] = [5, 7, 3];
     const random = seeded(9);
     const [a, b] = [uniform(random, rows * inner), uniform(random, inner * columns)];
@@ -69,7 +69,7 @@ describe("training on WASM", () => {
     }
   });
 
-  it("leaves no memory behind", () => {
+  it("frees all memory", () => {
     const before = tf.memory().numTensors;
     const heap = () => (tf.backend() as unknown as { numDataIds(): number }).numDataIds();
     const known = heap();

@@ -25,8 +25,8 @@ beforeAll(async () => {
 });
 afterAll(() => rm(folder, { recursive: true, force: true }));
 
-describe("a version of networks that something else trained", () => {
-  it("is a whole manifest with the recipe's labels and policy, judged on its held-out rows", async () => {
+describe("a version of imported networks", () => {
+  it("is a complete manifest with the recipe's labels and policy, evaluated on its held-out rows", async () => {
     const full = await saveLayersModel(network(8 + 12), join(folder, "full"));
     const { draft, blobs } = await importModel(recipe, splits, { thin, full });
     const numbered = { ...draft, version: 1, parent: null, createdAt: "2026-01-01T00:00:00.000Z" };
@@ -35,13 +35,13 @@ describe("a version of networks that something else trained", () => {
     expect(manifest.metrics.thin.n).toBe(splits.calibration.length);
     expect(manifest.metrics.full?.n).toBe(splits.calibration.length);
     expect(manifest.trainedOn.rows).toBe(splits.train.length);
-    // It was never trained: nothing is accepted on its word.
+    // An untrained network cannot be certified.
     expect(manifest.thin.rule.certificate).toBeNull();
     const needed = [manifest.prior?.blob, manifest.anchor?.blob, manifest.thin.head.blob, manifest.full?.head.blob];
     expect(needed.every((blob) => blob && blobs.has(blob.sha256))).toBe(true);
   });
 
-  it("takes instances as its networks were trained to, where that is given", async () => {
+  it("uses the inputs that its networks were trained with, if given", async () => {
     const own = planInput(recipe.thin.input, splits.train) as FeaturesInput;
     const columns = own.columns.map((column) => (column.type === "number" ? { ...column, mean: 7 } : column));
     const inputs = { thin: { ...own, columns } };

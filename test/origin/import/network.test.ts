@@ -40,7 +40,7 @@ afterAll(() => rm(folder, { recursive: true, force: true }));
 
 const place = (name: string) => join(folder, name);
 
-/** Scores by the edge's engine of what was imported, and the tensors that make its inputs. */
+/** Scores of an imported network on the edge's engine, and its inputs as tensors. */
 async function scores(packed: PackedNetwork, blobs: Blobs): Promise<{ scores: number[][]; inputs: tf.Tensor[] }> {
   const { backbone, head } = await loadNetwork(await tfjsEngine(), { ...packed, rule: testRule(0) }, readFrom(blobs));
   const shapes = inputShapes(packed.input);
@@ -67,8 +67,8 @@ const ofLogits = (logits: number[][]) => logits.map((row) => [...softmax(Float64
 const kernelInitializer = () => layers.initializers.glorotUniform({ seed: 3 });
 const hidden = () => dense({ units: 7, activation: "relu", inputShape: [5], kernelInitializer: kernelInitializer() });
 
-describe("a layers model that something else trained", () => {
-  it("answers as the whole did: softmax in the last layer, of its own, or logits", async () => {
+describe("importing a layers model", () => {
+  it("keeps the scores of the whole network: softmax in the last layer, softmax as a layer, or logits", async () => {
     const last = { units: 3, kernelInitializer: kernelInitializer() };
     const heads = [
       [dense({ ...last, activation: "softmax" })],
@@ -86,7 +86,7 @@ describe("a layers model that something else trained", () => {
     }
   });
 
-  it("takes one sigmoid unit for two classes, the second of which is its own", async () => {
+  it("accepts one sigmoid unit for two classes, as the score of the second", async () => {
     const unit = dense({ units: 1, activation: "sigmoid", kernelInitializer: kernelInitializer() });
     const model = layers.sequential({ layers: [hidden(), unit] });
     const blobs: Blobs = new Map();
@@ -98,7 +98,7 @@ describe("a layers model that something else trained", () => {
     );
   });
 
-  it("takes an image and the region as inputs, from a folder; stored smaller where that is asked for", async () => {
+  it("accepts an image and a region as inputs, from a folder, and stores weights as uint8 if asked", async () => {
     const [image, region] = [layers.input({ shape: [8, 7, 1] }), layers.input({ shape: [3] })];
     const initial = { kernelInitializer: kernelInitializer() };
     const seen = maxPooling2d({ poolSize: 2 }).apply(
@@ -124,7 +124,7 @@ describe("a layers model that something else trained", () => {
     }
   });
 
-  it("is refused with what is wrong, where it can't be", async () => {
+  it("refuses a network that it cannot cut, with the reason", async () => {
     const refusal = async (name: string, all: layers.layers.Layer[], classes = 3) =>
       importNetwork(
         await saveLayersModel(layers.sequential({ layers: all }), place(name)),
@@ -143,7 +143,7 @@ describe("a layers model that something else trained", () => {
     expect(await refusal("wide", wide)).toContain("takes shape [6], but [5] comes");
   });
 
-  it("is refused where a file is missing, cut off, or no model", async () => {
+  it("refuses a file that is missing, truncated, or no model", async () => {
     const path = await saveLayersModel(layers.sequential({ layers: [hidden(), dense({ units: 3 })] }), place("files"));
     const take = (from: string) => importNetwork(from, numbers, 3, new Map());
     const shard = place("files/group1-shard2of2.bin");
@@ -154,12 +154,12 @@ describe("a layers model that something else trained", () => {
     await expect(take(path)).rejects.toThrow("shard 'group1-shard2of2.bin'");
     await writeFile(path, "{}");
     await expect(take(path)).rejects.toThrow("model.json must be");
-    await expect(take(place("nowhere"))).rejects.toThrow("expected a TensorFlow.js model.json, or its folder");
+    await expect(take(place("nowhere"))).rejects.toThrow("Expected a TensorFlow.js model.json or its folder");
   });
 });
 
-describe("a graph model that something else trained", () => {
-  it.each(["float32", "uint8"] as const)("answers as the whole did, weights in %s left as they are", async (type) => {
+describe("importing a graph model", () => {
+  it.each(["float32", "uint8"] as const)("keeps the scores of the whole network and its %s weights", async (type) => {
     const built = graphNetwork(type);
     const path = await saveNetwork(built, place(`graph-${type}`));
     const blobs: Blobs = new Map();
@@ -176,7 +176,7 @@ describe("a graph model that something else trained", () => {
     whole.dispose();
   });
 
-  it("leaves a backbone that any client of TensorFlow.js reads, without the head", async () => {
+  it("makes a backbone that TensorFlow.js reads, without the head", async () => {
     const path = await saveNetwork(graphNetwork(), place("graph"));
     const blobs: Blobs = new Map();
     const { backbone } = await importNetwork(path, pictureOfTwo, imageClasses, blobs);
@@ -193,7 +193,7 @@ describe("a graph model that something else trained", () => {
     model.dispose();
   });
 
-  it("is refused where it ends otherwise", async () => {
+  it("refuses a graph that does not end in a dense layer", async () => {
     const built = graphNetwork();
     const text = JSON.stringify(built.modelJson);
     const refused = async (from: string, to: string) => {
