@@ -1,4 +1,4 @@
-// Trains a small storefront in a process of its own, which a test may kill: node train-child.ts <checkpoints>
+// Trains a small storefront in a separate process, which a test may kill: node train-child.ts <checkpoints folder>
 import { storefront } from "#origin/recipes/storefront.ts";
 import { Checkpoints } from "#origin/train/checkpoint.ts";
 import { train } from "#origin/train/index.ts";

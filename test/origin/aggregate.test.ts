@@ -6,16 +6,22 @@ import { addRow, emptySums, encodeSums, labelWeightUnit, type Sums } from "#core
 import { loadNetwork } from "#core/model/network.ts";
 import { tfjsEngine } from "#core/model/tfjs/engine.ts";
 import { aggregate } from "#origin/aggregate.ts";
+import type { Recipe } from "#origin/recipes/index.ts";
 import { storefront } from "#origin/recipes/storefront.ts";
 import { embedRows, encodeRows } from "#origin/train/dataset.ts";
 import { train } from "#origin/train/index.ts";
 
-const recipe = { ...storefront, training: { ...storefront.training, epochs: 2 } };
+// Only the thin network is aggregated: full is as small as it can be.
+const recipe: Recipe = {
+  ...storefront,
+  full: { ...storefront.full, layers: [{ type: "dense", units: 2 }], training: { epochs: 1 } },
+  training: { ...storefront.training, epochs: 2 },
+};
 const options = { before: null };
 
-/** A client that knows a trained version, and regions whose sums are over these shares of the recipe's rows. */
+/** A client with a trained version, and regions with the sums of this percentage of the recipe's rows. */
 async function served(share: number) {
-  const { draft, blobs } = await train(recipe);
+  const { draft, blobs } = await train(recipe, { backend: "wasm" });
   const { thin } = draft;
   const network = await loadNetwork(
     await tfjsEngine(),
@@ -45,8 +51,8 @@ async function served(share: number) {
   return { client: client as unknown as UpriverClient, manifest };
 }
 
-describe("a combination", () => {
-  it("is a global head of all regions' labels on the same backbone, that answers held-out rows", async () => {
+describe("an aggregation", () => {
+  it("makes a global head from all regions' labels on the same backbone, and needs new labels for the next one", async () => {
     const { client, manifest } = await served(20);
     const { artefact, labels } = await aggregate(client, recipe, options);
     const total = Object.values(labels).reduce((sum, n) => sum + n, 0);
@@ -55,10 +61,10 @@ describe("a combination", () => {
     expect(artefact.draft.thin.head.blob.sha256).not.toBe(manifest.thin.head.blob.sha256);
     expect(artefact.draft.trainedOn.sources).toMatchObject({ regions: total });
     expect(artefact.draft.metrics.thin.accuracy).toBeGreaterThan(0.6);
-    // The same labels again are nothing new.
+    // The same labels are not new.
     Object.assign(manifest, artefact.draft);
     await expect(aggregate(client, recipe, options)).rejects.toThrow(
-      /0 labels since the last combination, and 50 are needed/,
+      /Only 0 labels are new since the last aggregation, and at least 50 are needed/,
     );
   });
 });

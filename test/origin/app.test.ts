@@ -21,7 +21,7 @@ let folder: string;
 let fetched: string[] = [];
 let asked = 0;
 
-/** What an origin pulls from: the routes of an edge that it needs, over real HTTP. */
+/** The routes of an edge that an origin needs, over HTTP. */
 async function startUpstream(): Promise<string> {
   const app = new Hono();
   app.get("/v1/models/shop", (context) => context.json({ model: "shop", pointer: { stable: 1 } }));
@@ -101,9 +101,9 @@ describe("the origin", () => {
       {},
       /"index":1/,
     ],
-    ["a question that is not whole", 422, { questions: [{ instance: { x0: 1 } }] }, {}, /"path":"id"/],
+    ["an incomplete question", 422, { questions: [{ instance: { x0: 1 } }] }, {}, /"path":"id"/],
     ["a body too large", 413, "x".repeat(bodyMaxBytes + 1), {}, /4194304/],
-    ["a circle", 508, { questions: questions(1), via: ["origin"] }, {}, /origin → origin/],
+    ["a loop", 508, { questions: questions(1), via: ["origin"] }, {}, /origin → origin/],
     ["another route", 404, {}, { path: "/v1/other" }, /route/],
   ])("refuses %s with a problem document", async (_, status, body, options, text) => {
     const response = await post(body, options);
@@ -113,7 +113,7 @@ describe("the origin", () => {
     expect(document).toMatch(text);
   });
 
-  it("with an empty or spoilt disk has its models again from R2, by way of the edge", async () => {
+  it("fetches its models through the edge when its disk is empty or a blob is damaged", async () => {
     fetched = [];
     const client = new UpriverClient({ url: await startUpstream() });
     const disk = await mkdtemp(join(tmpdir(), "upriver-origin-"));
@@ -127,7 +127,7 @@ describe("the origin", () => {
     expect(fetched.slice(3)).toEqual([name]);
   });
 
-  it("looks a model up once for questions that come together", async () => {
+  it("looks a model up once for concurrent questions", async () => {
     fetched = [];
     const models = new FullModels(
       new UpriverClient({ url: await startUpstream() }),
@@ -138,8 +138,8 @@ describe("the origin", () => {
   });
 });
 
-describe("its settings", () => {
-  it("name the option that is missing or wrong, and none of the secret", () => {
+describe("the origin's settings", () => {
+  it("name the variable that is missing or invalid, and not its secret", () => {
     expect(() => readConfig({})).toThrow(/ORIGIN_TOKENS, EDGE_URL, EDGE_TOKEN, SIGNING_KEY/);
     const good = {
       ORIGIN_TOKENS: "[]",

@@ -11,7 +11,7 @@ import { testKeys } from "../helpers/keys.ts";
 const root = join(import.meta.dirname, "../..");
 const lines = (await readFile(join(root, "workers/origin/Containerfile"), "utf8")).split("\n");
 
-/** What a line of the Containerfile copies from the project's folder. */
+/** The paths that the Containerfile copies from the project's folder. */
 const copied = lines.filter((line) => line.startsWith("COPY ")).flatMap((line) => line.split(" ").slice(1, -1));
 
 describe("the origin's container", () => {
@@ -22,7 +22,7 @@ describe("the origin's container", () => {
   });
   afterAll(() => rm(folder, { recursive: true }));
 
-  it("holds every file and package that its files import, and none that only developers have", async () => {
+  it("contains every file and package that its files import, without development dependencies", async () => {
     const { dependencies, optionalDependencies, imports } = JSON.parse(
       await readFile(join(folder, "package.json"), "utf8"),
     );
@@ -40,7 +40,7 @@ describe("the origin's container", () => {
     expect(missing).toEqual([]);
   });
 
-  it("starts by its own command, and says what trains", async () => {
+  it("starts with its own command, and logs its backend", async () => {
     await symlink(join(root, "node_modules"), join(folder, "node_modules"));
     const [, command = ""] = lines.find((line) => line.startsWith("CMD "))?.split("CMD ") ?? [];
     const [, ...args] = JSON.parse(command) as string[];
@@ -62,7 +62,7 @@ describe("the origin's container", () => {
   });
 });
 
-/** What a file imports when it runs: types are gone by then. */
+/** The imports of a file at run time, without those of types. */
 function importsOf(source: string): string[] {
   const statements = source.matchAll(/^(?:import|export)\s+(?!type\b)[^;]*?from\s+"([^"]+)"|import\(?\s*"([^"]+)"/gm);
   return [...statements].map(([, from, bare]) => (from ?? bare) as string);

@@ -15,7 +15,7 @@ beforeAll(async () => {
 });
 afterAll(() => rm(folder, { recursive: true, force: true }));
 
-// A reader that has nothing to do with the writer.
+// A reader that is independent of the writer.
 async function query(sql: string) {
   const connection = await (await DuckDBInstance.create(":memory:")).connect();
   return (await connection.runAndReadAll(sql)).getRowObjectsJS();
@@ -33,7 +33,7 @@ const table: RowsBySplit = {
 };
 
 describe("an exported training set", () => {
-  it("has a row an instance, its columns typed, nulls where there are, and what is known of it", async () => {
+  it("has one row for each instance with typed columns, nulls, label, region, split, weight and source", async () => {
     const { rows } = await exportSet(storefront, table, join(folder, "table"));
     expect(rows).toEqual({ train: 2, validation: 1, calibration: 0 });
     const file = join(folder, "table", "set.parquet");
@@ -44,7 +44,7 @@ describe("an exported training set", () => {
     ]);
   });
 
-  it("says how an instance becomes the inputs of the networks, fitted on the rows of train", async () => {
+  it("describes the networks' inputs, fitted on the training rows", async () => {
     const inputs = JSON.parse(await readFile(join(folder, "table", "input.json"), "utf8"));
     for (const name of ["full", "thin"]) {
       const input = inputSchema.parse(inputs[name]);
@@ -55,7 +55,7 @@ describe("an exported training set", () => {
     expect(dataset).toMatchObject({ recipe: "storefront", labels: storefront.labels, rows: { train: 2 } });
   });
 
-  it("has images as bytes, however they are nested, in more than one group of rows", async () => {
+  it("has images as bytes, nested or flat, in more than one row group", async () => {
     const input = {
       kind: "image" as const,
       size: [2, 2] as [number, number],

@@ -13,7 +13,7 @@ interface Seen {
   traceparent?: string;
 }
 
-/** An origin whose model does what a test says. */
+/** An origin whose model answers as the test says. */
 async function origin(answer: (hop: Seen) => Promise<unknown[]> = async () => []) {
   const logged: Record<string, unknown>[] = [];
   const token = async (id: string, scope: "ask" | "review") => ({
@@ -35,7 +35,7 @@ async function origin(answer: (hop: Seen) => Promise<unknown[]> = async () => []
 }
 
 describe("a hop to the origin", () => {
-  it("passes on who asks, the time that remains, the way so far and the wish for a trace", async () => {
+  it("passes on the owner, the remaining time, `via` and the trace flag", async () => {
     const seen: Seen[] = [];
     const { ask } = await origin(async (hop) => {
       seen.push(hop);
@@ -47,7 +47,7 @@ describe("a hop to the origin", () => {
     expect(seen).toEqual([{ ...passedOn, traceparent: expect.stringMatching(/^00-\w{32}-\w{16}-00$/) }]);
   });
 
-  it("is logged in the trace that it came with, when it is asked and when it is answered", async () => {
+  it("logs question and answer in the caller's trace", async () => {
     const seen: Seen[] = [];
     const answer = {
       ...{ id: question.id, status: "answered", rung: "origin", accepted: true, version: "3" },
@@ -69,7 +69,7 @@ describe("a hop to the origin", () => {
     expect(span).not.toBe(parent);
   });
 
-  it("is refused without a token, and with one that may not ask", async () => {
+  it("returns 401 without a token and 403 without scope ask", async () => {
     const { ask } = await origin();
     const none = await ask({}, null);
     expect([none.status, none.headers.get("www-authenticate")]).toEqual([401, 'Bearer realm="upriver"']);
@@ -77,19 +77,19 @@ describe("a hop to the origin", () => {
     expect([other.status, await other.text()]).toEqual([403, expect.stringContaining("scope 'ask'")]);
   });
 
-  it("goes over so many nodes and no more", async () => {
+  it("returns 508 beyond the limit of via", async () => {
     const { ask } = await origin();
     const via = (n: number) => Array.from({ length: n }, (_, i) => `node-${i}`);
     expect((await ask({ via: via(viaMaxRungs - 1) })).status).toBe(200);
     expect((await ask({ via: via(viaMaxRungs) })).status).toBe(508);
   });
 
-  it("that takes longer than the time that remained is refused, not answered late", async () => {
+  it("returns 504 when the answer takes longer than the remaining time", async () => {
     const { ask } = await origin(() => new Promise((resolve) => setTimeout(resolve, 30, [])));
     expect((await ask({ remainingMs: 1 })).status).toBe(504);
   });
 
-  it("that fails for a reason of ours is logged, and says nothing of the inside", async () => {
+  it("returns 500 without internals for an unexpected error, and logs the error", async () => {
     const { ask, logged } = await origin(() => Promise.reject(new Error("the inside")));
     const response = await ask({});
     expect(response.status).toBe(500);
@@ -98,8 +98,8 @@ describe("a hop to the origin", () => {
   });
 });
 
-describe("its health", () => {
-  it("is told to anyone, with the models that are loaded", async () => {
+describe("the origin's health", () => {
+  it("is public and lists the loaded models", async () => {
     const { app } = await origin();
     expect(await (await app.request("/healthz")).json()).toEqual({ status: "ok", node: "origin" });
     const ready = { status: "ready", node: "origin", models: [{ model: "shop", version: 3 }] };

@@ -1,4 +1,4 @@
-import { mkdtemp, readdir } from "node:fs/promises";
+import { mkdir, mkdtemp, readdir } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type ServerType, serve } from "@hono/node-server";
@@ -6,7 +6,7 @@ import { Hono } from "hono";
 import { afterAll, afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { UpriverClient } from "#client/index.ts";
 import { ArtefactError } from "#core/artefacts.ts";
-import type { ClassifyManifest } from "#core/contract/index.ts";
+import type { ClassifyManifest, NetworkSpec } from "#core/contract/index.ts";
 import { FaultError } from "#core/http/fault.ts";
 import { FullModels } from "#origin/models.ts";
 import { freePort } from "#scripts/local/ports.ts";
@@ -46,7 +46,7 @@ afterAll(() => {
 
 const models = () => new FullModels(new UpriverClient({ url, tries: 1 }), folder);
 
-/** Moves the clock alone, so that what was looked up is no longer fresh. */
+/** Advances the clock, so that the stable version is looked up again. */
 function later(): void {
   vi.useFakeTimers({ toFake: ["Date"], now: Date.now() + 60_000 });
 }
@@ -58,7 +58,7 @@ async function faultOf(work: Promise<unknown>) {
 }
 
 describe("the full models", () => {
-  it("follow the stable version, forwards and back", async () => {
+  it("follow the stable version, forwards and backwards", async () => {
     const full = models();
     await full.rung("shop");
     for (const version of [2, 1]) {
@@ -69,7 +69,7 @@ describe("the full models", () => {
     }
   });
 
-  it("answer no more for a stable version that has none", async () => {
+  it("are not found when the stable version has no full network", async () => {
     const full = models();
     await full.rung("shop");
     Object.assign(versions[2]?.manifest as ClassifyManifest, { full: null });
@@ -78,7 +78,7 @@ describe("the full models", () => {
     expect(await faultOf(full.rung("shop"))).toMatchObject({ kind: "not-found" });
   });
 
-  it("answer on with what they have while the edge is away", async () => {
+  it("keep answering with the loaded version while the edge is unreachable", async () => {
     const full = models();
     const rung = await full.rung("shop");
     isAway = true;
@@ -86,12 +86,12 @@ describe("the full models", () => {
     expect(await full.rung("shop")).toBe(rung);
   });
 
-  it("are unavailable, not broken, where the edge was never there", async () => {
+  it("are unavailable when the edge was never reachable", async () => {
     const nobody = new FullModels(new UpriverClient({ url: "http://127.0.0.1:1", tries: 1 }), folder);
     expect(await faultOf(nobody.rung("shop"))).toMatchObject({ kind: "unavailable" });
   });
 
-  it("never take bytes that are not what their name says, and keep none of them", async () => {
+  it("refuse bytes that do not have their hash, and store none of them", async () => {
     spoil = true;
     await expect(models().rung("shop")).rejects.toThrow(ArtefactError);
     expect(await readdir(folder)).toEqual([]);
@@ -100,7 +100,13 @@ describe("the full models", () => {
     expect(await readdir(join(folder, "blobs"))).toHaveLength(3);
   });
 
-  it("know no model that has a thin network alone", async () => {
+  it("throw when a blob on disk cannot be read", async () => {
+    const { topology } = (versions[1]?.manifest.full as NetworkSpec).backbone;
+    await mkdir(join(folder, "blobs", topology.sha256), { recursive: true });
+    await expect(models().rung("shop")).rejects.toThrow("(EISDIR). Check the disk");
+  });
+
+  it("do not include a model without a full network", async () => {
     const { full: _, ...thin } = (versions[1] as TestModel).manifest;
     versions[1] = { ...(versions[1] as TestModel), manifest: thin as ClassifyManifest };
     expect(await faultOf(models().rung("shop"))).toMatchObject({ kind: "not-found", what: "full model 'shop'" });

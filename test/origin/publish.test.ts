@@ -9,7 +9,7 @@ import type { Artefact } from "#origin/train/index.ts";
 import { testKeys } from "../helpers/keys.ts";
 import { testModel } from "../helpers/model.ts";
 
-/** A client that writes down what it is told, in order. */
+/** A client that records its calls in order. */
 function recorder(latest: number | null) {
   const calls: string[] = [];
   const manifests: ClassifyManifest[] = [];
@@ -41,7 +41,7 @@ describe("publishing", () => {
   it.each([
     [null, 1],
     [6, 7],
-  ])("after version %s is version %i: every blob first, then a manifest that the key signed", async (latest, next) => {
+  ])("after version %s creates version %i: all blobs first, then the signed manifest", async (latest, next) => {
     const { client, calls, manifests } = recorder(latest);
     const one = await artefact();
     const published = await publish(client, one, testKeys.publish.signing);
@@ -54,7 +54,7 @@ describe("publishing", () => {
     ).not.toBeNull();
   });
 
-  it("leaves blobs that an earlier version brought to the edge, which says so where one is missing", async () => {
+  it("does not upload blobs that are not in the artefact, which the edge has from earlier versions", async () => {
     const { client, calls } = recorder(null);
     const one = await artefact();
     const sha256 = blobsOf(one.draft).at(-1)?.sha256 as string;

@@ -11,7 +11,7 @@ import { baseRows } from "#origin/train/rows.ts";
 import { bin, root } from "#scripts/local/process.ts";
 
 let folder: string;
-// Where Node finds the project's packages.
+// Inside the project, so that Node finds its packages.
 beforeAll(async () => {
   folder = await mkdtemp(join(root, ".upriver-readme-"));
 });
@@ -19,7 +19,7 @@ afterAll(() => rm(folder, { recursive: true, force: true }));
 
 const run = (...args: string[]) => promisify(execFile)(bin("node"), args, { cwd: tmpdir() });
 
-it("the README's own trainer runs as it stands, between export and publish", async () => {
+it("the trainer in the README runs unchanged between export and publish", async () => {
   const readme = await readFile(join(root, "workers/origin/README.md"), "utf8");
   const script = /^```js\n(.*?)^```$/ms.exec(readme)?.[1] as string;
   await writeFile(join(folder, "elsewhere.mjs"), script);

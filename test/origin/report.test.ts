@@ -14,8 +14,8 @@ const scores = [
 ].map((row) => Float64Array.from(row));
 const truths = [0, 0, 0, 0];
 
-describe("what a report measures, by hand", () => {
-  it("counts what each class was taken for, and what that says of each", () => {
+describe("the measures of a report, computed by hand", () => {
+  it("count predictions by true class, with recall and precision", () => {
     const confusion = confusionOf(["a", "b"], scores, [0, 0, 0, 1]);
     expect(confusion.counts).toEqual([
       [2, 1],
@@ -28,7 +28,7 @@ describe("what a report measures, by hand", () => {
     expect(classMeasures(confusionOf(["a", "b"], scores.slice(0, 1), [0]))[1]).toMatchObject({ recall: null, n: 0 });
   });
 
-  it("has the expected calibration error: each answer is alone in its bin here", () => {
+  it("have the expected calibration error; each answer is alone in its bin here", () => {
     const { bins, expectedError } = reliabilityOf(scores, truths);
     expect(bins.map(({ n }) => n)).toEqual([1, 1, 1, 1]);
     expect(expectedError).toBeCloseTo((0.1 + 0.8 + 0.4 + 0.55) / 4, 12);
@@ -36,7 +36,7 @@ describe("what a report measures, by hand", () => {
     expect(reliabilityOf(together, [0, 0, 0, 1]).expectedError).toBeCloseTo(0.92 - 0.75, 12);
   });
 
-  it("has the error among the most confident", () => {
+  it("have the risk by coverage", () => {
     expect(riskCurve(scores, truths).map(({ risk }) => risk)).toEqual([0, 1 / 2, 1 / 3, 2 / 4]);
     expect(riskCurve(scores, truths).map(({ coverage }) => coverage)).toEqual([0.25, 0.5, 0.75, 1]);
   });
@@ -65,7 +65,7 @@ describe("a report", () => {
     regions: ["north", "north", "south", "south"],
   };
 
-  it("is one page that needs nothing else, says what came out, and takes names for names", async () => {
+  it("is one self-contained page with the results, and escapes names", async () => {
     await writeReport(folder, await reportOn(result));
     const html = await readFile(join(folder, "report.html"), "utf8");
     expect(html.match(/<svg/g)).toHaveLength(8);
@@ -75,7 +75,7 @@ describe("a report", () => {
     for (const text of ["7 base, 2 truth", "50.0%", "12.3", "1.5 min", "north", "south"]) expect(html).toContain(text);
   });
 
-  it("is there for machines, too, and each chart as a file", async () => {
+  it("is also written as JSON, and each chart as SVG", async () => {
     const json = JSON.parse(await readFile(join(folder, "report.json"), "utf8"));
     expect(json).toMatchObject({
       model: "<shop & co>",

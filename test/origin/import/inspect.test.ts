@@ -13,7 +13,7 @@ beforeAll(async () => {
 });
 afterAll(() => rm(folder, { recursive: true, force: true }));
 
-/** A network's files, with one text for another in its model.json. */
+/** A network's files, with a text in its model.json replaced. */
 async function files(network: ImageNetwork, from = "", to = "") {
   const text = JSON.stringify(network.modelJson);
   expect(text).toContain(from);
@@ -22,7 +22,7 @@ async function files(network: ImageNetwork, from = "", to = "") {
 }
 
 describe("inspecting a model", () => {
-  it("says what goes in and comes out, what it costs, and what a head could be taught on", async () => {
+  it("finds inputs, outputs, cost and the embedding", async () => {
     expect(await inspect(await files(layersNetwork("uint8")))).toMatchObject({
       kind: "tfjs-layers-model",
       operations: { Dense: 2, DepthwiseConv2D: 1, InputLayer: 2 },
@@ -51,14 +51,14 @@ describe("inspecting a model", () => {
   });
 
   it.each([
-    ["a node that nobody knows", () => files(graphNetwork(), '"op":"Tanh"', '"op":"Hologram"'), "Hologram", ["tanh"]],
+    ["an unknown node", () => files(graphNetwork(), '"op":"Tanh"', '"op":"Hologram"'), "Hologram", ["tanh"]],
+    ["an unknown layer", () => files(layersNetwork(), "SeparableConv2D", "Hologram"), "Hologram", ["separable"]],
     [
-      "a layer that nobody knows",
-      () => files(layersNetwork(), "SeparableConv2D", "Hologram"),
-      "Hologram",
-      ["separable"],
+      "an operation whose output shape is known only at run time",
+      () => files(graphNetwork(), '"op":"Tanh"', '"op":"Where"'),
+      "Where",
+      ["tanh"],
     ],
-    ["what is known only at run time", () => files(graphNetwork(), '"op":"Tanh"', '"op":"Where"'), "Where", ["tanh"]],
     [
       "an operation without a kernel at the edge",
       () =>
@@ -70,11 +70,11 @@ describe("inspecting a model", () => {
       "Einsum",
       ["head"],
     ],
-  ])("refuses %s, by its name and place", async (_what, make, operation, where) => {
+  ])("lists %s as unsupported, with its name and where it is", async (_what, make, operation, where) => {
     expect((await inspect(await make())).unsupported).toMatchObject([{ operation, where }]);
   });
 
-  it("asks for a shape that is left open, and takes it", async () => {
+  it("needs the shape of an input that leaves it open", async () => {
     const open = '"size":"-1"},{"size":"-1"},{"size":"7"},{"size":"2"';
     const make = () => files(graphNetwork(), '"size":"-1"},{"size":"8"},{"size":"7"},{"size":"2"', open);
     await expect(inspect(await make())).rejects.toThrow("--shape what=");

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { Artefact } from "#origin/train/index.ts";
 import { loadArtefact, saveArtefact } from "#origin/train/store.ts";
-import { testModel } from "../../helpers/model.ts";
+import { testModel } from "#test/helpers/model.ts";
 
 let folder: string;
 let artefact: Artefact;

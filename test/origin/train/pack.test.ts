@@ -9,7 +9,7 @@ import { tfjsEngine } from "#core/model/tfjs/engine.ts";
 import type { WeightType } from "#origin/recipes/index.ts";
 import { buildNetwork, inputTensors, type Trainable } from "#origin/train/network.ts";
 import { type Blobs, bytesOf, packNetwork } from "#origin/train/pack.ts";
-import { seeded, uniform } from "../helpers/random.ts";
+import { seeded, uniform } from "#test/helpers/random.ts";
 
 const input: ImageInput = {
   ...{ kind: "image", size: [9, 8], channels: 1, scale: 1 / 255, offset: 0 },
@@ -36,7 +36,7 @@ beforeAll(async () => {
 });
 
 describe.each(["float32", "float16", "uint8"] as const)("a network packed in %s", (type) => {
-  it("is read by plain tfjs-layers, and says there what it says at the edge", async () => {
+  it("has the same embeddings in tfjs-layers and at the edge", async () => {
     const { backbone, blobs } = await pack(network, type);
     const json = JSON.parse(new TextDecoder().decode(blobs.get(backbone.topology.sha256)));
     const weightSpecs = json.weightsManifest[0].weights;
@@ -59,7 +59,7 @@ describe.each(["float32", "float16", "uint8"] as const)("a network packed in %s"
     });
   });
 
-  it("takes so many bytes a weight, but for the head", async () => {
+  it("has the bytes of its weight type, and a float32 head", async () => {
     const packed = await pack(network, type);
     const weights = network.backbone.countParams();
     expect(packed.backbone.shards.map((shard) => shard.bytes)).toEqual([bytesPerWeight[type] * weights]);
@@ -68,7 +68,7 @@ describe.each(["float32", "float16", "uint8"] as const)("a network packed in %s"
     expect(bytesOf(packed)).toBe(stored);
   });
 
-  it("keeps what was pruned at zero", async () => {
+  it("keeps pruned weights at zero", async () => {
     const own = buildNetwork({ shapes, layers: [{ type: "dense", units: 7 }], classes: 4, seed: 2 });
     const [first, ...others] = own.backbone.getWeights() as [tf.Tensor, ...tf.Tensor[]];
     const half = tf.tensor(

@@ -5,12 +5,12 @@ import { chooseWithin, frontierOf, type ThinCandidate } from "#origin/thin/searc
 import { softenScores } from "#origin/train/distil.ts";
 import { keepPruned, prune } from "#origin/train/prune.ts";
 import { quantiseWeights } from "#origin/train/quantise.ts";
-import { seeded, uniform } from "../helpers/random.ts";
+import { seeded, uniform } from "#test/helpers/random.ts";
 
 beforeAll(startBackend);
 
 describe("distillation", () => {
-  it("softens scores as dividing their logits by the temperature does", () => {
+  it("softens scores as if their logits were divided by the temperature", () => {
     const logits = [2, -1, 0.5, -3, 4, 0];
     const softmax = (values: number[]) => {
       const powers = values.map(Math.exp);
@@ -24,7 +24,7 @@ describe("distillation", () => {
 });
 
 describe("pruning", () => {
-  it("sets the smallest of each kernel to zero, and leaves biases and the head alone", async () => {
+  it("sets the smallest weights of each kernel to zero, but no biases and no head", async () => {
     const kernel = tf.tensor2d([0.1, -5, 0.2, 0.3, 4, 3], [2, 3]);
     const [bias, head] = [tf.tensor1d([0.01, 0.02, 0.03]), tf.tensor2d([0.001, 0.002, 0.003], [3, 1])];
     const { weights, masks } = await prune([kernel, bias, head], 0.5);
@@ -35,7 +35,7 @@ describe("pruning", () => {
     expect(masks.map((mask) => mask !== null)).toEqual([true, false, false]);
   });
 
-  it("keeps zero what a step has moved", async () => {
+  it("sets pruned weights to zero again after a step", async () => {
     const { weights, masks } = await prune([tf.tensor2d([1, 2, 3, 4], [2, 2]), tf.zeros([2, 2])], 0.5);
     const variables = weights.map((weight) => tf.variable(tf.add(weight, 1)));
     keepPruned(variables, masks);
@@ -46,7 +46,7 @@ describe("pruning", () => {
 describe("quantising", () => {
   const values = uniform(seeded(2), 500, -0.7, 1.9);
 
-  it("to uint8 is off by half a step at most, and zero stays zero", () => {
+  it("to uint8 has an error of at most half a step, and keeps zero", () => {
     values[7] = 0;
     const { bytes, quantization } = quantiseWeights(values, "uint8");
     const { scale, min } = quantization as { scale: number; min: number };
@@ -57,7 +57,7 @@ describe("quantising", () => {
     expect(Array.from(quantiseWeights(new Float32Array(3), "uint8").bytes)).toEqual([0, 0, 0]);
   });
 
-  it("to float16 is off by a 2048th at most, and to float32 not at all", () => {
+  it("to float16 has an error of at most 1/2048, and to float32 none", () => {
     const half = new DataView(quantiseWeights(values, "float16").bytes.buffer);
     values.forEach((value, i) => {
       expect(Math.abs(half.getFloat16(2 * i, true) - value)).toBeLessThanOrEqual(Math.abs(value) / 2048 + 1e-7);
@@ -66,18 +66,18 @@ describe("quantising", () => {
   });
 });
 
-describe("the search", () => {
+describe("the search for a thin network", () => {
   const candidate = (bytes: number, accuracy: number, ms = 1): ThinCandidate => ({
     ...{ width: 1, prune: 0, weights: "uint8", gzippedBytes: bytes, logLoss: 1 },
     ...{ bytes, accuracy, ms },
   });
   const all = [candidate(30, 0.9, 3), candidate(10, 0.8), candidate(20, 0.79), candidate(40, 0.9), candidate(50, 0.92)];
 
-  it("has on its frontier what nothing smaller is as good as", () => {
+  it("puts a candidate on the frontier if no smaller one is as accurate", () => {
     expect(frontierOf(all).map(({ bytes }) => bytes)).toEqual([10, 30, 50]);
   });
 
-  it("chooses the most accurate within the budget, or nothing", () => {
+  it("chooses the most accurate candidate within the budget, or none", () => {
     const budget = { bytes: null, ms: null, accuracy: null };
     const choose = (limits: object) => chooseWithin(all, { ...budget, ...limits }, { accuracy: 0.93 })?.bytes ?? null;
     expect([choose({}), choose({ bytes: 40 }), choose({ bytes: 45, ms: 2 })]).toEqual([50, 30, 40]);

@@ -7,8 +7,8 @@ import { fitNetwork } from "#origin/train/fit.ts";
 import { buildNetwork, variablesOf } from "#origin/train/network.ts";
 import { batchLoss, objective, type Trainee } from "#origin/train/objective.ts";
 import { startRegionalHeads } from "#origin/train/regional-heads.ts";
-import { seeded, uniform } from "../helpers/random.ts";
-import { trainingSet } from "../helpers/training-set.ts";
+import { seeded, uniform } from "#test/helpers/random.ts";
+import { trainingSet } from "#test/helpers/training-set.ts";
 
 const regionalHeads = { share: 0.5, l2: 0.003 };
 const plan: TrainingPlan = {
@@ -19,7 +19,7 @@ const plan: TrainingPlan = {
 
 beforeAll(startBackend);
 
-/** One input, one hidden unit that passes it on, a head of nothing: all logits are the regional heads' own. */
+/** One input, one hidden unit that passes it on, and a zero head: all logits come from the regional heads. */
 function plainTrainee(): Trainee {
   const network = buildNetwork({ shapes: [[1]], layers: [{ type: "dense", units: 1 }], classes: 2, seed: 1 });
   const [one, zeros, zero] = [tf.tensor2d([[1]]), tf.zeros([1, 2]), tf.zeros([1])];
@@ -27,14 +27,14 @@ function plainTrainee(): Trainee {
   return { network, plan: { ...plan, l2: 0.1, regionalHeads }, regional: startRegionalHeads(2, 1, 2) };
 }
 
-/** Three rows with inputs 1, 2, 3: of region 0, of region 1, of none that is listed. */
+/** Three rows with inputs 1, 2, 3: of region 0, of region 1, of an unlisted region. */
 const three = trainingSet([1], Float32Array.of(1, 2, 3), Int32Array.of(1, 0, 1), Int32Array.of(0, 1, -1));
 const batchOfThree = () => batchOf(three, Int32Array.of(0, 1, 2));
 
 const scalar = (value: tf.Scalar) => value.dataSync()[0] as number;
 
 describe("regional heads in training", () => {
-  it("add to the global logits what the row's own region learned, and nothing in an unlisted one: by hand", () => {
+  it("add the logits of the row's region, and nothing for an unlisted one (computed by hand)", () => {
     const trainee = plainTrainee();
     // Region 0: logits h·(0, 1) + (0, 0.5); region 1: h·(2, 0).
     trainee.regional?.kernels.assign(tf.tensor2d([0, 1, 2, 0], [2, 2]));
@@ -47,7 +47,7 @@ describe("regional heads in training", () => {
     expect(scalar(objective(trainee, batchOfThree()))).toBeCloseTo(expected + pull, 6);
   });
 
-  it("have gradients as finite differences have them", () => {
+  it("have the gradients of finite differences", () => {
     const trainee = plainTrainee();
     const { kernels, biases } = trainee.regional as NonNullable<Trainee["regional"]>;
     const random = seeded(4);
@@ -74,8 +74,8 @@ describe("regional heads in training", () => {
     }
   });
 
-  it("make a backbone keep what matters in each region, though not in all together", async () => {
-    // The label is the first input's sign in region 0, the opposite in region 1: all together it says nothing.
+  it("make the backbone keep what matters within regions, even if it does not matter over all", async () => {
+    // The label is the first input's sign in region 0 and the opposite in region 1: over all rows it is independent of it.
     const rows = 400;
     const inputs = uniform(seeded(9), 2 * rows);
     const regions = Int32Array.from({ length: rows }, (_, row) => row % 2);
@@ -92,7 +92,7 @@ describe("regional heads in training", () => {
     expect(await share({ ...plan, regionalHeads: null, l2: 0.01 })).toBeLessThan(kept - 0.1);
   });
 
-  it("leave nothing behind but the network", async () => {
+  it("free all tensors but the network's", async () => {
     const before = tf.memory().numTensors;
     const layers = [{ type: "dense" as const, units: 2 }];
     const { network } = await fitNetwork(three, three.data, { layers, plan: { ...plan, epochs: 3 } });
@@ -101,7 +101,7 @@ describe("regional heads in training", () => {
   });
 });
 
-/** How often the nearer of a region's two class means is the right one. */
+/** How often the nearer of a region's two class means is the correct one. */
 function centroidAccuracy(embeddings: Float32Array, labels: Int32Array, regions: Int32Array): number {
   const width = embeddings.length / labels.length;
   const rowOf = (row: number) => embeddings.subarray(row * width, (row + 1) * width);

@@ -2,13 +2,13 @@ import { describe, expect, it } from "vitest";
 import { seededRandom } from "#origin/random.ts";
 import { augment } from "#origin/train/augment.ts";
 import { RowStore } from "#origin/train/row-store.ts";
-import { seeded, uniform } from "../helpers/random.ts";
+import { seeded, uniform } from "#test/helpers/random.ts";
 
-describe("a store of rows", () => {
+describe("a row store", () => {
   it.each([
     ["in memory", Number.MAX_SAFE_INTEGER],
-    ["in a file, where they take more than there is", 0],
-  ])("gives back what was written, in any order: %s", (_, memoryMaxBytes) => {
+    ["in a file, when they exceed the limit", 0],
+  ])("reads what was written, in any order, %s", (_, memoryMaxBytes) => {
     const values = uniform(seeded(1), 20 * 3);
     const store = new RowStore(20, 3, memoryMaxBytes);
     for (let row = 19; row >= 0; row--) store.write(row, values.subarray(row * 3, row * 3 + 3));
@@ -23,7 +23,7 @@ describe("a store of rows", () => {
 describe("augmentation", () => {
   const image = Float32Array.from({ length: 12 }, (_, i) => i + 1);
 
-  it("moves an image by whole pixels, mirrored or not, and fills with zeros", () => {
+  it("shifts an image by whole pixels, mirrored or not, and fills with zeros", () => {
     const seen = new Set<string>();
     const random = seededRandom(4);
     for (let i = 0; i < 300; i++) {
@@ -31,14 +31,14 @@ describe("augmentation", () => {
       augment(values, [2, 3, 2], { mirror: true, shift: 1 }, random);
       seen.add(values.join());
     }
-    // Nine moves, each mirrored or not.
+    // Nine shifts, each mirrored or not.
     expect(seen.size).toBe(18);
     expect(seen).toContain(image.join());
     expect(seen).toContain([5, 6, 3, 4, 1, 2, 11, 12, 9, 10, 7, 8].join());
     expect(seen).toContain([0, 0, 1, 2, 3, 4, 0, 0, 7, 8, 9, 10].join());
   });
 
-  it("leaves what is no image of a row alone", () => {
+  it("changes only the image in a row", () => {
     const row = Float32Array.of(...image, 1, 0);
     augment(row, [2, 3, 2], { mirror: true, shift: 1 }, seededRandom(1));
     expect(Array.from(row.slice(12))).toEqual([1, 0]);
