@@ -1,4 +1,6 @@
-import { limits } from "#core/limits.ts";
+const jobStepsPerAlarm = 200;
+export const jobRetryMs = 1_000;
+export const jobRetryMaxMs = 5 * 60_000;
 
 /** Work that an object owes, due at a time; `key` tells jobs of one kind apart. */
 export interface Job {
@@ -66,7 +68,7 @@ export class Jobs {
 
   /** Runs what is due. Never throws: an alarm that fails six times would never ring again. */
   async runDue(): Promise<void> {
-    for (let step = 0; step < limits.jobStepsPerAlarm; step++) {
+    for (let step = 0; step < jobStepsPerAlarm; step++) {
       const job = this.earliest();
       if (!job || job.due > Date.now()) break;
       await this.runStep(job);
@@ -81,7 +83,7 @@ export class Jobs {
       const next = await (this.steps[job.kind] as Step)(job.key, job.attempts);
       this.moveUnlessChanged(job, next, 0);
     } catch (error) {
-      const wait = Math.min(limits.jobRetryMaxMs, limits.jobRetryMs * 2 ** job.attempts);
+      const wait = Math.min(jobRetryMaxMs, jobRetryMs * 2 ** job.attempts);
       console.error(JSON.stringify({ event: "job-failed", ...job, wait, error: String(error) }));
       this.moveUnlessChanged(job, Date.now() + wait, job.attempts + 1);
     }

@@ -1,7 +1,11 @@
-import { limits } from "#core/limits.ts";
-import type { Jobs } from "../jobs.ts";
+import { type Jobs, jobRetryMaxMs, jobRetryMs } from "../jobs.ts";
 import type { CountedEmbedding, Embeddings } from "./embeddings.ts";
 import type { Samples, StoredSample } from "./samples.ts";
+
+/** Bytes of inputs that a region keeps in its object. */
+const samplesMaxBytes = 256 * 1024 * 1024;
+/** Samples that go to R2 at a time. */
+const archiveRows = 1_000;
 
 /** No more go than must: of what may stay at hand, the share that leaves at a time. */
 const shareAtOnce = 0.05;
@@ -40,7 +44,7 @@ export class Archive {
   /** Whether more than `max` samples are at hand, or more bytes of them than a region may keep. */
   isDue(max: number): boolean {
     const { rows, bytes } = this.context.samples.size();
-    return rows > max || bytes > limits.samplesMaxBytes;
+    return rows > max || bytes > samplesMaxBytes;
   }
 
   /** The job `archive`: moves what changed longest ago to R2, a file at a time, until at most `max` are left. */
@@ -48,12 +52,12 @@ export class Archive {
     const { samples, embeddings, storage, jobs, env } = this.context;
     if (!this.isDue(max)) return null;
     // A run under way keeps what it learns from.
-    if (jobs.isAny("retrain")) return Date.now() + limits.jobRetryMs;
-    const rows = samples.oldestCounted(Math.min(limits.archiveRows, Math.ceil(max * shareAtOnce)));
+    if (jobs.isAny("retrain")) return Date.now() + jobRetryMs;
+    const rows = samples.oldestCounted(Math.min(archiveRows, Math.ceil(max * shareAtOnce)));
     if (rows.length === 0) {
       // What the sums don't hold yet would never come in.
       jobs.bring("schedule", "", Date.now());
-      return Date.now() + limits.jobRetryMs;
+      return Date.now() + jobRetryMs;
     }
     const { file, key } = this.addFile(rows);
     await env.ARTEFACTS.put(key, await gzipped(rows.map((row) => toLine(row, embeddings.of(row.number)))));
@@ -147,7 +151,7 @@ export class Archive {
       const day = new Date(first.at).toISOString().slice(0, 10);
       const key = `samples/${model}/${encodeURIComponent(region)}/${day}-${file}.ndjson.gz`;
       this.sql.exec("UPDATE archives SET key = ? WHERE file = ?", key, file);
-      jobs.put("purge", String(file), Date.now() + limits.jobRetryMaxMs);
+      jobs.put("purge", String(file), Date.now() + jobRetryMaxMs);
       return { file, key };
     });
   }

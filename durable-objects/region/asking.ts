@@ -1,12 +1,11 @@
 import type { Answer, ClassifyManifest, Question, TraceEntry } from "#core/contract/index.ts";
-import { limits } from "#core/limits.ts";
 import { outcomeOf } from "#core/log.ts";
 import { fail, ok, type Result } from "#core/result.ts";
 import { type Hop, nextRungTimeoutMs } from "#core/rung/rung.ts";
 import { beginSpan, type Span, traceHeaders } from "#core/trace-context.ts";
 import type { RegionContext } from "./context.ts";
 import type { Duties } from "./duties.ts";
-import type { Escalation } from "./escalation.ts";
+import { type Escalation, escalationBackoffMs } from "./escalation.ts";
 import { type Arrival, type Conflict, recordOf, store } from "./intake.ts";
 import { logHere } from "./log.ts";
 
@@ -36,7 +35,7 @@ export class Asking {
     const arrivedAt = Date.now();
     const deadline = arrivedAt + hop.remainingMs;
     // Should this instance die while the next rung is asked, the job asks again.
-    const escalateAt = arrivedAt + Math.min(hop.remainingMs, nextRungTimeoutMs) + limits.escalationBackoffMs;
+    const escalateAt = arrivedAt + Math.min(hop.remainingMs, nextRungTimeoutMs) + escalationBackoffMs;
     const manifest = await manifests.get(base);
     const arrivals = questions.map((question) => ({ question, answer: semanticCache.answer(manifest, question) }));
     const stored = await this.take(manifest, arrivals, hop, escalateAt);

@@ -1,4 +1,5 @@
-import { limits } from "#core/limits.ts";
+const breakerFailures = 3;
+const breakerOpenMs = 5_000;
 
 /** A circuit breaker: after some failures in a row the next rung is left alone for a while, then tried once. */
 export class Breaker {
@@ -21,6 +22,6 @@ export class Breaker {
 
   failed(now: number): void {
     this.failures++;
-    if (this.failures >= limits.breakerFailures) this.openUntil = now + limits.breakerOpenMs;
+    if (this.failures >= breakerFailures) this.openUntil = now + breakerOpenMs;
   }
 }

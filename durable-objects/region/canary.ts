@@ -4,7 +4,9 @@ import { isAudited } from "#core/confidence/splits.ts";
 import type { CanaryCount, ClassifyManifest, LabelSource, Question, VersionCount } from "#core/contract/index.ts";
 import { argMax } from "#core/head/head.ts";
 import { lossOf } from "#core/head/metrics.ts";
-import { limits } from "#core/limits.ts";
+
+/** Questions that a region records of a canary at most; each takes some hundred bytes, and a class 4. */
+const canaryMaxRows = 20_000;
 
 /** The two versions that a watched canary is about, and the watch's number: a second one counts anew. */
 export interface Pair {
@@ -82,7 +84,7 @@ export class CanaryCounts {
     this.sql.exec(
       `INSERT OR IGNORE INTO canary_answers (id, base, version, accepted, prediction, scores, inclusionProbability)
        SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7 WHERE EXISTS (SELECT 1 FROM canary WHERE ?2 IN (stable, canary))
-       AND (SELECT coalesce(max(number), 0) FROM canary_answers) < ${limits.canaryMaxRows}`,
+       AND (SELECT coalesce(max(number), 0) FROM canary_answers) < ${canaryMaxRows}`,
       ...[id, base, version, Number(accepted), prediction, scores.buffer, inclusionProbability],
     );
   }

@@ -7,7 +7,9 @@ import {
   monthlyLevel,
 } from "#core/confidence/drift.ts";
 import type { ClassifyManifest } from "#core/contract/index.ts";
-import { limits } from "#core/limits.ts";
+
+export const driftEveryMs = 30 * 24 * 3600_000;
+const driftMaxRows = 2_000;
 
 /** What a look at the input found. */
 export interface DriftReport extends Partial<DriftTest> {
@@ -42,7 +44,7 @@ export class Drift {
   /** Holds the embeddings of the month before `at` against the same season, or else against all before; keeps what it finds. */
   look(manifest: ClassifyManifest, at: number): DriftReport {
     const { width } = manifest.thin.backbone.embedding;
-    const since = at - limits.driftEveryMs;
+    const since = at - driftEveryMs;
     const recent = this.rows(manifest, [[since, at]]);
     const season = Array.from({ length: years }, (_, i): [number, number] => {
       const back = (i + 1) * yearMs;
@@ -71,7 +73,7 @@ export class Drift {
     const rows = this.sql.exec<Row>(
       `SELECT s.groupKey, s.inclusionProbability, e.vector FROM samples s JOIN embeddings e ON e.number = s.number AND e.backbone = ?
        WHERE ${where} ORDER BY s.at DESC LIMIT ?`,
-      ...[thin.backbone.sha256, ...spans.flat(), limits.driftMaxRows],
+      ...[thin.backbone.sha256, ...spans.flat(), driftMaxRows],
     );
     return rows.toArray();
   }

@@ -1,8 +1,15 @@
 import { type ClassifyManifest, questionKeepMs } from "#core/contract/index.ts";
-import { limits } from "#core/limits.ts";
+import { jobRetryMaxMs } from "../jobs.ts";
 import { registryObject, reviewObject } from "../stubs.ts";
 import type { RegionContext } from "./context.ts";
+import { driftEveryMs } from "./drift.ts";
+import { labelDueMs } from "./live-rule.ts";
 import type { Retrain } from "./retrain/index.ts";
+
+/** A retrain is brought forward once one label in this many is new. */
+const retrainFreshShare = 20;
+/** How often a region checks whether its canary has become the stable version. */
+const welcomeEveryMs = 60_000;
 
 /** What a region that has something to keep owes in time: to be known, to learn, to tell its rule, to look, to forget. */
 export class Duties {
@@ -24,8 +31,8 @@ export class Duties {
     jobs.put("register", "", now);
     jobs.put("schedule", "", now + policy.retrainEverySeconds * 1_000);
     jobs.put("expire", "", now + questionKeepMs);
-    jobs.put("drift", "", now + limits.driftEveryMs);
-    jobs.put("rule", "", now + limits.labelDueMs);
+    jobs.put("drift", "", now + driftEveryMs);
+    jobs.put("rule", "", now + labelDueMs);
   }
 
   /** The version that serves this region. */
@@ -43,7 +50,7 @@ export class Duties {
   /** A version that now serves the region goes on with the certificate of the one before; a canary earns its own. */
   async welcome(base: number): Promise<void> {
     const { rule, storage, region } = this.context;
-    if (!rule.mayInherit(base) || (this.welcomed.get(base) ?? 0) > Date.now() - limits.welcomeEveryMs) return;
+    if (!rule.mayInherit(base) || (this.welcomed.get(base) ?? 0) > Date.now() - welcomeEveryMs) return;
     this.welcomed.set(base, Date.now());
     const { stable, canary, heldBack } = await this.registry().pointer();
     if ((heldBack[region] ?? stable) !== base) return;
@@ -59,7 +66,7 @@ export class Duties {
   /** The job `schedule`: a retrain, as often as the model says. */
   async startScheduledRun(): Promise<number> {
     const manifest = await this.currentManifest();
-    if (!manifest) return Date.now() + limits.jobRetryMaxMs;
+    if (!manifest) return Date.now() + jobRetryMaxMs;
     const { retrainEverySeconds, retrainAfterSeconds } = manifest.policy;
     // A run under way does not learn what came since it began.
     const isLate = this.retrain.runs.runningOn(manifest.version) !== null && this.isMuchNew(manifest);
@@ -77,7 +84,7 @@ export class Duties {
   // Enough, that all retrains together stay a small multiple of the last.
   private isMuchNew({ version }: ClassifyManifest): boolean {
     const last = this.context.samples.lastRevision();
-    return (last - this.retrain.runs.lastSampleOn(version)) * limits.retrainFreshShare >= last;
+    return (last - this.retrain.runs.lastSampleOn(version)) * retrainFreshShare >= last;
   }
 
   /** The job `rule`: the edge hears of a rule that has moved far enough, or gained or lost its certificate. */
@@ -86,7 +93,7 @@ export class Duties {
     // A version that serves nobody any more may still get labels, and be rolled back to.
     const bases = new Set([...(await this.servedBases()), ...rule.basesWaiting()]);
     for (const base of bases) await this.tellRuleOf(await manifests.get(base));
-    return rule.nextDue() ?? Date.now() + limits.labelDueMs;
+    return rule.nextDue() ?? Date.now() + labelDueMs;
   }
 
   private async tellRuleOf(manifest: ClassifyManifest): Promise<void> {
@@ -114,7 +121,7 @@ export class Duties {
     const { drift, jobs } = this.context;
     const manifest = await this.currentManifest();
     if (manifest && drift.look(manifest, Date.now()).alarm) jobs.bring("schedule", "", Date.now());
-    return Date.now() + limits.driftEveryMs;
+    return Date.now() + driftEveryMs;
   }
 
   /** The job `withdraw`: a question that is answered needs no person any more. */
@@ -134,7 +141,7 @@ export class Duties {
     const { questions, rule } = this.context;
     questions.expire(Date.now());
     rule.expire();
-    return Math.max(questions.nextExpiry() ?? 0, Date.now() + limits.jobRetryMaxMs);
+    return Math.max(questions.nextExpiry() ?? 0, Date.now() + jobRetryMaxMs);
   }
 
   private registry() {

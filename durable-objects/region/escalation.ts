@@ -1,5 +1,4 @@
 import type { Answer, ClassifyManifest, Question, TraceEntry } from "#core/contract/index.ts";
-import { limits } from "#core/limits.ts";
 import { type LogEvent, logLine, outcomeOf } from "#core/log.ts";
 import { HttpRung } from "#core/rung/http-rung.ts";
 import { type Hop, nextRungTimeoutMs, RungUnavailableError } from "#core/rung/rung.ts";
@@ -12,6 +11,9 @@ import { keepSample } from "./keep-sample.ts";
 import { logHere } from "./log.ts";
 import { questionOf, type StoredQuestion } from "./questions.ts";
 import { settle } from "./settle.ts";
+
+const escalationTries = 6;
+export const escalationBackoffMs = 1_000;
 
 const batchSize = 256;
 /** Of the six connections that an object may open at a time. */
@@ -197,10 +199,10 @@ export class Escalation {
     const row = questions.find(id);
     if (row?.answer.status !== "open") return null;
     const tries = row.tries + 1;
-    if (tries >= limits.escalationTries) {
+    if (tries >= escalationTries) {
       return this.passOn(manifest, id);
     }
-    const at = Date.now() + limits.escalationBackoffMs * 2 ** row.tries;
+    const at = Date.now() + escalationBackoffMs * 2 ** row.tries;
     questions.setEscalation(id, at, tries);
     jobs.bring("escalate", "", at);
     return "deferred";

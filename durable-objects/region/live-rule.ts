@@ -8,9 +8,13 @@ import {
   questionKeepMs,
   type Rule,
 } from "#core/contract/index.ts";
-import { limits } from "#core/limits.ts";
 import type { Heads } from "./heads.ts";
 import { type RegionWindow, type Trial, Windows } from "./windows.ts";
+
+/** How long a planned label may take; a later one counts as an error until it arrives. */
+export const labelDueMs = 14 * 24 * 3600_000;
+/** The least change of a threshold that is published to the edge. */
+const publishedThresholdStep = 0.01;
 
 /** A question whose label came, as the rule saw it when it was asked. */
 export interface Judgement {
@@ -50,7 +54,7 @@ export class LiveRule {
         prediction,
         inclusionProbability,
         base: manifest.version,
-        dueAt: Date.now() + limits.labelDueMs,
+        dueAt: Date.now() + labelDueMs,
       });
   }
 
@@ -262,7 +266,7 @@ function isNews(next: Rule, told: Rule): boolean {
     isOther ||
     isVoid ||
     isClosed(next) !== isClosed(told) ||
-    Math.abs(next.threshold - told.threshold) >= limits.thresholdNews
+    Math.abs(next.threshold - told.threshold) >= publishedThresholdStep
   );
 }
 

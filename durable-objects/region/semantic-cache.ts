@@ -1,7 +1,6 @@
 import type { Answer, ClassifyManifest, Question } from "#core/contract/index.ts";
 import { versionName } from "#core/contract/index.ts";
 import { quantise } from "#core/head/embedding.ts";
-import { limits } from "#core/limits.ts";
 import { agreedLabel, neighbourCount } from "#core/semantic-cache/agreed-label.ts";
 import { NearestNeighbourIndex } from "#core/semantic-cache/neighbour-index.ts";
 import {
@@ -11,6 +10,11 @@ import {
   type RadiusReport,
 } from "#core/semantic-cache/radius.ts";
 import type { Embeddings, LabelledVector } from "./embeddings.ts";
+import { sliceMultiplyAdds } from "./retrain/slices.ts";
+
+const semanticCacheMaxRows = 20_000;
+/** Escalated questions that choose the radius, and as many that certify it. */
+const radiusQuestions = 400;
 
 /** What recall may do on a base version: its radius once certified, and what was found when it was last looked at. */
 export interface SemanticCacheState {
@@ -96,11 +100,11 @@ export class SemanticCache {
     split: "validation" | "calibration",
   ): Generator<void, LabelledNeighbours[]> {
     const { sha256, embedding } = manifest.thin.backbone;
-    const escalated = this.embeddings.newest(sha256, split, limits.semanticCacheJudges, true);
+    const escalated = this.embeddings.newest(sha256, split, radiusQuestions, true);
     if (escalated.length === 0) return [];
     const memory = this.memory(manifest);
     yield;
-    const perSlice = Math.max(1, Math.floor(limits.sliceMultiplyAdds / (memory.size * embedding.width + 1)));
+    const perSlice = Math.max(1, Math.floor(sliceMultiplyAdds / (memory.size * embedding.width + 1)));
     const found: LabelledNeighbours[] = [];
     for (const [i, row] of escalated.entries()) {
       if (i > 0 && i % perSlice === 0) yield;
@@ -113,8 +117,8 @@ export class SemanticCache {
   private memory(manifest: ClassifyManifest): NearestNeighbourIndex {
     const { sha256, embedding } = manifest.thin.backbone;
     if (this.loaded?.backbone === sha256) return this.loaded.memory;
-    const memory = new NearestNeighbourIndex(embedding.width, limits.semanticCacheMaxRows);
-    for (const row of this.embeddings.newest(sha256, "train", limits.semanticCacheMaxRows).reverse()) {
+    const memory = new NearestNeighbourIndex(embedding.width, semanticCacheMaxRows);
+    for (const row of this.embeddings.newest(sha256, "train", semanticCacheMaxRows).reverse()) {
       const label = labelOf(manifest, row);
       if (label >= 0) memory.add(row.id, row.vector, label);
     }

@@ -9,7 +9,9 @@ import {
   type SumRow,
   type Sums,
 } from "#core/head/sums.ts";
-import { limits } from "#core/limits.ts";
+
+/** A row or blob of SQLite is at most 2 MB. */
+export const shardMaxBytes = 1024 * 1024;
 
 /** The table `sums`: exact sums over the labelled embeddings of each part of train, in shards that a row can hold. */
 export class SumShards {
@@ -41,8 +43,8 @@ export class SumShards {
     this.sql.exec("DELETE FROM sums WHERE backbone = ? AND fold = ?", backbone, fold);
     if (labelsIn(sums) === 0) return;
     const bytes = encodeSums(sums);
-    for (let shard = 0; shard * limits.shardBytes < bytes.byteLength; shard++) {
-      const value = bytes.slice(shard * limits.shardBytes, (shard + 1) * limits.shardBytes).buffer;
+    for (let shard = 0; shard * shardMaxBytes < bytes.byteLength; shard++) {
+      const value = bytes.slice(shard * shardMaxBytes, (shard + 1) * shardMaxBytes).buffer;
       this.sql.exec("INSERT INTO sums VALUES (?, ?, ?, ?)", backbone, fold, shard, value);
     }
   }

@@ -1,5 +1,4 @@
-import { limits } from "#core/limits.ts";
-import type { Jobs } from "../jobs.ts";
+import { type Jobs, jobRetryMs } from "../jobs.ts";
 import type { regionObject } from "../stubs.ts";
 import type { ReviewQueue } from "./tables/queue.ts";
 
@@ -47,7 +46,7 @@ export class Decisions {
   async remove(id: string): Promise<number | null> {
     const { queue, jobs } = this.needs;
     const deliveryAt = jobs.dueOf("deliver", id);
-    if (deliveryAt !== null) return Math.max(deliveryAt, Date.now() + limits.jobRetryMs);
+    if (deliveryAt !== null) return Math.max(deliveryAt, Date.now() + jobRetryMs);
     queue.remove(id);
     return null;
   }

@@ -1,10 +1,9 @@
 import { DurableObject } from "cloudflare:workers";
 import { type FlaggedQuestion, questionKeepMs, type ReviewQuestion } from "#core/contract/index.ts";
-import { limits } from "#core/limits.ts";
 import { type LogEvent, logLine } from "#core/log.ts";
 import { fail, ok, type Result } from "#core/result.ts";
 import { beginSpan, type Span, traceHeaders } from "#core/trace-context.ts";
-import { Jobs } from "../jobs.ts";
+import { Jobs, jobRetryMs } from "../jobs.ts";
 import { migrate } from "../migrate.ts";
 import { nameOf } from "../names.ts";
 import { regionObject } from "../stubs.ts";
@@ -70,7 +69,7 @@ export class ReviewObject extends DurableObject<Env> implements ReviewApi {
       const correctUntil = row.correctUntil ?? now + correctionMs;
       const span = beginSpan(row);
       this.queue.setLabel(id, label, holder, correctUntil, traceHeaders(span).traceparent);
-      this.jobs.put("deliver", id, now + limits.jobRetryMs);
+      this.jobs.put("deliver", id, now + jobRetryMs);
       this.jobs.put("remove", id, correctUntil);
       this.log("answered", id, row.region, span, row.queuedAt);
       return null;
@@ -95,7 +94,7 @@ export class ReviewObject extends DurableObject<Env> implements ReviewApi {
       const refused = refuseFlag(this.queue.find(id), holder, now);
       if (refused) return refused;
       this.queue.flag(id, holder, reason, now);
-      this.jobs.put("close", id, now + limits.jobRetryMs);
+      this.jobs.put("close", id, now + jobRetryMs);
       this.jobs.put("remove", id, now + questionKeepMs);
       return null;
     });

@@ -1,8 +1,13 @@
 import { runDurableObjectAlarm, runInDurableObject } from "cloudflare:test";
 import { env } from "cloudflare:workers";
 import { beforeAll, describe, expect, it } from "vitest";
-import { type Answer, type FlaggedQuestion, questionKeepMs, type ReviewQuestion } from "#core/contract/index.ts";
-import { limits } from "#core/limits.ts";
+import {
+  type Answer,
+  type FlaggedQuestion,
+  questionKeepMs,
+  type ReviewQuestion,
+  reviewLeaseMs,
+} from "#core/contract/index.ts";
 import type { ReviewObject } from "#objects/review/index.ts";
 import { correctionMs } from "#objects/review/refusals.ts";
 import { leaseMaxBytes, skipMs } from "#objects/review/tables/queue.ts";
@@ -150,7 +155,7 @@ describe("the review queue", () => {
     const [id] = (await queued(6)) as [string];
     expect(await leasedIds(ada)).toEqual([id]);
     expect(await leasedIds(bob)).toEqual([]);
-    await pass(limits.reviewLeaseMs);
+    await pass(reviewLeaseMs);
     expect(await leasedIds(bob)).toEqual([id]);
     expect((await post(id, "skip", ada)).status).toBe(409);
     expect((await post(id, "flag", ada, { reason: "late" })).status).toBe(409);

@@ -1,6 +1,6 @@
 import { beforeAll, describe, expect, it } from "vitest";
 import { addRow, decodeSums, emptySums, labelsIn } from "#core/head/sums.ts";
-import { limits } from "#core/limits.ts";
+import { shardMaxBytes } from "#objects/region/sum-shards.ts";
 import { eventually, publish } from "../helpers/edge.ts";
 import { type TaughtQuestion, TestRegion } from "../helpers/region.ts";
 
@@ -26,7 +26,7 @@ describe("the sums of a wide embedding", () => {
         [fold, 1],
       ]),
     );
-    for (const { bytes } of shards) expect(bytes).toBeLessThanOrEqual(limits.shardBytes);
+    for (const { bytes } of shards) expect(bytes).toBeLessThanOrEqual(shardMaxBytes);
   });
 
   it("come back as what a plain sum over the embeddings gives, to the last bit", async () => {

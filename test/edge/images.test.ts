@@ -2,7 +2,7 @@ import { deflateSync } from "node:zlib";
 import { encode as encodePng } from "fast-png";
 import { beforeAll, describe, expect, it } from "vitest";
 import type { Answer, ImageInput } from "#core/contract/index.ts";
-import { limits } from "#core/limits.ts";
+import { imageMaxBytes } from "#edge/images/index.ts";
 import { call, expectOk, publish } from "../helpers/edge.ts";
 import { jpegs, losslessWebp } from "../helpers/pictures.ts";
 import { seeded } from "../helpers/random.ts";
@@ -206,7 +206,7 @@ describe("a body that is no image that is taken", () => {
       422,
       /image\/jpeg/,
     ],
-    ["more bytes than may come", "image/png", () => new Uint8Array(limits.imageMaxBytes + 1), 413, /bytes/],
+    ["more bytes than may come", "image/png", () => new Uint8Array(imageMaxBytes + 1), 413, /bytes/],
   ])("is refused: %s", async (_what, type, make, status, detail) => {
     const response = await send("colour", type, make());
     expect(response.status).toBe(status);

@@ -1,12 +1,13 @@
 import type { HeadPointer, Manifest, ModelPointer } from "#core/contract/index.ts";
 import type { HeadWeights } from "#core/head/head.ts";
-import { limits } from "#core/limits.ts";
 import type { Network } from "#core/model/network.ts";
 import type { TensorModel } from "#core/model/tensor-model.ts";
 import { type PublicKeys, publicKeysSchema, signingKeySchema } from "#core/sign.ts";
 import { parseTokens, type Token } from "#core/tokens.ts";
 import { ByteLru } from "./artefacts/byte-lru.ts";
 import { IsolateCounts } from "./metrics/isolate-counts.ts";
+
+const memoryBudgetBytes = 48 * 1024 * 1024;
 
 /** A value read from outside, and when it is to be read again. */
 export interface Timed<T> {
@@ -55,7 +56,7 @@ export function nodeOf(env: Env): Node {
 }
 
 function createNode(env: Env): Node {
-  const headsBudget = limits.memoryBudgetBytes / 4;
+  const headsBudget = memoryBudgetBytes / 4;
   if (env.PUBLIC_ASK !== "on" && env.PUBLIC_ASK !== "off") throw new Error('PUBLIC_ASK must be "on" or "off"');
   const logAnswers = logChoices.find((choice) => choice === env.LOG_ANSWERS);
   if (!logAnswers) throw new Error(`LOG_ANSWERS must be ${logChoices.map((choice) => `"${choice}"`).join(" or ")}`);
@@ -69,7 +70,7 @@ function createNode(env: Env): Node {
     publishKeys: readOption("PUBLISH_KEYS", env.PUBLISH_KEYS, (value) => publicKeysSchema.parse(value)),
     deploymentKeys: readOption("DEPLOYMENT_PUBLIC_KEYS", env.DEPLOYMENT_PUBLIC_KEYS, (v) => publicKeysSchema.parse(v)),
     manifests: new Map(),
-    models: new ByteLru(limits.memoryBudgetBytes - headsBudget, (model) => model.release()),
+    models: new ByteLru(memoryBudgetBytes - headsBudget, (model) => model.release()),
     broken: new Map(),
     heads: new ByteLru(headsBudget),
     pointers: new Map(),

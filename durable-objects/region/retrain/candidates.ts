@@ -7,8 +7,9 @@ import { scoresOf, softmax } from "#core/head/head.ts";
 import { logLossOf, lossOf } from "#core/head/metrics.ts";
 import { logitsOfRow, rowLogits } from "#core/head/softmax-fit.ts";
 import type { TemperaturePrior } from "#core/head/temperature.ts";
-import { limits } from "#core/limits.ts";
 import type { RunData, SampleRows } from "./data.ts";
+
+const judgeSliceMultiplyAdds = 2_000_000;
 
 /** A head that might serve: over all of train, and for each part of it one that has not seen that part. */
 export interface Candidate {
@@ -87,7 +88,7 @@ export function* compareHeads(
   const { train, validation, classes, start } = data;
   const width = start.length / classes;
   const compared: ComparedToo[] = [];
-  const perSlice = Math.max(1, Math.floor(limits.judgeSliceMultiplyAdds / (3 * start.length)));
+  const perSlice = Math.max(1, Math.floor(judgeSliceMultiplyAdds / (3 * start.length)));
   const compare = (rows: SampleRows, row: number, weights: Float32Array) => {
     const label = rows.labels[row] as number;
     const next = calibrated(logitsOfRow(rows.inputs, row, weights, classes), candidate.calibration);

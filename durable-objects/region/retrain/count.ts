@@ -1,8 +1,8 @@
 import type { ClassifyManifest } from "#core/contract/index.ts";
 import { labelWeightUnit } from "#core/head/sums.ts";
-import { limits } from "#core/limits.ts";
 import type { RegionContext } from "../context.ts";
 import type { RunningRun, Runs } from "./runs.ts";
+import { loadSliceRows, sliceMultiplyAdds } from "./slices.ts";
 
 /** Brings the next train samples into the sums, each once, and keeps the place in the same transaction. */
 export function countSlice(context: RegionContext, runs: Runs, manifest: ClassifyManifest, run: RunningRun): void {
@@ -11,7 +11,7 @@ export function countSlice(context: RegionContext, runs: Runs, manifest: Classif
   const { labels, policy } = manifest;
   // Twice: a corrected label is taken out, then put in.
   const rowCost = (embedding.width + 1) * (embedding.width + 1 + 2 * labels.length);
-  const limit = Math.max(1, Math.min(limits.loadSliceRows, Math.floor(limits.sliceMultiplyAdds / rowCost)));
+  const limit = Math.max(1, Math.min(loadSliceRows, Math.floor(sliceMultiplyAdds / rowCost)));
   const originWeight = Math.round(policy.originLabelWeight * labelWeightUnit);
   const options = { backbone: sha256, labels, width: embedding.width, originWeight, limit };
   storage.transactionSync(() => {

@@ -3,11 +3,11 @@ import { mayJudge } from "#core/confidence/labels.ts";
 import type { ClassifyManifest } from "#core/contract/index.ts";
 import { type Anchor, decodeAnchor } from "#core/head/anchor.ts";
 import type { FitData, LabelledRows } from "#core/head/softmax-fit.ts";
-import { limits } from "#core/limits.ts";
 import { blobReader, readHead } from "../blobs.ts";
 import type { RegionContext } from "../context.ts";
 import type { LabelledVector } from "../embeddings.ts";
 import type { RunningRun } from "./runs.ts";
+import { loadSliceRows } from "./slices.ts";
 
 const noFold = -1;
 
@@ -38,7 +38,7 @@ export class RunLoader {
   /** The data once all of it is there; null while there is more to load. Certify is left alone. */
   async load({ env, embeddings }: RegionContext, manifest: ClassifyManifest, run: RunningRun): Promise<RunData | null> {
     if (this.data) return this.data;
-    const next = embeddings.labelled(run, manifest.thin.backbone.sha256, this.after, limits.loadSliceRows);
+    const next = embeddings.labelled(run, manifest.thin.backbone.sha256, this.after, loadSliceRows);
     this.after = next.at(-1)?.number ?? this.after;
     // A label that a version no longer knows teaches nothing there.
     const known = next.filter(({ label }) => manifest.labels.includes(label));
@@ -50,7 +50,7 @@ export class RunLoader {
       ),
     );
     this.validation.push(toRows(manifest, judging));
-    if (next.length === limits.loadSliceRows) return null;
+    if (next.length === loadSliceRows) return null;
     this.data = await this.whole(env, manifest);
     return this.data;
   }

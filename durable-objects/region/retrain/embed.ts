@@ -1,11 +1,12 @@
 import type { ClassifyManifest } from "#core/contract/index.ts";
 import { quantise } from "#core/head/embedding.ts";
 import { encode } from "#core/input/index.ts";
-import { limits } from "#core/limits.ts";
 import type { Network } from "#core/model/network.ts";
 import { extraColumnsOf } from "#core/rung/model-rung.ts";
 import type { RegionContext } from "../context.ts";
 import type { RunningRun, Runs } from "./runs.ts";
+
+const embedSliceRows = 256;
 
 /** Embeds the next samples that the run's backbone has not seen; a sample it can't take is left out. */
 export async function embedSlice(
@@ -18,7 +19,7 @@ export async function embedSlice(
   const { embeddings, samples, semanticCache, storage, region } = context;
   const spec = manifest.thin;
   const { after = 0 } = run.cursor;
-  const missing = embeddings.missing(run, spec.backbone.sha256, after, limits.embedSliceRows);
+  const missing = embeddings.missing(run, spec.backbone.sha256, after, embedSliceRows);
   if (missing.length === 0) return runs.move(run.id, "count", {});
 
   const inputContext = { region, extraColumns: extraColumnsOf(manifest) };

@@ -1,9 +1,9 @@
 import type { ClassifyManifest, Run } from "#core/contract/index.ts";
 import { continueFit, type FitState, isFitted, pack, startFit, unpack } from "#core/head/softmax-fit.ts";
-import { limits } from "#core/limits.ts";
 import { loadNetwork, type Network } from "#core/model/network.ts";
 import { startBackend } from "#core/model/tfjs/backend.ts";
 import { tfjsEngine } from "#core/model/tfjs/engine.ts";
+import { jobRetryMs } from "#objects/jobs.ts";
 import { blobReader } from "../blobs.ts";
 import type { RegionContext } from "../context.ts";
 import type { SemanticCacheState } from "../semantic-cache.ts";
@@ -15,6 +15,9 @@ import { embedSlice } from "./embed.ts";
 import { currentHead, type Judgement, judgeCandidates, keepJudgement } from "./judge.ts";
 import { publishRun } from "./publish.ts";
 import { type RunningRun, Runs } from "./runs.ts";
+import { sliceMultiplyAdds } from "./slices.ts";
+
+const retrainTries = 8;
 
 /** What a run holds in memory; after an eviction its phase begins anew. */
 interface Working {
@@ -63,8 +66,8 @@ export class Retrain {
     const run = this.runs.running(id);
     if (!run) return null;
     // One after the other: at each step, each would take from the other what it holds in memory.
-    if (this.runs.first() !== id) return Date.now() + limits.jobRetryMs;
-    if (attempts >= limits.retrainTries) {
+    if (this.runs.first() !== id) return Date.now() + jobRetryMs;
+    if (attempts >= retrainTries) {
       this.runs.finish(id, "failed", `it failed ${attempts} times; the log says why`, null);
     } else {
       await this.slice(run).catch((error) => {
@@ -155,11 +158,7 @@ export class Retrain {
     if (!manifest.policy.learning.includes("softmax")) return this.runs.move(run.id, "judge", {});
     await startBackend();
     const saved = this.runs.state<string>(run.id, "fit");
-    const state = continueFit(
-      data,
-      saved === null ? startFit(data) : unpack<FitState>(saved),
-      limits.sliceMultiplyAdds,
-    );
+    const state = continueFit(data, saved === null ? startFit(data) : unpack<FitState>(saved), sliceMultiplyAdds);
     this.context.storage.transactionSync(() => {
       this.runs.saveState(run.id, "fit", pack(state));
       if (isFitted(state)) this.runs.move(run.id, "judge", {});

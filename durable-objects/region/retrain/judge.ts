@@ -6,7 +6,6 @@ import { sha256Hex } from "#core/hash.ts";
 import { calibrated } from "#core/head/calibration.ts";
 import { encodeHead } from "#core/head/head.ts";
 import { rowLogits } from "#core/head/softmax-fit.ts";
-import { limits } from "#core/limits.ts";
 import { sign, signingKeySchema } from "#core/sign.ts";
 import { registryObject } from "#objects/stubs.ts";
 import { readHead } from "../blobs.ts";
@@ -22,6 +21,9 @@ import {
 } from "./candidates.ts";
 import { ownRows, type RunData } from "./data.ts";
 import type { RunningRun, Runs } from "./runs.ts";
+
+/** Rows of validation below which a calibration on them says little about other rows. */
+const validationFewRows = 30;
 
 /** What a judgement comes to: a reason and figures, and the head where it is promoted. */
 export interface Judgement {
@@ -63,7 +65,7 @@ export function* judgeCandidates(
   }));
   const anchoredOf = new Map(answering.map(({ one, anchored }) => [one.kind, anchored]));
   // A few rows of validation are learned by heart when a head is calibrated on them: then all held-out rows choose.
-  const isFew = data.validation.rows < limits.validationFewRows;
+  const isFew = data.validation.rows < validationFewRows;
   const held = new Map<Candidate["kind"], ComparedToo[]>();
   if (isFew) for (const one of judged) held.set(one.kind, yield* compareHeads(data, one, current));
   const lossesOf = (one: Calibrated) => {

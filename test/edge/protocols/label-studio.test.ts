@@ -3,10 +3,10 @@ import { env } from "cloudflare:workers";
 import { decode } from "fast-png";
 import { describe, expect, it } from "vitest";
 import type { Answer, ImageInput, Input, Instance, Policy, LabelStudioTask as Task } from "#core/contract/index.ts";
-import { limits } from "#core/limits.ts";
 import { labelOf } from "#edge/protocols/label-studio/annotations.ts";
 import { labellingConfig } from "#edge/protocols/label-studio/config.ts";
-import { labelStudioExportSchema } from "#edge/protocols/label-studio/schema.ts";
+import { labelStudioExportSchema, labelStudioMaxTasks } from "#edge/protocols/label-studio/schema.ts";
+import { labelStudioMaxBytes } from "#edge/routes/label-studio.ts";
 import type { ReviewObject } from "#objects/review/index.ts";
 import { ask, call, eventually, expectOk, instance, publish } from "#test/helpers/edge.ts";
 import type { ModelOptions } from "#test/helpers/model.ts";
@@ -131,15 +131,15 @@ describe("review in Label Studio", () => {
       [good, { ...good, data: { upriver_id: 1 } }],
       [good, { ...good, annotations: "none" }],
       [good, { ...good, annotations: [{ result: [{ value: { choices: [1] } }] }] }],
-      Array.from({ length: limits.labelStudioMaxTasks + 1 }, () => good),
+      Array.from({ length: labelStudioMaxTasks + 1 }, () => good),
     ];
     for (const body of bad) expect((await send("spoilt", body)).status).toBe(422);
     expect((await call("POST", path("spoilt"), { token, raw: "[{" })).status).toBe(400);
     expect((await send("spoilt", [good], "ask-token")).status).toBe(403);
     expect((await send("nothing-published", [good])).status).toBe(404);
-    expect(
-      (await call("POST", path("spoilt"), { token, raw: new Uint8Array(limits.labelStudioMaxBytes + 1) })).status,
-    ).toBe(413);
+    expect((await call("POST", path("spoilt"), { token, raw: new Uint8Array(labelStudioMaxBytes + 1) })).status).toBe(
+      413,
+    );
     expect(await answerOf(id as string)).toMatchObject({ status: "open" });
   });
 

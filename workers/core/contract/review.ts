@@ -4,6 +4,8 @@ import { instanceSchema } from "./instance.ts";
 import { questionIdSchema } from "./question.ts";
 import { regionSchema } from "./region.ts";
 
+export const reviewLeaseMs = 5 * 60_000;
+
 export const flagReasonMaxChars = 500;
 
 export const opinionSchema = z

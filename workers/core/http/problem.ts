@@ -5,11 +5,14 @@ import { describe } from "../input/describe.ts";
 import { InvalidQuestionsError, RungUnavailableError } from "../rung/rung.ts";
 import { type Fault, FaultError, problemOf } from "./fault.ts";
 
+/** What `Retry-After` says of an open question and of an unavailable rung. */
+export const retryAfterSeconds = 2;
+
 /** A problem document as a response. */
 export function problemResponse(problem: Problem): Response {
   const headers = new Headers({ "content-type": "application/problem+json" });
   if (problem.status === 401) headers.set("www-authenticate", 'Bearer realm="upriver"');
-  if (problem.status === 503) headers.set("retry-after", "2");
+  if (problem.status === 503) headers.set("retry-after", String(retryAfterSeconds));
   return new Response(JSON.stringify(problem), { status: problem.status, headers });
 }
 

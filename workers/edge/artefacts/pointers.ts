@@ -1,9 +1,11 @@
 import { manifestKey } from "#core/artefacts.ts";
 import { type HeadPointer, headPointerSchema, type ModelPointer, modelPointerSchema } from "#core/contract/index.ts";
-import { limits } from "#core/limits.ts";
 import { registryObject } from "#objects/stubs.ts";
 import { type Call, unknownModel } from "../call.ts";
 import type { Timed } from "../node.ts";
+
+const pointerTtlMs = 5_000;
+const kvPointerCacheSeconds = 30;
 
 type Revised = { revision: number };
 
@@ -56,12 +58,12 @@ export function learnHead(call: Call, model: string, base: number, region: strin
 function learn<T extends Revised>(known: Map<string, Timed<T>>, key: string, next: T): T {
   const before = known.get(key)?.value;
   const value = before && before.revision > next.revision ? before : next;
-  known.set(key, { value, freshUntil: Date.now() + limits.pointerTtlMs });
+  known.set(key, { value, freshUntil: Date.now() + pointerTtlMs });
   return value;
 }
 
 async function fromKv({ env }: Call, key: string): Promise<unknown> {
-  const text = await env.CACHE.get(key, { cacheTtl: limits.kvPointerCacheSeconds });
+  const text = await env.CACHE.get(key, { cacheTtl: kvPointerCacheSeconds });
   try {
     return text === null ? null : JSON.parse(text);
   } catch {

@@ -2,9 +2,10 @@ import createJpeg from "@jsquash/jpeg/codec/dec/mozjpeg_dec.js";
 import jpegBinary from "@jsquash/jpeg/codec/dec/mozjpeg_dec.wasm";
 import createWebp from "@jsquash/webp/codec/dec/webp_dec.js";
 import webpBinary from "@jsquash/webp/codec/dec/webp_dec.wasm";
-import { limits } from "#core/limits.ts";
 import { ImageError } from "./header.ts";
 import type { Pixels } from "./pixels.ts";
+
+const imageHeapMaxBytes = 48 * 1024 * 1024;
 
 type Create = typeof createJpeg;
 type Codec = Awaited<ReturnType<Create>>;
@@ -60,7 +61,7 @@ const pageBytes = 64 * 1024;
 function limit(memory: WebAssembly.Memory): void {
   const grow = memory.grow.bind(memory);
   memory.grow = (pages) => {
-    if (memory.buffer.byteLength + pages * pageBytes <= limits.imageHeapMaxBytes) return grow(pages);
-    throw new RangeError(`an image decoder may have ${limits.imageHeapMaxBytes} bytes`);
+    if (memory.buffer.byteLength + pages * pageBytes <= imageHeapMaxBytes) return grow(pages);
+    throw new RangeError(`an image decoder may have ${imageHeapMaxBytes} bytes`);
   };
 }

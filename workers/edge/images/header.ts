@@ -1,8 +1,10 @@
 import { imageSize } from "image-size";
 import type { InputFault } from "#core/input/index.ts";
-import { limits } from "#core/limits.ts";
 import { orientationOf } from "./exif.ts";
 import type { ImageType } from "./types.ts";
+
+/** 16 MiB once decoded, twice: in the decoder's heap and as pixels. Beside an isolate's models there is no room for more. */
+const imageMaxPixels = 4 * 1024 * 1024;
 
 /** An image that is not taken, and why. */
 export class ImageError extends Error {
@@ -25,8 +27,8 @@ export function headerOf(bytes: Uint8Array, type: ImageType): { width: number; h
       typeNames[found ?? ""] ?? `an image of type '${found}'`,
     );
   }
-  if (width * height > limits.imageMaxPixels || !(width > 0) || !(height > 0)) {
-    throw new ImageError(`an image of 1 to ${limits.imageMaxPixels} pixels`, `${width} × ${height}`);
+  if (width * height > imageMaxPixels || !(width > 0) || !(height > 0)) {
+    throw new ImageError(`an image of 1 to ${imageMaxPixels} pixels`, `${width} × ${height}`);
   }
   return { width, height, orientation: orientationOf(bytes, type) };
 }

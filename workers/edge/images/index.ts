@@ -1,7 +1,6 @@
 import type { ImageInput, Instance } from "#core/contract/index.ts";
 import { FaultError } from "#core/http/fault.ts";
 import { readBytes } from "#core/http/problem.ts";
-import { limits } from "#core/limits.ts";
 import { decodeJpeg, decodeWebp } from "./codecs.ts";
 import { headerOf, ImageError } from "./header.ts";
 import { upright } from "./orientation.ts";
@@ -9,6 +8,8 @@ import { type Pixels, toInstance } from "./pixels.ts";
 import { decodePng } from "./png.ts";
 import { resample } from "./resample.ts";
 import { type ImageType, imageTypes } from "./types.ts";
+
+export const imageMaxBytes = 4 * 1024 * 1024;
 
 /** Whether a request's body is an image, of whatever kind. */
 export function isImage(request: Request): boolean {
@@ -21,7 +22,7 @@ export function isImage(request: Request): boolean {
  */
 export async function readImage(request: Request, input: ImageInput): Promise<Instance> {
   const type = typeOf(request);
-  const bytes = new Uint8Array(await readBytes(request, limits.imageMaxBytes));
+  const bytes = new Uint8Array(await readBytes(request, imageMaxBytes));
   try {
     const { orientation } = headerOf(bytes, type);
     const decoded = await decoders[type](bytes);

@@ -1,7 +1,6 @@
 import type { AskBody, TensorAnswer, TensorManifest } from "#core/contract/index.ts";
 import { FaultError } from "#core/http/fault.ts";
 import { decodeRow, encodeTensors } from "#core/input/tensors.ts";
-import { limits } from "#core/limits.ts";
 import { EngineError } from "#core/model/engine.ts";
 import type { TensorModel, Tensors } from "#core/model/tensor-model.ts";
 import { tensorModelOf } from "../artefacts/models.ts";
@@ -10,6 +9,9 @@ import { countRequest, type Given } from "../metrics/count.ts";
 import { callerOf } from "./ask.ts";
 import { draftsOf } from "./questions.ts";
 import { orLastGood, servedPointer, versionFor } from "./version.ts";
+
+/** Numbers of an output in JSON: 1 MiB of them are some 20 MB of text. */
+const jsonOutputMaxValues = 1024 * 1024;
 
 /** A model of tensors as it serves a caller. */
 export interface Served {
@@ -32,7 +34,7 @@ export async function run(call: Call, model: string, body: AskBody): Promise<Ten
   if (!encoded.ok) throw new FaultError({ kind: "invalid", errors: encoded.error });
   const outputs = runTensors(call, served, encoded.value, instances.length);
   const values = Object.values(outputs).reduce((sum, tensor) => sum + tensor.values.length, 0);
-  if (values > limits.jsonOutputMaxValues) throw tooMany(model, values);
+  if (values > jsonOutputMaxValues) throw tooMany(model, values);
   return instances.map((_, row) => ({
     model,
     version: String(served.manifest.version),
@@ -42,7 +44,7 @@ export async function run(call: Call, model: string, body: AskBody): Promise<Ten
 }
 
 function tooMany(model: string, values: number): FaultError {
-  const expected = `at most ${limits.jsonOutputMaxValues} values of outputs as JSON: fewer instances, or /v2/models/${model}/infer in binary`;
+  const expected = `at most ${jsonOutputMaxValues} values of outputs as JSON: fewer instances, or /v2/models/${model}/infer in binary`;
   return new FaultError({ kind: "invalid", errors: [{ path: "", expected, received: `${values} values` }] });
 }
 

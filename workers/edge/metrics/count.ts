@@ -1,8 +1,11 @@
 import type { RungName } from "#core/contract/index.ts";
 import { countAnswer } from "#core/counts.ts";
-import { limits } from "#core/limits.ts";
 import { registryObject } from "#objects/stubs.ts";
 import type { Call } from "../call.ts";
+import { countsFlushMs } from "./isolate-counts.ts";
+
+const countsFlushTries = 3;
+const countsFlushRetryMs = 1_000;
 
 /** An answer as it is counted. */
 export interface Given {
@@ -39,7 +42,7 @@ export function countRequest(
 }
 
 async function tell({ env, node: { counts } }: Call, model: string): Promise<void> {
-  await scheduler.wait(limits.countsFlushMs);
+  await scheduler.wait(countsFlushMs);
   const registry = registryObject(env, model);
   try {
     // First what was left of an earlier time, then what came since.
@@ -61,8 +64,8 @@ async function repeat(send: () => Promise<void>): Promise<void> {
     try {
       return await send();
     } catch (error) {
-      if (attempt >= limits.countsFlushTries) throw error;
-      await scheduler.wait(limits.jobRetryMs);
+      if (attempt >= countsFlushTries) throw error;
+      await scheduler.wait(countsFlushRetryMs);
     }
   }
 }

@@ -1,7 +1,10 @@
 import type { Counts, RegionCounts } from "#core/contract/index.ts";
 import { noCounts } from "#core/counts.ts";
-import { limits } from "#core/limits.ts";
 import type { CountBatch } from "#objects/registry/api.ts";
+
+/** How long an isolate gathers counts before it sends them: an eviction may lose the counts of that time. */
+export const countsFlushMs = 2_000;
+export const countsFlushTimeoutMs = 20_000;
 
 interface ModelCounts {
   gathered: Map<string, RegionCounts>;
@@ -32,7 +35,7 @@ export class IsolateCounts {
   claim(model: string, now: number): boolean {
     const counts = this.model(model);
     if (counts.gathered.size === 0 || counts.toldBy > now) return false;
-    counts.toldBy = now + limits.countsFlushMs + limits.countsFlushTimeoutMs;
+    counts.toldBy = now + countsFlushMs + countsFlushTimeoutMs;
     return true;
   }
 

@@ -1,12 +1,11 @@
 import type { Ladder, ModelLadder, ModelPointer, RegionCounts, RungName } from "#core/contract/index.ts";
 import { sumCounts } from "#core/counts.ts";
 import { ladderRungs } from "#core/ladder-rungs.ts";
-import { limits } from "#core/limits.ts";
 import { mayUseModel, mayUseRegion } from "#core/tokens.ts";
 import { regionObject, registryObject, reviewObject } from "#objects/stubs.ts";
 import { manifestOf, modelNames } from "../artefacts/models.ts";
 import type { Call } from "../call.ts";
-import { inTime } from "./in-time.ts";
+import { inTime, lookTimeoutMs } from "./in-time.ts";
 
 /** What a model's objects say when they are asked. */
 export interface ModelLook {
@@ -86,7 +85,7 @@ async function lookAbove(env: Env): Promise<Ladder["nextRung"]> {
   if (env.NEXT_RUNG_URL === "") return null;
   const startedAt = Date.now();
   try {
-    const response = await fetch(`${env.NEXT_RUNG_URL}/healthz`, { signal: AbortSignal.timeout(limits.lookTimeoutMs) });
+    const response = await fetch(`${env.NEXT_RUNG_URL}/healthz`, { signal: AbortSignal.timeout(lookTimeoutMs) });
     await response.body?.cancel();
     const reason = response.ok ? null : `It answers with status ${response.status}.`;
     return { up: response.ok, ms: Date.now() - startedAt, reason };

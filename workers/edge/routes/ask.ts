@@ -1,5 +1,5 @@
 import { askReplySchema, askSchema } from "#core/contract/index.ts";
-import { limits } from "#core/limits.ts";
+import { retryAfterSeconds } from "#core/http/problem.ts";
 import { type Call, jsonResponse, modelOf, type Route, requireScope } from "../call.ts";
 import { json } from "../contract.ts";
 import { isImage } from "../images/index.ts";
@@ -21,7 +21,7 @@ async function handleAsk(call: Call): Promise<Response> {
   const answers = await ask(call, model, body);
   const open = answers.find((answer) => answer.status === "open");
   const headers: Record<string, string> = open
-    ? { location: `/v1/questions/${open.id}`, "retry-after": String(limits.retryAfterSeconds) }
+    ? { location: `/v1/questions/${open.id}`, "retry-after": String(retryAfterSeconds) }
     : {};
   const [only] = answers;
   return jsonResponse(isOne ? only : { answers }, open ? 202 : 200, headers);

@@ -1,7 +1,6 @@
 import { type LabelStudioImported, labelStudioImportedSchema, labelStudioTasksSchema } from "#core/contract/index.ts";
 import { FaultError, problemOf } from "#core/http/fault.ts";
 import { readJson } from "#core/http/problem.ts";
-import { limits } from "#core/limits.ts";
 import { reviewMaxQuestions } from "#objects/review/api.ts";
 import { type Call, jsonResponse, modelOf, type Route } from "../call.ts";
 import { bytes, json } from "../contract.ts";
@@ -13,9 +12,14 @@ import { addressOf, unknownQuestion } from "./questions.ts";
 import { leaseQuestions, reviewedManifest, reviewLimit } from "./review.ts";
 import { answerAs, reviewer } from "./review-questions.ts";
 
+/** How long a lease lasts that goes to another tool's queue. */
+const exportLeaseMs = 24 * 3600_000;
+/** An export contains the pictures. */
+export const labelStudioMaxBytes = 16 * 1024 * 1024;
+
 async function getTasks(call: Call): Promise<Response> {
   const { thin } = await reviewedManifest(call);
-  const questions = await leaseQuestions(call, limits.reviewExportLeaseMs, reviewMaxQuestions);
+  const questions = await leaseQuestions(call, exportLeaseMs, reviewMaxQuestions);
   return jsonResponse(questions.map((question) => taskOf(question, thin.input)));
 }
 
@@ -28,7 +32,7 @@ async function getConfig(call: Call): Promise<Response> {
 /** Answers what was annotated, one by one: what is refused does not keep the others back. */
 async function postExport(call: Call): Promise<Response> {
   await reviewedManifest(call);
-  const tasks = await readJson(call.request, labelStudioExportSchema, limits.labelStudioMaxBytes);
+  const tasks = await readJson(call.request, labelStudioExportSchema, labelStudioMaxBytes);
   const imported: LabelStudioImported = { accepted: 0, skipped: 0, refused: [] };
   for (const task of tasks) {
     const id = task.data.upriver_id;

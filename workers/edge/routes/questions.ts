@@ -9,9 +9,8 @@ import {
 } from "#core/contract/index.ts";
 import { FaultError } from "#core/http/fault.ts";
 import { preferredWaitSeconds, waitMaxSeconds } from "#core/http/prefer.ts";
-import { readJson } from "#core/http/problem.ts";
+import { readJson, retryAfterSeconds } from "#core/http/problem.ts";
 import { parseId, type QuestionAddress } from "#core/ids.ts";
-import { limits } from "#core/limits.ts";
 import { checkRegion } from "#core/region.ts";
 import { regionObject } from "#objects/stubs.ts";
 import { classifierOf } from "../artefacts/models.ts";
@@ -44,7 +43,7 @@ async function getQuestion(call: Call): Promise<Response> {
   if (call.request.headers.get("accept")?.includes("text/event-stream")) return eventStream(call);
   const answer = await readAnswer(call, waitSeconds * 1_000);
   const isOpen = answer.status === "open";
-  const headers: Record<string, string> = isOpen ? { "retry-after": String(limits.retryAfterSeconds) } : {};
+  const headers: Record<string, string> = isOpen ? { "retry-after": String(retryAfterSeconds) } : {};
   return jsonResponse(answer, isOpen ? 202 : 200, headers);
 }
 

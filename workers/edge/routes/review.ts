@@ -1,6 +1,11 @@
 import { classifying } from "#core/artefacts.ts";
-import { type ClassifyManifest, flaggedSchema, type ReviewQuestion, reviewSchema } from "#core/contract/index.ts";
-import { limits } from "#core/limits.ts";
+import {
+  type ClassifyManifest,
+  flaggedSchema,
+  type ReviewQuestion,
+  reviewLeaseMs,
+  reviewSchema,
+} from "#core/contract/index.ts";
 import { reviewMaxQuestions } from "#objects/review/api.ts";
 import { reviewObject } from "#objects/stubs.ts";
 import { type Call, jsonResponse, modelOf, type Route } from "../call.ts";
@@ -35,7 +40,7 @@ function regionsOf({ token }: Call): string[] | null {
 
 async function getReview(call: Call): Promise<Response> {
   await reviewedManifest(call);
-  const questions = await leaseQuestions(call, limits.reviewLeaseMs);
+  const questions = await leaseQuestions(call, reviewLeaseMs);
   return jsonResponse({ questions, waiting: await reviewObject(call.env, modelOf(call)).size() });
 }
 

@@ -3,11 +3,12 @@ import type { ClassifyManifest, NetworkSpec } from "#core/contract/index.ts";
 import { encodeAnchor } from "#core/head/anchor.ts";
 import { quantise } from "#core/head/embedding.ts";
 import { addRow, emptySums, encodeSums, labelWeightUnit } from "#core/head/sums.ts";
-import { limits } from "#core/limits.ts";
 import { loadNetwork } from "#core/model/network.ts";
 import { tfjsEngine } from "#core/model/tfjs/engine.ts";
 import { type Dataset, embedRows } from "./dataset.ts";
 import { addBlob, type Blobs } from "./pack.ts";
+
+const anchorRows = 512;
 
 /** The parts of a version that its regions learn with. */
 export type RegionalParts = Pick<ClassifyManifest, "anchor" | "prior">;
@@ -47,7 +48,7 @@ export async function packRegionalParts(
 
 // The same number of each class: the recall of a rare class can only be measured on rows of it.
 function anchorIndexes(labels: Int32Array, classes: number): number[] {
-  const perClass = Math.max(1, Math.floor(limits.anchorRows / classes));
+  const perClass = Math.max(1, Math.floor(anchorRows / classes));
   const taken = new Array<number>(classes).fill(0);
   return Array.from(labels.keys()).filter((row) => {
     const label = labels[row] as number;

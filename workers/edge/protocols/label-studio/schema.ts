@@ -1,6 +1,10 @@
 import * as z from "zod";
 import { questionIdSchema } from "#core/contract/index.ts";
-import { limits } from "#core/limits.ts";
+
+/** Tasks of one import, each of which calls another object. */
+export const labelStudioMaxTasks = 500;
+/** Annotations of a task, and results of each. */
+const labelStudioMaxResults = 100;
 
 const resultSchema = z.object({
   from_name: z.string().optional(),
@@ -12,12 +16,12 @@ const resultSchema = z.object({
 const annotationSchema = z.object({
   was_cancelled: z.boolean().nullish(),
   ground_truth: z.boolean().nullish(),
-  result: z.array(resultSchema).max(limits.labelStudioMaxResults),
+  result: z.array(resultSchema).max(labelStudioMaxResults),
 });
 
 const annotatedSchema = z.object({
   data: z.object({ upriver_id: questionIdSchema }),
-  annotations: z.array(annotationSchema).max(limits.labelStudioMaxResults).default([]),
+  annotations: z.array(annotationSchema).max(labelStudioMaxResults).default([]),
 });
 /** An annotated task: of what Label Studio exports, what is read. */
 export type LabelStudioAnnotated = z.infer<typeof annotatedSchema>;
@@ -26,5 +30,5 @@ export type LabelStudioAnnotated = z.infer<typeof annotatedSchema>;
 export const labelStudioExportSchema = z
   .array(annotatedSchema)
   .min(1)
-  .max(limits.labelStudioMaxTasks)
+  .max(labelStudioMaxTasks)
   .meta({ id: "LabelStudioExport" });

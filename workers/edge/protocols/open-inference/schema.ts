@@ -1,9 +1,10 @@
 import * as z from "zod";
 import { questionIdMaxChars } from "#core/contract/index.ts";
-import { limits } from "#core/limits.ts";
 import { datatypeNames } from "../datatypes.ts";
 
-const shapeSchema = z.array(z.int().nonnegative()).max(limits.tensorMaxDimensions);
+const tensorMaxDimensions = 8;
+
+const shapeSchema = z.array(z.int().nonnegative()).max(tensorMaxDimensions);
 
 /** One input tensor: its values in `data`, or as so many bytes after the JSON. */
 export const inputTensorSchema = z.object({
