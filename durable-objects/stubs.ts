@@ -1,6 +1,6 @@
 import { type LocationHint, locationHints } from "#core/contract/index.ts";
 import { regionObjectName } from "./names.ts";
-import type { RegionObject } from "./region/index.ts";
+import type { RegionApi } from "./region/api.ts";
 import type { RegistryApi } from "./registry/api.ts";
 import type { ReviewApi } from "./review/api.ts";
 
@@ -12,10 +12,10 @@ export type Remote<Api> = {
 };
 
 /** A region's object, created near its callers where the region is one of the platform's locations. */
-export function regionObject(env: Env, model: string, region: string): Remote<RegionObject> {
+export function regionObject(env: Env, model: string, region: string): Remote<RegionApi> {
   const isHint = (locationHints as readonly string[]).includes(region);
   const options = isHint ? { locationHint: region as LocationHint } : {};
-  return stubOf<RegionObject>(env.REGION, regionObjectName(model, region), options);
+  return stubOf<RegionApi>(env.REGION, regionObjectName(model, region), options);
 }
 
 /** A model's registry. */

@@ -3,17 +3,12 @@ import { outcomeOf } from "#core/log.ts";
 import { fail, ok, type Result } from "#core/result.ts";
 import { type Hop, nextRungTimeoutMs } from "#core/rung/rung.ts";
 import { beginSpan, type Span, traceHeaders } from "#core/trace-context.ts";
+import type { IncomingQuestion, QuestionConflict, RegionReply } from "./api.ts";
 import type { RegionContext } from "./context.ts";
 import type { Duties } from "./duties.ts";
 import { type Escalation, escalationBackoffMs } from "./escalation.ts";
-import { type Arrival, type Conflict, recordOf, store } from "./intake.ts";
+import { recordOf, store } from "./intake.ts";
 import { logHere } from "./log.ts";
-
-/** The region's answers, and which head it has now: an edge that knows an older one looks it up. */
-export interface RegionReply {
-  answers: Answer[];
-  headRevision: number;
-}
 
 /** How questions come in: each is stored first, then answered from memory or from above. */
 export class Asking {
@@ -28,7 +23,7 @@ export class Asking {
   }
 
   /** Takes questions that the edge was not sure of, each once, and answers as far as memory and the rungs above do in time. */
-  async ask(base: number, questions: Question[], from: Hop): Promise<Result<RegionReply, Conflict>> {
+  async ask(base: number, questions: Question[], from: Hop): Promise<Result<RegionReply, QuestionConflict>> {
     const span = beginSpan(from);
     const hop = { ...from, ...traceHeaders(span) };
     const { manifests, semanticCache, waiters, counts } = this.context;
@@ -59,7 +54,7 @@ export class Asking {
   }
 
   /** Keeps questions that the edge answered itself, each once: the first answer to an id stays. */
-  async keep(base: number, arrivals: Arrival[], hop: Hop): Promise<Result<RegionReply, Conflict>> {
+  async keep(base: number, arrivals: IncomingQuestion[], hop: Hop): Promise<Result<RegionReply, QuestionConflict>> {
     const manifest = await this.context.manifests.get(base);
     const stored = await this.take(manifest, arrivals, hop, 0);
     if (!stored.ok) return stored;
@@ -72,10 +67,10 @@ export class Asking {
   /** Stores questions, and gives the ids of those that are new. */
   private async take(
     manifest: ClassifyManifest,
-    arrivals: Arrival[],
+    arrivals: IncomingQuestion[],
     hop: Hop,
     escalateAt: number,
-  ): Promise<Result<Set<string>, Conflict>> {
+  ): Promise<Result<Set<string>, QuestionConflict>> {
     const { questions, jobs } = this.context;
     await this.duties.welcome(manifest.version);
     const isNew = new Set(arrivals.flatMap(({ question: { id } }) => (questions.find(id) ? [] : [id])));
@@ -93,8 +88,8 @@ export class Asking {
     return ok(isNew);
   }
 
-  private log(arrivals: readonly Arrival[], span: Span): void {
-    const idsOf = (some: readonly Arrival[]) => some.map(({ question }) => question.id);
+  private log(arrivals: readonly IncomingQuestion[], span: Span): void {
+    const idsOf = (some: readonly IncomingQuestion[]) => some.map(({ question }) => question.id);
     const fromCache = arrivals.filter(({ answer }) => answer !== null);
     const answers = fromCache.map(({ answer }) => answer as Answer);
     logHere(this.context, { event: "stored", span, ids: idsOf(arrivals.filter(({ answer }) => answer === null)) });

@@ -4,16 +4,10 @@ import { isAudited } from "#core/confidence/splits.ts";
 import type { CanaryCount, ClassifyManifest, LabelSource, Question, VersionCount } from "#core/contract/index.ts";
 import { argMax } from "#core/head/head.ts";
 import { lossOf } from "#core/head/metrics.ts";
+import type { CanaryPair } from "./api.ts";
 
 /** Questions that a region records of a canary at most; each takes some hundred bytes, and a class 4. */
 const canaryMaxRows = 20_000;
-
-/** The two versions that a watched canary is about, and the watch's number: a second one counts anew. */
-export interface Pair {
-  watch: number;
-  stable: number;
-  canary: number;
-}
 
 /** What one version made of a question at the edge. */
 export interface Tried {
@@ -57,9 +51,9 @@ export class CanaryCounts {
     this.sql.exec("DELETE FROM canary_answers");
   }
 
-  pair(): Pair | null {
+  pair(): CanaryPair | null {
     const query = "SELECT watch, stable, canary FROM canary";
-    return this.sql.exec<Record<string, SqlStorageValue> & Pair>(query).toArray()[0] ?? null;
+    return this.sql.exec<Record<string, SqlStorageValue> & CanaryPair>(query).toArray()[0] ?? null;
   }
 
   /**

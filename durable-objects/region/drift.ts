@@ -1,26 +1,15 @@
 import {
   addCluster,
   type ClusterMoments,
-  type DriftTest,
   driftTest,
   emptyClusterMoments,
   monthlyLevel,
 } from "#core/confidence/drift.ts";
 import type { ClassifyManifest } from "#core/contract/index.ts";
+import type { DriftReport } from "./api.ts";
 
 export const driftEveryMs = 30 * 24 * 3600_000;
 const driftMaxRows = 2_000;
-
-/** What a look at the input found. */
-export interface DriftReport extends Partial<DriftTest> {
-  /** Data time of the look, ms since 1970. */
-  at: number;
-  alarm: boolean;
-  /** What the last month was held against: the same season of earlier years, or all that was before. */
-  against: "season" | "before" | "nothing";
-  recent: number;
-  reference: number;
-}
 
 const yearMs = 365.25 * 24 * 3600_000;
 const seasonSlackMs = 15 * 24 * 3600_000;

@@ -1,8 +1,7 @@
 import type { Result } from "#core/result.ts";
 import { fail, ok } from "#core/result.ts";
+import type { ForgetRefusal } from "./api.ts";
 import type { RegionContext } from "./context.ts";
-
-export type ForgetRefusal = { kind: "unknown" } | { kind: "not-yours" };
 
 /**
  * Forgets a question: row, input, embeddings, contribution to the sums, archive. What is left is what would be there

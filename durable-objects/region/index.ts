@@ -1,69 +1,55 @@
 import { DurableObject } from "cloudflare:workers";
-import type {
-  Answer,
-  CanaryCount,
-  HeadPointer,
-  Instance,
-  LabelResult,
-  Question,
-  Run,
-  VersionCounts,
-} from "#core/contract/index.ts";
+import type { Answer, CanaryCount, HeadPointer, LabelResult, Question, Run } from "#core/contract/index.ts";
 import { addSums, encodeSums, labelsIn } from "#core/head/sums.ts";
 import { fail, ok, type Result } from "#core/result.ts";
 import type { Hop } from "#core/rung/rung.ts";
 import { Jobs } from "../jobs.ts";
 import { migrate } from "../migrate.ts";
 import { nameOf, parseRegionObjectName } from "../names.ts";
+import type {
+  CanaryPair,
+  ForgetRefusal,
+  HumanLabel,
+  IncomingQuestion,
+  LabelContext,
+  LabelRefusal,
+  NewLabel,
+  QuestionConflict,
+  ReadRefusal,
+  RegionActivity,
+  RegionApi,
+  RegionReply,
+  RegionState,
+  SampleChanges,
+} from "./api.ts";
 import { Archive } from "./archive.ts";
-import { Asking, type RegionReply } from "./asking.ts";
-import { CanaryCounts, type Pair } from "./canary.ts";
+import { Asking } from "./asking.ts";
+import { CanaryCounts } from "./canary.ts";
 import { Manifests, type RegionContext } from "./context.ts";
 import { RegionCounter } from "./counts.ts";
 import { Drift } from "./drift.ts";
 import { Duties } from "./duties.ts";
 import { Embeddings } from "./embeddings.ts";
 import { Escalation } from "./escalation.ts";
-import { type ForgetRefusal, forget } from "./forget.ts";
+import { forget } from "./forget.ts";
 import { Heads } from "./heads.ts";
-import type { Arrival, Conflict } from "./intake.ts";
 import { LiveRule } from "./live-rule.ts";
 import { migrations } from "./migrations.ts";
 import { Questions } from "./questions.ts";
 import { Retrain } from "./retrain/index.ts";
-import { type SamplePage, samplesSince } from "./sample-pages.ts";
+import { samplesSince } from "./sample-pages.ts";
 import { Samples } from "./samples.ts";
 import { SemanticCache } from "./semantic-cache.ts";
 import { close } from "./settle.ts";
 import { SumShards } from "./sum-shards.ts";
-import { type LabelContext, type LabelRefusal, type NewLabel, teach } from "./teach.ts";
+import { teach } from "./teach.ts";
 import { Turns } from "./turns.ts";
 import { Waiters } from "./waiters.ts";
-
-/** A label that a person gave; without the instance where the region was told it with an earlier one. */
-export interface HumanLabel {
-  id: string;
-  label: string;
-  instance: Instance | null;
-  /** Data time of the question, where the region does not know it. */
-  at: number;
-  traceparent?: string | null;
-}
-
-export type ReadRefusal = { kind: "unknown" } | { kind: "not-yours" };
-
-/** What a region counts, at a look. */
-export interface RegionLook {
-  region: string;
-  versions: VersionCounts[];
-  open: number;
-  breaker: "closed" | "open";
-}
 
 const runsShown = 50;
 
 /** One a model and region: gathers what the edge was not sure of, sees to an answer, and learns from it. */
-export class RegionObject extends DurableObject<Env> {
+export class RegionObject extends DurableObject<Env> implements RegionApi {
   private readonly context: RegionContext;
   private readonly escalate: Escalation;
   private readonly retrain: Retrain;
@@ -124,12 +110,12 @@ export class RegionObject extends DurableObject<Env> {
   }
 
   /** Takes questions that the edge was not sure of, each once, and answers as far as memory and the rungs above do in time. */
-  ask(base: number, questions: Question[], hop: Hop): Promise<Result<RegionReply, Conflict>> {
+  ask(base: number, questions: Question[], hop: Hop): Promise<Result<RegionReply, QuestionConflict>> {
     return this.asking.ask(base, questions, hop);
   }
 
   /** Keeps questions that the edge answered itself, each once: the first answer to an id stays. */
-  keep(base: number, arrivals: Arrival[], hop: Hop): Promise<Result<RegionReply, Conflict>> {
+  keep(base: number, arrivals: IncomingQuestion[], hop: Hop): Promise<Result<RegionReply, QuestionConflict>> {
     return this.asking.keep(base, arrivals, hop);
   }
 
@@ -143,7 +129,7 @@ export class RegionObject extends DurableObject<Env> {
   }
 
   /** Keeps labels that the world gave, all or none. */
-  async takeTruths(
+  async recordTruths(
     base: number,
     lessons: NewLabel[],
     teacher: LabelContext,
@@ -156,7 +142,7 @@ export class RegionObject extends DurableObject<Env> {
   }
 
   /** Keeps a label that a person gave, as often as it is delivered. */
-  async takeHumanLabel({ id, label, instance, at, traceparent = null }: HumanLabel): Promise<void> {
+  async recordHumanLabel({ id, label, instance, at, traceparent = null }: HumanLabel): Promise<void> {
     const { questions, samples } = this.context;
     // It was on its way when the question was forgotten.
     if (!questions.find(id) && samples.isForgotten(id)) return;
@@ -174,12 +160,12 @@ export class RegionObject extends DurableObject<Env> {
     const taught = await teach(this.context, manifest, [{ id, label, at, ...(instance ? { instance } : {}) }], teacher);
     // A correction of what was forgotten with its whole region: it was here once, so it brings no instance.
     if (!taught.ok && taught.error.kind === "no-instance") return;
-    if (!taught.ok) throw new Error(`Error in takeHumanLabel: ${taught.error.kind} for question '${id}'`);
+    if (!taught.ok) throw new Error(`Error in recordHumanLabel: ${taught.error.kind} for question '${id}'`);
     this.duties.hasten(manifest);
   }
 
   /** No person can say: whoever asked gets the best answer so far. What has one already keeps it. */
-  async closeUnsure(id: string): Promise<void> {
+  async closeUnanswered(id: string): Promise<void> {
     const { questions, manifests, storage } = this.context;
     const base = questions.find(id)?.base;
     const manifest = base === undefined ? null : await manifests.get(base);
@@ -203,7 +189,7 @@ export class RegionObject extends DurableObject<Env> {
   }
 
   /** Counts what both versions of a watched canary answer from now on, and says what it has counted. */
-  async countCanary({ watch, stable, canary }: Pair): Promise<CanaryCount> {
+  async countCanary({ watch, stable, canary }: CanaryPair): Promise<CanaryCount> {
     const { manifests, storage, canary: counts } = this.context;
     const [before, next] = await Promise.all([manifests.get(stable), manifests.get(canary)]);
     storage.transactionSync(() => counts.begin(watch, before, next));
@@ -230,7 +216,7 @@ export class RegionObject extends DurableObject<Env> {
   }
 
   /** Samples that changed after a revision, and ids that were forgotten: a page, in the order of their revisions. */
-  samplesSince(revision: number): Promise<SamplePage> {
+  samplesSince(revision: number): Promise<SampleChanges> {
     return samplesSince(this.context, revision);
   }
 
@@ -244,14 +230,14 @@ export class RegionObject extends DurableObject<Env> {
   }
 
   /** What escalated here and who answered it, what is still open, and whether the next rung answers. */
-  counts(): RegionLook {
+  counts(): RegionActivity {
     const { counts, questions, region } = this.context;
     const { open } = questions.counts();
     return { region, versions: counts.all(), open, breaker: this.escalate.breaker.state(Date.now()) };
   }
 
   /** What the region knows and is about, for the version that serves it. */
-  async state(base: number) {
+  async state(base: number): Promise<RegionState> {
     const { region, questions, samples, heads, jobs, rule, drift, archive, semanticCache } = this.context;
     const manifest = await this.context.manifests.get(base);
     const [lastRun = null] = this.retrain.runs.latest(1);

@@ -1,25 +1,15 @@
 import { canonicalJson } from "#core/canonical.ts";
 import { assignSplit, groupKeyOf, isAudited } from "#core/confidence/splits.ts";
-import { type Answer, type ClassifyManifest, type Question, questionKeepMs } from "#core/contract/index.ts";
+import { type ClassifyManifest, questionKeepMs } from "#core/contract/index.ts";
 import { sha256Hex } from "#core/hash.ts";
 import { quantise } from "#core/head/embedding.ts";
 import type { Hop } from "#core/rung/rung.ts";
 import { opinionsOf, provisionalAnswer } from "./answers.ts";
+import type { IncomingQuestion, QuestionConflict } from "./api.ts";
 import type { Tried } from "./canary.ts";
 import type { RegionContext } from "./context.ts";
 import type { NewQuestion } from "./questions.ts";
 import { settle } from "./settle.ts";
-
-/** A question on its way in: open when it escalates, or with the answer that the edge or recall gave. */
-export interface Arrival {
-  question: Question;
-  answer: Answer | null;
-}
-
-export interface Conflict {
-  kind: "conflict";
-  id: string;
-}
 
 /** All that is recorded of a question on its way in. */
 export interface Intake extends NewQuestion {
@@ -31,7 +21,7 @@ export interface Intake extends NewQuestion {
 export async function recordOf(
   { env, region, canary }: RegionContext,
   manifest: ClassifyManifest,
-  { question, answer }: Arrival,
+  { question, answer }: IncomingQuestion,
   { owner, traceparent }: Hop,
   escalateAt: number,
 ): Promise<Intake> {
@@ -78,7 +68,11 @@ export async function recordOf(
 }
 
 /** Stores what is new, all or nothing; a known id with another payload, or of another asker, is a conflict. */
-export function store(context: RegionContext, manifest: ClassifyManifest, records: readonly Intake[]): Conflict | null {
+export function store(
+  context: RegionContext,
+  manifest: ClassifyManifest,
+  records: readonly Intake[],
+): QuestionConflict | null {
   const { questions, storage, jobs, rule, canary } = context;
   return storage.transactionSync(() => {
     const known = records.map(({ id }) => questions.find(id));

@@ -1,17 +1,9 @@
 import { samplesPageMaxRows } from "#core/contract/index.ts";
+import type { SampleChanges } from "./api.ts";
 import type { RegionContext } from "./context.ts";
-import type { StoredSample, Tombstone } from "./samples.ts";
-
-/** A page of what changed: labelled samples, forgotten ids, and the revision to go on from. */
-export interface SamplePage {
-  samples: StoredSample[];
-  forgotten: Tombstone[];
-  revision: number;
-  isLast: boolean;
-}
 
 /** What changed after a revision, archived samples first: they changed longest ago. */
-export async function samplesSince({ samples, archive }: RegionContext, since: number): Promise<SamplePage> {
+export async function samplesSince({ samples, archive }: RegionContext, since: number): Promise<SampleChanges> {
   // An object that lost what it knew counts from 1 again: whoever pulls has to begin again, too.
   const revision = since > samples.lastRevision() ? 0 : since;
   const archived = await archive.since(revision);

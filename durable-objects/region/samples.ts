@@ -1,33 +1,11 @@
 import { replaces } from "#core/confidence/labels.ts";
-import type { Instance, LabelSource, Split } from "#core/contract/index.ts";
+import type { Split } from "#core/contract/index.ts";
+import { type ForgottenSample, type StoredSample, wholeRegion } from "./api.ts";
 import type { StoredEmbedding } from "./questions.ts";
 
-/** A label, and the question it belongs to. */
-export interface NewSample {
-  id: string;
-  /** null where the model keeps no inputs. */
-  instance: Instance | null;
-  label: string;
-  source: LabelSource;
-  split: Split;
-  fold: number;
-  groupKey: string;
-  /** The recorded chance of having the label; null where none was recorded: such a sample never certifies. */
-  inclusionProbability: number | null;
-  /** Whether a rule accepted the question when it was asked; null where we never saw it. */
-  accepted: boolean | null;
-  /** The asker whose it is; null is an admin's. */
-  owner: string | null;
-  at: number;
-  labelledAt: number;
+/** A label for a question that the region has, or that came with it. */
+export interface NewSample extends Omit<StoredSample, "number" | "revision"> {
   embedding: StoredEmbedding | null;
-}
-
-/** A sample as it is kept. */
-export interface StoredSample extends Omit<NewSample, "embedding"> {
-  /** Its first revision: no other sample ever has the same. */
-  number: number;
-  revision: number;
 }
 
 /** What a run learns from: the samples that were there when it began, as far as its data time had come. */
@@ -37,16 +15,7 @@ export interface Snapshot {
   at: number;
 }
 
-/** What is left of a forgotten sample. */
-export interface Tombstone {
-  id: string;
-  revision: number;
-}
-
 type Row = Record<string, SqlStorageValue> & { instance: string; accepted: number | null };
-
-/** Stands for all ids of a region among the tombstones. */
-export const wholeRegion = "";
 
 /** The table `samples`, and what it leaves behind: `tombstones`. */
 export class Samples {
@@ -150,7 +119,10 @@ export class Samples {
   }
 
   /** Samples that changed after a revision, and ids that were forgotten, in order: of both as far as neither is cut off. */
-  changedSince(revision: number, limit: number): { samples: StoredSample[]; forgotten: Tombstone[]; isLast: boolean } {
+  changedSince(
+    revision: number,
+    limit: number,
+  ): { samples: StoredSample[]; forgotten: ForgottenSample[]; isLast: boolean } {
     const query = "SELECT * FROM samples WHERE revision > ? ORDER BY revision LIMIT ?";
     const samples = this.sql.exec<Row>(query, revision, limit).toArray().map(stored);
     const forgotten = this.forgottenIn(revision, Number.MAX_SAFE_INTEGER, limit);
@@ -164,9 +136,9 @@ export class Samples {
   }
 
   /** Ids that were forgotten after a revision, up to another. */
-  forgottenIn(after: number, upTo: number, limit: number): Tombstone[] {
+  forgottenIn(after: number, upTo: number, limit: number): ForgottenSample[] {
     const query = "SELECT id, revision FROM tombstones WHERE revision > ? AND revision <= ? ORDER BY revision LIMIT ?";
-    return this.sql.exec<Record<string, SqlStorageValue> & Tombstone>(query, after, upTo, limit).toArray();
+    return this.sql.exec<Record<string, SqlStorageValue> & ForgottenSample>(query, after, upTo, limit).toArray();
   }
 
   counts(): Record<Split, number> {

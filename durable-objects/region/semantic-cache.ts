@@ -3,24 +3,14 @@ import { versionName } from "#core/contract/index.ts";
 import { quantise } from "#core/head/embedding.ts";
 import { agreedLabel, neighbourCount } from "#core/semantic-cache/agreed-label.ts";
 import { NearestNeighbourIndex } from "#core/semantic-cache/neighbour-index.ts";
-import {
-  certifyRadius,
-  chooseRadius,
-  type LabelledNeighbours,
-  type RadiusReport,
-} from "#core/semantic-cache/radius.ts";
+import { certifyRadius, chooseRadius, type LabelledNeighbours } from "#core/semantic-cache/radius.ts";
+import type { SemanticCacheState } from "./api.ts";
 import type { Embeddings, LabelledVector } from "./embeddings.ts";
 import { sliceMultiplyAdds } from "./retrain/slices.ts";
 
 const semanticCacheMaxRows = 20_000;
 /** Escalated questions that choose the radius, and as many that certify it. */
 const radiusQuestions = 400;
-
-/** What recall may do on a base version: its radius once certified, and what was found when it was last looked at. */
-export interface SemanticCacheState {
-  radius: number | null;
-  report: Pick<RadiusReport, "reason"> & Partial<RadiusReport>;
-}
 
 /** The region's memory: it answers what it has been told already. */
 export class SemanticCache {

@@ -1,37 +1,14 @@
 import { assignSplit, groupKeyOf } from "#core/confidence/splits.ts";
-import type { ClassifyManifest, Instance, LabelResult, LabelSource } from "#core/contract/index.ts";
+import type { ClassifyManifest, LabelResult } from "#core/contract/index.ts";
 import { fail, ok, type Result } from "#core/result.ts";
 import { beginSpan } from "#core/trace-context.ts";
 import { labelledAnswer } from "./answers.ts";
+import type { LabelContext, LabelRefusal, NewLabel } from "./api.ts";
 import type { RegionContext } from "./context.ts";
 import { keepSample } from "./keep-sample.ts";
 import { logHere } from "./log.ts";
 import type { NewSample } from "./samples.ts";
 import { leaveReview, settle } from "./settle.ts";
-
-/** A label for a question; `instance` is needed where the question was not kept. */
-export interface NewLabel {
-  id: string;
-  label: string;
-  instance?: Instance;
-  /** Data time of the question, where the lesson brings it. */
-  at?: number;
-}
-
-export interface LabelContext {
-  /** Whose questions may be taught; null is an admin, who may teach all. */
-  owner: string | null;
-  source: Exclude<LabelSource, "origin">;
-  labelledAt: number;
-  /** The trace that it teaches in. */
-  traceparent?: string | null;
-}
-
-export type LabelRefusal = { id: string } & (
-  | { kind: "unknown-label"; label: string }
-  | { kind: "no-instance" }
-  | { kind: "not-yours" }
-);
 
 /** Keeps labels as samples, all or none; answers the open questions among them. */
 export async function teach(

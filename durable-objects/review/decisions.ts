@@ -6,7 +6,7 @@ import type { ReviewQueue } from "./tables/queue.ts";
 interface Needs {
   queue: Pick<ReviewQueue, "find" | "clear" | "remove">;
   jobs: Pick<Jobs, "drop" | "dueOf">;
-  regionObject: (region: string) => Pick<ReturnType<typeof regionObject>, "takeHumanLabel" | "closeUnsure">;
+  regionObject: (region: string) => Pick<ReturnType<typeof regionObject>, "recordHumanLabel" | "closeUnanswered">;
 }
 
 /** Brings what people decide to the questions' regions: labels, and flags. */
@@ -38,7 +38,7 @@ export class Decisions {
   /** Runs a job `close`: the region gives the caller of a flagged question the provisional answer. */
   async close(id: string): Promise<null> {
     const row = this.needs.queue.find(id);
-    if (row) await this.needs.regionObject(row.region).closeUnsure(id);
+    if (row) await this.needs.regionObject(row.region).closeUnanswered(id);
     return null;
   }
 
@@ -63,7 +63,7 @@ export class Decisions {
     const { queue, regionObject } = this.needs;
     for (let row = queue.find(id); row?.label; row = queue.find(id)) {
       const { region, label, instance, queuedAt: at, traceparent } = row;
-      await regionObject(region).takeHumanLabel({ id, label, instance, at, traceparent });
+      await regionObject(region).recordHumanLabel({ id, label, instance, at, traceparent });
       if (queue.find(id)?.label === label) break;
     }
     queue.clear(id);

@@ -183,7 +183,7 @@ describe("more samples than a region keeps at hand", () => {
     await afterPut((object) => {
       if (corrections-- <= 0) return;
       const teacher = { owner: null, source: "truth", labelledAt: 100_000 } as const;
-      return object.takeTruths(1, [{ id: first.question.id, label: "c" }], teacher);
+      return object.recordTruths(1, [{ id: first.question.id, label: "c" }], teacher);
     });
     await teachAndArchive(lessons);
     await eventually(async () => {

@@ -185,7 +185,7 @@ describe("a forgotten question that a person has", () => {
     await eventually(async () => expect(await waiting()).toBe(1));
     await expectOk(forget(id));
     await eventually(async () => expect(await waiting()).toBe(0));
-    await asked.inside((object) => object.takeHumanLabel({ id, label: "a", instance: instance(1), at: 1 }));
+    await asked.inside((object) => object.recordHumanLabel({ id, label: "a", instance: instance(1), at: 1 }));
     expect(await asked.rows("SELECT id FROM samples")).toEqual([]);
   });
 });

@@ -108,7 +108,7 @@ describe("truths", () => {
     const { id } = await ask("open", { instance: instance(1) });
     await expectOk(call("POST", `/v1/questions/${id}/truth`, { body: { label: "a" } }));
     await runInDurableObject(stubOf("open"), (region) =>
-      region.takeHumanLabel({ id, label: "c", instance: instance(1), at: 0 }),
+      region.recordHumanLabel({ id, label: "c", instance: instance(1), at: 0 }),
     );
     expect((await labels("open")).find((row) => row.id === id)).toMatchObject({ label: "a", source: "truth" });
   });

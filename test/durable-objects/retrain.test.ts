@@ -156,7 +156,7 @@ describe("a retrain that is cut off", () => {
           label,
           instance: question.instance,
         }));
-        await region.takeTruths(1, lessons, { owner: null, source: "truth", labelledAt: 1_000 });
+        await region.recordTruths(1, lessons, { owner: null, source: "truth", labelledAt: 1_000 });
       },
     );
     const path = "/v1/models/undisturbed/regions/south/retrain";

@@ -98,7 +98,7 @@ describe("an alarm that rings twice", () => {
       const run = await object.startRetrain(1, 200_000, 0);
       const truths = lessons.map(({ label, question }) => ({ id: question.id, label, instance: question.instance }));
       const teacher = { owner: null, source: "truth", labelledAt: 100_000 } as const;
-      await Promise.all([object.alarm(), object.takeTruths(1, truths, teacher), object.alarm()]);
+      await Promise.all([object.alarm(), object.recordTruths(1, truths, teacher), object.alarm()]);
       expect(storage.sql.exec("SELECT status FROM runs WHERE id = ?", run.id).one().status).not.toBe("running");
     });
     expect(await region.sums()).toEqual(once);

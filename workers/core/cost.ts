@@ -18,7 +18,7 @@ export const usage = {
   objectGb: 0.125,
   /** Rows as measured in real objects: `test/durable-objects/cost.test.ts` holds them to it. */
   escalated: { rowsWritten: 12, rowsRead: 26 },
-  /** Two requests, one to look and one to answer; calls of `enqueue`, `lease`, `size`, `answer`, `takeHumanLabel`, `read`. */
+  /** Two requests, one to look and one to answer; calls of `enqueue`, `lease`, `size`, `answer`, `recordHumanLabel`, `read`. */
   reviewed: { rowsWritten: 43, rowsRead: 74, objectRequests: 6, workerRequests: 2 },
 } as const;
 

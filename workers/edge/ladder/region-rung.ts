@@ -2,7 +2,7 @@ import type { Answer, Question } from "#core/contract/index.ts";
 import { FaultError } from "#core/http/fault.ts";
 import type { Result } from "#core/result.ts";
 import { type Hop, type Reply, type Rung, RungUnavailableError } from "#core/rung/rung.ts";
-import type { RegionReply } from "#objects/region/asking.ts";
+import type { RegionReply } from "#objects/region/api.ts";
 import { regionObject } from "#objects/stubs.ts";
 import { catchUpHead } from "../artefacts/pointers.ts";
 import type { Call } from "../call.ts";

@@ -90,7 +90,7 @@ async function postTruth(call: Call): Promise<Response> {
   const { label, instance, at } = await readJson(call.request, truthSchema, bodyMaxBytes);
   const teacher = teacherOf(call, at);
   const lesson = { id, label, ...(instance === undefined ? {} : { instance }) };
-  const taught = await regionObject(call.env, model, region).takeTruths(manifest.version, [lesson], teacher);
+  const taught = await regionObject(call.env, model, region).recordTruths(manifest.version, [lesson], teacher);
   const [result] = checkTaught(taught, 0);
   return jsonResponse(result);
 }

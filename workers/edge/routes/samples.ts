@@ -2,7 +2,7 @@ import * as z from "zod";
 import { regionSchema, type SampleLine, samplesPageMaxRows } from "#core/contract/index.ts";
 import { FaultError } from "#core/http/fault.ts";
 import { mayUseRegion } from "#core/tokens.ts";
-import { type StoredSample, wholeRegion } from "#objects/region/samples.ts";
+import { type StoredSample, wholeRegion } from "#objects/region/api.ts";
 import { regionObject, registryObject } from "#objects/stubs.ts";
 import { type Call, modelOf, type Route } from "../call.ts";
 import { bytes } from "../contract.ts";

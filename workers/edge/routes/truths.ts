@@ -5,7 +5,7 @@ import { parseId } from "#core/ids.ts";
 import { checkRegion } from "#core/region.ts";
 import type { Result } from "#core/result.ts";
 import { traceHeaders } from "#core/trace-context.ts";
-import type { LabelContext, LabelRefusal, NewLabel } from "#objects/region/teach.ts";
+import type { LabelContext, LabelRefusal, NewLabel } from "#objects/region/api.ts";
 import { regionObject } from "#objects/stubs.ts";
 import { classifierOf } from "../artefacts/models.ts";
 import { type Call, jsonResponse, modelOf, type Route, readerOf, requireRegion, requireScope } from "../call.ts";
@@ -32,7 +32,7 @@ async function postTruths(call: Call): Promise<Response> {
     [...Map.groupBy(placed, ({ region }) => region)].map(async ([region, group]) => {
       const base = baseFor(pointer, region);
       const lessons = group.map(({ lesson }) => lesson);
-      const result = await regionObject(call.env, model, region).takeTruths(base, lessons, teacher);
+      const result = await regionObject(call.env, model, region).recordTruths(base, lessons, teacher);
       return checkTaught(result, group.find(({ lesson }) => !result.ok && lesson.id === result.error.id)?.index ?? 0);
     }),
   );

@@ -1,0 +1,212 @@
+import type { DriftTest } from "#core/confidence/drift.ts";
+import type {
+  Answer,
+  CanaryCount,
+  CertificateState,
+  HeadManifest,
+  HeadPointer,
+  Instance,
+  LabelResult,
+  LabelSource,
+  Question,
+  Rule,
+  Run,
+  Split,
+  VersionCounts,
+} from "#core/contract/index.ts";
+import type { Result } from "#core/result.ts";
+import type { Hop } from "#core/rung/rung.ts";
+import type { RadiusReport } from "#core/semantic-cache/radius.ts";
+
+/** A question that reaches the region: with the edge's answer, or without one when it is escalated. */
+export interface IncomingQuestion {
+  question: Question;
+  answer: Answer | null;
+}
+
+/** The answers to a call, and the revision of the region's head: an edge with an older head fetches the new one. */
+export interface RegionReply {
+  answers: Answer[];
+  headRevision: number;
+}
+
+/** The id is known with another payload, or was asked by another caller. Nothing of the call was stored. */
+export interface QuestionConflict {
+  kind: "conflict";
+  id: string;
+}
+
+/** Why an answer is not shown. */
+export type ReadRefusal = { kind: "unknown" } | { kind: "not-yours" };
+
+/** A label for a question. `instance` is required where the region does not have the question. */
+export interface NewLabel {
+  id: string;
+  label: string;
+  instance?: Instance;
+  /** Data time of the question; needed where the region does not have it. */
+  at?: number;
+}
+
+/** Who gives labels, and when. */
+export interface LabelContext {
+  /** The caller whose questions may be labelled; null is an admin, who may label all. */
+  owner: string | null;
+  source: Exclude<LabelSource, "origin">;
+  labelledAt: number;
+  traceparent?: string | null;
+}
+
+/** Why labels are refused: all of a call, because of one. */
+export type LabelRefusal = { id: string } & (
+  | { kind: "unknown-label"; label: string }
+  | { kind: "no-instance" }
+  | { kind: "not-yours" }
+);
+
+/** A label from a person. `instance` is null where an earlier label brought it. */
+export interface HumanLabel {
+  id: string;
+  label: string;
+  instance: Instance | null;
+  /** Data time of the question, used where the region does not know the question. */
+  at: number;
+  traceparent?: string | null;
+}
+
+/** Why a question is not forgotten. */
+export type ForgetRefusal = { kind: "unknown" } | { kind: "not-yours" };
+
+/** The two versions of a watched canary, and the number of the watch: a new watch starts counting at 0. */
+export interface CanaryPair {
+  watch: number;
+  stable: number;
+  canary: number;
+}
+
+/** A sample as the region stores it. */
+export interface StoredSample {
+  /** The sample's first revision. Never used twice. */
+  number: number;
+  /** Grows with each change in the region. */
+  revision: number;
+  id: string;
+  /** null where the model keeps no inputs. */
+  instance: Instance | null;
+  label: string;
+  source: LabelSource;
+  split: Split;
+  fold: number;
+  groupKey: string;
+  /** Recorded probability that the question is labelled; null where none was recorded: such a sample never certifies. */
+  inclusionProbability: number | null;
+  /** Whether a rule accepted the question; null where the question was never asked. */
+  accepted: boolean | null;
+  /** The caller who owns the question; null is an admin. */
+  owner: string | null;
+  at: number;
+  labelledAt: number;
+}
+
+/** The id of a forgotten sample. */
+export interface ForgottenSample {
+  id: string;
+  revision: number;
+}
+
+/** Stands for all ids of a region in `ForgottenSample.id`. */
+export const wholeRegion = "";
+
+/** A page of the samples that changed after a revision, and the revision to continue from. */
+export interface SampleChanges {
+  samples: StoredSample[];
+  forgotten: ForgottenSample[];
+  revision: number;
+  isLast: boolean;
+}
+
+/** What the region counts, its open questions, and whether the next rung is called. */
+export interface RegionActivity {
+  region: string;
+  versions: VersionCounts[];
+  open: number;
+  breaker: "closed" | "open";
+}
+
+/** The certified radius of the semantic cache on a base version (null: off), and the report of the last attempt. */
+export interface SemanticCacheState {
+  radius: number | null;
+  report: Pick<RadiusReport, "reason"> & Partial<RadiusReport>;
+}
+
+/** The result of a drift check. */
+export interface DriftReport extends Partial<DriftTest> {
+  /** Data time of the check, ms since 1970. */
+  at: number;
+  alarm: boolean;
+  /** The reference: the same season of earlier years, or everything before the last month. */
+  against: "season" | "before" | "nothing";
+  recent: number;
+  reference: number;
+}
+
+/** The state of a region for the version that serves it. */
+export interface RegionState {
+  certificate: CertificateState | null;
+  rule: Rule | null;
+  semanticCache: SemanticCacheState | null;
+  drift: DriftReport | null;
+  archived: number;
+  bytes: number;
+  region: string;
+  headManifest: HeadManifest | null;
+  questions: { total: number; open: number };
+  samples: Record<Split, number>;
+  newestSampleAt: number | null;
+  breaker: "closed" | "open";
+  retrainDueAt: number | null;
+  lastRun: Run | null;
+}
+
+/** What a region does for the edge, the registry and the review queue. */
+export interface RegionApi {
+  /** Stores escalated questions, each once, and answers those that the semantic cache or the rungs above answer in time. */
+  ask(base: number, questions: Question[], hop: Hop): Promise<Result<RegionReply, QuestionConflict>>;
+  /** Stores questions that the edge answered, each once: the first answer to an id stays. */
+  keep(base: number, incoming: IncomingQuestion[], hop: Hop): Promise<Result<RegionReply, QuestionConflict>>;
+  /** Returns a question's answer to its owner (null: an admin). Waits up to `waitMs` for an open one. */
+  read(id: string, owner: string | null, waitMs: number): Promise<Result<Answer, ReadRefusal>>;
+
+  /** Records true labels: all of them or none. */
+  recordTruths(base: number, labels: NewLabel[], context: LabelContext): Promise<Result<LabelResult[], LabelRefusal>>;
+  /** Records a person's label. The same label again changes nothing. */
+  recordHumanLabel(label: HumanLabel): Promise<void>;
+  /** Closes a question that no person can answer: its caller receives the provisional answer. */
+  closeUnanswered(id: string): Promise<void>;
+
+  /** Starts a retrain on the samples up to data time `at` and waits up to `waitMs` for its end. */
+  startRetrain(base: number, at: number, waitMs: number): Promise<Run>;
+  /** Trains the region's head for a new version. Returns true once that is done, or where it is not needed. */
+  prepare(version: number): boolean;
+  /** Lists the latest retrains, the newest first. */
+  runs(): Run[];
+  /** Takes the region's head and rule from the registry. An older revision changes nothing. */
+  setHead(base: number, pointer: HeadPointer): void;
+
+  /** Starts to count the answers of both versions of a canary, and returns the counts so far. */
+  countCanary(pair: CanaryPair): Promise<CanaryCount>;
+  /** Deletes the counts of a watch that has ended. */
+  endCanary(watch: number): void;
+
+  /** Forgets a question for its owner (null: an admin). Retrains in progress start over without it. */
+  forgetQuestion(id: string, owner: string | null): Promise<Result<null, ForgetRefusal>>;
+  /** Forgets questions, samples and retrains. The registry takes the heads out of use. */
+  forget(): Promise<void>;
+
+  /** Returns a page of the samples that changed, and of the ids that were forgotten, after a revision. */
+  samplesSince(revision: number): Promise<SampleChanges>;
+  /** Returns the sums over all of train on a base version's backbone. */
+  sums(base: number): Promise<{ labels: number; backbone: string; bytes: ArrayBuffer }>;
+  counts(): RegionActivity;
+  state(base: number): Promise<RegionState>;
+}
