@@ -1,7 +1,8 @@
 import { judgeCanary } from "#core/confidence/canary.ts";
 import type { CanaryCount, CanaryState, CanaryVerdict } from "#core/contract/index.ts";
 import type { Jobs } from "../jobs.ts";
-import type { regionObject } from "../stubs.ts";
+import type { RegionApi } from "../region/api.ts";
+import type { Remote } from "../stubs.ts";
 import type { WatchOrder } from "./api.ts";
 import type { Rollout } from "./rollout.ts";
 import type { Canaries, Canary } from "./tables/canaries.ts";
@@ -18,7 +19,7 @@ interface Needs {
   rollout: Pick<Rollout, "move" | "back" | "pointer">;
   jobs: Pick<Jobs, "put" | "drop">;
   regions: () => string[];
-  regionObject: (region: string) => Pick<ReturnType<typeof regionObject>, "countCanary" | "endCanary">;
+  regionObject: (region: string) => Pick<Remote<RegionApi>, "countCanary" | "endCanary">;
   transaction: <T>(work: () => T) => T;
 }
 

@@ -169,7 +169,7 @@ export class RegistryObject extends DurableObject<Env> implements RegistryApi {
 
   rollbackHead(base: number, region: string, number?: number | null): Result<HeadPointer, RegistryRefusal> {
     return this.transaction(() => {
-      if (number && !this.heads.has(base, region, number)) return fail({ kind: "head-unknown", region, base, number });
+      if (number && !this.heads.find(base, region, number)) return fail({ kind: "head-unknown", region, base, number });
       this.history.add("head-rollback", { version: base, region });
       const isPrevious = number === undefined;
       return ok(isPrevious ? this.regionHeads.back(base, region) : this.regionHeads.point(base, region, number));

@@ -1,7 +1,10 @@
 import type { Jobs } from "../jobs.ts";
+import { table, text } from "../table.ts";
 
 /** KV takes one write a second to a key. */
 const minGapMs = 1_000;
+
+const outbox = table("outbox", { key: text(), value: text() });
 
 /** What sending pointers to KV needs. */
 interface Needs {
@@ -20,7 +23,7 @@ export class Outbox {
 
   put(key: string, value: unknown): void {
     const { sql, jobs } = this.needs;
-    sql.exec("INSERT OR REPLACE INTO outbox VALUES (?, ?)", key, JSON.stringify(value));
+    outbox.insert(sql, { key, value: JSON.stringify(value) }, "replace");
     // The job of a key that was just written is due later: that keeps the gap.
     if (jobs.dueOf("outbox", key) === null) jobs.put("outbox", key, Date.now());
   }
@@ -28,10 +31,10 @@ export class Outbox {
   /** Runs a job `outbox`: writes a key's newest value. Returns when the key may be written again; null when nothing waits. */
   async send(key: string): Promise<number | null> {
     const { sql, kv } = this.needs;
-    const [waiting] = sql.exec<{ value: string }>("SELECT value FROM outbox WHERE key = ?", key);
+    const waiting = outbox.first(sql, "WHERE key = ?", key);
     if (!waiting) return null;
     await kv.put(key, waiting.value);
-    sql.exec("DELETE FROM outbox WHERE key = ? AND value = ?", key, waiting.value);
+    outbox.delete(sql, "WHERE key = ? AND value = ?", key, waiting.value);
     return Date.now() + minGapMs;
   }
 }

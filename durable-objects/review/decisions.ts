@@ -1,12 +1,13 @@
 import { type Jobs, jobRetryMs } from "../jobs.ts";
-import type { regionObject } from "../stubs.ts";
+import type { RegionApi } from "../region/api.ts";
+import type { Remote } from "../stubs.ts";
 import type { ReviewQueue } from "./tables/queue.ts";
 
 /** What bringing decisions to the regions needs. */
 interface Needs {
   queue: Pick<ReviewQueue, "find" | "clear" | "remove">;
   jobs: Pick<Jobs, "drop" | "dueOf">;
-  regionObject: (region: string) => Pick<ReturnType<typeof regionObject>, "recordHumanLabel" | "closeUnanswered">;
+  regionObject: (region: string) => Pick<Remote<RegionApi>, "recordHumanLabel" | "closeUnanswered">;
 }
 
 /** Brings what people decide to the questions' regions: labels, and flags. */

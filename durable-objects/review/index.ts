@@ -68,7 +68,8 @@ export class ReviewObject extends DurableObject<Env> implements ReviewApi {
       if (refused || !row || row.label === label) return refused;
       const correctUntil = row.correctUntil ?? now + correctionMs;
       const span = beginSpan(row);
-      this.queue.setLabel(id, label, holder, correctUntil, traceHeaders(span).traceparent);
+      const { traceparent } = traceHeaders(span);
+      this.queue.setLabel(id, { label, answeredBy: holder, correctUntil, traceparent });
       this.jobs.put("deliver", id, now + jobRetryMs);
       this.jobs.put("remove", id, correctUntil);
       this.log("answered", id, row.region, span, row.queuedAt);

@@ -1,9 +1,13 @@
 import type { Counts, RegionCounts } from "#core/contract/index.ts";
 import { addCounts } from "#core/counts.ts";
+import { json, number, table, text } from "../../table.ts";
 import type { CountBatch } from "../api.ts";
 
 /** How long a batch may be repeated. */
 const flushKeepMs = 24 * 3600_000;
+
+const counts = table("counts", { region: text(), base: number(), value: json<Counts>() });
+const flushes = table("flushes", { isolate: text(), sequence: number(), at: number() });
 
 /** The tables `counts` and `flushes`: what the edge answered by itself, and the last batch of each isolate. */
 export class EdgeCounts {
@@ -15,29 +19,22 @@ export class EdgeCounts {
 
   /** Adds a batch, unless it was added before. */
   add({ isolate, sequence, rows }: CountBatch): void {
-    const [last] = this.sql.exec<{ sequence: number }>("SELECT sequence FROM flushes WHERE isolate = ?", isolate);
+    const last = flushes.first(this.sql, "WHERE isolate = ?", isolate);
     if (last && last.sequence >= sequence) return;
-    this.sql.exec("INSERT OR REPLACE INTO flushes VALUES (?, ?, ?)", isolate, sequence, Date.now());
-    this.sql.exec("DELETE FROM flushes WHERE at < ?", Date.now() - flushKeepMs);
-    for (const { region, base, counts } of rows) {
-      const [known] = this.sql.exec<{ value: string }>(
-        "SELECT value FROM counts WHERE region = ? AND base = ?",
-        region,
-        base,
-      );
-      const sum: Counts = known ? addCounts(JSON.parse(known.value), counts) : counts;
-      this.sql.exec("INSERT OR REPLACE INTO counts VALUES (?, ?, ?)", region, base, JSON.stringify(sum));
+    flushes.insert(this.sql, { isolate, sequence, at: Date.now() }, "replace");
+    flushes.delete(this.sql, "WHERE at < ?", Date.now() - flushKeepMs);
+    for (const { region, base, counts: added } of rows) {
+      const known = counts.first(this.sql, "WHERE region = ? AND base = ?", region, base);
+      counts.insert(this.sql, { region, base, value: known ? addCounts(known.value, added) : added }, "replace");
     }
   }
 
   all(): RegionCounts[] {
-    const rows = this.sql.exec<{ region: string; base: number; value: string }>(
-      "SELECT region, base, value FROM counts ORDER BY region, base",
-    );
-    return rows.toArray().map(({ region, base, value }) => ({ region, base, counts: JSON.parse(value) }));
+    const rows = [...counts.select(this.sql, "ORDER BY region, base")];
+    return rows.map(({ region, base, value }) => ({ region, base, counts: value }));
   }
 
   forgetRegion(region: string): void {
-    this.sql.exec("DELETE FROM counts WHERE region = ?", region);
+    counts.delete(this.sql, "WHERE region = ?", region);
   }
 }

@@ -1,10 +1,21 @@
 import type { HistoryEvent } from "#core/contract/index.ts";
+import { nullable, number, table, text } from "../../table.ts";
 
 /** What is known of an event besides its time and its action. */
 type RolloutEvent = Pick<HistoryEvent, "version"> & Partial<Pick<HistoryEvent, "share" | "region" | "reason">>;
 
 /** How many events are shown. */
 const shownMaxRows = 100;
+
+// The column `id`, which the schema fills in, gives the order.
+const history = table("history", {
+  at: number(),
+  action: text(),
+  version: number(),
+  share: nullable(number()),
+  region: nullable(text()),
+  reason: nullable(text()),
+});
 
 /** The table `history`: what was done with versions and heads. */
 export class RolloutHistory {
@@ -14,25 +25,17 @@ export class RolloutHistory {
     this.sql = sql;
   }
 
-  add(action: string, { version, share, region, reason }: RolloutEvent): void {
-    this.sql.exec(
-      "INSERT INTO history (at, action, version, share, region, reason) VALUES (?, ?, ?, ?, ?, ?)",
-      ...[Date.now(), action, version, share ?? null, region ?? null, reason ?? null],
-    );
+  add(action: string, event: RolloutEvent): void {
+    history.insert(this.sql, { at: Date.now(), action, ...event });
   }
 
   /** Lists the latest events of all regions, or of one. */
   latest(region: string | null = null): HistoryEvent[] {
-    const rows = this.sql.exec(
-      `SELECT at, action, version, share, region, reason FROM history
-       WHERE ?1 IS NULL OR region = ?1 ORDER BY id DESC LIMIT ?2`,
-      region,
-      shownMaxRows,
-    );
-    return rows.toArray() as unknown as HistoryEvent[];
+    const clause = "WHERE ?1 IS NULL OR region = ?1 ORDER BY id DESC LIMIT ?2";
+    return [...history.select(this.sql, clause, region, shownMaxRows)];
   }
 
   firstAt(): number | null {
-    return this.sql.exec<{ at: number | null }>("SELECT min(at) AS at FROM history").one().at;
+    return history.first(this.sql, "ORDER BY at")?.at ?? null;
   }
 }

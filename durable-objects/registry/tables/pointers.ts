@@ -1,6 +1,8 @@
 import type { ModelPointer } from "#core/contract/index.ts";
+import { json, number, table, text } from "../../table.ts";
 
 const key = "current";
+const pointers = table("pointers", { key: text(), revision: number(), value: json<ModelPointer>() });
 
 /** The table `pointers`: which versions serve. */
 export class Pointers {
@@ -11,11 +13,10 @@ export class Pointers {
   }
 
   get(): ModelPointer | null {
-    const [row] = this.sql.exec<{ value: string }>("SELECT value FROM pointers WHERE key = ?", key);
-    return row ? (JSON.parse(row.value) as ModelPointer) : null;
+    return pointers.first(this.sql, "WHERE key = ?", key)?.value ?? null;
   }
 
   set(pointer: ModelPointer): void {
-    this.sql.exec("INSERT OR REPLACE INTO pointers VALUES (?, ?, ?)", key, pointer.revision, JSON.stringify(pointer));
+    pointers.insert(this.sql, { key, revision: pointer.revision, value: pointer }, "replace");
   }
 }

@@ -1,3 +1,8 @@
+import { number, table, text } from "../../table.ts";
+
+const regions = table("regions", { region: text(), since: number() });
+const forgotten = table("forgotten_regions", { region: text() });
+
 /** The tables `regions` and `forgotten_regions`: the regions that have asked, and those that were forgotten. */
 export class Regions {
   private readonly sql: SqlStorage;
@@ -7,24 +12,21 @@ export class Regions {
   }
 
   add(region: string): void {
-    this.sql.exec("INSERT OR IGNORE INTO regions VALUES (?, ?)", region, Date.now());
+    regions.insert(this.sql, { region, since: Date.now() }, "ignore");
   }
 
   forget(region: string): void {
-    this.sql.exec("DELETE FROM regions WHERE region = ?", region);
-    this.sql.exec("INSERT OR IGNORE INTO forgotten_regions VALUES (?)", region);
+    regions.delete(this.sql, "WHERE region = ?", region);
+    forgotten.insert(this.sql, { region }, "ignore");
   }
 
   all(): string[] {
-    return this.names("SELECT region FROM regions ORDER BY region");
+    return [...regions.select(this.sql, "ORDER BY region")].map(({ region }) => region);
   }
 
-  /** Lists the regions that exist and those that were forgotten. */
+  /** Lists the regions that exist and those that were forgotten, in order. */
   ever(): string[] {
-    return this.names("SELECT region FROM regions UNION SELECT region FROM forgotten_regions ORDER BY region");
-  }
-
-  private names(query: string): string[] {
+    const query = "SELECT region FROM regions UNION SELECT region FROM forgotten_regions ORDER BY region";
     const rows = this.sql.exec<{ region: string }>(query).toArray();
     return rows.map(({ region }) => region);
   }

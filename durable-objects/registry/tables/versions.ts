@@ -1,7 +1,18 @@
 import type { Manifest } from "#core/contract/index.ts";
+import { json, number, table, text } from "../../table.ts";
 import type { RegisteredVersion, RegistryRefusal } from "../api.ts";
 
 type VersionState = RegisteredVersion["state"];
+
+const versions = table("versions", {
+  version: number(),
+  sha256: text(),
+  state: text<VersionState>(),
+  backbone: text(),
+  createdAt: text(),
+  /** Null for a tensor model. */
+  metrics: json<RegisteredVersion["metrics"]>(),
+});
 
 /** The table `versions`: the versions of a model and their states. */
 export class Versions {
@@ -13,10 +24,10 @@ export class Versions {
 
   /** Returns why a manifest with this hash can't be published as this version; null when it can, or was. */
   refusal(version: number, sha256: string): RegistryRefusal | null {
-    const known = this.sql.exec<{ sha256: string }>("SELECT sha256 FROM versions WHERE version = ?", version).toArray();
-    const latest = this.latest() ?? 0;
-    if (known[0]?.sha256 === sha256 || (!known[0] && version === latest + 1)) return null;
-    return known[0] ? { kind: "version-exists", version } : { kind: "version-not-next", version, next: latest + 1 };
+    const known = versions.first(this.sql, "WHERE version = ?", version);
+    const next = (this.latest() ?? 0) + 1;
+    if (known) return known.sha256 === sha256 ? null : { kind: "version-exists", version };
+    return version === next ? null : { kind: "version-not-next", version, next };
   }
 
   /** Adds a version; false when it exists. */
@@ -24,36 +35,32 @@ export class Versions {
     const { version, createdAt } = manifest;
     const [network, metrics] =
       manifest.task === "classify" ? [manifest.thin.backbone, manifest.metrics] : [manifest.network, null];
-    const cursor = this.sql.exec(
-      "INSERT OR IGNORE INTO versions VALUES (?, ?, 'published', ?, ?, ?)",
-      version,
-      sha256,
-      network.sha256,
-      createdAt,
-      JSON.stringify(metrics),
-    );
-    return cursor.rowsWritten > 0;
+    const row = { version, sha256, state: "published", backbone: network.sha256, createdAt, metrics } as const;
+    return versions.insert(this.sql, row, "ignore");
   }
 
   get(version: number): RegisteredVersion | null {
-    return this.all().find((row) => row.version === version) ?? null;
+    const row = versions.first(this.sql, "WHERE version = ?", version);
+    return row && registered(row);
   }
 
+  /** Lists the versions, the newest first. */
   all(): RegisteredVersion[] {
-    const rows = this.sql.exec<{ version: number; state: VersionState; createdAt: string; metrics: string }>(
-      "SELECT version, state, createdAt, metrics FROM versions ORDER BY version DESC",
-    );
-    return rows.toArray().map((row) => ({ ...row, metrics: JSON.parse(row.metrics) }));
+    return [...versions.select(this.sql, "ORDER BY version DESC")].map(registered);
   }
 
   latest(): number | null {
-    return this.sql.exec<{ latest: number | null }>("SELECT max(version) AS latest FROM versions").one().latest;
+    return versions.first(this.sql, "ORDER BY version DESC")?.version ?? null;
   }
 
   /** Moves a version to a state; with `from`, only if it is in one of those. */
   setState(version: number, state: VersionState, from?: readonly VersionState[]): void {
     const known = this.get(version);
     if (!known || (from && !from.includes(known.state))) return;
-    this.sql.exec("UPDATE versions SET state = ? WHERE version = ?", state, version);
+    versions.update(this.sql, { state }, "WHERE version = ?", version);
   }
+}
+
+function registered({ version, state, createdAt, metrics }: RegisteredVersion): RegisteredVersion {
+  return { version, state, createdAt, metrics };
 }

@@ -1,4 +1,5 @@
 import type { Answer, FlaggedQuestion, Instance, Opinion, ReviewQuestion } from "#core/contract/index.ts";
+import { defaulted, json, nullable, number, type RowOf, table, text } from "../../table.ts";
 import type { LeaseRequest, NewReviewQuestion } from "../api.ts";
 
 /** How long the holder who skipped a question gets others first. */
@@ -6,44 +7,29 @@ export const skipMs = 3600_000;
 /** Instances in one reply, in bytes of JSON. The first one is returned whatever its size. */
 export const leaseMaxBytes = 8 * 1024 * 1024;
 
-/** A question in the queue. */
-export interface QueuedQuestion {
-  id: string;
-  region: string;
+const queue = table("queue", {
+  id: text(),
+  region: text(),
   /** Null once the region has the label. */
-  instance: Instance | null;
-  provisional: Answer | null;
-  opinions: Opinion[];
-  queuedAt: number;
-  leasedBy: string | null;
-  leaseUntil: number;
-  label: string | null;
-  answeredBy: string | null;
-  correctUntil: number | null;
-  flaggedAt: number | null;
-  flaggedBy: string | null;
-  flagReason: string | null;
-  traceparent: string | null;
-}
+  instance: json<Instance | null>(),
+  provisional: nullable(json<Answer>()),
+  opinions: json<Opinion[]>(),
+  queuedAt: number(),
+  leasedBy: nullable(text()),
+  leaseUntil: defaulted(number()),
+  label: nullable(text()),
+  answeredBy: nullable(text()),
+  correctUntil: nullable(number()),
+  flaggedAt: nullable(number()),
+  flaggedBy: nullable(text()),
+  flagReason: nullable(text()),
+  traceparent: nullable(text()),
+});
 
-interface Row {
-  [column: string]: SqlStorageValue;
-  id: string;
-  region: string;
-  instance: string;
-  provisional: string | null;
-  opinions: string;
-  queuedAt: number;
-  leasedBy: string | null;
-  leaseUntil: number;
-  label: string | null;
-  answeredBy: string | null;
-  correctUntil: number | null;
-  flaggedAt: number | null;
-  flaggedBy: string | null;
-  flagReason: string | null;
-  traceparent: string | null;
-}
+const skips = table("skips", { id: text(), holder: text(), until: number() });
+
+/** A question in the queue. */
+export type QueuedQuestion = RowOf<typeof queue>;
 
 const waiting = "label IS NULL AND flaggedAt IS NULL";
 const inRegions = "(?1 IS NULL OR region IN (SELECT value FROM json_each(?1)))";
@@ -57,64 +43,51 @@ export class ReviewQueue {
   }
 
   /** Adds a question; false where it is in the queue already, and stays as it is. */
-  add({ id, region, instance, provisional, opinions, traceparent = null }: NewReviewQuestion, now: number): boolean {
-    const { rowsWritten } = this.sql.exec(
-      `INSERT OR IGNORE INTO queue (id, region, instance, provisional, opinions, queuedAt, traceparent)
-       VALUES (?, ?, ?, ?, ?, ?, ?)`,
-      ...[id, region, JSON.stringify(instance), provisional && JSON.stringify(provisional)],
-      ...[JSON.stringify(opinions), now, traceparent],
-    );
-    return rowsWritten > 0;
+  add(question: NewReviewQuestion, now: number): boolean {
+    return queue.insert(this.sql, { ...question, queuedAt: now }, "ignore");
   }
 
   find(id: string): QueuedQuestion | null {
-    const [row] = this.sql.exec<Row>("SELECT * FROM queue WHERE id = ?", id);
-    return row ? decode(row) : null;
+    return queue.first(this.sql, "WHERE id = ?", id);
   }
 
   /** Leases the oldest questions that no one else holds; those that the holder skipped only where nothing else is left. */
   lease(request: LeaseRequest, now: number): ReviewQuestion[] {
-    const fresh = this.free(request, now, "s.until IS NULL", "queuedAt, id");
-    const rows = fresh.length > 0 ? fresh : this.free(request, now, "s.until IS NOT NULL", "s.until, id");
+    const fresh = this.free(request, now, "s.until IS NULL", "queuedAt, queue.id");
+    const rows = fresh.length > 0 ? fresh : this.free(request, now, "s.until IS NOT NULL", "s.until, queue.id");
     return rows.map((row) => {
       // If the holder has a longer lease already, it stays.
       const leaseUntil = Math.max(row.leaseUntil, now + request.leaseMs);
-      this.sql.exec("UPDATE queue SET leasedBy = ?, leaseUntil = ? WHERE id = ?", request.holder, leaseUntil, row.id);
+      queue.update(this.sql, { leasedBy: request.holder, leaseUntil }, "WHERE id = ?", row.id);
       return { ...shown(row), leaseUntil };
     });
   }
 
-  setLabel(id: string, label: string, holder: string, correctUntil: number, traceparent: string): void {
-    const query = `UPDATE queue SET label = ?, answeredBy = ?, correctUntil = coalesce(correctUntil, ?), traceparent = ?
-      WHERE id = ?`;
-    this.sql.exec(query, label, holder, correctUntil, traceparent, id);
+  setLabel(id: string, decision: Pick<QueuedQuestion, "label" | "answeredBy" | "correctUntil" | "traceparent">): void {
+    queue.update(this.sql, decision, "WHERE id = ?", id);
   }
 
   /** Deletes all of a question but its label: its region has the rest. */
   clear(id: string): void {
-    const query = "UPDATE queue SET instance = 'null', provisional = NULL, opinions = '[]' WHERE id = ?";
-    this.sql.exec(query, id);
+    queue.update(this.sql, { instance: null, provisional: null, opinions: [] }, "WHERE id = ?", id);
   }
 
   skip(id: string, holder: string, now: number): void {
     this.endLease(id);
-    this.sql.exec("DELETE FROM skips WHERE until <= ?", now);
-    this.sql.exec("INSERT OR REPLACE INTO skips VALUES (?, ?, ?)", id, holder, now + skipMs);
+    skips.delete(this.sql, "WHERE until <= ?", now);
+    skips.insert(this.sql, { id, holder, until: now + skipMs }, "replace");
   }
 
   flag(id: string, holder: string, reason: string, now: number): void {
     this.endLease(id);
-    const query = "UPDATE queue SET flaggedAt = ?, flaggedBy = ?, flagReason = ? WHERE id = ?";
-    this.sql.exec(query, now, holder, reason, id);
+    queue.update(this.sql, { flaggedAt: now, flaggedBy: holder, flagReason: reason }, "WHERE id = ?", id);
   }
 
   /** Lists flagged questions without a label, the newest first. */
   flagged(regions: string[] | null, limit: number): FlaggedQuestion[] {
-    const rows = this.sql.exec<Row>(
-      `SELECT * FROM queue WHERE flaggedAt IS NOT NULL AND label IS NULL AND ${inRegions}
-       ORDER BY flaggedAt DESC, id LIMIT ?2`,
-      ...[regions && JSON.stringify(regions), limit],
-    );
+    const clause = `WHERE flaggedAt IS NOT NULL AND label IS NULL AND ${inRegions}
+      ORDER BY flaggedAt DESC, id LIMIT ?2`;
+    const rows = queue.select(this.sql, clause, regions && JSON.stringify(regions), limit);
     return withinBytes(rows).map((row) => {
       const { flaggedAt, flaggedBy, flagReason } = row;
       return {
@@ -127,13 +100,13 @@ export class ReviewQueue {
   }
 
   remove(id: string): void {
-    this.sql.exec("DELETE FROM queue WHERE id = ?", id);
-    this.sql.exec("DELETE FROM skips WHERE id = ?", id);
+    queue.delete(this.sql, "WHERE id = ?", id);
+    skips.delete(this.sql, "WHERE id = ?", id);
   }
 
   removeRegion(region: string): void {
-    this.sql.exec("DELETE FROM skips WHERE id IN (SELECT id FROM queue WHERE region = ?)", region);
-    this.sql.exec("DELETE FROM queue WHERE region = ?", region);
+    skips.delete(this.sql, "WHERE id IN (SELECT id FROM queue WHERE region = ?)", region);
+    queue.delete(this.sql, "WHERE region = ?", region);
   }
 
   /** Counts the questions that wait for a person. */
@@ -147,28 +120,26 @@ export class ReviewQueue {
     skipped: string,
     order: string,
   ): QueuedQuestion[] {
-    const rows = this.sql.exec<Row>(
-      `SELECT queue.* FROM queue LEFT JOIN skips s ON s.id = queue.id AND s.holder = ?3 AND s.until > ?2
-       WHERE ${waiting} AND (leaseUntil <= ?2 OR leasedBy = ?3) AND ${inRegions} AND ${skipped}
-       ORDER BY ${order} LIMIT ?4`,
-      ...[regions && JSON.stringify(regions), now, holder, limit],
-    );
-    return withinBytes(rows);
+    const clause = `LEFT JOIN skips s ON s.id = queue.id AND s.holder = ?3 AND s.until > ?2
+      WHERE ${waiting} AND (leaseUntil <= ?2 OR leasedBy = ?3) AND ${inRegions} AND ${skipped}
+      ORDER BY ${order} LIMIT ?4`;
+    const values = [regions && JSON.stringify(regions), now, holder, limit];
+    return withinBytes(queue.select(this.sql, clause, ...values));
   }
 
   private endLease(id: string): void {
-    this.sql.exec("UPDATE queue SET leasedBy = NULL, leaseUntil = 0 WHERE id = ?", id);
+    queue.update(this.sql, { leasedBy: null, leaseUntil: 0 }, "WHERE id = ?", id);
   }
 }
 
 // One reply is held in memory as a whole.
-function withinBytes(rows: Iterable<Row>): QueuedQuestion[] {
+function withinBytes(rows: Iterable<QueuedQuestion>): QueuedQuestion[] {
   const taken: QueuedQuestion[] = [];
   let bytes = 0;
   for (const row of rows) {
-    bytes += row.instance.length;
+    bytes += JSON.stringify(row.instance).length;
     if (taken.length > 0 && bytes > leaseMaxBytes) break;
-    taken.push(decode(row));
+    taken.push(row);
   }
   return taken;
 }
@@ -176,13 +147,4 @@ function withinBytes(rows: Iterable<Row>): QueuedQuestion[] {
 /** A question as people see it. */
 function shown({ id, region, instance, provisional, opinions, queuedAt }: QueuedQuestion) {
   return { id, region, instance: instance as Instance, provisional, opinions, queuedAt };
-}
-
-function decode(row: Row): QueuedQuestion {
-  return {
-    ...row,
-    instance: JSON.parse(row.instance),
-    provisional: row.provisional === null ? null : JSON.parse(row.provisional),
-    opinions: JSON.parse(row.opinions),
-  };
 }
