@@ -31,9 +31,12 @@ describe("the origin's container", () => {
     for await (const file of glob("workers/**/*.ts", { cwd: folder, exclude: ["**/*.d.ts"] })) {
       for (const specifier of importsOf(await readFile(join(folder, file), "utf8"))) {
         const name = specifier.match(/^(@[^/]+\/)?[^/]+/)?.[0] ?? "";
+        const mapped: unknown = imports[`${name}/*`];
         const isThere = specifier.startsWith(".")
           ? existsSync(join(folder, dirname(file), specifier))
-          : specifier.startsWith("node:") || builtinModules.includes(name) || name in packages;
+          : typeof mapped === "string"
+            ? existsSync(join(folder, mapped.replace("*", specifier.slice(name.length + 1))))
+            : specifier.startsWith("node:") || builtinModules.includes(name) || name in packages;
         if (!isThere) missing.push(`${file}: ${specifier}`);
       }
     }
