@@ -1,9 +1,5 @@
-// The command line; scripts/upriver.mjs starts it.
+// Runs the command line. Run it: npx upriver --help (scripts/upriver.mjs starts this file)
+import { exitWith } from "./local/failure.ts";
 import { createProgram } from "./program.ts";
 
-try {
-  await createProgram().parseAsync();
-} catch (error) {
-  console.error(error instanceof Error ? error.message : String(error));
-  process.exit(1);
-}
+await createProgram().parseAsync().catch(exitWith);

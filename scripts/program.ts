@@ -1,4 +1,6 @@
+// The verbs of the command line, in the order of --help. Run it: npx upriver --help
 import { Command } from "commander";
+import { describeUsageFault } from "./local/usage-fault.ts";
 import { ablateVerb } from "./verbs/ablate.ts";
 import { aggregateVerb } from "./verbs/aggregate.ts";
 import { askVerb } from "./verbs/ask.ts";
@@ -45,14 +47,18 @@ const verbs = [
   ablateVerb,
 ];
 
-/** The command line, with every verb. */
+/** Creates the command line with every verb. */
 export function createProgram(): Command {
   const program = new Command("upriver")
     .description("Questions flow up, models flow down.")
-    .option("--url <url>", "where the edge is; else UPRIVER_URL, else the local one of npm start")
-    .option("--token <token>", "a token with the scope that is needed; else UPRIVER_TOKEN, else the local one")
-    .showHelpAfterError("(--help shows what there is)")
+    .option("--url <url>", "address of the edge (default: UPRIVER_URL, else the local ladder)")
+    .option("--token <token>", "API token with the scope that the command needs (default: UPRIVER_TOKEN)")
+    .configureOutput({ outputError: (text, write) => write(`${describeUsageFault(text)}\n`) })
+    .showHelpAfterError("Run 'npx upriver --help' for all commands.")
     .exitOverride((error) => process.exit(error.exitCode === 0 ? 0 : 2));
   for (const verb of verbs) verb(program);
+  for (const command of program.commands) {
+    command.showHelpAfterError(`Run 'npx upriver ${command.name()} --help' for its usage.`);
+  }
   return program;
 }

@@ -1,21 +1,22 @@
-// Brings up the whole ladder with a working example. Run it: npm start
-// Ports: UPRIVER_PORT (8787) and UPRIVER_ORIGIN_PORT (8788). Data stays in .wrangler/state and .upriver, here or in
-// the folder that UPRIVER_FOLDER names.
+// Starts the local ladder with a trained example. Run it: npm start
+// Ports: UPRIVER_PORT (8787) and UPRIVER_ORIGIN_PORT (8788). Data: .wrangler/state and .upriver, here or in the folder
+// that UPRIVER_FOLDER names.
 import type { Instance } from "#core/contract/index.ts";
+import { exitWith } from "./local/failure.ts";
 import { type LocalLadder, startLadder } from "./local/ladder.ts";
 import { root, tail } from "./local/process.ts";
+import { numberParser } from "./local/usage.ts";
 
 const model = "storefront";
 const folder = process.env.UPRIVER_FOLDER ?? root;
-const ports = { edge: portOf("UPRIVER_PORT", 8787), origin: portOf("UPRIVER_ORIGIN_PORT", 8788) };
 
 try {
+  const ports = { edge: portOf("UPRIVER_PORT", 8787), origin: portOf("UPRIVER_ORIGIN_PORT", 8788) };
   const ladder = await startLadder({ folder, ports, recipe: model, onProgress: say, onDeath: died });
   for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.once(signal, () => void stop(ladder));
   await printWelcome(ladder);
 } catch (error) {
-  console.error(`\n${(error as Error).message}`);
-  process.exit(1);
+  exitWith(error);
 }
 
 async function printWelcome({ credentials, client }: LocalLadder): Promise<void> {
@@ -24,23 +25,23 @@ async function printWelcome({ credentials, client }: LocalLadder): Promise<void>
   const [easy, hard] = examples as [Instance, Instance];
   const ask = (instance: Instance) => curl(`${edge}/v1/models/${model}/ask`, tokens.ask, JSON.stringify({ instance }));
   console.log(`
-Upriver is up: ${edge}
-The console, signed in: ${edge}/console/#token=${tokens.admin}
+Upriver is running: ${edge}
+Console, signed in: ${edge}/console/#token=${tokens.admin}
 
 An easy question, answered at the edge:
 ${ask(easy)}
 
-A hard one: the edge is not sure, the origin knows this region's customs:
+A hard question, escalated to the origin:
 ${ask(hard ?? easy)}
 
-What is served, where, and how well:
+The model that is served, with its metrics:
 ${curl(`${edge}/v1/models/${model}`, tokens.ask)}
 
 Next:
-  npx upriver status                                  the models, the regions and what they learned
-  npx upriver review ${model}                      answer what nobody could
-  npx upriver replay ${model} --from 2025-07-01    play half a year and watch the regions learn
-Ctrl-C stops everything; the data stays.`);
+  npx upriver status                                 show models, regions and what they have learned
+  npx upriver review ${model}                      answer the questions that no model accepted
+  npx upriver replay ${model} --from 2025-07-01    replay half a year of data through the ladder
+Ctrl-C stops everything; the data is kept.`);
 }
 
 function curl(url: string, token: string, body?: string): string {
@@ -54,8 +55,8 @@ async function stop(ladder: LocalLadder): Promise<void> {
   process.exit(0);
 }
 
-async function died(part: string, log: string): Promise<void> {
-  console.error(`\nThe ${part} stopped. The end of ${log}:\n${await tail(log)}`);
+async function died(name: string, log: string): Promise<void> {
+  console.error(`\nThe ${name} stopped unexpectedly. The end of its log (${log}):\n${await tail(log)}`);
   process.exit(1);
 }
 
@@ -64,8 +65,5 @@ function say(line: string): void {
 }
 
 function portOf(option: string, standard: number): number {
-  const port = Number(process.env[option] ?? standard);
-  if (Number.isInteger(port) && port > 0 && port < 65536) return port;
-  console.error(`${option} must be a port from 1 to 65535, but is '${process.env[option]}'.`);
-  process.exit(2);
+  return numberParser(option, { atLeast: 1, atMost: 65_535, isWhole: true })(process.env[option] ?? String(standard));
 }

@@ -36,7 +36,7 @@ export function consoleBench(program: Command): void {
     .command("console")
     .description("the console's weight, and its first meaningful paint on a throttled CPU")
     .option("--rounds <n>", "how often each is measured; medians are printed", "5")
-    .option("--json", "print one JSON object")
+    .option("--json", "print one JSON object instead of text")
     .action(async ({ rounds, json }: Options) => {
       const weight = await weigh();
       const paints = await withEdge((url) => measure(url, Number(rounds)));

@@ -42,7 +42,7 @@ export function edgeBench(program: Command): void {
     .description("questions a second at the edge, beside a bare worker with the same tensors on the same workerd")
     .option("--seconds <n>", "how long each load lasts", "4")
     .option("--rounds <n>", "how often the two take turns; medians are printed", "3")
-    .option("--json", "print one JSON object")
+    .option("--json", "print one JSON object instead of text")
     .action(run);
 }
 

@@ -55,7 +55,7 @@ export function retrainBench(program: Command): void {
     .command("retrain")
     .description("a region's retrain in its object in workerd, how long it keeps questions waiting, and recall")
     .option("--samples <n...>", "only the sizes with so many samples (4000, 20000)", ["4000", "20000"])
-    .option("--json", "print one JSON object")
+    .option("--json", "print one JSON object instead of text")
     .action(run);
 }
 

@@ -55,7 +55,7 @@ export function trainBench(program: Command): void {
     .description("examples a second of one network on WASM, on WebGPU, and in PyTorch where python3 has it")
     .option("--seconds <n>", "how long each trains at a time", "4")
     .option("--rounds <n>", "how often they take turns; medians are printed", "3")
-    .option("--json", "print one JSON object")
+    .option("--json", "print one JSON object instead of text")
     .action(run);
 }
 

@@ -5,12 +5,14 @@ import { UpriverClient } from "#client/index.ts";
 import { type SigningKey, signingKeySchema } from "#core/sign.ts";
 import type { Scope } from "#core/tokens.ts";
 import { root } from "./process.ts";
-import { type Credentials, credentialsPath, readCredentials } from "./secrets.ts";
+import { type Credentials, readCredentials } from "./secrets.ts";
+import { checkState, credentialsPath } from "./state.ts";
 
-/** A client for a verb: from its options, the environment, or what `npm start` made. */
+/** Creates the client of a command from its options, the environment or the local ladder's credentials. */
 export async function clientFor(command: Command, scope: Scope): Promise<UpriverClient> {
   const options = command.optsWithGlobals<{ url?: string; token?: string }>();
-  const local = await localCredentials();
+  const isNamed = (options.url ?? process.env.UPRIVER_URL) && (options.token ?? process.env.UPRIVER_TOKEN);
+  const local = isNamed ? null : await localCredentials();
   const url = options.url ?? process.env.UPRIVER_URL ?? local?.edge;
   const token = options.token ?? process.env.UPRIVER_TOKEN ?? local?.tokens[scope];
   if (url) return new UpriverClient({ url, token });
@@ -19,26 +21,42 @@ export async function clientFor(command: Command, scope: Scope): Promise<Upriver
   );
 }
 
-/** What `npm start` made here; null where it never ran. */
+/** Reads the credentials that `npm start` made here; null when it never ran. */
 export async function localCredentials(): Promise<Credentials | null> {
   const folder = process.env.UPRIVER_FOLDER ?? root;
+  await checkState(folder);
   return existsSync(credentialsPath(folder)) ? readCredentials(folder) : null;
 }
 
-/** The key that signs manifests: SIGNING_KEY, or what npm start made. */
+/** Returns the key that signs manifests: SIGNING_KEY, else the local ladder's. */
 export async function signingKey(): Promise<SigningKey> {
   const json = process.env.SIGNING_KEY;
-  const key = json ? JSON.parse(json) : (await localCredentials())?.signingKey;
-  if (key) return signingKeySchema.parse(key);
-  throw new Error("No key to sign with. Run 'npm start' once, or set SIGNING_KEY to {keyId, pkcs8} of a pinned key.");
+  if (!json) {
+    const key = (await localCredentials())?.signingKey;
+    if (key) return key;
+    throw new Error(
+      "There is no key to sign with. Run 'npm start' once, or set SIGNING_KEY ('npx upriver key' makes one).",
+    );
+  }
+  const read = signingKeySchema.safeParse(parseJson(json));
+  if (read.success) return read.data;
+  throw new Error("SIGNING_KEY must be the private key that 'npx upriver key' printed: JSON with keyId and pkcs8.");
 }
 
-/** Where a recipe's trained model is kept. */
+/** The folder of a recipe's trained model. */
 export function artefactFolder(recipe: string): string {
   return join(root, ".upriver", "artefacts", recipe);
 }
 
-/** Where a recipe's training that is cut off finds where it was. */
+/** The folder of a recipe's checkpoints, from which an interrupted training goes on. */
 export function trainingFolder(recipe: string): string {
   return join(root, ".upriver", "training", recipe);
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return null;
+  }
 }

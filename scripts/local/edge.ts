@@ -3,17 +3,17 @@ import { join } from "node:path";
 import { bin, type LocalProcessOptions, root, startProcess, stopProcess, untilReady } from "./process.ts";
 
 export interface EdgeOptions {
-  /** Where `.dev.vars`, logs and data live. */
+  /** The folder of `.dev.vars`, logs and data. */
   folder: string;
   port: number;
-  /** The next rung up; none by default. */
+  /** Address of the next rung; none by default. */
   nextRungUrl?: string;
-  /** Origins whose pages may ask; none by default. */
+  /** Web origins whose pages may ask; none by default. */
   allowedOrigins?: string | undefined;
   onDeath?: LocalProcessOptions["onDeath"] | undefined;
 }
 
-/** Starts the edge in workerd, by wrangler, with local R2, KV and objects, and waits until it answers. */
+/** Starts the edge in workerd with local R2, KV and objects, and waits until it answers. */
 export async function startEdge(options: EdgeOptions): Promise<{ stop: () => Promise<void> }> {
   const { folder, port, nextRungUrl, allowedOrigins, onDeath } = options;
   const args = [

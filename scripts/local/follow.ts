@@ -5,7 +5,7 @@ import { progressOf } from "./output.ts";
 
 const lookEveryMs = 1_000;
 
-/** Follows a training at the origin to its end, with a bar that goes through its steps and, in them, its networks. */
+/** Follows a training at the origin to its end and shows its progress. */
 export async function followTraining(
   client: UpriverClient,
   { model, id }: Pick<Training, "model" | "id">,
@@ -24,19 +24,19 @@ export async function followTraining(
   }
 }
 
-// Full and thin, half each, as far as their epochs are.
+// The full and the thin network count half each.
 function shareOf({ network, epoch, epochs, share }: NonNullable<Training["progress"]>): number {
   return ((network === "full" ? 0 : 1) + (epoch - 1 + share) / epochs) / 2;
 }
 
 function noteOf({ state, step, progress }: Training): string {
-  if (state === "queued") return "waits for another training";
+  if (state === "queued") return "waiting for another training";
   if (!progress) return step;
   const { network, epoch, validationLoss, loss, secondsLeft } = progress;
   return `${step}: ${network} ${epoch}, loss ${(validationLoss ?? loss).toFixed(4)}, ${Math.ceil(secondsLeft / 60)} min left`;
 }
 
-/** A training in a line. */
+/** Describes a training in one line. */
 export function describeTraining({ id, model, state, step, version, verdict, samples, reason }: Training): string {
   const facts = [
     ...[`${model} ${id}: ${state}${state === "running" ? ` (${step})` : ""}`],

@@ -3,6 +3,7 @@ import { readFile } from "node:fs/promises";
 import { extname } from "node:path";
 import type { Picture } from "#client/index.ts";
 import type { Instance } from "#core/contract/index.ts";
+import { UsageError } from "./usage.ts";
 
 const pictureTypes: Record<string, string> = {
   ".jpg": "image/jpeg",
@@ -11,24 +12,27 @@ const pictureTypes: Record<string, string> = {
   ".webp": "image/webp",
 };
 
-/** An instance as it is given on a command line: JSON, a file of JSON, or a picture's file. */
+/** Reads an instance from a command-line argument: JSON, a file of JSON, or a picture's file. */
 export async function instanceFrom(text: string): Promise<Instance | Picture> {
   const type = pictureTypes[extname(text).toLowerCase()];
   if (type) return { type, bytes: await readFile(text) };
-  return parseInstance(existsSync(text) ? await readFile(text, "utf8") : text);
+  if (existsSync(text)) return parseInstance(await readFile(text, "utf8"), `The file ${text}`);
+  return parseInstance(text, `'${text}'`);
 }
 
-/** Whether what is given is a picture. */
+/** Tells whether an instance is a picture. */
 export function isPicture(instance: Instance | Picture): instance is Picture {
   return "bytes" in instance;
 }
 
-function parseInstance(text: string): Instance {
+function parseInstance(text: string, source: string): Instance {
   try {
-    return JSON.parse(text);
-  } catch (cause) {
-    throw new Error(
-      `Expected an instance as JSON, a file of it, or a .jpg, .png or .webp, but ${(cause as Error).message}. Quote JSON in the shell.`,
-    );
+    const instance: unknown = JSON.parse(text);
+    if (typeof instance === "object" && instance !== null) return instance as Instance;
+  } catch {
+    // Reported below.
   }
+  throw new UsageError(
+    `${source} is not an instance. Give a JSON object (in single quotes), a JSON file, or a .jpg, .png or .webp file.`,
+  );
 }

@@ -7,7 +7,7 @@ interface ExportedTasks {
   config: string;
 }
 
-/** Writes open questions as Label Studio's tasks, and its labelling configuration beside them. */
+/** Writes open questions as tasks for Label Studio, with the labelling configuration beside them. */
 export async function exportTasks(
   client: UpriverClient,
   model: string,
@@ -21,18 +21,24 @@ export async function exportTasks(
   return { tasks: tasks.length, file, config };
 }
 
-/** Answers questions by a file that Label Studio exported as JSON. */
+/** Answers questions from a JSON file that Label Studio exported. */
 export async function importTasks(
   client: UpriverClient,
   model: string,
   file: string,
   options: { reviewer?: string },
 ): Promise<LabelStudioImported> {
-  const tasks: unknown = await readFile(file, "utf8")
-    .then(JSON.parse)
-    .catch((cause: Error) => {
-      throw new Error(`${file}: expected JSON that Label Studio exported, but ${cause.message}`, { cause });
-    });
+  const tasks = parseJson(await readFile(file, "utf8"));
   if (Array.isArray(tasks)) return client.labelStudioImport(model, tasks as AnnotatedTask[], options);
-  throw new Error(`${file}: expected an array of tasks. In Label Studio, choose Export, JSON.`);
+  throw new Error(
+    `${file} must hold the JSON array of tasks that Label Studio exports. In Label Studio: Export, JSON.`,
+  );
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return null;
+  }
 }

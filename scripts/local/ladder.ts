@@ -16,29 +16,29 @@ import {
 import { type Credentials, ensureSecrets, hashed } from "./secrets.ts";
 
 export interface LadderOptions {
-  /** Where secrets, logs and data live; the project's own folder for `npm start`. */
+  /** The folder of secrets, logs and data. */
   folder: string;
   ports: { edge: number; origin: number };
-  /** The recipe that the origin trains and publishes when the edge has no such model; null for none. */
+  /** The recipe that the origin trains and publishes when the edge does not serve it; null for none. */
   recipe: string | null;
-  /** Origins whose pages may ask; none by default. */
+  /** Web origins whose pages may ask; none by default. */
   allowedOrigins?: string | undefined;
   onProgress?: (line: string) => void;
   onDeath?: LocalProcessOptions["onDeath"];
 }
 
-/** A running edge and origin. */
+/** A running edge and origin on this machine. */
 export interface LocalLadder {
   credentials: Credentials;
   client: (scope: keyof Credentials["tokens"]) => UpriverClient;
   startOrigin: () => Promise<void>;
   stopOrigin: () => Promise<void>;
-  /** Deletes what the origin keeps on disk: all of it is in R2. */
+  /** Deletes the origin's files; R2 has copies of all of them. */
   loseOriginDisk: () => Promise<void>;
   stop: () => Promise<void>;
 }
 
-/** Brings up the whole ladder: the edge in workerd with local R2, KV and objects, and the origin beside it. */
+/** Starts the edge, in workerd with local R2, KV and objects, and the origin. */
 export async function startLadder(options: LadderOptions): Promise<LocalLadder> {
   const { folder, ports, recipe, allowedOrigins, onProgress = () => {}, onDeath } = options;
   await checkPort(ports.edge, "UPRIVER_PORT");
@@ -108,7 +108,7 @@ function watchTraining({ child }: LocalProcess, onProgress: (line: string) => vo
       const event = parsed(line);
       if (event?.event === "training") {
         const line = `origin: training ${event.model} (${event.network}), epoch ${event.epoch} of ${event.epochs}`;
-        // It tells of itself twice a second.
+        // The origin reports twice a second.
         if (line !== said) onProgress(line);
         said = line;
       }

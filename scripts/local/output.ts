@@ -1,11 +1,11 @@
 import { SingleBar } from "cli-progress";
 
-/** Prints a verb's result: one JSON object for machines, or lines for people. */
+/** Prints a command's result: one JSON object with --json, else lines of text. */
 export function printResult(isJson: boolean | undefined, result: object, lines: () => string): void {
   console.log(isJson ? JSON.stringify(result) : lines());
 }
 
-/** Rows as aligned columns, the first one the header. */
+/** Formats rows as aligned columns; the first row is the header. */
 export function table(rows: readonly (readonly (string | number | null)[])[]): string {
   const cells = rows.map((row) => row.map((cell) => (cell === null ? "–" : String(cell))));
   const widths = cells[0]?.map((_, column) => Math.max(...cells.map((row) => row[column]?.length ?? 0))) ?? [];
@@ -19,7 +19,7 @@ export function table(rows: readonly (readonly (string | number | null)[])[]): s
     .join("\n");
 }
 
-/** Progress on stderr: a bar on a terminal, a line now and then elsewhere. */
+/** Progress on stderr. */
 export interface Progress {
   update(done: number, note?: string): void;
   end(): void;
@@ -27,6 +27,7 @@ export interface Progress {
 
 const lineEveryMs = 10_000;
 
+/** Shows progress: as a bar on a terminal, else as a line every ten seconds. */
 export function progressOf(what: string, total: number): Progress {
   if (!process.stderr.isTTY) return plainProgress(what, total);
   const format = `${what} {bar} {percentage}% {note} ({eta_formatted} left)`;
@@ -36,11 +37,11 @@ export function progressOf(what: string, total: number): Progress {
 }
 
 function plainProgress(what: string, total: number): Progress {
-  let saidAt = Date.now();
+  let printedAt = Date.now();
   return {
     update(done, note = "") {
-      if (Date.now() - saidAt < lineEveryMs) return;
-      saidAt = Date.now();
+      if (Date.now() - printedAt < lineEveryMs) return;
+      printedAt = Date.now();
       console.error(`${what} ${Math.floor((100 * done) / total)}% ${note}`.trimEnd());
     },
     end() {},

@@ -1,17 +1,21 @@
 import { createServer } from "node:net";
 
-/** Throws, naming the option, when a port is taken. */
+/** Throws an error that names the option when a port is in use. */
 export async function checkPort(port: number, option: string): Promise<void> {
   await new Promise<void>((resolve, reject) => {
     const probe = createServer();
     probe.once("error", () => {
-      reject(new Error(`Port ${port} is taken. Stop what uses it, or choose another: ${option}=<port> npm start`));
+      reject(
+        new Error(
+          `Port ${port} is taken. Stop the program that uses it, or choose another port: ${option}=<port> npm start`,
+        ),
+      );
     });
     probe.listen(port, "127.0.0.1", () => probe.close(() => resolve()));
   });
 }
 
-/** A port that is free now. */
+/** Finds a port that is free now. */
 export async function freePort(): Promise<number> {
   return new Promise((resolve, reject) => {
     const probe = createServer();

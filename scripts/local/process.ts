@@ -3,13 +3,14 @@ import { createWriteStream } from "node:fs";
 import { mkdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 
+/** The project's folder. */
 export const root = join(import.meta.dirname, "../..");
 
 const readyTimeoutMs = 120_000;
 const stopTimeoutMs = 5_000;
 const pollMs = 150;
 
-/** A process of the ladder: the edge, or the origin. */
+/** A process of the local ladder: the edge or the origin. */
 export interface LocalProcess {
   name: string;
   child: ChildProcess;
@@ -23,8 +24,8 @@ export interface LocalProcessOptions {
   args: string[];
   env: NodeJS.ProcessEnv;
   folder: string;
-  /** Called when it stops though nobody told it to. */
-  onDeath?: ((part: string, log: string) => void) | undefined;
+  /** Called when the process ends without `stopProcess`. */
+  onDeath?: ((name: string, log: string) => void) | undefined;
 }
 
 /** Starts a local; what it says goes to `.upriver/{name}.log` in its folder. */
@@ -39,7 +40,7 @@ export async function startProcess({
   await mkdir(join(folder, ".upriver"), { recursive: true });
   const log = join(folder, ".upriver", `${name}.log`);
   const path = `${join(root, "node_modules", ".bin")}:${process.env.PATH}`;
-  // A group of its own: a Ctrl-C reaches us alone, and we end the parts in order.
+  // In its own process group, Ctrl-C does not reach it: we stop the processes in order.
   const child = spawn(command, args, {
     cwd: root,
     env: { ...process.env, ...env, PATH: path },
@@ -56,7 +57,7 @@ export async function startProcess({
   return local;
 }
 
-/** Ends a part and all that it started. */
+/** Stops a process and its children. */
 export async function stopProcess(local: LocalProcess): Promise<void> {
   local.isStopping = true;
   const { child } = local;
@@ -66,11 +67,11 @@ export async function stopProcess(local: LocalProcess): Promise<void> {
   const timer = setTimeout(() => signal(child, "SIGKILL"), stopTimeoutMs);
   await ended;
   clearTimeout(timer);
-  // What it started itself, workerd for one, may outlive it.
+  // Its children, such as workerd, may outlive it.
   signal(child, "SIGKILL");
 }
 
-/** Waits until a part answers at a URL; throws the end of its log when it does not. */
+/** Waits until a process answers at a URL. Throws the end of its log when it does not. */
 export async function untilReady(local: LocalProcess, url: string): Promise<void> {
   await poll(local, () =>
     fetch(url, { signal: AbortSignal.timeout(2_000) }).then(
@@ -80,23 +81,23 @@ export async function untilReady(local: LocalProcess, url: string): Promise<void
   );
 }
 
-/** Waits until a check holds; throws the end of the part's log when the part stops, or takes too long. */
+/** Waits until a check holds. Throws the end of the process's log when it stops or takes too long. */
 export async function poll(local: LocalProcess, check: () => Promise<boolean>): Promise<void> {
   const deadline = Date.now() + readyTimeoutMs;
   while (Date.now() < deadline && !isGone(local)) {
     if (await check()) return;
     await new Promise((resolve) => setTimeout(resolve, pollMs));
   }
-  throw new Error(`The ${local.name} did not come up. The end of ${local.log}:\n${await tail(local.log)}`);
+  throw new Error(`The ${local.name} did not start. The end of its log (${local.log}):\n${await tail(local.log)}`);
 }
 
-/** The last lines of a log. */
+/** Reads the last lines of a log. */
 export async function tail(path: string, lines = 15): Promise<string> {
-  const text = await readFile(path, "utf8").catch(() => "(no log)");
+  const text = await readFile(path, "utf8").catch(() => "(the log is empty)");
   return text.trimEnd().split("\n").slice(-lines).join("\n");
 }
 
-/** A program of the project's own dependencies. */
+/** Path of a program that a dependency installed. */
 export function bin(name: string): string {
   return join(root, "node_modules", ".bin", name);
 }
@@ -109,6 +110,6 @@ function signal(child: ChildProcess, name: NodeJS.Signals): void {
   try {
     if (child.pid) process.kill(-child.pid, name);
   } catch {
-    // The group is gone already.
+    // The process group has ended already.
   }
 }

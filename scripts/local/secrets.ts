@@ -1,25 +1,27 @@
 import { existsSync } from "node:fs";
-import { chmod, mkdir, readFile, writeFile } from "node:fs/promises";
+import { chmod, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { parseEnv } from "node:util";
 import { sha256Hex } from "#core/hash.ts";
 import { generateKeys, type SigningKey } from "#core/sign.ts";
 import { parseTokens, type Scope, scopes, type Token } from "#core/tokens.ts";
+import { checkState, credentialsPath, devVarsMark, markState } from "./state.ts";
 
-/** What local tools know: where the ladder is, and a token for each scope. */
+/** What local tools know of a ladder: its addresses, a token for each scope and the key that signs manifests. */
 export interface Credentials {
   edge: string;
   origin: string;
   tokens: Record<Scope, string>;
-  /** The next rung's own token: the edge bears it, the origin knows its hash. */
+  /** The token that the edge sends to the origin; the origin knows its hash. */
   originToken: string;
   signingKey: SigningKey;
 }
 
 const secretMode = 0o600;
-const alone: ReadonlySet<Scope> = new Set(["ask", "metrics", "admin"]);
+/** Scopes whose token is not given the scope ask as well. */
+const standalone: ReadonlySet<Scope> = new Set(["ask", "metrics", "admin"]);
 
-/** Makes a deployment's secrets with random tokens: for the Worker hashes alone, for local tools the tokens. */
+/** Makes a deployment's secrets: `vars` for the Worker, with hashes of the tokens only, and `credentials` for local tools. */
 export async function makeSecrets(addresses: Pick<Credentials, "edge" | "origin">) {
   const publish = await generateKeys("local-publish");
   const deployment = await generateKeys("local-deployment");
@@ -41,29 +43,32 @@ export async function makeSecrets(addresses: Pick<Credentials, "edge" | "origin"
   return { credentials, vars };
 }
 
-/** The folder's credentials for a ladder on these ports; made, together with `.dev.vars`, when they are missing. */
-export async function ensureSecrets(root: string, ports: { edge: number; origin: number }): Promise<Credentials> {
-  const path = credentialsPath(root);
-  const varsPath = join(root, ".dev.vars");
+/** Returns the folder's credentials for a ladder on these ports; makes them and `.dev.vars` when both are missing. */
+export async function ensureSecrets(folder: string, ports: { edge: number; origin: number }): Promise<Credentials> {
+  await checkState(folder);
+  const path = credentialsPath(folder);
+  const varsPath = join(folder, ".dev.vars");
   const addresses = { edge: `http://127.0.0.1:${ports.edge}`, origin: `http://127.0.0.1:${ports.origin}` };
   if (existsSync(path) && existsSync(varsPath)) {
-    const known = await withEveryScope({ ...(await readCredentials(root)), ...addresses }, varsPath);
+    const known = await withEveryScope({ ...(await readCredentials(folder)), ...addresses }, varsPath);
     await writeSecret(path, `${JSON.stringify(known, null, 2)}\n`);
     return known;
   }
   if (existsSync(varsPath)) {
-    const next = "Move it away and npm start makes both anew; what the old SPLIT_SECRET dealt stays as it is.";
-    throw new Error(`${varsPath} is there, but the credentials that belong to it (${path}) are not. ${next}`);
+    throw new Error(
+      `${varsPath} exists, but the credentials that belong to it (${path}) are missing. ` +
+        "Move .dev.vars away and run 'npm start' again: it makes both. Keep its SPLIT_SECRET if you keep the samples.",
+    );
   }
   const { credentials, vars } = await makeSecrets(addresses);
   const lines = Object.entries(vars).map(([name, value]) => `${name}='${value}'`);
-  await writeSecret(varsPath, `# Made by npm start. See .dev.vars.example.\n${lines.join("\n")}\n`);
-  await mkdir(join(root, ".upriver"), { recursive: true });
+  await writeSecret(varsPath, `${devVarsMark} See .dev.vars.example.\n${lines.join("\n")}\n`);
+  await markState(folder);
   await writeSecret(path, `${JSON.stringify(credentials, null, 2)}\n`);
   return credentials;
 }
 
-/** Gives secrets that were made before a scope came a token for it. */
+/** Adds a token for each scope that did not exist when the secrets were made. */
 async function withEveryScope(known: Credentials, varsPath: string): Promise<Credentials> {
   const missing = scopes.filter((scope) => known.tokens[scope] === undefined);
   if (missing.length === 0) return known;
@@ -79,31 +84,36 @@ async function withEveryScope(known: Credentials, varsPath: string): Promise<Cre
   return { ...known, tokens: { ...known.tokens, ...Object.fromEntries(made) } };
 }
 
-export async function readCredentials(root: string): Promise<Credentials> {
-  return JSON.parse(await readFile(credentialsPath(root), "utf8"));
+/** Reads the credentials of a folder's ladder. */
+export async function readCredentials(folder: string): Promise<Credentials> {
+  const path = credentialsPath(folder);
+  const text = await readFile(path, "utf8");
+  try {
+    return JSON.parse(text) as Credentials;
+  } catch (cause) {
+    throw new Error(`${path} is not valid JSON. Restore it, or run 'npm run reset' and 'npm start' for a new one.`, {
+      cause,
+    });
+  }
 }
 
-export function credentialsPath(root: string): string {
-  return join(root, ".upriver", "credentials.json");
-}
-
-/** A token as the Worker and the origin keep it. */
+/** Returns the entry that the Worker and the origin store for a token: its hash and scopes. */
 export async function hashed(scope: Scope, token: string): Promise<Token> {
   return { id: scope, sha256: await sha256Hex(token), scopes: scopesOf(scope), models: ["*"], regions: ["*"] };
 }
 
-// Whoever publishes or reviews also asks: it reads manifests, and the answer that its label became.
+// Publishers and reviewers also read manifests and answers, which needs the scope ask.
 function scopesOf(scope: Scope): Scope[] {
-  return alone.has(scope) ? [scope] : ["ask", scope];
+  return standalone.has(scope) ? [scope] : ["ask", scope];
 }
 
-/** A new token; its kind is there for whoever finds it in a place where it should not be. */
+/** Makes a token; the kind in it tells what a leaked token is for. */
 export function randomToken(kind: string): string {
   return `up_${kind}_${Buffer.from(crypto.getRandomValues(new Uint8Array(24))).toString("base64url")}`;
 }
 
 async function writeSecret(path: string, text: string): Promise<void> {
   await writeFile(path, text, { mode: secretMode });
-  // The mode of writeFile is for new files alone.
+  // writeFile applies its mode to new files only.
   await chmod(path, secretMode);
 }

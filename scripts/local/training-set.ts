@@ -6,23 +6,24 @@ import type { Recipe } from "#origin/recipes/index.ts";
 import type { RowsBySplit } from "#origin/train/dataset.ts";
 import { baseRows } from "#origin/train/rows.ts";
 import { clientFor } from "./context.ts";
+import { dayParser } from "./usage.ts";
 
-/** What a training set is made of: `export` and `publish` must mean the same rows by the same options. */
+/** The options that select a training set; `export` and `publish` share them, so that both mean the same rows. */
 export interface TrainingSetOptions {
   before?: string;
   data?: string;
   samples?: boolean;
 }
 
-/** The options that say which rows, for a verb. */
+/** Adds the options that select a training set to a command. */
 export function trainingSetOptions(command: Command): Command {
   return command
-    .option("--before <date>", "what is before this day alone (the recipe's own cut by default)")
-    .option("--data <file>", "read the recipe's data from this file or folder")
-    .option("--samples", "with what the regions of the running ladder learned, each sample once");
+    .option("--before <date>", "use only data before this day (default: the recipe's)", dayParser("--before"))
+    .option("--data <file>", "file or folder of the recipe's data")
+    .option("--samples", "add the labelled samples of all regions");
 }
 
-/** A recipe's rows in splits, with the regions' samples among them where that is asked for. */
+/** Loads a recipe's rows in splits, with the regions' samples if `samples` is set. */
 export async function trainingSet(
   recipe: Recipe,
   { before, data, samples }: TrainingSetOptions,

@@ -6,15 +6,15 @@ import { convertV4MiniflareOptions, Miniflare } from "miniflare";
 import { bin, root } from "./process.ts";
 
 export interface WorkerdOptions {
-  /** The worker's wrangler configuration, from the project's root. */
+  /** Path of the worker's wrangler configuration within the project. */
   config: string;
-  /** Where bundle and data go. */
+  /** The folder of bundle and data. */
   folder: string;
   port: number;
   bindings?: Record<string, string>;
 }
 
-/** Bundles a worker as `wrangler deploy` would, into its folder. */
+/** Bundles a worker into its folder, as `wrangler deploy` does. */
 export async function bundle({ config, folder }: WorkerdOptions): Promise<void> {
   const args = ["deploy", "--dry-run", "--config", join(root, config), "--outdir", join(folder, "bundle")];
   await promisify(execFile)(bin("wrangler"), args, {
@@ -23,7 +23,7 @@ export async function bundle({ config, folder }: WorkerdOptions): Promise<void> 
   });
 }
 
-/** Starts a bundled worker in workerd with nothing between it and the socket but Miniflare's own entry. */
+/** Starts a bundled worker in workerd. */
 export async function startWorkerd({
   folder,
   port,

@@ -4,6 +4,7 @@ import { percent } from "#core/format.ts";
 import { recipeOf } from "#origin/recipes/index.ts";
 import { clientFor, signingKey } from "../local/context.ts";
 import { printResult, progressOf, table } from "../local/output.ts";
+import { dayParser, UsageError } from "../local/usage.ts";
 import { type Ablation, ablate } from "../replay/ablate.ts";
 
 interface Options {
@@ -16,19 +17,19 @@ interface Options {
 
 const dayMs = 24 * 3600_000;
 
-/** `upriver ablate`: what each part of the learning buys, one taken away at a time. */
+/** `upriver ablate`: measures what each part of the learning adds. */
 export function ablateVerb(program: Command): void {
   program
     .command("ablate")
     .description(
-      "replay a recipe's data with all parts of the learning, then without each; the regions begin anew each time",
+      "replay a recipe's data with all parts of the learning, then without each one; regions start empty each time",
     )
-    .argument("<recipe>")
-    .requiredOption("--from <date>", "the first day to ask about; what is before it is taught")
-    .option("--to <date>", "the last day to ask about")
-    .option("--without <parts...>", `leave out only these (${learningParts.join(", ")})`)
-    .option("--data <file>", "read the recipe's data from this file")
-    .option("--json", "print one JSON object")
+    .argument("<recipe>", "a recipe that the ladder serves")
+    .requiredOption("--from <date>", "first day to ask about; earlier data is taught", dayParser("--from"))
+    .option("--to <date>", "last day to ask about (default: the last in the data)", dayParser("--to"))
+    .option("--without <parts...>", `parts to leave out, one at a time (default: ${learningParts.join(", ")})`)
+    .option("--data <file>", "file of the recipe's data")
+    .option("--json", "print one JSON object instead of text")
     .addHelpText("after", "\nExample:\n  npx upriver ablate weather --from 2014-01-01 --to 2014-12-31")
     .action(run);
 }
@@ -36,7 +37,8 @@ export function ablateVerb(program: Command): void {
 async function run(name: string, options: Options, command: Command): Promise<void> {
   const recipe = recipeOf(name);
   const unknown = options.without?.find((part) => !learningParts.includes(part));
-  if (unknown) throw new Error(`Error in ablate: no part '${unknown}'; there are ${learningParts.join(", ")}.`);
+  if (unknown)
+    throw new UsageError(`--without must be one or more of ${learningParts.join(", ")}; received '${unknown}'.`);
   const client = await clientFor(command, "admin");
   const rows = await recipe.load({ file: options.data });
   let bar: { phase: string; progress: ReturnType<typeof progressOf> } | null = null;
@@ -76,7 +78,7 @@ function describe(ablations: readonly Ablation[]): string {
     "at 10%",
     "promoted",
     "edge",
-    "semantic-cache",
+    "semantic cache",
     "origin",
   ];
   return table([columns, ...rows]);

@@ -4,30 +4,36 @@ import { publish } from "#origin/publish.ts";
 import { bytesOf } from "#origin/train/pack.ts";
 import { clientFor, signingKey } from "../local/context.ts";
 import { printResult } from "../local/output.ts";
+import { nameListParser, numberParser, UsageError } from "../local/usage.ts";
 
 interface Options {
   base: string;
   cut?: string;
-  labels: string;
-  scale?: string;
-  offset?: string;
-  risk: string;
+  labels: string[];
+  scale?: number;
+  offset: number;
+  risk: number;
   json?: boolean;
 }
 
-/** `upriver create`: a model of a pre-trained base, which regions teach by example. */
+/** `upriver create`: makes a model from a pre-trained base, which regions teach by example. */
 export function createVerb(program: Command): void {
   program
     .command("create")
-    .description("make a model of a pre-trained base: it learns your labels from a few examples, with no training job")
-    .argument("<model>", "what it will be called")
+    .description("make a model from a pre-trained base; it learns your labels from a few examples, without training")
+    .argument("<model>", "the name of the new model")
     .requiredOption("--base <model.json>", "the pre-trained TensorFlow.js model, or its folder")
-    .requiredOption("--labels <a,b,…>", "what it is to tell apart")
-    .option("--cut <layer>", "the layer to learn on (what comes before its last dense layer)")
-    .option("--scale <factor>", "what values are multiplied by first (1/255 for images, else 1)")
-    .option("--offset <value>", "what is added then", "0")
-    .option("--risk <share>", "how many of the answers that it gives by itself may be wrong", "0.05")
-    .option("--json", "print one JSON object")
+    .requiredOption("--labels <a,b,…>", "the labels to tell apart", nameListParser("--labels"))
+    .option("--cut <layer>", "the layer to learn on (default: the one before the last dense layer)")
+    .option("--scale <factor>", "factor for input values (default: 1/255 for images, else 1)", numberParser("--scale"))
+    .option("--offset <value>", "value added after scaling", numberParser("--offset"), 0)
+    .option(
+      "--risk <share>",
+      "target risk: the error rate allowed among accepted answers",
+      numberParser("--risk", { above: 0, below: 1 }),
+      0.05,
+    )
+    .option("--json", "print one JSON object instead of text")
     .addHelpText(
       "after",
       "\nExample:\n  npx upriver create pets --base mobilenet/model.json --cut global_average_pooling2d --labels cat,dog" +
@@ -37,14 +43,10 @@ export function createVerb(program: Command): void {
 }
 
 async function run(model: string, options: Options, command: Command): Promise<void> {
-  const { base, cut, json } = options;
-  const labels = options.labels.split(",").map((label) => label.trim());
-  if (labels.length < 2 || new Set(labels).size < labels.length || labels.includes("")) {
-    throw new Error(`Error in create: --labels takes two or more different ones, but got '${options.labels}'.`);
+  const { base, cut, labels, scale, offset, risk: targetRisk, json } = options;
+  if (labels.length < 2 || new Set(labels).size < labels.length) {
+    throw new UsageError(`--labels must be two or more different names; received '${labels.join(",")}'.`);
   }
-  const scale = options.scale === undefined ? undefined : numberOf("scale", options.scale);
-  const [offset, targetRisk] = [numberOf("offset", options.offset ?? "0"), numberOf("risk", options.risk)];
-  if (targetRisk <= 0 || targetRisk >= 1) throw new Error("Error in create: --risk lies between 0 and 1.");
   const artefact = await createModel({ model, base, cut, labels, scale, offset, targetRisk });
   const client = await clientFor(command, "publish");
   const { version } = await publish(client, artefact, await signingKey());
@@ -53,16 +55,10 @@ async function run(model: string, options: Options, command: Command): Promise<v
   const { tensor, width } = thin.backbone.embedding;
   printResult(json, { model, version, tensor, width, bytes: bytesOf(thin), input: thin.input }, () =>
     [
-      `Created ${model} version ${version} on '${tensor}', ${width} wide, ${bytesOf(thin)} bytes. It knows nothing yet.`,
-      `Teach it a few examples of each label; it answers by them seconds later:`,
+      `Created ${model} version ${version} on '${tensor}' (${width} values, ${bytesOf(thin)} bytes). It has no examples yet.`,
+      "Teach it a few examples of each label; it uses them within seconds:",
       `  npx upriver teach ${model} ${labels[0]} ${labels[0]}/*.jpg`,
-      `What it is not sure of goes to a person: npx upriver review ${model}`,
+      `Questions that it does not accept go to a person: npx upriver review ${model}`,
     ].join("\n"),
   );
-}
-
-function numberOf(option: string, text: string): number {
-  const value = Number(text);
-  if (text.trim() !== "" && Number.isFinite(value)) return value;
-  throw new Error(`Error in create: --${option} takes a number, but got '${text}'.`);
 }

@@ -5,29 +5,29 @@ import { printResult } from "../local/output.ts";
 import { type TrainingSetOptions, trainingSet, trainingSetOptions } from "../local/training-set.ts";
 
 interface Options extends TrainingSetOptions {
-  out?: string;
+  out: string;
   json?: boolean;
 }
 
-/** `upriver export`: the training set, for whoever trains elsewhere. */
+/** `upriver export`: writes the training set for training with another tool. */
 export function exportVerb(program: Command): void {
   const command = program
     .command("export")
-    .description("write a recipe's training set as Parquet, for a trainer of your own")
+    .description("write a recipe's training set as Parquet, to train with another tool")
     .argument("<recipe>", recipes.map(({ name }) => name).join(", "))
-    .option("--out <folder>", "where it goes (set)");
+    .option("--out <folder>", "output folder", "set");
   trainingSetOptions(command)
-    .option("--json", "print one JSON object")
+    .option("--json", "print one JSON object instead of text")
     .addHelpText("after", "\nExample:\n  npx upriver export weather --out set --samples")
     .action(run);
 }
 
-async function run(name: string, { out = "set", json, ...options }: Options, command: Command) {
+async function run(name: string, { out, json, ...options }: Options, command: Command) {
   const recipe = recipeOf(name);
   const exported = await exportSet(recipe, await trainingSet(recipe, options, command), out);
   printResult(json, exported, () => {
     const { train, validation, calibration } = exported.rows;
     const next = `npx upriver publish ${name} --full <model.json> --thin <model.json> --input ${out}/input.json`;
-    return `${out}/set.parquet: ${train} rows to train on, ${validation} for validation, ${calibration} for calibration.\nThen: ${next}`;
+    return `${out}/set.parquet: ${train} rows for training, ${validation} for validation, ${calibration} for calibration.\nNext: ${next}`;
   });
 }

@@ -4,6 +4,7 @@ import { readModelFiles } from "#origin/import/files.ts";
 import { type Inspection, inspect, timeHere } from "#origin/import/inspect.ts";
 import { writeRecipe } from "#origin/import/recipe.ts";
 import { printResult, progressOf, table } from "../local/output.ts";
+import { UsageError } from "../local/usage.ts";
 import { type Cost, Probe } from "../probe/index.ts";
 
 /** Memory that one model may use of an isolate's 128 MB while it is loaded and runs. */
@@ -16,7 +17,7 @@ interface Options {
   json?: boolean;
 }
 
-/** A model that was looked at, and where its recipe is; `refused` says why it can't be served. */
+/** A model that was inspected, with the path of its recipe; `refused` says why the edge cannot serve it. */
 interface ImportedModel {
   model: string;
   path: string;
@@ -27,27 +28,32 @@ interface ImportedModel {
   refused: string | null;
 }
 
-/** `upriver import`: checks models that others made before anything is published, and writes a recipe for each. */
+/** `upriver import`: checks existing models before anything is published, and writes a recipe for each. */
 export function importVerb(program: Command): void {
   program
     .command("import")
-    .description("check a TensorFlow.js model for the edge, and write the recipe to publish it by")
-    .argument("<model.json...>", "models in TensorFlow.js's graph or layers format, or their folders")
-    .option("--name <model>", "what it will be called (its folder's name)")
-    .option("--shape <input=sizes>", "the shape of an input that leaves it open: image=64,64,3", collect, [])
-    .option("--out <folder>", "where the recipe goes", ".")
-    .option("--json", "print one JSON object")
+    .description("check whether the edge can serve a TensorFlow.js model, and write the recipe that publishes it")
+    .argument("<model.json...>", "models in TensorFlow.js graph or layers format, or their folders")
+    .option("--name <model>", "name of the model (default: its folder's name)")
+    .option(
+      "--shape <input=sizes>",
+      "shape of an input whose sizes the model leaves open, such as image=64,64,3",
+      collect,
+      [],
+    )
+    .option("--out <folder>", "output folder of the recipe", ".")
+    .option("--json", "print one JSON object instead of text")
     .addHelpText(
       "after",
       "\nExample:\n  npx upriver import face/model.json && npx upriver publish face.recipe.json\n" +
-        "\nIt runs the model here and in workerd, on random values: operations, memory and milliseconds are measured.",
+        "\nThe model runs here and in workerd on random values; operations, memory and time are measured.",
     )
     .action(run);
 }
 
 async function run(paths: string[], { name, out, shape, json }: Options): Promise<void> {
   if (name !== undefined && paths.length > 1) {
-    throw new Error("Error in import: --name is for one model; several are called by their folders' names.");
+    throw new UsageError("--name is for one model. Without it, each model is named after its folder.");
   }
   const progress = progressOf("importing", paths.length);
   const probe = await Probe.start();
@@ -83,14 +89,14 @@ async function importOne(
   return { ...none, cost, nodeMs, recipe: await writeRecipe(files, inspection, model, out), refused: null };
 }
 
-/** Why an isolate has no room for a model; null where it has. */
+/** Says why a model does not fit into an isolate; null when it fits. */
 export function tooLarge({ bytes }: Pick<Inspection, "bytes">, { heap }: Pick<Cost, "heap">): string | null {
-  // Beside the heap lie the blobs as they were read, while it is loaded.
+  // While a model is loaded, its blobs are in memory beside the heap.
   const needed = heap + bytes.weights;
   if (needed <= modelMaxBytes) return null;
   return (
-    `it needs ${megabytes(needed)} at run time, where an isolate has ${megabytes(modelMaxBytes)} for a model; ` +
-    "make it smaller (npx upriver thin), or serve it at the origin"
+    `it needs ${megabytes(needed)} at run time, and an isolate has ${megabytes(modelMaxBytes)} for a model; ` +
+    "make it smaller ('npx upriver thin') or serve it at the origin"
   );
 }
 
@@ -99,19 +105,19 @@ function describe({ model, inspection, cost, nodeMs, recipe, refused }: Imported
   const counted = Object.entries(operations).map(([operation, count]) => `${count} ${operation}`);
   const specs = (all: Inspection["inputs"]) =>
     all.map(({ name, shape, dtype }) => `${name} ${dtype} [${shape}]`).join(", ");
-  const head = `${model}: a ${kind} of ${counted.join(", ")}`;
-  if (refused !== null && !cost) return `${head}\nIt can't be served at the edge: ${refused}.`;
+  const head = `${model}: ${kind} with ${counted.join(", ")}`;
+  if (refused !== null && !cost) return `${head}\nThe edge cannot serve it: ${refused}.`;
   const lines = [
     head,
-    `takes ${specs(inputs)}; gives ${specs(outputs)}; ${batch ? "in batches" : "one instance at a time"}`,
-    `weights ${megabytes(bytes.weights)} stored, ${megabytes(bytes.expanded)} in memory; at most ` +
-      `${megabytes(bytes.peak)} of tensors at work; WASM heap ${megabytes(cost?.heap ?? 0)}`,
-    `${cost?.ms.toFixed(2)} ms an instance in workerd here, ${nodeMs?.toFixed(2)} ms in Node`,
+    `inputs ${specs(inputs)}; outputs ${specs(outputs)}; ${batch ? "batched" : "one instance at a time"}`,
+    `weights ${megabytes(bytes.weights)} stored, ${megabytes(bytes.expanded)} in memory; peak of tensors ` +
+      `${megabytes(bytes.peak)}; WASM heap ${megabytes(cost?.heap ?? 0)}`,
+    `${cost?.ms.toFixed(2)} ms per instance in workerd, ${nodeMs?.toFixed(2)} ms in Node, on this machine`,
   ];
-  if (refused !== null) return [...lines, `It can't be served at the edge: ${refused}.`].join("\n");
+  if (refused !== null) return [...lines, `The edge cannot serve it: ${refused}.`].join("\n");
   if (embedding) {
     lines.push(
-      `its embedding would be '${embedding.tensor}', ${embedding.width} wide; to teach it labels of your own: ` +
+      `embedding: '${embedding.tensor}', ${embedding.width} values; to teach it your own labels: ` +
         `npx upriver create <name> --base <model.json> --cut ${embedding.tensor} --labels <a,b,…>`,
     );
   }
@@ -162,7 +168,7 @@ function shapesOf(given: readonly string[]): Record<string, number[]> {
   const shapes = given.map((text): [string, number[]] => {
     const [, input, sizes] = /^(.+)=(\d+(?:,\d+)*)$/.exec(text) ?? [];
     if (input && sizes) return [input, sizes.split(",").map(Number)];
-    throw new Error(`Error in import: --shape takes input=size,size,…, but got '${text}'.`);
+    throw new UsageError(`--shape must be input=size,size,…, such as image=64,64,3; received '${text}'.`);
   });
   return Object.fromEntries(shapes);
 }

@@ -1,7 +1,6 @@
 import { existsSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { type Command, Option } from "commander";
-import * as z from "zod";
 import type { UpriverClient } from "#client/index.ts";
 import type { ModelPointer, TensorManifest } from "#core/contract/index.ts";
 import { percent } from "#core/format.ts";
@@ -15,6 +14,7 @@ import { loadArtefact } from "#origin/train/store.ts";
 import { artefactFolder, clientFor, signingKey } from "../local/context.ts";
 import { printResult } from "../local/output.ts";
 import { type TrainingSetOptions, trainingSet, trainingSetOptions } from "../local/training-set.ts";
+import { numberParser, UsageError } from "../local/usage.ts";
 
 type Publishable = Artefact<ManifestDraft | Unpublished<TensorManifest>>;
 
@@ -25,34 +25,32 @@ interface Options extends TrainingSetOptions {
   full?: string;
   input?: string;
   weights?: WeightType;
-  share?: string;
+  share?: number;
   rollout: boolean;
   json?: boolean;
 }
 
-/** `upriver publish`: a trained model becomes the next version, whoever trained it. */
+/** `upriver publish`: publishes a model as the next version, trained here or elsewhere. */
 export function publishVerb(program: Command): void {
   const command = program
     .command("publish")
-    .description("publish a trained model as the next version, and roll it out")
-    .argument(
-      "<recipe>",
-      "a recipe that was trained, the folder that 'train --out' wrote, or a recipe that 'import' wrote",
-    )
-    .option(
-      "--thin <model.json>",
-      "a thin network that something else trained, in TensorFlow.js's layers or graph format",
-    )
-    .option("--full <model.json>", "the full network beside it")
-    .option("--input <input.json>", "how they take instances, as 'export' wrote it (fitted anew unless given)")
-    .addOption(new Option("--weights <type>", "store that thin network's weights so").choices(weightTypes));
+    .description("publish a trained model as the next version and roll it out")
+    .argument("<recipe>", "a trained recipe, a folder that 'train --out' wrote, or a recipe that 'import' wrote")
+    .option("--thin <model.json>", "a thin network trained elsewhere, in TensorFlow.js layers or graph format")
+    .option("--full <model.json>", "the full network that goes with it")
+    .option("--input <input.json>", "how the networks take instances, as 'export' wrote it (default: fitted again)")
+    .addOption(new Option("--weights <type>", "how to store the weights of that thin network").choices(weightTypes));
   trainingSetOptions(command)
-    .option("--share <share>", "as a canary, to this share of the callers (0 to 1)")
-    .option("--no-rollout", "publish only: nobody is served by it yet")
-    .option("--json", "print one JSON object")
+    .option(
+      "--share <share>",
+      "serve it as a canary to this share of callers",
+      numberParser("--share", { above: 0, below: 1 }),
+    )
+    .option("--no-rollout", "publish without serving it to any caller")
+    .option("--json", "print one JSON object instead of text")
     .addHelpText(
       "after",
-      "\n--before, --data and --samples say which rows another's networks are certified on: give what 'export' was given." +
+      "\nFor networks trained elsewhere, give --before, --data and --samples as for 'export': they select the rows that certify." +
         "\n\nExamples:\n  npx upriver publish storefront --share 0.1" +
         "\n  npx upriver publish storefront --full full/model.json --thin thin/model.json --input set/input.json",
     )
@@ -64,20 +62,20 @@ async function run(recipe: string, options: Options, command: Command): Promise<
   const artefact = await artefactOf(recipe, options, command);
   const client = await clientFor(command, "publish");
   const { model, version } = await publish(client, artefact, await signingKey());
-  const target = share === undefined ? { version } : { version, share: Number(share) };
+  const target = share === undefined ? { version } : { version, share };
   const pointer = rollout ? await client.rollout(model, target) : null;
   const servedAfterMs = pointer && (await untilServed(client, pointer));
   const networks = networksOf(artefact);
   printResult(json, { model, version, pointer, servedAfterMs, networks }, () => {
     const figures = networks.map(
       ({ name, accuracy, bytes, covered }) =>
-        `${name}: ${percent(accuracy)} right, ${bytes} bytes, sure of ${percent(covered)} by certificate\n`,
+        `${name}: accuracy ${percent(accuracy)}, ${bytes} bytes, certified coverage ${percent(covered)}\n`,
     );
     if (!pointer)
       return `${figures.join("")}Published ${model} version ${version}. Next: npx upriver rollout ${model} ${version}`;
     const { canary } = pointer;
-    const whom = canary ? `a canary for ${canary.share} of the callers` : "served to all";
-    return `${figures.join("")}Published ${model} version ${version}, ${whom}; this edge serves it after ${servedAfterMs} ms.`;
+    const whom = canary ? `a canary for ${percent(canary.share)} of callers` : "served to all callers";
+    return `${figures.join("")}Published ${model} version ${version}, ${whom}. This edge served it after ${servedAfterMs} ms.`;
   });
 }
 
@@ -89,9 +87,7 @@ function artefactOf(recipe: string, options: Options, command: Command): Promise
 function isImport({ thin, full, input, weights }: Options): boolean {
   if (thin !== undefined) return true;
   if (full === undefined && input === undefined && weights === undefined) return false;
-  throw new Error(
-    "Error in publish: --full, --input and --weights go with --thin <model.json>, the network of the edge.",
-  );
+  throw new UsageError("--full, --input and --weights need --thin <model.json>, the network that the edge runs.");
 }
 
 function trained(recipe: string): Promise<Artefact> {
@@ -106,13 +102,11 @@ async function imported(name: string, options: Options, command: Command): Promi
 }
 
 async function readInputs(path: string): Promise<Inputs> {
-  const text = await readFile(path, "utf8").catch((cause) => {
-    throw new Error(`Error in publish: expected an input.json of 'npx upriver export' at '${path}'.`, { cause });
-  });
-  const read = inputsSchema.safeParse(parseJson(text));
+  const read = inputsSchema.safeParse(parseJson(await readFile(path, "utf8")));
   if (read.success) return read.data;
+  const place = read.error.issues[0]?.path.join(".");
   throw new Error(
-    `Error in publish: ${path} must be what 'npx upriver export' wrote, but ${z.prettifyError(read.error)}`,
+    `${path} is not an input description that 'npx upriver export' wrote${place ? `: check '${place}'` : ""}.`,
   );
 }
 
@@ -134,7 +128,7 @@ function networksOf({ draft }: Publishable) {
   });
 }
 
-/** How long it takes until this edge serves by a pointer, ms. */
+/** Waits until this edge serves a pointer; returns the time that took, in ms. */
 async function untilServed(client: UpriverClient, { model, revision }: ModelPointer): Promise<number> {
   const startedAt = Date.now();
   while ((await client.model(model)).pointer.revision < revision) {

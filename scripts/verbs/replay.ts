@@ -3,6 +3,7 @@ import type { UpriverClient } from "#client/index.ts";
 import { recipeOf, recipes } from "#origin/recipes/index.ts";
 import { clientFor } from "../local/context.ts";
 import { type Progress, printResult, progressOf } from "../local/output.ts";
+import { dayParser } from "../local/usage.ts";
 import { dayMs } from "../replay/days.ts";
 import { describe } from "../replay/describe.ts";
 import { play } from "../replay/play.ts";
@@ -19,24 +20,31 @@ interface Options {
   json?: boolean;
 }
 
-const control = "working out the controls";
+const control = "training the controls";
 
-/** `upriver replay`: a recipe's data, through the running ladder, in time order. */
+/** `upriver replay`: replays a recipe's data through the running ladder in time order. */
 export function replayVerb(program: Command): void {
   program
     .command("replay")
     .description(
-      `play a recipe's data through the ladder in time order (${recipes.map(({ name }) => name).join(", ")})`,
+      `replay a recipe's data through the running ladder in time order (${recipes.map(({ name }) => name).join(", ")})`,
     )
-    .argument("<recipe>")
-    .requiredOption("--from <date>", "the first day to ask about; what is before it is taught")
-    .option("--to <date>", "the last day to ask about")
-    .option("--data <file>", "read the recipe's data from this file")
-    .option("--teach-from <date>", "teach only what is from this day on of what is before --from")
-    .option("--learn-above", "the origin learns from the regions at every turn of a year, and pushes what is better")
-    .option("--forget", "first make the regions forget what they learned")
-    .option("--no-controls", "without the large model retrained every year, which takes minutes beside the play")
-    .option("--json", "print one JSON object")
+    .argument("<recipe>", "a recipe that the ladder serves")
+    .requiredOption("--from <date>", "first day to ask about; earlier data is taught", dayParser("--from"))
+    .option("--to <date>", "last day to ask about (default: the last in the data)", dayParser("--to"))
+    .option("--data <file>", "file of the recipe's data")
+    .option(
+      "--teach-from <date>",
+      "first day of the data that is taught (default: the first)",
+      dayParser("--teach-from"),
+    )
+    .option(
+      "--learn-above",
+      "train at the origin on the regions' samples at the start of each year, and serve a better version",
+    )
+    .option("--forget", "delete what the regions have learned first")
+    .option("--no-controls", "leave out the large model retrained every year, which takes minutes")
+    .option("--json", "print one JSON object instead of text")
     .addHelpText("after", "\nExample:\n  npx upriver replay weather --from 2014-01-01 --to 2016-12-31 --json")
     .action(run);
 }
@@ -44,23 +52,23 @@ export function replayVerb(program: Command): void {
 async function run(name: string, options: Options, command: Command): Promise<void> {
   const recipe = recipeOf(name);
   const client = await clientFor(command, "admin");
-  const from = dateOf("--from", options.from);
-  const to = options.to === undefined ? Number.MAX_SAFE_INTEGER : dateOf("--to", options.to) + dayMs - 1;
+  const from = Date.parse(options.from);
+  const to = options.to === undefined ? Number.MAX_SAFE_INTEGER : Date.parse(options.to) + dayMs - 1;
   await checkFresh(client, name, from, options.forget === true);
   const rows = await recipe.load({ file: options.data });
-  const { show, note, end } = phases();
+  const { show, note, end } = showPhases();
   const order = { recipe: name, file: options.data, from, to };
   const report = await play(client, recipe, rows, {
     ...{ from, to, onProgress: show, learnsAbove: options.learnAbove === true },
-    ...(options.teachFrom === undefined ? {} : { teachFrom: dateOf("--teach-from", options.teachFrom) }),
+    ...(options.teachFrom === undefined ? {} : { teachFrom: Date.parse(options.teachFrom) }),
     ...(options.controls ? { startRetrained: () => startRetrained(order, note) } : {}),
   });
   end();
   printResult(options.json, report, () => describe(report));
 }
 
-/** One bar a phase, with a note of what goes on beside it; when the play is over, what was beside it has the bar. */
-function phases() {
+/** Shows one bar per phase, with a note on the controls; after the replay the controls have the bar. */
+function showPhases() {
   let bar: { phase: string; done: number; progress: Progress } | null = null;
   let aside = "";
   let isPlayed = false;
@@ -81,7 +89,7 @@ function phases() {
   return { show, note, end: () => bar?.progress.end() };
 }
 
-/** A region that has seen what is still to be asked would answer from memory: that is no measurement. */
+/** Refuses regions that have seen the questions: their answers would not measure anything. */
 async function checkFresh(client: UpriverClient, model: string, from: number, forget: boolean): Promise<void> {
   const regions = await client.regions(model);
   const ahead = regions.filter(({ newestSampleAt, head }) => head !== null || (newestSampleAt ?? 0) >= from);
@@ -91,16 +99,9 @@ async function checkFresh(client: UpriverClient, model: string, from: number, fo
       .slice(0, 3)
       .join(", ");
     throw new Error(
-      `Error in replay: ${ahead.length} regions (${names} …) have learned already, perhaps from what is to be asked. ` +
-        "Give --forget to make the regions forget everything first, or start a fresh ladder.",
+      `Regions have already learned, perhaps from the questions of this replay (${ahead.length}: ${names}). ` +
+        "Add --forget to delete what they have learned, or start a new ladder.",
     );
   }
   if (forget) for (const { region } of regions) await client.forgetRegion(model, region);
-}
-
-function dateOf(option: string, text: string): number {
-  const at = Date.parse(`${text}T00:00:00Z`);
-  if (Number.isNaN(at))
-    throw new Error(`Error in replay: ${option} must be a date such as 2014-01-01, but is '${text}'.`);
-  return at;
 }

@@ -4,14 +4,14 @@ import { clientFor } from "../local/context.ts";
 import { printResult, progressOf, table } from "../local/output.ts";
 import { retrainAll } from "../replay/retrain.ts";
 
-/** `upriver retrain`: regions learn now. */
+/** `upriver retrain`: retrains regional heads now. */
 export function retrainVerb(program: Command): void {
   program
     .command("retrain")
     .description("retrain the heads of all regions, or of one, now")
-    .argument("<model>")
-    .option("--region <region>", "this region alone")
-    .option("--json", "print one JSON object")
+    .argument("<model>", "the name of a served model")
+    .option("--region <region>", "only this region")
+    .option("--json", "print one JSON object instead of text")
     .addHelpText("after", "\nExample:\n  npx upriver retrain storefront --region temple")
     .action(async (model: string, options: { region?: string; json?: boolean }, command: Command) => {
       const client = await clientFor(command, "admin");
@@ -24,6 +24,9 @@ export function retrainVerb(program: Command): void {
 }
 
 function describe(runs: readonly RegionRun[]): string {
-  if (runs.length === 0) return "No region has been asked anything yet: there is nothing to learn from.";
-  return table([["region", "run", "why"], ...runs.map(({ region, status, reason }) => [region, status, reason])]);
+  if (runs.length === 0) return "No region has received a question yet, so there is nothing to learn from.";
+  return table([
+    ["region", "outcome", "reason"],
+    ...runs.map(({ region, status, reason }) => [region, status, reason]),
+  ]);
 }

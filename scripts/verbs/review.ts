@@ -4,6 +4,7 @@ import { ProblemError, type ReviewQuestion, type UpriverClient } from "#client/i
 import { classifying } from "#core/artefacts.ts";
 import { percent } from "#core/format.ts";
 import { clientFor } from "../local/context.ts";
+import { describeFailure } from "../local/failure.ts";
 import { exportTasks, importTasks } from "../local/label-studio.ts";
 import { printResult, table } from "../local/output.ts";
 
@@ -15,17 +16,17 @@ interface Options {
   json?: boolean;
 }
 
-/** `upriver review`: a person answers what no model could. */
+/** `upriver review`: lets a person answer open questions. */
 export function reviewVerb(program: Command): void {
   program
     .command("review")
-    .description("answer the questions that no rung was sure of, one at a time")
-    .argument("<model>")
-    .option("--reviewer <name>", "who you are, so that two people don't get the same question")
-    .option("--label <label>", "answer the oldest question with this label, and stop")
-    .option("--export <file>", "lease up to 100 questions for a day, as tasks for Label Studio")
-    .option("--import <file>", "answer by what Label Studio exported as JSON")
-    .option("--json", "print one JSON object: what was exported, imported or answered, else the oldest question")
+    .description("answer open questions, one at a time")
+    .argument("<model>", "the name of a served model")
+    .option("--reviewer <name>", "your name; no two reviewers get the same question")
+    .option("--label <label>", "answer the oldest question with this label, then stop")
+    .option("--export <file>", "write up to 100 questions as tasks for Label Studio, leased for a day")
+    .option("--import <file>", "read answers from a JSON export of Label Studio")
+    .option("--json", "print one JSON object: the result of --export, --import or --label, else the oldest question")
     .addHelpText(
       "after",
       "\nExamples:\n  npx upriver review storefront --reviewer ada\n  npx upriver review storefront --export tasks.json",
@@ -38,7 +39,11 @@ async function run(model: string, options: Options, command: Command): Promise<v
   if (options.export !== undefined) {
     const { export: file, json } = options;
     const exported = await exportTasks(client, model, file, options);
-    return printResult(json, exported, () => `${exported.tasks} tasks in ${file}; labelling setup: ${exported.config}`);
+    return printResult(
+      json,
+      exported,
+      () => `${exported.tasks} tasks: ${file}\nLabelling configuration: ${exported.config}`,
+    );
   }
   if (options.import !== undefined) {
     const imported = await importTasks(client, model, options.import, options);
@@ -57,7 +62,7 @@ async function run(model: string, options: Options, command: Command): Promise<v
 async function answerEach(client: UpriverClient, model: string, options: Options): Promise<void> {
   const { labels } = classifying(await client.manifest(model));
   const terminal = createInterface({ input: process.stdin });
-  // Line by line, so that what is typed, or piped, ahead is not lost.
+  // Reading line by line keeps input that was typed or piped ahead.
   const lines = terminal[Symbol.asyncIterator]();
   const typed = async (prompt: string) => {
     process.stdout.write(prompt);
@@ -71,7 +76,7 @@ async function answerEach(client: UpriverClient, model: string, options: Options
     const { questions, waiting } = await client.review(model, options);
     const question: ReviewQuestion | undefined = toCorrect ?? questions[0];
     if (!question) break;
-    console.log(`\n${describe(question, labels)}\n${toCorrect ? "Again" : `${waiting} waiting`}`);
+    console.log(`\n${describe(question, labels)}\n${toCorrect ? "Correcting your answer" : `${waiting} waiting`}`);
     const key = await typed("Label (number), s to skip, f to flag, u to undo, q to stop: ");
     if (key === "q") break;
     if (key === "u" && !last) console.log("There is nothing to undo.");
@@ -81,7 +86,7 @@ async function answerEach(client: UpriverClient, model: string, options: Options
     }
     const label = labels[Number(key) - 1];
     if (label === undefined && key !== "s" && key !== "f") {
-      console.log(`Please type a number from 1 to ${labels.length}, or a letter.`);
+      console.log(`Type a number from 1 to ${labels.length}, or one of s, f, u, q.`);
       continue;
     }
     try {
@@ -91,11 +96,11 @@ async function answerEach(client: UpriverClient, model: string, options: Options
         last = question;
       } else if (toCorrect === null) {
         if (key === "s") await client.skip(question.id, options);
-        else await client.flag(question.id, await typed("Why can't it be answered? "), options);
+        else await client.flag(question.id, await typed("Why can it not be answered? "), options);
       }
     } catch (error) {
       if (!(error instanceof ProblemError)) throw error;
-      console.log(error.message);
+      console.log(describeFailure(error));
     }
     toCorrect = null;
   }
@@ -107,7 +112,7 @@ async function answerOldest(client: UpriverClient, model: string, options: Optio
   const { questions, waiting } = await client.review(model, options);
   const [question = null] = questions;
   if (options.label === undefined || !question) {
-    return printResult(options.json, { question, waiting }, () => "No question waits for a person.");
+    return printResult(options.json, { question, waiting }, () => "No question is waiting for a person.");
   }
   const answer = await client.answer(question.id, options.label, options);
   printResult(options.json, { question, answer, waiting: waiting - 1 }, () => `${question.id}: ${answer.label}`);

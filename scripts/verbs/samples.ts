@@ -15,16 +15,16 @@ interface Options {
 
 const batchMaxRows = 256;
 
-/** `upriver samples`: what regions were taught, to a file and back. */
+/** `upriver samples`: saves the regions' labelled samples to a file, or teaches them from one. */
 export function samplesVerb(program: Command): void {
   program
     .command("samples")
-    .description("fetch the labelled samples of all regions; or teach them again, where a region lost its own")
-    .argument("<model>")
-    .option("--out <folder>", "where samples.ndjson is; what is there already is not fetched again", "samples")
-    .option("--teach <folder>", "teach what lies there, as the origin or an earlier fetch left it")
-    .option("--region <region>", "with --teach: of this region alone")
-    .option("--json", "print one JSON object")
+    .description("fetch the labelled samples of all regions, or teach them to regions that lost theirs")
+    .argument("<model>", "the name of a served model")
+    .option("--out <folder>", "folder of samples.ndjson; samples in it are not fetched again", "samples")
+    .option("--teach <folder>", "teach the samples in this folder, which the origin or this command wrote")
+    .option("--region <region>", "with --teach: only samples of this region")
+    .option("--json", "print one JSON object instead of text")
     .addHelpText(
       "after",
       "\nExamples:\n  npx upriver samples storefront --out backup" +
@@ -40,19 +40,19 @@ async function run(model: string, { out, teach, region, json }: Options, command
     const taught = await teachAgain(await clientFor(command, "admin"), model, own);
     const { accepted, changed, left } = taught;
     return printResult(json, { model, ...taught }, () => {
-      const without = left > 0 ? ` ${left} were left out: without their input, or labelled by the origin alone.` : "";
-      return `${model}: ${accepted} samples taught, ${changed} of them new.${without}`;
+      const without = left > 0 ? ` ${left} left out: no input kept, or labelled by the origin only.` : "";
+      return `${model}: ${accepted} samples taught, ${changed} new.${without}`;
     });
   }
   const { added, known } = await new SampleStore(out).pull(await clientFor(command, "publish"), model);
   printResult(
     json,
     { model, folder: out, added, known },
-    () => `${out}/samples.ndjson: ${known} samples, ${added} of them new.`,
+    () => `${out}/samples.ndjson: ${known} samples, ${added} new.`,
   );
 }
 
-/** Teaches samples under their own ids and times: the same deployment deals them into the same splits. */
+/** Teaches samples under their ids and times, so that the same deployment assigns them to the same splits. */
 async function teachAgain(client: UpriverClient, model: string, known: readonly LabelledSample[]) {
   const samples = known.filter(isTeachable);
   const progress = progressOf("teaching", samples.length);
@@ -67,7 +67,7 @@ async function teachAgain(client: UpriverClient, model: string, known: readonly 
   return total;
 }
 
-// The origin's labels are no truth.
+// Labels of the origin are not truths.
 function isTeachable({ instance, source }: LabelledSample): boolean {
   return instance !== null && source !== "origin";
 }

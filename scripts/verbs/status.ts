@@ -12,19 +12,20 @@ import {
 import type { CanaryState, Ladder } from "#core/contract/index.ts";
 import { count, dollars, duration, percent } from "#core/format.ts";
 import { clientFor } from "../local/context.ts";
+import { describeFailure } from "../local/failure.ts";
 import { describeTraining } from "../local/follow.ts";
 import { printResult, table } from "../local/output.ts";
 
 const everyMs = 2_000;
 const [cursorHome, clearRest, hideCursor, showCursor] = ["\x1b[H", "\x1b[J", "\x1b[?25l", "\x1b[?25h"];
 
-/** `upriver status`: the rungs as they are, what is served, and what each region has learned; live on a terminal. */
+/** `upriver status`: shows rungs, models and regions; refreshes on a terminal. */
 export function statusVerb(program: Command): void {
   program
     .command("status")
-    .description("the rungs, the models and the regions; live on a terminal")
-    .option("--once", "print once, on a terminal, too")
-    .option("--json", "print one JSON object")
+    .description("show the rungs, models and regions; refreshes on a terminal")
+    .option("--once", "print once instead of refreshing")
+    .option("--json", "print one JSON object instead of text")
     .addHelpText("after", "\nExample:\n  npx upriver status --json")
     .action(async (options: { once?: boolean; json?: boolean }, command: Command) => {
       const client = await clientFor(command, "admin");
@@ -56,16 +57,16 @@ async function statusOf(client: UpriverClient): Promise<Status> {
   return { ladder, origin, models };
 }
 
-/** Draws the status again and again, as much of it as the terminal has lines for, until Ctrl-C. */
+/** Draws the status every two seconds until Ctrl-C, as much of it as fits the terminal. */
 async function watch(client: UpriverClient): Promise<never> {
   process.stdout.write(`${hideCursor}\x1b[2J`);
   process.once("exit", () => process.stdout.write(showCursor));
   process.once("SIGINT", () => process.exit(0));
   for (;;) {
-    const text = await statusOf(client).then(describe, (error: Error) => error.message);
+    const text = await statusOf(client).then(describe, describeFailure);
     const lines = text.split("\n").map((line) => line.slice(0, process.stdout.columns));
     const shown = lines.slice(0, process.stdout.rows - 2);
-    const rest = lines.length > shown.length ? `  … ${lines.length - shown.length} more lines: --once prints all` : "";
+    const rest = lines.length > shown.length ? `  … ${lines.length - shown.length} more lines; --once prints all` : "";
     const drawn = [...shown, rest, `${new Date().toLocaleTimeString()}, Ctrl-C ends`];
     process.stdout.write(`${cursorHome}${drawn.map((line) => `${line}\x1b[K`).join("\n")}${clearRest}`);
     await new Promise((resolve) => setTimeout(resolve, everyMs));
@@ -79,27 +80,30 @@ function describe({ ladder, origin, models }: Status): string {
       ladder.models.find((one) => one.model === model.model),
     );
   });
-  if (models.length === 0) parts.push("No model is published yet.");
+  if (models.length === 0) parts.push("No model is published yet. Next: npx upriver publish <recipe>");
   return [describeOrigin(origin), ...parts].join("\n\n");
 }
 
 type Model = ModelSummary & { watch: CanaryState | null; regions: RegionState[] };
 
 function describeModel({ model, stable, canary, watch, regions }: Model, ladder: ModelLadder | undefined): string {
-  const served = `${model}: stable ${stable ?? "none"}${canary ? `, canary ${canary.version} (${canary.share})` : ""}`;
+  const served = `${model}: stable ${stable ?? "none"}${canary ? `, canary ${canary.version} for ${percent(canary.share)} of callers` : ""}`;
   const watched = watch ? `${served}\n  ${describeWatch(watch)}` : served;
   const head = ladder ? `${watched}\n${describeRungs(ladder)}\n` : watched;
-  if (regions.length === 0) return `${head}\n  no region has been asked anything yet`;
+  if (regions.length === 0) return `${head}\n  no region has received a question yet`;
   const rows = regions.map(({ region, base, head: own, questions, samples, archived, breaker, drift, ...state }) => {
     const { certificate, lastRun } = state;
     const labels = samples.train + samples.validation + samples.calibration + archived;
     return [
       ...[region, own === null ? `${base}` : `${base}+${own}`, questions.total, questions.open, labels, breaker],
-      ...[certificate && `${certificate.status}: ${certificate.reason}`, drift?.alarm ? "drifts" : "steady"],
+      ...[
+        certificate && `${certificate.status}: ${certificate.reason}`,
+        drift ? (drift.alarm ? "drift" : "none") : null,
+      ],
       ...[lastRun?.status ?? null, lastRun?.reason ?? null],
     ];
   });
-  const columns = ["region", "head", "kept", "open", "labels", "circuit", "certificate", "input", "last run", "why"];
+  const columns = ["region", "head", "kept", "open", "labels", "circuit", "certificate", "drift", "last run", "reason"];
   return `${head}\n${table([columns, ...rows])}`;
 }
 
@@ -108,13 +112,13 @@ function describeRungs({ rungs }: ModelLadder): string {
     ...[`  ${rung}`, count(asked), count(answered), count(passed), percent(share), percent(accuracy)],
     ...[duration(p50Ms), duration(p99Ms), dollars(usdPerMillion)],
   ];
-  const columns = ["  rung", "asked", "answered", "passed on", "share", "right", "p50", "p99", "cost / million"];
+  const columns = ["  rung", "asked", "answered", "escalated", "share", "accuracy", "p50", "p99", "cost / million"];
   return table([columns, ...rungs.toReversed().map(row)]);
 }
 
-// A ladder without an origin, or with one that is away, has a status, too.
+// Without an origin, or while it is down, the rest of the status is still shown.
 function expected(error: unknown): string {
-  if (error instanceof ProblemError || error instanceof UnreachableError) return error.message;
+  if (error instanceof ProblemError || error instanceof UnreachableError) return describeFailure(error);
   throw error;
 }
 
@@ -123,12 +127,12 @@ function describeOrigin(origin: OriginState | string): string {
   const { backend, trainings } = origin;
   const trains = backend
     ? `trains on ${backend.name}${backend.adapter ? ` (${backend.adapter}${backend.isSoftware ? "; no GPU" : ""})` : ""}`
-    : "only answers";
+    : "answers only; it does not train";
   return [`origin: ${trains}`, ...trainings.map((training) => `  ${describeTraining(training)}`)].join("\n");
 }
 
 function describeWatch({ version, outcome, reason, verdict, deadlineAt }: CanaryState): string {
   if (outcome) return `canary ${version}, ${outcome}: ${reason}`;
   const until = new Date(deadlineAt).toISOString().slice(0, 16);
-  return `canary ${version} is watched until ${until}Z: ${verdict?.reason ?? "no look yet"}`;
+  return `canary ${version} is watched until ${until}Z: ${verdict?.reason ?? "not evaluated yet"}`;
 }

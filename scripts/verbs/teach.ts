@@ -3,20 +3,21 @@ import type { UpriverClient } from "#client/index.ts";
 import { clientFor } from "../local/context.ts";
 import { instanceFrom, isPicture } from "../local/instances.ts";
 import { printResult, progressOf } from "../local/output.ts";
+import { UsageError } from "../local/usage.ts";
 
 interface Options {
   json?: boolean;
 }
 
-/** `upriver teach`: examples of a label, or what a question turned out to be. */
+/** `upriver teach`: teaches a model examples of a label, or records the truth of a question. */
 export function teachVerb(program: Command): void {
   program
     .command("teach")
-    .description("say what is right: examples of a label, or what a question turned out to be")
-    .argument("<model or id>", "a model, with its examples; or a question's id, alone")
-    .argument("<label>")
-    .argument("[instances...]", "pictures, files of JSON, or JSON")
-    .option("--json", "print one JSON object")
+    .description("teach a model examples of a label, or record the true label of a question")
+    .argument("<model or id>", "a model, followed by examples; or the id of a question")
+    .argument("<label>", "the correct label")
+    .argument("[instances...]", "examples: pictures, JSON files or JSON")
+    .option("--json", "print one JSON object instead of text")
     .addHelpText(
       "after",
       "\nExamples:\n  npx upriver teach pets cat cats/*.jpg\n  npx upriver teach storefront~lagoon~0mw… umbrella",
@@ -28,7 +29,7 @@ async function run(target: string, label: string, given: string[], { json }: Opt
   const client = await clientFor(command, "teach");
   if (given.length === 0) {
     if (!target.includes("~"))
-      throw new Error("Error in teach: a model is taught by examples: name some after the label.");
+      throw new UsageError("A model needs examples: add pictures, JSON files or JSON after the label.");
     const taught = await client.teach(target, label);
     return printResult(json, taught, () => `${taught.id}: ${taught.label}, by ${taught.source}`);
   }
@@ -36,7 +37,7 @@ async function run(target: string, label: string, given: string[], { json }: Opt
   printResult(
     json,
     { model: target, label, taught: given.length, changed },
-    () => `${target}: ${given.length} examples of '${label}'.`,
+    () => `${target}: taught ${given.length} examples of '${label}'.`,
   );
 }
 

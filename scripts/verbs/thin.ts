@@ -2,7 +2,7 @@ import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { Command } from "commander";
 import { percent } from "#core/format.ts";
-import { type Budget, recipeOf, type WeightType } from "#origin/recipes/index.ts";
+import { type Budget, recipeOf, type WeightType, weightTypes } from "#origin/recipes/index.ts";
 import { frontierChart } from "#origin/report/charts.ts";
 import { chooseWithin, frontierOf, searchThin, type ThinCandidate } from "#origin/thin/search.ts";
 import { Checkpoints } from "#origin/train/checkpoint.ts";
@@ -11,36 +11,51 @@ import { baseRows } from "#origin/train/rows.ts";
 import { loadArtefact, saveArtefact } from "#origin/train/store.ts";
 import { artefactFolder, trainingFolder } from "../local/context.ts";
 import { printResult, progressOf, table } from "../local/output.ts";
+import { choiceListParser, dayParser, numberListParser, numberParser } from "../local/usage.ts";
 
 interface Options {
-  bytes?: string;
-  ms?: string;
-  points?: string;
-  widths: string;
-  prune: string;
-  weights: string;
+  bytes?: number;
+  ms?: number;
+  points?: number;
+  widths: number[];
+  prune: number[];
+  weights: WeightType[];
   before?: string;
   data?: string;
   dryRun?: boolean;
   json?: boolean;
 }
 
-/** `upriver thin`: the best thin network within a budget. */
+/** `upriver thin`: searches the most accurate thin network within a budget. */
 export function thinVerb(program: Command): void {
   program
     .command("thin")
-    .description("search a thin network within a budget: width, pruning, weight type; prints the frontier")
-    .argument("<recipe>", "one that 'train' has trained: its full network is the teacher")
-    .option("--bytes <n>", "bytes to transfer at most (the recipe's budget by default)")
-    .option("--ms <n>", "milliseconds a question at most, in the edge's engine on this machine")
-    .option("--points <share>", "accuracy that may be lost against full, 0 to 1")
-    .option("--widths <list>", "factors on the recipe's widths", "0.5,0.75,1")
-    .option("--prune <list>", "shares of each kernel that are set to zero", "0,0.5")
-    .option("--weights <list>", "how weights are stored", "float16,uint8")
-    .option("--before <date>", "train on what is before this day alone, as 'train' did")
-    .option("--data <file>", "read the recipe's data from this file or folder")
-    .option("--dry-run", "search only: the trained model keeps the thin network that it has")
-    .option("--json", "print one JSON object")
+    .description("search a thin network within a budget over width, pruning and weight type")
+    .argument("<recipe>", "a recipe that 'train' has trained; its full network is the teacher")
+    .option("--bytes <n>", "most bytes to transfer (default: the recipe's)", numberParser("--bytes", { atLeast: 0 }))
+    .option("--ms <n>", "most milliseconds per question on this machine", numberParser("--ms", { atLeast: 0 }))
+    .option(
+      "--points <share>",
+      "accuracy that may be lost against the full network",
+      numberParser("--points", { atLeast: 0, atMost: 1 }),
+    )
+    .option(
+      "--widths <list>",
+      "factors on the recipe's widths",
+      numberListParser("--widths", { above: 0 }),
+      [0.5, 0.75, 1],
+    )
+    .option(
+      "--prune <list>",
+      "shares of each kernel to set to zero",
+      numberListParser("--prune", { atLeast: 0, below: 1 }),
+      [0, 0.5],
+    )
+    .option("--weights <list>", "weight types to try", choiceListParser("--weights", weightTypes), ["float16", "uint8"])
+    .option("--before <date>", "use only data before this day, as for 'train'", dayParser("--before"))
+    .option("--data <file>", "file or folder of the recipe's data")
+    .option("--dry-run", "search without replacing the thin network of the trained model")
+    .option("--json", "print one JSON object instead of text")
     .addHelpText("after", "\nExample:\n  npx upriver thin fashion --bytes 60000 --points 0.015")
     .action(run);
 }
@@ -56,18 +71,18 @@ async function run(name: string, options: Options): Promise<void> {
     await assignSplits(recipe, rows),
     await loadArtefact(folder),
     {
-      widths: numbers("--widths", options.widths),
-      prunes: numbers("--prune", options.prune),
-      weights: options.weights.split(",") as WeightType[],
+      widths: options.widths,
+      prunes: options.prune,
+      weights: options.weights,
       ...{ backend: "auto", checkpoints },
       onProgress: (done, total, note) => bar.update(done / total, note),
     },
   );
   bar.end();
   const budget: Budget = {
-    bytes: limitOf("--bytes", options.bytes) ?? recipe.budget.bytes,
-    ms: limitOf("--ms", options.ms) ?? recipe.budget.ms,
-    accuracy: limitOf("--points", options.points) ?? recipe.budget.accuracy,
+    bytes: options.bytes ?? recipe.budget.bytes,
+    ms: options.ms ?? recipe.budget.ms,
+    accuracy: options.points ?? recipe.budget.accuracy,
   };
   const frontier = frontierOf(candidates);
   const chosen = chooseWithin(candidates, budget, full);
@@ -84,9 +99,9 @@ async function run(name: string, options: Options): Promise<void> {
     const lines = bySize.map((candidate) => lineOf(candidate, full.accuracy, frontier, chosen));
     const columns = ["", "network", "kB", "kB gzipped", "ms", "accuracy", "lost", "log-loss"];
     const end = chosen
-      ? `${nameOf(chosen)} is the most accurate within the budget${options.dryRun ? "" : `, and the thin network in ${folder} now`}.`
-      : "Nothing is within the budget: allow more, or search other --widths.";
-    return `${table([columns, ...lines])}\n(f: on the frontier; full has ${percent(full.accuracy)}) Plot: ${plot}\n${end}`;
+      ? `${nameOf(chosen)} is the most accurate within the budget${options.dryRun ? "" : `; it is now the thin network in ${folder}`}.`
+      : "No network is within the budget. Raise --bytes, --ms or --points, or try other --widths.";
+    return `${table([columns, ...lines])}\nf: on the frontier; accuracy of the full network: ${percent(full.accuracy)}\nPlot: ${plot}\n${end}`;
   });
   if (!chosen) process.exitCode = 1;
 }
@@ -107,15 +122,4 @@ function lineOf(
 
 function nameOf({ width, prune, weights }: ThinCandidate): string {
   return `×${width}${prune > 0 ? `, ${Math.round(100 * prune)}% pruned` : ""}, ${weights}`;
-}
-
-function numbers(option: string, list: string): number[] {
-  return list.split(",").map((text) => limitOf(option, text) as number);
-}
-
-function limitOf(option: string, text: string | undefined): number | null {
-  if (text === undefined) return null;
-  const value = Number(text);
-  if (Number.isFinite(value) && value >= 0) return value;
-  throw new Error(`Error in thin: ${option} must be a number of 0 or more, but is '${text}'.`);
 }

@@ -1,10 +1,11 @@
 import { existsSync } from "node:fs";
 import { readFile, writeFile } from "node:fs/promises";
-import { type Command, InvalidArgumentError } from "commander";
+import type { Command } from "commander";
 import { sha256Hex } from "#core/hash.ts";
 import { parseTokens, type Scope, scopes, type Token } from "#core/tokens.ts";
 import { printResult } from "../local/output.ts";
 import { randomToken } from "../local/secrets.ts";
+import { choiceListParser, nameListParser } from "../local/usage.ts";
 
 interface Options {
   id: string;
@@ -15,17 +16,21 @@ interface Options {
   json?: boolean;
 }
 
-/** `upriver token`: a new bearer token, and its hash for the deployment. */
+/** `upriver token`: makes an API token and its entry for the deployment. */
 export function tokenVerb(program: Command): void {
   program
     .command("token")
-    .description("make a token: it is shown once; the deployment keeps its hash, in UPRIVER_TOKENS")
-    .requiredOption("--id <id>", "whose it is; who asked a question is known by it")
-    .requiredOption("--scopes <scopes>", `what it may do, with commas between: ${scopes.join(", ")}`, scopesIn)
-    .option("--models <models>", "these models alone, with commas between", namesIn, ["*"])
-    .option("--regions <regions>", "these regions alone, with commas between", namesIn, ["*"])
-    .option("--add <file>", "put its entry into this list as well, which is made if it is not there")
-    .option("--json", "print one JSON object")
+    .description("make an API token; the deployment stores only its hash, in UPRIVER_TOKENS")
+    .requiredOption("--id <id>", "name of the token; questions record it as their owner")
+    .requiredOption(
+      "--scopes <scopes>",
+      `scopes, separated by commas: ${scopes.join(", ")}`,
+      choiceListParser("--scopes", scopes),
+    )
+    .option("--models <models>", "models it is limited to, separated by commas", nameListParser("--models"), ["*"])
+    .option("--regions <regions>", "regions it is limited to, separated by commas", nameListParser("--regions"), ["*"])
+    .option("--add <file>", "add the entry to this list; the file is created if it does not exist")
+    .option("--json", "print one JSON object instead of text")
     .addHelpText("after", "\nExample:\n  npx upriver token --id grafana --scopes metrics --add tokens.json")
     .action(run);
 }
@@ -35,8 +40,8 @@ async function run({ id, scopes: granted, models, regions, add, json }: Options)
   const entry: Token = { id, sha256: await sha256Hex(token), scopes: granted, models, regions };
   if (add !== undefined) await addTo(add, entry);
   printResult(json, { token, entry }, () => {
-    const where = add === undefined ? "UPRIVER_TOKENS" : `${add}, which has it, and from there into UPRIVER_TOKENS`;
-    return `The token, shown this once:\n${token}\nIts entry, for ${where}:\n${JSON.stringify(entry)}`;
+    const where = add === undefined ? "add it to UPRIVER_TOKENS" : `added to ${add}; set UPRIVER_TOKENS to that list`;
+    return `Token, shown only once:\n${token}\nEntry (${where}):\n${JSON.stringify(entry)}`;
   });
 }
 
@@ -44,17 +49,4 @@ async function addTo(path: string, entry: Token): Promise<void> {
   const known = existsSync(path) ? parseTokens(path, await readFile(path, "utf8")) : [];
   const lines = [...known, entry].map((token) => `  ${JSON.stringify(token)}`);
   await writeFile(path, `[\n${lines.join(",\n")}\n]\n`);
-}
-
-function scopesIn(text: string): Scope[] {
-  return namesIn(text).map((name) => {
-    if ((scopes as readonly string[]).includes(name)) return name as Scope;
-    throw new InvalidArgumentError(`'${name}' is none of ${scopes.join(", ")}.`);
-  });
-}
-
-function namesIn(text: string): string[] {
-  const names = text.split(",").map((name) => name.trim());
-  if (names.every((name) => name !== "")) return names;
-  throw new InvalidArgumentError("It must be names, with commas between.");
 }

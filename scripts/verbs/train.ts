@@ -11,6 +11,7 @@ import { saveArtefact } from "#origin/train/store.ts";
 import { artefactFolder, clientFor, signingKey, trainingFolder } from "../local/context.ts";
 import { describeTraining, followTraining } from "../local/follow.ts";
 import { printResult, progressOf, table } from "../local/output.ts";
+import { dayParser, numberParser } from "../local/usage.ts";
 
 interface Options {
   before?: string;
@@ -20,25 +21,29 @@ interface Options {
   fresh?: boolean;
   publish?: boolean;
   learn?: boolean;
-  share?: string;
+  share?: number;
   json?: boolean;
 }
 
-/** `upriver train`: full and thin from a recipe. */
+/** `upriver train`: trains the full and the thin network of a recipe. */
 export function trainVerb(program: Command): void {
   program
     .command("train")
-    .description(`train a recipe's full and thin models (${recipes.map(({ name }) => name).join(", ")})`)
-    .argument("<recipe>")
-    .option("--before <date>", "train on what is before this day alone (the recipe's own cut by default)")
-    .option("--data <file>", "read the recipe's data from this file")
-    .option("--out <folder>", "where the trained model goes (.upriver/artefacts/<recipe>)")
-    .addOption(new Option("--backend <backend>", "what trains").choices(backendChoices).default("auto"))
-    .option("--fresh", "begin anew, though an earlier training was cut off")
-    .option("--publish", "publish it and roll it out to all")
-    .option("--learn", "at the origin, on what the regions learned as well; published behind a canary if it is better")
-    .option("--share <share>", "with --learn: the canary's share of the callers (the recipe's), 0 for none")
-    .option("--json", "print one JSON object")
+    .description(`train the full and the thin network of a recipe (${recipes.map(({ name }) => name).join(", ")})`)
+    .argument("<recipe>", "the name of a recipe")
+    .option("--before <date>", "use only data before this day (default: the recipe's)", dayParser("--before"))
+    .option("--data <file>", "file of the recipe's data")
+    .option("--out <folder>", "output folder (default: .upriver/artefacts/<recipe>)")
+    .addOption(new Option("--backend <backend>", "what computes").choices(backendChoices).default("auto"))
+    .option("--fresh", "start from the beginning even if an interrupted training left a checkpoint")
+    .option("--publish", "publish the result and serve it to all callers")
+    .option("--learn", "train at the origin with the regions' samples; a better result is published as a canary")
+    .option(
+      "--share <share>",
+      "with --learn: the canary's share of callers, 0 for no canary (default: the recipe's)",
+      numberParser("--share", { atLeast: 0, below: 1 }),
+    )
+    .option("--json", "print one JSON object instead of text")
     .addHelpText("after", "\nExample:\n  npx upriver train weather --before 2014-01-01 --publish")
     .action(run);
 }
@@ -80,16 +85,16 @@ async function run(name: string, options: Options, command: Command): Promise<vo
       row("thin", metrics.thin, coverage.thin),
       ...(metrics.full ? [row("full", metrics.full, coverage.full)] : []),
     ];
-    const risk = `answered at ${percent(recipe.targetRisk)} risk`;
+    const risk = `certified coverage at ${percent(recipe.targetRisk)} risk`;
     const next =
-      version === null ? `Next: npx upriver publish ${options.out ?? name}` : `Version ${version} is served to all.`;
-    return `${table([["network", "log-loss", "AUC", "accuracy", risk], ...rows])}\nIn ${folder}, with a report: ${join(folder, "report.html")}\n${next}`;
+      version === null ? `Next: npx upriver publish ${options.out ?? name}` : `Version ${version} serves all callers.`;
+    return `${table([["network", "log-loss", "AUC", "accuracy", risk], ...rows])}\nModel: ${folder}\nReport: ${join(folder, "report.html")}\n${next}`;
   });
 }
 
 async function learnAtOrigin(name: string, { before, share, json }: Options, command: Command): Promise<void> {
   const client = await clientFor(command, "publish");
-  const canary = share === undefined ? {} : { canary: Number(share) > 0 ? { share: Number(share) } : null };
+  const canary = share === undefined ? {} : { canary: share > 0 ? { share } : null };
   const training = await followTraining(
     client,
     await client.startTraining(name, { ...canary, ...(before ? { before } : {}) }),

@@ -12,17 +12,17 @@ interface Options {
   json?: boolean;
 }
 
-/** `upriver jobs`: the origin's trainings. */
+/** `upriver trainings`: lists and controls the origin's trainings. */
 export function trainingsVerb(program: Command): void {
   program
     .command("trainings")
-    .description("the origin's trainings of a model: list, watch, cancel, restart")
-    .argument("<model>")
-    .option("--watch", "follow the one that is under way to its end")
-    .option("--cancel <id>", "stop one; what it has learned so far stays")
-    .option("--restart <id>", "take one that failed or was cancelled up where it was")
-    .option("--json", "print one JSON object")
-    .addHelpText("after", "\nExample:\n  npx upriver jobs weather --watch")
+    .description("list, watch, cancel or restart the origin's trainings of a model")
+    .argument("<model>", "the name of a model")
+    .option("--watch", "follow the running training to its end")
+    .option("--cancel <id>", "stop a training; its checkpoint is kept")
+    .option("--restart <id>", "continue a failed or cancelled training from its checkpoint")
+    .option("--json", "print one JSON object instead of text")
+    .addHelpText("after", "\nExample:\n  npx upriver trainings weather --watch")
     .action(run);
 }
 
@@ -32,7 +32,7 @@ async function run(model: string, options: Options, command: Command): Promise<v
   if (one) return printResult(options.json, { training: one }, () => describeTraining(one));
   const trainings = await client.trainings(model);
   printResult(options.json, { trainings }, () =>
-    trainings.length === 0 ? `No training of ${model} yet.` : list(trainings),
+    trainings.length === 0 ? `No training of ${model} yet. Next: npx upriver train ${model} --learn` : list(trainings),
   );
 }
 
@@ -48,5 +48,5 @@ function list(trainings: readonly Training[]): string {
   const rows = trainings.map(({ id, state, step, createdAt, version, reason, order }) => [
     ...[id, createdAt.slice(0, 19), order.reason, state === "running" ? `${state}: ${step}` : state, version, reason],
   ]);
-  return table([["training", "ordered", "why", "state", "version", "reason"], ...rows]);
+  return table([["training", "started", "trigger", "state", "version", "reason"], ...rows]);
 }

@@ -9,7 +9,7 @@ interface Seen {
   body: string;
 }
 
-/** A real server that answers what a test lines up, and remembers what it was sent. */
+/** A real server that sends the prepared responses and records the requests. */
 let stop: () => void;
 let url: string;
 let answers: [number, unknown, number?][] = [];
@@ -43,15 +43,15 @@ beforeEach(() => {
 const client = (options: object = {}) => new UpriverClient({ url, token: "t0ken", ...options });
 const problem = {
   type: "x",
-  title: "Does not fit",
+  title: "Validation failed",
   status: 422,
   detail: "x1 is wrong.",
   operation: "ask",
-  next: "Mend it.",
+  next: "Fix the fields listed in errors.",
 };
 
-describe("the client", () => {
-  it("asks with its token, and gives the answer", async () => {
+describe("UpriverClient", () => {
+  it("sends its token with a question and returns the answer", async () => {
     answers = [[200, { id: "shop~north~1", label: "a" }]];
     const answer = await client().ask("shop", { x: 1 }, { idempotencyKey: "k", accept: "always" });
     expect(answer.label).toBe("a");
@@ -60,19 +60,19 @@ describe("the client", () => {
     expect(JSON.parse(seen[0]?.body ?? "")).toEqual({ instance: { x: 1 }, accept: "always" });
   });
 
-  it("turns a problem document into an error that says what to do", async () => {
+  it("throws a ProblemError that says what to do", async () => {
     answers = [[422, problem]];
     const error = await client()
       .ask("shop", { x: 1 })
       .catch((thrown: unknown) => thrown);
     expect(error).toBeInstanceOf(ProblemError);
     expect((error as ProblemError).problem).toEqual(problem);
-    expect((error as ProblemError).message).toContain("Mend it.");
+    expect((error as ProblemError).message).toBe("Validation failed: x1 is wrong. Fix the fields listed in errors.");
     answers = [[500, "<html>"]];
     await expect(client({ tries: 1 }).models()).rejects.toThrow(/Status 500/);
   });
 
-  it("tries again what may be repeated, and only that", async () => {
+  it("retries only requests that may be repeated", async () => {
     const away = [503, { ...problem, status: 503 }] as [number, unknown];
     answers = [away, away, [200, { models: [] }]];
     expect(await client().models()).toEqual([]);
@@ -93,7 +93,7 @@ describe("the client", () => {
     expect(seen).toHaveLength(1);
   });
 
-  it("gives up at its deadline, and when it is told to", async () => {
+  it("stops at its timeout and when its signal aborts", async () => {
     answers = [[200, {}, 2_000]];
     await expect(client({ timeoutMs: 50, tries: 1 }).models()).rejects.toThrow(UnreachableError);
     const controller = new AbortController();
@@ -103,12 +103,12 @@ describe("the client", () => {
     await expect(asking).rejects.toThrow("enough");
   });
 
-  it("says what to do where nobody is there", async () => {
+  it("says what to do when the edge does not answer", async () => {
     const nobody = new UpriverClient({ url: "http://127.0.0.1:1", tries: 1 });
     await expect(nobody.models()).rejects.toThrow(/npm start/);
   });
 
-  it("asks to be kept waiting, and escapes what it puts into paths", async () => {
+  it("sends the wait preference and escapes path segments", async () => {
     answers = [
       [200, {}],
       [200, {}],

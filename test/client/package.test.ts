@@ -13,7 +13,7 @@ const bin = (name: string) => join(root, "node_modules/.bin", name);
 let folder: string;
 let installed: string;
 
-// As npm would put it: the package's own file list, in an empty project.
+// As npm installs it: the files of the package in an empty project.
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), "upriver-package-"));
   installed = join(folder, "node_modules/@upriver/client");
@@ -25,7 +25,7 @@ beforeAll(async () => {
 });
 afterAll(() => rm(folder, { recursive: true, force: true }));
 
-it("needs nothing but itself", async () => {
+it("has no dependencies and no imports from outside", async () => {
   const { dependencies, files } = JSON.parse(await readFile(join(installed, "package.json"), "utf8"));
   expect(dependencies).toBeUndefined();
   expect(files).toEqual(["dist", "README.md"]);
@@ -36,7 +36,7 @@ it("needs nothing but itself", async () => {
   }
 });
 
-it("has types of its own, strict to the last file", async () => {
+it("has types that compile in strict mode", async () => {
   await writeFile(
     join(folder, "user.ts"),
     `import { type Answer, ProblemError, UpriverClient } from "@upriver/client";
@@ -48,7 +48,7 @@ export async function label(): Promise<string> {
   return (await upriver.wait(answer.id)).label;
 }
 export const kind = (error: unknown): string | null => (error instanceof ProblemError ? error.problem.next : null);
-// @ts-expect-error: an answer has no such part
+// @ts-expect-error: an answer has no such field
 export const wrong = (answer: Answer) => answer.lable;
 `,
   );
@@ -68,7 +68,7 @@ export const wrong = (answer: Answer) => answer.lable;
   await checked.catch(({ stdout }: { stdout: string }) => expect(stdout).toBe(""));
 });
 
-it("runs as it is", async () => {
+it("runs in Node without a build step", async () => {
   const { url, stop } = await startServer((_, response) => {
     response.writeHead(200, { "content-type": "application/json" });
     response.end('{"models":[{"model":"here"}]}');

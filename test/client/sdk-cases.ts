@@ -7,23 +7,23 @@ import {
   type UpriverClient,
 } from "#client/index.ts";
 
-/** Where the cases run: a real edge with the models `easy` (sure of all), `open` (sure of nothing) and `pictures`. */
+/** What the cases need: a real edge with the models `easy` (accepts all), `open` (accepts nothing) and `pictures`. */
 export interface SdkSetup {
   client: (scope: "ask" | "teach" | "review" | "admin", options?: Partial<TransportOptions>) => UpriverClient;
-  /** How this runtime reaches the edge. */
+  /** This runtime's way to the edge. */
   fetch: typeof fetch;
-  /** A PNG that `pictures` takes, and its pixels. */
+  /** A PNG for `pictures`, and its pixels. */
   picture: { bytes: Uint8Array<ArrayBuffer>; pixels: number[][][] };
 }
 
-/** What the SDK does, in Node, in workerd and in a browser alike. */
-export const sdkCases: Record<string, (place: SdkSetup) => Promise<void>> = {
+/** What the client does in Node, in workerd and in a browser. */
+export const sdkCases: Record<string, (setup: SdkSetup) => Promise<void>> = {
   async "asks one question"({ client }) {
     const answer = await client("ask").ask("easy", instance(1));
     same([answer.rung, answer.status, answer.accepted], ["edge", "answered", true]);
   },
 
-  async "asks many in as many requests as it takes, and keeps their order"({ client, fetch }) {
+  async "asks many questions in few requests and keeps their order"({ client, fetch }) {
     let requests = 0;
     const counting: typeof fetch = (input, init) => {
       requests++;
@@ -38,13 +38,13 @@ export const sdkCases: Record<string, (place: SdkSetup) => Promise<void>> = {
     }
   },
 
-  async "gives each of many as it comes"({ client }) {
+  async "yields each of many answers as it arrives"({ client }) {
     const seen: Answer[] = [];
     for await (const answer of client("ask").askEach("easy", [instance(1), instance(2)])) seen.push(answer);
     same(seen.length, 2);
   },
 
-  async "asks by a picture, and teaches by one"({ client, picture }) {
+  async "asks about a picture and teaches its label"({ client, picture }) {
     const { bytes, pixels } = picture;
     const { scores } = await client("ask").ask("pictures", pixels);
     same((await client("ask").ask("pictures", { type: "image/png", bytes })).scores, scores);
@@ -55,7 +55,7 @@ export const sdkCases: Record<string, (place: SdkSetup) => Promise<void>> = {
     });
   },
 
-  async "reviews: skips, flags, corrects, and goes by Label Studio"({ client }) {
+  async "skips, flags and corrects questions, and exports and imports Label Studio tasks"({ client }) {
     const reviewer = client("review");
     const [first, second] = await client("ask").askMany("open", [instance(801), instance(802)]);
     const [one, two] = [first?.id ?? "", second?.id ?? ""];
@@ -78,7 +78,7 @@ export const sdkCases: Record<string, (place: SdkSetup) => Promise<void>> = {
     same((await reviewer.flagged("open")).length, 0);
   },
 
-  async "waits for an answer from above"({ client }) {
+  async "waits for the answer of an open question"({ client }) {
     const open = await client("ask").ask("open", instance(1));
     same(open.status, "open");
     const waiting = client("ask").wait(open, { deadlineMs: 20_000 });
@@ -98,7 +98,7 @@ export const sdkCases: Record<string, (place: SdkSetup) => Promise<void>> = {
     same(seen, ["open", "answered"]);
   },
 
-  async "says what turned out to be right"({ client }) {
+  async "teaches truths"({ client }) {
     const open = await client("teach").ask("open", instance(3));
     const taught = await client("teach").teach(open.id, "a");
     same([taught.label, taught.source, taught.changed], ["a", "truth", true]);
@@ -106,7 +106,7 @@ export const sdkCases: Record<string, (place: SdkSetup) => Promise<void>> = {
     same(await client("teach").teachMany("open", many), { accepted: 1, changed: 1 });
   },
 
-  async "throws what was wrong, with its kind and what to do"({ client }) {
+  async "throws a ProblemError with its kind"({ client }) {
     const wrong = await thrown(client("ask").ask("easy", { region: "north", x0: "seven" }));
     same(wrong instanceof ProblemError && [wrong.kind, wrong.status], ["invalid", 422]);
     same((wrong as ProblemError).problem.errors?.[0]?.path, "x0");
@@ -118,7 +118,7 @@ export const sdkCases: Record<string, (place: SdkSetup) => Promise<void>> = {
     same(forbidden instanceof ProblemError && forbidden.kind, "forbidden");
   },
 
-  async "stops at its deadline, and when it is told to"({ client }) {
+  async "stops at its deadline and when its signal aborts"({ client }) {
     const open = await client("ask").ask("open", instance(5));
     same((await thrown(client("ask").wait(open, { deadlineMs: 300 }))) instanceof DeadlineError, true);
     const controller = new AbortController();
@@ -127,7 +127,7 @@ export const sdkCases: Record<string, (place: SdkSetup) => Promise<void>> = {
     same(((await waiting) as Error).message, "enough");
   },
 
-  async "tries again what passes, and says so where it does not"({ client, fetch }) {
+  async "retries a passing failure and reports a lasting one"({ client, fetch }) {
     let tries = 0;
     const busy: typeof fetch = (input, init) => {
       if (++tries > 2) return fetch(input, init);
@@ -139,9 +139,9 @@ export const sdkCases: Record<string, (place: SdkSetup) => Promise<void>> = {
     same((await thrown(client("ask", { fetch: away, tries: 2 }).models())) instanceof UnreachableError, true);
   },
 
-  async "is the same question when it is sent again"({ client, fetch }) {
+  async "asks the same question when a request is sent again"({ client, fetch }) {
     const seen: string[] = [];
-    // The first answer is lost on its way.
+    // The first response is lost.
     const losing: typeof fetch = async (input, init) => {
       const response = await fetch(input, init);
       seen.push(((await response.clone().json()) as Answer).id);
@@ -180,7 +180,7 @@ async function thrown(work: Promise<unknown>): Promise<unknown> {
   );
 }
 
-// Also for a browser, where there is no test runner.
+// Works in a browser too, where there is no test runner.
 function same(found: unknown, expected: unknown): void {
   const [a, b] = [found, expected].map((value) => JSON.stringify(value));
   if (a !== b) throw new Error(`expected ${b}, but found ${a}`);

@@ -27,7 +27,7 @@ beforeAll(async () => {
 });
 afterAll(() => ladder?.stop());
 
-describe("the SDK in Node", () => {
+describe("UpriverClient in Node", () => {
   for (const [name, run] of Object.entries(sdkCases)) {
     it(name, () =>
       run({
@@ -40,7 +40,7 @@ describe("the SDK in Node", () => {
   }
 });
 
-it("does the same in a real browser, from a page of another origin", async (context) => {
+it("UpriverClient passes the same cases in a real browser, from a page of another origin", async (context) => {
   if (!chromiumPath) context.skip("no Chromium here; CHROME_PATH names one");
   const folder = await mkdtemp(join(tmpdir(), "upriver-sdk-"));
   await build({
@@ -58,15 +58,12 @@ it("does the same in a real browser, from a page of another origin", async (cont
     JSON.stringify({ url: edge, tokens, png: Array.from(png), pixels: sdkPixels }),
   );
   await writeFile(join(folder, "index.html"), '<!doctype html><script type="module" src="/page.js"></script>');
-  let tell: (results: Record<string, string>) => void = () => {};
-  const told = new Promise<Record<string, string>>((resolve) => {
-    tell = resolve;
-  });
+  const { promise: received, resolve: receive } = Promise.withResolvers<Record<string, string>>();
   const { url, stop } = await startServer(async (request, response) => {
     if (request.method === "POST") {
       const parts: Buffer[] = [];
       for await (const part of request) parts.push(part as Buffer);
-      tell(JSON.parse(Buffer.concat(parts).toString()));
+      receive(JSON.parse(Buffer.concat(parts).toString()));
     }
     const path = request.url === "/" ? "/index.html" : (request.url ?? "");
     const body = await readFile(join(folder, path)).catch(() => null);
@@ -80,7 +77,7 @@ it("does the same in a real browser, from a page of another origin", async (cont
     url,
   ]);
   try {
-    const results = await told;
+    const results = await received;
     expect(results).toEqual(Object.fromEntries(Object.keys(sdkCases).map((name) => [name, "ok"])));
   } finally {
     const gone = new Promise((resolve) => browser.once("exit", resolve));

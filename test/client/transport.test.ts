@@ -3,7 +3,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { ProblemError, UnreachableError, UpriverClient } from "#client/index.ts";
 import { startServer } from "../helpers/http-server.ts";
 
-/** A real server; each request gets the next behaviour lined up, the last one again and again. */
+/** A real server: each request meets the next behaviour in the list, and the last one from then on. */
 let stop: () => void;
 let url: string;
 let behaviours: RequestListener[] = [];
@@ -40,11 +40,11 @@ const noModels = answer(200, '{"models":[]}');
 
 const client = (options: object = {}) => new UpriverClient({ url, token: "t", ...options });
 
-describe("a connection that breaks", () => {
+describe("the client, when the connection breaks", () => {
   it.each([
     ["before the answer", hangUp],
     ["within the answer", cutOff],
-  ])("%s is tried again", async (_, broken) => {
+  ])("%s, retries the request", async (_, broken) => {
     behaviours = [broken, noModels];
     expect(await client().models()).toEqual([]);
     expect(requests).toBe(2);
@@ -53,21 +53,21 @@ describe("a connection that breaks", () => {
   it.each([
     ["before the answer", hangUp],
     ["within the answer", cutOff],
-  ])("%s is UnreachableError where the request must not be sent twice", async (_, broken) => {
+  ])("%s, throws UnreachableError for a request that must not be sent twice", async (_, broken) => {
     behaviours = [broken, answer(200, "{}")];
     await expect(client().rollback("shop")).rejects.toThrow(UnreachableError);
     expect(requests).toBe(1);
   });
 
-  it("lets a question with an idempotency key be asked again", async () => {
+  it("retries a question that has an idempotency key", async () => {
     behaviours = [hangUp, answer(200, '{"answers":[]}')];
     expect(await client().askMany("shop", [{ x: 1 }], { idempotencyKey: "k" })).toEqual([]);
     expect(requests).toBe(2);
   });
 });
 
-describe("a try", () => {
-  it("is the last of as many as are allowed", async () => {
+describe("retries", () => {
+  it("end after the allowed number of attempts", async () => {
     behaviours = [busy];
     const error = await client({ tries: 2 })
       .models()
@@ -76,27 +76,27 @@ describe("a try", () => {
     expect(requests).toBe(2);
   });
 
-  it.each([400, 401, 404, 409, 413, 422, 500, 508])("with %i is not made again", async (status) => {
+  it.each([400, 401, 404, 409, 413, 422, 500, 508])("are not made after status %i", async (status) => {
     behaviours = [answer(status, "")];
     await expect(client().models()).rejects.toThrow(ProblemError);
     expect(requests).toBe(1);
   });
 
-  it.each([429, 502, 503, 504])("with %i is made again", async (status) => {
+  it.each([429, 502, 503, 504])("are made after status %i", async (status) => {
     behaviours = [answer(status, ""), noModels];
     expect(await client().models()).toEqual([]);
   });
 });
 
-describe("an answer", () => {
-  it("that stalls ends at the deadline, with a next step", async () => {
+describe("the client, reading a response", () => {
+  it("throws UnreachableError with a next step when the response stalls", async () => {
     behaviours = [stall];
     const asking = client({ timeoutMs: 50, tries: 1 }).models();
     await expect(asking).rejects.toThrow(UnreachableError);
     await expect(asking).rejects.toThrow(/npm start/);
   });
 
-  it("that stalls ends when the caller has had enough, without another try", async () => {
+  it("stops without a retry when the caller aborts", async () => {
     behaviours = [stall];
     const controller = new AbortController();
     const asking = client().question("shop~north~1", { signal: controller.signal });
@@ -105,12 +105,14 @@ describe("an answer", () => {
     expect(requests).toBe(1);
   });
 
-  it("of another kind of server says that it is no edge", async () => {
+  it("says that the address is not an edge when the response is not JSON", async () => {
     behaviours = [answer(200, "<html>a router's page</html>")];
-    await expect(client().models()).rejects.toThrow(/router's page.* Check that the address is an Upriver edge/);
+    await expect(client().models()).rejects.toThrow(
+      /router's page.* Check that the address is that of an Upriver edge/,
+    );
   });
 
-  it("of bytes is those bytes, and bytes go up as they are", async () => {
+  it("receives and sends bytes unchanged", async () => {
     const bytes = Uint8Array.from({ length: 256 }, (_, i) => i);
     behaviours = [(_, response) => response.end(bytes)];
     expect(new Uint8Array(await client().blob("abc"))).toEqual(bytes);

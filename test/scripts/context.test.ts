@@ -1,38 +1,35 @@
-import { spawnSync } from "node:child_process";
 import { mkdtemp, readFile, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseEnv } from "node:util";
 import { beforeAll, describe, expect, it } from "vitest";
 import { findToken, parseTokens } from "#core/tokens.ts";
-import { root } from "#scripts/local/process.ts";
-import { credentialsPath, ensureSecrets } from "#scripts/local/secrets.ts";
+import { ensureSecrets } from "#scripts/local/secrets.ts";
+import { credentialsPath } from "#scripts/local/state.ts";
+import { upriver } from "./upriver.ts";
 
 let folder: string;
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), "upriver-context-"));
 });
 
-/** The command line as someone has it who never ran npm start, in a folder of its own. */
-function upriver(args: string[], environment: Record<string, string> = {}) {
+/** Runs a command in a folder where npm start never ran. */
+function run(args: string[], environment: Record<string, string> = {}) {
   const { UPRIVER_URL, UPRIVER_TOKEN, SIGNING_KEY, ...rest } = process.env;
-  return spawnSync("node", [join(root, "scripts/upriver.mjs"), ...args], {
-    encoding: "utf8",
-    env: { ...rest, UPRIVER_FOLDER: folder, ...environment },
-  });
+  return upriver(args, { env: { ...rest, UPRIVER_FOLDER: folder, ...environment } });
 }
 
-describe("where npm start never ran", () => {
-  it("a verb says that no edge is known, and what to do", () => {
-    const { status, stdout, stderr } = upriver(["status"]);
+describe("a command where npm start never ran", () => {
+  it("says that no edge is known and what to do", async () => {
+    const { status, stdout, stderr } = await run(["status"]);
     expect([status, stdout]).toEqual([1, ""]);
     expect(stderr).toBe(
       "No edge is known. Run 'npm start' here, or name one with --url and --token (UPRIVER_URL, UPRIVER_TOKEN).\n",
     );
   });
 
-  it("an option names the edge, before what the environment says", () => {
-    const { status, stderr } = upriver(["--url", "http://127.0.0.1:1", "status"], {
+  it("prefers --url to the environment", async () => {
+    const { status, stderr } = await run(["--url", "http://127.0.0.1:1", "status"], {
       UPRIVER_URL: "http://127.0.0.1:2",
     });
     expect(status).toBe(1);
@@ -40,8 +37,8 @@ describe("where npm start never ran", () => {
   });
 });
 
-describe("what npm start makes", () => {
-  it("keeps one token alone in the Worker's secrets, the next rung's, and its tokens on other ports", async () => {
+describe("the secrets that npm start makes", () => {
+  it("hold only the next rung's token in plain text, and keep their tokens on other ports", async () => {
     const made = await ensureSecrets(folder, { edge: 1, origin: 2 });
     const vars = await readFile(join(folder, ".dev.vars"), "utf8");
     const inVars = vars.split("\n").filter((line) => line.includes(made.originToken));
@@ -51,7 +48,7 @@ describe("what npm start makes", () => {
     expect(await readFile(join(folder, ".dev.vars"), "utf8")).toBe(vars);
   });
 
-  it("differs from one deployment to the next", async () => {
+  it("differ between deployments", async () => {
     const other = await ensureSecrets(await mkdtemp(join(tmpdir(), "upriver-context-")), { edge: 1, origin: 2 });
     const made = await ensureSecrets(folder, { edge: 1, origin: 2 });
     const secrets = [made, other].flatMap(({ tokens, originToken, signingKey }) => [
@@ -62,7 +59,7 @@ describe("what npm start makes", () => {
     expect(new Set(secrets).size).toBe(secrets.length);
   });
 
-  it("gets a token for a scope that came later, and keeps those that it has", async () => {
+  it("gain a token for a new scope and keep the others", async () => {
     const old = await mkdtemp(join(tmpdir(), "upriver-context-"));
     const made = await ensureSecrets(old, { edge: 1, origin: 2 });
     const varsPath = join(old, ".dev.vars");

@@ -1,11 +1,10 @@
-import { spawn } from "node:child_process";
 import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { LabelStudioTask } from "#client/index.ts";
-import { bin, root } from "#scripts/local/process.ts";
 import { testModel } from "../helpers/model.ts";
 import { publishOn, temporaryLadder } from "../journeys/ladder.ts";
+import { upriver } from "./upriver.ts";
 
 const model = "asked";
 let ladder: Awaited<ReturnType<typeof temporaryLadder>>;
@@ -17,33 +16,29 @@ beforeAll(async () => {
 });
 afterAll(() => ladder?.stop());
 
-/** Asks questions, and gives their ids in the order in which they wait. */
+/** Asks questions and returns their ids in the order in which they wait for review. */
 async function waiting(n: number): Promise<string[]> {
   const ids: string[] = [];
+  const queued = async () => (await ladder.client("admin").review(model, { reviewer: "nobody" })).waiting;
   for (let i = 0; i < n; i++) {
     ids.push((await ladder.client("ask").ask(model, { region: "north", x0: i, x1: 1, x2: 0, x3: null })).id);
-    // By another person than the one under test.
-    const looked = async () => (await ladder.client("admin").review(model, { reviewer: "nobody" })).waiting;
-    while ((await looked()) < ids.length) await new Promise((resolve) => setTimeout(resolve, 50));
+    await expect.poll(queued, { interval: 20 }).toBeGreaterThanOrEqual(ids.length);
   }
-  for (const id of ids)
+  // Leases of another reviewer are given back before the one under test begins.
+  for (const id of ids) {
     await ladder
       .client("admin")
       .skip(id, { reviewer: "nobody" })
       .catch(() => null);
+  }
   return ids;
 }
 
-async function review(typed: string, ...args: string[]): Promise<{ status: number | null; stdout: string }> {
-  const child = spawn(bin("node"), [join(root, "scripts/upriver.mjs"), "review", model, ...args], {
-    env: { ...process.env, UPRIVER_URL: ladder.credentials.edge, UPRIVER_TOKEN: ladder.credentials.tokens.review },
-  });
-  let stdout = "";
-  child.stdout.on("data", (part) => (stdout += part));
-  child.stderr.on("data", (part) => (stdout += part));
-  child.stdin.end(typed);
-  const status = await new Promise<number | null>((resolve) => child.on("close", resolve));
-  return { status, stdout };
+async function review(input: string, ...args: string[]): Promise<{ status: number | null; stdout: string }> {
+  const { edge, tokens } = ladder.credentials;
+  const env = { ...process.env, UPRIVER_URL: edge, UPRIVER_TOKEN: tokens.review };
+  const { status, stdout, stderr } = await upriver(["review", model, ...args], { env, input });
+  return { status, stdout: stdout + stderr };
 }
 
 const labelOf = async (id: string) => {
@@ -52,9 +47,9 @@ const labelOf = async (id: string) => {
 };
 
 describe("upriver review", () => {
-  it("answers, undoes, skips and flags by a key", async () => {
+  it("answers, corrects, skips and flags with one key each", async () => {
     const [first, second, third] = (await waiting(3)) as [string, string, string];
-    // The first is answered, put right, the second flagged, the third skipped, and then answered as nothing else waits.
+    // The first is answered and corrected, the second flagged, the third skipped and then answered, since nothing else waits.
     const { status, stdout } = await review("x\n1\nu\n2\nf\nno idea\ns\n3\n");
     expect([status, stdout.match(/(\d) answered/)?.[1]]).toEqual([0, "2"]);
     expect(stdout).toContain("edge 1");
@@ -63,7 +58,7 @@ describe("upriver review", () => {
     expect([flagged?.id, flagged?.reason]).toEqual([second, "no idea"]);
   });
 
-  it("goes by Label Studio: a file of tasks with its setup, and back", async () => {
+  it("exports tasks and a configuration for Label Studio and imports its answers", async () => {
     const [first, second] = (await waiting(2)) as [string, string];
     const file = join(ladder.folder, "tasks.json");
     const exported = await review("", "--export", file, "--json");
@@ -79,9 +74,10 @@ describe("upriver review", () => {
     expect(stdout).toContain("1 answered, 0 without a label, 1 refused");
     expect(stdout).toContain(second);
     expect([await labelOf(first), await labelOf(second)]).toEqual(["c", null]);
-    await writeFile(file, "{}");
-    expect(await review("", "--import", file)).toMatchObject({ status: 1 });
-    await writeFile(file, "[");
-    expect((await review("", "--import", file)).stdout).toContain("tasks.json");
+    const broken = join(ladder.folder, "broken.json");
+    await Promise.all([writeFile(file, "{}"), writeFile(broken, "[")]);
+    const [object, cut] = await Promise.all([review("", "--import", file), review("", "--import", broken)]);
+    expect(object).toMatchObject({ status: 1 });
+    expect(cut.stdout).toContain("broken.json must hold the JSON array of tasks");
   });
 });

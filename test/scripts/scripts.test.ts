@@ -1,4 +1,3 @@
-import { spawnSync } from "node:child_process";
 import { mkdtemp, readFile, stat } from "node:fs/promises";
 import type { AddressInfo } from "node:net";
 import { createServer } from "node:net";
@@ -9,56 +8,96 @@ import { sha256Hex } from "#core/hash.ts";
 import { parseTokens } from "#core/tokens.ts";
 import { table } from "#scripts/local/output.ts";
 import { checkPort } from "#scripts/local/ports.ts";
-import { bin, root } from "#scripts/local/process.ts";
+import { root } from "#scripts/local/process.ts";
 import { ensureSecrets } from "#scripts/local/secrets.ts";
+import { createProgram } from "#scripts/program.ts";
+import { failure, runScript, upriver } from "./upriver.ts";
 
-const upriver = (...args: string[]) =>
-  spawnSync("node", [join(root, "scripts/upriver.mjs"), ...args], {
-    encoding: "utf8",
-    env: { ...process.env, UPRIVER_URL: "http://127.0.0.1:1", UPRIVER_TOKEN: "t" },
-  });
+// No ladder runs at this address.
+const env = { ...process.env, UPRIVER_URL: "http://127.0.0.1:1", UPRIVER_TOKEN: "t" };
+const run = (...args: string[]) => upriver(args, { env });
 
-describe("upriver", () => {
-  it("has help, with an example, for every verb", () => {
-    const { stdout, status } = upriver("--help");
+describe("npx upriver --help", () => {
+  it("lists every command", async () => {
+    const { stdout, status } = await run("--help");
     expect(status).toBe(0);
-    for (const verb of ["train", "publish", "rollout", "rollback", "ask", "status", "review", "retrain", "replay"]) {
-      expect(stdout).toContain(`  ${verb} `);
-      const help = upriver(verb, "--help");
-      expect([help.status, help.stdout.includes("--json"), help.stdout.includes("npx upriver")]).toEqual([
-        0,
-        true,
-        true,
-      ]);
-    }
+    for (const verb of createProgram().commands) expect(stdout).toContain(`  ${verb.name()} `);
   });
 
-  it("ends with 2 where it is used wrongly, with 1 and a next step where it can't do it", () => {
-    expect(upriver("replay", "weather").status).toBe(2);
-    expect(upriver("fly").status).toBe(2);
-    const unknown = upriver("train", "nothing");
-    expect([unknown.status, unknown.stderr]).toEqual([
-      1,
-      "There is no recipe 'nothing'; there are: storefront, weather, fashion.\n",
-    ]);
-    const away = upriver("status");
-    expect(away.status).toBe(1);
-    expect(away.stderr).toContain("npm start");
-    expect(upriver("replay", "storefront", "--from", "yesterday").stderr).toContain("--from must be a date");
+  it("describes a command with --json and an example", async () => {
+    const { status, stdout } = await run("rollout", "--help");
+    expect([status, stdout.includes("--json"), stdout.includes("npx upriver rollout")]).toEqual([0, true, true]);
+  });
+
+  it.each(createProgram().commands.map((verb) => [verb.name(), verb] as const))(
+    "has --json, an example and no unexplained argument for %s",
+    (name, verb) => {
+      let help = "";
+      verb.configureOutput({ writeOut: (text) => (help += text) });
+      verb.outputHelp();
+      expect(help).toContain("--json");
+      expect(help).toContain(`npx upriver ${name}`);
+      expect(verb.registeredArguments.filter(({ description }) => description === "")).toEqual([]);
+    },
+  );
+});
+
+describe("npx upriver", () => {
+  const mistakes: [string, number, string][] = [
+    [
+      "trian storefront",
+      2,
+      "There is no command 'trian'. Did you mean train?\nRun 'npx upriver --help' for all commands.",
+    ],
+    ["fly", 2, "There is no command 'fly'."],
+    ["train", 2, "Missing argument: <recipe>.\nRun 'npx upriver train --help' for its usage."],
+    ["replay weather", 2, "Missing option: --from <date>."],
+    ["replay storefront --from yesterday", 2, "--from must be a date such as 2014-01-31; received 'yesterday'."],
+    ["replay storefront --from 2014-02-30", 2, "--from must be a date such as 2014-01-31; received '2014-02-30'."],
+    ["rollout storefront two", 2, "<version> must be a whole number of 1 or more; received 'two'."],
+    ["rollout storefront 2 --share 5", 2, "--share must be a number above 0 and below 1; received 5."],
+    ["rollout storefront 2 --shar 5", 2, "There is no option --shar. Did you mean --share?"],
+    ["rollback storefront 2", 2, "Too many arguments: expected at most 1, received 2."],
+    ["train storefront --backend abacus", 2, "--backend must be one of "],
+    ["train nothing", 1, "There is no recipe 'nothing'. Choose one of: storefront, weather, fashion."],
+    ["publish no-such-folder.recipe.json", 1, "no-such-folder.recipe.json"],
+    [
+      "ask storefront {region:lagoon}",
+      2,
+      "'{region:lagoon}' is not an instance. Give a JSON object (in single quotes)",
+    ],
+  ];
+  it.each(mistakes)("explains the mistake in '%s'", async (line, code, text) => {
+    const { status, stderr } = await failure(...line.split(" "));
+    expect(status).toBe(code);
+    expect(stderr).toContain(text);
+    expect(stderr).not.toMatch(/Error in|\n {4}at |ENOENT|error:/);
+  });
+
+  it("exits with 2 for wrong usage and with 1 for a failure, and prints no stack", async () => {
+    const [unknown, usage, failed] = await Promise.all([run("fly"), run("rollout", "shop", "two"), run("status")]);
+    expect(unknown).toMatchObject({ status: 2, stdout: "", stderr: expect.stringContaining("no command 'fly'") });
+    expect(usage).toMatchObject({
+      status: 2,
+      stdout: "",
+      stderr: expect.stringMatching(/^<version> must be [^\n]*\n$/),
+    });
+    expect(failed).toMatchObject({ status: 1, stdout: "" });
+    expect(failed.stderr).toBe(
+      "http://127.0.0.1:1 did not answer: connection failed. Check the address; 'npm start' runs an edge on this machine.\n",
+    );
   });
 });
 
-describe("install", () => {
-  it("does nothing where all is there", () => {
-    const { stdout, stderr, status } = spawnSync(bin("node"), [join(root, "scripts/install.mjs")], {
-      encoding: "utf8",
-    });
+describe("scripts/install.mjs", () => {
+  it("does nothing when everything is installed", async () => {
+    const { stdout, stderr, status } = await runScript(join(root, "scripts/install.mjs"), []);
     expect([stdout, stderr, status]).toEqual(["", "", 0]);
   });
 });
 
-describe("a taken port", () => {
-  it("is a clear error that names the option", async () => {
+describe("checkPort", () => {
+  it("names the option when the port is in use", async () => {
     const server = createServer();
     await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
     const { port } = server.address() as AddressInfo;
@@ -68,8 +107,8 @@ describe("a taken port", () => {
   });
 });
 
-describe("secrets", () => {
-  it("are made once, readable by their owner alone; the Worker gets hashes of tokens", async () => {
+describe("ensureSecrets", () => {
+  it("makes the secrets once, readable by their owner only, with hashes of the tokens for the Worker", async () => {
     const folder = await mkdtemp(join(tmpdir(), "upriver-secrets-"));
     const made = await ensureSecrets(folder, { edge: 1, origin: 2 });
     expect(await ensureSecrets(folder, { edge: 1, origin: 2 })).toEqual(made);
@@ -84,8 +123,8 @@ describe("secrets", () => {
   });
 });
 
-describe("a table", () => {
-  it("is printed in aligned columns", () => {
+describe("table", () => {
+  it("aligns its columns", () => {
     expect(
       table([
         ["a", "bb"],

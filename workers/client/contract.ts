@@ -1,5 +1,5 @@
 /**
- * The types of what goes over HTTP. Here they are the schemas' own; in the package that is built of this folder
- * (`scripts/build-client.ts`) a file of the same name, made of the same schemas, takes this one's place: it needs no Zod.
+ * The types of requests and responses, inferred from the schemas. The built package has generated types in place of
+ * this file (`scripts/build-client.ts`), so that it does not depend on Zod.
  */
 export type * from "../core/contract/index.ts";

@@ -1,10 +1,10 @@
-/** One server-sent event. */
+/** A server-sent event. */
 export interface ServerEvent {
   event: string;
   data: string;
 }
 
-/** Reads a body of server-sent events (the HTML standard's text/event-stream), one by one as they come. */
+/** Reads a body of server-sent events (text/event-stream of the HTML standard) as they arrive. */
 export async function* readEvents(body: ReadableStream<Uint8Array>): AsyncGenerator<ServerEvent, void> {
   const reader = body.pipeThrough(new TextDecoderStream() as ReadableWritablePair<string, Uint8Array>).getReader();
   let text = "";

@@ -64,13 +64,15 @@ export interface SamplePage {
   more: boolean;
 }
 
-/** How long one long poll lasts, and how soon a broken stream is opened again. */
+/** Duration of one long poll. */
 const pollSeconds = 30;
+/** Pause before a broken stream is opened again. */
 const reopenMs = 500;
+/** Time that a long poll may take beyond the requested wait. */
 const waitMarginMs = 10_000;
 
 /**
- * Upriver's client: everything the HTTP API does, with retries, deadlines and typed errors.
+ * Client of the HTTP API, with retries, deadlines and typed errors.
  *
  * @example
  * const upriver = new UpriverClient({ url: "http://127.0.0.1:8787", token });
@@ -84,8 +86,8 @@ export class UpriverClient {
   }
 
   /**
-   * Asks one question: an instance, or a picture. Throws `ProblemError` when it is refused, `UnreachableError` when
-   * nobody answers, `DeadlineError` when the time is over.
+   * Asks one question about an instance or a picture. Throws `ProblemError` when it is refused, `UnreachableError` when
+   * the edge does not answer, `DeadlineError` after the deadline.
    */
   ask(model: string, instance: Instance | Picture, options: AskOptions = {}): Promise<Answer> {
     return this.transport.json(
@@ -93,14 +95,14 @@ export class UpriverClient {
     );
   }
 
-  /** Asks many; one answer each, in order. They are split into as many requests as they need. */
+  /** Asks many questions, in as few requests as possible; returns the answers in order. */
   async askMany(model: string, instances: readonly Instance[], options: AskOptions = {}): Promise<Answer[]> {
     const answers: Answer[] = [];
     for await (const answer of this.askEach(model, instances, options)) answers.push(answer);
     return answers;
   }
 
-  /** Asks many, and gives each answer as soon as its batch has come, in order. */
+  /** Asks many questions and yields the answers in order, each as soon as its batch is answered. */
   async *askEach(
     model: string,
     instances: readonly Instance[],
@@ -114,7 +116,7 @@ export class UpriverClient {
     }
   }
 
-  /** The answer to a question once there is one: it waits until then, or until its time is over. */
+  /** Waits until a question is answered. Throws `DeadlineError` after the deadline. */
   async wait(question: string | Pick<Answer, "id">, options: WaitOptions = {}): Promise<Answer> {
     const id = typeof question === "string" ? question : question.id;
     const { deadlineAt, signal } = withDeadline(options);
@@ -126,7 +128,7 @@ export class UpriverClient {
     }
   }
 
-  /** What becomes of a question, as it comes: the provisional answer first, the last one in the end. A broken connection is opened again. */
+  /** Follows a question: yields the provisional answer, then the final one. Reconnects when the stream breaks. */
   async *stream(question: string | Pick<Answer, "id">, options: WaitOptions = {}): AsyncGenerator<Answer, void> {
     const id = typeof question === "string" ? question : question.id;
     const { deadlineAt, signal } = withDeadline(options);
@@ -141,7 +143,7 @@ export class UpriverClient {
           signal: signals.length > 0 ? AbortSignal.any(signals) : undefined,
         });
         for await (const { data } of readEvents(body)) {
-          // A stream that was opened again begins with what is known.
+          // A stream that was opened again repeats its last event.
           if (data !== last) yield JSON.parse(data) as Answer;
           last = data;
           if ((JSON.parse(data) as Answer).status === "answered") return;
@@ -149,24 +151,26 @@ export class UpriverClient {
       } catch (error) {
         if (signal?.aborted) throw signal.reason;
         if (deadlineAt !== undefined && Date.now() >= deadlineAt)
-          throw new DeadlineError(`stream ${id}: the time that was given is over.`);
+          throw new DeadlineError(
+            `Question ${id} was not answered before the deadline. Allow more time with deadlineMs.`,
+          );
         if (!(error instanceof UnreachableError) && !(error instanceof TypeError)) throw error;
       }
       await new Promise((resolve) => setTimeout(resolve, reopenMs));
     }
   }
 
-  /** Runs a model of tensors on instances; its outputs for each, in order. */
+  /** Runs a tensor model on instances; returns its outputs in order. */
   async infer(model: string, instances: Instance[], options: AskOptions = {}): Promise<TensorAnswer[]> {
     return (await this.transport.json<{ answers: TensorAnswer[] }>(askRequest(model, { instances }, options))).answers;
   }
 
-  /** Asks questions that name their own id, region or time. */
+  /** Asks questions that have an id, region or time of their own. */
   async askQuestions(model: string, questions: Draft[], options: AskOptions = {}): Promise<Answer[]> {
     return (await this.transport.json<{ answers: Answer[] }>(askRequest(model, { questions }, options))).answers;
   }
 
-  /** A question's answer, open or not; waits up to `waitSeconds` for one. */
+  /** Fetches a question's answer; waits up to `waitSeconds` while it is open. */
   question(
     id: string,
     {
@@ -187,12 +191,12 @@ export class UpriverClient {
     });
   }
 
-  /** Says what turned out to be right of a question. */
+  /** Records the truth of a question. */
   teach(id: string, truth: string | Truth): Promise<LabelResult> {
     return this.transport.json(post(`${questionPath(id)}/truth`, typeof truth === "string" ? { label: truth } : truth));
   }
 
-  /** Teaches a picture's label. */
+  /** Teaches the label of a picture. */
   teachPicture(
     model: string,
     picture: Picture,
@@ -208,54 +212,54 @@ export class UpriverClient {
     });
   }
 
-  /** Teaches labels in a batch, of questions that were asked or that come along. */
+  /** Teaches many labels, of earlier questions or of questions in the request. */
   teachMany(model: string, body: Truths): Promise<{ accepted: number; changed: number }> {
     return this.transport.json(post(`${modelPath(model)}/truths`, body));
   }
 
-  /** Leases the oldest open questions to this token, and to `reviewer` behind it. */
+  /** Leases the oldest open questions to a reviewer of this token. */
   async review(model: string, { limit = 1, reviewer }: { limit?: number; reviewer?: string } = {}) {
     const path = `${modelPath(model)}/review?limit=${limit}`;
     const request = { method: "GET" as const, path, headers: reviewerHeaders(reviewer) };
     return this.transport.json<{ questions: ReviewQuestion[]; waiting: number }>(request);
   }
 
-  /** Answers a question as a person; for ten minutes the same person may correct the label by another one. */
+  /** Answers a question as a person; within ten minutes the same person can correct the label. */
   answer(id: string, label: string, { reviewer }: { reviewer?: string } = {}): Promise<Answer> {
     const headers = reviewerHeaders(reviewer);
     return this.transport.json({ ...post(`${questionPath(id)}/answer`, { label }), headers });
   }
 
-  /** Gives a leased question back: others get it at once, this reviewer when nothing else waits. */
+  /** Returns a leased question to the queue; this reviewer gets it again when no other is waiting. */
   skip(id: string, { reviewer }: { reviewer?: string } = {}): Promise<{ id: string; skipped: true }> {
     const headers = reviewerHeaders(reviewer);
     return this.transport.json({ ...post(`${questionPath(id)}/skip`, {}), headers, isRepeatable: false });
   }
 
-  /** Says why no person can answer a question; whoever asked gets the best answer so far. */
+  /** Flags a question that no person can answer; the caller receives the provisional answer. */
   flag(id: string, reason: string, { reviewer }: { reviewer?: string } = {}): Promise<Answer> {
     const headers = reviewerHeaders(reviewer);
     return this.transport.json({ ...post(`${questionPath(id)}/flag`, { reason }), headers, isRepeatable: false });
   }
 
-  /** The questions that were flagged, the newest first; `answer` labels one after all. */
+  /** Lists flagged questions, newest first; `answer` labels one. */
   async flagged(model: string): Promise<FlaggedQuestion[]> {
     return (await this.get<{ questions: FlaggedQuestion[] }>(`${modelPath(model)}/review/flagged`)).questions;
   }
 
-  /** Leases open questions for a day, as tasks to import into Label Studio. */
+  /** Leases open questions for a day as tasks for Label Studio. */
   labelStudioTasks(model: string, { limit = 100, reviewer }: { limit?: number; reviewer?: string } = {}) {
     const path = `${modelPath(model)}/review/label-studio?limit=${limit}`;
     return this.transport.json<LabelStudioTask[]>({ method: "GET", path, headers: reviewerHeaders(reviewer) });
   }
 
-  /** The labelling configuration for Label Studio, as XML. */
+  /** Fetches the labelling configuration for Label Studio, as XML. */
   async labelStudioConfig(model: string): Promise<string> {
     const path = `${modelPath(model)}/review/label-studio/config`;
     return new TextDecoder().decode(await this.transport.bytes({ method: "GET", path }));
   }
 
-  /** Answers questions by what Label Studio exported as JSON; what is refused says why. */
+  /** Answers questions from tasks that Label Studio exported as JSON; the result lists refused ones with reasons. */
   async labelStudioImport(
     model: string,
     tasks: readonly AnnotatedTask[],
@@ -263,33 +267,38 @@ export class UpriverClient {
   ): Promise<LabelStudioImported> {
     const imported: LabelStudioImported[] = [];
     const headers = reviewerHeaders(reviewer);
-    for (const part of taskBatches(tasks)) {
-      imported.push(await this.transport.json({ ...post(`${modelPath(model)}/review/label-studio`, part), headers }));
+    for (const batch of taskBatches(tasks)) {
+      imported.push(await this.transport.json({ ...post(`${modelPath(model)}/review/label-studio`, batch), headers }));
     }
     return mergeImports(imported);
   }
 
+  /** Lists all models. */
   async models(): Promise<ModelSummary[]> {
     return (await this.get<{ models: ModelSummary[] }>("/v1/models")).models;
   }
 
+  /** Fetches the state of a served model: labels, policy, versions, examples. */
   model(model: string): Promise<ModelState> {
     return this.get(modelPath(model));
   }
 
+  /** Lists the versions of a model and their history. */
   versions(model: string): Promise<VersionList> {
     return this.get(`${modelPath(model)}/versions`);
   }
 
+  /** Fetches the manifest of a version; the stable one by default. */
   manifest(model: string, version?: number): Promise<Manifest> {
     return this.get(`${modelPath(model)}/manifest${version === undefined ? "" : `?version=${version}`}`);
   }
 
+  /** Fetches a blob. */
   blob(sha256: string): Promise<ArrayBuffer> {
     return this.transport.bytes({ method: "GET", path: `/v1/blobs/${sha256}` });
   }
 
-  /** Stores a blob; with scope `publish` none but publishers may read it. */
+  /** Stores a blob; with scope `publish` only publishers can read it. */
   putBlob(
     sha256: string,
     bytes: ArrayBuffer | Uint8Array,
@@ -298,28 +307,29 @@ export class UpriverClient {
     return this.transport.json({ method: "PUT", path: `/v1/blobs/${sha256}?scope=${scope}`, body: bytes });
   }
 
+  /** Publishes a version by its signed manifest. */
   putVersion(manifest: Manifest): Promise<{ version: number; state: string }> {
     const path = `${modelPath(manifest.model)}/versions/${manifest.version}`;
     return this.transport.json({ method: "PUT", path, body: manifest });
   }
 
-  /** Moves the pointer: to all, or to a `share` of the callers as a canary, which `watch` promotes or rolls back by itself. */
+  /** Serves a version to all callers, or to a `share` of them as a canary; `watch` promotes it or rolls it back. */
   async rollout(model: string, target: RolloutTarget): Promise<ModelPointer> {
     return (await this.transport.json<{ pointer: ModelPointer }>(post(`${modelPath(model)}/rollout`, target))).pointer;
   }
 
-  /** Where the canary stands that is watched, or how the last one ended; null where none ever was. */
+  /** Fetches the state of the watched canary, or the outcome of the last one; null when there was none. */
   async canary(model: string): Promise<CanaryState | null> {
     return (await this.get<{ canary: CanaryState | null }>(`${modelPath(model)}/canary`)).canary;
   }
 
-  /** Ends the canary, or goes back to the version before. */
+  /** Ends the canary, or returns to the previous version. */
   async rollback(model: string): Promise<ModelPointer> {
     const request = { ...post(`${modelPath(model)}/rollback`, {}), isRepeatable: false };
     return (await this.transport.json<{ pointer: ModelPointer }>(request)).pointer;
   }
 
-  /** Gives a region back the head that it had before, or the one of a number; null is the global one. */
+  /** Returns a region to its previous head, or to head number `head`; null is the global head. */
   rollbackRegion(
     model: string,
     region: string,
@@ -329,23 +339,23 @@ export class UpriverClient {
     return this.transport.json({ ...post(`${modelPath(model)}/rollback`, body), isRepeatable: head !== undefined });
   }
 
-  /** What the rung above the edge answers and trains with. Throws a 404 `ProblemError` where there is none. */
+  /** Fetches the origin's state. Throws a 404 `ProblemError` when the edge has no rung above. */
   origin(): Promise<OriginState> {
     return this.get("/v1/status");
   }
 
-  /** Orders a training at the origin. Throws a 409 `ProblemError` while the model has one under way. */
+  /** Starts a training at the origin. Throws a 409 `ProblemError` while the model has one running. */
   async startTraining(model: string, order: Partial<TrainingOrder> = {}): Promise<Training> {
     const request = { ...post(`${modelPath(model)}/trainings`, order), isRepeatable: false };
     return (await this.transport.json<{ training: Training }>(request)).training;
   }
 
-  /** A model's trainings at the origin, the newest first. */
+  /** Lists a model's trainings at the origin, newest first. */
   async trainings(model: string): Promise<Training[]> {
     return (await this.get<{ trainings: Training[] }>(`${modelPath(model)}/trainings`)).trainings;
   }
 
-  /** A training; waits up to `waitSeconds` for its end. */
+  /** Fetches a training; waits up to `waitSeconds` for its end. */
   async training(model: string, id: string, { waitSeconds = 0 }: { waitSeconds?: number } = {}): Promise<Training> {
     const headers: Record<string, string> = waitSeconds > 0 ? { prefer: `wait=${waitSeconds}` } : {};
     const timeoutMs = waitSeconds * 1_000 + waitMarginMs;
@@ -353,42 +363,44 @@ export class UpriverClient {
     return (await this.transport.json<{ training: Training }>({ method: "GET", path, headers, timeoutMs })).training;
   }
 
-  /** A training's report as a page of HTML. Throws a 404 `ProblemError` before it has one. */
+  /** Fetches a training's report, an HTML page. Throws a 404 `ProblemError` before there is one. */
   async trainingReport(model: string, id: string): Promise<string> {
     return new TextDecoder().decode(
       await this.transport.bytes({ method: "GET", path: `${trainingPath(model, id)}/report` }),
     );
   }
 
-  /** Stops a training; what it has learned so far stays, for a restart. */
+  /** Stops a training; its checkpoint is kept for a restart. */
   async cancelTraining(model: string, id: string): Promise<Training> {
     return (await this.transport.json<{ training: Training }>(post(`${trainingPath(model, id)}/cancel`, {}))).training;
   }
 
-  /** Takes up a training that failed or was cancelled, where it was. */
+  /** Continues a failed or cancelled training from its checkpoint. */
   async restartTraining(model: string, id: string): Promise<Training> {
     return (await this.transport.json<{ training: Training }>(post(`${trainingPath(model, id)}/restart`, {}))).training;
   }
 
+  /** Lists the regions of a model. */
   async regions(model: string): Promise<RegionState[]> {
     return (await this.get<{ regions: RegionState[] }>(`${modelPath(model)}/regions`)).regions;
   }
 
-  /** One region: its state, every head that it had, what was done with them, and its runs. */
+  /** Fetches one region: its state, its heads and their history, its retrains. */
   region(model: string, region: string): Promise<RegionDetail> {
     return this.get(regionPath(model, region));
   }
 
-  /** The runs of every region, the newest first. */
+  /** Lists the retrains of all regions, newest first. */
   async allRuns(model: string): Promise<RegionRun[]> {
     return (await this.get<{ runs: RegionRun[] }>(`${modelPath(model)}/runs`)).runs;
   }
 
+  /** Lists the retrains of a region, newest first. */
   async runs(model: string, region: string): Promise<RegionRun[]> {
     return (await this.get<{ runs: RegionRun[] }>(`${regionPath(model, region)}/runs`)).runs;
   }
 
-  /** Retrains a region's head now, with what is known at data time `at`; waits up to `waitSeconds` for the end. */
+  /** Retrains a region's head on what is known at data time `at`; waits up to `waitSeconds` for the end. */
   retrain(
     model: string,
     region: string,
@@ -400,17 +412,17 @@ export class UpriverClient {
     return this.transport.json({ ...post(`${regionPath(model, region)}/retrain`, body), headers, timeoutMs });
   }
 
-  /** Forgets everything that a region was asked and taught, and its heads. */
+  /** Deletes everything that a region stores: questions, samples and heads. */
   forgetRegion(model: string, region: string): Promise<{ forgotten: boolean }> {
     return this.transport.json({ method: "DELETE", path: regionPath(model, region) });
   }
 
-  /** Forgets a question: its row, input, embedding and what it taught. */
+  /** Deletes a question: its row, input, embedding and sample. */
   forgetQuestion(id: string): Promise<{ id: string; forgotten: boolean }> {
     return this.transport.json({ method: "DELETE", path: questionPath(id) });
   }
 
-  /** Labelled samples that changed after a cursor, and the cursor to go on from. */
+  /** Fetches labelled samples that changed after a cursor, and the cursor of the next page. */
   async samples(model: string, since?: string): Promise<SamplePage> {
     const query = since === undefined ? "" : `?since=${encodeURIComponent(since)}`;
     const bytes = await this.transport.bytes({ method: "GET", path: `${modelPath(model)}/samples${query}` });
@@ -419,31 +431,32 @@ export class UpriverClient {
     return { lines: lines.map((line) => JSON.parse(line) as SampleLine), cursor, more };
   }
 
-  /** A region's sums over its labelled embeddings, as float64 bytes. */
+  /** Fetches a region's sums over its labelled embeddings, as float64 bytes. */
   sums(model: string, region: string): Promise<ArrayBuffer> {
     return this.transport.bytes({ method: "GET", path: `${regionPath(model, region)}/sums` });
   }
 
-  /** Every rung as it is now: what it counted, what is open, whether the next rung answers. */
+  /** Fetches the state of every rung: counts, open questions, whether the next rung answers. */
   ladder(): Promise<Ladder> {
     return this.get("/v1/ladder");
   }
 
-  /** The same for Prometheus, and what the regions have learned, in its text format. */
+  /** Fetches metrics of rungs and regions in Prometheus's text format. */
   async metrics(): Promise<string> {
     return new TextDecoder().decode(await this.transport.bytes({ method: "GET", path: "/metrics" }));
   }
 
-  /** What this client's token may do. */
+  /** Fetches the scopes of this client's token. */
   token(): Promise<TokenState> {
     return this.get("/v1/token");
   }
 
-  /** What the deployment finds of itself, and how to mend it. */
+  /** Runs the deployment's checks; each fault comes with a remedy. */
   checks(): Promise<Checks> {
     return this.get("/v1/checks");
   }
 
+  /** Tells whether the edge is up. */
   health(): Promise<{ status: string; node: string }> {
     return this.get("/healthz");
   }

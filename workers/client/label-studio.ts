@@ -1,15 +1,15 @@
 import type { LabelStudioImported } from "./contract.ts";
 
-/** A task as Label Studio exports it as JSON: of it, what is read. */
+/** A task that Label Studio exported as JSON: the fields that an import reads. */
 export interface AnnotatedTask {
   data: { upriver_id: string };
   annotations?: readonly unknown[];
 }
 
-/** Tasks in one request at most; the system's own limit. */
+/** Most tasks in one request; the edge accepts no more. */
 const importMaxTasks = 500;
 
-/** Tasks as they are sent: without what was to be labelled, in as many parts as they need. */
+/** Divides tasks into requests, without the instances, which the edge knows. */
 export function taskBatches(tasks: readonly AnnotatedTask[]): AnnotatedTask[][] {
   const slim = tasks.map(({ data, annotations = [] }) => ({ data: { upriver_id: data?.upriver_id }, annotations }));
   return Array.from({ length: Math.ceil(slim.length / importMaxTasks) }, (_, i) =>
@@ -17,11 +17,12 @@ export function taskBatches(tasks: readonly AnnotatedTask[]): AnnotatedTask[][] 
   );
 }
 
-export function mergeImports(parts: readonly LabelStudioImported[]): LabelStudioImported {
-  const sum = (of: (part: LabelStudioImported) => number) => parts.reduce((total, part) => total + of(part), 0);
+/** Adds up the results of several requests. */
+export function mergeImports(results: readonly LabelStudioImported[]): LabelStudioImported {
+  const sum = (of: (result: LabelStudioImported) => number) => results.reduce((total, result) => total + of(result), 0);
   return {
     accepted: sum(({ accepted }) => accepted),
     skipped: sum(({ skipped }) => skipped),
-    refused: parts.flatMap(({ refused }) => refused),
+    refused: results.flatMap(({ refused }) => refused),
   };
 }

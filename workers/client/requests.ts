@@ -1,31 +1,33 @@
 import type { AskBody, Instance } from "./contract.ts";
 import type { ApiRequest } from "./transport.ts";
 
-/** How long a caller waits: ms in all, tries and pauses included; and a signal that ends it at once. */
+/** When a call ends: after `deadlineMs`, retries and pauses included, or when `signal` aborts. */
 export interface WaitOptions {
   deadlineMs?: number;
   signal?: AbortSignal;
 }
 
-/** A picture as it is stored: JPEG, PNG or WebP. */
+/** A JPEG, PNG or WebP picture. */
 export type Picture = Blob | { type: string; bytes: ArrayBuffer | Uint8Array };
 
-/** How questions are asked. */
+/** Options of `ask` and of the other methods that ask questions. */
 export interface AskOptions extends WaitOptions, Pick<AskBody, "accept" | "trace" | "caller"> {
-  /** The same key asks once, however often it is sent; the answer is kept for it. */
+  /** Requests with the same key ask once; the edge keeps the answer for the key. */
   idempotencyKey?: string;
-  /** The region of a picture, where the model takes it from no header or location. */
+  /** The region of a picture, if the model does not take it from a header or the location. */
   region?: string;
 }
 
-/** Questions in one request at most; the system's own limit. */
+/** Most questions in one request; the edge accepts no more. */
 const batchMaxQuestions = 1_024;
-/** Bytes of JSON in one request, under the system's own limit. */
+/** Most bytes of JSON in one request, below the edge's limit. */
 const batchMaxBytes = 3 * 1024 * 1024;
-/** Within how long the edge asks the rungs above, at most. */
+/** Longest time that the edge gives the rungs above. */
 const askMaxMs = 10_000;
+/** Options with the deadline as a moment, ms since 1970. */
 export type WithDeadline<T extends WaitOptions> = Omit<T, "deadlineMs"> & { deadlineAt?: number | undefined };
 
+/** Turns `deadlineMs` into the moment at which the call ends. */
 export function withDeadline<T extends WaitOptions>({ deadlineMs, ...rest }: T): WithDeadline<T> {
   return {
     ...rest,
@@ -33,10 +35,7 @@ export function withDeadline<T extends WaitOptions>({ deadlineMs, ...rest }: T):
   };
 }
 
-/**
- * A question that is sent again is the same question: by the caller's key, by its own id, or by an id that stands for
- * this request alone, which costs the edge nothing.
- */
+/** Builds the request that asks questions; a retry of it asks the same questions, by key or by request id. */
 export function askRequest(model: string, body: Partial<AskBody>, options: AskOptions): ApiRequest {
   const { idempotencyKey, signal, deadlineAt, region: _, ...rest } = withDeadline(options);
   const remainingMs = deadlineAt === undefined ? {} : { remainingMs: remainingOf(deadlineAt) };
@@ -44,16 +43,19 @@ export function askRequest(model: string, body: Partial<AskBody>, options: AskOp
   return { ...post(`${modelPath(model)}/ask`, { ...body, ...rest, ...remainingMs }), headers, signal, deadlineAt };
 }
 
+/** Returns the time left for the rungs above, in ms. */
 export function remainingOf(deadlineAt: number): number {
   return Math.max(1, Math.min(askMaxMs, deadlineAt - Date.now()));
 }
 
+/** Returns the headers by which the edge recognises a retry. */
 export function idempotencyHeaders(idempotencyKey: string | undefined): Record<string, string> {
   return idempotencyKey === undefined
     ? { "x-upriver-request": crypto.randomUUID() }
     : { "idempotency-key": idempotencyKey };
 }
 
+/** Builds the request that asks about a picture. */
 export function pictureRequest(model: string, picture: Picture, options: AskOptions): ApiRequest {
   const { idempotencyKey, signal, deadlineAt, accept, caller, trace, region } = withDeadline(options);
   const given = { accept, caller, region, ...(trace ? { trace: "true" } : {}) };
@@ -72,6 +74,7 @@ export function pictureRequest(model: string, picture: Picture, options: AskOpti
   };
 }
 
+/** Returns the body and content type of a picture. */
 export function pictureBody(picture: Picture): {
   body: Blob | ArrayBuffer | Uint8Array;
   headers: Record<string, string>;
@@ -80,12 +83,14 @@ export function pictureBody(picture: Picture): {
   return { body, headers: { "content-type": picture.type } };
 }
 
+/** Tells whether a value is a picture. */
 export function isPicture(value: Instance | Picture): value is Picture {
   if (typeof Blob !== "undefined" && value instanceof Blob) return true;
   const { type, bytes } = value as { type?: unknown; bytes?: unknown };
   return typeof type === "string" && (bytes instanceof ArrayBuffer || ArrayBuffer.isView(bytes));
 }
 
+/** Divides instances into batches that fit into one request each. */
 export function batchesOf(instances: readonly Instance[]): Instance[][] {
   const batches: Instance[][] = [];
   let bytes = 0;
@@ -115,11 +120,12 @@ export function trainingPath(model: string, id: string): string {
   return `${modelPath(model)}/trainings/${encodeURIComponent(id)}`;
 }
 
+/** Builds a POST request with a JSON body. */
 export function post(path: string, body: unknown): ApiRequest {
   return { method: "POST", path, body };
 }
 
-/** Says who the person behind the token is. */
+/** Returns the header that names the person who reviews. */
 export function reviewerHeaders(reviewer: string | undefined): Record<string, string> {
   return reviewer ? { "x-upriver-reviewer": reviewer } : {};
 }

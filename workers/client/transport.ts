@@ -1,29 +1,32 @@
 import type { Problem } from "./contract.ts";
 import { DeadlineError, ProblemError, UnreachableError } from "./errors.ts";
 
+/** Options of `UpriverClient`. */
 export interface TransportOptions {
-  /** Where the edge is, without a path: "https://upriver.example.workers.dev". */
+  /** Address of the edge without a path: "https://upriver.example.workers.dev". */
   url: string;
-  /** A bearer token; none where asking is open to the public. */
+  /** API token; not needed where asking is public. */
   token?: string | undefined;
-  /** How long one try may take, ms; 30,000 by default. */
+  /** Longest duration of one attempt, ms; 30,000 by default. */
   timeoutMs?: number;
-  /** How often a request that may be repeated is tried in all; 3 by default. */
+  /** Most attempts of a request that may be retried; 3 by default. */
   tries?: number;
+  /** A replacement of the global `fetch`. */
   fetch?: typeof fetch;
 }
 
+/** A request to the HTTP API. */
 export interface ApiRequest {
   method: "GET" | "POST" | "PUT" | "DELETE";
   path: string;
-  /** A JSON body, or bytes. */
+  /** A value to send as JSON, or bytes. */
   body?: unknown;
   headers?: Record<string, string>;
   signal?: AbortSignal | undefined;
   timeoutMs?: number;
-  /** When the caller's time is over, ms since 1970: tries and pauses included. */
+  /** When the call ends, retries and pauses included, ms since 1970. */
   deadlineAt?: number | undefined;
-  /** Whether the same request twice is as good as once: such a one is tried again. */
+  /** Whether the request may be retried: it has the same effect once or twice. Default: true. */
   isRepeatable?: boolean;
 }
 
@@ -37,10 +40,10 @@ interface Received {
 const defaultTimeoutMs = 30_000;
 const defaultTries = 3;
 const firstPauseMs = 200;
-/** Statuses that pass: too many at once, or not there just now. */
-const passingStatuses = new Set([429, 502, 503, 504]);
+/** Statuses that are worth a retry: rate limits, and rungs that are down. */
+const retriedStatuses = new Set([429, 502, 503, 504]);
 
-/** Sends requests, tries again what may be tried again, and turns refusals into typed errors. */
+/** Sends requests, retries those that may be retried, and throws typed errors. */
 export class Transport {
   private readonly options: TransportOptions;
 
@@ -49,8 +52,8 @@ export class Transport {
   }
 
   /**
-   * Sends a request and reads its JSON. Throws `ProblemError` for a refusal, `UnreachableError` where nobody answers,
-   * `DeadlineError` when the caller's time is over, and the signal's reason when it is told to stop.
+   * Sends a request and reads its JSON. Throws `ProblemError` when it is refused, `UnreachableError` when the edge does
+   * not answer, `DeadlineError` after the deadline, and the signal's reason when it aborts.
    */
   async json<T>(request: ApiRequest): Promise<T> {
     const { status, bytes } = await this.send(request);
@@ -62,12 +65,12 @@ export class Transport {
     }
   }
 
-  /** Sends a request and reads its bytes; throws as `json` does. */
+  /** Sends a request and reads its bytes. Throws as `json` does. */
   async bytes(request: ApiRequest): Promise<ArrayBuffer> {
     return (await this.send(request)).bytes;
   }
 
-  /** Sends a request once and gives its body as it comes; throws as `json` does. */
+  /** Sends a request once and returns its body as a stream. Throws as `json` does. */
   async stream(request: ApiRequest): Promise<ReadableStream<Uint8Array>> {
     const response = await this.fetchOnce(request, request.signal);
     if (response.ok && response.body) return response.body;
@@ -82,7 +85,7 @@ export class Transport {
       try {
         const received = await this.once(request);
         if (received.ok) return received;
-        if (isLast || !passingStatuses.has(received.status)) {
+        if (isLast || !retriedStatuses.has(received.status)) {
           throw new ProblemError(problemFrom(received.status, received.bytes, request));
         }
         pauseMs = Math.max(pauseMs, received.retryAfterMs ?? 0);
@@ -90,7 +93,7 @@ export class Transport {
         const isFinal = error instanceof ProblemError || error instanceof DeadlineError;
         if (isFinal || isLast || request.signal?.aborted) throw error;
       }
-      if (leftMs(request) <= pauseMs) throw late(request);
+      if (leftMs(request) <= pauseMs) throw deadlinePassed(request);
       await pause(pauseMs, request.signal);
     }
   }
@@ -98,10 +101,10 @@ export class Transport {
   private async once(request: ApiRequest): Promise<Received> {
     const { signal, timeoutMs } = request;
     const left = leftMs(request);
-    if (left <= 0) throw late(request);
+    if (left <= 0) throw deadlinePassed(request);
     const limit = AbortSignal.timeout(Math.min(left, timeoutMs ?? this.options.timeoutMs ?? defaultTimeoutMs));
     const response = await this.fetchOnce(request, signal ? AbortSignal.any([signal, limit]) : limit);
-    // Read here, so that an answer cut off on its way is a failure like any other, and may be asked for again.
+    // Reading the body here makes a response that breaks off a failed attempt, which may be retried.
     const bytes = await response.arrayBuffer().catch((cause: unknown) => this.fail(request, cause));
     const { ok, status } = response;
     return { ok, status, bytes, retryAfterMs: retryAfterOf(response) };
@@ -129,25 +132,34 @@ export class Transport {
 
   private fail(request: ApiRequest, cause: unknown): never {
     if (request.signal?.aborted) throw request.signal.reason;
-    if (leftMs(request) <= 0) throw late(request, cause);
-    const inner = cause instanceof Error ? (cause.cause as Error | undefined) : undefined;
-    const reason = cause instanceof Error ? (inner?.message ?? cause.message) : String(cause);
-    const next = "Is the edge running there? 'npm start' brings one up locally.";
-    throw new UnreachableError(
-      `${request.method} ${request.path}: ${this.options.url} did not answer (${reason}). ${next}`,
-      {
-        cause,
-      },
-    );
+    if (leftMs(request) <= 0) throw deadlinePassed(request, cause);
+    const next = "Check the address; 'npm start' runs an edge on this machine.";
+    throw new UnreachableError(`${this.options.url} did not answer: ${reasonOf(cause)}. ${next}`, { cause });
   }
+}
+
+const reasons: Record<string, string> = {
+  ECONNREFUSED: "connection refused",
+  ECONNRESET: "connection reset",
+  ENOTFOUND: "unknown host",
+  EAI_AGAIN: "unknown host",
+  ERR_INVALID_URL: "not a valid address",
+};
+
+// Node has the code at the cause of fetch's TypeError; browsers give no reason at all.
+function reasonOf(cause: unknown): string {
+  if (!(cause instanceof Error)) return "connection failed";
+  if (cause.name === "TimeoutError") return "timed out";
+  const { code } = (cause.cause ?? cause) as { code?: unknown };
+  return reasons[String(code)] ?? "connection failed";
 }
 
 function leftMs({ deadlineAt }: ApiRequest): number {
   return deadlineAt === undefined ? Number.POSITIVE_INFINITY : deadlineAt - Date.now();
 }
 
-function late({ method, path }: ApiRequest, cause?: unknown): DeadlineError {
-  return new DeadlineError(`${method} ${path}: the time that was given is over. Give it more with deadlineMs.`, {
+function deadlinePassed({ method, path }: ApiRequest, cause?: unknown): DeadlineError {
+  return new DeadlineError(`${method} ${path} did not finish before its deadline. Allow more time with deadlineMs.`, {
     cause,
   });
 }
@@ -177,7 +189,7 @@ function problemFrom(status: number, bytes: ArrayBuffer, request: ApiRequest): P
     const parsed: unknown = JSON.parse(text);
     if (isProblem(parsed)) return parsed;
   } catch {
-    // Something else than Upriver answered.
+    // Another server than Upriver answered.
   }
   return unknownProblem(status, text, request);
 }
@@ -193,8 +205,8 @@ function unknownProblem(status: number, text: string, { method, path }: ApiReque
     type: "about:blank",
     title: `Status ${status}`,
     status,
-    detail: text.slice(0, 200) || "The answer has no body.",
+    detail: text.slice(0, 200) || "The response has no body.",
     operation: `${method} ${path}`,
-    next: "Check that the address is an Upriver edge.",
+    next: "Check that the address is that of an Upriver edge.",
   };
 }
