@@ -1,6 +1,9 @@
+import { relative } from "node:path";
 import type { Reporter, TestModule } from "vitest/node";
 
-/** Prints the plain count that CI reads, as the very last line. */
+const slowestFiles = 10;
+
+/** Prints the slowest files and, as the last line of the process, the count that CI reads. */
 export default class CiReporter implements Reporter {
   onTestRunEnd(modules: readonly TestModule[]): void {
     const counts = { passed: 0, failed: 0, skipped: 0 };
@@ -13,8 +16,20 @@ export default class CiReporter implements Reporter {
       }
     }
     const { passed, failed, skipped } = counts;
-    process.once("exit", () =>
-      console.log(`${passed} passed, ${failed} failed${skipped ? `, ${skipped} skipped` : ""}`),
-    );
+    const slowest = modules
+      .map((module) => ({ seconds: secondsOf(module), name: relative(process.cwd(), module.moduleId) }))
+      .sort((a, b) => b.seconds - a.seconds)
+      .slice(0, slowestFiles);
+    process.once("exit", () => {
+      console.log("The slowest files:");
+      for (const { seconds, name } of slowest) console.log(`${seconds.toFixed(1).padStart(6)} s  ${name}`);
+      console.log(`${passed} passed, ${failed} failed${skipped ? `, ${skipped} skipped` : ""}`);
+    });
   }
+}
+
+/** Returns how long a file took with its imports and hooks. */
+function secondsOf(module: TestModule): number {
+  const { collectDuration, setupDuration, duration } = module.diagnostic();
+  return (collectDuration + setupDuration + duration) / 1_000;
 }

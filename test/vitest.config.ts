@@ -1,54 +1,95 @@
 import { join } from "node:path";
 import { cloudflareTest } from "@cloudflare/vitest-plugin";
-import { defineConfig } from "vitest/config";
+import { defineConfig, type TestProjectInlineConfiguration } from "vitest/config";
 import { freePort } from "#scripts/local/ports.ts";
 import { testBindings } from "./helpers/bindings.ts";
+import { SlowestFirst } from "./sequencer.ts";
 
 const root = join(import.meta.dirname, "..");
-// Vitest reads this file once a project: all of them mean the same origin.
+// Vitest reads this file once per project; all projects use the same ports.
 process.env.UPRIVER_TEST_ORIGIN_PORT ??= String(await freePort());
+process.env.UPRIVER_TEST_SHARED_PORT ??= String(await freePort());
 const originPort = process.env.UPRIVER_TEST_ORIGIN_PORT;
-// Once a file, wrangler would tell of secrets that it misses in its config: the tests bind their own.
+// Processes that tests start (the command line, wrangler, origins) compile the same sources: once is enough.
+process.env.NODE_COMPILE_CACHE ??= join(root, "node_modules/.cache/compiled");
+// The tests bind their own secrets: wrangler's warning that its config lacks them does not apply.
 process.env.WRANGLER_LOG ??= "error";
 const reporters = process.env.CI ? ["default", join(import.meta.dirname, "ci-reporter.ts")] : ["default"];
+
+/** Files of Node that need a process of their own: they start ladders, commands and browsers, or set up TensorFlow.js. */
+const aloneInNode = [
+  "test/origin/**/*.test.ts",
+  "test/journeys/**/*.test.ts",
+  "test/console/**/*.test.ts",
+  "test/client/{package,sdk}.test.ts",
+  "test/scripts/{context,review,scripts,token}.test.ts",
+];
+/** Files of workerd that need empty stores: they count everything, or publish models that other files publish too. */
+const aloneInWorkerd = [
+  "test/durable-objects/{cost,live-rule,region}.test.ts",
+  "test/edge/{checks,metrics}.test.ts",
+  "test/edge/protocols/tensor-models.test.ts",
+];
+// Pictures take minutes: `npm run screens` takes them.
+const screens = process.env.SCREENSHOTS ? [] : ["test/console/screens.test.ts"];
+
+function inWorkerd(
+  name: string,
+  isolate: boolean,
+  include: string[],
+  exclude: string[],
+): TestProjectInlineConfiguration {
+  return {
+    root,
+    plugins: [
+      cloudflareTest({
+        wrangler: { configPath: join(root, "wrangler.toml") },
+        miniflare: { bindings: { ...testBindings, NEXT_RUNG_URL: `http://127.0.0.1:${originPort}` } },
+      }),
+    ],
+    // TensorFlow.js ships ES modules that Node's rules, and so workerd's loader, take for CommonJS.
+    ssr: { noExternal: [/@tensorflow/] },
+    test: { name, isolate, include, exclude, testTimeout: 60_000, hookTimeout: 60_000 },
+  };
+}
 
 export default defineConfig({
   root,
   test: {
-    // Two at a time: a ladder waits much of its time, and CI has two cores.
-    maxWorkers: 2,
+    // One more than the cores of CI: a file that has started a ladder mostly waits for it.
+    maxWorkers: 3,
+    sequence: { sequencer: SlowestFirst },
     reporters,
-    // Nothing is timed here: a machine that is busy takes its time, and a test that hangs still ends.
-    expect: { poll: { timeout: 30_000 } },
-    // What the rungs say of each question would bury the rest; a test that reads it listens for itself.
+    // Nothing is timed here: a busy machine takes longer, and a test that hangs still ends.
+    expect: { poll: { timeout: 30_000, interval: 20 } },
+    // What the rungs log of each question would bury the rest; a test that reads it listens for itself.
     onConsoleLog: (text) => !/^\{"event":.*"rung":/.test(text),
-    globalSetup: [join(import.meta.dirname, "helpers/origin.setup.ts")],
+    globalSetup: ["origin", "shared"].map((name) => join(import.meta.dirname, `helpers/${name}.setup.ts`)),
     projects: [
+      inWorkerd(
+        "workerd",
+        false,
+        ["test/{core,edge,durable-objects}/**/*.test.ts"],
+        ["**/*.node.test.ts", ...aloneInWorkerd],
+      ),
+      inWorkerd("workerd-alone", true, aloneInWorkerd, []),
       {
         root,
-        plugins: [
-          cloudflareTest({
-            wrangler: { configPath: join(root, "wrangler.toml") },
-            miniflare: { bindings: { ...testBindings, NEXT_RUNG_URL: `http://127.0.0.1:${originPort}` } },
-          }),
-        ],
-        // TensorFlow.js ships ES modules that Node's rules, and so workerd's loader, take for CommonJS.
-        ssr: { noExternal: [/@tensorflow/] },
         test: {
-          name: "workerd",
-          include: ["test/{core,edge,durable-objects}/**/*.test.ts"],
-          exclude: ["**/*.node.test.ts"],
-          testTimeout: 60_000,
-          hookTimeout: 60_000,
+          name: "node",
+          isolate: false,
+          include: ["test/{core,client,scripts}/**/*.test.ts"],
+          exclude: aloneInNode,
+          testTimeout: 180_000,
+          hookTimeout: 300_000,
         },
       },
       {
         root,
         test: {
-          name: "node",
-          include: ["test/{core,origin,client,console,scripts,journeys}/**/*.test.ts"],
-          // Pictures take minutes: `npm run screens` takes them.
-          exclude: process.env.SCREENSHOTS ? [] : ["test/console/screens.test.ts"],
+          name: "node-alone",
+          include: aloneInNode,
+          exclude: screens,
           testTimeout: 180_000,
           hookTimeout: 300_000,
         },

@@ -15,50 +15,47 @@ import { readModelFiles, type TfjsModelFiles } from "#origin/import/files.ts";
 import { type Inspection, inspect } from "#origin/import/inspect.ts";
 import { randomInputs } from "#origin/import/random-inputs.ts";
 import { importFrom, writeRecipe } from "#origin/import/recipe.ts";
-import { publish } from "#origin/publish.ts";
-import type { LocalLadder } from "#scripts/local/ladder.ts";
 import { graphNetwork, layersNetwork } from "../helpers/image-networks.ts";
 import { saveNetwork } from "../helpers/saved-model.ts";
-import { temporaryLadder } from "./ladder.ts";
+import { rolloutOn, type SharedLadder, sharedLadder } from "./ladder.ts";
 
 const shared = process.env.UPRIVER_SHARED ?? join(import.meta.dirname, "../../../shared");
 const models = join(shared, "models");
 const rows = 2;
 
-let ladder: LocalLadder;
+let ladder: SharedLadder;
 let folder: string;
 
 beforeAll(async () => {
-  ladder = await temporaryLadder();
+  ladder = await sharedLadder();
   folder = await mkdtemp(join(tmpdir(), "upriver-any-"));
 });
 afterAll(async () => {
-  await ladder?.stop();
+  ladder?.check();
   await rm(folder, { recursive: true, force: true });
 });
 
-describe("a model that somebody made", () => {
-  it.each(["layers", "graph"] as const)("is imported, published, and asked at the edge: %s", async (format) => {
+describe("a model made elsewhere", () => {
+  it.each(["layers", "graph"] as const)("is imported, published and served at the edge: %s", async (format) => {
     const network = format === "layers" ? layersNetwork("uint8") : graphNetwork("float16");
-    await servedAsItIs(await saveNetwork(network, join(folder, format)), `own-${format}`);
+    await expectServed(await saveNetwork(network, join(folder, format)), `own-${format}`);
   });
 
-  it("answers as plain TensorFlow.js does, each of the shared ones", async (context) => {
+  it("gives the outputs of plain TensorFlow.js, for each of the shared models", async (context) => {
     if (!existsSync(models)) context.skip(`no models at ${models}; UPRIVER_SHARED names the folder above`);
     for (const name of await readdir(models)) {
-      await servedAsItIs(join(models, name), name.toLowerCase().replace(/[^a-z0-9]+/g, "-"));
+      await expectServed(join(models, name), name.toLowerCase().replace(/[^a-z0-9]+/g, "-"));
     }
   });
 });
 
-async function servedAsItIs(path: string, model: string): Promise<void> {
+async function expectServed(path: string, model: string): Promise<void> {
   const files = await readModelFiles(path);
   const inspection = await inspect(files);
   expect(inspection.unsupported).toEqual([]);
   const recipe = await writeRecipe(files, inspection, model, folder);
   const artefact = await importFrom(recipe);
-  const { version } = await publish(ladder.client("publish"), artefact, ladder.credentials.signingKey);
-  await ladder.client("publish").rollout(model, { version });
+  await rolloutOn(ladder, artefact);
   const inputs = randomInputs(inspection.inputs, rows, 7);
   const expected = await plainOutputs(files, inspection, inputs);
   for (const [row, instance] of instancesOf(inputs).entries()) {
@@ -76,7 +73,7 @@ function instancesOf(inputs: Record<string, Tensor>): Instance[] {
   });
 }
 
-/** What TensorFlow.js makes of each row by itself, on its CPU backend: none of the edge's kernels. */
+/** Runs each row alone on the CPU backend of TensorFlow.js, which shares no kernel with the edge. */
 async function plainOutputs(
   { kind, modelJson, values }: TfjsModelFiles,
   { inputs, outputs }: Inspection,

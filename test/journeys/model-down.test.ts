@@ -1,35 +1,38 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { Answer } from "#core/contract/index.ts";
 import { publish } from "#origin/publish.ts";
-import { recipeOf } from "#origin/recipes/index.ts";
-import { type Artefact, train } from "#origin/train/index.ts";
-import type { LocalLadder } from "#scripts/local/ladder.ts";
-import { temporaryLadder } from "./ladder.ts";
+import type { Artefact } from "#origin/train/index.ts";
+import { trainedModel } from "../helpers/shared.ts";
+import { type SharedLadder, sharedLadder } from "./ladder.ts";
 
-const model = "storefront";
+const model = "goes-down";
 const callers = Array.from({ length: 40 }, (_, i) => `caller-${i}`);
 
-let ladder: LocalLadder;
+let ladder: SharedLadder;
 let older: Artefact;
 let newer: Artefact;
 
 beforeAll(async () => {
-  ladder = await temporaryLadder();
-  older = await train(recipeOf(model), { before: "2024-07-01" });
-  newer = await train(recipeOf(model), { before: "2025-07-01" });
+  const trained = [trainedModel("storefront", { before: "2024-04-01" }), trainedModel("storefront")] as const;
+  ladder = await sharedLadder();
+  [older, newer] = (await Promise.all(trained)).map(renamed) as [Artefact, Artefact];
 });
-afterAll(() => ladder?.stop());
+afterAll(() => ladder?.check());
 
-describe("a model goes down", () => {
-  it("is published without serving anybody, then rolled out to all", async () => {
+function renamed({ draft, blobs }: Artefact): Artefact {
+  return { draft: { ...draft, model }, blobs };
+}
+
+describe("a new version", () => {
+  it("is published without serving anyone, then rolled out to all callers", async () => {
     const { version } = await publish(ladder.client("publish"), older, ladder.credentials.signingKey);
     expect(version).toBe(1);
-    await expect(askAs("caller-0")).rejects.toThrow(/model 'storefront'/);
+    await expect(askAs("caller-0")).rejects.toThrow(`model '${model}'`);
     await ladder.client("publish").rollout(model, { version: 1 });
     expect(await versions()).toEqual({ 1: callers.length });
   });
 
-  it("is canaried to a share of the callers, who stay on it", async () => {
+  it("is a canary for a share of the callers, and each caller stays on the same version", async () => {
     await publish(ladder.client("publish"), newer, ladder.credentials.signingKey);
     expect(await versions()).toEqual({ 1: callers.length });
     await ladder.client("publish").rollout(model, { version: 2, share: 0.3 });
@@ -44,12 +47,12 @@ describe("a model goes down", () => {
     ]);
   });
 
-  it("is promoted to all", async () => {
+  it("is promoted to all callers", async () => {
     await ladder.client("publish").rollout(model, { version: 2 });
     expect(await versions()).toEqual({ 2: callers.length });
   });
 
-  it("is rolled back by one move of the pointer", async () => {
+  it("is rolled back by moving the pointer once", async () => {
     await ladder.client("publish").rollback(model);
     expect(await versions()).toEqual({ 1: callers.length });
     const { history } = await ladder.client("ask").versions(model);
@@ -63,7 +66,7 @@ describe("a model goes down", () => {
     ]);
   });
 
-  it("is a canary that the registry ends by itself when its time is over, and says why", async () => {
+  it("is rolled back by the registry at the deadline of its canary, with a reason", async () => {
     await ladder.client("publish").rollout(model, { version: 2, share: 0.3, watch: { deadlineHours: 0.5 / 3600 } });
     await askAs("caller-0");
     await expect.poll(async () => (await ladder.client("ask").canary(model))?.outcome).toBe("rolled back");
@@ -72,7 +75,7 @@ describe("a model goes down", () => {
     expect(history[0]?.reason).toMatch(/^rolled back: undecided when the time was over/);
   });
 
-  it("can't be published otherwise under a version that is known, nor unsigned", async () => {
+  it("cannot be published with other content under a known version, nor unsigned", async () => {
     const known = await ladder.client("ask").manifest(model, 1);
     await expect(ladder.client("publish").putVersion(known)).resolves.toMatchObject({ version: 1 });
     const other = { ...known, createdAt: new Date().toISOString() };
@@ -83,15 +86,13 @@ describe("a model goes down", () => {
 });
 
 function askAs(caller: string): Promise<Answer> {
-  const [easy] = older.draft.examples;
+  const [easy] = newer.draft.examples;
   return ladder.client("ask").ask(model, easy as NonNullable<typeof easy>, { caller, accept: "always" });
 }
 
 async function versions(): Promise<Record<string, number>> {
   const counts: Record<string, number> = {};
-  for (const caller of callers) {
-    const { version } = await askAs(caller);
-    counts[version] = (counts[version] ?? 0) + 1;
-  }
+  const answers = await Promise.all(callers.map(askAs));
+  for (const { version } of answers) counts[version] = (counts[version] ?? 0) + 1;
   return counts;
 }

@@ -5,22 +5,21 @@ import { join } from "node:path";
 import { promisify } from "node:util";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { SampleStore } from "#origin/learn/sample-store.ts";
-import type { LocalLadder } from "#scripts/local/ladder.ts";
+import { bin, root } from "#scripts/local/process.ts";
 import { testModel } from "../helpers/model.ts";
-import { publishOn, temporaryLadder } from "./ladder.ts";
+import { publishOn, type SharedLadder, sharedLadder } from "./ladder.ts";
 
-const root = join(import.meta.dirname, "../..");
-const model = "small";
-let ladder: LocalLadder;
+const model = "samples";
+let ladder: SharedLadder;
 let folder: string;
 
 beforeAll(async () => {
-  ladder = await temporaryLadder();
+  ladder = await sharedLadder();
   folder = await mkdtemp(join(tmpdir(), "upriver-samples-"));
   await publishOn(ladder, await testModel({ model, policy: { ladder: ["edge", "region", "human"] } }));
 });
 afterAll(async () => {
-  await ladder?.stop();
+  ladder?.check();
   await rm(folder, { recursive: true, force: true });
 });
 
@@ -28,27 +27,26 @@ async function samples(scope: "publish" | "admin", ...args: string[]) {
   const { edge, tokens } = ladder.credentials;
   const env = { ...process.env, UPRIVER_URL: edge, UPRIVER_TOKEN: tokens[scope] };
   const { stdout } = await promisify(execFile)(
-    process.execPath,
+    bin("node"),
     [join(root, "scripts/cli.ts"), "samples", model, ...args, "--json"],
     { env },
   );
   return JSON.parse(stdout);
 }
 
-it("what a region was taught is fetched, and taught again to a region that lost it: in the same splits", async () => {
-  const teacher = ladder.client("teach");
+it("labels are backed up, and restored to a region that lost them into the same splits", async () => {
   const truth = (region: string, i: number) => ({
     label: i % 2 === 0 ? "a" : "b",
     question: { instance: { region, x0: i, x1: i / 3, x2: 1, x3: 2 }, region },
   });
   const truths = ["north", "south"].flatMap((region) => Array.from({ length: 20 }, (_, i) => truth(region, i)));
-  expect(await teacher.teachMany(model, { truths })).toEqual({ accepted: 40, changed: 40 });
+  expect(await ladder.client("teach").teachMany(model, { truths })).toEqual({ accepted: 40, changed: 40 });
   const backup = join(folder, "backup");
   await expect.poll(() => samples("publish", "--out", backup)).toMatchObject({ known: 40 });
   expect(await samples("publish", "--out", backup)).toMatchObject({ added: 0, known: 40 });
 
   await ladder.client("admin").forgetRegion(model, "north");
-  // Whoever pulled before hears that it is forgotten, and keeps nothing of it.
+  // A store that was filled before the region was forgotten deletes the region's samples at its next pull.
   const later = join(folder, "later");
   await cp(backup, later, { recursive: true });
   expect(await samples("publish", "--out", later)).toMatchObject({ known: 20 });

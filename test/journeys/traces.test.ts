@@ -25,7 +25,7 @@ beforeAll(async () => {
 });
 afterAll(() => ladder?.stop());
 
-/** Asks a question that the edge is not sure of, in a trace; gives the answer, and the edge's span. */
+/** Asks a question that the edge does not accept, within a trace; returns the answer and the span of the edge. */
 async function askIn(trace: string): Promise<{ answer: Answer; span: string }> {
   const { edge, tokens } = ladder.credentials;
   const headers = { authorization: `Bearer ${tokens.ask}`, traceparent: `00-${trace}-${parent}-01` };
@@ -35,7 +35,7 @@ async function askIn(trace: string): Promise<{ answer: Answer; span: string }> {
   return { answer: (await response.json()) as Answer, span };
 }
 
-/** What a part of the ladder logged of a question. */
+/** Returns what a part of the ladder logged about a question. */
 async function linesOf(part: "edge" | "origin", id: string): Promise<Line[]> {
   const text = await readFile(join(ladder.folder, ".upriver", `${part}.log`), "utf8");
   return text
@@ -44,7 +44,7 @@ async function linesOf(part: "edge" | "origin", id: string): Promise<Line[]> {
     .map((line) => JSON.parse(line));
 }
 
-it("a question is found in the logs of all rungs by its id, in one trace, each span below the one before", async () => {
+it("a question is in the logs of all rungs under one trace, each span a child of the one before", async () => {
   const trace = "4bf92f3577b34da6a3ce929d0e0e4736";
   const { answer, span } = await askIn(trace);
   expect(answer).toMatchObject({ status: "answered", rung: "origin" });
