@@ -1,12 +1,12 @@
-// Trains a small storefront in a separate process, which a test may kill: node train-child.ts <checkpoints folder>
+// Trains a small storefront in a separate process, which a test may kill: node train-child.ts [checkpoints folder]
 import { storefront } from "#origin/recipes/storefront.ts";
 import { Checkpoints } from "#origin/train/checkpoint.ts";
 import { train } from "#origin/train/index.ts";
 import { smallStorefront } from "./small-storefront.ts";
 
-const [folder = ""] = process.argv.slice(2);
+const [folder] = process.argv.slice(2);
 const { draft, blobs } = await train(smallStorefront(storefront), {
-  checkpoints: new Checkpoints(folder, 0),
+  checkpoints: folder === undefined ? undefined : new Checkpoints(folder, 0),
   backend: "wasm",
   onProgress: () => process.stdout.write("."),
 });

@@ -10,7 +10,7 @@ import type { Inspection } from "./inspect.ts";
 import { randomInputs } from "./random-inputs.ts";
 
 /** The description of a model that `upriver import` writes, for review before it is published. */
-export const importRecipeSchema = z.strictObject({
+const importRecipeSchema = z.strictObject({
   model: modelNameSchema,
   task: z.literal("tensor"),
   /** The path of the model.json, relative to the recipe's folder. */
@@ -21,7 +21,7 @@ export const importRecipeSchema = z.strictObject({
   /** Where `upriver create --cut` can attach a head. */
   embedding: z.strictObject({ tensor: z.string(), width: z.int() }).nullable(),
 });
-export type ImportRecipe = z.infer<typeof importRecipeSchema>;
+type ImportRecipe = z.infer<typeof importRecipeSchema>;
 
 /** Writes an inspected model's recipe into a folder, and returns its path. */
 export async function writeRecipe(
