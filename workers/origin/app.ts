@@ -10,6 +10,7 @@ import {
 } from "#core/contract/index.ts";
 import { FaultError, problemOf } from "#core/http/fault.ts";
 import { expectedResponse, problemResponse, readJson, unexpectedResponse } from "#core/http/problem.ts";
+import { describe } from "#core/input/describe.ts";
 import { lineOf, outcomeOf } from "#core/log.ts";
 import { findToken, hasScope, type Token } from "#core/tokens.ts";
 import { spanOf, traceHeaders } from "#core/trace-context.ts";
@@ -95,20 +96,19 @@ async function status({ nodeId, tokens, models, training }: OriginOptions, conte
 
 // A question between rungs is complete: the edge has assigned its id and its region.
 function completeQuestions({ questions }: AskBody): Question[] {
+  const expected = "a complete question with id, region, instance and at";
   if (!questions) {
-    const error = { path: "questions", expected: "questions with id, region and time", received: "instances" };
+    const error = { path: "questions", expected: `an array, each ${expected}`, received: "instances" };
     throw new FaultError({ kind: "invalid", errors: [error] });
   }
   return questions.map((draft, index) => {
     const complete = questionSchema.safeParse(draft);
     if (complete.success) return complete.data;
-    const [issue] = complete.error.issues;
-    const error = {
-      index,
-      path: issue?.path.join(".") ?? "",
-      expected: issue?.message ?? "a question",
-      received: "nothing",
-    };
-    throw new FaultError({ kind: "invalid", errors: [error] });
+    const path = complete.error.issues[0]?.path ?? [];
+    const value = path.reduce<unknown>((inner, key) => (inner as Record<PropertyKey, unknown>)?.[key], draft);
+    throw new FaultError({
+      kind: "invalid",
+      errors: [{ index, path: path.join("."), expected, received: describe(value) }],
+    });
   });
 }

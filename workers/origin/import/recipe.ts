@@ -1,8 +1,9 @@
-import { readFile, writeFile } from "node:fs/promises";
+import { writeFile } from "node:fs/promises";
 import { dirname, join, relative, resolve } from "node:path";
 import * as z from "zod";
 import { type Instance, modelNameSchema, type TensorManifest, tensorSpecSchema } from "#core/contract/index.ts";
 import { decodeRow } from "#core/input/tensors.ts";
+import { readIfPresent } from "../disk.ts";
 import type { Artefact, Unpublished } from "../train/index.ts";
 import { type Blobs, packModel } from "../train/pack.ts";
 import { partsOf, readModelFiles, type TfjsModelFiles } from "./files.ts";
@@ -72,25 +73,23 @@ function exampleOf(inputs: ImportRecipe["inputs"]): Instance[] {
 }
 
 async function readRecipe(path: string): Promise<ImportRecipe> {
-  const text = await readFile(path, "utf8").catch((cause) => {
-    throw new Error(
-      `Error in publish: there is no recipe at '${path}'; 'npx upriver import <model.json>' writes one.`,
-      {
-        cause,
-      },
-    );
-  });
-  const read = importRecipeSchema.safeParse(parseJson(text));
+  const next = "'npx upriver import <model.json>' writes one.";
+  const text = await readIfPresent(path);
+  if (text === null) throw new Error(`There is no recipe at ${path}. ${next}`);
+  const read = importRecipeSchema.safeParse(parseJson(path, text.toString("utf8")));
   if (read.success) return read.data;
+  const fields = read.error.issues.flatMap((issue) =>
+    issue.code === "unrecognized_keys" ? issue.keys : [issue.path.join(".")],
+  );
   throw new Error(
-    `Error in publish: ${path} must be a recipe as 'npx upriver import' writes it, but ${z.prettifyError(read.error)}`,
+    `${path} is not a valid recipe: missing, unknown or invalid: ${[...new Set(fields)].join(", ")}. ${next}`,
   );
 }
 
-function parseJson(text: string): unknown {
+function parseJson(path: string, text: string): unknown {
   try {
     return JSON.parse(text);
-  } catch {
-    return null;
+  } catch (cause) {
+    throw new Error(`${path} is not valid JSON. Correct it, or write it again with 'npx upriver import'.`, { cause });
   }
 }
