@@ -1,4 +1,4 @@
-// Measures. Run it: npm run bench -- edge [--seconds 4] [--rounds 3] [--json]
+// Runs benchmarks. Run it: npm run bench -- edge [--seconds 4] [--rounds 3] [--json]
 //               or: npm run bench -- retrain [--samples 4000] [--json]
 //               or: npm run bench -- console [--rounds 5] [--json]
 //               or: npm run bench -- train [--seconds 4] [--rounds 3] [--json]
@@ -7,8 +7,9 @@ import { consoleBench } from "./bench/console.ts";
 import { edgeBench } from "./bench/edge.ts";
 import { retrainBench } from "./bench/retrain.ts";
 import { trainBench } from "./bench/train.ts";
+import { exitWith } from "./local/failure.ts";
 
-const program = new Command("bench").description("measure, as ratios within one run");
+const program = new Command("bench").description("run benchmarks; results are ratios within one run");
 edgeBench(program);
 retrainBench(program);
 consoleBench(program);
@@ -16,6 +17,5 @@ trainBench(program);
 try {
   await program.parseAsync();
 } catch (error) {
-  console.error(error instanceof Error ? error.message : String(error));
-  process.exit(1);
+  exitWith(error);
 }

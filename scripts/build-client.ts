@@ -1,4 +1,4 @@
-// Builds the client's package: npm pack in workers/client, or node scripts/build-client.ts [folder for dist].
+// Builds the client's package. Run it: npm pack (in workers/client), or node scripts/build-client.ts [output folder]
 import { execFile } from "node:child_process";
 import { cp, mkdir, mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -11,7 +11,7 @@ import { bin, root } from "./local/process.ts";
 
 const here = join(root, "workers/client");
 
-/** What a schema can't say of an instance. */
+/** The type of an instance, which its schema cannot express. */
 const instance = { tsType: "Record<string, number | string | boolean | null | Nested[]> | Nested[]" };
 const nested = "/** Numbers in arrays of any depth. */\nexport type Nested = number | Nested[];\n";
 
@@ -29,17 +29,17 @@ try {
   await promisify(execFile)(bin("tsc"), [...how, ...emit, ...strict, join(sources, "index.ts")], {
     cwd: sources,
   }).catch(({ stdout }: { stdout: string }) => {
-    throw new Error(`Error in build: the client does not compile on its own:\n${stdout}`);
+    throw new Error(`The client does not compile on its own:\n${stdout}`);
   });
 } finally {
   await rm(sources, { recursive: true, force: true });
 }
 
-/** The types of all named schemas, without the library that the schemas are written in. */
+/** Generates the types of all named schemas, so that the package does not depend on zod. */
 async function contractTypes(): Promise<string> {
   const schemas = jsonSchemas((name) => `#/definitions/${name}`, { Instance: instance });
   const names = Object.keys(schemas);
-  // One schema of all, so that each is declared once, by its own name.
+  // One schema that refers to all others, so that each type is declared once under its name.
   const all = {
     title: "Everything",
     type: "object",
@@ -53,5 +53,5 @@ async function contractTypes(): Promise<string> {
     unreachableDefinitions: false,
     ignoreMinAndMaxItems: true,
   });
-  return `// Made of the schemas by scripts/build-client.ts.\n${types}\n${nested}`;
+  return `// Generated from the schemas by scripts/build-client.ts.\n${types}\n${nested}`;
 }

@@ -1,5 +1,5 @@
-// Builds the console into workers/console/dist, which the Worker serves: node scripts/build-console.ts
-// Wrangler runs it before each dev and deploy, and `npm install`'s stand-in before tests; what is fresh is left alone.
+// Builds the console into workers/console/dist, which the Worker serves. Run it: node scripts/build-console.ts
+// Wrangler runs it before dev and deploy, scripts/install.mjs before tests. It does nothing when dist is up to date.
 import { createHash } from "node:crypto";
 import { cp, mkdir, mkdtemp, readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { dirname, join, relative } from "node:path";
@@ -12,10 +12,10 @@ const stamp = "stamp";
 const sources = await hashOfSources();
 const known = await readFile(join(target, stamp), "utf8").catch(() => "");
 if (known !== sources) {
-  // Built beside and put in file by file, the page last: another process may be serving, and watching, what is there.
+  // Built in another folder and moved file by file, the page last, since another process may be serving dist.
   const fresh = await mkdtemp(join(here, ".dist-"));
   try {
-    // Only now: where all is fresh, nobody waits for the builder to load.
+    // Loaded only when needed, since loading vite takes a second.
     const { build } = await import("vite");
     await build({
       configFile: join(here, "vite.config.ts"),
@@ -24,22 +24,22 @@ if (known !== sources) {
     });
     await writeFile(join(fresh, "_headers"), headers());
     await writeFile(join(fresh, ".assetsignore"), `${stamp}\n`);
-    await putIn(fresh);
+    await replaceFiles(fresh);
     await writeFile(join(target, stamp), sources);
   } finally {
     await rm(fresh, { recursive: true, force: true });
   }
 }
 
-async function putIn(fresh: string): Promise<void> {
+async function replaceFiles(fresh: string): Promise<void> {
   const files = await filesOf(fresh);
   const isPage = (file: string) => file.endsWith(".html");
   for (const file of files.sort((a, b) => Number(isPage(a)) - Number(isPage(b)))) {
     await mkdir(dirname(join(target, file)), { recursive: true });
-    // Under another name first: nobody is to read half a file.
-    const part = join(target, `${file}.${process.pid}`);
-    await cp(join(fresh, file), part);
-    await rename(part, join(target, file));
+    // Copied under another name first, so that no process reads half a file.
+    const partial = join(target, `${file}.${process.pid}`);
+    await cp(join(fresh, file), partial);
+    await rename(partial, join(target, file));
   }
   const isStale = (file: string) => file !== stamp && !files.includes(file);
   for (const file of (await filesOf(target)).filter(isStale)) await rm(join(target, file), { force: true });
@@ -61,7 +61,7 @@ async function hashOfSources(): Promise<string> {
   return hash.digest("hex");
 }
 
-/** Only what comes from here runs, and only this deployment is asked; reports are pages with styles and pictures of their own. */
+/** Headers that restrict scripts and connections to this deployment; reports have inline styles and images. */
 function headers(): string {
   const policy = [
     "default-src 'none'",

@@ -1,5 +1,5 @@
-// Installs what is missing. Run by npm before start, test, check and bench; by hand: node scripts/install.mjs
-// Plain JavaScript for Node 20: it runs before the dependencies, and their newer Node, are there.
+// Installs missing dependencies and builds the console; npm runs it before start and test. Run it: node scripts/install.mjs
+// Plain JavaScript for Node 20, since it runs before the newer Node of the dependencies is installed.
 import { spawnSync } from "node:child_process";
 import { existsSync, statSync } from "node:fs";
 import { dirname, join } from "node:path";
@@ -15,14 +15,12 @@ function isInstalled() {
 }
 
 if (Number(process.versions.node.split(".")[0]) < minNodeMajor) {
-  console.error(
-    `Upriver needs Node ${minNodeMajor} or newer to install; this is ${process.version}. Install a newer Node.`,
-  );
+  console.error(`Upriver needs Node ${minNodeMajor} or newer; this is ${process.version}. Install a newer Node.`);
   process.exit(1);
 }
 if (!isInstalled()) {
-  console.error("Installing what is missing (about 1 GB, a minute or so) …");
-  // Not `npm ci`: it wants every platform's optional packages in the lock, which not every registry has.
+  console.error("Installing dependencies (about 1 GB, about a minute) …");
+  // Not `npm ci`: it needs every platform's optional packages, which not every registry has.
   const args = ["install", "--no-save", "--no-fund", "--no-audit", "--loglevel=error"];
   const npm = process.platform === "win32" ? "npm.cmd" : "npm";
   const { status } = spawnSync(npm, args, {
@@ -30,14 +28,14 @@ if (!isInstalled()) {
     stdio: "inherit",
   });
   if (status !== 0) {
-    console.error(`'npm install' failed. Is the npm registry reachable ('npm ping')? Mend that and run this again.`);
+    console.error(`'npm install' failed. Check that the npm registry is reachable ('npm ping'), then run this again.`);
     process.exit(1);
   }
 }
-// Tests and benches load the Worker without wrangler, which builds it else.
+// Tests and benchmarks load the Worker without wrangler, which otherwise builds the console.
 const node = join(root, "node_modules", ".bin", process.platform === "win32" ? "node.cmd" : "node");
 const { status } = spawnSync(node, [join(root, "scripts", "build-console.ts")], { cwd: root, stdio: "inherit" });
 if (status !== 0) {
-  console.error("The console could not be built; what is wrong stands above.");
+  console.error("Building the console failed; see the messages above.");
   process.exit(1);
 }

@@ -1,9 +1,10 @@
+// The bare Worker that `npm run bench -- edge` compares with; bundled by bench/edge.ts.
 import * as tf from "@tensorflow/tfjs-core";
 import { Hono } from "hono";
 import { startBackend } from "#core/model/tfjs/backend.ts";
 import { benchWidths } from "./widths.ts";
 
-// Like a careful worker would: the network is made once an isolate, and a question is one pass over it.
+// The network is made once per isolate, and a question is one pass over it.
 let layers: { kernel: tf.Tensor2D; bias: tf.Tensor1D }[] | null = null;
 
 async function load() {

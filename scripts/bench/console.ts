@@ -13,33 +13,39 @@ import { printResult, table } from "../local/output.ts";
 import { freePort } from "../local/ports.ts";
 import { root } from "../local/process.ts";
 import { ensureSecrets } from "../local/secrets.ts";
+import { numberParser } from "../local/usage.ts";
 import { benchArtefact, benchInstance } from "./model.ts";
 
 interface Options {
-  rounds: string;
+  rounds: number;
   json?: boolean;
 }
 
-/** How long a page took from the request on, ms. */
+/** Times of a page since the request, ms. */
 interface Paints {
-  /** The first pixels. */
+  /** First contentful paint. */
   first: number;
-  /** What the page is for: the ladder, with its numbers. */
+  /** The ladder with its figures. */
   meaningful: number;
 }
 
 const slowdowns = [1, 4, 6];
 
-/** `bench console`: what the console weighs, and when it shows something on a throttled CPU. */
+/** `bench console`: measures the console's size and its first paint on a throttled CPU. */
 export function consoleBench(program: Command): void {
   program
     .command("console")
-    .description("the console's weight, and its first meaningful paint on a throttled CPU")
-    .option("--rounds <n>", "how often each is measured; medians are printed", "5")
+    .description("measure the console's size and its first meaningful paint on a throttled CPU")
+    .option(
+      "--rounds <n>",
+      "measurements of each; medians are printed",
+      numberParser("--rounds", { atLeast: 1, isWhole: true }),
+      5,
+    )
     .option("--json", "print one JSON object instead of text")
     .action(async ({ rounds, json }: Options) => {
       const weight = await weigh();
-      const paints = await withEdge((url) => measure(url, Number(rounds)));
+      const paints = await withEdge((url) => measure(url, rounds));
       printResult(json, { weight, paints }, () => describe(weight, paints));
     });
 }
@@ -55,12 +61,12 @@ async function weigh(): Promise<Record<string, number>> {
   return sizes;
 }
 
-/** An edge that serves a model and has answered a question, so that the console has numbers to show. */
+/** Runs work with an edge that serves a model and has answered a question, so that the console has figures to show. */
 async function withEdge<T>(work: (url: string) => Promise<T>): Promise<T> {
   const folder = await mkdtemp(join(tmpdir(), "upriver-bench-"));
   const ports = { edge: await freePort(), origin: await freePort() };
   const { edge, tokens, signingKey } = await ensureSecrets(folder, ports);
-  const part = await startEdge({ folder, port: ports.edge });
+  const local = await startEdge({ folder, port: ports.edge });
   try {
     const client = new UpriverClient({ url: edge, token: tokens.admin });
     const { model, version } = await publish(client, await benchArtefact(), signingKey);
@@ -68,17 +74,17 @@ async function withEdge<T>(work: (url: string) => Promise<T>): Promise<T> {
     await client.ask(model, benchInstance);
     return await work(`${edge}/console/#token=${tokens.admin}`);
   } finally {
-    await part.stop();
+    await local.stop();
     await rm(folder, { recursive: true, force: true });
   }
 }
 
 async function measure(url: string, rounds: number): Promise<Record<number, Paints>> {
-  if (!chromiumPath) throw new Error("bench console: no Chromium here; CHROME_PATH names one.");
+  if (!chromiumPath) throw new Error("There is no Chromium here. Install one, or set CHROME_PATH to its path.");
   const browser = await puppeteer.launch({ executablePath: chromiumPath, args: ["--no-sandbox", "--disable-gpu"] });
   try {
     const all = new Map<number, Paints[]>(slowdowns.map((slowdown) => [slowdown, []]));
-    // In turns, so that what else the machine does falls on all alike.
+    // In turns, so that other load on the machine affects all alike.
     for (let round = 0; round < rounds; round++) {
       for (const slowdown of slowdowns) all.get(slowdown)?.push(await paint(browser, url, slowdown));
     }
@@ -109,7 +115,7 @@ async function paint(browser: Browser, url: string, slowdown: number): Promise<P
 function describe(weight: Record<string, number>, paints: Record<number, Paints>): string {
   const sizes = Object.entries(weight).map(([kind, bytes]) => `${kind} ${(bytes / 1_000).toFixed(1)} kB`);
   const rows = Object.entries(paints).map(([slowdown, { first, meaningful }]) => [
-    ...[`${slowdown} times slower`, `${first} ms`, `${meaningful} ms`],
+    ...[`${slowdown}× slower`, `${first} ms`, `${meaningful} ms`],
   ]);
-  return [`Gzipped: ${sizes.join(", ")}`, table([["CPU", "first paint", "the ladder is there"], ...rows])].join("\n\n");
+  return [`Gzipped: ${sizes.join(", ")}`, table([["CPU", "first paint", "ladder visible"], ...rows])].join("\n\n");
 }

@@ -9,17 +9,18 @@ import { median } from "../local/median.ts";
 import { printResult, table } from "../local/output.ts";
 import { freePort } from "../local/ports.ts";
 import { type Credentials, makeSecrets } from "../local/secrets.ts";
+import { numberParser } from "../local/usage.ts";
 import { bundle, startWorkerd } from "../local/workerd.ts";
 import { benchArtefact, benchInstance, benchModel } from "./model.ts";
 import { edgeSettings } from "./settings.ts";
 
 interface Options {
-  seconds: string;
-  rounds: string;
+  seconds: number;
+  rounds: number;
   json?: boolean;
 }
 
-/** A worker under load: where it is, and what it is sent. */
+/** A worker under load: its address and the request that it receives. */
 interface Target {
   url: string;
   headers: Record<string, string>;
@@ -35,13 +36,20 @@ interface Load {
 const connectionCounts = [1, 8, 32];
 const starts = 3;
 
-/** `bench edge`: asks answered at the edge, beside a bare worker that runs the same tensors. */
+/** `bench edge`: measures questions answered at the edge beside a bare worker that runs the same tensors. */
 export function edgeBench(program: Command): void {
   program
     .command("edge")
-    .description("questions a second at the edge, beside a bare worker with the same tensors on the same workerd")
-    .option("--seconds <n>", "how long each load lasts", "4")
-    .option("--rounds <n>", "how often the two take turns; medians are printed", "3")
+    .description(
+      "measure questions per second at the edge beside a bare worker with the same tensors on the same workerd",
+    )
+    .option("--seconds <n>", "duration of each load", numberParser("--seconds", { above: 0 }), 4)
+    .option(
+      "--rounds <n>",
+      "rounds of both; medians are printed",
+      numberParser("--rounds", { atLeast: 1, isWhole: true }),
+      3,
+    )
     .option("--json", "print one JSON object instead of text")
     .action(run);
 }
@@ -64,7 +72,7 @@ async function run({ seconds, rounds, json }: Options): Promise<void> {
   const running = { edge: await startWorkerd(edgeWorker), bare: await startWorkerd(bareWorker) };
   try {
     await publishBench(credentials);
-    const loads = await measureLoads(edgeTarget, bareTarget, Number(seconds), Number(rounds));
+    const loads = await measureLoads(edgeTarget, bareTarget, seconds, rounds);
     const firstMs = { edge: [] as number[], bare: [] as number[] };
     for (let i = 0; i < starts; i++) {
       await running.edge.stop();
@@ -87,14 +95,14 @@ async function measureLoads(edge: Target, bare: Target, seconds: number, rounds:
   const loads = [];
   for (const connections of connectionCounts) {
     const measured = { edge: [] as Load[], bare: [] as Load[] };
-    // A round that is not counted warms both up.
+    // Round 0 warms both up and is not counted.
     for (let round = 0; round <= rounds; round++) {
       const length = round === 0 ? 1 : seconds;
       const [one, other] = [await load(edge, connections, length), await load(bare, connections, length)];
       if (round === 0) continue;
       measured.edge.push(one);
       measured.bare.push(other);
-      console.error(`${connections} connections, round ${round}: ${one.perSecond} / ${other.perSecond} a second`);
+      console.error(`${connections} connections, round ${round}: ${one.perSecond} / ${other.perSecond} per second`);
     }
     const ratios = measured.edge.map(({ perSecond }, i) => perSecond / (measured.bare[i] as Load).perSecond);
     loads.push({ connections, edge: medians(measured.edge), bare: medians(measured.bare), ratio: median(ratios) });
@@ -105,7 +113,7 @@ async function measureLoads(edge: Target, bare: Target, seconds: number, rounds:
 async function load({ url, headers, body }: Target, connections: number, duration: number): Promise<Load> {
   const result = await autocannon({ url, method: "POST", headers, body, connections, duration });
   if (result.non2xx > 0 || result.errors > 0) {
-    throw new Error(`Error in bench: ${result.non2xx} refusals and ${result.errors} errors at ${url}`);
+    throw new Error(`${result.non2xx} refused requests and ${result.errors} errors at ${url}`);
   }
   return { perSecond: Math.round(result.requests.average), p50Ms: result.latency.p50, p99Ms: result.latency.p99 };
 }
@@ -114,7 +122,7 @@ async function askOnce({ url, headers, body }: Target): Promise<number> {
   const startedAt = performance.now();
   const response = await fetch(url, { method: "POST", headers, body });
   await response.text();
-  if (!response.ok) throw new Error(`Error in bench: status ${response.status} at ${url}`);
+  if (!response.ok) throw new Error(`Status ${response.status} at ${url}`);
   return performance.now() - startedAt;
 }
 
@@ -130,11 +138,11 @@ function describe(loads: Awaited<ReturnType<typeof measureLoads>>, first: { edge
     ...[`${ms(edge.p50Ms)} / ${ms(edge.p99Ms)}`, `${ms(bare.p50Ms)} / ${ms(bare.p99Ms)}`],
   ]);
   const header = ["connections", "edge /s", "bare /s", "ratio", "edge p50 / p99 ms", "bare p50 / p99 ms"];
-  const firsts = `First question to a fresh isolate: ${first.edge.toFixed(0)} ms (bare ${first.bare.toFixed(0)} ms)`;
+  const firsts = `First question to a new isolate: ${first.edge.toFixed(0)} ms (bare ${first.bare.toFixed(0)} ms)`;
   return `${table([header, ...rows])}\n${firsts}`;
 }
 
-// Latencies are counted in whole milliseconds.
+// autocannon reports whole milliseconds.
 function ms(whole: number): string {
   return whole < 1 ? "<1" : String(whole);
 }

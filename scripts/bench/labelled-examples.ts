@@ -2,16 +2,16 @@ import type { Instance } from "#core/contract/index.ts";
 import { seededRandom } from "#origin/random.ts";
 import { benchWidths } from "./widths.ts";
 
-/** The region that learns. */
+/** The region that learns in the retrain benchmark. */
 export const region = "weur";
 
-/** A labelled question of a bench's model. */
+/** A labelled question of the benchmark's model. */
 export interface LabelledExample {
   label: string;
   question: { id: string; region: string; instance: Instance };
 }
 
-/** Lessons by a planted rule with a tenth of them wrong; the same each time. */
+/** Makes examples from a fixed rule with 10% wrong labels; the same each time. */
 export function labelledExamples(model: string, n: number): LabelledExample[] {
   const random = seededRandom(5);
   return Array.from({ length: n }, (_, i) => {

@@ -7,15 +7,15 @@ import { benchWidths } from "./widths.ts";
 
 export const benchModel = "bench";
 
-/** Embeddings of random weights stay well below 8. */
+/** Embeddings from random weights stay well below 8. */
 const embeddingStep = 1 / 4096;
 
-/** A question of the bench's model. */
+/** An instance for the benchmark's model. */
 export const benchInstance: Instance = Object.fromEntries(
   Array.from({ length: benchWidths[0] }, (_, i) => [`x${i}`, (i - 12) / 10]),
 );
 
-/** A network with the same random weights each time, whose every answer the edge accepts; `width` is its embedding's. */
+/** Makes a network with fixed random weights whose every answer the edge accepts; `width` is that of the embedding. */
 export async function benchArtefact(width: number = benchWidths[2]): Promise<Artefact> {
   await startBackend();
   const [inputs, hidden, , classes] = benchWidths;

@@ -29,11 +29,11 @@ interface Size {
   width: number;
 }
 
-/** A retrain as it is seen from outside. */
+/** A retrain as measured from outside. */
 interface Measured {
   head: string;
   ms: number;
-  /** The longest that a question of the same region waited meanwhile, and how long one waits else. */
+  /** Longest wait of a question in the same region during the retrain, and the usual wait. */
   longestSilenceMs: number;
   quietMs: number;
   outcome: string;
@@ -49,12 +49,12 @@ const quietReads = 200;
 const repeats = 600;
 const timed = 200;
 
-/** `bench retrain`: a region's retrain in its object in workerd, and recall. */
+/** `bench retrain`: measures a region's retrain and its semantic cache in workerd. */
 export function retrainBench(program: Command): void {
   program
     .command("retrain")
-    .description("a region's retrain in its object in workerd, how long it keeps questions waiting, and recall")
-    .option("--samples <n...>", "only the sizes with so many samples (4000, 20000)", ["4000", "20000"])
+    .description("measure a region's retrain in workerd, the waits of questions meanwhile, and the semantic cache")
+    .option("--samples <n...>", "numbers of samples to measure (4000, 20000)", ["4000", "20000"])
     .option("--json", "print one JSON object instead of text")
     .action(run);
 }
@@ -64,7 +64,7 @@ async function run({ samples, json }: Options): Promise<void> {
   for (const size of sizes.filter((one) => samples.includes(String(one.samples)))) {
     retrains.push({ ...size, runs: await onWorkerd((credentials) => measureRetrains(credentials, size)) });
   }
-  console.error(`recall over ${semanticCacheSize.samples} × ${semanticCacheSize.width}`);
+  console.error(`semantic cache of ${semanticCacheSize.samples} × ${semanticCacheSize.width}`);
   const semanticCache = await onWorkerd((credentials) => measureSemanticCache(credentials, semanticCacheSize));
   printResult(json, { retrains, semanticCache }, () => {
     const rows = retrains.flatMap(({ samples: n, width, runs }) =>
@@ -72,13 +72,13 @@ async function run({ samples, json }: Options): Promise<void> {
         ...[`${n} × ${width}`, head, Math.round(ms), longestSilenceMs.toFixed(0), quietMs.toFixed(1), outcome],
       ]),
     );
-    const columns = ["samples", "retrain", "ms", "longest silence ms", "a question else ms", "outcome"];
+    const columns = ["samples", "retrain", "ms", "longest wait ms", "usual wait ms", "outcome"];
     const { firstMs, cachedMs, edgeMs, nearestMs: searchMs, fromCache, remembered } = semanticCache;
     return [
       table([columns, ...rows]),
-      `Recall, ${semanticCacheSize.samples} × ${semanticCacheSize.width} kept, ${remembered} of train remembered: ${cachedMs.toFixed(1)} ms a question,` +
-        ` ${percent(fromCache)} recalled (the edge's own answers, kept by the region: ${edgeMs.toFixed(1)} ms);` +
-        ` ${firstMs.toFixed(0)} ms for the first, which reads the memory in. One search through ${semanticCacheSize.samples}: ${searchMs.toFixed(2)} ms.`,
+      `Semantic cache, ${semanticCacheSize.samples} × ${semanticCacheSize.width} samples, ${remembered} of them cached: ${cachedMs.toFixed(1)} ms per question,` +
+        ` ${percent(fromCache)} answered from the cache (answers of the edge: ${edgeMs.toFixed(1)} ms);` +
+        ` ${firstMs.toFixed(0)} ms for the first, which loads the cache. One search: ${searchMs.toFixed(2)} ms.`,
     ].join("\n");
   });
 }
@@ -86,7 +86,7 @@ async function run({ samples, json }: Options): Promise<void> {
 async function measureRetrains(credentials: Credentials, { samples, width }: Size): Promise<Measured[]> {
   const measured: Measured[] = [];
   for (const head of ["analytic", "softmax"] as const) {
-    // A model for each head: a version published beside the other would have the region prepare itself meanwhile.
+    // A model for each head: a second version would make the region prepare for it during the measurement.
     const model = `${benchModel}-${head}`;
     const client = await serve(credentials, model, width, { threshold: 0, learning: [head, "calibration"] });
     await teach(client, model, labelledExamples(model, samples));
@@ -124,10 +124,10 @@ async function measureRetrain(client: UpriverClient, model: string): Promise<Omi
 }
 
 async function measureSemanticCache(credentials: Credentials, { samples, width }: Size) {
-  const model = `${benchModel}-recall`;
-  // Nothing is sure enough for the edge: all escalates to the region, which is the last rung.
+  const model = `${benchModel}-semantic-cache`;
+  // The edge accepts nothing: all questions escalate to the region, the last rung.
   const client = await serve(credentials, model, width, { threshold: 1.01, learning: ["analytic", "semantic-cache"] });
-  // With the repeats as many as a region keeps at hand.
+  // Together with the repeats, as many as a region stores.
   const examples = labelledExamples(model, samples - repeats);
   await teach(client, model, examples);
   await repeat(client, model, examples.slice(0, repeats));
@@ -150,7 +150,7 @@ async function measureSemanticCache(credentials: Credentials, { samples, width }
   };
 }
 
-/** One search through so many remembered questions, without anything around it; here, not in workerd. */
+/** Measures one search through the cache, without anything around it; in Node, not in workerd. */
 function nearestMs(rows: number, width: number): number {
   const random = seededRandom(6);
   const vector = () => Int16Array.from({ length: width }, () => 2_000 * (random() - 0.5));
@@ -165,7 +165,7 @@ function nearestMs(rows: number, width: number): number {
   return median(times);
 }
 
-/** Asks examples again and tells their labels: escalated questions by which the region certifies its memory. */
+/** Asks examples again and teaches their labels: the region certifies its cache by such escalated questions. */
 async function repeat(client: UpriverClient, model: string, examples: readonly LabelledExample[]): Promise<void> {
   const again = examples.map(({ question, label }, i) => ({
     question: { ...question, id: `${question.id}-${i}` },
@@ -199,7 +199,7 @@ async function teach(client: UpriverClient, model: string, examples: readonly La
   }
 }
 
-/** Publishes the bench's network under another name and settings, and serves it to all. */
+/** Publishes the benchmark's network with another name and other settings, and serves it to all callers. */
 async function serve(
   { edge: url, tokens, signingKey }: Credentials,
   model: string,

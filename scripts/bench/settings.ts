@@ -1,4 +1,4 @@
-/** The settings of an edge under measure: closed, and without a rung above. */
+/** Settings of an edge in a benchmark: no public access and no rung above. */
 export const edgeSettings = {
   NODE_ID: "edge",
   PUBLIC_ASK: "off",

@@ -7,14 +7,15 @@ import { type LayerPlan, recipeOf } from "#origin/recipes/index.ts";
 import { median } from "../local/median.ts";
 import { printResult, table } from "../local/output.ts";
 import { bin, root } from "../local/process.ts";
+import { numberParser } from "../local/usage.ts";
 
 interface Options {
-  seconds: string;
-  rounds: string;
+  seconds: number;
+  rounds: number;
   json?: boolean;
 }
 
-/** What every contender trains: the full network of `fashion`, on random images. */
+/** What every trainee trains: the full network of `fashion` on random images. */
 export interface TrainBench {
   batch: number;
   shape: number[];
@@ -24,19 +25,19 @@ export interface TrainBench {
   rows: number;
 }
 
-/** A process that trains when it is told to. */
-interface Contender {
+/** A process that trains on request. */
+interface Trainee {
   name: string;
   on: string;
   isSoftware: boolean;
   child: ChildProcess;
-  /** Its answers, a line each. */
+  /** Its answers, one per line. */
   lines: AsyncIterator<string>;
 }
 
 interface Result {
   name: string;
-  /** The adapter or device; or why the contender is not there. */
+  /** The adapter or device, or why the trainee is not available. */
   on: string;
   isGpu: boolean;
   examplesPerSecond: number | null;
@@ -48,13 +49,18 @@ const bench: TrainBench = {
   ...{ learningRate: training.learningRate, rows: 4_096 },
 };
 
-/** `bench train`: a training on WASM, on WebGPU and in PyTorch. */
+/** `bench train`: measures a training on WASM, on WebGPU and in PyTorch. */
 export function trainBench(program: Command): void {
   program
     .command("train")
-    .description("examples a second of one network on WASM, on WebGPU, and in PyTorch where python3 has it")
-    .option("--seconds <n>", "how long each trains at a time", "4")
-    .option("--rounds <n>", "how often they take turns; medians are printed", "3")
+    .description("measure examples per second of one network on WASM, on WebGPU and in PyTorch if python3 has it")
+    .option("--seconds <n>", "duration of each training", numberParser("--seconds", { above: 0 }), 4)
+    .option(
+      "--rounds <n>",
+      "rounds of all; medians are printed",
+      numberParser("--rounds", { atLeast: 1, isWhole: true }),
+      3,
+    )
     .option("--json", "print one JSON object instead of text")
     .action(run);
 }
@@ -67,17 +73,17 @@ async function run({ seconds, rounds, json }: Options): Promise<void> {
     await start("TensorFlow.js on WebGPU", bin("node"), [trainee, "webgpu", order]),
     await start("PyTorch", "python3", [join(root, "scripts/bench/trainee.py"), order]),
   ];
-  const contenders = started.filter(isThere);
-  const figures = new Map<string, number[]>(contenders.map(({ name }) => [name, []]));
-  // The first turn warms up: shaders and code are compiled in it.
-  for (let round = 0; round <= Number(rounds); round++) {
-    for (const one of contenders) {
+  const trainees = started.filter(isThere);
+  const figures = new Map<string, number[]>(trainees.map(({ name }) => [name, []]));
+  // Round 0 warms up: it compiles shaders and code.
+  for (let round = 0; round <= rounds; round++) {
+    for (const one of trainees) {
       one.child.stdin?.write(`${round === 0 ? 1 : seconds}\n`);
       const { examplesPerSecond } = await answerOf(one.lines);
       if (round > 0) figures.get(one.name)?.push(examplesPerSecond);
     }
   }
-  for (const { child } of contenders) child.stdin?.end();
+  for (const { child } of trainees) child.stdin?.end();
   const results = started.map((one): Result => {
     const known = figures.get(one.name);
     const isGpu = isThere(one) && !one.isSoftware && one.on !== "CPU";
@@ -86,9 +92,9 @@ async function run({ seconds, rounds, json }: Options): Promise<void> {
   const [wasm] = results;
   printResult(json, { bench, results }, () =>
     table([
-      ["float32, batches of 64", "on", "examples a second", "of WASM"],
+      ["float32, batches of 64", "on", "examples per second", "relative to WASM"],
       ...results.map(({ name, on, isGpu, examplesPerSecond: own }) => [
-        ...[name, `${on}${isGpu || own === null || on === "CPU" ? "" : " (a program: no GPU's figure)"}`],
+        ...[name, `${on}${isGpu || own === null || on === "CPU" ? "" : " (software, not a GPU)"}`],
         ...[own === null ? null : Math.round(own)],
         own === null ? null : (own / (wasm?.examplesPerSecond ?? own)).toFixed(2),
       ]),
@@ -96,21 +102,21 @@ async function run({ seconds, rounds, json }: Options): Promise<void> {
   );
 }
 
-function isThere(one: Contender | { name: string; on: string }): one is Contender {
+function isThere(one: Trainee | { name: string; on: string }): one is Trainee {
   return "child" in one;
 }
 
-async function start(name: string, command: string, args: string[]): Promise<Contender | { name: string; on: string }> {
+async function start(name: string, command: string, args: string[]): Promise<Trainee | { name: string; on: string }> {
   const child = spawn(command, args, { stdio: ["pipe", "pipe", "ignore"] });
   const failed = once(child, "error").then(([error]) => ({ missing: String(error) }));
   const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
   const first = await Promise.race([answerOf(lines), failed]);
-  if ("missing" in first) return { name, on: `not there: ${first.missing}` };
+  if ("missing" in first) return { name, on: `not available: ${first.missing}` };
   return { name, on: first.ready, isSoftware: first.isSoftware, child, lines };
 }
 
 async function answerOf(lines: AsyncIterator<string>) {
   const { value, done } = await lines.next();
-  if (done) throw new Error("Error in bench train: a contender ended before it was done; run it alone to see why.");
+  if (done) throw new Error("A training process ended early. Run scripts/bench/trainee.ts alone to see why.");
   return JSON.parse(value);
 }

@@ -1,4 +1,4 @@
-// A backend under the training bench: trains the bench's network for as many seconds as each line of stdin says.
+// A process of the training benchmark: trains the network for as many seconds as each line of stdin says.
 // Run by scripts/bench/train.ts: node scripts/bench/trainee.ts wasm|webgpu '{"batch": 64, …}'
 import { createInterface } from "node:readline";
 import * as tf from "@tensorflow/tfjs-core";
@@ -32,7 +32,7 @@ const plan = { ...recipeOf("fashion").training, l2: 0, regionalHeads: null };
 const adam = new ResumableAdam(learningRate);
 const variables = variablesOf(network);
 
-// A GPU is waited for now and then, as in training: what is only queued is no work done.
+// Waits for the GPU every few steps, as in training, so that queued work is not counted as done.
 const stepsBetween = 8;
 let at = 0;
 async function trainFor(seconds: number): Promise<{ examplesPerSecond: number; loss: number }> {

@@ -9,11 +9,11 @@ import { freePort } from "../local/ports.ts";
 import { bundle, startWorkerd } from "../local/workerd.ts";
 import type { HeapSize, RunOrder } from "./worker.ts";
 
-/** What a model costs in workerd. */
+/** The cost of a model in workerd. */
 export interface Cost {
-  /** Of one instance, ms: medians of runs in a row, without the way there and back. */
+  /** Median time of one instance, ms, without the request's overhead. */
   ms: number;
-  /** The WASM heap after them, bytes. */
+  /** The WASM heap afterwards, bytes. */
   heap: number;
 }
 
@@ -21,7 +21,7 @@ const rounds = 5;
 const enoughMs = 300;
 const mostTimes = 200;
 
-/** A workerd that runs models as the edge would: one of its own for each, since the WASM heap never shrinks. */
+/** Runs models in workerd as the edge does, each in a process of its own, since the WASM heap never shrinks. */
 export class Probe {
   private readonly folder: string;
 
@@ -35,7 +35,7 @@ export class Probe {
     return new Probe(folder);
   }
 
-  /** Loads a model and runs it on an instance. Throws what the worker says where it can't. */
+  /** Loads a model, runs it on random inputs and measures its cost. Throws when workerd cannot run it. */
   async cost(files: TfjsModelFiles, inspection: Inspection): Promise<Cost> {
     const port = await freePort();
     const { stop } = await startWorkerd({ config: "scripts/probe/probe.toml", folder: this.folder, port });
@@ -90,5 +90,5 @@ async function post(url: string, body: BodyInit): Promise<HeapSize> {
   const response = await fetch(url, { method: "POST", body });
   const text = await response.text();
   if (response.ok) return JSON.parse(text) as HeapSize;
-  throw new Error(`Error in import: workerd can't run this model: ${text.slice(0, 500)}`);
+  throw new Error(`workerd cannot run this model: ${text.slice(0, 500)}`);
 }

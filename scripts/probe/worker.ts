@@ -1,16 +1,17 @@
+// Worker that runs models for the probe; started by probe/index.ts.
 import * as tf from "@tensorflow/tfjs-core";
 import type { Backbone } from "#core/contract/index.ts";
 import type { LoadedModel, Tensor } from "#core/model/engine.ts";
 import { tfjsEngine } from "#core/model/tfjs/engine.ts";
 
-/** An order to run a model on inputs, some times over. */
+/** A request to run a model on inputs a number of times. */
 export interface RunOrder {
   inputs: Record<string, { shape: number[]; values: number[]; integer: boolean }>;
   tensors: string[];
   times: number;
 }
 
-/** What a worker has of memory for a model. */
+/** The memory of the worker. */
 export interface HeapSize {
   /** The WASM heap, which never shrinks. */
   heap: number;

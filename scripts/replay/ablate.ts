@@ -6,7 +6,7 @@ import type { Recipe, Row } from "#origin/recipes/index.ts";
 import { type PlayOptions, play } from "./play.ts";
 import type { ReplayReport } from "./report.ts";
 
-/** What the ladder does without one part of its learning; `without` null is the whole. */
+/** The result of a replay without one part of the learning; `without` is null for the replay with all parts. */
 export interface Ablation {
   without: LearningPart | null;
   version: number;
@@ -14,8 +14,8 @@ export interface Ablation {
 }
 
 /**
- * Plays the same rows once with all parts of the learning, and once without each of them: each time by a version of
- * its own, that differs in its settings alone, and regions that begin anew.
+ * Replays the same rows once with all parts of the learning and once without each part. Each replay has its own version,
+ * which differs only in this setting, and starts with empty regions.
  */
 export async function ablate(
   client: UpriverClient,
@@ -30,7 +30,7 @@ export async function ablate(
     for (const without of [null, ...options.parts]) {
       options.onPart(without);
       const learning = learningParts.filter((part) => part !== without);
-      // First, so that no region prepares itself for a version with what it is about to forget.
+      // Before the rollout, so that no region prepares for the version with samples it is about to forget.
       for (const { region } of await client.regions(recipe.name)) await client.forgetRegion(recipe.name, region);
       const version = await publishWith(client, original, learning, key);
       await client.rollout(recipe.name, { version });

@@ -2,7 +2,7 @@ import type { RegionState } from "#client/index.ts";
 import type { CertificateState } from "#core/contract/index.ts";
 import type { Played } from "./played.ts";
 
-/** What a region's certificate said at the end of a year, when the first `rows` questions were played and told. */
+/** A region's certificate at the end of a year, after the first `rows` questions and their labels. */
 export interface CertificateLook {
   year: string;
   region: string;
@@ -10,13 +10,13 @@ export interface CertificateLook {
   state: CertificateState | null;
 }
 
-/** A look, and the error that the played questions of its window really had. */
+/** A certificate and the realised error of the replayed questions in its window. */
 export interface StationYear {
   year: string;
   region: string;
   status: CertificateState["status"] | "none";
   bound: number | null;
-  /** The mean error that the region itself counted, and the one that the replay did; null without a question. */
+  /** The mean error by the region's count and by the replay's; null without questions. */
   mean: number | null;
   realised: number | null;
   labels: number;
@@ -28,23 +28,23 @@ export interface StationYear {
 export interface CertificateSummary {
   stationYears: number;
   valid: number;
-  /** Held, and yet the realised error of the window was above the bound: at most the certificates' δ should be. */
+  /** Valid although the realised error was above the bound; the share of these should be at most δ. */
   validAbove: number;
   pending: number;
   void: number;
   none: number;
-  /** Over those that are not held: the median of the labels that are still needed; null where none says so. */
+  /** Median of the labels that pending and void certificates still need; null when none states a number. */
   medianLabelsNeeded: number | null;
-  /** Those that no number of labels would certify at their present error. */
+  /** Certificates whose error is above the target, so that no number of labels certifies it. */
   neverAtThisError: number;
 }
 
-/** Looks at the certificates of all regions. */
+/** Records the certificates of all regions. */
 export function looksOf(states: readonly RegionState[], year: string, rows: number): CertificateLook[] {
   return states.map(({ region, certificate }) => ({ year, region, rows, state: certificate ?? null }));
 }
 
-/** Holds each look against what was played. */
+/** Compares each certificate with the realised error of the replay. */
 export function judgeLooks(played: Played, looks: readonly CertificateLook[]): StationYear[] {
   const byRegion = Map.groupBy(
     Array.from({ length: played.rows }, (_, row) => row),
@@ -59,7 +59,7 @@ export function judgeLooks(played: Played, looks: readonly CertificateLook[]): S
   });
 }
 
-/** What station-years come to. */
+/** Summarises certificates of many regions and years. */
 export function summariseLooks(looks: readonly StationYear[]): CertificateSummary {
   const count = (status: StationYear["status"]) => looks.filter((look) => look.status === status).length;
   const isAbove = ({ status, realised, bound }: StationYear) =>
@@ -82,7 +82,7 @@ const nothingKnown = { bound: null, mean: null, realised: null, labels: 0, label
 
 function errorIn(played: Played, rows: readonly number[], window: CertificateState["window"]): number | null {
   const from = Date.parse(window.from);
-  // A window after the first begins with the proof against the one before: the question that gave it is not in it.
+  // A later window starts at the question that disproved the previous one; that question is not part of it.
   const isIn = (at: number) => (window.number === 1 ? at >= from : at > from);
   const accepted = rows.filter((row) => played.accepted[row] === 1 && isIn(played.at[row] as number));
   const wrong = accepted.filter((row) => played.prediction[row] !== played.label[row]).length;

@@ -2,14 +2,14 @@ import { argMax } from "#core/head/head.ts";
 import { lossOf } from "#core/head/metrics.ts";
 import { type Played, type ScoredName, scoresOf } from "./played.ts";
 
-/** Ways to answer the same questions: by one head alone wherever it runs, or by the ladder. */
+/** Ways to answer the same questions: with one head only, or with the ladder. */
 export const strategies = ["edge only", "regional only", "origin only", "ladder"] as const;
 export type Strategy = (typeof strategies)[number];
 
-/** How well a contender answered a set of questions, and how many of them went to the origin for it. */
+/** How well a strategy answered a set of questions, and how many origin calls that took. */
 export interface StrategyResult {
   answered: number;
-  /** Null where nothing was answered, as the log-loss is. */
+  /** Null without answers, as is the log-loss. */
   accuracy: number | null;
   logLoss: number | null;
   originCalls: number;
@@ -17,24 +17,24 @@ export interface StrategyResult {
 
 /** All strategies on the same questions, at equal coverage. */
 export interface Comparison {
-  /** The questions that all of them scored. */
+  /** Number of questions that every strategy scored. */
   questions: number;
-  /** The share that the ladder answered below the origin, by a rule. */
+  /** The share that the ladder answered below the origin. */
   liveCoverage: number;
   /** Every question is answered. */
   all: Record<Strategy, StrategyResult>;
-  /** As many as the ladder's rule let pass: its own; of each head, the ones that it was most confident of. */
+  /** As many answers as the ladder accepted: its own, and each head's most confident ones. */
   atLiveCoverage: Record<Strategy, StrategyResult>;
-  /** The cascade that asks the origin least and is right as often as the origin that answers all. */
+  /** The cascade with the fewest origin calls that is as accurate as the origin alone. */
   atOriginAccuracy: Cascade;
 }
 
-/** The regional head answers the questions that it is most confident of, the origin the rest. */
+/** The regional head answers the questions it is most confident of, and the origin answers the rest. */
 export interface Cascade {
-  /** The share of questions that never go to the origin. */
+  /** The share of questions that the origin is not asked. */
   saved: number;
   accuracy: number;
-  /** The origin's, on all. */
+  /** The origin's accuracy on all questions. */
   originAccuracy: number;
 }
 
@@ -45,29 +45,29 @@ const headOf: Record<Strategy, ScoredName> = {
   ladder: "ladder",
 };
 
-/** Compares the strategies on those of the rows that all have scored; null where there is none. */
+/** Compares the strategies on the rows that all of them scored; null when there are none. */
 export function compare(played: Played, rows: readonly number[]): Comparison | null {
   const known = rows.filter((row) => strategies.every((name) => scoresOf(played, headOf[name], row) !== null));
   if (known.length === 0) return null;
   const accepted = known.filter((row) => played.accepted[row] === 1);
-  const surest = (name: Strategy) => mostConfident(played, name, known, accepted.length);
-  const stand = (name: Strategy, answered: readonly number[], originCalls: number) =>
-    standing(played, name, answered, originCalls);
+  const confident = (name: Strategy) => mostConfident(played, name, known, accepted.length);
+  const resultOf = (name: Strategy, answered: readonly number[], originCalls: number) =>
+    measure(played, name, answered, originCalls);
   return {
     questions: known.length,
     liveCoverage: accepted.length / known.length,
     all: {
-      "edge only": stand("edge only", known, 0),
-      "regional only": stand("regional only", known, 0),
-      "origin only": stand("origin only", known, known.length),
-      ladder: stand("ladder", known, known.length - accepted.length),
+      "edge only": resultOf("edge only", known, 0),
+      "regional only": resultOf("regional only", known, 0),
+      "origin only": resultOf("origin only", known, known.length),
+      ladder: resultOf("ladder", known, known.length - accepted.length),
     },
     atLiveCoverage: {
-      "edge only": stand("edge only", surest("edge only"), 0),
-      "regional only": stand("regional only", surest("regional only"), 0),
-      // How sure the origin is shows only when it has been asked.
-      "origin only": stand("origin only", surest("origin only"), known.length),
-      ladder: stand("ladder", accepted, 0),
+      "edge only": resultOf("edge only", confident("edge only"), 0),
+      "regional only": resultOf("regional only", confident("regional only"), 0),
+      // The origin's confidence is known only after asking it.
+      "origin only": resultOf("origin only", confident("origin only"), known.length),
+      ladder: resultOf("ladder", accepted, 0),
     },
     atOriginAccuracy: cascade(played, known),
   };
@@ -87,7 +87,7 @@ function cascade(played: Played, rows: readonly number[]): Cascade {
   return { saved: saved / n, accuracy: rightThen / n, originAccuracy: originRight / n };
 }
 
-function standing(played: Played, name: Strategy, rows: readonly number[], originCalls: number): StrategyResult {
+function measure(played: Played, name: Strategy, rows: readonly number[], originCalls: number): StrategyResult {
   let right = 0;
   let loss = 0;
   for (const row of rows) {

@@ -4,7 +4,7 @@ import { strategies } from "./compare.ts";
 import { type HeadName, heads } from "./played.ts";
 import type { ReplayReport } from "./report.ts";
 
-/** A report as a handful of small tables. */
+/** Describes a report in tables. */
 export function describe(report: ReplayReport): string {
   const { model, from, to, questions, retrains, seconds } = report;
   const outcome = Object.entries(retrains).map(([status, n]) => `${n} ${status}`);
@@ -12,13 +12,13 @@ export function describe(report: ReplayReport): string {
     `${model}, ${from} to ${to}: ${questions} questions in ${Math.round(seconds)} s; retrains: ${outcome.join(", ")}`,
     headTable(report),
     `Log-loss by year\n${yearTable(report)}`,
-    `By region, against the global head\n${gainTable(report)}`,
-    `Who answered, and what the rules of edge and region let pass (target: error ${percent(report.targetRisk)})\n${liveTable(report)}`,
+    `Change of log-loss against the global head, by region\n${gainTable(report)}`,
+    `Answers by rung, with coverage and error of accepted answers (target risk ${percent(report.targetRisk)})\n${liveTable(report)}`,
     `Certificates at the end of each year, by region\n${certificateTable(report)}`,
     comparisonTable(report),
     ...(report.origin.length > 0 ? [`The origin's trainings\n${originTable(report)}`] : []),
-    ...Object.entries(report.leftOut).map(([head, reason]) => `Left out: ${head}; ${reason}.`),
-    "--json has every region and every year of each.",
+    ...Object.entries(report.leftOut).map(([head, reason]) => `Left out: ${head} (${reason})`),
+    "Use --json for the figures of each region and year.",
   ].join("\n\n");
 }
 
@@ -63,7 +63,7 @@ function liveTable({ byYear, rungs, live }: ReplayReport): string {
   ];
   const years = Object.entries(byYear).map(([year, summary]) => row(year, summary));
   return table([
-    ["year", "edge", "semantic-cache", "origin", "open", "let pass", "error"],
+    ["year", "edge", "semantic cache", "origin", "open", "coverage", "error"],
     ...years,
     row("all", { rungs, live }),
   ]);
@@ -75,13 +75,13 @@ function certificateTable({ certificates }: ReplayReport): string {
     ...[of.medianLabelsNeeded, of.neverAtThisError],
   ]);
   return table([
-    ["year", "valid", "of these above", "pending", "void", "none", "labels needed (median)", "never at this error"],
+    ["year", "valid", "valid but above", "pending", "void", "none", "labels needed (median)", "error above target"],
     ...rows,
   ]);
 }
 
 function comparisonTable({ comparison }: ReplayReport): string {
-  if (!comparison) return "No question was scored by every head: nothing to compare.";
+  if (!comparison) return "No comparison: no question was scored by every head.";
   const { all, atLiveCoverage, questions, liveCoverage } = comparison;
   const rows = strategies.map((name) => [
     name,
@@ -95,10 +95,10 @@ function comparisonTable({ comparison }: ReplayReport): string {
   const columns = ["accuracy", "log-loss", "origin calls", `accuracy ${at}`, `log-loss ${at}`, `origin calls ${at}`];
   const { saved, accuracy, originAccuracy } = comparison.atOriginAccuracy;
   return [
-    `The same ${questions} questions, all answered, and at the ladder's own coverage`,
+    `The same ${questions} questions, all answered and at the ladder's coverage`,
     table([["answered by", ...columns], ...rows]),
-    `The origin alone is right in ${percent(originAccuracy)}; with ${percent(saved)} of the questions answered at the edge, ` +
-      `those that it is most confident of, ${percent(accuracy)} are right.`,
+    `Accuracy of the origin alone: ${percent(originAccuracy)}. With the ${percent(saved)} most confident questions answered ` +
+      `at the edge: ${percent(accuracy)}.`,
   ].join("\n");
 }
 

@@ -2,15 +2,15 @@ import type { UpriverClient } from "#client/index.ts";
 import type { Training } from "#core/contract/index.ts";
 import { isoDay } from "./days.ts";
 
-/** A training of the origin's in a replay, by the data time that it knew. */
+/** A training at the origin during a replay, on data before `before`. */
 export interface OriginTraining extends Pick<Training, "state" | "version" | "verdict" | "samples" | "reason"> {
   before: string;
   seconds: number;
 }
 
-const lookEverySeconds = 2;
+const pollSeconds = 2;
 
-/** Has the origin learn what is known at a data time, to the end: the version that comes of it serves all, if it is better. */
+/** Trains at the origin on what is known at a data time and waits for the end; a better version serves all callers. */
 export async function learnAbove(
   client: UpriverClient,
   model: string,
@@ -25,9 +25,9 @@ export async function learnAbove(
     onProgress(
       `${before}: ${training.step}${training.progress ? `, ${training.progress.network} ${training.progress.epoch}` : ""}`,
     );
-    training = await client.training(model, id, { waitSeconds: lookEverySeconds });
+    training = await client.training(model, id, { waitSeconds: pollSeconds });
   }
-  if (training.state === "failed") throw new Error(`Error in replay: the origin's training failed: ${training.reason}`);
+  if (training.state === "failed") throw new Error(`The training at the origin failed: ${training.reason}`);
   const { state, version, verdict, samples, reason } = training;
   return { before, state, version, verdict, samples, reason, seconds: (Date.now() - startedAt) / 1_000 };
 }

@@ -8,10 +8,10 @@ import { tfjsEngine } from "#core/model/tfjs/engine.ts";
 import type { Recipe, Row } from "#origin/recipes/index.ts";
 import { scoreRows } from "./score.ts";
 
-/** Heads in memory by region; a region without one of its own is left out. */
+/** Heads by region, without the regions that have no head of their own. */
 export type RegionHeads = Map<string, HeadWeights>;
 
-/** The heads that regions have at this moment; null where none has one of its own. */
+/** Fetches the regions' current heads; null when no region has its own. */
 export async function headsOf(
   client: UpriverClient,
   model: string,
@@ -26,7 +26,7 @@ export async function headsOf(
   return heads.size > 0 ? heads : null;
 }
 
-/** Scores [rows, classes] by the served thin backbone, with heads that never change. */
+/** Scores rows with the served thin backbone and fixed heads; returns [rows, classes]. */
 export async function scoreOnce(
   client: UpriverClient,
   recipe: Recipe,

@@ -10,16 +10,16 @@ import { type OnProgress, walk } from "./walk.ts";
 export interface PlayOptions {
   from: number;
   to: number;
-  /** The first time that is taught of what is before `from`; all of it unless given. */
+  /** Start of the data before `from` that is taught; all of it by default. */
   teachFrom?: number;
-  /** Whether the origin learns from the regions at every turn of a year. */
+  /** Whether the origin trains on the regions' samples at the start of each year. */
   learnsAbove?: boolean;
   onProgress: OnProgress;
-  /** Starts the control that takes minutes, beside the play; it is left out unless given. */
+  /** Starts the control that takes minutes, in parallel; it is left out by default. */
   startRetrained?: () => Retrained;
 }
 
-/** Plays a recipe's rows through the running ladder in time order, and reports how it did, heads and controls alike. */
+/** Replays a recipe's rows through the running ladder in time order, and reports on ladder, heads and controls. */
 export async function play(
   client: UpriverClient,
   recipe: Recipe,
@@ -29,7 +29,8 @@ export async function play(
   const { from, teachFrom = Number.NEGATIVE_INFINITY, learnsAbove = false, onProgress, startRetrained } = options;
   const startedAt = Date.now();
   const days = daysOf(rows, options);
-  if (days.length === 0) throw new Error(`Error in replay: recipe '${recipe.name}' has no rows from --from to --to`);
+  if (days.length === 0)
+    throw new Error(`Recipe '${recipe.name}' has no rows from --from to --to. Choose days within its data.`);
   const { pointer } = await client.model(recipe.name);
   const manifest = classifying(await client.manifest(recipe.name, pointer.stable ?? undefined));
   const control = startRetrained?.();
@@ -42,9 +43,9 @@ export async function play(
     if (firstHeads) {
       const asked = days.flatMap((day) => day.rows);
       played.scores.once = await scoreOnce(client, recipe, manifest, asked, firstHeads);
-    } else leftOut.once = "no region had a head of its own after the first retrain";
+    } else leftOut.once = "no region had its own head after the first retrain";
     if (control) played.scores.retrained = await control.scores;
-    else leftOut.retrained = "it was not asked for";
+    else leftOut.retrained = "--no-controls";
     const { targetRisk } = manifest.thin.rule;
     const seconds = (Date.now() - startedAt) / 1_000;
     return reportOf(played, { model: recipe.name, targetRisk, looks, retrains, origin, leftOut, seconds });

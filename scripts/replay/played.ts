@@ -1,33 +1,33 @@
 import { type Answer, type RungName, rungs } from "#core/contract/index.ts";
 import type { Row } from "#origin/recipes/index.ts";
 
-/** The heads that a replay compares; `once` and `retrained` are controls, which nobody serves. */
+/** The heads that a replay compares; `once` and `retrained` are controls that are not served. */
 export const heads = ["global", "regional", "full", "once", "retrained"] as const;
 export type HeadName = (typeof heads)[number];
-/** What the ladder answered, whichever head that was, is scored like a head. */
+/** What is scored: each head, and the ladder's own answers. */
 export type ScoredName = HeadName | "ladder";
 
 /**
- * Played questions in columns of `rows` each, in the order of asking: 200,000 of them take some 20 MB. Scores are
- * [rows, classes]; a row of NaN where a head gave none.
+ * Replayed questions as columns of `rows` values, in the order of asking; 200,000 questions take about 20 MB. Scores are
+ * [rows, classes], with NaN where a head gave none.
  */
 export interface Played {
   rows: number;
   classes: number;
   at: Float64Array;
   region: string[];
-  /** The class of the truth. */
+  /** The true class. */
   label: Uint16Array;
   /** The class that the ladder answered. */
   prediction: Uint16Array;
-  /** Indexes of `rungs`: who answered; an open question is left to a person. */
+  /** The rung that answered, as index of `rungs`; human for open questions. */
   rung: Uint8Array;
-  /** 1 where a rule of the edge or the region let the answer pass: such a question never went to the origin. */
+  /** 1 where edge or region accepted the answer, so that the origin was not asked. */
   accepted: Uint8Array;
   scores: Partial<Record<ScoredName, Float64Array>>;
 }
 
-/** Room for `rows` questions. */
+/** Allocates room for `rows` questions. */
 export function emptyPlayed(rows: number, classes: number): Played {
   return {
     rows,
@@ -42,7 +42,7 @@ export function emptyPlayed(rows: number, classes: number): Played {
   };
 }
 
-/** Writes down a question and its answer, with the traces that came along. */
+/** Records a question, its answer and the scores in its trace. */
 export function record(played: Played, row: number, asked: Row, answer: Answer, labels: readonly string[]): void {
   const isOpen = answer.status === "open";
   const isBelowOrigin = answer.rung === "edge" || answer.rung === "region";
@@ -64,23 +64,23 @@ export function record(played: Played, row: number, asked: Row, answer: Answer, 
   }
 }
 
-/** Who answered a question. */
+/** Returns the rung that answered a question. */
 export function rungOf(played: Played, row: number): RungName {
   return rungs[played.rung[row] as number] as RungName;
 }
 
-/** A head's scores of a question, [classes]; null where it gave none. */
+/** Returns a head's scores of a question, or null when it gave none. */
 export function scoresOf({ scores, classes }: Played, name: ScoredName, row: number): Float64Array | null {
   const found = scores[name]?.subarray(row * classes, (row + 1) * classes);
   return found && !Number.isNaN(found[0]) ? found : null;
 }
 
-/** All rows, in order. */
+/** Returns all rows in order. */
 export function allRows({ rows }: Played): number[] {
   return Array.from({ length: rows }, (_, row) => row);
 }
 
-/** Rows by a key, in the keys' order. */
+/** Groups rows by a key, sorted by key. */
 export function rowsBy(rows: readonly number[], key: (row: number) => string): [string, number[]][] {
   return [...Map.groupBy(rows, key)].sort(([a], [b]) => a.localeCompare(b));
 }

@@ -11,30 +11,30 @@ import type { OriginTraining } from "./learn-above.ts";
 import { allRows, type HeadName, heads, type Played } from "./played.ts";
 import { type Gains, gainsOf, type ReplaySummary, summarise, summariseBy } from "./summary.ts";
 
-/** Everything that a replay found out, all from one run over the same questions. */
+/** The report of a replay: all figures come from one run over the same questions. */
 export interface ReplayReport extends ReplaySummary {
   model: string;
   from: string;
   to: string;
-  /** The error that the accept rule aims at. */
+  /** The target risk of the accept rule. */
   targetRisk: number;
   byYear: Record<string, ReplaySummary>;
   byRegion: Record<string, ReplaySummary>;
-  /** By head: in how many regions its log-loss is below the global head's. */
+  /** For each head, how its log-loss compares with the global head's by region. */
   gains: Partial<Record<HeadName, Gains>>;
   certificates: CertificateSummary & { byYear: Record<string, CertificateSummary>; byRegionAndYear: StationYear[] };
-  /** Null where some head scored nothing. */
+  /** Null when some head scored nothing. */
   comparison: Comparison | null;
-  /** How many retrains ended how. */
+  /** Number of retrains by outcome. */
   retrains: Record<string, number>;
-  /** The origin's trainings, where it learned from below. */
+  /** The trainings at the origin. */
   origin: OriginTraining[];
-  /** Controls that are not in it, and why. */
+  /** Controls that are left out, with the reason. */
   leftOut: Partial<Record<HeadName, string>>;
   seconds: number;
 }
 
-/** What is reported besides the questions themselves. */
+/** What a report needs besides the replayed questions. */
 export interface ReportInput {
   model: string;
   targetRisk: number;
@@ -45,7 +45,7 @@ export interface ReportInput {
   seconds: number;
 }
 
-/** Reports what was played. */
+/** Reports on replayed questions. */
 export function reportOf(played: Played, { model, targetRisk, looks, origin, ...rest }: ReportInput): ReplayReport {
   const rows = allRows(played);
   const byRegion = summariseBy(played, rows, (row) => played.region[row] as string);

@@ -2,10 +2,10 @@ import type { RegionRun, UpriverClient } from "#client/index.ts";
 
 const atOnce = 4;
 const waitSeconds = 60;
-/** How long one region may take. */
+/** Longest duration of one retrain. */
 const retrainWaitMs = 15 * 60_000;
 
-/** Retrains regions, a few at a time, each to the end; `at` is the data time, now when undefined. */
+/** Retrains regions, four at a time, and waits for the end; `at` is the data time, by default now. */
 export async function retrainAll(
   client: UpriverClient,
   model: string,
@@ -25,7 +25,7 @@ export async function retrainAll(
   return runs.sort((a, b) => a.region.localeCompare(b.region));
 }
 
-/** Retrains one region, to the end. */
+/** Retrains one region and waits for the end. */
 export async function retrainOne(
   client: UpriverClient,
   model: string,
@@ -37,5 +37,7 @@ export async function retrainOne(
     const run = await client.retrain(model, region, { waitSeconds, ...(at === undefined ? {} : { at }) });
     if (run.status !== "running") return run;
   }
-  throw new Error(`Error in retrain: region '${region}' does not come to an end; its log, the edge's, says why.`);
+  throw new Error(
+    `The retrain of region '${region}' did not finish within ${retrainWaitMs / 60_000} minutes. Read the edge's log.`,
+  );
 }

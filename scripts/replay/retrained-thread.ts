@@ -1,14 +1,14 @@
 import { Worker } from "node:worker_threads";
 import type { ControlMessage, ControlOrder } from "./retrained.worker.ts";
 
-/** A control that is worked out beside the replay. */
+/** A control that is computed in parallel to the replay. */
 export interface Retrained {
   /** Scores [rows, classes] of the asked rows, in the order of asking. */
   scores: Promise<Float64Array>;
   stop(): Promise<unknown>;
 }
 
-/** Works out the scores of the large model retrained every year, in a thread of its own: a replay leaves a core free. */
+/** Computes the scores of the large model retrained every year, in a thread of its own. */
 export function startRetrained(
   order: ControlOrder,
   onProgress: (note: string, done: number, total: number) => void,
@@ -20,9 +20,11 @@ export function startRetrained(
       else resolve(message.scores);
     });
     worker.on("error", reject);
-    worker.on("exit", (code) => reject(new Error(`Error in replay: the controls' thread ended with code ${code}`)));
+    worker.on("exit", (code) =>
+      reject(new Error(`The thread of the controls ended with code ${code}. Use --no-controls to leave them out.`)),
+    );
   });
-  // Whoever awaits it later hears of a failure; until then it is no unhandled one.
+  // The caller awaits the scores later; a failure before that must not count as unhandled.
   scores.catch(() => {});
   return { scores, stop: () => worker.terminate() };
 }

@@ -6,14 +6,14 @@ import { trainFull } from "#origin/train/index.ts";
 import { dayMs, yearOf } from "./days.ts";
 import { scoreRows } from "./score.ts";
 
-/** A stretch of the replay that one training serves: all rows before `from` are trained on, `rows` are scored. */
+/** A period with one training: rows before `from` are trained on, `rows` are scored. */
 export interface Period {
   year: string;
   from: number;
   rows: Row[];
 }
 
-/** The asked rows by year; each is trained for on its 1 January, the first when the replay begins. */
+/** Divides rows by year; each year's training is on 1 January, the first one at the start of the replay. */
 export function periodsOf(asked: readonly Row[], from: number): Period[] {
   return [...Map.groupBy(asked, ({ at }) => yearOf(at))].map(([year, rows]) => ({
     year,
@@ -22,14 +22,14 @@ export function periodsOf(asked: readonly Row[], from: number): Period[] {
   }));
 }
 
-/** The rows whose labels were known at a time: a label is known the day after. */
+/** Selects the rows whose labels were known at a time; a label is known a day after its row. */
 export function knownAt(rows: readonly Row[], time: number): Row[] {
   return rows.filter(({ at }) => at + dayMs <= time);
 }
 
 /**
- * Scores [rows, classes] of the asked rows, in their order, by the recipe's large network, trained anew each year on
- * everything before it: what a region's small head is to be measured against.
+ * Scores the asked rows with the recipe's large network, which is trained from scratch each year on everything before
+ * it; returns [rows, classes]. Regional heads are compared with it.
  */
 export async function scoreRetrained(
   recipe: Recipe,

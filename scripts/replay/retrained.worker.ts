@@ -1,9 +1,10 @@
+// Thread that computes the controls of a replay; started by retrained-thread.ts.
 import { parentPort, workerData } from "node:worker_threads";
 import { recipeOf } from "#origin/recipes/index.ts";
 import { daysOf } from "./days.ts";
 import { scoreRetrained } from "./retrained.ts";
 
-/** What the thread is given. */
+/** The thread's task. */
 export interface ControlOrder {
   recipe: string;
   file: string | undefined;
@@ -11,18 +12,18 @@ export interface ControlOrder {
   to: number;
 }
 
-/** What the thread says. */
+/** A message from the thread. */
 export type ControlMessage =
   | { kind: "progress"; note: string; done: number; total: number }
   | { kind: "done"; scores: Float64Array<ArrayBuffer> };
 
-const say = (message: ControlMessage) => parentPort?.postMessage(message);
+const send = (message: ControlMessage) => parentPort?.postMessage(message);
 const order = workerData as ControlOrder;
 const recipe = recipeOf(order.recipe);
 const rows = await recipe.load({ file: order.file });
 const asked = daysOf(rows, order).flatMap((day) => day.rows);
 const scores = await scoreRetrained(recipe, rows, asked, {
   from: order.from,
-  onProgress: (note, done, total) => say({ kind: "progress", note, done, total }),
+  onProgress: (note, done, total) => send({ kind: "progress", note, done, total }),
 });
-say({ kind: "done", scores: scores as Float64Array<ArrayBuffer> });
+send({ kind: "done", scores: scores as Float64Array<ArrayBuffer> });

@@ -6,7 +6,7 @@ import { embedRows, encodeRows } from "#origin/train/dataset.ts";
 
 const batchRows = 4096;
 
-/** Calibrated scores [rows, classes] by a network, each row by its region's head where `heads` has one. */
+/** Scores rows with a network, and with the row's regional head if `heads` has one; returns [rows, classes]. */
 export function scoreRows(
   recipe: Recipe,
   { spec, backbone, head }: Network,

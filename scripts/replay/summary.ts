@@ -2,35 +2,35 @@ import { type Metrics, type RungName, rungs as rungNames } from "#core/contract/
 import { evaluate } from "#core/head/metrics.ts";
 import { type HeadName, heads, type Played, rowsBy, rungOf, scoresOf } from "./played.ts";
 
-/** What the rules of edge and region let pass, and the error that it really had. */
+/** The answers that edge and region accepted, with their realised error. */
 export interface AcceptedSummary {
   accepted: number;
   coverage: number;
-  /** Null where nothing passed. */
+  /** Null when nothing was accepted. */
   error: number | null;
 }
 
-/** What a set of played questions comes to. */
+/** Figures of a set of replayed questions. */
 export interface ReplaySummary {
   questions: number;
   heads: Partial<Record<HeadName, Metrics>>;
-  /** The share of questions that each rung answered; open ones are a person's. */
+  /** The share of questions that each rung answered; open ones count as human. */
   rungs: Record<RungName, number>;
-  /** The same as numbers of questions. */
+  /** The number of questions that each rung answered. */
   answered: Record<RungName, number>;
   live: AcceptedSummary;
 }
 
-/** How a head's log-loss by region compares with the global head's. */
+/** How a head's log-loss compares with the global head's, by region. */
 export interface Gains {
   regions: number;
   better: number;
-  /** The regions with the least and the greatest gain; a gain below 0 is a loss. */
+  /** The regions with the smallest and the greatest gain; a gain below 0 is a loss. */
   worst: { region: string; gain: number };
   best: { region: string; gain: number };
 }
 
-/** Evaluates every head on the rows that it scored, and counts who answered. */
+/** Evaluates every head on the rows it scored and counts the answers of each rung. */
 export function summarise(played: Played, rows: readonly number[]): ReplaySummary {
   const rungs: Record<RungName, number> = { edge: 0, region: 0, origin: 0, human: 0 };
   const answered: Record<RungName, number> = { ...rungs };
@@ -51,7 +51,7 @@ export function summarise(played: Played, rows: readonly number[]): ReplaySummar
   return { questions: rows.length, heads: Object.fromEntries(evaluated), rungs, answered, live: liveOf(played, rows) };
 }
 
-/** The same by a key, in the keys' order. */
+/** Summarises rows by a key, sorted by key. */
 export function summariseBy(
   played: Played,
   rows: readonly number[],
@@ -60,7 +60,7 @@ export function summariseBy(
   return Object.fromEntries(rowsBy(rows, key).map(([name, group]) => [name, summarise(played, group)]));
 }
 
-/** A head's gains over the global one; null where the regions have no such head. */
+/** Computes a head's gains over the global head; null when no region has that head. */
 export function gainsOf(byRegion: Record<string, ReplaySummary>, head: HeadName): Gains | null {
   const gains = Object.entries(byRegion).flatMap(([region, { heads: measured }]) => {
     const [global, own] = [measured.global, measured[head]];

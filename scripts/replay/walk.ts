@@ -12,34 +12,34 @@ import { retrainAll } from "./retrain.ts";
 export type OnProgress = (phase: string, done: number, total: number) => void;
 
 export interface WalkOptions {
-  /** When the first day begins: what is before it is taught. */
+  /** Start of the first day; earlier rows are taught. */
   from: number;
-  /** Days of data time between retrains, as the model's schedule has them. */
+  /** Data time between retrains, by the model's schedule. */
   retrainEveryMs: number;
-  /** Whether the origin learns from the regions at every turn of a year. */
+  /** Whether the origin trains on the regions' samples at the start of each year. */
   learnsAbove: boolean;
   onProgress: OnProgress;
 }
 
-/** What a walk through the days gave. */
+/** The result of a walk through the days. */
 export interface WalkResult {
   played: Played;
   /** Each region's certificate at the end of each year. */
   looks: CertificateLook[];
-  /** How many retrains ended how. */
+  /** Number of retrains by outcome. */
   retrains: Record<string, number>;
   origin: OriginTraining[];
-  /** The heads after the first retrain; null where the edge does not say which they are. */
+  /** The heads after the first retrain; null when no region has its own. */
   firstHeads: RegionHeads | null;
 }
 
-/** Questions and truths in one request, and what their instances may come to: half of what a body may have. */
+/** Most questions or truths in one request, and most bytes of their instances: half of a request body. */
 const batchMax = 1_000;
 const batchMaxBytes = bodyMaxBytes / 2;
 
 /**
- * Walks a recipe's rows through the running ladder in time order: first what was known before is taught, then each day
- * is asked whole, and its truths are told the day after; regions retrain as the model's schedule says.
+ * Walks a recipe's rows through the running ladder in time order. Earlier rows are taught first. Then each day's rows are
+ * asked, and their truths are taught the day after. Regions retrain by the model's schedule.
  */
 export async function walk(
   client: UpriverClient,
@@ -60,7 +60,7 @@ export async function walk(
     const runs = await retrainAll(client, model, regions, at, (done) => onProgress("retraining", done, regions.length));
     for (const { status } of runs) retrains[status] = (retrains[status] ?? 0) + 1;
   };
-  const look = async (at: number, rows: number) => {
+  const recordCertificates = async (at: number, rows: number) => {
     looks.push(...looksOf(await client.regions(model), yearOf(at), rows));
   };
 
@@ -72,10 +72,10 @@ export async function walk(
   let yesterday: { at: number; truths: { id: string; label: string }[] } = { at: from, truths: [] };
   for (const [i, { day, rows }] of days.entries()) {
     const at = day * dayMs;
-    // Nobody asks before what was learned yesterday is told.
-    await tell(client, model, yesterday.truths, at);
+    // Yesterday's truths are taught before today's questions.
+    await teachTruths(client, model, yesterday.truths, at);
     if (done > 0 && yearOf(at) !== yearOf(yesterday.at)) {
-      await look(yesterday.at, done);
+      await recordCertificates(yesterday.at, done);
       if (learnsAbove)
         origin.push(await learnAbove(client, model, at, (note) => onProgress(`origin ${note}`, i, days.length)));
     }
@@ -90,16 +90,16 @@ export async function walk(
     yesterday = { at, truths: rows.map(({ label }, n) => ({ id: ids[n] as string, label })) };
     onProgress("playing", i + 1, days.length);
   }
-  // The last certificates are to know the last day, too.
-  await tell(client, model, yesterday.truths, yesterday.at + dayMs);
-  await look(yesterday.at, done);
+  // The last certificates include the last day.
+  await teachTruths(client, model, yesterday.truths, yesterday.at + dayMs);
+  await recordCertificates(yesterday.at, done);
   return { played, looks, retrains, origin, firstHeads };
 }
 
 async function teach(client: UpriverClient, model: string, rows: readonly Row[], onProgress: OnProgress) {
   let done = 0;
   const batchSize = batchSizeOf(rows);
-  // By region: each request is one object's work.
+  // By region, so that each request goes to one object.
   for (const [region, known] of Map.groupBy(rows, (row) => row.region)) {
     for (let first = 0; first < known.length; first += batchSize) {
       const batch = known.slice(first, first + batchSize);
@@ -107,10 +107,10 @@ async function teach(client: UpriverClient, model: string, rows: readonly Row[],
         const id = mintId({ model, region }, `${at}-${first + n}`);
         return { label, question: { id, region, instance, at } };
       });
-      // A label is known the day after: the last of the batch is known when all are.
+      // A label is known the day after, so all labels of the batch are known a day after its last row.
       await client.teachMany(model, { truths, at: (batch.at(-1)?.at ?? 0) + dayMs });
       done += batch.length;
-      onProgress("teaching what was known before", done, rows.length);
+      onProgress("teaching earlier data", done, rows.length);
     }
   }
 }
@@ -125,7 +125,7 @@ async function askDay(client: UpriverClient, model: string, rows: readonly Row[]
   return answers;
 }
 
-async function tell(client: UpriverClient, model: string, truths: { id: string; label: string }[], at: number) {
+async function teachTruths(client: UpriverClient, model: string, truths: { id: string; label: string }[], at: number) {
   for (let first = 0; first < truths.length; first += batchMax) {
     await client.teachMany(model, { truths: truths.slice(first, first + batchMax), at });
   }

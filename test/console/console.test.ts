@@ -15,15 +15,16 @@ import { sdkModels, sdkPixels } from "../helpers/sdk-models.ts";
 import { publishOn, temporaryLadder } from "../journeys/ladder.ts";
 
 const isSkipped = chromiumPath === undefined;
-const pages = [
-  "ladder",
-  "regions/queue",
-  "regions/queue/north",
-  "models/moved",
-  "review/queue",
-  "try/easy",
-  "try/pictures",
-];
+/** The pages that are checked for accessibility, with their headings. */
+const pages = {
+  ladder: "Ladder",
+  "regions/queue": "Regions of queue",
+  "regions/queue/north": "north",
+  "models/moved": "moved",
+  "review/queue": "Review queue",
+  "try/easy": "Ask easy",
+  "try/pictures": "Ask pictures",
+};
 const reviewed = 40;
 
 let ladder: Awaited<ReturnType<typeof temporaryLadder>>;
@@ -31,13 +32,15 @@ let browser: Browser;
 
 beforeAll(async () => {
   if (isSkipped) return;
-  ladder = await temporaryLadder();
-  browser = await openBrowser();
-  for (const options of sdkModels) await publishOn(ladder, await testModel(options));
-  const { open: unsure, easy } = originModels;
-  const others = { queue: unsure, undecided: unsure, corrected: unsure, overtaken: unsure, moved: easy };
-  for (const [model, options] of Object.entries(others))
-    await publishOn(ladder, await testModel({ model, ...options }));
+  [ladder, browser] = await Promise.all([temporaryLadder(), openBrowser()]);
+  const { open, easy } = originModels;
+  // A model for each test, so that they can run at the same time.
+  const others = {
+    ...{ queue: open, undecided: open, corrected: open, overtaken: open, followed: open },
+    ...{ moved: easy, asked: easy },
+  };
+  const models = [...sdkModels, ...Object.entries(others).map(([model, options]) => ({ model, ...options }))];
+  await Promise.all(models.map(async (options) => publishOn(ladder, await testModel(options))));
 });
 afterAll(async () => {
   await browser?.close();
@@ -49,7 +52,7 @@ function open(path = "", sight = sights[0] as (typeof sights)[number], scope: "a
   return openConsole(browser, { edge, token: tokens[scope], sight, path });
 }
 
-/** Waits until the page says something. */
+/** Waits until the page shows a text. */
 function says(page: Page, text: string, timeout = 30_000): Promise<unknown> {
   return page.waitForFunction((wanted) => document.body.textContent.includes(wanted), { timeout, polling: 50 }, text);
 }
@@ -66,7 +69,7 @@ function number(page: Page, name: string): Promise<number> {
 describe.skipIf(isSkipped)(
   "the console in a real browser (skipped where there is no Chromium; CHROME_PATH names one)",
   () => {
-    it("is at most 120 KB of JavaScript, gzipped", async () => {
+    it.concurrent("loads at most 120 KB of JavaScript, gzipped", async ({ expect }) => {
       const folder = join(import.meta.dirname, "../../workers/console/dist/console");
       const scripts = (await readdir(folder)).filter((name) => name.endsWith(".js"));
       const sizes = await Promise.all(scripts.map(async (name) => gzipSync(await readFile(join(folder, name))).length));
@@ -75,7 +78,7 @@ describe.skipIf(isSkipped)(
       expect(bytes).toBeLessThan(120_000);
     });
 
-    it("runs nothing but its own script, and asks nobody but its own deployment", async () => {
+    it.concurrent("runs only its own script and connects only to its own deployment", async ({ expect }) => {
       const { headers } = await fetch(`${ladder.credentials.edge}/console/`);
       const policy = headers.get("content-security-policy") ?? "";
       for (const part of ["default-src 'none'", "script-src 'self'", "connect-src 'self'", "frame-ancestors 'none'"]) {
@@ -84,7 +87,7 @@ describe.skipIf(isSkipped)(
       expect(headers.get("x-content-type-options")).toBe("nosniff");
     });
 
-    it("asks for a token, keeps it out of the address, and says what is wrong with it", async () => {
+    it.concurrent("asks for a token, keeps it out of the address and reports a wrong one", async ({ expect }) => {
       const { edge, tokens } = ladder.credentials;
       const page = await (await browser.createBrowserContext()).newPage();
       await page.goto(`${edge}/console`);
@@ -97,34 +100,31 @@ describe.skipIf(isSkipped)(
       await says(page, "Ladder");
       expect(page.url()).not.toContain(tokens.admin);
       await press(page, "Sign out");
-      await says(page, "Token of this deployment");
-      const brought = await open();
-      expect(brought.page.url()).not.toContain(tokens.admin);
-      brought.check();
+      await says(page, "API token of this deployment");
+      const linked = await open();
+      expect(linked.page.url()).not.toContain(tokens.admin);
+      linked.check();
     });
 
-    it("shows a token what its scopes are for, and no more", async () => {
+    it.concurrent("shows only the pages that the token's scopes allow", async ({ expect }) => {
       const { page, check } = await open("", sights[0], "review");
       expect(await page.$$eval("header nav a", (links) => links.map(({ textContent }) => textContent))).toEqual([
         "Review",
         "Try it",
       ]);
       await page.goto(`${ladder.credentials.edge}/console/#/regions`);
-      await says(page, "There is no such page for this token.");
+      await says(page, "This token cannot open this page.");
       check();
     });
 
-    it("counts live, while questions are asked", async () => {
+    it.concurrent("counts questions while they are asked", async ({ expect }) => {
       const { page, check } = await open("ladder");
       await page.waitForSelector('[data-count="easy-questions"]');
       const before = await number(page, "easy-questions");
       const client = ladder.client("ask");
-      for (let i = 0; i < 5; i++) {
-        await client.askMany(
-          "easy",
-          Array.from({ length: 100 }, (_, n) => ({ region: "north", x0: n / 100, x1: i, x2: 1, x3: null })),
-        );
-      }
+      const batch = (x1: number) =>
+        Array.from({ length: 100 }, (_, n) => ({ region: "north", x0: n / 100, x1, x2: 1, x3: null }));
+      await Promise.all([0, 1, 2, 3, 4].map((x1) => client.askMany("easy", batch(x1))));
       await page.waitForFunction(
         (wanted) =>
           Number(document.querySelector('[data-count="easy-edge-answered"]')?.textContent?.replaceAll(",", "")) ===
@@ -136,46 +136,7 @@ describe.skipIf(isSkipped)(
       check();
     });
 
-    it("answers 40 questions by the keyboard, well within a minute, and each asker gets the answer", async () => {
-      const instances = Array.from({ length: reviewed }, (_, n) => ({
-        region: "north",
-        x0: n / 7,
-        x1: 1,
-        x2: -0.5,
-        x3: null,
-      }));
-      const asked = await ladder.client("ask").askMany("queue", instances);
-      expect(asked.every(({ status }) => status === "open")).toBe(true);
-      const { page, check } = await open("review/queue");
-      const startedAt = Date.now();
-      const given = new Map<string, string>();
-      for (let n = 0; n < reviewed; n++) {
-        // A new question is in front, whichever it is.
-        const known = [...given.keys()];
-        const found = await page.waitForFunction(
-          (ids) => {
-            const id = document.querySelector<HTMLElement>("[data-question]")?.dataset.question;
-            return id !== undefined && !ids.includes(id) && id;
-          },
-          { polling: 20 },
-          known,
-        );
-        given.set((await found.jsonValue()) as string, "abc"[n % 3] as string);
-        await page.keyboard.press(String((n % 3) + 1) as "1");
-      }
-      const perMinute = (reviewed / (Date.now() - startedAt)) * 60_000;
-      console.log(`${reviewed} questions by the keyboard: ${Math.round(perMinute)} a minute`);
-      expect(perMinute).toBeGreaterThan(40);
-      await says(page, "Nobody waits for an answer.");
-      const answers = await Promise.all(
-        asked.map((answer) => ladder.client("ask").wait(answer, { deadlineMs: 10_000 })),
-      );
-      expect(new Map(answers.map(({ id, label }) => [id, label]))).toEqual(given);
-      expect(answers.every(({ rung }) => rung === "human")).toBe(true);
-      check();
-    });
-
-    it("skips, undoes and flags by a key", async () => {
+    it.concurrent("skips, undoes and flags with one key each", async ({ expect }) => {
       const client = ladder.client("ask");
       const asked = await client.askMany(
         "undecided",
@@ -199,7 +160,7 @@ describe.skipIf(isSkipped)(
       await page.keyboard.press("1");
       const third = await front(second);
       await page.keyboard.press("u");
-      await says(page, "you said a");
+      await says(page, "your answer: a");
       expect(await front(third)).toBe(second);
       await page.keyboard.press("2");
       await page.waitForFunction(
@@ -225,7 +186,9 @@ describe.skipIf(isSkipped)(
       check();
     });
 
-    it("sends a correction after what it corrects, however late that is", async () => {
+    it.concurrent("sends a correction after the answer it corrects, even when that answer is slow", async ({
+      expect,
+    }) => {
       const client = ladder.client("ask");
       const { id } = await client.ask("corrected", { region: "south", x0: 3, x1: 1, x2: 1, x3: 2 });
       const { page, check } = await open("review/corrected");
@@ -241,7 +204,7 @@ describe.skipIf(isSkipped)(
       page.on("response", (response) => void (response.url().endsWith("/answer") && finished++));
       await page.keyboard.press("1");
       await page.keyboard.press("u");
-      await says(page, "you said a");
+      await says(page, "your answer: a");
       await page.keyboard.press("2");
       await expect.poll(() => finished).toBe(2);
       expect(sent.map((body) => JSON.parse(body))).toMatchObject([{ label: "a" }, { label: "b" }]);
@@ -249,7 +212,9 @@ describe.skipIf(isSkipped)(
       check();
     });
 
-    it("lets go of a question whose answer came from elsewhere, says so, and goes on with the next", async () => {
+    it.concurrent("drops a question that was answered elsewhere, says so and shows the next one", async ({
+      expect,
+    }) => {
       const client = ladder.client("ask");
       const asked = await client.askMany(
         "overtaken",
@@ -268,11 +233,11 @@ describe.skipIf(isSkipped)(
       await expect.poll(async () => (await client.question(next)).label).toBe("b");
       expect((await client.question(known)).label).toBe("c");
       await says(page, "1 answered by you");
-      await says(page, "Nobody waits for an answer.");
+      await says(page, "No question is waiting.");
       check();
     });
 
-    it("promotes a version and rolls it back, each once it is confirmed", async () => {
+    it.concurrent("promotes a version and rolls it back, each after a confirmation", async ({ expect }) => {
       const { manifest, blobs } = await testModel({ model: "moved", version: 2, seed: 5, threshold: 0 });
       await publishOn(ladder, { manifest, blobs }, null);
       const { page, check } = await open("models/moved");
@@ -287,35 +252,25 @@ describe.skipIf(isSkipped)(
       await page.waitForSelector("dialog[open]");
       await page.click("dialog[open] button.danger");
       await expect.poll(stable).toBe(1);
-      await says(page, "rolled back, version 1");
+      await says(page, "rolled back to version 1");
       check();
     });
 
-    it("shows within 5 s that the origin went down, and that it is back", async () => {
-      const { page, check } = await open("ladder");
-      await says(page, "Origin answers");
-      await ladder.stopOrigin();
-      await says(page, "Origin is down", 5_000);
-      await ladder.startOrigin();
-      await says(page, "Origin answers", 5_000);
-      check();
-    });
-
-    it("asks by form, and follows a question up to the person who answers it", async () => {
-      const { page, check } = await open("try/easy");
+    it.concurrent("asks by form and follows a question up to the person who answers it", async ({ expect }) => {
+      const { page, check } = await open("try/asked");
       await press(page, "Ask");
       await says(page, "By the edge, version 1");
-      await page.goto(`${ladder.credentials.edge}/console/#/try/queue`);
-      await says(page, "Ask queue");
+      await page.goto(`${ladder.credentials.edge}/console/#/try/followed`);
+      await says(page, "Ask followed");
       await press(page, "Ask");
-      await says(page, "asked, no answer yet");
-      const { questions } = await ladder.client("review").review("queue", { limit: 1 });
+      await says(page, "waiting for an answer");
+      const { questions } = await ladder.client("review").review("followed", { limit: 1 });
       await ladder.client("review").answer(questions[0]?.id as string, "c");
       await says(page, "By the person");
       check();
     });
 
-    it("asks by a file, a drawing and the camera", async () => {
+    it.concurrent("asks by file, drawing and camera", async ({ expect }) => {
       const { page, check } = await open("try/pictures");
       const file = join(ladder.folder, "picture.png");
       await writeFile(file, encodePng({ width: 8, height: 6, channels: 3, data: Uint8Array.from(sdkPixels.flat(2)) }));
@@ -334,7 +289,7 @@ describe.skipIf(isSkipped)(
       await asked();
       await press(page, "Draw");
       const place = await (await page.waitForSelector("canvas.drawing"))?.boundingBox();
-      if (!place) throw new Error("there is nothing to draw on");
+      if (!place) throw new Error("the drawing area is missing");
       await page.mouse.move(place.x + 40, place.y + 40);
       await page.mouse.down();
       await page.mouse.move(place.x + 200, place.y + 180, { steps: 8 });
@@ -342,28 +297,84 @@ describe.skipIf(isSkipped)(
       await asked();
       await press(page, "Camera");
       await page.waitForFunction(() => (document.querySelector("video")?.videoWidth ?? 0) > 0);
-      await press(page, "Take the picture");
+      await press(page, "Take picture");
       await asked();
       check();
     });
 
-    for (const sight of sights) {
-      it(`has no accessibility violation, and nothing is cut: ${sight.name}`, async () => {
-        for (const path of pages) {
-          const { page, check } = await open(path, sight);
-          await page.waitForSelector("main h1");
-          await page.waitForFunction(() => document.querySelector(".loading") === null);
-          // As an extension does: the page's own policy lets no foreign script in.
+    it("answers 40 questions by keyboard within a minute, and each caller receives the answer", async () => {
+      const instances = Array.from({ length: reviewed }, (_, n) => ({
+        region: "north",
+        x0: n / 7,
+        x1: 1,
+        x2: -0.5,
+        x3: null,
+      }));
+      const asked = await ladder.client("ask").askMany("queue", instances);
+      expect(asked.every(({ status }) => status === "open")).toBe(true);
+      const { page, check } = await open("review/queue");
+      const startedAt = Date.now();
+      const given = new Map<string, string>();
+      for (let n = 0; n < reviewed; n++) {
+        // Wait for a question that has not been answered yet.
+        const known = [...given.keys()];
+        const found = await page.waitForFunction(
+          (ids) => {
+            const id = document.querySelector<HTMLElement>("[data-question]")?.dataset.question;
+            return id !== undefined && !ids.includes(id) && id;
+          },
+          { polling: 20 },
+          known,
+        );
+        given.set((await found.jsonValue()) as string, "abc"[n % 3] as string);
+        await page.keyboard.press(String((n % 3) + 1) as "1");
+      }
+      const perMinute = (reviewed / (Date.now() - startedAt)) * 60_000;
+      console.log(`${reviewed} questions by keyboard: ${Math.round(perMinute)} per minute`);
+      expect(perMinute).toBeGreaterThan(40);
+      await says(page, "No question is waiting.");
+      const answers = await Promise.all(
+        asked.map((answer) => ladder.client("ask").wait(answer, { deadlineMs: 10_000 })),
+      );
+      expect(new Map(answers.map(({ id, label }) => [id, label]))).toEqual(given);
+      expect(answers.every(({ rung }) => rung === "human")).toBe(true);
+      check();
+    });
+
+    it("shows within 5 s that the origin is down and that it is up again", async () => {
+      const { page, check } = await open("ladder");
+      await says(page, "Origin is up");
+      await ladder.stopOrigin();
+      await says(page, "Origin is down", 5_000);
+      await ladder.startOrigin();
+      await says(page, "Origin is up", 5_000);
+      check();
+    });
+
+    it.concurrent.for(sights)(
+      "has no accessibility violation and nothing cut off: $name",
+      async (sight, { expect }) => {
+        const { page, check } = await open("", sight);
+        // In the page's own context, as an extension does: its policy admits no foreign script.
+        await page.evaluate(axe.source);
+        for (const [path, heading] of Object.entries(pages)) {
+          await page.evaluate((to) => location.replace(`#/${to}`), path);
+          await page.waitForFunction(
+            (wanted) =>
+              document.querySelector("main h1")?.textContent === wanted && document.querySelector(".loading") === null,
+            { polling: 50 },
+            heading,
+          );
           const { violations } = (await page.evaluate(
-            `${axe.source}; axe.run(document, { resultTypes: ["violations"] })`,
+            `axe.run(document, { resultTypes: ["violations"] })`,
           )) as axe.AxeResults;
           const found = violations.map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html).join(" ")}`);
           expect([path, ...found]).toEqual([path]);
           expect(await page.evaluate(() => document.documentElement.scrollWidth - innerWidth)).toBeLessThanOrEqual(0);
           check();
-          await page.browserContext().close();
         }
-      });
-    }
+        await page.browserContext().close();
+      },
+    );
   },
 );

@@ -14,10 +14,10 @@ import { play } from "#scripts/replay/play.ts";
 import { openBrowser, openConsole, sights } from "../helpers/browser.ts";
 import { temporaryLadder } from "../journeys/ladder.ts";
 
-/** Where the pictures go: npm run screens. */
+/** Output folder of the screenshots: npm run screens. */
 const folder = process.env.SCREENSHOTS as string;
 const isSkipped = chromiumPath === undefined;
-/** Real data where it is there: a year of 49 weather stations; else days of the example's shops. */
+/** A year of 49 weather stations if the data is available, else a few days of the example's shops. */
 const hasWeather = existsSync(join(sharedFolder(), "data/weather-aus/weather-aus.csv.gz"));
 const shown = hasWeather ? weather : storefront;
 const [from, to, teachFrom] = hasWeather
@@ -33,7 +33,7 @@ beforeAll(async () => {
   await mkdir(folder, { recursive: true });
   ladder = await temporaryLadder({ recipe: storefront.name });
   const { edge: url, tokens } = ladder.credentials;
-  // Not held to the OpenAPI document: there are many thousand answers.
+  // A client without the check against the OpenAPI document, since there are many thousand answers.
   const client = new UpriverClient({ url, token: tokens.admin });
   if (hasWeather) {
     const { id } = await client.startTraining(weather.name, { reason: "first", canary: null, gate: false });
@@ -48,7 +48,7 @@ beforeAll(async () => {
     teachFrom: Date.parse(teachFrom as string),
   };
   await play(client, shown, rows, { ...times, onProgress: () => {}, learnsAbove: false });
-  // What nobody knows, for the person.
+  // Unusual questions that no rung accepts, for the review page.
   const { examples } = await client.model(storefront.name);
   const strange = { ...(examples[1] as Record<string, unknown>), temperature: 47, rainMm: null };
   const asked = Array.from({ length: 12 }, (_, hour) => ({ ...strange, hour, minutesOnPage: hour * 3 }));
@@ -61,7 +61,7 @@ afterAll(async () => {
 });
 
 describe.skipIf(isSkipped)(
-  `screenshots of every page, from a ladder that played ${shown.name} (skipped where there is no Chromium)`,
+  `screenshots of every page, from a ladder that replayed ${shown.name} (skipped where there is no Chromium)`,
   () => {
     const pages = {
       ladder: "ladder",
@@ -83,7 +83,7 @@ describe.skipIf(isSkipped)(
             await (await page.waitForSelector("form button.primary"))?.click();
             await page.waitForSelector(".result");
           }
-          // Two looks, so that what is worked out of both is there.
+          // Rates need two polls.
           if (name === "ladder") await new Promise((resolve) => setTimeout(resolve, 4_500));
           await page.screenshot({ path: join(folder, `${name}-${sight.name}.png`), fullPage: true });
           expect(await page.evaluate(() => document.documentElement.scrollWidth - innerWidth)).toBeLessThanOrEqual(0);
@@ -93,7 +93,7 @@ describe.skipIf(isSkipped)(
       }
     }
 
-    it("of a training's report, in its frame", async () => {
+    it("training report in its frame", async () => {
       const { edge, tokens } = ladder.credentials;
       const { page, check } = await openConsole(browser, { edge, token: tokens.admin, path: `models/${shown.name}` });
       await (await page.waitForSelector('::-p-aria(Report[role="button"])'))?.click();
@@ -103,7 +103,7 @@ describe.skipIf(isSkipped)(
       check();
     });
 
-    it("of the edge that does not answer: what was known stays in sight", async () => {
+    it("ladder while the edge does not answer, with the last figures", async () => {
       const { edge, tokens } = ladder.credentials;
       const { page } = await openConsole(browser, { edge, token: tokens.admin, path: "ladder" });
       await page.waitForSelector("[data-rung]");

@@ -11,7 +11,7 @@ import { Empty } from "./parts/states.tsx";
 import { linkTo, useRoute } from "./route.ts";
 import { can, knownToken, type Session, signIn, signOut } from "./session.ts";
 
-/** The pages, and the scope that each needs. */
+/** The pages and the scope that each one needs. */
 const pages: { name: string; title: string; scope: string; Page: ComponentType<PageProps> }[] = [
   { name: "ladder", title: "Ladder", scope: "metrics", Page: LadderPage },
   { name: "regions", title: "Regions", scope: "admin", Page: RegionsPage },
@@ -20,12 +20,12 @@ const pages: { name: string; title: string; scope: string; Page: ComponentType<P
   { name: "try", title: "Try it", scope: "ask", Page: TryPage },
 ];
 
-/** The console: signed out, or at one of its pages. */
+/** The console: the sign-in form, or one of the pages. */
 export function App() {
   const [session, setSession] = useState<Session | null>(null);
   const [failure, setFailure] = useState<Error | null>(null);
   const [isTrying, setTrying] = useState(() => knownToken() !== null);
-  const place = useRoute();
+  const route = useRoute();
   const enter = async (token: string) => {
     setTrying(true);
     setFailure(null);
@@ -46,12 +46,12 @@ export function App() {
     if (token !== null) void enter(token);
   }, []);
   if (!session) return <SignIn onToken={enter} failure={failure} isTrying={isTrying} />;
-  return <Shell session={session} place={place} onLeave={leave} />;
+  return <Shell session={session} route={route} onLeave={leave} />;
 }
 
-function Shell({ session, place, onLeave }: PageProps & { onLeave: () => void }) {
+function Shell({ session, route, onLeave }: PageProps & { onLeave: () => void }) {
   const mine = pages.filter(({ scope }) => can(session, scope));
-  const here = mine.find(({ name }) => name === place.path[0]) ?? (place.path.length === 0 ? mine[0] : undefined);
+  const here = mine.find(({ name }) => name === route.path[0]) ?? (route.path.length === 0 ? mine[0] : undefined);
   useEffect(() => {
     document.title = here ? `${here.title} – Upriver` : "Upriver";
   }, [here]);
@@ -82,12 +82,12 @@ function Shell({ session, place, onLeave }: PageProps & { onLeave: () => void })
       </header>
       <main id="main" tabIndex={-1}>
         {here ? (
-          <here.Page key={here.name} session={session} place={place} />
+          <here.Page key={here.name} session={session} route={route} />
         ) : (
-          <Empty title="There is no such page for this token.">
+          <Empty title="This token cannot open this page.">
             <p>
-              Its scopes are {session.token.scopes.join(", ") || "none"}. The ladder needs metrics, regions admin,
-              models publish, review review, asking ask.
+              Its scopes: {session.token.scopes.join(", ") || "none"}. Needed scopes: metrics for Ladder, admin for
+              Regions, publish for Models, review for Review, ask for Try it. Sign out to use another token.
             </p>
           </Empty>
         )}

@@ -1,6 +1,6 @@
 import { render } from "preact";
 import { App } from "./app.tsx";
 
-const place = document.getElementById("app") as HTMLElement;
-place.replaceChildren();
-render(<App />, place);
+const container = document.getElementById("app") as HTMLElement;
+container.replaceChildren();
+render(<App />, container);

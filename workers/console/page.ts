@@ -1,8 +1,8 @@
 import type { ConsoleRoute } from "./route.ts";
 import type { Session } from "./session.ts";
 
-/** What every page is given. */
+/** Properties of every page. */
 export interface PageProps {
   session: Session;
-  place: ConsoleRoute;
+  route: ConsoleRoute;
 }

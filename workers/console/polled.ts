@@ -1,16 +1,16 @@
 import { useCallback, useEffect, useRef, useState } from "preact/hooks";
 
-/** Something that is loaded, and loaded again. */
+/** A value that is loaded repeatedly. */
 export interface Polled<T> {
-  /** What came last; it stays while a later load fails. */
+  /** The last value that was loaded; it stays when a later load fails. */
   value: T | null;
   error: Error | null;
   reload: () => void;
 }
 
 /**
- * Loads a value, and again every `everyMs` while the page is seen; null: only when told. A load that is overtaken by a
- * later one, or whose `key` is no longer asked for, changes nothing.
+ * Loads a value now and every `everyMs` while the page is visible; with null, only on `reload`. Results of an earlier
+ * load or of another `key` are dropped.
  */
 export function usePolled<T>(key: string, load: () => Promise<T>, everyMs: number | null): Polled<T> {
   const [state, setState] = useState<{ key: string; value: T | null; error: Error | null }>({
@@ -37,12 +37,12 @@ export function usePolled<T>(key: string, load: () => Promise<T>, everyMs: numbe
     void reload();
     if (everyMs === null) return;
     const timer = setInterval(() => document.hidden || reload(), everyMs);
-    const seen = () => document.hidden || reload();
-    document.addEventListener("visibilitychange", seen);
+    const onVisible = () => document.hidden || reload();
+    document.addEventListener("visibilitychange", onVisible);
     return () => {
       turn.current++;
       clearInterval(timer);
-      document.removeEventListener("visibilitychange", seen);
+      document.removeEventListener("visibilitychange", onVisible);
     };
   }, [key, everyMs, reload]);
   const isCurrent = state.key === key;

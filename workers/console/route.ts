@@ -1,29 +1,29 @@
 import { useEffect, useState } from "preact/hooks";
 
-/** A place in the console: `#/regions/weather/Albury?tab=runs`. */
+/** A page of the console with its arguments: `#/regions/weather/Albury?tab=runs`. */
 export interface ConsoleRoute {
   path: string[];
   query: URLSearchParams;
 }
 
-/** The place that a hash names. */
+/** Parses the hash of an address. */
 export function routeOf(hash: string): ConsoleRoute {
   const [path = "", query = ""] = hash.replace(/^#\/?/, "").split("?");
   return { path: path.split("/").filter(Boolean).map(decodeURIComponent), query: new URLSearchParams(query) };
 }
 
-/** The address of a place. */
+/** Builds the hash of a page. */
 export function linkTo(...path: string[]): string {
   return `#/${path.map(encodeURIComponent).join("/")}`;
 }
 
-/** Where the address says that we are, now and after each change. */
+/** Returns the route of the page's address, and follows its changes. */
 export function useRoute(): ConsoleRoute {
-  const [place, setPlace] = useState(() => routeOf(location.hash));
+  const [route, setRoute] = useState(() => routeOf(location.hash));
   useEffect(() => {
-    const follow = () => setPlace(routeOf(location.hash));
+    const follow = () => setRoute(routeOf(location.hash));
     addEventListener("hashchange", follow);
     return () => removeEventListener("hashchange", follow);
   }, []);
-  return place;
+  return route;
 }

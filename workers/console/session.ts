@@ -1,6 +1,6 @@
 import { type TokenState, UpriverClient } from "#client/index.ts";
 
-/** Somebody who is signed in: the client with their token, and what it may do. */
+/** A signed-in session: the client with its token, and what the token may do. */
 export interface Session {
   client: UpriverClient;
   token: TokenState;
@@ -9,19 +9,19 @@ export interface Session {
 const key = "upriver-token";
 
 /**
- * The token that this tab knows. A link may bring one behind `#token=`, which no server ever sees: `npm start` prints
- * such a link. It is taken out of the address at once, and forgotten with the tab.
+ * Returns the token of this tab, or null. A link can carry one in its hash (`#token=`), which is never sent to a server;
+ * it is removed from the address at once and kept until the tab closes.
  */
 export function knownToken(): string | null {
-  const brought = /^#token=([^&]+)/.exec(location.hash)?.[1];
-  if (brought) {
-    sessionStorage.setItem(key, decodeURIComponent(brought));
+  const given = /^#token=([^&]+)/.exec(location.hash)?.[1];
+  if (given) {
+    sessionStorage.setItem(key, decodeURIComponent(given));
     history.replaceState(null, "", `${location.pathname}#/`);
   }
   return sessionStorage.getItem(key);
 }
 
-/** Signs in; throws what the edge says of the token. */
+/** Signs in. Throws when the edge refuses the token. */
 export async function signIn(token: string): Promise<Session> {
   const client = new UpriverClient({ url: location.origin, token });
   const session = { client, token: await client.token() };
@@ -29,12 +29,12 @@ export async function signIn(token: string): Promise<Session> {
   return session;
 }
 
-/** Forgets the token. */
+/** Removes the token from this tab. */
 export function signOut(): void {
   sessionStorage.removeItem(key);
 }
 
-/** Whether a session's token has a scope. */
+/** Tells whether a session's token has a scope. */
 export function can({ token }: Session, scope: string): boolean {
   return token.scopes.includes(scope) || token.scopes.includes("admin");
 }

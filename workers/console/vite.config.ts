@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import { defineConfig } from "vite";
 
-/** The console as static files under /console, of which the Worker's assets are made: scripts/build-console.ts runs it. */
+/** Builds the console as static files under /console, for scripts/build-console.ts. */
 export default defineConfig({
   root: import.meta.dirname,
   base: "/console/",
@@ -9,10 +9,10 @@ export default defineConfig({
     outDir: join(import.meta.dirname, "dist/console"),
     emptyOutDir: true,
     target: "es2022",
-    // One script: it is small, and a page that needs one request is there sooner.
+    // One small script loads faster than several requests.
     modulePreload: false,
     cssCodeSplit: false,
-    // Plain names, revalidated by their ETag: a page that was opened before a deploy finds its files after it.
+    // Names without a hash: a page opened before a deploy still finds its files afterwards.
     rolldownOptions: {
       output: { entryFileNames: "console.js", assetFileNames: "[name][extname]" },
     },

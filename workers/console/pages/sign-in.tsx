@@ -7,7 +7,7 @@ interface Props {
   isTrying: boolean;
 }
 
-/** Where a token is asked for. */
+/** The form that asks for a token. */
 export function SignIn({ onToken, failure, isTrying }: Props) {
   const field = useRef<HTMLInputElement>(null);
   const submit = (event: Event) => {
@@ -20,7 +20,7 @@ export function SignIn({ onToken, failure, isTrying }: Props) {
       <h1>Upriver</h1>
       <p>Questions flow up, models flow down.</p>
       <form onSubmit={submit}>
-        <label for="token">Token of this deployment</label>
+        <label for="token">API token of this deployment</label>
         <input id="token" ref={field} type="password" autocomplete="current-password" required />
         <button type="submit" class="primary" disabled={isTrying}>
           {isTrying ? "Signing in …" : "Sign in"}
@@ -28,8 +28,8 @@ export function SignIn({ onToken, failure, isTrying }: Props) {
       </form>
       {failure && <Problem error={failure} />}
       <p class="muted">
-        It stays in this tab. Its scopes say what you see: <code>npx upriver token</code> makes one;{" "}
-        <code>npm start</code> prints a link that is signed in.
+        The token is kept in this tab only. Its scopes decide which pages you see. <code>npx upriver token</code> makes
+        a token; <code>npm start</code> prints a link that signs you in.
       </p>
     </main>
   );

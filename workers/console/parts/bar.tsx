@@ -1,4 +1,4 @@
-/** A share as a bar; its number stands beside it. */
+/** A bar for a share; the number is shown beside it. */
 export function Bar({ share, kind = "plain" }: { share: number; kind?: string }) {
   return (
     <span class="bar" aria-hidden="true">

@@ -1,4 +1,4 @@
-/** A line of a chart: a value for each step, null where there is none. */
+/** A line of a chart: a value for each step, or null. */
 export interface ChartLine {
   name: string;
   kind: "own" | "global";
@@ -8,31 +8,35 @@ export interface ChartLine {
 interface Props {
   title: string;
   lines: ChartLine[];
-  /** What the values are, as the ends of the scale are written. */
+  /** Formats a value for scale and legend. */
   format: (value: number) => string;
-  /** What the steps are: the day of each run. */
+  /** Names of the steps. */
   steps: string[];
   isSmall?: boolean;
 }
 
 const [width, height, pad] = [240, 84, 6];
 
-/** A small line chart. Its last values stand beside it in words, for whoever does not see it. */
+/** A small line chart; its last values are also given as text for screen readers. */
 export function Chart({ title, lines, format, steps, isSmall = false }: Props) {
   const known = lines.flatMap(({ values }) => values).filter((value) => value !== null);
   const [low, high] = [Math.min(...known), Math.max(...known)];
   const x = (step: number) => pad + (steps.length < 2 ? 0.5 : step / (steps.length - 1)) * (width - 2 * pad);
   const y = (value: number) =>
     high === low ? height / 2 : height - pad - ((value - low) / (high - low)) * (height - 2 * pad);
-  const words = lines.map(({ name, values }) => `${name} ${lastOf(values, format)}`).join(", ");
+  const summary = lines.map(({ name, values }) => `${name} ${lastOf(values, format)}`).join(", ");
   return (
     <figure class={isSmall ? "chart small" : "chart"}>
       <figcaption>{title}</figcaption>
       {known.length === 0 ? (
-        <p class="muted">No run has judged anything yet.</p>
+        <p class="muted">No retrain has compared heads yet.</p>
       ) : (
         <>
-          <svg viewBox={`0 0 ${width} ${height}`} role="img" aria-label={`${title}: ${words}, ${steps.length} runs`}>
+          <svg
+            viewBox={`0 0 ${width} ${height}`}
+            role="img"
+            aria-label={`${title}: ${summary}, ${steps.length} retrains`}
+          >
             {lines.map(({ name, kind, values }) => (
               <g key={name} class={kind}>
                 <path d={pathOf(values, x, y)} />

@@ -3,14 +3,14 @@ import { Problem } from "./states.tsx";
 
 interface Props {
   label: string;
-  /** What will happen, in a sentence. */
+  /** What the action does, in a sentence. */
   what: string;
   onConfirm: () => Promise<unknown>;
   kind?: "primary" | "danger";
   disabled?: boolean;
 }
 
-/** A button whose deed is confirmed first. */
+/** A button that asks for confirmation before it acts. */
 export function Confirm({ label, what, onConfirm, kind, disabled = false }: Props) {
   const dialog = useRef<HTMLDialogElement>(null);
   const [isBusy, setBusy] = useState(false);

@@ -7,20 +7,20 @@ import { Loaded } from "./states.tsx";
 
 interface Props {
   client: UpriverClient;
-  place: ConsoleRoute;
-  /** The heading above the model of that name, and above nothing. */
+  route: ConsoleRoute;
+  /** The heading for a model; `title` is the heading without one. */
   titleOf: (model: string) => string;
   title: string;
-  /** Also models that no version of serves. */
+  /** Whether to include models without a served version. */
   isAll?: boolean;
   everyMs?: number;
   children: (model: ModelSummary, reload: () => void) => ComponentChildren;
 }
 
-/** The model that the place names, or the first; the others as links, each a place of its own. */
-export function ModelChoice({ client, place, titleOf, title, isAll = false, everyMs, children }: Props) {
+/** Shows the model that the route names, or the first one, with links to the others. */
+export function ModelChoice({ client, route, titleOf, title, isAll = false, everyMs, children }: Props) {
   const live = usePolled("models", () => client.models(), everyMs ?? null);
-  const [page = "", name] = place.path;
+  const [page = "", name] = route.path;
   return (
     <Loaded of={live}>
       {(all) => {

@@ -1,7 +1,7 @@
 import type { RegionRun } from "#client/index.ts";
 import { Badge } from "./states.tsx";
 
-/** How a run ended, and why. */
+/** The outcome of a retrain and its reason. */
 export function RunState({ run: { status, reason } }: { run: RegionRun }) {
   const kinds = { promoted: "good", refused: "plain", skipped: "plain", running: "warn", failed: "bad" } as const;
   return (

@@ -1,6 +1,6 @@
 import type { RungName } from "#client/index.ts";
 
-/** The rungs as people call them. */
+/** Display names of the rungs. */
 export const rungTitles: Readonly<Record<RungName, string>> = {
   human: "Person",
   origin: "Origin",

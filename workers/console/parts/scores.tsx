@@ -4,7 +4,7 @@ import { Bar } from "./bar.tsx";
 
 const shown = 4;
 
-/** The labels that a rung thought likeliest. */
+/** The labels with the highest scores. */
 export function Scores({ scores }: Pick<Opinion, "scores">) {
   const best = Object.entries(scores)
     .sort(([, a], [, b]) => b - a)

@@ -2,13 +2,13 @@ import type { ComponentChildren } from "preact";
 import { ProblemError } from "#client/index.ts";
 import type { Polled } from "../polled.ts";
 
-/** What went wrong, and what to do next. */
+/** An error with the next step. */
 export function Problem({ error, onRetry }: { error: Error; onRetry?: () => void }) {
   const problem = error instanceof ProblemError ? error.problem : null;
   return (
     <div class="notice bad" role="alert">
       <p>
-        <strong>{problem?.title ?? "No answer"}</strong>: {problem?.detail ?? error.message}
+        <strong>{problem?.title ?? "Failed"}</strong>: {problem?.detail ?? error.message}
       </p>
       {problem?.next && <p>{problem.next}</p>}
       {onRetry && (
@@ -20,7 +20,7 @@ export function Problem({ error, onRetry }: { error: Error; onRetry?: () => void
   );
 }
 
-/** There is nothing yet, and what would make something. */
+/** An empty state with a hint. */
 export function Empty({ title, children }: { title: string; children?: ComponentChildren }) {
   return (
     <div class="notice empty">
@@ -32,7 +32,7 @@ export function Empty({ title, children }: { title: string; children?: Component
   );
 }
 
-/** What is loaded, once it is; what came last stays in sight, paler, while the next load fails. */
+/** Shows a polled value once it is loaded; the last value stays visible, dimmed, while loads fail. */
 export function Loaded<T>({ of, children }: { of: Polled<T>; children: (value: T) => ComponentChildren }) {
   const { value, error, reload } = of;
   return (
@@ -47,7 +47,7 @@ export function Loaded<T>({ of, children }: { of: Polled<T>; children: (value: T
   );
 }
 
-/** A word for a state, told apart by more than its colour. */
+/** A coloured word for a state, with a sign for those who do not see the colour. */
 export function Badge({ kind, children }: { kind: "good" | "warn" | "bad" | "plain"; children: ComponentChildren }) {
   const sign = { good: "✓", warn: "○", bad: "✕", plain: "" }[kind];
   return (

@@ -1,6 +1,6 @@
 import type { ComponentChildren } from "preact";
 
-/** A column: its title, which may be for the ear alone, and whether it holds numbers. */
+/** A column: its title, whether it holds numbers, and whether only screen readers get the title. */
 export interface TableColumn {
   title: string;
   isNumber?: boolean;
@@ -8,14 +8,14 @@ export interface TableColumn {
 }
 
 interface Props {
-  /** What the table is of, for whoever does not see it. */
+  /** A description for screen readers. */
   caption: string;
   columns: TableColumn[];
-  /** Rows, whose cells carry `data-label`: a narrow page shows each row as a card. */
+  /** Rows whose cells carry `data-label`: narrow pages show each row as a card. */
   children: ComponentChildren;
 }
 
-/** A table, or on a narrow page a card for each row. */
+/** A table; on narrow pages, a card for each row. */
 export function Table({ caption, columns, children }: Props) {
   return (
     <div class="scroll">
@@ -36,7 +36,7 @@ export function Table({ caption, columns, children }: Props) {
   );
 }
 
-/** Columns by their titles: `#` before one of numbers, `~` before one for the ear alone. */
+/** Builds columns from titles: `#` marks numbers, `~` a title for screen readers only. */
 export function columnsOf(...titles: string[]): TableColumn[] {
   return titles.map((title) => ({
     title: title.replace(/^[#~]/, ""),

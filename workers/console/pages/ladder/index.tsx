@@ -10,7 +10,7 @@ import { useSpeed } from "./speed.ts";
 
 const everyMs = 2_000;
 
-/** The rungs as they are now. */
+/** The ladder page: every rung with its current figures. */
 export function LadderPage({ session }: PageProps) {
   const live = usePolled("ladder", () => session.client.ladder(), everyMs);
   const speed = useSpeed(live.value);
@@ -33,9 +33,9 @@ export function LadderPage({ session }: PageProps) {
             ))}
             {ladder.models.length > 0 && (
               <p class="muted">
-                What escalates is counted at once, what the edge answers within a few seconds. Cost is Cloudflare's, for
-                a million questions that get as far as the rung; the origin's host is not in it. The edge's times are
-                what it waited for: its clock stands still while it works.
+                Escalated questions are counted at once, answers of the edge within a few seconds. Cost is what
+                Cloudflare charges for a million questions that reach the rung, without the origin's host. Latencies of
+                the edge include only the time it waited for others: its clock stops while it computes.
               </p>
             )}
           </>
@@ -49,13 +49,13 @@ function NextRung({ nextRung }: Pick<Ladder, "nextRung">) {
   return (
     <p role="status" class="status">
       {nextRung === null ? (
-        <Badge kind="plain">No origin: what the edge does not know goes to a person</Badge>
+        <Badge kind="plain">No origin: questions that the edge does not accept go to a person</Badge>
       ) : nextRung.up ? (
-        <Badge kind="good">Origin answers, {duration(nextRung.ms)}</Badge>
+        <Badge kind="good">Origin is up, {duration(nextRung.ms)}</Badge>
       ) : (
         <>
-          <Badge kind="bad">Origin is down</Badge> Questions are kept and asked again; the edge answers what it is
-          accepted of. {nextRung.reason}
+          <Badge kind="bad">Origin is down</Badge> Escalated questions are stored and retried. The edge still answers
+          what it accepts. {nextRung.reason}
         </>
       )}
     </p>

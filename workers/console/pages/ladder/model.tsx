@@ -15,15 +15,15 @@ const columns = columnsOf(
   "Rung",
   "#Asked",
   "#Answered",
-  "#Passed on",
+  "#Escalated",
   "Share of all",
-  "#Right",
+  "#Accuracy",
   "#p50",
   "#p99",
   "#Cost / million",
 );
 
-/** A model's ladder: its figures, and its rungs from the top down. */
+/** A model's figures and its rungs, top to bottom. */
 export function Model({ ladder, perSecond, nextRung, isLinked }: ModelProps) {
   const { model, pointer, questions, rungs, targetRisk, open, waiting, breakersOpen, unanswered } = ladder;
   const id = `model-${model}`;
@@ -43,7 +43,7 @@ export function Model({ ladder, perSecond, nextRung, isLinked }: ModelProps) {
           <dd data-count={`${model}-questions`}>{count(questions)}</dd>
         </div>
         <div>
-          <dt>Now</dt>
+          <dt>Rate</dt>
           <dd>{perSecond === null ? "–" : `${perSecond.toFixed(1)} / s`}</dd>
         </div>
         <div>
@@ -51,7 +51,7 @@ export function Model({ ladder, perSecond, nextRung, isLinked }: ModelProps) {
           <dd>{count(open)}</dd>
         </div>
         <div>
-          <dt>Wait for a person</dt>
+          <dt>Waiting for a person</dt>
           <dd>{waiting > 0 && isLinked ? <a href={linkTo("review", model)}>{count(waiting)}</a> : count(waiting)}</dd>
         </div>
       </dl>
@@ -62,11 +62,13 @@ export function Model({ ladder, perSecond, nextRung, isLinked }: ModelProps) {
       </Table>
       {breakersOpen.length > 0 && (
         <p class="notice warn">
-          {breakersOpen.length === 1 ? "One region leaves" : `${breakersOpen.length} regions leave`} the origin alone
-          after failures: {breakersOpen.join(", ")}.
+          {breakersOpen.length === 1 ? "One region has" : `${breakersOpen.length} regions have`} stopped asking the
+          origin after repeated failures, for a few seconds: {breakersOpen.join(", ")}.
         </p>
       )}
-      {unanswered.length > 0 && <p class="notice warn">Did not say what they counted: {unanswered.join(", ")}.</p>}
+      {unanswered.length > 0 && (
+        <p class="notice warn">Regions that did not report their counts: {unanswered.join(", ")}.</p>
+      )}
     </section>
   );
 }

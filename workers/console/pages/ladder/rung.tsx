@@ -4,14 +4,14 @@ import { rungTitles } from "#console/parts/rung-titles.ts";
 import { Badge } from "#console/parts/states.tsx";
 import { count, dollars, duration, percent } from "#core/format.ts";
 
-const places = {
-  human: "answers what nobody could",
+const descriptions = {
+  human: "answers open questions",
   origin: "the large model",
-  region: "recalls what it was told",
-  edge: "the thin model, near the asker",
+  region: "the semantic cache",
+  edge: "the thin model, near the caller",
 } as const;
 
-/** A rung: what it was asked, what it answered, how well, how fast and at what price. */
+/** A row for a rung: questions, answers, accuracy, latency and cost. */
 export function Rung({ model, rung, isDown }: { model: string; rung: LadderRung; isDown: boolean }) {
   const { asked, answered, passed, share, judged, accuracy, p50Ms, p99Ms, usdPerMillion } = rung;
   return (
@@ -19,7 +19,7 @@ export function Rung({ model, rung, isDown }: { model: string; rung: LadderRung;
       <th scope="row">
         <span class={`dot ${rung.rung}`} aria-hidden="true" /> {rungTitles[rung.rung]}
         {isDown && <Badge kind="bad">down</Badge>}
-        <small>{places[rung.rung]}</small>
+        <small>{descriptions[rung.rung]}</small>
       </th>
       <td class="number" data-label="Asked" data-count={`${model}-${rung.rung}-asked`}>
         {count(asked)}
@@ -27,13 +27,13 @@ export function Rung({ model, rung, isDown }: { model: string; rung: LadderRung;
       <td class="number" data-label="Answered" data-count={`${model}-${rung.rung}-answered`}>
         {count(answered)}
       </td>
-      <td class="number" data-label="Passed on">
+      <td class="number" data-label="Escalated">
         {rung.rung === "human" ? `${count(passed)} open` : count(passed)}
       </td>
       <td data-label="Share of all" class="share">
         <Bar share={share ?? 0} kind={rung.rung} /> <span>{percent(share)}</span>
       </td>
-      <td class="number" data-label="Right">
+      <td class="number" data-label="Accuracy">
         <span>
           {percent(accuracy)}
           {judged > 0 && <small>of {count(judged)}</small>}

@@ -1,12 +1,12 @@
 import { useRef } from "preact/hooks";
 import type { Ladder } from "#client/index.ts";
 
-/** Questions a second of each model, over the last few looks. */
+/** Returns the questions per second of each model over the last few polls. */
 export function useSpeed(ladder: Ladder | null): Map<string, number> {
-  const looks = useRef<Ladder[]>([]);
-  if (ladder && looks.current.at(-1) !== ladder) looks.current = [...looks.current.slice(-5), ladder];
-  const [first] = looks.current;
-  const last = looks.current.at(-1);
+  const polls = useRef<Ladder[]>([]);
+  if (ladder && polls.current.at(-1) !== ladder) polls.current = [...polls.current.slice(-5), ladder];
+  const [first] = polls.current;
+  const last = polls.current.at(-1);
   if (!first || !last || last.at === first.at) return new Map();
   return new Map(
     last.models.flatMap(({ model, questions }) => {

@@ -2,12 +2,12 @@ import type { CanaryState, ModelSummary } from "#client/index.ts";
 import { Badge } from "#console/parts/states.tsx";
 import { count, moment, percent } from "#core/format.ts";
 
-/** Where a canary stands, or how the last one ended. */
+/** The state of the canary, or the outcome of the last one. */
 export function Canary({ summary: { canary }, watch }: { summary: ModelSummary; watch: CanaryState | null }) {
   if (!watch)
     return (
       <p class="notice">
-        Version {canary?.version} answers {percent(canary?.share)} of callers, unwatched.
+        Version {canary?.version} serves {percent(canary?.share)} of callers as an unwatched canary.
       </p>
     );
   const { version, outcome, reason, verdict, deadlineAt, regions, share } = watch;
@@ -25,16 +25,16 @@ export function Canary({ summary: { canary }, watch }: { summary: ModelSummary; 
           </>
         ) : (
           <>
-            <Badge kind="warn">Canary {version}</Badge> answers {percent(share)} of callers, watched until{" "}
-            {moment(deadlineAt)}: {verdict?.reason ?? "no look yet"}
+            <Badge kind="warn">Canary {version}</Badge> serves {percent(share)} of callers, watched until{" "}
+            {moment(deadlineAt)}: {verdict?.reason ?? "not evaluated yet"}
           </>
         )}
       </p>
       {!outcome && (
         <p class="muted">
-          {count(labelled)} audited answers of {regions.length} regions judge it.
+          Judged on {count(labelled)} audited answers of {count(regions.length)} regions.
           {verdict &&
-            ` Errs oftener by ${verdict.error.mean === null ? "–" : percent(verdict.error.mean)}, between ${percent(verdict.error.lower)} and ${percent(verdict.error.upper)}.`}
+            ` Difference of its error from the stable version: ${percent(verdict.error.mean)} (between ${percent(verdict.error.lower)} and ${percent(verdict.error.upper)}).`}
         </p>
       )}
     </section>

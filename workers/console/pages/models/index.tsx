@@ -12,12 +12,12 @@ import { Versions } from "./versions.tsx";
 
 const everyMs = 3_000;
 
-/** A model's versions: who runs which, what to move. */
-export function ModelsPage({ session, place }: PageProps) {
+/** The models page: versions, canary, trainings and history of a model. */
+export function ModelsPage({ session, route }: PageProps) {
   return (
     <ModelChoice
       client={session.client}
-      place={place}
+      route={route}
       title="Models"
       titleOf={(model) => model}
       isAll
@@ -64,8 +64,8 @@ function Model({ session, summary, onMove }: Props) {
           kind="danger"
           what={
             canary
-              ? `Version ${canary.version} is taken from its callers; version ${summary.stable} serves all.`
-              : "The stable version before this one serves all again, with the heads that it had."
+              ? `Version ${canary.version} no longer serves anyone; version ${summary.stable} serves all callers.`
+              : "The previous stable version serves all callers again, with the heads it had."
           }
           onConfirm={back}
         />

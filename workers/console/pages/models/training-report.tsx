@@ -2,7 +2,7 @@ import { useRef, useState } from "preact/hooks";
 import { Problem } from "#console/parts/states.tsx";
 import type { Session } from "#console/session.ts";
 
-/** A training's report, in a frame that may run nothing. */
+/** A button that opens a training's report in a frame without scripts. */
 export function TrainingReport({ session, model, id }: { session: Session; model: string; id: string }) {
   const dialog = useRef<HTMLDialogElement>(null);
   const [page, setPage] = useState<string | null>(null);

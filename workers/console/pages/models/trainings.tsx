@@ -8,16 +8,16 @@ import { TrainingReport } from "./training-report.tsx";
 
 const everyMs = 3_000;
 
-/** A model's trainings at the origin, and one more on demand. */
+/** A model's trainings at the origin, with a button that starts one. */
 export function Trainings({ session, model }: { session: Session; model: string }) {
-  const trainings = usePolled(`jobs ${model}`, () => session.client.trainings(model), everyMs);
-  const [isOrdering, setOrdering] = useState(false);
+  const trainings = usePolled(`trainings ${model}`, () => session.client.trainings(model), everyMs);
+  const [isStarting, setStarting] = useState(false);
   const [failure, setFailure] = useState<Error | null>(null);
-  const order = async () => {
-    setOrdering(true);
+  const start = async () => {
+    setStarting(true);
     setFailure(null);
     await session.client.startTraining(model).catch(setFailure);
-    setOrdering(false);
+    setStarting(false);
     trainings.reload();
   };
   return (
@@ -26,13 +26,13 @@ export function Trainings({ session, model }: { session: Session; model: string 
       <Loaded of={trainings}>
         {(all) => (
           <>
-            <button type="button" disabled={isOrdering || all.some(({ endedAt }) => endedAt === null)} onClick={order}>
+            <button type="button" disabled={isStarting || all.some(({ endedAt }) => endedAt === null)} onClick={start}>
               Train now
             </button>
             {all.length === 0 ? (
-              <Empty title="The origin has not trained this model." />
+              <Empty title="The origin has not trained this model yet." />
             ) : (
-              <ul class="list jobs">
+              <ul class="list trainings">
                 {all.map((training) => (
                   <TrainingRow key={training.id} session={session} training={training} />
                 ))}

@@ -2,15 +2,15 @@ import type { VersionList } from "#client/index.ts";
 import { Empty } from "#console/parts/states.tsx";
 import { moment, percent } from "#core/format.ts";
 
-/** What was done with the versions; what was done with heads stands with their region. */
+/** The history of the versions; the history of heads is on the page of their region. */
 export function VersionHistory({ list: { history } }: { list: VersionList }) {
   const own = history.filter(({ region }) => region === null);
-  if (own.length === 0) return <Empty title="Nothing was done yet." />;
+  if (own.length === 0) return <Empty title="No history yet." />;
   return (
     <ul class="list">
       {own.slice(0, 20).map((event) => (
         <li key={`${event.at}${event.action}${event.version}`}>
-          {moment(event.at)}: {wordsOf(event)}
+          {moment(event.at)}: {describeEvent(event)}
           {event.reason && `: ${event.reason}`}
         </li>
       ))}
@@ -18,16 +18,16 @@ export function VersionHistory({ list: { history } }: { list: VersionList }) {
   );
 }
 
-function wordsOf({ action, version, share }: VersionList["history"][number]): string {
+function describeEvent({ action, version, share }: VersionList["history"][number]): string {
   switch (action) {
     case "published":
       return `version ${version} published`;
     case "stable":
-      return `version ${version} serves all`;
+      return `version ${version} serves all callers`;
     case "canary":
-      return `version ${version} for ${percent(share)} of callers`;
+      return `version ${version} serves ${percent(share)} of callers as a canary`;
     case "rollback":
-      return `rolled back, version ${version}`;
+      return `rolled back to version ${version}`;
     default:
       return `${action} ${version}`;
   }

@@ -18,14 +18,14 @@ const canaryShare = 0.1;
 const columns = columnsOf(
   "Version",
   "State",
-  "#Thin, right",
-  "#Thin, log-loss",
-  "#Full, right",
-  "Who runs it",
-  "~What to do",
+  "#Thin accuracy",
+  "#Thin log-loss",
+  "#Full accuracy",
+  "Served to",
+  "~Actions",
 );
 
-/** The versions of a model: how good, who runs which, and where to move them. */
+/** The versions of a model: metrics, callers and actions. */
 export function Versions({ session, summary, list, regions, onMove }: Props) {
   const { model, stable, canary } = summary;
   const roll = (version: number, isCanary: boolean) => async () => {
@@ -46,18 +46,18 @@ export function Versions({ session, summary, list, regions, onMove }: Props) {
               </th>
               <td data-label="State">
                 <Badge kind={state === "stable" ? "good" : state === "canary" ? "warn" : "plain"}>{state}</Badge>
-                {preparing.length > 0 && <small>{preparing.length} regions make their head for it</small>}
+                {preparing.length > 0 && <small>{count(preparing.length)} regions are preparing a head for it</small>}
               </td>
-              <td class="number" data-label="Thin, right">
+              <td class="number" data-label="Thin accuracy">
                 {percent(metrics?.thin.accuracy)}
               </td>
-              <td class="number" data-label="Thin, log-loss">
+              <td class="number" data-label="Thin log-loss">
                 {four(metrics?.thin.logLoss)}
               </td>
-              <td class="number" data-label="Full, right">
+              <td class="number" data-label="Full accuracy">
                 {percent(metrics?.full?.accuracy)}
               </td>
-              <td data-label="Who runs it">
+              <td data-label="Served to">
                 {version === canary?.version
                   ? `${percent(canary.share)} of callers`
                   : version === stable
@@ -73,14 +73,14 @@ export function Versions({ session, summary, list, regions, onMove }: Props) {
                     {version !== canary?.version && stable !== null && (
                       <Confirm
                         label="Canary"
-                        what={`${percent(canaryShare)} of callers get version ${version}; what its answers turn out to be promotes it or rolls it back.`}
+                        what={`Version ${version} serves ${percent(canaryShare)} of callers. It is promoted or rolled back automatically, judged on labelled answers.`}
                         onConfirm={roll(version, true)}
                       />
                     )}
                     <Confirm
                       label="Promote"
                       kind="primary"
-                      what={`Version ${version} serves all callers. Regions that are not ready stay on theirs until they are.`}
+                      what={`Version ${version} serves all callers. Regions that are still preparing a head for it switch when it is ready.`}
                       onConfirm={roll(version, false)}
                     />
                   </>

@@ -2,7 +2,7 @@ import type { RegionState } from "#client/index.ts";
 import { Certificate } from "#console/parts/certificate.tsx";
 import { bytes, count, day, duration, percent } from "#core/format.ts";
 
-/** What a region knows and is about. */
+/** Figures of a region. */
 export function Facts({ state }: { state: RegionState }) {
   const { certificate, rule, samples, archived, questions, drift, semanticCache, retrainDueAt, breaker } = state;
   const dueMs = retrainDueAt === null ? null : Math.max(0, retrainDueAt - Date.now());
@@ -13,7 +13,7 @@ export function Facts({ state }: { state: RegionState }) {
       </p>
       <dl class="figures">
         <Fact
-          name="Error so far"
+          name="Error"
           value={percent(certificate?.mean)}
           note={certificate && `at most ${percent(certificate.bound)}`}
         />
@@ -28,22 +28,22 @@ export function Facts({ state }: { state: RegionState }) {
           value={count(samples.train + samples.validation + samples.calibration)}
           note={`train ${count(samples.train)}, validation ${count(samples.validation)}, calibration ${count(samples.calibration)}${archived ? `, archived ${count(archived)}` : ""}`}
         />
-        <Fact name="Kept questions" value={count(questions.total)} note={`${count(questions.open)} open`} />
+        <Fact name="Stored questions" value={count(questions.total)} note={`${count(questions.open)} open`} />
         <Fact
-          name="SemanticCache"
+          name="Semantic cache"
           value={semanticCache?.radius === null || !semanticCache ? "off" : `radius ${semanticCache.radius.toFixed(3)}`}
           note={semanticCache?.report.reason}
         />
         <Fact
-          name="Input"
-          value={drift ? (drift.alarm ? "drifts" : "steady") : "not looked at"}
-          note={drift && `looked at ${day(drift.at)}`}
+          name="Input drift"
+          value={drift ? (drift.alarm ? "detected" : "none") : "not checked yet"}
+          note={drift && `checked ${day(drift.at)}`}
         />
-        <Fact name="Next run" value={dueMs === null ? "–" : `in ${duration(dueMs)}`} />
+        <Fact name="Next retrain" value={dueMs === null ? "–" : `in ${duration(dueMs)}`} />
         <Fact
           name="Origin"
-          value={breaker === "open" ? "left alone" : "asked"}
-          note={`${bytes(state.bytes)} kept here`}
+          value={breaker === "open" ? "not asked after failures" : "asked"}
+          note={`${bytes(state.bytes)} stored in the region`}
         />
       </dl>
     </>

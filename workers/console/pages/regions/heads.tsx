@@ -13,9 +13,9 @@ interface Props {
   onChange: () => void;
 }
 
-const columns = columnsOf("Head", "Inference", "#Right", "#Log-loss", "State", "~What to do");
+const columns = columnsOf("Head", "Created", "#Accuracy", "#Log-loss", "State", "~Actions");
 
-/** Every head that a region had, each to go back to. */
+/** The heads of a region, with the action that returns to one. */
 export function Heads({ detail, session, model, region, onChange }: Props) {
   const { state, heads, runs, history } = detail;
   const serve = (head: number | null) => async () => {
@@ -29,7 +29,7 @@ export function Heads({ detail, session, model, region, onChange }: Props) {
       <>
         <h2>Heads</h2>
         <Empty title="The global head serves this region.">
-          <p>A head of its own comes with a run whose candidate is better on labels that it has not seen.</p>
+          <p>The region gets its own head when a retrain finds one that is better on held-out labels.</p>
         </Empty>
       </>
     );
@@ -41,7 +41,7 @@ export function Heads({ detail, session, model, region, onChange }: Props) {
         {own.some(({ isCurrent }) => isCurrent) && (
           <Confirm
             label="Serve the global head"
-            what={`Region ${region} goes back to the global head of version ${state.base}.`}
+            what={`The global head of version ${state.base} serves region ${region}.`}
             onConfirm={serve(null)}
           />
         )}
@@ -55,8 +55,8 @@ export function Heads({ detail, session, model, region, onChange }: Props) {
               <th scope="row">
                 {head.base}+{region}.{head.number}
               </th>
-              <td data-label="Inference">{moment(head.createdAt)}</td>
-              <td class="number" data-label="Right">
+              <td data-label="Created">{moment(head.createdAt)}</td>
+              <td class="number" data-label="Accuracy">
                 {percent(standing?.regional.accuracy)}
               </td>
               <td class="number" data-label="Log-loss">
@@ -64,18 +64,18 @@ export function Heads({ detail, session, model, region, onChange }: Props) {
               </td>
               <td data-label="State">
                 {serves ? (
-                  <Badge kind="good">serves</Badge>
+                  <Badge kind="good">serving</Badge>
                 ) : head.base === state.base ? (
                   <span class="muted">kept</span>
                 ) : (
-                  <span class="muted">of version {head.base}</span>
+                  <span class="muted">belongs to version {head.base}</span>
                 )}
               </td>
               <td>
                 {!serves && head.base === state.base && (
                   <Confirm
-                    label="Roll back to this"
-                    what={`Head ${head.number} serves region ${region} from now on.`}
+                    label="Serve this head"
+                    what={`Head ${head.number} serves region ${region}.`}
                     onConfirm={serve(head.number)}
                   />
                 )}
@@ -85,7 +85,7 @@ export function Heads({ detail, session, model, region, onChange }: Props) {
         })}
       </Table>
       <details>
-        <summary>What was done with them</summary>
+        <summary>History</summary>
         <ul class="list">
           {history.map(({ at, action, version }) => (
             <li key={`${at}${action}`}>

@@ -12,14 +12,14 @@ import { RegionTable } from "./table.tsx";
 
 const everyMs = 5_000;
 
-/** What the regions of a model learn; of one region, all of it. */
-export function RegionsPage({ session, place }: PageProps) {
-  const [, model, region] = place.path;
+/** The regions page: all regions of a model, or one of them. */
+export function RegionsPage({ session, route }: PageProps) {
+  const [, model, region] = route.path;
   if (model !== undefined && region !== undefined) {
     return <RegionPage key={region} session={session} model={model} region={region} />;
   }
   return (
-    <ModelChoice client={session.client} place={place} title="Regions" titleOf={(model) => `Regions of ${model}`}>
+    <ModelChoice client={session.client} route={route} title="Regions" titleOf={(model) => `Regions of ${model}`}>
       {({ model }) => <Regions key={model} client={session.client} model={model} />}
     </ModelChoice>
   );
@@ -34,8 +34,8 @@ function Regions({ client, model }: { client: UpriverClient; model: string }) {
     <Loaded of={states}>
       {(all) =>
         all.length === 0 ? (
-          <Empty title="No region has been asked anything that it keeps yet.">
-            <p>A region appears with its first question that escalates, or its first label.</p>
+          <Empty title="No region has stored a question yet.">
+            <p>A region appears with its first escalated question or its first label.</p>
           </Empty>
         ) : (
           <>
@@ -47,8 +47,8 @@ function Regions({ client, model }: { client: UpriverClient; model: string }) {
             <RegionTable model={model} regions={all.filter(isShown)} />
             <h2>Regional against global head</h2>
             <p class="muted">
-              The share that each answers rightly of questions that neither learned from, by run; every region on its
-              own scale, whose ends stand below it.
+              Accuracy of both heads on questions that neither was trained on, by retrain. Each region has its own
+              scale, shown below its chart.
             </p>
             <div class="multiples">
               {all.filter(isShown).map(({ region }) => (
@@ -69,14 +69,14 @@ function Regions({ client, model }: { client: UpriverClient; model: string }) {
 }
 
 function Summary({ regions }: { regions: RegionState[] }) {
-  const having = (status: string) => regions.filter(({ certificate }) => certificate?.status === status).length;
+  const withStatus = (status: string) => regions.filter(({ certificate }) => certificate?.status === status).length;
   const facts: [string, number][] = [
     ["Regions", regions.length],
     ["Own head", regions.filter(({ head }) => head !== null).length],
-    ["Certificate held", having("valid")],
-    ["Too few labels", having("pending")],
-    ["Void", having("void")],
-    ["Drifting", regions.filter(({ drift }) => drift?.alarm).length],
+    ["Certificate valid", withStatus("valid")],
+    ["Pending", withStatus("pending")],
+    ["Void", withStatus("void")],
+    ["Input drift", regions.filter(({ drift }) => drift?.alarm).length],
   ];
   return (
     <dl class="figures">

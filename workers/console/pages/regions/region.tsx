@@ -16,7 +16,7 @@ interface Props {
   region: string;
 }
 
-/** One region: what it knows, its heads, its runs. */
+/** The page of a region: figures, heads and retrains. */
 export function RegionPage({ session, model, region }: Props) {
   const { client } = session;
   const live = usePolled(`region ${model} ${region}`, () => client.region(model, region), everyMs);
@@ -33,7 +33,7 @@ export function RegionPage({ session, model, region }: Props) {
         <h1>{region}</h1>
         <Confirm
           label="Retrain now"
-          what={`Region ${region} learns from all labels that it has; a better head serves at once.`}
+          what={`Region ${region} retrains on all its labels. If the new head is better, it serves at once.`}
           onConfirm={retrain}
         />
       </div>
@@ -44,14 +44,14 @@ export function RegionPage({ session, model, region }: Props) {
             <h2>Regional against global head</h2>
             {detail.runs.some(({ report }) => report?.standing) ? (
               <div class="pair">
-                <StandingChart title="Right, of held-out questions" runs={detail.runs} />
-                <StandingChart title="Log-loss, of the same" runs={detail.runs} of="logLoss" />
+                <StandingChart title="Accuracy on held-out questions" runs={detail.runs} />
+                <StandingChart title="Log-loss on held-out questions" runs={detail.runs} of="logLoss" />
               </div>
             ) : (
-              <Empty title="No run has judged anything yet." />
+              <Empty title="No retrain has compared heads yet." />
             )}
             <Heads detail={detail} session={session} model={model} region={region} onChange={live.reload} />
-            <h2>Runs</h2>
+            <h2>Retrains</h2>
             <Runs runs={detail.runs} />
           </>
         )}

@@ -4,13 +4,13 @@ import { Empty } from "#console/parts/states.tsx";
 import { columnsOf, Table } from "#console/parts/table.tsx";
 import { count, duration, moment } from "#core/format.ts";
 
-const columns = columnsOf("Data up to", "Version", "Outcome", "#Held out", "#Took");
+const columns = columnsOf("Data up to", "Version", "Outcome", "#Held out", "#Duration");
 
-/** The last runs of a region, with the reasons of the gate. */
+/** The last retrains of a region with the gate's reasons. */
 export function Runs({ runs }: { runs: RegionRun[] }) {
-  if (runs.length === 0) return <Empty title="It has not learned yet: its first run comes by the model's schedule." />;
+  if (runs.length === 0) return <Empty title="No retrain yet. The model's schedule starts the first one." />;
   return (
-    <Table caption="The last runs" columns={columns}>
+    <Table caption="The last retrains" columns={columns}>
       {runs.map((run) => (
         <tr key={run.id}>
           <th scope="row">{moment(run.at)}</th>
@@ -21,7 +21,7 @@ export function Runs({ runs }: { runs: RegionRun[] }) {
           <td class="number" data-label="Held out">
             {run.report?.standing ? count(run.report.standing.questions) : "–"}
           </td>
-          <td class="number" data-label="Took">
+          <td class="number" data-label="Duration">
             {run.finishedAt === null ? "–" : duration(run.finishedAt - run.startedAt)}
           </td>
         </tr>

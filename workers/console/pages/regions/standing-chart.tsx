@@ -5,12 +5,12 @@ import { day, four, percent } from "#core/format.ts";
 interface Props {
   title: string;
   runs: RegionRun[];
-  /** What is drawn of each: the share that is right, or the log-loss. */
+  /** The metric to draw. */
   of?: "accuracy" | "logLoss";
   isSmall?: boolean;
 }
 
-/** How the region's head and the global one answered what neither learned from, run by run. */
+/** Charts the regional and the global head on held-out questions, by retrain. */
 export function StandingChart({ title, runs, of = "accuracy", isSmall = false }: Props) {
   const judged = runs.toReversed().flatMap(({ at, report }) => (report?.standing ? [{ at, ...report.standing }] : []));
   return (

@@ -6,11 +6,20 @@ import { columnsOf, Table } from "#console/parts/table.tsx";
 import { linkTo } from "#console/route.ts";
 import { count, percent } from "#core/format.ts";
 
-const columns = columnsOf("Region", "Head", "#Labels", "#Open", "#Coverage", "Certificate", "Input", "Last run");
+const columns = columnsOf(
+  "Region",
+  "Head",
+  "#Labels",
+  "#Open",
+  "#Coverage",
+  "Certificate",
+  "Input drift",
+  "Last retrain",
+);
 
-/** The regions of a model, a row each. */
+/** A table of regions. */
 export function RegionTable({ model, regions }: { model: string; regions: RegionState[] }) {
-  if (regions.length === 0) return <Empty title="No region of that name." />;
+  if (regions.length === 0) return <Empty title="No region matches the filter." />;
   return (
     <Table caption={`The regions of ${model}`} columns={columns}>
       {regions.map((state) => (
@@ -42,14 +51,14 @@ function Row({ model, state }: { model: string; state: RegionState }) {
       <td data-label="Certificate">
         <Certificate certificate={certificate} />
       </td>
-      <td data-label="Input">
+      <td data-label="Input drift">
         {drift?.alarm ? (
-          <Badge kind="warn">drifts</Badge>
+          <Badge kind="warn">detected</Badge>
         ) : (
-          <span class="muted">{drift ? "steady" : "not looked at"}</span>
+          <span class="muted">{drift ? "none" : "not checked yet"}</span>
         )}
       </td>
-      <td data-label="Last run">{lastRun ? <RunState run={lastRun} /> : <span class="muted">none yet</span>}</td>
+      <td data-label="Last retrain">{lastRun ? <RunState run={lastRun} /> : <span class="muted">none yet</span>}</td>
     </tr>
   );
 }

@@ -7,7 +7,7 @@ import { useKeys } from "./keys.ts";
 import { Question } from "./question.tsx";
 import { useReviewing } from "./reviewing.ts";
 
-/** Keys of the labels, in order; s, u and f mean something else. */
+/** Keys of the labels, in order; s, u and f are actions. */
 const labelKeys = [..."1234567890abcdeghijklmnopqrtvwxyz"];
 
 interface DeskProps {
@@ -18,7 +18,7 @@ interface DeskProps {
   reviewer: string;
 }
 
-/** A person at work: the question in front, a key for each label, and what else may be done with it. */
+/** The review desk: the current question, a key for each label, and the actions skip, undo and flag. */
 export function Desk({ client, model, labels, input, reviewer }: DeskProps) {
   const desk = useReviewing(client, model, reviewer);
   const { current, given, waiting, done, perMinute, error, canUndo } = desk;
@@ -56,9 +56,9 @@ export function Desk({ client, model, labels, input, reviewer }: DeskProps) {
       ) : desk.isLoading ? (
         <p class="loading">Loading …</p>
       ) : (
-        !error && <NothingToDo waiting={waiting ?? 0} />
+        !error && <QueueEmpty waiting={waiting ?? 0} />
       )}
-      <fieldset class="answers" aria-label="The label">
+      <fieldset class="answers" aria-label="Label">
         {labels.map((label, i) => (
           <button
             key={label}
@@ -74,7 +74,7 @@ export function Desk({ client, model, labels, input, reviewer }: DeskProps) {
       </fieldset>
       <div class="actions start">
         <button type="button" class="quiet" disabled={!current} onClick={desk.skip} aria-keyshortcuts="s">
-          <kbd>s</kbd> {given === null ? "Skip" : "Leave it so"}
+          <kbd>s</kbd> {given === null ? "Skip" : "Keep the answer"}
         </button>
         <button type="button" class="quiet" disabled={!canUndo} onClick={desk.undo} aria-keyshortcuts="u">
           <kbd>u</kbd> Undo
@@ -94,15 +94,15 @@ export function Desk({ client, model, labels, input, reviewer }: DeskProps) {
   );
 }
 
-function NothingToDo({ waiting }: { waiting: number }) {
-  const title = waiting === 0 ? "Nobody waits for an answer." : "What waits is in somebody else's hands just now.";
+function QueueEmpty({ waiting }: { waiting: number }) {
+  const title = waiting === 0 ? "No question is waiting." : "Other reviewers have all waiting questions.";
   return (
     <Empty title={title}>
       <p>
         {waiting === 0
-          ? "Questions that no rung is sure of come here by themselves."
-          : "A question comes here when whoever holds it skips it, or has let it lie for five minutes."}{" "}
-        This page looks every few seconds.
+          ? "Questions that no rung accepts appear here."
+          : "A question appears here when its reviewer skips it or leaves it for five minutes."}{" "}
+        This page checks every few seconds.
       </p>
     </Empty>
   );

@@ -1,6 +1,6 @@
 import { useRef } from "preact/hooks";
 
-/** Asks why no person can answer a question. */
+/** A dialog that asks why no person can answer a question. */
 export function FlagDialog({
   dialog,
   onFlag,
@@ -21,16 +21,16 @@ export function FlagDialog({
     <dialog ref={dialog} aria-label="Flag the question">
       <form onSubmit={submit}>
         <label>
-          Why can no person answer it?
+          Why can this question not be answered?
           <input ref={field} maxLength={500} required placeholder="blurred; not one of the labels; …" />
         </label>
-        <p class="muted">It leaves the queue. Whoever asked gets the best answer so far.</p>
+        <p class="muted">The question leaves the queue. The caller receives the provisional answer.</p>
         <div class="actions">
           <button type="button" onClick={() => dialog.current?.close()}>
             Cancel
           </button>
           <button type="submit" class="primary">
-            Flag it
+            Flag
           </button>
         </div>
       </form>

@@ -9,11 +9,11 @@ import { LabelStudio } from "./label-studio.tsx";
 
 const nameKey = "upriver-reviewer";
 
-/** The human rung: one question at a time. */
-export function ReviewPage({ session, place }: PageProps) {
+/** The review page: a person answers open questions, one at a time. */
+export function ReviewPage({ session, route }: PageProps) {
   const { client, token } = session;
   return (
-    <ModelChoice client={client} place={place} title="Review" titleOf={(model) => `Review ${model}`}>
+    <ModelChoice client={client} route={route} title="Review" titleOf={(model) => `Review ${model}`}>
       {({ model }) => <Model key={model} client={client} model={model} name={token.id} />}
     </ModelChoice>
   );
@@ -44,7 +44,7 @@ function Model({ client, model, name }: ModelProps) {
       <Loaded of={state}>
         {({ state: { task, ...served }, manifest }) =>
           task === "tensor" || !("labels" in served) ? (
-            <Empty title="A model of tensors has no labels: there is nothing to review." />
+            <Empty title="A tensor model has no labels, so there is nothing to review." />
           ) : (
             <Desk
               client={client}
@@ -61,7 +61,7 @@ function Model({ client, model, name }: ModelProps) {
           You review as{" "}
           <input value={reviewer} onChange={(event) => rename(event.currentTarget.value)} maxLength={64} />
         </label>
-        <span class="muted">Questions that you see are yours for five minutes; nobody else gets them meanwhile.</span>
+        <span class="muted">Questions you see are reserved for you for five minutes.</span>
       </form>
       <LabelStudio client={client} model={model} reviewer={reviewer} />
     </>

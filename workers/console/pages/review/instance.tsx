@@ -3,10 +3,10 @@ import type { Input, Instance } from "#client/index.ts";
 
 type Values = Record<string, unknown>;
 
-/** From this many standard deviations off the mean on a number is marked. */
+/** Distance from the mean, in standard deviations, from which a number is marked. */
 const unusualFrom = 2.5;
 
-/** An instance shown as what it is: a picture, a table with the unusual values marked, or numbers. */
+/** Shows an instance as a picture, as a table with unusual values marked, or as numbers. */
 export function InstanceView({ input, instance }: { input: Input | null; instance: Instance }) {
   if (input?.kind === "image" && Array.isArray(instance)) return <Picture input={input} instance={instance} />;
   if (Array.isArray(instance)) return <Numbers instance={instance} />;
@@ -18,7 +18,7 @@ function Columns({ input, values }: { input: Input | null; values: Values }) {
   const missing = columnsOf(input).filter((name) => !(name in values));
   return (
     <table class="instance">
-      <caption class="unseen">What is asked about</caption>
+      <caption class="unseen">The instance</caption>
       <tbody>
         {rows.map(({ name, value, note, isUnusual }) => (
           <tr key={name} class={isUnusual ? "unusual" : undefined}>
@@ -49,12 +49,12 @@ function noteOf(input: Input | null, name: string, value: unknown): { note: stri
     const isUnusual = Math.abs(off) >= unusualFrom;
     const way = off > 0 ? "above" : "below";
     return {
-      note: isUnusual ? `▲ far ${way} the usual ${short(column.mean)}` : `usually ${short(column.mean)}`,
+      note: isUnusual ? `▲ far ${way} the mean ${short(column.mean)}` : `mean ${short(column.mean)}`,
       isUnusual,
     };
   }
   if (column.type === "category" && !column.values.includes(String(value)))
-    return { note: "▲ never seen", isUnusual: true };
+    return { note: "▲ not seen in training", isUnusual: true };
   return { note: "", isUnusual: false };
 }
 
@@ -113,7 +113,7 @@ function Numbers({ instance }: { instance: unknown[] }) {
   return (
     <pre class="numbers">
       {shown.join("  ")}
-      {values.length > shown.length && `  … ${values.length} numbers in all`}
+      {values.length > shown.length && `  … ${values.length} numbers`}
     </pre>
   );
 }

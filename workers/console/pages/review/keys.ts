@@ -1,6 +1,6 @@
 import { useEffect, useRef } from "preact/hooks";
 
-/** Hands single keys to the page, but for those that a field or a combination is for. */
+/** Calls `onKey` for single keys outside form fields and dialogs. */
 export function useKeys(onKey: (key: string) => boolean): void {
   const latest = useRef(onKey);
   latest.current = onKey;

@@ -3,11 +3,11 @@ import type { LabelStudioImported, UpriverClient } from "#client/index.ts";
 import { Problem } from "#console/parts/states.tsx";
 import { count } from "#core/format.ts";
 
-/** Review elsewhere: open questions as Label Studio's tasks, and its annotations as answers. */
+/** Exports open questions to Label Studio and imports its annotations as answers. */
 export function LabelStudio({ client, model, reviewer }: { client: UpriverClient; model: string; reviewer: string }) {
   const [failure, setFailure] = useState<Error | null>(null);
   const [result, setResult] = useState<LabelStudioImported | null>(null);
-  // A name of its own: what is exported is not handed out on the page as well.
+  // Under another name, so that exported questions do not appear on this page as well.
   const elsewhere = { reviewer: `${reviewer} in Label Studio` };
   const trying = (work: () => Promise<void>) => async () => {
     setFailure(null);
@@ -25,14 +25,14 @@ export function LabelStudio({ client, model, reviewer }: { client: UpriverClient
       const [file] = input.files ?? [];
       if (!file) return;
       setResult(null);
-      setResult(await client.labelStudioImport(model, JSON.parse(await file.text()), elsewhere));
+      setResult(await client.labelStudioImport(model, parseTasks(file.name, await file.text()), elsewhere));
       input.value = "";
     })();
   return (
     <details>
       <summary>Label Studio</summary>
       <p class="muted">
-        Tasks that are exported are leased to you for a day. What Label Studio exports as JSON answers them.
+        Exported tasks are reserved for you for a day. Import the JSON export of Label Studio to answer them.
       </p>
       <div class="actions start">
         <button type="button" onClick={config}>
@@ -51,11 +51,21 @@ export function LabelStudio({ client, model, reviewer }: { client: UpriverClient
         <p role="status">
           {count(result.accepted)} accepted, {count(result.skipped)} without a label, {count(result.refused.length)}{" "}
           refused
-          {result.refused[0] && `, the first because ${result.refused[0].reason}`}.
+          {result.refused[0] && `; the first one: ${result.refused[0].reason}`}.
         </p>
       )}
     </details>
   );
+}
+
+function parseTasks(name: string, text: string) {
+  try {
+    const tasks: unknown = JSON.parse(text);
+    if (Array.isArray(tasks)) return tasks;
+  } catch {
+    // Reported below.
+  }
+  throw new Error(`${name} is not a JSON export of Label Studio. In Label Studio, choose Export, then JSON.`);
 }
 
 function save(name: string, text: string, type: string): void {

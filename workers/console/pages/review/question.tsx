@@ -4,7 +4,7 @@ import { Badge } from "#console/parts/states.tsx";
 import { moment, percent } from "#core/format.ts";
 import { InstanceView } from "./instance.tsx";
 
-/** A question, shown as what it is, with what each rung thought. */
+/** A question with the opinion of each rung. */
 export function Question({
   question,
   input,
@@ -16,18 +16,18 @@ export function Question({
 }) {
   const { id, region, instance, opinions, queuedAt } = question;
   return (
-    <article class="question" data-question={id} aria-label="The question">
+    <article class="question" data-question={id} aria-label="Question">
       <p class="head">
         <span>
           <strong>{region}</strong> <span class="muted">since {moment(queuedAt)}</span>
         </span>
-        {given !== null && <Badge kind="warn">you said {given}; another label corrects it</Badge>}
+        {given !== null && <Badge kind="warn">your answer: {given}; choose another label to correct it</Badge>}
       </p>
       <div class="pair">
         <InstanceView input={input} instance={instance} />
         <div>
-          <h2 class="small">What each rung opinion</h2>
-          {opinions.length === 0 && <p class="muted">Nothing that was kept.</p>}
+          <h2 class="small">Opinions of the rungs</h2>
+          {opinions.length === 0 && <p class="muted">None stored.</p>}
           {opinions.map(({ rung, version, label, confidence, scores }) => (
             <section key={rung} class="opinion">
               <h3>

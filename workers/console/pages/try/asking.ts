@@ -1,17 +1,17 @@
 import { useRef, useState } from "preact/hooks";
 import type { Answer, AskOptions, Instance, Picture, UpriverClient } from "#client/index.ts";
 
-/** A question on its way, as far as it got. */
+/** A question that was asked, with what is known of its answer. */
 export interface AskState {
   answer: Answer | null;
   error: Error | null;
   isAsking: boolean;
-  /** From asking to the last thing heard, ms, as the browser sees it. */
+  /** Time from asking to the latest answer, measured in the browser. */
   tookMs: number | null;
   ask: (what: Instance | Picture, options: AskOptions) => Promise<void>;
 }
 
-/** Asks one question at a time, and follows it up to whoever answers it. */
+/** Asks one question at a time and follows it until it is answered. */
 export function useAsking(client: UpriverClient, model: string): AskState {
   const [answer, setAnswer] = useState<Answer | null>(null);
   const [error, setError] = useState<Error | null>(null);

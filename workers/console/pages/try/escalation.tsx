@@ -12,21 +12,21 @@ interface Props {
   labels: string[];
 }
 
-/** How far a question got, rung by rung, and who answered it. */
+/** The rungs that a question reached, and its answer. */
 export function Escalation({ ladder, answer, isAsking, tookMs, labels }: Props) {
-  if (!answer && !isAsking) return <Empty title="Nothing was asked yet." />;
+  if (!answer && !isAsking) return <Empty title="No question asked yet." />;
   const isOpen = answer?.status === "open";
   const at = answer ? (isOpen ? ladder.length - 1 : ladder.indexOf(answer.rung)) : -1;
   return (
     <>
-      <ol class="escalation" aria-label="How far the question got, top to bottom">
+      <ol class="escalation" aria-label="Rungs that the question reached, top to bottom">
         {ladder
           .map((rung, i) => (
             <li key={rung} class={i < at ? "passed" : i === at ? (isOpen ? "waits" : "answered") : undefined}>
               <span class={`dot ${rung}`} aria-hidden="true" /> {rungTitles[rung]}{" "}
               {i < at && <span class="muted">not accepted</span>}
               {i === at &&
-                (isOpen ? <Badge kind="warn">asked, no answer yet</Badge> : <Badge kind="good">answered</Badge>)}
+                (isOpen ? <Badge kind="warn">waiting for an answer</Badge> : <Badge kind="good">answered</Badge>)}
             </li>
           ))
           .toReversed()}
@@ -37,17 +37,17 @@ export function Escalation({ ladder, answer, isAsking, tookMs, labels }: Props) 
           <>
             <p class="result">
               <strong>{answer.label}</strong> {percent(answer.confidence)}
-              {isOpen && <span class="muted"> so far; the answer comes here by itself</span>}
+              {isOpen && <span class="muted"> provisional; the final answer will appear here</span>}
             </p>
             <p class="muted">
               {answer.status === "answered" ? `By the ${rungTitles[answer.rung].toLowerCase()}` : "Provisional"},
               version {answer.version}, region {answer.region}, {duration(tookMs === null ? null : Math.round(tookMs))}.{" "}
-              {sureness(answer)}
+              {acceptance(answer)}
             </p>
             <Scores scores={answer.scores} />
             {answer.trace && answer.trace.length > 0 && (
               <details>
-                <summary>What each head made of it</summary>
+                <summary>Scores of each head</summary>
                 {answer.trace.map(({ head, version, scores }) => (
                   <section key={head} class="opinion">
                     <h3>
@@ -68,9 +68,10 @@ export function Escalation({ ladder, answer, isAsking, tookMs, labels }: Props) 
   );
 }
 
-function sureness({ accepted, certificate, uncertified, rung }: Answer): string {
+function acceptance({ accepted, certificate, uncertified, rung }: Answer): string {
   if (rung === "human") return "";
-  if (certificate) return `Certified: at most ${percent(certificate.bound)} of such answers are wrong.`;
-  if (!accepted) return "It is not sure.";
-  return uncertified ? `Sure, without a certificate: ${uncertified.reason}.` : "Sure.";
+  if (certificate)
+    return `Accepted with a valid certificate: at most ${percent(certificate.bound)} of accepted answers are wrong.`;
+  if (!accepted) return "Not accepted.";
+  return uncertified ? `Accepted without a certificate: ${uncertified.reason}.` : "Accepted.";
 }

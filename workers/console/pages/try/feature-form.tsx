@@ -14,7 +14,7 @@ interface Props {
   isBusy: boolean;
 }
 
-/** A field for each column of the model, filled with an example. */
+/** A form with a field for each of the model's columns, filled with an example. */
 export function FeatureForm({ columns, policy, examples, onAsk, isBusy }: Props) {
   const fields = fieldsOf(columns, policy);
   const [values, setValues] = useState<Values>(() => valuesOf(fields, examples[0]));
@@ -76,7 +76,7 @@ function FieldInput({ field: { name, kind, values }, value, onChange }: FieldPro
           id={id}
           inputMode={kind === "number" ? "decimal" : "text"}
           pattern={kind === "number" ? numberPattern : undefined}
-          title={kind === "number" ? "a number, or nothing where it is missing" : undefined}
+          title={kind === "number" ? "A number; leave empty if the value is missing" : undefined}
           value={value}
           placeholder="missing"
           onInput={(event) => onChange(event.currentTarget.value)}
@@ -95,13 +95,13 @@ function fieldsOf(columns: Column[], { regions, groupBy }: Policy): Field[] {
       : [{ name, kind: "number", values: [] }];
   });
   const has = (name: string) => own.some((field) => field.name === name);
-  const place: Field[] =
+  const region: Field[] =
     regions.from === "field" && regions.name && !has(regions.name)
       ? [{ name: regions.name, kind: "choice", values: regions.keys }]
       : [];
   const key: Field[] =
     groupBy.by === "field" && !has(groupBy.name) ? [{ name: groupBy.name, kind: "text", values: [] }] : [];
-  return [...place, ...own, ...key];
+  return [...region, ...own, ...key];
 }
 
 function valuesOf(fields: Field[], example: Instance | undefined): Values {

@@ -12,10 +12,10 @@ import { JsonForm } from "./json-form.tsx";
 import { PictureForm } from "./picture-form.tsx";
 import { TryTensors } from "./tensors.tsx";
 
-/** A question by form, file, drawing or camera; and how it escalates. */
-export function TryPage({ session, place }: PageProps) {
+/** The try page: asks by form, file, drawing or camera, and shows how the question escalates. */
+export function TryPage({ session, route }: PageProps) {
   return (
-    <ModelChoice client={session.client} place={place} title="Try it" titleOf={(model) => `Ask ${model}`}>
+    <ModelChoice client={session.client} route={route} title="Try it" titleOf={(model) => `Ask ${model}`}>
       {({ model }) => <Model key={model} session={session} model={model} />}
     </ModelChoice>
   );
@@ -55,7 +55,7 @@ function Ask({ session, state, manifest }: { session: Session; state: Classifier
   const { regions } = policy;
   const isFieldless = regions.from !== "field";
   const ask = (what: Instance | Picture) => {
-    // An instance has its region's field with it, a picture has none.
+    // An instance contains its region, a picture does not.
     const isPicture = what instanceof Blob;
     void asked.ask(what, {
       ...(can(session, "admin") ? { trace: true } : {}),
@@ -78,7 +78,7 @@ function Ask({ session, state, manifest }: { session: Session; state: Classifier
           <label>
             Region
             <select value={region} onChange={(event) => setRegion(event.currentTarget.value)}>
-              <option value="">{isFieldless ? "by where you are" : regions.parent}</option>
+              <option value="">{isFieldless ? "by location" : regions.parent}</option>
               {regions.keys.map((key) => (
                 <option key={key} value={key}>
                   {key}

@@ -8,7 +8,7 @@ interface Props {
   isBusy: boolean;
 }
 
-/** An instance as JSON: typed, pasted, or from a file. */
+/** A form for an instance as JSON, typed or from a file. */
 export function JsonForm({ examples, onAsk, isBusy }: Props) {
   const [text, setText] = useState(() => JSON.stringify(examples[0] ?? {}, null, 1).slice(0, 20_000));
   const [failure, setFailure] = useState<Error | null>(null);
@@ -17,8 +17,8 @@ export function JsonForm({ examples, onAsk, isBusy }: Props) {
     setFailure(null);
     try {
       onAsk(JSON.parse(text));
-    } catch (error) {
-      setFailure(new Error(`This is no JSON: ${(error as Error).message}`));
+    } catch {
+      setFailure(new Error("This is not valid JSON. Check quotes, commas and brackets."));
     }
   };
   const read = async (input: HTMLInputElement) => {

@@ -10,7 +10,7 @@ interface Props {
 const drawingPixels = 280;
 type Way = "file" | "drawing" | "camera";
 
-/** A picture from a file, drawn, or by camera. */
+/** A form for a picture from a file, a drawing or the camera. */
 export function PictureForm({ input, onAsk, isBusy }: Props) {
   const [way, setWay] = useState<Way>("file");
   const [picture, setPicture] = useState<Blob | null>(null);
@@ -28,7 +28,7 @@ export function PictureForm({ input, onAsk, isBusy }: Props) {
       {way === "drawing" && <Drawing onPicture={setPicture} isGrey={input.channels === 1} />}
       {way === "camera" && <Camera onPicture={setPicture} />}
       <p class="muted">
-        The model sees {width} by {height} pixels{input.channels === 1 && ", grey"}.
+        The picture is scaled to {width} by {height} pixels{input.channels === 1 && ", grey"}.
       </p>
       <button type="button" class="primary" disabled={!picture || isBusy} onClick={() => picture && onAsk(picture)}>
         Ask
@@ -55,14 +55,14 @@ function FromFile({ onPicture }: OnPicture) {
         accept="image/jpeg,image/png,image/webp"
         onChange={(event) => take(event.currentTarget.files)}
       />
-      {url && <img class="picture" src={url} alt="What is asked about" />}
+      {url && <img class="picture" src={url} alt="Preview" />}
     </label>
   );
 }
 
 function Drawing({ onPicture, isGrey }: OnPicture & { isGrey: boolean }) {
   const canvas = useRef<HTMLCanvasElement>(null);
-  // Handwriting and clothes are mostly light on dark in the collections that models learn from.
+  // Grey training sets of handwriting and clothes are mostly light on dark.
   const [isLight, setLight] = useState(isGrey);
   const clear = () => {
     const context = canvas.current?.getContext("2d");
@@ -97,7 +97,7 @@ function Drawing({ onPicture, isGrey }: OnPicture & { isGrey: boolean }) {
         onPointerMove={draw}
         onPointerUp={end}
         role="img"
-        aria-label="Draw here with a pointer; a file does the same without one"
+        aria-label="Drawing area for a pointer; without one, use a file"
       />
       <div class="actions start">
         <button type="button" onClick={clear}>
@@ -122,7 +122,7 @@ function Camera({ onPicture }: OnPicture) {
       stream = await navigator.mediaDevices.getUserMedia({ video: { facingMode: "environment" } });
       if (video.current) video.current.srcObject = stream;
     };
-    start().catch((error: Error) => setFailure(`The camera can't be used: ${error.message}. A file does the same.`));
+    start().catch(() => setFailure("The camera is not available. Allow access in the browser, or use a file."));
     return () => {
       for (const track of stream?.getTracks() ?? []) track.stop();
     };
@@ -131,7 +131,7 @@ function Camera({ onPicture }: OnPicture) {
     const from = video.current;
     if (!from) return;
     const canvas = document.createElement("canvas");
-    // The middle square, as most models want one.
+    // The centre square: most models take one.
     const side = Math.min(from.videoWidth, from.videoHeight);
     canvas.width = canvas.height = Math.min(side, 640);
     const [x, y] = [(from.videoWidth - side) / 2, (from.videoHeight - side) / 2];
@@ -142,12 +142,12 @@ function Camera({ onPicture }: OnPicture) {
   if (failure) return <p class="notice warn">{failure}</p>;
   return (
     <div>
-      <video ref={video} class="picture" autoplay playsinline muted aria-label="What the camera sees" />
+      <video ref={video} class="picture" autoplay playsinline muted aria-label="Camera picture" />
       <div class="actions start">
         <button type="button" onClick={take}>
-          Take the picture
+          Take picture
         </button>
-        {shot && <img class="picture small" src={shot} alt="What is asked about" />}
+        {shot && <img class="picture small" src={shot} alt="Preview" />}
       </div>
     </div>
   );

@@ -8,7 +8,7 @@ interface Props {
   state: Extract<ModelState, { task: "tensor" }>;
 }
 
-/** A model of tensors: numbers in, numbers out. */
+/** The try page of a tensor model. */
 export function TryTensors({ client, state: { model, inputs, outputs, examples } }: Props) {
   const [answer, setAnswer] = useState<TensorAnswer | null>(null);
   const [failure, setFailure] = useState<Error | null>(null);
@@ -24,19 +24,19 @@ export function TryTensors({ client, state: { model, inputs, outputs, examples }
   return (
     <div class="pair wide">
       <div>
-        <p class="muted">Takes {shapes(inputs)}.</p>
+        <p class="muted">Inputs: {shapes(inputs)}.</p>
         <JsonForm examples={examples} onAsk={ask} isBusy={isBusy} />
       </div>
       <div>
         {failure && <Problem error={failure} />}
         {answer ? (
           <>
-            <p>Version {answer.version}, at the edge.</p>
+            <p>Version {answer.version} at the edge.</p>
             <pre class="numbers">{JSON.stringify(answer.outputs, null, 1).slice(0, 4_000)}</pre>
           </>
         ) : (
-          <Empty title="Nothing was asked yet.">
-            <p>It gives {shapes(outputs)}.</p>
+          <Empty title="No question asked yet.">
+            <p>Outputs: {shapes(outputs)}.</p>
           </Empty>
         )}
       </div>
