@@ -256,7 +256,7 @@ describe.skipIf(isSkipped)(
       check();
     });
 
-    it.concurrent("asks by form and follows a question up to the person who answers it", async ({ expect }) => {
+    it.concurrent("asks by form and follows a question up to the person who answers it", async () => {
       const { page, check } = await open("try/asked");
       await press(page, "Ask");
       await says(page, "By the edge, version 1");
@@ -270,7 +270,7 @@ describe.skipIf(isSkipped)(
       check();
     });
 
-    it.concurrent("asks by file, drawing and camera", async ({ expect }) => {
+    it.concurrent("asks by file, drawing and camera", async () => {
       const { page, check } = await open("try/pictures");
       const file = join(ladder.folder, "picture.png");
       await writeFile(file, encodePng({ width: 8, height: 6, channels: 3, data: Uint8Array.from(sdkPixels.flat(2)) }));

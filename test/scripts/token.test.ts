@@ -1,7 +1,7 @@
 import { mkdtemp, readFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { describe, expect, it } from "vitest";
+import { describe, it } from "vitest";
 import { sign, signatureFault } from "#core/sign.ts";
 import { findToken, parseTokens } from "#core/tokens.ts";
 import { upriver } from "./upriver.ts";
