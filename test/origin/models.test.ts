@@ -101,7 +101,7 @@ describe("the full models", () => {
   });
 
   it("throw when a blob on disk cannot be read", async () => {
-    const { topology } = (versions[1]?.manifest.full as NetworkSpec).backbone;
+    const { topology } = ((versions[1] as TestModel).manifest.full as NetworkSpec).backbone;
     await mkdir(join(folder, "blobs", topology.sha256), { recursive: true });
     await expect(models().rung("shop")).rejects.toThrow("(EISDIR). Check the disk");
   });

@@ -8,7 +8,7 @@ import { addSums, decodeSums, emptySums, labelsIn, type Sums } from "#core/head/
 import { loadNetwork } from "#core/model/network.ts";
 import { tfjsEngine } from "#core/model/tfjs/engine.ts";
 import type { Recipe } from "./recipes/index.ts";
-import { calibrate as certify, type HeldOut } from "./train/calibrate.ts";
+import { calibrateNetwork, type HeldOut } from "./train/calibrate.ts";
 import { assignSplits, embedRows, encodeRows } from "./train/dataset.ts";
 import type { Artefact, ManifestDraft } from "./train/index.ts";
 import { addBlob, type Blobs } from "./train/pack.ts";
@@ -94,7 +94,7 @@ async function packAggregation(
   const calibrated = { weights: applyCalibration(weights, calibration), bias: new Float32Array() };
   const blob = await addBlob(blobs, encodeHead(calibrated));
   const packed = { input: thin.input, backbone: thin.backbone, head: { ...thin.head, blob, temperature: 1 } };
-  const certified = await certify(recipe, packed, blobs, heldOut);
+  const certified = await calibrateNetwork(recipe, packed, blobs, heldOut);
   const { version: _, parent: __, createdAt: ___, signature: ____, ...same } = manifest;
   const draft: ManifestDraft = {
     ...same,

@@ -1,7 +1,7 @@
 import * as z from "zod";
 import { type Input, inputSchema } from "#core/contract/index.ts";
 import type { Recipe, WeightType } from "../recipes/index.ts";
-import { type CalibratedNetwork, calibrate } from "../train/calibrate.ts";
+import { type CalibratedNetwork, calibrateNetwork } from "../train/calibrate.ts";
 import { planInput } from "../train/columns.ts";
 import { type Dataset, encodeRows, type RowsBySplit } from "../train/dataset.ts";
 import { chooseExamples } from "../train/examples.ts";
@@ -37,7 +37,7 @@ export async function importModel(recipe: Recipe, splits: RowsBySplit, options: 
     const packed = await importNetwork(path, input, recipe.labels.length, blobs, weights);
     const calibration = held(input, "calibration");
     const heldOut = { validation: held(input, "validation"), calibration, window: dateRangeOf(splits.calibration) };
-    return { ...(await calibrate(recipe, packed, blobs, heldOut)), calibration };
+    return { ...(await calibrateNetwork(recipe, packed, blobs, heldOut)), calibration };
   };
   const full = options.full === null ? null : await take("full", options.full);
   const thin = await take("thin", options.thin, options.weights);

@@ -34,7 +34,7 @@ const embeddingHeadroom = 1.5;
  * Fits a network's temperature and threshold grid on validation rows, and its accept rule with certificate on calibration
  * rows. Runs the network from its blobs, as the edge does.
  */
-export async function calibrate(
+export async function calibrateNetwork(
   recipe: Recipe,
   packed: PackedNetwork,
   blobs: Blobs,

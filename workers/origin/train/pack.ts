@@ -32,7 +32,7 @@ export interface NetworkParts {
 
 /**
  * Packs a trained network as blobs: the backbone as a TensorFlow.js layers model with weights of the given type, and the
- * head in float32. The int16 step of its embeddings is fitted later, by `calibrate`.
+ * head in float32. The int16 step of its embeddings is fitted later, by `calibrateNetwork`.
  */
 export async function packNetwork(
   { backbone, head }: Trainable,

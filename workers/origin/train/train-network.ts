@@ -2,7 +2,7 @@ import * as tf from "@tensorflow/tfjs-core";
 import type { Input } from "#core/contract/index.ts";
 import type { Backend } from "../backend/index.ts";
 import type { InputPlan, NetworkPlan, Recipe, TrainingPlan } from "../recipes/index.ts";
-import { type CalibratedNetwork, calibrate, type HeldOut } from "./calibrate.ts";
+import { type CalibratedNetwork, calibrateNetwork, type HeldOut } from "./calibrate.ts";
 import type { Checkpoints, EpochRecord } from "./checkpoint.ts";
 import { planInput } from "./columns.ts";
 import { type Dataset, encodeRows, type RowsBySplit } from "./dataset.ts";
@@ -72,7 +72,7 @@ export async function trainNetwork(
   const packed = await packNetwork(fitted.network, input, blobs, network.weights);
   fitted.network.whole.dispose();
   const { history, seconds } = fitted;
-  return { ...(await calibrate(recipe, packed, blobs, heldOut)), history, seconds };
+  return { ...(await calibrateNetwork(recipe, packed, blobs, heldOut)), history, seconds };
 }
 
 async function fitAndPrune(
