@@ -161,7 +161,13 @@ export class TrainingQueue {
     const isLasting = Object.keys(change).some((field) => field !== "progress");
     if (isLasting) {
       await this.store.save(changed);
-      this.log({ event: "training", id: training.id, model: training.model, state: changed.state, step: changed.step });
+      this.log({
+        event: "training-state",
+        id: training.id,
+        model: training.model,
+        state: changed.state,
+        step: changed.step,
+      });
     }
     for (const watcher of this.watchers) watcher(changed);
     return changed;
