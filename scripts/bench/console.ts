@@ -9,7 +9,7 @@ import { publish } from "#origin/publish.ts";
 import { chromiumPath } from "../local/chromium.ts";
 import { startEdge } from "../local/edge.ts";
 import { median } from "../local/median.ts";
-import { printResult, table } from "../local/output.ts";
+import { formatTable, printResult } from "../local/output.ts";
 import { freePort } from "../local/ports.ts";
 import { root } from "../local/process.ts";
 import { ensureSecrets } from "../local/secrets.ts";
@@ -117,5 +117,7 @@ function describe(weight: Record<string, number>, paints: Record<number, Paints>
   const rows = Object.entries(paints).map(([slowdown, { first, meaningful }]) => [
     ...[`${slowdown}× slower`, `${first} ms`, `${meaningful} ms`],
   ]);
-  return [`Gzipped: ${sizes.join(", ")}`, table([["CPU", "first paint", "ladder visible"], ...rows])].join("\n\n");
+  return [`Gzipped: ${sizes.join(", ")}`, formatTable([["CPU", "first paint", "ladder visible"], ...rows])].join(
+    "\n\n",
+  );
 }

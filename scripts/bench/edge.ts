@@ -6,7 +6,7 @@ import type { Command } from "commander";
 import { UpriverClient } from "#client/index.ts";
 import { publish } from "#origin/publish.ts";
 import { median } from "../local/median.ts";
-import { printResult, table } from "../local/output.ts";
+import { formatTable, printResult } from "../local/output.ts";
 import { freePort } from "../local/ports.ts";
 import { type Credentials, makeSecrets } from "../local/secrets.ts";
 import { numberParser } from "../local/usage.ts";
@@ -139,7 +139,7 @@ function describe(loads: Awaited<ReturnType<typeof measureLoads>>, first: { edge
   ]);
   const header = ["connections", "edge /s", "bare /s", "ratio", "edge p50 / p99 ms", "bare p50 / p99 ms"];
   const firsts = `First question to a new isolate: ${first.edge.toFixed(0)} ms (bare ${first.bare.toFixed(0)} ms)`;
-  return `${table([header, ...rows])}\n${firsts}`;
+  return `${formatTable([header, ...rows])}\n${firsts}`;
 }
 
 // autocannon reports whole milliseconds.

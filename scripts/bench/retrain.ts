@@ -10,7 +10,7 @@ import { NearestNeighbourIndex } from "#core/semantic-cache/neighbour-index.ts";
 import { publish } from "#origin/publish.ts";
 import { seededRandom } from "#origin/random.ts";
 import { median } from "../local/median.ts";
-import { printResult, table } from "../local/output.ts";
+import { formatTable, printResult } from "../local/output.ts";
 import { freePort } from "../local/ports.ts";
 import { type Credentials, makeSecrets } from "../local/secrets.ts";
 import { bundle, startWorkerd } from "../local/workerd.ts";
@@ -75,7 +75,7 @@ async function run({ samples, json }: Options): Promise<void> {
     const columns = ["samples", "retrain", "ms", "longest wait ms", "usual wait ms", "outcome"];
     const { firstMs, cachedMs, edgeMs, nearestMs: searchMs, fromCache, remembered } = semanticCache;
     return [
-      table([columns, ...rows]),
+      formatTable([columns, ...rows]),
       `Semantic cache, ${semanticCacheSize.samples} × ${semanticCacheSize.width} samples, ${remembered} of them cached: ${cachedMs.toFixed(1)} ms per question,` +
         ` ${percent(fromCache)} answered from the cache (answers of the edge: ${edgeMs.toFixed(1)} ms);` +
         ` ${firstMs.toFixed(0)} ms for the first, which loads the cache. One search: ${searchMs.toFixed(2)} ms.`,

@@ -5,7 +5,7 @@ import { createInterface } from "node:readline";
 import type { Command } from "commander";
 import { type LayerPlan, recipeOf } from "#origin/recipes/index.ts";
 import { median } from "../local/median.ts";
-import { printResult, table } from "../local/output.ts";
+import { formatTable, printResult } from "../local/output.ts";
 import { bin, root } from "../local/process.ts";
 import { numberParser } from "../local/usage.ts";
 
@@ -91,7 +91,7 @@ async function run({ seconds, rounds, json }: Options): Promise<void> {
   });
   const [wasm] = results;
   printResult(json, { bench, results }, () =>
-    table([
+    formatTable([
       ["float32, batches of 64", "on", "examples per second", "relative to WASM"],
       ...results.map(({ name, on, isGpu, examplesPerSecond: own }) => [
         ...[name, `${on}${isGpu || own === null || on === "CPU" ? "" : " (software, not a GPU)"}`],

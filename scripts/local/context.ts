@@ -22,7 +22,7 @@ export async function clientFor(command: Command, scope: Scope): Promise<Upriver
 }
 
 /** Reads the credentials that `npm start` made here; null when it never ran. */
-export async function localCredentials(): Promise<Credentials | null> {
+async function localCredentials(): Promise<Credentials | null> {
   const folder = process.env.UPRIVER_FOLDER ?? root;
   await checkState(folder);
   return existsSync(credentialsPath(folder)) ? readCredentials(folder) : null;

@@ -20,7 +20,7 @@ export function describeFailure(error: unknown): string {
 }
 
 /** A problem document as one block: what failed, each error in it, and what to do next. */
-export function describeProblem({ title, detail, errors = [], next }: Problem): string {
+function describeProblem({ title, detail, errors = [], next }: Problem): string {
   const listed = errors.map(({ index, path, expected, received }) => {
     const place = [index === undefined ? "" : `question ${index}`, path].filter(Boolean).join(", ");
     return `  ${place || "body"}: expected ${expected}; received ${received}`;

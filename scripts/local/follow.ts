@@ -1,7 +1,7 @@
 import type { UpriverClient } from "#client/index.ts";
 import type { Training } from "#core/contract/index.ts";
 import { trainingSteps } from "#core/contract/index.ts";
-import { progressOf } from "./output.ts";
+import { showProgress } from "./output.ts";
 
 const lookEveryMs = 1_000;
 
@@ -10,7 +10,7 @@ export async function followTraining(
   client: UpriverClient,
   { model, id }: Pick<Training, "model" | "id">,
 ): Promise<Training> {
-  const bar = progressOf(`training ${model} at the origin`, trainingSteps.length);
+  const bar = showProgress(`training ${model} at the origin`, trainingSteps.length);
   try {
     for (;;) {
       const training = await client.training(model, id);

@@ -21,7 +21,7 @@ export async function instanceFrom(text: string): Promise<Instance | Picture> {
 }
 
 /** Tells whether an instance is a picture. */
-export function isPicture(instance: Instance | Picture): instance is Picture {
+export function isPictureInput(instance: Instance | Picture): instance is Picture {
   return "bytes" in instance;
 }
 

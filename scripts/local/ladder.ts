@@ -15,7 +15,7 @@ import {
 } from "./process.ts";
 import { type Credentials, ensureSecrets, hashed } from "./secrets.ts";
 
-export interface LadderOptions {
+interface LadderOptions {
   /** The folder of secrets, logs and data. */
   folder: string;
   ports: { edge: number; origin: number };

@@ -6,7 +6,7 @@ export function printResult(isJson: boolean | undefined, result: object, lines: 
 }
 
 /** Formats rows as aligned columns; the first row is the header. */
-export function table(rows: readonly (readonly (string | number | null)[])[]): string {
+export function formatTable(rows: readonly (readonly (string | number | null)[])[]): string {
   const cells = rows.map((row) => row.map((cell) => (cell === null ? "–" : String(cell))));
   const widths = cells[0]?.map((_, column) => Math.max(...cells.map((row) => row[column]?.length ?? 0))) ?? [];
   return cells
@@ -28,7 +28,7 @@ export interface Progress {
 const lineEveryMs = 10_000;
 
 /** Shows progress: as a bar on a terminal, else as a line every ten seconds. */
-export function progressOf(what: string, total: number): Progress {
+export function showProgress(what: string, total: number): Progress {
   if (!process.stderr.isTTY) return plainProgress(what, total);
   const format = `${what} {bar} {percentage}% {note} ({eta_formatted} left)`;
   const bar = new SingleBar({ format, stream: process.stderr, hideCursor: true });

@@ -10,7 +10,7 @@ export const devVarsMark = "# Made by npm start.";
 const probeTimeoutMs = 3_000;
 
 /** What a reset deleted, and what it kept, as paths within the folder. */
-export interface ResetResult {
+interface ResetResult {
   deleted: string[];
   kept: string[];
 }

@@ -5,7 +5,7 @@ import { promisify } from "node:util";
 import { convertV4MiniflareOptions, Miniflare } from "miniflare";
 import { bin, root } from "./process.ts";
 
-export interface WorkerdOptions {
+interface WorkerdOptions {
   /** Path of the worker's wrangler configuration within the project. */
   config: string;
   /** The folder of bundle and data. */

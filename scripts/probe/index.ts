@@ -21,7 +21,7 @@ const rounds = 5;
 const enoughMs = 300;
 const mostTimes = 200;
 
-/** Runs models in workerd as the edge does, each in a process of its own, since the WASM heap never shrinks. */
+/** Runs models in workerd as the edge does, each in a separate process, since the WASM heap never shrinks. */
 export class Probe {
   private readonly folder: string;
 

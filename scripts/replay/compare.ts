@@ -1,13 +1,13 @@
 import { argMax } from "#core/head/head.ts";
 import { lossOf } from "#core/head/metrics.ts";
-import { type Played, type ScoredName, scoresOf } from "./played.ts";
+import { type Played, playedScores, type ScoredName } from "./played.ts";
 
 /** Ways to answer the same questions: with one head only, or with the ladder. */
 export const strategies = ["edge only", "regional only", "origin only", "ladder"] as const;
-export type Strategy = (typeof strategies)[number];
+type Strategy = (typeof strategies)[number];
 
 /** How well a strategy answered a set of questions, and how many origin calls that took. */
-export interface StrategyResult {
+interface StrategyResult {
   answered: number;
   /** Null without answers, as is the log-loss. */
   accuracy: number | null;
@@ -30,7 +30,7 @@ export interface Comparison {
 }
 
 /** The regional head answers the questions it is most confident of, and the origin answers the rest. */
-export interface Cascade {
+interface Cascade {
   /** The share of questions that the origin is not asked. */
   saved: number;
   accuracy: number;
@@ -47,7 +47,7 @@ const headOf: Record<Strategy, ScoredName> = {
 
 /** Compares the strategies on the rows that all of them scored; null when there are none. */
 export function compare(played: Played, rows: readonly number[]): Comparison | null {
-  const known = rows.filter((row) => strategies.every((name) => scoresOf(played, headOf[name], row) !== null));
+  const known = rows.filter((row) => strategies.every((name) => playedScores(played, headOf[name], row) !== null));
   if (known.length === 0) return null;
   const accepted = known.filter((row) => played.accepted[row] === 1);
   const confident = (name: Strategy) => mostConfident(played, name, known, accepted.length);
@@ -75,7 +75,7 @@ export function compare(played: Played, rows: readonly number[]): Comparison | n
 
 function cascade(played: Played, rows: readonly number[]): Cascade {
   const isRight = (name: Strategy, row: number) =>
-    argMax(scoresOf(played, headOf[name], row) as Float64Array) === played.label[row] ? 1 : 0;
+    argMax(playedScores(played, headOf[name], row) as Float64Array) === played.label[row] ? 1 : 0;
   const originRight = rows.reduce((sum, row) => sum + isRight("origin only", row), 0);
   let right = originRight;
   let [saved, rightThen] = [0, originRight];
@@ -91,7 +91,7 @@ function measure(played: Played, name: Strategy, rows: readonly number[], origin
   let right = 0;
   let loss = 0;
   for (const row of rows) {
-    const scores = scoresOf(played, headOf[name], row) as Float64Array;
+    const scores = playedScores(played, headOf[name], row) as Float64Array;
     const label = played.label[row] as number;
     const prediction = name === "ladder" ? played.prediction[row] : argMax(scores);
     if (prediction === label) right++;
@@ -103,6 +103,6 @@ function measure(played: Played, name: Strategy, rows: readonly number[], origin
 
 function mostConfident(played: Played, name: Strategy, rows: readonly number[], count: number): number[] {
   const confidence = new Float64Array(played.rows);
-  for (const row of rows) confidence[row] = Math.max(...(scoresOf(played, headOf[name], row) as Float64Array));
+  for (const row of rows) confidence[row] = Math.max(...(playedScores(played, headOf[name], row) as Float64Array));
   return [...rows].sort((a, b) => (confidence[b] as number) - (confidence[a] as number)).slice(0, count);
 }

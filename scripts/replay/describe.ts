@@ -1,11 +1,11 @@
 import { percent } from "#core/format.ts";
-import { table } from "../local/output.ts";
+import { formatTable } from "../local/output.ts";
 import { strategies } from "./compare.ts";
 import { type HeadName, heads } from "./played.ts";
 import type { ReplayReport } from "./report.ts";
 
 /** Describes a report in tables. */
-export function describe(report: ReplayReport): string {
+export function describeReport(report: ReplayReport): string {
   const { model, from, to, questions, retrains, seconds } = report;
   const outcome = Object.entries(retrains).map(([status, n]) => `${n} ${status}`);
   return [
@@ -29,7 +29,7 @@ function headTable({ heads: measured }: ReplayReport): string {
     const coverage = [m.coverage["0.05"] ?? 0, m.coverage["0.10"] ?? 0].map(percent);
     return [[head, m.logLoss.toFixed(4), m.auc?.toFixed(4) ?? null, percent(m.accuracy), ...coverage]];
   });
-  return table([["head", "log-loss", "AUC", "accuracy", "coverage at 5% error", "at 10%"], ...rows]);
+  return formatTable([["head", "log-loss", "AUC", "accuracy", "coverage at 5% error", "at 10%"], ...rows]);
 }
 
 function yearTable(report: ReplayReport): string {
@@ -38,14 +38,14 @@ function yearTable(report: ReplayReport): string {
     ...[year, questions],
     ...shown.map((head) => measured[head]?.logLoss.toFixed(4) ?? null),
   ]);
-  return table([["year", "questions", ...shown], ...rows]);
+  return formatTable([["year", "questions", ...shown], ...rows]);
 }
 
 function originTable({ origin }: ReplayReport): string {
   const rows = origin.map(({ before, version, samples, verdict, seconds }) => [
     ...[before, version, samples?.known ?? null, verdict?.reason ?? null, `${Math.round(seconds)} s`],
   ]);
-  return table([["before", "version", "samples", "gate", "time"], ...rows]);
+  return formatTable([["before", "version", "samples", "gate", "time"], ...rows]);
 }
 
 function gainTable({ gains }: ReplayReport): string {
@@ -53,7 +53,7 @@ function gainTable({ gains }: ReplayReport): string {
     ...[head as HeadName, `${better} of ${regions}`],
     ...[best, worst].map(({ region, gain }) => `${region} ${signed(-gain)}`),
   ]);
-  return table([["head", "better", "best", "worst"], ...rows]);
+  return formatTable([["head", "better", "best", "worst"], ...rows]);
 }
 
 function liveTable({ byYear, rungs, live }: ReplayReport): string {
@@ -62,7 +62,7 @@ function liveTable({ byYear, rungs, live }: ReplayReport): string {
     ...[percent(of.live.coverage), of.live.error === null ? null : percent(of.live.error)],
   ];
   const years = Object.entries(byYear).map(([year, summary]) => row(year, summary));
-  return table([
+  return formatTable([
     ["year", "edge", "semantic cache", "origin", "open", "coverage", "error"],
     ...years,
     row("all", { rungs, live }),
@@ -74,7 +74,7 @@ function certificateTable({ certificates }: ReplayReport): string {
     ...[year, of.valid, of.validAbove, of.pending, of.void, of.none],
     ...[of.medianLabelsNeeded, of.neverAtThisError],
   ]);
-  return table([
+  return formatTable([
     ["year", "valid", "valid but above", "pending", "void", "none", "labels needed (median)", "error above target"],
     ...rows,
   ]);
@@ -96,7 +96,7 @@ function comparisonTable({ comparison }: ReplayReport): string {
   const { saved, accuracy, originAccuracy } = comparison.atOriginAccuracy;
   return [
     `The same ${questions} questions, all answered and at the ladder's coverage`,
-    table([["answered by", ...columns], ...rows]),
+    formatTable([["answered by", ...columns], ...rows]),
     `Accuracy of the origin alone: ${percent(originAccuracy)}. With the ${percent(saved)} most confident questions answered ` +
       `at the edge: ${percent(accuracy)}.`,
   ].join("\n");

@@ -8,16 +8,16 @@ import { tfjsEngine } from "#core/model/tfjs/engine.ts";
 import type { Recipe, Row } from "#origin/recipes/index.ts";
 import { scoreRows } from "./score.ts";
 
-/** Heads by region, without the regions that have no head of their own. */
-export type RegionHeads = Map<string, HeadWeights>;
+/** Heads by region, without regions that use the global head. */
+export type HeadsByRegion = Map<string, HeadWeights>;
 
 /** Fetches the regions' current heads; null when no region has its own. */
 export async function headsOf(
   client: UpriverClient,
   model: string,
   regions: readonly string[],
-): Promise<RegionHeads | null> {
-  const heads: RegionHeads = new Map();
+): Promise<HeadsByRegion | null> {
+  const heads: HeadsByRegion = new Map();
   for (const { region, headManifest } of await client.regions(model)) {
     if (!headManifest || !regions.includes(region)) continue;
     const { head } = headManifest;
@@ -32,7 +32,7 @@ export async function scoreOnce(
   recipe: Recipe,
   manifest: ClassifyManifest,
   rows: readonly Row[],
-  heads: RegionHeads,
+  heads: HeadsByRegion,
 ): Promise<Float64Array> {
   const network = await loadNetwork(await tfjsEngine(), manifest.thin, (blob) => readBlob(client, blob));
   try {

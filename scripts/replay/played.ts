@@ -70,7 +70,7 @@ export function rungOf(played: Played, row: number): RungName {
 }
 
 /** Returns a head's scores of a question, or null when it gave none. */
-export function scoresOf({ scores, classes }: Played, name: ScoredName, row: number): Float64Array | null {
+export function playedScores({ scores, classes }: Played, name: ScoredName, row: number): Float64Array | null {
   const found = scores[name]?.subarray(row * classes, (row + 1) * classes);
   return found && !Number.isNaN(found[0]) ? found : null;
 }

@@ -35,7 +35,7 @@ export interface ReplayReport extends ReplaySummary {
 }
 
 /** What a report needs besides the replayed questions. */
-export interface ReportInput {
+interface ReportInput {
   model: string;
   targetRisk: number;
   looks: readonly CertificateLook[];

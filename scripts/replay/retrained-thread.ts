@@ -8,7 +8,7 @@ export interface Retrained {
   stop(): Promise<unknown>;
 }
 
-/** Computes the scores of the large model retrained every year, in a thread of its own. */
+/** Computes the scores of the large model retrained every year in a separate thread. */
 export function startRetrained(
   order: ControlOrder,
   onProgress: (note: string, done: number, total: number) => void,

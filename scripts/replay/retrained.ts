@@ -7,7 +7,7 @@ import { dayMs, yearOf } from "./days.ts";
 import { scoreRows } from "./score.ts";
 
 /** A period with one training: rows before `from` are trained on, `rows` are scored. */
-export interface Period {
+interface Period {
   year: string;
   from: number;
   rows: Row[];

@@ -1,9 +1,9 @@
 import { type Metrics, type RungName, rungs as rungNames } from "#core/contract/index.ts";
 import { evaluate } from "#core/head/metrics.ts";
-import { type HeadName, heads, type Played, rowsBy, rungOf, scoresOf } from "./played.ts";
+import { type HeadName, heads, type Played, playedScores, rowsBy, rungOf } from "./played.ts";
 
 /** The answers that edge and region accepted, with their realised error. */
-export interface AcceptedSummary {
+interface AcceptedSummary {
   accepted: number;
   coverage: number;
   /** Null when nothing was accepted. */
@@ -38,7 +38,7 @@ export function summarise(played: Played, rows: readonly number[]): ReplaySummar
   for (const rung of rungNames) rungs[rung] = rows.length === 0 ? 0 : answered[rung] / rows.length;
   const evaluated = heads.flatMap((head) => {
     const scored = rows.flatMap((row) => {
-      const scores = scoresOf(played, head, row);
+      const scores = playedScores(played, head, row);
       return scores ? [{ scores, label: played.label[row] as number }] : [];
     });
     if (scored.length === 0) return [];

@@ -5,13 +5,13 @@ import type { Recipe, Row } from "#origin/recipes/index.ts";
 import { type CertificateLook, looksOf } from "./certificates.ts";
 import { type Day, dayMs, yearOf } from "./days.ts";
 import { learnAbove, type OriginTraining } from "./learn-above.ts";
-import { headsOf, type RegionHeads } from "./once.ts";
+import { type HeadsByRegion, headsOf } from "./once.ts";
 import { emptyPlayed, type Played, record } from "./played.ts";
 import { retrainAll } from "./retrain.ts";
 
 export type OnProgress = (phase: string, done: number, total: number) => void;
 
-export interface WalkOptions {
+interface WalkOptions {
   /** Start of the first day; earlier rows are taught. */
   from: number;
   /** Data time between retrains, by the model's schedule. */
@@ -22,7 +22,7 @@ export interface WalkOptions {
 }
 
 /** The result of a walk through the days. */
-export interface WalkResult {
+interface WalkResult {
   played: Played;
   /** Each region's certificate at the end of each year. */
   looks: CertificateLook[];
@@ -30,7 +30,7 @@ export interface WalkResult {
   retrains: Record<string, number>;
   origin: OriginTraining[];
   /** The heads after the first retrain; null when no region has its own. */
-  firstHeads: RegionHeads | null;
+  firstHeads: HeadsByRegion | null;
 }
 
 /** Most questions or truths in one request, and most bytes of their instances: half of a request body. */

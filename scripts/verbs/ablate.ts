@@ -3,7 +3,7 @@ import { type LearningPart, learningParts } from "#core/contract/index.ts";
 import { percent } from "#core/format.ts";
 import { recipeOf } from "#origin/recipes/index.ts";
 import { clientFor, signingKey } from "../local/context.ts";
-import { printResult, progressOf, table } from "../local/output.ts";
+import { formatTable, printResult, showProgress } from "../local/output.ts";
 import { dayParser, UsageError } from "../local/usage.ts";
 import { type Ablation, ablate } from "../replay/ablate.ts";
 
@@ -41,7 +41,7 @@ async function run(name: string, options: Options, command: Command): Promise<vo
     throw new UsageError(`--without must be one or more of ${learningParts.join(", ")}; received '${unknown}'.`);
   const client = await clientFor(command, "admin");
   const rows = await recipe.load({ file: options.data });
-  let bar: { phase: string; progress: ReturnType<typeof progressOf> } | null = null;
+  let bar: { phase: string; progress: ReturnType<typeof showProgress> } | null = null;
   const ablations = await ablate(client, recipe, rows, await signingKey(), {
     from: Date.parse(options.from),
     to: options.to === undefined ? Number.MAX_SAFE_INTEGER : Date.parse(options.to) + dayMs - 1,
@@ -50,12 +50,12 @@ async function run(name: string, options: Options, command: Command): Promise<vo
     onProgress: (phase, done, total) => {
       if (bar?.phase !== phase) {
         bar?.progress.end();
-        bar = { phase, progress: progressOf(phase, total) };
+        bar = { phase, progress: showProgress(phase, total) };
       }
       bar.progress.update(done);
     },
   });
-  (bar as { progress: ReturnType<typeof progressOf> } | null)?.progress.end();
+  (bar as { progress: ReturnType<typeof showProgress> } | null)?.progress.end();
   printResult(options.json, { model: name, ablations }, () => describe(ablations));
 }
 
@@ -81,5 +81,5 @@ function describe(ablations: readonly Ablation[]): string {
     "semantic cache",
     "origin",
   ];
-  return table([columns, ...rows]);
+  return formatTable([columns, ...rows]);
 }

@@ -2,7 +2,7 @@ import type { Command } from "commander";
 import type { Answer, TensorAnswer } from "#core/contract/index.ts";
 import { percent } from "#core/format.ts";
 import { clientFor } from "../local/context.ts";
-import { instanceFrom, isPicture } from "../local/instances.ts";
+import { instanceFrom, isPictureInput } from "../local/instances.ts";
 import { printResult } from "../local/output.ts";
 import { numberParser, UsageError } from "../local/usage.ts";
 
@@ -39,7 +39,7 @@ async function run(model: string, given: string | undefined, options: Options, c
   const instance = own ?? state.examples[0];
   if (instance === undefined) throw new UsageError(`Model '${model}' has no example. Give an instance or a picture.`);
   if (state.task === "tensor") {
-    if (isPicture(instance)) throw new UsageError(`Model '${model}' takes tensors. Give its inputs as JSON.`);
+    if (isPictureInput(instance)) throw new UsageError(`Model '${model}' takes tensors. Give its inputs as JSON.`);
     const [answer] = await client.infer(model, [instance]);
     return printResult(options.json, answer as TensorAnswer, () => JSON.stringify(answer?.outputs, null, 2));
   }

@@ -3,7 +3,7 @@ import type { Command } from "commander";
 import { readModelFiles } from "#origin/import/files.ts";
 import { type Inspection, inspect, timeHere } from "#origin/import/inspect.ts";
 import { writeRecipe } from "#origin/import/recipe.ts";
-import { printResult, progressOf, table } from "../local/output.ts";
+import { formatTable, printResult, showProgress } from "../local/output.ts";
 import { UsageError } from "../local/usage.ts";
 import { type Cost, Probe } from "../probe/index.ts";
 
@@ -55,7 +55,7 @@ async function run(paths: string[], { name, out, shape, json }: Options): Promis
   if (name !== undefined && paths.length > 1) {
     throw new UsageError("--name is for one model. Without it, each model is named after its folder.");
   }
-  const progress = progressOf("importing", paths.length);
+  const progress = showProgress("importing", paths.length);
   const probe = await Probe.start();
   const models: ImportedModel[] = [];
   try {
@@ -145,7 +145,7 @@ function tableOf(models: readonly ImportedModel[]): string {
     nodeMs === null ? null : nodeMs.toFixed(2),
     recipe ?? `refused: ${refused}`,
   ]);
-  return table([header, ...rows]);
+  return formatTable([header, ...rows]);
 }
 
 function unsupportedText({ unsupported }: Inspection): string {

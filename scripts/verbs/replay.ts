@@ -2,10 +2,10 @@ import type { Command } from "commander";
 import type { UpriverClient } from "#client/index.ts";
 import { recipeOf, recipes } from "#origin/recipes/index.ts";
 import { clientFor } from "../local/context.ts";
-import { type Progress, printResult, progressOf } from "../local/output.ts";
+import { type Progress, printResult, showProgress } from "../local/output.ts";
 import { dayParser } from "../local/usage.ts";
 import { dayMs } from "../replay/days.ts";
-import { describe } from "../replay/describe.ts";
+import { describeReport } from "../replay/describe.ts";
 import { play } from "../replay/play.ts";
 import { startRetrained } from "../replay/retrained-thread.ts";
 
@@ -64,7 +64,7 @@ async function run(name: string, options: Options, command: Command): Promise<vo
     ...(options.controls ? { startRetrained: () => startRetrained(order, note) } : {}),
   });
   end();
-  printResult(options.json, report, () => describe(report));
+  printResult(options.json, report, () => describeReport(report));
 }
 
 /** Shows one bar per phase, with a note on the controls; after the replay the controls have the bar. */
@@ -75,7 +75,7 @@ function showPhases() {
   const show = (phase: string, done: number, total: number) => {
     if (bar?.phase !== phase) {
       bar?.progress.end();
-      bar = { phase, done, progress: progressOf(phase, total) };
+      bar = { phase, done, progress: showProgress(phase, total) };
     }
     bar.done = done;
     bar.progress.update(done, aside);

@@ -1,7 +1,7 @@
 import type { Command } from "commander";
 import type { RegionRun } from "#client/index.ts";
 import { clientFor } from "../local/context.ts";
-import { printResult, progressOf, table } from "../local/output.ts";
+import { formatTable, printResult, showProgress } from "../local/output.ts";
 import { retrainAll } from "../replay/retrain.ts";
 
 /** `upriver retrain`: retrains regional heads now. */
@@ -16,7 +16,7 @@ export function retrainVerb(program: Command): void {
     .action(async (model: string, options: { region?: string; json?: boolean }, command: Command) => {
       const client = await clientFor(command, "admin");
       const regions = options.region ? [options.region] : (await client.regions(model)).map(({ region }) => region);
-      const bar = progressOf(`retraining ${model}`, regions.length);
+      const bar = showProgress(`retraining ${model}`, regions.length);
       const runs = await retrainAll(client, model, regions, undefined, (done) => bar.update(done));
       bar.end();
       printResult(options.json, { model, runs }, () => describe(runs));
@@ -25,7 +25,7 @@ export function retrainVerb(program: Command): void {
 
 function describe(runs: readonly RegionRun[]): string {
   if (runs.length === 0) return "No region has received a question yet, so there is nothing to learn from.";
-  return table([
+  return formatTable([
     ["region", "outcome", "reason"],
     ...runs.map(({ region, status, reason }) => [region, status, reason]),
   ]);

@@ -6,7 +6,7 @@ import { percent } from "#core/format.ts";
 import { clientFor } from "../local/context.ts";
 import { describeFailure } from "../local/failure.ts";
 import { exportTasks, importTasks } from "../local/label-studio.ts";
-import { printResult, table } from "../local/output.ts";
+import { formatTable, printResult } from "../local/output.ts";
 
 interface Options {
   reviewer?: string;
@@ -128,5 +128,5 @@ function describe(question: ReviewQuestion, labels: readonly string[]): string {
     label,
     ...shown.map(({ scores }) => percent(scores[label] ?? 0)),
   ]);
-  return `${id} (${region})\n${table(columns)}\n${table([header, ...choices])}`;
+  return `${id} (${region})\n${formatTable(columns)}\n${formatTable([header, ...choices])}`;
 }

@@ -4,7 +4,7 @@ import { bodyMaxBytes, type Truths } from "#core/contract/index.ts";
 import type { LabelledSample } from "#origin/learn/mix.ts";
 import { SampleStore } from "#origin/learn/sample-store.ts";
 import { clientFor } from "../local/context.ts";
-import { printResult, progressOf } from "../local/output.ts";
+import { printResult, showProgress } from "../local/output.ts";
 
 interface Options {
   out: string;
@@ -55,7 +55,7 @@ async function run(model: string, { out, teach, region, json }: Options, command
 /** Teaches samples under their ids and times, so that the same deployment assigns them to the same splits. */
 async function teachAgain(client: UpriverClient, model: string, known: readonly LabelledSample[]) {
   const samples = known.filter(isTeachable);
-  const progress = progressOf("teaching", samples.length);
+  const progress = showProgress("teaching", samples.length);
   const total = { accepted: 0, changed: 0, left: known.length - samples.length };
   for (const truths of batches(samples)) {
     const { accepted, changed } = await client.teachMany(model, { truths });

@@ -14,7 +14,7 @@ import { count, dollars, duration, percent } from "#core/format.ts";
 import { clientFor } from "../local/context.ts";
 import { describeFailure } from "../local/failure.ts";
 import { describeTraining } from "../local/follow.ts";
-import { printResult, table } from "../local/output.ts";
+import { formatTable, printResult } from "../local/output.ts";
 
 const everyMs = 2_000;
 const [cursorHome, clearRest, hideCursor, showCursor] = ["\x1b[H", "\x1b[J", "\x1b[?25l", "\x1b[?25h"];
@@ -104,7 +104,7 @@ function describeModel({ model, stable, canary, watch, regions }: Model, ladder:
     ];
   });
   const columns = ["region", "head", "kept", "open", "labels", "circuit", "certificate", "drift", "last run", "reason"];
-  return `${head}\n${table([columns, ...rows])}`;
+  return `${head}\n${formatTable([columns, ...rows])}`;
 }
 
 function describeRungs({ rungs }: ModelLadder): string {
@@ -113,7 +113,7 @@ function describeRungs({ rungs }: ModelLadder): string {
     ...[duration(p50Ms), duration(p99Ms), dollars(usdPerMillion)],
   ];
   const columns = ["  rung", "asked", "answered", "escalated", "share", "accuracy", "p50", "p99", "cost / million"];
-  return table([columns, ...rungs.toReversed().map(row)]);
+  return formatTable([columns, ...rungs.toReversed().map(row)]);
 }
 
 // Without an origin, or while it is down, the rest of the status is still shown.

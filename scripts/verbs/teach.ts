@@ -1,8 +1,8 @@
 import type { Command } from "commander";
 import type { UpriverClient } from "#client/index.ts";
 import { clientFor } from "../local/context.ts";
-import { instanceFrom, isPicture } from "../local/instances.ts";
-import { printResult, progressOf } from "../local/output.ts";
+import { instanceFrom, isPictureInput } from "../local/instances.ts";
+import { printResult, showProgress } from "../local/output.ts";
 import { UsageError } from "../local/usage.ts";
 
 interface Options {
@@ -42,11 +42,11 @@ async function run(target: string, label: string, given: string[], { json }: Opt
 }
 
 async function teachExamples(client: UpriverClient, model: string, label: string, given: string[]): Promise<number> {
-  const progress = progressOf("teaching", given.length);
+  const progress = showProgress("teaching", given.length);
   let changed = 0;
   for (const [i, text] of given.entries()) {
     const instance = await instanceFrom(text);
-    const taught = isPicture(instance)
+    const taught = isPictureInput(instance)
       ? await client.teachPicture(model, instance, label)
       : await client.teachMany(model, { truths: [{ label, question: { instance } }] });
     changed += taught.changed;

@@ -10,7 +10,7 @@ import { assignSplits } from "#origin/train/dataset.ts";
 import { baseRows } from "#origin/train/rows.ts";
 import { loadArtefact, saveArtefact } from "#origin/train/store.ts";
 import { artefactFolder, trainingFolder } from "../local/context.ts";
-import { printResult, progressOf, table } from "../local/output.ts";
+import { formatTable, printResult, showProgress } from "../local/output.ts";
 import { choiceListParser, dayParser, numberListParser, numberParser } from "../local/usage.ts";
 
 interface Options {
@@ -65,7 +65,7 @@ async function run(name: string, options: Options): Promise<void> {
   const folder = artefactFolder(name);
   const rows = await baseRows(recipe, { before: options.before, file: options.data });
   const checkpoints = new Checkpoints(`${trainingFolder(name)}-thin`);
-  const bar = progressOf(`thinning ${name}`, 1);
+  const bar = showProgress(`thinning ${name}`, 1);
   const { candidates, full, adopt } = await searchThin(
     recipe,
     await assignSplits(recipe, rows),
@@ -101,7 +101,7 @@ async function run(name: string, options: Options): Promise<void> {
     const end = chosen
       ? `${nameOf(chosen)} is the most accurate within the budget${options.dryRun ? "" : `; it is now the thin network in ${folder}`}.`
       : "No network is within the budget. Raise --bytes, --ms or --points, or try other --widths.";
-    return `${table([columns, ...lines])}\nf: on the frontier; accuracy of the full network: ${percent(full.accuracy)}\nPlot: ${plot}\n${end}`;
+    return `${formatTable([columns, ...lines])}\nf: on the frontier; accuracy of the full network: ${percent(full.accuracy)}\nPlot: ${plot}\n${end}`;
   });
   if (!chosen) process.exitCode = 1;
 }

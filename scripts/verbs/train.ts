@@ -10,7 +10,7 @@ import { train } from "#origin/train/index.ts";
 import { saveArtefact } from "#origin/train/store.ts";
 import { artefactFolder, clientFor, signingKey, trainingFolder } from "../local/context.ts";
 import { describeTraining, followTraining } from "../local/follow.ts";
-import { printResult, progressOf, table } from "../local/output.ts";
+import { formatTable, printResult, showProgress } from "../local/output.ts";
 import { dayParser, numberParser } from "../local/usage.ts";
 
 interface Options {
@@ -55,7 +55,7 @@ async function run(name: string, options: Options, command: Command): Promise<vo
   const fullEpochs = epochsOf(recipe.full);
   const checkpoints = new Checkpoints(trainingFolder(name));
   if (options.fresh) await checkpoints.clear();
-  const bar = progressOf(`training ${name}`, fullEpochs + epochsOf(recipe.thin));
+  const bar = showProgress(`training ${name}`, fullEpochs + epochsOf(recipe.thin));
   const artefact = await train(recipe, {
     ...{ before: options.before, file: options.data, backend: options.backend, checkpoints },
     onProgress: ({ network, epoch, share, loss, validationLoss, secondsLeft }) =>
@@ -88,7 +88,7 @@ async function run(name: string, options: Options, command: Command): Promise<vo
     const risk = `certified coverage at ${percent(recipe.targetRisk)} risk`;
     const next =
       version === null ? `Next: npx upriver publish ${options.out ?? name}` : `Version ${version} serves all callers.`;
-    return `${table([["network", "log-loss", "AUC", "accuracy", risk], ...rows])}\nModel: ${folder}\nReport: ${join(folder, "report.html")}\n${next}`;
+    return `${formatTable([["network", "log-loss", "AUC", "accuracy", risk], ...rows])}\nModel: ${folder}\nReport: ${join(folder, "report.html")}\n${next}`;
   });
 }
 

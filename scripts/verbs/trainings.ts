@@ -3,7 +3,7 @@ import type { UpriverClient } from "#client/index.ts";
 import type { Training } from "#core/contract/index.ts";
 import { clientFor } from "../local/context.ts";
 import { describeTraining, followTraining } from "../local/follow.ts";
-import { printResult, table } from "../local/output.ts";
+import { formatTable, printResult } from "../local/output.ts";
 
 interface Options {
   watch?: boolean;
@@ -48,5 +48,5 @@ function list(trainings: readonly Training[]): string {
   const rows = trainings.map(({ id, state, step, createdAt, version, reason, order }) => [
     ...[id, createdAt.slice(0, 19), order.reason, state === "running" ? `${state}: ${step}` : state, version, reason],
   ]);
-  return table([["training", "started", "trigger", "state", "version", "reason"], ...rows]);
+  return formatTable([["training", "started", "trigger", "state", "version", "reason"], ...rows]);
 }

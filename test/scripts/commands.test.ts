@@ -9,7 +9,7 @@ const program = createProgram();
 const verbs = new Map(program.commands.map((verb) => [verb.name(), verb]));
 
 describe.each(["README.md", "OPERATIONS.md", "workers/origin/README.md"])("%s", (file) => {
-  it("gives commands that there are, with options that they take", async () => {
+  it("names existing commands with options that they accept", async () => {
     const { blocks, inline } = commandsIn(await readFile(join(root, file), "utf8"));
     expect(blocks.length).toBeGreaterThan(0);
     expect([...blocks, ...inline].flatMap((command) => faultsOf(command))).toEqual([]);
@@ -17,14 +17,14 @@ describe.each(["README.md", "OPERATIONS.md", "workers/origin/README.md"])("%s", 
   });
 });
 
-it("a command that there is not, an option that it does not take, and an argument too many are found", () => {
+it("the check finds unknown commands, unknown options and surplus arguments", () => {
   expect(faultsOf("npx upriver explode now")).toEqual(["npx upriver explode now: no verb 'explode'"]);
   expect(faultsOf("npx upriver retrain shop --all")).toEqual(["npx upriver retrain shop --all: no option '--all'"]);
   expect(argumentFaultsOf("npx upriver rollback shop 2")).toEqual(["npx upriver rollback shop 2: 2 arguments"]);
   expect(argumentFaultsOf("npx upriver --url http://edge rollback --region north shop")).toEqual([]);
 });
 
-/** Each `npx upriver …` of a page: of its shell blocks, a line of its own or one of several, and of its text. */
+/** Finds each `npx upriver …` in the shell blocks and the text of a page. */
 function commandsIn(markdown: string): { blocks: string[]; inline: string[] } {
   const isBlock = /^```(\w*)\n(.*?)^```$/gms;
   const shell = [...markdown.matchAll(isBlock)].flatMap(([, language, text]) => (language === "sh" ? [text] : []));
@@ -40,7 +40,7 @@ function commandOf(text: string): string[] {
 
 function faultsOf(command: string): string[] {
   const { verb, name, options } = read(command);
-  // `npx upriver <verb> --help` is about all of them.
+  // `npx upriver <verb> --help` stands for any command.
   if (name.startsWith("<")) return [];
   if (!verb) return [`${command}: no verb '${name}'`];
   const known = [...verb.options, ...program.options].map(({ long }) => long);

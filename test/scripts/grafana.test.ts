@@ -24,7 +24,7 @@ beforeAll(async () => {
   panels = dashboard.panels.filter(({ type }) => type !== "row");
 });
 
-it("is a dashboard whose data source and model are variables", () => {
+it("the dashboard has variables for data source and model", () => {
   expect(dashboard.schemaVersion).toBeGreaterThanOrEqual(39);
   const [datasource, model] = dashboard.templating.list;
   expect(datasource).toMatchObject({ name: "datasource", type: "datasource", query: "prometheus" });
@@ -32,7 +32,7 @@ it("is a dashboard whose data source and model are variables", () => {
   expect(namesIn(model?.definition ?? "").filter((name) => !(name in metricLabels))).toEqual([]);
 });
 
-it("has a title and a unit on every panel, and asks the variable's data source", () => {
+it("every panel has a title, a unit and the variable data source", () => {
   expect(panels.length).toBeGreaterThan(15);
   expect(new Set(dashboard.panels.map(({ id }) => id)).size).toBe(dashboard.panels.length);
   for (const { title, fieldConfig, targets } of panels) {
@@ -44,7 +44,7 @@ it("has a title and a unit on every panel, and asks the variable's data source",
   }
 });
 
-it("names metrics and labels that the edge serves, and no other", () => {
+it("queries name only metrics and labels that the edge serves", () => {
   for (const { title, targets } of panels) {
     for (const { expr } of targets) {
       const names = namesIn(expr);
@@ -63,7 +63,7 @@ it("names metrics and labels that the edge serves, and no other", () => {
   }
 });
 
-it("shows every metric that the edge serves, but for what a histogram has besides its buckets", () => {
+it("shows every metric that the edge serves, except a histogram's sum and count", () => {
   const shown = new Set(panels.flatMap(({ targets }) => targets.flatMap(({ expr }) => namesIn(expr))));
   const besides = ["upriver_answer_seconds_sum", "upriver_answer_seconds_count"];
   expect(Object.keys(metricLabels).filter((name) => !shown.has(name) && !besides.includes(name))).toEqual([]);

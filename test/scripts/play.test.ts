@@ -9,7 +9,7 @@ const start = Date.UTC(2015, 0, 1);
 const from = start + 4 * dayMs;
 const retrainEverySeconds = (3 * dayMs) / 1_000;
 
-// Ten days, two regions, three questions a day each; no question on the day when a retrain falls due.
+// Ten days, two regions, three questions a day each; no question on the day when a retrain is due.
 const rows: Row[] = Array.from({ length: 10 }, (_, day) => day)
   .filter((day) => day !== 7)
   .flatMap((day) =>
@@ -25,12 +25,12 @@ const rows: Row[] = Array.from({ length: 10 }, (_, day) => day)
 const recipe: Recipe = { ...recipeOf("weather"), name: "weather", labels: ["No", "Yes"] };
 
 type Event =
-  | { kind: "told"; ids: string[]; at: number }
+  | { kind: "taught"; ids: string[]; at: number }
   | { kind: "asked"; ids: string[]; day: number }
   | { kind: "retrained"; region: string; at: number }
   | { kind: "looked" };
 
-/** An edge that writes down what happens, in order, and answers each question with the same scores. */
+/** An edge that records events in order and answers each question with the same scores. */
 function recorder() {
   const events: Event[] = [];
   let looks = 0;
@@ -39,14 +39,14 @@ function recorder() {
     manifest: async () => ({
       ...{ task: "classify", policy: { retrainEverySeconds }, thin: { rule: { targetRisk: 0.1 } } },
     }),
-    // The first look is for the heads, which this edge does not tell.
+    // The first call fetches the heads, which this edge does not have.
     regions: async () => {
       if (looks++ > 0) events.push({ kind: "looked" });
       return ["dry", "wet"].map((region) => ({ region, head: 1, certificate: null }));
     },
     teachMany: async (_: string, { truths, at }: Truths) => {
       const ids = truths.map(({ id, question }) => (id ?? question?.id) as string);
-      if (ids.length > 0) events.push({ kind: "told", ids, at: at as number });
+      if (ids.length > 0) events.push({ kind: "taught", ids, at: at as number });
     },
     retrain: async (_: string, region: string, { at }: { at: number }) => {
       events.push({ kind: "retrained", region, at });
@@ -76,7 +76,7 @@ const playAll = async (to = Number.MAX_SAFE_INTEGER) => {
 };
 
 describe("a replay", () => {
-  it("never tells a label before its question was asked, nor on the same day", async () => {
+  it("teaches a label only after the day of its question", async () => {
     const { events } = await playAll();
     const askedOn = new Map<string, number>();
     let today = 0;
@@ -85,32 +85,32 @@ describe("a replay", () => {
         today = event.day;
         for (const id of event.ids) askedOn.set(id, today);
       }
-      if (event.kind !== "told" || today === 0) continue;
+      if (event.kind !== "taught" || today === 0) continue;
       for (const id of event.ids) expect(askedOn.get(id)).toBeLessThanOrEqual(event.at - dayMs);
     }
     expect(askedOn.size).toBe(30);
   });
 
-  it("teaches all that was known before, and each asked question's truth once", async () => {
+  it("teaches all earlier rows, and the truth of each asked question once", async () => {
     const { events } = await playAll();
-    const told = events.flatMap((event) => (event.kind === "told" ? event.ids : []));
+    const taught = events.flatMap((event) => (event.kind === "taught" ? event.ids : []));
     const asked = events.flatMap((event) => (event.kind === "asked" ? event.ids : []));
-    expect(new Set(told).size).toBe(told.length);
-    expect(told).toHaveLength(24 + 30);
-    expect(asked.every((id) => told.includes(id))).toBe(true);
+    expect(new Set(taught).size).toBe(taught.length);
+    expect(taught).toHaveLength(24 + 30);
+    expect(asked.every((id) => taught.includes(id))).toBe(true);
   });
 
-  it("retrains each region before the first day, then as the schedule says", async () => {
+  it("retrains each region before the first day, then by the schedule", async () => {
     const { events, report } = await playAll();
     const times = (region: string) =>
       events.flatMap((event) => (event.kind === "retrained" && event.region === region ? [event.at] : []));
-    // Nobody asks on the third day: its retrain comes with the next question.
+    // The third day has no questions, so its retrain comes with the next day.
     const due = [from, from + 4 * dayMs];
     expect([times("dry"), times("wet")]).toEqual([due, due]);
     expect(report.retrains).toEqual({ promoted: 2, rejected: 2 });
   });
 
-  it("reports what it asked, by hand: half by the edge, half left to a person, the losses by year and region", async () => {
+  it("reports shares by rung and losses by year and region, checked by hand", async () => {
     const { report } = await playAll();
     expect(report).toMatchObject({ model: "weather", from: "2015-01-05", to: "2015-01-10", questions: 30 });
     expect(report.rungs.edge).toBeCloseTo(0.5, 12);
@@ -123,18 +123,18 @@ describe("a replay", () => {
     expect(Object.keys(report.byYear)).toEqual(["2015"]);
   });
 
-  it("looks at the certificates when a year's last truths are told, and before the next year is asked", async () => {
+  it("records certificates after a year's last truths and before the next year's questions", async () => {
     const shifted = rows.map((row) => ({ ...row, at: row.at - 6 * dayMs }));
     const { events, client } = recorder();
     const options = { from: from - 6 * dayMs, to: Number.MAX_SAFE_INTEGER, onProgress: () => {} };
     const report = await play(client, recipe, shifted, options);
-    // Days 4 and 5 are the last of 2014: their twelve questions are told before the look.
+    // Days 4 and 5 are the last of 2014: their twelve truths are taught before that.
     const before = events.slice(
       0,
       events.findIndex(({ kind }) => kind === "looked"),
     );
     expect(before.filter(({ kind }) => kind === "asked")).toHaveLength(2);
-    expect(before.flatMap((event) => (event.kind === "told" ? event.ids : []))).toHaveLength(24 + 12);
+    expect(before.flatMap((event) => (event.kind === "taught" ? event.ids : []))).toHaveLength(24 + 12);
     expect(events.filter(({ kind }) => kind === "looked")).toHaveLength(2);
     expect(report.certificates.byRegionAndYear.map(({ year, region }) => [year, region])).toEqual([
       ["2014", "dry"],
@@ -144,7 +144,7 @@ describe("a replay", () => {
     ]);
   });
 
-  it("takes in the control that was worked out beside it, and stops it in the end", async () => {
+  it("includes the control that ran in parallel and stops it at the end", async () => {
     const { client } = recorder();
     let stopped = 0;
     const startRetrained = () => ({
@@ -157,7 +157,7 @@ describe("a replay", () => {
     expect([Object.keys(report.leftOut), stopped]).toEqual([["once"], 1]);
   });
 
-  it("ends with --to, and says so where there is nothing to ask", async () => {
+  it("ends with --to and refuses a period without rows", async () => {
     expect((await playAll(from + dayMs)).report).toMatchObject({ to: "2015-01-06", questions: 12 });
     await expect(playAll(from - dayMs)).rejects.toThrow(/no rows from --from to --to/);
   });

@@ -1,7 +1,7 @@
 import type { Answer, RungName } from "#core/contract/index.ts";
 import { emptyPlayed, type HeadName, type Played, record } from "#scripts/replay/played.ts";
 
-/** A question as a test writes it: chances are those of "Yes". */
+/** A question in short form: numbers are probabilities of "Yes". */
 export interface Sketch {
   day: string;
   region?: string;
@@ -9,16 +9,16 @@ export interface Sketch {
   rung?: RungName;
   accepted?: boolean;
   open?: boolean;
-  /** What the ladder answered. */
+  /** The ladder's score. */
   ladder: number;
-  /** What each head made of it. */
+  /** The score of each head. */
   heads?: Partial<Record<HeadName, number>>;
 }
 
 const labels = ["No", "Yes"];
 const both = (yes: number) => [1 - yes, yes];
 
-/** Plays sketches, as an edge would have answered them. */
+/** Records sketches as an edge would have answered them. */
 export function playedOf(sketches: readonly Sketch[]): Played {
   const played = emptyPlayed(sketches.length, 2);
   for (const [row, { day, region = "dry", truth, ladder, heads = {}, ...of }] of sketches.entries()) {

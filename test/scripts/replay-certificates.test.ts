@@ -16,7 +16,7 @@ function state(change: Partial<CertificateState>): CertificateState {
   };
 }
 
-// One wrong of four that passed in 2014, with another wrong one that did not pass; in 2015 one more wrong one passes.
+// In 2014 one of four accepted answers is wrong, and one wrong answer is not accepted; in 2015 another wrong one is accepted.
 const played = playedOf([
   dry("2014-01-01", right),
   dry("2014-02-01", wrong),
@@ -33,17 +33,17 @@ describe("certificates at the end of a year", () => {
   const realised = (certificate: CertificateState | null, rows?: number) =>
     judgeLooks(played, look(certificate, rows))[0]?.realised;
 
-  it("are held against what the region's rule let pass in their window, up to the look", () => {
+  it("are compared with the accepted answers of their window", () => {
     expect(realised(state({}))).toBe(1 / 4);
     expect(realised(state({}), 7)).toBe(2 / 5);
     expect(realised(state({ window: { number: 1, from: "2014-02-01", to: "2014-12-31" } }))).toBe(1 / 3);
-    // The question that proved the window before wrong is not in the one after it.
+    // The question that disproved a window is not part of the next one.
     expect(realised(state({ window: { number: 2, from: "2014-02-01", to: "2014-12-31" } }))).toBe(0);
     expect(realised(state({ window: { number: 1, from: "2016-01-01", to: "2016-01-01" } }))).toBeNull();
     expect(judgeLooks(played, look(null))[0]).toMatchObject({ status: "none", realised: null, window: null });
   });
 
-  it("are counted: held, of these wrongly, and the labels that the rest still need", () => {
+  it("are counted by status, with wrong bounds and labels still needed", () => {
     const looks = [
       ...look(state({ bound: 0.26 })),
       ...look(state({ bound: 0.24 })),

@@ -5,8 +5,8 @@ import { playedOf } from "./played.ts";
 
 const day = "2015-01-01";
 
-describe("edge, origin and ladder on the same questions", () => {
-  // The ladder answers two at the edge (by the regional head), one from memory, one by the origin.
+describe("compare", () => {
+  // The ladder answers two at the edge (by the regional head), one from the semantic cache, one by the origin.
   const played = playedOf([
     { day, truth: "Yes", ladder: 0.9, heads: { global: 0.8, regional: 0.9, full: 0.6 } },
     { day, truth: "Yes", ladder: 0.8, heads: { global: 0.3, regional: 0.8, full: 0.7 } },
@@ -19,12 +19,12 @@ describe("edge, origin and ladder on the same questions", () => {
       ladder: 0.1,
       heads: { global: 0.9, regional: 0.55, full: 0.1 },
     },
-    // The origin was away: this one is left out for all.
+    // The origin was down: this question is left out for all strategies.
     { day, truth: "No", accepted: false, ladder: 0.1, heads: { global: 0.1, regional: 0.1 } },
   ]);
   const found = compare(played, allRows(played));
 
-  it("all answered: accuracy, log-loss and calls to the origin, by hand", () => {
+  it("measures accuracy, log-loss and origin calls when all questions are answered", () => {
     expect(found).toMatchObject({ questions: 4, liveCoverage: 0.75 });
     expect(found?.all).toMatchObject({
       "edge only": { answered: 4, accuracy: 0.5, originCalls: 0 },
@@ -36,22 +36,22 @@ describe("edge, origin and ladder on the same questions", () => {
     expect(found?.all["edge only"].logLoss).toBeCloseTo(-Math.log(0.8 * 0.3 * 0.6 * 0.1) / 4, 12);
   });
 
-  it("at the ladder's own coverage: what its rule let pass, and of each head the surest three", () => {
+  it("measures the ladder's accepted answers and each head's three most confident ones", () => {
     expect(found?.atLiveCoverage.ladder).toMatchObject({ answered: 3, accuracy: 2 / 3, originCalls: 0 });
-    // Surest of global: 0.9 wrong, 0.8 right, 0.3 wrong; of regional: 0.9, 0.8 right, then 0.55 for 0.45 and 0.55 alike.
+    // Most confident of global: 0.9 wrong, 0.8 right, 0.3 wrong; of regional: 0.9, 0.8 right, then 0.55 for 0.45 and 0.55 alike.
     expect(found?.atLiveCoverage["edge only"].accuracy).toBeCloseTo(1 / 3, 12);
     expect(found?.atLiveCoverage["regional only"].accuracy).toBeCloseTo(1, 12);
     expect(found?.atLiveCoverage["origin only"]).toMatchObject({ answered: 3, accuracy: 1, originCalls: 4 });
     expect(found?.atLiveCoverage["origin only"].logLoss).toBeCloseTo(-Math.log(0.7 * 0.8 * 0.9) / 3, 12);
   });
 
-  it("finds how many calls to the origin can be saved at its own accuracy", () => {
-    // Surest of regional: 0.9 and 0.8, right; then 0.55 twice, the second of them wrong.
+  it("finds how many origin calls can be saved at the origin's accuracy", () => {
+    // Most confident of regional: 0.9 and 0.8, right; then 0.55 twice, the second of them wrong.
     expect(found?.atOriginAccuracy.originAccuracy).toBe(1);
     expect(found?.atOriginAccuracy).toMatchObject({ saved: 3 / 4, accuracy: 1 });
   });
 
-  it("says nothing where nothing passed, or where a head is missing throughout", () => {
+  it("returns null figures without accepted answers, and null when a head scored nothing", () => {
     const heads = { global: 0.8, regional: 0.9, full: 0.6 };
     const strict = playedOf([{ day, truth: "Yes", rung: "origin", ladder: 0.6, heads }]);
     expect(compare(strict, [0])?.atLiveCoverage.ladder).toEqual({ ...nothing, originCalls: 0 });

@@ -17,7 +17,7 @@ const dayMs = 24 * 3600_000;
 
 beforeAll(startBackend);
 
-/** A thin network of storefront without any training, and a client that hands out its blobs and a region's head. */
+/** An untrained thin network of storefront, and a client that serves its blobs and a region's head. */
 async function served() {
   const rows = (await storefront.load({})).slice(0, 24);
   const blobs: Blobs = new Map();
@@ -27,7 +27,7 @@ async function served() {
     input,
     blobs,
   );
-  // A head that gives every class the same chance, whatever the embedding.
+  // A head that gives every class the same probability.
   const flat = encodeHead({ weights: new Float32Array(3 * 6), bias: new Float32Array(6) });
   const sha256 = await sha256Hex(flat);
   blobs.set(sha256, flat);
@@ -46,8 +46,8 @@ async function served() {
   return { rows, manifest: { thin: packed } as unknown as ClassifyManifest, client, forget };
 }
 
-describe("the heads that were made once", () => {
-  it("score their own region's questions; the others have the global head", async () => {
+describe("the control of heads made once", () => {
+  it("scores a region with its own head and the others with the global head", async () => {
     const { rows, manifest, client } = await served();
     const heads = await headsOf(client, "storefront", ["lagoon", "mesa"]);
     expect([...(heads?.keys() ?? [])]).toEqual(["lagoon"]);
@@ -60,17 +60,17 @@ describe("the heads that were made once", () => {
     }
   });
 
-  it("are left out where no region has one", async () => {
+  it("is left out when no region has a head", async () => {
     const { client, forget } = await served();
     forget();
     expect(await headsOf(client, "storefront", ["lagoon"])).toBeNull();
   });
 });
 
-describe("the large model retrained every year", () => {
+describe("the control of the large model retrained every year", () => {
   const row = (day: string): Row => ({ region: "lagoon", instance: {}, label: "sneakers", at: Date.parse(day) });
 
-  it("is trained on what was known when its year, or the replay, began", () => {
+  it("trains on what was known when its year or the replay began", () => {
     const asked = ["2014-03-01", "2014-12-31", "2015-01-01", "2016-02-02"].map(row);
     const from = Date.parse("2014-02-01");
     expect(periodsOf(asked, from).map(({ year, rows, ...of }) => [year, rows.length, of.from])).toEqual([
@@ -82,7 +82,7 @@ describe("the large model retrained every year", () => {
     expect(knownAt(asked, Date.parse("2015-01-01"))).toEqual(asked.slice(0, 2));
   });
 
-  it("scores each asked row, in order, and better than chance", async () => {
+  it("scores each asked row in order and better than chance", async () => {
     const all = await storefront.load({});
     const from = Date.parse("2025-10-01");
     const asked = all.filter(({ at }) => at >= from && at < from + 30 * dayMs);

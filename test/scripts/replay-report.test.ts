@@ -1,11 +1,11 @@
 import { describe, expect, it } from "vitest";
-import { describe as inTables } from "#scripts/replay/describe.ts";
+import { describeReport } from "#scripts/replay/describe.ts";
 import { allRows } from "#scripts/replay/played.ts";
 import { reportOf } from "#scripts/replay/report.ts";
 import { gainsOf, summarise, summariseBy } from "#scripts/replay/summary.ts";
 import { playedOf } from "./played.ts";
 
-// Four questions of a dry and a wet region: by hand, three of them under the rule of the edge or the region.
+// Four questions of a dry and a wet region; edge or region accepted three of them.
 const played = playedOf([
   { day: "2014-12-30", region: "dry", truth: "No", ladder: 0.25, heads: { global: 0.25, regional: 0.1, full: 0.5 } },
   { day: "2014-12-31", region: "wet", truth: "Yes", ladder: 0.75, heads: { global: 0.5, regional: 0.75, full: 0.9 } },
@@ -20,8 +20,8 @@ const played = playedOf([
 ]);
 const rows = allRows(played);
 
-describe("a replay's summary", () => {
-  it("evaluates each head on the questions that it scored, by hand", () => {
+describe("summarise", () => {
+  it("evaluates each head on the questions it scored", () => {
     const { questions, heads } = summarise(played, rows);
     expect([questions, Object.keys(heads)]).toEqual([4, ["global", "regional", "full"]]);
     const mean = (...chances: number[]) => -chances.reduce((sum, p) => sum + Math.log(p), 0) / chances.length;
@@ -32,7 +32,7 @@ describe("a replay's summary", () => {
     expect(heads.regional).toMatchObject({ n: 4, auc: 0.75, accuracy: 0.75 });
   });
 
-  it("counts who answered, and what the rules let pass: three of four, one of them wrong", () => {
+  it("counts answers by rung, and accepted ones with their error", () => {
     const { rungs, live } = summarise(played, rows);
     expect(rungs).toEqual({ edge: 0.5, region: 0.25, origin: 0.25, human: 0 });
     expect(live).toEqual({ accepted: 3, coverage: 0.75, error: 1 / 3 });
@@ -42,7 +42,7 @@ describe("a replay's summary", () => {
     expect(summarise(open, [0])).toMatchObject({ rungs: { human: 1, edge: 0 }, live: { accepted: 0 } });
   });
 
-  it("says in how many regions a head is better than the global one, and where it is best and worst", () => {
+  it("finds in how many regions a head beats the global one, and its best and worst region", () => {
     const byRegion = summariseBy(played, rows, (row) => played.region[row] as string);
     const gains = gainsOf(byRegion, "regional");
     expect(gains).toMatchObject({ regions: 2, better: 1, worst: { region: "dry" }, best: { region: "wet" } });
@@ -52,13 +52,13 @@ describe("a replay's summary", () => {
   });
 });
 
-describe("a replay's report", () => {
+describe("reportOf", () => {
   const report = reportOf(played, {
     ...{ model: "weather", targetRisk: 0.1, looks: [], origin: [], retrains: { promoted: 2 }, seconds: 3 },
-    leftOut: { once: "nobody knows" },
+    leftOut: { once: "not computed" },
   });
 
-  it("has all by year and by region, from the same questions", () => {
+  it("has the same figures by year and by region", () => {
     expect(report).toMatchObject({ model: "weather", from: "2014-12-30", to: "2015-01-02", questions: 4 });
     expect(Object.entries(report.byYear).map(([year, { live }]) => [year, live.error])).toEqual([
       ["2014", 0],
@@ -69,11 +69,11 @@ describe("a replay's report", () => {
     expect(JSON.parse(JSON.stringify(report))).toEqual(report);
   });
 
-  it("is told in small tables, with what is left out", () => {
-    const text = inTables(report);
+  it("is described in tables, with the controls that are left out", () => {
+    const text = describeReport(report);
     expect(text).toContain("weather, 2014-12-30 to 2015-01-02: 4 questions in 3 s; retrains: 2 promoted");
     expect(text).toMatch(/^2015 +0\.0% +50\.0% +50\.0% +0\.0% +50\.0% +100\.0%$/m);
     expect(text).toMatch(/^regional +1 of 2 +wet −0\.2939 +dry \+0\.0204$/m);
-    expect(text).toContain("Left out: once; nobody knows.");
+    expect(text).toContain("Left out: once (not computed)");
   });
 });

@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { sha256Hex } from "#core/hash.ts";
 import { parseTokens } from "#core/tokens.ts";
-import { table } from "#scripts/local/output.ts";
+import { formatTable } from "#scripts/local/output.ts";
 import { checkPort } from "#scripts/local/ports.ts";
 import { root } from "#scripts/local/process.ts";
 import { ensureSecrets } from "#scripts/local/secrets.ts";
@@ -126,7 +126,7 @@ describe("ensureSecrets", () => {
 describe("table", () => {
   it("aligns its columns", () => {
     expect(
-      table([
+      formatTable([
         ["a", "bb"],
         ["ccc", null],
       ]),

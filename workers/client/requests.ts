@@ -25,7 +25,7 @@ const batchMaxBytes = 3 * 1024 * 1024;
 /** Longest time that the edge gives the rungs above. */
 const askMaxMs = 10_000;
 /** Options with the deadline as a moment, ms since 1970. */
-export type WithDeadline<T extends WaitOptions> = Omit<T, "deadlineMs"> & { deadlineAt?: number | undefined };
+type WithDeadline<T extends WaitOptions> = Omit<T, "deadlineMs"> & { deadlineAt?: number | undefined };
 
 /** Turns `deadlineMs` into the moment at which the call ends. */
 export function withDeadline<T extends WaitOptions>({ deadlineMs, ...rest }: T): WithDeadline<T> {
@@ -44,12 +44,12 @@ export function askRequest(model: string, body: Partial<AskBody>, options: AskOp
 }
 
 /** Returns the time left for the rungs above, in ms. */
-export function remainingOf(deadlineAt: number): number {
+function remainingOf(deadlineAt: number): number {
   return Math.max(1, Math.min(askMaxMs, deadlineAt - Date.now()));
 }
 
 /** Returns the headers by which the edge recognises a retry. */
-export function idempotencyHeaders(idempotencyKey: string | undefined): Record<string, string> {
+function idempotencyHeaders(idempotencyKey: string | undefined): Record<string, string> {
   return idempotencyKey === undefined
     ? { "x-upriver-request": crypto.randomUUID() }
     : { "idempotency-key": idempotencyKey };

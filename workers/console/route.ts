@@ -7,7 +7,7 @@ export interface ConsoleRoute {
 }
 
 /** Parses the hash of an address. */
-export function routeOf(hash: string): ConsoleRoute {
+function routeOf(hash: string): ConsoleRoute {
   const [path = "", query = ""] = hash.replace(/^#\/?/, "").split("?");
   return { path: path.split("/").filter(Boolean).map(decodeURIComponent), query: new URLSearchParams(query) };
 }

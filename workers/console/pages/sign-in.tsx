@@ -1,5 +1,5 @@
 import { useRef } from "preact/hooks";
-import { Problem } from "../parts/states.tsx";
+import { ProblemNotice } from "../parts/states.tsx";
 
 interface Props {
   onToken: (token: string) => void;
@@ -26,7 +26,7 @@ export function SignIn({ onToken, failure, isTrying }: Props) {
           {isTrying ? "Signing in …" : "Sign in"}
         </button>
       </form>
-      {failure && <Problem error={failure} />}
+      {failure && <ProblemNotice error={failure} />}
       <p class="muted">
         The token is kept in this tab only. Its scopes decide which pages you see. <code>npx upriver token</code> makes
         a token; <code>npm start</code> prints a link that signs you in.

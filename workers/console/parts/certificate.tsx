@@ -3,7 +3,7 @@ import { count, percent } from "#core/format.ts";
 import { Badge } from "./states.tsx";
 
 /** The state of a region's certificate. */
-export function Certificate({ certificate }: Pick<RegionState, "certificate">) {
+export function CertificateBadge({ certificate }: Pick<RegionState, "certificate">) {
   if (!certificate) return <span class="muted">no question yet</span>;
   const { status, bound, targetRisk, labelsNeeded } = certificate;
   switch (status) {

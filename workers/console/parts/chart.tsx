@@ -1,5 +1,5 @@
 /** A line of a chart: a value for each step, or null. */
-export interface ChartLine {
+interface ChartLine {
   name: string;
   kind: "own" | "global";
   values: (number | null)[];

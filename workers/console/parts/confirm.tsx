@@ -1,5 +1,5 @@
 import { useRef, useState } from "preact/hooks";
-import { Problem } from "./states.tsx";
+import { ProblemNotice } from "./states.tsx";
 
 interface Props {
   label: string;
@@ -34,7 +34,7 @@ export function Confirm({ label, what, onConfirm, kind, disabled = false }: Prop
       </button>
       <dialog ref={dialog} aria-label={label}>
         <p>{what}</p>
-        {error && <Problem error={error} />}
+        {error && <ProblemNotice error={error} />}
         <div class="actions">
           <button type="button" onClick={() => dialog.current?.close()}>
             Cancel

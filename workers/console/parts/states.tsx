@@ -3,7 +3,7 @@ import { ProblemError } from "#client/index.ts";
 import type { Polled } from "../polled.ts";
 
 /** An error with the next step. */
-export function Problem({ error, onRetry }: { error: Error; onRetry?: () => void }) {
+export function ProblemNotice({ error, onRetry }: { error: Error; onRetry?: () => void }) {
   const problem = error instanceof ProblemError ? error.problem : null;
   return (
     <div class="notice bad" role="alert">
@@ -37,7 +37,7 @@ export function Loaded<T>({ of, children }: { of: Polled<T>; children: (value: T
   const { value, error, reload } = of;
   return (
     <>
-      {error && <Problem error={error} onRetry={reload} />}
+      {error && <ProblemNotice error={error} onRetry={reload} />}
       {value === null ? (
         !error && <p class="loading">Loading …</p>
       ) : (

@@ -1,7 +1,7 @@
 import type { ComponentChildren } from "preact";
 
 /** A column: its title, whether it holds numbers, and whether only screen readers get the title. */
-export interface TableColumn {
+interface TableColumn {
   title: string;
   isNumber?: boolean;
   isUnseen?: boolean;
@@ -16,7 +16,7 @@ interface Props {
 }
 
 /** A table; on narrow pages, a card for each row. */
-export function Table({ caption, columns, children }: Props) {
+export function DataTable({ caption, columns, children }: Props) {
   return (
     <div class="scroll">
       <table>

@@ -1,8 +1,8 @@
 import type { Ladder, ModelLadder } from "#client/index.ts";
-import { columnsOf, Table } from "#console/parts/table.tsx";
+import { columnsOf, DataTable } from "#console/parts/table.tsx";
 import { linkTo } from "#console/route.ts";
 import { count, percent } from "#core/format.ts";
-import { Rung } from "./rung.tsx";
+import { RungRow } from "./rung.tsx";
 
 interface ModelProps {
   ladder: ModelLadder;
@@ -55,11 +55,16 @@ export function Model({ ladder, perSecond, nextRung, isLinked }: ModelProps) {
           <dd>{waiting > 0 && isLinked ? <a href={linkTo("review", model)}>{count(waiting)}</a> : count(waiting)}</dd>
         </div>
       </dl>
-      <Table caption={`The rungs of ${model}, top to bottom`} columns={columns}>
+      <DataTable caption={`The rungs of ${model}, top to bottom`} columns={columns}>
         {rungs.toReversed().map((rung) => (
-          <Rung key={rung.rung} model={model} rung={rung} isDown={rung.rung === "origin" && nextRung?.up === false} />
+          <RungRow
+            key={rung.rung}
+            model={model}
+            rung={rung}
+            isDown={rung.rung === "origin" && nextRung?.up === false}
+          />
         ))}
-      </Table>
+      </DataTable>
       {breakersOpen.length > 0 && (
         <p class="notice warn">
           {breakersOpen.length === 1 ? "One region has" : `${breakersOpen.length} regions have`} stopped asking the

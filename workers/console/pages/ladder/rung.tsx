@@ -12,7 +12,7 @@ const descriptions = {
 } as const;
 
 /** A row for a rung: questions, answers, accuracy, latency and cost. */
-export function Rung({ model, rung, isDown }: { model: string; rung: LadderRung; isDown: boolean }) {
+export function RungRow({ model, rung, isDown }: { model: string; rung: LadderRung; isDown: boolean }) {
   const { asked, answered, passed, share, judged, accuracy, p50Ms, p99Ms, usdPerMillion } = rung;
   return (
     <tr data-rung={rung.rung}>

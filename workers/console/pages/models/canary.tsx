@@ -3,7 +3,7 @@ import { Badge } from "#console/parts/states.tsx";
 import { count, moment, percent } from "#core/format.ts";
 
 /** The state of the canary, or the outcome of the last one. */
-export function Canary({ summary: { canary }, watch }: { summary: ModelSummary; watch: CanaryState | null }) {
+export function CanaryNotice({ summary: { canary }, watch }: { summary: ModelSummary; watch: CanaryState | null }) {
   if (!watch)
     return (
       <p class="notice">

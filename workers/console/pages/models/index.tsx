@@ -5,10 +5,10 @@ import { ModelChoice } from "#console/parts/model-choice.tsx";
 import { Loaded } from "#console/parts/states.tsx";
 import { usePolled } from "#console/polled.ts";
 import { can, type Session } from "#console/session.ts";
-import { Canary } from "./canary.tsx";
+import { CanaryNotice } from "./canary.tsx";
 import { Trainings } from "./trainings.tsx";
 import { VersionHistory } from "./version-history.tsx";
-import { Versions } from "./versions.tsx";
+import { VersionTable } from "./versions.tsx";
 
 const everyMs = 3_000;
 
@@ -55,7 +55,7 @@ function Model({ session, summary, onMove }: Props) {
   };
   return (
     <>
-      {(canary || watch.value) && <Canary summary={summary} watch={watch.value} />}
+      {(canary || watch.value) && <CanaryNotice summary={summary} watch={watch.value} />}
       <div class="head">
         <h2>Versions</h2>
         <Confirm
@@ -73,7 +73,13 @@ function Model({ session, summary, onMove }: Props) {
       <Loaded of={versions}>
         {(list) => (
           <>
-            <Versions session={session} summary={summary} list={list} regions={regions.value ?? []} onMove={moved} />
+            <VersionTable
+              session={session}
+              summary={summary}
+              list={list}
+              regions={regions.value ?? []}
+              onMove={moved}
+            />
             <h2>Trainings</h2>
             <Trainings session={session} model={model} />
             <h2>History</h2>

@@ -1,10 +1,10 @@
 import { useState } from "preact/hooks";
 import type { Training } from "#client/index.ts";
-import { Badge, Empty, Loaded, Problem } from "#console/parts/states.tsx";
+import { Badge, Empty, Loaded, ProblemNotice } from "#console/parts/states.tsx";
 import { usePolled } from "#console/polled.ts";
 import type { Session } from "#console/session.ts";
 import { moment } from "#core/format.ts";
-import { TrainingReport } from "./training-report.tsx";
+import { ReportButton } from "./report-button.tsx";
 
 const everyMs = 3_000;
 
@@ -22,7 +22,7 @@ export function Trainings({ session, model }: { session: Session; model: string 
   };
   return (
     <>
-      {failure && <Problem error={failure} />}
+      {failure && <ProblemNotice error={failure} />}
       <Loaded of={trainings}>
         {(all) => (
           <>
@@ -65,7 +65,7 @@ function TrainingRow({ session, training }: { session: Session; training: Traini
           <progress value={progress.epoch - 1 + progress.share} max={progress.epochs} />
         </label>
       )}
-      <TrainingReport session={session} model={model} id={id} />
+      <ReportButton session={session} model={model} id={id} />
     </li>
   );
 }

@@ -1,7 +1,7 @@
 import type { ModelSummary, RegionState, VersionList } from "#client/index.ts";
 import { Confirm } from "#console/parts/confirm.tsx";
 import { Badge } from "#console/parts/states.tsx";
-import { columnsOf, Table } from "#console/parts/table.tsx";
+import { columnsOf, DataTable } from "#console/parts/table.tsx";
 import type { Session } from "#console/session.ts";
 import { count, four, moment, percent } from "#core/format.ts";
 
@@ -26,7 +26,7 @@ const columns = columnsOf(
 );
 
 /** The versions of a model: metrics, callers and actions. */
-export function Versions({ session, summary, list, regions, onMove }: Props) {
+export function VersionTable({ session, summary, list, regions, onMove }: Props) {
   const { model, stable, canary } = summary;
   const roll = (version: number, isCanary: boolean) => async () => {
     const target = isCanary ? { version, share: canaryShare, watch: true } : { version };
@@ -34,7 +34,7 @@ export function Versions({ session, summary, list, regions, onMove }: Props) {
     onMove();
   };
   return (
-    <Table caption={`The versions of ${model}, the newest first`} columns={columns}>
+    <DataTable caption={`The versions of ${model}, the newest first`} columns={columns}>
       {list.versions
         .toSorted((a, b) => b.version - a.version)
         .map(({ version, state, createdAt, metrics, preparing }) => {
@@ -64,7 +64,7 @@ export function Versions({ session, summary, list, regions, onMove }: Props) {
                     ? canary
                       ? "all others"
                       : "all callers"
-                    : "nobody"}
+                    : "no callers"}
                 {running > 0 && `; ${count(running)} regions`}
               </td>
               <td class="actions">
@@ -89,6 +89,6 @@ export function Versions({ session, summary, list, regions, onMove }: Props) {
             </tr>
           );
         })}
-    </Table>
+    </DataTable>
   );
 }

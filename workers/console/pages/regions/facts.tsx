@@ -1,5 +1,5 @@
 import type { RegionState } from "#client/index.ts";
-import { Certificate } from "#console/parts/certificate.tsx";
+import { CertificateBadge } from "#console/parts/certificate.tsx";
 import { bytes, count, day, duration, percent } from "#core/format.ts";
 
 /** Figures of a region. */
@@ -9,7 +9,7 @@ export function Facts({ state }: { state: RegionState }) {
   return (
     <>
       <p>
-        <Certificate certificate={certificate} /> {certificate?.reason}
+        <CertificateBadge certificate={certificate} /> {certificate?.reason}
       </p>
       <dl class="figures">
         <Fact

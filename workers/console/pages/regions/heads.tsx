@@ -1,7 +1,7 @@
 import type { RegionDetail, RegionHead } from "#client/index.ts";
 import { Confirm } from "#console/parts/confirm.tsx";
 import { Badge, Empty } from "#console/parts/states.tsx";
-import { columnsOf, Table } from "#console/parts/table.tsx";
+import { columnsOf, DataTable } from "#console/parts/table.tsx";
 import type { Session } from "#console/session.ts";
 import { four, moment, percent } from "#core/format.ts";
 
@@ -16,7 +16,7 @@ interface Props {
 const columns = columnsOf("Head", "Created", "#Accuracy", "#Log-loss", "State", "~Actions");
 
 /** The heads of a region, with the action that returns to one. */
-export function Heads({ detail, session, model, region, onChange }: Props) {
+export function HeadList({ detail, session, model, region, onChange }: Props) {
   const { state, heads, runs, history } = detail;
   const serve = (head: number | null) => async () => {
     await session.client.rollbackRegion(model, region, { head });
@@ -46,7 +46,7 @@ export function Heads({ detail, session, model, region, onChange }: Props) {
           />
         )}
       </div>
-      <Table caption={`The heads of ${region}, the newest first`} columns={columns}>
+      <DataTable caption={`The heads of ${region}, the newest first`} columns={columns}>
         {heads.map((head) => {
           const standing = runOf(head)?.report?.standing;
           const serves = head.isCurrent && head.base === state.base;
@@ -83,7 +83,7 @@ export function Heads({ detail, session, model, region, onChange }: Props) {
             </tr>
           );
         })}
-      </Table>
+      </DataTable>
       <details>
         <summary>History</summary>
         <ul class="list">

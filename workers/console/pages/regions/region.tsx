@@ -4,8 +4,8 @@ import { usePolled } from "#console/polled.ts";
 import { linkTo } from "#console/route.ts";
 import type { Session } from "#console/session.ts";
 import { Facts } from "./facts.tsx";
-import { Heads } from "./heads.tsx";
-import { Runs } from "./runs.tsx";
+import { HeadList } from "./heads.tsx";
+import { RunList } from "./runs.tsx";
 import { StandingChart } from "./standing-chart.tsx";
 
 const everyMs = 5_000;
@@ -50,9 +50,9 @@ export function RegionPage({ session, model, region }: Props) {
             ) : (
               <Empty title="No retrain has compared heads yet." />
             )}
-            <Heads detail={detail} session={session} model={model} region={region} onChange={live.reload} />
+            <HeadList detail={detail} session={session} model={model} region={region} onChange={live.reload} />
             <h2>Retrains</h2>
-            <Runs runs={detail.runs} />
+            <RunList runs={detail.runs} />
           </>
         )}
       </Loaded>

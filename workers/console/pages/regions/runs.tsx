@@ -1,16 +1,16 @@
 import type { RegionRun } from "#client/index.ts";
 import { RunState } from "#console/parts/run-state.tsx";
 import { Empty } from "#console/parts/states.tsx";
-import { columnsOf, Table } from "#console/parts/table.tsx";
+import { columnsOf, DataTable } from "#console/parts/table.tsx";
 import { count, duration, moment } from "#core/format.ts";
 
 const columns = columnsOf("Data up to", "Version", "Outcome", "#Held out", "#Duration");
 
 /** The last retrains of a region with the gate's reasons. */
-export function Runs({ runs }: { runs: RegionRun[] }) {
+export function RunList({ runs }: { runs: RegionRun[] }) {
   if (runs.length === 0) return <Empty title="No retrain yet. The model's schedule starts the first one." />;
   return (
-    <Table caption="The last retrains" columns={columns}>
+    <DataTable caption="The last retrains" columns={columns}>
       {runs.map((run) => (
         <tr key={run.id}>
           <th scope="row">{moment(run.at)}</th>
@@ -26,6 +26,6 @@ export function Runs({ runs }: { runs: RegionRun[] }) {
           </td>
         </tr>
       ))}
-    </Table>
+    </DataTable>
   );
 }

@@ -1,8 +1,8 @@
 import type { RegionState } from "#client/index.ts";
-import { Certificate } from "#console/parts/certificate.tsx";
+import { CertificateBadge } from "#console/parts/certificate.tsx";
 import { RunState } from "#console/parts/run-state.tsx";
 import { Badge, Empty } from "#console/parts/states.tsx";
-import { columnsOf, Table } from "#console/parts/table.tsx";
+import { columnsOf, DataTable } from "#console/parts/table.tsx";
 import { linkTo } from "#console/route.ts";
 import { count, percent } from "#core/format.ts";
 
@@ -21,11 +21,11 @@ const columns = columnsOf(
 export function RegionTable({ model, regions }: { model: string; regions: RegionState[] }) {
   if (regions.length === 0) return <Empty title="No region matches the filter." />;
   return (
-    <Table caption={`The regions of ${model}`} columns={columns}>
+    <DataTable caption={`The regions of ${model}`} columns={columns}>
       {regions.map((state) => (
         <Row key={state.region} model={model} state={state} />
       ))}
-    </Table>
+    </DataTable>
   );
 }
 
@@ -49,7 +49,7 @@ function Row({ model, state }: { model: string; state: RegionState }) {
         {percent(certificate?.coverage)}
       </td>
       <td data-label="Certificate">
-        <Certificate certificate={certificate} />
+        <CertificateBadge certificate={certificate} />
       </td>
       <td data-label="Input drift">
         {drift?.alarm ? (

@@ -1,10 +1,10 @@
 import { useRef } from "preact/hooks";
 import type { Input, UpriverClient } from "#client/index.ts";
-import { Empty, Problem } from "#console/parts/states.tsx";
+import { Empty, ProblemNotice } from "#console/parts/states.tsx";
 import { count } from "#core/format.ts";
 import { FlagDialog } from "./flag-dialog.tsx";
 import { useKeys } from "./keys.ts";
-import { Question } from "./question.tsx";
+import { QuestionView } from "./question.tsx";
 import { useReviewing } from "./reviewing.ts";
 
 /** Keys of the labels, in order; s, u and f are actions. */
@@ -50,9 +50,9 @@ export function Desk({ client, model, labels, input, reviewer }: DeskProps) {
           </span>
         )}
       </p>
-      {error && <Problem error={error} onRetry={desk.refresh} />}
+      {error && <ProblemNotice error={error} onRetry={desk.refresh} />}
       {current ? (
-        <Question question={current} input={input} given={given} />
+        <QuestionView question={current} input={input} given={given} />
       ) : desk.isLoading ? (
         <p class="loading">Loading …</p>
       ) : (

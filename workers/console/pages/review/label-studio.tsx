@@ -1,6 +1,6 @@
 import { useState } from "preact/hooks";
 import type { LabelStudioImported, UpriverClient } from "#client/index.ts";
-import { Problem } from "#console/parts/states.tsx";
+import { ProblemNotice } from "#console/parts/states.tsx";
 import { count } from "#core/format.ts";
 
 /** Exports open questions to Label Studio and imports its annotations as answers. */
@@ -46,7 +46,7 @@ export function LabelStudio({ client, model, reviewer }: { client: UpriverClient
           <input type="file" accept=".json,application/json" onChange={(event) => take(event.currentTarget)} />
         </label>
       </div>
-      {failure && <Problem error={failure} />}
+      {failure && <ProblemNotice error={failure} />}
       {result && (
         <p role="status">
           {count(result.accepted)} accepted, {count(result.skipped)} without a label, {count(result.refused.length)}{" "}

@@ -5,7 +5,7 @@ import { moment, percent } from "#core/format.ts";
 import { InstanceView } from "./instance.tsx";
 
 /** A question with the opinion of each rung. */
-export function Question({
+export function QuestionView({
   question,
   input,
   given,

@@ -2,13 +2,13 @@ import { useCallback, useEffect, useRef, useState } from "preact/hooks";
 import { ProblemError, type ReviewQuestion, type UpriverClient } from "#client/index.ts";
 
 /** A question that the reviewer answered and can return to. */
-export interface ReviewedQuestion {
+interface ReviewedQuestion {
   question: ReviewQuestion;
   label: string;
 }
 
 /** A reviewer's view of the queue, and the actions on its first question. */
-export interface ReviewState {
+interface ReviewState {
   current: ReviewQuestion | null;
   /** The label given before, if the question is back after an undo. */
   given: string | null;

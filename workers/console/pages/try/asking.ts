@@ -2,7 +2,7 @@ import { useRef, useState } from "preact/hooks";
 import type { Answer, AskOptions, Instance, Picture, UpriverClient } from "#client/index.ts";
 
 /** A question that was asked, with what is known of its answer. */
-export interface AskState {
+interface AskState {
   answer: Answer | null;
   error: Error | null;
   isAsking: boolean;

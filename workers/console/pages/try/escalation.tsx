@@ -13,7 +13,7 @@ interface Props {
 }
 
 /** The rungs that a question reached, and its answer. */
-export function Escalation({ ladder, answer, isAsking, tookMs, labels }: Props) {
+export function EscalationPath({ ladder, answer, isAsking, tookMs, labels }: Props) {
   if (!answer && !isAsking) return <Empty title="No question asked yet." />;
   const isOpen = answer?.status === "open";
   const at = answer ? (isOpen ? ladder.length - 1 : ladder.indexOf(answer.rung)) : -1;

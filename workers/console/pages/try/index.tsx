@@ -2,11 +2,11 @@ import { useState } from "preact/hooks";
 import type { Instance, Manifest, ModelState, Picture } from "#client/index.ts";
 import type { PageProps } from "#console/page.ts";
 import { ModelChoice } from "#console/parts/model-choice.tsx";
-import { Loaded, Problem } from "#console/parts/states.tsx";
+import { Loaded, ProblemNotice } from "#console/parts/states.tsx";
 import { usePolled } from "#console/polled.ts";
 import { can, type Session } from "#console/session.ts";
 import { useAsking } from "./asking.ts";
-import { Escalation } from "./escalation.tsx";
+import { EscalationPath } from "./escalation.tsx";
 import { FeatureForm } from "./feature-form.tsx";
 import { JsonForm } from "./json-form.tsx";
 import { PictureForm } from "./picture-form.tsx";
@@ -102,8 +102,8 @@ function Ask({ session, state, manifest }: { session: Session; state: Classifier
         {way === "json" && <JsonForm examples={examples} onAsk={ask} isBusy={asked.isAsking && !asked.answer} />}
       </div>
       <div>
-        {asked.error && <Problem error={asked.error} />}
-        <Escalation
+        {asked.error && <ProblemNotice error={asked.error} />}
+        <EscalationPath
           ladder={policy.ladder}
           answer={asked.answer}
           isAsking={asked.isAsking}

@@ -1,6 +1,6 @@
 import { useState } from "preact/hooks";
 import type { Instance } from "#client/index.ts";
-import { Problem } from "#console/parts/states.tsx";
+import { ProblemNotice } from "#console/parts/states.tsx";
 
 interface Props {
   examples: Instance[];
@@ -31,7 +31,7 @@ export function JsonForm({ examples, onAsk, isBusy }: Props) {
         Instance
         <textarea rows={12} spellcheck={false} value={text} onInput={(event) => setText(event.currentTarget.value)} />
       </label>
-      {failure && <Problem error={failure} />}
+      {failure && <ProblemNotice error={failure} />}
       <div class="actions start">
         <button type="submit" class="primary" disabled={isBusy}>
           Ask

@@ -1,6 +1,6 @@
 import { useState } from "preact/hooks";
 import type { Instance, ModelState, TensorAnswer, UpriverClient } from "#client/index.ts";
-import { Empty, Problem } from "#console/parts/states.tsx";
+import { Empty, ProblemNotice } from "#console/parts/states.tsx";
 import { JsonForm } from "./json-form.tsx";
 
 interface Props {
@@ -28,7 +28,7 @@ export function TryTensors({ client, state: { model, inputs, outputs, examples }
         <JsonForm examples={examples} onAsk={ask} isBusy={isBusy} />
       </div>
       <div>
-        {failure && <Problem error={failure} />}
+        {failure && <ProblemNotice error={failure} />}
         {answer ? (
           <>
             <p>Version {answer.version} at the edge.</p>

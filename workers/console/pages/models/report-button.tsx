@@ -1,9 +1,9 @@
 import { useRef, useState } from "preact/hooks";
-import { Problem } from "#console/parts/states.tsx";
+import { ProblemNotice } from "#console/parts/states.tsx";
 import type { Session } from "#console/session.ts";
 
 /** A button that opens a training's report in a frame without scripts. */
-export function TrainingReport({ session, model, id }: { session: Session; model: string; id: string }) {
+export function ReportButton({ session, model, id }: { session: Session; model: string; id: string }) {
   const dialog = useRef<HTMLDialogElement>(null);
   const [page, setPage] = useState<string | null>(null);
   const [failure, setFailure] = useState<Error | null>(null);
@@ -20,7 +20,7 @@ export function TrainingReport({ session, model, id }: { session: Session; model
         Report
       </button>
       <dialog ref={dialog} class="wide" aria-label="Training report" onClose={() => setOpen(false)}>
-        {failure && <Problem error={failure} />}
+        {failure && <ProblemNotice error={failure} />}
         {page === null || !isOpen ? (
           isOpen && !failure && <p class="loading">Loading …</p>
         ) : (
