@@ -1,27 +1,30 @@
 /** How the values of a column are written to SQLite and read from it. `T` is what the code sees. */
-export interface Column<T> {
+export interface StoredColumn<T> {
   encode(value: T): SqlStorageValue;
   decode(stored: SqlStorageValue): T;
 }
 
 /** A column that an insert may leave out: it is null, or the schema gives it a value. */
-export interface OptionalColumn<T> extends Column<T> {
+export interface OptionalColumn<T> extends StoredColumn<T> {
   isOptional: true;
 }
 
 /** A column that SQLite stores as it is; `T` may be narrower, such as a union of strings. */
-function plain<T extends SqlStorageValue>(): Column<T> {
+function plain<T extends SqlStorageValue>(): StoredColumn<T> {
   return { encode: (value) => value, decode: (stored) => stored as T };
 }
 
-export const text = <T extends string = string>(): Column<T> => plain<T>();
-export const number = (): Column<number> => plain<number>();
-export const bytes = (): Column<ArrayBuffer> => plain<ArrayBuffer>();
-export const flag = (): Column<boolean> => ({ encode: Number, decode: Boolean });
+export const text = <T extends string = string>(): StoredColumn<T> => plain<T>();
+export const number = (): StoredColumn<number> => plain<number>();
+export const bytes = (): StoredColumn<ArrayBuffer> => plain<ArrayBuffer>();
+export const flag = (): StoredColumn<boolean> => ({ encode: Number, decode: Boolean });
 /** A value that is stored as JSON. */
-export const json = <T>(): Column<T> => ({ encode: JSON.stringify, decode: (stored) => JSON.parse(stored as string) });
+export const json = <T>(): StoredColumn<T> => ({
+  encode: JSON.stringify,
+  decode: (stored) => JSON.parse(stored as string),
+});
 
-export function nullable<T>({ encode, decode }: Column<T>): OptionalColumn<T | null> {
+export function nullable<T>({ encode, decode }: StoredColumn<T>): OptionalColumn<T | null> {
   return {
     isOptional: true,
     encode: (value) => (value === null ? null : encode(value)),
@@ -30,13 +33,13 @@ export function nullable<T>({ encode, decode }: Column<T>): OptionalColumn<T | n
 }
 
 /** A column whose value the schema gives when an insert leaves it out: a default, or a new number. */
-export function defaulted<T>(column: Column<T>): OptionalColumn<T> {
+export function defaulted<T>(column: StoredColumn<T>): OptionalColumn<T> {
   return { ...column, isOptional: true };
 }
 
 // biome-ignore lint/suspicious/noExplicitAny: columns of different types stand in one table.
-type Columns = Record<string, Column<any>>;
-type ValueOf<C> = C extends Column<infer T> ? T : never;
+type Columns = Record<string, StoredColumn<any>>;
+type ValueOf<C> = C extends StoredColumn<infer T> ? T : never;
 type OptionalNames<C extends Columns> = {
   [Name in keyof C]: C[Name] extends OptionalColumn<ValueOf<C[Name]>> ? Name : never;
 }[keyof C];

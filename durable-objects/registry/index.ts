@@ -18,18 +18,18 @@ import { nameOf } from "../names.ts";
 import { regionObject } from "../stubs.ts";
 import type { CountBatch, RegisteredVersion, RegistryApi, RegistryRefusal, WatchOrder } from "./api.ts";
 import { CanaryWatch } from "./canary-watch.ts";
+import { HeadPointers } from "./head-pointers.ts";
 import { migrations } from "./migrations.ts";
 import { Outbox } from "./outbox.ts";
 import { Preparations } from "./preparations.ts";
 import { Publishing } from "./publishing.ts";
-import { RegionHeads } from "./region-heads.ts";
 import { Rollout } from "./rollout.ts";
 import { Canaries } from "./tables/canaries.ts";
 import { EdgeCounts } from "./tables/edge-counts.ts";
-import { Heads } from "./tables/heads.ts";
+import { HeadStore } from "./tables/heads.ts";
 import { RolloutHistory } from "./tables/history.ts";
 import { Pointers } from "./tables/pointers.ts";
-import { Regions } from "./tables/regions.ts";
+import { KnownRegions } from "./tables/regions.ts";
 import { TrainingSchedule } from "./tables/training-schedule.ts";
 import { Versions } from "./tables/versions.ts";
 
@@ -38,12 +38,12 @@ export class RegistryObject extends DurableObject<Env> implements RegistryApi {
   private readonly jobs: Jobs;
   private readonly versions: Versions;
   private readonly history: RolloutHistory;
-  private readonly heads: Heads;
-  private readonly known: Regions;
+  private readonly heads: HeadStore;
+  private readonly known: KnownRegions;
   private readonly edgeCounts: EdgeCounts;
   private readonly trainings: TrainingSchedule;
   private readonly outbox: Outbox;
-  private readonly regionHeads: RegionHeads;
+  private readonly headPointers: HeadPointers;
   private readonly pointers: Rollout;
   private readonly preparations: Preparations;
   private readonly publishing: Publishing;
@@ -63,25 +63,25 @@ export class RegistryObject extends DurableObject<Env> implements RegistryApi {
     });
     this.versions = new Versions(sql);
     this.history = new RolloutHistory(sql);
-    this.heads = new Heads(sql);
-    this.known = new Regions(sql);
+    this.heads = new HeadStore(sql);
+    this.known = new KnownRegions(sql);
     this.edgeCounts = new EdgeCounts(sql);
     this.trainings = new TrainingSchedule(sql);
     this.outbox = new Outbox({ sql, kv: env.CACHE, jobs: this.jobs });
     const { jobs, versions, history, heads, outbox, transaction } = this;
     const regions = () => this.known.all();
-    this.regionHeads = new RegionHeads({ model, heads, outbox });
+    this.headPointers = new HeadPointers({ model, heads, outbox });
     const rollout = new Rollout({
       model,
       pointers: new Pointers(sql),
       versions,
-      heads: this.regionHeads,
+      heads: this.headPointers,
       history,
       outbox,
     });
     this.pointers = rollout;
     this.preparations = new Preparations({
-      ...{ jobs, versions, heads: this.regionHeads, rollout, transaction },
+      ...{ jobs, versions, heads: this.headPointers, rollout, transaction },
       prepareRegion: (region, version) => regionObject(env, model, region).prepare(version),
     });
     const { preparations } = this;
@@ -159,12 +159,12 @@ export class RegistryObject extends DurableObject<Env> implements RegistryApi {
       const current = this.heads.pointer(base, region);
       if (current.head?.number === number) return current;
       this.history.add("head", { version: base, region });
-      return this.regionHeads.publish(head);
+      return this.headPointers.publish(head);
     });
   }
 
   setRule(base: number, region: string, rule: Rule): HeadPointer {
-    return this.transaction(() => this.regionHeads.setRule(base, region, rule));
+    return this.transaction(() => this.headPointers.setRule(base, region, rule));
   }
 
   rollbackHead(base: number, region: string, number?: number | null): Result<HeadPointer, RegistryRefusal> {
@@ -172,7 +172,7 @@ export class RegistryObject extends DurableObject<Env> implements RegistryApi {
       if (number && !this.heads.find(base, region, number)) return fail({ kind: "head-unknown", region, base, number });
       this.history.add("head-rollback", { version: base, region });
       const isPrevious = number === undefined;
-      return ok(isPrevious ? this.regionHeads.back(base, region) : this.regionHeads.point(base, region, number));
+      return ok(isPrevious ? this.headPointers.back(base, region) : this.headPointers.point(base, region, number));
     });
   }
 
@@ -202,7 +202,7 @@ export class RegistryObject extends DurableObject<Env> implements RegistryApi {
 
   forgetRegion(region: string): void {
     this.transaction(() => {
-      this.regionHeads.forget(region);
+      this.headPointers.forget(region);
       this.watch.forgetRegion(region);
       this.edgeCounts.forgetRegion(region);
       this.known.forget(region);

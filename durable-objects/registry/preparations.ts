@@ -1,5 +1,5 @@
 import type { Jobs } from "../jobs.ts";
-import type { RegionHeads } from "./region-heads.ts";
+import type { HeadPointers } from "./head-pointers.ts";
 import type { Rollout } from "./rollout.ts";
 import type { Versions } from "./tables/versions.ts";
 
@@ -10,7 +10,7 @@ const checkMs = 1_000;
 interface Needs {
   jobs: Pick<Jobs, "bring" | "drop" | "keys">;
   versions: Pick<Versions, "get" | "setState">;
-  heads: Pick<RegionHeads, "regionsWithHead" | "markReady">;
+  heads: Pick<HeadPointers, "regionsWithHead" | "markReady">;
   rollout: Pick<Rollout, "pointer" | "release">;
   /** Asks a region to train its head for a version; true when it is ready. */
   prepareRegion: (region: string, version: number) => Promise<boolean>;

@@ -1,8 +1,8 @@
 import type { ModelPointer } from "#core/contract/index.ts";
 import { fail, ok, type Result } from "#core/result.ts";
 import type { RegistryRefusal } from "./api.ts";
+import type { HeadPointers } from "./head-pointers.ts";
 import type { Outbox } from "./outbox.ts";
-import type { RegionHeads } from "./region-heads.ts";
 import type { RolloutHistory } from "./tables/history.ts";
 import type { Pointers } from "./tables/pointers.ts";
 import type { Versions } from "./tables/versions.ts";
@@ -12,7 +12,7 @@ interface Needs {
   model: string;
   pointers: Pointers;
   versions: Pick<Versions, "get" | "latest" | "setState">;
-  heads: Pick<RegionHeads, "regionsWithHead" | "isReady">;
+  heads: Pick<HeadPointers, "regionsWithHead" | "isReady">;
   history: Pick<RolloutHistory, "add">;
   outbox: Pick<Outbox, "put">;
 }

@@ -14,7 +14,7 @@ const pointers = table("head_pointers", {
 const ofRegion = "WHERE base = ? AND region = ?";
 
 /** The tables `heads` and `head_pointers`: every head of every region, and which one each region uses on a base version. */
-export class Heads {
+export class HeadStore {
   private readonly sql: SqlStorage;
 
   constructor(sql: SqlStorage) {

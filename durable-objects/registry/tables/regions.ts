@@ -4,7 +4,7 @@ const regions = table("regions", { region: text(), since: number() });
 const forgotten = table("forgotten_regions", { region: text() });
 
 /** The tables `regions` and `forgotten_regions`: the regions that have asked, and those that were forgotten. */
-export class Regions {
+export class KnownRegions {
   private readonly sql: SqlStorage;
 
   constructor(sql: SqlStorage) {

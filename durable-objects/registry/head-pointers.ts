@@ -1,16 +1,16 @@
 import type { HeadManifest, HeadPointer, Rule } from "#core/contract/index.ts";
 import type { Outbox } from "./outbox.ts";
-import type { Heads } from "./tables/heads.ts";
+import type { HeadStore } from "./tables/heads.ts";
 
 /** What moving the regions' head pointers needs. */
 interface Needs {
   model: string;
-  heads: Heads;
+  heads: HeadStore;
   outbox: Pick<Outbox, "put">;
 }
 
 /** Moves the head pointers of the regions. Heads are never deleted: a rollback may return to any of them. */
-export class RegionHeads {
+export class HeadPointers {
   private readonly needs: Needs;
 
   constructor(needs: Needs) {
