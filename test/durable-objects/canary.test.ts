@@ -127,7 +127,7 @@ describe("a watched canary", () => {
     expect(await worse.pointer()).toMatchObject({ stable: 1, canary: null });
     expect(await worse.state()).toMatchObject({
       outcome: "rolled back",
-      reason: expect.stringMatching(/surely between \+/),
+      reason: expect.stringMatching(/with confidence between \+/),
     });
     const { versions, history } = await worse.versions();
     expect(history[0]).toMatchObject({ action: "rollback", version: 2 });

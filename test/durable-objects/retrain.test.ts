@@ -55,7 +55,7 @@ describe("a retrain", () => {
   it("refuses a head that is not, and says why", async () => {
     const run = await retrain("north");
     expect(run.status).toBe("refused");
-    expect(run.reason).toMatch(/log-loss is not surely lower/);
+    expect(run.reason).toMatch(/not significantly better/);
   });
 
   it("skips what is too little to learn from", async () => {

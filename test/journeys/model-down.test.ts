@@ -72,7 +72,7 @@ describe("a new version", () => {
     await expect.poll(async () => (await ladder.client("ask").canary(model))?.outcome).toBe("rolled back");
     const { history } = await ladder.client("ask").versions(model);
     expect(history[0]).toMatchObject({ action: "rollback", version: 2 });
-    expect(history[0]?.reason).toMatch(/^rolled back: undecided when the time was over/);
+    expect(history[0]?.reason).toMatch(/^rolled back: undecided at the deadline/);
   });
 
   it("cannot be published with other content under a known version, nor unsigned", async () => {

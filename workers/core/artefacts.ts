@@ -1,3 +1,4 @@
+import type { ZodError } from "zod";
 import {
   type BlobRef,
   type ClassifyManifest,
@@ -9,9 +10,9 @@ import { sha256Hex } from "./hash.ts";
 import { FaultError } from "./http/fault.ts";
 import { type PublicKeys, signatureFault } from "./sign.ts";
 
-/** An artefact that is missing or not what its name says. */
+/** An artefact that is missing, damaged or not what its name says. */
 export class ArtefactError extends Error {
-  override readonly name = "ArtefactError";
+  override readonly name: string = "ArtefactError";
   readonly artefact: string;
   readonly reason: string;
   constructor(artefact: string, reason: string) {
@@ -21,23 +22,39 @@ export class ArtefactError extends Error {
   }
 }
 
-/** Whether an error is one of an artefact; one that comes from an object has lost its class, not its name. */
-export function isArtefactError(error: unknown): error is ArtefactError {
-  return error instanceof Error && error.name === "ArtefactError" && "artefact" in error;
+/** A manifest that version 0.1 wrote. */
+export class OldFormatError extends ArtefactError {
+  override readonly name = "OldFormatError";
+  constructor(artefact: string) {
+    super(
+      artefact,
+      "it has the format upriver/1, which this release does not read: run 'npm run reset', or upgrade a deployment as in OPERATIONS.md",
+    );
+  }
 }
 
+/** Tells whether an error is an `ArtefactError`. An error that crosses from an object loses its class, not its name. */
+export function isArtefactError(error: unknown): error is ArtefactError {
+  return error instanceof Error && /^(Artefact|OldFormat)Error$/.test(error.name) && "artefact" in error;
+}
+
+/** Names a blob in artefact storage. */
 export const blobKey = (sha256: string): string => `blobs/${sha256}`;
+/** Names a manifest in artefact storage. */
 export const manifestKey = (model: string, version: number): string => `models/${model}/versions/${version}.json`;
 
-/** Gives a blob's bytes back when they have its hash; throws `ArtefactError`, naming the blob, when not. */
+/** Returns a blob's bytes if they have its hash. Throws `ArtefactError` if they do not or if there are none. */
 export async function checkBlob({ sha256 }: Pick<BlobRef, "sha256">, bytes: ArrayBuffer | null): Promise<ArrayBuffer> {
-  if (bytes === null) throw new ArtefactError(blobKey(sha256), "it is not there");
+  if (bytes === null) throw new ArtefactError(blobKey(sha256), "it is missing");
   const actual = await sha256Hex(bytes);
-  if (actual !== sha256) throw new ArtefactError(blobKey(sha256), `its bytes hash to ${actual}`);
+  if (actual !== sha256) throw new ArtefactError(blobKey(sha256), `the SHA-256 of its content is ${actual}`);
   return bytes;
 }
 
-/** Reads a manifest that a pinned key signed; throws `ArtefactError`, naming it, when it is another or unsigned. */
+/**
+ * Parses a manifest and verifies that a pinned key signed it. Throws `OldFormatError` for a manifest of version 0.1, and
+ * `ArtefactError` for one that is missing, invalid, of another version, or not signed by a pinned key.
+ */
 export async function checkManifest(
   model: string,
   version: number,
@@ -45,31 +62,33 @@ export async function checkManifest(
   publicKeys: PublicKeys,
 ): Promise<Manifest> {
   const key = manifestKey(model, version);
-  if (text === null) throw new ArtefactError(key, "it is not there");
-  const parsed = manifestSchema.safeParse(parseJson(text));
-  if (!parsed.success) throw new ArtefactError(key, `it is no manifest: ${parsed.error.issues[0]?.message}`);
+  if (text === null) throw new ArtefactError(key, "it is missing");
+  const document = parseJson(text);
+  if (hasOldFormat(document)) throw new OldFormatError(key);
+  const parsed = manifestSchema.safeParse(document);
+  if (!parsed.success) throw new ArtefactError(key, `it is not a valid manifest: ${faultIn(parsed.error)}`);
   const manifest = parsed.data;
   if (manifest.model !== model || manifest.version !== version) {
-    throw new ArtefactError(key, `it is version ${manifest.version} of '${manifest.model}'`);
+    throw new ArtefactError(key, `it contains version ${manifest.version} of '${manifest.model}'`);
   }
   const fault = await signatureFault(manifest, publicKeys);
   if (fault) throw new ArtefactError(key, fault);
   return manifest;
 }
 
-/** What of a manifest names blobs. */
-type Naming =
+/** The fields of a manifest that reference blobs. */
+type BlobFields =
   | Pick<ClassifyManifest, "task" | "thin" | "full" | "anchor" | "prior">
   | Pick<TensorManifest, "task" | "network">;
 
-/** Blobs that show more of the data than a model does: only the publish scope reads them. */
-export function privateBlobsOf(manifest: Naming): BlobRef[] {
+/** Lists the blobs that reveal more of the data than the model does. Only the publish scope may read them. */
+export function privateBlobsOf(manifest: BlobFields): BlobRef[] {
   if (manifest.task === "tensor") return [];
   return [manifest.anchor, manifest.prior].flatMap((part) => (part ? [part.blob] : []));
 }
 
-/** Every blob that a manifest names. */
-export function blobsOf(manifest: Naming): BlobRef[] {
+/** Lists every blob that a manifest references. */
+export function blobsOf(manifest: BlobFields): BlobRef[] {
   if (manifest.task === "tensor") return [manifest.network.topology, ...manifest.network.shards];
   const { thin, full } = manifest;
   const networks = [thin, ...(full ? [full] : [])].flatMap(({ backbone, head }) => [
@@ -80,17 +99,26 @@ export function blobsOf(manifest: Naming): BlobRef[] {
   return [...networks, ...privateBlobsOf(manifest)];
 }
 
-/** The manifest of a model that classifies: it alone has regions, and learns. Throws the fault for another. */
+/** Narrows a manifest to a classifier, the only task with regions and learning. Throws a `conflict` fault for another. */
 export function classifying(manifest: Manifest): ClassifyManifest {
   if (manifest.task === "classify") return manifest;
   throw new FaultError({
     kind: "conflict",
     expected: "a model that classifies",
     received: `'${manifest.model}', whose task is '${manifest.task}'`,
-    next: "Ask it: its outputs are served as they are. It has no regions, and does not learn.",
+    next: "Ask this model as it is: it has no regions and does not learn.",
   });
 }
 
+function hasOldFormat(document: unknown): boolean {
+  return (document as { format?: unknown } | null)?.format === "upriver/1";
+}
+
+function faultIn({ issues: [issue] }: ZodError): string {
+  return issue ? `${issue.path.join(".") || "the document"}: ${issue.message}` : "it does not match the schema";
+}
+
+/** Parses JSON; null for text that is none, which no schema accepts. */
 function parseJson(text: string): unknown {
   try {
     return JSON.parse(text);

@@ -1,4 +1,4 @@
-/** Bytes one after another. */
+/** Concatenates byte arrays. */
 export function concatBytes(parts: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {
   const all = new Uint8Array(parts.reduce((sum, { length }) => sum + length, 0));
   let offset = 0;
@@ -9,11 +9,11 @@ export function concatBytes(parts: readonly Uint8Array[]): Uint8Array<ArrayBuffe
   return all;
 }
 
-// What may be spread into a call, and whole groups of three bytes, so that the parts go on from each other.
+// Few enough to spread into a call, and a multiple of three, so that the encoded parts can be concatenated.
 const base64PartBytes = 3 * 8 * 1024;
 
-/** Bytes as base64. */
-export function base64Of(bytes: Uint8Array): string {
+/** Encodes bytes as base64. */
+export function toBase64(bytes: Uint8Array): string {
   let text = "";
   for (let at = 0; at < bytes.length; at += base64PartBytes) {
     text += btoa(String.fromCharCode(...bytes.subarray(at, at + base64PartBytes)));

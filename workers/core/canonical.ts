@@ -1,8 +1,8 @@
 import canonicalize from "canonicalize";
 
-/** A JSON value in its RFC 8785 form: the same text for the same value. */
+/** Serialises a JSON value in canonical form (RFC 8785): equal values give equal text. */
 export function canonicalJson(value: unknown): string {
   const text: string | undefined = canonicalize(value);
-  if (text === undefined) throw new TypeError(`Error in canonicalJson: expected a JSON value, but got ${typeof value}`);
+  if (text === undefined) throw new TypeError(`value must be a JSON value; received ${typeof value}.`);
   return text;
 }

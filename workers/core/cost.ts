@@ -1,6 +1,6 @@
 import type { Counts, RungName } from "./contract/index.ts";
 
-/** Cloudflare's prices beyond what a plan includes, in dollars a million (Workers and Durable Objects pricing, 2026). */
+/** Cloudflare's prices beyond a plan's included usage, in US dollars per million (Workers and Durable Objects, 2026). */
 export const prices = {
   workerRequests: 0.3,
   workerCpuMs: 0.02,
@@ -10,21 +10,22 @@ export const prices = {
   rowsWritten: 1,
 } as const;
 
-/** What one question takes of each. */
+/** The resources that one question uses. */
 export const usage = {
-  /** Assumed: a Worker can't read its CPU time. It is a fifteenth of what the request costs. */
+  /** Assumed, since a Worker cannot read its CPU time. It costs a fifteenth of the request. */
   edgeCpuMs: 1,
-  /** An object's memory while it is awake, as it is billed. */
+  /** Memory billed for an object while it is awake. */
   objectGb: 0.125,
-  /** Rows as measured in real objects: `test/durable-objects/cost.test.ts` holds them to it. */
+  /** Rows as measured in real objects; `test/durable-objects/cost.test.ts` checks them. */
   escalated: { rowsWritten: 12, rowsRead: 26 },
-  /** Two requests, one to look and one to answer; calls of `enqueue`, `lease`, `size`, `answer`, `recordHumanLabel`, `read`. */
+  /** Two requests, one to lease and one to answer; calls of `enqueue`, `lease`, `size`, `answer`, `recordHumanLabel`, `read`. */
   reviewed: { rowsWritten: 43, rowsRead: 74, objectRequests: 6, workerRequests: 2 },
 } as const;
 
 /**
- * Dollars that Cloudflare takes for a million questions that get as far as each rung: the rungs below included, the
- * origin's own host not; nor R2 and KV, of which an isolate reads a model once. Null for a rung that no question reached.
+ * Estimates Cloudflare's price in US dollars for a million questions that reach each rung, the rungs below included.
+ * Leaves out the origin's host, and R2 and KV, from which an isolate reads a model once. Null for a rung that no question
+ * reached.
  */
 export function costsOf(counts: Counts): Record<RungName, number | null> {
   const { requests, questions, escalated, calls, rungs } = counts;
@@ -32,7 +33,7 @@ export function costsOf(counts: Counts): Record<RungName, number | null> {
   const edge = (requests / questions) * prices.workerRequests + usage.edgeCpuMs * prices.workerCpuMs;
   if (escalated === 0) return { edge, region: null, origin: null, human: null };
   const region = edge + (calls / escalated) * prices.objectRequests + rowsCost(usage.escalated);
-  // The object is awake while the origin is asked.
+  // The object stays awake while it waits for the origin.
   const { answered, latencyMs } = rungs.origin;
   const seconds = answered === 0 ? 0 : latencyMs / answered / 1_000;
   const origin = region + seconds * usage.objectGb * prices.objectGbSeconds;

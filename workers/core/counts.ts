@@ -1,6 +1,6 @@
 import { type Counts, latencyBoundsMs, type RungCounts, rungs } from "./contract/index.ts";
 
-/** Counts of nothing yet. */
+/** Creates counts of zero. */
 export function noCounts(): Counts {
   const none = (): RungCounts => ({
     ...{ answered: 0, accepted: 0, right: 0, wrong: 0 },
@@ -13,7 +13,7 @@ export function noCounts(): Counts {
   };
 }
 
-/** Adds `other` to `counts`, which it changes and gives back. */
+/** Adds `other` to `counts` in place and returns `counts`. */
 export function addCounts(counts: Counts, other: Counts): Counts {
   for (const key of ["requests", "questions", "escalated", "calls"] as const) counts[key] += other[key];
   for (const key of ["truth", "human", "origin"] as const) counts.labels[key] += other.labels[key];
@@ -21,14 +21,14 @@ export function addCounts(counts: Counts, other: Counts): Counts {
   return counts;
 }
 
-/** The sum of counts. */
+/** Sums counts. */
 export function sumCounts(all: Iterable<Counts>): Counts {
   const sum = noCounts();
   for (const counts of all) addCounts(sum, counts);
   return sum;
 }
 
-/** Counts an answer of a rung that took `ms`. */
+/** Counts one answer of a rung that took `ms`. */
 export function countAnswer(counts: RungCounts, accepted: boolean, ms: number): void {
   const above = latencyBoundsMs.findIndex((bound) => ms <= bound);
   const index = above < 0 ? latencyBoundsMs.length : above;
@@ -39,8 +39,8 @@ export function countAnswer(counts: RungCounts, accepted: boolean, ms: number): 
 }
 
 /**
- * The latency that a share `q` of the answers did not exceed, ms: exact to its class, and within it by a straight line,
- * as Prometheus' `histogram_quantile` has it. Null where nothing was answered; the last bound for what is above it.
+ * Computes the `q` quantile of latency in ms, by linear interpolation within its bucket like Prometheus'
+ * `histogram_quantile`. Returns null without answers, and the last bound for a quantile above it.
  */
 export function latencyQuantile({ latency }: RungCounts, q: number): number | null {
   const total = latency.reduce((sum, n) => sum + n, 0);

@@ -1,17 +1,17 @@
 const whole = new Intl.NumberFormat("en");
 const none = "–";
 
-/** A number with its thousands apart. */
+/** Formats a number with thousands separators. */
 export function count(n: number): string {
   return whole.format(n);
 }
 
-/** A share as per cent, with one digit behind the point. */
+/** Formats a share as a percentage with one decimal. */
 export function percent(share: number | null | undefined): string {
   return share === null || share === undefined ? none : `${(share * 100).toFixed(1)}%`;
 }
 
-/** A duration with its unit: ms, s, min, h or d. */
+/** Formats a duration with its unit: ms, s, min, h or d. */
 export function duration(ms: number | null): string {
   if (ms === null) return none;
   const units: [string, number][] = [
@@ -25,27 +25,27 @@ export function duration(ms: number | null): string {
   return `${value < 10 && unit !== "ms" ? value.toFixed(1) : Math.round(value)} ${unit}`;
 }
 
-/** Dollars, to the cent where they are few. */
+/** Formats US dollars, with cents below $10. */
 export function dollars(usd: number | null): string {
   return usd === null ? none : `$${usd < 10 ? usd.toFixed(2) : usd.toFixed(1)}`;
 }
 
-/** Bytes as KiB or MiB. */
+/** Formats a size in KiB or MiB. */
 export function bytes(n: number): string {
   return n < 1024 ** 2 ? `${(n / 1024).toFixed(0)} KiB` : `${(n / 1024 ** 2).toFixed(1)} MiB`;
 }
 
-/** A moment as day and minute, UTC. */
+/** Formats a time as date and minute, UTC. */
 export function moment(at: number | string | null): string {
   return at === null ? none : `${new Date(at).toISOString().slice(0, 16).replace("T", " ")} UTC`;
 }
 
-/** A day, UTC. */
+/** Formats a time as a date, UTC. */
 export function day(at: number): string {
   return new Date(at).toISOString().slice(0, 10);
 }
 
-/** A number with four places. */
+/** Formats a number with four decimals. */
 export function four(n: number | null | undefined): string {
   return n === null || n === undefined ? none : n.toFixed(4);
 }

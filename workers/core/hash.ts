@@ -1,4 +1,4 @@
-/** SHA-256 of bytes or text, in lower-case hex. */
+/** Computes the SHA-256 of bytes or text, in lower-case hex. */
 export async function sha256Hex(data: BufferSource | string): Promise<string> {
   const bytes = typeof data === "string" ? new TextEncoder().encode(data) : data;
   return toHex(await crypto.subtle.digest("SHA-256", bytes));
@@ -6,13 +6,14 @@ export async function sha256Hex(data: BufferSource | string): Promise<string> {
 
 const hexOfByte = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, "0"));
 
+/** Encodes bytes as lower-case hex. */
 export function toHex(buffer: ArrayBuffer): string {
   let hex = "";
   for (const byte of new Uint8Array(buffer)) hex += hexOfByte[byte];
   return hex;
 }
 
-/** Whether two strings are equal, in a time that depends on their length alone. */
+/** Compares two strings in a time that depends only on their length. */
 export function equalConstantTime(a: string, b: string): boolean {
   if (a.length !== b.length) return false;
   let difference = 0;
@@ -20,11 +21,11 @@ export function equalConstantTime(a: string, b: string): boolean {
   return difference === 0;
 }
 
-/** HMAC-SHA-256 of `text` as a number in [0, 1), the same for the same secret and text. */
+/** Maps `text` to a number in [0, 1) by HMAC-SHA-256: the same secret and text give the same number. */
 export async function hmacUnit(secret: string, text: string): Promise<number> {
   const key = await hmacKey(secret);
   const mac = new DataView(await crypto.subtle.sign("HMAC", key, new TextEncoder().encode(text)));
-  // 52 bits: the most that float64 holds below 1.
+  // The first 52 bits, which float64 represents exactly.
   return (mac.getUint32(0) * 2 ** 20 + (mac.getUint32(4) >>> 12)) / 2 ** 52;
 }
 

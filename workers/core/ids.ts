@@ -1,13 +1,13 @@
 import { fail, ok, type Result } from "./result.ts";
 
-/** What a question's id says by itself: which object knows it. */
+/** The model and region in a question's id: they name the object that stores the question. */
 export interface QuestionAddress {
   model: string;
   region: string;
 }
 
 /**
- * Mints a question id, `{model}~{region}~{unique}`, so that a later truth finds its object.
+ * Creates a question id, `{model}~{region}~{unique}`, that routes a later label to its object.
  *
  * @example mintId({ model: "weather", region: "Alice Springs" }) // "weather~Alice%20Springs~0mb3k…"
  */
@@ -15,7 +15,7 @@ export function mintId(address: QuestionAddress, unique: string = sortableUnique
   return [address.model, address.region, unique].map(encodeURIComponent).join("~");
 }
 
-/** The model and region that an id names. */
+/** Parses the model and region out of a question id. */
 export function parseId(id: string): Result<QuestionAddress, string> {
   const parts = id.split("~");
   if (parts.length !== 3 || parts.some((part) => part === "")) return fail("{model}~{region}~{unique}");
@@ -27,7 +27,7 @@ export function parseId(id: string): Result<QuestionAddress, string> {
   }
 }
 
-// Time first, so that ids sort by when they were minted.
+// Starts with the time, so that ids sort by when they were created.
 function sortableUnique(): string {
   const random = crypto.getRandomValues(new Uint8Array(10));
   return Date.now().toString(36).padStart(9, "0") + Array.from(random, (b) => (b % 36).toString(36)).join("");

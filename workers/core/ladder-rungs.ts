@@ -3,8 +3,8 @@ import { costsOf } from "./cost.ts";
 import { latencyQuantile } from "./counts.ts";
 
 /**
- * What each rung of a ladder did: a question that a rung did not answer was handed to the next one. An answer that no
- * rung was sure of, and that stood because there was none above, is its rung's, too.
+ * Summarises what each rung of a ladder did. A question that a rung did not answer counts as escalated to the next one;
+ * an answer that was not accepted, but had no rung above it, counts as the answer of its rung.
  */
 export function ladderRungs(ladder: readonly RungName[], counts: Counts): LadderRung[] {
   const costs = costsOf(counts);

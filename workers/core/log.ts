@@ -1,35 +1,35 @@
 import type { Answer, RungName } from "./contract/index.ts";
 import type { Span } from "./trace-context.ts";
 
-/** How many ids a line of the log names; of a larger batch it says how many there were. */
+/** How many ids a log line lists; for a larger batch it gives the number of ids as well. */
 export const logMaxIds = 20;
 
-/** What became of questions at a rung. */
+/** What happened to questions at a rung. */
 export type LogEvent =
-  /** Handed to the rung above, and back from it. */
+  /** Sent to the rung above, whose answers have returned. */
   | "escalated"
-  /** Stored, before anything else. */
+  /** Written to storage, before anything else happens. */
   | "stored"
-  /** Answered from memory. */
+  /** Answered from the semantic cache. */
   | "answered-from-cache"
   | "asked"
   | "answered"
-  /** The rung above has them, or does not answer: they escalate again. */
+  /** Still open at the rung above, or not answered by it: asked again later. */
   | "deferred"
   | "next-rung-unavailable"
   | "region-unavailable"
-  /** No rung was sure: a person is to be asked. */
+  /** Accepted by no rung: handed to the human queue. */
   | "escalated-to-review"
   | "queued"
-  /** A label came: a truth, or a person's. */
+  /** Labelled, by a truth or a person. */
   | "labelled";
 
-/** One line of the log about questions that a rung was reached by. */
+/** One log line about questions that reached a rung. */
 export interface LogLine {
   event: LogEvent;
   rung: RungName;
   model: string;
-  /** null where they are of several. */
+  /** null if the questions belong to several regions. */
   region: string | null;
   span: Span;
   ids: readonly string[];
@@ -37,11 +37,12 @@ export interface LogLine {
   ms?: number;
 }
 
-/** Whose label it is, why a rung did not answer: flat fields, and never an instance, a score, a label or a token. */
+/** Further flat fields of a log line. They never contain an instance, a score, a label or a token. */
 export type LogDetails = Record<string, string | number | boolean>;
 
 /**
- * A line's fields, of the same names at every rung: `question` is one's id, `questions` are the first of several.
+ * Builds the fields of a log line, with the same names at every rung: `question` is the id of a single question,
+ * `questions` are the first ids of several.
  *
  * @example lineOf({ event: "asked", rung: "origin", model: "shop", region: "north", span, ids: ["shop~north~1"] })
  */
@@ -61,7 +62,7 @@ export function lineOf({ event, rung, model, region, span, ids, ms }: LogLine, d
   };
 }
 
-/** What came of questions: of one who answered it, of several how many are answered. */
+/** Summarises answers: who answered a single question, or how many of several are answered. */
 export function outcomeOf(answers: readonly Answer[]): LogDetails {
   const [answer] = answers;
   if (answer && answers.length === 1) {
@@ -72,7 +73,7 @@ export function outcomeOf(answers: readonly Answer[]): LogDetails {
   return { answered: answers.length - open, open };
 }
 
-/** Writes a line where questions came to pass through; nothing of none. */
+/** Writes a log line, unless it is about no questions. */
 export function logLine(line: LogLine, details?: LogDetails, write: (text: string) => void = console.log): void {
   if (line.ids.length > 0) write(JSON.stringify(lineOf(line, details)));
 }

@@ -1,14 +1,14 @@
 import type { Instance, Regions } from "./contract/index.ts";
 import { fail, ok, type Result } from "./result.ts";
 
-/** What a request says of where it comes from. */
+/** What a request reveals about its region. */
 export interface RegionClues {
-  /** A location hint, from the network. */
+  /** The location hint of the network that the request came through. */
   cf: string | null;
   header: (name: string) => string | null;
 }
 
-/** A question's region by the model's setting; a key that the model does not list falls to the parent region. */
+/** Determines a question's region by the model's setting. A key that the model does not list gives the parent region. */
 export function regionOf(regions: Regions, instance: Instance, clues: RegionClues): string {
   const key = keyOf(regions, instance, clues);
   return key !== null && regions.keys.includes(key) ? key : regions.parent;
@@ -27,7 +27,7 @@ function keyOf(regions: Regions, instance: Instance, clues: RegionClues): string
   }
 }
 
-/** Checks a region that a question names itself. */
+/** Checks a region that the caller names. */
 export function checkRegion(regions: Regions, region: string): Result<string, string> {
   const isKnown = region === regions.parent || regions.keys.includes(region);
   return isKnown ? ok(region) : fail(`one of ${[...regions.keys, regions.parent].join(", ")}`);

@@ -2,12 +2,13 @@ import * as z from "zod";
 import { sha256Schema } from "./contract/index.ts";
 import { equalConstantTime, sha256Hex } from "./hash.ts";
 
+/** What tokens may be allowed to do. */
 export const scopes = ["ask", "teach", "review", "metrics", "publish", "admin"] as const;
 export type Scope = (typeof scopes)[number];
 
 const any = "*";
 
-/** A bearer token as it is kept: its hash, and what it may do. `*` stands for every model or region. */
+/** A stored bearer token: its hash, scopes, models and regions. `*` stands for every model or region. */
 export const tokenSchema = z.strictObject({
   id: z.string().min(1),
   sha256: sha256Schema,
@@ -17,17 +18,17 @@ export const tokenSchema = z.strictObject({
 });
 export type Token = z.infer<typeof tokenSchema>;
 
-/** Reads the deployment's tokens. Throws, naming the option, when they are not a list of tokens. */
+/** Parses the deployment's tokens. Throws an error that names the option if they are invalid. */
 export function parseTokens(option: string, json: string): Token[] {
   try {
     return z.array(tokenSchema).parse(JSON.parse(json));
   } catch {
-    // The parser's own message may quote the secret.
+    // The parser's message may quote the secret.
     throw new Error(`${option} must be a JSON array of {id, sha256, scopes, models?, regions?}; see .dev.vars.example`);
   }
 }
 
-/** The token that an `Authorization` header bears, or null; every known hash is compared, in constant time. */
+/** Finds the token of an `Authorization` header, or null. Compares every known hash in constant time. */
 export async function findToken(tokens: readonly Token[], authorization: string | null): Promise<Token | null> {
   const bearer = /^Bearer ([\x21-\x7e]{1,512})$/i.exec(authorization ?? "")?.[1];
   if (bearer === undefined) return null;
@@ -35,15 +36,17 @@ export async function findToken(tokens: readonly Token[], authorization: string 
   return tokens.reduce<Token | null>((found, token) => (equalConstantTime(token.sha256, sha256) ? token : found), null);
 }
 
-/** Whether a token has a scope; `admin` has all. */
+/** Tells whether a token has a scope. `admin` has all scopes. */
 export function hasScope(token: Token, scope: Scope): boolean {
   return token.scopes.includes(scope) || token.scopes.includes("admin");
 }
 
+/** Tells whether a token may use a model. */
 export function mayUseModel(token: Token, model: string): boolean {
   return token.models.includes(any) || token.models.includes(model);
 }
 
+/** Tells whether a token may use a region. */
 export function mayUseRegion(token: Token, region: string): boolean {
   return token.regions.includes(any) || token.regions.includes(region);
 }

@@ -24,11 +24,11 @@ describe("the anchor", () => {
   it("comes back from bytes in real units, each row ending in 1, and says when the bytes are others", () => {
     expect(anchor.labels).toEqual(labels);
     expect(Array.from(anchor.inputs.subarray(4, 8))).toEqual([0, 1, 0, 1]);
-    expect(() => decodeAnchor(encodeAnchor(vectors, labels).buffer, width + 1, step)).toThrow(/30 × 4 needs \d+ bytes/);
+    expect(() => decodeAnchor(encodeAnchor(vectors, labels).buffer, width + 1, step)).toThrow(/30 × 4 takes \d+ bytes/);
     expect(decodeAnchor(encodeAnchor([], []).buffer, width, step)).toEqual({ inputs: new Float32Array(), labels: [] });
     const manyClasses = encodeAnchor([new Int16Array(width)], [40_000]);
     expect(decodeAnchor(manyClasses.buffer, width, step).labels).toEqual([40_000]);
-    expect(() => decodeAnchor(new ArrayBuffer(2), width, step)).toThrow(/0 × 3 needs 4 bytes, but got 2/);
+    expect(() => decodeAnchor(new ArrayBuffer(2), width, step)).toThrow(/0 × 3 takes 4 bytes; received 2/);
   });
 
   it("refuses a head that forgets a class of which the region has few labels, and no other", () => {

@@ -119,7 +119,7 @@ describe("the judge", () => {
     const lost = by({ blocks: 3_000, sum: 600, squares: 1_500 });
     expect(lost).toMatchObject({
       decision: "roll back",
-      reason: expect.stringMatching(/; −20\.00 points coverage, surely between −/),
+      reason: expect.stringMatching(/; coverage −20\.00 points, with confidence between −/),
     });
     // The errors of what was escalated are no matter: only what no rung was sure of is labelled.
     expect(judgeCanary([region(blocks(1_000, 1), blocks(3_000, 0), blocks(3_000, 0))], audits, false).decision).toBe(

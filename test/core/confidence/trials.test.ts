@@ -47,8 +47,8 @@ describe("trials", () => {
     );
     expect(() => addTrial(noTrials(0.02), { inclusionProbability: 1.1, error: 0 })).toThrow(RangeError);
     expect(() => addTrial(noTrials(0.02), { inclusionProbability: Number.NaN, error: 0 })).toThrow(RangeError);
-    expect(() => correctTrial(noTrials(0.02), 0, 0, 1)).toThrow(/correctTrial/);
+    expect(() => correctTrial(noTrials(0.02), 0, 0, 1)).toThrow(/inclusionProbability must be in \[0\.02, 1\]; received 0/);
     for (const minInclusionProbability of [0, -1, 1.5, Number.NaN])
-      expect(() => noTrials(minInclusionProbability)).toThrow(/noTrials: leastPi/);
+      expect(() => noTrials(minInclusionProbability)).toThrow(/minInclusionProbability must be in/);
   });
 });

@@ -118,8 +118,8 @@ describe("sums", () => {
     expect(decodeSums(width, classes, bytes.buffer)).toEqual(sums);
     bytes.fill(0);
     expect(isSame(sums, sumOf(randomRows(10, 22)))).toBe(true);
-    expect(() => decodeSums(width + 1, classes, bytes.buffer)).toThrow(/8 × 3 needs \d+ bytes, but got/);
-    expect(() => decodeSums(width, classes, bytes.buffer.slice(8))).toThrow(/7 × 3 needs \d+ bytes, but got/);
+    expect(() => decodeSums(width + 1, classes, bytes.buffer)).toThrow(/8 × 3 take \d+ bytes; received/);
+    expect(() => decodeSums(width, classes, bytes.buffer.slice(8))).toThrow(/7 × 3 take \d+ bytes; received/);
   });
 
   it("say by their bytes how many classes they are over", () => {

@@ -47,11 +47,11 @@ describe("the radius's certificate", () => {
     const far = many(500, 500, 0.5);
     expect(certifyRadius(0.9, [...many(100, 4, 0.95), ...far], options)).toEqual({
       ...{ radius: 0.9, answered: 100, errors: 4, certified: true },
-      reason: "4 of 100 recalled answers are wrong: at most 0.1 with 0.95 confidence",
+      reason: "4 of 100 answers from the cache are wrong: error at most 0.1 with confidence 0.95",
     });
     expect(certifyRadius(0.9, [...many(100, 5, 0.95), ...far], options)).toMatchObject({
       certified: false,
-      reason: "5 of 100 recalled answers are wrong: not surely at most 0.1",
+      reason: "5 of 100 answers from the cache are wrong: error not proven to be at most 0.1",
     });
   });
 
@@ -59,7 +59,7 @@ describe("the radius's certificate", () => {
     expect(certifyRadius(0.9, many(29, 0, 0.95), options).certified).toBe(true);
     expect(certifyRadius(0.9, many(28, 0, 0.95), options)).toMatchObject({
       certified: false,
-      reason: "0 of 28 recalled answers are wrong; 29 without an error are needed at least",
+      reason: "0 of 28 answers from the cache are wrong: a certificate needs at least 29 without an error",
     });
     expect(certifyRadius(0.9, [], options)).toMatchObject({ certified: false, answered: 0 });
   });

@@ -140,7 +140,7 @@ describe("importing a layers model", () => {
     expect(await refusal("shallow", [dense({ units: 3, inputShape: [5] })])).toContain("at least one hidden layer");
     expect(await refusal("elu", [hidden(), elu(), dense({ units: 3 })])).toBe("none");
     const wide = [dense({ units: 7, inputShape: [6] }), dense({ units: 3 })];
-    expect(await refusal("wide", wide)).toContain("takes shape [6], but [5] comes");
+    expect(await refusal("wide", wide)).toContain("has shape [6]; the manifest's input provides [5]");
   });
 
   it("refuses a file that is missing, truncated, or no model", async () => {

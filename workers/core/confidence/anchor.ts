@@ -2,21 +2,21 @@ import type { Anchor } from "../head/anchor.ts";
 import { argMax, type HeadWeights, scoresOf, softmax } from "../head/head.ts";
 import { type FitData, logitsOfRow } from "../head/softmax-fit.ts";
 
-/** Labels of a class below which a region may not unlearn it. */
+/** A region with fewer labels of a class than this may not lower its recall. */
 export const anchorFewLabels = 20;
 
-/** What a candidate does to the classes that its region hardly knows. */
+/** How a candidate changes recall of the classes of which its region has few labels. */
 export interface AnchorReport {
-  /** Classes with fewer own labels than a region may unlearn. */
+  /** Classes of which the region has too few labels to lower their recall. */
   classes: number[];
-  /** The largest loss of recall among them, candidate against the head in use. */
+  /** The largest decrease in recall among them, from the head in use to the candidate. */
   largestDrop: number;
   fault: string | null;
 }
 
 const maxDrop = 0.05;
 
-/** Holds a candidate against the head in use on the anchor set, for classes of which the region has few labels. */
+/** Compares a candidate's recall on the anchor set with that of the head in use, for classes with few regional labels. */
 export function anchorFault(
   { start, classes, ownLabels }: Pick<FitData, "start" | "classes"> & { ownLabels: readonly number[] },
   anchor: Anchor,
@@ -35,14 +35,14 @@ export function anchorFault(
   const worst = few[drops.indexOf(largestDrop)];
   const fault =
     largestDrop > maxDrop
-      ? `recall of class ${worst} on the anchor set falls by ${largestDrop.toFixed(3)}, and the region has few labels of it`
+      ? `recall of class ${worst} on the anchor set falls by ${largestDrop.toFixed(3)}; the region has fewer than ${anchorFewLabels} labels of it`
       : null;
   return { classes: few, largestDrop, fault };
 }
 
 type ScoresOf = (row: number) => ArrayLike<number>;
 
-// From whole numbers of rows, so that a drop of exactly the most allowed is not more by rounding.
+// Divides a difference of whole numbers, so that rounding does not push a drop of exactly `maxDrop` over it.
 function recallDrop({ labels }: Anchor, label: number, before: ScoresOf, after: ScoresOf): number {
   const rows = labels.flatMap((one, row) => (one === label ? [row] : []));
   const hits = (scores: ScoresOf) => rows.filter((row) => argMax(scores(row)) === label).length;

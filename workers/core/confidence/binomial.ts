@@ -1,4 +1,4 @@
-/** P(X ≤ k) for X ~ Binomial(n, p), summed term by term in logarithms. */
+/** Computes P(X ≤ k) for X ~ Binomial(n, p), summing terms from their logarithms. */
 export function binomialTail(k: number, n: number, p: number): number {
   if (k >= n) return 1;
   let logTerm = n * Math.log1p(-p);

@@ -7,7 +7,7 @@ export interface ClusterSum {
   sum: ArrayLike<number>;
 }
 
-/** What clusters add up to: enough for the mean embedding and its cluster-robust covariance. */
+/** Sums over clusters that suffice for the mean embedding and its cluster-robust covariance. */
 export interface ClusterMoments {
   clusters: number;
   /** Σ w. */
@@ -22,29 +22,29 @@ export interface ClusterMoments {
   products: number[];
 }
 
-/** What a test of the input's drift found. */
+/** The result of a test for input drift. */
 export interface DriftTest {
   /** Hotelling's T². */
   statistic: number;
-  /** The least T² that is an alarm. */
+  /** The least T² that raises an alarm. */
   threshold: number;
   alarm: boolean;
-  /** The chance of a T² this large, had nothing changed. */
+  /** The p-value: the probability of a T² this large under no change. */
   p: number;
-  /** How many axes were compared. */
+  /** The number of axes compared. */
   dimensions: number;
 }
 
-/** The level of a monthly test: half a false alarm a year, where one at most is promised (1/12 would have no room). */
+/** The level of a monthly test: half a false alarm a year, to stay well below the one that is promised. */
 export const monthlyLevel = 1 / 24;
 
 const maxDimensions = 8;
 const clustersPerDimension = 4;
 const minEffectiveClusters = 1.5;
-// An axis whose variance is less than this share of the first axis's is rounding.
+// An axis whose variance is below this share of the first axis's variance is rounding error.
 const negligibleVariance = 1e-9;
 
-/** ClusterMoments of no cluster at all, of embeddings of that width. */
+/** Creates moments of no clusters, for embeddings of the given width. */
 export function emptyClusterMoments(width: number): ClusterMoments {
   const zeros = (n: number) => new Array<number>(n).fill(0);
   return {
@@ -57,10 +57,10 @@ export function emptyClusterMoments(width: number): ClusterMoments {
   };
 }
 
-/** Adds one cluster, whole, in place: its questions are not independent, so it counts as one observation. */
+/** Adds one whole cluster in place. Its questions are not independent, so it counts as one observation. */
 export function addCluster(moments: ClusterMoments, { weight, sum }: ClusterSum): void {
   const width = moments.sum.length;
-  expectWidth("addCluster", width, sum.length);
+  expectWidth(width, sum.length);
   if (!(weight > 0)) return;
   moments.clusters++;
   moments.weight += weight;
@@ -76,9 +76,9 @@ export function addCluster(moments: ClusterMoments, { weight, sum }: ClusterSum)
   }
 }
 
-/** ClusterMoments of both sets of clusters together: those of other seasons or years add up. */
+/** Adds the moments of two disjoint sets of clusters, such as two seasons or years. */
 export function addClusterMoments(a: ClusterMoments, b: ClusterMoments): ClusterMoments {
-  expectWidth("addMoments", a.sum.length, b.sum.length);
+  expectWidth(a.sum.length, b.sum.length);
   const plus = (x: number[], y: number[]) => x.map((value, i) => value + (y[i] as number));
   return {
     clusters: a.clusters + b.clusters,
@@ -91,18 +91,18 @@ export function addClusterMoments(a: ClusterMoments, b: ClusterMoments): Cluster
 }
 
 /**
- * Whether the mean embedding of recent questions is another than the reference's: Hotelling's two-sample T² of weighted
+ * Tests whether the mean embedding of recent questions differs from the reference's: Hotelling's two-sample T² of weighted
  * means over clusters, with F(k, ν − k + 1) for T²·(ν − k + 1)/(kν) at ν = n₁ + n₂ − 2 (Anderson, An Introduction to
- * Multivariate Statistical Analysis, 5.2-5.3). n is Kish's effective number of clusters, (Σw)²/Σw², since a few of large
- * 1/π may outweigh the rest. The k axes compared are the leading ones of the reference's covariance, one for every four
- * clusters and 8 at most: what changes at right angles to them is not seen. Clusters are taken as independent.
+ * Multivariate Statistical Analysis, 5.2-5.3). n is Kish's effective number of clusters, (Σw)²/Σw², since a few with large
+ * 1/π may outweigh the rest. Compares the k leading axes of the reference's covariance, one for every four clusters and 8 at
+ * most; changes orthogonal to them are not detected. Assumes that clusters are independent.
  *
- * @param level the chance of a false alarm in one test
- * @returns null where there are too few clusters to say anything, or nothing varies
- * @throws RangeError when the two differ in width
+ * @param level the probability of a false alarm in one test
+ * @returns null if there are too few clusters for a test, or the reference has no variance
+ * @throws RangeError if the widths differ
  */
 export function driftTest(reference: ClusterMoments, recent: ClusterMoments, level: number): DriftTest | null {
-  expectWidth("driftTest", reference.sum.length, recent.sum.length);
+  expectWidth(reference.sum.length, recent.sum.length);
   if (Math.min(effectiveClusters(reference), effectiveClusters(recent)) < minEffectiveClusters) return null;
   const [before, now] = [spreadOf(reference), spreadOf(recent)];
   const count = Math.floor((before.n + now.n) / clustersPerDimension);
@@ -114,7 +114,7 @@ export function driftTest(reference: ClusterMoments, recent: ClusterMoments, lev
   const difference = axes.transpose().mmul(Matrix.sub(now.mean, before.mean));
   const scatters = [before, now].map(({ scatter }) => axes.transpose().mmul(scatter).mmul(axes)) as [Matrix, Matrix];
   const pooled = Matrix.add(...scatters).div(freedom);
-  // A sample that spreads more than the pool (smaller clusters, rarer audits) is trusted less: its variance is raised.
+  // A sample with more variance than the pool (smaller clusters, rarer audits) gets its own larger variance.
   const variances = [before, now].map(({ n }, i) => {
     const own = Matrix.div(scatters[i] as Matrix, n - 1);
     return Math.max(1, solve(pooled, own).trace() / k) / n;
@@ -132,8 +132,8 @@ function effectiveClusters({ weight, weightSquares }: ClusterMoments): number {
   return weightSquares === 0 ? 0 : weight ** 2 / weightSquares;
 }
 
-// The mean [d, 1], and the scatter of cluster means about it, [d, d]: n − 1 times their covariance, where a cluster's
-// mean counts by w². Σ(s − wμ)(s − wμ)ᵀ is the middle of Liang & Zeger's sandwich.
+// The mean [d, 1], and the scatter of cluster means about it, [d, d]: n − 1 times their covariance, with cluster means
+// weighted by w². Σ(s − wμ)(s − wμ)ᵀ is the middle of Liang & Zeger's sandwich.
 function spreadOf(moments: ClusterMoments): { n: number; mean: Matrix; scatter: Matrix } {
   const width = moments.sum.length;
   const mean = Matrix.columnVector(moments.sum).div(moments.weight);
@@ -144,7 +144,7 @@ function spreadOf(moments: ClusterMoments): { n: number; mean: Matrix; scatter: 
   return { n, mean, scatter: residuals.mul(n / moments.weightSquares) };
 }
 
-// Eigenvectors of the largest eigenvalues, [d, count] or fewer; null where there is none.
+// Eigenvectors of the largest eigenvalues, [d, count] or fewer; null if there are none.
 function leadingAxes(scatter: Matrix, count: number): Matrix | null {
   const { realEigenvalues, eigenvectorMatrix } = new EigenvalueDecomposition(scatter, { assumeSymmetric: true });
   const order = realEigenvalues.map((_, i) => i);
@@ -154,7 +154,6 @@ function leadingAxes(scatter: Matrix, count: number): Matrix | null {
   return leading.length === 0 ? null : eigenvectorMatrix.subMatrixColumn(leading);
 }
 
-function expectWidth(operation: string, expected: number, got: number): void {
-  if (got !== expected)
-    throw new RangeError(`Error in ${operation}: embeddings must be ${expected} wide, but got ${got}`);
+function expectWidth(expected: number, width: number): void {
+  if (width !== expected) throw new RangeError(`embeddings must have width ${expected}; received ${width}.`);
 }

@@ -2,12 +2,12 @@ const precision = 1e-15;
 const tiny = 1e-300;
 const halvings = 100;
 
-/** P(F > f) for F with d1 and d2 degrees of freedom: I_x(d2/2, d1/2) at x = d2/(d2 + d1·f) (Abramowitz & Stegun 26.6.2). */
+/** Computes P(F > f) for F with d1 and d2 degrees of freedom: I_x(d2/2, d1/2) at x = d2/(d2 + d1·f) (Abramowitz & Stegun 26.6.2). */
 export function fTail(f: number, d1: number, d2: number): number {
   return f <= 0 ? 1 : incompleteBeta(d2 / (d2 + d1 * f), d2 / 2, d1 / 2);
 }
 
-/** The f with P(F > f) = level, level in (0, 1), by bisection. */
+/** Computes the f with P(F > f) = level for a level in (0, 1), by bisection. */
 export function fQuantile(level: number, d1: number, d2: number): number {
   let high = 1;
   while (fTail(high, d1, d2) > level) high *= 2;
@@ -20,10 +20,10 @@ export function fQuantile(level: number, d1: number, d2: number): number {
   return high;
 }
 
-/** The regularised incomplete beta function I_x(a, b), x in [0, 1], by its continued fraction (DLMF 8.17.22). */
+/** Computes the regularised incomplete beta function I_x(a, b), x in [0, 1], by its continued fraction (DLMF 8.17.22). */
 export function incompleteBeta(x: number, a: number, b: number): number {
   if (x <= 0 || x >= 1) return x <= 0 ? 0 : 1;
-  // The fraction converges fast below the mean only.
+  // The fraction converges fast only below the mean.
   if (x > (a + 1) / (a + b + 2)) return 1 - incompleteBeta(1 - x, b, a);
   const logFront = logGamma(a + b) - logGamma(a) - logGamma(b) + a * Math.log(x) + b * Math.log1p(-x);
   return Math.exp(logFront) / (a * betaFraction(x, a, b));
@@ -47,7 +47,7 @@ function betaFraction(x: number, a: number, b: number): number {
   return value;
 }
 
-// ln Γ(x), x > 0: Stirling's series (DLMF 5.11.1) where it is exact to float64, reached by Γ(x + 1) = x·Γ(x).
+// ln Γ(x), x > 0: Γ(x + 1) = x·Γ(x) up to where Stirling's series (DLMF 5.11.1) is exact to float64.
 function logGamma(x: number): number {
   let product = 1;
   let z = x;

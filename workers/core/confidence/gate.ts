@@ -1,9 +1,9 @@
 import { coverageAt } from "../head/metrics.ts";
 import type { GradedAnswer } from "./rule.ts";
 
-/** One held-out question, as the head in use and the candidate scored it. */
+/** One held-out question, scored by the head in use and by the candidate. */
 export interface ComparedQuestion {
-  /** The group key: questions of one cluster are not independent. */
+  /** The group key. Questions of one cluster are not independent. */
   cluster: string;
   currentLoss: number;
   candidateLoss: number;
@@ -11,13 +11,15 @@ export interface ComparedQuestion {
   candidate: GradedAnswer;
 }
 
+/** The result of the gate, with the figures behind it. */
 export interface GateReport {
   promoted: boolean;
   reason: string;
   questions: number;
   clusters: number;
-  /** Mean difference in log-loss, candidate − current; its one-sided 90% upper bound. */
+  /** Mean difference in log-loss, candidate − current. */
   difference: number;
+  /** Its one-sided 90% upper bound. */
   bound: number;
   currentLogLoss: number;
   candidateLogLoss: number;
@@ -27,14 +29,13 @@ export interface GateReport {
 
 const z90 = 1.2815515655446004;
 const minClusters = 5;
-/** Less than this is rounding: a head must not be replaced by itself. */
+/** A smaller difference is rounding error; without it a head could be replaced by itself. */
 const negligible = 1e-5;
 
 /**
- * Whether a candidate is better: the one-sided 90% bound of the paired difference in mean log-loss, clustered
+ * Tests whether a candidate is better: the one-sided 90% upper bound of the paired difference in mean log-loss, clustered
  * by group key (Liang & Zeger's sandwich), is below zero by more than rounding, and coverage at the target risk falls
- * by no more than one standard error. With a margin it need only be better as far as can be seen, and surely no worse
- * than by the margin.
+ * by one standard error at most. With a margin the mean difference must be below zero and its bound below the margin.
  */
 export function gate(compared: readonly ComparedQuestion[], targetRisk: number, margin = 0): GateReport {
   const n = compared.length;
@@ -59,15 +60,15 @@ export function gate(compared: readonly ComparedQuestion[], targetRisk: number, 
   const coverageError = Math.sqrt((currentCoverage * (1 - currentCoverage)) / Math.max(1, n));
   const fault =
     clusters < minClusters
-      ? `${clusters} independent groups of held-out labels; ${minClusters} are needed`
+      ? `too few independent groups of held-out labels: ${clusters} of ${minClusters}`
       : mean > -negligible || bound > margin - negligible
-        ? `log-loss is not surely lower: ${mean.toFixed(4)}, at most ${bound.toFixed(4)} with 90% confidence`
+        ? `not significantly better: ${deltaText(mean, bound)}`
         : candidateCoverage < currentCoverage - coverageError
           ? `coverage at ${targetRisk} risk falls from ${currentCoverage.toFixed(3)} to ${candidateCoverage.toFixed(3)}`
           : null;
   return {
     promoted: fault === null,
-    reason: fault ?? `log-loss is lower by ${(-mean).toFixed(4)}, ${boundText(bound)} with 90% confidence`,
+    reason: fault ?? `${bound < 0 ? "significantly better" : "better within the margin"}: ${deltaText(mean, bound)}`,
     questions: n,
     clusters,
     difference: mean,
@@ -79,8 +80,12 @@ export function gate(compared: readonly ComparedQuestion[], targetRisk: number, 
   };
 }
 
-function boundText(bound: number): string {
-  return bound <= 0 ? `at least ${(-bound).toFixed(4)}` : `higher by ${bound.toFixed(4)} at most`;
+function deltaText(mean: number, bound: number): string {
+  return `Δ log-loss ${signed(mean)} (90% upper bound ${signed(bound)})`;
+}
+
+function signed(value: number): string {
+  return `${value < 0 ? "−" : "+"}${Math.abs(value).toFixed(4)}`;
 }
 
 function coverage(judged: readonly GradedAnswer[], risk: number): number {

@@ -2,28 +2,28 @@ import type { Certificate, LabelSource, Rule } from "../contract/index.ts";
 import { argMax } from "../head/head.ts";
 import { binomialTail } from "./binomial.ts";
 
-/** A question whose label is known, as a head scored it. */
+/** An answer whose label is known. */
 export interface GradedAnswer {
   confidence: number;
   right: boolean;
 }
 
 const gridSize = 20;
-/** Above every confidence: nothing is accepted. */
+/** A threshold above every confidence: nothing is accepted. */
 export const acceptNothing = 1.01;
 
-/** Whether a calibrated confidence is enough to answer. */
+/** Tells whether a calibrated confidence reaches the rule's threshold. */
 export function accepts(rule: Pick<Rule, "threshold">, confidence: number): boolean {
   return confidence >= rule.threshold;
 }
 
-/** What a head's scores say of a question whose label is known. */
+/** Grades the prediction of a head's scores by the known label. */
 export function gradeAnswer(scores: ArrayLike<number>, label: number): GradedAnswer {
   const predicted = argMax(scores);
   return { confidence: scores[predicted] as number, right: predicted === label };
 }
 
-/** The fixed grid of thresholds, strictest first: equal steps of the confidences seen on validation. */
+/** Builds the fixed grid of thresholds, strictest first, from equally spaced quantiles of validation's confidences. */
 export function thresholdGrid(validation: readonly GradedAnswer[]): number[] {
   const sorted = validation.map((question) => question.confidence).sort((a, b) => b - a);
   const steps = Array.from({ length: gridSize }, (_, i) => Math.ceil(((i + 1) / gridSize) * sorted.length) - 1);
@@ -31,7 +31,7 @@ export function thresholdGrid(validation: readonly GradedAnswer[]): number[] {
 }
 
 /**
- * The laxest threshold whose error among accepted questions is at most `targetRisk` with confidence 1 − delta:
+ * Finds the laxest threshold whose error among accepted questions is at most `targetRisk` with confidence 1 − delta:
  * fixed-sequence testing from the strictest down, each at level delta, stopping at the first that fails
  * ("Learn then test", Angelopoulos et al., arXiv 2110.01052), by the exact binomial test.
  */
@@ -46,7 +46,7 @@ export function certifyRule(
   for (const candidate of grid) {
     const accepted = calibration.filter((question) => accepts({ threshold: candidate }, question.confidence));
     const errors = accepted.filter((question) => !question.right).length;
-    // P(at most this few errors), were the risk as high as the target.
+    // P(this few errors or fewer) if the risk were equal to the target.
     if (accepted.length === 0 || binomialTail(errors, accepted.length, targetRisk) > delta) break;
     threshold = candidate;
     passed = {
@@ -64,14 +64,14 @@ export function certifyRule(
     ? null
     : {
         status: "pending" as const,
-        reason: `no threshold keeps error at most ${targetRisk} on ${calibration.length} held-out labels`,
+        reason: `cannot be certified: no threshold has an error of at most ${targetRisk} on ${calibration.length} calibration labels`,
         labels: calibration.length,
         labelsNeeded: null,
       };
   return { threshold, strictest: grid[0] ?? acceptNothing, targetRisk, delta, certificate: passed, uncertified };
 }
 
-/** The laxest threshold of the grid at which validation's own error is at most the target: a start, not a promise. */
+/** Finds the laxest threshold of the grid with a validation error of at most the target: a starting point, uncertified. */
 export function validationThreshold(
   grid: readonly number[],
   validation: readonly GradedAnswer[],

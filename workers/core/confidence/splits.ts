@@ -5,7 +5,7 @@ const trainShare = 0.6;
 const validationShare = 0.2;
 const dayMs = 24 * 3600_000;
 
-/** What keeps neighbours in one split: the question itself, a field of its instance, or a block of time. */
+/** Determines a question's group key: its id, a field of its instance, or its block of time. */
 export function groupKeyOf(groupBy: GroupBy, question: { id: string; instance: Instance; at: number }): string {
   switch (groupBy.by) {
     case "question":
@@ -19,28 +19,28 @@ export function groupKeyOf(groupBy: GroupBy, question: { id: string; instance: I
   }
 }
 
-/** Where a sample belongs: its split, and of train the part that cross-validation leaves out together with it. */
+/** A sample's split, and its cross-validation fold if the split is train. */
 export interface SplitAssignment {
   split: Split;
   fold: number;
 }
 
-/** Parts of train that cross-validation leaves out in turn. */
+/** The number of folds of train in cross-validation. */
 export const trainFolds = 3;
 
-/** Deals a sample by HMAC, so that no caller can choose: 60 train, 20 validation, 20 certify. */
+/** Assigns a sample to a split by HMAC, which no caller can influence: 60% train, 20% validation, 20% calibration. */
 export async function assignSplit(secret: string, region: string, key: string): Promise<SplitAssignment> {
   const unit = await hmacUnit(secret, `fold|${region}|${key}`);
   if (unit < trainShare) return { split: "train", fold: Math.floor((unit / trainShare) * trainFolds) };
   return { split: unit < trainShare + validationShare ? "validation" : "calibration", fold: 0 };
 }
 
-/** The split alone. */
+/** Returns the split of `assignSplit`. */
 export async function splitOf(secret: string, region: string, key: string): Promise<Split> {
   return (await assignSplit(secret, region, key)).split;
 }
 
-/** Whether an accepted question is sent for a label anyway: a coin of its own. */
+/** Tells whether an accepted question is audited: a coin by HMAC, independent of the splits. */
 export async function isAudited(secret: string, id: string, share: number): Promise<boolean> {
   return share > 0 && (await hmacUnit(secret, `audit|${id}`)) < share;
 }

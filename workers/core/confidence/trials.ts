@@ -1,17 +1,18 @@
-/** 1 where the accepted answer turned out to be wrong, or where its label was never had. */
+/** 1 if the accepted answer was wrong, or if its planned label never arrived. */
 export type Outcome = 0 | 1;
 
-/** An accepted question whose label was had; `inclusion probability`, in (0, 1], is the chance of that, recorded when it was asked. */
+/** A labelled accepted question. */
 export interface Trial {
+  /** π in (0, 1]: the probability of its label, recorded when it was asked. */
   inclusionProbability: number;
   error: Outcome;
 }
 
-/** The sums over trials from which error is bounded: plain, additive, and so exact to correct. */
+/** Additive sums over trials, from which the error is bounded and which can be corrected exactly. */
 export interface Trials {
   labels: number;
   errors: number;
-  /** Σ 1/π: how many accepted questions these labels stand for. */
+  /** Σ 1/π: the number of accepted questions that these labels represent. */
   weight: number;
   /** Σ E/π. */
   weightedErrors: number;
@@ -19,14 +20,15 @@ export interface Trials {
   weight2: number;
   /** Σ E/π². */
   weightedErrors2: number;
-  /** The least π that the policy can record, set before the first trial: the bounds may not learn it from the data. */
+  /** The least π that the policy can record, set before the first trial. The bounds may not learn it from the data. */
   minInclusionProbability: number;
 }
 
-/** No trials yet, under a policy that records no π below `minInclusionProbability` (the audit share; 1 where every label is had). */
+/** Creates empty sums under a policy that records no π below `minInclusionProbability` (the audit share; 1 if every label arrives). */
 export function noTrials(minInclusionProbability: number): Trials {
-  if (!(minInclusionProbability > 0 && minInclusionProbability <= 1))
-    throw new RangeError(`noTrials: minInclusionProbability must be in (0, 1], but got ${minInclusionProbability}`);
+  if (!(minInclusionProbability > 0 && minInclusionProbability <= 1)) {
+    throw new RangeError(`minInclusionProbability must be in (0, 1]; received ${minInclusionProbability}.`);
+  }
   return {
     labels: 0,
     errors: 0,
@@ -39,11 +41,11 @@ export function noTrials(minInclusionProbability: number): Trials {
 }
 
 /**
- * The sums with one more trial. Throws a RangeError for a π that the policy could not have recorded.
- * @example addTrial(noTrials(0.02), { inclusion probability: 0.02, error: 0 }).weight // 50
+ * Adds one trial to the sums. Throws `RangeError` for a π that the policy could not have recorded.
+ * @example addTrial(noTrials(0.02), { inclusionProbability: 0.02, error: 0 }).weight // 50
  */
 export function addTrial(trials: Trials, { inclusionProbability, error }: Trial): Trials {
-  checkInclusionProbability("addTrial", trials, inclusionProbability);
+  checkInclusionProbability(trials, inclusionProbability);
   return {
     labels: trials.labels + 1,
     errors: trials.errors + error,
@@ -55,9 +57,9 @@ export function addTrial(trials: Trials, { inclusionProbability, error }: Trial)
   };
 }
 
-/** The sums as though a trial already in them had turned out `to` in place of `from`: its label was replaced later. */
+/** Corrects the outcome of a trial that the sums contain, from `from` to `to`: its label was replaced later. */
 export function correctTrial(trials: Trials, inclusionProbability: number, from: Outcome, to: Outcome): Trials {
-  checkInclusionProbability("correctTrial", trials, inclusionProbability);
+  checkInclusionProbability(trials, inclusionProbability);
   const change = to - from;
   return {
     ...trials,
@@ -67,7 +69,7 @@ export function correctTrial(trials: Trials, inclusionProbability: number, from:
   };
 }
 
-/** The sums as though every trial had come `factor` times: what more of the same would say. */
+/** Multiplies the sums, as if every trial had occurred `factor` times. */
 export function repeatTrials(trials: Trials, factor: number): Trials {
   return {
     labels: trials.labels * factor,
@@ -80,13 +82,9 @@ export function repeatTrials(trials: Trials, factor: number): Trials {
   };
 }
 
-function checkInclusionProbability(
-  operation: string,
-  { minInclusionProbability }: Trials,
-  inclusionProbability: number,
-): void {
+function checkInclusionProbability({ minInclusionProbability }: Trials, inclusionProbability: number): void {
   if (inclusionProbability >= minInclusionProbability && inclusionProbability <= 1) return;
   throw new RangeError(
-    `${operation}: inclusion probability must be in [${minInclusionProbability}, 1], but got ${inclusionProbability}; a policy that records less starts a new window`,
+    `inclusionProbability must be in [${minInclusionProbability}, 1]; received ${inclusionProbability}. Start a new window for a policy that records less.`,
   );
 }

@@ -1,37 +1,38 @@
 import { errorBounds, isBelowWithConfidence } from "./bounds.ts";
 import { addTrial, noTrials, repeatTrials, type Trials } from "./trials.ts";
 
-/** A span of a region's life over which one certificate speaks. */
+/** The period that one certificate covers. */
 export interface CertificateWindow {
-  /** 1 for the region's first. */
+  /** 1 for the region's first window. */
   number: number;
-  /** When it began, ms since 1970: questions that were asked before are not in it. */
+  /** Start, ms since 1970. Questions asked earlier are not included. */
   from: number;
   trials: Trials;
 }
 
+/** What a window's labels say about its error. */
 export interface Verdict {
-  /** `held`: error is surely at most the target. `void`: surely above it. `pending`: neither, yet. */
+  /** `valid`: the error is proven to be at most the target. `void`: proven above it. `pending`: neither yet. */
   status: "valid" | "void" | "pending";
-  /** The upper end of the mean error of what was accepted in the window. */
+  /** Upper bound of the mean error of accepted answers in the window. */
   bound: number;
-  /** Its lower end. */
+  /** Lower bound of the same. */
   lower: number;
-  /** The mean error itself, weighted by 1/π; null while there is no label. */
+  /** The mean error, weighted by 1/π; null while there is no label. */
   mean: number | null;
   labels: number;
-  /** How many more labels a pending one needs at the present rate of error; null where it would never be held. */
+  /** How many more labels a pending certificate needs at the present error; null if it would never become valid. */
   labelsNeeded: number | null;
 }
 
 const labelsWorthWaitingFor = 1e7;
 
-/** The first window of a region, under a policy that records no π below `minInclusionProbability`. */
+/** Creates the first window of a region, under a policy that records no π below `minInclusionProbability`. */
 export function firstWindow(at: number, minInclusionProbability: number): CertificateWindow {
   return { number: 1, from: at, trials: noTrials(minInclusionProbability) };
 }
 
-/** The window after one that is void, or whose policy's least π has changed: it knows nothing of what was before. */
+/** Creates the empty window after one that is void or whose policy's least π has changed. */
 export function nextWindow(
   window: CertificateWindow,
   at: number,
@@ -40,14 +41,14 @@ export function nextWindow(
   return { number: window.number + 1, from: at, trials: noTrials(minInclusionProbability) };
 }
 
-/** What window k may spend of a life's δ: δ/(k(k + 1)), which sums to δ however many there are. */
+/** Computes window k's share of δ: δ/(k(k + 1)), which sums to δ at most over any number of windows. */
 export function windowDelta(window: Pick<CertificateWindow, "number">, delta: number): number {
   return delta / (window.number * (window.number + 1));
 }
 
 /**
- * What a window's labels say of its error, at any look. Over all windows of a life together, `held` or `bound` is
- * wrong with a chance of `delta` at most, and so, apart, is `void` or `lower`.
+ * Evaluates a window at any look. Over all windows of a region together, `valid` or `bound` is wrong with probability
+ * `delta` at most, and so, separately, is `void` or `lower`.
  * @example verdict(window, { targetRisk: 0.1, delta: 0.05 }).status // "pending"
  */
 export function verdict(
@@ -69,14 +70,14 @@ export function verdict(
 }
 
 function labelsNeeded(trials: Trials, targetRisk: number, delta: number): number | null {
-  // Before the first label: were none wrong.
+  // Before the first label, assumes that none is wrong.
   const seen =
     trials.labels > 0 ? trials : addTrial(trials, { inclusionProbability: trials.minInclusionProbability, error: 0 });
   const valid = (labels: number) => isBelowWithConfidence(repeatTrials(seen, labels / seen.labels), targetRisk, delta);
   let few = trials.labels;
   let enough = Math.max(labelsWorthWaitingFor, 2 * few);
   if (!valid(enough)) return null;
-  // At a constant rate the mixture is convex in the number of labels and starts at 1: it passes 1/δ once.
+  // At a constant error the mixture is convex in the number of labels and starts at 1, so it crosses 1/δ once.
   while (enough - few > 1) {
     const middle = Math.floor((few + enough) / 2);
     if (valid(middle)) enough = middle;

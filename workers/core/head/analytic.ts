@@ -1,34 +1,35 @@
 import { CholeskyDecomposition, Matrix } from "ml-matrix";
 import { addSums, labelsIn, labelWeightUnit, type Sums } from "./sums.ts";
 
-/** Sums in real units, one full label counting one: XᵀX [width + 1, width + 1] and XᵀY [width + 1, classes]. */
+/** The sufficient statistics of ridge regression in real units, one per full label: XᵀX [width + 1, width + 1] and XᵀY [width + 1, classes]. */
 export interface GramMatrices {
   gram: Matrix;
   moment: Matrix;
   labels: number;
 }
 
+/** The hyperparameters of a ridge head. */
 export interface RidgeSettings {
-  /** How many samples the prior counts for. */
+  /** The weight of the prior, in samples. */
   tau: number;
-  /** The penalty, in samples, on each weight at its feature's own mean square. */
+  /** The penalty, in samples, on each weight at its feature's mean square. */
   lambda: number;
 }
 
-/** Every pair that cross-validation chooses from; without a prior only those with τ = 0. */
+/** The pairs that cross-validation chooses from; without a prior only those with τ = 0. */
 export const ridgeGrid: readonly RidgeSettings[] = [0, 30, 100, 300, 1000].flatMap((tau) =>
   [1, 10, 100].map((lambda) => ({ tau, lambda })),
 );
 
-/** Sums that no head can be solved from. */
+/** Sums whose normal equations have no solution. */
 export class SingularSumsError extends Error {
   override readonly name = "SingularSumsError";
   constructor() {
-    super("Error in solveRidge: the sums are not positive definite; more labels or a prior are needed");
+    super("The normal equations are not positive definite: a head needs more labels or a prior.");
   }
 }
 
-/** Sums of int16 embeddings at `step`, in real units. */
+/** Converts sums of int16 embeddings at `step` to real units. */
 export function gramMatricesOf(sums: Sums, step: number): GramMatrices {
   const { width, classes, values } = sums;
   const n = width + 1;
@@ -50,9 +51,9 @@ export function gramMatricesOf(sums: Sums, step: number): GramMatrices {
 }
 
 /**
- * The prior: global sums scaled to one sample, without the region's own samples, which would count twice. Of the
- * `ownLabels` samples that the region has in the global sums it takes out as many as the region holds, taken to look
- * like them on average; all stays in where they are most of the global sums, or where no data could have what is left.
+ * Computes the prior: the global sums per sample, without the region's own samples, which would count twice. Subtracts as
+ * many of the region's `ownLabels` samples in the global sums as the region holds, assumed to look like them on average.
+ * Subtracts nothing if they are most of the global sums, or if the remainder is not positive definite.
  */
 export function priorOf(global: GramMatrices, own: GramMatrices, ownLabels: number): GramMatrices {
   const without = (share: number): GramMatrices => {
@@ -67,9 +68,9 @@ export function priorOf(global: GramMatrices, own: GramMatrices, ownLabels: numb
 }
 
 /**
- * Ridge regression on one-hot labels in closed form, W [width + 1, classes]:
+ * Solves ridge regression on one-hot labels in closed form, W [width + 1, classes]:
  * (τĜ + G + λD)⁻¹(τB̂ + B) with D = diag(Ĝ) and the bias not penalised (AFL, arXiv 2405.16240).
- * Throws `SingularSumsError` where there is no solution: too few labels, and neither prior nor penalty.
+ * Throws `SingularSumsError` if there is no solution: too few labels, and neither prior nor penalty.
  */
 export function solveRidge(own: GramMatrices, prior: GramMatrices, { tau, lambda }: RidgeSettings): Matrix {
   const left = Matrix.add(own.gram, Matrix.mul(prior.gram, tau));
@@ -81,8 +82,8 @@ export function solveRidge(own: GramMatrices, prior: GramMatrices, { tau, lambda
   return decomposed.solve(right);
 }
 
-// A feature that is always zero has no scale of its own: a little of the mean one keeps the system solvable. The bias
-// has no part in either, so that the unit of the embedding makes no difference.
+// A feature that is always zero has no scale; a small share of the mean scale keeps the system solvable. The bias is left
+// out of both, so that the unit of the embedding makes no difference.
 function penalised(gram: Matrix, prior: Matrix, lambda: number): CholeskyDecomposition {
   const scales = prior.diagonal().slice(0, -1);
   const floor = 1e-6 * (scales.reduce((sum, scale) => sum + scale, 0) / scales.length || 1);
@@ -91,7 +92,7 @@ function penalised(gram: Matrix, prior: Matrix, lambda: number): CholeskyDecompo
   return new CholeskyDecomposition(left);
 }
 
-/** Σω‖y − Wᵀx̃‖² over the rows of some sums, without the rows. */
+/** Computes Σω‖y − Wᵀx̃‖² over the rows of sums, from the sums alone. */
 export function squaredError({ gram, moment, labels }: GramMatrices, weights: Matrix): number {
   const fitted = gram.mmul(weights);
   let error = labels;
@@ -103,13 +104,13 @@ export function squaredError({ gram, moment, labels }: GramMatrices, weights: Ma
   return error;
 }
 
-/** The sums of every part but one. */
+/** Adds the sums of every fold but one. */
 export function leaveOut(folds: readonly Sums[], left: number): Sums {
   const [first, ...others] = folds.filter((_, i) => i !== left);
   return others.reduce((sum, fold) => addSums(sum, fold), first as Sums);
 }
 
-/** W as float32 [width + 1, classes] row by row, the form of every other head. */
+/** Converts W to float32 [width + 1, classes] row by row, the form of every other head. */
 export function toFloat32(weights: Matrix): Float32Array {
   return Float32Array.from(weights.to1DArray());
 }

@@ -1,4 +1,4 @@
-/** Embeddings of the global holdout with their classes, which every regional head must still answer. */
+/** Labelled embeddings of the global holdout, on which every regional head is tested. */
 export interface Anchor {
   /** [rows, width + 1], each row ending in 1. */
   inputs: Float32Array;
@@ -7,7 +7,7 @@ export interface Anchor {
 
 const headerBytes = 4;
 
-/** An anchor as bytes, little-endian: rows, the class of each as uint16, then int16 embeddings [rows, width]. */
+/** Encodes an anchor, little-endian: rows, the class of each as uint16, then int16 embeddings [rows, width]. */
 export function encodeAnchor(vectors: readonly Int16Array[], labels: readonly number[]): Uint8Array<ArrayBuffer> {
   const width = vectors[0]?.length ?? 0;
   const bytes = new Uint8Array(headerBytes + 2 * labels.length * (1 + width));
@@ -18,12 +18,12 @@ export function encodeAnchor(vectors: readonly Int16Array[], labels: readonly nu
   return bytes;
 }
 
-/** Reads an anchor back, in real units. Throws when its length is not that of its rows. */
+/** Decodes an anchor to real units. Throws if its length does not match its number of rows. */
 export function decodeAnchor(bytes: ArrayBuffer, width: number, step: number): Anchor {
   const rows = bytes.byteLength < headerBytes ? 0 : new DataView(bytes).getUint32(0, true);
   const expected = headerBytes + 2 * rows * (1 + width);
   if (bytes.byteLength !== expected) {
-    throw new Error(`Error in decodeAnchor: ${rows} × ${width} needs ${expected} bytes, but got ${bytes.byteLength}`);
+    throw new Error(`An anchor of ${rows} × ${width} takes ${expected} bytes; received ${bytes.byteLength}.`);
   }
   const values = new Int16Array(bytes, headerBytes);
   const inputs = new Float32Array(rows * (width + 1));

@@ -3,14 +3,14 @@ import { softmax } from "./head.ts";
 import { calibratedLogLoss } from "./metrics.ts";
 import { defaultTemperature, fitTemperature, type TemperaturePrior } from "./temperature.ts";
 
-/** Scores are softmax(logits / temperature + bias). */
+/** A calibration of scores: softmax(logits / temperature + bias). */
 export interface ScoreCalibration {
   temperature: number;
-  /** One a class. */
+  /** One per class. */
   bias: Float64Array;
 }
 
-/** Log-loss, and what the priors of the temperature and of the biases add to it. */
+/** Log-loss with normal priors on ln T and on the biases. */
 interface PenalisedLoss extends Required<TemperaturePrior> {
   /** One [classes] row for each label. */
   logits: readonly Float64Array[];
@@ -18,16 +18,16 @@ interface PenalisedLoss extends Required<TemperaturePrior> {
 }
 
 const rounds = 10;
-/** A round that gains less, in mean log-loss, is the last. */
+/** Iteration stops after a round that lowers the mean log-loss by less. */
 const negligible = 1e-7;
-/** How often a step that goes too far is halved. */
+/** How often a step that does not lower the loss is halved. */
 const halvings = 6;
-/** How far a class's bias is thought to be from 0, as a standard deviation. */
+/** The prior standard deviation of a class's bias around 0. */
 const biasDeviation = 0.2;
 
 /**
- * A scale and a shrunken bias for each class that make logits fit labels: the temperature alone first, then both
- * together by Fisher scoring on log-loss with normal priors. Never raises the log-loss on the labels given.
+ * Fits a temperature and a shrunken bias per class: the temperature alone first, then both together by Fisher scoring on
+ * log-loss with normal priors. Never raises the log-loss on the given labels.
  *
  * @param logits one [classes] row for each label
  */
@@ -49,7 +49,7 @@ export function calibrate(
   return best;
 }
 
-/** Calibrated scores [classes] of one row of logits. */
+/** Computes calibrated scores [classes] of one row of logits. */
 export function calibrated(logits: Float64Array, { temperature, bias }: ScoreCalibration): Float64Array {
   return softmax(
     logits.map((logit, c) => logit / temperature + (bias[c] as number)),
@@ -57,14 +57,14 @@ export function calibrated(logits: Float64Array, { temperature, bias }: ScoreCal
   );
 }
 
-/** A head [width + 1, classes] with its calibration worked in, so that its temperature is 1. */
+/** Folds a calibration into a head [width + 1, classes], whose temperature is then 1. */
 export function applyCalibration(weights: Float32Array, { temperature, bias }: ScoreCalibration): Float32Array {
   const classes = bias.length;
   const biasRow = weights.length - classes;
   return weights.map((weight, i) => weight / temperature + (i < biasRow ? 0 : (bias[i - biasRow] as number)));
 }
 
-/** One step of Fisher scoring, halved until it gains; where it never does, the same again. */
+/** Takes one step of Fisher scoring, halved until it lowers the loss; returns the same calibration if it never does. */
 function better(
   problem: PenalisedLoss,
   at: ScoreCalibration,
@@ -84,8 +84,8 @@ function better(
 }
 
 /**
- * Slope over expected curvature, [classes + 1]: of each bias, then of −ln T. The softmax takes s + b with s = logits / T,
- * so that a row's curvature is the covariance, under its scores, of a class's own 1 and its s.
+ * Computes gradient over expected curvature, [classes + 1], for each bias and then for −ln T. With s = logits / T in
+ * softmax(s + b), a row's curvature is the covariance, under its scores, of the class indicators and s.
  */
 function scoringStep({ logits, labels, centre, deviation }: PenalisedLoss, at: ScoreCalibration): Matrix {
   const classes = at.bias.length;

@@ -1,7 +1,7 @@
 import type { Head } from "../contract/index.ts";
 import { EngineError } from "../model/engine.ts";
 
-/** A last layer in plain numbers: weights [width, classes] row by row, then bias [classes]. */
+/** A last layer as numbers: weights [width, classes] row by row, then bias [classes]. */
 export interface HeadWeights {
   width: number;
   classes: number;
@@ -10,7 +10,7 @@ export interface HeadWeights {
   bias: Float32Array;
 }
 
-/** A head as stored: float32 little-endian weights [width, classes], then bias [classes]. */
+/** Encodes a head as float32 little-endian weights [width, classes], then bias [classes]. */
 export function encodeHead(head: Pick<HeadWeights, "weights" | "bias">): Uint8Array<ArrayBuffer> {
   const out = new Float32Array(head.weights.length + head.bias.length);
   out.set(head.weights);
@@ -18,26 +18,24 @@ export function encodeHead(head: Pick<HeadWeights, "weights" | "bias">): Uint8Ar
   return new Uint8Array(out.buffer);
 }
 
-/** Reads a stored head. Throws `EngineError` when its length is not what the manifest says. */
+/** Decodes a head. Throws `EngineError` if its length does not match the manifest. */
 export function decodeHead(spec: Head, blob: ArrayBuffer): HeadWeights {
   const { width, classes, temperature } = spec;
   const expected = (width + 1) * classes * 4;
   if (blob.byteLength !== expected) {
-    throw new EngineError(
-      `Error in decodeHead: ${width}×${classes} needs ${expected} bytes, but got ${blob.byteLength}`,
-    );
+    throw new EngineError(`A head of ${width} × ${classes} takes ${expected} bytes; received ${blob.byteLength}.`);
   }
   const values = new Float32Array(blob);
   const weights = values.slice(0, width * classes);
   return { width, classes, temperature, weights, bias: values.slice(width * classes) };
 }
 
-/** Calibrated class scores of one embedding: softmax((e·W + b) / temperature). */
+/** Computes the calibrated class scores of one embedding: softmax((e·W + b) / temperature). */
 export function scoresOf(head: HeadWeights, embedding: ArrayLike<number>, offset = 0): Float64Array {
   return softmax(logitsOf(head, embedding, offset), head.temperature);
 }
 
-/** Class logits of one embedding, [classes]: e·W + b. */
+/** Computes the class logits of one embedding, [classes]: e·W + b. */
 export function logitsOf(head: HeadWeights, embedding: ArrayLike<number>, offset = 0): Float64Array {
   const { width, classes, weights, bias } = head;
   const logits = Float64Array.from(bias);
@@ -50,7 +48,7 @@ export function logitsOf(head: HeadWeights, embedding: ArrayLike<number>, offset
   return logits;
 }
 
-/** softmax(logits / temperature), without overflow. */
+/** Computes softmax(logits / temperature) without overflow. */
 export function softmax(logits: Float64Array, temperature: number): Float64Array {
   const top = Math.max(...logits);
   const out = logits.map((logit) => Math.exp((logit - top) / temperature));
@@ -58,7 +56,7 @@ export function softmax(logits: Float64Array, temperature: number): Float64Array
   return out.map((value) => value / sum);
 }
 
-/** The index of the greatest score. */
+/** Returns the index of the largest score. */
 export function argMax(scores: ArrayLike<number>): number {
   let best = 0;
   for (let i = 1; i < scores.length; i++) if ((scores[i] as number) > (scores[best] as number)) best = i;

@@ -3,22 +3,22 @@ import { argMax } from "./head.ts";
 
 type Scores = ArrayLike<number>;
 
-// The smallest chance that a log-loss counts: one certain mistake must not be infinite.
+// The least probability in a log-loss: one mistake at full confidence must not be infinite.
 const floor = 1e-7;
 
-/** −ln of the chance given to the right class. */
+/** Computes −ln of the score of the right class. */
 export function lossOf(scores: Scores, label: number): number {
   return -Math.log(Math.max(scores[label] as number, floor));
 }
 
-/** Mean of −ln of the chance given to the right class. */
+/** Computes the mean log-loss of scores. */
 export function logLossOf(scores: readonly Scores[], labels: readonly number[]): number {
   return scores.reduce((sum, row, i) => sum + lossOf(row, labels[i] as number), 0) / scores.length;
 }
 
 /**
- * Mean log-loss of softmax(logits / temperature + bias), worked out without the scores themselves: a fit asks for it
- * tens of times over thousands of rows.
+ * Computes the mean log-loss of softmax(logits / temperature + bias) without building the scores: a fit calls it tens of
+ * times over thousands of rows.
  */
 export function calibratedLogLoss(
   logits: readonly Float64Array[],
@@ -42,8 +42,8 @@ export function calibratedLogLoss(
 }
 
 /**
- * Area under the ROC curve of class 1 against class 0, by ranks with ties shared (Mann-Whitney U);
- * null unless both classes are there.
+ * Computes the area under the ROC curve of class 1 against class 0, by ranks with ties shared (Mann-Whitney U).
+ * Returns null unless both classes occur.
  */
 export function aucOf(scores: readonly number[], positive: readonly boolean[]): number | null {
   const order = scores.map((_, i) => i).sort((a, b) => (scores[a] as number) - (scores[b] as number));
@@ -65,8 +65,8 @@ export function aucOf(scores: readonly number[], positive: readonly boolean[]): 
 }
 
 /**
- * The largest share of questions, most confident first, whose error is at most `risk`.
- * Questions of equal confidence are taken together, as a threshold would.
+ * Computes the largest share of questions, most confident first, whose error is at most `risk`.
+ * Questions of equal confidence are included together, as by a threshold.
  */
 export function coverageAt(confidences: readonly number[], right: readonly boolean[], risk: number): number {
   const order = confidences.map((_, i) => i).sort((a, b) => (confidences[b] as number) - (confidences[a] as number));
@@ -81,7 +81,7 @@ export function coverageAt(confidences: readonly number[], right: readonly boole
   return order.length === 0 ? 0 : covered / order.length;
 }
 
-/** Everything we report of scored questions. AUC is for two classes: that of the second label. */
+/** Evaluates scores by every metric that is reported. AUC is for two classes, of the second label. */
 export function evaluate(scores: readonly Scores[], labels: readonly number[]): Metrics {
   const predicted = scores.map(argMax);
   const right = predicted.map((label, i) => label === labels[i]);

@@ -3,10 +3,10 @@ import { softmax } from "./head.ts";
 import { logLossOf } from "./metrics.ts";
 import { type SoftmaxState, softmaxGradient, softmaxSettings, softmaxStep, startSoftmax } from "./softmax.ts";
 
-/** What a block of rows or a step costs besides its multiply-adds, in multiply-adds. */
+/** The overhead of a block of rows or of a step, in multiply-adds. */
 const blockOverheadMultiplyAdds = 100_000;
 
-/** Labelled embeddings as numbers: inputs [rows, width + 1] ending in 1, each label's class, each row's weight. */
+/** Labelled embeddings: inputs [rows, width + 1] ending in 1, the class and the weight of each row. */
 export interface LabelledRows {
   rows: number;
   inputs: Float32Array;
@@ -14,43 +14,45 @@ export interface LabelledRows {
   weights: Float32Array;
   /** The group key of each row. */
   groupKeys: string[];
-  /** The part of train that each row belongs to. */
+  /** The fold of train that each row belongs to. */
   folds: number[];
 }
 
+/** What a softmax head is fitted on. */
 export interface FitData {
   train: LabelledRows;
   validation: LabelledRows;
-  /** The global head at temperature 1, [width + 1, classes]: where training starts, and what L2 holds it to. */
+  /** The global head at temperature 1, [width + 1, classes]: where training starts, and the centre of L2. */
   start: Float32Array;
   classes: number;
 }
 
-/** Where a fit is: plain values, so that it can be kept between two slices. */
+/** The progress of a fit, as plain values that can be stored between two slices. */
 export interface FitState {
-  /** Heads fitted so far: first one for each pull, then with the best one a head for each part that is left out. */
+  /** Heads fitted so far: one for each pull, then with the best pull one for each fold that is left out. */
   done: number;
-  /** What an embedding is divided by in training; heads and starts that are kept are as if it were not. */
+  /** The divisor of embeddings during training; stored heads are for undivided embeddings. */
   unit: number;
-  /** The head under training, on embeddings in that unit. */
+  /** The head in training, on divided embeddings. */
   head: SoftmaxState;
   /** Its gradient so far, over the rows before `row`. */
   gradient: Float32Array;
   row: number;
   best: { weights: Float32Array; pull: number; validationLogLoss: number } | null;
-  /** Heads [width + 1, classes] by the part of train that each has not seen. */
+  /** Heads [width + 1, classes] by the fold of train that each has not seen. */
   crossFitted: Float32Array[];
 }
 
 const candidates = softmaxSettings.pulls.length;
 
-// Rows go through in blocks that depend on the data alone, so that sums are the same however a fit is sliced.
+// The blocks of rows depend on the data alone, so that sums are the same however a fit is sliced.
 const blockMaxRows = 1024;
 const blockMaxMultiplyAdds = 1_000_000;
 
-/** How long a row's embedding is where the learning rate and the pulls were chosen. */
+/** The length of the embeddings for which the learning rate and the pulls were chosen. */
 const usualLength = 4;
 
+/** Starts a fit at the global head. */
 export function startFit(data: FitData): FitState {
   const gradient = new Float32Array(data.start.length);
   const unit = unitOf(data);
@@ -65,7 +67,7 @@ export function startFit(data: FitData): FitState {
   };
 }
 
-// Adam's steps and L2 depend on the scale of the embedding, which no backbone promises. A power of two rounds nothing.
+// Adam's steps and L2 depend on the scale of the embedding, which backbones do not fix. A power of two rounds nothing.
 function unitOf({ train: { inputs, weights }, start, classes }: FitData): number {
   const n = start.length / classes;
   let squares = 0;
@@ -76,19 +78,20 @@ function unitOf({ train: { inputs, weights }, start, classes }: FitData): number
   return length > 0 ? 2 ** Math.round(Math.log2(length / usualLength)) : 1;
 }
 
-// A head [width + 1, classes] for embeddings divided by `unit`: its features' weights, not its bias, times that.
+// Scales a head [width + 1, classes] for embeddings divided by `unit`: multiplies the weights, not the bias.
 function scaled(head: Float32Array, classes: number, unit: number): Float32Array {
   return head.map((weight, i) => (i < head.length - classes ? weight * unit : weight));
 }
 
+/** Tells whether a fit is complete. */
 export function isFitted(state: FitState): boolean {
   return state.done === candidates + trainFolds;
 }
 
 /**
- * Fits softmax heads by full-batch Adam: one for each pull, of which the one with the lowest log-loss on validation stays,
- * then with that pull one for each part of train, left out, so that every row has a head that never saw it.
- * Stops after about `multiplyAdds`; going on from there gives exactly what one go would have given.
+ * Fits softmax heads by full-batch Adam: one for each pull, keeping the one with the lowest validation log-loss, then with
+ * that pull one for each fold of train left out (cross-fitting), so that every row has a head that has not seen it.
+ * Stops after about `multiplyAdds`; continuing gives exactly the result of one uninterrupted fit.
  */
 export function continueFit(data: FitData, from: FitState, multiplyAdds: number): FitState {
   let state = from;
@@ -118,7 +121,7 @@ function overRows(data: FitData, state: FitState, rows: number, allWeights: Floa
   return { ...state, gradient: state.gradient.map((sum, i) => sum + (fold[i] as number)), row: row + rows };
 }
 
-// A part that is left out weighs nothing.
+// Rows of the fold that is left out have no weight.
 function rowWeights({ train }: FitData, { done }: FitState): Float32Array {
   if (done < candidates) return train.weights;
   return train.weights.map((weight, row) => (train.folds[row] === done - candidates ? 0 : weight));
@@ -129,7 +132,7 @@ function nextIteration(data: FitData, state: FitState, rowWeights: Float32Array)
   const { classes } = data;
   const start = scaled(data.start, classes, state.unit);
   const pull = state.done < candidates ? (softmaxSettings.pulls[state.done] as number) : (state.best?.pull as number);
-  // Nothing but the left-out part: then the head stays where it starts.
+  // If every row is in the fold that is left out, the head stays at its start.
   const head =
     mass > 0
       ? softmaxStep(state.head, state.gradient, mass, start, pull / mass)
@@ -149,12 +152,12 @@ function validationLoss({ validation, classes }: FitData, weights: Float32Array)
   return logLossOf(scores, validation.labels);
 }
 
-/** Logits of every row, each [classes], by a head [width + 1, classes] whose last row is the bias. */
+/** Computes the logits of every row, each [classes], by a head [width + 1, classes] whose last row is the bias. */
 export function rowLogits({ rows, inputs }: LabelledRows, weights: Float32Array, classes: number): Float64Array[] {
   return Array.from({ length: rows }, (_, row) => logitsOfRow(inputs, row, weights, classes));
 }
 
-/** Logits [classes] of one row. */
+/** Computes the logits [classes] of one row. */
 export function logitsOfRow(inputs: Float32Array, row: number, weights: Float32Array, classes: number): Float64Array {
   const width = weights.length / classes;
   const logits = new Float64Array(classes);
@@ -167,11 +170,12 @@ export function logitsOfRow(inputs: Float32Array, row: number, weights: Float32A
   return logits;
 }
 
-/** A state as text, every float32 exactly. */
+/** Serialises a state; every float32 is preserved exactly. */
 export function pack(state: object): string {
   return JSON.stringify(state, (_, value) => (value instanceof Float32Array ? { float32: Array.from(value) } : value));
 }
 
+/** Parses a state that `pack` serialised. */
 export function unpack<T>(text: string): T {
   return JSON.parse(text, (_, value) => (Array.isArray(value?.float32) ? Float32Array.from(value.float32) : value));
 }

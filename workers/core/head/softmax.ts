@@ -1,6 +1,6 @@
 import * as tf from "@tensorflow/tfjs-core";
 
-/** A softmax head under training: W with the bias as its last row, [width + 1, classes], and Adam's moments. */
+/** A softmax head in training: W with the bias as its last row, [width + 1, classes], and Adam's moments. */
 export interface SoftmaxState {
   weights: Float32Array;
   first: Float32Array;
@@ -8,7 +8,7 @@ export interface SoftmaxState {
   iteration: number;
 }
 
-/** Rows of a batch: embeddings [rows, width + 1] ending in 1, targets [rows, classes], one weight a row. */
+/** A batch: embeddings [rows, width + 1] ending in 1, targets [rows, classes], one weight per row. */
 export interface SoftmaxBatch {
   rows: number;
   inputs: Float32Array;
@@ -16,10 +16,11 @@ export interface SoftmaxBatch {
   weights: Float32Array;
 }
 
+/** The hyperparameters of softmax heads. */
 export const softmaxSettings = {
   learningRate: 0.05,
   iterations: 60,
-  /** How hard L2 pulls towards the global head, in labels: a region with as many of its own has gone half the way. */
+  /** The strengths of L2 towards the global head, in labels: a region with that many labels moves half of the way. */
   pulls: [10, 40, 160],
 } as const;
 
@@ -27,15 +28,15 @@ const beta1 = 0.9;
 const beta2 = 0.999;
 const epsilon = 1e-8;
 
-/** Where training starts: at a head, with no momentum. */
+/** Starts training at a head, without momentum. */
 export function startSoftmax(head: Float32Array): SoftmaxState {
   const zeros = () => new Float32Array(head.length);
   return { weights: Float32Array.from(head), first: zeros(), second: zeros(), iteration: 0 };
 }
 
 /**
- * The gradient of the weighted cross-entropy over a batch, summed, [width + 1, classes]: Xᵀ(ω(softmax(XW) − Y)).
- * Batches add up, so that a large set can be gone through in bounded slices.
+ * Computes the summed gradient of the weighted cross-entropy over a batch, [width + 1, classes]: Xᵀ(ω(softmax(XW) − Y)).
+ * Gradients of batches add up, so that a large set can be processed in bounded slices.
  */
 export function softmaxGradient(weights: Float32Array, batch: SoftmaxBatch, classes: number): Float32Array {
   return tf.tidy(() => {
@@ -48,11 +49,11 @@ export function softmaxGradient(weights: Float32Array, batch: SoftmaxBatch, clas
 }
 
 /**
- * One step of Adam (Kingma & Ba, arXiv 1412.6980) on mean cross-entropy + ½·l2·|W − start|².
+ * Takes one step of Adam (Kingma & Ba, arXiv 1412.6980) on mean cross-entropy + ½·l2·|W − start|².
  *
  * @param gradient the summed gradient over all rows
- * @param mass the rows' weights, summed
- * @param start the global head that the region's is held to, [width + 1, classes]
+ * @param mass the sum of the rows' weights
+ * @param start the global head, the centre of L2, [width + 1, classes]
  */
 export function softmaxStep(
   state: SoftmaxState,

@@ -1,6 +1,6 @@
 /**
  * Sums over labelled embeddings x̃ = [x, 1] with integer label weights ω: Σω·x̃x̃ᵀ and Σω·x̃yᵀ. Embeddings are int16,
- * so every sum is an exact integer in float64: order does not matter, and taking a row out again is exact.
+ * so every sum is an exact integer in float64: order does not matter, and a row can be removed exactly.
  */
 export interface Sums {
   width: number;
@@ -9,22 +9,23 @@ export interface Sums {
   values: Float64Array;
 }
 
-/** A row of the sums: an int16 embedding [width], its class, and how often it counts, in units of `labelWeightUnit`. */
+/** A row of the sums: an int16 embedding [width], its class, and its weight in units of `labelWeightUnit`. */
 export interface SumRow {
   vector: Int16Array;
   label: number;
   weight: number;
 }
 
-/** The weight of one full label; the origin's may count a quarter of it. */
+/** The weight of one full label. Labels from the origin may count a quarter of it. */
 export const labelWeightUnit = 4;
 
+/** Creates sums of no rows. */
 export function emptySums(width: number, classes: number): Sums {
   const n = width + 1;
   return { width, classes, values: new Float64Array((n * (n + 1)) / 2 + n * classes) };
 }
 
-/** Adds a row in place; a negative weight takes it out again. */
+/** Adds a row in place; a negative weight removes it. */
 export function addRow({ width, classes, values }: Sums, { vector, label, weight }: SumRow): void {
   const n = width + 1;
   const moments = (n * (n + 1)) / 2;
@@ -43,38 +44,38 @@ export function addRow({ width, classes, values }: Sums, { vector, label, weight
   }
 }
 
-/** The sums of both. Throws when they are of different shapes. */
+/** Adds or subtracts sums. Throws if their shapes differ. */
 export function addSums(a: Sums, b: Sums, sign: 1 | -1 = 1): Sums {
   if (a.width !== b.width || a.classes !== b.classes) {
     const shape = ({ width, classes }: Sums) => `${width} × ${classes}`;
-    throw new Error(`Error in addSums: sums of ${shape(a)} and ${shape(b)} can't be added`);
+    throw new Error(`Sums must have the same shape; received ${shape(a)} and ${shape(b)}.`);
   }
   return { ...a, values: a.values.map((value, i) => value + sign * (b.values[i] as number)) };
 }
 
-/** How many full labels the sums hold. */
+/** Returns the number of full labels in the sums. */
 export function labelsIn({ width, values }: Sums): number {
   const n = width + 1;
   return (values[(n * (n + 1)) / 2 - 1] as number) / labelWeightUnit;
 }
 
-/** Sums as bytes: little-endian float64. */
+/** Encodes sums as little-endian float64. */
 export function encodeSums({ values }: Sums): Uint8Array<ArrayBuffer> {
   return new Uint8Array(values.slice().buffer);
 }
 
-/** How many classes sums of that many bytes are over. */
+/** Computes the number of classes from the encoded size of sums. */
 export function classesIn(bytes: number, width: number): number {
   const n = width + 1;
   return (bytes / Float64Array.BYTES_PER_ELEMENT - (n * (n + 1)) / 2) / n;
 }
 
-/** Reads sums back. Throws when the length is not that of the shape. */
+/** Decodes sums. Throws if the length does not match the shape. */
 export function decodeSums(width: number, classes: number, bytes: ArrayBuffer): Sums {
   const sums = emptySums(width, classes);
   if (bytes.byteLength !== sums.values.byteLength) {
-    const expected = `${width} × ${classes} needs ${sums.values.byteLength} bytes`;
-    throw new Error(`Error in decodeSums: ${expected}, but got ${bytes.byteLength}`);
+    const expected = `Sums of ${width} × ${classes} take ${sums.values.byteLength} bytes`;
+    throw new Error(`${expected}; received ${bytes.byteLength}.`);
   }
   return { width, classes, values: new Float64Array(bytes) };
 }

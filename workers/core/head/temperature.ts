@@ -1,24 +1,25 @@
 import { calibratedLogLoss } from "./metrics.ts";
 
-/** Enough for ln T to within 1e-4. */
+/** Gives ln T to within 1e-4. */
 const steps = 21;
 const golden = (Math.sqrt(5) - 1) / 2;
-/** How far ln T may be from where it starts. */
+/** The largest distance of ln T from its start. */
 const range = Math.log(5);
 
-/** What is thought of ln T before anything is seen. */
+/** The normal prior on ln T. */
 export interface TemperaturePrior {
-  /** T where nothing is known; 1 by default. */
+  /** T without data. Defaults to 1. */
   centre?: number;
-  /** The standard deviation of ln T: a few labels must not move it. 0.05 by default. */
+  /** The standard deviation of ln T, so small that a few labels do not move it. Defaults to 0.05. */
   deviation?: number;
 }
 
+/** The prior used unless another is given. */
 export const defaultTemperature: Required<TemperaturePrior> = { centre: 1, deviation: 0.05 };
 
 /**
- * The temperature that makes softmax(logits / T) fit the labels best (Guo et al., arXiv 1706.04599), shrunken by a
- * normal prior on ln T: a golden-section search within a factor of 5. Never worse on them than the prior's centre.
+ * Fits the temperature of softmax(logits / T) to labels (Guo et al., arXiv 1706.04599), shrunken by a normal prior on ln T:
+ * a golden-section search within a factor of 5. Never has a higher log-loss on the labels than the prior's centre.
  *
  * @param logits one [classes] row for each label
  */
@@ -37,7 +38,7 @@ export function fitTemperature(
   let [low, high] = [middle - range, middle + range];
   let [left, right] = [high - golden * (high - low), low + golden * (high - low)];
   let [leftLoss, rightLoss] = [loss(left), loss(right)];
-  // Each step throws one end away and keeps the other inner point: one evaluation a step.
+  // Each step drops one end and keeps the other inner point: one evaluation per step.
   for (let i = 0; i < steps; i++) {
     if (leftLoss < rightLoss) {
       [high, right, rightLoss] = [right, left, leftLoss];

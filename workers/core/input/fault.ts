@@ -1,13 +1,13 @@
-/** What is wrong with one part of an instance. */
+/** A fault at one path of an instance. */
 export interface InputFault {
   path: string;
   expected: string;
   received: string;
 }
 
-/** What surrounds an instance and may be part of the input, or of the instance without being input. */
+/** The context of an instance, parts of which may be input. */
 export interface InputContext {
   region: string;
-  /** Columns that an instance may carry besides the input's own: the region's, the group key's. */
+  /** Columns that an instance may contain besides the input's: the region's and the group key's. */
   extraColumns: readonly string[];
 }

@@ -2,7 +2,7 @@ import type { Column, FeaturesInput, Instance } from "../contract/index.ts";
 import { describe } from "./describe.ts";
 import type { InputContext, InputFault } from "./fault.ts";
 
-/** A column's part of an instance; arrays are no column's. */
+/** The value of a column; arrays are not allowed. */
 type Value = Exclude<Instance, unknown[]>[string];
 
 type Fault = (path: string, expected: string, received: string) => void;
@@ -12,10 +12,10 @@ interface Layout {
   names: Set<string>;
 }
 
-// The same input encodes every question of a model.
+// Computed once per input, which encodes every question of a model.
 const layouts = new WeakMap<FeaturesInput, Layout>();
 
-/** How many numbers an instance becomes. */
+/** Returns the number of values that an instance is encoded to. */
 export function featuresWidth(input: FeaturesInput): number {
   return layoutOf(input).width;
 }
@@ -31,6 +31,7 @@ function layoutOf(input: FeaturesInput): Layout {
   return layout;
 }
 
+/** Encodes an instance of named columns, or collects its faults. */
 export function encodeFeatures(
   input: FeaturesInput,
   instance: Instance,

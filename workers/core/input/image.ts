@@ -2,12 +2,12 @@ import type { ImageInput, Instance } from "../contract/index.ts";
 import type { InputFault } from "./fault.ts";
 import { readNested } from "./nested.ts";
 
-/** Height, width, channels. */
+/** Returns the shape of an image: height, width, channels. */
 export function imageShape({ size, channels }: ImageInput): number[] {
   return [...size, channels];
 }
 
-/** Pixels as [height][width][channels], as [height][width] where there is one channel, or flat. */
+/** Encodes pixels given as [height][width][channels], as [height][width] for one channel, or flat. */
 export function encodeImage(input: ImageInput, instance: Instance, faults: InputFault[]): Float32Array {
   const { scale, offset, channels, size } = input;
   const take = (value: number) =>

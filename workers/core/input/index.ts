@@ -7,21 +7,20 @@ import { encodeTensor } from "./tensor.ts";
 
 export type { InputContext, InputFault } from "./fault.ts";
 
-/** The shapes of a network's inputs: the instance's, and the region's where it is an input of its own. */
+/** Returns the shapes of a network's inputs: the instance's, and the region's if it is a separate input. */
 export function inputShapes(input: Input): number[][] {
   if (input.kind === "features") return [[featuresWidth(input)]];
   const shape = input.kind === "image" ? imageShape(input) : input.shape;
   return input.regions ? [shape, [input.regions.length]] : [shape];
 }
 
-/** How many values a shape holds. */
+/** Returns the number of values of a shape. */
 export function sizeOf(shape: readonly number[]): number {
   return shape.reduce((product, dimension) => product * dimension, 1);
 }
 
 /**
- * Turns one instance into float32 values, those of `inputShapes(input)` one after another, or says everything that is
- * wrong with it.
+ * Encodes one instance as float32 values, those of `inputShapes(input)` one after another, or returns all its faults.
  */
 export function encode(input: Input, instance: Instance, context: InputContext): Result<Float32Array, InputFault[]> {
   const faults: InputFault[] = [];

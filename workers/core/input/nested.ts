@@ -2,12 +2,11 @@ import type { Instance, Nested } from "../contract/index.ts";
 import { describe } from "./describe.ts";
 import type { InputFault } from "./fault.ts";
 
-/** Says what is wrong with a value, or gives what it becomes. */
+/** Converts a value, or returns what was expected instead. */
 export type Take = (value: number) => { expected: string } | number;
 
 /**
- * Reads an array of a shape, nested or flat, value by value, into float32. Stops at the first value that `take` refuses:
- * the rest of a wrong array says nothing new.
+ * Reads an array of a shape, nested or flat, value by value, into float32. Stops at the first value that `take` rejects.
  */
 export function readNested(
   shape: readonly number[],
@@ -26,7 +25,7 @@ export function readNested(
   const isFlat = typeof instance[0] === "number" && instance.length === size;
   const dimensions = isFlat ? [size] : shape;
   let next = 0;
-  // The path is put together on the way back, where there is a fault to tell: images have many values.
+  // The path is built on the way back and only for a fault: images have many values.
   const read = (value: Nested | undefined, depth: number): string | null => {
     if (depth === dimensions.length) return readValue(value, depth);
     if (!Array.isArray(value) || value.length !== dimensions[depth]) {

@@ -2,6 +2,7 @@ import type { Instance, TensorInput } from "../contract/index.ts";
 import type { InputFault } from "./fault.ts";
 import { readNested } from "./nested.ts";
 
+/** Encodes an instance of numbers as one tensor, or collects its faults. */
 export function encodeTensor(input: TensorInput, instance: Instance, faults: InputFault[]): Float32Array {
   const { shape, dtype, scale, offset } = input;
   const take = (value: number) => {

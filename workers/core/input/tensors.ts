@@ -7,8 +7,8 @@ import { sizeOf } from "./index.ts";
 import { readNested } from "./nested.ts";
 
 /**
- * Instances of a model of tensors as its inputs, a row each, or all that is wrong with them. An instance is the (nested)
- * numbers of the one input, or of each input by its name.
+ * Encodes instances of a tensor model as its inputs, one row each, or returns all faults. An instance contains the (nested)
+ * numbers of the only input, or of each input by name.
  */
 export function encodeTensors(
   { inputs }: Pick<TensorNetwork, "inputs">,
@@ -29,7 +29,7 @@ export function encodeTensors(
   return faults.length > 0 ? fail(faults) : ok(Object.fromEntries(encoded));
 }
 
-/** A row of a tensor as nested arrays; what is no number is null. */
+/** Decodes a row of a tensor to nested arrays; NaN and infinities become null. */
 export function decodeRow({ shape, values }: Tensor, row: number): unknown {
   const own = shape.slice(1);
   const size = sizeOf(own);
@@ -54,7 +54,7 @@ function partOf(
     return [];
   }
   const part = Object.hasOwn(instance, name) ? instance[name] : undefined;
-  // A scalar is a tensor, too.
+  // A scalar is a tensor of one value.
   if (Array.isArray(part)) return part;
   if (typeof part === "number") return [part];
   faults.push({ path: "", expected: `the numbers of input '${name}'`, received: describe(part) });
@@ -70,7 +70,7 @@ function strangers(
   const unknown = Object.keys(instance).filter((name) => !inputs.some((input) => input.name === name));
   return unknown
     .slice(0, 3)
-    .map((path) => ({ index, path, expected: `one of ${namesOf(inputs)}`, received: "another" }));
+    .map((path) => ({ index, path, expected: `one of ${namesOf(inputs)}`, received: "an unknown input" }));
 }
 
 function encodeOne({ shape, dtype }: TensorSpec, part: Nested[], faults: InputFault[]): Tensor {

@@ -5,14 +5,14 @@ import { type Engine, EngineError, type LoadedModel, type ModelFiles, type Tenso
 /** A backbone in memory. */
 export interface LoadedBackbone {
   readonly width: number;
-  /** Float32 bytes of its weights, as they count against the isolate's budget. */
+  /** Float32 bytes of its weights, which count against the isolate's memory budget. */
   readonly bytes: number;
-  /** Embeds a batch: rows of values, those of each input one after another, to [rows, width]. */
+  /** Embeds a batch to [rows, width]. Each row holds the values of every input, one input after another. */
   embed(values: Float32Array, rows: number): Float32Array;
   release(): void;
 }
 
-/** One of a network's inputs: the part of a row that is its own, and the shape that it takes. */
+/** One input of a network: its slice of a row, and its shape. */
 interface Part {
   name: string;
   shape: number[];
@@ -21,9 +21,9 @@ interface Part {
 }
 
 /**
- * Loads a backbone: a model whose embedding is asked for.
- * @param inputShapes what comes: the shape of each input, without the batch
- * @throws EngineError when the files are no such model, or its embedding has another width
+ * Loads a backbone.
+ * @param inputShapes the shape of each input that the manifest gives, without the batch
+ * @throws EngineError if the files are not such a model, or its embedding has another width
  */
 export async function loadBackbone(
   engine: Engine,
@@ -49,7 +49,7 @@ export async function loadBackbone(
   }
 }
 
-/** A network's inputs in the order of the shapes that come: a graph's are in any order, and each takes what fits it. */
+/** Orders a network's inputs by the given shapes. A graph lists its inputs in any order; each gets the first shape that fits. */
 export function inputsInOrder<T extends { shape: readonly number[] | null }>(
   inputs: readonly T[],
   inputShapes: readonly (readonly number[])[],
@@ -64,7 +64,7 @@ export function inputsInOrder<T extends { shape: readonly number[] | null }>(
 function partsOf(inputs: LoadedModel["inputs"], inputShapes: readonly number[][]): Part[] {
   if (inputs.length !== inputShapes.length) {
     throw new EngineError(
-      `Error in load: the network takes ${inputs.length} inputs, but the manifest's input gives ${inputShapes.length}`,
+      `The network has ${inputs.length} inputs; the manifest's input provides ${inputShapes.length}.`,
     );
   }
   let offset = 0;
@@ -81,14 +81,14 @@ function shapeFor({ name, shape }: TensorInfo, given: number[]): number[] {
   if (!shape || isOpen(shape)) return given;
   const own = shape.slice(1);
   if (sizeOf(own) === sizeOf(given)) return own;
-  throw new EngineError(`Error in load: input '${name}' takes shape [${own}], but [${given}] comes`);
+  throw new EngineError(`Input '${name}' of the network has shape [${own}]; the manifest's input provides [${given}].`);
 }
 
 function isOpen(shape: readonly number[]): boolean {
   return shape.slice(1).some((size) => size < 0);
 }
 
-// Run once on zeros: the engine checks every shape on the way.
+// Runs once on zeros, for which the engine checks every shape.
 function checkWidth(
   embed: (values: Float32Array, rows: number) => Tensor,
   parts: readonly Part[],
@@ -96,7 +96,7 @@ function checkWidth(
 ): void {
   const { shape } = embed(new Float32Array(rowWidth(parts)), 1);
   if (shape[0] === 1 && sizeOf(shape) === width) return;
-  throw new EngineError(`Error in load: the embedding must be ${width} wide, but the network gives [${shape}]`);
+  throw new EngineError(`The embedding must have width ${width}; the network's has shape [${shape}].`);
 }
 
 function rowWidth(parts: readonly Part[]): number {
@@ -111,7 +111,7 @@ function inputsOf(parts: readonly Part[], values: Float32Array, rows: number): R
   return Object.fromEntries(named);
 }
 
-// The part of each row that is one input's.
+// One input's slice of each row.
 function columnsOf(values: Float32Array, rows: number, width: number, offset: number, size: number): Float32Array {
   if (size === width) return values;
   if (rows === 1) return values.subarray(offset, offset + size);

@@ -1,19 +1,19 @@
 import type { Backbone, TensorType } from "../contract/index.ts";
 
-/** The blobs of a TensorFlow.js model, their hashes already verified. */
+/** The files of a TensorFlow.js model, with verified hashes. */
 export interface ModelFiles {
   /** A TensorFlow.js model.json. */
   topology: ArrayBuffer;
   shards: ArrayBuffer[];
 }
 
-/** Values with their shape, row by row; truth values are 0 and 1. */
+/** Values with their shape, in row-major order; booleans are 0 and 1. */
 export interface Tensor {
   shape: number[];
   values: Float32Array | Int32Array | Uint8Array;
 }
 
-/** What a model says of one of its inputs or outputs: the shape with its batch, −1 where any size will do; null where it says nothing. */
+/** A model's input or output: the shape with its batch, −1 for any size; null if the model does not declare a shape. */
 export interface TensorInfo {
   name: string;
   shape: number[] | null;
@@ -24,23 +24,23 @@ export interface TensorInfo {
 export interface LoadedModel {
   readonly inputs: readonly TensorInfo[];
   readonly outputs: readonly TensorInfo[];
-  /** Float32 bytes of its weights, as they count against the isolate's budget. */
+  /** Float32 bytes of its weights, which count against the isolate's memory budget. */
   readonly bytes: number;
-  /** The tensors asked for, outputs or any between, by what the inputs hold. Throws `EngineError` where they do not fit. */
+  /** Computes the named tensors, outputs or intermediate ones. Throws `EngineError` if the inputs do not fit. */
   run(inputs: Readonly<Record<string, Tensor>>, tensors: readonly string[]): Tensor[];
   release(): void;
 }
 
-/** What runs models; another one may take its place. */
+/** A runtime for models. */
 export interface Engine {
   readonly name: string;
-  /** Throws `EngineError` when the files are no model that it can run. */
+  /** Loads a model. Throws `EngineError` if it cannot run the files. */
   load(kind: Backbone["kind"], files: ModelFiles): Promise<LoadedModel>;
-  /** How many tensors are alive: equal before and after a question. */
+  /** Returns the number of live tensors, which is the same before and after a question. */
   liveTensors(): number;
 }
 
-/** A model that an engine can't run, and why. */
+/** A model that an engine cannot run. */
 export class EngineError extends Error {
   override readonly name = "EngineError";
 }

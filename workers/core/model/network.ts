@@ -4,20 +4,20 @@ import { inputShapes } from "../input/index.ts";
 import { type LoadedBackbone, loadBackbone } from "./backbone.ts";
 import type { Engine } from "./engine.ts";
 
-/** Reads a blob whose bytes are known to have its hash. */
+/** Reads a blob and verifies its hash. */
 export type ReadBlob = (blob: BlobRef) => Promise<ArrayBuffer>;
 
-/** A network in memory: its backbone, and the global head that was published with it. */
+/** A network in memory: its backbone, and the global head published with it. */
 export interface Network {
   spec: NetworkSpec;
   backbone: LoadedBackbone;
   head: HeadWeights;
-  /** Float32 bytes of its weights, as they count against the isolate's budget. */
+  /** Float32 bytes of its weights, which count against the isolate's memory budget. */
   readonly bytes: number;
   release(): void;
 }
 
-/** Loads a network from its blobs. Throws `EngineError` when they are not what the manifest says. */
+/** Loads a network from its blobs. Throws `EngineError` if they do not match the manifest. */
 export async function loadNetwork(engine: Engine, spec: NetworkSpec, read: ReadBlob): Promise<Network> {
   const [topology, head, ...shards] = await Promise.all(
     [spec.backbone.topology, spec.head.blob, ...spec.backbone.shards].map(read),

@@ -3,20 +3,20 @@ import { sizeOf } from "../input/index.ts";
 import { type Engine, EngineError, type LoadedModel, type Tensor } from "./engine.ts";
 import type { ReadBlob } from "./network.ts";
 
-/** Tensors by the names of a model's inputs or outputs, each with a first dimension of as many rows. */
+/** Tensors by the names of a model's inputs or outputs; the first dimension of each is the batch. */
 export type Tensors = Record<string, Tensor>;
 
-/** A whole model in memory, with the tensors that go in and come out. */
+/** A whole model in memory, with its input and output tensors. */
 export interface TensorModel {
   spec: TensorNetwork;
-  /** Float32 bytes of its weights, as they count against the isolate's budget. */
+  /** Float32 bytes of its weights, which count against the isolate's memory budget. */
   readonly bytes: number;
-  /** Outputs of a batch. Throws `EngineError` where the model can't run on what came. */
+  /** Computes the outputs of a batch. Throws `EngineError` if the model cannot run on the inputs. */
   run(inputs: Tensors, rows: number): Tensors;
   release(): void;
 }
 
-/** Loads a whole model from its blobs. Throws `EngineError` when they are not what the manifest says. */
+/** Loads a whole model from its blobs. Throws `EngineError` if they do not match the manifest. */
 export async function loadTensorModel(engine: Engine, spec: TensorNetwork, read: ReadBlob): Promise<TensorModel> {
   const [topology, ...shards] = await Promise.all([spec.topology, ...spec.shards].map(read));
   const model = await engine.load(spec.kind, { topology: topology as ArrayBuffer, shards });
@@ -29,7 +29,7 @@ export async function loadTensorModel(engine: Engine, spec: TensorNetwork, read:
   };
 }
 
-/** Runs a model on zeros: what comes out has the shapes that are declared, or an `EngineError` says what has not. */
+/** Runs a model on zeros. Throws `EngineError` if an output does not have its declared shape. */
 export function checkShapes({ spec, run }: TensorModel): void {
   const zeros = spec.inputs.map(({ name, shape }): [string, Tensor] => {
     const own = [1, ...shape.map((size) => Math.max(1, size))];
@@ -39,7 +39,7 @@ export function checkShapes({ spec, run }: TensorModel): void {
   for (const { name, shape } of spec.outputs) {
     const own = found[name]?.shape.slice(1) ?? [];
     if (own.length === shape.length && shape.every((size, i) => size < 0 || size === own[i])) continue;
-    throw new EngineError(`Error in run: output '${name}' is declared as [${shape}], but comes as [1,${own}]`);
+    throw new EngineError(`Output '${name}' is declared with shape [${shape}]; the model returns [1,${own}].`);
   }
 }
 
@@ -52,10 +52,12 @@ function runOnce(model: LoadedModel, { inputs, outputs, batch }: TensorNetwork, 
   return Object.fromEntries(outputs.map((output, i) => [output.name, rowsOf(found[i] as Tensor, output, batch, rows)]));
 }
 
-// What takes one instance at a time need not give a first dimension.
+// A model that takes one instance at a time may return no batch dimension.
 function rowsOf({ shape, values }: Tensor, output: TensorSpec, batch: boolean, rows: number): Tensor {
   if (batch && shape[0] !== rows) {
-    throw new EngineError(`Error in run: output '${output.name}' has ${shape[0]} rows of ${rows}; import it again`);
+    throw new EngineError(
+      `Output '${output.name}' has ${shape[0]} rows for ${rows} instances. Import the model again.`,
+    );
   }
   const isBare = !batch && shape.length === output.shape.length;
   return { shape: isBare ? [1, ...shape] : shape, values };
@@ -85,7 +87,7 @@ function rowOf(tensors: Tensors, row: number): Tensors {
 function stacked(parts: readonly Tensor[], name: string): Tensor {
   const [first] = parts as [Tensor];
   if (parts.some(({ shape }) => shape.join() !== first.shape.join())) {
-    throw new EngineError(`Error in run: output '${name}' has another shape for each instance; ask one at a time`);
+    throw new EngineError(`Output '${name}' has different shapes in one batch. Send one instance per request.`);
   }
   const all = new (first.values.constructor as Float32ArrayConstructor)(parts.length * first.values.length);
   for (const [i, { values }] of parts.entries()) all.set(values, i * first.values.length);

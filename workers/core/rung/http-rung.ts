@@ -1,18 +1,19 @@
 import { type Answer, answersSchema, type Question, type RungName } from "../contract/index.ts";
 import { type Hop, type Reply, type Rung, RungUnavailableError } from "./rung.ts";
 
+/** The address and credentials of a rung reached by HTTP. */
 export interface HttpRungOptions {
   name: RungName;
   model: string;
-  /** Where the rung is, without a path: "https://origin.example". */
+  /** The rung's URL without a path: "https://origin.example". */
   url: string;
-  /** This hop's own token; a caller's never travels. */
+  /** This hop's token. A caller's token is never passed on. */
   token: string;
   timeoutMs: number;
   fetch?: typeof fetch;
 }
 
-/** The next rung up, behind `POST /v1/models/{model}/ask`: an origin, or another edge node. */
+/** The next rung up, reached by `POST /v1/models/{model}/ask`: an origin or another edge. */
 export class HttpRung implements Rung {
   readonly name: RungName;
   private readonly options: HttpRungOptions;
@@ -27,7 +28,7 @@ export class HttpRung implements Rung {
     const byId = new Map(answers.map((answer) => [answer.id, answer]));
     return questions.map(({ id }) => {
       const answer = byId.get(id);
-      if (!answer) throw new RungUnavailableError(`${this.name} left question '${id}' without an answer`);
+      if (!answer) throw new RungUnavailableError(`${this.name} returned no answer to question '${id}'`);
       return { answer };
     });
   }

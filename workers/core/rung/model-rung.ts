@@ -21,21 +21,22 @@ export interface RegionalHead {
   weights: HeadWeights;
 }
 
-/** What a region has of its own: a head, a rule, both or neither. */
+/** A region's own head and rule, each of which may be missing. */
 export interface RegionalServing {
   head: RegionalHead | null;
   rule: Rule | null;
 }
 
+/** What a `ModelRung` serves. */
 export interface ModelRungOptions {
   name: RungName;
   manifest: ClassifyManifest;
   network: Network;
-  /** What a question's region has of its own; null where it has nothing. */
+  /** Looks up a region's own head and rule; null if it has neither. */
   servingOf?: (region: string) => RegionalServing | null;
 }
 
-/** A rung that answers by a network: the thin one at the edge, the full one at the origin. */
+/** A rung that answers with a network: the thin one at the edge, the full one at the origin. */
 export class ModelRung implements Rung {
   readonly name: RungName;
   private readonly manifest: ClassifyManifest;
@@ -74,15 +75,15 @@ export class ModelRung implements Rung {
     return all;
   }
 
-  // Finite values can still be too large for the network's float32 sums; scores of them would be no numbers.
+  // Finite values can still overflow the network's float32 sums; their scores would be NaN.
   private checkFinite(embeddings: Float32Array, rows: number): void {
     const { width } = this.network.spec.head;
     const faults: InvalidQuestionsError["faults"] = [];
     for (let index = 0; index < rows; index++) {
       const row = embeddings.subarray(index * width, (index + 1) * width);
       if (row.every(Number.isFinite)) continue;
-      const expected = "values near those that the model was trained on";
-      faults.push({ index, path: "", expected, received: "values so large that the network overflows" });
+      const expected = "values in the range of the training data";
+      faults.push({ index, path: "", expected, received: "values that overflow the network" });
     }
     if (faults.length > 0) throw new InvalidQuestionsError(faults);
   }
@@ -142,7 +143,7 @@ export class ModelRung implements Rung {
   }
 }
 
-/** What an instance may carry without its being input: what names the region, and what names the split. */
+/** Lists the columns that an instance may contain although they are no input: the region's and the group key's. */
 export function extraColumnsOf({ policy: { regions, groupBy } }: ClassifyManifest): string[] {
   const names = [
     regions.from === "field" ? regions.name : undefined,

@@ -5,45 +5,45 @@ import type { TraceHeaders } from "../trace-context.ts";
 /** How long a rung waits for the next one, unless the deadline comes first. */
 export const nextRungTimeoutMs = 4_000;
 
-/** What goes with questions from rung to rung. */
+/** What accompanies questions from rung to rung. */
 export interface Hop extends Partial<TraceHeaders> {
-  /** The id of the token that asked: only it, or an admin, reads the questions again. */
+  /** The id of the token that asked. Only it or an admin may read the questions. */
   owner: string;
   remainingMs: number;
-  /** The nodes passed so far, this one included. */
+  /** The rungs passed so far, this one included. */
   via: string[];
-  /** Collect the scores of every head and rung. */
+  /** Whether to collect the scores of every head and rung. */
   trace: boolean;
 }
 
-/** A rung's answer, and what it made of the question for the rung above. */
+/** A rung's answer, with its inference for the rung above. */
 export interface Reply {
   answer: Answer;
-  /** Worked out only where the question escalates or is kept. */
+  /** Computed only if the question escalates or is kept. */
   inference?: () => Inference;
 }
 
 /**
- * A place that can answer. `ask` gives one reply a question, in order: `sure` when it is settled here, not sure when
- * a rung above should be asked, `open` when it is stored and the answer will come later.
- * Throws `InvalidQuestionsError` before anything is stored, `RungUnavailableError` when there is no answer to be had.
+ * A place that can answer. `ask` returns one reply per question, in order: `accepted` if it is settled here, not accepted
+ * if a rung above should be asked, `open` if the question is stored and its answer will come later.
+ * Throws `InvalidQuestionsError` before anything is stored, and `RungUnavailableError` if the rung gives no answer.
  */
 export interface Rung {
   readonly name: RungName;
   ask(questions: readonly Question[], hop: Hop): Promise<Reply[]>;
 }
 
-/** Questions that the model's input does not take, each with what is wrong. */
+/** Questions that do not match the model's input, with every fault found. */
 export class InvalidQuestionsError extends Error {
   override readonly name = "InvalidQuestionsError";
   readonly faults: (InputFault & { index: number })[];
   constructor(faults: (InputFault & { index: number })[]) {
-    super(`${faults.length} faults`);
+    super(`${faults.length} values do not match the model's input`);
     this.faults = faults;
   }
 }
 
-/** A rung that did not answer: down, slow, or refusing. */
+/** A rung that did not answer: it is down, too slow, or refuses. */
 export class RungUnavailableError extends Error {
   override readonly name = "RungUnavailableError";
 }

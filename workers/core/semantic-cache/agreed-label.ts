@@ -1,18 +1,18 @@
 import type { Neighbour } from "./neighbour-index.ts";
 
-/** How many of the nearest answered questions are looked at. */
+/** How many nearest neighbours are considered. */
 export const neighbourCount = 5;
 
 const minNear = 2;
-// Float32 rows of unit length make 1 − 1e-7 of an exact repeat.
+// The similarity of an exact repeat is 1 − 1e-7 with float32 rows of unit length.
 const repeatSimilarity = 1 - 1e-6;
 
 /**
- * What memory says of a question: the label of its nearest neighbours, where at least two are near enough (or one that
- * is an exact repeat) and all of these agree; null otherwise.
+ * Returns the label on which a question's near neighbours agree. Requires at least two neighbours within the radius, or one
+ * that is an exact repeat, and the same label for all of them; null otherwise.
  *
- * @param neighbours nearest first; those after the first five do not count
- * @param radius the least similarity that is near enough, a cosine
+ * @param neighbours nearest first; those after the first five are ignored
+ * @param radius the least cosine similarity of a near neighbour
  */
 export function agreedLabel(neighbours: readonly Neighbour[], radius: number): { label: number } | null {
   const near = neighbours.slice(0, neighbourCount).filter(({ similarity }) => similarity >= radius);

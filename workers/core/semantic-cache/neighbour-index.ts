@@ -1,4 +1,4 @@
-/** An answered question near another one: its class, and the cosine of the angle between their embeddings. */
+/** An answered question near another one: its class, and the cosine similarity of their embeddings. */
 export interface Neighbour {
   label: number;
   similarity: number;
@@ -7,47 +7,45 @@ export interface Neighbour {
 const firstRows = 256;
 
 /**
- * The answered questions of one backbone, in memory, for the nearest to be found by brute force: unit-length float32
- * rows [rows, width] in a ring that grows up to `maxRows`; then the oldest leave first.
+ * An in-memory nearest-neighbour index of answered questions of one backbone, searched by brute force: unit-length float32
+ * rows [rows, width] in a ring that grows up to `maxRows` and then overwrites the oldest row.
  *
  * @example
- * const memory = new NearestNeighbourIndex(64, 20_000);
- * memory.add(question.id, quantise(embedding, step), label);
- * const neighbours = memory.nearest(quantise(asked, step), recallNeighbours);
+ * const index = new NearestNeighbourIndex(64, 20_000);
+ * index.add(question.id, quantise(embedding, step), label);
+ * const neighbours = index.nearest(quantise(asked, step), neighbourCount);
  */
 export class NearestNeighbourIndex {
   readonly #width: number;
   readonly #maxRows: number;
   #rows = new Float32Array(0);
   readonly #labels: number[] = [];
-  /** The question of each row; undefined where one was removed. */
+  /** The question id of each row; undefined if it was removed. */
   readonly #ids: (string | undefined)[] = [];
   readonly #rowOf = new Map<string, number>();
-  /** Where the next question goes once the ring is full: the oldest row. */
+  /** The oldest row, which is overwritten next once the ring is full. */
   #oldest = 0;
 
-  /** Of embeddings that wide; a row is 4·width bytes. Throws `RangeError` where there is no room for any. */
+  /** Creates an empty index; a row takes 4·width bytes. Throws `RangeError` if width or maxRows is below 1. */
   constructor(width: number, maxRows: number) {
     if (!(width >= 1 && maxRows >= 1)) {
-      throw new RangeError(
-        `Error in NearestNeighbourIndex: width and maxRows must be 1 at least, but got ${width} and ${maxRows}`,
-      );
+      throw new RangeError(`width and maxRows must be at least 1; received ${width} and ${maxRows}.`);
     }
     this.#width = width;
     this.#maxRows = maxRows;
   }
 
-  /** How many questions are remembered. */
+  /** The number of questions in the index. */
   get size(): number {
     return this.#rowOf.size;
   }
 
   /**
-   * Remembers a question; the same id again replaces it, as old as it was. A vector of zeros has no direction and is
-   * not remembered. Throws `RangeError` on another width.
+   * Adds a question. The same id replaces the earlier vector and keeps its age. A vector of zeros has no direction and is
+   * not added. Throws `RangeError` for another width.
    */
   add(id: string, vector: Int16Array, label: number): void {
-    const scale = this.#scaleOf("add", vector);
+    const scale = this.#scaleOf(vector);
     if (scale === 0) {
       this.remove(id);
       return;
@@ -59,7 +57,7 @@ export class NearestNeighbourIndex {
     this.#rowOf.set(id, row);
   }
 
-  /** Forgets a question, if it is there: its vector and all. Its place stays empty until the ring comes by. */
+  /** Removes a question with its vector, if present. Its row stays empty until the ring overwrites it. */
   remove(id: string): void {
     const row = this.#rowOf.get(id);
     if (row === undefined) return;
@@ -69,11 +67,11 @@ export class NearestNeighbourIndex {
   }
 
   /**
-   * The k nearest by cosine, nearest first, of equally near ones the newer first. Embeddings that are quantised as the
-   * rows are find an exact repeat at 1, within 1e-6. Throws `RangeError` on another width.
+   * Finds the k nearest by cosine similarity, nearest first and, if equal, newer first. With embeddings quantised like the
+   * rows, an exact repeat has similarity 1 to within 1e-6. Throws `RangeError` for another width.
    */
   nearest(embedding: ArrayLike<number>, k: number): Neighbour[] {
-    const scale = this.#scaleOf("nearest", embedding);
+    const scale = this.#scaleOf(embedding);
     const found: Neighbour[] = [];
     if (scale === 0 || k < 1) return found;
     const query = Float32Array.from(embedding, (value) => value * scale);
@@ -90,12 +88,11 @@ export class NearestNeighbourIndex {
     return found;
   }
 
-  /** What makes an embedding unit length; 0 where it has no direction. */
-  #scaleOf(operation: string, embedding: ArrayLike<number>): number {
+  /** Computes the factor that gives an embedding unit length; 0 if it has no direction. */
+  #scaleOf(embedding: ArrayLike<number>): number {
     if (embedding.length !== this.#width) {
       throw new RangeError(
-        `Error in NearestNeighbourIndex.${operation}: embeddings must be ${this.#width} wide, but got ${embedding.length}; ` +
-          "those of another backbone have a memory of their own",
+        `embeddings must have width ${this.#width}; received ${embedding.length}. Create another index for another backbone.`,
       );
     }
     let square = 0;
@@ -130,7 +127,7 @@ function insert(nearestFirst: Neighbour[], next: Neighbour): void {
   nearestFirst.splice(at, 0, next);
 }
 
-// Four sums at once: one alone would wait for itself at each step.
+// Four independent sums, which the processor computes in parallel.
 function dot(query: Float32Array, rows: Float32Array, offset: number): number {
   const width = query.length;
   const whole = width - (width % 4);

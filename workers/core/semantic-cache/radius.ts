@@ -2,36 +2,37 @@ import { binomialTail } from "../confidence/binomial.ts";
 import { agreedLabel } from "./agreed-label.ts";
 import type { Neighbour } from "./neighbour-index.ts";
 
-/** An escalated question whose label is known, with what memory holds near it. */
+/** An escalated question whose label is known, with its nearest neighbours in the cache. */
 export interface LabelledNeighbours {
   neighbours: readonly Neighbour[];
   label: number;
 }
 
-/** What calibration says of a radius. */
+/** The error of a radius on the calibration split. */
 export interface RadiusReport {
   /** The least similarity that is near enough, a cosine. */
   radius: number;
-  /** How many questions of calibration would be recalled. */
+  /** How many questions of calibration the cache would answer. */
   answered: number;
-  /** How many of these wrongly. */
+  /** How many of these answers are wrong. */
   errors: number;
-  /** Recall is off until this is true. */
+  /** The cache answers nothing until this is true. */
   certified: boolean;
   reason: string;
 }
 
-/** The radii that may be chosen, strictest first. */
+/** The radii to choose from, strictest first. */
 export const radiusGrid = [
   0.9999, 0.9995, 0.999, 0.998, 0.996, 0.994, 0.992, 0.99, 0.985, 0.98, 0.97, 0.96, 0.95, 0.93, 0.9, 0.85, 0.8,
 ] as const;
 
-// A radius whose error is just the target is hardly ever certified: half of it leaves room for the proof.
+// A radius whose error equals the target is hardly ever certified; half of the target leaves room for the test.
 const headroom = 0.5;
 
 /**
- * The radius of the grid that recalls most of validation's questions with an error of at most half the target, the stricter
- * of two that recall as many; null where none does. A laxer one may recall fewer: all that is near has to agree.
+ * Chooses the radius of the grid that answers most validation questions with an error of at most half the target, the
+ * stricter of two that answer as many; null if there is none. A laxer radius may answer fewer, since all near neighbours
+ * have to agree.
  */
 export function chooseRadius(validation: readonly LabelledNeighbours[], targetRisk: number): number | null {
   let chosen: number | null = null;
@@ -46,8 +47,8 @@ export function chooseRadius(validation: readonly LabelledNeighbours[], targetRi
 }
 
 /**
- * Whether the error of what is recalled at one radius, chosen without these questions, is at most `targetRisk` with
- * confidence 1 − delta: the exact binomial test on calibration's escalated questions, taken as independent.
+ * Tests whether the error of answers from the cache at one radius, chosen without these questions, is at most
+ * `targetRisk` with confidence 1 − delta: the exact binomial test on calibration's escalated questions, taken as independent.
  */
 export function certifyRadius(
   radius: number,
@@ -56,15 +57,15 @@ export function certifyRadius(
 ): RadiusReport {
   const { targetRisk, delta } = options;
   const { answered, errors } = countAnswers(calibration, radius);
-  // P(at most this few errors), were the risk as high as the target.
+  // P(this few errors or fewer) if the risk were equal to the target.
   const certified = answered > 0 && binomialTail(errors, answered, targetRisk) <= delta;
   const needed = Math.ceil(Math.log(delta) / Math.log1p(-targetRisk));
-  const counts = `${errors} of ${answered} recalled answers are wrong`;
+  const counts = `${errors} of ${answered} answers from the cache are wrong`;
   const reason = certified
-    ? `${counts}: at most ${targetRisk} with ${1 - delta} confidence`
+    ? `${counts}: error at most ${targetRisk} with confidence ${1 - delta}`
     : answered < needed
-      ? `${counts}; ${needed} without an error are needed at least`
-      : `${counts}: not surely at most ${targetRisk}`;
+      ? `${counts}: a certificate needs at least ${needed} without an error`
+      : `${counts}: error not proven to be at most ${targetRisk}`;
   return { radius, answered, errors, certified, reason };
 }
 

@@ -1,5 +1,5 @@
 import { encode } from "fast-png";
-import { base64Of } from "#core/bytes.ts";
+import { toBase64 } from "#core/bytes.ts";
 import type { ImageInput, Nested } from "#core/contract/index.ts";
 
 /** An instance's pixels as a PNG, of as many channels as the model takes; null where it is of another size. */
@@ -10,5 +10,5 @@ export function pngOf(instance: Nested[], { size: [height, width], channels }: I
 }
 
 export function dataUrl(type: string, bytes: Uint8Array): string {
-  return `data:${type};base64,${base64Of(bytes)}`;
+  return `data:${type};base64,${toBase64(bytes)}`;
 }

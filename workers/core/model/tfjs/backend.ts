@@ -1,16 +1,14 @@
 import * as tf from "@tensorflow/tfjs-core";
 import { registerWasmBackend } from "#tfjs-wasm";
 
-/** Makes WASM TensorFlow.js's backend, started once. Throws when it does not come up. */
+/** Starts the WASM backend of TensorFlow.js once. Throws if it cannot start. */
 export async function startBackend(): Promise<void> {
-  // Whoever comes while it starts finds the name set before the backend is there.
+  // While the backend starts, its name is already set.
   if (tf.getBackend() === "wasm") return tf.ready();
-  // Errors for kernels registered twice are only warnings, but they are noise.
+  // Registering kernels twice would log warnings.
   if (!tf.findBackendFactory("wasm")) registerWasmBackend();
-  // setBackend answers false, instead of throwing, when a backend can't start.
+  // setBackend returns false instead of throwing if a backend cannot start.
   if (!(await tf.setBackend("wasm")) || tf.getBackend() !== "wasm") {
-    throw new Error(
-      "Error in startBackend: TensorFlow.js could not start its WASM backend; is WebAssembly SIMD there?",
-    );
+    throw new Error("The WASM backend of TensorFlow.js did not start. It requires WebAssembly SIMD.");
   }
 }

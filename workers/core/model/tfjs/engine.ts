@@ -8,7 +8,7 @@ import type { TfjsModel } from "./model.ts";
 import { readModelJson, weightsOf } from "./model-json.ts";
 import { checkLength, expandedBytes } from "./weights.ts";
 
-/** TensorFlow.js on its WASM backend with SIMD: the same module in workerd, Node and the browser. */
+/** Starts TensorFlow.js on its WASM backend with SIMD. The module is the same in workerd, Node and the browser. */
 export async function tfjsEngine(): Promise<Engine> {
   await startBackend();
   return { name: "tfjs-wasm", load, liveTensors: () => tf.memory().numTensors };
@@ -18,7 +18,7 @@ const load: Engine["load"] = async (kind, files) => {
   const file = readModelJson(files.topology);
   const values = tf.io.CompositeArrayBuffer.join(files.shards);
   checkLength(weightsOf(file), values);
-  const model = await described("Error in load", async () =>
+  const model = await described("The model cannot be loaded", async () =>
     kind === "tfjs-graph-model" ? loadGraph(file, values) : await loadLayers(file, values),
   );
   const types = new Map(model.inputs.map(({ name, dtype }) => [name, dtype]));
@@ -26,7 +26,8 @@ const load: Engine["load"] = async (kind, files) => {
     inputs: model.inputs,
     outputs: model.outputs,
     bytes: expandedBytes(weightsOf(file)),
-    run: (inputs, tensors) => described("Error in run", () => run(model, types, inputs, tensors)),
+    run: (inputs, tensors) =>
+      described("The model cannot run on these inputs", () => run(model, types, inputs, tensors)),
     release: model.release,
   };
 };
@@ -47,12 +48,12 @@ function run(
   });
 }
 
-// The libraries throw errors of their own, which say what is wrong.
-function described<T>(operation: string, work: () => T): T {
+// Turns an error of the libraries into an `EngineError` with their message as the reason.
+function described<T>(summary: string, work: () => T): T {
   const fail = (cause: unknown): never => {
     if (cause instanceof EngineError) throw cause;
     const reason = cause instanceof Error ? cause.message : String(cause);
-    throw new EngineError(`${operation}: ${reason}`, { cause });
+    throw new EngineError(`${summary}: ${reason}`, { cause });
   };
   try {
     const done = work();

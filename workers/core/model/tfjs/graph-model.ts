@@ -5,7 +5,7 @@ import type { TensorInfo } from "../engine.ts";
 import type { TfjsModel } from "./model.ts";
 import { type ModelJson, weightsOf } from "./model-json.ts";
 
-/** Loads a graph model. A tensor of it is a node's output, by its name. */
+/** Loads a graph model. Its tensors are named after the nodes that output them. */
 export function loadGraph(
   { modelTopology, signature, userDefinedMetadata, ...file }: ModelJson,
   weightData: ArrayBuffer,

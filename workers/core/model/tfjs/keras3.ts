@@ -1,8 +1,8 @@
 type Json = Record<string, unknown>;
 
 /**
- * A topology as tfjs-layers reads it. Keras 3 writes the same with other words: tensors with their history where Keras 2
- * names layers, `batch_shape`, types as policies.
+ * Converts a topology of Keras 3 to the form of Keras 2, which tfjs-layers reads: Keras 3 writes tensors with their history
+ * instead of layer names, `batch_shape`, and types as policies.
  */
 export function asKeras2(topology: object): object {
   return converted(topology) as object;
@@ -18,7 +18,7 @@ function entry(key: string, value: unknown): [string, unknown] {
   if (key === "batch_shape") return ["batch_input_shape", value];
   if (key === "dtype") return [key, typeOf(value)];
   if (key === "inbound_nodes" && Array.isArray(value)) return [key, value.map(inboundNode)];
-  // One end alone is not in a list of its own.
+  // Keras 3 does not wrap a single end in a list.
   if ((key === "input_layers" || key === "output_layers") && isEnd(value)) return [key, [value]];
   return [key, converted(value)];
 }

@@ -6,7 +6,7 @@ import { asKeras2 } from "./keras3.ts";
 import type { TfjsModel } from "./model.ts";
 import { type ModelJson, weightsOf } from "./model-json.ts";
 
-/** Loads a layers model. A tensor of it is the output of the layer of that name. */
+/** Loads a layers model. Its tensors are named after the layers that output them. */
 export async function loadLayers(file: ModelJson, weightData: ArrayBuffer): Promise<TfjsModel> {
   const whole = await readLayers(file, weightData);
   const cuts = new Map<string, layers.LayersModel>();
@@ -30,14 +30,14 @@ export async function loadLayers(file: ModelJson, weightData: ArrayBuffer): Prom
   };
 }
 
-/** A layers model as tfjs-layers has it. */
+/** Reads a layers model with tfjs-layers. */
 export function readLayers(file: ModelJson, weightData: ArrayBuffer): Promise<layers.LayersModel> {
   const modelTopology = asKeras2(file.modelTopology);
   const weightSpecs = weightsOf(file) as tf.io.WeightsManifestEntry[];
   return layers.loadLayersModel(tf.io.fromMemory({ modelTopology, weightSpecs, weightData }));
 }
 
-/** What a layers model takes. */
+/** Lists the inputs of a layers model. */
 export function inputsOf({ inputs }: layers.LayersModel): TensorInfo[] {
   return inputs.map(infoOf);
 }
@@ -46,7 +46,7 @@ function outputOf(model: layers.LayersModel, name: string): layers.SymbolicTenso
   const layer = model.layers.find((one) => one.name === name);
   if (layer) return layer.getOutputAt(0) as layers.SymbolicTensor;
   const names = model.layers.map((one) => one.name).join(", ");
-  throw new EngineError(`Error in run: there is no layer '${name}'; the model has ${names}`);
+  throw new EngineError(`The model has no layer '${name}'. Its layers are ${names}.`);
 }
 
 function infoOf({ shape, dtype, sourceLayer }: layers.SymbolicTensor): TensorInfo {

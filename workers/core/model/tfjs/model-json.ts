@@ -12,21 +12,21 @@ const weightSchema = z.object({
   dtype: z.enum(["float32", "int32", "bool"]),
   quantization: quantisedSchema.optional(),
 });
-/** A weight as model.json lists it; `quantization` says how it is stored. */
+/** A weight listed in model.json; `quantization` describes how it is stored. */
 export type WeightSpec = z.infer<typeof weightSchema>;
 
 const modelJsonSchema = z.object({
   modelTopology: z.looseObject({}),
   weightsManifest: z.array(z.object({ paths: z.array(z.string()), weights: z.array(weightSchema) })),
-  /** What a graph's inputs and outputs are called. */
+  /** The names of a graph's inputs and outputs. */
   signature: z.looseObject({}).optional(),
   userDefinedMetadata: z.looseObject({}).optional(),
 });
 
-/** A model.json in TensorFlow.js's layers or graph format, its topology not yet read. */
+/** A model.json in TensorFlow.js's layers or graph format, with an unparsed topology. */
 export type ModelJson = z.infer<typeof modelJsonSchema>;
 
-/** Reads a model.json. Throws `EngineError` where it is none, naming what is wrong. */
+/** Parses a model.json. Throws `EngineError` with the fault if it is not one. */
 export function readModelJson(bytes: ArrayBuffer): ModelJson {
   return parsed(
     modelJsonSchema,
@@ -35,18 +35,18 @@ export function readModelJson(bytes: ArrayBuffer): ModelJson {
   );
 }
 
-/** The weights of all groups, in the order in which the shards hold them. */
+/** Lists the weights of all groups in the order of the shards. */
 export function weightsOf({ weightsManifest }: Pick<ModelJson, "weightsManifest">): WeightSpec[] {
   return weightsManifest.flatMap(({ weights }) => weights);
 }
 
-/** A value that follows a schema. Throws `EngineError`, saying what was expected and what is wrong. */
+/** Parses a value by a schema. Throws `EngineError` with what was expected and the first fault. */
 export function parsed<T>(schema: z.ZodType<T>, value: unknown, expected: string): T {
   const result = schema.safeParse(value);
   if (result.success) return result.data;
   throw new EngineError(
-    `Error in load: model.json must be ${expected}, but ${z.prettifyError(result.error)}. Export such a model, or ` +
-      "serve it at the origin.",
+    `model.json must be ${expected}; the fault is at '${result.error.issues[0]?.path.join(".") ?? ""}'. Export such a ` +
+      "model, or serve it at the origin.",
   );
 }
 
@@ -54,6 +54,6 @@ function parseJson(bytes: ArrayBuffer): unknown {
   try {
     return JSON.parse(new TextDecoder().decode(bytes));
   } catch (cause) {
-    throw new EngineError("Error in load: model.json is not JSON; publish the version again", { cause });
+    throw new EngineError("model.json is not valid JSON. Publish the version again.", { cause });
   }
 }

@@ -1,4 +1,4 @@
-// The parts of tfjs-backend-wasm that it ships without types.
+// The modules of tfjs-backend-wasm that have no types.
 declare module "*.wasm" {
   const module: WebAssembly.Module;
   export default module;
@@ -12,7 +12,7 @@ declare module "@tensorflow/tfjs-backend-wasm/wasm-out/tfjs-backend-wasm.js" {
   // biome-ignore lint/suspicious/noExplicitAny: the emscripten module, opaque to us, as BackendWasm takes it
   export default function create(options: object): Promise<any & { cwrap: Cwrap }>;
 }
-// Browsers have it; the types of workerd, rightly, do not.
+// Only browsers have it, so the types of workerd lack it.
 declare namespace WebAssembly {
   function compileStreaming(source: Promise<Response>): Promise<WebAssembly.Module>;
 }

@@ -1,4 +1,4 @@
 import "@tensorflow/tfjs-backend-wasm";
 
-/** In Node the library registers the WASM backend, with all its kernels, by itself when it is imported. */
+/** Does nothing: in Node, importing the library registers the WASM backend with all its kernels. */
 export function registerWasmBackend(): void {}

@@ -30,7 +30,7 @@ async function instantiate(binary: WebAssembly.Module) {
   return module;
 }
 
-// The emscripten factory takes a global `process` for Node and then wants `__dirname` and `fs`.
+// If there is a global `process`, the emscripten factory assumes Node and requires `__dirname` and `fs`.
 function withoutNode<T>(start: () => T): T {
   const hidden = Object.getOwnPropertyDescriptor(globalThis, "process");
   if (!hidden) return start();

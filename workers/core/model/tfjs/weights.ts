@@ -5,29 +5,29 @@ import type { WeightSpec } from "./model-json.ts";
 
 const bytesOf = { uint8: 1, uint16: 2, float16: 2, float32: 4, int32: 4, bool: 1 };
 
-/** Bytes that a weight takes as it is stored. */
+/** Computes the stored size of a weight in bytes. */
 export function storedBytes({ shape, dtype, quantization }: WeightSpec): number {
   return sizeOf(shape) * bytesOf[quantization?.dtype ?? dtype];
 }
 
-/** Throws `EngineError` where the shards hold less than the weights that are listed. */
+/** Checks that the shards contain all listed weights. Throws `EngineError` if not. */
 export function checkLength(specs: readonly WeightSpec[], values: ArrayBuffer): void {
   let end = 0;
   for (const spec of specs) {
     end += storedBytes(spec);
     if (end > values.byteLength) {
-      throw new EngineError(`Error in load: weight '${spec.name}' ends beyond the shards' ${values.byteLength} bytes`);
+      throw new EngineError(`Weight '${spec.name}' ends beyond the ${values.byteLength} bytes of the shards.`);
     }
   }
 }
 
-/** Weights by name, expanded to float32. Throws `EngineError` when the shards are too short. */
+/** Reads weights by name, expanded to float32. Throws `EngineError` if the shards are too short. */
 export function readWeights(specs: readonly WeightSpec[], values: ArrayBuffer): Map<string, tf.Tensor> {
   checkLength(specs, values);
   return new Map(Object.entries(tf.io.decodeWeights(values, specs as tf.io.WeightsManifestEntry[])));
 }
 
-/** The bytes of weights once they are expanded, as they are in memory. */
+/** Computes the size of weights in memory, expanded to float32. */
 export function expandedBytes(specs: readonly WeightSpec[]): number {
   return specs.reduce((sum, { shape }) => sum + sizeOf(shape) * bytesOf.float32, 0);
 }
