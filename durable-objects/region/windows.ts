@@ -188,13 +188,13 @@ export class Windows {
 
   /** The rule that the edge was last told. */
   told(base: number): Rule | null {
-    const query = "SELECT told FROM thresholds WHERE base = ?";
-    const told = this.sql.exec<{ told: string | null }>(query, base).toArray()[0]?.told;
+    const query = "SELECT published FROM thresholds WHERE base = ?";
+    const told = this.sql.exec<{ published: string | null }>(query, base).toArray()[0]?.published;
     return told ? JSON.parse(told) : null;
   }
 
   setTold(base: number, rule: Rule): void {
-    this.sql.exec("UPDATE thresholds SET told = ? WHERE base = ?", JSON.stringify(rule), base);
+    this.sql.exec("UPDATE thresholds SET published = ? WHERE base = ?", JSON.stringify(rule), base);
   }
 }
 
