@@ -2,19 +2,19 @@ import { checkManifest, classifying, manifestKey } from "#core/artefacts.ts";
 import type { ClassifyManifest } from "#core/contract/index.ts";
 import { publicKeysSchema } from "#core/sign.ts";
 import type { Jobs } from "../jobs.ts";
-import type { Archive } from "./archive.ts";
-import type { CanaryCounts } from "./canary.ts";
-import type { RegionCounter } from "./counts.ts";
-import type { Drift } from "./drift.ts";
-import type { Embeddings } from "./embeddings.ts";
-import type { Heads } from "./heads.ts";
-import type { LiveRule } from "./live-rule.ts";
-import type { Questions } from "./questions.ts";
-import type { Samples } from "./samples.ts";
-import type { SemanticCache } from "./semantic-cache.ts";
-import type { SumShards } from "./sum-shards.ts";
+import type { SemanticCache } from "./answering/semantic-cache.ts";
+import type { Waiters } from "./answering/waiters.ts";
+import type { Archive } from "./labels/archive.ts";
+import type { CanaryCounts } from "./labels/canary-counts.ts";
+import type { LiveRule } from "./labels/live-rule.ts";
+import type { Drift } from "./retrain/drift.ts";
+import type { RegionCounter } from "./tables/counts.ts";
+import type { Embeddings } from "./tables/embeddings.ts";
+import type { Heads } from "./tables/heads.ts";
+import type { Questions } from "./tables/questions.ts";
+import type { Samples } from "./tables/samples.ts";
+import type { SumShards } from "./tables/sums.ts";
 import type { Turns } from "./turns.ts";
-import type { Waiters } from "./waiters.ts";
 
 /** What the parts of a region object share. */
 export interface RegionContext {

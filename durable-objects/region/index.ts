@@ -6,6 +6,11 @@ import type { Hop } from "#core/rung/rung.ts";
 import { Jobs } from "../jobs.ts";
 import { migrate } from "../migrate.ts";
 import { nameOf, parseRegionObjectName } from "../names.ts";
+import { Asking } from "./answering/asking.ts";
+import { Escalation } from "./answering/escalation.ts";
+import { SemanticCache } from "./answering/semantic-cache.ts";
+import { close } from "./answering/settle.ts";
+import { Waiters } from "./answering/waiters.ts";
 import type {
   CanaryPair,
   ForgetRefusal,
@@ -22,29 +27,24 @@ import type {
   RegionState,
   SampleChanges,
 } from "./api.ts";
-import { Archive } from "./archive.ts";
-import { Asking } from "./asking.ts";
-import { CanaryCounts } from "./canary.ts";
 import { Manifests, type RegionContext } from "./context.ts";
-import { RegionCounter } from "./counts.ts";
-import { Drift } from "./drift.ts";
-import { Duties } from "./duties.ts";
-import { Embeddings } from "./embeddings.ts";
-import { Escalation } from "./escalation.ts";
-import { forget } from "./forget.ts";
-import { Heads } from "./heads.ts";
-import { LiveRule } from "./live-rule.ts";
+import { Archive } from "./labels/archive.ts";
+import { CanaryCounts } from "./labels/canary-counts.ts";
+import { forget } from "./labels/forget.ts";
+import { LiveRule } from "./labels/live-rule.ts";
+import { teach } from "./labels/record-labels.ts";
+import { samplesSince } from "./labels/sample-pages.ts";
 import { migrations } from "./migrations.ts";
-import { Questions } from "./questions.ts";
+import { Drift } from "./retrain/drift.ts";
 import { Retrain } from "./retrain/index.ts";
-import { samplesSince } from "./sample-pages.ts";
-import { Samples } from "./samples.ts";
-import { SemanticCache } from "./semantic-cache.ts";
-import { close } from "./settle.ts";
-import { SumShards } from "./sum-shards.ts";
-import { teach } from "./teach.ts";
+import { Duties } from "./scheduled.ts";
+import { RegionCounter } from "./tables/counts.ts";
+import { Embeddings } from "./tables/embeddings.ts";
+import { Heads } from "./tables/heads.ts";
+import { Questions } from "./tables/questions.ts";
+import { Samples } from "./tables/samples.ts";
+import { SumShards } from "./tables/sums.ts";
 import { Turns } from "./turns.ts";
-import { Waiters } from "./waiters.ts";
 
 const runsShown = 50;
 

@@ -1,6 +1,6 @@
 import { beforeAll, describe, expect, it } from "vitest";
 import { addRow, decodeSums, emptySums, labelsIn } from "#core/head/sums.ts";
-import { shardMaxBytes } from "#objects/region/sum-shards.ts";
+import { shardMaxBytes } from "#objects/region/tables/sums.ts";
 import { eventually, publish } from "../helpers/edge.ts";
 import { type TaughtQuestion, TestRegion } from "../helpers/region.ts";
 

@@ -1,7 +1,7 @@
 import type { ClassifyManifest } from "#core/contract/index.ts";
 import { labelWeightUnit } from "#core/head/sums.ts";
 import type { RegionContext } from "../context.ts";
-import type { RunningRun, Runs } from "./runs.ts";
+import type { RunningRun, Runs } from "../tables/runs.ts";
 import { loadSliceRows, sliceMultiplyAdds } from "./slices.ts";
 
 /** Brings the next train samples into the sums, each once, and keeps the place in the same transaction. */

@@ -5,8 +5,8 @@ import { type Anchor, decodeAnchor } from "#core/head/anchor.ts";
 import type { FitData, LabelledRows } from "#core/head/softmax-fit.ts";
 import { blobReader, readHead } from "../blobs.ts";
 import type { RegionContext } from "../context.ts";
-import type { LabelledVector } from "../embeddings.ts";
-import type { RunningRun } from "./runs.ts";
+import type { LabelledVector } from "../tables/embeddings.ts";
+import type { RunningRun } from "../tables/runs.ts";
 import { loadSliceRows } from "./slices.ts";
 
 const noFold = -1;

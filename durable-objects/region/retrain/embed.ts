@@ -4,7 +4,7 @@ import { encode } from "#core/input/index.ts";
 import type { Network } from "#core/model/network.ts";
 import { extraColumnsOf } from "#core/rung/model-rung.ts";
 import type { RegionContext } from "../context.ts";
-import type { RunningRun, Runs } from "./runs.ts";
+import type { RunningRun, Runs } from "../tables/runs.ts";
 
 const embedSliceRows = 256;
 

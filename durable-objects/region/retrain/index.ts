@@ -7,6 +7,7 @@ import { jobRetryMs } from "#objects/jobs.ts";
 import type { SemanticCacheState } from "../api.ts";
 import { blobReader } from "../blobs.ts";
 import type { RegionContext } from "../context.ts";
+import { type RunningRun, Runs } from "../tables/runs.ts";
 import { AnalyticFit, type AnalyticHeads } from "./analytic.ts";
 import type { Candidate } from "./candidates.ts";
 import { countSlice } from "./count.ts";
@@ -14,7 +15,6 @@ import { ownRows, type RunData, RunLoader } from "./data.ts";
 import { embedSlice } from "./embed.ts";
 import { currentHead, type Judgement, judgeCandidates, keepJudgement } from "./judge.ts";
 import { publishRun } from "./publish.ts";
-import { type RunningRun, Runs } from "./runs.ts";
 import { sliceMultiplyAdds } from "./slices.ts";
 
 const retrainTries = 8;

@@ -10,6 +10,7 @@ import { sign, signingKeySchema } from "#core/sign.ts";
 import { registryObject } from "#objects/stubs.ts";
 import { readHead } from "../blobs.ts";
 import type { RegionContext } from "../context.ts";
+import type { RunningRun, Runs } from "../tables/runs.ts";
 import {
   type Calibrated,
   type Candidate,
@@ -20,7 +21,6 @@ import {
   standingOf,
 } from "./candidates.ts";
 import { ownRows, type RunData } from "./data.ts";
-import type { RunningRun, Runs } from "./runs.ts";
 
 /** Rows of validation below which a calibration on them says little about other rows. */
 const validationFewRows = 30;

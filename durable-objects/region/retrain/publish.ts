@@ -2,7 +2,7 @@ import { blobKey } from "#core/artefacts.ts";
 import type { HeadManifest } from "#core/contract/index.ts";
 import { registryObject } from "#objects/stubs.ts";
 import type { RegionContext } from "../context.ts";
-import type { RunningRun, Runs } from "./runs.ts";
+import type { RunningRun, Runs } from "../tables/runs.ts";
 
 /** Publishes a promoted head: its blob to R2, then the pointer. Done twice, it is the same head still. */
 export async function publishRun(

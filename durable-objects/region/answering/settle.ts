@@ -1,5 +1,5 @@
 import type { Answer, ClassifyManifest } from "#core/contract/index.ts";
-import type { RegionContext } from "./context.ts";
+import type { RegionContext } from "../context.ts";
 
 /** Answers an open question for good: no rung is asked about it any more, and whoever waits is told. */
 export function settle(context: RegionContext, manifest: ClassifyManifest, answer: Answer): boolean {

@@ -1,7 +1,7 @@
-import { type Jobs, jobRetryMaxMs, jobRetryMs } from "../jobs.ts";
-import type { StoredSample } from "./api.ts";
-import type { CountedEmbedding, Embeddings } from "./embeddings.ts";
-import type { Samples } from "./samples.ts";
+import { type Jobs, jobRetryMaxMs, jobRetryMs } from "../../jobs.ts";
+import type { StoredSample } from "../api.ts";
+import type { CountedEmbedding, Embeddings } from "../tables/embeddings.ts";
+import type { Samples } from "../tables/samples.ts";
 
 /** Bytes of inputs that a region keeps in its object. */
 const samplesMaxBytes = 256 * 1024 * 1024;

@@ -4,9 +4,9 @@ import { quantise } from "#core/head/embedding.ts";
 import { agreedLabel, neighbourCount } from "#core/semantic-cache/agreed-label.ts";
 import { NearestNeighbourIndex } from "#core/semantic-cache/neighbour-index.ts";
 import { certifyRadius, chooseRadius, type LabelledNeighbours } from "#core/semantic-cache/radius.ts";
-import type { SemanticCacheState } from "./api.ts";
-import type { Embeddings, LabelledVector } from "./embeddings.ts";
-import { sliceMultiplyAdds } from "./retrain/slices.ts";
+import type { SemanticCacheState } from "../api.ts";
+import { sliceMultiplyAdds } from "../retrain/slices.ts";
+import type { Embeddings, LabelledVector } from "../tables/embeddings.ts";
 
 const semanticCacheMaxRows = 20_000;
 /** Escalated questions that choose the radius, and as many that certify it. */

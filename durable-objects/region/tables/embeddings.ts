@@ -2,7 +2,7 @@ import type { Instance, LabelSource, Split } from "#core/contract/index.ts";
 import { addRow, labelWeightUnit, type Sums } from "#core/head/sums.ts";
 import type { StoredEmbedding } from "./questions.ts";
 import type { Snapshot } from "./samples.ts";
-import type { SumShards } from "./sum-shards.ts";
+import type { SumShards } from "./sums.ts";
 
 /** A labelled embedding of one backbone. */
 export interface LabelledVector {

@@ -3,13 +3,13 @@ import { type LogEvent, logLine, outcomeOf } from "#core/log.ts";
 import { HttpRung } from "#core/rung/http-rung.ts";
 import { type Hop, nextRungTimeoutMs, RungUnavailableError } from "#core/rung/rung.ts";
 import { beginSpan, type Span, traceHeaders } from "#core/trace-context.ts";
-import { reviewObject } from "../stubs.ts";
+import { reviewObject } from "../../stubs.ts";
+import type { RegionContext } from "../context.ts";
+import { keepSample } from "../labels/keep-sample.ts";
+import { logHere } from "../log.ts";
+import { questionOf, type StoredQuestion } from "../tables/questions.ts";
 import { opinionOf } from "./answers.ts";
 import { Breaker } from "./breaker.ts";
-import type { RegionContext } from "./context.ts";
-import { keepSample } from "./keep-sample.ts";
-import { logHere } from "./log.ts";
-import { questionOf, type StoredQuestion } from "./questions.ts";
 import { settle } from "./settle.ts";
 
 const escalationTries = 6;

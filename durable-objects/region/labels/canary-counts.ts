@@ -4,7 +4,7 @@ import { isAudited } from "#core/confidence/splits.ts";
 import type { CanaryCount, ClassifyManifest, LabelSource, Question, VersionCount } from "#core/contract/index.ts";
 import { argMax } from "#core/head/head.ts";
 import { lossOf } from "#core/head/metrics.ts";
-import type { CanaryPair } from "./api.ts";
+import type { CanaryPair } from "../api.ts";
 
 /** Questions that a region records of a canary at most; each takes some hundred bytes, and a class 4. */
 const canaryMaxRows = 20_000;

@@ -6,7 +6,7 @@ import {
   monthlyLevel,
 } from "#core/confidence/drift.ts";
 import type { ClassifyManifest } from "#core/contract/index.ts";
-import type { DriftReport } from "./api.ts";
+import type { DriftReport } from "../api.ts";
 
 export const driftEveryMs = 30 * 24 * 3600_000;
 const driftMaxRows = 2_000;

@@ -2,13 +2,13 @@ import { assignSplit, groupKeyOf } from "#core/confidence/splits.ts";
 import type { ClassifyManifest, LabelResult } from "#core/contract/index.ts";
 import { fail, ok, type Result } from "#core/result.ts";
 import { beginSpan } from "#core/trace-context.ts";
-import { labelledAnswer } from "./answers.ts";
-import type { LabelContext, LabelRefusal, NewLabel } from "./api.ts";
-import type { RegionContext } from "./context.ts";
+import { labelledAnswer } from "../answering/answers.ts";
+import { leaveReview, settle } from "../answering/settle.ts";
+import type { LabelContext, LabelRefusal, NewLabel } from "../api.ts";
+import type { RegionContext } from "../context.ts";
+import { logHere } from "../log.ts";
+import type { NewSample } from "../tables/samples.ts";
 import { keepSample } from "./keep-sample.ts";
-import { logHere } from "./log.ts";
-import type { NewSample } from "./samples.ts";
-import { leaveReview, settle } from "./settle.ts";
 
 /** Keeps labels as samples, all or none; answers the open questions among them. */
 export async function teach(

@@ -1,5 +1,5 @@
 import type { Run, RunStatus } from "#core/contract/index.ts";
-import type { Snapshot } from "../samples.ts";
+import type { Snapshot } from "./samples.ts";
 
 /** Where a run goes through, in order. */
 export type Phase = "embed" | "count" | "semantic-cache" | "drift" | "solve" | "fit" | "judge" | "publish";

@@ -3,12 +3,12 @@ import { outcomeOf } from "#core/log.ts";
 import { fail, ok, type Result } from "#core/result.ts";
 import { type Hop, nextRungTimeoutMs } from "#core/rung/rung.ts";
 import { beginSpan, type Span, traceHeaders } from "#core/trace-context.ts";
-import type { IncomingQuestion, QuestionConflict, RegionReply } from "./api.ts";
-import type { RegionContext } from "./context.ts";
-import type { Duties } from "./duties.ts";
+import type { IncomingQuestion, QuestionConflict, RegionReply } from "../api.ts";
+import type { RegionContext } from "../context.ts";
+import { logHere } from "../log.ts";
+import type { Duties } from "../scheduled.ts";
 import { type Escalation, escalationBackoffMs } from "./escalation.ts";
 import { recordOf, store } from "./intake.ts";
-import { logHere } from "./log.ts";
 
 /** How questions come in: each is stored first, then answered from memory or from above. */
 export class Asking {

@@ -1,6 +1,6 @@
 import type { ClassifyManifest } from "#core/contract/index.ts";
-import type { RegionContext } from "./context.ts";
-import type { NewSample } from "./samples.ts";
+import type { RegionContext } from "../context.ts";
+import type { NewSample } from "../tables/samples.ts";
 
 /** Keeps a label and its embedding, once a question; answers whether that changed anything. */
 export function keepSample(

@@ -1,6 +1,6 @@
 import { samplesPageMaxRows } from "#core/contract/index.ts";
-import type { SampleChanges } from "./api.ts";
-import type { RegionContext } from "./context.ts";
+import type { SampleChanges } from "../api.ts";
+import type { RegionContext } from "../context.ts";
 
 /** What changed after a revision, archived samples first: they changed longest ago. */
 export async function samplesSince({ samples, archive }: RegionContext, since: number): Promise<SampleChanges> {

@@ -8,8 +8,8 @@ import {
   questionKeepMs,
   type Rule,
 } from "#core/contract/index.ts";
-import type { Heads } from "./heads.ts";
-import { type RegionWindow, type Trial, Windows } from "./windows.ts";
+import type { Heads } from "../tables/heads.ts";
+import { type RegionWindow, type Trial, Windows } from "../tables/windows.ts";
 
 /** How long a planned label may take; a later one counts as an error until it arrives. */
 export const labelDueMs = 14 * 24 * 3600_000;

@@ -1,6 +1,6 @@
 import { replaces } from "#core/confidence/labels.ts";
 import type { Split } from "#core/contract/index.ts";
-import { type ForgottenSample, type StoredSample, wholeRegion } from "./api.ts";
+import { type ForgottenSample, type StoredSample, wholeRegion } from "../api.ts";
 import type { StoredEmbedding } from "./questions.ts";
 
 /** A label for a question that the region has, or that came with it. */

@@ -4,11 +4,11 @@ import { type ClassifyManifest, questionKeepMs } from "#core/contract/index.ts";
 import { sha256Hex } from "#core/hash.ts";
 import { quantise } from "#core/head/embedding.ts";
 import type { Hop } from "#core/rung/rung.ts";
+import type { IncomingQuestion, QuestionConflict } from "../api.ts";
+import type { RegionContext } from "../context.ts";
+import type { Tried } from "../labels/canary-counts.ts";
+import type { NewQuestion } from "../tables/questions.ts";
 import { opinionsOf, provisionalAnswer } from "./answers.ts";
-import type { IncomingQuestion, QuestionConflict } from "./api.ts";
-import type { Tried } from "./canary.ts";
-import type { RegionContext } from "./context.ts";
-import type { NewQuestion } from "./questions.ts";
 import { settle } from "./settle.ts";
 
 /** All that is recorded of a question on its way in. */

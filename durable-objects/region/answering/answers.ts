@@ -7,7 +7,7 @@ import {
   versionName,
 } from "#core/contract/index.ts";
 import { argMax } from "#core/head/head.ts";
-import type { StoredQuestion } from "./questions.ts";
+import type { StoredQuestion } from "../tables/questions.ts";
 
 /** The best that is known of a question on its way in: what the rung below made of it. */
 export function provisionalAnswer(

@@ -1,7 +1,7 @@
 import type { Result } from "#core/result.ts";
 import { fail, ok } from "#core/result.ts";
-import type { ForgetRefusal } from "./api.ts";
-import type { RegionContext } from "./context.ts";
+import type { ForgetRefusal } from "../api.ts";
+import type { RegionContext } from "../context.ts";
 
 /**
  * Forgets a question: row, input, embeddings, contribution to the sums, archive. What is left is what would be there

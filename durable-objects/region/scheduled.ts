@@ -2,8 +2,8 @@ import { type ClassifyManifest, questionKeepMs } from "#core/contract/index.ts";
 import { jobRetryMaxMs } from "../jobs.ts";
 import { registryObject, reviewObject } from "../stubs.ts";
 import type { RegionContext } from "./context.ts";
-import { driftEveryMs } from "./drift.ts";
-import { labelDueMs } from "./live-rule.ts";
+import { labelDueMs } from "./labels/live-rule.ts";
+import { driftEveryMs } from "./retrain/drift.ts";
 import type { Retrain } from "./retrain/index.ts";
 
 /** A retrain is brought forward once one label in this many is new. */
