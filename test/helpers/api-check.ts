@@ -1,7 +1,7 @@
 import { Validator } from "@cfworker/json-schema";
 import type { OpenApi, Operation } from "#core/contract/index.ts";
 
-/** Holds responses against an OpenAPI document: each of a known route must be one that the document has. */
+/** Checks responses against an OpenAPI document: each response of a documented route must be one that it describes. */
 export class ApiCheck {
   private readonly document: OpenApi;
   private readonly paths: { pattern: RegExp; methods: Record<string, Operation> }[];
@@ -9,14 +9,14 @@ export class ApiCheck {
 
   constructor(document: OpenApi) {
     this.document = document;
-    // More of a path that is said comes first: "/v1/models/{model}:predict" before "/v1/models/{model}".
+    // The most literal path comes first: "/v1/models/{model}:predict" before "/v1/models/{model}".
     const literal = (path: string) => path.replace(/\{\w+\}/g, "").length;
     this.paths = Object.entries(document.paths)
       .sort(([a], [b]) => literal(b) - literal(a))
       .map(([path, methods]) => ({ pattern: patternOf(path), methods }));
   }
 
-  /** Throws, saying what is wrong, where a response is not as the document says. Reads a copy. */
+  /** Throws when a response does not match the document. Reads a copy of the body. */
   async check(method: string, url: string, response: Response): Promise<void> {
     const { pathname } = new URL(url);
     const operation = this.paths.find(({ pattern }) => pattern.test(pathname))?.methods[method.toLowerCase()];

@@ -3,7 +3,7 @@ import { testKeys } from "./keys.ts";
 
 const sha256 = (text: string) => createHash("sha256").update(text).digest("hex");
 
-/** Tokens of the tests: the word itself is the token. */
+/** Tokens of the tests, in plain text. */
 export const testTokens = [
   { id: "asker", token: "ask-token", scopes: ["ask"] },
   { id: "other", token: "other-token", scopes: ["ask", "teach"] },
@@ -17,7 +17,7 @@ export const testTokens = [
   { id: "narrow", token: "narrow-token", scopes: ["ask"], models: ["another"] },
 ] as const;
 
-/** The bindings that a deployment keeps as secrets. */
+/** Bindings that are secrets in a deployment. */
 export const testBindings = {
   UPRIVER_TOKENS: JSON.stringify(
     testTokens.map(({ token, ...rest }) => ({ models: ["*"], regions: ["*"], ...rest, sha256: sha256(token) })),

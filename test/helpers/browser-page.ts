@@ -11,7 +11,7 @@ interface Question {
   rows: number;
 }
 
-/** Runs in the page: embeds what `questions.json` holds, and writes what came out into the document. */
+/** Runs in the page: embeds the inputs of `questions.json` and writes the embeddings into the document. */
 const questions = (await (await fetch("questions.json")).json()) as Question[];
 const engine = await tfjsEngine();
 const before = engine.liveTensors();

@@ -1,7 +1,7 @@
 import puppeteer, { type Browser, type Page } from "puppeteer-core";
 import { chromiumPath } from "#scripts/local/chromium.ts";
 
-/** What a page is looked at with: a desktop or a phone, by day or by night. */
+/** Viewports and colour schemes in which pages are checked. */
 export const sights = [
   { name: "desktop-light", width: 1280, height: 800, scheme: "light" },
   { name: "desktop-dark", width: 1280, height: 800, scheme: "dark" },
@@ -15,13 +15,13 @@ export function openBrowser(): Promise<Browser> {
     executablePath: chromiumPath as string,
     args: [
       ...["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"],
-      // A camera that shows a moving pattern, and nobody to ask.
+      // A camera with a moving pattern, and permission without a prompt.
       ...["--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream"],
     ],
   });
 }
 
-/** A page of the console, signed in; what it complains of is thrown by `check`. */
+/** Opens a page of the console, signed in; `check` throws the errors that the page logged. */
 export async function openConsole(
   browser: Browser,
   { edge, token, sight = sights[0], path = "" }: { edge: string; token: string; sight?: Sight; path?: string },
@@ -31,7 +31,7 @@ export async function openConsole(
   const complaints: string[] = [];
   page.on("pageerror", (error) => complaints.push(String(error)));
   page.on("console", (message) => {
-    // The network's own lines are of requests that the page deals with.
+    // Chromium logs failed requests by itself; the page handles them.
     if (message.type() === "error" && !message.text().startsWith("Failed to load resource"))
       complaints.push(message.text());
   });
@@ -44,7 +44,7 @@ export async function openConsole(
   await page.waitForSelector("header nav");
   if (path) await page.goto(`${edge}/console/#/${path}`);
   const check = () => {
-    if (complaints.length > 0) throw new Error(`The page complained: ${complaints.join("; ")}`);
+    if (complaints.length > 0) throw new Error(`The page logged errors: ${complaints.join("; ")}`);
   };
   return { page, check };
 }

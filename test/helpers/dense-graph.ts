@@ -1,7 +1,7 @@
 import type * as tf from "@tensorflow/tfjs-core";
 import type { LayersModel } from "@tensorflow/tfjs-layers";
 
-/** A dense network with relu, softmax at its end, as a graph model written by hand: its topology, weights and their bytes. */
+/** Converts a dense network (relu, softmax last) to a graph model: topology, weights and their bytes. */
 export function denseGraph(model: LayersModel) {
   const weights = model.layers
     .filter((layer) => layer.getClassName() === "Dense")

@@ -16,10 +16,7 @@ export interface CallOptions {
 
 const api = new ApiCheck(documentOf(routes));
 
-/**
- * Calls the worker under test over HTTP, as an admin unless another token is given. Throws where the response is not as
- * the OpenAPI document says.
- */
+/** Calls the Worker over HTTP, as an admin by default. Throws when the response does not match the OpenAPI document. */
 export async function call(method: string, path: string, options: CallOptions = {}): Promise<Response> {
   const url = `https://edge.test${path}`;
   const response = await send(method, url, options);
@@ -37,7 +34,7 @@ function send(method: string, url: string, options: CallOptions): Promise<Respon
   });
 }
 
-/** Publishes a model through the API and rolls it out to all. */
+/** Publishes a model through the API and rolls it out to all callers. */
 export async function publish(options: ModelOptions, rollout: object | null = {}): Promise<TestModel> {
   const known = options.model ? originModels[options.model] : {};
   const built = await testModel({ ...known, ...options });
@@ -45,7 +42,7 @@ export async function publish(options: ModelOptions, rollout: object | null = {}
   return built;
 }
 
-/** Publishes a signed manifest with its blobs, and rolls it out to all. */
+/** Publishes a signed manifest with its blobs and rolls it out to all callers. */
 export async function publishBuilt(
   { manifest, blobs }: { manifest: Manifest; blobs: TestModel["blobs"] },
   rollout: object | null = {},
@@ -56,12 +53,12 @@ export async function publishBuilt(
   if (rollout) await expectOk(call("POST", `/v1/models/${model}/rollout`, { body: { version, ...rollout } }));
 }
 
-/** An instance in a region of the test models. */
+/** Returns an instance of the test models. */
 export function instance(seed = 0, region = "north"): Instance {
   return { region, x0: seed / 10, x1: 1, x2: -0.5, x3: null };
 }
 
-/** Asks one question and gives the answer. */
+/** Asks one question; returns the answer. */
 export async function ask(model: string, body: object, options: CallOptions = {}): Promise<Answer> {
   const response = await expectOk(call("POST", `/v1/models/${model}/ask`, { token: "ask-token", ...options, body }));
   return response.json();
@@ -73,7 +70,7 @@ export async function expectOk(pending: Promise<Response>): Promise<Response> {
   return response;
 }
 
-/** Tries until a check holds, or throws what it threw last. */
+/** Repeats a check until it passes; throws its last error after the timeout. */
 export async function eventually<T>(check: () => Promise<T>, timeoutMs = 30_000): Promise<T> {
   const deadline = Date.now() + timeoutMs;
   for (;;) {
@@ -81,7 +78,7 @@ export async function eventually<T>(check: () => Promise<T>, timeoutMs = 30_000)
       return await check();
     } catch (error) {
       if (Date.now() > deadline) throw error;
-      await scheduler.wait(50);
+      await scheduler.wait(20);
     }
   }
 }

@@ -1,9 +1,9 @@
 import { vi } from "vitest";
 
-/** A line of the log about questions. */
+/** A log line about questions. */
 export type Heard = Record<string, unknown> & { event: string; span: string; parent?: string };
 
-/** Listens to what this isolate's rungs log from now on: gives the lines about a question, in order. */
+/** Records what the rungs of this isolate log from now on; returns a function that gives the lines about a question. */
 export function listen(): (id: string) => Heard[] {
   const spies = (["log", "warn", "error"] as const).map((level) => vi.spyOn(console, level));
   return (id) => {

@@ -2,20 +2,20 @@ import type { ModelOptions } from "./model.ts";
 
 const never = 1.01;
 
-/** The models that the tests' origin knows, by name: what makes each of them special. */
+/** The models that the origin of the tests serves, by name, with their options. */
 export const originModels: Record<string, ModelOptions> = {
-  /** The edge is always sure. */
+  /** The edge accepts everything. */
   easy: { threshold: 0 },
-  /** The edge never is, the origin always. */
+  /** The edge accepts nothing, the origin everything. */
   hard: { threshold: never, fullThreshold: 0 },
-  /** Nobody is. */
+  /** No rung accepts anything. */
   open: { threshold: never, fullThreshold: never },
-  /** Nobody is, until a version comes whose edge is. */
+  /** No rung accepts anything until a version whose edge does. */
   growing: { threshold: never, fullThreshold: never },
-  /** Nobody is, and there is no person either. */
+  /** No rung accepts anything, and no person answers. */
   lone: { threshold: never, fullThreshold: never, policy: { ladder: ["edge", "region", "origin"] } },
-  /** The origin fails when the tests say so. */
+  /** The origin fails on demand. */
   shaky: { threshold: never, fullThreshold: 0 },
-  /** Everything is kept, and every truth comes. */
+  /** Every question is kept and gets a truth. */
   kept: { threshold: 0, policy: { keep: "all", truth: "complete" } },
 };

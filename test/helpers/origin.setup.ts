@@ -8,7 +8,7 @@ import { createApp } from "#origin/app.ts";
 import { testModel } from "./model.ts";
 import { originModels } from "./origin-models.ts";
 
-/** Starts a real origin for the tests in workerd: the origin's own app and full models, on a port of its own. */
+/** Starts an origin for the tests in workerd: the app of the origin with the full networks of the test models. */
 export default async function setup(): Promise<() => Promise<void>> {
   const rungs = new Map<string, ModelRung>();
   const faults = new Map<string, string>();
@@ -33,7 +33,7 @@ export default async function setup(): Promise<() => Promise<void>> {
   const app = createApp({ nodeId: "origin", tokens, models, training: null, log });
   const server = serve({ port: Number(process.env.UPRIVER_TEST_ORIGIN_PORT), fetch: (request) => answer(request) });
 
-  // Faults that a healthy server can't be brought to otherwise: set for a model by PUT /fault/{model}/{down|slow|busy|none}.
+  // Simulates faults of a model's requests; a test sets one with PUT /fault/{model}/{down|slow|busy|none}.
   async function answer(request: Request): Promise<Response> {
     const [, first, model = "", third, fourth] = new URL(request.url).pathname.split("/");
     if (first === "fault") {
@@ -47,7 +47,7 @@ export default async function setup(): Promise<() => Promise<void>> {
     if (fourth === "trainings") return takeTraining(third ?? "", request);
     return app.fetch(request);
   }
-  // What an origin does with a call for training, as far as a schedule goes: 202, or 409 while one is running.
+  // Replies to an order for a training like an origin: 202, or 409 while another training is running.
   async function takeTraining(model: string, request: Request): Promise<Response> {
     const isKnown = request.headers.get("authorization") === "Bearer next-rung-token";
     const training = {
@@ -62,7 +62,7 @@ export default async function setup(): Promise<() => Promise<void>> {
   return () => new Promise((resolve) => server.close(() => resolve()));
 }
 
-// Of what it says only what nobody expected.
+// Prints unexpected errors only.
 function log(line: Record<string, unknown>): void {
   if (line.event === "unexpected") console.error(line);
 }

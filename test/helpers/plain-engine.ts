@@ -11,10 +11,10 @@ interface DenseLayer {
   };
 }
 
-/** The activations that a second engine knows. */
+/** The activations that the plain engine supports. */
 export type Activation = "linear" | "relu" | "sigmoid" | "tanh";
 
-/** A second engine, dense layers in plain loops: it shows that another one can take TensorFlow.js's place, and is its oracle. */
+/** A second engine, with dense layers in plain loops: it shows that engines are exchangeable, and is an oracle for TensorFlow.js. */
 export const plainEngine: Engine = {
   name: "plain",
   async load(kind, files) {

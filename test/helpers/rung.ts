@@ -8,7 +8,7 @@ import { type ModelOptions, testModel } from "./model.ts";
 export const hop: Hop = { owner: "ask", remainingMs: 5_000, via: ["edge"], trace: false };
 let asked = 0;
 
-/** Questions of the test model, none like another. */
+/** Returns questions of the test model, all different. */
 export function questions(n: number): Question[] {
   return Array.from({ length: n }, () => {
     asked++;
@@ -17,7 +17,7 @@ export function questions(n: number): Question[] {
   });
 }
 
-/** A rung of a test model: its thin network for the edge, its full one for the origin. */
+/** Creates a rung of a test model, with its thin network for the edge or its full one for the origin. */
 export async function modelRung(
   name: "edge" | "origin",
   options: ModelOptions = {},

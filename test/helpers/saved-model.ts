@@ -4,7 +4,7 @@ import * as tf from "@tensorflow/tfjs-core";
 import type { LayersModel } from "@tensorflow/tfjs-layers";
 import type { ImageNetwork } from "./image-networks.ts";
 
-/** Saves a model by TensorFlow.js's own saver into a folder, in two shards; gives the path of its model.json. */
+/** Saves a model in the format of TensorFlow.js into a folder, in two shards; returns the path of its model.json. */
 export async function saveLayersModel(model: LayersModel, folder: string): Promise<string> {
   const saved = await new Promise<tf.io.ModelArtifacts>((resolve) => {
     void model.save({
@@ -22,7 +22,7 @@ export async function saveLayersModel(model: LayersModel, folder: string): Promi
   return write(folder, { modelTopology, format, generatedBy, weightsManifest: manifest }, paths, shards);
 }
 
-/** Writes a network's files into a folder; gives the path of its model.json. */
+/** Writes the files of a network into a folder; returns the path of its model.json. */
 export function saveNetwork(
   { modelJson, files }: Pick<ImageNetwork, "modelJson"> & { files: { shards: ArrayBuffer[] } },
   folder: string,

@@ -8,7 +8,7 @@ interface Settings {
   pixels: number[][][];
 }
 
-/** Runs in the page: every case in turn, and what came of each into the document. */
+/** Runs in the page: runs each case in turn and posts the results. */
 const { url, tokens, png, pixels } = (await (await fetch("settings.json")).json()) as Settings;
 const place: SdkSetup = {
   client: (scope, options) => new UpriverClient({ url, token: tokens[scope], ...options }),

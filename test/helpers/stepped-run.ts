@@ -3,7 +3,7 @@ import type { RegionObject } from "#objects/region/index.ts";
 import type { Retrain } from "#objects/region/retrain/index.ts";
 import type { TestRegion } from "./region.ts";
 
-/** A retrain under test that goes on a step at a time: no alarm rings between. */
+/** A retrain under test that runs step by step, without alarms. */
 export class SteppedRun {
   readonly region: TestRegion;
   readonly id: string;
@@ -22,13 +22,13 @@ export class SteppedRun {
     return new SteppedRun(region, id);
   }
 
-  /** Where the run is; null once it is finished. */
+  /** Returns the phase of the run; null once it is finished. */
   async phase(): Promise<string | null> {
     const [row] = await this.region.rows("SELECT phase FROM runs WHERE id = ? AND status = 'running'", this.id);
     return (row?.phase as string | undefined) ?? null;
   }
 
-  /** One step, and beside it, at once, what else may come in meanwhile. */
+  /** Runs one step, and `meanwhile` at the same time. */
   step(meanwhile: (object: RegionObject) => unknown = () => {}): Promise<void> {
     return this.region.inside(async (object) => {
       const { retrain } = object as unknown as { retrain: Retrain };
@@ -37,7 +37,7 @@ export class SteppedRun {
     });
   }
 
-  /** The phase of each step, to the end. */
+  /** Runs all steps; returns the phase of each. */
   async finish(): Promise<string[]> {
     const phases: string[] = [];
     for (let phase = await this.phase(); phase !== null; phase = await this.phase()) {

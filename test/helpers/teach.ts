@@ -1,7 +1,7 @@
 import type { Instance } from "#core/contract/index.ts";
 import { seeded } from "./random.ts";
 
-/** Labelled instances of a custom: in this region the sign of x0 alone says 'a' or 'b'. */
+/** Returns labelled instances of a regional custom: the sign of x0 alone decides between 'a' and 'b'. */
 export function customRows(n: number, region = "north", seed = 9): { instance: Instance; label: string }[] {
   const random = seeded(seed);
   return Array.from({ length: n }, () => {

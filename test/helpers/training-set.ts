@@ -1,7 +1,7 @@
 import type { TrainingSet } from "#origin/train/batches.ts";
 import { RowStore } from "#origin/train/row-store.ts";
 
-/** Rows of values as a training set of two regions and two classes, all of the same weight. */
+/** Creates a training set of two regions and two classes from rows of values, all with the same weight. */
 export function trainingSet(
   shape: number[],
   values: Float32Array,

@@ -20,7 +20,7 @@ afterAll(async () => {
   await rm(folder, { recursive: true, force: true });
 });
 
-/** `npm start`, up to its last line: what it printed. */
+/** Runs `npm start` up to its last line; returns what it printed. */
 function start(): Promise<{ child: ChildProcess; printed: string }> {
   const child = spawn(bin("node"), [join(root, "scripts/start.ts")], { env });
   running = child;
@@ -54,7 +54,7 @@ const paste = (line: string) => {
 describe("the first five minutes", () => {
   let asked: Answer;
 
-  it("npm start brings all up and prints three lines that work when pasted", async () => {
+  it("npm start starts everything and prints three commands that work when pasted", async () => {
     const { child, printed } = await start();
     const answers = curls(printed).map(paste);
     expect(answers.map(({ status }) => status)).toEqual([200, 200, 200]);
@@ -66,7 +66,7 @@ describe("the first five minutes", () => {
     await expect(fetch(`http://127.0.0.1:${env.UPRIVER_PORT}/healthz`)).rejects.toThrow();
   });
 
-  it("a second start keeps the data, and trains nothing", async () => {
+  it("a second start keeps the data and trains nothing", async () => {
     const { child, printed } = await start();
     expect(printed).not.toContain("training");
     const [first = ""] = curls(printed);

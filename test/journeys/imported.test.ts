@@ -6,7 +6,7 @@ import * as tf from "@tensorflow/tfjs-core";
 import * as layers from "@tensorflow/tfjs-layers";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { classifying } from "#core/artefacts.ts";
-import type { Input, Instance } from "#core/contract/index.ts";
+import type { Answer, Input, Instance } from "#core/contract/index.ts";
 import { argMax } from "#core/head/head.ts";
 import { encode, inputShapes } from "#core/input/index.ts";
 import { startBackend } from "#core/model/tfjs/backend.ts";
@@ -20,7 +20,7 @@ import { temporaryLadder } from "./ladder.ts";
 
 const recipe = recipeOf("storefront");
 const questions = 60;
-const trainedRows = 10_000;
+const trainedRows = 6_000;
 
 let ladder: LocalLadder & { folder: string };
 let set: string;
@@ -45,8 +45,8 @@ beforeAll(async () => {
 });
 afterAll(() => ladder?.stop());
 
-describe("networks that something else trained", () => {
-  it("are published as a version: thin in the layers format, full as a graph", async () => {
+describe("networks that another program trained", () => {
+  it("are published as one version, thin in the layers format and full as a graph", async () => {
     const thin = await saveLayersModel(trained.thin as layers.LayersModel, join(ladder.folder, "thin"));
     const graph = denseGraph(trained.full as layers.LayersModel);
     const full = await saveNetwork(graph as Parameters<typeof saveNetwork>[0], join(ladder.folder, "full"));
@@ -67,12 +67,14 @@ describe("networks that something else trained", () => {
     expect(manifest.prior).not.toBeNull();
   });
 
-  it("answer as they did where they were trained: thin at the edge, full at the origin", async () => {
+  it("predict the same labels as in that program, thin at the edge and full at the origin", async () => {
     const every = Math.floor(later.length / questions);
     const asked = later.filter((_, i) => i % every === 0).slice(0, questions);
     const rungs = { edge: 0, origin: 0 };
-    for (const { instance, region } of asked) {
-      const answer = await ladder.client("ask").ask("storefront", instance);
+    const client = ladder.client("ask");
+    const answers = await Promise.all(asked.map(({ instance }) => client.ask("storefront", instance)));
+    for (const [i, { instance, region }] of asked.entries()) {
+      const answer = answers[i] as Answer;
       if (!answer.accepted || (answer.rung !== "edge" && answer.rung !== "origin")) continue;
       rungs[answer.rung]++;
       expect(answer.label).toBe(labelOf(answer.rung === "edge" ? "thin" : "full", instance, region));
@@ -81,7 +83,7 @@ describe("networks that something else trained", () => {
     expect(rungs.origin).toBeGreaterThan(questions / 10);
   });
 
-  it("need no full one: then the edge answers what it is sure of, and a person the rest", async () => {
+  it("may lack a full network: the edge answers what it accepts and a person the rest", async () => {
     const thin = join(ladder.folder, "thin");
     await upriver("publish", "storefront", "--thin", thin, "--input", join(set, "input.json"), "--weights", "uint8");
     const manifest = classifying(await ladder.client("ask").manifest("storefront", 2));
@@ -91,11 +93,11 @@ describe("networks that something else trained", () => {
       const answers = await Promise.all(asked.map(({ instance }) => ladder.client("ask").ask("storefront", instance)));
       return new Set(answers.map(({ rung, status, version }) => `${status === "answered" ? rung : status} ${version}`));
     };
-    // The origin believes for some seconds that the version that it has is the stable one.
+    // The origin caches the stable version for some seconds.
     await expect.poll(rungs).toEqual(new Set(["edge 2", "open 2"]));
   });
 
-  it("are not published where they are no such networks, and nothing changes", async () => {
+  it("are refused when they do not fit the input, and nothing is published", async () => {
     const thin = join(ladder.folder, "thin/model.json");
     const refused = (...args: string[]) =>
       upriver("publish", "storefront", ...args).then(
@@ -104,7 +106,7 @@ describe("networks that something else trained", () => {
       );
     expect(await refused("--full", thin)).toContain("go with --thin");
     expect(await refused("--thin", thin, "--input", join(set, "dataset.json"))).toContain("must be what");
-    // It takes the region too, which is no input of thin.
+    // Full also takes the region, which is not an input of thin.
     const full = join(ladder.folder, "full/model.json");
     expect(await refused("--thin", full, "--input", join(set, "input.json"))).toMatch(/takes shape .* comes/);
     expect((await ladder.client("ask").versions("storefront")).versions).toHaveLength(2);

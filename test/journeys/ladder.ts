@@ -64,7 +64,10 @@ async function checkedClients({ edge: url, tokens }: Credentials): Promise<Omit<
   const faults: string[] = [];
   const checked: typeof fetch = async (input, init) => {
     const response = await fetch(input, init);
-    await api.check(init?.method ?? "GET", String(input), response).catch((error: Error) => faults.push(error.message));
+    await api.check(init?.method ?? "GET", String(input), response).catch((error: Error) => {
+      // A response that was cut off by the caller's deadline cannot be judged.
+      if (!init?.signal?.aborted) faults.push(error.message);
+    });
     return response;
   };
   return {

@@ -97,5 +97,8 @@ function labelHeatWave(region: string) {
 async function ended(): Promise<Training> {
   const [training] = await ladder.client("publish").trainings(model);
   if (!training) throw new Error("the tick ordered no training");
-  return ladder.client("publish").training(model, training.id, { waitSeconds: 60 });
+  const isEnded = async () =>
+    (await ladder.client("publish").training(model, training.id, { waitSeconds: 60 })).endedAt;
+  await expect.poll(isEnded, trainingTimeout).not.toBeNull();
+  return ladder.client("publish").training(model, training.id);
 }

@@ -39,7 +39,7 @@ it("the count in the console moves while a replay runs", async (context) => {
   if (!page) return context.skip("no Chromium here; CHROME_PATH names one");
   const seen = new Set<number>();
   const values = async () => seen.add(await shown(page as Page, "questions")).size;
-  await Promise.race([playing, expect.poll(values).toBeGreaterThan(3)]);
+  await Promise.race([playing, expect.poll(values, { timeout: 120_000 }).toBeGreaterThan(3)]);
   expect([...seen]).toEqual([...seen].toSorted((a, b) => a - b));
   expect(seen.size).toBeGreaterThan(2);
 });

@@ -13,8 +13,9 @@ const usualLabels = 1_000;
 let ladder: LocalLadder;
 
 beforeAll(async () => {
-  // With random splits the head would now and then accept too few of the new questions, or be refused.
-  ladder = await temporaryLadder({ recipe: model, splitSecret: "the splits of a question that goes up" });
+  // With random splits the head would now and then accept too few of the new questions, or be refused. The secret is
+  // data: another one gives other splits.
+  ladder = await temporaryLadder({ recipe: model, splitSecret: "the folds of a question that goes up" });
 });
 afterAll(() => ladder?.stop());
 
