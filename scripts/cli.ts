@@ -2,4 +2,9 @@
 import { exitWith } from "./local/failure.ts";
 import { createProgram } from "./program.ts";
 
-await createProgram().parseAsync().catch(exitWith);
+try {
+  const program = await createProgram(process.argv[2]);
+  await program.parseAsync();
+} catch (error) {
+  exitWith(error);
+}

@@ -1,54 +1,35 @@
-// The verbs of the command line, in the order of --help. Run it: npx upriver --help
+// The commands of the command line, in the order of --help. Run it: npx upriver --help
 import { Command } from "commander";
 import { describeUsageFault } from "./local/usage-fault.ts";
-import { ablateVerb } from "./verbs/ablate.ts";
-import { aggregateVerb } from "./verbs/aggregate.ts";
-import { askVerb } from "./verbs/ask.ts";
-import { createVerb } from "./verbs/create.ts";
-import { doctorVerb } from "./verbs/doctor.ts";
-import { exportVerb } from "./verbs/export.ts";
-import { importVerb } from "./verbs/import.ts";
-import { keyVerb } from "./verbs/key.ts";
-import { publishVerb } from "./verbs/publish.ts";
-import { replayVerb } from "./verbs/replay.ts";
-import { retrainVerb } from "./verbs/retrain.ts";
-import { reviewVerb } from "./verbs/review.ts";
-import { rollbackVerb } from "./verbs/rollback.ts";
-import { rolloutVerb } from "./verbs/rollout.ts";
-import { samplesVerb } from "./verbs/samples.ts";
-import { statusVerb } from "./verbs/status.ts";
-import { teachVerb } from "./verbs/teach.ts";
-import { thinVerb } from "./verbs/thin.ts";
-import { tokenVerb } from "./verbs/token.ts";
-import { trainVerb } from "./verbs/train.ts";
-import { trainingsVerb } from "./verbs/trainings.ts";
 
-const verbs = [
-  trainVerb,
-  thinVerb,
-  exportVerb,
-  samplesVerb,
-  importVerb,
-  createVerb,
-  trainingsVerb,
-  publishVerb,
-  rolloutVerb,
-  rollbackVerb,
-  askVerb,
-  teachVerb,
-  statusVerb,
-  doctorVerb,
-  tokenVerb,
-  keyVerb,
-  reviewVerb,
-  retrainVerb,
-  aggregateVerb,
-  replayVerb,
-  ablateVerb,
-];
+type AddVerb = (program: Command) => void;
 
-/** Creates the command line with every verb. */
-export function createProgram(): Command {
+const verbs: Record<string, () => Promise<AddVerb>> = {
+  train: async () => (await import("./verbs/train.ts")).trainVerb,
+  thin: async () => (await import("./verbs/thin.ts")).thinVerb,
+  export: async () => (await import("./verbs/export.ts")).exportVerb,
+  samples: async () => (await import("./verbs/samples.ts")).samplesVerb,
+  import: async () => (await import("./verbs/import.ts")).importVerb,
+  create: async () => (await import("./verbs/create.ts")).createVerb,
+  trainings: async () => (await import("./verbs/trainings.ts")).trainingsVerb,
+  publish: async () => (await import("./verbs/publish.ts")).publishVerb,
+  rollout: async () => (await import("./verbs/rollout.ts")).rolloutVerb,
+  rollback: async () => (await import("./verbs/rollback.ts")).rollbackVerb,
+  ask: async () => (await import("./verbs/ask.ts")).askVerb,
+  teach: async () => (await import("./verbs/teach.ts")).teachVerb,
+  status: async () => (await import("./verbs/status.ts")).statusVerb,
+  doctor: async () => (await import("./verbs/doctor.ts")).doctorVerb,
+  token: async () => (await import("./verbs/token.ts")).tokenVerb,
+  key: async () => (await import("./verbs/key.ts")).keyVerb,
+  review: async () => (await import("./verbs/review.ts")).reviewVerb,
+  retrain: async () => (await import("./verbs/retrain.ts")).retrainVerb,
+  aggregate: async () => (await import("./verbs/aggregate.ts")).aggregateVerb,
+  replay: async () => (await import("./verbs/replay.ts")).replayVerb,
+  ablate: async () => (await import("./verbs/ablate.ts")).ablateVerb,
+};
+
+/** Creates the command line, with one verb if `only` is its name, else with all; loading all takes a second. */
+export async function createProgram(only?: string): Promise<Command> {
   const program = new Command("upriver")
     .description("Questions flow up, models flow down.")
     .option("--url <url>", "address of the edge (default: UPRIVER_URL, else the local ladder)")
@@ -56,7 +37,8 @@ export function createProgram(): Command {
     .configureOutput({ outputError: (text, write) => write(`${describeUsageFault(text)}\n`) })
     .showHelpAfterError("Run 'npx upriver --help' for all commands.")
     .exitOverride((error) => process.exit(error.exitCode === 0 ? 0 : 2));
-  for (const verb of verbs) verb(program);
+  const one = only === undefined || !Object.hasOwn(verbs, only) ? undefined : verbs[only];
+  for (const load of one ? [one] : Object.values(verbs)) (await load())(program);
   for (const command of program.commands) {
     command.showHelpAfterError(`Run 'npx upriver ${command.name()} --help' for its usage.`);
   }

@@ -5,7 +5,7 @@ import { describe, expect, it } from "vitest";
 import { root } from "#scripts/local/process.ts";
 import { createProgram } from "#scripts/program.ts";
 
-const program = createProgram();
+const program = await createProgram();
 const verbs = new Map(program.commands.map((verb) => [verb.name(), verb]));
 
 describe.each(["README.md", "OPERATIONS.md", "workers/origin/README.md"])("%s", (file) => {

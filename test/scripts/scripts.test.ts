@@ -15,13 +15,14 @@ import { failure, runScript, upriver } from "./upriver.ts";
 
 // No ladder runs at this address.
 const env = { ...process.env, UPRIVER_URL: "http://127.0.0.1:1", UPRIVER_TOKEN: "t" };
+const verbs = (await createProgram()).commands;
 const run = (...args: string[]) => upriver(args, { env });
 
 describe("npx upriver --help", () => {
   it("lists every command", async () => {
     const { stdout, status } = await run("--help");
     expect(status).toBe(0);
-    for (const verb of createProgram().commands) expect(stdout).toContain(`  ${verb.name()} `);
+    for (const verb of verbs) expect(stdout).toContain(`  ${verb.name()} `);
   });
 
   it("describes a command with --json and an example", async () => {
@@ -29,7 +30,7 @@ describe("npx upriver --help", () => {
     expect([status, stdout.includes("--json"), stdout.includes("npx upriver rollout")]).toEqual([0, true, true]);
   });
 
-  it.each(createProgram().commands.map((verb) => [verb.name(), verb] as const))(
+  it.each(verbs.map((verb) => [verb.name(), verb] as const))(
     "has --json, an example and no unexplained argument for %s",
     (name, verb) => {
       let help = "";

@@ -40,7 +40,7 @@ export async function runScript(
 
 /** Runs a command within this process, up to its failure: what it prints and how it exits. */
 export async function failure(...args: string[]): Promise<{ status: number; stderr: string }> {
-  const program = createProgram();
+  const program = await createProgram();
   let stderr = "";
   for (const command of [program, ...program.commands]) {
     command.configureOutput({ writeErr: (text) => (stderr += text) });
