@@ -1,4 +1,4 @@
-// Whole lives of a region's certificate, in worlds whose chance of error is known. In Node alone: they are pure, and long.
+// Simulates whole lives of a region's certificate with known error probabilities. Runs in Node only: pure and long.
 import { describe, expect, it } from "vitest";
 import { binomialTail } from "#core/confidence/binomial.ts";
 import { isAboveWithConfidence, isBelowWithConfidence, upperBound } from "#core/confidence/bounds.ts";
@@ -13,7 +13,7 @@ const lives = 2_000;
 const samplingError = 3 * Math.sqrt((delta * (1 - delta)) / lives);
 const labelsAnAim = 50;
 
-/** Which labels are had: those of a share of what is accepted, next to the threshold, for certain; of the rest, by audit. */
+/** Which labels arrive: for a share of accepted questions, next to the threshold, all; for the rest, by audit. */
 interface Plan {
   complete: number;
   audit: number;
@@ -24,13 +24,13 @@ const plans = {
   both: { complete: 0.02, audit: 0.02 },
 } satisfies Record<string, Plan>;
 
-/** The chance of error of what is accepted next: where the label is had for certain, and where by audit. */
+/** The error probability of the next accepted question: if its label always arrives, and if it is audited. */
 interface Risk {
   accepted: number;
   audited: number;
 }
 
-/** What decides that risk: told of every label, with the running mean error, known and as estimated. */
+/** Decides that risk; sees every label with the running mean error, true and estimated. */
 interface World {
   risk(): Risk;
   learn(label: { error: boolean; inclusionProbability: number; trials: Trials; truth: number; delta: number }): void;
@@ -163,19 +163,19 @@ describe("a region's certificate, over whole lives", () => {
     ["an audit of 2%", plans.audited, 1_000],
     ["both", plans.both, 1_500],
   ] as const) {
-    it(`is ever false in at most delta of them, and is earned in most: ${name}, drift, retrains, control`, () => {
+    it(`is wrong in at most delta of them and becomes valid in most: ${name}, drift, retrains, control`, () => {
       const seen = shares(plan, labels, lives, (random) => region(random, plan, labels));
       expect(seen.everFalse).toBeLessThanOrEqual(delta + samplingError);
       expect(seen.everValid).toBeGreaterThan(0.5);
     });
 
-    it(`is ever false in at most delta of them where error stays a hair too high: ${name}`, () => {
+    it(`is wrong in at most delta of them if the error stays just above the target: ${name}`, () => {
       const seen = shares(plan, labels, lives, () => steady(1.0001 * targetRisk));
       expect(seen.everFalse).toBeLessThanOrEqual(delta + samplingError);
       expect(seen.everValid).toBe(seen.falselyValid);
     });
 
-    it(`is ever false in at most delta of them where the world plays against it: ${name}`, () => {
+    it(`is wrong in at most delta of them against an adversary: ${name}`, () => {
       for (const [low, high] of [
         [0.02, 0.3],
         [0.5, 0.01],
@@ -187,8 +187,8 @@ describe("a region's certificate, over whole lives", () => {
   }
 });
 
-describe("what is not valid", () => {
-  it("labels that count alike, had for certain where the model errs seldom and by audit where it errs often", () => {
+describe("invalid alternatives", () => {
+  it("fails with unweighted labels that arrive always where errors are rare and by audit where they are common", () => {
     const unweighted: typeof isBelowWithConfidence = (trials, risk, level) => {
       const { labels, errors } = trials;
       const alike = {
@@ -205,9 +205,9 @@ describe("what is not valid", () => {
     expect(shares(plans.both, 1_000, 200, world).everFalse).toBeLessThan(0.05);
   });
 
-  it("a bound for one look, looked at again and again", () => {
+  it("fails with a fixed-sample bound that is looked at repeatedly", () => {
     const fixedSample: typeof isBelowWithConfidence = (trials, risk) =>
-      // Clopper & Pearson: the mean is surely below r when so few errors would be seen with a chance of δ at most.
+      // Clopper & Pearson: the mean is below r if so few errors have probability δ at most.
       trials.labels % 10 === 0 && trials.labels > 0 && binomialTail(trials.errors, trials.labels, risk) <= delta;
     const world = () => steady(1.0001 * targetRisk);
     expect(shares(plans.complete, 1_000, 400, world, fixedSample).falselyValid).toBeGreaterThan(2 * delta);

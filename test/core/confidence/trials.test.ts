@@ -37,17 +37,19 @@ describe("trials", () => {
     expect(none).toEqual(noTrials(1));
   });
 
-  it("repeated are as many times as many", () => {
+  it("multiplies the sums when trials are repeated", () => {
     expect(repeatTrials(all([audited, half]), 3)).toEqual(all([audited, half, audited, half, audited, half]));
   });
 
-  it("refuse a chance that the policy could not have recorded", () => {
+  it("rejects an inclusion probability that the policy could not have recorded", () => {
     expect(() => addTrial(noTrials(0.02), { inclusionProbability: 0.01, error: 0 })).toThrow(
-      /addTrial: inclusion probability must be in \[0.02, 1\]/,
+      /inclusionProbability must be in \[0\.02, 1\]; received 0\.01/,
     );
     expect(() => addTrial(noTrials(0.02), { inclusionProbability: 1.1, error: 0 })).toThrow(RangeError);
     expect(() => addTrial(noTrials(0.02), { inclusionProbability: Number.NaN, error: 0 })).toThrow(RangeError);
-    expect(() => correctTrial(noTrials(0.02), 0, 0, 1)).toThrow(/inclusionProbability must be in \[0\.02, 1\]; received 0/);
+    expect(() => correctTrial(noTrials(0.02), 0, 0, 1)).toThrow(
+      /inclusionProbability must be in \[0\.02, 1\]; received 0/,
+    );
     for (const minInclusionProbability of [0, -1, 1.5, Number.NaN])
       expect(() => noTrials(minInclusionProbability)).toThrow(/minInclusionProbability must be in/);
   });
