@@ -28,7 +28,7 @@ export interface LocalProcessOptions {
   onDeath?: ((name: string, log: string) => void) | undefined;
 }
 
-/** Starts a local; what it says goes to `.upriver/{name}.log` in its folder. */
+/** Starts a process; its output goes to `.upriver/{name}.log` in the folder. */
 export async function startProcess({
   name,
   command,
