@@ -193,7 +193,7 @@ describe("moments", () => {
     const moments = momentsOf([{ weight: 0, sum: new Array(width).fill(0) }]);
     expect(moments).toEqual(emptyClusterMoments(width));
     expect(() => addCluster(moments, { weight: 1, sum: [1, 2] })).toThrow(
-      "Error in addCluster: embeddings must be 10 wide, but got 2",
+      "embeddings must have width 10; received 2",
     );
     expect(() => addClusterMoments(moments, emptyClusterMoments(3))).toThrow(RangeError);
     expect(() => driftTest(moments, emptyClusterMoments(3), monthlyLevel)).toThrow(RangeError);
