@@ -90,7 +90,7 @@ describe("the judge", () => {
     const verdict = judged({ blocks: 1_000, sum: 100, squares: 150 });
     expect(verdict.decision).toBe("roll back");
     expect(verdict.reason).toMatch(
-      /^error of all answers \+10\.00 points against the stable version, with confidence between \+/,
+      /^error of all answers \+10\.00 points against the stable version, with confidence between \+\d+\.\d\d points and .*; allowed \+2\.00 points \(1000 blocks\)$/,
     );
   });
 
