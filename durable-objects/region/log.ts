@@ -1,9 +1,15 @@
 import { type LogDetails, type LogLine, logLine } from "#core/log.ts";
-import type { RegionContext } from "./context.ts";
+
+/** What a log line about this region's questions needs. */
+export interface LogNeeds {
+  env: Pick<Env, "LOG_ANSWERS">;
+  model: string;
+  region: string;
+}
 
 /** Logs what became of questions in this region, unless the deployment logs none. */
 export function logHere(
-  { env, model, region }: Pick<RegionContext, "env" | "model" | "region">,
+  { env, model, region }: LogNeeds,
   line: Omit<LogLine, "rung" | "model" | "region">,
   details?: LogDetails,
 ): void {

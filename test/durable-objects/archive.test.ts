@@ -196,8 +196,8 @@ describe("more samples than a region keeps at hand", () => {
 /** Does something whenever the archive has written to R2, before its table knows. */
 function afterPut(work: (object: RegionObject) => unknown): Promise<void> {
   return narrow.inside((object) => {
-    const { archive } = (object as unknown as { context: { archive: { context: { env: Env } } } }).context;
-    const { env: real } = archive.context;
+    const { archive } = object as unknown as { archive: { needs: { env: Env } } };
+    const { env: real } = archive.needs;
     const put: R2Bucket["put"] = async (...given: Parameters<R2Bucket["put"]>) => {
       const written = await real.ARTEFACTS.put(...given);
       await work(object);
@@ -209,7 +209,7 @@ function afterPut(work: (object: RegionObject) => unknown): Promise<void> {
         return typeof value === "function" ? value.bind(target) : value;
       },
     });
-    archive.context.env = { ...real, ARTEFACTS: bucket };
+    archive.needs.env = { ...real, ARTEFACTS: bucket };
   });
 }
 

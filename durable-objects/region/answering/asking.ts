@@ -4,29 +4,42 @@ import { fail, ok, type Result } from "#core/result.ts";
 import { type Hop, nextRungTimeoutMs } from "#core/rung/rung.ts";
 import { beginSpan, type Span, traceHeaders } from "#core/trace-context.ts";
 import type { IncomingQuestion, QuestionConflict, RegionReply } from "../api.ts";
-import type { RegionContext } from "../context.ts";
-import { logHere } from "../log.ts";
-import type { Duties } from "../scheduled.ts";
+import { type LogNeeds, logHere } from "../log.ts";
+import type { Manifests } from "../manifests.ts";
+import type { RegionCounter } from "../tables/counts.ts";
+import type { Heads } from "../tables/heads.ts";
 import { type Escalation, escalationBackoffMs } from "./escalation.ts";
-import { recordOf, store } from "./intake.ts";
+import { type RecordNeeds, recordOf, type StoreNeeds, store } from "./intake.ts";
+import type { SemanticCache } from "./semantic-cache.ts";
+import type { Waiters } from "./waiters.ts";
+
+/** What asking touches. */
+export type AskingNeeds = RecordNeeds &
+  StoreNeeds &
+  LogNeeds & {
+    manifests: Pick<Manifests, "get">;
+    semanticCache: Pick<SemanticCache, "answer">;
+    waiters: Pick<Waiters, "wait">;
+    counts: Pick<RegionCounter, "asked">;
+    heads: Pick<Heads, "pointer">;
+    escalation: Pick<Escalation, "escalate" | "traces" | "isInFlight">;
+    inheritCertificate: (base: number) => Promise<void>;
+    scheduleJobs: (manifest: ClassifyManifest) => void;
+  };
 
 /** How questions come in: each is stored first, then answered from memory or from above. */
 export class Asking {
-  private readonly context: RegionContext;
-  private readonly escalate: Escalation;
-  private readonly duties: Duties;
+  private readonly needs: AskingNeeds;
 
-  constructor(context: RegionContext, escalate: Escalation, duties: Duties) {
-    this.context = context;
-    this.escalate = escalate;
-    this.duties = duties;
+  constructor(needs: AskingNeeds) {
+    this.needs = needs;
   }
 
   /** Takes questions that the edge was not sure of, each once, and answers as far as memory and the rungs above do in time. */
   async ask(base: number, questions: Question[], from: Hop): Promise<Result<RegionReply, QuestionConflict>> {
     const span = beginSpan(from);
     const hop = { ...from, ...traceHeaders(span) };
-    const { manifests, semanticCache, waiters, counts } = this.context;
+    const { manifests, semanticCache, waiters, counts } = this.needs;
     const arrivedAt = Date.now();
     const deadline = arrivedAt + hop.remainingMs;
     // Should this instance die while the next rung is asked, the job asks again.
@@ -46,7 +59,7 @@ export class Asking {
     );
     const groups = Map.groupBy(questions, ({ id }) => this.stateOf(id));
     const [traces, known] = await Promise.all([
-      this.escalate.escalate(manifest, groups.get("idle") ?? [], hop, span),
+      this.needs.escalation.escalate(manifest, groups.get("idle") ?? [], hop, span),
       this.tracesOf(manifest, groups.get("answered") ?? [], hop),
       ...(groups.get("busy") ?? []).map(({ id }) => waiters.wait(id, deadline - Date.now())),
     ]);
@@ -55,10 +68,10 @@ export class Asking {
 
   /** Keeps questions that the edge answered itself, each once: the first answer to an id stays. */
   async keep(base: number, arrivals: IncomingQuestion[], hop: Hop): Promise<Result<RegionReply, QuestionConflict>> {
-    const manifest = await this.context.manifests.get(base);
+    const manifest = await this.needs.manifests.get(base);
     const stored = await this.take(manifest, arrivals, hop, 0);
     if (!stored.ok) return stored;
-    this.context.counts.asked(base, 0);
+    this.needs.counts.asked(base, 0);
     const questions = arrivals.map(({ question }) => question);
     const traces = await this.tracesOf(manifest, questions, hop);
     return ok(this.reply(base, questions, traces, hop.trace));
@@ -71,20 +84,20 @@ export class Asking {
     hop: Hop,
     escalateAt: number,
   ): Promise<Result<Set<string>, QuestionConflict>> {
-    const { questions, jobs } = this.context;
-    await this.duties.welcome(manifest.version);
+    const { questions, jobs } = this.needs;
+    await this.needs.inheritCertificate(manifest.version);
     const isNew = new Set(arrivals.flatMap(({ question: { id } }) => (questions.find(id) ? [] : [id])));
     const records = await Promise.all(
-      arrivals.map((arrival) => recordOf(this.context, manifest, arrival, hop, escalateAt)),
+      arrivals.map((arrival) => recordOf(this.needs, manifest, arrival, hop, escalateAt)),
     );
-    const conflict = store(this.context, manifest, records);
+    const conflict = store(this.needs, manifest, records);
     if (conflict) return fail(conflict);
     const toAudit = manifest.policy.ladder.includes("human")
       ? records.filter(({ id, audited }) => audited && isNew.has(id))
       : [];
     for (const { id } of toAudit) questions.setReview(id, Date.now());
     if (toAudit.length > 0) jobs.bring("review", "", Date.now());
-    this.duties.begin(manifest);
+    this.needs.scheduleJobs(manifest);
     return ok(isNew);
   }
 
@@ -92,14 +105,14 @@ export class Asking {
     const idsOf = (some: readonly IncomingQuestion[]) => some.map(({ question }) => question.id);
     const fromCache = arrivals.filter(({ answer }) => answer !== null);
     const answers = fromCache.map(({ answer }) => answer as Answer);
-    logHere(this.context, { event: "stored", span, ids: idsOf(arrivals.filter(({ answer }) => answer === null)) });
-    logHere(this.context, { event: "answered-from-cache", span, ids: idsOf(fromCache) }, outcomeOf(answers));
+    logHere(this.needs, { event: "stored", span, ids: idsOf(arrivals.filter(({ answer }) => answer === null)) });
+    logHere(this.needs, { event: "answered-from-cache", span, ids: idsOf(fromCache) }, outcomeOf(answers));
   }
 
   /** `busy` where another call is asking the next rung about it just now. */
   private stateOf(id: string): "answered" | "idle" | "busy" {
-    if (this.context.questions.find(id)?.answer.status !== "open") return "answered";
-    return this.escalate.isInFlight(id) ? "busy" : "idle";
+    if (this.needs.questions.find(id)?.answer.status !== "open") return "answered";
+    return this.needs.escalation.isInFlight(id) ? "busy" : "idle";
   }
 
   private tracesOf(
@@ -107,14 +120,14 @@ export class Asking {
     questions: readonly Question[],
     hop: Hop,
   ): Promise<Map<string, TraceEntry[]>> {
-    return hop.trace ? this.escalate.traces(manifest, questions, hop) : Promise.resolve(new Map());
+    return hop.trace ? this.needs.escalation.traces(manifest, questions, hop) : Promise.resolve(new Map());
   }
 
   private reply(base: number, questions: readonly Question[], traces: Map<string, TraceEntry[]>, trace: boolean) {
     const answers = questions.map(({ id }): Answer => {
-      const answer = this.context.questions.find(id)?.answer as Answer;
+      const answer = this.needs.questions.find(id)?.answer as Answer;
       return trace ? { ...answer, trace: traces.get(id) ?? [] } : answer;
     });
-    return { answers, headRevision: this.context.heads.pointer(base).revision };
+    return { answers, headRevision: this.needs.heads.pointer(base).revision };
   }
 }

@@ -3,14 +3,16 @@ import { type LogEvent, logLine, outcomeOf } from "#core/log.ts";
 import { HttpRung } from "#core/rung/http-rung.ts";
 import { type Hop, nextRungTimeoutMs, RungUnavailableError } from "#core/rung/rung.ts";
 import { beginSpan, type Span, traceHeaders } from "#core/trace-context.ts";
-import { reviewObject } from "../../stubs.ts";
-import type { RegionContext } from "../context.ts";
-import { keepSample } from "../labels/keep-sample.ts";
-import { logHere } from "../log.ts";
+import type { ReviewApi } from "../../review/api.ts";
+import type { Remote } from "../../stubs.ts";
+import type { CanaryCounts } from "../labels/canary-counts.ts";
+import { type KeepSampleNeeds, keepSample } from "../labels/keep-sample.ts";
+import { type LogNeeds, logHere } from "../log.ts";
+import type { Manifests } from "../manifests.ts";
 import { questionOf, type StoredQuestion } from "../tables/questions.ts";
 import { opinionOf } from "./answers.ts";
 import { Breaker } from "./breaker.ts";
-import { settle } from "./settle.ts";
+import { type SettleNeeds, settle } from "./settle.ts";
 
 const escalationTries = 6;
 export const escalationBackoffMs = 1_000;
@@ -22,15 +24,26 @@ const escalationsAtOnce = 4;
 /** What became of a question; null where it had been settled meanwhile. */
 type Outcome = LogEvent | null;
 
+/** What escalating questions touches. */
+export type EscalationNeeds = SettleNeeds &
+  KeepSampleNeeds &
+  LogNeeds & {
+    env: Pick<Env, "NEXT_RUNG_URL" | "NEXT_RUNG_TOKEN" | "NODE_ID">;
+    storage: Pick<DurableObjectStorage, "transactionSync">;
+    manifests: Pick<Manifests, "get">;
+    canary: Pick<CanaryCounts, "labelled">;
+    review: () => Pick<Remote<ReviewApi>, "enqueue">;
+  };
+
 /** How questions leave the region upwards: to the next rung, and from there to a person. */
 export class Escalation {
   readonly breaker = new Breaker();
-  private readonly context: RegionContext;
+  private readonly needs: EscalationNeeds;
   /** Who is being asked about just now, in this instance. */
   private readonly inFlight = new Set<string>();
 
-  constructor(context: RegionContext) {
-    this.context = context;
+  constructor(needs: EscalationNeeds) {
+    this.needs = needs;
   }
 
   isInFlight(id: string): boolean {
@@ -57,14 +70,14 @@ export class Escalation {
     for (const id of ids) this.inFlight.add(id);
     try {
       const answers = await this.askNext(questions, hop);
-      const outcomes = this.context.storage.transactionSync(
+      const outcomes = this.needs.storage.transactionSync(
         () => new Map(answers.map((answer) => [answer.id, this.take(manifest, answer)])),
       );
       this.log(outcomes, span, Date.now() - startedAt);
       return new Map(answers.map((answer) => [answer.id, answer.trace ?? []]));
     } catch (error) {
       if (!(error instanceof RungUnavailableError)) throw error;
-      const { model, region, storage } = this.context;
+      const { model, region, storage } = this.needs;
       const ms = Date.now() - startedAt;
       const line = { event: "next-rung-unavailable", rung: "region", model, region, span, ids, ms } as const;
       logLine(line, { reason: error.message }, console.warn);
@@ -94,7 +107,7 @@ export class Escalation {
 
   /** The job `escalate`: questions whose time has come go up again. */
   async escalateDue(): Promise<number | null> {
-    const { questions } = this.context;
+    const { questions } = this.needs;
     const due = questions.dueToEscalate(Date.now(), batchSize);
     // Each under the trace that it was asked in.
     const groups = [...Map.groupBy(due, ({ base, traceparent }) => `${base} ${traceparent}`).values()];
@@ -105,7 +118,7 @@ export class Escalation {
   }
 
   private async escalateAgain(rows: readonly StoredQuestion[]): Promise<void> {
-    const { manifests, region } = this.context;
+    const { manifests, region } = this.needs;
     const [{ base, traceparent }] = rows as [StoredQuestion];
     const span = beginSpan({ traceparent });
     const questions = rows.map((row) => questionOf(row, region));
@@ -114,14 +127,14 @@ export class Escalation {
 
   /** The job `review`: hands open questions to the human rung, which takes each once. */
   async reviewDue(): Promise<number | null> {
-    const { questions, jobs, env, model, region } = this.context;
+    const { questions, jobs, review, region } = this.needs;
     const due = questions.dueToReview(batchSize);
     if (due.length === 0) return null;
     const items = due.map((row) => {
       const { answer: provisional, opinions, traceparent } = row;
       return { ...questionOf(row, region), provisional, opinions, traceparent };
     });
-    await reviewObject(env, model).enqueue(items);
+    await review().enqueue(items);
     for (const { id } of due) {
       if (!questions.setInReview(id)) jobs.put("withdraw", id, Date.now());
     }
@@ -130,7 +143,7 @@ export class Escalation {
 
   /** Sends a question that no rung was sure of to a person; where there is none, the best answer so far stands. */
   passOn(manifest: ClassifyManifest, id: string): Outcome {
-    const { questions, jobs } = this.context;
+    const { questions, jobs } = this.needs;
     questions.setEscalation(id, null, 0);
     if (manifest.policy.ladder.includes("human")) {
       questions.setReview(id, Date.now());
@@ -138,16 +151,16 @@ export class Escalation {
       return "escalated-to-review";
     }
     const row = questions.find(id);
-    return row && settle(this.context, manifest, { ...row.answer, status: "answered" }) ? "answered" : null;
+    return row && settle(this.needs, manifest, { ...row.answer, status: "answered" }) ? "answered" : null;
   }
 
   private hasNextRung(manifest: ClassifyManifest): boolean {
-    return manifest.policy.ladder.includes("origin") && this.context.env.NEXT_RUNG_URL !== "";
+    return manifest.policy.ladder.includes("origin") && this.needs.env.NEXT_RUNG_URL !== "";
   }
 
   private async askNext(questions: readonly Question[], hop: Hop): Promise<Answer[]> {
     if (!this.breaker.allows(Date.now())) throw new RungUnavailableError("the circuit to the next rung is open");
-    const { env, model } = this.context;
+    const { env, model } = this.needs;
     const rung = new HttpRung({
       name: "origin",
       model,
@@ -166,7 +179,7 @@ export class Escalation {
   }
 
   private take(manifest: ClassifyManifest, traced: Answer): Outcome {
-    const { questions } = this.context;
+    const { questions } = this.needs;
     const { trace: _, ...answer } = traced;
     if (answer.status === "open") {
       // The node above has it, and will know the answer when it is asked again.
@@ -175,8 +188,8 @@ export class Escalation {
     // An audit asks a person though the rung is sure.
     if (!answer.accepted || questions.find(answer.id)?.audited) questions.addOpinion(answer.id, opinionOf(answer));
     if (answer.accepted) {
-      if (!settle(this.context, manifest, answer)) return null;
-      this.context.canary.labelled(answer.id, answer.label, "origin");
+      if (!settle(this.needs, manifest, answer)) return null;
+      this.needs.canary.labelled(answer.id, answer.label, "origin");
       this.learnFrom(manifest, answer);
       return "answered";
     }
@@ -187,15 +200,15 @@ export class Escalation {
   // Where a model has no other labels, the origin's train a little; they never judge or certify.
   private learnFrom(manifest: ClassifyManifest, { id, label }: Answer): void {
     const { originLabelWeight, keepInputs } = manifest.policy;
-    const row = originLabelWeight > 0 ? this.context.questions.find(id) : null;
+    const row = originLabelWeight > 0 ? this.needs.questions.find(id) : null;
     if (!row) return;
     const instance = keepInputs ? row.instance : null;
     const known = { owner: row.owner, label, source: "origin", labelledAt: row.at } as const;
-    keepSample(this.context, manifest, { ...row, instance, ...known });
+    keepSample(this.needs, manifest, { ...row, instance, ...known });
   }
 
   private escalateLater(manifest: ClassifyManifest, id: string): Outcome {
-    const { questions, jobs } = this.context;
+    const { questions, jobs } = this.needs;
     const row = questions.find(id);
     if (row?.answer.status !== "open") return null;
     const tries = row.tries + 1;
@@ -212,12 +225,12 @@ export class Escalation {
     for (const [event, all] of Map.groupBy(outcomes, ([, outcome]) => outcome)) {
       const ids = all.map(([id]) => id);
       const [first = ""] = ids;
-      const row = ids.length === 1 ? this.context.questions.find(first) : null;
-      if (event) logHere(this.context, { event, span, ids, ms }, row ? outcomeOf([row.answer]) : {});
+      const row = ids.length === 1 ? this.needs.questions.find(first) : null;
+      if (event) logHere(this.needs, { event, span, ids, ms }, row ? outcomeOf([row.answer]) : {});
     }
   }
 
   private hopOfOwn(): Hop {
-    return { owner: "", remainingMs: nextRungTimeoutMs, via: [this.context.env.NODE_ID], trace: false };
+    return { owner: "", remainingMs: nextRungTimeoutMs, via: [this.needs.env.NODE_ID], trace: false };
   }
 }

@@ -5,11 +5,11 @@ import { sha256Hex } from "#core/hash.ts";
 import { quantise } from "#core/head/embedding.ts";
 import type { Hop } from "#core/rung/rung.ts";
 import type { IncomingQuestion, QuestionConflict } from "../api.ts";
-import type { RegionContext } from "../context.ts";
-import type { Tried } from "../labels/canary-counts.ts";
+import type { CanaryCounts, Tried } from "../labels/canary-counts.ts";
+import type { LiveRule } from "../labels/live-rule.ts";
 import type { NewQuestion } from "../tables/questions.ts";
 import { opinionsOf, provisionalAnswer } from "./answers.ts";
-import { settle } from "./settle.ts";
+import { type SettleNeeds, settle } from "./settle.ts";
 
 /** All that is recorded of a question on its way in. */
 export interface Intake extends NewQuestion {
@@ -17,9 +17,23 @@ export interface Intake extends NewQuestion {
   tried: Tried | null;
 }
 
+/** What recording a question needs. */
+export interface RecordNeeds {
+  env: Pick<Env, "SPLIT_SECRET">;
+  region: string;
+  canary: Pick<CanaryCounts, "triedOf">;
+}
+
+/** What storing questions touches. */
+export type StoreNeeds = SettleNeeds & {
+  storage: Pick<DurableObjectStorage, "transactionSync">;
+  rule: Pick<LiveRule, "asked">;
+  canary: Pick<CanaryCounts, "asked">;
+};
+
 /** Works out all that is recorded of a question when it is asked: it can't be added later. */
 export async function recordOf(
-  { env, region, canary }: RegionContext,
+  { env, region, canary }: RecordNeeds,
   manifest: ClassifyManifest,
   { question, answer }: IncomingQuestion,
   { owner, traceparent }: Hop,
@@ -69,11 +83,11 @@ export async function recordOf(
 
 /** Stores what is new, all or nothing; a known id with another payload, or of another asker, is a conflict. */
 export function store(
-  context: RegionContext,
+  needs: StoreNeeds,
   manifest: ClassifyManifest,
   records: readonly Intake[],
 ): QuestionConflict | null {
-  const { questions, storage, jobs, rule, canary } = context;
+  const { questions, storage, jobs, rule, canary } = needs;
   return storage.transactionSync(() => {
     const known = records.map(({ id }) => questions.find(id));
     const conflict = records.find(({ payload, owner }, i) => {
@@ -83,7 +97,7 @@ export function store(
     if (conflict) return { kind: "conflict", id: conflict.id };
     const seen = new Set<string>();
     for (const [i, record] of records.entries()) {
-      if (known[i] && record.answer.status === "answered") settle(context, manifest, record.answer);
+      if (known[i] && record.answer.status === "answered") settle(needs, manifest, record.answer);
       if (known[i] || seen.has(record.id)) continue;
       seen.add(record.id);
       questions.insert(record);

@@ -16,7 +16,7 @@ interface Line extends StoredSample {
   embeddings: (Omit<CountedEmbedding, "vector"> & { vector: string })[];
 }
 
-interface File {
+interface ArchiveFile {
   file: number;
   key: string;
   firstRevision: number;
@@ -24,10 +24,10 @@ interface File {
   rows: number;
 }
 
-interface ArchiveContext {
+interface ArchiveNeeds {
   model: string;
   region: string;
-  env: Env;
+  env: Pick<Env, "ARTEFACTS">;
   storage: DurableObjectStorage;
   jobs: Jobs;
   samples: Samples;
@@ -36,21 +36,21 @@ interface ArchiveContext {
 
 /** Samples that left the region object: gzipped NDJSON in R2. The sums still count them; an index knows where each is. */
 export class Archive {
-  private readonly context: ArchiveContext;
+  private readonly needs: ArchiveNeeds;
 
-  constructor(context: ArchiveContext) {
-    this.context = context;
+  constructor(needs: ArchiveNeeds) {
+    this.needs = needs;
   }
 
   /** Whether more than `max` samples are at hand, or more bytes of them than a region may keep. */
   isDue(max: number): boolean {
-    const { rows, bytes } = this.context.samples.size();
+    const { rows, bytes } = this.needs.samples.size();
     return rows > max || bytes > samplesMaxBytes;
   }
 
   /** The job `archive`: moves what changed longest ago to R2, a file at a time, until at most `max` are left. */
   async step(max: number): Promise<number | null> {
-    const { samples, embeddings, storage, jobs, env } = this.context;
+    const { samples, embeddings, storage, jobs, env } = this.needs;
     if (!this.isDue(max)) return null;
     // A run under way keeps what it learns from.
     if (jobs.isAny("retrain")) return Date.now() + jobRetryMs;
@@ -79,7 +79,7 @@ export class Archive {
 
   /** Brings archived samples back among the others, as they were, where their ids are archived. */
   async restore(ids: readonly string[]): Promise<void> {
-    const { samples, embeddings, storage, jobs } = this.context;
+    const { samples, embeddings, storage, jobs } = this.needs;
     const wanted = ids.flatMap((id) => {
       const file = this.fileOf(id);
       return file === null ? [] : [{ id, file }];
@@ -104,7 +104,7 @@ export class Archive {
 
   /** The job `purge`: writes a file again without what is no longer archived in it. */
   async purge(key: string): Promise<null> {
-    const { env } = this.context;
+    const { env } = this.needs;
     const file = this.files().find((one) => one.file === Number(key));
     if (!file) return null;
     if (file.rows === 0) {
@@ -135,16 +135,18 @@ export class Archive {
 
   /** Deletes every file: the region is forgotten. */
   async removeAll(): Promise<void> {
-    for (const { key } of this.files()) await this.context.env.ARTEFACTS.delete(key);
+    for (const { key } of this.files()) await this.needs.env.ARTEFACTS.delete(key);
   }
 
-  private files(): File[] {
-    return this.sql.exec("SELECT * FROM archives ORDER BY firstRevision").toArray() as unknown as File[];
+  private files(): ArchiveFile[] {
+    return this.sql
+      .exec<Record<string, SqlStorageValue> & ArchiveFile>("SELECT * FROM archives ORDER BY firstRevision")
+      .toArray();
   }
 
   // Before it is written, and of no rows: should the object die meanwhile, `purge` takes the file away.
   private addFile(rows: readonly StoredSample[]): { file: number; key: string } {
-    const { model, region, storage, jobs } = this.context;
+    const { model, region, storage, jobs } = this.needs;
     const [first, last] = [rows[0] as StoredSample, rows.at(-1) as StoredSample];
     return storage.transactionSync(() => {
       const query = "INSERT INTO archives (key, firstRevision, lastRevision, rows) VALUES ('', ?, ?, 0) RETURNING file";
@@ -163,9 +165,9 @@ export class Archive {
   }
 
   private async read(file: number): Promise<Line[]> {
-    const { key } = this.files().find((one) => one.file === file) as File;
-    const object = await this.context.env.ARTEFACTS.get(key);
-    if (!object) throw new Error(`Error in archive: ${key} is not in R2; put it back from a copy`);
+    const { key } = this.files().find((one) => one.file === file) as ArchiveFile;
+    const object = await this.needs.env.ARTEFACTS.get(key);
+    if (!object) throw new Error(`The archive ${key} is not in R2. Restore it from a copy.`);
     const text = await new Response(object.body.pipeThrough(new DecompressionStream("gzip"))).text();
     return text
       .trimEnd()
@@ -174,7 +176,7 @@ export class Archive {
   }
 
   private get sql(): SqlStorage {
-    return this.context.storage.sql;
+    return this.needs.storage.sql;
   }
 }
 

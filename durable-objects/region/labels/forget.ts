@@ -1,7 +1,31 @@
 import type { Result } from "#core/result.ts";
 import { fail, ok } from "#core/result.ts";
+import type { Jobs } from "../../jobs.ts";
+import type { SemanticCache } from "../answering/semantic-cache.ts";
+import type { Waiters } from "../answering/waiters.ts";
 import type { ForgetRefusal } from "../api.ts";
-import type { RegionContext } from "../context.ts";
+import type { Embeddings } from "../tables/embeddings.ts";
+import type { Questions } from "../tables/questions.ts";
+import type { Samples } from "../tables/samples.ts";
+import type { SumShards } from "../tables/sums.ts";
+import type { Archive } from "./archive.ts";
+import type { CanaryCounts } from "./canary-counts.ts";
+import type { LiveRule } from "./live-rule.ts";
+
+/** What forgetting a question touches. */
+export interface ForgetNeeds {
+  questions: Pick<Questions, "find" | "remove">;
+  samples: Pick<Samples, "find" | "remove">;
+  embeddings: Pick<Embeddings, "of" | "remove">;
+  sums: Pick<SumShards, "subtract">;
+  archive: Pick<Archive, "restore">;
+  rule: Pick<LiveRule, "forget">;
+  canary: Pick<CanaryCounts, "forget">;
+  semanticCache: Pick<SemanticCache, "drop">;
+  waiters: Pick<Waiters, "drop">;
+  jobs: Pick<Jobs, "put">;
+  storage: Pick<DurableObjectStorage, "transactionSync">;
+}
 
 /**
  * Forgets a question: row, input, embeddings, contribution to the sums, archive. What is left is what would be there
@@ -9,12 +33,12 @@ import type { RegionContext } from "../context.ts";
  * certificate's count, without its name.
  */
 export async function forget(
-  context: RegionContext,
+  needs: ForgetNeeds,
   id: string,
   owner: string | null,
 ): Promise<Result<null, ForgetRefusal>> {
-  const { questions, samples, embeddings, sums, rule, canary, semanticCache, jobs, waiters, storage } = context;
-  await context.archive.restore([id]);
+  const { questions, samples, embeddings, sums, rule, canary, semanticCache, jobs, waiters, storage } = needs;
+  await needs.archive.restore([id]);
   const row = questions.find(id);
   const sample = samples.find(id);
   if (!row && !sample) return fail({ kind: "unknown" });
@@ -26,7 +50,7 @@ export async function forget(
     }
     samples.remove(id, true);
     if (sample) embeddings.remove(sample.number);
-    if (row?.inReview) jobs.put("disown", id, Date.now());
+    if (row?.inReview) jobs.put("forget-in-review", id, Date.now());
     questions.remove(id);
     rule.forget(id);
     canary.forget(id);

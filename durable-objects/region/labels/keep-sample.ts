@@ -1,14 +1,28 @@
 import type { ClassifyManifest } from "#core/contract/index.ts";
-import type { RegionContext } from "../context.ts";
-import type { NewSample } from "../tables/samples.ts";
+import type { Jobs } from "../../jobs.ts";
+import type { SemanticCache } from "../answering/semantic-cache.ts";
+import type { RegionCounter } from "../tables/counts.ts";
+import type { Embeddings } from "../tables/embeddings.ts";
+import type { NewSample, Samples } from "../tables/samples.ts";
+import type { Archive } from "./archive.ts";
 
-/** Keeps a label and its embedding, once a question; answers whether that changed anything. */
+/** What storing a sample touches. */
+export interface KeepSampleNeeds {
+  samples: Pick<Samples, "put">;
+  embeddings: Pick<Embeddings, "set">;
+  semanticCache: Pick<SemanticCache, "drop">;
+  archive: Pick<Archive, "isDue">;
+  jobs: Pick<Jobs, "bring">;
+  counts: Pick<RegionCounter, "labelled">;
+}
+
+/** Stores a label and its embedding, one for each question. Returns whether that changed anything. */
 export function keepSample(
-  { samples, embeddings, semanticCache, archive, jobs, counts }: RegionContext,
+  { samples, embeddings, semanticCache, archive, jobs, counts }: KeepSampleNeeds,
   { policy, version }: ClassifyManifest,
   sample: NewSample,
 ): boolean {
-  const number = samples.teach(sample);
+  const number = samples.put(sample);
   if (number === null) return false;
   counts.labelled(version, sample.source);
   if (sample.embedding) embeddings.set(number, sample.embedding);

@@ -9,7 +9,7 @@ import {
   type Rule,
 } from "#core/contract/index.ts";
 import type { Heads } from "../tables/heads.ts";
-import { type RegionWindow, type Trial, Windows } from "../tables/windows.ts";
+import { type PlannedLabel, type RegionWindow, Windows } from "../tables/windows.ts";
 
 /** How long a planned label may take; a later one counts as an error until it arrives. */
 export const labelDueMs = 14 * 24 * 3600_000;
@@ -17,7 +17,7 @@ export const labelDueMs = 14 * 24 * 3600_000;
 const publishedThresholdStep = 0.01;
 
 /** A question whose label came, as the rule saw it when it was asked. */
-export interface Judgement {
+export interface LabelledQuestion {
   id: string;
   accepted: boolean;
   /** What the rung made of it, and what it turned out to be. */
@@ -59,7 +59,7 @@ export class LiveRule {
   }
 
   /** Takes a label, by the manifest of the version that was asked: its threshold follows it once, the certificate counts it in the order of asking. */
-  labelled(manifest: ClassifyManifest, judged: Judgement, isFirst: boolean): void {
+  labelled(manifest: ClassifyManifest, judged: LabelledQuestion, isFirst: boolean): void {
     const isRight = judged.prediction === judged.label;
     if (judged.accepted) this.windows.noteSource(this.windows.current(manifest.version)?.number ?? 0, judged.source);
     const trial = judged.accepted ? this.windows.trial(judged.id) : null;
@@ -168,14 +168,15 @@ export class LiveRule {
   }
 
   /** The rule where the edge should hear of it; null where it knows it well enough. */
-  news(manifest: ClassifyManifest): Rule | null {
+  ruleChange(manifest: ClassifyManifest): Rule | null {
     const rule = this.rule(manifest);
-    const told = this.windows.told(manifest.version);
-    return rule && (!told || isNews(rule, told)) ? rule : null;
+    const published = this.windows.published(manifest.version);
+    return rule && (!published || isWorthPublishing(rule, published)) ? rule : null;
   }
 
-  told(manifest: ClassifyManifest, rule: Rule): void {
-    this.windows.setTold(manifest.version, rule);
+  /** Records the rule that the registry has now. */
+  setPublished(manifest: ClassifyManifest, rule: Rule): void {
+    this.windows.setPublished(manifest.version, rule);
   }
 
   /** The versions that labels are planned for, or overdue. */
@@ -197,7 +198,7 @@ export class LiveRule {
     this.windows.forget(id);
   }
 
-  private settle(trial: Trial, error: Outcome): void {
+  private settle(trial: PlannedLabel, error: Outcome): void {
     this.windows.setError(trial.id, error);
     if (trial.window === null) return;
     const counted = this.windows.get(trial.window);
@@ -257,16 +258,16 @@ function reasonOf({ status, mean, bound, labelsNeeded }: Verdict, targetRisk: nu
   return `error ${mean.toFixed(3)}, at most ${bound.toFixed(3)}, where ${targetRisk} is the target; ${needed}`;
 }
 
-function isNews(next: Rule, told: Rule): boolean {
-  const isOther = (next.certificate === null) !== (told.certificate === null);
-  const isVoid = next.uncertified?.status !== told.uncertified?.status;
+function isWorthPublishing(next: Rule, published: Rule): boolean {
+  const isOther = (next.certificate === null) !== (published.certificate === null);
+  const isVoid = next.uncertified?.status !== published.uncertified?.status;
   // Between closed and open lie all the questions that could earn the certificate, however small the step.
   const isClosed = ({ threshold, strictest }: Rule) => threshold > strictest;
   return (
     isOther ||
     isVoid ||
-    isClosed(next) !== isClosed(told) ||
-    Math.abs(next.threshold - told.threshold) >= publishedThresholdStep
+    isClosed(next) !== isClosed(published) ||
+    Math.abs(next.threshold - published.threshold) >= publishedThresholdStep
   );
 }
 

@@ -1,9 +1,13 @@
 import { samplesPageMaxRows } from "#core/contract/index.ts";
 import type { SampleChanges } from "../api.ts";
-import type { RegionContext } from "../context.ts";
+import type { Samples } from "../tables/samples.ts";
+import type { Archive } from "./archive.ts";
 
 /** What changed after a revision, archived samples first: they changed longest ago. */
-export async function samplesSince({ samples, archive }: RegionContext, since: number): Promise<SampleChanges> {
+export async function samplesSince(
+  { samples, archive }: { samples: Samples; archive: Pick<Archive, "since"> },
+  since: number,
+): Promise<SampleChanges> {
   // An object that lost what it knew counts from 1 again: whoever pulls has to begin again, too.
   const revision = since > samples.lastRevision() ? 0 : since;
   const archived = await archive.since(revision);

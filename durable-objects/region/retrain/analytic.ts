@@ -15,13 +15,20 @@ import {
 } from "#core/head/analytic.ts";
 import { addSums, decodeSums, emptySums } from "#core/head/sums.ts";
 import { blobReader } from "../blobs.ts";
-import type { RegionContext } from "../context.ts";
+import type { SumShards } from "../tables/sums.ts";
 
 /** The analytic candidate: the head over all of train, and for each part the one that has not seen it. */
 export interface AnalyticHeads {
   weights: Float32Array;
   crossFitted: Float32Array[];
   settings: RidgeSettings;
+}
+
+/** What solving reads. */
+export interface SolveNeeds {
+  env: Pick<Env, "ARTEFACTS">;
+  region: string;
+  sums: Pick<SumShards, "readAll">;
 }
 
 interface Solver {
@@ -40,10 +47,10 @@ export class AnalyticFit {
   private readonly heads: Matrix[] = [];
 
   /** Solves once more; the heads when all is done, null before, and "none" where nothing can be solved. */
-  async next(context: RegionContext, manifest: ClassifyManifest): Promise<AnalyticHeads | "none" | null> {
+  async next(needs: SolveNeeds, manifest: ClassifyManifest): Promise<AnalyticHeads | "none" | null> {
     if (!this.solver) {
       // Reading and scaling the sums is a slice of its own.
-      this.solver = await this.start(context, manifest);
+      this.solver = await this.start(needs, manifest);
       return null;
     }
     const { all, folds, leftOut, prior } = this.solver;
@@ -83,10 +90,10 @@ export class AnalyticFit {
     return { gram: Matrix.div(gram, one), moment: Matrix.div(moment, one), labels };
   }
 
-  private async start(context: RegionContext, manifest: ClassifyManifest): Promise<Solver> {
+  private async start(needs: SolveNeeds, manifest: ClassifyManifest): Promise<Solver> {
     const { backbone, head } = manifest.thin;
     const { width, step } = backbone.embedding;
-    const sums = context.sums.readAll(backbone.sha256, width, head.classes);
+    const sums = needs.sums.readAll(backbone.sha256, width, head.classes);
     const learned = {
       all: gramMatricesOf(
         sums.reduce((all, fold) => addSums(all, fold)),
@@ -97,9 +104,9 @@ export class AnalyticFit {
     };
     const none: GramMatrices = { ...gramMatricesOf(emptySums(width, head.classes), step), labels: 0 };
     if (!manifest.prior || !manifest.policy.learning.includes("prior")) return { ...learned, prior: none };
-    const bytes = await blobReader(context.env)(manifest.prior.blob);
+    const bytes = await blobReader(needs.env)(manifest.prior.blob);
     const global = gramMatricesOf(decodeSums(width, head.classes, bytes), step);
-    const ownLabels = manifest.trainedOn.regions[context.region] ?? 0;
+    const ownLabels = manifest.trainedOn.regions[needs.region] ?? 0;
     return { ...learned, prior: priorOf(global, learned.all, ownLabels) };
   }
 }

@@ -12,7 +12,7 @@ import type { RunData, SampleRows } from "./data.ts";
 const judgeSliceMultiplyAdds = 2_000_000;
 
 /** A head that might serve: over all of train, and for each part of it one that has not seen that part. */
-export interface Candidate {
+export interface HeadCandidate {
   kind: "analytic" | "softmax";
   weights: Float32Array;
   crossFitted: Float32Array[];
@@ -20,7 +20,7 @@ export interface Candidate {
   settings: Record<string, number>;
 }
 
-export interface Calibrated extends Candidate {
+export interface CalibratedHead extends HeadCandidate {
   calibration: ScoreCalibration;
   validationLogLoss: number;
   /** The head [width + 1, classes] with its calibration in it. */
@@ -55,7 +55,7 @@ export function standingOf(compared: readonly ComparedToo[], isPromoted: boolean
 }
 
 // A one-hot regression gives shares between 0 and 1: about 1/8 of a logit's scale, which validation has to find.
-const calibrationPriors: Record<Candidate["kind"], TemperaturePrior> = {
+const calibrationPriors: Record<HeadCandidate["kind"], TemperaturePrior> = {
   analytic: { centre: 0.2, deviation: 1 },
   softmax: {},
 };
@@ -63,9 +63,9 @@ const calibrationPriors: Record<Candidate["kind"], TemperaturePrior> = {
 /** Calibrates a candidate on validation. */
 export function calibrateOn(
   { validation, classes }: RunData,
-  candidate: Candidate,
+  candidate: HeadCandidate,
   { policy }: ClassifyManifest,
-): Calibrated {
+): CalibratedHead {
   const logits = rowLogits(validation, candidate.weights, classes);
   const prior = calibrationPriors[candidate.kind];
   const calibration = policy.learning.includes("calibration")
@@ -82,7 +82,7 @@ export function calibrateOn(
  */
 export function* compareHeads(
   data: RunData,
-  candidate: Calibrated,
+  candidate: CalibratedHead,
   current: CurrentHead,
 ): Generator<void, ComparedToo[]> {
   const { train, validation, classes, start } = data;

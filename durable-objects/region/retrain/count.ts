@@ -1,12 +1,20 @@
 import type { ClassifyManifest } from "#core/contract/index.ts";
 import { labelWeightUnit } from "#core/head/sums.ts";
-import type { RegionContext } from "../context.ts";
+import type { Embeddings } from "../tables/embeddings.ts";
 import type { RunningRun, Runs } from "../tables/runs.ts";
+import type { SumShards } from "../tables/sums.ts";
 import { loadSliceRows, sliceMultiplyAdds } from "./slices.ts";
 
+/** What counting samples touches. */
+export interface CountNeeds {
+  embeddings: Pick<Embeddings, "count">;
+  sums: SumShards;
+  storage: Pick<DurableObjectStorage, "transactionSync">;
+}
+
 /** Brings the next train samples into the sums, each once, and keeps the place in the same transaction. */
-export function countSlice(context: RegionContext, runs: Runs, manifest: ClassifyManifest, run: RunningRun): void {
-  const { embeddings, sums, storage } = context;
+export function countSlice(needs: CountNeeds, runs: Runs, manifest: ClassifyManifest, run: RunningRun): void {
+  const { embeddings, sums, storage } = needs;
   const { sha256, embedding } = manifest.thin.backbone;
   const { labels, policy } = manifest;
   // Twice: a corrected label is taken out, then put in.

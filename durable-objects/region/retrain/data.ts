@@ -4,10 +4,15 @@ import type { ClassifyManifest } from "#core/contract/index.ts";
 import { type Anchor, decodeAnchor } from "#core/head/anchor.ts";
 import type { FitData, LabelledRows } from "#core/head/softmax-fit.ts";
 import { blobReader, readHead } from "../blobs.ts";
-import type { RegionContext } from "../context.ts";
-import type { LabelledVector } from "../tables/embeddings.ts";
+import type { Embeddings, LabelledVector } from "../tables/embeddings.ts";
 import type { RunningRun } from "../tables/runs.ts";
 import { loadSliceRows } from "./slices.ts";
+
+/** What loading a run's data reads. */
+export interface LoadNeeds {
+  env: Pick<Env, "ARTEFACTS">;
+  embeddings: Pick<Embeddings, "labelled">;
+}
 
 const noFold = -1;
 
@@ -36,7 +41,7 @@ export class RunLoader {
   private data: RunData | null = null;
 
   /** The data once all of it is there; null while there is more to load. Certify is left alone. */
-  async load({ env, embeddings }: RegionContext, manifest: ClassifyManifest, run: RunningRun): Promise<RunData | null> {
+  async load({ env, embeddings }: LoadNeeds, manifest: ClassifyManifest, run: RunningRun): Promise<RunData | null> {
     if (this.data) return this.data;
     const next = embeddings.labelled(run, manifest.thin.backbone.sha256, this.after, loadSliceRows);
     this.after = next.at(-1)?.number ?? this.after;
@@ -55,7 +60,7 @@ export class RunLoader {
     return this.data;
   }
 
-  private async whole(env: Env, manifest: ClassifyManifest): Promise<RunData> {
+  private async whole(env: Pick<Env, "ARTEFACTS">, manifest: ClassifyManifest): Promise<RunData> {
     const global = await readHead(env, manifest.thin.head);
     const start = new Float32Array([...global.weights, ...global.bias].map((weight) => weight / global.temperature));
     const anchor = await readAnchor(env, manifest);
@@ -77,7 +82,7 @@ export class RunLoader {
   }
 }
 
-async function readAnchor(env: Env, { anchor, thin }: ClassifyManifest): Promise<Anchor | null> {
+async function readAnchor(env: Pick<Env, "ARTEFACTS">, { anchor, thin }: ClassifyManifest): Promise<Anchor | null> {
   const { width, step } = thin.backbone.embedding;
   return anchor && decodeAnchor(await blobReader(env)(anchor.blob), width, step);
 }

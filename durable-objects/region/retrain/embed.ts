@@ -3,20 +3,31 @@ import { quantise } from "#core/head/embedding.ts";
 import { encode } from "#core/input/index.ts";
 import type { Network } from "#core/model/network.ts";
 import { extraColumnsOf } from "#core/rung/model-rung.ts";
-import type { RegionContext } from "../context.ts";
+import type { SemanticCache } from "../answering/semantic-cache.ts";
+import type { Embeddings } from "../tables/embeddings.ts";
 import type { RunningRun, Runs } from "../tables/runs.ts";
+import type { Samples } from "../tables/samples.ts";
 
 const embedSliceRows = 256;
 
+/** What embedding samples touches. */
+export interface EmbedNeeds {
+  region: string;
+  embeddings: Pick<Embeddings, "missing" | "set">;
+  samples: Pick<Samples, "dropInput">;
+  semanticCache: Pick<SemanticCache, "drop">;
+  storage: Pick<DurableObjectStorage, "transactionSync">;
+}
+
 /** Embeds the next samples that the run's backbone has not seen; a sample it can't take is left out. */
 export async function embedSlice(
-  context: RegionContext,
+  needs: EmbedNeeds,
   runs: Runs,
   manifest: ClassifyManifest,
   run: RunningRun,
   network: () => Promise<Network>,
 ): Promise<void> {
-  const { embeddings, samples, semanticCache, storage, region } = context;
+  const { embeddings, samples, semanticCache, storage, region } = needs;
   const spec = manifest.thin;
   const { after = 0 } = run.cursor;
   const missing = embeddings.missing(run, spec.backbone.sha256, after, embedSliceRows);

@@ -4,20 +4,41 @@ import { loadNetwork, type Network } from "#core/model/network.ts";
 import { startBackend } from "#core/model/tfjs/backend.ts";
 import { tfjsEngine } from "#core/model/tfjs/engine.ts";
 import { jobRetryMs } from "#objects/jobs.ts";
+import type { Jobs } from "../../jobs.ts";
+import type { SemanticCache } from "../answering/semantic-cache.ts";
 import type { SemanticCacheState } from "../api.ts";
 import { blobReader } from "../blobs.ts";
-import type { RegionContext } from "../context.ts";
+import type { Manifests } from "../manifests.ts";
 import { type RunningRun, Runs } from "../tables/runs.ts";
-import { AnalyticFit, type AnalyticHeads } from "./analytic.ts";
-import type { Candidate } from "./candidates.ts";
-import { countSlice } from "./count.ts";
-import { ownRows, type RunData, RunLoader } from "./data.ts";
-import { embedSlice } from "./embed.ts";
-import { currentHead, type Judgement, judgeCandidates, keepJudgement } from "./judge.ts";
-import { publishRun } from "./publish.ts";
+import type { Samples } from "../tables/samples.ts";
+import type { Turns } from "../turns.ts";
+import { AnalyticFit, type AnalyticHeads, type SolveNeeds } from "./analytic.ts";
+import type { HeadCandidate } from "./candidates.ts";
+import { type CountNeeds, countSlice } from "./count.ts";
+import { type LoadNeeds, ownRows, type RunData, RunLoader } from "./data.ts";
+import type { Drift } from "./drift.ts";
+import { type EmbedNeeds, embedSlice } from "./embed.ts";
+import { currentHead, type GateVerdict, type JudgeNeeds, judgeCandidates, keepVerdict } from "./judge.ts";
+import { type PublishNeeds, publishRun } from "./publish.ts";
 import { sliceMultiplyAdds } from "./slices.ts";
 
 const retrainTries = 8;
+
+/** What a retrain touches: what its phases need, and its own jobs and turns. */
+export type RetrainNeeds = EmbedNeeds &
+  CountNeeds &
+  SolveNeeds &
+  LoadNeeds &
+  JudgeNeeds &
+  PublishNeeds & {
+    storage: Pick<DurableObjectStorage, "sql">;
+    samples: Pick<Samples, "lastRevision">;
+    semanticCache: Pick<SemanticCache, "choose" | "save">;
+    drift: Pick<Drift, "look">;
+    manifests: Pick<Manifests, "get">;
+    jobs: Pick<Jobs, "put" | "bring">;
+    turns: Pick<Turns, "take">;
+  };
 
 /** What a run holds in memory; after an eviction its phase begins anew. */
 interface Working {
@@ -26,27 +47,27 @@ interface Working {
   analytic: AnalyticFit;
   network: Network | null;
   choosing: Generator<void, SemanticCacheState> | null;
-  judging: Generator<void, Judgement> | null;
+  judging: Generator<void, GateVerdict> | null;
 }
 
 /** The region's learning: one run at a time a base version, in slices, each one transaction. */
 export class Retrain {
   readonly runs: Runs;
-  private readonly context: RegionContext;
+  private readonly needs: RetrainNeeds;
   private working: Working | null = null;
   private readonly finished = new Map<string, Set<() => void>>();
 
-  constructor(context: RegionContext) {
-    this.context = context;
-    this.runs = new Runs(context.storage.sql);
+  constructor(needs: RetrainNeeds) {
+    this.needs = needs;
+    this.runs = new Runs(needs.storage.sql);
   }
 
   /** Starts a run on a base version with what is known at data time `at`; one that is under way goes on instead. */
   start(base: number, at: number): Run {
-    return this.context.storage.transactionSync(() => {
+    return this.needs.storage.transactionSync(() => {
       const underWay = this.runs.runningOn(base);
-      const { id } = underWay ?? this.runs.start(base, { at, lastSample: this.context.samples.lastRevision() });
-      if (!underWay) this.context.jobs.put("retrain", id, Date.now());
+      const { id } = underWay ?? this.runs.start(base, { at, lastSample: this.needs.samples.lastRevision() });
+      if (!underWay) this.needs.jobs.put("retrain", id, Date.now());
       return this.runs.get(id) as Run;
     });
   }
@@ -59,7 +80,7 @@ export class Retrain {
 
   /** The job `retrain`: one slice of a run. */
   step(id: string, attempts: number): Promise<number | null> {
-    return this.context.turns.take(() => this.stepInTurn(id, attempts));
+    return this.needs.turns.take(() => this.stepInTurn(id, attempts));
   }
 
   private async stepInTurn(id: string, attempts: number): Promise<number | null> {
@@ -80,7 +101,7 @@ export class Retrain {
     this.release();
     for (const tell of this.finished.get(id) ?? []) tell();
     const next = this.runs.first();
-    if (next !== null) this.context.jobs.bring("retrain", next, Date.now());
+    if (next !== null) this.needs.jobs.bring("retrain", next, Date.now());
     return null;
   }
 
@@ -102,17 +123,17 @@ export class Retrain {
   }
 
   private async slice(run: RunningRun): Promise<void> {
-    const manifest = await this.context.manifests.get(run.base);
+    const manifest = await this.needs.manifests.get(run.base);
     const working = this.workOn(run);
     switch (run.phase) {
       case "embed":
-        return embedSlice(this.context, this.runs, manifest, run, () => this.networkOf(manifest, working));
+        return embedSlice(this.needs, this.runs, manifest, run, () => this.networkOf(manifest, working));
       case "count":
-        return countSlice(this.context, this.runs, manifest, run);
+        return countSlice(this.needs, this.runs, manifest, run);
       case "semantic-cache":
         return this.semanticCacheSlice(manifest, run, working);
       case "drift":
-        this.context.drift.look(manifest, run.at);
+        this.needs.drift.look(manifest, run.at);
         return this.runs.move(run.id, "solve", {});
       case "solve":
         return this.solveSlice(manifest, run, working);
@@ -121,33 +142,33 @@ export class Retrain {
       case "judge":
         return this.judgeSlice(manifest, run, working);
       case "publish":
-        return publishRun(this.context, this.runs, run);
+        return publishRun(this.needs, this.runs, run);
     }
   }
 
   private async semanticCacheSlice(manifest: ClassifyManifest, run: RunningRun, working: Working): Promise<void> {
     if (!manifest.policy.learning.includes("semantic-cache")) return this.runs.move(run.id, "drift", {});
-    working.choosing ??= this.context.semanticCache.choose(manifest);
+    working.choosing ??= this.needs.semanticCache.choose(manifest);
     const { done, value } = working.choosing.next();
     if (!done) return;
-    this.context.storage.transactionSync(() => {
-      this.context.semanticCache.save(manifest.version, value);
+    this.needs.storage.transactionSync(() => {
+      this.needs.semanticCache.save(manifest.version, value);
       this.runs.move(run.id, "drift", {});
     });
   }
 
   private async solveSlice(manifest: ClassifyManifest, run: RunningRun, working: Working): Promise<void> {
     if (!manifest.policy.learning.includes("analytic")) return this.runs.move(run.id, "fit", {});
-    const heads = await working.analytic.next(this.context, manifest);
+    const heads = await working.analytic.next(this.needs, manifest);
     if (heads === null) return;
-    this.context.storage.transactionSync(() => {
+    this.needs.storage.transactionSync(() => {
       if (heads !== "none") this.runs.saveState(run.id, "analytic", pack(heads));
       this.runs.move(run.id, "fit", {});
     });
   }
 
   private async fitSlice(manifest: ClassifyManifest, run: RunningRun, working: Working): Promise<void> {
-    const data = await working.loader.load(this.context, manifest, run);
+    const data = await working.loader.load(this.needs, manifest, run);
     if (!data) return;
     const fault = tooFew(data, manifest.policy.retrainMinLabels);
     if (fault)
@@ -159,27 +180,30 @@ export class Retrain {
     await startBackend();
     const saved = this.runs.state<string>(run.id, "fit");
     const state = continueFit(data, saved === null ? startFit(data) : unpack<FitState>(saved), sliceMultiplyAdds);
-    this.context.storage.transactionSync(() => {
+    this.needs.storage.transactionSync(() => {
       this.runs.saveState(run.id, "fit", pack(state));
       if (isFitted(state)) this.runs.move(run.id, "judge", {});
     });
   }
 
   private async judgeSlice(manifest: ClassifyManifest, run: RunningRun, working: Working): Promise<void> {
-    const data = await working.loader.load(this.context, manifest, run);
+    const data = await working.loader.load(this.needs, manifest, run);
     if (!data) return;
-    const candidates = this.candidates(run);
-    if (candidates.length === 0) return this.runs.finish(run.id, "skipped", "no candidate could be fitted", null);
-    const current = await currentHead(this.context, this.runs, manifest);
-    working.judging ??= judgeCandidates(data, candidates, manifest, current);
+    if (!working.judging) {
+      // Loaded once: the generator holds them until the judgement is complete.
+      const candidates = this.candidates(run);
+      if (candidates.length === 0) return this.runs.finish(run.id, "skipped", "no candidate could be fitted", null);
+      const current = await currentHead(this.needs, this.runs, manifest);
+      working.judging = judgeCandidates(data, candidates, manifest, current);
+    }
     const { done, value } = working.judging.next();
-    if (done) await keepJudgement(this.context, this.runs, manifest, run, data, value);
+    if (done) await keepVerdict(this.needs, this.runs, manifest, run, data, value);
   }
 
-  private candidates({ id }: RunningRun): Candidate[] {
+  private candidates({ id }: RunningRun): HeadCandidate[] {
     const analytic = this.runs.state<string>(id, "analytic");
     const fit = this.runs.state<string>(id, "fit");
-    const candidates: Candidate[] = [];
+    const candidates: HeadCandidate[] = [];
     if (analytic !== null) {
       const { settings, ...heads } = unpack<AnalyticHeads>(analytic);
       candidates.push({ kind: "analytic", ...heads, settings: { ...settings } });
@@ -200,7 +224,7 @@ export class Retrain {
   }
 
   private async networkOf(manifest: ClassifyManifest, working: Working): Promise<Network> {
-    working.network ??= await loadNetwork(await tfjsEngine(), manifest.thin, blobReader(this.context.env));
+    working.network ??= await loadNetwork(await tfjsEngine(), manifest.thin, blobReader(this.needs.env));
     return working.network;
   }
 

@@ -7,17 +7,18 @@ import { calibrated } from "#core/head/calibration.ts";
 import { encodeHead } from "#core/head/head.ts";
 import { rowLogits } from "#core/head/softmax-fit.ts";
 import { sign, signingKeySchema } from "#core/sign.ts";
-import { registryObject } from "#objects/stubs.ts";
+import type { Remote } from "#objects/stubs.ts";
+import type { RegistryApi } from "../../registry/api.ts";
 import { readHead } from "../blobs.ts";
-import type { RegionContext } from "../context.ts";
+import type { Heads } from "../tables/heads.ts";
 import type { RunningRun, Runs } from "../tables/runs.ts";
 import {
-  type Calibrated,
-  type Candidate,
+  type CalibratedHead,
   type ComparedToo,
   type CurrentHead,
   calibrateOn,
   compareHeads,
+  type HeadCandidate,
   standingOf,
 } from "./candidates.ts";
 import { ownRows, type RunData } from "./data.ts";
@@ -25,20 +26,26 @@ import { ownRows, type RunData } from "./data.ts";
 /** Rows of validation below which a calibration on them says little about other rows. */
 const validationFewRows = 30;
 
+/** What judging candidates touches. */
+export interface JudgeNeeds {
+  env: Pick<Env, "ARTEFACTS" | "DEPLOYMENT_KEY">;
+  model: string;
+  region: string;
+  registry: () => Pick<Remote<RegistryApi>, "nextHeadNumber">;
+  heads: Pick<Heads, "current">;
+  storage: Pick<DurableObjectStorage, "transactionSync">;
+}
+
 /** What a judgement comes to: a reason and figures, and the head where it is promoted. */
-export interface Judgement {
-  promoted: Calibrated | null;
+export interface GateVerdict {
+  promoted: CalibratedHead | null;
   reason: string;
   report: Record<string, unknown>;
 }
 
 /** The head in use on a base version, and what it has learned from. */
-export async function currentHead(
-  context: RegionContext,
-  runs: Runs,
-  manifest: ClassifyManifest,
-): Promise<CurrentHead> {
-  const { env, heads } = context;
+export async function currentHead(needs: JudgeNeeds, runs: Runs, manifest: ClassifyManifest): Promise<CurrentHead> {
+  const { env, heads } = needs;
   const regional = heads.current(manifest.version);
   if (!regional) return { own: null, lastSample: 0 };
   // A head of unknown making may have seen everything.
@@ -49,11 +56,11 @@ export async function currentHead(
 /** Calibrates the candidates on validation and holds the better one against the head in use, a bounded piece at a time. */
 export function* judgeCandidates(
   data: RunData,
-  candidates: readonly Candidate[],
+  candidates: readonly HeadCandidate[],
   manifest: ClassifyManifest,
   current: CurrentHead,
-): Generator<void, Judgement> {
-  const judged: Calibrated[] = [];
+): Generator<void, GateVerdict> {
+  const judged: CalibratedHead[] = [];
   for (const candidate of candidates) {
     judged.push(calibrateOn(data, candidate, manifest));
     yield;
@@ -66,9 +73,9 @@ export function* judgeCandidates(
   const anchoredOf = new Map(answering.map(({ one, anchored }) => [one.kind, anchored]));
   // A few rows of validation are learned by heart when a head is calibrated on them: then all held-out rows choose.
   const isFew = data.validation.rows < validationFewRows;
-  const held = new Map<Candidate["kind"], ComparedToo[]>();
+  const held = new Map<HeadCandidate["kind"], ComparedToo[]>();
   if (isFew) for (const one of judged) held.set(one.kind, yield* compareHeads(data, one, current));
-  const lossesOf = (one: Calibrated) => {
+  const lossesOf = (one: CalibratedHead) => {
     const rows = held.get(one.kind);
     return rows ? rows.reduce((sum, { candidateLoss }) => sum + candidateLoss, 0) / rows.length : one.validationLogLoss;
   };
@@ -98,13 +105,13 @@ export function* judgeCandidates(
 }
 
 /** Keeps a judgement: a refused candidate with its reason, a promoted one as a signed head on its way out. */
-export async function keepJudgement(
-  context: RegionContext,
+export async function keepVerdict(
+  needs: JudgeNeeds,
   runs: Runs,
   manifest: ClassifyManifest,
   run: RunningRun,
   data: RunData,
-  { promoted, reason, report }: Judgement,
+  { promoted, reason, report }: GateVerdict,
 ): Promise<void> {
   if (!promoted) return runs.finish(run.id, "refused", reason, report);
   const { targetRisk } = manifest.thin.rule;
@@ -114,8 +121,8 @@ export async function keepJudgement(
   );
   const grid = thresholdGrid(judged);
   const threshold = validationThreshold(grid, judged, targetRisk);
-  const head = await signedHead(context, manifest, promoted.head, threshold, grid[0] ?? 1);
-  context.storage.transactionSync(() => {
+  const head = await signedHead(needs, manifest, promoted.head, threshold, grid[0] ?? 1);
+  needs.storage.transactionSync(() => {
     runs.saveState(run.id, "weights", promoted.head.slice().buffer);
     runs.saveState(run.id, "head", JSON.stringify(head));
     runs.saveState(run.id, "report", JSON.stringify({ reason, report }));
@@ -124,7 +131,7 @@ export async function keepJudgement(
 }
 
 async function signedHead(
-  { env, model, region }: RegionContext,
+  { env, model, region, registry: registryOf }: JudgeNeeds,
   manifest: ClassifyManifest,
   weights: Float32Array,
   threshold: number,
@@ -133,7 +140,7 @@ async function signedHead(
   const { width, classes } = manifest.thin.head;
   const bytes = encodeHead({ weights, bias: new Float32Array() });
   const blob = { sha256: await sha256Hex(bytes), bytes: bytes.byteLength };
-  const registry = registryObject(env, model);
+  const registry = registryOf();
   const { targetRisk, delta } = manifest.thin.rule;
   const uncertified = {
     status: "pending" as const,

@@ -27,7 +27,7 @@ export class Samples {
   }
 
   /** Keeps a label, once a question; a weaker source never replaces a stronger. Answers its number, or null if nothing changed. */
-  teach(sample: Omit<NewSample, "embedding">): number | null {
+  put(sample: Omit<NewSample, "embedding">): number | null {
     const {
       id,
       instance,
@@ -63,7 +63,7 @@ export class Samples {
 
   /** Puts a sample back as it was, under a new revision. */
   restore({ number, ...sample }: StoredSample): void {
-    this.teach(sample);
+    this.put(sample);
     this.sql.exec("UPDATE samples SET number = ? WHERE id = ?", number, sample.id);
   }
 

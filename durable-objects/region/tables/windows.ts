@@ -2,7 +2,7 @@ import type { CertificateWindow } from "#core/confidence/window.ts";
 import type { LabelSource, Rule } from "#core/contract/index.ts";
 
 /** An accepted question whose label is planned. */
-export interface Trial {
+export interface PlannedLabel {
   number: number;
   id: string;
   base: number;
@@ -33,7 +33,8 @@ export interface RegionWindow {
   source: LabelSource;
 }
 
-type Row = Record<string, SqlStorageValue> & { state: string };
+type Row = Record<string, SqlStorageValue> & Omit<RegionWindow, "window"> & { state: string };
+type TrialRow = Record<string, SqlStorageValue> & PlannedLabel;
 
 /** The tables `windows`, `trials` and `thresholds`. */
 export class Windows {
@@ -100,27 +101,27 @@ export class Windows {
     inclusionProbability,
     at,
     dueAt,
-  }: Omit<Trial, "number" | "error" | "window">): void {
+  }: Omit<PlannedLabel, "number" | "error" | "window">): void {
     this.sql.exec(
       "INSERT OR IGNORE INTO trials (id, base, prediction, inclusionProbability, at, dueAt) VALUES (?, ?, ?, ?, ?, ?)",
       ...[id, base, prediction, inclusionProbability, at, dueAt],
     );
   }
 
-  trial(id: string): Trial | null {
-    return (this.sql.exec("SELECT * FROM trials WHERE id = ?", id).toArray()[0] as unknown as Trial) ?? null;
+  trial(id: string): PlannedLabel | null {
+    return this.sql.exec<TrialRow>("SELECT * FROM trials WHERE id = ?", id).toArray()[0] ?? null;
   }
 
   /** Trials of a version that can be counted, in the order of asking: up to the first whose label may still come. */
-  waiting(base: number, now: number): Trial[] {
-    const rows = this.sql.exec(
+  waiting(base: number, now: number): PlannedLabel[] {
+    const rows = this.sql.exec<TrialRow>(
       `SELECT * FROM trials WHERE window IS NULL AND base = ?1 AND number < coalesce(
          (SELECT min(number) FROM trials WHERE window IS NULL AND base = ?1 AND error IS NULL AND dueAt > ?2), 9e15)
        ORDER BY number`,
       base,
       now,
     );
-    return rows.toArray() as unknown as Trial[];
+    return rows.toArray();
   }
 
   /** The versions whose trials wait. */
@@ -151,7 +152,7 @@ export class Windows {
     this.sql.exec("UPDATE trials SET error = ? WHERE id = ?", error, id);
   }
 
-  count(trial: Trial, number: number, window: CertificateWindow): void {
+  count(trial: PlannedLabel, number: number, window: CertificateWindow): void {
     this.sql.exec("UPDATE trials SET window = ?, error = coalesce(error, 1) WHERE number = ?", number, trial.number);
     this.save(number, window);
     this.sql.exec("UPDATE windows SET newest = max(coalesce(newest, 0), ?) WHERE number = ?", trial.at, number);
@@ -187,17 +188,17 @@ export class Windows {
   }
 
   /** The rule that the edge was last told. */
-  told(base: number): Rule | null {
+  published(base: number): Rule | null {
     const query = "SELECT published FROM thresholds WHERE base = ?";
-    const told = this.sql.exec<{ published: string | null }>(query, base).toArray()[0]?.published;
-    return told ? JSON.parse(told) : null;
+    const published = this.sql.exec<{ published: string | null }>(query, base).toArray()[0]?.published;
+    return published ? JSON.parse(published) : null;
   }
 
-  setTold(base: number, rule: Rule): void {
+  setPublished(base: number, rule: Rule): void {
     this.sql.exec("UPDATE thresholds SET published = ? WHERE base = ?", JSON.stringify(rule), base);
   }
 }
 
 function stored(row: Row): RegionWindow {
-  return { ...(row as unknown as RegionWindow), window: JSON.parse(row.state) };
+  return { ...row, window: JSON.parse(row.state) };
 }
