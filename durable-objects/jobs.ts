@@ -2,7 +2,7 @@ const jobStepsPerAlarm = 200;
 export const jobRetryMs = 1_000;
 export const jobRetryMaxMs = 5 * 60_000;
 
-/** Work that an object owes, due at a time; `key` tells jobs of one kind apart. */
+/** Work at a scheduled time. `key` tells jobs of one kind apart. */
 export interface Job {
   kind: string;
   key: string;
@@ -10,7 +10,7 @@ export interface Job {
   attempts: number;
 }
 
-/** Does one bounded, repeatable step of a job, and says when the next is due; null when there is none. */
+/** Runs one bounded, repeatable step of a job. Returns when the next is due; null when there is none. */
 export type Step = (key: string, attempts: number) => Promise<number | null>;
 
 export function createJobs(sql: SqlStorage): void {
@@ -89,7 +89,7 @@ export class Jobs {
     }
   }
 
-  // A step may have put its own job anew: that is newer than what it returns.
+  // A step may have rescheduled its job: that is newer than what it returns.
   private moveUnlessChanged(job: Job, due: number | null, attempts: number): void {
     const { kind, key } = job;
     const where = "WHERE kind = ? AND key = ? AND due = ? AND attempts = ?";

@@ -142,17 +142,14 @@ export class RegionObject extends DurableObject<Env> implements RegionApi {
     await this.jobs.runDue();
   }
 
-  /** Takes questions that the edge was not sure of, each once, and answers as far as memory and the rungs above do in time. */
   ask(base: number, questions: Question[], hop: Hop): Promise<Result<RegionReply, QuestionConflict>> {
     return this.asking.ask(base, questions, hop);
   }
 
-  /** Keeps questions that the edge answered itself, each once: the first answer to an id stays. */
   keep(base: number, arrivals: IncomingQuestion[], hop: Hop): Promise<Result<RegionReply, QuestionConflict>> {
     return this.asking.keep(base, arrivals, hop);
   }
 
-  /** A question's answer, open or not, for who asked it; `asker` null is an admin. Waits up to `waitMs` for it. */
   async read(id: string, owner: string | null, waitMs: number): Promise<Result<Answer, ReadRefusal>> {
     const row = this.questions.find(id);
     if (!row) return fail({ kind: "unknown" });
@@ -161,20 +158,18 @@ export class RegionObject extends DurableObject<Env> implements RegionApi {
     return ok((await this.waiters.wait(id, waitMs)) ?? row.answer);
   }
 
-  /** Keeps labels that the world gave, all or none. */
   async recordTruths(
     base: number,
-    lessons: NewLabel[],
-    teacher: LabelContext,
+    labels: NewLabel[],
+    context: LabelContext,
   ): Promise<Result<LabelResult[], LabelRefusal>> {
     const manifest = await this.manifests.get(base);
     this.scheduled.schedule(manifest);
-    const taught = await recordLabels(this.labelling, manifest, lessons, teacher);
-    if (taught.ok) this.scheduled.bringRetrainForward(manifest);
-    return taught;
+    const recorded = await recordLabels(this.labelling, manifest, labels, context);
+    if (recorded.ok) this.scheduled.bringRetrainForward(manifest);
+    return recorded;
   }
 
-  /** Keeps a label that a person gave, as often as it is delivered. */
   async recordHumanLabel({ id, label, instance, at, traceparent = null }: HumanLabel): Promise<void> {
     const { questions, samples } = this;
     // It was on its way when the question was forgotten.
@@ -184,25 +179,24 @@ export class RegionObject extends DurableObject<Env> implements RegionApi {
     // A version that came since may have a label that the one that was asked has not.
     if (!manifest?.labels.includes(label)) manifest = await this.scheduled.currentManifest();
     if (manifest === null) return;
-    const teacher: LabelContext = {
+    const context: LabelContext = {
       owner: null,
       source: "human",
       labelledAt: questions.find(id)?.at ?? at,
       traceparent,
     };
-    const taught = await recordLabels(
+    const recorded = await recordLabels(
       this.labelling,
       manifest,
       [{ id, label, at, ...(instance ? { instance } : {}) }],
-      teacher,
+      context,
     );
     // A correction of what was forgotten with its whole region: it was here once, so it brings no instance.
-    if (!taught.ok && taught.error.kind === "no-instance") return;
-    if (!taught.ok) throw new Error(`The label of question '${id}' was refused: ${taught.error.kind}`);
+    if (!recorded.ok && recorded.error.kind === "no-instance") return;
+    if (!recorded.ok) throw new Error(`The label of question '${id}' was refused: ${recorded.error.kind}`);
     this.scheduled.bringRetrainForward(manifest);
   }
 
-  /** No person can say: whoever asked gets the best answer so far. What has one already keeps it. */
   async closeUnanswered(id: string): Promise<void> {
     const { questions, manifests } = this;
     const { storage } = this.ctx;
@@ -213,13 +207,11 @@ export class RegionObject extends DurableObject<Env> implements RegionApi {
       storage.transactionSync(() => closeQuestion(this.labelling, manifest, { ...answer, status: "answered" }));
   }
 
-  /** Starts a retrain with what is known at data time `at`, and waits up to `waitMs` for its end. */
   async startRetrain(base: number, at: number, waitMs: number): Promise<Run> {
     const run = this.retrain.start(base, at);
     return waitMs > 0 ? this.retrain.wait(run.id, waitMs) : run;
   }
 
-  /** Makes this region's head for a new version; true once it is made, or found not to be needed. */
   prepare(version: number): boolean {
     const { samples } = this;
     if (samples.lastNumber() === 0 || this.retrain.runs.hasVerdictOn(version)) return true;
@@ -227,7 +219,6 @@ export class RegionObject extends DurableObject<Env> implements RegionApi {
     return false;
   }
 
-  /** Counts what both versions of a watched canary answer from now on, and says what it has counted. */
   async countCanary({ watch, stable, canary }: CanaryPair): Promise<CanaryCount> {
     const { manifests, canary: counts } = this;
     const { storage } = this.ctx;
@@ -236,17 +227,14 @@ export class RegionObject extends DurableObject<Env> implements RegionApi {
     return counts.count();
   }
 
-  /** Lets go of what was counted for a watch that is over. */
   endCanary(watch: number): void {
     this.ctx.storage.transactionSync(() => this.canary.end(watch));
   }
 
-  /** Takes what the registry says of this region's head. */
   setHead(base: number, pointer: HeadPointer): void {
     this.heads.set(base, pointer);
   }
 
-  /** Forgets a question; `asker` null is an admin. Runs under way begin again without it. */
   forgetQuestion(id: string, owner: string | null): Promise<Result<null, ForgetRefusal>> {
     return this.turns.take(async () => {
       const forgotten = await forget(this.forgetting, id, owner);
@@ -255,12 +243,10 @@ export class RegionObject extends DurableObject<Env> implements RegionApi {
     });
   }
 
-  /** Samples that changed after a revision, and ids that were forgotten: a page, in the order of their revisions. */
   samplesSince(revision: number): Promise<SampleChanges> {
     return samplesSince({ samples: this.samples, archive: this.archive }, revision);
   }
 
-  /** The sums of all parts of train on a base version's backbone, as bytes, and how many labels they hold. */
   async sums(base: number): Promise<{ labels: number; backbone: string; bytes: ArrayBuffer }> {
     const { thin } = await this.manifests.get(base);
     const { width, classes } = thin.head;
@@ -269,14 +255,12 @@ export class RegionObject extends DurableObject<Env> implements RegionApi {
     return { labels: labelsIn(all), backbone: thin.backbone.sha256, bytes: encodeSums(all).buffer };
   }
 
-  /** What escalated here and who answered it, what is still open, and whether the next rung answers. */
   counts(): RegionActivity {
     const { counter: counts, questions, region } = this;
     const { open } = questions.counts();
     return { region, versions: counts.all(), open, breaker: this.escalation.breaker.state(Date.now()) };
   }
 
-  /** What the region knows and is about, for the version that serves it. */
   async state(base: number): Promise<RegionState> {
     const { region, questions, samples, heads, jobs, rule, drift, archive, semanticCache } = this;
     const manifest = await this.manifests.get(base);
@@ -303,7 +287,6 @@ export class RegionObject extends DurableObject<Env> implements RegionApi {
     return this.retrain.runs.latest(runsShown);
   }
 
-  /** Forgets everything: questions, samples, runs. The registry takes the heads out of use. */
   forget(): Promise<void> {
     return this.turns.take(async () => {
       // Before they go: revisions are not used twice.

@@ -9,7 +9,7 @@ import {
 import { argMax } from "#core/head/head.ts";
 import type { StoredQuestion } from "../tables/questions.ts";
 
-/** The best that is known of a question on its way in: what the rung below made of it. */
+/** Returns the provisional answer of a question that comes in: the inference of the rung below. */
 export function provisionalAnswer(
   { model, labels, version }: ClassifyManifest,
   { id, region, inference }: Question,
@@ -31,7 +31,7 @@ export function provisionalAnswer(
   };
 }
 
-/** What the rungs below the region made of a question on its way in, and what the region recalled of it. */
+/** Returns the opinions of the rungs below, and of the semantic cache, when a question comes in. */
 export function opinionsOf(manifest: ClassifyManifest, question: Question, fromCache: Answer | null): Opinion[] {
   const hasInference = question.inference?.scores.length === manifest.labels.length;
   return [
@@ -40,7 +40,7 @@ export function opinionsOf(manifest: ClassifyManifest, question: Question, fromC
   ];
 }
 
-/** What a rung thought, from the answer that it gave. */
+/** Returns a rung's opinion from its answer. */
 export function opinionOf({ rung, version, label, confidence, scores }: Answer): Opinion {
   return { rung, version, label, confidence, scores };
 }

@@ -45,7 +45,7 @@ export async function recordOf(
   const now = Date.now();
   const { sha256, embedding } = thin.backbone;
   const provisional = provisionalAnswer(manifest, question);
-  // Recall's answers are accepted as the edge's are; what only lacks a certificate was accepted all the same.
+  // Answers of the semantic cache count as accepted, like the edge's; so do accepted answers without a certificate.
   const accepted = answer?.rung === "region" || (inference?.accepted ?? answer?.accepted ?? false);
   const isComplete = policy.truth === "complete";
   const isAudit = accepted && !isComplete && (await isAudited(env.SPLIT_SECRET, id, policy.auditShare));

@@ -12,7 +12,7 @@ const semanticCacheMaxRows = 20_000;
 /** Escalated questions that choose the radius, and as many that certify it. */
 const radiusQuestions = 400;
 
-/** The region's memory: it answers what it has been told already. */
+/** Answers questions from the labels of their nearest neighbours. */
 export class SemanticCache {
   private readonly sql: SqlStorage;
   private readonly embeddings: Embeddings;
@@ -29,7 +29,7 @@ export class SemanticCache {
     return row ? { radius: row.radius, report: JSON.parse(row.report) } : null;
   }
 
-  /** What memory says of a question that the edge was not sure of; null where it says nothing, or is off. */
+  /** Answers an escalated question; null where the neighbours do not agree or the cache is off. */
   answer(manifest: ClassifyManifest, question: Question): Answer | null {
     const { inference, id, region } = question;
     const radius = this.state(manifest.version)?.radius ?? null;
@@ -80,7 +80,7 @@ export class SemanticCache {
     this.sql.exec("INSERT OR REPLACE INTO semantic_cache VALUES (?, ?, ?)", base, radius, JSON.stringify(report));
   }
 
-  /** Lets go of the memory: what it was made from has changed. */
+  /** Drops the index in memory: its samples have changed. */
   drop(): void {
     this.loaded = null;
   }

@@ -44,7 +44,7 @@ export class CanaryCounts {
     this.sql.exec(query, watch, stable.version, canary.version, JSON.stringify(labels));
   }
 
-  /** Lets go of what was counted for a watch; another's stays. */
+  /** Deletes what was counted for a watch; another watch's counts stay. */
   end(watch: number): void {
     if (this.pair()?.watch !== watch) return;
     this.sql.exec("DELETE FROM canary");

@@ -28,9 +28,8 @@ export interface ForgetNeeds {
 }
 
 /**
- * Forgets a question: row, input, embeddings, contribution to the sums, archive. What is left is what would be there
- * had it never come, but for a tombstone that tells whoever pulled it, or has a label for it still, and the
- * certificate's count, without its name.
+ * Forgets a question: its row, input, embeddings, contribution to the sums, and archived copy. Two things stay: a
+ * tombstone for readers of samples and for labels on their way, and the certificate's count without the id.
  */
 export async function forget(
   needs: ForgetNeeds,

@@ -35,25 +35,25 @@ export async function recordLabels(
   needs: LabelNeeds,
   manifest: ClassifyManifest,
   labels: readonly NewLabel[],
-  teacher: LabelContext,
+  context: LabelContext,
 ): Promise<Result<LabelResult[], LabelRefusal>> {
   await needs.archive.restore(labels.map(({ id }) => id));
   const samples: NewSample[] = [];
   const asked = await manifestsOf(needs, manifest, labels);
   for (const given of labels) {
-    const sample = await sampleOf(needs, manifest, given, teacher);
+    const sample = await sampleOf(needs, manifest, given, context);
     if (!sample.ok) return sample;
     samples.push(sample.value);
   }
-  const taught = needs.storage.transactionSync(() =>
-    samples.map((sample) => keep(needs, asked.get(sample.id) ?? manifest, sample, teacher.source)),
+  const results = needs.storage.transactionSync(() =>
+    samples.map((sample) => keep(needs, asked.get(sample.id) ?? manifest, sample, context.source)),
   );
-  const changed = taught.filter((one) => one.changed).length;
-  const line = { event: "labelled", span: beginSpan(teacher), ids: taught.map(({ id }) => id) } as const;
-  logHere(needs, line, { source: teacher.source, changed });
+  const changed = results.filter((one) => one.changed).length;
+  const line = { event: "labelled", span: beginSpan(context), ids: results.map(({ id }) => id) } as const;
+  logHere(needs, line, { source: context.source, changed });
   const isRuleChanged = [...new Set([manifest, ...asked.values()])].some((one) => needs.rule.ruleChange(one) !== null);
   if (isRuleChanged) needs.jobs.bring("rule", "", Date.now());
-  return ok(taught);
+  return ok(results);
 }
 
 // A question is judged by the rule and the certificate of the version that answered it.
@@ -74,14 +74,14 @@ async function sampleOf(
   needs: LabelNeeds,
   manifest: ClassifyManifest,
   given: NewLabel,
-  { owner: teacher, source, labelledAt }: LabelContext,
+  { owner: labeller, source, labelledAt }: LabelContext,
 ): Promise<Result<NewSample, LabelRefusal>> {
   const { id, label } = given;
   if (!manifest.labels.includes(label)) return fail({ kind: "unknown-label", id, label });
   const row = needs.questions.find(id);
   const known = row ? null : needs.samples.find(id);
-  const owner = row ? row.owner : known ? known.owner : teacher;
-  if (teacher !== null && owner !== teacher) return fail({ kind: "not-yours", id });
+  const owner = row ? row.owner : known ? known.owner : labeller;
+  if (labeller !== null && owner !== labeller) return fail({ kind: "not-yours", id });
   if (row) {
     const instance = manifest.policy.keepInputs ? row.instance : null;
     return ok({ ...row, instance, owner, label, source, labelledAt });
@@ -92,7 +92,7 @@ async function sampleOf(
   const { groupBy, keepInputs } = manifest.policy;
   const groupKey = groupKeyOf(groupBy, { id, instance: given.instance, at });
   const dealt = await assignSplit(needs.env.SPLIT_SECRET, needs.region, groupKey);
-  // A run embeds it, unless it is of calibration, and then lets go of it.
+  // A retrain embeds it and then deletes the instance; it does not embed calibration.
   const instance = keepInputs || dealt.split !== "calibration" ? given.instance : null;
   const unseen = { inclusionProbability: null, accepted: null, embedding: null };
   return ok({ id, instance, label, source, ...dealt, groupKey, owner, at, labelledAt, ...unseen });
@@ -121,7 +121,7 @@ function keep(
   if (row?.answer.status === "open") {
     settle(needs, manifest, labelledAnswer(row, label, source));
   } else if (changed && row && before?.source === source && row.answer.version === source) {
-    // Whoever gave the answer takes it back.
+    // The source that answered corrects its answer.
     questions.correctAnswer(labelledAnswer(row, label, source));
   }
   if (row) leaveReview(needs, id);

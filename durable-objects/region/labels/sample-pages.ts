@@ -3,12 +3,12 @@ import type { SampleChanges } from "../api.ts";
 import type { Samples } from "../tables/samples.ts";
 import type { Archive } from "./archive.ts";
 
-/** What changed after a revision, archived samples first: they changed longest ago. */
+/** Returns what changed after a revision, archived samples first: they changed longest ago. */
 export async function samplesSince(
   { samples, archive }: { samples: Samples; archive: Pick<Archive, "since"> },
   since: number,
 ): Promise<SampleChanges> {
-  // An object that lost what it knew counts from 1 again: whoever pulls has to begin again, too.
+  // An object that lost its state counts from 1 again: readers have to start over.
   const revision = since > samples.lastRevision() ? 0 : since;
   const archived = await archive.since(revision);
   if (archived) {

@@ -40,7 +40,7 @@ export type RetrainNeeds = EmbedNeeds &
     turns: Pick<Turns, "take">;
   };
 
-/** What a run holds in memory; after an eviction its phase begins anew. */
+/** What a run holds in memory; after an eviction the phase starts over. */
 interface Working {
   run: string;
   loader: RunLoader;
@@ -92,7 +92,7 @@ export class Retrain {
       this.runs.finish(id, "failed", `it failed ${attempts} times; the log says why`, null);
     } else {
       await this.slice(run).catch((error) => {
-        // What is in memory may be half done: the phase begins anew.
+        // What is in memory may be half done: the phase starts over.
         this.release();
         throw error;
       });

@@ -42,7 +42,7 @@ export class Embeddings {
 
   /** Samples of a snapshot that the backbone has not embedded yet, in order after `after`. */
   missing({ lastSample, at }: Snapshot, backbone: string, after: number, limit: number) {
-    // Of certify only what recall is certified by.
+    // Of calibration only the questions that certify the semantic cache.
     const rows = this.sql.exec<{ number: number; instance: string }>(
       `SELECT number, instance FROM samples s
        WHERE number > ? AND number <= ? AND at <= ? AND (split <> 'calibration' OR accepted = 0) AND instance <> 'null'

@@ -18,19 +18,19 @@ export interface StoredQuestion {
   embedding: StoredEmbedding | null;
   at: number;
   receivedAt: number;
-  /** Whether a rule accepted it: the edge's threshold, or recall. */
+  /** Whether a rule accepted it: the edge's threshold, or the semantic cache. */
   accepted: boolean;
   audited: boolean;
-  /** The chance that its label will be had, recorded when it was asked. */
+  /** Label inclusion probability, recorded when the question was asked. */
   inclusionProbability: number;
   split: Split;
-  /** The part of train that cross-validation leaves out together with it. */
+  /** The fold of train in cross-validation. */
   fold: number;
   groupKey: string;
-  /** What the rung below, or recall, made of it. */
+  /** The label that the edge or the semantic cache put first. */
   prediction: string;
   answer: Answer;
-  /** What each rung made of it, from the edge up, for the person who may have to answer it. */
+  /** The answer of each rung, from the edge up, for the person who may have to answer it. */
   opinions: Opinion[];
   /** The trace that it was asked in, for those who ask about it later; null of one older than traces. */
   traceparent: string | null;
@@ -117,12 +117,12 @@ export class Questions {
     return rowsWritten > 0;
   }
 
-  /** Puts a label right that an answer was made of. */
+  /** Replaces an answer whose label was corrected. */
   correctAnswer(answer: Answer): void {
     this.sql.exec("UPDATE questions SET answer = ? WHERE id = ?", JSON.stringify(answer), answer.id);
   }
 
-  /** Keeps what a rung thought of a question, once. */
+  /** Adds a rung's opinion of a question; a later one of the same rung and version replaces it. */
   addOpinion(id: string, opinion: Opinion): void {
     // Another edge node may be the rung above.
     const isOther = ({ rung, version }: Opinion) => rung !== opinion.rung || version !== opinion.version;
@@ -130,7 +130,7 @@ export class Questions {
     this.sql.exec("UPDATE questions SET opinions = ? WHERE id = ?", JSON.stringify([...others, opinion]), id);
   }
 
-  /** When the next rung is to be asked (again); null when it is not. */
+  /** Sets when the next rung is asked (again); null: never. */
   setEscalation(id: string, escalateAt: number | null, tries: number): void {
     this.sql.exec("UPDATE questions SET escalateAt = ?, tries = ? WHERE id = ?", escalateAt, tries, id);
   }
@@ -144,12 +144,12 @@ export class Questions {
     return this.least("escalateAt");
   }
 
-  /** When the question is to be handed to the human rung; null when it is not. */
+  /** Sets when the question goes to the review queue; null: never. */
   setReview(id: string, reviewAt: number | null): void {
     this.sql.exec("UPDATE questions SET reviewAt = ? WHERE id = ?", reviewAt, id);
   }
 
-  /** The human rung has the question now; false where it was taken back meanwhile. */
+  /** Records that the review queue has the question; false where it was taken back meanwhile. */
   setInReview(id: string): boolean {
     const query = "UPDATE questions SET reviewAt = NULL, inReview = 1 WHERE id = ? AND reviewAt IS NOT NULL";
     return this.sql.exec(query, id).rowsWritten > 0;
@@ -160,7 +160,7 @@ export class Questions {
     return this.sql.exec<Row>(query, limit).toArray().map(stored);
   }
 
-  /** Lets go of the instance; its hash stays. */
+  /** Deletes the instance; its hash stays. */
   dropInput(id: string): void {
     this.sql.exec("UPDATE questions SET instance = 'null' WHERE id = ?", id);
   }
@@ -169,7 +169,7 @@ export class Questions {
     this.sql.exec("DELETE FROM questions WHERE id = ?", id);
   }
 
-  /** Deletes what is past its time; a question that is still open stays. */
+  /** Deletes expired questions; an open one stays. */
   expire(now: number): void {
     this.sql.exec("DELETE FROM questions WHERE expiresAt <= ? AND status = 'answered'", now);
   }

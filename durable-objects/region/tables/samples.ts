@@ -72,7 +72,7 @@ export class Samples {
     return row ? stored(row) : null;
   }
 
-  /** Takes a sample out; whoever pulls samples learns that it is forgotten, unless it only moves elsewhere. */
+  /** Deletes a sample. A reader of samples learns that it is forgotten, unless it only moves to an archive. */
   remove(id: string, isForgotten: boolean): void {
     // Before the sample goes: the last revision may be its own.
     const revision = this.lastRevision() + 1;
@@ -81,13 +81,13 @@ export class Samples {
     if (isForgotten) this.sql.exec("INSERT INTO tombstones VALUES (?, ?)", revision, id);
   }
 
-  /** Whether an id was forgotten, and has not been taught again. */
+  /** Returns whether an id was forgotten and has not been labelled since. */
   isForgotten(id: string): boolean {
     const isLeft = this.sql.exec("SELECT 1 FROM tombstones WHERE id = ?", id).toArray().length > 0;
     return isLeft && this.find(id) === null;
   }
 
-  /** Lets go of the instance. */
+  /** Deletes the instance. */
   dropInput(number: number): void {
     this.sql.exec("UPDATE samples SET instance = 'null' WHERE number = ?", number);
     this.kept = null;
@@ -104,7 +104,7 @@ export class Samples {
     return this.kept;
   }
 
-  /** Begins again after the tables were emptied: whoever pulls samples learns that all before `revision` is forgotten. */
+  /** Starts over after the tables were emptied: a reader of samples learns that everything before `revision` is forgotten. */
   beginAgain(revision: number): void {
     this.kept = null;
     if (revision > 1) this.sql.exec("INSERT INTO tombstones VALUES (?, ?)", revision, wholeRegion);

@@ -187,7 +187,7 @@ export class Windows {
     this.sql.exec(query, base, threshold);
   }
 
-  /** The rule that the edge was last told. */
+  /** Returns the rule that was published last. */
   published(base: number): Rule | null {
     const query = "SELECT published FROM thresholds WHERE base = ?";
     const published = this.sql.exec<{ published: string | null }>(query, base).toArray()[0]?.published;
