@@ -1,3 +1,5 @@
+import { defaulted, number, table, text } from "./table.ts";
+
 const jobStepsPerAlarm = 200;
 export const jobRetryMs = 1_000;
 export const jobRetryMaxMs = 5 * 60_000;
@@ -12,6 +14,13 @@ export interface Job {
 
 /** Runs one bounded, repeatable step of a job. Returns when the next is due; null when there is none. */
 export type Step = (key: string, attempts: number) => Promise<number | null>;
+
+export const jobsTable = table("jobs", {
+  kind: text(),
+  key: text(),
+  due: number(),
+  attempts: defaulted(number()),
+});
 
 export function createJobs(sql: SqlStorage): void {
   sql.exec(`CREATE TABLE jobs (
@@ -100,8 +109,8 @@ export class Jobs {
     }
   }
 
-  private earliest(): Job | undefined {
-    return this.storage.sql.exec("SELECT * FROM jobs ORDER BY due LIMIT 1").toArray()[0] as unknown as Job | undefined;
+  private earliest(): Job | null {
+    return jobsTable.first(this.storage.sql, "ORDER BY due");
   }
 
   private setAlarm(): void {

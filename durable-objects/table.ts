@@ -18,6 +18,11 @@ export const text = <T extends string = string>(): StoredColumn<T> => plain<T>()
 export const number = (): StoredColumn<number> => plain<number>();
 export const bytes = (): StoredColumn<ArrayBuffer> => plain<ArrayBuffer>();
 export const flag = (): StoredColumn<boolean> => ({ encode: Number, decode: Boolean });
+/** A quantised vector, stored as its bytes. */
+export const vector = (): StoredColumn<Int16Array<ArrayBuffer>> => ({
+  encode: (value) => value.buffer,
+  decode: (stored) => new Int16Array(stored as ArrayBuffer),
+});
 /** A value that is stored as JSON. */
 export const json = <T>(): StoredColumn<T> => ({
   encode: JSON.stringify,

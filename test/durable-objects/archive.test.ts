@@ -46,7 +46,7 @@ async function archivedIds(): Promise<string[]> {
 }
 
 describe("more samples than a region keeps at hand", () => {
-  it("go to R2, the oldest first, and stay in the sums", async () => {
+  it("move to R2, the oldest first, and stay in the sums", async () => {
     const lessons = narrow.lessons(atHand + 10);
     await narrow.teach(lessons.slice(0, atHand));
     await narrow.retrain();
@@ -57,7 +57,7 @@ describe("more samples than a region keeps at hand", () => {
     expect(await narrow.rows("SELECT count(*) AS n FROM archived")).toEqual([{ n: (await archivedIds()).length }]);
   });
 
-  it("are no more than need to go, and stay themselves among those that came later", async () => {
+  it("move only as far as needed and keep their order among later ones", async () => {
     const lessons = narrow.lessons(atHand + 30);
     const [first] = lessons as [TaughtQuestion];
     await teachAndArchive(lessons.slice(0, atHand + 10));
@@ -72,7 +72,7 @@ describe("more samples than a region keeps at hand", () => {
     expect(await everything()).toEqual(lessons.map(({ question }) => question.id).sort());
   });
 
-  it("are counted before they go, though nobody asked for a retrain", async () => {
+  it("are counted before they move, even without a requested retrain", async () => {
     const lessons = narrow.lessons(atHand + 30);
     const wide = new TestRegion("roomy");
     await publish({ model: wide.model, policy });
@@ -84,7 +84,7 @@ describe("more samples than a region keeps at hand", () => {
     expect(await narrow.sums()).toEqual(await wide.sums());
   });
 
-  it("are one contribution still: taught again nothing changes, corrected the sums move by the difference", async () => {
+  it("still count once: the same label changes nothing, a correction moves the sums by the difference", async () => {
     const lessons = narrow.lessons(atHand + 10);
     const [first] = lessons as [TaughtQuestion];
     await teachAndArchive(lessons);
@@ -102,7 +102,7 @@ describe("more samples than a region keeps at hand", () => {
     expect(await everything()).toEqual(lessons.map(({ question }) => question.id).sort());
   });
 
-  it("are forgotten there too, and the sums are what they would be without", async () => {
+  it("are forgotten in R2 too, and the sums no longer contain them", async () => {
     const lessons = narrow.lessons(atHand + 10);
     const [first, ...rest] = lessons as [TaughtQuestion, ...TaughtQuestion[]];
     await narrow.teach(lessons.slice(1, atHand));
@@ -119,7 +119,7 @@ describe("more samples than a region keeps at hand", () => {
     expect(await narrow.sums()).toEqual(never);
   });
 
-  it("are pulled once each, archived ones first", async () => {
+  it("are read once each, archived ones first", async () => {
     const lessons = narrow.lessons(atHand + 10);
     await teachAndArchive(lessons);
     const ids: string[] = [];
@@ -138,7 +138,7 @@ describe("more samples than a region keeps at hand", () => {
     expect([...ids].sort()).toEqual(lessons.map(({ question }) => question.id).sort());
   });
 
-  it("hide no tombstone from whoever pulls: it comes in its turn, among archived ones, too", async () => {
+  it("do not hide tombstones from a reader: they come in order among archived samples", async () => {
     const lessons = narrow.lessons(atHand + 20);
     const [first, ...rest] = lessons as [TaughtQuestion, ...TaughtQuestion[]];
     await narrow.teach(lessons.slice(0, atHand - 10));
@@ -176,7 +176,7 @@ describe("more samples than a region keeps at hand", () => {
     expect(await files()).toEqual((await narrow.rows("SELECT key FROM archives ORDER BY key")).map(({ key }) => key));
   });
 
-  it("leave nothing behind in a file of what was corrected while it was written", async () => {
+  it("leave no sample in a file when it was corrected during the write", async () => {
     const lessons = narrow.lessons(atHand + 10);
     const [first] = lessons as [TaughtQuestion];
     let corrections = 1;

@@ -18,7 +18,7 @@ describe("an audit", () => {
     return n;
   };
 
-  it("goes to a person though the origin is sure, once, until its label is there", async () => {
+  it("goes to a person once, though the origin accepts its answer", async () => {
     await publish({ model: audited.model, threshold: 0, policy });
     expect((await ask()).every(({ rung, accepted }) => rung === "origin" && accepted)).toBe(true);
     const trials = await planned();

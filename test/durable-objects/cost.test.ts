@@ -38,7 +38,7 @@ function near(measured: number, counted: number): void {
 
 beforeAll(async () => {
   for (const model of ["hard", "open"]) await publish({ model });
-  // The first question of a region has duties to begin.
+  // The first question of a region schedules the region's jobs.
   for (const model of ["hard", "open"]) await ask(model, { instance: instance() });
 });
 

@@ -16,7 +16,7 @@ const forget = (id: string, token = "admin-token") =>
   call("DELETE", `/v1/questions/${encodeURIComponent(id)}`, { token });
 
 describe("a label", () => {
-  it("counts once, however often it is taught and however often a retrain runs", async () => {
+  it("counts once, however often it is sent and a retrain runs", async () => {
     await region.teach(region.lessons(80));
     await region.retrain();
     const once = await region.sums();
@@ -44,7 +44,7 @@ describe("a label", () => {
 });
 
 describe("a forgotten question", () => {
-  it("leaves the sums as though it had never come, bit for bit, and nothing else of itself", async () => {
+  it("leaves the sums bit for bit as without it, and no other trace", async () => {
     const lessons = region.lessons(60);
     const [first, second, ...rest] = lessons as [(typeof lessons)[0], (typeof lessons)[0], ...typeof lessons];
     await region.teach(rest);
@@ -66,7 +66,7 @@ describe("a forgotten question", () => {
     expect(await region.rows(orphans)).toEqual([{ n: 0 }]);
   });
 
-  it("tells whoever pulls samples, on every later page once", async () => {
+  it("is reported once to every reader of samples", async () => {
     const lessons = region.lessons(5);
     await region.teach(lessons);
     const pull = async (since = "") => {
@@ -96,7 +96,7 @@ describe("a forgotten question", () => {
     expect((await pull(after.cursor)).lines).toEqual([]);
   });
 
-  it("that was asked is gone from its asker, from review, and from a run under way", async () => {
+  it("is deleted for its owner, in review and in a retrain in progress", async () => {
     const lessons = region.lessons(60);
     await region.teach(lessons.slice(1));
     const [{ question }] = lessons as [(typeof lessons)[0]];
@@ -112,7 +112,7 @@ describe("a forgotten question", () => {
     expect(await region.rows("SELECT phase FROM runs WHERE id = ?", run)).toEqual([{ phase: "embed" }]);
   });
 
-  it("is told of to the last, however many there are between two samples", async () => {
+  it("is reported even when many are forgotten between two samples", async () => {
     const lessons = region.lessons(2);
     await region.teach(lessons.slice(0, 1));
     const [{ first }] = (await region.rows("SELECT revision AS first FROM samples")) as [{ first: number }];
@@ -133,7 +133,7 @@ describe("a forgotten question", () => {
     expect(seen.sort((a, b) => a - b)).toEqual(Array.from({ length: 2502 }, (_, i) => first + i));
   });
 
-  it("is in no head and leaves nothing behind, whatever a run is just doing with it", { timeout: 60_000 }, async () => {
+  it("is in no head and leaves nothing behind in any phase of a retrain", { timeout: 60_000 }, async () => {
     const lessons = region.lessons(120);
     await region.teach(lessons);
     const [{ id }] = (await region.rows("SELECT id FROM samples WHERE split = 'train' LIMIT 1")) as [{ id: string }];
@@ -159,7 +159,7 @@ describe("a forgotten question", () => {
     }
   });
 
-  it("belongs to its asker: another token, or an id nobody knows, forgets nothing", async () => {
+  it("is forgotten only with its owner's token; an unknown id changes nothing", async () => {
     const [lesson] = region.lessons(1) as [ReturnType<typeof region.lessons>[0]];
     await region.teach([lesson]);
     expect((await forget(`${region.model}~north~unknown`)).status).toBe(404);
@@ -180,7 +180,7 @@ describe("a forgotten question that a person has", () => {
   const waiting = async () =>
     (await (await call("GET", "/v1/models/reviewed/review?limit=9")).json<{ waiting: number }>()).waiting;
 
-  it("leaves the queue, and an answer that was on its way does not bring it back", async () => {
+  it("leaves the queue, and a late answer does not restore it", async () => {
     await asked.ask([instance(1)], [id]);
     await eventually(async () => expect(await waiting()).toBe(1));
     await expectOk(forget(id));

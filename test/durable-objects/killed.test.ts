@@ -17,7 +17,7 @@ beforeAll(async () => {
 });
 
 describe("a region object that is killed in the middle of a retrain", () => {
-  it("at any step of any phase counts each sample once, and comes to the same head", { timeout: 120_000 }, async () => {
+  it("counts each sample once and trains the same head, at any step of any phase", { timeout: 120_000 }, async () => {
     const undisturbed = await retrain(() => "go on");
     const both = {
       analytic: { validationLogLoss: expect.any(Number) },
@@ -28,7 +28,7 @@ describe("a region object that is killed in the middle of a retrain", () => {
     const phases = [...new Set(steps)];
     expect(phases).toEqual(["embed", "count", "semantic-cache", "drift", "solve", "fit", "judge", "publish"]);
     for (let at = 0; at < steps.length; at++) {
-      // Of a phase that begins anew, its first and last steps stand for those between.
+      // Of a phase that starts over, its first and last steps stand for those between.
       const isInner = steps[at] === "solve" && steps[at - 1] === "solve" && steps[at + 2] === "solve";
       if (isInner) continue;
       for (const when of ["before its end", "after it"] as const) {
@@ -53,7 +53,7 @@ interface Outcome {
   head: string | undefined;
 }
 
-/** Teaches the same lessons anew and retrains a step at a time, so that each may be the last of its instance. */
+/** Teaches the same labels to an empty region and retrains a step at a time, so that each may be the last of its instance. */
 async function retrain(killAt: (step: number) => Kill): Promise<Outcome> {
   await expectOk(call("DELETE", `/v1/models/${model}/regions/${region}`));
   const truths = customRows(taught, region).map(({ instance, label }, i) => ({

@@ -8,7 +8,7 @@ const dayMs = 24 * 3600_000;
 describe("a new backbone", () => {
   const region = new TestRegion("renewed");
 
-  it("has kept inputs embedded again, and never mixes with another's rows", async () => {
+  it("embeds stored inputs again and never mixes with rows of another", async () => {
     await publish({ model: region.model, policy: { keep: "all", truth: "complete" } });
     await region.teach(region.lessons(80));
     await region.retrain();
@@ -27,7 +27,7 @@ describe("a new backbone", () => {
     expect(after).toHaveLength(2 * before.length);
   });
 
-  it("starts from nothing where the model keeps no inputs", async () => {
+  it("starts without samples where the model keeps no inputs", async () => {
     const private_ = new TestRegion("discreet");
     await publish({ model: private_.model, policy: { keep: "all", truth: "complete", keepInputs: false } });
     const lessons = private_.lessons(60);
@@ -122,7 +122,7 @@ describe("drift of the input", () => {
     });
   });
 
-  it("is told with the region's state over HTTP", async () => {
+  it("is part of the region's state over HTTP", async () => {
     const { regions } = await (await expectOk(call("GET", `/v1/models/${region.model}/regions`))).json<{
       regions: { drift: unknown; certificate: unknown; bytes: number }[];
     }>();

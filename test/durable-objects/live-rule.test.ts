@@ -167,7 +167,7 @@ describe("the certificate", () => {
     expect(await threshold()).toBe(0.99);
   });
 
-  it("is void on proof of more error: the strictest rule, the reason, and earned anew from later labels alone", async () => {
+  it("is void when the error is shown to be above the target: the strictest rule applies, and only later labels earn a new one", async () => {
     await live(60, () => false);
     await eventually(async () => {
       const { certificate, rule } = await state();
@@ -179,7 +179,7 @@ describe("the certificate", () => {
     expect((await state()).certificate?.labels).toBeLessThan(60);
   });
 
-  it("is earned anew from later labels alone, once what was right though escalated has opened the rule again", async () => {
+  it("is earned again from later labels alone, after correct escalated answers have opened the rule", async () => {
     await live(60, () => false, { x0: 10.5 });
     await eventually(async () => {
       const [answer] = await live(1, () => true, { x0: 10.5 });

@@ -16,7 +16,7 @@ const stubOf = (model: string, region = "north") =>
 const fault = (model: string, kind: "down" | "slow" | "none") => fetch(`${env.NEXT_RUNG_URL}/fault/${model}/${kind}`);
 
 describe("an origin that is down", () => {
-  it("gives 202 within the deadline, and the answer later, though the object is evicted meanwhile", async () => {
+  it("returns 202 within the deadline and the answer later, even when the object is evicted", async () => {
     await fault("shaky", "down");
     const response = await call("POST", "/v1/models/shaky/ask", {
       token: "ask-token",
@@ -34,7 +34,7 @@ describe("an origin that is down", () => {
     expect(answer).toMatchObject({ id, status: "answered", rung: "origin" });
   });
 
-  it("tells whoever waits as soon as the answer is there", async () => {
+  it("gives a waiting caller the answer as soon as it exists", async () => {
     await fault("shaky", "down");
     const { id } = await ask("shaky", { instance: instance(2) });
     const waiting = call("GET", `/v1/questions/${id}`, { token: "ask-token", headers: { prefer: "wait=20" } });
@@ -42,7 +42,7 @@ describe("an origin that is down", () => {
     expect(await (await waiting).json()).toMatchObject({ id, status: "answered", rung: "origin" });
   });
 
-  it("that is only slow costs no more than the time that the caller has", async () => {
+  it("delays a caller no longer than the caller's deadline when it is slow", async () => {
     await fault("shaky", "slow");
     const { status, id } = await ask("shaky", { instance: instance(3), remainingMs: 200 });
     expect(status).toBe("open");
@@ -50,7 +50,7 @@ describe("an origin that is down", () => {
     await eventually(async () => expect((await read(id)).status).toBe("answered"));
   });
 
-  it("is left alone after some failures in a row, and questions go to a person at last", async () => {
+  it("is not called after some failures in a row, and questions go to review", async () => {
     await fault("shaky", "down");
     const ids: string[] = [];
     for (let i = 0; i < 4; i++) ids.push((await ask("shaky", { instance: { ...instance(i), region: "south" } })).id);
@@ -77,7 +77,7 @@ describe("an origin that is down", () => {
 });
 
 describe("a question that is open", () => {
-  it("is answered for good once the edge has become sure of it, and leaves the queue", async () => {
+  it("is answered once the edge accepts it, and leaves the queue", async () => {
     await publish({ model: "growing" });
     const question = { id: "growing~north~1", region: "north", instance: instance(1) };
     const asked = async () => (await ask("growing", { questions: [question] })) as unknown as { answers: Answer[] };
@@ -93,7 +93,7 @@ describe("a question that is open", () => {
 });
 
 describe("truths", () => {
-  it("are kept once, with the split of the question, and the same again changes nothing", async () => {
+  it("are stored once, in the split of the question; the same truth changes nothing", async () => {
     const { id } = await ask("kept", { instance: instance(1) });
     const teach = async (label: string) =>
       (await expectOk(call("POST", `/v1/questions/${id}/truth`, { body: { label } }))).json();
@@ -104,7 +104,7 @@ describe("truths", () => {
     expect(await labels("kept")).toEqual([{ id, label: "b", source: "truth" }]);
   });
 
-  it("stand over what a person said, and not the other way round", async () => {
+  it("replace human labels, and human labels do not replace them", async () => {
     const { id } = await ask("open", { instance: instance(1) });
     await expectOk(call("POST", `/v1/questions/${id}/truth`, { body: { label: "a" } }));
     await runInDurableObject(stubOf("open"), (region) =>
@@ -113,7 +113,7 @@ describe("truths", () => {
     expect((await labels("open")).find((row) => row.id === id)).toMatchObject({ label: "a", source: "truth" });
   });
 
-  it("of a question that was not kept bring the instance; no chance of a label was recorded for them", async () => {
+  it("need the instance where the question is not stored; no inclusion probability is recorded", async () => {
     const id = "easy~north~unheard";
     await expectOk(call("POST", `/v1/questions/${id}/truth`, { body: { label: "a", instance: instance(1) } }));
     const inclusionProbability = await runInDurableObject(stubOf("easy"), (_, state) =>
@@ -122,14 +122,14 @@ describe("truths", () => {
     expect(inclusionProbability).toEqual([{ inclusionProbability: null }]);
   });
 
-  it("are for the token that asked, and for an admin", async () => {
+  it("are accepted from the token that asked and from an admin", async () => {
     const { id } = await ask("kept", { instance: instance(2) }, { token: "teach-token" });
     const path = `/v1/questions/${id}/truth`;
     expect((await call("POST", path, { token: "other-token", body: { label: "a" } })).status).toBe(404);
     expect((await call("POST", path, { token: "teach-token", body: { label: "a" } })).status).toBe(200);
   });
 
-  it("come in batches, all or none", async () => {
+  it("are recorded in batches, all or none", async () => {
     const { id } = await ask("kept", { instance: { ...instance(3), region: "south" } });
     const good = { question: { instance: instance(4, "south") }, label: "c" };
     const taught = await expectOk(
@@ -143,7 +143,7 @@ describe("truths", () => {
 });
 
 describe("what is recorded when a question is asked", () => {
-  it("is its split, its group key, the chance of its label, and the embedding with its backbone", async () => {
+  it("is its split, group key, inclusion probability, and the embedding with its backbone", async () => {
     const { manifest } = await publish({ model: "recorded", threshold: 0, policy: { keep: "all", auditShare: 0.25 } });
     await ask("recorded", { instance: instance(1) });
     const rows = await runInDurableObject(stubOf("recorded"), (_, state) =>
@@ -168,7 +168,7 @@ describe("what is recorded when a question is asked", () => {
     expect(["train", "validation", "calibration"]).toContain(rows[0]?.split);
   });
 
-  it("is an audit for the set share of what the edge answered, sent to a person in the background", async () => {
+  it("is an audit for the configured share of edge answers, sent to review in the background", async () => {
     await publish({ model: "audited", threshold: 0, policy: { keep: "audited", auditShare: 0.5 } });
     const asked = await Promise.all(Array.from({ length: 40 }, (_, i) => ask("audited", { instance: instance(i) })));
     expect(asked.every(({ rung }) => rung === "edge")).toBe(true);

@@ -31,7 +31,7 @@ async function retrain(region: string, body: object = {}): Promise<RegionRun> {
 }
 
 describe("a retrain", () => {
-  it("promotes a head that is better, and the edge answers by it from the next question on", async () => {
+  it("promotes a better head, and the edge uses it from the next question on", async () => {
     await teach("north");
     const before = await ask(model, { instance: instance(1), accept: "always" }, { token: "admin-token" });
     expect(before.version).toBe("1");
@@ -52,13 +52,13 @@ describe("a retrain", () => {
     expect(answers.filter(({ label }, i) => label === rows[i]?.label).length).toBeGreaterThan(85);
   });
 
-  it("refuses a head that is not, and says why", async () => {
+  it("refuses a head that is not better, with the reason", async () => {
     const run = await retrain("north");
     expect(run.status).toBe("refused");
     expect(run.reason).toMatch(/not significantly better/);
   });
 
-  it("skips what is too little to learn from", async () => {
+  it("is skipped when there are too few labels", async () => {
     await ask(model, { instance: instance(1, "world") }, { token: "admin-token" });
     expect(await retrain("world")).toMatchObject({ status: "skipped" });
   });
@@ -68,7 +68,7 @@ describe("a retrain", () => {
     expect(run).toMatchObject({ status: "skipped", report: { train: 0, validation: 0 } });
   });
 
-  it("goes back to the head before with a rollback of the region", async () => {
+  it("returns to the previous head when the region is rolled back", async () => {
     const path = `/v1/models/${model}/rollback`;
     expect(await (await expectOk(call("POST", path, { body: { region: "north" } }))).json()).toEqual({
       region: "north",
@@ -77,7 +77,7 @@ describe("a retrain", () => {
     expect((await ask(model, { instance: instance(4), accept: "always" }, { token: "admin-token" })).version).toBe("1");
   });
 
-  it("keeps every head, and goes back to any of them by its number", async () => {
+  it("keeps every head, and returns to any of them by number", async () => {
     const path = `/v1/models/${model}/rollback`;
     const detail = async (): Promise<RegionDetail> =>
       (await expectOk(call("GET", `/v1/models/${model}/regions/north`))).json();
@@ -96,7 +96,7 @@ describe("a retrain", () => {
     expect((await call("GET", `/v1/models/${model}/regions/nowhere`)).status).toBe(404);
   });
 
-  it("says of each run how the region's head and the global one answer what neither learned from", async () => {
+  it("reports how the regional and the global head answer questions that neither learned from", async () => {
     const { runs }: { runs: RegionRun[] } = await (await expectOk(call("GET", `/v1/models/${model}/runs`))).json();
     const standing = runs.find(({ region, status }) => region === "north" && status === "promoted")?.report?.standing;
     expect(standing?.regional.logLoss).toBeLessThan(standing?.global.logLoss as number);
@@ -106,7 +106,7 @@ describe("a retrain", () => {
 });
 
 describe("a retrain that is cut off", () => {
-  it("counts each sample once, wherever the object dies, and whatever is taught meanwhile", async () => {
+  it("counts each sample once, wherever the object dies and whatever labels arrive", async () => {
     await teach("south");
     const clean = await cleanRun();
     const path = `/v1/models/${model}/regions/south/retrain`;
@@ -130,7 +130,7 @@ describe("a retrain that is cut off", () => {
     expect(run.report?.candidateLogLoss).toBe(clean.report?.candidateLogLoss);
   });
 
-  it("runs its steps again to the same end when an alarm rings twice", async () => {
+  it("reaches the same result when an alarm rings twice", async () => {
     const heads = await runInDurableObject(stubOf("south"), async (region, state) => {
       await Promise.all([region.alarm(), region.alarm()]);
       return state.storage.sql.exec("SELECT base, revision FROM heads").toArray();
@@ -165,7 +165,7 @@ describe("a retrain that is cut off", () => {
 });
 
 describe("a new version", () => {
-  it("is prepared by the regions that have learned: their head for it is made from what they keep", async () => {
+  it("is prepared by the regions with samples: each trains its head from them", async () => {
     await retrain("north");
     await publish({ model, version: 2, seed: 50, threshold: 0.5, policy: { keep: "all", truth: "complete" } }, null);
     await eventually(async () => {

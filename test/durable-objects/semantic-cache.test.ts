@@ -26,8 +26,8 @@ async function again(some: readonly TaughtQuestion[], name: string): Promise<Ans
   );
 }
 
-describe("semantic-cache", () => {
-  it("is off until it is certified: nobody has asked anything again yet", async () => {
+describe("the semantic cache", () => {
+  it("is off until escalated questions certify it", async () => {
     await region.teach(lessons);
     await region.retrain();
     expect(
@@ -36,7 +36,7 @@ describe("semantic-cache", () => {
     expect((await region.inside((object) => object.state(1))).semanticCache?.radius).toBeNull();
   });
 
-  it("answers what was answered before, once escalated questions have certified it", async () => {
+  it("answers repeated questions once escalated questions have certified it", async () => {
     const some = lessons.slice(0, 500);
     const asked = await again(some, "again");
     await region.teach(asked.map(({ id }, i) => ({ id, label: (some[i] as TaughtQuestion).label })));
@@ -58,7 +58,7 @@ describe("semantic-cache", () => {
     expect(trials.every(({ id }) => (id as string).includes("late"))).toBe(true);
   });
 
-  it("believes a corrected label at once: what is near does not agree any more", async () => {
+  it("uses a corrected label at once: the neighbours no longer agree", async () => {
     // Only train is remembered.
     const train = (await region.rows("SELECT id FROM samples WHERE split = 'train'")).map(({ id }) => id);
     const remembered = lessons.slice(600).filter(({ question }) => train.includes(question.id));

@@ -18,7 +18,7 @@ describe("the sums of a wide embedding", () => {
     await region.retrain();
   });
 
-  it("are kept in shards that a row can hold", async () => {
+  it("are stored in shards that fit a row", async () => {
     const shards = await region.rows("SELECT fold, shard, length(value) AS bytes FROM sums ORDER BY fold, shard");
     expect(shards.map(({ fold, shard }) => [fold, shard])).toEqual(
       [0, 1, 2].flatMap((fold) => [
@@ -29,7 +29,7 @@ describe("the sums of a wide embedding", () => {
     for (const { bytes } of shards) expect(bytes).toBeLessThanOrEqual(shardMaxBytes);
   });
 
-  it("come back as what a plain sum over the embeddings gives, to the last bit", async () => {
+  it("equal a plain sum over the embeddings, to the last bit", async () => {
     const { bytes, labels: counted } = await region.inside((object) => object.sums(1));
     const sums = decodeSums(width, labels.length, bytes);
     const rows = await region.rows(
@@ -51,7 +51,7 @@ describe("the sums of a wide embedding", () => {
 describe("the sums of two backbones", () => {
   const region = new TestRegion("twofold");
 
-  it("hold nothing of a forgotten question, corrected or not: they are as though it had never come", async () => {
+  it("contain nothing of a forgotten question, corrected or not", async () => {
     await publish({ model: region.model, policy });
     const lessons = region.lessons(60);
     const [first, second, ...rest] = lessons as [TaughtQuestion, TaughtQuestion, ...TaughtQuestion[]];
@@ -87,7 +87,7 @@ describe("the sums of two backbones", () => {
 });
 
 describe("an alarm that rings twice", () => {
-  it("adds nothing twice, nor does a label that is taught while it rings", async () => {
+  it("adds nothing twice, even when a label arrives during it", async () => {
     const region = new TestRegion("rung");
     await publish({ model: region.model, policy });
     const lessons = region.lessons(60);

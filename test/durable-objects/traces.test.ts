@@ -38,7 +38,7 @@ describe("the region's log", () => {
     expect(new Set([parent, edge, ...region.map(({ span }) => span)]).size).toBe(3);
   });
 
-  it("has nothing where LOG_ANSWERS is off", () => {
+  it("is empty where LOG_ANSWERS is off", () => {
     const heard = listen();
     const line = { event: "stored", span: beginSpan({}), ids: ["shop~north~unsaid"] } as const;
     for (const LOG_ANSWERS of ["off", "escalated"]) {
@@ -55,7 +55,7 @@ describe("the region's log", () => {
       expect(text).not.toContain(secret);
   });
 
-  it("goes on in the question's own trace when it escalates later, each try with a span of its own", async () => {
+  it("continues the question's trace when it escalates later, with one span for each try", async () => {
     await fault("shaky", "down");
     const heard = listen();
     const asked = [await askIn(traceOf(3), "shaky", 1), await askIn(traceOf(4), "shaky", 2)];

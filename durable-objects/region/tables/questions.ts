@@ -1,4 +1,5 @@
 import type { Answer, Instance, Opinion, Question, Split } from "#core/contract/index.ts";
+import { defaulted, flag, json, nullable, number, type RowOf, table, text, vector } from "../../table.ts";
 
 /** An embedding as it is stored, and whose it is. */
 export interface StoredEmbedding {
@@ -44,16 +45,33 @@ export type NewQuestion = Omit<StoredQuestion, "tries" | "inReview"> & {
   escalateAt: number | null;
 };
 
-type Row = Record<string, SqlStorageValue> & {
-  instance: string;
-  backbone: string | null;
-  embedding: ArrayBuffer | null;
-  accepted: number;
-  audited: number;
-  inReview: number;
-  answer: string;
-  opinions: string;
-};
+export const questionsTable = table("questions", {
+  id: text(),
+  owner: text(),
+  base: number(),
+  instance: json<Instance | null>(),
+  payload: text(),
+  backbone: nullable(text()),
+  embedding: nullable(vector()),
+  at: number(),
+  receivedAt: number(),
+  expiresAt: number(),
+  accepted: flag(),
+  audited: flag(),
+  inclusionProbability: number(),
+  split: text<Split>(),
+  fold: number(),
+  groupKey: text(),
+  prediction: text(),
+  status: text<Answer["status"]>(),
+  answer: json<Answer>(),
+  opinions: json<Opinion[]>(),
+  traceparent: nullable(text()),
+  escalateAt: nullable(number()),
+  tries: defaulted(number()),
+  reviewAt: nullable(number()),
+  inReview: defaulted(flag()),
+});
 
 /** The table `questions`. */
 export class Questions {
@@ -64,46 +82,18 @@ export class Questions {
   }
 
   find(id: string): StoredQuestion | null {
-    const [row] = this.sql.exec<Row>("SELECT * FROM questions WHERE id = ?", id);
-    return row ? stored(row) : null;
+    const row = questionsTable.first(this.sql, "WHERE id = ?", id);
+    return row && stored(row);
   }
 
   insert(question: NewQuestion): void {
-    const { id, owner, base, instance, payload, embedding, at, receivedAt, expiresAt } = question;
-    const {
-      accepted,
-      audited,
-      inclusionProbability,
-      split,
-      fold,
-      groupKey,
-      prediction,
-      answer,
-      escalateAt,
-      opinions,
-      traceparent,
-    } = question;
-    this.sql.exec(
-      `INSERT INTO questions (id, owner, base, instance, payload, backbone, embedding, at, receivedAt, expiresAt,
-       accepted, audited, inclusionProbability, split, fold, groupKey, prediction, status, answer, escalateAt, opinions, traceparent)
-       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
-      ...[id, owner, base, JSON.stringify(instance), payload],
-      ...[embedding?.backbone ?? null, embedding?.vector.buffer ?? null, at, receivedAt, expiresAt],
-      ...[
-        Number(accepted),
-        Number(audited),
-        inclusionProbability,
-        split,
-        fold,
-        groupKey,
-        prediction,
-        answer.status,
-        JSON.stringify(answer),
-        escalateAt,
-        JSON.stringify(opinions),
-        traceparent,
-      ],
-    );
+    const { embedding, answer } = question;
+    questionsTable.insert(this.sql, {
+      ...question,
+      backbone: embedding?.backbone ?? null,
+      embedding: embedding?.vector ?? null,
+      status: answer.status,
+    });
   }
 
   /** Keeps the best answer so far. An answered question is not opened again: its first answer stays. */
@@ -136,8 +126,8 @@ export class Questions {
   }
 
   dueToEscalate(now: number, limit: number): StoredQuestion[] {
-    const query = "SELECT * FROM questions WHERE escalateAt <= ? ORDER BY escalateAt LIMIT ?";
-    return this.sql.exec<Row>(query, now, limit).toArray().map(stored);
+    const clause = "WHERE escalateAt <= ? ORDER BY escalateAt LIMIT ?";
+    return [...questionsTable.select(this.sql, clause, now, limit)].map(stored);
   }
 
   nextEscalation(): number | null {
@@ -156,8 +146,8 @@ export class Questions {
   }
 
   dueToReview(limit: number): StoredQuestion[] {
-    const query = "SELECT * FROM questions WHERE reviewAt IS NOT NULL ORDER BY reviewAt LIMIT ?";
-    return this.sql.exec<Row>(query, limit).toArray().map(stored);
+    const clause = "WHERE reviewAt IS NOT NULL ORDER BY reviewAt LIMIT ?";
+    return [...questionsTable.select(this.sql, clause, limit)].map(stored);
   }
 
   /** Deletes the instance; its hash stays. */
@@ -188,18 +178,8 @@ export class Questions {
   }
 }
 
-function stored(row: Row): StoredQuestion {
-  const { backbone, embedding } = row;
-  return {
-    ...(row as unknown as StoredQuestion),
-    instance: JSON.parse(row.instance),
-    embedding: backbone && embedding ? { backbone, vector: new Int16Array(embedding) } : null,
-    accepted: row.accepted === 1,
-    audited: row.audited === 1,
-    inReview: row.inReview === 1,
-    answer: JSON.parse(row.answer),
-    opinions: JSON.parse(row.opinions),
-  };
+function stored({ backbone, embedding, ...row }: RowOf<typeof questionsTable>): StoredQuestion {
+  return { ...row, embedding: backbone && embedding ? { backbone, vector: embedding } : null };
 }
 
 /** A stored question as it goes to the next rung. */

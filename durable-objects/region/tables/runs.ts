@@ -1,4 +1,5 @@
 import type { Run, RunStatus } from "#core/contract/index.ts";
+import { json, nullable, number, type RowOf, table, text } from "../../table.ts";
 import type { Snapshot } from "./samples.ts";
 
 /** Where a run goes through, in order. */
@@ -10,7 +11,19 @@ export interface RunningRun extends Run, Snapshot {
   cursor: Record<string, number>;
 }
 
-type Row = Record<string, SqlStorageValue> & { report: string | null; cursor: string };
+export const runsTable = table("runs", {
+  id: text(),
+  base: number(),
+  status: text<RunStatus>(),
+  reason: nullable(text()),
+  report: nullable(json<NonNullable<Run["report"]>>()),
+  at: number(),
+  startedAt: number(),
+  finishedAt: nullable(number()),
+  lastSample: number(),
+  phase: text<Phase>(),
+  cursor: json<Record<string, number>>(),
+});
 
 /** The tables `runs` and `run_state`. */
 export class Runs {
@@ -22,16 +35,15 @@ export class Runs {
 
   start(base: number, snapshot: Snapshot): RunningRun {
     const id = crypto.randomUUID();
-    this.sql.exec(
-      "INSERT INTO runs (id, base, status, at, startedAt, lastSample, phase, cursor) VALUES (?, ?, 'running', ?, ?, ?, 'embed', '{}')",
-      ...[id, base, snapshot.at, Date.now(), snapshot.lastSample],
-    );
+    const { at, lastSample } = snapshot;
+    runsTable.insert(this.sql, {
+      ...{ id, base, status: "running", at, startedAt: Date.now(), lastSample, phase: "embed", cursor: {} },
+    });
     return this.running(id) as RunningRun;
   }
 
   running(id: string): RunningRun | null {
-    const [row] = this.sql.exec<Row>("SELECT * FROM runs WHERE id = ? AND status = 'running'", id);
-    return row ? ({ ...toRun(row), ...pick(row), cursor: JSON.parse(row.cursor) } as RunningRun) : null;
+    return runsTable.first(this.sql, "WHERE id = ? AND status = 'running'", id);
   }
 
   runningOn(base: number): RunningRun | null {
@@ -88,12 +100,12 @@ export class Runs {
   }
 
   get(id: string): Run | null {
-    const [row] = this.sql.exec<Row>("SELECT * FROM runs WHERE id = ?", id);
-    return row ? toRun(row) : null;
+    const row = runsTable.first(this.sql, "WHERE id = ?", id);
+    return row && toRun(row);
   }
 
   latest(limit: number): Run[] {
-    return this.sql.exec<Row>("SELECT * FROM runs ORDER BY rowid DESC LIMIT ?", limit).toArray().map(toRun);
+    return [...runsTable.select(this.sql, "ORDER BY rowid DESC LIMIT ?", limit)].map(toRun);
   }
 
   saveState(run: string, name: string, value: ArrayBuffer | string): void {
@@ -106,11 +118,6 @@ export class Runs {
   }
 }
 
-function toRun(row: Row): Run {
-  const { id, base, status, reason, at, startedAt, finishedAt } = row as unknown as Run;
-  return { id, base, status, reason, report: row.report && JSON.parse(row.report), at, startedAt, finishedAt };
-}
-
-function pick(row: Row) {
-  return { lastSample: row.lastSample, phase: row.phase };
+function toRun({ id, base, status, reason, report, at, startedAt, finishedAt }: RowOf<typeof runsTable>): Run {
+  return { id, base, status, reason, report, at, startedAt, finishedAt };
 }

@@ -1,5 +1,6 @@
 import { replaces } from "#core/confidence/labels.ts";
-import type { Split } from "#core/contract/index.ts";
+import type { Instance, LabelSource, Split } from "#core/contract/index.ts";
+import { flag, json, nullable, number, table, text } from "../../table.ts";
 import { type ForgottenSample, type StoredSample, wholeRegion } from "../api.ts";
 import type { StoredEmbedding } from "./questions.ts";
 
@@ -15,7 +16,22 @@ export interface Snapshot {
   at: number;
 }
 
-type Row = Record<string, SqlStorageValue> & { instance: string; accepted: number | null };
+export const samplesTable = table("samples", {
+  number: number(),
+  id: text(),
+  instance: json<Instance | null>(),
+  label: text(),
+  source: text<LabelSource>(),
+  split: text<Split>(),
+  fold: number(),
+  groupKey: text(),
+  inclusionProbability: nullable(number()),
+  accepted: nullable(flag()),
+  owner: nullable(text()),
+  at: number(),
+  labelledAt: number(),
+  revision: number(),
+});
 
 /** The table `samples`, and what it leaves behind: `tombstones`. */
 export class Samples {
@@ -28,37 +44,20 @@ export class Samples {
 
   /** Keeps a label, once a question; a weaker source never replaces a stronger. Answers its number, or null if nothing changed. */
   put(sample: Omit<NewSample, "embedding">): number | null {
-    const {
-      id,
-      instance,
-      label,
-      source,
-      split,
-      fold,
-      groupKey,
-      inclusionProbability,
-      accepted,
-      owner,
-      at,
-      labelledAt,
-    } = sample;
+    const { id, label, source, labelledAt } = sample;
     const known = this.find(id);
     if (known && (!replaces(source, known.source) || (known.label === label && known.source === source))) return null;
-    const row = this.sql
-      .exec<{ number: number }>(
-        `INSERT INTO samples
-         (number, id, instance, label, source, split, fold, groupKey, inclusionProbability, accepted, owner, at, labelledAt, revision)
-         VALUES (?13, ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)
-         ON CONFLICT (id) DO UPDATE SET label = ?3, source = ?4, labelledAt = ?12, revision = ?13 RETURNING number`,
-        ...[id, JSON.stringify(instance), label, source, split, fold, groupKey, inclusionProbability],
-        ...[accepted === null ? null : Number(accepted), owner, at, labelledAt, this.lastRevision() + 1],
-      )
-      .one();
-    if (!known && this.kept) {
-      const { rows, bytes } = this.kept;
-      this.kept = { rows: rows + 1, bytes: bytes + JSON.stringify(instance).length };
+    const revision = this.lastRevision() + 1;
+    if (known) {
+      samplesTable.update(this.sql, { label, source, labelledAt, revision }, "WHERE id = ?", id);
+      return known.number;
     }
-    return row.number;
+    samplesTable.insert(this.sql, { ...sample, number: revision, revision });
+    if (this.kept) {
+      const { rows, bytes } = this.kept;
+      this.kept = { rows: rows + 1, bytes: bytes + JSON.stringify(sample.instance).length };
+    }
+    return revision;
   }
 
   /** Puts a sample back as it was, under a new revision. */
@@ -68,8 +67,7 @@ export class Samples {
   }
 
   find(id: string): StoredSample | null {
-    const [row] = this.sql.exec<Row>("SELECT * FROM samples WHERE id = ?", id);
-    return row ? stored(row) : null;
+    return samplesTable.first(this.sql, "WHERE id = ?", id);
   }
 
   /** Deletes a sample. A reader of samples learns that it is forgotten, unless it only moves to an archive. */
@@ -112,10 +110,10 @@ export class Samples {
 
   /** Samples that changed longest ago, in the order of their revisions, as far as a finished run has counted them. */
   oldestCounted(limit: number): StoredSample[] {
-    const query = `SELECT * FROM samples WHERE revision <= (
+    const clause = `WHERE revision <= (
         SELECT coalesce(max(lastSample), 0) FROM runs WHERE status NOT IN ('running', 'failed'))
       ORDER BY revision LIMIT ?`;
-    return this.sql.exec<Row>(query, limit).toArray().map(stored);
+    return [...samplesTable.select(this.sql, clause, limit)];
   }
 
   /** Samples that changed after a revision, and ids that were forgotten, in order: of both as far as neither is cut off. */
@@ -123,8 +121,7 @@ export class Samples {
     revision: number,
     limit: number,
   ): { samples: StoredSample[]; forgotten: ForgottenSample[]; isLast: boolean } {
-    const query = "SELECT * FROM samples WHERE revision > ? ORDER BY revision LIMIT ?";
-    const samples = this.sql.exec<Row>(query, revision, limit).toArray().map(stored);
+    const samples = [...samplesTable.select(this.sql, "WHERE revision > ? ORDER BY revision LIMIT ?", revision, limit)];
     const forgotten = this.forgottenIn(revision, Number.MAX_SAFE_INTEGER, limit);
     const cut = [samples, forgotten].filter((rows) => rows.length === limit);
     const upTo = Math.min(...cut.map((rows) => rows.at(-1)?.revision as number));
@@ -159,9 +156,4 @@ export class Samples {
       coalesce((SELECT max(lastRevision) FROM archives), 0)) AS last`;
     return this.sql.exec<{ last: number }>(query).one().last;
   }
-}
-
-function stored(row: Row): StoredSample {
-  const accepted = row.accepted === null ? null : row.accepted === 1;
-  return { ...(row as unknown as StoredSample), instance: JSON.parse(row.instance), accepted };
 }

@@ -1,5 +1,6 @@
 import type { CertificateWindow } from "#core/confidence/window.ts";
 import type { LabelSource, Rule } from "#core/contract/index.ts";
+import { defaulted, json, nullable, number, type RowOf, table, text } from "../../table.ts";
 
 /** An accepted question whose label is planned. */
 export interface PlannedLabel {
@@ -33,8 +34,29 @@ export interface RegionWindow {
   source: LabelSource;
 }
 
-type Row = Record<string, SqlStorageValue> & Omit<RegionWindow, "window"> & { state: string };
-type TrialRow = Record<string, SqlStorageValue> & PlannedLabel;
+export const trialsTable = table("trials", {
+  number: defaulted(number()),
+  id: text(),
+  base: number(),
+  prediction: text(),
+  inclusionProbability: number(),
+  at: number(),
+  dueAt: number(),
+  error: nullable(number()),
+  window: nullable(number()),
+});
+
+export const windowsTable = table("windows", {
+  number: defaulted(number()),
+  base: number(),
+  state: json<CertificateWindow>(),
+  escalated: defaulted(number()),
+  afterTrial: number(),
+  newest: nullable(number()),
+  source: defaulted(text<LabelSource>()),
+  closedAt: nullable(number()),
+  reason: nullable(text()),
+});
 
 /** The tables `windows`, `trials` and `thresholds`. */
 export class Windows {
@@ -46,8 +68,8 @@ export class Windows {
 
   /** The present window of a base version: a canary earns its own certificate, and so do versions side by side. */
   current(base: number): RegionWindow | null {
-    const [row] = this.sql.exec<Row>("SELECT * FROM windows WHERE base = ? AND closedAt IS NULL", base);
-    return row ? stored(row) : null;
+    const row = windowsTable.first(this.sql, "WHERE base = ? AND closedAt IS NULL", base);
+    return row && stored(row);
   }
 
   /** The version with an open window that is older than this one's, or than none: the one asked last, but for `except`. */
@@ -66,8 +88,8 @@ export class Windows {
   }
 
   get(number: number): RegionWindow | null {
-    const [row] = this.sql.exec<Row>("SELECT * FROM windows WHERE number = ?", number);
-    return row ? stored(row) : null;
+    const row = windowsTable.first(this.sql, "WHERE number = ?", number);
+    return row && stored(row);
   }
 
   open(base: number, window: CertificateWindow): void {
@@ -94,34 +116,25 @@ export class Windows {
     return this.sql.exec<{ reason: string | null }>(query, base).toArray()[0]?.reason ?? null;
   }
 
-  addTrial({
-    id,
-    base,
-    prediction,
-    inclusionProbability,
-    at,
-    dueAt,
-  }: Omit<PlannedLabel, "number" | "error" | "window">): void {
-    this.sql.exec(
-      "INSERT OR IGNORE INTO trials (id, base, prediction, inclusionProbability, at, dueAt) VALUES (?, ?, ?, ?, ?, ?)",
-      ...[id, base, prediction, inclusionProbability, at, dueAt],
-    );
+  addTrial(trial: Omit<PlannedLabel, "number" | "error" | "window">): void {
+    trialsTable.insert(this.sql, trial, "ignore");
   }
 
   trial(id: string): PlannedLabel | null {
-    return this.sql.exec<TrialRow>("SELECT * FROM trials WHERE id = ?", id).toArray()[0] ?? null;
+    return trialsTable.first(this.sql, "WHERE id = ?", id);
   }
 
   /** Trials of a version that can be counted, in the order of asking: up to the first whose label may still come. */
   waiting(base: number, now: number): PlannedLabel[] {
-    const rows = this.sql.exec<TrialRow>(
-      `SELECT * FROM trials WHERE window IS NULL AND base = ?1 AND number < coalesce(
+    const rows = trialsTable.select(
+      this.sql,
+      `WHERE window IS NULL AND base = ?1 AND number < coalesce(
          (SELECT min(number) FROM trials WHERE window IS NULL AND base = ?1 AND error IS NULL AND dueAt > ?2), 9e15)
        ORDER BY number`,
       base,
       now,
     );
-    return rows.toArray();
+    return [...rows];
   }
 
   /** The versions whose trials wait. */
@@ -199,6 +212,6 @@ export class Windows {
   }
 }
 
-function stored(row: Row): RegionWindow {
-  return { ...row, window: JSON.parse(row.state) };
+function stored({ state, ...row }: RowOf<typeof windowsTable>): RegionWindow {
+  return { ...row, window: state };
 }
