@@ -105,7 +105,9 @@ describe("networks that another program trained", () => {
         ({ stderr }: { stderr: string }) => stderr,
       );
     expect(await refused("--full", thin)).toContain("--weights need --thin");
-    expect(await refused("--thin", thin, "--input", join(set, "dataset.json"))).toContain("is not an input description");
+    expect(await refused("--thin", thin, "--input", join(set, "dataset.json"))).toContain(
+      "is not an input description",
+    );
     // Full also takes the region, which is not an input of thin.
     const full = join(ladder.folder, "full/model.json");
     expect(await refused("--thin", full, "--input", join(set, "input.json"))).toMatch(/shape \[.*\].*\[.*\]/);

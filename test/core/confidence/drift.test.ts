@@ -192,9 +192,7 @@ describe("moments", () => {
   it("leave out clusters without weight, and refuse another width", () => {
     const moments = momentsOf([{ weight: 0, sum: new Array(width).fill(0) }]);
     expect(moments).toEqual(emptyClusterMoments(width));
-    expect(() => addCluster(moments, { weight: 1, sum: [1, 2] })).toThrow(
-      "embeddings must have width 10; received 2",
-    );
+    expect(() => addCluster(moments, { weight: 1, sum: [1, 2] })).toThrow("embeddings must have width 10; received 2");
     expect(() => addClusterMoments(moments, emptyClusterMoments(3))).toThrow(RangeError);
     expect(() => driftTest(moments, emptyClusterMoments(3), monthlyLevel)).toThrow(RangeError);
   });

@@ -65,7 +65,10 @@ describe("the gate", () => {
     }));
     expect(gate(worse, 0.1)).toMatchObject({ promoted: false, reason: expect.stringContaining("coverage") });
     const few = life(random, 0.2).slice(0, 3 * each);
-    expect(gate(few, 0.1)).toMatchObject({ promoted: false, reason: expect.stringContaining("too few independent groups of held-out labels: 3 of 5") });
+    expect(gate(few, 0.1)).toMatchObject({
+      promoted: false,
+      reason: expect.stringContaining("too few independent groups of held-out labels: 3 of 5"),
+    });
     expect(gate([], 0.1).promoted).toBe(false);
   });
 });
