@@ -172,7 +172,7 @@ describe("the certificate", () => {
     await eventually(async () => {
       const { certificate, rule } = await state();
       expect(certificate).toMatchObject({ status: "void", window: { number: 2 } });
-      expect(certificate?.reason).toMatch(/error 1.000, surely above 0\.\d+, where 0.1 was the target/);
+      expect(certificate?.reason).toMatch(/error 1.000 \(lower bound 0\.\d+\) is above the target 0.1/);
       expect(rule?.uncertified).toMatchObject({ status: "void" });
       expect(rule?.threshold).toBeGreaterThanOrEqual(0.99);
     });

@@ -59,7 +59,7 @@ export class CanaryCounts {
   /**
    * What is counted of a question: the edge's own answer, whatever became of it; null where it is not in the sample.
    * That holds all questions where all are kept and every truth comes, else those with the audit's coin, accepted or
-   * not: each of one version's has the same chance.
+   * not: each question of a version has the same inclusion probability.
    */
   async triedOf(secret: string, manifest: ClassifyManifest, { id, inference }: Question): Promise<Tried | null> {
     const { version: base, labels, policy, thin } = manifest;

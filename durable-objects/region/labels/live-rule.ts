@@ -213,7 +213,7 @@ export class LiveRule {
     if (found.status !== "void") return;
     const { targetRisk } = manifest.thin.rule;
     const [mean, lower] = [found.mean ?? 0, found.lower].map((value) => value.toFixed(3));
-    const reason = `error ${mean}, surely above ${lower}, where ${targetRisk} was the target`;
+    const reason = `error ${mean} (lower bound ${lower}) is above the target ${targetRisk}`;
     const { version } = manifest;
     const current = this.windows.current(version) as RegionWindow;
     this.windows.close(current.number, reason);
@@ -245,7 +245,7 @@ export class LiveRule {
   }
 }
 
-/** The least chance of a label that the model's policy records for an accepted question. */
+/** Returns the smallest inclusion probability that the policy records for an accepted question. */
 function minInclusionProbability({ policy }: ClassifyManifest): number {
   return policy.truth === "complete" || policy.auditShare === 0 ? 1 : policy.auditShare;
 }
@@ -254,7 +254,9 @@ function reasonOf({ status, mean, bound, labelsNeeded }: Verdict, targetRisk: nu
   if (status === "valid") return `error at most ${bound.toFixed(3)}`;
   if (mean === null) return "no label of an accepted question yet";
   const needed =
-    labelsNeeded === null ? "which no number of labels would certify" : `${labelsNeeded} more labels are needed`;
+    labelsNeeded === null
+      ? "cannot be certified: the error is above the target"
+      : `${labelsNeeded} more labels are needed`;
   return `error ${mean.toFixed(3)}, at most ${bound.toFixed(3)}, where ${targetRisk} is the target; ${needed}`;
 }
 

@@ -89,7 +89,7 @@ export class Retrain {
     // One after the other: at each step, each would take from the other what it holds in memory.
     if (this.runs.first() !== id) return Date.now() + jobRetryMs;
     if (attempts >= retrainTries) {
-      this.runs.finish(id, "failed", `it failed ${attempts} times; the log says why`, null);
+      this.runs.finish(id, "failed", `failed ${attempts} times; see the event job-failed in the log`, null);
     } else {
       await this.slice(run).catch((error) => {
         // What is in memory may be half done: the phase starts over.
@@ -243,5 +243,5 @@ function tooFew({ train, validation }: RunData, least: number): string | null {
   const own = ownRows(train);
   if (own >= least && validation.rows > 0) return null;
   const needed = `${least} and 1 are needed`;
-  return `${own} labels to train on and ${validation.rows} to judge by; ${needed}`;
+  return `${own} labels in train and ${validation.rows} in validation; ${needed}`;
 }
