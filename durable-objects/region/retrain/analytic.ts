@@ -14,8 +14,8 @@ import {
   toFloat32,
 } from "#core/head/analytic.ts";
 import { addSums, decodeSums, emptySums } from "#core/head/sums.ts";
-import { blobReader } from "../blobs.ts";
 import type { SumShards } from "../tables/sums.ts";
+import { blobReader } from "./blobs.ts";
 
 /** The analytic candidate: the head over all of train, and for each part the one that has not seen it. */
 export interface AnalyticHeads {

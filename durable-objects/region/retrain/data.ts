@@ -3,9 +3,9 @@ import { mayJudge } from "#core/confidence/labels.ts";
 import type { ClassifyManifest } from "#core/contract/index.ts";
 import { type Anchor, decodeAnchor } from "#core/head/anchor.ts";
 import type { FitData, LabelledRows } from "#core/head/softmax-fit.ts";
-import { blobReader, readHead } from "../blobs.ts";
 import type { Embeddings, LabelledVector } from "../tables/embeddings.ts";
 import type { RunningRun } from "../tables/runs.ts";
+import { blobReader, readHead } from "./blobs.ts";
 import { loadSliceRows } from "./slices.ts";
 
 /** What loading a run's data reads. */

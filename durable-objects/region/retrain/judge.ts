@@ -9,9 +9,9 @@ import { rowLogits } from "#core/head/softmax-fit.ts";
 import { sign, signingKeySchema } from "#core/sign.ts";
 import type { Remote } from "#objects/stubs.ts";
 import type { RegistryApi } from "../../registry/api.ts";
-import { readHead } from "../blobs.ts";
 import type { Heads } from "../tables/heads.ts";
 import type { RunningRun, Runs } from "../tables/runs.ts";
+import { readHead } from "./blobs.ts";
 import {
   type CalibratedHead,
   type ComparedToo,
