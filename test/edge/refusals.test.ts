@@ -29,9 +29,10 @@ const refusals: [string, number, string, CallOptions, RegExp][] = [
   ["an empty body", 400, "open", { token, raw: "" }, /empty body/],
   ["a body too large", 413, "open", { token, raw: `"${"x".repeat(bodyMaxBytes)}"` }, /4194304 bytes/],
   ["an unknown field", 422, "open", { token, body: { instance: good, colour: 1 } }, /colour/],
+  ["values without the wrapper", 422, "open", { token, body: { temperature: 3 } }, /wrap the question's values as/],
   ["nothing to answer", 422, "open", { token, body: {} }, /exactly one of/],
   ["a wrong column", 422, "open", { token, body: { instance: { ...good, x9: 1 } } }, /x9/],
-  ["a wrong type", 422, "open", { token, body: { instance: { ...good, x1: "two" } } }, /x1: expected a finite number/],
+  ["a wrong type", 422, "open", { token, body: { instance: { ...good, x1: "two" } } }, /x1 must be a finite number/],
   ["a number beyond float32", 422, "open", { token, body: { instance: { ...good, x1: 1e39 } } }, /x1/],
   ["NaN, which JSON has not", 400, "open", { token, raw: '{"instance":{"x0":NaN}}' }, /broken JSON/],
   ["a wrong shape", 422, "open", { token, body: { instance: [1, 2, 3, 4] } }, /named columns/],
@@ -118,6 +119,12 @@ describe("every route", () => {
     expect((await call("POST", "/v1/models/open/rollout", { token, body: { version: 1 } })).status).toBe(403);
   });
 
+  it("returns 405 with the allowed methods for another method", async () => {
+    const response = await call("GET", "/v1/models/open/rollout");
+    expect(response.status).toBe(405);
+    expect(problemSchema.parse(await response.json())).toMatchObject({ title: "Method not allowed", expected: "POST" });
+  });
+
   it("that is not there is a problem document too", async () => {
     const response = await call("GET", "/v2/nothing");
     expect(response.status).toBe(404);
@@ -167,7 +174,7 @@ describe("ALLOWED_ORIGINS", () => {
     expect([allowed.status, allowed.headers.get("access-control-allow-origin")]).toEqual([204, "https://shop.example"]);
     expect(allowed.headers.get("access-control-allow-headers")).toContain("authorization");
     expect((await preflight("https://evil.example", open)).headers.get("access-control-allow-origin")).toBeNull();
-    expect((await preflight("https://shop.example", env as Env)).status).toBe(404);
+    expect((await preflight("https://shop.example", env as Env)).status).toBe(405);
   });
 });
 

@@ -1,6 +1,6 @@
 import { type Context, Hono } from "hono";
 import { cors } from "hono/cors";
-import { FaultError, problemOf } from "#core/http/fault.ts";
+import { type Fault, FaultError, problemOf } from "#core/http/fault.ts";
 import { expectedResponse, problemResponse, unexpectedResponse } from "#core/http/problem.ts";
 import { findToken, hasScope, type Token } from "#core/tokens.ts";
 import { type Span, spanOf, traceHeaders } from "#core/trace-context.ts";
@@ -16,7 +16,7 @@ type AppContext = Context<{ Bindings: Env }>;
 /** The near edge's HTTP application. */
 export const app = new Hono<{ Bindings: Env }>({ strict: false });
 
-// Browsers ask first, before any route, whether a page of another origin may.
+// Answers preflight requests of browsers before any route.
 app.use("*", (context, next) => {
   const { origins } = nodeOf(context.env);
   return origins.length === 0
@@ -26,13 +26,24 @@ app.use("*", (context, next) => {
 
 for (const route of routes) app.on(route.method, route.path, (context) => serve(route, context));
 
+const patterns = routes.map(({ method, path }) => {
+  const pattern = path.replace(/:\w+\{([^}]*)\}|:\w+/g, (_, own?: string) => own ?? "[^/]+");
+  return { method, pattern: new RegExp(`^${pattern}$`) };
+});
+
 app.notFound((context) => {
-  const what = `route ${context.req.method} ${context.req.path}`;
-  const problem = problemOf({ kind: "not-found", what, next: "GET /docs lists the routes." }, "route");
+  const { method, path } = context.req;
+  const allowed = [...new Set(patterns.flatMap((route) => (route.pattern.test(path) ? [route.method] : [])))];
+  const what = `route ${method} ${path}`;
+  const fault: Fault =
+    allowed.length > 0
+      ? { kind: "method", method, path, allowed }
+      : { kind: "not-found", what, next: "GET /docs lists the routes." };
+  const problem = problemOf(fault, "route");
   return traced(problemResponse(problem), spanOf(context.req.raw.headers));
 });
 
-// What breaks before a route is reached: settings that can't be read.
+// Errors before a route is reached: settings that can't be read.
 app.onError((error, context) => {
   const span = spanOf(context.req.raw.headers);
   return traced(unexpected(error, `${context.req.method} ${context.req.path}`, span), span);
@@ -49,7 +60,7 @@ async function serve(route: Route, context: AppContext): Promise<Response> {
   return traced(await respond(route, context, span), span);
 }
 
-/** Says in a response which trace it belongs to, so that a caller who began none finds it in the logs. */
+/** Names the trace in the response, so that a caller without one finds it in the logs. */
 function traced(response: Response, span: Span): Response {
   response.headers.set("traceparent", traceHeaders(span).traceparent);
   return response;

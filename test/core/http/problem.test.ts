@@ -47,6 +47,17 @@ describe("problems", () => {
     expect(expectedResponse(new RungUnavailableError("down"), "ask")?.headers.has("retry-after")).toBe(true);
   });
 
+  it("answer 503 with Retry-After for an overloaded object and for state of 0.1, and never for its own errors", async () => {
+    const overloaded = Object.assign(new Error("Durable Object is overloaded."), { overloaded: true, remote: false });
+    const old = new Error("The state of this object was written by Upriver 0.1. Run 'npm run reset'.");
+    for (const error of [overloaded, old]) {
+      const response = expectedResponse(error, "ask");
+      expect([response?.status, response?.headers.has("retry-after")]).toEqual([503, true]);
+    }
+    expect(await expectedResponse(old, "ask")?.json()).toMatchObject({ detail: old.message });
+    expect(expectedResponse(Object.assign(new Error("bug"), { remote: true }), "ask")).toBeNull();
+  });
+
   it("say nothing of the inside where nobody expected the error", async () => {
     expect(expectedResponse(new TypeError("secret"), "ask")).toBeNull();
     const response = unexpectedResponse("ask");

@@ -25,7 +25,7 @@ describe("a published request", () => {
     const whole = { ...example, inputs: [input0, { ...input1, data: [true, false, true] }] };
     expect(await refusalOf({ body: whole })).toMatch(/output 'output0'/);
     const { outputs: _, ...all } = whole;
-    expect(await refusalOf({ body: all })).toMatch(/input0: expected shape \[2\], but got shape \[2,2\]/);
+    expect(await refusalOf({ body: all })).toMatch(/input0 must be shape \[2\]; received shape \[2,2\]/);
     const fitting = { ...all, inputs: [{ ...input0, shape: [4] }] };
     const answered = await expectOk(call("POST", "/v2/models/mymodel/infer", { token, body: fitting }));
     expect(await answered.json()).toMatchObject({ id: "42", model_name: "mymodel" });

@@ -27,7 +27,7 @@ const categoryColumn = z
     vectors: z.array(z.array(z.number()).min(1)).optional(),
     missing: z.array(z.number()).optional(),
   })
-  .refine((c) => !c.vectors || c.vectors.length === c.values.length, "one vector for each value");
+  .refine((c) => !c.vectors || c.vectors.length === c.values.length, "vectors must have one vector for each value.");
 
 /** The question's region as a column, one-hot; a region that is not listed is zeros. */
 const regionColumn = z.strictObject({ type: z.literal("region"), values: z.array(z.string()).min(1) });

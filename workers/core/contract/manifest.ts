@@ -71,7 +71,7 @@ export type Rule = z.infer<typeof ruleSchema>;
 
 export const networkSchema = z
   .strictObject({ input: inputSchema, backbone: backboneSchema, head: headSchema, rule: ruleSchema })
-  .refine((n) => n.backbone.embedding.width === n.head.width, "the head's width is the embedding's");
+  .refine((n) => n.backbone.embedding.width === n.head.width, "The head must be as wide as the embedding.");
 export type NetworkSpec = z.infer<typeof networkSchema>;
 
 export const signatureSchema = z.strictObject({ keyId: z.string(), ed25519: z.string() });
@@ -166,10 +166,10 @@ export const classifyManifestSchema = z
       regions: z.record(z.string(), z.int()),
     }),
   })
-  .refine((m) => new Set(m.labels).size === m.labels.length, "labels differ")
+  .refine((m) => new Set(m.labels).size === m.labels.length, "labels must be unique.")
   .refine(
     (m) => m.thin.head.classes === m.labels.length && (!m.full || m.full.head.classes === m.labels.length),
-    "one class for each label",
+    "Each head must have one class for each label.",
   )
   .meta({ id: "ClassifyManifest" });
 export type ClassifyManifest = z.infer<typeof classifyManifestSchema>;

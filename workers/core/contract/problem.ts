@@ -1,6 +1,6 @@
 import * as z from "zod";
 
-/** RFC 9457 problem details, with the operation, what was expected, what came, and the next step. */
+/** RFC 9457 problem details, with the operation, what was expected, what was received, and the next step. */
 export const problemSchema = z
   .strictObject({
     type: z.string(),
@@ -13,7 +13,13 @@ export const problemSchema = z
     next: z.string(),
     errors: z
       .array(
-        z.strictObject({ index: z.int().optional(), path: z.string(), expected: z.string(), received: z.string() }),
+        z.strictObject({
+          index: z.int().optional(),
+          path: z.string(),
+          expected: z.string(),
+          received: z.string(),
+          message: z.string().optional(),
+        }),
       )
       .optional(),
   })

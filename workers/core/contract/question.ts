@@ -62,7 +62,7 @@ export const askSchema = z
   })
   .refine(
     (b) => [b.instance, b.instances, b.questions].filter((part) => part !== undefined).length === 1,
-    "exactly one of instance, instances, questions",
+    "The body must contain exactly one of instance, instances, questions.",
   )
   .meta({ id: "AskBody" });
 export type AskBody = z.infer<typeof askSchema>;

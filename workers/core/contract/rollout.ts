@@ -4,18 +4,22 @@ import { regionSchema } from "./region.ts";
 
 /** How a canary is judged unless the rollout says otherwise. */
 export const canaryDefaults = {
-  /** How much more often than the stable version it may err, as a share of answers. */
+  /** Largest increase of the error rate over the stable version. */
   margin: 0.02,
-  /** How much less than the stable version it may accept, as a share of answers. */
+  /** Largest loss of coverage against the stable version. */
   coverageMargin: 0.05,
-  /** The chance of rolling back a canary that is no worse, and of promoting one that is worse by the margin. */
+  /** Probability of rolling back a canary that is no worse, and of promoting one that is worse by the margin. */
   delta: 0.05,
   deadlineHours: 72,
 } as const;
 export const canaryDeadlineMaxHours = 24 * 60;
 
+// Completes "must be …" in validation errors.
+const shareRange = "a number above 0 and below 1";
+const positiveInteger = "a positive integer";
+
 export const watchSchema = z.strictObject({
-  /** How much more often than the stable version the canary may err, as a share of answers. */
+  /** Largest increase of the error rate over the stable version. */
   margin: z.number().gt(0).lt(1).default(canaryDefaults.margin),
   /** When an undecided canary is rolled back. */
   deadlineHours: z.number().positive().max(canaryDeadlineMaxHours).default(canaryDefaults.deadlineHours),
@@ -23,24 +27,27 @@ export const watchSchema = z.strictObject({
 
 export const rolloutSchema = z
   .strictObject({
-    version: z.int().positive(),
-    /** The share of callers that a canary gets; absent: all. */
-    share: z.number().gt(0).lt(1).optional(),
-    /** Whether the canary is promoted or rolled back by itself, by what its answers turn out to be. */
+    version: z.int(positiveInteger).positive(positiveInteger),
+    /** Share of callers that a canary gets; all callers without it. */
+    share: z.number(shareRange).gt(0, shareRange).lt(1, shareRange).optional(),
+    /** Promotes or rolls back the canary automatically, by the errors of its answers. */
     watch: z.union([z.boolean(), watchSchema]).optional(),
   })
-  .refine(({ share, watch }) => !watch || share !== undefined, "a share beside watch: what serves all is no canary")
+  .refine(
+    ({ share, watch }) => !watch || share !== undefined,
+    "watch needs share: a version that serves all callers is not a canary.",
+  )
   .meta({ id: "RolloutTarget" });
-/** Whom a version is rolled out to. */
+/** The version to roll out, and the callers that get it. */
 export type RolloutTarget = z.input<typeof rolloutSchema>;
 
 export const rollbackSchema = z
   .strictObject({
     region: regionSchema.optional(),
-    /** The number of the head that the region gets again, null for the global one; the one before unless given. */
+    /** Number of the head to return to, null for the global head; the previous one without it. */
     head: z.int().positive().nullable().optional(),
   })
-  .refine(({ region, head }) => head === undefined || region !== undefined, "a region beside head")
+  .refine(({ region, head }) => head === undefined || region !== undefined, "head needs region.")
   .meta({ id: "Rollback" });
 
 /** The pointer as it is now; of a region, the number of the head that it has again, null for the global one. */

@@ -1,15 +1,15 @@
 import type { Problem } from "../contract/index.ts";
+import { type InvalidField, sentenceOf } from "./issues.ts";
 
-type Detail = NonNullable<Problem["errors"]>[number];
-
-/** Everything that a request may be refused for. */
+/** The reasons for which a request is refused. */
 export type Fault =
   | { kind: "malformed"; expected: string; received: string }
-  | { kind: "invalid"; errors: Detail[] }
+  | { kind: "invalid"; errors: InvalidField[] }
   | { kind: "unauthorised" }
   | { kind: "forbidden"; needs: string }
   | { kind: "not-found"; what: string; next: string }
   | { kind: "conflict"; expected: string; received: string; next: string }
+  | { kind: "method"; method: string; path: string; allowed: string[] }
   | { kind: "too-large"; maxBytes: number }
   | { kind: "unsupported"; expected: string; received: string; next: string }
   | { kind: "loop"; via: string[]; max: number }
@@ -17,7 +17,7 @@ export type Fault =
   | { kind: "late"; reason: string }
   | { kind: "broken-artefact"; artefact: string; reason: string };
 
-/** A fault on its way to the caller. */
+/** Carries a fault to the response. */
 export class FaultError extends Error {
   override readonly name = "FaultError";
   readonly fault: Fault;
@@ -27,7 +27,7 @@ export class FaultError extends Error {
   }
 }
 
-/** A fault as the caller sees it: RFC 9457 problem details. */
+/** Describes a fault to the caller: RFC 9457 problem details. */
 export function problemOf(fault: Fault, operation: string): Problem {
   const problem = (status: number, title: string, rest: Omit<Problem, "type" | "title" | "status" | "operation">) => ({
     type: `urn:upriver:problem:${fault.kind}`,
@@ -38,78 +38,80 @@ export function problemOf(fault: Fault, operation: string): Problem {
   });
   switch (fault.kind) {
     case "malformed":
-      return problem(400, "The request can't be read", {
-        detail: `Expected ${fault.expected}, but got ${fault.received}.`,
+      return problem(400, "Bad request", {
+        detail: `Expected ${fault.expected}; received ${fault.received}.`,
         expected: fault.expected,
         received: fault.received,
-        next: "Mend the request and send it again.",
+        next: "Correct the body and send the request again.",
       });
     case "invalid": {
-      const [first] = fault.errors;
-      return problem(422, "The request does not fit", {
-        detail: first
-          ? `${at(first)}expected ${first.expected}, but got ${first.received}.`
-          : "The request does not fit the schema.",
-        next: "Mend the parts named in errors; nothing was stored. GET /v1/models/{model} shows examples.",
-        errors: fault.errors,
+      const errors = fault.errors.map((error) => ({ ...error, message: sentenceOf(error) }));
+      return problem(422, "Validation failed", {
+        detail: errors[0]?.message ?? "The request does not match its schema.",
+        next: "Fix the fields listed in `errors` and send the request again. Nothing was stored.",
+        errors,
       });
     }
     case "unauthorised":
-      return problem(401, "A valid token is needed", {
-        detail: "No known token came with the request.",
+      return problem(401, "Unauthorized", {
+        detail: "Missing or invalid API token.",
         expected: "Authorization: Bearer <token>",
-        next: "Send a token of this deployment; locally they are in .upriver/credentials.json.",
+        next: "Send a token of this deployment. A local deployment lists its tokens in .upriver/credentials.json.",
       });
     case "forbidden":
-      return problem(403, "The token may not do this", {
+      return problem(403, "Forbidden", {
         detail: `The token does not have ${fault.needs}.`,
         expected: fault.needs,
-        next: "Use a token that has it.",
+        next: `Use a token that has ${fault.needs}.`,
       });
     case "not-found":
       return problem(404, "Not found", { detail: `There is no ${fault.what}.`, next: fault.next });
+    case "method": {
+      const allowed = fault.allowed.join(", ");
+      return problem(405, "Method not allowed", {
+        detail: `${fault.path} does not support ${fault.method}.`,
+        expected: allowed,
+        received: fault.method,
+        next: `Use ${allowed}. GET /docs lists the routes.`,
+      });
+    }
     case "conflict":
-      return problem(409, "This can't be done as things stand", {
-        detail: `Expected ${fault.expected}, but got ${fault.received}.`,
+      return problem(409, "Conflict", {
+        detail: `Expected ${fault.expected}; received ${fault.received}.`,
         expected: fault.expected,
         received: fault.received,
         next: fault.next,
       });
     case "too-large":
-      return problem(413, "The body is too large", {
-        detail: `The body has more than ${fault.maxBytes} bytes.`,
+      return problem(413, "Payload too large", {
+        detail: `The body is larger than ${fault.maxBytes} bytes.`,
         expected: `at most ${fault.maxBytes} bytes`,
-        next: "Send less at once: split the batch.",
+        next: "Split the batch into smaller requests.",
       });
     case "unsupported":
-      return problem(415, "A body of this type is not taken", {
-        detail: `Expected ${fault.expected}, but got ${fault.received}.`,
+      return problem(415, "Unsupported media type", {
+        detail: `Expected ${fault.expected}; received ${fault.received}.`,
         expected: fault.expected,
         received: fault.received,
         next: fault.next,
       });
     case "loop":
-      return problem(508, "The question goes in a circle", {
-        detail: `It passed ${fault.via.join(" → ")}.`,
+      return problem(508, "Loop detected", {
+        detail: `The request passed ${fault.via.join(" → ")}.`,
         expected: `each node once, ${fault.max} at most`,
         next: "Check NEXT_RUNG_URL and NODE_ID of these nodes.",
       });
     case "unavailable":
-      return problem(503, "Not available now", { detail: fault.reason, next: fault.next });
+      return problem(503, "Service unavailable", { detail: fault.reason, next: fault.next });
     case "late":
-      return problem(504, "The time for an answer is over", {
+      return problem(504, "Gateway timeout", {
         detail: fault.reason,
-        next: "Ask again with more remainingMs.",
+        next: "Send the request again with a larger remainingMs.",
       });
     case "broken-artefact":
-      return problem(502, "An artefact is broken", {
-        detail: `${fault.artefact}: ${fault.reason}.`,
-        next: "Publish the version again (or pin the key that signed it), or roll back to the one before.",
+      return problem(502, "Bad gateway", {
+        detail: `The artefact ${fault.artefact} can't be used: ${fault.reason}.`,
+        next: "Publish the version again (or pin the key that signed it), or roll back to the version before.",
       });
   }
-}
-
-function at({ index, path }: Detail): string {
-  const where = [index === undefined ? "" : `question ${index}`, path].filter(Boolean).join(", ");
-  return where ? `${where}: ` : "";
 }

@@ -1,14 +1,14 @@
-import type { ZodError, ZodType } from "zod";
+import type { ZodType } from "zod";
 import { isArtefactError } from "../artefacts.ts";
 import type { Problem } from "../contract/index.ts";
-import { describe } from "../input/describe.ts";
 import { InvalidQuestionsError, RungUnavailableError } from "../rung/rung.ts";
 import { type Fault, FaultError, problemOf } from "./fault.ts";
+import { type InvalidField, invalidFields } from "./issues.ts";
 
-/** What `Retry-After` says of an open question and of an unavailable rung. */
+/** The `Retry-After` of an open question and of an unavailable rung. */
 export const retryAfterSeconds = 2;
 
-/** A problem document as a response. */
+/** Builds the response for a problem document. */
 export function problemResponse(problem: Problem): Response {
   const headers = new Headers({ "content-type": "application/problem+json" });
   if (problem.status === 401) headers.set("www-authenticate", 'Bearer realm="upriver"');
@@ -16,21 +16,21 @@ export function problemResponse(problem: Problem): Response {
   return new Response(JSON.stringify(problem), { status: problem.status, headers });
 }
 
-/** The response for anything thrown while `operation` was carried out; null for what nobody expected. */
+/** Builds the response for an expected error of `operation`; null for an unexpected one. */
 export function expectedResponse(error: unknown, operation: string, respond = problemResponse): Response | null {
   const fault = faultOf(error);
   return fault && respond(problemOf(fault, operation));
 }
 
-/** The response for what nobody expected: it says nothing of the inside. */
+/** Builds the response for an unexpected error. It reveals nothing internal. */
 export function unexpectedResponse(operation: string, respond = problemResponse): Response {
   return respond({
     type: "urn:upriver:problem:unexpected",
-    title: "Something went wrong here",
+    title: "Internal server error",
     status: 500,
-    detail: "The request failed for a reason of ours; the log has it.",
+    detail: "An unexpected error occurred; the log has the details.",
     operation,
-    next: "Try again; if it stays, look into the log at this time.",
+    next: "Try again. If it happens again, look for event `unexpected` in the log.",
   });
 }
 
@@ -38,33 +38,75 @@ function faultOf(error: unknown): Fault | null {
   if (error instanceof FaultError) return error.fault;
   if (error instanceof InvalidQuestionsError) return { kind: "invalid", errors: error.faults };
   if (error instanceof RungUnavailableError) {
-    return { kind: "unavailable", reason: error.message, next: "Ask again in a moment; the same id is asked once." };
+    return { kind: "unavailable", reason: error.message, next: tryAgain };
   }
+  const reason = objectFault(error);
+  if (reason !== null) return { kind: "unavailable", reason, next: tryAgain };
   if (isArtefactError(error)) return { kind: "broken-artefact", artefact: error.artefact, reason: error.reason };
   return null;
 }
 
-/** Reads a JSON body of at most `maxBytes` by a schema, or throws the fault with all that is wrong. */
-export async function readJson<T>(request: Request, schema: ZodType<T>, maxBytes: number): Promise<T> {
-  return parseJson(await readBytes(request, maxBytes), schema);
+const tryAgain = `Wait ${retryAfterSeconds} seconds and send the request again. A question with the same id is asked once.`;
+
+/**
+ * Says why a Durable Object can't answer now; null for errors of its own code. The runtime has retried what can be
+ * retried, and an overloaded object must not be called again at once.
+ */
+export function objectFault(error: unknown): string | null {
+  if (!(error instanceof Error)) return null;
+  if (isOldState(error)) return error.message.slice(error.message.indexOf("The state"));
+  const { overloaded, retryable } = error as { overloaded?: boolean; retryable?: boolean };
+  if (overloaded) return "The object that serves this request is overloaded.";
+  return retryable ? "The object that serves this request can't be reached." : null;
 }
 
-/** Parses the bytes of a JSON body by a schema, or throws the fault with all that is wrong. */
-export function parseJson<T>(bytes: ArrayBuffer | Uint8Array, schema: ZodType<T>): T {
+/** Whether an object refuses to start, since Upriver 0.1 wrote its state. */
+export function isOldState(error: unknown): boolean {
+  return error instanceof Error && /The state .*Upriver 0\.1/.test(error.message);
+}
+
+/** Reads a JSON body of at most `maxBytes` by a schema, or throws the fault with everything that is wrong. */
+export async function readJson<T>(
+  request: Request,
+  schema: ZodType<T>,
+  maxBytes: number,
+  explain?: Explain,
+): Promise<T> {
+  return parseJson(await readBytes(request, maxBytes), schema, explain);
+}
+
+/** Recognises a common mistake in a body that does not fit its schema. */
+export type Explain = (body: unknown) => InvalidField | null;
+
+/** Parses the bytes of a JSON body by a schema, or throws the fault with everything that is wrong. */
+export function parseJson<T>(bytes: ArrayBuffer | Uint8Array, schema: ZodType<T>, explain?: Explain): T {
   const text = new TextDecoder().decode(bytes);
   let body: unknown;
   try {
     body = JSON.parse(text);
   } catch (cause) {
-    const received = text === "" ? "an empty body" : `broken JSON (${(cause as Error).message})`;
-    throw new FaultError({ kind: "malformed", expected: "a JSON body", received });
+    const received = text === "" ? "an empty body" : `broken JSON${placeOf(cause, text)}`;
+    throw new FaultError({ kind: "malformed", expected: "a JSON body", received }, { cause });
   }
   const result = schema.safeParse(body);
   if (result.success) return result.data;
-  throw new FaultError({ kind: "invalid", errors: schemaErrors(result.error, body) });
+  const mistake = explain?.(body);
+  throw new FaultError({
+    kind: "invalid",
+    errors: mistake ? [mistake] : invalidFields(result.error.issues, body),
+  });
 }
 
-/** Reads a body, and stops as soon as it is larger than `maxBytes`. */
+// V8 says where JSON breaks, unless it breaks at the end.
+function placeOf(cause: unknown, text: string): string {
+  const message = String(cause);
+  const position = /at position (\d+)/.exec(message)?.[1];
+  if (position === undefined) return /end of JSON|Unterminated/.test(message) ? ", which ends too early" : "";
+  const before = text.slice(0, Number(position)).split("\n");
+  return ` at line ${before.length}, column ${(before.at(-1)?.length ?? 0) + 1}`;
+}
+
+/** Reads a body. Throws as soon as it is larger than `maxBytes`. */
 export async function readBytes(request: Request, maxBytes: number): Promise<ArrayBuffer> {
   const tooLarge = new FaultError({ kind: "too-large", maxBytes });
   const announced = request.headers.get("content-length");
@@ -83,14 +125,4 @@ export async function readBytes(request: Request, maxBytes: number): Promise<Arr
     parts.push(part.value);
   }
   return new Blob(parts as Uint8Array<ArrayBuffer>[]).arrayBuffer();
-}
-
-function schemaErrors(error: ZodError, body: unknown) {
-  return error.issues.slice(0, 20).map((issue) => ({
-    path: issue.path.map(String).join("."),
-    expected: issue.message,
-    received: describe(
-      issue.path.reduce<unknown>((value, key) => (value as Record<PropertyKey, unknown>)?.[key], body),
-    ),
-  }));
 }

@@ -9,8 +9,9 @@ import { tfjsEngine } from "#core/model/tfjs/engine.ts";
 import { signatureFault } from "#core/sign.ts";
 import type { Call } from "../call.ts";
 import { readBlob } from "./blobs.ts";
+import { readStorage } from "./storage.ts";
 
-/** The models that were published, as R2 has them. */
+/** Lists the published models from R2. */
 export async function modelNames(env: Env): Promise<string[]> {
   const names: string[] = [];
   let cursor: string | undefined;
@@ -22,7 +23,7 @@ export async function modelNames(env: Env): Promise<string[]> {
   return names;
 }
 
-/** A version's manifest: from memory, or from R2 with its signature checked. */
+/** Reads a version's manifest: from memory, or from R2 with its signature checked. */
 export async function manifestOf(
   { env, node }: Pick<Call, "env" | "node">,
   model: string,
@@ -31,13 +32,16 @@ export async function manifestOf(
   const key = manifestKey(model, version);
   const known = node.manifests.get(key);
   if (known) return known;
-  const object = await env.ARTEFACTS.get(key);
-  const manifest = await checkManifest(model, version, object && (await object.text()), node.publishKeys);
+  const text = await readStorage(key, async () => {
+    const object = await env.ARTEFACTS.get(key);
+    return object && (await object.text());
+  });
+  const manifest = await checkManifest(model, version, text, node.publishKeys);
   node.manifests.set(key, manifest);
   return manifest;
 }
 
-/** The manifest of a version that classifies. Throws the fault for another. */
+/** Reads the manifest of a classifier. Throws the fault for another task. */
 export async function classifierOf(
   call: Pick<Call, "env" | "node">,
   model: string,
@@ -46,31 +50,31 @@ export async function classifierOf(
   return classifying(await manifestOf(call, model, version));
 }
 
-/** A version's thin network: from memory, or loaded from its blobs. */
+/** Returns a version's thin network, loaded from its blobs where it is not in memory. */
 export function networkOf(call: Call, manifest: ClassifyManifest): Promise<Network> {
   return loaded(call, manifest, async (read) => loadNetwork(await tfjsEngine(), manifest.thin, read));
 }
 
-/** A version whose task is tensors, with its model: from memory, or loaded from its blobs. Throws the fault for another. */
+/** Returns a tensor model with its manifest. Throws `ArtefactError` for a version with another task. */
 export async function tensorModelOf(
   call: Call,
   name: string,
   version: number,
 ): Promise<{ manifest: TensorManifest; model: TensorModel }> {
   const manifest = await manifestOf(call, name, version);
-  if (manifest.task !== "tensor") throw new ArtefactError(manifestKey(name, version), "it is no model of tensors");
+  if (manifest.task !== "tensor") throw new ArtefactError(manifestKey(name, version), "its task is not 'tensor'");
   const load = async (read: ReadBlob) => loadTensorModel(await tfjsEngine(), manifest.network, read);
   return { manifest, model: await loaded(call, manifest, load) };
 }
 
-/** What is in memory of a version, or is made of its blobs; what can't be is not tried again in this isolate. */
+/** Returns a version's model from memory, or loads it. A model that can't be built is not tried again in this isolate. */
 async function loaded<V extends Network | TensorModel>(
   { env, node, later }: Call,
   { model, version }: Manifest,
   load: (read: ReadBlob) => Promise<V>,
 ): Promise<V> {
   const key = manifestKey(model, version);
-  // A version is of one task for ever, and its manifest says of which.
+  // A version never changes its task, so the type in memory is known.
   const known = () => node.models.get(key) as V | undefined;
   const before = known();
   if (before) return before;
@@ -78,11 +82,11 @@ async function loaded<V extends Network | TensorModel>(
   if (broken !== undefined) throw new ArtefactError(key, broken);
   const value = await load((blob) => readBlob(env, later, blob)).catch((error: unknown) => {
     if (!(error instanceof EngineError)) throw error;
-    // Its blobs have their hashes: they will not change. Memory may be there the next time.
+    // Blobs are content-addressed and never change. A lack of memory may be over the next time.
     if (!(error.cause instanceof RangeError)) node.broken.set(key, error.message);
     throw new ArtefactError(key, error.message);
   });
-  // Another request may have loaded it meanwhile: one copy is enough.
+  // Another request may have loaded it meanwhile: keep one copy.
   const meanwhile = known();
   if (meanwhile) {
     value.release();
@@ -92,7 +96,7 @@ async function loaded<V extends Network | TensorModel>(
   return value;
 }
 
-/** A region's head: from memory, or from its blob, when the deployment signed it for this backbone; else null. */
+/** Returns a region's head where the deployment signed it for this backbone; else null. */
 export async function headOf(call: Call, manifest: ClassifyManifest, head: HeadManifest): Promise<HeadWeights | null> {
   const { heads, deploymentKeys } = call.node;
   const known = heads.get(head.head.blob.sha256);

@@ -16,9 +16,9 @@ import { type Call, ownerOf } from "../call.ts";
 import { countRequest, type Given } from "../metrics/count.ts";
 import { completeQuestions, draftsOf } from "./questions.ts";
 import { RegionRung } from "./region-rung.ts";
-import { loadExactly, loadVersion, servedManifest, servedPointer, versionFor } from "./version.ts";
+import { loadExactly, loadVersion, type Resolved, versionFor } from "./version.ts";
 
-/** A question on its way up: what the edge made of it so far. */
+/** A question with the edge's reply to it. */
 interface Attempt {
   index: number;
   question: Question;
@@ -26,17 +26,21 @@ interface Attempt {
 }
 
 /**
- * Walks a body's questions up the ladder: the thin model first, then the region of each that it was not sure of.
- * A `pinned` version answers whoever asks, wherever from; else the pointer says which does.
+ * Asks the thin model, then the regions of the questions that it did not accept.
+ * A `pinned` version answers every caller and region; otherwise the pointer decides.
  */
-export async function ask(call: Call, model: string, body: AskBody, pinned: number | null = null): Promise<Answer[]> {
+export async function ask(
+  call: Call,
+  { pointer, manifest: served }: Resolved,
+  body: AskBody,
+  pinned: number | null = null,
+): Promise<Answer[]> {
   const startedAt = Date.now();
   const hop = hopOf(call, body);
-  const pointer = await servedPointer(call, model);
   const caller = body.caller ?? callerOf(call);
   const drafts = draftsOf(body);
-  // The stable version's settings name the regions; which version answers may differ from region to region.
-  const stable = classifying(await servedManifest(call, pointer));
+  // The stable version's policy lists the regions. The version that answers may differ by region.
+  const stable = classifying(served);
   const questions = await completeQuestions(call, stable, drafts);
   const versions = await Promise.all(questions.map(({ region }) => pinned ?? versionFor(pointer, caller, region)));
   const answers: Answer[] = [];
@@ -56,7 +60,7 @@ export async function ask(call: Call, model: string, body: AskBody, pinned: numb
       given.push(givenOf(answer, manifest.version, isHere, isHere ? hereMs : Date.now() - startedAt));
     }
   }
-  countRequest(call, model, { region: questions[0]?.region ?? "", base: versions[0] as number }, given);
+  countRequest(call, pointer.model, { region: questions[0]?.region ?? "", base: versions[0] as number }, given);
   return answers;
 }
 
@@ -71,7 +75,7 @@ function givenOf({ region, rung, status, accepted }: Answer, base: number, isHer
   };
 }
 
-/** An answer, and whether the edge gave it: then it counts here, else in the region. */
+/** An answer, and whether the edge gave it: such an answer is counted here, others in the region. */
 type Settled = { index: number; answer: Answer; isHere: boolean };
 
 async function settle(
@@ -111,7 +115,7 @@ async function escalate(call: Call, rung: RegionRung, attempts: readonly Attempt
     return merged(attempts, replies, false);
   } catch (error) {
     if (!(error instanceof RungUnavailableError)) throw error;
-    // The region can't be reached: the edge is the last rung, and answers as well as it can.
+    // The region can't be reached: its callers receive the edge's answer.
     logLine(lineOf(call, "region-unavailable", attempts), { reason: error.message }, console.error);
     return attempts.map(edgeAnswer);
   }
@@ -123,7 +127,7 @@ function lineOf({ span }: Call, event: LogEvent, attempts: readonly Attempt[]): 
   return { event, rung: "edge", model, region, span, ids: attempts.map(({ question }) => question.id) };
 }
 
-/** Keeps what the model's setting asks for: `all` before the answer goes out, audits after it. */
+/** Stores what the policy keeps: all questions before the response, audited ones after it. */
 async function keepSome(
   call: Call,
   { policy }: ClassifyManifest,
@@ -183,7 +187,7 @@ function hopOf(call: Call, { remainingMs = askTimeoutMs, via = [], trace = false
   };
 }
 
-/** Whom a canary sticks to: who asks without a token is told apart by address. */
+/** The caller that a canary is sticky for: the token, or the address of a caller without one. */
 export function callerOf(call: Call): string {
   return call.token?.id ?? call.request.headers.get("cf-connecting-ip") ?? ownerOf(call);
 }

@@ -1,5 +1,6 @@
 import type { Answer, Question } from "#core/contract/index.ts";
 import { FaultError } from "#core/http/fault.ts";
+import { isOldState } from "#core/http/problem.ts";
 import type { Result } from "#core/result.ts";
 import { type Hop, type Reply, type Rung, RungUnavailableError } from "#core/rung/rung.ts";
 import type { RegionReply } from "#objects/region/api.ts";
@@ -9,7 +10,7 @@ import type { Call } from "../call.ts";
 
 type RegionStub = ReturnType<typeof regionObject>;
 
-/** The region's object: it takes what the edge was not sure of, and sees to an answer. */
+/** The region's object: it answers the questions that the edge does not accept. */
 export class RegionRung implements Rung {
   readonly name = "region";
   private readonly call: Call;
@@ -35,7 +36,8 @@ export class RegionRung implements Rung {
 
   private async replies(send: (stub: RegionStub) => Promise<Result<RegionReply, { id: string }>>): Promise<Reply[]> {
     const result = await send(regionObject(this.call.env, this.model, this.region)).catch((cause: unknown) => {
-      throw new RungUnavailableError(`region '${this.region}' did not answer: ${String(cause)}`, { cause });
+      if (isOldState(cause)) throw cause;
+      throw new RungUnavailableError(`Region '${this.region}' did not answer.`, { cause });
     });
     if (!result.ok) {
       throw new FaultError({

@@ -1,4 +1,4 @@
-import type { AskBody, TensorAnswer, TensorManifest } from "#core/contract/index.ts";
+import type { AskBody, ModelPointer, TensorAnswer, TensorManifest } from "#core/contract/index.ts";
 import { FaultError } from "#core/http/fault.ts";
 import { decodeRow, encodeTensors } from "#core/input/tensors.ts";
 import { EngineError } from "#core/model/engine.ts";
@@ -8,27 +8,27 @@ import type { Call } from "../call.ts";
 import { countRequest, type Given } from "../metrics/count.ts";
 import { callerOf } from "./ask.ts";
 import { draftsOf } from "./questions.ts";
-import { orLastGood, servedPointer, versionFor } from "./version.ts";
+import { orLastGood, versionFor } from "./version.ts";
 
 /** Numbers of an output in JSON: 1 MiB of them are some 20 MB of text. */
 const jsonOutputMaxValues = 1024 * 1024;
 
-/** A model of tensors as it serves a caller. */
+/** A loaded tensor model with its manifest. */
 export interface Served {
   manifest: TensorManifest;
   model: TensorModel;
 }
 
-/** The version of a model of tensors that answers a call's caller, loaded. */
-export async function servedTensorModel(call: Call, model: string, caller?: string): Promise<Served> {
-  const pointer = await servedPointer(call, model);
+/** Loads the version of a tensor model that answers the caller. */
+export async function servedTensorModel(call: Call, pointer: ModelPointer, caller?: string): Promise<Served> {
   const version = await versionFor(pointer, caller ?? callerOf(call), "");
-  return orLastGood(pointer, version, (tried) => tensorModelOf(call, model, tried));
+  return orLastGood(pointer, version, (tried) => tensorModelOf(call, pointer.model, tried));
 }
 
-/** Answers a body's instances by a model of tensors: here, all of them, or none. */
-export async function run(call: Call, model: string, body: AskBody): Promise<TensorAnswer[]> {
-  const served = await servedTensorModel(call, model, body.caller);
+/** Answers all instances of a body with a tensor model. */
+export async function run(call: Call, pointer: ModelPointer, body: AskBody): Promise<TensorAnswer[]> {
+  const { model } = pointer;
+  const served = await servedTensorModel(call, pointer, body.caller);
   const instances = draftsOf(body).map(({ instance }) => instance);
   const encoded = encodeTensors(served.model.spec, instances);
   if (!encoded.ok) throw new FaultError({ kind: "invalid", errors: encoded.error });
@@ -48,12 +48,12 @@ function tooMany(model: string, values: number): FaultError {
   return new FaultError({ kind: "invalid", errors: [{ path: "", expected, received: `${values} values` }] });
 }
 
-/** Runs a model of tensors; what does not suit it is the caller's to mend. */
+/** Runs a tensor model. Throws a validation fault for inputs that it can't run on. */
 export function runTensors(call: Call, { manifest, model }: Served, inputs: Tensors, rows: number): Tensors {
   const startedAt = Date.now();
   try {
     const outputs = model.run(inputs, rows);
-    // A model of tensors has no regions, and is always taken at its word.
+    // A tensor model has no regions, and its answers are always accepted.
     const asked = { region: "", base: manifest.version };
     const answer: Given = { ...asked, rung: "edge", outcome: "accepted", isHere: true, ms: Date.now() - startedAt };
     countRequest(call, manifest.model, asked, new Array<Given>(rows).fill(answer));

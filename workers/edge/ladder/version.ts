@@ -1,20 +1,21 @@
-import { manifestKey } from "#core/artefacts.ts";
+import { isArtefactError, manifestKey } from "#core/artefacts.ts";
 import type { ClassifyManifest, Manifest, ModelPointer } from "#core/contract/index.ts";
 import { hmacUnit } from "#core/hash.ts";
 import { FaultError } from "#core/http/fault.ts";
 import { ModelRung, type RegionalServing } from "#core/rung/model-rung.ts";
+import { RungUnavailableError } from "#core/rung/rung.ts";
 import { classifierOf, headOf, manifestOf, networkOf } from "../artefacts/models.ts";
 import { headPointer, modelPointer } from "../artefacts/pointers.ts";
 import { type Call, unknownModel } from "../call.ts";
 
-/** The version that a region's labels, runs and heads belong to: the stable one, or the one it is held on. */
+/** The version of a region's labels, retrains and heads: the stable one, or the one that the region is held back on. */
 export function baseFor({ stable, heldBack, model }: ModelPointer, region: string): number {
   const base = heldBack[region] ?? stable;
   if (base === null) throw unknownModel(model);
   return base;
 }
 
-/** The version that a caller's question from a region is answered with: sticky for a canary, held where not ready. */
+/** Chooses the version that answers a caller: sticky for a canary; a region that is held back stays on its version. */
 export async function versionFor(pointer: ModelPointer, caller: string, region: string): Promise<number> {
   const { canary, heldBack } = pointer;
   const base = baseFor(pointer, region);
@@ -23,14 +24,14 @@ export async function versionFor(pointer: ModelPointer, caller: string, region: 
   return isCanary ? canary.version : base;
 }
 
-/** The model's pointer; throws not-found where no version serves anybody yet. */
+/** Reads a model's pointer. Throws not-found where no version is rolled out. */
 export async function servedPointer(call: Call, model: string): Promise<ModelPointer> {
   const pointer = await modelPointer(call, model);
   if (pointer.stable === null) throw unknownModel(model);
   return pointer;
 }
 
-/** The thin model's rung for one version, with the heads of the given regions. */
+/** Builds the edge's rung for one version, with the heads of the given regions. */
 export async function edgeRung(call: Call, manifest: ClassifyManifest, regions: readonly string[]): Promise<ModelRung> {
   const serving = new Map<string, RegionalServing>();
   await Promise.all(
@@ -45,7 +46,7 @@ export async function edgeRung(call: Call, manifest: ClassifyManifest, regions: 
   return new ModelRung({ name: "edge", manifest, network, servingOf: (region) => serving.get(region) ?? null });
 }
 
-/** A version's manifest and rung; where it is broken, those of the last version that was good. */
+/** Loads a version's manifest and rung; where it is broken, those of the last good version. */
 export function loadVersion(
   call: Call,
   pointer: ModelPointer,
@@ -55,7 +56,7 @@ export function loadVersion(
   return orLastGood(pointer, version, (tried) => loadExactly(call, pointer, tried, regions));
 }
 
-/** A version's manifest and rung, and no other's. */
+/** Loads a version's manifest and rung, without a fallback. */
 export async function loadExactly(
   call: Call,
   { model }: ModelPointer,
@@ -66,7 +67,7 @@ export async function loadExactly(
   return { manifest, rung: await edgeRung(call, manifest, regions) };
 }
 
-/** The manifest of the version that a request names by its number; throws not-found where there is none. */
+/** Reads the manifest of the version that a request names. Throws not-found where there is none. */
 export async function numberedManifest(call: Call, model: string, number: string): Promise<Manifest> {
   const version = /^[1-9]\d{0,8}$/.test(number) ? Number(number) : null;
   const isKnown = version !== null && (await call.env.ARTEFACTS.head(manifestKey(model, version)));
@@ -78,12 +79,21 @@ export async function numberedManifest(call: Call, model: string, number: string
   });
 }
 
-/** The stable version's manifest; where it is broken, that of the last version that was good. */
-export function servedManifest(call: Call, pointer: ModelPointer): Promise<Manifest> {
-  return orLastGood(pointer, pointer.stable as number, (version) => manifestOf(call, pointer.model, version));
+/** A model as one request sees it: read once, so that the request never sees two pointers. */
+export interface Resolved {
+  pointer: ModelPointer;
+  /** Of the stable version; where it is broken, of the last good one. */
+  manifest: Manifest;
 }
 
-/** Loads a version, or where it is broken the last one that was good. */
+/** Reads a model's pointer and manifest, once a request. Throws not-found where no version is rolled out. */
+export async function resolveModel(call: Call, model: string): Promise<Resolved> {
+  const pointer = await servedPointer(call, model);
+  const manifest = await orLastGood(pointer, pointer.stable as number, (version) => manifestOf(call, model, version));
+  return { pointer, manifest };
+}
+
+/** Loads a version; where its artefacts or the storage fail, the last good one. */
 export async function orLastGood<T>(
   pointer: ModelPointer,
   version: number,
@@ -92,6 +102,8 @@ export async function orLastGood<T>(
   try {
     return await load(version);
   } catch (error) {
+    // A programming error is the same on every version: only what was read may be at fault.
+    if (!isArtefactError(error) && !(error instanceof RungUnavailableError)) throw error;
     const lastGood = [pointer.stable, pointer.previous].find((other) => other !== null && other !== version);
     console.error(JSON.stringify({ event: "version-broken", model: pointer.model, version, error: String(error) }));
     if (lastGood === undefined || lastGood === null) throw error;

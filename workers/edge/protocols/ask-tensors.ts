@@ -4,7 +4,7 @@ import { tensorModelOf } from "../artefacts/models.ts";
 import { type Call, modelOf } from "../call.ts";
 import { ask } from "../ladder/ask.ts";
 import { runTensors, servedTensorModel } from "../ladder/run.ts";
-import { numberedManifest, servedManifest, servedPointer } from "../ladder/version.ts";
+import { numberedManifest, type Resolved, resolveModel } from "../ladder/version.ts";
 import { type Batch, batchOf } from "./batch.ts";
 import { exactly } from "./exact.ts";
 import { instancesOf } from "./instances.ts";
@@ -12,49 +12,51 @@ import { answerTensors, modelTensors } from "./outputs.ts";
 import { type Signature, signatureOf } from "./signature.ts";
 import { misfit, type NamedTensor } from "./tensor.ts";
 
-/** A model as a path names it, with or without a version. */
+/** The model that a path names, with or without a version. */
 export interface Named {
   model: string;
-  /** The version that was asked for by number; null: whichever serves the caller. */
+  resolved: Resolved;
+  /** The version that the path names; null: the one that serves the caller. */
   pinned: number | null;
-  /** Of the version that was asked for, else of the stable one. */
+  /** Of the version that the path names, else of the stable one. */
   manifest: Manifest;
   signature: Signature;
 }
 
-/** The model that a call's path names; throws not-found for an unknown one, or an unknown version of it. */
+/** Reads the model that a path names. Throws not-found for an unknown model or version. */
 export async function namedOf(call: Call): Promise<Named> {
   const model = modelOf(call);
-  const pointer = await servedPointer(call, model);
+  const resolved = await resolveModel(call, model);
   const number = call.params.version;
-  const manifest = await (number === undefined ? servedManifest(call, pointer) : numberedManifest(call, model, number));
+  const manifest = number === undefined ? resolved.manifest : await numberedManifest(call, model, number);
   return {
     model,
+    resolved,
     pinned: number === undefined ? null : manifest.version,
     manifest,
     signature: signatureOf(manifest),
   };
 }
 
-/** What came of a batch, and by which version: null where rows differ in it, and the output `version` tells. */
+/** The outputs of a batch, and the version that gave them: null where rows differ (the output `version` has each). */
 export interface Answered {
   outputs: NamedTensor[];
   version: string | null;
 }
 
-export interface AskOptions {
-  /** Whether what the edge is not sure of escalates; else the edge's own answer is taken. */
+export interface TensorAskOptions {
+  /** Whether questions that the edge does not accept escalate. */
   escalate: boolean;
-  /** The questions' region, where they name none themselves. */
+  /** The region of questions that name none. */
   region?: string | undefined;
 }
 
-/** Asks a model a row of the tensors each. Throws before anything is stored where they do not suit it. */
+/** Asks a question for each row of the tensors. Throws before anything is stored where they do not fit the model. */
 export function askTensors(
   call: Call,
   named: Named,
   tensors: readonly NamedTensor[],
-  options: AskOptions,
+  options: TensorAskOptions,
 ): Promise<Answered> {
   const { manifest, signature } = named;
   if (manifest.task === "tensor") return runModel(call, named, tensors);
@@ -63,22 +65,28 @@ export function askTensors(
 
 async function askQuestions(
   call: Call,
-  { model, pinned, signature }: Named,
+  { resolved, pinned, signature }: Named,
   manifest: ClassifyManifest,
   batch: Batch,
-  { escalate, region }: AskOptions,
+  { escalate, region }: TensorAskOptions,
 ): Promise<Answered> {
   const instances = instancesOf(manifest, batch);
   const questions = instances.map((instance) => (region === undefined ? { instance } : { instance, region }));
-  const answers = await ask(call, model, { questions, accept: escalate ? "rule" : "always" }, pinned);
+  const answers = await ask(call, resolved, { questions, accept: escalate ? "rule" : "always" }, pinned);
   const versions = new Set(answers.map(({ version }) => version));
   const [version] = versions as Set<string>;
   return { outputs: answerTensors(signature, answers), version: versions.size === 1 && version ? version : null };
 }
 
-async function runModel(call: Call, { model, pinned }: Named, tensors: readonly NamedTensor[]): Promise<Answered> {
+async function runModel(
+  call: Call,
+  { model, resolved, pinned }: Named,
+  tensors: readonly NamedTensor[],
+): Promise<Answered> {
   // A canary may take other tensors than the stable version.
-  const served = await (pinned === null ? servedTensorModel(call, model) : tensorModelOf(call, model, pinned));
+  const served = await (pinned === null
+    ? servedTensorModel(call, resolved.pointer)
+    : tensorModelOf(call, model, pinned));
   const signature = signatureOf(served.manifest);
   const batch = batchOf(signature.inputs, tensors);
   const inputs = served.manifest.network.inputs.map((spec): [string, Tensor] => [spec.name, inputOf(spec, batch)]);

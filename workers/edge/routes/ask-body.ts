@@ -1,42 +1,56 @@
 import { type AskBody, askSchema, bodyMaxBytes, type Draft, type Manifest } from "#core/contract/index.ts";
 import { FaultError } from "#core/http/fault.ts";
+import { type InvalidField, invalidFields } from "#core/http/issues.ts";
 import { readJson } from "#core/http/problem.ts";
+import { describe } from "#core/input/describe.ts";
 import type { Call } from "../call.ts";
 import type { Content, Contract } from "../contract.ts";
 import { isImage, readImage } from "../images/index.ts";
 import { imageTypes } from "../images/types.ts";
-import { servedManifest, servedPointer } from "../ladder/version.ts";
 
 /** Images as bodies. */
 export const images: Content = Object.fromEntries(imageTypes.map((type) => [type, "bytes"]));
 
-/** What an image's question says besides. */
+/** Options of a question whose body is an image. */
 export const imageQuery = {
-  accept: { description: "Of an image: `always` takes the edge's answer", type: "string", values: ["rule", "always"] },
-  region: { description: "Of an image: its region", type: "string" },
-  caller: { description: "Of an image: keeps a caller on one side of a canary", type: "string" },
-  trace: { description: "Of an image: the scores of every head and rung; admin", type: "boolean" },
+  accept: {
+    description: "For an image: `always` returns the edge's answer and never escalates",
+    type: "string",
+    values: ["rule", "always"],
+  },
+  region: { description: "For an image: its region", type: "string" },
+  caller: { description: "For an image: the caller, who stays on one side of a canary", type: "string" },
+  trace: { description: "For an image: includes the scores of every head and rung (scope admin)", type: "boolean" },
 } as const satisfies Contract["query"];
 
-/** What a request asks: JSON, or an image whose options are in the query. */
-export async function readAsk(call: Call, model: string): Promise<AskBody> {
-  if (!isImage(call.request)) return readJson(call.request, askSchema, bodyMaxBytes);
+/** Reads a request's questions: JSON, or an image with its options in the query. */
+export async function readAsk(call: Call, manifest: Manifest): Promise<AskBody> {
+  if (!isImage(call.request)) return readJson(call.request, askSchema, bodyMaxBytes, unwrapped);
   const options = askSchema.safeParse({
-    questions: [await imageDraft(call, await servedManifest(call, await servedPointer(call, model)))],
+    questions: [await imageDraft(call, manifest)],
     ...given("accept", call.query("accept")),
     ...given("caller", call.query("caller")),
     ...given("trace", call.query("trace") === "true" ? true : call.query("trace")),
   });
   if (options.success) return options.data;
-  const errors = options.error.issues.map(({ path, message }) => ({
-    path: path.join("."),
-    expected: message,
-    received: `'${call.query(String(path[0])) ?? ""}'`,
-  }));
-  throw new FaultError({ kind: "invalid", errors });
+  const query = Object.fromEntries(["accept", "caller", "trace"].map((name) => [name, call.query(name) ?? undefined]));
+  throw new FaultError({ kind: "invalid", errors: invalidFields(options.error.issues, query) });
 }
 
-/** An image in a request's body as a question, its region from the query where one is given. */
+// The columns of an instance, sent without the wrapper.
+function unwrapped(body: unknown): InvalidField | null {
+  if (typeof body !== "object" || body === null) return null;
+  if (!Array.isArray(body)) {
+    const known = Object.keys(askSchema.shape);
+    if (Object.keys(body).length === 0 || Object.keys(body).some((key) => known.includes(key))) return null;
+  }
+  const received = describe(body);
+  const example = Array.isArray(body) ? '{"instance": […]}' : '{"instance": {…}}';
+  const message = `instance is required: wrap the question's values as ${example}.`;
+  return { path: "instance", expected: "present", received, message };
+}
+
+/** Reads an image from the body as a question; the query may name its region. */
 export async function imageDraft(call: Call, manifest: Manifest): Promise<Draft> {
   const input = manifest.task === "classify" ? manifest.thin.input : null;
   if (input?.kind !== "image") {

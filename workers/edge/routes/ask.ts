@@ -6,19 +6,20 @@ import { isImage } from "../images/index.ts";
 import { ask } from "../ladder/ask.ts";
 import { requestHeader } from "../ladder/questions.ts";
 import { run } from "../ladder/run.ts";
-import { servedManifest, servedPointer } from "../ladder/version.ts";
+import { resolveModel } from "../ladder/version.ts";
 import { imageQuery, images, readAsk } from "./ask-body.ts";
 
 async function handleAsk(call: Call): Promise<Response> {
   const model = modelOf(call);
-  const body = await readAsk(call, model);
+  const resolved = await resolveModel(call, model);
+  const body = await readAsk(call, resolved.manifest);
   const isOne = body.instance !== undefined || isImage(call.request);
   if (body.trace) requireScope(call, "admin");
-  if ((await servedManifest(call, await servedPointer(call, model))).task === "tensor") {
-    const answers = await run(call, model, body);
+  if (resolved.manifest.task === "tensor") {
+    const answers = await run(call, resolved.pointer, body);
     return jsonResponse(isOne ? answers[0] : { answers });
   }
-  const answers = await ask(call, model, body);
+  const answers = await ask(call, resolved, body);
   const open = answers.find((answer) => answer.status === "open");
   const headers: Record<string, string> = open
     ? { location: `/v1/questions/${open.id}`, "retry-after": String(retryAfterSeconds) }
@@ -36,8 +37,14 @@ export const askRoutes: readonly Route[] = [
     contract: {
       query: imageQuery,
       headers: {
-        "idempotency-key": { description: "The same key asks once; the answer is kept for it", type: "string" },
-        [requestHeader]: { description: "A request's own id: sent again, it is the same question", type: "string" },
+        "idempotency-key": {
+          description: "Asks once for each key: a retry with the same key returns the stored answer",
+          type: "string",
+        },
+        [requestHeader]: {
+          description: "The id of the request: a retry with the same id is the same question",
+          type: "string",
+        },
       },
       body: { ...json(askSchema), ...images },
       replies: { 200: json(askReplySchema), 202: json(askReplySchema) },

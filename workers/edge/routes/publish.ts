@@ -5,6 +5,7 @@ import {
   type CanaryPlan,
   type ClassifyManifest,
   canaryDefaults,
+  type Manifest,
   type ModelPointer,
   manifestSchema,
   type Policy,
@@ -39,7 +40,7 @@ async function putBlob(call: Call): Promise<Response> {
     throw new FaultError({ kind: "invalid", errors: [error] });
   }
   const isNew = !(await call.env.ARTEFACTS.head(blobKey(sha256)));
-  // Written even when it is there: that is how a blob that went bad is mended.
+  // Written even when it exists: this repairs a corrupt blob.
   const customMetadata = { scope: call.query("scope") === "publish" ? "publish" : "ask" };
   await call.env.ARTEFACTS.put(blobKey(sha256), bytes, { customMetadata });
   return jsonResponse({ sha256, bytes: bytes.byteLength }, isNew ? 201 : 200);
@@ -57,9 +58,9 @@ async function putVersion(call: Call): Promise<Response> {
   const unsigned = await signatureFault(manifest, call.node.publishKeys);
   if (unsigned) faults.push(fault("signature", "an Ed25519 signature by a key of PUBLISH_KEYS", unsigned));
   if (manifest.version > 1) {
-    const { task } = await manifestOf(call, model, manifest.version - 1).catch(() => manifest);
-    if (task !== manifest.task)
-      faults.push(fault("task", `'${task}', as of the versions before`, `'${manifest.task}'`));
+    const task = await taskOf(call, model, manifest.version - 1);
+    if (task !== null && task !== manifest.task)
+      faults.push(fault("task", `'${task}', as in the versions before`, `'${manifest.task}'`));
   }
   const privateBlobs = new Set(privateBlobsOf(manifest).map(({ sha256 }) => sha256));
   for (const { sha256 } of blobsOf(manifest)) {
@@ -76,12 +77,18 @@ async function putVersion(call: Call): Promise<Response> {
   return jsonResponse({ model, ...result.value }, 201);
 }
 
+/** The task of a version; null where there is no such version. */
+async function taskOf(call: Call, model: string, version: number): Promise<Manifest["task"] | null> {
+  const isKnown = await call.env.ARTEFACTS.head(manifestKey(model, version));
+  return isKnown && (await manifestOf(call, model, version)).task;
+}
+
 async function postRollout(call: Call): Promise<Response> {
   const model = modelOf(call);
   const { version, share, watch } = await readJson(call.request, rolloutSchema, bodyMaxBytes);
   const { stable } = await modelPointer(call, model);
   const known = (await registryObject(call.env, model).list()).versions.some((row) => row.version === version);
-  // Loaded whole before anybody is sent to it: a broken blob stops here.
+  // Loaded before a caller is routed to it: a broken blob is refused here.
   if (known) await checkLoads(call, model, version);
   const registry = registryObject(call.env, model);
   if (!watch || share === undefined || stable === null || !known) {
@@ -94,7 +101,7 @@ async function postRollout(call: Call): Promise<Response> {
   return pointerResponse(call, await registry.rolloutWatched({ version, share, plan, deadlineMs }));
 }
 
-/** Whose errors judge a canary: of all answers where every truth comes, else of the accepted ones that are audited. */
+/** Chooses the errors that judge a canary: of all answers where every truth comes, else of audited accepted ones. */
 function judgedBy(stable: ClassifyManifest, canary: ClassifyManifest): CanaryPlan["errorsOf"] {
   const policies = [stable.policy, canary.policy];
   if (policies.every(({ truth, keep }) => truth === "complete" && keep === "all")) return "all";
@@ -129,7 +136,7 @@ async function postRollback(call: Call): Promise<Response> {
     await modelPointer(call, model);
     const registry = registryObject(call.env, model);
     const { canary, previous } = await registry.pointer();
-    // As with a rollout: what can't be served stops here. Ending a canary moves nobody to another version.
+    // As with a rollout, a broken version is refused here. The end of a canary needs no check.
     if (!canary && previous !== null) await checkLoads(call, model, previous);
     return pointerResponse(call, await registry.rollback());
   }
@@ -185,7 +192,7 @@ export const publishRoutes: readonly Route[] = [
     scope: "publish",
     operation: "store a blob",
     contract: {
-      query: { scope: { description: "Who may read it", type: "string", values: ["ask", "publish"] } },
+      query: { scope: { description: "The scope that may read the blob", type: "string", values: ["ask", "publish"] } },
       body: bytes(),
       replies: { 200: json(storedBlobSchema), 201: json(storedBlobSchema) },
     },

@@ -25,7 +25,7 @@ export interface Addressed extends QuestionAddress {
   manifest: ClassifyManifest;
 }
 
-/** Where a question id points, checked before any object is addressed by it: each name would make one. */
+/** Parses and checks a question id before any object is addressed: each new name would create an object. */
 export async function addressOf(call: Call, id = call.params.id as string): Promise<Addressed> {
   const address = parseId(id);
   if (!address.ok) throw unknownQuestion(id);
@@ -40,34 +40,25 @@ export async function addressOf(call: Call, id = call.params.id as string): Prom
 
 async function getQuestion(call: Call): Promise<Response> {
   const waitSeconds = preferredWaitSeconds(call.request, waitMaxSeconds);
-  if (call.request.headers.get("accept")?.includes("text/event-stream")) return eventStream(call);
-  const answer = await readAnswer(call, waitSeconds * 1_000);
+  const address = await addressOf(call);
+  if (call.request.headers.get("accept")?.includes("text/event-stream")) return eventStream(call, address);
+  const answer = await readAnswer(call, address, waitSeconds * 1_000);
   const isOpen = answer.status === "open";
   const headers: Record<string, string> = isOpen ? { "retry-after": String(retryAfterSeconds) } : {};
   return jsonResponse(answer, isOpen ? 202 : 200, headers);
 }
 
-/** A question's answer; an object that is evicted while someone waits is asked again until the time is over. */
-async function readAnswer(call: Call, waitMs: number): Promise<Answer> {
-  const { id, model, region } = await addressOf(call);
-  const deadline = Date.now() + waitMs;
-  for (;;) {
-    const left = deadline - Date.now();
-    try {
-      const result = await regionObject(call.env, model, region).read(id, readerOf(call), left);
-      if (result.ok) return result.value;
-      // Whose question it is stays a secret, too.
-      throw unknownQuestion(id);
-    } catch (error) {
-      if (error instanceof FaultError || left <= 0) throw error;
-      await scheduler.wait(Math.min(200, left));
-    }
-  }
+/** Reads an answer, waiting for an open one. Errors of the object go to the caller: the runtime has retried already. */
+async function readAnswer(call: Call, { id, model, region }: Addressed, waitMs: number): Promise<Answer> {
+  const result = await regionObject(call.env, model, region).read(id, readerOf(call), waitMs);
+  // The answer is the same for a question of another token: its existence is a secret.
+  if (!result.ok) throw unknownQuestion(id);
+  return result.value;
 }
 
-/** The answer as server-sent events: `open` with the provisional answer at once, `answered` when there is one. */
-async function eventStream(call: Call): Promise<Response> {
-  const first = await readAnswer(call, 0);
+/** Streams the answer as server-sent events: `open` with the provisional answer at once, then `answered`. */
+async function eventStream(call: Call, address: Addressed): Promise<Response> {
+  const first = await readAnswer(call, address, 0);
   const { readable, writable } = new TransformStream<Uint8Array, Uint8Array>();
   const writer = writable.getWriter();
   const send = (answer: Answer) =>
@@ -76,7 +67,7 @@ async function eventStream(call: Call): Promise<Response> {
     await send(first);
     let answer = first;
     while (answer.status === "open") {
-      answer = await readAnswer(call, waitMaxSeconds * 1_000);
+      answer = await readAnswer(call, address, waitMaxSeconds * 1_000);
       await send(answer);
     }
     await writer.close();
@@ -88,14 +79,14 @@ async function eventStream(call: Call): Promise<Response> {
 async function postTruth(call: Call): Promise<Response> {
   const { id, model, region, manifest } = await addressOf(call);
   const { label, instance, at } = await readJson(call.request, truthSchema, bodyMaxBytes);
-  const teacher = teacherOf(call, at);
-  const lesson = { id, label, ...(instance === undefined ? {} : { instance }) };
-  const taught = await regionObject(call.env, model, region).recordTruths(manifest.version, [lesson], teacher);
-  const [result] = checkTaught(taught, 0);
+  const context = teacherOf(call, at);
+  const newLabel = { id, label, ...(instance === undefined ? {} : { instance }) };
+  const taught = await regionObject(call.env, model, region).recordTruths(manifest.version, [newLabel], context);
+  const [result] = checkTaught(taught, 0, manifest.labels);
   return jsonResponse(result);
 }
 
-/** Forgets a question; what it taught is taken out of the sums again. */
+/** Forgets a question and removes its sample from the sums. */
 async function deleteQuestion(call: Call): Promise<Response> {
   const { id, model, region } = await addressOf(call);
   const forgotten = await regionObject(call.env, model, region).forgetQuestion(id, readerOf(call));
@@ -103,12 +94,12 @@ async function deleteQuestion(call: Call): Promise<Response> {
   return jsonResponse({ id, forgotten: true });
 }
 
-/** The fault for a question that is not there, or not for this token. */
+/** The fault for a question that does not exist, or belongs to another token. */
 export function unknownQuestion(id: string): FaultError {
   return new FaultError({
     kind: "not-found",
     what: `question '${id}' for this token`,
-    next: "Use the id of an answer that this token asked for; what was answered at the edge may not be kept.",
+    next: "Use the id of a question that this token asked. A question answered at the edge may not be stored.",
   });
 }
 
@@ -128,7 +119,7 @@ export const questionRoutes: readonly Route[] = [
     method: "POST",
     path: "/v1/questions/:id/truth",
     scope: "teach",
-    operation: "teach a truth",
+    operation: "teach the true label of a question",
     contract: { body: json(truthSchema), replies: { 200: json(labelResultSchema) } },
     handle: postTruth,
   },

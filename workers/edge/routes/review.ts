@@ -10,19 +10,21 @@ import { reviewMaxQuestions } from "#objects/review/api.ts";
 import { reviewObject } from "#objects/stubs.ts";
 import { type Call, jsonResponse, modelOf, type Route } from "../call.ts";
 import { json, type Parameters } from "../contract.ts";
-import { servedManifest, servedPointer } from "../ladder/version.ts";
+import { resolveModel } from "../ladder/version.ts";
 import { holderOf, reviewer } from "./review-questions.ts";
 
 const defaultLimit = 1;
 
-export const reviewLimit: Parameters = { limit: { description: "How many at most", type: "integer" } };
+export const reviewLimit: Parameters = {
+  limit: { description: "The largest number of questions to return", type: "integer" },
+};
 
-/** The manifest of the model that is reviewed: only one that classifies is. */
+/** Reads the manifest of the reviewed model. Throws the fault for a model that does not classify. */
 export async function reviewedManifest(call: Call): Promise<ClassifyManifest> {
-  return classifying(await servedManifest(call, await servedPointer(call, modelOf(call))));
+  return classifying((await resolveModel(call, modelOf(call))).manifest);
 }
 
-/** Leases the oldest open questions to this holder alone, of the regions that it may see. */
+/** Leases the oldest open questions of the token's regions to the caller. */
 export function leaseQuestions(
   call: Call,
   leaseMs: number,
@@ -54,7 +56,7 @@ export const reviewRoutes: readonly Route[] = [
     method: "GET",
     path: "/v1/models/:model/review",
     scope: "review",
-    operation: "review",
+    operation: "lease questions for review",
     contract: { query: reviewLimit, headers: reviewer, replies: { 200: json(reviewSchema) } },
     handle: getReview,
   },
