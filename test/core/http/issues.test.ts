@@ -70,8 +70,8 @@ const kinds: [string, z.ZodType, unknown, string][] = [
   [
     "the closest form of a union",
     z.union([z.string(), z.strictObject({ b: z.int() })]),
-    { b: "x" },
-    'b must be an integer; received "x".',
+    { b: 1.5 },
+    "b must be an integer; received 1.5.",
   ],
   [
     "no kind of a discriminated union",

@@ -49,12 +49,14 @@ describe("problems", () => {
 
   it("answer 503 with Retry-After for an overloaded object and for state of 0.1, and never for its own errors", async () => {
     const overloaded = Object.assign(new Error("Durable Object is overloaded."), { overloaded: true, remote: false });
-    const old = new Error("The state of this object was written by Upriver 0.1. Run 'npm run reset'.");
+    const old = new Error("StateFormatError: This object's state was written by Upriver 0.1. Run npm run reset.");
     for (const error of [overloaded, old]) {
       const response = expectedResponse(error, "ask");
       expect([response?.status, response?.headers.has("retry-after")]).toEqual([503, true]);
     }
-    expect(await expectedResponse(old, "ask")?.json()).toMatchObject({ detail: old.message });
+    expect(await expectedResponse(old, "ask")?.json()).toMatchObject({
+      detail: "This object's state was written by Upriver 0.1. Run npm run reset.",
+    });
     expect(expectedResponse(Object.assign(new Error("bug"), { remote: true }), "ask")).toBeNull();
   });
 

@@ -54,15 +54,15 @@ const tryAgain = `Wait ${retryAfterSeconds} seconds and send the request again. 
  */
 export function objectFault(error: unknown): string | null {
   if (!(error instanceof Error)) return null;
-  if (isOldState(error)) return error.message.slice(error.message.indexOf("The state"));
+  if (isOldState(error)) return error.message.replace(/^.*StateFormatError: /, "");
   const { overloaded, retryable } = error as { overloaded?: boolean; retryable?: boolean };
   if (overloaded) return "The object that serves this request is overloaded.";
   return retryable ? "The object that serves this request can't be reached." : null;
 }
 
-/** Whether an object refuses to start, since Upriver 0.1 wrote its state. */
+/** Whether an object refuses to start, since another version wrote its state. */
 export function isOldState(error: unknown): boolean {
-  return error instanceof Error && /The state .*Upriver 0\.1/.test(error.message);
+  return error instanceof Error && error.message.includes("StateFormatError");
 }
 
 /** Reads a JSON body of at most `maxBytes` by a schema, or throws the fault with everything that is wrong. */
