@@ -21,7 +21,7 @@ describe("a published request", () => {
     const input1 = { name: "input1", shape: [3], datatype: "BOOL", data: [true] };
     const example = { id: "42", inputs: [input0, input1], outputs: [{ name: "output0" }] };
     expect(faultsOf("inferRequest", example)).toEqual([]);
-    expect(await refusalOf({ body: example })).toMatch(/inputs\.1: expected shape \[3\]: 3 values/);
+    expect(await refusalOf({ body: example })).toMatch(/inputs\.1 must be shape \[3\]: 3 values/);
     const whole = { ...example, inputs: [input0, { ...input1, data: [true, false, true] }] };
     expect(await refusalOf({ body: whole })).toMatch(/output 'output0'/);
     const { outputs: _, ...all } = whole;
@@ -44,7 +44,7 @@ describe("a published request", () => {
     const output0 = [{ name: "output0", parameters: { binary_data: true } }];
     expect(faultsOf("inferRequest", head([2, 2], output0))).toEqual([]);
     expect(await refusalOf(binary(head([2, 2], output0), 19))).toMatch(/output 'output0'/);
-    expect(await refusalOf(binary(head([2, 2]), 18))).toMatch(/3 bytes after the JSON, but got 2/);
+    expect(await refusalOf(binary(head([2, 2]), 18))).toMatch(/3 bytes after the JSON; received 2/);
     expect(await refusalOf(binary(head([2, 2]), 19))).toMatch(/input0: expected shape \[2\]/);
     expect(await refusalOf(binary(head([4]), 19))).toMatch(/input1: expected shape \[4\]/);
     const { inputs } = head([4]);
