@@ -189,7 +189,7 @@ describe("a body that is no image that is taken", () => {
 
   it.each([
     ["another type", "image/gif", () => good(), 415, /image\/jpeg/],
-    ["a PNG that says it is a JPEG", "image/jpeg", () => good(), 422, /got image\/png/],
+    ["a PNG that says it is a JPEG", "image/jpeg", () => good(), 422, /received image\/png/],
     ["nothing", "image/png", () => new Uint8Array(), 422, /header can't be read/],
     [
       "a header that claims more pixels than it may have",

@@ -104,7 +104,7 @@ describe("a model of tensors", () => {
     for (const [sha256, bytes] of blobs) await expectOk(call("PUT", `/v1/blobs/${sha256}`, { raw: bytes }));
     const response = await call("PUT", "/v1/models/steady/versions/2", { body: manifest });
     expect(response.status).toBe(422);
-    expect(await response.text()).toContain("as of the versions before");
+    expect(await response.text()).toContain("as in the versions before");
   });
 
   it("that can't be run serves nobody", async () => {

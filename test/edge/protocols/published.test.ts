@@ -45,8 +45,8 @@ describe("a published request", () => {
     expect(faultsOf("inferRequest", head([2, 2], output0))).toEqual([]);
     expect(await refusalOf(binary(head([2, 2], output0), 19))).toMatch(/output 'output0'/);
     expect(await refusalOf(binary(head([2, 2]), 18))).toMatch(/3 bytes after the JSON; received 2/);
-    expect(await refusalOf(binary(head([2, 2]), 19))).toMatch(/input0: expected shape \[2\]/);
-    expect(await refusalOf(binary(head([4]), 19))).toMatch(/input1: expected shape \[4\]/);
+    expect(await refusalOf(binary(head([2, 2]), 19))).toMatch(/input0 must be shape \[2\]/);
+    expect(await refusalOf(binary(head([4]), 19))).toMatch(/input1 must be shape \[4\]/);
     const { inputs } = head([4]);
     const only = { inputs: inputs.slice(0, 1), outputs: [{ name: "scores", parameters: { binary_data: true } }] };
     const response = await expectOk(call("POST", "/v2/models/mymodel/infer", binary(only, 16)));

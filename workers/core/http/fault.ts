@@ -110,7 +110,7 @@ export function problemOf(fault: Fault, operation: string): Problem {
       });
     case "broken-artefact":
       return problem(502, "Bad gateway", {
-        detail: `The artefact ${fault.artefact} can't be used: ${fault.reason}.`,
+        detail: `${fault.artefact}: ${fault.reason}.`,
         next: "Publish the version again (or pin the key that signed it), or roll back to the version before.",
       });
   }

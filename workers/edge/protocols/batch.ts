@@ -17,7 +17,7 @@ export function batchOf(inputs: readonly TensorMetadata[], tensors: readonly Nam
   const seen = new Set<string>();
   const fitted = tensors.map((tensor) => {
     const { name } = tensor;
-    if (seen.has(name)) throw misfit(name, "each input once", "it twice");
+    if (seen.has(name)) throw misfit(name, "given once", "it twice");
     seen.add(name);
     return { ...tensor, shape: shapeAs(metadataOf(inputs, name), tensor.shape, rows) };
   });
