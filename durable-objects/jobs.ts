@@ -1,27 +1,19 @@
-import { defaulted, number, table, text } from "./table.ts";
+import { number, type RowOf, table, text } from "./table.ts";
 
+/** Steps that one alarm runs at most. */
 const jobStepsPerAlarm = 200;
 export const jobRetryMs = 1_000;
 export const jobRetryMaxMs = 5 * 60_000;
 
-/** Work at a scheduled time. `key` tells jobs of one kind apart. */
-export interface Job {
-  kind: string;
-  key: string;
-  due: number;
-  attempts: number;
-}
+export const jobsTable = table("jobs", { kind: text(), key: text(), due: number(), attempts: number() });
 
-/** Runs one bounded, repeatable step of a job. Returns when the next is due; null when there is none. */
+/** Work that an object does at a scheduled time. `key` distinguishes jobs of one kind; `due` is in ms since 1970. */
+export type Job = RowOf<typeof jobsTable>;
+
+/** Does one bounded, repeatable step of a job. Returns when the next step is due; null when the job is done. */
 export type Step = (key: string, attempts: number) => Promise<number | null>;
 
-export const jobsTable = table("jobs", {
-  kind: text(),
-  key: text(),
-  due: number(),
-  attempts: defaulted(number()),
-});
-
+/** Creates the table of jobs. */
 export function createJobs(sql: SqlStorage): void {
   sql.exec(`CREATE TABLE jobs (
     kind TEXT NOT NULL, key TEXT NOT NULL, due INTEGER NOT NULL, attempts INTEGER NOT NULL DEFAULT 0,
@@ -29,7 +21,7 @@ export function createJobs(sql: SqlStorage): void {
   sql.exec("CREATE INDEX jobs_due ON jobs (due)");
 }
 
-/** An object's one alarm, shared by all its work: it rings when the earliest job is due. */
+/** The jobs of an object. They share its one alarm, which is set to the earliest. */
 export class Jobs {
   private readonly storage: DurableObjectStorage;
   private readonly steps: Record<string, Step>;
@@ -39,14 +31,14 @@ export class Jobs {
     this.steps = steps;
   }
 
-  /** Adds a job, or moves it; an attempt counted before is forgotten. */
+  /** Adds or moves a job, and resets its attempts. */
   put(kind: string, key: string, due: number): void {
     this.storage.sql.exec("INSERT OR REPLACE INTO jobs (kind, key, due) VALUES (?, ?, ?)", kind, key, due);
     this.setAlarm();
   }
 
-  /** Adds a job unless it is there, or brings it forward. */
-  bring(kind: string, key: string, due: number): void {
+  /** Adds a job, or moves it to an earlier time. */
+  bringForward(kind: string, key: string, due: number): void {
     this.storage.sql.exec(
       "INSERT INTO jobs (kind, key, due) VALUES (?1, ?2, ?3) ON CONFLICT DO UPDATE SET due = min(due, ?3)",
       kind,
@@ -57,31 +49,30 @@ export class Jobs {
   }
 
   drop(kind: string, key: string): void {
-    this.storage.sql.exec("DELETE FROM jobs WHERE kind = ? AND key = ?", kind, key);
+    jobsTable.delete(this.storage.sql, "WHERE kind = ? AND key = ?", kind, key);
   }
 
-  /** The keys of the jobs of one kind. */
+  /** Returns the keys of the jobs of one kind. */
   keys(kind: string): string[] {
-    const rows = this.storage.sql.exec<{ key: string }>("SELECT key FROM jobs WHERE kind = ? ORDER BY key", kind);
-    return rows.toArray().map(({ key }) => key);
+    return Array.from(jobsTable.select(this.storage.sql, "WHERE kind = ? ORDER BY key", kind), ({ key }) => key);
   }
 
   isAny(kind: string): boolean {
-    return this.storage.sql.exec("SELECT 1 FROM jobs WHERE kind = ? LIMIT 1", kind).toArray().length > 0;
+    return jobsTable.first(this.storage.sql, "WHERE kind = ?", kind) !== null;
   }
 
+  /** Returns when a job is due; null where there is none. */
   dueOf(kind: string, key: string): number | null {
-    const [row] = this.storage.sql.exec<{ due: number }>("SELECT due FROM jobs WHERE kind = ? AND key = ?", kind, key);
-    return row?.due ?? null;
+    return jobsTable.first(this.storage.sql, "WHERE kind = ? AND key = ?", kind, key)?.due ?? null;
   }
 
-  /** Runs what is due. Never throws: an alarm that fails six times would never ring again. */
+  /** Runs what is due. Never throws: the platform gives up on an alarm that fails six times. */
   async runDue(): Promise<void> {
     for (let step = 0; step < jobStepsPerAlarm; step++) {
       const job = this.earliest();
       if (!job || job.due > Date.now()) break;
       await this.runStep(job);
-      // Lets waiting questions in between two steps.
+      // Lets waiting requests run between two steps.
       await scheduler.wait(0);
     }
     this.setAlarm();
@@ -98,15 +89,12 @@ export class Jobs {
     }
   }
 
-  // A step may have rescheduled its job: that is newer than what it returns.
+  // A step may have scheduled its own job again: that is newer than its result.
   private moveUnlessChanged(job: Job, due: number | null, attempts: number): void {
-    const { kind, key } = job;
     const where = "WHERE kind = ? AND key = ? AND due = ? AND attempts = ?";
-    if (due === null) this.storage.sql.exec(`DELETE FROM jobs ${where}`, kind, key, job.due, job.attempts);
-    else {
-      const values = [due, attempts, kind, key, job.due, job.attempts];
-      this.storage.sql.exec(`UPDATE jobs SET due = ?, attempts = ? ${where}`, ...values);
-    }
+    const values = [job.kind, job.key, job.due, job.attempts];
+    if (due === null) jobsTable.delete(this.storage.sql, where, ...values);
+    else jobsTable.update(this.storage.sql, { due, attempts }, where, ...values);
   }
 
   private earliest(): Job | null {

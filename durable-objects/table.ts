@@ -10,7 +10,7 @@ export interface OptionalColumn<T> extends StoredColumn<T> {
 }
 
 /** A column that SQLite stores as it is; `T` may be narrower, such as a union of strings. */
-function plain<T extends SqlStorageValue>(): StoredColumn<T> {
+export function plain<T extends SqlStorageValue>(): StoredColumn<T> {
   return { encode: (value) => value, decode: (stored) => stored as T };
 }
 

@@ -3,14 +3,17 @@ import type { Answer, CanaryCount, HeadPointer, LabelResult, Question, Run } fro
 import { addSums, encodeSums, labelsIn } from "#core/head/sums.ts";
 import { fail, ok, type Result } from "#core/result.ts";
 import type { Hop } from "#core/rung/rung.ts";
-import { Jobs } from "../jobs.ts";
+import { Jobs, type Step } from "../jobs.ts";
 import { migrate } from "../migrate.ts";
 import { nameOf, parseRegionObjectName } from "../names.ts";
 import { registryObject, reviewObject } from "../stubs.ts";
 import { Asking } from "./answering/asking.ts";
 import { Escalation } from "./answering/escalation.ts";
+import { Intake } from "./answering/intake.ts";
+import { logOf } from "./answering/log.ts";
+import { NextRung } from "./answering/next-rung.ts";
 import { SemanticCache } from "./answering/semantic-cache.ts";
-import { closeQuestion } from "./answering/settle.ts";
+import { Settlement } from "./answering/settlement.ts";
 import { Waiters } from "./answering/waiters.ts";
 import type {
   CanaryPair,
@@ -28,114 +31,143 @@ import type {
   RegionState,
   SampleChanges,
 } from "./api.ts";
+import { blobReader, Manifests } from "./artefacts.ts";
 import { RegionJobs } from "./jobs.ts";
 import { Archive } from "./labels/archive.ts";
-import { CanaryCounts } from "./labels/canary-counts.ts";
-import { type ForgetNeeds, forget } from "./labels/forget.ts";
+import { Forgetting } from "./labels/forgetting.ts";
+import { Labelling } from "./labels/labelling.ts";
 import { LiveRule } from "./labels/live-rule.ts";
-import { type LabelNeeds, recordLabels } from "./labels/record-labels.ts";
+import { SampleKeeper } from "./labels/sample-keeper.ts";
 import { samplesSince } from "./labels/sample-pages.ts";
-import { Manifests } from "./manifests.ts";
 import { migrations } from "./migrations.ts";
+import { Mutex } from "./mutex.ts";
 import { Drift } from "./retrain/drift.ts";
 import { Retrain } from "./retrain/index.ts";
-import { RegionCounter } from "./tables/counts.ts";
+import { Archives } from "./tables/archives.ts";
+import { CanaryAnswers } from "./tables/canary-answers.ts";
+import { Counts } from "./tables/counts.ts";
 import { Embeddings } from "./tables/embeddings.ts";
 import { Heads } from "./tables/heads.ts";
 import { Questions } from "./tables/questions.ts";
+import { Runs } from "./tables/runs.ts";
 import { Samples } from "./tables/samples.ts";
-import { SumShards } from "./tables/sums.ts";
-import { Turns } from "./turns.ts";
+import { Sums } from "./tables/sums.ts";
+import { Thresholds } from "./tables/thresholds.ts";
+import { Trials } from "./tables/trials.ts";
+import { Windows } from "./tables/windows.ts";
 
 const runsShown = 50;
 
-/** A region of a model: stores escalated questions, answers them, records their labels, and retrains the region's head. */
+/** The object of a model's region: answers escalated questions, records labels and retrains the region's head. */
 export class RegionObject extends DurableObject<Env> implements RegionApi {
   private readonly region: string;
   private readonly jobs: Jobs;
-  private readonly turns = new Turns();
-  private readonly waiters = new Waiters();
+  private readonly mutex = new Mutex();
   private readonly manifests: Manifests;
   private readonly questions: Questions;
   private readonly samples: Samples;
-  private readonly sumShards: SumShards;
+  private readonly sumTable: Sums;
   private readonly heads: Heads;
-  private readonly counter: RegionCounter;
-  private readonly canary: CanaryCounts;
+  private readonly countTable: Counts;
+  private readonly canary: CanaryAnswers;
   private readonly drift: Drift;
   private readonly rule: LiveRule;
-  private readonly semanticCache: SemanticCache;
   private readonly archive: Archive;
-  private readonly escalation: Escalation;
+  private readonly semanticCache: SemanticCache;
+  private readonly waiters = new Waiters();
+  private readonly nextRung: NextRung;
+  private readonly settlement: Settlement;
+  private readonly asking: Asking;
+  private readonly labelling: Labelling;
+  private readonly forgetting: Forgetting;
   private readonly retrain: Retrain;
   private readonly scheduled: RegionJobs;
-  private readonly asking: Asking;
-  private readonly labelling: LabelNeeds;
-  private readonly forgetting: ForgetNeeds;
+  private readonly transaction = <T>(work: () => T): T => this.ctx.storage.transactionSync(work);
 
   constructor(ctx: DurableObjectState, env: Env) {
     super(ctx, env);
-    const { storage } = ctx;
-    const { sql } = storage;
-    migrate(storage, migrations);
+    migrate(ctx.storage, migrations);
+    const { sql } = ctx.storage;
     const { model, region } = parseRegionObjectName(nameOf(ctx.id));
+    const { mutex, waiters, transaction } = this;
+    const { ARTEFACTS: bucket, SPLIT_SECRET: splitSecret, NODE_ID: nodeId, DEPLOYMENT_KEY: deploymentKey } = env;
     const registry = () => registryObject(env, model);
     const review = () => reviewObject(env, model);
-    this.region = region;
-    this.jobs = new Jobs(storage, {
-      escalate: () => this.escalation.escalateDue(),
-      review: () => this.escalation.reviewDue(),
-      withdraw: (id) => this.scheduled.withdraw(id),
-      "forget-in-review": (id) => this.scheduled.forgetInReview(id),
-      retrain: (run, attempts) => this.retrain.step(run, attempts),
-      schedule: () => this.scheduled.startScheduledRun(),
-      register: () => this.scheduled.register(),
-      expire: () => this.scheduled.expire(),
-      rule: () => this.scheduled.publishRules(),
-      archive: (max) => this.turns.take(() => this.archive.step(Number(max))),
-      purge: (file) => this.turns.take(() => this.archive.purge(file)),
-      drift: () => this.scheduled.checkDrift(),
-    });
+    const readBlob = blobReader(bucket);
+    const log = logOf({ env, model, region });
+
+    const questions = new Questions(sql);
+    const samples = new Samples(sql);
     const embeddings = new Embeddings(sql);
-    this.manifests = new Manifests(env, model);
-    this.questions = new Questions(sql);
-    this.samples = new Samples(sql);
-    this.sumShards = new SumShards(sql);
-    this.heads = new Heads(sql);
-    this.counter = new RegionCounter(sql);
-    this.canary = new CanaryCounts(sql);
-    this.drift = new Drift(sql);
-    const { jobs, turns, waiters, manifests, questions, samples, heads, canary, drift } = this;
-    const [counts, sums] = [this.counter, this.sumShards];
-    this.rule = new LiveRule(sql, region, heads);
-    this.semanticCache = new SemanticCache(sql, embeddings);
-    this.archive = new Archive({ model, region, env, storage, jobs, samples, embeddings });
-    const { rule, semanticCache, archive } = this;
-    this.escalation = new Escalation({
-      ...{ model, region, env, storage, jobs, questions, counts, waiters, manifests, canary, review },
-      ...{ samples, embeddings, semanticCache, archive },
+    const sums = new Sums(sql);
+    const heads = new Heads(sql);
+    const counts = new Counts(sql);
+    const canary = new CanaryAnswers(sql);
+    const runs = new Runs(sql);
+    const drift = new Drift(sql);
+
+    // Filled at the end: the steps need units that need the jobs.
+    const steps: Record<string, Step> = {};
+    const jobs = new Jobs(ctx.storage, steps);
+    const manifests = new Manifests(env, model);
+    const rule = new LiveRule({
+      ...{ region, heads },
+      ...{ windows: new Windows(sql), trials: new Trials(sql), thresholds: new Thresholds(sql) },
     });
-    this.retrain = new Retrain({
-      ...{ model, region, env, storage, jobs, turns, manifests, registry, heads },
-      ...{ samples, embeddings, sums, semanticCache, drift },
+    const archive = new Archive({
+      ...{ model, region, bucket, archives: new Archives(sql), samples, embeddings, jobs, transaction },
     });
-    const { escalation, retrain } = this;
-    this.scheduled = new RegionJobs({
-      ...{ region, registry, review, storage, jobs, manifests, questions, samples, rule, heads, drift, retrain },
+    const semanticCache = new SemanticCache(sql, embeddings);
+    const nextRung = new NextRung(env, model);
+
+    const settlement = new Settlement({ questions, counts, waiters, jobs });
+    const sampleKeeper = new SampleKeeper({ samples, embeddings, semanticCache, counts, archive, jobs });
+    const intake = new Intake({ region, splitSecret, questions, settlement, rule, canary, jobs, transaction });
+    const escalation = new Escalation({
+      ...{ model, region, nodeId, nextRung, review, manifests, questions },
+      ...{ settlement, sampleKeeper, canary, jobs, log, transaction },
     });
+    const retrain = new Retrain({
+      ...{ manifests, samples, embeddings, semanticCache, drift, readBlob, runs, jobs, mutex, transaction },
+      embed: { region, embeddings, samples, semanticCache, runs, transaction },
+      count: { embeddings, sums, runs, transaction },
+      solve: { region, sums, readBlob },
+      judge: { model, region, deploymentKey, readBlob, registry, heads, runs, transaction },
+      publish: { bucket, registry, heads, runs, transaction },
+    });
+    const scheduled = new RegionJobs({
+      ...{ region, registry, review, jobs, mutex, manifests, questions, samples, heads },
+      ...{ rule, drift, archive, escalation, retrain, transaction },
+    });
+    Object.assign(steps, scheduled.steps);
+
+    this.region = region;
+    this.jobs = jobs;
+    this.manifests = manifests;
+    this.questions = questions;
+    this.samples = samples;
+    this.sumTable = sums;
+    this.heads = heads;
+    this.countTable = counts;
+    this.canary = canary;
+    this.drift = drift;
+    this.rule = rule;
+    this.archive = archive;
+    this.semanticCache = semanticCache;
+    this.nextRung = nextRung;
+    this.settlement = settlement;
+    this.retrain = retrain;
+    this.scheduled = scheduled;
     this.asking = new Asking({
-      ...{ model, region, env, storage, jobs, questions, counts, waiters, manifests, rule, canary },
-      ...{ semanticCache, heads, escalation },
-      inheritCertificate: (base) => this.scheduled.inheritCertificate(base),
-      scheduleJobs: (manifest) => this.scheduled.schedule(manifest),
+      ...{ manifests, questions, heads, counts, semanticCache, intake, escalation, waiters, jobs, scheduled, log },
     });
-    this.labelling = {
-      ...{ model, region, env, storage, jobs, questions, counts, waiters, manifests, rule, canary },
-      ...{ samples, embeddings, semanticCache, archive },
-    };
-    this.forgetting = {
-      ...{ storage, jobs, questions, samples, embeddings, sums, archive, rule, canary, semanticCache, waiters },
-    };
+    this.labelling = new Labelling({
+      ...{ region, splitSecret, manifests, questions, samples, archive, sampleKeeper, settlement },
+      ...{ rule, canary, counts, jobs, log, transaction },
+    });
+    this.forgetting = new Forgetting({
+      ...{ questions, samples, embeddings, sums, archive, rule, canary, semanticCache, waiters, jobs, transaction },
+    });
   }
 
   override async alarm(): Promise<void> {
@@ -146,8 +178,8 @@ export class RegionObject extends DurableObject<Env> implements RegionApi {
     return this.asking.ask(base, questions, hop);
   }
 
-  keep(base: number, arrivals: IncomingQuestion[], hop: Hop): Promise<Result<RegionReply, QuestionConflict>> {
-    return this.asking.keep(base, arrivals, hop);
+  keep(base: number, incoming: IncomingQuestion[], hop: Hop): Promise<Result<RegionReply, QuestionConflict>> {
+    return this.asking.keep(base, incoming, hop);
   }
 
   async read(id: string, owner: string | null, waitMs: number): Promise<Result<Answer, ReadRefusal>> {
@@ -164,47 +196,37 @@ export class RegionObject extends DurableObject<Env> implements RegionApi {
     context: LabelContext,
   ): Promise<Result<LabelResult[], LabelRefusal>> {
     const manifest = await this.manifests.get(base);
-    this.scheduled.schedule(manifest);
-    const recorded = await recordLabels(this.labelling, manifest, labels, context);
+    this.scheduled.start(manifest);
+    const recorded = await this.labelling.record(manifest, labels, context);
     if (recorded.ok) this.scheduled.bringRetrainForward(manifest);
     return recorded;
   }
 
   async recordHumanLabel({ id, label, instance, at, traceparent = null }: HumanLabel): Promise<void> {
-    const { questions, samples } = this;
-    // It was on its way when the question was forgotten.
+    const { questions, samples, manifests, scheduled } = this;
+    // The question was forgotten while the label was on its way.
     if (!questions.find(id) && samples.isForgotten(id)) return;
     const asked = questions.find(id)?.base;
-    let manifest = asked === undefined ? null : await this.manifests.get(asked);
-    // A version that came since may have a label that the one that was asked has not.
-    if (!manifest?.labels.includes(label)) manifest = await this.scheduled.currentManifest();
+    let manifest = asked === undefined ? null : await manifests.get(asked);
+    // A newer version may have a label that the version that was asked has not.
+    if (!manifest?.labels.includes(label)) manifest = await scheduled.currentManifest();
     if (manifest === null) return;
-    const context: LabelContext = {
-      owner: null,
-      source: "human",
-      labelledAt: questions.find(id)?.at ?? at,
-      traceparent,
-    };
-    const recorded = await recordLabels(
-      this.labelling,
-      manifest,
-      [{ id, label, at, ...(instance ? { instance } : {}) }],
-      context,
-    );
-    // A correction of what was forgotten with its whole region: it was here once, so it brings no instance.
+    const labelledAt = questions.find(id)?.at ?? at;
+    const context: LabelContext = { owner: null, source: "human", labelledAt, traceparent };
+    const given = { id, label, at, ...(instance ? { instance } : {}) };
+    const recorded = await this.labelling.record(manifest, [given], context);
+    // A correction brings no instance. If its region was forgotten, there is nothing to correct.
     if (!recorded.ok && recorded.error.kind === "no-instance") return;
-    if (!recorded.ok) throw new Error(`The label of question '${id}' was refused: ${recorded.error.kind}`);
-    this.scheduled.bringRetrainForward(manifest);
+    if (!recorded.ok) throw new Error(`The label of question '${id}' was refused: ${recorded.error.kind}.`);
+    scheduled.bringRetrainForward(manifest);
   }
 
   async closeUnanswered(id: string): Promise<void> {
-    const { questions, manifests } = this;
-    const { storage } = this.ctx;
+    const { questions, manifests, settlement, transaction } = this;
     const base = questions.find(id)?.base;
     const manifest = base === undefined ? null : await manifests.get(base);
     const answer = questions.find(id)?.answer;
-    if (manifest && answer)
-      storage.transactionSync(() => closeQuestion(this.labelling, manifest, { ...answer, status: "answered" }));
+    if (manifest && answer) transaction(() => settlement.close(manifest, { ...answer, status: "answered" }));
   }
 
   async startRetrain(base: number, at: number, waitMs: number): Promise<Run> {
@@ -213,22 +235,19 @@ export class RegionObject extends DurableObject<Env> implements RegionApi {
   }
 
   prepare(version: number): boolean {
-    const { samples } = this;
-    if (samples.lastNumber() === 0 || this.retrain.runs.hasVerdictOn(version)) return true;
+    if (this.samples.lastNumber() === 0 || this.retrain.runs.hasVerdictOn(version)) return true;
     this.retrain.start(version, Date.now());
     return false;
   }
 
   async countCanary({ watch, stable, canary }: CanaryPair): Promise<CanaryCount> {
-    const { manifests, canary: counts } = this;
-    const { storage } = this.ctx;
-    const [before, next] = await Promise.all([manifests.get(stable), manifests.get(canary)]);
-    storage.transactionSync(() => counts.begin(watch, before, next));
-    return counts.count();
+    const [before, next] = await Promise.all([this.manifests.get(stable), this.manifests.get(canary)]);
+    this.transaction(() => this.canary.begin(watch, before, next));
+    return this.canary.count();
   }
 
   endCanary(watch: number): void {
-    this.ctx.storage.transactionSync(() => this.canary.end(watch));
+    this.transaction(() => this.canary.end(watch));
   }
 
   setHead(base: number, pointer: HeadPointer): void {
@@ -236,49 +255,47 @@ export class RegionObject extends DurableObject<Env> implements RegionApi {
   }
 
   forgetQuestion(id: string, owner: string | null): Promise<Result<null, ForgetRefusal>> {
-    return this.turns.take(async () => {
-      const forgotten = await forget(this.forgetting, id, owner);
+    return this.mutex.run(async () => {
+      const forgotten = await this.forgetting.forget(id, owner);
       if (forgotten.ok) this.retrain.restart();
       return forgotten;
     });
   }
 
   samplesSince(revision: number): Promise<SampleChanges> {
-    return samplesSince({ samples: this.samples, archive: this.archive }, revision);
+    return samplesSince(this.samples, this.archive, revision);
   }
 
   async sums(base: number): Promise<{ labels: number; backbone: string; bytes: ArrayBuffer }> {
     const { thin } = await this.manifests.get(base);
     const { width, classes } = thin.head;
-    const parts = this.sumShards.readAll(thin.backbone.sha256, width, classes);
-    const all = parts.reduce((sum, part) => addSums(sum, part));
+    const folds = this.sumTable.readAll(thin.backbone.sha256, width, classes);
+    const all = folds.reduce((sum, fold) => addSums(sum, fold));
     return { labels: labelsIn(all), backbone: thin.backbone.sha256, bytes: encodeSums(all).buffer };
   }
 
   counts(): RegionActivity {
-    const { counter: counts, questions, region } = this;
-    const { open } = questions.counts();
-    return { region, versions: counts.all(), open, breaker: this.escalation.breaker.state(Date.now()) };
+    const { open } = this.questions.counts();
+    return { region: this.region, versions: this.countTable.all(), open, breaker: this.nextRung.breakerState() };
   }
 
   async state(base: number): Promise<RegionState> {
-    const { region, questions, samples, heads, jobs, rule, drift, archive, semanticCache } = this;
     const manifest = await this.manifests.get(base);
     const [lastRun = null] = this.retrain.runs.latest(1);
     return {
-      certificate: rule.state(manifest),
-      rule: heads.pointer(base).rule,
-      semanticCache: semanticCache.state(base),
-      drift: drift.latest(),
-      archived: archive.count(),
+      certificate: this.rule.state(manifest),
+      rule: this.heads.pointer(base).rule,
+      semanticCache: this.semanticCache.state(base),
+      drift: this.drift.latest(),
+      archived: this.archive.count(),
       bytes: this.ctx.storage.sql.databaseSize,
-      region,
-      headManifest: heads.current(base),
-      questions: questions.counts(),
-      samples: samples.counts(),
-      newestSampleAt: samples.newest(),
-      breaker: this.escalation.breaker.state(Date.now()),
-      retrainDueAt: jobs.dueOf("schedule", ""),
+      region: this.region,
+      headManifest: this.heads.current(base),
+      questions: this.questions.counts(),
+      samples: this.samples.counts(),
+      newestSampleAt: this.samples.newest(),
+      breaker: this.nextRung.breakerState(),
+      retrainDueAt: this.jobs.dueOf("schedule", ""),
       lastRun,
     };
   }
@@ -288,15 +305,15 @@ export class RegionObject extends DurableObject<Env> implements RegionApi {
   }
 
   forget(): Promise<void> {
-    return this.turns.take(async () => {
-      // Before they go: revisions are not used twice.
+    return this.mutex.run(async () => {
+      // Read before the tables are deleted: revisions are never used twice.
       const revision = this.samples.lastRevision() + 1;
       await this.archive.removeAll();
       this.semanticCache.drop();
       await this.ctx.storage.deleteAlarm();
       await this.ctx.storage.deleteAll();
       migrate(this.ctx.storage, migrations);
-      this.samples.beginAgain(revision);
+      this.samples.startOver(revision);
       this.retrain.restart();
     });
   }

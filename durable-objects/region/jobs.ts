@@ -1,14 +1,14 @@
 import { type ClassifyManifest, questionKeepMs } from "#core/contract/index.ts";
-import type { Jobs } from "../jobs.ts";
-import { jobRetryMaxMs } from "../jobs.ts";
-import type { RegistryApi } from "../registry/api.ts";
-import type { ReviewApi } from "../review/api.ts";
-import type { Remote } from "../stubs.ts";
-import type { LiveRule } from "./labels/live-rule.ts";
-import { labelDueMs } from "./labels/live-rule.ts";
-import type { Manifests } from "./manifests.ts";
-import type { Drift } from "./retrain/drift.ts";
-import { driftEveryMs } from "./retrain/drift.ts";
+import { type Jobs, jobRetryMaxMs, type Step } from "#objects/jobs.ts";
+import type { RegistryApi } from "#objects/registry/api.ts";
+import type { ReviewApi } from "#objects/review/api.ts";
+import type { Remote } from "#objects/stubs.ts";
+import type { Escalation } from "./answering/escalation.ts";
+import type { Manifests } from "./artefacts.ts";
+import type { Archive } from "./labels/archive.ts";
+import { type LiveRule, labelDueMs } from "./labels/live-rule.ts";
+import type { Mutex } from "./mutex.ts";
+import { type Drift, driftEveryMs } from "./retrain/drift.ts";
 import type { Retrain } from "./retrain/index.ts";
 import type { Heads } from "./tables/heads.ts";
 import type { Questions } from "./tables/questions.ts";
@@ -17,36 +17,56 @@ import type { Samples } from "./tables/samples.ts";
 /** A retrain is brought forward once one label in this many is new. */
 const retrainFreshShare = 20;
 /** How often a region checks whether its canary has become the stable version. */
-const inheritanceCheckEveryMs = 60_000;
+const inheritCheckMs = 60_000;
 
-/** What a region's scheduled jobs touch. */
-export interface RegionJobsNeeds {
+/** What the jobs of a region read and change. */
+interface RegionJobsNeeds {
   region: string;
-  registry: () => Pick<Remote<RegistryApi>, "pointer" | "registerRegion" | "setRule">;
-  review: () => Pick<Remote<ReviewApi>, "withdraw" | "forget">;
-  storage: Pick<DurableObjectStorage, "transactionSync">;
-  jobs: Pick<Jobs, "put" | "bring" | "dueOf">;
+  registry: () => Remote<RegistryApi>;
+  review: () => Remote<ReviewApi>;
+  jobs: Jobs;
+  mutex: Mutex;
   manifests: Pick<Manifests, "get">;
   questions: Pick<Questions, "expire" | "nextExpiry">;
   samples: Pick<Samples, "lastRevision">;
-  rule: LiveRule;
   heads: Pick<Heads, "set">;
-  drift: Pick<Drift, "look">;
-  retrain: Pick<Retrain, "start" | "runs">;
+  rule: LiveRule;
+  drift: Drift;
+  archive: Archive;
+  escalation: Escalation;
+  retrain: Retrain;
+  transaction: <T>(work: () => T) => T;
 }
 
-/** The scheduled jobs of a region: registering, retraining, publishing its rule, checking for drift, expiring. */
+/** The scheduled jobs of a region. */
 export class RegionJobs {
+  /** One step for each kind of job. */
+  readonly steps: Record<string, Step>;
   private readonly needs: RegionJobsNeeds;
-  /** When a version was last checked for inheriting a certificate. */
-  private readonly inheritanceCheckedAt = new Map<number, number>();
+  /** When this instance last checked, for each version, whether it may inherit a certificate. */
+  private readonly inheritCheckedAt = new Map<number, number>();
 
   constructor(needs: RegionJobsNeeds) {
     this.needs = needs;
+    const { mutex, archive, escalation, retrain, review } = needs;
+    this.steps = {
+      register: () => this.register(),
+      escalate: () => escalation.escalateDue(),
+      review: () => escalation.reviewDue(),
+      withdraw: (id) => done(review().withdraw([id])),
+      "forget-in-review": (id) => done(review().forget([id])),
+      schedule: () => this.startScheduledRun(),
+      retrain: (run, attempts) => retrain.step(run, attempts),
+      rule: () => this.publishRules(),
+      drift: () => this.checkDrift(),
+      archive: (max) => mutex.run(() => archive.step(Number(max))),
+      purge: (file) => mutex.run(() => archive.purge(file)),
+      expire: () => this.expire(),
+    };
   }
 
-  /** Schedules the jobs that every region has, once. */
-  schedule({ policy }: ClassifyManifest): void {
+  /** Schedules the recurring jobs, once. */
+  start({ policy }: ClassifyManifest): void {
     const { jobs } = this.needs;
     if (jobs.dueOf("schedule", "") !== null) return;
     const now = Date.now();
@@ -57,117 +77,98 @@ export class RegionJobs {
     jobs.put("rule", "", now + labelDueMs);
   }
 
-  /** The version that serves this region. */
-  async currentBase(): Promise<number | null> {
-    const { stable, heldBack } = await this.registry().pointer();
-    return heldBack[this.needs.region] ?? stable;
-  }
-
-  /** The manifest of the version that serves this region; null while none does. */
+  /** Returns the manifest of the version that serves this region; null while none does. */
   async currentManifest(): Promise<ClassifyManifest | null> {
-    const base = await this.currentBase();
-    return base === null ? null : this.needs.manifests.get(base);
+    const { registry, region, manifests } = this.needs;
+    const { stable, heldBack } = await registry().pointer();
+    const base = heldBack[region] ?? stable;
+    return base === null ? null : manifests.get(base);
   }
 
-  /** A version that now serves the region goes on with the certificate of the one before; a canary earns its own. */
+  /** Gives a version that now serves the region the certificate of the one before. A canary earns its own. */
   async inheritCertificate(base: number): Promise<void> {
-    const { rule, storage, region } = this.needs;
-    if (!rule.mayInherit(base) || (this.inheritanceCheckedAt.get(base) ?? 0) > Date.now() - inheritanceCheckEveryMs)
-      return;
-    this.inheritanceCheckedAt.set(base, Date.now());
-    const { stable, canary, heldBack } = await this.registry().pointer();
+    const { registry, region, rule, transaction } = this.needs;
+    if (!rule.mayInherit(base) || (this.inheritCheckedAt.get(base) ?? 0) > Date.now() - inheritCheckMs) return;
+    this.inheritCheckedAt.set(base, Date.now());
+    const { stable, canary, heldBack } = await registry().pointer();
     if ((heldBack[region] ?? stable) !== base) return;
-    storage.transactionSync(() => rule.inherit(base, canary?.version ?? null));
+    transaction(() => rule.inherit(base, canary?.version ?? null));
   }
 
-  /** The job `register`: the registry knows of the region. */
-  async register(): Promise<null> {
-    await this.registry().registerRegion(this.needs.region);
-    return null;
-  }
-
-  /** The job `schedule`: a retrain, as often as the model says. */
-  async startScheduledRun(): Promise<number> {
-    const manifest = await this.currentManifest();
-    if (!manifest) return Date.now() + jobRetryMaxMs;
-    const { retrainEverySeconds, retrainAfterSeconds } = manifest.policy;
-    // A run under way does not learn what came since it began.
-    const isLate = this.needs.retrain.runs.runningOn(manifest.version) !== null && this.isMuchNew(manifest);
-    this.needs.retrain.start(manifest.version, Date.now());
-    return Date.now() + (isLate && retrainAfterSeconds !== null ? retrainAfterSeconds : retrainEverySeconds) * 1_000;
-  }
-
-  /** Brings the next retrain forward after new labels, where the model says so. */
+  /** Brings the next retrain forward after new labels, where the policy says so. */
   bringRetrainForward(manifest: ClassifyManifest): void {
     const { retrainAfterSeconds } = manifest.policy;
     if (retrainAfterSeconds === null || !this.isMuchNew(manifest)) return;
-    this.needs.jobs.bring("schedule", "", Date.now() + retrainAfterSeconds * 1_000);
+    this.needs.jobs.bringForward("schedule", "", Date.now() + retrainAfterSeconds * 1_000);
   }
 
-  // Enough, that all retrains together stay a small multiple of the last.
+  private async register(): Promise<null> {
+    await this.needs.registry().registerRegion(this.needs.region);
+    return null;
+  }
+
+  private async startScheduledRun(): Promise<number> {
+    const { retrain } = this.needs;
+    const manifest = await this.currentManifest();
+    if (!manifest) return Date.now() + jobRetryMaxMs;
+    const { retrainEverySeconds, retrainAfterSeconds } = manifest.policy;
+    // A run in progress does not learn from what arrived after its start.
+    const isLate = retrain.runs.runningOn(manifest.version) !== null && this.isMuchNew(manifest);
+    retrain.start(manifest.version, Date.now());
+    return Date.now() + (isLate && retrainAfterSeconds !== null ? retrainAfterSeconds : retrainEverySeconds) * 1_000;
+  }
+
+  // Waiting for a share of all labels keeps the cost of all retrains a small multiple of the last one's.
   private isMuchNew({ version }: ClassifyManifest): boolean {
     const last = this.needs.samples.lastRevision();
     return (last - this.needs.retrain.runs.lastSampleOn(version)) * retrainFreshShare >= last;
   }
 
-  /** The job `rule`: the edge hears of a rule that has moved far enough, or gained or lost its certificate. */
-  async publishRules(): Promise<number> {
+  private async publishRules(): Promise<number> {
     const { rule, manifests } = this.needs;
-    // A version that serves nobody any more may still get labels, and be rolled back to.
+    // A version that serves nobody may still receive labels, and may be rolled back to.
     const bases = new Set([...(await this.servedBases()), ...rule.basesWaiting()]);
     for (const base of bases) await this.publishRule(await manifests.get(base));
     return rule.nextDue() ?? Date.now() + labelDueMs;
   }
 
   private async publishRule(manifest: ClassifyManifest): Promise<void> {
-    const { rule, storage, region, heads } = this.needs;
-    storage.transactionSync(() => rule.advance(manifest));
-    const changed = rule.ruleChange(manifest);
+    const { registry, region, rule, heads, transaction } = this.needs;
+    transaction(() => rule.advance(manifest));
+    const changed = rule.ruleToPublish(manifest);
     if (!changed) return;
-    const pointer = await this.registry().setRule(manifest.version, region, changed);
-    storage.transactionSync(() => {
+    const pointer = await registry().setRule(manifest.version, region, changed);
+    transaction(() => {
       heads.set(manifest.version, pointer);
       rule.setPublished(manifest, changed);
     });
   }
 
-  /** The versions that answer this region's questions: a canary's, too, unless the region is held. */
+  // The versions that answer this region's questions: a canary as well, unless the region is held back.
   private async servedBases(): Promise<number[]> {
-    const { stable, heldBack, canary } = await this.registry().pointer();
-    const own = heldBack[this.needs.region];
+    const { registry, region } = this.needs;
+    const { stable, heldBack, canary } = await registry().pointer();
+    const own = heldBack[region];
     const bases = own === undefined ? [stable, canary?.version] : [own];
-    return bases.filter((base) => base !== null && base !== undefined) as number[];
+    return bases.filter((base) => base !== null && base !== undefined);
   }
 
-  /** The job `drift`: a monthly look at what comes in; an alarm brings the next retrain forward. */
-  async checkDrift(): Promise<number> {
+  private async checkDrift(): Promise<number> {
     const { drift, jobs } = this.needs;
     const manifest = await this.currentManifest();
-    if (manifest && drift.look(manifest, Date.now()).alarm) jobs.bring("schedule", "", Date.now());
+    if (manifest && drift.check(manifest, Date.now()).alarm) jobs.bringForward("schedule", "", Date.now());
     return Date.now() + driftEveryMs;
   }
 
-  /** The job `withdraw`: a question that is answered needs no person any more. */
-  async withdraw(id: string): Promise<null> {
-    await this.needs.review().withdraw([id]);
-    return null;
-  }
-
-  /** Runs a job `forget-in-review`: the review queue deletes a question that was forgotten. */
-  async forgetInReview(id: string): Promise<null> {
-    await this.needs.review().forget([id]);
-    return null;
-  }
-
-  /** The job `expire`: questions and trials whose time is over. */
-  async expire(): Promise<number> {
+  private async expire(): Promise<number> {
     const { questions, rule } = this.needs;
     questions.expire(Date.now());
     rule.expire();
     return Math.max(questions.nextExpiry() ?? 0, Date.now() + jobRetryMaxMs);
   }
+}
 
-  private registry() {
-    return this.needs.registry();
-  }
+async function done(call: Promise<unknown>): Promise<null> {
+  await call;
+  return null;
 }

@@ -8,7 +8,7 @@ const checkMs = 1_000;
 
 /** What preparing regions for a version needs. */
 interface Needs {
-  jobs: Pick<Jobs, "bring" | "drop" | "keys">;
+  jobs: Pick<Jobs, "bringForward" | "drop" | "keys">;
   versions: Pick<Versions, "get" | "setState">;
   heads: Pick<HeadPointers, "regionsWithHead" | "markReady">;
   rollout: Pick<Rollout, "pointer" | "release">;
@@ -27,7 +27,7 @@ export class Preparations {
 
   /** Requests that a region prepares for a version. */
   request(version: number, region: string): void {
-    this.needs.jobs.bring("prepare", keyOf(version, region), Date.now());
+    this.needs.jobs.bringForward("prepare", keyOf(version, region), Date.now());
   }
 
   /** Requests it again from the regions that lose a head with the rollout: they may have learned since the version came. */

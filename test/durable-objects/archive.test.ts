@@ -196,20 +196,20 @@ describe("more samples than a region keeps at hand", () => {
 /** Does something whenever the archive has written to R2, before its table knows. */
 function afterPut(work: (object: RegionObject) => unknown): Promise<void> {
   return narrow.inside((object) => {
-    const { archive } = object as unknown as { archive: { needs: { env: Env } } };
-    const { env: real } = archive.needs;
+    const { archive } = object as unknown as { archive: { needs: { bucket: R2Bucket } } };
+    const { bucket: real } = archive.needs;
     const put: R2Bucket["put"] = async (...given: Parameters<R2Bucket["put"]>) => {
-      const written = await real.ARTEFACTS.put(...given);
+      const written = await real.put(...given);
       await work(object);
       return written as R2Object;
     };
-    const bucket = new Proxy(real.ARTEFACTS, {
+    const bucket = new Proxy(real, {
       get: (target, name) => {
         const value = name === "put" ? put : Reflect.get(target, name);
         return typeof value === "function" ? value.bind(target) : value;
       },
     });
-    archive.needs.env = { ...real, ARTEFACTS: bucket };
+    archive.needs.bucket = bucket;
   });
 }
 

@@ -1,19 +1,29 @@
 import { describe, expect, it } from "vitest";
 import { jobsTable } from "#objects/jobs.ts";
+import { driftsTable } from "#objects/region/retrain/drift.ts";
+import { archivedTable, archivesTable } from "#objects/region/tables/archives.ts";
+import { answersTable, canariesTable } from "#objects/region/tables/canary-answers.ts";
+import { embeddingsTable } from "#objects/region/tables/embeddings.ts";
+import { headsTable } from "#objects/region/tables/heads.ts";
 import { questionsTable } from "#objects/region/tables/questions.ts";
-import { runsTable } from "#objects/region/tables/runs.ts";
-import { samplesTable } from "#objects/region/tables/samples.ts";
-import { trialsTable, windowsTable } from "#objects/region/tables/windows.ts";
+import { runStateTable, runsTable } from "#objects/region/tables/runs.ts";
+import { samplesTable, tombstonesTable } from "#objects/region/tables/samples.ts";
+import { thresholdsTable } from "#objects/region/tables/thresholds.ts";
+import { trialsTable } from "#objects/region/tables/trials.ts";
+import { windowsTable } from "#objects/region/tables/windows.ts";
 import { TestRegion } from "../helpers/region.ts";
 
 const region = new TestRegion("tables");
 
+const tables = [
+  ...[jobsTable, questionsTable, samplesTable, tombstonesTable, embeddingsTable, headsTable, archivesTable],
+  ...[archivedTable, trialsTable, windowsTable, thresholdsTable, runsTable, runStateTable, canariesTable, answersTable],
+  driftsTable,
+];
+
 describe("a table of a region", () => {
-  it.each([jobsTable, questionsTable, runsTable, samplesTable, trialsTable, windowsTable])(
-    "declares the columns that the migrations create: $name",
-    async ({ name, columns }) => {
-      const created = await region.rows(`SELECT name FROM pragma_table_info('${name}') ORDER BY name`);
-      expect(Object.keys(columns).sort()).toEqual(created.map((column) => column.name));
-    },
-  );
+  it.each(tables)("declares the columns that the migrations create: $name", async ({ name, columns }) => {
+    const created = await region.rows(`SELECT name FROM pragma_table_info('${name}') ORDER BY name`);
+    expect(Object.keys(columns).sort()).toEqual(created.map((column) => column.name));
+  });
 });

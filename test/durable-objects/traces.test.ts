@@ -2,7 +2,7 @@ import { env } from "cloudflare:workers";
 import { beforeAll, describe, expect, it } from "vitest";
 import type { Answer } from "#core/contract/index.ts";
 import { beginSpan, parseTraceparent } from "#core/trace-context.ts";
-import { logHere } from "#objects/region/log.ts";
+import { logOf } from "#objects/region/answering/log.ts";
 import { call, eventually, expectOk, instance, publish } from "../helpers/edge.ts";
 import { type Heard, listen } from "../helpers/listen.ts";
 
@@ -42,7 +42,7 @@ describe("the region's log", () => {
     const heard = listen();
     const line = { event: "stored", span: beginSpan({}), ids: ["shop~north~unsaid"] } as const;
     for (const LOG_ANSWERS of ["off", "escalated"]) {
-      logHere({ env: { ...env, LOG_ANSWERS }, model: "shop", region: LOG_ANSWERS }, line);
+      logOf({ env: { LOG_ANSWERS }, model: "shop", region: LOG_ANSWERS })(line);
     }
     expect(heard("shop~north~unsaid").map(({ region }) => region)).toEqual(["escalated"]);
   });

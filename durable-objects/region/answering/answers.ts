@@ -9,7 +9,7 @@ import {
 import { argMax } from "#core/head/head.ts";
 import type { StoredQuestion } from "../tables/questions.ts";
 
-/** Returns the provisional answer of a question that comes in: the inference of the rung below. */
+/** Returns the provisional answer to a question that arrives: the inference of the rung below. */
 export function provisionalAnswer(
   { model, labels, version }: ClassifyManifest,
   { id, region, inference }: Question,
@@ -31,7 +31,7 @@ export function provisionalAnswer(
   };
 }
 
-/** Returns the opinions of the rungs below, and of the semantic cache, when a question comes in. */
+/** Returns the opinions of the rungs below the region, and of the semantic cache. */
 export function opinionsOf(manifest: ClassifyManifest, question: Question, fromCache: Answer | null): Opinion[] {
   const hasInference = question.inference?.scores.length === manifest.labels.length;
   return [
@@ -40,12 +40,12 @@ export function opinionsOf(manifest: ClassifyManifest, question: Question, fromC
   ];
 }
 
-/** Returns a rung's opinion from its answer. */
+/** Returns the opinion in an answer. */
 export function opinionOf({ rung, version, label, confidence, scores }: Answer): Opinion {
   return { rung, version, label, confidence, scores };
 }
 
-/** The answer once a label is known: a person or the world said so. */
+/** Returns the answer to a question whose label is known. */
 export function labelledAnswer(row: StoredQuestion, label: string, source: "truth" | "human"): Answer {
   const others = Object.fromEntries(Object.keys(row.answer.scores).map((name) => [name, 0]));
   const scores = { ...others, [label]: 1 };

@@ -3,31 +3,35 @@ import { outcomeOf } from "#core/log.ts";
 import { fail, ok, type Result } from "#core/result.ts";
 import { type Hop, nextRungTimeoutMs } from "#core/rung/rung.ts";
 import { beginSpan, type Span, traceHeaders } from "#core/trace-context.ts";
+import type { Jobs } from "#objects/jobs.ts";
 import type { IncomingQuestion, QuestionConflict, RegionReply } from "../api.ts";
-import { type LogNeeds, logHere } from "../log.ts";
-import type { Manifests } from "../manifests.ts";
-import type { RegionCounter } from "../tables/counts.ts";
+import type { Manifests } from "../artefacts.ts";
+import type { RegionJobs } from "../jobs.ts";
+import type { Counts } from "../tables/counts.ts";
 import type { Heads } from "../tables/heads.ts";
+import type { Questions } from "../tables/questions.ts";
 import { type Escalation, escalationBackoffMs } from "./escalation.ts";
-import { type RecordNeeds, recordOf, type StoreNeeds, store } from "./intake.ts";
+import type { Intake } from "./intake.ts";
+import type { Log } from "./log.ts";
 import type { SemanticCache } from "./semantic-cache.ts";
 import type { Waiters } from "./waiters.ts";
 
-/** What asking touches. */
-export type AskingNeeds = RecordNeeds &
-  StoreNeeds &
-  LogNeeds & {
-    manifests: Pick<Manifests, "get">;
-    semanticCache: Pick<SemanticCache, "answer">;
-    waiters: Pick<Waiters, "wait">;
-    counts: Pick<RegionCounter, "asked">;
-    heads: Pick<Heads, "pointer">;
-    escalation: Pick<Escalation, "escalate" | "traces" | "isInFlight">;
-    inheritCertificate: (base: number) => Promise<void>;
-    scheduleJobs: (manifest: ClassifyManifest) => void;
-  };
+/** What asking reads and changes. */
+interface AskingNeeds {
+  manifests: Pick<Manifests, "get">;
+  questions: Pick<Questions, "find" | "setReview">;
+  heads: Pick<Heads, "pointer">;
+  counts: Pick<Counts, "asked" | "answered">;
+  semanticCache: Pick<SemanticCache, "answer">;
+  intake: Intake;
+  escalation: Escalation;
+  waiters: Pick<Waiters, "wait">;
+  jobs: Pick<Jobs, "bringForward">;
+  scheduled: Pick<RegionJobs, "start" | "inheritCertificate">;
+  log: Log;
+}
 
-/** How questions come in: each is stored first, then answered from memory or from above. */
+/** Takes questions: each is stored first, then answered by the semantic cache or by the rungs above. */
 export class Asking {
   private readonly needs: AskingNeeds;
 
@@ -35,25 +39,25 @@ export class Asking {
     this.needs = needs;
   }
 
-  /** Takes questions that the edge was not sure of, each once, and answers as far as memory and the rungs above do in time. */
+  /** Stores escalated questions, each once, and answers those that the semantic cache or the rungs above answer in time. */
   async ask(base: number, questions: Question[], from: Hop): Promise<Result<RegionReply, QuestionConflict>> {
     const span = beginSpan(from);
     const hop = { ...from, ...traceHeaders(span) };
     const { manifests, semanticCache, waiters, counts } = this.needs;
     const arrivedAt = Date.now();
     const deadline = arrivedAt + hop.remainingMs;
-    // Should this instance die while the next rung is asked, the job asks again.
+    // If this instance is evicted while it asks the next rung, the job asks again.
     const escalateAt = arrivedAt + Math.min(hop.remainingMs, nextRungTimeoutMs) + escalationBackoffMs;
     const manifest = await manifests.get(base);
     const arrivals = questions.map((question) => ({ question, answer: semanticCache.answer(manifest, question) }));
-    const stored = await this.take(manifest, arrivals, hop, escalateAt);
+    const stored = await this.store(manifest, arrivals, hop, escalateAt);
     if (!stored.ok) return stored;
     counts.asked(base, stored.value.size);
     for (const { question, answer } of arrivals) {
       if (answer && stored.value.has(question.id))
         counts.answered(base, answer.rung, answer.accepted, Date.now() - arrivedAt);
     }
-    this.log(
+    this.logStored(
       arrivals.filter(({ question }) => stored.value.has(question.id)),
       span,
     );
@@ -66,10 +70,10 @@ export class Asking {
     return ok(this.reply(base, questions, new Map([...traces, ...known]), hop.trace));
   }
 
-  /** Keeps questions that the edge answered itself, each once: the first answer to an id stays. */
+  /** Stores questions that the edge answered, each once: the first answer to an id stays. */
   async keep(base: number, arrivals: IncomingQuestion[], hop: Hop): Promise<Result<RegionReply, QuestionConflict>> {
     const manifest = await this.needs.manifests.get(base);
-    const stored = await this.take(manifest, arrivals, hop, 0);
+    const stored = await this.store(manifest, arrivals, hop, 0);
     if (!stored.ok) return stored;
     this.needs.counts.asked(base, 0);
     const questions = arrivals.map(({ question }) => question);
@@ -77,39 +81,37 @@ export class Asking {
     return ok(this.reply(base, questions, traces, hop.trace));
   }
 
-  /** Stores questions, and gives the ids of those that are new. */
-  private async take(
+  /** Stores questions and returns the ids of the new ones. */
+  private async store(
     manifest: ClassifyManifest,
     arrivals: IncomingQuestion[],
     hop: Hop,
     escalateAt: number,
   ): Promise<Result<Set<string>, QuestionConflict>> {
-    const { questions, jobs } = this.needs;
-    await this.needs.inheritCertificate(manifest.version);
+    const { questions, jobs, intake, scheduled } = this.needs;
+    await scheduled.inheritCertificate(manifest.version);
     const isNew = new Set(arrivals.flatMap(({ question: { id } }) => (questions.find(id) ? [] : [id])));
-    const records = await Promise.all(
-      arrivals.map((arrival) => recordOf(this.needs, manifest, arrival, hop, escalateAt)),
-    );
-    const conflict = store(this.needs, manifest, records);
+    const records = await Promise.all(arrivals.map((arrival) => intake.recordOf(manifest, arrival, hop, escalateAt)));
+    const conflict = intake.store(manifest, records);
     if (conflict) return fail(conflict);
     const toAudit = manifest.policy.ladder.includes("human")
       ? records.filter(({ id, audited }) => audited && isNew.has(id))
       : [];
     for (const { id } of toAudit) questions.setReview(id, Date.now());
-    if (toAudit.length > 0) jobs.bring("review", "", Date.now());
-    this.needs.scheduleJobs(manifest);
+    if (toAudit.length > 0) jobs.bringForward("review", "", Date.now());
+    scheduled.start(manifest);
     return ok(isNew);
   }
 
-  private log(arrivals: readonly IncomingQuestion[], span: Span): void {
+  private logStored(arrivals: readonly IncomingQuestion[], span: Span): void {
     const idsOf = (some: readonly IncomingQuestion[]) => some.map(({ question }) => question.id);
     const fromCache = arrivals.filter(({ answer }) => answer !== null);
     const answers = fromCache.map(({ answer }) => answer as Answer);
-    logHere(this.needs, { event: "stored", span, ids: idsOf(arrivals.filter(({ answer }) => answer === null)) });
-    logHere(this.needs, { event: "answered-from-cache", span, ids: idsOf(fromCache) }, outcomeOf(answers));
+    this.needs.log({ event: "stored", span, ids: idsOf(arrivals.filter(({ answer }) => answer === null)) });
+    this.needs.log({ event: "answered-from-cache", span, ids: idsOf(fromCache) }, outcomeOf(answers));
   }
 
-  /** `busy` where another call is asking the next rung about it just now. */
+  /** Returns `busy` while another call is asking the next rung about the question. */
   private stateOf(id: string): "answered" | "idle" | "busy" {
     if (this.needs.questions.find(id)?.answer.status !== "open") return "answered";
     return this.needs.escalation.isInFlight(id) ? "busy" : "idle";

@@ -12,7 +12,7 @@ const semanticCacheMaxRows = 20_000;
 /** Escalated questions that choose the radius, and as many that certify it. */
 const radiusQuestions = 400;
 
-/** Answers questions from the labels of their nearest neighbours. */
+/** The semantic cache: answers a question from the labels of its nearest neighbours among the region's samples. */
 export class SemanticCache {
   private readonly sql: SqlStorage;
   private readonly embeddings: Embeddings;
@@ -29,7 +29,7 @@ export class SemanticCache {
     return row ? { radius: row.radius, report: JSON.parse(row.report) } : null;
   }
 
-  /** Answers an escalated question; null where the neighbours do not agree or the cache is off. */
+  /** Answers an escalated question; null where the nearest neighbours do not agree, or the cache is off. */
   answer(manifest: ClassifyManifest, question: Question): Answer | null {
     const { inference, id, region } = question;
     const radius = this.state(manifest.version)?.radius ?? null;
@@ -43,7 +43,7 @@ export class SemanticCache {
     if (!found) return null;
     const near = neighbours.filter(({ similarity }) => similarity >= radius).length;
     const { labels, model, version } = manifest;
-    // Laplace's rule of succession: as sure as that many who agree can make it.
+    // Laplace's rule of succession, from the number of neighbours that agree.
     const scores = labels.map((_, c) => ((c === found.label ? near : 0) + 1) / (near + labels.length));
     return {
       id,
@@ -60,7 +60,7 @@ export class SemanticCache {
     };
   }
 
-  /** Chooses the radius on validation's escalated questions and certifies it on calibration's, a bounded piece at a time. */
+  /** Chooses the radius on the escalated questions of `validation` and certifies it on those of `calibration`, in bounded steps. */
   *choose(manifest: ClassifyManifest): Generator<void, SemanticCacheState> {
     const validation = yield* this.remembered(manifest, "validation");
     const calibration = yield* this.remembered(manifest, "calibration");
@@ -69,7 +69,7 @@ export class SemanticCache {
     const report =
       radius === null
         ? {
-            reason: `no radius keeps error at most ${targetRisk} on ${validation.length} escalated questions of validation`,
+            reason: `no radius keeps the error at or below ${targetRisk} on ${validation.length} escalated questions`,
           }
         : certifyRadius(radius, calibration, { targetRisk, delta });
     const isCertified = "certified" in report && report.certified;
@@ -80,7 +80,7 @@ export class SemanticCache {
     this.sql.exec("INSERT OR REPLACE INTO semantic_cache VALUES (?, ?, ?)", base, radius, JSON.stringify(report));
   }
 
-  /** Drops the index in memory: its samples have changed. */
+  /** Drops what is in memory, because the samples have changed. */
   drop(): void {
     this.loaded = null;
   }

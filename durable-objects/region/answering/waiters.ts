@@ -1,33 +1,33 @@
 import type { Answer } from "#core/contract/index.ts";
 
-/** Calls that wait for an answer. They are held in memory: a call that is cut off asks again. */
+/** Calls that wait for an answer. They are in memory only: after an eviction a caller asks again. */
 export class Waiters {
   private readonly waiting = new Map<string, Set<(answer: Answer) => void>>();
 
-  /** Returns the answer as soon as it is known, or null after `ms`. */
+  /** Resolves with the answer when it arrives, or with null after `ms`. */
   wait(id: string, ms: number): Promise<Answer | null> {
     const waiters = this.waiting.get(id) ?? new Set();
     this.waiting.set(id, waiters);
     return new Promise((resolve) => {
       const done = (answer: Answer | null) => {
         clearTimeout(timer);
-        waiters.delete(receive);
+        waiters.delete(notify);
         if (waiters.size === 0) this.waiting.delete(id);
         resolve(answer);
       };
-      const receive = (answer: Answer) => done(answer);
+      const notify = (answer: Answer) => done(answer);
       const timer = setTimeout(() => done(null), ms);
-      waiters.add(receive);
+      waiters.add(notify);
     });
   }
 
-  /** Removes the waiters of a question that was forgotten. */
+  /** Stops notifying the calls that wait for a forgotten question; they end at their deadline. */
   drop(id: string): void {
     this.waiting.delete(id);
   }
 
-  /** Gives an answer to the calls that wait for it. */
+  /** Passes an answer to the calls that wait for it. */
   notify(answer: Answer): void {
-    for (const receive of [...(this.waiting.get(answer.id) ?? [])]) receive(answer);
+    for (const notify of [...(this.waiting.get(answer.id) ?? [])]) notify(answer);
   }
 }

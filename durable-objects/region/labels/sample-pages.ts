@@ -3,12 +3,13 @@ import type { SampleChanges } from "../api.ts";
 import type { Samples } from "../tables/samples.ts";
 import type { Archive } from "./archive.ts";
 
-/** Returns what changed after a revision, archived samples first: they changed longest ago. */
+/** Returns a page of what changed after a revision. Archived samples come first: they changed longest ago. */
 export async function samplesSince(
-  { samples, archive }: { samples: Samples; archive: Pick<Archive, "since"> },
+  samples: Pick<Samples, "lastRevision" | "forgottenIn" | "changedSince">,
+  archive: Pick<Archive, "since">,
   since: number,
 ): Promise<SampleChanges> {
-  // An object that lost its state counts from 1 again: readers have to start over.
+  // An object that lost its state counts from 1 again: its readers have to start over as well.
   const revision = since > samples.lastRevision() ? 0 : since;
   const archived = await archive.since(revision);
   if (archived) {

@@ -14,40 +14,40 @@ import {
   toFloat32,
 } from "#core/head/analytic.ts";
 import { addSums, decodeSums, emptySums } from "#core/head/sums.ts";
-import type { SumShards } from "../tables/sums.ts";
-import { blobReader } from "./blobs.ts";
+import type { ReadBlob } from "#core/model/network.ts";
+import type { Sums } from "../tables/sums.ts";
 
-/** The analytic candidate: the head over all of train, and for each part the one that has not seen it. */
+/** What the analytic fit reads. */
+export interface AnalyticNeeds {
+  region: string;
+  sums: Pick<Sums, "readAll">;
+  readBlob: ReadBlob;
+}
+
+/** The analytic candidate: the head over all of `train`, and for each fold the head that leaves it out. */
 export interface AnalyticHeads {
   weights: Float32Array;
   crossFitted: Float32Array[];
   settings: RidgeSettings;
 }
 
-/** What solving reads. */
-export interface SolveNeeds {
-  env: Pick<Env, "ARTEFACTS">;
-  region: string;
-  sums: Pick<SumShards, "readAll">;
-}
-
 interface Solver {
-  /** All of train. */
+  /** All of `train`. */
   all: GramMatrices;
-  /** Each part of it, and all but that part. */
+  /** Each fold, and everything but that fold. */
   folds: GramMatrices[];
   leftOut: GramMatrices[];
   prior: GramMatrices;
 }
 
-/** One solution at a time: first the grid by cross-validation from the sums alone, then the heads of the best pair. */
+/** Solves one system at a time: first the grid, by cross-validation from the sums alone, then the heads of the best pair. */
 export class AnalyticFit {
   private solver: Solver | null = null;
   private readonly errors: number[] = [];
   private readonly heads: Matrix[] = [];
 
-  /** Solves once more; the heads when all is done, null before, and "none" where nothing can be solved. */
-  async next(needs: SolveNeeds, manifest: ClassifyManifest): Promise<AnalyticHeads | "none" | null> {
+  /** Solves the next system. Returns the heads at the end, null before it, and "none" where the sums are singular. */
+  async next(needs: AnalyticNeeds, manifest: ClassifyManifest): Promise<AnalyticHeads | "none" | null> {
     if (!this.solver) {
       // Reading and scaling the sums is a slice of its own.
       this.solver = await this.start(needs, manifest);
@@ -90,7 +90,7 @@ export class AnalyticFit {
     return { gram: Matrix.div(gram, one), moment: Matrix.div(moment, one), labels };
   }
 
-  private async start(needs: SolveNeeds, manifest: ClassifyManifest): Promise<Solver> {
+  private async start(needs: AnalyticNeeds, manifest: ClassifyManifest): Promise<Solver> {
     const { backbone, head } = manifest.thin;
     const { width, step } = backbone.embedding;
     const sums = needs.sums.readAll(backbone.sha256, width, head.classes);
@@ -104,7 +104,7 @@ export class AnalyticFit {
     };
     const none: GramMatrices = { ...gramMatricesOf(emptySums(width, head.classes), step), labels: 0 };
     if (!manifest.prior || !manifest.policy.learning.includes("prior")) return { ...learned, prior: none };
-    const bytes = await blobReader(needs.env)(manifest.prior.blob);
+    const bytes = await needs.readBlob(manifest.prior.blob);
     const global = gramMatricesOf(decodeSums(width, head.classes, bytes), step);
     const ownLabels = manifest.trainedOn.regions[needs.region] ?? 0;
     return { ...learned, prior: priorOf(global, learned.all, ownLabels) };

@@ -11,16 +11,17 @@ import type { RunData, SampleRows } from "./data.ts";
 
 const judgeSliceMultiplyAdds = 2_000_000;
 
-/** A head that might serve: over all of train, and for each part of it one that has not seen that part. */
-export interface HeadCandidate {
+/** A candidate head over all of `train`, and for each fold the head that leaves it out. */
+export interface Candidate {
   kind: "analytic" | "softmax";
   weights: Float32Array;
   crossFitted: Float32Array[];
-  /** What was chosen for it, for the record. */
+  /** Its hyperparameters, for the report. */
   settings: Record<string, number>;
 }
 
-export interface CalibratedHead extends HeadCandidate {
+/** A candidate that was calibrated on `validation`. */
+export interface CalibratedCandidate extends Candidate {
   calibration: ScoreCalibration;
   validationLogLoss: number;
   /** The head [width + 1, classes] with its calibration in it. */
@@ -35,17 +36,17 @@ export interface CurrentHead {
   lastSample: number;
 }
 
-/** A held-out question as the global head scored it, too. */
-export interface ComparedToo extends ComparedQuestion {
+/** A held-out question, also scored by the global head. */
+export interface ComparedRow extends ComparedQuestion {
   globalLoss: number;
   global: GradedAnswer;
 }
 
-/** How well the global head and the one that serves the region from now on answer what neither learned from. */
-export function standingOf(compared: readonly ComparedToo[], isPromoted: boolean): Standing | null {
+/** Compares the global head with the head that serves the region after the run, on questions that neither learned from. */
+export function standingOf(compared: readonly ComparedRow[], isPromoted: boolean): Standing | null {
   const questions = compared.length;
   if (questions === 0) return null;
-  const mean = (of: (row: ComparedToo) => number) => compared.reduce((sum, row) => sum + of(row), 0) / questions;
+  const mean = (of: (row: ComparedRow) => number) => compared.reduce((sum, row) => sum + of(row), 0) / questions;
   const serving = isPromoted ? "candidate" : "current";
   return {
     questions,
@@ -55,17 +56,17 @@ export function standingOf(compared: readonly ComparedToo[], isPromoted: boolean
 }
 
 // A one-hot regression gives shares between 0 and 1: about 1/8 of a logit's scale, which validation has to find.
-const calibrationPriors: Record<HeadCandidate["kind"], TemperaturePrior> = {
+const calibrationPriors: Record<Candidate["kind"], TemperaturePrior> = {
   analytic: { centre: 0.2, deviation: 1 },
   softmax: {},
 };
 
-/** Calibrates a candidate on validation. */
+/** Calibrates a candidate on `validation`. */
 export function calibrateOn(
   { validation, classes }: RunData,
-  candidate: HeadCandidate,
+  candidate: Candidate,
   { policy }: ClassifyManifest,
-): CalibratedHead {
+): CalibratedCandidate {
   const logits = rowLogits(validation, candidate.weights, classes);
   const prior = calibrationPriors[candidate.kind];
   const calibration = policy.learning.includes("calibration")
@@ -77,17 +78,17 @@ export function calibrateOn(
 }
 
 /**
- * Every held-out row as both heads score it, some at a time: all of validation, and of train the rows that the current head
- * has not learned from, each scored by the cross-fitted head that did not see it.
+ * Scores every held-out row by both heads, a bounded number at a time: all of `validation`, and the rows of `train` that the
+ * current head has not learned from, each by the cross-fitted head that left it out.
  */
 export function* compareHeads(
   data: RunData,
-  candidate: CalibratedHead,
+  candidate: CalibratedCandidate,
   current: CurrentHead,
-): Generator<void, ComparedToo[]> {
+): Generator<void, ComparedRow[]> {
   const { train, validation, classes, start } = data;
   const width = start.length / classes;
-  const compared: ComparedToo[] = [];
+  const compared: ComparedRow[] = [];
   const perSlice = Math.max(1, Math.floor(judgeSliceMultiplyAdds / (3 * start.length)));
   const compare = (rows: SampleRows, row: number, weights: Float32Array) => {
     const label = rows.labels[row] as number;

@@ -2,27 +2,31 @@ import type { ClassifyManifest } from "#core/contract/index.ts";
 import { labelWeightUnit } from "#core/head/sums.ts";
 import type { Embeddings } from "../tables/embeddings.ts";
 import type { RunningRun, Runs } from "../tables/runs.ts";
-import type { SumShards } from "../tables/sums.ts";
+import type { Sums } from "../tables/sums.ts";
 import { loadSliceRows, sliceMultiplyAdds } from "./slices.ts";
 
-/** What counting samples touches. */
+/** What counting reads and changes. */
 export interface CountNeeds {
   embeddings: Pick<Embeddings, "count">;
-  sums: SumShards;
-  storage: Pick<DurableObjectStorage, "transactionSync">;
+  sums: Sums;
+  runs: Pick<Runs, "move">;
+  transaction: <T>(work: () => T) => T;
 }
 
-/** Brings the next train samples into the sums, each once, and keeps the place in the same transaction. */
-export function countSlice(needs: CountNeeds, runs: Runs, manifest: ClassifyManifest, run: RunningRun): void {
-  const { embeddings, sums, storage } = needs;
+/** Adds the next samples of `train` to the sums, each once, and moves the run on in the same transaction. */
+export function countSlice(
+  { embeddings, sums, runs, transaction }: CountNeeds,
+  manifest: ClassifyManifest,
+  run: RunningRun,
+): void {
   const { sha256, embedding } = manifest.thin.backbone;
   const { labels, policy } = manifest;
-  // Twice: a corrected label is taken out, then put in.
+  // Twice: a corrected label is subtracted, then added.
   const rowCost = (embedding.width + 1) * (embedding.width + 1 + 2 * labels.length);
   const limit = Math.max(1, Math.min(loadSliceRows, Math.floor(sliceMultiplyAdds / rowCost)));
   const originWeight = Math.round(policy.originLabelWeight * labelWeightUnit);
   const options = { backbone: sha256, labels, width: embedding.width, originWeight, limit };
-  storage.transactionSync(() => {
+  transaction(() => {
     const counted = embeddings.count(run, sums, options);
     if (counted < limit) runs.move(run.id, "semantic-cache", {});
   });

@@ -3,20 +3,15 @@ import { mayJudge } from "#core/confidence/labels.ts";
 import type { ClassifyManifest } from "#core/contract/index.ts";
 import { type Anchor, decodeAnchor } from "#core/head/anchor.ts";
 import type { FitData, LabelledRows } from "#core/head/softmax-fit.ts";
+import type { ReadBlob } from "#core/model/network.ts";
+import { readHead } from "../artefacts.ts";
 import type { Embeddings, LabelledVector } from "../tables/embeddings.ts";
 import type { RunningRun } from "../tables/runs.ts";
-import { blobReader, readHead } from "./blobs.ts";
 import { loadSliceRows } from "./slices.ts";
-
-/** What loading a run's data reads. */
-export interface LoadNeeds {
-  env: Pick<Env, "ARTEFACTS">;
-  embeddings: Pick<Embeddings, "labelled">;
-}
 
 const noFold = -1;
 
-/** Rows, and what is known of each sample besides; those of the anchor have number 0. */
+/** Labelled rows with the numbers of their samples. Rows of the anchor have number 0. */
 export interface SampleRows extends LabelledRows {
   numbers: number[];
   /** Whether a row's label may judge a head. */
@@ -25,7 +20,7 @@ export interface SampleRows extends LabelledRows {
 
 /** What a run learns from. */
 export interface RunData extends FitData {
-  /** The region's own rows, and after them rows of the anchor that stand for classes it hardly knows. */
+  /** The region's own rows, then rows of the anchor for classes with few labels. */
   train: SampleRows;
   validation: SampleRows;
   anchor: Anchor | null;
@@ -33,19 +28,27 @@ export interface RunData extends FitData {
   ownLabels: number[];
 }
 
-/** A run's snapshot of train and validation on its way into memory, a bounded number of rows at a time. */
+/** Loads a run's snapshot of `train` and `validation` into memory, a bounded number of rows at a time. */
 export class RunLoader {
   private readonly train: SampleRows[] = [];
   private readonly validation: SampleRows[] = [];
   private after = 0;
   private data: RunData | null = null;
 
-  /** The data once all of it is there; null while there is more to load. Certify is left alone. */
-  async load({ env, embeddings }: LoadNeeds, manifest: ClassifyManifest, run: RunningRun): Promise<RunData | null> {
+  private readonly embeddings: Pick<Embeddings, "labelled">;
+  private readonly readBlob: ReadBlob;
+
+  constructor(embeddings: Pick<Embeddings, "labelled">, readBlob: ReadBlob) {
+    this.embeddings = embeddings;
+    this.readBlob = readBlob;
+  }
+
+  /** Loads the next rows. Returns the data once it is complete, null until then. `calibration` is never read. */
+  async load(manifest: ClassifyManifest, run: RunningRun): Promise<RunData | null> {
     if (this.data) return this.data;
-    const next = embeddings.labelled(run, manifest.thin.backbone.sha256, this.after, loadSliceRows);
+    const next = this.embeddings.labelled(run, manifest.thin.backbone.sha256, this.after, loadSliceRows);
     this.after = next.at(-1)?.number ?? this.after;
-    // A label that a version no longer knows teaches nothing there.
+    // The version may not have a label that an earlier one had.
     const known = next.filter(({ label }) => manifest.labels.includes(label));
     const judging = known.filter(({ split, source }) => split === "validation" && mayJudge(source));
     this.train.push(
@@ -56,14 +59,14 @@ export class RunLoader {
     );
     this.validation.push(toRows(manifest, judging));
     if (next.length === loadSliceRows) return null;
-    this.data = await this.whole(env, manifest);
+    this.data = await this.complete(manifest);
     return this.data;
   }
 
-  private async whole(env: Pick<Env, "ARTEFACTS">, manifest: ClassifyManifest): Promise<RunData> {
-    const global = await readHead(env, manifest.thin.head);
+  private async complete(manifest: ClassifyManifest): Promise<RunData> {
+    const global = await readHead(this.readBlob, manifest.thin.head);
     const start = new Float32Array([...global.weights, ...global.bias].map((weight) => weight / global.temperature));
-    const anchor = await readAnchor(env, manifest);
+    const anchor = await readAnchor(this.readBlob, manifest);
     const ownLabels = manifest.labels.map((_, label) =>
       [...this.train, ...this.validation].reduce(
         (sum, { labels }) => sum + labels.filter((own) => own === label).length,
@@ -82,13 +85,13 @@ export class RunLoader {
   }
 }
 
-async function readAnchor(env: Pick<Env, "ARTEFACTS">, { anchor, thin }: ClassifyManifest): Promise<Anchor | null> {
+async function readAnchor(readBlob: ReadBlob, { anchor, thin }: ClassifyManifest): Promise<Anchor | null> {
   const { width, step } = thin.backbone.embedding;
-  return anchor && decodeAnchor(await blobReader(env)(anchor.blob), width, step);
+  return anchor && decodeAnchor(await readBlob(anchor.blob), width, step);
 }
 
-// A region that knows one class would call everything by it: the world's rows stand for as many labels of each other
-// class as would let the region unlearn it. They never judge, and no part of train leaves them out.
+// A region with labels of one class only would predict that class always. For each other class, rows of the anchor count as
+// the labels that would let the region unlearn it. They never judge, and no fold leaves them out.
 function anchorRows({ inputs, labels }: Anchor, ownLabels: readonly number[]): SampleRows {
   const chosen = labels.flatMap((label, row) => ((ownLabels[label] as number) < anchorFewLabels ? [row] : []));
   const width = inputs.length / labels.length;

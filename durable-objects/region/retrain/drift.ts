@@ -6,9 +6,11 @@ import {
   monthlyLevel,
 } from "#core/confidence/drift.ts";
 import type { ClassifyManifest } from "#core/contract/index.ts";
+import { json, number, table } from "../../table.ts";
 import type { DriftReport } from "../api.ts";
 
 export const driftEveryMs = 30 * 24 * 3600_000;
+/** Samples that a check reads at most, of each side. */
 const driftMaxRows = 2_000;
 
 const yearMs = 365.25 * 24 * 3600_000;
@@ -17,7 +19,9 @@ const years = 10;
 
 type Row = { groupKey: string; inclusionProbability: number | null; vector: ArrayBuffer };
 
-/** The table `drifts`: whether what comes in still looks like what came in before. */
+export const driftsTable = table("drifts", { at: number(), base: number(), report: json<DriftReport>() });
+
+/** The table `drifts`: checks whether the questions still look like earlier ones. */
 export class Drift {
   private readonly sql: SqlStorage;
 
@@ -26,12 +30,11 @@ export class Drift {
   }
 
   latest(): DriftReport | null {
-    const [row] = this.sql.exec<{ report: string }>("SELECT report FROM drifts ORDER BY at DESC LIMIT 1");
-    return row ? JSON.parse(row.report) : null;
+    return driftsTable.first(this.sql, "ORDER BY at DESC")?.report ?? null;
   }
 
-  /** Holds the embeddings of the month before `at` against the same season, or else against all before; keeps what it finds. */
-  look(manifest: ClassifyManifest, at: number): DriftReport {
+  /** Compares the embeddings of the month before `at` with the same season of earlier years, or else with all before it. */
+  check(manifest: ClassifyManifest, at: number): DriftReport {
     const { width } = manifest.thin.backbone.embedding;
     const since = at - driftEveryMs;
     const recent = this.rows(manifest, [[since, at]]);
@@ -40,7 +43,7 @@ export class Drift {
       return [since - back - seasonSlackMs, at - back + seasonSlackMs];
     });
     const seasonal = this.rows(manifest, season);
-    // The edge of a season is not yet a season.
+    // Fewer samples than the recent month has are only the edge of a season.
     const isSeason = seasonal.length > 0 && seasonal.length >= recent.length;
     const before = isSeason ? seasonal : this.rows(manifest, [[0, since]]);
     const found = driftTest(momentsOf(before, width), momentsOf(recent, width), monthlyLevel);
@@ -53,7 +56,7 @@ export class Drift {
       recent: recent.length,
       reference: before.length,
     };
-    this.sql.exec("INSERT OR REPLACE INTO drifts VALUES (?, ?, ?)", at, manifest.version, JSON.stringify(report));
+    driftsTable.insert(this.sql, { at, base: manifest.version, report }, "replace");
     return report;
   }
 
@@ -91,7 +94,7 @@ function momentsOf(rows: readonly Row[], embeddingWidth: number): ClusterMoments
   return moments;
 }
 
-// Of the coordinates that fold together every other one or so, the same each time.
+// Flips about half of the coordinates beyond the sketch, the same ones each time.
 function isFlipped(i: number): boolean {
   return i >= sketchWidth && Math.imul(i, 0x9e3779b1) >>> 31 === 1;
 }

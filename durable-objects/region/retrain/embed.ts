@@ -10,24 +10,23 @@ import type { Samples } from "../tables/samples.ts";
 
 const embedSliceRows = 256;
 
-/** What embedding samples touches. */
+/** What embedding reads and changes. */
 export interface EmbedNeeds {
   region: string;
   embeddings: Pick<Embeddings, "missing" | "set">;
   samples: Pick<Samples, "dropInput">;
   semanticCache: Pick<SemanticCache, "drop">;
-  storage: Pick<DurableObjectStorage, "transactionSync">;
+  runs: Pick<Runs, "move">;
+  transaction: <T>(work: () => T) => T;
 }
 
-/** Embeds the next samples that the run's backbone has not seen; a sample it can't take is left out. */
+/** Embeds the next samples that the run's backbone has not embedded. Skips samples that do not fit its input. */
 export async function embedSlice(
-  needs: EmbedNeeds,
-  runs: Runs,
+  { region, embeddings, samples, semanticCache, runs, transaction }: EmbedNeeds,
   manifest: ClassifyManifest,
   run: RunningRun,
   network: () => Promise<Network>,
 ): Promise<void> {
-  const { embeddings, samples, semanticCache, storage, region } = needs;
   const spec = manifest.thin;
   const { after = 0 } = run.cursor;
   const missing = embeddings.missing(run, spec.backbone.sha256, after, embedSliceRows);
@@ -41,7 +40,7 @@ export async function embedSlice(
   const rows = encoded.map(({ row }) => row);
   const embedded = rows.length > 0 ? embedRows(await network(), rows) : new Float32Array();
   const { width, step } = spec.backbone.embedding;
-  storage.transactionSync(() => {
+  transaction(() => {
     encoded.forEach(({ number }, i) => {
       const vector = quantise(embedded.subarray(i * width, (i + 1) * width), step);
       embeddings.set(number, { backbone: spec.backbone.sha256, vector });

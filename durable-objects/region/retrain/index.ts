@@ -1,56 +1,59 @@
 import type { ClassifyManifest, Run } from "#core/contract/index.ts";
 import { continueFit, type FitState, isFitted, pack, startFit, unpack } from "#core/head/softmax-fit.ts";
-import { loadNetwork, type Network } from "#core/model/network.ts";
+import { loadNetwork, type Network, type ReadBlob } from "#core/model/network.ts";
 import { startBackend } from "#core/model/tfjs/backend.ts";
 import { tfjsEngine } from "#core/model/tfjs/engine.ts";
-import { jobRetryMs } from "#objects/jobs.ts";
-import type { Jobs } from "../../jobs.ts";
+import { type Jobs, jobRetryMs } from "#objects/jobs.ts";
 import type { SemanticCache } from "../answering/semantic-cache.ts";
 import type { SemanticCacheState } from "../api.ts";
-import type { Manifests } from "../manifests.ts";
-import { type RunningRun, Runs } from "../tables/runs.ts";
+import type { Manifests } from "../artefacts.ts";
+import type { Mutex } from "../mutex.ts";
+import type { Embeddings } from "../tables/embeddings.ts";
+import type { RunningRun, Runs } from "../tables/runs.ts";
 import type { Samples } from "../tables/samples.ts";
-import type { Turns } from "../turns.ts";
-import { AnalyticFit, type AnalyticHeads, type SolveNeeds } from "./analytic.ts";
-import { blobReader } from "./blobs.ts";
-import type { HeadCandidate } from "./candidates.ts";
+import { AnalyticFit, type AnalyticHeads, type AnalyticNeeds } from "./analytic.ts";
+import type { Candidate } from "./candidates.ts";
 import { type CountNeeds, countSlice } from "./count.ts";
-import { type LoadNeeds, ownRows, type RunData, RunLoader } from "./data.ts";
+import { ownRows, type RunData, RunLoader } from "./data.ts";
 import type { Drift } from "./drift.ts";
 import { type EmbedNeeds, embedSlice } from "./embed.ts";
-import { currentHead, type GateVerdict, type JudgeNeeds, judgeCandidates, keepVerdict } from "./judge.ts";
+import { currentHead, type JudgeNeeds, judgeCandidates, type RunVerdict, storeVerdict } from "./judge.ts";
 import { type PublishNeeds, publishRun } from "./publish.ts";
 import { sliceMultiplyAdds } from "./slices.ts";
 
+/** How often a run may fail before it ends. */
 const retrainTries = 8;
 
-/** What a retrain touches: what its phases need, and its own jobs and turns. */
-export type RetrainNeeds = EmbedNeeds &
-  CountNeeds &
-  SolveNeeds &
-  LoadNeeds &
-  JudgeNeeds &
-  PublishNeeds & {
-    storage: Pick<DurableObjectStorage, "sql">;
-    samples: Pick<Samples, "lastRevision">;
-    semanticCache: Pick<SemanticCache, "choose" | "save">;
-    drift: Pick<Drift, "look">;
-    manifests: Pick<Manifests, "get">;
-    jobs: Pick<Jobs, "put" | "bring">;
-    turns: Pick<Turns, "take">;
-  };
-
-/** What a run holds in memory; after an eviction the phase starts over. */
+/** What a run has in memory. After an eviction its phase starts over. */
 interface Working {
   run: string;
   loader: RunLoader;
   analytic: AnalyticFit;
   network: Network | null;
   choosing: Generator<void, SemanticCacheState> | null;
-  judging: Generator<void, GateVerdict> | null;
+  judging: Generator<void, RunVerdict> | null;
 }
 
-/** The region's learning: one run at a time a base version, in slices, each one transaction. */
+/** What a retrain reads and changes, by phase. */
+interface RetrainNeeds {
+  manifests: Pick<Manifests, "get">;
+  samples: Pick<Samples, "lastRevision">;
+  embeddings: Pick<Embeddings, "labelled">;
+  semanticCache: Pick<SemanticCache, "choose" | "save">;
+  drift: Pick<Drift, "check">;
+  readBlob: ReadBlob;
+  runs: Runs;
+  jobs: Pick<Jobs, "put" | "bringForward">;
+  mutex: Mutex;
+  transaction: <T>(work: () => T) => T;
+  embed: EmbedNeeds;
+  count: CountNeeds;
+  solve: AnalyticNeeds;
+  judge: JudgeNeeds;
+  publish: PublishNeeds;
+}
+
+/** Retrains the region's head: one run at a time for each base version, in slices of one transaction each. */
 export class Retrain {
   readonly runs: Runs;
   private readonly needs: RetrainNeeds;
@@ -59,12 +62,12 @@ export class Retrain {
 
   constructor(needs: RetrainNeeds) {
     this.needs = needs;
-    this.runs = new Runs(needs.storage.sql);
+    this.runs = needs.runs;
   }
 
-  /** Starts a run on a base version with what is known at data time `at`; one that is under way goes on instead. */
+  /** Starts a run on a base version with the samples up to data time `at`. A run in progress continues instead. */
   start(base: number, at: number): Run {
-    return this.needs.storage.transactionSync(() => {
+    return this.needs.transaction(() => {
       const underWay = this.runs.runningOn(base);
       const { id } = underWay ?? this.runs.start(base, { at, lastSample: this.needs.samples.lastRevision() });
       if (!underWay) this.needs.jobs.put("retrain", id, Date.now());
@@ -72,40 +75,40 @@ export class Retrain {
     });
   }
 
-  /** Starts the runs under way over: what they learn from has changed under them. */
+  /** Starts the runs in progress over, because their samples have changed. */
   restart(): void {
     this.release();
     this.runs.restart();
   }
 
-  /** The job `retrain`: one slice of a run. */
+  /** The job `retrain`: runs one slice of a run. */
   step(id: string, attempts: number): Promise<number | null> {
-    return this.needs.turns.take(() => this.stepInTurn(id, attempts));
+    return this.needs.mutex.run(() => this.stepExclusively(id, attempts));
   }
 
-  private async stepInTurn(id: string, attempts: number): Promise<number | null> {
+  private async stepExclusively(id: string, attempts: number): Promise<number | null> {
     const run = this.runs.running(id);
     if (!run) return null;
-    // One after the other: at each step, each would take from the other what it holds in memory.
+    // One run after the other: there is memory for one only.
     if (this.runs.first() !== id) return Date.now() + jobRetryMs;
     if (attempts >= retrainTries) {
-      this.runs.finish(id, "failed", `failed ${attempts} times; see the event job-failed in the log`, null);
+      this.runs.finish(id, "failed", `it failed ${attempts} times; the log says why`, null);
     } else {
       await this.slice(run).catch((error) => {
-        // What is in memory may be half done: the phase starts over.
+        // What is in memory may be incomplete: the phase starts over.
         this.release();
         throw error;
       });
     }
     if (this.runs.running(id)) return Date.now();
     this.release();
-    for (const tell of this.finished.get(id) ?? []) tell();
+    for (const notify of this.finished.get(id) ?? []) notify();
     const next = this.runs.first();
-    if (next !== null) this.needs.jobs.bring("retrain", next, Date.now());
+    if (next !== null) this.needs.jobs.bringForward("retrain", next, Date.now());
     return null;
   }
 
-  /** The run once it is finished, or as it is after `ms`. */
+  /** Returns the run when it has ended, or as it is after `ms`. */
   async wait(id: string, ms: number): Promise<Run> {
     if (this.runs.running(id)) {
       const waiters = this.finished.get(id) ?? new Set();
@@ -127,13 +130,13 @@ export class Retrain {
     const working = this.workOn(run);
     switch (run.phase) {
       case "embed":
-        return embedSlice(this.needs, this.runs, manifest, run, () => this.networkOf(manifest, working));
+        return embedSlice(this.needs.embed, manifest, run, () => this.networkOf(manifest, working));
       case "count":
-        return countSlice(this.needs, this.runs, manifest, run);
+        return countSlice(this.needs.count, manifest, run);
       case "semantic-cache":
         return this.semanticCacheSlice(manifest, run, working);
       case "drift":
-        this.needs.drift.look(manifest, run.at);
+        this.needs.drift.check(manifest, run.at);
         return this.runs.move(run.id, "solve", {});
       case "solve":
         return this.solveSlice(manifest, run, working);
@@ -142,7 +145,7 @@ export class Retrain {
       case "judge":
         return this.judgeSlice(manifest, run, working);
       case "publish":
-        return publishRun(this.needs, this.runs, run);
+        return publishRun(this.needs.publish, run);
     }
   }
 
@@ -151,7 +154,7 @@ export class Retrain {
     working.choosing ??= this.needs.semanticCache.choose(manifest);
     const { done, value } = working.choosing.next();
     if (!done) return;
-    this.needs.storage.transactionSync(() => {
+    this.needs.transaction(() => {
       this.needs.semanticCache.save(manifest.version, value);
       this.runs.move(run.id, "drift", {});
     });
@@ -159,16 +162,16 @@ export class Retrain {
 
   private async solveSlice(manifest: ClassifyManifest, run: RunningRun, working: Working): Promise<void> {
     if (!manifest.policy.learning.includes("analytic")) return this.runs.move(run.id, "fit", {});
-    const heads = await working.analytic.next(this.needs, manifest);
+    const heads = await working.analytic.next(this.needs.solve, manifest);
     if (heads === null) return;
-    this.needs.storage.transactionSync(() => {
+    this.needs.transaction(() => {
       if (heads !== "none") this.runs.saveState(run.id, "analytic", pack(heads));
       this.runs.move(run.id, "fit", {});
     });
   }
 
   private async fitSlice(manifest: ClassifyManifest, run: RunningRun, working: Working): Promise<void> {
-    const data = await working.loader.load(this.needs, manifest, run);
+    const data = await working.loader.load(manifest, run);
     if (!data) return;
     const fault = tooFew(data, manifest.policy.retrainMinLabels);
     if (fault)
@@ -180,30 +183,30 @@ export class Retrain {
     await startBackend();
     const saved = this.runs.state<string>(run.id, "fit");
     const state = continueFit(data, saved === null ? startFit(data) : unpack<FitState>(saved), sliceMultiplyAdds);
-    this.needs.storage.transactionSync(() => {
+    this.needs.transaction(() => {
       this.runs.saveState(run.id, "fit", pack(state));
       if (isFitted(state)) this.runs.move(run.id, "judge", {});
     });
   }
 
   private async judgeSlice(manifest: ClassifyManifest, run: RunningRun, working: Working): Promise<void> {
-    const data = await working.loader.load(this.needs, manifest, run);
+    const data = await working.loader.load(manifest, run);
     if (!data) return;
     if (!working.judging) {
-      // Loaded once: the generator holds them until the judgement is complete.
+      // Read once, not in each slice.
       const candidates = this.candidates(run);
       if (candidates.length === 0) return this.runs.finish(run.id, "skipped", "no candidate could be fitted", null);
-      const current = await currentHead(this.needs, this.runs, manifest);
+      const current = await currentHead(this.needs.judge, manifest);
       working.judging = judgeCandidates(data, candidates, manifest, current);
     }
     const { done, value } = working.judging.next();
-    if (done) await keepVerdict(this.needs, this.runs, manifest, run, data, value);
+    if (done) await storeVerdict(this.needs.judge, manifest, run, data, value);
   }
 
-  private candidates({ id }: RunningRun): HeadCandidate[] {
+  private candidates({ id }: RunningRun): Candidate[] {
     const analytic = this.runs.state<string>(id, "analytic");
     const fit = this.runs.state<string>(id, "fit");
-    const candidates: HeadCandidate[] = [];
+    const candidates: Candidate[] = [];
     if (analytic !== null) {
       const { settings, ...heads } = unpack<AnalyticHeads>(analytic);
       candidates.push({ kind: "analytic", ...heads, settings: { ...settings } });
@@ -216,15 +219,16 @@ export class Retrain {
   private workOn({ id, phase }: RunningRun): Working {
     if (this.working?.run !== id) {
       this.release();
-      const parts = { loader: new RunLoader(), analytic: new AnalyticFit(), network: null };
-      this.working = { run: id, ...parts, choosing: null, judging: null };
+      const loader = new RunLoader(this.needs.embeddings, this.needs.readBlob);
+      const started = { loader, analytic: new AnalyticFit(), network: null };
+      this.working = { run: id, ...started, choosing: null, judging: null };
     }
     if (phase !== "embed") this.releaseNetwork();
     return this.working as Working;
   }
 
   private async networkOf(manifest: ClassifyManifest, working: Working): Promise<Network> {
-    working.network ??= await loadNetwork(await tfjsEngine(), manifest.thin, blobReader(this.needs.env));
+    working.network ??= await loadNetwork(await tfjsEngine(), manifest.thin, this.needs.readBlob);
     return working.network;
   }
 
@@ -243,5 +247,5 @@ function tooFew({ train, validation }: RunData, least: number): string | null {
   const own = ownRows(train);
   if (own >= least && validation.rows > 0) return null;
   const needed = `${least} and 1 are needed`;
-  return `${own} labels in train and ${validation.rows} in validation; ${needed}`;
+  return `${own} labels to train on and ${validation.rows} to judge by; ${needed}`;
 }

@@ -6,19 +6,20 @@ import { sha256Hex } from "#core/hash.ts";
 import { calibrated } from "#core/head/calibration.ts";
 import { encodeHead } from "#core/head/head.ts";
 import { rowLogits } from "#core/head/softmax-fit.ts";
+import type { ReadBlob } from "#core/model/network.ts";
 import { sign, signingKeySchema } from "#core/sign.ts";
+import type { RegistryApi } from "#objects/registry/api.ts";
 import type { Remote } from "#objects/stubs.ts";
-import type { RegistryApi } from "../../registry/api.ts";
+import { readHead } from "../artefacts.ts";
 import type { Heads } from "../tables/heads.ts";
 import type { RunningRun, Runs } from "../tables/runs.ts";
-import { readHead } from "./blobs.ts";
 import {
-  type CalibratedHead,
-  type ComparedToo,
+  type CalibratedCandidate,
+  type Candidate,
+  type ComparedRow,
   type CurrentHead,
   calibrateOn,
   compareHeads,
-  type HeadCandidate,
   standingOf,
 } from "./candidates.ts";
 import { ownRows, type RunData } from "./data.ts";
@@ -26,64 +27,69 @@ import { ownRows, type RunData } from "./data.ts";
 /** Rows of validation below which a calibration on them says little about other rows. */
 const validationFewRows = 30;
 
-/** What judging candidates touches. */
-export interface JudgeNeeds {
-  env: Pick<Env, "ARTEFACTS" | "DEPLOYMENT_KEY">;
-  model: string;
-  region: string;
-  registry: () => Pick<Remote<RegistryApi>, "nextHeadNumber">;
-  heads: Pick<Heads, "current">;
-  storage: Pick<DurableObjectStorage, "transactionSync">;
-}
-
-/** What a judgement comes to: a reason and figures, and the head where it is promoted. */
-export interface GateVerdict {
-  promoted: CalibratedHead | null;
+/** The result of judging the candidates: a reason, figures, and the head that is promoted. */
+export interface RunVerdict {
+  promoted: CalibratedCandidate | null;
   reason: string;
   report: Record<string, unknown>;
 }
 
-/** The head in use on a base version, and what it has learned from. */
-export async function currentHead(needs: JudgeNeeds, runs: Runs, manifest: ClassifyManifest): Promise<CurrentHead> {
-  const { env, heads } = needs;
-  const regional = heads.current(manifest.version);
-  if (!regional) return { own: null, lastSample: 0 };
-  // A head of unknown making may have seen everything.
-  const lastSample = runs.lastSampleOf(regional.base, regional.number) ?? Number.POSITIVE_INFINITY;
-  return { own: await readHead(env, regional.head), lastSample };
+/** What judging reads and changes. */
+export interface JudgeNeeds {
+  model: string;
+  region: string;
+  /** The signing key of the deployment, as JSON. */
+  deploymentKey: string;
+  readBlob: ReadBlob;
+  registry: () => Pick<Remote<RegistryApi>, "nextHeadNumber">;
+  heads: Pick<Heads, "current">;
+  runs: Runs;
+  transaction: <T>(work: () => T) => T;
 }
 
-/** Calibrates the candidates on validation and holds the better one against the head in use, a bounded piece at a time. */
+/** Reads the head in use on a base version, and which samples it learned from. */
+export async function currentHead(
+  { heads, runs, readBlob }: JudgeNeeds,
+  manifest: ClassifyManifest,
+): Promise<CurrentHead> {
+  const regional = heads.current(manifest.version);
+  if (!regional) return { own: null, lastSample: 0 };
+  // A head whose run is unknown may have learned from every sample.
+  const lastSample = runs.lastSampleOf(regional.base, regional.number) ?? Number.POSITIVE_INFINITY;
+  return { own: await readHead(readBlob, regional.head), lastSample };
+}
+
+/** Calibrates the candidates on `validation` and compares the better one with the head in use, in bounded steps. */
 export function* judgeCandidates(
   data: RunData,
-  candidates: readonly HeadCandidate[],
+  candidates: readonly Candidate[],
   manifest: ClassifyManifest,
   current: CurrentHead,
-): Generator<void, GateVerdict> {
-  const judged: CalibratedHead[] = [];
+): Generator<void, RunVerdict> {
+  const judged: CalibratedCandidate[] = [];
   for (const candidate of candidates) {
     judged.push(calibrateOn(data, candidate, manifest));
     yield;
   }
-  // One that forgets a class that the region hardly knows competes only where every other does, too.
+  // A candidate that forgets a class with few labels is chosen only if every candidate does.
   const answering = judged.map((one) => ({
     one,
     anchored: data.anchor && anchorFault(data, data.anchor, one.head, current.own),
   }));
   const anchoredOf = new Map(answering.map(({ one, anchored }) => [one.kind, anchored]));
-  // A few rows of validation are learned by heart when a head is calibrated on them: then all held-out rows choose.
+  // Calibration overfits a few rows of validation: then all held-out rows choose the candidate.
   const isFew = data.validation.rows < validationFewRows;
-  const held = new Map<HeadCandidate["kind"], ComparedToo[]>();
-  if (isFew) for (const one of judged) held.set(one.kind, yield* compareHeads(data, one, current));
-  const lossesOf = (one: CalibratedHead) => {
-    const rows = held.get(one.kind);
+  const comparisons = new Map<Candidate["kind"], ComparedRow[]>();
+  if (isFew) for (const one of judged) comparisons.set(one.kind, yield* compareHeads(data, one, current));
+  const lossesOf = (one: CalibratedCandidate) => {
+    const rows = comparisons.get(one.kind);
     return rows ? rows.reduce((sum, { candidateLoss }) => sum + candidateLoss, 0) / rows.length : one.validationLogLoss;
   };
   const [{ one: best, anchored }] = answering.sort(
     (a, b) => Number(!!a.anchored?.fault) - Number(!!b.anchored?.fault) || lossesOf(a.one) - lossesOf(b.one),
   ) as [(typeof answering)[0]];
   yield;
-  const compared = held.get(best.kind) ?? (yield* compareHeads(data, best, current));
+  const compared = comparisons.get(best.kind) ?? (yield* compareHeads(data, best, current));
   const { promoted, reason, ...figures } = gate(compared, manifest.thin.rule.targetRisk);
   yield;
   const fault = promoted ? (anchored?.fault ?? null) : reason;
@@ -104,15 +110,15 @@ export function* judgeCandidates(
   return { promoted: fault === null ? best : null, reason: fault ?? reason, report };
 }
 
-/** Keeps a judgement: a refused candidate with its reason, a promoted one as a signed head on its way out. */
-export async function keepVerdict(
+/** Stores a verdict: the reason of a refusal, or the signed head that is to be published. */
+export async function storeVerdict(
   needs: JudgeNeeds,
-  runs: Runs,
   manifest: ClassifyManifest,
   run: RunningRun,
   data: RunData,
-  { promoted, reason, report }: GateVerdict,
+  { promoted, reason, report }: RunVerdict,
 ): Promise<void> {
+  const { runs, transaction } = needs;
   if (!promoted) return runs.finish(run.id, "refused", reason, report);
   const { targetRisk } = manifest.thin.rule;
   const logits = rowLogits(data.validation, promoted.weights, data.classes);
@@ -122,7 +128,7 @@ export async function keepVerdict(
   const grid = thresholdGrid(judged);
   const threshold = validationThreshold(grid, judged, targetRisk);
   const head = await signedHead(needs, manifest, promoted.head, threshold, grid[0] ?? 1);
-  needs.storage.transactionSync(() => {
+  transaction(() => {
     runs.saveState(run.id, "weights", promoted.head.slice().buffer);
     runs.saveState(run.id, "head", JSON.stringify(head));
     runs.saveState(run.id, "report", JSON.stringify({ reason, report }));
@@ -131,7 +137,7 @@ export async function keepVerdict(
 }
 
 async function signedHead(
-  { env, model, region, registry: registryOf }: JudgeNeeds,
+  { model, region, deploymentKey, registry }: JudgeNeeds,
   manifest: ClassifyManifest,
   weights: Float32Array,
   threshold: number,
@@ -140,7 +146,6 @@ async function signedHead(
   const { width, classes } = manifest.thin.head;
   const bytes = encodeHead({ weights, bias: new Float32Array() });
   const blob = { sha256: await sha256Hex(bytes), bytes: bytes.byteLength };
-  const registry = registryOf();
   const { targetRisk, delta } = manifest.thin.rule;
   const uncertified = {
     status: "pending" as const,
@@ -153,11 +158,11 @@ async function signedHead(
     model,
     base: manifest.version,
     region,
-    number: await registry.nextHeadNumber(manifest.version, region),
+    number: await registry().nextHeadNumber(manifest.version, region),
     backbone: manifest.thin.backbone.sha256,
     head: { blob, width, classes, temperature: 1 },
     rule: { threshold, strictest, targetRisk, delta, certificate: null, uncertified },
     createdAt: new Date().toISOString(),
   };
-  return sign(unsigned, signingKeySchema.parse(JSON.parse(env.DEPLOYMENT_KEY)));
+  return sign(unsigned, signingKeySchema.parse(JSON.parse(deploymentKey)));
 }

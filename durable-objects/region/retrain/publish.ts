@@ -1,29 +1,29 @@
 import { blobKey } from "#core/artefacts.ts";
 import type { HeadManifest } from "#core/contract/index.ts";
+import type { RegistryApi } from "#objects/registry/api.ts";
 import type { Remote } from "#objects/stubs.ts";
-import type { RegistryApi } from "../../registry/api.ts";
 import type { Heads } from "../tables/heads.ts";
 import type { RunningRun, Runs } from "../tables/runs.ts";
 
-/** What publishing a head touches. */
+/** What publishing reads and changes. */
 export interface PublishNeeds {
-  env: Pick<Env, "ARTEFACTS">;
+  bucket: R2Bucket;
   registry: () => Pick<Remote<RegistryApi>, "publishHead">;
   heads: Pick<Heads, "set">;
-  storage: Pick<DurableObjectStorage, "transactionSync">;
+  runs: Pick<Runs, "state" | "finish">;
+  transaction: <T>(work: () => T) => T;
 }
 
-/** Publishes a promoted head: its blob to R2, then the pointer. Done twice, it is the same head still. */
+/** Publishes a promoted head: its blob to R2, then the pointer. The same head again changes nothing. */
 export async function publishRun(
-  { env, registry, heads, storage }: PublishNeeds,
-  runs: Runs,
+  { bucket, registry, heads, runs, transaction }: PublishNeeds,
   run: RunningRun,
 ): Promise<void> {
   const head: HeadManifest = JSON.parse(runs.state<string>(run.id, "head") as string);
-  await env.ARTEFACTS.put(blobKey(head.head.blob.sha256), runs.state<ArrayBuffer>(run.id, "weights"));
+  await bucket.put(blobKey(head.head.blob.sha256), runs.state<ArrayBuffer>(run.id, "weights"));
   const pointer = await registry().publishHead(head);
   const { reason, report } = JSON.parse(runs.state<string>(run.id, "report") as string);
-  storage.transactionSync(() => {
+  transaction(() => {
     heads.set(head.base, pointer);
     runs.finish(run.id, "promoted", reason, { ...report, head: head.number });
   });

@@ -1,16 +1,16 @@
-import type { Counts, LabelSource, RungName, VersionCounts } from "#core/contract/index.ts";
+import type { Counts as CountValues, LabelSource, RungName, VersionCounts } from "#core/contract/index.ts";
 import { addCounts, countAnswer, noCounts } from "#core/counts.ts";
 
-/** The table `counts`: what was asked here and who answered it, by version. */
-export class RegionCounter {
+/** The table `counts`: what was asked here and which rung answered, by version. */
+export class Counts {
   private readonly sql: SqlStorage;
-  private readonly pending = new Map<number, Counts>();
+  private readonly pending = new Map<number, CountValues>();
 
   constructor(sql: SqlStorage) {
     this.sql = sql;
   }
 
-  /** A call of the object for asking, and the questions in it that escalated here and were not known. */
+  /** Counts a call that asks, and the new questions that were escalated with it. */
   asked(base: number, escalated: number): void {
     const counts = this.of(base);
     counts.calls++;
@@ -22,7 +22,7 @@ export class RegionCounter {
     countAnswer(this.of(base).rungs[rung], accepted, ms);
   }
 
-  /** The label of an answered question came to be known. */
+  /** Counts whether an answer was right, once its label is known. */
   judged(base: number, rung: RungName, isRight: boolean): void {
     this.of(base).rungs[rung][isRight ? "right" : "wrong"]++;
   }
@@ -37,8 +37,8 @@ export class RegionCounter {
     return rows.toArray().map(({ base, value }) => ({ base, counts: JSON.parse(value) }));
   }
 
-  // Saved at the end of this turn, and so in one write with what is counted: nothing comes between them.
-  private of(base: number): Counts {
+  // Saved at the end of the turn, in one write with what is counted.
+  private of(base: number): CountValues {
     const known = this.pending.get(base);
     if (known) return known;
     if (this.pending.size === 0) queueMicrotask(() => this.save());

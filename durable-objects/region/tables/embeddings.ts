@@ -1,8 +1,9 @@
 import type { Instance, LabelSource, Split } from "#core/contract/index.ts";
-import { addRow, labelWeightUnit, type Sums } from "#core/head/sums.ts";
+import { addRow, labelWeightUnit, type Sums as SumValues } from "#core/head/sums.ts";
+import { bytes, nullable, number, table, text } from "../../table.ts";
 import type { StoredEmbedding } from "./questions.ts";
-import type { Snapshot } from "./samples.ts";
-import type { SumShards } from "./sums.ts";
+import type { SampleSnapshot } from "./samples.ts";
+import type { Sums } from "./sums.ts";
 
 /** A labelled embedding of one backbone. */
 export interface LabelledVector {
@@ -15,16 +16,23 @@ export interface LabelledVector {
   vector: Int16Array;
 }
 
-/** An embedding, and what the sums hold of it: null where they hold nothing. */
+/** An embedding, and what the sums contain of it: null where they contain nothing. */
 export interface CountedEmbedding extends StoredEmbedding {
   label: number | null;
   weight: number | null;
 }
 
 type VectorRow = Omit<LabelledVector, "vector"> & { vector: ArrayBuffer };
-type CountedRow = { backbone: string; vector: ArrayBuffer; label: number | null; weight: number | null };
 
-/** The table `embeddings`: each sample in each backbone's space, and how the sums count it. */
+export const embeddingsTable = table("embeddings", {
+  number: number(),
+  backbone: text(),
+  vector: bytes(),
+  label: nullable(number()),
+  weight: nullable(number()),
+});
+
+/** The table `embeddings`: each sample in each backbone's space, and what the sums contain of it. */
 export class Embeddings {
   private readonly sql: SqlStorage;
 
@@ -32,17 +40,17 @@ export class Embeddings {
     this.sql = sql;
   }
 
-  set(number: number, { backbone, vector }: StoredEmbedding): void {
+  set(sample: number, { backbone, vector }: StoredEmbedding): void {
     this.sql.exec(
       `INSERT INTO embeddings (number, backbone, vector) VALUES (?1, ?2, ?3)
        ON CONFLICT (backbone, number) DO UPDATE SET vector = ?3`,
-      ...[number, backbone, vector.buffer],
+      ...[sample, backbone, vector.buffer],
     );
   }
 
-  /** Samples of a snapshot that the backbone has not embedded yet, in order after `after`. */
-  missing({ lastSample, at }: Snapshot, backbone: string, after: number, limit: number) {
-    // Of calibration only the questions that certify the semantic cache.
+  /** Returns samples of a snapshot that the backbone has not embedded yet, by number, after `after`. */
+  missing({ lastSample, at }: SampleSnapshot, backbone: string, after: number, limit: number) {
+    // Of `calibration`, only the escalated samples: they certify the semantic cache.
     const rows = this.sql.exec<{ number: number; instance: string }>(
       `SELECT number, instance FROM samples s
        WHERE number > ? AND number <= ? AND at <= ? AND (split <> 'calibration' OR accepted = 0) AND instance <> 'null'
@@ -53,8 +61,8 @@ export class Embeddings {
     return rows.toArray().map(({ number, instance }) => ({ number, instance: JSON.parse(instance) as Instance }));
   }
 
-  /** Train and validation of a snapshot in one backbone's space, in order after `after`: each sample once. */
-  labelled({ lastSample, at }: Snapshot, backbone: string, after: number, limit: number): LabelledVector[] {
+  /** Returns `train` and `validation` of a snapshot in one backbone's space, by number, after `after`. */
+  labelled({ lastSample, at }: SampleSnapshot, backbone: string, after: number, limit: number): LabelledVector[] {
     const rows = this.sql.exec<VectorRow>(
       `SELECT s.number, s.label, s.source, s.groupKey, s.fold, s.split, e.vector FROM samples s
        JOIN embeddings e ON e.backbone = ? AND e.number = s.number
@@ -65,7 +73,7 @@ export class Embeddings {
     return rows.toArray().map((row) => ({ ...row, vector: new Int16Array(row.vector) }));
   }
 
-  /** The newest labelled embeddings of a split; `escalated` leaves out what a rule accepted or was never asked. */
+  /** Returns the newest labelled embeddings of a split; with `escalated`, only of questions that no rule accepted. */
   newest(backbone: string, split: Split, limit: number, escalated = false): (LabelledVector & { id: string })[] {
     const rows = this.sql.exec<VectorRow & { id: string }>(
       `SELECT s.id, s.number, s.label, s.source, s.groupKey, s.fold, s.split, e.vector FROM samples s
@@ -77,31 +85,29 @@ export class Embeddings {
     return rows.toArray().map((row) => ({ ...row, vector: new Int16Array(row.vector) }));
   }
 
-  of(number: number): CountedEmbedding[] {
-    const query = "SELECT backbone, vector, label, weight FROM embeddings WHERE number = ?";
-    return this.sql
-      .exec<CountedRow>(query, number)
-      .toArray()
-      .map((row) => ({ ...row, vector: new Int16Array(row.vector) }));
-  }
-
-  /** Puts an embedding back with what the sums already hold of it. */
-  restore(number: number, { backbone, vector, label, weight }: CountedEmbedding): void {
-    this.sql.exec(
-      "INSERT OR REPLACE INTO embeddings (number, backbone, vector, label, weight) VALUES (?, ?, ?, ?, ?)",
-      ...[number, backbone, vector.buffer, label, weight],
+  of(sample: number): CountedEmbedding[] {
+    return Array.from(
+      embeddingsTable.select(this.sql, "WHERE number = ?", sample),
+      ({ backbone, vector, label, weight }) => {
+        return { backbone, vector: new Int16Array(vector), label, weight };
+      },
     );
   }
 
-  remove(number: number): void {
-    this.sql.exec("DELETE FROM embeddings WHERE number = ?", number);
+  /** Restores an embedding together with what the sums contain of it. */
+  restore(sample: number, { backbone, vector, label, weight }: CountedEmbedding): void {
+    embeddingsTable.insert(this.sql, { number: sample, backbone, vector: vector.buffer, label, weight }, "replace");
+  }
+
+  remove(sample: number): void {
+    embeddingsTable.delete(this.sql, "WHERE number = ?", sample);
   }
 
   /**
-   * Makes the sums hold the next train samples of a snapshot as they are labelled now: what is new comes in, what was
-   * corrected moves by the difference, and what is there already stays. Answers how many rows it went through.
+   * Brings the sums up to date with the next `train` samples of a snapshot: new samples are added, corrected ones change
+   * by the difference, the others stay. Returns the number of rows that it processed.
    */
-  count({ lastSample, at }: Snapshot, shards: SumShards, options: CountOptions): number {
+  count({ lastSample, at }: SampleSnapshot, shards: Sums, options: CountOptions): number {
     const { backbone, labels, width, originWeight, limit } = options;
     const rows = this.sql
       .exec<{
@@ -123,27 +129,33 @@ export class Embeddings {
         ...[originWeight, JSON.stringify(labels), backbone, lastSample, at, limit],
       )
       .toArray();
-    const folds = new Map<number, Sums>();
-    for (const { number, label, fold, vector: bytes, was, had, wanted } of rows) {
+    const folds = new Map<number, SumValues>();
+    for (const { number, label, fold, vector: stored, was, had, wanted } of rows) {
       const sums = folds.get(fold) ?? shards.read(backbone, fold, width, labels.length);
       folds.set(fold, sums);
-      const vector = new Int16Array(bytes);
+      const vector = new Int16Array(stored);
       if (was !== null && had !== null) addRow(sums, { vector, label: was, weight: -had });
       const next = labels.indexOf(label);
       addRow(sums, { vector, label: next, weight: wanted });
-      const query = "UPDATE embeddings SET label = ?, weight = ? WHERE backbone = ? AND number = ?";
-      this.sql.exec(query, next, wanted, backbone, number);
+      embeddingsTable.update(
+        this.sql,
+        { label: next, weight: wanted },
+        "WHERE backbone = ? AND number = ?",
+        backbone,
+        number,
+      );
     }
     for (const [fold, sums] of folds) shards.write(backbone, fold, sums);
     return rows.length;
   }
 }
 
+/** How `count` adds samples to the sums. */
 export interface CountOptions {
   backbone: string;
   labels: readonly string[];
   width: number;
-  /** What a label of the origin weighs, in `labelWeightUnit`. */
+  /** The weight of a label from the origin, in `labelWeightUnit`. */
   originWeight: number;
   limit: number;
 }

@@ -1,6 +1,14 @@
-import type { HeadManifest, HeadPointer } from "#core/contract/index.ts";
+import type { HeadManifest, HeadPointer, Rule } from "#core/contract/index.ts";
+import { json, nullable, number, table } from "../../table.ts";
 
-/** The table `heads`: what the registry said last of this region's head and rule, by base version. */
+export const headsTable = table("heads", {
+  base: number(),
+  revision: number(),
+  manifest: nullable(json<HeadManifest>()),
+  rule: nullable(json<Rule>()),
+});
+
+/** The table `heads`: the region's head and rule on each base version, as the registry last sent them. */
 export class Heads {
   private readonly sql: SqlStorage;
 
@@ -9,32 +17,17 @@ export class Heads {
   }
 
   pointer(base: number): HeadPointer {
-    const query = "SELECT revision, manifest, rule FROM heads WHERE base = ?";
-    const [row] = this.sql.exec<{ revision: number; manifest: string | null; rule: string | null }>(query, base);
-    return {
-      revision: row?.revision ?? 0,
-      head: row?.manifest ? JSON.parse(row.manifest) : null,
-      rule: row?.rule ? JSON.parse(row.rule) : null,
-    };
+    const row = headsTable.first(this.sql, "WHERE base = ?", base);
+    return { revision: row?.revision ?? 0, head: row?.manifest ?? null, rule: row?.rule ?? null };
   }
 
   current(base: number): HeadManifest | null {
     return this.pointer(base).head;
   }
 
-  bases(): number[] {
-    return this.sql
-      .exec<{ base: number }>("SELECT base FROM heads ORDER BY base")
-      .toArray()
-      .map(({ base }) => base);
-  }
-
-  /** Takes a newer pointer; never goes back to a lower revision. */
+  /** Stores a newer pointer. A lower revision changes nothing. */
   set(base: number, { revision, head, rule }: HeadPointer): void {
     if (revision <= this.pointer(base).revision) return;
-    this.sql.exec(
-      "INSERT OR REPLACE INTO heads (base, revision, manifest, rule) VALUES (?, ?, ?, ?)",
-      ...[base, revision, head && JSON.stringify(head), rule && JSON.stringify(rule)],
-    );
+    headsTable.insert(this.sql, { base, revision, manifest: head, rule }, "replace");
   }
 }

@@ -1,58 +1,22 @@
 import type { Answer, Instance, Opinion, Question, Split } from "#core/contract/index.ts";
-import { defaulted, flag, json, nullable, number, type RowOf, table, text, vector } from "../../table.ts";
+import { bytes, defaulted, flag, json, nullable, number, table, text } from "../../table.ts";
 
-/** An embedding as it is stored, and whose it is. */
+/** An embedding as it is stored, and the backbone that computed it. */
 export interface StoredEmbedding {
   backbone: string;
   vector: Int16Array<ArrayBuffer>;
 }
 
-/** A question as the region keeps it. */
-export interface StoredQuestion {
-  id: string;
-  owner: string;
-  base: number;
-  /** null once it is not needed and the model keeps no inputs. */
-  instance: Instance | null;
-  /** Hash of the instance: the same id with another payload is a conflict. */
-  payload: string;
-  embedding: StoredEmbedding | null;
-  at: number;
-  receivedAt: number;
-  /** Whether a rule accepted it: the edge's threshold, or the semantic cache. */
-  accepted: boolean;
-  audited: boolean;
-  /** Label inclusion probability, recorded when the question was asked. */
-  inclusionProbability: number;
-  split: Split;
-  /** The fold of train in cross-validation. */
-  fold: number;
-  groupKey: string;
-  /** The label that the edge or the semantic cache put first. */
-  prediction: string;
-  answer: Answer;
-  /** The answer of each rung, from the edge up, for the person who may have to answer it. */
-  opinions: Opinion[];
-  /** The trace that it was asked in, for those who ask about it later; null of one older than traces. */
-  traceparent: string | null;
-  tries: number;
-  /** Whether the human rung has it. */
-  inReview: boolean;
-}
-
-export type NewQuestion = Omit<StoredQuestion, "tries" | "inReview"> & {
-  expiresAt: number;
-  escalateAt: number | null;
-};
-
 export const questionsTable = table("questions", {
   id: text(),
   owner: text(),
   base: number(),
+  /** null once it is not needed and the model keeps no inputs. */
   instance: json<Instance | null>(),
+  /** Hash of the instance: the same id with another payload is a conflict. */
   payload: text(),
   backbone: nullable(text()),
-  embedding: nullable(vector()),
+  embedding: nullable(bytes()),
   at: number(),
   receivedAt: number(),
   expiresAt: number(),
@@ -73,6 +37,44 @@ export const questionsTable = table("questions", {
   inReview: defaulted(flag()),
 });
 
+/** A question as the region keeps it. */
+export interface StoredQuestion {
+  id: string;
+  /** The id of the token that asked. */
+  owner: string;
+  base: number;
+  /** null once it is not needed and the model keeps no inputs. */
+  instance: Instance | null;
+  payload: string;
+  embedding: StoredEmbedding | null;
+  /** Data time, ms since 1970. */
+  at: number;
+  receivedAt: number;
+  /** Whether a rule accepted it: that of the edge, or that of the semantic cache. */
+  accepted: boolean;
+  audited: boolean;
+  /** The probability of a label, recorded when the question was asked. */
+  inclusionProbability: number;
+  split: Split;
+  /** The fold of `train` that cross-validation leaves out together with it. */
+  fold: number;
+  groupKey: string;
+  /** The label that the rung below, or the semantic cache, put first. */
+  prediction: string;
+  answer: Answer;
+  /** The opinion of each rung, from the edge up, for the person who may have to answer. */
+  opinions: Opinion[];
+  traceparent: string | null;
+  tries: number;
+  /** Whether the review queue has it. */
+  inReview: boolean;
+}
+
+export type NewQuestion = Omit<StoredQuestion, "tries" | "inReview"> & {
+  expiresAt: number;
+  escalateAt: number | null;
+};
+
 /** The table `questions`. */
 export class Questions {
   private readonly sql: SqlStorage;
@@ -82,86 +84,78 @@ export class Questions {
   }
 
   find(id: string): StoredQuestion | null {
-    const row = questionsTable.first(this.sql, "WHERE id = ?", id);
-    return row && stored(row);
+    return this.select("WHERE id = ?", id)[0] ?? null;
   }
 
   insert(question: NewQuestion): void {
     const { embedding, answer } = question;
     questionsTable.insert(this.sql, {
       ...question,
-      backbone: embedding?.backbone ?? null,
-      embedding: embedding?.vector ?? null,
       status: answer.status,
+      backbone: embedding?.backbone ?? null,
+      embedding: embedding?.vector.buffer ?? null,
     });
   }
 
-  /** Keeps the best answer so far. An answered question is not opened again: its first answer stays. */
+  /** Stores a better answer; false where the question is answered already: its first answer stays. */
   setAnswer(answer: Answer): boolean {
-    const { rowsWritten } = this.sql.exec(
-      "UPDATE questions SET status = ?, answer = ? WHERE id = ? AND status = 'open'",
-      answer.status,
-      JSON.stringify(answer),
-      answer.id,
-    );
-    return rowsWritten > 0;
+    const query = "UPDATE questions SET status = ?, answer = ? WHERE id = ? AND status = 'open'";
+    return this.sql.exec(query, answer.status, JSON.stringify(answer), answer.id).rowsWritten > 0;
   }
 
   /** Replaces an answer whose label was corrected. */
   correctAnswer(answer: Answer): void {
-    this.sql.exec("UPDATE questions SET answer = ? WHERE id = ?", JSON.stringify(answer), answer.id);
+    questionsTable.update(this.sql, { answer }, "WHERE id = ?", answer.id);
   }
 
-  /** Adds a rung's opinion of a question; a later one of the same rung and version replaces it. */
+  /** Stores a rung's opinion of a question, once for each rung and version. */
   addOpinion(id: string, opinion: Opinion): void {
     // Another edge node may be the rung above.
     const isOther = ({ rung, version }: Opinion) => rung !== opinion.rung || version !== opinion.version;
     const others = this.find(id)?.opinions.filter(isOther) ?? [];
-    this.sql.exec("UPDATE questions SET opinions = ? WHERE id = ?", JSON.stringify([...others, opinion]), id);
+    questionsTable.update(this.sql, { opinions: [...others, opinion] }, "WHERE id = ?", id);
   }
 
-  /** Sets when the next rung is asked (again); null: never. */
+  /** Sets when the next rung is asked again; null: never. */
   setEscalation(id: string, escalateAt: number | null, tries: number): void {
-    this.sql.exec("UPDATE questions SET escalateAt = ?, tries = ? WHERE id = ?", escalateAt, tries, id);
+    questionsTable.update(this.sql, { escalateAt, tries }, "WHERE id = ?", id);
   }
 
   dueToEscalate(now: number, limit: number): StoredQuestion[] {
-    const clause = "WHERE escalateAt <= ? ORDER BY escalateAt LIMIT ?";
-    return [...questionsTable.select(this.sql, clause, now, limit)].map(stored);
+    return this.select("WHERE escalateAt <= ? ORDER BY escalateAt LIMIT ?", now, limit);
   }
 
   nextEscalation(): number | null {
     return this.least("escalateAt");
   }
 
-  /** Sets when the question goes to the review queue; null: never. */
+  /** Sets when the question is handed to the review queue; null: never. */
   setReview(id: string, reviewAt: number | null): void {
-    this.sql.exec("UPDATE questions SET reviewAt = ? WHERE id = ?", reviewAt, id);
+    questionsTable.update(this.sql, { reviewAt }, "WHERE id = ?", id);
   }
 
-  /** Records that the review queue has the question; false where it was taken back meanwhile. */
+  /** Records that the review queue has the question; false where it was withdrawn in the meantime. */
   setInReview(id: string): boolean {
     const query = "UPDATE questions SET reviewAt = NULL, inReview = 1 WHERE id = ? AND reviewAt IS NOT NULL";
     return this.sql.exec(query, id).rowsWritten > 0;
   }
 
   dueToReview(limit: number): StoredQuestion[] {
-    const clause = "WHERE reviewAt IS NOT NULL ORDER BY reviewAt LIMIT ?";
-    return [...questionsTable.select(this.sql, clause, limit)].map(stored);
+    return this.select("WHERE reviewAt IS NOT NULL ORDER BY reviewAt LIMIT ?", limit);
   }
 
   /** Deletes the instance; its hash stays. */
   dropInput(id: string): void {
-    this.sql.exec("UPDATE questions SET instance = 'null' WHERE id = ?", id);
+    questionsTable.update(this.sql, { instance: null }, "WHERE id = ?", id);
   }
 
   remove(id: string): void {
-    this.sql.exec("DELETE FROM questions WHERE id = ?", id);
+    questionsTable.delete(this.sql, "WHERE id = ?", id);
   }
 
-  /** Deletes expired questions; an open one stays. */
+  /** Deletes answered questions that have expired. Open ones stay. */
   expire(now: number): void {
-    this.sql.exec("DELETE FROM questions WHERE expiresAt <= ? AND status = 'answered'", now);
+    questionsTable.delete(this.sql, "WHERE expiresAt <= ? AND status = 'answered'", now);
   }
 
   nextExpiry(): number | null {
@@ -173,17 +167,20 @@ export class Questions {
     return this.sql.exec<{ total: number; open: number }>(query).one();
   }
 
+  private select(clause: string, ...values: SqlStorageValue[]): StoredQuestion[] {
+    return Array.from(questionsTable.select(this.sql, clause, ...values), ({ backbone, embedding, ...row }) => ({
+      ...row,
+      embedding: backbone && embedding ? { backbone, vector: new Int16Array(embedding) } : null,
+    }));
+  }
+
   private least(column: "escalateAt" | "expiresAt"): number | null {
     return this.sql.exec<{ least: number | null }>(`SELECT min(${column}) AS least FROM questions`).one().least;
   }
 }
 
-function stored({ backbone, embedding, ...row }: RowOf<typeof questionsTable>): StoredQuestion {
-  return { ...row, embedding: backbone && embedding ? { backbone, vector: embedding } : null };
-}
-
-/** A stored question as it goes to the next rung. */
+/** Returns a stored question in the form that the next rung takes. */
 export function questionOf({ id, instance, at, audited }: StoredQuestion, region: string): Question {
-  // An open question still has it.
+  // An open question still has its instance.
   return { id, region, instance: instance as Instance, at, ...(audited ? { audit: true } : {}) };
 }

@@ -1,15 +1,9 @@
 import type { Run, RunStatus } from "#core/contract/index.ts";
-import { json, nullable, number, type RowOf, table, text } from "../../table.ts";
-import type { Snapshot } from "./samples.ts";
+import { json, nullable, number, plain, type RowOf, table, text } from "../../table.ts";
+import type { SampleSnapshot } from "./samples.ts";
 
-/** Where a run goes through, in order. */
+/** The phases of a run, in order. */
 export type Phase = "embed" | "count" | "semantic-cache" | "drift" | "solve" | "fit" | "judge" | "publish";
-
-/** A run under way: where it is, so that an eviction costs one slice at most. */
-export interface RunningRun extends Run, Snapshot {
-  phase: Phase;
-  cursor: Record<string, number>;
-}
 
 export const runsTable = table("runs", {
   id: text(),
@@ -25,7 +19,19 @@ export const runsTable = table("runs", {
   cursor: json<Record<string, number>>(),
 });
 
-/** The tables `runs` and `run_state`. */
+export const runStateTable = table("run_state", {
+  run: text(),
+  name: text(),
+  value: plain<ArrayBuffer | string>(),
+});
+
+/** A run in progress and its position: an eviction costs at most one slice. */
+export interface RunningRun extends Run, SampleSnapshot {
+  phase: Phase;
+  cursor: Record<string, number>;
+}
+
+/** The tables `runs` and `run_state`: retrains, and the intermediate results of those in progress. */
 export class Runs {
   private readonly sql: SqlStorage;
 
@@ -33,12 +39,10 @@ export class Runs {
     this.sql = sql;
   }
 
-  start(base: number, snapshot: Snapshot): RunningRun {
+  start(base: number, { at, lastSample }: SampleSnapshot): RunningRun {
     const id = crypto.randomUUID();
-    const { at, lastSample } = snapshot;
-    runsTable.insert(this.sql, {
-      ...{ id, base, status: "running", at, startedAt: Date.now(), lastSample, phase: "embed", cursor: {} },
-    });
+    const position = { phase: "embed", cursor: {}, lastSample } as const;
+    runsTable.insert(this.sql, { id, base, status: "running", at, startedAt: Date.now(), ...position });
     return this.running(id) as RunningRun;
   }
 
@@ -47,56 +51,47 @@ export class Runs {
   }
 
   runningOn(base: number): RunningRun | null {
-    const query = "SELECT id FROM runs WHERE base = ? AND status = 'running'";
-    const [row] = this.sql.exec<{ id: string }>(query, base);
-    return row ? this.running(row.id) : null;
+    return runsTable.first(this.sql, "WHERE base = ? AND status = 'running'", base);
   }
 
-  /** The run under way that began first. */
+  /** Returns the id of the run in progress that started first. */
   first(): string | null {
-    const query = "SELECT id FROM runs WHERE status = 'running' ORDER BY rowid LIMIT 1";
-    return this.sql.exec<{ id: string }>(query).toArray()[0]?.id ?? null;
+    return runsTable.first(this.sql, "WHERE status = 'running' ORDER BY rowid")?.id ?? null;
   }
 
-  /**
-   * Whether a run on a base version came to a verdict, by as many samples as the heads before it have learned from; one
-   * that failed did not.
-   */
+  /** Returns whether a run on a version has ended with at least the samples of the heads before it, and did not fail. */
   hasVerdictOn(base: number): boolean {
     const query = `SELECT count(*) AS n FROM runs WHERE base = ?1 AND status NOT IN ('running', 'failed')
       AND lastSample >= (SELECT coalesce(max(lastSample), 0) FROM runs WHERE base < ?1 AND status = 'promoted')`;
     return this.sql.exec<{ n: number }>(query, base).one().n > 0;
   }
 
-  /** The last sample that a promoted head learned from; null when its run is not known. */
+  /** Returns the last sample that a promoted head learned from; null where its run is not known. */
   lastSampleOf(base: number, head: number): number | null {
-    const query = `SELECT lastSample FROM runs
-      WHERE base = ? AND status = 'promoted' AND json_extract(report, '$.head') = ?`;
-    return this.sql.exec<{ lastSample: number }>(query, base, head).toArray()[0]?.lastSample ?? null;
+    const clause = "WHERE base = ? AND status = 'promoted' AND json_extract(report, '$.head') = ?";
+    return runsTable.first(this.sql, clause, base, head)?.lastSample ?? null;
   }
 
-  /** The last sample that any run on a base version began with. */
+  /** Returns the last sample that any run on a version started with. */
   lastSampleOn(base: number): number {
     const query = "SELECT coalesce(max(lastSample), 0) AS last FROM runs WHERE base = ?";
     return this.sql.exec<{ last: number }>(query, base).one().last;
   }
 
   move(id: string, phase: Phase, cursor: Record<string, number>): void {
-    this.sql.exec("UPDATE runs SET phase = ?, cursor = ? WHERE id = ?", phase, JSON.stringify(cursor), id);
+    runsTable.update(this.sql, { phase, cursor }, "WHERE id = ?", id);
   }
 
-  /** Sends every run under way back to its beginning. */
+  /** Sends every run in progress back to its first phase. */
   restart(): void {
-    this.sql.exec("DELETE FROM run_state");
-    this.sql.exec("UPDATE runs SET phase = 'embed', cursor = '{}' WHERE status = 'running'");
+    runStateTable.delete(this.sql, "");
+    runsTable.update(this.sql, { phase: "embed", cursor: {} }, "WHERE status = 'running'");
   }
 
-  finish(id: string, status: RunStatus, reason: string, report: Record<string, unknown> | null): void {
-    this.sql.exec(
-      "UPDATE runs SET status = ?, reason = ?, report = ?, finishedAt = ? WHERE id = ? AND status = 'running'",
-      ...[status, reason, report && JSON.stringify(report), Date.now(), id],
-    );
-    this.sql.exec("DELETE FROM run_state WHERE run = ?", id);
+  finish(id: string, status: RunStatus, reason: string, report: Run["report"]): void {
+    const end = { status, reason, report, finishedAt: Date.now() };
+    runsTable.update(this.sql, end, "WHERE id = ? AND status = 'running'", id);
+    runStateTable.delete(this.sql, "WHERE run = ?", id);
   }
 
   get(id: string): Run | null {
@@ -109,12 +104,11 @@ export class Runs {
   }
 
   saveState(run: string, name: string, value: ArrayBuffer | string): void {
-    this.sql.exec("INSERT OR REPLACE INTO run_state VALUES (?, ?, ?)", run, name, value);
+    runStateTable.insert(this.sql, { run, name, value }, "replace");
   }
 
   state<T extends ArrayBuffer | string>(run: string, name: string): T | null {
-    const query = "SELECT value FROM run_state WHERE run = ? AND name = ?";
-    return (this.sql.exec<{ value: SqlStorageValue }>(query, run, name).toArray()[0]?.value as T | undefined) ?? null;
+    return (runStateTable.first(this.sql, "WHERE run = ? AND name = ?", run, name)?.value as T | undefined) ?? null;
   }
 }
 

@@ -9,15 +9,16 @@ export interface NewSample extends Omit<StoredSample, "number" | "revision"> {
   embedding: StoredEmbedding | null;
 }
 
-/** What a run learns from: the samples that were there when it began, as far as its data time had come. */
-export interface Snapshot {
-  /** The last revision when it began. */
+/** What a run learns from: the samples that existed when it started, up to its data time. */
+export interface SampleSnapshot {
+  /** The last revision when it started. */
   lastSample: number;
   at: number;
 }
 
 export const samplesTable = table("samples", {
   number: number(),
+  revision: number(),
   id: text(),
   instance: json<Instance | null>(),
   label: text(),
@@ -30,10 +31,11 @@ export const samplesTable = table("samples", {
   owner: nullable(text()),
   at: number(),
   labelledAt: number(),
-  revision: number(),
 });
 
-/** The table `samples`, and what it leaves behind: `tombstones`. */
+export const tombstonesTable = table("tombstones", { revision: number(), id: text() });
+
+/** The tables `samples` and `tombstones`: labelled questions, and the ids of forgotten ones. */
 export class Samples {
   private readonly sql: SqlStorage;
   private kept: { rows: number; bytes: number } | null = null;
@@ -42,9 +44,12 @@ export class Samples {
     this.sql = sql;
   }
 
-  /** Keeps a label, once a question; a weaker source never replaces a stronger. Answers its number, or null if nothing changed. */
-  put(sample: Omit<NewSample, "embedding">): number | null {
-    const { id, label, source, labelledAt } = sample;
+  /**
+   * Stores a label, once for each question. A weaker source never replaces a stronger one. Returns the sample's number, or
+   * null if nothing changed.
+   */
+  record(sample: Omit<NewSample, "embedding">): number | null {
+    const { id, instance, label, source, labelledAt } = sample;
     const known = this.find(id);
     if (known && (!replaces(source, known.source) || (known.label === label && known.source === source))) return null;
     const revision = this.lastRevision() + 1;
@@ -55,31 +60,31 @@ export class Samples {
     samplesTable.insert(this.sql, { ...sample, number: revision, revision });
     if (this.kept) {
       const { rows, bytes } = this.kept;
-      this.kept = { rows: rows + 1, bytes: bytes + JSON.stringify(sample.instance).length };
+      this.kept = { rows: rows + 1, bytes: bytes + JSON.stringify(instance).length };
     }
     return revision;
   }
 
-  /** Puts a sample back as it was, under a new revision. */
+  /** Restores an archived sample with its old number, under a new revision. */
   restore({ number, ...sample }: StoredSample): void {
-    this.put(sample);
-    this.sql.exec("UPDATE samples SET number = ? WHERE id = ?", number, sample.id);
+    this.record(sample);
+    samplesTable.update(this.sql, { number }, "WHERE id = ?", sample.id);
   }
 
   find(id: string): StoredSample | null {
     return samplesTable.first(this.sql, "WHERE id = ?", id);
   }
 
-  /** Deletes a sample. A reader of samples learns that it is forgotten, unless it only moves to an archive. */
+  /** Removes a sample. With `isForgotten` a tombstone stays, so that readers of samples delete their copy. */
   remove(id: string, isForgotten: boolean): void {
     // Before the sample goes: the last revision may be its own.
     const revision = this.lastRevision() + 1;
-    this.sql.exec("DELETE FROM samples WHERE id = ?", id);
+    samplesTable.delete(this.sql, "WHERE id = ?", id);
     this.kept = null;
-    if (isForgotten) this.sql.exec("INSERT INTO tombstones VALUES (?, ?)", revision, id);
+    if (isForgotten) tombstonesTable.insert(this.sql, { revision, id });
   }
 
-  /** Returns whether an id was forgotten and has not been labelled since. */
+  /** Returns whether an id was forgotten and has not been labelled again. */
   isForgotten(id: string): boolean {
     const isLeft = this.sql.exec("SELECT 1 FROM tombstones WHERE id = ?", id).toArray().length > 0;
     return isLeft && this.find(id) === null;
@@ -87,7 +92,7 @@ export class Samples {
 
   /** Deletes the instance. */
   dropInput(number: number): void {
-    this.sql.exec("UPDATE samples SET instance = 'null' WHERE number = ?", number);
+    samplesTable.update(this.sql, { instance: null }, "WHERE number = ?", number);
     this.kept = null;
   }
 
@@ -95,20 +100,20 @@ export class Samples {
     return this.sql.exec<{ last: number }>("SELECT coalesce(max(number), 0) AS last FROM samples").one().last;
   }
 
-  /** How many samples are at hand, and how many bytes their inputs take. */
+  /** Counts the samples in this object and the bytes of their instances. */
   size(): { rows: number; bytes: number } {
     const query = "SELECT count(*) AS rows, coalesce(sum(length(instance)), 0) AS bytes FROM samples";
     this.kept ??= this.sql.exec<{ rows: number; bytes: number }>(query).one();
     return this.kept;
   }
 
-  /** Starts over after the tables were emptied: a reader of samples learns that everything before `revision` is forgotten. */
-  beginAgain(revision: number): void {
+  /** Starts over after the tables were emptied: readers of samples learn that everything before `revision` is forgotten. */
+  startOver(revision: number): void {
     this.kept = null;
-    if (revision > 1) this.sql.exec("INSERT INTO tombstones VALUES (?, ?)", revision, wholeRegion);
+    if (revision > 1) tombstonesTable.insert(this.sql, { revision, id: wholeRegion });
   }
 
-  /** Samples that changed longest ago, in the order of their revisions, as far as a finished run has counted them. */
+  /** Returns the samples that changed longest ago and that a finished run has counted, by revision. */
   oldestCounted(limit: number): StoredSample[] {
     const clause = `WHERE revision <= (
         SELECT coalesce(max(lastSample), 0) FROM runs WHERE status NOT IN ('running', 'failed'))
@@ -116,26 +121,29 @@ export class Samples {
     return [...samplesTable.select(this.sql, clause, limit)];
   }
 
-  /** Samples that changed after a revision, and ids that were forgotten, in order: of both as far as neither is cut off. */
+  /**
+   * Returns the samples that changed and the ids that were forgotten after a revision, in order. `limit` cuts both at the
+   * same revision.
+   */
   changedSince(
     revision: number,
     limit: number,
   ): { samples: StoredSample[]; forgotten: ForgottenSample[]; isLast: boolean } {
-    const samples = [...samplesTable.select(this.sql, "WHERE revision > ? ORDER BY revision LIMIT ?", revision, limit)];
+    const changed = [...samplesTable.select(this.sql, "WHERE revision > ? ORDER BY revision LIMIT ?", revision, limit)];
     const forgotten = this.forgottenIn(revision, Number.MAX_SAFE_INTEGER, limit);
-    const cut = [samples, forgotten].filter((rows) => rows.length === limit);
+    const cut = [changed, forgotten].filter((rows) => rows.length === limit);
     const upTo = Math.min(...cut.map((rows) => rows.at(-1)?.revision as number));
     return {
-      samples: samples.filter((sample) => sample.revision <= upTo),
+      samples: changed.filter((sample) => sample.revision <= upTo),
       forgotten: forgotten.filter((tombstone) => tombstone.revision <= upTo),
       isLast: cut.length === 0,
     };
   }
 
-  /** Ids that were forgotten after a revision, up to another. */
+  /** Returns the ids that were forgotten after one revision and up to another. */
   forgottenIn(after: number, upTo: number, limit: number): ForgottenSample[] {
-    const query = "SELECT id, revision FROM tombstones WHERE revision > ? AND revision <= ? ORDER BY revision LIMIT ?";
-    return this.sql.exec<Record<string, SqlStorageValue> & ForgottenSample>(query, after, upTo, limit).toArray();
+    const clause = "WHERE revision > ? AND revision <= ? ORDER BY revision LIMIT ?";
+    return [...tombstonesTable.select(this.sql, clause, after, upTo, limit)];
   }
 
   counts(): Record<Split, number> {
@@ -145,7 +153,7 @@ export class Samples {
     return counts;
   }
 
-  /** The newest data time among the samples, ms since 1970; null when there are none. */
+  /** Returns the newest data time of the samples, ms since 1970; null without samples. */
   newest(): number | null {
     return this.sql.exec<{ newest: number | null }>("SELECT max(at) AS newest FROM samples").one().newest;
   }

@@ -7,21 +7,21 @@ import {
   encodeSums,
   labelsIn,
   type SumRow,
-  type Sums,
+  type Sums as SumValues,
 } from "#core/head/sums.ts";
 
 /** A row or blob of SQLite is at most 2 MB. */
 export const shardMaxBytes = 1024 * 1024;
 
-/** The table `sums`: exact sums over the labelled embeddings of each part of train, in shards that a row can hold. */
-export class SumShards {
+/** The table `sums`: exact sums over the labelled embeddings of each fold of `train`, in shards that fit into a row. */
+export class Sums {
   private readonly sql: SqlStorage;
 
   constructor(sql: SqlStorage) {
     this.sql = sql;
   }
 
-  read(backbone: string, fold: number, width: number, classes: number): Sums {
+  read(backbone: string, fold: number, width: number, classes: number): SumValues {
     const query = "SELECT value FROM sums WHERE backbone = ? AND fold = ? ORDER BY shard";
     const shards = this.sql.exec<{ value: ArrayBuffer }>(query, backbone, fold).toArray();
     if (shards.length === 0) return emptySums(width, classes);
@@ -34,12 +34,12 @@ export class SumShards {
     return decodeSums(width, classes, bytes.buffer);
   }
 
-  readAll(backbone: string, width: number, classes: number): Sums[] {
+  readAll(backbone: string, width: number, classes: number): SumValues[] {
     return Array.from({ length: trainFolds }, (_, fold) => this.read(backbone, fold, width, classes));
   }
 
-  /** Sums of nothing leave no row behind: it is as though nothing had ever come. */
-  write(backbone: string, fold: number, sums: Sums): void {
+  /** Writes the sums of a fold. Empty sums leave no row: the table is as if no sample had existed. */
+  write(backbone: string, fold: number, sums: SumValues): void {
     this.sql.exec("DELETE FROM sums WHERE backbone = ? AND fold = ?", backbone, fold);
     if (labelsIn(sums) === 0) return;
     const bytes = encodeSums(sums);
@@ -49,7 +49,7 @@ export class SumShards {
     }
   }
 
-  /** Takes one sample's contribution out again, exactly. */
+  /** Subtracts one sample's contribution exactly. */
   subtract(backbone: string, fold: number, row: SumRow): void {
     const width = row.vector.length;
     const sums = this.read(backbone, fold, width, this.classesOf(backbone, fold, width));

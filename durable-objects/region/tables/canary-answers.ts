@@ -4,13 +4,14 @@ import { isAudited } from "#core/confidence/splits.ts";
 import type { CanaryCount, ClassifyManifest, LabelSource, Question, VersionCount } from "#core/contract/index.ts";
 import { argMax } from "#core/head/head.ts";
 import { lossOf } from "#core/head/metrics.ts";
+import { bytes, defaulted, flag, json, nullable, number, table, text } from "../../table.ts";
 import type { CanaryPair } from "../api.ts";
 
-/** Questions that a region records of a canary at most; each takes some hundred bytes, and a class 4. */
+/** Answers that a region records of a canary at most. Each takes about a hundred bytes, and 4 for each class. */
 const canaryMaxRows = 20_000;
 
-/** What one version made of a question at the edge. */
-export interface Tried {
+/** One version's own answer to a question at the edge. */
+export interface CanaryAnswer {
   base: number;
   version: string;
   accepted: boolean;
@@ -19,49 +20,69 @@ export interface Tried {
   inclusionProbability: number;
 }
 
-type Row = Record<string, SqlStorageValue> & {
-  base: number;
-  prediction: string;
-  scores: ArrayBuffer | null;
-  source: LabelSource | null;
-};
+export const canariesTable = table("canary", {
+  watch: number(),
+  stable: number(),
+  canary: number(),
+  /** The labels of both versions. */
+  labels: json<Record<number, string[]>>(),
+});
 
-/** The tables `canary` and `canary_answers`: what both versions answered here since the canary is watched, and what it turned out to be. */
-export class CanaryCounts {
+export const answersTable = table("canary_answers", {
+  number: defaulted(number()),
+  id: text(),
+  base: number(),
+  version: text(),
+  accepted: flag(),
+  prediction: text(),
+  scores: nullable(bytes()),
+  inclusionProbability: number(),
+  error: nullable(number()),
+  loss: nullable(number()),
+  source: nullable(text<LabelSource>()),
+  /** The place among the first labels. */
+  labelled: nullable(number()),
+});
+
+/** The tables `canary` and `canary_answers`: what both versions answered while a canary is watched, and the labels. */
+export class CanaryAnswers {
   private readonly sql: SqlStorage;
 
   constructor(sql: SqlStorage) {
     this.sql = sql;
   }
 
-  /** Counts for a watch from now on; goes on where it does so already. */
+  /** Starts to count for a watch. A watch that is counted already continues. */
   begin(watch: number, stable: ClassifyManifest, canary: ClassifyManifest): void {
     const before = this.pair()?.watch;
     if (before === watch) return;
     if (before !== undefined) this.end(before);
     const labels = { [stable.version]: stable.labels, [canary.version]: canary.labels };
-    const query = "INSERT INTO canary (watch, stable, canary, labels) VALUES (?, ?, ?, ?)";
-    this.sql.exec(query, watch, stable.version, canary.version, JSON.stringify(labels));
+    canariesTable.insert(this.sql, { watch, stable: stable.version, canary: canary.version, labels });
   }
 
-  /** Deletes what was counted for a watch; another watch's counts stay. */
+  /** Deletes what was counted for a watch. Another watch stays. */
   end(watch: number): void {
     if (this.pair()?.watch !== watch) return;
-    this.sql.exec("DELETE FROM canary");
-    this.sql.exec("DELETE FROM canary_answers");
+    canariesTable.delete(this.sql, "");
+    answersTable.delete(this.sql, "");
   }
 
   pair(): CanaryPair | null {
-    const query = "SELECT watch, stable, canary FROM canary";
-    return this.sql.exec<Record<string, SqlStorageValue> & CanaryPair>(query).toArray()[0] ?? null;
+    const row = canariesTable.first(this.sql, "");
+    return row && { watch: row.watch, stable: row.stable, canary: row.canary };
   }
 
   /**
-   * What is counted of a question: the edge's own answer, whatever became of it; null where it is not in the sample.
-   * That holds all questions where all are kept and every truth comes, else those with the audit's coin, accepted or
-   * not: each question of a version has the same inclusion probability.
+   * Returns the edge's own answer to a question, or null where the question is not sampled. All questions are sampled where
+   * all are kept and every truth arrives; otherwise those that the audit's coin selects, accepted or not, so that all
+   * questions of a version have the same inclusion probability.
    */
-  async triedOf(secret: string, manifest: ClassifyManifest, { id, inference }: Question): Promise<Tried | null> {
+  async answerOf(
+    secret: string,
+    manifest: ClassifyManifest,
+    { id, inference }: Question,
+  ): Promise<CanaryAnswer | null> {
     const { version: base, labels, policy, thin } = manifest;
     const pair = this.pair();
     if (!pair || (base !== pair.stable && base !== pair.canary)) return null;
@@ -73,8 +94,8 @@ export class CanaryCounts {
     return { base, version, accepted, prediction: labels[argMax(scores)] as string, scores, inclusionProbability };
   }
 
-  /** Records a question, once; no more of them once enough are there. */
-  asked(id: string, { base, version, accepted, prediction, scores, inclusionProbability }: Tried): void {
+  /** Records an answer, once for each question, up to a maximum number. */
+  record(id: string, { base, version, accepted, prediction, scores, inclusionProbability }: CanaryAnswer): void {
     this.sql.exec(
       `INSERT OR IGNORE INTO canary_answers (id, base, version, accepted, prediction, scores, inclusionProbability)
        SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7 WHERE EXISTS (SELECT 1 FROM canary WHERE ?2 IN (stable, canary))
@@ -83,13 +104,13 @@ export class CanaryCounts {
     );
   }
 
-  /** Takes a label, as often as it is corrected; a weaker source never replaces a stronger. */
-  labelled(id: string, label: string, source: LabelSource): void {
-    const [row] = this.sql.exec<Row>("SELECT base, prediction, scores, source FROM canary_answers WHERE id = ?", id);
+  /** Records a label or its correction. A weaker source never replaces a stronger one. */
+  recordLabel(id: string, label: string, source: LabelSource): void {
+    const row = answersTable.first(this.sql, "WHERE id = ?", id);
     if (!row?.scores || (row.source && !replaces(source, row.source))) return;
     const index = this.labelsOf(row.base).indexOf(label);
     const loss = index < 0 ? null : lossOf(new Float32Array(row.scores), index);
-    // The order of first labels is that of the judge: a correction does not move what was seen before it.
+    // Answers count in the order of their first labels: a correction does not move them.
     this.sql.exec(
       `UPDATE canary_answers SET error = ?2, loss = ?3, source = ?4, labelled = coalesce(labelled,
          CASE WHEN ?5 THEN (SELECT coalesce(max(labelled), 0) + 1 FROM canary_answers) END) WHERE id = ?1`,
@@ -97,7 +118,7 @@ export class CanaryCounts {
     );
   }
 
-  /** What stays of a forgotten question: a count, without its name. Were errors forgotten, it could be made to pass. */
+  /** Forgets a question. Its count stays, without the id: otherwise forgetting errors could promote a canary. */
   forget(id: string): void {
     const query = "UPDATE canary_answers SET id = 'forgotten ' || number, prediction = '', scores = NULL WHERE id = ?";
     this.sql.exec(query, id);
@@ -147,8 +168,7 @@ export class CanaryCounts {
   }
 
   private labelsOf(base: number): readonly string[] {
-    const [row] = this.sql.exec<{ labels: string }>("SELECT labels FROM canary");
-    return row ? (JSON.parse(row.labels)[base] ?? []) : [];
+    return canariesTable.first(this.sql, "")?.labels[base] ?? [];
   }
 }
 

@@ -1,12 +1,12 @@
 const breakerFailures = 3;
 const breakerOpenMs = 5_000;
 
-/** A circuit breaker: after some failures in a row the next rung is left alone for a while, then tried once. */
-export class Breaker {
+/** A circuit breaker: after several failures in a row no call is made for a while, then one is tried. */
+export class CircuitBreaker {
   private failures = 0;
   private openUntil = 0;
 
-  /** Whether a call may go through now. */
+  /** Returns whether a call may be made now. */
   allows(now: number): boolean {
     return now >= this.openUntil;
   }

@@ -1,0 +1,45 @@
+import { blobKey, checkBlob, checkManifest, classifying, manifestKey } from "#core/artefacts.ts";
+import type { ClassifyManifest, Head } from "#core/contract/index.ts";
+import { decodeHead, type HeadWeights } from "#core/head/head.ts";
+import type { ReadBlob } from "#core/model/network.ts";
+import { publicKeysSchema } from "#core/sign.ts";
+
+/** The bindings that reading artefacts takes. */
+type ArtefactEnv = Pick<Env, "ARTEFACTS" | "PUBLISH_KEYS">;
+
+/** The manifests of a model, from R2. Each is read and checked once. */
+export class Manifests {
+  private readonly known = new Map<number, ClassifyManifest>();
+  private readonly env: ArtefactEnv;
+  private readonly model: string;
+
+  constructor(env: ArtefactEnv, model: string) {
+    this.env = env;
+    this.model = model;
+  }
+
+  /** Returns the manifest of a version. Throws `ArtefactError` where it is missing or not signed by a pinned key. */
+  async get(version: number): Promise<ClassifyManifest> {
+    const known = this.known.get(version);
+    if (known) return known;
+    const object = await this.env.ARTEFACTS.get(manifestKey(this.model, version));
+    const publicKeys = publicKeysSchema.parse(JSON.parse(this.env.PUBLISH_KEYS));
+    const checked = await checkManifest(this.model, version, object && (await object.text()), publicKeys);
+    const manifest = classifying(checked);
+    this.known.set(version, manifest);
+    return manifest;
+  }
+}
+
+/** Returns a function that reads blobs from R2 and checks their hashes. */
+export function blobReader(artefacts: R2Bucket): ReadBlob {
+  return async (blob) => {
+    const object = await artefacts.get(blobKey(blob.sha256));
+    return checkBlob(blob, object && (await object.arrayBuffer()));
+  };
+}
+
+/** Reads the weights of a head from R2. */
+export async function readHead(read: ReadBlob, head: Head): Promise<HeadWeights> {
+  return decodeHead(head, await read(head.blob));
+}

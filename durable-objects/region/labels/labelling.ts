@@ -1,0 +1,138 @@
+import { assignSplit, groupKeyOf } from "#core/confidence/splits.ts";
+import type { ClassifyManifest, LabelResult } from "#core/contract/index.ts";
+import { fail, ok, type Result } from "#core/result.ts";
+import { beginSpan } from "#core/trace-context.ts";
+import type { Jobs } from "#objects/jobs.ts";
+import { labelledAnswer } from "../answering/answers.ts";
+import type { Log } from "../answering/log.ts";
+import type { Settlement } from "../answering/settlement.ts";
+import type { LabelContext, LabelRefusal, NewLabel } from "../api.ts";
+import type { Manifests } from "../artefacts.ts";
+import type { CanaryAnswers } from "../tables/canary-answers.ts";
+import type { Counts } from "../tables/counts.ts";
+import type { Questions } from "../tables/questions.ts";
+import type { NewSample, Samples } from "../tables/samples.ts";
+import type { Archive } from "./archive.ts";
+import type { LiveRule } from "./live-rule.ts";
+import type { SampleKeeper } from "./sample-keeper.ts";
+
+/** What recording labels reads and changes. */
+interface LabellingNeeds {
+  region: string;
+  splitSecret: string;
+  manifests: Pick<Manifests, "get">;
+  questions: Questions;
+  samples: Pick<Samples, "find">;
+  archive: Pick<Archive, "restore">;
+  sampleKeeper: SampleKeeper;
+  settlement: Settlement;
+  rule: Pick<LiveRule, "recordLabel" | "ruleToPublish">;
+  canary: Pick<CanaryAnswers, "recordLabel">;
+  counts: Pick<Counts, "judged">;
+  jobs: Pick<Jobs, "bringForward">;
+  log: Log;
+  transaction: <T>(work: () => T) => T;
+}
+
+/** Records labels: as samples, in the live rule and the certificate, as answers to open questions. */
+export class Labelling {
+  private readonly needs: LabellingNeeds;
+
+  constructor(needs: LabellingNeeds) {
+    this.needs = needs;
+  }
+
+  /** Records labels, all of them or none. */
+  async record(
+    manifest: ClassifyManifest,
+    labels: readonly NewLabel[],
+    context: LabelContext,
+  ): Promise<Result<LabelResult[], LabelRefusal>> {
+    const { archive, rule, jobs, log, transaction } = this.needs;
+    await archive.restore(labels.map(({ id }) => id));
+    const samples: NewSample[] = [];
+    const asked = await this.manifestsOf(manifest, labels);
+    for (const label of labels) {
+      const sample = await this.sampleOf(manifest, label, context);
+      if (!sample.ok) return sample;
+      samples.push(sample.value);
+    }
+    const results = transaction(() =>
+      samples.map((sample) => this.recordSample(asked.get(sample.id) ?? manifest, sample, context.source)),
+    );
+    const changed = results.filter((result) => result.changed).length;
+    const line = { event: "labelled", span: beginSpan(context), ids: results.map(({ id }) => id) } as const;
+    log(line, { source: context.source, changed });
+    const isRuleDue = [...new Set([manifest, ...asked.values()])].some((one) => rule.ruleToPublish(one) !== null);
+    if (isRuleDue) jobs.bringForward("rule", "", Date.now());
+    return ok(results);
+  }
+
+  // A label counts under the rule and the certificate of the version that answered the question.
+  private async manifestsOf(
+    manifest: ClassifyManifest,
+    labels: readonly NewLabel[],
+  ): Promise<Map<string, ClassifyManifest>> {
+    const { questions, manifests } = this.needs;
+    const asked = new Map<string, ClassifyManifest>();
+    for (const { id } of labels) {
+      const base = questions.find(id)?.base;
+      if (base !== undefined && base !== manifest.version) asked.set(id, await manifests.get(base));
+    }
+    return asked;
+  }
+
+  private async sampleOf(
+    manifest: ClassifyManifest,
+    { id, label, instance: given, at: givenAt }: NewLabel,
+    { owner: caller, source, labelledAt }: LabelContext,
+  ): Promise<Result<NewSample, LabelRefusal>> {
+    const { region, splitSecret, questions, samples } = this.needs;
+    if (!manifest.labels.includes(label)) return fail({ kind: "unknown-label", id, label });
+    const row = questions.find(id);
+    const known = row ? null : samples.find(id);
+    const owner = row ? row.owner : known ? known.owner : caller;
+    if (caller !== null && owner !== caller) return fail({ kind: "not-yours", id });
+    if (row) {
+      const instance = manifest.policy.keepInputs ? row.instance : null;
+      return ok({ ...row, instance, owner, label, source, labelledAt });
+    }
+    if (known) return ok({ ...known, label, source, labelledAt, embedding: null });
+    if (!given) return fail({ kind: "no-instance", id });
+    const at = givenAt ?? labelledAt;
+    const { groupBy, keepInputs } = manifest.policy;
+    const groupKey = groupKeyOf(groupBy, { id, instance: given, at });
+    const assigned = await assignSplit(splitSecret, region, groupKey);
+    // A retrain embeds the instance and then deletes it. It embeds nothing of `calibration`.
+    const instance = keepInputs || assigned.split !== "calibration" ? given : null;
+    const neverAsked = { inclusionProbability: null, accepted: null, embedding: null };
+    return ok({ id, instance, label, source, ...assigned, groupKey, owner, at, labelledAt, ...neverAsked });
+  }
+
+  private recordSample(manifest: ClassifyManifest, sample: NewSample, source: LabelContext["source"]): LabelResult {
+    const { samples, questions, sampleKeeper, settlement, rule, canary, counts } = this.needs;
+    const { id, label, split } = sample;
+    // A label from the origin judges nothing, so the next one counts as the first.
+    const before = samples.find(id);
+    const isFirst = before === null || before.source === "origin";
+    const changed = sampleKeeper.keep(manifest, sample);
+    if (changed) canary.recordLabel(id, label, source);
+    const row = questions.find(id);
+    if (changed && row) {
+      const { accepted, prediction, inclusionProbability } = row;
+      rule.recordLabel(manifest, { id, accepted, prediction, label, source, inclusionProbability }, isFirst);
+      const { answer, base } = row;
+      if (isFirst && answer.status === "answered") counts.judged(base, answer.rung, answer.label === label);
+    }
+    if (row?.answer.status === "open") {
+      settlement.settle(manifest, labelledAnswer(row, label, source));
+    } else if (changed && row && before?.source === source && row.answer.version === source) {
+      // The source of the answer has corrected it.
+      questions.correctAnswer(labelledAnswer(row, label, source));
+    }
+    if (row) settlement.leaveReview(id);
+    if (row && !manifest.policy.keepInputs) questions.dropInput(id);
+    const known = samples.find(id);
+    return { id, label: known?.label ?? label, source: known?.source ?? source, split, changed };
+  }
+}

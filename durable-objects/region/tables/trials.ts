@@ -1,0 +1,104 @@
+import { defaulted, nullable, number, type RowOf, table, text } from "../../table.ts";
+
+export const trialsTable = table("trials", {
+  number: defaulted(number()),
+  id: text(),
+  base: number(),
+  /** The label that the rung put first. */
+  prediction: text(),
+  inclusionProbability: number(),
+  /** Data time at which the question was asked. */
+  at: number(),
+  dueAt: number(),
+  error: nullable(number()),
+  /** The window that counted it; null while it waits, 0 for none. */
+  window: nullable(number()),
+});
+
+/** An accepted question whose label is planned. */
+export type PlannedLabel = RowOf<typeof trialsTable>;
+
+/** The table `trials`: accepted questions whose labels the certificate counts, in the order of asking. */
+export class Trials {
+  private readonly sql: SqlStorage;
+
+  constructor(sql: SqlStorage) {
+    this.sql = sql;
+  }
+
+  /** Adds a trial, once for each question. */
+  add(trial: Omit<PlannedLabel, "number" | "error" | "window">): void {
+    trialsTable.insert(this.sql, trial, "ignore");
+  }
+
+  find(id: string): PlannedLabel | null {
+    return trialsTable.first(this.sql, "WHERE id = ?", id);
+  }
+
+  last(): number {
+    return this.sql.exec<{ last: number }>("SELECT coalesce(max(number), 0) AS last FROM trials").one().last;
+  }
+
+  /** Returns the trials of a version that can be counted, in order: up to the first whose label may still come. */
+  countable(base: number, now: number): PlannedLabel[] {
+    const clause = `WHERE window IS NULL AND base = ?1 AND number < coalesce(
+        (SELECT min(number) FROM trials WHERE window IS NULL AND base = ?1 AND error IS NULL AND dueAt > ?2), 9e15)
+      ORDER BY number`;
+    return [...trialsTable.select(this.sql, clause, base, now)];
+  }
+
+  /** Returns the versions with trials that wait. */
+  basesWaiting(): number[] {
+    const rows = this.sql.exec<{ base: number }>("SELECT DISTINCT base FROM trials WHERE window IS NULL");
+    return rows.toArray().map(({ base }) => base);
+  }
+
+  /** Returns when the first planned label is overdue; null where none is planned. */
+  nextDue(): number | null {
+    const query = "SELECT min(dueAt) AS due FROM trials WHERE window IS NULL AND error IS NULL";
+    return this.sql.exec<{ due: number | null }>(query).one().due;
+  }
+
+  /** Returns how many accepted questions the waiting trials after `afterTrial` stand for. */
+  waitingWeight(base: number, afterTrial: number): number {
+    const query = `SELECT total(1 / inclusionProbability) AS weight FROM trials
+      WHERE window IS NULL AND base = ? AND number > ?`;
+    return this.sql.exec<{ weight: number }>(query, base, afterTrial).one().weight;
+  }
+
+  /** Returns the data time of the last question whose label was planned; null where there is none. */
+  lastAskedAt(base: number): number | null {
+    return this.sql.exec<{ at: number | null }>("SELECT max(at) AS at FROM trials WHERE base = ?", base).one().at;
+  }
+
+  setError(id: string, error: number): void {
+    trialsTable.update(this.sql, { error }, "WHERE id = ?", id);
+  }
+
+  /** Marks a trial as counted by a window. A label that never came counts as an error. */
+  setCounted(trial: number, window: number): void {
+    this.sql.exec("UPDATE trials SET window = ?, error = coalesce(error, 1) WHERE number = ?", window, trial);
+  }
+
+  /** Marks a trial that no window counts. */
+  skip(trial: number): void {
+    trialsTable.update(this.sql, { window: 0 }, "WHERE number = ?", trial);
+  }
+
+  /** Drops the waiting trials of `base` and gives it those of `from`. */
+  inherit(base: number, from: number): void {
+    trialsTable.update(this.sql, { window: 0 }, "WHERE base = ? AND window IS NULL", base);
+    trialsTable.update(this.sql, { base }, "WHERE base = ? AND window IS NULL", from);
+  }
+
+  /** Forgets a question. A trial whose label came keeps counting, without its id. */
+  forget(id: string): void {
+    trialsTable.delete(this.sql, "WHERE id = ? AND window IS NULL AND error IS NULL", id);
+    this.sql.exec("UPDATE trials SET id = 'forgotten ' || number, prediction = '' WHERE id = ?", id);
+  }
+
+  /** Deletes counted trials that were due before a time: their questions are gone. */
+  expire(before: number): void {
+    trialsTable.delete(this.sql, "WHERE window IS NOT NULL AND dueAt < ?", before);
+  }
+}
