@@ -227,7 +227,7 @@ export class LiveRule {
     if (found.status !== "void") return;
     const { targetRisk } = manifest.thin.rule;
     const [mean, lower] = [found.mean ?? 0, found.lower].map((value) => value.toFixed(3));
-    const reason = `error ${mean}, at least ${lower}, above the target of ${targetRisk}`;
+    const reason = `error ${mean} (lower bound ${lower}) is above the target ${targetRisk}`;
     const { version } = manifest;
     const current = this.needs.windows.current(version) as RegionWindow;
     this.needs.windows.close(current.number, reason);
@@ -272,7 +272,10 @@ function minInclusionProbability({ policy }: ClassifyManifest): number {
 function reasonOf({ status, mean, bound, labelsNeeded }: Verdict, targetRisk: number): string {
   if (status === "valid") return `error at most ${bound.toFixed(3)}`;
   if (mean === null) return "no label of an accepted question yet";
-  const needed = labelsNeeded === null ? "cannot be certified at this error" : `${labelsNeeded} more labels are needed`;
+  const needed =
+    labelsNeeded === null
+      ? "cannot be certified: the error is above the target"
+      : `${labelsNeeded} more labels are needed`;
   return `error ${mean.toFixed(3)}, at most ${bound.toFixed(3)}; the target is ${targetRisk}; ${needed}`;
 }
 
