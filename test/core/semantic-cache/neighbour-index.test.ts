@@ -107,6 +107,6 @@ describe("memory", () => {
     const memory = new NearestNeighbourIndex(3, 5);
     expect(() => memory.add("a", vector(1, 2), 0)).toThrow("embeddings must have width 3; received 2");
     expect(() => memory.nearest([1, 2, 3, 4], 1)).toThrow(RangeError);
-    expect(() => new NearestNeighbourIndex(0, 5)).toThrow("width and maxRows must be 1 at least");
+    expect(() => new NearestNeighbourIndex(0, 5)).toThrow("width and maxRows must be at least 1; received 0 and 5.");
   });
 });
