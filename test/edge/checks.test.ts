@@ -12,16 +12,16 @@ import type { TestModel } from "../helpers/model.ts";
 
 const context = { waitUntil() {}, passThroughOnException() {}, props: {} } as unknown as ExecutionContext;
 let lost: TestModel;
-let spoilt: TestModel;
+let corrupt: TestModel;
 
 beforeAll(async () => {
   await publish({ model: "easy" });
   lost = await publish({ model: "lost", seed: 76 });
-  spoilt = await publish({ model: "spoilt", seed: 77 });
+  corrupt = await publish({ model: "corrupt", seed: 77 });
   await eventually(async () => expect(await faults()).toEqual([]));
 });
 
-/** What the deployment finds of itself, with some of its settings otherwise. */
+/** The faults that the deployment reports with some settings changed. */
 async function faults(settings: Record<string, unknown> = {}): Promise<Finding[]> {
   const bindings = {
     ...env,
@@ -40,55 +40,55 @@ async function found(settings: Record<string, unknown> = {}): Promise<Finding> {
   return all[0] as Finding;
 }
 
-describe("the doctor finds, and says how to mend", () => {
+describe("GET /v1/checks reports, with a remedy,", () => {
   it.each([
-    ["no bucket", { ARTEFACTS: undefined }, "bucket", "ARTEFACTS"],
+    ["a missing bucket", { ARTEFACTS: undefined }, "bucket", "ARTEFACTS"],
     ["a key that is not pinned", { DEPLOYMENT_PUBLIC_KEYS: '{"another":"AAAA"}' }, "keys", "DEPLOYMENT_PUBLIC_KEYS"],
-    ["a secret that could be guessed", { SPLIT_SECRET: "short" }, "split secret", "16 random characters"],
-    ["no rung above for models that escalate", { NEXT_RUNG_URL: "" }, "next rung", "NEXT_RUNG_URL"],
-    ["a rung above that is away", { NEXT_RUNG_URL: "http://127.0.0.1:1" }, "next rung", "Start the origin"],
-    ["a rung above that refuses this node", { NEXT_RUNG_TOKEN: "wrong" }, "next rung", "ORIGIN_TOKENS"],
+    ["a split secret that is too short", { SPLIT_SECRET: "short" }, "split secret", "16 random characters"],
+    ["a missing next rung for models that escalate", { NEXT_RUNG_URL: "" }, "next rung", "NEXT_RUNG_URL"],
+    ["a next rung that does not respond", { NEXT_RUNG_URL: "http://127.0.0.1:1" }, "next rung", "Start the origin"],
+    ["a next rung that rejects this node's token", { NEXT_RUNG_TOKEN: "wrong" }, "next rung", "ORIGIN_TOKENS"],
   ])("%s", async (_what, settings, check, remedy) => {
     const fault = await found(settings);
     expect(fault.check).toBe(check);
     expect(fault.remedy).toContain(remedy);
   });
 
-  it("no cache", async () => {
+  it("a missing cache", async () => {
     const all = await faults({ CACHE: undefined });
     expect(all[0]).toMatchObject({ check: "cache", remedy: expect.stringContaining("CACHE") });
   });
 
-  it("versions that nobody vouches for", async () => {
+  it("versions whose signing key is not pinned", async () => {
     const all = await faults({ PUBLISH_KEYS: "{}" });
-    expect(all.map(({ check }) => check)).toEqual(["easy: version 1", "lost: version 1", "spoilt: version 1"]);
+    expect(all.map(({ check }) => check)).toEqual(["corrupt: version 1", "easy: version 1", "lost: version 1"]);
     expect(all[0]?.remedy).toContain("PUBLISH_KEYS");
   });
 
-  it("a blob that is gone, and one that went bad", async () => {
+  it("a missing blob and a corrupt blob", async () => {
     const [gone] = blobsOf(lost.manifest);
     const kept = await (await env.ARTEFACTS.get(blobKey(gone?.sha256 ?? "")))?.arrayBuffer();
     await env.ARTEFACTS.delete(blobKey(gone?.sha256 ?? ""));
-    expect(await found()).toMatchObject({ check: "lost: blobs of 1", found: expect.stringContaining("not there") });
+    expect(await found()).toMatchObject({ check: "lost: blobs of 1", found: expect.stringContaining("is missing") });
     await env.ARTEFACTS.put(blobKey(gone?.sha256 ?? ""), kept as ArrayBuffer);
-    const [, bad] = blobsOf(spoilt.manifest);
+    const [, bad] = blobsOf(corrupt.manifest);
     const was = await (await env.ARTEFACTS.get(blobKey(bad?.sha256 ?? "")))?.arrayBuffer();
-    await env.ARTEFACTS.put(blobKey(bad?.sha256 ?? ""), "spoilt");
+    await env.ARTEFACTS.put(blobKey(bad?.sha256 ?? ""), "corrupt");
     expect(await found()).toMatchObject({
-      check: "spoilt: blobs of 1",
-      remedy: expect.stringContaining("rollback spoilt"),
+      check: "corrupt: blobs of 1",
+      remedy: expect.stringContaining("rollback corrupt"),
     });
     await env.ARTEFACTS.put(blobKey(bad?.sha256 ?? ""), was as ArrayBuffer);
   });
 
-  it("a pointer that KV has otherwise than the registry", async () => {
+  it("a pointer that differs between KV and the registry", async () => {
     const was = await env.CACHE.get("current/easy");
     await env.CACHE.put("current/easy", JSON.stringify({ ...JSON.parse(was ?? ""), revision: 0 }));
     expect(await found()).toMatchObject({ check: "easy: pointer", remedy: expect.stringContaining("rollout easy 1") });
     await env.CACHE.put("current/easy", was ?? "");
   });
 
-  it("a head of a region whose key is pinned no more, and a region that lost what it knew", async () => {
+  it("a head signed by a key that is not pinned, and a region that lost its state", async () => {
     const registry = registryObject(env, "easy");
     const head = { model: "easy", base: 1, region: "north", number: 1 } as HeadManifest;
     await registry.registerRegion("north");
@@ -105,7 +105,7 @@ describe("the doctor finds, and says how to mend", () => {
     expect(await faults()).toEqual([]);
   });
 
-  it("an edge that is away, one that refuses, and a clock that is off", async () => {
+  it("an unreachable edge, an insufficient token and a wrong clock", async () => {
     const url = "https://edge.test";
     const nobody = new UpriverClient({ url, tries: 1, fetch: () => Promise.reject(new TypeError("away")) });
     expect(await examine(nobody)).toMatchObject([

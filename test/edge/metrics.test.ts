@@ -32,7 +32,7 @@ beforeAll(async () => {
 });
 
 describe("counts", () => {
-  it("know of what escalated at once, each question once", async () => {
+  it("include escalated questions at once, each question once", async () => {
     const headers = { "idempotency-key": "one" };
     await ask("hard", { instance: instance(1) }, { headers });
     await ask("hard", { instance: instance(1) }, { headers });
@@ -45,7 +45,7 @@ describe("counts", () => {
     expect(of.human).toMatchObject({ asked: 0, answered: 0, p50Ms: null, usdPerMillion: null });
   });
 
-  it("know of what the edge answered when the isolate has told them", async () => {
+  it("include the edge's answers once the isolate has sent its counts", async () => {
     const instances = Array.from({ length: 7 }, (_, i) => instance(i, i % 2 ? "north" : "south"));
     await expectOk(call("POST", "/v1/models/easy/ask", { body: { instances } }));
     await ask("easy", { instance: instance(9) });
@@ -56,7 +56,7 @@ describe("counts", () => {
     });
   });
 
-  it("tell what is open, who waits, and who was right", async () => {
+  it("include open questions, the review queue and correct answers", async () => {
     const open = await ask("open", { instance: instance(4) });
     await eventually(async () => expect((await ladder("open")).waiting).toBe(1));
     expect(await ladder("open")).toMatchObject({ open: 1, breakersOpen: [], unanswered: [] });
@@ -73,12 +73,12 @@ describe("counts", () => {
     );
   });
 
-  it("count what no rung was sure of to the rung whose answer stood", async () => {
+  it("attribute a question that no rung accepted to the rung whose answer was returned", async () => {
     await ask("lone", { instance: instance(5) });
     expect((await ladder("lone")).of.origin).toMatchObject({ asked: 1, answered: 1, passed: 0 });
   });
 
-  it("take a batch of an isolate once, however often it comes", async () => {
+  it("add a batch of an isolate once if it is sent again", async () => {
     const counts = { ...noCounts(), questions: 5 };
     const batch = { isolate: "an isolate", sequence: 3, rows: [{ region: "east", base: 1, counts }] };
     const registry = registryObject(env, "counted");
@@ -91,11 +91,11 @@ describe("counts", () => {
 });
 
 describe("GET /metrics", () => {
-  it("says the same in Prometheus' text format", async () => {
+  it("returns the same figures in Prometheus' text format", async () => {
     const before = await ladder("hard");
     const found = await samples();
     expect(found.get('upriver_escalated_total{model="hard",region="north"}')).toBe(2);
-    const answered = 'upriver_answers_total{model="hard",region="north",base="1",rung="origin",sure="true"}';
+    const answered = 'upriver_answers_total{model="hard",region="north",base="1",rung="origin",accepted="true"}';
     expect(found.get(answered)).toBe(2);
     expect(found.get('upriver_answer_seconds_count{model="hard",rung="origin"}')).toBe(before.of.origin.answered);
     expect(found.get('upriver_answer_seconds_bucket{model="hard",rung="origin",le="+Inf"}')).toBe(3);
@@ -104,7 +104,7 @@ describe("GET /metrics", () => {
     expect(found.get('upriver_samples{model="open",region="north",split="archived"}')).toBe(0);
   });
 
-  it("is in the form that the format prescribes, with the labels that the dashboard counts on", async () => {
+  it("is valid in that format and has the labels that the dashboard uses", async () => {
     const text = await (await expectOk(call("GET", "/metrics", metrics))).text();
     const label = String.raw`[a-z_]+="(?:[^"\\\n]|\\[\\"n])*"`;
     const sample = new RegExp(String.raw`^([a-z_]+)(?:\{(${label}(?:,${label})*)\})? (\d+(?:\.\d+)?(?:e[+-]?\d+)?)$`);
@@ -122,14 +122,14 @@ describe("GET /metrics", () => {
     expect(text.endsWith("\n")).toBe(true);
   });
 
-  it("keeps to the token's models, and wants its scope", async () => {
+  it("returns 401 without a token and 403 without the scope", async () => {
     expect((await call("GET", "/metrics", { token: null })).status).toBe(401);
     expect((await call("GET", "/metrics", { token: "ask-token" })).status).toBe(403);
     expect((await call("GET", "/v1/ladder", { token: "ask-token" })).status).toBe(403);
   });
 });
 
-it("GET /v1/token says what a token may do", async () => {
+it("GET /v1/token returns the permissions of the token", async () => {
   const state: TokenState = await (await expectOk(call("GET", "/v1/token", { token: "north-token" }))).json();
   expect(state).toMatchObject({ id: "north", scopes: ["ask"], models: ["*"], regions: ["north"] });
   expect((await call("GET", "/v1/token", { token: "nobody" })).status).toBe(401);

@@ -1,6 +1,6 @@
 import type { ComparedQuestion } from "#core/confidence/gate.ts";
 import { type GradedAnswer, gradeAnswer } from "#core/confidence/rule.ts";
-import type { ClassifyManifest, Standing } from "#core/contract/index.ts";
+import type { ClassifyManifest, HeadComparison } from "#core/contract/index.ts";
 import { applyCalibration, calibrate, calibrated, type ScoreCalibration } from "#core/head/calibration.ts";
 import type { HeadWeights } from "#core/head/head.ts";
 import { scoresOf, softmax } from "#core/head/head.ts";
@@ -43,7 +43,7 @@ export interface ComparedRow extends ComparedQuestion {
 }
 
 /** Compares the global head with the head that serves the region after the run, on questions that neither learned from. */
-export function standingOf(compared: readonly ComparedRow[], isPromoted: boolean): Standing | null {
+export function comparisonOf(compared: readonly ComparedRow[], isPromoted: boolean): HeadComparison | null {
   const questions = compared.length;
   if (questions === 0) return null;
   const mean = (of: (row: ComparedRow) => number) => compared.reduce((sum, row) => sum + of(row), 0) / questions;

@@ -20,7 +20,7 @@ import {
   type CurrentHead,
   calibrateOn,
   compareHeads,
-  standingOf,
+  comparisonOf,
 } from "./candidates.ts";
 import { ownRows, type RunData } from "./data.ts";
 
@@ -105,7 +105,7 @@ export function* judgeCandidates(
     ),
     ...figures,
     anchor: anchored,
-    standing: standingOf(compared, fault === null),
+    comparison: comparisonOf(compared, fault === null),
   };
   return { promoted: fault === null ? best : null, reason: fault ?? reason, report };
 }

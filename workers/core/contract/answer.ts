@@ -3,12 +3,12 @@ import { labelSourceSchema } from "./label.ts";
 import { questionIdSchema } from "./question.ts";
 import { regionSchema } from "./region.ts";
 
-/** The places that can answer, bottom to top. */
+/** The rungs of the ladder, from the edge up. */
 export const rungs = ["edge", "region", "origin", "human"] as const;
 export const rungSchema = z.enum(rungs);
 export type RungName = z.infer<typeof rungSchema>;
 
-/** A bound on the error of accepted answers, and what it rests on. */
+/** An upper bound on the error rate of accepted answers, and the labels that prove it. */
 export const certificateSchema = z
   .strictObject({
     targetRisk: z.number(),
@@ -18,26 +18,26 @@ export const certificateSchema = z
     coverage: z.number(),
     labels: z.int(),
     source: labelSourceSchema,
-    /** Whose questions it speaks for: a region, or `global`, the pooled mix, which is no region's. */
+    /** The questions that it covers: those of one region, or `global` for all regions pooled. */
     scope: z.string(),
     window: z.strictObject({ from: z.string(), to: z.string() }),
   })
   .meta({ id: "Certificate" });
 export type Certificate = z.infer<typeof certificateSchema>;
 
-/** What stands in a certificate's way: `pending` until enough labels came, `void` when the rule was proven wrong. */
+/** Why a rule has no certificate: `pending` means too few labels, `void` means that the rule was proven wrong. */
 export const uncertifiedSchema = z
   .strictObject({
     status: z.enum(["pending", "void"]),
     reason: z.string(),
-    /** Labels of accepted questions so far, and how many more are needed at their present error; null: never. */
+    /** Labels of accepted questions so far, and how many more are needed at the current error rate. Null: cannot be certified. */
     labels: z.int(),
     labelsNeeded: z.int().nullable(),
   })
   .meta({ id: "Uncertified" });
 export type Uncertified = z.infer<typeof uncertifiedSchema>;
 
-/** Calibrated scores of one head, in the order of the model's labels. */
+/** The calibrated scores of one head, in the order of the model's labels. */
 export const traceEntrySchema = z.strictObject({ head: z.string(), version: z.string(), scores: z.array(z.number()) });
 export type TraceEntry = z.infer<typeof traceEntrySchema>;
 
@@ -46,17 +46,17 @@ export const answerSchema = z
     id: questionIdSchema,
     model: z.string(),
     region: regionSchema,
-    /** `open`: a higher rung has it; what is given meanwhile is provisional. */
+    /** `open`: the question has escalated and has no final answer yet; this answer is provisional. */
     status: z.enum(["answered", "open"]),
     label: z.string(),
     scores: z.record(z.string(), z.number()),
     confidence: z.number(),
-    /** Whether a rung's rule, a person or the world stands behind it. */
+    /** Whether a rung's rule accepted the answer, or a person or the true label gave it. */
     accepted: z.boolean(),
     rung: rungSchema,
     version: z.string(),
     certificate: certificateSchema.nullable(),
-    /** Why there is no certificate; left out where one is there, or where no rung has a rule to certify. */
+    /** Why there is no certificate. Absent if there is one, or if no rung has a rule. */
     uncertified: uncertifiedSchema.optional(),
     trace: z.array(traceEntrySchema).optional(),
   })
@@ -65,7 +65,7 @@ export type Answer = z.infer<typeof answerSchema>;
 
 export const answersSchema = z.strictObject({ answers: z.array(answerSchema) }).meta({ id: "Answers" });
 
-/** What a model of tensors gives: each output's values as nested arrays, null where a value is no number. */
+/** The reply of a tensor model: the values of each output as nested arrays, with null for NaN and infinities. */
 export const tensorAnswerSchema = z
   .strictObject({
     model: z.string(),
@@ -76,12 +76,12 @@ export const tensorAnswerSchema = z
   .meta({ id: "TensorAnswer" });
 export type TensorAnswer = z.infer<typeof tensorAnswerSchema>;
 
-/** Answers of a batch: of a model that classifies, or of one of tensors. */
+/** The answers of a tensor model to a batch. */
 export const tensorAnswersSchema = z
   .strictObject({ answers: z.array(tensorAnswerSchema) })
   .meta({ id: "TensorAnswers" });
 
-/** What `ask` replies: one answer, or those of a batch. */
+/** The reply of `ask`: one answer, or the answers of a batch. */
 export const askReplySchema = z
   .union([answerSchema, answersSchema, tensorAnswerSchema, tensorAnswersSchema])
   .meta({ id: "AskReply" });

@@ -5,23 +5,23 @@ export const versionCountSchema = z.strictObject({
   base: z.int().positive(),
   /** `8`, or `8+weur.1`. */
   version: z.string(),
-  /** Questions recorded, and how many were asked by that (Σ 1/π). */
+  /** Recorded questions, and the estimated number of questions asked (Σ 1/π). */
   recorded: z.int(),
   questions: z.number(),
-  /** The share that its rule accepted. */
+  /** The share of answers that its rule accepted. */
   coverage: z.number(),
-  /** Labels that may judge, and the share of errors among them: of what it accepted, and of all its answers. */
+  /** Labels that count in the comparison, and the error rate among them: for accepted answers and for all answers. */
   labelled: z.strictObject({ accepted: z.int(), all: z.int() }),
   errors: z.strictObject({ accepted: z.number().nullable(), all: z.number().nullable() }),
-  /** Mean log-loss of what is labelled; null where the label is none of the version's. */
+  /** Mean log-loss of labelled answers; null if the version does not have the label. */
   logLoss: z.number().nullable(),
-  /** Questions that only the origin labelled, and how many it answered alike: agreement, which judges nothing. */
+  /** Questions that only the origin labelled, and how many of them have the same answer. Not used in the decision. */
   origin: z.strictObject({ labelled: z.int(), agreed: z.int() }),
 });
-/** What one version answered at the edge while a canary was watched, and what its labels say; shares are weighted by 1/π. */
+/** The answers of one version at the edge during a watched canary, and their errors. Shares are weighted by 1/π. */
 export type VersionCount = z.infer<typeof versionCountSchema>;
 
-/** Σd and Σd² over matched blocks, where d in [−1, 1] is the canary's mean loss in a block less the stable version's. */
+/** Σd and Σd² over matched blocks, where d in [−1, 1] is the canary's mean loss in a block minus the stable version's. */
 const differencesSchema = z.strictObject({ blocks: z.int(), sum: z.number(), squares: z.number() });
 export type Differences = z.infer<typeof differencesSchema>;
 
@@ -30,30 +30,30 @@ const regionDifferencesSchema = z.strictObject({
   accepted: differencesSchema,
   escalated: differencesSchema,
 });
-/** What a region's questions say of a canary: how much oftener it errs, over all answers or the accepted ones, and escalates. */
+/** Differences between canary and stable version in one region: errors of all answers, errors of accepted ones, escalations. */
 export type RegionDifferences = z.infer<typeof regionDifferencesSchema>;
 
 export const canaryCountSchema = z.strictObject({
   versions: z.array(versionCountSchema),
   differences: regionDifferencesSchema,
 });
-/** What a region counted of a canary. */
+/** The counts of a canary in one region. */
 export type CanaryCount = z.infer<typeof canaryCountSchema>;
 
 export const canaryPlanSchema = z.strictObject({
   /**
-   * Whose errors count: those of `all` its answers where every truth comes; else those of what it `accepted`, since of
-   * the others only what no rung was sure of is labelled, and then its coverage is judged beside.
+   * The answers whose errors count: `all` if every question gets a true label, otherwise the `accepted` ones. In the
+   * second case labels of escalated questions are not representative, and coverage is compared as well.
    */
   errorsOf: z.enum(["all", "accepted"]),
-  /** How much more often than the stable version it may err, as a share of answers. */
+  /** The largest increase of the error rate over the stable version. */
   margin: z.number(),
-  /** How much less of what is asked it may accept, as a share; not judged with `errorsOf: "all"`. */
+  /** The largest loss of coverage against the stable version; not compared with `errorsOf: "all"`. */
   coverageMargin: z.number(),
-  /** The chance of rolling back what is no worse, and that of promoting what is worse by the margin: each at most this. */
+  /** The probability of rolling back a canary that is no worse, and of promoting one that is worse by the margin. */
   delta: z.number(),
 });
-/** By what a canary is judged. */
+/** The criteria for a canary. */
 export type CanaryPlan = z.infer<typeof canaryPlanSchema>;
 
 /** The mean of a difference so far, and the ends of its confidence sequence. */
@@ -63,9 +63,9 @@ export type DifferenceBounds = z.infer<typeof differenceBoundsSchema>;
 export const canaryVerdictSchema = z.strictObject({
   decision: z.enum(["continue", "promote", "roll back"]),
   reason: z.string(),
-  /** Errors: canary − stable. */
+  /** Error rate: canary − stable. */
   error: differenceBoundsSchema,
-  /** Coverage lost: stable − canary; null where it is not judged. */
+  /** Loss of coverage: stable − canary; null if it is not compared. */
   coverage: differenceBoundsSchema.nullable(),
   /** Matched blocks of labelled answers. */
   blocks: z.int(),
@@ -77,20 +77,20 @@ export const canaryStateSchema = z
     version: z.int().positive(),
     stable: z.int().positive(),
     share: z.number(),
-    /** ms since 1970; `endedAt` and `outcome` are null while it is watched. */
+    /** Times in ms since 1970. `endedAt` and `outcome` are null while the canary is watched. */
     startedAt: z.int(),
     deadlineAt: z.int(),
     endedAt: z.int().nullable(),
     outcome: z.enum(["promoted", "rolled back", "ended"]).nullable(),
     reason: z.string().nullable(),
     plan: canaryPlanSchema,
-    /** What the last look found; null before the first. */
+    /** The result of the last comparison; null before the first. */
     verdict: canaryVerdictSchema.nullable(),
-    /** What each region counted, when it was last heard. */
+    /** The last counts that each region reported, and when. */
     regions: z.array(canaryCountSchema.extend({ region: regionSchema, at: z.int() })),
   })
   .meta({ id: "CanaryState" });
-/** Where a watched canary stands, or how it ended. */
+/** The state of a watched canary, or how it ended. */
 export type CanaryState = z.infer<typeof canaryStateSchema>;
 
 export const canaryReplySchema = z.strictObject({ canary: canaryStateSchema.nullable() }).meta({ id: "CanaryReply" });

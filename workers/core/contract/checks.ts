@@ -1,14 +1,14 @@
 import * as z from "zod";
 
 export const findingSchema = z.strictObject({
-  /** What was looked at: `artefacts`, `keys`, `next rung`, `storefront: blobs`. */
+  /** The name of the check, such as `artefacts`, `keys`, `next rung` or `storefront: blobs`. */
   check: z.string(),
   isSound: z.boolean(),
   found: z.string(),
-  /** How to mend it; null where nothing is to be mended. */
+  /** How to fix it; null if the check passed. */
   remedy: z.string().nullable(),
 });
-/** What a look at one part of a deployment found. */
+/** The result of one check of a deployment. */
 export type Finding = z.infer<typeof findingSchema>;
 
 export const checksSchema = z
@@ -19,5 +19,5 @@ export const checksSchema = z
     findings: z.array(findingSchema),
   })
   .meta({ id: "Checks" });
-/** What a deployment found of itself. */
+/** The results of all checks of a deployment. */
 export type Checks = z.infer<typeof checksSchema>;

@@ -3,7 +3,7 @@ import { rungs } from "./answer.ts";
 
 const count = z.int().nonnegative();
 
-/** Upper ends of the latency classes, ms; a last class has what is above. Seconds at the edge, days where a person answers. */
+/** Upper ends of the latency buckets, ms; a last bucket holds the rest. They span milliseconds at the edge to days for a person. */
 export const latencyBoundsMs = [
   ...[1, 2, 5, 10, 20, 50, 100, 200, 500, 1_000, 2_000, 5_000, 10_000, 30_000],
   ...[60_000, 300_000, 3_600_000, 86_400_000],
@@ -11,29 +11,29 @@ export const latencyBoundsMs = [
 
 export const rungCountsSchema = z
   .strictObject({
-    /** Questions that it answered, and those of them that it was sure of. */
+    /** Questions that the rung answered, and how many of these answers it accepted. */
     answered: count,
     accepted: count,
-    /** Its answers whose label came to be known, by whether it was the label. */
+    /** Answers whose label is known, by whether they were correct. */
     right: count,
     wrong: count,
-    /** Answers by how long they took, in the classes of `latencyBoundsMs` and one above, and all of it in ms. */
+    /** Answers by latency, in the buckets of `latencyBoundsMs` and one above, and the sum of all latencies in ms. */
     latency: z.array(count).length(latencyBoundsMs.length + 1),
     latencyMs: z.number().nonnegative(),
   })
   .meta({ id: "RungCounts" });
-/** What one rung answered. */
+/** The counts of one rung. */
 export type RungCounts = z.infer<typeof rungCountsSchema>;
 
 export const countsSchema = z
   .strictObject({
-    /** Requests that asked, and the questions in them. */
+    /** Requests to `ask`, and the questions in them. */
     requests: count,
     questions: count,
-    /** Questions that the edge handed to the region, each once, and the calls of the region's object for asking. */
+    /** Questions that the edge escalated to the region, each counted once, and the calls of the region's object for them. */
     escalated: count,
     calls: count,
-    /** Labels that were kept, by their source. */
+    /** Stored labels, by their source. */
     labels: z.strictObject({ truth: count, human: count, origin: count }),
     rungs: z.strictObject(
       Object.fromEntries(rungs.map((rung) => [rung, rungCountsSchema])) as Record<
@@ -43,13 +43,13 @@ export const countsSchema = z
     ),
   })
   .meta({ id: "Counts" });
-/** What was asked and answered; all of it only grows. */
+/** Counts of questions, answers and labels. Every count only grows. */
 export type Counts = z.infer<typeof countsSchema>;
 
 export const versionCountsSchema = z.strictObject({ base: z.int().positive(), counts: countsSchema });
-/** What was asked of one version. */
+/** The counts of one version. */
 export type VersionCounts = z.infer<typeof versionCountsSchema>;
 
-/** The same of one region; its name is empty for a model of tensors, which has none. */
+/** The counts of one version in one region. The region is empty for a tensor model. */
 export const regionCountsSchema = versionCountsSchema.extend({ region: z.string() }).meta({ id: "RegionCounts" });
 export type RegionCounts = z.infer<typeof regionCountsSchema>;

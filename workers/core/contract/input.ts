@@ -11,14 +11,14 @@ const numberColumn = z.strictObject({
   missing: z.number().optional(),
 });
 
-/** A number that comes round again (day of the year, hour): its sine and cosine; missing is (0, 0). */
+/** A periodic number (day of the year, hour), encoded as sine and cosine; a missing one is (0, 0). */
 const cycleColumn = z.strictObject({
   type: z.literal("cycle"),
   name: columnName,
   period: z.number().positive(),
 });
 
-/** One of a list of values: one-hot, or the row of `vectors`; missing is zeros, or `missing`. */
+/** One of a list of values, encoded one-hot or as a row of `vectors`; a missing one is zeros, or `missing`. */
 const categoryColumn = z
   .strictObject({
     type: z.literal("category"),
@@ -29,7 +29,7 @@ const categoryColumn = z
   })
   .refine((c) => !c.vectors || c.vectors.length === c.values.length, "vectors must have one vector for each value.");
 
-/** The question's region as a column, one-hot; a region that is not listed is zeros. */
+/** The question's region as a one-hot column; an unlisted region is zeros. */
 const regionColumn = z.strictObject({ type: z.literal("region"), values: z.array(z.string()).min(1) });
 
 export const columnSchema = z.discriminatedUnion("type", [numberColumn, cycleColumn, categoryColumn, regionColumn]);
@@ -41,10 +41,10 @@ export const featuresInputSchema = z.strictObject({
 });
 export type FeaturesInput = z.infer<typeof featuresInputSchema>;
 
-/** Regions as a second input of the network, one-hot; a region that is not listed is zeros. */
+/** The regions of a second, one-hot input of the network; an unlisted region is zeros. */
 const regionValues = z.array(z.string()).min(1).optional();
 
-/** A plain tensor: value · scale + offset, element by element. */
+/** A tensor, scaled element by element: value · scale + offset. */
 export const tensorInputSchema = z.strictObject({
   kind: z.literal("tensor"),
   shape: z.array(z.int().positive()).min(1),
@@ -55,7 +55,7 @@ export const tensorInputSchema = z.strictObject({
 });
 export type TensorInput = z.infer<typeof tensorInputSchema>;
 
-/** Pixels from 0 to 255, row by row: value · scale + offset. */
+/** Pixels from 0 to 255, row by row, scaled: value · scale + offset. */
 export const imageInputSchema = z.strictObject({
   kind: z.literal("image"),
   /** Height and width. */
@@ -63,15 +63,15 @@ export const imageInputSchema = z.strictObject({
   channels: z.union([z.literal(1), z.literal(3), z.literal(4)]),
   scale: z.number(),
   offset: z.number(),
-  /** How a picture of another size is made to fit: by the average of what falls on a pixel (the default), or by its middle. */
+  /** How an image of another size is resized; `bilinear` by default. */
   resize: z.enum(["bilinear", "nearest"]).optional(),
-  /** The grey that transparent parts lie on, 0 to 255, where opacity is no channel; white unless given. */
+  /** The grey (0 to 255) behind transparent pixels if the input has no alpha channel; white by default. */
   background: z.int().min(0).max(255).optional(),
   regions: regionValues,
 });
 export type ImageInput = z.infer<typeof imageInputSchema>;
 
-/** How an instance becomes the network's inputs. */
+/** How an instance is encoded as the network's inputs. */
 export const inputSchema = z
   .discriminatedUnion("kind", [featuresInputSchema, tensorInputSchema, imageInputSchema])
   .meta({ id: "Input" });

@@ -3,17 +3,17 @@ import * as z from "zod";
 export type Nested = number | Nested[];
 
 /**
- * What is asked about: named columns for a `features` input, (nested) numbers for a tensor, those of each input by its
- * name where a model has several.
+ * The data of a question: named columns for a `features` input, (nested) numbers for a tensor, or the numbers of each
+ * input by name if a model has several inputs.
  */
 export type Instance = Record<string, number | string | boolean | null | Nested[]> | Nested[];
 
-/** Checked by hand, not by nested schemas: it is on the path of every question, and the input checks each value again. */
+/** Checked by a function instead of nested schemas, for speed: every question passes here, and the input checks each value. */
 export const instanceSchema = z
   .custom<Instance>(isInstance, "an object of named columns, or an array of numbers")
   .meta({ id: "Instance" });
 
-/** No tensor has more dimensions; what is nested deeper would only exhaust the stack. */
+/** The largest number of dimensions. Deeper nesting would exhaust the stack. */
 const depthMax = 8;
 
 function isInstance(value: unknown): value is Instance {

@@ -1,6 +1,6 @@
 import * as z from "zod";
 
-/** An instance is checked by hand (see its schema); what it may be is said here. */
+/** JSON schema of an instance, which zod can't derive since a function checks it. */
 const instance = {
   anyOf: [
     { type: "object", additionalProperties: true },
@@ -12,8 +12,8 @@ const instance = {
 type Json = Record<string, unknown>;
 
 /**
- * Every schema that has a name, as JSON schema, by its name; they refer to each other by `refOf(name)`.
- * @param own what to add to the schema of a name
+ * Converts every named schema to JSON schema, by name. References between them are `refOf(name)`.
+ * @param own additions to the schema of a name
  */
 export function jsonSchemas(
   refOf: (name: string) => string,

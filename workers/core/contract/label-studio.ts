@@ -2,7 +2,7 @@ import * as z from "zod";
 import { questionIdSchema } from "./question.ts";
 import { regionSchema } from "./region.ts";
 
-/** Names that tasks, predictions and the labelling configuration share. */
+/** Names shared by tasks, predictions and the labelling configuration. */
 export const labelStudioNames = { control: "label", object: "instance" } as const;
 
 const predictionSchema = z.strictObject({
@@ -23,12 +23,12 @@ export const labelStudioTaskSchema = z
     data: z.strictObject({
       upriver_id: questionIdSchema,
       region: regionSchema,
-      /** A picture, as a data URL. */
+      /** An image as a data URL. */
       image: z.string().optional(),
       /** Columns by name, or a tensor as JSON. */
       instance: z.union([z.record(z.string(), z.unknown()), z.string()]).optional(),
     }),
-    /** What each rung thought. */
+    /** The opinion of each rung. */
     predictions: z.array(predictionSchema),
   })
   .meta({ id: "LabelStudioTask" });
@@ -40,10 +40,10 @@ export const labelStudioTasksSchema = z.array(labelStudioTaskSchema).meta({ id: 
 export const labelStudioImportedSchema = z
   .strictObject({
     accepted: z.int(),
-    /** Tasks without a label: nobody has annotated them, or whoever did has cancelled it. */
+    /** Tasks without a label: not annotated, or the annotation was cancelled. */
     skipped: z.int(),
     refused: z.array(z.strictObject({ id: z.string(), reason: z.string() })),
   })
   .meta({ id: "LabelStudioImported" });
-/** What became of an export of Label Studio. */
+/** The result of importing an export of Label Studio. */
 export type LabelStudioImported = z.infer<typeof labelStudioImportedSchema>;

@@ -1,6 +1,6 @@
 import * as z from "zod";
 
-/** Where a label came from, from strongest to weakest. */
+/** The sources of labels, strongest first. */
 export const labelSources = ["truth", "human", "origin"] as const;
 export const labelSourceSchema = z.enum(labelSources);
 export type LabelSource = z.infer<typeof labelSourceSchema>;

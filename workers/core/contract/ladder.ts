@@ -6,23 +6,23 @@ import { modelPointerSchema } from "./pointers.ts";
 export const ladderRungSchema = z
   .strictObject({
     rung: rungSchema,
-    /** Questions that got as far as this rung, those that it answered, and those that it handed on or that are open. */
+    /** Questions that reached this rung, questions that it answered, and questions that it escalated or that are open. */
     asked: z.int(),
     answered: z.int(),
     passed: z.int(),
-    /** The share of all questions that it answered; null where none was asked. */
+    /** The share of all questions that it answered; null without questions. */
     share: z.number().nullable(),
-    /** Of its answers those whose label came to be known, and the share of these that were right. */
+    /** Answers whose label is known, and the share of them that were correct. */
     judged: z.int(),
     accuracy: z.number().nullable(),
-    /** How long its answers took, ms; at the edge only what it waited for: its clock stands still while it works. */
+    /** Latency of its answers, ms. At the edge only waiting counts, since the clock of a Worker stops during computation. */
     p50Ms: z.number().nullable(),
     p99Ms: z.number().nullable(),
-    /** Dollars that Cloudflare takes for a million questions which get this far, the rungs below included; null for none. */
+    /** Cloudflare's price in US dollars for a million questions that reach this rung, lower rungs included; null without questions. */
     usdPerMillion: z.number().nullable(),
   })
   .meta({ id: "LadderRung" });
-/** What a rung did for a model, since it was first asked. */
+/** The figures of one rung of a model since its first question. */
 export type LadderRung = z.infer<typeof ladderRungSchema>;
 
 export const modelLadderSchema = z
@@ -30,22 +30,22 @@ export const modelLadderSchema = z
     model: modelNameSchema,
     task: z.enum(["classify", "tensor"]),
     pointer: modelPointerSchema,
-    /** The error that the accept rule aims at; null where nothing is accepted. */
+    /** The target error rate of the accept rule; null for a model without a rule. */
     targetRisk: z.number().nullable(),
     requests: z.int(),
     questions: z.int(),
-    /** Bottom to top. */
+    /** From the edge up. */
     rungs: z.array(ladderRungSchema),
     labels: z.strictObject({ truth: z.int(), human: z.int(), origin: z.int() }),
-    /** Questions without an answer, and of them those that wait for a person. */
+    /** Questions without a final answer, and how many of them wait for a person. */
     open: z.int(),
     waiting: z.int(),
-    /** Regions whose calls of the next rung are held back, because it failed, and regions whose object did not answer. */
+    /** Regions whose circuit breaker for the next rung is open, and regions whose object did not respond. */
     breakersOpen: z.array(z.string()),
     unanswered: z.array(z.string()),
   })
   .meta({ id: "ModelLadder" });
-/** A model's rungs, and what they did. */
+/** A model's rungs and their figures. */
 export type ModelLadder = z.infer<typeof modelLadderSchema>;
 
 export const ladderSchema = z
@@ -53,12 +53,12 @@ export const ladderSchema = z
     node: z.string(),
     /** ms since 1970. */
     at: z.int(),
-    /** Whether the rung above the region answers just now; null where there is none. */
+    /** Whether the rung above the region responds; null if there is none. */
     nextRung: z.strictObject({ up: z.boolean(), ms: z.int(), reason: z.string().nullable() }).nullable(),
     models: z.array(modelLadderSchema),
   })
   .meta({ id: "Ladder" });
-/** The whole ladder as it is at a moment. */
+/** The state of the whole ladder at one moment. */
 export type Ladder = z.infer<typeof ladderSchema>;
 
 export const tokenStateSchema = z
@@ -70,5 +70,5 @@ export const tokenStateSchema = z
     node: z.string(),
   })
   .meta({ id: "TokenState" });
-/** What a token may do. */
+/** The permissions of a token. */
 export type TokenState = z.infer<typeof tokenStateSchema>;

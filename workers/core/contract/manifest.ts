@@ -7,7 +7,7 @@ import { sha256Schema } from "./sha256.ts";
 import { tensorSpecSchema } from "./tensor.ts";
 
 export const blobShardMaxBytes = 20 * 1024 * 1024;
-/** The most samples that a region may keep in its object. */
+/** The largest number of samples that a region may keep in its object. */
 export const samplesMax = 20_000;
 
 export const modelNameSchema = z
@@ -20,26 +20,26 @@ export type BlobRef = z.infer<typeof blobRefSchema>;
 /** A TensorFlow.js model.json and its weight shards, as blobs. */
 const modelFiles = {
   kind: z.enum(["tfjs-layers-model", "tfjs-graph-model"]),
-  /** Hash over topology and weights; embeddings carry it. */
+  /** Hash over topology and weights; identifies the backbone of an embedding. */
   sha256: sha256Schema,
   topology: blobRefSchema,
   shards: z.array(blobRefSchema).min(1),
 };
 
-/** A whole model, with the tensors that go in and come out. */
+/** A whole model with its input and output tensors. */
 export const tensorNetworkSchema = z.strictObject({
   ...modelFiles,
   inputs: z.array(tensorSpecSchema).min(1),
   outputs: z.array(tensorSpecSchema).min(1),
-  /** Whether it takes many instances at once: a first dimension of any size, in and out. */
+  /** Whether it accepts batches: the first dimension of every input and output has any size. */
   batch: z.boolean(),
 });
 export type TensorNetwork = z.infer<typeof tensorNetworkSchema>;
 
-/** All of a network up to its embedding. */
+/** A network up to its embedding. */
 export const backboneSchema = z.strictObject({
   ...modelFiles,
-  /** The tensor that is the embedding, its width, and the step of its int16 form. */
+  /** The embedding's tensor, its width, and the step of its int16 quantisation. */
   embedding: z.strictObject({ tensor: z.string(), width: z.int().positive(), step: z.number().positive() }),
 });
 export type Backbone = z.infer<typeof backboneSchema>;
@@ -57,13 +57,13 @@ export type Head = z.infer<typeof headSchema>;
 export const ruleSchema = z
   .strictObject({
     threshold: z.number().min(0),
-    /** Where the threshold goes when the rule is proven wrong: the strictest that was ever considered. */
+    /** The threshold used once the rule is proven wrong: the strictest candidate. */
     strictest: z.number().min(0),
     targetRisk: z.number().gt(0).lt(1),
-    /** The chance that a certificate of this rule may be wrong. */
+    /** The probability that a certificate of this rule is wrong. */
     delta: z.number().gt(0).lt(1),
     certificate: certificateSchema.nullable(),
-    /** Why there is no certificate, and what is needed for one; null with one. */
+    /** Why there is no certificate, and what is missing; null if there is one. */
     uncertified: uncertifiedSchema.nullable(),
   })
   .meta({ id: "Rule" });
@@ -76,7 +76,7 @@ export type NetworkSpec = z.infer<typeof networkSchema>;
 
 export const signatureSchema = z.strictObject({ keyId: z.string(), ed25519: z.string() });
 
-/** What decides a sample's split together with it: neighbours never straddle splits. */
+/** How samples are grouped. All samples of a group are in the same split. */
 export const groupBySchema = z.discriminatedUnion("by", [
   z.strictObject({ by: z.literal("question") }),
   z.strictObject({ by: z.literal("field"), name: z.string() }),
@@ -84,11 +84,11 @@ export const groupBySchema = z.discriminatedUnion("by", [
 ]);
 export type GroupBy = z.infer<typeof groupBySchema>;
 
-/** The parts of a region's learning; each may be left out, to see what it buys. */
+/** The parts of a region's learning. Each can be left out, to measure its effect. */
 export const learningParts = ["analytic", "softmax", "prior", "calibration", "semantic-cache", "control"] as const;
 export type LearningPart = (typeof learningParts)[number];
 
-/** How a model is served and learns: the settings that travel with each version. */
+/** How a model is served and learns. Each version has its own policy. */
 export const policySchema = z
   .strictObject({
     ladder: z.array(rungSchema).min(1),
@@ -96,30 +96,30 @@ export const policySchema = z
     /** Which accepted questions are kept. `all` stores a question before it is answered. */
     keep: z.enum(["none", "audited", "all"]),
     auditShare: z.number().min(0).max(1),
-    /** `complete`: every question's truth will be known. */
+    /** `complete`: every question gets its true label. */
     truth: z.enum(["some", "complete"]),
     uncertified: z.enum(["answer", "escalate"]),
     groupBy: groupBySchema,
-    /** The weight of labels that only the origin gave, in training; 0 is off. */
+    /** The training weight of labels whose only source is the origin; 0 ignores them. */
     originLabelWeight: z.number().min(0).max(0.25),
-    /** Whether a labelled question's instance stays; without it a new backbone can't embed the sample again. */
+    /** Whether instances of labelled questions are kept. Without them, a new backbone can't embed the samples again. */
     keepInputs: z.boolean(),
-    /** How many samples a region keeps at hand; the ones that changed longest ago go to R2. */
+    /** How many samples a region keeps in its object. The least recently changed ones move to R2. */
     samplesMax: z.int().positive().max(samplesMax),
     retrainEverySeconds: z.int().positive(),
-    /** How soon after new labels a region retrains, once they are a twentieth of all; null: by the schedule alone. */
+    /** Seconds until a region retrains once a twentieth of its labels are new; null: by the schedule only. */
     retrainAfterSeconds: z.int().nonnegative().nullable(),
-    /** The fewest labels to train a head on. */
+    /** The smallest number of labels to train a head on. */
     retrainMinLabels: z.int().positive(),
-    /** How often the origin trains the whole model, by the Worker's cron; null: only when it is told. */
+    /** How often the Worker's cron starts a training at the origin; null: only on request. */
     originEverySeconds: z.int().positive().nullable(),
-    /** How regions learn: by which candidates, and with which of the parts around them. */
+    /** The parts of regional learning that are on. */
     learning: z.array(z.enum(learningParts)),
   })
   .meta({ id: "Policy" });
 export type Policy = z.infer<typeof policySchema>;
 
-/** A scored evaluation. `coverage` is the share accepted at that error among the most confident. */
+/** The result of an evaluation. `coverage`: target error → the share of questions that can be accepted at it. */
 export const metricsSchema = z
   .strictObject({
     n: z.int(),
@@ -131,30 +131,30 @@ export const metricsSchema = z
   .meta({ id: "Metrics" });
 export type Metrics = z.infer<typeof metricsSchema>;
 
-/** What every version of a model says of itself. */
+/** Fields that all manifests share. */
 const versionFields = {
   format: z.literal("upriver/2"),
   model: modelNameSchema,
   version: z.int().positive(),
   parent: z.int().positive().nullable(),
   createdAt: z.iso.datetime(),
-  /** Instances to try the model with: the first is easy, the last hard.  */
+  /** Instances to try the model with; the first is easy, the last hard. */
   examples: z.array(instanceSchema),
   signature: signatureSchema.optional(),
 };
 
-/** A version that classifies: two networks, how they are served and learn, and how well. Immutable. */
+/** A version of a classifier: its networks, policy and metrics. Immutable. */
 export const classifyManifestSchema = z
   .strictObject({
     ...versionFields,
     task: z.literal("classify"),
     labels: z.array(z.string().min(1)).min(2),
-    /** The thin network the edge runs, and the full one the origin runs. */
+    /** The thin network runs at the edge, the full one at the origin. */
     thin: networkSchema,
     full: networkSchema.nullable(),
-    /** Embeddings and labels of the global holdout, which every regional candidate must still answer. */
+    /** Embeddings and labels of the global holdout, on which every regional candidate is tested. */
     anchor: z.strictObject({ blob: blobRefSchema, rows: z.int().positive() }).nullable(),
-    /** The sums of thin's embeddings over its training rows: what a region's analytic head leans on. */
+    /** Sums of the thin network's embeddings over its training rows: the prior of regional analytic heads. */
     prior: z.strictObject({ blob: blobRefSchema }).nullable(),
     policy: policySchema,
     metrics: z.strictObject({ thin: metricsSchema, full: metricsSchema.nullable() }),
@@ -174,7 +174,7 @@ export const classifyManifestSchema = z
   .meta({ id: "ClassifyManifest" });
 export type ClassifyManifest = z.infer<typeof classifyManifestSchema>;
 
-/** A version whose outputs are served as they are: no labels, no accept rule, no learning. Immutable. */
+/** A version of a tensor model, whose outputs are served as they are, without an accept rule. Immutable. */
 export const tensorManifestSchema = z
   .strictObject({
     ...versionFields,
@@ -184,7 +184,7 @@ export const tensorManifestSchema = z
   .meta({ id: "TensorManifest" });
 export type TensorManifest = z.infer<typeof tensorManifestSchema>;
 
-/** A version of a model: what it is, and who vouches for it. Immutable. */
+/** A version of a model. Immutable. */
 export const manifestSchema = z
   .discriminatedUnion("task", [classifyManifestSchema, tensorManifestSchema])
   .meta({ id: "Manifest" });
@@ -207,7 +207,7 @@ export const headManifestSchema = z
   .meta({ id: "HeadManifest" });
 export type HeadManifest = z.infer<typeof headManifestSchema>;
 
-/** The name of a version: `7`, or `7+weur.3` for region `weur`'s third head on it. */
+/** Formats the name of a version: `7`, or `7+weur.3` for the third head of region `weur`. */
 export function versionName(base: number, head?: Pick<HeadManifest, "region" | "number"> | null): string {
   return head ? `${base}+${head.region}.${head.number}` : `${base}`;
 }

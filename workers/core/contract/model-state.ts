@@ -31,17 +31,17 @@ export const modelStateSchema = z
     }),
   ])
   .meta({ id: "ModelState" });
-/** A model as it is served: one that classifies, or one of tensors. */
+/** A served model: a classifier or a tensor model. */
 export type ModelState = z.infer<typeof modelStateSchema>;
 
 export const versionStates = ["published", "prepared", "canary", "stable", "retired"] as const;
 
 const versionRow = {
   version: z.int().positive(),
-  /** `published` until every region has made its head for it, then `prepared`; `canary`, `stable`, `retired`. */
+  /** `published` until every region has trained its head for the version, then `prepared`; `canary`, `stable`, `retired`. */
   state: z.enum(versionStates),
   createdAt: z.string(),
-  /** How well it does; null for a model of tensors. */
+  /** Evaluation of both networks; null for a tensor model. */
   metrics: bothMetrics.nullable(),
 };
 
@@ -53,19 +53,19 @@ export const historyEventSchema = z.strictObject({
   region: z.string().nullable(),
   reason: z.string().nullable(),
 });
-/** Something that was done with a version or a head. */
+/** An action on a version or a head. */
 export type HistoryEvent = z.infer<typeof historyEventSchema>;
 
 export const versionListSchema = z
   .strictObject({
-    /** `preparing`: the regions that are not ready for it yet. */
+    /** `preparing`: regions that have not trained their head for the version yet. */
     versions: z.array(z.strictObject({ ...versionRow, preparing: z.array(z.string()) })),
     history: z.array(historyEventSchema),
   })
   .meta({ id: "VersionList" });
 export type VersionList = z.infer<typeof versionListSchema>;
 
-/** A version as it was published. */
+/** A published version. */
 export const publishedSchema = z.strictObject({ model: modelNameSchema, ...versionRow }).meta({ id: "Published" });
 
 export const storedBlobSchema = z.strictObject({ sha256: z.string(), bytes: z.int() }).meta({ id: "StoredBlob" });

@@ -1,13 +1,13 @@
 import * as z from "zod";
 
-/** The API's own description. */
+/** An OpenAPI document, as a schema of a response. */
 export const openApiSchema = z
   .looseObject({ openapi: z.literal("3.1.0"), paths: z.record(z.string(), z.unknown()) })
   .meta({ id: "OpenApi" });
 
 type Json = Record<string, unknown>;
 
-/** The API as an OpenAPI 3.1 document. */
+/** An OpenAPI 3.1 document. */
 export interface OpenApi {
   openapi: "3.1.0";
   info: { title: string; version: string; description: string };
@@ -16,7 +16,7 @@ export interface OpenApi {
   components: { schemas: Record<string, Json>; securitySchemes: Json };
 }
 
-/** What a route does, for which scope, as the document has it. */
+/** One operation of an OpenAPI document. */
 export interface Operation {
   operationId: string;
   summary: string;

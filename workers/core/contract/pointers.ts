@@ -6,23 +6,23 @@ import { regionSchema } from "./region.ts";
 export const modelPointerSchema = z
   .strictObject({
     model: modelNameSchema,
-    /** Only ever grows; a reader never goes back to a lower one. */
+    /** Only grows. A reader ignores a pointer with a lower revision than it has seen. */
     revision: z.int().nonnegative(),
     stable: z.int().positive().nullable(),
-    /** The stable version before this one: it answers where this one can't be loaded. */
+    /** The stable version before this one. It answers if this one can't be loaded. */
     previous: z.int().positive().nullable(),
     canary: z.strictObject({ version: z.int().positive(), share: z.number().gt(0).lt(1) }).nullable(),
-    /** The version that serves a region that has not prepared itself for a newer one, by region. */
+    /** Region → the version that serves it until its head for the stable version is trained. */
     heldBack: z.record(regionSchema, z.int().positive()),
   })
   .meta({ id: "ModelPointer" });
 export type ModelPointer = z.infer<typeof modelPointerSchema>;
 
-/** Which head a region has on a base version, and its live rule; KV `head/{model}/{base}/{region}`. */
+/** The head of a region on a base version, and its live rule; KV `head/{model}/{base}/{region}`. */
 export const headPointerSchema = z.strictObject({
   revision: z.int().nonnegative(),
   head: headManifestSchema.nullable(),
-  /** The rule that the region's own labels have moved; null where the version's rule holds still. */
+  /** The rule adjusted by the region's labels; null while the version's rule applies. */
   rule: ruleSchema.nullable(),
 });
 export type HeadPointer = z.infer<typeof headPointerSchema>;

@@ -3,7 +3,7 @@ import { instanceSchema } from "./instance.ts";
 import { regionSchema } from "./region.ts";
 import { sha256Schema } from "./sha256.ts";
 
-/** A picture of 198 × 198 × 3 numbers, each with all its digits, is 2.3 MB of JSON. */
+/** An image of 198 × 198 × 3 numbers with all digits is 2.3 MB of JSON. */
 export const bodyMaxBytes = 4 * 1024 * 1024;
 export const batchMaxQuestions = 1024;
 export const questionIdMaxChars = 256;
@@ -15,40 +15,40 @@ export const questionKeepMs = 90 * 24 * 3600_000;
 
 export const questionIdSchema = z.string().min(3).max(questionIdMaxChars);
 
-/** What the rung below made of a question; void where the backbone is another. */
+/** The result of the rung below. Ignored by a rung with another backbone. */
 export const inferenceSchema = z.strictObject({
   backbone: sha256Schema,
   version: z.string(),
   embedding: z.array(z.number()),
   scores: z.array(z.number()),
-  /** Whether the rung's threshold let the question pass, certified or not. */
+  /** Whether the confidence reached the rung's threshold, certified or not. */
   accepted: z.boolean(),
 });
 export type Inference = z.infer<typeof inferenceSchema>;
 
-/** One instance to be answered, as it travels between rungs. */
+/** A question as rungs send it to each other. */
 export const questionSchema = z.strictObject({
   id: questionIdSchema,
   region: regionSchema,
   instance: instanceSchema,
-  /** Data time, ms since 1970: when the question was asked; now, unless it is replayed. */
+  /** Data time, ms since 1970: when the question was asked. Differs from now only in replays. */
   at: z.int().nonnegative(),
   inference: inferenceSchema.optional(),
   audit: z.boolean().optional(),
 });
 export type Question = z.infer<typeof questionSchema>;
 
-/** The part of a question that a caller may give; the edge fills in the rest. */
+/** A question as a caller sends it. The edge adds the missing fields. */
 export const draftSchema = questionSchema.partial({ id: true, region: true, at: true }).meta({ id: "Draft" });
 export type Draft = z.infer<typeof draftSchema>;
 
-/** The body of `POST /v1/models/{model}/ask`, for callers and between rungs alike. */
+/** The body of `POST /v1/models/{model}/ask`, for callers and rungs. */
 export const askSchema = z
   .strictObject({
     instance: instanceSchema.optional(),
     instances: z.array(instanceSchema).min(1).max(batchMaxQuestions).optional(),
     questions: z.array(draftSchema).min(1).max(batchMaxQuestions).optional(),
-    /** `always` takes the edge's answer whatever its confidence. */
+    /** `always` returns the edge's answer at any confidence. */
     accept: z.enum(["rule", "always"]).optional(),
     /** Returns the scores of every head and rung; admin only. */
     trace: z.boolean().optional(),

@@ -9,7 +9,7 @@ export const regionStateSchema = z
   .strictObject({
     region: regionSchema,
     base: z.int().positive(),
-    /** The number of the region's head on its base version; null where the global one serves. */
+    /** The number of the region's head on its base version; null for the global head. */
     head: z.int().nullable(),
     headManifest: headManifestSchema.nullable(),
     questions: z.strictObject({ total: z.int(), open: z.int() }),
@@ -18,19 +18,19 @@ export const regionStateSchema = z
     breaker: z.enum(["closed", "open"]),
     retrainDueAt: z.int().nullable(),
     lastRun: regionRunSchema.nullable(),
-    /** What the region's labels prove of its accept rule; null before the first question. */
+    /** What the region's labels prove about its accept rule; null before the first question. */
     certificate: certificateStateSchema.nullable(),
-    /** The rule as the region's labels have moved it; null where the version's holds still. */
+    /** The rule adjusted by the region's labels; null while the version's rule applies. */
     rule: ruleSchema.nullable(),
-    /** The radius of recall once it is certified, and what was found last. */
+    /** The certified radius of the semantic cache (null without one), and the last report about it. */
     semanticCache: z
       .looseObject({ radius: z.number().nullable(), report: z.looseObject({ reason: z.string() }) })
       .nullable(),
-    /** The last look at the input. */
+    /** The result of the last drift test of the inputs. */
     drift: z.looseObject({ at: z.int(), alarm: z.boolean(), p: z.number().optional(), against: z.string() }).nullable(),
-    /** Samples in R2. */
+    /** Number of samples in R2. */
     archived: z.int(),
-    /** What the object keeps. */
+    /** Size of the object's storage. */
     bytes: z.int(),
   })
   .meta({ id: "RegionState" });
@@ -42,10 +42,10 @@ export const regionHeadSchema = z.strictObject({
   base: z.int().positive(),
   number: z.int().positive(),
   createdAt: z.string(),
-  /** Whether it serves where its base version does. */
+  /** Whether it answers where its base version is served. */
   isCurrent: z.boolean(),
 });
-/** A head that a region had, or has. */
+/** A current or former head of a region. */
 export type RegionHead = z.infer<typeof regionHeadSchema>;
 
 export const regionDetailSchema = z
@@ -57,10 +57,10 @@ export const regionDetailSchema = z
     runs: z.array(regionRunSchema),
   })
   .meta({ id: "RegionDetail" });
-/** One region: what it knows, what it learned, and what was done with its heads. */
+/** One region: its state, heads, history and retrains. */
 export type RegionDetail = z.infer<typeof regionDetailSchema>;
 
-/** The body of `POST …/retrain`: the data time up to which it learns, ms since 1970; now unless given. */
+/** The body of `POST …/retrain`. `at`: the data time up to which the region learns, ms since 1970; now by default. */
 export const retrainSchema = z.strictObject({ at: z.int().nonnegative().optional() }).meta({ id: "Retrain" });
 
 export const forgottenRegionSchema = z

@@ -17,16 +17,16 @@ export const opinionSchema = z
     scores: z.record(z.string(), z.number()),
   })
   .meta({ id: "Opinion" });
-/** What a rung that was not sure made of a question. */
+/** The answer of a rung that did not accept it. */
 export type Opinion = z.infer<typeof opinionSchema>;
 
 const reviewItem = {
   id: questionIdSchema,
   region: regionSchema,
   instance: instanceSchema,
-  /** The best that the rungs below made of it. */
+  /** The best answer of the rungs below. */
   provisional: answerSchema.nullable(),
-  /** What each rung thought, from the edge up. */
+  /** The opinion of each rung, from the edge up. */
   opinions: z.array(opinionSchema),
   queuedAt: z.int(),
 };
@@ -34,17 +34,17 @@ const reviewItem = {
 export const reviewQuestionSchema = z
   .strictObject({ ...reviewItem, leaseUntil: z.int() })
   .meta({ id: "ReviewQuestion" });
-/** An open question, leased to whoever asked for it. */
+/** An open question that is leased to a reviewer. */
 export type ReviewQuestion = z.infer<typeof reviewQuestionSchema>;
 
-/** Leased questions, and how many wait. */
+/** Leased questions, and the number of questions that wait. */
 export const reviewSchema = z
   .strictObject({ questions: z.array(reviewQuestionSchema), waiting: z.int() })
   .meta({ id: "Review" });
 
 export const skippedSchema = z.strictObject({ id: questionIdSchema, skipped: z.literal(true) }).meta({ id: "Skipped" });
 
-/** The body of `POST /v1/questions/{id}/flag`: why no person can answer it. */
+/** The body of `POST /v1/questions/{id}/flag`: why a person can't answer the question. */
 export const flagSchema = z
   .strictObject({ reason: z.string().trim().min(1).max(flagReasonMaxChars) })
   .meta({ id: "Flag" });
@@ -53,15 +53,15 @@ export const flaggedQuestionSchema = z
   .strictObject({
     ...reviewItem,
     flaggedAt: z.int(),
-    /** The token, and the person behind it. */
+    /** The token and the person who used it. */
     flaggedBy: z.string(),
     reason: z.string(),
   })
   .meta({ id: "FlaggedQuestion" });
-/** A question that a person could not answer, and why. */
+/** A question that a person could not answer, and the reason. */
 export type FlaggedQuestion = z.infer<typeof flaggedQuestionSchema>;
 
-/** Flagged questions, the newest first. */
+/** Flagged questions, newest first. */
 export const flaggedSchema = z.strictObject({ questions: z.array(flaggedQuestionSchema) }).meta({ id: "Flagged" });
 
 export const forgottenSchema = z

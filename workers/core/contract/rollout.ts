@@ -50,7 +50,7 @@ export const rollbackSchema = z
   .refine(({ region, head }) => head === undefined || region !== undefined, "head needs region.")
   .meta({ id: "Rollback" });
 
-/** The pointer as it is now; of a region, the number of the head that it has again, null for the global one. */
+/** The new pointer; for a region the number of its current head, null for the global head. */
 export const rolledSchema = z
   .union([
     z.strictObject({ pointer: modelPointerSchema }),

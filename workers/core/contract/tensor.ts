@@ -3,11 +3,11 @@ import * as z from "zod";
 export const tensorTypes = ["float32", "int32", "bool"] as const;
 export type TensorType = (typeof tensorTypes)[number];
 
-/** An input or output of a model: what callers know it by, where it is in the model, and its shape without the batch. */
+/** An input or output of a model: its public name, its tensor in the model, and its shape without the batch dimension. */
 export const tensorSpecSchema = z
   .strictObject({
     name: z.string().min(1).max(128),
-    /** A graph's node, or a layer. */
+    /** The name of a graph node or a layer. */
     tensor: z.string().min(1),
     /** −1: any size. */
     shape: z.array(z.union([z.int().positive(), z.literal(-1)])),

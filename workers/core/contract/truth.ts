@@ -6,7 +6,7 @@ import { regionSchema } from "./region.ts";
 
 export const samplesPageMaxRows = 1_000;
 
-/** The body of `POST /v1/questions/{id}/truth` and `/answer`. A truth for a question that was not kept brings it. */
+/** The body of `POST /v1/questions/{id}/truth` and `/answer`. The instance is needed if the question was not kept. */
 export const truthSchema = z
   .strictObject({
     label: z.string(),
@@ -17,7 +17,7 @@ export const truthSchema = z
   .meta({ id: "Truth" });
 export type Truth = z.infer<typeof truthSchema>;
 
-/** The body of `POST /v1/models/{model}/truths`: labels by question id, or with the question they belong to. */
+/** The body of `POST /v1/models/{model}/truths`: labels with a question's id or the question itself. */
 export const truthsSchema = z
   .strictObject({
     truths: z
@@ -38,7 +38,7 @@ export const labelResultSchema = z
     changed: z.boolean(),
   })
   .meta({ id: "LabelResult" });
-/** What became of a label that was taught: the one that stands now, and whether anything changed. */
+/** The result of storing a label: the label in effect, and whether it changed. */
 export type LabelResult = z.infer<typeof labelResultSchema>;
 
 export const labelCountSchema = z.strictObject({ accepted: z.int(), changed: z.int() }).meta({ id: "LabelCount" });
@@ -47,7 +47,7 @@ const sampleFields = { region: regionSchema, id: questionIdSchema, revision: z.i
 export const sampleLineSchema = z
   .union([
     z.strictObject({ ...sampleFields, forgotten: z.literal(true) }),
-    /** All that the region was taught before. */
+    /** All samples of the region so far are forgotten. */
     z.strictObject({ region: regionSchema, revision: z.int(), forgotten: z.literal("region") }),
     z.strictObject({
       ...sampleFields,
@@ -56,14 +56,14 @@ export const sampleLineSchema = z
       source: labelSourceSchema,
       split: splitSchema,
       groupKey: z.string(),
-      /** The recorded chance of the label; null where none was recorded. */
+      /** The recorded label inclusion probability; null if none was recorded. */
       inclusionProbability: z.number().nullable(),
       at: z.int(),
       labelledAt: z.int(),
     }),
   ])
   .meta({ id: "SampleLine" });
-/** A line of `GET /v1/models/{model}/samples`: a labelled sample, the id of one that was forgotten, or a region that was. */
+/** A line of `GET /v1/models/{model}/samples`: a labelled sample, a forgotten sample's id, or a forgotten region. */
 export type SampleLine = z.infer<typeof sampleLineSchema>;
 
 /** The last line of a page of samples. */

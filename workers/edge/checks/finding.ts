@@ -1,16 +1,16 @@
 import type { Finding } from "#core/contract/index.ts";
 
-/** A part that is as it should be. */
+/** Makes the finding of a check that passed. */
 export function sound(check: string, found: string): Finding {
   return { check, isSound: true, found, remedy: null };
 }
 
-/** A part that is not, and how to mend it. */
+/** Makes the finding of a check that failed, with its remedy. */
 export function faulty(check: string, found: string, remedy: string): Finding {
   return { check, isSound: false, found, remedy };
 }
 
-/** Looks at a part; what throws is a fault of it. */
+/** Runs a check. An error is a failed check. */
 export async function looked(check: string, remedy: string, look: () => Promise<string>): Promise<Finding> {
   try {
     return sound(check, await look());

@@ -12,18 +12,18 @@ import { manifestOf } from "../artefacts/models.ts";
 import type { Call } from "../call.ts";
 import { faulty, looked, sound } from "./finding.ts";
 
-/** A model's findings, and the manifests of the versions that serve. */
+/** The findings of a model, and the manifests of its served versions. */
 export interface CheckedModel {
   findings: Finding[];
   manifests: Manifest[];
 }
 
-/** Whether what serves a model is there, whole, signed, and what KV says it is; and how its regions are. */
+/** Checks a model's served versions (present, complete, signed), its pointer in KV, and its regions. */
 export async function checkModel(call: Call, model: string): Promise<CheckedModel> {
   const pointer = await registryObject(call.env, model).pointer();
   const served = [pointer.stable, pointer.canary?.version].filter((version) => version != null) as number[];
   if (served.length === 0) {
-    const found = sound(`${model}: versions`, "published, and rolled out to nobody yet");
+    const found = sound(`${model}: versions`, "published, but not rolled out yet");
     return { findings: [found], manifests: [] };
   }
   const manifests: Manifest[] = [];
@@ -44,19 +44,19 @@ export async function checkModel(call: Call, model: string): Promise<CheckedMode
 }
 
 function versionRemedy(model: string): string {
-  return `Pin the key that signed it in PUBLISH_KEYS; or go back: npx upriver rollback ${model}; or publish it again.`;
+  return `Pin the key that signed it in PUBLISH_KEYS, publish the version again, or roll back: npx upriver rollback ${model}.`;
 }
 
 function checkBlobs({ env }: Call, manifest: Manifest): Promise<Finding> {
   const { model, version } = manifest;
-  const remedy = `Publish the same artefact again, which writes its blobs anew; or npx upriver rollback ${model}.`;
+  const remedy = `Publish the same artefact again, which stores its blobs again, or roll back: npx upriver rollback ${model}.`;
   return looked(`${model}: blobs of ${version}`, remedy, async () => {
     const blobs = blobsOf(manifest);
     for (const blob of blobs) {
       const object = await env.ARTEFACTS.get(blobKey(blob.sha256));
       await checkBlob(blob, object && (await object.arrayBuffer()));
     }
-    return `${blobs.length}, each as its hash says`;
+    return `${blobs.length}, all match their hashes`;
   });
 }
 
@@ -66,11 +66,11 @@ async function checkPointer({ env }: Call, { model, revision, stable }: ModelPoi
     await env.CACHE.get(`current/${model}`, { type: "json" }).catch(() => null),
   );
   if (near.success && near.data.revision === revision)
-    return sound(check, `KV has revision ${revision}, as the registry`);
+    return sound(check, `KV and the registry have revision ${revision}`);
   const found = near.success
     ? `KV has revision ${near.data.revision}, the registry ${revision}`
-    : "KV has none that can be read";
-  const remedy = `The registry writes it within seconds of a move; if this stays: npx upriver rollout ${model} ${stable}.`;
+    : "KV has no readable pointer";
+  const remedy = `The registry writes it within seconds of a rollout. If this persists: npx upriver rollout ${model} ${stable}.`;
   return faulty(check, found, remedy);
 }
 
@@ -91,41 +91,41 @@ async function checkRegions(
   return [checkHealth(model, states), await checkHeads(node.deploymentKeys, model, states)];
 }
 
-/** A region's state, and the head that the registry has its questions answered by. */
+/** A region's state, and the head that answers its questions according to the registry. */
 type State = Awaited<ReturnType<ReturnType<typeof regionObject>["state"]>> & { served: HeadManifest | null };
 
 function checkHealth(model: string, states: readonly State[]): Finding {
   const check = `${model}: regions`;
   const failed = states.filter(({ lastRun }) => lastRun?.status === "failed").map(({ region }) => region);
   if (failed.length > 0) {
-    const remedy = `The log has the reason under 'job-failed'; then: npx upriver retrain ${model} --region ${failed[0]}.`;
+    const remedy = `Find the reason under 'job-failed' in the log, then run: npx upriver retrain ${model} --region ${failed[0]}.`;
     return faulty(check, `the last retrain failed in ${failed.join(", ")}`, remedy);
   }
   const open = states.filter(({ breaker }) => breaker === "open").map(({ region }) => region);
   if (open.length > 0) {
-    const found = `${open.join(", ")} have stopped asking the next rung, which failed`;
-    return faulty(check, found, "Mend the next rung; they try again by themselves.");
+    const found = `the circuit breaker for the next rung is open in ${open.join(", ")}`;
+    return faulty(check, found, "Fix the next rung. The regions try again by themselves.");
   }
-  return sound(check, `${states.length}, none in trouble`);
+  return sound(check, `${states.length}, all healthy`);
 }
 
 async function checkHeads(keys: PublicKeys, model: string, states: readonly State[]): Promise<Finding> {
   const check = `${model}: heads`;
   const own = states.filter(({ served }) => served !== null);
-  // The edge serves the global head in place of one that it can't check, and says so in its log alone.
+  // The edge serves the global head instead of one whose signature it can't verify, and only logs it.
   const refused: string[] = [];
   for (const { region, served } of own) {
     const fault = await signatureFault(served ?? {}, keys);
     if (fault) refused.push(`${region} (${fault})`);
   }
   if (refused.length > 0) {
-    const remedy = `Pin the key again in DEPLOYMENT_PUBLIC_KEYS; or have heads made anew: npx upriver rollback ${model} --region, then retrain.`;
-    return faulty(check, `the global head serves in place of those of ${refused.join(", ")}`, remedy);
+    const remedy = `Pin the key again in DEPLOYMENT_PUBLIC_KEYS, or train new heads: npx upriver rollback ${model} --region, then retrain.`;
+    return faulty(check, `the global head is served instead of the heads of ${refused.join(", ")}`, remedy);
   }
   const [lost] = own.filter(({ headManifest }) => headManifest === null);
   if (lost) {
-    const remedy = `Teach it again: npx upriver samples ${model} --teach <folder> --region ${lost.region}; OPERATIONS.md says how.`;
-    return faulty(check, `${lost.region} has a head that its object does not know: it lost what it knew`, remedy);
+    const remedy = `Restore its samples: npx upriver samples ${model} --teach <folder> --region ${lost.region}. See OPERATIONS.md.`;
+    return faulty(check, `the object of ${lost.region} does not know the region's head: it lost its state`, remedy);
   }
-  return sound(check, `${own.length}, each signed by a pinned key`);
+  return sound(check, `${own.length}, all signed by a pinned key`);
 }

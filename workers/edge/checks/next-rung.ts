@@ -5,16 +5,16 @@ import { faulty, sound } from "./finding.ts";
 
 const check = "next rung";
 
-/** Whether the rung above answers, and takes this node's token. */
+/** Checks that the next rung responds and accepts this node's token. */
 export async function checkNextRung({ env }: Call, manifests: readonly Manifest[]): Promise<Finding> {
   const escalating = manifests.filter(({ task, ...rest }) => task === "classify" && escalates(rest as Manifest));
   if (env.NEXT_RUNG_URL === "") {
-    if (escalating.length === 0) return sound(check, "none, and no model needs one");
+    if (escalating.length === 0) return sound(check, "not set, and no model needs it");
     const names = escalating.map(({ model }) => model).join(", ");
     return faulty(
       check,
-      `none, but ${names} escalate to an origin`,
-      "Set NEXT_RUNG_URL to the origin, and NEXT_RUNG_TOKEN.",
+      `not set, but ${names} escalate to an origin`,
+      "Set NEXT_RUNG_URL to the origin's URL, and NEXT_RUNG_TOKEN.",
     );
   }
   try {
@@ -23,16 +23,16 @@ export async function checkNextRung({ env }: Call, manifests: readonly Manifest[
       signal: AbortSignal.timeout(nextRungTimeoutMs),
     });
     await response.body?.cancel();
-    if (response.ok) return sound(check, `${env.NEXT_RUNG_URL} answers`);
+    if (response.ok) return sound(check, `${env.NEXT_RUNG_URL} responds`);
     if (response.status === 401 || response.status === 403) {
       const remedy =
-        "Put the SHA-256 of NEXT_RUNG_TOKEN into ORIGIN_TOKENS, with the scopes ask and publish, and start the origin again.";
-      return faulty(check, `${env.NEXT_RUNG_URL} refuses this node's token (${response.status})`, remedy);
+        "Add the SHA-256 of NEXT_RUNG_TOKEN to ORIGIN_TOKENS with the scopes ask and publish, and restart the origin.";
+      return faulty(check, `${env.NEXT_RUNG_URL} rejects this node's token (status ${response.status})`, remedy);
     }
-    return faulty(check, `${env.NEXT_RUNG_URL} answers with status ${response.status}`, "Look into the origin's log.");
+    return faulty(check, `${env.NEXT_RUNG_URL} responds with status ${response.status}`, "Check the origin's log.");
   } catch (error) {
-    const remedy = "Start the origin (node workers/origin/index.ts), or set NEXT_RUNG_URL to where it is.";
-    return faulty(check, `${env.NEXT_RUNG_URL} does not answer: ${String(error)}`, remedy);
+    const remedy = "Start the origin (node workers/origin/index.ts), or correct NEXT_RUNG_URL.";
+    return faulty(check, `${env.NEXT_RUNG_URL} does not respond: ${String(error)}`, remedy);
   }
 }
 

@@ -5,24 +5,24 @@ import { faulty, looked, sound } from "./finding.ts";
 
 const secretMinChars = 16;
 
-/** What the deployment is bound to, and its keys, secrets and tokens. */
+/** Checks the deployment's bindings, keys, secrets and tokens. */
 export function checkSettings({ env, node }: Call): Promise<Finding[]> {
   return Promise.all([
     looked("bucket", "Bind an R2 bucket as ARTEFACTS in wrangler.toml, and deploy again.", async () => {
       await env.ARTEFACTS.list({ limit: 1 });
-      return "R2 answers";
+      return "R2 responds";
     }),
     looked("cache", "Bind a KV namespace as CACHE in wrangler.toml, and deploy again.", async () => {
       await env.CACHE.get("doctor");
-      return "KV answers";
+      return "KV responds";
     }),
     looked(
       "keys",
-      "Set DEPLOYMENT_PUBLIC_KEYS to the public half of DEPLOYMENT_KEY, and of the one before it.",
+      "Set DEPLOYMENT_PUBLIC_KEYS to the public keys of DEPLOYMENT_KEY and of its predecessor.",
       async () => {
         const key = signingKeySchema.parse(JSON.parse(env.DEPLOYMENT_KEY));
         const fault = await signatureFault(await sign({}, key), node.deploymentKeys);
-        if (fault) throw new Error(`heads signed with DEPLOYMENT_KEY will be refused: ${fault}`);
+        if (fault) throw new Error(`the edge rejects heads signed with DEPLOYMENT_KEY: ${fault}`);
         return `heads are signed by '${key.keyId}'`;
       },
     ),
@@ -34,8 +34,8 @@ export function checkSettings({ env, node }: Call): Promise<Finding[]> {
 function splitSecret({ SPLIT_SECRET }: Env): Finding {
   const length = SPLIT_SECRET?.length ?? 0;
   if (length >= secretMinChars) return sound("split secret", `${length} characters`);
-  const remedy = `Set SPLIT_SECRET to ${secretMinChars} random characters or more; changing it deals new samples anew.`;
-  return faulty("split secret", `${length} characters: splits could be guessed`, remedy);
+  const remedy = `Set SPLIT_SECRET to at least ${secretMinChars} random characters. A change affects the split of new samples only.`;
+  return faulty("split secret", `${length} characters: too short, splits could be guessed`, remedy);
 }
 
 function tokens(known: Call["node"]["tokens"]): Finding {
@@ -46,9 +46,10 @@ function tokens(known: Call["node"]["tokens"]): Finding {
   if (twice)
     return faulty(
       "tokens",
-      `'${twice.id}' is another's token, too`,
-      "Give each id in UPRIVER_TOKENS a token of its own.",
+      `'${twice.id}' shares its token with another id`,
+      "Give each id in UPRIVER_TOKENS a different token.",
     );
-  if (none.length > 0) return faulty("tokens", `none has the scope ${none.join(", ")}`, "Add one to UPRIVER_TOKENS.");
-  return sound("tokens", `${known.length}, each its own`);
+  if (none.length > 0)
+    return faulty("tokens", `no token has the scope ${none.join(", ")}`, "Add a token with it to UPRIVER_TOKENS.");
+  return sound("tokens", `${known.length}, all different`);
 }

@@ -7,21 +7,21 @@ import { countsFlushMs } from "./isolate-counts.ts";
 const countsFlushTries = 3;
 const countsFlushRetryMs = 1_000;
 
-/** An answer as it is counted. */
+/** An answer to count. */
 export interface Given {
   region: string;
   base: number;
   rung: RungName;
-  /** `open` where there is none yet. */
+  /** `open`: there is no final answer yet. */
   outcome: "accepted" | "not-accepted" | "open";
-  /** Whether the edge gave it by itself: the regions count the others. */
+  /** Whether the edge gave the answer. The regions count the others. */
   isHere: boolean;
   ms: number;
 }
 
 /**
- * Counts a request, and its questions that were answered here: in memory, told to the model's registry in batches.
- * `asked` says where the request counts. Analytics Engine, where it is bound, gets every answer.
+ * Counts a request and the questions that the edge answered, in memory. Batches of counts go to the model's registry.
+ * `asked` is the region and version that the request counts for. Analytics Engine, if bound, gets every answer.
  */
 export function countRequest(
   call: Call,
@@ -38,22 +38,22 @@ export function countRequest(
     countAnswer(own.rungs.edge, outcome === "accepted", ms);
   }
   analyse(call, model, answers);
-  if (counts.claim(model, Date.now())) call.later(tell(call, model));
+  if (counts.claim(model, Date.now())) call.later(flush(call, model));
 }
 
-async function tell({ env, node: { counts } }: Call, model: string): Promise<void> {
+async function flush({ env, node: { counts } }: Call, model: string): Promise<void> {
   await scheduler.wait(countsFlushMs);
   const registry = registryObject(env, model);
   try {
-    // First what was left of an earlier time, then what came since.
+    // An unacknowledged batch goes first.
     for (let batch = counts.next(model); batch; batch = counts.next(model)) {
       const { sequence } = batch;
       await repeat(() => registry.addCounts(batch as NonNullable<typeof batch>));
       counts.acknowledge(model, sequence);
     }
   } catch (error) {
-    // Kept in memory: the next request tells of it.
-    console.error(JSON.stringify({ event: "counts-not-told", model, error: String(error) }));
+    // The batch stays in memory; the next request sends it again.
+    console.error(JSON.stringify({ event: "counts-not-sent", model, error: String(error) }));
   } finally {
     counts.release(model);
   }
@@ -70,10 +70,10 @@ async function repeat(send: () => Promise<void>): Promise<void> {
   }
 }
 
-/** Points that one invocation may write. */
+/** The number of points that one invocation may write. */
 const pointsMax = 250;
 
-// One point for each region, version, rung and outcome, with how many answers it stands for.
+// One point for each region, version, rung and outcome, with the number of answers.
 function analyse({ env }: Call, model: string, answers: readonly Given[]): void {
   if (!env.ANALYTICS) return;
   const key = ({ region, base, rung, outcome }: Given) => `${region}/${base}/${rung}/${outcome}`;

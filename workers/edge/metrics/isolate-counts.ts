@@ -2,25 +2,25 @@ import type { Counts, RegionCounts } from "#core/contract/index.ts";
 import { noCounts } from "#core/counts.ts";
 import type { CountBatch } from "#objects/registry/api.ts";
 
-/** How long an isolate gathers counts before it sends them: an eviction may lose the counts of that time. */
+/** How long an isolate gathers counts before it sends them. An eviction can lose the counts of that time. */
 export const countsFlushMs = 2_000;
 export const countsFlushTimeoutMs = 20_000;
 
 interface ModelCounts {
   gathered: Map<string, RegionCounts>;
-  /** On its way, until it is acknowledged. */
+  /** The batch that is sent but not acknowledged. */
   sent: CountBatch | null;
   sequence: number;
-  /** Until when somebody sees to it that they are told; a request that ends early may not come to it. */
-  toldBy: number;
+  /** Deadline of the flush in progress, since a request that ends early may not complete it; 0 without one. */
+  flushDeadline: number;
 }
 
-/** What this isolate answered by itself, by model, until the model's registry knows. Values only: requests share it. */
+/** Counts of this isolate's answers by model, until the registry acknowledges them. Holds values only: requests share it. */
 export class IsolateCounts {
   private readonly isolate = crypto.randomUUID();
   private readonly models = new Map<string, ModelCounts>();
 
-  /** The counts of a model's region and version, to add to. */
+  /** Returns the counts of a model's region and version, to add to. */
   of(model: string, region: string, base: number): Counts {
     const { gathered } = this.model(model);
     const key = `${base}/${region}`;
@@ -31,19 +31,19 @@ export class IsolateCounts {
     return counts;
   }
 
-  /** Whether the caller is to tell of a model's counts, a little later: nobody else does. */
+  /** Claims the next flush of a model's counts. False if there is nothing to send or a flush is in progress. */
   claim(model: string, now: number): boolean {
     const counts = this.model(model);
-    if (counts.gathered.size === 0 || counts.toldBy > now) return false;
-    counts.toldBy = now + countsFlushMs + countsFlushTimeoutMs;
+    if (counts.gathered.size === 0 || counts.flushDeadline > now) return false;
+    counts.flushDeadline = now + countsFlushMs + countsFlushTimeoutMs;
     return true;
   }
 
   release(model: string): void {
-    this.model(model).toldBy = 0;
+    this.model(model).flushDeadline = 0;
   }
 
-  /** The next batch of a model: the one that was not acknowledged, else all that is gathered; null where there is none. */
+  /** Returns the next batch of a model: the unacknowledged one, or all gathered counts; null without either. */
   next(model: string): CountBatch | null {
     const counts = this.model(model);
     if (counts.sent) return counts.sent;
@@ -54,7 +54,7 @@ export class IsolateCounts {
     return counts.sent;
   }
 
-  /** A batch has come. */
+  /** Removes a batch that the registry has stored. */
   acknowledge(model: string, sequence: number): void {
     const counts = this.model(model);
     if (counts.sent?.sequence === sequence) counts.sent = null;
@@ -63,7 +63,7 @@ export class IsolateCounts {
   private model(model: string): ModelCounts {
     const known = this.models.get(model);
     if (known) return known;
-    const fresh: ModelCounts = { gathered: new Map(), sent: null, sequence: 0, toldBy: 0 };
+    const fresh: ModelCounts = { gathered: new Map(), sent: null, sequence: 0, flushDeadline: 0 };
     this.models.set(model, fresh);
     return fresh;
   }

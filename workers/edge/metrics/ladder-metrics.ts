@@ -3,57 +3,57 @@ import { sumCounts } from "#core/counts.ts";
 import type { Look, ModelLook } from "./look.ts";
 import type { Family, Sample } from "./text.ts";
 
-/** What the ladder has counted, as metrics. */
+/** Builds the metrics of the ladder's counts. */
 export function ladderMetrics({ models, nextRung }: Look): Family[] {
   const each = (samples: (ladder: ModelLook) => Sample[]) => models.flatMap(samples);
   return [
     {
-      ...{ name: "upriver_requests_total", type: "counter", help: "Requests that asked." },
+      ...{ name: "upriver_requests_total", type: "counter", help: "Requests to ask." },
       samples: each(({ model, counts }) => {
         return [{ labels: { model }, value: sumCounts(counts.map((row) => row.counts)).requests }];
       }),
     },
     {
-      ...{ name: "upriver_questions_total", type: "counter", help: "Questions that came." },
+      ...{ name: "upriver_questions_total", type: "counter", help: "Questions received." },
       samples: each((ladder) => byRegion(ladder, ({ questions }) => questions)),
     },
     {
-      ...{ name: "upriver_escalated_total", type: "counter", help: "Questions that the edge handed to the region." },
+      ...{ name: "upriver_escalated_total", type: "counter", help: "Questions that the edge escalated to the region." },
       samples: each((ladder) => byRegion(ladder, ({ escalated }) => escalated)),
     },
     {
-      ...{ name: "upriver_answers_total", type: "counter", help: "Answers, by the rung that gave them." },
+      ...{ name: "upriver_answers_total", type: "counter", help: "Answers by rung, and whether the rung accepted them." },
       samples: each((ladder) =>
         byRung(ladder, "accepted", ({ answered, accepted }) => [accepted, answered - accepted]),
       ),
     },
     {
-      ...{ name: "upriver_answer_seconds", type: "histogram", help: "How long answers took, by rung." },
+      ...{ name: "upriver_answer_seconds", type: "histogram", help: "Time to an answer, by rung." },
       samples: each(latencies),
     },
     {
       ...{ name: "upriver_judged_total", type: "counter" },
-      help: "Answers whose label came to be known, by whether they were right.",
+      help: "Answers with a known label, by whether they were correct.",
       samples: each((ladder) => byRung(ladder, "right", ({ right, wrong }) => [right, wrong])),
     },
     {
-      ...{ name: "upriver_labels_total", type: "counter", help: "Labels that were kept, by their source." },
+      ...{ name: "upriver_labels_total", type: "counter", help: "Stored labels, by source." },
       samples: each(labels),
     },
     {
-      ...{ name: "upriver_open_questions", type: "gauge", help: "Questions without an answer." },
+      ...{ name: "upriver_open_questions", type: "gauge", help: "Questions without a final answer." },
       samples: each(({ model, regions }) =>
         regions.map(({ region, open }) => ({ labels: { model, region }, value: open })),
       ),
     },
     {
-      ...{ name: "upriver_breaker_open", type: "gauge", help: "1 while a region leaves the next rung alone." },
+      ...{ name: "upriver_breaker_open", type: "gauge", help: "1 while a region's circuit breaker for the next rung is open." },
       samples: each(({ model, regions }) =>
         regions.map(({ region, breaker }) => ({ labels: { model, region }, value: breaker === "open" ? 1 : 0 })),
       ),
     },
     {
-      ...{ name: "upriver_regions_unanswered", type: "gauge", help: "Regions that did not say what they counted." },
+      ...{ name: "upriver_regions_unanswered", type: "gauge", help: "Regions that did not report their counts." },
       samples: each(({ model, unanswered }) => [{ labels: { model }, value: unanswered.length }]),
     },
     {
@@ -61,18 +61,18 @@ export function ladderMetrics({ models, nextRung }: Look): Family[] {
       samples: each(({ model, waiting }) => [{ labels: { model }, value: waiting }]),
     },
     {
-      ...{ name: "upriver_served_version", type: "gauge", help: "The version that serves, by stage." },
+      ...{ name: "upriver_served_version", type: "gauge", help: "The served version, by stage." },
       samples: each(({ model, pointer: { stable, canary } }) => [
         ...(stable === null ? [] : [{ labels: { model, stage: "stable" }, value: stable }]),
         ...(canary === null ? [] : [{ labels: { model, stage: "canary" }, value: canary.version }]),
       ]),
     },
     {
-      ...{ name: "upriver_canary_share", type: "gauge", help: "The share of callers that a canary answers." },
+      ...{ name: "upriver_canary_share", type: "gauge", help: "The canary's share of callers." },
       samples: each(({ model, pointer }) => [{ labels: { model }, value: pointer.canary?.share ?? 0 }]),
     },
     {
-      ...{ name: "upriver_next_rung_up", type: "gauge", help: "1 where the rung above the regions answers." },
+      ...{ name: "upriver_next_rung_up", type: "gauge", help: "1 if the rung above the regions responds." },
       samples: nextRung ? [{ labels: {}, value: nextRung.up ? 1 : 0 }] : [],
     },
   ];
@@ -85,7 +85,7 @@ function byRegion({ model, counts }: ModelLook, pick: (counts: RegionCounts["cou
   });
 }
 
-// The edge's own and the region's counts of a region and version are one.
+// Adds the edge's and the region's counts of the same region and version.
 function byBase({ counts }: ModelLook) {
   const groups = Map.groupBy(counts, ({ region, base }) => `${base}/${region}`);
   return [...groups.values()].map((rows) => {
@@ -94,7 +94,7 @@ function byBase({ counts }: ModelLook) {
   });
 }
 
-/** Two samples for each region, version and rung: of how many something holds, and of how many not. */
+/** Makes two samples for each region, version and rung: the number of answers with and without a property. */
 function byRung(
   ladder: ModelLook,
   holds: "accepted" | "right",

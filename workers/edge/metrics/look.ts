@@ -7,27 +7,27 @@ import { manifestOf, modelNames } from "../artefacts/models.ts";
 import type { Call } from "../call.ts";
 import { inTime, lookTimeoutMs } from "./in-time.ts";
 
-/** What a model's objects say when they are asked. */
+/** What the objects of a model report. */
 export interface ModelLook {
   model: string;
   task: ModelLadder["task"];
   pointer: ModelPointer;
   ladder: readonly RungName[];
   targetRisk: number | null;
-  /** The edge's own and the regions', by region and version. */
+  /** Counts of the edge and of the regions, by region and version. */
   counts: RegionCounts[];
   regions: { region: string; open: number; breaker: "closed" | "open" }[];
   unanswered: string[];
   waiting: number;
 }
 
-/** Every rung at a moment. */
+/** What every rung reports at one moment. */
 export interface Look {
   nextRung: Ladder["nextRung"];
   models: ModelLook[];
 }
 
-/** Looks at every rung: what the registries and the regions have counted, and whether the next rung answers. */
+/** Collects the counts of registries and regions, and checks whether the next rung responds. */
 export async function look(call: Call): Promise<Look> {
   const names = await modelNames(call.env);
   const mine = names.filter((name) => call.token && mayUseModel(call.token, name));
@@ -38,7 +38,7 @@ export async function look(call: Call): Promise<Look> {
   return { nextRung, models: models.filter((model) => model !== null) };
 }
 
-/** A look as it is told: sums, and what follows from them. */
+/** Sums the counts of a look, and derives the ladder's figures. */
 export function ladderOf({ nextRung, models }: Look): Pick<Ladder, "nextRung" | "models"> {
   return { nextRung, models: models.map(modelLadder) };
 }
@@ -87,9 +87,9 @@ async function lookAbove(env: Env): Promise<Ladder["nextRung"]> {
   try {
     const response = await fetch(`${env.NEXT_RUNG_URL}/healthz`, { signal: AbortSignal.timeout(lookTimeoutMs) });
     await response.body?.cancel();
-    const reason = response.ok ? null : `It answers with status ${response.status}.`;
+    const reason = response.ok ? null : `The next rung responds with status ${response.status}.`;
     return { up: response.ok, ms: Date.now() - startedAt, reason };
   } catch (error) {
-    return { up: false, ms: Date.now() - startedAt, reason: `It does not answer: ${String(error)}` };
+    return { up: false, ms: Date.now() - startedAt, reason: `The next rung does not respond: ${String(error)}` };
   }
 }

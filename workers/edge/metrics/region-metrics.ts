@@ -1,7 +1,7 @@
 import type { RegionState } from "#core/contract/index.ts";
 import type { Family, Sample } from "./text.ts";
 
-/** What the regions have learned, as metrics. */
+/** Builds the metrics of what the regions have learned. */
 export function regionMetrics(models: ReadonlyMap<string, readonly RegionState[]>): Family[] {
   const each = (samples: (state: RegionState) => Sample[]) =>
     [...models].flatMap(([model, states]) =>
@@ -11,29 +11,29 @@ export function regionMetrics(models: ReadonlyMap<string, readonly RegionState[]
     );
   return [
     {
-      ...{ name: "upriver_samples", type: "gauge", help: "Labelled samples at hand, by split; archived ones in R2." },
+      ...{ name: "upriver_samples", type: "gauge", help: "Labelled samples in the region's object, by split; `archived` are in R2." },
       samples: each(({ samples, archived }) =>
         Object.entries({ ...samples, archived }).map(([split, value]) => ({ labels: { split }, value })),
       ),
     },
     {
-      ...{ name: "upriver_certificate", type: "gauge", help: "1 for the state of a region's certificate." },
+      ...{ name: "upriver_certificate", type: "gauge", help: "1 for the status of a region's certificate." },
       samples: each(({ certificate }) => (certificate ? [{ labels: { status: certificate.status }, value: 1 }] : [])),
     },
     {
-      ...{ name: "upriver_error_bound", type: "gauge", help: "The upper bound of the error of accepted answers." },
+      ...{ name: "upriver_error_bound", type: "gauge", help: "Upper bound of the error rate of accepted answers." },
       samples: each(({ certificate }) => (certificate ? [{ labels: {}, value: certificate.bound }] : [])),
     },
     {
-      ...{ name: "upriver_coverage_ratio", type: "gauge", help: "The share of what was asked that was accepted." },
+      ...{ name: "upriver_coverage_ratio", type: "gauge", help: "Share of questions that were accepted." },
       samples: each(({ certificate }) => (certificate ? [{ labels: {}, value: certificate.coverage }] : [])),
     },
     {
-      ...{ name: "upriver_head", type: "gauge", help: "The number of the region's head; 0 for the global one." },
+      ...{ name: "upriver_head", type: "gauge", help: "Number of the region's head; 0 for the global head." },
       samples: each(({ base, head }) => [{ labels: { base }, value: head ?? 0 }]),
     },
     {
-      ...{ name: "upriver_drift_alarm", type: "gauge", help: "1 where the last look found that the input drifts." },
+      ...{ name: "upriver_drift_alarm", type: "gauge", help: "1 if the last test found drift of the inputs." },
       samples: each(({ drift }) => (drift ? [{ labels: {}, value: drift.alarm ? 1 : 0 }] : [])),
     },
   ];

@@ -3,7 +3,7 @@ import { regionObject } from "#objects/stubs.ts";
 import type { Call } from "../call.ts";
 import { baseFor } from "../ladder/version.ts";
 
-/** What a region knows and is about, on the version that serves it. */
+/** Reads a region's state on the version that serves it. */
 export async function regionStateOf(call: Call, pointer: ModelPointer, region: string): Promise<RegionState> {
   const base = baseFor(pointer, region);
   const { lastRun, ...state } = await regionObject(call.env, pointer.model, region).state(base);

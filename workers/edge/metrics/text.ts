@@ -1,4 +1,4 @@
-/** A metric in Prometheus' words: what it is, and its samples. */
+/** A metric with its samples (a metric family of Prometheus). */
 export interface Family {
   name: string;
   type: "counter" | "gauge" | "histogram";
@@ -6,14 +6,14 @@ export interface Family {
   samples: Sample[];
 }
 
-/** A value, its labels, and for a histogram which of its series it is of. */
+/** A value with its labels. The suffix names the series of a histogram. */
 export interface Sample {
   labels: Record<string, string | number>;
   value: number;
   suffix?: "_bucket" | "_sum" | "_count";
 }
 
-/** Metrics in Prometheus' text format, version 0.0.4. A metric without samples is left out. */
+/** Formats metrics in Prometheus' text format, version 0.0.4. Leaves out metrics without samples. */
 export function metricsText(families: readonly Family[]): string {
   return families
     .filter(({ samples }) => samples.length > 0)

@@ -7,14 +7,14 @@ import { checkNextRung } from "../checks/next-rung.ts";
 import { checkSettings } from "../checks/settings.ts";
 import { json } from "../contract.ts";
 
-/** Looks at the whole deployment from inside, and says how to mend what it finds. */
+/** Checks the whole deployment, and says how to fix each fault. */
 async function getChecks(call: Call): Promise<Response> {
   const findings: Finding[] = await checkSettings(call);
   const manifests: Manifest[] = [];
   for (const model of await modelNames(call.env).catch(() => [])) {
     const checked = await checkModel(call, model).catch((error: unknown) => {
       const remedy =
-        "Look into the log of the registry's object; a deployment without its objects' migrations has none.";
+        "Check the log of the registry's object. If it has none, deploy with the Durable Object migrations of wrangler.toml.";
       return { findings: [faulty(`${model}: registry`, String(error), remedy)], manifests: [] };
     });
     findings.push(...checked.findings);

@@ -54,8 +54,8 @@ async function listAllRuns(call: Call): Promise<Response> {
 }
 
 // Of many runs only what is drawn of each.
-function brief({ head, standing = null }: NonNullable<RegionRun["report"]>): RegionRun["report"] {
-  return { ...(head === undefined ? {} : { head }), standing };
+function brief({ head, comparison = null }: NonNullable<RegionRun["report"]>): RegionRun["report"] {
+  return { ...(head === undefined ? {} : { head }), comparison };
 }
 
 async function listRuns(call: Call): Promise<Response> {

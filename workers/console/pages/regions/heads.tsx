@@ -48,7 +48,7 @@ export function HeadList({ detail, session, model, region, onChange }: Props) {
       </div>
       <DataTable caption={`The heads of ${region}, the newest first`} columns={columns}>
         {heads.map((head) => {
-          const standing = runOf(head)?.report?.standing;
+          const comparison = runOf(head)?.report?.comparison;
           const serves = head.isCurrent && head.base === state.base;
           return (
             <tr key={`${head.base}+${head.number}`}>
@@ -57,10 +57,10 @@ export function HeadList({ detail, session, model, region, onChange }: Props) {
               </th>
               <td data-label="Created">{moment(head.createdAt)}</td>
               <td class="number" data-label="Accuracy">
-                {percent(standing?.regional.accuracy)}
+                {percent(comparison?.regional.accuracy)}
               </td>
               <td class="number" data-label="Log-loss">
-                {four(standing?.regional.logLoss)}
+                {four(comparison?.regional.logLoss)}
               </td>
               <td data-label="State">
                 {serves ? (

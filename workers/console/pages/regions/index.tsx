@@ -6,8 +6,8 @@ import { Empty, Loaded } from "#console/parts/states.tsx";
 import { usePolled } from "#console/polled.ts";
 import { linkTo } from "#console/route.ts";
 import { count } from "#core/format.ts";
+import { HeadComparisonChart } from "./comparison-chart.tsx";
 import { RegionPage } from "./region.tsx";
-import { StandingChart } from "./standing-chart.tsx";
 import { RegionTable } from "./table.tsx";
 
 const everyMs = 5_000;
@@ -53,7 +53,7 @@ function Regions({ client, model }: { client: UpriverClient; model: string }) {
             <div class="multiples">
               {all.filter(isShown).map(({ region }) => (
                 <a key={region} href={linkTo("regions", model, region)}>
-                  <StandingChart
+                  <HeadComparisonChart
                     title={region}
                     runs={runs.value?.filter((run) => run.region === region) ?? []}
                     isSmall

@@ -3,10 +3,10 @@ import { Empty, Loaded } from "#console/parts/states.tsx";
 import { usePolled } from "#console/polled.ts";
 import { linkTo } from "#console/route.ts";
 import type { Session } from "#console/session.ts";
+import { HeadComparisonChart } from "./comparison-chart.tsx";
 import { Facts } from "./facts.tsx";
 import { HeadList } from "./heads.tsx";
 import { RunList } from "./runs.tsx";
-import { StandingChart } from "./standing-chart.tsx";
 
 const everyMs = 5_000;
 
@@ -42,10 +42,10 @@ export function RegionPage({ session, model, region }: Props) {
           <>
             <Facts state={detail.state} />
             <h2>Regional against global head</h2>
-            {detail.runs.some(({ report }) => report?.standing) ? (
+            {detail.runs.some(({ report }) => report?.comparison) ? (
               <div class="pair">
-                <StandingChart title="Accuracy on held-out questions" runs={detail.runs} />
-                <StandingChart title="Log-loss on held-out questions" runs={detail.runs} of="logLoss" />
+                <HeadComparisonChart title="Accuracy on held-out questions" runs={detail.runs} />
+                <HeadComparisonChart title="Log-loss on held-out questions" runs={detail.runs} of="logLoss" />
               </div>
             ) : (
               <Empty title="No retrain has compared heads yet." />

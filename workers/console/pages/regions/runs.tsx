@@ -19,7 +19,7 @@ export function RunList({ runs }: { runs: RegionRun[] }) {
             <RunState run={run} />
           </td>
           <td class="number" data-label="Held out">
-            {run.report?.standing ? count(run.report.standing.questions) : "–"}
+            {run.report?.comparison ? count(run.report.comparison.questions) : "–"}
           </td>
           <td class="number" data-label="Duration">
             {run.finishedAt === null ? "–" : duration(run.finishedAt - run.startedAt)}

@@ -11,8 +11,10 @@ interface Props {
 }
 
 /** Charts the regional and the global head on held-out questions, by retrain. */
-export function StandingChart({ title, runs, of = "accuracy", isSmall = false }: Props) {
-  const judged = runs.toReversed().flatMap(({ at, report }) => (report?.standing ? [{ at, ...report.standing }] : []));
+export function HeadComparisonChart({ title, runs, of = "accuracy", isSmall = false }: Props) {
+  const judged = runs
+    .toReversed()
+    .flatMap(({ at, report }) => (report?.comparison ? [{ at, ...report.comparison }] : []));
   return (
     <Chart
       title={title}
