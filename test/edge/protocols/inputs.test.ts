@@ -104,9 +104,9 @@ describe("a model of one tensor", () => {
 
   it("refuses what would be another question", async () => {
     const refused: [string, string, number[], unknown, RegExp][] = [
-      ["plain", "FP64", [1, 4], [0.1, 0, 0, 0], /FP32 holds exactly.*0\.1 as FP64/],
-      ["plain", "INT32", [1, 4], [2 ** 24 + 1, 0, 0, 0], /FP32 holds exactly/],
-      ["plain", "BOOL", [1, 4], [true, true, true, true], /FP32 holds exactly/],
+      ["plain", "FP64", [1, 4], [0.1, 0, 0, 0], /FP32 represents exactly.*0\.1 as FP64/],
+      ["plain", "INT32", [1, 4], [2 ** 24 + 1, 0, 0, 0], /FP32 represents exactly/],
+      ["plain", "BOOL", [1, 4], [true, true, true, true], /FP32 represents exactly/],
       ["plain", "FP32", [4], [1, 2, 3, 4], /shape \[4,4\]/],
       ["plain", "FP32", [1, 1, 4], [1, 2, 3, 4], /shape \[1,4\]/],
       ["plain", "FP32", [1, 4], [null, 0, 0, 0], /finite/],

@@ -103,7 +103,7 @@ describe("a model of tensors", () => {
     const refused: [object[], RegExp][] = [
       [[picture], /input 'place'/],
       [[picture, { ...place, shape: [3, 2] }], /place must be shape \[2,3\]/],
-      [[picture, { ...place, datatype: "FP64", data: Array(6).fill(0.1) }], /FP32 holds exactly.*0\.1/],
+      [[picture, { ...place, datatype: "FP64", data: Array(6).fill(0.1) }], /FP32 represents exactly.*0\.1/],
       [[picture, { ...place, datatype: "BOOL", data: Array(6).fill(true) }], /true as BOOL/],
       [[picture, { ...place, data: Array(6).fill(null) }], /finite/],
       [[picture, place, { ...place, name: "time" }], /input 'time'/],

@@ -11,11 +11,11 @@ type Create = typeof createJpeg;
 type Codec = Awaited<ReturnType<Create>>;
 
 /**
- * Decodes a JPEG. Throws `ImageError` where it is broken, or wants more memory than its size does.
- * A decoder lives for one image: its heap never shrinks, and is in no state to go on after a fault.
+ * Decodes a JPEG. Throws `ImageError` if it is corrupt or needs too much memory.
+ * Each image gets a new decoder, since its heap never shrinks and is undefined after a fault.
  */
 export function decodeJpeg(bytes: Uint8Array<ArrayBuffer>): Promise<Pixels> {
-  // Turned upright by us, as the other types are.
+  // The orientation is applied here, as for the other types.
   return decode("image/jpeg", createJpeg, jpegBinary, (codec) => codec.decode(bytes.buffer, false));
 }
 
@@ -30,7 +30,8 @@ async function decode(
   binary: WebAssembly.Module,
   run: (codec: Codec) => ReturnType<Codec["decode"]>,
 ): Promise<Pixels> {
-  const broken = (cause?: unknown) => new ImageError(`a whole ${type}`, "one that can't be decoded", { cause });
+  const broken = (cause?: unknown) =>
+    new ImageError(`a valid file of type ${type}`, "a file that can't be decoded", { cause });
   const codec = await create({ noInitialRun: true, print: quiet, printErr: quiet, instantiateWasm: limited(binary) });
   let found: ReturnType<Codec["decode"]>;
   try {
@@ -44,7 +45,7 @@ async function decode(
 
 const quiet = () => {};
 
-/** Instantiates a module whose memory stops growing before it takes the isolate's. */
+/** Instantiates a module with a memory limit below the isolate's. */
 function limited(binary: WebAssembly.Module) {
   return (imports: WebAssembly.Imports, done: (instance: WebAssembly.Instance) => void) => {
     const instance = new WebAssembly.Instance(binary, imports);
@@ -62,6 +63,6 @@ function limit(memory: WebAssembly.Memory): void {
   const grow = memory.grow.bind(memory);
   memory.grow = (pages) => {
     if (memory.buffer.byteLength + pages * pageBytes <= imageHeapMaxBytes) return grow(pages);
-    throw new RangeError(`an image decoder may have ${imageHeapMaxBytes} bytes`);
+    throw new RangeError(`The image decoder exceeds its limit of ${imageHeapMaxBytes} bytes.`);
   };
 }

@@ -2,9 +2,9 @@ import { encode } from "fast-png";
 import { toBase64 } from "#core/bytes.ts";
 import type { ImageInput, Nested } from "#core/contract/index.ts";
 
-/** An instance's pixels as a PNG, of as many channels as the model takes; null where it is of another size. */
+/** Encodes an instance's pixels as a PNG with the model's channels; null if the instance has another size. */
 export function pngOf(instance: Nested[], { size: [height, width], channels }: ImageInput): Uint8Array | null {
-  // However they are nested.
+  // Pixels may be nested in any way.
   const data = Uint8ClampedArray.from((instance as number[]).flat(Number.POSITIVE_INFINITY) as number[]);
   return data.length === height * width * channels ? encode({ width, height, channels, data }) : null;
 }

@@ -1,6 +1,6 @@
 import type { ImageType } from "./types.ts";
 
-/** How a camera was held: 1 is upright, 2 to 8 as EXIF numbers them; 1 where the image does not say. */
+/** Reads the EXIF orientation, 1 to 8; 1 (upright) if there is none. */
 export function orientationOf(bytes: Uint8Array, type: ImageType): number {
   const tiff = tiffOf(bytes, type);
   const found = tiff && readOrientation(tiff);
@@ -21,7 +21,7 @@ function tiffOf(bytes: Uint8Array, type: ImageType): DataView | null {
 
 const exifMark = "Exif\0\0";
 
-// Segments until the picture itself begins: FF, a kind, a length that counts its own two bytes.
+// Segments before the image data: FF, a kind, and a length that includes its own two bytes.
 function inJpeg(view: DataView): DataView | null {
   for (let at = 2; at + 4 <= view.byteLength && view.getUint8(at) === 0xff; ) {
     const [kind, size] = [view.getUint8(at + 1), view.getUint16(at + 2)];

@@ -3,10 +3,10 @@ import type { InputFault } from "#core/input/index.ts";
 import { orientationOf } from "./exif.ts";
 import type { ImageType } from "./types.ts";
 
-/** 16 MiB once decoded, twice: in the decoder's heap and as pixels. Beside an isolate's models there is no room for more. */
+/** A decoded image takes 16 MiB twice, in the decoder's heap and as pixels. The isolate has no memory for more. */
 const imageMaxPixels = 4 * 1024 * 1024;
 
-/** An image that is not taken, and why. */
+/** An image that can't be read, with the reason. */
 export class ImageError extends Error {
   override readonly name = "ImageError";
   readonly fault: InputFault;
@@ -18,12 +18,12 @@ export class ImageError extends Error {
 
 const typeNames: Record<string, ImageType> = { jpg: "image/jpeg", png: "image/png", webp: "image/webp" };
 
-/** What an image's header says, before anything is decoded. Throws `ImageError` where it is another type, or too large. */
+/** Reads an image's header before decoding. Throws `ImageError` for another type and for too many pixels. */
 export function headerOf(bytes: Uint8Array, type: ImageType): { width: number; height: number; orientation: number } {
   const { width, height, type: found } = sizeOf(bytes, type);
   if (typeNames[found ?? ""] !== type) {
     throw new ImageError(
-      `an ${type}, as the content-type says`,
+      `an image of the content-type's type ${type}`,
       typeNames[found ?? ""] ?? `an image of type '${found}'`,
     );
   }
@@ -37,6 +37,6 @@ function sizeOf(bytes: Uint8Array, type: ImageType) {
   try {
     return imageSize(bytes);
   } catch (cause) {
-    throw new ImageError(`an ${type}`, "bytes whose header can't be read", { cause });
+    throw new ImageError(`an image of type ${type}`, "bytes without a readable header", { cause });
   }
 }

@@ -11,14 +11,14 @@ import { type ImageType, imageTypes } from "./types.ts";
 
 export const imageMaxBytes = 4 * 1024 * 1024;
 
-/** Whether a request's body is an image, of whatever kind. */
+/** Whether a request's body is an image of any type. */
 export function isImage(request: Request): boolean {
   return contentType(request).startsWith("image/");
 }
 
 /**
  * Reads an image from a request's body as an instance of a model: decoded, upright, of the manifest's size and channels.
- * Throws the fault for what is no image that is taken, too large, or broken.
+ * Throws a fault for an unsupported, too large or corrupt image.
  */
 export async function readImage(request: Request, input: ImageInput): Promise<Instance> {
   const type = typeOf(request);
@@ -49,7 +49,7 @@ function typeOf(request: Request): ImageType {
     kind: "unsupported",
     expected: `${imageTypes.join(", ")} or application/json`,
     received: given,
-    next: "Send the image in one of these forms, or its pixels as JSON.",
+    next: "Send the image in one of these types, or its pixels as JSON.",
   });
 }
 

@@ -1,4 +1,4 @@
-// The decoders alone, without the glue that fetches their binaries: packages ship them without these types.
+// Types of the decoder modules without the code that fetches their binaries; the packages have none.
 declare module "@jsquash/*_dec.js" {
   interface Decoded {
     width: number;

@@ -1,8 +1,8 @@
 import type { Pixels } from "./pixels.ts";
 
 /**
- * Turns a picture upright by its EXIF orientation (1 to 8): from where in the picture as stored each upright pixel
- * comes, by whether it is mirrored left to right, top to bottom, and across its diagonal.
+ * Maps pixels of the upright image to the stored image by its EXIF orientation (1 to 8): whether it is mirrored
+ * horizontally, vertically, and across its diagonal.
  */
 export function upright({ width, height, rgba }: Pixels, orientation: number): Pixels {
   if (orientation === 1) return { width, height, rgba };

@@ -1,16 +1,16 @@
 import type { ImageInput, Instance } from "#core/contract/index.ts";
 
-/** A decoded picture: red, green, blue and opacity from 0 to 255, row by row. */
+/** A decoded image: red, green, blue and alpha from 0 to 255, row by row. */
 export interface Pixels {
   width: number;
   height: number;
   rgba: Uint8Array | Uint8ClampedArray;
 }
 
-/** What transparent parts lie on, unless the manifest says otherwise: white. */
+/** The default background of transparent pixels: white. */
 const paper = 255;
 
-/** A picture as nested arrays [height][width][channels]: grey is luma (ITU-R BT.601), opacity is kept where there are 4 channels. */
+/** Converts an image to nested arrays [height][width][channels]. Grey is luma (ITU-R BT.601); 4 channels keep alpha. */
 export function toInstance({ width, height, rgba }: Pixels, { channels, background = paper }: ImageInput): Instance {
   const over = (at: number, channel: number) => {
     const opacity = (rgba[at + 3] as number) / 255;

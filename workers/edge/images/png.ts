@@ -4,8 +4,8 @@ import { ImageError } from "./header.ts";
 import type { Pixels } from "./pixels.ts";
 
 /**
- * Decodes a PNG; of an animated one, its still picture. Throws `ImageError` where it is broken, or unpacks to more than
- * its size says.
+ * Decodes a PNG, or the default image of an animated one. Throws `ImageError` if it is corrupt or unpacks to more than
+ * its dimensions need.
  */
 export async function decodePng(bytes: Uint8Array<ArrayBuffer>): Promise<Pixels> {
   const { file, header, packed } = readChunks(bytes);
@@ -28,7 +28,7 @@ interface Header {
 }
 
 const signatureBytes = 8;
-/** What a picture is made of; the rest may be packed, too, and is left out unread. */
+/** The chunks that make up the image. Others are skipped unread, since they may be compressed. */
 const needed = ["IHDR", "PLTE", "tRNS", "IDAT", "IEND"];
 
 function readChunks(bytes: Uint8Array<ArrayBuffer>) {
@@ -63,7 +63,7 @@ function readChunks(bytes: Uint8Array<ArrayBuffer>) {
 
 const channelsOf: Record<number, number> = { 0: 1, 2: 3, 3: 1, 4: 2, 6: 4 };
 
-/** How many bytes a picture's rows have, each with its filter's byte; interlaced ones come in seven smaller pictures. */
+/** Computes the size of an image's rows, filter bytes included. An interlaced image consists of seven smaller ones. */
 function unpackedBytes({ width, height, depth, colourType, isInterlaced }: Header): number {
   const channels = channelsOf[colourType];
   if (!channels || ![1, 2, 4, 8, 16].includes(depth)) throw broken();
@@ -75,7 +75,7 @@ function unpackedBytes({ width, height, depth, colourType, isInterlaced }: Heade
   }, 0);
 }
 
-/** Adam7: where each pass begins, and its steps. */
+/** Adam7: the start and the step of each pass. */
 const passes = [
   [0, 0, 8, 8],
   [4, 0, 8, 8],
@@ -86,7 +86,7 @@ const passes = [
   [0, 1, 1, 2],
 ] as const;
 
-// A few kilobytes can unpack to gigabytes: they are counted before they are kept.
+// A few kilobytes can unpack to gigabytes, so the size is checked before the bytes are kept.
 async function checkUnpacked(packed: readonly Uint8Array<ArrayBuffer>[], expected: number): Promise<void> {
   const unpacked = new Blob([...packed]).stream().pipeThrough(new DecompressionStream("deflate"));
   const reader = unpacked.getReader();
@@ -121,7 +121,7 @@ function toPixels(decoded: DecodedPng): Pixels {
   return { width, height, rgba };
 }
 
-/** Values of any depth as 0 to 255. */
+/** Scales values of any bit depth to 0 to 255. */
 function evenDepth({ data, depth, width, height, channels }: DecodedPng): Uint8Array {
   if (depth === 8) return data as Uint8Array;
   if (depth === 16) return Uint8Array.from(data, (value) => value >> 8);
@@ -135,7 +135,7 @@ function evenDepth({ data, depth, width, height, channels }: DecodedPng): Uint8A
   });
 }
 
-/** The one colour that a tRNS chunk makes transparent, in the same depth. */
+/** Reads the colour that a tRNS chunk makes transparent, in the image's bit depth. */
 function hiddenColour({ transparency, depth }: DecodedPng): number[] | null {
   if (!transparency) return null;
   const even = Array.from(transparency, (value) =>
@@ -145,5 +145,5 @@ function hiddenColour({ transparency, depth }: DecodedPng): number[] | null {
 }
 
 function broken(cause?: unknown): ImageError {
-  return new ImageError("a whole image/png", "one that can't be decoded", { cause });
+  return new ImageError("a valid file of type image/png", "a file that can't be decoded", { cause });
 }

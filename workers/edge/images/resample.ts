@@ -1,15 +1,15 @@
 import type { Pixels } from "./pixels.ts";
 
-/** What of the source a pixel is made of: the first one, and the weights from there on. */
+/** The source pixels of a target pixel: the index of the first one, and the weights from there on. */
 interface Tap {
   first: number;
   weights: number[];
 }
 
 /**
- * Resizes a picture: `bilinear` weighs by a triangle as wide as the step between the pixels, so that shrinking averages
- * (as Pillow and torchvision do); `nearest` takes the pixel in the middle. Colours count by their opacity.
- * One row of floats at a time: a picture of the largest size needs no second copy.
+ * Resizes an image. `bilinear` uses a triangle filter as wide as the step between pixels, so that shrinking averages
+ * (like Pillow and torchvision); `nearest` takes the pixel in the middle. Colours are weighted by alpha.
+ * Works on one row of floats at a time, to save a copy of the image.
  */
 export function resample(source: Pixels, width: number, height: number, method: "bilinear" | "nearest"): Pixels {
   if (source.width === width && source.height === height) return source;
@@ -46,7 +46,7 @@ function taps(from: number, to: number, method: "bilinear" | "nearest"): Tap[] {
   });
 }
 
-// Colours multiplied by opacity.
+// Premultiplied by alpha.
 function shrunkRow({ width, rgba }: Pixels, row: number, across: readonly Tap[]): Float32Array {
   const out = new Float32Array(4 * across.length);
   for (const [x, { first, weights }] of across.entries()) {

@@ -1,3 +1,3 @@
 export const imageTypes = ["image/jpeg", "image/png", "image/webp"] as const;
-/** The media types of the images that are taken. */
+/** The supported media types of images. */
 export type ImageType = (typeof imageTypes)[number];

@@ -22,7 +22,11 @@ export function ladderMetrics({ models, nextRung }: Look): Family[] {
       samples: each((ladder) => byRegion(ladder, ({ escalated }) => escalated)),
     },
     {
-      ...{ name: "upriver_answers_total", type: "counter", help: "Answers by rung, and whether the rung accepted them." },
+      ...{
+        name: "upriver_answers_total",
+        type: "counter",
+        help: "Answers by rung, and whether the rung accepted them.",
+      },
       samples: each((ladder) =>
         byRung(ladder, "accepted", ({ answered, accepted }) => [accepted, answered - accepted]),
       ),
@@ -47,7 +51,11 @@ export function ladderMetrics({ models, nextRung }: Look): Family[] {
       ),
     },
     {
-      ...{ name: "upriver_breaker_open", type: "gauge", help: "1 while a region's circuit breaker for the next rung is open." },
+      ...{
+        name: "upriver_breaker_open",
+        type: "gauge",
+        help: "1 while a region's circuit breaker for the next rung is open.",
+      },
       samples: each(({ model, regions }) =>
         regions.map(({ region, breaker }) => ({ labels: { model, region }, value: breaker === "open" ? 1 : 0 })),
       ),

@@ -11,7 +11,11 @@ export function regionMetrics(models: ReadonlyMap<string, readonly RegionState[]
     );
   return [
     {
-      ...{ name: "upriver_samples", type: "gauge", help: "Labelled samples in the region's object, by split; `archived` are in R2." },
+      ...{
+        name: "upriver_samples",
+        type: "gauge",
+        help: "Labelled samples in the region's object, by split; `archived` are in R2.",
+      },
       samples: each(({ samples, archived }) =>
         Object.entries({ ...samples, archived }).map(([split, value]) => ({ labels: { split }, value })),
       ),

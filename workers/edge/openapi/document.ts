@@ -8,7 +8,7 @@ import { errorSchema } from "../protocols/open-inference/schema.ts";
 
 type Json = Record<string, unknown>;
 
-/** Makes the document of routes: the very schemas that check their bodies, each once, by its name. */
+/** Builds the OpenAPI document of routes, from the schemas that validate their bodies. */
 export function documentOf(routes: readonly Route[]): OpenApi {
   const paths: OpenApi["paths"] = {};
   for (const route of routes) {
@@ -21,19 +21,28 @@ export function documentOf(routes: readonly Route[]): OpenApi {
       title: "Upriver",
       version: "1",
       description:
-        "Questions go up, models go down. A model answers near the asker; what it is not sure of escalates to the region, " +
-        "the origin, at last a person. Errors are RFC 9457 problem documents.",
+        "Upriver answers questions at the edge with a small model, and escalates what the small model does not accept: " +
+        "to the caller's region, to a larger model at the origin, and finally to a person. Labels from people and true " +
+        "outcomes train a head for each region. Send questions to POST /v1/models/{model}/ask with an API token as " +
+        "`Authorization: Bearer <token>`. Errors are RFC 9457 problem documents: `detail` says what happened, and " +
+        "`next` what to do.",
     },
     security: [{ token: [] }],
     paths,
     components: {
       schemas: jsonSchemas((name) => `${schemaPath}${name}`),
-      securitySchemes: { token: { type: "http", scheme: "bearer", description: "A token of this deployment." } },
+      securitySchemes: {
+        token: {
+          type: "http",
+          scheme: "bearer",
+          description: "An API token of this deployment. `x-scope` of an operation is the scope that its token needs.",
+        },
+      },
     },
   };
 }
 
-/** A route's path as OpenAPI writes it: what the router takes with a parameter comes after it. */
+/** Converts a route's path to OpenAPI's notation. A suffix that the router matches as part of a parameter follows it. */
 export function pathOf({ path }: Pick<Route, "path">): string {
   return path.replace(/:(\w+)\{\[\^\/\]\+([^}]*)\}/g, "{$1}$2").replace(/:(\w+)/g, (whole, name, at, text) => {
     return text[at - 1] === "/" ? `{${name}}` : whole;
@@ -48,7 +57,7 @@ function operationOf(route: Route): Operation {
   const refused = refuse ? { "application/json": errorSchema } : { "application/problem+json": problemSchema };
   return {
     operationId: `${method.toLowerCase()} ${path}`,
-    summary: operation,
+    summary: sentenceCase(operation),
     security: scope === "public" ? [] : [{ token: [] }],
     "x-scope": scope,
     parameters: [
@@ -64,9 +73,16 @@ function operationOf(route: Route): Operation {
           { description: statusText(Number(status)), content: contentOf(content) },
         ]),
       ),
-      default: { description: "What was expected, what came, and what to do next", content: contentOf(refused) },
+      default: {
+        description: "An error: what happened, what was expected, and what to do next",
+        content: contentOf(refused),
+      },
     },
   };
+}
+
+function sentenceCase(text: string): string {
+  return text.charAt(0).toUpperCase() + text.slice(1);
 }
 
 function parametersOf(where: "query" | "header", parameters: Parameters = {}): Json[] {
@@ -87,7 +103,7 @@ const schemaPath = "#/components/schemas/";
 
 function refOf(schema: ZodType): Json {
   const id = z.globalRegistry.get(schema)?.id;
-  if (id === undefined) throw new Error("Error in documentOf: a body's schema has no name; give it .meta({ id })");
+  if (id === undefined) throw new Error("The schema of a body has no name. Add .meta({ id }) to it.");
   return { $ref: `${schemaPath}${id}` };
 }
 
@@ -96,8 +112,8 @@ function statusText(status: number): string {
     case 201:
       return "Stored";
     case 202:
-      return "Taken; the answer comes later";
+      return "Accepted; the answer follows later";
     default:
-      return "Done";
+      return "Success";
   }
 }

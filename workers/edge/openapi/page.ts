@@ -14,7 +14,7 @@ code, pre { font-family: ui-monospace, monospace; font-size: .9em; }
 table { border-collapse: collapse; } td, th { text-align: left; padding: .15rem 1rem .15rem 0; vertical-align: top; }
 `;
 
-/** The document as a page to read: no script, light and dark, every route with a line to paste. */
+/** Renders the document as a page without scripts, with a curl command for every route. */
 export function pageOf(document: OpenApi, origin: string) {
   const operations = Object.entries(document.paths).flatMap(([path, methods]) =>
     Object.entries(methods).map(([method, operation]) => ({ path, method: method.toUpperCase(), operation })),
@@ -31,7 +31,7 @@ export function pageOf(document: OpenApi, origin: string) {
 <main>
 <h1>${document.info.title}: HTTP API</h1>
 <p>${document.info.description}</p>
-<p><a href="/openapi.json">The same as OpenAPI 3.1</a>.</p>
+<p><a href="/openapi.json">OpenAPI 3.1 document</a>.</p>
 <h2>Routes</h2>
 ${operations.map(({ path, method, operation }) => routeHtml(path, method, operation, origin))}
 <h2>Schemas</h2>
@@ -50,8 +50,8 @@ function routeHtml(path: string, method: string, operation: Operation, origin: s
   const given = parameters.filter((parameter) => parameter.in !== "path");
   return html`<details><summary><code>${method} ${path}</code> ${summary} <span class="scope">(${scope})</span></summary><div>
 ${given.length > 0 ? html`<table><caption hidden>Parameters</caption>${given.map((one) => html`<tr><th><code>${one.name}</code></th><td>${one.description}</td></tr>`)}</table>` : ""}
-${requestBody ? html`<p>Takes ${bodiesHtml(requestBody.content)}.</p>` : ""}
-<ul>${Object.entries(responses).map(([status, { description, content }]) => html`<li>${status === "default" ? "else" : status}: ${description}: ${bodiesHtml(content)}</li>`)}</ul>
+${requestBody ? html`<p>Body: ${bodiesHtml(requestBody.content)}.</p>` : ""}
+<ul>${Object.entries(responses).map(([status, { description, content }]) => html`<li>${status === "default" ? "error" : status}: ${description}: ${bodiesHtml(content)}</li>`)}</ul>
 <pre tabindex="0">${curlFor(path, method, operation, origin)}</pre>
 </div></details>`;
 }

@@ -11,7 +11,7 @@ const headers = {
   "content-security-policy": "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; frame-ancestors 'none'",
 };
 
-/** The API, described: for programs, and for people. */
+/** Routes that describe the API: the OpenAPI document and a page of it. */
 export function openApiRoutes(others: readonly Route[]): Route[] {
   let known: OpenApi | null = null;
   const document = () => {
@@ -31,7 +31,7 @@ export function openApiRoutes(others: readonly Route[]): Route[] {
       method: "GET",
       path: "/docs",
       scope: "public",
-      operation: "read of the API",
+      operation: "read the API documentation",
       contract: { replies: { 200: bytes("text/html") } },
       handle: async ({ request }) =>
         new Response(String(await pageOf(document(), new URL(request.url).origin)), { headers }),

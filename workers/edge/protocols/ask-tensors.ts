@@ -16,9 +16,9 @@ import { misfit, type NamedTensor } from "./tensor.ts";
 export interface Named {
   model: string;
   resolved: Resolved;
-  /** The version that the path names; null: the one that serves the caller. */
+  /** The version in the path; null for the one that serves the caller. */
   pinned: number | null;
-  /** Of the version that the path names, else of the stable one. */
+  /** The manifest of the version in the path, otherwise of the stable version. */
   manifest: Manifest;
   signature: Signature;
 }
@@ -38,7 +38,7 @@ export async function namedOf(call: Call): Promise<Named> {
   };
 }
 
-/** The outputs of a batch, and the version that gave them: null where rows differ (the output `version` has each). */
+/** The outputs of a batch and their version. Null if rows have different versions, which the output `version` lists. */
 export interface Answered {
   outputs: NamedTensor[];
   version: string | null;
@@ -47,11 +47,11 @@ export interface Answered {
 export interface TensorAskOptions {
   /** Whether questions that the edge does not accept escalate. */
   escalate: boolean;
-  /** The region of questions that name none. */
+  /** The region of questions without one. */
   region?: string | undefined;
 }
 
-/** Asks a question for each row of the tensors. Throws before anything is stored where they do not fit the model. */
+/** Asks a question for each row of the tensors. Throws before anything is stored if the tensors do not match the model. */
 export function askTensors(
   call: Call,
   named: Named,
@@ -83,7 +83,7 @@ async function runModel(
   { model, resolved, pinned }: Named,
   tensors: readonly NamedTensor[],
 ): Promise<Answered> {
-  // A canary may take other tensors than the stable version.
+  // A canary may have other inputs than the stable version.
   const served = await (pinned === null
     ? servedTensorModel(call, resolved.pointer)
     : tensorModelOf(call, model, pinned));
@@ -96,7 +96,7 @@ async function runModel(
 
 function inputOf({ name, dtype }: TensorSpec, { tensors }: Batch): Tensor {
   const tensor = tensors.find((one) => one.name === name);
-  if (!tensor) throw misfit("inputs", `input '${name}'`, "none of that name");
+  if (!tensor) throw misfit("inputs", `an array that includes input '${name}'`, "an array without it");
   const values = exactly(dtype, tensor);
   return { shape: tensor.shape, values: dtype === "float32" ? Float32Array.from(values) : Int32Array.from(values) };
 }

@@ -1,38 +1,38 @@
 import { batchMaxQuestions } from "#core/contract/index.ts";
 import { misfit, type NamedTensor, type TensorMetadata } from "./tensor.ts";
 
-/** Tensors that a model takes, of as many rows. */
+/** The input tensors of a model, all with the same number of rows. */
 export interface Batch {
   rows: number;
   /** In the shapes of the model's inputs. */
   tensors: NamedTensor[];
 }
 
-/** Checks tensors against a model's inputs: each known, once, of a shape that it takes, and all of as many rows. */
+/** Checks tensors against a model's inputs: known names, no duplicates, matching shapes, the same number of rows. */
 export function batchOf(inputs: readonly TensorMetadata[], tensors: readonly NamedTensor[]): Batch {
   const [rows = 0] = tensors[0]?.shape ?? [];
   if (rows < 1 || rows > batchMaxQuestions) {
-    throw misfit("inputs", `a first dimension from 1 to ${batchMaxQuestions}: the questions`, `${rows}`);
+    throw misfit("inputs", `tensors with a first dimension from 1 to ${batchMaxQuestions}`, `${rows}`);
   }
   const seen = new Set<string>();
   const fitted = tensors.map((tensor) => {
     const { name } = tensor;
-    if (seen.has(name)) throw misfit(name, "given once", "it twice");
+    if (seen.has(name)) throw misfit(name, "present once", "it twice");
     seen.add(name);
     return { ...tensor, shape: shapeAs(metadataOf(inputs, name), tensor.shape, rows) };
   });
   return { rows, tensors: fitted };
 }
 
-/** What a model says of an input; throws where it has none of that name. */
+/** Finds the signature of an input. Throws for an unknown name. */
 export function metadataOf(inputs: readonly TensorMetadata[], name: string): TensorMetadata {
   const found = inputs.find((input) => input.name === name);
   if (found) return found;
   const names = inputs.map((input) => input.name).join(", ");
-  throw misfit("inputs", `inputs of the names ${names}`, `input '${name}'`);
+  throw misfit("inputs", `among ${names}`, `input '${name}'`);
 }
 
-// Dimensions of one at the end may be there or not: a column upright, an image of one channel.
+// Trailing dimensions of 1 are optional, such as those of a column vector or the channel of a grey image.
 function shapeAs({ name, shape: declared }: TensorMetadata, given: readonly number[], rows: number): number[] {
   const wanted = [rows, ...declared.slice(1)];
   if (isAs(wanted, given)) return [...given];

@@ -4,7 +4,7 @@ import { misfit, type NamedTensor } from "./tensor.ts";
 
 const lengthBytes = 4;
 
-/** A tensor's values from little-endian bytes without padding; each element of BYTES after its length in 4 bytes. */
+/** Decodes a tensor's values from little-endian bytes without padding. Elements of BYTES follow their 4-byte length. */
 export function valuesOfBytes(path: string, datatype: DatatypeName, shape: readonly number[], bytes: Uint8Array) {
   const size = sizeOf(shape);
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
@@ -15,7 +15,7 @@ export function valuesOfBytes(path: string, datatype: DatatypeName, shape: reado
   }
   return Array.from({ length: size }, (_, i): Value => {
     const value = read(view, i * width);
-    if (value === null) throw misfit(path, expected, `something else as value ${i}`);
+    if (value === null) throw misfit(path, expected, `another value at index ${i}`);
     return value;
   });
 }
@@ -24,15 +24,15 @@ function textsOf(path: string, size: number, view: DataView): Value[] {
   const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
   const texts: string[] = [];
   let at = 0;
-  const expected = `${size} elements, each after its length in 4 bytes, and nothing more`;
+  const expected = `exactly ${size} elements, each after its length in 4 bytes`;
   while (texts.length < size && at + lengthBytes <= view.byteLength) {
     const start = at + lengthBytes;
     const end = start + view.getUint32(at, true);
-    if (end > view.byteLength) throw misfit(path, expected, `element ${texts.length}, which ends after the data`);
+    if (end > view.byteLength) throw misfit(path, expected, `element ${texts.length}, which exceeds the data`);
     try {
       texts.push(decoder.decode(new Uint8Array(view.buffer, view.byteOffset + start, end - start)));
     } catch {
-      throw misfit(path, "text in UTF-8", `other bytes as element ${texts.length}`);
+      throw misfit(path, "text in UTF-8", `invalid UTF-8 in element ${texts.length}`);
     }
     at = end;
   }
@@ -40,7 +40,7 @@ function textsOf(path: string, size: number, view: DataView): Value[] {
   throw misfit(path, expected, `${texts.length} elements in ${at} of ${view.byteLength} bytes`);
 }
 
-/** A tensor's values as little-endian bytes; each element of BYTES after its length in 4 bytes. */
+/** Encodes a tensor's values as little-endian bytes. Elements of BYTES follow their 4-byte length. */
 export function bytesOf({ datatype, data }: Pick<NamedTensor, "datatype" | "data">): Uint8Array<ArrayBuffer> {
   if (datatype === "BYTES") return bytesOfTexts(data as string[]);
   const { bytes: width, write } = fixedDatatypes[datatype];

@@ -1,13 +1,13 @@
 /** An element of a tensor; a missing number is NaN, a missing text is empty. */
 export type Value = number | string | boolean;
 
-/** How one of the Open Inference Protocol's datatypes is held in JSON, and in little-endian bytes. */
+/** How a datatype of the Open Inference Protocol is represented in JSON and in little-endian bytes. */
 interface FixedDatatype {
   bytes: number;
   expected: string;
-  /** The value as the datatype holds it; null where it can't. */
+  /** Converts a value of JSON to the datatype; null if it is out of range or of another type. */
   take: (value: unknown) => Value | null;
-  /** The element at a byte; null where it is none that JavaScript holds. */
+  /** Reads the element at a byte offset; null if JavaScript can't represent it. */
   read: (view: DataView, at: number) => Value | null;
   write: (view: DataView, at: number, value: Value) => void;
 }
@@ -16,7 +16,7 @@ type Numeric = "Uint8" | "Int8" | "Uint16" | "Int16" | "Uint32" | "Int32" | "Flo
 
 const bool: FixedDatatype = {
   bytes: 1,
-  expected: "true or false, in binary 1 or 0",
+  expected: "true or false (1 or 0 in binary data)",
   take: (value) => (typeof value === "boolean" ? value : null),
   read: (view, at) => [false, true][view.getUint8(at)] ?? null,
   write: (view, at, value) => view.setUint8(at, value ? 1 : 0),
@@ -34,7 +34,7 @@ function integer(kind: Numeric, bytes: number, isSigned: boolean): FixedDatatype
   };
 }
 
-/** 64-bit integers as far as JavaScript's numbers hold them exactly. */
+/** Describes a 64-bit integer type, limited to integers that JavaScript's numbers represent exactly. */
 function longInteger(kind: "BigInt64" | "BigUint64"): FixedDatatype {
   const min = kind === "BigInt64" ? Number.MIN_SAFE_INTEGER : 0;
   const take = (value: unknown) => (Number.isSafeInteger(value) && Number(value) >= min ? Number(value) : null);
@@ -55,7 +55,7 @@ function floating(kind: Numeric, bytes: number): FixedDatatype {
   };
   return {
     bytes,
-    expected: `a number of ${8 * bytes} bits, or null for a missing one`,
+    expected: `a number of ${8 * bytes} bits, or null for a missing value`,
     take: (value) => {
       if (value === null) return Number.NaN;
       const rounded = typeof value === "number" ? round(value) : Number.POSITIVE_INFINITY;
@@ -66,7 +66,7 @@ function floating(kind: Numeric, bytes: number): FixedDatatype {
   };
 }
 
-/** The datatypes whose elements all have the same size. */
+/** The datatypes whose elements have a fixed size. */
 export const fixedDatatypes = {
   BOOL: bool,
   UINT8: integer("Uint8", 1, false),
@@ -82,16 +82,16 @@ export const fixedDatatypes = {
   FP64: floating("Float64", 8),
 } as const satisfies Record<string, FixedDatatype>;
 
-/** Every datatype that is spoken here; BYTES holds UTF-8. */
+/** The supported datatypes; BYTES contains UTF-8. */
 export const datatypeNames = [...(Object.keys(fixedDatatypes) as (keyof typeof fixedDatatypes)[]), "BYTES"] as const;
 export type DatatypeName = (typeof datatypeNames)[number];
 
-/** What a datatype takes from JSON, and how an error names it. */
+/** How a datatype reads JSON values, and how errors describe it. */
 export function jsonOf(datatype: DatatypeName): Pick<FixedDatatype, "expected" | "take"> {
   return datatype === "BYTES" ? bytesInJson : fixedDatatypes[datatype];
 }
 
 const bytesInJson: Pick<FixedDatatype, "expected" | "take"> = {
-  expected: "a string, or null for a missing one",
+  expected: "a string, or null for a missing value",
   take: (value) => (typeof value === "string" ? value : value === null ? "" : null),
 };

@@ -2,17 +2,17 @@ import type { TensorType } from "#core/contract/index.ts";
 import type { Value } from "./datatypes.ts";
 import { misfit, type NamedTensor } from "./tensor.ts";
 
-/** What each type of a network's tensors holds exactly. */
+/** The values that each type of a network's tensors represents exactly. */
 const types: Record<TensorType, { holds: (value: Value) => boolean; expected: string }> = {
   float32: {
     holds: (value) => typeof value === "number" && Number.isFinite(value) && Math.fround(value) === value,
-    expected: "finite numbers that FP32 holds exactly",
+    expected: "finite numbers that FP32 represents exactly",
   },
   int32: { holds: (value) => typeof value === "number" && (value | 0) === value, expected: "integers of 32 bits" },
   bool: { holds: (value) => value === true || value === false, expected: "values of the datatype BOOL" },
 };
 
-/** A tensor's values, once the network's type holds each: a rounded input would be another question. */
+/** Checks that the network's type represents every value exactly, since rounding would change the question. */
 export function exactly(type: TensorType, { name, datatype, data }: NamedTensor): number[] {
   const { holds, expected } = types[type];
   const lost = data.findIndex((value) => !holds(value));

@@ -5,18 +5,18 @@ import type { Value } from "./datatypes.ts";
 import { exactly } from "./exact.ts";
 import type { NamedTensor } from "./tensor.ts";
 
-/** A classifier's batch as instances; a column that is left out is missing in all of them. */
+/** Converts a classifier's batch to instances. A column without a tensor is missing in all of them. */
 export function instancesOf({ thin: { input } }: ClassifyManifest, { rows, tensors }: Batch): Instance[] {
   if (input.kind === "features") return recordsOf(input, tensors, rows);
   const [tensor] = tensors as [NamedTensor];
-  // Whatever the network computes in, instances are encoded in float32.
+  // Instances are encoded in float32, independent of the network's type.
   const values = exactly("float32", tensor);
   const size = sizeOf(tensor.shape.slice(1));
   return Array.from({ length: rows }, (_, row) => values.slice(row * size, (row + 1) * size));
 }
 
 function recordsOf({ columns }: FeaturesInput, tensors: readonly NamedTensor[], rows: number): Instance[] {
-  // Where an empty text is one of the values, it is not missing.
+  // An empty string counts as a value if the column lists it.
   const worded = columns.flatMap((one) => (one.type === "category" && one.values.includes("") ? [one.name] : []));
   const isMissing = (name: string, value: Value) => Number.isNaN(value) || (value === "" && !worded.includes(name));
   return Array.from({ length: rows }, (_, row) =>

@@ -4,7 +4,7 @@ import type { Value } from "./datatypes.ts";
 import type { Signature } from "./signature.ts";
 import type { NamedTensor, TensorMetadata } from "./tensor.ts";
 
-/** A classifier's answers as the tensors that its signature names, one row each. */
+/** Converts a classifier's answers to the tensors of its signature, one row for each answer. */
 export function answerTensors({ outputs }: Signature, answers: readonly Answer[]): NamedTensor[] {
   return outputs.map((metadata) => ({
     name: metadata.name,
@@ -15,13 +15,13 @@ export function answerTensors({ outputs }: Signature, answers: readonly Answer[]
 }
 
 function rowOf({ name, labels }: TensorMetadata, answer: Answer): Value[] {
-  // A held region or a canary may know other labels than the version that the signature is of.
+  // A held-back region or a canary may have other labels than the version of the signature.
   if (labels) return labels.map((label) => Math.fround(answer.scores[label] ?? 0));
   const value = answer[name as "label" | "confidence" | "status" | "rung" | "version" | "id"];
   return [typeof value === "number" ? Math.fround(value) : value];
 }
 
-/** What a model of tensors gave, as the tensors that its signature names. */
+/** Converts a tensor model's outputs to the tensors of its signature. */
 export function modelTensors({ outputs }: Signature, found: Tensors): NamedTensor[] {
   return outputs.map(({ name, datatype }) => {
     const { shape, values } = found[name] as Tensors[string];

@@ -8,8 +8,8 @@ export function refuse({ status, detail, next, errors }: Problem): Response {
   const headers = new Headers();
   if (status === 401) headers.set("www-authenticate", 'Bearer realm="upriver"');
   if (status === 503) headers.set("retry-after", "2");
-  // A problem document lists everything that is wrong; these protocols have room for the first only.
-  const advice = errors ? "Nothing was stored. The model's metadata names its inputs and outputs." : next;
+  // A problem document lists all errors; these protocols have space for the first one only.
+  const advice = errors ? "Nothing was stored. See the model's metadata for its inputs and outputs." : next;
   const error = `${detail} ${advice}`;
   return Response.json({ error }, { status: status === 422 ? 400 : status, headers });
 }

@@ -4,18 +4,18 @@ import { extraColumnsOf } from "#core/rung/model-rung.ts";
 import type { DatatypeName } from "./datatypes.ts";
 import type { TensorMetadata } from "./tensor.ts";
 
-/** A model as tensors in and out. */
+/** The input and output tensors of a model. */
 export interface Signature {
   inputs: TensorMetadata[];
   outputs: TensorMetadata[];
 }
 
-/** The one input of a classifier that takes an image or a plain tensor. */
+/** The name of the only input of a classifier for images or tensors. */
 export const instanceName = "instance";
 
 const datatypes: Record<TensorType, DatatypeName> = { float32: "FP32", int32: "INT32", bool: "BOOL" };
 
-/** How a model looks to clients that speak in named tensors. */
+/** Describes a model to clients that use named tensors. */
 export function signatureOf(manifest: Manifest): Signature {
   return manifest.task === "tensor" ? declaredOf(manifest.network) : classifierOf(manifest);
 }
@@ -27,7 +27,7 @@ function declaredOf({ inputs, outputs }: TensorNetwork): Signature {
   return { inputs: ins, outputs: outs };
 }
 
-/** A classifier takes a tensor for each of its columns, or one `instance`, and gives the parts of its answers. */
+// A classifier has one input for each column, or a single `instance`; its outputs are the fields of an answer.
 function classifierOf(manifest: ClassifyManifest): Signature {
   const inputs = inputsOf(manifest.thin.input);
   if (manifest.thin.input.kind === "features") {

@@ -3,7 +3,7 @@ import { describe } from "#core/input/describe.ts";
 import { sizeOf } from "#core/input/index.ts";
 import { type DatatypeName, jsonOf, type Value } from "./datatypes.ts";
 
-/** A named tensor with its values row by row. */
+/** A named tensor with its values in row-major order. */
 export interface NamedTensor {
   name: string;
   datatype: DatatypeName;
@@ -11,7 +11,7 @@ export interface NamedTensor {
   data: Value[];
 }
 
-/** What a model takes or gives under a name; a dimension of -1 is the batch. */
+/** The name, type and shape of an input or output. A dimension of -1 is the batch. */
 export interface TensorMetadata {
   name: string;
   datatype: DatatypeName;
@@ -20,12 +20,12 @@ export interface TensorMetadata {
   labels?: string[];
 }
 
-/** The fault for a part of a request that does not fit. */
+/** Makes the fault for a part of a request that does not match the model. */
 export function misfit(path: string, expected: string, received: string): FaultError {
   return new FaultError({ kind: "invalid", errors: [{ path, expected, received }] });
 }
 
-/** A tensor's values from JSON: flat, or nested exactly as the shape says. */
+/** Reads a tensor's values from JSON, either flat or nested by the shape. */
 export function valuesOfJson(path: string, datatype: DatatypeName, shape: readonly number[], json: unknown): Value[] {
   const size = sizeOf(shape);
   const { take, expected } = jsonOf(datatype);
@@ -41,7 +41,7 @@ export function valuesOfJson(path: string, datatype: DatatypeName, shape: readon
       return;
     }
     if (!Array.isArray(part) || part.length !== dimensions[depth]) {
-      throw misfit(path, `shape [${shape}]: ${dimensions[depth]} values at depth ${depth}`, describe(part));
+      throw misfit(path, `of shape [${shape}], with ${dimensions[depth]} values at depth ${depth}`, describe(part));
     }
     for (const inner of part) read(inner, depth + 1);
   };
@@ -49,7 +49,7 @@ export function valuesOfJson(path: string, datatype: DatatypeName, shape: readon
   return values;
 }
 
-/** A tensor's values nested as its shape says. */
+/** Nests a tensor's values by its shape. */
 export function nestedOf({ shape, data }: Pick<NamedTensor, "shape" | "data">): unknown[] {
   let nested: unknown[] = data;
   for (const dimension of shape.slice(1).reverse()) {

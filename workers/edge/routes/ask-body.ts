@@ -8,7 +8,7 @@ import type { Content, Contract } from "../contract.ts";
 import { isImage, readImage } from "../images/index.ts";
 import { imageTypes } from "../images/types.ts";
 
-/** Images as bodies. */
+/** Content types of images as bodies. */
 export const images: Content = Object.fromEntries(imageTypes.map((type) => [type, "bytes"]));
 
 /** Options of a question whose body is an image. */

@@ -4,7 +4,7 @@ import { modelPointer } from "../artefacts/pointers.ts";
 import { type Call, jsonResponse, modelOf, type Route } from "../call.ts";
 import { json } from "../contract.ts";
 
-/** Where the canary stands that is watched, or how the last one ended; null where none ever was. */
+/** Reads the state of the watched canary, or of the last one; null if there was none. */
 async function getCanary(call: Call): Promise<Response> {
   const model = modelOf(call);
   await modelPointer(call, model);

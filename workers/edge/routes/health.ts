@@ -7,7 +7,7 @@ function healthy({ node }: Call): Response {
   return jsonResponse({ status: "ok", node: node.id });
 }
 
-/** Ready once the engine runs and the bucket answers. */
+/** Reports readiness: the engine runs and the bucket responds. */
 async function ready({ env, node }: Call): Promise<Response> {
   const engine = await tfjsEngine();
   await env.ARTEFACTS.list({ limit: 1 });
@@ -19,7 +19,7 @@ export const healthRoutes: readonly Route[] = [
     method: "GET",
     path: "/healthz",
     scope: "public",
-    operation: "health",
+    operation: "read the health",
     contract: { replies: { 200: json(healthSchema) } },
     handle: healthy,
   },
@@ -27,7 +27,7 @@ export const healthRoutes: readonly Route[] = [
     method: "GET",
     path: "/readyz",
     scope: "public",
-    operation: "readiness",
+    operation: "read the readiness",
     contract: { replies: { 200: json(healthSchema) } },
     handle: ready,
   },

@@ -12,9 +12,9 @@ import { addressOf, unknownQuestion } from "./questions.ts";
 import { leaseQuestions, reviewedManifest, reviewLimit } from "./review.ts";
 import { answerAs, reviewer } from "./review-questions.ts";
 
-/** How long a lease lasts that goes to another tool's queue. */
+/** Length of a lease for questions that go to another tool's queue. */
 const exportLeaseMs = 24 * 3600_000;
-/** An export contains the pictures. */
+/** Large, since an export contains the images. */
 export const labelStudioMaxBytes = 16 * 1024 * 1024;
 
 async function getTasks(call: Call): Promise<Response> {
@@ -29,7 +29,7 @@ async function getConfig(call: Call): Promise<Response> {
   return new Response(labellingConfig(thin.input, labels), { headers });
 }
 
-/** Answers what was annotated, one by one: what is refused does not keep the others back. */
+/** Answers the annotated questions one by one. A refused one does not stop the others. */
 async function postExport(call: Call): Promise<Response> {
   await reviewedManifest(call);
   const tasks = await readJson(call.request, labelStudioExportSchema, labelStudioMaxBytes);
@@ -48,7 +48,7 @@ async function postExport(call: Call): Promise<Response> {
   return jsonResponse(imported);
 }
 
-/** Answers a question of the path's model; the reason where it is refused. */
+/** Answers a question of the path's model. Returns the reason if the answer is refused. */
 async function answer(call: Call, id: string, label: string): Promise<string | null> {
   try {
     const address = await addressOf(call, id);
@@ -63,7 +63,7 @@ async function answer(call: Call, id: string, label: string): Promise<string | n
 
 const path = "/v1/models/:model/review/label-studio";
 
-/** Review in Label Studio: questions as its tasks, and its annotations as answers. */
+/** Routes for review in Label Studio: questions become its tasks, and its annotations become answers. */
 export const labelStudioRoutes: readonly Route[] = [
   {
     method: "GET",

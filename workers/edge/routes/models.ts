@@ -58,7 +58,7 @@ async function getBlob(call: Call): Promise<Response> {
   const sha256 = blobHashOf(call);
   const object = await call.env.ARTEFACTS.head(`blobs/${sha256}`);
   if (!object) throw unknownBlob(sha256);
-  // What shows more of the data than a model does is for those who train on it.
+  // A blob that reveals training data needs the scope that may train on it.
   if (object.customMetadata?.scope === "publish") requireScope(call, "publish");
   const bytes = await readBlob(call.env, call.later, { sha256, bytes: object.size });
   return new Response(bytes, {
@@ -70,7 +70,7 @@ async function getBlob(call: Call): Promise<Response> {
   });
 }
 
-/** The hash that a blob's path names. */
+/** Reads the hash in a blob's path. */
 export function blobHashOf(call: Call): string {
   const parsed = sha256Schema.safeParse(call.params.sha256);
   if (parsed.success) return parsed.data;
@@ -81,7 +81,7 @@ function unknownBlob(sha256: string): FaultError {
   return new FaultError({
     kind: "not-found",
     what: `blob '${sha256}'`,
-    next: "A manifest names its blobs; PUT /v1/blobs/{sha256} adds one.",
+    next: "GET /v1/models/{model}/manifest lists a model's blobs. PUT /v1/blobs/{sha256} stores one.",
   });
 }
 
@@ -116,7 +116,7 @@ export const modelRoutes: readonly Route[] = [
     scope: "ask",
     operation: "read a manifest",
     contract: {
-      query: { version: { description: "The stable one unless given", type: "integer" } },
+      query: { version: { description: "The version; the stable one by default", type: "integer" } },
       replies: { 200: json(manifestSchema) },
     },
     handle: getManifest,

@@ -21,7 +21,7 @@ function live(): Response {
   return jsonResponse({ live: true });
 }
 
-/** Ready once the engine runs and the bucket answers. */
+/** Reports readiness: the engine runs and the bucket responds. */
 async function ready({ env }: Call): Promise<Response> {
   await Promise.all([tfjsEngine(), env.ARTEFACTS.list({ limit: 1 })]);
   return jsonResponse({ live: true, ready: true });
@@ -49,12 +49,15 @@ async function infer(call: Call): Promise<Response> {
 }
 
 const binaryLength: Parameters = {
-  "inference-header-content-length": { description: "Bytes of JSON before the binary tensors", type: "integer" },
+  "inference-header-content-length": {
+    description: "Length in bytes of the JSON before the binary tensors",
+    type: "integer",
+  },
 };
 
 const ofModel = ["/v2/models/:model", "/v2/models/:model/versions/:version"];
 
-/** The Open Inference Protocol, version 2, with the extensions binary_tensor_data, classification and parameters. */
+/** Routes of the Open Inference Protocol 2, with the extensions binary_tensor_data, classification and parameters. */
 export const openInferenceRoutes: readonly Route[] = [
   {
     method: "GET",
@@ -69,7 +72,7 @@ export const openInferenceRoutes: readonly Route[] = [
     method: "GET",
     path: "/v2/health/live",
     scope: "public",
-    operation: "health",
+    operation: "read the health",
     contract: { replies: { 200: json(liveSchema) } },
     refuse,
     handle: live,
@@ -78,7 +81,7 @@ export const openInferenceRoutes: readonly Route[] = [
     method: "GET",
     path: "/v2/health/ready",
     scope: "public",
-    operation: "readiness",
+    operation: "read the readiness",
     contract: { replies: { 200: json(liveSchema) } },
     refuse,
     handle: ready,
@@ -97,7 +100,7 @@ export const openInferenceRoutes: readonly Route[] = [
       method: "GET",
       path: `${path}/ready`,
       scope: "ask",
-      operation: "model readiness",
+      operation: "read the readiness of a model",
       contract: { replies: { 200: json(modelReadySchema) } },
       refuse,
       handle: modelReady,

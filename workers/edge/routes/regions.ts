@@ -39,7 +39,7 @@ async function getRegion(call: Call): Promise<Response> {
   return jsonResponse({ state, heads, history, runs: runs.map((run) => ({ region, ...run })) });
 }
 
-/** The runs of every region, the newest first: how the regions learned, at a look. */
+/** Lists the retrains of all regions, newest first. */
 async function listAllRuns(call: Call): Promise<Response> {
   const model = modelOf(call);
   await servedPointer(call, model);
@@ -53,7 +53,7 @@ async function listAllRuns(call: Call): Promise<Response> {
   return jsonResponse({ runs: found.flat().sort((a, b) => b.startedAt - a.startedAt) });
 }
 
-// Of many runs only what is drawn of each.
+// Long lists contain only the figures that the console draws.
 function brief({ head, comparison = null }: NonNullable<RegionRun["report"]>): RegionRun["report"] {
   return { ...(head === undefined ? {} : { head }), comparison };
 }
@@ -72,7 +72,7 @@ async function postRetrain(call: Call): Promise<Response> {
   return jsonResponse({ region, ...run }, run.status === "running" ? 202 : 200);
 }
 
-/** A region's sums over its labelled embeddings, as float64 bytes: what a combination adds up, without an input. */
+/** Reads a region's sums over its labelled embeddings, as float64 bytes. They contain no single input. */
 async function getSums(call: Call): Promise<Response> {
   const { model, region, base } = await knownRegion(call);
   const { labels, backbone, bytes } = await regionObject(call.env, model, region).sums(base);
@@ -85,7 +85,7 @@ async function forgetRegion(call: Call): Promise<Response> {
   await regionObject(call.env, model, region).forget();
   await reviewObject(call.env, model).forgetRegion(region);
   await registryObject(call.env, model).forgetRegion(region);
-  // The region tells of this revision with every reply: an edge that still has the old head and rule looks it up.
+  // The region sends this revision with every reply, so that an edge with an older head and rule reads them again.
   const pointer = await registryObject(call.env, model).headPointer(base, region);
   await regionObject(call.env, model, region).setHead(base, pointer);
   learnHead(call, model, base, region, pointer);
@@ -122,7 +122,7 @@ export const regionRoutes: readonly Route[] = [
     method: "GET",
     path: "/v1/models/:model/runs",
     scope: "admin",
-    operation: "list the runs of all regions",
+    operation: "list the retrains of all regions",
     contract: { replies: { 200: json(regionRunsSchema) } },
     handle: listAllRuns,
   },
@@ -138,7 +138,7 @@ export const regionRoutes: readonly Route[] = [
     method: "GET",
     path: `${path}/:region/runs`,
     scope: "admin",
-    operation: "list runs",
+    operation: "list the retrains of a region",
     contract: { replies: { 200: json(regionRunsSchema) } },
     handle: listRuns,
   },
@@ -146,7 +146,7 @@ export const regionRoutes: readonly Route[] = [
     method: "GET",
     path: `${path}/:region/sums`,
     scope: "publish",
-    operation: "read a region's sums",
+    operation: "read the sums of a region",
     contract: { replies: { 200: bytes() } },
     handle: getSums,
   },

@@ -8,12 +8,12 @@ import { type Call, jsonResponse, ownerOf, type Route } from "../call.ts";
 import { json, type Parameters } from "../contract.ts";
 import { type Addressed, addressOf, unknownQuestion } from "./questions.ts";
 
-/** The person behind a token. */
+/** The header that names the person who uses the token. */
 export const reviewer: Parameters = {
-  "x-upriver-reviewer": { description: "The person behind the token", type: "string" },
+  "x-upriver-reviewer": { description: "The person who uses the token", type: "string" },
 };
 
-/** Who holds a lease: the token, and the person behind it where it says so. */
+/** Identifies the holder of a lease: the token, and the person if the request names one. */
 export function holderOf(call: Call): string {
   return `${ownerOf(call)}/${call.request.headers.get("x-upriver-reviewer") ?? ""}`;
 }
@@ -25,7 +25,7 @@ async function postAnswer(call: Call): Promise<Response> {
   return settled(call, address, { label });
 }
 
-/** Answers a question as a person. Throws the fault where the label is none of the model's, or another has it. */
+/** Answers a question as a person. Throws a fault for an unknown label, or if another person holds the question. */
 export async function answerAs(call: Call, { id, model, manifest }: Addressed, label: string): Promise<void> {
   const { labels } = manifest;
   if (!labels.includes(label)) {
@@ -54,11 +54,11 @@ async function settled(call: Call, { id, model, region }: Addressed, otherwise: 
   return jsonResponse(answer.ok ? answer.value : { id, ...otherwise });
 }
 
-/** Throws the fault for what the queue refused. */
+/** Throws the fault for a refusal of the queue. */
 function taken(id: string, result: Result<null, ReviewRefusal>): void {
   if (result.ok) return;
   const conflict = (expected: string, received: string) => {
-    const next = "GET /v1/models/{model}/review gives the next one.";
+    const next = "GET /v1/models/{model}/review leases the next question.";
     return new FaultError({ kind: "conflict", expected, received, next });
   };
   const refusal = result.error;
@@ -66,13 +66,16 @@ function taken(id: string, result: Result<null, ReviewRefusal>): void {
     case "unknown":
       throw unknownQuestion(id);
     case "leased":
-      throw conflict("a question that nobody else holds", "one that somebody else is answering");
+      throw conflict("a question that no other person has leased", "a question that another person is answering");
     case "not-leased":
-      throw conflict("a question that you hold", "one that you do not hold, or no longer");
+      throw conflict(
+        "a question that you have leased",
+        "a question without a lease of yours, or whose lease has expired",
+      );
     case "answered":
-      throw conflict("a question without an answer", `one that was answered '${refusal.label}'`);
+      throw conflict("an open question", `a question with the answer '${refusal.label}'`);
     case "flagged":
-      throw conflict("a question in the queue", `one that was flagged: ${refusal.reason}`);
+      throw conflict("a question in the queue", `a flagged question: ${refusal.reason}`);
   }
 }
 

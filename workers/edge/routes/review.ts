@@ -19,7 +19,7 @@ export const reviewLimit: Parameters = {
   limit: { description: "The largest number of questions to return", type: "integer" },
 };
 
-/** Reads the manifest of the reviewed model. Throws the fault for a model that does not classify. */
+/** Reads the manifest of the reviewed model. Throws a fault for a tensor model. */
 export async function reviewedManifest(call: Call): Promise<ClassifyManifest> {
   return classifying((await resolveModel(call, modelOf(call))).manifest);
 }

@@ -8,13 +8,13 @@ import { type Call, modelOf, type Route } from "../call.ts";
 import { bytes } from "../contract.ts";
 import { servedPointer } from "../ladder/version.ts";
 
-/** How far each region's samples have been read, by revision. */
+/** Region → the revision up to which its samples have been read. */
 const cursorSchema = z.record(regionSchema, z.int().nonnegative());
 type Cursor = z.infer<typeof cursorSchema>;
 
 /**
- * Labelled samples of every region as NDJSON, and the ids that were forgotten, as they changed after `since`. The last
- * line is the cursor to go on from; `more` says that there is more already.
+ * Reads the labelled and forgotten samples of all regions that changed after `since`, as NDJSON. The last line is the
+ * cursor of the next page; `more` says whether there is one already.
  */
 async function getSamples(call: Call): Promise<Response> {
   const model = modelOf(call);
@@ -44,7 +44,7 @@ async function getSamples(call: Call): Promise<Response> {
   return new Response(body, { headers: { "content-type": "application/x-ndjson" } });
 }
 
-// Who asked, and what the region keeps for itself, stays there.
+// Leaves out the owner of a question and fields that are internal to the region.
 function lineOf(region: string, sample: StoredSample): SampleLine {
   const { id, revision, instance, label, source, split, groupKey, inclusionProbability, at, labelledAt } = sample;
   return { region, id, revision, instance, label, source, split, groupKey, inclusionProbability, at, labelledAt };
@@ -55,7 +55,11 @@ function parseCursor(since: string | null): Cursor {
   try {
     return cursorSchema.parse(JSON.parse(decodeURIComponent(atob(since))));
   } catch {
-    const error = { path: "since", expected: "the cursor that the last page ended with", received: "something else" };
+    const error = {
+      path: "since",
+      expected: "the cursor of the previous page's last line",
+      received: "another string",
+    };
     throw new FaultError({ kind: "invalid", errors: [error] });
   }
 }
@@ -67,7 +71,7 @@ export const samplesRoutes: readonly Route[] = [
     scope: "publish",
     operation: "read samples",
     contract: {
-      query: { since: { description: "The cursor that the last page ended with", type: "string" } },
+      query: { since: { description: "The cursor of the previous page's last line", type: "string" } },
       replies: { 200: bytes("application/x-ndjson") },
     },
     handle: getSamples,

@@ -25,7 +25,7 @@ async function describeModel(call: Call): Promise<Response> {
   return jsonResponse(predictMetadata(await namedOf(call)));
 }
 
-// The router knows no suffix of a parameter: it takes the verb with the name before it.
+// The router has no suffixes of parameters: the parameter contains name and verb.
 function withoutVerb(call: Call): Call {
   const params = Object.entries(call.params).map(([name, value]) => [name, value.replace(/:predict$/, "")]);
   return { ...call, params: Object.fromEntries(params) };
@@ -33,7 +33,7 @@ function withoutVerb(call: Call): Call {
 
 const ofModel = "/v1/models/:model";
 
-/** TensorFlow Serving's REST: predict, and a model's metadata. */
+/** Routes of TensorFlow Serving's REST API: predict and metadata. */
 export const tensorflowServingRoutes: readonly Route[] = [
   ...[`${ofModel}{[^/]+:predict}`, `${ofModel}/versions/:version{[^/]+:predict}`].map(
     (path): Route => ({

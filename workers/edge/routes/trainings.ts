@@ -9,18 +9,18 @@ import { FaultError } from "#core/http/fault.ts";
 import { type Call, modelOf, type Route } from "../call.ts";
 import { bytes, json, preferWait } from "../contract.ts";
 
-/** The nodes that a relayed request passed: what goes in a circle ends here. */
+/** The nodes that a relayed request has passed, to detect loops. */
 const viaHeader = "x-upriver-via";
 
 /**
- * Hands a request about trainings to the next rung, with this node's own token: whoever asks knows one address, and the
- * origin is where it is.
+ * Relays a request about trainings to the next rung, with this node's token. Callers need the address of the edge
+ * only.
  */
 async function relay(call: Call): Promise<Response> {
   const { request, env, node } = call;
   if (env.NEXT_RUNG_URL === "") {
-    const next = "Set NEXT_RUNG_URL to an origin, or train where you are with 'npx upriver train <recipe> --publish'.";
-    throw new FaultError({ kind: "not-found", what: "rung above this node that trains", next });
+    const next = "Set NEXT_RUNG_URL to an origin, or train on this machine: npx upriver train <recipe> --publish.";
+    throw new FaultError({ kind: "not-found", what: "origin above this node", next });
   }
   const passed = [...(request.headers.get(viaHeader)?.split(",") ?? []), node.id];
   if (passed.indexOf(node.id) < passed.length - 1 || passed.length > viaMaxRungs) {
@@ -35,12 +35,12 @@ async function relay(call: Call): Promise<Response> {
   try {
     const body = request.method === "POST" ? await request.arrayBuffer() : null;
     const response = await fetch(`${env.NEXT_RUNG_URL}${pathname}${search}`, { method: request.method, headers, body });
-    // A copy takes this node's own headers.
+    // The copy can get headers of this node.
     return new Response(response.body, response);
   } catch (cause) {
-    const reason = "The rung above, which trains, does not answer just now.";
+    const reason = "The origin does not respond.";
     throw new FaultError(
-      { kind: "unavailable", reason, next: "Check that the origin runs, and try again." },
+      { kind: "unavailable", reason, next: "Check that the origin runs, then send the request again." },
       { cause },
     );
   }
@@ -53,13 +53,13 @@ function relayForModel(call: Call): Promise<Response> {
 
 const path = "/v1/models/:model/trainings";
 
-/** Trainings, and what trains them: all of it is the next rung's. */
+/** Routes about trainings, which the next rung serves. */
 export const trainingRoutes: readonly Route[] = [
   {
     method: "GET",
     path: "/v1/status",
     scope: "publish",
-    operation: "see what trains",
+    operation: "read the state of the origin",
     contract: { replies: { 200: json(originStateSchema) } },
     handle: relay,
   },
@@ -75,7 +75,7 @@ export const trainingRoutes: readonly Route[] = [
     method: "POST",
     path,
     scope: "publish",
-    operation: "order a training",
+    operation: "start a training",
     contract: { body: json(trainingOrderSchema), replies: { 202: json(trainingReplySchema) } },
     handle: relayForModel,
   },
@@ -83,7 +83,7 @@ export const trainingRoutes: readonly Route[] = [
     method: "GET",
     path: `${path}/:id`,
     scope: "publish",
-    operation: "watch a training",
+    operation: "read a training",
     contract: {
       headers: preferWait,
       replies: { 200: { ...json(trainingReplySchema), ...bytes("text/event-stream") } },
@@ -94,7 +94,7 @@ export const trainingRoutes: readonly Route[] = [
     method: "GET",
     path: `${path}/:id/report`,
     scope: "publish",
-    operation: "read a report",
+    operation: "read the report of a training",
     contract: { replies: { 200: bytes("text/html") } },
     handle: relayForModel,
   },

@@ -55,7 +55,7 @@ async function readTruths(call: Call, { manifest }: Resolved): Promise<Truths> {
   if (!isImage(call.request)) return readJson(call.request, truthsSchema, bodyMaxBytes);
   const label = call.query("label");
   if (label === null) {
-    const error = { path: "label", expected: "send the image's label in the query, as ?label=…", received: "nothing" };
+    const error = { path: "label", expected: "send the image's label in the query as ?label=…", received: "nothing" };
     throw new FaultError({ kind: "invalid", errors: [error] });
   }
   return { truths: [{ label, question: await imageDraft(call, manifest) }] };
@@ -77,7 +77,7 @@ async function place(call: Call, manifest: ClassifyManifest, truths: Truths["tru
     const address = parseId(id ?? "");
     const isListed = address.ok && checkRegion(manifest.policy.regions, address.value.region).ok;
     if (!address.ok || !isListed || address.value.model !== model) {
-      const expected = `the id of a question of '${model}', or a question with its instance`;
+      const expected = `the id of a question of model '${model}', or absent with the question's instance instead`;
       throw new FaultError({ kind: "invalid", errors: [{ index, path: "id", expected, received: `'${id ?? ""}'` }] });
     }
     requireRegion(call, address.value.region);
@@ -109,7 +109,7 @@ export function checkTaught(
       });
     }
     case "no-instance": {
-      const expected = "the question was not stored, so its label must come with it";
+      const expected = "the question was not stored, so send its instance with the label";
       throw new FaultError({ kind: "invalid", errors: [{ index, path: "instance", expected, received: "nothing" }] });
     }
     case "not-yours":
@@ -126,7 +126,7 @@ export const truthsRoutes: readonly Route[] = [
     method: "POST",
     path: "/v1/models/:model/truths",
     scope: "teach",
-    operation: "teach true labels",
+    operation: "store true labels",
     contract: {
       query: { label: { description: "For an image: its label", type: "string" }, region: imageQuery.region },
       body: { ...json(truthsSchema), ...images },

@@ -5,17 +5,17 @@ import type { LabelStudioAnnotated } from "./schema.ts";
 type Annotation = LabelStudioAnnotated["annotations"][number];
 
 /**
- * The label that a task's annotations give: null where there is none, a reason where they say no single one. Of several
- * people all must agree; where one annotation is marked as ground truth, it is the one that counts.
+ * Reads the label of a task's annotations: null without one, a reason if there is no single one. All annotators must
+ * agree, unless an annotation is marked as ground truth.
  */
 export function labelOf({ annotations }: LabelStudioAnnotated): Result<string | null, string> {
   const given = annotations.filter((annotation) => !annotation.was_cancelled && choicesOf(annotation).length > 0);
   const proven = given.filter(({ ground_truth }) => ground_truth);
   const counted = (proven.length > 0 ? proven : given).map(choicesOf);
   const several = counted.find((choices) => choices.length > 1);
-  if (several) return fail(`Expected one choice, but got ${several.length}: ${several.join(", ")}.`);
+  if (several) return fail(`The annotation must have one choice; received ${several.length}: ${several.join(", ")}.`);
   const labels = [...new Set(counted.flat())];
-  if (labels.length > 1) return fail(`The annotations differ: ${labels.join(", ")}.`);
+  if (labels.length > 1) return fail(`The annotators disagree: ${labels.join(", ")}.`);
   return ok(labels[0] ?? null);
 }
 

@@ -2,7 +2,7 @@ import { type Input, labelStudioNames } from "#core/contract/index.ts";
 
 const { control, object } = labelStudioNames;
 
-/** A labelling configuration for a model's tasks: what is shown, and a choice of each label. */
+/** Makes a labelling configuration for a model's tasks: the shown object, and one choice for each label. */
 export function labellingConfig(input: Input, labels: readonly string[]): string {
   const choices = labels.map((label) => `    <Choice value="${escaped(label)}"/>`);
   return [
@@ -22,7 +22,7 @@ const shown: Record<Input["kind"], string> = {
   tensor: `<Text name="${object}" value="$instance"/>`,
 };
 
-// Line breaks and tabs in an attribute would be read as spaces, and the label would be another.
+// Line breaks and tabs are escaped, since XML reads them as spaces in attributes.
 function escaped(text: string): string {
   return text.replace(/[&<>"'\n\r\t]/g, (character) => `&#${character.charCodeAt(0)};`);
 }

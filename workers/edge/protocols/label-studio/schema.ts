@@ -1,15 +1,15 @@
 import * as z from "zod";
 import { questionIdSchema } from "#core/contract/index.ts";
 
-/** Tasks of one import, each of which calls another object. */
+/** The largest number of tasks in an import, since each calls another object. */
 export const labelStudioMaxTasks = 500;
-/** Annotations of a task, and results of each. */
+/** The largest number of annotations of a task, and of results of an annotation. */
 const labelStudioMaxResults = 100;
 
 const resultSchema = z.object({
   from_name: z.string().optional(),
   type: z.string().optional(),
-  // Other controls, and relations between results, have values of their own.
+  // Other controls and relations have values of other forms.
   value: z.object({ choices: z.array(z.string()).optional() }).optional(),
 });
 
@@ -23,7 +23,7 @@ const annotatedSchema = z.object({
   data: z.object({ upriver_id: questionIdSchema }),
   annotations: z.array(annotationSchema).max(labelStudioMaxResults).default([]),
 });
-/** An annotated task: of what Label Studio exports, what is read. */
+/** An annotated task: the fields of Label Studio's export that are used here. */
 export type LabelStudioAnnotated = z.infer<typeof annotatedSchema>;
 
 /** Label Studio's export as JSON: tasks with their annotations. */

@@ -1,7 +1,7 @@
 import { type Input, type LabelStudioTask, labelStudioNames, type ReviewQuestion } from "#core/contract/index.ts";
 import { dataUrl, pngOf } from "#edge/images/encode.ts";
 
-/** An open question as a task: what is to be labelled, and what each rung thought of it as predictions. */
+/** Converts an open question to a task, with the opinions of the rungs as predictions. */
 export function taskOf(question: ReviewQuestion, input: Input): LabelStudioTask {
   const { id, region, provisional, opinions } = question;
   const made = opinions.length > 0 || !provisional ? opinions : [provisional];
@@ -24,7 +24,7 @@ export function taskOf(question: ReviewQuestion, input: Input): LabelStudioTask 
 
 function shown({ instance }: ReviewQuestion, input: Input): Pick<LabelStudioTask["data"], "image" | "instance"> {
   if (!Array.isArray(instance)) return { instance };
-  // One that another version was asked may be of another size.
+  // The instance may have another size if it was sent to another version.
   const png = input.kind === "image" ? pngOf(instance, input) : null;
   return png ? { image: dataUrl("image/png", png) } : { instance: JSON.stringify(instance) };
 }

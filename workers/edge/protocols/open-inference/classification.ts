@@ -1,6 +1,6 @@
 import type { NamedTensor } from "../tensor.ts";
 
-/** Numbers as the `count` largest of each row, the largest first, as "value:index", with the label where there is one. */
+/** Formats the `count` largest numbers of each row, in descending order, as "value:index" or "value:index:label". */
 export function classified({ name, shape, data }: NamedTensor, labels: readonly string[], count: number): NamedTensor {
   const [rows = 0] = shape;
   const classes = data.length / rows;

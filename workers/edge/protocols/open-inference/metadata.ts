@@ -2,14 +2,14 @@ import type { Named } from "../ask-tensors.ts";
 import type { TensorMetadata } from "../tensor.ts";
 import type { ModelMetadata, ServerMetadata } from "./schema.ts";
 
-/** What the server says of itself. */
+/** The metadata of the server. */
 export const serverMetadata: ServerMetadata = {
   name: "upriver",
   version: "1",
   extensions: ["binary_tensor_data", "classification", "parameters"],
 };
 
-/** What is said of a model: the versions that may be asked for, its inputs and its outputs. */
+/** Describes a model: its available versions, inputs and outputs. */
 export function modelMetadata({ model, manifest, signature }: Named, versions: readonly number[]): ModelMetadata {
   const { kind } = manifest.task === "tensor" ? manifest.network : manifest.thin.backbone;
   return {

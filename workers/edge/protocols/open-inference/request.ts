@@ -5,10 +5,10 @@ import { valuesOfBytes } from "../binary.ts";
 import { misfit, type NamedTensor, valuesOfJson } from "../tensor.ts";
 import { type InferRequest, type InputTensor, inferRequestSchema } from "./schema.ts";
 
-/** Says how many bytes of a body are its JSON; the bytes of tensors follow. */
+/** The header with the length of a body's JSON, which the binary tensors follow. */
 export const jsonLengthHeader = "inference-header-content-length";
 
-/** Reads an inference request: its JSON, and its tensors from there or from the bytes after it. */
+/** Reads an inference request with its tensors, in JSON or in binary data after the JSON. */
 export async function readInferRequest(request: Request): Promise<{ infer: InferRequest; tensors: NamedTensor[] }> {
   const body = new Uint8Array(await readBytes(request, bodyMaxBytes));
   const jsonBytes = jsonLengthOf(request, body.byteLength);
@@ -21,7 +21,7 @@ function jsonLengthOf({ headers }: Request, bodyBytes: number): number {
   if (header === null) return bodyBytes;
   const bytes = /^\d{1,15}$/.test(header) ? Number(header) : Number.NaN;
   if (bytes <= bodyBytes) return bytes;
-  const expected = `${jsonLengthHeader}: the length of the JSON, at most the body's ${bodyBytes} bytes`;
+  const expected = `the length of the JSON, at most the body's ${bodyBytes} bytes`;
   throw new FaultError({ kind: "malformed", expected, received: `'${header}'` });
 }
 
@@ -34,7 +34,7 @@ function tensorsOf(inputs: readonly InputTensor[], binary: Uint8Array): NamedTen
     const bytes = parameters?.binary_data_size;
     if ((bytes === undefined) === (data === undefined)) {
       const received = data === undefined ? "neither" : "both";
-      throw misfit(path, "values, in data or as binary_data_size bytes after the JSON", received);
+      throw misfit(path, "an input with either data or binary_data_size", received);
     }
     if (bytes === undefined) return { name, datatype, shape, data: valuesOfJson(path, datatype, shape, data) };
     const rest = binary.byteLength - next;
@@ -44,12 +44,12 @@ function tensorsOf(inputs: readonly InputTensor[], binary: Uint8Array): NamedTen
     return { name, datatype, shape, data: valuesOfBytes(path, datatype, shape, own) };
   });
   if (next === binary.byteLength) return tensors;
-  throw misfit("inputs", `${binary.byteLength} bytes after the JSON, all of them of inputs`, `inputs of ${next} bytes`);
+  throw misfit("inputs", `tensors that use all ${binary.byteLength} bytes after the JSON`, `tensors of ${next} bytes`);
 }
 
-// Before anything is made of that size. Each value takes a byte at least, whichever way it comes.
+// Checked before memory of that size is allocated. Each value takes at least one byte in any form.
 function checkSize(path: string, shape: readonly number[]): void {
   const size = shape.reduce((product, dimension) => product * dimension, 1);
   if (size <= bodyMaxBytes) return;
-  throw misfit(path, `a shape of ${bodyMaxBytes} values at most`, `shape [${shape}]`);
+  throw misfit(path, `a tensor of at most ${bodyMaxBytes} values`, `shape [${shape}]`);
 }

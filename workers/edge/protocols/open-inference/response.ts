@@ -5,17 +5,17 @@ import { classified } from "./classification.ts";
 import { jsonLengthHeader } from "./request.ts";
 import type { InferRequest, InferResponse, RequestedOutput } from "./schema.ts";
 
-/** The outputs that a request asks for: all where it names none. Throws where one is not there, or is asked for twice. */
+/** Selects the requested outputs; all of them by default. Throws for unknown and duplicate names. */
 export function requestedOf({ outputs = [] }: InferRequest, known: readonly TensorMetadata[]): RequestedOutput[] {
   if (outputs.length === 0) return known.map(({ name }) => ({ name }));
   const seen = new Set<string>();
   for (const { name, parameters } of outputs) {
     const { datatype } = named(known, name);
-    if (seen.has(name)) throw misfit("outputs", "each output once", `'${name}' twice`);
+    if (seen.has(name)) throw misfit("outputs", "an array without duplicates", `'${name}' twice`);
     seen.add(name);
     const hasNumbers = datatype !== "BYTES" && datatype !== "BOOL";
     if (parameters?.classification !== undefined && !hasNumbers) {
-      throw misfit("outputs", "classification of an output of numbers", `of '${name}'`);
+      throw misfit("outputs", "numeric to use classification", `'${name}', which is not`);
     }
   }
   return outputs;
@@ -24,10 +24,10 @@ export function requestedOf({ outputs = [] }: InferRequest, known: readonly Tens
 function named<T extends { name: string }>(outputs: readonly T[], name: string): T {
   const found = outputs.find((output) => output.name === name);
   if (found) return found;
-  throw misfit("outputs", `outputs of the names ${outputs.map((one) => one.name).join(", ")}`, `output '${name}'`);
+  throw misfit("outputs", `among ${outputs.map((one) => one.name).join(", ")}`, `output '${name}'`);
 }
 
-/** The response to an inference request: JSON, and after it the bytes of the outputs that were asked for in binary. */
+/** Builds the response to an inference request: JSON, followed by the bytes of binary outputs. */
 export function inferResponse(
   { model, signature }: Named,
   { id, parameters }: InferRequest,

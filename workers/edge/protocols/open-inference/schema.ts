@@ -6,37 +6,37 @@ const tensorMaxDimensions = 8;
 
 const shapeSchema = z.array(z.int().nonnegative()).max(tensorMaxDimensions);
 
-/** One input tensor: its values in `data`, or as so many bytes after the JSON. */
+/** An input tensor, with its values in `data` or in `binary_data_size` bytes after the JSON. */
 export const inputTensorSchema = z.object({
   name: z.string(),
   shape: shapeSchema,
   datatype: z.enum(datatypeNames),
   parameters: z.object({ binary_data_size: z.int().nonnegative().optional() }).optional(),
-  /** Checked by hand against shape and datatype. */
+  /** Checked against shape and datatype by a function. */
   data: z.unknown().optional(),
 });
 export type InputTensor = z.infer<typeof inputTensorSchema>;
 
-/** An output that is asked for, and how. */
+/** A requested output and its form. */
 export const requestedOutputSchema = z.object({
   name: z.string(),
   parameters: z
     .object({
       binary_data: z.boolean().optional(),
-      /** How many of the best classes to give as "score:index:label". */
+      /** The number of best classes to return as "score:index:label". */
       classification: z.int().positive().optional(),
     })
     .optional(),
 });
 export type RequestedOutput = z.infer<typeof requestedOutputSchema>;
 
-/** The JSON of an inference request; parameters of other servers are let be. */
+/** The JSON of an inference request. Unknown parameters are ignored. */
 export const inferRequestSchema = z
   .object({
     id: z.string().max(questionIdMaxChars).optional(),
     parameters: z
       .object({
-        /** Whether what the edge is not sure of escalates. */
+        /** Whether questions that the edge does not accept escalate. */
         escalate: z.boolean().optional(),
         region: z.string().optional(),
         binary_data_output: z.boolean().optional(),
@@ -48,7 +48,7 @@ export const inferRequestSchema = z
   .meta({ id: "InferRequest" });
 export type InferRequest = z.infer<typeof inferRequestSchema>;
 
-/** What the protocols say where they refuse. */
+/** The error response of the protocols. */
 export const errorSchema = z.object({ error: z.string() }).meta({ id: "ProtocolError" });
 
 export const liveSchema = z.object({ live: z.boolean(), ready: z.boolean().optional() }).meta({ id: "Live" });
@@ -66,9 +66,9 @@ export type ServerMetadata = z.infer<typeof serverMetadataSchema>;
 const tensorMetadataSchema = z.object({
   name: z.string(),
   datatype: z.enum(datatypeNames),
-  /** −1: any size; the first is the batch. */
+  /** −1 is any size; the first dimension is the batch. */
   shape: z.array(z.int().min(-1)),
-  /** Of a classifier's scores: the label of each. */
+  /** The labels of a classifier's scores. */
   parameters: z.object({ labels: z.array(z.string()) }).optional(),
 });
 
@@ -87,7 +87,7 @@ const outputTensorSchema = z.object({
   name: z.string(),
   datatype: z.enum(datatypeNames),
   shape: z.array(z.int().nonnegative()),
-  /** Its values row by row; without them, as many bytes come after the JSON. */
+  /** Values in row-major order; absent if they follow the JSON as bytes. */
   data: z.array(z.union([z.number(), z.string(), z.boolean(), z.null()])).optional(),
   parameters: z.object({ binary_data_size: z.int().nonnegative() }).optional(),
 });
@@ -96,7 +96,7 @@ const outputTensorSchema = z.object({
 export const inferResponseSchema = z
   .object({
     model_name: z.string(),
-    /** Left out where rows were answered by different versions: the output `version` says by which. */
+    /** Absent if different versions answered the rows; the output `version` lists them. */
     model_version: z.string().optional(),
     id: z.string().optional(),
     outputs: z.array(outputTensorSchema),

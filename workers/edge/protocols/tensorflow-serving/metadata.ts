@@ -19,7 +19,7 @@ const dtypes: Record<DatatypeName, string> = {
   BYTES: "DT_STRING",
 };
 
-/** What TensorFlow Serving says of a model: its signatures, each with the same inputs and outputs. */
+/** The metadata of a model in TensorFlow Serving's form. All signatures have the same inputs and outputs. */
 export function predictMetadata({ model, manifest, signature }: Named): PredictMetadata {
   const definition = {
     inputs: tensorInfos(signature.inputs),

@@ -6,7 +6,7 @@ import type { PredictRequest } from "./schema.ts";
 
 type Columns = Record<string, unknown>;
 
-/** A predict request's tensors, whichever way it puts them. */
+/** Reads the tensors of a predict request in row or column format. */
 export function tensorsOf({ instances, inputs }: PredictRequest, known: readonly TensorMetadata[]): NamedTensor[] {
   const columns = instances === undefined ? columnsOfInputs(inputs, known) : columnsOfRows(instances, known);
   return Object.entries(columns).map(([name, json]) => tensorOf(metadataOf(known, name), json));
@@ -23,9 +23,9 @@ function columnsOfRows(instances: unknown, known: readonly TensorMetadata[]): Co
   }
   if (!rows.some(isObject)) return { [onlyName("instances", rows[0], known)]: rows };
   for (const row of rows)
-    if (!isObject(row)) throw misfit("instances", "objects alone, or values alone", describe(row));
+    if (!isObject(row)) throw misfit("instances", "an array of only objects or only values", describe(row));
   const names = new Set(rows.flatMap((row: Columns) => Object.keys(row)));
-  // A value that a row leaves out is missing there.
+  // A field that a row leaves out is a missing value.
   return Object.fromEntries([...names].map((name) => [name, rows.map((row: Columns) => row[name] ?? null)]));
 }
 
@@ -33,7 +33,7 @@ function onlyName(path: string, value: unknown, known: readonly TensorMetadata[]
   const [only, ...others] = known;
   if (only && others.length === 0) return only.name;
   const names = known.map(({ name }) => name).join(", ");
-  throw misfit(path, `objects of the inputs ${names}`, describe(value));
+  throw misfit(path, `an object with the inputs ${names}`, describe(value));
 }
 
 function tensorOf({ name, datatype, shape: [, ...row] }: TensorMetadata, json: unknown): NamedTensor {
@@ -44,7 +44,7 @@ function tensorOf({ name, datatype, shape: [, ...row] }: TensorMetadata, json: u
   return { name, datatype, shape, data: valuesOfJson(name, datatype, shape, json) };
 }
 
-// Of the first part at that depth: the others are held against it.
+// The first part at each depth defines the shape; the others are compared with it.
 function lengthAt(json: unknown[], depth: number): number {
   let part: unknown = json;
   for (let i = 0; i < depth; i++) part = Array.isArray(part) ? part[0] : undefined;

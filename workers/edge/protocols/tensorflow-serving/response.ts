@@ -1,7 +1,7 @@
 import { type NamedTensor, nestedOf } from "../tensor.ts";
 import type { PredictRequest, PredictResponse } from "./schema.ts";
 
-/** Output tensors the way the request put its inputs; without a name where there is only one. */
+/** Formats output tensors in the request's format. A single output has no name. */
 export function predictBody({ instances }: PredictRequest, outputs: readonly NamedTensor[]): PredictResponse {
   const columns = outputs.map((tensor): [string, unknown[]] => [tensor.name, nestedOf(tensor)]);
   const [[, only], ...others] = columns as [[string, unknown[]], ...[string, unknown[]][]];

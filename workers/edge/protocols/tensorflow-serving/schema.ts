@@ -1,21 +1,21 @@
 import * as z from "zod";
 
-/** The signatures that a model has: the edge's own answer, or one from above where the edge is not sure. */
+/** The signatures of a model: `serving_default` answers at the edge, `escalate` asks the other rungs if needed. */
 export const signatureNames = ["serving_default", "escalate"] as const;
 
 /** The body of `:predict`: instances row by row, or inputs column by column. */
 export const predictRequestSchema = z
   .object({
     signature_name: z.enum(signatureNames).optional(),
-    /** Checked by hand against the model's inputs. */
+    /** Checked against the model's inputs by a function. */
     instances: z.unknown().optional(),
     inputs: z.unknown().optional(),
   })
-  .refine((b) => (b.instances === undefined) !== (b.inputs === undefined), "either instances or inputs")
+  .refine((b) => (b.instances === undefined) !== (b.inputs === undefined), "an object with either instances or inputs")
   .meta({ id: "PredictRequest" });
 export type PredictRequest = z.infer<typeof predictRequestSchema>;
 
-/** The answer to `:predict`, the way the request put its inputs. */
+/** The response to `:predict`, in the request's format. */
 export const predictResponseSchema = z
   .union([
     z.object({ predictions: z.array(z.unknown()) }),
