@@ -76,7 +76,7 @@ beforeAll(async () => {
 });
 
 describe("an image as a question", () => {
-  it("has the answer of its pixels: PNG of 8 and 16 bits, lossless WebP", async () => {
+  it("gets the same answer as its pixels: PNG of 8 and 16 bits, lossless WebP", async () => {
     const pixels = picture(3);
     const { scores } = await askedPixels("colour", pixels);
     expect((await asked("colour", "image/png", png(pixels))).scores).toEqual(scores);
@@ -85,7 +85,7 @@ describe("an image as a question", () => {
     expect(webp.scores).toEqual((await askedPixels("colour", losslessWebp.pixels)).scores);
   });
 
-  it("is grey by its luma, and keeps opacity where that is a channel", async () => {
+  it("is converted to grey by luma, and keeps alpha if the model has that channel", async () => {
     const pixels = picture(3);
     const luma = pixels.map((row) =>
       row.map(([r = 0, g = 0, b = 0]) => [Math.round(0.299 * r + 0.587 * g + 0.114 * b)]),
@@ -132,7 +132,7 @@ describe("an image as a question", () => {
     expect((await asked(model, "image/png", png(pixels))).scores).toEqual((await askedPixels(model, over)).scores);
   });
 
-  it("is turned upright by its EXIF orientation, all eight", async () => {
+  it("is rotated by each of the eight EXIF orientations", async () => {
     const upright = await asked("colour", "image/jpeg", jpegs[0] as Uint8Array);
     for (const [i, jpeg] of jpegs.entries()) {
       const { scores } = await asked("colour", "image/jpeg", jpeg);
@@ -142,7 +142,7 @@ describe("an image as a question", () => {
     }
   });
 
-  it("is turned upright by a PNG's own EXIF, in either byte order", async () => {
+  it("is rotated by the EXIF chunk of a PNG, in either byte order", async () => {
     const pixels = picture(3);
     const { scores } = await askedPixels("colour", pixels);
     const stored = png(pixels.map((row) => [...row].reverse()).reverse());
@@ -155,7 +155,7 @@ describe("an image as a question", () => {
     }
   });
 
-  it("is made to fit: by the average of what falls on a pixel, or by its middle", async () => {
+  it("is resized, bilinear or nearest", async () => {
     const small = picture(3);
     const large = small.flatMap((row) =>
       Array.from({ length: 3 }, () => row.flatMap((pixel) => [pixel, pixel, pixel])),
@@ -167,7 +167,7 @@ describe("an image as a question", () => {
     expect((await asked("colour", "image/png", png(plain))).scores).toEqual((await askedPixels("colour", one)).scores);
   });
 
-  it("takes its options from the query, and teaches", async () => {
+  it("reads its options from the query, and can carry a true label", async () => {
     const file = png(picture(3));
     expect(await asked("colour", "image/png", file, "?accept=always&region=south")).toMatchObject({ region: "south" });
     expect((await send("colour", "image/png", file, "?accept=sometimes")).status).toBe(422);
@@ -179,7 +179,7 @@ describe("an image as a question", () => {
   });
 });
 
-describe("a body that is no image that is taken", () => {
+describe("a body that is not a supported image", () => {
   const good = () => png(picture(3));
   const patched = (at: number, bytes: number[]) => {
     const file = good();
@@ -190,7 +190,7 @@ describe("a body that is no image that is taken", () => {
   it.each([
     ["another type", "image/gif", () => good(), 415, /image\/jpeg/],
     ["a PNG that says it is a JPEG", "image/jpeg", () => good(), 422, /received image\/png/],
-    ["nothing", "image/png", () => new Uint8Array(), 422, /without a readable header/],
+    ["an empty body", "image/png", () => new Uint8Array(), 422, /without a readable header/],
     [
       "a header that claims more pixels than it may have",
       "image/png",
@@ -198,7 +198,7 @@ describe("a body that is no image that is taken", () => {
       422,
       /65535 × 65535/,
     ],
-    ["a picture that is cut off", "image/png", () => good().slice(0, 60), 422, /can't be decoded/],
+    ["a truncated image", "image/png", () => good().slice(0, 60), 422, /can't be decoded/],
     [
       "a JPEG that is cut off in its header",
       "image/jpeg",
@@ -206,7 +206,7 @@ describe("a body that is no image that is taken", () => {
       422,
       /image\/jpeg/,
     ],
-    ["more bytes than may come", "image/png", () => new Uint8Array(imageMaxBytes + 1), 413, /bytes/],
+    ["too many bytes", "image/png", () => new Uint8Array(imageMaxBytes + 1), 413, /bytes/],
   ])("is refused: %s", async (_what, type, make, status, detail) => {
     const response = await send("colour", type, make());
     expect(response.status).toBe(status);
@@ -214,7 +214,7 @@ describe("a body that is no image that is taken", () => {
     expect(JSON.stringify(await response.json())).toMatch(detail);
   });
 
-  it("is refused where it unpacks to more than its size says", async () => {
+  it("is rejected if it unpacks to more than its dimensions need", async () => {
     const zeros = new Uint8Array(16 * 1024 * 1024);
     const bomb = encodePng({ width: 2048, height: 2048, data: zeros, channels: 4 });
     expect(bomb.length).toBeLessThan(64 * 1024);
@@ -223,7 +223,7 @@ describe("a body that is no image that is taken", () => {
     expect(response.status).toBe(422);
   });
 
-  it("is refused by a model that takes no images", async () => {
+  it("is rejected by a model without an image input", async () => {
     await publish({ model: "table" });
     const response = await send("table", "image/png", png(picture(3)));
     expect(response.status).toBe(415);

@@ -3,8 +3,8 @@ import type { Call } from "#edge/call.ts";
 import { countRequest, type Given } from "#edge/metrics/count.ts";
 import { countsFlushMs, countsFlushTimeoutMs, IsolateCounts } from "#edge/metrics/isolate-counts.ts";
 
-describe("what an isolate counts", () => {
-  it("goes out in batches, and the same again until it is acknowledged", () => {
+describe("the counts of an isolate", () => {
+  it("are sent in batches, each again until it is acknowledged", () => {
     const counts = new IsolateCounts();
     expect(counts.next("shop")).toBeNull();
     counts.of("shop", "north", 1).questions += 3;
@@ -18,7 +18,7 @@ describe("what an isolate counts", () => {
     expect(counts.next("shop")).toBeNull();
   });
 
-  it("is told by one request at a time, and by the next one where that ended early", () => {
+  it("are flushed by one request at a time, and by the next one after its deadline", () => {
     const counts = new IsolateCounts();
     expect(counts.claim("shop", 0)).toBe(false);
     counts.of("shop", "north", 1).questions++;
@@ -29,9 +29,9 @@ describe("what an isolate counts", () => {
     expect(counts.claim("shop", 0)).toBe(true);
   });
 
-  it("goes to Analytics Engine where it is bound: one point a region, version, rung and outcome", () => {
+  it("are written to Analytics Engine if bound, one point for each region, version, rung and outcome", () => {
     const points: AnalyticsEngineDataPoint[] = [];
-    // Analytics Engine does nothing but in production: what is written to it can be seen here alone.
+    // Analytics Engine works in production only, so the test replaces it.
     const env = { ANALYTICS: { writeDataPoint: (point: AnalyticsEngineDataPoint) => points.push(point) } };
     const call = { env, node: { counts: new IsolateCounts() }, later: () => {} } as unknown as Call;
     const north: Given = { region: "north", base: 2, rung: "edge", outcome: "accepted", isHere: true, ms: 7 };

@@ -11,12 +11,12 @@ async function fetched(): Promise<OpenApi> {
 }
 
 describe("the OpenAPI document", () => {
-  it("has every route of the application, and no other", async () => {
+  it("has exactly the routes of the application", async () => {
     const document = await fetched();
     const described = Object.entries(document.paths).flatMap(([path, methods]) =>
       Object.keys(methods).map((method) => `${method.toUpperCase()} ${path}`),
     );
-    // What is for all methods is no route, but goes before them.
+    // Middleware is registered for all methods.
     const served = app.routes
       .filter(({ method }) => method !== "ALL")
       .map(({ method, path }) => `${method} ${pathOf({ path })}`);
@@ -25,7 +25,7 @@ describe("the OpenAPI document", () => {
     expect(described).toContain("POST /v1/models/{model}/ask");
   });
 
-  it("names each schema that it refers to, and says which scope each route needs", async () => {
+  it("contains each schema that it refers to, and the scope of each route", async () => {
     const document = await fetched();
     const names = [...JSON.stringify(document).matchAll(/"#\/components\/schemas\/([^"]+)"/g)].map(([, name]) => name);
     expect(names.length).toBeGreaterThan(100);
@@ -37,7 +37,7 @@ describe("the OpenAPI document", () => {
     }
   });
 
-  it("is by what responses are held to: one that is otherwise is found out", async () => {
+  it("describes responses exactly: a differing response fails the check", async () => {
     const api = new ApiCheck(documentOf(routes));
     const url = "https://edge.test/v1/models";
     const reply = (body: unknown, status = 200) => api.check("GET", url, Response.json(body, { status }));
@@ -50,7 +50,7 @@ describe("the OpenAPI document", () => {
 });
 
 describe("the page of the API", () => {
-  it("has every route and schema, and runs no script", async () => {
+  it("has every route and schema, and no script", async () => {
     const response = await call("GET", "/docs", { token: null });
     const text = await response.text();
     expect(response.headers.get("content-security-policy")).toContain("default-src 'none'");

@@ -30,11 +30,11 @@ const refusals: [string, number, string, CallOptions, RegExp][] = [
   ["a body too large", 413, "open", { token, raw: `"${"x".repeat(bodyMaxBytes)}"` }, /4194304 bytes/],
   ["an unknown field", 422, "open", { token, body: { instance: good, colour: 1 } }, /colour/],
   ["values without the wrapper", 422, "open", { token, body: { temperature: 3 } }, /wrap the question's values as/],
-  ["nothing to answer", 422, "open", { token, body: {} }, /exactly one of/],
+  ["a body without a question", 422, "open", { token, body: {} }, /exactly one of/],
   ["a wrong column", 422, "open", { token, body: { instance: { ...good, x9: 1 } } }, /x9/],
   ["a wrong type", 422, "open", { token, body: { instance: { ...good, x1: "two" } } }, /x1 must be a finite number/],
   ["a number beyond float32", 422, "open", { token, body: { instance: { ...good, x1: 1e39 } } }, /x1/],
-  ["NaN, which JSON has not", 400, "open", { token, raw: '{"instance":{"x0":NaN}}' }, /broken JSON/],
+  ["NaN, which is not JSON", 400, "open", { token, raw: '{"instance":{"x0":NaN}}' }, /broken JSON/],
   ["a wrong shape", 422, "open", { token, body: { instance: [1, 2, 3, 4] } }, /named columns/],
   [
     "one bad question of a batch",
@@ -59,7 +59,7 @@ const refusals: [string, number, string, CallOptions, RegExp][] = [
   ],
   ["data time without admin", 403, "open", { token, body: { questions: [{ instance: good, at: 1 }] } }, /admin/],
   ["a trace without admin", 403, "open", { token, body: { instance: good, trace: true } }, /admin/],
-  ["a circle", 508, "open", { token, body: { instance: good, via: ["edge"] } }, /edge → edge/],
+  ["a loop", 508, "open", { token, body: { instance: good, via: ["edge"] } }, /edge → edge/],
   [
     "too many nodes",
     508,
@@ -70,7 +70,7 @@ const refusals: [string, number, string, CallOptions, RegExp][] = [
 ];
 
 describe("bad input", () => {
-  it.each(refusals)("%s gets a problem document, and nothing is stored", async (_, status, model, options, detail) => {
+  it.each(refusals)("%s returns a problem document and stores nothing", async (_, status, model, options, detail) => {
     const before = await stored();
     const response = await call("POST", `/v1/models/${model}/ask`, options);
     const problem: Problem = await response.json();
@@ -84,7 +84,7 @@ describe("bad input", () => {
     expect(await stored()).toEqual(before);
   });
 
-  it("makes no object for a name that is only tried", async () => {
+  it("creates no Durable Object for unknown names", async () => {
     const before = await stored();
     for (const id of ["open~moon~1", "nothing~north~1", "Not A Model~north~1", `${"x".repeat(300)}~north~1`]) {
       const path = `/v1/questions/${encodeURIComponent(id)}`;
@@ -97,7 +97,7 @@ describe("bad input", () => {
     expect(await stored()).toEqual(before);
   });
 
-  it("is refused in a truth", async () => {
+  it("is rejected in a true label", async () => {
     const path = "/v1/questions/open~north~unheard/truth";
     const teach = (body: object) => call("POST", path, { token: "teach-token", body });
     expect((await teach({ label: "a" })).status).toBe(422);
@@ -108,7 +108,7 @@ describe("bad input", () => {
 });
 
 describe("every route", () => {
-  it("asks for its scope", async () => {
+  it("requires its scope", async () => {
     for (const route of routes) {
       // A parameter, and what must follow it in the same part of the path.
       const path = route.path.replace(/:\w+(?:\{\[\^\/\]\+(:\w+)\})?/g, "x$1");
@@ -125,7 +125,7 @@ describe("every route", () => {
     expect(problemSchema.parse(await response.json())).toMatchObject({ title: "Method not allowed", expected: "POST" });
   });
 
-  it("that is not there is a problem document too", async () => {
+  it("returns a problem document for an unknown path", async () => {
     const response = await call("GET", "/v2/nothing");
     expect(response.status).toBe(404);
     expect(problemSchema.parse(await response.json()).next).toContain("/docs");
@@ -133,7 +133,7 @@ describe("every route", () => {
 });
 
 describe("PUBLIC_ASK", () => {
-  it("opens ask, and nothing else, to those without a token", async () => {
+  it("allows ask without a token, and nothing else", async () => {
     const open = { ...env, PUBLIC_ASK: "on" } as Env;
     const context = { waitUntil() {}, passThroughOnException() {}, props: {} } as unknown as ExecutionContext;
     const request = (path: string, init?: RequestInit) =>
@@ -147,8 +147,8 @@ describe("PUBLIC_ASK", () => {
   });
 });
 
-describe("settings that can't be read", () => {
-  it("are the log's to name: the answer says nothing of them", async () => {
+describe("invalid settings", () => {
+  it("are named in the log but not in the response", async () => {
     const broken = { ...env, NODE_ID: "unreadable", PUBLISH_KEYS: '{"secret' } as Env;
     const context = { waitUntil() {}, passThroughOnException() {}, props: {} } as unknown as ExecutionContext;
     const response = await app.fetch(new Request("https://edge.test/v1/models"), broken, context);
@@ -158,7 +158,7 @@ describe("settings that can't be read", () => {
 });
 
 describe("ALLOWED_ORIGINS", () => {
-  it("lets the pages of these origins ask, and no others", async () => {
+  it("allows browsers to ask from these origins only", async () => {
     const open = { ...env, ALLOWED_ORIGINS: "https://shop.example, https://b.example" } as Env;
     const context = { waitUntil() {}, passThroughOnException() {}, props: {} } as unknown as ExecutionContext;
     const preflight = (origin: string, bindings: Env) => {

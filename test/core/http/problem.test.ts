@@ -29,7 +29,7 @@ describe("problems", () => {
     expect([problem.title, problem.detail, problem.next].every((text) => text.length > 0)).toBe(true);
   });
 
-  it("are what the errors that core throws become", async () => {
+  it("are made from the errors that core throws", async () => {
     const errors: [Error, number][] = [
       [new InvalidQuestionsError([{ index: 0, path: "x", expected: "a", received: "b" }]), 422],
       [new RungUnavailableError("down"), 503],
@@ -60,7 +60,7 @@ describe("problems", () => {
     expect(expectedResponse(Object.assign(new Error("bug"), { remote: true }), "ask")).toBeNull();
   });
 
-  it("say nothing of the inside where nobody expected the error", async () => {
+  it("reveal nothing about an unexpected error", async () => {
     expect(expectedResponse(new TypeError("secret"), "ask")).toBeNull();
     const response = unexpectedResponse("ask");
     expect(response.status).toBe(500);
@@ -76,7 +76,7 @@ describe("a body", () => {
     return (error as FaultError).fault;
   };
 
-  it("is read by its schema, or refused with all that is wrong", async () => {
+  it("is parsed by its schema, or rejected with every error", async () => {
     expect(await readJson(post('{"a":[1,2]}'), schema, 100)).toEqual({ a: [1, 2] });
     expect(await faultOf("")).toMatchObject({ kind: "malformed", received: "an empty body" });
     expect(await faultOf("{")).toMatchObject({ kind: "malformed" });
@@ -89,7 +89,7 @@ describe("a body", () => {
     });
   });
 
-  it("may be as large as is said, and no larger, whatever its header says", async () => {
+  it("is limited to the given size, whatever its header says", async () => {
     expect((await readBytes(post("x".repeat(10)), 10)).byteLength).toBe(10);
     expect((await readBytes(new Request("https://edge.test"), 10)).byteLength).toBe(0);
     expect(await faultOf("x".repeat(101))).toEqual({ kind: "too-large", maxBytes: 100 });

@@ -9,7 +9,7 @@ beforeAll(async () => {
 describe("binary tensors", () => {
   const x0 = bytes(24, (view) => three.x0.map((value, i) => view.setFloat64(8 * i, value, true)));
 
-  it("are answered as JSON is, JSON beside them", async () => {
+  it("get the same answers as JSON, also next to JSON tensors", async () => {
     const json = await infer("easy", { inputs: tensors() });
     const binary = await inferBinary(
       "easy",
@@ -23,7 +23,7 @@ describe("binary tensors", () => {
     expect(binary.response.headers.get("content-type")).toContain("application/json");
   });
 
-  it("come back where they are asked for, all or some", async () => {
+  it("are returned for the outputs that request them", async () => {
     const json = await infer("easy", { inputs: tensors() });
     const all = await inferBinary("easy", [["x0", "FP64", x0]], {
       inputs: tensors({ x1: three.x1, x2: three.x2, region: three.region }),
@@ -50,7 +50,7 @@ describe("binary tensors", () => {
     expect(noneOfAll.blobs.size).toBe(0);
   });
 
-  it("hold every datatype", async () => {
+  it("support every datatype", async () => {
     const plain = await infer("easy", { inputs: tensors({ x0: [2] }) });
     const one: [string, number, (view: DataView) => void][] = [
       ["UINT8", 1, (view) => view.setUint8(0, 2)],

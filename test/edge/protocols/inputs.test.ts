@@ -15,7 +15,7 @@ beforeAll(async () => {
 });
 
 describe("a model of columns", () => {
-  it("says its inputs and outputs", async () => {
+  it("describes its inputs and outputs", async () => {
     const mixed = await (await expectOk(call("GET", "/v2/models/mixed", { token }))).json();
     expect(faultsOf("modelMetadata", mixed)).toEqual([]);
     expect(mixed).toEqual({
@@ -37,7 +37,7 @@ describe("a model of columns", () => {
     });
   });
 
-  it("takes NaN, null and an empty text for missing", async () => {
+  it("treats NaN, null and an empty string as missing", async () => {
     const inputs = [
       { name: "x0", datatype: "FP32", shape: [2], data: [null, 1] },
       { name: "hour", datatype: "FP64", shape: [2], data: [6, null] },
@@ -73,7 +73,7 @@ describe("a model of one tensor", () => {
     await publish({ model: "picture", threshold: 0, input: image });
   });
 
-  it("says its shape", async () => {
+  it("describes its shape", async () => {
     const inputsOf = async (model: string) =>
       (await (await expectOk(call("GET", `/v2/models/${model}`, { token }))).json<{ inputs: object }>()).inputs;
     expect(await inputsOf("plain")).toEqual([{ name: "instance", datatype: "FP32", shape: [-1, 4] }]);
@@ -81,7 +81,7 @@ describe("a model of one tensor", () => {
     expect(await inputsOf("picture")).toEqual([{ name: "instance", datatype: "UINT8", shape: [-1, 2, 2, 1] }]);
   });
 
-  it("answers as ask does, JSON flat or nested, in bytes, and in what converts without loss", async () => {
+  it("answers like ask for flat and nested JSON, bytes, and datatypes that convert without loss", async () => {
     const expected = scoresOf(await answersOf("plain", rows));
     for (const [datatype, data] of [...[values, rows].map((one) => ["FP32", one]), ["FP16", values], ["FP64", rows]]) {
       const inferred = await infer("plain", { inputs: instances(datatype as string, [2, 4], data), parameters });
@@ -102,7 +102,7 @@ describe("a model of one tensor", () => {
     }
   });
 
-  it("refuses what would be another question", async () => {
+  it("rejects values that would be rounded", async () => {
     const refused: [string, string, number[], unknown, RegExp][] = [
       ["plain", "FP64", [1, 4], [0.1, 0, 0, 0], /FP32 represents exactly.*0\.1 as FP64/],
       ["plain", "INT32", [1, 4], [2 ** 24 + 1, 0, 0, 0], /FP32 represents exactly/],

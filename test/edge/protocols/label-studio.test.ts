@@ -22,7 +22,7 @@ async function tasksOf(model: string, query = "", as = token): Promise<Task[]> {
   return (await expectOk(call("GET", `${path(model)}${query}`, { token: as }))).json();
 }
 
-/** A model that is never sure, with as many questions in its queue. */
+/** Publishes a model that accepts nothing, with a number of questions in its queue. */
 async function queue(model: string, instances: readonly Instance[], options: ModelOptions = {}): Promise<string[]> {
   await publish({ model, labels, threshold: 1.01, ...options, policy: { ...policy, ...options.policy } });
   const ids: string[] = [];
@@ -75,7 +75,7 @@ const answerOf = async (id: string): Promise<Answer> =>
   (await expectOk(call("GET", `/v1/questions/${id}`, { token: "ask-token" }))).json();
 
 describe("review in Label Studio", () => {
-  it("takes questions out as tasks, and annotations in as answers", async () => {
+  it("exports questions as tasks, and imports annotations as answers", async () => {
     const ids = await queue(
       "studio",
       [1, 2, 3, 4, 5].map((seed) => instance(seed)),
@@ -108,7 +108,7 @@ describe("review in Label Studio", () => {
     const imported = await (await expectOk(send("studio", file))).json<{ refused: { id: string; reason: string }[] }>();
     expect(imported).toMatchObject({ accepted: 2, skipped: 1 });
     expect(imported.refused.map(({ id }) => id)).toEqual([ids[3], ids[4], "studio~north~never", "open~north~other"]);
-    expect(imported.refused[0]?.reason).toContain("differ");
+    expect(imported.refused[0]?.reason).toContain("disagree");
     expect(imported.refused[1]?.reason).toContain("unheard of");
     expect(await answerOf(ids[0] as string)).toMatchObject({ status: "answered", label: dog, rung: "human" });
     expect(await answerOf(ids[1] as string)).toMatchObject({ status: "answered", label: neither });
@@ -120,7 +120,7 @@ describe("review in Label Studio", () => {
     expect(await answerOf(ids[0] as string)).toMatchObject({ label: cat });
   });
 
-  it("changes nothing where a file is none of its exports", async () => {
+  it("changes nothing for a file that is not an export", async () => {
     const [id] = await queue("spoilt", [instance(1)]);
     const [task] = (await tasksOf("spoilt")) as [Task];
     const good = annotated(task, cat);
@@ -143,7 +143,7 @@ describe("review in Label Studio", () => {
     expect(await answerOf(id as string)).toMatchObject({ status: "open" });
   });
 
-  it("shows pictures as PNGs with every pixel as it was asked", async () => {
+  it("exports images as PNGs with the same pixels", async () => {
     for (const channels of [1, 3, 4] as const) {
       const input: ImageInput = { kind: "image", size: [2, 3], channels, scale: 1 / 255, offset: 0 };
       const pixels = Array.from({ length: 2 }, (_, y) =>
@@ -188,20 +188,20 @@ describe("a label of annotations", () => {
   const task = { data: { upriver_id: "m~r~1", region: "r" } };
   const read = (file: unknown) => labelOf(labelStudioExportSchema.parse([file])[0] as never);
 
-  it("is what all who annotated say", () => {
+  it("is the one on which all annotators agree", () => {
     expect(read(annotated(task, cat, cat))).toEqual({ ok: true, value: cat });
     expect(read(annotated(task))).toEqual({ ok: true, value: null });
     expect(read({ data: task.data })).toEqual({ ok: true, value: null });
     expect(read(annotated(task, cat, dog)).ok).toBe(false);
   });
 
-  it("is what the ground truth says, where one is marked", () => {
+  it("is that of the ground truth, if one is marked", () => {
     const file = annotated(task, cat, dog);
     const annotations = file.annotations.map((one, i) => ({ ...one, ground_truth: i === 1 }));
     expect(read({ ...file, annotations })).toEqual({ ok: true, value: dog });
   });
 
-  it("is one: several choices are none, and other controls do not count", () => {
+  it("needs exactly one choice, and ignores other controls", () => {
     const choices = { from_name: "label", to_name: "instance", type: "choices", value: { choices: [cat, dog] } };
     expect(read({ ...task, annotations: [{ result: [choices] }] }).ok).toBe(false);
     const other = { ...choices, from_name: "quality" };

@@ -8,7 +8,7 @@ beforeAll(async () => {
 });
 
 describe("the server", () => {
-  it("says that it lives and is ready, to anybody", async () => {
+  it("reports liveness and readiness without a token", async () => {
     for (const path of ["/v2/health/live", "/v2/health/ready"]) {
       const response = await call("GET", path, { token: null });
       expect(response.status).toBe(200);
@@ -16,7 +16,7 @@ describe("the server", () => {
     }
   });
 
-  it("names itself and its extensions, with and without a slash", async () => {
+  it("returns its name and extensions, with and without a trailing slash", async () => {
     for (const path of ["/v2", "/v2/"]) {
       const metadata = await (await expectOk(call("GET", path, { token }))).json();
       const extensions = ["binary_tensor_data", "classification", "parameters"];
@@ -27,7 +27,7 @@ describe("the server", () => {
 });
 
 describe("infer", () => {
-  it("answers as ask does, a row of the columns each", async () => {
+  it("answers each row like ask", async () => {
     const inferred = await infer("easy", { id: "42", inputs: tensors() });
     const answers = await answersOf("easy", rows);
     expect(inferred).toMatchObject({ model_name: "easy", model_version: "1", id: "42" });
@@ -48,7 +48,7 @@ describe("infer", () => {
     expect(regions).toEqual(["north", "south", "world"]);
   });
 
-  it("takes columns upright, in any numeric datatype, nested or flat, and regions as a parameter", async () => {
+  it("accepts column vectors, any numeric datatype, nested or flat data, and the region as a parameter", async () => {
     const plain = await infer("easy", { inputs: tensors({ x0: [1, 2] }), parameters: { region: "south" } });
     for (const datatype of ["UINT8", "INT16", "UINT32", "INT64", "UINT64", "FP16", "FP32"]) {
       const inputs = [{ name: "x0", datatype, shape: [2, 1], data: [[1], [2]] }];
@@ -58,7 +58,7 @@ describe("infer", () => {
     }
   });
 
-  it("gives the edge's own answer, and another's with escalate", async () => {
+  it("returns the edge's answer, or a higher rung's with escalate", async () => {
     const inputs = tensors();
     expect(output(await infer("hard", { inputs }), "rung").data).toEqual(["edge", "edge", "edge"]);
     // The origin loads the network for the first question.
@@ -68,14 +68,14 @@ describe("infer", () => {
     expect(output(escalated, "scores").data).toEqual(scoresOf(await answersOf("hard", rows, { accept: "rule" })));
   });
 
-  it("gives the best answer so far where nobody is sure, and the id to ask for more", async () => {
+  it("returns the provisional answer and the question's id if no rung accepts", async () => {
     const open = await infer("open", { inputs: tensors(), parameters: { escalate: true } });
     expect(output(open, "status").data).toEqual(["open", "open", "open"]);
     const id = output(open, "id").data[0];
     expect((await call("GET", `/v1/questions/${id}`, { token })).status).toBe(202);
   });
 
-  it("gives the outputs that are asked for, in that order, and classes by their score", async () => {
+  it("returns the requested outputs in their order, and classes by score", async () => {
     const outputs = [{ name: "scores", parameters: { classification: 2 } }, { name: "label" }];
     const inferred = await infer("easy", { inputs: tensors(), outputs });
     expect(inferred.outputs.map(({ name }) => name)).toEqual(["scores", "label"]);
@@ -91,8 +91,8 @@ describe("infer", () => {
   });
 });
 
-describe("who asks", () => {
-  it("is bound to the token's regions, and asks once under a key, as with ask", async () => {
+describe("the caller", () => {
+  it("is limited to the token's regions, and can use an idempotency key, as with ask", async () => {
     const inputs = tensors({ x0: [0.7], region: ["south"] });
     expect((await call("POST", "/v2/models/easy/infer", { token: "north-token", body: { inputs } })).status).toBe(403);
     const headers = { "idempotency-key": "oip-1" };

@@ -15,8 +15,8 @@ beforeAll(async () => {
 
 const regions: Regions = { from: "header", name: "x-upriver-region", keys: ["north"], parent: "world" };
 
-describe("a published request", () => {
-  it("in JSON is understood, and refused where its data does not fit its own shape", async () => {
+describe("an example request of the specification", () => {
+  it("in JSON is read, and rejected if its data does not match its shape", async () => {
     const input0 = { name: "input0", shape: [2, 2], datatype: "UINT32", data: [1, 2, 3, 4] };
     const input1 = { name: "input1", shape: [3], datatype: "BOOL", data: [true] };
     const example = { id: "42", inputs: [input0, input1], outputs: [{ name: "output0" }] };
@@ -31,7 +31,7 @@ describe("a published request", () => {
     expect(await answered.json()).toMatchObject({ id: "42", model_name: "mymodel" });
   });
 
-  it("in binary is read to its last byte", async () => {
+  it("in binary form is read completely", async () => {
     const sized = (binary_data_size: number) => ({ parameters: { binary_data_size } });
     const head = (shape: number[], outputs?: object[]) => ({
       model_name: "mymodel",
@@ -54,7 +54,7 @@ describe("a published request", () => {
     expect((await response.arrayBuffer()).byteLength).toBe(jsonBytes + 4 * 3 * 4);
   });
 
-  it("of TensorFlow Serving is answered, a prediction each", async () => {
+  it("of TensorFlow Serving gets one prediction for each instance", async () => {
     const body = { instances: [1.0, 2.0, 5.0] };
     const response = await expectOk(call("POST", "/v1/models/half:predict", { token, body }));
     const { predictions } = await response.json<{ predictions: object[] }>();

@@ -42,7 +42,7 @@ const refusals: [string, number, string, CallOptions, RegExp][] = [
   ["an empty body", 400, infer, { token, raw: "" }, /empty body/],
   ["a body too large", 413, infer, { token, raw: `"${"x".repeat(bodyMaxBytes)}"` }, /4194304 bytes/],
   ["no inputs", 400, infer, of(), /inputs/],
-  ["an unknown input", 400, infer, of({ ...x0, name: "x9" }), /names x0, x1, x2, x3, region.*input 'x9'/],
+  ["an unknown input", 400, infer, of({ ...x0, name: "x9" }), /among x0, x1, x2, x3, region.*input 'x9'/],
   ["an input twice", 400, infer, of(x0, x0), /x0 must be present once/],
   ["inputs of different batches", 400, infer, of(x0, { ...x0, name: "x1", shape: [1], data: [1] }), /x1.*shape \[2\]/],
   ["an unknown datatype", 400, infer, of({ ...x0, datatype: "BF16" }), /datatype/],
@@ -124,7 +124,7 @@ const refusals: [string, number, string, CallOptions, RegExp][] = [
 
 describe("bad input", () => {
   it.each(refusals)(
-    "%s is %i in the protocol's own words, and nothing is stored",
+    "%s is %i in the form of the protocol, and stores nothing",
     async (_, status, path, options, what) => {
       const before = await stored();
       const response = await call("POST", path, options);

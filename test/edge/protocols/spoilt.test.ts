@@ -14,7 +14,7 @@ beforeAll(async () => {
   await publish({ model: "open" });
 });
 
-describe("whatever comes", () => {
+describe("corrupted requests", () => {
   const random = seeded(20_261_120);
   const below = (n: number) => Math.floor(random() * n);
   const pick = <T>(values: readonly T[]): T => values[below(values.length)] as T;
@@ -69,7 +69,7 @@ describe("whatever comes", () => {
     return { path, options: { token, raw: raw.slice(0, cut), headers: isInfer ? { [jsonLengthHeader]: length } : {} } };
   }
 
-  it("is answered or refused, and never breaks anything", { timeout: 120_000 }, async () => {
+  it("are answered or rejected, and never cause an unexpected error", { timeout: 120_000 }, async () => {
     const before = await stored();
     const statuses = new Map<number, number>();
     for (let i = 0; i < 1_500; i++) {

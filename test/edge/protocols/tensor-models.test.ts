@@ -35,8 +35,8 @@ beforeAll(async () => {
   asked = (await response.json<{ answers: TensorAnswer[] }>()).answers;
 });
 
-describe("a model of tensors", () => {
-  it("is described by its own inputs and outputs, and is ready", async () => {
+describe("a tensor model", () => {
+  it("is described by its inputs and outputs, and is ready", async () => {
     const metadata = await (await expectOk(call("GET", "/v2/models/pair", { token }))).json();
     expect(faultsOf("modelMetadata", metadata)).toEqual([]);
     expect(metadata).toEqual({
@@ -53,7 +53,7 @@ describe("a model of tensors", () => {
     await expectOk(call("GET", "/v2/models/pair/versions/1/ready", { token }));
   });
 
-  it("infers as it answers, in JSON and in bytes", async () => {
+  it("infers the same as ask, in JSON and in bytes", async () => {
     const inferred = await infer("pair", { id: "a", inputs });
     expect(inferred).toMatchObject({ model_name: "pair", model_version: "1", id: "a" });
     expect(output(inferred, "embedding")).toMatchObject({ datatype: "FP32", shape: [2, 6], data: flat("embedding") });
@@ -71,7 +71,7 @@ describe("a model of tensors", () => {
     expect(await first.json()).toMatchObject({ outputs: [{ data: flat("embedding") }, {}] });
   });
 
-  it("gives the largest values of an output, with their indexes", async () => {
+  it("returns the largest values of an output with their indexes", async () => {
     const outputs = [{ name: "embedding", parameters: { classification: 2 } }];
     const best = output(await infer("pair", { inputs, outputs }), "embedding");
     expect(best).toMatchObject({ datatype: "BYTES", shape: [2, 2] });
@@ -91,14 +91,14 @@ describe("a model of tensors", () => {
     expect(byColumn.outputs.pixels).toEqual(asked.map(({ outputs }) => outputs.pixels));
   });
 
-  it("gives its one output without a name", async () => {
+  it("returns its only output without a name", async () => {
     const instances = rows.map(({ picture, place }) => ({ what: picture, where: place }));
     const { predictions } = await predict<{ predictions: number[][] }>("singly", { instances });
     expect(predictions.map((scores) => scores.length)).toEqual([4, 4]);
     for (const scores of predictions) expect(scores.reduce((sum, score) => sum + score, 0)).toBeCloseTo(1, 5);
   });
 
-  it("refuses what it does not take", async () => {
+  it("rejects inputs that do not match", async () => {
     const [picture, place] = inputs as [object, object];
     const refused: [object[], RegExp][] = [
       [[picture], /input 'place'/],

@@ -32,7 +32,7 @@ async function answersOf(model: string, instances: object[]): Promise<Answer[]> 
 const scoresOf = ({ scores }: Answer) => Object.values(scores).map(Math.fround);
 
 describe("predict", () => {
-  it("takes instances row by row, and answers as ask does", async () => {
+  it("accepts instances in row format, and answers like ask", async () => {
     const { predictions } = await predict<{ predictions: Row[] }>("easy", { instances: rows });
     const answers = await answersOf("easy", rows);
     expect(predictions.map(({ scores }) => scores)).toEqual(answers.map(scoresOf));
@@ -43,14 +43,14 @@ describe("predict", () => {
     expect(predictions.map(({ id }) => id.split("~")[1])).toEqual(["north", "south"]);
   });
 
-  it("takes inputs column by column, and answers so", async () => {
+  it("accepts inputs in column format, and answers in it", async () => {
     const inputs = { region: ["north", "south"], x0: [0.1, 0.2], x1: [[1], [1]] };
     const { outputs } = await predict<{ outputs: Record<keyof Row, unknown[]> }>("easy", { inputs });
     expect(outputs.scores).toEqual((await answersOf("easy", rows)).map(scoresOf));
     expect(outputs.rung).toEqual(["edge", "edge"]);
   });
 
-  it("needs no name where there is one input", async () => {
+  it("needs no name for a single input", async () => {
     const answers = await answersOf("single", [{ x: 1 }, { x: -2 }, { x: null }]);
     const named = { instances: [{ x: 1 }, { x: -2 }, {}] };
     for (const body of [{ instances: [1, -2, null] }, { instances: [[1], [-2], [null]] }, named]) {
@@ -63,7 +63,7 @@ describe("predict", () => {
     expect(south.predictions[0]?.id).toContain("~south~");
   });
 
-  it("escalates by the signature 'escalate'", async () => {
+  it("escalates with the signature 'escalate'", async () => {
     await ask("hard", { instance: instance() });
     const edge = await predict<{ predictions: Row[] }>("hard", { instances: rows, signature_name: "serving_default" });
     expect(edge.predictions.map(({ rung }) => rung)).toEqual(["edge", "edge"]);
@@ -73,7 +73,7 @@ describe("predict", () => {
     expect(open.predictions.map(({ status }) => status)).toEqual(["open", "open"]);
   });
 
-  it("is answered by the version of the path", async () => {
+  it("answers with the version in the path", async () => {
     for (const version of ["1", "2"]) {
       const { predictions } = await predict<{ predictions: Row[] }>(`two/versions/${version}`, { instances: rows });
       expect(predictions.map((row) => row.version)).toEqual([version, version]);
@@ -82,7 +82,7 @@ describe("predict", () => {
 });
 
 describe("metadata", () => {
-  it("gives the signatures with their tensors, of the version that is asked for", async () => {
+  it("returns the signatures with their tensors, of the requested version", async () => {
     const response = await expectOk(call("GET", "/v1/models/two/metadata", { token }));
     const { model_spec, metadata } = await response.json<{ model_spec: object; metadata: Definitions }>();
     expect(model_spec).toEqual({ name: "two", signature_name: "", version: "2" });

@@ -13,13 +13,13 @@ beforeAll(async () => {
   await publish({ model: "two", seed: 4, threshold: 0, version: 2 });
 });
 
-describe("a version of the path", () => {
+describe("a version in the path", () => {
   it("is described", async () => {
     const two = await (await expectOk(call("GET", "/v2/models/two/versions/1", { token }))).json();
     expect(two).toMatchObject({ name: "two", versions: ["2", "1"] });
   });
 
-  it("is ready, in each version that it has", async () => {
+  it("is ready, for each version of the model", async () => {
     for (const path of ["two", "two/versions/1", "two/versions/2"]) {
       const response = await expectOk(call("GET", `/v2/models/${path}/ready`, { token }));
       expect(await response.json()).toEqual({ name: "two", ready: true });
@@ -33,7 +33,7 @@ describe("a version of the path", () => {
     }
   });
 
-  it("answers; without one, the version that serves", async () => {
+  it("answers; without one, the served version does", async () => {
     const inputs = tensors({ x0: [1] });
     const newest = await infer("two", { inputs });
     const byVersion = async (version: number) =>
@@ -50,7 +50,7 @@ describe("a version of the path", () => {
 });
 
 describe("a region's own head", () => {
-  it("answers on the version that is asked for, and says so", async () => {
+  it("answers on the requested version, and names it", async () => {
     const { manifest } = await publish({ model: "headed", seed: 5, threshold: 0 });
     await publish({ model: "headed", seed: 6, threshold: 0, version: 2 });
     const { backbone, head, rule } = manifest.thin;
