@@ -33,6 +33,8 @@ describe("the OpenAPI document", () => {
     for (const route of routes) {
       const operation = document.paths[pathOf(route)]?.[route.method.toLowerCase()];
       expect(operation?.["x-scope"]).toBe(route.scope);
+      expect(operation?.summary).toMatch(/^[A-Z]/);
+      for (const parameter of operation?.parameters ?? []) expect(parameter.description).toMatch(/\w/);
       expect(operation?.security).toEqual(route.scope === "public" ? [] : [{ token: [] }]);
     }
   });

@@ -20,6 +20,7 @@ export interface OpenApi {
 export interface Operation {
   operationId: string;
   summary: string;
+  description: string;
   security: Json[];
   "x-scope": string;
   parameters: Json[];

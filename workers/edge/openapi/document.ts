@@ -58,10 +58,16 @@ function operationOf(route: Route): Operation {
   return {
     operationId: `${method.toLowerCase()} ${path}`,
     summary: sentenceCase(operation),
+    description: scope === "public" ? "Needs no token." : `Needs a token with the scope \`${scope}\`.`,
     security: scope === "public" ? [] : [{ token: [] }],
     "x-scope": scope,
     parameters: [
-      ...named.map((name) => ({ name, in: "path", required: true, schema: { type: "string" } })),
+      ...named.map((name) => ({
+        ...pathParameter(name, path),
+        in: "path",
+        required: true,
+        schema: { type: "string" },
+      })),
       ...parametersOf("query", contract.query),
       ...parametersOf("header", contract.headers),
     ],
@@ -79,6 +85,19 @@ function operationOf(route: Route): Operation {
       },
     },
   };
+}
+
+const pathDescriptions: Readonly<Record<string, string>> = {
+  model: "Name of the model; GET /v1/models lists them",
+  region: "Name of the region; GET /v1/models/{model}/regions lists them",
+  version: "Number of the version; GET /v1/models/{model}/versions lists them",
+  sha256: "SHA-256 of the blob in lower-case hex; a manifest lists its blobs",
+};
+
+function pathParameter(name: string, path: string): Json {
+  if (name !== "id") return { name, description: pathDescriptions[name] };
+  const isTraining = path.includes("/trainings/");
+  return { name, description: isTraining ? "Id of the training" : "Id of the question, from its answer" };
 }
 
 function sentenceCase(text: string): string {
