@@ -19,7 +19,7 @@ describe("signatures", () => {
     for (const other of changed) expect(await signatureFault(other, publicKeys)).toMatch(/does not match/);
     const added = { ...signed, c: 1 };
     expect(await signatureFault(added, publicKeys)).toMatch(/does not match/);
-    expect(await signatureFault(document, publicKeys)).toMatch(/not signed/);
+    expect(await signatureFault(document, publicKeys)).toMatch(/no signature/);
   });
 
   it("are those of pinned keys alone, two of which may be valid", async () => {

@@ -27,7 +27,7 @@ beforeAll(async () => {
     ({ page } = await openConsole(browser, { edge: url, token: tokens.admin, path: "ladder" }));
     await page.waitForSelector("[data-rung]");
   }
-  const teachFrom = Date.parse("2025-06-01");
+  const teachFrom = Date.parse("2025-06-24");
   playing = play(client, storefront, await storefront.load({}), { ...times, teachFrom, onProgress: () => {} });
 });
 afterAll(async () => {

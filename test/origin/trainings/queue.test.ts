@@ -107,8 +107,10 @@ describe("trainings", () => {
 
   it("continue at their step after the origin was killed", async () => {
     const { id } = await queue.trainings.enqueue("shop", order);
-    await queue.until(() => queue.trainings.get("shop", id).step === "train");
-    // The killed origin does nothing more; a new one opens its store.
+    // The step is on disk; the killed origin does nothing more, and a new one opens its store.
+    await expect
+      .poll(async () => (await new TrainingStore(path).all()).find((one) => one.id === id)?.step)
+      .toBe("train");
     const next = new ControlledQueue(path);
     await next.trainings.open();
     await next.end();
