@@ -137,21 +137,23 @@ async function trainElsewhere(input: Input, widths: number[], rows: Row[]): Prom
     rows.map(({ label }) => recipe.labels.indexOf(label)),
     "int32",
   );
-  const values = tf.concat(rows.map(({ instance, region }) => encoded(input, instance, region)));
+  const encodedRows = rows.map(({ instance, region }) => encoded(input, instance, region));
+  const width = encodedRows[0]?.length as number;
+  const values = tf.tensor2d(Float32Array.from(encodedRows.flatMap((row) => [...row])), [rows.length, width]);
   await model.fit(values, tf.oneHot(classes, recipe.labels.length), {
     ...{ epochs: 10, batchSize: 64, verbose: 0, shuffle: false },
   });
   return model;
 }
 
-function encoded(input: Input, instance: Instance, region: string): tf.Tensor2D {
+function encoded(input: Input, instance: Instance, region: string): Float32Array {
   const values = encode(input, instance, { region, extraColumns: ["region"] });
   if (!values.ok) throw new Error(JSON.stringify(values.error));
-  return tf.tensor2d(values.value, [1, values.value.length]);
+  return values.value;
 }
 
 function labelOf(name: "thin" | "full", instance: Instance, region: string): string {
-  const scores = trained[name]?.predict(encoded(inputs[name], instance, region)) as tf.Tensor;
+  const scores = trained[name]?.predict(tf.tensor([[...encoded(inputs[name], instance, region)]])) as tf.Tensor;
   return recipe.labels[argMax(scores.dataSync())] as string;
 }
 
