@@ -60,6 +60,12 @@ const kinds: [string, z.ZodType, unknown, string][] = [
     { a: "d" },
     'a must be one of "b", "c"; received "d".',
   ],
+  [
+    "an unknown field of the body",
+    z.strictObject({ a: z.int(), b: z.int().optional() }),
+    { a: 1, c: 1 },
+    "c is not a known field; allowed: a, b.",
+  ],
   ["an unknown field", z.strictObject({ a: z.strictObject({}) }), { a: { b: 1 } }, "a.b is not a known field of a."],
   [
     "no type of a union",

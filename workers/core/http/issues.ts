@@ -20,14 +20,24 @@ export interface InvalidField {
 const maxErrors = 20;
 
 /** Says what is wrong with `value` by the issues that a schema found, in sentences of our own. */
-export function invalidFields(issues: readonly Issue[], value: unknown): InvalidField[] {
-  return issues.flatMap((issue) => fieldsOf(issue, value, [])).slice(0, maxErrors);
+export function invalidFields(issues: readonly Issue[], value: unknown, schema?: ZodType): InvalidField[] {
+  return issues
+    .flatMap((issue) => fieldsOf(issue, value, []))
+    .slice(0, maxErrors)
+    .map((field) => withAllowed(field, schema));
+}
+
+// An unknown field of the whole body: the fields that its schema has are the likely remedy.
+function withAllowed(field: InvalidField, schema: ZodType | undefined): InvalidField {
+  const { shape } = (schema ?? {}) as { shape?: Record<string, unknown> };
+  if (!shape || field.message !== `${field.path} is not a known field.`) return field;
+  return { ...field, message: `${field.path} is not a known field; allowed: ${Object.keys(shape).join(", ")}.` };
 }
 
 /** Checks a value by a schema: what is wrong, in sentences; empty where it fits. */
 export function invalidFieldsOf(schema: ZodType, value: unknown): InvalidField[] {
   const result = schema.safeParse(value);
-  return result.success ? [] : invalidFields(result.error.issues, value);
+  return result.success ? [] : invalidFields(result.error.issues, value, schema);
 }
 
 /** The sentence of an invalid field: "share must be a number above 0 and below 1; received 5." */

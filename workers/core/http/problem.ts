@@ -93,7 +93,7 @@ export function parseJson<T>(bytes: ArrayBuffer | Uint8Array, schema: ZodType<T>
   const mistake = explain?.(body);
   throw new FaultError({
     kind: "invalid",
-    errors: mistake ? [mistake] : invalidFields(result.error.issues, body),
+    errors: mistake ? [mistake] : invalidFields(result.error.issues, body, schema),
   });
 }
 
