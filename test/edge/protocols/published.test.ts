@@ -21,7 +21,7 @@ describe("an example request of the specification", () => {
     const input1 = { name: "input1", shape: [3], datatype: "BOOL", data: [true] };
     const example = { id: "42", inputs: [input0, input1], outputs: [{ name: "output0" }] };
     expect(faultsOf("inferRequest", example)).toEqual([]);
-    expect(await refusalOf({ body: example })).toMatch(/inputs\.1 must be shape \[3\]: 3 values/);
+    expect(await refusalOf({ body: example })).toMatch(/inputs\.1 must be of shape \[3\], with 3 values/);
     const whole = { ...example, inputs: [input0, { ...input1, data: [true, false, true] }] };
     expect(await refusalOf({ body: whole })).toMatch(/output 'output0'/);
     const { outputs: _, ...all } = whole;
