@@ -5,7 +5,7 @@ import { expectedResponse, problemResponse, unexpectedResponse } from "#core/htt
 import { findToken, hasScope, type Token } from "#core/tokens.ts";
 import { type Span, spanOf, traceHeaders } from "#core/trace-context.ts";
 import type { Call, Route } from "./call.ts";
-import { type Node, nodeOf } from "./node.ts";
+import { type EdgeNode, nodeOf } from "./node.ts";
 import { routes } from "./routes/index.ts";
 
 const corsMaxAgeSeconds = 3600;
@@ -78,7 +78,7 @@ async function respond(route: Route, context: AppContext, span: Span): Promise<R
   }
 }
 
-async function authorise(route: Route, node: Node, authorization: string | null): Promise<Token | null> {
+async function authorise(route: Route, node: EdgeNode, authorization: string | null): Promise<Token | null> {
   if (route.scope === "public") return null;
   const token = await findToken(node.tokens, authorization);
   if (!token && route.scope === "ask" && node.isPublic && authorization === null) return null;
@@ -88,7 +88,7 @@ async function authorise(route: Route, node: Node, authorization: string | null)
   return token;
 }
 
-function callOf(context: AppContext, node: Node, token: Token | null, span: Span): Call {
+function callOf(context: AppContext, node: EdgeNode, token: Token | null, span: Span): Call {
   return {
     request: context.req.raw,
     env: context.env,

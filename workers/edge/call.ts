@@ -3,45 +3,45 @@ import { FaultError } from "#core/http/fault.ts";
 import { hasScope, mayUseModel, mayUseRegion, type Scope, type Token } from "#core/tokens.ts";
 import type { Span } from "#core/trace-context.ts";
 import type { Contract } from "./contract.ts";
-import type { Node } from "./node.ts";
+import type { EdgeNode } from "./node.ts";
 
-/** One request on its way through the edge. */
+/** A request that the edge handles. */
 export interface Call {
   request: Request;
   env: Env;
-  node: Node;
-  /** The token that asks; null where the public may. */
+  node: EdgeNode;
+  /** The caller's token; null for a public request. */
   token: Token | null;
   /** This request's part of its trace. */
   span: Span;
   params: Record<string, string>;
   query: (name: string) => string | null;
-  /** Goes on after the response. */
+  /** Continues `work` after the response. */
   later: (work: Promise<unknown>) => void;
 }
 
-/** A route of the edge: who may use it, and what it does. */
+/** A route of the edge: its path, the scope it needs and its handler. */
 export interface Route {
   method: "GET" | "POST" | "PUT" | "DELETE";
   path: string;
-  /** `public` needs no token, `any` a token of whatever scopes; `ask` none either where PUBLIC_ASK is on. */
+  /** `public` needs no token; `any` needs a token with any scope; `ask` needs none where PUBLIC_ASK is on. */
   scope: Scope | "public" | "any";
-  /** What it does, as problem documents and the OpenAPI document name it. */
+  /** The name of the operation in problem documents and the OpenAPI document. */
   operation: string;
   contract: Contract;
-  /** How it says what it refuses, where that is not by a problem document. */
+  /** Builds the response for a refusal, where that is not a problem document. */
   refuse?: (problem: Problem) => Response;
   handle: (call: Call) => Promise<Response> | Response;
 }
 
 const publicOwner = "public";
 
-/** The id that questions keep as their asker's. */
+/** Returns the owner id that is stored with questions. */
 export function ownerOf({ token }: Call): string {
   return token?.id ?? publicOwner;
 }
 
-/** The asker whose questions may be read; null for an admin, who may read all. */
+/** Returns the owner whose questions the caller may read; null for an admin, who may read all. */
 export function readerOf(call: Call): string | null {
   return isAdmin(call) ? null : ownerOf(call);
 }
@@ -55,20 +55,20 @@ export function requireScope({ token }: Call, scope: Scope): void {
   if (!token || !hasScope(token, scope)) throw new FaultError({ kind: "forbidden", needs: `scope '${scope}'` });
 }
 
-/** Throws unless the name is one that a model can have, and the call's token may use it. */
+/** Throws unless the name is a valid model name and the call's token may use the model. */
 export function requireModel({ token }: Call, model: string): void {
   if (!modelNameSchema.safeParse(model).success) throw unknownModel(model);
   if (token && !mayUseModel(token, model)) throw new FaultError({ kind: "forbidden", needs: `model '${model}'` });
 }
 
-/** The model that a call's path names, once the call may use it. */
+/** Returns the model in the call's path. Throws unless the call may use it. */
 export function modelOf(call: Call): string {
   const model = call.params.model as string;
   requireModel(call, model);
   return model;
 }
 
-/** The fault for a model that nobody published. */
+/** Returns the fault for a model that is not published. */
 export function unknownModel(model: string): FaultError {
   return new FaultError({
     kind: "not-found",

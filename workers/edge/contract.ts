@@ -1,9 +1,9 @@
 import type { ZodType } from "zod";
 
-/** What a body may be, by its media type: a schema, or bytes. */
+/** The content of a body by media type: a schema or bytes. */
 export type Content = Readonly<Record<string, ZodType | "bytes">>;
 
-/** Something that a query or a header may say. */
+/** A query parameter or a header. */
 export interface Parameter {
   description: string;
   type: "string" | "integer" | "boolean";
@@ -11,29 +11,29 @@ export interface Parameter {
   isRequired?: boolean;
 }
 
-/** Parameters by name. */
-export type Parameters = Readonly<Record<string, Parameter>>;
+/** The parameters of a route, by name. */
+export type ParameterMap = Readonly<Record<string, Parameter>>;
 
-/** What goes into a route and comes out of it, as the OpenAPI document has it. Problems are every route's. */
+/** The inputs and replies of a route in the OpenAPI document. Every route can also reply with a problem. */
 export interface Contract {
-  query?: Parameters;
-  headers?: Parameters;
+  query?: ParameterMap;
+  headers?: ParameterMap;
   body?: Content;
-  /** By status; null where there is no body. */
+  /** The content of each reply, by status. */
   replies: Readonly<Record<number, Content>>;
 }
 
-/** JSON by a schema. */
+/** Describes JSON content by its schema. */
 export function json(schema: ZodType): Content {
   return { "application/json": schema };
 }
 
-/** Bytes of some type. */
+/** Describes content as bytes of a media type. */
 export function bytes(type = "application/octet-stream"): Content {
   return { [type]: "bytes" };
 }
 
-/** Waits up to N seconds for what is not there yet: `Prefer: wait=N`. */
-export const preferWait: Parameters = {
-  prefer: { description: "wait=N: up to N seconds for what is not there yet", type: "string" },
+/** The header `Prefer: wait=N`: wait up to N seconds for a result. */
+export const preferWait: ParameterMap = {
+  prefer: { description: "wait=N: wait up to N seconds for a result that is not available yet", type: "string" },
 };

@@ -9,19 +9,19 @@ import { IsolateCounts } from "./metrics/isolate-counts.ts";
 
 const memoryBudgetBytes = 48 * 1024 * 1024;
 
-/** A value read from outside, and when it is to be read again. */
-export interface Timed<T> {
+/** A value read from outside, with the time until which it is fresh. */
+export interface Expiring<T> {
   value: T;
   freshUntil: number;
 }
 
 const logChoices = ["escalated", "all", "off"] as const;
 
-/** `escalating`: what leaves the edge. */
+/** Which answers the edge logs. `escalated`: those of questions that leave the edge. */
 export type LogAnswers = (typeof logChoices)[number];
 
-/** What an isolate holds in memory: its settings, and what it has loaded. Only values, never promises. */
-export interface Node {
+/** What an isolate holds in memory: its settings and what it has loaded. Only values, never promises. */
+export interface EdgeNode {
   id: string;
   isPublic: boolean;
   /** Which of its answers the edge logs. */
@@ -33,19 +33,19 @@ export interface Node {
   deploymentKeys: PublicKeys;
   manifests: Map<string, Manifest>;
   models: ByteLru<Network | TensorModel>;
-  /** The versions that can't be run, and why. */
+  /** The versions that can't be run, with the reason. */
   broken: Map<string, string>;
   heads: ByteLru<HeadWeights>;
-  pointers: Map<string, Timed<ModelPointer>>;
-  headPointers: Map<string, Timed<HeadPointer>>;
+  pointers: Map<string, Expiring<ModelPointer>>;
+  headPointers: Map<string, Expiring<HeadPointer>>;
   counts: IsolateCounts;
 }
 
-const nodes = new WeakMap<object, Node>();
-let lastNode: { settings: string; node: Node } | null = null;
+const nodes = new WeakMap<object, EdgeNode>();
+let lastNode: { settings: string; node: EdgeNode } | null = null;
 
-/** This isolate's node. Throws, naming the option, when a setting is wrong. */
-export function nodeOf(env: Env): Node {
+/** Returns this isolate's node. Throws an error that names the option when a setting is wrong. */
+export function nodeOf(env: Env): EdgeNode {
   const known = nodes.get(env);
   if (known) return known;
   const settings = JSON.stringify(Object.entries(env).filter(([, value]) => typeof value === "string"));
@@ -55,7 +55,7 @@ export function nodeOf(env: Env): Node {
   return node;
 }
 
-function createNode(env: Env): Node {
+function createNode(env: Env): EdgeNode {
   const headsBudget = memoryBudgetBytes / 4;
   if (env.PUBLIC_ASK !== "on" && env.PUBLIC_ASK !== "off") throw new Error('PUBLIC_ASK must be "on" or "off"');
   const logAnswers = logChoices.find((choice) => choice === env.LOG_ANSWERS);

@@ -4,8 +4,9 @@ import { manifestOf, modelNames } from "./artefacts/models.ts";
 import { nodeOf } from "./node.ts";
 
 /**
- * The Worker's cron: has the next rung train each model that is due, by its policy's `originEverySeconds`. The registry
- * says which are, so that each is trained once a period however often the cron runs; what fails is due at the next tick.
+ * Runs on the Worker's cron: asks the next rung to train each model that is due by its policy's `originEverySeconds`.
+ * The registry records the trainings, so each model is trained once a period however often the cron runs. A failed
+ * request is sent again at the next run.
  */
 export async function scheduled({ scheduledTime }: ScheduledController, env: Env): Promise<void> {
   if (env.NEXT_RUNG_URL === "") return;
@@ -25,14 +26,14 @@ async function trainIfDue(env: Env, model: string, at: number): Promise<void> {
   const manifest = await manifestOf({ env, node: nodeOf(env) }, model, stable);
   const originEverySeconds = manifest.task === "classify" ? manifest.policy.originEverySeconds : null;
   if (originEverySeconds === null || !(await registry.claimTraining(originEverySeconds * 1_000, at))) return;
-  const refusal = await refusalOf(env, model);
+  const refusal = await requestTraining(env, model);
   await registry.endTrainingClaim(refusal === null ? at : null);
   const event = refusal === null ? { event: "training-asked" } : { event: "training-not-asked", reason: refusal };
   console.log(JSON.stringify({ ...event, model, at }));
 }
 
-/** Asks the next rung for a training job; why it did not take it, or null where it did or is at it already. */
-async function refusalOf(env: Env, model: string): Promise<string | null> {
+/** Asks the next rung for a training. Returns why it refused; null where it accepted or a training is in progress. */
+async function requestTraining(env: Env, model: string): Promise<string | null> {
   try {
     const response = await fetch(`${env.NEXT_RUNG_URL}/v1/models/${model}/trainings`, {
       method: "POST",

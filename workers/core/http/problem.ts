@@ -41,11 +41,17 @@ function faultOf(error: unknown): Fault | null {
     return { kind: "unavailable", reason: error.message, next: tryAgain };
   }
   const reason = objectFault(error);
-  if (reason !== null) return { kind: "unavailable", reason, next: tryAgain };
+  if (reason !== null) return { kind: "unavailable", reason, next: isOldState(error) ? resetState : tryAgain };
+  if (isArtefactError(error) && error.name === "OldFormatError") {
+    const detail = `${error.artefact} has the format upriver/1 of Upriver 0.1, which this version cannot read.`;
+    return { kind: "unavailable", reason: detail, next: resetState };
+  }
   if (isArtefactError(error)) return { kind: "broken-artefact", artefact: error.artefact, reason: error.reason };
   return null;
 }
 
+const resetState =
+  "Locally: run npm run reset, then npm start. Deployed: run npx wrangler delete, then deploy and publish again.";
 const tryAgain = `Wait ${retryAfterSeconds} seconds and send the request again. A question with the same id is asked once.`;
 
 /**

@@ -1,4 +1,4 @@
-/** Values with a size, least recently used out when a byte budget is full. */
+/** A cache with a byte budget. Drops the least recently used values when the budget is full. */
 export class ByteLru<V> {
   private readonly entries = new Map<string, { value: V; bytes: number }>();
   private readonly budgetBytes: number;
@@ -22,7 +22,7 @@ export class ByteLru<V> {
     return entry.value;
   }
 
-  /** Keeps a value, the newest, even when it alone is over the budget. */
+  /** Stores a value. The newest value stays even when it alone exceeds the budget. */
   set(key: string, value: V, bytes: number): void {
     this.delete(key);
     this.entries.set(key, { value, bytes });

@@ -2,14 +2,15 @@ import { manifestKey } from "#core/artefacts.ts";
 import { type HeadPointer, headPointerSchema, type ModelPointer, modelPointerSchema } from "#core/contract/index.ts";
 import { registryObject } from "#objects/stubs.ts";
 import { type Call, unknownModel } from "../call.ts";
-import type { Timed } from "../node.ts";
+import type { Expiring } from "../node.ts";
+import { readStorage } from "./storage.ts";
 
 const pointerTtlMs = 5_000;
 const kvPointerCacheSeconds = 30;
 
 type Revised = { revision: number };
 
-/** A model's pointer: from memory, then KV, then the registry. Throws not-found for a model nobody published. */
+/** Reads a model's pointer: from memory, then KV, then the registry. Throws not-found for a model that is not published. */
 export async function modelPointer(call: Call, model: string): Promise<ModelPointer> {
   const known = call.node.pointers.get(model);
   if (known && known.freshUntil > Date.now()) return known.value;
@@ -19,14 +20,14 @@ export async function modelPointer(call: Call, model: string): Promise<ModelPoin
   return learn(call.node.pointers, model, await registryObject(call.env, model).pointer());
 }
 
-/** Takes a pointer that the registry gave; an older one than the known changes nothing. */
+/** Remembers a pointer that the registry returned, unless a newer one is known. */
 export function learnPointer(call: Call, pointer: ModelPointer): void {
   learn(call.node.pointers, pointer.model, pointer);
 }
 
 /**
- * A region's head pointer: from memory, then KV. Where KV has none the global head serves, until a reply of the
- * region's object tells of a head (`catchUpHead`): most regions have none, and the registry is far away.
+ * Reads a region's head pointer: from memory, then KV. Where KV has none the global head serves, until a reply of the
+ * region's object carries a newer revision (`catchUpHead`): most regions have no head, and the registry is far away.
  */
 export async function headPointer(call: Call, model: string, base: number, region: string): Promise<HeadPointer> {
   const key = `${model}/${base}/${region}`;
@@ -36,7 +37,7 @@ export async function headPointer(call: Call, model: string, base: number, regio
   return learn(call.node.headPointers, key, near.success ? near.data : { revision: 0, head: null, rule: null });
 }
 
-/** An object said that a region's head has this revision: where that is news, the registry says which head it is. */
+/** Reads a region's head pointer from the registry where `revision` is newer than the known one. */
 export async function catchUpHead(
   call: Call,
   model: string,
@@ -50,12 +51,13 @@ export async function catchUpHead(
   learn(call.node.headPointers, key, await registryObject(call.env, model).headPointer(base, region));
 }
 
+/** Remembers a region's head pointer, unless a newer one is known. */
 export function learnHead(call: Call, model: string, base: number, region: string, pointer: HeadPointer): void {
   learn(call.node.headPointers, `${model}/${base}/${region}`, pointer);
 }
 
 // An isolate never goes back to a lower revision, whatever a slow KV says.
-function learn<T extends Revised>(known: Map<string, Timed<T>>, key: string, next: T): T {
+function learn<T extends Revised>(known: Map<string, Expiring<T>>, key: string, next: T): T {
   const before = known.get(key)?.value;
   const value = before && before.revision > next.revision ? before : next;
   known.set(key, { value, freshUntil: Date.now() + pointerTtlMs });
@@ -63,7 +65,7 @@ function learn<T extends Revised>(known: Map<string, Timed<T>>, key: string, nex
 }
 
 async function fromKv({ env }: Call, key: string): Promise<unknown> {
-  const text = await env.CACHE.get(key, { cacheTtl: kvPointerCacheSeconds });
+  const text = await readStorage(key, () => env.CACHE.get(key, { cacheTtl: kvPointerCacheSeconds }));
   try {
     return text === null ? null : JSON.parse(text);
   } catch {
@@ -72,7 +74,8 @@ async function fromKv({ env }: Call, key: string): Promise<unknown> {
   }
 }
 
-// A look into R2 before the registry: asking an object by name would make one for every name that is tried.
+// R2 is read before the registry: addressing an object creates it, so every name tried would create one.
 async function isPublished({ env }: Call, model: string): Promise<boolean> {
-  return (await env.ARTEFACTS.head(manifestKey(model, 1))) !== null;
+  const key = manifestKey(model, 1);
+  return (await readStorage(key, () => env.ARTEFACTS.head(key))) !== null;
 }

@@ -36,7 +36,7 @@ export async function ask(
   pinned: number | null = null,
 ): Promise<Answer[]> {
   const startedAt = Date.now();
-  const hop = hopOf(call, body);
+  const hop = createHop(call, body);
   const caller = body.caller ?? callerOf(call);
   const drafts = draftsOf(body);
   // The stable version's policy lists the regions. The version that answers may differ by region.
@@ -57,14 +57,14 @@ export async function ask(
     });
     for (const { index, answer, isHere } of await settle(call, manifest, attempts, hop, body.accept === "always")) {
       answers[index] = answer;
-      given.push(givenOf(answer, manifest.version, isHere, isHere ? hereMs : Date.now() - startedAt));
+      given.push(countedAnswer(answer, manifest.version, isHere, isHere ? hereMs : Date.now() - startedAt));
     }
   }
   countRequest(call, pointer.model, { region: questions[0]?.region ?? "", base: versions[0] as number }, given);
   return answers;
 }
 
-function givenOf({ region, rung, status, accepted }: Answer, base: number, isHere: boolean, ms: number): Given {
+function countedAnswer({ region, rung, status, accepted }: Answer, base: number, isHere: boolean, ms: number): Given {
   return {
     region,
     base,
@@ -75,8 +75,8 @@ function givenOf({ region, rung, status, accepted }: Answer, base: number, isHer
   };
 }
 
-/** An answer, and whether the edge gave it: such an answer is counted here, others in the region. */
-type Settled = { index: number; answer: Answer; isHere: boolean };
+/** An answer with its place in the batch. The edge counts the answers it gave; the region counts the others. */
+type PlacedAnswer = { index: number; answer: Answer; isHere: boolean };
 
 async function settle(
   call: Call,
@@ -84,7 +84,7 @@ async function settle(
   attempts: readonly Attempt[],
   hop: Hop,
   takeAll: boolean,
-): Promise<Settled[]> {
+): Promise<PlacedAnswer[]> {
   const hasRegion = manifest.policy.ladder.includes("region");
   const groups = Map.groupBy(attempts, ({ question }) => question.region);
   const settled = await Promise.all(
@@ -92,53 +92,53 @@ async function settle(
       const up = group.filter(({ edge }) => hasRegion && !edge.answer.accepted && !takeAll);
       const down = group.filter(({ edge }) => !hasRegion || edge.answer.accepted || takeAll);
       if (call.node.logAnswers === "all") {
-        logLine(lineOf(call, "answered", down), outcomeOf(down.map(({ edge }) => edge.answer)));
+        logLine(logLineOf(call, "answered", down), outcomeOf(down.map(({ edge }) => edge.answer)));
       }
-      if (!hasRegion) return down.map(edgeAnswer);
+      if (!hasRegion) return down.map(placeEdgeAnswer);
       const rung = new RegionRung(call, manifest.model, manifest.version, region);
-      return (await Promise.all([escalate(call, rung, up, hop), keepSome(call, manifest, rung, down, hop)])).flat();
+      return (await Promise.all([escalate(call, rung, up, hop), keepAnswers(call, manifest, rung, down, hop)])).flat();
     }),
   );
   return settled.flat();
 }
 
-async function escalate(call: Call, rung: RegionRung, attempts: readonly Attempt[], hop: Hop): Promise<Settled[]> {
+async function escalate(call: Call, rung: RegionRung, attempts: readonly Attempt[], hop: Hop): Promise<PlacedAnswer[]> {
   if (attempts.length === 0) return [];
   const questions = attempts.map(withInference);
   const startedAt = Date.now();
   try {
     const replies = await rung.ask(questions, hop);
     if (call.node.logAnswers !== "off") {
-      const line = lineOf(call, "escalated", attempts);
+      const line = logLineOf(call, "escalated", attempts);
       logLine({ ...line, ms: Date.now() - startedAt }, outcomeOf(replies.map(({ answer }) => answer)));
     }
-    return merged(attempts, replies, false);
+    return mergeReplies(attempts, replies, false);
   } catch (error) {
     if (!(error instanceof RungUnavailableError)) throw error;
-    // The region can't be reached: its callers receive the edge's answer.
-    logLine(lineOf(call, "region-unavailable", attempts), { reason: error.message }, console.error);
-    return attempts.map(edgeAnswer);
+    // The region can't be reached: callers receive the edge's answer.
+    logLine(logLineOf(call, "region-unavailable", attempts), { reason: error.message }, console.error);
+    return attempts.map(placeEdgeAnswer);
   }
 }
 
-function lineOf({ span }: Call, event: LogEvent, attempts: readonly Attempt[]): LogLine {
+function logLineOf({ span }: Call, event: LogEvent, attempts: readonly Attempt[]): LogLine {
   const [first] = attempts;
   const { model = "", region = null } = first?.edge.answer ?? {};
   return { event, rung: "edge", model, region, span, ids: attempts.map(({ question }) => question.id) };
 }
 
 /** Stores what the policy keeps: all questions before the response, audited ones after it. */
-async function keepSome(
+async function keepAnswers(
   call: Call,
   { policy }: ClassifyManifest,
   rung: RegionRung,
   attempts: readonly Attempt[],
   hop: Hop,
-): Promise<Settled[]> {
+): Promise<PlacedAnswer[]> {
   const isKeyed = call.request.headers.has("idempotency-key");
   if (policy.keep === "all" || isKeyed || hop.trace) {
     if (attempts.length === 0) return [];
-    return merged(attempts, await rung.keep(attempts.map(keptOf), hop), true);
+    return mergeReplies(attempts, await rung.keep(attempts.map(keptOf), hop), true);
   }
   if (policy.keep === "audited") {
     const audited: Attempt[] = [];
@@ -147,7 +147,7 @@ async function keepSome(
     }
     if (audited.length > 0) call.later(rung.keep(audited.map(keptOf), hop));
   }
-  return attempts.map(edgeAnswer);
+  return attempts.map(placeEdgeAnswer);
 }
 
 function keptOf({ question, edge }: Attempt) {
@@ -160,12 +160,12 @@ function withInference({ question, edge }: Pick<Attempt, "question" | "edge">): 
   return inference ? { ...question, inference } : question;
 }
 
-function edgeAnswer({ index, edge }: Attempt): Settled {
+function placeEdgeAnswer({ index, edge }: Attempt): PlacedAnswer {
   return { index, answer: edge.answer, isHere: true };
 }
 
-// The rungs below and above each add their own scores to a trace.
-function merged(attempts: readonly Attempt[], replies: readonly Reply[], isHere: boolean): Settled[] {
+// Joins the scores that both rungs added to the trace.
+function mergeReplies(attempts: readonly Attempt[], replies: readonly Reply[], isHere: boolean): PlacedAnswer[] {
   return attempts.map(({ index, edge }, i) => {
     const { answer } = replies[i] as Reply;
     const trace = edge.answer.trace && [...edge.answer.trace, ...(answer.trace ?? [])];
@@ -173,7 +173,7 @@ function merged(attempts: readonly Attempt[], replies: readonly Reply[], isHere:
   });
 }
 
-function hopOf(call: Call, { remainingMs = askTimeoutMs, via = [], trace = false }: AskBody): Hop {
+function createHop(call: Call, { remainingMs = askTimeoutMs, via = [], trace = false }: AskBody): Hop {
   const passed = [...via, call.node.id];
   if (via.includes(call.node.id) || passed.length > viaMaxRungs) {
     throw new FaultError({ kind: "loop", via: passed, max: viaMaxRungs });
@@ -187,7 +187,7 @@ function hopOf(call: Call, { remainingMs = askTimeoutMs, via = [], trace = false
   };
 }
 
-/** The caller that a canary is sticky for: the token, or the address of a caller without one. */
+/** Returns who a canary is sticky for: the token, or the address of a caller without one. */
 export function callerOf(call: Call): string {
   return call.token?.id ?? call.request.headers.get("cf-connecting-ip") ?? ownerOf(call);
 }

@@ -6,17 +6,17 @@ import { checkRegion, type RegionClues, regionOf } from "#core/region.ts";
 import { type Call, isAdmin, ownerOf, requireRegion } from "../call.ts";
 import { locationHintOf } from "../hints.ts";
 
-/** The id of a request, which its retries have, too. */
+/** The header with the id of a request. A retry carries the same id. */
 export const requestHeader = "x-upriver-request";
 
-/** The drafts that a body holds, whichever way they were put. */
+/** Returns the drafts of a body: its `questions`, `instances` or `instance`. */
 export function draftsOf(body: AskBody): Draft[] {
   if (body.questions) return body.questions;
   const instances = body.instances ?? (body.instance === undefined ? [] : [body.instance]);
   return instances.map((instance) => ({ instance }));
 }
 
-/** Drafts as whole questions: with id, region and time; all are checked before any is asked. */
+/** Completes drafts with id, region and time. Checks all of them before any is asked. */
 export async function completeQuestions(
   call: Call,
   manifest: ClassifyManifest,
@@ -26,7 +26,7 @@ export async function completeQuestions(
     cf: locationHintOf(call.request.cf as IncomingRequestCfProperties | undefined),
     header: (name) => call.request.headers.get(name),
   };
-  // A request that is sent again makes the same ids; a key is kept for besides, whoever answers.
+  // A retry gets the same ids. With an idempotency key the answer is stored as well, at whichever rung it is given.
   const { headers } = call.request;
   const key = headers.get("idempotency-key") ?? headers.get(requestHeader);
   const unique = key === null ? undefined : await sha256Hex(`${ownerOf(call)}|${key}`);
@@ -50,7 +50,7 @@ function regionOfDraft(
   index: number,
 ): string {
   const { regions } = policy;
-  // Between rungs, and from whoever has a token, a question may name its region itself.
+  // A caller with a token, such as another rung, may name the region of a question.
   if (draft.region === undefined || (call.token === null && regions.from !== "field")) {
     return regionOf(regions, draft.instance, clues);
   }

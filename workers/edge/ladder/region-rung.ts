@@ -1,6 +1,6 @@
 import type { Answer, Question } from "#core/contract/index.ts";
 import { FaultError } from "#core/http/fault.ts";
-import { isOldState } from "#core/http/problem.ts";
+import { isOldState, objectFault } from "#core/http/problem.ts";
 import type { Result } from "#core/result.ts";
 import { type Hop, type Reply, type Rung, RungUnavailableError } from "#core/rung/rung.ts";
 import type { RegionReply } from "#objects/region/api.ts";
@@ -10,7 +10,7 @@ import type { Call } from "../call.ts";
 
 type RegionStub = ReturnType<typeof regionObject>;
 
-/** The region's object: it answers the questions that the edge does not accept. */
+/** Asks the region's object, which answers the questions that the edge does not accept. */
 export class RegionRung implements Rung {
   readonly name = "region";
   private readonly call: Call;
@@ -29,14 +29,15 @@ export class RegionRung implements Rung {
     return this.replies((stub) => stub.ask(this.base, [...questions], hop));
   }
 
-  /** Keeps questions that the edge answered, each with its answer. */
+  /** Stores questions that the edge answered, with their answers. */
   async keep(kept: readonly { question: Question; answer: Answer }[], hop: Hop): Promise<Reply[]> {
     return this.replies((stub) => stub.keep(this.base, [...kept], hop));
   }
 
   private async replies(send: (stub: RegionStub) => Promise<Result<RegionReply, { id: string }>>): Promise<Reply[]> {
     const result = await send(regionObject(this.call.env, this.model, this.region)).catch((cause: unknown) => {
-      if (isOldState(cause)) throw cause;
+      // Errors of the object's own code surface. It is not called again here: the runtime has retried what it can.
+      if (isOldState(cause) || isOwnError(cause)) throw cause;
       throw new RungUnavailableError(`Region '${this.region}' did not answer.`, { cause });
     });
     if (!result.ok) {
@@ -51,4 +52,10 @@ export class RegionRung implements Rung {
     await catchUpHead(this.call, this.model, this.base, this.region, headRevision);
     return answers.map((answer) => ({ answer }));
   }
+}
+
+/** Whether the object's own code threw the error: the object was reached, was not overloaded and was not reset. */
+function isOwnError(error: unknown): boolean {
+  const flags = error as { remote?: boolean; durableObjectReset?: boolean } | null;
+  return objectFault(error) === null && flags?.remote === true && flags.durableObjectReset !== true;
 }

@@ -3,7 +3,7 @@ import * as z from "zod";
 import { type OpenApi, type Operation, problemSchema } from "#core/contract/index.ts";
 import { jsonSchemas } from "#core/contract/json-schemas.ts";
 import type { Route } from "../call.ts";
-import type { Content, Parameters } from "../contract.ts";
+import type { Content, ParameterMap } from "../contract.ts";
 import { errorSchema } from "../protocols/open-inference/schema.ts";
 
 type Json = Record<string, unknown>;
@@ -104,7 +104,7 @@ function sentenceCase(text: string): string {
   return text.charAt(0).toUpperCase() + text.slice(1);
 }
 
-function parametersOf(where: "query" | "header", parameters: Parameters = {}): Json[] {
+function parametersOf(where: "query" | "header", parameters: ParameterMap = {}): Json[] {
   return Object.entries(parameters).map(([name, { description, type, values, isRequired = false }]) => ({
     ...{ name, in: where, description, required: isRequired },
     schema: { type, ...(values ? { enum: values } : {}) },

@@ -2,7 +2,7 @@ import { tfjsEngine } from "#core/model/tfjs/engine.ts";
 import { registryObject } from "#objects/stubs.ts";
 import { networkOf, tensorModelOf } from "../artefacts/models.ts";
 import { type Call, jsonResponse, type Route } from "../call.ts";
-import { bytes, json, type Parameters } from "../contract.ts";
+import { bytes, json, type ParameterMap } from "../contract.ts";
 import { askTensors, namedOf } from "../protocols/ask-tensors.ts";
 import { modelMetadata, serverMetadata } from "../protocols/open-inference/metadata.ts";
 import { readInferRequest } from "../protocols/open-inference/request.ts";
@@ -48,7 +48,7 @@ async function infer(call: Call): Promise<Response> {
   return inferResponse(named, infer, requested, await askTensors(call, named, tensors, { escalate, region }));
 }
 
-const binaryLength: Parameters = {
+const binaryLength: ParameterMap = {
   "inference-header-content-length": {
     description: "Length in bytes of the JSON before the binary tensors",
     type: "integer",

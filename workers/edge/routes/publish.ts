@@ -26,6 +26,7 @@ import type { RegistryRefusal } from "#objects/registry/api.ts";
 import { regionObject, registryObject } from "#objects/stubs.ts";
 import { classifierOf, manifestOf, networkOf, tensorModelOf } from "../artefacts/models.ts";
 import { learnHead, learnPointer, modelPointer } from "../artefacts/pointers.ts";
+import { readStorage } from "../artefacts/storage.ts";
 import { type Call, jsonResponse, modelOf, type Route, requireRegion } from "../call.ts";
 import { bytes, json } from "../contract.ts";
 import { baseFor, servedPointer } from "../ladder/version.ts";
@@ -77,9 +78,10 @@ async function putVersion(call: Call): Promise<Response> {
   return jsonResponse({ model, ...result.value }, 201);
 }
 
-/** The task of a version; null where there is no such version. */
+/** Reads the task of a version; null only where there is no such version. */
 async function taskOf(call: Call, model: string, version: number): Promise<Manifest["task"] | null> {
-  const isKnown = await call.env.ARTEFACTS.head(manifestKey(model, version));
+  const key = manifestKey(model, version);
+  const isKnown = await readStorage(key, () => call.env.ARTEFACTS.head(key));
   return isKnown && (await manifestOf(call, model, version)).task;
 }
 
@@ -88,7 +90,7 @@ async function postRollout(call: Call): Promise<Response> {
   const { version, share, watch } = await readJson(call.request, rolloutSchema, bodyMaxBytes);
   const { stable } = await modelPointer(call, model);
   const known = (await registryObject(call.env, model).list()).versions.some((row) => row.version === version);
-  // Loaded before a caller is routed to it: a broken blob is refused here.
+  // Load the version before any caller is routed to it, so that a broken blob is refused here.
   if (known) await checkLoads(call, model, version);
   const registry = registryObject(call.env, model);
   if (!watch || share === undefined || stable === null || !known) {
@@ -136,7 +138,7 @@ async function postRollback(call: Call): Promise<Response> {
     await modelPointer(call, model);
     const registry = registryObject(call.env, model);
     const { canary, previous } = await registry.pointer();
-    // As with a rollout, a broken version is refused here. The end of a canary needs no check.
+    // A broken version is refused, as in a rollout. The end of a canary needs no check.
     if (!canary && previous !== null) await checkLoads(call, model, previous);
     return pointerResponse(call, await registry.rollback());
   }
@@ -157,7 +159,7 @@ function pointerResponse(call: Call, result: Result<ModelPointer, RegistryRefusa
   return jsonResponse({ pointer: result.value });
 }
 
-/** The fault for what the registry refuses. */
+/** Returns the fault for a refusal of the registry. */
 function refused(refusal: RegistryRefusal): FaultError {
   const conflict = (expected: string, received: string) => {
     const next = "GET /v1/models/{model}/versions lists the versions.";

@@ -48,10 +48,10 @@ async function getQuestion(call: Call): Promise<Response> {
   return jsonResponse(answer, isOpen ? 202 : 200, headers);
 }
 
-/** Reads an answer, waiting for an open one. Errors of the object go to the caller: the runtime has retried already. */
+/** Reads an answer; waits for it while the question is open. Does not retry: the runtime has done so already. */
 async function readAnswer(call: Call, { id, model, region }: Addressed, waitMs: number): Promise<Answer> {
   const result = await regionObject(call.env, model, region).read(id, readerOf(call), waitMs);
-  // The answer is the same for a question of another token: its existence is a secret.
+  // The same reply as for a question of another token, whose existence is a secret.
   if (!result.ok) throw unknownQuestion(id);
   return result.value;
 }
@@ -94,7 +94,7 @@ async function deleteQuestion(call: Call): Promise<Response> {
   return jsonResponse({ id, forgotten: true });
 }
 
-/** The fault for a question that does not exist, or belongs to another token. */
+/** Returns the fault for a question that does not exist or belongs to another token. */
 export function unknownQuestion(id: string): FaultError {
   return new FaultError({
     kind: "not-found",

@@ -5,11 +5,11 @@ import type { Result } from "#core/result.ts";
 import type { ReviewRefusal } from "#objects/review/api.ts";
 import { regionObject, reviewObject } from "#objects/stubs.ts";
 import { type Call, jsonResponse, ownerOf, type Route } from "../call.ts";
-import { json, type Parameters } from "../contract.ts";
+import { json, type ParameterMap } from "../contract.ts";
 import { type Addressed, addressOf, unknownQuestion } from "./questions.ts";
 
 /** The header that names the person who uses the token. */
-export const reviewer: Parameters = {
+export const reviewer: ParameterMap = {
   "x-upriver-reviewer": { description: "The person who uses the token", type: "string" },
 };
 

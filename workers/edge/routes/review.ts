@@ -9,13 +9,13 @@ import {
 import { reviewMaxQuestions } from "#objects/review/api.ts";
 import { reviewObject } from "#objects/stubs.ts";
 import { type Call, jsonResponse, modelOf, type Route } from "../call.ts";
-import { json, type Parameters } from "../contract.ts";
+import { json, type ParameterMap } from "../contract.ts";
 import { resolveModel } from "../ladder/version.ts";
 import { holderOf, reviewer } from "./review-questions.ts";
 
 const defaultLimit = 1;
 
-export const reviewLimit: Parameters = {
+export const reviewLimit: ParameterMap = {
   limit: { description: "The largest number of questions to return", type: "integer" },
 };
 

@@ -1,0 +1,37 @@
+import { createExecutionContext, waitOnExecutionContext } from "cloudflare:test";
+import { env } from "cloudflare:workers";
+import { app } from "#edge/app.ts";
+
+/** Calls the edge as an admin with some bindings replaced. A new `NODE_ID` gives it a memory of its own. */
+export async function callWith(
+  bindings: Partial<Env>,
+  method: string,
+  path: string,
+  body?: unknown,
+): Promise<Response> {
+  const context = createExecutionContext();
+  const request = new Request(`https://edge.test${path}`, {
+    method,
+    headers: { authorization: "Bearer admin-token" },
+    ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+  });
+  const response = await app.fetch(request, { ...env, ...bindings }, context);
+  await waitOnExecutionContext(context);
+  return response;
+}
+
+/** Replaces every region's object with one whose methods all throw `error`; `calls` lists the methods called. */
+export function failingRegion(error: Error): { bindings: Partial<Env>; calls: string[] } {
+  const calls: string[] = [];
+  const stub = new Proxy(
+    {},
+    {
+      get: (_, method) => async () => {
+        calls.push(String(method));
+        throw error;
+      },
+    },
+  );
+  const REGION = { idFromName: (name: string) => name, get: () => stub } as unknown as Env["REGION"];
+  return { bindings: { REGION }, calls };
+}
