@@ -43,7 +43,7 @@ describe("blobs", () => {
     }
   });
 
-  it("that are corrupt in R2 are an error that names them, and putting them again mends it", async () => {
+  it("return an error that names them when they are corrupt in R2, until they are uploaded again", async () => {
     const { manifest, blobs } = await publish({ model: "mended", threshold: 0 });
     const { sha256 } = manifest.thin.backbone.topology;
     await spoilEverywhere(sha256);
