@@ -151,7 +151,7 @@ export interface DriftReport extends Partial<DriftTest> {
 }
 
 /** The state of a region for the version that serves it. */
-export interface RegionState {
+export interface RegionSummary {
   certificate: CertificateState | null;
   rule: Rule | null;
   semanticCache: SemanticCacheState | null;
@@ -208,5 +208,5 @@ export interface RegionApi {
   /** Returns the sums over all of train on a base version's backbone. */
   sums(base: number): Promise<{ labels: number; backbone: string; bytes: ArrayBuffer }>;
   counts(): RegionActivity;
-  state(base: number): Promise<RegionState>;
+  state(base: number): Promise<RegionSummary>;
 }

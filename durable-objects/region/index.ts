@@ -28,7 +28,7 @@ import type {
   RegionActivity,
   RegionApi,
   RegionReply,
-  RegionState,
+  RegionSummary,
   SampleChanges,
 } from "./api.ts";
 import { blobReader, Manifests } from "./artefacts.ts";
@@ -45,15 +45,15 @@ import { Drift } from "./retrain/drift.ts";
 import { Retrain } from "./retrain/index.ts";
 import { Archives } from "./tables/archives.ts";
 import { CanaryAnswers } from "./tables/canary-answers.ts";
-import { Counts } from "./tables/counts.ts";
+import { RegionCounter } from "./tables/counts.ts";
 import { Embeddings } from "./tables/embeddings.ts";
 import { Heads } from "./tables/heads.ts";
 import { Questions } from "./tables/questions.ts";
 import { Runs } from "./tables/runs.ts";
 import { Samples } from "./tables/samples.ts";
-import { Sums } from "./tables/sums.ts";
+import { SumShards } from "./tables/sums.ts";
 import { Thresholds } from "./tables/thresholds.ts";
-import { Trials } from "./tables/trials.ts";
+import { PlannedLabels } from "./tables/trials.ts";
 import { Windows } from "./tables/windows.ts";
 
 const runsShown = 50;
@@ -66,9 +66,9 @@ export class RegionObject extends DurableObject<Env> implements RegionApi {
   private readonly manifests: Manifests;
   private readonly questions: Questions;
   private readonly samples: Samples;
-  private readonly sumTable: Sums;
+  private readonly sumTable: SumShards;
   private readonly heads: Heads;
-  private readonly countTable: Counts;
+  private readonly countTable: RegionCounter;
   private readonly canary: CanaryAnswers;
   private readonly drift: Drift;
   private readonly rule: LiveRule;
@@ -99,9 +99,9 @@ export class RegionObject extends DurableObject<Env> implements RegionApi {
     const questions = new Questions(sql);
     const samples = new Samples(sql);
     const embeddings = new Embeddings(sql);
-    const sums = new Sums(sql);
+    const sums = new SumShards(sql);
     const heads = new Heads(sql);
-    const counts = new Counts(sql);
+    const counts = new RegionCounter(sql);
     const canary = new CanaryAnswers(sql);
     const runs = new Runs(sql);
     const drift = new Drift(sql);
@@ -112,7 +112,7 @@ export class RegionObject extends DurableObject<Env> implements RegionApi {
     const manifests = new Manifests(env, model);
     const rule = new LiveRule({
       ...{ region, heads },
-      ...{ windows: new Windows(sql), trials: new Trials(sql), thresholds: new Thresholds(sql) },
+      ...{ windows: new Windows(sql), trials: new PlannedLabels(sql), thresholds: new Thresholds(sql) },
     });
     const archive = new Archive({
       ...{ model, region, bucket, archives: new Archives(sql), samples, embeddings, jobs, transaction },
@@ -279,7 +279,7 @@ export class RegionObject extends DurableObject<Env> implements RegionApi {
     return { region: this.region, versions: this.countTable.all(), open, breaker: this.nextRung.breakerState() };
   }
 
-  async state(base: number): Promise<RegionState> {
+  async state(base: number): Promise<RegionSummary> {
     const manifest = await this.manifests.get(base);
     const [lastRun = null] = this.retrain.runs.latest(1);
     return {

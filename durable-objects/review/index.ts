@@ -2,7 +2,7 @@ import { DurableObject } from "cloudflare:workers";
 import { type FlaggedQuestion, questionKeepMs, type ReviewQuestion } from "#core/contract/index.ts";
 import { type LogEvent, logLine } from "#core/log.ts";
 import { fail, ok, type Result } from "#core/result.ts";
-import { beginSpan, type Span, traceHeaders } from "#core/trace-context.ts";
+import { beginSpan, type TraceSpan, traceHeaders } from "#core/trace-context.ts";
 import { Jobs, jobRetryMs } from "../jobs.ts";
 import { migrate } from "../migrate.ts";
 import { nameOf } from "../names.ts";
@@ -131,7 +131,7 @@ export class ReviewObject extends DurableObject<Env> implements ReviewApi {
     });
   }
 
-  private log(event: LogEvent, id: string, region: string, span: Span, since = Date.now()): void {
+  private log(event: LogEvent, id: string, region: string, span: TraceSpan, since = Date.now()): void {
     if (this.env.LOG_ANSWERS === "off") return;
     logLine({ event, rung: "human", model: this.model, region, span, ids: [id], ms: Date.now() - since });
   }

@@ -4,6 +4,8 @@ import { beforeAll, describe, expect, it } from "vitest";
 import type { RegionDetail, RegionRun } from "#core/contract/index.ts";
 import { regionObjectName } from "#objects/names.ts";
 import type { RegionObject } from "#objects/region/index.ts";
+import type { Retrain } from "#objects/region/retrain/index.ts";
+import type { JudgeNeeds } from "#objects/region/retrain/judge.ts";
 import { ask, call, eventually, expectOk, instance, publish } from "../helpers/edge.ts";
 import { customRows } from "../helpers/teach.ts";
 
@@ -56,6 +58,34 @@ describe("a retrain", () => {
     const run = await retrain("north");
     expect(run.status).toBe("refused");
     expect(run.reason).toMatch(/not significantly better/);
+  });
+
+  it("reads the head in use and the candidates once, however many slices compare them", async () => {
+    const counted = await runInDurableObject(stubOf("north"), async (object, { storage }) => {
+      const { retrain } = object as unknown as {
+        retrain: Pick<Retrain, "runs" | "step"> & { needs: { judge: JudgeNeeds } };
+      };
+      const { judge } = retrain.needs;
+      const counts = { slices: 0, heads: 0, candidates: 0 };
+      const [readBlob, state] = [judge.readBlob, retrain.runs.state.bind(retrain.runs)];
+      judge.readBlob = (blob) => {
+        counts.heads++;
+        return readBlob(blob);
+      };
+      retrain.runs.state = <T extends ArrayBuffer | string>(run: string, name: string) => {
+        if (name === "analytic") counts.candidates++;
+        return state<T>(run, name);
+      };
+      const { id } = await object.startRetrain(1, Date.now(), 0);
+      await storage.deleteAlarm();
+      for (let run = retrain.runs.running(id); run; run = retrain.runs.running(id)) {
+        if (run.phase === "judge") counts.slices++;
+        await retrain.step(id, 0);
+      }
+      return counts;
+    });
+    expect(counted).toMatchObject({ heads: 1, candidates: 1 });
+    expect(counted.slices).toBeGreaterThan(2);
   });
 
   it("is skipped when there are too few labels", async () => {

@@ -1,5 +1,5 @@
 import type { Answer, RungName } from "./contract/index.ts";
-import type { Span } from "./trace-context.ts";
+import type { TraceSpan } from "./trace-context.ts";
 
 /** How many ids a log line lists; for a larger batch it gives the number of ids as well. */
 export const logMaxIds = 20;
@@ -31,7 +31,7 @@ export interface LogLine {
   model: string;
   /** null if the questions belong to several regions. */
   region: string | null;
-  span: Span;
+  span: TraceSpan;
   ids: readonly string[];
   /** How long this rung took. */
   ms?: number;

@@ -3,7 +3,7 @@ import { toHex } from "./hash.ts";
 export const tracestateMaxChars = 512;
 
 /** A rung's span in a trace (W3C Trace Context, https://www.w3.org/TR/trace-context/). */
-export interface Span {
+export interface TraceSpan {
   /** The trace id: 32 hex digits, the same at every rung. */
   trace: string;
   /** This span's id: 16 hex digits. */
@@ -31,7 +31,7 @@ const [traceBytes, spanBytes] = [16, 8];
 const knownFlags = ["00", "01", "02", "03"] as const;
 
 /** Parses a `traceparent`. Returns null for a value that the recommendation says to ignore. */
-export function parseTraceparent(header: string): (Pick<Span, "trace" | "flags"> & { parent: string }) | null {
+export function parseTraceparent(header: string): (Pick<TraceSpan, "trace" | "flags"> & { parent: string }) | null {
   const [, version, trace, parent, flags, rest] = form.exec(header) ?? [];
   if (!trace || !parent || !flags || trace === noTrace || parent === noSpan) return null;
   // A later version may append more after the flags.
@@ -44,7 +44,7 @@ export function parseTraceparent(header: string): (Pick<Span, "trace" | "flags">
  *
  * @example beginSpan({ traceparent: "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01" }).parent // "b7ad6b7169203331"
  */
-export function beginSpan({ traceparent, tracestate }: IncomingTrace): Span {
+export function beginSpan({ traceparent, tracestate }: IncomingTrace): TraceSpan {
   const incoming = traceparent ? parseTraceparent(traceparent) : null;
   const random = toHex(crypto.getRandomValues(new Uint8Array(incoming ? spanBytes : spanBytes + traceBytes)).buffer);
   const span = random.slice(0, 2 * spanBytes);
@@ -54,13 +54,13 @@ export function beginSpan({ traceparent, tracestate }: IncomingTrace): Span {
 }
 
 /** Begins a span from the headers of an HTTP request. */
-export function spanOf(headers: Headers): Span {
+export function spanOf(headers: Headers): TraceSpan {
   const traceparent = headers.get("traceparent");
   return beginSpan(traceparent === null ? {} : { traceparent, tracestate: headers.get("tracestate") });
 }
 
 /** Builds the headers that a span sends to the next rung. */
-export function traceHeaders({ trace, span, flags, state }: Span): TraceHeaders {
+export function traceHeaders({ trace, span, flags, state }: TraceSpan): TraceHeaders {
   const traceparent = `00-${trace}-${span}-${flags}`;
   return state === null ? { traceparent } : { traceparent, tracestate: state };
 }

@@ -3,7 +3,7 @@ import { cors } from "hono/cors";
 import { type Fault, FaultError, problemOf } from "#core/http/fault.ts";
 import { expectedResponse, problemResponse, unexpectedResponse } from "#core/http/problem.ts";
 import { findToken, hasScope, type Token } from "#core/tokens.ts";
-import { type Span, spanOf, traceHeaders } from "#core/trace-context.ts";
+import { spanOf, type TraceSpan, traceHeaders } from "#core/trace-context.ts";
 import type { Call, Route } from "./call.ts";
 import { type EdgeNode, nodeOf } from "./node.ts";
 import { routes } from "./routes/index.ts";
@@ -49,7 +49,7 @@ app.onError((error, context) => {
   return traced(unexpected(error, `${context.req.method} ${context.req.path}`, span), span);
 });
 
-function unexpected(error: unknown, operation: string, { trace, span }: Span, refuse?: Route["refuse"]): Response {
+function unexpected(error: unknown, operation: string, { trace, span }: TraceSpan, refuse?: Route["refuse"]): Response {
   const stack = error instanceof Error ? error.stack : undefined;
   console.error(JSON.stringify({ event: "unexpected", operation, trace, span, error: String(error), stack }));
   return unexpectedResponse(operation, refuse);
@@ -61,12 +61,12 @@ async function serve(route: Route, context: AppContext): Promise<Response> {
 }
 
 /** Names the trace in the response, so that a caller without one finds it in the logs. */
-function traced(response: Response, span: Span): Response {
+function traced(response: Response, span: TraceSpan): Response {
   response.headers.set("traceparent", traceHeaders(span).traceparent);
   return response;
 }
 
-async function respond(route: Route, context: AppContext, span: Span): Promise<Response> {
+async function respond(route: Route, context: AppContext, span: TraceSpan): Promise<Response> {
   try {
     const node = nodeOf(context.env);
     const token = await authorise(route, node, context.req.header("authorization") ?? null);
@@ -88,7 +88,7 @@ async function authorise(route: Route, node: EdgeNode, authorization: string | n
   return token;
 }
 
-function callOf(context: AppContext, node: EdgeNode, token: Token | null, span: Span): Call {
+function callOf(context: AppContext, node: EdgeNode, token: Token | null, span: TraceSpan): Call {
   return {
     request: context.req.raw,
     env: context.env,

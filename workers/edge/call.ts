@@ -1,7 +1,7 @@
 import { modelNameSchema, type Problem } from "#core/contract/index.ts";
 import { FaultError } from "#core/http/fault.ts";
 import { hasScope, mayUseModel, mayUseRegion, type Scope, type Token } from "#core/tokens.ts";
-import type { Span } from "#core/trace-context.ts";
+import type { TraceSpan } from "#core/trace-context.ts";
 import type { Contract } from "./contract.ts";
 import type { EdgeNode } from "./node.ts";
 
@@ -13,7 +13,7 @@ export interface Call {
   /** The caller's token; null for a public request. */
   token: Token | null;
   /** This request's part of its trace. */
-  span: Span;
+  span: TraceSpan;
   params: Record<string, string>;
   query: (name: string) => string | null;
   /** Continues `work` after the response. */

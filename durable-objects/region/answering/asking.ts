@@ -2,12 +2,12 @@ import type { Answer, ClassifyManifest, Question, TraceEntry } from "#core/contr
 import { outcomeOf } from "#core/log.ts";
 import { fail, ok, type Result } from "#core/result.ts";
 import { type Hop, nextRungTimeoutMs } from "#core/rung/rung.ts";
-import { beginSpan, type Span, traceHeaders } from "#core/trace-context.ts";
+import { beginSpan, type TraceSpan, traceHeaders } from "#core/trace-context.ts";
 import type { Jobs } from "#objects/jobs.ts";
 import type { IncomingQuestion, QuestionConflict, RegionReply } from "../api.ts";
 import type { Manifests } from "../artefacts.ts";
 import type { RegionJobs } from "../jobs.ts";
-import type { Counts } from "../tables/counts.ts";
+import type { RegionCounter } from "../tables/counts.ts";
 import type { Heads } from "../tables/heads.ts";
 import type { Questions } from "../tables/questions.ts";
 import { type Escalation, escalationBackoffMs } from "./escalation.ts";
@@ -21,7 +21,7 @@ interface AskingNeeds {
   manifests: Pick<Manifests, "get">;
   questions: Pick<Questions, "find" | "setReview">;
   heads: Pick<Heads, "pointer">;
-  counts: Pick<Counts, "asked" | "answered">;
+  counts: Pick<RegionCounter, "asked" | "answered">;
   semanticCache: Pick<SemanticCache, "answer">;
   intake: Intake;
   escalation: Escalation;
@@ -103,7 +103,7 @@ export class Asking {
     return ok(isNew);
   }
 
-  private logStored(arrivals: readonly IncomingQuestion[], span: Span): void {
+  private logStored(arrivals: readonly IncomingQuestion[], span: TraceSpan): void {
     const idsOf = (some: readonly IncomingQuestion[]) => some.map(({ question }) => question.id);
     const fromCache = arrivals.filter(({ answer }) => answer !== null);
     const answers = fromCache.map(({ answer }) => answer as Answer);

@@ -1,7 +1,7 @@
 import type { Answer, ClassifyManifest, Question, TraceEntry } from "#core/contract/index.ts";
 import { type LogEvent, logLine, outcomeOf } from "#core/log.ts";
 import { type Hop, nextRungTimeoutMs, RungUnavailableError } from "#core/rung/rung.ts";
-import { beginSpan, type Span, traceHeaders } from "#core/trace-context.ts";
+import { beginSpan, type TraceSpan, traceHeaders } from "#core/trace-context.ts";
 import type { Jobs } from "#objects/jobs.ts";
 import type { ReviewApi } from "#objects/review/api.ts";
 import type { Remote } from "#objects/stubs.ts";
@@ -65,7 +65,7 @@ export class Escalation {
     manifest: ClassifyManifest,
     questions: readonly Question[],
     hop: Hop,
-    span: Span,
+    span: TraceSpan,
   ): Promise<Map<string, TraceEntry[]>> {
     if (questions.length === 0) return new Map();
     const ids = questions.map((question) => question.id);
@@ -204,7 +204,7 @@ export class Escalation {
     return "deferred";
   }
 
-  private logOutcomes(outcomes: ReadonlyMap<string, Outcome>, span: Span, ms: number): void {
+  private logOutcomes(outcomes: ReadonlyMap<string, Outcome>, span: TraceSpan, ms: number): void {
     const { questions, log } = this.needs;
     for (const [event, all] of Map.groupBy(outcomes, ([, outcome]) => outcome)) {
       const ids = all.map(([id]) => id);

@@ -1,13 +1,13 @@
 import type { Answer, ClassifyManifest } from "#core/contract/index.ts";
 import type { Jobs } from "#objects/jobs.ts";
-import type { Counts } from "../tables/counts.ts";
+import type { RegionCounter } from "../tables/counts.ts";
 import type { Questions } from "../tables/questions.ts";
 import type { Waiters } from "./waiters.ts";
 
 /** What a settlement changes. */
 interface SettlementNeeds {
   questions: Questions;
-  counts: Pick<Counts, "answered">;
+  counts: Pick<RegionCounter, "answered">;
   waiters: Pick<Waiters, "notify">;
   jobs: Pick<Jobs, "put">;
 }

@@ -8,7 +8,7 @@ import type { CanaryAnswers } from "../tables/canary-answers.ts";
 import type { Embeddings } from "../tables/embeddings.ts";
 import type { Questions } from "../tables/questions.ts";
 import type { Samples } from "../tables/samples.ts";
-import type { Sums } from "../tables/sums.ts";
+import type { SumShards } from "../tables/sums.ts";
 import type { Archive } from "./archive.ts";
 import type { LiveRule } from "./live-rule.ts";
 
@@ -17,7 +17,7 @@ interface ForgettingNeeds {
   questions: Questions;
   samples: Samples;
   embeddings: Embeddings;
-  sums: Pick<Sums, "subtract">;
+  sums: Pick<SumShards, "subtract">;
   archive: Pick<Archive, "restore">;
   rule: Pick<LiveRule, "forget">;
   canary: Pick<CanaryAnswers, "forget">;

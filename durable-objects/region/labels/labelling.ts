@@ -9,7 +9,7 @@ import type { Settlement } from "../answering/settlement.ts";
 import type { LabelContext, LabelRefusal, NewLabel } from "../api.ts";
 import type { Manifests } from "../artefacts.ts";
 import type { CanaryAnswers } from "../tables/canary-answers.ts";
-import type { Counts } from "../tables/counts.ts";
+import type { RegionCounter } from "../tables/counts.ts";
 import type { Questions } from "../tables/questions.ts";
 import type { NewSample, Samples } from "../tables/samples.ts";
 import type { Archive } from "./archive.ts";
@@ -28,7 +28,7 @@ interface LabellingNeeds {
   settlement: Settlement;
   rule: Pick<LiveRule, "recordLabel" | "ruleToPublish">;
   canary: Pick<CanaryAnswers, "recordLabel">;
-  counts: Pick<Counts, "judged">;
+  counts: Pick<RegionCounter, "judged">;
   jobs: Pick<Jobs, "bringForward">;
   log: Log;
   transaction: <T>(work: () => T) => T;

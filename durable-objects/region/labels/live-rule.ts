@@ -10,7 +10,7 @@ import {
 } from "#core/contract/index.ts";
 import type { Heads } from "../tables/heads.ts";
 import type { Thresholds } from "../tables/thresholds.ts";
-import type { PlannedLabel, Trials } from "../tables/trials.ts";
+import type { PlannedLabel, PlannedLabels } from "../tables/trials.ts";
 import type { RegionWindow, Windows } from "../tables/windows.ts";
 
 /** How long a planned label may take; a later one counts as an error until it arrives. */
@@ -34,7 +34,7 @@ interface LiveRuleNeeds {
   region: string;
   heads: Pick<Heads, "current">;
   windows: Windows;
-  trials: Trials;
+  trials: PlannedLabels;
   thresholds: Thresholds;
 }
 

@@ -1,7 +1,7 @@
 import type { ClassifyManifest } from "#core/contract/index.ts";
 import type { Jobs } from "#objects/jobs.ts";
 import type { SemanticCache } from "../answering/semantic-cache.ts";
-import type { Counts } from "../tables/counts.ts";
+import type { RegionCounter } from "../tables/counts.ts";
 import type { Embeddings } from "../tables/embeddings.ts";
 import type { NewSample, Samples } from "../tables/samples.ts";
 import type { Archive } from "./archive.ts";
@@ -11,7 +11,7 @@ interface SampleKeeperNeeds {
   samples: Pick<Samples, "record">;
   embeddings: Pick<Embeddings, "set">;
   semanticCache: Pick<SemanticCache, "drop">;
-  counts: Pick<Counts, "labelled">;
+  counts: Pick<RegionCounter, "labelled">;
   archive: Pick<Archive, "isDue">;
   jobs: Pick<Jobs, "bringForward">;
 }

@@ -15,12 +15,12 @@ import {
 } from "#core/head/analytic.ts";
 import { addSums, decodeSums, emptySums } from "#core/head/sums.ts";
 import type { ReadBlob } from "#core/model/network.ts";
-import type { Sums } from "../tables/sums.ts";
+import type { SumShards } from "../tables/sums.ts";
 
 /** What the analytic fit reads. */
 export interface AnalyticNeeds {
   region: string;
-  sums: Pick<Sums, "readAll">;
+  sums: Pick<SumShards, "readAll">;
   readBlob: ReadBlob;
 }
 

@@ -2,13 +2,13 @@ import type { ClassifyManifest } from "#core/contract/index.ts";
 import { labelWeightUnit } from "#core/head/sums.ts";
 import type { Embeddings } from "../tables/embeddings.ts";
 import type { RunningRun, Runs } from "../tables/runs.ts";
-import type { Sums } from "../tables/sums.ts";
+import type { SumShards } from "../tables/sums.ts";
 import { loadSliceRows, sliceMultiplyAdds } from "./slices.ts";
 
 /** What counting reads and changes. */
 export interface CountNeeds {
   embeddings: Pick<Embeddings, "count">;
-  sums: Sums;
+  sums: SumShards;
   runs: Pick<Runs, "move">;
   transaction: <T>(work: () => T) => T;
 }

@@ -2,7 +2,7 @@ import type { Counts as CountValues, LabelSource, RungName, VersionCounts } from
 import { addCounts, countAnswer, noCounts } from "#core/counts.ts";
 
 /** The table `counts`: what was asked here and which rung answered, by version. */
-export class Counts {
+export class RegionCounter {
   private readonly sql: SqlStorage;
   private readonly pending = new Map<number, CountValues>();
 

@@ -3,7 +3,7 @@ import { addRow, labelWeightUnit, type Sums as SumValues } from "#core/head/sums
 import { bytes, nullable, number, table, text } from "../../table.ts";
 import type { StoredEmbedding } from "./questions.ts";
 import type { SampleSnapshot } from "./samples.ts";
-import type { Sums } from "./sums.ts";
+import type { SumShards } from "./sums.ts";
 
 /** A labelled embedding of one backbone. */
 export interface LabelledVector {
@@ -107,7 +107,7 @@ export class Embeddings {
    * Brings the sums up to date with the next `train` samples of a snapshot: new samples are added, corrected ones change
    * by the difference, the others stay. Returns the number of rows that it processed.
    */
-  count({ lastSample, at }: SampleSnapshot, shards: Sums, options: CountOptions): number {
+  count({ lastSample, at }: SampleSnapshot, shards: SumShards, options: CountOptions): number {
     const { backbone, labels, width, originWeight, limit } = options;
     const rows = this.sql
       .exec<{

@@ -14,7 +14,7 @@ import {
 export const shardMaxBytes = 1024 * 1024;
 
 /** The table `sums`: exact sums over the labelled embeddings of each fold of `train`, in shards that fit into a row. */
-export class Sums {
+export class SumShards {
   private readonly sql: SqlStorage;
 
   constructor(sql: SqlStorage) {

@@ -19,7 +19,7 @@ export const trialsTable = table("trials", {
 export type PlannedLabel = RowOf<typeof trialsTable>;
 
 /** The table `trials`: accepted questions whose labels the certificate counts, in the order of asking. */
-export class Trials {
+export class PlannedLabels {
   private readonly sql: SqlStorage;
 
   constructor(sql: SqlStorage) {
