@@ -171,7 +171,7 @@ function refused(refusal: RegistryRefusal): FaultError {
     case "version-not-next":
       return conflict(`version ${refusal.next}, the next one`, `version ${refusal.version}`);
     case "version-unknown":
-      return conflict(`a published version; the latest is ${refusal.latest ?? "none"}`, `version ${refusal.version}`);
+      return conflict(`a published version (the latest is ${refusal.latest ?? "none"})`, `version ${refusal.version}`);
     case "canary-without-stable":
       return conflict("a stable version to compare the canary with", "none: roll out a version to all callers first");
     case "canary-is-stable":
