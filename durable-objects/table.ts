@@ -62,10 +62,14 @@ type OnConflict = "fail" | "ignore" | "replace";
 export class Table<C extends Columns> {
   readonly name: string;
   readonly columns: C;
+  private readonly entries: [name: string, column: StoredColumn<unknown>][];
+  private readonly selected: string;
 
   constructor(name: string, columns: C) {
     this.name = name;
     this.columns = columns;
+    this.entries = Object.entries(columns);
+    this.selected = `SELECT ${this.entries.map(([column]) => `${name}.${column}`).join(", ")} FROM ${name}`;
   }
 
   /** Inserts a row; false where one with the same key exists and stays. */
@@ -78,17 +82,14 @@ export class Table<C extends Columns> {
 
   /** Returns the rows that a clause selects ("WHERE id = ? ORDER BY id"). They are read one by one. */
   *select(sql: SqlStorage, clause: string, ...values: SqlStorageValue[]): Generator<Row<C>> {
-    const names = Object.keys(this.columns).map((name) => `${this.name}.${name}`);
-    const rows = sql.exec<Record<string, SqlStorageValue>>(
-      `SELECT ${names.join(", ")} FROM ${this.name} ${clause}`,
-      ...values,
-    );
+    const rows = sql.exec<Record<string, SqlStorageValue>>(`${this.selected} ${clause}`, ...values);
     for (const row of rows) yield this.decode(row);
   }
 
   /** Returns the first row that a clause selects; null where there is none. */
   first(sql: SqlStorage, clause: string, ...values: SqlStorageValue[]): Row<C> | null {
-    return [...this.select(sql, `${clause} LIMIT 1`, ...values)][0] ?? null;
+    const [row] = this.select(sql, `${clause} LIMIT 1`, ...values);
+    return row ?? null;
   }
 
   /** Sets columns of the rows that a clause selects. */
@@ -104,14 +105,13 @@ export class Table<C extends Columns> {
   }
 
   decode(stored: Record<string, SqlStorageValue>): Row<C> {
-    const entries = Object.entries(this.columns).map(([name, column]) => {
-      return [name, column.decode(stored[name] ?? null)];
-    });
-    return Object.fromEntries(entries) as Row<C>;
+    return Object.fromEntries(
+      this.entries.map(([name, column]) => [name, column.decode(stored[name] ?? null)]),
+    ) as Row<C>;
   }
 
   private encode(row: Partial<Row<C>>): { names: string[]; values: SqlStorageValue[] } {
-    const given = Object.entries(this.columns).filter(([name]) => row[name] !== undefined);
+    const given = this.entries.filter(([name]) => row[name] !== undefined);
     return {
       names: given.map(([name]) => name),
       values: given.map(([name, column]) => column.encode(row[name])),

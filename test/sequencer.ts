@@ -4,16 +4,16 @@ import { BaseSequencer, type TestSpecification } from "vitest/node";
 const projects = ["node-alone", "workerd", "workerd-alone", "node"];
 /** The slowest files, slowest first: a new clone has no record of how long each took. */
 const slowest = [
-  "console/console",
-  "origin/resume",
   "journeys/learn-above",
-  "journeys/numbers",
+  "console/console",
   "journeys/first-minutes",
+  "journeys/numbers",
   "journeys/imported",
+  "journeys/hostile",
   "journeys/question-up",
   "journeys/own-models",
-  "origin/backend/webgpu",
-  "journeys/hostile",
+  "journeys/transfer",
+  "origin/train/resume",
   "scripts/scripts",
   "durable-objects/canary",
   "durable-objects/killed",

@@ -1,13 +1,16 @@
 import { describe, expect, it } from "vitest";
 import { jobsTable } from "#objects/jobs.ts";
+import { semanticCacheTable } from "#objects/region/answering/semantic-cache.ts";
 import { driftsTable } from "#objects/region/retrain/drift.ts";
 import { archivedTable, archivesTable } from "#objects/region/tables/archives.ts";
 import { answersTable, canariesTable } from "#objects/region/tables/canary-answers.ts";
+import { countsTable } from "#objects/region/tables/counts.ts";
 import { embeddingsTable } from "#objects/region/tables/embeddings.ts";
 import { headsTable } from "#objects/region/tables/heads.ts";
 import { questionsTable } from "#objects/region/tables/questions.ts";
 import { runStateTable, runsTable } from "#objects/region/tables/runs.ts";
 import { samplesTable, tombstonesTable } from "#objects/region/tables/samples.ts";
+import { sumsTable } from "#objects/region/tables/sums.ts";
 import { thresholdsTable } from "#objects/region/tables/thresholds.ts";
 import { trialsTable } from "#objects/region/tables/trials.ts";
 import { windowsTable } from "#objects/region/tables/windows.ts";
@@ -18,7 +21,7 @@ const region = new TestRegion("tables");
 const tables = [
   ...[jobsTable, questionsTable, samplesTable, tombstonesTable, embeddingsTable, headsTable, archivesTable],
   ...[archivedTable, trialsTable, windowsTable, thresholdsTable, runsTable, runStateTable, canariesTable, answersTable],
-  driftsTable,
+  ...[driftsTable, countsTable, sumsTable, semanticCacheTable],
 ];
 
 describe("a table of a region", () => {

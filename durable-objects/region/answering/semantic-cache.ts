@@ -4,10 +4,18 @@ import { quantise } from "#core/head/embedding.ts";
 import { agreedLabel, neighbourCount } from "#core/semantic-cache/agreed-label.ts";
 import { NearestNeighbourIndex } from "#core/semantic-cache/neighbour-index.ts";
 import { certifyRadius, chooseRadius, type LabelledNeighbours } from "#core/semantic-cache/radius.ts";
+import { json, nullable, number, table } from "../../table.ts";
 import type { SemanticCacheState } from "../api.ts";
 import { sliceMultiplyAdds } from "../retrain/slices.ts";
 import type { Embeddings, LabelledVector } from "../tables/embeddings.ts";
 
+export const semanticCacheTable = table("semantic_cache", {
+  base: number(),
+  radius: nullable(number()),
+  report: json<SemanticCacheState["report"]>(),
+});
+
+/** Samples that the cache has in memory, at most. */
 const semanticCacheMaxRows = 20_000;
 /** Escalated questions that choose the radius, and as many that certify it. */
 const radiusQuestions = 400;
@@ -24,9 +32,8 @@ export class SemanticCache {
   }
 
   state(base: number): SemanticCacheState | null {
-    const query = "SELECT radius, report FROM semantic_cache WHERE base = ?";
-    const [row] = this.sql.exec<{ radius: number | null; report: string }>(query, base);
-    return row ? { radius: row.radius, report: JSON.parse(row.report) } : null;
+    const row = semanticCacheTable.first(this.sql, "WHERE base = ?", base);
+    return row && { radius: row.radius, report: row.report };
   }
 
   /** Answers an escalated question; null where the nearest neighbours do not agree, or the cache is off. */
@@ -77,7 +84,7 @@ export class SemanticCache {
   }
 
   save(base: number, { radius, report }: SemanticCacheState): void {
-    this.sql.exec("INSERT OR REPLACE INTO semantic_cache VALUES (?, ?, ?)", base, radius, JSON.stringify(report));
+    semanticCacheTable.insert(this.sql, { base, radius, report }, "replace");
   }
 
   /** Drops what is in memory, because the samples have changed. */

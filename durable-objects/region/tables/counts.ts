@@ -1,5 +1,8 @@
 import type { Counts as CountValues, LabelSource, RungName, VersionCounts } from "#core/contract/index.ts";
 import { addCounts, countAnswer, noCounts } from "#core/counts.ts";
+import { json, number, table } from "../../table.ts";
+
+export const countsTable = table("counts", { base: number(), value: json<CountValues>() });
 
 /** The table `counts`: what was asked here and which rung answered, by version. */
 export class RegionCounter {
@@ -33,8 +36,7 @@ export class RegionCounter {
 
   all(): VersionCounts[] {
     this.save();
-    const rows = this.sql.exec<{ base: number; value: string }>("SELECT base, value FROM counts ORDER BY base");
-    return rows.toArray().map(({ base, value }) => ({ base, counts: JSON.parse(value) }));
+    return Array.from(countsTable.select(this.sql, "ORDER BY base"), ({ base, value }) => ({ base, counts: value }));
   }
 
   // Saved at the end of the turn, in one write with what is counted.
@@ -49,9 +51,9 @@ export class RegionCounter {
 
   private save(): void {
     for (const [base, counts] of this.pending) {
-      const [row] = this.sql.exec<{ value: string }>("SELECT value FROM counts WHERE base = ?", base);
-      const sum = row ? addCounts(JSON.parse(row.value), counts) : counts;
-      this.sql.exec("INSERT OR REPLACE INTO counts VALUES (?, ?)", base, JSON.stringify(sum));
+      const before = countsTable.first(this.sql, "WHERE base = ?", base);
+      const value = before ? addCounts(before.value, counts) : counts;
+      countsTable.insert(this.sql, { base, value }, "replace");
     }
     this.pending.clear();
   }

@@ -1,3 +1,4 @@
+import { concatBytes } from "#core/bytes.ts";
 import { trainFolds } from "#core/confidence/splits.ts";
 import {
   addRow,
@@ -10,8 +11,12 @@ import {
   type Sums as SumValues,
 } from "#core/head/sums.ts";
 
+import { bytes, number, table, text } from "../../table.ts";
+
 /** A row or blob of SQLite is at most 2 MB. */
 export const shardMaxBytes = 1024 * 1024;
+
+export const sumsTable = table("sums", { backbone: text(), fold: number(), shard: number(), value: bytes() });
 
 /** The table `sums`: exact sums over the labelled embeddings of each fold of `train`, in shards that fit into a row. */
 export class SumShards {
@@ -22,16 +27,9 @@ export class SumShards {
   }
 
   read(backbone: string, fold: number, width: number, classes: number): SumValues {
-    const query = "SELECT value FROM sums WHERE backbone = ? AND fold = ? ORDER BY shard";
-    const shards = this.sql.exec<{ value: ArrayBuffer }>(query, backbone, fold).toArray();
+    const shards = [...sumsTable.select(this.sql, "WHERE backbone = ? AND fold = ? ORDER BY shard", backbone, fold)];
     if (shards.length === 0) return emptySums(width, classes);
-    const bytes = new Uint8Array(shards.reduce((sum, { value }) => sum + value.byteLength, 0));
-    let offset = 0;
-    for (const { value } of shards) {
-      bytes.set(new Uint8Array(value), offset);
-      offset += value.byteLength;
-    }
-    return decodeSums(width, classes, bytes.buffer);
+    return decodeSums(width, classes, concatBytes(shards.map(({ value }) => new Uint8Array(value))).buffer);
   }
 
   readAll(backbone: string, width: number, classes: number): SumValues[] {
@@ -40,12 +38,12 @@ export class SumShards {
 
   /** Writes the sums of a fold. Empty sums leave no row: the table is as if no sample had existed. */
   write(backbone: string, fold: number, sums: SumValues): void {
-    this.sql.exec("DELETE FROM sums WHERE backbone = ? AND fold = ?", backbone, fold);
+    sumsTable.delete(this.sql, "WHERE backbone = ? AND fold = ?", backbone, fold);
     if (labelsIn(sums) === 0) return;
-    const bytes = encodeSums(sums);
-    for (let shard = 0; shard * shardMaxBytes < bytes.byteLength; shard++) {
-      const value = bytes.slice(shard * shardMaxBytes, (shard + 1) * shardMaxBytes).buffer;
-      this.sql.exec("INSERT INTO sums VALUES (?, ?, ?, ?)", backbone, fold, shard, value);
+    const encoded = encodeSums(sums);
+    for (let shard = 0; shard * shardMaxBytes < encoded.byteLength; shard++) {
+      const value = encoded.slice(shard * shardMaxBytes, (shard + 1) * shardMaxBytes).buffer;
+      sumsTable.insert(this.sql, { backbone, fold, shard, value });
     }
   }
 
