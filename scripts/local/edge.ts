@@ -2,7 +2,7 @@ import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { bin, type LocalProcessOptions, root, startProcess, stopProcess, untilReady } from "./process.ts";
 
-interface EdgeOptions {
+export interface EdgeOptions {
   /** The folder of `.dev.vars`, logs and data. */
   folder: string;
   port: number;

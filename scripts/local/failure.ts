@@ -1,5 +1,6 @@
 import { ProblemError } from "#client/index.ts";
 import type { Problem } from "#core/contract/index.ts";
+import { sentenceOf } from "#core/http/issues.ts";
 import { UsageError } from "./usage.ts";
 
 /** Prints why a command failed and ends the program: exit code 2 for wrong usage, 1 for anything else. */
@@ -21,9 +22,7 @@ export function describeFailure(error: unknown): string {
 
 /** A problem document as one block: what failed, each error in it, and what to do next. */
 function describeProblem({ title, detail, errors = [], next }: Problem): string {
-  const listed = errors.map(({ index, path, expected, received }) => {
-    const place = [index === undefined ? "" : `question ${index}`, path].filter(Boolean).join(", ");
-    return `  ${place || "body"}: expected ${expected}; received ${received}`;
-  });
+  const sentences = errors.map(sentenceOf);
+  const listed = sentences.filter((sentence) => sentence !== detail).map((sentence) => `  ${sentence}`);
   return [`${title}: ${detail}`, ...listed, next].filter(Boolean).join("\n");
 }

@@ -1,7 +1,7 @@
 import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import { UpriverClient } from "#client/index.ts";
-import { startEdge } from "./edge.ts";
+import { type EdgeOptions, startEdge } from "./edge.ts";
 import { checkPort } from "./ports.ts";
 import {
   bin,
@@ -25,6 +25,8 @@ interface LadderOptions {
   allowedOrigins?: string | undefined;
   onProgress?: (line: string) => void;
   onDeath?: LocalProcessOptions["onDeath"];
+  /** Starts the edge; `wrangler dev` by default. */
+  edge?: (options: EdgeOptions) => Promise<{ stop: () => Promise<void> }>;
 }
 
 /** A running edge and origin on this machine. */
@@ -48,7 +50,13 @@ export async function startLadder(options: LadderOptions): Promise<LocalLadder> 
     new UpriverClient({ url: credentials.edge, token: credentials.tokens[scope] });
 
   onProgress("edge: starting");
-  const edge = await startEdge({ folder, port: ports.edge, nextRungUrl: credentials.origin, allowedOrigins, onDeath });
+  const edge = await (options.edge ?? startEdge)({
+    folder,
+    port: ports.edge,
+    nextRungUrl: credentials.origin,
+    allowedOrigins,
+    onDeath,
+  });
   onProgress("edge: ready");
   let origin: LocalProcess | null = null;
   const startOrigin = async () => {

@@ -12,10 +12,16 @@ interface WorkerdOptions {
   folder: string;
   port: number;
   bindings?: Record<string, string>;
+  /** The folder of the bundle, where it is not `bundle` in the folder. */
+  bundled?: string;
+  /** The folder of the files that are served beside the worker. */
+  assets?: string;
+  /** Receives each line that the worker logs. */
+  onLog?: (line: string) => void;
 }
 
 /** Bundles a worker into its folder, as `wrangler deploy` does. */
-export async function bundle({ config, folder }: WorkerdOptions): Promise<void> {
+export async function bundle({ config, folder }: Pick<WorkerdOptions, "config" | "folder">): Promise<void> {
   const args = ["deploy", "--dry-run", "--config", join(root, config), "--outdir", join(folder, "bundle")];
   await promisify(execFile)(bin("wrangler"), args, {
     cwd: root,
@@ -28,28 +34,34 @@ export async function startWorkerd({
   folder,
   port,
   bindings = {},
-}: WorkerdOptions): Promise<{ stop: () => Promise<void> }> {
-  const modulesRoot = join(folder, "bundle");
-  const files = await readdir(modulesRoot);
+  bundled = join(folder, "bundle"),
+  assets,
+  onLog,
+}: Omit<WorkerdOptions, "config">): Promise<{ stop: () => Promise<void> }> {
+  const files = await readdir(bundled);
   const scripts = files.filter((file) => file.endsWith(".js"));
   const binaries = files.filter((file) => file.endsWith(".wasm"));
   const miniflare = new Miniflare(
     convertV4MiniflareOptions({
-      name: "bench",
+      name: "upriver",
       host: "127.0.0.1",
       port,
       cf: false,
       compatibilityDate: "2026-11-01",
-      modulesRoot,
+      modulesRoot: bundled,
       modules: [
-        ...scripts.map((file) => ({ type: "ESModule" as const, path: join(modulesRoot, file) })),
-        ...binaries.map((file) => ({ type: "CompiledWasm" as const, path: join(modulesRoot, file) })),
+        ...scripts.map((file) => ({ type: "ESModule" as const, path: join(bundled, file) })),
+        ...binaries.map((file) => ({ type: "CompiledWasm" as const, path: join(bundled, file) })),
       ],
       bindings,
       kvNamespaces: ["CACHE"],
       r2Buckets: ["ARTEFACTS"],
       resourcePersistencePath: join(folder, "state"),
       ...(bindings.NODE_ID ? { durableObjects } : {}),
+      ...(assets ? { assets: { directory: assets, routerConfig: { has_user_worker: true } } } : {}),
+      ...(onLog ? { handleStructuredLogs: ({ message }) => onLog(message) } : {}),
+      // The route that runs the cron trigger, as in `wrangler dev`.
+      unsafeTriggerHandlers: true,
     }),
   );
   await miniflare.ready;

@@ -2,7 +2,7 @@ import { env } from "cloudflare:workers";
 import { beforeAll, beforeEach, describe, expect, it } from "vitest";
 import type { RegionObject } from "#objects/region/index.ts";
 import { call, eventually, expectOk, publish } from "../helpers/edge.ts";
-import { type TaughtQuestion, TestRegion } from "../helpers/region.ts";
+import { type LabelledQuestion, TestRegion } from "../helpers/region.ts";
 
 const narrow = new TestRegion("narrow");
 const policy = { keep: "all", truth: "complete", groupBy: { by: "field", name: "x3" } } as const;
@@ -14,12 +14,12 @@ beforeAll(async () => {
 
 beforeEach(() => narrow.forgetAll());
 
-/** Teaches lessons, counts them in the sums, and then has the oldest moved to R2. */
-async function teachAndArchive(lessons: readonly TaughtQuestion[]): Promise<void> {
+/** Sends labelled questions, counts them in the sums, then moves the oldest to R2. */
+async function labelAndArchive(labelled: readonly LabelledQuestion[]): Promise<void> {
   // First all are counted: until a retrain, none is.
-  await narrow.teach(lessons.slice(0, atHand));
+  await narrow.teach(labelled.slice(0, atHand));
   await narrow.retrain();
-  await narrow.teach(lessons.slice(atHand));
+  await narrow.teach(labelled.slice(atHand));
   await eventually(async () => expect((await size()).n).toBeLessThanOrEqual(atHand));
 }
 
@@ -47,47 +47,47 @@ async function archivedIds(): Promise<string[]> {
 
 describe("more samples than a region keeps at hand", () => {
   it("move to R2, the oldest first, and stay in the sums", async () => {
-    const lessons = narrow.lessons(atHand + 10);
-    await narrow.teach(lessons.slice(0, atHand));
+    const labelled = narrow.labelledQuestions(atHand + 10);
+    await narrow.teach(labelled.slice(0, atHand));
     await narrow.retrain();
     const counted = await narrow.sums();
-    await teachAndArchive(lessons);
+    await labelAndArchive(labelled);
     expect(await narrow.sums()).toEqual(counted);
-    expect(await archivedIds()).toContain(lessons[0]?.question.id);
+    expect(await archivedIds()).toContain(labelled[0]?.question.id);
     expect(await narrow.rows("SELECT count(*) AS n FROM archived")).toEqual([{ n: (await archivedIds()).length }]);
   });
 
   it("move only as far as needed and keep their order among later ones", async () => {
-    const lessons = narrow.lessons(atHand + 30);
-    const [first] = lessons as [TaughtQuestion];
-    await teachAndArchive(lessons.slice(0, atHand + 10));
+    const labelled = narrow.labelledQuestions(atHand + 30);
+    const [first] = labelled as [LabelledQuestion];
+    await labelAndArchive(labelled.slice(0, atHand + 10));
     expect((await size()).n).toBeGreaterThan(atHand - 10);
     // All that is at hand is corrected: the newest sample now changed longest ago.
-    await narrow.teach(lessons.slice(0, atHand + 9).map((lesson) => ({ ...lesson, label: "c" })));
+    await narrow.teach(labelled.slice(0, atHand + 9).map((question) => ({ ...question, label: "c" })));
     await narrow.retrain();
-    await narrow.teach(lessons);
+    await narrow.teach(labelled);
     await narrow.retrain();
     await narrow.teach([{ ...first, label: "c" }]);
     await eventually(async () => expect((await size()).n).toBeLessThanOrEqual(atHand));
-    expect(await everything()).toEqual(lessons.map(({ question }) => question.id).sort());
+    expect(await everything()).toEqual(labelled.map(({ question }) => question.id).sort());
   });
 
   it("are counted before they move, even without a requested retrain", async () => {
-    const lessons = narrow.lessons(atHand + 30);
+    const labelled = narrow.labelledQuestions(atHand + 30);
     const wide = new TestRegion("roomy");
     await publish({ model: wide.model, policy });
-    await wide.teach(lessons.map((lesson) => named(lesson, wide)));
+    await wide.teach(labelled.map((question) => named(question, wide)));
     await wide.retrain();
-    await narrow.teach(lessons);
+    await narrow.teach(labelled);
     await eventually(async () => expect((await size()).n).toBeLessThanOrEqual(atHand));
     await narrow.retrain();
     expect(await narrow.sums()).toEqual(await wide.sums());
   });
 
   it("still count once: the same label changes nothing, a correction moves the sums by the difference", async () => {
-    const lessons = narrow.lessons(atHand + 10);
-    const [first] = lessons as [TaughtQuestion];
-    await teachAndArchive(lessons);
+    const labelled = narrow.labelledQuestions(atHand + 10);
+    const [first] = labelled as [LabelledQuestion];
+    await labelAndArchive(labelled);
     await narrow.retrain();
     const before = await narrow.sums();
     await narrow.teach([first]);
@@ -99,19 +99,19 @@ describe("more samples than a region keeps at hand", () => {
     await narrow.teach([first]);
     await narrow.retrain();
     expect(await narrow.sums()).toEqual(before);
-    expect(await everything()).toEqual(lessons.map(({ question }) => question.id).sort());
+    expect(await everything()).toEqual(labelled.map(({ question }) => question.id).sort());
   });
 
   it("are forgotten in R2 too, and the sums no longer contain them", async () => {
-    const lessons = narrow.lessons(atHand + 10);
-    const [first, ...rest] = lessons as [TaughtQuestion, ...TaughtQuestion[]];
-    await narrow.teach(lessons.slice(1, atHand));
+    const labelled = narrow.labelledQuestions(atHand + 10);
+    const [first, ...rest] = labelled as [LabelledQuestion, ...LabelledQuestion[]];
+    await narrow.teach(labelled.slice(1, atHand));
     await narrow.retrain();
     const never = await narrow.sums();
     await narrow.forgetAll();
-    await narrow.teach(lessons.slice(0, atHand));
+    await narrow.teach(labelled.slice(0, atHand));
     await narrow.retrain();
-    await narrow.teach(lessons.slice(atHand));
+    await narrow.teach(labelled.slice(atHand));
     await eventually(async () => expect(await archivedIds()).toContain(first.question.id));
     await expectOk(call("DELETE", `/v1/questions/${first.question.id}`));
     await eventually(async () => expect(await archivedIds()).not.toContain(first.question.id));
@@ -120,8 +120,8 @@ describe("more samples than a region keeps at hand", () => {
   });
 
   it("are read once each, archived ones first", async () => {
-    const lessons = narrow.lessons(atHand + 10);
-    await teachAndArchive(lessons);
+    const labelled = narrow.labelledQuestions(atHand + 10);
+    await labelAndArchive(labelled);
     const ids: string[] = [];
     let since = "";
     await eventually(async () => {
@@ -133,22 +133,22 @@ describe("more samples than a region keeps at hand", () => {
         ids.push(...lines.flatMap((line) => (JSON.parse(line) as { id?: string }).id ?? []));
         [since, more] = [last.cursor, last.more];
       }
-      expect(ids).toHaveLength(lessons.length);
+      expect(ids).toHaveLength(labelled.length);
     });
-    expect([...ids].sort()).toEqual(lessons.map(({ question }) => question.id).sort());
+    expect([...ids].sort()).toEqual(labelled.map(({ question }) => question.id).sort());
   });
 
   it("do not hide tombstones from a reader: they come in order among archived samples", async () => {
-    const lessons = narrow.lessons(atHand + 20);
-    const [first, ...rest] = lessons as [TaughtQuestion, ...TaughtQuestion[]];
-    await narrow.teach(lessons.slice(0, atHand - 10));
+    const labelled = narrow.labelledQuestions(atHand + 20);
+    const [first, ...rest] = labelled as [LabelledQuestion, ...LabelledQuestion[]];
+    await narrow.teach(labelled.slice(0, atHand - 10));
     const pulled = await narrow.inside((object) => object.samplesSince(0));
     await expectOk(call("DELETE", `/v1/questions/${first.question.id}`));
-    await narrow.teach(lessons.slice(atHand - 10, atHand));
+    await narrow.teach(labelled.slice(atHand - 10, atHand));
     await narrow.retrain();
-    // So that what was taught after the tombstone leaves first.
-    await narrow.teach(lessons.slice(1, atHand - 10).map((lesson) => ({ ...lesson, label: "c" })));
-    await narrow.teach(lessons.slice(atHand));
+    // Labels that arrived after the tombstone are archived first.
+    await narrow.teach(labelled.slice(1, atHand - 10).map((question) => ({ ...question, label: "c" })));
+    await narrow.teach(labelled.slice(atHand));
     await eventually(async () => expect((await size()).n).toBeLessThanOrEqual(atHand));
     const seen = await pages(pulled.revision);
     expect(seen.filter(({ forgotten }) => forgotten)).toEqual([
@@ -161,33 +161,33 @@ describe("more samples than a region keeps at hand", () => {
   });
 
   it("are neither lost nor doubled when the object dies between R2 and its own table, and no file is left over", async () => {
-    const lessons = narrow.lessons(atHand + 10);
+    const labelled = narrow.labelledQuestions(atHand + 10);
     let deaths = 1;
     // Not to be had otherwise: R2 has the file, and what comes after it never happens.
     await afterPut(() => {
       if (deaths-- > 0) throw new Error("the object died here");
     });
-    await teachAndArchive(lessons);
+    await labelAndArchive(labelled);
     await narrow.inside(async (object, { storage }) => {
       storage.sql.exec("UPDATE jobs SET due = 1 WHERE kind = 'purge'");
       await object.alarm();
     });
-    expect(await everything()).toEqual(lessons.map(({ question }) => question.id).sort());
+    expect(await everything()).toEqual(labelled.map(({ question }) => question.id).sort());
     expect(await files()).toEqual((await narrow.rows("SELECT key FROM archives ORDER BY key")).map(({ key }) => key));
   });
 
   it("leave no sample in a file when it was corrected during the write", async () => {
-    const lessons = narrow.lessons(atHand + 10);
-    const [first] = lessons as [TaughtQuestion];
+    const labelled = narrow.labelledQuestions(atHand + 10);
+    const [first] = labelled as [LabelledQuestion];
     let corrections = 1;
     await afterPut((object) => {
       if (corrections-- <= 0) return;
       const teacher = { owner: null, source: "truth", labelledAt: 100_000 } as const;
       return object.recordTruths(1, [{ id: first.question.id, label: "c" }], teacher);
     });
-    await teachAndArchive(lessons);
+    await labelAndArchive(labelled);
     await eventually(async () => {
-      expect(await everything()).toEqual(lessons.map(({ question }) => question.id).sort());
+      expect(await everything()).toEqual(labelled.map(({ question }) => question.id).sort());
     });
     expect(await narrow.rows("SELECT label FROM samples WHERE id = ?", first.question.id)).toEqual([{ label: "c" }]);
   });
@@ -223,7 +223,7 @@ async function pages(since: number): Promise<{ id: string; revision: number; for
   return page.isLast ? lines : [...lines, ...(await pages(page.revision))];
 }
 
-function named({ label, question }: TaughtQuestion, { model }: TestRegion): TaughtQuestion {
+function named({ label, question }: LabelledQuestion, { model }: TestRegion): LabelledQuestion {
   return { label, question: { ...question, id: question.id.replace(narrow.model, model) } };
 }
 

@@ -322,7 +322,7 @@ describe("a region's count of a canary", () => {
   it("has nothing of the canary while the region is held back on the stable version", async () => {
     const heldBack = await contest("held-canary");
     const region = new TestRegion("held-canary");
-    await region.teach(region.lessons(200));
+    await region.teach(region.labelledQuestions(200));
     expect(await region.retrain()).toMatchObject({ status: "promoted" });
     const plan = { errorsOf: "all", margin: 0.15, coverageMargin: 0.05, delta: 0.05 } as const;
     // The registry has to regard the region as not ready.

@@ -17,26 +17,26 @@ const forget = (id: string, token = "admin-token") =>
 
 describe("a label", () => {
   it("counts once, however often it is sent and a retrain runs", async () => {
-    await region.teach(region.lessons(80));
+    await region.teach(region.labelledQuestions(80));
     await region.retrain();
     const once = await region.sums();
     expect(once.length).toBeGreaterThan(0);
-    await region.teach(region.lessons(80));
+    await region.teach(region.labelledQuestions(80));
     await region.retrain();
     await region.retrain();
     expect(await region.sums()).toEqual(once);
   });
 
   it("that is corrected moves the sums by exactly the difference", async () => {
-    const lessons = region.lessons(80);
-    await region.teach(lessons.map((lesson, i) => (i < 30 ? { ...lesson, label: "c" } : lesson)));
+    const labelled = region.labelledQuestions(80);
+    await region.teach(labelled.map((question, i) => (i < 30 ? { ...question, label: "c" } : question)));
     await region.retrain();
     const wrong = await region.sums();
-    await region.teach(lessons);
+    await region.teach(labelled);
     await region.retrain();
     const corrected = await region.sums();
     await region.forgetAll();
-    await region.teach(lessons);
+    await region.teach(labelled);
     await region.retrain();
     expect(corrected).toEqual(await region.sums());
     expect(corrected).not.toEqual(wrong);
@@ -45,8 +45,8 @@ describe("a label", () => {
 
 describe("a forgotten question", () => {
   it("leaves the sums bit for bit as without it, and no other trace", async () => {
-    const lessons = region.lessons(60);
-    const [first, second, ...rest] = lessons as [(typeof lessons)[0], (typeof lessons)[0], ...typeof lessons];
+    const labelled = region.labelledQuestions(60);
+    const [first, second, ...rest] = labelled as [(typeof labelled)[0], (typeof labelled)[0], ...typeof labelled];
     await region.teach(rest);
     await region.retrain();
     const never = await region.sums();
@@ -67,8 +67,8 @@ describe("a forgotten question", () => {
   });
 
   it("is reported once to every reader of samples", async () => {
-    const lessons = region.lessons(5);
-    await region.teach(lessons);
+    const labelled = region.labelledQuestions(5);
+    await region.teach(labelled);
     const pull = async (since = "") => {
       const path = `/v1/models/${region.model}/samples${since && `?since=${encodeURIComponent(since)}`}`;
       const text = await (await expectOk(call("GET", path))).text();
@@ -83,13 +83,13 @@ describe("a forgotten question", () => {
     // The registry hears of a region a moment after its first label.
     const before = await eventually(async () => {
       const page = await pull();
-      expect(page.lines).toHaveLength(lessons.length);
+      expect(page.lines).toHaveLength(labelled.length);
       return page;
     });
-    expect(before.lines.map(({ id }: { id: string }) => id)).toEqual(lessons.map(({ question }) => question.id));
-    expect(before.lines[0]).toMatchObject({ region: "north", label: lessons[0]?.label, source: "truth" });
+    expect(before.lines.map(({ id }: { id: string }) => id)).toEqual(labelled.map(({ question }) => question.id));
+    expect(before.lines[0]).toMatchObject({ region: "north", label: labelled[0]?.label, source: "truth" });
     expect(before.lines[0]).not.toHaveProperty("owner");
-    const id = lessons.at(-1)?.question.id as string;
+    const id = labelled.at(-1)?.question.id as string;
     await expectOk(forget(id));
     const after = await pull(before.cursor);
     expect(after.lines).toEqual([{ region: "north", id, revision: expect.any(Number), forgotten: true }]);
@@ -97,9 +97,9 @@ describe("a forgotten question", () => {
   });
 
   it("is deleted for its owner, in review and in a retrain in progress", async () => {
-    const lessons = region.lessons(60);
-    await region.teach(lessons.slice(1));
-    const [{ question }] = lessons as [(typeof lessons)[0]];
+    const labelled = region.labelledQuestions(60);
+    await region.teach(labelled.slice(1));
+    const [{ question }] = labelled as [(typeof labelled)[0]];
     await region.ask([question.instance], [question.id]);
     await region.teach([{ id: question.id, label: "a" }]);
     const { id: run } = await region.inside(async (object, { storage }) => {
@@ -113,15 +113,15 @@ describe("a forgotten question", () => {
   });
 
   it("is reported even when many are forgotten between two samples", async () => {
-    const lessons = region.lessons(2);
-    await region.teach(lessons.slice(0, 1));
+    const labelled = region.labelledQuestions(2);
+    await region.teach(labelled.slice(0, 1));
     const [{ first }] = (await region.rows("SELECT revision AS first FROM samples")) as [{ first: number }];
     await region.rows(
       `WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 2500)
        INSERT INTO tombstones SELECT ? + i, 'gone-' || i FROM n`,
       first,
     );
-    await region.teach(lessons.slice(1));
+    await region.teach(labelled.slice(1));
     const seen: number[] = [];
     await region.inside(async (object) => {
       for (let since = first - 1, isLast = false; !isLast; ) {
@@ -134,11 +134,11 @@ describe("a forgotten question", () => {
   });
 
   it("is in no head and leaves nothing behind in any phase of a retrain", { timeout: 60_000 }, async () => {
-    const lessons = region.lessons(120);
-    await region.teach(lessons);
+    const labelled = region.labelledQuestions(120);
+    await region.teach(labelled);
     const [{ id }] = (await region.rows("SELECT id FROM samples WHERE split = 'train' LIMIT 1")) as [{ id: string }];
     await region.forgetAll();
-    await region.teach(lessons.filter(({ question }) => question.id !== id));
+    await region.teach(labelled.filter(({ question }) => question.id !== id));
     const never = await SteppedRun.start(region);
     const steps = await never.finish();
     const { head } = await never.result();
@@ -147,7 +147,9 @@ describe("a forgotten question", () => {
       // Steps between the first and the last of a phase are alike.
       if (steps[at] === "publish" || (steps[at] === steps[at - 1] && steps[at] === steps[at + 2])) continue;
       await region.forgetAll();
-      await region.teach(lessons.map((lesson) => (lesson.question.id === id ? { ...lesson, label: "c" } : lesson)));
+      await region.teach(
+        labelled.map((question) => (question.question.id === id ? { ...question, label: "c" } : question)),
+      );
       const run = await SteppedRun.start(region);
       for (let step = 0; step < at; step++) await run.step();
       await run.step((object) => object.forgetQuestion(id, null));
@@ -160,11 +162,11 @@ describe("a forgotten question", () => {
   });
 
   it("is forgotten only with its owner's token; an unknown id changes nothing", async () => {
-    const [lesson] = region.lessons(1) as [ReturnType<typeof region.lessons>[0]];
-    await region.teach([lesson]);
+    const [question] = region.labelledQuestions(1) as [ReturnType<typeof region.labelledQuestions>[0]];
+    await region.teach([question]);
     expect((await forget(`${region.model}~north~unknown`)).status).toBe(404);
-    expect((await forget(lesson.question.id, "teach-token")).status).toBe(404);
-    expect((await forget(lesson.question.id, "ask-token")).status).toBe(403);
+    expect((await forget(question.question.id, "teach-token")).status).toBe(404);
+    expect((await forget(question.question.id, "ask-token")).status).toBe(403);
     expect(await region.rows("SELECT count(*) AS n FROM samples")).toEqual([{ n: 1 }]);
   });
 });

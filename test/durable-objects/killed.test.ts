@@ -5,8 +5,8 @@ import type { Run } from "#core/contract/index.ts";
 import { regionObjectName } from "#objects/names.ts";
 import type { RegionObject } from "#objects/region/index.ts";
 import type { Retrain } from "#objects/region/retrain/index.ts";
+import { customRows } from "../helpers/custom-rows.ts";
 import { call, expectOk, publish } from "../helpers/edge.ts";
-import { customRows } from "../helpers/teach.ts";
 
 const model = "killed";
 const region = "north";

@@ -1,7 +1,7 @@
 import { beforeAll, describe, expect, it } from "vitest";
 import type { Instance } from "#core/contract/index.ts";
 import { call, eventually, expectOk, publish } from "../helpers/edge.ts";
-import { type TaughtQuestion, TestRegion } from "../helpers/region.ts";
+import { type LabelledQuestion, TestRegion } from "../helpers/region.ts";
 
 const dayMs = 24 * 3600_000;
 
@@ -10,7 +10,7 @@ describe("a new backbone", () => {
 
   it("embeds stored inputs again and never mixes with rows of another", async () => {
     await publish({ model: region.model, policy: { keep: "all", truth: "complete" } });
-    await region.teach(region.lessons(80));
+    await region.teach(region.labelledQuestions(80));
     await region.retrain();
     const before = await region.sums();
     await publish({ model: region.model, version: 2, seed: 7 }, null);
@@ -30,13 +30,13 @@ describe("a new backbone", () => {
   it("starts without samples where the model keeps no inputs", async () => {
     const private_ = new TestRegion("discreet");
     await publish({ model: private_.model, policy: { keep: "all", truth: "complete", keepInputs: false } });
-    const lessons = private_.lessons(60);
-    const ids = lessons.map((_, i) => `discreet~north~asked-${i}`);
+    const labelled = private_.labelledQuestions(60);
+    const ids = labelled.map((_, i) => `discreet~north~asked-${i}`);
     await private_.ask(
-      lessons.map(({ question }) => question.instance),
+      labelled.map(({ question }) => question.instance),
       ids,
     );
-    await private_.teach(ids.map((id, i) => ({ id, label: (lessons[i] as TaughtQuestion).label })));
+    await private_.teach(ids.map((id, i) => ({ id, label: (labelled[i] as LabelledQuestion).label })));
     expect(await private_.rows("SELECT DISTINCT instance FROM samples")).toEqual([{ instance: "null" }]);
     expect(await private_.rows("SELECT DISTINCT instance FROM questions")).toEqual([{ instance: "null" }]);
     expect(await private_.retrain(Date.now())).toMatchObject({ report: { train: expect.any(Number) } });
@@ -59,7 +59,7 @@ describe("what weighs in the sums", () => {
       [0.25, 0].map(async (originLabelWeight, i) => {
         const region = new TestRegion(`weighed-${i}`);
         await publish({ model: region.model, policy: { keep: "all", truth: "complete", originLabelWeight } });
-        await region.teach(region.lessons(40));
+        await region.teach(region.labelledQuestions(40));
         await region.rows("UPDATE samples SET source = 'origin' WHERE number <= 20");
         await region.retrain();
         return region.rows(
@@ -92,9 +92,9 @@ describe("drift of the input", () => {
     });
   });
 
-  /** A year of lessons, a few a day; in the last month x0 is shifted. */
-  function year(shift: number): TaughtQuestion[] {
-    return region.lessons(730).map(({ label, question }, i) => {
+  /** Returns a year of labelled questions, a few a day; in the last month x0 is shifted. */
+  function year(shift: number): LabelledQuestion[] {
+    return region.labelledQuestions(730).map(({ label, question }, i) => {
       const at = now - (365 - Math.floor(i / 2)) * dayMs;
       const instance = question.instance as Record<string, number>;
       const moved = now - at < 30 * dayMs ? { ...instance, x0: (instance.x0 as number) + shift } : instance;

@@ -251,7 +251,7 @@ describe("a region whose rule may not answer uncertified", () => {
 
 describe("a region with a head of its own", () => {
   const own = new TestRegion("headed");
-  const rows = own.lessons(300);
+  const rows = own.labelledQuestions(300);
 
   it("falls back to the strictest threshold of that head, and keeps its live rule when the head is rolled back", async () => {
     await publish({ model: own.model, threshold: 0.5, policy: { keep: "all", truth: "complete" } });

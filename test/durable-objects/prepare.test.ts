@@ -43,7 +43,7 @@ const nothingHeldBack = (model: string) =>
 async function regionWithHead(model: string, options: ModelOptions = {}): Promise<TestRegion> {
   const region = new TestRegion(model);
   await publish({ model, policy, ...options });
-  await region.teach(region.lessons(200));
+  await region.teach(region.labelledQuestions(200));
   expect(await region.retrain()).toMatchObject({ status: "promoted" });
   await eventually(async () => {
     expect(await runInDurableObject(registryOf(model), (object) => object.regions())).toEqual(["north"]);
@@ -86,7 +86,7 @@ describe("a region with a head", () => {
     await publish({ model: "late-learner", policy });
     await publish({ model: "late-learner", version: 2, seed: 7, policy }, null);
     expect(await versionOf("late-learner", 2)).toMatchObject({ state: "prepared" });
-    await region.teach(region.lessons(200));
+    await region.teach(region.labelledQuestions(200));
     expect(await region.retrain()).toMatchObject({ status: "promoted", base: 1 });
     await roll("late-learner", 2);
     expect(await pointerOf("late-learner")).toMatchObject({ stable: 2, heldBack: { north: 1 } });
@@ -98,7 +98,7 @@ describe("a region with a head", () => {
     const region = await regionWithHead("learning-on");
     await publish({ model: "learning-on", version: 2, seed: 7, policy }, null);
     await onceReady("learning-on", async () => expect((await versionOf("learning-on", 2))?.state).toBe("prepared"));
-    await region.teach(region.lessons(600, 21));
+    await region.teach(region.labelledQuestions(600, 21));
     await region.retrain();
     const known = await region.rows("SELECT max(lastSample) AS n FROM runs WHERE base = 1 AND status = 'promoted'");
     await roll("learning-on", 2);
@@ -147,11 +147,11 @@ describe("a region with a head", () => {
     const region = new TestRegion("private");
     const keepsNone = { ...policy, keepInputs: false };
     await publish({ model: "private", policy: keepsNone });
-    const lessons = region.lessons(200);
-    const ids = lessons.map((_, i) => `private~north~asked-${i}`);
-    const instances = lessons.map(({ question }) => question.instance);
+    const labelled = region.labelledQuestions(200);
+    const ids = labelled.map((_, i) => `private~north~asked-${i}`);
+    const instances = labelled.map(({ question }) => question.instance);
     await region.ask(instances, ids, { accept: "always" });
-    await region.teach(lessons.map(({ label }, i) => ({ id: ids[i] as string, label })));
+    await region.teach(labelled.map(({ label }, i) => ({ id: ids[i] as string, label })));
     expect(await region.retrain(Date.now())).toMatchObject({ status: "promoted" });
     await publish({ model: "private", version: 2, seed: 7, policy: keepsNone }, {});
     await nothingHeldBack("private");

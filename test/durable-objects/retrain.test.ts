@@ -6,8 +6,8 @@ import { regionObjectName } from "#objects/names.ts";
 import type { RegionObject } from "#objects/region/index.ts";
 import type { Retrain } from "#objects/region/retrain/index.ts";
 import type { JudgeNeeds } from "#objects/region/retrain/judge.ts";
+import { customRows } from "../helpers/custom-rows.ts";
 import { ask, call, eventually, expectOk, instance, publish } from "../helpers/edge.ts";
-import { customRows } from "../helpers/teach.ts";
 
 const model = "learner";
 const taught = 400;
@@ -169,7 +169,7 @@ describe("a retrain that is cut off", () => {
     expect(heads).toEqual([{ base: 1, revision: 1 }]);
   });
 
-  // The same lessons in a region of their own, never disturbed.
+  // The same labelled questions in another region, which is not disturbed.
   async function cleanRun(): Promise<RegionRun> {
     await publish({ model: "undisturbed", threshold: 0.5, policy: { keep: "all", truth: "complete" } });
     const truths = customRows(taught, "south").map(({ instance: one, label }, i) => ({
@@ -182,12 +182,12 @@ describe("a retrain that is cut off", () => {
         env.REGION.idFromName(regionObjectName("undisturbed", "south")),
       ) as DurableObjectStub<RegionObject>,
       async (region) => {
-        const lessons = truths.map(({ label, question }) => ({
+        const labelled = truths.map(({ label, question }) => ({
           id: question.id.replace("undisturbed", model),
           label,
           instance: question.instance,
         }));
-        await region.recordTruths(1, lessons, { owner: null, source: "truth", labelledAt: 1_000 });
+        await region.recordTruths(1, labelled, { owner: null, source: "truth", labelledAt: 1_000 });
       },
     );
     const path = "/v1/models/undisturbed/regions/south/retrain";

@@ -2,11 +2,11 @@ import { beforeAll, describe, expect, it } from "vitest";
 import type { Answer } from "#core/contract/index.ts";
 import { call, expectOk, publish } from "../helpers/edge.ts";
 import type { ModelOptions } from "../helpers/model.ts";
-import { type TaughtQuestion, TestRegion } from "../helpers/region.ts";
+import { type LabelledQuestion, TestRegion } from "../helpers/region.ts";
 
 const region = new TestRegion("mindful");
 const policy: ModelOptions["policy"] = { keep: "all", truth: "complete", ladder: ["edge", "region", "human"] };
-const lessons = region.lessons(900);
+const labelled = region.labelledQuestions(900);
 
 beforeAll(async () => {
   // The edge is sure of nothing: whatever is asked escalates to the region.
@@ -18,8 +18,8 @@ beforeAll(async () => {
   });
 });
 
-/** Asks lessons again, each under an id of its own. */
-async function again(some: readonly TaughtQuestion[], name: string): Promise<Answer[]> {
+/** Asks the labelled questions again, each under a new id. */
+async function again(some: readonly LabelledQuestion[], name: string): Promise<Answer[]> {
   return region.ask(
     some.map(({ question }) => question.instance),
     some.map((_, i) => `${region.model}~north~${name}-${i}`),
@@ -28,26 +28,26 @@ async function again(some: readonly TaughtQuestion[], name: string): Promise<Ans
 
 describe("the semantic cache", () => {
   it("is off until escalated questions certify it", async () => {
-    await region.teach(lessons);
+    await region.teach(labelled);
     await region.retrain();
     expect(
-      (await again(lessons.slice(0, 5), "early")).every(({ rung, status }) => rung !== "region" && status === "open"),
+      (await again(labelled.slice(0, 5), "early")).every(({ rung, status }) => rung !== "region" && status === "open"),
     ).toBe(true);
     expect((await region.inside((object) => object.state(1))).semanticCache?.radius).toBeNull();
   });
 
   it("answers repeated questions once escalated questions have certified it", async () => {
-    const some = lessons.slice(0, 500);
+    const some = labelled.slice(0, 500);
     const asked = await again(some, "again");
-    await region.teach(asked.map(({ id }, i) => ({ id, label: (some[i] as TaughtQuestion).label })));
+    await region.teach(asked.map(({ id }, i) => ({ id, label: (some[i] as LabelledQuestion).label })));
     await region.retrain();
     const { semanticCache } = await region.inside((object) => object.state(1));
     expect(semanticCache).toMatchObject({ radius: expect.any(Number), report: { certified: true } });
-    const answers = await again(lessons.slice(500, 600), "late");
+    const answers = await again(labelled.slice(500, 600), "late");
     const fromCache = answers.filter(({ rung, accepted }) => rung === "region" && accepted);
     expect(fromCache.length).toBeGreaterThan(30);
     for (const answer of fromCache) {
-      const { label } = lessons[500 + answers.indexOf(answer)] as TaughtQuestion;
+      const { label } = labelled[500 + answers.indexOf(answer)] as LabelledQuestion;
       expect(answer).toMatchObject({ status: "answered", label, certificate: null });
     }
   });
@@ -61,16 +61,16 @@ describe("the semantic cache", () => {
   it("uses a corrected label at once: the neighbours no longer agree", async () => {
     // Only train is remembered.
     const train = (await region.rows("SELECT id FROM samples WHERE split = 'train'")).map(({ id }) => id);
-    const remembered = lessons.slice(600).filter(({ question }) => train.includes(question.id));
+    const remembered = labelled.slice(600).filter(({ question }) => train.includes(question.id));
     const answers = await again(remembered, "twice");
-    const lesson = remembered[
+    const question = remembered[
       answers.findIndex(({ rung, accepted }) => rung === "region" && accepted)
-    ] as TaughtQuestion;
-    await region.teach([{ id: lesson.question.id, label: "c" }]);
-    const [corrected] = (await again([lesson], "corrected")) as [Answer];
+    ] as LabelledQuestion;
+    await region.teach([{ id: question.question.id, label: "c" }]);
+    const [corrected] = (await again([question], "corrected")) as [Answer];
     expect(corrected.accepted && corrected.label !== "c").toBe(false);
-    await expectOk(call("DELETE", `/v1/questions/${lesson.question.id}`));
-    const [after] = (await again([lesson], "forgotten")) as [Answer];
+    await expectOk(call("DELETE", `/v1/questions/${question.question.id}`));
+    const [after] = (await again([question], "forgotten")) as [Answer];
     expect(after.accepted && after.label === "c").toBe(false);
   });
 });

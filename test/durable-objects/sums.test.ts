@@ -2,7 +2,7 @@ import { beforeAll, describe, expect, it } from "vitest";
 import { addRow, decodeSums, emptySums, labelsIn } from "#core/head/sums.ts";
 import { shardMaxBytes } from "#objects/region/tables/sums.ts";
 import { eventually, publish } from "../helpers/edge.ts";
-import { type TaughtQuestion, TestRegion } from "../helpers/region.ts";
+import { type LabelledQuestion, TestRegion } from "../helpers/region.ts";
 
 const policy = { keep: "all", truth: "complete" } as const;
 
@@ -14,7 +14,7 @@ describe("the sums of a wide embedding", () => {
 
   beforeAll(async () => {
     await publish({ model: region.model, hidden: [8, width], labels, policy: { ...policy, learning: [] } });
-    await region.teach(region.lessons(60));
+    await region.teach(region.labelledQuestions(60));
     await region.retrain();
   });
 
@@ -53,8 +53,8 @@ describe("the sums of two backbones", () => {
 
   it("contain nothing of a forgotten question, corrected or not", async () => {
     await publish({ model: region.model, policy });
-    const lessons = region.lessons(60);
-    const [first, second, ...rest] = lessons as [TaughtQuestion, TaughtQuestion, ...TaughtQuestion[]];
+    const labelled = region.labelledQuestions(60);
+    const [first, second, ...rest] = labelled as [LabelledQuestion, LabelledQuestion, ...LabelledQuestion[]];
     await region.teach([...rest, { ...first, label: "c" }, second]);
     await region.retrain();
     await publish({ model: region.model, version: 2, seed: 7, policy }, null);
@@ -90,13 +90,13 @@ describe("an alarm that rings twice", () => {
   it("adds nothing twice, even when a label arrives during it", async () => {
     const region = new TestRegion("rung");
     await publish({ model: region.model, policy });
-    const lessons = region.lessons(60);
-    await region.teach(lessons);
+    const labelled = region.labelledQuestions(60);
+    await region.teach(labelled);
     await region.retrain();
     const once = await region.sums();
     await region.inside(async (object, { storage }) => {
       const run = await object.startRetrain(1, 200_000, 0);
-      const truths = lessons.map(({ label, question }) => ({ id: question.id, label, instance: question.instance }));
+      const truths = labelled.map(({ label, question }) => ({ id: question.id, label, instance: question.instance }));
       const teacher = { owner: null, source: "truth", labelledAt: 100_000 } as const;
       await Promise.all([object.alarm(), object.recordTruths(1, truths, teacher), object.alarm()]);
       expect(storage.sql.exec("SELECT status FROM runs WHERE id = ?", run.id).one().status).not.toBe("running");

@@ -3,11 +3,11 @@ import { env } from "cloudflare:workers";
 import type { Answer, Instance, Question, RegionRun } from "#core/contract/index.ts";
 import { regionObjectName } from "#objects/names.ts";
 import type { RegionObject } from "#objects/region/index.ts";
+import { customRows } from "./custom-rows.ts";
 import { call, expectOk } from "./edge.ts";
-import { customRows } from "./teach.ts";
 
-/** A lesson with its question: what a region may be taught without having been asked. */
-export interface TaughtQuestion {
+/** A question with its label, which a region may receive without having been asked. */
+export interface LabelledQuestion {
   label: string;
   question: Pick<Question, "id" | "region" | "instance" | "at">;
 }
@@ -36,15 +36,15 @@ export class TestRegion {
     return this.inside((_, { storage }) => storage.sql.exec(query, ...given).toArray());
   }
 
-  /** Lessons of the region's custom, the same each time; data times in order. */
-  lessons(n: number, seed = 9): TaughtQuestion[] {
+  /** Returns labelled questions of the regional custom: the same each time, in order of data time. */
+  labelledQuestions(n: number, seed = 9): LabelledQuestion[] {
     return customRows(n, this.region, seed).map(({ instance, label }, i) => ({
       label,
       question: { id: `${this.model}~${this.region}~${seed}-${i}`, region: this.region, instance, at: 1_000 + i },
     }));
   }
 
-  async teach(truths: readonly (TaughtQuestion | { id: string; label: string })[], at = 100_000): Promise<void> {
+  async teach(truths: readonly (LabelledQuestion | { id: string; label: string })[], at = 100_000): Promise<void> {
     await expectOk(call("POST", `/v1/models/${this.model}/truths`, { body: { truths, at } }));
   }
 

@@ -80,7 +80,7 @@ describe("what regions learn", () => {
 
 /** Runs the cron trigger of the Worker as if one period had passed. */
 async function tick(): Promise<void> {
-  const url = new URL("/cdn-cgi/handler/scheduled", ladder.credentials.edge);
+  const url = new URL("/cdn-cgi/local/scheduled", ladder.credentials.edge);
   url.searchParams.set("time", String(Date.now() + onePeriodMs));
   const response = await fetch(url);
   expect(await response.text()).toBe("ok");

@@ -10,7 +10,7 @@ import {
 } from "#core/contract/index.ts";
 import { FaultError } from "#core/http/fault.ts";
 import { type LogEvent, type LogLine, logLine, outcomeOf } from "#core/log.ts";
-import { type Hop, type Reply, RungUnavailableError } from "#core/rung/rung.ts";
+import { type Hop, InvalidQuestionsError, type Reply, RungUnavailableError } from "#core/rung/rung.ts";
 import { traceHeaders } from "#core/trace-context.ts";
 import { type Call, ownerOf } from "../call.ts";
 import { countRequest, type Given } from "../metrics/count.ts";
@@ -50,7 +50,9 @@ export async function ask(
     const asked = indexes.map((index) => questions[index] as Question);
     const regions = [...new Set(asked.map(({ region }) => region))];
     const { manifest, rung } = await (pinned === null ? loadVersion : loadExactly)(call, pointer, version, regions);
-    const replies = await rung.ask(asked, hop);
+    const replies = await rung.ask(asked, hop).catch((error) => {
+      throw placeFaults(error, questions.length === 1 ? null : indexes);
+    });
     const hereMs = Date.now() - startedAt;
     const attempts = replies.map((edge, i): Attempt => {
       return { index: indexes[i] as number, question: asked[i] as Question, edge };
@@ -62,6 +64,13 @@ export async function ask(
   }
   countRequest(call, pointer.model, { region: questions[0]?.region ?? "", base: versions[0] as number }, given);
   return answers;
+}
+
+/** Names the questions of a batch by their index in it. A single question needs no index. */
+function placeFaults(error: unknown, indexes: readonly number[] | null): unknown {
+  if (!(error instanceof InvalidQuestionsError)) return error;
+  const errors = error.faults.map((fault) => ({ ...fault, index: indexes?.[fault.index] }));
+  return new FaultError({ kind: "invalid", errors });
 }
 
 function countedAnswer({ region, rung, status, accepted }: Answer, base: number, isHere: boolean, ms: number): Given {

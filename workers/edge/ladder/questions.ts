@@ -30,13 +30,14 @@ export async function completeQuestions(
   const { headers } = call.request;
   const key = headers.get("idempotency-key") ?? headers.get(requestHeader);
   const unique = key === null ? undefined : await sha256Hex(`${ownerOf(call)}|${key}`);
-  return drafts.map((draft, index) => {
+  return drafts.map((draft, i) => {
+    const index = drafts.length === 1 ? undefined : i;
     const region = regionOfDraft(call, manifest, draft, clues, index);
     requireRegion(call, region);
     if (draft.at !== undefined && !isAdmin(call)) {
       throw new FaultError({ kind: "forbidden", needs: "scope 'admin', to give questions a data time" });
     }
-    const id = draft.id ?? mintId({ model: manifest.model, region }, unique && `${unique.slice(0, 32)}.${index}`);
+    const id = draft.id ?? mintId({ model: manifest.model, region }, unique && `${unique.slice(0, 32)}.${i}`);
     checkId(id, manifest.model, region, index);
     return { ...draft, id, region, at: draft.at ?? Date.now() };
   });
@@ -47,7 +48,7 @@ function regionOfDraft(
   { policy }: ClassifyManifest,
   draft: Draft,
   clues: RegionClues,
-  index: number,
+  index: number | undefined,
 ): string {
   const { regions } = policy;
   // A caller with a token, such as another rung, may name the region of a question.
@@ -60,7 +61,7 @@ function regionOfDraft(
   throw new FaultError({ kind: "invalid", errors: [error] });
 }
 
-function checkId(id: string, model: string, region: string, index: number): void {
+function checkId(id: string, model: string, region: string, index: number | undefined): void {
   const address = parseId(id);
   if (address.ok && address.value.model === model && address.value.region === region) return;
   const expected = `an id of the form ${encodeURIComponent(model)}~${encodeURIComponent(region)}~{unique}`;

@@ -43,8 +43,8 @@ export function countRequest(
 
 async function flush({ env, node: { counts } }: Call, model: string): Promise<void> {
   await scheduler.wait(countsFlushMs);
-  const registry = registryObject(env, model);
   try {
+    const registry = registryObject(env, model);
     // An unacknowledged batch goes first.
     for (let batch = counts.next(model); batch; batch = counts.next(model)) {
       const { sequence } = batch;

@@ -17,7 +17,7 @@ import { classifierOf } from "../artefacts/models.ts";
 import { type Call, jsonResponse, type Route, readerOf, requireModel, requireRegion } from "../call.ts";
 import { bytes, json, preferWait } from "../contract.ts";
 import { baseFor, servedPointer } from "../ladder/version.ts";
-import { checkTaught, teacherOf } from "./truths.ts";
+import { labelContextOf, recordedLabels } from "./truths.ts";
 
 export interface Addressed extends QuestionAddress {
   id: string;
@@ -79,10 +79,10 @@ async function eventStream(call: Call, address: Addressed): Promise<Response> {
 async function postTruth(call: Call): Promise<Response> {
   const { id, model, region, manifest } = await addressOf(call);
   const { label, instance, at } = await readJson(call.request, truthSchema, bodyMaxBytes);
-  const context = teacherOf(call, at);
+  const context = labelContextOf(call, at);
   const newLabel = { id, label, ...(instance === undefined ? {} : { instance }) };
-  const taught = await regionObject(call.env, model, region).recordTruths(manifest.version, [newLabel], context);
-  const [result] = checkTaught(taught, 0, manifest.labels);
+  const recorded = await regionObject(call.env, model, region).recordTruths(manifest.version, [newLabel], context);
+  const [result] = recordedLabels(recorded, undefined, manifest.labels);
   return jsonResponse(result);
 }
 

@@ -33,7 +33,7 @@ async function postTruths(call: Call): Promise<Response> {
   const model = modelOf(call);
   const resolved = await resolveModel(call, model);
   const { truths, at } = await readTruths(call, resolved);
-  const context = teacherOf(call, at);
+  const context = labelContextOf(call, at);
   const { pointer } = resolved;
   const manifest = classifying(resolved.manifest);
   const placed = await place(call, manifest, truths);
@@ -43,7 +43,8 @@ async function postTruths(call: Call): Promise<Response> {
       const newLabels = group.map(({ newLabel }) => newLabel);
       const result = await regionObject(call.env, model, region).recordTruths(base, newLabels, context);
       const refused = group.find(({ newLabel }) => !result.ok && newLabel.id === result.error.id);
-      return checkTaught(result, refused?.index ?? 0, manifest.labels);
+      const index = truths.length === 1 ? undefined : refused?.index;
+      return recordedLabels(result, index, manifest.labels);
     }),
   );
   const all = results.flat();
@@ -78,7 +79,10 @@ async function place(call: Call, manifest: ClassifyManifest, truths: Truths["tru
     const isListed = address.ok && checkRegion(manifest.policy.regions, address.value.region).ok;
     if (!address.ok || !isListed || address.value.model !== model) {
       const expected = `the id of a question of model '${model}', or absent with the question's instance instead`;
-      throw new FaultError({ kind: "invalid", errors: [{ index, path: "id", expected, received: `'${id ?? ""}'` }] });
+      throw new FaultError({
+        kind: "invalid",
+        errors: [{ index: truths.length === 1 ? undefined : index, path: "id", expected, received: `'${id ?? ""}'` }],
+      });
     }
     requireRegion(call, address.value.region);
     return { index, region: address.value.region, newLabel: { id: id as string, label } };
@@ -86,16 +90,16 @@ async function place(call: Call, manifest: ClassifyManifest, truths: Truths["tru
 }
 
 /** The context of a caller's labels, known now or at the data time `at`. Throws the fault where `at` needs an admin. */
-export function teacherOf(call: Call, at: number | undefined): LabelContext {
+export function labelContextOf(call: Call, at: number | undefined): LabelContext {
   if (at !== undefined) requireScope(call, "admin");
   const { traceparent } = traceHeaders(call.span);
   return { owner: readerOf(call), source: "truth", labelledAt: at ?? Date.now(), traceparent };
 }
 
 /** Returns the recorded labels. Throws the fault for a refusal. */
-export function checkTaught(
+export function recordedLabels(
   result: Result<LabelResult[], LabelRefusal>,
-  index: number,
+  index: number | undefined,
   labels: readonly string[],
 ): LabelResult[] {
   if (result.ok) return result.value;
