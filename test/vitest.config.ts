@@ -18,7 +18,7 @@ const reporters = process.env.CI ? ["default", join(import.meta.dirname, "ci-rep
 
 /** Files of Node that need a process of their own: they start ladders, commands and browsers, or set up TensorFlow.js. */
 const aloneInNode = [
-  "test/origin/**/*.test.ts",
+  "test/origin/backend/*.test.ts",
   "test/journeys/**/*.test.ts",
   "test/console/**/*.test.ts",
   "test/client/{package,sdk}.test.ts",
@@ -78,7 +78,7 @@ export default defineConfig({
         test: {
           name: "node",
           isolate: false,
-          include: ["test/{core,client,scripts}/**/*.test.ts"],
+          include: ["test/{core,client,scripts,origin}/**/*.test.ts"],
           exclude: aloneInNode,
           testTimeout: 180_000,
           hookTimeout: 300_000,
