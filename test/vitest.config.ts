@@ -3,7 +3,7 @@ import { cloudflareTest } from "@cloudflare/vitest-plugin";
 import { defineConfig, type TestProjectInlineConfiguration } from "vitest/config";
 import { freePort } from "#scripts/local/ports.ts";
 import { testBindings } from "./helpers/bindings.ts";
-import { SlowestFirst } from "./sequencer.ts";
+import { Balanced } from "./sequencer.ts";
 
 const root = join(import.meta.dirname, "..");
 // Vitest reads this file once per project; all projects use the same ports.
@@ -16,14 +16,8 @@ process.env.NODE_COMPILE_CACHE ??= join(root, "node_modules/.cache/compiled");
 process.env.WRANGLER_LOG ??= "error";
 const reporters = process.env.CI ? ["default", join(import.meta.dirname, "ci-reporter.ts")] : ["default"];
 
-/** Files of Node that need a process of their own: they start ladders, commands and browsers, or set up TensorFlow.js. */
-const aloneInNode = [
-  "test/origin/backend/*.test.ts",
-  "test/journeys/**/*.test.ts",
-  "test/console/**/*.test.ts",
-  "test/client/{package,sdk}.test.ts",
-  "test/scripts/{context,review,scripts,token}.test.ts",
-];
+/** Files of Node that need a process of their own: they set up TensorFlow.js with other backends. */
+const aloneInNode = ["test/origin/backend/*.test.ts"];
 /** Files of workerd that need empty stores: they count everything, or publish models that other files publish too. */
 const aloneInWorkerd = [
   "test/durable-objects/{cost,live-rule,region}.test.ts",
@@ -58,7 +52,7 @@ export default defineConfig({
   test: {
     // As many as the cores of CI: with three, four journeys took twice as long as with two (measured).
     maxWorkers: 2,
-    sequence: { sequencer: SlowestFirst },
+    sequence: { sequencer: Balanced },
     reporters,
     // Nothing is timed here: a busy machine takes longer, and a test that hangs still ends.
     expect: { poll: { timeout: 30_000, interval: 20 } },
@@ -78,8 +72,8 @@ export default defineConfig({
         test: {
           name: "node",
           isolate: false,
-          include: ["test/{core,client,scripts,origin}/**/*.test.ts"],
-          exclude: aloneInNode,
+          include: ["test/{client,console,core,journeys,origin,scripts}/**/*.test.ts"],
+          exclude: [...aloneInNode, ...screens],
           testTimeout: 180_000,
           hookTimeout: 300_000,
         },
@@ -89,7 +83,6 @@ export default defineConfig({
         test: {
           name: "node-alone",
           include: aloneInNode,
-          exclude: screens,
           testTimeout: 180_000,
           hookTimeout: 300_000,
         },

@@ -15,7 +15,7 @@ import { ask, call, eventually, expectOk, instance, publish } from "../helpers/e
 import { originModels } from "../helpers/origin-models.ts";
 import { TestRegion } from "../helpers/region.ts";
 
-const model = "open";
+const model = "reviewed";
 
 const [ada, bob] = ["review-token", "second-review-token"] as const;
 const stub = () => env.REVIEW.get(env.REVIEW.idFromName(model));

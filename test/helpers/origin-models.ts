@@ -10,6 +10,8 @@ export const originModels: Record<string, ModelOptions> = {
   hard: { threshold: never, fullThreshold: 0 },
   /** No rung accepts anything. */
   open: { threshold: never, fullThreshold: never },
+  /** Like `open`, for the tests of the review queue: no other test asks it. */
+  reviewed: { threshold: never, fullThreshold: never },
   /** No rung accepts anything until a version whose edge does. */
   growing: { threshold: never, fullThreshold: never },
   /** No rung accepts anything, and no person answers. */
