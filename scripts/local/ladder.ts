@@ -50,14 +50,8 @@ export async function startLadder(options: LadderOptions): Promise<LocalLadder> 
     new UpriverClient({ url: credentials.edge, token: credentials.tokens[scope] });
 
   onProgress("edge: starting");
-  const edge = await (options.edge ?? startEdge)({
-    folder,
-    port: ports.edge,
-    nextRungUrl: credentials.origin,
-    allowedOrigins,
-    onDeath,
-  });
-  onProgress("edge: ready");
+  const nextRungUrl = credentials.origin;
+  const edge = (options.edge ?? startEdge)({ folder, port: ports.edge, nextRungUrl, allowedOrigins, onDeath });
   let origin: LocalProcess | null = null;
   const startOrigin = async () => {
     const [command, args] = [bin("node"), [join(root, "workers/origin/index.ts")]];
@@ -72,10 +66,14 @@ export async function startLadder(options: LadderOptions): Promise<LocalLadder> 
   };
   const stop = async () => {
     await stopOrigin();
-    await edge.stop();
+    await edge.then(
+      (running) => running.stop(),
+      () => {},
+    );
   };
   try {
-    await startOrigin();
+    // The origin waits for the edge by itself.
+    await Promise.all([edge.then(() => onProgress("edge: ready")), startOrigin()]);
     onProgress("origin: ready");
   } catch (error) {
     await stop();
