@@ -1,15 +1,18 @@
 // Builds the console into workers/console/dist, which the Worker serves. Run it: node scripts/build-console.ts
 // Wrangler runs it before dev and deploy, scripts/install.mjs before tests. It does nothing when dist is up to date.
-import { createHash } from "node:crypto";
 import { cp, mkdir, mkdtemp, readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { dirname, join, relative } from "node:path";
 import { root } from "./local/process.ts";
+import { hashOfSources } from "./local/sources.ts";
 
 const here = join(root, "workers/console");
 const target = join(here, "dist");
 const stamp = "stamp";
 
-const sources = await hashOfSources();
+const sources = await hashOfSources(
+  [here, join(root, "workers/client"), join(root, "workers/core")],
+  [import.meta.filename, join(root, "package-lock.json")],
+);
 const known = await readFile(join(target, stamp), "utf8").catch(() => "");
 if (known !== sources) {
   // Built in another folder and moved file by file, the page last, since another process may be serving dist.
@@ -48,17 +51,6 @@ async function replaceFiles(fresh: string): Promise<void> {
 async function filesOf(folder: string): Promise<string[]> {
   const entries = await readdir(folder, { recursive: true, withFileTypes: true });
   return entries.filter((entry) => entry.isFile()).map((entry) => relative(folder, join(entry.parentPath, entry.name)));
-}
-
-async function hashOfSources(): Promise<string> {
-  const hash = createHash("sha256");
-  for (const folder of [here, join(root, "workers/client"), join(root, "workers/core")]) {
-    const files = await readdir(folder, { recursive: true });
-    const own = files.filter((file) => /\.(tsx?|css|html|svg|json)$/.test(file) && !/(^|\/)\.?dist/.test(file)).sort();
-    for (const file of own) hash.update(file).update(await readFile(join(folder, file)));
-  }
-  for (const file of [import.meta.filename, join(root, "package-lock.json")]) hash.update(await readFile(file));
-  return hash.digest("hex");
 }
 
 /** Headers that restrict scripts and connections to this deployment; reports have inline styles and images. */

@@ -5,6 +5,7 @@ import autocannon from "autocannon";
 import type { Command } from "commander";
 import { UpriverClient } from "#client/index.ts";
 import { publish } from "#origin/publish.ts";
+import { edgeSettings } from "../local/edge.ts";
 import { median } from "../local/median.ts";
 import { formatTable, printResult } from "../local/output.ts";
 import { freePort } from "../local/ports.ts";
@@ -12,7 +13,6 @@ import { type Credentials, makeSecrets } from "../local/secrets.ts";
 import { numberParser } from "../local/usage.ts";
 import { bundle, startWorkerd } from "../local/workerd.ts";
 import { benchArtefact, benchInstance, benchModel } from "./model.ts";
-import { edgeSettings } from "./settings.ts";
 
 interface Options {
   seconds: number;
@@ -58,17 +58,24 @@ async function run({ seconds, rounds, json }: Options): Promise<void> {
   const folder = await mkdtemp(join(tmpdir(), "upriver-bench-"));
   const ports = { edge: await freePort(), bare: await freePort() };
   const { credentials, vars } = await makeSecrets({ edge: `http://127.0.0.1:${ports.edge}`, origin: "" });
-  const bindings = { ...vars, ...edgeSettings };
-  const edgeWorker = { config: "wrangler.toml", folder: join(folder, "edge"), port: ports.edge, bindings };
-  const bareWorker = { config: "scripts/bench/bare.toml", folder: join(folder, "bare"), port: ports.bare };
+  const bindings = { ...(await edgeSettings()), ...vars };
+  const edgeWorker = {
+    bundled: await bundle("wrangler.toml"),
+    state: join(folder, "edge"),
+    port: ports.edge,
+    bindings,
+  };
+  const bareWorker = {
+    bundled: await bundle("scripts/bench/bare.toml"),
+    state: join(folder, "bare"),
+    port: ports.bare,
+  };
   const edgeTarget: Target = {
     url: `${credentials.edge}/v1/models/${benchModel}/ask`,
     headers: { authorization: `Bearer ${credentials.tokens.ask}`, "content-type": "application/json" },
     body: JSON.stringify({ instance: benchInstance }),
   };
   const bareTarget: Target = { ...edgeTarget, url: `http://127.0.0.1:${ports.bare}/ask` };
-  await bundle(edgeWorker);
-  await bundle(bareWorker);
   const running = { edge: await startWorkerd(edgeWorker), bare: await startWorkerd(bareWorker) };
   try {
     await publishBench(credentials);

@@ -9,6 +9,7 @@ import { neighbourCount } from "#core/semantic-cache/agreed-label.ts";
 import { NearestNeighbourIndex } from "#core/semantic-cache/neighbour-index.ts";
 import { publish } from "#origin/publish.ts";
 import { seededRandom } from "#origin/random.ts";
+import { edgeSettings } from "../local/edge.ts";
 import { median } from "../local/median.ts";
 import { formatTable, printResult } from "../local/output.ts";
 import { freePort } from "../local/ports.ts";
@@ -17,7 +18,6 @@ import { bundle, startWorkerd } from "../local/workerd.ts";
 import { retrainOne } from "../replay/retrain.ts";
 import { type LabelledExample, labelledExamples, region } from "./labelled-examples.ts";
 import { benchArtefact, benchModel } from "./model.ts";
-import { edgeSettings } from "./settings.ts";
 
 interface Options {
   samples: string[];
@@ -224,10 +224,8 @@ async function onWorkerd<T>(work: (credentials: Credentials) => Promise<T>): Pro
   const folder = await mkdtemp(join(tmpdir(), "upriver-bench-"));
   const port = await freePort();
   const { credentials, vars } = await makeSecrets({ edge: `http://127.0.0.1:${port}`, origin: "" });
-  const bindings = { ...vars, ...edgeSettings };
-  const worker = { config: "wrangler.toml", folder, port, bindings };
-  await bundle(worker);
-  const running = await startWorkerd(worker);
+  const bindings = { ...(await edgeSettings()), ...vars };
+  const running = await startWorkerd({ bundled: await bundle("wrangler.toml"), state: folder, port, bindings });
   try {
     return await work(credentials);
   } finally {

@@ -1,14 +1,14 @@
-import { existsSync } from "node:fs";
+import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { bin, type LocalProcessOptions, root, startProcess, stopProcess, untilReady } from "./process.ts";
 
-export interface EdgeOptions {
+interface EdgeOptions {
   /** The folder of `.dev.vars`, logs and data. */
   folder: string;
   port: number;
   /** Address of the next rung; none by default. */
   nextRungUrl?: string;
-  /** Web origins whose pages may ask; none by default. */
+  /** Web origins whose pages may ask; by default those of wrangler.toml. */
   allowedOrigins?: string | undefined;
   onDeath?: LocalProcessOptions["onDeath"] | undefined;
 }
@@ -16,24 +16,14 @@ export interface EdgeOptions {
 /** Starts the edge in workerd with local R2, KV and objects, and waits until it answers. */
 export async function startEdge(options: EdgeOptions): Promise<{ stop: () => Promise<void> }> {
   const { folder, port, nextRungUrl, allowedOrigins, onDeath } = options;
-  const args = [
-    "dev",
-    "--config",
-    join(root, "wrangler.toml"),
-    "--ip",
-    "127.0.0.1",
-    "--port",
-    String(port),
-    "--inspector-port",
-    "0",
-  ];
-  args.push("--persist-to", join(folder, ".wrangler", "state"), "--show-interactive-dev-session=false");
-  if (nextRungUrl) args.push("--var", `NEXT_RUNG_URL:${nextRungUrl}`);
-  if (allowedOrigins) args.push("--var", `ALLOWED_ORIGINS:${allowedOrigins}`);
-  const vars = join(folder, ".dev.vars");
-  if (folder !== root && existsSync(vars)) args.push("--env-file", vars);
-  const env = { WRANGLER_SEND_METRICS: "false", WRANGLER_LOG: "log", CI: "1" };
-  const edge = await startProcess({ name: "edge", command: bin("wrangler"), args, env, folder, onDeath });
+  const [command, args] = [bin("node"), [join(root, "scripts/local/edge.process.ts")]];
+  const env = {
+    UPRIVER_FOLDER: folder,
+    UPRIVER_PORT: String(port),
+    ...(nextRungUrl === undefined ? {} : { NEXT_RUNG_URL: nextRungUrl }),
+    ...(allowedOrigins === undefined ? {} : { ALLOWED_ORIGINS: allowedOrigins }),
+  };
+  const edge = await startProcess({ name: "edge", command, args, env, folder, onDeath });
   try {
     await untilReady(edge, `http://127.0.0.1:${port}/readyz`);
   } catch (error) {
@@ -41,4 +31,13 @@ export async function startEdge(options: EdgeOptions): Promise<{ stop: () => Pro
     throw error;
   }
   return { stop: () => stopProcess(edge) };
+}
+
+/** Reads the Worker's settings from wrangler.toml. */
+export async function edgeSettings(): Promise<Record<string, string>> {
+  const text = await readFile(join(root, "wrangler.toml"), "utf8");
+  const section = /^\[vars\]\n(.*?)(?=^\[)/ms.exec(text)?.[1] ?? "";
+  return Object.fromEntries(
+    Array.from(section.matchAll(/^(\w+) = (".*")$/gm), ([, name = "", value = ""]) => [name, JSON.parse(value)]),
+  );
 }

@@ -1,7 +1,7 @@
 import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import { UpriverClient } from "#client/index.ts";
-import { type EdgeOptions, startEdge } from "./edge.ts";
+import { startEdge } from "./edge.ts";
 import { checkPort } from "./ports.ts";
 import {
   bin,
@@ -25,8 +25,6 @@ interface LadderOptions {
   allowedOrigins?: string | undefined;
   onProgress?: (line: string) => void;
   onDeath?: LocalProcessOptions["onDeath"];
-  /** Starts the edge; `wrangler dev` by default. */
-  edge?: (options: EdgeOptions) => Promise<{ stop: () => Promise<void> }>;
 }
 
 /** A running edge and origin on this machine. */
@@ -51,7 +49,7 @@ export async function startLadder(options: LadderOptions): Promise<LocalLadder> 
 
   onProgress("edge: starting");
   const nextRungUrl = credentials.origin;
-  const edge = (options.edge ?? startEdge)({ folder, port: ports.edge, nextRungUrl, allowedOrigins, onDeath });
+  const edge = startEdge({ folder, port: ports.edge, nextRungUrl, allowedOrigins, onDeath });
   let origin: LocalProcess | null = null;
   const startOrigin = async () => {
     const [command, args] = [bin("node"), [join(root, "workers/origin/index.ts")]];

@@ -1,43 +1,56 @@
 import { execFile } from "node:child_process";
-import { readdir } from "node:fs/promises";
-import { join } from "node:path";
+import { existsSync } from "node:fs";
+import { mkdir, mkdtemp, readdir, rename, rm } from "node:fs/promises";
+import { basename, dirname, join } from "node:path";
 import { promisify } from "node:util";
 import { convertV4MiniflareOptions, Miniflare } from "miniflare";
 import { bin, root } from "./process.ts";
+import { hashOfSources } from "./sources.ts";
 
 interface WorkerdOptions {
-  /** Path of the worker's wrangler configuration within the project. */
-  config: string;
-  /** The folder of bundle and data. */
-  folder: string;
+  /** The folder of the worker's bundle. */
+  bundled: string;
+  /** The folder of R2, KV and objects. */
+  state: string;
   port: number;
   bindings?: Record<string, string>;
-  /** The folder of the bundle, where it is not `bundle` in the folder. */
-  bundled?: string;
   /** The folder of the files that are served beside the worker. */
   assets?: string;
+  /** Whether requests carry this machine's location, as in a deployment; looking it up needs the internet. */
+  isLocated?: boolean;
   /** Receives each line that the worker logs. */
   onLog?: (line: string) => void;
 }
 
-/** Bundles a worker into its folder, as `wrangler deploy` does. */
-export async function bundle({ config, folder }: Pick<WorkerdOptions, "config" | "folder">): Promise<void> {
-  const args = ["deploy", "--dry-run", "--config", join(root, config), "--outdir", join(folder, "bundle")];
-  await promisify(execFile)(bin("wrangler"), args, {
-    cwd: root,
-    env: { ...process.env, WRANGLER_SEND_METRICS: "false" },
-  });
+const bundles = join(root, "node_modules", ".cache", "upriver");
+const sourceFolders = ["workers/core", "workers/edge", "durable-objects"].map((folder) => join(root, folder));
+
+/**
+ * Bundles a worker as `wrangler deploy` does; returns the folder of the bundle. `config` is the path of its wrangler
+ * configuration within the project. Unchanged sources are bundled once.
+ */
+export async function bundle(config: string): Promise<string> {
+  const path = join(root, config);
+  const own = dirname(path) === root ? [] : [dirname(path)];
+  const hash = await hashOfSources([...sourceFolders, ...own], [path, join(root, "package-lock.json")]);
+  const name = basename(config, ".toml");
+  const folder = join(bundles, `${name}-${hash.slice(0, 16)}`);
+  if (existsSync(folder)) return folder;
+  await mkdir(bundles, { recursive: true });
+  const making = await mkdtemp(join(bundles, "making-"));
+  const args = ["deploy", "--dry-run", "--config", path, "--outdir", making];
+  const env = { ...process.env, WRANGLER_SEND_METRICS: "false" };
+  await promisify(execFile)(bin("wrangler"), args, { cwd: root, env });
+  const stale = (await readdir(bundles)).filter((other) => other.startsWith(`${name}-`));
+  // Another process may have made the same bundle meanwhile.
+  await rename(making, folder).catch(() => rm(making, { recursive: true, force: true }));
+  for (const other of stale) if (join(bundles, other) !== folder) await rm(join(bundles, other), { recursive: true });
+  return folder;
 }
 
 /** Starts a bundled worker in workerd. */
-export async function startWorkerd({
-  folder,
-  port,
-  bindings = {},
-  bundled = join(folder, "bundle"),
-  assets,
-  onLog,
-}: Omit<WorkerdOptions, "config">): Promise<{ stop: () => Promise<void> }> {
+export async function startWorkerd(options: WorkerdOptions): Promise<{ stop: () => Promise<void> }> {
+  const { bundled, state, port, bindings = {}, assets, isLocated = false, onLog } = options;
   const files = await readdir(bundled);
   const scripts = files.filter((file) => file.endsWith(".js"));
   const binaries = files.filter((file) => file.endsWith(".wasm"));
@@ -46,7 +59,7 @@ export async function startWorkerd({
       name: "upriver",
       host: "127.0.0.1",
       port,
-      cf: false,
+      cf: isLocated,
       compatibilityDate: "2026-11-01",
       modulesRoot: bundled,
       modules: [
@@ -56,11 +69,11 @@ export async function startWorkerd({
       bindings,
       kvNamespaces: ["CACHE"],
       r2Buckets: ["ARTEFACTS"],
-      resourcePersistencePath: join(folder, "state"),
+      resourcePersistencePath: state,
       ...(bindings.NODE_ID ? { durableObjects } : {}),
       ...(assets ? { assets: { directory: assets, routerConfig: { has_user_worker: true } } } : {}),
       ...(onLog ? { handleStructuredLogs: ({ message }) => onLog(message) } : {}),
-      // The route that runs the cron trigger, as in `wrangler dev`.
+      // The route that runs the cron trigger: /cdn-cgi/local/scheduled.
       unsafeTriggerHandlers: true,
     }),
   );

@@ -23,22 +23,23 @@ const mostTimes = 200;
 
 /** Runs models in workerd as the edge does, each in a separate process, since the WASM heap never shrinks. */
 export class Probe {
-  private readonly folder: string;
+  private readonly bundled: string;
+  private readonly state: string;
 
-  private constructor(folder: string) {
-    this.folder = folder;
+  private constructor(bundled: string, state: string) {
+    this.bundled = bundled;
+    this.state = state;
   }
 
   static async start(): Promise<Probe> {
-    const folder = await mkdtemp(join(tmpdir(), "upriver-probe-"));
-    await bundle({ config: "scripts/probe/probe.toml", folder, port: 0 });
-    return new Probe(folder);
+    const bundled = await bundle("scripts/probe/probe.toml");
+    return new Probe(bundled, await mkdtemp(join(tmpdir(), "upriver-probe-")));
   }
 
   /** Loads a model, runs it on random inputs and measures its cost. Throws when workerd cannot run it. */
   async cost(files: TfjsModelFiles, inspection: Inspection): Promise<Cost> {
     const port = await freePort();
-    const { stop } = await startWorkerd({ config: "scripts/probe/probe.toml", folder: this.folder, port });
+    const { stop } = await startWorkerd({ bundled: this.bundled, state: this.state, port });
     try {
       return await costAt(`http://127.0.0.1:${port}`, files, inspection);
     } finally {
@@ -47,7 +48,7 @@ export class Probe {
   }
 
   stop(): Promise<void> {
-    return rm(this.folder, { recursive: true, force: true });
+    return rm(this.state, { recursive: true, force: true });
   }
 }
 

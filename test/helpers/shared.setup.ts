@@ -7,23 +7,17 @@ import { promisify } from "node:util";
 import { type LocalLadder, startLadder } from "#scripts/local/ladder.ts";
 import { freePort } from "#scripts/local/ports.ts";
 import { bin } from "#scripts/local/process.ts";
-import { bundle } from "#scripts/local/workerd.ts";
-import { startBundledEdge } from "./bundled-edge.ts";
 
-/** Makes what test files share, once a run and when a file asks for it: the edge's bundle, trained models, a ladder. */
+/** Makes what test files share, once a run and when a file asks for it: trained models, and a ladder. */
 export default async function setup(): Promise<() => Promise<void>> {
   const folder = await mkdtemp(join(tmpdir(), "upriver-shared-"));
   const made = new Map<string, Promise<object>>();
   let ladder: LocalLadder | null = null;
 
   async function make({ pathname, searchParams }: URL): Promise<object> {
-    if (pathname === "/bundle") {
-      await bundle({ config: "wrangler.toml", folder });
-      return { folder: join(folder, "bundle") };
-    }
     if (pathname === "/ladder") {
       const ports = { edge: await freePort(), origin: await freePort() };
-      ladder = await startLadder({ folder, ports, recipe: null, edge: startBundledEdge });
+      ladder = await startLadder({ folder, ports, recipe: null });
       return ladder.credentials;
     }
     return { folder: await trainModel(folder, searchParams.get("recipe") ?? "", searchParams.get("before")) };

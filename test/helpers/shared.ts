@@ -9,11 +9,6 @@ export async function trainedModel(recipe: string, { before = "" } = {}): Promis
   return loadArtefact(folder);
 }
 
-/** Returns the folder of the edge's bundle. */
-export async function edgeBundle(): Promise<string> {
-  return (await fetchShared<{ folder: string }>("/bundle")).folder;
-}
-
 /** Returns the credentials of the ladder that test files share: it starts with the first file that asks for it. */
 export function sharedCredentials(): Promise<Credentials> {
   return fetchShared("/ladder");

@@ -10,7 +10,6 @@ import { type LocalLadder, startLadder } from "#scripts/local/ladder.ts";
 import { freePort } from "#scripts/local/ports.ts";
 import { type Credentials, ensureSecrets } from "#scripts/local/secrets.ts";
 import { ApiCheck } from "../helpers/api-check.ts";
-import { startBundledEdge } from "../helpers/bundled-edge.ts";
 import { sharedCredentials, trainedModel } from "../helpers/shared.ts";
 
 /** A ladder as tests that share it see it: they publish models under names of their own, and stop nothing. */
@@ -44,7 +43,7 @@ export async function temporaryLadder({
   const ports = { edge: await freePort(), origin: await freePort() };
   if (splitSecret !== undefined) await setSplitSecret(folder, ports, splitSecret);
   const [ladder, artefact] = await Promise.all([
-    startLadder({ folder, ports, recipe: null, allowedOrigins, edge: startBundledEdge }),
+    startLadder({ folder, ports, recipe: null, allowedOrigins }),
     recipe === null ? null : trainedModel(recipe),
   ]);
   const { client, check } = await checkedClients(ladder.credentials);

@@ -1,0 +1,22 @@
+// Serves the edge in workerd, configured by the environment: UPRIVER_FOLDER (secrets and data), UPRIVER_PORT, and settings
+// that replace those of wrangler.toml. `npm start` runs it: node scripts/local/edge.process.ts
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { parseEnv } from "node:util";
+import { edgeSettings } from "./edge.ts";
+import { root } from "./process.ts";
+import { bundle, startWorkerd } from "./workerd.ts";
+
+const { UPRIVER_FOLDER: folder = root, UPRIVER_PORT: port } = process.env;
+const settings = await edgeSettings();
+for (const name of Object.keys(settings)) settings[name] = process.env[name] ?? (settings[name] as string);
+const secrets = parseEnv(await readFile(join(folder, ".dev.vars"), "utf8")) as Record<string, string>;
+await startWorkerd({
+  bundled: await bundle("wrangler.toml"),
+  state: join(folder, ".wrangler", "state", "v3"),
+  port: Number(port),
+  bindings: { ...settings, ...secrets },
+  assets: join(root, "workers/console/dist"),
+  isLocated: true,
+  onLog: (line) => console.log(line),
+});
