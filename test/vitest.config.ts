@@ -3,7 +3,7 @@ import { cloudflareTest } from "@cloudflare/vitest-plugin";
 import { defineConfig, type TestProjectInlineConfiguration } from "vitest/config";
 import { freePort } from "#scripts/local/ports.ts";
 import { testBindings } from "./helpers/bindings.ts";
-import { Balanced } from "./sequencer.ts";
+import { SlowestFirst } from "./sequencer.ts";
 
 const root = join(import.meta.dirname, "..");
 // Vitest reads this file once per project; all projects use the same ports.
@@ -52,7 +52,7 @@ export default defineConfig({
   test: {
     // As many as the cores of CI: with three, four journeys took twice as long as with two (measured).
     maxWorkers: 2,
-    sequence: { sequencer: Balanced },
+    sequence: { sequencer: SlowestFirst },
     reporters,
     // Nothing is timed here: a busy machine takes longer, and a test that hangs still ends.
     expect: { poll: { timeout: 30_000, interval: 20 } },
