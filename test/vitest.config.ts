@@ -18,12 +18,8 @@ const reporters = process.env.CI ? ["default", join(import.meta.dirname, "ci-rep
 
 /** Files of Node that need a process of their own: they set up TensorFlow.js with other backends. */
 const aloneInNode = ["test/origin/backend/*.test.ts"];
-/** Files of workerd that need empty stores: they count everything, or publish models that other files publish too. */
-const aloneInWorkerd = [
-  "test/durable-objects/{cost,live-rule,region}.test.ts",
-  "test/edge/{checks,metrics}.test.ts",
-  "test/edge/protocols/tensor-models.test.ts",
-];
+/** Files of workerd that need empty stores: they count everything. */
+const aloneInWorkerd = ["test/durable-objects/cost.test.ts", "test/edge/{checks,metrics}.test.ts"];
 // Pictures take minutes: `npm run screens` takes them.
 const screens = process.env.SCREENSHOTS ? [] : ["test/console/screens.test.ts"];
 

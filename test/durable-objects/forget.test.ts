@@ -172,15 +172,15 @@ describe("a forgotten question", () => {
 });
 
 describe("a forgotten question that a person has", () => {
-  const asked = new TestRegion("reviewed");
-  const id = "reviewed~north~1";
+  const asked = new TestRegion("leased");
+  const id = "leased~north~1";
 
   beforeAll(async () => {
     await publish({ model: asked.model, threshold: 1.01, policy: { ladder: ["edge", "region", "human"] } });
   });
 
   const waiting = async () =>
-    (await (await call("GET", "/v1/models/reviewed/review?limit=9")).json<{ waiting: number }>()).waiting;
+    (await (await call("GET", "/v1/models/leased/review?limit=9")).json<{ waiting: number }>()).waiting;
 
   it("leaves the queue, and a late answer does not restore it", async () => {
     await asked.ask([instance(1)], [id]);

@@ -250,7 +250,7 @@ describe("a region whose rule may not answer uncertified", () => {
 });
 
 describe("a region with a head of its own", () => {
-  const own = new TestRegion("headed");
+  const own = new TestRegion("headed-rule");
   const rows = own.labelledQuestions(300);
 
   it("falls back to the strictest threshold of that head, and keeps its live rule when the head is rolled back", async () => {
@@ -261,7 +261,7 @@ describe("a region with a head of its own", () => {
     expect(strictest).not.toBe(0.99);
     const answers = await own.ask(
       rows.slice(200).map(({ question }) => question.instance),
-      rows.slice(200).map((_, i) => `headed~north~asked-${i}`),
+      rows.slice(200).map((_, i) => `headed-rule~north~asked-${i}`),
     );
     await own.teach(answers.map(({ id, label }) => ({ id, label: label === "a" ? "b" : "a" })));
     const live = await eventually(async () => {
@@ -271,7 +271,7 @@ describe("a region with a head of its own", () => {
       return rule;
     });
     await expectOk(call("POST", `/v1/models/${own.model}/rollback`, { body: { region: "north" } }));
-    const [answer] = await own.ask([rows[0]?.question.instance as Instance], ["headed~north~after"], {
+    const [answer] = await own.ask([rows[0]?.question.instance as Instance], ["headed-rule~north~after"], {
       accept: "always",
     });
     expect(answer).toMatchObject({ version: "1", uncertified: live?.uncertified });

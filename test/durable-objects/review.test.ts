@@ -12,7 +12,6 @@ import type { ReviewObject } from "#objects/review/index.ts";
 import { correctionMs } from "#objects/review/refusals.ts";
 import { leaseMaxBytes, skipMs } from "#objects/review/tables/queue.ts";
 import { ask, call, eventually, expectOk, instance, publish } from "../helpers/edge.ts";
-import { originModels } from "../helpers/origin-models.ts";
 import { TestRegion } from "../helpers/region.ts";
 
 const model = "reviewed";
@@ -166,10 +165,10 @@ describe("the review queue", () => {
 
 describe("a label that a newer version added", () => {
   it("answers a question that was asked of an older version, and is kept", async () => {
-    const name = "growing";
-    await publish({ model: name, ...originModels.growing });
+    const name = "relabelled";
+    await publish({ model: name });
     const { id } = await ask(name, { instance: instance(40) });
-    await publish({ model: name, ...originModels.growing, version: 2, labels: ["a", "b", "c", "d"] });
+    await publish({ model: name, version: 2, labels: ["a", "b", "c", "d"] });
     const done = await eventually(() => expectOk(answer(id, "d", ada)));
     expect(await done.json()).toMatchObject({ status: "answered", label: "d", scores: { a: 0, b: 0, c: 0, d: 1 } });
     const samples = await new TestRegion(name).rows("SELECT label, source FROM samples WHERE id = ?", id);

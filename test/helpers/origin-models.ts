@@ -14,6 +14,8 @@ export const originModels: Record<string, ModelOptions> = {
   reviewed: { threshold: never, fullThreshold: never },
   /** No rung accepts anything until a version whose edge does. */
   growing: { threshold: never, fullThreshold: never },
+  /** Like `growing`: its later version has one more label. */
+  relabelled: { threshold: never, fullThreshold: never },
   /** No rung accepts anything, and no person answers. */
   lone: { threshold: never, fullThreshold: never, policy: { ladder: ["edge", "region", "origin"] } },
   /** The origin fails on demand. */

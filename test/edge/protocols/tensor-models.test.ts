@@ -29,18 +29,18 @@ let asked: TensorAnswer[];
 const flat = (name: string) => asked.flatMap(({ outputs }) => (outputs[name] as unknown[]).flat(3));
 
 beforeAll(async () => {
-  await publishBuilt(await layersOfTensors("pair"));
+  await publishBuilt(await layersOfTensors("couple"));
   await publishBuilt(await graphOfTensors("singly", 1, false));
-  const response = await expectOk(call("POST", "/v1/models/pair/ask", { token, body: { instances: rows } }));
+  const response = await expectOk(call("POST", "/v1/models/couple/ask", { token, body: { instances: rows } }));
   asked = (await response.json<{ answers: TensorAnswer[] }>()).answers;
 });
 
 describe("a tensor model", () => {
   it("is described by its inputs and outputs, and is ready", async () => {
-    const metadata = await (await expectOk(call("GET", "/v2/models/pair", { token }))).json();
+    const metadata = await (await expectOk(call("GET", "/v2/models/couple", { token }))).json();
     expect(faultsOf("modelMetadata", metadata)).toEqual([]);
     expect(metadata).toEqual({
-      ...{ name: "pair", versions: ["1"], platform: "tensorflowjs_layersmodel" },
+      ...{ name: "couple", versions: ["1"], platform: "tensorflowjs_layersmodel" },
       inputs: [
         { name: "picture", datatype: "FP32", shape: [-1, 8, 7, 2] },
         { name: "place", datatype: "FP32", shape: [-1, 3] },
@@ -50,16 +50,16 @@ describe("a tensor model", () => {
         { name: "pixels", datatype: "FP32", shape: [-1, 3, 2, 5] },
       ],
     });
-    await expectOk(call("GET", "/v2/models/pair/versions/1/ready", { token }));
+    await expectOk(call("GET", "/v2/models/couple/versions/1/ready", { token }));
   });
 
   it("infers the same as ask, in JSON and in bytes", async () => {
-    const inferred = await infer("pair", { id: "a", inputs });
-    expect(inferred).toMatchObject({ model_name: "pair", model_version: "1", id: "a" });
+    const inferred = await infer("couple", { id: "a", inputs });
+    expect(inferred).toMatchObject({ model_name: "couple", model_version: "1", id: "a" });
     expect(output(inferred, "embedding")).toMatchObject({ datatype: "FP32", shape: [2, 6], data: flat("embedding") });
     expect(output(inferred, "pixels")).toMatchObject({ shape: [2, 3, 2, 5], data: flat("pixels") });
     const { blobs } = await inferBinary(
-      "pair",
+      "couple",
       [
         ["place", "FP32", new Uint8Array(places.buffer), [2, 3]],
         ["picture", "FP32", new Uint8Array(pictures.buffer), [2, 8, 7, 2]],
@@ -67,13 +67,13 @@ describe("a tensor model", () => {
       { outputs: [{ name: "pixels" }], parameters: { binary_data_output: true } },
     );
     expect(floats(blobs.get("pixels"))).toEqual(flat("pixels"));
-    const first = await expectOk(call("POST", "/v2/models/pair/versions/1/infer", { token, body: { inputs } }));
+    const first = await expectOk(call("POST", "/v2/models/couple/versions/1/infer", { token, body: { inputs } }));
     expect(await first.json()).toMatchObject({ outputs: [{ data: flat("embedding") }, {}] });
   });
 
   it("returns the largest values of an output with their indexes", async () => {
     const outputs = [{ name: "embedding", parameters: { classification: 2 } }];
-    const best = output(await infer("pair", { inputs, outputs }), "embedding");
+    const best = output(await infer("couple", { inputs, outputs }), "embedding");
     expect(best).toMatchObject({ datatype: "BYTES", shape: [2, 2] });
     const values = flat("embedding") as number[];
     const expected = [0, 6].flatMap((start) => {
@@ -84,10 +84,10 @@ describe("a tensor model", () => {
   });
 
   it("predicts by rows and by columns", async () => {
-    const byRow = await predict<{ predictions: TensorAnswer["outputs"][] }>("pair", { instances: rows });
+    const byRow = await predict<{ predictions: TensorAnswer["outputs"][] }>("couple", { instances: rows });
     expect(byRow.predictions).toEqual(asked.map(({ outputs }) => outputs));
     const columns = { picture: rows.map(({ picture }) => picture), place: rows.map(({ place }) => place) };
-    const byColumn = await predict<{ outputs: TensorAnswer["outputs"] }>("pair", { inputs: columns });
+    const byColumn = await predict<{ outputs: TensorAnswer["outputs"] }>("couple", { inputs: columns });
     expect(byColumn.outputs.pixels).toEqual(asked.map(({ outputs }) => outputs.pixels));
   });
 
@@ -109,7 +109,7 @@ describe("a tensor model", () => {
       [[picture, place, { ...place, name: "time" }], /input 'time'/],
     ];
     for (const [spoilt, what] of refused) {
-      const response = await call("POST", "/v2/models/pair/infer", { token, body: { inputs: spoilt } });
+      const response = await call("POST", "/v2/models/couple/infer", { token, body: { inputs: spoilt } });
       const { error } = await response.json<{ error: string }>();
       expect([response.status, error]).toEqual([400, expect.stringMatching(what)]);
     }
