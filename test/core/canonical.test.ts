@@ -12,6 +12,6 @@ it("writes the example of RFC 8785, section 3.2, as the RFC does", () => {
   );
 });
 
-it("refuses what is no JSON value", () => {
+it("refuses a value that JSON cannot represent", () => {
   expect(() => canonicalJson(undefined)).toThrow(TypeError);
 });

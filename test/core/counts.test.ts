@@ -30,7 +30,7 @@ describe("latencyQuantile", () => {
     expect(latencyQuantile(counts, 0.99)).toBeCloseTo(19.9, 9);
   });
 
-  it("has none where nothing was answered, and the last bound for what is above", () => {
+  it("is null without answers, and the last bound above all buckets", () => {
     const counts = noCounts().rungs.human;
     expect(latencyQuantile(counts, 0.5)).toBeNull();
     countAnswer(counts, true, 10 * 86_400_000);

@@ -15,7 +15,7 @@ const answer = {
 };
 
 describe("a line of the log", () => {
-  it("has flat fields of the same names, in whatever rung", () => {
+  it("has the same flat fields at every rung", () => {
     expect(lineOf({ ...line, ms: 3 }, { reason: "down" })).toEqual({
       ...{ event: "asked", rung: "origin", model: "shop", region: "north", trace: "t", span: "s", parent: "p" },
       ...{ question: "shop~north~1", ms: 3, reason: "down" },
@@ -29,7 +29,7 @@ describe("a line of the log", () => {
     expect(lineOf({ ...line, ids })).toMatchObject({ questions: ids.slice(0, logMaxIds), count: ids.length });
   });
 
-  it("says who answered one question, and how many of several are answered: no label, no scores", () => {
+  it("names who answered one question, or how many of several are answered, without labels or scores", () => {
     const open = { ...answer, status: "open" };
     const [one, some] = [[answer], [answer, open, open]] as unknown as Answer[][];
     expect(outcomeOf(one as Answer[])).toEqual({ status: "answered", by: "origin", accepted: true, version: "2" });

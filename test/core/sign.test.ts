@@ -5,7 +5,7 @@ describe("signatures", () => {
   type Document = { signature?: { keyId: string; ed25519: string } | undefined; a: unknown; b: number };
   const document: Document = { b: 2, a: [1, { z: null, y: "ö" }] };
 
-  it("hold for the document, in whatever order its parts are written, and for no other", async () => {
+  it("verify the same document in any key order, and no other document", async () => {
     const { signing, publicKeys } = await generateKeys("one");
     const signed = await sign(document, signing);
     expect(await signatureFault(signed, publicKeys)).toBeNull();

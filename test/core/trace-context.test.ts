@@ -49,7 +49,7 @@ describe("a traceparent", () => {
 });
 
 describe("a span", () => {
-  it("is of the trace that came, with an id of its own, and hands itself on as the parent", () => {
+  it("continues the caller's trace with a new span id, which is the parent of the next span", () => {
     const edge = beginSpan({ traceparent: sampled });
     expect(edge).toMatchObject({ trace, parent, flags: "01" });
     const region = beginSpan(traceHeaders(edge));

@@ -160,7 +160,7 @@ describe("more samples than a region keeps at hand", () => {
     );
   });
 
-  it("are neither lost nor doubled when the object dies between R2 and its own table, and no file is left over", async () => {
+  it("are neither lost nor duplicated when the object dies between R2 and its table, and no file is left over", async () => {
     const labelled = narrow.labelledQuestions(atHand + 10);
     let deaths = 1;
     // Not to be had otherwise: R2 has the file, and what comes after it never happens.

@@ -80,7 +80,7 @@ describe("the live threshold", () => {
     expect((await state()).rule?.threshold).toBeGreaterThan(0.6);
   });
 
-  it("moves once a question: a truth again, or corrected, is no second step", async () => {
+  it("takes one step for each question: a repeated or corrected label adds none", async () => {
     const [answer] = (await live(1, () => true)) as [Answer];
     const once = await threshold();
     await region.teach([{ id: answer.id, label: answer.label }]);
@@ -90,7 +90,7 @@ describe("the live threshold", () => {
 });
 
 describe("the certificate", () => {
-  it("counts in the order of asking, whatever the order of the labels", async () => {
+  it("counts questions in the order asked, in whichever order their labels arrive", async () => {
     const [trial] = await Promise.all([counted()]);
     expect(trial).toEqual([]);
     const ids = ["x", "y", "z"].map((name) => `${region.model}~north~${name}-${asked++}`);
@@ -104,7 +104,7 @@ describe("the certificate", () => {
     expect((await state()).certificate?.labels).toBe(3);
   });
 
-  it("takes a label that never came for an error, until it comes", async () => {
+  it("counts a missing label as an error until it arrives", async () => {
     const ids = [`${region.model}~north~late-${asked++}`];
     const [answer] = (await region.ask([{ region: "north", x0: 3, x1: 1, x2: -0.5, x3: 2 }], ids)) as [Answer];
     await region.rows("UPDATE trials SET dueAt = 1");
@@ -160,7 +160,7 @@ describe("the certificate", () => {
     expect((await state()).certificate).toMatchObject({ labels: 3, mean: 1 / 3 });
   });
 
-  it("is void by labels that are corrected, too, at once", async () => {
+  it("becomes invalid at once when corrected labels reveal errors", async () => {
     const answers = await live(100, () => true);
     await region.teach(answers.slice(0, 60).map(({ id, label }) => ({ id, label: label === "a" ? "b" : "a" })));
     expect((await state()).certificate).toMatchObject({ status: "void", labels: 0, window: { number: 2 } });
@@ -249,7 +249,7 @@ describe("a region whose rule may not answer uncertified", () => {
   });
 });
 
-describe("a region with a head of its own", () => {
+describe("a region with its own head", () => {
   const own = new TestRegion("headed-rule");
   const rows = own.labelledQuestions(300);
 
@@ -295,7 +295,7 @@ describe("a region that goes on to another version", () => {
   }
   const right = (answers: Answer[]) => heir.teach(answers.map(({ id, label }) => ({ id, label })));
 
-  it("goes on with its certificate, and with the labels that are still to come", async () => {
+  it("keeps its certificate, and counts labels that arrive later", async () => {
     await publish({ model: "heir", threshold: 0, policy });
     await right(await answered(Array.from({ length: 200 }, (_, i) => `first-${i}`)));
     const late = await answered(["late"]);

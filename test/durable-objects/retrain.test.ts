@@ -137,7 +137,7 @@ describe("a retrain", () => {
 });
 
 describe("a retrain that is cut off", () => {
-  it("counts each sample once, wherever the object dies and whatever labels arrive", async () => {
+  it("counts each sample once when the object dies at any point and labels arrive meanwhile", async () => {
     await teach("south");
     const clean = await cleanRun();
     const path = `/v1/models/${model}/regions/south/retrain`;

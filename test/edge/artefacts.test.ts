@@ -26,7 +26,7 @@ function forgetMemory(): void {
 }
 
 describe("blobs", () => {
-  it("come from KV; a missing or corrupt value there falls back to R2 and is mended", async () => {
+  it("come from KV; a missing or corrupt value there is read from R2 and repaired", async () => {
     const { manifest } = await publish({ model: "easy" });
     const key = `blob/${manifest.thin.head.blob.sha256}`;
     const spoil: [string, () => Promise<void>][] = [
@@ -72,7 +72,7 @@ describe("blobs", () => {
     expect((await ask("lasting", { instance: instance() })).version).toBe("1");
   });
 
-  it("that are corrupt stop a rollback, too", async () => {
+  it("that are corrupt also stop a rollback", async () => {
     const before = await publish({ model: "kept", threshold: 0 });
     await publish({ model: "kept", threshold: 0, version: 2, seed: 61 });
     const { sha256 } = before.manifest.thin.backbone.topology;
@@ -85,7 +85,7 @@ describe("blobs", () => {
     expect((await ask("kept", { instance: instance() })).version).toBe("1");
   });
 
-  it("are stored under their own hash alone, and cached for ever", async () => {
+  it("are stored under their hash only, and cached for ever", async () => {
     const sha256 = "0".repeat(64);
     expect((await call("PUT", `/v1/blobs/${sha256}`, { raw: "abc" })).status).toBe(422);
     expect((await call("GET", `/v1/blobs/${sha256}`)).status).toBe(404);
@@ -103,7 +103,7 @@ describe("blobs", () => {
 });
 
 describe("a manifest", () => {
-  it("that a region's object can't read is an error that names it, too", async () => {
+  it("that a region's object can't read is an error that names it", async () => {
     const { manifest } = await publish({ model: "open" });
     const { id } = await ask("open", { instance: instance() });
     const key = manifestKey("open", 1);

@@ -37,12 +37,12 @@ describe("ask", () => {
     expect(answer).toMatchObject({ status: "open", accepted: false, certificate: null });
   });
 
-  it("answers as well as it can where nobody is sure and there is no person", async () => {
+  it("returns the best unaccepted answer where no rung accepts and no person answers", async () => {
     const answer = await ask("lone", { instance: instance() });
     expect(answer).toMatchObject({ status: "answered", rung: "origin", accepted: false, certificate: null });
   });
 
-  it("takes the edge's answer whatever its confidence with accept: always", async () => {
+  it("returns the edge's answer at any confidence with accept: always", async () => {
     const answer = await ask("open", { instance: instance(), accept: "always" });
     expect(answer).toMatchObject({ status: "answered", rung: "edge", accepted: false });
   });
@@ -80,7 +80,7 @@ describe("the same question twice", () => {
     expect(other.status).toBe(409);
   });
 
-  it("is one question where the edge itself answers, too", async () => {
+  it("is also one question where the edge itself answers", async () => {
     const headers = { "idempotency-key": "order-18" };
     const first = await ask("easy", { instance: instance(5) }, { headers });
     expect(await ask("easy", { instance: instance(5) }, { headers })).toEqual(first);

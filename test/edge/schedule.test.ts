@@ -98,7 +98,7 @@ describe("the Worker's cron", () => {
     await env.ARTEFACTS.put(key, text);
   });
 
-  it("asks nobody where there is no next rung", async () => {
+  it("asks no rung where there is no next one", async () => {
     const before = (await asked("weekly")).length;
     const at = begin + 500 * 24 * hourMs;
     await worker.scheduled(createScheduledController({ scheduledTime: at }), { ...env, NEXT_RUNG_URL: "" });

@@ -91,7 +91,7 @@ describe("a model of tensors", () => {
     }
   });
 
-  it("goes to a canary and back as any other", async () => {
+  it("is a canary and is rolled back like any other model", async () => {
     await publishBuilt(await layersOfTensors("pair", 2), { share: 0.999999 });
     expect(await asked("pair", { instance: picture() })).toMatchObject({ version: "2" });
     await expectOk(call("POST", "/v1/models/pair/rollback", { body: {} }));

@@ -41,7 +41,7 @@ describe("a response", () => {
     expect(told?.parent).not.toBe(parent);
   });
 
-  it("names one of its own where none came, and a page of another origin may read it", async () => {
+  it("starts a trace where the request has none, in a header that pages of other origins may read", async () => {
     const bindings = { ...env, NODE_ID: "traces-cors", ALLOWED_ORIGINS: "*" } as Env;
     const request = new Request("https://edge.test/healthz", { headers: { origin: "https://page.test" } });
     const { headers } = await app.fetch(request, bindings, context);

@@ -75,7 +75,7 @@ describe("a new version", () => {
     expect(history[0]?.reason).toMatch(/^rolled back: undecided at the deadline/);
   });
 
-  it("cannot be published with other content under a known version, nor unsigned", async () => {
+  it("returns an error for other content under a known version, and for an unsigned manifest", async () => {
     const known = await ladder.client("ask").manifest(model, 1);
     await expect(ladder.client("publish").putVersion(known)).resolves.toMatchObject({ version: 1 });
     const other = { ...known, createdAt: new Date().toISOString() };

@@ -21,7 +21,7 @@ function headOf(classOfAxis: readonly number[]): Float32Array {
 const world = { start: headOf([0, 1, 2]), classes: 3 };
 
 describe("the anchor", () => {
-  it("comes back from bytes in real units, each row ending in 1, and says when the bytes are others", () => {
+  it("survives a round trip through bytes, each row ending in 1, and rejects other bytes", () => {
     expect(anchor.labels).toEqual(labels);
     expect(Array.from(anchor.inputs.subarray(4, 8))).toEqual([0, 1, 0, 1]);
     expect(() => decodeAnchor(encodeAnchor(vectors, labels).buffer, width + 1, step)).toThrow(/30 × 4 takes \d+ bytes/);
@@ -31,7 +31,7 @@ describe("the anchor", () => {
     expect(() => decodeAnchor(new ArrayBuffer(2), width, step)).toThrow(/0 × 3 takes 4 bytes; received 2/);
   });
 
-  it("refuses a head that forgets a class of which the region has few labels, and no other", () => {
+  it("refuses only a head that loses a class with few labels in the region", () => {
     const forgetful = headOf([0, 0, 2]);
     const judge = (ownLabels: number[]) => anchorFault({ ...world, ownLabels }, anchor, forgetful, null);
     expect(judge([100, 19, 100])).toMatchObject({ classes: [1], largestDrop: 1 });
@@ -40,7 +40,7 @@ describe("the anchor", () => {
     expect(judge([100, 100, 3])).toEqual({ classes: [2], largestDrop: 0, fault: null });
   });
 
-  it("holds a candidate against the head in use, not against the world", () => {
+  it("compares a candidate with the head in use, not with the world's", () => {
     const own = {
       width,
       classes: 3,
@@ -52,7 +52,7 @@ describe("the anchor", () => {
     expect(again).toEqual({ classes: [1], largestDrop: 0, fault: null });
   });
 
-  it("allows a loss of recall of 5 points and no more", () => {
+  it("allows a loss of recall of at most 5 points", () => {
     // Rows of class 1 with an axis of their own each, so that a head can forget them one by one.
     const rows = 20;
     const own = Array.from({ length: rows }, (_, i) => new Int16Array(rows).with(i, 100));
@@ -65,7 +65,7 @@ describe("the anchor", () => {
     expect(judge(2)).toMatchObject({ largestDrop: 0.1, fault: expect.stringContaining("class 1") });
   });
 
-  it("names the class that loses most, and says nothing of one that it has no row of", () => {
+  it("names the class that loses most, and skips a class without rows", () => {
     const report = anchorFault({ ...world, ownLabels: [0, 0, 0] }, anchor, headOf([1, 1, 1]), null);
     expect(report).toMatchObject({ classes: [0, 1, 2], largestDrop: 1, fault: expect.stringContaining("class 0") });
     const withoutClass2 = { inputs: anchor.inputs, labels: labels.map((label) => label % 2) };

@@ -51,7 +51,7 @@ function everWrong(excludes: typeof isBelowWithConfidence, risk: number, labels:
 }
 
 describe("the bounds of the running mean error", () => {
-  it("are ever wrong with a chance of delta at most, by exact count, and not idly so", () => {
+  it("fail with a probability of at most delta by exact count, and not of much less", () => {
     for (const risk of [0.02, 0.1, 0.3]) {
       for (const excludes of [isBelowWithConfidence, isAboveWithConfidence]) {
         expect(everWrong(excludes, risk, 1_000)).toBeLessThan(delta);
@@ -60,7 +60,7 @@ describe("the bounds of the running mean error", () => {
     }
   });
 
-  it("come within stated distances of a true error of 0.08 at 2,000 labels", () => {
+  it("are within the stated distances of a true error of 0.08 at 2,000 labels", () => {
     const random = seededRandom(5);
     const distances = ([complete, audited, minInclusionProbability]: readonly [number, number, number]) => {
       const samples = 100;
@@ -94,7 +94,7 @@ describe("the bounds of the running mean error", () => {
     }
   });
 
-  it("close in on the mean as labels come, up to millions", () => {
+  it("narrow around the mean as labels arrive, up to millions", () => {
     let last = 1;
     for (const labels of [25, 100, 1_000, 10_000, 1e6, 1e7]) {
       const { mean, lower, upper } = errorBounds(uniformTrials(labels, 0.08 * labels), delta);
@@ -108,7 +108,7 @@ describe("the bounds of the running mean error", () => {
     expect(last).toBeLessThan(0.0008);
   });
 
-  it("let through just what lies between them", () => {
+  it("include exactly the values between them", () => {
     for (const trials of [
       uniformTrials(12, 0),
       uniformTrials(40, 3),
@@ -124,7 +124,7 @@ describe("the bounds of the running mean error", () => {
     }
   });
 
-  it("mirror each other, and widen as they must be surer", () => {
+  it("are symmetric, and widen for a smaller delta", () => {
     const { lower, upper } = errorBounds(uniformTrials(500, 60), delta);
     const mirror = errorBounds(uniformTrials(500, 440), delta);
     expect(mirror.lower).toBeCloseTo(1 - upper, 12);
@@ -134,7 +134,7 @@ describe("the bounds of the running mean error", () => {
     expect(surer.lower).toBeLessThan(lower);
   });
 
-  it("say nothing of few labels, and stay within 0 and 1", () => {
+  it("are uninformative for few labels, and stay within 0 and 1", () => {
     expect(errorBounds(noTrials(1), delta)).toEqual({ mean: null, lower: 0, upper: 1 });
     expect(errorBounds(uniformTrials(5, 0), delta)).toEqual({ mean: 0, lower: 0, upper: 1 });
     expect(errorBounds(uniformTrials(5, 5), delta)).toEqual({ mean: 1, lower: 0, upper: 1 });
@@ -142,7 +142,7 @@ describe("the bounds of the running mean error", () => {
     expect(errorBounds(uniformTrials(1_000, 0), delta)).toMatchObject({ mean: 0, lower: 0 });
   });
 
-  it("do not depend on a π that all labels share, and lose by one that is only feared", () => {
+  it("do not depend on an inclusion probability that all labels share; a smaller lower bound widens them", () => {
     const complete = errorBounds(uniformTrials(2_000, 160), delta);
     const audited = errorBounds(uniformTrials(2_000, 160, 0.02), delta);
     expect(audited.upper).toBeCloseTo(complete.upper, 6);
@@ -151,7 +151,7 @@ describe("the bounds of the running mean error", () => {
     expect(feared.upper).toBeGreaterThan(complete.upper);
   });
 
-  it("are where the definition puts them, counted trial by trial", () => {
+  it("equal the definition, counted trial by trial", () => {
     const plan = [
       { labels: 300, errors: 12, inclusionProbability: 1 },
       { labels: 120, errors: 15, inclusionProbability: 0.1 },

@@ -101,7 +101,7 @@ describe("a watched canary, over whole lives with a look after each label", () =
     });
   }
 
-  it("that is better in one half of the regions and worse in the other is judged by both", () => {
+  it("that is better in half of the regions and worse in the others is judged by all", () => {
     const worse = (region: number) => (region % 2 === 0 ? 0.2 : -0.02);
     expect(lived({ ...even, worse }, { count: 200 })).toMatchObject({ promoted: 0, rolledBack: 1 });
   });

@@ -23,12 +23,12 @@ const blocks = (n: number, difference: number): Differences => ({
 const region = (all: Differences, accepted = none, escalated = none) => ({ all, accepted, escalated });
 
 describe("matched blocks", () => {
-  it("close as soon as both sides are in them, and compare means", () => {
+  it("close once both sides are in them, and compare means", () => {
     const marks = [mark("stable", 1), mark("stable", 0), mark("canary", 1), mark("canary", 0), mark("stable", 1)];
     expect(differencesOf(marks)).toEqual({ blocks: 2, sum: 0.5 - 1, squares: 0.25 + 1 });
   });
 
-  it("are none where a side is missing, and leave out what no other side came to", () => {
+  it("are empty where a side is missing, and omit unmatched questions", () => {
     expect(differencesOf([mark("stable", 1), mark("stable", 0)])).toEqual(none);
     expect(differencesOf([])).toEqual(none);
     expect(differencesOf([mark("canary", 1), mark("stable", 1), mark("stable", 0)]).blocks).toBe(1);
@@ -41,7 +41,7 @@ describe("matched blocks", () => {
 });
 
 describe("the confidence sequence of the difference", () => {
-  it("is that of the certificate, for losses moved from [−1, 1] to [0, 1]", () => {
+  it("equals the certificate's bound for losses mapped from [−1, 1] to [0, 1]", () => {
     // With d in {−1, 1} the moved loss is 0 or 1, as an error is.
     let trials = noTrials(1);
     let differences = none;
@@ -55,7 +55,7 @@ describe("the confidence sequence of the difference", () => {
     }
   });
 
-  it("has the mean between its ends, is symmetric, and knows nothing before the first block", () => {
+  it("contains the mean, is symmetric, and is unbounded before the first block", () => {
     expect(differenceBounds(none, 0.05)).toEqual({ mean: null, lower: -1, upper: 1 });
     const found = differenceBounds({ blocks: 500, sum: 10, squares: 40 }, 0.05);
     expect(found.lower).toBeLessThan(0.02);
@@ -70,7 +70,7 @@ describe("the confidence sequence of the difference", () => {
 describe("the judge", () => {
   const judged = (all: Differences, isOver = false) => judgeCanary([region(all)], plan, isOver);
 
-  it("holds on while it knows too little, and says what it knows", () => {
+  it("waits while the data is insufficient, and reports what it has", () => {
     expect(judged(none)).toMatchObject({
       decision: "continue",
       reason: expect.stringMatching(/^no label compares/),
@@ -79,14 +79,14 @@ describe("the judge", () => {
     expect(judged({ blocks: 20, sum: 1, squares: 2 })).toMatchObject({ decision: "continue", coverage: null });
   });
 
-  it("promotes what surely errs at most the margin more, even where it surely errs a little more", () => {
+  it("promotes a version whose error is higher by significantly less than the margin", () => {
     expect(judged(blocks(2_000, 0))).toMatchObject({ decision: "promote" });
     const little = { blocks: 1e6, sum: 5_000, squares: 20_000 };
     expect(differsByMore(little, 0, 0.05)).toBe(true);
     expect(judged(little).decision).toBe("promote");
   });
 
-  it("rolls back what surely errs more, with the reason in points", () => {
+  it("rolls back a version with significantly more errors, with the reason in percentage points", () => {
     const verdict = judged({ blocks: 1_000, sum: 100, squares: 150 });
     expect(verdict.decision).toBe("roll back");
     expect(verdict.reason).toMatch(
@@ -94,7 +94,7 @@ describe("the judge", () => {
     );
   });
 
-  it("rolls back what is undecided when the time is over; what is decided stands", () => {
+  it("rolls back an undecided canary at the deadline; a decision stands", () => {
     expect(judged(none, true)).toMatchObject({ decision: "roll back", reason: expect.stringMatching(/^undecided/) });
     expect(judged(blocks(2_000, 0), true).decision).toBe("promote");
   });
@@ -111,7 +111,7 @@ describe("the judge", () => {
     expect(judgeCanary([], plan, false).decision).toBe("continue");
   });
 
-  it("by audits needs coverage, too", () => {
+  it("by audits also requires coverage", () => {
     const audits = { ...plan, errorsOf: "accepted" as const };
     const by = (escalated: Differences) => judgeCanary([region(none, blocks(3_000, 0), escalated)], audits, false);
     expect(by(blocks(3_000, 0)).decision).toBe("promote");

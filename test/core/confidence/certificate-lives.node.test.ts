@@ -188,7 +188,7 @@ describe("a region's certificate, over whole lives", () => {
 });
 
 describe("invalid alternatives", () => {
-  it("fails with unweighted labels that arrive always where errors are rare and by audit where they are common", () => {
+  it("fails for unweighted labels that are complete where errors are rare and audited where they are common", () => {
     const unweighted: typeof isBelowWithConfidence = (trials, risk, level) => {
       const { labels, errors } = trials;
       const alike = {

@@ -6,13 +6,13 @@ const settings = { aim: 0.1, floor: 0.5, minInclusionProbability: 1 };
 const accepted = { accepted: true, inclusionProbability: 1 };
 
 describe("the online control of the threshold", () => {
-  it("moves up for an accepted error, and down by so much less for an accepted right answer", () => {
+  it("rises for an accepted error, and falls by a smaller step for an accepted correct answer", () => {
     expect(updateThreshold(0.8, { ...accepted, right: false }, settings)).toBeCloseTo(0.8 + 0.02 * 0.9, 12);
     expect(updateThreshold(0.8, { ...accepted, right: true }, settings)).toBeCloseTo(0.8 - 0.02 * 0.1, 12);
     expect(updateThreshold(0.8, { ...accepted, right: true }, { ...settings, rate: 0.2 })).toBeCloseTo(0.78, 12);
   });
 
-  it("counts an audited label for the questions it stands for, and no label for more than the rate", () => {
+  it("weights an audited label by the inverse of its rate, and no label by more", () => {
     const audited = { ...settings, minInclusionProbability: 0.02 };
     const step = (inclusionProbability: number) =>
       updateThreshold(0.8, { accepted: true, right: false, inclusionProbability }, audited) - 0.8;
@@ -20,7 +20,7 @@ describe("the online control of the threshold", () => {
     expect(step(0.02) / step(1)).toBeCloseTo(50, 6);
   });
 
-  it("takes no notice of escalated questions, until it has closed", () => {
+  it("ignores escalated questions until it has closed", () => {
     for (const right of [true, false]) {
       expect(updateThreshold(0.9, { accepted: false, right, inclusionProbability: 1 }, settings)).toBe(0.9);
     }
@@ -34,7 +34,7 @@ describe("the online control of the threshold", () => {
     ).toBeLessThan(0.95);
   });
 
-  it("stays between the least confidence there can be and one step above the greatest", () => {
+  it("stays between the lowest possible confidence and one step above the highest", () => {
     expect(updateThreshold(0.5, { ...accepted, right: true }, settings)).toBe(0.5);
     let threshold = 0.99;
     for (let late = 0; late < 20; late++)
@@ -74,7 +74,7 @@ describe("the online control of the threshold", () => {
       return halves.map((half) => half.errors / half.accepted);
     }
 
-    it("keeps the accepted errors' mean at the aim: complete labels, an audit of 2%, both", () => {
+    it("keeps the mean error of accepted answers at the aim: complete labels, an audit of 2%, both", () => {
       for (const plan of [
         { accepted: 1, audit: 1 },
         { accepted: 0, audit: 0.02 },
@@ -90,7 +90,7 @@ describe("the online control of the threshold", () => {
       }
     });
 
-    it("would settle above it, were long steps cut short, and below it, were the chance of a label not counted", () => {
+    it("settles above it if long steps are cut, and below it if inclusion probabilities are ignored", () => {
       const cut: Follow = (threshold, { accepted, right, inclusionProbability }) => {
         if (!accepted && !(threshold > 1 && right)) return threshold;
         const step = (0.02 * (right ? -0.06 : 0.94)) / inclusionProbability;
@@ -103,7 +103,7 @@ describe("the online control of the threshold", () => {
     });
   });
 
-  it("aims below the target by what is not yet known, by half of it at most", () => {
+  it("aims below the target by the uncertainty, at most by half the target", () => {
     expect(aimFor({ mean: null, bound: 1 }, 0.1)).toBe(0.05);
     expect(aimFor({ mean: 0.04, bound: 0.2 }, 0.1)).toBe(0.05);
     expect(aimFor({ mean: 0.06, bound: 0.08 }, 0.1)).toBeCloseTo(0.08, 12);

@@ -84,7 +84,7 @@ describe("the drift test", () => {
     expect(alarmShare(8, scattered, { ...scattered, clusters: 80 })).toBeLessThanOrEqual(monthlyLevel + samplingError);
   });
 
-  it("would alarm far more often, were questions of a cluster taken for independent", () => {
+  it("alarms far more often if questions of a cluster are treated as independent", () => {
     expect(alarmShare(5, reference, { ...reference, clusters: 12 }, "questions")).toBeGreaterThan(0.3);
   });
 
@@ -95,7 +95,7 @@ describe("the drift test", () => {
     expect(shares).toEqual([...shares].sort((a, b) => a - b));
   });
 
-  it("is the textbook's two-sample T² where every cluster weighs the same and there are axes enough", () => {
+  it("equals the textbook's two-sample T² for clusters of equal weight and enough axes", () => {
     const normal = normals(seeded(11));
     const rows = (n: number, shift: number) =>
       Array.from({ length: n }, () => [normal() + shift, 2 * normal()] as [number, number]);
@@ -122,7 +122,7 @@ describe("the drift test", () => {
     expect(test?.threshold).toBeCloseTo((3.5546 * 2 * 19) / 18, 3);
   });
 
-  it("turns with the embedding and does not see its scale or its origin", () => {
+  it("rotates with the embedding, and does not depend on its scale or origin", () => {
     const random = seeded(12);
     const [before, now] = [draw(random, reference).sums, draw(random, { ...reference, clusters: 10, shift: 1 }).sums];
     const turned = (clusters: readonly ClusterSum[]) =>
@@ -138,7 +138,7 @@ describe("the drift test", () => {
     expect(plain?.dimensions).toBe(8);
   });
 
-  it("compares no more axes than clusters bear, nor any that do not vary", () => {
+  it("compares at most as many axes as there are clusters for, and none without variance", () => {
     const random = seeded(13);
     const { sums } = draw(random, { clusters: 16, size: 14, audit: 1 });
     const test = driftTest(momentsOf(sums.slice(0, 13)), momentsOf(sums.slice(13)), monthlyLevel);
@@ -150,7 +150,7 @@ describe("the drift test", () => {
     expect(driftTest(momentsOf(flat.slice(0, 13)), momentsOf(flat.slice(13)), monthlyLevel)?.dimensions).toBe(2);
   });
 
-  it("says nothing of too few clusters, of one that outweighs the rest, or where nothing varies", () => {
+  it("returns null for too few clusters, a dominant cluster, or no variance", () => {
     const { sums } = draw(seeded(14), { clusters: 20, size: 14, audit: 1 });
     const many = momentsOf(sums);
     const one = sums[0] as ClusterSum;
@@ -167,7 +167,7 @@ describe("the drift test", () => {
 describe("moments", () => {
   const { sums } = draw(seeded(15), { clusters: 40, size: 10, audit: 0.3 });
 
-  it("add up: neither the order nor the parts matter", () => {
+  it("add up to the same in any order and partition", () => {
     const whole = momentsOf(sums);
     const backwards = momentsOf([...sums].reverse());
     const parts = addClusterMoments(momentsOf(sums.slice(0, 7)), momentsOf(sums.slice(7)));

@@ -34,7 +34,7 @@ describe("the F distribution", () => {
     expect(fTail(Number.POSITIVE_INFINITY, 3, 4)).toBe(0);
   });
 
-  it("rests on an incomplete beta that equals the binomial sums of whole numbers", () => {
+  it("uses an incomplete beta function that equals binomial sums at integers", () => {
     // I_x(a, b) = P(X ≥ a) for X ~ Binomial(a + b − 1, x), DLMF 8.17.5.
     for (const x of [0.05, 0.3, 0.5, 0.9]) {
       expect(incompleteBeta(x, 1, 1)).toBeCloseTo(x, 12);

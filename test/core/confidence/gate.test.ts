@@ -30,19 +30,19 @@ describe("the gate", () => {
     return promoted / lives;
   }
 
-  it("lets through what is no better about once in ten times, and what is better nearly always", () => {
+  it("passes a candidate that is not better about once in ten times, and a better one nearly always", () => {
     expect(promotedShare(0)).toBeLessThan(0.14);
     expect(promotedShare(0)).toBeGreaterThan(0.06);
     expect(promotedShare(0.06)).toBeGreaterThan(0.95);
     expect(promotedShare(-0.06)).toBeLessThan(0.005);
   });
 
-  it("would let through far more, were rows of a cluster taken for independent", () => {
+  it("passes far more candidates if rows of a cluster are treated as independent", () => {
     const ignored = promotedShare(0, (compared) => compared.map((row, i) => ({ ...row, cluster: `${i}` })));
     expect(ignored).toBeGreaterThan(0.25);
   });
 
-  it("bounds the difference as the textbook does where every question is its own cluster", () => {
+  it("equals the textbook bound where every question is its own cluster", () => {
     const random = seeded(41);
     const compared = life(random, 0.02)
       .slice(0, 9)
@@ -57,7 +57,7 @@ describe("the gate", () => {
     expect(report).toMatchObject({ questions: 9, clusters: 9 });
   });
 
-  it("refuses what covers less at the target risk, and what too few groups speak for", () => {
+  it("refuses a candidate with less coverage at the target risk, and one judged by too few groups", () => {
     const random = seeded(29);
     const worse = life(random, 0.2).map((row, i) => ({
       ...row,

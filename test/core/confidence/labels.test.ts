@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import { mayJudge, replaces } from "#core/confidence/labels.ts";
 
 describe("labels", () => {
-  it("truth stands over human over origin, and the same source may correct itself", () => {
+  it("truth replaces human and human replaces origin; a source may correct itself", () => {
     expect([replaces("truth", "human"), replaces("human", "origin"), replaces("human", "human")]).toEqual([
       true,
       true,

@@ -31,7 +31,7 @@ describe("the published rule", () => {
     expect(issued / lives).toBeGreaterThan(0.8);
   });
 
-  it("lets a risk just above the target through in at most delta of many lives, however many thresholds it tries", () => {
+  it("certifies a risk just above the target in at most delta of many lives, for any number of thresholds", () => {
     const lives = 2_000;
     const random = seeded(31);
     let broken = 0;
@@ -55,7 +55,7 @@ describe("the published rule", () => {
     expect(certifyRule([0.9, 0.8], lax, options).certificate).toBeNull();
   });
 
-  it("tries twenty thresholds at most, strictest first, each a confidence that was seen", () => {
+  it("tries at most twenty observed confidences as thresholds, highest first", () => {
     const random = seeded(8);
     const judged = draw(random, 333);
     const grid = thresholdGrid(judged);
@@ -67,7 +67,7 @@ describe("the published rule", () => {
     expect(thresholdGrid([])).toEqual([]);
   });
 
-  it("accepts nothing, and certifies nothing, where even the surest are wrong too often", () => {
+  it("accepts and certifies nothing where even the most confident answers are wrong too often", () => {
     const judged = draw(seeded(3), 2_000).map((question) => ({ ...question, right: false }));
     const rule = certifyRule(thresholdGrid(judged), judged, options);
     expect(rule.certificate).toBeNull();
@@ -92,7 +92,7 @@ describe("the published rule", () => {
     expect(judged.every(({ confidence }) => accepts({ threshold }, confidence))).toBe(true);
   });
 
-  it("in a region starts at the laxest threshold that validation bears", () => {
+  it("in a region starts at the lowest threshold that validation supports", () => {
     const judged: GradedAnswer[] = [0.9, 0.8, 0.7, 0.6].map((confidence, i) => ({ confidence, right: i !== 3 }));
     expect(validationThreshold(thresholdGrid(judged), judged, 0.1)).toBe(0.7);
     expect(validationThreshold([], [], 0.1)).toBeGreaterThan(1);

@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import { assignSplit, groupKeyOf, isAudited, splitOf, trainFolds } from "#core/confidence/splits.ts";
 
 describe("splits", () => {
-  it("are 60, 20 and 20 in a hundred, by secret and region, and always the same", async () => {
+  it("are 60%, 20% and 20%, fixed by secret and region", async () => {
     const counts = { train: 0, validation: 0, calibration: 0 };
     for (let i = 0; i < 4_000; i++) counts[await splitOf("secret", "north", `q${i}`)]++;
     expect(counts.train / 4_000).toBeCloseTo(0.6, 1);
@@ -15,7 +15,7 @@ describe("splits", () => {
     expect(await all("secret", "north")).not.toEqual(await all("secret", "south"));
   });
 
-  it("deal train into parts of one size, and no other split", async () => {
+  it("divide train into folds of equal size, and no other split", async () => {
     const deals = await Promise.all(Array.from({ length: 4_000 }, (_, i) => assignSplit("secret", "north", `q${i}`)));
     const inTrain = deals.filter(({ split }) => split === "train");
     for (let fold = 0; fold < trainFolds; fold++) {
@@ -39,7 +39,7 @@ describe("splits", () => {
     );
   });
 
-  it("have nothing to do with the audit's coin, which falls at the set share", async () => {
+  it("are independent of the audit, which has the configured share", async () => {
     const ids = Array.from({ length: 4_000 }, (_, i) => `q${i}`);
     const audited = await Promise.all(ids.map((id) => isAudited("secret", id, 0.1)));
     const splitNames = await Promise.all(ids.map((id) => splitOf("secret", "north", id)));

@@ -9,7 +9,7 @@ describe("trials", () => {
   const accepted: Trial = { inclusionProbability: 1, error: 0 };
   const half: Trial = { inclusionProbability: 0.5, error: 1 };
 
-  it("stand for as many questions as the chance of their label says", () => {
+  it("count as many questions as their inclusion probability says", () => {
     expect(all([audited, accepted, half])).toEqual({
       labels: 3,
       errors: 2,
@@ -21,7 +21,7 @@ describe("trials", () => {
     });
   });
 
-  it("come to the same in any order, corrected later, and stored as JSON", () => {
+  it("are equal in any order, after corrections, and when stored as JSON", () => {
     const sums = all([half, accepted, audited]);
     expect(sums).toEqual(all([audited, accepted, half]));
     expect(JSON.parse(JSON.stringify(sums))).toEqual(sums);
@@ -30,7 +30,7 @@ describe("trials", () => {
     expect(correctTrial(sums, 0.5, 1, 1)).toEqual(sums);
   });
 
-  it("leave what they were added to as it was", () => {
+  it("do not change what they were added to", () => {
     const none = noTrials(1);
     addTrial(none, accepted);
     correctTrial(none, 1, 0, 1);

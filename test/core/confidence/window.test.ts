@@ -19,7 +19,7 @@ function withLabels(
 describe("a region's window", () => {
   const first = firstWindow(1_000, 1);
 
-  it("spends less the later it comes, and all of a life's windows together δ", () => {
+  it("has a smaller delta the later the window, and all windows of a life sum to delta", () => {
     expect(windowDelta({ number: 1 }, 0.05)).toBeCloseTo(0.025, 12);
     expect(windowDelta({ number: 2 }, 0.05)).toBeCloseTo(0.05 / 6, 12);
     let spent = 0;
@@ -28,7 +28,7 @@ describe("a region's window", () => {
     expect(spent).toBeGreaterThan(0.0499);
   });
 
-  it("is held once its bound is at most the target, void once its lower end is above, pending until then", () => {
+  it("is valid once its upper bound is at most the target, invalid once its lower bound is above, else pending", () => {
     const valid = verdict(withLabels(first, 2_000, 20), settings);
     expect(valid).toMatchObject({ status: "valid", labels: 2_000, labelsNeeded: 0, mean: 0.05 });
     expect(valid.bound).toBeLessThan(0.1);
@@ -41,7 +41,7 @@ describe("a region's window", () => {
     expect(pending.bound).toBeGreaterThan(0.1);
   });
 
-  it("says how many labels are needed, and is held with just so many at the same rate", () => {
+  it("returns how many labels are needed, and is certified with exactly that many at the same rate", () => {
     for (const [labels, every, inclusionProbability] of [
       [20, 20, 1],
       [200, 20, 1],
@@ -59,7 +59,7 @@ describe("a region's window", () => {
     }
   });
 
-  it("needs none but right answers before its first label, and would never be held at an error of the target", () => {
+  it("accepts a first window without errors, and never certifies an error at the target", () => {
     const { labelsNeeded, ...rest } = verdict(first, settings);
     expect(rest).toEqual({ status: "pending", bound: 1, lower: 0, mean: null, labels: 0 });
     expect(verdict(withLabels(first, labelsNeeded as number, Number.POSITIVE_INFINITY), settings).status).toBe("valid");
@@ -68,7 +68,7 @@ describe("a region's window", () => {
     expect(verdict(withLabels(first, 50, 8), settings)).toMatchObject({ status: "pending", labelsNeeded: null });
   });
 
-  it("is followed by one that knows nothing of it and has less to spend", () => {
+  it("is followed by an independent window with a smaller delta", () => {
     const spoiled = withLabels(first, 400, 4);
     const second = nextWindow(spoiled, 2_000);
     expect(second).toEqual({ ...firstWindow(2_000, 1), number: 2 });

@@ -18,7 +18,7 @@ describe("the contract", () => {
     ]).toEqual([false, false, false, false]);
   });
 
-  it("refuses manifests that do not hang together", async () => {
+  it("refuses inconsistent manifests", async () => {
     const { manifest } = await testModel();
     const takes = (change: object) => manifestSchema.safeParse({ ...manifest, ...change }).success;
     expect(takes({})).toBe(true);

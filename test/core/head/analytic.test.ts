@@ -84,7 +84,7 @@ function toOne({ gram, moment, labels }: GramMatrices): GramMatrices {
 }
 
 describe("the analytic head", () => {
-  it("is the direct solution over the pooled data, whatever the partition into regions and the order", () => {
+  it("equals the direct solution on the pooled data for any partition into regions and any order", () => {
     const world = randomRows(500, 99);
     const prior = priorOf(momentsOver(world), none, 0);
     for (const settings of [{ tau: 0, lambda: 0 }, { tau: 0, lambda: 50 }, { tau: 30, lambda: 1 }, ...ridgeGrid]) {
@@ -100,7 +100,7 @@ describe("the analytic head", () => {
     }
   });
 
-  it("without prior and penalty is least squares: what it leaves is at right angles to every input", () => {
+  it("without prior and penalty is least squares: the residual is orthogonal to every input", () => {
     const rows = randomRows(300, 30);
     const own = momentsOver(rows);
     const solved = solveRidge(own, toOne(own), { tau: 0, lambda: 0 });
@@ -113,7 +113,7 @@ describe("the analytic head", () => {
     }
   });
 
-  it("does not penalise the bias: with features held at nothing it gives each class's share", () => {
+  it("does not penalise the bias: with zero features it returns the class shares", () => {
     const rows = randomRows(200, 31);
     const own = momentsOver(rows);
     const solved = solveRidge(own, toOne(own), { tau: 0, lambda: 1e9 });
@@ -123,7 +123,7 @@ describe("the analytic head", () => {
     }
   });
 
-  it("moves its bias alone when every target moves by as much", () => {
+  it("changes only the bias when all targets shift equally", () => {
     const moved = (by: readonly number[], { gram, moment, labels }: GramMatrices): GramMatrices => {
       const shifted = moment.clone();
       for (let i = 0; i <= width; i++)
@@ -138,7 +138,7 @@ describe("the analytic head", () => {
     expectClose(solveRidge(moved(by, own), moved(by, prior), settings), expected, 1e-9);
   });
 
-  it("is the same head whatever the unit of the embedding", () => {
+  it("does not depend on the scale of the embedding", () => {
     const [rows, world] = [randomRows(50, 35), randomRows(300, 36)];
     const settings = { tau: 30, lambda: 1 };
     const solve = (unit: number) => solveRidge(momentsOver(rows, unit), toOne(momentsOver(world, unit)), settings);
@@ -150,7 +150,7 @@ describe("the analytic head", () => {
     }
   });
 
-  it("gives a feature that is always zero no weight, and the others what they have without it", () => {
+  it("gives an always-zero feature no weight and leaves the other weights unchanged", () => {
     const rows = randomRows(60, 37);
     const dead = rows.map((row) => ({ ...row, vector: Int16Array.of(...row.vector, 0) }));
     const settings = { tau: 30, lambda: 1 };
@@ -177,7 +177,7 @@ describe("the analytic head", () => {
     }
   });
 
-  it("knows its squared error from the sums alone, for any weights and on rows that it has not seen", () => {
+  it("computes the squared error from the sums alone, for any weights and for unseen rows", () => {
     const rows = randomRows(80, 32);
     const weights = solveRidge(momentsOver(randomRows(40, 40)), toOne(momentsOver(rows)), { tau: 0, lambda: 3 });
     const byRow = rows.reduce((sum, row) => {
@@ -202,7 +202,7 @@ describe("the analytic head", () => {
     }
   });
 
-  it("says what is missing where nothing can be solved, and solves it with a prior", () => {
+  it("names what is missing where there is no solution, and solves it with a prior", () => {
     const world = toOne(momentsOver(randomRows(100, 44)));
     expect(() => solveRidge(none, none, { tau: 0, lambda: 1 })).toThrow(/more labels or a prior/);
     expect(() => solveRidge(none, world, { tau: 0, lambda: 1 })).toThrow(/more labels or a prior/);
@@ -210,7 +210,7 @@ describe("the analytic head", () => {
     expect(ofWorld.to1DArray().every(Number.isFinite)).toBe(true);
   });
 
-  it("becomes float32 row by row, the bias last", () => {
+  it("is converted to float32 row by row, the bias last", () => {
     const solved = solveRidge(momentsOver(randomRows(50, 45)), toOne(momentsOver(randomRows(50, 46))), {
       tau: 1,
       lambda: 1,
@@ -223,14 +223,14 @@ describe("the analytic head", () => {
 describe("a region's prior", () => {
   const others = randomRows(140, 51);
 
-  it("is that of the others, where the region's own rows are in the world", () => {
+  it("excludes the region's own rows from the world's", () => {
     const own = randomRows(60, 52);
     const prior = priorOf(momentsOver([...others, ...own]), momentsOver(own), labelsOf(own));
     expect(prior.labels).toBe(1);
     expectSame(prior, toOne(momentsOver(others)));
   });
 
-  it("is without the region's share where it has gone on since: that many samples that look like its own", () => {
+  it("subtracts as many similar samples where the region has changed since", () => {
     const own = randomRows(30, 53);
     const since = [...own, ...own, ...own];
     expectSame(
@@ -239,7 +239,7 @@ describe("a region's prior", () => {
     );
   });
 
-  it("loses no more samples than the region holds: the rest count only once", () => {
+  it("subtracts at most the samples that the region holds; the others count once", () => {
     const own = randomRows(60, 54);
     const kept = own.slice(0, 20);
     expectSame(
@@ -248,20 +248,20 @@ describe("a region's prior", () => {
     );
   });
 
-  it("keeps a region in that is most of the world, or that has no labels of its own", () => {
+  it("includes a region that holds most of the data, and one without labels", () => {
     const own = randomRows(60, 55);
     const world = momentsOver([...own, ...randomRows(10, 56)]);
     expectSame(priorOf(world, momentsOver(own), labelsOf(own)), toOne(world));
     expectSame(priorOf(world, none, 20), toOne(world));
   });
 
-  it("keeps a region in that no longer looks like its share: no data has a negative square", () => {
+  it("keeps a region whose samples no longer match its share: a variance cannot be negative", () => {
     const world = randomRows(200, 57).map(({ vector, ...row }) => ({ ...row, vector: vector.with(3, 1) }));
     const drifted = randomRows(40, 58);
     expectSame(priorOf(momentsOver(world), momentsOver(drifted), 40), toOne(momentsOver(world)));
   });
 
-  it("lets every pair of the grid be solved, for a large share of the world and few labels of one's own", () => {
+  it("solves every pair of the grid for a large share of the world and few own labels", () => {
     const wide = 48;
     const world = momentsOver(randomRows(1_000, 59, wide));
     for (let seed = 60; seed < 64; seed++) {

@@ -40,7 +40,7 @@ const unchanged = (temperature: number, classes: number) => ({ temperature, bias
 const spreadOf = ({ bias }: ScoreCalibration) => Math.max(...bias) - Math.min(...bias);
 
 describe("calibration", () => {
-  it("never raises the log-loss on the labels it is given, whatever they are", () => {
+  it("never raises the log-loss on the labels it is fitted to", () => {
     const shapes: ((n: number, classes: number, random: () => number) => Labelled)[] = [];
     for (const scale of [1e-3, 1, 30, 1e4]) {
       shapes.push((n, classes, random) => ({
@@ -81,7 +81,7 @@ describe("calibration", () => {
     }
   });
 
-  it("finds a temperature and biases that were planted, together, when there is much to see", () => {
+  it("recovers a planted temperature and biases from many labels", () => {
     for (const bias of [[0.4, 0, -0.4], [1.2, -1.2], new Array(6).fill(0).with(2, 1.5)]) {
       const data = planted(20_000, 50 + bias.length, { temperature: 0.35, bias });
       const found = calibrate(data.logits, data.labels, { centre: 0.2, deviation: 1 });
@@ -117,7 +117,7 @@ describe("calibration", () => {
     }
   });
 
-  it("hardly moves for a few labels, and further the more of them say the same", () => {
+  it("moves little for few labels, and more for more labels that agree", () => {
     const random = seeded(51);
     const found = [4, 40, 400].map((n) => calibrate(randomLogits(n, 3, random), new Array(n).fill(0)));
     expect(Math.abs(Math.log((found[0] as ScoreCalibration).temperature))).toBeLessThan(0.1);
@@ -146,7 +146,7 @@ describe("calibration", () => {
     }
   });
 
-  it("of nothing is the prior's centre and no bias", () => {
+  it("of no data is the prior's centre without a bias", () => {
     expect(calibrate([], [], { centre: 0.3 })).toEqual(unchanged(0.3, 0));
   });
 });
@@ -170,7 +170,7 @@ describe("a temperature", () => {
     }
   });
 
-  it("is drawn to the prior's centre, the more so the surer the prior and the fewer the labels", () => {
+  it("is closer to the prior's centre for a stronger prior and fewer labels", () => {
     const far = (n: number, deviation: number) => {
       const { logits, labels } = planted(n, 75, { temperature: 1, bias: [0, 0] });
       return Math.abs(Math.log(fitTemperature(logits, labels, { centre: 0.4, deviation }) / 0.4));

@@ -18,7 +18,7 @@ describe("a head", () => {
     expect(() => decodeHead({ ...spec, classes: 4 }, encodeHead(head).buffer)).toThrow(EngineError);
   });
 
-  it("scores as softmax((e·W + b) / T) says, and does not overflow", () => {
+  it("equals softmax((e·W + b) / T), and does not overflow", () => {
     const e = [0.3, -2, 5];
     const logits = [0, 1, 2].map((c) =>
       e.reduce((sum, x, i) => sum + x * (head.weights[i * 3 + c] as number), head.bias[c] as number),
@@ -30,7 +30,7 @@ describe("a head", () => {
     expect(argMax([0.1, 0.7, 0.2])).toBe(1);
   });
 
-  it("works on embeddings kept as int16 to within half a step", () => {
+  it("is within half a step for embeddings stored as int16", () => {
     const step = 0.01;
     const values = uniform(random, 100, -300, 300);
     dequantise(quantise(values, step), step).forEach((value, i) => {
@@ -41,13 +41,13 @@ describe("a head", () => {
 });
 
 describe("calibration", () => {
-  it("finds the temperature that made the labels, when there are many", () => {
+  it("recovers the temperature of the labels from many labels", () => {
     const { logits, labels } = sample(8_000, 2);
     expect(fitTemperature(logits, labels)).toBeGreaterThan(1.8);
     expect(fitTemperature(logits, labels)).toBeLessThan(2.2);
   });
 
-  it("never raises the log-loss that it is fitted on, and a few labels hardly move it", () => {
+  it("never raises the log-loss it is fitted on, and changes little for few labels", () => {
     for (const n of [1, 5, 40, 400]) {
       const { logits, labels } = sample(n, 1);
       const temperature = fitTemperature(logits, labels);
@@ -97,7 +97,7 @@ describe("metrics", () => {
     expect(aucOf([0.1, 0.2], [true, true])).toBeNull();
   });
 
-  it("coverage is that of the laxest threshold whose error is low enough", () => {
+  it("coverage is that of the lowest threshold whose error is low enough", () => {
     const confidences = scores.map((score) => Math.max(score, 1 - score));
     const right = scores.map((score, i) => score >= 0.5 === positive[i]);
     for (const risk of [0, 0.05, 0.1, 0.3, 1]) {
@@ -110,7 +110,7 @@ describe("metrics", () => {
     expect(coverageAt([], [], 0.1)).toBe(0);
   });
 
-  it("log-loss and accuracy are what they are by hand", () => {
+  it("log-loss and accuracy equal values computed by hand", () => {
     const metrics = evaluate(
       [
         [0.8, 0.2],

@@ -95,7 +95,7 @@ describe("the softmax head's gradient", () => {
 });
 
 describe("the optimiser", () => {
-  it("steps as Adam's paper says, in plain float64", () => {
+  it("takes the steps of Adam's paper, in float64", () => {
     const [mass, l2] = [7, 0.3];
     const gradients = Array.from({ length: 4 }, () => uniform(random, data.start.length, -5, 5));
     const states = [startSoftmax(data.start)];
@@ -115,7 +115,7 @@ describe("the optimiser", () => {
     });
   });
 
-  it("goes to the minimum of the penalised loss: there its gradient is nothing", () => {
+  it("reaches the minimum of the penalised loss, where the gradient is zero", () => {
     const l2 = 0.05;
     const { inputs, labels, weights } = data.train;
     const batch = { rows, inputs, targets: oneHot(labels), weights };
@@ -134,7 +134,7 @@ describe("the optimiser", () => {
 });
 
 describe("a fit in slices", () => {
-  it("is exactly what one go gives, whatever the slices, through storage as text", () => {
+  it("gives the same bits in slices of any size, stored as text in between, as without slices", () => {
     // More rows than go through at once, so that slices end inside an iteration too.
     const large: FitData = { ...data, train: labelled(1_500) };
     const whole = continueFit(large, startFit(large), Number.POSITIVE_INFINITY);
@@ -153,14 +153,14 @@ describe("a fit in slices", () => {
     }
   });
 
-  it("is kept as text exactly, in the middle as at the end", () => {
+  it("is stored as text exactly, in the middle and at the end of a fit", () => {
     for (const multiplyAdds of [1, 50_000, Number.POSITIVE_INFINITY]) {
       const state = continueFit(data, startFit(data), multiplyAdds);
       expect(unpack<FitState>(pack(state))).toEqual(state);
     }
   });
 
-  it("weighs its rows: a row of no weight might as well not be there", () => {
+  it("weights its rows: a row of zero weight has no effect", () => {
     const { train } = data;
     const weights = train.weights.map((weight, row) => (row % 2 ? 0 : weight));
     const labels = train.labels.map((label, row) => (row % 2 ? (label + 1) % classes : label));
@@ -170,7 +170,7 @@ describe("a fit in slices", () => {
     expect(fitted({ labels }).best).not.toEqual(fitted({}).best);
   });
 
-  it("keeps the pull that validation likes best, and a head for each part that has not seen it", () => {
+  it("keeps the prior strength that is best on validation, and a head for each held-out fold", () => {
     const { best, crossFitted } = continueFit(data, startFit(data), Number.POSITIVE_INFINITY);
     const unweighted = { ...data.validation, weights: new Float32Array(data.validation.rows).fill(1) };
     const heads = softmaxSettings.pulls.map((pull) => byHand(pull, data.train.weights));
@@ -190,7 +190,7 @@ describe("a fit in slices", () => {
     expect(crossFitted).toEqual(leftOut);
   });
 
-  it("is the same whatever the unit of the embeddings", () => {
+  it("does not depend on the scale of the embeddings", () => {
     const factor = 256;
     const times = (head: Float32Array, by: number) =>
       head.map((weight, i) => (i < head.length - classes ? weight * by : weight));
@@ -211,7 +211,7 @@ describe("a fit in slices", () => {
     expect(other.crossFitted).toEqual(one.crossFitted.map((head) => times(head, 1 / factor)));
   });
 
-  it("moves the bias alone where every embedding is zero", () => {
+  it("changes only the bias where every embedding is zero", () => {
     const inputs = data.train.inputs.map((value, i) => (i % width < width - 1 ? 0 : value));
     const dead: FitData = { ...data, train: { ...data.train, inputs }, start: new Float32Array(width * classes) };
     const { best } = continueFit(dead, startFit(dead), Number.POSITIVE_INFINITY);

@@ -37,7 +37,7 @@ function sumOf(rows: readonly SumRow[]): Sums {
 const isSame = (a: Sums, b: Sums) => a.values.every((value, i) => Object.is(value, b.values[i]));
 
 describe("sums", () => {
-  it("are exact integers, as big as they get", () => {
+  it("are exact integers at the largest possible values", () => {
     const rows = [...randomRows(300, 1), { vector: new Int16Array(width).fill(-32768), label: 2, weight: 4 }];
     const { values } = sumOf(rows);
     const exact: bigint[] = [];
@@ -56,7 +56,7 @@ describe("sums", () => {
     expect(Array.from(values, BigInt)).toEqual(exact);
   });
 
-  it("stay exact over two million rows of the largest embeddings: no row is too small to count", () => {
+  it("stay exact over two million rows of the largest embeddings", () => {
     const rows = 2_097_151;
     const sums = sumOf([{ vector: new Int16Array(width).fill(-32768), label: 0, weight: 4 * rows }]);
     expect(sums.values[0]).toBeLessThan(Number.MAX_SAFE_INTEGER);
@@ -67,7 +67,7 @@ describe("sums", () => {
     expect(BigInt(sums.values[0] as number)).toBe(4n * BigInt(rows) * 32768n ** 2n);
   });
 
-  it("are the same bits whatever the order and the partition", () => {
+  it("have the same bits for any order and partition", () => {
     for (let seed = 2; seed < 12; seed++) {
       const rows = randomRows(60, seed);
       const random = seeded(seed + 100);
@@ -81,7 +81,7 @@ describe("sums", () => {
     }
   });
 
-  it("without a row are what they would be had it never come, bit for bit", () => {
+  it("without a row equal, bit for bit, sums that never had it", () => {
     const [row, ...rest] = randomRows(40, 20) as [SumRow, ...SumRow[]];
     const sums = sumOf([row, ...rest]);
     addRow(sums, { ...row, weight: -row.weight });
@@ -91,7 +91,7 @@ describe("sums", () => {
     expect(isSame(only, emptySums(width, classes))).toBe(true);
   });
 
-  it("without a part are what they would be had it never come, bit for bit", () => {
+  it("without a fold equal, bit for bit, sums that never had it", () => {
     const [part, rest] = [sumOf(randomRows(25, 23)), sumOf(randomRows(25, 24))];
     expect(isSame(addSums(addSums(part, rest), part, -1), rest)).toBe(true);
     expect(isSame(addSums(part, part, -1), emptySums(width, classes))).toBe(true);
@@ -106,13 +106,13 @@ describe("sums", () => {
     expect(isSame(sums, sumOf(corrected))).toBe(true);
   });
 
-  it("count labels in whole ones: a quarter of the origin's", () => {
+  it("count an origin label as a quarter, exactly", () => {
     const vector = new Int16Array(width);
     const rows = [4, 4, 1].map((weight) => ({ vector, label: 0, weight }));
     expect(labelsIn(sumOf(rows))).toBe(2.25);
   });
 
-  it("come back from bytes, and say when the bytes are others", () => {
+  it("survive a round trip through bytes, and reject other bytes", () => {
     const sums = sumOf(randomRows(10, 22));
     const bytes = encodeSums(sums);
     expect(decodeSums(width, classes, bytes.buffer)).toEqual(sums);
@@ -122,7 +122,7 @@ describe("sums", () => {
     expect(() => decodeSums(width, classes, bytes.buffer.slice(8))).toThrow(/7 × 3 take \d+ bytes; received/);
   });
 
-  it("say by their bytes how many classes they are over", () => {
+  it("encode their number of classes", () => {
     for (const [wide, many] of [
       [1, 2],
       [7, 3],

@@ -73,7 +73,7 @@ describe("features", () => {
     [0, -0.4, 0, 0, 0, 0, 0.5, 0.5, 0, 1].forEach((value, i) => void expect(row[i]).toBeCloseTo(value, 6));
   });
 
-  it("are what plain arithmetic says, whatever the instance", () => {
+  it("equal plain arithmetic for any instance", () => {
     const random = seeded(1);
     for (let i = 0; i < 300; i++) {
       const instance = randomInstance(random);
@@ -175,7 +175,7 @@ describe("image", () => {
     ).toEqual([-0.5, -0.5, -0.5, 0.5, 0.5, 0.5]);
   });
 
-  it("takes the region as an input of its own, and zeros for one that is not listed", () => {
+  it("encodes the region as an input, and an unlisted region as zeros", () => {
     const regional: ImageInput = { ...image, regions: ["south", "north"] };
     expect(inputShapes(regional)).toEqual([[2, 2, 1], [2]]);
     expect(encoded(regional, pixels).slice(4)).toEqual([1, 0]);
@@ -183,7 +183,7 @@ describe("image", () => {
     expect(elsewhere.ok && Array.from(elsewhere.value.slice(4))).toEqual([0, 0]);
   });
 
-  it("of another size, or with what is no pixel, is refused where it is", () => {
+  it("of another size, or with a value that is not a pixel, returns the path of the fault", () => {
     expect(faults(image, [0, 1, 2])).toHaveLength(1);
     expect(faults(image, [[0, 1], [2]])[0]).toMatchObject({ path: "[1]" });
     for (const wrong of [-1, 256, Number.NaN])

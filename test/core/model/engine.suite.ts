@@ -91,7 +91,7 @@ export function testEngine(name: string, start: () => Promise<Engine>): void {
       expect(engine.liveTensors()).toBe(before);
     });
 
-    it("refuses what is no network that it can run", async () => {
+    it("refuses a file that is not a network it can run", async () => {
       const short = { ...files, shards: [(files.shards[0] as ArrayBuffer).slice(0, 40)] };
       const text = new TextDecoder().decode(files.topology);
       const other = (from: string, to: string) => ({

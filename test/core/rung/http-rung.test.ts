@@ -19,7 +19,7 @@ const rungWith = (send: Send, timeoutMs = 5_000) =>
 const until = (signal: AbortSignal | null | undefined) =>
   new Promise<Response>((_, reject) => signal?.addEventListener("abort", () => reject(signal.reason)));
 
-it("sends the questions, what is left of their time, where they were, and a token of its own", async () => {
+it("sends the questions with the remaining time, the rungs passed and its own token", async () => {
   const above = await modelRung("origin");
   const asked = questions(2);
   const seen: { url: string; headers: Headers; body: Record<string, unknown> }[] = [];

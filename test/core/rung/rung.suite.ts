@@ -52,7 +52,7 @@ export function testRung(name: string, checksInput: boolean, start: () => Promis
       expect(traced?.answer.trace?.length).toBeGreaterThan(0);
     });
 
-    it("never answers with what is no number, however large a value is", async () => {
+    it("never answers with NaN, however large a value is", async () => {
       const [question] = questions(1) as [Question];
       const columns = Object.entries(question.instance as Record<string, unknown>);
       const instance = Object.fromEntries(

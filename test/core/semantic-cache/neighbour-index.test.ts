@@ -20,7 +20,7 @@ function naive(rows: { vector: Int16Array; label: number }[], query: ArrayLike<n
 }
 
 describe("memory", () => {
-  it("finds what sorting everything finds, whatever the width, the number of rows and k", () => {
+  it("finds the same neighbours as a full sort for any width, number of rows and k", () => {
     const random = seeded(7);
     for (let trial = 0; trial < 120; trial++) {
       const width = 1 + Math.floor(random() * 70);
@@ -45,14 +45,14 @@ describe("memory", () => {
     }
   });
 
-  it("puts the newer first of equally near ones, also when the ring has come round", () => {
+  it("returns the newer of equally near entries first, also after the ring has wrapped", () => {
     const memory = new NearestNeighbourIndex(2, 4);
     for (let label = 0; label < 6; label++) memory.add(`q${label}`, vector(label < 3 ? 3 : 6, 0), label);
     expect(labelsOf(memory.nearest([1, 0], 3))).toEqual([5, 4, 3]);
     expect(labelsOf(memory.nearest([1, 0], 9))).toEqual([5, 4, 3, 2]);
   });
 
-  it("finds an exact repeat at 1 within 1e-6, whatever its length", () => {
+  it("scores an exact repeat as 1 within 1e-6 for a vector of any length", () => {
     const random = seeded(3);
     const memory = new NearestNeighbourIndex(64, 100);
     const rows = Array.from({ length: 100 }, () => quantise(uniform(random, 64, -30, 30), 1e-3));
@@ -64,7 +64,7 @@ describe("memory", () => {
     });
   });
 
-  it("replaces a question that comes again, as old as it was", () => {
+  it("replaces a repeated question and keeps its age", () => {
     const memory = new NearestNeighbourIndex(2, 2);
     memory.add("a", vector(1, 0), 0);
     memory.add("b", vector(0, 1), 1);
@@ -75,7 +75,7 @@ describe("memory", () => {
     expect(labelsOf(memory.nearest([-1, 0.1], 3)).sort()).toEqual([1, 2]);
   });
 
-  it("forgets what is removed, and nothing else", () => {
+  it("removes only the removed entry", () => {
     const memory = new NearestNeighbourIndex(2, 3);
     for (const [label, id] of ["a", "b", "c"].entries()) memory.add(id, vector(1, label), label);
     memory.remove("b");
@@ -90,7 +90,7 @@ describe("memory", () => {
     expect(memory.size).toBe(3);
   });
 
-  it("takes zero vectors for near to nothing, and as nothing to remember", () => {
+  it("treats a zero vector as near to nothing, and does not store it", () => {
     const memory = new NearestNeighbourIndex(3, 5);
     memory.add("a", vector(0, 0, 0), 0);
     expect(memory.size).toBe(0);
@@ -103,7 +103,7 @@ describe("memory", () => {
     expect(memory.nearest([1, 0, 0], 0)).toEqual([]);
   });
 
-  it("says what came where a width is wrong", () => {
+  it("names the received width where it is wrong", () => {
     const memory = new NearestNeighbourIndex(3, 5);
     expect(() => memory.add("a", vector(1, 2), 0)).toThrow("embeddings must have width 3; received 2");
     expect(() => memory.nearest([1, 2, 3, 4], 1)).toThrow(RangeError);

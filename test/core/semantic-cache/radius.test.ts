@@ -14,7 +14,7 @@ function many(n: number, errors: number, similarity: number): LabelledNeighbours
 }
 
 describe("the radius", () => {
-  it("recalls most of what leaves room to certify the target", () => {
+  it("recalls most that still allows the target to be certified", () => {
     const validation = [...many(40, 0, 0.999), ...many(40, 3, 0.96), ...many(40, 12, 0.9), ...many(40, 20, 0.3)];
     // Errors among recalled: 0 of 40, 3 of 80, 15 of 120.
     expect(chooseRadius(validation, 0.1)).toBe(0.96);
@@ -23,7 +23,7 @@ describe("the radius", () => {
     expect(radiusGrid).toEqual([...radiusGrid].sort((a, b) => b - a));
   });
 
-  it("is the stricter one where what lies a little further off does not agree", () => {
+  it("is the smaller one where slightly further neighbours disagree", () => {
     const torn = (label: number): LabelledNeighbours => ({
       neighbours: [
         { label, similarity: 1 },
@@ -34,7 +34,7 @@ describe("the radius", () => {
     expect(chooseRadius([torn(0), torn(1), torn(0)], 0.1)).toBe(0.9999);
   });
 
-  it("is none where nothing is near or all is wrong", () => {
+  it("is null where no neighbour is near or all are wrong", () => {
     expect(chooseRadius([], 0.1)).toBeNull();
     expect(chooseRadius(many(50, 0, 0.3), 0.1)).toBeNull();
     expect(chooseRadius(many(50, 50, 0.9999), 0.1)).toBeNull();
@@ -42,7 +42,7 @@ describe("the radius", () => {
 });
 
 describe("the radius's certificate", () => {
-  it("is given at level delta, by what is recalled alone", () => {
+  it("is certified at level delta by the recalled labels alone", () => {
     // Binomial(100, 0.1): P(X ≤ 4) = 0.0237 and P(X ≤ 5) = 0.0576.
     const far = many(500, 500, 0.5);
     expect(certifyRadius(0.9, [...many(100, 4, 0.95), ...far], options)).toEqual({
@@ -75,7 +75,7 @@ describe("the radius's certificate", () => {
   // Distances √(1 − similarity) are uniform on [0, 0.5]: the mean risk within a radius is half the risk at it.
   const riskWithin = (radius: number) => trueRisk(radius) / 2;
 
-  it("is false in at most delta of many lives", () => {
+  it("is wrong in at most delta of many lives", () => {
     const random = seeded(19);
     const lives = 2_000;
     let broken = 0;
@@ -89,7 +89,7 @@ describe("the radius's certificate", () => {
     expect(broken).toBeGreaterThan(0);
   });
 
-  it("is had in most lives where there are labels enough", () => {
+  it("is found in most lives that have enough labels", () => {
     const random = seeded(29);
     const lives = 200;
     let certified = 0;
@@ -100,7 +100,7 @@ describe("the radius's certificate", () => {
     expect(certified / lives).toBeGreaterThan(0.8);
   });
 
-  it("lets a risk just above the target through in at most delta of many lives", () => {
+  it("certifies a risk just above the target in at most delta of many lives", () => {
     const random = seeded(37);
     const lives = 2_000;
     let broken = 0;

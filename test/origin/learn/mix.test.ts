@@ -24,7 +24,7 @@ describe("mixing samples into a training set", () => {
     }
   });
 
-  it("includes each question once, in its sample's split, whatever the order of its columns", async () => {
+  it("includes each question once, in its sample's split, for any order of columns", async () => {
     const row = base[5] as Row;
     const reordered = Object.fromEntries(Object.entries(row.instance).reverse());
     const splits = await mixSamples(storefront, base, [sampleOf(row, { instance: reordered, label: "sneakers" })]);
