@@ -1,7 +1,7 @@
 import { expect, it } from "vitest";
 import { canonicalJson } from "#core/canonical.ts";
 
-it("writes the example of RFC 8785, section 3.2, as the RFC does", () => {
+it("serialises the example of RFC 8785, section 3.2, as the RFC does", () => {
   const value = JSON.parse(String.raw`{
     "numbers": [333333333.33333329, 1E30, 4.50, 2e-3, 0.000000000000000000000000001],
     "string": "\u20ac$\u000F\u000aA'\u0042\u0022\u005c\\\"\/",

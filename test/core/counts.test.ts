@@ -4,7 +4,7 @@ import { addCounts, countAnswer, latencyQuantile, noCounts, sumCounts } from "#c
 import { seeded } from "../helpers/random.ts";
 
 describe("latencyQuantile", () => {
-  it("lies in the class of the true quantile, over many samples", () => {
+  it("is in the bucket of the true quantile, over many samples", () => {
     const random = seeded(3);
     for (let round = 0; round < 50; round++) {
       const counts = noCounts().rungs.edge;
@@ -22,7 +22,7 @@ describe("latencyQuantile", () => {
     }
   });
 
-  it("is what a straight line within the class says", () => {
+  it("is interpolated linearly within its bucket", () => {
     const counts = noCounts().rungs.origin;
     for (let i = 0; i < 10; i++) countAnswer(counts, true, 15);
     // All ten lie between 10 and 20 ms: the median is taken for the middle.
@@ -38,7 +38,7 @@ describe("latencyQuantile", () => {
   });
 });
 
-it("counts add up in any order, and stay what the contract says", () => {
+it("counts add up in any order, and match the contract", () => {
   const some = (n: number) => {
     const counts = noCounts();
     counts.questions = n;

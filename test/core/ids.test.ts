@@ -9,7 +9,7 @@ describe("ids", () => {
     for (const bad of ["", "weather", "a~b", "a~~c", "a~b~c~d", "a~%zz~c"]) expect(parseId(bad).ok).toBe(false);
   });
 
-  it("can be given their last part, and say the same each time", () => {
+  it("accept a given last part, and are the same each time", () => {
     const address = { model: "weather", region: "São Paulo_1.a-b" };
     expect(mintId(address, "2026-01-01-7")).toBe("weather~S%C3%A3o%20Paulo_1.a-b~2026-01-01-7");
     expect(parseId(mintId(address, "7"))).toEqual({ ok: true, value: address });

@@ -24,7 +24,7 @@ describe("a line of the log", () => {
     expect(none).toEqual(["event", "rung", "model", "trace", "span", "question"]);
   });
 
-  it("names so many questions of a batch, and says how many there were", () => {
+  it("names the first questions of a batch, and how many there were", () => {
     const ids = Array.from({ length: logMaxIds + 5 }, (_, i) => `${i}`);
     expect(lineOf({ ...line, ids })).toMatchObject({ questions: ids.slice(0, logMaxIds), count: ids.length });
   });

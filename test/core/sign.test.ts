@@ -22,7 +22,7 @@ describe("signatures", () => {
     expect(await signatureFault(document, publicKeys)).toMatch(/no signature/);
   });
 
-  it("are those of pinned keys alone, two of which may be valid", async () => {
+  it("are only those of pinned keys, two of which may be valid", async () => {
     const [old, next, other] = [await generateKeys("old"), await generateKeys("next"), await generateKeys("other")];
     const pinned = { ...old.publicKeys, ...next.publicKeys };
     expect(await signatureFault(await sign(document, old.signing), pinned)).toBeNull();

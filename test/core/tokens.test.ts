@@ -5,7 +5,7 @@ describe("tokens", () => {
   const sha256 = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
   const token: Token = { id: "app", sha256, scopes: ["ask"], models: ["shop"], regions: ["north"] };
 
-  it("are found by their hash, from a well-formed header alone", async () => {
+  it("are found by their hash, only from a well-formed header", async () => {
     expect(await findToken([token], "Bearer abc")).toEqual(token);
     for (const bad of [
       null,

@@ -57,14 +57,14 @@ describe("a span", () => {
     expect(new Set([parent, edge.span, region.span]).size).toBe(3);
   });
 
-  it("begins a trace where none came, by ids that can be read again", () => {
+  it("begins a trace where the request has none, with ids that can be parsed", () => {
     const [one, other] = [beginSpan({}), beginSpan({ traceparent: null })];
     expect(one.trace).not.toBe(other.trace);
     const { traceparent } = traceHeaders(one);
     expect(parseTraceparent(traceparent)).toEqual({ trace: one.trace, parent: one.span, flags: "00" });
   });
 
-  it("passes on what other systems say as it came, unless it is too long", () => {
+  it("passes on messages of other systems unchanged, unless they are too long", () => {
     const tracestate = "rojo=00f067aa0ba902b7,congo=t61rcWkgMzE";
     expect(traceHeaders(spanOf(new Headers({ TraceParent: sampled, tracestate }))).tracestate).toBe(tracestate);
     const longest = "x".repeat(tracestateMaxChars);

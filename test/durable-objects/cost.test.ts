@@ -50,7 +50,7 @@ async function medianRows(work: (n: number) => Promise<unknown>): Promise<Rows> 
   return { rowsWritten: middle("rowsWritten"), rowsRead: middle("rowsRead") };
 }
 
-it("an escalated question takes the rows that its cost counts", async () => {
+it("writes as many rows for an escalated question as its cost counts", async () => {
   const { rowsWritten, rowsRead } = await medianRows((n) => ask("hard", { instance: instance(n) }));
   near(rowsWritten, usage.escalated.rowsWritten);
   near(rowsRead, usage.escalated.rowsRead);

@@ -44,7 +44,7 @@ describe("a label", () => {
 });
 
 describe("a forgotten question", () => {
-  it("leaves the sums bit for bit as without it, and no other trace", async () => {
+  it("leaves the sums bit for bit as if it had never come, and no other trace", async () => {
     const labelled = region.labelledQuestions(60);
     const [first, second, ...rest] = labelled as [(typeof labelled)[0], (typeof labelled)[0], ...typeof labelled];
     await region.teach(rest);

@@ -44,7 +44,7 @@ const threshold = async () => (await region.rows("SELECT threshold FROM threshol
 const state = () => region.inside((object) => object.state(1));
 
 describe("the live threshold", () => {
-  it("starts at the version's, goes up by an accepted error and down by right answers", async () => {
+  it("starts at the version's threshold, rises with an accepted error and falls with correct answers", async () => {
     const [first] = await live(1, () => true);
     expect(first).toMatchObject({ accepted: true, rung: "edge" });
     // Half the target while nothing is known: down by 0.02 × 0.05.
@@ -54,7 +54,7 @@ describe("the live threshold", () => {
     expect((await threshold()) - before).toBeCloseTo(0.02 * 0.95, 3);
   });
 
-  it("goes by exactly the steps of its formula, each aimed at what the labels before it have proven", async () => {
+  it("takes exactly the steps of its formula, each aimed at what earlier labels have proven", async () => {
     const random = seeded(3);
     const outcomes = Array.from({ length: 60 }, () => random() < 0.9);
     await live(outcomes.length, (i) => outcomes[i] as boolean);
@@ -122,7 +122,7 @@ describe("the certificate", () => {
     expect((await state()).certificate).toMatchObject({ labels: 4, mean: 0 });
   });
 
-  it("is held once enough answers were right, comes with each answer, and counts without the name of a forgotten one", async () => {
+  it("is valid after enough correct answers, is part of each answer, and keeps the count of a forgotten one", async () => {
     const [first] = (await live(200, () => true)) as [Answer];
     expect(first.certificate).toBeNull();
     expect(first.uncertified ?? { status: "pending" }).toMatchObject({ status: "pending" });
@@ -140,7 +140,7 @@ describe("the certificate", () => {
     expect(await region.rows("SELECT * FROM trials WHERE id = ?", first.id)).toEqual([]);
   });
 
-  it("covers all that was asked in its window, whether its label has come or not", async () => {
+  it("covers every question of its window, with or without a label", async () => {
     const ask = (name: string, x0: number) =>
       region.ask([{ region: "north", x0, x1: 1, x2: -0.5, x3: 2 }], [`${region.model}~north~${name}-${asked++}`]);
     const answers = [...(await ask("accepted", 3)), ...(await ask("accepted", 3)), ...(await ask("accepted", 3))];
@@ -151,7 +151,7 @@ describe("the certificate", () => {
     expect((await state()).certificate).toMatchObject({ labels: 3, coverage: 0.5 });
   });
 
-  it("keeps an error that waits its turn, though its question is forgotten", async () => {
+  it("keeps a queued error when its question is forgotten", async () => {
     const [, second] = (await live(2, (i) => i === 0, { order: () => 1 })) as [Answer, Answer];
     expect((await state()).certificate?.labels).toBe(0);
     await expectOk(call("DELETE", `/v1/questions/${second.id}`));
@@ -167,7 +167,7 @@ describe("the certificate", () => {
     expect(await threshold()).toBe(0.99);
   });
 
-  it("is void when the error is shown to be above the target: the strictest rule applies, and only later labels earn a new one", async () => {
+  it("becomes invalid when the error is above the target: the strictest rule applies, and only later labels earn a new one", async () => {
     await live(60, () => false);
     await eventually(async () => {
       const { certificate, rule } = await state();
@@ -225,7 +225,7 @@ describe("what the rule did not accept", () => {
 });
 
 describe("a region whose rule may not answer uncertified", () => {
-  it("earns its certificate by what its threshold would have let pass", async () => {
+  it("earns its certificate from the answers that its threshold would have accepted", async () => {
     const shy = new TestRegion("shy");
     await publish({
       model: "shy",
@@ -336,7 +336,7 @@ describe("a region that goes on to another version", () => {
     expect(canary?.labels).toBeLessThan(12);
   });
 
-  it("until it takes the other's place: then it goes on with the region's, without what it earned beside it", async () => {
+  it("lasts until the canary is promoted: then the region's certificate continues, without what the canary earned", async () => {
     const beside = (await certificate(3))?.labels as number;
     await roll({ version: 3 });
     // Another instance of the object: it has asked nobody yet which version serves.
@@ -353,7 +353,7 @@ describe("a region that audits", () => {
   const policy = { keep: "all", truth: "some", auditShare: 0.02, ladder: ["edge", "region"] } as const;
   const answered = Promise.withResolvers<Answer[]>();
 
-  it("plans labels for the audited alone, each with the share as its chance", async () => {
+  it("plans labels for audited questions only, with the share as their inclusion probability", async () => {
     await publish({ model: audited.model, threshold: 0, policy: { ...policy, ladder: [...policy.ladder] } });
     const ids = Array.from({ length: 800 }, (_, i) => `sampled~north~${i}`);
     const answers = await audited.ask(
@@ -369,7 +369,7 @@ describe("a region that audits", () => {
     expect(trials.length).toBeLessThan(40);
   });
 
-  it("certifies by them alone: each stands for fifty, and a truth that nobody planned for moves nothing", async () => {
+  it("is certified by audits only: each counts as fifty, and an unplanned truth changes nothing", async () => {
     const planned = new Set((await audited.rows("SELECT id FROM trials")).map(({ id }) => id));
     const answers = await answered.promise;
     const state = async () => (await audited.inside((object) => object.state(1))).certificate;

@@ -18,7 +18,7 @@ describe("publishing", () => {
     expect(manifestSchema.parse(await stored?.json())).toEqual(winner);
   });
 
-  it("is refused without the next number, the blobs, and the model of the path", async () => {
+  it("is refused unless it has the next number, its blobs, and the model of the path", async () => {
     await publish({ model: "counted" });
     const third = await testModel({ model: "counted", version: 3 });
     expect((await call("PUT", "/v1/models/counted/versions/3", { body: third.manifest })).status).toBe(409);

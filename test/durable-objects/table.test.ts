@@ -57,7 +57,7 @@ describe("a table", () => {
     });
   });
 
-  it("updates and deletes the rows of a clause alone", async () => {
+  it("updates and deletes only the rows that match a clause", async () => {
     await withTable((sql) => {
       samples.insert(sql, first);
       samples.insert(sql, { name: "b", isSeen: true, scores: [] });

@@ -106,7 +106,7 @@ describe("a question that goes to a person", () => {
 });
 
 describe("a truth", () => {
-  it("is logged with the question's id, in the trace of who teaches it", async () => {
+  it("is logged with the question's id, in the trace of the label's request", async () => {
     const heard = listen();
     const { id } = await askIn(traceOf(6), "kept");
     const headers = { traceparent: `00-${traceOf(7)}-${parent}-00` };

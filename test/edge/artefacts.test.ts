@@ -155,7 +155,7 @@ describe("a thousand questions", () => {
 });
 
 describe("the memory", () => {
-  it("drops what was used longest ago when its bytes are full", () => {
+  it("drops the least recently used entry when it is full", () => {
     const dropped: string[] = [];
     const lru = new ByteLru<string>(100, (value) => dropped.push(value));
     lru.set("a", "A", 40);

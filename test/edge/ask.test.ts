@@ -7,7 +7,7 @@ beforeAll(async () => {
 });
 
 describe("ask", () => {
-  it("is answered at the edge where the edge is sure", async () => {
+  it("is answered at the edge when the edge accepts it", async () => {
     const answer = await ask("easy", { instance: instance() });
     expect(answer).toMatchObject({
       model: "easy",
@@ -22,13 +22,13 @@ describe("ask", () => {
     expect(answer.confidence).toBe(Math.max(...Object.values(answer.scores)));
   });
 
-  it("escalates to the origin where the edge is not sure", async () => {
+  it("escalates to the origin what the edge does not accept", async () => {
     const response = await call("POST", "/v1/models/hard/ask", { token: "ask-token", body: { instance: instance() } });
     expect(response.status).toBe(200);
     expect(await response.json()).toMatchObject({ status: "answered", rung: "origin", accepted: true });
   });
 
-  it("gives 202, a place to look, and the best answer so far where nobody is sure", async () => {
+  it("returns 202 with a location and the provisional answer where no rung accepts", async () => {
     const response = await call("POST", "/v1/models/open/ask", { token: "ask-token", body: { instance: instance() } });
     const answer: Answer = await response.json();
     expect(response.status).toBe(202);
@@ -56,7 +56,7 @@ describe("ask", () => {
     expect(answers.map(({ scores }) => scores)).toEqual(alone.map(({ scores }) => scores));
   });
 
-  it("traces every head and rung for an admin, and answers as it would without", async () => {
+  it("traces every head and rung for an admin, and gives the same answer as without", async () => {
     const traced = await ask("easy", { instance: instance(), trace: true }, { token: "admin-token" });
     const plain = await ask("easy", { instance: instance() });
     expect(traced.trace?.map(({ head }) => head)).toEqual(["global", "regional", "full"]);

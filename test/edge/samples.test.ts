@@ -11,14 +11,14 @@ beforeAll(async () => {
 describe("what shows more of the data than a model does", () => {
   const bytes = new TextEncoder().encode("an anchor, or a prior");
 
-  it("is read by publishers alone, once it was stored for them", async () => {
+  it("is read by publishers only, once it was stored for them", async () => {
     const sha256 = await sha256Hex(bytes);
     await expectOk(call("PUT", `/v1/blobs/${sha256}?scope=publish`, { raw: bytes }));
     expect((await call("GET", `/v1/blobs/${sha256}`, { token: "ask-token" })).status).toBe(403);
     expect(await (await expectOk(call("GET", `/v1/blobs/${sha256}`))).text()).toBe("an anchor, or a prior");
   });
 
-  it("is refused as a version's anchor when everybody may read it", async () => {
+  it("is refused as a version's anchor when it is public", async () => {
     const open = new TextEncoder().encode("an anchor that anybody may read");
     const sha256 = await sha256Hex(open);
     await expectOk(call("PUT", `/v1/blobs/${sha256}`, { raw: open }));
@@ -44,7 +44,7 @@ describe("what shows more of the data than a model does", () => {
     expect(await response.json()).toMatchObject({ errors: [{ path: "since" }] });
   });
 
-  it("sums of a region that nobody listed are a 404", async () => {
+  it("returns 404 for the sums of an unlisted region", async () => {
     expect((await call("GET", `/v1/models/${model}/regions/nowhere/sums`)).status).toBe(404);
   });
 });

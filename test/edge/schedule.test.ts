@@ -33,7 +33,7 @@ beforeAll(async () => {
 });
 
 describe("the Worker's cron", () => {
-  it("has the origin train what is due, once a period, though it runs twice", async () => {
+  it("orders each due training once a period, even when it runs twice", async () => {
     await cron(1);
     expect(await asked("weekly")).toEqual([]);
     await Promise.all([cron(7 * 24 + 1), cron(7 * 24 + 1)]);
@@ -46,7 +46,7 @@ describe("the Worker's cron", () => {
     expect(await asked("weekly")).toHaveLength(2);
   });
 
-  it("asks once though two runs meet while the origin takes its time", async () => {
+  it("asks once when two runs overlap while the origin is slow", async () => {
     const at = 50 * 24;
     await fault("slow-origin", "slow");
     const before = (await asked("slow-origin")).length;
@@ -55,7 +55,7 @@ describe("the Worker's cron", () => {
     expect(await asked("slow-origin")).toHaveLength(before + 1);
   });
 
-  it("leaves alone what is trained only when told, and what serves nobody", async () => {
+  it("does not train models without a schedule, or that serve nobody", async () => {
     await cron(100 * 24);
     expect(await asked("when-told")).toEqual([]);
     expect(await asked("served-to-nobody")).toEqual([]);
@@ -75,7 +75,7 @@ describe("the Worker's cron", () => {
     expect(await asked("faulty-origin")).toHaveLength(failed + 1);
   });
 
-  it("takes a training that is under way for the one it wanted", async () => {
+  it("treats a training in progress as the one it ordered", async () => {
     const start = 300 * 24;
     await fault("busy-origin", "busy");
     await cron(start);
@@ -85,7 +85,7 @@ describe("the Worker's cron", () => {
     await fault("busy-origin", "none");
   });
 
-  it("goes on with the next model where one's manifest is broken", async () => {
+  it("continues with the next model when a manifest is broken", async () => {
     const start = 400 * 24;
     const key = manifestKey("busy-origin", 1);
     const text = (await (await env.ARTEFACTS.get(key))?.text()) as string;

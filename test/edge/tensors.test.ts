@@ -98,7 +98,7 @@ describe("a model of tensors", () => {
     expect(await asked("pair", { instance: picture() })).toMatchObject({ version: "1" });
   });
 
-  it("stays one: a version of another task is refused", async () => {
+  it("keeps its task: a version of another task is refused", async () => {
     await publish({ model: "steady" });
     const { manifest, blobs } = await layersOfTensors("steady", 2);
     for (const [sha256, bytes] of blobs) await expectOk(call("PUT", `/v1/blobs/${sha256}`, { raw: bytes }));

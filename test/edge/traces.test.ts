@@ -51,7 +51,7 @@ describe("a response", () => {
 });
 
 describe("the edge's log", () => {
-  it("has what leaves the edge, with its id and trace, and not what is answered there", async () => {
+  it("has the questions that leave the edge, with id and trace, and not those answered there", async () => {
     const heard = listen();
     const response = await call("POST", "/v1/models/hard/ask", {
       ...{ token: "ask-token", body: { instance: instance() }, headers: { traceparent } },

@@ -22,7 +22,7 @@ describe("a version that can't be loaded", () => {
     }
   });
 
-  it("surfaces a programming error and loads no other version", async () => {
+  it("throws a programming error and loads no other version", async () => {
     const failing = load(new TypeError("undefined is not a function"));
     await expect(orLastGood(pointer, 2, failing)).rejects.toThrow(TypeError);
     expect(failing).toHaveBeenCalledTimes(1);

@@ -68,7 +68,7 @@ describe("features", () => {
     [1.5, 1, 1, 0, 0, 1, 1, 0, 0, 1].forEach((value, i) => void expect(row[i]).toBeCloseTo(value, 6));
   });
 
-  it("take what the input says where a value is missing, left out or null", () => {
+  it("use the input's default for a value that is missing or null", () => {
     const row = encoded(features, { heat: null, wind: null });
     [0, -0.4, 0, 0, 0, 0, 0.5, 0.5, 0, 1].forEach((value, i) => void expect(row[i]).toBeCloseTo(value, 6));
   });
@@ -84,14 +84,14 @@ describe("features", () => {
     }
   });
 
-  it("take what stands beside the columns only where the model says so, and the region never twice", () => {
+  it("accept extra columns only where the model allows them, and the region only once", () => {
     const aside = { region: "north", store: "12" };
     expect(faults(features, aside).map(({ path }) => path)).toEqual(["store"]);
     const allowed = encode(features, aside, { ...context, extraColumns: ["region", "store"] });
     expect(allowed.ok && Array.from(allowed.value.slice(-2))).toEqual([0, 1]);
   });
 
-  it("refuse numbers that only standardising makes too large", () => {
+  it("refuse numbers that overflow when standardised", () => {
     const narrow: FeaturesInput = {
       kind: "features",
       columns: [{ type: "number", name: "x", mean: 0, deviation: 0.1 }],
@@ -100,7 +100,7 @@ describe("features", () => {
     for (const x of [1e38, -1e38, 1e39]) expect(faults(narrow, { x })).toHaveLength(1);
   });
 
-  it("name every fault at once: where it is, what was expected, what came", () => {
+  it("name every fault at once, with its path, what was expected and what was received", () => {
     const wrong = { heat: "hot", rain: 1e39, hour: true, look: "hands", wind: 3, colour: "red" };
     expect(
       faults(features, wrong)
@@ -127,7 +127,7 @@ describe("tensor", () => {
     ).toEqual(encoded(tensor, flat));
   });
 
-  it("of another shape, or of other than finite numbers, is refused", () => {
+  it("of another shape, or with values that are not finite, is refused", () => {
     const bad: Instance[] = [
       [0, 1],
       [

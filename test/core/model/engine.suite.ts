@@ -44,7 +44,7 @@ export function testEngine(name: string, start: () => Promise<Engine>): void {
       backbone.release();
     });
 
-    it("takes an input of several dimensions as its values in a row", async () => {
+    it("accepts an input of several dimensions as a flat list", async () => {
       const flat = await loadBackbone(engine, spec.backbone, files, [[7]]);
       const shaped = await loadBackbone(engine, spec.backbone, files, [[7, 1]]);
       const values = uniform(seeded(6), 14);
@@ -53,7 +53,7 @@ export function testEngine(name: string, start: () => Promise<Engine>): void {
       shaped.release();
     });
 
-    it("takes a topology as Keras 2 nests it, with a layer for the input", async () => {
+    it("accepts a topology nested as by Keras 2, with an input layer", async () => {
       const { modelTopology, ...rest } = JSON.parse(new TextDecoder().decode(files.topology));
       const input = { class_name: "InputLayer", config: { batch_input_shape: [null, 7] } };
       const [first, ...others] = modelTopology.config.layers;
@@ -69,7 +69,7 @@ export function testEngine(name: string, start: () => Promise<Engine>): void {
       two.release();
     });
 
-    it("takes weights that are cut into shards anywhere", async () => {
+    it("accepts weights cut into shards anywhere", async () => {
       const whole = files.shards[0] as ArrayBuffer;
       const cut = { ...files, shards: [whole.slice(0, 33), whole.slice(33)] };
       const one = await loadBackbone(engine, spec.backbone, files, [[7]]);

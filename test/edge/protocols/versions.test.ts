@@ -33,7 +33,7 @@ describe("a version in the path", () => {
     }
   });
 
-  it("answers; without one, the served version does", async () => {
+  it("answers; without one, the served version answers", async () => {
     const inputs = tensors({ x0: [1] });
     const newest = await infer("two", { inputs });
     const byVersion = async (version: number) =>
