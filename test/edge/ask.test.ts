@@ -56,6 +56,32 @@ describe("ask", () => {
     expect(answers.map(({ scores }) => scores)).toEqual(alone.map(({ scores }) => scores));
   });
 
+  it("names the index of an invalid question in a batch, and none for a single question", async () => {
+    const invalid = { ...instance(), x0: "far" };
+    const errorsOf = async (body: object) => {
+      const response = await call("POST", "/v1/models/easy/ask", { token: "ask-token", body });
+      expect(response.status).toBe(422);
+      return (await response.json<{ errors: { index?: number; message: string }[] }>()).errors;
+    };
+    expect(await errorsOf({ instances: [instance(), invalid] })).toMatchObject([
+      { index: 1, message: expect.stringMatching(/^question 1, x0 must be /) },
+    ]);
+    const [alone] = await errorsOf({ instance: invalid });
+    expect(alone).not.toHaveProperty("index");
+    expect(alone?.message).toMatch(/^x0 must be /);
+  });
+
+  it("returns 415 for a table, and how to send its rows", async () => {
+    const headers = { "content-type": "text/csv" };
+    const response = await call("POST", "/v1/models/easy/ask", {
+      token: "ask-token",
+      raw: new Uint8Array([97]),
+      headers,
+    });
+    expect(response.status).toBe(415);
+    expect(await response.json()).toMatchObject({ received: "text/csv", next: expect.stringContaining("instances") });
+  });
+
   it("traces every head and rung for an admin, and gives the same answer as without", async () => {
     const traced = await ask("easy", { instance: instance(), trace: true }, { token: "admin-token" });
     const plain = await ask("easy", { instance: instance() });
