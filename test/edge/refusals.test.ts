@@ -113,7 +113,8 @@ describe("every route", () => {
       // A parameter, and what must follow it in the same part of the path.
       const path = route.path.replace(/:\w+(?:\{\[\^\/\]\+(:\w+)\})?/g, "x$1");
       const { status } = await call(route.method, path, { token: null });
-      expect([route.path, status]).toEqual([route.path, route.scope === "public" ? 200 : 401]);
+      expect([route.path, status < 400]).toEqual([route.path, route.scope === "public"]);
+      if (route.scope !== "public") expect([route.path, status]).toEqual([route.path, 401]);
     }
     expect((await call("GET", "/v1/models/open/regions", { token })).status).toBe(403);
     expect((await call("POST", "/v1/models/open/rollout", { token, body: { version: 1 } })).status).toBe(403);

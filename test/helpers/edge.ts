@@ -28,6 +28,7 @@ function send(method: string, url: string, options: CallOptions): Promise<Respon
   const { token = "admin-token", body, raw, headers } = options;
   return (exports as unknown as { default: Fetcher }).default.fetch(url, {
     method,
+    redirect: "manual",
     headers: { ...(token === null ? {} : { authorization: `Bearer ${token}` }), ...headers },
     ...(raw === undefined ? {} : { body: raw as BodyInit }),
     ...(body === undefined ? {} : { body: JSON.stringify(body) }),
