@@ -5,13 +5,12 @@ import autocannon from "autocannon";
 import type { Command } from "commander";
 import { UpriverClient } from "#client/index.ts";
 import { publish } from "#origin/publish.ts";
-import { edgeSettings } from "../local/edge.ts";
 import { median } from "../local/median.ts";
 import { formatTable, printResult } from "../local/output.ts";
 import { freePort } from "../local/ports.ts";
 import { type Credentials, makeSecrets } from "../local/secrets.ts";
 import { numberParser } from "../local/usage.ts";
-import { bundle, startWorkerd } from "../local/workerd.ts";
+import { bundle, settingsOf, startWorkerd } from "../local/workerd.ts";
 import { benchArtefact, benchInstance, benchModel } from "./model.ts";
 
 interface Options {
@@ -58,13 +57,9 @@ async function run({ seconds, rounds, json }: Options): Promise<void> {
   const folder = await mkdtemp(join(tmpdir(), "upriver-bench-"));
   const ports = { edge: await freePort(), bare: await freePort() };
   const { credentials, vars } = await makeSecrets({ edge: `http://127.0.0.1:${ports.edge}`, origin: "" });
-  const bindings = { ...(await edgeSettings()), ...vars };
-  const edgeWorker = {
-    bundled: await bundle("wrangler.toml"),
-    state: join(folder, "edge"),
-    port: ports.edge,
-    bindings,
-  };
+  const bundled = await bundle("wrangler.toml");
+  const bindings = { ...(await settingsOf(bundled)), ...vars };
+  const edgeWorker = { bundled, state: join(folder, "edge"), port: ports.edge, bindings };
   const bareWorker = {
     bundled: await bundle("scripts/bench/bare.toml"),
     state: join(folder, "bare"),

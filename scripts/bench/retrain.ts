@@ -9,12 +9,11 @@ import { neighbourCount } from "#core/semantic-cache/agreed-label.ts";
 import { NearestNeighbourIndex } from "#core/semantic-cache/neighbour-index.ts";
 import { publish } from "#origin/publish.ts";
 import { seededRandom } from "#origin/random.ts";
-import { edgeSettings } from "../local/edge.ts";
 import { median } from "../local/median.ts";
 import { formatTable, printResult } from "../local/output.ts";
 import { freePort } from "../local/ports.ts";
 import { type Credentials, makeSecrets } from "../local/secrets.ts";
-import { bundle, startWorkerd } from "../local/workerd.ts";
+import { bundle, settingsOf, startWorkerd } from "../local/workerd.ts";
 import { retrainOne } from "../replay/retrain.ts";
 import { type LabelledExample, labelledExamples, region } from "./labelled-examples.ts";
 import { benchArtefact, benchModel } from "./model.ts";
@@ -224,8 +223,9 @@ async function onWorkerd<T>(work: (credentials: Credentials) => Promise<T>): Pro
   const folder = await mkdtemp(join(tmpdir(), "upriver-bench-"));
   const port = await freePort();
   const { credentials, vars } = await makeSecrets({ edge: `http://127.0.0.1:${port}`, origin: "" });
-  const bindings = { ...(await edgeSettings()), ...vars };
-  const running = await startWorkerd({ bundled: await bundle("wrangler.toml"), state: folder, port, bindings });
+  const bundled = await bundle("wrangler.toml");
+  const bindings = { ...(await settingsOf(bundled)), ...vars };
+  const running = await startWorkerd({ bundled, state: folder, port, bindings });
   try {
     return await work(credentials);
   } finally {

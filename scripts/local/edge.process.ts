@@ -3,16 +3,16 @@
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { parseEnv } from "node:util";
-import { edgeSettings } from "./edge.ts";
 import { root } from "./process.ts";
-import { bundle, startWorkerd } from "./workerd.ts";
+import { bundle, settingsOf, startWorkerd } from "./workerd.ts";
 
 const { UPRIVER_FOLDER: folder = root, UPRIVER_PORT: port } = process.env;
-const settings = await edgeSettings();
+const bundled = await bundle("wrangler.toml");
+const settings = await settingsOf(bundled);
 for (const name of Object.keys(settings)) settings[name] = process.env[name] ?? (settings[name] as string);
 const secrets = parseEnv(await readFile(join(folder, ".dev.vars"), "utf8")) as Record<string, string>;
 await startWorkerd({
-  bundled: await bundle("wrangler.toml"),
+  bundled,
   state: join(folder, ".wrangler", "state", "v3"),
   port: Number(port),
   bindings: { ...settings, ...secrets },

@@ -1,4 +1,3 @@
-import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { bin, type LocalProcessOptions, root, startProcess, stopProcess, untilReady } from "./process.ts";
 
@@ -31,13 +30,4 @@ export async function startEdge(options: EdgeOptions): Promise<{ stop: () => Pro
     throw error;
   }
   return { stop: () => stopProcess(edge) };
-}
-
-/** Reads the Worker's settings from wrangler.toml. */
-export async function edgeSettings(): Promise<Record<string, string>> {
-  const text = await readFile(join(root, "wrangler.toml"), "utf8");
-  const section = /^\[vars\]\n(.*?)(?=^\[)/ms.exec(text)?.[1] ?? "";
-  return Object.fromEntries(
-    Array.from(section.matchAll(/^(\w+) = (".*")$/gm), ([, name = "", value = ""]) => [name, JSON.parse(value)]),
-  );
 }

@@ -1,6 +1,6 @@
 import { execFile } from "node:child_process";
 import { existsSync } from "node:fs";
-import { mkdir, mkdtemp, readdir, rename, rm } from "node:fs/promises";
+import { mkdir, mkdtemp, readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { promisify } from "node:util";
 import { convertV4MiniflareOptions, Miniflare } from "miniflare";
@@ -23,6 +23,7 @@ interface WorkerdOptions {
 }
 
 const bundles = join(root, "node_modules", ".cache", "upriver");
+const settingsFile = "settings.json";
 const sourceFolders = ["workers/core", "workers/edge", "durable-objects"].map((folder) => join(root, folder));
 
 /**
@@ -40,12 +41,26 @@ export async function bundle(config: string): Promise<string> {
   const making = await mkdtemp(join(bundles, "making-"));
   const args = ["deploy", "--dry-run", "--config", path, "--outdir", making];
   const env = { ...process.env, WRANGLER_SEND_METRICS: "false" };
-  await promisify(execFile)(bin("wrangler"), args, { cwd: root, env });
-  const stale = (await readdir(bundles)).filter((other) => other.startsWith(`${name}-`));
-  // Another process may have made the same bundle meanwhile.
-  await rename(making, folder).catch(() => rm(making, { recursive: true, force: true }));
-  for (const other of stale) if (join(bundles, other) !== folder) await rm(join(bundles, other), { recursive: true });
+  try {
+    await promisify(execFile)(bin("wrangler"), args, { cwd: root, env });
+    // Loaded only here, since loading wrangler takes a second.
+    const { unstable_readConfig } = await import("wrangler");
+    await writeFile(join(making, settingsFile), JSON.stringify(unstable_readConfig({ config: path }).vars));
+    await rename(making, folder).catch((error) => {
+      // Another process may have made the same bundle meanwhile.
+      if (!existsSync(folder)) throw error;
+    });
+  } finally {
+    await rm(making, { recursive: true, force: true });
+  }
+  const stale = (await readdir(bundles)).filter((other) => other.startsWith(`${name}-`) && other !== basename(folder));
+  for (const other of stale) await rm(join(bundles, other), { recursive: true, force: true });
   return folder;
+}
+
+/** Reads the settings of a bundled worker: the `[vars]` of its wrangler configuration. */
+export async function settingsOf(bundled: string): Promise<Record<string, string>> {
+  return JSON.parse(await readFile(join(bundled, settingsFile), "utf8"));
 }
 
 /** Starts a bundled worker in workerd. */

@@ -72,14 +72,12 @@ describe("ask", () => {
   });
 
   it("returns 415 for a table, and how to send its rows", async () => {
-    const headers = { "content-type": "text/csv" };
-    const response = await call("POST", "/v1/models/easy/ask", {
-      token: "ask-token",
-      raw: new Uint8Array([97]),
-      headers,
-    });
-    expect(response.status).toBe(415);
-    expect(await response.json()).toMatchObject({ received: "text/csv", next: expect.stringContaining("instances") });
+    const headers = { "content-type": "text/csv; charset=utf-8" };
+    for (const path of ["ask", "truths"]) {
+      const response = await call("POST", `/v1/models/easy/${path}`, { raw: new Uint8Array([97]), headers });
+      expect(response.status).toBe(415);
+      expect(await response.json()).toMatchObject({ received: "text/csv", next: expect.stringContaining("JSON") });
+    }
   });
 
   it("traces every head and rung for an admin, and gives the same answer as without", async () => {

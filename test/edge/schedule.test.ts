@@ -55,7 +55,7 @@ describe("the Worker's cron", () => {
     expect(await asked("slow-origin")).toHaveLength(before + 1);
   });
 
-  it("does not train models without a schedule, or that serve nobody", async () => {
+  it("trains neither a model without a schedule nor one that serves nobody", async () => {
     await cron(100 * 24);
     expect(await asked("when-told")).toEqual([]);
     expect(await asked("served-to-nobody")).toEqual([]);

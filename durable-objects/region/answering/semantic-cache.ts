@@ -15,7 +15,7 @@ export const semanticCacheTable = table("semantic_cache", {
   report: json<SemanticCacheState["report"]>(),
 });
 
-/** Samples that the cache has in memory, at most. */
+/** The cache holds at most this many samples in memory. */
 const semanticCacheMaxRows = 20_000;
 /** Escalated questions that choose the radius, and as many that certify it. */
 const radiusQuestions = 400;

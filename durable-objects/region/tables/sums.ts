@@ -10,7 +10,6 @@ import {
   type SumRow,
   type Sums as SumValues,
 } from "#core/head/sums.ts";
-
 import { bytes, number, table, text } from "../../table.ts";
 
 /** A row or blob of SQLite is at most 2 MB. */

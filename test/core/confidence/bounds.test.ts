@@ -51,7 +51,7 @@ function everWrong(excludes: typeof isBelowWithConfidence, risk: number, labels:
 }
 
 describe("the bounds of the running mean error", () => {
-  it("fail with a probability of at most delta by exact count, and not of much less", () => {
+  it("exclude the true risk with a probability of at most delta and at least a tenth of it, counted exactly", () => {
     for (const risk of [0.02, 0.1, 0.3]) {
       for (const excludes of [isBelowWithConfidence, isAboveWithConfidence]) {
         expect(everWrong(excludes, risk, 1_000)).toBeLessThan(delta);

@@ -55,7 +55,7 @@ describe("the confidence sequence of the difference", () => {
     }
   });
 
-  it("contains the mean, is symmetric, and is unbounded before the first block", () => {
+  it("contains the mean, is symmetric, and spans the full range before the first block", () => {
     expect(differenceBounds(none, 0.05)).toEqual({ mean: null, lower: -1, upper: 1 });
     const found = differenceBounds({ blocks: 500, sum: 10, squares: 40 }, 0.05);
     expect(found.lower).toBeLessThan(0.02);

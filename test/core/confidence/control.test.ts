@@ -12,7 +12,7 @@ describe("the online control of the threshold", () => {
     expect(updateThreshold(0.8, { ...accepted, right: true }, { ...settings, rate: 0.2 })).toBeCloseTo(0.78, 12);
   });
 
-  it("weights an audited label by the inverse of its rate, and no label by more", () => {
+  it("weights an audited label by its inverse inclusion probability, with steps of at most the learning rate", () => {
     const audited = { ...settings, minInclusionProbability: 0.02 };
     const step = (inclusionProbability: number) =>
       updateThreshold(0.8, { accepted: true, right: false, inclusionProbability }, audited) - 0.8;

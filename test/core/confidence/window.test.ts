@@ -59,7 +59,7 @@ describe("a region's window", () => {
     }
   });
 
-  it("accepts a first window without errors, and never certifies an error at the target", () => {
+  it("is valid after enough labels without errors, and names no number where the error is too high", () => {
     const { labelsNeeded, ...rest } = verdict(first, settings);
     expect(rest).toEqual({ status: "pending", bound: 1, lower: 0, mean: null, labels: 0 });
     expect(verdict(withLabels(first, labelsNeeded as number, Number.POSITIVE_INFINITY), settings).status).toBe("valid");

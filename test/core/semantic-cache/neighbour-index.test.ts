@@ -90,7 +90,7 @@ describe("memory", () => {
     expect(memory.size).toBe(3);
   });
 
-  it("treats a zero vector as near to nothing, and does not store it", () => {
+  it("finds no neighbour of a zero vector, and does not store one", () => {
     const memory = new NearestNeighbourIndex(3, 5);
     memory.add("a", vector(0, 0, 0), 0);
     expect(memory.size).toBe(0);

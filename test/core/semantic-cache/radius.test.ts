@@ -14,7 +14,7 @@ function many(n: number, errors: number, similarity: number): LabelledNeighbours
 }
 
 describe("the radius", () => {
-  it("recalls most that still allows the target to be certified", () => {
+  it("chooses the widest radius whose error is within the target", () => {
     const validation = [...many(40, 0, 0.999), ...many(40, 3, 0.96), ...many(40, 12, 0.9), ...many(40, 20, 0.3)];
     // Errors among recalled: 0 of 40, 3 of 80, 15 of 120.
     expect(chooseRadius(validation, 0.1)).toBe(0.96);

@@ -19,6 +19,11 @@ export interface InvalidField {
 
 const maxErrors = 20;
 
+/** The index of a question that an error names: a question sent alone has none. */
+export function indexIn(batch: readonly unknown[], index: number): number | undefined {
+  return batch.length === 1 ? undefined : index;
+}
+
 /** Says what is wrong with `value` by the issues that a schema found, in sentences of our own. */
 export function invalidFields(issues: readonly Issue[], value: unknown, schema?: ZodType): InvalidField[] {
   return issues

@@ -78,6 +78,11 @@ export async function readJson<T>(
   maxBytes: number,
   explain?: Explain,
 ): Promise<T> {
+  const [type = ""] = request.headers.get("content-type")?.split(";") ?? [];
+  if (/^text\/(csv|tab-separated-values)$/.test(type)) {
+    const next = "Send the rows as JSON: one object with the columns for each. GET /docs shows the body of each route.";
+    throw new FaultError({ kind: "unsupported", expected: "application/json", received: type, next });
+  }
   return parseJson(await readBytes(request, maxBytes), schema, explain);
 }
 

@@ -9,6 +9,7 @@ import {
   viaMaxRungs,
 } from "#core/contract/index.ts";
 import { FaultError } from "#core/http/fault.ts";
+import { indexIn } from "#core/http/issues.ts";
 import { type LogEvent, type LogLine, logLine, outcomeOf } from "#core/log.ts";
 import { type Hop, InvalidQuestionsError, type Reply, RungUnavailableError } from "#core/rung/rung.ts";
 import { traceHeaders } from "#core/trace-context.ts";
@@ -51,7 +52,7 @@ export async function ask(
     const regions = [...new Set(asked.map(({ region }) => region))];
     const { manifest, rung } = await (pinned === null ? loadVersion : loadExactly)(call, pointer, version, regions);
     const replies = await rung.ask(asked, hop).catch((error) => {
-      throw placeFaults(error, questions.length === 1 ? null : indexes);
+      throw placeFaults(error, questions, indexes);
     });
     const hereMs = Date.now() - startedAt;
     const attempts = replies.map((edge, i): Attempt => {
@@ -66,10 +67,10 @@ export async function ask(
   return answers;
 }
 
-/** Names the questions of a batch by their index in it. A single question needs no index. */
-function placeFaults(error: unknown, indexes: readonly number[] | null): unknown {
+/** Names the invalid questions by their index in the whole batch. */
+function placeFaults(error: unknown, batch: readonly Question[], indexes: readonly number[]): unknown {
   if (!(error instanceof InvalidQuestionsError)) return error;
-  const errors = error.faults.map((fault) => ({ ...fault, index: indexes?.[fault.index] }));
+  const errors = error.faults.map((fault) => ({ ...fault, index: indexIn(batch, indexes[fault.index] as number) }));
   return new FaultError({ kind: "invalid", errors });
 }
 

@@ -1,6 +1,7 @@
 import type { AskBody, ClassifyManifest, Draft, Question } from "#core/contract/index.ts";
 import { sha256Hex } from "#core/hash.ts";
 import { FaultError } from "#core/http/fault.ts";
+import { indexIn } from "#core/http/issues.ts";
 import { mintId, parseId } from "#core/ids.ts";
 import { checkRegion, type RegionClues, regionOf } from "#core/region.ts";
 import { type Call, isAdmin, ownerOf, requireRegion } from "../call.ts";
@@ -31,7 +32,7 @@ export async function completeQuestions(
   const key = headers.get("idempotency-key") ?? headers.get(requestHeader);
   const unique = key === null ? undefined : await sha256Hex(`${ownerOf(call)}|${key}`);
   return drafts.map((draft, i) => {
-    const index = drafts.length === 1 ? undefined : i;
+    const index = indexIn(drafts, i);
     const region = regionOfDraft(call, manifest, draft, clues, index);
     requireRegion(call, region);
     if (draft.at !== undefined && !isAdmin(call)) {

@@ -25,14 +25,6 @@ export const imageQuery = {
 
 /** Reads a request's questions: JSON, or an image with its options in the query. */
 export async function readAsk(call: Call, manifest: Manifest): Promise<AskBody> {
-  if (call.request.headers.get("content-type")?.startsWith("text/csv")) {
-    throw new FaultError({
-      kind: "unsupported",
-      expected: "application/json",
-      received: "text/csv",
-      next: 'Send the rows as {"instances": [{…}, …]}, one object with the columns for each.',
-    });
-  }
   if (!isImage(call.request)) return readJson(call.request, askSchema, bodyMaxBytes, unwrapped);
   const options = askSchema.safeParse({
     questions: [await imageDraft(call, manifest)],

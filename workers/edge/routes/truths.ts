@@ -8,6 +8,7 @@ import {
   truthsSchema,
 } from "#core/contract/index.ts";
 import { FaultError } from "#core/http/fault.ts";
+import { indexIn } from "#core/http/issues.ts";
 import { readJson } from "#core/http/problem.ts";
 import { parseId } from "#core/ids.ts";
 import { checkRegion } from "#core/region.ts";
@@ -23,7 +24,7 @@ import { baseFor, type Resolved, resolveModel } from "../ladder/version.ts";
 import { imageDraft, imageQuery, images } from "./ask-body.ts";
 
 interface Placed {
-  index: number;
+  index: number | undefined;
   region: string;
   newLabel: NewLabel;
 }
@@ -43,8 +44,7 @@ async function postTruths(call: Call): Promise<Response> {
       const newLabels = group.map(({ newLabel }) => newLabel);
       const result = await regionObject(call.env, model, region).recordTruths(base, newLabels, context);
       const refused = group.find(({ newLabel }) => !result.ok && newLabel.id === result.error.id);
-      const index = truths.length === 1 ? undefined : refused?.index;
-      return recordedLabels(result, index, manifest.labels);
+      return recordedLabels(result, refused?.index, manifest.labels);
     }),
   );
   const all = results.flat();
@@ -66,7 +66,8 @@ async function place(call: Call, manifest: ClassifyManifest, truths: Truths["tru
   const { model } = manifest;
   const drafts = truths.flatMap(({ id, question }) => (question ? [{ ...question, ...(id ? { id } : {}) }] : []));
   const questions = (await completeQuestions(call, manifest, drafts)).values();
-  return truths.map(({ id, label, question }, index): Placed => {
+  return truths.map(({ id, label, question }, i): Placed => {
+    const index = indexIn(truths, i);
     if (question) {
       const { id: whole, region, instance, at } = questions.next().value as NewLabel & { region: string };
       return {
@@ -79,10 +80,7 @@ async function place(call: Call, manifest: ClassifyManifest, truths: Truths["tru
     const isListed = address.ok && checkRegion(manifest.policy.regions, address.value.region).ok;
     if (!address.ok || !isListed || address.value.model !== model) {
       const expected = `the id of a question of model '${model}', or absent with the question's instance instead`;
-      throw new FaultError({
-        kind: "invalid",
-        errors: [{ index: truths.length === 1 ? undefined : index, path: "id", expected, received: `'${id ?? ""}'` }],
-      });
+      throw new FaultError({ kind: "invalid", errors: [{ index, path: "id", expected, received: `'${id ?? ""}'` }] });
     }
     requireRegion(call, address.value.region);
     return { index, region: address.value.region, newLabel: { id: id as string, label } };
