@@ -1,6 +1,8 @@
+import { encodeIdPart } from "#core/ids.ts";
+
 /** Names a region's object: one for each model and region. */
 export function regionObjectName(model: string, region: string): string {
-  return `${encodeURIComponent(model)}~${encodeURIComponent(region)}`;
+  return `${encodeIdPart(model)}~${encodeIdPart(region)}`;
 }
 
 /** Returns the model and region in the name of a region's object. */

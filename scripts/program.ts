@@ -5,6 +5,7 @@ import { describeUsageFault } from "./local/usage-fault.ts";
 type AddVerb = (program: Command) => void;
 
 const verbs: Record<string, () => Promise<AddVerb>> = {
+  new: async () => (await import("./verbs/new.ts")).newVerb,
   train: async () => (await import("./verbs/train.ts")).trainVerb,
   thin: async () => (await import("./verbs/thin.ts")).thinVerb,
   export: async () => (await import("./verbs/export.ts")).exportVerb,

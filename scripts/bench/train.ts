@@ -3,7 +3,7 @@ import { once } from "node:events";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import type { Command } from "commander";
-import { type LayerPlan, recipeOf } from "#origin/recipes/index.ts";
+import { exampleRecipe, type LayerPlan } from "#origin/recipes/index.ts";
 import { median } from "../local/median.ts";
 import { formatTable, printResult } from "../local/output.ts";
 import { bin, root } from "../local/process.ts";
@@ -43,7 +43,7 @@ interface Result {
   examplesPerSecond: number | null;
 }
 
-const { full, labels, training } = recipeOf("fashion");
+const { full, labels, training } = exampleRecipe("fashion");
 const bench: TrainBench = {
   ...{ batch: training.batchSize, shape: [28, 28, 1], layers: full.layers, classes: labels.length },
   ...{ learningRate: training.learningRate, rows: 4_096 },

@@ -4,7 +4,7 @@ import { createInterface } from "node:readline";
 import * as tf from "@tensorflow/tfjs-core";
 import { type BackendChoice, startTraining } from "#origin/backend/index.ts";
 import { seededRandom } from "#origin/random.ts";
-import { recipeOf } from "#origin/recipes/index.ts";
+import { exampleRecipe } from "#origin/recipes/index.ts";
 import { ResumableAdam } from "#origin/train/adam.ts";
 import { batchOf, tensorsOf } from "#origin/train/batches.ts";
 import { buildNetwork, variablesOf } from "#origin/train/network.ts";
@@ -28,7 +28,7 @@ const labels = Int32Array.from({ length: rows }, () => Math.floor(random() * cla
 const none = { regions: new Int32Array(rows), regionCount: 1, regionColumns: null };
 const data = { rows, shapes: [shape], values, labels, weights: new Float32Array(rows).fill(1), ...none };
 const network = buildNetwork({ shapes: [shape], layers, classes, seed: 1 });
-const plan = { ...recipeOf("fashion").training, l2: 0, regionalHeads: null };
+const plan = { ...exampleRecipe("fashion").training, l2: 0, regionalHeads: null };
 const adam = new ResumableAdam(learningRate);
 const variables = variablesOf(network);
 

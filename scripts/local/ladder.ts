@@ -90,6 +90,7 @@ async function originEnvironment(credentials: Credentials, { folder, ports, reci
     SIGNING_KEY: JSON.stringify(credentials.signingKey),
     ORIGIN_DATA: originFolder(folder),
     ORIGIN_RECIPE: recipe ?? "",
+    ORIGIN_RECIPES: folder,
     ORIGIN_BACKEND: process.env.ORIGIN_BACKEND ?? "auto",
   };
 }

@@ -1,12 +1,14 @@
 // Thread that computes the controls of a replay; started by retrained-thread.ts.
 import { parentPort, workerData } from "node:worker_threads";
-import { recipeOf } from "#origin/recipes/index.ts";
+import { openRecipe } from "#origin/recipes/index.ts";
 import { daysOf } from "./days.ts";
 import { scoreRetrained } from "./retrained.ts";
 
 /** The thread's task. */
 export interface ControlOrder {
+  /** The recipe, as the command line gives it, and the folder that it is looked for in. */
   recipe: string;
+  folder: string;
   file: string | undefined;
   from: number;
   to: number;
@@ -19,7 +21,7 @@ export type ControlMessage =
 
 const send = (message: ControlMessage) => parentPort?.postMessage(message);
 const order = workerData as ControlOrder;
-const recipe = recipeOf(order.recipe);
+const recipe = await openRecipe(order.recipe, order.folder, { file: order.file });
 const rows = await recipe.load({ file: order.file });
 const asked = daysOf(rows, order).flatMap((day) => day.rows);
 const scores = await scoreRetrained(recipe, rows, asked, {

@@ -1,9 +1,9 @@
 import type { Command } from "commander";
 import { type LearningPart, learningParts } from "#core/contract/index.ts";
 import { percent } from "#core/format.ts";
-import { recipeOf } from "#origin/recipes/index.ts";
 import { clientFor, signingKey } from "../local/context.ts";
 import { formatTable, printResult, showProgress } from "../local/output.ts";
+import { recipeFor } from "../local/project.ts";
 import { dayParser, UsageError } from "../local/usage.ts";
 import { type Ablation, ablate } from "../replay/ablate.ts";
 
@@ -34,8 +34,9 @@ export function ablateVerb(program: Command): void {
     .action(run);
 }
 
-async function run(name: string, options: Options, command: Command): Promise<void> {
-  const recipe = recipeOf(name);
+async function run(given: string, options: Options, command: Command): Promise<void> {
+  const recipe = await recipeFor(given, options.data);
+  const { name } = recipe;
   const unknown = options.without?.find((part) => !learningParts.includes(part));
   if (unknown)
     throw new UsageError(`--without must be one or more of ${learningParts.join(", ")}; received '${unknown}'.`);

@@ -1,9 +1,9 @@
 import type { Command } from "commander";
 import { aggregate } from "#origin/aggregate.ts";
 import { publish } from "#origin/publish.ts";
-import { recipeOf } from "#origin/recipes/index.ts";
 import { clientFor, signingKey } from "../local/context.ts";
 import { printResult } from "../local/output.ts";
+import { recipeFor } from "../local/project.ts";
 import { dayParser } from "../local/usage.ts";
 
 interface Options {
@@ -27,8 +27,9 @@ export function aggregateVerb(program: Command): void {
     .action(run);
 }
 
-async function run(name: string, { before, data, rollout, json }: Options, command: Command): Promise<void> {
-  const recipe = recipeOf(name);
+async function run(given: string, { before, data, rollout, json }: Options, command: Command): Promise<void> {
+  const recipe = await recipeFor(given, data);
+  const { name } = recipe;
   // Listing regions needs the scope admin.
   const client = await clientFor(command, "admin");
   const { artefact, labels } = await aggregate(client, recipe, { before: before ?? recipe.trainBefore, file: data });

@@ -1,7 +1,7 @@
 import type { Command } from "commander";
 import { exportSet } from "#origin/export/index.ts";
-import { recipeOf, recipes } from "#origin/recipes/index.ts";
 import { printResult } from "../local/output.ts";
+import { recipeFor } from "../local/project.ts";
 import { type TrainingSetOptions, trainingSet, trainingSetOptions } from "../local/training-set.ts";
 
 interface Options extends TrainingSetOptions {
@@ -14,7 +14,7 @@ export function exportVerb(program: Command): void {
   const command = program
     .command("export")
     .description("write a recipe's training set as Parquet, to train with another tool")
-    .argument("<recipe>", recipes.map(({ name }) => name).join(", "))
+    .argument("<recipe>", "the name or the path of a recipe")
     .option("--out <folder>", "output folder", "set");
   trainingSetOptions(command)
     .option("--json", "print one JSON object instead of text")
@@ -22,8 +22,9 @@ export function exportVerb(program: Command): void {
     .action(run);
 }
 
-async function run(name: string, { out, json, ...options }: Options, command: Command) {
-  const recipe = recipeOf(name);
+async function run(given: string, { out, json, ...options }: Options, command: Command) {
+  const recipe = await recipeFor(given, options.data);
+  const { name } = recipe;
   const exported = await exportSet(recipe, await trainingSet(recipe, options, command), out);
   printResult(json, exported, () => {
     const { train, validation, calibration } = exported.rows;

@@ -7,12 +7,13 @@ import { percent } from "#core/format.ts";
 import { type Inputs, importModel, inputsSchema } from "#origin/import/index.ts";
 import { importFrom, isImportRecipe } from "#origin/import/recipe.ts";
 import { publish } from "#origin/publish.ts";
-import { recipeOf, type WeightType, weightTypes } from "#origin/recipes/index.ts";
+import { type WeightType, weightTypes } from "#origin/recipes/index.ts";
 import type { Artefact, ManifestDraft, Unpublished } from "#origin/train/index.ts";
 import { bytesOf } from "#origin/train/pack.ts";
 import { loadArtefact } from "#origin/train/store.ts";
 import { artefactFolder, clientFor, signingKey } from "../local/context.ts";
 import { printResult } from "../local/output.ts";
+import { recipeFor } from "../local/project.ts";
 import { type TrainingSetOptions, trainingSet, trainingSetOptions } from "../local/training-set.ts";
 import { numberParser, UsageError } from "../local/usage.ts";
 
@@ -96,7 +97,7 @@ function trained(recipe: string): Promise<Artefact> {
 
 async function imported(name: string, options: Options, command: Command): Promise<Artefact> {
   const { thin = "", full = null, weights } = options;
-  const recipe = recipeOf(name);
+  const recipe = await recipeFor(name, options.data);
   const inputs = options.input === undefined ? undefined : await readInputs(options.input);
   return importModel(recipe, await trainingSet(recipe, options, command), { thin, full, inputs, weights });
 }

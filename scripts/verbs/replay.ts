@@ -1,8 +1,8 @@
 import type { Command } from "commander";
 import type { UpriverClient } from "#client/index.ts";
-import { recipeOf, recipes } from "#origin/recipes/index.ts";
 import { clientFor } from "../local/context.ts";
 import { type Progress, printResult, showProgress } from "../local/output.ts";
+import { recipeFor } from "../local/project.ts";
 import { dayParser } from "../local/usage.ts";
 import { dayMs } from "../replay/days.ts";
 import { describeReport } from "../replay/describe.ts";
@@ -26,9 +26,7 @@ const control = "training the controls";
 export function replayVerb(program: Command): void {
   program
     .command("replay")
-    .description(
-      `replay a recipe's data through the running ladder in time order (${recipes.map(({ name }) => name).join(", ")})`,
-    )
+    .description("replay a recipe's data through the running ladder in time order")
     .argument("<recipe>", "a recipe that the ladder serves")
     .requiredOption("--from <date>", "first day to ask about; earlier data is taught", dayParser("--from"))
     .option("--to <date>", "last day to ask about (default: the last in the data)", dayParser("--to"))
@@ -49,15 +47,16 @@ export function replayVerb(program: Command): void {
     .action(run);
 }
 
-async function run(name: string, options: Options, command: Command): Promise<void> {
-  const recipe = recipeOf(name);
+async function run(given: string, options: Options, command: Command): Promise<void> {
+  const recipe = await recipeFor(given, options.data);
+  const { name } = recipe;
   const client = await clientFor(command, "admin");
   const from = Date.parse(options.from);
   const to = options.to === undefined ? Number.MAX_SAFE_INTEGER : Date.parse(options.to) + dayMs - 1;
   await checkFresh(client, name, from, options.forget === true);
   const rows = await recipe.load({ file: options.data });
   const { show, note, end } = showPhases();
-  const order = { recipe: name, file: options.data, from, to };
+  const order = { recipe: given, folder: process.cwd(), file: options.data, from, to };
   const report = await play(client, recipe, rows, {
     ...{ from, to, onProgress: show, learnsAbove: options.learnAbove === true },
     ...(options.teachFrom === undefined ? {} : { teachFrom: Date.parse(options.teachFrom) }),

@@ -2,7 +2,7 @@ import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { Command } from "commander";
 import { percent } from "#core/format.ts";
-import { type Budget, recipeOf, type WeightType, weightTypes } from "#origin/recipes/index.ts";
+import { type Budget, type WeightType, weightTypes } from "#origin/recipes/index.ts";
 import { frontierChart } from "#origin/report/charts.ts";
 import { chooseWithin, frontierOf, searchThin, type ThinCandidate } from "#origin/thin/search.ts";
 import { Checkpoints } from "#origin/train/checkpoint.ts";
@@ -11,6 +11,7 @@ import { baseRows } from "#origin/train/rows.ts";
 import { loadArtefact, saveArtefact } from "#origin/train/store.ts";
 import { artefactFolder, trainingFolder } from "../local/context.ts";
 import { formatTable, printResult, showProgress } from "../local/output.ts";
+import { recipeFor } from "../local/project.ts";
 import { choiceListParser, dayParser, numberListParser, numberParser } from "../local/usage.ts";
 
 interface Options {
@@ -60,8 +61,9 @@ export function thinVerb(program: Command): void {
     .action(run);
 }
 
-async function run(name: string, options: Options): Promise<void> {
-  const recipe = recipeOf(name);
+async function run(given: string, options: Options): Promise<void> {
+  const recipe = await recipeFor(given, options.data);
+  const { name } = recipe;
   const folder = artefactFolder(name);
   const rows = await baseRows(recipe, { before: options.before, file: options.data });
   const checkpoints = new Checkpoints(`${trainingFolder(name)}-thin`);

@@ -3,7 +3,7 @@ import { type Command, Option } from "commander";
 import { percent } from "#core/format.ts";
 import { type BackendChoice, backendChoices } from "#origin/backend/index.ts";
 import { publish } from "#origin/publish.ts";
-import { type NetworkPlan, recipeOf, recipes } from "#origin/recipes/index.ts";
+import type { NetworkPlan } from "#origin/recipes/index.ts";
 import { reportOn, writeReport } from "#origin/report/index.ts";
 import { Checkpoints } from "#origin/train/checkpoint.ts";
 import { train } from "#origin/train/index.ts";
@@ -11,6 +11,7 @@ import { saveArtefact } from "#origin/train/store.ts";
 import { artefactFolder, clientFor, signingKey, trainingFolder } from "../local/context.ts";
 import { describeTraining, followTraining } from "../local/follow.ts";
 import { formatTable, printResult, showProgress } from "../local/output.ts";
+import { recipeFor } from "../local/project.ts";
 import { dayParser, numberParser } from "../local/usage.ts";
 
 interface Options {
@@ -29,8 +30,8 @@ interface Options {
 export function trainVerb(program: Command): void {
   program
     .command("train")
-    .description(`train the full and the thin network of a recipe (${recipes.map(({ name }) => name).join(", ")})`)
-    .argument("<recipe>", "the name of a recipe")
+    .description("train the full and the thin network of a recipe")
+    .argument("<recipe>", "the name or the path of a recipe")
     .option("--before <date>", "use only data before this day (default: the recipe's)", dayParser("--before"))
     .option("--data <file>", "file of the recipe's data")
     .option("--out <folder>", "output folder (default: .upriver/artefacts/<recipe>)")
@@ -48,9 +49,10 @@ export function trainVerb(program: Command): void {
     .action(run);
 }
 
-async function run(name: string, options: Options, command: Command): Promise<void> {
-  if (options.learn) return learnAtOrigin(name, options, command);
-  const recipe = recipeOf(name);
+async function run(given: string, options: Options, command: Command): Promise<void> {
+  if (options.learn) return learnAtOrigin(given, options, command);
+  const recipe = await recipeFor(given, options.data);
+  const { name } = recipe;
   const epochsOf = ({ training }: NetworkPlan) => training?.epochs ?? recipe.training.epochs;
   const fullEpochs = epochsOf(recipe.full);
   const checkpoints = new Checkpoints(trainingFolder(name));

@@ -4,9 +4,7 @@ import { join } from "node:path";
 import type { Browser } from "puppeteer-core";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { UpriverClient } from "#client/index.ts";
-import { sharedFolder } from "#origin/recipes/shared-folder.ts";
-import { storefront } from "#origin/recipes/storefront.ts";
-import { weather } from "#origin/recipes/weather.ts";
+import { exampleRecipe } from "#origin/recipes/index.ts";
 import { chromiumPath } from "#scripts/local/chromium.ts";
 import type { LocalLadder } from "#scripts/local/ladder.ts";
 import { dayMs } from "#scripts/replay/days.ts";
@@ -14,11 +12,15 @@ import { play } from "#scripts/replay/play.ts";
 import { openBrowser, openConsole, sights } from "../helpers/browser.ts";
 import { temporaryLadder } from "../journeys/ladder.ts";
 
+const weather = exampleRecipe("weather");
+const storefront = exampleRecipe("storefront");
+
 /** Output folder of the screenshots: npm run screens. */
 const folder = process.env.SCREENSHOTS as string;
 const isSkipped = chromiumPath === undefined;
+const shared = process.env.UPRIVER_SHARED ?? join(import.meta.dirname, "../../../shared");
 /** A year of 49 weather stations if the data is available, else a few days of the example's shops. */
-const hasWeather = existsSync(join(sharedFolder(), "data/weather-aus/weather-aus.csv.gz"));
+const hasWeather = existsSync(join(shared, "data/weather-aus/weather-aus.csv.gz"));
 const shown = hasWeather ? weather : storefront;
 const [from, to, teachFrom] = hasWeather
   ? ["2018-01-01", "2019-01-15", "2016-12-01"]

@@ -12,14 +12,14 @@ import { argMax } from "#core/head/head.ts";
 import { encode, inputShapes } from "#core/input/index.ts";
 import { startBackend } from "#core/model/tfjs/backend.ts";
 import { seededRandom, shuffled } from "#origin/random.ts";
-import { type Row, recipeOf } from "#origin/recipes/index.ts";
+import { exampleRecipe, type Row } from "#origin/recipes/index.ts";
 import type { LocalLadder } from "#scripts/local/ladder.ts";
 import { bin, root } from "#scripts/local/process.ts";
 import { denseGraph } from "../helpers/dense-graph.ts";
 import { saveLayersModel, saveNetwork } from "../helpers/saved-model.ts";
 import { temporaryLadder } from "./ladder.ts";
 
-const recipe = recipeOf("storefront");
+const recipe = exampleRecipe("storefront");
 const questions = 60;
 const trainedRows = 6_000;
 
@@ -159,7 +159,7 @@ async function trainElsewhere(input: Input, widths: number[], rows: Row[]): Prom
 }
 
 function encoded(input: Input, instance: Instance, region: string): Float32Array {
-  const values = encode(input, instance, { region, extraColumns: ["region"] });
+  const values = encode(input, instance, { region });
   if (!values.ok) throw new Error(JSON.stringify(values.error));
   return values.value;
 }

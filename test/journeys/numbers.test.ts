@@ -1,13 +1,15 @@
 import type { Browser, Page } from "puppeteer-core";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { UpriverClient } from "#client/index.ts";
-import { storefront } from "#origin/recipes/storefront.ts";
+import { exampleRecipe } from "#origin/recipes/index.ts";
 import { chromiumPath } from "#scripts/local/chromium.ts";
 import { dayMs } from "#scripts/replay/days.ts";
 import { play } from "#scripts/replay/play.ts";
 import type { ReplayReport } from "#scripts/replay/report.ts";
 import { openBrowser, openConsole } from "../helpers/browser.ts";
 import { temporaryLadder } from "./ladder.ts";
+
+const storefront = exampleRecipe("storefront");
 
 const times = { from: Date.parse("2025-07-01"), to: Date.parse("2025-07-04") + dayMs - 1 };
 

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { Answer, Instance } from "#core/contract/index.ts";
-import { recipeOf } from "#origin/recipes/index.ts";
+import { exampleRecipe } from "#origin/recipes/index.ts";
 import type { LocalLadder } from "#scripts/local/ladder.ts";
 import { temporaryLadder } from "./ladder.ts";
 
@@ -55,7 +55,7 @@ describe("an escalated question", () => {
 
   it("is answered at the edge after the retrain, when asked again", async () => {
     // The usual purchases: a head trained on the new fashion alone would predict nothing else, and be refused.
-    const rows = (await recipeOf(model).load({})).filter((row) => row.region === region && !isMild(row.instance));
+    const rows = (await exampleRecipe(model).load({})).filter((row) => row.region === region && !isMild(row.instance));
     const usual = rows.slice(-usualLabels);
     await ladder.client("admin").teachMany(model, {
       truths: usual.map(({ instance, label, at }, i) => {

@@ -7,9 +7,11 @@ import { loadNetwork } from "#core/model/network.ts";
 import { tfjsEngine } from "#core/model/tfjs/engine.ts";
 import { aggregate } from "#origin/aggregate.ts";
 import type { Recipe } from "#origin/recipes/index.ts";
-import { storefront } from "#origin/recipes/storefront.ts";
+import { exampleRecipe } from "#origin/recipes/index.ts";
 import { embedRows, encodeRows } from "#origin/train/dataset.ts";
 import { train } from "#origin/train/index.ts";
+
+const storefront = exampleRecipe("storefront");
 
 // Only the thin network is aggregated: full is as small as it can be.
 const recipe: Recipe = {

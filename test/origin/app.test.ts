@@ -10,6 +10,7 @@ import { bodyMaxBytes, problemSchema } from "#core/contract/index.ts";
 import { sha256Hex } from "#core/hash.ts";
 import { HttpRung } from "#core/rung/http-rung.ts";
 import { createApp } from "#origin/app.ts";
+import { BlobCache } from "#origin/blob-cache.ts";
 import { readConfig } from "#origin/config.ts";
 import { FullModels } from "#origin/models.ts";
 import { testRung } from "../core/rung/rung.suite.ts";
@@ -51,10 +52,15 @@ async function listen(app: Hono): Promise<string> {
 }
 const servers: ServerType[] = [];
 
+/** The models of an origin whose disk is a folder. */
+function modelsOf(client: UpriverClient, disk: string): FullModels {
+  return new FullModels(client, new BlobCache(client, join(disk, "blobs")));
+}
+
 beforeAll(async () => {
   model = await testModel({ fullThreshold: 0 });
   folder = await mkdtemp(join(tmpdir(), "upriver-origin-"));
-  const models = new FullModels(new UpriverClient({ url: await startUpstream(), tries: 1 }), folder);
+  const models = modelsOf(new UpriverClient({ url: await startUpstream(), tries: 1 }), folder);
   const tokens = [
     { id: "edge", sha256: await sha256Hex("hop-token"), scopes: ["ask" as const], models: ["*"], regions: ["*"] },
     { id: "other", sha256: await sha256Hex("other-token"), scopes: ["ask" as const], models: ["else"], regions: ["*"] },
@@ -117,19 +123,19 @@ describe("the origin", () => {
     fetched = [];
     const client = new UpriverClient({ url: await startUpstream() });
     const disk = await mkdtemp(join(tmpdir(), "upriver-origin-"));
-    await new FullModels(client, disk).rung("shop");
+    await modelsOf(client, disk).rung("shop");
     expect(fetched).toHaveLength(3);
-    await new FullModels(client, disk).rung("shop");
+    await modelsOf(client, disk).rung("shop");
     expect(fetched).toHaveLength(3);
     const [name = ""] = await readdir(join(disk, "blobs"));
     await writeFile(join(disk, "blobs", name), "nonsense");
-    await new FullModels(client, disk).rung("shop");
+    await modelsOf(client, disk).rung("shop");
     expect(fetched.slice(3)).toEqual([name]);
   });
 
   it("looks a model up once for concurrent questions", async () => {
     fetched = [];
-    const models = new FullModels(
+    const models = modelsOf(
       new UpriverClient({ url: await startUpstream() }),
       await mkdtemp(join(tmpdir(), "upriver-origin-")),
     );

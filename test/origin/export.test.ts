@@ -5,9 +5,11 @@ import { DuckDBInstance } from "@duckdb/node-api";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { inputSchema } from "#core/contract/index.ts";
 import { exportSet } from "#origin/export/index.ts";
+import { exampleRecipe } from "#origin/recipes/index.ts";
 import type { Recipe } from "#origin/recipes/recipe.ts";
-import { storefront } from "#origin/recipes/storefront.ts";
 import type { RowsBySplit } from "#origin/train/dataset.ts";
+
+const storefront = exampleRecipe("storefront");
 
 let folder: string;
 beforeAll(async () => {

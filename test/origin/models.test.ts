@@ -8,6 +8,7 @@ import { UpriverClient } from "#client/index.ts";
 import { ArtefactError } from "#core/artefacts.ts";
 import type { ClassifyManifest, NetworkSpec } from "#core/contract/index.ts";
 import { FaultError } from "#core/http/fault.ts";
+import { BlobCache } from "#origin/blob-cache.ts";
 import { FullModels } from "#origin/models.ts";
 import { freePort } from "#scripts/local/ports.ts";
 import { type TestModel, testModel } from "../helpers/model.ts";
@@ -44,7 +45,12 @@ afterAll(() => {
   for (const server of servers) server.close();
 });
 
-const models = () => new FullModels(new UpriverClient({ url, tries: 1 }), folder);
+const models = () => modelsOf(new UpriverClient({ url, tries: 1 }), folder);
+
+/** The models of an origin whose disk is a folder. */
+function modelsOf(client: UpriverClient, disk: string): FullModels {
+  return new FullModels(client, new BlobCache(client, join(disk, "blobs")));
+}
 
 /** Advances the clock, so that the stable version is looked up again. */
 function later(): void {
@@ -87,7 +93,7 @@ describe("the full models", () => {
   });
 
   it("are unavailable when the edge was never reachable", async () => {
-    const nobody = new FullModels(new UpriverClient({ url: "http://127.0.0.1:1", tries: 1 }), folder);
+    const nobody = modelsOf(new UpriverClient({ url: "http://127.0.0.1:1", tries: 1 }), folder);
     expect(await faultOf(nobody.rung("shop"))).toMatchObject({ kind: "unavailable" });
   });
 

@@ -5,10 +5,12 @@ import { join } from "node:path";
 import { promisify } from "node:util";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { importModel, inputsSchema } from "#origin/import/index.ts";
-import { storefront } from "#origin/recipes/storefront.ts";
+import { exampleRecipe } from "#origin/recipes/index.ts";
 import { assignSplits } from "#origin/train/dataset.ts";
 import { baseRows } from "#origin/train/rows.ts";
 import { bin, root } from "#scripts/local/process.ts";
+
+const storefront = exampleRecipe("storefront");
 
 let folder: string;
 // Inside the project, so that Node finds its packages.

@@ -4,17 +4,17 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";
 import { describe, expect, it } from "vitest";
-import { type Row, recipeOf, recipes } from "#origin/recipes/index.ts";
+import { builtIns, exampleRecipe, type Row } from "#origin/recipes/index.ts";
 import { planInput } from "#origin/train/columns.ts";
 import { encodeRows } from "#origin/train/dataset.ts";
 
-const storefront = recipeOf("storefront");
-const weather = recipeOf("weather");
+const storefront = exampleRecipe("storefront");
+const weather = exampleRecipe("weather");
 
-describe("recipeOf", () => {
+describe("exampleRecipe", () => {
   it("lists the recipes' names when there is none of that name", () => {
-    expect(recipes.map(({ name }) => name)).toEqual(["storefront", "weather", "fashion"]);
-    expect(() => recipeOf("pets")).toThrow(/storefront, weather/);
+    expect(builtIns.map(({ document }) => document.name)).toEqual(["storefront", "weather", "fashion"]);
+    expect(() => exampleRecipe("pets")).toThrow(/storefront, weather/);
   });
 });
 
@@ -59,12 +59,14 @@ describe("weather", () => {
     "2008-12-03,Perth,13.4,22.9,0.6,,,W,44.0,W,WNW,20.0,24.0,71.0,22.0,1007.7,1007.1,8.0,,16.9,21.8,No,",
   ].join("\n");
 
-  it("reads CSV, plain or gzipped: missing values, the day of the year, no row without a label", async () => {
+  it("reads CSV, plain or gzipped: missing values, the date, no row without a label", async () => {
     const folder = await mkdtemp(join(tmpdir(), "upriver-weather-"));
     await writeFile(join(folder, "a.csv"), csv);
     await writeFile(join(folder, "a.csv.gz"), gzipSync(csv));
     const rows = await weather.load({ file: join(folder, "a.csv") });
-    expect(await weather.load({ file: join(folder, "a.csv.gz") })).toEqual(rows);
+    const plain = (some: readonly Row[]) =>
+      some.map(({ region, label, at, instance }) => ({ region, label, at, instance }));
+    expect(plain(await weather.load({ file: join(folder, "a.csv.gz") }))).toEqual(plain(rows));
     expect(rows.map(({ region, label, at }) => [region, label, new Date(at).toISOString().slice(0, 10)])).toEqual([
       ["Perth", "No", "2008-12-01"],
       ["Albury", "Yes", "2008-12-02"],
@@ -74,7 +76,7 @@ describe("weather", () => {
       MinTemp: 13.4,
       Evaporation: null,
       RainToday: null,
-      DayOfYear: 336,
+      Date: "2008-12-01",
       WindGustDir: "W",
     });
   });
@@ -92,6 +94,6 @@ describe("weather", () => {
     const { regions } = weather.policy;
     expect([...new Set(rows.map(({ region }) => region))].every((region) => regions.keys.includes(region))).toBe(true);
     const sample = rows.filter((_, i) => i % 100 === 0);
-    expect(encodeRows(weather, planInput(weather.thin.input, sample), sample).shapes).toEqual([[25 + 49]]);
+    expect(encodeRows(weather, planInput(weather.thin.input, sample), sample).shapes).toEqual([[25 + 16 + 49]]);
   });
 });

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import type { UpriverClient } from "#client/index.ts";
 import type { Draft, Truths } from "#core/contract/index.ts";
-import { type Recipe, type Row, recipeOf } from "#origin/recipes/index.ts";
+import { exampleRecipe, type Recipe, type Row } from "#origin/recipes/index.ts";
 import { play } from "#scripts/replay/play.ts";
 
 const dayMs = 24 * 3600_000;
@@ -22,7 +22,7 @@ const rows: Row[] = Array.from({ length: 10 }, (_, day) => day)
       })),
     ),
   );
-const recipe: Recipe = { ...recipeOf("weather"), name: "weather", labels: ["No", "Yes"] };
+const recipe: Recipe = { ...exampleRecipe("weather"), name: "weather", labels: ["No", "Yes"] };
 
 type Event =
   | { kind: "taught"; ids: string[]; at: number }

@@ -5,14 +5,14 @@ import { sha256Hex } from "#core/hash.ts";
 import { encodeHead } from "#core/head/head.ts";
 import { logLossOf } from "#core/head/metrics.ts";
 import { startBackend } from "#core/model/tfjs/backend.ts";
-import { type Recipe, type Row, recipeOf } from "#origin/recipes/index.ts";
+import { exampleRecipe, type Recipe, type Row } from "#origin/recipes/index.ts";
 import { planInput } from "#origin/train/columns.ts";
 import { buildNetwork } from "#origin/train/network.ts";
 import { type Blobs, packNetwork } from "#origin/train/pack.ts";
 import { headsOf, scoreOnce } from "#scripts/replay/once.ts";
 import { knownAt, periodsOf, scoreRetrained } from "#scripts/replay/retrained.ts";
 
-const storefront = recipeOf("storefront");
+const storefront = exampleRecipe("storefront");
 const dayMs = 24 * 3600_000;
 
 beforeAll(startBackend);

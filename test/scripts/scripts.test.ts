@@ -60,7 +60,9 @@ describe("npx upriver", () => {
     ["rollout storefront 2 --shar 5", 2, "There is no option --shar. Did you mean --share?"],
     ["rollback storefront 2", 2, "Too many arguments: expected at most 1, received 2."],
     ["train storefront --backend abacus", 2, "--backend must be one of "],
-    ["train nothing", 1, "There is no recipe 'nothing'. Choose one of: storefront, weather, fashion."],
+    ["train nothing", 1, "There is no recipe 'nothing': neither"],
+    ["new shop no-such.csv --label x", 1, "There is no file or folder at no-such.csv. Check the path."],
+    ["new Shop shop.csv --label x", 2, "<name> must be lower-case letters"],
     ["publish no-such-folder.recipe.json", 1, "no-such-folder.recipe.json"],
     [
       "ask storefront {region:lagoon}",

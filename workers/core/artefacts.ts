@@ -78,13 +78,15 @@ export async function checkManifest(
 
 /** The fields of a manifest that reference blobs. */
 type BlobFields =
-  | Pick<ClassifyManifest, "task" | "thin" | "full" | "anchor" | "prior">
+  | Pick<ClassifyManifest, "task" | "thin" | "full" | "anchor" | "prior" | "recipe">
   | Pick<TensorManifest, "task" | "network">;
 
 /** Lists the blobs that reveal more of the data than the model does. Only the publish scope may read them. */
 export function privateBlobsOf(manifest: BlobFields): BlobRef[] {
   if (manifest.task === "tensor") return [];
-  return [manifest.anchor, manifest.prior].flatMap((part) => (part ? [part.blob] : []));
+  const { anchor, prior, recipe } = manifest;
+  const parts = [anchor, prior].flatMap((part) => (part ? [part.blob] : []));
+  return [...parts, ...(recipe ? [recipe.document, ...recipe.source] : [])];
 }
 
 /** Lists every blob that a manifest references. */

@@ -12,7 +12,12 @@ export interface QuestionAddress {
  * @example mintId({ model: "weather", region: "Alice Springs" }) // "weather~Alice%20Springs~0mb3k…"
  */
 export function mintId(address: QuestionAddress, unique: string = sortableUnique()): string {
-  return [address.model, address.region, unique].map(encodeURIComponent).join("~");
+  return [address.model, address.region, unique].map(encodeIdPart).join("~");
+}
+
+/** Percent-encodes a part of an id; unlike `encodeURIComponent` also '~', which separates the parts. */
+export function encodeIdPart(text: string): string {
+  return encodeURIComponent(text).replaceAll("~", "%7E");
 }
 
 /** Parses the model and region out of a question id. */

@@ -17,6 +17,7 @@ import { spanOf, traceHeaders } from "#core/trace-context.ts";
 import type { Backend } from "./backend/index.ts";
 import { modelFor } from "./caller.ts";
 import type { FullModels } from "./models.ts";
+import type { TrainableRecipes } from "./recipes/registry.ts";
 import type { TrainingQueue } from "./trainings/queue.ts";
 import { trainingRoutes } from "./trainings/routes.ts";
 
@@ -25,7 +26,11 @@ export interface OriginOptions {
   tokens: readonly Token[];
   models: Pick<FullModels, "rung" | "list">;
   /** The trainings and the backend that runs them; null when this origin only answers. */
-  training: { trainings: TrainingQueue; backend: Omit<Backend, "use"> } | null;
+  training: {
+    trainings: TrainingQueue;
+    recipes: Pick<TrainableRecipes, "find">;
+    backend: Omit<Backend, "use">;
+  } | null;
   log: (event: Record<string, unknown>) => void;
 }
 
@@ -36,7 +41,7 @@ export function createApp(options: OriginOptions): Hono {
   app.get("/healthz", (context) => context.json({ status: "ok", node: nodeId }));
   app.get("/readyz", (context) => context.json({ status: "ready", node: nodeId, models: models.list() }));
   app.post("/v1/models/:model/ask", (context) => ask(options, context));
-  if (training) app.route("/v1/models/:model/trainings", trainingRoutes(tokens, training.trainings));
+  if (training) app.route("/v1/models/:model/trainings", trainingRoutes(tokens, training));
   app.get("/v1/status", (context) => status(options, context));
   app.notFound(({ req }) =>
     problemResponse(

@@ -1,3 +1,4 @@
+import { resolve } from "node:path";
 import * as z from "zod";
 import { type SigningKey, signingKeySchema } from "#core/sign.ts";
 import { parseTokens, type Token } from "#core/tokens.ts";
@@ -17,6 +18,8 @@ export interface OriginConfig {
   dataFolder: string;
   /** Which backend trains; `auto` uses a GPU if there is one. */
   backend: BackendChoice;
+  /** The folder in which recipes are looked for, besides the registry. */
+  recipeFolder: string;
   /** The recipe to train and publish when the edge does not serve its model yet. */
   recipe: string | null;
 }
@@ -31,6 +34,7 @@ const schema = z.object({
   SIGNING_KEY: z.string(),
   ORIGIN_DATA: z.string().default(".upriver/origin"),
   ORIGIN_RECIPE: z.string().optional(),
+  ORIGIN_RECIPES: z.string().default("."),
   ORIGIN_BACKEND: z.enum(backendChoices).default("auto"),
 });
 
@@ -56,6 +60,7 @@ export function readConfig(environment: NodeJS.ProcessEnv): OriginConfig {
     dataFolder: settings.ORIGIN_DATA,
     backend: settings.ORIGIN_BACKEND,
     recipe: settings.ORIGIN_RECIPE || null,
+    recipeFolder: resolve(settings.ORIGIN_RECIPES),
   };
 }
 

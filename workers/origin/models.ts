@@ -1,14 +1,10 @@
-import { randomUUID } from "node:crypto";
-import { mkdir, rename, writeFile } from "node:fs/promises";
-import { join } from "node:path";
 import { ProblemError, UnreachableError, type UpriverClient } from "#client/index.ts";
-import { ArtefactError, checkBlob } from "#core/artefacts.ts";
-import type { BlobRef } from "#core/contract/index.ts";
+import { ArtefactError } from "#core/artefacts.ts";
 import { FaultError } from "#core/http/fault.ts";
 import { loadNetwork } from "#core/model/network.ts";
 import { tfjsEngine } from "#core/model/tfjs/engine.ts";
 import { ModelRung } from "#core/rung/model-rung.ts";
-import { readIfPresent } from "./disk.ts";
+import type { BlobCache } from "./blob-cache.ts";
 
 /** How long a version that was looked up counts as the stable one. */
 const stableVersionTtlMs = 5_000;
@@ -23,13 +19,13 @@ interface Loaded {
 /** The full models, fetched through the edge's API and cached on disk. */
 export class FullModels {
   private readonly client: UpriverClient;
-  private readonly blobFolder: string;
+  private readonly blobs: Pick<BlobCache, "read">;
   private readonly loaded = new Map<string, Loaded>();
   private readonly refreshing = new Map<string, Promise<Loaded>>();
 
-  constructor(client: UpriverClient, dataFolder: string) {
+  constructor(client: UpriverClient, blobs: Pick<BlobCache, "read">) {
     this.client = client;
-    this.blobFolder = join(dataFolder, "blobs");
+    this.blobs = blobs;
   }
 
   /** Returns the rung of a model's stable version. Throws not-found for a model without a full network. */
@@ -70,7 +66,7 @@ export class FullModels {
     }
     const manifest = await this.client.manifest(model, pointer.stable ?? undefined);
     if (manifest.task !== "classify" || !manifest.full) throw unknownModel(model);
-    const network = await loadNetwork(await tfjsEngine(), manifest.full, (blob) => this.readBlob(blob));
+    const network = await loadNetwork(await tfjsEngine(), manifest.full, (blob) => this.blobs.read(blob));
     const loaded: Loaded = {
       rung: new ModelRung({ name: "origin", manifest, network }),
       version: manifest.version,
@@ -80,28 +76,6 @@ export class FullModels {
     this.loaded.get(model)?.release();
     this.loaded.set(model, loaded);
     return loaded;
-  }
-
-  private async readBlob(blob: BlobRef): Promise<ArrayBuffer> {
-    const path = join(this.blobFolder, blob.sha256);
-    const file = await readIfPresent(path);
-    try {
-      if (file) return await checkBlob(blob, new Uint8Array(file).buffer);
-    } catch (error) {
-      // A damaged copy is replaced.
-      if (!(error instanceof ArtefactError)) throw error;
-    }
-    return this.fetchBlob(blob, path);
-  }
-
-  private async fetchBlob(blob: BlobRef, path: string): Promise<ArrayBuffer> {
-    const bytes = await checkBlob(blob, await this.client.blob(blob.sha256));
-    await mkdir(this.blobFolder, { recursive: true });
-    // Renamed into place, so that an interrupted write never passes for a blob.
-    const part = `${path}.${randomUUID()}.part`;
-    await writeFile(part, new Uint8Array(bytes));
-    await rename(part, path);
-    return bytes;
   }
 }
 

@@ -2,7 +2,6 @@ import type { ClassifyManifest } from "#core/contract/index.ts";
 import { quantise } from "#core/head/embedding.ts";
 import { encode } from "#core/input/index.ts";
 import type { Network } from "#core/model/network.ts";
-import { extraColumnsOf } from "#core/rung/model-rung.ts";
 import type { SemanticCache } from "../answering/semantic-cache.ts";
 import type { Embeddings } from "../tables/embeddings.ts";
 import type { RunningRun, Runs } from "../tables/runs.ts";
@@ -32,7 +31,7 @@ export async function embedSlice(
   const missing = embeddings.missing(run, spec.backbone.sha256, after, embedSliceRows);
   if (missing.length === 0) return runs.move(run.id, "count", {});
 
-  const inputContext = { region, extraColumns: extraColumnsOf(manifest) };
+  const inputContext = { region };
   const encoded = missing.flatMap(({ number, instance }) => {
     const row = encode(spec.input, instance, inputContext);
     return row.ok ? [{ number, row: row.value }] : [];

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import type { Column, FeaturesInput, ImageInput, Input, Instance, TensorInput } from "#core/contract/index.ts";
-import { encode, inputShapes } from "#core/input/index.ts";
+import { encode, ignoredFields, inputShapes } from "#core/input/index.ts";
 import { seeded } from "#test/helpers/random.ts";
 
 const columns: Column[] = [
@@ -21,7 +21,7 @@ const columns: Column[] = [
   { type: "region", values: ["north", "south"] },
 ];
 const features: FeaturesInput = { kind: "features", columns };
-const context = { region: "south", extraColumns: ["region"] };
+const context = { region: "south" };
 
 const encoded = (input: Input, instance: Instance) => {
   const result = encode(input, instance, context);
@@ -84,11 +84,22 @@ describe("features", () => {
     }
   });
 
-  it("accept extra columns only where the model allows them, and the region only once", () => {
-    const aside = { region: "north", store: "12" };
-    expect(faults(features, aside).map(({ path }) => path)).toEqual(["store"]);
-    const allowed = encode(features, aside, { ...context, extraColumns: ["region", "store"] });
-    expect(allowed.ok && Array.from(allowed.value.slice(-2))).toEqual([0, 1]);
+  it("ignore fields that are no columns, and name them", () => {
+    const instance = { heat: 26, region: "north", store: "12" };
+    expect(encoded(features, instance).slice(-2)).toEqual([0, 1]);
+    expect(ignoredFields(features, instance, ["region"])).toEqual(["store"]);
+    expect(ignoredFields(features, [1, 2], [])).toEqual([]);
+  });
+
+  it("refuse an instance without any column, unless the input allows it", () => {
+    const names = ["heat", "rain", "hour", "look", "wind"];
+    expect(faults(features, {}).map(({ path }) => path)).toEqual(names);
+    expect(faults(features, { region: "north" })[0]).toEqual({
+      path: "heat",
+      expected: "a number",
+      received: "nothing",
+    });
+    expect(faults({ ...features, mayBeEmpty: true }, {})).toEqual([]);
   });
 
   it("refuse numbers that overflow when standardised", () => {
@@ -101,15 +112,118 @@ describe("features", () => {
   });
 
   it("name every fault at once, with its path, what was expected and what was received", () => {
-    const wrong = { heat: "hot", rain: 1e39, hour: true, look: "hands", wind: 3, colour: "red" };
+    const wrong = { heat: "hot", rain: 1e39, hour: true, look: "hands", wind: 3 };
     expect(
       faults(features, wrong)
         .map(({ path }) => path)
         .sort(),
-    ).toEqual(["colour", "heat", "hour", "look", "rain", "wind"]);
+    ).toEqual(["heat", "hour", "look", "rain", "wind"]);
     const [fault] = faults(features, { look: "hands" });
     expect(fault).toEqual({ path: "look", expected: "one of feet, head, or null", received: 'string "hands"' });
     expect(faults(features, [1, 2])[0]?.expected).toContain("named columns");
+  });
+});
+
+describe("columns", () => {
+  const input = (...columns: Column[]): FeaturesInput => ({ kind: "features", columns, mayBeEmpty: true });
+  const turn = (value: number, period: number) =>
+    [Math.sin, Math.cos].map((wave) => Math.fround(wave((2 * Math.PI * value) / period)));
+
+  it("take numbers as text, but no other text", () => {
+    const heat = input({ type: "number", name: "heat", mean: 20, deviation: 4 });
+    for (const [text, value] of [
+      ["50", 7.5],
+      [" 24 ", 1],
+      ["-2e1", -10],
+      ["", 0],
+    ] as const) {
+      expect(encoded(heat, { heat: text })).toEqual([value]);
+    }
+    for (const text of ["5O", "1,5", "0x10", "Infinity", "NaN", "1e39"])
+      expect(faults(heat, { heat: text })).toHaveLength(1);
+  });
+
+  it("limit a number to its range, then take its logarithm", () => {
+    const price = input({ type: "number", name: "p", mean: 0, deviation: 1, clip: [-1, 99], log: true });
+    for (const [p, value] of [
+      [0, 0],
+      [50, Math.log(51)],
+      [1e30, Math.log(100)],
+      [-5, -Math.log(2)],
+    ] as const) {
+      expect(encoded(price, { p })[0]).toBeCloseTo(value, 6);
+    }
+  });
+
+  it("say that a value is missing where they have an indicator", () => {
+    const columns: Column[] = [
+      { type: "number", name: "a", mean: 0, deviation: 1, indicator: true },
+      { type: "category", name: "b", values: ["x"], other: true, indicator: true },
+      { type: "boolean", name: "c", indicator: true },
+    ];
+    expect(encoded(input(...columns), {})).toEqual([0, 1, 0, 0, 1, 0, 1]);
+    expect(encoded(input(...columns), { a: 3, b: "x", c: true })).toEqual([3, 0, 1, 0, 0, 1, 0]);
+  });
+
+  it("refuse a missing value where every training row has one", () => {
+    const needed = input({ type: "number", name: "a", mean: 0, deviation: 1, required: true });
+    for (const instance of [{}, { a: null }, { a: "" }]) {
+      expect(faults(needed, instance)).toEqual([{ path: "a", expected: "a number", received: "nothing" }]);
+    }
+  });
+
+  it("answer unknown values of a category with an other bucket, and take numbers and booleans as codes", () => {
+    const code = input({ type: "category", name: "code", values: ["17", "true"], other: true });
+    expect(encoded(code, { code: 17 })).toEqual([1, 0, 0]);
+    expect(encoded(code, { code: true })).toEqual([0, 1, 0]);
+    expect(encoded(code, { code: "new" })).toEqual([0, 0, 1]);
+  });
+
+  it("read booleans as words and as 0 and 1", () => {
+    const flag = input({ type: "boolean", name: "f" });
+    for (const f of [true, 1, "1", "TRUE", "yes"]) expect(encoded(flag, { f })).toEqual([1]);
+    for (const f of [false, 0, "0", "False", "no"]) expect(encoded(flag, { f })).toEqual([-1]);
+    expect(faults(flag, { f: 2 })).toHaveLength(1);
+  });
+
+  it("expand a date into its place in the year, the week and the day", () => {
+    const when = input({ type: "date", name: "t", parts: ["dayOfYear", "weekday", "hour"] });
+    // 2 February 2026 is a Monday.
+    const expected = [...turn(33, 365.25), ...turn(1, 7), ...turn(6.5, 24)];
+    for (const t of [
+      "2026-02-02T06:30:00Z",
+      "2026-02-02 06:30",
+      Date.UTC(2026, 1, 2, 6, 30),
+      "2026-02-02T07:30+01:00",
+    ]) {
+      expected.forEach((value, i) => void expect(encoded(when, { t })[i]).toBeCloseTo(value, 6));
+    }
+    for (const t of ["2026-02-30", "2.2.2026", "soon", true]) expect(faults(when, { t })).toHaveLength(1);
+  });
+
+  it("spread hashed values over the buckets, the same value always into the same", () => {
+    const hashed = input({ type: "hashed", name: "h", buckets: 16 });
+    const bucketOf = (h: string) => encoded(hashed, { h }).indexOf(1);
+    const counts = new Array<number>(16).fill(0);
+    for (let i = 0; i < 4_000; i++) {
+      const bucket = bucketOf(`value ${i}`);
+      counts[bucket] = (counts[bucket] as number) + 1;
+    }
+    // Each bucket gets 250 on average, with a standard deviation of 15.
+    for (const n of counts) expect(Math.abs(n - 250)).toBeLessThan(75);
+    expect(bucketOf("17")).toBe(encoded(hashed, { h: 17 }).indexOf(1));
+  });
+
+  it("hash the words of a text in any case, whatever stands between them, to a vector of length 1", () => {
+    const text = input({ type: "text", name: "t", buckets: 512 });
+    const vector = encoded(text, { t: "Where is my card?" });
+    expect(encoded(text, { t: "where IS, my card" })).toEqual(vector);
+    expect(Math.sqrt(vector.reduce((sum, value) => sum + value * value, 0))).toBeCloseTo(1, 6);
+    // 4 words and 3 pairs.
+    expect(vector.filter((value) => value !== 0).length).toBeLessThanOrEqual(7);
+    const cosine = (other: string) =>
+      encoded(text, { t: other }).reduce((sum, v, i) => sum + v * (vector[i] as number), 0);
+    expect(cosine("Where is my new card?")).toBeGreaterThan(cosine("Top up by cheque") + 0.3);
   });
 });
 

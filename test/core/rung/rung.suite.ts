@@ -66,10 +66,10 @@ export function testRung(name: string, checksInput: boolean, start: () => Promis
     if (!checksInput) return;
     it("refuses questions that it can't take, naming each", async () => {
       const [good, bad] = questions(2) as [Question, Question];
-      const asked = [good, { ...bad, instance: { nothing: "known" } }];
+      const asked = [good, { ...bad, instance: { x0: "known" } }];
       const error = await rung.ask(asked, hop).catch((thrown: unknown) => thrown);
       expect(error).toBeInstanceOf(InvalidQuestionsError);
-      expect((error as InvalidQuestionsError).faults[0]).toMatchObject({ index: 1, path: "nothing" });
+      expect((error as InvalidQuestionsError).faults[0]).toMatchObject({ index: 1, path: "x0" });
     });
   });
 }

@@ -50,7 +50,7 @@ const refusals: [string, number, string, CallOptions, RegExp][] = [
     "a wrong datatype for a column",
     400,
     infer,
-    of({ ...x0, datatype: "BYTES", data: ["1", "2"] }),
+    of({ ...x0, datatype: "BYTES", data: ["1", "two"] }),
     /x0.*finite number/,
   ],
   ["a shape that is not a column's", 400, infer, of({ ...x0, shape: [1, 2] }), /x0 must be shape \[1\]/],

@@ -6,13 +6,13 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { classifyManifestSchema, type FeaturesInput } from "#core/contract/index.ts";
 import { startBackend } from "#core/model/tfjs/backend.ts";
 import { importModel } from "#origin/import/index.ts";
-import { recipeOf } from "#origin/recipes/index.ts";
+import { exampleRecipe } from "#origin/recipes/index.ts";
 import { planInput } from "#origin/train/columns.ts";
 import { assignSplits, type RowsBySplit } from "#origin/train/dataset.ts";
 import { baseRows } from "#origin/train/rows.ts";
 import { saveLayersModel } from "#test/helpers/saved-model.ts";
 
-const recipe = recipeOf("storefront");
+const recipe = exampleRecipe("storefront");
 
 let folder: string;
 let splits: RowsBySplit;

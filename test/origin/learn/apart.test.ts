@@ -8,6 +8,8 @@ import { afterEach, beforeEach, expect, it } from "vitest";
 import { adapterOf } from "#origin/backend/webgpu.ts";
 import { learnApart } from "#origin/learn/apart.ts";
 import type { LearnRequest } from "#origin/learn/apart-messages.ts";
+import { findDocument } from "#origin/recipes/index.ts";
+import type { RecipeOrder } from "#origin/recipes/registry.ts";
 
 const apart = join(import.meta.dirname, "../../../workers/origin/learn/apart.ts");
 let folder: string;
@@ -16,16 +18,17 @@ beforeEach(async () => {
 });
 afterEach(() => rm(folder, { recursive: true }));
 
-function requestFor(backend: LearnRequest["backend"]): LearnRequest {
+async function requestFor(backend: LearnRequest["backend"]): Promise<LearnRequest> {
   const folders = { samplesFolder: join(folder, "samples"), checkpointsFolder: join(folder, "checkpoints") };
   // Few rows: each process begins to train sooner.
-  return { recipe: "storefront", before: "2024-03-01", backend, current: null, ...folders };
+  const recipe = { ...(await findDocument("storefront", folder)), stored: null } as RecipeOrder;
+  return { recipe, before: "2024-03-01", backend, current: null, ...folders };
 }
 
 async function abortDuringTraining(backend: LearnRequest["backend"]): Promise<unknown> {
   const abort = new AbortController();
   const onProgress = () => abort.abort("cancelled");
-  return learnApart(requestFor(backend), { signal: abort.signal, onProgress }).catch((error) => error);
+  return learnApart(await requestFor(backend), { signal: abort.signal, onProgress }).catch((error) => error);
 }
 
 it("ends at once when it is aborted", async () => {
@@ -38,13 +41,15 @@ it.skipIf(!gpu.found)("ends during work on WebGPU when it is aborted, and the or
 });
 
 it("rejects with the reason of its failure", async () => {
-  const request = { ...requestFor("wasm"), recipe: "no-such-recipe" };
+  const given = await requestFor("wasm");
+  const document = { ...given.recipe.document, source: "no-such-file.csv" };
+  const request = { ...given, recipe: { ...given.recipe, document } };
   const learning = learnApart(request, { signal: AbortSignal.timeout(60_000), onProgress: () => {} });
-  await expect(learning).rejects.toThrow(/no-such-recipe/);
+  await expect(learning).rejects.toThrow(/no-such-file/);
 });
 
 it.skipIf(!existsSync("/proc/self/task"))("ends when the origin is killed", async () => {
-  const request = JSON.stringify(requestFor("wasm"));
+  const request = JSON.stringify(await requestFor("wasm"));
   const script = join(folder, "origin.mjs");
   const text = `
     const { learnApart } = await import(${JSON.stringify(apart)});

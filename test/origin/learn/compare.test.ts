@@ -1,10 +1,12 @@
 import { expect, it } from "vitest";
 import { compareVersions } from "#origin/learn/compare.ts";
 import type { Recipe } from "#origin/recipes/index.ts";
-import { storefront } from "#origin/recipes/storefront.ts";
+import { exampleRecipe } from "#origin/recipes/index.ts";
 import { assignSplits } from "#origin/train/dataset.ts";
 import { train } from "#origin/train/index.ts";
 import { readFrom } from "#origin/train/score.ts";
+
+const storefront = exampleRecipe("storefront");
 
 // Only the thin networks are compared: full is as small as it can be.
 const recipe: Recipe = {

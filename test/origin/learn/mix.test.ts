@@ -2,9 +2,11 @@ import { beforeAll, describe, expect, it } from "vitest";
 import type { SampleLine } from "#core/contract/index.ts";
 import { mixSamples } from "#origin/learn/mix.ts";
 import type { Row } from "#origin/recipes/index.ts";
-import { storefront } from "#origin/recipes/storefront.ts";
+import { exampleRecipe } from "#origin/recipes/index.ts";
 import { assignSplits, type RowsBySplit } from "#origin/train/dataset.ts";
 import { dayMs, sampleOf } from "./sample.ts";
+
+const storefront = exampleRecipe("storefront");
 
 const originLabels = { ...storefront, policy: { ...storefront.policy, originLabelWeight: 0.25 } };
 const splitNames = ["train", "validation", "calibration"] as const;

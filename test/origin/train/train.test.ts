@@ -7,7 +7,7 @@ import { scoresOf } from "#core/head/head.ts";
 import { loadNetwork } from "#core/model/network.ts";
 import { startBackend } from "#core/model/tfjs/backend.ts";
 import { tfjsEngine } from "#core/model/tfjs/engine.ts";
-import { recipeOf } from "#origin/recipes/index.ts";
+import { exampleRecipe } from "#origin/recipes/index.ts";
 import { embedRows, encodeRows } from "#origin/train/dataset.ts";
 import { fitNetwork } from "#origin/train/fit.ts";
 import { type Artefact, train } from "#origin/train/index.ts";
@@ -15,7 +15,7 @@ import { type Blobs, packNetwork } from "#origin/train/pack.ts";
 import { testRule } from "#test/helpers/model.ts";
 import { seeded, uniform } from "#test/helpers/random.ts";
 
-const storefront = recipeOf("storefront");
+const storefront = exampleRecipe("storefront");
 
 beforeAll(startBackend);
 

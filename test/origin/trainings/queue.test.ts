@@ -2,13 +2,17 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { UpriverClient } from "#client/index.ts";
 import type { Training, TrainingStep } from "#core/contract/index.ts";
 import { problemSchema } from "#core/contract/index.ts";
 import { sha256Hex } from "#core/hash.ts";
 import type { Scope } from "#core/tokens.ts";
 import { createApp } from "#origin/app.ts";
+import { BlobCache } from "#origin/blob-cache.ts";
+import { TrainableRecipes } from "#origin/recipes/registry.ts";
 import { type RunTraining, TrainingQueue } from "#origin/trainings/queue.ts";
 import { TrainingStore } from "#origin/trainings/store.ts";
+import { startServer } from "#test/helpers/http-server.ts";
 
 let folder: string;
 beforeAll(async () => {
@@ -126,6 +130,16 @@ interface Call {
 }
 
 describe("the training routes", () => {
+  /** An edge without models. */
+  let emptyEdge: Awaited<ReturnType<typeof startServer>>;
+  beforeAll(async () => {
+    const problem = { type: "urn:x", title: "Not found", status: 404, detail: "none", operation: "read", next: "none" };
+    emptyEdge = await startServer((_, response) => {
+      response.writeHead(404, { "content-type": "application/problem+json" }).end(JSON.stringify(problem));
+    });
+  });
+  afterAll(() => emptyEdge.stop());
+
   const token = async (id: string, scopes: Scope[], models = ["*"]) => ({
     ...{ id, sha256: await sha256Hex(id), scopes, models, regions: ["*"] },
   });
@@ -136,8 +150,10 @@ describe("the training routes", () => {
       await token("caller", ["ask"]),
       await token("pets", ["publish"], ["pets"]),
     ];
+    const client = new UpriverClient({ url: emptyEdge.url, tries: 1 });
     const training = {
       trainings: queue.trainings,
+      recipes: new TrainableRecipes(client, new BlobCache(client, "unused"), import.meta.dirname),
       backend: { name: "wasm" as const, adapter: null, isSoftware: false },
     };
     const models = { list: () => [], rung: () => Promise.reject(new Error("not asked in this test")) };

@@ -59,6 +59,8 @@ export const answerSchema = z
     /** Why there is no certificate. Absent if there is one, or if no rung has a rule. */
     uncertified: uncertifiedSchema.optional(),
     trace: z.array(traceEntrySchema).optional(),
+    /** What the caller may want to correct: fields that were ignored, a region that is not listed. */
+    warnings: z.array(z.string()).optional(),
   })
   .meta({ id: "Answer" });
 export type Answer = z.infer<typeof answerSchema>;

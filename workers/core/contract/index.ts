@@ -14,6 +14,7 @@ export * from "./openapi.ts";
 export * from "./pointers.ts";
 export * from "./problem.ts";
 export * from "./question.ts";
+export * from "./recipe.ts";
 export * from "./region.ts";
 export * from "./region-state.ts";
 export * from "./review.ts";

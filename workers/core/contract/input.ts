@@ -2,42 +2,102 @@ import * as z from "zod";
 
 const columnName = z.string().min(1).max(128);
 
-/** A number, standardised as (value − mean) / deviation; a missing one takes `missing` (default: the mean). */
+/** What all columns have that take a value of the instance. */
+const common = {
+  name: columnName,
+  /** Whether a question must have a value: no training row lacked one. */
+  required: z.literal(true).optional(),
+  /** Whether one more value says that the column is missing. */
+  indicator: z.literal(true).optional(),
+};
+
+/**
+ * A number, standardised as (value − mean) / deviation; a missing one takes `missing` (default: the mean). It is first
+ * limited to `clip` and, if `log`, replaced with sign(x)·ln(1 + |x|).
+ */
 const numberColumn = z.strictObject({
   type: z.literal("number"),
-  name: columnName,
+  ...common,
   mean: z.number(),
   deviation: z.number().positive(),
   missing: z.number().optional(),
+  clip: z.tuple([z.number(), z.number()]).optional(),
+  log: z.literal(true).optional(),
 });
+
+/** True or false, encoded as 1 and −1; a missing one is 0. */
+const booleanColumn = z.strictObject({ type: z.literal("boolean"), ...common });
 
 /** A periodic number (day of the year, hour), encoded as sine and cosine; a missing one is (0, 0). */
 const cycleColumn = z.strictObject({
   type: z.literal("cycle"),
-  name: columnName,
+  ...common,
   period: z.number().positive(),
 });
 
-/** One of a list of values, encoded one-hot or as a row of `vectors`; a missing one is zeros, or `missing`. */
+export const dateParts = ["dayOfYear", "weekday", "hour"] as const;
+export type DatePart = (typeof dateParts)[number];
+
+/** A date or a time (ISO 8601, or ms since 1970), each part of which is encoded as sine and cosine, in UTC. */
+const dateColumn = z.strictObject({
+  type: z.literal("date"),
+  ...common,
+  parts: z.array(z.enum(dateParts)).min(1),
+});
+
+/**
+ * One of a list of values, encoded one-hot or as a row of `vectors`; a missing one is zeros, or `missing`. With `other`
+ * one more value stands for all that are not listed; without it they are refused.
+ */
 const categoryColumn = z
   .strictObject({
     type: z.literal("category"),
-    name: columnName,
+    ...common,
     values: z.array(z.string()).min(1),
+    other: z.literal(true).optional(),
     vectors: z.array(z.array(z.number()).min(1)).optional(),
     missing: z.array(z.number()).optional(),
   })
   .refine((c) => !c.vectors || c.vectors.length === c.values.length, "vectors must have one vector for each value.");
 
+const bucketsMax = 2 ** 15;
+
+/** A category with too many values to list, encoded one-hot by the hash of the value. */
+const hashedColumn = z.strictObject({
+  type: z.literal("hashed"),
+  ...common,
+  buckets: z.int().min(2).max(bucketsMax),
+});
+
+/** Text, encoded as the signed counts of its hashed words and pairs of words, scaled to length 1. */
+const textColumn = z.strictObject({
+  type: z.literal("text"),
+  ...common,
+  buckets: z.int().min(2).max(bucketsMax),
+});
+
 /** The question's region as a one-hot column; an unlisted region is zeros. */
 const regionColumn = z.strictObject({ type: z.literal("region"), values: z.array(z.string()).min(1) });
 
-export const columnSchema = z.discriminatedUnion("type", [numberColumn, cycleColumn, categoryColumn, regionColumn]);
+export const columnSchema = z.discriminatedUnion("type", [
+  numberColumn,
+  booleanColumn,
+  cycleColumn,
+  dateColumn,
+  categoryColumn,
+  hashedColumn,
+  textColumn,
+  regionColumn,
+]);
 export type Column = z.infer<typeof columnSchema>;
+/** A column that takes a value of the instance. */
+export type NamedColumn = Exclude<Column, { type: "region" }>;
 
 export const featuresInputSchema = z.strictObject({
   kind: z.literal("features"),
   columns: z.array(columnSchema).min(1),
+  /** Whether a question may lack every column. */
+  mayBeEmpty: z.literal(true).optional(),
 });
 export type FeaturesInput = z.infer<typeof featuresInputSchema>;
 

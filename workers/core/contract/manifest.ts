@@ -14,7 +14,7 @@ export const modelNameSchema = z
   .string()
   .regex(/^[a-z0-9][a-z0-9-]{0,62}$/, "lower-case letters, digits and '-', 63 at most");
 
-const blobRefSchema = z.strictObject({ sha256: sha256Schema, bytes: z.int().nonnegative() });
+export const blobRefSchema = z.strictObject({ sha256: sha256Schema, bytes: z.int().nonnegative() });
 export type BlobRef = z.infer<typeof blobRefSchema>;
 
 /** A TensorFlow.js model.json and its weight shards, as blobs. */
@@ -156,6 +156,8 @@ export const classifyManifestSchema = z
     anchor: z.strictObject({ blob: blobRefSchema, rows: z.int().positive() }).nullable(),
     /** Sums of the thin network's embeddings over its training rows: the prior of regional analytic heads. */
     prior: z.strictObject({ blob: blobRefSchema }).nullable(),
+    /** The recipe and its own rows as Parquet, from which any origin trains the next version; absent where it has none. */
+    recipe: z.strictObject({ document: blobRefSchema, source: z.array(blobRefSchema) }).optional(),
     policy: policySchema,
     metrics: z.strictObject({ thin: metricsSchema, full: metricsSchema.nullable() }),
     trainedOn: z.strictObject({

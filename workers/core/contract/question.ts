@@ -6,7 +6,8 @@ import { sha256Schema } from "./sha256.ts";
 /** An image of 198 × 198 × 3 numbers with all digits is 2.3 MB of JSON. */
 export const bodyMaxBytes = 4 * 1024 * 1024;
 export const batchMaxQuestions = 1024;
-export const questionIdMaxChars = 256;
+/** The longest region takes 12 characters for each of its 64, percent-encoded. */
+export const questionIdMaxChars = 1024;
 /** How many rungs a question may pass before it counts as a loop. */
 export const viaMaxRungs = 8;
 export const askTimeoutMs = 10_000;

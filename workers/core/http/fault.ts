@@ -4,7 +4,7 @@ import { type InvalidField, sentenceOf } from "./issues.ts";
 /** The reasons for which a request is refused. */
 export type Fault =
   | { kind: "malformed"; expected: string; received: string }
-  | { kind: "invalid"; errors: InvalidField[] }
+  | { kind: "invalid"; errors: InvalidField[]; next?: string | undefined }
   | { kind: "unauthorised" }
   | { kind: "forbidden"; needs: string }
   | { kind: "not-found"; what: string; next: string }
@@ -48,7 +48,9 @@ export function problemOf(fault: Fault, operation: string): Problem {
       const errors = fault.errors.map((error) => ({ ...error, message: sentenceOf(error) }));
       return problem(422, "Validation failed", {
         detail: errors[0]?.message ?? "The request does not match its schema.",
-        next: "Fix the fields listed in `errors` and send the request again. Nothing was stored.",
+        next: ["Fix the fields listed in `errors` and send the request again. Nothing was stored.", fault.next]
+          .filter((part) => part !== undefined)
+          .join(" "),
         errors,
       });
     }

@@ -8,6 +8,4 @@ export interface InputFault {
 /** The context of an instance, parts of which may be input. */
 export interface InputContext {
   region: string;
-  /** Columns that an instance may contain besides the input's: the region's and the group key's. */
-  extraColumns: readonly string[];
 }

@@ -1,15 +1,12 @@
-import type { Column, FeaturesInput, Instance } from "../contract/index.ts";
+import type { FeaturesInput, Instance, NamedColumn } from "../contract/index.ts";
+import { columnWidth, describeColumn, writeColumn } from "./columns.ts";
 import { describe } from "./describe.ts";
 import type { InputContext, InputFault } from "./fault.ts";
-
-/** The value of a column; arrays are not allowed. */
-type Value = Exclude<Instance, unknown[]>[string];
-
-type Fault = (path: string, expected: string, received: string) => void;
 
 interface Layout {
   width: number;
   names: Set<string>;
+  named: NamedColumn[];
 }
 
 // Computed once per input, which encodes every question of a model.
@@ -23,12 +20,19 @@ export function featuresWidth(input: FeaturesInput): number {
 function layoutOf(input: FeaturesInput): Layout {
   const known = layouts.get(input);
   if (known) return known;
+  const named = input.columns.filter((column) => column.type !== "region");
   const layout = {
-    width: input.columns.reduce((sum, column) => sum + columnWidth(column), 0),
-    names: new Set(input.columns.flatMap((column) => (column.type === "region" ? [] : [column.name]))),
+    width: input.columns.reduce((sum, column) => sum + widthOf(column), 0),
+    names: new Set(named.map(({ name }) => name)),
+    named,
   };
   layouts.set(input, layout);
   return layout;
+}
+
+/** Returns the number of values of a column, which may be the region's. */
+export function widthOf(column: FeaturesInput["columns"][number]): number {
+  return column.type === "region" ? column.values.length : columnWidth(column);
 }
 
 /** Encodes an instance of named columns, or collects its faults. */
@@ -39,86 +43,49 @@ export function encodeFeatures(
   faults: InputFault[],
 ): Float32Array {
   const out = new Float32Array(featuresWidth(input));
-  const fault: Fault = (path, expected, received) => faults.push({ path, expected, received });
   if (Array.isArray(instance)) {
-    fault("", "an object of named columns", describe(instance));
+    faults.push({ path: "", expected: "an object of named columns", received: describe(instance) });
     return out;
   }
-  checkNames(input, instance, context, fault);
+  const { named } = layoutOf(input);
+  if (!input.mayBeEmpty && !named.some(({ name }) => Object.hasOwn(instance, name))) {
+    faults.push(...named.map((column) => missingFault(column)));
+    return out;
+  }
   let offset = 0;
   for (const column of input.columns) {
+    const end = offset + widthOf(column);
     if (column.type === "region") writeOneHot(out, offset, column.values.indexOf(context.region));
-    else writeColumn(out, offset, column, instance[column.name] ?? null, fault);
-    offset += columnWidth(column);
+    else {
+      const value = instance[column.name] ?? null;
+      const expected = writeColumn(column, value, out.subarray(offset, end));
+      if (expected !== null) {
+        const isMissing = value === null || value === "";
+        faults.push(isMissing ? missingFault(column) : { path: column.name, expected, received: describe(value) });
+      }
+    }
+    offset = end;
   }
   return out;
 }
 
-function checkNames(input: FeaturesInput, instance: object, context: InputContext, fault: Fault): void {
+/** Lists the fields of an instance that are no columns of the input, nor among the extra ones. */
+export function unknownFields(input: FeaturesInput, instance: Instance, extraColumns: readonly string[]): string[] {
   const { names } = layoutOf(input);
-  for (const name of Object.keys(instance)) {
-    if (names.has(name) || context.extraColumns.includes(name)) continue;
-    fault(name, `one of the columns ${[...names, ...context.extraColumns].join(", ")}`, `column '${name}'`);
-  }
+  return Object.keys(instance).filter((name) => !names.has(name) && !extraColumns.includes(name));
 }
 
-function columnWidth(column: Column): number {
-  switch (column.type) {
-    case "number":
-      return 1;
-    case "cycle":
-      return 2;
-    case "category":
-      return column.vectors?.[0]?.length ?? column.values.length;
-    case "region":
-      return column.values.length;
-  }
+/** Describes the columns of an input and what each takes. */
+export function describeColumns(input: FeaturesInput): string {
+  return layoutOf(input)
+    .named.map((column) => `${column.name}: ${describeColumn(column)}${column.required ? "" : " or null"}`)
+    .join("; ");
 }
 
-function writeColumn(
-  out: Float32Array,
-  offset: number,
-  column: Exclude<Column, { type: "region" }>,
-  value: Value,
-  fault: Fault,
-): void {
-  if (column.type === "category") {
-    writeCategory(out, offset, column, value, fault);
-  } else if (value !== null && !isFloat32(value)) {
-    fault(column.name, "a finite number or null", describe(value));
-  } else if (column.type === "number") {
-    out[offset] = ((value ?? column.missing ?? column.mean) - column.mean) / column.deviation;
-    if (!Number.isFinite(out[offset])) {
-      fault(column.name, `a number whose standard score is a finite float32`, describe(value));
-    }
-  } else if (value !== null) {
-    const angle = (2 * Math.PI * value) / column.period;
-    out.set([Math.sin(angle), Math.cos(angle)], offset);
-  }
-}
-
-function writeCategory(
-  out: Float32Array,
-  offset: number,
-  column: Extract<Column, { type: "category" }>,
-  value: Value,
-  fault: Fault,
-): void {
-  if (value === null) {
-    if (column.missing) out.set(column.missing, offset);
-    return;
-  }
-  const index = column.values.indexOf(String(value));
-  if (typeof value === "number" || index < 0) {
-    fault(column.name, `one of ${column.values.join(", ")}, or null`, describe(value));
-  } else if (column.vectors) out.set(column.vectors[index] as number[], offset);
-  else writeOneHot(out, offset, index);
+function missingFault(column: NamedColumn): InputFault {
+  return { path: column.name, expected: describeColumn(column), received: "nothing" };
 }
 
 function writeOneHot(out: Float32Array, offset: number, index: number): void {
   if (index >= 0) out[offset + index] = 1;
-}
-
-function isFloat32(value: unknown): value is number {
-  return typeof value === "number" && Number.isFinite(Math.fround(value));
 }

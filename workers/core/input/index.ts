@@ -1,11 +1,12 @@
 import type { Input, Instance } from "../contract/index.ts";
 import { fail, ok, type Result } from "../result.ts";
 import type { InputContext, InputFault } from "./fault.ts";
-import { encodeFeatures, featuresWidth } from "./features.ts";
+import { encodeFeatures, featuresWidth, unknownFields } from "./features.ts";
 import { encodeImage, imageShape } from "./image.ts";
 import { encodeTensor } from "./tensor.ts";
 
 export type { InputContext, InputFault } from "./fault.ts";
+export { describeColumns } from "./features.ts";
 
 /** Returns the shapes of a network's inputs: the instance's, and the region's if it is a separate input. */
 export function inputShapes(input: Input): number[][] {
@@ -32,6 +33,11 @@ export function encode(input: Input, instance: Instance, context: InputContext):
   const index = input.regions.indexOf(context.region);
   if (index >= 0) all[values.length + index] = 1;
   return ok(all);
+}
+
+/** Lists the fields of an instance that the input ignores. */
+export function ignoredFields(input: Input, instance: Instance, extraColumns: readonly string[]): string[] {
+  return input.kind === "features" && !Array.isArray(instance) ? unknownFields(input, instance, extraColumns) : [];
 }
 
 function encodeInstance(input: Input, instance: Instance, context: InputContext, faults: InputFault[]): Float32Array {

@@ -42,14 +42,12 @@ export class ModelRung implements Rung {
   private readonly manifest: ClassifyManifest;
   private readonly network: Network;
   private readonly servingOf: (region: string) => RegionalServing | null;
-  private readonly extraColumns: string[];
 
   constructor({ name, manifest, network, servingOf }: ModelRungOptions) {
     this.name = name;
     this.manifest = manifest;
     this.network = network;
     this.servingOf = servingOf ?? (() => null);
-    this.extraColumns = extraColumnsOf(manifest);
   }
 
   async ask(questions: readonly Question[], hop: Hop): Promise<Reply[]> {
@@ -62,8 +60,7 @@ export class ModelRung implements Rung {
     const rows: Float32Array[] = [];
     const faults: InvalidQuestionsError["faults"] = [];
     for (const [index, question] of questions.entries()) {
-      const context = { region: question.region, extraColumns: this.extraColumns };
-      const row = encode(this.network.spec.input, question.instance, context);
+      const row = encode(this.network.spec.input, question.instance, { region: question.region });
       if (row.ok) rows.push(row.value);
       else faults.push(...row.error.map((fault) => ({ index, ...fault })));
     }

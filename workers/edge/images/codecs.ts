@@ -2,8 +2,8 @@ import createJpeg from "@jsquash/jpeg/codec/dec/mozjpeg_dec.js";
 import jpegBinary from "@jsquash/jpeg/codec/dec/mozjpeg_dec.wasm";
 import createWebp from "@jsquash/webp/codec/dec/webp_dec.js";
 import webpBinary from "@jsquash/webp/codec/dec/webp_dec.wasm";
+import type { Pixels } from "#core/image/pixels.ts";
 import { ImageError } from "./header.ts";
-import type { Pixels } from "./pixels.ts";
 
 const imageHeapMaxBytes = 48 * 1024 * 1024;
 

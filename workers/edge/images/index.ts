@@ -1,12 +1,12 @@
 import type { ImageInput, Instance } from "#core/contract/index.ts";
 import { FaultError } from "#core/http/fault.ts";
 import { readBytes } from "#core/http/problem.ts";
+import { type Pixels, toInstance } from "#core/image/pixels.ts";
+import { resample } from "#core/image/resample.ts";
 import { decodeJpeg, decodeWebp } from "./codecs.ts";
 import { headerOf, ImageError } from "./header.ts";
 import { upright } from "./orientation.ts";
-import { type Pixels, toInstance } from "./pixels.ts";
 import { decodePng } from "./png.ts";
-import { resample } from "./resample.ts";
 import { type ImageType, imageTypes } from "./types.ts";
 
 export const imageMaxBytes = 4 * 1024 * 1024;

@@ -1,4 +1,4 @@
-import type { Pixels } from "./pixels.ts";
+import type { Pixels } from "#core/image/pixels.ts";
 
 /**
  * Maps pixels of the upright image to the stored image by its EXIF orientation (1 to 8): whether it is mirrored

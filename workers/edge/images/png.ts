@@ -1,7 +1,7 @@
 import { convertIndexedToRgb, type DecodedPng, decode } from "fast-png";
 import { concatBytes } from "#core/bytes.ts";
+import type { Pixels } from "#core/image/pixels.ts";
 import { ImageError } from "./header.ts";
-import type { Pixels } from "./pixels.ts";
 
 /**
  * Decodes a PNG, or the default image of an animated one. Throws `ImageError` if it is corrupt or unpacks to more than

@@ -18,6 +18,7 @@ import { countRequest, type Given } from "../metrics/count.ts";
 import { completeQuestions, draftsOf } from "./questions.ts";
 import { RegionRung } from "./region-rung.ts";
 import { loadExactly, loadVersion, type Resolved, versionFor } from "./version.ts";
+import { describeInput, withWarnings } from "./warnings.ts";
 
 /** A question with the edge's reply to it. */
 interface Attempt {
@@ -52,7 +53,7 @@ export async function ask(
     const regions = [...new Set(asked.map(({ region }) => region))];
     const { manifest, rung } = await (pinned === null ? loadVersion : loadExactly)(call, pointer, version, regions);
     const replies = await rung.ask(asked, hop).catch((error) => {
-      throw placeFaults(error, questions, indexes);
+      throw placeFaults(error, stable, questions, indexes);
     });
     const hereMs = Date.now() - startedAt;
     const attempts = replies.map((edge, i): Attempt => {
@@ -64,14 +65,19 @@ export async function ask(
     }
   }
   countRequest(call, pointer.model, { region: questions[0]?.region ?? "", base: versions[0] as number }, given);
-  return answers;
+  return answers.map((answer, i) => withWarnings(stable, answer, questions[i] as Question));
 }
 
 /** Names the invalid questions by their index in the whole batch. */
-function placeFaults(error: unknown, batch: readonly Question[], indexes: readonly number[]): unknown {
+function placeFaults(
+  error: unknown,
+  manifest: ClassifyManifest,
+  batch: readonly Question[],
+  indexes: readonly number[],
+): unknown {
   if (!(error instanceof InvalidQuestionsError)) return error;
   const errors = error.faults.map((fault) => ({ ...fault, index: indexIn(batch, indexes[fault.index] as number) }));
-  return new FaultError({ kind: "invalid", errors });
+  return new FaultError({ kind: "invalid", errors, next: describeInput(manifest) });
 }
 
 function countedAnswer({ region, rung, status, accepted }: Answer, base: number, isHere: boolean, ms: number): Given {

@@ -2,7 +2,7 @@ import type { AskBody, ClassifyManifest, Draft, Question } from "#core/contract/
 import { sha256Hex } from "#core/hash.ts";
 import { FaultError } from "#core/http/fault.ts";
 import { indexIn } from "#core/http/issues.ts";
-import { mintId, parseId } from "#core/ids.ts";
+import { encodeIdPart, mintId, parseId } from "#core/ids.ts";
 import { checkRegion, type RegionClues, regionOf } from "#core/region.ts";
 import { type Call, isAdmin, ownerOf, requireRegion } from "../call.ts";
 import { locationHintOf } from "../hints.ts";
@@ -65,6 +65,6 @@ function regionOfDraft(
 function checkId(id: string, model: string, region: string, index: number | undefined): void {
   const address = parseId(id);
   if (address.ok && address.value.model === model && address.value.region === region) return;
-  const expected = `an id of the form ${encodeURIComponent(model)}~${encodeURIComponent(region)}~{unique}`;
+  const expected = `an id of the form ${encodeIdPart(model)}~${encodeIdPart(region)}~{unique}`;
   throw new FaultError({ kind: "invalid", errors: [{ index, path: "id", expected, received: `'${id}'` }] });
 }

@@ -1,4 +1,11 @@
-import type { ClassifyManifest, Column, Input, Manifest, TensorNetwork, TensorType } from "#core/contract/index.ts";
+import type {
+  ClassifyManifest,
+  Input,
+  Manifest,
+  NamedColumn,
+  TensorNetwork,
+  TensorType,
+} from "#core/contract/index.ts";
 import { imageShape } from "#core/input/image.ts";
 import { extraColumnsOf } from "#core/rung/model-rung.ts";
 import type { DatatypeName } from "./datatypes.ts";
@@ -61,8 +68,19 @@ function inputsOf(input: Input): TensorMetadata[] {
   }
 }
 
-function columnDatatype({ type }: Column): DatatypeName {
-  return type === "category" ? "BYTES" : "FP64";
+function columnDatatype({ type }: NamedColumn): DatatypeName {
+  switch (type) {
+    case "number":
+    case "cycle":
+      return "FP64";
+    case "boolean":
+      return "BOOL";
+    case "date":
+    case "category":
+    case "hashed":
+    case "text":
+      return "BYTES";
+  }
 }
 
 function column(name: string, datatype: DatatypeName): TensorMetadata {

@@ -69,7 +69,7 @@ function pixelsOf({ instance }: WeightedRow): Uint8Array {
 }
 
 function valuesOf(input: Input, { instance, region }: WeightedRow): Uint8Array {
-  const encoded = encode(input, instance, { region, extraColumns: [] });
+  const encoded = encode(input, instance, { region });
   if (!encoded.ok) throw new Error(`A row does not match the input: it must be ${encoded.error[0]?.expected}.`);
   return new Uint8Array(encoded.value.buffer);
 }

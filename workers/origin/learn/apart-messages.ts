@@ -1,10 +1,11 @@
 import type { TrainingProgress } from "#core/contract/index.ts";
 import type { BackendChoice } from "../backend/index.ts";
+import type { RecipeOrder } from "../recipes/registry.ts";
 import type { LearnResult, Published } from "./index.ts";
 
 /** What the training process is asked to do. */
 export interface LearnRequest {
-  recipe: string;
+  recipe: RecipeOrder;
   before: string | undefined;
   samplesFolder: string;
   checkpointsFolder: string;

@@ -1,6 +1,6 @@
 import { once } from "node:events";
 import { constants, setPriority } from "node:os";
-import { recipeOf } from "../recipes/index.ts";
+import { orderedRecipe } from "../recipes/registry.ts";
 import { Checkpoints } from "../train/checkpoint.ts";
 import type { LearnRequest, TrainingMessage } from "./apart-messages.ts";
 import { type LearnResult, learn } from "./index.ts";
@@ -17,7 +17,8 @@ await run(request).then((result) => send({ kind: "done", result }), fail);
 process.disconnect();
 
 async function run({ recipe, before, backend, current, ...folders }: LearnRequest): Promise<LearnResult> {
-  return learn(recipeOf(recipe), {
+  return learn(await orderedRecipe(recipe), {
+    stored: recipe.stored?.recipe ?? null,
     ...{ before, backend, current, checkpoints: new Checkpoints(folders.checkpointsFolder) },
     samples: await new SampleStore(folders.samplesFolder).read(),
     onProgress: (progress) => {

@@ -1,5 +1,6 @@
 import type { NetworkSpec, SampleLine } from "#core/contract/index.ts";
 import type { Recipe } from "../recipes/index.ts";
+import { type StoredRecipe, storeRecipe } from "../recipes/stored.ts";
 import { type TrainedModel, type TrainOptions, trainOn } from "../train/index.ts";
 import type { Blobs } from "../train/pack.ts";
 import { baseRows } from "../train/rows.ts";
@@ -17,6 +18,8 @@ export interface LearnOptions extends TrainOptions {
   samples: Iterable<SampleLine>;
   /** The version that serves now; null when there is none. */
   current: Published | null;
+  /** The recipe as the registry has it already; null to store it with the version. */
+  stored: StoredRecipe | null;
 }
 
 /** A trained model, and whether it may replace the current version. */
@@ -27,11 +30,15 @@ export interface LearnResult {
 }
 
 /** Trains a recipe on its own data and the regions' samples, and compares the result with the current version. */
-export async function learn(recipe: Recipe, { samples, current, ...options }: LearnOptions): Promise<LearnResult> {
+export async function learn(
+  recipe: Recipe,
+  { samples, current, stored, ...options }: LearnOptions,
+): Promise<LearnResult> {
   const { before, file } = options;
   const base = await baseRows(recipe, { before: earlier(before, recipe.trainBefore), file });
   const splits = await mixSamples(recipe, base, samples, before === undefined ? undefined : Date.parse(before));
   const artefact = await trainOn(recipe, splits, options);
+  artefact.draft.recipe = stored ?? (await storeRecipe(recipe, artefact.blobs, file));
   if (!current) return { artefact, verdict: null };
   const candidate = { spec: artefact.draft.thin, read: readFrom(artefact.blobs) };
   const verdict = await compareVersions(

@@ -1,10 +1,7 @@
 import { existsSync } from "node:fs";
-import { join } from "node:path";
-import { type ImageInput, learningParts } from "#core/contract/index.ts";
 import { pick, seededRandom } from "../random.ts";
 import { type Images, readImages } from "./idx.ts";
-import type { LoadOptions, Recipe, Row } from "./recipe.ts";
-import { sharedFolder } from "./shared-folder.ts";
+import type { LoadOptions, Row } from "./recipe.ts";
 
 const labels = [
   ...["T-shirt/top", "Trouser", "Pullover", "Dress", "Coat"],
@@ -41,79 +38,8 @@ const trainBefore = "2025-01-01";
 /** Images are spread over days; the training images end where the test images begin. */
 const imagesADay = 100;
 
-const input: ImageInput = {
-  ...{ kind: "image", size: [28, 28], channels: 1, scale: 1 / 255, offset: 0 },
-  regions: shops.map(({ region }) => region),
-};
-
-/** Fashion-MNIST in eight shops, each with its own range; two of them swap two labels. */
-export const fashion: Recipe = {
-  name: "fashion",
-  summary: "which garment a picture shows, in eight shops (Fashion-MNIST)",
-  task: "classify",
-  labels,
-  load: loadFashion,
-  trainBefore,
-  policy: {
-    ladder: ["edge", "region", "origin"],
-    regions: { from: "header", keys: shops.map(({ region }) => region), parent: "world" },
-    keep: "all",
-    auditShare: 0,
-    truth: "complete",
-    uncertified: "answer",
-    groupBy: { by: "question" },
-    originLabelWeight: 0,
-    keepInputs: true,
-    samplesMax: 5_000,
-    learning: [...learningParts],
-    retrainEverySeconds: 30 * 24 * 3600,
-    retrainAfterSeconds: null,
-    retrainMinLabels: 30,
-    originEverySeconds: null,
-  },
-  full: {
-    input,
-    layers: [
-      { type: "conv", filters: 32, size: 3 },
-      { type: "pool", size: 2 },
-      { type: "conv", filters: 64, size: 3 },
-      { type: "pool", size: 2 },
-      { type: "dense", units: 128 },
-    ],
-  },
-  thin: {
-    input,
-    layers: [
-      { type: "conv", filters: 12, size: 3 },
-      { type: "pool", size: 2 },
-      { type: "conv", filters: 24, size: 3 },
-      { type: "pool", size: 2 },
-      { type: "dense", units: 40 },
-    ],
-    weights: "uint8",
-    training: { epochs: 20, learningRate: 0.004 },
-  },
-  canary: { share: 0.1 },
-  budget: { bytes: 60_000, ms: null, accuracy: 0.015 },
-  targetRisk: 0.05,
-  delta: 0.05,
-  training: {
-    epochs: 14,
-    patience: 4,
-    batchSize: 64,
-    learningRate: 0.0015,
-    seed: 5,
-    distil: 0.7,
-    distilTemperature: 2,
-    l2: 0,
-    regionDropout: 0.1,
-    augment: { mirror: true, shift: 2 },
-    regionalHeads: null,
-  },
-};
-
-async function loadFashion({ file }: LoadOptions): Promise<Row[]> {
-  const folder = file ?? join(sharedFolder(), "data/fashion-mnist");
+/** Loads Fashion-MNIST for eight shops, each with its own range; two of them swap two labels. */
+export async function load({ file: folder = "" }: LoadOptions): Promise<Row[]> {
   if (!existsSync(folder)) {
     throw new Error(
       `There is no data at ${folder}. Pass the folder of Fashion-MNIST's four IDX files with --data FOLDER, or set ` +

@@ -1,6 +1,5 @@
-import { learningParts } from "#core/contract/index.ts";
 import { normal, pick, seededRandom } from "../random.ts";
-import type { ColumnPlan, Recipe, Row } from "./recipe.ts";
+import type { Row } from "./recipe.ts";
 
 /** A region's weather, and the customs in which it differs from others. */
 interface Shop {
@@ -49,74 +48,8 @@ const days = 730;
 const visitsADay = 3;
 const seed = 20260101;
 
-const columns: ColumnPlan[] = [
-  { type: "number", name: "temperature" },
-  { type: "number", name: "rainMm" },
-  { type: "number", name: "minutesOnPage" },
-  { type: "cycle", name: "hour", period: 24 },
-  { type: "category", name: "lookedAt", values: [...looks] },
-];
-
-/** Purchases in shops of twelve regions, by weather and local customs. Generated, always the same. */
-export const storefront: Recipe = {
-  name: "storefront",
-  summary: "which item is bought in twelve regions, by weather and local customs (generated)",
-  task: "classify",
-  labels: [...labels],
-  load: async () => generate(),
-  trainBefore: "2025-07-01",
-  policy: {
-    ladder: ["edge", "region", "origin", "human"],
-    regions: { from: "field", name: "region", keys: shops.map((shop) => shop.region), parent: "world" },
-    keep: "audited",
-    auditShare: 0.02,
-    truth: "some",
-    uncertified: "answer",
-    groupBy: { by: "question" },
-    originLabelWeight: 0,
-    keepInputs: true,
-    samplesMax: 20_000,
-    learning: [...learningParts],
-    retrainEverySeconds: 24 * 3600,
-    retrainAfterSeconds: null,
-    retrainMinLabels: 30,
-    originEverySeconds: 30 * 24 * 3600,
-  },
-  thin: {
-    input: { kind: "features", columns },
-    layers: [
-      { type: "dense", units: 24 },
-      { type: "dense", units: 16 },
-    ],
-    training: { regionalHeads: { share: 0.5, l2: 0.003 } },
-  },
-  full: {
-    input: { kind: "features", columns: [...columns, { type: "region", values: shops.map((shop) => shop.region) }] },
-    layers: [
-      { type: "dense", units: 96 },
-      { type: "dense", units: 48 },
-    ],
-  },
-  canary: null,
-  budget: { bytes: null, ms: null, accuracy: null },
-  targetRisk: 0.05,
-  delta: 0.05,
-  training: {
-    epochs: 12,
-    patience: 3,
-    batchSize: 128,
-    learningRate: 0.006,
-    seed: 11,
-    distil: 0,
-    distilTemperature: 1,
-    l2: 0,
-    regionDropout: 0.1,
-    augment: null,
-    regionalHeads: null,
-  },
-};
-
-function generate(): Row[] {
+/** Loads purchases in shops of twelve regions, by weather and local customs. Generated, always the same. */
+export async function load(): Promise<Row[]> {
   const random = seededRandom(seed);
   const rows: Row[] = [];
   for (let day = 0; day < days; day++) {

@@ -1,10 +1,10 @@
-import type { Augmentation } from "../recipes/index.ts";
+import type { TrainingPlan } from "../recipes/index.ts";
 
 /** Randomly mirrors and shifts an image [height, width, channels] in place; pixels from outside are zero. */
 export function augment(
   values: Float32Array,
   [height = 0, width = 0, channels = 1]: readonly number[],
-  { mirror, shift }: Augmentation,
+  { mirror, shift }: NonNullable<TrainingPlan["augment"]>,
   random: () => number,
 ): void {
   const isMirrored = random() < 0.5 && mirror;

@@ -64,9 +64,8 @@ export function encodeRows(recipe: Recipe, input: Input, rows: readonly Weighted
     shapes.map(sizeOf).reduce((sum, size) => sum + size, 0),
   );
   const { regions } = recipe.policy;
-  const extraColumns = regions.from === "field" && regions.name ? [regions.name] : [];
   for (const [i, row] of rows.entries()) {
-    const encoded = encode(input, row.instance, { region: row.region, extraColumns });
+    const encoded = encode(input, row.instance, { region: row.region });
     if (!encoded.ok) {
       const [fault] = encoded.error;
       throw new Error(

@@ -1,6 +1,7 @@
 import type { ClassifyManifest, NetworkSpec, TrainingProgress } from "#core/contract/index.ts";
 import { type BackendChoice, startTraining } from "../backend/index.ts";
 import type { Recipe, Row } from "../recipes/index.ts";
+import { storeRecipe } from "../recipes/stored.ts";
 import type { TrainingResult } from "../report/index.ts";
 import type { Checkpoints } from "./checkpoint.ts";
 import { assignSplits, type RowsBySplit } from "./dataset.ts";
@@ -41,7 +42,9 @@ export interface TrainOptions {
 
 /** Trains a recipe's full network, then the thin one from it, on the recipe's own data. */
 export async function train(recipe: Recipe, options: TrainOptions = {}): Promise<TrainedModel> {
-  return trainOn(recipe, await assignSplits(recipe, await baseRows(recipe, options)), options);
+  const artefact = await trainOn(recipe, await assignSplits(recipe, await baseRows(recipe, options)), options);
+  artefact.draft.recipe = await storeRecipe(recipe, artefact.blobs, options.file);
+  return artefact;
 }
 
 /** Trains full and thin on the training rows, and certifies both on held-out rows. */

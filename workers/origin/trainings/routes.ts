@@ -6,11 +6,14 @@ import { preferredWaitSeconds, waitMaxSeconds } from "#core/http/prefer.ts";
 import { readJson } from "#core/http/problem.ts";
 import type { Token } from "#core/tokens.ts";
 import { modelFor } from "../caller.ts";
-import { recipes } from "../recipes/index.ts";
+import type { TrainableRecipes } from "../recipes/registry.ts";
 import type { TrainingQueue } from "./queue.ts";
 
 /** Creates the routes that order, show, cancel and restart trainings; all require scope `publish`. */
-export function trainingRoutes(tokens: readonly Token[], trainings: TrainingQueue): Hono {
+export function trainingRoutes(
+  tokens: readonly Token[],
+  { trainings, recipes }: { trainings: TrainingQueue; recipes: Pick<TrainableRecipes, "find"> },
+): Hono {
   const app = new Hono();
   const route = (handle: (model: string, id: string, context: Context) => Promise<Response> | Response) => {
     return async (context: Context) => {
@@ -24,7 +27,7 @@ export function trainingRoutes(tokens: readonly Token[], trainings: TrainingQueu
   );
   app.post(
     "/",
-    route((model, _, context) => order(trainings, model, context)),
+    route((model, _, context) => order(trainings, recipes, model, context)),
   );
   app.get(
     "/:id",
@@ -45,13 +48,15 @@ export function trainingRoutes(tokens: readonly Token[], trainings: TrainingQueu
   return app;
 }
 
-async function order(trainings: TrainingQueue, model: string, context: Context): Promise<Response> {
-  if (!recipes.some(({ name }) => name === model)) {
-    const known = recipes.map(({ name }) => name).join(", ");
-    const next = `The origin has recipes for ${known}. Publish any other model with 'npx upriver publish'.`;
-    throw new FaultError({ kind: "not-found", what: `recipe '${model}'`, next });
-  }
-  const training = await trainings.enqueue(model, await readJson(context.req.raw, trainingOrderSchema, bodyMaxBytes));
+async function order(
+  trainings: TrainingQueue,
+  recipes: Pick<TrainableRecipes, "find">,
+  model: string,
+  context: Context,
+): Promise<Response> {
+  const given = await readJson(context.req.raw, trainingOrderSchema, bodyMaxBytes);
+  await recipes.find(model, given.reason === "first");
+  const training = await trainings.enqueue(model, given);
   return context.json({ training }, 202, { location: `/v1/models/${model}/trainings/${training.id}` });
 }
 

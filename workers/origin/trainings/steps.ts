@@ -10,7 +10,7 @@ import { learnApart } from "../learn/apart.ts";
 import type { Published } from "../learn/index.ts";
 import { SampleStore } from "../learn/sample-store.ts";
 import { publish } from "../publish.ts";
-import { recipeOf } from "../recipes/index.ts";
+import type { TrainableRecipes } from "../recipes/registry.ts";
 import { reportOn, writeReport } from "../report/index.ts";
 import { Checkpoints } from "../train/checkpoint.ts";
 import type { Blobs } from "../train/pack.ts";
@@ -19,6 +19,7 @@ import type { RunTraining, UpdateTraining } from "./queue.ts";
 
 export interface StepOptions {
   client: UpriverClient;
+  recipes: Pick<TrainableRecipes, "find">;
   signingKey: SigningKey;
   /** Where samples, checkpoints and trainings are stored. */
   dataFolder: string;
@@ -62,7 +63,7 @@ async function pull(
 }
 
 async function train(
-  { client, dataFolder, backend, folderOf }: Omit<StepOptions, "signingKey">,
+  { client, recipes, dataFolder, backend, folderOf }: Omit<StepOptions, "signingKey">,
   training: Training,
   update: UpdateTraining,
   signal: AbortSignal,
@@ -74,7 +75,12 @@ async function train(
     const checkpointsFolder = join(folder, "checkpoints");
     const { artefact, verdict } = await learnApart(
       {
-        ...{ recipe: training.model, before: training.order.before, backend, checkpointsFolder },
+        ...{
+          recipe: await recipes.find(training.model, training.order.reason === "first"),
+          backend,
+          checkpointsFolder,
+        },
+        before: training.order.before,
         samplesFolder: join(dataFolder, "samples", training.model),
         current: await fetchCurrent(client, training.model),
       },
@@ -120,11 +126,14 @@ async function prepare(
   }
 }
 
-async function rollout({ client }: Pick<StepOptions, "client">, { model, version, order }: Training): Promise<null> {
+async function rollout(
+  { client, recipes }: Pick<StepOptions, "client" | "recipes">,
+  { model, version, order }: Training,
+): Promise<null> {
   const target = { version: version as number };
   const stable = await stableVersion(client, model);
   if (stable === version) return null;
-  const { canary = recipeOf(model).canary } = order;
+  const { canary = (await recipes.find(model)).document.canary ?? null } = order;
   await client.rollout(model, canary && stable !== null ? { ...target, ...canary, watch: true } : target);
   return null;
 }

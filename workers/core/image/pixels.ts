@@ -1,4 +1,4 @@
-import type { ImageInput, Instance } from "#core/contract/index.ts";
+import type { ImageInput, Instance } from "../contract/index.ts";
 
 /** A decoded image: red, green, blue and alpha from 0 to 255, row by row. */
 export interface Pixels {
@@ -11,7 +11,10 @@ export interface Pixels {
 const paper = 255;
 
 /** Converts an image to nested arrays [height][width][channels]. Grey is luma (ITU-R BT.601); 4 channels keep alpha. */
-export function toInstance({ width, height, rgba }: Pixels, { channels, background = paper }: ImageInput): Instance {
+export function toInstance(
+  { width, height, rgba }: Pixels,
+  { channels, background = paper }: Pick<ImageInput, "channels" | "background">,
+): Instance {
   const over = (at: number, channel: number) => {
     const opacity = (rgba[at + 3] as number) / 255;
     return (rgba[at + channel] as number) * opacity + background * (1 - opacity);

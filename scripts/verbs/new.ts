@@ -1,0 +1,71 @@
+import { existsSync } from "node:fs";
+import { writeFile } from "node:fs/promises";
+import { join, relative } from "node:path";
+import type { Command } from "commander";
+import { count } from "#core/format.ts";
+import { type Plan, planRecipe } from "#origin/recipes/plan.ts";
+import { describePlan } from "../local/describe-plan.ts";
+import { printResult } from "../local/output.ts";
+import { schemaPath } from "../local/project.ts";
+import { formatRecipe } from "../local/recipe-file.ts";
+import { UsageError } from "../local/usage.ts";
+
+interface Options {
+  label?: string;
+  region?: string;
+  anyRegion?: boolean;
+  time?: string;
+  repair?: boolean;
+  force?: boolean;
+  json?: boolean;
+}
+
+/** `upriver new`: makes a recipe for a table or a folder of images. */
+export function newVerb(program: Command): void {
+  program
+    .command("new")
+    .description("make a recipe from your data: a CSV, TSV, JSON lines or Parquet file, or a folder of images by label")
+    .argument("<name>", "the name of the model")
+    .argument("<source>", "the file (gzipped or not), its URL, or the folder")
+    .option("--label <column>", "what to predict (images: the name of their folder)")
+    .option(
+      "--region <column>",
+      "the group that a question belongs to: a store, a site, a tenant (default: one region)",
+    )
+    .option("--any-region", "open a region for each new value of --region")
+    .option("--time <column>", "when a row was observed; later rows then test what is learned from earlier ones")
+    .option("--repair", "repair in the recipe what can be: spellings of labels, labels with too few rows")
+    .option("--force", "replace an existing recipe")
+    .option("--json", "print one JSON object instead of text")
+    .addHelpText("after", "\nExample:\n  npx upriver new heart heart.csv --label disease --region hospital")
+    .action(run);
+}
+
+async function run(name: string, source: string, options: Options): Promise<void> {
+  if (!/^[a-z0-9][a-z0-9-]{0,62}$/.test(name)) {
+    throw new UsageError(`<name> must be lower-case letters, digits and '-', 63 at most; received '${name}'.`);
+  }
+  const folder = process.cwd();
+  const path = join(folder, `${name}.recipe.json`);
+  if (existsSync(path) && !options.force) {
+    throw new Error(`${relative(folder, path)} exists already. Edit it, or add --force to replace it.`);
+  }
+  const plan = await planRecipe({ name, source, folder, ...options, onRows: reportRows(source) });
+  await writeFile(path, formatRecipe({ $schema: schemaPath(folder), ...plan.document }));
+  printResult(options.json, { recipe: path, ...resultOf(plan) }, () => describePlan(plan, source));
+}
+
+function resultOf({ columns, ...plan }: Plan) {
+  return { ...plan, columns: columns.map(({ warnings: _, ...column }) => column) };
+}
+
+const reportEveryMs = 2_000;
+
+function reportRows(source: string): (rows: number) => void {
+  let reportedAt = Date.now();
+  return (rows) => {
+    if (Date.now() - reportedAt < reportEveryMs) return;
+    reportedAt = Date.now();
+    console.error(`reading ${source}: ${count(rows)} rows`);
+  };
+}

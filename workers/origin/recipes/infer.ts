@@ -1,0 +1,158 @@
+import type { ColumnPlan, InputPlanDocument, TrainableDocument } from "#core/contract/index.ts";
+import { sizeOfImage } from "../table/pixels.ts";
+import type { Table } from "../table/table.ts";
+import { type ColumnFinding, inferColumn } from "./infer-column.ts";
+import type { Row } from "./recipe.ts";
+import { type CompleteDocument, isComplete } from "./resolve.ts";
+import { isNoLabel } from "./rows.ts";
+import type { Data } from "./source.ts";
+
+/** The largest side of a picture that is inferred from a folder of images. */
+const imageMaxSide = 48;
+const imageMinSide = 8;
+
+/** A complete document, and what was found in each column of its table. */
+export interface Inferred {
+  document: CompleteDocument;
+  findings: ColumnFinding[];
+}
+
+/** Infers from the data what a document leaves open: labels, regions, columns, and the length of the training. */
+export async function inferDocument(document: TrainableDocument, data: Data): Promise<Inferred> {
+  if ("rows" in data) return { document: ofRows(document, data.rows), findings: [] };
+  const { table } = data;
+  const label = labelOf(document, table);
+  const region = regionOf(document, table);
+  const findings = document.input || table.images ? [] : columnsOf(document, table);
+  const input = document.input ?? (table.images ? await imageInputOf(table) : featuresOf(document, findings));
+  const groupBy = document.groupBy ?? timeBlockOf(document, table);
+  const training = document.training ?? trainingOf(table.rows, input.kind);
+  const complete = {
+    ...{ ...document, label, input, training },
+    ...(region === undefined ? {} : { region }),
+    ...(groupBy === undefined ? {} : { groupBy }),
+  };
+  return { document: complete as CompleteDocument, findings };
+}
+
+/** Names the columns of a document that are no features: label, region and time. */
+export function reservedColumns({ label, region, time }: TrainableDocument): string[] {
+  const regionName = typeof region === "string" ? region : region?.name;
+  return [typeof label === "string" ? label : label.column, regionName, time].filter((name) => name !== undefined);
+}
+
+function columnsOf(document: TrainableDocument, table: Table): ColumnFinding[] {
+  const reserved = new Set(reservedColumns(document));
+  const label = table.column(labelColumnOf(document));
+  return table.columns.filter(({ name }) => !reserved.has(name)).map((column) => inferColumn(column, label));
+}
+
+function featuresOf({ name, time }: TrainableDocument, findings: readonly ColumnFinding[]): InputPlanDocument {
+  const columns: ColumnPlan[] = findings.flatMap(({ plan }) => (plan ? [plan] : []));
+  // What the season or the weekday explains is known from a question's time.
+  if (time !== undefined) columns.push({ type: "date", name: time });
+  if (columns.length > 0) return { kind: "features", columns, missing: "refuse" };
+  throw new Error(
+    `No column of '${name}' can be learned from. Add columns besides the label, the region and the time.`,
+  );
+}
+
+function labelOf({ label }: TrainableDocument, table: Table): CompleteDocument["label"] {
+  const own = typeof label === "string" ? { column: label } : label;
+  if (own.values) return { ...own, values: own.values };
+  const { aliases = {}, drop = [] } = own;
+  const found = [...table.column(own.column).counts().keys()].filter(
+    (text) => !isNoLabel(text) && !drop.includes(text),
+  );
+  const values = [...new Set(found.map((text) => (Object.hasOwn(aliases, text) ? (aliases[text] as string) : text)))];
+  return { ...own, values: values.filter((value) => !drop.includes(value)).sort(inOrder) };
+}
+
+// Numbers by size, the rest by the alphabet.
+function inOrder(a: string, b: string): number {
+  return Number(a) - Number(b) || a.localeCompare(b);
+}
+
+function regionOf({ region }: TrainableDocument, table: Table): TrainableDocument["region"] {
+  if (region === undefined || (typeof region === "object" && region.keys !== undefined)) return region;
+  const own =
+    typeof region === "string"
+      ? { from: "field" as const, name: region, parent: "world", openPerTokenPerDay: 20 }
+      : region;
+  if (own.name === undefined) throw new Error("The recipe's region needs `keys`, or the `name` of a column.");
+  return { ...own, keys: regionsIn(table, own.name) };
+}
+
+/** Lists the regions in a table's column. */
+export function regionsIn(table: Table, name: string): string[] {
+  const texts = [...table.column(name).counts().keys()].map((text) => text.trim());
+  return [...new Set(texts)].filter((text) => text !== "").sort(inOrder);
+}
+
+function ofRows(document: TrainableDocument, rows: readonly Row[]): CompleteDocument {
+  if (isComplete(document)) return document;
+  const { label, region } = document;
+  const labels = typeof label === "string" ? { column: label } : label;
+  const values = labels.values ?? [...new Set(rows.map((row) => row.label))].sort(inOrder);
+  const own: Partial<Exclude<typeof region, string>> | undefined =
+    typeof region === "string" ? { name: region } : region;
+  const keys = own?.keys ?? [...new Set(rows.map((row) => row.region))].sort(inOrder);
+  const complete = {
+    ...document,
+    label: { ...labels, values },
+    ...(own ? { region: { from: "field" as const, parent: "world", openPerTokenPerDay: 20, ...own, keys } } : {}),
+  };
+  if (isComplete(complete)) return complete;
+  throw new Error(`Recipe '${document.name}' has a module as source, so it must describe its input.`);
+}
+
+function labelColumnOf({ label }: TrainableDocument): string {
+  return typeof label === "string" ? label : label.column;
+}
+
+async function imageInputOf({ images }: Table): Promise<InputPlanDocument> {
+  const sizes = await Promise.all((images?.paths ?? []).slice(0, 200).map(sizeOfImage));
+  const middle = (values: number[]) => values.sort((a, b) => a - b)[Math.floor(values.length / 2)] as number;
+  const [height, width] = [middle(sizes.map((one) => one.height)), middle(sizes.map((one) => one.width))];
+  const scale = Math.min(1, imageMaxSide / Math.max(height, width));
+  // Two poolings halve the sides twice.
+  const side = (length: number) => Math.max(imageMinSide, 4 * Math.round((length * scale) / 4));
+  return { kind: "image", size: [side(height), side(width)], channels: sizes.every(({ isGrey }) => isGrey) ? 1 : 3 };
+}
+
+const dayMs = 24 * 3600_000;
+const blocksWanted = 200;
+const blockMaxDays = 14;
+
+// Days that lie together are alike, so they stay in one split.
+function timeBlockOf({ time }: TrainableDocument, table: Table): TrainableDocument["groupBy"] {
+  if (time === undefined) return undefined;
+  const column = table.column(time);
+  let [first, last] = [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY];
+  for (const text of column.isLong ? [] : column.counts().keys()) {
+    const at = Date.parse(text);
+    if (Number.isNaN(at)) continue;
+    first = Math.min(first, at);
+    last = Math.max(last, at);
+  }
+  const days = Math.floor((last - first) / dayMs / blocksWanted);
+  return { by: "time", days: Math.min(blockMaxDays, Math.max(1, Number.isFinite(days) ? days : 1)) };
+}
+
+/** More rows need fewer passes, and larger batches. */
+function trainingOf(rows: number, kind: InputPlanDocument["kind"]): TrainableDocument["training"] {
+  const size = rows < 2_000 ? "few" : rows < 20_000 ? "some" : rows < 200_000 ? "many" : "most";
+  const plans = {
+    few: { epochs: 60, patience: 10, batchSize: 16 },
+    some: { epochs: 30, patience: 6, batchSize: 64 },
+    many: { epochs: 16, patience: 4, batchSize: 256 },
+    most: { epochs: 8, patience: 2, batchSize: 1_024 },
+  };
+  const augment = kind === "image" ? { augment: { mirror: false, shift: 2 } } : {};
+  return {
+    ...plans[size],
+    learningRate: size === "most" ? 0.004 : 0.002,
+    l2: size === "few" ? 0.0005 : 0.00005,
+    ...augment,
+  };
+}

@@ -1,0 +1,77 @@
+import { ProblemError, type UpriverClient } from "#client/index.ts";
+import { type TrainableDocument, trainableRecipeSchema } from "#core/contract/index.ts";
+import { FaultError } from "#core/http/fault.ts";
+import type { BlobCache } from "../blob-cache.ts";
+import { findDocument, recipeOfDocument, trainable } from "./open.ts";
+import type { Recipe } from "./recipe.ts";
+import { isComplete } from "./resolve.ts";
+import { type StoredRecipe, storedRecipe } from "./stored.ts";
+
+/** What a process needs to train a recipe. */
+export interface RecipeOrder {
+  document: TrainableDocument;
+  /** What the document's paths are relative to. */
+  folder: string;
+  /** The recipe as the registry has it, and the paths of its rows; null for a recipe of this machine. */
+  stored: { recipe: StoredRecipe; parts: string[] } | null;
+}
+
+/** The recipes that an origin can train: those of the registry, and those in a folder of its machine. */
+export class TrainableRecipes {
+  private readonly client: UpriverClient;
+  private readonly blobs: BlobCache;
+  private readonly folder: string;
+
+  constructor(client: UpriverClient, blobs: BlobCache, folder: string) {
+    this.client = client;
+    this.blobs = blobs;
+    this.folder = folder;
+  }
+
+  /**
+   * Finds a model's recipe: that of its latest version, else one of this machine. `isFirst` takes that of this machine
+   * first. Throws not-found when there is neither.
+   */
+  async find(model: string, isFirst = false): Promise<RecipeOrder> {
+    const here = isFirst ? await this.onThisMachine(model) : null;
+    const found = here ?? (await this.inRegistry(model)) ?? (await this.onThisMachine(model));
+    if (found) return found;
+    throw new FaultError({
+      kind: "not-found",
+      what: `recipe of '${model}'`,
+      next: "Publish a version with its recipe: npx upriver train <recipe> --publish. Then any origin can train it.",
+    });
+  }
+
+  private async inRegistry(model: string): Promise<RecipeOrder | null> {
+    const latest = await this.client.versions(model).catch(unlessNotFound);
+    const version = latest?.versions[0]?.version;
+    const manifest = version === undefined ? null : await this.client.manifest(model, version);
+    if (manifest?.task !== "classify" || !manifest.recipe) return null;
+    const { recipe } = manifest;
+    const text = new TextDecoder().decode(await this.blobs.read(recipe.document));
+    const parts: string[] = [];
+    for (const blob of recipe.source) parts.push(await this.blobs.file(blob));
+    const document = trainableRecipeSchema.parse(JSON.parse(text));
+    return { document, folder: this.folder, stored: { recipe, parts } };
+  }
+
+  private async onThisMachine(model: string): Promise<RecipeOrder | null> {
+    const found = await findDocument(model, this.folder).catch(() => null);
+    return found && { document: trainable(found.document), folder: found.folder, stored: null };
+  }
+}
+
+/** Makes the recipe of an order. */
+export async function orderedRecipe({ document, folder, stored }: RecipeOrder): Promise<Recipe> {
+  if (stored && isComplete(document) && stored.parts.length > 0) return storedRecipe(document, stored.parts);
+  if (stored && typeof document.source === "object" && "module" in document.source) {
+    throw new Error(`The recipe of '${document.name}' in the registry names a module, which an origin does not run.`);
+  }
+  return recipeOfDocument(document, folder);
+}
+
+function unlessNotFound(error: unknown): null {
+  if (error instanceof ProblemError && error.problem.status === 404) return null;
+  throw error;
+}

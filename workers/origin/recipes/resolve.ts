@@ -1,0 +1,159 @@
+import {
+  type ImageInput,
+  learningParts,
+  type Policy,
+  type Regions,
+  type TensorInput,
+  type TrainableDocument,
+  type TrainingPlan,
+} from "#core/contract/index.ts";
+import type { FeaturesPlan, InputPlan, NetworkPlan, Recipe } from "./recipe.ts";
+
+/** A recipe's document in which nothing has to be inferred from data any more. */
+export type CompleteDocument = Omit<TrainableDocument, "label" | "input"> & {
+  label: Exclude<TrainableDocument["label"], string> & { values: string[] };
+  input: NonNullable<TrainableDocument["input"]>;
+};
+
+const dayMs = 24 * 3600_000;
+const daySeconds = dayMs / 1_000;
+const pixelMax = 255;
+/** The region of all questions where a recipe has no regions. */
+export const onlyRegion = "world";
+
+const defaultTraining: TrainingPlan = {
+  epochs: 30,
+  patience: 6,
+  batchSize: 64,
+  learningRate: 0.003,
+  seed: 1,
+  distil: 0.5,
+  distilTemperature: 1,
+  l2: 0.0001,
+  regionDropout: 0.1,
+  augment: null,
+  regionalHeads: null,
+};
+
+const defaultPolicy: Omit<Policy, "ladder" | "regions" | "groupBy"> = {
+  keep: "audited",
+  auditShare: 0.02,
+  truth: "some",
+  uncertified: "answer",
+  originLabelWeight: 0,
+  keepInputs: true,
+  samplesMax: 20_000,
+  learning: [...learningParts],
+  retrainEverySeconds: daySeconds,
+  retrainAfterSeconds: 60,
+  retrainMinLabels: 30,
+  originEverySeconds: 7 * daySeconds,
+};
+
+/** Whether nothing of a document has to be inferred from its data. */
+export function isComplete(document: TrainableDocument): document is TrainableDocument & CompleteDocument {
+  const { label, input, region } = document;
+  const hasRegions = region === undefined || (typeof region === "object" && Array.isArray(region.keys));
+  return typeof label === "object" && label.values !== undefined && input !== undefined && hasRegions;
+}
+
+/** Sets the defaults of a complete document. `load` loads its rows; `keys` are the known regions of `any`. */
+export function resolveRecipe(document: CompleteDocument, load: Recipe["load"], keys: readonly string[] = []): Recipe {
+  const { name, summary = "", label, time, trainBefore = null, risk, networks = {}, canary = null } = document;
+  const regions = regionsOf(document, keys);
+  const training: TrainingPlan = { ...defaultTraining, ...definedOf(document.training ?? {}) };
+  const isImage = document.input.kind === "image";
+  const hasRegions = regions.keys.length > 1;
+  const isInput = { thin: networks.thin?.region ?? false, full: networks.full?.region ?? hasRegions };
+  const input = (has: boolean) => inputOf(document.input, has ? regions.keys : null);
+  const full = input(isInput.full);
+  const { confidence = 0.95, target = 0.05 } = risk ?? {};
+  return {
+    ...{ name, summary, task: "classify", labels: label.values, load },
+    ...{ isTimed: time !== undefined || trainBefore !== null, trainBefore, labelDelayDays: document.labelDelayDays },
+    policy: {
+      ...defaultPolicy,
+      ...definedOf(document.policy ?? {}),
+      ladder: document.rungs ?? ["edge", "region", "origin", "human"],
+      regions,
+      groupBy: document.groupBy ?? { by: "question" },
+    },
+    thin: networkOf(
+      networks.thin,
+      isInput.thin === isInput.full ? full : input(isInput.thin),
+      isImage ? "small" : "thin",
+    ),
+    full: networkOf(networks.full, full, isImage ? "image" : "full"),
+    canary,
+    ...(document.sourceWeights ? { sourceWeights: sourceWeightsOf(document.sourceWeights) } : {}),
+    budget: document.budget ?? { bytes: null, ms: null, accuracy: null },
+    targetRisk: target,
+    // 1 − 0.95 is 0.050000000000000044.
+    delta: Number((1 - confidence).toFixed(12)),
+    training,
+    document,
+  };
+}
+
+function regionsOf({ region }: Pick<TrainableDocument, "region">, known: readonly string[]): Regions {
+  if (region === undefined) return { from: "cf", keys: [onlyRegion], parent: onlyRegion };
+  if (typeof region === "string") throw new Error("The recipe's regions are not known yet.");
+  const { from, name, keys, parent, openPerTokenPerDay } = region;
+  const named = { from, ...(name === undefined ? {} : { name }), parent };
+  if (Array.isArray(keys)) return { ...named, keys };
+  return { ...named, keys: known.length > 0 ? [...known] : [parent], open: { perTokenPerDay: openPerTokenPerDay } };
+}
+
+function inputOf(plan: CompleteDocument["input"], regions: readonly string[] | null): InputPlan {
+  if (plan.kind === "features") {
+    const own: FeaturesPlan["columns"] = regions ? [{ type: "region", values: [...regions] }] : [];
+    return { kind: "features", columns: [...plan.columns, ...own], missing: plan.missing };
+  }
+  const withRegions = regions ? { regions: [...regions] } : {};
+  if (plan.kind === "tensor") return { ...plan, ...withRegions } as TensorInput;
+  return { scale: 1 / pixelMax, offset: 0, ...plan, ...withRegions } as ImageInput;
+}
+
+const layers: Record<"thin" | "full" | "small" | "image", NetworkPlan["layers"]> = {
+  thin: [
+    { type: "dense", units: 64 },
+    { type: "dense", units: 32 },
+  ],
+  full: [
+    { type: "dense", units: 192 },
+    { type: "dense", units: 96 },
+    { type: "dense", units: 48 },
+  ],
+  small: [
+    { type: "conv", filters: 12, size: 3 },
+    { type: "pool", size: 2 },
+    { type: "conv", filters: 24, size: 3 },
+    { type: "pool", size: 2 },
+    { type: "dense", units: 40 },
+  ],
+  image: [
+    { type: "conv", filters: 24, size: 3 },
+    { type: "pool", size: 2 },
+    { type: "conv", filters: 48, size: 3 },
+    { type: "pool", size: 2 },
+    { type: "dense", units: 96 },
+  ],
+};
+
+type NetworkDocument = NonNullable<NonNullable<TrainableDocument["networks"]>["thin"]>;
+
+function networkOf(plan: NetworkDocument | undefined, input: InputPlan, kind: keyof typeof layers): NetworkPlan {
+  const { region: _, layers: own = layers[kind], training, ...rest } = plan ?? {};
+  return { ...rest, input, layers: own, ...(training ? { training: definedOf(training) } : {}) };
+}
+
+type Defined<T> = { [K in keyof T]?: Exclude<T[K], undefined> };
+
+// `exactOptionalPropertyTypes` tells an absent field from one that is undefined.
+function definedOf<T extends object>(fields: T): Defined<T> {
+  return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined)) as Defined<T>;
+}
+
+function sourceWeightsOf({ truth, human }: NonNullable<TrainableDocument["sourceWeights"]>) {
+  return { ...(truth === undefined ? {} : { truth }), ...(human === undefined ? {} : { human }) };
+}
