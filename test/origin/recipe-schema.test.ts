@@ -32,7 +32,9 @@ describe("a recipe file", () => {
 
   it("names each field to correct", () => {
     expect(parse("{")).toThrow(/shop\.recipe\.json is not valid JSON/);
-    expect(parse('{"name":"Shop","source":"a.csv"}')).toThrow(/name must be lower-case letters[^]*label is required/);
+    expect(parse('{"name":"Shop","source":"a.csv"}')).toThrow(
+      /name must be lower-case letters[\s\S]*label is required/,
+    );
     expect(parse('{"name":"shop","source":"a.csv","label":"x","epochs":3}')).toThrow(/epochs is not a known field/);
   });
 });
