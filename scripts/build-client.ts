@@ -26,9 +26,13 @@ try {
   const emit = ["--declaration", "--rewriteRelativeImportExtensions", "--outDir", target, "--rootDir", sources];
   const strict = ["--strict", "--exactOptionalPropertyTypes", "--skipLibCheck", "--types", ""];
   await writeFile(join(sources, "package.json"), '{ "type": "module" }');
-  await promisify(execFile)(bin("tsc"), [...how, ...emit, ...strict, join(sources, "index.ts")], {
-    cwd: sources,
-  }).catch(({ stdout }: { stdout: string }) => {
+  await promisify(execFile)(
+    process.execPath,
+    [bin("tsc", "typescript"), ...how, ...emit, ...strict, join(sources, "index.ts")],
+    {
+      cwd: sources,
+    },
+  ).catch(({ stdout }: { stdout: string }) => {
     throw new Error(`The client does not compile on its own:\n${stdout}`);
   });
 } finally {

@@ -1,10 +1,17 @@
 // The commands of the command line, in the order of --help. Run it: npx upriver --help
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import { Command } from "commander";
+import { root } from "./local/process.ts";
 import { describeUsageFault } from "./local/usage-fault.ts";
+
+const { version } = JSON.parse(readFileSync(join(root, "package.json"), "utf8")) as { version: string };
 
 type AddVerb = (program: Command) => void;
 
 const verbs: Record<string, () => Promise<AddVerb>> = {
+  init: async () => (await import("./verbs/init.ts")).initVerb,
+  dev: async () => (await import("./verbs/dev.ts")).devVerb,
   new: async () => (await import("./verbs/new.ts")).newVerb,
   train: async () => (await import("./verbs/train.ts")).trainVerb,
   thin: async () => (await import("./verbs/thin.ts")).thinVerb,
@@ -33,6 +40,7 @@ const verbs: Record<string, () => Promise<AddVerb>> = {
 export async function createProgram(only?: string): Promise<Command> {
   const program = new Command("upriver")
     .description("Questions flow up, models flow down.")
+    .version(version, "--version")
     .option("--url <url>", "address of the edge (default: UPRIVER_URL, else the local ladder)")
     .option("--token <token>", "API token with the scope that the command needs (default: UPRIVER_TOKEN)")
     .configureOutput({ outputError: (text, write) => write(`${describeUsageFault(text)}\n`) })

@@ -1,10 +1,10 @@
 // Deletes the local ladder's state: .upriver, .wrangler/state and the .dev.vars that npm start made. Run it: npm run reset
 // UPRIVER_FOLDER names another folder than this one.
 import { exitWith } from "./local/failure.ts";
-import { root } from "./local/process.ts";
+import { projectFolder } from "./local/project.ts";
 import { resetState } from "./local/state.ts";
 
-const folder = process.env.UPRIVER_FOLDER ?? root;
+const folder = projectFolder();
 
 try {
   const { deleted, kept } = await resetState(folder, (line) => console.log(`  ${line}`));

@@ -79,6 +79,10 @@ export interface RegistryApi {
   /** Returns what the edge answered by itself, by region and version. */
   counts(): RegionCounts[];
 
+  /** Opens regions for a token, at most `perDay` new ones in a day (UTC); returns those of the names that are open. */
+  openRegions(names: string[], token: string, perDay: number): string[];
+  /** Returns those of the names that are open. */
+  openedOf(names: string[]): string[];
   /** Records that a region exists. */
   registerRegion(region: string): void;
   regions(): string[];

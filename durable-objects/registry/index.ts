@@ -28,6 +28,7 @@ import { Canaries } from "./tables/canaries.ts";
 import { EdgeCounts } from "./tables/edge-counts.ts";
 import { HeadStore } from "./tables/heads.ts";
 import { RolloutHistory } from "./tables/history.ts";
+import { OpenedRegions } from "./tables/opened-regions.ts";
 import { Pointers } from "./tables/pointers.ts";
 import { KnownRegions } from "./tables/regions.ts";
 import { TrainingSchedule } from "./tables/training-schedule.ts";
@@ -40,6 +41,7 @@ export class RegistryObject extends DurableObject<Env> implements RegistryApi {
   private readonly history: RolloutHistory;
   private readonly heads: HeadStore;
   private readonly known: KnownRegions;
+  private readonly opened: OpenedRegions;
   private readonly edgeCounts: EdgeCounts;
   private readonly trainings: TrainingSchedule;
   private readonly outbox: Outbox;
@@ -65,6 +67,7 @@ export class RegistryObject extends DurableObject<Env> implements RegistryApi {
     this.history = new RolloutHistory(sql);
     this.heads = new HeadStore(sql);
     this.known = new KnownRegions(sql);
+    this.opened = new OpenedRegions(sql);
     this.edgeCounts = new EdgeCounts(sql);
     this.trainings = new TrainingSchedule(sql);
     this.outbox = new Outbox({ sql, kv: env.CACHE, jobs: this.jobs });
@@ -186,6 +189,14 @@ export class RegistryObject extends DurableObject<Env> implements RegistryApi {
 
   counts(): RegionCounts[] {
     return this.edgeCounts.all();
+  }
+
+  openRegions(names: string[], token: string, perDay: number): string[] {
+    return this.transaction(() => this.opened.open(names, token, perDay));
+  }
+
+  openedOf(names: string[]): string[] {
+    return names.filter((name) => this.opened.has(name));
   }
 
   registerRegion(region: string): void {

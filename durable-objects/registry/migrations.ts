@@ -32,4 +32,9 @@ const m001Tables: Migration = (sql) => {
   sql.exec("CREATE TABLE flushes (isolate TEXT PRIMARY KEY, sequence INTEGER NOT NULL, at INTEGER NOT NULL)");
 };
 
-export const migrations: readonly Migration[] = [m001Tables];
+const m002OpenedRegions: Migration = (sql) => {
+  sql.exec("CREATE TABLE opened_regions (region TEXT PRIMARY KEY, token TEXT NOT NULL, at INTEGER NOT NULL)");
+  sql.exec("CREATE INDEX opened_regions_by_token ON opened_regions (token, at)");
+};
+
+export const migrations: readonly Migration[] = [m001Tables, m002OpenedRegions];

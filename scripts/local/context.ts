@@ -4,7 +4,7 @@ import type { Command } from "commander";
 import { UpriverClient } from "#client/index.ts";
 import { type SigningKey, signingKeySchema } from "#core/sign.ts";
 import type { Scope } from "#core/tokens.ts";
-import { root } from "./process.ts";
+import { projectFolder } from "./project.ts";
 import { type Credentials, readCredentials } from "./secrets.ts";
 import { checkState, credentialsPath } from "./state.ts";
 
@@ -23,7 +23,7 @@ export async function clientFor(command: Command, scope: Scope): Promise<Upriver
 
 /** Reads the credentials that `npm start` made here; null when it never ran. */
 async function localCredentials(): Promise<Credentials | null> {
-  const folder = process.env.UPRIVER_FOLDER ?? root;
+  const folder = projectFolder();
   await checkState(folder);
   return existsSync(credentialsPath(folder)) ? readCredentials(folder) : null;
 }
@@ -45,12 +45,12 @@ export async function signingKey(): Promise<SigningKey> {
 
 /** The folder of a recipe's trained model. */
 export function artefactFolder(recipe: string): string {
-  return join(root, ".upriver", "artefacts", recipe);
+  return join(projectFolder(), ".upriver", "artefacts", recipe);
 }
 
 /** The folder of a recipe's checkpoints, from which an interrupted training goes on. */
 export function trainingFolder(recipe: string): string {
-  return join(root, ".upriver", "training", recipe);
+  return join(projectFolder(), ".upriver", "training", recipe);
 }
 
 function parseJson(text: string): unknown {

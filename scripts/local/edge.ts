@@ -1,5 +1,4 @@
-import { join } from "node:path";
-import { bin, type LocalProcessOptions, root, startProcess, stopProcess, untilReady } from "./process.ts";
+import { type LocalProcessOptions, program, startProcess, stopProcess, untilReady } from "./process.ts";
 
 interface EdgeOptions {
   /** The folder of `.dev.vars`, logs and data. */
@@ -15,7 +14,7 @@ interface EdgeOptions {
 /** Starts the edge in workerd with local R2, KV and objects, and waits until it answers. */
 export async function startEdge(options: EdgeOptions): Promise<{ stop: () => Promise<void> }> {
   const { folder, port, nextRungUrl, allowedOrigins, onDeath } = options;
-  const [command, args] = [bin("node"), [join(root, "scripts/local/edge.process.ts")]];
+  const [command, args] = [process.execPath, [program("scripts/local/edge.process")]];
   const env = {
     UPRIVER_FOLDER: folder,
     UPRIVER_PORT: String(port),

@@ -2,13 +2,13 @@ import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import { UpriverClient } from "#client/index.ts";
 import { startEdge } from "./edge.ts";
+import { lockFolder } from "./lock.ts";
 import { checkPort } from "./ports.ts";
 import {
-  bin,
   type LocalProcess,
   type LocalProcessOptions,
   poll,
-  root,
+  program,
   startProcess,
   stopProcess,
   untilReady,
@@ -41,6 +41,7 @@ export interface LocalLadder {
 /** Starts the edge, in workerd with local R2, KV and objects, and the origin. */
 export async function startLadder(options: LadderOptions): Promise<LocalLadder> {
   const { folder, ports, recipe, allowedOrigins, onProgress = () => {}, onDeath } = options;
+  const unlock = lockFolder(folder, `http://127.0.0.1:${ports.edge}`);
   await checkPort(ports.edge, "UPRIVER_PORT");
   await checkPort(ports.origin, "UPRIVER_ORIGIN_PORT");
   const credentials = await ensureSecrets(folder, ports);
@@ -52,7 +53,7 @@ export async function startLadder(options: LadderOptions): Promise<LocalLadder> 
   const edge = startEdge({ folder, port: ports.edge, nextRungUrl, allowedOrigins, onDeath });
   let origin: LocalProcess | null = null;
   const startOrigin = async () => {
-    const [command, args] = [bin("node"), [join(root, "workers/origin/index.ts")]];
+    const [command, args] = [process.execPath, [program("workers/origin/index")]];
     const env = await originEnvironment(credentials, options);
     origin = await startProcess({ name: "origin", command, args, env, folder, onDeath });
     watchTraining(origin, onProgress);
@@ -68,6 +69,7 @@ export async function startLadder(options: LadderOptions): Promise<LocalLadder> 
       (running) => running.stop(),
       () => {},
     );
+    unlock();
   };
   try {
     // The origin waits for the edge by itself.

@@ -1,10 +1,24 @@
 import { type ChildProcess, spawn } from "node:child_process";
-import { createWriteStream } from "node:fs";
+import { readFileSync } from "node:fs";
 import { mkdir, readFile } from "node:fs/promises";
-import { join } from "node:path";
+import { createRequire } from "node:module";
+import { delimiter, dirname, extname, join } from "node:path";
+import { RotatedLog } from "./rotated-log.ts";
 
-/** The project's folder. */
+/** The folder of Upriver's own code: the repository, or the built code of the installed package. */
 export const root = join(import.meta.dirname, "../..");
+
+const extension = extname(import.meta.filename);
+/** Whether this is the installed package, whose code is built. */
+export const isInstalled = extension === ".js";
+
+/** The Worker as the package bundles it. */
+export const bundledWorker = join(root, "bundles", "wrangler", "index.js");
+
+/** The path of a program of Upriver's, named without its extension. */
+export function program(name: string): string {
+  return join(root, `${name}${extension}`);
+}
 
 const readyTimeoutMs = 120_000;
 const stopTimeoutMs = 5_000;
@@ -39,7 +53,7 @@ export async function startProcess({
 }: LocalProcessOptions): Promise<LocalProcess> {
   await mkdir(join(folder, ".upriver"), { recursive: true });
   const log = join(folder, ".upriver", `${name}.log`);
-  const path = `${join(root, "node_modules", ".bin")}:${process.env.PATH}`;
+  const path = `${dirname(process.execPath)}${delimiter}${process.env.PATH}`;
   // In its own process group, Ctrl-C does not reach it: we stop the processes in order.
   const child = spawn(command, args, {
     cwd: root,
@@ -47,11 +61,11 @@ export async function startProcess({
     stdio: ["ignore", "pipe", "pipe"],
     detached: true,
   });
-  const file = createWriteStream(log, { mode: 0o600 });
-  child.stdout?.pipe(file);
-  child.stderr?.pipe(file);
+  const file = new RotatedLog(log);
+  for (const output of [child.stdout, child.stderr]) output?.on("data", (chunk: Buffer) => file.write(chunk));
   const local: LocalProcess = { name, child, log, isStopping: false };
   child.once("exit", () => {
+    file.close();
     if (!local.isStopping) onDeath?.(name, log);
   });
   return local;
@@ -97,9 +111,11 @@ export async function tail(path: string, lines = 15): Promise<string> {
   return text.trimEnd().split("\n").slice(-lines).join("\n");
 }
 
-/** Path of a program that a dependency installed. */
-export function bin(name: string): string {
-  return join(root, "node_modules", ".bin", name);
+/** The path of a dependency's program, wherever npm installed it; Node runs it. */
+export function bin(name: string, dependency = name): string {
+  const manifest = createRequire(import.meta.url).resolve(`${dependency}/package.json`);
+  const { bin: programs } = JSON.parse(readFileSync(manifest, "utf8")) as { bin: string | Record<string, string> };
+  return join(dirname(manifest), typeof programs === "string" ? programs : (programs[name] as string));
 }
 
 function isGone({ child }: LocalProcess): boolean {

@@ -8,7 +8,7 @@ export function formatRecipe(document: Partial<RecipeDocument>): string {
 }
 
 function format(value: unknown, indent: string): string {
-  const short = JSON.stringify(value, null, 1)?.replace(/\n\s*/g, " ") ?? "null";
+  const short = oneLine(value);
   if (typeof value !== "object" || value === null) return short;
   if (indent !== "" && short.length + indent.length <= lineMaxChars) return short;
   const deeper = `${indent}  `;
@@ -30,4 +30,11 @@ function wrapped(values: readonly unknown[], indent: string): string {
     else lines.push(text);
   }
   return `[\n${lines.map((line) => `${indent}  ${line}`).join(",\n")}\n${indent}]`;
+}
+
+function oneLine(value: unknown): string {
+  if (Array.isArray(value)) return `[${value.map(oneLine).join(", ")}]`;
+  if (typeof value !== "object" || value === null) return JSON.stringify(value) ?? "null";
+  const fields = Object.entries(value).filter(([, part]) => part !== undefined);
+  return `{ ${fields.map(([name, part]) => `${JSON.stringify(name)}: ${oneLine(part)}`).join(", ")} }`;
 }

@@ -4,7 +4,7 @@ import { mkdir, mkdtemp, readdir, readFile, rename, rm, writeFile } from "node:f
 import { basename, dirname, join } from "node:path";
 import { promisify } from "node:util";
 import { convertV4MiniflareOptions, Miniflare } from "miniflare";
-import { bin, root } from "./process.ts";
+import { bin, isInstalled, root } from "./process.ts";
 import { hashOfSources } from "./sources.ts";
 
 interface WorkerdOptions {
@@ -23,6 +23,8 @@ interface WorkerdOptions {
 }
 
 const bundles = join(root, "node_modules", ".cache", "upriver");
+/** The bundles of the installed package, which are built once, when it is packed. */
+const packedBundles = join(root, "bundles");
 const settingsFile = "settings.json";
 const sourceFolders = ["workers/core", "workers/edge", "durable-objects"].map((folder) => join(root, folder));
 
@@ -31,6 +33,7 @@ const sourceFolders = ["workers/core", "workers/edge", "durable-objects"].map((f
  * configuration within the project. Unchanged sources are bundled once.
  */
 export async function bundle(config: string): Promise<string> {
+  if (isInstalled) return join(packedBundles, basename(config, ".toml"));
   const path = join(root, config);
   const own = dirname(path) === root ? [] : [dirname(path)];
   const hash = await hashOfSources([...sourceFolders, ...own], [path, join(root, "package-lock.json")]);
@@ -39,13 +42,11 @@ export async function bundle(config: string): Promise<string> {
   if (existsSync(folder)) return folder;
   await mkdir(bundles, { recursive: true });
   const making = await mkdtemp(join(bundles, "making-"));
-  const args = ["deploy", "--dry-run", "--config", path, "--outdir", making];
+  const args = [bin("wrangler"), "deploy", "--dry-run", "--config", path, "--outdir", making];
   const env = { ...process.env, WRANGLER_SEND_METRICS: "false" };
   try {
-    await promisify(execFile)(bin("wrangler"), args, { cwd: root, env });
-    // Loaded only here, since loading wrangler takes a second.
-    const { unstable_readConfig } = await import("wrangler");
-    await writeFile(join(making, settingsFile), JSON.stringify(unstable_readConfig({ config: path }).vars));
+    await promisify(execFile)(process.execPath, args, { cwd: root, env });
+    await writeFile(join(making, settingsFile), JSON.stringify(await readSettings(path)));
     await rename(making, folder).catch((error) => {
       // Another process may have made the same bundle meanwhile.
       if (!existsSync(folder)) throw error;
@@ -56,6 +57,13 @@ export async function bundle(config: string): Promise<string> {
   const stale = (await readdir(bundles)).filter((other) => other.startsWith(`${name}-`) && other !== basename(folder));
   for (const other of stale) await rm(join(bundles, other), { recursive: true, force: true });
   return folder;
+}
+
+/** Reads the `[vars]` of a wrangler configuration. */
+export async function readSettings(config: string): Promise<Record<string, string>> {
+  // Loaded only here, since loading wrangler takes a second.
+  const { unstable_readConfig } = await import("wrangler");
+  return unstable_readConfig({ config }).vars as Record<string, string>;
 }
 
 /** Reads the settings of a bundled worker: the `[vars]` of its wrangler configuration. */

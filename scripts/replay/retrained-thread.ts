@@ -1,4 +1,5 @@
 import { Worker } from "node:worker_threads";
+import { program } from "../local/process.ts";
 import type { ControlMessage, ControlOrder } from "./retrained.worker.ts";
 
 /** A control that is computed in parallel to the replay. */
@@ -13,7 +14,7 @@ export function startRetrained(
   order: ControlOrder,
   onProgress: (note: string, done: number, total: number) => void,
 ): Retrained {
-  const worker = new Worker(new URL("./retrained.worker.ts", import.meta.url), { workerData: order });
+  const worker = new Worker(program("scripts/replay/retrained.worker"), { workerData: order });
   const scores = new Promise<Float64Array>((resolve, reject) => {
     worker.on("message", (message: ControlMessage) => {
       if (message.kind === "progress") onProgress(message.note, message.done, message.total);

@@ -1,12 +1,17 @@
 import type { Command } from "commander";
+import type { UpriverClient } from "#client/index.ts";
 import type { Answer, TensorAnswer } from "#core/contract/index.ts";
 import { percent } from "#core/format.ts";
+import type { Row } from "#origin/recipes/index.ts";
+import { rememberAsked } from "../local/asked.ts";
 import { clientFor } from "../local/context.ts";
 import { instanceFrom, isPictureInput } from "../local/instances.ts";
 import { printResult } from "../local/output.ts";
+import { recipeFor } from "../local/project.ts";
 import { numberParser, UsageError } from "../local/usage.ts";
 
 interface Options {
+  row?: number;
   wait: number;
   json?: boolean;
 }
@@ -19,6 +24,11 @@ export function askVerb(program: Command): void {
     .argument("<model>", "the name of a served model")
     .argument("[instance]", "JSON, a JSON file or a picture (.jpg, .png, .webp); default: the model's example")
     .option(
+      "--row <n>",
+      "ask about a row of the recipe's data, the first one is 1",
+      numberParser("--row", { atLeast: 1, isWhole: true }),
+    )
+    .option(
       "--wait <seconds>",
       "how long to wait for the final answer of an open question",
       numberParser("--wait", { atLeast: 0 }),
@@ -27,14 +37,17 @@ export function askVerb(program: Command): void {
     .option("--json", "print one JSON object instead of text")
     .addHelpText(
       "after",
-      `\nExample:\n  npx upriver ask storefront '{"region":"lagoon","temperature":31,"lookedAt":"feet"}' --wait 60`,
+      `\nExamples:\n  npx upriver ask heart --row 5\n  npx upriver ask storefront '{"region":"lagoon","temperature":31,"rainMm":0,` +
+        `"minutesOnPage":2,"hour":9,"lookedAt":"feet"}' --wait 60`,
     )
     .action(run);
 }
 
 async function run(model: string, given: string | undefined, options: Options, command: Command): Promise<void> {
-  const own = given === undefined ? null : await instanceFrom(given);
-  const client = await clientFor(command, "ask");
+  const row = options.row === undefined ? null : await rowOf(model, options.row);
+  const own = row ? row.instance : given === undefined ? null : await instanceFrom(given);
+  // The same token teaches its answers later.
+  const client = await clientFor(command, "teach");
   const state = await client.model(model);
   const instance = own ?? state.examples[0];
   if (instance === undefined) throw new UsageError(`Model '${model}' has no example. Give an instance or a picture.`);
@@ -43,13 +56,37 @@ async function run(model: string, given: string | undefined, options: Options, c
     const [answer] = await client.infer(model, [instance]);
     return printResult(options.json, answer as TensorAnswer, () => JSON.stringify(answer?.outputs, null, 2));
   }
-  let answer = await client.ask(model, instance);
+  let answer = row ? await askRow(client, model, row) : await client.ask(model, instance);
+  if (!isPictureInput(instance)) await rememberAsked(answer, instance);
   const { wait: waitSeconds } = options;
   if (answer.status === "open" && waitSeconds > 0) answer = await client.question(answer.id, { waitSeconds });
-  printResult(options.json, answer, () => describe(answer));
+  const result = row ? { ...answer, truth: row.label } : answer;
+  printResult(options.json, result, () => [describe(answer), ...(row ? [describeTruth(answer, row)] : [])].join("\n"));
 }
 
-function describe({ id, status, label, confidence, rung, version, certificate }: Answer): string {
+// A row's region may be no field of its instance.
+async function askRow(client: UpriverClient, model: string, { instance, region }: Row): Promise<Answer> {
+  return (await client.askQuestions(model, [{ instance, region }]))[0] as Answer;
+}
+
+/** Finds a row of the recipe's data. */
+async function rowOf(model: string, number: number): Promise<Row> {
+  const rows = await (await recipeFor(model)).load({});
+  const row = rows.find((one, i) => (one.number ?? i + 1) === number);
+  if (row) return row;
+  throw new UsageError(`--row must be the number of a row with a label, such as 1; there are ${rows.length} rows.`);
+}
+
+function describeTruth({ id, label }: Answer, row: Row): string {
+  const verdict = label === row.label ? "right" : "wrong";
+  return `The data says ${row.label}: ${verdict}. Next: npx upriver teach '${id}' '${row.label}'`;
+}
+
+function describe(answer: Answer): string {
+  return [describeAnswer(answer), ...(answer.warnings ?? []).map((text) => `Warning: ${text}`)].join("\n");
+}
+
+function describeAnswer({ id, status, label, confidence, rung, version, certificate }: Answer): string {
   if (status === "open") {
     return `Open: waiting for a person. Provisional answer: ${label} (${percent(confidence)}) by ${rung}, version ${version}\n${id}`;
   }

@@ -89,7 +89,7 @@ type Model = ModelSummary & { watch: CanaryState | null; regions: RegionState[] 
 function describeModel({ model, stable, canary, watch, regions }: Model, ladder: ModelLadder | undefined): string {
   const served = `${model}: stable ${stable ?? "none"}${canary ? `, canary ${canary.version} for ${percent(canary.share)} of callers` : ""}`;
   const watched = watch ? `${served}\n  ${describeWatch(watch)}` : served;
-  const head = ladder ? `${watched}\n${describeRungs(ladder)}\n` : watched;
+  const head = ladder ? `${watched}${describeUnlisted(ladder)}\n${describeRungs(ladder)}\n` : watched;
   if (regions.length === 0) return `${head}\n  no region has received a question yet`;
   const rows = regions.map(({ region, base, head: own, questions, samples, archived, breaker, drift, ...state }) => {
     const { certificate, lastRun } = state;
@@ -105,6 +105,11 @@ function describeModel({ model, stable, canary, watch, regions }: Model, ladder:
   });
   const columns = ["region", "head", "kept", "open", "labels", "circuit", "certificate", "drift", "last run", "reason"];
   return `${head}\n${formatTable([columns, ...rows])}`;
+}
+
+function describeUnlisted({ unlisted }: ModelLadder): string {
+  if (unlisted === 0) return "";
+  return `\n  ${count(unlisted)} questions named a region that is not listed: the parent answered`;
 }
 
 function describeRungs({ rungs }: ModelLadder): string {

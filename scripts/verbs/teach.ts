@@ -1,5 +1,6 @@
 import type { Command } from "commander";
-import type { UpriverClient } from "#client/index.ts";
+import type { LabelResult, UpriverClient } from "#client/index.ts";
+import { askedInstance } from "../local/asked.ts";
 import { clientFor } from "../local/context.ts";
 import { instanceFrom, isPictureInput } from "../local/instances.ts";
 import { printResult, showProgress } from "../local/output.ts";
@@ -30,7 +31,7 @@ async function run(target: string, label: string, given: string[], { json }: Opt
   if (given.length === 0) {
     if (!target.includes("~"))
       throw new UsageError("A model needs examples: add pictures, JSON files or JSON after the label.");
-    const taught = await client.teach(target, label);
+    const taught = await teachQuestion(client, target, label);
     return printResult(json, taught, () => `${taught.id}: ${taught.label}, by ${taught.source}`);
   }
   const changed = await teachExamples(client, target, label, given);
@@ -39,6 +40,12 @@ async function run(target: string, label: string, given: string[], { json }: Opt
     { model: target, label, taught: given.length, changed },
     () => `${target}: taught ${given.length} examples of '${label}'.`,
   );
+}
+
+/** Records the truth of a question. One that was not stored is sent along, if it was asked from here. */
+async function teachQuestion(client: UpriverClient, id: string, label: string): Promise<LabelResult> {
+  const instance = await askedInstance(id);
+  return client.teach(id, instance ? { label, instance } : label);
 }
 
 async function teachExamples(client: UpriverClient, model: string, label: string, given: string[]): Promise<number> {

@@ -64,7 +64,9 @@ export const wrong = (answer: Answer) => answer.lable;
     "--types",
     "",
   ];
-  const checked = run(bin("tsc"), [...strict, ...how, "user.ts"], { cwd: folder });
+  const checked = run(process.execPath, [join(root, "node_modules/typescript/bin/tsc"), ...strict, ...how, "user.ts"], {
+    cwd: folder,
+  });
   await checked.catch(({ stdout }: { stdout: string }) => expect(stdout).toBe(""));
 });
 

@@ -38,6 +38,10 @@ export interface EdgeNode {
   heads: ByteLru<HeadWeights>;
   pointers: Map<string, Expiring<ModelPointer>>;
   headPointers: Map<string, Expiring<HeadPointer>>;
+  /** The regions that were opened, each as "model region". */
+  opened: Set<string>;
+  /** Until when a token, as "model token", opens no more regions. */
+  cappedUntil: Map<string, number>;
   counts: IsolateCounts;
 }
 
@@ -75,6 +79,8 @@ function createNode(env: Env): EdgeNode {
     heads: new ByteLru(headsBudget),
     pointers: new Map(),
     headPointers: new Map(),
+    opened: new Set(),
+    cappedUntil: new Map(),
     counts: new IsolateCounts(),
   };
 }

@@ -4,9 +4,10 @@ import { gradeAnswer, thresholdGrid, validationThreshold } from "#core/confidenc
 import type { ClassifyManifest, HeadManifest } from "#core/contract/index.ts";
 import { sha256Hex } from "#core/hash.ts";
 import { calibrated } from "#core/head/calibration.ts";
-import { encodeHead } from "#core/head/head.ts";
+import { encodeHead, type HeadWeights } from "#core/head/head.ts";
 import { rowLogits } from "#core/head/softmax-fit.ts";
 import type { ReadBlob } from "#core/model/network.ts";
+import { isListed } from "#core/region.ts";
 import { sign, signingKeySchema } from "#core/sign.ts";
 import type { RegistryApi } from "#objects/registry/api.ts";
 import type { Remote } from "#objects/stubs.ts";
@@ -41,22 +42,30 @@ export interface JudgeNeeds {
   /** The signing key of the deployment, as JSON. */
   deploymentKey: string;
   readBlob: ReadBlob;
-  registry: () => Pick<Remote<RegistryApi>, "nextHeadNumber">;
+  registry: () => Pick<Remote<RegistryApi>, "nextHeadNumber" | "headPointer">;
   heads: Pick<Heads, "current">;
   runs: Runs;
   transaction: <T>(work: () => T) => T;
 }
 
 /** Reads the head in use on a base version, and which samples it learned from. */
-export async function currentHead(
-  { heads, runs, readBlob }: JudgeNeeds,
-  manifest: ClassifyManifest,
-): Promise<CurrentHead> {
+export async function currentHead(needs: JudgeNeeds, manifest: ClassifyManifest): Promise<CurrentHead> {
+  const { heads, runs, readBlob } = needs;
   const regional = heads.current(manifest.version);
-  if (!regional) return { own: null, lastSample: 0 };
+  if (!regional) return { own: await inheritedHead(needs, manifest), lastSample: 0 };
   // A head whose run is unknown may have learned from every sample.
   const lastSample = runs.lastSampleOf(regional.base, regional.number) ?? Number.POSITIVE_INFINITY;
   return { own: await readHead(readBlob, regional.head), lastSample };
+}
+
+// An opened region is served by its parent's head until it has its own.
+async function inheritedHead(
+  { region, registry, readBlob }: JudgeNeeds,
+  { version, policy: { regions } }: ClassifyManifest,
+): Promise<HeadWeights | null> {
+  if (isListed(regions, region)) return null;
+  const { head } = await registry().headPointer(version, regions.parent);
+  return head && readHead(readBlob, head.head);
 }
 
 /** Calibrates the candidates on `validation` and compares the better one with the head in use, in bounded steps. */

@@ -30,6 +30,8 @@ export const countsSchema = z
     /** Requests to `ask`, and the questions in them. */
     requests: count,
     questions: count,
+    /** Questions that named a region that is not listed, so that the parent answered; absent for none. */
+    unlisted: count.optional(),
     /** Questions that the edge escalated to the region, each counted once, and the calls of the region's object for them. */
     escalated: count,
     calls: count,

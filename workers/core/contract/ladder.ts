@@ -34,6 +34,8 @@ export const modelLadderSchema = z
     targetRisk: z.number().nullable(),
     requests: z.int(),
     questions: z.int(),
+    /** Questions that named a region that the model does not list, so that the parent answered. */
+    unlisted: z.int(),
     /** From the edge up. */
     rungs: z.array(ladderRungSchema),
     labels: z.strictObject({ truth: z.int(), human: z.int(), origin: z.int() }),

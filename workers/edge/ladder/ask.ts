@@ -43,7 +43,7 @@ export async function ask(
   const drafts = draftsOf(body);
   // The stable version's policy lists the regions. The version that answers may differ by region.
   const stable = classifying(served);
-  const questions = await completeQuestions(call, stable, drafts);
+  const { questions, warnings } = await completeQuestions(call, stable, drafts);
   const versions = await Promise.all(questions.map(({ region }) => pinned ?? versionFor(pointer, caller, region)));
   const answers: Answer[] = [];
   const given: Given[] = [];
@@ -64,8 +64,17 @@ export async function ask(
       given.push(countedAnswer(answer, manifest.version, isHere, isHere ? hereMs : Date.now() - startedAt));
     }
   }
-  countRequest(call, pointer.model, { region: questions[0]?.region ?? "", base: versions[0] as number }, given);
-  return answers.map((answer, i) => withWarnings(stable, answer, questions[i] as Question));
+  countRequest(
+    call,
+    pointer.model,
+    {
+      region: questions[0]?.region ?? "",
+      base: versions[0] as number,
+      unlisted: warnings.filter((warning) => warning !== null).length,
+    },
+    given,
+  );
+  return answers.map((answer, i) => withWarnings(stable, answer, questions[i] as Question, warnings[i] ?? null));
 }
 
 /** Names the invalid questions by their index in the whole batch. */

@@ -3,9 +3,8 @@ import { sha256Hex } from "#core/hash.ts";
 import { FaultError } from "#core/http/fault.ts";
 import { indexIn } from "#core/http/issues.ts";
 import { encodeIdPart, mintId, parseId } from "#core/ids.ts";
-import { checkRegion, type RegionClues, regionOf } from "#core/region.ts";
-import { type Call, isAdmin, ownerOf, requireRegion } from "../call.ts";
-import { locationHintOf } from "../hints.ts";
+import { type Call, isAdmin, ownerOf } from "../call.ts";
+import { type PlacedRegion, placeDrafts } from "./regions.ts";
 
 /** The header with the id of a request. A retry carries the same id. */
 export const requestHeader = "x-upriver-request";
@@ -17,24 +16,26 @@ export function draftsOf(body: AskBody): Draft[] {
   return instances.map((instance) => ({ instance }));
 }
 
+/** Complete questions, and the warning of each about its region. */
+interface CompleteQuestions {
+  questions: Question[];
+  warnings: (string | null)[];
+}
+
 /** Completes drafts with id, region and time. Checks all of them before any is asked. */
 export async function completeQuestions(
   call: Call,
   manifest: ClassifyManifest,
   drafts: readonly Draft[],
-): Promise<Question[]> {
-  const clues: RegionClues = {
-    cf: locationHintOf(call.request.cf as IncomingRequestCfProperties | undefined),
-    header: (name) => call.request.headers.get(name),
-  };
+): Promise<CompleteQuestions> {
+  const placed = await placeDrafts(call, manifest, drafts);
   // A retry gets the same ids. With an idempotency key the answer is stored as well, at whichever rung it is given.
   const { headers } = call.request;
   const key = headers.get("idempotency-key") ?? headers.get(requestHeader);
   const unique = key === null ? undefined : await sha256Hex(`${ownerOf(call)}|${key}`);
-  return drafts.map((draft, i) => {
+  const questions = drafts.map((draft, i) => {
     const index = indexIn(drafts, i);
-    const region = regionOfDraft(call, manifest, draft, clues, index);
-    requireRegion(call, region);
+    const { region } = placed[i] as PlacedRegion;
     if (draft.at !== undefined && !isAdmin(call)) {
       throw new FaultError({ kind: "forbidden", needs: "scope 'admin', to give questions a data time" });
     }
@@ -42,24 +43,7 @@ export async function completeQuestions(
     checkId(id, manifest.model, region, index);
     return { ...draft, id, region, at: draft.at ?? Date.now() };
   });
-}
-
-function regionOfDraft(
-  call: Call,
-  { policy }: ClassifyManifest,
-  draft: Draft,
-  clues: RegionClues,
-  index: number | undefined,
-): string {
-  const { regions } = policy;
-  // A caller with a token, such as another rung, may name the region of a question.
-  if (draft.region === undefined || (call.token === null && regions.from !== "field")) {
-    return regionOf(regions, draft.instance, clues);
-  }
-  const region = checkRegion(regions, draft.region);
-  if (region.ok) return region.value;
-  const error = { index, path: "region", expected: region.error, received: `'${draft.region}'` };
-  throw new FaultError({ kind: "invalid", errors: [error] });
+  return { questions, warnings: placed.map(({ warning }) => warning) };
 }
 
 function checkId(id: string, model: string, region: string, index: number | undefined): void {

@@ -2,6 +2,7 @@ import { isArtefactError, manifestKey } from "#core/artefacts.ts";
 import type { ClassifyManifest, Manifest, ModelPointer } from "#core/contract/index.ts";
 import { hmacUnit } from "#core/hash.ts";
 import { FaultError } from "#core/http/fault.ts";
+import { isListed } from "#core/region.ts";
 import { ModelRung, type RegionalServing } from "#core/rung/model-rung.ts";
 import { RungUnavailableError } from "#core/rung/rung.ts";
 import { classifierOf, headOf, manifestOf, networkOf } from "../artefacts/models.ts";
@@ -36,14 +37,35 @@ export async function edgeRung(call: Call, manifest: ClassifyManifest, regions: 
   const serving = new Map<string, RegionalServing>();
   await Promise.all(
     regions.map(async (region) => {
-      const { head, rule } = await headPointer(call, manifest.model, manifest.version, region);
-      const weights = head && (await headOf(call, manifest, head));
-      serving.set(region, { head: weights && { manifest: head, weights }, rule });
+      const own = await servingIn(call, manifest, region);
+      const isOpened = !isListed(manifest.policy.regions, region);
+      serving.set(region, isOpened && !own.head ? await inheritedServing(call, manifest, own) : own);
     }),
   );
   // Last, so that nothing can push the network out of memory between here and its use.
   const network = await networkOf(call, manifest);
   return new ModelRung({ name: "edge", manifest, network, servingOf: (region) => serving.get(region) ?? null });
+}
+
+async function servingIn(call: Call, manifest: ClassifyManifest, region: string): Promise<RegionalServing> {
+  const { head, rule } = await headPointer(call, manifest.model, manifest.version, region);
+  const weights = head && (await headOf(call, manifest, head));
+  return { head: weights && { manifest: head, weights }, rule };
+}
+
+/** What an opened region without a head of its own is served by: its parent's head, whose certificate is not for it. */
+async function inheritedServing(
+  call: Call,
+  manifest: ClassifyManifest,
+  { rule: own }: RegionalServing,
+): Promise<RegionalServing> {
+  const { parent } = manifest.policy.regions;
+  const { head, rule } = await servingIn(call, manifest, parent);
+  const inherited = own ?? rule ?? head?.manifest.rule ?? null;
+  if (own || !inherited) return { head, rule: inherited };
+  const reason = `the region is new: '${parent}' answers for it until it has labels`;
+  const uncertified = { status: "pending" as const, reason, labels: 0, labelsNeeded: null };
+  return { head, rule: { ...inherited, certificate: null, uncertified } };
 }
 
 /** Loads a version's manifest and rung; where it is broken, those of the last good version. */

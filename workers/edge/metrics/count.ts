@@ -21,16 +21,18 @@ export interface Given {
 
 /**
  * Counts a request and the questions that the edge answered, in memory. Batches of counts go to the model's registry.
- * `asked` is the region and version that the request counts for. Analytics Engine, if bound, gets every answer.
+ * `asked` is the region and version that the request counts for, and how many of its questions named an unlisted region. Analytics Engine, if bound, gets every answer.
  */
 export function countRequest(
   call: Call,
   model: string,
-  asked: { region: string; base: number },
+  asked: { region: string; base: number; unlisted?: number },
   answers: readonly Given[],
 ): void {
   const { counts } = call.node;
-  counts.of(model, asked.region, asked.base).requests++;
+  const first = counts.of(model, asked.region, asked.base);
+  first.requests++;
+  if (asked.unlisted) first.unlisted = (first.unlisted ?? 0) + asked.unlisted;
   for (const { region, base, outcome, isHere, ms } of answers) {
     if (!isHere) continue;
     const own = counts.of(model, region, base);

@@ -49,6 +49,7 @@ function modelLadder({ counts, regions, ladder, ...rest }: ModelLook): ModelLadd
   return {
     ...rest,
     ...{ requests, questions, labels },
+    unlisted: sum.unlisted ?? 0,
     rungs: ladderRungs(ladder, sum),
     open: regions.reduce((total, { open }) => total + open, 0),
     breakersOpen: regions.flatMap(({ region, breaker }) => (breaker === "open" ? [region] : [])),

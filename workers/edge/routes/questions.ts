@@ -11,11 +11,11 @@ import { FaultError } from "#core/http/fault.ts";
 import { preferredWaitSeconds, waitMaxSeconds } from "#core/http/prefer.ts";
 import { readJson, retryAfterSeconds } from "#core/http/problem.ts";
 import { parseId, type QuestionAddress } from "#core/ids.ts";
-import { checkRegion } from "#core/region.ts";
 import { regionObject } from "#objects/stubs.ts";
 import { classifierOf } from "../artefacts/models.ts";
 import { type Call, jsonResponse, type Route, readerOf, requireModel, requireRegion } from "../call.ts";
 import { bytes, json, preferWait } from "../contract.ts";
+import { hasRegion } from "../ladder/regions.ts";
 import { baseFor, servedPointer } from "../ladder/version.ts";
 import { labelContextOf, recordedLabels } from "./truths.ts";
 
@@ -34,7 +34,7 @@ export async function addressOf(call: Call, id = call.params.id as string): Prom
   requireRegion(call, region);
   const pointer = await servedPointer(call, model);
   const manifest = await classifierOf(call, model, baseFor(pointer, region));
-  if (!checkRegion(manifest.policy.regions, region).ok) throw unknownQuestion(id);
+  if (!(await hasRegion(call, manifest, region))) throw unknownQuestion(id);
   return { id, model, region, manifest };
 }
 

@@ -12,12 +12,12 @@ import {
 import { FaultError } from "#core/http/fault.ts";
 import { preferredWaitSeconds, waitMaxSeconds } from "#core/http/prefer.ts";
 import { readJson } from "#core/http/problem.ts";
-import { checkRegion } from "#core/region.ts";
 import { regionObject, registryObject, reviewObject } from "#objects/stubs.ts";
 import { classifierOf } from "../artefacts/models.ts";
 import { learnHead } from "../artefacts/pointers.ts";
 import { type Call, jsonResponse, modelOf, type Route, requireModel, requireRegion } from "../call.ts";
 import { bytes, json, preferWait } from "../contract.ts";
+import { hasRegion } from "../ladder/regions.ts";
 import { baseFor, servedPointer } from "../ladder/version.ts";
 import { inTime } from "../metrics/in-time.ts";
 import { regionStateOf } from "../metrics/region-state.ts";
@@ -99,8 +99,8 @@ async function knownRegion(
   requireModel(call, model);
   requireRegion(call, region);
   const pointer = await servedPointer(call, model);
-  const { policy } = await classifierOf(call, model, pointer.stable as number);
-  if (!checkRegion(policy.regions, region).ok) {
+  const manifest = await classifierOf(call, model, pointer.stable as number);
+  if (!(await hasRegion(call, manifest, region))) {
     const next = "GET /v1/models/{model} lists the regions in policy.regions.";
     throw new FaultError({ kind: "not-found", what: `region '${region}' in model '${model}'`, next });
   }

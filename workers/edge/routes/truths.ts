@@ -11,7 +11,6 @@ import { FaultError } from "#core/http/fault.ts";
 import { indexIn } from "#core/http/issues.ts";
 import { readJson } from "#core/http/problem.ts";
 import { parseId } from "#core/ids.ts";
-import { checkRegion } from "#core/region.ts";
 import type { Result } from "#core/result.ts";
 import { traceHeaders } from "#core/trace-context.ts";
 import type { LabelContext, LabelRefusal, NewLabel } from "#objects/region/api.ts";
@@ -20,6 +19,7 @@ import { type Call, jsonResponse, modelOf, type Route, readerOf, requireRegion, 
 import { json } from "../contract.ts";
 import { isImage } from "../images/index.ts";
 import { completeQuestions } from "../ladder/questions.ts";
+import { hasRegion } from "../ladder/regions.ts";
 import { baseFor, type Resolved, resolveModel } from "../ladder/version.ts";
 import { imageDraft, imageQuery, images } from "./ask-body.ts";
 
@@ -65,26 +65,26 @@ async function readTruths(call: Call, { manifest }: Resolved): Promise<Truths> {
 async function place(call: Call, manifest: ClassifyManifest, truths: Truths["truths"]): Promise<Placed[]> {
   const { model } = manifest;
   const drafts = truths.flatMap(({ id, question }) => (question ? [{ ...question, ...(id ? { id } : {}) }] : []));
-  const questions = (await completeQuestions(call, manifest, drafts)).values();
-  return truths.map(({ id, label, question }, i): Placed => {
+  const { questions } = await completeQuestions(call, manifest, drafts);
+  const complete = questions.values();
+  const placed: Placed[] = [];
+  for (const [i, { id, label, question }] of truths.entries()) {
     const index = indexIn(truths, i);
     if (question) {
-      const { id: whole, region, instance, at } = questions.next().value as NewLabel & { region: string };
-      return {
-        index,
-        region,
-        newLabel: { id: whole, label, ...(instance ? { instance } : {}), ...(at ? { at } : {}) },
-      };
+      const { id: whole, region, instance, at } = complete.next().value as NewLabel & { region: string };
+      const newLabel = { id: whole, label, ...(instance ? { instance } : {}), ...(at ? { at } : {}) };
+      placed.push({ index, region, newLabel });
+      continue;
     }
     const address = parseId(id ?? "");
-    const isListed = address.ok && checkRegion(manifest.policy.regions, address.value.region).ok;
-    if (!address.ok || !isListed || address.value.model !== model) {
+    if (!address.ok || address.value.model !== model || !(await hasRegion(call, manifest, address.value.region))) {
       const expected = `the id of a question of model '${model}', or absent with the question's instance instead`;
       throw new FaultError({ kind: "invalid", errors: [{ index, path: "id", expected, received: `'${id ?? ""}'` }] });
     }
     requireRegion(call, address.value.region);
-    return { index, region: address.value.region, newLabel: { id: id as string, label } };
-  });
+    placed.push({ index, region: address.value.region, newLabel: { id: id as string, label } });
+  }
+  return placed;
 }
 
 /** The context of a caller's labels, known now or at the data time `at`. Throws the fault where `at` needs an admin. */

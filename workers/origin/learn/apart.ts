@@ -1,5 +1,5 @@
 import { fork } from "node:child_process";
-import { join } from "node:path";
+import { extname, join } from "node:path";
 import type { TrainingProgress } from "#core/contract/index.ts";
 import type { LearnRequest, TrainingMessage } from "./apart-messages.ts";
 import type { LearnResult } from "./index.ts";
@@ -15,7 +15,9 @@ export function learnApart(
   return new Promise((resolve, reject) => {
     signal.throwIfAborted();
     // Advanced serialization passes typed arrays and maps.
-    const child = fork(join(import.meta.dirname, "apart.process.ts"), { serialization: "advanced" });
+    const child = fork(join(import.meta.dirname, `apart.process${extname(import.meta.filename)}`), {
+      serialization: "advanced",
+    });
     const kill = () => void child.kill("SIGKILL");
     signal.addEventListener("abort", kill, { once: true });
     process.once("exit", kill);

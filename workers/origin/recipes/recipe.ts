@@ -20,6 +20,8 @@ export interface Row {
   label: string;
   /** Data time, ms since 1970; 0 where rows have no time. */
   at: number;
+  /** The number of the row in its file, from 1; absent for rows that come from no file. */
+  readonly number?: number;
 }
 
 /** The columns of named values, before they are fitted on data. */

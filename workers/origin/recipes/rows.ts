@@ -36,19 +36,20 @@ export class TableRow implements Row {
   readonly region: string;
   readonly label: string;
   readonly at: number;
-  private readonly row: number;
+  /** The number of the row in its file, from 1. */
+  readonly number: number;
   private readonly read: (row: number) => Instance;
 
   constructor(region: string, label: string, at: number, row: number, read: (row: number) => Instance) {
     this.region = region;
     this.label = label;
     this.at = at;
-    this.row = row;
+    this.number = row + 1;
     this.read = read;
   }
 
   get instance(): Instance {
-    return this.read(this.row);
+    return this.read(this.number - 1);
   }
 }
 

@@ -1,4 +1,3 @@
-import sharp from "sharp";
 import type { ImageInput } from "#core/contract/index.ts";
 import { type Pixels, toInstance } from "#core/image/pixels.ts";
 import { resample } from "#core/image/resample.ts";
@@ -20,7 +19,7 @@ export async function readPixels(
 /** Reads the height, width and number of colour channels of an image, upright. */
 export async function sizeOfImage(path: string): Promise<{ height: number; width: number; isGrey: boolean }> {
   try {
-    const { width = 0, height = 0, space, orientation = 1 } = await sharp(path).metadata();
+    const { width = 0, height = 0, space, orientation = 1 } = await (await sharp())(path).metadata();
     const isGrey = space === "b-w";
     return orientation >= 5 ? { height: width, width: height, isGrey } : { height, width, isGrey };
   } catch (cause) {
@@ -28,9 +27,14 @@ export async function sizeOfImage(path: string): Promise<{ height: number; width
   }
 }
 
+// Loaded only where there are pictures: it is a native module.
+async function sharp() {
+  return (await import("sharp")).default;
+}
+
 async function decode(path: string): Promise<Pixels> {
   try {
-    const { data, info } = await sharp(path).rotate().toColourspace("srgb").ensureAlpha().raw().toBuffer({
+    const { data, info } = await (await sharp())(path).rotate().toColourspace("srgb").ensureAlpha().raw().toBuffer({
       resolveWithObject: true,
     });
     return { width: info.width, height: info.height, rgba: new Uint8Array(data) };

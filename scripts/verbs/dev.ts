@@ -1,0 +1,102 @@
+import { existsSync } from "node:fs";
+import { readdir } from "node:fs/promises";
+import { join } from "node:path";
+import type { Command } from "commander";
+import { ProblemError, type UpriverClient } from "#client/index.ts";
+import type { ClassifyManifest } from "#core/contract/index.ts";
+import { publish } from "#origin/publish.ts";
+import { loadArtefact } from "#origin/train/store.ts";
+import type { LocalLadder } from "../local/ladder.ts";
+import { projectFolder } from "../local/project.ts";
+import { serve } from "../local/serve.ts";
+
+const suffix = ".recipe.json";
+
+/** `upriver dev`: runs the whole ladder for the project's recipes on this machine. */
+export function devVerb(program: Command): void {
+  program
+    .command("dev")
+    .description("run the whole ladder on this machine, with this folder's recipes; Ctrl-C ends it")
+    .addHelpText(
+      "after",
+      "\nModels that 'train' has trained are served at once; the origin trains the others.\n" +
+        "Ports: UPRIVER_PORT (8787) and UPRIVER_ORIGIN_PORT (8788).\n\nExample:\n  npx upriver dev",
+    )
+    .action(async () => {
+      const folder = projectFolder();
+      const names = await recipesIn(folder);
+      await serve({ folder, recipe: null, onReady: (ladder, say) => bringUp(ladder, folder, names, say) });
+    });
+}
+
+async function recipesIn(folder: string): Promise<string[]> {
+  const files = (await readdir(folder)).filter((name) => name.endsWith(suffix));
+  return files.map((name) => name.slice(0, -suffix.length)).sort();
+}
+
+/** Serves what is trained, has the origin train the rest, and returns the model to show: a trained one first. */
+async function bringUp(
+  ladder: LocalLadder,
+  folder: string,
+  names: readonly string[],
+  say: (line: string) => void,
+): Promise<string | null> {
+  const client = ladder.client("publish");
+  const isTrained = (name: string) => existsSync(join(folder, ".upriver", "artefacts", name));
+  const trained = names.filter(isTrained);
+  for (const name of trained) await publishTrained(ladder, client, folder, name, say);
+  const untrained: string[] = [];
+  for (const name of names) if (!isTrained(name) && !(await isServed(client, name))) untrained.push(name);
+  for (const name of untrained) {
+    await client.startTraining(name, { reason: "first", canary: null, gate: false }).then(
+      () => say(`origin: training ${name}; 'npx upriver trainings ${name} --watch' follows it`),
+      (error) => say(`origin: cannot train ${name}: ${error instanceof ProblemError ? error.problem.detail : error}`),
+    );
+  }
+  const served = names.filter((name) => !untrained.includes(name));
+  const [first] = [...trained, ...served, ...untrained];
+  if (first !== undefined && untrained.includes(first)) await untilServed(client, first);
+  return first ?? null;
+}
+
+async function publishTrained(
+  { credentials }: LocalLadder,
+  client: UpriverClient,
+  folder: string,
+  name: string,
+  say: (line: string) => void,
+): Promise<void> {
+  const artefact = await loadArtefact(join(folder, ".upriver", "artefacts", name));
+  const latest = await orNull(client.versions(name));
+  const [newest] = latest?.versions ?? [];
+  if (newest && isSame((await client.manifest(name, newest.version)) as ClassifyManifest, artefact.draft)) return;
+  const { version } = await publish(client, artefact, credentials.signingKey);
+  await client.rollout(name, { version });
+  say(`edge: serves ${name} version ${version}`);
+}
+
+function isSame({ thin }: ClassifyManifest, draft: Pick<ClassifyManifest, "thin">): boolean {
+  const key = (network: ClassifyManifest["thin"]) => `${network.backbone.sha256} ${network.head.blob.sha256}`;
+  return key(thin) === key(draft.thin);
+}
+
+async function isServed(client: UpriverClient, model: string): Promise<boolean> {
+  return (await orNull(client.model(model)))?.pointer.stable != null;
+}
+
+const pollMs = 500;
+
+async function untilServed(client: UpriverClient, model: string): Promise<void> {
+  while (!(await isServed(client, model))) {
+    const [training] = await client.trainings(model);
+    if (training?.state === "failed") throw new Error(`The training of '${model}' failed: ${training.reason}`);
+    await new Promise((resolve) => setTimeout(resolve, pollMs));
+  }
+}
+
+function orNull<T>(reply: Promise<T>): Promise<T | null> {
+  return reply.catch((error) => {
+    if (error instanceof ProblemError && error.problem.status === 404) return null;
+    throw error;
+  });
+}
