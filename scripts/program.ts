@@ -12,6 +12,7 @@ type AddVerb = (program: Command) => void;
 const verbs: Record<string, () => Promise<AddVerb>> = {
   init: async () => (await import("./verbs/init.ts")).initVerb,
   dev: async () => (await import("./verbs/dev.ts")).devVerb,
+  deploy: async () => (await import("./verbs/deploy.ts")).deployVerb,
   new: async () => (await import("./verbs/new.ts")).newVerb,
   train: async () => (await import("./verbs/train.ts")).trainVerb,
   thin: async () => (await import("./verbs/thin.ts")).thinVerb,
@@ -25,6 +26,7 @@ const verbs: Record<string, () => Promise<AddVerb>> = {
   rollback: async () => (await import("./verbs/rollback.ts")).rollbackVerb,
   ask: async () => (await import("./verbs/ask.ts")).askVerb,
   teach: async () => (await import("./verbs/teach.ts")).teachVerb,
+  why: async () => (await import("./verbs/why.ts")).whyVerb,
   status: async () => (await import("./verbs/status.ts")).statusVerb,
   doctor: async () => (await import("./verbs/doctor.ts")).doctorVerb,
   token: async () => (await import("./verbs/token.ts")).tokenVerb,
@@ -43,6 +45,7 @@ export async function createProgram(only?: string): Promise<Command> {
     .version(version, "--version")
     .option("--url <url>", "address of the edge (default: UPRIVER_URL, else the local ladder)")
     .option("--token <token>", "API token with the scope that the command needs (default: UPRIVER_TOKEN)")
+    .option("--deployed", "use the deployment that 'upriver deploy' made, instead of the local ladder")
     .configureOutput({ outputError: (text, write) => write(`${describeUsageFault(text)}\n`) })
     .showHelpAfterError("Run 'npx upriver --help' for all commands.")
     .exitOverride((error) => process.exit(error.exitCode === 0 ? 0 : 2));

@@ -9,6 +9,7 @@ import type {
   LabelResult,
   LabelSource,
   Question,
+  QuestionWay,
   Rule,
   Run,
   Split,
@@ -176,6 +177,9 @@ export interface RegionApi {
   keep(base: number, incoming: IncomingQuestion[], hop: Hop): Promise<Result<RegionReply, QuestionConflict>>;
   /** Returns a question's answer to its owner (null: an admin). Waits up to `waitMs` for an open one. */
   read(id: string, owner: string | null, waitMs: number): Promise<Result<Answer, ReadRefusal>>;
+
+  /** Returns everything that is recorded of a question; null for an unknown one. */
+  way(id: string): QuestionWay | null;
 
   /** Records true labels: all of them or none. */
   recordTruths(base: number, labels: NewLabel[], context: LabelContext): Promise<Result<LabelResult[], LabelRefusal>>;

@@ -1,5 +1,13 @@
 import { DurableObject } from "cloudflare:workers";
-import type { Answer, CanaryCount, HeadPointer, LabelResult, Question, Run } from "#core/contract/index.ts";
+import type {
+  Answer,
+  CanaryCount,
+  HeadPointer,
+  LabelResult,
+  Question,
+  QuestionWay,
+  Run,
+} from "#core/contract/index.ts";
 import { addSums, encodeSums, labelsIn } from "#core/head/sums.ts";
 import { fail, ok, type Result } from "#core/result.ts";
 import type { Hop } from "#core/rung/rung.ts";
@@ -15,6 +23,7 @@ import { NextRung } from "./answering/next-rung.ts";
 import { SemanticCache } from "./answering/semantic-cache.ts";
 import { Settlement } from "./answering/settlement.ts";
 import { Waiters } from "./answering/waiters.ts";
+import { wayOf } from "./answering/way.ts";
 import type {
   CanaryPair,
   ForgetRefusal,
@@ -188,6 +197,10 @@ export class RegionObject extends DurableObject<Env> implements RegionApi {
     if (owner !== null && row.owner !== owner) return fail({ kind: "not-yours" });
     if (row.answer.status === "answered" || waitMs <= 0) return ok(row.answer);
     return ok((await this.waiters.wait(id, waitMs)) ?? row.answer);
+  }
+
+  way(id: string): QuestionWay | null {
+    return wayOf(this.questions.find(id), this.samples.find(id));
   }
 
   async recordTruths(

@@ -4,13 +4,24 @@ import type { Command } from "commander";
 import { UpriverClient } from "#client/index.ts";
 import { type SigningKey, signingKeySchema } from "#core/sign.ts";
 import type { Scope } from "#core/tokens.ts";
+import { deploymentPath, readDeployment, workerName } from "./deployment.ts";
 import { projectFolder } from "./project.ts";
 import { type Credentials, readCredentials } from "./secrets.ts";
 import { checkState, credentialsPath } from "./state.ts";
 
+interface GlobalOptions {
+  url?: string;
+  token?: string;
+  deployed?: boolean;
+}
+
 /** Creates the client of a command from its options, the environment or the local ladder's credentials. */
 export async function clientFor(command: Command, scope: Scope): Promise<UpriverClient> {
-  const options = command.optsWithGlobals<{ url?: string; token?: string }>();
+  const options = command.optsWithGlobals<GlobalOptions>();
+  if (options.deployed) {
+    const { url, credentials } = await deployed();
+    return new UpriverClient({ url, token: options.token ?? credentials.tokens[scope] });
+  }
   const isNamed = (options.url ?? process.env.UPRIVER_URL) && (options.token ?? process.env.UPRIVER_TOKEN);
   const local = isNamed ? null : await localCredentials();
   const url = options.url ?? process.env.UPRIVER_URL ?? local?.edge;
@@ -21,6 +32,14 @@ export async function clientFor(command: Command, scope: Scope): Promise<Upriver
   );
 }
 
+/** Reads what this machine knows of the project's deployment. Throws when it was never deployed from here. */
+async function deployed(): Promise<{ url: string; credentials: Credentials }> {
+  const name = await workerName(projectFolder());
+  const deployment = await readDeployment(deploymentPath(name));
+  if (deployment?.url) return { url: deployment.url, credentials: deployment.credentials };
+  throw new Error(`'${name}' was not deployed from this machine. Deploy it: npx upriver deploy`);
+}
+
 /** Reads the credentials that `npm start` made here; null when it never ran. */
 async function localCredentials(): Promise<Credentials | null> {
   const folder = projectFolder();
@@ -29,7 +48,8 @@ async function localCredentials(): Promise<Credentials | null> {
 }
 
 /** Returns the key that signs manifests: SIGNING_KEY, else the local ladder's. */
-export async function signingKey(): Promise<SigningKey> {
+export async function signingKey(command: Command): Promise<SigningKey> {
+  if (command.optsWithGlobals<GlobalOptions>().deployed) return (await deployed()).credentials.signingKey;
   const json = process.env.SIGNING_KEY;
   if (!json) {
     const key = (await localCredentials())?.signingKey;

@@ -1,4 +1,5 @@
 import { SingleBar } from "cli-progress";
+import { count } from "#core/format.ts";
 
 /** Prints a command's result: one JSON object with --json, else lines of text. */
 export function printResult(isJson: boolean | undefined, result: object, lines: () => string): void {
@@ -19,6 +20,18 @@ export function formatTable(rows: readonly (readonly (string | number | null)[])
     .join("\n");
 }
 
+const rowsEveryMs = 2_000;
+
+/** Returns what reports on stderr how many rows of a source have been read, every two seconds. */
+export function rowReporter(source: string): (rows: number) => void {
+  let reportedAt = Date.now();
+  return (rows) => {
+    if (Date.now() - reportedAt < rowsEveryMs) return;
+    reportedAt = Date.now();
+    console.error(`reading ${source}: ${count(rows)} rows`);
+  };
+}
+
 /** Progress on stderr. */
 export interface Progress {
   update(done: number, note?: string): void;
@@ -36,13 +49,22 @@ export function showProgress(what: string, total: number): Progress {
   return { update: (done, note = "") => bar.update(done, { note }), end: () => bar.stop() };
 }
 
+function remaining(ms: number): string {
+  return ms < 100_000 ? `${Math.ceil(ms / 1_000)} s` : `${Math.ceil(ms / 60_000)} min`;
+}
+
 function plainProgress(what: string, total: number): Progress {
-  let printedAt = Date.now();
+  const startedAt = Date.now();
+  let printedAt = startedAt;
   return {
     update(done, note = "") {
       if (Date.now() - printedAt < lineEveryMs) return;
       printedAt = Date.now();
-      console.error(`${what} ${Math.floor((100 * done) / total)}% ${note}`.trimEnd());
+      const left =
+        done > 0 && !note.includes(" left")
+          ? `, about ${remaining(((printedAt - startedAt) * (total - done)) / done)} left`
+          : "";
+      console.error(`${what} ${Math.floor((100 * done) / total)}%${left} ${note}`.trimEnd());
     },
     end() {},
   };

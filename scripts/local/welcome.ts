@@ -41,14 +41,14 @@ async function modelLines(
     curl(`${edge}/v1/models/${model}`, tokens.teach),
     "\nNext:",
     line("status", "show models, regions and what they have learned"),
-    line(`replay ${model} --forget`, "play data through the ladder, and see the regions learn"),
+    line(`replay ${model} --forget --no-controls`, "play data through the ladder, and see the regions learn"),
     line(`review ${model}`, "answer the questions that no model accepted"),
     line("new <name> <file> --label <column>", "make a recipe from your data"),
   ];
 }
 
 function line(command: string, what: string): string {
-  return `  npx upriver ${command.padEnd(37)} ${what}`;
+  return `  npx upriver ${command.padEnd(44)} ${what}`;
 }
 
 function curl(url: string, token: string, body?: string): string {

@@ -9,12 +9,12 @@ export function describeReport(report: ReplayReport): string {
   const { model, from, to, questions, retrains, seconds } = report;
   const outcome = Object.entries(retrains).map(([status, n]) => `${n} ${status}`);
   return [
-    `${model}, ${from} to ${to}: ${questions} questions in ${Math.round(seconds)} s; retrains: ${outcome.join(", ")}`,
+    `${model}, ${from === null ? "rows that its networks were not trained on" : `${from} to ${to}`}: ${questions} questions in ${Math.round(seconds)} s; retrains: ${outcome.join(", ")}`,
     headTable(report),
-    `Log-loss by year\n${yearTable(report)}`,
+    ...(from === null ? [] : [`Log-loss by year\n${yearTable(report)}`]),
     `Change of log-loss against the global head, by region\n${gainTable(report)}`,
     `Answers by rung, with coverage and error of accepted answers (target risk ${percent(report.targetRisk)})\n${liveTable(report)}`,
-    `Certificates at the end of each year, by region\n${certificateTable(report)}`,
+    `Certificates ${from === null ? "at the end" : "at the end of each year, by region"}\n${certificateTable(report)}`,
     comparisonTable(report),
     ...(report.origin.length > 0 ? [`The origin's trainings\n${originTable(report)}`] : []),
     ...Object.entries(report.leftOut).map(([head, reason]) => `Left out: ${head} (${reason})`),
@@ -56,26 +56,36 @@ function gainTable({ gains }: ReplayReport): string {
   return formatTable([["head", "better", "best", "worst"], ...rows]);
 }
 
-function liveTable({ byYear, rungs, live }: ReplayReport): string {
+function liveTable({ byYear, rungs, live, from }: ReplayReport): string {
   const row = (name: string, of: Pick<ReplayReport, "rungs" | "live">) => [
     ...[name, percent(of.rungs.edge), percent(of.rungs.region), percent(of.rungs.origin), percent(of.rungs.human)],
     ...[percent(of.live.coverage), of.live.error === null ? null : percent(of.live.error)],
   ];
-  const years = Object.entries(byYear).map(([year, summary]) => row(year, summary));
+  const years = from === null ? [] : Object.entries(byYear).map(([year, summary]) => row(year, summary));
   return formatTable([
-    ["year", "edge", "semantic cache", "origin", "open", "coverage", "error"],
+    [from === null ? "" : "year", "edge", "semantic cache", "origin", "open", "coverage", "error"],
     ...years,
     row("all", { rungs, live }),
   ]);
 }
 
-function certificateTable({ certificates }: ReplayReport): string {
-  const rows = [...Object.entries(certificates.byYear), ["all", certificates] as const].map(([year, of]) => [
+function certificateTable({ certificates, from }: ReplayReport): string {
+  const years = from === null ? [] : Object.entries(certificates.byYear);
+  const rows = [...years, ["all", certificates] as const].map(([year, of]) => [
     ...[year, of.valid, of.validAbove, of.pending, of.void, of.none],
     ...[of.medianLabelsNeeded, of.neverAtThisError],
   ]);
   return formatTable([
-    ["year", "valid", "valid but above", "pending", "void", "none", "labels needed (median)", "error above target"],
+    [
+      from === null ? "" : "year",
+      "valid",
+      "valid but above",
+      "pending",
+      "void",
+      "none",
+      "labels needed (median)",
+      "error above target",
+    ],
     ...rows,
   ]);
 }

@@ -5,7 +5,7 @@ import { daysOf } from "./days.ts";
 import { scoreOnce } from "./once.ts";
 import { type ReplayReport, reportOf } from "./report.ts";
 import type { Retrained } from "./retrained-thread.ts";
-import { type OnProgress, walk } from "./walk.ts";
+import { type OnProgress, type WalkSaves, walk } from "./walk.ts";
 
 export interface PlayOptions {
   from: number;
@@ -15,6 +15,10 @@ export interface PlayOptions {
   /** Whether the origin trains on the regions' samples at the start of each year. */
   learnsAbove?: boolean;
   onProgress: OnProgress;
+  /** Days until the label of a question is known; the recipe's unless given. */
+  labelDelayDays?: number;
+  /** Where an interrupted replay goes on. */
+  saves?: WalkSaves | undefined;
   /** Starts the control that takes minutes, in parallel; it is left out by default. */
   startRetrained?: () => Retrained;
 }
@@ -37,7 +41,10 @@ export async function play(
   try {
     const history = rows.filter(({ at }) => at >= teachFrom && at < from);
     const retrainEveryMs = manifest.policy.retrainEverySeconds * 1_000;
-    const walked = await walk(client, recipe, history, days, { from, retrainEveryMs, learnsAbove, onProgress });
+    const { labelDelayDays = recipe.labelDelayDays, saves } = options;
+    const walked = await walk(client, recipe, history, days, {
+      ...{ from, retrainEveryMs, labelDelayDays, learnsAbove, onProgress, saves },
+    });
     const { played, firstHeads, looks, retrains, origin } = walked;
     const leftOut: ReplayReport["leftOut"] = {};
     if (firstHeads) {
@@ -45,10 +52,11 @@ export async function play(
       played.scores.once = await scoreOnce(client, recipe, manifest, asked, firstHeads);
     } else leftOut.once = "no region had its own head after the first retrain";
     if (control) played.scores.retrained = await control.scores;
-    else leftOut.retrained = "--no-controls";
+    else leftOut.retrained = recipe.isTimed ? "--no-controls" : "the rows have no time";
     const { targetRisk } = manifest.thin.rule;
     const seconds = (Date.now() - startedAt) / 1_000;
-    return reportOf(played, { model: recipe.name, targetRisk, looks, retrains, origin, leftOut, seconds });
+    const { isTimed } = recipe;
+    return reportOf(played, { model: recipe.name, isTimed, targetRisk, looks, retrains, origin, leftOut, seconds });
   } finally {
     await control?.stop();
   }

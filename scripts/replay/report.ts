@@ -14,8 +14,9 @@ import { type Gains, gainsOf, type ReplaySummary, summarise, summariseBy } from 
 /** The report of a replay: all figures come from one run over the same questions. */
 export interface ReplayReport extends ReplaySummary {
   model: string;
-  from: string;
-  to: string;
+  /** The first and the last day; null where rows have no time. */
+  from: string | null;
+  to: string | null;
   /** The target risk of the accept rule. */
   targetRisk: number;
   byYear: Record<string, ReplaySummary>;
@@ -37,6 +38,7 @@ export interface ReplayReport extends ReplaySummary {
 /** What a report needs besides the replayed questions. */
 interface ReportInput {
   model: string;
+  isTimed: boolean;
   targetRisk: number;
   looks: readonly CertificateLook[];
   retrains: Record<string, number>;
@@ -46,7 +48,10 @@ interface ReportInput {
 }
 
 /** Reports on replayed questions. */
-export function reportOf(played: Played, { model, targetRisk, looks, origin, ...rest }: ReportInput): ReplayReport {
+export function reportOf(
+  played: Played,
+  { model, isTimed, targetRisk, looks, origin, ...rest }: ReportInput,
+): ReplayReport {
   const rows = allRows(played);
   const byRegion = summariseBy(played, rows, (row) => played.region[row] as string);
   const judged = judgeLooks(played, looks);
@@ -56,8 +61,8 @@ export function reportOf(played: Played, { model, targetRisk, looks, origin, ...
   });
   return {
     model,
-    from: isoDay(played.at[0] as number),
-    to: isoDay(played.at[played.rows - 1] as number),
+    from: isTimed ? isoDay(played.at[0] as number) : null,
+    to: isTimed ? isoDay(played.at[played.rows - 1] as number) : null,
     targetRisk,
     ...summarise(played, rows),
     byYear: summariseBy(played, rows, (row) => yearOf(played.at[row] as number)),

@@ -11,18 +11,44 @@ import { retrainAll } from "./retrain.ts";
 
 export type OnProgress = (phase: string, done: number, total: number) => void;
 
-interface WalkOptions {
+export interface WalkOptions {
   /** Start of the first day; earlier rows are taught. */
   from: number;
   /** Data time between retrains, by the model's schedule. */
   retrainEveryMs: number;
+  /** Days until the label of a question is known. */
+  labelDelayDays: number;
   /** Whether the origin trains on the regions' samples at the start of each year. */
   learnsAbove: boolean;
   onProgress: OnProgress;
+  /** Where an interrupted walk goes on, and where it is saved; it starts at the first day unless given. */
+  saves?: WalkSaves | undefined;
 }
 
-/** The result of a walk through the days. */
-interface WalkResult {
+/** Keeps the state of a walk, so that an interrupted one goes on. */
+export interface WalkSaves {
+  read: () => WalkState | null;
+  write: (state: WalkState) => void;
+}
+
+/** Truths that will be taught when they are known. */
+interface Pending {
+  /** The day, counted from 1970, on which they are known. */
+  day: number;
+  truths: { id: string; label: string }[];
+}
+
+/** What a walk has done so far. */
+export interface WalkState {
+  /** Makes the ids of its questions. */
+  run: string;
+  /** The index of the next day. */
+  next: number;
+  /** Questions asked. */
+  done: number;
+  retrainedAt: number;
+  lastAt: number;
+  pending: Pending[];
   played: Played;
   /** Each region's certificate at the end of each year. */
   looks: CertificateLook[];
@@ -33,67 +59,86 @@ interface WalkResult {
   firstHeads: HeadsByRegion | null;
 }
 
+/** The result of a walk through the days. */
+type WalkResult = Pick<WalkState, "played" | "looks" | "retrains" | "origin" | "firstHeads">;
+
+const saveEveryMs = 15_000;
+
 /** Most questions or truths in one request, and most bytes of their instances: half of a request body. */
 const batchMax = 1_000;
 const batchMaxBytes = bodyMaxBytes / 2;
 
 /**
  * Walks a recipe's rows through the running ladder in time order. Earlier rows are taught first. Then each day's rows are
- * asked, and their truths are taught the day after. Regions retrain by the model's schedule.
+ * asked, and their truths are taught when they are known. Regions retrain by the model's schedule.
  */
 export async function walk(
   client: UpriverClient,
   recipe: Recipe,
   history: readonly Row[],
   days: readonly Day[],
-  { from, retrainEveryMs, learnsAbove, onProgress }: WalkOptions,
+  { from, retrainEveryMs, labelDelayDays, learnsAbove, onProgress, saves }: WalkOptions,
 ): Promise<WalkResult> {
   const model = recipe.name;
-  const run = Date.now().toString(36);
   const asked = days.flatMap(({ rows }) => rows);
   const regions = [...new Set([...history, ...asked].map(({ region }) => region))].sort();
-  const played = emptyPlayed(asked.length, recipe.labels.length);
-  const looks: CertificateLook[] = [];
-  const retrains: Record<string, number> = {};
-  const origin: OriginTraining[] = [];
-  const retrain = async (at: number) => {
+  const retrain = async (retrains: WalkState["retrains"], at: number) => {
     const runs = await retrainAll(client, model, regions, at, (done) => onProgress("retraining", done, regions.length));
     for (const { status } of runs) retrains[status] = (retrains[status] ?? 0) + 1;
   };
-  const recordCertificates = async (at: number, rows: number) => {
-    looks.push(...looksOf(await client.regions(model), yearOf(at), rows));
+  const begin = async (): Promise<WalkState> => {
+    await teach(client, model, history, onProgress);
+    const retrains: WalkState["retrains"] = {};
+    await retrain(retrains, from);
+    return {
+      ...{ run: Date.now().toString(36), next: 0, done: 0, retrainedAt: from, lastAt: from, pending: [], retrains },
+      ...{ played: emptyPlayed(asked.length, recipe.labels.length), looks: [], origin: [] },
+      firstHeads: await headsOf(client, model, regions),
+    };
   };
-
-  await teach(client, model, history, onProgress);
-  await retrain(from);
-  const firstHeads = await headsOf(client, model, regions);
-  let retrainedAt = from;
-  let done = 0;
-  let yesterday: { at: number; truths: { id: string; label: string }[] } = { at: from, truths: [] };
-  for (const [i, { day, rows }] of days.entries()) {
+  const state = saves?.read() ?? (await begin());
+  const recordCertificates = async (at: number, rows: number) => {
+    state.looks.push(...looksOf(await client.regions(model), yearOf(at), rows));
+  };
+  const teachKnown = async (day: number, at: number) => {
+    const known = state.pending.filter((one) => one.day <= day);
+    for (const { truths } of known) await teachTruths(client, model, truths, at);
+    state.pending = state.pending.filter((one) => one.day > day);
+  };
+  let savedAt = Date.now();
+  for (const { day, rows } of days.slice(state.next)) {
     const at = day * dayMs;
-    // Yesterday's truths are taught before today's questions.
-    await teachTruths(client, model, yesterday.truths, at);
-    if (done > 0 && yearOf(at) !== yearOf(yesterday.at)) {
-      await recordCertificates(yesterday.at, done);
-      if (learnsAbove)
-        origin.push(await learnAbove(client, model, at, (note) => onProgress(`origin ${note}`, i, days.length)));
+    await teachKnown(day, at);
+    if (state.done > 0 && yearOf(at) !== yearOf(state.lastAt)) {
+      await recordCertificates(state.lastAt, state.done);
+      if (learnsAbove) {
+        const note = (text: string) => onProgress(`origin ${text}`, state.next, days.length);
+        state.origin.push(await learnAbove(client, model, at, note));
+      }
     }
-    if (at - retrainedAt >= retrainEveryMs) {
-      retrainedAt = at;
-      await retrain(at);
+    if (at - state.retrainedAt >= retrainEveryMs) {
+      state.retrainedAt = at;
+      await retrain(state.retrains, at);
     }
-    const ids = rows.map(({ region }, n) => mintId({ model, region }, `${day}-${n}-${run}`));
+    const ids = rows.map(({ region }, n) => mintId({ model, region }, `${day}-${n}-${state.run}`));
     const answers = await askDay(client, model, rows, ids);
-    for (const [n, row] of rows.entries()) record(played, done + n, row, answers[n] as Answer, recipe.labels);
-    done += rows.length;
-    yesterday = { at, truths: rows.map(({ label }, n) => ({ id: ids[n] as string, label })) };
-    onProgress("playing", i + 1, days.length);
+    for (const [n, row] of rows.entries()) {
+      record(state.played, state.done + n, row, answers[n] as Answer, recipe.labels);
+    }
+    const truths = rows.map(({ label }, n) => ({ id: ids[n] as string, label }));
+    // A label is never known before the day of its question is over.
+    state.pending.push({ day: day + Math.max(1, Math.ceil(labelDelayDays)), truths });
+    Object.assign(state, { done: state.done + rows.length, lastAt: at, next: state.next + 1 });
+    onProgress("playing", state.next, days.length);
+    if (saves && Date.now() - savedAt > saveEveryMs) {
+      savedAt = Date.now();
+      saves.write(state);
+    }
   }
   // The last certificates include the last day.
-  await teachTruths(client, model, yesterday.truths, yesterday.at + dayMs);
-  await recordCertificates(yesterday.at, done);
-  return { played, looks, retrains, origin, firstHeads };
+  for (const { day } of state.pending.slice()) await teachKnown(day, day * dayMs);
+  await recordCertificates(state.lastAt, state.done);
+  return state;
 }
 
 async function teach(client: UpriverClient, model: string, rows: readonly Row[], onProgress: OnProgress) {

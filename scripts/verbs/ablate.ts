@@ -43,7 +43,7 @@ async function run(given: string, options: Options, command: Command): Promise<v
   const client = await clientFor(command, "admin");
   const rows = await recipe.load({ file: options.data });
   let bar: { phase: string; progress: ReturnType<typeof showProgress> } | null = null;
-  const ablations = await ablate(client, recipe, rows, await signingKey(), {
+  const ablations = await ablate(client, recipe, rows, await signingKey(command), {
     from: Date.parse(options.from),
     to: options.to === undefined ? Number.MAX_SAFE_INTEGER : Date.parse(options.to) + dayMs - 1,
     parts: options.without ?? learningParts,

@@ -33,7 +33,7 @@ async function run(given: string, { before, data, rollout, json }: Options, comm
   // Listing regions needs the scope admin.
   const client = await clientFor(command, "admin");
   const { artefact, labels } = await aggregate(client, recipe, { before: before ?? recipe.trainBefore, file: data });
-  const { version, metrics } = await publish(client, artefact, await signingKey());
+  const { version, metrics } = await publish(client, artefact, await signingKey(command));
   if (rollout) await client.rollout(name, { version });
   const total = Object.values(labels).reduce((sum, n) => sum + n, 0);
   printResult(json, { model: name, version, labels, metrics: metrics.thin, rolledOut: rollout === true }, () => {

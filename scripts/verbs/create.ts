@@ -49,7 +49,7 @@ async function run(model: string, options: Options, command: Command): Promise<v
   }
   const artefact = await createModel({ model, base, cut, labels, scale, offset, targetRisk });
   const client = await clientFor(command, "publish");
-  const { version } = await publish(client, artefact, await signingKey());
+  const { version } = await publish(client, artefact, await signingKey(command));
   await client.rollout(model, { version });
   const { thin } = artefact.draft;
   const { tensor, width } = thin.backbone.embedding;

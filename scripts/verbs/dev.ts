@@ -11,27 +11,37 @@ import { projectFolder } from "../local/project.ts";
 import { serve } from "../local/serve.ts";
 
 const suffix = ".recipe.json";
+/** The recipe that a new project has. */
+const exampleName = "example";
 
 /** `upriver dev`: runs the whole ladder for the project's recipes on this machine. */
 export function devVerb(program: Command): void {
   program
     .command("dev")
     .description("run the whole ladder on this machine, with this folder's recipes; Ctrl-C ends it")
+    .option("--json", "print one JSON object instead of text, when everything is up")
     .addHelpText(
       "after",
       "\nModels that 'train' has trained are served at once; the origin trains the others.\n" +
         "Ports: UPRIVER_PORT (8787) and UPRIVER_ORIGIN_PORT (8788).\n\nExample:\n  npx upriver dev",
     )
-    .action(async () => {
+    .action(async ({ json }: { json?: boolean }) => {
       const folder = projectFolder();
       const names = await recipesIn(folder);
-      await serve({ folder, recipe: null, onReady: (ladder, say) => bringUp(ladder, folder, names, say) });
+      await serve({
+        folder,
+        recipe: null,
+        isJson: json,
+        onReady: (ladder, say) => bringUp(ladder, folder, names, say),
+      });
     });
 }
 
 async function recipesIn(folder: string): Promise<string[]> {
   const files = (await readdir(folder)).filter((name) => name.endsWith(suffix));
-  return files.map((name) => name.slice(0, -suffix.length)).sort();
+  const names = files.map((name) => name.slice(0, -suffix.length)).sort();
+  // The example of 'init' makes room for one's own.
+  return names.length > 1 ? names.filter((name) => name !== exampleName) : names;
 }
 
 /** Serves what is trained, has the origin train the rest, and returns the model to show: a trained one first. */

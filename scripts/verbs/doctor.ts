@@ -71,7 +71,8 @@ function edgeFault(error: unknown): Finding {
   };
 }
 
-function report(findings: readonly Finding[]): string {
+/** Describes findings, one a line, each fault with its remedy. */
+export function report(findings: readonly Finding[]): string {
   const lines = findings.map(({ check, isSound, found, remedy }) => {
     return `${isSound ? "ok   " : "FAULT"} ${check}: ${found}${remedy === null ? "" : `\n      → ${remedy}`}`;
   });

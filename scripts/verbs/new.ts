@@ -2,10 +2,9 @@ import { existsSync } from "node:fs";
 import { writeFile } from "node:fs/promises";
 import { join, relative } from "node:path";
 import type { Command } from "commander";
-import { count } from "#core/format.ts";
 import { type Plan, planRecipe } from "#origin/recipes/plan.ts";
 import { describePlan } from "../local/describe-plan.ts";
-import { printResult } from "../local/output.ts";
+import { printResult, rowReporter } from "../local/output.ts";
 import { schemaPath } from "../local/project.ts";
 import { formatRecipe } from "../local/recipe-file.ts";
 import { UsageError } from "../local/usage.ts";
@@ -50,22 +49,11 @@ async function run(name: string, source: string, options: Options): Promise<void
   if (existsSync(path) && !options.force) {
     throw new Error(`${relative(folder, path)} exists already. Edit it, or add --force to replace it.`);
   }
-  const plan = await planRecipe({ name, source, folder, ...options, onRows: reportRows(source) });
+  const plan = await planRecipe({ name, source, folder, ...options, onRows: rowReporter(source) });
   await writeFile(path, formatRecipe({ $schema: schemaPath(folder), ...plan.document }));
   printResult(options.json, { recipe: path, ...resultOf(plan) }, () => describePlan(plan, source));
 }
 
 function resultOf({ columns, ...plan }: Plan) {
   return { ...plan, columns: columns.map(({ warnings: _, ...column }) => column) };
-}
-
-const reportEveryMs = 2_000;
-
-function reportRows(source: string): (rows: number) => void {
-  let reportedAt = Date.now();
-  return (rows) => {
-    if (Date.now() - reportedAt < reportEveryMs) return;
-    reportedAt = Date.now();
-    console.error(`reading ${source}: ${count(rows)} rows`);
-  };
 }

@@ -62,7 +62,7 @@ async function run(recipe: string, options: Options, command: Command): Promise<
   const { share, rollout, json } = options;
   const artefact = await artefactOf(recipe, options, command);
   const client = await clientFor(command, "publish");
-  const { model, version } = await publish(client, artefact, await signingKey());
+  const { model, version } = await publish(client, artefact, await signingKey(command));
   const target = share === undefined ? { version } : { version, share };
   const pointer = rollout ? await client.rollout(model, target) : null;
   const servedAfterMs = pointer && (await untilServed(client, pointer));

@@ -1,16 +1,21 @@
+import { join } from "node:path";
 import type { Command } from "commander";
 import type { UpriverClient } from "#client/index.ts";
+import { count } from "#core/format.ts";
+import type { Recipe, Row } from "#origin/recipes/index.ts";
 import { clientFor } from "../local/context.ts";
 import { type Progress, printResult, showProgress } from "../local/output.ts";
-import { recipeFor } from "../local/project.ts";
+import { projectFolder, recipeFor } from "../local/project.ts";
 import { dayParser } from "../local/usage.ts";
 import { dayMs } from "../replay/days.ts";
 import { describeReport } from "../replay/describe.ts";
 import { play } from "../replay/play.ts";
 import { startRetrained } from "../replay/retrained-thread.ts";
+import { ReplayFile } from "../replay/saves.ts";
+import { spreadRows } from "../replay/untimed.ts";
 
 interface Options {
-  from: string;
+  from?: string;
   to?: string;
   data?: string;
   forget?: boolean;
@@ -28,7 +33,11 @@ export function replayVerb(program: Command): void {
     .command("replay")
     .description("replay a recipe's data through the running ladder in time order")
     .argument("<recipe>", "a recipe that the ladder serves")
-    .requiredOption("--from <date>", "first day to ask about; earlier data is taught", dayParser("--from"))
+    .option(
+      "--from <date>",
+      "first day to ask about; earlier data is taught (default: the recipe's trainBefore, else the last 40% of the rows)",
+      dayParser("--from"),
+    )
     .option("--to <date>", "last day to ask about (default: the last in the data)", dayParser("--to"))
     .option("--data <file>", "file of the recipe's data")
     .option(
@@ -40,7 +49,7 @@ export function replayVerb(program: Command): void {
       "--learn-above",
       "train at the origin on the regions' samples at the start of each year, and serve a better version",
     )
-    .option("--forget", "delete what the regions have learned first")
+    .option("--forget", "delete what the regions have learned, and start over")
     .option("--no-controls", "leave out the large model retrained every year, which takes minutes")
     .option("--json", "print one JSON object instead of text")
     .addHelpText("after", "\nExample:\n  npx upriver replay weather --from 2014-01-01 --to 2016-12-31 --json")
@@ -51,19 +60,57 @@ async function run(given: string, options: Options, command: Command): Promise<v
   const recipe = await recipeFor(given, options.data);
   const { name } = recipe;
   const client = await clientFor(command, "admin");
-  const from = Date.parse(options.from);
+  const loaded = await recipe.load({ file: options.data });
+  const { rows, from } = recipe.isTimed
+    ? { rows: loaded, from: startOf(recipe, loaded, options.from) }
+    : await spreadRows(recipe, loaded);
   const to = options.to === undefined ? Number.MAX_SAFE_INTEGER : Date.parse(options.to) + dayMs - 1;
-  await checkFresh(client, name, from, options.forget === true);
-  const rows = await recipe.load({ file: options.data });
+  const { pointer } = await client.model(name);
+  const path = join(projectFolder(), ".upriver", "replays", name);
+  const replay = {
+    version: pointer.stable,
+    from,
+    to: options.to ?? null,
+    rows: rows.length,
+    learn: options.learnAbove,
+  };
+  const saves = new ReplayFile(path, replay);
+  if (options.forget) saves.clear();
+  if (saves.isThere) console.error("Going on with the replay that was interrupted; --forget starts over.");
+  else await checkFresh(client, name, from, options.forget === true);
+  announce(rows, from, to);
   const { show, note, end } = showPhases();
   const order = { recipe: given, folder: process.cwd(), file: options.data, from, to };
   const report = await play(client, recipe, rows, {
-    ...{ from, to, onProgress: show, learnsAbove: options.learnAbove === true },
+    ...{ from, to, onProgress: show, learnsAbove: options.learnAbove === true, saves },
     ...(options.teachFrom === undefined ? {} : { teachFrom: Date.parse(options.teachFrom) }),
-    ...(options.controls ? { startRetrained: () => startRetrained(order, note) } : {}),
+    ...(options.controls && recipe.isTimed ? { startRetrained: () => startRetrained(order, note) } : {}),
   });
   end();
+  saves.clear();
   printResult(options.json, report, () => describeReport(report));
+}
+
+const askedShare = 0.4;
+/** What a question and a truth take on one core, for the estimate; the progress shows the real pace. */
+const secondsPerQuestion = 0.004;
+const secondsPerTruth = 0.001;
+
+/** The first day to ask about: that which is given, the recipe's, or that of the last 40% of the rows. */
+function startOf({ trainBefore }: Recipe, rows: readonly Row[], given: string | undefined): number {
+  const day = given ?? trainBefore;
+  if (day !== null) return Date.parse(day);
+  const at = rows[Math.floor((1 - askedShare) * rows.length)]?.at ?? 0;
+  return Math.floor(at / dayMs) * dayMs;
+}
+
+function announce(rows: readonly Row[], from: number, to: number): void {
+  const asked = rows.filter(({ at }) => at >= from && at <= to).length;
+  const taught = rows.filter(({ at }) => at < from).length;
+  const minutes = (asked * secondsPerQuestion + (asked + taught) * secondsPerTruth) / 60;
+  console.error(
+    `${count(taught)} rows are taught, then ${count(asked)} are asked: about ${Math.max(1, Math.ceil(minutes))} min, and the retrains.`,
+  );
 }
 
 /** Shows one bar per phase, with a note on the controls; after the replay the controls have the bar. */

@@ -1,16 +1,18 @@
 import { join } from "node:path";
 import { type Command, Option } from "commander";
-import { percent } from "#core/format.ts";
+import type { Metrics } from "#core/contract/index.ts";
+import { count, percent } from "#core/format.ts";
 import { type BackendChoice, backendChoices } from "#origin/backend/index.ts";
 import { publish } from "#origin/publish.ts";
 import type { NetworkPlan } from "#origin/recipes/index.ts";
 import { reportOn, writeReport } from "#origin/report/index.ts";
 import { Checkpoints } from "#origin/train/checkpoint.ts";
 import { train } from "#origin/train/index.ts";
+import { judge } from "#origin/train/judge.ts";
 import { saveArtefact } from "#origin/train/store.ts";
 import { artefactFolder, clientFor, signingKey, trainingFolder } from "../local/context.ts";
 import { describeTraining, followTraining } from "../local/follow.ts";
-import { formatTable, printResult, showProgress } from "../local/output.ts";
+import { formatTable, printResult, rowReporter, showProgress } from "../local/output.ts";
 import { recipeFor } from "../local/project.ts";
 import { dayParser, numberParser } from "../local/usage.ts";
 
@@ -19,12 +21,16 @@ interface Options {
   data?: string;
   out?: string;
   backend: BackendChoice;
+  test?: string;
+  maxMinutes?: number;
   fresh?: boolean;
   publish?: boolean;
   learn?: boolean;
   share?: number;
   json?: boolean;
 }
+
+const startedAt = Date.now();
 
 /** `upriver train`: trains the full and the thin network of a recipe. */
 export function trainVerb(program: Command): void {
@@ -36,6 +42,12 @@ export function trainVerb(program: Command): void {
     .option("--data <file>", "file of the recipe's data")
     .option("--out <folder>", "output folder (default: .upriver/artefacts/<recipe>)")
     .addOption(new Option("--backend <backend>", "what computes").choices(backendChoices).default("auto"))
+    .option("--test <file>", "judge the result on rows that it was not trained on, in the form of the recipe's data")
+    .option(
+      "--max-minutes <n>",
+      "end within this time, with the best networks so far",
+      numberParser("--max-minutes", { above: 0 }),
+    )
     .option("--fresh", "start from the beginning even if an interrupted training left a checkpoint")
     .option("--publish", "publish the result and serve it to all callers")
     .option("--learn", "train at the origin with the regions' samples; a better result is published as a canary")
@@ -51,6 +63,7 @@ export function trainVerb(program: Command): void {
 
 async function run(given: string, options: Options, command: Command): Promise<void> {
   if (options.learn) return learnAtOrigin(given, options, command);
+  const until = options.maxMinutes === undefined ? undefined : startedAt + options.maxMinutes * 60_000;
   const recipe = await recipeFor(given, options.data);
   const { name } = recipe;
   const epochsOf = ({ training }: NetworkPlan) => training?.epochs ?? recipe.training.epochs;
@@ -59,7 +72,8 @@ async function run(given: string, options: Options, command: Command): Promise<v
   if (options.fresh) await checkpoints.clear();
   const bar = showProgress(`training ${name}`, fullEpochs + epochsOf(recipe.thin));
   const artefact = await train(recipe, {
-    ...{ before: options.before, file: options.data, backend: options.backend, checkpoints },
+    ...{ before: options.before, file: options.data, backend: options.backend, checkpoints, until },
+    onRows: rowReporter(name),
     onProgress: ({ network, epoch, share, loss, validationLoss, secondsLeft }) =>
       bar.update(
         epoch - 1 + share + (network === "thin" ? fullEpochs : 0),
@@ -75,11 +89,14 @@ async function run(given: string, options: Options, command: Command): Promise<v
   let version: number | null = null;
   if (options.publish) {
     const client = await clientFor(command, "publish");
-    version = (await publish(client, artefact, await signingKey())).version;
+    version = (await publish(client, artefact, await signingKey(command))).version;
     await client.rollout(name, { version });
   }
   const coverage = { thin: thin.rule.certificate?.coverage ?? 0, full: full?.rule.certificate?.coverage ?? 0 };
-  printResult(options.json, { recipe: name, folder, version, trainedOn, metrics, certifiedCoverage: coverage }, () => {
+  const test = options.test === undefined ? undefined : await judge(recipe, artefact, options.test);
+  const { cutShort } = artefact;
+  const result = { recipe: name, folder, version, trainedOn, metrics, certifiedCoverage: coverage, cutShort };
+  printResult(options.json, { ...result, ...(test ? { test } : {}) }, () => {
     const row = (network: string, m: typeof metrics.thin, covered: number) => [
       ...[network, m.logLoss.toFixed(4), m.auc?.toFixed(4) ?? "–", percent(m.accuracy), percent(covered)],
     ];
@@ -90,8 +107,23 @@ async function run(given: string, options: Options, command: Command): Promise<v
     const risk = `certified coverage at ${percent(recipe.targetRisk)} risk`;
     const next =
       version === null ? `Next: npx upriver publish ${options.out ?? name}` : `Version ${version} serves all callers.`;
-    return `${formatTable([["network", "log-loss", "AUC", "accuracy", risk], ...rows])}\nModel: ${folder}\nReport: ${join(folder, "report.html")}\n${next}`;
+    const tested = test ? `\n${options.test}: ${count(test.thin.n)} rows\n${describeTest(test)}` : "";
+    const limit =
+      cutShort.length > 0
+        ? `\nThe time limit ended the training of ${cutShort.join(" and ")}: these are the best weights so far.`
+        : "";
+    return `${formatTable([["network", "log-loss", "AUC", "accuracy", risk], ...rows])}${tested}${limit}\nModel: ${folder}\nReport: ${join(folder, "report.html")}\n${next}`;
   });
+}
+
+type Test = Record<"thin" | "full", Metrics>;
+
+function describeTest(test: Test): string {
+  const rows = (["thin", "full"] as const).map((network) => {
+    const { logLoss, auc, accuracy, coverage } = test[network];
+    return [network, logLoss.toFixed(4), auc?.toFixed(4) ?? "–", percent(accuracy), percent(coverage["0.05"] ?? 0)];
+  });
+  return formatTable([["network", "log-loss", "AUC", "accuracy", "coverage at 5% error"], ...rows]);
 }
 
 async function learnAtOrigin(name: string, { before, share, json }: Options, command: Command): Promise<void> {

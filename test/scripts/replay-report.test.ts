@@ -54,7 +54,15 @@ describe("summarise", () => {
 
 describe("reportOf", () => {
   const report = reportOf(played, {
-    ...{ model: "weather", targetRisk: 0.1, looks: [], origin: [], retrains: { promoted: 2 }, seconds: 3 },
+    ...{
+      model: "weather",
+      isTimed: true,
+      targetRisk: 0.1,
+      looks: [],
+      origin: [],
+      retrains: { promoted: 2 },
+      seconds: 3,
+    },
     leftOut: { once: "not computed" },
   });
 

@@ -14,6 +14,7 @@ import type {
   ModelState,
   ModelSummary,
   OriginState,
+  QuestionWay,
   RegionDetail,
   RegionRun,
   RegionState,
@@ -194,6 +195,11 @@ export class UpriverClient {
   /** Records the truth of a question. */
   teach(id: string, truth: string | Truth): Promise<LabelResult> {
     return this.transport.json(post(`${questionPath(id)}/truth`, typeof truth === "string" ? { label: truth } : truth));
+  }
+
+  /** Reads everything that the region has recorded of a question; needs the scope admin. */
+  way(id: string): Promise<QuestionWay> {
+    return this.get(`${questionPath(id)}/way`);
   }
 
   /** Teaches the label of a picture. */

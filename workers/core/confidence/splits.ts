@@ -30,7 +30,16 @@ export const trainFolds = 3;
 
 /** Assigns a sample to a split by HMAC, which no caller can influence: 60% train, 20% validation, 20% calibration. */
 export async function assignSplit(secret: string, region: string, key: string): Promise<SplitAssignment> {
-  const unit = await hmacUnit(secret, `fold|${region}|${key}`);
+  return splitAt(await hmacUnit(secret, splitText(region, key)));
+}
+
+/** The text whose HMAC, as a number in [0, 1), decides the split of a region's samples with a group key. */
+export function splitText(region: string, key: string): string {
+  return `fold|${region}|${key}`;
+}
+
+/** Returns the split at a number in [0, 1). */
+export function splitAt(unit: number): SplitAssignment {
   if (unit < trainShare) return { split: "train", fold: Math.floor((unit / trainShare) * trainFolds) };
   return { split: unit < trainShare + validationShare ? "validation" : "calibration", fold: 0 };
 }

@@ -24,3 +24,4 @@ export * from "./sha256.ts";
 export * from "./tensor.ts";
 export * from "./training.ts";
 export * from "./truth.ts";
+export * from "./way.ts";

@@ -5,6 +5,7 @@ import {
   type ClassifyManifest,
   forgottenSchema,
   labelResultSchema,
+  questionWaySchema,
   truthSchema,
 } from "#core/contract/index.ts";
 import { FaultError } from "#core/http/fault.ts";
@@ -103,6 +104,14 @@ export function unknownQuestion(id: string): FaultError {
   });
 }
 
+/** Reads everything that the region has recorded of a question. */
+async function getWay(call: Call): Promise<Response> {
+  const { id, model, region } = await addressOf(call);
+  const way = await regionObject(call.env, model, region).way(id);
+  if (way === null) throw unknownQuestion(id);
+  return jsonResponse(way);
+}
+
 export const questionRoutes: readonly Route[] = [
   {
     method: "GET",
@@ -114,6 +123,14 @@ export const questionRoutes: readonly Route[] = [
       replies: { 200: { ...json(answerSchema), ...bytes("text/event-stream") }, 202: json(answerSchema) },
     },
     handle: getQuestion,
+  },
+  {
+    method: "GET",
+    path: "/v1/questions/:id/way",
+    scope: "admin",
+    operation: "read the way of a question",
+    contract: { replies: { 200: json(questionWaySchema) } },
+    handle: getWay,
   },
   {
     method: "POST",

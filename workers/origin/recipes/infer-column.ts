@@ -3,6 +3,11 @@ import { dateOf, numberOf, truthOf } from "#core/input/columns.ts";
 import { isMissingText, type TableColumn } from "../table/table.ts";
 import { isNoLabel } from "./rows.ts";
 
+/** More rows take more memory and time for each bucket. */
+function textBuckets(rows: number): number {
+  return rows < 50_000 ? 2_048 : rows < 200_000 ? 1_024 : 256;
+}
+
 /** What was found in a column, and the plan of how to use it; null for a column that is left out. */
 export interface ColumnFinding {
   name: string;
@@ -60,7 +65,7 @@ export function inferColumn(column: TableColumn, label: TableColumn): ColumnFind
   noteLookalikes(finding, column, values);
   const words = values.slice(0, 1_000).reduce((all, text) => all + text.trim().split(/\s+/).length, 0);
   if (words / Math.min(values.length, 1_000) >= 3 && values.length > Math.min(50, known / 4)) {
-    return { ...finding, plan: { type: "text", name, buckets: 2_048 } };
+    return { ...finding, plan: { type: "text", name, buckets: textBuckets(rows) } };
   }
   if (values.length > 20 && values.length >= 0.95 * known) {
     return { ...finding, ignored: `it identifies the row: ${values.length} different values` };

@@ -21,6 +21,8 @@ export interface FitOptions {
   name?: string;
   /** Where an interrupted training continues; it starts over unless given. */
   checkpoints?: Checkpoints | undefined;
+  /** When to stop at the latest, ms since 1970, with the best weights so far; never unless given. */
+  until?: number | undefined;
   /** Initial weights, and the masks of those that stay zero; random weights without masks unless given. */
   start?: { weights: tf.Tensor[]; masks: Masks };
   onProgress?: ((progress: FitProgress) => void) | undefined;
@@ -31,6 +33,8 @@ export interface FitResult {
   network: Trainable;
   history: EpochRecord[];
   seconds: number;
+  /** Whether it ended at its time limit. */
+  isCutShort: boolean;
 }
 
 /** Steps between two reads of the losses, for which a GPU must be waited for. */
@@ -66,6 +70,7 @@ class Fit {
   private readonly unread: { loss: tf.Scalar; rows: number }[] = [];
   private state: TrainingState;
   private startedAt = Date.now();
+  private isCutShort = false;
 
   constructor(train: TrainingSet, validation: Dataset, options: FitOptions) {
     const { layers, plan, start } = options;
@@ -103,7 +108,9 @@ class Fit {
   async run(): Promise<void> {
     const { plan } = this.options;
     const { state } = this;
-    while (!state.isFinished && state.epoch < plan.epochs && state.waited < plan.patience) await this.runEpoch();
+    while (!state.isFinished && !this.isCutShort && state.epoch < plan.epochs && state.waited < plan.patience) {
+      await this.runEpoch();
+    }
     if (state.isFinished) return;
     state.isFinished = true;
     await this.save();
@@ -112,7 +119,7 @@ class Fit {
   async end(): Promise<FitResult> {
     const { network } = this.trainee;
     if (this.best.length > 0) network.whole.setWeights(this.best);
-    return { network, history: this.state.history, seconds: this.state.seconds };
+    return { network, history: this.state.history, seconds: this.state.seconds, isCutShort: this.isCutShort };
   }
 
   release(): void {
@@ -135,6 +142,10 @@ class Fit {
       if (++state.step % readEverySteps > 0 && state.step < batches.length) continue;
       await this.readLosses();
       const now = Date.now();
+      if (now > (this.options.until ?? Number.POSITIVE_INFINITY)) {
+        this.isCutShort = true;
+        break;
+      }
       if (now - reportedAt > progressEveryMs) {
         reportedAt = now;
         this.reportProgress(batches.length);
@@ -145,7 +156,7 @@ class Fit {
       }
     }
     const validationLoss = await validationLossOf(this.trainee, this.validation);
-    const loss = state.lossSum / train.data.rows;
+    const loss = state.lossSum / Math.min(train.data.rows, state.step * plan.batchSize);
     state.history.push({ epoch: state.epoch + 1, loss, validationLoss, learningRate: rate });
     this.reportProgress(batches.length);
     this.keepBest(validationLoss);

@@ -26,6 +26,8 @@ export interface Artefact<D = ManifestDraft> {
 /** An artefact, and how its networks score held-out rows. */
 export interface TrainedModel extends Artefact {
   result: TrainingResult;
+  /** The networks whose training ended at the time limit. */
+  cutShort: NetworkName[];
 }
 
 export type NetworkName = TrainingProgress["network"];
@@ -37,7 +39,11 @@ export interface TrainOptions {
   /** Where an interrupted training continues; it starts over unless given. */
   checkpoints?: Checkpoints | undefined;
   backend?: BackendChoice | undefined;
+  /** When everything is done at the latest, ms since 1970: the networks stop training before. */
+  until?: number | undefined;
   onProgress?: (progress: TrainingProgress) => void;
+  /** Reports how many of the recipe's rows have been read. */
+  onRows?: (rows: number) => void;
 }
 
 /** Trains a recipe's full network, then the thin one from it, on the recipe's own data. */
@@ -52,8 +58,9 @@ export async function trainOn(recipe: Recipe, splits: RowsBySplit, options: Trai
   const { checkpoints, onProgress } = options;
   const backend = await startTraining(options.backend);
   const blobs: Blobs = new Map();
+  const untilOf = deadlines(options.until);
   const training = (name: NetworkName, teacher: Float32Array | null) => ({
-    ...{ name, backend, blobs, teacher, checkpoints },
+    ...{ name, backend, blobs, teacher, checkpoints, until: untilOf(name) },
     onProgress: (progress: FitProgress) => onProgress?.({ network: name, ...progress }),
   });
   const forFull = encodeSplits(recipe, recipe.full.input, splits);
@@ -75,6 +82,7 @@ export async function trainOn(recipe: Recipe, splits: RowsBySplit, options: Trai
     examples: chooseExamples(recipe, splits.calibration, thin, full),
   };
   for (const encoded of new Set([forFull, forThin])) release(encoded);
+  const cutShort = [...(full.isCutShort ? ["full" as const] : []), ...(thin.isCutShort ? ["thin" as const] : [])];
   const networkResult = (name: NetworkName, { history, seconds, spec, calibrationScores }: TrainedNetwork) => {
     return { name, history, seconds, bytes: bytesOf(spec), scores: calibrationScores };
   };
@@ -86,7 +94,16 @@ export async function trainOn(recipe: Recipe, splits: RowsBySplit, options: Trai
     truths: splits.calibration.map(({ label }) => recipe.labels.indexOf(label)),
     regions: splits.calibration.map(({ region }) => region),
   };
-  return { draft, blobs, result };
+  return { draft, blobs, result, cutShort };
+}
+
+/** Shares of the time that is left when the first network starts: the rest is for scoring, certifying and storing. */
+const untilShares: Record<NetworkName, number> = { full: 0.4, thin: 0.7 };
+
+function deadlines(until: number | undefined): (name: NetworkName) => number | undefined {
+  if (until === undefined) return () => undefined;
+  const startedAt = Date.now();
+  return (name) => startedAt + untilShares[name] * Math.max(0, until - startedAt);
 }
 
 /** Trains only a recipe's full network on rows, in the same way as `train`. */

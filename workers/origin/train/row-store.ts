@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 
 /** Rows of more than this many bytes are kept in a file. */
-const rowsInMemoryMaxBytes = 1024 ** 3;
+const rowsInMemoryMaxBytes = 384 * 1024 ** 2;
 
 /** Rows of float32 values [rows, width], in memory, or in a temporary file if they would take too much of it. */
 export class RowStore {

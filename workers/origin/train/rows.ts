@@ -5,10 +5,12 @@ import type { WeightedRow } from "./dataset.ts";
 /** Loads a recipe's own rows from before a day (the recipe's `trainBefore` by default). Throws when there are none. */
 export async function baseRows(
   recipe: Recipe,
-  { before, file }: { before?: string | undefined; file?: string | undefined },
+  { before, file, onRows }: { before?: string | undefined; file?: string | undefined; onRows?: (rows: number) => void },
 ): Promise<Row[]> {
   const cut = before ?? recipe.trainBefore;
-  const rows = (await recipe.load({ file })).filter(({ at }) => cut === null || at < Date.parse(cut));
+  const rows = (await recipe.load({ file, ...(onRows ? { onRows } : {}) })).filter(
+    ({ at }) => cut === null || at < Date.parse(cut),
+  );
   if (rows.length === 0) throw new Error(`Recipe '${recipe.name}' has no rows before ${cut}. Choose a later day.`);
   return rows;
 }

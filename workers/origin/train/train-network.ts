@@ -24,6 +24,8 @@ export interface EncodedSplits {
 export interface TrainedNetwork extends CalibratedNetwork {
   history: EpochRecord[];
   seconds: number;
+  /** Whether its training ended at the time limit. */
+  isCutShort: boolean;
 }
 
 /** What a network's training needs besides its rows. */
@@ -34,6 +36,8 @@ export interface NetworkTraining {
   /** Full's scores of the training rows [rows, classes]; null when full itself is trained. */
   teacher: Float32Array | null;
   checkpoints?: Checkpoints | undefined;
+  /** When its training stops at the latest, ms since 1970. */
+  until?: number | undefined;
   onProgress?: ((progress: FitProgress) => void) | undefined;
 }
 
@@ -71,8 +75,8 @@ export async function trainNetwork(
   const fitted = await fitAndPrune(recipe, network, data, heldOut.validation, training);
   const packed = await packNetwork(fitted.network, input, blobs, network.weights);
   fitted.network.whole.dispose();
-  const { history, seconds } = fitted;
-  return { ...(await calibrateNetwork(recipe, packed, blobs, heldOut)), history, seconds };
+  const { history, seconds, isCutShort } = fitted;
+  return { ...(await calibrateNetwork(recipe, packed, blobs, heldOut)), history, seconds, isCutShort };
 }
 
 async function fitAndPrune(
@@ -80,13 +84,13 @@ async function fitAndPrune(
   network: NetworkPlan,
   data: Dataset,
   validation: Dataset,
-  { name, backend, teacher, checkpoints, onProgress }: NetworkTraining,
+  { name, backend, teacher, checkpoints, until, onProgress }: NetworkTraining,
 ): Promise<FitResult> {
   const classes = recipe.labels.length;
   const plan: TrainingPlan = { ...recipe.training, ...network.training };
   const soft = teacher && plan.distil > 0 ? softenScores(teacher, classes, plan.distilTemperature) : null;
   const set = { data, classes, teacher: soft };
-  const options = { layers: network.layers, checkpoints, onProgress };
+  const options = { layers: network.layers, checkpoints, until, onProgress };
   await backend.use();
   const whole = await fitNetwork(set, validation, { ...options, plan, name });
   if (!network.prune) return whole;
@@ -105,5 +109,6 @@ async function fitAndPrune(
   });
   tf.dispose([...start.weights, ...start.masks.filter((mask) => mask !== null)]);
   const history = pruned.history.map((record) => ({ ...record, epoch: record.epoch + whole.history.length }));
-  return { ...pruned, history: [...whole.history, ...history], seconds: whole.seconds + pruned.seconds };
+  const isCutShort = whole.isCutShort || pruned.isCutShort;
+  return { ...pruned, history: [...whole.history, ...history], seconds: whole.seconds + pruned.seconds, isCutShort };
 }

@@ -1,0 +1,15 @@
+import type { QuestionWay } from "#core/contract/index.ts";
+import type { StoredSample } from "../api.ts";
+import type { StoredQuestion } from "../tables/questions.ts";
+
+/** Describes everything that is recorded of a question; null for an unknown one. */
+export function wayOf(question: StoredQuestion | null, sample: StoredSample | null): QuestionWay | null {
+  if (!question) return null;
+  const { id, base, owner, instance, at, receivedAt, accepted, audited, inclusionProbability } = question;
+  const { split, groupKey, opinions, tries, inReview, answer, traceparent } = question;
+  return {
+    ...{ id, base, owner, instance, at, receivedAt, accepted, audited, inclusionProbability },
+    ...{ split, groupKey, opinions, tries, inReview, answer, traceparent },
+    label: sample && { label: sample.label, source: sample.source, labelledAt: sample.labelledAt },
+  };
+}
