@@ -163,8 +163,10 @@ function isSkewed(sorted: Float64Array, clip: [number, number] | null): boolean 
 }
 
 const leakRows = 20_000;
-const leakShare = 0.99;
-const bins = 20;
+const leakShare = 0.98;
+/** A number is cut into bins of at least this many rows. */
+const binRows = 8;
+const binsMax = 100;
 
 /** Sets how well the column alone predicts the label on other rows, if it does so almost always. */
 function withLeak(finding: ColumnFinding, column: TableColumn, label: TableColumn): ColumnFinding {
@@ -195,6 +197,7 @@ function binnedBy(column: TableColumn, step: number): (row: number) => string {
   const values: number[] = [];
   for (let row = 0; row < column.rows; row += step) values.push(column.number(row));
   const sorted = values.filter((value) => !Number.isNaN(value)).sort((a, b) => a - b);
+  const bins = Math.min(binsMax, Math.max(2, Math.floor(sorted.length / binRows)));
   const edges = Array.from({ length: bins - 1 }, (_, i) => sorted[Math.floor(((i + 1) * sorted.length) / bins)] ?? 0);
   return (row) => {
     const value = column.number(row);

@@ -106,8 +106,9 @@ function describe(source: string, cause: unknown, columns: number): string {
   const { code, lines, record } = cause as CsvError & { lines?: number; record?: string[] };
   if (code === "CSV_RECORD_INCONSISTENT_FIELDS_LENGTH") {
     const found = record?.length ?? 0;
+    const [, expected = columns] = /expect (\d+)/.exec(cause.message) ?? [];
     return (
-      `${source}, line ${lines}: ${found} values, but the header has ${columns || "another number of"} columns. ` +
+      `${source}, line ${lines}: ${found} ${found === 1 ? "value" : "values"}, but the header has ${expected} columns. ` +
       "Put text that contains the delimiter in double quotes, or complete the line."
     );
   }

@@ -6,7 +6,7 @@ import { recipeSchema } from "#core/contract/index.ts";
 import { parseRecipe } from "#origin/recipes/parse.ts";
 import { recipeSchemaText } from "#scripts/build-recipe-schema.ts";
 
-const folder = join(import.meta.dirname, "../../workers/origin/recipes");
+const folder = join(import.meta.dirname, "../../../workers/origin/recipes");
 const read = (name: string) => readFile(join(folder, name), "utf8");
 
 describe("the JSON Schema of recipes", () => {

@@ -85,7 +85,7 @@ describe("weather", () => {
     await expect(weather.load({ file: "/nowhere.csv" })).rejects.toThrow(/--data FILE/);
   });
 
-  const shared = process.env.UPRIVER_SHARED ?? join(import.meta.dirname, "../../../shared");
+  const shared = process.env.UPRIVER_SHARED ?? join(import.meta.dirname, "../../../../shared");
   const isThere = existsSync(join(shared, "data/weather-aus/weather-aus.csv.gz"));
   it("reads the real data: 49 stations, 25 inputs and the station", async (context) => {
     if (!isThere) context.skip("the shared data is missing; set UPRIVER_SHARED");
