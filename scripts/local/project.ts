@@ -1,6 +1,5 @@
 import { existsSync } from "node:fs";
 import { dirname, join, relative } from "node:path";
-import { openRecipe, type Recipe } from "#origin/recipes/index.ts";
 import { isInstalled, root } from "./process.ts";
 
 /**
@@ -14,12 +13,6 @@ export function projectFolder(): string {
     if (["wrangler.toml", ".upriver"].some((name) => existsSync(join(folder, name)))) return folder;
     if (folder === dirname(folder)) return process.cwd();
   }
-}
-
-/** Opens a recipe by name or path, as the command line gives it: in this folder, then in the project's. */
-export async function recipeFor(nameOrPath: string, file?: string): Promise<Recipe> {
-  const isHere = [nameOrPath, `${nameOrPath}.recipe.json`].some((path) => existsSync(path));
-  return openRecipe(nameOrPath, isHere ? process.cwd() : projectFolder(), file === undefined ? {} : { file });
 }
 
 /** The path of the recipe's JSON Schema, from a folder in which an editor opens a recipe. */

@@ -3,7 +3,7 @@ import { type LearningPart, learningParts } from "#core/contract/index.ts";
 import { percent } from "#core/format.ts";
 import { clientFor, signingKey } from "../local/context.ts";
 import { formatTable, printResult, showProgress } from "../local/output.ts";
-import { recipeFor } from "../local/project.ts";
+import { recipeFor } from "../local/recipe.ts";
 import { dayParser, UsageError } from "../local/usage.ts";
 import { type Ablation, ablate } from "../replay/ablate.ts";
 

@@ -3,7 +3,7 @@ import { aggregate } from "#origin/aggregate.ts";
 import { publish } from "#origin/publish.ts";
 import { clientFor, signingKey } from "../local/context.ts";
 import { printResult } from "../local/output.ts";
-import { recipeFor } from "../local/project.ts";
+import { recipeFor } from "../local/recipe.ts";
 import { dayParser } from "../local/usage.ts";
 
 interface Options {

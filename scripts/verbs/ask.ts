@@ -7,7 +7,7 @@ import { rememberAsked } from "../local/asked.ts";
 import { clientFor } from "../local/context.ts";
 import { instanceFrom, isPictureInput } from "../local/instances.ts";
 import { printResult } from "../local/output.ts";
-import { recipeFor } from "../local/project.ts";
+import { recipeFor } from "../local/recipe.ts";
 import { numberParser, UsageError } from "../local/usage.ts";
 
 interface Options {

@@ -1,9 +1,13 @@
+import { writeFile } from "node:fs/promises";
+import { join, resolve } from "node:path";
 import type { Command } from "commander";
-import { createModel } from "#origin/import/create.ts";
+import { createModel, recipeOfCreated } from "#origin/import/create.ts";
 import { publish } from "#origin/publish.ts";
 import { bytesOf } from "#origin/train/pack.ts";
 import { clientFor, signingKey } from "../local/context.ts";
 import { printResult } from "../local/output.ts";
+import { schemaPath } from "../local/project.ts";
+import { formatRecipe } from "../local/recipe-file.ts";
 import { nameListParser, numberParser, UsageError } from "../local/usage.ts";
 
 interface Options {
@@ -13,6 +17,7 @@ interface Options {
   scale?: number;
   offset: number;
   risk: number;
+  out: string;
   json?: boolean;
 }
 
@@ -33,6 +38,7 @@ export function createVerb(program: Command): void {
       numberParser("--risk", { above: 0, below: 1 }),
       0.05,
     )
+    .option("--out <folder>", "output folder of the recipe", ".")
     .option("--json", "print one JSON object instead of text")
     .addHelpText(
       "after",
@@ -43,17 +49,20 @@ export function createVerb(program: Command): void {
 }
 
 async function run(model: string, options: Options, command: Command): Promise<void> {
-  const { base, cut, labels, scale, offset, risk: targetRisk, json } = options;
+  const { base, cut, labels, scale, offset, risk: targetRisk, out, json } = options;
   if (labels.length < 2 || new Set(labels).size < labels.length) {
     throw new UsageError(`--labels must be two or more different names; received '${labels.join(",")}'.`);
   }
-  const artefact = await createModel({ model, base, cut, labels, scale, offset, targetRisk });
+  const given = { model, base, cut, labels, scale, offset, targetRisk };
+  const artefact = await createModel(given);
+  const recipe = join(out, `${model}.recipe.json`);
+  await writeFile(recipe, formatRecipe({ $schema: schemaPath(resolve(out)), ...recipeOfCreated(given, out) }));
   const client = await clientFor(command, "publish");
   const { version } = await publish(client, artefact, await signingKey(command));
   await client.rollout(model, { version });
   const { thin } = artefact.draft;
   const { tensor, width } = thin.backbone.embedding;
-  printResult(json, { model, version, tensor, width, bytes: bytesOf(thin), input: thin.input }, () =>
+  printResult(json, { model, version, recipe, tensor, width, bytes: bytesOf(thin), input: thin.input }, () =>
     [
       `Created ${model} version ${version} on '${tensor}' (${width} values, ${bytesOf(thin)} bytes). It has no examples yet.`,
       "Teach it a few examples of each label; it uses them within seconds:",

@@ -1,7 +1,7 @@
 import type { Command } from "commander";
 import { exportSet } from "#origin/export/index.ts";
 import { printResult } from "../local/output.ts";
-import { recipeFor } from "../local/project.ts";
+import { recipeFor } from "../local/recipe.ts";
 import { type TrainingSetOptions, trainingSet, trainingSetOptions } from "../local/training-set.ts";
 
 interface Options extends TrainingSetOptions {

@@ -1,19 +1,21 @@
 import { existsSync } from "node:fs";
 import { readFile } from "node:fs/promises";
+import { basename } from "node:path";
 import { type Command, Option } from "commander";
 import type { UpriverClient } from "#client/index.ts";
 import type { ModelPointer, TensorManifest } from "#core/contract/index.ts";
 import { percent } from "#core/format.ts";
+import { createModelOf } from "#origin/import/create.ts";
 import { type Inputs, importModel, inputsSchema } from "#origin/import/index.ts";
-import { importFrom, isImportRecipe } from "#origin/import/recipe.ts";
+import { importModelOf } from "#origin/import/recipe.ts";
 import { publish } from "#origin/publish.ts";
-import { type WeightType, weightTypes } from "#origin/recipes/index.ts";
+import { isBase, type WeightType, weightTypes } from "#origin/recipes/index.ts";
 import type { Artefact, ManifestDraft, Unpublished } from "#origin/train/index.ts";
 import { bytesOf } from "#origin/train/pack.ts";
 import { loadArtefact } from "#origin/train/store.ts";
 import { artefactFolder, clientFor, signingKey } from "../local/context.ts";
 import { printResult } from "../local/output.ts";
-import { recipeFor } from "../local/project.ts";
+import { documentFor, recipeFor } from "../local/recipe.ts";
 import { type TrainingSetOptions, trainingSet, trainingSetOptions } from "../local/training-set.ts";
 import { numberParser, UsageError } from "../local/usage.ts";
 
@@ -80,8 +82,10 @@ async function run(recipe: string, options: Options, command: Command): Promise<
   });
 }
 
-function artefactOf(recipe: string, options: Options, command: Command): Promise<Publishable> {
-  if (isImportRecipe(recipe)) return importFrom(recipe);
+async function artefactOf(recipe: string, options: Options, command: Command): Promise<Publishable> {
+  const found = existsSync(recipe) && !recipe.endsWith(".recipe.json") ? null : await documentFor(recipe);
+  if (found?.document.task === "tensor") return importModelOf(found.document, found.folder);
+  if (found && isBase(found.document)) return createModelOf(found.document, found.folder);
   return isImport(options) ? imported(recipe, options, command) : trained(recipe);
 }
 
@@ -91,8 +95,10 @@ function isImport({ thin, full, input, weights }: Options): boolean {
   throw new UsageError("--full, --input and --weights need --thin <model.json>, the network that the edge runs.");
 }
 
+/** Loads a trained model: from the folder that is named, or that of the recipe. */
 function trained(recipe: string): Promise<Artefact> {
-  return loadArtefact(existsSync(recipe) ? recipe : artefactFolder(recipe));
+  const isFolder = existsSync(recipe) && !recipe.endsWith(".recipe.json");
+  return loadArtefact(isFolder ? recipe : artefactFolder(basename(recipe, ".recipe.json")));
 }
 
 async function imported(name: string, options: Options, command: Command): Promise<Artefact> {

@@ -11,7 +11,7 @@ import { baseRows } from "#origin/train/rows.ts";
 import { loadArtefact, saveArtefact } from "#origin/train/store.ts";
 import { artefactFolder, trainingFolder } from "../local/context.ts";
 import { formatTable, printResult, showProgress } from "../local/output.ts";
-import { recipeFor } from "../local/project.ts";
+import { recipeFor } from "../local/recipe.ts";
 import { choiceListParser, dayParser, numberListParser, numberParser } from "../local/usage.ts";
 
 interface Options {

@@ -13,7 +13,7 @@ import { saveArtefact } from "#origin/train/store.ts";
 import { artefactFolder, clientFor, signingKey, trainingFolder } from "../local/context.ts";
 import { describeTraining, followTraining } from "../local/follow.ts";
 import { formatTable, printResult, rowReporter, showProgress } from "../local/output.ts";
-import { recipeFor } from "../local/project.ts";
+import { recipeFor } from "../local/recipe.ts";
 import { dayParser, numberParser } from "../local/usage.ts";
 
 interface Options {

@@ -54,13 +54,14 @@ const paste = (line: string) => {
 describe("the first five minutes", () => {
   let asked: Answer;
 
-  it("npm start starts everything and prints three commands that work when pasted", async () => {
+  it("npm start starts everything and prints commands that work when pasted", async () => {
     const { child, printed } = await start();
     const answers = curls(printed).map(paste);
-    expect(answers.map(({ status }) => status)).toEqual([200, 200, 200]);
+    expect(answers.map(({ status }) => status)).toEqual([200, 200, 200, 200]);
     expect(answers[0]?.body).toMatchObject({ status: "answered", rung: "edge", accepted: true });
     expect(answers[1]?.body).toMatchObject({ status: "answered", rung: "origin", accepted: true });
-    expect(answers[2]?.body).toMatchObject({ model: "storefront", pointer: { stable: 1 } });
+    expect(answers[2]?.body).toEqual({ accepted: 1, changed: 1 });
+    expect(answers[3]?.body).toMatchObject({ model: "storefront", pointer: { stable: 1 } });
     asked = answers[1]?.body;
     expect(await interrupt(child)).toBe(0);
     await expect(fetch(`http://127.0.0.1:${env.UPRIVER_PORT}/healthz`)).rejects.toThrow();
@@ -75,7 +76,10 @@ describe("the first five minutes", () => {
       .replace(/ -d .*/, "");
     expect(paste(question)).toEqual({ status: 200, body: asked });
     const other = spawnSync(bin("node"), [join(root, "scripts/start.ts")], { env, encoding: "utf8" });
-    expect([other.status, other.stderr]).toEqual([1, expect.stringContaining(`Port ${env.UPRIVER_PORT} is taken`)]);
+    expect([other.status, other.stderr]).toEqual([
+      1,
+      expect.stringMatching(`already runs in ${folder}: http://127.0.0.1:${env.UPRIVER_PORT}`),
+    ]);
     expect(await interrupt(child)).toBe(0);
   });
 });

@@ -52,7 +52,7 @@ describe("npx upriver", () => {
     ],
     ["fly", 2, "There is no command 'fly'."],
     ["train", 2, "Missing argument: <recipe>.\nRun 'npx upriver train --help' for its usage."],
-    ["replay weather", 2, "Missing option: --from <date>."],
+    ["replay", 2, "Missing argument: <recipe>."],
     ["replay storefront --from yesterday", 2, "--from must be a date such as 2014-01-31; received 'yesterday'."],
     ["replay storefront --from 2014-02-30", 2, "--from must be a date such as 2014-01-31; received '2014-02-30'."],
     ["rollout storefront two", 2, "<version> must be a whole number of 1 or more; received 'two'."],

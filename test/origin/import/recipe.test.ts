@@ -1,32 +1,19 @@
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { importFrom } from "#origin/import/recipe.ts";
+import { describe, expect, it } from "vitest";
+import { parseRecipe } from "#origin/recipes/parse.ts";
 
-let folder: string;
-beforeAll(async () => {
-  folder = await mkdtemp(join(tmpdir(), "upriver-recipe-"));
-});
-afterAll(() => rm(folder, { recursive: true, force: true }));
+const parse = (document: object) => parseRecipe("a.recipe.json", JSON.stringify(document));
+const tensor = { inputs: [], outputs: [], batch: true, embedding: null };
 
-describe("publishing an import recipe", () => {
-  it("names the command that writes a recipe when there is none", async () => {
-    await expect(importFrom(join(folder, "none.recipe.json"))).rejects.toThrow(
-      /^There is no recipe at .*none\.recipe\.json\. 'npx upriver import <model\.json>' writes one\.$/,
-    );
+describe("the recipe of an imported model", () => {
+  it("names unknown, missing and invalid fields", () => {
+    const wrong = { name: "a", task: "tensor", source: 1, x: 2 };
+    expect(() => parse(wrong)).toThrow(/source must be text[\s\S]*inputs is required[\s\S]*x is not a known field/);
   });
 
-  it.each([
-    ["broken JSON", "{", "is not valid JSON"],
-    [
-      "unknown, missing and invalid fields",
-      '{"model":"a","task":"tensor","file":1,"x":2}',
-      "file, inputs, outputs, batch",
-    ],
-  ])("refuses %s", async (name, text, message) => {
-    const path = join(folder, `${name}.recipe.json`);
-    await writeFile(path, text);
-    await expect(importFrom(path)).rejects.toThrow(message);
+  it("is read as the release before wrote it", () => {
+    const spec = { name: "x", tensor: "x", shape: [2], dtype: "float32" };
+    const rest = { ...tensor, inputs: [spec], outputs: [spec] };
+    const before = { model: "face", task: "tensor", file: "face/model.json", ...rest };
+    expect(parse(before)).toEqual({ name: "face", task: "tensor", source: "face/model.json", ...rest });
   });
 });

@@ -1,5 +1,7 @@
+import { relative, resolve } from "node:path";
 import { acceptNothing } from "#core/confidence/rule.ts";
 import {
+  type BaseRecipe,
   type ImageInput,
   type Input,
   learningParts,
@@ -34,6 +36,7 @@ export interface CreateOptions {
 }
 
 const delta = 0.05;
+const defaultRisk = 0.05;
 /** Headroom of the int16 range above the largest embedding of random inputs: those of real inputs may be larger. */
 const embeddingHeadroom = 8;
 const sampleRows = 32;
@@ -90,6 +93,35 @@ export async function createModel(options: CreateOptions): Promise<Artefact> {
     },
     blobs,
   };
+}
+
+/** Creates the model that a recipe describes; `folder` is what its source is relative to. */
+export function createModelOf({ name, source, label, risk }: BaseRecipe, folder: string): Promise<Artefact> {
+  const { base, cut, scale, offset } = source;
+  const targetRisk = risk?.target ?? defaultRisk;
+  return createModel({
+    model: name,
+    base: resolve(folder, base),
+    cut,
+    scale,
+    offset,
+    labels: label.values,
+    targetRisk,
+  });
+}
+
+/** The recipe of a created model; `folder` is where it will lie. */
+export function recipeOfCreated(
+  { model, base, cut, labels, scale, offset, targetRisk }: CreateOptions,
+  folder: string,
+): BaseRecipe {
+  const source = {
+    base: relative(resolve(folder), resolve(base)) || ".",
+    ...(cut === undefined ? {} : { cut }),
+    ...(scale === undefined ? {} : { scale }),
+    ...(offset === undefined ? {} : { offset }),
+  };
+  return { name: model, task: "classify", source, label: { values: [...labels] }, risk: { target: targetRisk } };
 }
 
 /** Derives the input: an image if the base takes one, otherwise a tensor. */

@@ -27,8 +27,10 @@ export async function inferDocument(document: TrainableDocument, data: Data): Pr
   const input = document.input ?? (table.images ? await imageInputOf(table) : featuresOf(document, findings));
   const groupBy = document.groupBy ?? timeBlockOf(document, table);
   const training = document.training ?? trainingOf(table.rows, input.kind);
+  const networks = document.networks ?? networksOf(input);
   const complete = {
     ...{ ...document, label, input, training },
+    ...(networks === undefined ? {} : { networks }),
     ...(region === undefined ? {} : { region }),
     ...(groupBy === undefined ? {} : { groupBy }),
   };
@@ -137,6 +139,13 @@ function timeBlockOf({ time }: TrainableDocument, table: Table): TrainableDocume
   }
   const days = Math.floor((last - first) / dayMs / blocksWanted);
   return { by: "time", days: Math.min(blockMaxDays, Math.max(1, Number.isFinite(days) ? days : 1)) };
+}
+
+/** Words are told apart by one wide layer; deeper networks learn them by heart. */
+function networksOf(input: InputPlanDocument): TrainableDocument["networks"] {
+  if (input.kind !== "features" || input.columns.every(({ type }) => type !== "text")) return undefined;
+  const dense = (units: number) => [{ type: "dense" as const, units }];
+  return { thin: { layers: dense(64) }, full: { layers: dense(256) } };
 }
 
 /** More rows need fewer passes, and larger batches. */

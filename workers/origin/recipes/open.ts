@@ -1,7 +1,7 @@
 import { existsSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
-import type { RecipeDocument, TrainableDocument } from "#core/contract/index.ts";
+import type { BaseRecipe, RecipeDocument, TrainableDocument } from "#core/contract/index.ts";
 import { builtIns } from "./built-in.ts";
 import { inferDocument, regionsIn } from "./infer.ts";
 import { parseRecipe } from "./parse.ts";
@@ -80,9 +80,8 @@ export function trainable(document: RecipeDocument): TrainableDocument {
   return document;
 }
 
-function isBase(
-  document: Exclude<RecipeDocument, { task: "tensor" }>,
-): document is Exclude<typeof document, TrainableDocument> {
+/** Whether a document is that of a classifier on a pre-trained base. */
+export function isBase(document: RecipeDocument): document is BaseRecipe {
   return typeof document.source === "object" && "base" in document.source;
 }
 

@@ -72,15 +72,25 @@ function FieldInput({ field: { name, kind, values }, value, onChange }: FieldPro
           ))}
         </select>
       ) : (
-        <input
-          id={id}
-          inputMode={kind === "number" ? "decimal" : "text"}
-          pattern={kind === "number" ? numberPattern : undefined}
-          title={kind === "number" ? "A number; leave empty if the value is missing" : undefined}
-          value={value}
-          placeholder="missing"
-          onInput={(event) => onChange(event.currentTarget.value)}
-        />
+        <>
+          <input
+            id={id}
+            inputMode={kind === "number" ? "decimal" : "text"}
+            pattern={kind === "number" ? numberPattern : undefined}
+            title={kind === "number" ? "A number; leave empty if the value is missing" : undefined}
+            value={value}
+            placeholder="missing"
+            list={values.length > 0 ? `${id}-values` : undefined}
+            onInput={(event) => onChange(event.currentTarget.value)}
+          />
+          {values.length > 0 && (
+            <datalist id={`${id}-values`}>
+              {values.map((one) => (
+                <option key={one} value={one} />
+              ))}
+            </datalist>
+          )}
+        </>
       )}
     </div>
   );
@@ -89,10 +99,7 @@ function FieldInput({ field: { name, kind, values }, value, onChange }: FieldPro
 function fieldsOf(columns: Column[], { regions, groupBy }: Policy): Field[] {
   const own = columns.flatMap((column): Field[] => {
     if (column.type === "region") return [];
-    const { name } = column;
-    return column.type === "category"
-      ? [{ name, kind: "choice", values: column.values }]
-      : [{ name, kind: "number", values: [] }];
+    return [fieldOf(column)];
   });
   const has = (name: string) => own.some((field) => field.name === name);
   const region: Field[] =
@@ -102,6 +109,26 @@ function fieldsOf(columns: Column[], { regions, groupBy }: Policy): Field[] {
   const key: Field[] =
     groupBy.by === "field" && !has(groupBy.name) ? [{ name: groupBy.name, kind: "text", values: [] }] : [];
   return [...region, ...own, ...key];
+}
+
+function fieldOf(column: Exclude<Column, { type: "region" }>): Field {
+  const { name } = column;
+  switch (column.type) {
+    case "number":
+    case "cycle":
+      return { name, kind: "number", values: [] };
+    case "boolean":
+      return { name, kind: "choice", values: ["true", "false"] };
+    case "category":
+      // With an other bucket any text is an answer.
+      return column.other
+        ? { name, kind: "text", values: column.values }
+        : { name, kind: "choice", values: column.values };
+    case "date":
+    case "hashed":
+    case "text":
+      return { name, kind: "text", values: [] };
+  }
 }
 
 function valuesOf(fields: Field[], example: Instance | undefined): Values {
