@@ -4,6 +4,7 @@ import { BaseSequencer, type TestSpecification } from "vitest/node";
 const slowest = [
   // Training gives way to other processes, and the console's browser takes all cores: not these two at the same time.
   "journeys/learn-above",
+  "journeys/package",
   "journeys/imported",
   "journeys/first-minutes",
   "console/console",

@@ -86,7 +86,7 @@ async function wranglerText(folder: string, name: string): Promise<string> {
       `# Upriver's Worker, bundled. 'npm update upriver' renews it.\nmain = "${main}"\nno_bundle = true`,
     )
     .replace(/^minify = .*\n/m, "")
-    .replace(/^# The console[^[]*\[build\]\ncommand = .*$/m, `[[rules]]\ntype = "CompiledWasm"\nglobs = ["**/*.wasm"]`)
+    .replace(/^# The console[^[]*\[build\]\ncommand = .*$/m, "")
     .replace(/^directory = .*$/m, `directory = "${assets}"`);
 }
 

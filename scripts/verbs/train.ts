@@ -27,6 +27,7 @@ interface Options {
   publish?: boolean;
   learn?: boolean;
   share?: number;
+  gate: boolean;
   json?: boolean;
 }
 
@@ -56,6 +57,7 @@ export function trainVerb(program: Command): void {
       "with --learn: the canary's share of callers, 0 for no canary (default: the recipe's)",
       numberParser("--share", { atLeast: 0, below: 1 }),
     )
+    .option("--no-gate", "with --learn: publish the result even if it is not better")
     .option("--json", "print one JSON object instead of text")
     .addHelpText("after", "\nExample:\n  npx upriver train weather --before 2014-01-01 --publish")
     .action(run);
@@ -126,12 +128,12 @@ function describeTest(test: Test): string {
   return formatTable([["network", "log-loss", "AUC", "accuracy", "coverage at 5% error"], ...rows]);
 }
 
-async function learnAtOrigin(name: string, { before, share, json }: Options, command: Command): Promise<void> {
+async function learnAtOrigin(name: string, { before, share, gate, json }: Options, command: Command): Promise<void> {
   const client = await clientFor(command, "publish");
   const canary = share === undefined ? {} : { canary: share > 0 ? { share } : null };
   const training = await followTraining(
     client,
-    await client.startTraining(name, { ...canary, ...(before ? { before } : {}) }),
+    await client.startTraining(name, { ...canary, gate, ...(before ? { before } : {}) }),
   );
   printResult(json, { training }, () => describeTraining(training));
   if (training.state === "failed") process.exitCode = 1;

@@ -61,7 +61,7 @@ describe("a recipe made from a table", () => {
     const manifest = classifying(await ladder.client("publish").manifest(model));
     const stored = manifest.recipe?.source[0]?.sha256 ?? "";
     expect(privateBlobsOf(manifest).map(({ sha256 }) => sha256)).toContain(stored);
-    await expect(ladder.client("ask").blob(stored)).rejects.toMatchObject({ problem: { status: 404 } });
+    await expect(ladder.client("ask").blob(stored)).rejects.toMatchObject({ problem: { status: 403 } });
   });
 
   it("answers numbers as text, a site by its number, and rows with missing values", async () => {

@@ -38,6 +38,8 @@ beforeAll(async () => {
     WRANGLER_SEND_METRICS: "false",
   };
   delete env.UPRIVER_FOLDER;
+  // The other tests silence wrangler.
+  for (const name of Object.keys(env)) if (/^VITEST|^NODE_ENV$|^TEST$/.test(name)) delete env[name];
 }, 180_000);
 afterAll(async () => {
   dev?.kill("SIGINT");

@@ -103,9 +103,11 @@ async function publishTrained(
   training: Training,
 ): Promise<Partial<Training>> {
   const artefact = await loadArtefact(folderOf(training));
-  // The origin may have been killed after it published and before it recorded the version: do not publish twice.
+  // The origin may have been killed after it published and before it recorded the version: do not publish twice. An
+  // equal version from before the training is another one: the same data gives the same network.
   const latest = await latestManifest(client, training.model);
-  const isPublished = latest !== null && networkOf(latest) === networkOf(artefact.draft);
+  const isOwn = latest !== null && Date.parse(latest.createdAt) >= Date.parse(training.createdAt);
+  const isPublished = isOwn && networkOf(latest) === networkOf(artefact.draft);
   return { version: isPublished ? latest.version : (await publish(client, artefact, signingKey)).version };
 }
 
