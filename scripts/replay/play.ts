@@ -19,6 +19,7 @@ export interface PlayOptions {
   labelDelayDays?: number;
   /** Where an interrupted replay goes on. */
   saves?: WalkSaves | undefined;
+  saveEveryMs?: number;
   /** Starts the control that takes minutes, in parallel; it is left out by default. */
   startRetrained?: () => Retrained;
 }
@@ -41,9 +42,9 @@ export async function play(
   try {
     const history = rows.filter(({ at }) => at >= teachFrom && at < from);
     const retrainEveryMs = manifest.policy.retrainEverySeconds * 1_000;
-    const { labelDelayDays = recipe.labelDelayDays, saves } = options;
+    const { labelDelayDays = recipe.labelDelayDays, saves, saveEveryMs } = options;
     const walked = await walk(client, recipe, history, days, {
-      ...{ from, retrainEveryMs, labelDelayDays, learnsAbove, onProgress, saves },
+      ...{ from, retrainEveryMs, labelDelayDays, learnsAbove, onProgress, saves, saveEveryMs },
     });
     const { played, firstHeads, looks, retrains, origin } = walked;
     const leftOut: ReplayReport["leftOut"] = {};

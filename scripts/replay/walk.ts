@@ -23,6 +23,8 @@ export interface WalkOptions {
   onProgress: OnProgress;
   /** Where an interrupted walk goes on, and where it is saved; it starts at the first day unless given. */
   saves?: WalkSaves | undefined;
+  /** How often it is saved. */
+  saveEveryMs?: number | undefined;
 }
 
 /** Keeps the state of a walk, so that an interrupted one goes on. */
@@ -62,7 +64,7 @@ export interface WalkState {
 /** The result of a walk through the days. */
 type WalkResult = Pick<WalkState, "played" | "looks" | "retrains" | "origin" | "firstHeads">;
 
-const saveEveryMs = 15_000;
+const saveMs = 15_000;
 
 /** Most questions or truths in one request, and most bytes of their instances: half of a request body. */
 const batchMax = 1_000;
@@ -77,7 +79,7 @@ export async function walk(
   recipe: Recipe,
   history: readonly Row[],
   days: readonly Day[],
-  { from, retrainEveryMs, labelDelayDays, learnsAbove, onProgress, saves }: WalkOptions,
+  { from, retrainEveryMs, labelDelayDays, learnsAbove, onProgress, saves, saveEveryMs = saveMs }: WalkOptions,
 ): Promise<WalkResult> {
   const model = recipe.name;
   const asked = days.flatMap(({ rows }) => rows);
@@ -129,11 +131,11 @@ export async function walk(
     // A label is never known before the day of its question is over.
     state.pending.push({ day: day + Math.max(1, Math.ceil(labelDelayDays)), truths });
     Object.assign(state, { done: state.done + rows.length, lastAt: at, next: state.next + 1 });
-    onProgress("playing", state.next, days.length);
-    if (saves && Date.now() - savedAt > saveEveryMs) {
+    if (saves && Date.now() - savedAt >= saveEveryMs) {
       savedAt = Date.now();
       saves.write(state);
     }
+    onProgress("playing", state.next, days.length);
   }
   // The last certificates include the last day.
   for (const { day } of state.pending.slice()) await teachKnown(day, day * dayMs);

@@ -1,8 +1,10 @@
+import { deserialize, serialize } from "node:v8";
 import { describe, expect, it } from "vitest";
 import type { UpriverClient } from "#client/index.ts";
 import type { Draft, Truths } from "#core/contract/index.ts";
 import { exampleRecipe, type Recipe, type Row } from "#origin/recipes/index.ts";
 import { play } from "#scripts/replay/play.ts";
+import type { WalkSaves, WalkState } from "#scripts/replay/walk.ts";
 
 const dayMs = 24 * 3600_000;
 const start = Date.UTC(2015, 0, 1);
@@ -74,6 +76,31 @@ const playAll = async (to = Number.MAX_SAFE_INTEGER) => {
   const report = await play(client, recipe, rows, { from, to, onProgress: () => {} });
   return { events, report };
 };
+
+describe("a replay that was interrupted", () => {
+  it("asks every question once, and reports as if it had not been", async () => {
+    const whole = await playAll();
+    let saved: WalkState | null = null;
+    const { events, client } = recorder();
+    const saves: WalkSaves = { read: () => null, write: () => {} };
+    // Stops in the middle of the days, after the state was saved as a file would save it.
+    const onProgress = (phase: string, done: number) => {
+      if (phase === "playing" && done === 3) throw new Error("interrupted");
+    };
+    const first = { from, to: Number.MAX_SAFE_INTEGER, saves, saveEveryMs: 0 };
+    saves.write = (state) => {
+      saved = deserialize(serialize(state));
+    };
+    await expect(play(client, recipe, rows, { ...first, onProgress })).rejects.toThrow("interrupted");
+    saves.read = () => saved;
+    const report = await play(client, recipe, rows, { ...first, onProgress: () => {} });
+    const asked = events.flatMap((event) => (event.kind === "asked" ? event.ids : []));
+    // The day in which it stopped is asked again, under the same ids.
+    expect(new Set(asked).size).toBe(report.questions);
+    const figures = ({ seconds: _, ...rest }: typeof report) => rest;
+    expect(figures(report)).toEqual(figures(whole.report));
+  });
+});
 
 describe("a replay", () => {
   it("teaches a label only after the day of its question", async () => {

@@ -4,15 +4,15 @@ import { bucketOf, hashWords } from "./hashing.ts";
 /** The value of a column in an instance. */
 export type Value = Exclude<Instance, unknown[]>[string];
 
-/** Writes a column's values to `out`. Returns what was expected if the value does not match, else null. */
-type Write<C> = (column: C, value: NonNullable<Value>, out: Float32Array) => string | null;
+/** Writes a column's values to `out` from `at` on. Returns what was expected if the value does not match, else null. */
+type Write<C> = (column: C, value: NonNullable<Value>, out: Float32Array, at: number) => string | null;
 
 /** How a type of column is encoded. */
 interface ColumnType<C> {
   width: (column: C) => number;
   write: Write<C>;
   /** Writes a missing value; zeros unless given. */
-  writeMissing?: (column: C, out: Float32Array) => void;
+  writeMissing?: (column: C, out: Float32Array, at: number) => void;
   /** Describes what the column takes, for errors and documentation. */
   describe: (column: C) => string;
 }
@@ -38,75 +38,75 @@ const listedMax = 20;
 const types: Types = {
   number: {
     width: () => 1,
-    write: (column, value, out) => {
+    write: (column, value, out, at) => {
       const number = numberOf(value);
-      out[0] = number === null ? Number.NaN : (scaled(column, number) - column.mean) / column.deviation;
-      if (Number.isFinite(out[0])) return null;
+      out[at] = number === null ? Number.NaN : (scaled(column, number) - column.mean) / column.deviation;
+      if (Number.isFinite(out[at])) return null;
       return number === null ? "a finite number or null" : "a number whose standard score is a finite float32";
     },
-    writeMissing: (column, out) => {
-      if (column.missing !== undefined) out[0] = (scaled(column, column.missing) - column.mean) / column.deviation;
+    writeMissing: (column, out, at) => {
+      if (column.missing !== undefined) out[at] = (scaled(column, column.missing) - column.mean) / column.deviation;
     },
     describe: () => "a number",
   },
   boolean: {
     width: () => 1,
-    write: (_, value, out) => {
+    write: (_, value, out, at) => {
       const truth = truthOf(value);
       if (truth === null) return "true or false, or null";
-      out[0] = truth;
+      out[at] = truth;
       return null;
     },
     describe: () => "true or false",
   },
   cycle: {
     width: () => 2,
-    write: ({ period }, value, out) => {
+    write: ({ period }, value, out, at) => {
       const number = numberOf(value);
       if (number === null) return "a finite number or null";
-      writeCycle(out, 0, number, period);
+      writeCycle(out, at, number, period);
       return null;
     },
     describe: ({ period }) => `a number with period ${period}`,
   },
   date: {
     width: ({ parts }) => 2 * parts.length,
-    write: ({ parts }, value, out) => {
-      const at = dateOf(value);
-      if (at === null) return "a date such as 2026-01-31 or 2026-01-31T12:00:00Z, or null";
-      for (const [i, part] of parts.entries()) writeCycle(out, 2 * i, partOf(part, at), periods[part]);
+    write: ({ parts }, value, out, at) => {
+      const time = dateOf(value);
+      if (time === null) return "a date such as 2026-01-31 or 2026-01-31T12:00:00Z, or null";
+      for (const [i, part] of parts.entries()) writeCycle(out, at + 2 * i, partOf(part, time), periods[part]);
       return null;
     },
     describe: () => "a date",
   },
   category: {
     width: ({ values, vectors, other }) => vectors?.[0]?.length ?? values.length + (other ? 1 : 0),
-    write: (column, value, out) => {
+    write: (column, value, out, at) => {
       const index = column.values.indexOf(String(value));
       if (index < 0) {
         if (!column.other) return `one of ${listed(column.values)}, or null`;
-        if (!column.vectors) out[column.values.length] = 1;
-      } else if (column.vectors) out.set(column.vectors[index] as number[]);
-      else out[index] = 1;
+        if (!column.vectors) out[at + column.values.length] = 1;
+      } else if (column.vectors) out.set(column.vectors[index] as number[], at);
+      else out[at + index] = 1;
       return null;
     },
-    writeMissing: ({ missing }, out) => {
-      if (missing) out.set(missing);
+    writeMissing: ({ missing }, out, at) => {
+      if (missing) out.set(missing, at);
     },
     describe: ({ values, other }) => `one of ${listed(values)}${other ? ", or another value" : ""}`,
   },
   hashed: {
     width: ({ buckets }) => buckets,
-    write: ({ buckets }, value, out) => {
-      out[bucketOf(String(value), buckets)] = 1;
+    write: ({ buckets }, value, out, at) => {
+      out[at + bucketOf(String(value), buckets)] = 1;
       return null;
     },
     describe: () => "any value",
   },
   text: {
     width: ({ buckets }) => buckets,
-    write: ({ buckets }, value, out) => {
-      hashWords(String(value), out.subarray(0, buckets));
+    write: ({ buckets }, value, out, at) => {
+      hashWords(String(value), out.subarray(at, at + buckets));
       return null;
     },
     describe: () => "text",
@@ -118,13 +118,14 @@ export function columnWidth(column: NamedColumn): number {
   return typeOf(column).width(column) + (column.indicator ? 1 : 0);
 }
 
-/** Encodes one value to `out`, of the column's width. Returns what was expected if the value does not match, else null. */
-export function writeColumn(column: NamedColumn, value: Value, out: Float32Array): string | null {
+/** Encodes one value to `out` from `at` on. Returns what was expected if the value does not match, else null. */
+export function writeColumn(column: NamedColumn, value: Value, out: Float32Array, at: number): string | null {
   if (Array.isArray(value)) return describeColumn(column);
-  if (!isMissing(column, value)) return typeOf(column).write(column, value as NonNullable<Value>, out);
-  if (column.required) return typeOf(column).describe(column);
-  typeOf(column).writeMissing?.(column, out);
-  if (column.indicator) out[out.length - 1] = 1;
+  const type = typeOf(column);
+  if (!isMissing(column, value)) return type.write(column, value as NonNullable<Value>, out, at);
+  if (column.required) return type.describe(column);
+  type.writeMissing?.(column, out, at);
+  if (column.indicator) out[at + type.width(column)] = 1;
   return null;
 }
 

@@ -58,7 +58,7 @@ export function encodeFeatures(
     if (column.type === "region") writeOneHot(out, offset, column.values.indexOf(context.region));
     else {
       const value = instance[column.name] ?? null;
-      const expected = writeColumn(column, value, out.subarray(offset, end));
+      const expected = writeColumn(column, value, out, offset);
       if (expected !== null) {
         const isMissing = value === null || value === "";
         faults.push(isMissing ? missingFault(column) : { path: column.name, expected, received: describe(value) });

@@ -1,5 +1,5 @@
 import type { BasicType } from "hyparquet-writer";
-import type { Column, Input, Split } from "#core/contract/index.ts";
+import type { Input, NamedColumn, Split } from "#core/contract/index.ts";
 import { encode } from "#core/input/index.ts";
 import type { WeightedRow } from "../train/dataset.ts";
 
@@ -58,10 +58,23 @@ function instanceColumns(input: Input): ExportColumn[] {
   }
 }
 
-function featureColumn({ type, name }: Exclude<Column, { type: "region" }>): ExportColumn {
-  const read = ({ row }: ExportRow) => (Array.isArray(row.instance) ? null : (row.instance[name] ?? null));
-  const isText = type === "category";
-  return { ...column(name, isText ? "STRING" : "DOUBLE", type, read), nullable: true };
+const columnKinds: Record<NamedColumn["type"], BasicType> = {
+  number: "DOUBLE",
+  cycle: "DOUBLE",
+  boolean: "BOOLEAN",
+  date: "STRING",
+  category: "STRING",
+  hashed: "STRING",
+  text: "STRING",
+};
+
+function featureColumn({ type, name }: NamedColumn): ExportColumn {
+  const kind = columnKinds[type];
+  const read = ({ row }: ExportRow) => {
+    const value = Array.isArray(row.instance) ? null : (row.instance[name] ?? null);
+    return kind === "STRING" && value !== null ? String(value) : value;
+  };
+  return { ...column(name, kind, type, read), nullable: true };
 }
 
 function pixelsOf({ instance }: WeightedRow): Uint8Array {
