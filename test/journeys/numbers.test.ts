@@ -11,7 +11,7 @@ import { temporaryLadder } from "./ladder.ts";
 
 const storefront = exampleRecipe("storefront");
 
-const times = { from: Date.parse("2025-07-01"), to: Date.parse("2025-07-04") + dayMs - 1 };
+const times = { from: Date.parse("2025-07-01"), to: Date.parse("2025-07-16") + dayMs - 1 };
 
 let ladder: Awaited<ReturnType<typeof temporaryLadder>>;
 let client: UpriverClient;

@@ -110,7 +110,7 @@ describe("the installed package", () => {
     const { stdout, stderr } = await run(process.execPath, [bin(), "deploy", "--dry-run"], { cwd: project, env });
     expect(stderr).toMatch(/Total Upload/);
     expect(stdout).toContain(`A deploy would write its secrets to ${join(folder, "config/upriver/shop.json")}`);
-    expect(existsSync(join(folder, "config"))).toBe(false);
+    expect(existsSync(join(folder, "config/upriver"))).toBe(false);
   });
 
   it("writes nothing into itself", async () => {

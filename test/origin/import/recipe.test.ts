@@ -7,7 +7,7 @@ const tensor = { inputs: [], outputs: [], batch: true, embedding: null };
 describe("the recipe of an imported model", () => {
   it("names unknown, missing and invalid fields", () => {
     const wrong = { name: "a", task: "tensor", source: 1, x: 2 };
-    expect(() => parse(wrong)).toThrow(/source must be text[\s\S]*inputs is required[\s\S]*x is not a known field/);
+    expect(() => parse(wrong)).toThrow(/source must be a string[\s\S]*inputs is required[\s\S]*x is not a known field/);
   });
 
   it("is read as the release before wrote it", () => {
