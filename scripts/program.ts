@@ -48,6 +48,11 @@ export async function createProgram(only?: string): Promise<Command> {
     .option("--deployed", "use the deployment that 'upriver deploy' made, instead of the local ladder")
     .configureOutput({ outputError: (text, write) => write(`${describeUsageFault(text)}\n`) })
     .showHelpAfterError("Run 'npx upriver --help' for all commands.")
+    .addHelpText(
+      "after",
+      "\nFirst steps, with a table of your own:\n  npx upriver new heart heart.csv --label disease\n" +
+        "  npx upriver train heart\n  npx upriver dev",
+    )
     .exitOverride((error) => process.exit(error.exitCode === 0 ? 0 : 2));
   const one = only === undefined || !Object.hasOwn(verbs, only) ? undefined : verbs[only];
   for (const load of one ? [one] : Object.values(verbs)) (await load())(program);

@@ -2,7 +2,10 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { trainableRecipeSchema } from "#core/contract/index.ts";
+import { recipeOfDocument } from "#origin/recipes/index.ts";
 import { type PlanOptions, planRecipe } from "#origin/recipes/plan.ts";
+import { baseRows } from "#origin/train/rows.ts";
 import { describePlan } from "#scripts/local/describe-plan.ts";
 import { formatRecipe } from "#scripts/local/recipe-file.ts";
 import { seeded } from "#test/helpers/random.ts";
@@ -97,7 +100,7 @@ describe("dirty data", () => {
       "labels that differ by case or spaces",
       (row) => ({ label: ["yes", "Yes ", "no", "no", "yes"][row % 5] as string }),
       {},
-      /'label' spells one label in 2 ways: 'yes' \(rows 1, 5, 6 and 37 more\), 'Yes ' \(rows 2, 7, 12 and 17 more\)\. Write 'yes'[\s\S]*add --repair/,
+      /'label' spells one label in 2 ways: 'yes' \(rows 1, 5, 6 and 37 more\), 'Yes ' \(rows 2, 7, 12 and 17 more\)\. Write 'yes'[\s\S]*new … --repair/,
     ],
     [
       "a single label",
@@ -219,6 +222,26 @@ describe("dirty data", () => {
 it("warns of a rare label", async () => {
   const plan = await planOf(300, (row) => ({ label: row % 33 === 0 ? "fraud" : "ok" }));
   expect(plan.warnings.join()).toMatch(/'fraud' is rare \(3\.3% of rows\)/);
+});
+
+describe("a recipe that was written by hand", () => {
+  it("needs a name, a source and a label alone", async () => {
+    await planOf(200, () => ({}));
+    const recipe = await recipeOfDocument(
+      trainableRecipeSchema.parse({ name: "shop", source: "data.csv", label: "label" }),
+      folder,
+    );
+    expect(recipe.labels).toEqual(["no", "yes"]);
+    expect(recipe.thin.input).toMatchObject({ columns: [{ type: "number", name: "x" }] });
+    expect(await recipe.load({ isChecked: true })).toHaveLength(200);
+  });
+
+  it("is not trained on dirty data either", async () => {
+    await planOf(100, (row) => ({ label: ["yes", "Yes ", "no", "no", "yes"][row % 5] as string }), { repair: true });
+    const document = trainableRecipeSchema.parse({ name: "shop", source: "data.csv", label: "label" });
+    const recipe = await recipeOfDocument(document, folder);
+    await expect(baseRows(recipe, {})).rejects.toThrow(/'label' spells one label in 2 ways/);
+  });
 });
 
 describe("the plan", () => {

@@ -25,7 +25,7 @@ const numericLabelsMax = 50;
 const namedMax = 6;
 
 /** Checks the columns of a table that decide what is learned: label, region and time. */
-export function checkTable(document: TrainableDocument, table: Table): Checked {
+export function checkTable(document: Pick<TrainableDocument, "label" | "region" | "time">, table: Table): Checked {
   const { label, region, time } = document;
   const own = typeof label === "string" ? { column: label } : label;
   const all: Checked[] = [checkLabels(table.column(own.column), own)];
@@ -41,7 +41,7 @@ export function checkTable(document: TrainableDocument, table: Table): Checked {
 export function refuseFaults(source: string, { faults }: Checked): void {
   if (faults.length === 0) return;
   const repairs = faults.some(({ repair }) => repair !== null)
-    ? ["Correct the file, or let the recipe do it: add --repair."]
+    ? ["Correct the file, or let the recipe do it: npx upriver new … --repair."]
     : ["Correct the file, then try again."];
   throw new Error([`${source} cannot be trained on:`, ...faults.map(({ text }) => `  ${text}`), ...repairs].join("\n"));
 }

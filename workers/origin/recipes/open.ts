@@ -3,6 +3,7 @@ import { readFile } from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
 import type { BaseRecipe, RecipeDocument, TrainableDocument } from "#core/contract/index.ts";
 import { builtIns } from "./built-in.ts";
+import { checkTable, refuseFaults } from "./check.ts";
 import { inferDocument, regionsIn } from "./infer.ts";
 import { parseRecipe } from "./parse.ts";
 import type { FoundDocument, LoadOptions, Recipe } from "./recipe.ts";
@@ -21,6 +22,11 @@ export async function findDocument(nameOrPath: string, folder: string): Promise<
   if (path) return { document: parseRecipe(path, await readFile(path, "utf8")), folder: dirname(path) };
   const builtIn = builtIns.find(({ document }) => document.name === nameOrPath);
   if (builtIn) return builtIn;
+  if (existsSync(resolve(folder, nameOrPath))) {
+    throw new Error(
+      `${nameOrPath} is data, not a recipe. Make a recipe from it: npx upriver new <name> ${nameOrPath} --label <column>`,
+    );
+  }
   const examples = builtIns.map(({ document }) => document.name).join(", ");
   throw new Error(
     `There is no recipe '${nameOrPath}': neither ${join(folder, `${nameOrPath}${suffix}`)} nor an example (${examples}). ` +
@@ -61,7 +67,9 @@ export async function recipeOfDocument(
     complete,
     async (load) => {
       const data = await dataOf(load);
-      return "rows" in data ? data.rows : rowsOfTable(complete, data.table);
+      if ("rows" in data) return data.rows;
+      if (load.isChecked) refuseFaults(load.file ?? `The data of '${document.name}'`, checkTable(document, data.table));
+      return rowsOfTable(complete, data.table);
     },
     keys,
   );

@@ -84,6 +84,8 @@ export interface LoadOptions {
   file?: string | undefined;
   /** Reports how many rows have been read. */
   onRows?: (rows: number) => void;
+  /** Whether rows that are to be trained on are checked first: dirty data is refused. */
+  isChecked?: boolean;
 }
 
 /** A document, and the folder that its paths are relative to. */

@@ -8,7 +8,7 @@ export async function baseRows(
   { before, file, onRows }: { before?: string | undefined; file?: string | undefined; onRows?: (rows: number) => void },
 ): Promise<Row[]> {
   const cut = before ?? recipe.trainBefore;
-  const rows = (await recipe.load({ file, ...(onRows ? { onRows } : {}) })).filter(
+  const rows = (await recipe.load({ file, isChecked: true, ...(onRows ? { onRows } : {}) })).filter(
     ({ at }) => cut === null || at < Date.parse(cut),
   );
   if (rows.length === 0) throw new Error(`Recipe '${recipe.name}' has no rows before ${cut}. Choose a later day.`);
