@@ -105,12 +105,8 @@ export function fieldsOf({ input, region, groupBy }: CompleteDocument, table: Ta
   const fields = new Map<string, Field>(
     input.columns.map((plan) => [plan.name, fieldOf(plan, table.column(plan.name))]),
   );
-  const extra = [
-    typeof region === "object" && region.from === "field" ? region.name : undefined,
-    groupBy?.by === "field" ? groupBy.name : undefined,
-  ];
-  for (const name of extra) {
-    if (name !== undefined && !fields.has(name)) fields.set(name, textField(table.column(name)));
+  for (const name of extraFields({ region, groupBy })) {
+    if (!fields.has(name)) fields.set(name, textField(table.column(name)));
   }
   const all = [...fields];
   return (row) => {
@@ -118,6 +114,15 @@ export function fieldsOf({ input, region, groupBy }: CompleteDocument, table: Ta
     for (const [name, read] of all) instance[name] = read(row);
     return instance;
   };
+}
+
+/** Lists the fields of an instance that are no columns: the region's and the group key's. */
+export function extraFields({ region, groupBy }: Pick<CompleteDocument, "region" | "groupBy">): string[] {
+  const names = [
+    typeof region === "object" && region.from === "field" ? region.name : undefined,
+    groupBy?.by === "field" ? groupBy.name : undefined,
+  ];
+  return names.filter((name) => name !== undefined);
 }
 
 function fieldOf({ type }: ColumnPlan, column: TableColumn): Field {

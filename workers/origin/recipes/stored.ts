@@ -7,7 +7,7 @@ import { textOf } from "../table/text.ts";
 import { addBlob, type Blobs } from "../train/pack.ts";
 import type { Recipe, Row } from "./recipe.ts";
 import { type CompleteDocument, resolveRecipe } from "./resolve.ts";
-import { fieldsOf, TableRow } from "./rows.ts";
+import { extraFields, fieldsOf, TableRow } from "./rows.ts";
 
 /** A recipe in the registry: its document, and its rows in parts. */
 export interface StoredRecipe {
@@ -110,15 +110,6 @@ function fieldOf({ instance }: Row, name: string): unknown {
 function textField(row: Row, name: string): string | null {
   const value = fieldOf(row, name);
   return value === null ? null : String(value);
-}
-
-/** Lists the fields of an instance that are no columns: the region's and the group key's. */
-function extraFields({ region, groupBy }: Pick<TrainableDocument, "region" | "groupBy">): string[] {
-  const names = [
-    typeof region === "object" && region.from === "field" ? region.name : undefined,
-    groupBy?.by === "field" ? groupBy.name : undefined,
-  ];
-  return names.filter((name) => name !== undefined);
 }
 
 async function readRows(document: CompleteDocument, parts: readonly string[]): Promise<Row[]> {
