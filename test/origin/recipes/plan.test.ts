@@ -70,7 +70,7 @@ describe("the type of a column", () => {
   });
 
   it("counts what is missing, however it is written", async () => {
-    const plan = await planOf(100, (row) => ({ a: ["", "NA", "NaN", "null", "?"][row % 10] ?? row * 1.5 }));
+    const plan = await planOf(100, (row) => ({ a: ["", "NA", "N/A", "null", "?"][row % 10] ?? row * 1.5 }));
     expect(columnOf(plan, "a")).toMatchObject({ missing: 50, plan: { type: "number" }, warnings: [] });
   });
 });
@@ -182,6 +182,12 @@ describe("dirty data", () => {
       (row) => ({ age: row === 7 ? "old" : row }),
       {},
       /'age' has a value that is not a number \(row 8: 'old'\)/,
+    ],
+    [
+      "NaN",
+      (row) => (row % 30 === 4 ? { x: "NaN" } : {}),
+      {},
+      /'x' is NaN in rows 5, 35, 65 and 1 more: counted as missing/,
     ],
     [
       "an outlier that would squash a column",

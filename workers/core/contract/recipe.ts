@@ -100,7 +100,7 @@ export type TrainingPlan = z.infer<typeof trainingPlanSchema>;
 const networkPlanSchema = z.strictObject({
   /** The hidden layers; the last is dense and outputs the embedding. */
   layers: z.array(layerPlanSchema).min(1).optional(),
-  /** Whether the region is an input. */
+  /** Whether the region is an input; true unless there is only one. */
   region: z.boolean().optional(),
   /** How the weights are stored; float32 unless given. */
   weights: z.enum(weightTypes).optional(),

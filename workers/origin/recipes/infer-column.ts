@@ -85,6 +85,7 @@ function inferNumber(
 ): ColumnFinding {
   const { name, rows } = column;
   noteOdd(finding, column, (text) => numberOf(text) !== null, "a number");
+  noteNaN(finding, column);
   const numbers: number[] = [];
   let isWhole = true;
   let isRising = true;
@@ -216,6 +217,20 @@ function noteOdd(finding: ColumnFinding, column: TableColumn, isRead: (text: str
   finding.warnings.push(
     `'${column.name}' has ${n === 1 ? "a value that is" : `${n} values that are`} not ${what} (${named.join(", ")}): ` +
       "counted as missing. Correct or empty them.",
+  );
+}
+
+const notANumber = /^[+-]?nan$/i;
+
+/** Notes values that a computation left as "not a number": something went wrong before. */
+function noteNaN(finding: ColumnFinding, column: TableColumn): void {
+  const isNaNText = (text: string) => notANumber.test(text);
+  const n = sum([...column.counts()].filter(([text]) => isNaNText(text)));
+  if (n === 0) return;
+  const more = n > 3 ? ` and ${n - 3} more` : "";
+  finding.warnings.push(
+    `'${column.name}' is NaN in ${n === 1 ? "row" : "rows"} ${column.rowsWhere(isNaNText).join(", ")}${more}: counted as ` +
+      "missing. Find out what computed it, or leave the value empty.",
   );
 }
 

@@ -64,7 +64,7 @@ export function resolveRecipe(document: CompleteDocument, load: Recipe["load"], 
   const training: TrainingPlan = { ...defaultTraining, ...definedOf(document.training ?? {}) };
   const isImage = document.input.kind === "image";
   const hasRegions = regions.keys.length > 1;
-  const isInput = { thin: networks.thin?.region ?? false, full: networks.full?.region ?? hasRegions };
+  const isInput = { thin: networks.thin?.region ?? hasRegions, full: networks.full?.region ?? hasRegions };
   const input = (has: boolean) => inputOf(document.input, has ? regions.keys : null);
   const full = input(isInput.full);
   const { confidence = 0.95, target = 0.05 } = risk ?? {};
