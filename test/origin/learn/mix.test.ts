@@ -36,6 +36,14 @@ describe("mixing samples into a training set", () => {
     ]);
   });
 
+  it("includes each question once where rows have no time, whenever it was asked again", async () => {
+    const untimed = { ...storefront, isTimed: false };
+    const rows = base.map(({ region, instance, label }) => ({ region, instance, label, at: 0 }));
+    const again = sampleOf({ ...(rows[5] as Row), at: Date.UTC(2026, 0, 1) }, { label: "sneakers" });
+    expect(all(await mixSamples(untimed, rows, [again]))).toHaveLength(rows.length);
+    expect(all(await mixSamples(storefront, rows, [again]))).toHaveLength(rows.length + 1);
+  });
+
   it("marks a held-out row that was a training row of the recipe", async () => {
     const { train, validation } = await assignSplits(storefront, base);
     const splits = await mixSamples(storefront, base, [sampleOf(train[0] as Row), sampleOf(validation[0] as Row)]);

@@ -22,22 +22,26 @@ export async function mixSamples(
 ): Promise<RowsBySplit> {
   const known = new Map<string, LabelledSample>();
   for (const line of samples) {
-    if (isUsable(recipe, line) && line.at < before && line.labelledAt <= before) known.set(keyOf(line), line);
+    if (isUsable(recipe, line) && line.at < before && line.labelledAt <= before) known.set(keyOf(recipe, line), line);
   }
   const splits = await assignSplits(recipe, base);
-  const trainedOn = replaceRows(splits, known);
+  const trainedOn = replaceRows(recipe, splits, known);
   for (const sample of known.values()) splits[sample.split].push(rowOf(recipe, sample, trainedOn.has(sample)));
   for (const rows of Object.values(splits)) rows.sort((a, b) => a.at - b.at);
   return splits;
 }
 
 /** Removes the rows that a sample replaces; returns the samples whose row a version without samples was trained on. */
-function replaceRows(splits: RowsBySplit, samples: ReadonlyMap<string, LabelledSample>): Set<LabelledSample> {
+function replaceRows(
+  recipe: Recipe,
+  splits: RowsBySplit,
+  samples: ReadonlyMap<string, LabelledSample>,
+): Set<LabelledSample> {
   const trainedOn = new Set<LabelledSample>();
   if (samples.size === 0) return trainedOn;
   for (const [split, rows] of Object.entries(splits) as [Split, WeightedRow[]][]) {
     splits[split] = rows.filter((row) => {
-      const sample = samples.get(keyOf(row));
+      const sample = samples.get(keyOf(recipe, row));
       if (sample && split === "train") trainedOn.add(sample);
       return sample === undefined;
     });
@@ -57,9 +61,12 @@ function rowOf({ policy, sourceWeights }: Recipe, sample: LabelledSample, wasTra
   return wasTrainedOn ? { ...row, seenBefore: true } : row;
 }
 
-// The same instance in the same region at the same time is the same question.
-function keyOf({ region, at, instance }: Pick<Row, "region" | "at"> & { instance: unknown }): string {
+// The same instance in the same region at the same time is the same question; where rows have no time, at any time.
+function keyOf(
+  { isTimed }: Pick<Recipe, "isTimed">,
+  { region, at, instance }: Pick<Row, "region" | "at"> & { instance: unknown },
+): string {
   return createHash("sha256")
-    .update(`${region}|${at}|${canonicalJson(instance)}`)
+    .update(`${region}|${isTimed ? at : ""}|${canonicalJson(instance)}`)
     .digest("base64");
 }
