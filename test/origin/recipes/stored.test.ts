@@ -71,6 +71,19 @@ describe("a stored recipe", () => {
     ]);
   });
 
+  it("keeps regions that open, and knows those of its rows", async () => {
+    const rows = Array.from({ length: 40 }, (_, i) => `s${i % 4},${(i * 7) % 40},${i % 2 ? "a" : "b"}`);
+    await writeFile(join(folder, "open.csv"), `site,x,label\n${rows.join("\n")}\n`);
+    const options = { name: "open", source: join(folder, "open.csv"), label: "label", region: "site", anyRegion: true };
+    const { document } = await planRecipe({ ...options, folder });
+    const recipe = await recipeOfDocument(document as unknown as TrainableDocument, folder);
+    const again = await restored(recipe);
+    expect(again.recipe.policy.regions).toEqual({
+      ...{ from: "field", name: "site", parent: "world", keys: ["s0", "s1", "s2", "s3"], open: { perTokenPerDay: 20 } },
+    });
+    expect(again.recipe.policy).toEqual(recipe.policy);
+  });
+
   it("of an own loader needs no loader any more", async () => {
     const storefront = exampleRecipe("storefront");
     const few = { ...storefront, load: async () => (await storefront.load({})).slice(0, 500) };

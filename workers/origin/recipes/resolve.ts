@@ -53,7 +53,7 @@ const defaultPolicy: Omit<Policy, "ladder" | "regions" | "groupBy"> = {
 /** Whether nothing of a document has to be inferred from its data. */
 export function isComplete(document: TrainableDocument): document is TrainableDocument & CompleteDocument {
   const { label, input, region } = document;
-  const hasRegions = region === undefined || (typeof region === "object" && Array.isArray(region.keys));
+  const hasRegions = region === undefined || (typeof region === "object" && region.keys !== undefined);
   return typeof label === "object" && label.values !== undefined && input !== undefined && hasRegions;
 }
 
