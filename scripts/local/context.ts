@@ -5,6 +5,7 @@ import { UpriverClient } from "#client/index.ts";
 import { type SigningKey, signingKeySchema } from "#core/sign.ts";
 import type { Scope } from "#core/tokens.ts";
 import { deploymentPath, readDeployment, workerName } from "./deployment.ts";
+import { startCommand } from "./process.ts";
 import { projectFolder } from "./project.ts";
 import { type Credentials, readCredentials } from "./secrets.ts";
 import { checkState, credentialsPath } from "./state.ts";
@@ -28,7 +29,7 @@ export async function clientFor(command: Command, scope: Scope): Promise<Upriver
   const token = options.token ?? process.env.UPRIVER_TOKEN ?? local?.tokens[scope];
   if (url) return new UpriverClient({ url, token });
   throw new Error(
-    "No edge is known. Run 'npm start' here, or name one with --url and --token (UPRIVER_URL, UPRIVER_TOKEN).",
+    `No edge is known. Run '${startCommand}' here, or name one with --url and --token (UPRIVER_URL, UPRIVER_TOKEN).`,
   );
 }
 
@@ -55,7 +56,7 @@ export async function signingKey(command: Command): Promise<SigningKey> {
     const key = (await localCredentials())?.signingKey;
     if (key) return key;
     throw new Error(
-      "There is no key to sign with. Run 'npm start' once, or set SIGNING_KEY ('npx upriver key' makes one).",
+      `There is no key to sign with. Run '${startCommand}' once, or set SIGNING_KEY ('npx upriver key' makes one).`,
     );
   }
   const read = signingKeySchema.safeParse(parseJson(json));

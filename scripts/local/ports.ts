@@ -1,4 +1,5 @@
 import { createServer } from "node:net";
+import { startCommand } from "./process.ts";
 
 /** Throws an error that names the option when a port is in use. */
 export async function checkPort(port: number, option: string): Promise<void> {
@@ -7,7 +8,7 @@ export async function checkPort(port: number, option: string): Promise<void> {
     probe.once("error", () => {
       reject(
         new Error(
-          `Port ${port} is taken. Stop the program that uses it, or choose another port: ${option}=<port> npm start`,
+          `Port ${port} is taken. Stop the program that uses it, or choose another port: ${option}=<port> ${startCommand}`,
         ),
       );
     });

@@ -12,6 +12,10 @@ const extension = extname(import.meta.filename);
 /** Whether this is the installed package, whose code is built. */
 export const isInstalled = extension === ".js";
 
+/** The commands that start the local ladder and delete its state. */
+export const startCommand = isInstalled ? "npx upriver dev" : "npm start";
+export const resetCommand = isInstalled ? "rm -r .upriver .wrangler/state .dev.vars" : "npm run reset";
+
 /** The Worker as the package bundles it. */
 export const bundledWorker = join(root, "bundles", "wrangler", "index.js");
 

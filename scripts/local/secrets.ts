@@ -5,6 +5,7 @@ import { parseEnv } from "node:util";
 import { sha256Hex } from "#core/hash.ts";
 import { generateKeys, type SigningKey } from "#core/sign.ts";
 import { parseTokens, type Scope, scopes, type Token } from "#core/tokens.ts";
+import { resetCommand, startCommand } from "./process.ts";
 import { checkState, credentialsPath, devVarsMark, markState } from "./state.ts";
 
 /** What local tools know of a ladder: its addresses, a token for each scope and the key that signs manifests. */
@@ -57,7 +58,7 @@ export async function ensureSecrets(folder: string, ports: { edge: number; origi
   if (existsSync(varsPath)) {
     throw new Error(
       `${varsPath} exists, but the credentials that belong to it (${path}) are missing. ` +
-        "Move .dev.vars away and run 'npm start' again: it makes both. Keep its SPLIT_SECRET if you keep the samples.",
+        `Move .dev.vars away and run '${startCommand}' again: it makes both. Keep its SPLIT_SECRET if you keep the samples.`,
     );
   }
   const { credentials, vars } = await makeSecrets(addresses);
@@ -91,9 +92,12 @@ export async function readCredentials(folder: string): Promise<Credentials> {
   try {
     return JSON.parse(text) as Credentials;
   } catch (cause) {
-    throw new Error(`${path} is not valid JSON. Restore it, or run 'npm run reset' and 'npm start' for a new one.`, {
-      cause,
-    });
+    throw new Error(
+      `${path} is not valid JSON. Restore it, or run '${resetCommand}' and '${startCommand}' for a new one.`,
+      {
+        cause,
+      },
+    );
   }
 }
 

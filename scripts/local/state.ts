@@ -1,6 +1,7 @@
 import { existsSync } from "node:fs";
 import { mkdir, readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { resetCommand, startCommand } from "./process.ts";
 
 /** The format of everything that the local ladder stores; a change of it needs a migration. */
 const stateFormat = "upriver/2";
@@ -36,14 +37,14 @@ export async function checkState(folder: string): Promise<void> {
   const writer = format === null ? "Upriver 0.1" : `another version of Upriver (${format.trim()})`;
   throw new Error(
     `The local state in ${folder} was written by ${writer}, which this version cannot read. ` +
-      "Run 'npm run reset' to delete it, then 'npm start'.",
+      `Run '${resetCommand}' to delete it, then '${startCommand}'.`,
   );
 }
 
 /** Deletes the state of a folder's ladder. Throws when the ladder is running. */
 export async function resetState(folder: string, onProgress: (line: string) => void = () => {}): Promise<ResetResult> {
   if (await isRunning(folder)) {
-    throw new Error(`A ladder is running on ${folder}. Stop it with Ctrl-C, then run 'npm run reset' again.`);
+    throw new Error(`A ladder is running on ${folder}. Stop it with Ctrl-C, then run '${resetCommand}' again.`);
   }
   const vars = await readIfPresent(join(folder, ".dev.vars"));
   const isOwnVars = vars !== null && !vars.startsWith(devVarsMark);

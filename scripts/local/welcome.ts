@@ -1,6 +1,5 @@
 import type { ClassifyManifest, Instance } from "#core/contract/index.ts";
 import type { LocalLadder } from "./ladder.ts";
-import { isInstalled } from "./process.ts";
 
 /** Prints how to use a running ladder: commands that work when pasted, with one token that may ask and teach. */
 export async function printWelcome({ credentials, client }: LocalLadder, model: string | null): Promise<void> {
@@ -55,6 +54,3 @@ function curl(url: string, token: string, body?: string): string {
   const data = body === undefined ? "" : ` -H 'content-type: application/json' -d '${body.replaceAll("'", "'\\''")}'`;
   return `curl -s ${url} -H 'authorization: Bearer ${token}'${data}`;
 }
-
-/** The command that starts the local ladder. */
-export const startCommand = isInstalled ? "npx upriver dev" : "npm start";

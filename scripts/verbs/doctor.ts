@@ -3,6 +3,7 @@ import { ProblemError, UnreachableError, type UpriverClient } from "#client/inde
 import type { Finding } from "#core/contract/index.ts";
 import { clientFor } from "../local/context.ts";
 import { printResult } from "../local/output.ts";
+import { startCommand } from "../local/process.ts";
 
 /** Greatest difference between this machine's clock and the edge's. */
 const clockMaxMs = 30_000;
@@ -52,7 +53,7 @@ function clock(at: number, asked: number): Finding {
 function edgeFault(error: unknown): Finding {
   const check = "edge";
   if (error instanceof UnreachableError) {
-    const remedy = "Start it ('npm start'), deploy it ('npx wrangler deploy') or give its address with --url.";
+    const remedy = `Start it ('${startCommand}'), deploy it ('npx upriver deploy') or give its address with --url.`;
     return { check, isSound: false, found: error.message, remedy };
   }
   if (!(error instanceof ProblemError)) throw error;
