@@ -7,8 +7,7 @@ import { type TrainableDocument, trainableRecipeSchema } from "#core/contract/in
 import { exampleRecipe, type Row, recipeOfDocument } from "#origin/recipes/index.ts";
 import { planRecipe } from "#origin/recipes/plan.ts";
 import { type CompleteDocument, isComplete } from "#origin/recipes/resolve.ts";
-import { storedRecipe, storeRecipe } from "#origin/recipes/stored.ts";
-import type { Blobs } from "#origin/train/pack.ts";
+import { packRecipe, storedRecipe } from "#origin/recipes/stored.ts";
 
 let folder: string;
 beforeAll(async () => {
@@ -21,8 +20,7 @@ const plain = (rows: readonly Row[]) =>
 
 /** Stores a recipe, and makes one of what was stored, as another origin does. */
 async function restored(recipe: Awaited<ReturnType<typeof recipeOfDocument>>) {
-  const blobs: Blobs = new Map();
-  const stored = await storeRecipe(recipe, blobs);
+  const { recipe: stored, blobs } = await packRecipe(recipe);
   const parts: string[] = [];
   for (const { sha256 } of stored.source) {
     const path = join(folder, sha256);
@@ -103,8 +101,7 @@ describe("a stored recipe", () => {
       ...exampleRecipe("storefront").document,
       source: { path: "a.csv", store: false },
     });
-    const blobs: Blobs = new Map();
-    const stored = await storeRecipe({ ...exampleRecipe("storefront"), document }, blobs);
-    expect([stored.source, blobs.size]).toEqual([[], 1]);
+    const { recipe, blobs } = await packRecipe({ ...exampleRecipe("storefront"), document });
+    expect([recipe.source, blobs.size]).toEqual([[], 1]);
   });
 });

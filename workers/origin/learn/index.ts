@@ -1,7 +1,7 @@
 import type { NetworkSpec, SampleLine } from "#core/contract/index.ts";
 import type { Recipe } from "../recipes/index.ts";
-import { type StoredRecipe, storeRecipe } from "../recipes/stored.ts";
-import { type TrainedModel, type TrainOptions, trainOn } from "../train/index.ts";
+import { packRecipe, type StoredRecipe } from "../recipes/stored.ts";
+import { type TrainedModel, type TrainOptions, trainOn, withRecipe } from "../train/index.ts";
 import type { Blobs } from "../train/pack.ts";
 import { baseRows } from "../train/rows.ts";
 import { readFrom } from "../train/score.ts";
@@ -37,8 +37,8 @@ export async function learn(
   const { before, file } = options;
   const base = await baseRows(recipe, { before: earlier(before, recipe.trainBefore), file });
   const splits = await mixSamples(recipe, base, samples, before === undefined ? undefined : Date.parse(before));
-  const artefact = await trainOn(recipe, splits, options);
-  artefact.draft.recipe = stored ?? (await storeRecipe(recipe, artefact.blobs, file));
+  const packed = stored ? { recipe: stored, blobs: new Map() } : await packRecipe(recipe, file);
+  const artefact = withRecipe(await trainOn(recipe, splits, options), packed);
   if (!current) return { artefact, verdict: null };
   const candidate = { spec: artefact.draft.thin, read: readFrom(artefact.blobs) };
   const verdict = await compareVersions(

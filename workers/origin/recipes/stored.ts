@@ -15,6 +15,12 @@ export interface StoredRecipe {
   source: BlobRef[];
 }
 
+/** A recipe that is ready to be stored, and its blobs; none where the registry has them already. */
+export interface PackedRecipe {
+  recipe: StoredRecipe;
+  blobs: Blobs;
+}
+
 /** The columns of stored rows that are no fields of the instance. */
 const [labelColumn, regionColumn, timeColumn, bytesColumn] = ["$label", "$region", "$at", "$values"] as const;
 const probedRows = 1_000;
@@ -22,17 +28,18 @@ const probedRows = 1_000;
 const plannedShare = 0.6;
 
 /**
- * Stores a recipe with a version: its document with everything that was inferred, and a copy of its own rows as Parquet
+ * Packs a recipe for a version: its document with everything that was inferred, and a copy of its own rows as Parquet
  * in parts. Samples of regions are never in it. A source that stays where it is (`store: false`) is not copied.
  */
-export async function storeRecipe(recipe: Recipe, blobs: Blobs, file?: string): Promise<StoredRecipe> {
+export async function packRecipe(recipe: Recipe, file?: string): Promise<PackedRecipe> {
+  const blobs: Blobs = new Map();
   const { document } = recipe;
   const { source: given } = document;
   const stays = typeof given === "object" && "store" in given && !given.store;
   const source = stays ? [] : await storeRows(recipe, await recipe.load({ file }), blobs);
   const stored: TrainableDocument = stays ? document : { ...document, source: { parquet: source } };
   const bytes = new TextEncoder().encode(JSON.stringify({ ...stored, $schema: undefined }));
-  return { document: await addBlob(blobs, bytes), source };
+  return { recipe: { document: await addBlob(blobs, bytes), source }, blobs };
 }
 
 /** Makes a recipe from a stored document; `parts` are the paths of its rows, in order. */

@@ -1,7 +1,7 @@
 import type { ClassifyManifest, NetworkSpec, TrainingProgress } from "#core/contract/index.ts";
 import { type BackendChoice, startTraining } from "../backend/index.ts";
 import type { Recipe, Row } from "../recipes/index.ts";
-import { storeRecipe } from "../recipes/stored.ts";
+import { type PackedRecipe, packRecipe } from "../recipes/stored.ts";
 import type { TrainingResult } from "../report/index.ts";
 import type { Checkpoints } from "./checkpoint.ts";
 import { assignSplits, type RowsBySplit } from "./dataset.ts";
@@ -48,8 +48,16 @@ export interface TrainOptions {
 
 /** Trains a recipe's full network, then the thin one from it, on the recipe's own data. */
 export async function train(recipe: Recipe, options: TrainOptions = {}): Promise<TrainedModel> {
-  const artefact = await trainOn(recipe, await assignSplits(recipe, await baseRows(recipe, options)), options);
-  artefact.draft.recipe = await storeRecipe(recipe, artefact.blobs, options.file);
+  const splits = await assignSplits(recipe, await baseRows(recipe, options));
+  // Before the training, whose time limit it would exceed.
+  const stored = await packRecipe(recipe, options.file);
+  return withRecipe(await trainOn(recipe, splits, options), stored);
+}
+
+/** Adds a recipe to the version that was trained by it. */
+export function withRecipe(artefact: TrainedModel, { recipe, blobs }: PackedRecipe): TrainedModel {
+  for (const [sha256, bytes] of blobs) artefact.blobs.set(sha256, bytes);
+  artefact.draft.recipe = recipe;
   return artefact;
 }
 
@@ -58,16 +66,23 @@ export async function trainOn(recipe: Recipe, splits: RowsBySplit, options: Trai
   const { checkpoints, onProgress } = options;
   const backend = await startTraining(options.backend);
   const blobs: Blobs = new Map();
-  const untilOf = deadlines(options.until);
-  const training = (name: NetworkName, teacher: Float32Array | null) => ({
-    ...{ name, backend, blobs, teacher, checkpoints, until: untilOf(name) },
+  const { until } = options;
+  const training = (name: NetworkName, teacher: Float32Array | null, latest: number | undefined) => ({
+    ...{ name, backend, blobs, teacher, checkpoints, until: latest },
     onProgress: (progress: FitProgress) => onProgress?.({ network: name, ...progress }),
   });
   const forFull = encodeSplits(recipe, recipe.full.input, splits);
-  const full = await trainNetwork(recipe, recipe.full, forFull, training("full", null));
+  const fullUntil = until === undefined ? undefined : Date.now() + fullShare * Math.max(0, until - Date.now());
+  const full = await trainNetwork(recipe, recipe.full, forFull, training("full", null, fullUntil));
+  const scoringAt = Date.now();
   const teacher = flatten(await scoreDataset(full.spec, readFrom(blobs), forFull.data));
   const forThin = recipe.thin.input === recipe.full.input ? forFull : encodeSplits(recipe, recipe.thin.input, splits);
-  const thin = await trainNetwork(recipe, recipe.thin, forThin, training("thin", teacher));
+  const thin = await trainNetwork(
+    recipe,
+    recipe.thin,
+    forThin,
+    training("thin", teacher, thinUntil(until, Date.now() - scoringAt)),
+  );
   const draft: ManifestDraft = {
     format: "upriver/2",
     model: recipe.name,
@@ -97,13 +112,14 @@ export async function trainOn(recipe: Recipe, splits: RowsBySplit, options: Trai
   return { draft, blobs, result, cutShort };
 }
 
-/** Shares of the time that is left when the first network starts: the rest is for scoring, certifying and storing. */
-const untilShares: Record<NetworkName, number> = { full: 0.4, thin: 0.7 };
+/** The share of the time that full may train. */
+const fullShare = 0.4;
+/** What follows thin's training takes this many times as long as scoring its rows with full did, and some seconds more. */
+const afterThin = { scorings: 2.5, ms: 5_000 };
 
-function deadlines(until: number | undefined): (name: NetworkName) => number | undefined {
-  if (until === undefined) return () => undefined;
-  const startedAt = Date.now();
-  return (name) => startedAt + untilShares[name] * Math.max(0, until - startedAt);
+/** When thin stops training, so that the rest is done by `until`. */
+function thinUntil(until: number | undefined, scoringMs: number): number | undefined {
+  return until === undefined ? undefined : until - afterThin.scorings * scoringMs - afterThin.ms;
 }
 
 /** Trains only a recipe's full network on rows, in the same way as `train`. */
