@@ -1,4 +1,4 @@
-import type { ClassifyManifest, Instance } from "#core/contract/index.ts";
+import type { Instance } from "#core/contract/index.ts";
 import type { LocalLadder } from "./ladder.ts";
 
 /** Prints how to use a running ladder: commands that work when pasted, with one token that may ask and teach. */
@@ -21,9 +21,9 @@ async function modelLines(
   model: string,
 ): Promise<string[]> {
   const { examples } = await client.model(model);
-  const manifest = (await client.manifest(model)) as ClassifyManifest;
+  const manifest = await client.manifest(model);
   const [easy, hard] = examples as [Instance?, Instance?];
-  const [label = ""] = manifest.labels;
+  const [label] = manifest.task === "classify" ? manifest.labels : [];
   const ask = (instance: Instance) =>
     curl(`${edge}/v1/models/${model}/ask`, tokens.teach, JSON.stringify({ instance }));
   const truth = (instance: Instance) =>
@@ -35,7 +35,9 @@ async function modelLines(
   return [
     ...(easy ? ["\nAn easy question, answered at the edge:", ask(easy)] : []),
     ...(hard ? ["\nA hard question, escalated to the origin:", ask(hard)] : []),
-    ...(easy ? ["\nWhat turned out to be true, for the region to learn from:", truth(easy)] : []),
+    ...(easy && label !== undefined
+      ? ["\nWhat turned out to be true, for the region to learn from:", truth(easy)]
+      : []),
     "\nThe model that is served, with its metrics:",
     curl(`${edge}/v1/models/${model}`, tokens.teach),
     "\nNext:",

@@ -3,8 +3,12 @@ import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 import type { Command } from "commander";
 import { ProblemError, type UpriverClient } from "#client/index.ts";
-import type { ClassifyManifest } from "#core/contract/index.ts";
+import type { Manifest, TensorManifest } from "#core/contract/index.ts";
+import { createModelOf } from "#origin/import/create.ts";
+import { importModelOf } from "#origin/import/recipe.ts";
 import { publish } from "#origin/publish.ts";
+import { findDocument, isBase } from "#origin/recipes/index.ts";
+import type { Artefact, ManifestDraft, Unpublished } from "#origin/train/index.ts";
 import { loadArtefact } from "#origin/train/store.ts";
 import type { LocalLadder } from "../local/ladder.ts";
 import { projectFolder } from "../local/project.ts";
@@ -54,9 +58,16 @@ async function bringUp(
   const client = ladder.client("publish");
   const isTrained = (name: string) => existsSync(join(folder, ".upriver", "artefacts", name));
   const trained = names.filter(isTrained);
-  for (const name of trained) await publishTrained(ladder, client, folder, name, say);
+  for (const name of trained) {
+    await publishNew(ladder, client, await loadArtefact(join(folder, ".upriver", "artefacts", name)), say);
+  }
   const untrained: string[] = [];
-  for (const name of names) if (!isTrained(name) && !(await isServed(client, name))) untrained.push(name);
+  for (const name of names) {
+    if (isTrained(name) || (await isServed(client, name))) continue;
+    const made = await madeFrom(name, folder);
+    if (made) await publishNew(ladder, client, made, say);
+    else untrained.push(name);
+  }
   for (const name of untrained) {
     await client.startTraining(name, { reason: "first", canary: null, gate: false }).then(
       () => say(`origin: training ${name}; 'npx upriver trainings ${name} --watch' follows it`),
@@ -69,25 +80,35 @@ async function bringUp(
   return first ?? null;
 }
 
-async function publishTrained(
+type Publishable = Artefact<ManifestDraft | Unpublished<TensorManifest>>;
+
+/** Makes the model of a recipe that needs no training: an imported one, or one on a pre-trained base; null for others. */
+async function madeFrom(name: string, folder: string): Promise<Publishable | null> {
+  const found = await findDocument(name, folder);
+  if (found.document.task === "tensor") return importModelOf(found.document, found.folder);
+  return isBase(found.document) ? createModelOf(found.document, found.folder) : null;
+}
+
+/** Publishes a model and serves it to all callers, unless its newest version is the same. */
+async function publishNew(
   { credentials }: LocalLadder,
   client: UpriverClient,
-  folder: string,
-  name: string,
+  artefact: Publishable,
   say: (line: string) => void,
 ): Promise<void> {
-  const artefact = await loadArtefact(join(folder, ".upriver", "artefacts", name));
+  const { model: name } = artefact.draft;
   const latest = await orNull(client.versions(name));
   const [newest] = latest?.versions ?? [];
-  if (newest && isSame((await client.manifest(name, newest.version)) as ClassifyManifest, artefact.draft)) return;
+  if (newest && isSame(await client.manifest(name, newest.version), artefact.draft)) return;
   const { version } = await publish(client, artefact, credentials.signingKey);
   await client.rollout(name, { version });
   say(`edge: serves ${name} version ${version}`);
 }
 
-function isSame({ thin }: ClassifyManifest, draft: Pick<ClassifyManifest, "thin">): boolean {
-  const key = (network: ClassifyManifest["thin"]) => `${network.backbone.sha256} ${network.head.blob.sha256}`;
-  return key(thin) === key(draft.thin);
+function isSame(manifest: Manifest, draft: Publishable["draft"]): boolean {
+  const hashesOf = (of: Manifest | Publishable["draft"]) =>
+    of.task === "tensor" ? of.network.sha256 : `${of.thin.backbone.sha256} ${of.thin.head.blob.sha256}`;
+  return hashesOf(manifest) === hashesOf(draft);
 }
 
 async function isServed(client: UpriverClient, model: string): Promise<boolean> {
