@@ -113,9 +113,9 @@ export async function trainOn(recipe: Recipe, splits: RowsBySplit, options: Trai
 }
 
 /** The share of the time that full may train. */
-const fullShare = 0.4;
+const fullShare = 0.35;
 /** What follows thin's training takes this many times as long as scoring its rows with full did, and some seconds more. */
-const afterThin = { scorings: 2.5, ms: 5_000 };
+const afterThin = { scorings: 2.1, ms: 5_000 };
 
 /** When thin stops training, so that the rest is done by `until`. */
 function thinUntil(until: number | undefined, scoringMs: number): number | undefined {
