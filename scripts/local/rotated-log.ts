@@ -5,7 +5,7 @@ const logMaxBytes = 10 * 1024 * 1024;
 /** Older logs that are kept, as `edge.log.1`, `edge.log.2`, …; the highest number is the oldest. */
 const logsKept = 3;
 
-/** A log file that starts anew when it is large; the files before it are kept for a while. */
+/** A log file that is replaced when it is large; the files before it are kept for a while. */
 export class RotatedLog {
   private readonly path: string;
   private readonly maxBytes: number;

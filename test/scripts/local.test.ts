@@ -17,7 +17,7 @@ beforeEach(async () => {
 afterEach(() => rm(folder, { recursive: true, force: true }));
 
 describe("a log", () => {
-  it("starts anew when it is large, and keeps three before it", async () => {
+  it("is replaced when it is large, and keeps three before it", async () => {
     const path = join(folder, "edge.log");
     const log = new RotatedLog(path, 100);
     for (let i = 0; i < 30; i++) log.write(Buffer.from(`line ${String(i).padStart(2, "0")} of the log\n`));
@@ -84,7 +84,7 @@ describe("a deployment's secrets", () => {
     expect(await readDeployment(path)).toMatchObject({ credentials: { edge: "https://shop.example.workers.dev" } });
   });
 
-  it("are never made anew over a file that cannot be read", async () => {
+  it("are never made again over a file that cannot be read", async () => {
     const path = join(folder, "shop.json");
     await writeFile(path, "{");
     await expect(ensureDeployment(path)).rejects.toThrow(/is not valid JSON\. Restore it/);
