@@ -1,14 +1,18 @@
 // Serves the edge in workerd, configured by the environment: UPRIVER_FOLDER (secrets and data), UPRIVER_PORT, and settings
 // that replace those of wrangler.toml. `npm start` runs it: node scripts/local/edge.process.ts
+import { existsSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { parseEnv } from "node:util";
-import { root } from "./process.ts";
-import { bundle, settingsOf, startWorkerd } from "./workerd.ts";
+import { isInstalled, root } from "./process.ts";
+import { bundle, readSettings, settingsOf, startWorkerd } from "./workerd.ts";
 
 const { UPRIVER_FOLDER: folder = root, UPRIVER_PORT: port } = process.env;
 const bundled = await bundle("wrangler.toml");
-const settings = await settingsOf(bundled);
+// A project that uses the package has settings of its own.
+const own = join(folder, "wrangler.toml");
+const isProject = isInstalled && existsSync(own);
+const settings = { ...(await settingsOf(bundled)), ...(isProject ? await readSettings(own) : {}) };
 for (const name of Object.keys(settings)) settings[name] = process.env[name] ?? (settings[name] as string);
 const secrets = parseEnv(await readFile(join(folder, ".dev.vars"), "utf8")) as Record<string, string>;
 await startWorkerd({

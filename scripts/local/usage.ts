@@ -1,3 +1,5 @@
+import { modelNameSchema } from "#core/contract/index.ts";
+
 /** The command was typed wrongly; the program ends with exit code 2. */
 export class UsageError extends Error {
   override readonly name = "UsageError";
@@ -42,6 +44,12 @@ export function dayParser(name: string): (text: string) => string {
     if (isDay && new Date(at).toISOString().startsWith(text)) return text;
     throw new UsageError(`${name} must be a date such as 2014-01-31; received ${quoted(text)}.`);
   };
+}
+
+/** Checks the name of a model or a project; returns it. */
+export function checkName(text: string): string {
+  if (modelNameSchema.safeParse(text).success) return text;
+  throw new UsageError(`<name> must be lower-case letters, digits and '-', 63 at most; received '${text}'.`);
 }
 
 /** Returns a parser for a comma-separated list of names. */

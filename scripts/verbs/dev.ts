@@ -68,16 +68,21 @@ async function bringUp(
     if (made) await publishNew(ladder, client, made, say);
     else untrained.push(name);
   }
+  const ordered: string[] = [];
   for (const name of untrained) {
     await client.startTraining(name, { reason: "first", canary: null, gate: false }).then(
-      () => say(`origin: training ${name}; 'npx upriver trainings ${name} --watch' follows it`),
+      () => {
+        ordered.push(name);
+        say(`origin: training ${name}; 'npx upriver trainings ${name} --watch' follows it`);
+      },
       (error) => say(`origin: cannot train ${name}: ${error instanceof ProblemError ? error.problem.detail : error}`),
     );
   }
   const served = names.filter((name) => !untrained.includes(name));
-  const [first] = [...trained, ...served, ...untrained];
-  if (first !== undefined && untrained.includes(first)) await untilServed(client, first);
-  return first ?? null;
+  const [first] = [...trained, ...served, ...ordered];
+  if (first === undefined) return null;
+  if (ordered.includes(first) && !(await untilServed(client, first, say))) return null;
+  return first;
 }
 
 type Publishable = Artefact<ManifestDraft | Unpublished<TensorManifest>>;
@@ -117,12 +122,17 @@ async function isServed(client: UpriverClient, model: string): Promise<boolean> 
 
 const pollMs = 500;
 
-async function untilServed(client: UpriverClient, model: string): Promise<void> {
+/** Waits until a model is served; false where its training ended without that. */
+async function untilServed(client: UpriverClient, model: string, say: (line: string) => void): Promise<boolean> {
   while (!(await isServed(client, model))) {
     const [training] = await client.trainings(model);
-    if (training?.state === "failed") throw new Error(`The training of '${model}' failed: ${training.reason}`);
+    if (training && training.endedAt !== null && !(await isServed(client, model))) {
+      say(`origin: the training of ${model} ended as '${training.state}': ${training.reason}`);
+      return false;
+    }
     await new Promise((resolve) => setTimeout(resolve, pollMs));
   }
+  return true;
 }
 
 function orNull<T>(reply: Promise<T>): Promise<T | null> {

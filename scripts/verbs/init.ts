@@ -7,7 +7,7 @@ import { printResult } from "../local/output.ts";
 import { bundledWorker, program as programOf, root } from "../local/process.ts";
 import { schemaPath } from "../local/project.ts";
 import { formatRecipe } from "../local/recipe-file.ts";
-import { UsageError } from "../local/usage.ts";
+import { checkName } from "../local/usage.ts";
 
 /** `upriver init`: makes a project that uses the installed package. */
 export function initVerb(program: Command): void {
@@ -23,9 +23,7 @@ export function initVerb(program: Command): void {
 async function run(given: string, { json }: { json?: boolean }): Promise<void> {
   const folder = resolve(given);
   const name = basename(folder);
-  if (!/^[a-z0-9][a-z0-9-]{0,62}$/.test(name)) {
-    throw new UsageError(`<name> must be lower-case letters, digits and '-', 63 at most; received '${name}'.`);
-  }
+  checkName(name);
   await mkdir(folder, { recursive: true });
   const files: Record<string, string> = {
     "package.json": await packageText(folder, name),
@@ -101,7 +99,7 @@ function exampleText(folder: string): string {
 function readmeText(name: string): string {
   return `# ${name}
 
-Models at the edge that fit each region, with [Upriver](https://www.npmjs.com/package/upriver).
+Models at the edge that fit each region, with Upriver.
 
 \`\`\`sh
 npm install

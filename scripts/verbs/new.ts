@@ -7,7 +7,7 @@ import { describePlan } from "../local/describe-plan.ts";
 import { printResult, rowReporter } from "../local/output.ts";
 import { schemaPath } from "../local/project.ts";
 import { formatRecipe } from "../local/recipe-file.ts";
-import { UsageError } from "../local/usage.ts";
+import { checkName } from "../local/usage.ts";
 
 interface Options {
   label?: string;
@@ -41,9 +41,7 @@ export function newVerb(program: Command): void {
 }
 
 async function run(name: string, source: string, options: Options): Promise<void> {
-  if (!/^[a-z0-9][a-z0-9-]{0,62}$/.test(name)) {
-    throw new UsageError(`<name> must be lower-case letters, digits and '-', 63 at most; received '${name}'.`);
-  }
+  checkName(name);
   const folder = process.cwd();
   const path = join(folder, `${name}.recipe.json`);
   if (existsSync(path) && !options.force) {

@@ -74,6 +74,8 @@ async function run(given: string, options: Options, command: Command): Promise<v
     to: options.to ?? null,
     rows: rows.length,
     learn: options.learnAbove,
+    data: options.data ?? null,
+    teachFrom: options.teachFrom ?? null,
   };
   const saves = new ReplayFile(path, replay);
   if (options.forget) saves.clear();

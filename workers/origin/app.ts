@@ -28,7 +28,7 @@ export interface OriginOptions {
   /** The trainings and the backend that runs them; null when this origin only answers. */
   training: {
     trainings: TrainingQueue;
-    recipes: Pick<TrainableRecipes, "find">;
+    recipes: Pick<TrainableRecipes, "document">;
     backend: Omit<Backend, "use">;
   } | null;
   log: (event: Record<string, unknown>) => void;

@@ -36,7 +36,7 @@ export async function placeDrafts(
     chosen.flatMap(({ unlisted }) => (unlisted !== null && mayOpen(regions, unlisted) ? unlisted : [])),
   );
   for (const name of names) requireRegion(call, name);
-  const opened = names.size > 0 ? await open(call, manifest, [...names]) : new Set<string>();
+  const opened = names.size > 0 ? await openOf(call, manifest, [...names]) : new Set<string>();
   return chosen.map(({ region, unlisted }) => {
     const placed = unlisted !== null && opened.has(unlisted) ? unlisted : region;
     requireRegion(call, placed);
@@ -75,19 +75,20 @@ function choose(
 }
 
 /** Returns which of the names are open, and opens others while the token may. */
-async function open(call: Call, { model, policy }: ClassifyManifest, names: readonly string[]): Promise<Set<string>> {
+async function openOf(call: Call, { model, policy }: ClassifyManifest, names: readonly string[]): Promise<Set<string>> {
   const { opened, cappedUntil } = call.node;
-  const isOpen = (name: string) => opened.has(keyOf(model, name));
-  const unknown = names.filter((name) => !isOpen(name));
+  const open = new Set(names.filter((name) => opened.has(keyOf(model, name))));
+  const unknown = names.filter((name) => !open.has(name));
   const token = ownerOf(call);
   const isCapped = (cappedUntil.get(`${model} ${token}`) ?? 0) > Date.now();
   if (unknown.length > 0 && !isCapped) {
     const perDay = policy.regions.open?.perTokenPerDay ?? 0;
-    const found = await registryObject(call.env, model).openRegions([...unknown], token, perDay);
+    const found = await registryObject(call.env, model).openRegions(unknown, token, perDay);
     remember(call, model, found);
+    for (const name of found) open.add(name);
     if (found.length < unknown.length) cappedUntil.set(`${model} ${token}`, Date.now() + cappedMs);
   }
-  return new Set(names.filter(isOpen));
+  return open;
 }
 
 function remember({ node: { opened } }: Call, model: string, names: readonly string[]): void {

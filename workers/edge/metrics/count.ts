@@ -21,7 +21,8 @@ export interface Given {
 
 /**
  * Counts a request and the questions that the edge answered, in memory. Batches of counts go to the model's registry.
- * `asked` is the region and version that the request counts for, and how many of its questions named an unlisted region. Analytics Engine, if bound, gets every answer.
+ * `asked` is the region and version that the request counts for, and how many of its questions named an unlisted region.
+ * Analytics Engine, if bound, gets every answer.
  */
 export function countRequest(
   call: Call,

@@ -1,4 +1,5 @@
 import type { ColumnPlan, InputPlanDocument, TrainableDocument } from "#core/contract/index.ts";
+import { dateOf } from "#core/input/columns.ts";
 import { sizeOfImage } from "../table/pixels.ts";
 import type { Table } from "../table/table.ts";
 import { type ColumnFinding, inferColumn } from "./infer-column.ts";
@@ -132,8 +133,8 @@ function timeBlockOf({ time }: TrainableDocument, table: Table): TrainableDocume
   const column = table.column(time);
   let [first, last] = [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY];
   for (const text of column.isLong ? [] : column.counts().keys()) {
-    const at = Date.parse(text);
-    if (Number.isNaN(at)) continue;
+    const at = dateOf(text);
+    if (at === null) continue;
     first = Math.min(first, at);
     last = Math.max(last, at);
   }

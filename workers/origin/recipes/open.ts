@@ -18,10 +18,8 @@ const suffix = ".recipe.json";
  * Throws, listing the recipes, when there is none.
  */
 export async function findDocument(nameOrPath: string, folder: string): Promise<FoundDocument> {
-  const path = [nameOrPath, `${nameOrPath}${suffix}`].map((one) => resolve(folder, one)).find(isRecipeFile);
-  if (path) return { document: parseRecipe(path, await readFile(path, "utf8")), folder: dirname(path) };
-  const builtIn = builtIns.find(({ document }) => document.name === nameOrPath);
-  if (builtIn) return builtIn;
+  const found = await locateDocument(nameOrPath, folder);
+  if (found) return found;
   if (existsSync(resolve(folder, nameOrPath))) {
     throw new Error(
       `${nameOrPath} is data, not a recipe. Make a recipe from it: npx upriver new <name> ${nameOrPath} --label <column>`,
@@ -32,6 +30,13 @@ export async function findDocument(nameOrPath: string, folder: string): Promise<
     `There is no recipe '${nameOrPath}': neither ${join(folder, `${nameOrPath}${suffix}`)} nor an example (${examples}). ` +
       "Make one from your data: npx upriver new <name> <file> --label <column>",
   );
+}
+
+/** Finds a recipe's document as `findDocument` does; null when there is none. Throws for one that is invalid. */
+export async function locateDocument(nameOrPath: string, folder: string): Promise<FoundDocument | null> {
+  const path = [nameOrPath, `${nameOrPath}${suffix}`].map((one) => resolve(folder, one)).find(isRecipeFile);
+  if (path) return { document: parseRecipe(path, await readFile(path, "utf8")), folder: dirname(path) };
+  return builtIns.find(({ document }) => document.name === nameOrPath) ?? null;
 }
 
 /** Whether a path is that of an existing recipe file. */

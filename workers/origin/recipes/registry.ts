@@ -2,7 +2,7 @@ import { ProblemError, type UpriverClient } from "#client/index.ts";
 import { type TrainableDocument, trainableRecipeSchema } from "#core/contract/index.ts";
 import { FaultError } from "#core/http/fault.ts";
 import type { BlobCache } from "../blob-cache.ts";
-import { findDocument, recipeOfDocument, trainable } from "./open.ts";
+import { locateDocument, recipeOfDocument, trainable } from "./open.ts";
 import type { Recipe } from "./recipe.ts";
 import { isComplete } from "./resolve.ts";
 import { type StoredRecipe, storedRecipe } from "./stored.ts";
@@ -14,6 +14,11 @@ export interface RecipeOrder {
   folder: string;
   /** The recipe as the registry has it, and the paths of its rows; null for a recipe of this machine. */
   stored: { recipe: StoredRecipe; parts: string[] } | null;
+}
+
+/** A recipe, as the registry has it or from this machine. */
+interface Located extends Omit<RecipeOrder, "stored"> {
+  recipe: StoredRecipe | null;
 }
 
 /** The recipes that an origin can train: those of the registry, and those in a folder of its machine. */
@@ -33,6 +38,19 @@ export class TrainableRecipes {
    * first. Throws not-found when there is neither.
    */
   async find(model: string, isFirst = false): Promise<RecipeOrder> {
+    const { document, folder, recipe } = await this.locate(model, isFirst);
+    if (!recipe) return { document, folder, stored: null };
+    const parts: string[] = [];
+    for (const blob of recipe.source) parts.push(await this.blobs.file(blob));
+    return { document, folder, stored: { recipe, parts } };
+  }
+
+  /** Finds the document of a model's recipe as `find` does, without its rows. */
+  async document(model: string, isFirst = false): Promise<TrainableDocument> {
+    return (await this.locate(model, isFirst)).document;
+  }
+
+  private async locate(model: string, isFirst: boolean): Promise<Located> {
     const here = isFirst ? await this.onThisMachine(model) : null;
     const found = here ?? (await this.inRegistry(model)) ?? (await this.onThisMachine(model));
     if (found) return found;
@@ -43,22 +61,25 @@ export class TrainableRecipes {
     });
   }
 
-  private async inRegistry(model: string): Promise<RecipeOrder | null> {
+  private async inRegistry(model: string): Promise<Located | null> {
     const latest = await this.client.versions(model).catch(unlessNotFound);
     const version = latest?.versions[0]?.version;
     const manifest = version === undefined ? null : await this.client.manifest(model, version);
     if (manifest?.task !== "classify" || !manifest.recipe) return null;
     const { recipe } = manifest;
     const text = new TextDecoder().decode(await this.blobs.read(recipe.document));
-    const parts: string[] = [];
-    for (const blob of recipe.source) parts.push(await this.blobs.file(blob));
-    const document = trainableRecipeSchema.parse(JSON.parse(text));
-    return { document, folder: this.folder, stored: { recipe, parts } };
+    return { document: trainableRecipeSchema.parse(JSON.parse(text)), folder: this.folder, recipe };
   }
 
-  private async onThisMachine(model: string): Promise<RecipeOrder | null> {
-    const found = await findDocument(model, this.folder).catch(() => null);
-    return found && { document: trainable(found.document), folder: found.folder, stored: null };
+  private async onThisMachine(model: string): Promise<Located | null> {
+    try {
+      const found = await locateDocument(model, this.folder);
+      return found && { document: trainable(found.document), folder: found.folder, recipe: null };
+    } catch (cause) {
+      const received = cause instanceof Error ? cause.message : String(cause);
+      const next = `Correct ${model}.recipe.json in ${this.folder}, then order the training again.`;
+      throw new FaultError({ kind: "conflict", expected: "a valid recipe to train", received, next }, { cause });
+    }
   }
 }
 

@@ -1,5 +1,6 @@
 import {
   type ImageInput,
+  type LayerPlan,
   learningParts,
   type Policy,
   type Regions,
@@ -114,30 +115,17 @@ function inputOf(plan: CompleteDocument["input"], regions: readonly string[] | n
   return { scale: 1 / pixelMax, offset: 0, ...plan, ...withRegions } as ImageInput;
 }
 
-const layers: Record<"thin" | "full" | "small" | "image", NetworkPlan["layers"]> = {
-  thin: [
-    { type: "dense", units: 64 },
-    { type: "dense", units: 32 },
-  ],
-  full: [
-    { type: "dense", units: 192 },
-    { type: "dense", units: 96 },
-    { type: "dense", units: 48 },
-  ],
-  small: [
-    { type: "conv", filters: 12, size: 3 },
+const dense = (...units: number[]): LayerPlan[] => units.map((n) => ({ type: "dense", units: n }));
+const conv = (...filters: number[]): LayerPlan[] =>
+  filters.flatMap((n) => [
+    { type: "conv", filters: n, size: 3 },
     { type: "pool", size: 2 },
-    { type: "conv", filters: 24, size: 3 },
-    { type: "pool", size: 2 },
-    { type: "dense", units: 40 },
-  ],
-  image: [
-    { type: "conv", filters: 24, size: 3 },
-    { type: "pool", size: 2 },
-    { type: "conv", filters: 48, size: 3 },
-    { type: "pool", size: 2 },
-    { type: "dense", units: 96 },
-  ],
+  ]);
+const layers = {
+  thin: dense(64, 32),
+  full: dense(192, 96, 48),
+  small: [...conv(12, 24), ...dense(40)],
+  image: [...conv(24, 48), ...dense(96)],
 };
 
 type NetworkDocument = NonNullable<NonNullable<TrainableDocument["networks"]>["thin"]>;

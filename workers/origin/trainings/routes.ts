@@ -12,7 +12,7 @@ import type { TrainingQueue } from "./queue.ts";
 /** Creates the routes that order, show, cancel and restart trainings; all require scope `publish`. */
 export function trainingRoutes(
   tokens: readonly Token[],
-  { trainings, recipes }: { trainings: TrainingQueue; recipes: Pick<TrainableRecipes, "find"> },
+  { trainings, recipes }: { trainings: TrainingQueue; recipes: Pick<TrainableRecipes, "document"> },
 ): Hono {
   const app = new Hono();
   const route = (handle: (model: string, id: string, context: Context) => Promise<Response> | Response) => {
@@ -50,12 +50,12 @@ export function trainingRoutes(
 
 async function order(
   trainings: TrainingQueue,
-  recipes: Pick<TrainableRecipes, "find">,
+  recipes: Pick<TrainableRecipes, "document">,
   model: string,
   context: Context,
 ): Promise<Response> {
   const given = await readJson(context.req.raw, trainingOrderSchema, bodyMaxBytes);
-  await recipes.find(model, given.reason === "first");
+  await recipes.document(model, given.reason === "first");
   const training = await trainings.enqueue(model, given);
   return context.json({ training }, 202, { location: `/v1/models/${model}/trainings/${training.id}` });
 }

@@ -19,7 +19,7 @@ import type { RunTraining, UpdateTraining } from "./queue.ts";
 
 export interface StepOptions {
   client: UpriverClient;
-  recipes: Pick<TrainableRecipes, "find">;
+  recipes: Pick<TrainableRecipes, "find" | "document">;
   signingKey: SigningKey;
   /** Where samples, checkpoints and trainings are stored. */
   dataFolder: string;
@@ -135,7 +135,7 @@ async function rollout(
   const target = { version: version as number };
   const stable = await stableVersion(client, model);
   if (stable === version) return null;
-  const { canary = (await recipes.find(model)).document.canary ?? null } = order;
+  const { canary = (await recipes.document(model)).canary ?? null } = order;
   await client.rollout(model, canary && stable !== null ? { ...target, ...canary, watch: true } : target);
   return null;
 }
