@@ -85,7 +85,18 @@ export const groupBySchema = z.discriminatedUnion("by", [
 export type GroupBy = z.infer<typeof groupBySchema>;
 
 /** The parts of a region's learning. Each can be left out, to measure its effect. */
-export const learningParts = ["analytic", "softmax", "prior", "calibration", "semantic-cache", "control"] as const;
+export const learningParts = [
+  "analytic",
+  "softmax",
+  "prior",
+  "calibration",
+  "semantic-cache",
+  "control",
+  "mix",
+  "opinions",
+  "stacking",
+  "label-shift",
+] as const;
 export type LearningPart = (typeof learningParts)[number];
 
 /** How a model is served and learns. Each version has its own policy. */
