@@ -1,0 +1,12 @@
+// Runs simulations. Run it: npm run simulate -- certificates [--lives 2000] [--json]
+import { Command } from "commander";
+import { exitWith } from "./local/failure.ts";
+import { certificatesSimulation } from "./simulate/certificates.ts";
+
+const program = new Command("simulate").description("run simulations with a fixed seed; results repeat exactly");
+certificatesSimulation(program);
+try {
+  await program.parseAsync();
+} catch (error) {
+  exitWith(error);
+}
