@@ -12,9 +12,10 @@ const gridSize = 20;
 /** A threshold above every confidence: nothing is accepted. */
 export const acceptNothing = 1.01;
 
-/** Tells whether a calibrated confidence reaches the rule's threshold. */
-export function accepts(rule: Pick<Rule, "threshold">, confidence: number): boolean {
-  return confidence >= rule.threshold;
+/** Tells whether a calibrated confidence reaches the rule's threshold and, if there is one, the threshold of the label. */
+export function accepts(rule: Pick<Rule, "threshold" | "perClass">, confidence: number, label?: string): boolean {
+  const own = label === undefined ? undefined : rule.perClass?.[label];
+  return confidence >= Math.max(rule.threshold, own?.threshold ?? 0);
 }
 
 /** Grades the prediction of a head's scores by the known label. */
@@ -44,7 +45,7 @@ export function certifyRule(
   let passed: Certificate | null = null;
   let threshold = acceptNothing;
   for (const candidate of grid) {
-    const accepted = calibration.filter((question) => accepts({ threshold: candidate }, question.confidence));
+    const accepted = calibration.filter((question) => question.confidence >= candidate);
     const errors = accepted.filter((question) => !question.right).length;
     // P(this few errors or fewer) if the risk were equal to the target.
     if (accepted.length === 0 || binomialTail(errors, accepted.length, targetRisk) > delta) break;
@@ -79,7 +80,7 @@ export function validationThreshold(
 ): number {
   let threshold = acceptNothing;
   for (const candidate of grid) {
-    const accepted = validation.filter((question) => accepts({ threshold: candidate }, question.confidence));
+    const accepted = validation.filter((question) => question.confidence >= candidate);
     const errors = accepted.filter((question) => !question.right).length;
     if (errors <= targetRisk * accepted.length) threshold = candidate;
   }

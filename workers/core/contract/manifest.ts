@@ -65,6 +65,10 @@ export const ruleSchema = z
     certificate: certificateSchema.nullable(),
     /** Why there is no certificate, and what is missing; null if there is one. */
     uncertified: uncertifiedSchema.nullable(),
+    /** Labels with a threshold of their own, which an answer must reach too. Above 1: never accepted; `reason` says why. */
+    perClass: z
+      .record(z.string(), z.strictObject({ threshold: z.number().min(0), reason: z.string().nullable() }))
+      .optional(),
   })
   .meta({ id: "Rule" });
 export type Rule = z.infer<typeof ruleSchema>;

@@ -97,14 +97,15 @@ export class ModelRung implements Rung {
     const predicted = argMax(scores);
     const confidence = scores[predicted] as number;
     const mayAnswer = rule.certificate !== null || policy.uncertified === "answer";
-    const passes = accepts(rule, confidence);
+    const label = this.manifest.labels[predicted] as string;
+    const passes = accepts(rule, confidence, label);
     const accepted = mayAnswer && passes;
     const answer: Answer = {
       id: question.id,
       model: this.manifest.model,
       region: question.region,
       status: "answered",
-      label: this.manifest.labels[predicted] as string,
+      label,
       scores: Object.fromEntries(this.manifest.labels.map((label, i) => [label, scores[i] as number])),
       confidence,
       accepted,

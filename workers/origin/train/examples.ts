@@ -17,8 +17,9 @@ export function chooseExamples(
   const judge = ({ calibrationScores, spec }: CalibratedNetwork, i: number) => {
     const scores = calibrationScores[i] as Float64Array;
     const predicted = argMax(scores);
+    const label = labels[predicted] as string;
     const confidence = scores[predicted] as number;
-    return { confidence, isAccepted: accepts(spec.rule, confidence), isRight: labels[predicted] === rows[i]?.label };
+    return { confidence, isAccepted: accepts(spec.rule, confidence, label), isRight: label === rows[i]?.label };
   };
   const judged = rows.map((row, i) => ({ row, thin: judge(thin, i), full: full && judge(full, i) }));
   const byConfidence = judged.filter((j) => j.thin.isRight).sort((a, b) => b.thin.confidence - a.thin.confidence);
