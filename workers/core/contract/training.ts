@@ -10,7 +10,7 @@ export const trainingOrderSchema = z
     reason: z.enum(["order", "schedule", "first"]).default("order"),
     /** The canary's share of callers before the rollout to all; null for no canary; the recipe's setting by default. */
     canary: canarySchema.nullable().optional(),
-    /** Whether the new version must be significantly better than the one in use. */
+    /** Whether the new version must pass the gate against the one in use. */
     gate: z.boolean().default(true),
   })
   .meta({ id: "TrainingOrder" });

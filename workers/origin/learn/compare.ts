@@ -14,9 +14,6 @@ export interface TrainingVerdict extends GateReport {
   byRegion: Record<string, { rows: number; difference: number }>;
 }
 
-/** Log-loss by which a new version may be worse on held-out rows, with 90% confidence. */
-const logLossMargin = 0.002;
-
 /** A thin network and how to read its blobs. */
 export interface NetworkSource {
   spec: NetworkSpec;
@@ -26,7 +23,7 @@ export interface NetworkSource {
 /**
  * Compares a new thin network with the current one, each with its own input and global head, on the validation rows that
  * neither was trained on. They cover every region that has labels. The candidate passes when it is better and not worse
- * by more than the margin with confidence, even if the gain is not significant: its canary judges it again.
+ * by more than a margin with confidence, even if the gain is not significant: its canary judges it again.
  */
 export async function compareVersions(
   recipe: Recipe,
@@ -48,7 +45,7 @@ export async function compareVersions(
       candidate: gradeAnswer(candidateScores, label),
     };
   });
-  return { ...gate(compared, recipe.targetRisk, logLossMargin), byRegion: byRegion(rows, compared) };
+  return { ...gate(compared, recipe.targetRisk, "the version in use"), byRegion: byRegion(rows, compared) };
 }
 
 function scoreAll(
