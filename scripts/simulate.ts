@@ -1,10 +1,13 @@
 // Runs simulations. Run it: npm run simulate -- certificates [--lives 2000] [--json]
+//                  or: npm run simulate -- escalation [--lives 200] [--json]
 import { Command } from "commander";
 import { exitWith } from "./local/failure.ts";
 import { certificatesSimulation } from "./simulate/certificates.ts";
+import { escalationSimulation } from "./simulate/escalation.ts";
 
 const program = new Command("simulate").description("run simulations with a fixed seed; results repeat exactly");
 certificatesSimulation(program);
+escalationSimulation(program);
 try {
   await program.parseAsync();
 } catch (error) {
