@@ -23,6 +23,8 @@ import type { RadiusReport } from "#core/semantic-cache/radius.ts";
 export interface IncomingQuestion {
   question: Question;
   answer: Answer | null;
+  /** The share of accepted questions about which the rung above was to be asked; the audit share unless given. */
+  opinionShare?: number;
 }
 
 /** The answers to a call, and the revision of the region's head: an edge with an older head fetches the new one. */

@@ -20,6 +20,7 @@ import { Escalation } from "./answering/escalation.ts";
 import { Intake } from "./answering/intake.ts";
 import { logOf } from "./answering/log.ts";
 import { NextRung } from "./answering/next-rung.ts";
+import { Opinions } from "./answering/opinions.ts";
 import { SemanticCache } from "./answering/semantic-cache.ts";
 import { Settlement } from "./answering/settlement.ts";
 import { Waiters } from "./answering/waiters.ts";
@@ -43,11 +44,13 @@ import type {
 import { blobReader, Manifests } from "./artefacts.ts";
 import { RegionJobs } from "./jobs.ts";
 import { Archive } from "./labels/archive.ts";
+import { Certificates } from "./labels/certificates.ts";
 import { Forgetting } from "./labels/forgetting.ts";
 import { Labelling } from "./labels/labelling.ts";
 import { LiveRule } from "./labels/live-rule.ts";
 import { SampleKeeper } from "./labels/sample-keeper.ts";
 import { samplesSince } from "./labels/sample-pages.ts";
+import { Splitting } from "./labels/splitting.ts";
 import { migrations } from "./migrations.ts";
 import { Mutex } from "./mutex.ts";
 import { Drift } from "./retrain/drift.ts";
@@ -56,6 +59,7 @@ import { Archives } from "./tables/archives.ts";
 import { CanaryAnswers } from "./tables/canary-answers.ts";
 import { RegionCounter } from "./tables/counts.ts";
 import { Embeddings } from "./tables/embeddings.ts";
+import { GroupKeys } from "./tables/group-keys.ts";
 import { Heads } from "./tables/heads.ts";
 import { Questions } from "./tables/questions.ts";
 import { Runs } from "./tables/runs.ts";
@@ -75,6 +79,7 @@ export class RegionObject extends DurableObject<Env> implements RegionApi {
   private readonly manifests: Manifests;
   private readonly questions: Questions;
   private readonly samples: Samples;
+  private readonly groupKeys: GroupKeys;
   private readonly sumTable: SumShards;
   private readonly heads: Heads;
   private readonly countTable: RegionCounter;
@@ -114,15 +119,15 @@ export class RegionObject extends DurableObject<Env> implements RegionApi {
     const canary = new CanaryAnswers(sql);
     const runs = new Runs(sql);
     const drift = new Drift(sql);
+    const groupKeys = new GroupKeys(sql);
 
     // Filled at the end: the steps need units that need the jobs.
     const steps: Record<string, Step> = {};
     const jobs = new Jobs(ctx.storage, steps);
     const manifests = new Manifests(env, model);
-    const rule = new LiveRule({
-      ...{ region, heads },
-      ...{ windows: new Windows(sql), trials: new PlannedLabels(sql), thresholds: new Thresholds(sql) },
-    });
+    const trials = new PlannedLabels(sql);
+    const certificates = new Certificates({ windows: new Windows(sql), trials });
+    const rule = new LiveRule({ region, heads, certificates, thresholds: new Thresholds(sql) });
     const archive = new Archive({
       ...{ model, region, bucket, archives: new Archives(sql), samples, embeddings, jobs, transaction },
     });
@@ -131,10 +136,23 @@ export class RegionObject extends DurableObject<Env> implements RegionApi {
 
     const settlement = new Settlement({ questions, counts, waiters, jobs });
     const sampleKeeper = new SampleKeeper({ samples, embeddings, semanticCache, counts, archive, jobs });
-    const intake = new Intake({ region, splitSecret, questions, settlement, rule, canary, jobs, transaction });
+    const splitting = new Splitting({ splitSecret, groupKeys });
+    const intake = new Intake({
+      splitSecret,
+      splitting,
+      questions,
+      settlement,
+      certificates,
+      canary,
+      jobs,
+      transaction,
+    });
     const escalation = new Escalation({
       ...{ model, region, nodeId, nextRung, review, manifests, questions },
       ...{ settlement, sampleKeeper, canary, jobs, log, transaction },
+    });
+    const opinions = new Opinions({
+      ...{ region, nodeId, nextRung, manifests, questions, trials, certificates, transaction },
     });
     const retrain = new Retrain({
       ...{ manifests, samples, embeddings, semanticCache, drift, readBlob, runs, jobs, mutex, transaction },
@@ -146,7 +164,7 @@ export class RegionObject extends DurableObject<Env> implements RegionApi {
     });
     const scheduled = new RegionJobs({
       ...{ region, registry, review, jobs, mutex, manifests, questions, samples, heads },
-      ...{ rule, drift, archive, escalation, retrain, transaction },
+      ...{ certificates, rule, drift, archive, escalation, opinions, retrain, transaction },
     });
     Object.assign(steps, scheduled.steps);
 
@@ -155,6 +173,7 @@ export class RegionObject extends DurableObject<Env> implements RegionApi {
     this.manifests = manifests;
     this.questions = questions;
     this.samples = samples;
+    this.groupKeys = groupKeys;
     this.sumTable = sums;
     this.heads = heads;
     this.countTable = counts;
@@ -171,11 +190,23 @@ export class RegionObject extends DurableObject<Env> implements RegionApi {
       ...{ manifests, questions, heads, counts, semanticCache, intake, escalation, waiters, jobs, scheduled, log },
     });
     this.labelling = new Labelling({
-      ...{ region, splitSecret, manifests, questions, samples, archive, sampleKeeper, settlement },
+      ...{ splitting, manifests, questions, samples, archive, sampleKeeper, settlement },
       ...{ rule, canary, counts, jobs, log, transaction },
     });
     this.forgetting = new Forgetting({
-      ...{ questions, samples, embeddings, sums, archive, rule, canary, semanticCache, waiters, jobs, transaction },
+      ...{
+        questions,
+        samples,
+        embeddings,
+        sums,
+        archive,
+        certificates,
+        canary,
+        semanticCache,
+        waiters,
+        jobs,
+        transaction,
+      },
     });
   }
 
@@ -327,6 +358,7 @@ export class RegionObject extends DurableObject<Env> implements RegionApi {
       await this.ctx.storage.deleteAll();
       migrate(this.ctx.storage, migrations);
       this.samples.startOver(revision);
+      this.groupKeys.startOver();
       this.retrain.restart();
     });
   }

@@ -4,9 +4,11 @@ import type { RegistryApi } from "#objects/registry/api.ts";
 import type { ReviewApi } from "#objects/review/api.ts";
 import type { Remote } from "#objects/stubs.ts";
 import type { Escalation } from "./answering/escalation.ts";
+import type { Opinions } from "./answering/opinions.ts";
 import type { Manifests } from "./artefacts.ts";
 import type { Archive } from "./labels/archive.ts";
-import { type LiveRule, labelDueMs } from "./labels/live-rule.ts";
+import { type Certificates, labelDueMs } from "./labels/certificates.ts";
+import type { LiveRule } from "./labels/live-rule.ts";
 import type { Mutex } from "./mutex.ts";
 import { type Drift, driftEveryMs } from "./retrain/drift.ts";
 import type { Retrain } from "./retrain/index.ts";
@@ -30,10 +32,12 @@ interface RegionJobsNeeds {
   questions: Pick<Questions, "expire" | "nextExpiry">;
   samples: Pick<Samples, "lastRevision">;
   heads: Pick<Heads, "set">;
+  certificates: Certificates;
   rule: LiveRule;
   drift: Drift;
   archive: Archive;
   escalation: Escalation;
+  opinions: Opinions;
   retrain: Retrain;
   transaction: <T>(work: () => T) => T;
 }
@@ -48,10 +52,11 @@ export class RegionJobs {
 
   constructor(needs: RegionJobsNeeds) {
     this.needs = needs;
-    const { mutex, archive, escalation, retrain, review } = needs;
+    const { mutex, archive, escalation, opinions, retrain, review } = needs;
     this.steps = {
       register: () => this.register(),
       escalate: () => escalation.escalateDue(),
+      opinions: () => opinions.askDue(),
       review: () => escalation.reviewDue(),
       withdraw: (id) => done(review().withdraw([id])),
       "forget-in-review": (id) => done(review().forget([id])),
@@ -87,12 +92,12 @@ export class RegionJobs {
 
   /** Gives a version that now serves the region the certificate of the one before. A canary earns its own. */
   async inheritCertificate(base: number): Promise<void> {
-    const { registry, region, rule, transaction } = this.needs;
-    if (!rule.mayInherit(base) || (this.inheritCheckedAt.get(base) ?? 0) > Date.now() - inheritCheckMs) return;
+    const { registry, region, certificates, transaction } = this.needs;
+    if (!certificates.mayInherit(base) || (this.inheritCheckedAt.get(base) ?? 0) > Date.now() - inheritCheckMs) return;
     this.inheritCheckedAt.set(base, Date.now());
     const { stable, canary, heldBack } = await registry().pointer();
     if ((heldBack[region] ?? stable) !== base) return;
-    transaction(() => rule.inherit(base, canary?.version ?? null));
+    transaction(() => certificates.inherit(base, canary?.version ?? null));
   }
 
   /** Brings the next retrain forward after new labels, where the policy says so. */
@@ -125,11 +130,11 @@ export class RegionJobs {
   }
 
   private async publishRules(): Promise<number> {
-    const { rule, manifests } = this.needs;
+    const { certificates, manifests } = this.needs;
     // A version that serves nobody may still receive labels, and may be rolled back to.
-    const bases = new Set([...(await this.servedBases()), ...rule.basesWaiting()]);
+    const bases = new Set([...(await this.servedBases()), ...certificates.basesWaiting()]);
     for (const base of bases) await this.publishRule(await manifests.get(base));
-    return rule.nextDue() ?? Date.now() + labelDueMs;
+    return certificates.nextDue() ?? Date.now() + labelDueMs;
   }
 
   private async publishRule(manifest: ClassifyManifest): Promise<void> {
@@ -161,9 +166,9 @@ export class RegionJobs {
   }
 
   private async expire(): Promise<number> {
-    const { questions, rule } = this.needs;
+    const { questions, certificates } = this.needs;
     questions.expire(Date.now());
-    rule.expire();
+    certificates.expire();
     return Math.max(questions.nextExpiry() ?? 0, Date.now() + jobRetryMaxMs);
   }
 }

@@ -67,4 +67,22 @@ const m001Tables: Migration = (sql) => {
   sql.exec("CREATE TABLE counts (base INTEGER PRIMARY KEY, value TEXT NOT NULL)");
 };
 
-export const migrations: readonly Migration[] = [m001Tables];
+// Samples that are there already count: a region that has learned from them is past its first groups.
+const m002GroupKeys: Migration = (sql) => {
+  sql.exec("CREATE TABLE group_keys (key TEXT PRIMARY KEY) WITHOUT ROWID");
+  sql.exec(
+    "INSERT INTO group_keys SELECT groupKey FROM (SELECT groupKey FROM samples UNION SELECT groupKey FROM questions) LIMIT 8",
+  );
+};
+
+// A trial of before was planned, and nobody was asked about it.
+const m003Opinions: Migration = (sql) => {
+  sql.exec("ALTER TABLE trials ADD COLUMN planned INTEGER NOT NULL DEFAULT 1");
+  sql.exec("ALTER TABLE trials ADD COLUMN opinionShare REAL");
+  sql.exec("ALTER TABLE trials ADD COLUMN opinion TEXT");
+  sql.exec("ALTER TABLE trials ADD COLUMN opinionDueAt INTEGER");
+  sql.exec("ALTER TABLE trials ADD COLUMN predicted REAL");
+  sql.exec("CREATE INDEX trials_opinions ON trials (number) WHERE opinionDueAt IS NOT NULL");
+};
+
+export const migrations: readonly Migration[] = [m001Tables, m002GroupKeys, m003Opinions];

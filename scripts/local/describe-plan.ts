@@ -103,8 +103,11 @@ function delayText({ document: { labelDelayDays, time } }: Plan): string {
 
 function splitsText({ document: { groupBy, time, trainBefore } }: Plan): string {
   const shares = "60% train, 20% validation, 20% calibration";
-  if (time === undefined || groupBy?.by !== "time") return `${shares}, at random: rows are exchangeable without --time`;
-  return `blocks of ${groupBy.days} days: ${shares}; rows from ${trainBefore} on are kept for the replay`;
+  if (time === undefined || groupBy?.by !== "time")
+    return `${shares}, equal rows together: rows are exchangeable without --time`;
+  const block =
+    groupBy.days < 1 ? `${Math.round(24 * groupBy.days)} h` : groupBy.days === 1 ? "1 day" : `${groupBy.days} days`;
+  return `blocks of ${block}: ${shares} or more, the last blocks to test; rows from ${trainBefore} on are kept for the replay`;
 }
 
 function riskText({ document: { risk }, labels }: Plan): string {

@@ -3,8 +3,8 @@ import type { UpriverClient } from "#client/index.ts";
 import type { SampleLine } from "#core/contract/index.ts";
 import { mixSamples } from "#origin/learn/mix.ts";
 import type { Recipe } from "#origin/recipes/index.ts";
-import type { RowsBySplit } from "#origin/train/dataset.ts";
 import { baseRows } from "#origin/train/rows.ts";
+import { assignSplits, type RowsBySplit } from "#origin/train/splits.ts";
 import { clientFor } from "./context.ts";
 import { dayParser } from "./usage.ts";
 
@@ -31,7 +31,8 @@ export async function trainingSet(
 ): Promise<RowsBySplit> {
   const learned = samples ? await samplesOf(await clientFor(command, "publish"), recipe.name) : [];
   const base = await baseRows(recipe, { before, file: data });
-  return mixSamples(recipe, base, learned, before === undefined ? undefined : Date.parse(before));
+  const until = before === undefined ? undefined : Date.parse(before);
+  return assignSplits(recipe, mixSamples(recipe, base, learned, until));
 }
 
 async function samplesOf(client: UpriverClient, model: string): Promise<SampleLine[]> {

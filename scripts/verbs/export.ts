@@ -27,8 +27,8 @@ async function run(given: string, { out, json, ...options }: Options, command: C
   const { name } = recipe;
   const exported = await exportSet(recipe, await trainingSet(recipe, options, command), out);
   printResult(json, exported, () => {
-    const { train, validation, calibration } = exported.rows;
+    const { train, validation, calibration, latest } = exported.rows;
     const next = `npx upriver publish ${name} --full <model.json> --thin <model.json> --input ${out}/input.json`;
-    return `${out}/set.parquet: ${train} rows for training, ${validation} for validation, ${calibration} for calibration.\nNext: ${next}`;
+    return `${out}/set.parquet: ${train} rows for training, ${validation} for validation, ${calibration} for calibration, ${latest} of the last weeks to test.\nNext: ${next}`;
   });
 }

@@ -6,8 +6,8 @@ import { type Budget, type WeightType, weightTypes } from "#origin/recipes/index
 import { frontierChart } from "#origin/report/charts.ts";
 import { chooseWithin, frontierOf, searchThin, type ThinCandidate } from "#origin/thin/search.ts";
 import { Checkpoints } from "#origin/train/checkpoint.ts";
-import { assignSplits } from "#origin/train/dataset.ts";
 import { baseRows } from "#origin/train/rows.ts";
+import { assignSplits } from "#origin/train/splits.ts";
 import { loadArtefact, saveArtefact } from "#origin/train/store.ts";
 import { artefactFolder, trainingFolder } from "../local/context.ts";
 import { formatTable, printResult, showProgress } from "../local/output.ts";
@@ -68,18 +68,13 @@ async function run(given: string, options: Options): Promise<void> {
   const rows = await baseRows(recipe, { before: options.before, file: options.data });
   const checkpoints = new Checkpoints(`${trainingFolder(name)}-thin`);
   const bar = showProgress(`thinning ${name}`, 1);
-  const { candidates, full, adopt } = await searchThin(
-    recipe,
-    await assignSplits(recipe, rows),
-    await loadArtefact(folder),
-    {
-      widths: options.widths,
-      prunes: options.prune,
-      weights: options.weights,
-      ...{ backend: "auto", checkpoints },
-      onProgress: (done, total, note) => bar.update(done / total, note),
-    },
-  );
+  const { candidates, full, adopt } = await searchThin(recipe, assignSplits(recipe, rows), await loadArtefact(folder), {
+    widths: options.widths,
+    prunes: options.prune,
+    weights: options.weights,
+    ...{ backend: "auto", checkpoints },
+    onProgress: (done, total, note) => bar.update(done / total, note),
+  });
   bar.end();
   const budget: Budget = {
     bytes: options.bytes ?? recipe.budget.bytes,

@@ -5,7 +5,8 @@ import { count, percent } from "#core/format.ts";
 import { type BackendChoice, backendChoices } from "#origin/backend/index.ts";
 import { publish } from "#origin/publish.ts";
 import type { NetworkPlan } from "#origin/recipes/index.ts";
-import { reportOn, writeReport } from "#origin/report/index.ts";
+import { describeOptimism, describeSplits } from "#origin/report/describe.ts";
+import { reportOn, type TrainingReport, writeReport } from "#origin/report/index.ts";
 import { Checkpoints } from "#origin/train/checkpoint.ts";
 import { train } from "#origin/train/index.ts";
 import { judge } from "#origin/train/judge.ts";
@@ -32,6 +33,8 @@ interface Options {
 }
 
 const startedAt = Date.now();
+/** Above this share of one label an overall error says little. */
+const majorityMaxShare = 0.9;
 
 /** `upriver train`: trains the full and the thin network of a recipe. */
 export function trainVerb(program: Command): void {
@@ -85,7 +88,8 @@ async function run(given: string, options: Options, command: Command): Promise<v
   bar.end();
   const folder = options.out ?? artefactFolder(name);
   await saveArtefact(folder, artefact);
-  await writeReport(folder, await reportOn(artefact.result));
+  const report = await reportOn(artefact.result);
+  await writeReport(folder, report);
   await checkpoints.clear();
   const { metrics, thin, full, trainedOn } = artefact.draft;
   let version: number | null = null;
@@ -110,12 +114,49 @@ async function run(given: string, options: Options, command: Command): Promise<v
     const next =
       version === null ? `Next: npx upriver publish ${options.out ?? name}` : `Version ${version} serves all callers.`;
     const tested = test ? `\n${options.test}: ${count(test.thin.n)} rows\n${describeTest(test)}` : "";
+    const { networks, splits, escalation } = artefact.result;
+    const notes = [
+      ["splits", describeSplits(splits)],
+      ...networks.flatMap(({ name: network, optimism }) =>
+        optimism ? [["optimism", `${network}: ${describeOptimism(optimism)} on the latest rows`]] : [],
+      ),
+      ...(["thin", "full"] as const).flatMap((network) => {
+        const reason = artefact.draft[network]?.rule.uncertified?.reason;
+        return reason === undefined ? [] : [["pending", `${network}: ${reason}`]];
+      }),
+      ...(full && Object.values({ ...thin.rule.perClass, ...full.rule.perClass }).length > 0
+        ? Object.values(thin.rule.perClass ?? {}).map(({ reason }) => [
+            "per class",
+            `thin accepts none of it: ${reason}`,
+          ])
+        : []),
+      ["escalation", escalation.reason],
+      ...warningsOf(report).map((warning) => ["warning", warning]),
+    ];
     const limit =
       cutShort.length > 0
         ? `\nThe time limit ended the training of ${cutShort.join(" and ")}: these are the best weights so far.`
         : "";
-    return `${formatTable([["network", "log-loss", "AUC", "accuracy", risk], ...rows])}${tested}${limit}\nModel: ${folder}\nReport: ${join(folder, "report.html")}\n${next}`;
+    return `${formatTable([["network", "log-loss", "AUC", "accuracy", risk], ...rows])}\n${formatTable(notes)}${tested}${limit}\nModel: ${folder}\nReport: ${join(folder, "report.html")}\n${next}`;
   });
+}
+
+/** Warns where an overall error says little, and gives figures that say more. */
+function warningsOf({ labels, networks }: TrainingReport): string[] {
+  const classes = networks[0]?.classes ?? [];
+  const rows = classes.reduce((sum, { n }) => sum + n, 0);
+  const [majority, rarest] = [classes.toSorted((a, b) => b.n - a.n)[0], classes.toSorted((a, b) => a.n - b.n)[0]];
+  if (!majority || !rarest || majority.n <= majorityMaxShare * rows) return [];
+  const measured = networks.map(({ name, averagePrecision, balancedAccuracy, classes: own }) => {
+    const recalls = own.map(({ label, recall }) => `${percent(recall ?? 0)} of '${label}'`);
+    const precision = averagePrecision === null ? "" : `PR-AUC ${averagePrecision.toFixed(4)} for '${labels[1]}', `;
+    return `${name}: ${precision}balanced accuracy ${percent(balancedAccuracy ?? 0)}, finds ${recalls.join(", ")}`;
+  });
+  return [
+    `${percent(majority.n / rows)} of the rows are '${majority.label}', so an overall error says little. Name the labels ` +
+      `whose own risks matter: "risk": {"perClass": ["${rarest.label}"]}`,
+    ...measured,
+  ];
 }
 
 type Test = Record<"thin" | "full", Metrics>;

@@ -7,7 +7,7 @@ import { inputSchema } from "#core/contract/index.ts";
 import { exportSet } from "#origin/export/index.ts";
 import { exampleRecipe } from "#origin/recipes/index.ts";
 import type { Recipe } from "#origin/recipes/recipe.ts";
-import type { RowsBySplit } from "#origin/train/dataset.ts";
+import type { Part, RowsBySplit } from "#origin/train/splits.ts";
 
 const storefront = exampleRecipe("storefront");
 
@@ -25,19 +25,20 @@ async function query(sql: string) {
 
 const visit = { temperature: 20.5, rainMm: null, minutesOnPage: 2, hour: 9, lookedAt: "gift" };
 const at = Date.UTC(2025, 2, 4);
-const table: RowsBySplit = {
+const table: Pick<RowsBySplit, Part> = {
   train: [
     { region: "lagoon", instance: visit, label: "umbrella", at },
     { region: "mesa", instance: { ...visit, rainMm: 3 }, label: "sun-hat", at, weight: 0.25, source: "origin" },
   ],
   validation: [{ region: "ridge", instance: { ...visit, lookedAt: null }, label: "sneakers", at, source: "truth" }],
   calibration: [],
+  latest: [],
 };
 
 describe("an exported training set", () => {
   it("has one row for each instance with typed columns, nulls, label, region, split, weight and source", async () => {
     const { rows } = await exportSet(storefront, table, join(folder, "table"));
-    expect(rows).toEqual({ train: 2, validation: 1, calibration: 0 });
+    expect(rows).toEqual({ train: 2, validation: 1, calibration: 0, latest: 0 });
     const file = join(folder, "table", "set.parquet");
     expect(await query(`SELECT * EXCLUDE (minutesOnPage, hour) FROM '${file}'`)).toEqual([
       { temperature: 20.5, rainMm: null, lookedAt: "gift", ...known("umbrella", "lagoon", "train", 1, "base") },
@@ -76,7 +77,7 @@ describe("an exported training set", () => {
               [[254], [255]],
             ],
     }));
-    await exportSet(recipe, { train: rows, validation: [], calibration: [] }, join(folder, "images"));
+    await exportSet(recipe, { train: rows, validation: [], calibration: [], latest: [] }, join(folder, "images"));
     const file = join(folder, "images", "set.parquet");
     expect(
       await query(`SELECT DISTINCT hex(pixels) AS pixels, count(*)::INT AS n FROM '${file}' GROUP BY ALL`),

@@ -6,8 +6,8 @@ import { promisify } from "node:util";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { importModel, inputsSchema } from "#origin/import/index.ts";
 import { exampleRecipe } from "#origin/recipes/index.ts";
-import { assignSplits } from "#origin/train/dataset.ts";
 import { baseRows } from "#origin/train/rows.ts";
+import { assignSplits } from "#origin/train/splits.ts";
 import { bin, root } from "#scripts/local/process.ts";
 
 const storefront = exampleRecipe("storefront");
@@ -29,7 +29,7 @@ it("the trainer in the README runs unchanged between export and publish", async 
   await run(join(root, "scripts/cli.ts"), "export", "storefront", "--out", set);
   await run(join(folder, "elsewhere.mjs"), set);
   const inputs = inputsSchema.parse(JSON.parse(await readFile(join(set, "input.json"), "utf8")));
-  const splits = await assignSplits(storefront, await baseRows(storefront, {}));
+  const splits = assignSplits(storefront, await baseRows(storefront, {}));
   const { draft } = await importModel(storefront, splits, { thin: join(set, "thin/model.json"), full: null, inputs });
   expect(draft.metrics.thin.accuracy).toBeGreaterThan(0.7);
   expect(draft.thin.rule.certificate?.coverage).toBeGreaterThan(0.2);

@@ -50,7 +50,7 @@ describe("a report", () => {
   afterAll(() => rm(folder, { recursive: true, force: true }));
 
   const network = (name: string) => ({
-    ...{ name, seconds: 90, bytes: 12_345, scores },
+    ...{ name, seconds: 90, bytes: 12_345, scores, optimism: { threshold: 0.8, error: 0.021, logLoss: -0.0012 } },
     history: [
       { epoch: 1, loss: 0.9, validationLoss: 0.8, learningRate: 0.01 },
       { epoch: 2, loss: 0.7, validationLoss: 0.75, learningRate: 0.005 },
@@ -63,6 +63,11 @@ describe("a report", () => {
       networks: [network("full"), network("thin")],
     },
     regions: ["north", "north", "south", "south"],
+    splits: {
+      ...{ groups: 96, calibrationGroups: 40, inGaps: 12, duplicates: 3, uncertifiable: null },
+      latest: { blocks: 8, from: "2026-01-01" },
+    },
+    escalation: { overall: null, regions: {}, isUsed: true, reason: "thin would escalate nothing" },
   };
 
   it("is one self-contained page with the results, and escapes names", async () => {
@@ -72,6 +77,12 @@ describe("a report", () => {
     expect(html).not.toMatch(/<script|(src|href)="|url\((?!#)|@import/);
     expect(html).toContain("Training of &lt;shop &amp; co&gt;");
     expect(html).not.toContain("<b>");
+    for (const text of [
+      "96 groups; 40 of them calibrate; the last 8 blocks",
+      "+2.1 points of error, −0.0012 log-loss",
+      "thin would escalate nothing",
+    ])
+      expect(html).toContain(text);
     for (const text of ["7 base, 2 truth", "50.0%", "12.3", "1.5 min", "north", "south"]) expect(html).toContain(text);
   });
 

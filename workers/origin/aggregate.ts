@@ -8,11 +8,11 @@ import { addSums, decodeSums, emptySums, labelsIn, type Sums } from "#core/head/
 import { loadNetwork } from "#core/model/network.ts";
 import { tfjsEngine } from "#core/model/tfjs/engine.ts";
 import type { Recipe } from "./recipes/index.ts";
-import { calibrateNetwork, type HeldOut } from "./train/calibrate.ts";
-import { assignSplits, embedRows, encodeRows } from "./train/dataset.ts";
+import { calibrateNetwork, holdOut } from "./train/calibrate.ts";
+import { embedRows } from "./train/dataset.ts";
 import type { Artefact, ManifestDraft } from "./train/index.ts";
 import { addBlob, type Blobs } from "./train/pack.ts";
-import { dateRangeOf } from "./train/rows.ts";
+import { assignSplits } from "./train/splits.ts";
 
 /** A version with a global head aggregated from the regions' sums, and how many labels each region contributed. */
 export interface Aggregation {
@@ -72,12 +72,8 @@ async function packAggregation(
     blobs.set(sha256, new Uint8Array(await client.blob(sha256)));
   }
   const rows = (await recipe.load({ file })).filter(({ at }) => before === null || at < Date.parse(before));
-  const splits = await assignSplits(recipe, rows);
-  const heldOut: HeldOut = {
-    validation: encodeRows(recipe, thin.input, splits.validation),
-    calibration: encodeRows(recipe, thin.input, splits.calibration),
-    window: dateRangeOf(splits.calibration),
-  };
+  const splits = assignSplits(recipe, rows);
+  const heldOut = holdOut(recipe, thin.input, splits);
   const raw = await addBlob(blobs, encodeHead({ weights, bias: new Float32Array() }));
   const network = await loadNetwork(
     await tfjsEngine(),
@@ -100,6 +96,7 @@ async function packAggregation(
     ...same,
     // Backbone and embedding step stay the same, so regions keep their sums.
     thin: { ...certified.spec, backbone: thin.backbone },
+    splits: splits.splits,
     metrics: { ...manifest.metrics, thin: certified.metrics },
     trainedOn: { ...manifest.trainedOn, sources: { ...manifest.trainedOn.sources, [aggregatedSource]: labels } },
   };

@@ -1,12 +1,13 @@
 import { canonicalJson } from "#core/canonical.ts";
-import { assignSplit, groupKeyOf, isAudited } from "#core/confidence/splits.ts";
+import { auditUnit } from "#core/confidence/audit.ts";
 import { type ClassifyManifest, questionKeepMs } from "#core/contract/index.ts";
 import { sha256Hex } from "#core/hash.ts";
 import { quantise } from "#core/head/embedding.ts";
 import type { Hop } from "#core/rung/rung.ts";
 import type { Jobs } from "#objects/jobs.ts";
 import type { IncomingQuestion, QuestionConflict } from "../api.ts";
-import type { LiveRule } from "../labels/live-rule.ts";
+import type { Certificates } from "../labels/certificates.ts";
+import type { Splitting } from "../labels/splitting.ts";
 import type { CanaryAnswer, CanaryAnswers } from "../tables/canary-answers.ts";
 import type { NewQuestion, Questions } from "../tables/questions.ts";
 import { opinionsOf, provisionalAnswer } from "./answers.ts";
@@ -14,17 +15,20 @@ import type { Settlement } from "./settlement.ts";
 
 /** Everything that is recorded of a question when it arrives. */
 export interface IntakeRecord extends NewQuestion {
+  /** The share of accepted questions about which the rung above is asked, and whether it is asked about this one. */
+  opinionShare: number;
+  isOpinionDrawn: boolean;
   /** The edge's own answer, where a watched canary counts it. */
   canaryAnswer: CanaryAnswer | null;
 }
 
 /** What the intake reads and changes. */
 interface IntakeNeeds {
-  region: string;
   splitSecret: string;
+  splitting: Splitting;
   questions: Pick<Questions, "find" | "insert">;
   settlement: Pick<Settlement, "settle">;
-  rule: Pick<LiveRule, "recordQuestion">;
+  certificates: Pick<Certificates, "recordQuestion">;
   canary: Pick<CanaryAnswers, "answerOf" | "record">;
   jobs: Pick<Jobs, "bringForward">;
   transaction: <T>(work: () => T) => T;
@@ -41,29 +45,33 @@ export class Intake {
   /** Computes everything that is recorded of a question. None of it can be added later. */
   async recordOf(
     manifest: ClassifyManifest,
-    { question, answer }: IncomingQuestion,
+    { question, answer, opinionShare: given }: IncomingQuestion,
     { owner, traceparent }: Hop,
     escalateAt: number,
   ): Promise<IntakeRecord> {
-    const { region, splitSecret, canary } = this.needs;
+    const { splitSecret, splitting, canary } = this.needs;
     const { id, instance, at, inference } = question;
     const { policy, thin, version } = manifest;
-    const groupKey = groupKeyOf(policy.groupBy, question);
+    const payload = await sha256Hex(canonicalJson(instance));
     const now = Date.now();
     const { sha256, embedding } = thin.backbone;
     const provisional = provisionalAnswer(manifest, question);
     // The semantic cache accepts as the edge does. An answer that only lacks a certificate was accepted as well.
     const accepted = answer?.rung === "region" || (inference?.accepted ?? answer?.accepted ?? false);
     const isComplete = policy.truth === "complete";
-    const isAudit = accepted && !isComplete && (await isAudited(splitSecret, id, policy.auditShare));
-    const { split, fold } = await assignSplit(splitSecret, region, groupKey);
+    // One coin decides both, so that a label is planned only where an opinion is drawn.
+    const coin = accepted && !isComplete ? await auditUnit(splitSecret, id) : 1;
+    const isAudit = coin < policy.auditShare;
+    const opinionShare = Math.max(policy.auditShare, given ?? 0);
+    const isOpinionDrawn = coin < opinionShare && opinionShare > policy.auditShare;
+    const { split, fold, groupKey } = await splitting.assign(manifest, { id, instance, at, content: payload });
     return {
       id,
       owner,
       base: version,
       // The instance is needed only where a label may follow.
-      instance: policy.keepInputs || answer === null || isAudit ? instance : null,
-      payload: await sha256Hex(canonicalJson(instance)),
+      instance: policy.keepInputs || answer === null || isAudit || isOpinionDrawn ? instance : null,
+      payload,
       embedding:
         inference?.backbone === sha256
           ? { backbone: sha256, vector: quantise(inference.embedding, embedding.step) }
@@ -73,6 +81,8 @@ export class Intake {
       expiresAt: now + questionKeepMs,
       accepted,
       audited: isAudit,
+      opinionShare,
+      isOpinionDrawn,
       // Every escalated question is labelled; of the accepted ones, the audit share, or all where every truth arrives.
       inclusionProbability: !accepted || isComplete ? 1 : policy.auditShare,
       split,
@@ -90,7 +100,7 @@ export class Intake {
 
   /** Stores new questions, all or none. A known id with another payload or owner is a conflict. */
   store(manifest: ClassifyManifest, records: readonly IntakeRecord[]): QuestionConflict | null {
-    const { questions, settlement, rule, canary, jobs, transaction } = this.needs;
+    const { questions, settlement, certificates, canary, jobs, transaction } = this.needs;
     return transaction(() => {
       const known = records.map(({ id }) => questions.find(id));
       const conflict = records.find(({ payload, owner }, i) => {
@@ -106,7 +116,8 @@ export class Intake {
         questions.insert(record);
         if (record.canaryAnswer) canary.record(record.id, record.canaryAnswer);
         const planned = manifest.policy.truth === "complete" || record.audited;
-        rule.recordQuestion(manifest, { ...record, inclusionProbability: planned ? record.inclusionProbability : 0 });
+        certificates.recordQuestion(manifest, { ...record, planned });
+        if (record.isOpinionDrawn) jobs.bringForward("opinions", "", Date.now());
         if (record.escalateAt !== null) jobs.bringForward("escalate", "", record.escalateAt);
       }
       return null;

@@ -10,7 +10,7 @@ import type { Questions } from "../tables/questions.ts";
 import type { Samples } from "../tables/samples.ts";
 import type { SumShards } from "../tables/sums.ts";
 import type { Archive } from "./archive.ts";
-import type { LiveRule } from "./live-rule.ts";
+import type { Certificates } from "./certificates.ts";
 
 /** Everything that may contain something of a question. */
 interface ForgettingNeeds {
@@ -19,7 +19,7 @@ interface ForgettingNeeds {
   embeddings: Embeddings;
   sums: Pick<SumShards, "subtract">;
   archive: Pick<Archive, "restore">;
-  rule: Pick<LiveRule, "forget">;
+  certificates: Pick<Certificates, "forget">;
   canary: Pick<CanaryAnswers, "forget">;
   semanticCache: Pick<SemanticCache, "drop">;
   waiters: Pick<Waiters, "drop">;
@@ -40,7 +40,7 @@ export class Forgetting {
    * tombstone for readers of samples, and the count in the certificate without the id.
    */
   async forget(id: string, owner: string | null): Promise<Result<null, ForgetRefusal>> {
-    const { questions, samples, embeddings, sums, archive, rule, canary, jobs, transaction } = this.needs;
+    const { questions, samples, embeddings, sums, archive, certificates, canary, jobs, transaction } = this.needs;
     await archive.restore([id]);
     const row = questions.find(id);
     const sample = samples.find(id);
@@ -55,7 +55,7 @@ export class Forgetting {
       if (sample) embeddings.remove(sample.number);
       if (row?.inReview) jobs.put("forget-in-review", id, Date.now());
       questions.remove(id);
-      rule.forget(id);
+      certificates.forget(id);
       canary.forget(id);
     });
     this.needs.semanticCache.drop();

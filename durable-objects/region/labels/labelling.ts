@@ -1,5 +1,6 @@
-import { assignSplit, groupKeyOf } from "#core/confidence/splits.ts";
+import { canonicalJson } from "#core/canonical.ts";
 import type { ClassifyManifest, LabelResult } from "#core/contract/index.ts";
+import { sha256Hex } from "#core/hash.ts";
 import { fail, ok, type Result } from "#core/result.ts";
 import { beginSpan } from "#core/trace-context.ts";
 import type { Jobs } from "#objects/jobs.ts";
@@ -15,11 +16,11 @@ import type { NewSample, Samples } from "../tables/samples.ts";
 import type { Archive } from "./archive.ts";
 import type { LiveRule } from "./live-rule.ts";
 import type { SampleKeeper } from "./sample-keeper.ts";
+import type { Splitting } from "./splitting.ts";
 
 /** What recording labels reads and changes. */
 interface LabellingNeeds {
-  region: string;
-  splitSecret: string;
+  splitting: Splitting;
   manifests: Pick<Manifests, "get">;
   questions: Questions;
   samples: Pick<Samples, "find">;
@@ -87,7 +88,7 @@ export class Labelling {
     { id, label, instance: given, at: givenAt }: NewLabel,
     { owner: caller, source, labelledAt }: LabelContext,
   ): Promise<Result<NewSample, LabelRefusal>> {
-    const { region, splitSecret, questions, samples } = this.needs;
+    const { splitting, questions, samples } = this.needs;
     if (!manifest.labels.includes(label)) return fail({ kind: "unknown-label", id, label });
     const row = questions.find(id);
     const known = row ? null : samples.find(id);
@@ -100,13 +101,13 @@ export class Labelling {
     if (known) return ok({ ...known, label, source, labelledAt, embedding: null });
     if (!given) return fail({ kind: "no-instance", id });
     const at = givenAt ?? labelledAt;
-    const { groupBy, keepInputs } = manifest.policy;
-    const groupKey = groupKeyOf(groupBy, { id, instance: given, at });
-    const assigned = await assignSplit(splitSecret, region, groupKey);
+    const { keepInputs } = manifest.policy;
+    const content = await sha256Hex(canonicalJson(given));
+    const assigned = await splitting.assign(manifest, { id, instance: given, at, content });
     // A retrain embeds the instance and then deletes it. It embeds nothing of `calibration`.
     const instance = keepInputs || assigned.split !== "calibration" ? given : null;
     const neverAsked = { inclusionProbability: null, accepted: null, embedding: null };
-    return ok({ id, instance, label, source, ...assigned, groupKey, owner, at, labelledAt, ...neverAsked });
+    return ok({ id, instance, label, source, ...assigned, owner, at, labelledAt, ...neverAsked });
   }
 
   private recordSample(manifest: ClassifyManifest, sample: NewSample, source: LabelContext["source"]): LabelResult {

@@ -1,6 +1,6 @@
+import { isAudited } from "#core/confidence/audit.ts";
 import { differencesOf } from "#core/confidence/canary.ts";
 import { mayJudge, replaces } from "#core/confidence/labels.ts";
-import { isAudited } from "#core/confidence/splits.ts";
 import type { CanaryCount, ClassifyManifest, LabelSource, Question, VersionCount } from "#core/contract/index.ts";
 import { argMax } from "#core/head/head.ts";
 import { lossOf } from "#core/head/metrics.ts";

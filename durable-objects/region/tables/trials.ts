@@ -1,4 +1,5 @@
-import { defaulted, nullable, number, type RowOf, table, text } from "../../table.ts";
+import type { SecondOpinion } from "#core/confidence/opinion.ts";
+import { defaulted, flag, json, nullable, number, type RowOf, table, text } from "../../table.ts";
 
 export const trialsTable = table("trials", {
   number: defaulted(number()),
@@ -13,12 +14,23 @@ export const trialsTable = table("trials", {
   error: nullable(number()),
   /** The window that counted it; null while it waits, 0 for none. */
   window: nullable(number()),
+  /** Whether a label is planned. Without one, only the opinion counts. */
+  planned: defaulted(flag()),
+  /** The share of questions about which the rung above was asked; null where it was not asked about this one. */
+  opinionShare: nullable(number()),
+  opinion: nullable(json<SecondOpinion>()),
+  /** How long the opinion may still come; null where none is awaited. */
+  opinionDueAt: nullable(number()),
+  /** The error that the opinion predicted, recorded when it was counted. */
+  predicted: nullable(number()),
 });
 
-/** An accepted question whose label is planned. */
-export type PlannedLabel = RowOf<typeof trialsTable>;
+/** An accepted question whose label is planned, or about which the rung above is asked. */
+export type TrialRow = RowOf<typeof trialsTable>;
+type NewTrial = Pick<TrialRow, "id" | "base" | "prediction" | "inclusionProbability" | "at" | "dueAt" | "planned"> &
+  Partial<Pick<TrialRow, "opinionShare" | "opinionDueAt">>;
 
-/** The table `trials`: accepted questions whose labels the certificate counts, in the order of asking. */
+/** The table `trials`: accepted questions that the certificate counts, in the order of asking. */
 export class PlannedLabels {
   private readonly sql: SqlStorage;
 
@@ -27,11 +39,11 @@ export class PlannedLabels {
   }
 
   /** Adds a trial, once for each question. */
-  add(trial: Omit<PlannedLabel, "number" | "error" | "window">): void {
+  add(trial: NewTrial): void {
     trialsTable.insert(this.sql, trial, "ignore");
   }
 
-  find(id: string): PlannedLabel | null {
+  find(id: string): TrialRow | null {
     return trialsTable.first(this.sql, "WHERE id = ?", id);
   }
 
@@ -39,10 +51,11 @@ export class PlannedLabels {
     return this.sql.exec<{ last: number }>("SELECT coalesce(max(number), 0) AS last FROM trials").one().last;
   }
 
-  /** Returns the trials of a version that can be counted, in order: up to the first whose label may still come. */
-  countable(base: number, now: number): PlannedLabel[] {
+  /** Returns the trials that can be counted, in order: up to the first whose label or opinion may still come. */
+  countable(base: number, now: number): TrialRow[] {
     const clause = `WHERE window IS NULL AND base = ?1 AND number < coalesce(
-        (SELECT min(number) FROM trials WHERE window IS NULL AND base = ?1 AND error IS NULL AND dueAt > ?2), 9e15)
+        (SELECT min(number) FROM trials WHERE window IS NULL AND base = ?1
+           AND ((planned AND error IS NULL AND dueAt > ?2) OR opinionDueAt > ?2)), 9e15)
       ORDER BY number`;
     return [...trialsTable.select(this.sql, clause, base, now)];
   }
@@ -55,14 +68,14 @@ export class PlannedLabels {
 
   /** Returns when the first planned label is overdue; null where none is planned. */
   nextDue(): number | null {
-    const query = "SELECT min(dueAt) AS due FROM trials WHERE window IS NULL AND error IS NULL";
+    const query = "SELECT min(dueAt) AS due FROM trials WHERE window IS NULL AND error IS NULL AND planned";
     return this.sql.exec<{ due: number | null }>(query).one().due;
   }
 
   /** Returns how many accepted questions the waiting trials after `afterTrial` stand for. */
   waitingWeight(base: number, afterTrial: number): number {
     const query = `SELECT total(1 / inclusionProbability) AS weight FROM trials
-      WHERE window IS NULL AND base = ? AND number > ?`;
+      WHERE window IS NULL AND planned AND base = ? AND number > ?`;
     return this.sql.exec<{ weight: number }>(query, base, afterTrial).one().weight;
   }
 
@@ -75,14 +88,30 @@ export class PlannedLabels {
     trialsTable.update(this.sql, { error }, "WHERE id = ?", id);
   }
 
-  /** Marks a trial as counted by a window. A label that never came counts as an error. */
-  setCounted(trial: number, window: number): void {
-    this.sql.exec("UPDATE trials SET window = ?, error = coalesce(error, 1) WHERE number = ?", window, trial);
+  /** Returns trials about which the rung above is still to be asked, the first ones first. */
+  awaitingOpinion(limit: number): TrialRow[] {
+    return [...trialsTable.select(this.sql, "WHERE opinionDueAt IS NOT NULL ORDER BY number LIMIT ?", limit)];
+  }
+
+  /** Records the opinion on a question; null where it does not come. The first one stays. */
+  setOpinion(id: string, opinion: SecondOpinion | null): void {
+    trialsTable.update(this.sql, { opinion, opinionDueAt: null }, "WHERE id = ? AND opinionDueAt IS NOT NULL", id);
+  }
+
+  /** Marks a trial as counted by a window. A planned label that never came counts as an error. */
+  setCounted(trial: number, window: number, predicted: number): void {
+    this.sql.exec(
+      `UPDATE trials SET window = ?, predicted = ?, opinionDueAt = NULL, error = CASE WHEN planned THEN coalesce(error, 1) END
+       WHERE number = ?`,
+      ...[window, predicted, trial],
+    );
+    // Nothing corrects it any more.
+    trialsTable.delete(this.sql, "WHERE number = ? AND NOT planned", trial);
   }
 
   /** Marks a trial that no window counts. */
   skip(trial: number): void {
-    trialsTable.update(this.sql, { window: 0 }, "WHERE number = ?", trial);
+    trialsTable.update(this.sql, { window: 0, opinionDueAt: null }, "WHERE number = ?", trial);
   }
 
   /** Drops the waiting trials of `base` and gives it those of `from`. */

@@ -61,7 +61,7 @@ describe("a region's window", () => {
 
   it("is valid after enough labels without errors, and names no number where the error is too high", () => {
     const { labelsNeeded, ...rest } = verdict(first, settings);
-    expect(rest).toEqual({ status: "pending", bound: 1, lower: 0, mean: null, labels: 0 });
+    expect(rest).toEqual({ status: "pending", bound: 1, upper: 1, lower: 0, mean: null, labels: 0 });
     expect(verdict(withLabels(first, labelsNeeded as number, Number.POSITIVE_INFINITY), settings).status).toBe("valid");
     expect(verdict(withLabels(first, (labelsNeeded as number) - 1, 1_000), settings).status).toBe("pending");
     expect(verdict(withLabels(first, 50, 10), settings)).toMatchObject({ status: "pending", labelsNeeded: null });

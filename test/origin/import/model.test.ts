@@ -8,8 +8,8 @@ import { startBackend } from "#core/model/tfjs/backend.ts";
 import { importModel } from "#origin/import/index.ts";
 import { exampleRecipe } from "#origin/recipes/index.ts";
 import { planInput } from "#origin/train/columns.ts";
-import { assignSplits, type RowsBySplit } from "#origin/train/dataset.ts";
 import { baseRows } from "#origin/train/rows.ts";
+import { assignSplits, type RowsBySplit } from "#origin/train/splits.ts";
 import { saveLayersModel } from "#test/helpers/saved-model.ts";
 
 const recipe = exampleRecipe("storefront");
@@ -20,7 +20,7 @@ let thin: string;
 beforeAll(async () => {
   await startBackend();
   folder = await mkdtemp(join(tmpdir(), "upriver-import-"));
-  splits = await assignSplits(recipe, (await baseRows(recipe, {})).slice(0, 3_000));
+  splits = assignSplits(recipe, (await baseRows(recipe, {})).slice(0, 3_000));
   thin = await saveLayersModel(network(8), join(folder, "thin"));
 });
 afterAll(() => rm(folder, { recursive: true, force: true }));

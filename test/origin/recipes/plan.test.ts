@@ -269,7 +269,7 @@ describe("the plan", () => {
       time: "day",
       trainBefore: day(180),
       labelDelayDays: 1,
-      groupBy: { by: "time", days: 1 },
+      groupBy: { by: "time", days: 7 },
     });
     expect(document.input).toMatchObject({ columns: [{ name: "x" }, { type: "date", name: "day" }] });
   });

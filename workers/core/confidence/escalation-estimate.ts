@@ -1,3 +1,4 @@
+import type { Advantage, EscalationEstimate } from "../contract/index.ts";
 import { count, percent } from "../format.ts";
 import { fQuantile } from "./f-tail.ts";
 
@@ -8,29 +9,6 @@ export interface EscalatedRow {
   region: string;
   thinRight: boolean;
   fullRight: boolean;
-}
-
-/** By how much full is more often right than thin on the same questions. */
-export interface Advantage {
-  questions: number;
-  clusters: number;
-  thinAccuracy: number;
-  fullAccuracy: number;
-  /** Mean of [full right] − [thin right]. */
-  difference: number;
-  /** One-sided 90% bounds on it. */
-  lower: number;
-  upper: number;
-}
-
-/** What held-out questions say about escalating to full, and whether full is used. */
-export interface EscalationEstimate {
-  /** null if thin would escalate no held-out question. */
-  overall: Advantage | null;
-  /** The regions with enough such questions for an estimate of their own. */
-  regions: Record<string, Advantage>;
-  isUsed: boolean;
-  reason: string;
 }
 
 const level = 0.1;

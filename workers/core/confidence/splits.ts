@@ -1,22 +1,53 @@
-import type { GroupBy, Instance, Split } from "../contract/index.ts";
+import type { GroupBy, Instance, Split, SplitCuts, Splits } from "../contract/index.ts";
 import { hmacUnit } from "../hash.ts";
 
-const trainShare = 0.6;
-const validationShare = 0.2;
+/** A version's splits, unless it says otherwise: 60% train, 20% validation, 20% calibration. */
+export const usualCuts: SplitCuts = { train: 0.6, validation: 0.8 };
+/** The groups that calibration needs, so that a test over groups says something. */
+export const calibrationGroups = 40;
+/** The least number of groups of which some are held out whole. Fewer are split by content, which certifies nothing. */
+export const wholeGroups = 8;
+/** With fewer groups than this, the shares of the splits are exact. */
+const exactBelow = 20;
+const calibrationMaxShare = 0.5;
+/** Of what calibration leaves, the share that trains. */
+const trainOfRest = 0.75;
 const dayMs = 24 * 3600_000;
 
-/** Determines a question's group key: its id, a field of its instance, or its block of time. */
-export function groupKeyOf(groupBy: GroupBy, question: { id: string; instance: Instance; at: number }): string {
+/** What a group key is made of; only the part that it is made of is read. */
+export interface Keyed {
+  readonly id: string;
+  readonly instance: Instance;
+  readonly at: number;
+  /** The hash of the instance, in canonical form. */
+  readonly content: string;
+}
+
+/** Determines a question's group key: its id, its content, a field of its instance, or its block of time. */
+export function groupKeyOf(groupBy: GroupBy, question: Keyed): string {
   switch (groupBy.by) {
     case "question":
       return question.id;
+    case "content":
+      return question.content;
     case "field": {
-      const value = Array.isArray(question.instance) ? undefined : question.instance[groupBy.name];
-      return value === undefined || value === null ? question.id : String(value);
+      const { instance } = question;
+      const value = Array.isArray(instance) ? undefined : instance[groupBy.name];
+      return value === undefined || value === null ? question.content : String(value);
     }
     case "time":
-      return String(Math.floor(question.at / (groupBy.days * dayMs)));
+      return blockOf(groupBy.days, question.at);
   }
+}
+
+/** Returns how the samples of a version's regions are split. Versions that were trained earlier do not say. */
+export function splitsOf({ splits }: { splits?: Splits | undefined }, secret: string): Splits {
+  return splits ?? { key: secret, cuts: usualCuts };
+}
+
+/** Names the block of time that a moment lies in. */
+export function blockOf(days: number, at: number): string {
+  return String(Math.floor(at / (days * dayMs)));
 }
 
 /** A sample's split, and its cross-validation fold if the split is train. */
@@ -28,28 +59,69 @@ export interface SplitAssignment {
 /** The number of folds of train in cross-validation. */
 export const trainFolds = 3;
 
-/** Assigns a sample to a split by HMAC, which no caller can influence: 60% train, 20% validation, 20% calibration. */
-export async function assignSplit(secret: string, region: string, key: string): Promise<SplitAssignment> {
-  return splitAt(await hmacUnit(secret, splitText(region, key)));
-}
-
-/** The text whose HMAC, as a number in [0, 1), decides the split of a region's samples with a group key. */
-export function splitText(region: string, key: string): string {
-  return `fold|${region}|${key}`;
+/** The text whose HMAC, as a number in [0, 1), decides the split of all samples with a group key, in whatever region. */
+export function splitText(groupKey: string): string {
+  return `split|${groupKey}`;
 }
 
 /** Returns the split at a number in [0, 1). */
-export function splitAt(unit: number): SplitAssignment {
-  if (unit < trainShare) return { split: "train", fold: Math.floor((unit / trainShare) * trainFolds) };
-  return { split: unit < trainShare + validationShare ? "validation" : "calibration", fold: 0 };
+export function splitAt(unit: number, cuts: SplitCuts = usualCuts): SplitAssignment {
+  if (unit < cuts.train) return { split: "train", fold: Math.floor((unit / cuts.train) * trainFolds) };
+  return { split: unit < cuts.validation ? "validation" : "calibration", fold: 0 };
 }
 
-/** Returns the split of `assignSplit`. */
-export async function splitOf(secret: string, region: string, key: string): Promise<Split> {
-  return (await assignSplit(secret, region, key)).split;
+/** Assigns all samples with a group key to one split, by HMAC: the same at the origin and in every region. */
+export async function assignSplit({ key, cuts }: Splits, groupKey: string): Promise<SplitAssignment> {
+  return splitAt(await hmacUnit(key, splitText(groupKey)), cuts);
 }
 
-/** Tells whether an accepted question is audited: a coin by HMAC, independent of the splits. */
-export async function isAudited(secret: string, id: string, share: number): Promise<boolean> {
-  return share > 0 && (await hmacUnit(secret, `audit|${id}`)) < share;
+/** Assigns a sample of a region with few groups, by its content: to train or validation, since it can certify nothing. */
+export async function assignByContent({ key }: Pick<Splits, "key">, content: string): Promise<SplitAssignment> {
+  return splitAt(await hmacUnit(key, splitText(content)), { train: trainOfRest, validation: 1 });
+}
+
+/** The group key of a sample that was assigned by its content: its own group, and the content. */
+export function contentKey(groupKey: string, content: string): string {
+  return `${groupKey}|${content}`;
+}
+
+/** How groups are divided, and whether calibration has enough of them. */
+export interface GroupDivision {
+  cuts: SplitCuts;
+  calibration: number;
+  isEnough: boolean;
+}
+
+/**
+ * Chooses where the splits divide groups, given the number in [0, 1) of each. Fewer than 20 groups are divided in the order
+ * of their numbers, to exact shares. Otherwise calibration grows until it has 40 groups, up to half of all; where half
+ * of all are fewer, nothing can be certified and the shares stay the usual ones.
+ */
+export function divideGroups(units: readonly number[]): GroupDivision {
+  const sorted = [...units].sort((a, b) => a - b);
+  const n = sorted.length;
+  const countFrom = (cut: number) => sorted.filter((unit) => unit >= cut).length;
+  // The middle between two groups, so that rounding moves none.
+  const cutAfter = (count: number) =>
+    count <= 0 ? 0 : count >= n ? 1 : ((sorted[count - 1] as number) + (sorted[count] as number)) / 2;
+  if (n > 0 && n < exactBelow) {
+    const calibration = Math.round((1 - usualCuts.validation) * n);
+    const train = Math.max(1, Math.round(usualCuts.train * n));
+    return { cuts: { train: cutAfter(train), validation: cutAfter(n - calibration) }, calibration, isEnough: false };
+  }
+  const usual = countFrom(usualCuts.validation);
+  if (usual >= calibrationGroups) return { cuts: usualCuts, calibration: usual, isEnough: true };
+  if (calibrationGroups > calibrationMaxShare * n) return { cuts: usualCuts, calibration: usual, isEnough: false };
+  const validation = cutAfter(n - calibrationGroups);
+  return { cuts: { train: trainOfRest * validation, validation }, calibration: calibrationGroups, isEnough: true };
+}
+
+/**
+ * Returns the block of time that a question's label reaches into, where that is not its own block: the label is known
+ * `gapDays` after the question. Such a row stands in a gap unless both blocks are in one split.
+ */
+export function nextBlockOf(groupBy: GroupBy, at: number, gapDays: number): string | null {
+  if (groupBy.by !== "time" || gapDays === 0) return null;
+  const next = blockOf(groupBy.days, at + gapDays * dayMs);
+  return next === blockOf(groupBy.days, at) ? null : next;
 }

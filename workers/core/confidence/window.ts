@@ -1,4 +1,6 @@
 import { errorBounds, isBelowWithConfidence } from "./bounds.ts";
+import { noOpinionFit, type OpinionFit } from "./opinion.ts";
+import { type Capital, isPoweredValid, noCapital, type PoweredPlan, poweredLabelsNeeded } from "./powered.ts";
 import { addTrial, noTrials, repeatTrials, type Trials } from "./trials.ts";
 
 /** The period that one certificate covers. */
@@ -8,14 +10,24 @@ export interface CertificateWindow {
   /** Start, ms since 1970. Questions asked earlier are not included. */
   from: number;
   trials: Trials;
+  /** The proof by opinions; absent where every label arrives, and in windows that began without. */
+  powered?: Powered;
+}
+
+/** A capital that opinions help to grow, and how opinions predict errors. */
+export interface Powered {
+  capital: Capital;
+  fit: OpinionFit;
 }
 
 /** What a window's labels say about its error. */
 export interface Verdict {
   /** `valid`: the error is proven to be at most the target. `void`: proven above it. `pending`: neither yet. */
   status: "valid" | "void" | "pending";
-  /** Upper bound of the mean error of accepted answers in the window. */
+  /** What the status says of the mean error of accepted answers in the window: it is this at most. */
   bound: number;
+  /** Upper bound of the same from labels alone. */
+  upper: number;
   /** Lower bound of the same. */
   lower: number;
   /** The mean error, weighted by 1/π; null while there is no label. */
@@ -28,17 +40,45 @@ export interface Verdict {
 const labelsWorthWaitingFor = 1e7;
 
 /** Creates the first window of a region, under a policy that records no π below `minInclusionProbability`. */
-export function firstWindow(at: number, minInclusionProbability: number): CertificateWindow {
-  return { number: 1, from: at, trials: noTrials(minInclusionProbability) };
+export function firstWindow(
+  at: number,
+  minInclusionProbability: number,
+  powered: PoweredPlan | null = null,
+): CertificateWindow {
+  return { number: 1, from: at, ...emptyWindow(minInclusionProbability, powered, noOpinionFit()) };
 }
 
-/** Creates the empty window after one that is void or whose policy's least π has changed. */
+/** Creates the empty window after one that is void or whose plan has changed. What is known of opinions stays. */
 export function nextWindow(
   window: CertificateWindow,
   at: number,
   minInclusionProbability: number = window.trials.minInclusionProbability,
+  powered: PoweredPlan | null = window.powered?.capital.plan ?? null,
 ): CertificateWindow {
-  return { number: window.number + 1, from: at, trials: noTrials(minInclusionProbability) };
+  const fit = window.powered?.fit ?? noOpinionFit();
+  return { number: window.number + 1, from: at, ...emptyWindow(minInclusionProbability, powered, fit) };
+}
+
+/** Tells whether a window can count what a policy records. A window that began without opinions stays without. */
+export function isWithin(
+  { trials, powered }: CertificateWindow,
+  minInclusionProbability: number,
+  next: PoweredPlan | null,
+): boolean {
+  if (trials.minInclusionProbability > minInclusionProbability) return false;
+  if (!powered) return true;
+  const { targetRisk, minPlannedShare, maxOpinionShare } = powered.capital.plan;
+  return (
+    next !== null &&
+    targetRisk === next.targetRisk &&
+    minPlannedShare <= next.minPlannedShare &&
+    maxOpinionShare >= next.maxOpinionShare
+  );
+}
+
+function emptyWindow(minInclusionProbability: number, powered: PoweredPlan | null, fit: OpinionFit) {
+  const trials = noTrials(minInclusionProbability);
+  return powered ? { trials, powered: { capital: noCapital(powered), fit } } : { trials };
 }
 
 /** Computes window k's share of δ: δ/(k(k + 1)), which sums to δ at most over any number of windows. */
@@ -55,17 +95,22 @@ export function verdict(
   window: CertificateWindow,
   { targetRisk, delta }: { targetRisk: number; delta: number },
 ): Verdict {
-  const { trials } = window;
+  const { trials, powered } = window;
   const level = windowDelta(window, delta);
   const { mean, lower, upper } = errorBounds(trials, level);
-  const status = upper <= targetRisk ? "valid" : lower > targetRisk ? "void" : "pending";
+  // One proof or the other, never the better of both: each is wrong with probability `level`.
+  const isValid = powered ? isPoweredValid(powered.capital, level) : upper <= targetRisk;
+  const status = lower > targetRisk ? "void" : isValid ? "valid" : "pending";
+  const needed = () =>
+    powered ? poweredLabelsNeeded(powered.capital, level) : labelsNeeded(trials, targetRisk, level);
   return {
     status,
-    bound: upper,
+    bound: powered && status === "valid" ? targetRisk : upper,
+    upper,
     lower,
     mean,
     labels: trials.labels,
-    labelsNeeded: status === "valid" ? 0 : status === "void" ? null : labelsNeeded(trials, targetRisk, level),
+    labelsNeeded: status === "valid" ? 0 : status === "void" ? null : needed(),
   };
 }
 

@@ -33,6 +33,8 @@ export const uncertifiedSchema = z
     /** Labels of accepted questions so far, and how many more are needed at the current error rate. Null: cannot be certified. */
     labels: z.int(),
     labelsNeeded: z.int().nullable(),
+    /** The day on which it has those labels, at the rate so far; absent where unknown. */
+    expected: z.string().optional(),
   })
   .meta({ id: "Uncertified" });
 export type Uncertified = z.infer<typeof uncertifiedSchema>;

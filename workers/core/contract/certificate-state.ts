@@ -18,6 +18,8 @@ export const certificateStateSchema = z
     /** The number of the window, and the days of data time that it spans. */
     window: z.strictObject({ number: z.int(), from: z.string(), to: z.string() }),
     reason: z.string(),
+    /** The day on which a pending certificate has the labels that it needs, at the rate so far; absent where unknown. */
+    expected: z.string().optional(),
   })
   .meta({ id: "CertificateState" });
 /** What the labels of a region's current window prove about its accept rule. */

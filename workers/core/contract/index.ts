@@ -3,6 +3,7 @@ export * from "./canary.ts";
 export * from "./certificate-state.ts";
 export * from "./checks.ts";
 export * from "./counts.ts";
+export * from "./escalation.ts";
 export * from "./input.ts";
 export * from "./instance.ts";
 export * from "./label.ts";

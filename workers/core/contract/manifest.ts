@@ -1,5 +1,6 @@
 import * as z from "zod";
 import { certificateSchema, rungSchema, uncertifiedSchema } from "./answer.ts";
+import { escalationEstimateSchema } from "./escalation.ts";
 import { inputSchema } from "./input.ts";
 import { instanceSchema } from "./instance.ts";
 import { regionSchema, regionsSchema } from "./region.ts";
@@ -83,10 +84,27 @@ export const signatureSchema = z.strictObject({ keyId: z.string(), ed25519: z.st
 /** How samples are grouped. All samples of a group are in the same split. */
 export const groupBySchema = z.discriminatedUnion("by", [
   z.strictObject({ by: z.literal("question") }),
+  /** Equal instances are in one split. */
+  z.strictObject({ by: z.literal("content") }),
   z.strictObject({ by: z.literal("field"), name: z.string() }),
   z.strictObject({ by: z.literal("time"), days: z.number().positive() }),
 ]);
 export type GroupBy = z.infer<typeof groupBySchema>;
+
+/** Where the splits divide the numbers in [0, 1) of group keys: `train` below the first, `calibration` from the second on. */
+export const splitCutsSchema = z.strictObject({
+  train: z.number().min(0).max(1),
+  validation: z.number().min(0).max(1),
+});
+export type SplitCuts = z.infer<typeof splitCutsSchema>;
+
+/** How a version's rows were split. Its regions split their samples in the same way. */
+export const splitsSchema = z.strictObject({
+  /** The key of the HMAC that gives each group key its number. It is no secret: audits are drawn by another. */
+  key: z.string().min(1),
+  cuts: splitCutsSchema,
+});
+export type Splits = z.infer<typeof splitsSchema>;
 
 /** The parts of a region's learning. Each can be left out, to measure its effect. */
 export const learningParts = [
@@ -114,6 +132,13 @@ export const policySchema = z
     /** `complete`: every question gets its true label. */
     truth: z.enum(["some", "complete"]),
     uncertified: z.enum(["answer", "escalate"]),
+    /**
+     * The shares of accepted questions about which the rung above is asked, while a region's certificate is pending and
+     * once it is valid: its opinions make certificates from fewer labels. 0.25 and 0.02 unless given.
+     */
+    opinions: z.strictObject({ pending: z.number().min(0).max(1), valid: z.number().min(0).max(1) }).optional(),
+    /** The share of escalations for which a rung above that does not pay is still asked. 0.05 unless given. */
+    explorationShare: z.number().min(0).max(1).optional(),
     groupBy: groupBySchema,
     /** The training weight of labels whose only source is the origin; 0 ignores them. */
     originLabelWeight: z.number().min(0).max(0.25),
@@ -174,6 +199,10 @@ export const classifyManifestSchema = z
     /** The recipe and its own rows as Parquet, from which any origin trains the next version; absent where it has none. */
     recipe: z.strictObject({ document: blobRefSchema, source: z.array(blobRefSchema) }).optional(),
     policy: policySchema,
+    /** Absent in versions that were trained earlier: their regions split by `SPLIT_SECRET` and the usual shares. */
+    splits: splitsSchema.optional(),
+    /** Whether full is better than thin on what thin would escalate; absent without full, and in earlier versions. */
+    escalation: escalationEstimateSchema.optional(),
     metrics: z.strictObject({ thin: metricsSchema, full: metricsSchema.nullable() }),
     trainedOn: z.strictObject({
       rows: z.int(),

@@ -185,7 +185,7 @@ export const trainableRecipeSchema = z.strictObject({
   trainBefore: z.iso.date().optional(),
   /** Days until the label of a question is known. */
   labelDelayDays: z.number().nonnegative().default(0),
-  /** What keeps dependent samples in one split; the time block where rows have a time, else the question. */
+  /** What keeps dependent samples in one split; blocks of 7 days where rows have a time, else equal content. */
   groupBy: groupBySchema.optional(),
   /** The error rate allowed among accepted answers, and the confidence of certificates. */
   risk: z

@@ -36,7 +36,11 @@ export class HttpRung implements Rung {
   private async post(questions: readonly Question[], hop: Hop): Promise<Answer[]> {
     const { url, model, token, timeoutMs, fetch: send = fetch } = this.options;
     const remainingMs = Math.max(1, Math.min(hop.remainingMs, timeoutMs));
-    const body = { questions, remainingMs, via: hop.via, ...(hop.trace ? { trace: true } : {}) };
+    const body = {
+      ...{ questions, remainingMs, via: hop.via },
+      ...(hop.trace ? { trace: true } : {}),
+      ...(hop.provisional ? { accept: "always" } : {}),
+    };
     try {
       const response = await send(`${url}/v1/models/${model}/ask`, {
         method: "POST",

@@ -14,6 +14,8 @@ export interface Hop extends Partial<TraceHeaders> {
   via: string[];
   /** Whether to collect the scores of every head and rung. */
   trace: boolean;
+  /** Whether the rung answers at any confidence and asks no other; no, unless given. */
+  provisional?: boolean;
 }
 
 /** A rung's answer, with its inference for the rung above. */

@@ -1,5 +1,5 @@
 import { classifying } from "#core/artefacts.ts";
-import { isAudited } from "#core/confidence/splits.ts";
+import { isAudited, opinionShareOf } from "#core/confidence/audit.ts";
 import {
   type Answer,
   type AskBody,
@@ -152,7 +152,7 @@ function logLineOf({ span }: Call, event: LogEvent, attempts: readonly Attempt[]
   return { event, rung: "edge", model, region, span, ids: attempts.map(({ question }) => question.id) };
 }
 
-/** Stores what the policy keeps: all questions before the response, audited ones after it. */
+/** Stores what the policy keeps: all questions before the response; audited ones, and those for an opinion, after it. */
 async function keepAnswers(
   call: Call,
   { policy }: ClassifyManifest,
@@ -161,16 +161,21 @@ async function keepAnswers(
   hop: Hop,
 ): Promise<PlacedAnswer[]> {
   const isKeyed = call.request.headers.has("idempotency-key");
+  const hasNextRung = call.env.NEXT_RUNG_URL !== "";
+  const shareOf = ({ edge: { answer } }: Attempt) =>
+    answer.accepted ? opinionShareOf(policy, { ...answer, hasNextRung }) : policy.auditShare;
+  const kept = (some: readonly Attempt[]) =>
+    some.map((attempt) => ({ ...keptOf(attempt), opinionShare: shareOf(attempt) }));
   if (policy.keep === "all" || isKeyed || hop.trace) {
     if (attempts.length === 0) return [];
-    return mergeReplies(attempts, await rung.keep(attempts.map(keptOf), hop), true);
+    return mergeReplies(attempts, await rung.keep(kept(attempts), hop), true);
   }
   if (policy.keep === "audited") {
-    const audited: Attempt[] = [];
+    const drawn: Attempt[] = [];
     for (const attempt of attempts) {
-      if (await isAudited(call.env.SPLIT_SECRET, attempt.question.id, policy.auditShare)) audited.push(attempt);
+      if (await isAudited(call.env.SPLIT_SECRET, attempt.question.id, shareOf(attempt))) drawn.push(attempt);
     }
-    if (audited.length > 0) call.later(rung.keep(audited.map(keptOf), hop));
+    if (drawn.length > 0) call.later(rung.keep(kept(drawn), hop));
   }
   return attempts.map(placeEdgeAnswer);
 }

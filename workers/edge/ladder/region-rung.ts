@@ -1,9 +1,9 @@
-import type { Answer, Question } from "#core/contract/index.ts";
+import type { Question } from "#core/contract/index.ts";
 import { FaultError } from "#core/http/fault.ts";
 import { isOldState, objectFault } from "#core/http/problem.ts";
 import type { Result } from "#core/result.ts";
 import { type Hop, type Reply, type Rung, RungUnavailableError } from "#core/rung/rung.ts";
-import type { RegionReply } from "#objects/region/api.ts";
+import type { IncomingQuestion, RegionReply } from "#objects/region/api.ts";
 import { regionObject } from "#objects/stubs.ts";
 import { catchUpHead } from "../artefacts/pointers.ts";
 import type { Call } from "../call.ts";
@@ -30,7 +30,7 @@ export class RegionRung implements Rung {
   }
 
   /** Stores questions that the edge answered, with their answers. */
-  async keep(kept: readonly { question: Question; answer: Answer }[], hop: Hop): Promise<Reply[]> {
+  async keep(kept: readonly IncomingQuestion[], hop: Hop): Promise<Reply[]> {
     return this.replies((stub) => stub.keep(this.base, [...kept], hop));
   }
 

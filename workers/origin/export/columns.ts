@@ -1,12 +1,13 @@
 import type { BasicType } from "hyparquet-writer";
-import type { Input, NamedColumn, Split } from "#core/contract/index.ts";
+import type { Input, NamedColumn } from "#core/contract/index.ts";
 import { encode } from "#core/input/index.ts";
 import type { WeightedRow } from "../train/dataset.ts";
+import type { Part } from "../train/splits.ts";
 
 /** A row of the training set and its split. */
 export interface ExportRow {
   row: WeightedRow;
-  split: Split;
+  split: Part;
 }
 
 /** A column of the exported table. */
@@ -25,7 +26,7 @@ const commonColumns: ExportColumn[] = [
   column(
     "split",
     "STRING",
-    "train, validation (for model selection and early stopping) or calibration (do not train or select on it)",
+    "train, validation (for model selection and early stopping), calibration or latest (do not train or select on either)",
     ({ split }) => split,
   ),
   column("weight", "FLOAT", "weight of the row in training", ({ row }) => row.weight ?? 1),

@@ -1,16 +1,15 @@
 import { mkdir, rename, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { fileWriter, ParquetWriter, schemaFromColumnData } from "hyparquet-writer";
-import type { Split } from "#core/contract/index.ts";
 import type { Recipe } from "../recipes/index.ts";
 import { planInput } from "../train/columns.ts";
-import type { RowsBySplit } from "../train/dataset.ts";
+import type { Part, RowsBySplit } from "../train/splits.ts";
 import { type ExportColumn, type ExportRow, exportColumns } from "./columns.ts";
 
 /** The folder that was written, and its rows by split. */
 export interface ExportSummary {
   folder: string;
-  rows: Record<Split, number>;
+  rows: Record<Part, number>;
 }
 
 const rowGroupRows = 10_000;
@@ -20,14 +19,18 @@ const rowGroupRows = 10_000;
  * `input.json`, which says how an instance becomes the networks' inputs, fitted on the training rows; `dataset.json`, which
  * describes the columns.
  */
-export async function exportSet(recipe: Recipe, splits: RowsBySplit, folder: string): Promise<ExportSummary> {
+export async function exportSet(
+  recipe: Recipe,
+  splits: Pick<RowsBySplit, Part>,
+  folder: string,
+): Promise<ExportSummary> {
   await mkdir(folder, { recursive: true });
   const inputs = {
     full: planInput(recipe.full.input, splits.train),
     thin: planInput(recipe.thin.input, splits.train),
   };
   const columns = exportColumns(inputs.full);
-  const rows: ExportRow[] = (["train", "validation", "calibration"] as const).flatMap((split) =>
+  const rows: ExportRow[] = (["train", "validation", "calibration", "latest"] as const).flatMap((split) =>
     splits[split].map((row) => ({ row, split })),
   );
   const path = join(folder, "set.parquet");
@@ -38,6 +41,7 @@ export async function exportSet(recipe: Recipe, splits: RowsBySplit, folder: str
     train: splits.train.length,
     validation: splits.validation.length,
     calibration: splits.calibration.length,
+    latest: splits.latest.length,
   };
   const dataset = {
     recipe: recipe.name,

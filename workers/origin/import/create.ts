@@ -175,7 +175,7 @@ const policy: Policy = {
   auditShare: 0.05,
   truth: "some",
   uncertified: "answer",
-  groupBy: { by: "question" },
+  groupBy: { by: "content" },
   originLabelWeight: 0,
   keepInputs: true,
   samplesMax: 20_000,

@@ -1,14 +1,16 @@
 import * as z from "zod";
-import { type Input, inputSchema } from "#core/contract/index.ts";
+import { inputSchema } from "#core/contract/index.ts";
 import type { Recipe, WeightType } from "../recipes/index.ts";
-import { type CalibratedNetwork, calibrateNetwork } from "../train/calibrate.ts";
+import { type CalibratedNetwork, calibrateNetwork, holdOut } from "../train/calibrate.ts";
 import { planInput } from "../train/columns.ts";
-import { type Dataset, encodeRows, type RowsBySplit } from "../train/dataset.ts";
+import { type Dataset, encodeRows } from "../train/dataset.ts";
+import { estimateEscalation } from "../train/escalation.ts";
 import { chooseExamples } from "../train/examples.ts";
 import type { Artefact, NetworkName } from "../train/index.ts";
 import type { Blobs } from "../train/pack.ts";
 import { packRegionalParts } from "../train/regional-parts.ts";
-import { countsOf, dateRangeOf } from "../train/rows.ts";
+import { countsOf } from "../train/rows.ts";
+import type { RowsBySplit } from "../train/splits.ts";
 import { importNetwork } from "./network.ts";
 
 /** How instances become the networks' inputs, as `upriver export` writes it. */
@@ -31,13 +33,11 @@ export interface ImportOptions {
  */
 export async function importModel(recipe: Recipe, splits: RowsBySplit, options: ImportOptions): Promise<Artefact> {
   const blobs: Blobs = new Map();
-  const held = (input: Input, split: "validation" | "calibration") => encodeRows(recipe, input, splits[split]);
   const take = async (name: NetworkName, path: string, weights?: WeightType): Promise<ImportedNetwork> => {
     const input = options.inputs?.[name] ?? planInput(recipe[name].input, splits.train);
     const packed = await importNetwork(path, input, recipe.labels.length, blobs, weights);
-    const calibration = held(input, "calibration");
-    const heldOut = { validation: held(input, "validation"), calibration, window: dateRangeOf(splits.calibration) };
-    return { ...(await calibrateNetwork(recipe, packed, blobs, heldOut)), calibration };
+    const heldOut = holdOut(recipe, input, splits);
+    return { ...(await calibrateNetwork(recipe, packed, blobs, heldOut)), calibration: heldOut.calibration };
   };
   const full = options.full === null ? null : await take("full", options.full);
   const thin = await take("thin", options.thin, options.weights);
@@ -52,6 +52,8 @@ export async function importModel(recipe: Recipe, splits: RowsBySplit, options: 
       full: full?.spec ?? null,
       ...(await packRegionalParts(thin.spec, blobs, data, thin.calibration)),
       policy: recipe.policy,
+      splits: splits.splits,
+      ...(full ? { escalation: estimateEscalation(recipe, splits, { thin, full }) } : {}),
       metrics: { thin: thin.metrics, full: full?.metrics ?? null },
       trainedOn: countsOf(splits.train),
       examples: chooseExamples(recipe, splits.calibration, thin, full),

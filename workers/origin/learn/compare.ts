@@ -1,12 +1,12 @@
 import { type ComparedQuestion, type GateReport, gate } from "#core/confidence/gate.ts";
 import { gradeAnswer } from "#core/confidence/rule.ts";
-import { groupKeyOf } from "#core/confidence/splits.ts";
 import type { NetworkSpec } from "#core/contract/index.ts";
 import { lossOf } from "#core/head/metrics.ts";
 import type { ReadBlob } from "#core/model/network.ts";
 import type { Recipe } from "../recipes/index.ts";
-import { encodeRows, type RowsBySplit, type WeightedRow } from "../train/dataset.ts";
+import { encodeRows, type WeightedRow } from "../train/dataset.ts";
 import { scoreDataset } from "../train/score.ts";
+import type { HeldOutRows } from "./unseen.ts";
 
 /** The gate's decision on a new global version, and its comparison with the current one by region. */
 export interface TrainingVerdict extends GateReport {
@@ -21,24 +21,23 @@ export interface NetworkSource {
 }
 
 /**
- * Compares a new thin network with the current one, each with its own input and global head, on the validation rows that
- * neither was trained on. They cover every region that has labels. The candidate passes when it is better and not worse
+ * Compares a new thin network with the current one, each with its own input and global head, on held-out rows that neither
+ * was trained on, in their groups. They cover every region that has labels. The candidate passes when it is better and not worse
  * by more than a margin with confidence, even if the gain is not significant: its canary judges it again.
  */
 export async function compareVersions(
   recipe: Recipe,
-  splits: Pick<RowsBySplit, "validation">,
+  { rows, groups }: HeldOutRows,
   current: NetworkSource,
   candidate: NetworkSource,
 ): Promise<TrainingVerdict> {
-  const rows = splits.validation.filter(({ seenBefore }) => !seenBefore);
   const now = await scoreAll(recipe, current, rows);
   const next = await scoreAll(recipe, candidate, rows);
   const compared = rows.map((row, i): ComparedQuestion => {
     const label = recipe.labels.indexOf(row.label);
     const [currentScores, candidateScores] = [now[i] as Float64Array, next[i] as Float64Array];
     return {
-      cluster: `${row.region}|${groupKeyOf(recipe.policy.groupBy, { id: `${i}`, instance: row.instance, at: row.at })}`,
+      cluster: groups[i] as string,
       currentLoss: lossOf(currentScores, label),
       candidateLoss: lossOf(candidateScores, label),
       current: gradeAnswer(currentScores, label),

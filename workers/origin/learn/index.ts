@@ -1,17 +1,21 @@
-import type { NetworkSpec, SampleLine } from "#core/contract/index.ts";
+import type { ClassifyManifest, NetworkSpec, SampleLine } from "#core/contract/index.ts";
 import type { Recipe } from "../recipes/index.ts";
 import { packRecipe, type StoredRecipe } from "../recipes/stored.ts";
 import { type TrainedModel, type TrainOptions, trainOn, withRecipe } from "../train/index.ts";
 import type { Blobs } from "../train/pack.ts";
 import { baseRows } from "../train/rows.ts";
 import { readFrom } from "../train/score.ts";
+import { assignSplits } from "../train/splits.ts";
 import { compareVersions, type TrainingVerdict } from "./compare.ts";
 import { mixSamples } from "./mix.ts";
+import { unseenBy } from "./unseen.ts";
 
 /** A published thin network with its blobs. */
 export interface Published {
   spec: NetworkSpec;
   blobs: Blobs;
+  /** What it was trained on, and how that was split. */
+  trained: Pick<ClassifyManifest, "splits" | "trainedOn">;
 }
 
 export interface LearnOptions extends TrainOptions {
@@ -36,14 +40,16 @@ export async function learn(
 ): Promise<LearnResult> {
   const { before, file } = options;
   const base = await baseRows(recipe, { before: earlier(before, recipe.trainBefore), file });
-  const splits = await mixSamples(recipe, base, samples, before === undefined ? undefined : Date.parse(before));
+  const rows = mixSamples(recipe, base, samples, before === undefined ? undefined : Date.parse(before));
+  const splits = assignSplits(recipe, rows);
   const packed = stored ? { recipe: stored, blobs: new Map() } : await packRecipe(recipe, file);
   const artefact = withRecipe(await trainOn(recipe, splits, options), packed);
   if (!current) return { artefact, verdict: null };
   const candidate = { spec: artefact.draft.thin, read: readFrom(artefact.blobs) };
+  const unseen = unseenBy(recipe, current.trained, splits);
   const verdict = await compareVersions(
     recipe,
-    splits,
+    unseen,
     { spec: current.spec, read: readFrom(current.blobs) },
     candidate,
   );

@@ -124,10 +124,11 @@ async function imageInputOf({ images }: Table): Promise<InputPlanDocument> {
 }
 
 const dayMs = 24 * 3600_000;
-const blocksWanted = 200;
-const blockMaxDays = 14;
+/** Enough blocks to hold out whole ones. */
+const blocksWanted = 20;
+const blockDays = [7, 1, 1 / 24];
 
-// Days that lie together are alike, so they stay in one split.
+// Days that lie together are alike, so they stay in one split: those of a week, unless the rows span too few.
 function timeBlockOf({ time }: TrainableDocument, table: Table): TrainableDocument["groupBy"] {
   if (time === undefined) return undefined;
   const column = table.column(time);
@@ -138,8 +139,9 @@ function timeBlockOf({ time }: TrainableDocument, table: Table): TrainableDocume
     first = Math.min(first, at);
     last = Math.max(last, at);
   }
-  const days = Math.floor((last - first) / dayMs / blocksWanted);
-  return { by: "time", days: Math.min(blockMaxDays, Math.max(1, Number.isFinite(days) ? days : 1)) };
+  const span = (last - first) / dayMs;
+  const days = blockDays.find((length) => span >= blocksWanted * length);
+  return { by: "time", days: days ?? blockDays.at(-1) ?? 1 };
 }
 
 /** Words are told apart by one wide layer; deeper networks learn them by heart. */

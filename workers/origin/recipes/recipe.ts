@@ -74,6 +74,8 @@ export interface Recipe {
   targetRisk: number;
   /** The probability that a certificate may be wrong. */
   delta: number;
+  /** The labels whose own risks must be at most the target too. */
+  perClass: string[];
   training: TrainingPlan;
   /** The document that it was made from, with everything that was inferred from the data. */
   document: TrainableDocument;

@@ -19,6 +19,8 @@ export type CompleteDocument = Omit<TrainableDocument, "label" | "input"> & {
 const dayMs = 24 * 3600_000;
 const daySeconds = dayMs / 1_000;
 const pixelMax = 255;
+/** The length of the blocks of time that are kept in one split, unless a recipe says otherwise. */
+const blockDays = 7;
 /** The region of all questions where a recipe has no regions. */
 export const onlyRegion = "world";
 
@@ -69,15 +71,16 @@ export function resolveRecipe(document: CompleteDocument, load: Recipe["load"], 
   const input = (has: boolean) => inputOf(document.input, has ? regions.keys : null);
   const full = input(isInput.full);
   const { confidence = 0.95, target = 0.05 } = risk ?? {};
+  const isTimed = time !== undefined || trainBefore !== null;
   return {
     ...{ name, summary, task: "classify", labels: label.values, load },
-    ...{ isTimed: time !== undefined || trainBefore !== null, trainBefore, labelDelayDays: document.labelDelayDays },
+    ...{ isTimed, trainBefore, labelDelayDays: document.labelDelayDays },
     policy: {
       ...defaultPolicy,
       ...definedOf(document.policy ?? {}),
       ladder: document.rungs ?? ["edge", "region", "origin", "human"],
       regions,
-      groupBy: document.groupBy ?? { by: "question" },
+      groupBy: document.groupBy ?? (isTimed ? { by: "time", days: blockDays } : { by: "content" }),
     },
     thin: networkOf(
       networks.thin,
@@ -91,9 +94,16 @@ export function resolveRecipe(document: CompleteDocument, load: Recipe["load"], 
     targetRisk: target,
     // 1 − 0.95 is 0.050000000000000044.
     delta: Number((1 - confidence).toFixed(12)),
+    perClass: perClassOf(label.values, risk?.perClass ?? []),
     training,
     document,
   };
+}
+
+function perClassOf(labels: readonly string[], perClass: readonly string[]): string[] {
+  const unknown = perClass.find((name) => !labels.includes(name));
+  if (unknown === undefined) return [...new Set(perClass)];
+  throw new Error(`risk.perClass names '${unknown}', which is none of the labels ${labels.join(", ")}. Correct it.`);
 }
 
 function regionsOf({ region }: Pick<TrainableDocument, "region">, known: readonly string[]): Regions {

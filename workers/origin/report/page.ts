@@ -1,5 +1,6 @@
 import { html, raw } from "hono/html";
 import type { TrainingVerdict } from "../learn/compare.ts";
+import { describeOptimism, describeSplits } from "./describe.ts";
 import type { NetworkReport, TrainingReport } from "./report.ts";
 
 type Cell = string | number | null;
@@ -9,10 +10,12 @@ const number = (value: number | null | undefined) => (value == null ? "–" : va
 
 /** Renders a training report as one self-contained page. */
 export function page(report: TrainingReport, verdict: TrainingVerdict | null): string {
-  const { model, networks, trainedOn, backend, seed, heldOut } = report;
+  const { model, networks, trainedOn, backend, seed, heldOut, splits, escalation } = report;
   const facts: [string, Cell][] = [
     ["Trained on", `${trainedOn.rows} rows: ${listOf(trainedOn.sources)}`],
     ["Held out", `${heldOut} rows of the calibration split, which no network was trained on`],
+    ["Splits", describeSplits(splits)],
+    ["Escalation", escalation.reason],
     ["Backend", backend],
     ["Seed", seed],
     ...(verdict ? [["Gate", `${verdict.promoted ? "passed" : "failed"}: ${verdict.reason}`] as [string, Cell]] : []),
@@ -36,13 +39,17 @@ ${table(
     "accuracy",
     "log-loss",
     "AUC",
+    "PR-AUC",
+    "balanced accuracy",
+    "optimism",
     "calibration error (ECE)",
     "coverage at 5% risk",
     "size, kB",
     "training time",
   ],
-  networks.map(({ name, metrics, calibration, bytes, seconds }) => [
+  networks.map(({ name, metrics, calibration, bytes, seconds, averagePrecision, balancedAccuracy, optimism }) => [
     ...[name, percent(metrics.accuracy), number(metrics.logLoss), number(metrics.auc)],
+    ...[number(averagePrecision), percent(balancedAccuracy), describeOptimism(optimism)],
     ...[percent(calibration.expectedError), percent(metrics.coverage["0.05"]), (bytes / 1000).toFixed(1)],
     seconds < 60 ? `${Math.round(seconds)} s` : `${(seconds / 60).toFixed(1)} min`,
   ]),

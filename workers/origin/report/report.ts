@@ -1,6 +1,8 @@
-import type { Metrics } from "#core/contract/index.ts";
-import { evaluate } from "#core/head/metrics.ts";
+import type { Optimism } from "#core/confidence/certify.ts";
+import type { EscalationEstimate, Metrics } from "#core/contract/index.ts";
+import { averagePrecisionOf, balancedAccuracyOf, evaluate } from "#core/head/metrics.ts";
 import type { EpochRecord } from "../train/checkpoint.ts";
+import type { SplitReport } from "../train/splits.ts";
 import { calibrationChart, confusionChart, lossChart, riskChart } from "./charts.ts";
 import {
   type ClassMeasures,
@@ -21,6 +23,8 @@ export interface NetworkResult {
   seconds: number;
   /** Bytes to transfer: backbone and head in their stored form. */
   bytes: number;
+  /** How much worse the latest rows are than the calibration rows; null without latest rows. */
+  optimism: Optimism | null;
   scores: readonly Float64Array[];
 }
 
@@ -35,6 +39,9 @@ export interface TrainingResult {
   /** Rows that were trained on, by source and region. */
   trainedOn: { rows: number; sources: Record<string, number>; regions: Record<string, number> };
   networks: NetworkResult[];
+  /** How the rows were split, and whether full is better than thin on what thin would escalate. */
+  splits: SplitReport;
+  escalation: EscalationEstimate;
   /** The class and the region of each held-out row. */
   truths: readonly number[];
   regions: readonly string[];
@@ -43,6 +50,10 @@ export interface TrainingResult {
 /** The report on one network. */
 export interface NetworkReport extends Omit<NetworkResult, "scores"> {
   metrics: Metrics;
+  /** Of two classes, for the second; null for more. */
+  averagePrecision: number | null;
+  /** The mean recall of the classes; null without rows. */
+  balancedAccuracy: number | null;
   confusion: Confusion;
   classes: ClassMeasures[];
   calibration: ReliabilityCurve;
@@ -78,6 +89,14 @@ async function measure(
     );
   return {
     ...{ ...network, confusion, calibration, risk, classes: classMeasures(confusion) },
+    averagePrecision:
+      labels.length === 2
+        ? averagePrecisionOf(
+            scores.map((row) => row[1] as number),
+            truths.map((truth) => truth === 1),
+          )
+        : null,
+    balancedAccuracy: balancedAccuracyOf(confusion.counts),
     metrics: metricsOf([...truths.keys()]),
     byRegion: Object.fromEntries([...rows].sort().map(([region, own]) => [region, metricsOf(own)])),
     charts: {

@@ -5,12 +5,12 @@ import { tfjsEngine } from "#core/model/tfjs/engine.ts";
 import { type BackendChoice, startTraining } from "../backend/index.ts";
 import type { Budget, LayerPlan, NetworkPlan, Recipe, WeightType } from "../recipes/index.ts";
 import type { Checkpoints } from "../train/checkpoint.ts";
-import type { RowsBySplit } from "../train/dataset.ts";
 import type { FitProgress } from "../train/fit-progress.ts";
 import { type Artefact, flatten } from "../train/index.ts";
 import { type Blobs, bytesOf } from "../train/pack.ts";
 import { packRegionalParts } from "../train/regional-parts.ts";
 import { readFrom, scoreDataset } from "../train/score.ts";
+import type { RowsBySplit } from "../train/splits.ts";
 import { type EncodedSplits, encodeSplits, type TrainedNetwork, trainNetwork } from "../train/train-network.ts";
 
 /** A thin network that was trained, its cost, and its quality on validation rows. */
@@ -97,7 +97,7 @@ export async function searchThin(
     const all: Blobs = new Map([...artefact.blobs, ...blobs]);
     const parts = await packRegionalParts(network.spec, all, encoded.data, encoded.heldOut.calibration);
     const metrics = { ...draft.metrics, thin: network.metrics };
-    return { draft: { ...draft, thin: network.spec, ...parts, metrics }, blobs: all };
+    return { draft: { ...draft, thin: network.spec, ...parts, metrics, splits: splits.splits }, blobs: all };
   };
   return { candidates: [...trained.keys()], full, adopt };
 }

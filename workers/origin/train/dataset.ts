@@ -1,6 +1,4 @@
-import { createHmac } from "node:crypto";
-import { groupKeyOf, splitAt, splitText } from "#core/confidence/splits.ts";
-import type { Input, LabelSource, Split } from "#core/contract/index.ts";
+import type { Input, LabelSource } from "#core/contract/index.ts";
 import { encode, inputShapes, sizeOf } from "#core/input/index.ts";
 import type { LoadedBackbone } from "#core/model/backbone.ts";
 import type { Recipe, Row } from "../recipes/index.ts";
@@ -12,8 +10,8 @@ export interface WeightedRow extends Row {
   weight?: number;
   /** Where its label comes from; `base`, the recipe's own data, unless given. */
   source?: "base" | LabelSource;
-  /** Whether an earlier version may have been trained on it, although it is held out now. */
-  seenBefore?: boolean;
+  /** The question's id; a row of the recipe's own data is named after its place unless given. */
+  id?: string;
 }
 
 /** Encoded rows: the values of the network's inputs, the class, the region (−1 for an unlisted one) and the weight. */
@@ -37,35 +35,8 @@ export interface ColumnRange {
   width: number;
 }
 
-/** The rows of each split. */
-export type RowsBySplit = Record<Split, WeightedRow[]>;
-
 /** Rows that are embedded or scored at once. */
 export const blockRows = 4_096;
-
-/** Assigns rows to train, validation and calibration by their group keys; the same rows always get the same splits. */
-export async function assignSplits(recipe: Recipe, rows: readonly WeightedRow[]): Promise<RowsBySplit> {
-  const splits: RowsBySplit = { train: [], validation: [], calibration: [] };
-  const { groupBy } = recipe.policy;
-  const known = new Map<string, Split>();
-  const secret = `recipe ${recipe.name} ${recipe.training.seed}`;
-  for (const [i, row] of rows.entries()) {
-    // The instance is made only where the key is in it.
-    const instance = groupBy.by === "field" ? row.instance : [];
-    const text = splitText(row.region, groupKeyOf(groupBy, { id: `${recipe.name}-${i}`, instance, at: row.at }));
-    const split = known.get(text) ?? splitAt(unitOf(secret, text)).split;
-    // Each question has a key of its own.
-    if (groupBy.by !== "question") known.set(text, split);
-    splits[split].push(row);
-  }
-  return splits;
-}
-
-// Equals `hmacUnit`, but does not wait for each of a million rows.
-function unitOf(secret: string, text: string): number {
-  const mac = createHmac("sha256", secret).update(text).digest();
-  return (mac.readUInt32BE(0) * 2 ** 20 + (mac.readUInt32BE(4) >>> 12)) / 2 ** 52;
-}
 
 /** Encodes rows by an input. Throws, naming the row and the column, when a row does not match the input. */
 export function encodeRows(recipe: Recipe, input: Input, rows: readonly WeightedRow[]): Dataset {

@@ -4,13 +4,14 @@ import type { Recipe, Row } from "../recipes/index.ts";
 import { type PackedRecipe, packRecipe } from "../recipes/stored.ts";
 import type { TrainingResult } from "../report/index.ts";
 import type { Checkpoints } from "./checkpoint.ts";
-import { assignSplits, type RowsBySplit } from "./dataset.ts";
+import { estimateEscalation } from "./escalation.ts";
 import { chooseExamples } from "./examples.ts";
 import type { FitProgress } from "./fit-progress.ts";
 import { type Blobs, bytesOf } from "./pack.ts";
 import { packRegionalParts } from "./regional-parts.ts";
 import { baseRows, countsOf } from "./rows.ts";
 import { readFrom, scoreDataset } from "./score.ts";
+import { assignSplits, type RowsBySplit } from "./splits.ts";
 import { encodeSplits, release, type TrainedNetwork, trainNetwork } from "./train-network.ts";
 
 /** A manifest without what publishing adds: version, parent, time and signature. */
@@ -48,7 +49,7 @@ export interface TrainOptions {
 
 /** Trains a recipe's full network, then the thin one from it, on the recipe's own data. */
 export async function train(recipe: Recipe, options: TrainOptions = {}): Promise<TrainedModel> {
-  const splits = await assignSplits(recipe, await baseRows(recipe, options));
+  const splits = assignSplits(recipe, await baseRows(recipe, options));
   // Before the training, whose time limit it would exceed.
   const stored = await packRecipe(recipe, options.file);
   return withRecipe(await trainOn(recipe, splits, options), stored);
@@ -83,6 +84,7 @@ export async function trainOn(recipe: Recipe, splits: RowsBySplit, options: Trai
     forThin,
     training("thin", teacher, thinUntil(until, Date.now() - scoringAt)),
   );
+  const escalation = estimateEscalation(recipe, splits, { thin, full });
   const draft: ManifestDraft = {
     format: "upriver/2",
     model: recipe.name,
@@ -92,20 +94,26 @@ export async function trainOn(recipe: Recipe, splits: RowsBySplit, options: Trai
     full: full.spec,
     ...(await packRegionalParts(thin.spec, blobs, forThin.data, forThin.heldOut.calibration)),
     policy: recipe.policy,
+    splits: splits.splits,
+    escalation,
     metrics: { thin: thin.metrics, full: full.metrics },
     trainedOn: countsOf(splits.train),
     examples: chooseExamples(recipe, splits.calibration, thin, full),
   };
   for (const encoded of new Set([forFull, forThin])) release(encoded);
   const cutShort = [...(full.isCutShort ? ["full" as const] : []), ...(thin.isCutShort ? ["thin" as const] : [])];
-  const networkResult = (name: NetworkName, { history, seconds, spec, calibrationScores }: TrainedNetwork) => {
-    return { name, history, seconds, bytes: bytesOf(spec), scores: calibrationScores };
+  const networkResult = (
+    name: NetworkName,
+    { history, seconds, spec, calibrationScores, optimism }: TrainedNetwork,
+  ) => {
+    return { name, history, seconds, bytes: bytesOf(spec), optimism, scores: calibrationScores };
   };
   const result: TrainingResult = {
     ...{ model: recipe.name, labels: recipe.labels, targetRisk: recipe.targetRisk, seed: recipe.training.seed },
     backend: backend.adapter ? `${backend.name}: ${backend.adapter}` : backend.name,
     trainedOn: draft.trainedOn,
     networks: [networkResult("full", full), networkResult("thin", thin)],
+    ...{ splits: splits.report, escalation },
     truths: splits.calibration.map(({ label }) => recipe.labels.indexOf(label)),
     regions: splits.calibration.map(({ region }) => region),
   };
@@ -130,7 +138,7 @@ export async function trainFull(
 ): Promise<{ spec: NetworkSpec; blobs: Blobs }> {
   const backend = await startTraining("wasm");
   const blobs: Blobs = new Map();
-  const encoded = encodeSplits(recipe, recipe.full.input, await assignSplits(recipe, rows));
+  const encoded = encodeSplits(recipe, recipe.full.input, assignSplits(recipe, rows));
   const training = { name: "full", backend, blobs, teacher: null, onProgress };
   const { spec } = await trainNetwork(recipe, recipe.full, encoded, training);
   release(encoded);

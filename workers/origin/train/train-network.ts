@@ -2,16 +2,16 @@ import * as tf from "@tensorflow/tfjs-core";
 import type { Input } from "#core/contract/index.ts";
 import type { Backend } from "../backend/index.ts";
 import type { InputPlan, NetworkPlan, Recipe, TrainingPlan } from "../recipes/index.ts";
-import { type CalibratedNetwork, calibrateNetwork, type HeldOut } from "./calibrate.ts";
+import { type CalibratedNetwork, calibrateNetwork, type HeldOut, holdOut } from "./calibrate.ts";
 import type { Checkpoints, EpochRecord } from "./checkpoint.ts";
 import { planInput } from "./columns.ts";
-import { type Dataset, encodeRows, type RowsBySplit } from "./dataset.ts";
+import { type Dataset, encodeRows } from "./dataset.ts";
 import { softenScores } from "./distil.ts";
 import { type FitResult, fitNetwork } from "./fit.ts";
 import type { FitProgress } from "./fit-progress.ts";
 import { type Blobs, packNetwork } from "./pack.ts";
 import { prune } from "./prune.ts";
-import { dateRangeOf } from "./rows.ts";
+import type { RowsBySplit } from "./splits.ts";
 
 /** Rows encoded for a network: those that it trains on, and held-out rows. */
 export interface EncodedSplits {
@@ -45,23 +45,15 @@ export interface NetworkTraining {
 const afterPruning = { epochs: 0.25, rate: 0.3 };
 
 /** Encodes rows by a plan's input, which is fitted on the training rows. */
-export function encodeSplits(
-  recipe: Recipe,
-  plan: InputPlan,
-  { train, validation, calibration }: RowsBySplit,
-): EncodedSplits {
-  const input = planInput(plan, train);
-  const heldOut: HeldOut = {
-    validation: encodeRows(recipe, input, validation),
-    calibration: encodeRows(recipe, input, calibration),
-    window: dateRangeOf(calibration),
-  };
-  return { input, data: encodeRows(recipe, input, train), heldOut };
+export function encodeSplits(recipe: Recipe, plan: InputPlan, splits: RowsBySplit): EncodedSplits {
+  const input = planInput(plan, splits.train);
+  const heldOut = holdOut(recipe, input, splits);
+  return { input, data: encodeRows(recipe, input, splits.train), heldOut };
 }
 
 /** Closes the files of rows that are not in memory. */
-export function release({ data, heldOut: { validation, calibration } }: EncodedSplits): void {
-  for (const { values } of [data, validation, calibration]) values.release();
+export function release({ data, heldOut: { validation, calibration, latest } }: EncodedSplits): void {
+  for (const { values } of [data, validation, calibration, latest]) values.release();
 }
 
 /** Trains a network by its plan, prunes it if planned, packs it, and certifies it on held-out rows. */

@@ -1,0 +1,100 @@
+import { runInDurableObject } from "cloudflare:test";
+import { env } from "cloudflare:workers";
+import { describe, expect, it } from "vitest";
+import { addTrial } from "#core/confidence/trials.ts";
+import { firstWindow } from "#core/confidence/window.ts";
+import { migrate } from "#objects/migrate.ts";
+import { Certificates } from "#objects/region/labels/certificates.ts";
+import { Splitting } from "#objects/region/labels/splitting.ts";
+import { migrations } from "#objects/region/migrations.ts";
+import { GroupKeys } from "#objects/region/tables/group-keys.ts";
+import { PlannedLabels } from "#objects/region/tables/trials.ts";
+import { Windows } from "#objects/region/tables/windows.ts";
+import { testModel } from "../helpers/model.ts";
+
+let objects = 0;
+
+/** Storage that holds what the first `count` migrations and the code of that time wrote. */
+function withState<T>(
+  count: number,
+  write: (sql: SqlStorage) => void,
+  work: (storage: DurableObjectStorage) => Promise<T>,
+) {
+  const stub = env.REGION.get(env.REGION.idFromName(`migrated~${++objects}`));
+  return runInDurableObject(stub, async (_, { storage }) => {
+    await storage.deleteAll();
+    migrate(storage, migrations.slice(0, count));
+    write(storage.sql);
+    migrate(storage, migrations);
+    return work(storage);
+  });
+}
+
+function writeSample(sql: SqlStorage, number: number, groupKey: string): void {
+  sql.exec(
+    `INSERT INTO samples (number, id, instance, label, source, split, fold, groupKey, inclusionProbability, accepted,
+       owner, at, labelledAt, revision) VALUES (?1, ?2, '{}', 'a', 'truth', 'train', 0, ?3, 1, 1, 'ask', ?1, ?1, ?1)`,
+    ...[number, `q${number}`, groupKey],
+  );
+}
+
+describe("a region's state of before", () => {
+  it("with samples of many groups splits new ones by group at once", async () => {
+    const write = (sql: SqlStorage) => {
+      for (let i = 1; i <= 30; i++) writeSample(sql, i, String(i % 10));
+    };
+    const { manifest } = await testModel({ policy: { groupBy: { by: "time", days: 7 } } });
+    const assigned = await withState(1, write, ({ sql }) => {
+      const splitting = new Splitting({ splitSecret: "secret", groupKeys: new GroupKeys(sql) });
+      return splitting.assign(manifest, { id: "q", instance: {}, at: 0, content: "c" });
+    });
+    expect(assigned.groupKey).toBe("0");
+  });
+
+  it("without samples splits its first groups by content", async () => {
+    const { manifest } = await testModel({ policy: { groupBy: { by: "time", days: 7 } } });
+    const weekMs = 7 * 24 * 3600_000;
+    const keys = await withState(
+      1,
+      () => {},
+      async ({ sql }) => {
+        const splitting = new Splitting({ splitSecret: "secret", groupKeys: new GroupKeys(sql) });
+        const found = [];
+        for (let week = 0; week < 9; week++) {
+          const question = { id: `q${week}`, instance: {}, at: week * weekMs, content: `c${week}` };
+          found.push(await splitting.assign(manifest, question));
+        }
+        return found;
+      },
+    );
+    expect(keys.slice(0, 7).map(({ groupKey }) => groupKey)).toEqual([0, 1, 2, 3, 4, 5, 6].map((i) => `${i}|c${i}`));
+    expect(keys.slice(0, 7).every(({ split }) => split !== "calibration")).toBe(true);
+    expect(keys.slice(7).map(({ groupKey }) => groupKey)).toEqual(["7", "8"]);
+  });
+
+  it("keeps its trials and its window: planned labels that come later are counted, without opinions", async () => {
+    const window = firstWindow(0, 0.5);
+    const counted = { ...window, trials: addTrial(window.trials, { inclusionProbability: 0.5, error: 0 }) };
+    const write = (sql: SqlStorage) => {
+      sql.exec("INSERT INTO windows (base, state, afterTrial) VALUES (1, ?, 0)", JSON.stringify(counted));
+      sql.exec(
+        `INSERT INTO trials (number, id, base, prediction, inclusionProbability, at, dueAt, error, window)
+         VALUES (1, 'q1', 1, 'a', 0.5, 1, 9e15, 0, 1), (2, 'q2', 1, 'a', 0.5, 2, 9e15, NULL, NULL)`,
+      );
+    };
+    const { manifest } = await testModel({ policy: { auditShare: 0.5, keep: "audited" } });
+    const [verdict, rows] = await withState(1, write, async ({ sql }) => {
+      const certificates = new Certificates({ windows: new Windows(sql), trials: new PlannedLabels(sql) });
+      certificates.recordLabel(manifest, { id: "q2", isRight: false, source: "truth" });
+      certificates.advance(manifest);
+      certificates.recordLabel(manifest, { id: "q1", isRight: false, source: "truth" });
+      const trials = sql.exec("SELECT number, planned, opinionShare, predicted, window FROM trials").toArray();
+      return [certificates.verdict(manifest), trials] as const;
+    });
+    expect(verdict).toMatchObject({ labels: 2, mean: 1 });
+    expect(rows).toEqual([
+      { number: 1, planned: 1, opinionShare: null, predicted: null, window: 1 },
+      { number: 2, planned: 1, opinionShare: null, predicted: 0, window: 1 },
+    ]);
+  });
+});
