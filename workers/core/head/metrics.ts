@@ -65,6 +65,43 @@ export function aucOf(scores: readonly number[], positive: readonly boolean[]): 
 }
 
 /**
+ * Computes the average precision (the area under the precision-recall curve, in steps): the mean over positives of the
+ * precision at their score. Scores that tie are included together. Returns null unless there is a positive.
+ */
+export function averagePrecisionOf(scores: readonly number[], positive: readonly boolean[]): number | null {
+  const order = scores.map((_, i) => i).sort((a, b) => (scores[b] as number) - (scores[a] as number));
+  let positives = 0;
+  let sum = 0;
+  for (let i = 0; i < order.length; ) {
+    const score = scores[order[i] as number];
+    const before = positives;
+    for (; i < order.length && scores[order[i] as number] === score; i++) if (positive[order[i] as number]) positives++;
+    sum += (positives - before) * (positives / i);
+  }
+  return positives === 0 ? null : sum / positives;
+}
+
+/** Counts predictions: one row for each true label, one column for each predicted label. */
+export function confusionOf(predicted: readonly number[], labels: readonly number[], classes: number): number[][] {
+  const counts = Array.from({ length: classes }, () => new Array<number>(classes).fill(0));
+  for (const [i, label] of labels.entries()) {
+    const row = counts[label] as number[];
+    const column = predicted[i] as number;
+    row[column] = (row[column] as number) + 1;
+  }
+  return counts;
+}
+
+/** Computes the mean over the labels that occur of the share of their questions that are predicted right; null for no question. */
+export function balancedAccuracyOf(confusion: readonly (readonly number[])[]): number | null {
+  const recalls = confusion.flatMap((row, label) => {
+    const total = row.reduce((sum, count) => sum + count, 0);
+    return total > 0 ? [(row[label] as number) / total] : [];
+  });
+  return recalls.length > 0 ? recalls.reduce((sum, recall) => sum + recall, 0) / recalls.length : null;
+}
+
+/**
  * Computes the largest share of questions, most confident first, whose error is at most `risk`.
  * Questions of equal confidence are included together, as by a threshold.
  */
