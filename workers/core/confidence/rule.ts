@@ -1,11 +1,24 @@
 import type { Certificate, LabelSource, Rule } from "../contract/index.ts";
 import { argMax } from "../head/head.ts";
+import { lossOf } from "../head/metrics.ts";
 import { binomialTail } from "./binomial.ts";
+import type { Prediction } from "./class-risk.ts";
 
 /** An answer whose label is known. */
 export interface GradedAnswer {
   confidence: number;
   right: boolean;
+}
+
+/** A graded answer with what was predicted and what was right. */
+export interface ScoredAnswer extends GradedAnswer, Prediction {
+  /** −ln of the score of the right class. */
+  loss?: number;
+}
+
+/** A scored answer with its group key. Answers of one group are not independent. */
+export interface GroupedAnswer extends ScoredAnswer {
+  group: string;
 }
 
 const gridSize = 20;
@@ -22,6 +35,11 @@ export function accepts(rule: Pick<Rule, "threshold" | "perClass">, confidence: 
 export function gradeAnswer(scores: ArrayLike<number>, label: number): GradedAnswer {
   const predicted = argMax(scores);
   return { confidence: scores[predicted] as number, right: predicted === label };
+}
+
+/** Grades the prediction of a head's scores, and keeps what was predicted, the label and the log-loss. */
+export function scoreAnswer(scores: ArrayLike<number>, label: number): ScoredAnswer {
+  return { ...gradeAnswer(scores, label), predicted: argMax(scores), label, loss: lossOf(scores, label) };
 }
 
 /** Builds the fixed grid of thresholds, strictest first, from equally spaced quantiles of validation's confidences. */
