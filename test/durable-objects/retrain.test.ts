@@ -8,6 +8,7 @@ import type { Retrain } from "#objects/region/retrain/index.ts";
 import type { JudgeNeeds } from "#objects/region/retrain/judge.ts";
 import { customRows } from "../helpers/custom-rows.ts";
 import { ask, call, eventually, expectOk, instance, publish } from "../helpers/edge.ts";
+import { seeded } from "../helpers/random.ts";
 
 const model = "learner";
 const taught = 400;
@@ -57,7 +58,7 @@ describe("a retrain", () => {
   it("refuses a head that is not better, with the reason", async () => {
     const run = await retrain("north");
     expect(run.status).toBe("refused");
-    expect(run.reason).toMatch(/not significantly better/);
+    expect(run.reason).toMatch(/^the head in use is better or as good: Δ log-loss \+0\.0000/);
   });
 
   it("reads the head in use and the candidates once, however many slices compare them", async () => {
@@ -133,6 +134,125 @@ describe("a retrain", () => {
     expect(comparison?.regional.logLoss).toBeLessThan(comparison?.global.logLoss as number);
     expect(comparison?.regional.accuracy).toBeGreaterThan(comparison?.global.accuracy as number);
     expect(comparison?.questions).toBeGreaterThan(30);
+  });
+});
+
+interface Figures {
+  chosen: string;
+  clusters: number;
+  difference: number;
+  candidates: Record<string, { mix: { weight: number; groups: number } | null; validationLogLoss: number }>;
+}
+
+const figuresOf = ({ report }: RegionRun) => report as unknown as Figures;
+
+describe("a head that is mixed with the global one", () => {
+  const few = "few-labels";
+  type Rows = ReturnType<typeof customRows>;
+  const policy = { keep: "all", truth: "complete", retrainMinLabels: 5 } as const;
+  const path = `/v1/models/${few}`;
+
+  /** Its candidates are raw: where the global head is right, they are surely worse. */
+  const raw = "raw-candidates";
+
+  beforeAll(async () => {
+    await publish({ model: few, threshold: 0.5, policy });
+    await publish({ model: raw, threshold: 0.5, policy: { ...policy, learning: ["analytic"] } });
+  });
+
+  async function retrainFew(region: string, model = few): Promise<RegionRun> {
+    const url = `/v1/models/${model}/regions/${region}/retrain`;
+    return (await expectOk(call("POST", url, { body: {}, headers: { prefer: "wait=25" } }))).json();
+  }
+
+  async function teachFew(region: string, rows: Rows, model = few, from = 0): Promise<void> {
+    const truths = rows.map(({ instance: one, label }, i) => ({
+      label,
+      question: { id: `${model}~${region}~${from + i}`, region, instance: one },
+    }));
+    await expectOk(call("POST", `/v1/models/${model}/truths`, { body: { truths } }));
+  }
+
+  /** Labels drawn from the global head's own scores, so that no head is better; with a tilt, some are more frequent. */
+  async function rowsOfGlobal(n: number, region: string, tilt: Record<string, number> = {}): Promise<Rows> {
+    const random = seeded(n);
+    const rows = customRows(n, region, 12);
+    const instances = rows.map((row) => row.instance);
+    const { answers } = await (
+      await expectOk(call("POST", `${path}/ask`, { body: { instances, accept: "always" } }))
+    ).json<{ answers: { version: string; scores: Record<string, number> }[] }>();
+    return rows.map(({ instance: one }, i) => {
+      const { scores, version } = answers[i] as (typeof answers)[0];
+      expect(version).toBe("1");
+      const shares = Object.entries(scores).map(([label, score]) => [label, score * (tilt[label] ?? 1)] as const);
+      let draw = random() * shares.reduce((sum, [, share]) => sum + share, 0);
+      const label = shares.find(([, share]) => {
+        draw -= share;
+        return draw < 0;
+      })?.[0];
+      return { instance: one, label: label ?? "a" };
+    });
+  }
+
+  it("moves further from the global head the more labels say so", async () => {
+    const rows = await rowsOfGlobal(500, "north", { b: 4 });
+    await teachFew("north", rows.slice(0, 40));
+    const first = figuresOf(await retrainFew("north"));
+    await teachFew("north", rows.slice(40), few, 40);
+    const later = await retrainFew("north");
+    expect(later).toMatchObject({ status: "promoted" });
+    const [before, after] = [first, figuresOf(later)].map(({ candidates }) => candidates.softmax?.mix);
+    expect(before?.weight).toBeLessThan(0.8 * (after?.weight as number));
+    expect(after?.groups).toBeGreaterThan(350);
+  });
+
+  it("is not published where the global head is as good", async () => {
+    await teachFew("south", await rowsOfGlobal(60, "south"), raw);
+    const run = await retrainFew("south", raw);
+    expect(run).toMatchObject({ status: "refused" });
+    expect(run.reason).toMatch(/^the global head is better or as good: Δ log-loss \+/);
+    expect(Object.keys(figuresOf(run).candidates)).toContain("global");
+    const { state }: RegionDetail = await (await expectOk(call("GET", `/v1/models/${raw}/regions/south`))).json();
+    expect(state?.head).toBe(null);
+  });
+
+  it("is replaced by the global head once that is better, and the global head counts as having learned from nothing", async () => {
+    const region = "world";
+    const truths = await rowsOfGlobal(160, region);
+    await teachFew(region, customRows(160, region, 12), raw);
+    expect(await retrainFew(region, raw)).toMatchObject({ status: "promoted", report: { head: 1 } });
+    // The custom is over: every label is corrected to what the global head says.
+    await teachFew(region, truths, raw);
+    const back = await retrainFew(region, raw);
+    expect(back).toMatchObject({ status: "promoted", report: { head: 2, chosen: "global" } });
+    expect(back.reason).toMatch(
+      /^the global head is better than the head in use: log-loss 0\.\d{4} instead of \d\.\d{4}$/,
+    );
+    const { comparison } = back.report as NonNullable<RegionRun["report"]>;
+    expect(comparison?.regional).toEqual(comparison?.global);
+    const asked = { instance: instance(3, region), accept: "always" };
+    await ask(raw, asked, { token: "admin-token" });
+    const own = await ask(raw, asked, { token: "admin-token" });
+    expect(own.version).toBe(`1+${region}.2`);
+    const shared = await ask(raw, { ...asked, instance: { ...asked.instance, region: "south" } });
+    expect(shared.version).toBe("1");
+    for (const [label, score] of Object.entries(shared.scores)) expect(own.scores[label]).toBeCloseTo(score, 5);
+    const again = await retrainFew(region, raw);
+    expect(again).toMatchObject({ status: "refused" });
+    expect(again.reason).toMatch(/the global head/);
+    // All of train and validation: the head in use has not learned from them.
+    expect(figuresOf(again).clusters).toBe((again.report?.train as number) + (again.report?.validation as number));
+  });
+
+  it("is the regional head alone without the part `mix`", async () => {
+    const model = "unmixed";
+    const { manifest } = await publish({ model, threshold: 0.5, policy, version: 1 });
+    const learning = manifest.policy.learning.filter((part) => part !== "mix");
+    await publish({ model, threshold: 0.5, policy: { ...policy, learning }, version: 2 });
+    await teachFew("north", customRows(400), model);
+    const run = await retrainFew("north", model);
+    expect(run).toMatchObject({ status: "promoted" });
+    expect(figuresOf(run).candidates.softmax?.mix).toBe(null);
   });
 });
 

@@ -1,15 +1,18 @@
 import type { ComparedQuestion } from "#core/confidence/gate.ts";
 import { type GradedAnswer, gradeAnswer } from "#core/confidence/rule.ts";
 import type { ClassifyManifest, HeadComparison } from "#core/contract/index.ts";
-import { applyCalibration, calibrate, calibrated, type ScoreCalibration } from "#core/head/calibration.ts";
+import { applyCalibration, calibrate, type ScoreCalibration } from "#core/head/calibration.ts";
 import type { HeadWeights } from "#core/head/head.ts";
 import { scoresOf, softmax } from "#core/head/head.ts";
 import { logLossOf, lossOf } from "#core/head/metrics.ts";
+import { fitMix, type Mix, type MixRows, mixHeads } from "#core/head/mix.ts";
 import { logitsOfRow, rowLogits } from "#core/head/softmax-fit.ts";
 import type { TemperaturePrior } from "#core/head/temperature.ts";
 import type { RunData, SampleRows } from "./data.ts";
 
 const judgeSliceMultiplyAdds = 2_000_000;
+/** Logits of each head that a mixture is fitted on at most, in memory at once. */
+const mixMaxLogits = 1_000_000;
 
 /** A candidate head over all of `train`, and for each fold the head that leaves it out. */
 export interface Candidate {
@@ -20,12 +23,18 @@ export interface Candidate {
   settings: Record<string, number>;
 }
 
-/** A candidate that was calibrated on `validation`. */
-export interface CalibratedCandidate extends Candidate {
+/** A candidate as it would serve: calibrated, and mixed with the global head where the policy says so. */
+export interface ServableCandidate {
+  kind: Candidate["kind"] | "global";
+  settings: Record<string, number>;
   calibration: ScoreCalibration;
-  validationLogLoss: number;
-  /** The head [width + 1, classes] with its calibration in it. */
+  /** Null where the candidate is not mixed with the global head. */
+  mix: Mix | null;
+  /** The head [width + 1, classes], at temperature 1. */
   head: Float32Array;
+  /** The same head for each fold of `train`, by a fit that left the fold out. */
+  crossFitted: Float32Array[];
+  validationLogLoss: number;
 }
 
 /** The head in use: the region's own, or the global one. */
@@ -64,17 +73,82 @@ const calibrationPriors: Record<Candidate["kind"], TemperaturePrior> = {
 /** Calibrates a candidate on `validation`. */
 export function calibrateOn(
   { validation, classes }: RunData,
-  candidate: Candidate,
+  { kind, settings, weights, crossFitted }: Candidate,
   { policy }: ClassifyManifest,
-): CalibratedCandidate {
-  const logits = rowLogits(validation, candidate.weights, classes);
-  const prior = calibrationPriors[candidate.kind];
+): ServableCandidate {
+  const logits = rowLogits(validation, weights, classes);
+  const prior = calibrationPriors[kind];
   const calibration = policy.learning.includes("calibration")
     ? calibrate(logits, validation.labels, prior)
     : { temperature: prior.centre ?? 1, bias: new Float64Array(classes) };
-  const scores = logits.map((row) => calibrated(row, calibration));
-  const head = applyCalibration(candidate.weights, calibration);
-  return { ...candidate, calibration, head, validationLogLoss: logLossOf(scores, validation.labels) };
+  const head = applyCalibration(weights, calibration);
+  return {
+    ...{ kind, settings, calibration, mix: null, head },
+    crossFitted: crossFitted.map((one) => applyCalibration(one, calibration)),
+    validationLogLoss: validationLogLossOf({ validation, classes }, head),
+  };
+}
+
+/**
+ * Mixes a calibrated candidate with the global head, in bounded steps. Its weight is fitted on all of `validation` and on
+ * `train`, each row of which is scored by the head that left it out. Most of the rows are of `train`, so a calibration that
+ * fits the few rows of `validation` too well gains little weight.
+ */
+export function* mixWithGlobal(data: RunData, candidate: ServableCandidate): Generator<void, ServableCandidate> {
+  const mix = fitMix(yield* mixRowsOf(data, candidate));
+  yield;
+  const mixed = (head: Float32Array) => mixHeads(head, data.start, mix.weight);
+  const head = mixed(candidate.head);
+  return {
+    ...{ ...candidate, mix, head, crossFitted: candidate.crossFitted.map(mixed) },
+    validationLogLoss: validationLogLossOf(data, head),
+  };
+}
+
+function* mixRowsOf(
+  { train, validation, classes, start }: RunData,
+  { head, crossFitted }: ServableCandidate,
+): Generator<void, MixRows> {
+  const mayJudge = train.mayJudge.flatMap((may, row) => (may ? [row] : []));
+  const all = [
+    ...mayJudge.map((row) => ({ rows: train, row, by: crossFitted[train.folds[row] as number] as Float32Array })),
+    ...validation.labels.map((_, row) => ({ rows: validation, row, by: head })),
+  ];
+  // With many classes, without the oldest rows of train.
+  const chosen = all.slice(-Math.max(1, Math.floor(mixMaxLogits / classes)));
+  const perSlice = Math.max(1, Math.floor(judgeSliceMultiplyAdds / (2 * start.length)));
+  const global: Float64Array[] = [];
+  const regional: Float64Array[] = [];
+  for (const { rows, row, by } of chosen) {
+    global.push(logitsOfRow(rows.inputs, row, start, classes));
+    regional.push(logitsOfRow(rows.inputs, row, by, classes));
+    if (global.length % perSlice === 0) yield;
+  }
+  return {
+    labels: chosen.map(({ rows, row }) => rows.labels[row] as number),
+    groupKeys: chosen.map(({ rows, row }) => rows.groupKeys[row] as string),
+    global,
+    regional,
+  };
+}
+
+/** The global head as a candidate. */
+export function globalCandidate(data: RunData): ServableCandidate {
+  return {
+    ...{ kind: "global", settings: {}, mix: null, head: data.start, crossFitted: [] },
+    calibration: { temperature: 1, bias: new Float64Array(data.classes) },
+    validationLogLoss: validationLogLossOf(data, data.start),
+  };
+}
+
+/** Returns the head in use; a region's head that equals the global one counts as global, and has learned from nothing. */
+export function resolveCurrent(current: CurrentHead, start: Float32Array): CurrentHead {
+  const { own } = current;
+  if (own?.temperature !== 1) return current;
+  const isGlobal =
+    own.weights.every((weight, i) => weight === start[i]) &&
+    own.bias.every((weight, i) => weight === start[own.weights.length + i]);
+  return isGlobal ? { own: null, lastSample: 0 } : current;
 }
 
 /**
@@ -83,16 +157,16 @@ export function calibrateOn(
  */
 export function* compareHeads(
   data: RunData,
-  candidate: CalibratedCandidate,
+  candidate: ServableCandidate,
   current: CurrentHead,
 ): Generator<void, ComparedRow[]> {
   const { train, validation, classes, start } = data;
   const width = start.length / classes;
   const compared: ComparedRow[] = [];
   const perSlice = Math.max(1, Math.floor(judgeSliceMultiplyAdds / (3 * start.length)));
-  const compare = (rows: SampleRows, row: number, weights: Float32Array) => {
+  const compare = (rows: SampleRows, row: number, head: Float32Array) => {
     const label = rows.labels[row] as number;
-    const next = calibrated(logitsOfRow(rows.inputs, row, weights, classes), candidate.calibration);
+    const next = softmax(logitsOfRow(rows.inputs, row, head, classes), 1);
     const global = softmax(logitsOfRow(rows.inputs, row, start, classes), 1);
     const before = current.own ? scoresOf(current.own, rows.inputs, row * width) : global;
     compared.push({
@@ -106,7 +180,7 @@ export function* compareHeads(
     });
   };
   for (let row = 0; row < validation.rows; row++) {
-    compare(validation, row, candidate.weights);
+    compare(validation, row, candidate.head);
     if (compared.length % perSlice === 0) yield;
   }
   for (let row = 0; row < train.rows; row++) {
@@ -116,4 +190,9 @@ export function* compareHeads(
     if (compared.length % perSlice === 0) yield;
   }
   return compared;
+}
+
+function validationLogLossOf({ validation, classes }: Pick<RunData, "validation" | "classes">, head: Float32Array) {
+  const scores = rowLogits(validation, head, classes).map((logits) => softmax(logits, 1));
+  return logLossOf(scores, validation.labels);
 }

@@ -1,10 +1,9 @@
 import { anchorFault } from "#core/confidence/anchor.ts";
-import { gate } from "#core/confidence/gate.ts";
+import { type GateReport, gate, minClusters, negligibleLogLoss } from "#core/confidence/gate.ts";
 import { gradeAnswer, thresholdGrid, validationThreshold } from "#core/confidence/rule.ts";
 import type { ClassifyManifest, HeadManifest } from "#core/contract/index.ts";
 import { sha256Hex } from "#core/hash.ts";
-import { calibrated } from "#core/head/calibration.ts";
-import { encodeHead, type HeadWeights } from "#core/head/head.ts";
+import { encodeHead, type HeadWeights, softmax } from "#core/head/head.ts";
 import { rowLogits } from "#core/head/softmax-fit.ts";
 import type { ReadBlob } from "#core/model/network.ts";
 import { isListed } from "#core/region.ts";
@@ -15,13 +14,16 @@ import { readHead } from "../artefacts.ts";
 import type { Heads } from "../tables/heads.ts";
 import type { RunningRun, Runs } from "../tables/runs.ts";
 import {
-  type CalibratedCandidate,
   type Candidate,
   type ComparedRow,
   type CurrentHead,
   calibrateOn,
   compareHeads,
   comparisonOf,
+  globalCandidate,
+  mixWithGlobal,
+  resolveCurrent,
+  type ServableCandidate,
 } from "./candidates.ts";
 import { ownRows, type RunData } from "./data.ts";
 
@@ -30,7 +32,7 @@ const validationFewRows = 30;
 
 /** The result of judging the candidates: a reason, figures, and the head that is promoted. */
 export interface RunVerdict {
-  promoted: CalibratedCandidate | null;
+  promoted: ServableCandidate | null;
   reason: string;
   report: Record<string, unknown>;
 }
@@ -68,17 +70,23 @@ async function inheritedHead(
   return head && readHead(readBlob, head.head);
 }
 
-/** Calibrates the candidates on `validation` and compares the better one with the head in use, in bounded steps. */
+/**
+ * Calibrates the candidates on `validation`, mixes each with the global head, and compares the best one with the head in
+ * use, in bounded steps. The global head replaces a region's head that is worse.
+ */
 export function* judgeCandidates(
   data: RunData,
   candidates: readonly Candidate[],
   manifest: ClassifyManifest,
-  current: CurrentHead,
+  inUse: CurrentHead,
 ): Generator<void, RunVerdict> {
-  const judged: CalibratedCandidate[] = [];
+  const current = resolveCurrent(inUse, data.start);
+  const isMixed = manifest.policy.learning.includes("mix");
+  const judged: ServableCandidate[] = [];
   for (const candidate of candidates) {
-    judged.push(calibrateOn(data, candidate, manifest));
+    const servable = calibrateOn(data, candidate, manifest);
     yield;
+    judged.push(isMixed ? yield* mixWithGlobal(data, servable) : servable);
   }
   // A candidate that forgets a class with few labels is chosen only if every candidate does.
   const answering = judged.map((one) => ({
@@ -86,37 +94,63 @@ export function* judgeCandidates(
     anchored: data.anchor && anchorFault(data, data.anchor, one.head, current.own),
   }));
   const anchoredOf = new Map(answering.map(({ one, anchored }) => [one.kind, anchored]));
-  // Calibration overfits a few rows of validation: then all held-out rows choose the candidate.
-  const isFew = data.validation.rows < validationFewRows;
-  const comparisons = new Map<Candidate["kind"], ComparedRow[]>();
+  // Calibration overfits a few rows of validation: then all held-out rows choose the candidate, as they do among mixtures.
+  const isFew = !isMixed && data.validation.rows < validationFewRows;
+  const comparisons = new Map<ServableCandidate["kind"], ComparedRow[]>();
   if (isFew) for (const one of judged) comparisons.set(one.kind, yield* compareHeads(data, one, current));
-  const lossesOf = (one: CalibratedCandidate) => {
-    const rows = comparisons.get(one.kind);
-    return rows ? rows.reduce((sum, { candidateLoss }) => sum + candidateLoss, 0) / rows.length : one.validationLogLoss;
+  const lossesOf = ({ kind, mix, validationLogLoss }: ServableCandidate) => {
+    const rows = comparisons.get(kind);
+    if (rows) return rows.reduce((sum, { candidateLoss }) => sum + candidateLoss, 0) / rows.length;
+    return mix?.logLoss ?? validationLogLoss;
   };
   const [{ one: best, anchored }] = answering.sort(
     (a, b) => Number(!!a.anchored?.fault) - Number(!!b.anchored?.fault) || lossesOf(a.one) - lossesOf(b.one),
   ) as [(typeof answering)[0]];
   yield;
   const compared = comparisons.get(best.kind) ?? (yield* compareHeads(data, best, current));
-  const { promoted, reason, ...figures } = gate(compared, manifest.thin.rule.targetRisk);
+  const { targetRisk } = manifest.thin.rule;
+  const regional = gate(compared, targetRisk, current.own ? "the head in use" : "the global head");
   yield;
-  const fault = promoted ? (anchored?.fault ?? null) : reason;
+  const isPassed = regional.promoted && !anchored?.fault;
+  const global = globalCandidate(data);
+  const back = current.own && backToGlobal(compared, targetRisk, isPassed);
+  const promoted = back ? global : isPassed ? best : null;
+  const { promoted: _, reason: gateReason, ...figures } = back ?? regional;
+  const reason = back ? back.reason : (regional.promoted && anchored?.fault) || gateReason;
   const report = {
     train: ownRows(data.train),
     validation: data.validation.rows,
-    chosen: best.kind,
+    chosen: (promoted ?? best).kind,
     candidates: Object.fromEntries(
-      judged.map(({ kind, settings, validationLogLoss, calibration }) => [
+      [...judged, global].map(({ kind, settings, validationLogLoss, calibration, mix }) => [
         kind,
-        { ...settings, temperature: calibration.temperature, validationLogLoss, anchor: anchoredOf.get(kind) },
+        { ...settings, temperature: calibration.temperature, validationLogLoss, mix, anchor: anchoredOf.get(kind) },
       ]),
     ),
     ...figures,
-    anchor: anchored,
-    comparison: comparisonOf(compared, fault === null),
+    anchor: back ? null : anchored,
+    comparison: comparisonOf(back ? compared.map(byGlobal) : compared, promoted !== null),
   };
-  return { promoted: fault === null ? best : null, reason: fault ?? reason, report };
+  return { promoted, reason, report };
+}
+
+/**
+ * Returns how the global head compares with the region's head where it takes over: its mean log-loss on held-out questions
+ * is lower, and no candidate that passed the gate is better still. Significance is not needed to return to the global head.
+ */
+function backToGlobal(compared: readonly ComparedRow[], targetRisk: number, isPassed: boolean): GateReport | null {
+  const report = gate(compared.map(byGlobal), targetRisk);
+  const { clusters, difference, currentLogLoss, candidateLogLoss: logLoss } = report;
+  const regional = compared.reduce((sum, { candidateLoss }) => sum + candidateLoss, 0) / compared.length;
+  const isBetter = clusters >= minClusters && difference < -negligibleLogLoss;
+  if (!isBetter || (isPassed && regional < logLoss)) return null;
+  const losses = `log-loss ${logLoss.toFixed(4)} instead of ${currentLogLoss.toFixed(4)}`;
+  return { ...report, promoted: true, reason: `the global head is better than the head in use: ${losses}` };
+}
+
+/** The global head in the place of the candidate. */
+function byGlobal(row: ComparedRow): ComparedRow {
+  return { ...row, candidateLoss: row.globalLoss, candidate: row.global };
 }
 
 /** Stores a verdict: the reason of a refusal, or the signed head that is to be published. */
@@ -130,10 +164,8 @@ export async function storeVerdict(
   const { runs, transaction } = needs;
   if (!promoted) return runs.finish(run.id, "refused", reason, report);
   const { targetRisk } = manifest.thin.rule;
-  const logits = rowLogits(data.validation, promoted.weights, data.classes);
-  const judged = logits.map((row, i) =>
-    gradeAnswer(calibrated(row, promoted.calibration), data.validation.labels[i] as number),
-  );
+  const logits = rowLogits(data.validation, promoted.head, data.classes);
+  const judged = logits.map((row, i) => gradeAnswer(softmax(row, 1), data.validation.labels[i] as number));
   const grid = thresholdGrid(judged);
   const threshold = validationThreshold(grid, judged, targetRisk);
   const head = await signedHead(needs, manifest, promoted.head, threshold, grid[0] ?? 1);

@@ -56,10 +56,13 @@ describe("the weight of a regional head", () => {
   it("equals a grid search over the penalised log-loss", () => {
     for (const [seed, truth] of [0, 0.3, 0.6, 1, 0.5].entries()) {
       const rows = rowsOf({ groups: 30, each: 4, truth, classes: 2 + (seed % 3), seed });
-      const { weight, designEffect } = fitMix(rows);
+      const { weight, designEffect, logLoss } = fitMix(rows);
       const grid = Array.from({ length: 1001 }, (_, i) => i / 1000);
       const losses = grid.map((w) => objective(rows, w, designEffect));
       expect(weight).toBeCloseTo(grid[losses.indexOf(Math.min(...losses))] as number, 2);
+      const penalty = weight ** 2 / (2 * 0.3 ** 2);
+      const sum = (objective(rows, weight, designEffect) - penalty) * designEffect;
+      expect(logLoss).toBeCloseTo(sum / rows.labels.length, 9);
     }
   });
 
@@ -92,6 +95,7 @@ describe("the weight of a regional head", () => {
     expect(often.groups).toBe(20);
     expect(often.designEffect).toBeCloseTo(times * once.designEffect, 6);
     expect(often.weight).toBeCloseTo(once.weight, 4);
+    expect(often.logLoss).toBeCloseTo(once.logLoss, 4);
     // As independent rows they would say ten times as much.
     const independent = { ...repeated, groupKeys: repeated.groupKeys.map((_, i) => `${i}`) };
     expect(fitMix(independent).weight).toBeGreaterThan(once.weight + 0.1);

@@ -15,6 +15,8 @@ export interface Mix {
   groups: number;
   /** How many dependent rows say as much as one independent row. */
   designEffect: number;
+  /** Mean log-loss of the mixture on the rows. */
+  logLoss: number;
 }
 
 /**
@@ -46,9 +48,11 @@ const precision = 1e-6;
 export function fitMix(rows: MixRows): Mix {
   const groups = new Set(rows.groupKeys).size;
   // One group says nothing about how much groups differ.
-  if (groups < 2) return { weight: 0, groups, designEffect: Number.POSITIVE_INFINITY };
+  if (groups < 2)
+    return { weight: 0, groups, designEffect: Number.POSITIVE_INFINITY, logLoss: slopesAt(rows, 0).logLoss };
   const designEffect = designEffectOf(slopesAt(rows, minimum(rows, 1, 0)).slopes, rows.groupKeys, groups);
-  return { weight: minimum(rows, 1 / designEffect, 1 / deviation ** 2), groups, designEffect };
+  const weight = minimum(rows, 1 / designEffect, 1 / deviation ** 2);
+  return { weight, groups, designEffect, logLoss: slopesAt(rows, weight).logLoss };
 }
 
 /** Mixes two heads [width + 1, classes]: logits are linear in a head, so the mixture is one head. */
@@ -79,10 +83,10 @@ function minimum(rows: MixRows, scale: number, penalty: number): number {
   return w;
 }
 
-/** The derivative of each row's log-loss by w, and the second derivative of their sum. */
-function slopesAt({ labels, global, regional }: MixRows, w: number): { slopes: Float64Array; curvature: number } {
+/** The mean log-loss, the derivative of each row's log-loss by w, and the second derivative of their sum. */
+function slopesAt({ labels, global, regional }: MixRows, w: number) {
   const slopes = new Float64Array(labels.length);
-  let curvature = 0;
+  let [curvature, loss] = [0, 0];
   for (const [row, label] of labels.entries()) {
     const [from, to] = [global[row] as Float64Array, regional[row] as Float64Array];
     const logit = (c: number) => (1 - w) * (from[c] as number) + w * (to[c] as number);
@@ -99,8 +103,9 @@ function slopesAt({ labels, global, regional }: MixRows, w: number): { slopes: F
     mean /= total;
     slopes[row] = mean - step(label);
     curvature += square / total - mean ** 2;
+    loss += top + Math.log(total) - logit(label);
   }
-  return { slopes, curvature };
+  return { slopes, curvature, logLoss: loss / Math.max(1, labels.length) };
 }
 
 /** The cluster-robust variance of a sum over its variance if the rows were independent; at least 1. */
