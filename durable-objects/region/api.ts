@@ -10,6 +10,7 @@ import type {
   LabelSource,
   Question,
   QuestionWay,
+  RegionEscalation,
   Rule,
   Run,
   Split,
@@ -157,6 +158,7 @@ export interface DriftReport extends Partial<DriftTest> {
 export interface RegionSummary {
   certificate: CertificateState | null;
   rule: Rule | null;
+  escalation: RegionEscalation | null;
   semanticCache: SemanticCacheState | null;
   drift: DriftReport | null;
   archived: number;

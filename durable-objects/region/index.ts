@@ -25,6 +25,7 @@ import { SemanticCache } from "./answering/semantic-cache.ts";
 import { Settlement } from "./answering/settlement.ts";
 import { Waiters } from "./answering/waiters.ts";
 import { wayOf } from "./answering/way.ts";
+import { Worth } from "./answering/worth.ts";
 import type {
   CanaryPair,
   ForgetRefusal,
@@ -59,6 +60,7 @@ import { Archives } from "./tables/archives.ts";
 import { CanaryAnswers } from "./tables/canary-answers.ts";
 import { RegionCounter } from "./tables/counts.ts";
 import { Embeddings } from "./tables/embeddings.ts";
+import { Escalations } from "./tables/escalations.ts";
 import { GroupKeys } from "./tables/group-keys.ts";
 import { Heads } from "./tables/heads.ts";
 import { Questions } from "./tables/questions.ts";
@@ -86,6 +88,7 @@ export class RegionObject extends DurableObject<Env> implements RegionApi {
   private readonly canary: CanaryAnswers;
   private readonly drift: Drift;
   private readonly rule: LiveRule;
+  private readonly worth: Worth;
   private readonly archive: Archive;
   private readonly semanticCache: SemanticCache;
   private readonly waiters = new Waiters();
@@ -133,23 +136,17 @@ export class RegionObject extends DurableObject<Env> implements RegionApi {
     });
     const semanticCache = new SemanticCache(sql, embeddings);
     const nextRung = new NextRung(env, model);
+    const worth = new Worth({ region, splitSecret, escalations: new Escalations(sql) });
 
     const settlement = new Settlement({ questions, counts, waiters, jobs });
     const sampleKeeper = new SampleKeeper({ samples, embeddings, semanticCache, counts, archive, jobs });
     const splitting = new Splitting({ splitSecret, groupKeys });
     const intake = new Intake({
-      splitSecret,
-      splitting,
-      questions,
-      settlement,
-      certificates,
-      canary,
-      jobs,
-      transaction,
+      ...{ splitSecret, splitting, questions, settlement, certificates, nextRung, worth, canary, jobs, transaction },
     });
     const escalation = new Escalation({
       ...{ model, region, nodeId, nextRung, review, manifests, questions },
-      ...{ settlement, sampleKeeper, canary, jobs, log, transaction },
+      ...{ settlement, worth, sampleKeeper, canary, jobs, log, transaction },
     });
     const opinions = new Opinions({
       ...{ region, nodeId, nextRung, manifests, questions, trials, certificates, transaction },
@@ -159,8 +156,9 @@ export class RegionObject extends DurableObject<Env> implements RegionApi {
       embed: { region, embeddings, samples, semanticCache, runs, transaction },
       count: { embeddings, sums, runs, transaction },
       solve: { region, sums, readBlob },
+      shift: { questions, readBlob },
       judge: { model, region, deploymentKey, readBlob, registry, heads, runs, transaction },
-      publish: { bucket, registry, heads, runs, transaction },
+      publish: { bucket, registry, heads, runs, worth, transaction },
     });
     const scheduled = new RegionJobs({
       ...{ region, registry, review, jobs, mutex, manifests, questions, samples, heads },
@@ -180,6 +178,7 @@ export class RegionObject extends DurableObject<Env> implements RegionApi {
     this.canary = canary;
     this.drift = drift;
     this.rule = rule;
+    this.worth = worth;
     this.archive = archive;
     this.semanticCache = semanticCache;
     this.nextRung = nextRung;
@@ -191,7 +190,7 @@ export class RegionObject extends DurableObject<Env> implements RegionApi {
     });
     this.labelling = new Labelling({
       ...{ splitting, manifests, questions, samples, archive, sampleKeeper, settlement },
-      ...{ rule, canary, counts, jobs, log, transaction },
+      ...{ rule, worth, canary, counts, jobs, log, transaction },
     });
     this.forgetting = new Forgetting({
       ...{
@@ -329,6 +328,7 @@ export class RegionObject extends DurableObject<Env> implements RegionApi {
     return {
       certificate: this.rule.state(manifest),
       rule: this.heads.pointer(base).rule,
+      escalation: this.nextRung.isPresent(manifest) ? this.worth.summary(manifest) : null,
       semanticCache: this.semanticCache.state(base),
       drift: this.drift.latest(),
       archived: this.archive.count(),

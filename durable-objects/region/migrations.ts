@@ -85,4 +85,13 @@ const m003Opinions: Migration = (sql) => {
   sql.exec("CREATE INDEX trials_opinions ON trials (number) WHERE opinionDueAt IS NOT NULL");
 };
 
-export const migrations: readonly Migration[] = [m001Tables, m002GroupKeys, m003Opinions];
+// Questions of before keep what they have: no label compares their answers.
+const m004Escalations: Migration = (sql) => {
+  sql.exec(`CREATE TABLE escalations (
+    base INTEGER PRIMARY KEY, state TEXT NOT NULL, stacking TEXT NOT NULL, unasked INTEGER NOT NULL DEFAULT 0)`);
+  sql.exec("ALTER TABLE questions ADD COLUMN route TEXT");
+  sql.exec("ALTER TABLE questions ADD COLUMN above TEXT");
+  sql.exec("CREATE INDEX questions_in_review ON questions (inReview) WHERE inReview = 1");
+};
+
+export const migrations: readonly Migration[] = [m001Tables, m002GroupKeys, m003Opinions, m004Escalations];

@@ -137,9 +137,9 @@ export function live(phases: readonly Phase[], each: number, labelling: Labellin
 function isCounted(question: AskedQuestion, route: Route, labelling: Labelling, random: () => number): boolean {
   const isPlanned = route === "explore" || random() < plannedShare;
   if (labelling === "truth of every question") {
-    return isComparable({ source: "truth", planned: isPlanned }, "complete");
+    return isComparable({ source: "truth", planned: isPlanned });
   }
   const label: { source: LabelSource; planned: boolean } = { source: "human", planned: isPlanned };
   if (!isPlanned && !question.isUnsure) return false;
-  return labelling === "all labels of people" || isComparable(label, "some");
+  return labelling === "all labels of people" || isComparable(label);
 }

@@ -10,7 +10,8 @@ import {
   type UpriverClient,
 } from "#client/index.ts";
 import type { CanaryState, Ladder } from "#core/contract/index.ts";
-import { count, dollars, duration, percent } from "#core/format.ts";
+import { savedUsd } from "#core/cost.ts";
+import { count, dollars, duration, escalationText, percent } from "#core/format.ts";
 import { clientFor } from "../local/context.ts";
 import { describeFailure } from "../local/failure.ts";
 import { describeTraining } from "../local/follow.ts";
@@ -92,19 +93,33 @@ function describeModel({ model, stable, canary, watch, regions }: Model, ladder:
   const head = ladder ? `${watched}${describeUnlisted(ladder)}\n${describeRungs(ladder)}\n` : watched;
   if (regions.length === 0) return `${head}\n  no region has received a question yet`;
   const rows = regions.map(({ region, base, head: own, questions, samples, archived, breaker, drift, ...state }) => {
-    const { certificate, lastRun } = state;
+    const { certificate, escalation, lastRun } = state;
     const labels = samples.train + samples.validation + samples.calibration + archived;
     return [
       ...[region, own === null ? `${base}` : `${base}+${own}`, questions.total, questions.open, labels, breaker],
       ...[
-        certificate && `${certificate.status}: ${certificate.reason}`,
+        certificate && `${certificate.status}: ${certificate.reason}${expectedText(certificate)}`,
+        escalation && escalationText(escalation),
         drift ? (drift.alarm ? "drift" : "none") : null,
       ],
       ...[lastRun?.status ?? null, lastRun?.reason ?? null],
     ];
   });
-  const columns = ["region", "head", "kept", "open", "labels", "circuit", "certificate", "drift", "last run", "reason"];
-  return `${head}\n${formatTable([columns, ...rows])}`;
+  const columns = ["region", "head", "kept", "open", "labels", "circuit", "certificate"];
+  const more = ["escalation", "drift", "last run", "reason"];
+  return `${head}${describeSaved(regions, ladder)}\n${formatTable([[...columns, ...more], ...rows])}`;
+}
+
+function expectedText({ status, expected }: NonNullable<RegionState["certificate"]>): string {
+  return status === "pending" && expected ? `, expected ${expected}` : "";
+}
+
+function describeSaved(regions: readonly RegionState[], ladder: ModelLadder | undefined): string {
+  const unasked = regions.reduce((sum, { escalation }) => sum + (escalation?.unasked ?? 0), 0);
+  if (unasked === 0 || !ladder) return "";
+  const costOf = (name: "region" | "origin") => ladder.rungs.find(({ rung }) => rung === name)?.usdPerMillion ?? null;
+  const saved = savedUsd(unasked, { region: costOf("region"), origin: costOf("origin") });
+  return `\n  ${count(unasked)} questions were not escalated, since that does not pay: saves ${dollars(saved)}, without the origin's host\n`;
 }
 
 function describeUnlisted({ unlisted }: ModelLadder): string {

@@ -52,7 +52,7 @@ function parsed(line: string): LogLine[] {
 
 function describe(way: QuestionWay, logged: readonly LogLine[]): string {
   const { id, base, owner, at, accepted, audited, split, groupKey, inclusionProbability, opinions, tries } = way;
-  const { answer, label, inReview, instance } = way;
+  const { answer, label, inReview, instance, route } = way;
   const judged = accepted ? "accepted by the rule" : "not accepted by the rule";
   const steps = opinions.map(({ rung, version, label: said, confidence }) => {
     return line(rung, `${said} (${percent(confidence)}), version ${version}${rung === "edge" ? `, ${judged}` : ""}`);
@@ -64,6 +64,7 @@ function describe(way: QuestionWay, logged: readonly LogLine[]): string {
     ...(instance === null ? [] : [line("instance", JSON.stringify(instance))]),
     ...(opinions.some(({ rung }) => rung === "edge") ? [] : [line("edge", judged)]),
     ...steps,
+    ...(route === null || route === "escalate" ? [] : [line("route", routes[route])]),
     ...(tries > 0 ? [line("tries", `the next rung was asked ${tries} times without an answer`)] : []),
     line(
       "answer",
@@ -86,6 +87,11 @@ function describe(way: QuestionWay, logged: readonly LogLine[]): string {
     ),
   ].join("\n");
 }
+
+const routes = {
+  explore: "the rung above was asked for a comparison only: escalation is not known to pay here",
+  keep: "the rung above was not asked: escalation is not known to pay here",
+};
 
 function line(title: string, text: string): string {
   return `  ${title.padEnd(10)} ${text}`;

@@ -19,8 +19,8 @@ const trialsOf = (region: TestRegion) =>
 
 describe("opinions of the rung above", () => {
   it("are asked about a share of accepted questions, and planned labels are among them", async () => {
-    const region = new TestRegion("watched", "north");
-    await publish({ model: region.model, threshold: 0, policy: { keep: "all", auditShare: 0.2, opinions } });
+    const region = new TestRegion("opined");
+    await publish({ model: region.model });
     const answers = await ask(region, 60);
     expect(answers.every(({ rung, accepted }) => rung === "edge" && accepted)).toBe(true);
     const drawn = await trialsOf(region);
@@ -43,7 +43,7 @@ describe("opinions of the rung above", () => {
   });
 
   it("count in the certificate in the order of asking, and a corrected label replaces its factor", async () => {
-    const region = new TestRegion("watched", "north");
+    const region = new TestRegion("opined");
     const before = await trialsOf(region);
     const planned = before.filter((trial) => trial.planned === 1);
     const stored = await region.rows("SELECT id, prediction FROM questions");

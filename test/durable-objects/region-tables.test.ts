@@ -6,6 +6,7 @@ import { archivedTable, archivesTable } from "#objects/region/tables/archives.ts
 import { answersTable, canariesTable } from "#objects/region/tables/canary-answers.ts";
 import { countsTable } from "#objects/region/tables/counts.ts";
 import { embeddingsTable } from "#objects/region/tables/embeddings.ts";
+import { escalationsTable } from "#objects/region/tables/escalations.ts";
 import { groupKeysTable } from "#objects/region/tables/group-keys.ts";
 import { headsTable } from "#objects/region/tables/heads.ts";
 import { questionsTable } from "#objects/region/tables/questions.ts";
@@ -22,7 +23,7 @@ const region = new TestRegion("tables");
 const tables = [
   ...[jobsTable, questionsTable, samplesTable, tombstonesTable, embeddingsTable, headsTable, archivesTable],
   ...[archivedTable, trialsTable, windowsTable, thresholdsTable, runsTable, runStateTable, canariesTable, answersTable],
-  ...[driftsTable, countsTable, sumsTable, semanticCacheTable, groupKeysTable],
+  ...[driftsTable, countsTable, sumsTable, semanticCacheTable, groupKeysTable, escalationsTable],
 ];
 
 describe("a table of a region", () => {

@@ -15,6 +15,8 @@ export const metricLabels: Record<string, readonly string[]> = {
   upriver_certificate: ["model", "region", "status"],
   upriver_error_bound: ["model", "region"],
   upriver_coverage_ratio: ["model", "region"],
+  upriver_escalation: ["model", "region", "status"],
+  upriver_unasked_total: ["model", "region"],
   upriver_head: ["model", "region", "base"],
   upriver_drift_alarm: ["model", "region"],
   upriver_breaker_open: ["model", "region"],

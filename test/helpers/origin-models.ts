@@ -18,6 +18,14 @@ export const originModels: Record<string, ModelOptions> = {
   relabelled: { threshold: never, fullThreshold: never },
   /** No rung accepts anything, and no person answers. */
   lone: { threshold: never, fullThreshold: never, policy: { ladder: ["edge", "region", "origin"] } },
+  /** Like `hard`, without people: its regions find out whether the origin is worth asking. */
+  compared: {
+    ...{ threshold: never, fullThreshold: 0 },
+    // The threshold stays closed, however often the edge would have been right.
+    policy: { ladder: ["edge", "region", "origin"], explorationShare: 0.2, learning: ["stacking"] },
+  },
+  /** The edge accepts everything, and the origin is asked for its opinion. */
+  opined: { threshold: 0, policy: { keep: "all", auditShare: 0.2, opinions: { pending: 0.6, valid: 0.3 } } },
   /** The origin fails on demand. */
   shaky: { threshold: never, fullThreshold: 0 },
   /** Every question is kept and gets a truth. */

@@ -43,6 +43,15 @@ export function costsOf(counts: Counts): Record<RungName, number | null> {
   return { edge, region, origin, human };
 }
 
+/**
+ * Estimates what was saved by not asking the rung above, in US dollars, from the prices of a million questions that reach
+ * each rung. Null while no question has reached it. Leaves out the origin's host.
+ */
+export function savedUsd(unasked: number, usdPerMillion: Pick<Record<RungName, number | null>, "region" | "origin">) {
+  const { region, origin } = usdPerMillion;
+  return region === null || origin === null ? null : (unasked / 1e6) * Math.max(0, origin - region);
+}
+
 function rowsCost({ rowsRead, rowsWritten }: { rowsRead: number; rowsWritten: number }): number {
   return rowsRead * prices.rowsRead + rowsWritten * prices.rowsWritten;
 }

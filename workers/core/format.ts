@@ -1,3 +1,5 @@
+import type { RegionEscalation } from "./contract/index.ts";
+
 const whole = new Intl.NumberFormat("en");
 const none = "–";
 
@@ -28,6 +30,16 @@ export function duration(ms: number | null): string {
 /** Formats US dollars, with cents below $10. */
 export function dollars(usd: number | null): string {
   return usd === null ? none : `$${usd < 10 ? usd.toFixed(2) : usd.toFixed(1)}`;
+}
+
+/** Says whether escalation pays, and by which labels. */
+export function escalationText({ status, escalatesAll, counted, decidedBy }: RegionEscalation): string {
+  const { pairs, aboveRight, edgeRight } = counted.pairs > 0 || !decidedBy ? counted : decidedBy;
+  const right = (n: number) => percent(pairs === 0 ? null : n / pairs);
+  const compared =
+    pairs === 0 ? "no label yet" : `${count(pairs)} labels: right ${right(aboveRight)}, edge ${right(edgeRight)}`;
+  const name = status === "does-not-pay" ? "does not pay" : status;
+  return `${name}${escalatesAll ? "" : ", a share is asked"} (${compared})`;
 }
 
 /** Formats a size in KiB or MiB. */

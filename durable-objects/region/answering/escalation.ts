@@ -13,6 +13,7 @@ import { opinionOf } from "./answers.ts";
 import type { Log } from "./log.ts";
 import type { NextRung } from "./next-rung.ts";
 import type { Settlement } from "./settlement.ts";
+import type { Worth } from "./worth.ts";
 
 /** How often the next rung is asked about a question before a person is. */
 const escalationTries = 6;
@@ -20,6 +21,8 @@ export const escalationBackoffMs = 1_000;
 
 /** Questions that one step of a job takes. */
 const batchSize = 256;
+/** Questions that people have at a time, at most, where the rung above does not pay. The rest get the provisional answer. */
+const unaskedWithPeopleMax = 100;
 /** Requests to the next rung at a time: an object may open six connections. */
 const escalationsAtOnce = 4;
 
@@ -36,6 +39,7 @@ interface EscalationNeeds {
   manifests: Pick<Manifests, "get">;
   questions: Questions;
   settlement: Settlement;
+  worth: Pick<Worth, "combine">;
   sampleKeeper: SampleKeeper;
   canary: Pick<CanaryAnswers, "recordLabel">;
   jobs: Pick<Jobs, "put" | "bringForward">;
@@ -63,10 +67,16 @@ export class Escalation {
    */
   async escalate(
     manifest: ClassifyManifest,
-    questions: readonly Question[],
+    all: readonly Question[],
     hop: Hop,
     span: TraceSpan,
   ): Promise<Map<string, TraceEntry[]>> {
+    const isKept = (id: string) => this.needs.questions.find(id)?.route === "keep";
+    const kept = all.filter(({ id }) => isKept(id));
+    if (kept.length > 0) {
+      this.logOutcomes(new Map(kept.map(({ id }) => [id, this.answerHere(manifest, id)])), span, 0);
+    }
+    const questions = all.filter(({ id }) => !isKept(id));
     if (questions.length === 0) return new Map();
     const ids = questions.map((question) => question.id);
     const startedAt = Date.now();
@@ -81,7 +91,7 @@ export class Escalation {
         () => new Map(answers.map((answer) => [answer.id, this.record(manifest, answer)])),
       );
       this.logOutcomes(outcomes, span, Date.now() - startedAt);
-      return new Map(answers.map((answer) => [answer.id, answer.trace ?? []]));
+      return new Map(answers.map((answer) => [answer.id, this.traceOf(manifest, answer)]));
     } catch (error) {
       if (!(error instanceof RungUnavailableError)) throw error;
       const { model, region, transaction } = this.needs;
@@ -94,6 +104,15 @@ export class Escalation {
     } finally {
       for (const id of ids) this.inFlight.delete(id);
     }
+  }
+
+  /** Returns the trace of the rungs above, with the scores that were combined with the edge's. */
+  private traceOf({ labels }: ClassifyManifest, { id, version, scores, trace }: Answer): TraceEntry[] {
+    if (!trace) return [];
+    const answer = this.needs.questions.find(id)?.answer;
+    const isStacked = answer?.version === version && labels.some((label) => answer.scores[label] !== scores[label]);
+    if (!isStacked) return trace;
+    return [...trace, { head: "stacked", version, scores: labels.map((label) => answer.scores[label] as number) }];
   }
 
   /** Returns the traces of the rungs above without storing anything; empty where they do not answer. */
@@ -161,6 +180,16 @@ export class Escalation {
     return row && settlement.settle(manifest, { ...row.answer, status: "answered" }) ? "answered" : null;
   }
 
+  /** Ends a question without the rung above: by a person, while few are asked; else by the provisional answer. */
+  private answerHere(manifest: ClassifyManifest, id: string): Outcome {
+    const { questions, settlement } = this.needs;
+    const row = questions.find(id);
+    if (row?.answer.status !== "open") return null;
+    if (row.audited || questions.withPeople() < unaskedWithPeopleMax) return this.escalateToReview(manifest, id);
+    questions.setEscalation(id, null, 0);
+    return settlement.settle(manifest, { ...row.answer, status: "answered" }) ? "answered" : null;
+  }
+
   private record(manifest: ClassifyManifest, traced: Answer): Outcome {
     const { questions } = this.needs;
     const { trace: _, ...answer } = traced;
@@ -168,15 +197,21 @@ export class Escalation {
       // The node above has stored it and can answer when it is asked again.
       return this.escalateLater(manifest, answer.id);
     }
+    const row = questions.find(answer.id);
+    if (!row) return null;
+    const combined = this.needs.worth.combine(manifest, row, answer);
+    questions.setAbove(answer.id, answer);
     // An audit asks a person although the rung accepted the answer.
-    if (!answer.accepted || questions.find(answer.id)?.audited) questions.addOpinion(answer.id, opinionOf(answer));
-    if (answer.accepted) {
-      if (!this.needs.settlement.settle(manifest, answer)) return null;
+    if (!combined.accepted || row.audited) questions.addOpinion(answer.id, opinionOf(answer));
+    // The rung above was asked for the comparison only: it has not been shown to be better.
+    if (row.route === "explore") return this.answerHere(manifest, answer.id);
+    if (combined.accepted) {
+      if (!this.needs.settlement.settle(manifest, combined)) return null;
       this.needs.canary.recordLabel(answer.id, answer.label, "origin");
       this.learnFrom(manifest, answer);
       return "answered";
     }
-    questions.setAnswer({ ...answer, status: "open" });
+    questions.setAnswer({ ...combined, status: "open" });
     return this.escalateToReview(manifest, answer.id);
   }
 

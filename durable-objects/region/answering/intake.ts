@@ -11,13 +11,17 @@ import type { Splitting } from "../labels/splitting.ts";
 import type { CanaryAnswer, CanaryAnswers } from "../tables/canary-answers.ts";
 import type { NewQuestion, Questions } from "../tables/questions.ts";
 import { opinionsOf, provisionalAnswer } from "./answers.ts";
+import type { NextRung } from "./next-rung.ts";
 import type { Settlement } from "./settlement.ts";
+import type { Worth } from "./worth.ts";
 
 /** Everything that is recorded of a question when it arrives. */
 export interface IntakeRecord extends NewQuestion {
   /** The share of accepted questions about which the rung above is asked, and whether it is asked about this one. */
   opinionShare: number;
   isOpinionDrawn: boolean;
+  /** Whether a coin has planned the label of an accepted question. */
+  planned: boolean;
   /** The edge's own answer, where a watched canary counts it. */
   canaryAnswer: CanaryAnswer | null;
 }
@@ -29,6 +33,8 @@ interface IntakeNeeds {
   questions: Pick<Questions, "find" | "insert">;
   settlement: Pick<Settlement, "settle">;
   certificates: Pick<Certificates, "recordQuestion">;
+  nextRung: Pick<NextRung, "isPresent">;
+  worth: Pick<Worth, "routeOf" | "countUnasked">;
   canary: Pick<CanaryAnswers, "answerOf" | "record">;
   jobs: Pick<Jobs, "bringForward">;
   transaction: <T>(work: () => T) => T;
@@ -49,7 +55,7 @@ export class Intake {
     { owner, traceparent }: Hop,
     escalateAt: number,
   ): Promise<IntakeRecord> {
-    const { splitSecret, splitting, canary } = this.needs;
+    const { splitSecret, splitting, nextRung, worth, canary } = this.needs;
     const { id, instance, at, inference } = question;
     const { policy, thin, version } = manifest;
     const payload = await sha256Hex(canonicalJson(instance));
@@ -59,11 +65,14 @@ export class Intake {
     // The semantic cache accepts as the edge does. An answer that only lacks a certificate was accepted as well.
     const accepted = answer?.rung === "region" || (inference?.accepted ?? answer?.accepted ?? false);
     const isComplete = policy.truth === "complete";
-    // One coin decides both, so that a label is planned only where an opinion is drawn.
-    const coin = accepted && !isComplete ? await auditUnit(splitSecret, id) : 1;
-    const isAudit = coin < policy.auditShare;
+    const route = answer === null && nextRung.isPresent(manifest) ? await worth.routeOf(manifest, id) : null;
+    // One coin decides both, so that a label is planned only where an opinion is drawn. It plans labels that compare the
+    // rungs as well, before either answer is known.
+    const coin = isComplete ? 1 : await auditUnit(splitSecret, id);
+    const planned = accepted && (isComplete || coin < policy.auditShare);
+    const isAudit = (accepted || route !== null) && coin < policy.auditShare;
     const opinionShare = Math.max(policy.auditShare, given ?? 0);
-    const isOpinionDrawn = coin < opinionShare && opinionShare > policy.auditShare;
+    const isOpinionDrawn = accepted && coin < opinionShare && opinionShare > policy.auditShare;
     const { split, fold, groupKey } = await splitting.assign(manifest, { id, instance, at, content: payload });
     return {
       id,
@@ -80,9 +89,9 @@ export class Intake {
       receivedAt: now,
       expiresAt: now + questionKeepMs,
       accepted,
-      audited: isAudit,
-      opinionShare,
-      isOpinionDrawn,
+      // Every explored question is labelled.
+      audited: isAudit || (route === "explore" && !isComplete),
+      ...{ opinionShare, isOpinionDrawn, planned, route },
       // Every escalated question is labelled; of the accepted ones, the audit share, or all where every truth arrives.
       inclusionProbability: !accepted || isComplete ? 1 : policy.auditShare,
       split,
@@ -100,7 +109,7 @@ export class Intake {
 
   /** Stores new questions, all or none. A known id with another payload or owner is a conflict. */
   store(manifest: ClassifyManifest, records: readonly IntakeRecord[]): QuestionConflict | null {
-    const { questions, settlement, certificates, canary, jobs, transaction } = this.needs;
+    const { questions, settlement, certificates, worth, canary, jobs, transaction } = this.needs;
     return transaction(() => {
       const known = records.map(({ id }) => questions.find(id));
       const conflict = records.find(({ payload, owner }, i) => {
@@ -115,8 +124,8 @@ export class Intake {
         seen.add(record.id);
         questions.insert(record);
         if (record.canaryAnswer) canary.record(record.id, record.canaryAnswer);
-        const planned = manifest.policy.truth === "complete" || record.audited;
-        certificates.recordQuestion(manifest, { ...record, planned });
+        certificates.recordQuestion(manifest, record);
+        if (record.route === "keep") worth.countUnasked(manifest);
         if (record.isOpinionDrawn) jobs.bringForward("opinions", "", Date.now());
         if (record.escalateAt !== null) jobs.bringForward("escalate", "", record.escalateAt);
       }

@@ -57,9 +57,9 @@ export class Certificates {
     const { windows, trials } = this.needs;
     const { id, at, accepted, prediction, inclusionProbability, planned, opinionShare, isOpinionDrawn } = question;
     const window = this.window(manifest, at);
-    if (!accepted) return windows.countEscalated(window.number);
+    if (!accepted) windows.countEscalated(window.number);
     const isAsked = isOpinionDrawn && opinionShare > inclusionProbability && window.state.powered !== undefined;
-    if (!planned && !isAsked) return;
+    if (!accepted || (!planned && !isAsked)) return;
     const now = Date.now();
     trials.add({
       ...{ id, at, prediction, inclusionProbability, planned, base: manifest.version, dueAt: now + labelDueMs },

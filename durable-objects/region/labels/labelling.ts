@@ -7,6 +7,7 @@ import type { Jobs } from "#objects/jobs.ts";
 import { labelledAnswer } from "../answering/answers.ts";
 import type { Log } from "../answering/log.ts";
 import type { Settlement } from "../answering/settlement.ts";
+import type { Worth } from "../answering/worth.ts";
 import type { LabelContext, LabelRefusal, NewLabel } from "../api.ts";
 import type { Manifests } from "../artefacts.ts";
 import type { CanaryAnswers } from "../tables/canary-answers.ts";
@@ -28,6 +29,7 @@ interface LabellingNeeds {
   sampleKeeper: SampleKeeper;
   settlement: Settlement;
   rule: Pick<LiveRule, "recordLabel" | "ruleToPublish">;
+  worth: Pick<Worth, "recordLabel">;
   canary: Pick<CanaryAnswers, "recordLabel">;
   counts: Pick<RegionCounter, "judged">;
   jobs: Pick<Jobs, "bringForward">;
@@ -111,7 +113,7 @@ export class Labelling {
   }
 
   private recordSample(manifest: ClassifyManifest, sample: NewSample, source: LabelContext["source"]): LabelResult {
-    const { samples, questions, sampleKeeper, settlement, rule, canary, counts } = this.needs;
+    const { samples, questions, sampleKeeper, settlement, rule, worth, canary, counts } = this.needs;
     const { id, label, split } = sample;
     // A label from the origin judges nothing, so the next one counts as the first.
     const before = samples.find(id);
@@ -122,6 +124,7 @@ export class Labelling {
     if (changed && row) {
       const { accepted, prediction, inclusionProbability } = row;
       rule.recordLabel(manifest, { id, accepted, prediction, label, source, inclusionProbability }, isFirst);
+      if (isFirst) worth.recordLabel(manifest, row, label, source);
       const { answer, base } = row;
       if (isFirst && answer.status === "answered") counts.judged(base, answer.rung, answer.label === label);
     }

@@ -2,6 +2,7 @@ import { blobKey } from "#core/artefacts.ts";
 import type { HeadManifest } from "#core/contract/index.ts";
 import type { RegistryApi } from "#objects/registry/api.ts";
 import type { Remote } from "#objects/stubs.ts";
+import type { Worth } from "../answering/worth.ts";
 import type { Heads } from "../tables/heads.ts";
 import type { RunningRun, Runs } from "../tables/runs.ts";
 
@@ -11,12 +12,13 @@ export interface PublishNeeds {
   registry: () => Pick<Remote<RegistryApi>, "publishHead">;
   heads: Pick<Heads, "set">;
   runs: Pick<Runs, "state" | "finish">;
+  worth: Pick<Worth, "newHead">;
   transaction: <T>(work: () => T) => T;
 }
 
 /** Publishes a promoted head: its blob to R2, then the pointer. The same head again changes nothing. */
 export async function publishRun(
-  { bucket, registry, heads, runs, transaction }: PublishNeeds,
+  { bucket, registry, heads, runs, worth, transaction }: PublishNeeds,
   run: RunningRun,
 ): Promise<void> {
   const head: HeadManifest = JSON.parse(runs.state<string>(run.id, "head") as string);
@@ -25,6 +27,7 @@ export async function publishRun(
   const { reason, report } = JSON.parse(runs.state<string>(run.id, "report") as string);
   transaction(() => {
     heads.set(head.base, pointer);
+    worth.newHead(head.base);
     runs.finish(run.id, "promoted", reason, { ...report, head: head.number });
   });
 }

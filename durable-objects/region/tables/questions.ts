@@ -1,3 +1,4 @@
+import type { Route } from "#core/confidence/escalation.ts";
 import type { Answer, Instance, Opinion, Question, Split } from "#core/contract/index.ts";
 import { bytes, defaulted, flag, json, nullable, number, table, text } from "../../table.ts";
 
@@ -35,7 +36,12 @@ export const questionsTable = table("questions", {
   tries: defaulted(number()),
   reviewAt: nullable(number()),
   inReview: defaulted(flag()),
+  route: nullable(text<Route>()),
+  above: nullable(json<AboveAnswer>()),
 });
+
+/** The answer of the rung above, as it came. */
+export type AboveAnswer = Pick<Answer, "label" | "scores">;
 
 /** A question as the region keeps it. */
 export interface StoredQuestion {
@@ -68,11 +74,20 @@ export interface StoredQuestion {
   tries: number;
   /** Whether the review queue has it. */
   inReview: boolean;
+  /** What the region does with a question that the edge did not accept; null for others, and without a rung above. */
+  route: Route | null;
+  /** What the rung above answered; null until then. */
+  above: AboveAnswer | null;
 }
 
-export type NewQuestion = Omit<StoredQuestion, "tries" | "inReview"> & {
+export type NewQuestion = Omit<StoredQuestion, "tries" | "inReview" | "above"> & {
   expiresAt: number;
   escalateAt: number | null;
+};
+
+/** A question's embedding, and what is needed to weight it. */
+export type EmbeddedQuestion = Pick<StoredQuestion, "accepted" | "audited" | "inclusionProbability"> & {
+  vector: Int16Array;
 };
 
 /** The table `questions`. */
@@ -116,6 +131,18 @@ export class Questions {
     questionsTable.update(this.sql, { opinions: [...others, opinion] }, "WHERE id = ?", id);
   }
 
+  /** Records what the rung above answered. */
+  setAbove(id: string, { label, scores }: AboveAnswer): void {
+    questionsTable.update(this.sql, { above: { label, scores } }, "WHERE id = ?", id);
+  }
+
+  /** Counts the questions that are with people, or on their way. */
+  withPeople(): number {
+    const query =
+      "SELECT (SELECT count(*) FROM questions WHERE inReview = 1 AND status = 'open') + (SELECT count(*) FROM questions WHERE reviewAt IS NOT NULL) AS n";
+    return this.sql.exec<{ n: number }>(query).one().n;
+  }
+
   /** Sets when the next rung is asked again; null: never. */
   setEscalation(id: string, escalateAt: number | null, tries: number): void {
     questionsTable.update(this.sql, { escalateAt, tries }, "WHERE id = ?", id);
@@ -142,6 +169,18 @@ export class Questions {
 
   dueToReview(limit: number): StoredQuestion[] {
     return this.select("WHERE reviewAt IS NOT NULL ORDER BY reviewAt LIMIT ?", limit);
+  }
+
+  /** Returns the newest questions up to data time `at` that a backbone has embedded. */
+  embedded(backbone: string, at: number, limit: number): EmbeddedQuestion[] {
+    const rows = questionsTable.select(
+      this.sql,
+      "WHERE backbone = ? AND at <= ? ORDER BY rowid DESC LIMIT ?",
+      ...[backbone, at, limit],
+    );
+    return Array.from(rows, ({ accepted, audited, inclusionProbability, embedding }) => {
+      return { accepted, audited, inclusionProbability, vector: new Int16Array(embedding as ArrayBuffer) };
+    });
   }
 
   /** Deletes the instance; its hash stays. */

@@ -29,16 +29,16 @@ describe("assigning rows to splits", () => {
     const splits = assignSplits(weeks, rows);
     const { report } = splits;
     expect(report).toMatchObject({ groups: 120, calibrationGroups: 40, uncertifiable: null });
-    expect(report.latest).toMatchObject({ blocks: 12 });
+    expect(report.latest).toMatchObject({ blocks: 16 });
     for (let block = 0; block < 120; block++) {
       const inBlock = rows.filter(({ at }) => Math.floor(at / (7 * dayMs)) === block);
       // The last day of a block may stand in a gap.
       const found = new Set(inBlock.map((row) => partOf(splits, row)).filter((part) => part !== undefined));
       expect(found.size).toBe(1);
-      const expected = block >= 108 ? "latest" : (await assignSplit(splits.splits, String(block))).split;
+      const expected = block >= 104 ? "latest" : (await assignSplit(splits.splits, String(block))).split;
       expect([...found]).toEqual([expected]);
     }
-    expect(new Set(splits.groups.latest).size).toBe(12);
+    expect(new Set(splits.groups.latest).size).toBe(16);
   });
 
   it("leaves out rows whose labels reach into a block of another split, and counts them", () => {

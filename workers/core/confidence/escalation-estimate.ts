@@ -44,10 +44,10 @@ export function comparePublished(rows: Iterable<EscalatedRow>): EscalationEstima
   return { overall, regions, isUsed: overall === null || overall.difference > 0, reason: reasonOf(overall) };
 }
 
-/** Tells whether the estimate of a region, or the overall one if it has none, favours full. */
+/** Tells whether the estimate of a region, or the overall one if it has none, favours full. Without either it does. */
 export function favoursFull({ overall, regions }: EscalationEstimate, region: string): boolean {
   const known = Object.hasOwn(regions, region) ? regions[region] : overall;
-  return (known?.difference ?? 0) > 0;
+  return known === null || known === undefined || known.difference > 0;
 }
 
 function addTo(clusters: Map<string, ClusterSums>, { cluster, thinRight, fullRight }: EscalatedRow): void {
@@ -82,7 +82,7 @@ function studentQuantile(freedom: number): number {
 }
 
 function reasonOf(overall: Advantage | null): string {
-  if (!overall) return "thin would escalate none of the held-out questions: full is used, and each region explores it";
+  if (!overall) return "thin would escalate none of the held-out questions: labels of each region will tell";
   const { questions, fullAccuracy, thinAccuracy, difference, lower, upper } = overall;
   const compared = `full is right on ${percent(fullAccuracy)} of the ${count(questions)} held-out questions that thin would escalate, thin on ${percent(thinAccuracy)}`;
   const bounds = `${points(difference)} points, 90% bounds ${points(lower)} and ${points(upper)}`;

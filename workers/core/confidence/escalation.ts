@@ -1,6 +1,5 @@
 import type { LabelSource } from "../contract/index.ts";
 import { type EDetector, isAlarm, startDetector, updateDetector } from "./e-detector.ts";
-import { mayJudge } from "./labels.ts";
 
 /** What is known of the rung above, on the questions that a region escalates. */
 export type EscalationStatus = "pays" | "unproven" | "does-not-pay";
@@ -104,16 +103,13 @@ export function learnPair(
 }
 
 /**
- * Tells whether a label may judge the rung above. The origin's would make it right by definition. Labels that come only
- * where the rung above was unsure would make it look worse than it is, so a label counts if it was planned by a coin
- * before the answers were known, or if every question gets its true label. All planned labels of a route have one
- * probability, so they need no weights.
- *
- * @param truth the policy's `truth`
+ * Tells whether a label may judge the rung above: truth, and a person's label that a coin has planned before the answers
+ * were known. The origin's labels would make it right by definition. People's labels that come only where the rung above
+ * was unsure would make it look worse than it is. All planned labels of a route have one probability, so they need no
+ * weights.
  */
-export function isComparable(label: { source: LabelSource; planned: boolean }, truth: "some" | "complete"): boolean {
-  if (!mayJudge(label.source)) return false;
-  return label.planned || (label.source === "truth" && truth === "complete");
+export function isComparable({ source, planned }: { source: LabelSource; planned: boolean }): boolean {
+  return source === "truth" || (source === "human" && planned);
 }
 
 /**

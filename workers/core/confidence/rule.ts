@@ -1,7 +1,6 @@
-import type { Certificate, LabelSource, Rule } from "../contract/index.ts";
+import type { Rule } from "../contract/index.ts";
 import { argMax } from "../head/head.ts";
 import { lossOf } from "../head/metrics.ts";
-import { binomialTail } from "./binomial.ts";
 import type { Prediction } from "./class-risk.ts";
 
 /** An answer whose label is known. */
@@ -47,47 +46,6 @@ export function thresholdGrid(validation: readonly GradedAnswer[]): number[] {
   const sorted = validation.map((question) => question.confidence).sort((a, b) => b - a);
   const steps = Array.from({ length: gridSize }, (_, i) => Math.ceil(((i + 1) / gridSize) * sorted.length) - 1);
   return [...new Set(steps.filter((step) => step >= 0).map((step) => sorted[step] as number))];
-}
-
-/**
- * Finds the laxest threshold whose error among accepted questions is at most `targetRisk` with confidence 1 − delta:
- * fixed-sequence testing from the strictest down, each at level delta, stopping at the first that fails
- * ("Learn then test", Angelopoulos et al., arXiv 2110.01052), by the exact binomial test.
- */
-export function certifyRule(
-  grid: readonly number[],
-  calibration: readonly GradedAnswer[],
-  options: { targetRisk: number; delta: number; source: LabelSource; scope: string; window: Certificate["window"] },
-): Rule {
-  const { targetRisk, delta, source, scope, window } = options;
-  let passed: Certificate | null = null;
-  let threshold = acceptNothing;
-  for (const candidate of grid) {
-    const accepted = calibration.filter((question) => question.confidence >= candidate);
-    const errors = accepted.filter((question) => !question.right).length;
-    // P(this few errors or fewer) if the risk were equal to the target.
-    if (accepted.length === 0 || binomialTail(errors, accepted.length, targetRisk) > delta) break;
-    threshold = candidate;
-    passed = {
-      targetRisk,
-      confidence: 1 - delta,
-      bound: targetRisk,
-      coverage: accepted.length / calibration.length,
-      labels: accepted.length,
-      source,
-      scope,
-      window,
-    };
-  }
-  const uncertified = passed
-    ? null
-    : {
-        status: "pending" as const,
-        reason: `cannot be certified: no threshold has an error of at most ${targetRisk} on ${calibration.length} calibration labels`,
-        labels: calibration.length,
-        labelsNeeded: null,
-      };
-  return { threshold, strictest: grid[0] ?? acceptNothing, targetRisk, delta, certificate: passed, uncertified };
 }
 
 /** Finds the laxest threshold of the grid with a validation error of at most the target: a starting point, uncertified. */

@@ -1,5 +1,6 @@
 import * as z from "zod";
 import { certificateStateSchema } from "./certificate-state.ts";
+import { regionEscalationSchema } from "./escalation.ts";
 import { headManifestSchema, ruleSchema } from "./manifest.ts";
 import { historyEventSchema } from "./model-state.ts";
 import { regionSchema } from "./region.ts";
@@ -22,6 +23,8 @@ export const regionStateSchema = z
     certificate: certificateStateSchema.nullable(),
     /** The rule adjusted by the region's labels; null while the version's rule applies. */
     rule: ruleSchema.nullable(),
+    /** Whether escalation pays; null without a rung above. */
+    escalation: regionEscalationSchema.nullable(),
     /** The certified radius of the semantic cache (null without one), and the last report about it. */
     semanticCache: z
       .looseObject({ radius: z.number().nullable(), report: z.looseObject({ reason: z.string() }) })

@@ -28,6 +28,8 @@ export const questionWaySchema = z
     /** How often the next rung was asked without an answer. */
     tries: z.int(),
     inReview: z.boolean(),
+    /** What the region did with it, since the edge did not accept it; null for others, and without a rung above. */
+    route: z.enum(["escalate", "explore", "keep"]).nullable(),
     answer: answerSchema,
     /** What it turned out to be; null while that is not known. */
     label: z.strictObject({ label: z.string(), source: labelSourceSchema, labelledAt: z.int() }).nullable(),

@@ -33,6 +33,22 @@ export function regionMetrics(models: ReadonlyMap<string, readonly RegionState[]
       samples: each(({ certificate }) => (certificate ? [{ labels: {}, value: certificate.coverage }] : [])),
     },
     {
+      ...{
+        name: "upriver_escalation",
+        type: "gauge",
+        help: "1 for whether escalation pays in a region: `pays`, `unproven` or `does-not-pay`.",
+      },
+      samples: each(({ escalation }) => (escalation ? [{ labels: { status: escalation.status }, value: 1 }] : [])),
+    },
+    {
+      ...{
+        name: "upriver_unasked_total",
+        type: "counter",
+        help: "Questions that the rung above was not asked, since asking it does not pay.",
+      },
+      samples: each(({ escalation }) => (escalation ? [{ labels: {}, value: escalation.unasked }] : [])),
+    },
+    {
       ...{ name: "upriver_head", type: "gauge", help: "Number of the region's head; 0 for the global head." },
       samples: each(({ base, head }) => [{ labels: { base }, value: head ?? 0 }]),
     },

@@ -43,8 +43,8 @@ export interface SplitReport {
 
 /** Rows of which each has a group of its own are counted one by one only up to this many. */
 const countedRows = 2_000;
-/** The blocks of time at the end that only test, and their share of all blocks where that is more. */
-const latestBlocks = { least: 8, share: 0.1 };
+/** The blocks of time at the end that only test: 15% of all, within these bounds. 8 seldom prove what 16 do. */
+const latestBlocks = { least: 8, most: 16, share: 0.15 };
 /** The blocks of time by which the latest rows are told where groups are not blocks. */
 const usualBlockDays = 7;
 /** Where more of calibration than this equals a training row, few different rows are possible: they are no duplicates. */
@@ -126,7 +126,8 @@ function latestPart(
 ): { from: number; blocks: number; days: number } | null {
   const days = groupBy.by === "time" ? groupBy.days : usualBlockDays;
   const blocks = [...new Set(rows.map(({ at }) => Number(blockOf(days, at))))].sort((a, b) => a - b);
-  const wanted = Math.max(latestBlocks.least, Math.ceil(latestBlocks.share * blocks.length));
+  const { least, most, share } = latestBlocks;
+  const wanted = Math.min(most, Math.max(least, Math.ceil(share * blocks.length)));
   const left = groupBy.by === "time" ? blocks.length - wanted : groups;
   if (left < 2 * calibrationGroups || blocks.length < 2 * wanted) return null;
   return { from: (blocks.at(-wanted) as number) * days * dayMs, blocks: wanted, days };

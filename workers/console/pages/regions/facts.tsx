@@ -1,15 +1,19 @@
 import type { RegionState } from "#client/index.ts";
 import { CertificateBadge } from "#console/parts/certificate.tsx";
-import { bytes, count, day, duration, percent } from "#core/format.ts";
+import { bytes, count, day, duration, escalationText, percent } from "#core/format.ts";
+
+const statusTitles = { pays: "pays", unproven: "unproven", "does-not-pay": "does not pay" };
 
 /** Figures of a region. */
 export function Facts({ state }: { state: RegionState }) {
-  const { certificate, rule, samples, archived, questions, drift, semanticCache, retrainDueAt, breaker } = state;
+  const { certificate, rule, samples, archived, questions, drift, semanticCache, retrainDueAt, breaker, escalation } =
+    state;
   const dueMs = retrainDueAt === null ? null : Math.max(0, retrainDueAt - Date.now());
   return (
     <>
       <p>
         <CertificateBadge certificate={certificate} /> {certificate?.reason}
+        {certificate?.status === "pending" && certificate.expected && `; expected on ${certificate.expected}`}
       </p>
       <dl class="figures">
         <Fact
@@ -29,6 +33,14 @@ export function Facts({ state }: { state: RegionState }) {
           note={`train ${count(samples.train)}, validation ${count(samples.validation)}, calibration ${count(samples.calibration)}${archived ? `, archived ${count(archived)}` : ""}`}
         />
         <Fact name="Stored questions" value={count(questions.total)} note={`${count(questions.open)} open`} />
+        <Fact
+          name="Escalation"
+          value={escalation ? statusTitles[escalation.status] : "no rung above"}
+          note={
+            escalation &&
+            `${escalationText(escalation)}${escalation.unasked > 0 ? `; ${count(escalation.unasked)} questions were not asked above` : ""}`
+          }
+        />
         <Fact
           name="Semantic cache"
           value={semanticCache?.radius === null || !semanticCache ? "off" : `radius ${semanticCache.radius.toFixed(3)}`}

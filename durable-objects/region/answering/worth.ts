@@ -1,0 +1,122 @@
+import {
+  continueWithNewHead,
+  escalatesAll,
+  isComparable,
+  learnPair,
+  type Route,
+  routeOf,
+  startEscalation,
+} from "#core/confidence/escalation.ts";
+import { favoursFull } from "#core/confidence/escalation-estimate.ts";
+import type { Answer, ClassifyManifest, LabelSource, RegionEscalation } from "#core/contract/index.ts";
+import { hmacUnit } from "#core/hash.ts";
+import { argMax } from "#core/head/head.ts";
+import { learnStacking, noStacking, stackedScores, stackingWeights } from "#core/head/stacking.ts";
+import type { Comparison, Escalations } from "../tables/escalations.ts";
+import type { StoredQuestion } from "../tables/questions.ts";
+
+/** What comparing the rungs reads and changes. */
+interface WorthNeeds {
+  region: string;
+  splitSecret: string;
+  escalations: Escalations;
+}
+
+/** What is compared of a question. */
+type Compared = Pick<StoredQuestion, "prediction" | "opinions" | "above" | "audited" | "route">;
+
+/** Finds out by labels whether the rung above is worth asking, and how much its scores count. */
+export class Worth {
+  private readonly needs: WorthNeeds;
+
+  constructor(needs: WorthNeeds) {
+    this.needs = needs;
+  }
+
+  /** Decides whether the rung above is asked about a question that the edge did not accept. */
+  async routeOf(manifest: ClassifyManifest, id: string): Promise<Route> {
+    const coin = await hmacUnit(this.needs.splitSecret, `route|${id}`);
+    return routeOf(this.of(manifest).state, coin, manifest.policy.explorationShare);
+  }
+
+  /** Counts a question that the rung above is not asked about. */
+  countUnasked(manifest: ClassifyManifest): void {
+    const { escalations } = this.needs;
+    if (!escalations.get(manifest.version)) escalations.set(manifest.version, this.of(manifest));
+    escalations.countUnasked(manifest.version);
+  }
+
+  /** Compares both rungs by the first label of a question that both have answered, where that label may judge. */
+  recordLabel(manifest: ClassifyManifest, question: Compared, label: string, source: LabelSource): void {
+    const { above, prediction, audited } = question;
+    if (!above || !isComparable({ source, planned: audited })) return;
+    const { state, stacking } = this.of(manifest);
+    const edge = edgeScores(manifest, question);
+    const scores = aboveScores(manifest, above.scores);
+    const known = manifest.labels.indexOf(label);
+    this.needs.escalations.set(manifest.version, {
+      state: learnPair(state, { aboveRight: above.label === label, edgeRight: prediction === label }),
+      stacking:
+        edge && scores && known >= 0 ? learnStacking(stacking, { edge, above: scores, label: known }) : stacking,
+    });
+  }
+
+  /** Combines an answer from above with the edge's scores. It stays accepted only if it stays the same. */
+  combine(manifest: ClassifyManifest, question: Compared, answer: Answer): Answer {
+    if (!manifest.policy.learning.includes("stacking")) return answer;
+    const { stacking } = this.of(manifest);
+    const edge = edgeScores(manifest, question);
+    const above = aboveScores(manifest, answer.scores);
+    if (!edge || !above || stacking.labels === 0) return answer;
+    const scores = stackedScores(stacking, edge, above);
+    const predicted = argMax(scores);
+    const label = manifest.labels[predicted] as string;
+    const isSame = label === answer.label;
+    return {
+      ...answer,
+      label,
+      scores: Object.fromEntries(manifest.labels.map((name, i) => [name, scores[i] as number])),
+      confidence: scores[predicted] as number,
+      accepted: answer.accepted && isSame,
+      certificate: isSame ? answer.certificate : null,
+    };
+  }
+
+  /** Starts a new comparison for a new head. */
+  newHead(base: number): void {
+    const known = this.needs.escalations.get(base);
+    if (known) this.needs.escalations.set(base, { ...known, state: continueWithNewHead(known.state) });
+  }
+
+  summary(manifest: ClassifyManifest): RegionEscalation {
+    const { state, stacking, unasked } = this.of(manifest);
+    const { status, counted, decidedBy } = state;
+    return {
+      ...{ status, counted, decidedBy, unasked },
+      escalatesAll: escalatesAll(state),
+      weights: stackingWeights(stacking),
+    };
+  }
+
+  private of(manifest: ClassifyManifest): Comparison & { unasked: number } {
+    const known = this.needs.escalations.get(manifest.version);
+    return known ?? { state: startEscalation(this.isFavoured(manifest)), stacking: noStacking(), unasked: 0 };
+  }
+
+  // A version without an estimate escalates until labels say otherwise, as one whose edge has not been trained.
+  private isFavoured({ escalation, trainedOn }: ClassifyManifest): boolean {
+    if (!escalation || trainedOn.rows === 0) return true;
+    return escalation.isUsed && favoursFull(escalation, this.needs.region);
+  }
+}
+
+function edgeScores({ labels }: ClassifyManifest, { opinions }: Compared): number[] | null {
+  const own = opinions.find(({ rung }) => rung === "edge");
+  return own ? aboveScores({ labels }, own.scores) : null;
+}
+
+// The rung above may serve a version with other labels.
+function aboveScores({ labels }: Pick<ClassifyManifest, "labels">, scores: Record<string, number>): number[] | null {
+  const known = labels.map((label) => scores[label]);
+  return known.every((score) => score !== undefined) ? (known as number[]) : null;
+}
