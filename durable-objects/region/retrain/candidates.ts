@@ -16,7 +16,7 @@ const mixMaxLogits = 1_000_000;
 
 /** A candidate head over all of `train`, and for each fold the head that leaves it out. */
 export interface Candidate {
-  kind: "analytic" | "softmax";
+  kind: "analytic" | "softmax" | "shifted";
   weights: Float32Array;
   crossFitted: Float32Array[];
   /** Its hyperparameters, for the report. */
@@ -65,22 +65,27 @@ export function comparisonOf(compared: readonly ComparedRow[], isPromoted: boole
 }
 
 // A one-hot regression gives shares between 0 and 1: about 1/8 of a logit's scale, which validation has to find.
-const calibrationPriors: Record<Candidate["kind"], TemperaturePrior> = {
+const calibrationPriors: Record<Exclude<Candidate["kind"], "shifted">, TemperaturePrior> = {
   analytic: { centre: 0.2, deviation: 1 },
   softmax: {},
 };
 
-/** Calibrates a candidate on `validation`. */
+const uncalibrated = (classes: number, temperature = 1): ScoreCalibration => ({
+  temperature,
+  bias: new Float64Array(classes),
+});
+
+/** Calibrates a candidate on `validation`; the shifted one is calibrated already, without labels. */
 export function calibrateOn(
   { validation, classes }: RunData,
   { kind, settings, weights, crossFitted }: Candidate,
   { policy }: ClassifyManifest,
 ): ServableCandidate {
-  const logits = rowLogits(validation, weights, classes);
-  const prior = calibrationPriors[kind];
-  const calibration = policy.learning.includes("calibration")
-    ? calibrate(logits, validation.labels, prior)
-    : { temperature: prior.centre ?? 1, bias: new Float64Array(classes) };
+  const prior = kind === "shifted" ? {} : calibrationPriors[kind];
+  const isCalibrated = kind !== "shifted" && policy.learning.includes("calibration");
+  const calibration = isCalibrated
+    ? calibrate(rowLogits(validation, weights, classes), validation.labels, prior)
+    : uncalibrated(classes, prior.centre);
   const head = applyCalibration(weights, calibration);
   return {
     ...{ kind, settings, calibration, mix: null, head },
@@ -136,7 +141,7 @@ function* mixRowsOf(
 export function globalCandidate(data: RunData): ServableCandidate {
   return {
     ...{ kind: "global", settings: {}, mix: null, head: data.start, crossFitted: [] },
-    calibration: { temperature: 1, bias: new Float64Array(data.classes) },
+    calibration: uncalibrated(data.classes),
     validationLogLoss: validationLogLossOf(data, data.start),
   };
 }
