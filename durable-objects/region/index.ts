@@ -157,7 +157,6 @@ export class RegionObject extends DurableObject<Env> implements RegionApi {
       count: { embeddings, sums, runs, transaction },
       solve: { region, sums, readBlob },
       shift: { questions, readBlob },
-      shift: { questions, readBlob },
       judge: { model, region, deploymentKey, readBlob, registry, heads, runs, transaction },
       publish: { bucket, registry, heads, runs, worth, transaction },
     });
