@@ -62,6 +62,7 @@ import { RegionCounter } from "./tables/counts.ts";
 import { Embeddings } from "./tables/embeddings.ts";
 import { Escalations } from "./tables/escalations.ts";
 import { GroupKeys } from "./tables/group-keys.ts";
+import { GroupWindows } from "./tables/group-windows.ts";
 import { Heads } from "./tables/heads.ts";
 import { Questions } from "./tables/questions.ts";
 import { Runs } from "./tables/runs.ts";
@@ -129,7 +130,8 @@ export class RegionObject extends DurableObject<Env> implements RegionApi {
     const jobs = new Jobs(ctx.storage, steps);
     const manifests = new Manifests(env, model);
     const trials = new PlannedLabels(sql);
-    const certificates = new Certificates({ windows: new Windows(sql), trials });
+    const groups = new GroupWindows(sql);
+    const certificates = new Certificates({ windows: new Windows(sql), trials, groups });
     const rule = new LiveRule({ region, heads, certificates, thresholds: new Thresholds(sql) });
     const archive = new Archive({
       ...{ model, region, bucket, archives: new Archives(sql), samples, embeddings, jobs, transaction },
@@ -162,7 +164,7 @@ export class RegionObject extends DurableObject<Env> implements RegionApi {
     });
     const scheduled = new RegionJobs({
       ...{ region, registry, review, jobs, mutex, manifests, questions, samples, heads },
-      ...{ certificates, rule, drift, archive, escalation, opinions, retrain, transaction },
+      ...{ certificates, groups, rule, drift, archive, escalation, opinions, retrain, transaction },
     });
     Object.assign(steps, scheduled.steps);
 
@@ -190,7 +192,7 @@ export class RegionObject extends DurableObject<Env> implements RegionApi {
     });
     this.labelling = new Labelling({
       ...{ splitting, manifests, questions, samples, archive, sampleKeeper, settlement },
-      ...{ rule, worth, canary, counts, jobs, log, transaction },
+      ...{ rule, groups, worth, canary, counts, jobs, log, transaction },
     });
     this.forgetting = new Forgetting({
       ...{

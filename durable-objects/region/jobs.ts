@@ -1,3 +1,4 @@
+import { groupPlanOf } from "#core/confidence/group.ts";
 import { type ClassifyManifest, questionKeepMs } from "#core/contract/index.ts";
 import { type Jobs, jobRetryMaxMs, type Step } from "#objects/jobs.ts";
 import type { RegistryApi } from "#objects/registry/api.ts";
@@ -12,6 +13,7 @@ import type { LiveRule } from "./labels/live-rule.ts";
 import type { Mutex } from "./mutex.ts";
 import { type Drift, driftEveryMs } from "./retrain/drift.ts";
 import type { Retrain } from "./retrain/index.ts";
+import type { GroupWindows } from "./tables/group-windows.ts";
 import type { Heads } from "./tables/heads.ts";
 import type { Questions } from "./tables/questions.ts";
 import type { Samples } from "./tables/samples.ts";
@@ -33,6 +35,7 @@ interface RegionJobsNeeds {
   samples: Pick<Samples, "lastRevision">;
   heads: Pick<Heads, "set">;
   certificates: Certificates;
+  groups: Pick<GroupWindows, "due" | "setSent">;
   rule: LiveRule;
   drift: Drift;
   archive: Archive;
@@ -140,12 +143,25 @@ export class RegionJobs {
   private async publishRule(manifest: ClassifyManifest): Promise<void> {
     const { registry, region, rule, heads, transaction } = this.needs;
     transaction(() => rule.advance(manifest));
+    await this.sendGroupSums(manifest);
     const changed = rule.ruleToPublish(manifest);
     if (!changed) return;
     const pointer = await registry().setRule(manifest.version, region, changed);
     transaction(() => {
       heads.set(manifest.version, pointer);
       rule.setPublished(manifest, changed);
+    });
+  }
+
+  private async sendGroupSums(manifest: ClassifyManifest): Promise<void> {
+    const { registry, region, groups, certificates, transaction } = this.needs;
+    const { version } = manifest;
+    const sums = groups.due(version);
+    if (!sums) return;
+    const number = await registry().addGroupSums(version, region, sums, groupPlanOf(manifest));
+    transaction(() => {
+      groups.setSent(version, sums.window.trials.labels);
+      certificates.startGroup(manifest, number);
     });
   }
 

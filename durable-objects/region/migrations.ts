@@ -94,4 +94,12 @@ const m004Escalations: Migration = (sql) => {
   sql.exec("CREATE INDEX questions_in_review ON questions (inReview) WHERE inReview = 1");
 };
 
-export const migrations: readonly Migration[] = [m001Tables, m002GroupKeys, m003Opinions, m004Escalations];
+// A group's certificate begins with the first trial that is counted from now on.
+const m005Groups: Migration = (sql) => {
+  sql.exec(`CREATE TABLE group_windows (
+    base INTEGER PRIMARY KEY, state TEXT NOT NULL, escalated INTEGER NOT NULL DEFAULT 0, newest INTEGER,
+    sent INTEGER NOT NULL DEFAULT 0)`);
+  sql.exec("ALTER TABLE trials ADD COLUMN groupWindow INTEGER");
+};
+
+export const migrations: readonly Migration[] = [m001Tables, m002GroupKeys, m003Opinions, m004Escalations, m005Groups];

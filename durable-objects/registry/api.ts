@@ -1,6 +1,8 @@
+import type { GroupPlan, GroupSums } from "#core/confidence/group.ts";
 import type {
   CanaryPlan,
   CanaryState,
+  CertificateState,
   HeadManifest,
   HeadPointer,
   HistoryEvent,
@@ -69,6 +71,13 @@ export interface RegistryApi {
   publishHead(head: HeadManifest): HeadPointer;
   /** Stores a region's accept rule. */
   setRule(base: number, region: string, rule: Rule): HeadPointer;
+  /**
+   * Takes what a region has counted for its group's certificate. Returns the number of the group's window: a region that
+   * counts for an earlier one starts over.
+   */
+  addGroupSums(base: number, region: string, sums: GroupSums, plan: GroupPlan): number;
+  /** Returns what the labels of all regions prove together; null before the first. */
+  groupState(base: number, plan: Pick<GroupPlan, "targetRisk" | "delta">): CertificateState | null;
   /** Returns a region to its previous head, or to the one with this number; null is the global head. */
   rollbackHead(base: number, region: string, number?: number | null): Result<HeadPointer, RegistryRefusal>;
   /** Lists every head that a region ever had, and what was done with them. */

@@ -1,6 +1,8 @@
 import { DurableObject } from "cloudflare:workers";
+import type { GroupPlan, GroupSums } from "#core/confidence/group.ts";
 import type {
   CanaryState,
+  CertificateState,
   HeadManifest,
   HeadPointer,
   HistoryEvent,
@@ -18,6 +20,7 @@ import { nameOf } from "../names.ts";
 import { regionObject } from "../stubs.ts";
 import type { CountBatch, RegisteredVersion, RegistryApi, RegistryRefusal, WatchOrder } from "./api.ts";
 import { CanaryWatch } from "./canary-watch.ts";
+import { GroupCertificates } from "./group-certificates.ts";
 import { HeadPointers } from "./head-pointers.ts";
 import { migrations } from "./migrations.ts";
 import { Outbox } from "./outbox.ts";
@@ -26,6 +29,7 @@ import { Publishing } from "./publishing.ts";
 import { Rollout } from "./rollout.ts";
 import { Canaries } from "./tables/canaries.ts";
 import { EdgeCounts } from "./tables/edge-counts.ts";
+import { GroupSumStore } from "./tables/group-sums.ts";
 import { HeadStore } from "./tables/heads.ts";
 import { RolloutHistory } from "./tables/history.ts";
 import { OpenedRegions } from "./tables/opened-regions.ts";
@@ -47,6 +51,7 @@ export class RegistryObject extends DurableObject<Env> implements RegistryApi {
   private readonly outbox: Outbox;
   private readonly headPointers: HeadPointers;
   private readonly pointers: Rollout;
+  private readonly groups: GroupCertificates;
   private readonly preparations: Preparations;
   private readonly publishing: Publishing;
   private readonly watch: CanaryWatch;
@@ -83,6 +88,10 @@ export class RegistryObject extends DurableObject<Env> implements RegistryApi {
       outbox,
     });
     this.pointers = rollout;
+    this.groups = new GroupCertificates({
+      sums: new GroupSumStore(sql),
+      show: (base, state, { scope }) => rollout.showGroup(base, state, scope),
+    });
     this.preparations = new Preparations({
       ...{ jobs, versions, heads: this.headPointers, rollout, transaction },
       prepareRegion: (region, version) => regionObject(env, model, region).prepare(version),
@@ -166,6 +175,14 @@ export class RegistryObject extends DurableObject<Env> implements RegistryApi {
     });
   }
 
+  addGroupSums(base: number, region: string, sums: GroupSums, plan: GroupPlan): number {
+    return this.transaction(() => this.groups.add(base, region, sums, plan));
+  }
+
+  groupState(base: number, plan: Pick<GroupPlan, "targetRisk" | "delta">): CertificateState | null {
+    return this.groups.state(base, plan);
+  }
+
   setRule(base: number, region: string, rule: Rule): HeadPointer {
     return this.transaction(() => this.headPointers.setRule(base, region, rule));
   }
@@ -216,6 +233,7 @@ export class RegistryObject extends DurableObject<Env> implements RegistryApi {
       this.headPointers.forget(region);
       this.watch.forgetRegion(region);
       this.edgeCounts.forgetRegion(region);
+      this.groups.forgetRegion(region);
       this.known.forget(region);
     });
   }

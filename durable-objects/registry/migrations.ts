@@ -37,4 +37,10 @@ const m002OpenedRegions: Migration = (sql) => {
   sql.exec("CREATE INDEX opened_regions_by_token ON opened_regions (token, at)");
 };
 
-export const migrations: readonly Migration[] = [m001Tables, m002OpenedRegions];
+const m003Groups: Migration = (sql) => {
+  sql.exec(`CREATE TABLE group_sums (
+    base INTEGER NOT NULL, region TEXT NOT NULL, value TEXT NOT NULL, PRIMARY KEY (base, region)) WITHOUT ROWID`);
+  sql.exec("CREATE TABLE groups (base INTEGER PRIMARY KEY, number INTEGER NOT NULL, reason TEXT)");
+};
+
+export const migrations: readonly Migration[] = [m001Tables, m002OpenedRegions, m003Groups];

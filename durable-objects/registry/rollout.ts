@@ -1,4 +1,4 @@
-import type { ModelPointer } from "#core/contract/index.ts";
+import type { Certificate, CertificateState, ModelPointer } from "#core/contract/index.ts";
 import { fail, ok, type Result } from "#core/result.ts";
 import type { RegistryRefusal } from "./api.ts";
 import type { HeadPointers } from "./head-pointers.ts";
@@ -61,6 +61,17 @@ export class Rollout {
     return ok(this.save({ ...pointer, stable: pointer.previous, previous: null, heldBack }));
   }
 
+  /** Shows the certificate of a version's regions together while it is valid, where it has changed enough. */
+  showGroup(base: number, state: CertificateState, scope: string): void {
+    const pointer = this.pointer();
+    const known = pointer.group?.base === base ? pointer.group.certificate : null;
+    const certificate = state.status === "valid" ? groupCertificate(state, scope) : null;
+    const isSame = certificate === null ? known === null : isNear(certificate, known);
+    if (isSame) return;
+    const { group: _, ...rest } = pointer;
+    this.save({ ...rest, ...(certificate ? { group: { base, certificate } } : {}) });
+  }
+
   /** Ends that a region is held back, once it is ready for a version that serves. */
   release(region: string, version: number): void {
     const pointer = this.pointer();
@@ -96,6 +107,21 @@ export class Rollout {
     if (now.stable !== null) versions.setState(now.stable, "stable");
     if (now.canary) versions.setState(now.canary.version, "canary");
   }
+}
+
+/** The least change of a bound or a coverage that is shown. */
+const shownStep = 0.005;
+
+function isNear(next: Certificate, known: Certificate | null): boolean {
+  if (known === null) return false;
+  const moved = Math.max(Math.abs(next.bound - known.bound), Math.abs(next.coverage - known.coverage));
+  return moved < shownStep;
+}
+
+function groupCertificate(state: CertificateState, scope: string): Certificate {
+  const { targetRisk, confidence, bound, coverage, labels, window } = state;
+  const { from, to } = window;
+  return { targetRisk, confidence, bound, coverage, labels, source: "truth", scope, window: { from, to } };
 }
 
 function heldBackElsewhere(heldBack: ModelPointer["heldBack"], stable: number | null): ModelPointer["heldBack"] {

@@ -90,7 +90,9 @@ type Model = ModelSummary & { watch: CanaryState | null; regions: RegionState[] 
 function describeModel({ model, stable, canary, watch, regions }: Model, ladder: ModelLadder | undefined): string {
   const served = `${model}: stable ${stable ?? "none"}${canary ? `, canary ${canary.version} for ${percent(canary.share)} of callers` : ""}`;
   const watched = watch ? `${served}\n  ${describeWatch(watch)}` : served;
-  const head = ladder ? `${watched}${describeUnlisted(ladder)}\n${describeRungs(ladder)}\n` : watched;
+  const head = ladder
+    ? `${watched}${describeUnlisted(ladder)}${describeGroup(ladder)}\n${describeRungs(ladder)}\n`
+    : watched;
   if (regions.length === 0) return `${head}\n  no region has received a question yet`;
   const rows = regions.map(({ region, base, head: own, questions, samples, archived, breaker, drift, ...state }) => {
     const { certificate, escalation, lastRun } = state;
@@ -120,6 +122,11 @@ function describeSaved(regions: readonly RegionState[], ladder: ModelLadder | un
   const costOf = (name: "region" | "origin") => ladder.rungs.find(({ rung }) => rung === name)?.usdPerMillion ?? null;
   const saved = savedUsd(unasked, { region: costOf("region"), origin: costOf("origin") });
   return `\n  ${count(unasked)} questions were not escalated, since that does not pay: saves ${dollars(saved)}, without the origin's host\n`;
+}
+
+function describeGroup({ group }: ModelLadder): string {
+  if (!group) return "";
+  return `\n  all regions together: ${group.status}, ${group.reason}${expectedText(group)}; it promises nothing for one region`;
 }
 
 function describeUnlisted({ unlisted }: ModelLadder): string {

@@ -8,6 +8,7 @@ import { Certificates } from "#objects/region/labels/certificates.ts";
 import { Splitting } from "#objects/region/labels/splitting.ts";
 import { migrations } from "#objects/region/migrations.ts";
 import { GroupKeys } from "#objects/region/tables/group-keys.ts";
+import { GroupWindows } from "#objects/region/tables/group-windows.ts";
 import { PlannedLabels } from "#objects/region/tables/trials.ts";
 import { Windows } from "#objects/region/tables/windows.ts";
 import { testModel } from "../helpers/model.ts";
@@ -84,7 +85,9 @@ describe("a region's state of before", () => {
     };
     const { manifest } = await testModel({ policy: { auditShare: 0.5, keep: "audited" } });
     const [verdict, rows] = await withState(1, write, async ({ sql }) => {
-      const certificates = new Certificates({ windows: new Windows(sql), trials: new PlannedLabels(sql) });
+      const certificates = new Certificates({
+        ...{ windows: new Windows(sql), trials: new PlannedLabels(sql), groups: new GroupWindows(sql) },
+      });
       certificates.recordLabel(manifest, { id: "q2", isRight: false, source: "truth" });
       certificates.advance(manifest);
       certificates.recordLabel(manifest, { id: "q1", isRight: false, source: "truth" });

@@ -8,6 +8,7 @@ import { countsTable } from "#objects/region/tables/counts.ts";
 import { embeddingsTable } from "#objects/region/tables/embeddings.ts";
 import { escalationsTable } from "#objects/region/tables/escalations.ts";
 import { groupKeysTable } from "#objects/region/tables/group-keys.ts";
+import { groupWindowsTable } from "#objects/region/tables/group-windows.ts";
 import { headsTable } from "#objects/region/tables/heads.ts";
 import { questionsTable } from "#objects/region/tables/questions.ts";
 import { runStateTable, runsTable } from "#objects/region/tables/runs.ts";
@@ -23,7 +24,7 @@ const region = new TestRegion("tables");
 const tables = [
   ...[jobsTable, questionsTable, samplesTable, tombstonesTable, embeddingsTable, headsTable, archivesTable],
   ...[archivedTable, trialsTable, windowsTable, thresholdsTable, runsTable, runStateTable, canariesTable, answersTable],
-  ...[driftsTable, countsTable, sumsTable, semanticCacheTable, groupKeysTable, escalationsTable],
+  ...[driftsTable, countsTable, sumsTable, semanticCacheTable, groupKeysTable, groupWindowsTable, escalationsTable],
 ];
 
 describe("a table of a region", () => {

@@ -1,4 +1,6 @@
 import { asksOpinions, maxOpinionShareOf } from "#core/confidence/audit.ts";
+import { dayOf, expectedDay, verdictReason } from "#core/confidence/certificate-text.ts";
+import { isGrouped, ownDelta } from "#core/confidence/group.ts";
 import { correctOpinion, learnOpinion, predictedError, type SecondOpinion } from "#core/confidence/opinion.ts";
 import { addPowered, correctPowered, type PoweredPlan, type PoweredTrial } from "#core/confidence/powered.ts";
 import { addTrial, correctTrial, type Outcome } from "#core/confidence/trials.ts";
@@ -16,6 +18,7 @@ import {
   type LabelSource,
   questionKeepMs,
 } from "#core/contract/index.ts";
+import type { GroupWindows } from "../tables/group-windows.ts";
 import type { PlannedLabels, TrialRow } from "../tables/trials.ts";
 import type { RegionWindow, Windows } from "../tables/windows.ts";
 
@@ -42,6 +45,7 @@ export interface CountedQuestion {
 interface CertificateNeeds {
   windows: Windows;
   trials: PlannedLabels;
+  groups: GroupWindows;
 }
 
 /** What labels and opinions prove about the error of the answers that the region's rule accepts, by version. */
@@ -57,7 +61,10 @@ export class Certificates {
     const { windows, trials } = this.needs;
     const { id, at, accepted, prediction, inclusionProbability, planned, opinionShare, isOpinionDrawn } = question;
     const window = this.window(manifest, at);
-    if (!accepted) windows.countEscalated(window.number);
+    if (!accepted) {
+      windows.countEscalated(window.number);
+      this.needs.groups.countEscalated(manifest.version);
+    }
     const isAsked = isOpinionDrawn && opinionShare > inclusionProbability && window.state.powered !== undefined;
     if (!accepted || (!planned && !isAsked)) return;
     const now = Date.now();
@@ -101,9 +108,10 @@ export class Certificates {
         trials.skip(trial.number);
         continue;
       }
-      const { state, predicted } = counted(current.state, trial);
-      trials.setCounted(trial.number, current.number, predicted);
-      windows.save(current.number, state);
+      const predicted = current.state.powered ? predictedError(current.state.powered.fit, trial.opinion) : 0;
+      const group = this.countInGroup(manifest, trial, predicted);
+      trials.setCounted(trial.number, { window: current.number, group, predicted });
+      windows.save(current.number, counted(current.state, trial, predicted));
       windows.noteNewest(current.number, trial.at);
       isVoid = this.closeIfVoid(manifest) || isVoid;
     }
@@ -120,19 +128,20 @@ export class Certificates {
    * the rule in force when it was asked. The certificate that the version earned as a canary ends. Its threshold stays.
    */
   inherit(base: number, canary: number | null): void {
-    const { windows, trials } = this.needs;
+    const { windows, groups, trials } = this.needs;
     const from = windows.before(base, canary);
     if (from === null) return;
     windows.inherit(base, from);
+    groups.inherit(base, from);
     trials.inherit(base, from);
   }
 
   verdict(manifest: ClassifyManifest): Verdict {
-    const { targetRisk, delta } = manifest.thin.rule;
+    const { targetRisk } = manifest.thin.rule;
     const open = this.needs.windows.current(manifest.version)?.state;
     return verdict(open ?? firstWindow(0, leastInclusionProbability(manifest), poweredPlan(manifest)), {
       targetRisk,
-      delta,
+      delta: ownDelta(manifest),
     });
   }
 
@@ -146,12 +155,12 @@ export class Certificates {
     const broken = this.needs.windows.lastReason(manifest.version);
     const isBroken = found.status === "pending" && broken !== null;
     const status = isBroken ? "void" : found.status;
-    const reason = isBroken ? broken : reasonOf(found, targetRisk);
+    const reason = isBroken ? broken : verdictReason(found, targetRisk);
     // A waiting trial was accepted as well.
     const accepted = trials.weight + this.needs.trials.waitingWeight(manifest.version, current.afterTrial);
     const asked = accepted + current.escalated;
     const newest = current.newest ?? from;
-    const window = { number: current.state.number, from: day(from), to: day(newest) };
+    const window = { number: current.state.number, from: dayOf(from), to: dayOf(newest) };
     const confidence = 1 - delta;
     const coverage = asked > 0 ? accepted / asked : 0;
     const { bound, lower, mean, labels, labelsNeeded } = found;
@@ -186,18 +195,41 @@ export class Certificates {
     this.needs.trials.forget(id);
   }
 
+  /** Starts the region's part in its group's certificate over, where the group has been proven wrong. */
+  startGroup(manifest: ClassifyManifest, number: number): void {
+    const { groups, trials } = this.needs;
+    const known = groups.get(manifest.version);
+    if (known && known.number >= number) return;
+    const at = trials.lastAskedAt(manifest.version) ?? 0;
+    groups.open(manifest.version, {
+      ...firstWindow(at, leastInclusionProbability(manifest), poweredPlan(manifest)),
+      number,
+    });
+  }
+
   private correct(trial: TrialRow, error: Outcome): void {
-    const { windows } = this.needs;
+    const { windows, groups } = this.needs;
     const window = trial.window === null ? null : windows.get(trial.window);
-    const previous = (trial.error ?? 1) as Outcome;
-    if (!window || previous === error) return;
-    const { state } = window;
-    const trials = correctTrial(state.trials, trial.inclusionProbability, previous, error);
-    const powered = state.powered && {
-      capital: correctPowered(state.powered.capital, poweredTrial(trial, trial.predicted ?? 0), error),
-      fit: correctOpinion(state.powered.fit, trial.opinion, previous, error),
-    };
-    windows.save(window.number, { ...state, trials, ...(powered ? { powered } : {}) });
+    if (window) windows.save(window.number, corrected(window.state, trial, error));
+    const group = groups.get(trial.base);
+    if (group && group.number === trial.groupWindow) groups.save(trial.base, corrected(group, trial, error));
+  }
+
+  /** Adds a trial to the region's part in its group's certificate. Returns the window of the group; null without one. */
+  private countInGroup(manifest: ClassifyManifest, trial: TrialRow, predicted: number): number | null {
+    const { groups } = this.needs;
+    const { version, policy } = manifest;
+    if (!isGrouped(policy.regions)) return null;
+    const [least, powered] = [leastInclusionProbability(manifest), poweredPlan(manifest)];
+    const known = groups.get(version);
+    // Another policy cannot be counted together with what was counted before.
+    if (!known || !isWithin(known, least, powered)) {
+      groups.open(version, { ...firstWindow(trial.at, least, powered), number: known?.number ?? 1 });
+    }
+    const state = groups.get(version) as CertificateWindow;
+    groups.save(version, counted(state, trial, predicted));
+    groups.noteNewest(version, trial.at);
+    return state.number;
   }
 
   private closeIfVoid(manifest: ClassifyManifest): boolean {
@@ -232,19 +264,29 @@ export class Certificates {
   }
 }
 
-/** Adds a trial to a window. Its prediction comes from what was counted before it. */
-function counted(state: CertificateWindow, trial: TrialRow): { state: CertificateWindow; predicted: number } {
+/** Adds a trial to a window. Its error was predicted from what was counted before it. */
+function counted(state: CertificateWindow, trial: TrialRow, predicted: number): CertificateWindow {
   // A label that never came may have been an error.
   const error = (trial.error ?? 1) as Outcome;
   const { inclusionProbability, opinion } = trial;
   const trials = trial.planned ? addTrial(state.trials, { inclusionProbability, error }) : state.trials;
   const { powered } = state;
-  if (!powered) return { state: { ...state, trials }, predicted: 0 };
-  const predicted = predictedError(powered.fit, opinion);
+  if (!powered) return { ...state, trials };
   const capital = addPowered(powered.capital, poweredTrial(trial, predicted));
   const isLearned = trial.planned && trial.opinionShare !== null;
   const fit = isLearned ? learnOpinion(powered.fit, opinion, error) : powered.fit;
-  return { state: { ...state, trials, powered: { capital, fit } }, predicted };
+  return { ...state, trials, powered: { capital, fit } };
+}
+
+/** Corrects the label of a trial that a window contains. */
+function corrected(state: CertificateWindow, trial: TrialRow, error: Outcome): CertificateWindow {
+  const previous = (trial.error ?? 1) as Outcome;
+  if (previous === error) return state;
+  const trials = correctTrial(state.trials, trial.inclusionProbability, previous, error);
+  const { powered } = state;
+  if (!powered) return { ...state, trials };
+  const capital = correctPowered(powered.capital, poweredTrial(trial, trial.predicted ?? 0), error);
+  return { ...state, trials, powered: { capital, fit: correctOpinion(powered.fit, trial.opinion, previous, error) } };
 }
 
 function poweredTrial(
@@ -269,34 +311,4 @@ function poweredPlan({ policy, thin }: ClassifyManifest): PoweredPlan | null {
   if (!asksOpinions(policy)) return null;
   const { targetRisk } = thin.rule;
   return { targetRisk, minPlannedShare: policy.auditShare, maxOpinionShare: maxOpinionShareOf(policy) };
-}
-
-function reasonOf({ status, mean, bound, labelsNeeded }: Verdict, targetRisk: number): string {
-  if (status === "valid") return `error at most ${bound.toFixed(3)}`;
-  if (mean === null) return "no label of an accepted question yet";
-  const needed =
-    labelsNeeded === null
-      ? "cannot be certified: the error is above the target"
-      : `${labelsNeeded} more labels are needed`;
-  return `error ${mean.toFixed(3)}, at most ${bound.toFixed(3)}; the target is ${targetRisk}; ${needed}`;
-}
-
-const dayMs = 24 * 3600_000;
-
-/** Estimates the day on which a pending certificate has its labels, at the rate at which they came so far. */
-function expectedDay(known: {
-  labels: number;
-  labelsNeeded: number | null;
-  from: number;
-  newest: number;
-}): string | null {
-  const { labels, labelsNeeded, from, newest } = known;
-  if (!labelsNeeded || labels === 0) return null;
-  const perLabel = Math.max(dayMs, newest - from) / labels;
-  const at = newest + labelsNeeded * perLabel;
-  return at < 8.64e15 ? day(at) : null;
-}
-
-function day(at: number): string {
-  return new Date(at).toISOString().slice(0, 10);
 }

@@ -12,6 +12,7 @@ import type { LabelContext, LabelRefusal, NewLabel } from "../api.ts";
 import type { Manifests } from "../artefacts.ts";
 import type { CanaryAnswers } from "../tables/canary-answers.ts";
 import type { RegionCounter } from "../tables/counts.ts";
+import type { GroupWindows } from "../tables/group-windows.ts";
 import type { Questions } from "../tables/questions.ts";
 import type { NewSample, Samples } from "../tables/samples.ts";
 import type { Archive } from "./archive.ts";
@@ -29,6 +30,7 @@ interface LabellingNeeds {
   sampleKeeper: SampleKeeper;
   settlement: Settlement;
   rule: Pick<LiveRule, "recordLabel" | "ruleToPublish">;
+  groups: Pick<GroupWindows, "due">;
   worth: Pick<Worth, "recordLabel">;
   canary: Pick<CanaryAnswers, "recordLabel">;
   counts: Pick<RegionCounter, "judged">;
@@ -51,7 +53,7 @@ export class Labelling {
     labels: readonly NewLabel[],
     context: LabelContext,
   ): Promise<Result<LabelResult[], LabelRefusal>> {
-    const { archive, rule, jobs, log, transaction } = this.needs;
+    const { archive, rule, groups, jobs, log, transaction } = this.needs;
     await archive.restore(labels.map(({ id }) => id));
     const samples: NewSample[] = [];
     const asked = await this.manifestsOf(manifest, labels);
@@ -66,7 +68,9 @@ export class Labelling {
     const changed = results.filter((result) => result.changed).length;
     const line = { event: "labelled", span: beginSpan(context), ids: results.map(({ id }) => id) } as const;
     log(line, { source: context.source, changed });
-    const isRuleDue = [...new Set([manifest, ...asked.values()])].some((one) => rule.ruleToPublish(one) !== null);
+    const isRuleDue = [...new Set([manifest, ...asked.values()])].some(
+      (one) => rule.ruleToPublish(one) !== null || groups.due(one.version) !== null,
+    );
     if (isRuleDue) jobs.bringForward("rule", "", Date.now());
     return ok(results);
   }

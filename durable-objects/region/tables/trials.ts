@@ -23,6 +23,8 @@ export const trialsTable = table("trials", {
   opinionDueAt: nullable(number()),
   /** The error that the opinion predicted, recorded when it was counted. */
   predicted: nullable(number()),
+  /** The window of the group that counted it; null for none. */
+  groupWindow: nullable(number()),
 });
 
 /** An accepted question whose label is planned, or about which the rung above is asked. */
@@ -99,11 +101,11 @@ export class PlannedLabels {
   }
 
   /** Marks a trial as counted by a window. A planned label that never came counts as an error. */
-  setCounted(trial: number, window: number, predicted: number): void {
+  setCounted(trial: number, by: { window: number; group: number | null; predicted: number }): void {
     this.sql.exec(
-      `UPDATE trials SET window = ?, predicted = ?, opinionDueAt = NULL, error = CASE WHEN planned THEN coalesce(error, 1) END
+      `UPDATE trials SET window = ?, groupWindow = ?, predicted = ?, opinionDueAt = NULL, error = CASE WHEN planned THEN coalesce(error, 1) END
        WHERE number = ?`,
-      ...[window, predicted, trial],
+      ...[by.window, by.group, by.predicted, trial],
     );
     // Nothing corrects it any more.
     trialsTable.delete(this.sql, "WHERE number = ? AND NOT planned", trial);

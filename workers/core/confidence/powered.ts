@@ -113,6 +113,19 @@ export function correctPowered(capital: Capital, trial: PoweredTrial, error: Out
   return withFactor(withFactor(capital, gainsOf(trial, targetRisk), -1), gainsOf(corrected, targetRisk), 1);
 }
 
+/** Joins the capitals of disjoint questions; null where their plans differ: their bets do too. */
+export function addCapital(a: Capital, b: Capital): Capital | null {
+  const keys = ["targetRisk", "minPlannedShare", "maxOpinionShare"] as const;
+  if (keys.some((key) => a.plan[key] !== b.plan[key])) return null;
+  const plus = (x: readonly number[], y: readonly number[]) => x.map((log, i) => log + (y[i] as number));
+  return {
+    plan: a.plan,
+    labels: a.labels + b.labels,
+    fromLabels: plus(a.fromLabels, b.fromLabels),
+    fromOpinions: plus(a.fromOpinions, b.fromOpinions),
+  };
+}
+
 /** Computes the logarithm of the capital: half of it bets on labels alone, half on labels and opinions. */
 export function logCapitalOf(capital: Pick<Capital, "fromLabels" | "fromOpinions">): number {
   return mixedLog(capital, 1);

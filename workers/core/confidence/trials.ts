@@ -57,6 +57,19 @@ export function addTrial(trials: Trials, { inclusionProbability, error }: Trial)
   };
 }
 
+/** Adds the sums of disjoint trials. The least π is the lesser one. */
+export function addTrials(a: Trials, b: Trials): Trials {
+  return {
+    labels: a.labels + b.labels,
+    errors: a.errors + b.errors,
+    weight: a.weight + b.weight,
+    weightedErrors: a.weightedErrors + b.weightedErrors,
+    weight2: a.weight2 + b.weight2,
+    weightedErrors2: a.weightedErrors2 + b.weightedErrors2,
+    minInclusionProbability: Math.min(a.minInclusionProbability, b.minInclusionProbability),
+  };
+}
+
 /** Corrects the outcome of a trial that the sums contain, from `from` to `to`: its label was replaced later. */
 export function correctTrial(trials: Trials, inclusionProbability: number, from: Outcome, to: Outcome): Trials {
   checkInclusionProbability(trials, inclusionProbability);

@@ -18,7 +18,10 @@ export const certificateSchema = z
     coverage: z.number(),
     labels: z.int(),
     source: labelSourceSchema,
-    /** The questions that it covers: those of one region, or `global` for all regions pooled. */
+    /**
+     * The questions that it covers: those of one region; `global` for the held-out rows of all regions; `group:world` for
+     * the questions of all regions with the parent `world`, weighted by traffic, which promises nothing for one region.
+     */
     scope: z.string(),
     window: z.strictObject({ from: z.string(), to: z.string() }),
   })
@@ -58,7 +61,7 @@ export const answerSchema = z
     rung: rungSchema,
     version: z.string(),
     certificate: certificateSchema.nullable(),
-    /** Why there is no certificate. Absent if there is one, or if no rung has a rule. */
+    /** Why the region has no certificate of its own. Absent if it has one, or if no rung has a rule. */
     uncertified: uncertifiedSchema.optional(),
     trace: z.array(traceEntrySchema).optional(),
     /** What the caller may want to correct: fields that were ignored, a region that is not listed. */

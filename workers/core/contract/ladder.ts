@@ -1,5 +1,6 @@
 import * as z from "zod";
 import { rungSchema } from "./answer.ts";
+import { certificateStateSchema } from "./certificate-state.ts";
 import { modelNameSchema } from "./manifest.ts";
 import { modelPointerSchema } from "./pointers.ts";
 
@@ -39,6 +40,8 @@ export const modelLadderSchema = z
     /** From the edge up. */
     rungs: z.array(ladderRungSchema),
     labels: z.strictObject({ truth: z.int(), human: z.int(), origin: z.int() }),
+    /** What the labels of all regions prove together; null for one region, and before the first label. */
+    group: certificateStateSchema.nullable(),
     /** Questions without a final answer, and how many of them wait for a person. */
     open: z.int(),
     waiting: z.int(),

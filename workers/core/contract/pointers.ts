@@ -1,4 +1,5 @@
 import * as z from "zod";
+import { certificateSchema } from "./answer.ts";
 import { headManifestSchema, modelNameSchema, ruleSchema } from "./manifest.ts";
 import { regionSchema } from "./region.ts";
 
@@ -14,6 +15,8 @@ export const modelPointerSchema = z
     canary: z.strictObject({ version: z.int().positive(), share: z.number().gt(0).lt(1) }).nullable(),
     /** Region → the version that serves it until its head for the stable version is trained. */
     heldBack: z.record(regionSchema, z.int().positive()),
+    /** The certificate of a version's regions together, while it is valid. */
+    group: z.strictObject({ base: z.int().positive(), certificate: certificateSchema }).optional(),
   })
   .meta({ id: "ModelPointer" });
 export type ModelPointer = z.infer<typeof modelPointerSchema>;

@@ -1,6 +1,7 @@
 import { accepts } from "../confidence/rule.ts";
 import {
   type Answer,
+  type Certificate,
   type ClassifyManifest,
   type HeadManifest,
   type Question,
@@ -34,6 +35,8 @@ export interface ModelRungOptions {
   network: Network;
   /** Looks up a region's own head and rule; null if it has neither. */
   servingOf?: (region: string) => RegionalServing | null;
+  /** The certificate of all regions together, for those whose own is pending; null without one. */
+  group?: Certificate | null;
 }
 
 /** A rung that answers with a network: the thin one at the edge, the full one at the origin. */
@@ -41,12 +44,14 @@ export class ModelRung implements Rung {
   readonly name: RungName;
   private readonly manifest: ClassifyManifest;
   private readonly network: Network;
+  private readonly group: Certificate | null;
   private readonly servingOf: (region: string) => RegionalServing | null;
 
-  constructor({ name, manifest, network, servingOf }: ModelRungOptions) {
+  constructor({ name, manifest, network, servingOf, group = null }: ModelRungOptions) {
     this.name = name;
     this.manifest = manifest;
     this.network = network;
+    this.group = group;
     this.servingOf = servingOf ?? (() => null);
   }
 
@@ -111,7 +116,7 @@ export class ModelRung implements Rung {
       accepted,
       rung: this.name,
       version,
-      certificate: accepted ? rule.certificate : null,
+      certificate: accepted ? (rule.certificate ?? this.groupFor(rule)) : null,
     };
     if (rule.uncertified) answer.uncertified = rule.uncertified;
     if (trace) answer.trace = this.trace(regional, scores, version, embeddings, row * width);
@@ -123,6 +128,11 @@ export class ModelRung implements Rung {
       accepted: passes,
     });
     return { answer, inference };
+  }
+
+  // Of a region that was proven wrong it says nothing.
+  private groupFor({ uncertified }: Rule): Certificate | null {
+    return uncertified?.status === "void" ? null : this.group;
   }
 
   private trace(

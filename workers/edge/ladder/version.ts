@@ -33,7 +33,12 @@ export async function servedPointer(call: Call, model: string): Promise<ModelPoi
 }
 
 /** Builds the edge's rung for one version, with the heads of the given regions. */
-export async function edgeRung(call: Call, manifest: ClassifyManifest, regions: readonly string[]): Promise<ModelRung> {
+export async function edgeRung(
+  call: Call,
+  manifest: ClassifyManifest,
+  regions: readonly string[],
+  group: ModelPointer["group"],
+): Promise<ModelRung> {
   const serving = new Map<string, RegionalServing>();
   await Promise.all(
     regions.map(async (region) => {
@@ -44,7 +49,11 @@ export async function edgeRung(call: Call, manifest: ClassifyManifest, regions: 
   );
   // Last, so that nothing can push the network out of memory between here and its use.
   const network = await networkOf(call, manifest);
-  return new ModelRung({ name: "edge", manifest, network, servingOf: (region) => serving.get(region) ?? null });
+  return new ModelRung({
+    ...{ name: "edge", manifest, network },
+    servingOf: (region) => serving.get(region) ?? null,
+    group: group?.base === manifest.version ? group.certificate : null,
+  });
 }
 
 async function servingIn(call: Call, manifest: ClassifyManifest, region: string): Promise<RegionalServing> {
@@ -81,12 +90,12 @@ export function loadVersion(
 /** Loads a version's manifest and rung, without a fallback. */
 export async function loadExactly(
   call: Call,
-  { model }: ModelPointer,
+  { model, group }: ModelPointer,
   version: number,
   regions: readonly string[],
 ): Promise<{ manifest: ClassifyManifest; rung: ModelRung }> {
   const manifest = await classifierOf(call, model, version);
-  return { manifest, rung: await edgeRung(call, manifest, regions) };
+  return { manifest, rung: await edgeRung(call, manifest, regions, group) };
 }
 
 /** Reads the manifest of the version that a request names. Throws not-found where there is none. */

@@ -1,3 +1,4 @@
+import { groupPlanOf, isGrouped } from "#core/confidence/group.ts";
 import type { Ladder, ModelLadder, ModelPointer, RegionCounts, RungName } from "#core/contract/index.ts";
 import { sumCounts } from "#core/counts.ts";
 import { ladderRungs } from "#core/ladder-rungs.ts";
@@ -14,6 +15,7 @@ export interface ModelLook {
   pointer: ModelPointer;
   ladder: readonly RungName[];
   targetRisk: number | null;
+  group: ModelLadder["group"];
   /** Counts of the edge and of the regions, by region and version. */
   counts: RegionCounts[];
   regions: { region: string; open: number; breaker: "closed" | "open" }[];
@@ -64,8 +66,10 @@ async function lookAtModel(call: Call, model: string): Promise<ModelLook | null>
   const manifest = await manifestOf(call, model, pointer.stable);
   const mayUse = (region: string) => region === "" || (token !== null && mayUseRegion(token, region));
   const regions = (await registry.regions()).filter(mayUse);
-  const [edge, waiting, looks] = await Promise.all([
+  const isGroup = manifest.task === "classify" && isGrouped(manifest.policy.regions) && mayUse("*");
+  const [edge, group, waiting, looks] = await Promise.all([
     registry.counts(),
+    isGroup ? registry.groupState(pointer.stable, groupPlanOf(manifest)) : null,
     reviewObject(env, model).size(),
     Promise.all(regions.map((region) => inTime(regionObject(env, model, region).counts()))),
   ]);
@@ -73,7 +77,7 @@ async function lookAtModel(call: Call, model: string): Promise<ModelLook | null>
   const above = seen.flatMap(({ region, versions }) => versions.map((version) => ({ region, ...version })));
   const isClassifier = manifest.task === "classify";
   return {
-    ...{ model, task: manifest.task, pointer, waiting },
+    ...{ model, task: manifest.task, pointer, group, waiting },
     ladder: isClassifier ? manifest.policy.ladder : ["edge"],
     targetRisk: isClassifier ? manifest.thin.rule.targetRisk : null,
     counts: [...edge.filter(({ region }) => mayUse(region)), ...above],

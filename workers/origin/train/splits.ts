@@ -71,7 +71,7 @@ export function assignSplits(recipe: Recipe, rows: readonly WeightedRow[]): Rows
   const keys = new KeyedRows(recipe, rows, key);
   const groups = keys.count();
   const latest = recipe.isTimed ? latestPart(recipe, rows, groups) : null;
-  const isLatest = ({ at }: WeightedRow) => latest !== null && at >= latest.from;
+  const isLatest = ({ at }: Pick<WeightedRow, "at">) => latest !== null && at >= latest.from && at < latest.to;
   const earlier = latest ? rows.flatMap((row, i) => (isLatest(row) ? [] : [i])) : rows.map((_, i) => i);
   const division = keys.divide(earlier);
   const isByContent = groups < wholeGroups && groupBy.by !== "question" && groupBy.by !== "content";
@@ -94,7 +94,7 @@ export function assignSplits(recipe: Recipe, rows: readonly WeightedRow[]): Rows
     const part: Part = isLatest(row) ? "latest" : isByContent ? keys.splitByContent(i, cuts) : keys.splitOf(i, cuts);
     const next = isByContent ? null : nextBlockOf(groupBy, row.at, gapDays);
     const reaches =
-      next === null ? part : latest && row.at + gapDays * dayMs >= latest.from ? "latest" : keys.splitOfKey(next, cuts);
+      next === null ? part : isLatest({ at: row.at + gapDays * dayMs }) ? "latest" : keys.splitOfKey(next, cuts);
     if (reaches !== part) {
       found.report.inGaps++;
       continue;
@@ -118,19 +118,25 @@ function uncertifiable(groups: number, isByContent: boolean, isEnough: boolean):
     : `the rows are in ${groups} groups, and at least ${2 * calibrationGroups} are needed: ${calibrationGroups} to calibrate, as many to train`;
 }
 
-/** The last blocks of time, where enough groups are left without them; null where not. */
+/**
+ * The last blocks of time, where enough groups are left without them; null where not. They are the last of the recipe's own
+ * rows: what regions have labelled since trains at once, or no version would know what its regions learned last.
+ */
 function latestPart(
   { policy: { groupBy } }: Recipe,
   rows: readonly WeightedRow[],
   groups: number,
-): { from: number; blocks: number; days: number } | null {
+): { from: number; to: number; blocks: number; days: number } | null {
   const days = groupBy.by === "time" ? groupBy.days : usualBlockDays;
-  const blocks = [...new Set(rows.map(({ at }) => Number(blockOf(days, at))))].sort((a, b) => a - b);
+  const own = rows.filter(({ source = "base" }) => source === "base");
+  const blocks = [...new Set(own.map(({ at }) => Number(blockOf(days, at))))].sort((a, b) => a - b);
   const { least, most, share } = latestBlocks;
   const wanted = Math.min(most, Math.max(least, Math.ceil(share * blocks.length)));
   const left = groupBy.by === "time" ? blocks.length - wanted : groups;
   if (left < 2 * calibrationGroups || blocks.length < 2 * wanted) return null;
-  return { from: (blocks.at(-wanted) as number) * days * dayMs, blocks: wanted, days };
+  const startOf = (block: number) => block * days * dayMs;
+  const [first, last] = [blocks.at(-wanted) as number, blocks.at(-1) as number];
+  return { from: startOf(first), to: startOf(last + 1), blocks: wanted, days };
 }
 
 /** Leaves out of calibration what equals a training row, and counts it. */

@@ -1,4 +1,5 @@
 import type { Ladder, ModelLadder } from "#client/index.ts";
+import { CertificateBadge } from "#console/parts/certificate.tsx";
 import { columnsOf, DataTable } from "#console/parts/table.tsx";
 import { linkTo } from "#console/route.ts";
 import { count, percent } from "#core/format.ts";
@@ -42,6 +43,15 @@ export function Model({ ladder, perSecond, nextRung, isLinked }: ModelProps) {
           <dt>Questions</dt>
           <dd data-count={`${model}-questions`}>{count(questions)}</dd>
         </div>
+        {ladder.group && (
+          <div>
+            <dt>All regions together</dt>
+            <dd>
+              <CertificateBadge certificate={ladder.group} />
+              <small>weighted by traffic; promises nothing for one region</small>
+            </dd>
+          </div>
+        )}
         <div>
           <dt>Rate</dt>
           <dd>{perSecond === null ? "–" : `${perSecond.toFixed(1)} / s`}</dd>

@@ -1,0 +1,64 @@
+import { dayOf, expectedDay, verdictReason } from "#core/confidence/certificate-text.ts";
+import { type GroupPlan, type GroupSums, joinSums } from "#core/confidence/group.ts";
+import { verdict } from "#core/confidence/window.ts";
+import type { CertificateState } from "#core/contract/index.ts";
+import type { GroupSumStore } from "./tables/group-sums.ts";
+
+/** What the certificate of a group needs. */
+interface Needs {
+  sums: GroupSumStore;
+  /** Shows the certificate of the group, or none. */
+  show: (base: number, state: CertificateState, plan: GroupPlan) => void;
+}
+
+/** The certificate of a model's regions together, from what each of them has counted. */
+export class GroupCertificates {
+  private readonly needs: Needs;
+
+  constructor(needs: Needs) {
+    this.needs = needs;
+  }
+
+  /** Takes what a region has counted. Returns the number of the group's window: a region in an earlier one starts over. */
+  add(base: number, region: string, given: GroupSums, plan: GroupPlan): number {
+    const { sums, show } = this.needs;
+    const { number } = sums.group(base);
+    if (given.window.number !== number) return number;
+    sums.set(base, region, given);
+    const state = this.state(base, plan) as CertificateState;
+    if (state.lower > plan.targetRisk) {
+      const [mean, lower] = [state.mean ?? 0, state.lower].map((value) => value.toFixed(3));
+      const reason = `error ${mean} (lower bound ${lower}) is above the target ${plan.targetRisk}`;
+      sums.startOver(base, number + 1, reason);
+      show(base, { ...state, status: "void", reason }, plan);
+      return number + 1;
+    }
+    show(base, state, plan);
+    return number;
+  }
+
+  forgetRegion(region: string): void {
+    this.needs.sums.forgetRegion(region);
+  }
+
+  /** Returns what the labels of all regions prove; null before the first. */
+  state(base: number, { targetRisk, delta }: Pick<GroupPlan, "targetRisk" | "delta">): CertificateState | null {
+    const { sums } = this.needs;
+    const joined = joinSums(sums.all(base));
+    if (!joined) return null;
+    const { window, escalated, newest } = joined;
+    const { number, reason: broken } = sums.group(base);
+    const found = verdict({ ...window, number }, { targetRisk, delta });
+    const { bound, lower, mean, labels, labelsNeeded } = found;
+    const isBroken = found.status === "pending" && broken !== null;
+    const accepted = window.trials.weight;
+    const expected = expectedDay({ labels, labelsNeeded, from: window.from, newest });
+    return {
+      ...{ status: isBroken ? "void" : found.status, targetRisk, confidence: 1 - 2 * delta, bound, lower, mean },
+      coverage: accepted > 0 ? accepted / (accepted + escalated) : 0,
+      ...{ labels, labelsNeeded, window: { number, from: dayOf(window.from), to: dayOf(newest) } },
+      reason: isBroken ? broken : verdictReason(found, targetRisk),
+      ...(expected === null ? {} : { expected }),
+    };
+  }
+}

@@ -1,0 +1,73 @@
+import { beforeAll, describe, expect, it } from "vitest";
+import type { Answer, Ladder } from "#core/contract/index.ts";
+import { call, eventually, publish } from "../helpers/edge.ts";
+import { TestRegion } from "../helpers/region.ts";
+
+const north = new TestRegion("together", "north");
+const south = new TestRegion("together", "south");
+let asked = 0;
+
+beforeAll(async () => {
+  const policy = { keep: "all", truth: "complete", ladder: ["edge", "region"], learning: [] } as const;
+  await publish({ model: "together", threshold: 0, policy: { ...policy, ladder: [...policy.ladder], learning: [] } });
+});
+
+/** Asks questions that the edge accepts, of which each `wrongEvery`th is labelled as wrong. */
+async function live(region: TestRegion, n: number, wrongEvery = Number.POSITIVE_INFINITY): Promise<Answer[]> {
+  const ids = Array.from({ length: n }, () => `together~${region.region}~${asked++}`);
+  const instances = ids.map((_, i) => ({ region: region.region, x0: 3 + (i % 5) / 10, x1: 1, x2: -0.5, x3: 2 }));
+  const answers = await region.ask(instances, ids);
+  const wrong = (label: string) => (label === "a" ? "b" : "a");
+  await region.teach(
+    answers.map(({ id, label }, i) => ({ id, label: (i + 1) % wrongEvery === 0 ? wrong(label) : label })),
+  );
+  return answers;
+}
+
+const groupOf = async () => {
+  const { models } = await (await call("GET", "/v1/ladder")).json<Ladder>();
+  return models.find(({ model }) => model === "together")?.group ?? null;
+};
+const ownOf = async (region: TestRegion) => (await region.inside((object) => object.state(1))).certificate;
+
+describe("the certificate of regions together", () => {
+  it("is valid before that of any region is, from the labels of all", async () => {
+    await live(north, 60);
+    expect(await ownOf(north)).toMatchObject({ status: "pending", expected: expect.any(String) });
+    await eventually(async () => expect(await groupOf()).toMatchObject({ status: "pending", labels: 60 }));
+    await live(south, 60);
+    await eventually(async () => expect(await groupOf()).toMatchObject({ status: "valid", labels: 120, mean: 0 }));
+    expect(await ownOf(south)).toMatchObject({ status: "pending" });
+    await eventually(async () => {
+      const [answer] = (await live(south, 1)) as [Answer];
+      expect(answer.certificate).toMatchObject({ scope: "group:world", confidence: 0.95 });
+      expect(answer.uncertified).toMatchObject({ status: "pending" });
+    });
+  });
+
+  it("is not shown for a region that is proven wrong, and falls with it", async () => {
+    await live(south, 60, 1);
+    await eventually(async () => expect(await ownOf(south)).toMatchObject({ status: "void" }));
+    await eventually(async () => {
+      const [answer] = (await live(south, 1)) as [Answer];
+      expect(answer.certificate).toBeNull();
+    });
+    await eventually(async () => {
+      await live(north, 1);
+      expect((await groupOf())?.status).not.toBe("valid");
+    });
+  });
+
+  it("starts over in every region once it is proven wrong", async () => {
+    const numberOf = async () => (await groupOf())?.window.number as number;
+    await eventually(async () => {
+      await live(north, 20, 1);
+      expect(await numberOf()).toBeGreaterThan(1);
+    });
+    await eventually(async () => {
+      await live(north, 1);
+      const [window] = await north.rows("SELECT json_extract(state, '$.number') AS number FROM group_windows");
+      expect(window?.number).toBe(await numberOf());
+    });
+  });
+});
