@@ -1,6 +1,7 @@
 import type { RegionState } from "#client/index.ts";
+import { binomialTail } from "#core/confidence/binomial.ts";
 import type { CertificateState } from "#core/contract/index.ts";
-import type { Played } from "./played.ts";
+import { type Played, scopes } from "./played.ts";
 
 /** A region's certificate at the end of a year, after the first `rows` questions and their labels. */
 export interface CertificateLook {
@@ -16,6 +17,8 @@ export interface StationYear {
   region: string;
   status: CertificateState["status"] | "none";
   bound: number | null;
+  /** The share of the window's questions that was accepted. */
+  coverage: number | null;
   /** The mean error by the region's count and by the replay's; null without questions. */
   mean: number | null;
   realised: number | null;
@@ -28,6 +31,8 @@ export interface StationYear {
 export interface CertificateSummary {
   stationYears: number;
   valid: number;
+  /** The mean coverage of the valid ones; null without any. */
+  meanCoverage: number | null;
   /** Valid although the realised error was above the bound; the share of these should be at most δ. */
   validAbove: number;
   pending: number;
@@ -52,10 +57,10 @@ export function judgeLooks(played: Played, looks: readonly CertificateLook[]): S
   );
   return looks.map(({ year, region, rows, state }) => {
     if (!state) return { year, region, status: "none", ...nothingKnown };
-    const { status, bound, mean, labels, labelsNeeded, window } = state;
+    const { status, bound, coverage, mean, labels, labelsNeeded, window } = state;
     const known = (byRegion.get(region) ?? []).filter((row) => row < rows);
     const realised = errorIn(played, known, window);
-    return { year, region, status, bound, mean, realised, labels, labelsNeeded, window };
+    return { year, region, status, bound, coverage, mean, realised, labels, labelsNeeded, window };
   });
 }
 
@@ -69,6 +74,9 @@ export function summariseLooks(looks: readonly StationYear[]): CertificateSummar
   return {
     stationYears: looks.length,
     valid: count("valid"),
+    meanCoverage: meanOf(
+      looks.flatMap(({ status, coverage }) => (status === "valid" && coverage !== null ? [coverage] : [])),
+    ),
     validAbove: looks.filter(isAbove).length,
     pending: count("pending"),
     void: count("void"),
@@ -78,7 +86,60 @@ export function summariseLooks(looks: readonly StationYear[]): CertificateSummar
   };
 }
 
-const nothingKnown = { bound: null, mean: null, realised: null, labels: 0, labelsNeeded: null, window: null };
+/** The answers that a certificate came with, by region and year. */
+export interface ServedWhileValid {
+  stationYears: number;
+  questions: number;
+  /** Null without questions, as is the mean over station-years. */
+  error: number | null;
+  /** Station-years with more errors than the target explains: by chance alone fewer than one in `chance` has. */
+  above: number;
+  chance: number;
+  worst: { region: string; year: string; questions: number; error: number } | null;
+}
+
+const chance = 0.05;
+
+/** Counts the errors of answers that were served with the certificate of a scope, by region and year. */
+export function judgeServed(
+  played: Played,
+  scope: (typeof scopes)[number],
+  targetRisk: number,
+  yearOf: (at: number) => string,
+): ServedWhileValid {
+  const index = scopes.indexOf(scope);
+  const rows = Array.from({ length: played.rows }, (_, row) => row).filter((row) => played.certified[row] === index);
+  const isWrong = (row: number) => played.prediction[row] !== played.label[row];
+  const groups = [...Map.groupBy(rows, (row) => `${yearOf(played.at[row] as number)}|${played.region[row]}`)];
+  const judged = groups.map(([key, own]) => {
+    const [year = "", region = ""] = key.split("|");
+    const errors = own.filter(isWrong).length;
+    // P(as many errors or more), if the error were the target.
+    const tail = errors === 0 ? 1 : 1 - binomialTail(errors - 1, own.length, targetRisk);
+    return { year, region, questions: own.length, error: errors / own.length, isAbove: tail < chance };
+  });
+  const [worst = null] = judged.filter(({ isAbove }) => isAbove).sort((a, b) => b.error - a.error);
+  return {
+    ...{ stationYears: judged.length, questions: rows.length, chance },
+    error: rows.length === 0 ? null : rows.filter(isWrong).length / rows.length,
+    above: judged.filter(({ isAbove }) => isAbove).length,
+    worst: worst && { region: worst.region, year: worst.year, questions: worst.questions, error: worst.error },
+  };
+}
+
+function meanOf(values: readonly number[]): number | null {
+  return values.length === 0 ? null : values.reduce((sum, value) => sum + value, 0) / values.length;
+}
+
+const nothingKnown = {
+  bound: null,
+  coverage: null,
+  mean: null,
+  realised: null,
+  labels: 0,
+  labelsNeeded: null,
+  window: null,
+};
 
 function errorIn(played: Played, rows: readonly number[], window: CertificateState["window"]): number | null {
   const from = Date.parse(window.from);

@@ -1,6 +1,6 @@
 import { argMax } from "#core/head/head.ts";
 import { lossOf } from "#core/head/metrics.ts";
-import { type Played, playedScores, type ScoredName } from "./played.ts";
+import { type Played, playedScores, rungOf, type ScoredName } from "./played.ts";
 
 /** Ways to answer the same questions: with one head only, or with the ladder. */
 export const strategies = ["edge only", "regional only", "origin only", "ladder"] as const;
@@ -60,7 +60,7 @@ export function compare(played: Played, rows: readonly number[]): Comparison | n
       "edge only": resultOf("edge only", known, 0),
       "regional only": resultOf("regional only", known, 0),
       "origin only": resultOf("origin only", known, known.length),
-      ladder: resultOf("ladder", known, known.length - accepted.length),
+      ladder: resultOf("ladder", known, known.filter((row) => rungOf(played, row) === "origin").length),
     },
     atLiveCoverage: {
       "edge only": resultOf("edge only", confident("edge only"), 0),

@@ -15,6 +15,7 @@ export function describeReport(report: ReplayReport): string {
     `Change of log-loss against the global head, by region\n${gainTable(report)}`,
     `Answers by rung, with coverage and error of accepted answers (target risk ${percent(report.targetRisk)})\n${liveTable(report)}`,
     `Certificates ${from === null ? "at the end" : "at the end of each year, by region"}\n${certificateTable(report)}`,
+    servedTable(report),
     comparisonTable(report),
     ...(report.origin.length > 0 ? [`The origin's trainings\n${originTable(report)}`] : []),
     ...Object.entries(report.leftOut).map(([head, reason]) => `Left out: ${head} (${reason})`),
@@ -72,13 +73,15 @@ function liveTable({ byYear, rungs, live, from }: ReplayReport): string {
 function certificateTable({ certificates, from }: ReplayReport): string {
   const years = from === null ? [] : Object.entries(certificates.byYear);
   const rows = [...years, ["all", certificates] as const].map(([year, of]) => [
-    ...[year, of.valid, of.validAbove, of.pending, of.void, of.none],
+    ...[year, of.valid, of.meanCoverage === null ? null : percent(of.meanCoverage), of.validAbove],
+    ...[of.pending, of.void, of.none],
     ...[of.medianLabelsNeeded, of.neverAtThisError],
   ]);
   return formatTable([
     [
       from === null ? "" : "year",
       "valid",
+      "mean coverage",
       "valid but above",
       "pending",
       "void",
@@ -88,6 +91,35 @@ function certificateTable({ certificates, from }: ReplayReport): string {
     ],
     ...rows,
   ]);
+}
+
+function servedTable({ served, targetRisk, from }: ReplayReport): string {
+  const rows = Object.entries(served).map(([scope, of]) => {
+    const worst = of.worst ? `${of.worst.region} ${of.worst.year}: ${percent(of.worst.error)}` : null;
+    return [
+      scope === "region" ? "its region" : "all regions",
+      of.stationYears,
+      of.questions,
+      percent(of.error),
+      of.above,
+      worst,
+    ];
+  });
+  const each = from === null ? "regions" : "regions and years";
+  return [
+    `Error of the answers that came with a valid certificate (target risk ${percent(targetRisk)})`,
+    formatTable([
+      [
+        "certificate of",
+        each,
+        "answers",
+        "error",
+        `above the target (chance alone: ${percent(served.region.chance)} of them)`,
+        "worst",
+      ],
+      ...rows,
+    ]),
+  ].join("\n");
 }
 
 function comparisonTable({ comparison }: ReplayReport): string {

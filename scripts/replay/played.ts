@@ -24,8 +24,13 @@ export interface Played {
   rung: Uint8Array;
   /** 1 where edge or region accepted the answer, so that the origin was not asked. */
   accepted: Uint8Array;
+  /** The scope of the certificate that came with the answer, as index of `scopes`. */
+  certified: Uint8Array;
   scores: Partial<Record<ScoredName, Float64Array>>;
 }
+
+/** Whose certificate came with an answer: nobody's, the region's own, that of its group, or the version's. */
+export const scopes = ["none", "region", "group", "global"] as const;
 
 /** Allocates room for `rows` questions. */
 export function emptyPlayed(rows: number, classes: number): Played {
@@ -38,6 +43,7 @@ export function emptyPlayed(rows: number, classes: number): Played {
     prediction: new Uint16Array(rows),
     rung: new Uint8Array(rows),
     accepted: new Uint8Array(rows),
+    certified: new Uint8Array(rows),
     scores: {},
   };
 }
@@ -52,6 +58,7 @@ export function record(played: Played, row: number, asked: Row, answer: Answer, 
   played.prediction[row] = labels.indexOf(answer.label);
   played.rung[row] = rungs.indexOf(isOpen ? "human" : answer.rung);
   played.accepted[row] = !isOpen && answer.accepted && isBelowOrigin ? 1 : 0;
+  played.certified[row] = scopes.indexOf(scopeOf(answer));
   setScores(
     played,
     "ladder",
@@ -83,6 +90,12 @@ export function allRows({ rows }: Played): number[] {
 /** Groups rows by a key, sorted by key. */
 export function rowsBy(rows: readonly number[], key: (row: number) => string): [string, number[]][] {
   return [...Map.groupBy(rows, key)].sort(([a], [b]) => a.localeCompare(b));
+}
+
+function scopeOf({ certificate, region }: Answer): (typeof scopes)[number] {
+  if (!certificate) return "none";
+  if (certificate.scope === region) return "region";
+  return certificate.scope.startsWith("group:") ? "group" : "global";
 }
 
 function setScores(played: Played, name: ScoredName, row: number, scores: readonly number[]): void {

@@ -2,6 +2,8 @@ import {
   type CertificateLook,
   type CertificateSummary,
   judgeLooks,
+  judgeServed,
+  type ServedWhileValid,
   type StationYear,
   summariseLooks,
 } from "./certificates.ts";
@@ -24,6 +26,8 @@ export interface ReplayReport extends ReplaySummary {
   /** For each head, how its log-loss compares with the global head's by region. */
   gains: Partial<Record<HeadName, Gains>>;
   certificates: CertificateSummary & { byYear: Record<string, CertificateSummary>; byRegionAndYear: StationYear[] };
+  /** The error of answers that came with a certificate: of their region, or of all regions together. */
+  served: Record<"region" | "group", ServedWhileValid>;
   /** Null when some head scored nothing. */
   comparison: Comparison | null;
   /** Number of retrains by outcome. */
@@ -48,10 +52,7 @@ interface ReportInput {
 }
 
 /** Reports on replayed questions. */
-export function reportOf(
-  played: Played,
-  { model, isTimed, targetRisk, looks, origin, ...rest }: ReportInput,
-): ReplayReport {
+export function reportOf(played: Played, { model, isTimed, looks, origin, ...rest }: ReportInput): ReplayReport {
   const rows = allRows(played);
   const byRegion = summariseBy(played, rows, (row) => played.region[row] as string);
   const judged = judgeLooks(played, looks);
@@ -63,7 +64,6 @@ export function reportOf(
     model,
     from: isTimed ? isoDay(played.at[0] as number) : null,
     to: isTimed ? isoDay(played.at[played.rows - 1] as number) : null,
-    targetRisk,
     ...summarise(played, rows),
     byYear: summariseBy(played, rows, (row) => yearOf(played.at[row] as number)),
     byRegion,
@@ -74,6 +74,10 @@ export function reportOf(
         [...Map.groupBy(judged, ({ year }) => year)].map(([year, group]) => [year, summariseLooks(group)]),
       ),
       byRegionAndYear: judged,
+    },
+    served: {
+      region: judgeServed(played, "region", rest.targetRisk, yearOf),
+      group: judgeServed(played, "group", rest.targetRisk, yearOf),
     },
     comparison: compare(played, rows),
     origin: [...origin],

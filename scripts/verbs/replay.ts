@@ -64,7 +64,7 @@ async function run(given: string, options: Options, command: Command): Promise<v
   const loaded = await recipe.load({ file: options.data });
   const { rows, from } = recipe.isTimed
     ? { rows: loaded, from: startOf(recipe, loaded, options.from) }
-    : await spreadRows(recipe, loaded);
+    : spreadRows(recipe, loaded);
   const to = options.to === undefined ? Number.MAX_SAFE_INTEGER : Date.parse(options.to) + dayMs - 1;
   const { pointer } = await client.model(name);
   const path = join(projectFolder(), ".upriver", "replays", name);

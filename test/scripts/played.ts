@@ -13,19 +13,32 @@ export interface Sketch {
   ladder: number;
   /** The score of each head. */
   heads?: Partial<Record<HeadName, number>>;
+  /** The scope of the answer's certificate; none unless given. */
+  certificate?: string;
 }
 
 const labels = ["No", "Yes"];
+const window = { from: "2014-01-01", to: "2014-12-31" };
+const certificate = {
+  targetRisk: 0.3,
+  confidence: 0.95,
+  bound: 0.3,
+  coverage: 1,
+  labels: 9,
+  source: "truth",
+  window,
+} as const;
 const both = (yes: number) => [1 - yes, yes];
 
 /** Records sketches as an edge would have answered them. */
 export function playedOf(sketches: readonly Sketch[]): Played {
   const played = emptyPlayed(sketches.length, 2);
   for (const [row, { day, region = "dry", truth, ladder, heads = {}, ...of }] of sketches.entries()) {
-    const { rung = "edge", accepted = true, open = false } = of;
+    const { rung = "edge", accepted = true, open = false, certificate: scope } = of;
     const trace = Object.entries(heads).map(([head, yes]) => ({ head, version: "1", scores: both(yes) }));
     const answer: Answer = {
-      ...{ id: `weather~${region}~${row}`, model: "weather", region, version: "1", certificate: null },
+      ...{ id: `weather~${region}~${row}`, model: "weather", region, version: "1" },
+      certificate: scope === undefined ? null : { ...certificate, scope },
       ...{ status: open ? "open" : "answered", rung, accepted, trace },
       ...{ label: labels[ladder > 0.5 ? 1 : 0] as string, confidence: Math.max(ladder, 1 - ladder) },
       scores: { No: 1 - ladder, Yes: ladder },

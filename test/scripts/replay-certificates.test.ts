@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import type { RegionState } from "#client/index.ts";
 import type { CertificateState } from "#core/contract/index.ts";
-import { judgeLooks, looksOf, summariseLooks } from "#scripts/replay/certificates.ts";
+import { judgeLooks, judgeServed, looksOf, summariseLooks } from "#scripts/replay/certificates.ts";
 import { playedOf, type Sketch } from "./played.ts";
 
 const right = { truth: "Yes", ladder: 0.9 } as const;
@@ -53,9 +53,22 @@ describe("certificates at the end of a year", () => {
       ...look(null),
     ];
     expect(summariseLooks(judgeLooks(played, looks))).toEqual({
-      ...{ stationYears: 6, valid: 2, validAbove: 1, pending: 2, void: 1, none: 1 },
+      ...{ stationYears: 6, valid: 2, meanCoverage: 1, validAbove: 1, pending: 2, void: 1, none: 1 },
       ...{ medianLabelsNeeded: 200, neverAtThisError: 1 },
     });
     expect(summariseLooks([])).toMatchObject({ stationYears: 0, valid: 0, medianLabelsNeeded: null });
+  });
+
+  it("are held against the errors of the answers that they came with", () => {
+    const certified = playedOf(
+      Array.from({ length: 40 }, (_, i) => dry("2014-01-01", { ...(i < 20 ? wrong : right), certificate: "dry" })),
+    );
+    expect(judgeServed(certified, "region", 0.3, () => "2014")).toMatchObject({
+      ...{ stationYears: 1, questions: 40, error: 0.5, above: 1 },
+      worst: { region: "dry", year: "2014", questions: 40, error: 0.5 },
+    });
+    // Half of the answers wrong is not surely above 45%.
+    expect(judgeServed(certified, "region", 0.45, () => "2014")).toMatchObject({ above: 0, worst: null });
+    expect(judgeServed(certified, "group", 0.3, () => "2014")).toMatchObject({ stationYears: 0, error: null });
   });
 });
