@@ -71,12 +71,12 @@ export class Escalation {
     hop: Hop,
     span: TraceSpan,
   ): Promise<Map<string, TraceEntry[]>> {
-    const isKept = (id: string) => this.needs.questions.find(id)?.route === "keep";
-    const kept = all.filter(({ id }) => isKept(id));
+    const isKept = all.map(({ id }) => this.needs.questions.find(id)?.route === "keep");
+    const kept = all.filter((_, i) => isKept[i]);
     if (kept.length > 0) {
       this.logOutcomes(new Map(kept.map(({ id }) => [id, this.answerHere(manifest, id)])), span, 0);
     }
-    const questions = all.filter(({ id }) => !isKept(id));
+    const questions = all.filter((_, i) => !isKept[i]);
     if (questions.length === 0) return new Map();
     const ids = questions.map((question) => question.id);
     const startedAt = Date.now();

@@ -74,8 +74,8 @@ export class LiveRule {
   rule(manifest: ClassifyManifest): Rule | null {
     const threshold = this.needs.thresholds.get(manifest.version);
     if (threshold === null) return null;
-    const { targetRisk, delta } = manifest.thin.rule;
-    const { strictest, perClass } = this.publishedRule(manifest);
+    const { targetRisk, delta, perClass } = manifest.thin.rule;
+    const { strictest } = this.publishedRule(manifest);
     const state = this.state(manifest);
     if (!state) return null;
     const { status, bound, labels, labelsNeeded, coverage, confidence, reason, window, expected } = state;

@@ -187,7 +187,7 @@ async function signedHead(
   const { width, classes } = manifest.thin.head;
   const bytes = encodeHead({ weights, bias: new Float32Array() });
   const blob = { sha256: await sha256Hex(bytes), bytes: bytes.byteLength };
-  const { targetRisk, delta } = manifest.thin.rule;
+  const { targetRisk, delta, perClass } = manifest.thin.rule;
   const uncertified = {
     status: "pending" as const,
     reason: "no label of an accepted question yet",
@@ -202,7 +202,10 @@ async function signedHead(
     number: await registry().nextHeadNumber(manifest.version, region),
     backbone: manifest.thin.backbone.sha256,
     head: { blob, width, classes, temperature: 1 },
-    rule: { threshold, strictest, targetRisk, delta, certificate: null, uncertified },
+    rule: {
+      ...{ threshold, strictest, targetRisk, delta, certificate: null, uncertified },
+      ...(perClass ? { perClass } : {}),
+    },
     createdAt: new Date().toISOString(),
   };
   return sign(unsigned, signingKeySchema.parse(JSON.parse(deploymentKey)));

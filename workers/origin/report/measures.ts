@@ -1,5 +1,6 @@
 import { gradeAnswer } from "#core/confidence/rule.ts";
 import { argMax } from "#core/head/head.ts";
+import { confusionOf as countConfusion } from "#core/head/metrics.ts";
 
 /** The confusion matrix: counts[truth][prediction]. */
 export interface Confusion {
@@ -13,13 +14,8 @@ export function confusionOf(
   scores: readonly ArrayLike<number>[],
   truths: readonly number[],
 ): Confusion {
-  const counts = labels.map(() => labels.map(() => 0));
-  for (const [i, truth] of truths.entries()) {
-    const row = counts[truth] as number[];
-    const prediction = argMax(scores[i] as ArrayLike<number>);
-    row[prediction] = (row[prediction] as number) + 1;
-  }
-  return { labels: [...labels], counts };
+  const predicted = truths.map((_, i) => argMax(scores[i] as ArrayLike<number>));
+  return { labels: [...labels], counts: countConfusion(predicted, truths, labels.length) };
 }
 
 /** Recall and precision of a class; null where it has no rows or no predictions. */
