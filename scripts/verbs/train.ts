@@ -124,12 +124,12 @@ async function run(given: string, options: Options, command: Command): Promise<v
         const reason = artefact.draft[network]?.rule.uncertified?.reason;
         return reason === undefined ? [] : [["pending", `${network}: ${reason}`]];
       }),
-      ...(full && Object.values({ ...thin.rule.perClass, ...full.rule.perClass }).length > 0
-        ? Object.values(thin.rule.perClass ?? {}).map(({ reason }) => [
-            "per class",
-            `thin accepts none of it: ${reason}`,
-          ])
-        : []),
+      ...(["thin", "full"] as const).flatMap((network) =>
+        Object.entries(artefact.draft[network]?.rule.perClass ?? {}).map(([label, { reason }]) => [
+          "per class",
+          `${network} accepts no answer '${label}': ${reason}`,
+        ]),
+      ),
       ["escalation", escalation.reason],
       ...warningsOf(report).map((warning) => ["warning", warning]),
     ];

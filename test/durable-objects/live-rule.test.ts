@@ -3,8 +3,11 @@ import { beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { aimFor, updateThreshold } from "#core/confidence/control.ts";
 import { addTrial } from "#core/confidence/trials.ts";
 import { firstWindow, verdict } from "#core/confidence/window.ts";
-import type { Answer, Instance } from "#core/contract/index.ts";
-import { call, eventually, expectOk, publish } from "../helpers/edge.ts";
+import type { Answer, ClassifyManifest, Instance } from "#core/contract/index.ts";
+import { sign } from "#core/sign.ts";
+import { call, eventually, expectOk, publish, publishBuilt } from "../helpers/edge.ts";
+import { testKeys } from "../helpers/keys.ts";
+import { testModel } from "../helpers/model.ts";
 import { seeded } from "../helpers/random.ts";
 import { TestRegion } from "../helpers/region.ts";
 
@@ -380,5 +383,34 @@ describe("a region that audits", () => {
     expect(await state()).toMatchObject({ labels: planned.size, mean: 0 });
     const [{ state: kept }] = (await audited.rows("SELECT state FROM windows")) as [{ state: string }];
     expect(JSON.parse(kept).trials.weight).toBeCloseTo(50 * planned.size, 6);
+  });
+});
+
+describe("a region of a model whose classes have risks of their own", () => {
+  it("never accepts more than the version's rule", async () => {
+    const policy = { keep: "all", truth: "complete", ladder: ["edge" as const, "region" as const] } as const;
+    const { manifest, blobs } = await testModel({
+      ...{ model: "careful", threshold: 0.4 },
+      policy: { ...policy, ladder: [...policy.ladder] },
+    });
+    const { signature: _, ...unsigned } = manifest;
+    const rule = { ...unsigned.thin.rule, classRisks: ["a"] };
+    const careful = await sign<ClassifyManifest>(
+      { ...unsigned, thin: { ...unsigned.thin, rule } },
+      testKeys.publish.signing,
+    );
+    await publishBuilt({ manifest: careful, blobs });
+    const own = new TestRegion("careful");
+    const ids = Array.from({ length: 30 }, (_, i) => `careful~north~${i}`);
+    const answers = await own.ask(
+      ids.map(() => ({ region: "north", x0: 3, x1: 1, x2: -0.5, x3: 2 })),
+      ids,
+    );
+    await own.teach(answers.map(({ id, label }) => ({ id, label })));
+    const [row] = await own.rows("SELECT threshold FROM thresholds");
+    expect(row).toEqual({ threshold: 0.4 });
+    await eventually(async () => {
+      expect((await own.inside((object) => object.state(1))).rule?.classRisks).toEqual(["a"]);
+    });
   });
 });

@@ -46,12 +46,14 @@ export class LiveRule {
     const isCounted = accepted && certificates.recordLabel(manifest, { id, isRight, source });
     this.advance(manifest);
     if (!isFirst || (accepted && !isCounted)) return;
-    const { targetRisk } = manifest.thin.rule;
+    const { targetRisk, classRisks = [], threshold: published } = manifest.thin.rule;
     const { threshold: start, strictest } = this.publishedRule(manifest);
+    const least = 1 / manifest.labels.length;
     const { mean, upper } = certificates.verdict(manifest);
     const settings = {
       aim: aimFor({ mean, bound: upper }, targetRisk),
-      floor: 1 / manifest.labels.length,
+      // Labels of all classes cannot show that a laxer rule is right about a rare one.
+      floor: classRisks.length > 0 ? Math.max(least, published) : least,
       ceiling: Math.min(1, strictest),
       minInclusionProbability: leastInclusionProbability(manifest),
     };
@@ -74,12 +76,19 @@ export class LiveRule {
   rule(manifest: ClassifyManifest): Rule | null {
     const threshold = this.needs.thresholds.get(manifest.version);
     if (threshold === null) return null;
-    const { targetRisk, delta, perClass } = manifest.thin.rule;
+    const { targetRisk, delta, perClass, classRisks } = manifest.thin.rule;
     const { strictest } = this.publishedRule(manifest);
     const state = this.state(manifest);
     if (!state) return null;
     const { status, bound, labels, labelsNeeded, coverage, confidence, reason, window, expected } = state;
-    const fixed = { threshold, strictest, targetRisk, delta, ...(perClass ? { perClass } : {}) };
+    const fixed = {
+      threshold,
+      strictest,
+      targetRisk,
+      delta,
+      ...(perClass ? { perClass } : {}),
+      ...(classRisks ? { classRisks } : {}),
+    };
     if (status !== "valid") {
       const shown = status === "void" ? ("void" as const) : ("pending" as const);
       const uncertified = { status: shown, reason, labels, labelsNeeded, ...(expected ? { expected } : {}) };

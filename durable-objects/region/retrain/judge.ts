@@ -187,7 +187,7 @@ async function signedHead(
   const { width, classes } = manifest.thin.head;
   const bytes = encodeHead({ weights, bias: new Float32Array() });
   const blob = { sha256: await sha256Hex(bytes), bytes: bytes.byteLength };
-  const { targetRisk, delta, perClass } = manifest.thin.rule;
+  const { targetRisk, delta, perClass, classRisks = [], threshold: published } = manifest.thin.rule;
   const uncertified = {
     status: "pending" as const,
     reason: "no label of an accepted question yet",
@@ -203,8 +203,10 @@ async function signedHead(
     backbone: manifest.thin.backbone.sha256,
     head: { blob, width, classes, temperature: 1 },
     rule: {
-      ...{ threshold, strictest, targetRisk, delta, certificate: null, uncertified },
+      ...{ threshold: classRisks.length > 0 ? Math.max(threshold, published) : threshold, strictest },
+      ...{ targetRisk, delta, certificate: null, uncertified },
       ...(perClass ? { perClass } : {}),
+      ...(classRisks.length > 0 ? { classRisks } : {}),
     },
     createdAt: new Date().toISOString(),
   };

@@ -110,6 +110,7 @@ export function certifyRule(
           labelsNeeded: missing?.labels ?? null,
         },
   };
+  if (classes) rule.classRisks = [...classes.perClass];
   if (classes && refused.size > 0) {
     rule.perClass = Object.fromEntries(
       [...refused].map(([label, reason]) => [classes.labels[label] as string, { threshold: acceptNothing, reason }]),

@@ -70,6 +70,8 @@ export const ruleSchema = z
     perClass: z
       .record(z.string(), z.strictObject({ threshold: z.number().min(0), reason: z.string().nullable() }))
       .optional(),
+    /** Labels whose own risks are bounded too. A region never accepts more than the version's rule then. */
+    classRisks: z.array(z.string()).optional(),
   })
   .meta({ id: "Rule" });
 export type Rule = z.infer<typeof ruleSchema>;

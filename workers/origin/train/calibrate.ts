@@ -140,7 +140,7 @@ function certified(
 
 /** Sets temperature and threshold on all held-out rows, each graded by a temperature that was fitted without its group. */
 function started(
-  { targetRisk, delta }: Recipe,
+  { targetRisk, delta, perClass }: Recipe,
   parts: Record<Exclude<Part, "train">, HeldOutLogits>,
   reason: string,
 ): Fitted {
@@ -165,7 +165,10 @@ function started(
     temperature: fitTemperature(held.logits, held.labels),
     optimism: null,
     rule: {
-      ...{ threshold: validationThreshold(grid, graded, targetRisk), strictest: grid[0] ?? acceptNothing },
+      // Where classes have risks of their own, the overall error starts nothing.
+      threshold: perClass.length > 0 ? acceptNothing : validationThreshold(grid, graded, targetRisk),
+      strictest: grid[0] ?? acceptNothing,
+      ...(perClass.length > 0 ? { classRisks: perClass } : {}),
       ...{ targetRisk, delta, certificate: null },
       uncertified: {
         status: "pending",
