@@ -2,7 +2,8 @@ import { aimFor, updateThreshold } from "#core/confidence/control.ts";
 import type { CertificateState, ClassifyManifest, LabelSource, Rule } from "#core/contract/index.ts";
 import type { Heads } from "../tables/heads.ts";
 import type { Thresholds } from "../tables/thresholds.ts";
-import { type Certificates, leastInclusionProbability } from "./certificates.ts";
+import type { Certificates } from "./certificates.ts";
+import { leastInclusionProbability } from "./counting.ts";
 
 /** The least change of a threshold that is published to the edge. */
 const publishedThresholdStep = 0.01;
