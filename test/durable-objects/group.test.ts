@@ -1,5 +1,8 @@
+import { evictDurableObject, runInDurableObject } from "cloudflare:test";
+import { env } from "cloudflare:workers";
 import { beforeAll, describe, expect, it } from "vitest";
 import type { Answer, Ladder } from "#core/contract/index.ts";
+import type { RegistryObject } from "#objects/registry/index.ts";
 import { call, eventually, publish } from "../helpers/edge.ts";
 import { TestRegion } from "../helpers/region.ts";
 
@@ -82,5 +85,25 @@ describe("the certificate of regions together", () => {
       await live(north, 1);
       expect(await groupOf()).toMatchObject({ status: "void", reason: expect.stringContaining("is above the target") });
     });
+  });
+
+  it("begins in objects that the release before wrote", async () => {
+    const stub = env.REGISTRY.get(env.REGISTRY.idFromName("together")) as DurableObjectStub<RegistryObject>;
+    await runInDurableObject(stub, (_, { storage }) => {
+      for (const table of ["group_sums", "groups"]) storage.sql.exec(`DROP TABLE ${table}`);
+      storage.sql.exec("UPDATE schema SET migrations = 2");
+    });
+    // Its rule is still open.
+    const world = new TestRegion("together", "world");
+    await live(world, 1);
+    await world.inside((_, { storage }) => {
+      storage.sql.exec("DROP TABLE group_windows");
+      storage.sql.exec("ALTER TABLE trials DROP COLUMN groupWindow");
+      storage.sql.exec("UPDATE schema SET migrations = 4");
+    });
+    await evictDurableObject(stub);
+    await evictDurableObject(world.stub);
+    await live(world, 30);
+    await eventually(async () => expect(await groupOf()).toMatchObject({ status: "pending", labels: 30, mean: 0 }));
   });
 });
