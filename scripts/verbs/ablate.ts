@@ -60,24 +60,35 @@ async function run(given: string, options: Options, command: Command): Promise<v
   printResult(options.json, { model: name, ablations }, () => describe(ablations));
 }
 
+function signed(change: number): string {
+  return `${change < 0 ? "−" : "+"}${Math.abs(change).toFixed(4)}`;
+}
+
 function describe(ablations: readonly Ablation[]): string {
   const rows = ablations.map(({ without, report }) => {
     const { regional } = report.heads;
     const coverage = [regional?.coverage["0.05"] ?? 0, regional?.coverage["0.10"] ?? 0].map(percent);
     const { promoted = 0, refused = 0 } = report.retrains;
     const answered = [report.rungs.edge, report.rungs.region, report.rungs.origin].map(percent);
+    const { certificates, comparison, gains } = report;
+    const ladder = comparison?.all.ladder.logLoss?.toFixed(4) ?? null;
+    const worst = gains.regional ? signed(-gains.regional.worst.gain) : null;
     return [
       ...[without === null ? "all parts" : `without ${without}`, regional?.logLoss.toFixed(4) ?? null],
-      ...[regional?.auc?.toFixed(4) ?? null, ...coverage, `${promoted} / ${promoted + refused}`, ...answered],
+      ...[regional?.auc?.toFixed(4) ?? null, worst, ladder, ...coverage, `${promoted} / ${promoted + refused}`],
+      ...[`${certificates.valid} / ${certificates.stationYears}`, ...answered],
     ];
   });
   const columns = [
     "learning",
     "log-loss",
     "AUC",
+    "worst region",
+    "ladder's log-loss",
     "coverage at 5%",
     "at 10%",
     "promoted",
+    "valid certificates",
     "edge",
     "semantic cache",
     "origin",
