@@ -101,7 +101,12 @@ async function run(given: string, options: Options, command: Command): Promise<v
   const coverage = { thin: thin.rule.certificate?.coverage ?? 0, full: full?.rule.certificate?.coverage ?? 0 };
   const test = options.test === undefined ? undefined : await judge(recipe, artefact, options.test);
   const { cutShort } = artefact;
-  const result = { recipe: name, folder, version, trainedOn, metrics, certifiedCoverage: coverage, cutShort };
+  const { splits, escalation, networks: trained } = artefact.result;
+  const optimism = Object.fromEntries(trained.map((network) => [network.name, network.optimism]));
+  const result = {
+    ...{ recipe: name, folder, version, trainedOn, metrics, certifiedCoverage: coverage, cutShort },
+    ...{ splits, optimism, escalation },
+  };
   printResult(options.json, { ...result, ...(test ? { test } : {}) }, () => {
     const row = (network: string, m: typeof metrics.thin, covered: number) => [
       ...[network, m.logLoss.toFixed(4), m.auc?.toFixed(4) ?? "–", percent(m.accuracy), percent(covered)],
@@ -114,11 +119,12 @@ async function run(given: string, options: Options, command: Command): Promise<v
     const next =
       version === null ? `Next: npx upriver publish ${options.out ?? name}` : `Version ${version} serves all callers.`;
     const tested = test ? `\n${options.test}: ${count(test.thin.n)} rows\n${describeTest(test)}` : "";
-    const { networks, splits, escalation } = artefact.result;
     const notes = [
       ["splits", describeSplits(splits)],
-      ...networks.flatMap(({ name: network, optimism }) =>
-        optimism ? [["optimism", `${network}: ${describeOptimism(optimism)} on the latest rows`]] : [],
+      ...trained.flatMap((network) =>
+        network.optimism
+          ? [["optimism", `${network.name}: ${describeOptimism(network.optimism)} on the latest rows`]]
+          : [],
       ),
       ...(["thin", "full"] as const).flatMap((network) => {
         const reason = artefact.draft[network]?.rule.uncertified?.reason;

@@ -5,6 +5,7 @@ import { tfjsEngine } from "#core/model/tfjs/engine.ts";
 import { type BackendChoice, startTraining } from "../backend/index.ts";
 import type { Budget, LayerPlan, NetworkPlan, Recipe, WeightType } from "../recipes/index.ts";
 import type { Checkpoints } from "../train/checkpoint.ts";
+import { estimateEscalation } from "../train/escalation.ts";
 import type { FitProgress } from "../train/fit-progress.ts";
 import { type Artefact, flatten } from "../train/index.ts";
 import { type Blobs, bytesOf } from "../train/pack.ts";
@@ -68,6 +69,11 @@ export async function searchThin(
   const forFull = encodeSplits(recipe, recipe.full.input, splits);
   const teacher = flatten(await scoreDataset(draft.full, read, forFull.data));
   const full = measured(await scoreDataset(draft.full, read, forFull.heldOut.validation), forFull);
+  const fullOnHeldOut = {
+    spec: draft.full,
+    calibrationScores: await scoreDataset(draft.full, read, forFull.heldOut.calibration),
+    latestScores: await scoreDataset(draft.full, read, forFull.heldOut.latest),
+  };
   const encoded = recipe.thin.input === recipe.full.input ? forFull : encodeSplits(recipe, recipe.thin.input, splits);
   const trained = new Map<ThinCandidate, { network: TrainedNetwork; blobs: Blobs }>();
   const trainings = widths.flatMap((width) => prunes.map((prune) => ({ width, prune })));
@@ -97,7 +103,11 @@ export async function searchThin(
     const all: Blobs = new Map([...artefact.blobs, ...blobs]);
     const parts = await packRegionalParts(network.spec, all, encoded.data, encoded.heldOut.calibration);
     const metrics = { ...draft.metrics, thin: network.metrics };
-    return { draft: { ...draft, thin: network.spec, ...parts, metrics, splits: splits.splits }, blobs: all };
+    const escalation = estimateEscalation(recipe, splits, { thin: network, full: fullOnHeldOut });
+    return {
+      draft: { ...draft, thin: network.spec, ...parts, metrics, splits: splits.splits, escalation },
+      blobs: all,
+    };
   };
   return { candidates: [...trained.keys()], full, adopt };
 }
