@@ -1,6 +1,7 @@
 import { anchorFault } from "#core/confidence/anchor.ts";
 import { type GateReport, gate, minClusters, negligibleLogLoss } from "#core/confidence/gate.ts";
 import { gradeAnswer, thresholdGrid, validationThreshold } from "#core/confidence/rule.ts";
+import { isContentKey } from "#core/confidence/splits.ts";
 import type { ClassifyManifest, HeadManifest } from "#core/contract/index.ts";
 import { sha256Hex } from "#core/hash.ts";
 import { encodeHead, type HeadWeights, softmax } from "#core/head/head.ts";
@@ -29,6 +30,8 @@ import { ownRows, type RunData } from "./data.ts";
 
 /** Rows of validation below which a calibration on them says little about other rows. */
 const validationFewRows = 30;
+
+const contentNote = "are of the region's first groups, which were split by content: they certify nothing";
 
 /** The result of judging the candidates: a reason, figures, and the head that is promoted. */
 export interface RunVerdict {
@@ -116,10 +119,13 @@ export function* judgeCandidates(
   const back = current.own && backToGlobal(compared, targetRisk, isPassed);
   const promoted = back ? global : isPassed ? best : null;
   const { promoted: _, reason: gateReason, ...figures } = back ?? regional;
-  const reason = back ? back.reason : (regional.promoted && anchored?.fault) || gateReason;
+  const decided = back ? back.reason : (regional.promoted && anchored?.fault) || gateReason;
+  const byContent = data.validation.groupKeys.filter(isContentKey).length;
+  const reason = byContent > 0 ? `${decided}; ${byContent} of the held-out labels ${contentNote}` : decided;
   const report = {
     train: ownRows(data.train),
     validation: data.validation.rows,
+    byContent,
     chosen: (promoted ?? best).kind,
     candidates: Object.fromEntries(
       [...judged, global].map(({ kind, settings, validationLogLoss, calibration, mix }) => [

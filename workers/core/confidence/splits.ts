@@ -85,6 +85,11 @@ export function contentKey(groupKey: string, content: string): string {
   return `${groupKey}|${content}`;
 }
 
+/** Tells whether a group key is that of a sample that was assigned by its content. */
+export function isContentKey(groupKey: string): boolean {
+  return /\|[0-9a-f]{64}$/.test(groupKey);
+}
+
 /** How groups are divided, and whether calibration has enough of them. */
 export interface GroupDivision {
   cuts: SplitCuts;
