@@ -304,11 +304,14 @@ describe("a region that goes on to another version", () => {
     const late = await answered(["late"]);
     const before = await certificate(1);
     expect(before).toMatchObject({ status: "valid", labels: 200 });
+    const [known] = await heir.rows("SELECT threshold FROM thresholds WHERE base = 1");
     await publish({ model: "heir", version: 2, seed: 7, threshold: 0, policy });
     const [next] = (await answered(["next"])) as [Answer];
     expect(next.version).toBe("2");
     expect(await certificate(2)).toMatchObject({ status: "valid", labels: 200, window: { from: before?.window.from } });
     expect(await certificate(1)).toBeNull();
+    // So does its threshold.
+    expect(await heir.rows("SELECT threshold FROM thresholds WHERE base = 2")).toEqual([known]);
     await right([...late, next]);
     expect(await certificate(2)).toMatchObject({ labels: 202 });
     // A label of the version before that is corrected is corrected in what goes on.

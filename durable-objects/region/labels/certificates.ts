@@ -124,15 +124,17 @@ export class Certificates {
 
   /**
    * Gives a version the certificate of the version that it replaces: both count what the region accepted, each question by
-   * the rule in force when it was asked. The certificate that the version earned as a canary ends. Its threshold stays.
+   * the rule in force when it was asked. The certificate that the version earned as a canary ends. Returns the version that
+   * it replaces; null where there is none.
    */
-  inherit(base: number, canary: number | null): void {
+  inherit(base: number, canary: number | null): number | null {
     const { windows, groups, trials } = this.needs;
     const from = windows.before(base, canary);
-    if (from === null) return;
+    if (from === null) return null;
     windows.inherit(base, from);
     groups.inherit(base, from);
     trials.inherit(base, from);
+    return from;
   }
 
   verdict(manifest: ClassifyManifest): Verdict {

@@ -67,6 +67,17 @@ export class LiveRule {
     if (accepted || next !== from) thresholds.set(version, next);
   }
 
+  /**
+   * Gives a version what the version that it replaces has earned: its certificate, and its threshold unless the version has
+   * one as a canary. Confidences are calibrated, so what labels said of one version's is the best start for the next.
+   */
+  inherit(base: number, canary: number | null): void {
+    const { certificates, thresholds } = this.needs;
+    const from = certificates.inherit(base, canary);
+    const known = from === null ? null : thresholds.get(from);
+    if (known !== null && thresholds.get(base) === null) thresholds.set(base, known);
+  }
+
   /** Counts what has come. A window that is void closes the rule. */
   advance(manifest: ClassifyManifest): void {
     if (!this.needs.certificates.advance(manifest)) return;
