@@ -22,7 +22,7 @@ import type { Part, RowsBySplit } from "./splits.ts";
 /** Rows that no network trains on, with the group keys of each part. */
 export interface HeldOut extends Record<Exclude<Part, "train">, Dataset> {
   groups: RowsBySplit["groups"];
-  /** The days that the calibration rows span. */
+  /** The days that the rows which certify span. */
   window: DateRange;
   /** Why nothing can be certified on these rows; null where it can. */
   uncertifiable: string | null;
@@ -36,7 +36,7 @@ export function holdOut(recipe: Recipe, input: Input, splits: RowsBySplit): Held
     calibration: encodeRows(recipe, input, calibration),
     latest: encodeRows(recipe, input, latest),
     groups,
-    window: dateRangeOf(calibration),
+    window: dateRangeOf([...calibration, ...latest]),
     uncertifiable: report.uncertifiable,
   };
 }
