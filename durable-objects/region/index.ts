@@ -158,7 +158,6 @@ export class RegionObject extends DurableObject<Env> implements RegionApi {
       embed: { region, embeddings, samples, semanticCache, runs, transaction },
       count: { embeddings, sums, runs, transaction },
       solve: { region, sums, readBlob },
-      shift: { questions, readBlob },
       judge: { model, region, deploymentKey, readBlob, registry, heads, runs, transaction },
       publish: { bucket, registry, heads, runs, worth, transaction },
     });

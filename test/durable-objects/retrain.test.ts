@@ -1,18 +1,13 @@
 import { evictDurableObject, runDurableObjectAlarm, runInDurableObject } from "cloudflare:test";
 import { env } from "cloudflare:workers";
 import { beforeAll, describe, expect, it } from "vitest";
-import type { ClassifyManifest, LearningPart, RegionDetail, RegionRun } from "#core/contract/index.ts";
-import { sha256Hex } from "#core/hash.ts";
-import { addRow, emptySums, encodeSums } from "#core/head/sums.ts";
-import { sign } from "#core/sign.ts";
+import type { RegionDetail, RegionRun } from "#core/contract/index.ts";
 import { regionObjectName } from "#objects/names.ts";
 import type { RegionObject } from "#objects/region/index.ts";
 import type { Retrain } from "#objects/region/retrain/index.ts";
 import type { JudgeNeeds } from "#objects/region/retrain/judge.ts";
 import { customRows } from "../helpers/custom-rows.ts";
-import { ask, call, eventually, expectOk, instance, publish, publishBuilt } from "../helpers/edge.ts";
-import { testKeys } from "../helpers/keys.ts";
-import { testModel } from "../helpers/model.ts";
+import { ask, call, eventually, expectOk, instance, publish } from "../helpers/edge.ts";
 import { seeded } from "../helpers/random.ts";
 
 const model = "learner";
@@ -259,55 +254,13 @@ describe("a head that is mixed with the global one", () => {
     expect(run).toMatchObject({ status: "promoted" });
     expect(figuresOf(run).candidates.softmax?.mix).toBe(null);
   });
-});
 
-describe("a region with few labels and many questions", () => {
-  const asked = 120;
-
-  /** Publishes a model whose training saw `a`, `b` and `c` in the shares 6 : 3 : 1, and asks its region north. */
-  async function publishWithPrior(model: string, learning: LearningPart[]): Promise<void> {
-    const policy = { keep: "all", truth: "complete", retrainMinLabels: 5, learning } as const;
-    const built = await testModel({ model, threshold: 0.5, policy });
-    const { width, classes } = built.manifest.thin.head;
-    const sums = emptySums(width, classes);
-    for (const label of [0, 0, 0, 0, 0, 0, 1, 1, 1, 2])
-      addRow(sums, { vector: new Int16Array(width), label, weight: 4 });
-    const bytes = encodeSums(sums);
-    const blob = { sha256: await sha256Hex(bytes), bytes: bytes.byteLength };
-    await expectOk(call("PUT", `/v1/blobs/${blob.sha256}?scope=publish`, { raw: bytes }));
-    const { signature: _, ...unsigned } = built.manifest;
-    const manifest = await sign<ClassifyManifest>({ ...unsigned, prior: { blob } }, testKeys.publish.signing);
-    await publishBuilt({ manifest, blobs: built.blobs });
-    const instances = customRows(asked).map((row) => row.instance);
-    await expectOk(call("POST", `/v1/models/${model}/ask`, { body: { instances, accept: "always" } }));
-  }
-
-  async function retrainWith(model: string, labels: number): Promise<Figures> {
-    const truths = customRows(labels, "north", 5).map(({ instance: one, label }, i) => ({
-      label,
-      question: { id: `${model}~north~${i}`, region: "north", instance: one },
-    }));
-    await expectOk(call("POST", `/v1/models/${model}/truths`, { body: { truths } }));
-    const url = `/v1/models/${model}/regions/north/retrain`;
-    return figuresOf(
-      await (await expectOk(call("POST", url, { body: {}, headers: { prefer: "wait=25" } }))).json<RegionRun>(),
-    );
-  }
-
-  it("has a candidate with class priors estimated from them, until there are enough labels", async () => {
-    const model = "shifted";
-    await publishWithPrior(model, ["softmax", "mix", "label-shift"]);
-    const { shifted } = (await retrainWith(model, 40)).candidates;
-    expect(shifted).toMatchObject({ questions: asked, temperature: 1 });
-    expect(shifted?.mix?.groups).toBeGreaterThan(5);
-    expect((await retrainWith(model, 400)).candidates.shifted).toBe(undefined);
-  });
-
-  it("has no such candidate without the part `label-shift`", async () => {
-    const model = "not-shifted";
-    await publishWithPrior(model, ["softmax", "mix"]);
-    const { candidates } = await retrainWith(model, 40);
-    expect(Object.keys(candidates).sort()).toEqual(["global", "softmax"]);
+  it("serves a manifest that names a part removed since", async () => {
+    const model = "retired-part";
+    await publish({ model, threshold: 0.5, policy: { ...policy, learning: ["softmax", "mix", "label-shift"] } });
+    await teachFew("north", customRows(400), model);
+    const run = await retrainFew("north", model);
+    expect(Object.keys(figuresOf(run).candidates).sort()).toEqual(["global", "softmax"]);
   });
 });
 

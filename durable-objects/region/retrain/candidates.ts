@@ -16,7 +16,7 @@ const mixMaxLogits = 1_000_000;
 
 /** A candidate head over all of `train`, and for each fold the head that leaves it out. */
 export interface Candidate {
-  kind: "analytic" | "softmax" | "shifted";
+  kind: "analytic" | "softmax";
   weights: Float32Array;
   crossFitted: Float32Array[];
   /** Its hyperparameters, for the report. */
@@ -65,7 +65,7 @@ export function comparisonOf(compared: readonly ComparedRow[], isPromoted: boole
 }
 
 // A one-hot regression gives shares between 0 and 1: about 1/8 of a logit's scale, which validation has to find.
-const calibrationPriors: Record<Exclude<Candidate["kind"], "shifted">, TemperaturePrior> = {
+const calibrationPriors: Record<Candidate["kind"], TemperaturePrior> = {
   analytic: { centre: 0.2, deviation: 1 },
   softmax: {},
 };
@@ -75,15 +75,14 @@ const uncalibrated = (classes: number, temperature = 1): ScoreCalibration => ({
   bias: new Float64Array(classes),
 });
 
-/** Calibrates a candidate on `validation`; the shifted one is calibrated already, without labels. */
+/** Calibrates a candidate on `validation`. */
 export function calibrateOn(
   { validation, classes }: RunData,
   { kind, settings, weights, crossFitted }: Candidate,
   { policy }: ClassifyManifest,
 ): ServableCandidate {
-  const prior = kind === "shifted" ? {} : calibrationPriors[kind];
-  const isCalibrated = kind !== "shifted" && policy.learning.includes("calibration");
-  const calibration = isCalibrated
+  const prior = calibrationPriors[kind];
+  const calibration = policy.learning.includes("calibration")
     ? calibrate(rowLogits(validation, weights, classes), validation.labels, prior)
     : uncalibrated(classes, prior.centre);
   const head = applyCalibration(weights, calibration);

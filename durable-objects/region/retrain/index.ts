@@ -19,7 +19,6 @@ import type { Drift } from "./drift.ts";
 import { type EmbedNeeds, embedSlice } from "./embed.ts";
 import { currentHead, type JudgeNeeds, judgeCandidates, type RunVerdict, storeVerdict } from "./judge.ts";
 import { type PublishNeeds, publishRun } from "./publish.ts";
-import { type ShiftNeeds, shiftedCandidate } from "./shifted.ts";
 import { sliceMultiplyAdds } from "./slices.ts";
 
 /** How often a run may fail before it ends. */
@@ -50,7 +49,6 @@ interface RetrainNeeds {
   embed: EmbedNeeds;
   count: CountNeeds;
   solve: AnalyticNeeds;
-  shift: ShiftNeeds;
   judge: JudgeNeeds;
   publish: PublishNeeds;
 }
@@ -195,9 +193,7 @@ export class Retrain {
     const data = await working.loader.load(manifest, run);
     if (!data) return;
     if (!working.judging) {
-      // Read once, not in each slice.
-      const shifted = await shiftedCandidate(this.needs.shift, manifest, run, data);
-      const candidates = [...this.candidates(run), ...(shifted ? [shifted] : [])];
+      const candidates = this.candidates(run);
       if (candidates.length === 0) return this.runs.finish(run.id, "skipped", "no candidate could be fitted", null);
       const current = await currentHead(this.needs.judge, manifest);
       working.judging = judgeCandidates(data, candidates, manifest, current);

@@ -85,11 +85,6 @@ export type NewQuestion = Omit<StoredQuestion, "tries" | "inReview" | "above"> &
   escalateAt: number | null;
 };
 
-/** A question's embedding, and what is needed to weight it. */
-export type EmbeddedQuestion = Pick<StoredQuestion, "accepted" | "audited" | "inclusionProbability"> & {
-  vector: Int16Array;
-};
-
 /** The table `questions`. */
 export class Questions {
   private readonly sql: SqlStorage;
@@ -169,18 +164,6 @@ export class Questions {
 
   dueToReview(limit: number): StoredQuestion[] {
     return this.select("WHERE reviewAt IS NOT NULL ORDER BY reviewAt LIMIT ?", limit);
-  }
-
-  /** Returns the newest questions up to data time `at` that a backbone has embedded. */
-  embedded(backbone: string, at: number, limit: number): EmbeddedQuestion[] {
-    const rows = questionsTable.select(
-      this.sql,
-      "WHERE backbone = ? AND at <= ? ORDER BY rowid DESC LIMIT ?",
-      ...[backbone, at, limit],
-    );
-    return Array.from(rows, ({ accepted, audited, inclusionProbability, embedding }) => {
-      return { accepted, audited, inclusionProbability, vector: new Int16Array(embedding as ArrayBuffer) };
-    });
   }
 
   /** Deletes the instance; its hash stays. */

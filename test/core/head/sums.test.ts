@@ -3,7 +3,6 @@ import {
   addRow,
   addSums,
   classesIn,
-  classSharesIn,
   decodeSums,
   emptySums,
   encodeSums,
@@ -55,12 +54,6 @@ describe("sums", () => {
       }
     }
     expect(Array.from(values, BigInt)).toEqual(exact);
-  });
-
-  it("know the share of each class", () => {
-    const rows = [0, 0, 2, 0].map((label) => ({ vector: new Int16Array(width), label, weight: 4 }));
-    expect([...classSharesIn(sumOf(rows))]).toEqual([0.75, 0, 0.25]);
-    expect([...classSharesIn(emptySums(width, classes))]).toEqual([0, 0, 0]);
   });
 
   it("stay exact over two million rows of the largest embeddings", () => {

@@ -119,9 +119,11 @@ export const learningParts = [
   "mix",
   "opinions",
   "stacking",
-  "label-shift",
 ] as const;
 export type LearningPart = (typeof learningParts)[number];
+
+/** Parts that were tried and removed. Manifests and recipes that name them stay valid. */
+const retiredParts = ["label-shift"] as const;
 
 /** How a model is served and learns. Each version has its own policy. */
 export const policySchema = z
@@ -156,7 +158,7 @@ export const policySchema = z
     /** How often the Worker's cron starts a training at the origin; null: only on request. */
     originEverySeconds: z.int().positive().nullable(),
     /** The parts of regional learning that are on. */
-    learning: z.array(z.enum(learningParts)),
+    learning: z.array(z.enum([...learningParts, ...retiredParts])),
   })
   .meta({ id: "Policy" });
 export type Policy = z.infer<typeof policySchema>;

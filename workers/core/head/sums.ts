@@ -59,13 +59,6 @@ export function labelsIn({ width, values }: Sums): number {
   return (values[(n * (n + 1)) / 2 - 1] as number) / labelWeightUnit;
 }
 
-/** Returns the share of each class among the labels in the sums. */
-export function classSharesIn({ classes, values }: Sums): Float64Array {
-  const counts = values.slice(values.length - classes);
-  const total = counts.reduce((sum, count) => sum + count, 0);
-  return counts.map((count) => (total > 0 ? count / total : 0));
-}
-
 /** Encodes sums as little-endian float64. */
 export function encodeSums({ values }: Sums): Uint8Array<ArrayBuffer> {
   return new Uint8Array(values.slice().buffer);
