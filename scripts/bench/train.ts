@@ -19,7 +19,7 @@ interface Options {
 export interface TrainBench {
   batch: number;
   shape: number[];
-  layers: LayerPlan[];
+  layers: readonly LayerPlan[];
   classes: number;
   learningRate: number;
   rows: number;

@@ -7,7 +7,7 @@ import { seededRandom } from "#origin/random.ts";
 import { exampleRecipe } from "#origin/recipes/index.ts";
 import { ResumableAdam } from "#origin/train/adam.ts";
 import { batchOf, tensorsOf } from "#origin/train/batches.ts";
-import { buildNetwork, variablesOf } from "#origin/train/network.ts";
+import { buildNetwork } from "#origin/train/network.ts";
 import { objective } from "#origin/train/objective.ts";
 import { RowStore } from "#origin/train/row-store.ts";
 import type { TrainBench } from "./train.ts";
@@ -30,7 +30,7 @@ const data = { rows, shapes: [shape], values, labels, weights: new Float32Array(
 const network = buildNetwork({ shapes: [shape], layers, classes, seed: 1 });
 const plan = { ...exampleRecipe("fashion").training, l2: 0, regionalHeads: null };
 const adam = new ResumableAdam(learningRate);
-const variables = variablesOf(network);
+const variables = [...network.variables];
 
 // Waits for the GPU every few steps, as in training, so that queued work is not counted as done.
 const stepsBetween = 8;
@@ -42,9 +42,9 @@ async function trainFor(seconds: number): Promise<{ examplesPerSecond: number; l
   while (performance.now() - startedAt < seconds * 1_000) {
     for (let i = 0; i < stepsBetween; i++, steps++) {
       const chosen = Int32Array.from({ length: batch }, () => at++ % rows);
-      const set = batchOf({ data, classes, teacher: null }, chosen);
+      const set = batchOf({ data, classes, teacher: null, classWeights: null }, chosen);
       last?.dispose();
-      last = adam.minimize(() => objective({ network, plan, regional: null }, set), true, variables) as tf.Scalar;
+      last = adam.step(() => objective({ network, plan, regional: null }, set, null), variables, network.kernels, 0);
       tf.dispose(tensorsOf(set));
     }
     await last?.data();

@@ -63,12 +63,8 @@ function columnLines({ columns, document: { input, time } }: Plan): string[] {
 
 function namesOf(columns: readonly ColumnFinding[]): string {
   let text = "";
-  for (const [i, { name, missing, plan }] of columns.entries()) {
-    const notes = [
-      ...(missing > 0 ? [`${count(missing)} missing`] : []),
-      ...(plan?.type === "number" && plan.log ? ["log"] : []),
-    ];
-    const next = `${name}${notes.length > 0 ? ` (${notes.join(", ")})` : ""}`;
+  for (const [i, { name, missing }] of columns.entries()) {
+    const next = missing > 0 ? `${name} (${count(missing)} missing)` : name;
     if (text.length + next.length > lineMaxChars) return `${text} and ${columns.length - i} more`;
     text = text === "" ? next : `${text}, ${next}`;
   }

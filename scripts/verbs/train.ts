@@ -5,7 +5,7 @@ import { count, percent } from "#core/format.ts";
 import { type BackendChoice, backendChoices } from "#origin/backend/index.ts";
 import { publish } from "#origin/publish.ts";
 import type { NetworkPlan } from "#origin/recipes/index.ts";
-import { describeOptimism, describeSplits } from "#origin/report/describe.ts";
+import { describeCandidates, describeOptimism, describeScale, describeSplits } from "#origin/report/describe.ts";
 import { reportOn, type TrainingReport, writeReport } from "#origin/report/index.ts";
 import { Checkpoints } from "#origin/train/checkpoint.ts";
 import { train } from "#origin/train/index.ts";
@@ -71,7 +71,8 @@ async function run(given: string, options: Options, command: Command): Promise<v
   const until = options.maxMinutes === undefined ? undefined : startedAt + options.maxMinutes * 60_000;
   const recipe = await recipeFor(given, options.data);
   const { name } = recipe;
-  const epochsOf = ({ training }: NetworkPlan) => training?.epochs ?? recipe.training.epochs;
+  const epochsOf = ({ training, rivals }: NetworkPlan) =>
+    (training?.epochs ?? recipe.training.epochs) * (1 + rivals.length);
   const fullEpochs = epochsOf(recipe.full);
   const checkpoints = new Checkpoints(trainingFolder(name));
   if (options.fresh) await checkpoints.clear();
@@ -79,6 +80,7 @@ async function run(given: string, options: Options, command: Command): Promise<v
   const artefact = await train(recipe, {
     ...{ before: options.before, file: options.data, backend: options.backend, checkpoints, until },
     onRows: rowReporter(name),
+    onScale: (scale, share) => bar.update(0, `numbers: ${scale}, ${Math.round(100 * share)}%`),
     onProgress: ({ network, epoch, share, loss, validationLoss, secondsLeft }) =>
       bar.update(
         epoch - 1 + share + (network === "thin" ? fullEpochs : 0),
@@ -101,11 +103,12 @@ async function run(given: string, options: Options, command: Command): Promise<v
   const coverage = { thin: thin.rule.certificate?.coverage ?? 0, full: full?.rule.certificate?.coverage ?? 0 };
   const test = options.test === undefined ? undefined : await judge(recipe, artefact, options.test);
   const { cutShort } = artefact;
-  const { splits, escalation, networks: trained } = artefact.result;
+  const { splits, scale, escalation, networks: trained } = artefact.result;
   const optimism = Object.fromEntries(trained.map((network) => [network.name, network.optimism]));
   const result = {
     ...{ recipe: name, folder, version, trainedOn, metrics, certifiedCoverage: coverage, cutShort },
-    ...{ splits, optimism, escalation },
+    ...{ splits, scale, optimism, escalation },
+    candidates: Object.fromEntries(trained.map((network) => [network.name, network.candidates])),
   };
   printResult(options.json, { ...result, ...(test ? { test } : {}) }, () => {
     const row = (network: string, m: typeof metrics.thin, covered: number) => [
@@ -121,6 +124,8 @@ async function run(given: string, options: Options, command: Command): Promise<v
     const tested = test ? `\n${options.test}: ${count(test.thin.n)} rows\n${describeTest(test)}` : "";
     const notes = [
       ["splits", describeSplits(splits)],
+      ...noteOf("numbers", describeScale(scale)),
+      ...trained.flatMap((network) => noteOf(network.name, describeCandidates(network))),
       ...trained.flatMap((network) =>
         network.optimism
           ? [["optimism", `${network.name}: ${describeOptimism(network.optimism)} on the latest rows`]]
@@ -145,6 +150,10 @@ async function run(given: string, options: Options, command: Command): Promise<v
         : "";
     return `${formatTable([["network", "log-loss", "AUC", "accuracy", risk], ...rows])}\n${formatTable(notes)}${tested}${limit}\nModel: ${folder}\nReport: ${join(folder, "report.html")}\n${next}`;
   });
+}
+
+function noteOf(name: string, text: string | null): [string, string][] {
+  return text === null ? [] : [[name, text]];
 }
 
 /** Warns where an overall error says little, and gives figures that say more. */

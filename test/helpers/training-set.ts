@@ -14,5 +14,5 @@ export function trainingSet(
   for (let row = 0; row < rows; row++) store.write(row, values.subarray(row * width, (row + 1) * width));
   const weights = new Float32Array(rows).fill(1);
   const data = { rows, shapes: [shape], values: store, labels, regions, weights, regionCount: 2, regionColumns: null };
-  return { data, classes: 2, teacher: null };
+  return { data, classes: 2, teacher: null, classWeights: null };
 }

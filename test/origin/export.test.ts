@@ -66,7 +66,8 @@ describe("an exported training set", () => {
       scale: 1,
       offset: 0,
     };
-    const recipe: Recipe = { ...storefront, full: { input, layers: [] }, thin: { input, layers: [] } };
+    const network = { input, kind: "network" as const, layers: [], rivals: [] };
+    const recipe: Recipe = { ...storefront, full: network, thin: network };
     const rows = Array.from({ length: 10_003 }, (_, i) => ({
       ...{ region: "lagoon", label: "umbrella", at },
       instance:

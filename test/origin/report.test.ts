@@ -50,6 +50,7 @@ describe("a report", () => {
   afterAll(() => rm(folder, { recursive: true, force: true }));
 
   const network = (name: string) => ({
+    ...{ kind: "network" as const, candidates: [] },
     ...{ name, seconds: 90, bytes: 12_345, scores, optimism: { threshold: 0.8, error: 0.021, logLoss: -0.0012 } },
     history: [
       { epoch: 1, loss: 0.9, validationLoss: 0.8, learningRate: 0.01 },
@@ -57,7 +58,7 @@ describe("a report", () => {
     ],
   });
   const result: TrainingResult = {
-    ...{ model: "<shop & co>", labels: ["a", "<b>"], backend: "wasm", seed: 7, targetRisk: 0.05, truths },
+    ...{ model: "<shop & co>", labels: ["a", "<b>"], backend: "wasm", seed: 7, targetRisk: 0.05, truths, scale: null },
     ...{
       trainedOn: { rows: 9, sources: { base: 7, truth: 2 }, regions: { north: 9 } },
       networks: [network("full"), network("thin")],

@@ -1,5 +1,13 @@
 import { describe, expect, it } from "vitest";
-import type { Column, FeaturesInput, ImageInput, Input, Instance, TensorInput } from "#core/contract/index.ts";
+import {
+  type Column,
+  columnSchema,
+  type FeaturesInput,
+  type ImageInput,
+  type Input,
+  type Instance,
+  type TensorInput,
+} from "#core/contract/index.ts";
 import { encode, ignoredFields, inputShapes } from "#core/input/index.ts";
 import { seeded } from "#test/helpers/random.ts";
 
@@ -153,6 +161,21 @@ describe("columns", () => {
     ] as const) {
       expect(encoded(price, { p })[0]).toBeCloseTo(value, 6);
     }
+  });
+
+  it("have a value for each interval between knots, and that of the mean for a missing one", () => {
+    const price = input({ type: "number", name: "p", mean: 3, deviation: 1, knots: [0, 2, 10], indicator: true });
+    for (const [p, values] of [
+      [-7, [0, 0, 0]],
+      [1, [0.5, 0, 0]],
+      [4, [1, 0.25, 0]],
+      [1e30, [1, 1, 0]],
+      [null, [1, 0.125, 1]],
+    ] as const) {
+      expect(encoded(price, { p })).toEqual(values);
+    }
+    const falling = { type: "number", name: "p", mean: 0, deviation: 1, knots: [0, 2, 2] };
+    expect(columnSchema.safeParse(falling).error?.issues[0]?.message).toContain("must rise");
   });
 
   it("say that a value is missing where they have an indicator", () => {

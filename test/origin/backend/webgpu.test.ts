@@ -80,9 +80,9 @@ function firstRun() {
 async function learnOn(backend: "webgpu" | "wasm"): Promise<{ losses: number[]; weights: Float32Array[] }> {
   await (await startTraining(backend)).use();
   const set = brighterSides();
-  const { network, history } = await fitNetwork(set, set.data, { layers, plan });
-  const weights = await Promise.all(network.whole.getWeights().map((weight) => weight.data<"float32">()));
-  network.whole.dispose();
+  const { network, history } = await fitNetwork(set, set.data, { form: { kind: "network", layers }, plan });
+  const weights = await Promise.all(network.variables.map((variable) => variable.data<"float32">()));
+  network.dispose();
   return { losses: history.map(({ validationLoss }) => validationLoss), weights };
 }
 
@@ -94,7 +94,7 @@ const layers = [
 
 const plan = {
   ...{ epochs: 4, patience: 4, batchSize: 16, learningRate: 0.01, seed: 5, distil: 0, distilTemperature: 1, l2: 0 },
-  ...{ regionDropout: 0, augment: null, regionalHeads: null },
+  ...{ regionDropout: 0, augment: null, regionalHeads: null, weightDecay: 0, dropout: 0, classWeights: null },
 };
 
 /** Images that are brighter on the left, or on the right. */

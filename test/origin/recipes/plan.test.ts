@@ -65,8 +65,6 @@ describe("the type of a column", () => {
       country: "it is always 'NZ'",
       empty: "it is empty",
     });
-    expect(columnOf(plan, "price")?.plan).toMatchObject({ log: true });
-    expect(columnOf(plan, "amount")?.plan).not.toHaveProperty("log");
   });
 
   it("counts what is missing, however it is written", async () => {

@@ -7,8 +7,9 @@ import { loadBackbone } from "#core/model/backbone.ts";
 import { startBackend } from "#core/model/tfjs/backend.ts";
 import { tfjsEngine } from "#core/model/tfjs/engine.ts";
 import type { WeightType } from "#origin/recipes/index.ts";
-import { buildNetwork, inputTensors, type Trainable } from "#origin/train/network.ts";
+import { buildNetwork } from "#origin/train/network.ts";
 import { type Blobs, bytesOf, packNetwork } from "#origin/train/pack.ts";
+import { inputTensors, type Trainable } from "#origin/train/trainable.ts";
 import { seeded, uniform } from "#test/helpers/random.ts";
 
 const input: ImageInput = {
@@ -52,7 +53,7 @@ describe.each(["float32", "float16", "uint8"] as const)("a network packed in %s"
     expect(here).toHaveLength(rows * 7);
     here.forEach((value, i) => void expect(value).toBeCloseTo(elsewhere[i] as number, 5));
 
-    const trained = (network.backbone.predict(inputTensors(shapes, values, rows)) as tf.Tensor).dataSync<"float32">();
+    const trained = network.embed(inputTensors(shapes, values, rows), null).dataSync<"float32">();
     const largest = trained.reduce((top, value) => Math.max(top, Math.abs(value)), 0);
     here.forEach((value, i) => {
       expect(Math.abs(value - (trained[i] as number))).toBeLessThan(tolerance[type] * largest);
@@ -61,7 +62,7 @@ describe.each(["float32", "float16", "uint8"] as const)("a network packed in %s"
 
   it("has the bytes of its weight type, and a float32 head", async () => {
     const packed = await pack(network, type);
-    const weights = network.backbone.countParams();
+    const weights = (await network.cut()).backbone.countParams();
     expect(packed.backbone.shards.map((shard) => shard.bytes)).toEqual([bytesPerWeight[type] * weights]);
     expect(packed.head.blob.bytes).toBe(4 * (7 + 1) * 4);
     const stored = [...packed.blobs.values()].reduce((sum, { length }) => sum + length, 0);
@@ -70,12 +71,12 @@ describe.each(["float32", "float16", "uint8"] as const)("a network packed in %s"
 
   it("keeps pruned weights at zero", async () => {
     const own = buildNetwork({ shapes, layers: [{ type: "dense", units: 7 }], classes: 4, seed: 2 });
-    const [first, ...others] = own.backbone.getWeights() as [tf.Tensor, ...tf.Tensor[]];
+    const [first] = own.variables as [tf.Variable];
     const half = tf.tensor(
       (await first.data()).map((value, i) => (i % 2 ? 0 : value)),
       first.shape,
     );
-    own.backbone.setWeights([half, ...others]);
+    first.assign(half);
     const { backbone, blobs } = await pack(own, type);
     const json = JSON.parse(new TextDecoder().decode(blobs.get(backbone.topology.sha256)));
     const [{ paths, weights }] = json.weightsManifest;

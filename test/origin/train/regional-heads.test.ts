@@ -4,16 +4,17 @@ import { startBackend } from "#core/model/tfjs/backend.ts";
 import type { TrainingPlan } from "#origin/recipes/index.ts";
 import { batchOf } from "#origin/train/batches.ts";
 import { fitNetwork } from "#origin/train/fit.ts";
-import { buildNetwork, variablesOf } from "#origin/train/network.ts";
-import { batchLoss, objective, type Trainee } from "#origin/train/objective.ts";
+import { buildNetwork } from "#origin/train/network.ts";
+import { objective, servedLoss, type Trainee } from "#origin/train/objective.ts";
 import { startRegionalHeads } from "#origin/train/regional-heads.ts";
+import { setVariables } from "#origin/train/trainable.ts";
 import { seeded, uniform } from "#test/helpers/random.ts";
 import { trainingSet } from "#test/helpers/training-set.ts";
 
 const regionalHeads = { share: 0.5, l2: 0.003 };
 const plan: TrainingPlan = {
   ...{ epochs: 40, patience: 40, batchSize: 32, learningRate: 0.02, seed: 3, distil: 0, l2: 0 },
-  ...{ distilTemperature: 1, regionDropout: 0, augment: null },
+  ...{ distilTemperature: 1, regionDropout: 0, augment: null, weightDecay: 0, dropout: 0, classWeights: null },
   regionalHeads,
 };
 
@@ -23,7 +24,7 @@ beforeAll(startBackend);
 function plainTrainee(): Trainee {
   const network = buildNetwork({ shapes: [[1]], layers: [{ type: "dense", units: 1 }], classes: 2, seed: 1 });
   const [one, zeros, zero] = [tf.tensor2d([[1]]), tf.zeros([1, 2]), tf.zeros([1])];
-  network.whole.setWeights([one, zero, zeros, tf.zeros([2])]);
+  setVariables(network, [one, zero, zeros, tf.zeros([2])]);
   return { network, plan: { ...plan, l2: 0.1, regionalHeads }, regional: startRegionalHeads(2, 1, 2) };
 }
 
@@ -41,10 +42,10 @@ describe("regional heads in training", () => {
     trainee.regional?.biases.assign(tf.tensor2d([0, 0.5, 0, 0], [2, 2]));
     const regionalLoss = (Math.log(1 + Math.exp(-1.5)) + Math.log(1 + Math.exp(-4)) + Math.log(2)) / 3;
     const expected = 0.5 * Math.log(2) + 0.5 * regionalLoss;
-    expect(scalar(batchLoss(trainee, batchOfThree()))).toBeCloseTo(expected, 6);
+    expect(scalar(servedLoss(trainee, batchOfThree(), null))).toBeCloseTo(expected, 6);
     // The only kernel that is not zero is 1; the heads' squares are 0.25 + 1 + 4, over two regions.
     const pull = 0.1 * 1 + (regionalHeads.l2 * 5.25) / 2;
-    expect(scalar(objective(trainee, batchOfThree()))).toBeCloseTo(expected + pull, 6);
+    expect(scalar(objective(trainee, batchOfThree(), null))).toBeCloseTo(expected + pull, 6);
   });
 
   it("have the gradients of finite differences", () => {
@@ -52,8 +53,8 @@ describe("regional heads in training", () => {
     const { kernels, biases } = trainee.regional as NonNullable<Trainee["regional"]>;
     const random = seeded(4);
     for (const head of [kernels, biases]) head.assign(tf.tensor2d(uniform(random, head.size), head.shape));
-    const variables = [...variablesOf(trainee.network), kernels, biases];
-    const loss = () => objective(trainee, batchOfThree());
+    const variables = [...trainee.network.variables, kernels, biases];
+    const loss = () => objective(trainee, batchOfThree(), null);
     const { grads } = tf.variableGrads(loss, variables);
     for (const variable of variables) {
       const values = variable.dataSync().slice() as Float32Array;
@@ -83,8 +84,8 @@ describe("regional heads in training", () => {
     const set = trainingSet([2], inputs, labels, regions);
     const share = async (trained: TrainingPlan) => {
       const layers = [{ type: "dense" as const, units: 8 }];
-      const { network } = await fitNetwork(set, set.data, { layers, plan: trained });
-      const embeddings = network.backbone.apply(tf.tensor2d(inputs, [rows, 2])) as tf.Tensor;
+      const { network } = await fitNetwork(set, set.data, { form: { kind: "network", layers }, plan: trained });
+      const embeddings = network.embed([tf.tensor2d(inputs, [rows, 2])], null);
       return centroidAccuracy(embeddings.dataSync() as Float32Array, labels, regions);
     };
     const kept = await share(plan);
@@ -95,8 +96,11 @@ describe("regional heads in training", () => {
   it("free all tensors but the network's", async () => {
     const before = tf.memory().numTensors;
     const layers = [{ type: "dense" as const, units: 2 }];
-    const { network } = await fitNetwork(three, three.data, { layers, plan: { ...plan, epochs: 3 } });
-    network.whole.dispose();
+    const { network } = await fitNetwork(three, three.data, {
+      form: { kind: "network", layers },
+      plan: { ...plan, epochs: 3 },
+    });
+    network.dispose();
     expect(tf.memory().numTensors).toBe(before);
   });
 });

@@ -27,7 +27,11 @@ describe("pruning", () => {
   it("sets the smallest weights of each kernel to zero, but no biases and no head", async () => {
     const kernel = tf.tensor2d([0.1, -5, 0.2, 0.3, 4, 3], [2, 3]);
     const [bias, head] = [tf.tensor1d([0.01, 0.02, 0.03]), tf.tensor2d([0.001, 0.002, 0.003], [3, 1])];
-    const { weights, masks } = await prune([kernel, bias, head], 0.5);
+    const [variables, kernels] = [[kernel, bias, head].map((one) => tf.variable(one)), [0, 2]];
+    const { weights, masks } = await prune(
+      { variables, kernels: kernels.map((i) => variables[i] as tf.Variable) },
+      0.5,
+    );
     expect(Array.from(weights[0]?.dataSync() ?? [])).toEqual([0, -5, 0, 0, 4, 3]);
     expect(weights.slice(1).map((weight) => Array.from(weight.dataSync()))).toEqual(
       [bias, head].map((weight) => Array.from(weight.dataSync())),
@@ -36,7 +40,8 @@ describe("pruning", () => {
   });
 
   it("sets pruned weights to zero again after a step", async () => {
-    const { weights, masks } = await prune([tf.tensor2d([1, 2, 3, 4], [2, 2]), tf.zeros([2, 2])], 0.5);
+    const kernels = [tf.tensor2d([1, 2, 3, 4], [2, 2]), tf.zeros([2, 2])].map((one) => tf.variable(one));
+    const { weights, masks } = await prune({ variables: kernels, kernels }, 0.5);
     const variables = weights.map((weight) => tf.variable(tf.add(weight, 1)));
     keepPruned(variables, masks);
     expect(Array.from(variables[0]?.dataSync() ?? [])).toEqual([0, 0, 4, 5]);

@@ -1,5 +1,4 @@
-import * as tf from "@tensorflow/tfjs-core";
-import * as layers from "@tensorflow/tfjs-layers";
+import type * as tf from "@tensorflow/tfjs-core";
 import { beforeAll, describe, expect, it } from "vitest";
 import { accepts, gradeAnswer } from "#core/confidence/rule.ts";
 import type { NetworkSpec } from "#core/contract/index.ts";
@@ -11,9 +10,7 @@ import { exampleRecipe } from "#origin/recipes/index.ts";
 import { embedRows, encodeRows } from "#origin/train/dataset.ts";
 import { fitNetwork } from "#origin/train/fit.ts";
 import { type Artefact, train } from "#origin/train/index.ts";
-import { type Blobs, packNetwork } from "#origin/train/pack.ts";
-import { testRule } from "#test/helpers/model.ts";
-import { seeded, uniform } from "#test/helpers/random.ts";
+import type { Blobs } from "#origin/train/pack.ts";
 
 const storefront = exampleRecipe("storefront");
 
@@ -24,31 +21,6 @@ function network(spec: NetworkSpec, blobs: Blobs) {
     loadNetwork(engine, spec, async ({ sha256 }) => (blobs.get(sha256) as Uint8Array<ArrayBuffer>).buffer),
   );
 }
-
-describe("packing", () => {
-  it("cuts a network into backbone and head with the same scores", async () => {
-    const model = layers.sequential();
-    model.add(layers.layers.dense({ units: 9, activation: "relu", inputShape: [5] }));
-    model.add(layers.layers.dense({ units: 6, activation: "tanh" }));
-    model.add(layers.layers.dense({ units: 3, activation: "softmax" }));
-    const values = uniform(seeded(8), 7 * 5, -2, 2);
-    const expected = (model.predict(tf.tensor2d(values, [7, 5])) as tf.Tensor).dataSync();
-    const blobs: Blobs = new Map();
-    const [backbone, head] = [layers.sequential({ layers: model.layers.slice(0, -1) }), model.layers.at(-1)];
-    const packed = await packNetwork(
-      { whole: model, backbone, head: head as layers.layers.Layer },
-      { kind: "tensor", shape: [5], dtype: "float32", scale: 1, offset: 0 },
-      blobs,
-    );
-    const loaded = await network({ ...packed, rule: testRule(0) }, blobs);
-    const embeddings = loaded.backbone.embed(values, 7);
-    for (let row = 0; row < 7; row++) {
-      scoresOf(loaded.head, embeddings, row * 6).forEach(
-        (score, c) => void expect(score).toBeCloseTo(expected[row * 3 + c] as number, 5),
-      );
-    }
-  });
-});
 
 describe("training", () => {
   it("gives the same network for the same seed, and another network for another seed", async () => {
@@ -64,9 +36,10 @@ describe("training", () => {
     const data = encodeRows(storefront, input, thin);
     const firstWeights = async (seed: number) => {
       const plan = { ...storefront.training, ...storefront.thin.training, epochs: 2, seed };
-      const set = { data, classes: 6, teacher: null };
-      const { network: trained } = await fitNetwork(set, data, { layers: [{ type: "dense", units: 6 }], plan });
-      return Array.from((trained.whole.getWeights()[0] as tf.Tensor).dataSync());
+      const set = { data, classes: 6, teacher: null, classWeights: null };
+      const form = { kind: "network" as const, layers: [{ type: "dense" as const, units: 6 }] };
+      const { network: trained } = await fitNetwork(set, data, { form, plan });
+      return Array.from((trained.variables[0] as tf.Variable).dataSync());
     };
     const first = await firstWeights(1);
     expect(await firstWeights(1)).toEqual(first);

@@ -11,19 +11,29 @@ const common = {
   indicator: z.literal(true).optional(),
 };
 
+const knotsMax = 65;
+
 /**
  * A number, standardised as (value − mean) / deviation; a missing one takes `missing` (default: the mean). It is first
- * limited to `clip` and, if `log`, replaced with sign(x)·ln(1 + |x|).
+ * limited to `clip` and, if `log`, replaced with sign(x)·ln(1 + |x|). With `knots` (rising) it has a value for each
+ * interval between two of them instead: 0 below the interval, 1 above, and linear within (piecewise linear encoding,
+ * Gorishniy et al., arXiv 2203.05556).
  */
-const numberColumn = z.strictObject({
-  type: z.literal("number"),
-  ...common,
-  mean: z.number(),
-  deviation: z.number().positive(),
-  missing: z.number().optional(),
-  clip: z.tuple([z.number(), z.number()]).optional(),
-  log: z.literal(true).optional(),
-});
+const numberColumn = z
+  .strictObject({
+    type: z.literal("number"),
+    ...common,
+    mean: z.number(),
+    deviation: z.number().positive(),
+    missing: z.number().optional(),
+    clip: z.tuple([z.number(), z.number()]).optional(),
+    log: z.literal(true).optional(),
+    knots: z.array(z.number()).min(2).max(knotsMax).optional(),
+  })
+  .refine(
+    ({ knots = [] }) => knots.every((knot, i) => i === 0 || knot > (knots[i - 1] as number)),
+    "knots must rise: each must be above the one before.",
+  );
 
 /** True or false, encoded as 1 and −1; a missing one is 0. */
 const booleanColumn = z.strictObject({ type: z.literal("boolean"), ...common });

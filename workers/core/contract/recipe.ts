@@ -7,6 +7,10 @@ import { tensorSpecSchema } from "./tensor.ts";
 
 const columnName = z.string().min(1).max(128);
 
+export const numberScales = ["standard", "log", "quantile"] as const;
+/** How a number column is scaled. */
+export type NumberScale = (typeof numberScales)[number];
+
 /** The columns of a recipe's input. What is left out is fitted on the training rows. */
 const columnPlanSchema = z.discriminatedUnion("type", [
   z.strictObject({
@@ -16,7 +20,9 @@ const columnPlanSchema = z.discriminatedUnion("type", [
     missing: z.number().optional(),
     /** Values outside are moved to the nearer end. */
     clip: z.tuple([z.number(), z.number()]).optional(),
-    /** Whether sign(x)·ln(1 + |x|) replaces x: for numbers over several orders of magnitude. */
+    /** How it is scaled; as the input says unless given. */
+    scale: z.enum(numberScales).optional(),
+    /** The same as `"scale": "log"`. */
     log: z.literal(true).optional(),
   }),
   z.strictObject({ type: z.literal("boolean"), name: columnName }),
@@ -42,6 +48,12 @@ export type ColumnPlan = z.infer<typeof columnPlanSchema>;
 const featuresPlanSchema = z.strictObject({
   kind: z.literal("features").default("features"),
   columns: z.array(columnPlanSchema).min(1),
+  /**
+   * How numbers are scaled. `standard`: mean 0 and deviation 1, outliers moved to the range of the rest; `log`: the same for
+   * sign(x)·ln(1 + |x|) where a column has a long tail; `quantile`: piecewise linear between quantiles. The best on validation
+   * rows unless given.
+   */
+  scale: z.enum(numberScales).optional(),
   /** `allow`: a question may lack any column; `refuse`: only the columns that training rows lack as well. */
   missing: z.enum(["allow", "refuse"]).default("refuse"),
 });
@@ -85,6 +97,15 @@ export const trainingPlanSchema = z.strictObject({
   distilTemperature: z.number().positive(),
   /** L2 regularisation of the kernels: l2·ΣW² is added to the loss; 0 is off. */
   l2: z.number().nonnegative(),
+  /** Kernels shrink by this share of the learning rate in each step, apart from the loss (AdamW); 0 is off. */
+  weightDecay: z.number().nonnegative(),
+  /** The share of each dense layer's outputs that is zeroed at random in a training step; 0 is off. */
+  dropout: z.number().min(0).lt(1),
+  /**
+   * How much each class weighs in training: by label, 1 unless named, or `balanced` for the same total each; null for the
+   * share that each has. Scores stay probabilities: the weights are taken out of the trained head.
+   */
+  classWeights: z.union([z.literal("balanced"), z.record(z.string(), z.number().positive())]).nullable(),
   /** The share of rows whose region is hidden in each epoch, so that the network learns to answer for unknown regions. */
   regionDropout: z.number().min(0).max(1),
   /** Random changes of images: mirrored left to right or not, and shifted by up to `shift` pixels; null for none. */
@@ -97,7 +118,11 @@ export const trainingPlanSchema = z.strictObject({
 });
 export type TrainingPlan = z.infer<typeof trainingPlanSchema>;
 
-const networkPlanSchema = z.strictObject({
+export const networkKinds = ["linear", "network", "ensemble"] as const;
+/** What a network is: linear in its inputs, one network, or several that share their hidden layers. */
+export type NetworkKind = (typeof networkKinds)[number];
+
+const thinPlanSchema = z.strictObject({
   /** The hidden layers; the last is dense and outputs the embedding. */
   layers: z.array(layerPlanSchema).min(1).optional(),
   /** Whether the region is an input; true unless there is only one. */
@@ -108,6 +133,13 @@ const networkPlanSchema = z.strictObject({
   prune: z.number().min(0).lt(1).optional(),
   /** Differences from the recipe's `training`. */
   training: trainingPlanSchema.partial().optional(),
+});
+
+const fullPlanSchema = thinPlanSchema.extend({
+  /** What the network is. Of a table, the best on validation rows unless this or `layers` is given; else `network`. */
+  kind: z.enum(networkKinds).optional(),
+  /** Members of an ensemble; 8 unless given. */
+  members: z.int().min(2).max(64).optional(),
 });
 
 const modulePlan = z.strictObject({
@@ -201,7 +233,7 @@ export const trainableRecipeSchema = z.strictObject({
   /** The rungs that answer, from the edge up. */
   rungs: z.array(rungSchema).min(1).optional(),
   budget: budgetSchema.optional(),
-  networks: z.strictObject({ thin: networkPlanSchema.optional(), full: networkPlanSchema.optional() }).optional(),
+  networks: z.strictObject({ thin: thinPlanSchema.optional(), full: fullPlanSchema.optional() }).optional(),
   training: trainingPlanSchema.partial().optional(),
   /** How regions keep, label and learn; see Policy. */
   policy: policySchema.omit({ ladder: true, regions: true, groupBy: true }).partial().optional(),

@@ -37,15 +37,15 @@ const listedMax = 20;
 
 const types: Types = {
   number: {
-    width: () => 1,
+    width: ({ knots }) => (knots ? knots.length - 1 : 1),
     write: (column, value, out, at) => {
       const number = numberOf(value);
-      out[at] = number === null ? Number.NaN : (scaled(column, number) - column.mean) / column.deviation;
-      if (Number.isFinite(out[at])) return null;
-      return number === null ? "a finite number or null" : "a number whose standard score is a finite float32";
+      if (number === null) return "a finite number or null";
+      writeNumber(column, scaled(column, number), out, at);
+      return Number.isFinite(out[at]) ? null : "a number whose standard score is a finite float32";
     },
     writeMissing: (column, out, at) => {
-      if (column.missing !== undefined) out[at] = (scaled(column, column.missing) - column.mean) / column.deviation;
+      writeNumber(column, column.missing === undefined ? column.mean : scaled(column, column.missing), out, at);
     },
     describe: () => "a number",
   },
@@ -140,12 +140,14 @@ export function describeColumn(column: NamedColumn): string {
 }
 
 /** Limits a number to the column's `clip`, and takes its logarithm if the column has `log`. */
-export function scaled({ clip, log }: Extract<NamedColumn, { type: "number" }> | ScaledPlan, value: number): number {
+export function scaled({ clip, log }: NumberColumn | ScaledPlan, value: number): number {
   const within = clip ? Math.min(clip[1], Math.max(clip[0], value)) : value;
   return log ? Math.sign(within) * Math.log1p(Math.abs(within)) : within;
 }
 
-/** The scaling of a number column. */
+type NumberColumn = Extract<NamedColumn, { type: "number" }>;
+
+/** The scaling of a number column before it is fitted. */
 interface ScaledPlan {
   clip?: [number, number] | undefined;
   log?: true | undefined;
@@ -185,6 +187,14 @@ function partOf(part: DatePart, at: number): number {
       return new Date(at).getUTCDay();
     case "hour":
       return (((at % dayMs) + dayMs) % dayMs) / 3600_000;
+  }
+}
+
+function writeNumber({ mean, deviation, knots }: NumberColumn, value: number, out: Float32Array, at: number): void {
+  if (!knots) out[at] = (value - mean) / deviation;
+  for (let i = 0; knots && i < knots.length - 1; i++) {
+    const [low, high] = [knots[i] as number, knots[i + 1] as number];
+    out[at + i] = Math.min(1, Math.max(0, (value - low) / (high - low)));
   }
 }
 

@@ -1,5 +1,22 @@
-export type { Budget, ColumnPlan, LayerPlan, TrainingPlan, WeightType } from "#core/contract/index.ts";
+export type {
+  Budget,
+  ColumnPlan,
+  LayerPlan,
+  NetworkKind,
+  NumberScale,
+  TrainingPlan,
+  WeightType,
+} from "#core/contract/index.ts";
 export { weightTypes } from "#core/contract/index.ts";
 export { builtIns, exampleRecipe } from "./built-in.ts";
 export { findDocument, isBase, openRecipe, recipeOfDocument, trainable } from "./open.ts";
-export type { FeaturesPlan, FoundDocument, InputPlan, LoadOptions, NetworkPlan, Recipe, Row } from "./recipe.ts";
+export type {
+  FeaturesPlan,
+  FoundDocument,
+  InputPlan,
+  LoadOptions,
+  NetworkForm,
+  NetworkPlan,
+  Recipe,
+  Row,
+} from "./recipe.ts";

@@ -1,6 +1,7 @@
 import type { ColumnPlan } from "#core/contract/index.ts";
 import { dateOf, numberOf, truthOf } from "#core/input/columns.ts";
 import { isMissingText, type TableColumn } from "../table/table.ts";
+import { clipOf } from "./number-shape.ts";
 import { isNoLabel } from "./rows.ts";
 
 /** More rows take more memory and time for each bucket. */
@@ -27,10 +28,6 @@ const bucketsMax = 512;
 /** At most this share of a column's values may be unreadable as its type. */
 const oddShareMax = 0.02;
 const sampleRows = 200_000;
-/** Deviations from the median, in units of the middle half's width, beyond which a value squashes the rest. */
-const outlierWidths = 50;
-const outlierShareMax = 0.001;
-const skewForLog = 3;
 
 const cycles: [RegExp, number, [number, number]][] = [
   [/^(hour|hr)$|_hour$|^hour_?of_?day$/i, 24, [0, 24]],
@@ -130,7 +127,6 @@ function inferNumber(
   const plan: ColumnPlan = {
     ...{ type: "number" as const, name },
     ...(clip ? { clip } : {}),
-    ...(isSkewed(sorted, clip) ? { log: true as const } : {}),
   };
   return withLeak({ ...finding, plan }, column, label);
 }
@@ -139,28 +135,6 @@ function countNumbers(column: TableColumn): number {
   let n = 0;
   for (let row = 0; row < column.rows; row++) if (!Number.isNaN(column.number(row))) n++;
   return n;
-}
-
-/** The range of all but a few values that lie so far out that they would squash the others; null when there are none. */
-function clipOf(sorted: Float64Array): [number, number] | null {
-  const at = (share: number) => sorted[Math.min(sorted.length - 1, Math.floor(share * sorted.length))] as number;
-  const [low, high] = [at(0.25), at(0.75)];
-  const width = high - low || at(0.95) - at(0.05);
-  if (width === 0) return null;
-  const [from, to] = [low - outlierWidths * width, high + outlierWidths * width];
-  const inside = sorted.filter((value) => value >= from && value <= to);
-  const outside = sorted.length - inside.length;
-  if (outside === 0 || outside > Math.max(3, outlierShareMax * sorted.length)) return null;
-  return [inside[0] as number, inside.at(-1) as number];
-}
-
-// Where the tail is long to one side, a logarithm tells small values apart.
-function isSkewed(sorted: Float64Array, clip: [number, number] | null): boolean {
-  const values = clip ? sorted.filter((value) => value >= clip[0] && value <= clip[1]) : sorted;
-  if (values.length < 20 || (values[0] as number) < 0) return false;
-  const mean = values.reduce((total, value) => total + value, 0) / values.length;
-  const moment = (power: number) => values.reduce((total, value) => total + (value - mean) ** power, 0) / values.length;
-  return moment(3) / moment(2) ** 1.5 > skewForLog;
 }
 
 const leakRows = 20_000;

@@ -164,7 +164,8 @@ function trainingOf(rows: number, kind: InputPlanDocument["kind"]): TrainableDoc
   return {
     ...plans[size],
     learningRate: size === "most" ? 0.004 : 0.002,
-    l2: size === "few" ? 0.0005 : 0.00005,
+    // A table's networks decay instead.
+    ...(kind === "features" ? {} : { l2: size === "few" ? 0.0005 : 0.00005 }),
     ...augment,
   };
 }

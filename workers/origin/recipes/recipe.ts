@@ -4,6 +4,8 @@ import type {
   ImageInput,
   Instance,
   LayerPlan,
+  NetworkKind,
+  NumberScale,
   Policy,
   RecipeDocument,
   TensorInput,
@@ -28,6 +30,8 @@ export interface Row {
 export interface FeaturesPlan {
   kind: "features";
   columns: (ColumnPlan | { type: "region"; values: string[] })[];
+  /** The scale of numbers whose columns name none; the best on validation rows unless given. */
+  scale?: NumberScale | undefined;
   /** Whether a question may lack columns that every training row has. */
   missing: "allow" | "refuse";
 }
@@ -35,11 +39,25 @@ export interface FeaturesPlan {
 /** An input, before it is fitted on data. */
 export type InputPlan = FeaturesPlan | ImageInput | TensorInput;
 
+/** What a network is built of. */
+export interface NetworkForm {
+  kind: NetworkKind;
+  /** The hidden layers; the last is dense and outputs the embedding. A linear network has none. */
+  layers: readonly LayerPlan[];
+  /** Members of an ensemble. */
+  members?: number | undefined;
+}
+
+/** A form that is trained too: the best on validation rows is taken. */
+export interface Rival extends NetworkForm {
+  /** Overrides of the network's training plan. */
+  training?: Partial<TrainingPlan> | undefined;
+}
+
 /** A network before training. */
-export interface NetworkPlan {
+export interface NetworkPlan extends NetworkForm {
   input: InputPlan;
-  /** The hidden layers; the last is dense and outputs the embedding. */
-  layers: LayerPlan[];
+  rivals: readonly Rival[];
   /** How the weights are stored; float32 unless given. */
   weights?: WeightType | undefined;
   /** The share of each kernel's weights, the smallest, that is pruned to zero; 0 is off. */

@@ -2,13 +2,15 @@ import {
   type ImageInput,
   type LayerPlan,
   learningParts,
+  type NetworkKind,
+  networkKinds,
   type Policy,
   type Regions,
   type TensorInput,
   type TrainableDocument,
   type TrainingPlan,
 } from "#core/contract/index.ts";
-import type { FeaturesPlan, InputPlan, NetworkPlan, Recipe } from "./recipe.ts";
+import type { FeaturesPlan, InputPlan, NetworkForm, NetworkPlan, Recipe } from "./recipe.ts";
 
 /** A recipe's document in which nothing has to be inferred from data any more. */
 export type CompleteDocument = Omit<TrainableDocument, "label" | "input"> & {
@@ -33,10 +35,15 @@ const defaultTraining: TrainingPlan = {
   distil: 0.5,
   distilTemperature: 1,
   l2: 0.0001,
+  weightDecay: 0,
+  dropout: 0,
+  classWeights: null,
   regionDropout: 0.1,
   augment: null,
   regionalHeads: null,
 };
+/** Where tables differ from pictures. */
+const tableTraining = { distil: 0.8, l2: 0, weightDecay: 0.1, dropout: 0.2 };
 
 const defaultPolicy: Omit<Policy, "ladder" | "regions" | "groupBy"> = {
   keep: "audited",
@@ -64,8 +71,12 @@ export function isComplete(document: TrainableDocument): document is TrainableDo
 export function resolveRecipe(document: CompleteDocument, load: Recipe["load"], keys: readonly string[] = []): Recipe {
   const { name, summary = "", label, time, trainBefore = null, risk, networks = {}, canary = null } = document;
   const regions = regionsOf(document, keys);
-  const training: TrainingPlan = { ...defaultTraining, ...definedOf(document.training ?? {}) };
-  const isImage = document.input.kind === "image";
+  const { kind } = document.input;
+  const own = definedOf(document.training ?? {});
+  const training: TrainingPlan = { ...defaultTraining, ...(kind === "features" ? tableTraining : {}), ...own };
+  // A recipe that regularises with L2 does so instead.
+  if (own.l2 !== undefined && own.weightDecay === undefined) training.weightDecay = 0;
+  checkLabels(label.values, "training.classWeights", Object.keys(named(training.classWeights)));
   const hasRegions = regions.keys.length > 1;
   const isInput = { thin: networks.thin?.region ?? hasRegions, full: networks.full?.region ?? hasRegions };
   const input = (has: boolean) => inputOf(document.input, has ? regions.keys : null);
@@ -82,12 +93,8 @@ export function resolveRecipe(document: CompleteDocument, load: Recipe["load"], 
       regions,
       groupBy: document.groupBy ?? (isTimed ? { by: "time", days: blockDays } : { by: "content" }),
     },
-    thin: networkOf(
-      networks.thin,
-      isInput.thin === isInput.full ? full : input(isInput.thin),
-      isImage ? "small" : "thin",
-    ),
-    full: networkOf(networks.full, full, isImage ? "image" : "full"),
+    thin: thinOf(document, isInput.thin === isInput.full ? full : input(isInput.thin)),
+    full: fullOf(document, full),
     canary,
     ...(document.sourceWeights ? { sourceWeights: sourceWeightsOf(document.sourceWeights) } : {}),
     budget: document.budget ?? { bytes: null, ms: null, accuracy: null },
@@ -101,9 +108,18 @@ export function resolveRecipe(document: CompleteDocument, load: Recipe["load"], 
 }
 
 function perClassOf(labels: readonly string[], perClass: readonly string[]): string[] {
-  const unknown = perClass.find((name) => !labels.includes(name));
-  if (unknown === undefined) return [...new Set(perClass)];
-  throw new Error(`risk.perClass names '${unknown}', which is none of the labels ${labels.join(", ")}. Correct it.`);
+  checkLabels(labels, "risk.perClass", perClass);
+  return [...new Set(perClass)];
+}
+
+function checkLabels(labels: readonly string[], field: string, names: readonly string[]): void {
+  const unknown = names.find((name) => !labels.includes(name));
+  if (unknown === undefined) return;
+  throw new Error(`${field} names '${unknown}', which is none of the labels ${labels.join(", ")}. Correct it.`);
+}
+
+function named(classWeights: TrainingPlan["classWeights"]): Record<string, number> {
+  return typeof classWeights === "object" && classWeights !== null ? classWeights : {};
 }
 
 function regionsOf({ region }: Pick<TrainableDocument, "region">, known: readonly string[]): Regions {
@@ -118,7 +134,7 @@ function regionsOf({ region }: Pick<TrainableDocument, "region">, known: readonl
 function inputOf(plan: CompleteDocument["input"], regions: readonly string[] | null): InputPlan {
   if (plan.kind === "features") {
     const own: FeaturesPlan["columns"] = regions ? [{ type: "region", values: [...regions] }] : [];
-    return { kind: "features", columns: [...plan.columns, ...own], missing: plan.missing };
+    return { ...plan, columns: [...plan.columns, ...own] };
   }
   const withRegions = regions ? { regions: [...regions] } : {};
   if (plan.kind === "tensor") return { ...plan, ...withRegions } as TensorInput;
@@ -134,15 +150,43 @@ const conv = (...filters: number[]): LayerPlan[] =>
 const layers = {
   thin: dense(64, 32),
   full: dense(192, 96, 48),
+  ensemble: dense(128, 64),
   small: [...conv(12, 24), ...dense(40)],
   image: [...conv(24, 48), ...dense(96)],
 };
+const usualMembers = 8;
 
-type NetworkDocument = NonNullable<NonNullable<TrainableDocument["networks"]>["thin"]>;
+/** Thin of a table is trained from full's scores and directly, unless the recipe says how. */
+function thinOf({ networks, training, input: { kind } }: CompleteDocument, input: InputPlan): NetworkPlan {
+  const { region: _, layers: own, training: different, ...rest } = networks?.thin ?? {};
+  const usual = kind === "image" ? layers.small : layers.thin;
+  const form = { kind: "network" as const, layers: own ?? usual };
+  const isOpen = kind === "features" && training?.distil === undefined && different?.distil === undefined;
+  return {
+    ...rest,
+    input,
+    ...form,
+    rivals: isOpen ? [{ ...form, training: { distil: 0 } }] : [],
+    ...trainingOf(different),
+  };
+}
 
-function networkOf(plan: NetworkDocument | undefined, input: InputPlan, kind: keyof typeof layers): NetworkPlan {
-  const { region: _, layers: own = layers[kind], training, ...rest } = plan ?? {};
-  return { ...rest, input, layers: own, ...(training ? { training: definedOf(training) } : {}) };
+/** Full of a table is a linear model, a network or an ensemble, the best of them unless the recipe says which. */
+function fullOf({ networks, input: { kind: inputKind } }: CompleteDocument, input: InputPlan): NetworkPlan {
+  const { region: _, kind, layers: own, members = usualMembers, training, ...rest } = networks?.full ?? {};
+  const isTable = inputKind === "features";
+  const formOf = (one: NetworkKind): NetworkForm => {
+    if (one === "linear") return { kind: one, layers: [] };
+    if (one === "ensemble") return { kind: one, layers: own ?? layers.ensemble, members };
+    return { kind: one, layers: own ?? (inputKind === "image" ? layers.image : layers.full) };
+  };
+  const forms = kind || own || !isTable ? [formOf(kind ?? "network")] : networkKinds.map(formOf);
+  const [form, ...rivals] = forms as [NetworkForm, ...NetworkForm[]];
+  return { ...rest, input, ...form, rivals, ...trainingOf(training) };
+}
+
+function trainingOf(training: TrainableDocument["training"]): Pick<NetworkPlan, "training"> {
+  return training ? { training: definedOf(training) } : {};
 }
 
 type Defined<T> = { [K in keyof T]?: Exclude<T[K], undefined> };

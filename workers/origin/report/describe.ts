@@ -1,6 +1,8 @@
 import type { Optimism } from "#core/confidence/certify.ts";
 import { count } from "#core/format.ts";
+import type { ChosenScale } from "../train/choose-scale.ts";
 import type { SplitReport } from "../train/splits.ts";
+import type { Candidate, TrainedNetwork } from "../train/train-network.ts";
 
 /** Says how rows were split, and what was left out. */
 export function describeSplits({ groups, calibrationGroups, latest, inGaps, duplicates }: SplitReport): string {
@@ -9,6 +11,29 @@ export function describeSplits({ groups, calibrationGroups, latest, inGaps, dupl
   if (inGaps > 0) parts.push(`${count(inGaps)} rows between two splits are left out`);
   if (duplicates > 0) parts.push(`${count(duplicates)} calibration rows that equal a training row are left out`);
   return parts.join("; ");
+}
+
+/** Says what was trained to choose a network from; null where there was no choice. */
+export function describeCandidates({ candidates }: Pick<TrainedNetwork, "candidates">): string | null {
+  if (candidates.length < 2) return null;
+  const kinds = new Set(candidates.map(({ kind }) => kind));
+  const nameOf = ({ kind, distil }: Candidate) =>
+    kinds.size > 1 ? kind : distil > 0 ? "distilled from full" : "direct";
+  return candidates
+    .map((one) => {
+      const loss = one.validationLoss === null ? "not trained: add --max-minutes" : one.validationLoss.toFixed(4);
+      return `${nameOf(one)} ${loss}${one.isChosen ? " (taken)" : ""}`;
+    })
+    .join(", ");
+}
+
+/** Says how numbers are scaled; null where there was no choice. */
+export function describeScale(chosen: ChosenScale | null): string | null {
+  if (!chosen) return null;
+  const losses = Object.entries(chosen.losses).map(
+    ([scale, loss]) => `${scale} ${loss.toFixed(4)}${scale === chosen.scale ? " (taken)" : ""}`,
+  );
+  return losses.join(", ");
 }
 
 /** Says how much worse the latest rows are than the calibration rows. */

@@ -1,6 +1,6 @@
 import { html, raw } from "hono/html";
 import type { TrainingVerdict } from "../learn/compare.ts";
-import { describeOptimism, describeSplits } from "./describe.ts";
+import { describeCandidates, describeOptimism, describeScale, describeSplits } from "./describe.ts";
 import type { NetworkReport, TrainingReport } from "./report.ts";
 
 type Cell = string | number | null;
@@ -8,13 +8,17 @@ type Cell = string | number | null;
 const percent = (share: number | null | undefined) => (share == null ? "–" : `${(100 * share).toFixed(1)}%`);
 const number = (value: number | null | undefined) => (value == null ? "–" : value.toFixed(4));
 
+const factOf = (name: string, text: string | null): [string, Cell][] => (text === null ? [] : [[name, text]]);
+
 /** Renders a training report as one self-contained page. */
 export function page(report: TrainingReport, verdict: TrainingVerdict | null): string {
-  const { model, networks, trainedOn, backend, seed, heldOut, splits, escalation } = report;
+  const { model, networks, trainedOn, backend, seed, heldOut, splits, scale, escalation } = report;
   const facts: [string, Cell][] = [
     ["Trained on", `${trainedOn.rows} rows: ${listOf(trainedOn.sources)}`],
     ["Held out", `${heldOut} rows of the calibration split, which no network was trained on`],
     ["Splits", describeSplits(splits)],
+    ...factOf("Numbers", describeScale(scale)),
+    ...networks.flatMap((network) => factOf(`Choice of ${network.name}`, describeCandidates(network))),
     ["Escalation", escalation.reason],
     ["Backend", backend],
     ["Seed", seed],

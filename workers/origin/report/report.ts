@@ -2,7 +2,9 @@ import type { Optimism } from "#core/confidence/certify.ts";
 import type { EscalationEstimate, Metrics } from "#core/contract/index.ts";
 import { averagePrecisionOf, balancedAccuracyOf, evaluate } from "#core/head/metrics.ts";
 import type { EpochRecord } from "../train/checkpoint.ts";
+import type { ChosenScale } from "../train/choose-scale.ts";
 import type { SplitReport } from "../train/splits.ts";
+import type { TrainedNetwork } from "../train/train-network.ts";
 import { calibrationChart, confusionChart, lossChart, riskChart } from "./charts.ts";
 import {
   type ClassMeasures,
@@ -16,7 +18,7 @@ import {
 } from "./measures.ts";
 
 /** A trained network, and its scores of held-out rows. */
-export interface NetworkResult {
+export interface NetworkResult extends Pick<TrainedNetwork, "kind" | "candidates"> {
   name: string;
   history: EpochRecord[];
   /** Training time, interruptions excluded. */
@@ -39,6 +41,8 @@ export interface TrainingResult {
   /** Rows that were trained on, by source and region. */
   trainedOn: { rows: number; sources: Record<string, number>; regions: Record<string, number> };
   networks: NetworkResult[];
+  /** How the numbers of a table are scaled; null where the recipe says it, or there are none. */
+  scale: ChosenScale | null;
   /** How the rows were split, and whether full is better than thin on what thin would escalate. */
   splits: SplitReport;
   escalation: EscalationEstimate;

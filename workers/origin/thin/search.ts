@@ -12,7 +12,7 @@ import { type Blobs, bytesOf } from "../train/pack.ts";
 import { packRegionalParts } from "../train/regional-parts.ts";
 import { readFrom, scoreDataset } from "../train/score.ts";
 import type { RowsBySplit } from "../train/splits.ts";
-import { type EncodedSplits, encodeSplits, type TrainedNetwork, trainNetwork } from "../train/train-network.ts";
+import { type EncodedSplits, encodeWith, type TrainedNetwork, trainNetwork } from "../train/train-network.ts";
 
 /** A thin network that was trained, its cost, and its quality on validation rows. */
 export interface ThinCandidate {
@@ -66,7 +66,8 @@ export async function searchThin(
   }
   const backend = await startTraining(choice);
   const read = readFrom(artefact.blobs);
-  const forFull = encodeSplits(recipe, recipe.full.input, splits);
+  // With the inputs of the version: its scales were chosen when it was trained.
+  const forFull = encodeWith(recipe, draft.full.input, splits);
   const teacher = flatten(await scoreDataset(draft.full, read, forFull.data));
   const full = measured(await scoreDataset(draft.full, read, forFull.heldOut.validation), forFull);
   const fullOnHeldOut = {
@@ -74,7 +75,7 @@ export async function searchThin(
     calibrationScores: await scoreDataset(draft.full, read, forFull.heldOut.calibration),
     latestScores: await scoreDataset(draft.full, read, forFull.heldOut.latest),
   };
-  const encoded = recipe.thin.input === recipe.full.input ? forFull : encodeSplits(recipe, recipe.thin.input, splits);
+  const encoded = encodeWith(recipe, draft.thin.input, splits);
   const trained = new Map<ThinCandidate, { network: TrainedNetwork; blobs: Blobs }>();
   const trainings = widths.flatMap((width) => prunes.map((prune) => ({ width, prune })));
   for (const [i, { width, prune }] of trainings.entries()) {
@@ -83,6 +84,7 @@ export async function searchThin(
       const note = `width ×${width}, ${Math.round(100 * prune)}% pruned`;
       const plan: NetworkPlan = {
         ...recipe.thin,
+        rivals: [],
         layers: scaled(recipe.thin.layers, width),
         prune,
         weights: weightType,

@@ -24,6 +24,17 @@ export class ResumableAdam extends tf.AdamOptimizer {
     this.internals.learningRate = rate;
   }
 
+  /** Takes a step on a loss; kernels decay by `decay` times the rate (AdamW, Loshchilov & Hutter, arXiv 1711.05101). */
+  step(loss: () => tf.Scalar, variables: tf.Variable[], kernels: readonly tf.Variable[], decay: number): tf.Scalar {
+    const { value, grads } = this.computeGradients(loss, variables);
+    const kept = 1 - this.internals.learningRate * decay;
+    if (decay > 0) tf.tidy(() => kernels.forEach((kernel) => void kernel.assign(tf.mul(kernel, kept))));
+    // The names and their gradients, although the type says variables.
+    this.applyGradients(grads as tf.NamedTensorMap as never);
+    tf.dispose(grads);
+    return value;
+  }
+
   /** Reads everything that the next step depends on, except the variables themselves. */
   async readState(): Promise<Float32Array[]> {
     return Promise.all(this.tensors().map((tensor) => tensor.data() as Promise<Float32Array>));

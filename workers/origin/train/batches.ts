@@ -3,8 +3,8 @@ import { seededRandom } from "../random.ts";
 import type { TrainingPlan } from "../recipes/index.ts";
 import { augment } from "./augment.ts";
 import type { Dataset } from "./dataset.ts";
-import { inputTensors } from "./network.ts";
 import type { TrainingBatch } from "./objective.ts";
+import { inputTensors } from "./trainable.ts";
 
 /** A dataset to train on, with its number of classes and the teacher's scores. */
 export interface TrainingSet {
@@ -12,6 +12,8 @@ export interface TrainingSet {
   classes: number;
   /** The teacher's scores at the plan's temperature [rows, classes]; null without a teacher. */
   teacher: Float32Array | null;
+  /** The weight of each class; null where all weigh the same. */
+  classWeights: Float32Array | null;
 }
 
 /** Encodes labels as one-hot rows [labels, classes]; a label of −1 becomes zeros. */
@@ -23,7 +25,7 @@ export function oneHot(labels: Int32Array, classes: number): Float32Array {
 
 /** Reads the rows at `indexes` as tensors. With `variation` their values are varied at random, decided by its seed. */
 export function batchOf(
-  { data, classes, teacher }: TrainingSet,
+  { data, classes, teacher, classWeights }: TrainingSet,
   indexes: Int32Array,
   variation: { plan: TrainingPlan; seed: number } | null = null,
 ): TrainingBatch {
@@ -37,13 +39,17 @@ export function batchOf(
     labels: tf.tensor2d(oneHot(labels, classes), [rows, classes]),
     teacher: teacher && tf.tensor2d(gather(teacher, indexes, classes), [rows, classes]),
     regions: tf.tensor2d(oneHot(regions, data.regionCount), [rows, data.regionCount]),
-    weights: tf.tensor1d(Float32Array.from(indexes, (row) => data.weights[row] as number)),
+    weights: tf.tensor1d(Float32Array.from(indexes, (row) => weightOf(data, row, classWeights))),
   };
 }
 
 /** Lists the tensors of a batch, for disposal. */
 export function tensorsOf({ inputs, labels, teacher, regions, weights }: TrainingBatch): tf.Tensor[] {
   return [...inputs, labels, ...(teacher ? [teacher] : []), regions, weights];
+}
+
+function weightOf(data: Dataset, row: number, classWeights: Float32Array | null): number {
+  return (data.weights[row] as number) * (classWeights?.[data.labels[row] as number] ?? 1);
 }
 
 function vary(data: Dataset, values: Float32Array, rows: number, plan: TrainingPlan, random: () => number): void {

@@ -1,43 +1,105 @@
-import type { Column, ColumnPlan, DatePart, Input, NamedColumn } from "#core/contract/index.ts";
-import { dateOf, numberOf, scaled } from "#core/input/columns.ts";
+import type { Column, ColumnPlan, Input, NamedColumn, NumberScale } from "#core/contract/index.ts";
+import { numberOf, scaled } from "#core/input/columns.ts";
 import type { FeaturesPlan, InputPlan, Row } from "../recipes/index.ts";
+import { type NumberFit, NumberScaler, Statistics } from "./statistics.ts";
 
-/** Values of a category that fewer training rows have are answered as one "other". */
-const listedMinRows = 2;
-const listedMax = 60;
-const yearMs = 365 * 24 * 3600_000;
-const dayMs = 24 * 3600_000;
+type NumberPlan = Extract<ColumnPlan, { type: "number" }>;
+type NumberColumn = Extract<NamedColumn, { type: "number" }>;
 
-/** Turns a plan into an input: fits what the plan leaves open on the training rows, in one pass. */
-export function planInput(plan: InputPlan, rows: readonly Row[]): Input {
+/** Intervals between the quantiles of a number. */
+const quantileIntervals = 16;
+
+/**
+ * Turns a plan into an input: fits what the plan leaves open on the training rows.
+ * @param chosen the scale of numbers where the plan names none
+ */
+export function planInput(plan: InputPlan, rows: readonly Row[], chosen: NumberScale = "standard"): Input {
   if (plan.kind !== "features") return plan;
-  const statistics = plan.columns.map((column) => (column.type === "region" ? null : new Statistics(column)));
+  const statistics = plan.columns.map((column) =>
+    column.type === "region" ? null : new Statistics(column, rows.length),
+  );
   for (const { instance } of rows) {
     if (Array.isArray(instance)) continue;
     for (const known of statistics) known?.add(instance[known.name] ?? null);
   }
+  const numbers = fitNumbers(plan, statistics, rows, plan.scale ?? chosen);
   const columns = plan.columns.map((column, i): Column => {
-    return column.type === "region" ? column : fitColumn(column, statistics[i] as Statistics, plan, rows.length);
+    if (column.type === "region") return column;
+    return fitColumn(column, statistics[i] as Statistics, numbers.get(column), plan, rows.length);
   });
   return { kind: "features", columns, ...(plan.missing === "allow" ? { mayBeEmpty: true as const } : {}) };
 }
 
-function fitColumn(plan: ColumnPlan, found: Statistics, { missing }: FeaturesPlan, rows: number): NamedColumn {
+/** Whether a plan leaves open how some of its numbers are scaled. */
+export function isScaleOpen(plan: InputPlan): boolean {
+  if (plan.kind !== "features" || plan.scale) return false;
+  return plan.columns.some((column) => column.type === "number" && scaleOf(column) === null);
+}
+
+/** The scale that a number column's own plan names. */
+function scaleOf({ scale, log }: NumberPlan): NumberScale | null {
+  return scale ?? (log ? "log" : null);
+}
+
+/** Fits the scale of each number column. A second pass: outliers are known only after the first. */
+function fitNumbers(
+  plan: FeaturesPlan,
+  statistics: readonly (Statistics | null)[],
+  rows: readonly Row[],
+  chosen: NumberScale,
+): Map<ColumnPlan, NumberFit & Pick<NumberColumn, "knots">> {
+  const scalers = plan.columns.flatMap((column, i) => {
+    if (column.type !== "number") return [];
+    const sampled = (statistics[i] as Statistics).numbers();
+    if (sampled.length === 0) {
+      const { name } = column;
+      throw new Error(`Column '${name}' has no number in ${rows.length} rows. Check the column's name and the data.`);
+    }
+    const scale = scaleOf(column) ?? chosen;
+    const log = scale !== "log" ? "never" : scaleOf(column) === null ? "skewed" : "always";
+    return [{ column, scale, sampled, scaler: new NumberScaler(column.clip, sampled, log) }];
+  });
+  for (const { instance } of rows) {
+    if (Array.isArray(instance)) continue;
+    for (const { column, scaler } of scalers) {
+      const value = numberOf(instance[column.name] ?? null);
+      if (value !== null) scaler.add(value);
+    }
+  }
+  return new Map(
+    scalers.map(({ column, scale, sampled, scaler }) => {
+      const fit = scaler.fit();
+      return [column, scale === "quantile" ? { ...fit, knots: knotsOf(sampled, fit) } : fit];
+    }),
+  );
+}
+
+/** The quantiles of sorted numbers, each once. */
+function knotsOf(sorted: Float64Array, fit: NumberFit): number[] {
+  const at = (share: number) => sorted[Math.round(share * (sorted.length - 1))] as number;
+  const all = Array.from({ length: quantileIntervals + 1 }, (_, i) => scaled(fit, at(i / quantileIntervals)));
+  const knots = [...new Set(all)];
+  return knots.length > 1 ? knots : [knots[0] as number, (knots[0] as number) + 1];
+}
+
+function fitColumn(
+  plan: ColumnPlan,
+  found: Statistics,
+  fit: (NumberFit & Pick<NumberColumn, "knots">) | undefined,
+  { missing }: FeaturesPlan,
+  rows: number,
+): NamedColumn {
   const common = {
     ...(found.missing === 0 && missing === "refuse" ? { required: true as const } : {}),
     ...(found.missing > 0 && found.missing < rows && !saysMissing(plan) ? { indicator: true as const } : {}),
   };
   switch (plan.type) {
     case "number": {
-      if (found.n === 0)
-        throw new Error(`Column '${plan.name}' has no number in ${rows} rows. Check the column's name and the data.`);
-      const deviation = Math.sqrt(found.squares / found.n);
-      const { clip, log, missing: instead } = plan;
+      const { name, missing: instead } = plan;
       return {
-        ...{ type: "number", name: plan.name, ...common, mean: found.mean, deviation: deviation > 0 ? deviation : 1 },
+        ...{ type: "number", name, ...common },
+        ...(fit as NumberFit),
         ...(instead === undefined ? {} : { missing: instead }),
-        ...(clip ? { clip } : {}),
-        ...(log ? { log } : {}),
       };
     }
     case "category": {
@@ -60,66 +122,4 @@ function fitColumn(plan: ColumnPlan, found: Statistics, { missing }: FeaturesPla
 function saysMissing(plan: ColumnPlan): boolean {
   if (plan.type === "category") return plan.vectors !== undefined || plan.missing !== undefined;
   return plan.type === "number" && plan.missing !== undefined;
-}
-
-/** What the training rows hold in one column. */
-class Statistics {
-  readonly name: string;
-  missing = 0;
-  n = 0;
-  mean = 0;
-  squares = 0;
-  private readonly plan: ColumnPlan;
-  private readonly counts = new Map<string, number>();
-  private first = Number.POSITIVE_INFINITY;
-  private last = Number.NEGATIVE_INFINITY;
-  private hasHours = false;
-
-  constructor(plan: ColumnPlan) {
-    this.name = plan.name;
-    this.plan = plan;
-  }
-
-  add(value: unknown): void {
-    const { plan } = this;
-    if (value === null || value === "") this.missing++;
-    else if (plan.type === "number") this.addNumber(numberOf(value));
-    else if (plan.type === "category" && !plan.values) {
-      const text = String(value);
-      this.counts.set(text, (this.counts.get(text) ?? 0) + 1);
-    } else if (plan.type === "date" && !plan.parts) this.addDate(dateOf(value));
-  }
-
-  /** Lists the values that enough rows have, the most frequent first. */
-  frequent(): string[] {
-    const sorted = [...this.counts].sort((a, b) => b[1] - a[1] || a[0].localeCompare(b[0]));
-    const listed = sorted.filter(([, n]) => n >= listedMinRows).slice(0, listedMax);
-    return (listed.length > 0 ? listed : sorted.slice(0, 1)).map(([text]) => text);
-  }
-
-  /** The season needs a year of data, the hour needs times. */
-  dateParts(): DatePart[] {
-    return [
-      ...(this.last - this.first >= yearMs ? (["dayOfYear"] as const) : []),
-      "weekday",
-      ...(this.hasHours ? (["hour"] as const) : []),
-    ];
-  }
-
-  // Welford's algorithm: stable in one pass.
-  private addNumber(raw: number | null): void {
-    if (raw === null || this.plan.type !== "number") return;
-    const value = scaled(this.plan, raw);
-    this.n++;
-    const before = value - this.mean;
-    this.mean += before / this.n;
-    this.squares += before * (value - this.mean);
-  }
-
-  private addDate(at: number | null): void {
-    if (at === null) return;
-    this.first = Math.min(this.first, at);
-    this.last = Math.max(this.last, at);
-    this.hasHours ||= at % dayMs !== 0;
-  }
 }

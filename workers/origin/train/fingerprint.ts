@@ -1,18 +1,34 @@
 import { createHash } from "node:crypto";
 import * as tf from "@tensorflow/tfjs-core";
-import type { LayerPlan, TrainingPlan } from "../recipes/index.ts";
+import type { NetworkForm, TrainingPlan } from "../recipes/index.ts";
 import type { TrainingSet } from "./batches.ts";
 
 const sampledRows = 1_000;
 
 /** Hashes everything that decides a training besides its code. A checkpoint with another fingerprint cannot be continued. */
 export function fingerprintOf(
-  { data, teacher, classes }: TrainingSet,
-  { layers, plan, isPruned }: { layers: readonly LayerPlan[]; plan: TrainingPlan; isPruned: boolean },
+  { data, teacher, classes, classWeights }: TrainingSet,
+  { form, plan, isPruned }: { form: NetworkForm; plan: TrainingPlan; isPruned: boolean },
 ): string {
-  const facts = { layers, plan, classes, rows: data.rows, shapes: data.shapes, backend: tf.getBackend() };
+  const { kind, layers, members } = form;
+  const facts = {
+    kind,
+    layers,
+    members,
+    plan,
+    classes,
+    rows: data.rows,
+    shapes: data.shapes,
+    backend: tf.getBackend(),
+  };
   const hash = createHash("sha256").update(JSON.stringify({ ...facts, isPruned }));
-  for (const part of [data.labels, data.regions, data.weights, teacher ?? new Float32Array()]) {
+  for (const part of [
+    data.labels,
+    data.regions,
+    data.weights,
+    teacher ?? new Float32Array(),
+    classWeights ?? new Float32Array(),
+  ]) {
     hash.update(new Uint8Array(part.buffer, part.byteOffset, part.byteLength));
   }
   // Only a sample of the rows is hashed: all of them may not fit in memory.

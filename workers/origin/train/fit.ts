@@ -1,21 +1,23 @@
 import * as tf from "@tensorflow/tfjs-core";
 import { seededRandom, shuffled } from "../random.ts";
-import type { LayerPlan, TrainingPlan } from "../recipes/index.ts";
+import type { NetworkForm, TrainingPlan } from "../recipes/index.ts";
 import { ResumableAdam } from "./adam.ts";
 import { batchOf, type TrainingSet, tensorsOf } from "./batches.ts";
 import type { Checkpoints, EpochRecord, TrainingState } from "./checkpoint.ts";
 import { cut, type Dataset } from "./dataset.ts";
+import { Dropout } from "./dropout.ts";
 import { fingerprintOf } from "./fingerprint.ts";
 import { type FitProgress, progressOf } from "./fit-progress.ts";
-import { buildNetwork, type Trainable, variablesOf, widthOf } from "./network.ts";
+import { buildNetwork } from "./network.ts";
 import { objective, type Trainee } from "./objective.ts";
 import { keepPruned, type Masks } from "./prune.ts";
 import { startRegionalHeads } from "./regional-heads.ts";
 import { learningRateFactor, stepSeed } from "./schedule.ts";
+import { setVariables, type Trainable } from "./trainable.ts";
 import { validationLossOf } from "./validation-loss.ts";
 
 export interface FitOptions {
-  layers: readonly LayerPlan[];
+  form: NetworkForm;
   plan: TrainingPlan;
   /** Names the training among its checkpoints. */
   name?: string;
@@ -33,6 +35,8 @@ export interface FitResult {
   network: Trainable;
   history: EpochRecord[];
   seconds: number;
+  /** The lowest loss on the validation rows. */
+  validationLoss: number;
   /** Whether it ended at its time limit. */
   isCutShort: boolean;
 }
@@ -42,7 +46,7 @@ const readEverySteps = 16;
 const progressEveryMs = 500;
 
 /**
- * Trains a network on `train` with Adam on the plan's objective, and returns the weights of the epoch with the lowest loss
+ * Trains a network on `train` with AdamW on the plan's objective, and returns the weights of the epoch with the lowest loss
  * on `validation`. The seed alone decides order and variation: the same seed and backend give the same network, also when
  * the training was interrupted and continued from a checkpoint. Regional heads of the plan are discarded.
  */
@@ -73,20 +77,20 @@ class Fit {
   private isCutShort = false;
 
   constructor(train: TrainingSet, validation: Dataset, options: FitOptions) {
-    const { layers, plan, start } = options;
+    const { form, plan, start } = options;
     const { data, classes } = train;
     this.train = train;
     // The validation loss is that of the labels alone, without a teacher.
-    this.validation = { data: validation, classes, teacher: null };
+    this.validation = { data: validation, classes, teacher: null, classWeights: null };
     this.options = options;
-    const network = buildNetwork({ shapes: data.shapes, layers, classes, seed: plan.seed });
-    if (start) network.whole.setWeights(start.weights);
-    const regional = plan.regionalHeads && startRegionalHeads(data.regionCount, widthOf(network), classes);
+    const network = buildNetwork({ ...form, shapes: data.shapes, classes, seed: plan.seed });
+    if (start) setVariables(network, start.weights);
+    const regional = plan.regionalHeads && startRegionalHeads(data.regionCount, network.width, classes);
     this.trainee = { network, plan, regional };
-    this.variables = [...variablesOf(network), ...Object.values(regional ?? {})];
+    this.variables = [...network.variables, ...Object.values(regional ?? {})];
     this.optimizer = new ResumableAdam(plan.learningRate);
     this.name = options.name ?? "network";
-    const fingerprint = fingerprintOf(train, { layers, plan, isPruned: start !== undefined });
+    const fingerprint = fingerprintOf(train, { form, plan, isPruned: start !== undefined });
     this.state = {
       ...{ fingerprint, isFinished: false, epoch: 0, step: 0, lossSum: 0, waited: 0, bestLoss: null },
       ...{ history: [], seconds: 0 },
@@ -101,7 +105,7 @@ class Fit {
     for (const [i, variable] of this.variables.entries()) assign(variable, values.variables?.[i] as Float32Array);
     this.optimizer.restore(this.variables, values.optimizer as Float32Array[]);
     this.best = (values.best as Float32Array[]).map((part, i) =>
-      tf.tensor(part, (this.trainee.network.whole.getWeights()[i] as tf.Tensor).shape),
+      tf.tensor(part, (this.trainee.network.variables[i] as tf.Variable).shape),
     );
   }
 
@@ -118,8 +122,10 @@ class Fit {
 
   async end(): Promise<FitResult> {
     const { network } = this.trainee;
-    if (this.best.length > 0) network.whole.setWeights(this.best);
-    return { network, history: this.state.history, seconds: this.state.seconds, isCutShort: this.isCutShort };
+    if (this.best.length > 0) setVariables(network, this.best);
+    const { history, seconds, bestLoss } = this.state;
+    const validationLoss = bestLoss ?? Number.POSITIVE_INFINITY;
+    return { network, history, seconds, validationLoss, isCutShort: this.isCutShort };
   }
 
   release(): void {
@@ -155,7 +161,7 @@ class Fit {
         await this.save();
       }
     }
-    const validationLoss = await validationLossOf(this.trainee, this.validation);
+    const validationLoss = await validationLossOf(this.trainee, this.validation, train.classWeights);
     const loss = state.lossSum / Math.min(train.data.rows, state.step * plan.batchSize);
     state.history.push({ epoch: state.epoch + 1, loss, validationLoss, learningRate: rate });
     this.reportProgress(batches.length);
@@ -166,9 +172,12 @@ class Fit {
 
   private takeStep(indexes: Int32Array): void {
     const { plan, start } = this.options;
+    const { trainee } = this;
     const seed = stepSeed(plan.seed, this.state.epoch, this.state.step + 1);
     const batch = batchOf(this.train, indexes, { plan, seed });
-    const loss = this.optimizer.minimize(() => objective(this.trainee, batch), true, this.variables) as tf.Scalar;
+    const dropout = plan.dropout > 0 ? new Dropout(plan.dropout, seed) : null;
+    const lossOf = () => objective(trainee, batch, dropout);
+    const loss = this.optimizer.step(lossOf, this.variables, trainee.network.kernels, plan.weightDecay);
     if (start) keepPruned(this.variables, start.masks);
     tf.dispose(tensorsOf(batch));
     this.unread.push({ loss, rows: indexes.length });
@@ -195,7 +204,7 @@ class Fit {
       return;
     }
     tf.dispose(this.best);
-    this.best = this.trainee.network.whole.getWeights().map((weight) => weight.clone());
+    this.best = this.trainee.network.variables.map((variable) => variable.clone());
     state.bestLoss = validationLoss;
     state.waited = 0;
   }

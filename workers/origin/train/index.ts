@@ -1,9 +1,10 @@
-import type { ClassifyManifest, NetworkSpec, TrainingProgress } from "#core/contract/index.ts";
+import type { ClassifyManifest, NetworkSpec, NumberScale, TrainingProgress } from "#core/contract/index.ts";
 import { type BackendChoice, startTraining } from "../backend/index.ts";
 import type { Recipe, Row } from "../recipes/index.ts";
 import { type PackedRecipe, packRecipe } from "../recipes/stored.ts";
 import type { TrainingResult } from "../report/index.ts";
 import type { Checkpoints } from "./checkpoint.ts";
+import { chooseScale } from "./choose-scale.ts";
 import { estimateEscalation } from "./escalation.ts";
 import { chooseExamples } from "./examples.ts";
 import type { FitProgress } from "./fit-progress.ts";
@@ -43,6 +44,8 @@ export interface TrainOptions {
   /** When everything is done at the latest, ms since 1970: the networks stop training before. */
   until?: number | undefined;
   onProgress?: (progress: TrainingProgress) => void;
+  /** Reports which scale of the numbers is tried, and the share of the choice that is done. */
+  onScale?: (scale: NumberScale, share: number) => void;
   /** Reports how many of the recipe's rows have been read. */
   onRows?: (rows: number) => void;
 }
@@ -64,7 +67,7 @@ export function withRecipe(artefact: TrainedModel, { recipe, blobs }: PackedReci
 
 /** Trains full and thin on the training rows, and certifies both on held-out rows. */
 export async function trainOn(recipe: Recipe, splits: RowsBySplit, options: TrainOptions = {}): Promise<TrainedModel> {
-  const { checkpoints, onProgress } = options;
+  const { checkpoints, onProgress, onScale } = options;
   const backend = await startTraining(options.backend);
   const blobs: Blobs = new Map();
   const { until } = options;
@@ -72,12 +75,14 @@ export async function trainOn(recipe: Recipe, splits: RowsBySplit, options: Trai
     ...{ name, backend, blobs, teacher, checkpoints, until: latest },
     onProgress: (progress: FitProgress) => onProgress?.({ network: name, ...progress }),
   });
-  const forFull = encodeSplits(recipe, recipe.full.input, splits);
+  const chosen = await chooseScale(recipe, splits, { backend, until: options.until, onProgress: onScale });
+  const forFull = encodeSplits(recipe, recipe.full.input, splits, chosen?.scale);
   const fullUntil = until === undefined ? undefined : Date.now() + fullShare * Math.max(0, until - Date.now());
   const full = await trainNetwork(recipe, recipe.full, forFull, training("full", null, fullUntil));
   const scoringAt = Date.now();
   const teacher = flatten(await scoreDataset(full.spec, readFrom(blobs), forFull.data));
-  const forThin = recipe.thin.input === recipe.full.input ? forFull : encodeSplits(recipe, recipe.thin.input, splits);
+  const forThin =
+    recipe.thin.input === recipe.full.input ? forFull : encodeSplits(recipe, recipe.thin.input, splits, chosen?.scale);
   const thin = await trainNetwork(
     recipe,
     recipe.thin,
@@ -104,16 +109,16 @@ export async function trainOn(recipe: Recipe, splits: RowsBySplit, options: Trai
   const cutShort = [...(full.isCutShort ? ["full" as const] : []), ...(thin.isCutShort ? ["thin" as const] : [])];
   const networkResult = (
     name: NetworkName,
-    { history, seconds, spec, calibrationScores, optimism }: TrainedNetwork,
+    { history, seconds, spec, calibrationScores, optimism, kind, candidates }: TrainedNetwork,
   ) => {
-    return { name, history, seconds, bytes: bytesOf(spec), optimism, scores: calibrationScores };
+    return { name, kind, candidates, history, seconds, bytes: bytesOf(spec), optimism, scores: calibrationScores };
   };
   const result: TrainingResult = {
     ...{ model: recipe.name, labels: recipe.labels, targetRisk: recipe.targetRisk, seed: recipe.training.seed },
     backend: backend.adapter ? `${backend.name}: ${backend.adapter}` : backend.name,
     trainedOn: draft.trainedOn,
     networks: [networkResult("full", full), networkResult("thin", thin)],
-    ...{ splits: splits.report, escalation },
+    ...{ splits: splits.report, escalation, scale: chosen },
     truths: splits.calibration.map(({ label }) => recipe.labels.indexOf(label)),
     regions: splits.calibration.map(({ region }) => region),
   };
@@ -138,7 +143,9 @@ export async function trainFull(
 ): Promise<{ spec: NetworkSpec; blobs: Blobs }> {
   const backend = await startTraining("wasm");
   const blobs: Blobs = new Map();
-  const encoded = encodeSplits(recipe, recipe.full.input, assignSplits(recipe, rows));
+  const splits = assignSplits(recipe, rows);
+  const chosen = await chooseScale(recipe, splits, { backend });
+  const encoded = encodeSplits(recipe, recipe.full.input, splits, chosen?.scale);
   const training = { name: "full", backend, blobs, teacher: null, onProgress };
   const { spec } = await trainNetwork(recipe, recipe.full, encoded, training);
   release(encoded);

@@ -1,7 +1,8 @@
 import * as tf from "@tensorflow/tfjs-core";
 import type { TrainingPlan } from "../recipes/index.ts";
-import { globalLogits, type Trainable, variablesOf } from "./network.ts";
+import type { Dropout } from "./dropout.ts";
 import { meanSquare, type RegionalHeads, regionalLogits } from "./regional-heads.ts";
+import type { Trainable } from "./trainable.ts";
 
 /** The rows of one training step as tensors. */
 export interface TrainingBatch {
@@ -25,30 +26,41 @@ export interface Trainee {
 }
 
 /** Computes the training loss: the batch's loss, L2 on the kernels, and L2 on the regional heads. */
-export function objective(trainee: Trainee, batch: TrainingBatch): tf.Scalar {
+export function objective(trainee: Trainee, batch: TrainingBatch, dropout: Dropout | null): tf.Scalar {
   const { network, regional, plan } = trainee;
-  let loss = batchLoss(trainee, batch);
+  const embeddings = network.embed(batch.inputs, dropout);
+  let loss = lossOf(trainee, batch, embeddings, network.members(embeddings));
   if (plan.l2 > 0) {
-    for (const kernel of variablesOf(network).filter(({ rank }) => rank >= 2)) {
-      loss = tf.add(loss, tf.mul(tf.sum(tf.square(kernel)), plan.l2));
-    }
+    for (const kernel of network.kernels) loss = tf.add(loss, tf.mul(tf.sum(tf.square(kernel)), plan.l2));
   }
   if (regional && plan.regionalHeads) loss = tf.add(loss, tf.mul(meanSquare(regional), plan.regionalHeads.l2));
   return loss;
 }
 
+/** Computes the loss of what is served: the members' mean, with the class weights [classes] taken out. */
+export function servedLoss(trainee: Trainee, batch: TrainingBatch, classWeights: Float32Array | null): tf.Scalar {
+  const embeddings = trainee.network.embed(batch.inputs, null);
+  let logits = tf.mean(trainee.network.members(embeddings), 1, true) as tf.Tensor3D;
+  if (classWeights) logits = tf.sub(logits, tf.log(tf.tensor1d(classWeights)));
+  return lossOf(trainee, batch, embeddings, logits);
+}
+
 /**
- * Computes the weighted mean cross-entropy of the global head with the labels, and with the teacher's scores if there is a
- * teacher. With regional heads it is mixed with the cross-entropy of each row's regional head, so that the backbone learns
- * what distinguishes the classes within regions (Caruana 1997, "Multitask learning").
+ * Computes the weighted mean cross-entropy of each member's logits [rows, members, classes] with the labels, and with the
+ * teacher's scores if there is a teacher. With regional heads it is mixed with the cross-entropy of each row's regional head,
+ * so that the backbone learns what distinguishes the classes within regions (Caruana 1997, "Multitask learning").
  */
-export function batchLoss({ network, regional, plan }: Trainee, batch: TrainingBatch): tf.Scalar {
-  const embeddings = network.backbone.apply(batch.inputs) as tf.Tensor2D;
-  const logits = globalLogits(network, embeddings);
+function lossOf(
+  { regional, plan }: Trainee,
+  batch: TrainingBatch,
+  embeddings: tf.Tensor2D,
+  logits: tf.Tensor3D,
+): tf.Scalar {
   const loss = globalLoss(plan, batch, logits);
   if (!regional || !plan.regionalHeads) return loss;
   const { share } = plan.regionalHeads;
-  const own = tf.add<tf.Tensor2D>(logits, regionalLogits(regional, embeddings, batch.regions));
+  const difference = tf.expandDims(regionalLogits(regional, embeddings, batch.regions), 1);
+  const own = tf.add<tf.Tensor3D>(logits, difference);
   return tf.add(tf.mul(loss, 1 - share), tf.mul(crossEntropy(batch.labels, own, batch.weights), share));
 }
 
@@ -56,7 +68,7 @@ export function batchLoss({ network, regional, plan }: Trainee, batch: TrainingB
 function globalLoss(
   plan: Trainee["plan"],
   { labels, teacher, weights }: TrainingBatch,
-  logits: tf.Tensor2D,
+  logits: tf.Tensor3D,
 ): tf.Scalar {
   const hard = crossEntropy(labels, logits, weights);
   if (!teacher) return hard;
@@ -65,7 +77,7 @@ function globalLoss(
   return tf.add(tf.mul(hard, 1 - distil), tf.mul(soft, distil * temperature ** 2));
 }
 
-function crossEntropy(targets: tf.Tensor2D, logits: tf.Tensor2D, weights: tf.Tensor1D): tf.Scalar {
-  const losses = tf.neg(tf.sum(tf.mul(targets, tf.logSoftmax(logits)), 1));
-  return tf.div(tf.sum(tf.mul(losses, weights)), tf.sum(weights));
+function crossEntropy(targets: tf.Tensor2D, logits: tf.Tensor3D, weights: tf.Tensor1D): tf.Scalar {
+  const losses = tf.neg(tf.sum(tf.mul(tf.expandDims(targets, 1), tf.logSoftmax(logits)), 2));
+  return tf.div(tf.sum(tf.mul(tf.mean(losses, 1), weights)), tf.sum(weights));
 }

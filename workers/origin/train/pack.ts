@@ -5,8 +5,8 @@ import { sha256Hex } from "#core/hash.ts";
 import { encodeHead, type HeadWeights } from "#core/head/head.ts";
 import type { WeightSpec } from "#core/model/tfjs/model-json.ts";
 import type { WeightType } from "../recipes/index.ts";
-import type { Trainable } from "./network.ts";
 import { quantiseWeights } from "./quantise.ts";
+import type { Trainable } from "./trainable.ts";
 
 /** Blobs by their SHA-256. */
 export type Blobs = Map<string, Uint8Array<ArrayBuffer>>;
@@ -35,23 +35,20 @@ export interface NetworkParts {
  * head in float32. The int16 step of its embeddings is fitted later, by `calibrateNetwork`.
  */
 export async function packNetwork(
-  { backbone, head }: Trainable,
+  network: Trainable,
   input: Input,
   blobs: Blobs,
   weightType: WeightType = "float32",
 ): Promise<PackedNetwork> {
+  const { backbone, head } = await network.cut();
   const weights = await Promise.all(
     backbone.weights.map(async (weight) =>
       storedPart(plainName(weight.name), weight.shape as number[], await weight.read().data<"float32">(), weightType),
     ),
   );
-  const [kernel, bias] = (await Promise.all(head.getWeights().map((weight) => weight.data()))) as [
-    Float32Array,
-    Float32Array,
-  ];
   const { name: tensor } = (backbone.outputs[0] as layers.SymbolicTensor).sourceLayer;
   const parts = { kind: "tfjs-layers-model" as const, modelTopology: topologyOf(backbone), weights, tensor };
-  return packParts({ ...parts, head: { weights: kernel, bias } }, input, blobs);
+  return packParts({ ...parts, head }, input, blobs);
 }
 
 /** Stores a weight's values in the given type. */

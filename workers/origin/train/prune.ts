@@ -1,20 +1,20 @@
 import * as tf from "@tensorflow/tfjs-core";
+import type { Trainable } from "./trainable.ts";
 
 /** A mask for each of a network's weights: one where it may change, zero where it stays zero; null if all may change. */
 export type Masks = (tf.Tensor | null)[];
 
 /**
  * Sets a share of each kernel's weights, the smallest, to zero (magnitude pruning, Han et al., arXiv 1506.02626). Biases
- * and the head, which is the last kernel, stay as they are. Returns the weights and their masks.
+ * and the head stay as they are. Returns the values of the network's variables and their masks.
  */
 export async function prune(
-  weights: readonly tf.Tensor[],
+  { variables, kernels }: Pick<Trainable, "variables" | "kernels">,
   share: number,
 ): Promise<{ weights: tf.Tensor[]; masks: Masks }> {
-  const kernels = weights.filter(({ rank }) => rank >= 2);
   const masks = await Promise.all(
-    weights.map(async (weight) => {
-      if (weight.rank < 2 || weight === kernels.at(-1)) return null;
+    variables.map(async (weight) => {
+      if (!kernels.includes(weight) || weight === kernels.at(-1)) return null;
       const sizes = ((await weight.data()) as Float32Array).map(Math.abs);
       const cutoff = sizes.slice().sort()[Math.floor(share * sizes.length)] as number;
       return tf.tensor(
@@ -23,7 +23,7 @@ export async function prune(
       );
     }),
   );
-  const pruned = weights.map((weight, i) => {
+  const pruned = variables.map((weight, i) => {
     const mask = masks[i];
     return mask ? tf.mul(weight, mask) : weight.clone();
   });

@@ -10,3 +10,8 @@ export function learningRateFactor(progress: number): number {
 export function stepSeed(seed: number, epoch: number, step: number): number {
   return (Math.imul(seed, 0x9e3779b1) ^ Math.imul(epoch + 1, 0x85ebca6b) ^ Math.imul(step, 0xc2b2ae35)) >>> 0;
 }
+
+/** When one of several trainings ends at the latest, if the time left is shared. */
+export function shareOf(until: number | undefined, trainings: number): number | undefined {
+  return until === undefined ? undefined : Date.now() + Math.max(0, until - Date.now()) / trainings;
+}
