@@ -3,8 +3,9 @@ import { type Command, Option } from "commander";
 import type { Metrics } from "#core/contract/index.ts";
 import { count, percent } from "#core/format.ts";
 import { type BackendChoice, backendChoices } from "#origin/backend/index.ts";
+import { type Comparison, compareModels } from "#origin/compare/index.ts";
 import { publish } from "#origin/publish.ts";
-import type { NetworkPlan } from "#origin/recipes/index.ts";
+import type { NetworkPlan, Recipe, Row } from "#origin/recipes/index.ts";
 import { describeCandidates, describeOptimism, describeScale, describeSplits } from "#origin/report/describe.ts";
 import { reportOn, type TrainingReport, writeReport } from "#origin/report/index.ts";
 import { Checkpoints } from "#origin/train/checkpoint.ts";
@@ -23,6 +24,8 @@ interface Options {
   out?: string;
   backend: BackendChoice;
   test?: string;
+  compare?: boolean;
+  seed?: number;
   maxMinutes?: number;
   fresh?: boolean;
   publish?: boolean;
@@ -32,6 +35,7 @@ interface Options {
   json?: boolean;
 }
 
+const comparedParts = ["scoring", "heads", "logistic", "boosting"];
 const startedAt = Date.now();
 /** Above this share of one label an overall error says little. */
 const majorityMaxShare = 0.9;
@@ -47,6 +51,8 @@ export function trainVerb(program: Command): void {
     .option("--out <folder>", "output folder (default: .upriver/artefacts/<recipe>)")
     .addOption(new Option("--backend <backend>", "what computes").choices(backendChoices).default("auto"))
     .option("--test <file>", "judge the result on rows that it was not trained on, in the form of the recipe's data")
+    .option("--compare", "judge it beside a logistic regression and, where 'xgboost' is installed, boosting")
+    .option("--seed <n>", "seed of splits and networks (default: the recipe's)", numberParser("--seed", { atLeast: 0 }))
     .option(
       "--max-minutes <n>",
       "end within this time, with the best networks so far",
@@ -69,7 +75,8 @@ export function trainVerb(program: Command): void {
 async function run(given: string, options: Options, command: Command): Promise<void> {
   if (options.learn) return learnAtOrigin(given, options, command);
   const until = options.maxMinutes === undefined ? undefined : startedAt + options.maxMinutes * 60_000;
-  const recipe = await recipeFor(given, options.data);
+  const found = await recipeFor(given, options.data);
+  const recipe = options.seed === undefined ? found : withSeed(found, options.seed);
   const { name } = recipe;
   const epochsOf = ({ training, rivals }: NetworkPlan) =>
     (training?.epochs ?? recipe.training.epochs) * (1 + rivals.length);
@@ -101,7 +108,9 @@ async function run(given: string, options: Options, command: Command): Promise<v
     await client.rollout(name, { version });
   }
   const coverage = { thin: thin.rule.certificate?.coverage ?? 0, full: full?.rule.certificate?.coverage ?? 0 };
-  const test = options.test === undefined ? undefined : await judge(recipe, artefact, options.test);
+  const testRows = options.test === undefined ? undefined : await recipe.load({ file: options.test });
+  const test = testRows && (await judge(recipe, artefact, testRows));
+  const comparison = options.compare ? await compared(recipe, artefact, testRows) : undefined;
   const { cutShort } = artefact;
   const { splits, scale, escalation, networks: trained } = artefact.result;
   const optimism = Object.fromEntries(trained.map((network) => [network.name, network.optimism]));
@@ -110,7 +119,7 @@ async function run(given: string, options: Options, command: Command): Promise<v
     ...{ splits, scale, optimism, escalation },
     candidates: Object.fromEntries(trained.map((network) => [network.name, network.candidates])),
   };
-  printResult(options.json, { ...result, ...(test ? { test } : {}) }, () => {
+  printResult(options.json, { ...result, ...(test ? { test } : {}), ...(comparison ? { comparison } : {}) }, () => {
     const row = (network: string, m: typeof metrics.thin, covered: number) => [
       ...[network, m.logLoss.toFixed(4), m.auc?.toFixed(4) ?? "–", percent(m.accuracy), percent(covered)],
     ];
@@ -121,6 +130,7 @@ async function run(given: string, options: Options, command: Command): Promise<v
     const risk = `certified coverage at ${percent(recipe.targetRisk)} risk`;
     const next =
       version === null ? `Next: npx upriver publish ${options.out ?? name}` : `Version ${version} serves all callers.`;
+    const beside = comparison ? `\n${describeComparison(comparison)}` : "";
     const tested = test ? `\n${options.test}: ${count(test.thin.n)} rows\n${describeTest(test)}` : "";
     const notes = [
       ["splits", describeSplits(splits)],
@@ -148,7 +158,7 @@ async function run(given: string, options: Options, command: Command): Promise<v
       cutShort.length > 0
         ? `\nThe time limit ended the training of ${cutShort.join(" and ")}: these are the best weights so far.`
         : "";
-    return `${formatTable([["network", "log-loss", "AUC", "accuracy", risk], ...rows])}\n${formatTable(notes)}${tested}${limit}\nModel: ${folder}\nReport: ${join(folder, "report.html")}\n${next}`;
+    return `${formatTable([["network", "log-loss", "AUC", "accuracy", risk], ...rows])}\n${formatTable(notes)}${tested}${beside}${limit}\nModel: ${folder}\nReport: ${join(folder, "report.html")}\n${next}`;
   });
 }
 
@@ -172,6 +182,40 @@ function warningsOf({ labels, networks }: TrainingReport): string[] {
       `whose own risks matter: "risk": {"perClass": ["${rarest.label}"]}`,
     ...measured,
   ];
+}
+
+function withSeed(recipe: Recipe, seed: number): Recipe {
+  const { document } = recipe;
+  return {
+    ...recipe,
+    training: { ...recipe.training, seed },
+    document: { ...document, training: { ...document.training, seed } },
+  };
+}
+
+async function compared(
+  recipe: Recipe,
+  { splits, ...model }: Awaited<ReturnType<typeof train>>,
+  test: Row[] | undefined,
+): Promise<Comparison> {
+  const bar = showProgress(`comparing ${recipe.name}`, comparedParts.length);
+  const comparison = await compareModels(recipe, model, splits, {
+    test,
+    onProgress: (part) => bar.update(comparedParts.indexOf(part), part),
+  });
+  bar.end();
+  return comparison;
+}
+
+function describeComparison({ rows, copies, models, findings }: Comparison): string {
+  const hasCopies = copies > 0;
+  const head = ["model", "log-loss", "AUC", "PR-AUC", "accuracy", ...(hasCopies ? ["log-loss without copies"] : [])];
+  const table = models.map(({ name, metrics, averagePrecision, withoutCopies }) => [
+    ...[name, metrics.logLoss.toFixed(4), metrics.auc?.toFixed(4) ?? "–", averagePrecision?.toFixed(4) ?? "–"],
+    ...[percent(metrics.accuracy), ...(hasCopies ? [withoutCopies?.toFixed(4) ?? "–"] : [])],
+  ]);
+  const note = hasCopies ? `, ${count(copies)} of which equal a row that was trained or validated on` : "";
+  return [`Compared on ${count(rows)} rows${note}:`, formatTable([head, ...table]), ...findings].join("\n");
 }
 
 type Test = Record<"thin" | "full", Metrics>;

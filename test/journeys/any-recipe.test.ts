@@ -53,7 +53,7 @@ describe("a recipe made from a table", () => {
   it("is trained, judged on other rows, and published with its own rows", async () => {
     const recipe = await openRecipe(model, folder);
     const artefact = await train(recipe, { backend: "wasm" });
-    const test = await judge(recipe, artefact, join(folder, "later.csv"));
+    const test = await judge(recipe, artefact, await recipe.load({ file: join(folder, "later.csv") }));
     expect(test.full).toMatchObject({ n: 100, accuracy: expect.any(Number), coverage: expect.any(Object) });
     expect(test.full.accuracy).toBeGreaterThan(0.85);
     expect(await rolloutOn(ladder, artefact)).toBe(1);

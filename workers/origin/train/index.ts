@@ -51,11 +51,14 @@ export interface TrainOptions {
 }
 
 /** Trains a recipe's full network, then the thin one from it, on the recipe's own data. */
-export async function train(recipe: Recipe, options: TrainOptions = {}): Promise<TrainedModel> {
+export async function train(
+  recipe: Recipe,
+  options: TrainOptions = {},
+): Promise<TrainedModel & { splits: RowsBySplit }> {
   const splits = assignSplits(recipe, await baseRows(recipe, options));
   // Before the training, whose time limit it would exceed.
   const stored = await packRecipe(recipe, options.file);
-  return withRecipe(await trainOn(recipe, splits, options), stored);
+  return { ...withRecipe(await trainOn(recipe, splits, options), stored), splits };
 }
 
 /** Adds a recipe to the version that was trained by it. */

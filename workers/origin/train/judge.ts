@@ -1,18 +1,17 @@
 import type { Metrics, NetworkSpec } from "#core/contract/index.ts";
 import { evaluate } from "#core/head/metrics.ts";
-import type { Recipe } from "../recipes/index.ts";
+import type { Recipe, Row } from "../recipes/index.ts";
 import { encodeRows } from "./dataset.ts";
 import type { Artefact, NetworkName } from "./index.ts";
 import { readFrom, scoreDataset } from "./score.ts";
 
-/** Judges a trained model's networks on the rows of another file, which has the form of the recipe's data. */
+/** Judges a trained model's networks on other rows. Throws when there are none. */
 export async function judge(
   recipe: Recipe,
   { draft, blobs }: Artefact,
-  file: string,
+  rows: readonly Row[],
 ): Promise<Record<NetworkName, Metrics>> {
-  const rows = await recipe.load({ file });
-  if (rows.length === 0) throw new Error(`${file} has no rows with a label.`);
+  if (rows.length === 0) throw new Error("There are no rows with a label to judge on.");
   const of = async (spec: NetworkSpec): Promise<Metrics> => {
     const data = encodeRows(recipe, spec.input, rows);
     try {
