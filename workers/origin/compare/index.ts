@@ -4,6 +4,7 @@ import { blockOf } from "#core/confidence/splits.ts";
 import type { Metrics, NetworkSpec } from "#core/contract/index.ts";
 import { argMax, scoresOf } from "#core/head/head.ts";
 import { averagePrecisionOf, evaluate, logLossOf, lossOf } from "#core/head/metrics.ts";
+import { inputShapes, sizeOf } from "#core/input/index.ts";
 import { loadNetwork } from "#core/model/network.ts";
 import { tfjsEngine } from "#core/model/tfjs/engine.ts";
 import type { Recipe, Row } from "../recipes/index.ts";
@@ -45,11 +46,14 @@ export interface CompareOptions {
 const minLabels = 30;
 const z90 = 1.645;
 const blockDays = 7;
+/** Values of the training rows that the other models are fitted on at most: they are held in memory, and read many times. */
+const fittedMaxValues = 2e7;
 
 /**
  * Judges thin, thin with the heads that regions would learn, full, and the ladder of them beside a logistic regression and,
  * where the `xgboost` program is installed, boosting. Regions learn from held-out rows that do not judge; the others are
- * trained on the training rows, with the region as an input, and validated on the same rows as the networks.
+ * trained on the training rows (a sample where they are many), with the region as an input, and validated on the same rows as
+ * the networks.
  */
 export async function compareModels(
   recipe: Recipe,
@@ -181,7 +185,13 @@ async function otherScores(recipe: Recipe, splits: RowsBySplit, judged: readonly
     data.values.release();
     return { inputs, labels: Array.from(data.labels) };
   };
-  const parts = (own: NetworkSpec["input"]) => [encoded(own, splits.train), encoded(own, splits.validation)] as const;
+  const parts = (own: NetworkSpec["input"]) => {
+    const width = inputShapes(own)
+      .map(sizeOf)
+      .reduce((sum, size) => sum + size, 0);
+    const sampled = sample(splits.train, Math.floor(fittedMaxValues / (width * classes)));
+    return [encoded(own, sampled), encoded(own, splits.validation)] as const;
+  };
   const model = fitLogistic(...parts(input), classes);
   return {
     logistic: encoded(input, judged).inputs.map((row) => logisticScores(model, row)),
@@ -245,6 +255,12 @@ function difference(
   const squares = [...sums.values()].reduce((sum, value) => sum + value ** 2, 0);
   const correction = sums.size / Math.max(1, sums.size - 1);
   return { mean, error: Math.sqrt(squares * correction) / differences.length };
+}
+
+/** Takes every so many rows, at most `limit` in all. */
+function sample<T>(rows: readonly T[], limit: number): T[] {
+  const step = Math.max(1, rows.length / Math.max(1, limit));
+  return Array.from({ length: Math.floor(rows.length / step) }, (_, i) => rows[Math.floor(i * step)] as T);
 }
 
 function contentOf({ instance, region }: Row): string {
