@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import { type Command, Option } from "commander";
-import type { Metrics } from "#core/contract/index.ts";
+import type { Metrics, NetworkSpec } from "#core/contract/index.ts";
 import { count, percent } from "#core/format.ts";
 import { type BackendChoice, backendChoices } from "#origin/backend/index.ts";
 import { type Comparison, compareModels } from "#origin/compare/index.ts";
@@ -8,11 +8,16 @@ import { publish } from "#origin/publish.ts";
 import type { NetworkPlan, Recipe, Row } from "#origin/recipes/index.ts";
 import { describeCandidates, describeOptimism, describeScale, describeSplits } from "#origin/report/describe.ts";
 import { reportOn, type TrainingReport, writeReport } from "#origin/report/index.ts";
+import { questionMs } from "#origin/thin/cost.ts";
 import { Checkpoints } from "#origin/train/checkpoint.ts";
-import { train } from "#origin/train/index.ts";
+import { encodeRows } from "#origin/train/dataset.ts";
+import { type Artefact, train } from "#origin/train/index.ts";
 import { judge } from "#origin/train/judge.ts";
+import { bytesOf } from "#origin/train/pack.ts";
+import { readFrom } from "#origin/train/score.ts";
 import { saveArtefact } from "#origin/train/store.ts";
 import { artefactFolder, clientFor, signingKey, trainingFolder } from "../local/context.ts";
+import { describeComparison } from "../local/describe-comparison.ts";
 import { describeTraining, followTraining } from "../local/follow.ts";
 import { formatTable, printResult, rowReporter, showProgress } from "../local/output.ts";
 import { recipeFor } from "../local/recipe.ts";
@@ -112,16 +117,18 @@ async function run(given: string, options: Options, command: Command): Promise<v
   const test = testRows && (await judge(recipe, artefact, testRows));
   const comparison = options.compare ? await compared(recipe, artefact, testRows) : undefined;
   const { cutShort } = artefact;
+  const costs = { thin: await costOf(recipe, artefact, thin), full: await costOf(recipe, artefact, full ?? thin) };
   const { splits, scale, escalation, networks: trained } = artefact.result;
   const optimism = Object.fromEntries(trained.map((network) => [network.name, network.optimism]));
   const result = {
     ...{ recipe: name, folder, version, trainedOn, metrics, certifiedCoverage: coverage, cutShort },
-    ...{ splits, scale, optimism, escalation },
+    ...{ splits, scale, optimism, escalation, costs },
     candidates: Object.fromEntries(trained.map((network) => [network.name, network.candidates])),
   };
   printResult(options.json, { ...result, ...(test ? { test } : {}), ...(comparison ? { comparison } : {}) }, () => {
-    const row = (network: string, m: typeof metrics.thin, covered: number) => [
+    const row = (network: "thin" | "full", m: typeof metrics.thin, covered: number) => [
       ...[network, m.logLoss.toFixed(4), m.auc?.toFixed(4) ?? "–", percent(m.accuracy), percent(covered)],
+      ...[costs[network].kB.toFixed(1), costs[network].ms?.toFixed(2) ?? "–"],
     ];
     const rows = [
       row("thin", metrics.thin, coverage.thin),
@@ -158,7 +165,7 @@ async function run(given: string, options: Options, command: Command): Promise<v
       cutShort.length > 0
         ? `\nThe time limit ended the training of ${cutShort.join(" and ")}: these are the best weights so far.`
         : "";
-    return `${formatTable([["network", "log-loss", "AUC", "accuracy", risk], ...rows])}\n${formatTable(notes)}${tested}${beside}${limit}\nModel: ${folder}\nReport: ${join(folder, "report.html")}\n${next}`;
+    return `${formatTable([["network", "log-loss", "AUC", "accuracy", risk, "kB", "ms a question"], ...rows])}\n${formatTable(notes)}${tested}${beside}${limit}\nModel: ${folder}\nReport: ${join(folder, "report.html")}\n${next}`;
   });
 }
 
@@ -193,6 +200,17 @@ function withSeed(recipe: Recipe, seed: number): Recipe {
   };
 }
 
+/** Bytes to transfer, and milliseconds of a question on the edge's engine on this machine. */
+async function costOf(
+  recipe: Recipe,
+  { draft, blobs }: Artefact,
+  spec: NetworkSpec,
+): Promise<{ kB: number; ms: number | null }> {
+  const rows = draft.examples.map((instance) => ({ region: "", label: "", at: 0, instance }));
+  const ms = rows.length > 0 ? await questionMs(spec, readFrom(blobs), encodeRows(recipe, spec.input, rows)) : null;
+  return { kB: bytesOf(spec) / 1000, ms };
+}
+
 async function compared(
   recipe: Recipe,
   { splits, ...model }: Awaited<ReturnType<typeof train>>,
@@ -205,17 +223,6 @@ async function compared(
   });
   bar.end();
   return comparison;
-}
-
-function describeComparison({ rows, copies, models, findings }: Comparison): string {
-  const hasCopies = copies > 0;
-  const head = ["model", "log-loss", "AUC", "PR-AUC", "accuracy", ...(hasCopies ? ["log-loss without copies"] : [])];
-  const table = models.map(({ name, metrics, averagePrecision, withoutCopies }) => [
-    ...[name, metrics.logLoss.toFixed(4), metrics.auc?.toFixed(4) ?? "–", averagePrecision?.toFixed(4) ?? "–"],
-    ...[percent(metrics.accuracy), ...(hasCopies ? [withoutCopies?.toFixed(4) ?? "–"] : [])],
-  ]);
-  const note = hasCopies ? `, ${count(copies)} of which equal a row that was trained or validated on` : "";
-  return [`Compared on ${count(rows)} rows${note}:`, formatTable([head, ...table]), ...findings].join("\n");
 }
 
 type Test = Record<"thin" | "full", Metrics>;

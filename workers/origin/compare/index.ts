@@ -11,6 +11,7 @@ import type { Recipe, Row } from "../recipes/index.ts";
 import { planInput } from "../train/columns.ts";
 import { type Dataset, embedRows, encodeRows } from "../train/dataset.ts";
 import type { TrainedModel } from "../train/index.ts";
+import { sampleRows } from "../train/rows.ts";
 import { readFrom, scoreDataset } from "../train/score.ts";
 import type { RowsBySplit } from "../train/splits.ts";
 import { boostedScores } from "./boosting.ts";
@@ -189,7 +190,7 @@ async function otherScores(recipe: Recipe, splits: RowsBySplit, judged: readonly
     const width = inputShapes(own)
       .map(sizeOf)
       .reduce((sum, size) => sum + size, 0);
-    const sampled = sample(splits.train, Math.floor(fittedMaxValues / (width * classes)));
+    const sampled = sampleRows(splits.train, Math.floor(fittedMaxValues / (width * classes)));
     return [encoded(own, sampled), encoded(own, splits.validation)] as const;
   };
   const model = fitLogistic(...parts(input), classes);
@@ -255,12 +256,6 @@ function difference(
   const squares = [...sums.values()].reduce((sum, value) => sum + value ** 2, 0);
   const correction = sums.size / Math.max(1, sums.size - 1);
   return { mean, error: Math.sqrt(squares * correction) / differences.length };
-}
-
-/** Takes every so many rows, at most `limit` in all. */
-function sample<T>(rows: readonly T[], limit: number): T[] {
-  const step = Math.max(1, rows.length / Math.max(1, limit));
-  return Array.from({ length: Math.floor(rows.length / step) }, (_, i) => rows[Math.floor(i * step)] as T);
 }
 
 function contentOf({ instance, region }: Row): string {

@@ -1,7 +1,5 @@
 import { gzipSync } from "node:zlib";
 import { evaluate } from "#core/head/metrics.ts";
-import { loadNetwork } from "#core/model/network.ts";
-import { tfjsEngine } from "#core/model/tfjs/engine.ts";
 import { type BackendChoice, startTraining } from "../backend/index.ts";
 import type { Budget, LayerPlan, NetworkPlan, Recipe, WeightType } from "../recipes/index.ts";
 import type { Checkpoints } from "../train/checkpoint.ts";
@@ -13,6 +11,7 @@ import { packRegionalParts } from "../train/regional-parts.ts";
 import { readFrom, scoreDataset } from "../train/score.ts";
 import type { RowsBySplit } from "../train/splits.ts";
 import { type EncodedSplits, encodeWith, type TrainedNetwork, trainNetwork } from "../train/train-network.ts";
+import { questionMs } from "./cost.ts";
 
 /** A thin network that was trained, its cost, and its quality on validation rows. */
 export interface ThinCandidate {
@@ -160,27 +159,14 @@ async function evaluateCandidate(
   );
   const used = [spec.backbone.topology, ...spec.backbone.shards, spec.head.blob];
   const gzippedBytes = used.reduce((sum, { sha256 }) => sum + gzipSync(blobs.get(sha256) as Uint8Array).length, 0);
-  return { ...form, bytes: bytesOf(spec), gzippedBytes, ms: await msOf(spec, blobs, encoded), accuracy, logLoss };
-}
-
-const timedQuestions = 200;
-
-/** Measures the median milliseconds of one question on the edge's engine, one question at a time. */
-async function msOf(
-  spec: TrainedNetwork["spec"],
-  blobs: Blobs,
-  { heldOut: { validation } }: EncodedSplits,
-): Promise<number> {
-  const { backbone } = await loadNetwork(await tfjsEngine(), spec, readFrom(blobs));
-  const times: number[] = [];
-  for (let i = 0; i < timedQuestions; i++) {
-    const values = validation.values.read([i % validation.rows]);
-    const startedAt = performance.now();
-    backbone.embed(values, 1);
-    times.push(performance.now() - startedAt);
-  }
-  backbone.release();
-  return times.sort((a, b) => a - b)[timedQuestions / 2] as number;
+  return {
+    ...form,
+    bytes: bytesOf(spec),
+    gzippedBytes,
+    ms: await questionMs(spec, readFrom(blobs), encoded.heldOut.validation),
+    accuracy,
+    logLoss,
+  };
 }
 
 function measured(scores: Float64Array[], { heldOut: { validation } }: EncodedSplits) {

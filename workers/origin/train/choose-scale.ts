@@ -2,8 +2,9 @@ import { type NumberScale, numberScales } from "#core/contract/index.ts";
 import type { Backend } from "../backend/index.ts";
 import type { Recipe, TrainingPlan } from "../recipes/index.ts";
 import { isScaleOpen, planInput } from "./columns.ts";
-import { encodeRows, type WeightedRow } from "./dataset.ts";
+import { encodeRows } from "./dataset.ts";
 import { fitNetwork } from "./fit.ts";
+import { sampleRows } from "./rows.ts";
 import { shareOf } from "./schedule.ts";
 import type { RowsBySplit } from "./splits.ts";
 
@@ -37,8 +38,8 @@ export async function chooseScale(
 ): Promise<ChosenScale | null> {
   const { input } = recipe.thin;
   if (!isScaleOpen(input)) return null;
-  const train = sample(splits.train);
-  const validation = sample(splits.validation);
+  const train = sampleRows(splits.train, sampledRows);
+  const validation = sampleRows(splits.validation, sampledRows);
   const whole: TrainingPlan = { ...recipe.training, ...recipe.thin.training };
   const plan = { ...whole, epochs: Math.ceil(whole.epochs * epochsShare), regionalHeads: null };
   const losses: ChosenScale["losses"] = {};
@@ -61,12 +62,4 @@ export async function chooseScale(
   }
   const [best] = numberScales.toSorted((a, b) => (losses[a] as number) - (losses[b] as number));
   return { scale: best as NumberScale, losses };
-}
-
-function sample(rows: readonly WeightedRow[]): WeightedRow[] {
-  const step = Math.max(1, rows.length / sampledRows);
-  return Array.from(
-    { length: Math.min(rows.length, sampledRows) },
-    (_, i) => rows[Math.floor(i * step)] as WeightedRow,
-  );
 }

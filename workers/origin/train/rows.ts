@@ -45,3 +45,9 @@ export function dateRangeOf(rows: readonly Row[]): DateRange {
   const day = (at: number) => new Date(at).toISOString().slice(0, 10);
   return { from: day(first), to: day(last) };
 }
+
+/** Takes rows at even distances, at most `limit` of them. */
+export function sampleRows<T>(rows: readonly T[], limit: number): T[] {
+  const step = Math.max(1, rows.length / Math.max(1, limit));
+  return Array.from({ length: Math.floor(rows.length / step) }, (_, i) => rows[Math.floor(i * step)] as T);
+}

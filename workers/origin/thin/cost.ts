@@ -1,0 +1,24 @@
+import type { NetworkSpec } from "#core/contract/index.ts";
+import { loadNetwork, type ReadBlob } from "#core/model/network.ts";
+import { tfjsEngine } from "#core/model/tfjs/engine.ts";
+import type { Dataset } from "../train/dataset.ts";
+
+const timedQuestions = 200;
+
+/** Measures the median milliseconds of one question on the edge's engine on this machine, one question at a time. */
+export async function questionMs(
+  spec: NetworkSpec,
+  read: ReadBlob,
+  { rows, values }: Pick<Dataset, "rows" | "values">,
+): Promise<number> {
+  const { backbone } = await loadNetwork(await tfjsEngine(), spec, read);
+  const times: number[] = [];
+  for (let i = 0; i < timedQuestions; i++) {
+    const row = values.read([i % rows]);
+    const startedAt = performance.now();
+    backbone.embed(row, 1);
+    times.push(performance.now() - startedAt);
+  }
+  backbone.release();
+  return times.sort((a, b) => a - b)[timedQuestions / 2] as number;
+}
