@@ -3,10 +3,10 @@ import { dataUrl, pngOf } from "#edge/images/encode.ts";
 
 /** Converts an open question to a task, with the opinions of the rungs as predictions. */
 export function taskOf(question: ReviewQuestion, input: Input): LabelStudioTask {
-  const { id, region, provisional, opinions } = question;
+  const { id, region, candidates, provisional, opinions } = question;
   const made = opinions.length > 0 || !provisional ? opinions : [provisional];
   return {
-    data: { upriver_id: id, region, ...shown(question, input) },
+    data: { upriver_id: id, region, ...(candidates ? { candidates } : {}), ...shown(question, input) },
     predictions: made.map(({ rung, version, label, confidence }) => ({
       model_version: `${rung} ${version}`,
       score: confidence,
