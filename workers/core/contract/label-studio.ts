@@ -23,8 +23,8 @@ export const labelStudioTaskSchema = z
     data: z.strictObject({
       upriver_id: questionIdSchema,
       region: regionSchema,
-      /** The only labels that the caller takes; all unless given. */
-      candidates: z.array(z.string()).optional(),
+      /** The labels that a person may give, in the form of dynamic choices. */
+      choices: z.array(z.strictObject({ value: z.string() })),
       /** An image as a data URL. */
       image: z.string().optional(),
       /** Columns by name, or a tensor as JSON. */

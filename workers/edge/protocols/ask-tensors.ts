@@ -62,7 +62,7 @@ export function askTensors(
 ): Promise<Answered> {
   const { manifest, signature } = named;
   if (manifest.task === "tensor") {
-    if (options.candidates) throw misfit("parameters.candidates", "absent: a tensor model has no labels", "a list");
+    if (options.candidates) throw misfit("candidates", "absent: a tensor model has no labels", "a list");
     return runModel(call, named, tensors);
   }
   return askQuestions(call, named, manifest, batchOf(signature.inputs, tensors), options);
