@@ -49,6 +49,10 @@ export const sdkCases: Record<string, (setup: SdkSetup) => Promise<void>> = {
     const { scores } = await client("ask").ask("pictures", pixels);
     same((await client("ask").ask("pictures", { type: "image/png", bytes })).scores, scores);
     same((await client("ask").ask("pictures", new Blob([bytes], { type: "image/png" }))).scores, scores);
+    const chosen = { candidates: ["a", "b"], top: 2 };
+    const { top } = await client("ask").ask("pictures", { type: "image/png", bytes }, chosen);
+    same((await client("ask").ask("pictures", pixels, chosen)).top, top);
+    same(top?.length, 2);
     same(await client("teach").teachPicture("pictures", { type: "image/png", bytes }, "a"), {
       accepted: 1,
       changed: 1,
