@@ -70,7 +70,7 @@ export const sdkCases: Record<string, (setup: SdkSetup) => Promise<void>> = {
     const tasks = await reviewer.labelStudioTasks("open");
     const task = tasks.find(({ data }) => data.upriver_id === two);
     same(task?.data.instance, instance(802));
-    same((await reviewer.labelStudioConfig("open")).includes('<Choice value="a"/>'), true);
+    same((await reviewer.labelStudioConfig("open")).includes('value="$choices"'), true);
     const choice = { from_name: "label", to_name: "instance", type: "choices", value: { choices: ["b"] } };
     const annotated = { data: { upriver_id: two }, annotations: [{ result: [choice] }] };
     same(await reviewer.labelStudioImport("open", [annotated]), { accepted: 1, skipped: 0, refused: [] });
