@@ -104,7 +104,10 @@ export interface StoredSample {
   groupKey: string;
   /** Recorded probability that the question is labelled; null where none was recorded: such a sample never certifies. */
   inclusionProbability: number | null;
-  /** Whether a rule accepted the question; null where the question was never asked. */
+  /**
+   * Whether a rule accepted the question; null where it was never asked, and where candidates restricted it: then it has an
+   * inclusion probability.
+   */
   accepted: boolean | null;
   /** The caller who owns the question; null is an admin. */
   owner: string | null;

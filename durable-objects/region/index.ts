@@ -10,6 +10,7 @@ import type {
 } from "#core/contract/index.ts";
 import { addSums, encodeSums, labelsIn } from "#core/head/sums.ts";
 import { fail, ok, type Result } from "#core/result.ts";
+import { withTop } from "#core/rung/candidates.ts";
 import type { Hop } from "#core/rung/rung.ts";
 import { Jobs, type Step } from "../jobs.ts";
 import { migrate } from "../migrate.ts";
@@ -226,8 +227,9 @@ export class RegionObject extends DurableObject<Env> implements RegionApi {
     const row = this.questions.find(id);
     if (!row) return fail({ kind: "unknown" });
     if (owner !== null && row.owner !== owner) return fail({ kind: "not-yours" });
-    if (row.answer.status === "answered" || waitMs <= 0) return ok(row.answer);
-    return ok((await this.waiters.wait(id, waitMs)) ?? row.answer);
+    const isFinal = row.answer.status === "answered" || waitMs <= 0;
+    const answer = isFinal ? row.answer : ((await this.waiters.wait(id, waitMs)) ?? row.answer);
+    return ok(withTop(answer, row.top));
   }
 
   way(id: string): QuestionWay | null {

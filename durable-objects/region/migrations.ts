@@ -102,4 +102,12 @@ const m005Groups: Migration = (sql) => {
   sql.exec("ALTER TABLE trials ADD COLUMN groupWindow INTEGER");
 };
 
-export const migrations: readonly Migration[] = [m001Tables, m002GroupKeys, m003Opinions, m004Escalations, m005Groups];
+// A question of before may be answered with any label, and its caller asked for no list.
+const m006Candidates: Migration = (sql) => {
+  sql.exec("ALTER TABLE questions ADD COLUMN candidates TEXT");
+  sql.exec("ALTER TABLE questions ADD COLUMN top INTEGER");
+};
+
+export const migrations: readonly Migration[] = [
+  ...[m001Tables, m002GroupKeys, m003Opinions, m004Escalations, m005Groups, m006Candidates],
+];

@@ -20,6 +20,8 @@ export interface LeaseRequest {
 /** Why a question is not answered, skipped or flagged. */
 export type ReviewRefusal =
   | { kind: "unknown" }
+  /** Its caller does not take the label. */
+  | { kind: "not-a-candidate"; label: string; candidates: string[] }
   /** Another holder leases it. */
   | { kind: "leased" }
   /** The caller does not lease it. */
@@ -35,7 +37,7 @@ export interface ReviewApi {
   lease(request: LeaseRequest): ReviewQuestion[];
   /**
    * Records a person's label and delivers it to the question's region. The same person may correct it for a while. A
-   * flagged question may still be labelled.
+   * flagged question may still be labelled. A label outside the question's candidates is refused.
    */
   answer(id: string, label: string, holder: string): Promise<Result<null, ReviewRefusal>>;
   /** Ends the holder's lease: others may lease the question at once, the holder gets other questions first. */

@@ -14,4 +14,9 @@ const m001Tables: Migration = (sql) => {
     id TEXT NOT NULL, holder TEXT NOT NULL, until INTEGER NOT NULL, PRIMARY KEY (id, holder)) WITHOUT ROWID`);
 };
 
-export const migrations: readonly Migration[] = [m001Tables];
+// The callers of questions of before take any label.
+const m002Candidates: Migration = (sql) => {
+  sql.exec("ALTER TABLE queue ADD COLUMN candidates TEXT");
+};
+
+export const migrations: readonly Migration[] = [m001Tables, m002Candidates];

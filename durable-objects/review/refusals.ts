@@ -5,11 +5,16 @@ import type { QueuedQuestion } from "./tables/queue.ts";
 export const correctionMs = 10 * 60_000;
 
 /** What decides whether a holder may act on a question. */
-type Held = Pick<QueuedQuestion, "label" | "answeredBy" | "correctUntil" | "leasedBy" | "leaseUntil" | "flagReason">;
+type Held = Pick<
+  QueuedQuestion,
+  "label" | "answeredBy" | "correctUntil" | "leasedBy" | "leaseUntil" | "flagReason" | "candidates"
+>;
 
 /** Returns why `holder` may not give this label now; null where it may: as the first label, as a repeat, or as a correction. */
 export function refuseLabel(row: Held | null, label: string, holder: string, now: number): ReviewRefusal | null {
   if (!row) return { kind: "unknown" };
+  const { candidates } = row;
+  if (candidates && !candidates.includes(label)) return { kind: "not-a-candidate", label, candidates };
   if (row.label !== null) {
     const mayCorrect = row.answeredBy === holder && (row.correctUntil ?? 0) > now;
     return row.label === label || mayCorrect ? null : { kind: "answered", label: row.label };

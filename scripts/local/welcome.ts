@@ -23,9 +23,10 @@ async function modelLines(
   const { examples } = await client.model(model);
   const manifest = await client.manifest(model);
   const [easy, hard] = examples as [Instance?, Instance?];
-  const [label] = manifest.task === "classify" ? manifest.labels : [];
-  const ask = (instance: Instance) =>
-    curl(`${edge}/v1/models/${model}/ask`, tokens.teach, JSON.stringify({ instance }));
+  const labels = manifest.task === "classify" ? manifest.labels : [];
+  const [label] = labels;
+  const ask = (instance: Instance, choice: object = {}) =>
+    curl(`${edge}/v1/models/${model}/ask`, tokens.teach, JSON.stringify({ instance, ...choice }));
   const truth = (instance: Instance) =>
     curl(
       `${edge}/v1/models/${model}/truths`,
@@ -35,6 +36,9 @@ async function modelLines(
   return [
     ...(easy ? ["\nAn easy question, answered at the edge:", ask(easy)] : []),
     ...(hard ? ["\nA hard question, escalated to the origin:", ask(hard)] : []),
+    ...(easy && labels.length > 3
+      ? ["\nThe best of three labels only, such as what a store stocks:", ask(easy, { candidates: labels.slice(0, 3) })]
+      : []),
     ...(easy && label !== undefined
       ? ["\nWhat turned out to be true, for the region to learn from:", truth(easy)]
       : []),

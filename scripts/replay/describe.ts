@@ -1,11 +1,13 @@
 import { percent } from "#core/format.ts";
 import { formatTable } from "../local/output.ts";
 import { strategies } from "./compare.ts";
+import { describeChoice } from "./describe-choice.ts";
 import { type HeadName, heads } from "./played.ts";
 import type { ReplayReport } from "./report.ts";
 
 /** Describes a report in tables. */
 export function describeReport(report: ReplayReport): string {
+  if (report.choice) return describeChoice(report, report.choice);
   const { model, from, to, questions, retrains, seconds } = report;
   const outcome = Object.entries(retrains).map(([status, n]) => `${n} ${status}`);
   return [

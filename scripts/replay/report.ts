@@ -7,6 +7,7 @@ import {
   type StationYear,
   summariseLooks,
 } from "./certificates.ts";
+import type { ChoiceReport } from "./choice.ts";
 import { type Comparison, compare } from "./compare.ts";
 import { isoDay, yearOf } from "./days.ts";
 import type { OriginTraining } from "./learn-above.ts";
@@ -30,6 +31,8 @@ export interface ReplayReport extends ReplaySummary {
   served: Record<"region" | "group", ServedWhileValid>;
   /** Null when some head scored nothing. */
   comparison: Comparison | null;
+  /** The answers to questions with candidates, where the replay gave them. */
+  choice?: ChoiceReport;
   /** Number of retrains by outcome. */
   retrains: Record<string, number>;
   /** The trainings at the origin. */
@@ -48,6 +51,7 @@ interface ReportInput {
   retrains: Record<string, number>;
   origin: readonly OriginTraining[];
   leftOut: ReplayReport["leftOut"];
+  choice?: ChoiceReport;
   seconds: number;
 }
 
@@ -79,7 +83,8 @@ export function reportOf(played: Played, { model, isTimed, looks, origin, ...res
       region: judgeServed(played, "region", rest.targetRisk, yearOf),
       group: judgeServed(played, "group", rest.targetRisk, yearOf),
     },
-    comparison: compare(played, rows),
+    // The ladder has no scores of labels that no question could be answered with.
+    comparison: rest.choice ? null : compare(played, rows),
     origin: [...origin],
     ...rest,
   };

@@ -3,11 +3,13 @@ import { type Answer, bodyMaxBytes } from "#core/contract/index.ts";
 import { mintId } from "#core/ids.ts";
 import type { Recipe, Row } from "#origin/recipes/index.ts";
 import { type CertificateLook, looksOf } from "./certificates.ts";
+import type { AloneAnswer } from "./choice.ts";
 import { type Day, dayMs, yearOf } from "./days.ts";
 import { learnAbove, type OriginTraining } from "./learn-above.ts";
 import { type HeadsByRegion, headsOf } from "./once.ts";
 import { emptyPlayed, type Played, record } from "./played.ts";
 import { retrainAll } from "./retrain.ts";
+import type { Stock } from "./stock.ts";
 
 export type OnProgress = (phase: string, done: number, total: number) => void;
 
@@ -20,6 +22,8 @@ export interface WalkOptions {
   labelDelayDays: number;
   /** Whether the origin trains on the regions' samples at the start of each year. */
   learnsAbove: boolean;
+  /** The labels that each region's questions may be answered with; all unless given. */
+  stock?: Stock | undefined;
   onProgress: OnProgress;
   /** Where an interrupted walk goes on, and where it is saved; it starts at the first day unless given. */
   saves?: WalkSaves | undefined;
@@ -62,7 +66,7 @@ export interface WalkState {
 }
 
 /** The result of a walk through the days. */
-type WalkResult = Pick<WalkState, "played" | "looks" | "retrains" | "origin" | "firstHeads">;
+type WalkResult = Pick<WalkState, "played" | "looks" | "retrains" | "retrainedAt" | "origin" | "firstHeads">;
 
 const saveMs = 15_000;
 
@@ -79,8 +83,9 @@ export async function walk(
   recipe: Recipe,
   history: readonly Row[],
   days: readonly Day[],
-  { from, retrainEveryMs, labelDelayDays, learnsAbove, onProgress, saves, saveEveryMs = saveMs }: WalkOptions,
+  options: WalkOptions,
 ): Promise<WalkResult> {
+  const { from, retrainEveryMs, labelDelayDays, learnsAbove, stock, onProgress, saves, saveEveryMs = saveMs } = options;
   const model = recipe.name;
   const asked = days.flatMap(({ rows }) => rows);
   const regions = [...new Set([...history, ...asked].map(({ region }) => region))].sort();
@@ -123,7 +128,7 @@ export async function walk(
       await retrain(state.retrains, at);
     }
     const ids = rows.map(({ region }, n) => mintId({ model, region }, `${day}-${n}-${state.run}`));
-    const answers = await askDay(client, model, rows, ids);
+    const answers = await askDay(client, model, rows, ids, stock);
     for (const [n, row] of rows.entries()) {
       record(state.played, state.done + n, row, answers[n] as Answer, recipe.labels);
     }
@@ -162,14 +167,47 @@ async function teach(client: UpriverClient, model: string, rows: readonly Row[],
   }
 }
 
-async function askDay(client: UpriverClient, model: string, rows: readonly Row[], ids: readonly string[]) {
-  const questions = rows.map(({ region, instance, at }, n) => ({ id: ids[n] as string, region, instance, at }));
+async function askDay(
+  client: UpriverClient,
+  model: string,
+  rows: readonly Row[],
+  ids: readonly string[],
+  stock: Stock | undefined,
+) {
+  const questions = rows.map(({ region, instance, at }, n) => {
+    const candidates = stock?.get(region);
+    return { id: ids[n] as string, region, instance, at, ...(candidates ? { candidates: [...candidates] } : {}) };
+  });
   const answers: Answer[] = [];
   const batchSize = batchSizeOf(rows);
   for (let first = 0; first < questions.length; first += batchSize) {
     answers.push(...(await client.askQuestions(model, questions.slice(first, first + batchSize), { trace: true })));
   }
   return answers;
+}
+
+/** Asks about some of the rows again, with each label as the only candidate, at the edge. */
+export async function askAlone(
+  client: UpriverClient,
+  { name: model, labels }: Pick<Recipe, "name" | "labels">,
+  asked: readonly Row[],
+  rows: readonly number[],
+  onProgress: OnProgress,
+): Promise<AloneAnswer[]> {
+  const all = rows.flatMap((row) => labels.map((candidate) => ({ row, candidate })));
+  const found: AloneAnswer[] = [];
+  const batchSize = batchSizeOf(asked);
+  for (let first = 0; first < all.length; first += batchSize) {
+    const batch = all.slice(first, first + batchSize);
+    const questions = batch.map(({ row, candidate }) => {
+      const { region, instance, at } = asked[row] as Row;
+      return { region, instance, at, candidates: [candidate] };
+    });
+    const answers = await client.askQuestions(model, questions, { accept: "always" });
+    found.push(...batch.map((one, i) => ({ ...one, answer: answers[i] as Answer })));
+    onProgress("asking with one candidate alone", found.length, all.length);
+  }
+  return found;
 }
 
 async function teachTruths(client: UpriverClient, model: string, truths: { id: string; label: string }[], at: number) {

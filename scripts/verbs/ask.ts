@@ -1,17 +1,19 @@
 import type { Command } from "commander";
-import type { UpriverClient } from "#client/index.ts";
+import type { AskOptions, UpriverClient } from "#client/index.ts";
 import type { Answer, TensorAnswer } from "#core/contract/index.ts";
 import { percent } from "#core/format.ts";
 import type { Row } from "#origin/recipes/index.ts";
 import { rememberAsked } from "../local/asked.ts";
 import { clientFor } from "../local/context.ts";
 import { instanceFrom, isPictureInput } from "../local/instances.ts";
-import { printResult } from "../local/output.ts";
+import { formatTable, printResult } from "../local/output.ts";
 import { recipeFor } from "../local/recipe.ts";
 import { numberParser, UsageError } from "../local/usage.ts";
 
 interface Options {
   row?: number;
+  candidates?: string[];
+  top?: number;
   wait: number;
   json?: boolean;
 }
@@ -28,6 +30,10 @@ export function askVerb(program: Command): void {
       "ask about a row of the recipe's data, the first one is 1",
       numberParser("--row", { atLeast: 1, isWhole: true }),
     )
+    .option("--candidates <labels>", "the only labels that may be answered, with commas between them", (text) =>
+      text.split(",").map((label) => label.trim()),
+    )
+    .option("--top <n>", "list the n best labels in order", numberParser("--top", { atLeast: 1, isWhole: true }))
     .option(
       "--wait <seconds>",
       "how long to wait for the final answer of an open question",
@@ -38,7 +44,7 @@ export function askVerb(program: Command): void {
     .addHelpText(
       "after",
       `\nExamples:\n  npx upriver ask heart --row 5\n  npx upriver ask storefront '{"region":"lagoon","temperature":31,"rainMm":0,` +
-        `"minutesOnPage":2,"hour":9,"lookedAt":"feet"}' --wait 60`,
+        `"minutesOnPage":2,"hour":9,"lookedAt":"feet"}' --wait 60\n  npx upriver ask storefront --candidates sneakers,sun-hat,umbrella --top 3`,
     )
     .action(run);
 }
@@ -56,7 +62,9 @@ async function run(model: string, given: string | undefined, options: Options, c
     const [answer] = await client.infer(model, [instance]);
     return printResult(options.json, answer as TensorAnswer, () => JSON.stringify(answer?.outputs, null, 2));
   }
-  let answer = row ? await askRow(client, model, row) : await client.ask(model, instance);
+  const { candidates, top } = options;
+  const chosen = { ...(candidates ? { candidates } : {}), ...(top ? { top } : {}) };
+  let answer = row ? await askRow(client, model, row, chosen) : await client.ask(model, instance, chosen);
   if (!isPictureInput(instance)) await rememberAsked(answer, instance);
   const { wait: waitSeconds } = options;
   if (answer.status === "open" && waitSeconds > 0) answer = await client.question(answer.id, { waitSeconds });
@@ -65,8 +73,13 @@ async function run(model: string, given: string | undefined, options: Options, c
 }
 
 // A row's region may be no field of its instance.
-async function askRow(client: UpriverClient, model: string, { instance, region }: Row): Promise<Answer> {
-  return (await client.askQuestions(model, [{ instance, region }]))[0] as Answer;
+async function askRow(
+  client: UpriverClient,
+  model: string,
+  { instance, region }: Row,
+  chosen: Pick<AskOptions, "candidates" | "top">,
+): Promise<Answer> {
+  return (await client.askQuestions(model, [{ instance, region }], chosen))[0] as Answer;
 }
 
 /** Finds a row of the recipe's data. */
@@ -83,7 +96,12 @@ function describeTruth({ id, label }: Answer, row: Row): string {
 }
 
 function describe(answer: Answer): string {
-  return [describeAnswer(answer), ...(answer.warnings ?? []).map((text) => `Warning: ${text}`)].join("\n");
+  const listed = formatTable((answer.top ?? []).map(({ label, score }) => [`  ${label}`, percent(score)]));
+  return [
+    describeAnswer(answer),
+    ...(listed ? [listed] : []),
+    ...(answer.warnings ?? []).map((text) => `Warning: ${text}`),
+  ].join("\n");
 }
 
 function describeAnswer({ id, status, label, confidence, rung, version, certificate }: Answer): string {

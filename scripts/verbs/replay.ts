@@ -7,7 +7,7 @@ import { clientFor } from "../local/context.ts";
 import { type Progress, printResult, showProgress } from "../local/output.ts";
 import { projectFolder } from "../local/project.ts";
 import { recipeFor } from "../local/recipe.ts";
-import { dayParser } from "../local/usage.ts";
+import { dayParser, numberParser, UsageError } from "../local/usage.ts";
 import { dayMs } from "../replay/days.ts";
 import { describeReport } from "../replay/describe.ts";
 import { play } from "../replay/play.ts";
@@ -22,6 +22,7 @@ interface Options {
   forget?: boolean;
   teachFrom?: string;
   learnAbove?: boolean;
+  candidates?: number;
   controls: boolean;
   json?: boolean;
 }
@@ -50,16 +51,28 @@ export function replayVerb(program: Command): void {
       "--learn-above",
       "train at the origin on the regions' samples at the start of each year, and serve a better version",
     )
+    .option(
+      "--candidates <n>",
+      "answer each question with one of the n labels that its region had most often before, and show what is accepted then",
+      numberParser("--candidates", { atLeast: 1, isWhole: true }),
+    )
     .option("--forget", "delete what the regions have learned, and start over")
     .option("--no-controls", "leave out the large model retrained every year, which takes minutes")
     .option("--json", "print one JSON object instead of text")
-    .addHelpText("after", "\nExample:\n  npx upriver replay weather --from 2014-01-01 --to 2016-12-31 --json")
+    .addHelpText(
+      "after",
+      "\nExamples:\n  npx upriver replay weather --from 2014-01-01 --to 2016-12-31 --json\n  npx upriver replay storefront --candidates 3",
+    )
     .action(run);
 }
 
 async function run(given: string, options: Options, command: Command): Promise<void> {
   const recipe = await recipeFor(given, options.data);
-  const { name } = recipe;
+  const { name, labels } = recipe;
+  const { candidates } = options;
+  if (candidates !== undefined && candidates >= labels.length) {
+    throw new UsageError(`--candidates must be below ${labels.length}, the number of labels; received ${candidates}.`);
+  }
   const client = await clientFor(command, "admin");
   const loaded = await recipe.load({ file: options.data });
   const { rows, from } = recipe.isTimed
@@ -74,7 +87,7 @@ async function run(given: string, options: Options, command: Command): Promise<v
     to: options.to ?? null,
     rows: rows.length,
     learn: options.learnAbove,
-    data: options.data ?? null,
+    ...{ data: options.data ?? null, candidates },
     teachFrom: options.teachFrom ?? null,
   };
   const saves = new ReplayFile(path, replay);
@@ -85,9 +98,11 @@ async function run(given: string, options: Options, command: Command): Promise<v
   const { show, note, end } = showPhases();
   const order = { recipe: given, folder: process.cwd(), file: options.data, from, to };
   const report = await play(client, recipe, rows, {
-    ...{ from, to, onProgress: show, learnsAbove: options.learnAbove === true, saves },
+    ...{ from, to, onProgress: show, learnsAbove: options.learnAbove === true, saves, candidates },
     ...(options.teachFrom === undefined ? {} : { teachFrom: Date.parse(options.teachFrom) }),
-    ...(options.controls && recipe.isTimed ? { startRetrained: () => startRetrained(order, note) } : {}),
+    ...(options.controls && recipe.isTimed && candidates === undefined
+      ? { startRetrained: () => startRetrained(order, note) }
+      : {}),
   });
   end();
   saves.clear();

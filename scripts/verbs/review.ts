@@ -84,9 +84,9 @@ async function answerEach(client: UpriverClient, model: string, options: Options
       toCorrect = last;
       continue;
     }
-    const label = labels[Number(key) - 1];
+    const label = choicesOf(question, labels).find(({ number }) => number === key)?.label;
     if (label === undefined && key !== "s" && key !== "f") {
-      console.log(`Type a number from 1 to ${labels.length}, or one of s, f, u, q.`);
+      console.log("Type the number of a label that is shown, or one of s, f, u, q.");
       continue;
     }
     try {
@@ -123,10 +123,16 @@ function describe(question: ReviewQuestion, labels: readonly string[]): string {
   const shown = opinions.length > 0 || !provisional ? opinions : [provisional];
   const columns = Object.entries(instance).map(([name, value]) => [`  ${name}`, JSON.stringify(value)]);
   const header = ["", "", ...shown.map(({ rung, version }) => `${rung} ${version}`)];
-  const choices = labels.map((label, i) => [
-    `  ${i + 1}`,
+  const choices = choicesOf(question, labels).map(({ number, label }) => [
+    `  ${number}`,
     label,
     ...shown.map(({ scores }) => percent(scores[label] ?? 0)),
   ]);
   return `${id} (${region})\n${formatTable(columns)}\n${formatTable([header, ...choices])}`;
+}
+
+/** The labels that a person may give, each with the same number in every question. */
+function choicesOf({ candidates }: ReviewQuestion, labels: readonly string[]) {
+  const all = labels.map((label, i) => ({ number: `${i + 1}`, label }));
+  return all.filter(({ label }) => candidates?.includes(label) ?? true);
 }

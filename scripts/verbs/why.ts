@@ -52,7 +52,7 @@ function parsed(line: string): LogLine[] {
 
 function describe(way: QuestionWay, logged: readonly LogLine[]): string {
   const { id, base, owner, at, accepted, audited, split, groupKey, inclusionProbability, opinions, tries } = way;
-  const { answer, label, inReview, instance, route } = way;
+  const { answer, label, inReview, instance, route, candidates } = way;
   const judged = accepted ? "accepted by the rule" : "not accepted by the rule";
   const steps = opinions.map(({ rung, version, label: said, confidence }) => {
     return line(rung, `${said} (${percent(confidence)}), version ${version}${rung === "edge" ? `, ${judged}` : ""}`);
@@ -62,6 +62,7 @@ function describe(way: QuestionWay, logged: readonly LogLine[]): string {
     id,
     line("asked", `${new Date(at).toISOString()}, by token '${owner}', on version ${base}`),
     ...(instance === null ? [] : [line("instance", JSON.stringify(instance))]),
+    ...(candidates ? [line("candidates", candidates.join(", "))] : []),
     ...(opinions.some(({ rung }) => rung === "edge") ? [] : [line("edge", judged)]),
     ...steps,
     ...(route === null || route === "escalate" ? [] : [line("route", routes[route])]),

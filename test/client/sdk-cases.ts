@@ -49,6 +49,10 @@ export const sdkCases: Record<string, (setup: SdkSetup) => Promise<void>> = {
     const { scores } = await client("ask").ask("pictures", pixels);
     same((await client("ask").ask("pictures", { type: "image/png", bytes })).scores, scores);
     same((await client("ask").ask("pictures", new Blob([bytes], { type: "image/png" }))).scores, scores);
+    const chosen = { candidates: ["a", "b"], top: 2 };
+    const { top } = await client("ask").ask("pictures", { type: "image/png", bytes }, chosen);
+    same((await client("ask").ask("pictures", pixels, chosen)).top, top);
+    same(top?.length, 2);
     same(await client("teach").teachPicture("pictures", { type: "image/png", bytes }, "a"), {
       accepted: 1,
       changed: 1,
@@ -66,7 +70,7 @@ export const sdkCases: Record<string, (setup: SdkSetup) => Promise<void>> = {
     const tasks = await reviewer.labelStudioTasks("open");
     const task = tasks.find(({ data }) => data.upriver_id === two);
     same(task?.data.instance, instance(802));
-    same((await reviewer.labelStudioConfig("open")).includes('<Choice value="a"/>'), true);
+    same((await reviewer.labelStudioConfig("open")).includes('value="$choices"'), true);
     const choice = { from_name: "label", to_name: "instance", type: "choices", value: { choices: ["b"] } };
     const annotated = { data: { upriver_id: two }, annotations: [{ result: [choice] }] };
     same(await reviewer.labelStudioImport("open", [annotated]), { accepted: 1, skipped: 0, refused: [] });

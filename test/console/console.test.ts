@@ -37,7 +37,7 @@ beforeAll(async () => {
   // A model for each test, so that they can run at the same time.
   const others = {
     ...{ queue: open, undecided: open, corrected: open, overtaken: open, followed: open },
-    ...{ moved: easy, asked: easy },
+    ...{ narrowed: open, moved: easy, asked: easy },
   };
   const models = [...sdkModels, ...Object.entries(others).map(([model, options]) => ({ model, ...options }))];
   await Promise.all(models.map(async (options) => publishOn(ladder, await testModel(options))));
@@ -209,6 +209,27 @@ describe.skipIf(isSkipped)(
       await expect.poll(() => finished).toBe(2);
       expect(sent.map((body) => JSON.parse(body))).toMatchObject([{ label: "a" }, { label: "b" }]);
       await expect.poll(async () => (await client.question(id)).label).toBe("b");
+      check();
+    });
+
+    it.concurrent("asks with some labels as candidates, and shows a person no other", async ({ expect }) => {
+      const { page, check } = await open("try/narrowed");
+      await says(page, "Any label may be answered");
+      await page.click("details summary");
+      for (const box of (await page.$$('fieldset input[type="checkbox"]')).slice(1)) await box.click();
+      await says(page, "Only 2 of the labels may be answered");
+      await press(page, "Ask");
+      await says(page, "waiting for an answer");
+      expect(await page.$$eval("[role=status] > .scores li", (rows) => rows.length)).toBe(2);
+      await page.goto(`${ladder.credentials.edge}/console/#/review/narrowed`);
+      const question = await page.waitForSelector("[data-question]");
+      const id = await question?.evaluate((node) => (node as HTMLElement).dataset.question as string);
+      const shown = await page.$$eval(".answers button", (buttons) => buttons.map(({ textContent }) => textContent));
+      expect(shown).toEqual(["2 b", "3 c"]);
+      await page.keyboard.press("1");
+      await page.keyboard.press("3");
+      const client = ladder.client("admin");
+      await expect.poll(async () => (await client.question(id as string)).label).toBe("c");
       check();
     });
 

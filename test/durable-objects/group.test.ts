@@ -99,6 +99,7 @@ describe("the certificate of regions together", () => {
     await world.inside((_, { storage }) => {
       storage.sql.exec("DROP TABLE group_windows");
       storage.sql.exec("ALTER TABLE trials DROP COLUMN groupWindow");
+      for (const column of ["candidates", "top"]) storage.sql.exec(`ALTER TABLE questions DROP COLUMN ${column}`);
       storage.sql.exec("UPDATE schema SET migrations = 4");
     });
     await evictDurableObject(stub);

@@ -9,6 +9,7 @@ import { Splitting } from "#objects/region/labels/splitting.ts";
 import { migrations } from "#objects/region/migrations.ts";
 import { GroupKeys } from "#objects/region/tables/group-keys.ts";
 import { GroupWindows } from "#objects/region/tables/group-windows.ts";
+import { Questions, questionOf, type StoredQuestion } from "#objects/region/tables/questions.ts";
 import { PlannedLabels } from "#objects/region/tables/trials.ts";
 import { Windows } from "#objects/region/tables/windows.ts";
 import { testModel } from "../helpers/model.ts";
@@ -99,5 +100,27 @@ describe("a region's state of before", () => {
       { number: 1, planned: 1, opinionShare: null, predicted: null, window: 1 },
       { number: 2, planned: 1, opinionShare: null, predicted: 0, window: 1 },
     ]);
+  });
+
+  it("keeps its questions, which any label may answer", async () => {
+    const answer = { id: "q1", status: "open", label: "a", scores: { a: 0.6, b: 0.4 } };
+    const write = (sql: SqlStorage) => {
+      sql.exec(
+        `INSERT INTO questions (id, owner, base, instance, payload, at, receivedAt, expiresAt, accepted, audited,
+           inclusionProbability, split, fold, groupKey, prediction, status, answer, opinions, escalateAt, route)
+         VALUES ('q1', 'ask', 1, '{"x0":1}', 'hash', 1, 2, 9e15, 0, 0, 1, 'train', 0, 'q1', 'a', 'open', ?, '[]', 5,
+           'escalate')`,
+        JSON.stringify(answer),
+      );
+    };
+    const [row, question] = await withState(5, write, async ({ sql }) => {
+      const questions = new Questions(sql);
+      const [due] = questions.dueToEscalate(5, 1) as [StoredQuestion];
+      questions.insert({ ...due, id: "q2", candidates: ["b"], top: 1, expiresAt: 9e15, escalateAt: null });
+      expect(questions.find("q2")).toMatchObject({ candidates: ["b"], top: 1 });
+      return [due, questionOf(due, "north")] as const;
+    });
+    expect(row).toMatchObject({ id: "q1", payload: "hash", answer, candidates: null, top: null });
+    expect(question).toEqual({ id: "q1", region: "north", instance: { x0: 1 }, at: 1 });
   });
 });

@@ -19,10 +19,11 @@ beforeAll(async () => {
 });
 
 /** Asks the labelled questions again, each under a new id. */
-async function again(some: readonly LabelledQuestion[], name: string): Promise<Answer[]> {
+async function again(some: readonly LabelledQuestion[], name: string, body: object = {}): Promise<Answer[]> {
   return region.ask(
     some.map(({ question }) => question.instance),
     some.map((_, i) => `${region.model}~north~${name}-${i}`),
+    body,
   );
 }
 
@@ -56,6 +57,27 @@ describe("the semantic cache", () => {
     const trials = await region.rows("SELECT id FROM trials");
     expect(trials.length).toBeGreaterThan(30);
     expect(trials.every(({ id }) => (id as string).includes("late"))).toBe(true);
+  });
+
+  it("answers a question with candidates only where its label is one of them, and counts it in no certificate", async () => {
+    const some = labelled.slice(500, 600);
+    const trials = await region.rows("SELECT id FROM trials");
+    const free = await again(some, "free");
+    for (const candidates of [["a"], ["b", "c"]]) {
+      const answers = await again(some, `of-${candidates.length}`, { candidates });
+      for (const [i, { label, rung, accepted, certificate, scores, confidence }] of answers.entries()) {
+        expect(candidates).toContain(label);
+        const cached = free[i] as Answer;
+        const isFromCache = cached.rung === "region" && candidates.includes(cached.label);
+        expect([rung === "region", accepted]).toEqual([isFromCache, isFromCache]);
+        if (!isFromCache) continue;
+        expect([label, confidence, certificate]).toEqual([cached.label, cached.confidence, null]);
+        expect(Object.keys(scores)).toEqual(candidates);
+      }
+    }
+    const now = await region.rows("SELECT id FROM trials");
+    expect(now.filter(({ id }) => (id as string).includes("of-"))).toEqual([]);
+    expect(now.length).toBeGreaterThan(trials.length);
   });
 
   it("uses a corrected label at once: the neighbours no longer agree", async () => {

@@ -171,6 +171,21 @@ describe("an image as a question", () => {
     const file = png(picture(3));
     expect(await asked("colour", "image/png", file, "?accept=always&region=south")).toMatchObject({ region: "south" });
     expect((await send("colour", "image/png", file, "?accept=sometimes")).status).toBe(422);
+    const free = await asked("colour", "image/png", file, "?accept=always");
+    const [other = "", another = ""] = Object.keys(free.scores).filter((label) => label !== free.label);
+    const chosen = await asked(
+      "colour",
+      "image/png",
+      file,
+      `?accept=always&candidates=${other}&candidates=${another}&top=1`,
+    );
+    expect(Object.keys(chosen.scores)).toEqual([other, another]);
+    expect(chosen.top).toHaveLength(1);
+    for (const query of ["candidates=boots", "candidates=", "top=none", "top=9"]) {
+      const refused = await send("colour", "image/png", file, `?${query}`);
+      expect(refused.status).toBe(422);
+      expect(await refused.text()).toContain(`${query.split("=")[0]}`);
+    }
     expect((await send("colour", "image/png", file, "?trace=true")).status).toBe(403);
     const headers = { "content-type": "image/png" };
     const taught = await call("POST", "/v1/models/colour/truths?label=a", { raw: file, headers });

@@ -26,6 +26,7 @@ testRung("the region's object, with the origin above it", false, async () => {
     span: beginSpan({}),
     params: {},
     query: () => null,
+    queries: () => [],
     later: () => {},
   };
   return {

@@ -54,6 +54,17 @@ describe("a model of tensors", () => {
     }
   });
 
+  it("has no labels to choose among", async () => {
+    for (const [chosen, field] of [
+      [{ candidates: ["a"] }, "candidates"],
+      [{ top: 2 }, "top"],
+    ] as const) {
+      const response = await ask("pair", { instance: picture(), ...chosen });
+      expect(response.status).toBe(422);
+      expect(await response.text()).toContain(`${field} must be absent: a tensor model has no labels`);
+    }
+  });
+
   it("says what it takes and gives", async () => {
     const state = await (await expectOk(call("GET", "/v1/models/pair", { token: "ask-token" }))).json();
     expect(state).toMatchObject({

@@ -26,6 +26,17 @@ export const originModels: Record<string, ModelOptions> = {
   },
   /** The edge accepts everything, and the origin is asked for its opinion. */
   opined: { threshold: 0, policy: { keep: "all", auditShare: 0.2, opinions: { pending: 0.6, valid: 0.3 } } },
+  /** The edge accepts nothing, the origin everything: its callers name candidates. */
+  stocked: { threshold: never, fullThreshold: 0 },
+  /** Like `stocked`, but no rung accepts anything. */
+  unstocked: { threshold: never, fullThreshold: never },
+  /** Like `compared`, for questions with candidates. */
+  stacked: {
+    ...{ threshold: never, fullThreshold: 0 },
+    policy: { ladder: ["edge", "region", "origin"], explorationShare: 0.5, learning: ["stacking"] },
+  },
+  /** Like `opined`, for questions with candidates. */
+  narrowed: { threshold: 0, policy: { keep: "all", auditShare: 0.2, opinions: { pending: 0.6, valid: 0.3 } } },
   /** The origin fails on demand. */
   shaky: { threshold: never, fullThreshold: 0 },
   /** Every question is kept and gets a truth. */

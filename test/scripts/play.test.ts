@@ -39,7 +39,8 @@ function recorder() {
   const client = {
     model: async () => ({ pointer: { stable: 1 } }),
     manifest: async () => ({
-      ...{ task: "classify", policy: { retrainEverySeconds }, thin: { rule: { targetRisk: 0.1 } } },
+      ...{ task: "classify", policy: { retrainEverySeconds }, thin: { rule: { targetRisk: 0.1, threshold: 0.5 } } },
+      labels: ["No", "Yes"],
     }),
     // The first call fetches the heads, which this edge does not have.
     regions: async () => {
@@ -76,6 +77,29 @@ const playAll = async (to = Number.MAX_SAFE_INTEGER) => {
   const report = await play(client, recipe, rows, { from, to, onProgress: () => {} });
   return { events, report };
 };
+
+describe("a replay with candidates", () => {
+  it("asks about the labels that each region had before, and in the end with one label alone", async () => {
+    const { client } = recorder();
+    const asked: Draft[] = [];
+    const askQuestions: UpriverClient["askQuestions"] = (model, questions, options) => {
+      asked.push(...questions);
+      return client.askQuestions(model, questions, options);
+    };
+    const recording = Object.assign(Object.create(client), { askQuestions }) as UpriverClient;
+    const to = start + 6 * dayMs;
+    const { choice } = await play(recording, recipe, rows, { from, to, candidates: 1, onProgress: () => {} });
+    const named = asked.slice(0, 18).map(({ region, candidates }) => [region, candidates]);
+    expect(named.every(([region, candidates]) => candidates?.[0] === (region === "wet" ? "Yes" : "No"))).toBe(true);
+    expect(asked.slice(18).map(({ candidates }) => candidates)).toEqual(
+      Array.from({ length: 36 }, (_, i) => [recipe.labels[i % 2]]),
+    );
+    // The recorder answers "No" to each question.
+    expect(choice?.byRegion.dry).toMatchObject({ candidates: ["No"], questions: 9, accuracy: 1 });
+    expect(choice?.all.outside).toBe(18);
+    expect(choice?.check.exceptions.label).toBe(18);
+  });
+});
 
 describe("a replay that was interrupted", () => {
   it("asks every question once, and reports as if it had not been", async () => {

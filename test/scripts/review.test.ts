@@ -63,7 +63,7 @@ describe("upriver review", () => {
     const file = join(ladder.folder, "tasks.json");
     const exported = await review("", "--export", file, "--json");
     expect(JSON.parse(exported.stdout)).toMatchObject({ tasks: 2, file });
-    expect(await readFile(join(ladder.folder, "tasks.config.xml"), "utf8")).toContain('<Choice value="c"/>');
+    expect(await readFile(join(ladder.folder, "tasks.config.xml"), "utf8")).toContain('value="$choices"');
     const tasks: LabelStudioTask[] = JSON.parse(await readFile(file, "utf8"));
     const annotated = tasks.map((task, i) => {
       const choice = { from_name: "label", to_name: "instance", type: "choices", value: { choices: ["cz"[i]] } };

@@ -11,7 +11,7 @@ export interface WaitOptions {
 export type Picture = Blob | { type: string; bytes: ArrayBuffer | Uint8Array };
 
 /** Options of `ask` and of the other methods that ask questions. */
-export interface AskOptions extends WaitOptions, Pick<AskBody, "accept" | "trace" | "caller"> {
+export interface AskOptions extends WaitOptions, Pick<AskBody, "accept" | "trace" | "caller" | "candidates" | "top"> {
   /** Requests with the same key ask once; the edge keeps the answer for the key. */
   idempotencyKey?: string;
   /** The region of a picture, if the model does not take it from a header or the location. */
@@ -57,11 +57,12 @@ function idempotencyHeaders(idempotencyKey: string | undefined): Record<string, 
 
 /** Builds the request that asks about a picture. */
 export function pictureRequest(model: string, picture: Picture, options: AskOptions): ApiRequest {
-  const { idempotencyKey, signal, deadlineAt, accept, caller, trace, region } = withDeadline(options);
-  const given = { accept, caller, region, ...(trace ? { trace: "true" } : {}) };
+  const { idempotencyKey, signal, deadlineAt, accept, caller, trace, region, candidates, top } = withDeadline(options);
+  const given = { accept, caller, region, top: top?.toString(), ...(trace ? { trace: "true" } : {}) };
   const query = new URLSearchParams(
     Object.entries(given).filter((one): one is [string, string] => one[1] !== undefined),
   );
+  for (const label of candidates ?? []) query.append("candidates", label);
   const { body, headers } = pictureBody(picture);
   const path = `${modelPath(model)}/ask?${query}`;
   return {

@@ -97,6 +97,7 @@ function callOf(context: AppContext, node: EdgeNode, token: Token | null, span: 
     span,
     params: context.req.param() as Record<string, string>,
     query: (name) => context.req.query(name) ?? null,
+    queries: (name) => context.req.queries(name) ?? [],
     later: (work) => context.executionCtx.waitUntil(work),
   };
 }

@@ -16,6 +16,8 @@ export interface Call {
   span: TraceSpan;
   params: Record<string, string>;
   query: (name: string) => string | null;
+  /** All values of a query parameter that may be repeated. */
+  queries: (name: string) => string[];
   /** Continues `work` after the response. */
   later: (work: Promise<unknown>) => void;
 }

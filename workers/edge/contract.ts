@@ -7,6 +7,8 @@ export type Content = Readonly<Record<string, ZodType | "bytes">>;
 export interface Parameter {
   description: string;
   type: "string" | "integer" | "boolean";
+  /** Whether it may be repeated, each time with another value. */
+  isList?: boolean;
   values?: readonly string[];
   isRequired?: boolean;
 }

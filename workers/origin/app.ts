@@ -12,6 +12,8 @@ import { FaultError, problemOf } from "#core/http/fault.ts";
 import { expectedResponse, problemResponse, readJson, unexpectedResponse } from "#core/http/problem.ts";
 import { describe } from "#core/input/describe.ts";
 import { lineOf, outcomeOf } from "#core/log.ts";
+import { withTop } from "#core/rung/candidates.ts";
+import { checkedDrafts, draftsOf } from "#core/rung/drafts.ts";
 import { findToken, hasScope, type Token } from "#core/tokens.ts";
 import { spanOf, traceHeaders } from "#core/trace-context.ts";
 import type { Backend } from "./backend/index.ts";
@@ -73,15 +75,17 @@ async function ask({ nodeId, tokens, models, log }: OriginOptions, context: Cont
   if (via.includes(nodeId) || passed.length > viaMaxRungs) {
     throw new FaultError({ kind: "loop", via: passed, max: viaMaxRungs });
   }
-  const questions = completeQuestions(body);
+  const complete = completeQuestions(body);
   const span = spanOf(context.req.raw.headers);
-  const regions = new Set(questions.map(({ region }) => region));
+  const regions = new Set(complete.map(({ region }) => region));
   const [region = null] = regions.size === 1 ? regions : [];
-  const line = { rung: "origin", model, region, span, ids: questions.map(({ id }) => id) } as const;
+  const line = { rung: "origin", model, region, span, ids: complete.map(({ id }) => id) } as const;
   log(lineOf({ ...line, event: "asked" }));
   const rung = await models.rung(model);
+  const questions = checkedDrafts(rung.labels, body, complete);
   const hop = { owner: token.id, remainingMs, via: passed, trace, ...traceHeaders(span) };
-  const answers = (await rung.ask(questions, hop)).map((reply) => reply.answer);
+  const replies = await rung.ask(questions, hop);
+  const answers = replies.map(({ answer }, i) => withTop(answer, questions[i]?.top));
   const ms = Date.now() - startedAt;
   if (ms > remainingMs) {
     throw new FaultError({ kind: "late", reason: `The answer took longer than the remaining ${remainingMs} ms.` });
@@ -100,13 +104,13 @@ async function status({ nodeId, tokens, models, training }: OriginOptions, conte
 }
 
 // A question between rungs is complete: the edge has assigned its id and its region.
-function completeQuestions({ questions }: AskBody): Question[] {
+function completeQuestions(body: AskBody): Question[] {
   const expected = "a complete question with id, region, instance and at";
-  if (!questions) {
+  if (!body.questions) {
     const error = { path: "questions", expected: `an array, each ${expected}`, received: "instances" };
     throw new FaultError({ kind: "invalid", errors: [error] });
   }
-  return questions.map((draft, index) => {
+  return draftsOf(body).map((draft, index) => {
     const complete = questionSchema.safeParse(draft);
     if (complete.success) return complete.data;
     const path = complete.error.issues[0]?.path ?? [];

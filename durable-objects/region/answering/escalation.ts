@@ -1,5 +1,6 @@
 import type { Answer, ClassifyManifest, Question, TraceEntry } from "#core/contract/index.ts";
 import { type LogEvent, logLine, outcomeOf } from "#core/log.ts";
+import { restricts, withinCandidates } from "#core/rung/candidates.ts";
 import { type Hop, nextRungTimeoutMs, RungUnavailableError } from "#core/rung/rung.ts";
 import { beginSpan, type TraceSpan, traceHeaders } from "#core/trace-context.ts";
 import type { Jobs } from "#objects/jobs.ts";
@@ -112,7 +113,7 @@ export class Escalation {
     const answer = this.needs.questions.find(id)?.answer;
     const isStacked = answer?.version === version && labels.some((label) => answer.scores[label] !== scores[label]);
     if (!isStacked) return trace;
-    return [...trace, { head: "stacked", version, scores: labels.map((label) => answer.scores[label] as number) }];
+    return [...trace, { head: "stacked", version, scores: labels.map((label) => answer.scores[label] ?? 0) }];
   }
 
   /** Returns the traces of the rungs above without storing anything; empty where they do not answer. */
@@ -192,13 +193,15 @@ export class Escalation {
 
   private record(manifest: ClassifyManifest, traced: Answer): Outcome {
     const { questions } = this.needs;
-    const { trace: _, ...answer } = traced;
-    if (answer.status === "open") {
+    const { trace: _, ...given } = traced;
+    if (given.status === "open") {
       // The node above has stored it and can answer when it is asked again.
-      return this.escalateLater(manifest, answer.id);
+      return this.escalateLater(manifest, given.id);
     }
-    const row = questions.find(answer.id);
+    const row = questions.find(given.id);
     if (!row) return null;
+    // The rung above may serve a version with other labels.
+    const answer = withinCandidates(given, manifest.labels, row.candidates);
     const combined = this.needs.worth.combine(manifest, row, answer);
     questions.setAbove(answer.id, answer);
     // An audit asks a person although the rung accepted the answer.
@@ -207,6 +210,8 @@ export class Escalation {
     if (row.route === "explore") return this.answerHere(manifest, answer.id);
     if (combined.accepted) {
       if (!this.needs.settlement.settle(manifest, combined)) return null;
+      // The best of some candidates is not what the origin takes for the truth.
+      if (restricts(manifest.labels, row.candidates)) return "answered";
       this.needs.canary.recordLabel(answer.id, answer.label, "origin");
       this.learnFrom(manifest, answer);
       return "answered";

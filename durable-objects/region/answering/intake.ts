@@ -3,6 +3,7 @@ import { auditUnit } from "#core/confidence/audit.ts";
 import { type ClassifyManifest, questionKeepMs } from "#core/contract/index.ts";
 import { sha256Hex } from "#core/hash.ts";
 import { quantise } from "#core/head/embedding.ts";
+import { restricts } from "#core/rung/candidates.ts";
 import type { Hop } from "#core/rung/rung.ts";
 import type { Jobs } from "#objects/jobs.ts";
 import type { IncomingQuestion, QuestionConflict } from "../api.ts";
@@ -22,6 +23,8 @@ export interface IntakeRecord extends NewQuestion {
   isOpinionDrawn: boolean;
   /** Whether a coin has planned the label of an accepted question. */
   planned: boolean;
+  /** Whether candidates leave out a label: then nothing counts it that certifies, controls or compares. */
+  isRestricted: boolean;
   /** The edge's own answer, where a watched canary counts it. */
   canaryAnswer: CanaryAnswer | null;
 }
@@ -56,24 +59,30 @@ export class Intake {
     escalateAt: number,
   ): Promise<IntakeRecord> {
     const { splitSecret, splitting, nextRung, worth, canary } = this.needs;
-    const { id, instance, at, inference } = question;
+    const { id, instance, at, inference, candidates = null, top = null } = question;
     const { policy, thin, version } = manifest;
-    const payload = await sha256Hex(canonicalJson(instance));
+    const content = await sha256Hex(canonicalJson(instance));
+    const isRestricted = restricts(manifest.labels, candidates);
+    const payload = isRestricted
+      ? await sha256Hex(canonicalJson({ instance, candidates: candidates.toSorted() }))
+      : content;
     const now = Date.now();
     const { sha256, embedding } = thin.backbone;
     const provisional = provisionalAnswer(manifest, question);
     // The semantic cache accepts as the edge does. An answer that only lacks a certificate was accepted as well.
     const accepted = answer?.rung === "region" || (inference?.accepted ?? answer?.accepted ?? false);
     const isComplete = policy.truth === "complete";
-    const route = answer === null && nextRung.isPresent(manifest) ? await worth.routeOf(manifest, id) : null;
+    const drawn = answer === null && nextRung.isPresent(manifest) ? await worth.routeOf(manifest, id) : null;
+    // Nothing compares the rungs on a restricted question.
+    const route = isRestricted && drawn === "explore" ? "keep" : drawn;
     // One coin decides both, so that a label is planned only where an opinion is drawn. It plans labels that compare the
     // rungs as well, before either answer is known.
     const coin = isComplete ? 1 : await auditUnit(splitSecret, id);
     const planned = accepted && (isComplete || coin < policy.auditShare);
-    const isAudit = (accepted || route !== null) && coin < policy.auditShare;
+    const isAudit = (accepted || (route !== null && !isRestricted)) && coin < policy.auditShare;
     const opinionShare = Math.max(policy.auditShare, given ?? 0);
-    const isOpinionDrawn = accepted && coin < opinionShare && opinionShare > policy.auditShare;
-    const { split, fold, groupKey } = await splitting.assign(manifest, { id, instance, at, content: payload });
+    const isOpinionDrawn = accepted && !isRestricted && coin < opinionShare && opinionShare > policy.auditShare;
+    const { split, fold, groupKey } = await splitting.assign(manifest, { id, instance, at, content });
     return {
       id,
       owner,
@@ -91,7 +100,7 @@ export class Intake {
       accepted,
       // Every explored question is labelled.
       audited: isAudit || (route === "explore" && !isComplete),
-      ...{ opinionShare, isOpinionDrawn, planned, route },
+      ...{ opinionShare, isOpinionDrawn, planned, route, candidates, top, isRestricted },
       // Every escalated question is labelled; of the accepted ones, the audit share, or all where every truth arrives.
       inclusionProbability: !accepted || isComplete ? 1 : policy.auditShare,
       split,
@@ -103,7 +112,7 @@ export class Intake {
       // Only a person reads them.
       opinions: answer === null || isAudit ? opinionsOf(manifest, question, answer) : [],
       traceparent: traceparent ?? null,
-      canaryAnswer: await canary.answerOf(splitSecret, manifest, question),
+      canaryAnswer: isRestricted ? null : await canary.answerOf(splitSecret, manifest, question),
     };
   }
 
@@ -124,7 +133,7 @@ export class Intake {
         seen.add(record.id);
         questions.insert(record);
         if (record.canaryAnswer) canary.record(record.id, record.canaryAnswer);
-        certificates.recordQuestion(manifest, record);
+        if (!record.isRestricted) certificates.recordQuestion(manifest, record);
         if (record.route === "keep") worth.countUnasked(manifest);
         if (record.isOpinionDrawn) jobs.bringForward("opinions", "", Date.now());
         if (record.escalateAt !== null) jobs.bringForward("escalate", "", record.escalateAt);

@@ -1,6 +1,7 @@
 import type { Answer, ClassifyManifest, Question } from "#core/contract/index.ts";
 import { versionName } from "#core/contract/index.ts";
 import { quantise } from "#core/head/embedding.ts";
+import { withinCandidates } from "#core/rung/candidates.ts";
 import { agreedLabel, neighbourCount } from "#core/semantic-cache/agreed-label.ts";
 import { NearestNeighbourIndex } from "#core/semantic-cache/neighbour-index.ts";
 import { certifyRadius, chooseRadius, type LabelledNeighbours } from "#core/semantic-cache/radius.ts";
@@ -38,7 +39,7 @@ export class SemanticCache {
 
   /** Answers an escalated question; null where the nearest neighbours do not agree, or the cache is off. */
   answer(manifest: ClassifyManifest, question: Question): Answer | null {
-    const { inference, id, region } = question;
+    const { inference, id, region, candidates } = question;
     const radius = this.state(manifest.version)?.radius ?? null;
     const { backbone } = manifest.thin;
     if (radius === null || inference?.backbone !== backbone.sha256) return null;
@@ -50,9 +51,10 @@ export class SemanticCache {
     if (!found) return null;
     const near = neighbours.filter(({ similarity }) => similarity >= radius).length;
     const { labels, model, version } = manifest;
+    if (candidates && !candidates.includes(labels[found.label] as string)) return null;
     // Laplace's rule of succession, from the number of neighbours that agree.
     const scores = labels.map((_, c) => ((c === found.label ? near : 0) + 1) / (near + labels.length));
-    return {
+    const answer: Answer = {
       id,
       model,
       region,
@@ -65,6 +67,7 @@ export class SemanticCache {
       version: versionName(version),
       certificate: null,
     };
+    return withinCandidates(answer, labels, candidates);
   }
 
   /** Chooses the radius on the escalated questions of `validation` and certifies it on those of `calibration`, in bounded steps. */

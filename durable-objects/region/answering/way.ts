@@ -6,10 +6,11 @@ import type { StoredQuestion } from "../tables/questions.ts";
 export function wayOf(question: StoredQuestion | null, sample: StoredSample | null): QuestionWay | null {
   if (!question) return null;
   const { id, base, owner, instance, at, receivedAt, accepted, audited, inclusionProbability } = question;
-  const { split, groupKey, opinions, tries, inReview, route, answer, traceparent } = question;
+  const { split, groupKey, opinions, tries, inReview, route, answer, traceparent, candidates } = question;
   return {
     ...{ id, base, owner, instance, at, receivedAt, accepted, audited, inclusionProbability },
     ...{ split, groupKey, opinions, tries, inReview, route, answer, traceparent },
+    ...(candidates ? { candidates } : {}),
     label: sample && { label: sample.label, source: sample.source, labelledAt: sample.labelledAt },
   };
 }

@@ -10,8 +10,8 @@ import {
 import { favoursFull } from "#core/confidence/escalation-estimate.ts";
 import type { Answer, ClassifyManifest, LabelSource, RegionEscalation } from "#core/contract/index.ts";
 import { hmacUnit } from "#core/hash.ts";
-import { argMax } from "#core/head/head.ts";
 import { learnStacking, noStacking, stackedScores, stackingWeights } from "#core/head/stacking.ts";
+import { candidatesInOrder, choose, restricts } from "#core/rung/candidates.ts";
 import type { Comparison, Escalations } from "../tables/escalations.ts";
 import type { StoredQuestion } from "../tables/questions.ts";
 
@@ -23,7 +23,7 @@ interface WorthNeeds {
 }
 
 /** What is compared of a question. */
-type Compared = Pick<StoredQuestion, "prediction" | "opinions" | "above" | "audited" | "route">;
+type Compared = Pick<StoredQuestion, "prediction" | "opinions" | "above" | "audited" | "route" | "candidates">;
 
 /** Finds out by labels whether the rung above is worth asking, and how much its scores count. */
 export class Worth {
@@ -48,11 +48,13 @@ export class Worth {
 
   /** Compares both rungs by the first label of a question that both have answered, where that label may judge. */
   recordLabel(manifest: ClassifyManifest, question: Compared, label: string, source: LabelSource): void {
-    const { above, prediction, audited } = question;
+    const { above, prediction, audited, candidates } = question;
+    // Both rungs may have been kept from what they would have answered.
+    if (restricts(manifest.labels, candidates)) return;
     if (!above || !isComparable({ source, planned: audited })) return;
     const { state, stacking } = this.of(manifest);
-    const edge = edgeScores(manifest, question);
-    const scores = aboveScores(manifest, above.scores);
+    const edge = edgeScores(manifest.labels, question);
+    const scores = aboveScores(manifest.labels, above.scores);
     const known = manifest.labels.indexOf(label);
     this.needs.escalations.set(manifest.version, {
       state: learnPair(state, { aboveRight: above.label === label, edgeRight: prediction === label }),
@@ -65,18 +67,22 @@ export class Worth {
   combine(manifest: ClassifyManifest, question: Compared, answer: Answer): Answer {
     if (!manifest.policy.learning.includes("stacking")) return answer;
     const { stacking } = this.of(manifest);
-    const edge = edgeScores(manifest, question);
-    const above = aboveScores(manifest, answer.scores);
+    const { candidates } = question;
+    const isRestricted = restricts(manifest.labels, candidates);
+    const labels = isRestricted ? candidatesInOrder(manifest.labels, candidates) : manifest.labels;
+    const edge = edgeScores(labels, question);
+    const above = aboveScores(labels, answer.scores);
     if (!edge || !above || stacking.labels === 0) return answer;
-    const scores = stackedScores(stacking, edge, above);
-    const predicted = argMax(scores);
-    const label = manifest.labels[predicted] as string;
-    const isSame = label === answer.label;
+    // The labels that are left out count as one, or the candidates' scores would be renormalised. Together they score at least
+    // what they would apart, for weights of 0 or more that sum to 1 or more (Hölder's inequality): no candidate gains.
+    const scores = isRestricted
+      ? stackedScores(stacking, withRest(edge), withRest(above)).subarray(0, labels.length)
+      : stackedScores(stacking, edge, above);
+    const choice = choose(labels, scores);
+    const isSame = choice.label === answer.label;
     return {
       ...answer,
-      label,
-      scores: Object.fromEntries(manifest.labels.map((name, i) => [name, scores[i] as number])),
-      confidence: scores[predicted] as number,
+      ...choice,
       accepted: answer.accepted && isSame,
       certificate: isSame ? answer.certificate : null,
     };
@@ -110,13 +116,18 @@ export class Worth {
   }
 }
 
-function edgeScores({ labels }: ClassifyManifest, { opinions }: Compared): number[] | null {
+/** Adds the sum of the scores that are left out. */
+function withRest(scores: readonly number[]): number[] {
+  return [...scores, Math.max(0, 1 - scores.reduce((sum, score) => sum + score, 0))];
+}
+
+function edgeScores(labels: readonly string[], { opinions }: Compared): number[] | null {
   const own = opinions.find(({ rung }) => rung === "edge");
-  return own ? aboveScores({ labels }, own.scores) : null;
+  return own ? aboveScores(labels, own.scores) : null;
 }
 
 // The rung above may serve a version with other labels.
-function aboveScores({ labels }: Pick<ClassifyManifest, "labels">, scores: Record<string, number>): number[] | null {
+function aboveScores(labels: readonly string[], scores: Record<string, number>): number[] | null {
   const known = labels.map((label) => scores[label]);
   return known.every((score) => score !== undefined) ? (known as number[]) : null;
 }

@@ -1,7 +1,8 @@
 import { canonicalJson } from "#core/canonical.ts";
-import type { ClassifyManifest, LabelResult } from "#core/contract/index.ts";
+import type { ClassifyManifest, LabelResult, LabelSource } from "#core/contract/index.ts";
 import { sha256Hex } from "#core/hash.ts";
 import { fail, ok, type Result } from "#core/result.ts";
+import { restricts } from "#core/rung/candidates.ts";
 import { beginSpan } from "#core/trace-context.ts";
 import type { Jobs } from "#objects/jobs.ts";
 import { labelledAnswer } from "../answering/answers.ts";
@@ -13,7 +14,7 @@ import type { Manifests } from "../artefacts.ts";
 import type { CanaryAnswers } from "../tables/canary-answers.ts";
 import type { RegionCounter } from "../tables/counts.ts";
 import type { GroupWindows } from "../tables/group-windows.ts";
-import type { Questions } from "../tables/questions.ts";
+import type { Questions, StoredQuestion } from "../tables/questions.ts";
 import type { NewSample, Samples } from "../tables/samples.ts";
 import type { Archive } from "./archive.ts";
 import type { LiveRule } from "./live-rule.ts";
@@ -102,7 +103,9 @@ export class Labelling {
     if (caller !== null && owner !== caller) return fail({ kind: "not-yours", id });
     if (row) {
       const instance = manifest.policy.keepInputs ? row.instance : null;
-      return ok({ ...row, instance, owner, label, source, labelledAt });
+      // What it was asked without candidates is not known: it certifies no semantic cache.
+      const accepted = restricts(manifest.labels, row.candidates) ? null : row.accepted;
+      return ok({ ...row, instance, accepted, owner, label, source, labelledAt });
     }
     if (known) return ok({ ...known, label, source, labelledAt, embedding: null });
     if (!given) return fail({ kind: "no-instance", id });
@@ -125,7 +128,8 @@ export class Labelling {
     const changed = sampleKeeper.keep(manifest, sample);
     if (changed) canary.recordLabel(id, label, source);
     const row = questions.find(id);
-    if (changed && row) {
+    const isRestricted = row !== null && restricts(manifest.labels, row.candidates);
+    if (changed && row && !isRestricted) {
       const { accepted, prediction, inclusionProbability } = row;
       rule.recordLabel(manifest, { id, accepted, prediction, label, source, inclusionProbability }, isFirst);
       if (isFirst) worth.recordLabel(manifest, row, label, source);
@@ -134,7 +138,7 @@ export class Labelling {
     }
     if (row?.answer.status === "open") {
       settlement.settle(manifest, labelledAnswer(row, label, source));
-    } else if (changed && row && before?.source === source && row.answer.version === source) {
+    } else if (changed && row && before?.source === source && isAnsweredBy(row, source, before.label)) {
       // The source of the answer has corrected it.
       questions.correctAnswer(labelledAnswer(row, label, source));
     }
@@ -143,4 +147,9 @@ export class Labelling {
     const known = samples.find(id);
     return { id, label: known?.label ?? label, source: known?.source ?? source, split, changed };
   }
+}
+
+/** Tells whether a source gave a question its answer, or ended it with a label outside its candidates. */
+function isAnsweredBy({ answer, candidates }: StoredQuestion, source: LabelSource, label: string): boolean {
+  return answer.version === source || (!answer.accepted && candidates?.includes(label) === false);
 }

@@ -14,7 +14,7 @@ export const questionsTable = table("questions", {
   base: number(),
   /** null once it is not needed and the model keeps no inputs. */
   instance: json<Instance | null>(),
-  /** Hash of the instance: the same id with another payload is a conflict. */
+  /** Hash of the instance, and of candidates that restrict: the same id with another payload is a conflict. */
   payload: text(),
   backbone: nullable(text()),
   embedding: nullable(bytes()),
@@ -38,6 +38,8 @@ export const questionsTable = table("questions", {
   inReview: defaulted(flag()),
   route: nullable(text<Route>()),
   above: nullable(json<AboveAnswer>()),
+  candidates: nullable(json<string[]>()),
+  top: nullable(number()),
 });
 
 /** The answer of the rung above, as it came. */
@@ -78,6 +80,10 @@ export interface StoredQuestion {
   route: Route | null;
   /** What the rung above answered; null until then. */
   above: AboveAnswer | null;
+  /** The only labels that may be answered; null for all. */
+  candidates: string[] | null;
+  /** How many labels its caller wants in order; null for none. */
+  top: number | null;
 }
 
 export type NewQuestion = Omit<StoredQuestion, "tries" | "inReview" | "above"> & {
@@ -202,7 +208,8 @@ export class Questions {
 }
 
 /** Returns a stored question in the form that the next rung takes. */
-export function questionOf({ id, instance, at, audited }: StoredQuestion, region: string): Question {
+export function questionOf({ id, instance, at, audited, candidates }: StoredQuestion, region: string): Question {
   // An open question still has its instance.
-  return { id, region, instance: instance as Instance, at, ...(audited ? { audit: true } : {}) };
+  const asked = { id, region, instance: instance as Instance, at };
+  return { ...asked, ...(candidates ? { candidates } : {}), ...(audited ? { audit: true } : {}) };
 }

@@ -24,6 +24,7 @@ const queue = table("queue", {
   flaggedBy: nullable(text()),
   flagReason: nullable(text()),
   traceparent: nullable(text()),
+  candidates: nullable(json<string[]>()),
 });
 
 const skips = table("skips", { id: text(), holder: text(), until: number() });
@@ -43,8 +44,8 @@ export class ReviewQueue {
   }
 
   /** Adds a question; false where it is in the queue already, and stays as it is. */
-  add(question: NewReviewQuestion, now: number): boolean {
-    return queue.insert(this.sql, { ...question, queuedAt: now }, "ignore");
+  add({ candidates, ...question }: NewReviewQuestion, now: number): boolean {
+    return queue.insert(this.sql, { ...question, candidates: candidates ?? null, queuedAt: now }, "ignore");
   }
 
   find(id: string): QueuedQuestion | null {
@@ -145,6 +146,7 @@ function withinBytes(rows: Iterable<QueuedQuestion>): QueuedQuestion[] {
 }
 
 /** A question as people see it. */
-function shown({ id, region, instance, provisional, opinions, queuedAt }: QueuedQuestion) {
-  return { id, region, instance: instance as Instance, provisional, opinions, queuedAt };
+function shown({ id, region, instance, candidates, provisional, opinions, queuedAt }: QueuedQuestion) {
+  const question = { id, region, instance: instance as Instance, provisional, opinions, queuedAt };
+  return candidates ? { ...question, candidates } : question;
 }

@@ -45,6 +45,22 @@ export function testRung(name: string, checksInput: boolean, start: () => Promis
       }
     });
 
+    it("answers with one of a question's candidates, by the score among all labels", async () => {
+      const asked = questions(2);
+      const free = await rung.ask(asked, hop);
+      const named = asked.map((question, i) => {
+        const labels = Object.keys(free[i]?.answer.scores ?? {}).filter((label) => label !== free[i]?.answer.label);
+        return { ...question, id: `${question.id}-named`, candidates: labels };
+      });
+      for (const [i, { answer }] of (await rung.ask(named, hop)).entries()) {
+        const candidates = named[i]?.candidates as string[];
+        expect(Object.keys(answer.scores).toSorted()).toEqual(candidates.toSorted());
+        expect(candidates).toContain(answer.label);
+        expect(answer.certificate).toBeNull();
+        for (const label of candidates) expect(answer.scores[label]).toBeCloseTo(free[i]?.answer.scores[label] ?? 0, 5);
+      }
+    });
+
     it("gives its heads' scores where they are asked for, and only there", async () => {
       const [plain] = await rung.ask(questions(1), hop);
       const [traced] = await rung.ask(questions(1), { ...hop, trace: true });

@@ -38,7 +38,7 @@ function waiting(model: string): Promise<number> {
 }
 
 /** A task as Label Studio exports it once it is annotated, in the form that its guide shows. */
-function annotated({ data }: Pick<Task, "data">, ...choices: (string | null)[]) {
+function annotated({ data }: { data: Omit<Task["data"], "choices"> }, ...choices: (string | null)[]) {
   return {
     id: 1,
     created_at: "2021-03-09T21:52:49.513742Z",
@@ -82,7 +82,8 @@ describe("review in Label Studio", () => {
     );
     const tasks = await tasksOf("studio");
     expect(tasks.map(({ data }) => data.upriver_id)).toEqual(ids);
-    expect(tasks[0]?.data).toEqual({ upriver_id: ids[0], region: "north", instance: instance(1) });
+    const choices = labels.map((value) => ({ value }));
+    expect(tasks[0]?.data).toEqual({ upriver_id: ids[0], region: "north", choices, instance: instance(1) });
     const [prediction] = tasks[0]?.predictions ?? [];
     expect(prediction).toMatchObject({
       model_version: "edge 1",
@@ -163,23 +164,35 @@ describe("review in Label Studio", () => {
     }
   });
 
-  it("has a labelling configuration of the model's labels", async () => {
+  it("shows the candidates of a question only, and refuses an annotation with another label", async () => {
+    const model = "studio-stocked";
+    await queue(model, []);
+    const { id } = await ask(model, { instance: instance(1), candidates: [neither, cat] });
+    await eventually(async () => expect(await waiting(model)).toBe(1));
+    const [task] = (await tasksOf(model)) as [Task];
+    expect(task.data).toMatchObject({ upriver_id: id, choices: [{ value: neither }, { value: cat }] });
+    expect(await (await expectOk(send(model, [annotated(task, dog)]))).json()).toMatchObject({
+      accepted: 0,
+      refused: [{ id, reason: expect.stringContaining(`one of ${neither}, ${cat}`) }],
+    });
+    expect((await answerOf(id)).status).toBe("open");
+    expect(await (await expectOk(send(model, [annotated(task, cat)]))).json()).toMatchObject({ accepted: 1 });
+    expect(await answerOf(id)).toMatchObject({ label: cat, rung: "human", scores: { [cat]: 1, [neither]: 0 } });
+  });
+
+  it("has a labelling configuration that takes the choices from each task", async () => {
     await publish({ model: "studio-config", labels });
     const response = await expectOk(call("GET", `${path("studio-config")}/config`, { token }));
     expect(response.headers.get("content-type")).toBe("application/xml; charset=utf-8");
     expect(await response.text()).toBe(
       `<View>
   <Table name="instance" value="$instance"/>
-  <Choices name="label" toName="instance" choice="single" required="true" showInline="true">
-    <Choice value="cat"/>
-    <Choice value="a &#34;good&#34; dog"/>
-    <Choice value="&#60;neither&#62; &#38; both"/>
-  </Choices>
+  <Choices name="label" toName="instance" value="$choices" choice="single" required="true" showInline="true"/>
 </View>
 `,
     );
     const tensor: Input = { kind: "tensor", shape: [2], dtype: "float32", scale: 1, offset: 0 };
-    expect(labellingConfig(tensor, ["a\nb", "c"])).toContain('<Choice value="a&#10;b"/>');
+    expect(labellingConfig(tensor)).toContain('<Text name="instance" value="$instance"/>');
     expect((await call("GET", `${path("studio-config")}/config`, { token: "ask-token" })).status).toBe(403);
   });
 });

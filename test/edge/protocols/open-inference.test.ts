@@ -75,6 +75,25 @@ describe("infer", () => {
     expect((await call("GET", `/v1/questions/${id}`, { token })).status).toBe(202);
   });
 
+  it("answers with one of the candidates, and ranks only them", async () => {
+    const [free] = await answersOf("easy", rows);
+    const named = ["a", "b", "c"].filter((label) => label !== free?.label);
+    const parameters = { candidates: JSON.stringify(named) };
+    const plain = await infer("easy", { inputs: tensors(), parameters });
+    expect(plain.outputs[0]?.data.every((label) => named.includes(label as string))).toBe(true);
+    const outputs = [{ name: "scores", parameters: { classification: 3 } }];
+    const ranked = await infer("easy", { inputs: tensors(), outputs, parameters });
+    const [best] = ranked.outputs as [Output];
+    expect(best.shape).toEqual([3, 2]);
+    expect(best.data.some((text) => (text as string).endsWith(`:${free?.label}`))).toBe(false);
+    for (const candidates of ["a", '["boots"]', "[]", '["a","a"]']) {
+      const body = { inputs: tensors(), parameters: { candidates } };
+      const refused = await call("POST", "/v2/models/easy/infer", { token, body });
+      expect(await refused.text()).toContain("candidates");
+      expect([400, 422]).toContain(refused.status);
+    }
+  });
+
   it("returns the requested outputs in their order, and classes by score", async () => {
     const outputs = [{ name: "scores", parameters: { classification: 2 } }, { name: "label" }];
     const inferred = await infer("easy", { inputs: tensors(), outputs });

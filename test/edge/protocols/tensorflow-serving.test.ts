@@ -43,6 +43,18 @@ describe("predict", () => {
     expect(predictions.map(({ id }) => id.split("~")[1])).toEqual(["north", "south"]);
   });
 
+  it("answers with one of the candidates", async () => {
+    const [free] = await answersOf("easy", rows);
+    const candidates = ["a", "b", "c"].filter((label) => label !== free?.label);
+    const { predictions } = await predict<{ predictions: Row[] }>("easy", { instances: rows, candidates });
+    const expected = ["a", "b", "c"].map((one) => (one === free?.label ? 0 : Math.fround(free?.scores[one] as number)));
+    expect(predictions[0]?.scores).toEqual(expected);
+    expect(predictions.every(({ label }) => candidates.includes(label))).toBe(true);
+    const body = { instances: rows, candidates: ["a", "boots"] };
+    const refused = await call("POST", "/v1/models/easy:predict", { token, body });
+    expect(await refused.json()).toMatchObject({ error: expect.stringContaining("'boots'") });
+  });
+
   it("accepts inputs in column format, and answers in it", async () => {
     const inputs = { region: ["north", "south"], x0: [0.1, 0.2], x1: [[1], [1]] };
     const { outputs } = await predict<{ outputs: Record<keyof Row, unknown[]> }>("easy", { inputs });

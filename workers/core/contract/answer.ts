@@ -54,8 +54,12 @@ export const answerSchema = z
     /** `open`: the question has escalated and has no final answer yet; this answer is provisional. */
     status: z.enum(["answered", "open"]),
     label: z.string(),
+    /** The score of each label among all labels of the model; where the question has candidates, of these only. */
     scores: z.record(z.string(), z.number()),
+    /** The score of `label`. */
     confidence: z.number(),
+    /** The best labels in order, as many as the question asked for with `top`; absent unless it did. */
+    top: z.array(z.strictObject({ label: z.string(), score: z.number() })).optional(),
     /** Whether a rung's rule accepted the answer, or a person or the true label gave it. */
     accepted: z.boolean(),
     rung: rungSchema,

@@ -23,6 +23,8 @@ export const labelStudioTaskSchema = z
     data: z.strictObject({
       upriver_id: questionIdSchema,
       region: regionSchema,
+      /** The labels that a person may give, in the form of dynamic choices. */
+      choices: z.array(z.strictObject({ value: z.string() })),
       /** An image as a data URL. */
       image: z.string().optional(),
       /** Columns by name, or a tensor as JSON. */

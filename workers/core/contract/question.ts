@@ -11,6 +11,7 @@ export const questionIdMaxChars = 1024;
 /** How many rungs a question may pass before it counts as a loop. */
 export const viaMaxRungs = 8;
 export const askTimeoutMs = 10_000;
+export const candidateMaxChars = 1_024;
 /** How long a stored question is kept. */
 export const questionKeepMs = 90 * 24 * 3600_000;
 
@@ -27,11 +28,25 @@ export const inferenceSchema = z.strictObject({
 });
 export type Inference = z.infer<typeof inferenceSchema>;
 
+/** What a caller may choose of the labels. */
+const choice = {
+  /** The only labels that may be answered, such as what a store stocks; all labels unless given. */
+  candidates: z
+    .array(z.string().min(1).max(candidateMaxChars))
+    .min(1)
+    .refine((labels) => new Set(labels).size === labels.length, "an array without duplicates")
+    .meta({ description: "The only labels that may be answered; all unless given", uniqueItems: true })
+    .optional(),
+  /** How many labels the answer lists in order, the best first; it lists none unless given. */
+  top: z.int().min(1).meta({ description: "How many labels the answer lists in order, the best first" }).optional(),
+};
+
 /** A question as rungs send it to each other. */
 export const questionSchema = z.strictObject({
   id: questionIdSchema,
   region: regionSchema,
   instance: instanceSchema,
+  ...choice,
   /** Data time, ms since 1970: when the question was asked. Differs from now only in replays. */
   at: z.int().nonnegative(),
   inference: inferenceSchema.optional(),
@@ -49,6 +64,8 @@ export const askSchema = z
     instance: instanceSchema.optional(),
     instances: z.array(instanceSchema).min(1).max(batchMaxQuestions).optional(),
     questions: z.array(draftSchema).min(1).max(batchMaxQuestions).optional(),
+    /** Of every question that has none of its own. */
+    ...choice,
     /** `always` returns the edge's answer at any confidence. */
     accept: z.enum(["rule", "always"]).optional(),
     /** Returns the scores of every head and rung; admin only. */

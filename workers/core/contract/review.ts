@@ -24,6 +24,8 @@ const reviewItem = {
   id: questionIdSchema,
   region: regionSchema,
   instance: instanceSchema,
+  /** The only labels that the caller takes, and so that a person may give; all unless given. */
+  candidates: z.array(z.string()).optional(),
   /** The best answer of the rungs below. */
   provisional: answerSchema.nullable(),
   /** The opinion of each rung, from the edge up. */

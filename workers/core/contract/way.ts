@@ -14,6 +14,8 @@ export const questionWaySchema = z
     /** The id of the token that asked. */
     owner: z.string(),
     instance: instanceSchema.nullable(),
+    /** The only labels that may be answered; all unless given. */
+    candidates: z.array(z.string()).optional(),
     /** Data time and arrival, ms since 1970. */
     at: z.int(),
     receivedAt: z.int(),

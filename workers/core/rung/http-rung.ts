@@ -37,7 +37,9 @@ export class HttpRung implements Rung {
     const { url, model, token, timeoutMs, fetch: send = fetch } = this.options;
     const remainingMs = Math.max(1, Math.min(hop.remainingMs, timeoutMs));
     const body = {
-      ...{ questions, remainingMs, via: hop.via },
+      // The rung that the caller asked lists the best labels.
+      questions: questions.map(({ top: _, ...question }) => question),
+      ...{ remainingMs, via: hop.via },
       ...(hop.trace ? { trace: true } : {}),
       ...(hop.provisional ? { accept: "always" } : {}),
     };

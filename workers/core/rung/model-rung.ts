@@ -11,9 +11,10 @@ import {
   versionName,
 } from "../contract/index.ts";
 import type { HeadWeights } from "../head/head.ts";
-import { argMax, scoresOf } from "../head/head.ts";
+import { scoresOf } from "../head/head.ts";
 import { encode } from "../input/index.ts";
 import type { Network } from "../model/network.ts";
+import { choose, restricts, uncertifiedChoice } from "./candidates.ts";
 import { type Hop, InvalidQuestionsError, type Reply, type Rung } from "./rung.ts";
 
 /** A region's head in memory. */
@@ -46,6 +47,11 @@ export class ModelRung implements Rung {
   private readonly network: Network;
   private readonly group: Certificate | null;
   private readonly servingOf: (region: string) => RegionalServing | null;
+
+  /** The model's labels. */
+  get labels(): readonly string[] {
+    return this.manifest.labels;
+  }
 
   constructor({ name, manifest, network, servingOf, group = null }: ModelRungOptions) {
     this.name = name;
@@ -92,33 +98,31 @@ export class ModelRung implements Rung {
 
   private reply(question: Question, embeddings: Float32Array, row: number, trace: boolean): Reply {
     const { spec, head: globalHead } = this.network;
-    const { version: base, policy } = this.manifest;
+    const { version: base, policy, labels } = this.manifest;
     const width = spec.head.width;
     const serving = this.servingOf(question.region);
     const regional = serving?.head ?? null;
     const scores = scoresOf(regional?.weights ?? globalHead, embeddings, row * width);
     const version = versionName(base, regional?.manifest);
     const rule: Rule = serving?.rule ?? regional?.manifest.rule ?? spec.rule;
-    const predicted = argMax(scores);
-    const confidence = scores[predicted] as number;
+    const choice = choose(labels, scores, question.candidates);
     const mayAnswer = rule.certificate !== null || policy.uncertified === "answer";
-    const label = this.manifest.labels[predicted] as string;
-    const passes = accepts(rule, confidence, label);
+    // A candidate that this version does not have scores 0.
+    const passes = choice.confidence > 0 && accepts(rule, choice.confidence, choice.label);
     const accepted = mayAnswer && passes;
     const answer: Answer = {
       id: question.id,
       model: this.manifest.model,
       region: question.region,
       status: "answered",
-      label,
-      scores: Object.fromEntries(this.manifest.labels.map((label, i) => [label, scores[i] as number])),
-      confidence,
+      ...choice,
       accepted,
       rung: this.name,
       version,
       certificate: accepted ? (rule.certificate ?? this.groupFor(rule)) : null,
     };
     if (rule.uncertified) answer.uncertified = rule.uncertified;
+    if (restricts(labels, question.candidates)) Object.assign(answer, uncertifiedChoice());
     if (trace) answer.trace = this.trace(regional, scores, version, embeddings, row * width);
     const inference = () => ({
       backbone: spec.backbone.sha256,

@@ -11,11 +11,14 @@ import {
 import { FaultError } from "#core/http/fault.ts";
 import { indexIn } from "#core/http/issues.ts";
 import { type LogEvent, type LogLine, logLine, outcomeOf } from "#core/log.ts";
+import { restricts, withTop } from "#core/rung/candidates.ts";
+import { checkedDrafts, draftsOf } from "#core/rung/drafts.ts";
 import { type Hop, InvalidQuestionsError, type Reply, RungUnavailableError } from "#core/rung/rung.ts";
 import { traceHeaders } from "#core/trace-context.ts";
+import { classifierOf } from "../artefacts/models.ts";
 import { type Call, ownerOf } from "../call.ts";
 import { countRequest, type Given } from "../metrics/count.ts";
-import { completeQuestions, draftsOf } from "./questions.ts";
+import { completeQuestions } from "./questions.ts";
 import { RegionRung } from "./region-rung.ts";
 import { loadExactly, loadVersion, type Resolved, versionFor } from "./version.ts";
 import { describeInput, withWarnings } from "./warnings.ts";
@@ -40,9 +43,10 @@ export async function ask(
   const startedAt = Date.now();
   const hop = createHop(call, body);
   const caller = body.caller ?? callerOf(call);
-  const drafts = draftsOf(body);
   // The stable version's policy lists the regions. The version that answers may differ by region.
   const stable = classifying(served);
+  const { labels } = pinned === null ? stable : await classifierOf(call, pointer.model, pinned);
+  const drafts = checkedDrafts(labels, body, draftsOf(body));
   const { questions, warnings } = await completeQuestions(call, stable, drafts);
   const versions = await Promise.all(questions.map(({ region }) => pinned ?? versionFor(pointer, caller, region)));
   const answers: Answer[] = [];
@@ -74,7 +78,10 @@ export async function ask(
     },
     given,
   );
-  return answers.map((answer, i) => withWarnings(stable, answer, questions[i] as Question, warnings[i] ?? null));
+  return answers.map((answer, i) => {
+    const question = questions[i] as Question;
+    return withTop(withWarnings(stable, answer, question, warnings[i] ?? null), question.top);
+  });
 }
 
 /** Names the invalid questions by their index in the whole batch. */
@@ -155,15 +162,18 @@ function logLineOf({ span }: Call, event: LogEvent, attempts: readonly Attempt[]
 /** Stores what the policy keeps: all questions before the response; audited ones, and those for an opinion, after it. */
 async function keepAnswers(
   call: Call,
-  { policy }: ClassifyManifest,
+  { policy, labels }: ClassifyManifest,
   rung: RegionRung,
   attempts: readonly Attempt[],
   hop: Hop,
 ): Promise<PlacedAnswer[]> {
   const isKeyed = call.request.headers.has("idempotency-key");
   const hasNextRung = call.env.NEXT_RUNG_URL !== "";
-  const shareOf = ({ edge: { answer } }: Attempt) =>
-    answer.accepted ? opinionShareOf(policy, { ...answer, hasNextRung }) : policy.auditShare;
+  // An opinion of a restricted answer would count in no certificate.
+  const shareOf = ({ edge: { answer }, question }: Attempt) =>
+    answer.accepted && !restricts(labels, question.candidates)
+      ? opinionShareOf(policy, { ...answer, hasNextRung })
+      : policy.auditShare;
   const kept = (some: readonly Attempt[]) =>
     some.map((attempt) => ({ ...keptOf(attempt), opinionShare: shareOf(attempt) }));
   if (policy.keep === "all" || isKeyed || hop.trace) {

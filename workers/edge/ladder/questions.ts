@@ -1,4 +1,4 @@
-import type { AskBody, ClassifyManifest, Draft, Question } from "#core/contract/index.ts";
+import type { ClassifyManifest, Draft, Question } from "#core/contract/index.ts";
 import { sha256Hex } from "#core/hash.ts";
 import { FaultError } from "#core/http/fault.ts";
 import { indexIn } from "#core/http/issues.ts";
@@ -8,13 +8,6 @@ import { type PlacedRegion, placeDrafts } from "./regions.ts";
 
 /** The header with the id of a request. A retry carries the same id. */
 export const requestHeader = "x-upriver-request";
-
-/** Returns the drafts of a body: its `questions`, `instances` or `instance`. */
-export function draftsOf(body: AskBody): Draft[] {
-  if (body.questions) return body.questions;
-  const instances = body.instances ?? (body.instance === undefined ? [] : [body.instance]);
-  return instances.map((instance) => ({ instance }));
-}
 
 /** Complete questions, and the warning of each about its region. */
 interface CompleteQuestions {

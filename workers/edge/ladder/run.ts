@@ -3,11 +3,11 @@ import { FaultError } from "#core/http/fault.ts";
 import { decodeRow, encodeTensors } from "#core/input/tensors.ts";
 import { EngineError } from "#core/model/engine.ts";
 import type { TensorModel, Tensors } from "#core/model/tensor-model.ts";
+import { draftsOf, refuseChoice } from "#core/rung/drafts.ts";
 import { tensorModelOf } from "../artefacts/models.ts";
 import type { Call } from "../call.ts";
 import { countRequest, type Given } from "../metrics/count.ts";
 import { callerOf } from "./ask.ts";
-import { draftsOf } from "./questions.ts";
 import { orLastGood, versionFor } from "./version.ts";
 
 /** Numbers of an output in JSON: 1 MiB of them are some 20 MB of text. */
@@ -27,6 +27,7 @@ export async function servedTensorModel(call: Call, pointer: ModelPointer, calle
 
 /** Answers all instances of a body with a tensor model. */
 export async function run(call: Call, pointer: ModelPointer, body: AskBody): Promise<TensorAnswer[]> {
+  refuseChoice(body);
   const { model } = pointer;
   const served = await servedTensorModel(call, pointer, body.caller);
   const instances = draftsOf(body).map(({ instance }) => instance);

@@ -105,10 +105,11 @@ function sentenceCase(text: string): string {
 }
 
 function parametersOf(where: "query" | "header", parameters: ParameterMap = {}): Json[] {
-  return Object.entries(parameters).map(([name, { description, type, values, isRequired = false }]) => ({
-    ...{ name, in: where, description, required: isRequired },
-    schema: { type, ...(values ? { enum: values } : {}) },
-  }));
+  return Object.entries(parameters).map(([name, { description, type, values, isList, isRequired = false }]) => {
+    const schema = { type, ...(values ? { enum: values } : {}) };
+    const base = { name, in: where, description, required: isRequired };
+    return { ...base, schema: isList ? { type: "array", items: schema } : schema };
+  });
 }
 
 function contentOf(content: Content): Json {

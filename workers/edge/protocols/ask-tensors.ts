@@ -49,6 +49,8 @@ export interface TensorAskOptions {
   escalate: boolean;
   /** The region of questions without one. */
   region?: string | undefined;
+  /** The only labels that may be answered. */
+  candidates?: string[] | undefined;
 }
 
 /** Asks a question for each row of the tensors. Throws before anything is stored if the tensors do not match the model. */
@@ -59,7 +61,10 @@ export function askTensors(
   options: TensorAskOptions,
 ): Promise<Answered> {
   const { manifest, signature } = named;
-  if (manifest.task === "tensor") return runModel(call, named, tensors);
+  if (manifest.task === "tensor") {
+    if (options.candidates) throw misfit("candidates", "absent: a tensor model has no labels", "a list");
+    return runModel(call, named, tensors);
+  }
   return askQuestions(call, named, manifest, batchOf(signature.inputs, tensors), options);
 }
 
@@ -68,11 +73,12 @@ async function askQuestions(
   { resolved, pinned, signature }: Named,
   manifest: ClassifyManifest,
   batch: Batch,
-  { escalate, region }: TensorAskOptions,
+  { escalate, region, candidates }: TensorAskOptions,
 ): Promise<Answered> {
   const instances = instancesOf(manifest, batch);
   const questions = instances.map((instance) => (region === undefined ? { instance } : { instance, region }));
-  const answers = await ask(call, resolved, { questions, accept: escalate ? "rule" : "always" }, pinned);
+  const body = { questions, accept: escalate ? ("rule" as const) : ("always" as const) };
+  const answers = await ask(call, resolved, candidates ? { ...body, candidates } : body, pinned);
   const versions = new Set(answers.map(({ version }) => version));
   const [version] = versions as Set<string>;
   return { outputs: answerTensors(signature, answers), version: versions.size === 1 && version ? version : null };

@@ -20,20 +20,24 @@ export const imageQuery = {
   },
   region: { description: "For an image: its region", type: "string" },
   caller: { description: "For an image: the caller, who stays on one side of a canary", type: "string" },
+  candidates: { description: "For an image: a label that may be answered; repeat it", type: "string", isList: true },
+  top: { description: "For an image: how many labels the answer lists in order", type: "integer" },
   trace: { description: "For an image: includes the scores of every head and rung (scope admin)", type: "boolean" },
 } as const satisfies Contract["query"];
 
 /** Reads a request's questions: JSON, or an image with its options in the query. */
 export async function readAsk(call: Call, manifest: Manifest): Promise<AskBody> {
   if (!isImage(call.request)) return readJson(call.request, askSchema, bodyMaxBytes, unwrapped);
-  const options = askSchema.safeParse({
-    questions: [await imageDraft(call, manifest)],
+  const [candidates, top, trace] = [call.queries("candidates"), call.query("top"), call.query("trace")];
+  const query = {
     ...given("accept", call.query("accept")),
     ...given("caller", call.query("caller")),
-    ...given("trace", call.query("trace") === "true" ? true : call.query("trace")),
-  });
+    ...given("candidates", candidates.length > 0 ? candidates : null),
+    ...given("top", top && Number.isFinite(Number(top)) ? Number(top) : top),
+    ...given("trace", trace === "true" ? true : trace),
+  };
+  const options = askSchema.safeParse({ questions: [await imageDraft(call, manifest)], ...query });
   if (options.success) return options.data;
-  const query = Object.fromEntries(["accept", "caller", "trace"].map((name) => [name, call.query(name) ?? undefined]));
   throw new FaultError({ kind: "invalid", errors: invalidFields(options.error.issues, query) });
 }
 

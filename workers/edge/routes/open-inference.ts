@@ -5,7 +5,7 @@ import { type Call, jsonResponse, type Route } from "../call.ts";
 import { bytes, json, type ParameterMap } from "../contract.ts";
 import { askTensors, namedOf } from "../protocols/ask-tensors.ts";
 import { modelMetadata, serverMetadata } from "../protocols/open-inference/metadata.ts";
-import { readInferRequest } from "../protocols/open-inference/request.ts";
+import { candidatesOf, readInferRequest } from "../protocols/open-inference/request.ts";
 import { inferResponse, requestedOf } from "../protocols/open-inference/response.ts";
 import {
   inferRequestSchema,
@@ -45,7 +45,9 @@ async function infer(call: Call): Promise<Response> {
   const named = await namedOf(call);
   const requested = requestedOf(infer, named.signature.outputs);
   const { escalate = false, region } = infer.parameters ?? {};
-  return inferResponse(named, infer, requested, await askTensors(call, named, tensors, { escalate, region }));
+  const candidates = candidatesOf(infer);
+  const answered = await askTensors(call, named, tensors, { escalate, region, candidates });
+  return inferResponse(named, infer, requested, answered, candidates);
 }
 
 const binaryLength: ParameterMap = {

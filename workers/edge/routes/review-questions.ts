@@ -25,14 +25,16 @@ async function postAnswer(call: Call): Promise<Response> {
   return settled(call, address, { label });
 }
 
-/** Answers a question as a person. Throws a fault for an unknown label, or if another person holds the question. */
+/** Answers a question as a person. Throws a fault for a label that it may not have, or if another person holds the question. */
 export async function answerAs(call: Call, { id, model, manifest }: Addressed, label: string): Promise<void> {
   const { labels } = manifest;
-  if (!labels.includes(label)) {
-    const error = { path: "label", expected: `one of ${labels.join(", ")}`, received: `'${label}'` };
-    throw new FaultError({ kind: "invalid", errors: [error] });
-  }
+  if (!labels.includes(label)) throw unknownLabel(label, labels);
   taken(id, await reviewObject(call.env, model).answer(id, label, holderOf(call)));
+}
+
+function unknownLabel(label: string, allowed: readonly string[]): FaultError {
+  const error = { path: "label", expected: `one of ${allowed.join(", ")}`, received: `'${label}'` };
+  return new FaultError({ kind: "invalid", errors: [error] });
 }
 
 async function postSkip(call: Call): Promise<Response> {
@@ -65,6 +67,8 @@ function taken(id: string, result: Result<null, ReviewRefusal>): void {
   switch (refusal.kind) {
     case "unknown":
       throw unknownQuestion(id);
+    case "not-a-candidate":
+      throw unknownLabel(refusal.label, refusal.candidates);
     case "leased":
       throw conflict("a question that no other person has leased", "a question that another person is answering");
     case "not-leased":

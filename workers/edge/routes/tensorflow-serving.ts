@@ -17,7 +17,8 @@ async function predict(call: Call): Promise<Response> {
   const body = await readJson(call.request, predictRequestSchema, bodyMaxBytes);
   const named = await namedOf(withoutVerb(call));
   const tensors = tensorsOf(body, named.signature.inputs);
-  const { outputs } = await askTensors(call, named, tensors, { escalate: body.signature_name === "escalate" });
+  const { signature_name, candidates } = body;
+  const { outputs } = await askTensors(call, named, tensors, { escalate: signature_name === "escalate", candidates });
   return jsonResponse(predictBody(body, outputs));
 }
 

@@ -7,7 +7,7 @@ import { useKeys } from "./keys.ts";
 import { QuestionView } from "./question.tsx";
 import { useReviewing } from "./reviewing.ts";
 
-/** Keys of the labels, in order; s, u and f are actions. */
+/** Keys of all labels, in order, whichever are shown; s, u and f are actions. */
 const labelKeys = [..."1234567890abcdeghijklmnopqrtvwxyz"];
 
 interface DeskProps {
@@ -22,6 +22,7 @@ interface DeskProps {
 export function Desk({ client, model, labels, input, reviewer }: DeskProps) {
   const desk = useReviewing(client, model, reviewer);
   const { current, given, waiting, done, perMinute, error, canUndo } = desk;
+  const mayAnswer = (label: string) => current?.candidates?.includes(label) ?? true;
   const flagging = useRef<HTMLDialogElement>(null);
   useKeys((key) => {
     if (flagging.current?.open) return false;
@@ -30,7 +31,7 @@ export function Desk({ client, model, labels, input, reviewer }: DeskProps) {
     else if (key === "f" && current && given === null) flagging.current?.showModal();
     else {
       const label = labels[labelKeys.indexOf(key)];
-      if (label === undefined || !current) return false;
+      if (label === undefined || !current || !mayAnswer(label)) return false;
       desk.answer(label);
     }
     return true;
@@ -59,18 +60,21 @@ export function Desk({ client, model, labels, input, reviewer }: DeskProps) {
         !error && <QueueEmpty waiting={waiting ?? 0} />
       )}
       <fieldset class="answers" aria-label="Label">
-        {labels.map((label, i) => (
-          <button
-            key={label}
-            type="button"
-            disabled={!current}
-            class={label === given ? "given" : undefined}
-            onClick={() => desk.answer(label)}
-            aria-keyshortcuts={labelKeys[i]}
-          >
-            {labelKeys[i] && <kbd>{labelKeys[i]}</kbd>} {label}
-          </button>
-        ))}
+        {labels.map(
+          (label, i) =>
+            mayAnswer(label) && (
+              <button
+                key={label}
+                type="button"
+                disabled={!current}
+                class={label === given ? "given" : undefined}
+                onClick={() => desk.answer(label)}
+                aria-keyshortcuts={labelKeys[i]}
+              >
+                {labelKeys[i] && <kbd>{labelKeys[i]}</kbd>} {label}
+              </button>
+            ),
+        )}
       </fieldset>
       <div class="actions start">
         <button type="button" class="quiet" disabled={!current} onClick={desk.skip} aria-keyshortcuts="s">

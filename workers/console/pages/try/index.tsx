@@ -6,6 +6,7 @@ import { Loaded, ProblemNotice } from "#console/parts/states.tsx";
 import { usePolled } from "#console/polled.ts";
 import { can, type Session } from "#console/session.ts";
 import { useAsking } from "./asking.ts";
+import { Candidates } from "./candidates.tsx";
 import { EscalationPath } from "./escalation.tsx";
 import { FeatureForm } from "./feature-form.tsx";
 import { JsonForm } from "./json-form.tsx";
@@ -51,6 +52,7 @@ function Ask({ session, state, manifest }: { session: Session; state: Classifier
     input?.kind === "features" ? ["form", "json"] : input?.kind === "image" ? ["picture", "json"] : ["json"];
   const [way, setWay] = useState<Way>(ways[0] as Way);
   const [region, setRegion] = useState("");
+  const [candidates, setCandidates] = useState<string[]>([]);
   const asked = useAsking(session.client, model);
   const { regions } = policy;
   const isFieldless = regions.from !== "field";
@@ -60,6 +62,7 @@ function Ask({ session, state, manifest }: { session: Session; state: Classifier
     void asked.ask(what, {
       ...(can(session, "admin") ? { trace: true } : {}),
       ...(isPicture && region ? { region } : {}),
+      ...(candidates.length > 0 ? { candidates } : {}),
     });
   };
   return (
@@ -100,6 +103,7 @@ function Ask({ session, state, manifest }: { session: Session; state: Classifier
           <PictureForm input={input} onAsk={ask} isBusy={asked.isAsking && !asked.answer} />
         )}
         {way === "json" && <JsonForm examples={examples} onAsk={ask} isBusy={asked.isAsking && !asked.answer} />}
+        <Candidates labels={state.labels} chosen={candidates} onChoose={setCandidates} />
       </div>
       <div>
         {asked.error && <ProblemNotice error={asked.error} />}

@@ -2,15 +2,12 @@ import { type Input, labelStudioNames } from "#core/contract/index.ts";
 
 const { control, object } = labelStudioNames;
 
-/** Makes a labelling configuration for a model's tasks: the shown object, and one choice for each label. */
-export function labellingConfig(input: Input, labels: readonly string[]): string {
-  const choices = labels.map((label) => `    <Choice value="${escaped(label)}"/>`);
+/** Makes a labelling configuration for a model's tasks: the shown object, and the choices of each task. */
+export function labellingConfig(input: Input): string {
   return [
     "<View>",
     `  ${shown[input.kind]}`,
-    `  <Choices name="${control}" toName="${object}" choice="single" required="true" showInline="true">`,
-    ...choices,
-    "  </Choices>",
+    `  <Choices name="${control}" toName="${object}" value="$choices" choice="single" required="true" showInline="true"/>`,
     "</View>",
     "",
   ].join("\n");
@@ -21,8 +18,3 @@ const shown: Record<Input["kind"], string> = {
   features: `<Table name="${object}" value="$instance"/>`,
   tensor: `<Text name="${object}" value="$instance"/>`,
 };
-
-// Line breaks and tabs are escaped, since XML reads them as spaces in attributes.
-function escaped(text: string): string {
-  return text.replace(/[&<>"'\n\r\t]/g, (character) => `&#${character.charCodeAt(0)};`);
-}

@@ -2,11 +2,11 @@ import { type Input, type LabelStudioTask, labelStudioNames, type ReviewQuestion
 import { dataUrl, pngOf } from "#edge/images/encode.ts";
 
 /** Converts an open question to a task, with the opinions of the rungs as predictions. */
-export function taskOf(question: ReviewQuestion, input: Input): LabelStudioTask {
-  const { id, region, provisional, opinions } = question;
+export function taskOf(question: ReviewQuestion, input: Input, labels: readonly string[]): LabelStudioTask {
+  const { id, region, candidates = labels, provisional, opinions } = question;
   const made = opinions.length > 0 || !provisional ? opinions : [provisional];
   return {
-    data: { upriver_id: id, region, ...shown(question, input) },
+    data: { upriver_id: id, region, choices: candidates.map((value) => ({ value })), ...shown(question, input) },
     predictions: made.map(({ rung, version, label, confidence }) => ({
       model_version: `${rung} ${version}`,
       score: confidence,

@@ -1,4 +1,4 @@
-import { bodyMaxBytes } from "#core/contract/index.ts";
+import { askSchema, bodyMaxBytes } from "#core/contract/index.ts";
 import { FaultError } from "#core/http/fault.ts";
 import { parseJson, readBytes } from "#core/http/problem.ts";
 import { valuesOfBytes } from "../binary.ts";
@@ -14,6 +14,27 @@ export async function readInferRequest(request: Request): Promise<{ infer: Infer
   const jsonBytes = jsonLengthOf(request, body.byteLength);
   const infer = parseJson(body.subarray(0, jsonBytes), inferRequestSchema);
   return { infer, tensors: tensorsOf(infer.inputs, body.subarray(jsonBytes)) };
+}
+
+/** Reads the parameter `candidates`; undefined without it. */
+export function candidatesOf({ parameters }: InferRequest): string[] | undefined {
+  const text = parameters?.candidates;
+  if (text === undefined) return undefined;
+  const found = askSchema.shape.candidates.safeParse(parsed(text));
+  if (found.success && found.data) return found.data;
+  throw misfit(
+    "parameters.candidates",
+    'a JSON array of labels as text, such as ["cat","dog"]',
+    `'${text.slice(0, 100)}'`,
+  );
+}
+
+function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return null;
+  }
 }
 
 function jsonLengthOf({ headers }: Request, bodyBytes: number): number {

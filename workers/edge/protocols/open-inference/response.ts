@@ -33,10 +33,14 @@ export function inferResponse(
   { id, parameters }: InferRequest,
   requested: readonly RequestedOutput[],
   answered: Answered,
+  candidates?: readonly string[],
 ): Response {
   const blobs: Uint8Array<ArrayBuffer>[] = [];
   const outputs = requested.map(({ name, parameters: own }) => {
-    const tensor = outputOf(named(answered.outputs, name), signature.outputs, own?.classification);
+    const tensor = outputOf(named(answered.outputs, name), signature.outputs, {
+      count: own?.classification,
+      candidates,
+    });
     if (!(own?.binary_data ?? parameters?.binary_data_output)) return tensor;
     const { data, ...rest } = tensor;
     const bytes = bytesOf(tensor);
@@ -56,7 +60,11 @@ export function inferResponse(
   });
 }
 
-function outputOf(tensor: NamedTensor, known: readonly TensorMetadata[], count: number | undefined): NamedTensor {
+function outputOf(
+  tensor: NamedTensor,
+  known: readonly TensorMetadata[],
+  { count, candidates }: { count: number | undefined; candidates: readonly string[] | undefined },
+): NamedTensor {
   if (count === undefined) return tensor;
-  return classified(tensor, known.find(({ name }) => name === tensor.name)?.labels ?? [], count);
+  return classified(tensor, known.find(({ name }) => name === tensor.name)?.labels ?? [], count, candidates);
 }

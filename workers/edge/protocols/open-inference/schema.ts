@@ -39,6 +39,8 @@ export const inferRequestSchema = z
         /** Whether questions that the edge does not accept escalate. */
         escalate: z.boolean().optional(),
         region: z.string().optional(),
+        /** The only labels that may be answered, as a JSON array: values of parameters are no lists. */
+        candidates: z.string().optional(),
         binary_data_output: z.boolean().optional(),
       })
       .optional(),

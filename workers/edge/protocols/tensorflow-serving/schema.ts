@@ -1,4 +1,5 @@
 import * as z from "zod";
+import { askSchema } from "#core/contract/index.ts";
 
 /** The signatures of a model: `serving_default` answers at the edge, `escalate` asks the other rungs if needed. */
 export const signatureNames = ["serving_default", "escalate"] as const;
@@ -10,6 +11,8 @@ export const predictRequestSchema = z
     /** Checked against the model's inputs by a function. */
     instances: z.unknown().optional(),
     inputs: z.unknown().optional(),
+    /** The only labels that may be answered: the others score 0. TensorFlow Serving has no such field. */
+    candidates: askSchema.shape.candidates,
   })
   .refine((b) => (b.instances === undefined) !== (b.inputs === undefined), "an object with either instances or inputs")
   .meta({ id: "PredictRequest" });
