@@ -23,7 +23,7 @@ async function modelLines(
   const { examples } = await client.model(model);
   const manifest = await client.manifest(model);
   const [easy, hard] = examples as [Instance?, Instance?];
-  const [label] = manifest.task === "classify" ? manifest.labels : [];
+  const [label] = manifest.task !== "tensor" ? manifest.labels : [];
   const ask = (instance: Instance) =>
     curl(`${edge}/v1/models/${model}/ask`, tokens.teach, JSON.stringify({ instance }));
   const truth = (instance: Instance) =>

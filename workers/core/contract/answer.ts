@@ -2,6 +2,7 @@ import * as z from "zod";
 import { labelSourceSchema } from "./label.ts";
 import { questionIdSchema } from "./question.ts";
 import { regionSchema } from "./region.ts";
+import { numberAnswerFields } from "./regress.ts";
 
 /** The rungs of the ladder, from the edge up. */
 export const rungs = ["edge", "region", "origin", "human"] as const;
@@ -53,9 +54,11 @@ export const answerSchema = z
     region: regionSchema,
     /** `open`: the question has escalated and has no final answer yet; this answer is provisional. */
     status: z.enum(["answered", "open"]),
+    /** The label; of a model of numbers, `value` as text. */
     label: z.string(),
     scores: z.record(z.string(), z.number()),
     confidence: z.number(),
+    ...numberAnswerFields,
     /** Whether a rung's rule accepted the answer, or a person or the true label gave it. */
     accepted: z.boolean(),
     rung: rungSchema,
