@@ -8,7 +8,7 @@ import type { NetworkPlan } from "#origin/recipes/index.ts";
 import { describeOptimism, describeSplits } from "#origin/report/describe.ts";
 import { reportOn, type TrainingReport, writeReport } from "#origin/report/index.ts";
 import { Checkpoints } from "#origin/train/checkpoint.ts";
-import { train } from "#origin/train/index.ts";
+import { type ManifestDraft, train } from "#origin/train/index.ts";
 import { judge } from "#origin/train/judge.ts";
 import { saveArtefact } from "#origin/train/store.ts";
 import { artefactFolder, clientFor, signingKey, trainingFolder } from "../local/context.ts";
@@ -109,7 +109,7 @@ async function run(given: string, options: Options, command: Command): Promise<v
   };
   printResult(options.json, { ...result, ...(test ? { test } : {}) }, () => {
     const row = (network: string, m: typeof metrics.thin, covered: number) => [
-      ...[network, m.logLoss.toFixed(4), m.auc?.toFixed(4) ?? "–", percent(m.accuracy), percent(covered)],
+      ...[network, m.logLoss.toFixed(4), ...figuresOf(m), percent(covered)],
     ];
     const rows = [
       row("thin", metrics.thin, coverage.thin),
@@ -118,7 +118,7 @@ async function run(given: string, options: Options, command: Command): Promise<v
     const risk = `certified coverage at ${percent(recipe.targetRisk)} risk`;
     const next =
       version === null ? `Next: npx upriver publish ${options.out ?? name}` : `Version ${version} serves all callers.`;
-    const tested = test ? `\n${options.test}: ${count(test.thin.n)} rows\n${describeTest(test)}` : "";
+    const tested = test ? `\n${options.test}: ${count(test.thin.n)} rows\n${describeTest(test, artefact.draft)}` : "";
     const notes = [
       ["splits", describeSplits(splits)],
       ...trained.flatMap((network) =>
@@ -143,8 +143,21 @@ async function run(given: string, options: Options, command: Command): Promise<v
       cutShort.length > 0
         ? `\nThe time limit ended the training of ${cutShort.join(" and ")}: these are the best weights so far.`
         : "";
-    return `${formatTable([["network", "log-loss", "AUC", "accuracy", risk], ...rows])}\n${formatTable(notes)}${tested}${limit}\nModel: ${folder}\nReport: ${join(folder, "report.html")}\n${next}`;
+    return `${formatTable([["network", "log-loss", ...figureNames(artefact.draft), risk], ...rows])}\n${formatTable(notes)}${tested}${limit}\nModel: ${folder}\nReport: ${join(folder, "report.html")}\n${next}`;
   });
+}
+
+/** Names the figures of a task that `figuresOf` gives. */
+function figureNames({ number }: Pick<ManifestDraft, "number">): string[] {
+  if (!number) return ["AUC", "accuracy"];
+  const unit = number.unit === undefined ? "" : ` ${number.unit}`;
+  return ["MAE", "RMSE", `within ${number.tolerance}${unit}`, `${percent(number.coverage)} interval covers`];
+}
+
+function figuresOf({ auc, accuracy, number }: Metrics): string[] {
+  if (!number) return [auc?.toFixed(4) ?? "–", percent(accuracy)];
+  const { mae, rmse, interval } = number;
+  return [mae.toPrecision(4), rmse.toPrecision(4), percent(accuracy), interval ? percent(interval.coverage) : "–"];
 }
 
 /** Warns where an overall error says little, and gives figures that say more. */
@@ -167,12 +180,12 @@ function warningsOf({ labels, networks }: TrainingReport): string[] {
 
 type Test = Record<"thin" | "full", Metrics>;
 
-function describeTest(test: Test): string {
+function describeTest(test: Test, draft: ManifestDraft): string {
   const rows = (["thin", "full"] as const).map((network) => {
-    const { logLoss, auc, accuracy, coverage } = test[network];
-    return [network, logLoss.toFixed(4), auc?.toFixed(4) ?? "–", percent(accuracy), percent(coverage["0.05"] ?? 0)];
+    const { logLoss, coverage } = test[network];
+    return [network, logLoss.toFixed(4), ...figuresOf(test[network]), percent(coverage["0.05"] ?? 0)];
   });
-  return formatTable([["network", "log-loss", "AUC", "accuracy", "coverage at 5% error"], ...rows]);
+  return formatTable([["network", "log-loss", ...figureNames(draft), "coverage at 5% error"], ...rows]);
 }
 
 async function learnAtOrigin(name: string, { before, share, gate, json }: Options, command: Command): Promise<void> {

@@ -32,3 +32,9 @@ export function meanUnder(label: Label, values: ArrayLike<number>): number {
   for (let i = 0; i < shares.length; i++) sum += (shares[i] as number) * (values[first + i] as number);
   return sum / labelShares;
 }
+
+/** Writes the probabilities of a label into zeros that begin at `offset`. */
+export function setTarget(targets: Float32Array, offset: number, label: Label): void {
+  if (typeof label === "number") targets[offset + label] = 1;
+  else for (const [i, share] of label.shares.entries()) targets[offset + label.first + i] = share / labelShares;
+}

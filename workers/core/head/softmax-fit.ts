@@ -1,6 +1,6 @@
 import { trainFolds } from "../confidence/splits.ts";
 import { softmax } from "./head.ts";
-import { type Label, labelShares } from "./label.ts";
+import { type Label, setTarget } from "./label.ts";
 import { logLossOf } from "./metrics.ts";
 import { type SoftmaxState, softmaxGradient, softmaxSettings, softmaxStep, startSoftmax } from "./softmax.ts";
 
@@ -120,11 +120,6 @@ function overRows(data: FitData, state: FitState, rows: number, allWeights: Floa
   const head = scaled(state.head.weights, classes, 1 / state.unit);
   const fold = scaled(softmaxGradient(head, { rows, inputs, targets, weights }, classes), classes, 1 / state.unit);
   return { ...state, gradient: state.gradient.map((sum, i) => sum + (fold[i] as number)), row: row + rows };
-}
-
-function setTarget(targets: Float32Array, offset: number, label: Label): void {
-  if (typeof label === "number") targets[offset + label] = 1;
-  else for (const [i, share] of label.shares.entries()) targets[offset + label.first + i] = share / labelShares;
 }
 
 // Rows of the fold that is left out have no weight.

@@ -2,4 +2,13 @@ export type { Budget, ColumnPlan, LayerPlan, TrainingPlan, WeightType } from "#c
 export { weightTypes } from "#core/contract/index.ts";
 export { builtIns, exampleRecipe } from "./built-in.ts";
 export { findDocument, isBase, openRecipe, recipeOfDocument, trainable } from "./open.ts";
-export type { FeaturesPlan, FoundDocument, InputPlan, LoadOptions, NetworkPlan, Recipe, Row } from "./recipe.ts";
+export type {
+  FeaturesPlan,
+  FoundDocument,
+  InputPlan,
+  LoadOptions,
+  NetworkPlan,
+  NumberPlan,
+  Recipe,
+  Row,
+} from "./recipe.ts";

@@ -12,7 +12,8 @@ export function fingerprintOf(
 ): string {
   const facts = { layers, plan, classes, rows: data.rows, shapes: data.shapes, backend: tf.getBackend() };
   const hash = createHash("sha256").update(JSON.stringify({ ...facts, isPruned }));
-  for (const part of [data.labels, data.regions, data.weights, teacher ?? new Float32Array()]) {
+  const numbers = Float64Array.from(data.soft ?? [], ({ value }) => value);
+  for (const part of [data.labels, numbers, data.regions, data.weights, teacher ?? new Float32Array()]) {
     hash.update(new Uint8Array(part.buffer, part.byteOffset, part.byteLength));
   }
   // Only a sample of the rows is hashed: all of them may not fit in memory.
