@@ -102,4 +102,16 @@ const m005Groups: Migration = (sql) => {
   sql.exec("ALTER TABLE trials ADD COLUMN groupWindow INTEGER");
 };
 
-export const migrations: readonly Migration[] = [m001Tables, m002GroupKeys, m003Opinions, m004Escalations, m005Groups];
+// Models of before predicted no numbers.
+const m006Bins: Migration = (sql) => {
+  sql.exec("CREATE TABLE bins (backbone TEXT PRIMARY KEY, bins TEXT NOT NULL) WITHOUT ROWID");
+};
+
+export const migrations: readonly Migration[] = [
+  m001Tables,
+  m002GroupKeys,
+  m003Opinions,
+  m004Escalations,
+  m005Groups,
+  m006Bins,
+];

@@ -3,27 +3,30 @@ import {
   type ClassifyManifest,
   type Opinion,
   type Question,
+  type Reading,
   rungs,
   versionName,
 } from "#core/contract/index.ts";
-import { argMax } from "#core/head/head.ts";
+import { type Task, taskOf } from "#core/task/index.ts";
 import type { StoredQuestion } from "../tables/questions.ts";
 
-/** Returns the provisional answer to a question that arrives: the inference of the rung below. */
+/**
+ * Returns the provisional answer to a question that arrives: the inference of the rung below.
+ * @param reading how the scores of the region's head are read as numbers; as the global head's unless given
+ */
 export function provisionalAnswer(
-  { model, labels, version }: ClassifyManifest,
+  manifest: ClassifyManifest,
   { id, region, inference }: Question,
+  reading: Reading | undefined = manifest.thin.reading,
 ): Answer {
+  const { model, labels, version } = manifest;
   const scores = inference?.scores.length === labels.length ? inference.scores : labels.map(() => 1 / labels.length);
-  const predicted = argMax(scores);
   return {
     id,
     model,
     region,
     status: "open",
-    label: labels[predicted] as string,
-    scores: Object.fromEntries(labels.map((label, i) => [label, scores[i] as number])),
-    confidence: scores[predicted] as number,
+    ...taskOf(manifest).read(scores, reading),
     accepted: false,
     rung: rungs[0],
     version: inference?.version ?? versionName(version),
@@ -32,10 +35,15 @@ export function provisionalAnswer(
 }
 
 /** Returns the opinions of the rungs below the region, and of the semantic cache. */
-export function opinionsOf(manifest: ClassifyManifest, question: Question, fromCache: Answer | null): Opinion[] {
+export function opinionsOf(
+  manifest: ClassifyManifest,
+  question: Question,
+  provisional: Answer,
+  fromCache: Answer | null,
+): Opinion[] {
   const hasInference = question.inference?.scores.length === manifest.labels.length;
   return [
-    ...(hasInference ? [opinionOf(provisionalAnswer(manifest, question))] : []),
+    ...(hasInference ? [opinionOf(provisional)] : []),
     ...(fromCache?.rung === "region" ? [opinionOf(fromCache)] : []),
   ];
 }
@@ -46,9 +54,8 @@ export function opinionOf({ rung, version, label, confidence, scores }: Answer):
 }
 
 /** Returns the answer to a question whose label is known. */
-export function labelledAnswer(row: StoredQuestion, label: string, source: "truth" | "human"): Answer {
-  const others = Object.fromEntries(Object.keys(row.answer.scores).map((name) => [name, 0]));
-  const scores = { ...others, [label]: 1 };
-  const known = { label, scores, confidence: 1, accepted: true, version: source, certificate: null } as const;
-  return { ...row.answer, ...known, status: "answered", rung: "human" };
+export function labelledAnswer(task: Task, row: StoredQuestion, label: string, source: "truth" | "human"): Answer {
+  const { mean: _, interval: __, intervalCoverage: ___, ...before } = row.answer;
+  const known = { ...task.known(label), accepted: true, version: source, certificate: null } as const;
+  return { ...before, ...known, status: "answered", rung: "human" };
 }

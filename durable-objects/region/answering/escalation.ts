@@ -1,6 +1,7 @@
 import type { Answer, ClassifyManifest, Question, TraceEntry } from "#core/contract/index.ts";
 import { type LogEvent, logLine, outcomeOf } from "#core/log.ts";
 import { type Hop, nextRungTimeoutMs, RungUnavailableError } from "#core/rung/rung.ts";
+import { taskOf } from "#core/task/index.ts";
 import { beginSpan, type TraceSpan, traceHeaders } from "#core/trace-context.ts";
 import type { Jobs } from "#objects/jobs.ts";
 import type { ReviewApi } from "#objects/review/api.ts";
@@ -199,6 +200,9 @@ export class Escalation {
     }
     const row = questions.find(answer.id);
     if (!row) return null;
+    // A rung that serves another task has not understood the question.
+    const task = taskOf(manifest);
+    if (task.kind === "regress" && task.parse(answer.label) === null) return this.escalateLater(manifest, answer.id);
     const combined = this.needs.worth.combine(manifest, row, answer);
     questions.setAbove(answer.id, answer);
     // An audit asks a person although the rung accepted the answer.

@@ -10,8 +10,8 @@ import {
 import { favoursFull } from "#core/confidence/escalation-estimate.ts";
 import type { Answer, ClassifyManifest, LabelSource, RegionEscalation } from "#core/contract/index.ts";
 import { hmacUnit } from "#core/hash.ts";
-import { argMax } from "#core/head/head.ts";
 import { learnStacking, noStacking, stackedScores, stackingWeights } from "#core/head/stacking.ts";
+import { taskOf } from "#core/task/index.ts";
 import type { Comparison, Escalations } from "../tables/escalations.ts";
 import type { StoredQuestion } from "../tables/questions.ts";
 
@@ -53,11 +53,15 @@ export class Worth {
     const { state, stacking } = this.of(manifest);
     const edge = edgeScores(manifest, question);
     const scores = aboveScores(manifest, above.scores);
-    const known = manifest.labels.indexOf(label);
+    const task = taskOf(manifest);
+    const known = task.labelOf(label);
     this.needs.escalations.set(manifest.version, {
-      state: learnPair(state, { aboveRight: above.label === label, edgeRight: prediction === label }),
+      state: learnPair(state, {
+        aboveRight: task.isRight(above.label, label),
+        edgeRight: task.isRight(prediction, label),
+      }),
       stacking:
-        edge && scores && known >= 0 ? learnStacking(stacking, { edge, above: scores, label: known }) : stacking,
+        edge && scores && known !== null ? learnStacking(stacking, { edge, above: scores, label: known }) : stacking,
     });
   }
 
@@ -69,14 +73,11 @@ export class Worth {
     const above = aboveScores(manifest, answer.scores);
     if (!edge || !above || stacking.labels === 0) return answer;
     const scores = stackedScores(stacking, edge, above);
-    const predicted = argMax(scores);
-    const label = manifest.labels[predicted] as string;
-    const isSame = label === answer.label;
+    const task = taskOf(manifest);
+    const said = task.read(scores, manifest.full?.reading);
+    const isSame = task.isRight(said.label, answer.label);
     return {
-      ...answer,
-      label,
-      scores: Object.fromEntries(manifest.labels.map((name, i) => [name, scores[i] as number])),
-      confidence: scores[predicted] as number,
+      ...{ ...answer, ...said },
       accepted: answer.accepted && isSame,
       certificate: isSame ? answer.certificate : null,
     };

@@ -5,16 +5,23 @@ import { regionSchema } from "./region.ts";
 /** Names shared by tasks, predictions and the labelling configuration. */
 export const labelStudioNames = { control: "label", object: "instance" } as const;
 
+const names = {
+  from_name: z.literal(labelStudioNames.control),
+  to_name: z.literal(labelStudioNames.object),
+};
+
 const predictionSchema = z.strictObject({
   model_version: z.string(),
   score: z.number(),
   result: z.array(
-    z.strictObject({
-      from_name: z.literal(labelStudioNames.control),
-      to_name: z.literal(labelStudioNames.object),
-      type: z.literal("choices"),
-      value: z.strictObject({ choices: z.array(z.string()).length(1) }),
-    }),
+    z.discriminatedUnion("type", [
+      z.strictObject({
+        ...names,
+        type: z.literal("choices"),
+        value: z.strictObject({ choices: z.array(z.string()).length(1) }),
+      }),
+      z.strictObject({ ...names, type: z.literal("number"), value: z.strictObject({ number: z.number() }) }),
+    ]),
   ),
 });
 

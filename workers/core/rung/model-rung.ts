@@ -11,9 +11,10 @@ import {
   versionName,
 } from "../contract/index.ts";
 import type { HeadWeights } from "../head/head.ts";
-import { argMax, scoresOf } from "../head/head.ts";
+import { scoresOf } from "../head/head.ts";
 import { encode } from "../input/index.ts";
 import type { Network } from "../model/network.ts";
+import { taskOf } from "../task/index.ts";
 import { type Hop, InvalidQuestionsError, type Reply, type Rung } from "./rung.ts";
 
 /** A region's head in memory. */
@@ -99,20 +100,16 @@ export class ModelRung implements Rung {
     const scores = scoresOf(regional?.weights ?? globalHead, embeddings, row * width);
     const version = versionName(base, regional?.manifest);
     const rule: Rule = serving?.rule ?? regional?.manifest.rule ?? spec.rule;
-    const predicted = argMax(scores);
-    const confidence = scores[predicted] as number;
+    const said = taskOf(this.manifest).read(scores, regional?.manifest.reading ?? spec.reading);
     const mayAnswer = rule.certificate !== null || policy.uncertified === "answer";
-    const label = this.manifest.labels[predicted] as string;
-    const passes = accepts(rule, confidence, label);
+    const passes = accepts(rule, said.confidence, said.label);
     const accepted = mayAnswer && passes;
     const answer: Answer = {
       id: question.id,
       model: this.manifest.model,
       region: question.region,
       status: "answered",
-      label,
-      scores: Object.fromEntries(this.manifest.labels.map((label, i) => [label, scores[i] as number])),
-      confidence,
+      ...said,
       accepted,
       rung: this.name,
       version,

@@ -8,6 +8,7 @@ export function classifyTask(labels: readonly string[]): Task {
   const named = (scores: ArrayLike<number>) => Object.fromEntries(labels.map((name, i) => [name, scores[i] as number]));
   return {
     kind: "classify",
+    expected: `one of ${labels.join(", ")}`,
     parse: (text) => (labels.includes(text) ? text : null),
     labelOf(text) {
       const index = labels.indexOf(text);

@@ -21,6 +21,7 @@ export function regressTask(task: NumberTask, labels: readonly string[]): Task {
   };
   return {
     kind: "regress",
+    expected: "a finite number, such as 24.5",
     parse(text) {
       const number = parseNumber(text);
       return number === null ? null : String(number);

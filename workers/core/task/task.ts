@@ -14,6 +14,8 @@ export type Said = Pick<
  */
 export interface Task {
   readonly kind: "classify" | "regress";
+  /** What a label must be, for a refusal. */
+  readonly expected: string;
   /** Returns a label in the form that is stored; null for one that the model does not have. */
   parse(text: string): string | null;
   /** Returns what a label teaches a head; null for one that the model does not have. */

@@ -1,9 +1,13 @@
-import { type Input, labelStudioNames } from "#core/contract/index.ts";
+import { type ClassifyManifest, type Input, labelStudioNames } from "#core/contract/index.ts";
 
 const { control, object } = labelStudioNames;
 
-/** Makes a labelling configuration for a model's tasks: the shown object, and one choice for each label. */
-export function labellingConfig(input: Input, labels: readonly string[]): string {
+/** Makes a labelling configuration for a model's tasks: the shown object, and one choice for each label, or a number. */
+export function labellingConfig(input: Input, { labels, number }: Pick<ClassifyManifest, "labels" | "number">): string {
+  if (number) {
+    const field = `<Number name="${control}" toName="${object}" required="true"/>`;
+    return ["<View>", `  ${shown[input.kind]}`, `  ${field}`, "</View>", ""].join("\n");
+  }
   const choices = labels.map((label) => `    <Choice value="${escaped(label)}"/>`);
   return [
     "<View>",

@@ -2,7 +2,7 @@ import { type Input, type LabelStudioTask, labelStudioNames, type ReviewQuestion
 import { dataUrl, pngOf } from "#edge/images/encode.ts";
 
 /** Converts an open question to a task, with the opinions of the rungs as predictions. */
-export function taskOf(question: ReviewQuestion, input: Input): LabelStudioTask {
+export function taskOf(question: ReviewQuestion, input: Input, isNumber: boolean): LabelStudioTask {
   const { id, region, provisional, opinions } = question;
   const made = opinions.length > 0 || !provisional ? opinions : [provisional];
   return {
@@ -10,16 +10,15 @@ export function taskOf(question: ReviewQuestion, input: Input): LabelStudioTask 
     predictions: made.map(({ rung, version, label, confidence }) => ({
       model_version: `${rung} ${version}`,
       score: confidence,
-      result: [
-        {
-          from_name: labelStudioNames.control,
-          to_name: labelStudioNames.object,
-          type: "choices",
-          value: { choices: [label] },
-        },
-      ],
+      result: [isNumber ? { ...names, type: "number", value: { number: Number(label) } } : choiceOf(label)],
     })),
   };
+}
+
+const names = { from_name: labelStudioNames.control, to_name: labelStudioNames.object };
+
+function choiceOf(label: string) {
+  return { ...names, type: "choices" as const, value: { choices: [label] } };
 }
 
 function shown({ instance }: ReviewQuestion, input: Input): Pick<LabelStudioTask["data"], "image" | "instance"> {
