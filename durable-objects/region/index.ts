@@ -12,6 +12,7 @@ import { addSums, encodeSums, labelsIn } from "#core/head/sums.ts";
 import { fail, ok, type Result } from "#core/result.ts";
 import { withTop } from "#core/rung/candidates.ts";
 import type { Hop } from "#core/rung/rung.ts";
+import { taskOf } from "#core/task/index.ts";
 import { Jobs, type Step } from "../jobs.ts";
 import { migrate } from "../migrate.ts";
 import { nameOf, parseRegionObjectName } from "../names.ts";
@@ -58,6 +59,7 @@ import { Mutex } from "./mutex.ts";
 import { Drift } from "./retrain/drift.ts";
 import { Retrain } from "./retrain/index.ts";
 import { Archives } from "./tables/archives.ts";
+import { SumBins } from "./tables/bins.ts";
 import { CanaryAnswers } from "./tables/canary-answers.ts";
 import { RegionCounter } from "./tables/counts.ts";
 import { Embeddings } from "./tables/embeddings.ts";
@@ -119,6 +121,7 @@ export class RegionObject extends DurableObject<Env> implements RegionApi {
     const samples = new Samples(sql);
     const embeddings = new Embeddings(sql);
     const sums = new SumShards(sql);
+    const bins = new SumBins(sql);
     const heads = new Heads(sql);
     const counts = new RegionCounter(sql);
     const canary = new CanaryAnswers(sql);
@@ -145,7 +148,8 @@ export class RegionObject extends DurableObject<Env> implements RegionApi {
     const sampleKeeper = new SampleKeeper({ samples, embeddings, semanticCache, counts, archive, jobs });
     const splitting = new Splitting({ splitSecret, groupKeys });
     const intake = new Intake({
-      ...{ splitSecret, splitting, questions, settlement, certificates, nextRung, worth, canary, jobs, transaction },
+      ...{ splitSecret, splitting, questions, heads, settlement, certificates, nextRung, worth, canary, jobs },
+      transaction,
     });
     const escalation = new Escalation({
       ...{ model, region, nodeId, nextRung, review, manifests, questions },
@@ -157,7 +161,7 @@ export class RegionObject extends DurableObject<Env> implements RegionApi {
     const retrain = new Retrain({
       ...{ manifests, samples, embeddings, semanticCache, drift, readBlob, runs, jobs, mutex, transaction },
       embed: { region, embeddings, samples, semanticCache, runs, transaction },
-      count: { embeddings, sums, runs, transaction },
+      count: { embeddings, sums, bins, runs, transaction },
       solve: { region, sums, readBlob },
       judge: { model, region, deploymentKey, readBlob, registry, heads, runs, transaction },
       publish: { bucket, registry, heads, runs, worth, transaction },
@@ -200,6 +204,7 @@ export class RegionObject extends DurableObject<Env> implements RegionApi {
         samples,
         embeddings,
         sums,
+        bins,
         archive,
         certificates,
         canary,
@@ -255,7 +260,7 @@ export class RegionObject extends DurableObject<Env> implements RegionApi {
     const asked = questions.find(id)?.base;
     let manifest = asked === undefined ? null : await manifests.get(asked);
     // A newer version may have a label that the version that was asked has not.
-    if (!manifest?.labels.includes(label)) manifest = await scheduled.currentManifest();
+    if (!manifest || taskOf(manifest).parse(label) === null) manifest = await scheduled.currentManifest();
     if (manifest === null) return;
     const labelledAt = questions.find(id)?.at ?? at;
     const context: LabelContext = { owner: null, source: "human", labelledAt, traceparent };

@@ -108,6 +108,17 @@ const m006Candidates: Migration = (sql) => {
   sql.exec("ALTER TABLE questions ADD COLUMN top INTEGER");
 };
 
+// Models of before predicted no numbers.
+const m007Bins: Migration = (sql) => {
+  sql.exec("CREATE TABLE bins (backbone TEXT PRIMARY KEY, bins TEXT NOT NULL) WITHOUT ROWID");
+};
+
 export const migrations: readonly Migration[] = [
-  ...[m001Tables, m002GroupKeys, m003Opinions, m004Escalations, m005Groups, m006Candidates],
+  m001Tables,
+  m002GroupKeys,
+  m003Opinions,
+  m004Escalations,
+  m005Groups,
+  m006Candidates,
+  m007Bins,
 ];

@@ -1,6 +1,6 @@
 import { count, percent } from "#core/format.ts";
 import type { ColumnFinding } from "#origin/recipes/infer-column.ts";
-import type { Plan } from "#origin/recipes/plan.ts";
+import type { NumberSummary, Plan } from "#origin/recipes/plan.ts";
 
 const linesMax = 25;
 const namedMax = 8;
@@ -12,7 +12,7 @@ export function describePlan(plan: Plan, source: string): string {
   const { name } = document;
   const head = [
     `${name}: ${count(rows)} rows of ${source}. Recipe: ${name}.recipe.json`,
-    line("labels", labelsText(plan)),
+    plan.numbers ? line("numbers", numbersText(plan, plan.numbers)) : line("labels", labelsText(plan)),
     line("regions", regionsText(plan)),
     ...columnLines(plan),
     ...ignoredLine(columns),
@@ -31,6 +31,14 @@ export function describePlan(plan: Plan, source: string): string {
 
 function line(title: string, text: string): string {
   return `  ${title.padEnd(9)} ${text}`;
+}
+
+function numbersText({ document: { label, unit } }: Plan, { least, median, greatest }: NumberSummary): string {
+  return `${label.column}: from ${least} to ${greatest}${unitText(unit)}, half of them below ${median}`;
+}
+
+function unitText(unit: string | undefined): string {
+  return unit === undefined ? "" : ` ${unit}`;
 }
 
 function labelsText({ labels, document }: Plan): string {
@@ -106,7 +114,11 @@ function splitsText({ document: { groupBy, time, trainBefore } }: Plan): string 
   return `blocks of ${block}: ${shares} or more, the last blocks to test; rows from ${trainBefore} on are kept for the replay`;
 }
 
-function riskText({ document: { risk }, labels }: Plan): string {
+function riskText({ document: { risk, tolerance, unit }, labels, numbers }: Plan): string {
+  if (numbers) {
+    const always = `always ${numbers.median} would be ${percent(1 - numbers.withinOfMedian)} wrong`;
+    return `at most ${percent(risk?.target ?? 0.05)} of accepted answers more than ${tolerance}${unitText(unit)} off; ${always}`;
+  }
   const total = labels.reduce((n, [, rows]) => n + rows, 0);
   const always = 1 - (labels[0]?.[1] ?? 0) / total;
   return `at most ${percent(risk?.target ?? 0.05)} of accepted answers wrong; always '${labels[0]?.[0]}' would be ${percent(always)} wrong`;

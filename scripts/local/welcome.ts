@@ -24,7 +24,7 @@ async function modelLines(
   const manifest = await client.manifest(model);
   const [easy, hard] = examples as [Instance?, Instance?];
   const labels = manifest.task === "classify" ? manifest.labels : [];
-  const [label] = labels;
+  const [label] = manifest.task !== "tensor" ? manifest.labels : [];
   const ask = (instance: Instance, choice: object = {}) =>
     curl(`${edge}/v1/models/${model}/ask`, tokens.teach, JSON.stringify({ instance, ...choice }));
   const truth = (instance: Instance) =>

@@ -1,7 +1,7 @@
 import type { RegionState } from "#client/index.ts";
 import { binomialTail } from "#core/confidence/binomial.ts";
 import type { CertificateState } from "#core/contract/index.ts";
-import { type Played, scopes } from "./played.ts";
+import { isRightAt, type Played, scopes } from "./played.ts";
 
 /** A region's certificate at the end of a year, after the first `rows` questions and their labels. */
 export interface CertificateLook {
@@ -109,7 +109,7 @@ export function judgeServed(
 ): ServedWhileValid {
   const index = scopes.indexOf(scope);
   const rows = Array.from({ length: played.rows }, (_, row) => row).filter((row) => played.certified[row] === index);
-  const isWrong = (row: number) => played.prediction[row] !== played.label[row];
+  const isWrong = (row: number) => !isRightAt(played, row);
   const groups = [...Map.groupBy(rows, (row) => `${yearOf(played.at[row] as number)}|${played.region[row]}`)];
   const judged = groups.map(([key, own]) => {
     const [year = "", region = ""] = key.split("|");
@@ -146,7 +146,7 @@ function errorIn(played: Played, rows: readonly number[], window: CertificateSta
   // A later window starts at the question that disproved the previous one; that question is not part of it.
   const isIn = (at: number) => (window.number === 1 ? at >= from : at > from);
   const accepted = rows.filter((row) => played.accepted[row] === 1 && isIn(played.at[row] as number));
-  const wrong = accepted.filter((row) => played.prediction[row] !== played.label[row]).length;
+  const wrong = accepted.filter((row) => !isRightAt(played, row)).length;
   return accepted.length === 0 ? null : wrong / accepted.length;
 }
 

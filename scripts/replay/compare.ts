@@ -1,6 +1,5 @@
-import { argMax } from "#core/head/head.ts";
 import { lossOf } from "#core/head/metrics.ts";
-import { type Played, playedScores, rungOf, type ScoredName } from "./played.ts";
+import { isRightAt, labelAt, type Played, playedScores, rungOf, type ScoredName, taskIn } from "./played.ts";
 
 /** Ways to answer the same questions: with one head only, or with the ladder. */
 export const strategies = ["edge only", "regional only", "origin only", "ladder"] as const;
@@ -74,8 +73,9 @@ export function compare(played: Played, rows: readonly number[]): Comparison | n
 }
 
 function cascade(played: Played, rows: readonly number[]): Cascade {
+  const task = taskIn(played);
   const isRight = (name: Strategy, row: number) =>
-    argMax(playedScores(played, headOf[name], row) as Float64Array) === played.label[row] ? 1 : 0;
+    Number(task.grade(playedScores(played, headOf[name], row) as Float64Array, labelAt(played, row)).right);
   const originRight = rows.reduce((sum, row) => sum + isRight("origin only", row), 0);
   let right = originRight;
   let [saved, rightThen] = [0, originRight];
@@ -88,13 +88,13 @@ function cascade(played: Played, rows: readonly number[]): Cascade {
 }
 
 function measure(played: Played, name: Strategy, rows: readonly number[], originCalls: number): StrategyResult {
+  const task = taskIn(played);
   let right = 0;
   let loss = 0;
   for (const row of rows) {
     const scores = playedScores(played, headOf[name], row) as Float64Array;
-    const label = played.label[row] as number;
-    const prediction = name === "ladder" ? played.prediction[row] : argMax(scores);
-    if (prediction === label) right++;
+    const label = labelAt(played, row);
+    if (name === "ladder" ? isRightAt(played, row) : task.grade(scores, label).right) right++;
     loss += lossOf(scores, label);
   }
   const mean = (sum: number) => (rows.length === 0 ? null : sum / rows.length);
@@ -103,6 +103,9 @@ function measure(played: Played, name: Strategy, rows: readonly number[], origin
 
 function mostConfident(played: Played, name: Strategy, rows: readonly number[], count: number): number[] {
   const confidence = new Float64Array(played.rows);
-  for (const row of rows) confidence[row] = Math.max(...(playedScores(played, headOf[name], row) as Float64Array));
+  const task = taskIn(played);
+  for (const row of rows) {
+    confidence[row] = task.read(playedScores(played, headOf[name], row) as Float64Array).confidence;
+  }
   return [...rows].sort((a, b) => (confidence[b] as number) - (confidence[a] as number)).slice(0, count);
 }

@@ -2,6 +2,8 @@ import { percent } from "#core/format.ts";
 import { formatTable } from "../local/output.ts";
 import { strategies } from "./compare.ts";
 import { describeChoice } from "./describe-choice.ts";
+import { numberTable, regionTable } from "./describe-numbers.ts";
+import { errorOf } from "./numbers.ts";
 import { type HeadName, heads } from "./played.ts";
 import type { ReplayReport } from "./report.ts";
 
@@ -9,12 +11,15 @@ import type { ReplayReport } from "./report.ts";
 export function describeReport(report: ReplayReport): string {
   if (report.choice) return describeChoice(report, report.choice);
   const { model, from, to, questions, retrains, seconds } = report;
+  const title = report.number ? "mean absolute error" : "Log-loss";
   const outcome = Object.entries(retrains).map(([status, n]) => `${n} ${status}`);
   return [
     `${model}, ${from === null ? "rows that its networks were not trained on" : `${from} to ${to}`}: ${questions} questions in ${Math.round(seconds)} s; retrains: ${outcome.join(", ")}`,
+    ...(report.number ? [numberTable(report)] : []),
     headTable(report),
-    ...(from === null ? [] : [`Log-loss by year\n${yearTable(report)}`]),
-    `Change of log-loss against the global head, by region\n${gainTable(report)}`,
+    ...(from === null ? [] : [`${title} by year\n${yearTable(report)}`]),
+    `Change of ${report.number ? title : "log-loss"} against the global head, by region\n${gainTable(report)}`,
+    ...(report.number ? [`The ladder's answers by region\n${regionTable(report)}`] : []),
     `Answers by rung, with coverage and error of accepted answers (target risk ${percent(report.targetRisk)})\n${liveTable(report)}`,
     `Certificates ${from === null ? "at the end" : "at the end of each year, by region"}\n${certificateTable(report)}`,
     servedTable(report),
@@ -39,7 +44,7 @@ function yearTable(report: ReplayReport): string {
   const shown = heads.filter((head) => report.heads[head]);
   const rows = Object.entries(report.byYear).map(([year, { questions, heads: measured }]) => [
     ...[year, questions],
-    ...shown.map((head) => measured[head]?.logLoss.toFixed(4) ?? null),
+    ...shown.map((head) => errorOf(measured[head])?.toFixed(4) ?? null),
   ]);
   return formatTable([["year", "questions", ...shown], ...rows]);
 }

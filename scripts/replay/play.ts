@@ -1,6 +1,7 @@
 import type { UpriverClient } from "#client/index.ts";
 import { classifying } from "#core/artefacts.ts";
 import type { Recipe, Row } from "#origin/recipes/index.ts";
+import { type KnownBins, withBins } from "#origin/train/numbers.ts";
 import { checkChoice, summariseChoice } from "./choice.ts";
 import { daysOf } from "./days.ts";
 import { scoreOnce } from "./once.ts";
@@ -26,26 +27,28 @@ export interface PlayOptions {
   saves?: WalkSaves | undefined;
   saveEveryMs?: number;
   /** Starts the control that takes minutes, in parallel; it is left out by default. */
-  startRetrained?: () => Retrained;
+  startRetrained?: (served: KnownBins) => Retrained;
 }
 
 /** Replays a recipe's rows through the running ladder in time order, and reports on ladder, heads and controls. */
 export async function play(
   client: UpriverClient,
-  recipe: Recipe,
+  given: Recipe,
   rows: readonly Row[],
   options: PlayOptions,
 ): Promise<ReplayReport> {
   const { from, teachFrom = Number.NEGATIVE_INFINITY, learnsAbove = false, onProgress, startRetrained } = options;
   const { candidates: count } = options;
-  const { labels } = recipe;
   const startedAt = Date.now();
   const days = daysOf(rows, options);
   if (days.length === 0)
-    throw new Error(`Recipe '${recipe.name}' has no rows from --from to --to. Choose days within its data.`);
-  const { pointer } = await client.model(recipe.name);
-  const manifest = classifying(await client.manifest(recipe.name, pointer.stable ?? undefined));
-  const control = startRetrained?.();
+    throw new Error(`Recipe '${given.name}' has no rows from --from to --to. Choose days within its data.`);
+  const { pointer } = await client.model(given.name);
+  const manifest = classifying(await client.manifest(given.name, pointer.stable ?? undefined));
+  // Scores mean the bins of the version that serves; later versions keep them.
+  const recipe = withBins(given, [], manifest);
+  const { labels } = recipe;
+  const control = startRetrained?.(manifest);
   try {
     const history = rows.filter(({ at }) => at >= teachFrom && at < from);
     const retrainEveryMs = manifest.policy.retrainEverySeconds * 1_000;

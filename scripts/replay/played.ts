@@ -1,4 +1,10 @@
-import { type Answer, type RungName, rungs } from "#core/contract/index.ts";
+import { type Answer, type NumberTask, type RungName, rungs } from "#core/contract/index.ts";
+import { type Label, numberIn } from "#core/head/label.ts";
+import { isWithin } from "#core/regress/read.ts";
+import { softLabelOf } from "#core/regress/soft-label.ts";
+import { classifyTask } from "#core/task/classify.ts";
+import { type Task, taskOf } from "#core/task/index.ts";
+import { regressTask } from "#core/task/regress.ts";
 import type { Row } from "#origin/recipes/index.ts";
 
 /** The heads that a replay compares; `once` and `retrained` are controls that are not served. */
@@ -14,12 +20,16 @@ export type ScoredName = HeadName | "ladder";
 export interface Played {
   rows: number;
   classes: number;
+  /** Of a model of numbers. */
+  number?: NumberTask;
   at: Float64Array;
   region: string[];
-  /** The true class. */
-  label: Uint16Array;
-  /** The class that the ladder answered. */
-  prediction: Uint16Array;
+  /** The true class, or the true number. */
+  label: Float64Array;
+  /** The class or the number that the ladder answered; of numbers also the mean, and the ends of the interval [rows, 2]. */
+  prediction: Float64Array;
+  mean: Float64Array;
+  interval: Float64Array;
   /** The rung that answered, as index of `rungs`; human for open questions. */
   rung: Uint8Array;
   /** 1 where edge or region accepted the answer, so that the origin was not asked. */
@@ -33,14 +43,17 @@ export interface Played {
 export const scopes = ["none", "region", "group", "global"] as const;
 
 /** Allocates room for `rows` questions. */
-export function emptyPlayed(rows: number, classes: number): Played {
+export function emptyPlayed(rows: number, classes: number, number?: NumberTask): Played {
+  const numbers = number ? rows : 0;
   return {
-    rows,
-    classes,
+    ...{ rows, classes },
+    ...(number ? { number } : {}),
     at: new Float64Array(rows),
     region: new Array<string>(rows).fill(""),
-    label: new Uint16Array(rows),
-    prediction: new Uint16Array(rows),
+    label: new Float64Array(rows),
+    prediction: new Float64Array(rows),
+    mean: new Float64Array(numbers),
+    interval: new Float64Array(2 * numbers).fill(Number.NaN),
     rung: new Uint8Array(rows),
     accepted: new Uint8Array(rows),
     certified: new Uint8Array(rows),
@@ -54,8 +67,14 @@ export function record(played: Played, row: number, asked: Row, answer: Answer, 
   const isBelowOrigin = answer.rung === "edge" || answer.rung === "region";
   played.at[row] = asked.at;
   played.region[row] = asked.region;
-  played.label[row] = labels.indexOf(asked.label);
-  played.prediction[row] = labels.indexOf(answer.label);
+  const task = taskOf({ labels, number: played.number });
+  const indexOf = (label: string) => numberIn(task.labelOf(label) ?? -1);
+  played.label[row] = indexOf(asked.label);
+  played.prediction[row] = indexOf(answer.label);
+  if (played.number) {
+    played.mean[row] = answer.mean ?? (played.prediction[row] as number);
+    if (answer.interval) played.interval.set(answer.interval, 2 * row);
+  }
   played.rung[row] = rungs.indexOf(isOpen ? "human" : answer.rung);
   played.accepted[row] = !isOpen && answer.accepted && isBelowOrigin ? 1 : 0;
   played.certified[row] = scopes.indexOf(scopeOf(answer));
@@ -81,6 +100,27 @@ export function playedScores({ scores, classes }: Played, name: ScoredName, row:
   const found = scores[name]?.subarray(row * classes, (row + 1) * classes);
   return found && !Number.isNaN(found[0]) ? found : null;
 }
+
+/** Returns the label of a question in the form that scores are judged by. */
+export function labelAt({ label, number }: Played, row: number): Label {
+  const known = label[row] as number;
+  return number ? softLabelOf(number.bins, known) : known;
+}
+
+/** Tells whether the ladder answered a question right: of numbers, within the tolerance. */
+export function isRightAt({ label, prediction, number }: Played, row: number): boolean {
+  const [known, answered] = [label[row] as number, prediction[row] as number];
+  return number ? isWithin(answered, known, number.tolerance) : answered === known;
+}
+
+/** Returns the task of the replayed model; its labels have no names. */
+export function taskIn({ classes, number }: Played): Task {
+  const names = namesOf.get(classes) ?? Array.from({ length: classes }, (_, c) => String(c));
+  namesOf.set(classes, names);
+  return number ? regressTask(number, names) : classifyTask(names);
+}
+
+const namesOf = new Map<number, string[]>();
 
 /** Returns all rows in order. */
 export function allRows({ rows }: Played): number[] {

@@ -1,3 +1,4 @@
+import type { NumberTask } from "#core/contract/index.ts";
 import {
   type CertificateLook,
   type CertificateSummary,
@@ -22,9 +23,11 @@ export interface ReplayReport extends ReplaySummary {
   to: string | null;
   /** The target risk of the accept rule. */
   targetRisk: number;
+  /** Bins, tolerance and unit, where numbers are predicted; null where labels are. */
+  number: NumberTask | null;
   byYear: Record<string, ReplaySummary>;
   byRegion: Record<string, ReplaySummary>;
-  /** For each head, how its log-loss compares with the global head's by region. */
+  /** For each head, how its log-loss (of numbers, its mean absolute error) compares with the global head's by region. */
   gains: Partial<Record<HeadName, Gains>>;
   certificates: CertificateSummary & { byYear: Record<string, CertificateSummary>; byRegionAndYear: StationYear[] };
   /** The error of answers that came with a certificate: of their region, or of all regions together. */
@@ -69,6 +72,7 @@ export function reportOf(played: Played, { model, isTimed, looks, origin, ...res
     from: isTimed ? isoDay(played.at[0] as number) : null,
     to: isTimed ? isoDay(played.at[played.rows - 1] as number) : null,
     ...summarise(played, rows),
+    number: played.number ?? null,
     byYear: summariseBy(played, rows, (row) => yearOf(played.at[row] as number)),
     byRegion,
     gains: Object.fromEntries(gains),

@@ -1,6 +1,7 @@
 // Thread that computes the controls of a replay; started by retrained-thread.ts.
 import { parentPort, workerData } from "node:worker_threads";
 import { openRecipe } from "#origin/recipes/index.ts";
+import { type KnownBins, withBins } from "#origin/train/numbers.ts";
 import { daysOf } from "./days.ts";
 import { scoreRetrained } from "./retrained.ts";
 
@@ -10,6 +11,8 @@ export interface ControlOrder {
   recipe: string;
   folder: string;
   file: string | undefined;
+  /** The bins of the version that serves, where it predicts numbers. */
+  bins: KnownBins;
   from: number;
   to: number;
 }
@@ -21,7 +24,7 @@ export type ControlMessage =
 
 const send = (message: ControlMessage) => parentPort?.postMessage(message);
 const order = workerData as ControlOrder;
-const recipe = await openRecipe(order.recipe, order.folder, { file: order.file });
+const recipe = withBins(await openRecipe(order.recipe, order.folder, { file: order.file }), [], order.bins);
 const rows = await recipe.load({ file: order.file });
 const asked = daysOf(rows, order).flatMap((day) => day.rows);
 const scores = await scoreRetrained(recipe, rows, asked, {

@@ -1,6 +1,16 @@
 import { type Metrics, type RungName, rungs as rungNames } from "#core/contract/index.ts";
-import { evaluate } from "#core/head/metrics.ts";
-import { type HeadName, heads, type Played, playedScores, rowsBy, rungOf } from "./played.ts";
+import { errorOf, type LadderNumbers, ladderNumbers } from "./numbers.ts";
+import {
+  type HeadName,
+  heads,
+  isRightAt,
+  labelAt,
+  type Played,
+  playedScores,
+  rowsBy,
+  rungOf,
+  taskIn,
+} from "./played.ts";
 
 /** The answers that edge and region accepted, with their realised error. */
 interface AcceptedSummary {
@@ -19,9 +29,11 @@ export interface ReplaySummary {
   /** The number of questions that each rung answered. */
   answered: Record<RungName, number>;
   live: AcceptedSummary;
+  /** The errors of the ladder's answers, where they are numbers; null where they are labels. */
+  ladder: LadderNumbers | null;
 }
 
-/** How a head's log-loss compares with the global head's, by region. */
+/** How a head's log-loss, or the mean absolute error of its numbers, compares with the global head's, by region. */
 export interface Gains {
   regions: number;
   better: number;
@@ -39,16 +51,17 @@ export function summarise(played: Played, rows: readonly number[]): ReplaySummar
   const evaluated = heads.flatMap((head) => {
     const scored = rows.flatMap((row) => {
       const scores = playedScores(played, head, row);
-      return scores ? [{ scores, label: played.label[row] as number }] : [];
+      return scores ? [{ scores, label: labelAt(played, row) }] : [];
     });
     if (scored.length === 0) return [];
-    const metrics = evaluate(
+    const metrics = taskIn(played).evaluate(
       scored.map(({ scores }) => scores),
       scored.map(({ label }) => label),
     );
     return [[head, metrics] as const];
   });
-  return { questions: rows.length, heads: Object.fromEntries(evaluated), rungs, answered, live: liveOf(played, rows) };
+  const measured = { live: liveOf(played, rows), ladder: ladderNumbers(played, rows) };
+  return { questions: rows.length, heads: Object.fromEntries(evaluated), rungs, answered, ...measured };
 }
 
 /** Summarises rows by a key, sorted by key. */
@@ -63,8 +76,8 @@ export function summariseBy(
 /** Computes a head's gains over the global head; null when no region has that head. */
 export function gainsOf(byRegion: Record<string, ReplaySummary>, head: HeadName): Gains | null {
   const gains = Object.entries(byRegion).flatMap(([region, { heads: measured }]) => {
-    const [global, own] = [measured.global, measured[head]];
-    return global && own ? [{ region, gain: global.logLoss - own.logLoss }] : [];
+    const [global, own] = [errorOf(measured.global), errorOf(measured[head])];
+    return global !== undefined && own !== undefined ? [{ region, gain: global - own }] : [];
   });
   gains.sort((a, b) => a.gain - b.gain);
   const [worst, best] = [gains[0], gains.at(-1)];
@@ -74,7 +87,7 @@ export function gainsOf(byRegion: Record<string, ReplaySummary>, head: HeadName)
 
 function liveOf(played: Played, rows: readonly number[]): AcceptedSummary {
   const accepted = rows.filter((row) => played.accepted[row] === 1);
-  const wrong = accepted.filter((row) => played.prediction[row] !== played.label[row]).length;
+  const wrong = accepted.filter((row) => !isRightAt(played, row)).length;
   return {
     accepted: accepted.length,
     coverage: accepted.length / rows.length,

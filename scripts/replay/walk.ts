@@ -99,7 +99,7 @@ export async function walk(
     await retrain(retrains, from);
     return {
       ...{ run: Date.now().toString(36), next: 0, done: 0, retrainedAt: from, lastAt: from, pending: [], retrains },
-      ...{ played: emptyPlayed(asked.length, recipe.labels.length), looks: [], origin: [] },
+      ...{ played: emptyPlayed(asked.length, recipe.labels.length, recipe.number), looks: [], origin: [] },
       firstHeads: await headsOf(client, model, regions),
     };
   };

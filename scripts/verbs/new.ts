@@ -1,19 +1,22 @@
 import { existsSync } from "node:fs";
 import { writeFile } from "node:fs/promises";
 import { join, relative } from "node:path";
-import type { Command } from "commander";
+import { type Command, Option } from "commander";
 import { type Plan, planRecipe } from "#origin/recipes/plan.ts";
 import { describePlan } from "../local/describe-plan.ts";
 import { printResult, rowReporter } from "../local/output.ts";
 import { schemaPath } from "../local/project.ts";
 import { formatRecipe } from "../local/recipe-file.ts";
-import { checkName } from "../local/usage.ts";
+import { checkName, numberParser } from "../local/usage.ts";
 
 interface Options {
   label?: string;
   region?: string;
   anyRegion?: boolean;
   time?: string;
+  task?: "classify" | "regress";
+  tolerance?: number;
+  unit?: string;
   repair?: boolean;
   force?: boolean;
   json?: boolean;
@@ -33,10 +36,26 @@ export function newVerb(program: Command): void {
     )
     .option("--any-region", "open a region for each new value of --region")
     .option("--time <column>", "when a row was observed; later rows then test what is learned from earlier ones")
+    .addOption(
+      new Option(
+        "--task <task>",
+        "what to predict (default: numbers, where the label has many different ones)",
+      ).choices(["classify", "regress"]),
+    )
+    .option(
+      "--tolerance <number>",
+      "numbers: how far an answer may be from the truth (default: half a standard deviation)",
+      numberParser("--tolerance", { above: 0 }),
+    )
+    .option("--unit <text>", "numbers: what they count, such as °C")
     .option("--repair", "repair in the recipe what can be: spellings of labels, labels with too few rows")
     .option("--force", "replace an existing recipe")
     .option("--json", "print one JSON object instead of text")
-    .addHelpText("after", "\nExample:\n  npx upriver new heart heart.csv --label disease --region hospital")
+    .addHelpText(
+      "after",
+      "\nExamples:\n  npx upriver new heart heart.csv --label disease --region hospital" +
+        "\n  npx upriver new heat days.csv --label maximum --tolerance 3 --unit °C --region station --time day",
+    )
     .action(run);
 }
 

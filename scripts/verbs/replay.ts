@@ -3,6 +3,7 @@ import type { Command } from "commander";
 import type { UpriverClient } from "#client/index.ts";
 import { count } from "#core/format.ts";
 import type { Recipe, Row } from "#origin/recipes/index.ts";
+import type { KnownBins } from "#origin/train/numbers.ts";
 import { clientFor } from "../local/context.ts";
 import { type Progress, printResult, showProgress } from "../local/output.ts";
 import { projectFolder } from "../local/project.ts";
@@ -101,7 +102,10 @@ async function run(given: string, options: Options, command: Command): Promise<v
     ...{ from, to, onProgress: show, learnsAbove: options.learnAbove === true, saves, candidates },
     ...(options.teachFrom === undefined ? {} : { teachFrom: Date.parse(options.teachFrom) }),
     ...(options.controls && recipe.isTimed && candidates === undefined
-      ? { startRetrained: () => startRetrained(order, note) }
+      ? {
+          startRetrained: ({ labels, number }: KnownBins) =>
+            startRetrained({ ...order, bins: { labels, number } }, note),
+        }
       : {}),
   });
   end();

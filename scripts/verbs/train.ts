@@ -11,13 +11,14 @@ import { reportOn, type TrainingReport, writeReport } from "#origin/report/index
 import { questionMs } from "#origin/thin/cost.ts";
 import { Checkpoints } from "#origin/train/checkpoint.ts";
 import { encodeRows } from "#origin/train/dataset.ts";
-import { type Artefact, train } from "#origin/train/index.ts";
+import { type Artefact, type ManifestDraft, train } from "#origin/train/index.ts";
 import { judge } from "#origin/train/judge.ts";
 import { bytesOf } from "#origin/train/pack.ts";
 import { readFrom } from "#origin/train/score.ts";
 import { saveArtefact } from "#origin/train/store.ts";
 import { artefactFolder, clientFor, signingKey, trainingFolder } from "../local/context.ts";
 import { describeComparison } from "../local/describe-comparison.ts";
+import { figureNames, figuresOf } from "../local/figures.ts";
 import { describeTraining, followTraining } from "../local/follow.ts";
 import { formatTable, printResult, rowReporter, showProgress } from "../local/output.ts";
 import { recipeFor } from "../local/recipe.ts";
@@ -127,7 +128,7 @@ async function run(given: string, options: Options, command: Command): Promise<v
   };
   printResult(options.json, { ...result, ...(test ? { test } : {}), ...(comparison ? { comparison } : {}) }, () => {
     const row = (network: "thin" | "full", m: typeof metrics.thin, covered: number) => [
-      ...[network, m.logLoss.toFixed(4), m.auc?.toFixed(4) ?? "–", percent(m.accuracy), percent(covered)],
+      ...[network, m.logLoss.toFixed(4), ...figuresOf(m), percent(covered)],
       ...[costs[network].kB.toFixed(1), costs[network].ms?.toFixed(2) ?? "–"],
     ];
     const rows = [
@@ -138,7 +139,7 @@ async function run(given: string, options: Options, command: Command): Promise<v
     const next =
       version === null ? `Next: npx upriver publish ${options.out ?? name}` : `Version ${version} serves all callers.`;
     const beside = comparison ? `\n${describeComparison(comparison)}` : "";
-    const tested = test ? `\n${options.test}: ${count(test.thin.n)} rows\n${describeTest(test)}` : "";
+    const tested = test ? `\n${options.test}: ${count(test.thin.n)} rows\n${describeTest(test, artefact.draft)}` : "";
     const notes = [
       ["splits", describeSplits(splits)],
       ...noteOf("numbers", describeScale(scale)),
@@ -165,7 +166,7 @@ async function run(given: string, options: Options, command: Command): Promise<v
       cutShort.length > 0
         ? `\nThe time limit ended the training of ${cutShort.join(" and ")}: these are the best weights so far.`
         : "";
-    return `${formatTable([["network", "log-loss", "AUC", "accuracy", risk, "kB", "ms a question"], ...rows])}\n${formatTable(notes)}${tested}${beside}${limit}\nModel: ${folder}\nReport: ${join(folder, "report.html")}\n${next}`;
+    return `${formatTable([["network", "log-loss", ...figureNames(artefact.draft), risk, "kB", "ms a question"], ...rows])}\n${formatTable(notes)}${tested}${beside}${limit}\nModel: ${folder}\nReport: ${join(folder, "report.html")}\n${next}`;
   });
 }
 
@@ -227,12 +228,12 @@ async function compared(
 
 type Test = Record<"thin" | "full", Metrics>;
 
-function describeTest(test: Test): string {
+function describeTest(test: Test, draft: ManifestDraft): string {
   const rows = (["thin", "full"] as const).map((network) => {
-    const { logLoss, auc, accuracy, coverage } = test[network];
-    return [network, logLoss.toFixed(4), auc?.toFixed(4) ?? "–", percent(accuracy), percent(coverage["0.05"] ?? 0)];
+    const { logLoss, coverage } = test[network];
+    return [network, logLoss.toFixed(4), ...figuresOf(test[network]), percent(coverage["0.05"] ?? 0)];
   });
-  return formatTable([["network", "log-loss", "AUC", "accuracy", "coverage at 5% error"], ...rows]);
+  return formatTable([["network", "log-loss", ...figureNames(draft), "coverage at 5% error"], ...rows]);
 }
 
 async function learnAtOrigin(name: string, { before, share, gate, json }: Options, command: Command): Promise<void> {

@@ -97,7 +97,7 @@ describe("the certificate of regions together", () => {
     const world = new TestRegion("together", "world");
     await live(world, 1);
     await world.inside((_, { storage }) => {
-      storage.sql.exec("DROP TABLE group_windows");
+      for (const table of ["group_windows", "bins"]) storage.sql.exec(`DROP TABLE ${table}`);
       storage.sql.exec("ALTER TABLE trials DROP COLUMN groupWindow");
       for (const column of ["candidates", "top"]) storage.sql.exec(`ALTER TABLE questions DROP COLUMN ${column}`);
       storage.sql.exec("UPDATE schema SET migrations = 4");

@@ -3,16 +3,19 @@ import { env } from "cloudflare:workers";
 import { describe, expect, it } from "vitest";
 import { addTrial } from "#core/confidence/trials.ts";
 import { firstWindow } from "#core/confidence/window.ts";
+import { addRow, emptySums, encodeSums } from "#core/head/sums.ts";
 import { migrate } from "#objects/migrate.ts";
 import { Certificates } from "#objects/region/labels/certificates.ts";
 import { Splitting } from "#objects/region/labels/splitting.ts";
 import { migrations } from "#objects/region/migrations.ts";
+import { SumBins } from "#objects/region/tables/bins.ts";
 import { GroupKeys } from "#objects/region/tables/group-keys.ts";
 import { GroupWindows } from "#objects/region/tables/group-windows.ts";
 import { Questions, questionOf, type StoredQuestion } from "#objects/region/tables/questions.ts";
+import { SumShards } from "#objects/region/tables/sums.ts";
 import { PlannedLabels } from "#objects/region/tables/trials.ts";
 import { Windows } from "#objects/region/tables/windows.ts";
-import { testModel } from "../helpers/model.ts";
+import { testModel, testNumber } from "../helpers/model.ts";
 
 let objects = 0;
 
@@ -122,5 +125,26 @@ describe("a region's state of before", () => {
     });
     expect(row).toMatchObject({ id: "q1", payload: "hash", answer, candidates: null, top: null });
     expect(question).toEqual({ id: "q1", region: "north", instance: { x0: 1 }, at: 1 });
+  });
+
+  it("subtracts a class from sums of before, and knows no bins for them", async () => {
+    const row = { vector: Int16Array.from([3, -2]), label: 1, weight: 4 };
+    const write = (sql: SqlStorage) => {
+      const sums = emptySums(2, 3);
+      addRow(sums, row);
+      addRow(sums, { ...row, label: 2 });
+      sql.exec("INSERT INTO sums VALUES ('b', 0, 0, ?)", encodeSums(sums).buffer);
+    };
+    const left = await withState(6, write, async ({ sql }) => {
+      expect(new SumBins(sql).get("b")).toBeNull();
+      const shards = new SumShards(sql);
+      shards.subtract("b", 0, row);
+      new SumBins(sql).set("b", testNumber.bins);
+      expect(new SumBins(sql).get("b")).toEqual(testNumber.bins);
+      return shards.read("b", 0, 2, 3).values;
+    });
+    const expected = emptySums(2, 3);
+    addRow(expected, { ...row, label: 2 });
+    expect(left).toEqual(expected.values);
   });
 });

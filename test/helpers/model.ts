@@ -5,11 +5,13 @@ import {
   type Input,
   learningParts,
   type NetworkSpec,
+  type NumberTask,
   type Policy,
   type Rule,
 } from "#core/contract/index.ts";
 import { sha256Hex } from "#core/hash.ts";
 import { encodeHead } from "#core/head/head.ts";
+import { binNames } from "#core/regress/fit-bins.ts";
 import { sign } from "#core/sign.ts";
 import { testKeys } from "./keys.ts";
 import type { Activation } from "./plain-engine.ts";
@@ -30,7 +32,17 @@ export interface ModelOptions {
   columns?: Column[];
   /** Instead of columns: as many values as there are inputs. */
   input?: Input;
+  /** A model of numbers: its bins, tolerance and coverage. */
+  number?: NumberTask;
 }
+
+/** The numbers of test models: 16 bins from −8 to 8. */
+export const testNumber: NumberTask = {
+  bins: { edges: Array.from({ length: 17 }, (_, i) => i - 8), tails: [0.5, 0.5], sigma: 0.75 },
+  tolerance: 1,
+  coverage: 0.9,
+  unit: "°C",
+};
 
 export interface TestModel {
   manifest: ClassifyManifest;
@@ -57,7 +69,8 @@ const defaultPolicy: Policy = {
 
 /** A signed model with random weights and its blobs; the same options give the same model. */
 export async function testModel(options: ModelOptions = {}): Promise<TestModel> {
-  const { model = "shop", version = 1, inputs = 4, hidden = [8, 5], labels = ["a", "b", "c"], seed = 1 } = options;
+  const { model = "shop", version = 1, inputs = 4, hidden = [8, 5], seed = 1, number } = options;
+  const labels = number ? binNames(number.bins) : (options.labels ?? ["a", "b", "c"]);
   const blobs: TestModel["blobs"] = new Map();
   const columns =
     options.columns ??
@@ -65,7 +78,8 @@ export async function testModel(options: ModelOptions = {}): Promise<TestModel> 
   const build = async (at: number, threshold: number): Promise<NetworkSpec> => {
     const widths = [inputs, ...hidden];
     const network = await randomNetwork({ columns, widths, classes: labels.length, seed: at, threshold }, blobs);
-    return options.input ? { ...network, input: options.input } : network;
+    const reading = number ? { reading: { within: { offset: 0, slope: 1 }, reach: 0.45 } } : {};
+    return { ...network, ...(options.input ? { input: options.input } : {}), ...reading };
   };
   const metrics = { n: 1, logLoss: 1, auc: null, accuracy: 0.5, coverage: {} };
   const manifest: ClassifyManifest = {
@@ -74,8 +88,9 @@ export async function testModel(options: ModelOptions = {}): Promise<TestModel> 
     version,
     parent: version > 1 ? version - 1 : null,
     createdAt: "2026-01-01T00:00:00.000Z",
-    task: "classify",
+    task: number ? "regress" : "classify",
     labels,
+    ...(number ? { number } : {}),
     thin: await build(seed, options.threshold ?? 0.5),
     full: await build(seed + 1000, options.fullThreshold ?? 0),
     anchor: null,

@@ -1,4 +1,4 @@
-import type { ModelOptions } from "./model.ts";
+import { type ModelOptions, testNumber } from "./model.ts";
 
 const never = 1.01;
 
@@ -39,6 +39,10 @@ export const originModels: Record<string, ModelOptions> = {
   narrowed: { threshold: 0, policy: { keep: "all", auditShare: 0.2, opinions: { pending: 0.6, valid: 0.3 } } },
   /** The origin fails on demand. */
   shaky: { threshold: never, fullThreshold: 0 },
+  /** Numbers: the edge accepts nothing, the origin everything. */
+  "hard-number": { number: testNumber, threshold: never, fullThreshold: 0 },
+  /** Numbers that no rung accepts. */
+  "open-number": { number: testNumber, threshold: never, fullThreshold: never },
   /** Every question is kept and gets a truth. */
   kept: { threshold: 0, policy: { keep: "all", truth: "complete" } },
 };

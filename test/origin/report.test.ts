@@ -2,6 +2,7 @@ import { mkdtemp, readdir, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { gradeAnswer } from "#core/confidence/rule.ts";
 import { reportOn, type TrainingResult, writeReport } from "#origin/report/index.ts";
 import { classMeasures, confusionOf, reliabilityOf, riskCurve } from "#origin/report/measures.ts";
 
@@ -13,6 +14,8 @@ const scores = [
   [0.45, 0.55],
 ].map((row) => Float64Array.from(row));
 const truths = [0, 0, 0, 0];
+const graded = (rows: readonly ArrayLike<number>[], labels: readonly number[]) =>
+  rows.map((row, i) => gradeAnswer(row, labels[i] as number));
 
 describe("the measures of a report, computed by hand", () => {
   it("count predictions by true class, with recall and precision", () => {
@@ -29,16 +32,16 @@ describe("the measures of a report, computed by hand", () => {
   });
 
   it("have the expected calibration error; each answer is alone in its bin here", () => {
-    const { bins, expectedError } = reliabilityOf(scores, truths);
+    const { bins, expectedError } = reliabilityOf(graded(scores, truths));
     expect(bins.map(({ n }) => n)).toEqual([1, 1, 1, 1]);
     expect(expectedError).toBeCloseTo((0.1 + 0.8 + 0.4 + 0.55) / 4, 12);
     const together = [0.91, 0.92, 0.93, 0.92].map((confidence) => [confidence, 1 - confidence]);
-    expect(reliabilityOf(together, [0, 0, 0, 1]).expectedError).toBeCloseTo(0.92 - 0.75, 12);
+    expect(reliabilityOf(graded(together, [0, 0, 0, 1])).expectedError).toBeCloseTo(0.92 - 0.75, 12);
   });
 
   it("have the risk by coverage", () => {
-    expect(riskCurve(scores, truths).map(({ risk }) => risk)).toEqual([0, 1 / 2, 1 / 3, 2 / 4]);
-    expect(riskCurve(scores, truths).map(({ coverage }) => coverage)).toEqual([0.25, 0.5, 0.75, 1]);
+    expect(riskCurve(graded(scores, truths)).map(({ risk }) => risk)).toEqual([0, 1 / 2, 1 / 3, 2 / 4]);
+    expect(riskCurve(graded(scores, truths)).map(({ coverage }) => coverage)).toEqual([0.25, 0.5, 0.75, 1]);
   });
 });
 

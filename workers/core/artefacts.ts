@@ -101,12 +101,12 @@ export function blobsOf(manifest: BlobFields): BlobRef[] {
   return [...networks, ...privateBlobsOf(manifest)];
 }
 
-/** Narrows a manifest to a classifier, the only task with regions and learning. Throws a `conflict` fault for another. */
+/** Narrows a manifest to a model that learns, the only ones with regions. Throws a `conflict` fault for another. */
 export function classifying(manifest: Manifest): ClassifyManifest {
-  if (manifest.task === "classify") return manifest;
+  if (manifest.task !== "tensor") return manifest;
   throw new FaultError({
     kind: "conflict",
-    expected: "a model that classifies",
+    expected: "a model that classifies or predicts numbers",
     received: `'${manifest.model}', whose task is '${manifest.task}'`,
     next: "Ask this model as it is: it has no regions and does not learn.",
   });

@@ -24,7 +24,7 @@ async function trainIfDue(env: Env, model: string, at: number): Promise<void> {
   const { stable } = await registry.pointer();
   if (stable === null) return;
   const manifest = await manifestOf({ env, node: nodeOf(env) }, model, stable);
-  const originEverySeconds = manifest.task === "classify" ? manifest.policy.originEverySeconds : null;
+  const originEverySeconds = manifest.task !== "tensor" ? manifest.policy.originEverySeconds : null;
   if (originEverySeconds === null || !(await registry.claimTraining(originEverySeconds * 1_000, at))) return;
   const refusal = await requestTraining(env, model);
   await registry.endTrainingClaim(refusal === null ? at : null);

@@ -9,8 +9,9 @@ import { loadNetwork } from "#core/model/network.ts";
 import { tfjsEngine } from "#core/model/tfjs/engine.ts";
 import type { Recipe } from "./recipes/index.ts";
 import { calibrateNetwork, holdOut } from "./train/calibrate.ts";
-import { embedRows } from "./train/dataset.ts";
+import { embedRows, labelsOf } from "./train/dataset.ts";
 import type { Artefact, ManifestDraft } from "./train/index.ts";
+import { withBins } from "./train/numbers.ts";
 import { addBlob, type Blobs } from "./train/pack.ts";
 import { assignSplits } from "./train/splits.ts";
 
@@ -60,13 +61,14 @@ export async function aggregate(
 
 async function packAggregation(
   client: UpriverClient,
-  recipe: Recipe,
+  given: Recipe,
   manifest: ClassifyManifest,
   weights: Float32Array,
   labels: number,
   { before, file }: { before: string | null; file?: string | undefined },
 ): Promise<Artefact> {
   const { thin } = manifest;
+  const recipe = withBins(given, [], manifest);
   const blobs: Blobs = new Map();
   for (const { sha256 } of [thin.backbone.topology, ...thin.backbone.shards]) {
     blobs.set(sha256, new Uint8Array(await client.blob(sha256)));
@@ -86,7 +88,7 @@ async function packAggregation(
   );
   network.backbone.release();
   blobs.delete(raw.sha256);
-  const calibration = calibrate(logits, Array.from(heldOut.validation.labels), { centre: 0.2, deviation: 1 });
+  const calibration = calibrate(logits, labelsOf(heldOut.validation), { centre: 0.2, deviation: 1 });
   const calibrated = { weights: applyCalibration(weights, calibration), bias: new Float32Array() };
   const blob = await addBlob(blobs, encodeHead(calibrated));
   const packed = { input: thin.input, backbone: thin.backbone, head: { ...thin.head, blob, temperature: 1 } };

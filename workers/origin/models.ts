@@ -65,7 +65,7 @@ export class FullModels {
       return known;
     }
     const manifest = await this.client.manifest(model, pointer.stable ?? undefined);
-    if (manifest.task !== "classify" || !manifest.full) throw unknownModel(model);
+    if (manifest.task === "tensor" || !manifest.full) throw unknownModel(model);
     const network = await loadNetwork(await tfjsEngine(), manifest.full, (blob) => this.blobs.read(blob));
     const loaded: Loaded = {
       rung: new ModelRung({ name: "origin", manifest, network }),

@@ -3,24 +3,31 @@ import {
   type ClassifyManifest,
   type Opinion,
   type Question,
+  type Reading,
   rungs,
   versionName,
 } from "#core/contract/index.ts";
-import { choose, restricts, uncertifiedChoice } from "#core/rung/candidates.ts";
+import { readAmong, restricts, uncertifiedChoice } from "#core/rung/candidates.ts";
+import type { Task } from "#core/task/index.ts";
 import type { StoredQuestion } from "../tables/questions.ts";
 
-/** Returns the provisional answer to a question that arrives: the inference of the rung below. */
+/**
+ * Returns the provisional answer to a question that arrives: the inference of the rung below.
+ * @param reading how the scores of the region's head are read as numbers; as the global head's unless given
+ */
 export function provisionalAnswer(
-  { model, labels, version }: ClassifyManifest,
+  manifest: ClassifyManifest,
   { id, region, inference, candidates }: Question,
+  reading: Reading | undefined = manifest.thin.reading,
 ): Answer {
+  const { model, labels, version } = manifest;
   const scores = inference?.scores.length === labels.length ? inference.scores : labels.map(() => 1 / labels.length);
   return {
     id,
     model,
     region,
     status: "open",
-    ...choose(labels, scores, candidates),
+    ...readAmong(manifest, scores, candidates, reading),
     accepted: false,
     rung: rungs[0],
     version: inference?.version ?? versionName(version),
@@ -30,10 +37,15 @@ export function provisionalAnswer(
 }
 
 /** Returns the opinions of the rungs below the region, and of the semantic cache. */
-export function opinionsOf(manifest: ClassifyManifest, question: Question, fromCache: Answer | null): Opinion[] {
+export function opinionsOf(
+  manifest: ClassifyManifest,
+  question: Question,
+  provisional: Answer,
+  fromCache: Answer | null,
+): Opinion[] {
   const hasInference = question.inference?.scores.length === manifest.labels.length;
   return [
-    ...(hasInference ? [opinionOf(provisionalAnswer(manifest, question))] : []),
+    ...(hasInference ? [opinionOf(provisional)] : []),
     ...(fromCache?.rung === "region" ? [opinionOf(fromCache)] : []),
   ];
 }
@@ -44,14 +56,19 @@ export function opinionOf({ rung, version, label, confidence, scores }: Answer):
 }
 
 /** Returns the answer to a question whose label is known: the best of its candidates, not accepted, if it is another label. */
-export function labelledAnswer(row: StoredQuestion, label: string, source: "truth" | "human"): Answer {
+export function labelledAnswer(task: Task, row: StoredQuestion, label: string, source: "truth" | "human"): Answer {
   if (row.candidates && !row.candidates.includes(label)) {
     // A label among the candidates was corrected: the rungs' best answer is the last opinion.
     const best = row.answer.rung === "human" ? row.opinions.at(-1) : null;
     return { ...row.answer, ...best, status: "answered", accepted: false };
   }
-  const others = Object.fromEntries(Object.keys(row.answer.scores).map((name) => [name, 0]));
-  const scores = { ...others, [label]: 1 };
-  const known = { label, scores, confidence: 1, accepted: true, version: source, certificate: null } as const;
-  return { ...row.answer, ...known, status: "answered", rung: "human" };
+  const { mean: _, interval: __, intervalCoverage: ___, ...before } = row.answer;
+  const said = task.known(label);
+  // Scores name the labels that may be answered.
+  const scores = Object.fromEntries(Object.keys(before.scores).map((name) => [name, said.scores[name] ?? 0]));
+  const known = { ...said, scores: { ...scores, ...(task.kind === "classify" ? { [label]: 1 } : {}) } };
+  return {
+    ...{ ...before, ...known, accepted: true, version: source, certificate: null },
+    ...{ status: "answered", rung: "human" },
+  };
 }

@@ -10,6 +10,7 @@ import type { IncomingQuestion, QuestionConflict } from "../api.ts";
 import type { Certificates } from "../labels/certificates.ts";
 import type { Splitting } from "../labels/splitting.ts";
 import type { CanaryAnswer, CanaryAnswers } from "../tables/canary-answers.ts";
+import type { Heads } from "../tables/heads.ts";
 import type { NewQuestion, Questions } from "../tables/questions.ts";
 import { opinionsOf, provisionalAnswer } from "./answers.ts";
 import type { NextRung } from "./next-rung.ts";
@@ -34,6 +35,7 @@ interface IntakeNeeds {
   splitSecret: string;
   splitting: Splitting;
   questions: Pick<Questions, "find" | "insert">;
+  heads: Pick<Heads, "current">;
   settlement: Pick<Settlement, "settle">;
   certificates: Pick<Certificates, "recordQuestion">;
   nextRung: Pick<NextRung, "isPresent">;
@@ -68,7 +70,8 @@ export class Intake {
       : content;
     const now = Date.now();
     const { sha256, embedding } = thin.backbone;
-    const provisional = provisionalAnswer(manifest, question);
+    const reading = this.needs.heads.current(version)?.reading;
+    const provisional = provisionalAnswer(manifest, question, reading);
     // The semantic cache accepts as the edge does. An answer that only lacks a certificate was accepted as well.
     const accepted = answer?.rung === "region" || (inference?.accepted ?? answer?.accepted ?? false);
     const isComplete = policy.truth === "complete";
@@ -110,7 +113,7 @@ export class Intake {
       answer: answer ?? provisional,
       escalateAt: answer === null ? escalateAt : null,
       // Only a person reads them.
-      opinions: answer === null || isAudit ? opinionsOf(manifest, question, answer) : [],
+      opinions: answer === null || isAudit ? opinionsOf(manifest, question, provisional, answer) : [],
       traceparent: traceparent ?? null,
       canaryAnswer: isRestricted ? null : await canary.answerOf(splitSecret, manifest, question),
     };

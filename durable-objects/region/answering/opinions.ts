@@ -1,6 +1,7 @@
 import type { SecondOpinion } from "#core/confidence/opinion.ts";
 import type { Answer } from "#core/contract/index.ts";
 import { nextRungTimeoutMs, RungUnavailableError } from "#core/rung/rung.ts";
+import { type Task, taskOf } from "#core/task/index.ts";
 import type { Manifests } from "../artefacts.ts";
 import type { Certificates } from "../labels/certificates.ts";
 import { type Questions, questionOf } from "../tables/questions.ts";
@@ -47,7 +48,9 @@ export class Opinions {
   /** Asks about the questions of one version. Returns whether the rung above answered. */
   private async ask(base: number, trials: readonly TrialRow[]): Promise<boolean> {
     const { region, nodeId, nextRung, questions, manifests } = this.needs;
-    const { keepInputs } = (await manifests.get(base)).policy;
+    const manifest = await manifests.get(base);
+    const task = taskOf(manifest);
+    const { keepInputs } = manifest.policy;
     const known = trials.flatMap((trial) => {
       const row = questions.find(trial.id);
       return row?.instance ? [{ trial, question: questionOf(row, region) }] : [];
@@ -59,7 +62,7 @@ export class Opinions {
     try {
       const asked = known.map(({ question: { audit: _, ...question } }) => question);
       const answers = new Map((await nextRung.ask(asked, hop)).map((answer) => [answer.id, answer]));
-      this.record(known.map(({ trial }) => [trial, opinionOn(trial, answers.get(trial.id))]));
+      this.record(known.map(({ trial }) => [trial, opinionOn(task, trial, answers.get(trial.id))]));
       // A person still needs the instance of a question whose label is planned.
       if (!keepInputs) for (const { trial } of known) if (!trial.planned) questions.dropInput(trial.id);
       return true;
@@ -77,7 +80,7 @@ export class Opinions {
   }
 }
 
-function opinionOn({ prediction }: TrialRow, answer: Answer | undefined): SecondOpinion | null {
-  const score = answer?.scores[prediction];
-  return answer === undefined || score === undefined ? null : { agrees: answer.label === prediction, score };
+function opinionOn(task: Task, { prediction }: TrialRow, answer: Answer | undefined): SecondOpinion | null {
+  const score = answer ? task.scoreOf(answer.scores, prediction) : null;
+  return answer === undefined || score === null ? null : { agrees: task.isRight(answer.label, prediction), score };
 }

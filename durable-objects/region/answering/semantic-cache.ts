@@ -1,10 +1,13 @@
 import type { Answer, ClassifyManifest, Question } from "#core/contract/index.ts";
 import { versionName } from "#core/contract/index.ts";
 import { quantise } from "#core/head/embedding.ts";
+import { numberIn } from "#core/head/label.ts";
+import { binOf } from "#core/regress/bins.ts";
 import { withinCandidates } from "#core/rung/candidates.ts";
 import { agreedLabel, neighbourCount } from "#core/semantic-cache/agreed-label.ts";
 import { NearestNeighbourIndex } from "#core/semantic-cache/neighbour-index.ts";
 import { certifyRadius, chooseRadius, type LabelledNeighbours } from "#core/semantic-cache/radius.ts";
+import { taskOf } from "#core/task/index.ts";
 import { json, nullable, number, table } from "../../table.ts";
 import type { SemanticCacheState } from "../api.ts";
 import { sliceMultiplyAdds } from "../retrain/slices.ts";
@@ -47,21 +50,24 @@ export class SemanticCache {
       quantise(inference.embedding, backbone.embedding.step),
       neighbourCount,
     );
-    const found = agreedLabel(neighbours, radius);
+    const found = agreedLabel(neighbours, radius, toleranceOf(manifest));
     if (!found) return null;
     const near = neighbours.filter(({ similarity }) => similarity >= radius).length;
-    const { labels, model, version } = manifest;
+    const { labels, number, model, version } = manifest;
     if (candidates && !candidates.includes(labels[found.label] as string)) return null;
     // Laplace's rule of succession, from the number of neighbours that agree.
-    const scores = labels.map((_, c) => ((c === found.label ? near : 0) + 1) / (near + labels.length));
+    const own = number ? binOf(number.bins, found.label) : found.label;
+    const scores = labels.map((_, c) => ((c === own ? near : 0) + 1) / (near + labels.length));
+    const label = number ? String(found.label) : (labels[own] as string);
+    const confidence = number ? (near + 1) / (near + 2) : (scores[own] as number);
     const answer: Answer = {
       id,
       model,
       region,
       status: "answered",
-      label: labels[found.label] as string,
-      scores: Object.fromEntries(labels.map((label, c) => [label, scores[c] as number])),
-      confidence: scores[found.label] as number,
+      ...taskOf(manifest).known(label),
+      scores: Object.fromEntries(labels.map((name, c) => [name, scores[c] as number])),
+      confidence,
       accepted: true,
       rung: "region",
       version: versionName(version),
@@ -75,13 +81,14 @@ export class SemanticCache {
     const validation = yield* this.remembered(manifest, "validation");
     const calibration = yield* this.remembered(manifest, "calibration");
     const { targetRisk, delta } = manifest.thin.rule;
-    const radius = chooseRadius(validation, targetRisk);
+    const tolerance = toleranceOf(manifest);
+    const radius = chooseRadius(validation, targetRisk, tolerance);
     const report =
       radius === null
         ? {
             reason: `no radius keeps the error at or below ${targetRisk} on ${validation.length} escalated questions`,
           }
-        : certifyRadius(radius, calibration, { targetRisk, delta });
+        : certifyRadius(radius, calibration, { targetRisk, delta, tolerance });
     const isCertified = "certified" in report && report.certified;
     return { radius: isCertified ? radius : null, report };
   }
@@ -109,7 +116,7 @@ export class SemanticCache {
     for (const [i, row] of escalated.entries()) {
       if (i > 0 && i % perSlice === 0) yield;
       const label = labelOf(manifest, row);
-      if (label >= 0) found.push({ neighbours: memory.nearest(row.vector, neighbourCount), label });
+      if (label !== null) found.push({ neighbours: memory.nearest(row.vector, neighbourCount), label });
     }
     return found;
   }
@@ -120,13 +127,19 @@ export class SemanticCache {
     const memory = new NearestNeighbourIndex(embedding.width, semanticCacheMaxRows);
     for (const row of this.embeddings.newest(sha256, "train", semanticCacheMaxRows).reverse()) {
       const label = labelOf(manifest, row);
-      if (label >= 0) memory.add(row.id, row.vector, label);
+      if (label !== null) memory.add(row.id, row.vector, label);
     }
     this.loaded = { backbone: sha256, memory };
     return memory;
   }
 }
 
-function labelOf({ labels }: ClassifyManifest, { label }: LabelledVector): number {
-  return labels.indexOf(label);
+/** Returns a label as the index keeps it: the class, or the number; null for one that the version does not have. */
+function labelOf(manifest: ClassifyManifest, { label }: LabelledVector): number | null {
+  const known = taskOf(manifest).labelOf(label);
+  return known === null ? null : numberIn(known);
+}
+
+function toleranceOf({ number }: ClassifyManifest): number | null {
+  return number?.tolerance ?? null;
 }

@@ -12,6 +12,7 @@ import type { Answer, ClassifyManifest, LabelSource, RegionEscalation } from "#c
 import { hmacUnit } from "#core/hash.ts";
 import { learnStacking, noStacking, stackedScores, stackingWeights } from "#core/head/stacking.ts";
 import { candidatesInOrder, choose, restricts } from "#core/rung/candidates.ts";
+import { taskOf } from "#core/task/index.ts";
 import type { Comparison, Escalations } from "../tables/escalations.ts";
 import type { StoredQuestion } from "../tables/questions.ts";
 
@@ -55,11 +56,15 @@ export class Worth {
     const { state, stacking } = this.of(manifest);
     const edge = edgeScores(manifest.labels, question);
     const scores = aboveScores(manifest.labels, above.scores);
-    const known = manifest.labels.indexOf(label);
+    const task = taskOf(manifest);
+    const known = task.labelOf(label);
     this.needs.escalations.set(manifest.version, {
-      state: learnPair(state, { aboveRight: above.label === label, edgeRight: prediction === label }),
+      state: learnPair(state, {
+        aboveRight: task.isRight(above.label, label),
+        edgeRight: task.isRight(prediction, label),
+      }),
       stacking:
-        edge && scores && known >= 0 ? learnStacking(stacking, { edge, above: scores, label: known }) : stacking,
+        edge && scores && known !== null ? learnStacking(stacking, { edge, above: scores, label: known }) : stacking,
     });
   }
 
@@ -78,11 +83,11 @@ export class Worth {
     const scores = isRestricted
       ? stackedScores(stacking, withRest(edge), withRest(above)).subarray(0, labels.length)
       : stackedScores(stacking, edge, above);
-    const choice = choose(labels, scores);
-    const isSame = choice.label === answer.label;
+    const task = taskOf(manifest);
+    const said = isRestricted ? choose(labels, scores) : task.read(scores, manifest.full?.reading);
+    const isSame = task.isRight(said.label, answer.label);
     return {
-      ...answer,
-      ...choice,
+      ...{ ...answer, ...said },
       accepted: answer.accepted && isSame,
       certificate: isSame ? answer.certificate : null,
     };

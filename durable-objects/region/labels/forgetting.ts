@@ -1,9 +1,11 @@
+import { softLabelOf } from "#core/regress/soft-label.ts";
 import type { Result } from "#core/result.ts";
 import { fail, ok } from "#core/result.ts";
 import type { Jobs } from "#objects/jobs.ts";
 import type { SemanticCache } from "../answering/semantic-cache.ts";
 import type { Waiters } from "../answering/waiters.ts";
 import type { ForgetRefusal } from "../api.ts";
+import type { SumBins } from "../tables/bins.ts";
 import type { CanaryAnswers } from "../tables/canary-answers.ts";
 import type { Embeddings } from "../tables/embeddings.ts";
 import type { Questions } from "../tables/questions.ts";
@@ -18,6 +20,7 @@ interface ForgettingNeeds {
   samples: Samples;
   embeddings: Embeddings;
   sums: Pick<SumShards, "subtract">;
+  bins: Pick<SumBins, "get">;
   archive: Pick<Archive, "restore">;
   certificates: Pick<Certificates, "forget">;
   canary: Pick<CanaryAnswers, "forget">;
@@ -40,7 +43,7 @@ export class Forgetting {
    * tombstone for readers of samples, and the count in the certificate without the id.
    */
   async forget(id: string, owner: string | null): Promise<Result<null, ForgetRefusal>> {
-    const { questions, samples, embeddings, sums, archive, certificates, canary, jobs, transaction } = this.needs;
+    const { questions, samples, embeddings, sums, bins, archive, certificates, canary, jobs, transaction } = this.needs;
     await archive.restore([id]);
     const row = questions.find(id);
     const sample = samples.find(id);
@@ -49,7 +52,9 @@ export class Forgetting {
     const counted = (sample ? embeddings.of(sample.number) : []).filter(({ label }) => label !== null);
     transaction(() => {
       for (const { backbone, vector, label, weight } of counted) {
-        sums.subtract(backbone, sample?.fold ?? 0, { vector, label: label as number, weight: weight as number });
+        const own = bins.get(backbone);
+        const counted = own ? softLabelOf(own, label as number) : (label as number);
+        sums.subtract(backbone, sample?.fold ?? 0, { vector, label: counted, weight: weight as number });
       }
       samples.remove(id, true);
       if (sample) embeddings.remove(sample.number);

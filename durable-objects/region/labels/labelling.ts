@@ -3,6 +3,7 @@ import type { ClassifyManifest, LabelResult, LabelSource } from "#core/contract/
 import { sha256Hex } from "#core/hash.ts";
 import { fail, ok, type Result } from "#core/result.ts";
 import { restricts } from "#core/rung/candidates.ts";
+import { taskOf } from "#core/task/index.ts";
 import { beginSpan } from "#core/trace-context.ts";
 import type { Jobs } from "#objects/jobs.ts";
 import { labelledAnswer } from "../answering/answers.ts";
@@ -92,11 +93,12 @@ export class Labelling {
 
   private async sampleOf(
     manifest: ClassifyManifest,
-    { id, label, instance: given, at: givenAt }: NewLabel,
+    { id, label: given, instance: sent, at: givenAt }: NewLabel,
     { owner: caller, source, labelledAt }: LabelContext,
   ): Promise<Result<NewSample, LabelRefusal>> {
     const { splitting, questions, samples } = this.needs;
-    if (!manifest.labels.includes(label)) return fail({ kind: "unknown-label", id, label });
+    const label = taskOf(manifest).parse(given);
+    if (label === null) return fail({ kind: "unknown-label", id, label: given });
     const row = questions.find(id);
     const known = row ? null : samples.find(id);
     const owner = row ? row.owner : known ? known.owner : caller;
@@ -108,13 +110,13 @@ export class Labelling {
       return ok({ ...row, instance, accepted, owner, label, source, labelledAt });
     }
     if (known) return ok({ ...known, label, source, labelledAt, embedding: null });
-    if (!given) return fail({ kind: "no-instance", id });
+    if (!sent) return fail({ kind: "no-instance", id });
     const at = givenAt ?? labelledAt;
     const { keepInputs } = manifest.policy;
-    const content = await sha256Hex(canonicalJson(given));
-    const assigned = await splitting.assign(manifest, { id, instance: given, at, content });
+    const content = await sha256Hex(canonicalJson(sent));
+    const assigned = await splitting.assign(manifest, { id, instance: sent, at, content });
     // A retrain embeds the instance and then deletes it. It embeds nothing of `calibration`.
-    const instance = keepInputs || assigned.split !== "calibration" ? given : null;
+    const instance = keepInputs || assigned.split !== "calibration" ? sent : null;
     const neverAsked = { inclusionProbability: null, accepted: null, embedding: null };
     return ok({ id, instance, label, source, ...assigned, owner, at, labelledAt, ...neverAsked });
   }
@@ -126,6 +128,7 @@ export class Labelling {
     const before = samples.find(id);
     const isFirst = before === null || before.source === "origin";
     const changed = sampleKeeper.keep(manifest, sample);
+    const task = taskOf(manifest);
     if (changed) canary.recordLabel(id, label, source);
     const row = questions.find(id);
     const isRestricted = row !== null && restricts(manifest.labels, row.candidates);
@@ -134,13 +137,13 @@ export class Labelling {
       rule.recordLabel(manifest, { id, accepted, prediction, label, source, inclusionProbability }, isFirst);
       if (isFirst) worth.recordLabel(manifest, row, label, source);
       const { answer, base } = row;
-      if (isFirst && answer.status === "answered") counts.judged(base, answer.rung, answer.label === label);
+      if (isFirst && answer.status === "answered") counts.judged(base, answer.rung, task.isRight(answer.label, label));
     }
     if (row?.answer.status === "open") {
-      settlement.settle(manifest, labelledAnswer(row, label, source));
+      settlement.settle(manifest, labelledAnswer(task, row, label, source));
     } else if (changed && row && before?.source === source && isAnsweredBy(row, source, before.label)) {
       // The source of the answer has corrected it.
-      questions.correctAnswer(labelledAnswer(row, label, source));
+      questions.correctAnswer(labelledAnswer(task, row, label, source));
     }
     if (row) settlement.leaveReview(id);
     if (row && !manifest.policy.keepInputs) questions.dropInput(id);

@@ -1,5 +1,6 @@
 import { aimFor, updateThreshold } from "#core/confidence/control.ts";
 import type { CertificateState, ClassifyManifest, LabelSource, Rule } from "#core/contract/index.ts";
+import { taskOf } from "#core/task/index.ts";
 import type { Heads } from "../tables/heads.ts";
 import type { Thresholds } from "../tables/thresholds.ts";
 import type { Certificates } from "./certificates.ts";
@@ -43,13 +44,15 @@ export class LiveRule {
     const { certificates, thresholds } = this.needs;
     const { version } = manifest;
     const { id, accepted, source, inclusionProbability } = labelled;
-    const isRight = labelled.prediction === labelled.label;
+    const task = taskOf(manifest);
+    const isRight = task.isRight(labelled.prediction, labelled.label);
     const isCounted = accepted && certificates.recordLabel(manifest, { id, isRight, source });
     this.advance(manifest);
     if (!isFirst || (accepted && !isCounted)) return;
     const { targetRisk, classRisks = [], threshold: published } = manifest.thin.rule;
     const { threshold: start, strictest } = this.publishedRule(manifest);
-    const least = 1 / manifest.labels.length;
+    // The most likely of n labels has at least 1/n; a number may be certain to be far off.
+    const least = task.kind === "classify" ? 1 / manifest.labels.length : 0;
     const { mean, upper } = certificates.verdict(manifest);
     const settings = {
       aim: aimFor({ mean, bound: upper }, targetRisk),

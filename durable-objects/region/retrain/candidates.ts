@@ -1,9 +1,10 @@
 import type { ComparedQuestion } from "#core/confidence/gate.ts";
-import { type GradedAnswer, gradeAnswer } from "#core/confidence/rule.ts";
+import type { GradedAnswer } from "#core/confidence/rule.ts";
 import type { ClassifyManifest, HeadComparison } from "#core/contract/index.ts";
 import { applyCalibration, calibrate, type ScoreCalibration } from "#core/head/calibration.ts";
 import type { HeadWeights } from "#core/head/head.ts";
 import { scoresOf, softmax } from "#core/head/head.ts";
+import type { Label } from "#core/head/label.ts";
 import { logLossOf, lossOf } from "#core/head/metrics.ts";
 import { fitMix, type Mix, type MixRows, mixHeads } from "#core/head/mix.ts";
 import { logitsOfRow, rowLogits } from "#core/head/softmax-fit.ts";
@@ -129,7 +130,7 @@ function* mixRowsOf(
     if (global.length % perSlice === 0) yield;
   }
   return {
-    labels: chosen.map(({ rows, row }) => rows.labels[row] as number),
+    labels: chosen.map(({ rows, row }) => rows.labels[row] as Label),
     groupKeys: chosen.map(({ rows, row }) => rows.groupKeys[row] as string),
     global,
     regional,
@@ -164,12 +165,12 @@ export function* compareHeads(
   candidate: ServableCandidate,
   current: CurrentHead,
 ): Generator<void, ComparedRow[]> {
-  const { train, validation, classes, start } = data;
+  const { train, validation, classes, start, task } = data;
   const width = start.length / classes;
   const compared: ComparedRow[] = [];
   const perSlice = Math.max(1, Math.floor(judgeSliceMultiplyAdds / (3 * start.length)));
   const compare = (rows: SampleRows, row: number, head: Float32Array) => {
-    const label = rows.labels[row] as number;
+    const label = rows.labels[row] as Label;
     const next = softmax(logitsOfRow(rows.inputs, row, head, classes), 1);
     const global = softmax(logitsOfRow(rows.inputs, row, start, classes), 1);
     const before = current.own ? scoresOf(current.own, rows.inputs, row * width) : global;
@@ -177,10 +178,11 @@ export function* compareHeads(
       cluster: rows.groupKeys[row] as string,
       currentLoss: lossOf(before, label),
       candidateLoss: lossOf(next, label),
-      current: gradeAnswer(before, label),
-      candidate: gradeAnswer(next, label),
+      // Each head's own reading of numbers keeps the order of its answers, which is all that is compared.
+      current: task.grade(before, label),
+      candidate: task.grade(next, label),
       globalLoss: lossOf(global, label),
-      global: gradeAnswer(global, label),
+      global: task.grade(global, label),
     });
   };
   for (let row = 0; row < validation.rows; row++) {

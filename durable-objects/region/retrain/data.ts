@@ -2,8 +2,10 @@ import { anchorFewLabels } from "#core/confidence/anchor.ts";
 import { mayJudge } from "#core/confidence/labels.ts";
 import type { ClassifyManifest } from "#core/contract/index.ts";
 import { type Anchor, decodeAnchor } from "#core/head/anchor.ts";
+import type { Label } from "#core/head/label.ts";
 import type { FitData, LabelledRows } from "#core/head/softmax-fit.ts";
 import type { ReadBlob } from "#core/model/network.ts";
+import { type Task, taskOf } from "#core/task/index.ts";
 import { readHead } from "../artefacts.ts";
 import type { Embeddings, LabelledVector } from "../tables/embeddings.ts";
 import type { RunningRun } from "../tables/runs.ts";
@@ -26,6 +28,7 @@ export interface RunData extends FitData {
   anchor: Anchor | null;
   /** The region's own labels of each class, in train and validation. */
   ownLabels: number[];
+  task: Task;
 }
 
 /** Loads a run's snapshot of `train` and `validation` into memory, a bounded number of rows at a time. */
@@ -49,7 +52,8 @@ export class RunLoader {
     const next = this.embeddings.labelled(run, manifest.thin.backbone.sha256, this.after, loadSliceRows);
     this.after = next.at(-1)?.number ?? this.after;
     // The version may not have a label that an earlier one had.
-    const known = next.filter(({ label }) => manifest.labels.includes(label));
+    const task = taskOf(manifest);
+    const known = next.filter(({ label }) => task.parse(label) !== null);
     const judging = known.filter(({ split, source }) => split === "validation" && mayJudge(source));
     this.train.push(
       toRows(
@@ -81,6 +85,7 @@ export class RunLoader {
       classes: manifest.labels.length,
       anchor,
       ownLabels,
+      task: taskOf(manifest),
     };
   }
 }
@@ -133,7 +138,9 @@ function joinedFloats(parts: readonly Float32Array[]): Float32Array {
   return all;
 }
 
-function toRows({ labels, thin, policy }: ClassifyManifest, vectors: LabelledVector[]): SampleRows {
+function toRows(manifest: ClassifyManifest, vectors: LabelledVector[]): SampleRows {
+  const { thin, policy } = manifest;
+  const task = taskOf(manifest);
   const { width, step } = thin.backbone.embedding;
   const inputs = new Float32Array(vectors.length * (width + 1));
   for (const [row, { vector }] of vectors.entries()) {
@@ -143,7 +150,7 @@ function toRows({ labels, thin, policy }: ClassifyManifest, vectors: LabelledVec
   return {
     rows: vectors.length,
     inputs,
-    labels: vectors.map(({ label }) => labels.indexOf(label)),
+    labels: vectors.map(({ label }) => task.labelOf(label) as Label),
     weights: Float32Array.from(vectors, ({ source }) => (source === "origin" ? policy.originLabelWeight : 1)),
     groupKeys: vectors.map(({ groupKey }) => groupKey),
     folds: vectors.map(({ fold }) => fold),

@@ -1,10 +1,11 @@
 import { anchorFault } from "#core/confidence/anchor.ts";
 import { type GateReport, gate, minClusters, negligibleLogLoss } from "#core/confidence/gate.ts";
-import { gradeAnswer, thresholdGrid, validationThreshold } from "#core/confidence/rule.ts";
+import { thresholdGrid, validationThreshold } from "#core/confidence/rule.ts";
 import { isContentKey } from "#core/confidence/splits.ts";
-import type { ClassifyManifest, HeadManifest } from "#core/contract/index.ts";
+import type { ClassifyManifest, HeadManifest, Reading } from "#core/contract/index.ts";
 import { sha256Hex } from "#core/hash.ts";
 import { encodeHead, type HeadWeights, softmax } from "#core/head/head.ts";
+import type { Label } from "#core/head/label.ts";
 import { rowLogits } from "#core/head/softmax-fit.ts";
 import type { ReadBlob } from "#core/model/network.ts";
 import { isListed } from "#core/region.ts";
@@ -27,6 +28,7 @@ import {
   type ServableCandidate,
 } from "./candidates.ts";
 import { ownRows, type RunData } from "./data.ts";
+import { fitReading } from "./reading.ts";
 
 /** Rows of validation below which a calibration on them says little about other rows. */
 const validationFewRows = 30;
@@ -171,10 +173,12 @@ export async function storeVerdict(
   if (!promoted) return runs.finish(run.id, "refused", reason, report);
   const { targetRisk } = manifest.thin.rule;
   const logits = rowLogits(data.validation, promoted.head, data.classes);
-  const judged = logits.map((row, i) => gradeAnswer(softmax(row, 1), data.validation.labels[i] as number));
+  const reading = fitReading(manifest, data, promoted);
+  const judged = logits.map((row, i) => data.task.grade(softmax(row, 1), data.validation.labels[i] as Label, reading));
   const grid = thresholdGrid(judged);
   const threshold = validationThreshold(grid, judged, targetRisk);
-  const head = await signedHead(needs, manifest, promoted.head, threshold, grid[0] ?? 1);
+  const rule = { threshold, strictest: grid[0] ?? 1 };
+  const head = await signedHead(needs, manifest, promoted.head, rule, reading);
   transaction(() => {
     runs.saveState(run.id, "weights", promoted.head.slice().buffer);
     runs.saveState(run.id, "head", JSON.stringify(head));
@@ -187,8 +191,8 @@ async function signedHead(
   { model, region, deploymentKey, registry }: JudgeNeeds,
   manifest: ClassifyManifest,
   weights: Float32Array,
-  threshold: number,
-  strictest: number,
+  { threshold, strictest }: { threshold: number; strictest: number },
+  reading: Reading | undefined,
 ): Promise<HeadManifest> {
   const { width, classes } = manifest.thin.head;
   const bytes = encodeHead({ weights, bias: new Float32Array() });
@@ -214,6 +218,7 @@ async function signedHead(
       ...(perClass ? { perClass } : {}),
       ...(classRisks.length > 0 ? { classRisks } : {}),
     },
+    ...(reading ? { reading } : {}),
     createdAt: new Date().toISOString(),
   };
   return sign(unsigned, signingKeySchema.parse(JSON.parse(deploymentKey)));

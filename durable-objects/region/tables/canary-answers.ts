@@ -2,8 +2,8 @@ import { isAudited } from "#core/confidence/audit.ts";
 import { differencesOf } from "#core/confidence/canary.ts";
 import { mayJudge, replaces } from "#core/confidence/labels.ts";
 import type { CanaryCount, ClassifyManifest, LabelSource, Question, VersionCount } from "#core/contract/index.ts";
-import { argMax } from "#core/head/head.ts";
 import { lossOf } from "#core/head/metrics.ts";
+import { type Task, taskOf } from "#core/task/index.ts";
 import { bytes, defaulted, flag, json, nullable, number, table, text } from "../../table.ts";
 import type { CanaryPair } from "../api.ts";
 
@@ -24,8 +24,8 @@ export const canariesTable = table("canary", {
   watch: number(),
   stable: number(),
   canary: number(),
-  /** The labels of both versions. */
-  labels: json<Record<number, string[]>>(),
+  /** The labels of both versions; of numbers, with their bins. */
+  labels: json<Record<number, string[] | Pick<ClassifyManifest, "labels" | "number">>>(),
 });
 
 export const answersTable = table("canary_answers", {
@@ -57,7 +57,8 @@ export class CanaryAnswers {
     const before = this.pair()?.watch;
     if (before === watch) return;
     if (before !== undefined) this.end(before);
-    const labels = { [stable.version]: stable.labels, [canary.version]: canary.labels };
+    const known = ({ labels, number }: ClassifyManifest) => (number ? { labels, number } : labels);
+    const labels = { [stable.version]: known(stable), [canary.version]: known(canary) };
     canariesTable.insert(this.sql, { watch, stable: stable.version, canary: canary.version, labels });
   }
 
@@ -91,7 +92,8 @@ export class CanaryAnswers {
     if (inclusionProbability < 1 && !(await isAudited(secret, id, inclusionProbability))) return null;
     const { version, accepted } = inference;
     const scores = Float32Array.from(inference.scores);
-    return { base, version, accepted, prediction: labels[argMax(scores)] as string, scores, inclusionProbability };
+    const prediction = taskOf(manifest).read(scores).label;
+    return { base, version, accepted, prediction, scores, inclusionProbability };
   }
 
   /** Records an answer, once for each question, up to a maximum number. */
@@ -108,13 +110,14 @@ export class CanaryAnswers {
   recordLabel(id: string, label: string, source: LabelSource): void {
     const row = answersTable.first(this.sql, "WHERE id = ?", id);
     if (!row?.scores || (row.source && !replaces(source, row.source))) return;
-    const index = this.labelsOf(row.base).indexOf(label);
-    const loss = index < 0 ? null : lossOf(new Float32Array(row.scores), index);
+    const task = this.taskOf(row.base);
+    const known = task.labelOf(label);
+    const loss = known === null ? null : lossOf(new Float32Array(row.scores), known);
     // Answers count in the order of their first labels: a correction does not move them.
     this.sql.exec(
       `UPDATE canary_answers SET error = ?2, loss = ?3, source = ?4, labelled = coalesce(labelled,
          CASE WHEN ?5 THEN (SELECT coalesce(max(labelled), 0) + 1 FROM canary_answers) END) WHERE id = ?1`,
-      ...[id, Number(row.prediction !== label), loss, source, Number(mayJudge(source))],
+      ...[id, Number(!task.isRight(row.prediction, label)), loss, source, Number(mayJudge(source))],
     );
   }
 
@@ -167,8 +170,9 @@ export class CanaryAnswers {
     };
   }
 
-  private labelsOf(base: number): readonly string[] {
-    return canariesTable.first(this.sql, "")?.labels[base] ?? [];
+  private taskOf(base: number): Task {
+    const known = canariesTable.first(this.sql, "")?.labels[base] ?? [];
+    return taskOf(Array.isArray(known) ? { labels: known } : known);
   }
 }
 

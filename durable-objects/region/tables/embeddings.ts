@@ -1,5 +1,6 @@
-import type { Instance, LabelSource, Split } from "#core/contract/index.ts";
+import type { Bins, Instance, LabelSource, Split } from "#core/contract/index.ts";
 import { addRow, labelWeightUnit, type Sums as SumValues } from "#core/head/sums.ts";
+import { softLabelOf } from "#core/regress/soft-label.ts";
 import { bytes, nullable, number, table, text } from "../../table.ts";
 import type { StoredEmbedding } from "./questions.ts";
 import type { SampleSnapshot } from "./samples.ts";
@@ -18,6 +19,7 @@ export interface LabelledVector {
 
 /** An embedding, and what the sums contain of it: null where they contain nothing. */
 export interface CountedEmbedding extends StoredEmbedding {
+  /** The class; of a number, the number. */
   label: number | null;
   weight: number | null;
 }
@@ -108,21 +110,21 @@ export class Embeddings {
    * by the difference, the others stay. Returns the number of rows that it processed.
    */
   count({ lastSample, at }: SampleSnapshot, shards: SumShards, options: CountOptions): number {
-    const { backbone, labels, width, originWeight, limit } = options;
+    const { backbone, labels, bins, width, originWeight, limit } = options;
     const rows = this.sql
       .exec<{
         number: number;
-        label: string;
+        label: number;
         fold: number;
         vector: ArrayBuffer;
         was: number | null;
         had: number | null;
         wanted: number;
       }>(
-        `SELECT s.number, s.label, s.fold, e.vector, e.label AS was, e.weight AS had, wanted FROM embeddings e
+        `SELECT s.number, c.class AS label, s.fold, e.vector, e.label AS was, e.weight AS had, wanted FROM embeddings e
          JOIN (SELECT *, CASE source WHEN 'origin' THEN ?1 ELSE ${labelWeightUnit} END AS wanted FROM samples) s
            ON s.number = e.number
-         LEFT JOIN (SELECT value AS name, key AS class FROM json_each(?2)) c ON c.name = s.label
+         LEFT JOIN ${bins ? numbers : "(SELECT value AS name, key AS class FROM json_each(?2)) c ON c.name = s.label"}
          WHERE e.backbone = ?3 AND s.split = 'train' AND s.number <= ?4 AND s.at <= ?5 AND s.labelledAt <= ?5
            AND c.class IS NOT NULL AND (coalesce(e.weight, 0) <> wanted OR (wanted > 0 AND e.label <> c.class))
          ORDER BY s.number LIMIT ?6`,
@@ -130,16 +132,16 @@ export class Embeddings {
       )
       .toArray();
     const folds = new Map<number, SumValues>();
+    const labelOf = (value: number) => (bins ? softLabelOf(bins, value) : value);
     for (const { number, label, fold, vector: stored, was, had, wanted } of rows) {
       const sums = folds.get(fold) ?? shards.read(backbone, fold, width, labels.length);
       folds.set(fold, sums);
       const vector = new Int16Array(stored);
-      if (was !== null && had !== null) addRow(sums, { vector, label: was, weight: -had });
-      const next = labels.indexOf(label);
-      addRow(sums, { vector, label: next, weight: wanted });
+      if (was !== null && had !== null) addRow(sums, { vector, label: labelOf(was), weight: -had });
+      addRow(sums, { vector, label: labelOf(label), weight: wanted });
       embeddingsTable.update(
         this.sql,
-        { label: next, weight: wanted },
+        { label, weight: wanted },
         "WHERE backbone = ? AND number = ?",
         backbone,
         number,
@@ -150,10 +152,17 @@ export class Embeddings {
   }
 }
 
+// A version may have had labels that are no numbers. SQLite alone turns texts into numbers: a number that differs from what
+// the sums contain by rounding would be counted again and again.
+const numbers = `(SELECT number AS sample, CAST(label AS REAL) AS class FROM samples
+         WHERE CASE WHEN json_valid(label) THEN json_type(label) END IN ('integer', 'real')) c ON c.sample = s.number`;
+
 /** How `count` adds samples to the sums. */
 export interface CountOptions {
   backbone: string;
   labels: readonly string[];
+  /** The bins that numbers are spread over; null where labels are classes. */
+  bins: Bins | null;
   width: number;
   /** The weight of a label from the origin, in `labelWeightUnit`. */
   originWeight: number;

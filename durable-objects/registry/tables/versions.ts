@@ -34,7 +34,7 @@ export class Versions {
   add(manifest: Manifest, sha256: string): boolean {
     const { version, createdAt } = manifest;
     const [network, metrics] =
-      manifest.task === "classify" ? [manifest.thin.backbone, manifest.metrics] : [manifest.network, null];
+      manifest.task !== "tensor" ? [manifest.thin.backbone, manifest.metrics] : [manifest.network, null];
     const row = { version, sha256, state: "published", backbone: network.sha256, createdAt, metrics } as const;
     return versions.insert(this.sql, row, "ignore");
   }

@@ -16,7 +16,14 @@ interface World {
 }
 
 /** Held-out rows of a region whose labels follow a mixture of the two heads. */
-function rowsOf({ groups, each, truth, classes = 3, seed = 5, scale = 1 }: World): MixRows {
+function rowsOf({
+  groups,
+  each,
+  truth,
+  classes = 3,
+  seed = 5,
+  scale = 1,
+}: World): Omit<MixRows, "labels"> & { labels: number[] } {
   const random = seeded(seed);
   const logits = () => Float64Array.from({ length: classes }, () => scale * (4 * random() - 2));
   const rows = Array.from({ length: groups * each }, (_, i) => {
@@ -44,7 +51,7 @@ function between(global: Float64Array, regional: Float64Array, w: number): Float
 }
 
 /** What `fitMix` minimises, computed row by row. */
-function objective({ labels, global, regional }: MixRows, w: number, designEffect: number): number {
+function objective({ labels, global, regional }: ReturnType<typeof rowsOf>, w: number, designEffect: number): number {
   const loss = labels.reduce(
     (sum, label, i) => sum + lossOf(between(global[i] as Float64Array, regional[i] as Float64Array, w), label),
     0,

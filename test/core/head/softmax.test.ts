@@ -21,7 +21,10 @@ const random = seeded(6);
 
 beforeAll(startBackend);
 
-function labelled(n: number, shift = 0): LabelledRows {
+/** Rows whose labels are classes. */
+type ClassRows = Omit<LabelledRows, "labels"> & { labels: number[] };
+
+function labelled(n: number, shift = 0): ClassRows {
   const inputs = uniform(random, n * width);
   for (let row = 0; row < n; row++) inputs[row * width + width - 1] = 1;
   const labels = Array.from({ length: n }, (_, row) => {
@@ -39,7 +42,7 @@ function labelled(n: number, shift = 0): LabelledRows {
   };
 }
 
-const data: FitData = {
+const data: Omit<FitData, "train" | "validation"> & { train: ClassRows; validation: ClassRows } = {
   train: labelled(rows),
   validation: labelled(12),
   start: uniform(random, width * classes),
@@ -47,7 +50,7 @@ const data: FitData = {
 };
 
 // The weighted cross-entropy, summed, in float64: what the gradient is of.
-function loss(weights: ArrayLike<number>, { inputs, labels, weights: mass }: LabelledRows): number {
+function loss(weights: ArrayLike<number>, { inputs, labels, weights: mass }: ClassRows): number {
   return labels.reduce((sum, label, row) => {
     const logits = Array.from({ length: classes }, (_, c) => {
       let logit = 0;
@@ -164,7 +167,7 @@ describe("a fit in slices", () => {
     const { train } = data;
     const weights = train.weights.map((weight, row) => (row % 2 ? 0 : weight));
     const labels = train.labels.map((label, row) => (row % 2 ? (label + 1) % classes : label));
-    const fitted = (changed: Partial<LabelledRows>) =>
+    const fitted = (changed: Partial<ClassRows>) =>
       continueFit({ ...data, train: { ...train, ...changed } }, startFit(data), Number.POSITIVE_INFINITY);
     expect(fitted({ weights, labels })).toEqual(fitted({ weights }));
     expect(fitted({ labels }).best).not.toEqual(fitted({}).best);

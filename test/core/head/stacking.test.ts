@@ -19,7 +19,7 @@ interface World {
 }
 
 /** Questions to rungs with independent Gaussian noise. */
-function questions(world: World, n: number, seed: number): LabelledScores[] {
+function questions(world: World, n: number, seed: number): (LabelledScores & { label: number })[] {
   const random = seeded(seed);
   const normal = () => Math.sqrt(-2 * Math.log(1 - random())) * Math.cos(2 * Math.PI * random());
   const scores = ({ signal, scale }: World["edge"], label: number) =>
@@ -41,8 +41,8 @@ const precision = 20;
 const memory = 1 - 1 / 500;
 
 /** Finds the maximum of the penalised, discounted likelihood by a grid that narrows around its best point. */
-function oracle(labelled: readonly LabelledScores[]): { edge: number; above: number } {
-  const logs = ({ edge, above, label }: LabelledScores) => ({
+function oracle(labelled: readonly (LabelledScores & { label: number })[]): { edge: number; above: number } {
+  const logs = ({ edge, above, label }: LabelledScores & { label: number }) => ({
     edge: Array.from(edge, (score) => Math.log(Math.max(score, 1e-5))),
     above: Array.from(above, (score) => Math.log(Math.max(score, 1e-5))),
     label,

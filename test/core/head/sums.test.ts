@@ -16,7 +16,7 @@ const width = 7;
 const classes = 3;
 
 // A third of the figures are zeros, which leave −0 behind where care is not taken, or as large as they get.
-function randomRows(n: number, seed: number): SumRow[] {
+function randomRows(n: number, seed: number): (SumRow & { label: number })[] {
   const random = seeded(seed);
   const edges = [0, -32768, 32767];
   const figure = () => edges[Math.floor(9 * random())] ?? Math.floor(random() * 65536) - 32768;

@@ -13,7 +13,7 @@ const weather = exampleRecipe("weather");
 
 describe("exampleRecipe", () => {
   it("lists the recipes' names when there is none of that name", () => {
-    expect(builtIns.map(({ document }) => document.name)).toEqual(["storefront", "weather", "fashion"]);
+    expect(builtIns.map(({ document }) => document.name)).toEqual(["storefront", "weather", "temperature", "fashion"]);
     expect(() => exampleRecipe("pets")).toThrow(/storefront, weather/);
   });
 });

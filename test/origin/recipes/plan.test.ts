@@ -38,6 +38,47 @@ const pick = <T>(random: () => number, from: readonly T[]) => from[Math.floor(ra
 const columnOf = (plan: Awaited<ReturnType<typeof planOf>>, name: string) =>
   plan.columns.find((column) => column.name === name);
 
+describe("a label of many different numbers", () => {
+  it("is predicted as a number, with a tolerance, and leaks are told by variance", async () => {
+    const plan = await planOf(400, (row, random) => {
+      const heat = 20 + 10 * random();
+      return { label: heat.toFixed(2), fahrenheit: (32 + 1.8 * heat).toFixed(2), place: row % 2 ? "a" : "b" };
+    });
+    expect(plan.document).toMatchObject({
+      task: "regress",
+      tolerance: 1,
+      label: { column: "label" },
+      risk: { target: 0.1 },
+    });
+    expect(plan.document.label).not.toHaveProperty("values");
+    expect(plan.numbers?.withinOfMedian).toBeCloseTo(0.2, 1);
+    expect(columnOf(plan, "fahrenheit")?.leak).toBeGreaterThan(0.99);
+    expect(columnOf(plan, "x")?.leak).toBeNull();
+    const text = describePlan(plan, "data.csv");
+    expect(text).toMatch(/numbers {3}label: from 20\.\d+ to 29\.\d+, half of them below 2\d/);
+    expect(text).toMatch(
+      /risk {6}at most 10(\.0)?% of accepted answers more than 1 off; always 2[\d.]+ would be [78]\d(\.\d)?% wrong/,
+    );
+    const recipe = await recipeOfDocument(plan.document, folder);
+    expect([recipe.task, recipe.labels, (await recipe.load({})).length]).toEqual(["regress", [], 400]);
+  });
+
+  it("takes a tolerance and a unit, and a task for numbers of few values", async () => {
+    const plan = await planOf(200, (row) => ({ label: row % 7 }), { task: "regress", tolerance: 2, unit: "km" });
+    expect(plan.document).toMatchObject({ task: "regress", tolerance: 2, unit: "km" });
+    expect(describePlan(plan, "data.csv")).toMatch(/more than 2 km off/);
+  });
+
+  it("leaves out rows without a number", async () => {
+    const make: Make = (row, random) => ({ label: row % 10 === 3 ? "NA" : random().toFixed(5) });
+    const plan = await planOf(300, make);
+    expect(plan.warnings).toContainEqual(
+      expect.stringMatching(/'label' is empty in rows 4, 14, 24 and 27 more: left out/),
+    );
+    expect(await (await recipeOfDocument(plan.document, folder)).load({})).toHaveLength(270);
+  });
+});
+
 describe("the type of a column", () => {
   it("is inferred from its values and its name", async () => {
     const plan = await planOf(400, (row, random) => ({
@@ -113,10 +154,22 @@ describe("dirty data", () => {
       /fewer than 5 rows: 'maybe' \(row 41\)/,
     ],
     [
-      "a quantity as label",
+      "a quantity as a label out of a list",
       (_, random) => ({ label: random().toFixed(6) }),
-      {},
-      /100 different numbers\. Choose a label with few/,
+      { task: "classify" },
+      /100 different numbers\. Predict them as numbers, with "task": "regress"/,
+    ],
+    [
+      "numbers with texts among them",
+      (row, random) => ({ label: row % 40 === 7 ? "12 °C" : random().toFixed(6) }),
+      { task: "regress" },
+      /'label' has texts that are no numbers: '12 °C' \(rows 8, 48, 88\)\. Write numbers such as 24\.5[\s\S]*new … --repair/,
+    ],
+    [
+      "a single number",
+      () => ({ label: "7.5" }),
+      { task: "regress" },
+      /'label' has a single number, 7\.5\. There is nothing to predict/,
     ],
     [
       "unreadable dates",

@@ -2,6 +2,7 @@ import * as z from "zod";
 import { labelSourceSchema } from "./label.ts";
 import { questionIdSchema } from "./question.ts";
 import { regionSchema } from "./region.ts";
+import { numberAnswerFields } from "./regress.ts";
 
 /** The rungs of the ladder, from the edge up. */
 export const rungs = ["edge", "region", "origin", "human"] as const;
@@ -53,6 +54,7 @@ export const answerSchema = z
     region: regionSchema,
     /** `open`: the question has escalated and has no final answer yet; this answer is provisional. */
     status: z.enum(["answered", "open"]),
+    /** The label; of a model of numbers, `value` as text. */
     label: z.string(),
     /** The score of each label among all labels of the model; where the question has candidates, of these only. */
     scores: z.record(z.string(), z.number()),
@@ -60,6 +62,7 @@ export const answerSchema = z
     confidence: z.number(),
     /** The best labels in order, as many as the question asked for with `top`; absent unless it did. */
     top: z.array(z.strictObject({ label: z.string(), score: z.number() })).optional(),
+    ...numberAnswerFields,
     /** Whether a rung's rule accepted the answer, or a person or the true label gave it. */
     accepted: z.boolean(),
     rung: rungSchema,

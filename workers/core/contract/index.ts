@@ -18,6 +18,7 @@ export * from "./question.ts";
 export * from "./recipe.ts";
 export * from "./region.ts";
 export * from "./region-state.ts";
+export * from "./regress.ts";
 export * from "./review.ts";
 export * from "./rollout.ts";
 export * from "./run.ts";

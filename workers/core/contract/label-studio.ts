@@ -5,16 +5,23 @@ import { regionSchema } from "./region.ts";
 /** Names shared by tasks, predictions and the labelling configuration. */
 export const labelStudioNames = { control: "label", object: "instance" } as const;
 
+const names = {
+  from_name: z.literal(labelStudioNames.control),
+  to_name: z.literal(labelStudioNames.object),
+};
+
 const predictionSchema = z.strictObject({
   model_version: z.string(),
   score: z.number(),
   result: z.array(
-    z.strictObject({
-      from_name: z.literal(labelStudioNames.control),
-      to_name: z.literal(labelStudioNames.object),
-      type: z.literal("choices"),
-      value: z.strictObject({ choices: z.array(z.string()).length(1) }),
-    }),
+    z.discriminatedUnion("type", [
+      z.strictObject({
+        ...names,
+        type: z.literal("choices"),
+        value: z.strictObject({ choices: z.array(z.string()).length(1) }),
+      }),
+      z.strictObject({ ...names, type: z.literal("number"), value: z.strictObject({ number: z.number() }) }),
+    ]),
   ),
 });
 
@@ -24,7 +31,7 @@ export const labelStudioTaskSchema = z
       upriver_id: questionIdSchema,
       region: regionSchema,
       /** The labels that a person may give, in the form of dynamic choices. */
-      choices: z.array(z.strictObject({ value: z.string() })),
+      choices: z.array(z.strictObject({ value: z.string() })).optional(),
       /** An image as a data URL. */
       image: z.string().optional(),
       /** Columns by name, or a tensor as JSON. */

@@ -29,7 +29,7 @@ export type LadderRung = z.infer<typeof ladderRungSchema>;
 export const modelLadderSchema = z
   .strictObject({
     model: modelNameSchema,
-    task: z.enum(["classify", "tensor"]),
+    task: z.enum(["classify", "regress", "tensor"]),
     pointer: modelPointerSchema,
     /** The target error rate of the accept rule; null for a model without a rule. */
     targetRisk: z.number().nullable(),

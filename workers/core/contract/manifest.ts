@@ -4,6 +4,7 @@ import { escalationEstimateSchema } from "./escalation.ts";
 import { inputSchema } from "./input.ts";
 import { instanceSchema } from "./instance.ts";
 import { regionSchema, regionsSchema } from "./region.ts";
+import { numberMetricsSchema, numberTaskSchema, readingSchema } from "./regress.ts";
 import { sha256Schema } from "./sha256.ts";
 import { tensorSpecSchema } from "./tensor.ts";
 
@@ -77,7 +78,11 @@ export const ruleSchema = z
 export type Rule = z.infer<typeof ruleSchema>;
 
 export const networkSchema = z
-  .strictObject({ input: inputSchema, backbone: backboneSchema, head: headSchema, rule: ruleSchema })
+  .strictObject({
+    ...{ input: inputSchema, backbone: backboneSchema, head: headSchema, rule: ruleSchema },
+    /** How the head's scores are read as numbers; absent in classifiers. */
+    reading: readingSchema.optional(),
+  })
   .refine((n) => n.backbone.embedding.width === n.head.width, "The head must be as wide as the embedding.");
 export type NetworkSpec = z.infer<typeof networkSchema>;
 
@@ -169,8 +174,11 @@ export const metricsSchema = z
     n: z.int(),
     logLoss: z.number(),
     auc: z.number().nullable(),
+    /** The share of right answers; of numbers, the share within the tolerance. */
     accuracy: z.number(),
     coverage: z.record(z.string(), z.number()),
+    /** Absent in classifiers. */
+    number: numberMetricsSchema.optional(),
   })
   .meta({ id: "Metrics" });
 export type Metrics = z.infer<typeof metricsSchema>;
@@ -187,12 +195,17 @@ const versionFields = {
   signature: signatureSchema.optional(),
 };
 
-/** A version of a classifier: its networks, policy and metrics. Immutable. */
+/**
+ * A version of a model that learns: its networks, policy and metrics. Immutable. A model of numbers (`regress`) is a
+ * classifier over bins, whose scores are read as a distribution: `labels` are the names of its bins.
+ */
 export const classifyManifestSchema = z
   .strictObject({
     ...versionFields,
-    task: z.literal("classify"),
+    task: z.enum(["classify", "regress"]),
     labels: z.array(z.string().min(1)).min(2),
+    /** The bins and the tolerance of a model of numbers; absent in classifiers. */
+    number: numberTaskSchema.optional(),
     /** The thin network runs at the edge, the full one at the origin. */
     thin: networkSchema,
     full: networkSchema.nullable(),
@@ -220,6 +233,14 @@ export const classifyManifestSchema = z
   .refine(
     (m) => m.thin.head.classes === m.labels.length && (!m.full || m.full.head.classes === m.labels.length),
     "Each head must have one class for each label.",
+  )
+  .refine(
+    ({ task, number, labels }) => (task === "regress" ? number?.bins.edges.length === labels.length + 1 : !number),
+    "A model of numbers must have one bin for each label; a classifier must have none.",
+  )
+  .refine(
+    ({ task, thin, full }) => task !== "regress" || (thin.reading && (!full || full.reading)),
+    "Each network of a model of numbers must say how its scores are read.",
   )
   .meta({ id: "ClassifyManifest" });
 export type ClassifyManifest = z.infer<typeof classifyManifestSchema>;
@@ -251,6 +272,8 @@ export const headManifestSchema = z
     backbone: sha256Schema,
     head: headSchema,
     rule: ruleSchema,
+    /** How the head's scores are read as numbers; absent in classifiers. */
+    reading: readingSchema.optional(),
     createdAt: z.iso.datetime(),
     signature: signatureSchema.optional(),
   })

@@ -2,6 +2,7 @@ import * as z from "zod";
 import { instanceSchema } from "./instance.ts";
 import { metricsSchema, modelNameSchema, policySchema } from "./manifest.ts";
 import { modelPointerSchema } from "./pointers.ts";
+import { numberTaskSchema } from "./regress.ts";
 import { tensorSpecSchema } from "./tensor.ts";
 
 export const modelSummarySchema = z
@@ -22,8 +23,10 @@ const bothMetrics = z.strictObject({ thin: metricsSchema, full: metricsSchema.nu
 export const modelStateSchema = z
   .discriminatedUnion("task", [
     z.strictObject({
-      ...{ task: z.literal("classify"), ...served },
+      ...{ task: z.enum(["classify", "regress"]), ...served },
       ...{ labels: z.array(z.string()), policy: policySchema, metrics: bothMetrics },
+      /** The bins and the tolerance of a model of numbers; absent in classifiers. */
+      number: numberTaskSchema.optional(),
     }),
     z.strictObject({
       ...{ task: z.literal("tensor"), ...served },
@@ -31,7 +34,7 @@ export const modelStateSchema = z
     }),
   ])
   .meta({ id: "ModelState" });
-/** A served model: a classifier or a tensor model. */
+/** A served model: a classifier, a model of numbers, or a tensor model. */
 export type ModelState = z.infer<typeof modelStateSchema>;
 
 export const versionStates = ["published", "prepared", "canary", "stable", "retired"] as const;

@@ -203,10 +203,11 @@ const common = {
   summary: z.string().optional(),
 };
 
-/** The recipe of a classifier that is trained from rows. */
+/** The recipe of a model that is trained from rows. */
 export const trainableRecipeSchema = z.strictObject({
   ...common,
-  task: z.literal("classify").default("classify"),
+  /** What is predicted: one label out of a list, or a number. */
+  task: z.enum(["classify", "regress"]).default("classify"),
   source: sourceSchema,
   label: z.union([columnName, labelPlanSchema]),
   input: inputPlanSchema.optional(),
@@ -228,8 +229,26 @@ export const trainableRecipeSchema = z.strictObject({
       perClass: z.array(z.string()).optional(),
     })
     .optional(),
-  /** For numbers: how far an answer may be from the truth. */
-  tolerance: z.number().positive().optional(),
+  tolerance: z
+    .number()
+    .positive()
+    .optional()
+    .describe(
+      "For numbers: an answer further from the truth is an error; half the standard deviation of the label unless given",
+    ),
+  unit: z.string().min(1).max(32).optional().describe("For numbers: what they count, such as °C; for display"),
+  bins: z
+    .int()
+    .min(4)
+    .max(256)
+    .optional()
+    .describe("For numbers: how many bins their distribution has; 32 unless given"),
+  interval: z
+    .number()
+    .gt(0)
+    .lt(1)
+    .optional()
+    .describe("For numbers: the share of truths that intervals cover; 0.9 unless given"),
   /** The rungs that answer, from the edge up. */
   rungs: z.array(rungSchema).min(1).optional(),
   budget: budgetSchema.optional(),
@@ -281,7 +300,7 @@ export const recipeSchema = z
   .union([trainableRecipeSchema, baseRecipeSchema, tensorRecipeSchema])
   .meta({ id: "Recipe", title: "Upriver recipe" });
 export type RecipeDocument = z.infer<typeof recipeSchema>;
-/** The recipe of a classifier, before its defaults are set. */
+/** The recipe of a model that is trained from rows, before its defaults are set. */
 export type TrainableDocument = z.infer<typeof trainableRecipeSchema>;
 export type TrainableInput = z.input<typeof trainableRecipeSchema>;
 export type TensorRecipe = z.infer<typeof tensorRecipeSchema>;

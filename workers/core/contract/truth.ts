@@ -1,6 +1,6 @@
 import * as z from "zod";
 import { instanceSchema } from "./instance.ts";
-import { labelSourceSchema, splitSchema } from "./label.ts";
+import { givenLabelSchema, labelSourceSchema, splitSchema } from "./label.ts";
 import { batchMaxQuestions, draftSchema, questionIdSchema } from "./question.ts";
 import { regionSchema } from "./region.ts";
 
@@ -9,7 +9,7 @@ export const samplesPageMaxRows = 1_000;
 /** The body of `POST /v1/questions/{id}/truth` and `/answer`. The instance is needed if the question was not kept. */
 export const truthSchema = z
   .strictObject({
-    label: z.string(),
+    label: givenLabelSchema,
     instance: instanceSchema.optional(),
     /** When the label became known, ms since 1970; admin only. */
     at: z.int().nonnegative().optional(),
@@ -21,7 +21,9 @@ export type Truth = z.infer<typeof truthSchema>;
 export const truthsSchema = z
   .strictObject({
     truths: z
-      .array(z.strictObject({ id: questionIdSchema.optional(), label: z.string(), question: draftSchema.optional() }))
+      .array(
+        z.strictObject({ id: questionIdSchema.optional(), label: givenLabelSchema, question: draftSchema.optional() }),
+      )
       .min(1)
       .max(batchMaxQuestions),
     at: z.int().nonnegative().optional(),

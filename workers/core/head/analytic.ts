@@ -1,5 +1,5 @@
 import { CholeskyDecomposition, Matrix } from "ml-matrix";
-import { addSums, labelsIn, labelWeightUnit, type Sums } from "./sums.ts";
+import { addSums, labelsIn, labelWeightUnit, type Sums, sharesIn } from "./sums.ts";
 
 /** The sufficient statistics of ridge regression in real units, one per full label: XᵀX [width + 1, width + 1] and XᵀY [width + 1, classes]. */
 export interface GramMatrices {
@@ -44,8 +44,9 @@ export function gramMatricesOf(sums: Sums, step: number): GramMatrices {
     }
   }
   const moment = Matrix.zeros(n, classes);
+  const fullLabel = labelWeightUnit * sharesIn(sums);
   for (let i = 0; i < n; i++) {
-    for (let c = 0; c < classes; c++) moment.set(i, c, ((values[at++] as number) * unit(i)) / labelWeightUnit);
+    for (let c = 0; c < classes; c++) moment.set(i, c, ((values[at++] as number) * unit(i)) / fullLabel);
   }
   return { gram, moment, labels: labelsIn(sums) };
 }
@@ -68,7 +69,7 @@ export function priorOf(global: GramMatrices, own: GramMatrices, ownLabels: numb
 }
 
 /**
- * Solves ridge regression on one-hot labels in closed form, W [width + 1, classes]:
+ * Solves ridge regression on one-hot or soft labels in closed form, W [width + 1, classes]:
  * (τĜ + G + λD)⁻¹(τB̂ + B) with D = diag(Ĝ) and the bias not penalised (AFL, arXiv 2405.16240).
  * Throws `SingularSumsError` if there is no solution: too few labels, and neither prior nor penalty.
  */
@@ -92,7 +93,7 @@ function penalised(gram: Matrix, prior: Matrix, lambda: number): CholeskyDecompo
   return new CholeskyDecomposition(left);
 }
 
-/** Computes Σω‖y − Wᵀx̃‖² over the rows of sums, from the sums alone. */
+/** Computes Σω‖y − Wᵀx̃‖² over the rows of sums, from the sums alone. For soft labels Σω(1 − ‖y‖²) is added, which no W changes. */
 export function squaredError({ gram, moment, labels }: GramMatrices, weights: Matrix): number {
   const fitted = gram.mmul(weights);
   let error = labels;

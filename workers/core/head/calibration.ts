@@ -1,5 +1,6 @@
 import { CholeskyDecomposition, Matrix } from "ml-matrix";
 import { softmax } from "./head.ts";
+import { type Label, probabilityOf } from "./label.ts";
 import { calibratedLogLoss } from "./metrics.ts";
 import { defaultTemperature, fitTemperature, type TemperaturePrior } from "./temperature.ts";
 
@@ -14,7 +15,7 @@ export interface ScoreCalibration {
 interface PenalisedLoss extends Required<TemperaturePrior> {
   /** One [classes] row for each label. */
   logits: readonly Float64Array[];
-  labels: readonly number[];
+  labels: readonly Label[];
 }
 
 const rounds = 10;
@@ -33,7 +34,7 @@ const biasDeviation = 0.2;
  */
 export function calibrate(
   logits: readonly Float64Array[],
-  labels: readonly number[],
+  labels: readonly Label[],
   prior: TemperaturePrior = {},
 ): ScoreCalibration {
   const classes = logits[0]?.length ?? 0;
@@ -99,7 +100,7 @@ function scoringStep({ logits, labels, centre, deviation }: PenalisedLoss, at: S
     for (let c = 0; c < classes; c++) {
       const score = mean[c] as number;
       const scaled = (values[c] as number) / at.temperature;
-      const residual = score - (labels[row] === c ? 1 : 0);
+      const residual = score - probabilityOf(labels[row] as Label, c);
       add(slope, c, residual);
       add(slope, classes, residual * scaled);
       add(mean, classes, score * scaled);

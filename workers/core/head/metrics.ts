@@ -1,19 +1,26 @@
 import type { Metrics } from "../contract/index.ts";
 import { argMax } from "./head.ts";
+import { type Label, labelShares, meanUnder } from "./label.ts";
 
 type Scores = ArrayLike<number>;
 
 // The least probability in a log-loss: one mistake at full confidence must not be infinite.
 const floor = 1e-7;
 
-/** Computes −ln of the score of the right class. */
-export function lossOf(scores: Scores, label: number): number {
-  return -Math.log(Math.max(scores[label] as number, floor));
+/** Computes −ln of the score of the right class; of a soft label, its mean over the classes: the cross-entropy. */
+export function lossOf(scores: Scores, label: Label): number {
+  if (typeof label === "number") return -Math.log(Math.max(scores[label] as number, floor));
+  const { first, shares } = label;
+  let sum = 0;
+  for (let i = 0; i < shares.length; i++) {
+    sum -= (shares[i] as number) * Math.log(Math.max(scores[first + i] as number, floor));
+  }
+  return sum / labelShares;
 }
 
 /** Computes the mean log-loss of scores. */
-export function logLossOf(scores: readonly Scores[], labels: readonly number[]): number {
-  return scores.reduce((sum, row, i) => sum + lossOf(row, labels[i] as number), 0) / scores.length;
+export function logLossOf(scores: readonly Scores[], labels: readonly Label[]): number {
+  return scores.reduce((sum, row, i) => sum + lossOf(row, labels[i] as Label), 0) / scores.length;
 }
 
 /**
@@ -22,20 +29,20 @@ export function logLossOf(scores: readonly Scores[], labels: readonly number[]):
  */
 export function calibratedLogLoss(
   logits: readonly Float64Array[],
-  labels: readonly number[],
+  labels: readonly Label[],
   temperature: number,
   bias?: Float64Array,
 ): number {
   let sum = 0;
   for (const [row, values] of logits.entries()) {
-    const label = labels[row] as number;
+    const label = labels[row] as Label;
     let top = Number.NEGATIVE_INFINITY;
     for (let c = 0; c < values.length; c++) top = Math.max(top, (values[c] as number) / temperature + (bias?.[c] ?? 0));
     let total = 0;
     for (let c = 0; c < values.length; c++) {
       total += Math.exp((values[c] as number) / temperature + (bias?.[c] ?? 0) - top);
     }
-    const own = (values[label] as number) / temperature + (bias?.[label] ?? 0);
+    const own = meanUnder(label, values) / temperature + (bias ? meanUnder(label, bias) : 0);
     sum += Math.min(-Math.log(floor), top + Math.log(total) - own);
   }
   return sum / logits.length;

@@ -1,6 +1,8 @@
+import { type Label, meanUnder } from "./label.ts";
+
 /** Held-out rows, each with its label, its group key, and its logits [classes] by the global and by the regional head. */
 export interface MixRows {
-  labels: readonly number[];
+  labels: readonly Label[];
   groupKeys: readonly string[];
   /** By the global head, whose temperature is in its logits. */
   global: readonly Float64Array[];
@@ -101,9 +103,10 @@ function slopesAt({ labels, global, regional }: MixRows, w: number) {
       square += share * step(c) ** 2;
     }
     mean /= total;
-    slopes[row] = mean - step(label);
+    const [before, after] = [meanUnder(label, from), meanUnder(label, to)];
+    slopes[row] = mean - (after - before);
     curvature += square / total - mean ** 2;
-    loss += top + Math.log(total) - logit(label);
+    loss += top + Math.log(total) - ((1 - w) * before + w * after);
   }
   return { slopes, curvature, logLoss: loss / Math.max(1, labels.length) };
 }

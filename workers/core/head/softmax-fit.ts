@@ -1,16 +1,17 @@
 import { trainFolds } from "../confidence/splits.ts";
 import { softmax } from "./head.ts";
+import { type Label, setTarget } from "./label.ts";
 import { logLossOf } from "./metrics.ts";
 import { type SoftmaxState, softmaxGradient, softmaxSettings, softmaxStep, startSoftmax } from "./softmax.ts";
 
 /** The overhead of a block of rows or of a step, in multiply-adds. */
 const blockOverheadMultiplyAdds = 100_000;
 
-/** Labelled embeddings: inputs [rows, width + 1] ending in 1, the class and the weight of each row. */
+/** Labelled embeddings: inputs [rows, width + 1] ending in 1, the label and the weight of each row. */
 export interface LabelledRows {
   rows: number;
   inputs: Float32Array;
-  labels: number[];
+  labels: Label[];
   weights: Float32Array;
   /** The group key of each row. */
   groupKeys: string[];
@@ -113,7 +114,7 @@ function overRows(data: FitData, state: FitState, rows: number, allWeights: Floa
   const { row } = state;
   const width = start.length / classes;
   const targets = new Float32Array(rows * classes);
-  for (let i = 0; i < rows; i++) targets[i * classes + (train.labels[row + i] as number)] = 1;
+  for (let i = 0; i < rows; i++) setTarget(targets, i * classes, train.labels[row + i] as Label);
   const inputs = train.inputs.subarray(row * width, (row + rows) * width);
   const weights = allWeights.subarray(row, row + rows);
   const head = scaled(state.head.weights, classes, 1 / state.unit);

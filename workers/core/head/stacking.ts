@@ -1,4 +1,5 @@
 import { softmax } from "./head.ts";
+import { type Label, meanUnder } from "./label.ts";
 
 type Scores = ArrayLike<number>;
 type Pair = [number, number];
@@ -24,11 +25,11 @@ export interface StackingWeights {
   above: number;
 }
 
-/** The scores of both rungs for one question, and the index of its class. */
+/** The scores of both rungs for one question, and its label. */
 export interface LabelledScores {
   edge: Scores;
   above: Scores;
-  label: number;
+  label: Label;
 }
 
 /** The weights without labels: the answer from above, as it is. */
@@ -68,16 +69,16 @@ export function learnStacking(state: Stacking, labelled: LabelledScores): Stacki
   if (edge.length !== above.length) {
     throw new RangeError(`Both rungs must score the same classes; received ${edge.length} and ${above.length} scores.`);
   }
-  if (!(labelled.label in edge)) {
-    throw new RangeError(`label must be a class below ${edge.length}; received ${labelled.label}.`);
-  }
+  const { label } = labelled;
+  const last = typeof label === "number" ? label : label.first + label.shares.length - 1;
+  if (!(last in edge)) throw new RangeError(`label must be a class below ${edge.length}; received ${last}.`);
   const [aa, ab, bb] = state.curvature;
   const faded: Stacking = {
     labels: state.labels,
     curvature: [memory * aa, memory * ab, memory * bb],
     pull: [memory * state.pull[0], memory * state.pull[1]],
   };
-  const logs = { edge, above, label: labelled.label };
+  const logs = { edge, above, label };
   const at = implicitStep(faded, logs);
   const { gradient, curvature } = derivativesAt(at, logs);
   const turned = times(curvature, at);
@@ -101,7 +102,7 @@ export function stackedScores(state: Stacking, edge: Scores, above: Scores): Flo
 interface Logs {
   edge: Float64Array;
   above: Float64Array;
-  label: number;
+  label: Label;
 }
 
 /** Maximises log-likelihood − ½(w − m)ᵀA(w − m) by Newton's method, halving steps that do not help. */
@@ -150,7 +151,7 @@ function derivativesAt(at: Pair, { edge, above, label }: Logs): { gradient: Pair
     bb += score * ofAbove * ofAbove;
   }
   return {
-    gradient: [(edge[label] as number) - a, (above[label] as number) - b],
+    gradient: [meanUnder(label, edge) - a, meanUnder(label, above) - b],
     curvature: [aa - a * a, ab - a * b, bb - b * b],
   };
 }
@@ -162,7 +163,7 @@ function logLikelihood(at: Pair, { edge, above, label }: Logs): number {
   for (let c = 0; c < edge.length; c++) {
     sum += Math.exp(at[0] * (edge[c] as number) + at[1] * (above[c] as number) - top);
   }
-  return at[0] * (edge[label] as number) + at[1] * (above[label] as number) - top - Math.log(sum);
+  return at[0] * meanUnder(label, edge) + at[1] * meanUnder(label, above) - top - Math.log(sum);
 }
 
 function combined([ofEdge, ofAbove]: Pair, edge: Float64Array, above: Float64Array): Float64Array {

@@ -1,6 +1,12 @@
+import { type Label, labelShares } from "./label.ts";
+
 /**
  * Sums over labelled embeddings x̃ = [x, 1] with integer label weights ω: Σω·x̃x̃ᵀ and Σω·x̃yᵀ. Embeddings are int16,
  * so every sum is an exact integer in float64: order does not matter, and a row can be removed exactly.
+ *
+ * y is one-hot for a class, and the shares of a soft label otherwise: integers that sum to `labelShares`. All labels of sums
+ * are of one kind. A row adds at most 4·2¹⁵·2¹⁵ = 2³² to Σω·x̃x̃ᵀ, and at most 4·2¹⁵·2⁸ = 2²⁵ to Σω·x̃yᵀ, whose every
+ * class gets at most all shares. 2⁵³/2³² = 2²¹: both are exact for two million rows of the largest embeddings.
  */
 export interface Sums {
   width: number;
@@ -9,10 +15,10 @@ export interface Sums {
   values: Float64Array;
 }
 
-/** A row of the sums: an int16 embedding [width], its class, and its weight in units of `labelWeightUnit`. */
+/** A row of the sums: an int16 embedding [width], its label, and its weight in units of `labelWeightUnit`. */
 export interface SumRow {
   vector: Int16Array;
-  label: number;
+  label: Label;
   weight: number;
 }
 
@@ -38,7 +44,10 @@ export function addRow({ width, classes, values }: Sums, { vector, label, weight
     if (scaled !== 0) {
       for (let j = i; j < width; j++) add(row + j - i, scaled * (vector[j] as number));
       add(row + width - i, scaled);
-      add(moments + i * classes + label, scaled);
+      const at = moments + i * classes;
+      if (typeof label === "number") add(at + label, scaled);
+      else
+        for (let s = 0; s < label.shares.length; s++) add(at + label.first + s, scaled * (label.shares[s] as number));
     }
     row += n - i;
   }
@@ -57,6 +66,13 @@ export function addSums(a: Sums, b: Sums, sign: 1 | -1 = 1): Sums {
 export function labelsIn({ width, values }: Sums): number {
   const n = width + 1;
   return (values[(n * (n + 1)) / 2 - 1] as number) / labelWeightUnit;
+}
+
+/** Returns the shares of a full label in the sums: 1 of classes, `labelShares` of soft labels. The bias row counts both. */
+export function sharesIn({ width, classes, values }: Sums): number {
+  const weight = values[((width + 1) * (width + 2)) / 2 - 1] as number;
+  const shares = values.subarray(values.length - classes).reduce((sum, value) => sum + value, 0);
+  return shares === labelShares * weight && weight > 0 ? labelShares : 1;
 }
 
 /** Encodes sums as little-endian float64. */

@@ -1,3 +1,4 @@
+import type { Label } from "./label.ts";
 import { calibratedLogLoss } from "./metrics.ts";
 
 /** Gives ln T to within 1e-4. */
@@ -25,7 +26,7 @@ export const defaultTemperature: Required<TemperaturePrior> = { centre: 1, devia
  */
 export function fitTemperature(
   logits: readonly Float64Array[],
-  labels: readonly number[],
+  labels: readonly Label[],
   prior: TemperaturePrior = {},
 ): number {
   const { centre, deviation } = { ...defaultTemperature, ...prior };

@@ -1,5 +1,6 @@
-import type { Answer, Uncertified } from "../contract/index.ts";
+import type { Answer, Reading, Uncertified } from "../contract/index.ts";
 import { argMax } from "../head/head.ts";
+import { type Said, type TaskSpec, taskOf } from "../task/index.ts";
 
 type Names = readonly string[];
 type Candidates = Names | null | undefined;
@@ -11,6 +12,11 @@ const restrictedAnswer: Uncertified = {
   labels: 0,
   labelsNeeded: null,
 };
+
+/** Returns the labels that a question may choose among: those of a classifier. The labels of numbers are bins. */
+export function choosable({ labels, number }: TaskSpec): Names {
+  return number ? [] : labels;
+}
 
 /** Tells whether candidates leave out one of the labels. Candidates that list all of them restrict nothing. */
 export function restricts(labels: Names, candidates: Candidates): candidates is Names {
@@ -40,6 +46,20 @@ export function choose(labels: Names, scores: ArrayLike<number>, candidates?: Ca
     names,
     names.map((name) => known.get(name) ?? 0),
   );
+}
+
+/**
+ * Reads scores as the model's task does; of a question with candidates, the best of them.
+ * @param reading how the scores are read as numbers; classifiers have none
+ */
+export function readAmong(
+  spec: TaskSpec,
+  scores: ArrayLike<number>,
+  candidates: Candidates,
+  reading: Reading | undefined,
+): Said {
+  const { labels } = spec;
+  return restricts(labels, candidates) ? choose(labels, scores, candidates) : taskOf(spec).read(scores, reading);
 }
 
 function choiceOf(names: Names, scores: ArrayLike<number>): Choice {

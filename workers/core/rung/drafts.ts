@@ -20,11 +20,15 @@ export function draftsOf(body: AskBody): Draft[] {
 }
 
 /**
- * Checks `candidates` and `top` of a body's drafts by the labels of the model. Throws the fault for a label that the model
+ * Checks `candidates` and `top` of a body's drafts by the labels of the model, none of numbers. Throws the fault for a label that the model
  * does not have. A rung below may serve a version with other labels: of its candidates, those that are unknown here are left
  * out, unless all are.
  */
 export function checkedDrafts<D extends Draft>(labels: readonly string[], body: AskBody, drafts: readonly D[]): D[] {
+  if (labels.length === 0) {
+    refuseChoice(body, "the model answers with a number");
+    return [...drafts];
+  }
   if ((body.via ?? []).length > 0) return drafts.map((draft) => knownTo(labels, draft));
   const { questions = [] } = body;
   const errors = [
@@ -36,12 +40,12 @@ export function checkedDrafts<D extends Draft>(labels: readonly string[], body: 
 }
 
 /** Throws the fault for a body that chooses labels of a model that has none. */
-export function refuseChoice(body: AskBody): void {
+export function refuseChoice(body: AskBody, why = "a tensor model has no labels"): void {
   const at = [body, ...(body.questions ?? [])].findIndex(({ candidates, top }) => candidates ?? top);
   if (at < 0) return;
   const { candidates } = [body, ...(body.questions ?? [])][at] as Chosen;
   const index = at === 0 ? undefined : indexIn(body.questions ?? [], at - 1);
-  const expected = "absent: a tensor model has no labels";
+  const expected = `absent: ${why}`;
   const received = candidates ? describe(candidates) : "a number";
   throw new FaultError({
     kind: "invalid",

@@ -14,7 +14,7 @@ import type { HeadWeights } from "../head/head.ts";
 import { scoresOf } from "../head/head.ts";
 import { encode } from "../input/index.ts";
 import type { Network } from "../model/network.ts";
-import { choose, restricts, uncertifiedChoice } from "./candidates.ts";
+import { choosable, readAmong, restricts, uncertifiedChoice } from "./candidates.ts";
 import { type Hop, InvalidQuestionsError, type Reply, type Rung } from "./rung.ts";
 
 /** A region's head in memory. */
@@ -48,9 +48,9 @@ export class ModelRung implements Rung {
   private readonly group: Certificate | null;
   private readonly servingOf: (region: string) => RegionalServing | null;
 
-  /** The model's labels. */
+  /** The labels that a question may choose among; none of numbers. */
   get labels(): readonly string[] {
-    return this.manifest.labels;
+    return choosable(this.manifest);
   }
 
   constructor({ name, manifest, network, servingOf, group = null }: ModelRungOptions) {
@@ -105,17 +105,18 @@ export class ModelRung implements Rung {
     const scores = scoresOf(regional?.weights ?? globalHead, embeddings, row * width);
     const version = versionName(base, regional?.manifest);
     const rule: Rule = serving?.rule ?? regional?.manifest.rule ?? spec.rule;
-    const choice = choose(labels, scores, question.candidates);
+    const reading = regional?.manifest.reading ?? spec.reading;
+    const said = readAmong(this.manifest, scores, question.candidates, reading);
     const mayAnswer = rule.certificate !== null || policy.uncertified === "answer";
     // A candidate that this version does not have scores 0.
-    const passes = choice.confidence > 0 && accepts(rule, choice.confidence, choice.label);
+    const passes = said.confidence > 0 && accepts(rule, said.confidence, said.label);
     const accepted = mayAnswer && passes;
     const answer: Answer = {
       id: question.id,
       model: this.manifest.model,
       region: question.region,
       status: "answered",
-      ...choice,
+      ...said,
       accepted,
       rung: this.name,
       version,

@@ -1,4 +1,4 @@
-/** An answered question near another one: its class, and the cosine similarity of their embeddings. */
+/** An answered question near another one: its class, or its number, and the cosine similarity of their embeddings. */
 export interface Neighbour {
   label: number;
   similarity: number;

@@ -1,4 +1,5 @@
 import { binomialTail } from "../confidence/binomial.ts";
+import { isWithin } from "../regress/read.ts";
 import { agreedLabel } from "./agreed-label.ts";
 import type { Neighbour } from "./neighbour-index.ts";
 
@@ -31,14 +32,18 @@ const headroom = 0.5;
 
 /**
  * Chooses the radius of the grid that answers most validation questions with an error of at most half the target, the
- * stricter of two that answer as many; null if there is none. A laxer radius may answer fewer, since all near neighbours
+ * stricter of two that answer as many; null if there is none. `tolerance`: how far numbers may be off; null for classes. A laxer radius may answer fewer, since all near neighbours
  * have to agree.
  */
-export function chooseRadius(validation: readonly LabelledNeighbours[], targetRisk: number): number | null {
+export function chooseRadius(
+  validation: readonly LabelledNeighbours[],
+  targetRisk: number,
+  tolerance: number | null = null,
+): number | null {
   let chosen: number | null = null;
   let most = 0;
   for (const radius of radiusGrid) {
-    const { answered, errors } = countAnswers(validation, radius);
+    const { answered, errors } = countAnswers(validation, radius, tolerance);
     if (answered <= most || errors > headroom * targetRisk * answered) continue;
     chosen = radius;
     most = answered;
@@ -53,10 +58,10 @@ export function chooseRadius(validation: readonly LabelledNeighbours[], targetRi
 export function certifyRadius(
   radius: number,
   calibration: readonly LabelledNeighbours[],
-  options: { targetRisk: number; delta: number },
+  options: { targetRisk: number; delta: number; tolerance?: number | null },
 ): RadiusReport {
-  const { targetRisk, delta } = options;
-  const { answered, errors } = countAnswers(calibration, radius);
+  const { targetRisk, delta, tolerance = null } = options;
+  const { answered, errors } = countAnswers(calibration, radius, tolerance);
   // P(this few errors or fewer) if the risk were equal to the target.
   const certified = answered > 0 && binomialTail(errors, answered, targetRisk) <= delta;
   const needed = Math.ceil(Math.log(delta) / Math.log1p(-targetRisk));
@@ -69,14 +74,18 @@ export function certifyRadius(
   return { radius, answered, errors, certified, reason };
 }
 
-function countAnswers(questions: readonly LabelledNeighbours[], radius: number): { answered: number; errors: number } {
+function countAnswers(
+  questions: readonly LabelledNeighbours[],
+  radius: number,
+  tolerance: number | null,
+): { answered: number; errors: number } {
   let answered = 0;
   let errors = 0;
   for (const { neighbours, label } of questions) {
-    const answer = agreedLabel(neighbours, radius);
+    const answer = agreedLabel(neighbours, radius, tolerance);
     if (answer === null) continue;
     answered++;
-    if (answer.label !== label) errors++;
+    if (tolerance === null ? answer.label !== label : !isWithin(answer.label, label, tolerance)) errors++;
   }
   return { answered, errors };
 }

@@ -79,7 +79,7 @@ async function checkRegions(
   { model, stable, heldBack }: ModelPointer,
   manifest?: Manifest,
 ): Promise<Finding[]> {
-  if (manifest?.task !== "classify") return [];
+  if (!manifest || manifest.task === "tensor") return [];
   const registry = registryObject(env, model);
   const baseOf = (region: string) => heldBack[region] ?? (stable as number);
   const states = await Promise.all(

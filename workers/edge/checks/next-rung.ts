@@ -7,7 +7,7 @@ const check = "next rung";
 
 /** Checks that the next rung responds and accepts this node's token. */
 export async function checkNextRung({ env }: Call, manifests: readonly Manifest[]): Promise<Finding> {
-  const escalating = manifests.filter(({ task, ...rest }) => task === "classify" && escalates(rest as Manifest));
+  const escalating = manifests.filter(({ task, ...rest }) => task !== "tensor" && escalates(rest as Manifest));
   if (env.NEXT_RUNG_URL === "") {
     if (escalating.length === 0) return sound(check, "not set, and no model needs it");
     const names = escalating.map(({ model }) => model).join(", ");

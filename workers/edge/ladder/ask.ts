@@ -11,7 +11,7 @@ import {
 import { FaultError } from "#core/http/fault.ts";
 import { indexIn } from "#core/http/issues.ts";
 import { type LogEvent, type LogLine, logLine, outcomeOf } from "#core/log.ts";
-import { restricts, withTop } from "#core/rung/candidates.ts";
+import { choosable, restricts, withTop } from "#core/rung/candidates.ts";
 import { checkedDrafts, draftsOf } from "#core/rung/drafts.ts";
 import { type Hop, InvalidQuestionsError, type Reply, RungUnavailableError } from "#core/rung/rung.ts";
 import { traceHeaders } from "#core/trace-context.ts";
@@ -45,8 +45,8 @@ export async function ask(
   const caller = body.caller ?? callerOf(call);
   // The stable version's policy lists the regions. The version that answers may differ by region.
   const stable = classifying(served);
-  const { labels } = pinned === null ? stable : await classifierOf(call, pointer.model, pinned);
-  const drafts = checkedDrafts(labels, body, draftsOf(body));
+  const judged = pinned === null ? stable : await classifierOf(call, pointer.model, pinned);
+  const drafts = checkedDrafts(choosable(judged), body, draftsOf(body));
   const { questions, warnings } = await completeQuestions(call, stable, drafts);
   const versions = await Promise.all(questions.map(({ region }) => pinned ?? versionFor(pointer, caller, region)));
   const answers: Answer[] = [];

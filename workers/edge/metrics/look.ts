@@ -66,7 +66,7 @@ async function lookAtModel(call: Call, model: string): Promise<ModelLook | null>
   const manifest = await manifestOf(call, model, pointer.stable);
   const mayUse = (region: string) => region === "" || (token !== null && mayUseRegion(token, region));
   const regions = (await registry.regions()).filter(mayUse);
-  const isGroup = manifest.task === "classify" && isGrouped(manifest.policy.regions) && mayUse("*");
+  const isGroup = manifest.task !== "tensor" && isGrouped(manifest.policy.regions) && mayUse("*");
   const [edge, group, waiting, looks] = await Promise.all([
     registry.counts(),
     isGroup ? registry.groupState(pointer.stable, groupPlanOf(manifest)) : null,
@@ -75,11 +75,11 @@ async function lookAtModel(call: Call, model: string): Promise<ModelLook | null>
   ]);
   const seen = looks.filter((found) => found !== null);
   const above = seen.flatMap(({ region, versions }) => versions.map((version) => ({ region, ...version })));
-  const isClassifier = manifest.task === "classify";
+  const isLearning = manifest.task !== "tensor";
   return {
     ...{ model, task: manifest.task, pointer, group, waiting },
-    ladder: isClassifier ? manifest.policy.ladder : ["edge"],
-    targetRisk: isClassifier ? manifest.thin.rule.targetRisk : null,
+    ladder: isLearning ? manifest.policy.ladder : ["edge"],
+    targetRisk: isLearning ? manifest.thin.rule.targetRisk : null,
     counts: [...edge.filter(({ region }) => mayUse(region)), ...above],
     regions: seen.map(({ region, open, breaker }) => ({ region, open, breaker })),
     unanswered: regions.filter((_, i) => looks[i] === null),

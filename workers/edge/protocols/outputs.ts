@@ -4,7 +4,7 @@ import type { Value } from "./datatypes.ts";
 import type { Signature } from "./signature.ts";
 import type { NamedTensor, TensorMetadata } from "./tensor.ts";
 
-/** Converts a classifier's answers to the tensors of its signature, one row for each answer. */
+/** Converts answers to the tensors of its signature, one row for each answer. */
 export function answerTensors({ outputs }: Signature, answers: readonly Answer[]): NamedTensor[] {
   return outputs.map((metadata) => ({
     name: metadata.name,
@@ -17,6 +17,11 @@ export function answerTensors({ outputs }: Signature, answers: readonly Answer[]
 function rowOf({ name, labels }: TensorMetadata, answer: Answer): Value[] {
   // A held-back region or a canary may have other labels than the version of the signature.
   if (labels) return labels.map((label) => Math.fround(answer.scores[label] ?? 0));
+  // What is known for sure has no spread; where there is no interval yet, its ends are NaN: null in JSON.
+  const { value: known = Number.NaN, mean = known, rung, interval } = answer;
+  if (name === "value") return [known];
+  if (name === "mean") return [mean];
+  if (name === "interval") return interval ?? (rung === "human" ? [known, known] : [Number.NaN, Number.NaN]);
   const value = answer[name as "label" | "confidence" | "status" | "rung" | "version" | "id"];
   return [typeof value === "number" ? Math.fround(value) : value];
 }

@@ -34,7 +34,7 @@ function declaredOf({ inputs, outputs }: TensorNetwork): Signature {
   return { inputs: ins, outputs: outs };
 }
 
-// A classifier has one input for each column, or a single `instance`; its outputs are the fields of an answer.
+// A model that learns has one input for each column, or a single `instance`; its outputs are the fields of an answer.
 function classifierOf(manifest: ClassifyManifest): Signature {
   const inputs = inputsOf(manifest.thin.input);
   if (manifest.thin.input.kind === "features") {
@@ -42,11 +42,12 @@ function classifierOf(manifest: ClassifyManifest): Signature {
     const extra = new Set(extraColumnsOf(manifest).filter((name) => !named.has(name)));
     inputs.push(...[...extra].map((name) => column(name, "BYTES")));
   }
-  const { labels } = manifest;
+  const { labels, number } = manifest;
+  const interval: TensorMetadata = { name: "interval", datatype: "FP64", shape: [-1, 2] };
   return {
     inputs,
     outputs: [
-      column("label", "BYTES"),
+      ...(number ? [column("value", "FP64"), column("mean", "FP64"), interval] : [column("label", "BYTES")]),
       { name: "scores", datatype: "FP32", shape: [-1, labels.length], labels },
       column("confidence", "FP32"),
       column("status", "BYTES"),

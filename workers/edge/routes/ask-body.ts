@@ -56,7 +56,7 @@ function unwrapped(body: unknown): InvalidField | null {
 
 /** Reads an image from the body as a question; the query may name its region. */
 export async function imageDraft(call: Call, manifest: Manifest): Promise<Draft> {
-  const input = manifest.task === "classify" ? manifest.thin.input : null;
+  const input = manifest.task !== "tensor" ? manifest.thin.input : null;
   if (input?.kind !== "image") {
     throw new FaultError({
       kind: "unsupported",

@@ -18,15 +18,15 @@ const exportLeaseMs = 24 * 3600_000;
 export const labelStudioMaxBytes = 16 * 1024 * 1024;
 
 async function getTasks(call: Call): Promise<Response> {
-  const { thin, labels } = await reviewedManifest(call);
+  const manifest = await reviewedManifest(call);
   const questions = await leaseQuestions(call, exportLeaseMs, reviewMaxQuestions);
-  return jsonResponse(questions.map((question) => taskOf(question, thin.input, labels)));
+  return jsonResponse(questions.map((question) => taskOf(question, manifest.thin.input, manifest)));
 }
 
 async function getConfig(call: Call): Promise<Response> {
-  const { thin } = await reviewedManifest(call);
+  const manifest = await reviewedManifest(call);
   const headers = { "content-type": "application/xml; charset=utf-8" };
-  return new Response(labellingConfig(thin.input), { headers });
+  return new Response(labellingConfig(manifest.thin.input, manifest), { headers });
 }
 
 /** Answers the annotated questions one by one. A refused one does not stop the others. */

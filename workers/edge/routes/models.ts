@@ -37,8 +37,8 @@ async function getModel(call: Call): Promise<Response> {
     const { inputs, outputs } = manifest.network;
     return jsonResponse({ model, task, pointer, inputs, outputs, examples });
   }
-  const { labels, policy, metrics } = manifest;
-  return jsonResponse({ model, task, pointer, labels, policy, examples, metrics });
+  const { labels, number, policy, metrics } = manifest;
+  return jsonResponse({ model, task, pointer, labels, ...(number ? { number } : {}), policy, examples, metrics });
 }
 
 async function getVersions(call: Call): Promise<Response> {

@@ -120,7 +120,7 @@ async function checkLoads(call: Call, model: string, version: number): Promise<v
     const object = await call.env.ARTEFACTS.get(blobKey(blob.sha256));
     await checkBlob(blob, object && (await object.arrayBuffer()));
   }
-  if (manifest.task === "classify") await networkOf(call, manifest);
+  if (manifest.task !== "tensor") await networkOf(call, manifest);
   else {
     const loaded = await tensorModelOf(call, model, version);
     try {

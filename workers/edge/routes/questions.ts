@@ -81,9 +81,9 @@ async function postTruth(call: Call): Promise<Response> {
   const { id, model, region, manifest } = await addressOf(call);
   const { label, instance, at } = await readJson(call.request, truthSchema, bodyMaxBytes);
   const context = labelContextOf(call, at);
-  const newLabel = { id, label, ...(instance === undefined ? {} : { instance }) };
+  const newLabel = { id, label: String(label), ...(instance === undefined ? {} : { instance }) };
   const recorded = await regionObject(call.env, model, region).recordTruths(manifest.version, [newLabel], context);
-  const [result] = recordedLabels(recorded, undefined, manifest.labels);
+  const [result] = recordedLabels(recorded, undefined, manifest);
   return jsonResponse(result);
 }
 

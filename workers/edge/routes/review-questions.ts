@@ -2,6 +2,7 @@ import { answerSchema, bodyMaxBytes, flagSchema, humanLabelSchema, skippedSchema
 import { FaultError } from "#core/http/fault.ts";
 import { readJson } from "#core/http/problem.ts";
 import type { Result } from "#core/result.ts";
+import { taskOf } from "#core/task/index.ts";
 import type { ReviewRefusal } from "#objects/review/api.ts";
 import { regionObject, reviewObject } from "#objects/stubs.ts";
 import { type Call, jsonResponse, ownerOf, type Route } from "../call.ts";
@@ -20,20 +21,25 @@ export function holderOf(call: Call): string {
 
 async function postAnswer(call: Call): Promise<Response> {
   const address = await addressOf(call);
-  const { label } = await readJson(call.request, humanLabelSchema, bodyMaxBytes);
-  await answerAs(call, address, label);
+  const { label: given } = await readJson(call.request, humanLabelSchema, bodyMaxBytes);
+  const label = await answerAs(call, address, String(given));
   return settled(call, address, { label });
 }
 
-/** Answers a question as a person. Throws a fault for a label that it may not have, or if another person holds the question. */
-export async function answerAs(call: Call, { id, model, manifest }: Addressed, label: string): Promise<void> {
-  const { labels } = manifest;
-  if (!labels.includes(label)) throw unknownLabel(label, labels);
+/**
+ * Answers a question as a person, and returns the label as it is stored. Throws a fault for a label that it may not have, or
+ * if another person holds the question.
+ */
+export async function answerAs(call: Call, { id, model, manifest }: Addressed, given: string): Promise<string> {
+  const task = taskOf(manifest);
+  const label = task.parse(given);
+  if (label === null) throw unfitLabel(given, task.expected);
   taken(id, await reviewObject(call.env, model).answer(id, label, holderOf(call)));
+  return label;
 }
 
-function unknownLabel(label: string, allowed: readonly string[]): FaultError {
-  const error = { path: "label", expected: `one of ${allowed.join(", ")}`, received: `'${label}'` };
+function unfitLabel(label: string, expected: string): FaultError {
+  const error = { path: "label", expected, received: `'${label}'` };
   return new FaultError({ kind: "invalid", errors: [error] });
 }
 
@@ -68,7 +74,7 @@ function taken(id: string, result: Result<null, ReviewRefusal>): void {
     case "unknown":
       throw unknownQuestion(id);
     case "not-a-candidate":
-      throw unknownLabel(refusal.label, refusal.candidates);
+      throw unfitLabel(refusal.label, `one of ${refusal.candidates.join(", ")}`);
     case "leased":
       throw conflict("a question that no other person has leased", "a question that another person is answering");
     case "not-leased":

@@ -12,6 +12,7 @@ import { indexIn } from "#core/http/issues.ts";
 import { readJson } from "#core/http/problem.ts";
 import { parseId } from "#core/ids.ts";
 import type { Result } from "#core/result.ts";
+import { taskOf } from "#core/task/index.ts";
 import { traceHeaders } from "#core/trace-context.ts";
 import type { LabelContext, LabelRefusal, NewLabel } from "#objects/region/api.ts";
 import { regionObject } from "#objects/stubs.ts";
@@ -44,7 +45,7 @@ async function postTruths(call: Call): Promise<Response> {
       const newLabels = group.map(({ newLabel }) => newLabel);
       const result = await regionObject(call.env, model, region).recordTruths(base, newLabels, context);
       const refused = group.find(({ newLabel }) => !result.ok && newLabel.id === result.error.id);
-      return recordedLabels(result, refused?.index, manifest.labels);
+      return recordedLabels(result, refused?.index, manifest);
     }),
   );
   const all = results.flat();
@@ -72,7 +73,7 @@ async function place(call: Call, manifest: ClassifyManifest, truths: Truths["tru
     const index = indexIn(truths, i);
     if (question) {
       const { id: whole, region, instance, at } = complete.next().value as NewLabel & { region: string };
-      const newLabel = { id: whole, label, ...(instance ? { instance } : {}), ...(at ? { at } : {}) };
+      const newLabel = { id: whole, label: String(label), ...(instance ? { instance } : {}), ...(at ? { at } : {}) };
       placed.push({ index, region, newLabel });
       continue;
     }
@@ -82,7 +83,7 @@ async function place(call: Call, manifest: ClassifyManifest, truths: Truths["tru
       throw new FaultError({ kind: "invalid", errors: [{ index, path: "id", expected, received: `'${id ?? ""}'` }] });
     }
     requireRegion(call, address.value.region);
-    placed.push({ index, region: address.value.region, newLabel: { id: id as string, label } });
+    placed.push({ index, region: address.value.region, newLabel: { id: id as string, label: String(label) } });
   }
   return placed;
 }
@@ -98,13 +99,13 @@ export function labelContextOf(call: Call, at: number | undefined): LabelContext
 export function recordedLabels(
   result: Result<LabelResult[], LabelRefusal>,
   index: number | undefined,
-  labels: readonly string[],
+  manifest: ClassifyManifest,
 ): LabelResult[] {
   if (result.ok) return result.value;
   const { error } = result;
   switch (error.kind) {
     case "unknown-label": {
-      const expected = `one of ${labels.join(", ")}`;
+      const { expected } = taskOf(manifest);
       throw new FaultError({
         kind: "invalid",
         errors: [{ index, path: "label", expected, received: `'${error.label}'` }],

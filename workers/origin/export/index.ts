@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { fileWriter, ParquetWriter, schemaFromColumnData } from "hyparquet-writer";
 import type { Recipe } from "../recipes/index.ts";
 import { planInput } from "../train/columns.ts";
+import { withBins } from "../train/numbers.ts";
 import type { Part, RowsBySplit } from "../train/splits.ts";
 import { type ExportColumn, type ExportRow, exportColumns } from "./columns.ts";
 
@@ -20,10 +21,11 @@ const rowGroupRows = 10_000;
  * describes the columns.
  */
 export async function exportSet(
-  recipe: Recipe,
+  given: Recipe,
   splits: Pick<RowsBySplit, Part>,
   folder: string,
 ): Promise<ExportSummary> {
+  const recipe = withBins(given, splits.train);
   await mkdir(folder, { recursive: true });
   const inputs = {
     full: planInput(recipe.full.input, splits.train),
@@ -46,6 +48,7 @@ export async function exportSet(
   const dataset = {
     recipe: recipe.name,
     labels: recipe.labels,
+    ...(recipe.number ? { number: recipe.number } : {}),
     regions: recipe.policy.regions,
     rows: counts,
     columns: columns.map(({ name, type, nullable, description }) => ({ name, type, nullable, description })),

@@ -7,6 +7,7 @@ import { type Dataset, encodeRows } from "../train/dataset.ts";
 import { estimateEscalation } from "../train/escalation.ts";
 import { chooseExamples } from "../train/examples.ts";
 import type { Artefact, NetworkName } from "../train/index.ts";
+import { withBins } from "../train/numbers.ts";
 import type { Blobs } from "../train/pack.ts";
 import { packRegionalParts } from "../train/regional-parts.ts";
 import { countsOf } from "../train/rows.ts";
@@ -31,7 +32,8 @@ export interface ImportOptions {
  * Creates a version from networks that were trained elsewhere: labels, policy and risk are the recipe's, and both networks
  * are certified on its held-out rows.
  */
-export async function importModel(recipe: Recipe, splits: RowsBySplit, options: ImportOptions): Promise<Artefact> {
+export async function importModel(given: Recipe, splits: RowsBySplit, options: ImportOptions): Promise<Artefact> {
+  const recipe = withBins(given, splits.train);
   const blobs: Blobs = new Map();
   const take = async (name: NetworkName, path: string, weights?: WeightType): Promise<ImportedNetwork> => {
     const input = options.inputs?.[name] ?? planInput(recipe[name].input, splits.train);
@@ -48,6 +50,7 @@ export async function importModel(recipe: Recipe, splits: RowsBySplit, options: 
       model: recipe.name,
       task: recipe.task,
       labels: recipe.labels,
+      ...(recipe.number ? { number: recipe.number } : {}),
       thin: thin.spec,
       full: full?.spec ?? null,
       ...(await packRegionalParts(thin.spec, blobs, data, thin.calibration)),

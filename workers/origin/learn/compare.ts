@@ -1,8 +1,9 @@
 import { type ComparedQuestion, type GateReport, gate } from "#core/confidence/gate.ts";
-import { gradeAnswer } from "#core/confidence/rule.ts";
 import type { NetworkSpec } from "#core/contract/index.ts";
+import type { Label } from "#core/head/label.ts";
 import { lossOf } from "#core/head/metrics.ts";
 import type { ReadBlob } from "#core/model/network.ts";
+import { taskOf } from "#core/task/index.ts";
 import type { Recipe } from "../recipes/index.ts";
 import { encodeRows, type WeightedRow } from "../train/dataset.ts";
 import { scoreDataset } from "../train/score.ts";
@@ -33,15 +34,16 @@ export async function compareVersions(
 ): Promise<TrainingVerdict> {
   const now = await scoreAll(recipe, current, rows);
   const next = await scoreAll(recipe, candidate, rows);
+  const task = taskOf(recipe);
   const compared = rows.map((row, i): ComparedQuestion => {
-    const label = recipe.labels.indexOf(row.label);
+    const label = task.labelOf(row.label) as Label;
     const [currentScores, candidateScores] = [now[i] as Float64Array, next[i] as Float64Array];
     return {
       cluster: groups[i] as string,
       currentLoss: lossOf(currentScores, label),
       candidateLoss: lossOf(candidateScores, label),
-      current: gradeAnswer(currentScores, label),
-      candidate: gradeAnswer(candidateScores, label),
+      current: task.grade(currentScores, label, current.spec.reading),
+      candidate: task.grade(candidateScores, label, candidate.spec.reading),
     };
   });
   return { ...gate(compared, recipe.targetRisk, "the version in use"), byRegion: byRegion(rows, compared) };

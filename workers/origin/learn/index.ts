@@ -2,6 +2,7 @@ import type { ClassifyManifest, NetworkSpec, SampleLine } from "#core/contract/i
 import type { Recipe } from "../recipes/index.ts";
 import { packRecipe, type StoredRecipe } from "../recipes/stored.ts";
 import { type TrainedModel, type TrainOptions, trainOn, withRecipe } from "../train/index.ts";
+import { withBins } from "../train/numbers.ts";
 import type { Blobs } from "../train/pack.ts";
 import { baseRows } from "../train/rows.ts";
 import { readFrom } from "../train/score.ts";
@@ -15,7 +16,7 @@ export interface Published {
   spec: NetworkSpec;
   blobs: Blobs;
   /** What it was trained on, and how that was split. */
-  trained: Pick<ClassifyManifest, "splits" | "trainedOn">;
+  trained: Pick<ClassifyManifest, "splits" | "trainedOn" | "labels" | "number">;
 }
 
 export interface LearnOptions extends TrainOptions {
@@ -35,20 +36,22 @@ export interface LearnResult {
 
 /** Trains a recipe on its own data and the regions' samples, and compares the result with the current version. */
 export async function learn(
-  recipe: Recipe,
+  given: Recipe,
   { samples, current, stored, ...options }: LearnOptions,
 ): Promise<LearnResult> {
   const { before, file } = options;
+  const recipe = current ? withBins(given, [], current.trained) : given;
   const base = await baseRows(recipe, { before: earlier(before, recipe.trainBefore), file });
   const rows = mixSamples(recipe, base, samples, before === undefined ? undefined : Date.parse(before));
   const splits = assignSplits(recipe, rows);
   const packed = stored ? { recipe: stored, blobs: new Map() } : await packRecipe(recipe, file);
   const artefact = withRecipe(await trainOn(recipe, splits, options), packed);
-  if (!current) return { artefact, verdict: null };
+  // A version that predicts something else compares with nothing.
+  if (!current || !current.trained.number !== !recipe.numbers) return { artefact, verdict: null };
   const candidate = { spec: artefact.draft.thin, read: readFrom(artefact.blobs) };
   const unseen = unseenBy(recipe, current.trained, splits);
   const verdict = await compareVersions(
-    recipe,
+    withBins(recipe, [], artefact.draft),
     unseen,
     { spec: current.spec, read: readFrom(current.blobs) },
     candidate,

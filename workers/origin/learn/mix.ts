@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import { canonicalJson } from "#core/canonical.ts";
 import type { SampleLine } from "#core/contract/index.ts";
+import { parseNumber } from "#core/regress/parse.ts";
 import type { Recipe, Row } from "../recipes/index.ts";
 import type { WeightedRow } from "../train/dataset.ts";
 import { rowId } from "../train/splits.ts";
@@ -43,8 +44,9 @@ function named(recipe: Recipe, row: Row, place: number): WeightedRow {
   return Object.create(row, { id: { value: rowId(recipe, place), enumerable: true } });
 }
 
-function isUsable({ labels, policy }: Recipe, line: SampleLine): line is LabelledSample {
-  if ("forgotten" in line || line.instance === null || !labels.includes(line.label)) return false;
+function isUsable({ labels, numbers, policy }: Recipe, line: SampleLine): line is LabelledSample {
+  if ("forgotten" in line || line.instance === null) return false;
+  if (numbers ? parseNumber(line.label) === null : !labels.includes(line.label)) return false;
   return line.source !== "origin" || policy.originLabelWeight > 0;
 }
 

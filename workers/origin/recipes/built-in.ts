@@ -5,12 +5,14 @@ import { isComplete, resolveRecipe } from "./resolve.ts";
 import { rowsOfTable } from "./rows.ts";
 import { readSource } from "./source.ts";
 import storefront from "./storefront.recipe.json" with { type: "json" };
+import temperature from "./temperature.recipe.json" with { type: "json" };
 import weather from "./weather.recipe.json" with { type: "json" };
 
 /** The examples that come with Upriver. */
 export const builtIns: readonly (FoundDocument & { document: TrainableDocument })[] = [
   storefront,
   weather,
+  temperature,
   fashion,
 ].map((document) => {
   return { document: trainableRecipeSchema.parse(document), folder: import.meta.dirname };

@@ -2,33 +2,23 @@ import type { TrainableDocument } from "#core/contract/index.ts";
 import { regionMaxChars } from "#core/contract/index.ts";
 import { dateOf } from "#core/input/columns.ts";
 import type { Table, TableColumn } from "../table/table.ts";
-import { isNoLabel } from "./rows.ts";
-
-/** A reason why a table cannot be trained on, with a repair of the recipe if there is one. */
-export interface DataFault {
-  /** What is wrong, where, and what to do. */
-  text: string;
-  /** What the recipe would say instead. */
-  repair: { aliases?: Record<string, string>; drop?: string[] } | null;
-}
-
-/** What was checked in a table. */
-export interface Checked {
-  faults: DataFault[];
-  warnings: string[];
-}
+import { checkNumbers, isQuantity } from "./check-numbers.ts";
+import type { Checked, DataFault } from "./checked.ts";
+import { isNoLabel, rowsText } from "./rows.ts";
 
 const minRows = 20;
 const minLabelRows = 5;
-/** More labels than this, all numbers, are a quantity. */
-const numericLabelsMax = 50;
 const namedMax = 6;
 
 /** Checks the columns of a table that decide what is learned: label, region and time. */
-export function checkTable(document: Pick<TrainableDocument, "label" | "region" | "time">, table: Table): Checked {
-  const { label, region, time } = document;
+export function checkTable(
+  document: Pick<TrainableDocument, "label" | "region" | "time"> & Partial<Pick<TrainableDocument, "task">>,
+  table: Table,
+): Checked {
+  const { task, label, region, time } = document;
   const own = typeof label === "string" ? { column: label } : label;
-  const all: Checked[] = [checkLabels(table.column(own.column), own)];
+  const column = table.column(own.column);
+  const all: Checked[] = [task === "regress" ? checkNumbers(column, own) : checkLabels(column, own)];
   const regionName = typeof region === "string" ? region : region?.name;
   if (regionName !== undefined && (typeof region !== "object" || region.from === "field")) {
     all.push(checkRegions(table.column(regionName)));
@@ -53,9 +43,9 @@ function checkLabels(column: TableColumn, { values, aliases = {}, drop = [] }: L
   const warnings: string[] = [];
   const { name } = column;
   const counts = [...column.counts()].filter(([text]) => !isNoLabel(text) && !drop.includes(text));
-  if (column.isLong || (counts.length > numericLabelsMax && counts.every(([text]) => !Number.isNaN(Number(text))))) {
+  if (isQuantity(column)) {
     const found = column.isLong ? "thousands of" : counts.length;
-    const text = `'${name}' has ${found} different numbers. Choose a label with few values, such as a range that they lie in.`;
+    const text = `'${name}' has ${found} different numbers. Predict them as numbers, with "task": "regress" in the recipe, or choose a label with few values.`;
     return { faults: [{ text, repair: null }], warnings };
   }
   const empty = column.rows - [...column.counts()].reduce((n, [text, rows]) => (isNoLabel(text) ? n : n + rows), 0);
@@ -179,10 +169,4 @@ function checkTimes(column: TableColumn): Checked {
 
 function normalOf(text: string): string {
   return text.normalize("NFKC").trim().replace(/\s+/g, " ").toLowerCase();
-}
-
-function rowsText(column: TableColumn, matches: (text: string) => boolean, n: number): string {
-  const found = column.rowsWhere(matches);
-  const more = n > found.length ? ` and ${n - found.length} more` : "";
-  return `${found.length === 1 && more === "" ? "row" : "rows"} ${found.join(", ")}${more}`;
 }

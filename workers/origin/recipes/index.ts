@@ -17,6 +17,7 @@ export type {
   LoadOptions,
   NetworkForm,
   NetworkPlan,
+  NumberPlan,
   Recipe,
   Row,
 } from "./recipe.ts";

@@ -1,11 +1,13 @@
 import type { ColumnPlan, InputPlanDocument, TrainableDocument } from "#core/contract/index.ts";
 import { dateOf } from "#core/input/columns.ts";
+import { parseNumber } from "#core/regress/parse.ts";
 import { sizeOfImage } from "../table/pixels.ts";
 import type { Table } from "../table/table.ts";
 import { type ColumnFinding, inferColumn } from "./infer-column.ts";
+import { numberLeak } from "./number-leak.ts";
 import type { Row } from "./recipe.ts";
 import { type CompleteDocument, isComplete } from "./resolve.ts";
-import { isNoLabel } from "./rows.ts";
+import { isNoLabel, isNoNumber } from "./rows.ts";
 import type { Data } from "./source.ts";
 
 /** The largest side of a picture that is inferred from a folder of images. */
@@ -22,7 +24,9 @@ export interface Inferred {
 export async function inferDocument(document: TrainableDocument, data: Data): Promise<Inferred> {
   if ("rows" in data) return { document: ofRows(document, data.rows), findings: [] };
   const { table } = data;
-  const label = labelOf(document, table);
+  const isNumber = document.task === "regress";
+  const label = isNumber ? labelPlanOf(document) : labelOf(document, table);
+  const tolerance = document.tolerance ?? (isNumber ? usualTolerance(numbersIn(document, table)) : undefined);
   const region = regionOf(document, table);
   const findings = document.input || table.images ? [] : columnsOf(document, table);
   const input = document.input ?? (table.images ? await imageInputOf(table) : featuresOf(document, findings));
@@ -31,6 +35,7 @@ export async function inferDocument(document: TrainableDocument, data: Data): Pr
   const networks = document.networks ?? networksOf(input);
   const complete = {
     ...{ ...document, label, input, training },
+    ...(tolerance === undefined ? {} : { tolerance }),
     ...(networks === undefined ? {} : { networks }),
     ...(region === undefined ? {} : { region }),
     ...(groupBy === undefined ? {} : { groupBy }),
@@ -47,7 +52,14 @@ export function reservedColumns({ label, region, time }: TrainableDocument): str
 function columnsOf(document: TrainableDocument, table: Table): ColumnFinding[] {
   const reserved = new Set(reservedColumns(document));
   const label = table.column(labelColumnOf(document));
-  return table.columns.filter(({ name }) => !reserved.has(name)).map((column) => inferColumn(column, label));
+  const isNumber = document.task === "regress";
+  return table.columns
+    .filter(({ name }) => !reserved.has(name))
+    .map((column) => {
+      const finding = inferColumn(column, label);
+      const leak = isNumber && finding.plan?.type === "number" ? numberLeak(column, label) : finding.leak;
+      return { ...finding, leak };
+    });
 }
 
 function featuresOf({ name, time }: TrainableDocument, findings: readonly ColumnFinding[]): InputPlanDocument {
@@ -60,8 +72,30 @@ function featuresOf({ name, time }: TrainableDocument, findings: readonly Column
   );
 }
 
-function labelOf({ label }: TrainableDocument, table: Table): CompleteDocument["label"] {
-  const own = typeof label === "string" ? { column: label } : label;
+function labelPlanOf({ label }: Pick<TrainableDocument, "label">): CompleteDocument["label"] {
+  return typeof label === "string" ? { column: label } : label;
+}
+
+/** Lists the numbers in the label's column. */
+export function numbersIn(document: Pick<TrainableDocument, "label">, table: Table): number[] {
+  const { column: name, aliases = {}, drop = [] } = labelPlanOf(document);
+  const column = table.column(name);
+  return Array.from({ length: table.rows }, (_, row) => {
+    const text = column.text(row);
+    if (isNoNumber(text) || drop.includes(text)) return null;
+    return parseNumber(Object.hasOwn(aliases, text) ? (aliases[text] as string) : text);
+  }).filter((number) => number !== null);
+}
+
+/** Half the standard deviation of numbers, to one digit: an answer that is closer tells something. */
+export function usualTolerance(numbers: readonly number[]): number {
+  const mean = numbers.reduce((sum, value) => sum + value, 0) / numbers.length;
+  const variance = numbers.reduce((sum, value) => sum + (value - mean) ** 2, 0) / numbers.length;
+  return Number((Math.sqrt(variance) / 2 || 1).toPrecision(1));
+}
+
+function labelOf(document: TrainableDocument, table: Table): CompleteDocument["label"] {
+  const own = labelPlanOf(document);
   if (own.values) return { ...own, values: own.values };
   const { aliases = {}, drop = [] } = own;
   const found = [...table.column(own.column).counts().keys()].filter(
@@ -94,15 +128,18 @@ export function regionsIn(table: Table, name: string): string[] {
 
 function ofRows(document: TrainableDocument, rows: readonly Row[]): CompleteDocument {
   if (isComplete(document)) return document;
-  const { label, region } = document;
-  const labels = typeof label === "string" ? { column: label } : label;
-  const values = labels.values ?? [...new Set(rows.map((row) => row.label))].sort(inOrder);
+  const { region } = document;
+  const isNumber = document.task === "regress";
+  const labels = labelPlanOf(document);
+  const values = isNumber ? undefined : (labels.values ?? [...new Set(rows.map((row) => row.label))].sort(inOrder));
+  const tolerance = document.tolerance ?? usualTolerance(rows.map((row) => Number(row.label)));
   const own: Partial<Exclude<typeof region, string>> | undefined =
     typeof region === "string" ? { name: region } : region;
   const keys = own?.keys ?? [...new Set(rows.map((row) => row.region))].sort(inOrder);
   const complete = {
     ...document,
-    label: { ...labels, values },
+    label: { ...labels, ...(values ? { values } : {}) },
+    ...(isNumber ? { tolerance } : {}),
     ...(own ? { region: { from: "field" as const, parent: "world", openPerTokenPerDay: 20, ...own, keys } } : {}),
   };
   if (isComplete(complete)) return complete;

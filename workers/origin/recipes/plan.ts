@@ -1,10 +1,12 @@
 import { relative, resolve } from "node:path";
 import { type TrainableDocument, trainableRecipeSchema } from "#core/contract/index.ts";
 import { dateOf } from "#core/input/columns.ts";
+import { isWithin } from "#core/regress/read.ts";
 import { imageLabelColumn, readTable } from "../table/read.ts";
 import type { Table } from "../table/table.ts";
 import { checkTable, refuseFaults } from "./check.ts";
-import { inferDocument } from "./infer.ts";
+import { isQuantity } from "./check-numbers.ts";
+import { inferDocument, numbersIn } from "./infer.ts";
 import type { ColumnFinding } from "./infer-column.ts";
 import type { CompleteDocument } from "./resolve.ts";
 import { isNoLabel } from "./rows.ts";
@@ -16,6 +18,11 @@ export interface PlanOptions {
   label?: string | undefined;
   region?: string | undefined;
   time?: string | undefined;
+  /** What is predicted; a number where the label's column has many different ones, unless given. */
+  task?: "classify" | "regress" | undefined;
+  /** Of numbers: how far an answer may be from the truth, and what they count. */
+  tolerance?: number | undefined;
+  unit?: string | undefined;
   /** Whether an unknown region opens. */
   anyRegion?: boolean | undefined;
   /** Whether the recipe repairs what it can of the data. */
@@ -25,12 +32,23 @@ export interface PlanOptions {
   onRows?: (rows: number) => void;
 }
 
+/** The numbers in a label's column. */
+export interface NumberSummary {
+  least: number;
+  median: number;
+  greatest: number;
+  /** The share of them that is within the tolerance of the median. */
+  withinOfMedian: number;
+}
+
 /** A new recipe, and what was found in its data. */
 export interface Plan {
   document: CompleteDocument;
   rows: number;
-  /** Rows of each label, the most frequent first. */
+  /** Rows of each label, the most frequent first; none of numbers. */
   labels: [string, number][];
+  /** The numbers that are predicted; null where labels are. */
+  numbers: NumberSummary | null;
   /** Rows of each region, the largest first. */
   regions: [string, number][];
   columns: ColumnFinding[];
@@ -38,6 +56,8 @@ export interface Plan {
   warnings: string[];
 }
 
+/** More than that of labels: a tolerance of half a deviation leaves few answers that are surely within it. */
+const numberTarget = 0.1;
 const heldShare = 0.4;
 const imbalanced = 0.1;
 const rareShare = 0.05;
@@ -45,17 +65,21 @@ const fewRows = 200;
 
 /** Makes a recipe for a file or a folder of images. Throws an error that names rows, columns and remedies where it cannot. */
 export async function planRecipe(options: PlanOptions): Promise<Plan> {
-  const { name, source, region, time, folder, anyRegion, repair, onRows } = options;
+  const { name, source, region, time, folder, anyRegion, repair, tolerance, unit, onRows } = options;
   const table = await readTable(source, onRows);
   const label = options.label ?? (table.images ? imageLabelColumn : undefined);
   if (label === undefined) {
     const columns = table.columns.map((column) => column.name).join(", ");
     throw new Error(`Which column is the label? Add --label with one of: ${columns}.`);
   }
+  const isQuantityLabel = !table.images && isQuantity(table.column(label));
+  const task = options.task ?? (isQuantityLabel || tolerance !== undefined ? "regress" : "classify");
   const regions = anyRegion && region !== undefined ? { name: region, keys: "any" as const } : region;
   const place = /^https?:/.test(source) ? source : relative(folder, resolve(source)) || ".";
   const start = trainableRecipeSchema.parse({
-    ...{ name, source: place, label },
+    ...{ name, task, source: place, label },
+    ...(tolerance === undefined ? {} : { tolerance }),
+    ...(unit === undefined ? {} : { unit }),
     ...(regions === undefined ? {} : { region: regions }),
     ...(time === undefined ? {} : { time }),
   });
@@ -64,12 +88,14 @@ export async function planRecipe(options: PlanOptions): Promise<Plan> {
   const checked = repair ? checkTable(repaired, table) : first;
   refuseFaults(source, checked);
   const { document, findings } = await inferDocument(repaired, { table });
-  const labels = countsOf(table, document);
+  const isNumber = task === "regress";
+  const labels = isNumber ? [] : countsOf(table, document);
+  const numbers = isNumber ? summaryOf(numbersIn(document, table), document.tolerance as number) : null;
   const duplicates = duplicatesIn(table);
   return {
     document: withDefaults(document, table, labels),
     rows: table.rows,
-    labels,
+    ...{ labels, numbers },
     regions: region === undefined ? [] : sorted([...table.column(region).counts()]),
     columns: findings,
     duplicates,
@@ -100,8 +126,9 @@ function withRepairs(
 function withDefaults(document: CompleteDocument, table: Table, labels: [string, number][]): CompleteDocument {
   const total = labels.reduce((n, [, rows]) => n + rows, 0);
   // A risk above the error of always giving the most frequent label would certify nothing.
-  const minority = 1 - (labels[0]?.[1] ?? 0) / total;
-  const target = minority < imbalanced ? Math.max(0.001, Number((minority / 2).toPrecision(1))) : 0.05;
+  const minority = labels.length === 0 ? 1 : 1 - (labels[0]?.[1] ?? 0) / total;
+  const usual = document.task === "regress" ? numberTarget : 0.05;
+  const target = minority < imbalanced ? Math.max(0.001, Number((minority / 2).toPrecision(1))) : usual;
   const { time } = document;
   return {
     ...document,
@@ -117,6 +144,13 @@ function dayBefore(table: Table, time: string): string {
   const times = Float64Array.from({ length: table.rows }, (_, row) => dateOf(column.text(row)) as number).sort();
   const at = times[Math.floor((1 - heldShare) * times.length)] as number;
   return new Date(at).toISOString().slice(0, 10);
+}
+
+function summaryOf(numbers: readonly number[], tolerance: number): NumberSummary {
+  const sorted = Float64Array.from(numbers).sort();
+  const median = sorted[Math.floor(sorted.length / 2)] as number;
+  const within = sorted.filter((number) => isWithin(median, number, tolerance)).length / sorted.length;
+  return { least: sorted[0] as number, median, greatest: sorted.at(-1) as number, withinOfMedian: within };
 }
 
 function countsOf(table: Table, { label }: CompleteDocument): [string, number][] {
@@ -136,12 +170,11 @@ function sorted(counts: [string, number][]): [string, number][] {
 
 function warningsOf(labels: readonly [string, number][], duplicates: number, table: Table): string[] {
   const total = labels.reduce((n, [, rows]) => n + rows, 0);
+  const isFew = labels.length > 0 && total < fewRows;
   const rare = labels.filter(([, rows]) => rows / total < rareShare && rows / total < 1 / labels.length / 2);
   const [rarest] = rare.slice(-1);
   return [
-    ...(total < fewRows
-      ? [`${total} rows are few: expect wide bounds, and no certificate before more labels come.`]
-      : []),
+    ...(isFew ? [`${total} rows are few: expect wide bounds, and no certificate before more labels come.`] : []),
     ...(rarest
       ? [
           `${rare.length === 1 ? `'${rarest[0]}' is` : `${rare.length} labels are`} rare (${rare.length === 1 ? "" : `'${rarest[0]}' `}${percentOf(rarest[1] / total)} ` +

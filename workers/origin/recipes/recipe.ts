@@ -6,6 +6,7 @@ import type {
   LayerPlan,
   NetworkKind,
   NumberScale,
+  NumberTask,
   Policy,
   RecipeDocument,
   TensorInput,
@@ -66,12 +67,28 @@ export interface NetworkPlan extends NetworkForm {
   training?: Partial<TrainingPlan> | undefined;
 }
 
+/** What a recipe says of the numbers that it predicts. */
+export interface NumberPlan {
+  /** An error is an answer further than this from the truth. */
+  tolerance: number;
+  /** The share of truths that intervals are to cover. */
+  coverage: number;
+  unit?: string | undefined;
+  /** How many bins are fitted; the usual number unless given. */
+  bins?: number | undefined;
+}
+
 /** Everything that defines a model: task, labels, input, data, regions, networks, schedule and risk. */
 export interface Recipe {
   name: string;
   summary: string;
-  task: "classify";
+  task: "classify" | "regress";
+  /** The labels; of numbers the names of their bins, none until those are fitted on training rows. */
   labels: string[];
+  /** Null where labels are predicted. */
+  numbers: NumberPlan | null;
+  /** Set once the bins are fitted. */
+  number?: NumberTask;
   /** Loads the rows, in time order if they have a time; `file` overrides the default place. */
   load(options: LoadOptions): Promise<Row[]>;
   /** Whether rows have a time. Without one they are exchangeable. */

@@ -65,7 +65,7 @@ export class TrainableRecipes {
     const latest = await this.client.versions(model).catch(unlessNotFound);
     const version = latest?.versions[0]?.version;
     const manifest = version === undefined ? null : await this.client.manifest(model, version);
-    if (manifest?.task !== "classify" || !manifest.recipe) return null;
+    if (!manifest || manifest.task === "tensor" || !manifest.recipe) return null;
     const { recipe } = manifest;
     const text = new TextDecoder().decode(await this.blobs.read(recipe.document));
     return { document: trainableRecipeSchema.parse(JSON.parse(text)), folder: this.folder, recipe };

@@ -10,11 +10,12 @@ import {
   type TrainableDocument,
   type TrainingPlan,
 } from "#core/contract/index.ts";
-import type { FeaturesPlan, InputPlan, NetworkForm, NetworkPlan, Recipe } from "./recipe.ts";
+import type { FeaturesPlan, InputPlan, NetworkForm, NetworkPlan, NumberPlan, Recipe } from "./recipe.ts";
 
 /** A recipe's document in which nothing has to be inferred from data any more. */
 export type CompleteDocument = Omit<TrainableDocument, "label" | "input"> & {
-  label: Exclude<TrainableDocument["label"], string> & { values: string[] };
+  /** Numbers have no `values`. */
+  label: Exclude<TrainableDocument["label"], string>;
   input: NonNullable<TrainableDocument["input"]>;
 };
 
@@ -62,9 +63,10 @@ const defaultPolicy: Omit<Policy, "ladder" | "regions" | "groupBy"> = {
 
 /** Whether nothing of a document has to be inferred from its data. */
 export function isComplete(document: TrainableDocument): document is TrainableDocument & CompleteDocument {
-  const { label, input, region } = document;
+  const { task, label, input, region, tolerance } = document;
   const hasRegions = region === undefined || (typeof region === "object" && region.keys !== undefined);
-  return typeof label === "object" && label.values !== undefined && input !== undefined && hasRegions;
+  const hasLabels = task === "regress" ? tolerance !== undefined : typeof label === "object" && label.values;
+  return typeof label === "object" && !!hasLabels && input !== undefined && hasRegions;
 }
 
 /** Sets the defaults of a complete document. `load` loads its rows; `keys` are the known regions of `any`. */
@@ -76,7 +78,7 @@ export function resolveRecipe(document: CompleteDocument, load: Recipe["load"], 
   const training: TrainingPlan = { ...defaultTraining, ...(kind === "features" ? tableTraining : {}), ...own };
   // A recipe that regularises with L2 does so instead.
   if (own.l2 !== undefined && own.weightDecay === undefined) training.weightDecay = 0;
-  checkLabels(label.values, "training.classWeights", Object.keys(named(training.classWeights)));
+  checkLabels(label.values ?? [], "training.classWeights", Object.keys(named(training.classWeights)));
   const hasRegions = regions.keys.length > 1;
   const isInput = { thin: networks.thin?.region ?? hasRegions, full: networks.full?.region ?? hasRegions };
   const input = (has: boolean) => inputOf(document.input, has ? regions.keys : null);
@@ -84,7 +86,7 @@ export function resolveRecipe(document: CompleteDocument, load: Recipe["load"], 
   const { confidence = 0.95, target = 0.05 } = risk ?? {};
   const isTimed = time !== undefined || trainBefore !== null;
   return {
-    ...{ name, summary, task: "classify", labels: label.values, load },
+    ...{ name, summary, task: document.task, labels: label.values ?? [], numbers: numbersOf(document), load },
     ...{ isTimed, trainBefore, labelDelayDays: document.labelDelayDays },
     policy: {
       ...defaultPolicy,
@@ -101,10 +103,22 @@ export function resolveRecipe(document: CompleteDocument, load: Recipe["load"], 
     targetRisk: target,
     // 1 − 0.95 is 0.050000000000000044.
     delta: Number((1 - confidence).toFixed(12)),
-    perClass: perClassOf(label.values, risk?.perClass ?? []),
+    perClass: perClassOf(label.values ?? [], risk?.perClass ?? []),
     training,
     document,
   };
+}
+
+function numbersOf(document: CompleteDocument): NumberPlan | null {
+  const { task, tolerance, unit, bins, interval: coverage = 0.9, label, risk } = document;
+  if (task !== "regress") {
+    const field = (["tolerance", "unit", "bins", "interval"] as const).find((name) => document[name] !== undefined);
+    if (field === undefined) return null;
+    throw new Error(`'${field}' is for numbers: add "task": "regress" to the recipe '${document.name}', or remove it.`);
+  }
+  const unfit = label.values ? "label.values" : risk?.perClass ? "risk.perClass" : null;
+  if (unfit) throw new Error(`Numbers have no classes: remove ${unfit} from the recipe '${document.name}'.`);
+  return { tolerance: tolerance as number, coverage, unit, bins };
 }
 
 function perClassOf(labels: readonly string[], perClass: readonly string[]): string[] {

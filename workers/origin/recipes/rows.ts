@@ -1,5 +1,6 @@
 import type { ColumnPlan, Instance } from "#core/contract/index.ts";
 import { dateOf, truthOf } from "#core/input/columns.ts";
+import { parseNumber } from "#core/regress/parse.ts";
 import { readPixels } from "../table/pixels.ts";
 import { isMissingText, type Table, type TableColumn } from "../table/table.ts";
 import type { Row } from "./recipe.ts";
@@ -11,6 +12,18 @@ const noLabel = new Set(["", "NA", "N/A", "NaN", "nan", "null", "NULL"]);
 /** Whether a text in the label's column stands for no label. */
 export function isNoLabel(text: string): boolean {
   return noLabel.has(text.trim());
+}
+
+/** Whether a text in a label's column of numbers stands for none. */
+export function isNoNumber(text: string): boolean {
+  return isNoLabel(text) || isMissingText(text.trim());
+}
+
+/** Names the first rows of a column whose text has a property, and how many more there are. */
+export function rowsText(column: TableColumn, matches: (text: string) => boolean, n: number): string {
+  const found = column.rowsWhere(matches);
+  const more = n > found.length ? ` and ${n - found.length} more` : "";
+  return `${found.length === 1 && more === "" ? "row" : "rows"} ${found.join(", ")}${more}`;
 }
 
 /** Makes rows from a table. Rows without a label are left out. Throws an error that names the rows it cannot read. */
@@ -53,15 +66,21 @@ export class TableRow implements Row {
   }
 }
 
-function labelsOf({ label }: CompleteDocument, column: TableColumn): (row: number) => string | null {
-  const { values, aliases = {}, drop = [] } = label;
+function labelsOf({ task, label }: CompleteDocument, column: TableColumn): (row: number) => string | null {
+  const { values = [], aliases = {}, drop = [] } = label;
   const known = new Map<string, string | null>();
   return (row) => {
     const text = column.text(row);
     const before = known.get(text);
     if (before !== undefined) return before;
     const found = Object.hasOwn(aliases, text) ? (aliases[text] as string) : text;
-    const isLeftOut = isNoLabel(text) || drop.includes(text) || drop.includes(found);
+    const isNone = task === "regress" ? isNoNumber(text) : isNoLabel(text);
+    const isLeftOut = isNone || drop.includes(text) || drop.includes(found);
+    if (!isLeftOut && task === "regress") {
+      const number = parseNumber(found);
+      if (number === null) throw new Error(notANumber(column.name, row + 1, text));
+      return String(number);
+    }
     if (!isLeftOut && !values.includes(found)) {
       throw new Error(
         `Row ${row + 1}, column '${column.name}': '${text}' is not one of the labels ${values.join(", ")}. Correct the ` +
@@ -71,6 +90,14 @@ function labelsOf({ label }: CompleteDocument, column: TableColumn): (row: numbe
     known.set(text, isLeftOut ? null : found);
     return isLeftOut ? null : found;
   };
+}
+
+/** Says that a label is not a number, and what to do. */
+export function notANumber(column: string, row: number, text: string): string {
+  return (
+    `Row ${row}, column '${column}': '${text}' is not a number such as 24.5. Correct the row, or add the text to the ` +
+    "recipe's label.drop to leave out its rows."
+  );
 }
 
 function regionColumnOf({ region }: CompleteDocument, table: Table): TableColumn | null {

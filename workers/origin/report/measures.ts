@@ -1,4 +1,4 @@
-import { gradeAnswer } from "#core/confidence/rule.ts";
+import type { GradedAnswer } from "#core/confidence/rule.ts";
 import { argMax } from "#core/head/head.ts";
 import { confusionOf as countConfusion } from "#core/head/metrics.ts";
 
@@ -47,10 +47,9 @@ export interface ReliabilityCurve {
 const binCount = 15;
 
 /** Computes the reliability in equal bins of confidence (Guo et al., arXiv 1706.04599, equation 3). */
-export function reliabilityOf(scores: readonly ArrayLike<number>[], truths: readonly number[]): ReliabilityCurve {
+export function reliabilityOf(answers: readonly GradedAnswer[]): ReliabilityCurve {
   const sums = Array.from({ length: binCount }, () => ({ confidence: 0, right: 0, n: 0 }));
-  for (const [i, truth] of truths.entries()) {
-    const { confidence, right } = gradeAnswer(scores[i] as ArrayLike<number>, truth);
+  for (const { confidence, right } of answers) {
     const bin = sums[Math.min(binCount - 1, Math.floor(confidence * binCount))] as (typeof sums)[number];
     bin.confidence += confidence;
     bin.right += right ? 1 : 0;
@@ -60,7 +59,7 @@ export function reliabilityOf(scores: readonly ArrayLike<number>[], truths: read
     .filter(({ n }) => n > 0)
     .map(({ confidence, right, n }) => ({ confidence: confidence / n, accuracy: right / n, n }));
   const distance = bins.reduce((sum, { confidence, accuracy, n }) => sum + n * Math.abs(accuracy - confidence), 0);
-  return { bins, expectedError: truths.length === 0 ? 0 : distance / truths.length };
+  return { bins, expectedError: answers.length === 0 ? 0 : distance / answers.length };
 }
 
 /** The error rate among the most confident share of answers. */
@@ -72,9 +71,8 @@ export interface RiskPoint {
 const riskPoints = 100;
 
 /** Computes risk by coverage (Geifman & El-Yaniv, arXiv 1705.08500). */
-export function riskCurve(scores: readonly ArrayLike<number>[], truths: readonly number[]): RiskPoint[] {
-  const judged = truths.map((truth, i) => gradeAnswer(scores[i] as ArrayLike<number>, truth));
-  judged.sort((a, b) => b.confidence - a.confidence);
+export function riskCurve(answers: readonly GradedAnswer[]): RiskPoint[] {
+  const judged = answers.toSorted((a, b) => b.confidence - a.confidence);
   let errors = 0;
   const risks = judged.map(({ right }, i) => {
     errors += right ? 0 : 1;

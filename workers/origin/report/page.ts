@@ -6,13 +6,14 @@ import type { NetworkReport, TrainingReport } from "./report.ts";
 type Cell = string | number | null;
 
 const percent = (share: number | null | undefined) => (share == null ? "–" : `${(100 * share).toFixed(1)}%`);
-const number = (value: number | null | undefined) => (value == null ? "–" : value.toFixed(4));
+const decimals = (value: number | null | undefined) => (value == null ? "–" : value.toFixed(4));
 
 const factOf = (name: string, text: string | null): [string, Cell][] => (text === null ? [] : [[name, text]]);
 
 /** Renders a training report as one self-contained page. */
 export function page(report: TrainingReport, verdict: TrainingVerdict | null): string {
-  const { model, networks, trainedOn, backend, seed, heldOut, splits, scale, escalation } = report;
+  const { model, networks, number, trainedOn, backend, seed, heldOut, splits, scale, escalation } = report;
+  const unit = number?.unit === undefined ? "" : `, ${number.unit}`;
   const facts: [string, Cell][] = [
     ["Trained on", `${trainedOn.rows} rows: ${listOf(trainedOn.sources)}`],
     ["Held out", `${heldOut} rows of the calibration split, which no network was trained on`],
@@ -40,11 +41,9 @@ ${table(
   "Results on held-out rows",
   [
     "network",
-    "accuracy",
+    number ? `within ${number.tolerance}${unit}` : "accuracy",
     "log-loss",
-    "AUC",
-    "PR-AUC",
-    "balanced accuracy",
+    ...(number ? [`MAE${unit}`, `RMSE${unit}`] : ["AUC", "PR-AUC", "balanced accuracy"]),
     "optimism",
     "calibration error (ECE)",
     "coverage at 5% risk",
@@ -52,8 +51,11 @@ ${table(
     "training time",
   ],
   networks.map(({ name, metrics, calibration, bytes, seconds, averagePrecision, balancedAccuracy, optimism }) => [
-    ...[name, percent(metrics.accuracy), number(metrics.logLoss), number(metrics.auc)],
-    ...[number(averagePrecision), percent(balancedAccuracy), describeOptimism(optimism)],
+    ...[name, percent(metrics.accuracy), decimals(metrics.logLoss)],
+    ...(metrics.number
+      ? [decimals(metrics.number.mae), decimals(metrics.number.rmse)]
+      : [decimals(metrics.auc), decimals(averagePrecision), percent(balancedAccuracy)]),
+    describeOptimism(optimism),
     ...[percent(calibration.expectedError), percent(metrics.coverage["0.05"]), (bytes / 1000).toFixed(1)],
     seconds < 60 ? `${Math.round(seconds)} s` : `${(seconds / 60).toFixed(1)} min`,
   ]),
@@ -80,7 +82,7 @@ function section({ name, charts, classes }: NetworkReport) {
   return html`<section>
 <h2>${name}</h2>
 <div class="charts">${drawn}</div>
-${table(`Classes of ${name}`, ["class", "rows", "recall", "precision"], rows)}
+${rows.length > 0 ? table(`Classes of ${name}`, ["class", "rows", "recall", "precision"], rows) : ""}
 </section>`;
 }
 
@@ -94,7 +96,7 @@ function regionTable({ networks, trainedOn }: TrainingReport) {
   ];
   const rows = regions.map((region) => [
     ...[region, trainedOn.regions[region] ?? 0, networks[0]?.byRegion[region]?.n ?? 0],
-    ...networks.map(({ byRegion }) => `${percent(byRegion[region]?.accuracy)}, ${number(byRegion[region]?.logLoss)}`),
+    ...networks.map(({ byRegion }) => `${percent(byRegion[region]?.accuracy)}, ${decimals(byRegion[region]?.logLoss)}`),
   ]);
   return table("Regions", columns, rows);
 }

@@ -1,6 +1,8 @@
 import type { Optimism } from "#core/confidence/certify.ts";
-import type { EscalationEstimate, Metrics } from "#core/contract/index.ts";
-import { averagePrecisionOf, balancedAccuracyOf, evaluate } from "#core/head/metrics.ts";
+import type { EscalationEstimate, Metrics, NumberTask, Reading } from "#core/contract/index.ts";
+import type { Label } from "#core/head/label.ts";
+import { averagePrecisionOf, balancedAccuracyOf } from "#core/head/metrics.ts";
+import { taskOf } from "#core/task/index.ts";
 import type { EpochRecord } from "../train/checkpoint.ts";
 import type { ChosenScale } from "../train/choose-scale.ts";
 import type { SplitReport } from "../train/splits.ts";
@@ -28,12 +30,16 @@ export interface NetworkResult extends Pick<TrainedNetwork, "kind" | "candidates
   /** How much worse the latest rows are than the calibration rows; null without latest rows. */
   optimism: Optimism | null;
   scores: readonly Float64Array[];
+  /** How scores are read as numbers; absent in classifiers. */
+  reading?: Reading;
 }
 
 /** The result of a training. */
 export interface TrainingResult {
   model: string;
-  labels: readonly string[];
+  labels: string[];
+  /** Of a model of numbers. */
+  number?: NumberTask;
   /** The backend that trained, with its adapter. */
   backend: string;
   seed: number;
@@ -46,19 +52,20 @@ export interface TrainingResult {
   /** How the rows were split, and whether full is better than thin on what thin would escalate. */
   splits: SplitReport;
   escalation: EscalationEstimate;
-  /** The class and the region of each held-out row. */
-  truths: readonly number[];
+  /** The label and the region of each held-out row. */
+  truths: readonly Label[];
   regions: readonly string[];
 }
 
 /** The report on one network. */
-export interface NetworkReport extends Omit<NetworkResult, "scores"> {
+export interface NetworkReport extends Omit<NetworkResult, "scores" | "reading"> {
   metrics: Metrics;
   /** Of two classes, for the second; null for more. */
   averagePrecision: number | null;
   /** The mean recall of the classes; null without rows. */
   balancedAccuracy: number | null;
-  confusion: Confusion;
+  /** Null, and no classes, where numbers are predicted. */
+  confusion: Confusion | null;
   classes: ClassMeasures[];
   calibration: ReliabilityCurve;
   risk: RiskPoint[];
@@ -79,33 +86,37 @@ export async function reportOn({ networks, truths, ...result }: TrainingResult):
 }
 
 async function measure(
-  { scores, ...network }: NetworkResult,
-  { labels, truths, regions, targetRisk }: Omit<TrainingResult, "networks">,
+  { scores, reading, ...network }: NetworkResult,
+  { labels, number, truths, regions, targetRisk }: Omit<TrainingResult, "networks">,
 ): Promise<NetworkReport> {
-  const confusion = confusionOf(labels, scores, truths);
-  const calibration = reliabilityOf(scores, truths);
-  const risk = riskCurve(scores, truths);
+  const task = taskOf({ labels, number });
+  const confusion = number ? null : confusionOf(labels, scores, truths as readonly number[]);
+  const graded = truths.map((truth, i) => task.grade(scores[i] as Float64Array, truth, reading));
+  const calibration = reliabilityOf(graded);
+  const risk = riskCurve(graded);
   const rows = Map.groupBy(truths.keys(), (row) => regions[row] as string);
   const metricsOf = (indexes: readonly number[]) =>
-    evaluate(
+    task.evaluate(
       indexes.map((row) => scores[row] as Float64Array),
-      indexes.map((row) => truths[row] as number),
+      indexes.map((row) => truths[row] as Label),
+      // Its intervals were set by these rows.
+      reading && { ...reading, reach: null },
     );
   return {
-    ...{ ...network, confusion, calibration, risk, classes: classMeasures(confusion) },
+    ...{ ...network, confusion, calibration, risk, classes: confusion ? classMeasures(confusion) : [] },
     averagePrecision:
-      labels.length === 2
+      labels.length === 2 && !number
         ? averagePrecisionOf(
             scores.map((row) => row[1] as number),
             truths.map((truth) => truth === 1),
           )
         : null,
-    balancedAccuracy: balancedAccuracyOf(confusion.counts),
+    balancedAccuracy: confusion && balancedAccuracyOf(confusion.counts),
     metrics: metricsOf([...truths.keys()]),
     byRegion: Object.fromEntries([...rows].sort().map(([region, own]) => [region, metricsOf(own)])),
     charts: {
       loss: await lossChart(network.history),
-      confusion: await confusionChart(confusion),
+      ...(confusion ? { confusion: await confusionChart(confusion) } : {}),
       calibration: await calibrationChart(calibration),
       risk: await riskChart(risk, targetRisk),
     },

@@ -1,11 +1,14 @@
 import { gzipSync } from "node:zlib";
-import { evaluate } from "#core/head/metrics.ts";
+import type { NetworkSpec } from "#core/contract/index.ts";
+import { taskOf } from "#core/task/index.ts";
 import { type BackendChoice, startTraining } from "../backend/index.ts";
 import type { Budget, LayerPlan, NetworkPlan, Recipe, WeightType } from "../recipes/index.ts";
 import type { Checkpoints } from "../train/checkpoint.ts";
+import { labelsOf } from "../train/dataset.ts";
 import { estimateEscalation } from "../train/escalation.ts";
 import type { FitProgress } from "../train/fit-progress.ts";
 import { type Artefact, flatten } from "../train/index.ts";
+import { withBins } from "../train/numbers.ts";
 import { type Blobs, bytesOf } from "../train/pack.ts";
 import { packRegionalParts } from "../train/regional-parts.ts";
 import { readFrom, scoreDataset } from "../train/score.ts";
@@ -53,12 +56,13 @@ export interface SearchResult {
  * rows; the calibration rows are kept for the chosen one.
  */
 export async function searchThin(
-  recipe: Recipe,
+  given: Recipe,
   splits: RowsBySplit,
   artefact: Artefact,
   { widths, prunes, weights, backend: choice, checkpoints, onProgress }: SearchOptions,
 ): Promise<SearchResult> {
   const { draft } = artefact;
+  const recipe = withBins(given, [], draft);
   if (!draft.full) {
     const next = `Train one with 'npx upriver train ${draft.model}'.`;
     throw new Error(`'${draft.model}' has no full network to distil thin networks from. ${next}`);
@@ -68,7 +72,7 @@ export async function searchThin(
   // With the inputs of the version: its scales were chosen when it was trained.
   const forFull = encodeWith(recipe, draft.full.input, splits);
   const teacher = flatten(await scoreDataset(draft.full, read, forFull.data));
-  const full = measured(await scoreDataset(draft.full, read, forFull.heldOut.validation), forFull);
+  const full = measured(recipe, draft.full, await scoreDataset(draft.full, read, forFull.heldOut.validation), forFull);
   const fullOnHeldOut = {
     spec: draft.full,
     calibrationScores: await scoreDataset(draft.full, read, forFull.heldOut.calibration),
@@ -94,7 +98,7 @@ export async function searchThin(
         onProgress: (now: FitProgress) =>
           onProgress?.(i + (now.epoch - 1 + now.share) / now.epochs, trainings.length, note),
       });
-      const candidate = await evaluateCandidate(network, blobs, encoded, { width, prune, weights: weightType });
+      const candidate = await evaluateCandidate(recipe, network, blobs, encoded, { width, prune, weights: weightType });
       trained.set(candidate, { network, blobs });
     }
     onProgress?.(i + 1, trainings.length, "");
@@ -148,12 +152,15 @@ function scaled(layers: readonly LayerPlan[], factor: number): LayerPlan[] {
 }
 
 async function evaluateCandidate(
+  recipe: Recipe,
   { spec }: TrainedNetwork,
   blobs: Blobs,
   encoded: EncodedSplits,
   form: Pick<ThinCandidate, "width" | "prune" | "weights">,
 ): Promise<ThinCandidate> {
   const { accuracy, logLoss } = measured(
+    recipe,
+    spec,
     await scoreDataset(spec, readFrom(blobs), encoded.heldOut.validation),
     encoded,
   );
@@ -169,7 +176,12 @@ async function evaluateCandidate(
   };
 }
 
-function measured(scores: Float64Array[], { heldOut: { validation } }: EncodedSplits) {
-  const { accuracy, logLoss } = evaluate(scores, Array.from(validation.labels));
+function measured(
+  recipe: Recipe,
+  { reading }: Pick<NetworkSpec, "reading">,
+  scores: Float64Array[],
+  { heldOut: { validation } }: EncodedSplits,
+) {
+  const { accuracy, logLoss } = taskOf(recipe).evaluate(scores, labelsOf(validation), reading);
   return { accuracy, logLoss };
 }

@@ -1,8 +1,9 @@
 import * as tf from "@tensorflow/tfjs-core";
+import { setTarget } from "#core/head/label.ts";
 import { seededRandom } from "../random.ts";
 import type { TrainingPlan } from "../recipes/index.ts";
 import { augment } from "./augment.ts";
-import type { Dataset } from "./dataset.ts";
+import { type Dataset, labelAt } from "./dataset.ts";
 import type { TrainingBatch } from "./objective.ts";
 import { inputTensors } from "./trainable.ts";
 
@@ -32,11 +33,12 @@ export function batchOf(
   const rows = indexes.length;
   const values = data.values.read(indexes);
   if (variation) vary(data, values, rows, variation.plan, seededRandom(variation.seed));
-  const labels = indexes.map((row) => data.labels[row] as number);
+  const targets = new Float32Array(rows * classes);
+  for (const [i, row] of indexes.entries()) setTarget(targets, i * classes, labelAt(data, row));
   const regions = indexes.map((row) => data.regions[row] as number);
   return {
     inputs: inputTensors(data.shapes, values, rows),
-    labels: tf.tensor2d(oneHot(labels, classes), [rows, classes]),
+    labels: tf.tensor2d(targets, [rows, classes]),
     teacher: teacher && tf.tensor2d(gather(teacher, indexes, classes), [rows, classes]),
     regions: tf.tensor2d(oneHot(regions, data.regionCount), [rows, data.regionCount]),
     weights: tf.tensor1d(Float32Array.from(indexes, (row) => weightOf(data, row, classWeights))),

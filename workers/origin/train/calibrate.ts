@@ -1,20 +1,21 @@
 import { checkBlob } from "#core/artefacts.ts";
 import { type CertifiedRule, certifyRule, type Optimism } from "#core/confidence/certify.ts";
-import {
-  acceptNothing,
-  type GroupedAnswer,
-  scoreAnswer,
-  thresholdGrid,
-  validationThreshold,
-} from "#core/confidence/rule.ts";
+import { acceptNothing, thresholdGrid, validationThreshold } from "#core/confidence/rule.ts";
 import type { Input, Metrics, NetworkSpec } from "#core/contract/index.ts";
 import { logitsOf, softmax } from "#core/head/head.ts";
-import { evaluate } from "#core/head/metrics.ts";
-import { fitTemperature } from "#core/head/temperature.ts";
+import type { Label } from "#core/head/label.ts";
 import { loadNetwork } from "#core/model/network.ts";
 import { tfjsEngine } from "#core/model/tfjs/engine.ts";
 import type { Recipe } from "../recipes/index.ts";
-import { type Dataset, embedRows, encodeRows } from "./dataset.ts";
+import {
+  type Calibration,
+  evaluated,
+  fitCalibration,
+  gradedBy,
+  type HeldOutLogits,
+  withIntervals,
+} from "./calibration.ts";
+import { type Dataset, embedRows, encodeRows, labelsOf } from "./dataset.ts";
 import type { Blobs, PackedNetwork } from "./pack.ts";
 import { type DateRange, dateRangeOf } from "./rows.ts";
 import type { Part, RowsBySplit } from "./splits.ts";
@@ -58,7 +59,7 @@ const embeddingHeadroom = 1.5;
 const crossFits = 5;
 
 /**
- * Fits a network's temperature and threshold grid on validation rows, and its accept rule with certificate on the groups of
+ * Fits a network's temperature, of numbers also their reading, and threshold grid on validation rows, and its accept rule with certificate on the groups of
  * the calibration rows and of the latest rows. Where there are too few groups to certify, all held-out rows set temperature
  * and threshold by cross-fitting. Runs the network from its blobs, as the edge does.
  */
@@ -81,7 +82,7 @@ export async function calibrateNetwork(
     if (part === "validation") largest = embeddings.reduce((top, value) => Math.max(top, Math.abs(value)), 0);
     return {
       logits: Array.from({ length: data.rows }, (_, row) => logitsOf(network.head, embeddings, row * width)),
-      labels: Array.from(data.labels),
+      labels: labelsOf(data),
       groups: heldOut.groups[part],
     };
   };
@@ -89,7 +90,7 @@ export async function calibrateNetwork(
   network.backbone.release();
   const fitted =
     heldOut.uncertifiable === null ? certified(recipe, parts, heldOut) : started(recipe, parts, heldOut.uncertifiable);
-  const { temperature, rule, optimism } = fitted;
+  const { temperature, reading, rule, optimism } = fitted;
   const scored = ({ logits }: HeldOutLogits) => logits.map((row) => softmax(row, temperature));
   const { embedding } = packed.backbone;
   const step = (embeddingHeadroom * largest) / 32767;
@@ -98,39 +99,39 @@ export async function calibrateNetwork(
     backbone: { ...packed.backbone, embedding: { ...embedding, step } },
     head: { ...packed.head, temperature },
     rule,
+    ...(reading ? { reading } : {}),
   };
   const { calibration, latest, validation } = parts;
   // Very few rows may have none to calibrate on.
   const judged = calibration.labels.length > 0 ? calibration : validation;
   return {
     spec,
-    metrics: evaluate(scored(judged), judged.labels),
+    metrics: evaluated(
+      recipe,
+      reading,
+      { scores: scored(judged), labels: judged.labels },
+      { scores: scored(latest), labels: latest.labels },
+    ),
     calibrationScores: scored(calibration),
     latestScores: scored(latest),
     optimism,
   };
 }
 
-/** Logits of held-out rows, with the class and the group key of each. */
-interface HeldOutLogits {
-  logits: Float64Array[];
-  labels: number[];
-  groups: string[];
-}
-
-type Fitted = Pick<CertifiedRule, "rule" | "optimism"> & { temperature: number };
+type Fitted = Pick<CertifiedRule, "rule" | "optimism"> & Calibration;
 
 /** Fits the temperature on validation, and certifies on calibration and the latest rows. */
 function certified(
-  { labels, targetRisk, delta, perClass }: Recipe,
+  recipe: Recipe,
   { validation, calibration, latest }: Record<Exclude<Part, "train">, HeldOutLogits>,
   { window }: HeldOut,
 ): Fitted {
-  const temperature = fitTemperature(validation.logits, validation.labels);
-  const graded = (part: HeldOutLogits) => gradedBy(part, () => temperature);
+  const { labels, targetRisk, delta, perClass } = recipe;
+  const fitted = fitCalibration(recipe, validation);
+  const graded = (part: HeldOutLogits) => gradedBy(recipe, part, () => fitted);
   const judged = graded(validation);
   return {
-    temperature,
+    ...withIntervals(recipe, fitted, calibration),
     ...certifyRule(thresholdGrid(judged), graded(calibration), latest.labels.length > 0 ? graded(latest) : null, {
       ...{ targetRisk, delta, source: "truth", scope: "global", window, validation: judged },
       ...(perClass.length > 0 ? { classes: { labels, perClass } } : {}),
@@ -139,11 +140,8 @@ function certified(
 }
 
 /** Sets temperature and threshold on all held-out rows, each graded by a temperature that was fitted without its group. */
-function started(
-  { targetRisk, delta, perClass }: Recipe,
-  parts: Record<Exclude<Part, "train">, HeldOutLogits>,
-  reason: string,
-): Fitted {
+function started(recipe: Recipe, parts: Record<Exclude<Part, "train">, HeldOutLogits>, reason: string): Fitted {
+  const { targetRisk, delta, perClass } = recipe;
   const all = Object.values(parts);
   const held: HeldOutLogits = {
     logits: all.flatMap(({ logits }) => logits),
@@ -152,17 +150,17 @@ function started(
   };
   const numbers = new Map([...new Set(held.groups)].sort().map((group, i) => [group, i % crossFits]));
   const foldOf = (row: number) => numbers.get(held.groups[row] as string) as number;
-  const temperatures = Array.from({ length: crossFits }, (_, fold) => {
+  const calibrations = Array.from({ length: crossFits }, (_, fold) => {
     const others = held.labels.flatMap((_, row) => (foldOf(row) === fold ? [] : [row]));
-    return fitTemperature(
-      others.map((row) => held.logits[row] as Float64Array),
-      others.map((row) => held.labels[row] as number),
-    );
+    return fitCalibration(recipe, {
+      logits: others.map((row) => held.logits[row] as Float64Array),
+      labels: others.map((row) => held.labels[row] as Label),
+    });
   });
-  const graded = gradedBy(held, (row) => temperatures[foldOf(row)] as number);
+  const graded = gradedBy(recipe, held, (row) => calibrations[foldOf(row)] as Calibration);
   const grid = thresholdGrid(graded);
   return {
-    temperature: fitTemperature(held.logits, held.labels),
+    ...withIntervals(recipe, fitCalibration(recipe, held), held),
     optimism: null,
     rule: {
       // Where classes have risks of their own, the overall error starts nothing.
@@ -178,11 +176,4 @@ function started(
       },
     },
   };
-}
-
-function gradedBy({ logits, labels, groups }: HeldOutLogits, temperatureOf: (row: number) => number): GroupedAnswer[] {
-  return logits.map((own, row) => ({
-    ...scoreAnswer(softmax(own, temperatureOf(row)), labels[row] as number),
-    group: groups[row] as string,
-  }));
 }

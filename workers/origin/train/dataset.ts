@@ -1,6 +1,9 @@
 import type { Input, LabelSource } from "#core/contract/index.ts";
+import type { Label, SoftLabel } from "#core/head/label.ts";
 import { encode, inputShapes, sizeOf } from "#core/input/index.ts";
 import type { LoadedBackbone } from "#core/model/backbone.ts";
+import { binOf } from "#core/regress/bins.ts";
+import { softLabelOf } from "#core/regress/soft-label.ts";
 import type { Recipe, Row } from "../recipes/index.ts";
 import { RowStore } from "./row-store.ts";
 
@@ -20,7 +23,10 @@ export interface Dataset {
   /** The shapes of the network's inputs; a row holds their values one after another. */
   shapes: number[][];
   values: RowStore;
+  /** The class of each row; of a number, its bin. */
   labels: Int32Array;
+  /** What each row teaches where labels are numbers; absent where they are classes. */
+  soft?: SoftLabel[];
   regions: Int32Array;
   weights: Float32Array;
   /** The number of listed regions. */
@@ -45,6 +51,8 @@ export function encodeRows(recipe: Recipe, input: Input, rows: readonly Weighted
     rows.length,
     shapes.map(sizeOf).reduce((sum, size) => sum + size, 0),
   );
+  const { number } = recipe;
+  if (recipe.numbers && !number) throw new Error(`The bins of '${recipe.name}' are not fitted yet.`);
   const { regions } = recipe.policy;
   for (const [i, row] of rows.entries()) {
     const encoded = encode(input, row.instance, { region: row.region });
@@ -61,12 +69,25 @@ export function encodeRows(recipe: Recipe, input: Input, rows: readonly Weighted
     rows: rows.length,
     shapes,
     values,
-    labels: Int32Array.from(rows, ({ label }) => recipe.labels.indexOf(label)),
+    labels: number
+      ? Int32Array.from(rows, ({ label }) => binOf(number.bins, Number(label)))
+      : Int32Array.from(rows, ({ label }) => recipe.labels.indexOf(label)),
+    ...(number ? { soft: rows.map(({ label }) => softLabelOf(number.bins, Number(label))) } : {}),
     regions: Int32Array.from(rows, ({ region }) => regions.keys.indexOf(region)),
     weights: Float32Array.from(rows, ({ weight = 1 }) => weight),
     regionCount: regions.keys.length,
     regionColumns: regionColumnsOf(input, shapes),
   };
+}
+
+/** Returns what a row of a dataset teaches a head. */
+export function labelAt({ labels, soft }: Pick<Dataset, "labels" | "soft">, row: number): Label {
+  return soft?.[row] ?? (labels[row] as number);
+}
+
+/** Lists what each row of a dataset teaches a head. */
+export function labelsOf({ labels, soft }: Pick<Dataset, "labels" | "soft">): Label[] {
+  return soft ?? Array.from(labels);
 }
 
 /** Lists the row indexes 0 … rows − 1 in blocks of at most `size`. */

@@ -1,7 +1,7 @@
 import { comparePublished, type EscalatedRow } from "#core/confidence/escalation-estimate.ts";
 import { accepts } from "#core/confidence/rule.ts";
 import type { EscalationEstimate } from "#core/contract/index.ts";
-import { argMax } from "#core/head/head.ts";
+import { taskOf } from "#core/task/index.ts";
 import type { Recipe } from "../recipes/index.ts";
 import type { CalibratedNetwork } from "./calibrate.ts";
 import type { RowsBySplit } from "./splits.ts";
@@ -10,7 +10,7 @@ type Networks = Record<"thin" | "full", Pick<CalibratedNetwork, "spec" | "calibr
 
 /** Compares full with thin on the held-out rows that thin would escalate. */
 export function estimateEscalation(
-  { labels }: Recipe,
+  recipe: Recipe,
   { calibration, latest, groups }: RowsBySplit,
   { thin, full }: Networks,
 ): EscalationEstimate {
@@ -20,12 +20,12 @@ export function estimateEscalation(
     Float64Array[],
     Float64Array[],
   ];
+  const task = taskOf(recipe);
   const escalated = rows.flatMap(({ region, label }, i): EscalatedRow[] => {
-    const scores = ofThin[i] as Float64Array;
-    const predicted = argMax(scores);
-    if (accepts(thin.spec.rule, scores[predicted] as number, labels[predicted])) return [];
-    const thinRight = labels[predicted] === label;
-    const fullRight = labels[argMax(ofFull[i] as Float64Array)] === label;
+    const said = task.read(ofThin[i] as Float64Array, thin.spec.reading);
+    if (accepts(thin.spec.rule, said.confidence, said.label)) return [];
+    const thinRight = task.isRight(said.label, label);
+    const fullRight = task.isRight(task.read(ofFull[i] as Float64Array, full.spec.reading).label, label);
     return [{ cluster: keys[i] as string, region, thinRight, fullRight }];
   });
   return comparePublished(escalated);

@@ -1,6 +1,6 @@
 import { accepts } from "#core/confidence/rule.ts";
 import type { Instance } from "#core/contract/index.ts";
-import { argMax } from "#core/head/head.ts";
+import { taskOf } from "#core/task/index.ts";
 import type { Recipe, Row } from "../recipes/index.ts";
 import type { CalibratedNetwork } from "./calibrate.ts";
 
@@ -9,17 +9,16 @@ import type { CalibratedNetwork } from "./calibrate.ts";
  * those of which thin is most and least confident.
  */
 export function chooseExamples(
-  { labels }: Recipe,
+  recipe: Recipe,
   rows: readonly Row[],
   thin: CalibratedNetwork,
   full: CalibratedNetwork | null,
 ): Instance[] {
+  const task = taskOf(recipe);
   const judge = ({ calibrationScores, spec }: CalibratedNetwork, i: number) => {
-    const scores = calibrationScores[i] as Float64Array;
-    const predicted = argMax(scores);
-    const label = labels[predicted] as string;
-    const confidence = scores[predicted] as number;
-    return { confidence, isAccepted: accepts(spec.rule, confidence, label), isRight: label === rows[i]?.label };
+    const { label, confidence } = task.read(calibrationScores[i] as Float64Array, spec.reading);
+    const isRight = task.isRight(label, (rows[i] as Row).label);
+    return { confidence, isAccepted: accepts(spec.rule, confidence, label), isRight };
   };
   const judged = rows.map((row, i) => ({ row, thin: judge(thin, i), full: full && judge(full, i) }));
   const byConfidence = judged.filter((j) => j.thin.isRight).sort((a, b) => b.thin.confidence - a.thin.confidence);

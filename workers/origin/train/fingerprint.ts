@@ -22,13 +22,9 @@ export function fingerprintOf(
     backend: tf.getBackend(),
   };
   const hash = createHash("sha256").update(JSON.stringify({ ...facts, isPruned }));
-  for (const part of [
-    data.labels,
-    data.regions,
-    data.weights,
-    teacher ?? new Float32Array(),
-    classWeights ?? new Float32Array(),
-  ]) {
+  const numbers = Float64Array.from(data.soft ?? [], ({ value }) => value);
+  const none = new Float32Array();
+  for (const part of [data.labels, numbers, data.regions, data.weights, teacher ?? none, classWeights ?? none]) {
     hash.update(new Uint8Array(part.buffer, part.byteOffset, part.byteLength));
   }
   // Only a sample of the rows is hashed: all of them may not fit in memory.

@@ -1,4 +1,6 @@
 import type { ClassifyManifest, NetworkSpec, NumberScale, TrainingProgress } from "#core/contract/index.ts";
+import type { Label } from "#core/head/label.ts";
+import { taskOf } from "#core/task/index.ts";
 import { type BackendChoice, startTraining } from "../backend/index.ts";
 import type { Recipe, Row } from "../recipes/index.ts";
 import { type PackedRecipe, packRecipe } from "../recipes/stored.ts";
@@ -8,6 +10,7 @@ import { chooseScale } from "./choose-scale.ts";
 import { estimateEscalation } from "./escalation.ts";
 import { chooseExamples } from "./examples.ts";
 import type { FitProgress } from "./fit-progress.ts";
+import { withBins } from "./numbers.ts";
 import { type Blobs, bytesOf } from "./pack.ts";
 import { packRegionalParts } from "./regional-parts.ts";
 import { baseRows, countsOf } from "./rows.ts";
@@ -69,7 +72,8 @@ export function withRecipe(artefact: TrainedModel, { recipe, blobs }: PackedReci
 }
 
 /** Trains full and thin on the training rows, and certifies both on held-out rows. */
-export async function trainOn(recipe: Recipe, splits: RowsBySplit, options: TrainOptions = {}): Promise<TrainedModel> {
+export async function trainOn(given: Recipe, splits: RowsBySplit, options: TrainOptions = {}): Promise<TrainedModel> {
+  const recipe = withBins(given, splits.train);
   const { checkpoints, onProgress, onScale } = options;
   const backend = await startTraining(options.backend);
   const blobs: Blobs = new Map();
@@ -98,6 +102,7 @@ export async function trainOn(recipe: Recipe, splits: RowsBySplit, options: Trai
     model: recipe.name,
     task: recipe.task,
     labels: recipe.labels,
+    ...(recipe.number ? { number: recipe.number } : {}),
     thin: thin.spec,
     full: full.spec,
     ...(await packRegionalParts(thin.spec, blobs, forThin.data, forThin.heldOut.calibration)),
@@ -114,15 +119,18 @@ export async function trainOn(recipe: Recipe, splits: RowsBySplit, options: Trai
     name: NetworkName,
     { history, seconds, spec, calibrationScores, optimism, kind, candidates }: TrainedNetwork,
   ) => {
-    return { name, kind, candidates, history, seconds, bytes: bytesOf(spec), optimism, scores: calibrationScores };
+    const { reading } = spec;
+    const scored = { scores: calibrationScores, ...(reading ? { reading } : {}) };
+    return { name, kind, candidates, history, seconds, bytes: bytesOf(spec), optimism, ...scored };
   };
   const result: TrainingResult = {
     ...{ model: recipe.name, labels: recipe.labels, targetRisk: recipe.targetRisk, seed: recipe.training.seed },
+    ...(recipe.number ? { number: recipe.number } : {}),
     backend: backend.adapter ? `${backend.name}: ${backend.adapter}` : backend.name,
     trainedOn: draft.trainedOn,
     networks: [networkResult("full", full), networkResult("thin", thin)],
     ...{ splits: splits.report, escalation, scale: chosen },
-    truths: splits.calibration.map(({ label }) => recipe.labels.indexOf(label)),
+    truths: splits.calibration.map(({ label }) => taskOf(recipe).labelOf(label) as Label),
     regions: splits.calibration.map(({ region }) => region),
   };
   return { draft, blobs, result, cutShort };
@@ -138,7 +146,7 @@ function thinUntil(until: number | undefined, scoringMs: number): number | undef
   return until === undefined ? undefined : until - afterThin.scorings * scoringMs - afterThin.ms;
 }
 
-/** Trains only a recipe's full network on rows, in the same way as `train`. */
+/** Trains only a recipe's full network on rows, in the same way as `train`. Of numbers, the recipe has bins. */
 export async function trainFull(
   recipe: Recipe,
   rows: readonly Row[],

@@ -5,7 +5,7 @@ import { quantise } from "#core/head/embedding.ts";
 import { addRow, emptySums, encodeSums, labelWeightUnit } from "#core/head/sums.ts";
 import { loadNetwork } from "#core/model/network.ts";
 import { tfjsEngine } from "#core/model/tfjs/engine.ts";
-import { type Dataset, embedRows } from "./dataset.ts";
+import { type Dataset, embedRows, labelAt } from "./dataset.ts";
 import { addBlob, type Blobs } from "./pack.ts";
 
 const anchorRows = 512;
@@ -13,7 +13,7 @@ const anchorRows = 512;
 /** The parts of a version that its regions learn with. */
 export type RegionalParts = Pick<ClassifyManifest, "anchor" | "prior">;
 
-/** Packs the global sums over thin's training rows, and an anchor: held-out rows, the same number of each class. */
+/** Packs the global sums over thin's training rows and, of classes, an anchor: held-out rows, the same number of each class. */
 export async function packRegionalParts(
   spec: NetworkSpec,
   blobs: Blobs,
@@ -31,10 +31,11 @@ export async function packRegionalParts(
   };
   const sums = emptySums(width, classes);
   const trained = vectorsOf(train);
-  for (const [row, label] of train.labels.entries())
-    addRow(sums, { vector: trained(row), label, weight: labelWeightUnit });
+  for (let row = 0; row < train.rows; row++)
+    addRow(sums, { vector: trained(row), label: labelAt(train, row), weight: labelWeightUnit });
   const held = vectorsOf(heldOut);
-  const indexes = anchorIndexes(heldOut.labels, classes);
+  // Recall of a bin says nothing about numbers: the prior alone keeps their heads from forgetting.
+  const indexes = train.soft ? [] : anchorIndexes(heldOut.labels, classes);
   const anchor = encodeAnchor(
     indexes.map(held),
     indexes.map((row) => heldOut.labels[row] as number),

@@ -160,12 +160,12 @@ async function watchRollout(
 async function fetchCurrent(client: UpriverClient, model: string): Promise<Published | null> {
   const stable = await stableVersion(client, model);
   if (stable === null) return null;
-  const { thin: spec, splits, trainedOn } = classifying(await client.manifest(model, stable));
+  const { thin: spec, splits, trainedOn, labels, number } = classifying(await client.manifest(model, stable));
   const blobs: Blobs = new Map();
   for (const { sha256 } of [spec.backbone.topology, ...spec.backbone.shards, spec.head.blob]) {
     blobs.set(sha256, new Uint8Array(await client.blob(sha256)));
   }
-  return { spec, blobs, trained: { ...(splits ? { splits } : {}), trainedOn } };
+  return { spec, blobs, trained: { ...(splits ? { splits } : {}), trainedOn, labels, ...(number ? { number } : {}) } };
 }
 
 async function stableVersion(client: UpriverClient, model: string): Promise<number | null> {

@@ -50,7 +50,7 @@ function Model({ client, model, name }: ModelProps) {
               client={client}
               model={model}
               labels={served.labels}
-              input={manifest.task === "classify" ? manifest.thin.input : null}
+              input={manifest.task !== "tensor" ? manifest.thin.input : null}
               reviewer={reviewer}
             />
           )

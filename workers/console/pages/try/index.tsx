@@ -42,12 +42,12 @@ function Model({ session, model }: { session: Session; model: string }) {
   );
 }
 
-type Classifier = Extract<ModelState, { task: "classify" }>;
+type Classifier = Exclude<ModelState, { task: "tensor" }>;
 type Way = "form" | "picture" | "json";
 
 function Ask({ session, state, manifest }: { session: Session; state: Classifier; manifest: Manifest }) {
   const { model, policy, examples } = state;
-  const input = manifest.task === "classify" ? manifest.thin.input : null;
+  const input = manifest.task !== "tensor" ? manifest.thin.input : null;
   const ways: Way[] =
     input?.kind === "features" ? ["form", "json"] : input?.kind === "image" ? ["picture", "json"] : ["json"];
   const [way, setWay] = useState<Way>(ways[0] as Way);

@@ -21,6 +21,9 @@ export function labelOf({ annotations }: LabelStudioAnnotated): Result<string | 
 
 function choicesOf({ result }: Annotation): string[] {
   return result
-    .filter(({ from_name, type }) => type === "choices" && from_name === labelStudioNames.control)
-    .flatMap(({ value }) => value?.choices ?? []);
+    .filter(({ from_name }) => from_name === labelStudioNames.control)
+    .flatMap(({ type, value }) => {
+      if (type === "number") return value?.number === undefined ? [] : [String(value.number)];
+      return type === "choices" ? (value?.choices ?? []) : [];
+    });
 }

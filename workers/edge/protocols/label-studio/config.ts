@@ -1,9 +1,13 @@
-import { type Input, labelStudioNames } from "#core/contract/index.ts";
+import { type ClassifyManifest, type Input, labelStudioNames } from "#core/contract/index.ts";
 
 const { control, object } = labelStudioNames;
 
-/** Makes a labelling configuration for a model's tasks: the shown object, and the choices of each task. */
-export function labellingConfig(input: Input): string {
+/** Makes a labelling configuration for a model's tasks: the shown object, and the choices of each task, or a number. */
+export function labellingConfig(input: Input, { number }: Pick<ClassifyManifest, "number">): string {
+  if (number) {
+    const field = `<Number name="${control}" toName="${object}" required="true"/>`;
+    return ["<View>", `  ${shown[input.kind]}`, `  ${field}`, "</View>", ""].join("\n");
+  }
   return [
     "<View>",
     `  ${shown[input.kind]}`,

@@ -10,7 +10,7 @@ const resultSchema = z.object({
   from_name: z.string().optional(),
   type: z.string().optional(),
   // Other controls and relations have values of other forms.
-  value: z.object({ choices: z.array(z.string()).optional() }).optional(),
+  value: z.object({ choices: z.array(z.string()).optional(), number: z.number().optional() }).optional(),
 });
 
 const annotationSchema = z.object({

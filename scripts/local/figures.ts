@@ -1,0 +1,17 @@
+import type { Metrics } from "#core/contract/index.ts";
+import { percent } from "#core/format.ts";
+import type { ManifestDraft } from "#origin/train/index.ts";
+
+/** Names the figures of a task that `figuresOf` gives. */
+export function figureNames({ number }: Pick<ManifestDraft, "number">): string[] {
+  if (!number) return ["AUC", "accuracy"];
+  const unit = number.unit === undefined ? "" : ` ${number.unit}`;
+  return ["MAE", "RMSE", `within ${number.tolerance}${unit}`, `${percent(number.coverage)} interval covers`];
+}
+
+/** Writes the figures of a network: of a classifier AUC and accuracy, of numbers their errors. */
+export function figuresOf({ auc, accuracy, number }: Metrics): string[] {
+  if (!number) return [auc?.toFixed(4) ?? "–", percent(accuracy)];
+  const { mae, rmse, interval } = number;
+  return [mae.toPrecision(4), rmse.toPrecision(4), percent(accuracy), interval ? percent(interval.coverage) : "–"];
+}
