@@ -1,4 +1,4 @@
-import type { Instance } from "#core/contract/index.ts";
+import type { ClassifyManifest, Instance } from "#core/contract/index.ts";
 import type { LocalLadder } from "./ladder.ts";
 
 /** Prints how to use a running ladder: commands that work when pasted, with one token that may ask and teach. */
@@ -24,7 +24,7 @@ async function modelLines(
   const manifest = await client.manifest(model);
   const [easy, hard] = examples as [Instance?, Instance?];
   const labels = manifest.task === "classify" ? manifest.labels : [];
-  const [label] = manifest.task !== "tensor" ? manifest.labels : [];
+  const label = manifest.task === "tensor" ? undefined : exampleLabel(manifest);
   const ask = (instance: Instance, choice: object = {}) =>
     curl(`${edge}/v1/models/${model}/ask`, tokens.teach, JSON.stringify({ instance, ...choice }));
   const truth = (instance: Instance) =>
@@ -50,6 +50,13 @@ async function modelLines(
     line(`review ${model}`, "answer the questions that no model accepted"),
     line("new <name> <file> --label <column>", "make a recipe from your data"),
   ];
+}
+
+/** A label of the model: the first one, or a number in the middle. */
+function exampleLabel({ labels, number }: ClassifyManifest): string | number | undefined {
+  if (!number) return labels[0];
+  const { edges } = number.bins;
+  return Number((edges[Math.floor(edges.length / 2)] as number).toPrecision(3));
 }
 
 function line(command: string, what: string): string {

@@ -1,7 +1,8 @@
 import type { Command } from "commander";
 import type { AskOptions, UpriverClient } from "#client/index.ts";
 import type { Answer, TensorAnswer } from "#core/contract/index.ts";
-import { percent } from "#core/format.ts";
+import { answerText, percent } from "#core/format.ts";
+import { isWithin } from "#core/regress/read.ts";
 import type { Row } from "#origin/recipes/index.ts";
 import { rememberAsked } from "../local/asked.ts";
 import { clientFor } from "../local/context.ts";
@@ -90,8 +91,9 @@ async function rowOf(model: string, number: number): Promise<Row> {
   throw new UsageError(`--row must be the number of a row with a label, such as 1; there are ${rows.length} rows.`);
 }
 
-function describeTruth({ id, label }: Answer, row: Row): string {
-  const verdict = label === row.label ? "right" : "wrong";
+function describeTruth({ id, label, tolerance }: Answer, row: Row): string {
+  const isRight = tolerance === undefined ? label === row.label : isWithin(Number(label), Number(row.label), tolerance);
+  const verdict = isRight ? "right" : "wrong";
   return `The data says ${row.label}: ${verdict}. Next: npx upriver teach '${id}' '${row.label}'`;
 }
 
@@ -104,10 +106,11 @@ function describe(answer: Answer): string {
   ].join("\n");
 }
 
-function describeAnswer({ id, status, label, confidence, rung, version, certificate }: Answer): string {
+function describeAnswer(answer: Answer): string {
+  const { id, status, rung, version, certificate } = answer;
   if (status === "open") {
-    return `Open: waiting for a person. Provisional answer: ${label} (${percent(confidence)}) by ${rung}, version ${version}\n${id}`;
+    return `Open: waiting for a person. Provisional answer: ${answerText(answer)} by ${rung}, version ${version}\n${id}`;
   }
   const bound = certificate && `, certified: at most ${percent(certificate.bound)} wrong`;
-  return `${label} (${percent(confidence)}) by ${rung}, version ${version}${bound ?? ""}\n${id}`;
+  return `${answerText(answer)} by ${rung}, version ${version}${bound ?? ""}\n${id}`;
 }

@@ -3,6 +3,7 @@ import type { Command } from "commander";
 import { ProblemError, type ReviewQuestion, type UpriverClient } from "#client/index.ts";
 import { classifying } from "#core/artefacts.ts";
 import { percent } from "#core/format.ts";
+import { parseNumber } from "#core/regress/parse.ts";
 import { clientFor } from "../local/context.ts";
 import { describeFailure } from "../local/failure.ts";
 import { exportTasks, importTasks } from "../local/label-studio.ts";
@@ -60,7 +61,9 @@ async function run(model: string, options: Options, command: Command): Promise<v
 }
 
 async function answerEach(client: UpriverClient, model: string, options: Options): Promise<void> {
-  const { labels } = classifying(await client.manifest(model));
+  const { labels, number } = classifying(await client.manifest(model));
+  const unit = number?.unit === undefined ? "" : ` in ${number.unit}`;
+  const what = number ? `Number${unit}` : "Label (number)";
   const terminal = createInterface({ input: process.stdin });
   // Reading line by line keeps input that was typed or piped ahead.
   const lines = terminal[Symbol.asyncIterator]();
@@ -76,17 +79,21 @@ async function answerEach(client: UpriverClient, model: string, options: Options
     const { questions, waiting } = await client.review(model, options);
     const question: ReviewQuestion | undefined = toCorrect ?? questions[0];
     if (!question) break;
-    console.log(`\n${describe(question, labels)}\n${toCorrect ? "Correcting your answer" : `${waiting} waiting`}`);
-    const key = await typed("Label (number), s to skip, f to flag, u to undo, q to stop: ");
+    console.log(
+      `\n${describe(question, number ? [] : labels)}\n${toCorrect ? "Correcting your answer" : `${waiting} waiting`}`,
+    );
+    const key = await typed(`${what}, s to skip, f to flag, u to undo, q to stop: `);
     if (key === "q") break;
     if (key === "u" && !last) console.log("There is nothing to undo.");
     if (key === "u") {
       toCorrect = last;
       continue;
     }
-    const label = choicesOf(question, labels).find(({ number }) => number === key)?.label;
+    const chosen = choicesOf(question, labels).find((choice) => choice.number === key)?.label;
+    const label = number ? (parseNumber(key) === null ? undefined : key) : chosen;
     if (label === undefined && key !== "s" && key !== "f") {
-      console.log("Type the number of a label that is shown, or one of s, f, u, q.");
+      const expected = number ? "a number such as 24.5" : "the number of a label that is shown";
+      console.log(`Type ${expected}, or one of s, f, u, q.`);
       continue;
     }
     try {
@@ -122,6 +129,12 @@ function describe(question: ReviewQuestion, labels: readonly string[]): string {
   const { id, region, instance, provisional, opinions } = question;
   const shown = opinions.length > 0 || !provisional ? opinions : [provisional];
   const columns = Object.entries(instance).map(([name, value]) => [`  ${name}`, JSON.stringify(value)]);
+  const said = shown.map(({ rung, version, label, confidence }) => [
+    `  ${rung} ${version}`,
+    label,
+    percent(confidence),
+  ]);
+  if (labels.length === 0) return `${id} (${region})\n${formatTable(columns)}\n${formatTable(said)}`;
   const header = ["", "", ...shown.map(({ rung, version }) => `${rung} ${version}`)];
   const choices = choicesOf(question, labels).map(({ number, label }) => [
     `  ${number}`,

@@ -16,12 +16,13 @@ export function teachVerb(program: Command): void {
     .command("teach")
     .description("teach a model examples of a label, or record the true label of a question")
     .argument("<model or id>", "a model, followed by examples; or the id of a question")
-    .argument("<label>", "the correct label")
+    .argument("<label>", "the correct label, or the correct number")
     .argument("[instances...]", "examples: pictures, JSON files or JSON")
     .option("--json", "print one JSON object instead of text")
     .addHelpText(
       "after",
-      "\nExamples:\n  npx upriver teach pets cat cats/*.jpg\n  npx upriver teach storefront~lagoon~0mw… umbrella",
+      "\nExamples:\n  npx upriver teach pets cat cats/*.jpg\n  npx upriver teach storefront~lagoon~0mw… umbrella" +
+        "\n  npx upriver teach temperature~Perth~0mw… 31.5",
     )
     .action(run);
 }

@@ -3,7 +3,7 @@ import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { Command } from "commander";
 import type { QuestionWay } from "#core/contract/index.ts";
-import { percent } from "#core/format.ts";
+import { answerText, percent } from "#core/format.ts";
 import { clientFor } from "../local/context.ts";
 import { printResult } from "../local/output.ts";
 import { projectFolder } from "../local/project.ts";
@@ -57,7 +57,7 @@ function describe(way: QuestionWay, logged: readonly LogLine[]): string {
   const steps = opinions.map(({ rung, version, label: said, confidence }) => {
     return line(rung, `${said} (${percent(confidence)}), version ${version}${rung === "edge" ? `, ${judged}` : ""}`);
   });
-  const given = `${answer.label} (${percent(answer.confidence)}) by ${answer.rung}, version ${answer.version}`;
+  const given = `${answerText(answer)} by ${answer.rung}, version ${answer.version}`;
   return [
     id,
     line("asked", `${new Date(at).toISOString()}, by token '${owner}', on version ${base}`),

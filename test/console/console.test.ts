@@ -9,7 +9,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { Answer } from "#client/index.ts";
 import { chromiumPath } from "#scripts/local/chromium.ts";
 import { openBrowser, openConsole, sights } from "../helpers/browser.ts";
-import { testModel } from "../helpers/model.ts";
+import { testModel, testNumber } from "../helpers/model.ts";
 import { originModels } from "../helpers/origin-models.ts";
 import { sdkModels, sdkPixels } from "../helpers/sdk-models.ts";
 import { publishOn, temporaryLadder } from "../journeys/ladder.ts";
@@ -37,7 +37,7 @@ beforeAll(async () => {
   // A model for each test, so that they can run at the same time.
   const others = {
     ...{ queue: open, undecided: open, corrected: open, overtaken: open, followed: open },
-    ...{ narrowed: open, moved: easy, asked: easy },
+    ...{ narrowed: open, moved: easy, asked: easy, typed: { ...open, number: testNumber } },
   };
   const models = [...sdkModels, ...Object.entries(others).map(([model, options]) => ({ model, ...options }))];
   await Promise.all(models.map(async (options) => publishOn(ladder, await testModel(options))));
@@ -184,6 +184,23 @@ describe.skipIf(isSkipped)(
         { id: flagged, reason: "too blurred to say" },
       ]);
       check();
+    });
+
+    it.concurrent("takes a typed number as the answer, and shows numbers with their tolerance", async ({ expect }) => {
+      const client = ladder.client("ask");
+      const asked = await client.ask("typed", { region: "south", x0: 1, x1: 1, x2: 1, x3: 2 });
+      const { page, check } = await open("review/typed");
+      await page.waitForSelector(`[data-question="${asked.id}"]`);
+      const field = await page.waitForSelector('input[type="number"]:not([disabled])');
+      await field?.type("ab-3.5");
+      await page.keyboard.press("Enter");
+      await expect.poll(async () => (await client.question(asked.id)).label, { timeout: 30_000 }).toBe("-3.5");
+      check();
+      const { page: asking, check: checkAsking } = await open("try/typed");
+      await press(asking, "Ask");
+      await says(asking, "within 1");
+      await says(asking, "90.0% of truths lie in such an interval");
+      checkAsking();
     });
 
     it.concurrent("sends a correction after the answer it corrects, even when that answer is slow", async ({

@@ -193,8 +193,8 @@ export class UpriverClient {
   }
 
   /** Records the truth of a question. */
-  teach(id: string, truth: string | Truth): Promise<LabelResult> {
-    return this.transport.json(post(`${questionPath(id)}/truth`, typeof truth === "string" ? { label: truth } : truth));
+  teach(id: string, truth: string | number | Truth): Promise<LabelResult> {
+    return this.transport.json(post(`${questionPath(id)}/truth`, typeof truth === "object" ? truth : { label: truth }));
   }
 
   /** Reads everything that the region has recorded of a question; needs the scope admin. */
@@ -206,10 +206,10 @@ export class UpriverClient {
   teachPicture(
     model: string,
     picture: Picture,
-    label: string,
+    label: string | number,
     { region, ...options }: WaitOptions & { region?: string } = {},
   ) {
-    const query = new URLSearchParams({ label, ...(region === undefined ? {} : { region }) });
+    const query = new URLSearchParams({ label: String(label), ...(region === undefined ? {} : { region }) });
     const request = { ...pictureBody(picture), method: "POST" as const, path: `${modelPath(model)}/truths?${query}` };
     return this.transport.json<{ accepted: number; changed: number }>({
       ...request,
@@ -231,7 +231,7 @@ export class UpriverClient {
   }
 
   /** Answers a question as a person; within ten minutes the same person can correct the label. */
-  answer(id: string, label: string, { reviewer }: { reviewer?: string } = {}): Promise<Answer> {
+  answer(id: string, label: string | number, { reviewer }: { reviewer?: string } = {}): Promise<Answer> {
     const headers = reviewerHeaders(reviewer);
     return this.transport.json({ ...post(`${questionPath(id)}/answer`, { label }), headers });
   }

@@ -1,4 +1,4 @@
-import type { RegionEscalation } from "./contract/index.ts";
+import type { Answer, RegionEscalation } from "./contract/index.ts";
 
 const whole = new Intl.NumberFormat("en");
 const none = "–";
@@ -11,6 +11,14 @@ export function count(n: number): string {
 /** Formats a share as a percentage with one decimal. */
 export function percent(share: number | null | undefined): string {
   return share === null || share === undefined ? none : `${(share * 100).toFixed(1)}%`;
+}
+
+/** Formats what an answer says: a label with its confidence, or a number with its unit, tolerance and interval. */
+export function answerText({ label, confidence, tolerance, unit, interval, intervalCoverage }: Answer): string {
+  if (tolerance === undefined) return `${label} (${percent(confidence)})`;
+  const own = unit === undefined ? "" : ` ${unit}`;
+  const between = interval ? `; ${percent(intervalCoverage)} of truths lie in ${interval[0]} to ${interval[1]}` : "";
+  return `${label}${own} (within ${tolerance}: ${percent(confidence)}${between})`;
 }
 
 /** Formats a duration with its unit: ms, s, min, h or d. */

@@ -1,9 +1,10 @@
 import { useRef } from "preact/hooks";
-import type { Input, UpriverClient } from "#client/index.ts";
+import type { Input, NumberTask, UpriverClient } from "#client/index.ts";
 import { Empty, ProblemNotice } from "#console/parts/states.tsx";
 import { count } from "#core/format.ts";
 import { FlagDialog } from "./flag-dialog.tsx";
 import { useKeys } from "./keys.ts";
+import { NumberAnswer } from "./number-answer.tsx";
 import { QuestionView } from "./question.tsx";
 import { useReviewing } from "./reviewing.ts";
 
@@ -13,13 +14,16 @@ const labelKeys = [..."1234567890abcdeghijklmnopqrtvwxyz"];
 interface DeskProps {
   client: UpriverClient;
   model: string;
+  /** The labels to choose from; none where a number is typed. */
   labels: string[];
+  /** Of a model of numbers. */
+  number: NumberTask | undefined;
   input: Input | null;
   reviewer: string;
 }
 
 /** The review desk: the current question, a key for each label, and the actions skip, undo and flag. */
-export function Desk({ client, model, labels, input, reviewer }: DeskProps) {
+export function Desk({ client, model, labels, number, input, reviewer }: DeskProps) {
   const desk = useReviewing(client, model, reviewer);
   const { current, given, waiting, done, perMinute, error, canUndo } = desk;
   const mayAnswer = (label: string) => current?.candidates?.includes(label) ?? true;
@@ -59,23 +63,27 @@ export function Desk({ client, model, labels, input, reviewer }: DeskProps) {
       ) : (
         !error && <QueueEmpty waiting={waiting ?? 0} />
       )}
-      <fieldset class="answers" aria-label="Label">
-        {labels.map(
-          (label, i) =>
-            mayAnswer(label) && (
-              <button
-                key={label}
-                type="button"
-                disabled={!current}
-                class={label === given ? "given" : undefined}
-                onClick={() => desk.answer(label)}
-                aria-keyshortcuts={labelKeys[i]}
-              >
-                {labelKeys[i] && <kbd>{labelKeys[i]}</kbd>} {label}
-              </button>
-            ),
-        )}
-      </fieldset>
+      {number ? (
+        <NumberAnswer key={current?.id} given={given} unit={number.unit} isDisabled={!current} onAnswer={desk.answer} />
+      ) : (
+        <fieldset class="answers" aria-label="Label">
+          {labels.map(
+            (label, i) =>
+              mayAnswer(label) && (
+                <button
+                  key={label}
+                  type="button"
+                  disabled={!current}
+                  class={label === given ? "given" : undefined}
+                  onClick={() => desk.answer(label)}
+                  aria-keyshortcuts={labelKeys[i]}
+                >
+                  {labelKeys[i] && <kbd>{labelKeys[i]}</kbd>} {label}
+                </button>
+              ),
+          )}
+        </fieldset>
+      )}
       <div class="actions start">
         <button type="button" class="quiet" disabled={!current} onClick={desk.skip} aria-keyshortcuts="s">
           <kbd>s</kbd> {given === null ? "Skip" : "Keep the answer"}

@@ -49,7 +49,8 @@ function Model({ client, model, name }: ModelProps) {
             <Desk
               client={client}
               model={model}
-              labels={served.labels}
+              labels={served.number ? [] : served.labels}
+              number={served.number}
               input={manifest.task !== "tensor" ? manifest.thin.input : null}
               reviewer={reviewer}
             />

@@ -36,9 +36,20 @@ export function EscalationPath({ ladder, answer, isAsking, tookMs, labels }: Pro
         {answer && (
           <>
             <p class="result">
-              <strong>{answer.label}</strong> {percent(answer.confidence)}
+              <strong>
+                {answer.label}
+                {answer.unit && ` ${answer.unit}`}
+              </strong>{" "}
+              {percent(answer.confidence)}
+              {answer.tolerance !== undefined && ` within ${answer.tolerance}`}
               {isOpen && <span class="muted"> provisional; the final answer will appear here</span>}
             </p>
+            {answer.interval && (
+              <p>
+                {percent(answer.intervalCoverage)} of truths lie in such an interval: {answer.interval[0]} to{" "}
+                {answer.interval[1]}; mean {answer.mean}
+              </p>
+            )}
             <p class="muted">
               {answer.status === "answered" ? `By the ${rungTitles[answer.rung].toLowerCase()}` : "Provisional"},
               version {answer.version}, region {answer.region}, {duration(tookMs === null ? null : Math.round(tookMs))}.{" "}
