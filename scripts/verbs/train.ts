@@ -41,7 +41,7 @@ interface Options {
   json?: boolean;
 }
 
-const comparedParts = ["scoring", "heads", "logistic", "boosting"];
+const comparedParts = ["rungs", "others"];
 const startedAt = Date.now();
 /** Above this share of one label an overall error says little. */
 const majorityMaxShare = 0.9;

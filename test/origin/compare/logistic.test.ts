@@ -1,6 +1,7 @@
 import { Matrix, solve } from "ml-matrix";
 import { describe, expect, it } from "vitest";
 import { fitLogistic, fitRidge, logisticScores } from "#origin/compare/logistic.ts";
+import { fitRegionalRidge, fitRidgeRegression, ridgeValue } from "#origin/compare/ridge.ts";
 import { seeded, uniform } from "#test/helpers/random.ts";
 
 const [rows, width] = [300, 3];
@@ -9,6 +10,26 @@ const inputs = Array.from({ length: rows }, () => uniform(random, width, -2, 2))
 const labels = inputs.map((row) => {
   const logit = 1.5 * (row[0] as number) - (row[1] as number) + 0.5;
   return random() < 1 / (1 + Math.exp(-logit)) ? 1 : 0;
+});
+
+describe("a ridge regression", () => {
+  it("is the one of the normal equations, for each region with enough rows", () => {
+    const targets = inputs.map((row, i) => (i % 2 ? 1 : -1) * 2 * (row[0] as number) + 3);
+    const regions = inputs.map((_, i) => (i % 2 ? "east" : "west"));
+    const rows = { inputs, targets, regions };
+    const model = fitRegionalRidge(rows, rows);
+    expect(ridgeValue(model, "east", Float32Array.of(1, 0, 0))).toBeCloseTo(5, 1);
+    expect(ridgeValue(model, "west", Float32Array.of(1, 0, 0))).toBeCloseTo(1, 1);
+    const design = new Matrix(inputs.map((row) => [...row, 1]));
+    const expected = solve(
+      design
+        .transpose()
+        .mmul(design)
+        .add(Matrix.diag([5, 5, 5, 0])),
+      design.transpose().mmul(Matrix.columnVector(targets)),
+    ).to1DArray();
+    fitRidgeRegression(rows, 5).forEach((weight, i) => void expect(weight).toBeCloseTo(expected[i] as number, 6));
+  });
 });
 
 describe("a ridge logistic regression", () => {
@@ -31,7 +52,7 @@ describe("a ridge logistic regression", () => {
         .mmul(design);
       beta = Matrix.sub(beta, solve(curvature.add(penalty), gradient));
     }
-    const { weights } = fitRidge({ inputs, labels }, 2, lambda);
+    const { weights } = fitRidge({ inputs, targets: labels }, 2, lambda);
     for (let i = 0; i <= width; i++) {
       const difference = (weights[2 * i + 1] as number) - (weights[2 * i] as number);
       expect(difference).toBeCloseTo(beta.get(i, 0), 3);
@@ -39,7 +60,7 @@ describe("a ridge logistic regression", () => {
   });
 
   it("takes the strength that is best on validation rows, and scores sum to 1", () => {
-    const part = (from: number, to: number) => ({ inputs: inputs.slice(from, to), labels: labels.slice(from, to) });
+    const part = (from: number, to: number) => ({ inputs: inputs.slice(from, to), targets: labels.slice(from, to) });
     const model = fitLogistic(part(0, 200), part(200, 300), 2);
     expect(model.lambda).toBeLessThan(1_000);
     const scores = logisticScores(model, inputs[0] as Float32Array);

@@ -3,7 +3,7 @@ import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
-import type { ClassRows } from "./logistic.ts";
+import type { TargetRows } from "./logistic.ts";
 
 const run = promisify(execFile);
 
@@ -15,23 +15,20 @@ const outputMaxBytes = 64 * 1024 * 1024;
 
 /**
  * Fits gradient-boosted trees with the `xgboost` program on the training rows, with as many rounds as are best on validation
- * rows, and scores other rows. Null where the program is not installed.
+ * rows. Returns the scores of other rows, or their predicted numbers, one in each; null where the program is not installed.
  */
-export async function boostedScores(
-  train: ClassRows,
-  validation: ClassRows,
-  asked: ClassRows,
-  classes: number,
+export async function boosted(
+  train: TargetRows,
+  validation: TargetRows,
+  asked: TargetRows,
+  task: { classes: number } | "number",
 ): Promise<Float64Array[] | null> {
   if (!(await isInstalled())) return null;
   const folder = await mkdtemp(join(tmpdir(), "upriver-boosting-"));
   const at = (name: string) => join(folder, name);
   try {
     for (const [name, rows] of Object.entries({ train, validation, asked })) await writeFile(at(name), libsvm(rows));
-    const objective =
-      classes === 2
-        ? { objective: "binary:logistic", eval_metric: "logloss" }
-        : { objective: "multi:softprob", num_class: classes, eval_metric: "mlogloss" };
+    const objective = objectiveOf(task);
     const data = (name: string) => `${at(name)}?format=libsvm`;
     const common = { ...settings, ...objective, data: data("train") };
     const grow = async (from: number, rounds: number, more: Record<string, string>) => {
@@ -52,14 +49,22 @@ export async function boostedScores(
     const ask = { task: "pred", model_in: at(`model-${best}`), "test:data": data("asked"), name_pred: at("scores") };
     await xgboost(at("config"), { ...common, ...ask });
     const values = (await readFile(at("scores"), "utf8")).trim().split(/\s+/).map(Number);
-    return asked.labels.map((_, row) =>
-      classes === 2
-        ? Float64Array.of(1 - (values[row] as number), values[row] as number)
-        : Float64Array.from(values.slice(row * classes, (row + 1) * classes)),
-    );
+    const width = values.length / asked.inputs.length;
+    return asked.inputs.map((_, row) => {
+      const own = Float64Array.from(values.slice(row * width, (row + 1) * width));
+      // Of two classes, the score of the second.
+      return task !== "number" && width === 1 ? Float64Array.of(1 - (own[0] as number), own[0] as number) : own;
+    });
   } finally {
     await rm(folder, { recursive: true, force: true });
   }
+}
+
+function objectiveOf(task: { classes: number } | "number"): Record<string, string | number> {
+  if (task === "number") return { objective: "reg:squarederror", eval_metric: "mae" };
+  const { classes } = task;
+  if (classes === 2) return { objective: "binary:logistic", eval_metric: "logloss" };
+  return { objective: "multi:softprob", num_class: classes, eval_metric: "mlogloss" };
 }
 
 async function isInstalled(): Promise<boolean> {
@@ -81,11 +86,11 @@ async function xgboost(path: string, parameters: Record<string, string | number>
 
 /** Reads the loss on validation rows after each round from the program's output. */
 function validationLosses(output: string): number[] {
-  return [...output.matchAll(/\[\d+\]\s+validation-m?logloss:([\d.]+)/g)].map(([, loss]) => Number(loss));
+  return [...output.matchAll(/\[\d+\]\s+validation-(?:m?logloss|mae):([\d.]+)/g)].map(([, loss]) => Number(loss));
 }
 
-function libsvm({ inputs, labels }: ClassRows): string {
+function libsvm({ inputs, targets }: TargetRows): string {
   const line = (row: Float32Array, label: number) =>
     [label, ...Array.from(row, (value, i) => (value === 0 ? null : `${i}:${value}`)).filter((one) => one)].join(" ");
-  return `${inputs.map((row, i) => line(row, labels[i] as number)).join("\n")}\n`;
+  return `${inputs.map((row, i) => line(row, targets[i] as number)).join("\n")}\n`;
 }

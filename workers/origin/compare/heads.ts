@@ -1,18 +1,20 @@
 import { type ComparedQuestion, gate } from "#core/confidence/gate.ts";
-import { gradeAnswer } from "#core/confidence/rule.ts";
 import { trainFolds } from "#core/confidence/splits.ts";
+import type { Reading } from "#core/contract/index.ts";
 import { applyCalibration, calibrate } from "#core/head/calibration.ts";
 import { dequantise, quantise } from "#core/head/embedding.ts";
 import { softmax } from "#core/head/head.ts";
+import type { Label } from "#core/head/label.ts";
 import { lossOf } from "#core/head/metrics.ts";
 import { fitMix, mixHeads } from "#core/head/mix.ts";
 import { continueFit, type LabelledRows, logitsOfRow, rowLogits, startFit } from "#core/head/softmax-fit.ts";
+import type { Task } from "#core/task/index.ts";
 
 /** Embeddings of a region's rows with their labels and groups. */
 export interface RegionRows {
   /** Each [width]. */
   embeddings: readonly Float32Array[];
-  labels: readonly number[];
+  labels: readonly Label[];
   groups: readonly string[];
 }
 
@@ -21,6 +23,8 @@ export interface RegionalSetting {
   /** The global head at temperature 1 [width + 1, classes]. */
   start: Float32Array;
   classes: number;
+  task: Task;
+  reading: Reading | undefined;
   /** The int16 step of embeddings. */
   step: number;
   targetRisk: number;
@@ -36,7 +40,7 @@ const validationEvery = 4;
  * with it, and taken only if it passes the gate. Returns a head [width + 1, classes]; the global one where it learned nothing.
  */
 export function learnHead(rows: RegionRows, setting: RegionalSetting): Float32Array {
-  const { start, classes, targetRisk, minLabels } = setting;
+  const { start, classes, task, reading, targetRisk, minLabels } = setting;
   if (rows.labels.length < minLabels) return start;
   const groups = [...new Set(rows.groups)].sort();
   const numbers = new Map(groups.map((group, i) => [group, i]));
@@ -59,12 +63,12 @@ export function learnHead(rows: RegionRows, setting: RegionalSetting): Float32Ar
   ];
   const logits = (by: (one: (typeof judged)[number]) => Float32Array) =>
     judged.map((one) => logitsOfRow(one.rows.inputs, one.row, by(one), classes));
-  const labels = judged.map((one) => one.rows.labels[one.row] as number);
+  const labels = judged.map((one) => one.rows.labels[one.row] as Label);
   const groupKeys = judged.map((one) => one.rows.groupKeys[one.row] as string);
   const [global, regional] = [logits(() => start), logits(({ by }) => by)];
   const { weight } = fitMix({ labels, groupKeys, global, regional });
   const compared = judged.map((one, i): ComparedQuestion => {
-    const label = labels[i] as number;
+    const label = labels[i] as Label;
     const current = softmax(global[i] as Float64Array, 1);
     const mixed = mixHeads(one.by, start, weight);
     const candidate = softmax(logitsOfRow(one.rows.inputs, one.row, mixed, classes), 1);
@@ -72,8 +76,8 @@ export function learnHead(rows: RegionRows, setting: RegionalSetting): Float32Ar
       cluster: groupKeys[i] as string,
       currentLoss: lossOf(current, label),
       candidateLoss: lossOf(candidate, label),
-      current: gradeAnswer(current, label),
-      candidate: gradeAnswer(candidate, label),
+      current: task.grade(current, label, reading),
+      candidate: task.grade(candidate, label, reading),
     };
   });
   return gate(compared, targetRisk).promoted ? mixHeads(head, start, weight) : start;
@@ -100,7 +104,7 @@ function labelledRows(
   return {
     rows: chosen.length,
     inputs,
-    labels: chosen.map((row) => labels[row] as number),
+    labels: chosen.map((row) => labels[row] as Label),
     weights: new Float32Array(chosen.length).fill(1),
     groupKeys: chosen.map((row) => groups[row] as string),
     folds: chosen.map((row) => numberOf(row) % trainFolds),

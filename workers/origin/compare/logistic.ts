@@ -1,11 +1,11 @@
 import { softmax } from "#core/head/head.ts";
 import { calibratedLogLoss } from "#core/head/metrics.ts";
 
-/** Rows with a class each. */
-export interface ClassRows {
+/** Rows with a target each: a class, or a number. */
+export interface TargetRows {
   /** Each [width]. */
   inputs: readonly Float32Array[];
-  labels: readonly number[];
+  targets: readonly number[];
 }
 
 /** A multinomial logistic regression: weights [width + 1, classes], the last row of which is the bias. */
@@ -23,7 +23,7 @@ const gradientMax = 1e-6;
 const memory = 10;
 
 /** Fits a logistic regression with a ridge penalty; its strength is the best on validation rows. */
-export function fitLogistic(train: ClassRows, validation: ClassRows, classes: number): Logistic {
+export function fitLogistic(train: TargetRows, validation: TargetRows, classes: number): Logistic {
   let best: { model: Logistic; loss: number } | null = null;
   let weights: Float64Array | undefined;
   // From strong to weak, each from the one before.
@@ -32,7 +32,7 @@ export function fitLogistic(train: ClassRows, validation: ClassRows, classes: nu
     weights = model.weights;
     const loss = calibratedLogLoss(
       validation.inputs.map((row) => logits(model, row)),
-      validation.labels,
+      validation.targets,
       1,
     );
     if (!best || loss < best.loss) best = { model, loss };
@@ -42,7 +42,7 @@ export function fitLogistic(train: ClassRows, validation: ClassRows, classes: nu
 
 /** Fits a logistic regression with a penalty of a given strength, by L-BFGS (Nocedal & Wright, algorithm 7.5). */
 export function fitRidge(
-  rows: ClassRows,
+  rows: TargetRows,
   classes: number,
   lambda: number,
   start: Float64Array = new Float64Array(((rows.inputs[0]?.length ?? 0) + 1) * classes),
@@ -87,14 +87,14 @@ function logits({ weights, classes }: Logistic, row: Float32Array): Float64Array
 }
 
 /** The mean of penalised log-loss and its gradient; biases are not penalised. */
-function lossAndGradient({ inputs, labels }: ClassRows, classes: number, lambda: number, weights: Float64Array) {
+function lossAndGradient({ inputs, targets }: TargetRows, classes: number, lambda: number, weights: Float64Array) {
   const n = inputs.length;
   const gradient = new Float64Array(weights.length);
   const biases = weights.length - classes;
   let loss = 0;
   for (const [row, values] of inputs.entries()) {
     const scores = softmax(logits({ weights, classes, lambda }, values), 1);
-    const label = labels[row] as number;
+    const label = targets[row] as number;
     loss -= Math.log(Math.max(Number.MIN_VALUE, scores[label] as number));
     scores[label] = (scores[label] as number) - 1;
     for (let i = 0; i < values.length; i++) {
