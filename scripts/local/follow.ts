@@ -2,6 +2,7 @@ import type { UpriverClient } from "#client/index.ts";
 import type { Training } from "#core/contract/index.ts";
 import { trainingSteps } from "#core/contract/index.ts";
 import { showProgress } from "./output.ts";
+import { patiently } from "./patience.ts";
 
 const lookEveryMs = 1_000;
 
@@ -13,7 +14,7 @@ export async function followTraining(
   const bar = showProgress(`training ${model} at the origin`, trainingSteps.length);
   try {
     for (;;) {
-      const training = await client.training(model, id);
+      const training = await patiently(() => client.training(model, id));
       if (training.endedAt !== null) return training;
       const { step, progress } = training;
       bar.update(trainingSteps.indexOf(step) + (progress ? shareOf(progress) : 0), noteOf(training));

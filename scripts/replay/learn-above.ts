@@ -1,5 +1,6 @@
 import type { UpriverClient } from "#client/index.ts";
 import type { Training } from "#core/contract/index.ts";
+import { patiently } from "../local/patience.ts";
 import { isoDay } from "./days.ts";
 
 /** A training at the origin during a replay, on data before `before`. */
@@ -25,7 +26,7 @@ export async function learnAbove(
     onProgress(
       `${before}: ${training.step}${training.progress ? `, ${training.progress.network} ${training.progress.epoch}` : ""}`,
     );
-    training = await client.training(model, id, { waitSeconds: pollSeconds });
+    training = await patiently(() => client.training(model, id, { waitSeconds: pollSeconds }));
   }
   if (training.state === "failed") throw new Error(`The training at the origin failed: ${training.reason}`);
   const { state, version, verdict, samples, reason } = training;

@@ -80,10 +80,11 @@ async function run(given: string, options: Options, command: Command): Promise<v
     ? { rows: loaded, from: startOf(recipe, loaded, options.from) }
     : spreadRows(recipe, loaded);
   const to = options.to === undefined ? Number.MAX_SAFE_INTEGER : Date.parse(options.to) + dayMs - 1;
-  const { pointer } = await client.model(name);
+  const { versions } = await client.versions(name);
   const path = join(projectFolder(), ".upriver", "replays", name);
   const replay = {
-    version: pointer.stable,
+    // A replay may publish versions itself: its ladder is known by the first.
+    since: versions.at(-1)?.createdAt,
     from,
     to: options.to ?? null,
     rows: rows.length,
