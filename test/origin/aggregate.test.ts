@@ -8,8 +8,10 @@ import { tfjsEngine } from "#core/model/tfjs/engine.ts";
 import { aggregate } from "#origin/aggregate.ts";
 import type { Recipe } from "#origin/recipes/index.ts";
 import { exampleRecipe } from "#origin/recipes/index.ts";
-import { embedRows, encodeRows } from "#origin/train/dataset.ts";
+import { embedRows, encodeRows, labelAt } from "#origin/train/dataset.ts";
 import { train } from "#origin/train/index.ts";
+import { withBins } from "#origin/train/numbers.ts";
+import { numberRecipe } from "#test/helpers/number-rows.ts";
 
 const storefront = exampleRecipe("storefront");
 
@@ -22,7 +24,7 @@ const recipe: Recipe = {
 const options = { before: null };
 
 /** A client with a trained version, and regions with the sums of this percentage of the recipe's rows. */
-async function served(share: number) {
+async function served(recipe: Recipe, share: number) {
   const { draft, blobs } = await train(recipe, { backend: "wasm" });
   const { thin } = draft;
   const network = await loadNetwork(
@@ -34,10 +36,11 @@ async function served(share: number) {
   const { width, classes } = thin.head;
   const regions = new Map<string, Sums>();
   for (const [region, own] of Map.groupBy(rows, (row) => row.region)) {
-    const data = encodeRows(recipe, thin.input, own);
+    const data = encodeRows(withBins(recipe, [], draft), thin.input, own);
     const embeddings = embedRows(network.backbone, data);
     const sums = emptySums(width, classes);
-    for (const [row, label] of data.labels.entries()) {
+    for (let row = 0; row < data.rows; row++) {
+      const label = labelAt(data, row);
       const vector = quantise(embeddings.subarray(row * width, (row + 1) * width), thin.backbone.embedding.step);
       addRow(sums, { vector, label, weight: labelWeightUnit });
     }
@@ -55,7 +58,7 @@ async function served(share: number) {
 
 describe("an aggregation", () => {
   it("makes a global head from all regions' labels on the same backbone, and needs new labels for the next one", async () => {
-    const { client, manifest } = await served(20);
+    const { client, manifest } = await served(recipe, 20);
     const { artefact, labels } = await aggregate(client, recipe, options);
     const total = Object.values(labels).reduce((sum, n) => sum + n, 0);
     expect(Object.keys(labels)).toHaveLength(12);
@@ -68,5 +71,16 @@ describe("an aggregation", () => {
     await expect(aggregate(client, recipe, options)).rejects.toThrow(
       /Only 0 labels are new since the last aggregation, and at least 50 are needed/,
     );
+  });
+
+  it("makes a head for numbers from sums of soft labels, read anew", async () => {
+    const numbers = await numberRecipe(1_200);
+    const { client, manifest } = await served(numbers, 60);
+    const { artefact } = await aggregate(client, numbers, options);
+    const { draft } = artefact;
+    expect(draft).toMatchObject({ task: "regress", number: manifest.number, labels: manifest.labels });
+    expect(draft.thin.reading?.within.slope).toBeGreaterThan(0);
+    expect(draft.metrics.thin.number?.mae).toBeLessThan(5);
+    expect(draft.thin.backbone).toEqual(manifest.thin.backbone);
   });
 });

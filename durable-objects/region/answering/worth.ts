@@ -86,8 +86,10 @@ export class Worth {
     const task = taskOf(manifest);
     const said = isRestricted ? choose(labels, scores) : task.read(scores, manifest.full?.reading);
     const isSame = task.isRight(said.label, answer.label);
+    // The mean and the interval of numbers were those of the other scores.
+    const { mean: _, interval: __, intervalCoverage: ___, ...same } = answer;
     return {
-      ...{ ...answer, ...said },
+      ...{ ...same, ...said },
       accepted: answer.accepted && isSame,
       certificate: isSame ? answer.certificate : null,
     };

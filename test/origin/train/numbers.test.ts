@@ -1,13 +1,19 @@
+import { mkdtemp, readFile, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { beforeAll, describe, expect, it } from "vitest";
 import { type ClassifyManifest, manifestSchema } from "#core/contract/index.ts";
 import { decodeSums, labelsIn, sharesIn } from "#core/head/sums.ts";
 import { taskOf } from "#core/task/index.ts";
+import { exportSet } from "#origin/export/index.ts";
 import { compareVersions } from "#origin/learn/compare.ts";
 import { learn } from "#origin/learn/index.ts";
 import type { Recipe } from "#origin/recipes/index.ts";
 import { isComplete } from "#origin/recipes/resolve.ts";
 import { storedRecipe } from "#origin/recipes/stored.ts";
 import { reportOn } from "#origin/report/index.ts";
+import { searchThin, type ThinCandidate } from "#origin/thin/search.ts";
+import { Checkpoints } from "#origin/train/checkpoint.ts";
 import { encodeRows, labelsOf } from "#origin/train/dataset.ts";
 import { type TrainedModel, train } from "#origin/train/index.ts";
 import { withBins } from "#origin/train/numbers.ts";
@@ -70,6 +76,29 @@ describe("training on numbers", () => {
     const sums = decodeSums(thin.head.width, thin.head.classes, bytes.slice().buffer);
     expect(sharesIn(sums)).toBe(256);
     expect(labelsIn(sums)).toBe(model.draft.trainedOn.rows);
+  });
+
+  it("serve a search for a thinner network, which keeps the bins", async () => {
+    const folder = await mkdtemp(join(tmpdir(), "upriver-thin-numbers-"));
+    const splits = assignSplits(recipe, (await recipe.load({})).slice(0, 2_400));
+    const { candidates, adopt } = await searchThin(recipe, splits, model, {
+      ...{ widths: [0.5], prunes: [0], weights: ["float16"], backend: "wasm", checkpoints: new Checkpoints(folder) },
+    });
+    expect(candidates[0]?.accuracy).toBeGreaterThan(0.2);
+    const { draft } = await adopt(candidates[0] as ThinCandidate);
+    expect(draft).toMatchObject({ task: "regress", number: model.draft.number });
+    expect(draft.thin.reading).not.toEqual(model.draft.thin.reading);
+    await rm(folder, { recursive: true });
+  });
+
+  it("are exported with their bins", async () => {
+    const folder = await mkdtemp(join(tmpdir(), "upriver-export-numbers-"));
+    const splits = assignSplits(recipe, (await recipe.load({})).slice(0, 2_400));
+    await exportSet(recipe, splits, folder);
+    const dataset = JSON.parse(await readFile(join(folder, "dataset.json"), "utf8"));
+    expect(dataset.number).toMatchObject({ tolerance: 3, bins: { sigma: 0.75 } });
+    expect(dataset.labels).toHaveLength(dataset.number.bins.edges.length - 1);
+    await rm(folder, { recursive: true });
   });
 
   it("reports errors of numbers, not classes", async () => {
