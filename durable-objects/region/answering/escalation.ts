@@ -7,7 +7,6 @@ import type { ReviewApi } from "#objects/review/api.ts";
 import type { Remote } from "#objects/stubs.ts";
 import type { Manifests } from "../artefacts.ts";
 import type { SampleKeeper } from "../labels/sample-keeper.ts";
-import type { CanaryAnswers } from "../tables/canary-answers.ts";
 import { type Questions, questionOf, type StoredQuestion } from "../tables/questions.ts";
 import { opinionOf } from "./answers.ts";
 import type { Log } from "./log.ts";
@@ -41,7 +40,6 @@ interface EscalationNeeds {
   settlement: Settlement;
   worth: Pick<Worth, "combine">;
   sampleKeeper: SampleKeeper;
-  canary: Pick<CanaryAnswers, "recordLabel">;
   jobs: Pick<Jobs, "put" | "bringForward">;
   log: Log;
   transaction: <T>(work: () => T) => T;
@@ -207,7 +205,6 @@ export class Escalation {
     if (row.route === "explore") return this.answerHere(manifest, answer.id);
     if (combined.accepted) {
       if (!this.needs.settlement.settle(manifest, combined)) return null;
-      this.needs.canary.recordLabel(answer.id, answer.label, "origin");
       this.learnFrom(manifest, answer);
       return "answered";
     }
