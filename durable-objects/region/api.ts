@@ -1,7 +1,7 @@
+import type { CanaryReport } from "#core/confidence/canary.ts";
 import type { DriftTest } from "#core/confidence/drift.ts";
 import type {
   Answer,
-  CanaryCount,
   CertificateState,
   HeadManifest,
   HeadPointer,
@@ -81,7 +81,7 @@ export interface HumanLabel {
 /** Why a question is not forgotten. */
 export type ForgetRefusal = { kind: "unknown" } | { kind: "not-yours" };
 
-/** The two versions of a watched canary, and the number of the watch: a new watch starts counting at 0. */
+/** The two versions of a watched canary, and the number of the watch: a new watch starts over. */
 export interface CanaryPair {
   watch: number;
   stable: number;
@@ -204,9 +204,9 @@ export interface RegionApi {
   /** Takes the region's head and rule from the registry. An older revision changes nothing. */
   setHead(base: number, pointer: HeadPointer): void;
 
-  /** Starts to count the answers of both versions of a canary, and returns the counts so far. */
-  countCanary(pair: CanaryPair): Promise<CanaryCount>;
-  /** Deletes the counts of a watch that has ended. */
+  /** Starts to compare the versions of a canary, and returns the comparison so far. */
+  compareCanary(pair: CanaryPair): Promise<CanaryReport>;
+  /** Deletes the comparison of a watch that has ended. */
   endCanary(watch: number): void;
 
   /** Forgets a question for its owner (null: an admin). Retrains in progress start over without it. */

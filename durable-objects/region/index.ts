@@ -1,13 +1,6 @@
 import { DurableObject } from "cloudflare:workers";
-import type {
-  Answer,
-  CanaryCount,
-  HeadPointer,
-  LabelResult,
-  Question,
-  QuestionWay,
-  Run,
-} from "#core/contract/index.ts";
+import { type CanaryReport, plannedShareOf } from "#core/confidence/canary.ts";
+import type { Answer, HeadPointer, LabelResult, Question, QuestionWay, Run } from "#core/contract/index.ts";
 import { addSums, encodeSums, labelsIn } from "#core/head/sums.ts";
 import { fail, ok, type Result } from "#core/result.ts";
 import { withTop } from "#core/rung/candidates.ts";
@@ -53,6 +46,7 @@ import { Labelling } from "./labels/labelling.ts";
 import { LiveRule } from "./labels/live-rule.ts";
 import { SampleKeeper } from "./labels/sample-keeper.ts";
 import { samplesSince } from "./labels/sample-pages.ts";
+import { SecondAnswers } from "./labels/second-answers.ts";
 import { Splitting } from "./labels/splitting.ts";
 import { migrations } from "./migrations.ts";
 import { Mutex } from "./mutex.ts";
@@ -61,6 +55,7 @@ import { Retrain } from "./retrain/index.ts";
 import { Archives } from "./tables/archives.ts";
 import { SumBins } from "./tables/bins.ts";
 import { CanaryAnswers } from "./tables/canary-answers.ts";
+import { CanaryHeads } from "./tables/canary-heads.ts";
 import { RegionCounter } from "./tables/counts.ts";
 import { Embeddings } from "./tables/embeddings.ts";
 import { Escalations } from "./tables/escalations.ts";
@@ -125,6 +120,7 @@ export class RegionObject extends DurableObject<Env> implements RegionApi {
     const heads = new Heads(sql);
     const counts = new RegionCounter(sql);
     const canary = new CanaryAnswers(sql);
+    const canaryHeads = new CanaryHeads(sql);
     const runs = new Runs(sql);
     const drift = new Drift(sql);
     const groupKeys = new GroupKeys(sql);
@@ -148,15 +144,18 @@ export class RegionObject extends DurableObject<Env> implements RegionApi {
     const sampleKeeper = new SampleKeeper({ samples, embeddings, semanticCache, counts, archive, jobs });
     const splitting = new Splitting({ splitSecret, groupKeys });
     const intake = new Intake({
-      ...{ splitSecret, splitting, questions, heads, settlement, certificates, nextRung, worth, canary, jobs },
-      transaction,
+      ...{ splitSecret, splitting, questions, heads, settlement, certificates, nextRung, worth, canary, canaryHeads },
+      ...{ jobs, transaction },
     });
     const escalation = new Escalation({
       ...{ model, region, nodeId, nextRung, review, manifests, questions },
-      ...{ settlement, worth, sampleKeeper, canary, jobs, log, transaction },
+      ...{ settlement, worth, sampleKeeper, jobs, log, transaction },
     });
     const opinions = new Opinions({
       ...{ region, nodeId, nextRung, manifests, questions, trials, certificates, transaction },
+    });
+    const secondAnswers = new SecondAnswers({
+      ...{ region, registry, manifests, questions, canary, canaryHeads, readBlob, mutex, transaction },
     });
     const retrain = new Retrain({
       ...{ manifests, samples, embeddings, semanticCache, drift, readBlob, runs, jobs, mutex, transaction },
@@ -168,7 +167,7 @@ export class RegionObject extends DurableObject<Env> implements RegionApi {
     });
     const scheduled = new RegionJobs({
       ...{ region, registry, review, jobs, mutex, manifests, questions, samples, heads },
-      ...{ certificates, groups, rule, drift, archive, escalation, opinions, retrain, transaction },
+      ...{ certificates, groups, rule, drift, archive, escalation, opinions, secondAnswers, retrain, transaction },
     });
     Object.assign(steps, scheduled.steps);
 
@@ -291,10 +290,10 @@ export class RegionObject extends DurableObject<Env> implements RegionApi {
     return false;
   }
 
-  async countCanary({ watch, stable, canary }: CanaryPair): Promise<CanaryCount> {
-    const [before, next] = await Promise.all([this.manifests.get(stable), this.manifests.get(canary)]);
-    this.transaction(() => this.canary.begin(watch, before, next));
-    return this.canary.count();
+  async compareCanary({ watch, stable, canary }: CanaryPair): Promise<CanaryReport> {
+    const versions = await Promise.all([this.manifests.get(stable), this.manifests.get(canary)]);
+    this.transaction(() => this.canary.begin({ watch, stable, canary }));
+    return this.canary.report(Math.min(...versions.map(({ policy }) => plannedShareOf(policy))));
   }
 
   endCanary(watch: number): void {

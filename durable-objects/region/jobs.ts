@@ -10,6 +10,7 @@ import type { Manifests } from "./artefacts.ts";
 import type { Archive } from "./labels/archive.ts";
 import { type Certificates, labelDueMs } from "./labels/certificates.ts";
 import type { LiveRule } from "./labels/live-rule.ts";
+import type { SecondAnswers } from "./labels/second-answers.ts";
 import type { Mutex } from "./mutex.ts";
 import { type Drift, driftEveryMs } from "./retrain/drift.ts";
 import type { Retrain } from "./retrain/index.ts";
@@ -41,6 +42,7 @@ interface RegionJobsNeeds {
   archive: Archive;
   escalation: Escalation;
   opinions: Opinions;
+  secondAnswers: SecondAnswers;
   retrain: Retrain;
   transaction: <T>(work: () => T) => T;
 }
@@ -55,11 +57,12 @@ export class RegionJobs {
 
   constructor(needs: RegionJobsNeeds) {
     this.needs = needs;
-    const { mutex, archive, escalation, opinions, retrain, review } = needs;
+    const { mutex, archive, escalation, opinions, secondAnswers, retrain, review } = needs;
     this.steps = {
       register: () => this.register(),
       escalate: () => escalation.escalateDue(),
       opinions: () => opinions.askDue(),
+      "second-answers": (_, attempts) => secondAnswers.step(attempts),
       review: () => escalation.reviewDue(),
       withdraw: (id) => done(review().withdraw([id])),
       "forget-in-review": (id) => done(review().forget([id])),

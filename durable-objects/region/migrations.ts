@@ -113,6 +113,32 @@ const m007Bins: Migration = (sql) => {
   sql.exec("CREATE TABLE bins (backbone TEXT PRIMARY KEY, bins TEXT NOT NULL) WITHOUT ROWID");
 };
 
+// A watch goes on with the questions that wait for their labels: both versions' heads of now answer them. Labelled ones are
+// left out, since those heads may have learned from their labels.
+const m008Pairs: Migration = (sql) => {
+  sql.exec("ALTER TABLE canary_answers ADD COLUMN label TEXT");
+  sql.exec("ALTER TABLE canary_answers ADD COLUMN groupKey TEXT");
+  sql.exec("ALTER TABLE canary_answers ADD COLUMN isBorrowed INTEGER NOT NULL DEFAULT 0");
+  sql.exec("ALTER TABLE canary_answers ADD COLUMN otherRevision INTEGER NOT NULL DEFAULT 0");
+  sql.exec("ALTER TABLE canary_answers ADD COLUMN otherAccepted INTEGER");
+  sql.exec("ALTER TABLE canary_answers ADD COLUMN otherPrediction TEXT");
+  sql.exec("ALTER TABLE canary_answers ADD COLUMN otherError INTEGER");
+  sql.exec("ALTER TABLE canary_answers ADD COLUMN obstacle TEXT");
+  const due = "labelled IS NOT NULL AND otherError IS NULL AND obstacle IS NULL";
+  sql.exec(`CREATE INDEX canary_answers_due ON canary_answers (labelled) WHERE ${due}`);
+  sql.exec("CREATE INDEX canary_answers_group ON canary_answers (groupKey)");
+  sql.exec(`CREATE TABLE canary_heads (
+    base INTEGER NOT NULL, revision INTEGER NOT NULL, manifest TEXT, rule TEXT, PRIMARY KEY (base, revision))`);
+  sql.exec("DELETE FROM canary_answers WHERE labelled IS NOT NULL OR id NOT IN (SELECT id FROM questions)");
+  sql.exec(`INSERT INTO canary_heads SELECT base, revision, manifest, rule FROM heads
+    WHERE base IN (SELECT stable FROM canary UNION SELECT canary FROM canary)`);
+  // A group key that was made from a content ends with its hash, of 64 digits.
+  sql.exec(`UPDATE canary_answers AS a SET source = NULL, error = NULL, loss = NULL, scores = NULL,
+    groupKey = (SELECT CASE WHEN substr(groupKey, -65, 1) = '|' THEN substr(groupKey, 1, length(groupKey) - 65) ELSE groupKey END
+      FROM questions q WHERE q.id = a.id),
+    otherRevision = coalesce((SELECT max(revision) FROM canary_heads h WHERE h.base <> a.base), 0)`);
+};
+
 export const migrations: readonly Migration[] = [
   m001Tables,
   m002GroupKeys,
@@ -121,4 +147,5 @@ export const migrations: readonly Migration[] = [
   m005Groups,
   m006Candidates,
   m007Bins,
+  m008Pairs,
 ];

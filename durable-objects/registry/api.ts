@@ -50,7 +50,7 @@ export interface RegistryApi {
   publish(manifest: Manifest): Promise<Result<RegisteredVersion, RegistryRefusal>>;
   /** Moves the pointer: for all callers (`share` null), or for a share of them as a canary. */
   rollout(version: number, share: number | null): Result<ModelPointer, RegistryRefusal>;
-  /** Starts a canary that is promoted or rolled back by the errors of its answers. */
+  /** Starts a canary that is promoted or rolled back by questions that both versions answer. */
   rolloutWatched(order: WatchOrder): Result<ModelPointer, RegistryRefusal>;
   /** Ends a canary; without one, returns to the previous stable version and the heads it had. */
   rollback(): Result<ModelPointer, RegistryRefusal>;

@@ -1,5 +1,5 @@
-import { judgeCanary } from "#core/confidence/canary.ts";
-import type { CanaryCount, CanaryState, CanaryVerdict } from "#core/contract/index.ts";
+import { type CanaryReport, judgeCanary } from "#core/confidence/canary.ts";
+import type { CanaryState, CanaryVerdict } from "#core/contract/index.ts";
 import type { Jobs } from "../jobs.ts";
 import type { RegionApi } from "../region/api.ts";
 import type { Remote } from "../stubs.ts";
@@ -10,7 +10,7 @@ import type { Canaries, Canary } from "./tables/canaries.ts";
 /** The pause between two evaluations: a twentieth of the canary's age, within these. */
 const evaluateMinMs = 1_000;
 const evaluateMaxMs = 5 * 60_000;
-/** How long an evaluation waits for a region's count. */
+/** How long an evaluation waits for a region's report. */
 const regionTimeoutMs = 10_000;
 
 /** What watching a canary needs. */
@@ -19,11 +19,11 @@ interface Needs {
   rollout: Pick<Rollout, "move" | "back" | "pointer">;
   jobs: Pick<Jobs, "put" | "drop">;
   regions: () => string[];
-  regionObject: (region: string) => Pick<Remote<RegionApi>, "countCanary" | "endCanary">;
+  regionObject: (region: string) => Pick<Remote<RegionApi>, "compareCanary" | "endCanary">;
   transaction: <T>(work: () => T) => T;
 }
 
-/** Promotes a watched canary or rolls it back, by what its regions count. */
+/** Promotes a watched canary or rolls it back, by the questions that both versions answered. */
 export class CanaryWatch {
   private readonly needs: Needs;
 
@@ -45,20 +45,19 @@ export class CanaryWatch {
     if (canary) this.finish(canary, "ended", "the pointer was moved by hand");
   }
 
-  /** Runs the job `canary`: collects the regions' counts and acts on the verdict. */
+  /** Runs the job `canary`: collects the regions' reports and acts on the verdict. */
   async evaluate(): Promise<number | null> {
     const { canaries, transaction } = this.needs;
     const before = canaries.running();
     if (!before) return null;
-    const counts = await this.collect(before);
+    const reports = await this.collect(before);
     return transaction(() => {
       // The pointer may have been moved meanwhile.
       const canary = canaries.running();
       if (canary?.id !== before.id) return canary && Date.now();
       const now = Date.now();
-      for (const [region, count] of counts) canaries.setCount(canary.id, region, count, now);
-      const differences = canaries.counts(canary.id).map((count) => count.differences);
-      const verdict = judgeCanary(differences, canary.plan, now >= canary.deadlineAt);
+      for (const [region, report] of reports) canaries.setReport(canary.id, region, report, now);
+      const verdict = judgeCanary(canaries.reports(canary.id), canary.plan, now >= canary.deadlineAt);
       canaries.setVerdict(canary.id, verdict);
       if (verdict.decision !== "continue") return this.act(canary, verdict);
       const pause = Math.min(evaluateMaxMs, Math.max(evaluateMinMs, (now - canary.startedAt) / 20));
@@ -66,7 +65,7 @@ export class CanaryWatch {
     });
   }
 
-  /** Runs the job `end-canary`: a region deletes what it counted for a canary. */
+  /** Runs the job `end-canary`: a region deletes what it compared for a canary. */
   async endInRegion(key: string): Promise<null> {
     const [id, region] = JSON.parse(key) as [number, string];
     await this.needs.regionObject(region).endCanary(id);
@@ -78,7 +77,8 @@ export class CanaryWatch {
     const canary = this.needs.canaries.latest();
     if (!canary) return null;
     const { id, ...state } = canary;
-    return { ...state, regions: this.needs.canaries.counts(id) };
+    const regions = this.needs.canaries.reports(id).map(({ region, at, count }) => ({ region, at, ...count }));
+    return { ...state, regions };
   }
 
   forgetRegion(region: string): void {
@@ -102,21 +102,24 @@ export class CanaryWatch {
     for (const region of regions()) jobs.put("end-canary", JSON.stringify([id, region]), Date.now());
   }
 
-  // A region that does not answer counts as it did last: an earlier count is as valid.
-  private async collect({ id, stable, version }: Canary): Promise<Map<string, CanaryCount>> {
-    const { regions, regionObject } = this.needs;
-    const counts = new Map<string, CanaryCount>();
-    const requests = regions().map(async (region) => {
+  // A region that does not answer counts as it did last: an earlier report is as valid. One that is held back has no head
+  // for the canary yet.
+  private async collect({ id, stable, version }: Canary): Promise<Map<string, CanaryReport>> {
+    const { regions, regionObject, rollout } = this.needs;
+    const { heldBack } = rollout.pointer();
+    const reports = new Map<string, CanaryReport>();
+    const ready = regions().filter((region) => heldBack[region] === undefined);
+    const requests = ready.map(async (region) => {
       const reply = regionObject(region)
-        .countCanary({ watch: id, stable, canary: version })
+        .compareCanary({ watch: id, stable, canary: version })
         .catch((error) => {
           console.warn(JSON.stringify({ event: "canary-region-silent", region, version, error: String(error) }));
         });
-      const count = await within(regionTimeoutMs, reply);
-      if (count) counts.set(region, count);
+      const report = await within(regionTimeoutMs, reply);
+      if (report) reports.set(region, report);
     });
     await Promise.all(requests);
-    return counts;
+    return reports;
   }
 }
 

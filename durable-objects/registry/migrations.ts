@@ -43,4 +43,11 @@ const m003Groups: Migration = (sql) => {
   sql.exec("CREATE TABLE groups (base INTEGER PRIMARY KEY, number INTEGER NOT NULL, reason TEXT)");
 };
 
-export const migrations: readonly Migration[] = [m001Tables, m002OpenedRegions, m003Groups];
+// What split callers were compared by says nothing about pairs.
+const m004Pairs: Migration = (sql) => {
+  sql.exec("DELETE FROM canary_counts");
+  sql.exec(`UPDATE canaries SET verdict = NULL, plan = json_remove(
+    CASE WHEN plan ->> '$.errorsOf' = 'all' THEN json_set(plan, '$.coverageMargin', NULL) ELSE plan END, '$.errorsOf')`);
+};
+
+export const migrations: readonly Migration[] = [m001Tables, m002OpenedRegions, m003Groups, m004Pairs];

@@ -25,7 +25,10 @@ export function rolloutVerb(program: Command): void {
       "serve it as a canary to this share of callers",
       numberParser("--share", { above: 0, below: 1 }),
     )
-    .option("--watch", "promote the canary or roll it back automatically, judged on labelled answers")
+    .option(
+      "--watch",
+      "promote the canary or roll it back automatically, judged on labelled questions that both versions answer",
+    )
     .option(
       "--margin <share>",
       "watched: how much more often the canary may be wrong than the stable version",

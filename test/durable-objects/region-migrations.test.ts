@@ -4,11 +4,14 @@ import { describe, expect, it } from "vitest";
 import { addTrial } from "#core/confidence/trials.ts";
 import { firstWindow } from "#core/confidence/window.ts";
 import { addRow, emptySums, encodeSums } from "#core/head/sums.ts";
+import { taskOf } from "#core/task/index.ts";
 import { migrate } from "#objects/migrate.ts";
 import { Certificates } from "#objects/region/labels/certificates.ts";
 import { Splitting } from "#objects/region/labels/splitting.ts";
 import { migrations } from "#objects/region/migrations.ts";
 import { SumBins } from "#objects/region/tables/bins.ts";
+import { CanaryAnswers } from "#objects/region/tables/canary-answers.ts";
+import { CanaryHeads } from "#objects/region/tables/canary-heads.ts";
 import { GroupKeys } from "#objects/region/tables/group-keys.ts";
 import { GroupWindows } from "#objects/region/tables/group-windows.ts";
 import { Questions, questionOf, type StoredQuestion } from "#objects/region/tables/questions.ts";
@@ -146,5 +149,65 @@ describe("a region's state of before", () => {
     const expected = emptySums(2, 3);
     addRow(expected, { ...row, label: 2 });
     expect(left).toEqual(expected.values);
+  });
+
+  it("continues a canary's watch with the questions that wait for their labels, by the heads of now", async () => {
+    const head = { number: 3 };
+    const week = `7|${"0a".repeat(32)}`;
+    const write = (sql: SqlStorage) => {
+      sql.exec("INSERT INTO canary (watch, stable, canary, labels) VALUES (4, 1, 2, ?)", '{"1":["a"],"2":["a"]}');
+      sql.exec("INSERT INTO heads (base, revision, manifest, rule) VALUES (1, 6, ?, NULL)", JSON.stringify(head));
+      for (const [id, groupKey] of [
+        ["labelled", "6"],
+        ["by-origin", "6"],
+        ["of-stable", "7"],
+        ["of-canary", week],
+      ]) {
+        sql.exec(
+          `INSERT INTO questions (id, owner, base, instance, payload, at, receivedAt, expiresAt, accepted, audited,
+             inclusionProbability, split, fold, groupKey, prediction, status, answer, opinions)
+           VALUES (?, 'ask', 1, '{}', '', 0, 0, 0, 1, 1, 0.5, 'train', 0, ?, 'a', 'answered', '{}', '[]')`,
+          ...[id as string, groupKey as string],
+        );
+      }
+      sql.exec(
+        `INSERT INTO canary_answers (id, base, version, accepted, prediction, scores, inclusionProbability, error, loss,
+           source, labelled)
+         VALUES ('labelled', 1, '1+north.3', 1, 'a', x'0000803f', 0.5, 0, 0.1, 'truth', 1),
+           ('by-origin', 1, '1+north.3', 0, 'a', x'0000803f', 0.5, 1, 0.1, 'origin', NULL),
+           ('of-stable', 1, '1+north.3', 1, 'a', x'0000803f', 0.5, NULL, NULL, NULL, NULL),
+           ('of-canary', 2, '2', 1, 'a', x'0000803f', 0.5, NULL, NULL, NULL, NULL),
+           ('forgotten 5', 2, '2', 1, '', NULL, 0.5, 0, 0.1, 'truth', 2)`,
+      );
+    };
+    const task = taskOf({ labels: ["a", "b"] });
+    const found = await withState(7, write, async ({ sql }) => {
+      const canary = new CanaryAnswers(sql);
+      const heads = new CanaryHeads(sql);
+      const before = canary.report(0.5);
+      const isDue = ["of-stable", "of-canary", "by-origin", "labelled"].map((id) =>
+        canary.recordLabel(task, id, "a", "truth"),
+      );
+      const due = [canary.due(10)];
+      for (const { id } of due[0] ?? []) canary.setOther(task, id, { accepted: false, prediction: "b" });
+      due.push(canary.due(10));
+      for (const { id } of due[1] ?? []) canary.setOther(task, id, { accepted: true, prediction: "a" });
+      return { before, isDue, due, head: heads.get(1, 6).head, after: canary.report(0.5) };
+    });
+    expect(found.before).toMatchObject({ count: { planned: 3, labelled: 0, pairs: 0 }, sums: { pairs: 0 } });
+    expect(found.isDue).toEqual([true, true, true, false]);
+    expect(found.due.map((some) => some.map(({ id, otherRevision }) => [id, otherRevision]))).toEqual([
+      [
+        ["of-stable", 0],
+        ["by-origin", 0],
+      ],
+      [["of-canary", 6]],
+    ]);
+    expect(found.head).toEqual(head);
+    expect(found.after).toMatchObject({
+      count: { pairs: 3, questions: 6, stable: { error: 0 }, canary: { error: expect.closeTo(2 / 3, 10) } },
+      // The week of 'of-stable' is that of 'of-canary', whose key was made from its content.
+      sums: { pairs: 3, groups: 2 },
+    });
   });
 });

@@ -4,6 +4,7 @@ import { semanticCacheTable } from "#objects/region/answering/semantic-cache.ts"
 import { driftsTable } from "#objects/region/retrain/drift.ts";
 import { archivedTable, archivesTable } from "#objects/region/tables/archives.ts";
 import { answersTable, canariesTable } from "#objects/region/tables/canary-answers.ts";
+import { canaryHeadsTable } from "#objects/region/tables/canary-heads.ts";
 import { countsTable } from "#objects/region/tables/counts.ts";
 import { embeddingsTable } from "#objects/region/tables/embeddings.ts";
 import { escalationsTable } from "#objects/region/tables/escalations.ts";
@@ -25,6 +26,7 @@ const tables = [
   ...[jobsTable, questionsTable, samplesTable, tombstonesTable, embeddingsTable, headsTable, archivesTable],
   ...[archivedTable, trialsTable, windowsTable, thresholdsTable, runsTable, runStateTable, canariesTable, answersTable],
   ...[driftsTable, countsTable, sumsTable, semanticCacheTable, groupKeysTable, groupWindowsTable, escalationsTable],
+  canaryHeadsTable,
 ];
 
 describe("a table of a region", () => {

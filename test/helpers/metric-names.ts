@@ -22,6 +22,9 @@ export const metricLabels: Record<string, readonly string[]> = {
   upriver_breaker_open: ["model", "region"],
   upriver_served_version: ["model", "stage"],
   upriver_canary_share: ["model"],
+  upriver_canary_pairs: ["model"],
+  upriver_canary_error_difference: ["model", "bound"],
+  upriver_canary_unpaired: ["model", "reason"],
   upriver_next_rung_up: [],
   upriver_regions_unanswered: ["model"],
 };

@@ -9,7 +9,6 @@ import type { ReviewApi } from "#objects/review/api.ts";
 import type { Remote } from "#objects/stubs.ts";
 import type { Manifests } from "../artefacts.ts";
 import type { SampleKeeper } from "../labels/sample-keeper.ts";
-import type { CanaryAnswers } from "../tables/canary-answers.ts";
 import { type Questions, questionOf, type StoredQuestion } from "../tables/questions.ts";
 import { opinionOf } from "./answers.ts";
 import type { Log } from "./log.ts";
@@ -43,7 +42,6 @@ interface EscalationNeeds {
   settlement: Settlement;
   worth: Pick<Worth, "combine">;
   sampleKeeper: SampleKeeper;
-  canary: Pick<CanaryAnswers, "recordLabel">;
   jobs: Pick<Jobs, "put" | "bringForward">;
   log: Log;
   transaction: <T>(work: () => T) => T;
@@ -216,7 +214,6 @@ export class Escalation {
       if (!this.needs.settlement.settle(manifest, combined)) return null;
       // The best of some candidates is not what the origin takes for the truth.
       if (restricts(manifest.labels, row.candidates)) return "answered";
-      this.needs.canary.recordLabel(answer.id, answer.label, "origin");
       this.learnFrom(manifest, answer);
       return "answered";
     }

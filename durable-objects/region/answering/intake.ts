@@ -1,15 +1,19 @@
 import { canonicalJson } from "#core/canonical.ts";
-import { auditUnit } from "#core/confidence/audit.ts";
-import { type ClassifyManifest, questionKeepMs } from "#core/contract/index.ts";
+import { auditUnit, isAudited } from "#core/confidence/audit.ts";
+import { plannedShareOf } from "#core/confidence/canary.ts";
+import { wholeGroupKey } from "#core/confidence/splits.ts";
+import { type ClassifyManifest, type Question, questionKeepMs } from "#core/contract/index.ts";
 import { sha256Hex } from "#core/hash.ts";
 import { quantise } from "#core/head/embedding.ts";
 import { restricts } from "#core/rung/candidates.ts";
 import type { Hop } from "#core/rung/rung.ts";
+import { taskOf } from "#core/task/index.ts";
 import type { Jobs } from "#objects/jobs.ts";
 import type { IncomingQuestion, QuestionConflict } from "../api.ts";
 import type { Certificates } from "../labels/certificates.ts";
 import type { Splitting } from "../labels/splitting.ts";
 import type { CanaryAnswer, CanaryAnswers } from "../tables/canary-answers.ts";
+import type { CanaryHeads } from "../tables/canary-heads.ts";
 import type { Heads } from "../tables/heads.ts";
 import type { NewQuestion, Questions } from "../tables/questions.ts";
 import { opinionsOf, provisionalAnswer } from "./answers.ts";
@@ -26,7 +30,7 @@ export interface IntakeRecord extends NewQuestion {
   planned: boolean;
   /** Whether candidates leave out a label: then nothing counts it that certifies, controls or compares. */
   isRestricted: boolean;
-  /** The edge's own answer, where a watched canary counts it. */
+  /** The edge's own answer, where a watched canary is compared on it. */
   canaryAnswer: CanaryAnswer | null;
 }
 
@@ -40,7 +44,8 @@ interface IntakeNeeds {
   certificates: Pick<Certificates, "recordQuestion">;
   nextRung: Pick<NextRung, "isPresent">;
   worth: Pick<Worth, "routeOf" | "countUnasked">;
-  canary: Pick<CanaryAnswers, "answerOf" | "record">;
+  canary: Pick<CanaryAnswers, "otherOf" | "record">;
+  canaryHeads: Pick<CanaryHeads, "keepCurrent">;
   jobs: Pick<Jobs, "bringForward">;
   transaction: <T>(work: () => T) => T;
 }
@@ -60,7 +65,7 @@ export class Intake {
     { owner, traceparent }: Hop,
     escalateAt: number,
   ): Promise<IntakeRecord> {
-    const { splitSecret, splitting, nextRung, worth, canary } = this.needs;
+    const { splitSecret, splitting, nextRung, worth } = this.needs;
     const { id, instance, at, inference, candidates = null, top = null } = question;
     const { policy, thin, version } = manifest;
     const content = await sha256Hex(canonicalJson(instance));
@@ -86,12 +91,14 @@ export class Intake {
     const opinionShare = Math.max(policy.auditShare, given ?? 0);
     const isOpinionDrawn = accepted && !isRestricted && coin < opinionShare && opinionShare > policy.auditShare;
     const { split, fold, groupKey } = await splitting.assign(manifest, { id, instance, at, content });
+    const isKept = policy.keepInputs || answer === null || isAudit || isOpinionDrawn;
+    const canaryAnswer = isRestricted ? null : await this.canaryAnswerOf(manifest, question, { groupKey, isKept });
     return {
       id,
       owner,
       base: version,
       // The instance is needed only where a label may follow.
-      instance: policy.keepInputs || answer === null || isAudit || isOpinionDrawn ? instance : null,
+      instance: isKept || canaryAnswer ? instance : null,
       payload,
       embedding:
         inference?.backbone === sha256
@@ -115,13 +122,30 @@ export class Intake {
       // Only a person reads them.
       opinions: answer === null || isAudit ? opinionsOf(manifest, question, provisional, answer) : [],
       traceparent: traceparent ?? null,
-      canaryAnswer: isRestricted ? null : await canary.answerOf(splitSecret, manifest, question),
+      canaryAnswer,
     };
+  }
+
+  /** Returns the edge's own answer, where a canary is watched and a coin plans the label; null otherwise. */
+  private async canaryAnswerOf(
+    manifest: ClassifyManifest,
+    { id, inference }: Question,
+    { groupKey, isKept }: { groupKey: string; isKept: boolean },
+  ): Promise<CanaryAnswer | null> {
+    const { version: base, labels, policy, thin } = manifest;
+    if (this.needs.canary.otherOf(base) === null) return null;
+    if (inference?.backbone !== thin.backbone.sha256 || inference.scores.length !== labels.length) return null;
+    const inclusionProbability = plannedShareOf(policy);
+    if (inclusionProbability < 1 && !(await isAudited(this.needs.splitSecret, id, inclusionProbability))) return null;
+    const { version, accepted, scores } = inference;
+    const prediction = taskOf(manifest).read(scores).label;
+    const known = { base, version, accepted, prediction, inclusionProbability };
+    return { ...known, groupKey: wholeGroupKey(groupKey), isBorrowed: !isKept };
   }
 
   /** Stores new questions, all or none. A known id with another payload or owner is a conflict. */
   store(manifest: ClassifyManifest, records: readonly IntakeRecord[]): QuestionConflict | null {
-    const { questions, settlement, certificates, worth, canary, jobs, transaction } = this.needs;
+    const { questions, settlement, certificates, worth, jobs, transaction } = this.needs;
     return transaction(() => {
       const known = records.map(({ id }) => questions.find(id));
       const conflict = records.find(({ payload, owner }, i) => {
@@ -135,7 +159,7 @@ export class Intake {
         if (known[i] || seen.has(record.id)) continue;
         seen.add(record.id);
         questions.insert(record);
-        if (record.canaryAnswer) canary.record(record.id, record.canaryAnswer);
+        this.recordForCanary(record);
         if (!record.isRestricted) certificates.recordQuestion(manifest, record);
         if (record.route === "keep") worth.countUnasked(manifest);
         if (record.isOpinionDrawn) jobs.bringForward("opinions", "", Date.now());
@@ -143,5 +167,11 @@ export class Intake {
       }
       return null;
     });
+  }
+
+  private recordForCanary({ id, canaryAnswer }: IntakeRecord): void {
+    const { canary, canaryHeads } = this.needs;
+    const other = canaryAnswer && canary.otherOf(canaryAnswer.base);
+    if (canaryAnswer && other !== null) canary.record(id, canaryAnswer, canaryHeads.keepCurrent(other));
   }
 }

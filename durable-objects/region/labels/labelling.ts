@@ -20,6 +20,7 @@ import type { NewSample, Samples } from "../tables/samples.ts";
 import type { Archive } from "./archive.ts";
 import type { LiveRule } from "./live-rule.ts";
 import type { SampleKeeper } from "./sample-keeper.ts";
+import { secondAnswerDelayMs } from "./second-answers.ts";
 import type { Splitting } from "./splitting.ts";
 
 /** What recording labels reads and changes. */
@@ -34,7 +35,7 @@ interface LabellingNeeds {
   rule: Pick<LiveRule, "recordLabel" | "ruleToPublish">;
   groups: Pick<GroupWindows, "due">;
   worth: Pick<Worth, "recordLabel">;
-  canary: Pick<CanaryAnswers, "recordLabel">;
+  canary: Pick<CanaryAnswers, "recordLabel" | "borrowInput">;
   counts: Pick<RegionCounter, "judged">;
   jobs: Pick<Jobs, "bringForward">;
   log: Log;
@@ -122,14 +123,15 @@ export class Labelling {
   }
 
   private recordSample(manifest: ClassifyManifest, sample: NewSample, source: LabelContext["source"]): LabelResult {
-    const { samples, questions, sampleKeeper, settlement, rule, worth, canary, counts } = this.needs;
+    const { samples, questions, sampleKeeper, settlement, rule, worth, canary, counts, jobs } = this.needs;
     const { id, label, split } = sample;
     // A label from the origin judges nothing, so the next one counts as the first.
     const before = samples.find(id);
     const isFirst = before === null || before.source === "origin";
     const changed = sampleKeeper.keep(manifest, sample);
     const task = taskOf(manifest);
-    if (changed) canary.recordLabel(id, label, source);
+    const isPairDue = changed && canary.recordLabel(task, id, label, source);
+    if (isPairDue) jobs.bringForward("second-answers", "", Date.now() + secondAnswerDelayMs);
     const row = questions.find(id);
     const isRestricted = row !== null && restricts(manifest.labels, row.candidates);
     if (changed && row && !isRestricted) {
@@ -146,7 +148,10 @@ export class Labelling {
       questions.correctAnswer(labelledAnswer(task, row, label, source));
     }
     if (row) settlement.leaveReview(id);
-    if (row && !manifest.policy.keepInputs) questions.dropInput(id);
+    if (row && !manifest.policy.keepInputs) {
+      if (isPairDue) canary.borrowInput(id);
+      else questions.dropInput(id);
+    }
     const known = samples.find(id);
     return { id, label: known?.label ?? label, source: known?.source ?? source, split, changed };
   }

@@ -1,31 +1,43 @@
-import { isAudited } from "#core/confidence/audit.ts";
-import { differencesOf } from "#core/confidence/canary.ts";
+import type { CanaryReport } from "#core/confidence/canary.ts";
 import { mayJudge, replaces } from "#core/confidence/labels.ts";
-import type { CanaryCount, ClassifyManifest, LabelSource, Question, VersionCount } from "#core/contract/index.ts";
-import { lossOf } from "#core/head/metrics.ts";
-import { type Task, taskOf } from "#core/task/index.ts";
-import { bytes, defaulted, flag, json, nullable, number, table, text } from "../../table.ts";
+import { type Pair, sumPairs } from "#core/confidence/pairs.ts";
+import {
+  type CanaryCount,
+  type LabelSource,
+  type PairObstacle,
+  pairObstacles,
+  type VersionFigures,
+} from "#core/contract/index.ts";
+import type { Task } from "#core/task/index.ts";
+import { bytes, defaulted, flag, json, nullable, number, type RowOf, table, text } from "../../table.ts";
 import type { CanaryPair } from "../api.ts";
+import { canaryHeadsTable } from "./canary-heads.ts";
 
-/** Answers that a region records of a canary at most. Each takes about a hundred bytes, and 4 for each class. */
+/** Questions that a region records of a canary at most. Each takes about a hundred bytes. */
 const canaryMaxRows = 20_000;
 
-/** One version's own answer to a question at the edge. */
+/** The serving version's own answer to a question whose label is planned. */
 export interface CanaryAnswer {
   base: number;
   version: string;
   accepted: boolean;
   prediction: string;
-  scores: Float32Array<ArrayBuffer>;
   inclusionProbability: number;
+  /** What is the same for the region's questions that depend on each other. */
+  groupKey: string;
+  /** Whether the instance is kept for the comparison alone. */
+  isBorrowed: boolean;
 }
+
+/** What the version that did not serve answers to a question. */
+export type OtherAnswer = Pick<CanaryAnswer, "accepted" | "prediction">;
 
 export const canariesTable = table("canary", {
   watch: number(),
   stable: number(),
   canary: number(),
-  /** The labels of both versions; of numbers, with their bins. */
-  labels: json<Record<number, string[] | Pick<ClassifyManifest, "labels" | "number">>>(),
+  /** Of earlier releases. */
+  labels: json<object>(),
 });
 
 export const answersTable = table("canary_answers", {
@@ -35,6 +47,7 @@ export const answersTable = table("canary_answers", {
   version: text(),
   accepted: flag(),
   prediction: text(),
+  /** Of earlier releases, as is `loss`. */
   scores: nullable(bytes()),
   inclusionProbability: number(),
   error: nullable(number()),
@@ -42,9 +55,23 @@ export const answersTable = table("canary_answers", {
   source: nullable(text<LabelSource>()),
   /** The place among the first labels. */
   labelled: nullable(number()),
+  label: nullable(text()),
+  groupKey: nullable(text()),
+  isBorrowed: defaulted(flag()),
+  /** The revision of the other version's head in the region when the question was asked. */
+  otherRevision: defaulted(number()),
+  otherAccepted: nullable(flag()),
+  otherPrediction: nullable(text()),
+  otherError: nullable(number()),
+  obstacle: nullable(text<PairObstacle>()),
 });
 
-/** The tables `canary` and `canary_answers`: what both versions answered while a canary is watched, and the labels. */
+/** A labelled question whose second answer is still to be computed. */
+export type DuePair = Pick<RowOf<typeof answersTable>, "id" | "base" | "otherRevision" | "isBorrowed">;
+
+const isDue = "labelled IS NOT NULL AND otherError IS NULL AND obstacle IS NULL";
+
+/** The tables `canary` and `canary_answers`: questions with planned labels, and what both versions answer to them. */
 export class CanaryAnswers {
   private readonly sql: SqlStorage;
 
@@ -52,21 +79,22 @@ export class CanaryAnswers {
     this.sql = sql;
   }
 
-  /** Starts to count for a watch. A watch that is counted already continues. */
-  begin(watch: number, stable: ClassifyManifest, canary: ClassifyManifest): void {
+  /** Starts to compare for a watch. A watch that is compared already continues. */
+  begin({ watch, stable, canary }: CanaryPair): void {
     const before = this.pair()?.watch;
     if (before === watch) return;
     if (before !== undefined) this.end(before);
-    const known = ({ labels, number }: ClassifyManifest) => (number ? { labels, number } : labels);
-    const labels = { [stable.version]: known(stable), [canary.version]: known(canary) };
-    canariesTable.insert(this.sql, { watch, stable: stable.version, canary: canary.version, labels });
+    canariesTable.insert(this.sql, { watch, stable, canary, labels: {} });
   }
 
-  /** Deletes what was counted for a watch. Another watch stays. */
+  /** Deletes what was compared for a watch. Another watch stays. */
   end(watch: number): void {
     if (this.pair()?.watch !== watch) return;
+    const borrowed = "SELECT id FROM canary_answers WHERE isBorrowed AND otherError IS NULL AND obstacle IS NULL";
+    this.sql.exec(`UPDATE questions SET instance = 'null' WHERE id IN (${borrowed})`);
     canariesTable.delete(this.sql, "");
     answersTable.delete(this.sql, "");
+    canaryHeadsTable.delete(this.sql, "");
   }
 
   pair(): CanaryPair | null {
@@ -74,112 +102,145 @@ export class CanaryAnswers {
     return row && { watch: row.watch, stable: row.stable, canary: row.canary };
   }
 
-  /**
-   * Returns the edge's own answer to a question, or null where the question is not sampled. All questions are sampled where
-   * all are kept and every truth arrives; otherwise those that the audit's coin selects, accepted or not, so that all
-   * questions of a version have the same inclusion probability.
-   */
-  async answerOf(
-    secret: string,
-    manifest: ClassifyManifest,
-    { id, inference }: Question,
-  ): Promise<CanaryAnswer | null> {
-    const { version: base, labels, policy, thin } = manifest;
+  /** Returns the version of the pair that does not serve a question of `base`; null where `base` is not one of the pair. */
+  otherOf(base: number): number | null {
     const pair = this.pair();
-    if (!pair || (base !== pair.stable && base !== pair.canary)) return null;
-    if (inference?.backbone !== thin.backbone.sha256 || inference.scores.length !== labels.length) return null;
-    const inclusionProbability = policy.truth === "complete" && policy.keep === "all" ? 1 : policy.auditShare;
-    if (inclusionProbability < 1 && !(await isAudited(secret, id, inclusionProbability))) return null;
-    const { version, accepted } = inference;
-    const scores = Float32Array.from(inference.scores);
-    const prediction = taskOf(manifest).read(scores).label;
-    return { base, version, accepted, prediction, scores, inclusionProbability };
+    if (base === pair?.stable) return pair.canary;
+    return base === pair?.canary ? pair.stable : null;
   }
 
   /** Records an answer, once for each question, up to a maximum number. */
-  record(id: string, { base, version, accepted, prediction, scores, inclusionProbability }: CanaryAnswer): void {
-    this.sql.exec(
-      `INSERT OR IGNORE INTO canary_answers (id, base, version, accepted, prediction, scores, inclusionProbability)
-       SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7 WHERE EXISTS (SELECT 1 FROM canary WHERE ?2 IN (stable, canary))
-       AND (SELECT coalesce(max(number), 0) FROM canary_answers) < ${canaryMaxRows}`,
-      ...[id, base, version, Number(accepted), prediction, scores.buffer, inclusionProbability],
-    );
+  record(id: string, answer: CanaryAnswer, otherRevision: number): void {
+    if (this.otherOf(answer.base) === null || this.lastNumber() >= canaryMaxRows) return;
+    answersTable.insert(this.sql, { ...answer, id, otherRevision }, "ignore");
   }
 
-  /** Records a label or its correction. A weaker source never replaces a stronger one. */
-  recordLabel(id: string, label: string, source: LabelSource): void {
-    const row = answersTable.first(this.sql, "WHERE id = ?", id);
-    if (!row?.scores || (row.source && !replaces(source, row.source))) return;
-    const task = this.taskOf(row.base);
-    const known = task.labelOf(label);
-    const loss = known === null ? null : lossOf(new Float32Array(row.scores), known);
+  /**
+   * Records a label or its correction, where it may judge. A weaker source never replaces a stronger one. Returns whether
+   * the second answer is to be computed.
+   */
+  recordLabel(task: Task, id: string, label: string, source: LabelSource): boolean {
+    const row = mayJudge(source) ? answersTable.first(this.sql, "WHERE id = ?", id) : null;
+    if (!row || (row.source && !replaces(source, row.source))) return false;
+    const { otherPrediction } = row;
+    const error = errorOf(task, row.prediction, label);
+    const otherError = otherPrediction === null ? null : errorOf(task, otherPrediction, label);
+    answersTable.update(this.sql, { label, source, error, otherError }, "WHERE id = ?", id);
     // Answers count in the order of their first labels: a correction does not move them.
     this.sql.exec(
-      `UPDATE canary_answers SET error = ?2, loss = ?3, source = ?4, labelled = coalesce(labelled,
-         CASE WHEN ?5 THEN (SELECT coalesce(max(labelled), 0) + 1 FROM canary_answers) END) WHERE id = ?1`,
-      ...[id, Number(!task.isRight(row.prediction, label)), loss, source, Number(mayJudge(source))],
+      `UPDATE canary_answers SET labelled = (SELECT coalesce(max(labelled), 0) + 1 FROM canary_answers)
+       WHERE id = ? AND labelled IS NULL`,
+      id,
     );
+    return otherPrediction === null && row.obstacle === null;
   }
 
-  /** Forgets a question. Its count stays, without the id: otherwise forgetting errors could promote a canary. */
+  /** Keeps the instance of a question until its second answer is computed. */
+  borrowInput(id: string): void {
+    answersTable.update(this.sql, { isBorrowed: true }, "WHERE id = ?", id);
+  }
+
+  /** Returns the first labelled questions without a second answer, all from one head of one version. */
+  due(limit: number): DuePair[] {
+    const first = answersTable.first(this.sql, `WHERE ${isDue} ORDER BY labelled`);
+    if (!first) return [];
+    const clause = `WHERE ${isDue} AND base = ? AND otherRevision = ? ORDER BY labelled LIMIT ?`;
+    return [...answersTable.select(this.sql, clause, first.base, first.otherRevision, limit)];
+  }
+
+  /** Records the second answer. Its error is that against the label of now, which may have been corrected. */
+  setOther(task: Task, id: string, { accepted, prediction }: OtherAnswer): void {
+    const label = answersTable.first(this.sql, "WHERE id = ?", id)?.label;
+    if (label == null) return;
+    const otherError = errorOf(task, prediction, label);
+    const other = { otherAccepted: accepted, otherPrediction: prediction, otherError };
+    answersTable.update(this.sql, other, "WHERE id = ?", id);
+  }
+
+  /** Records why a question can't be compared. */
+  setObstacle(id: string, obstacle: PairObstacle): void {
+    answersTable.update(this.sql, { obstacle }, "WHERE id = ?", id);
+  }
+
+  /** Forgets a question. A pair stays as a count, without the id: otherwise forgetting errors could promote a canary. */
   forget(id: string): void {
-    const query = "UPDATE canary_answers SET id = 'forgotten ' || number, prediction = '', scores = NULL WHERE id = ?";
-    this.sql.exec(query, id);
-  }
-
-  count(): CanaryCount {
-    return { versions: this.versions(), differences: this.differences() };
-  }
-
-  private versions(): VersionCount[] {
-    const rows = this.sql.exec<Record<string, number> & { version: string }>(
-      `SELECT base, version, count(*) AS recorded, total(1 / inclusionProbability) AS questions, total(accepted / inclusionProbability) AS accepted,
-         total(labelled IS NOT NULL) AS labelled, total(labelled IS NOT NULL AND accepted) AS labelledAccepted,
-         total(CASE WHEN labelled IS NOT NULL THEN 1 / inclusionProbability END) AS weight,
-         total(CASE WHEN labelled IS NOT NULL THEN error / inclusionProbability END) AS errors,
-         total(CASE WHEN labelled IS NOT NULL AND accepted THEN 1 / inclusionProbability END) AS weightAccepted,
-         total(CASE WHEN labelled IS NOT NULL AND accepted THEN error / inclusionProbability END) AS errorsAccepted,
-         avg(CASE WHEN labelled IS NOT NULL THEN loss END) AS logLoss,
-         total(source = 'origin') AS origin, total(source = 'origin' AND error = 0) AS agreed
-       FROM canary_answers GROUP BY base, version ORDER BY base, version`,
+    answersTable.delete(this.sql, "WHERE id = ? AND otherError IS NULL", id);
+    // A key of its own may be the id, or a hash of the content.
+    this.sql.exec(
+      `UPDATE canary_answers AS row SET id = 'forgotten ' || number, prediction = '', otherPrediction = '', label = '',
+         groupKey = CASE WHEN EXISTS (SELECT 1 FROM canary_answers o WHERE o.groupKey = row.groupKey AND o.id <> ?1)
+           THEN groupKey ELSE 'forgotten ' || number END WHERE id = ?1`,
+      id,
     );
-    return rows.toArray().map((row) => ({
-      base: row.base as number,
-      version: row.version,
-      recorded: row.recorded as number,
-      questions: row.questions as number,
-      coverage: share(row.accepted, row.questions) ?? 0,
-      labelled: { accepted: row.labelledAccepted as number, all: row.labelled as number },
-      errors: { accepted: share(row.errorsAccepted, row.weightAccepted), all: share(row.errors, row.weight) },
-      logLoss: row.logLoss ?? null,
-      origin: { labelled: row.origin as number, agreed: row.agreed as number },
-    }));
   }
 
-  private differences(): CanaryCount["differences"] {
+  /** Sums the pairs, with the least inclusion probability that both policies can record. */
+  report(minInclusionProbability: number): CanaryReport {
+    const pairs = [...this.pairs()];
+    const sums = sumPairs(pairs, minInclusionProbability);
+    const unpaired = pairObstacles.map((obstacle) => [obstacle, this.count("obstacle = ?", obstacle)]);
+    const figures = { stable: new Figures(), canary: new Figures() };
+    for (const pair of pairs) {
+      figures.stable.add(pair.stable, pair.inclusionProbability);
+      figures.canary.add(pair.canary, pair.inclusionProbability);
+    }
+    const count: CanaryCount = {
+      planned: this.count("TRUE"),
+      labelled: this.count("labelled IS NOT NULL"),
+      pairs: sums.pairs,
+      questions: sums.weight,
+      stable: figures.stable.means(),
+      canary: figures.canary.means(),
+      waiting: this.count(isDue),
+      unpaired: Object.fromEntries(unpaired) as CanaryCount["unpaired"],
+    };
+    return { count, sums };
+  }
+
+  private *pairs(): Generator<Pair> {
     const canary = this.pair()?.canary;
-    const matched = (loss: string, where: string, order: string) => {
-      const query = `SELECT base, ${loss} AS loss FROM canary_answers ${where} ORDER BY ${order}`;
-      const rows = this.sql.exec<{ base: number; loss: number }>(query);
-      return differencesOf(marksOf(rows, canary));
-    };
-    return {
-      all: matched("error", "WHERE labelled IS NOT NULL", "labelled"),
-      accepted: matched("error", "WHERE labelled IS NOT NULL AND accepted", "labelled"),
-      escalated: matched("1 - accepted", "", "number"),
-    };
+    const rows = this.sql.exec<{ base: number; p: number; groupKey: string } & Graded>(
+      `SELECT base, inclusionProbability AS p, coalesce(groupKey, id) AS groupKey, error, accepted, otherError,
+         otherAccepted FROM canary_answers WHERE otherError IS NOT NULL ORDER BY labelled`,
+    );
+    for (const { base, p, groupKey, error, accepted, otherError, otherAccepted } of rows) {
+      const served = { isWrong: error === 1, accepted: accepted === 1 };
+      const other = { isWrong: otherError === 1, accepted: otherAccepted === 1 };
+      const [stable, second] = base === canary ? [other, served] : [served, other];
+      yield { inclusionProbability: p, group: groupKey, stable, canary: second };
+    }
   }
 
-  private taskOf(base: number): Task {
-    const known = canariesTable.first(this.sql, "")?.labels[base] ?? [];
-    return taskOf(Array.isArray(known) ? { labels: known } : known);
+  private lastNumber(): number {
+    return this.sql.exec<{ last: number }>("SELECT coalesce(max(number), 0) AS last FROM canary_answers").one().last;
+  }
+
+  private count(where: string, ...values: SqlStorageValue[]): number {
+    const query = `SELECT count(*) AS n FROM canary_answers WHERE ${where}`;
+    return this.sql.exec<{ n: number }>(query, ...values).one().n;
   }
 }
 
-function* marksOf(rows: Iterable<{ base: number; loss: number }>, canary: number | undefined) {
-  for (const { base, loss } of rows) yield { side: base === canary ? ("canary" as const) : ("stable" as const), loss };
+function errorOf(task: Task, prediction: string, label: string): number {
+  return Number(!task.isRight(prediction, label));
 }
 
-function share(part: number | undefined, whole: number | undefined): number | null {
-  return whole ? (part ?? 0) / whole : null;
+type Graded = Record<"error" | "accepted" | "otherError" | "otherAccepted", number>;
+
+/** Weighted shares of one version's answers. */
+class Figures {
+  private weight = 0;
+  private wrong = 0;
+  private accepted = 0;
+
+  add({ isWrong, accepted }: Pair["stable"], inclusionProbability: number): void {
+    this.weight += 1 / inclusionProbability;
+    if (isWrong) this.wrong += 1 / inclusionProbability;
+    if (accepted) this.accepted += 1 / inclusionProbability;
+  }
+
+  means(): VersionFigures {
+    const share = (part: number) => (this.weight === 0 ? null : part / this.weight);
+    return { error: share(this.wrong), coverage: share(this.accepted) };
+  }
 }

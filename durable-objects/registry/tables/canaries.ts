@@ -1,4 +1,5 @@
-import type { CanaryCount, CanaryPlan, CanaryState, CanaryVerdict } from "#core/contract/index.ts";
+import type { CanaryReport } from "#core/confidence/canary.ts";
+import type { CanaryPlan, CanaryState, CanaryVerdict } from "#core/contract/index.ts";
 import { defaulted, json, nullable, number, type RowOf, table, text } from "../../table.ts";
 import type { WatchOrder } from "../api.ts";
 
@@ -20,13 +21,14 @@ const counts = table("canary_counts", {
   canary: number(),
   region: text(),
   at: number(),
-  count: json<CanaryCount>(),
+  /** With the sums over its pairs. */
+  count: json<CanaryReport>(),
 });
 
-/** A watched canary, without what its regions counted. */
+/** A watched canary, without what its regions found out. */
 export type Canary = RowOf<typeof canaries>;
 
-/** The tables `canaries` and `canary_counts`: watched canaries, and what each region counted of them. */
+/** The tables `canaries` and `canary_counts`: watched canaries, and what each region found out about them. */
 export class Canaries {
   private readonly sql: SqlStorage;
 
@@ -54,13 +56,14 @@ export class Canaries {
     canaries.update(this.sql, { endedAt: Date.now(), outcome, reason }, "WHERE id = ?", id);
   }
 
-  setCount(id: number, region: string, count: CanaryCount, at: number): void {
-    counts.insert(this.sql, { canary: id, region, at, count }, "replace");
+  setReport(id: number, region: string, report: CanaryReport, at: number): void {
+    counts.insert(this.sql, { canary: id, region, at, count: report }, "replace");
   }
 
-  counts(id: number): CanaryState["regions"] {
+  /** Returns the last report of each region, and when it came. */
+  reports(id: number): (CanaryReport & { region: string; at: number })[] {
     const rows = [...counts.select(this.sql, "WHERE canary = ? ORDER BY region", id)];
-    return rows.map(({ region, at, count }) => ({ region, at, ...count }));
+    return rows.map(({ region, at, count: report }) => ({ region, at, ...report }));
   }
 
   forgetRegion(region: string): void {

@@ -1,129 +1,104 @@
 import { describe, expect, it } from "vitest";
-import { isBelowWithConfidence } from "#core/confidence/bounds.ts";
-import {
-  addDifferences,
-  differenceBounds,
-  differencesOf,
-  differsByLess,
-  differsByMore,
-  judgeCanary,
-  type VersionLoss,
-} from "#core/confidence/canary.ts";
-import { addTrial, noTrials } from "#core/confidence/trials.ts";
-import type { CanaryPlan, Differences } from "#core/contract/index.ts";
+import { type CanaryReport, judgeCanary, plannedShareOf } from "#core/confidence/canary.ts";
+import { type Pair, sumPairs } from "#core/confidence/pairs.ts";
+import type { CanaryCount, CanaryPlan } from "#core/contract/index.ts";
 
-const none: Differences = { blocks: 0, sum: 0, squares: 0 };
-const plan: CanaryPlan = { errorsOf: "all", margin: 0.02, coverageMargin: 0.05, delta: 0.05 };
-const mark = (side: VersionLoss["side"], loss: number): VersionLoss => ({ side, loss });
-const blocks = (n: number, difference: number): Differences => ({
-  blocks: n,
-  sum: n * difference,
-  squares: n * difference ** 2,
-});
-const region = (all: Differences, accepted = none, escalated = none) => ({ all, accepted, escalated });
+const plan: CanaryPlan = { margin: 0.02, coverageMargin: null, delta: 0.05 };
+const noCount: CanaryCount = {
+  ...{ planned: 0, labelled: 0, pairs: 0, questions: 0, waiting: 0 },
+  stable: { error: null, coverage: null },
+  canary: { error: null, coverage: null },
+  unpaired: { instance: 0, input: 0, failure: 0 },
+};
 
-describe("matched blocks", () => {
-  it("close once both sides are in them, and compare means", () => {
-    const marks = [mark("stable", 1), mark("stable", 0), mark("canary", 1), mark("canary", 0), mark("stable", 1)];
-    expect(differencesOf(marks)).toEqual({ blocks: 2, sum: 0.5 - 1, squares: 0.25 + 1 });
+/** n pairs of one region, each a group: one in `worse` of them only the canary gets wrong, one in `shy` only stable accepts. */
+function report(n: number, { worse = 0, shy = 0, count = {} as Partial<CanaryCount> } = {}): CanaryReport {
+  const pairs = Array.from({ length: n }, (_, i): Pair => {
+    return {
+      ...{ inclusionProbability: 1, group: String(i) },
+      stable: { isWrong: false, accepted: true },
+      canary: { isWrong: worse > 0 && i % worse === 0, accepted: shy === 0 || i % shy !== 0 },
+    };
   });
+  return { sums: sumPairs(pairs, 1), count: { ...noCount, ...count } };
+}
 
-  it("are empty where a side is missing, and omit unmatched questions", () => {
-    expect(differencesOf([mark("stable", 1), mark("stable", 0)])).toEqual(none);
-    expect(differencesOf([])).toEqual(none);
-    expect(differencesOf([mark("canary", 1), mark("stable", 1), mark("stable", 0)]).blocks).toBe(1);
-  });
-
-  it("of two regions add up", () => {
-    const [a, b] = [blocks(2, 0.5), blocks(1, -1)];
-    expect(addDifferences(a, b)).toEqual({ blocks: 3, sum: 0, squares: 1.5 });
-  });
-});
-
-describe("the confidence sequence of the difference", () => {
-  it("equals the certificate's bound for losses mapped from [−1, 1] to [0, 1]", () => {
-    // With d in {−1, 1} the moved loss is 0 or 1, as an error is.
-    let trials = noTrials(1);
-    let differences = none;
-    for (let i = 0; i < 400; i++) {
-      const error = i % 5 === 0 ? 1 : 0;
-      trials = addTrial(trials, { inclusionProbability: 1, error });
-      differences = addDifferences(differences, blocks(1, error === 1 ? 1 : -1));
-      for (const risk of [0.2, 0.3, 0.4]) {
-        expect(differsByLess(differences, 2 * risk - 1, 0.05)).toBe(isBelowWithConfidence(trials, risk, 0.05));
-      }
-    }
-  });
-
-  it("contains the mean, is symmetric, and spans the full range before the first block", () => {
-    expect(differenceBounds(none, 0.05)).toEqual({ mean: null, lower: -1, upper: 1 });
-    const found = differenceBounds({ blocks: 500, sum: 10, squares: 40 }, 0.05);
-    expect(found.lower).toBeLessThan(0.02);
-    expect(found.upper).toBeGreaterThan(0.02);
-    const turned = differenceBounds({ blocks: 500, sum: -10, squares: 40 }, 0.05);
-    expect([turned.lower, turned.upper]).toEqual([-found.upper, -found.lower]);
-    expect(differsByMore({ blocks: 500, sum: 10, squares: 40 }, found.lower - 1e-4, 0.05)).toBe(true);
-    expect(differsByMore({ blocks: 500, sum: 10, squares: 40 }, found.lower + 1e-4, 0.05)).toBe(false);
-  });
-});
-
-describe("the judge", () => {
-  const judged = (all: Differences, isOver = false) => judgeCanary([region(all)], plan, isOver);
+describe("the judge of a canary", () => {
+  const judged = (one: CanaryReport, isOver = false) => judgeCanary([one], plan, isOver);
 
   it("waits while the data is insufficient, and reports what it has", () => {
-    expect(judged(none)).toMatchObject({
+    expect(judged(report(0))).toMatchObject({
       decision: "continue",
-      reason: expect.stringMatching(/^no label compares/),
-      blocks: 0,
+      reason: expect.stringMatching(/^no planned label/),
+      pairs: 0,
+      groups: 0,
     });
-    expect(judged({ blocks: 20, sum: 1, squares: 2 })).toMatchObject({ decision: "continue", coverage: null });
+    const few = judged(report(5));
+    expect(few).toMatchObject({ decision: "continue", coverage: null, pairs: 5 });
+    expect(few.reason).toMatch(
+      /^on 5 labelled questions .* \(in 5 independent groups, of at least 10 that a verdict needs\)/,
+    );
   });
 
   it("promotes a version whose error is higher by significantly less than the margin", () => {
-    expect(judged(blocks(2_000, 0))).toMatchObject({ decision: "promote" });
-    const little = { blocks: 1e6, sum: 5_000, squares: 20_000 };
-    expect(differsByMore(little, 0, 0.05)).toBe(true);
-    expect(judged(little).decision).toBe("promote");
+    expect(judged(report(2_000)).decision).toBe("promote");
+    expect(judged(report(100_000, { worse: 200 })).decision).toBe("promote");
   });
 
   it("rolls back a version with significantly more errors, with the reason in percentage points", () => {
-    const verdict = judged({ blocks: 1_000, sum: 100, squares: 150 });
+    const verdict = judged(report(1_000, { worse: 10 }));
     expect(verdict.decision).toBe("roll back");
     expect(verdict.reason).toMatch(
-      /^error of all answers \+10\.00 points against the stable version, with confidence between \+\d+\.\d\d points and .*; allowed \+2\.00 points \(1000 blocks\)$/,
+      /^on 1,000 labelled questions that both versions answered \(in 1,000 independent groups\): error \+10\.00 points against the stable version, with confidence between \+\d+\.\d\d points and .*; allowed \+2\.00 points$/,
     );
   });
 
   it("rolls back an undecided canary at the deadline; a decision stands", () => {
-    expect(judged(none, true)).toMatchObject({ decision: "roll back", reason: expect.stringMatching(/^undecided/) });
-    expect(judged(blocks(2_000, 0), true).decision).toBe("promote");
+    expect(judged(report(0), true)).toMatchObject({
+      decision: "roll back",
+      reason: expect.stringMatching(/^undecided at the deadline: no/),
+    });
+    expect(judged(report(2_000), true).decision).toBe("promote");
   });
 
-  it("counts the regions together, each with its own blocks", () => {
-    const few = region(blocks(150, 0));
-    expect(judgeCanary([few], plan, false).decision).toBe("continue");
-    const verdict = judgeCanary(
-      Array.from({ length: 10 }, () => few),
+  it("counts the regions together", () => {
+    const few = report(60);
+    expect(judged(few).decision).toBe("continue");
+    const all = judgeCanary(
+      Array.from({ length: 20 }, () => few),
       plan,
       false,
     );
-    expect(verdict).toMatchObject({ decision: "promote", blocks: 1_500 });
+    expect(all).toMatchObject({ decision: "promote", pairs: 1_200, groups: 1_200 });
     expect(judgeCanary([], plan, false).decision).toBe("continue");
   });
 
-  it("by audits also requires coverage", () => {
-    const audits = { ...plan, errorsOf: "accepted" as const };
-    const by = (escalated: Differences) => judgeCanary([region(none, blocks(3_000, 0), escalated)], audits, false);
-    expect(by(blocks(3_000, 0)).decision).toBe("promote");
-    expect(by(none).decision).toBe("continue");
-    const lost = by({ blocks: 3_000, sum: 600, squares: 1_500 });
-    expect(lost).toMatchObject({
+  it("says which questions could not be compared, and what it still waits for", () => {
+    const unpaired = { instance: 3, input: 0, failure: 1 };
+    const leftOut = "3 without a kept instance, 1 that the other version failed to answer";
+    expect(judged(report(0, { count: { unpaired } })).reason).toBe(
+      `no labelled question could be compared; not compared: ${leftOut}. Promote the canary or roll it back by hand`,
+    );
+    expect(judged(report(50, { count: { unpaired } })).reason).toContain(`; not compared: ${leftOut}`);
+    expect(judged(report(0, { count: { waiting: 7 } })).reason).toMatch(/^the second answers to 7 labelled questions/);
+  });
+
+  it("also requires coverage where not every truth comes", () => {
+    const audits = { ...plan, coverageMargin: 0.05 };
+    const by = (one: CanaryReport) => judgeCanary([one], audits, false);
+    expect(by(report(2_000)).decision).toBe("promote");
+    expect(by(report(3_000, { shy: 5 }))).toMatchObject({
       decision: "roll back",
       reason: expect.stringMatching(/; coverage −20\.00 points, with confidence between −/),
     });
-    // The errors of what was escalated are no matter: only what no rung was sure of is labelled.
-    expect(judgeCanary([region(blocks(1_000, 1), blocks(3_000, 0), blocks(3_000, 0))], audits, false).decision).toBe(
-      "promote",
-    );
+    expect(judged(report(3_000, { shy: 5 })).decision).toBe("promote");
+  });
+});
+
+describe("the probability that a label is planned", () => {
+  it("is 1 where all is kept and every truth comes, and the audit's share elsewhere", () => {
+    expect(plannedShareOf({ truth: "complete", keep: "all", auditShare: 0.1 })).toBe(1);
+    expect(plannedShareOf({ truth: "complete", keep: "audited", auditShare: 0.1 })).toBe(0.1);
+    expect(plannedShareOf({ truth: "some", keep: "all", auditShare: 0.1 })).toBe(0.1);
   });
 });

@@ -1,73 +1,39 @@
-import type { CanaryPlan, CanaryVerdict, DifferenceBounds, Differences, RegionDifferences } from "../contract/index.ts";
-import { isProven } from "./bounds.ts";
+import type {
+  CanaryCount,
+  CanaryPlan,
+  CanaryVerdict,
+  DifferenceBounds,
+  PairObstacle,
+  Policy,
+} from "../contract/index.ts";
+import { count } from "../format.ts";
+import {
+  addPairSums,
+  differenceBounds,
+  differsByLess,
+  differsByMore,
+  leastGroups,
+  noPairs,
+  type PairSums,
+} from "./pairs.ts";
 
-/** A loss in [0, 1] of one version's answer. */
-export interface VersionLoss {
-  side: "stable" | "canary";
-  loss: number;
-}
-
-const none: Differences = { blocks: 0, sum: 0, squares: 0 };
-const precision = 1e-6;
-
-/**
- * Pairs one region's losses in order of arrival: a block closes as soon as it contains both versions. Each difference thus
- * compares questions of one region at about one time, independently of the canary's share and of drift.
- * @example differencesOf([{ side: "stable", loss: 0 }, { side: "stable", loss: 1 }, { side: "canary", loss: 1 }]) // { blocks: 1, sum: 0.5, squares: 0.25 }
- */
-export function differencesOf(marks: Iterable<VersionLoss>): Differences {
-  const found = { ...none };
-  let open = { stable: { n: 0, sum: 0 }, canary: { n: 0, sum: 0 } };
-  for (const { side, loss } of marks) {
-    open[side].n++;
-    open[side].sum += loss;
-    const { stable, canary } = open;
-    if (stable.n === 0 || canary.n === 0) continue;
-    const difference = canary.sum / canary.n - stable.sum / stable.n;
-    found.blocks++;
-    found.sum += difference;
-    found.squares += difference ** 2;
-    open = { stable: { n: 0, sum: 0 }, canary: { n: 0, sum: 0 } };
-  }
-  return found;
-}
-
-/** Adds the differences of two sets of blocks. */
-export function addDifferences(a: Differences, b: Differences): Differences {
-  return { blocks: a.blocks + b.blocks, sum: a.sum + b.sum, squares: a.squares + b.squares };
+/** What a region found out about a canary: its pairs as sums, and what it shows of them. */
+export interface CanaryReport {
+  count: CanaryCount;
+  sums: PairSums;
 }
 
 /**
- * Tells whether the running mean of d is below `bound`; wrong with probability `delta` at most over all looks. Uses the
- * empirical-Bernstein confidence sequence of `bounds.ts` (arXiv 1810.08240, theorem 4) for (d + 1)/2, which is in
- * [0, 1]. The mean is over blocks, and so over regions in proportion to the canary's questions (stratified by region).
+ * Returns the probability with which the label of a version's question is planned, accepted or not: 1 where all questions
+ * are kept and every truth comes, otherwise the share that the audit's coin chooses.
  */
-export function differsByLess({ blocks, sum, squares }: Differences, bound: number, delta: number): boolean {
-  if (bound >= 1) return true;
-  const gain = (bound * blocks - sum) / 2;
-  const variance = (squares - 2 * bound * sum + bound ** 2 * blocks) / 4;
-  return isProven({ gain, variance, risk: (bound + 1) / 2, minInclusionProbability: 1 }, delta);
+export function plannedShareOf({ truth, keep, auditShare }: Pick<Policy, "truth" | "keep" | "auditShare">): number {
+  return truth === "complete" && keep === "all" ? 1 : auditShare;
 }
 
-/** Tells whether the running mean of d is above `bound`; wrong with probability `delta` at most over all looks. */
-export function differsByMore(differences: Differences, bound: number, delta: number): boolean {
-  return differsByLess({ ...differences, sum: -differences.sum }, -bound, delta);
-}
-
-/** Computes one-sided bounds on the running mean of d, each wrong at any look with probability `delta` at most. */
-export function differenceBounds(differences: Differences, delta: number): DifferenceBounds {
-  const { blocks, sum } = differences;
-  if (blocks === 0) return { mean: null, lower: -1, upper: 1 };
-  const upper = leastExcluded(differences, delta);
-  return { mean: sum / blocks, lower: -leastExcluded({ ...differences, sum: -sum }, delta), upper };
-}
-
-/** The blocks of all regions, and the level of each test. */
-interface Evidence {
-  errors: Differences;
-  /** null if coverage is not tested. */
-  escalated: Differences | null;
-  level: number;
+/** Adds the pairs of all regions. */
+export function allPairs(reports: readonly Pick<CanaryReport, "sums">[]): PairSums {
+  return reports.map(({ sums }) => sums).reduce(addPairSums, noPairs(1));
 }
 
 /**
@@ -76,65 +42,83 @@ interface Evidence {
  * lower by more than the margin. For an error that is higher by less than the margin both decisions are right: below half
  * the margin the canary is mostly promoted, above it mostly rolled back. If only an error beyond the margin led to a
  * rollback, a canary just within it would never be decided, and a bad one would take four times as long.
+ *
+ * No difference makes both decisions wrong: a promotion is, where the error is higher by the margin or coverage lower by
+ * its margin, and a rollback, where neither is worse. So each decision may use all of δ, and δ bounds a wrong verdict.
  */
-export function decide(regions: readonly RegionDifferences[], plan: CanaryPlan): CanaryVerdict["decision"] {
-  const { errors, escalated, level } = evidenceOf(regions, plan);
+export function decide(sums: PairSums, plan: CanaryPlan): CanaryVerdict["decision"] {
   const { margin, coverageMargin } = plan;
+  const level = levelOf(plan);
   // An error proven to be within the margin is acceptable, even if it is proven to be a little higher.
-  const isWithin = differsByLess(errors, margin, level);
-  if (isWithin && (!escalated || differsByLess(escalated, coverageMargin, level))) return "promote";
-  if (!isWithin && differsByMore(errors, 0, level)) return "roll back";
-  return escalated && differsByMore(escalated, coverageMargin, level) ? "roll back" : "continue";
+  const isWithin = differsByLess(sums, "error", margin, level);
+  const keepsCoverage = coverageMargin === null || differsByLess(sums, "coverage", coverageMargin, level);
+  if (isWithin && keepsCoverage) return "promote";
+  if (!isWithin && differsByMore(sums, "error", 0, level)) return "roll back";
+  const losesCoverage = coverageMargin !== null && differsByMore(sums, "coverage", coverageMargin, level);
+  return losesCoverage ? "roll back" : "continue";
 }
 
 /** Decides about a canary and gives the reason. `isOver` rolls back an undecided canary. */
-export function judgeCanary(regions: readonly RegionDifferences[], plan: CanaryPlan, isOver: boolean): CanaryVerdict {
-  const { errors, escalated, level } = evidenceOf(regions, plan);
-  const decided = decide(regions, plan);
-  const error = differenceBounds(errors, level);
-  const coverage = escalated && differenceBounds(escalated, level);
+export function judgeCanary(reports: readonly CanaryReport[], plan: CanaryPlan, isOver: boolean): CanaryVerdict {
+  const sums = allPairs(reports);
+  const level = levelOf(plan);
+  const decided = decide(sums, plan);
   const decision = decided === "continue" && isOver ? "roll back" : decided;
-  const found = { decision, error, coverage, blocks: errors.blocks };
-  const known = reasonOf(found, plan);
+  const error = differenceBounds(sums, "error", level);
+  const coverage = plan.coverageMargin === null ? null : differenceBounds(sums, "coverage", level);
+  const found = { decision, error, coverage, pairs: sums.pairs, groups: sums.groups };
+  const known = sums.pairs === 0 ? obstacleOf(reports) : reasonOf(found, plan) + leftOutOf(reports);
   return { ...found, reason: decided === decision ? known : `undecided at the deadline: ${known}` };
 }
 
-function evidenceOf(regions: readonly RegionDifferences[], { errorsOf, delta }: CanaryPlan): Evidence {
-  const total = (of: keyof RegionDifferences) => regions.map((region) => region[of]).reduce(addDifferences, none);
-  const errors = total(errorsOf);
-  if (errorsOf === "all") return { errors, escalated: null, level: delta };
-  // Either of two tests may roll it back wrongly, so each gets half of δ.
-  return { errors, escalated: total("escalated"), level: delta / 2 };
+/** The level of each test. Either of two tests may roll a canary back wrongly, so each gets half of δ. */
+function levelOf({ delta, coverageMargin }: CanaryPlan): number {
+  return coverageMargin === null ? delta : delta / 2;
 }
 
-function reasonOf({ error, coverage, blocks }: Omit<CanaryVerdict, "reason">, plan: CanaryPlan): string {
-  const whose = plan.errorsOf === "all" ? "all answers" : "accepted answers";
-  const errorText =
-    error.mean === null
-      ? "no label compares the two versions yet"
-      : `error of ${whose} ${points(error.mean)} against the stable version, with confidence between ${ends(error)}; allowed ${points(plan.margin)} (${blocks} blocks)`;
-  if (coverage?.mean === null || !coverage) return errorText;
-  const lost = { mean: -(coverage.mean ?? 0), lower: -coverage.upper, upper: -coverage.lower };
-  const allowed = points(-plan.coverageMargin);
-  return `${errorText}; coverage ${points(lost.mean)}, with confidence between ${ends(lost)}; allowed ${allowed}`;
+function reasonOf({ error, coverage, pairs, groups }: Omit<CanaryVerdict, "reason">, plan: CanaryPlan): string {
+  const few = groups < leastGroups ? `, of at least ${leastGroups} that a verdict needs` : "";
+  const questions = `on ${count(pairs)} labelled ${pairs === 1 ? "question" : "questions"} that both versions answered`;
+  const independent = `in ${count(groups)} independent ${groups === 1 ? "group" : "groups"}`;
+  const ofErrors = `error ${points(error.mean)} against the stable version, with confidence between ${ends(error)}; allowed ${points(plan.margin)}`;
+  const text = `${questions} (${independent}${few}): ${ofErrors}`;
+  if (coverage === null) return text;
+  const change = { mean: -(coverage.mean ?? 0), lower: -coverage.upper, upper: -coverage.lower };
+  const allowed = points(-(plan.coverageMargin ?? 0));
+  return `${text}; coverage ${points(change.mean)}, with confidence between ${ends(change)}; allowed ${allowed}`;
 }
 
-function leastExcluded(differences: Differences, delta: number): number {
-  let low = differences.sum / differences.blocks;
-  let high = 1;
-  while (high - low > precision) {
-    const middle = (low + high) / 2;
-    if (differsByLess(differences, middle, delta)) high = middle;
-    else low = middle;
-  }
-  return high;
+const byHand = "Promote the canary or roll it back by hand";
+
+/** Says why no question has been compared. */
+function obstacleOf(reports: readonly CanaryReport[]): string {
+  const waiting = reports.reduce((sum, { count: one }) => sum + one.waiting, 0);
+  if (waiting > 0) return `the second answers to ${count(waiting)} labelled questions are still to be computed`;
+  const leftOut = leftOutOf(reports);
+  if (leftOut !== "") return `no labelled question could be compared${leftOut}. ${byHand}`;
+  return "no planned label has come yet for a question that both versions can answer";
+}
+
+const obstacleTexts: Record<PairObstacle, string> = {
+  instance: "without a kept instance",
+  input: "that do not fit the other version's input",
+  failure: "that the other version failed to answer",
+};
+
+function leftOutOf(reports: readonly CanaryReport[]): string {
+  const texts = Object.entries(obstacleTexts).flatMap(([obstacle, text]) => {
+    const n = reports.reduce((sum, { count: { unpaired } }) => sum + (unpaired[obstacle as PairObstacle] ?? 0), 0);
+    return n === 0 ? [] : [`${count(n)} ${text}`];
+  });
+  return texts.length === 0 ? "" : `; not compared: ${texts.join(", ")}`;
 }
 
 /** Formats a share in percentage points, with its sign: "+1.20 points". */
-function points(share: number): string {
-  return `${share < 0 ? "−" : "+"}${Math.abs(100 * share).toFixed(2)} points`;
+function points(share: number | null): string {
+  const value = share ?? 0;
+  return `${value < 0 ? "−" : "+"}${Math.abs(100 * value).toFixed(2)} points`;
 }
 
-function ends({ lower, upper }: DifferenceBounds): string {
+function ends({ lower, upper }: Pick<DifferenceBounds, "lower" | "upper">): string {
   return `${points(lower)} and ${points(upper)}`;
 }

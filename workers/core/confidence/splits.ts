@@ -90,6 +90,11 @@ export function isContentKey(groupKey: string): boolean {
   return /\|[0-9a-f]{64}$/.test(groupKey);
 }
 
+/** Returns the group key of a sample without what `contentKey` added: its own group. */
+export function wholeGroupKey(groupKey: string): string {
+  return isContentKey(groupKey) ? groupKey.slice(0, groupKey.lastIndexOf("|")) : groupKey;
+}
+
 /** How groups are divided, and whether calibration has enough of them. */
 export interface GroupDivision {
   cuts: SplitCuts;

@@ -1,55 +1,47 @@
 import * as z from "zod";
 import { regionSchema } from "./region.ts";
 
-export const versionCountSchema = z.strictObject({
-  base: z.int().positive(),
-  /** `8`, or `8+weur.1`. */
-  version: z.string(),
-  /** Recorded questions, and the estimated number of questions asked (Σ 1/π). */
-  recorded: z.int(),
-  questions: z.number(),
-  /** The share of answers that its rule accepted. */
-  coverage: z.number(),
-  /** Labels that count in the comparison, and the error rate among them: for accepted answers and for all answers. */
-  labelled: z.strictObject({ accepted: z.int(), all: z.int() }),
-  errors: z.strictObject({ accepted: z.number().nullable(), all: z.number().nullable() }),
-  /** Mean log-loss of labelled answers; null if the version does not have the label. */
-  logLoss: z.number().nullable(),
-  /** Questions that only the origin labelled, and how many of them have the same answer. Not used in the decision. */
-  origin: z.strictObject({ labelled: z.int(), agreed: z.int() }),
+const versionFiguresSchema = z.strictObject({
+  /** The shares of questions that it answers wrongly, and that its rule accepts: weighted over pairs, null before the first. */
+  error: z.number().nullable(),
+  coverage: z.number().nullable(),
 });
-/** The answers of one version at the edge during a watched canary, and their errors. Shares are weighted by 1/π. */
-export type VersionCount = z.infer<typeof versionCountSchema>;
+/** How one version does on the pairs. */
+export type VersionFigures = z.infer<typeof versionFiguresSchema>;
 
-/** Σd and Σd² over matched blocks, where d in [−1, 1] is the canary's mean loss in a block minus the stable version's. */
-const differencesSchema = z.strictObject({ blocks: z.int(), sum: z.number(), squares: z.number() });
-export type Differences = z.infer<typeof differencesSchema>;
-
-const regionDifferencesSchema = z.strictObject({
-  all: differencesSchema,
-  accepted: differencesSchema,
-  escalated: differencesSchema,
-});
-/** Differences between canary and stable version in one region: errors of all answers, errors of accepted ones, escalations. */
-export type RegionDifferences = z.infer<typeof regionDifferencesSchema>;
+/** Why a labelled question has no second answer. */
+export const pairObstacles = [
+  /** Its instance is no longer there. */
+  "instance",
+  /** Its instance does not fit the input of the other version. */
+  "input",
+  /** The other version could not be loaded or run, at any attempt. */
+  "failure",
+] as const;
+export type PairObstacle = (typeof pairObstacles)[number];
 
 export const canaryCountSchema = z.strictObject({
-  versions: z.array(versionCountSchema),
-  differences: regionDifferencesSchema,
+  /** Questions with a planned label, and those of them whose label has come. */
+  planned: z.int(),
+  labelled: z.int(),
+  /** Labelled questions that both versions answered, and the number of questions that they stand for (Σ 1/π). */
+  pairs: z.int(),
+  questions: z.number(),
+  stable: versionFiguresSchema,
+  canary: versionFiguresSchema,
+  /** Labelled questions whose second answer is still to be computed. */
+  waiting: z.int(),
+  /** Labelled questions that can't be compared, by reason. */
+  unpaired: z.record(z.enum(pairObstacles), z.int()),
 });
-/** The counts of a canary in one region. */
+/** The comparison of a canary in one region. */
 export type CanaryCount = z.infer<typeof canaryCountSchema>;
 
 export const canaryPlanSchema = z.strictObject({
-  /**
-   * The answers whose errors count: `all` if every question gets a true label, otherwise the `accepted` ones. In the
-   * second case labels of escalated questions are not representative, and coverage is compared as well.
-   */
-  errorsOf: z.enum(["all", "accepted"]),
-  /** The largest increase of the error rate over the stable version. */
+  /** The largest increase of the error rate of all answers over the stable version. */
   margin: z.number(),
-  /** The largest loss of coverage against the stable version; not compared with `errorsOf: "all"`. */
-  coverageMargin: z.number(),
+  /** The largest loss of coverage against the stable version; null where every truth comes: it is not compared. */
+  coverageMargin: z.number().nullable(),
   /** The probability of rolling back a canary that is no worse, and of promoting one that is worse by the margin. */
   delta: z.number(),
 });
@@ -67,8 +59,9 @@ export const canaryVerdictSchema = z.strictObject({
   error: differenceBoundsSchema,
   /** Loss of coverage: stable − canary; null if it is not compared. */
   coverage: differenceBoundsSchema.nullable(),
-  /** Matched blocks of labelled answers. */
-  blocks: z.int(),
+  /** Labelled questions that both versions answered, and the groups of dependent questions that they are in. */
+  pairs: z.int(),
+  groups: z.int(),
 });
 export type CanaryVerdict = z.infer<typeof canaryVerdictSchema>;
 
@@ -86,7 +79,7 @@ export const canaryStateSchema = z
     plan: canaryPlanSchema,
     /** The result of the last comparison; null before the first. */
     verdict: canaryVerdictSchema.nullable(),
-    /** The last counts that each region reported, and when. */
+    /** The last count of each region, and when it was reported. */
     regions: z.array(canaryCountSchema.extend({ region: regionSchema, at: z.int() })),
   })
   .meta({ id: "CanaryState" });

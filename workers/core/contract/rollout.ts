@@ -30,7 +30,7 @@ export const rolloutSchema = z
     version: z.int(positiveInteger).positive(positiveInteger),
     /** Share of callers that a canary gets; all callers without it. */
     share: z.number(shareRange).gt(0, shareRange).lt(1, shareRange).optional(),
-    /** Promotes or rolls back the canary automatically, by the errors of its answers. */
+    /** Promotes or rolls back the canary automatically, by labelled questions that both versions answer. */
     watch: z.union([z.boolean(), watchSchema]).optional(),
   })
   .refine(

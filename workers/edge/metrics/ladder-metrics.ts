@@ -1,4 +1,4 @@
-import { latencyBoundsMs, type RegionCounts, type RungCounts, rungs } from "#core/contract/index.ts";
+import { latencyBoundsMs, pairObstacles, type RegionCounts, type RungCounts, rungs } from "#core/contract/index.ts";
 import { sumCounts } from "#core/counts.ts";
 import type { Look, ModelLook } from "./look.ts";
 import type { Family, Sample } from "./text.ts";
@@ -79,9 +79,42 @@ export function ladderMetrics({ models, nextRung }: Look): Family[] {
       ...{ name: "upriver_canary_share", type: "gauge", help: "The canary's share of callers." },
       samples: each(({ model, pointer }) => [{ labels: { model }, value: pointer.canary?.share ?? 0 }]),
     },
+    ...canaryMetrics(models),
     {
       ...{ name: "upriver_next_rung_up", type: "gauge", help: "1 if the rung above the regions responds." },
       samples: nextRung ? [{ labels: {}, value: nextRung.up ? 1 : 0 }] : [],
+    },
+  ];
+}
+
+/** What is known about canaries that are watched. */
+function canaryMetrics(models: readonly ModelLook[]): Family[] {
+  const watched = models.flatMap(({ model, canary }) => (canary ? [{ model, ...canary }] : []));
+  const verdicts = watched.flatMap(({ model, verdict }) => (verdict ? [{ model, ...verdict }] : []));
+  return [
+    {
+      ...{ name: "upriver_canary_pairs", type: "gauge" },
+      help: "Labelled questions that both versions of a watched canary answered.",
+      samples: verdicts.map(({ model, pairs }) => ({ labels: { model }, value: pairs })),
+    },
+    {
+      ...{ name: "upriver_canary_error_difference", type: "gauge" },
+      help: "Error rate of a watched canary minus that of the stable version: the mean and the ends of its confidence sequence.",
+      samples: verdicts.flatMap(({ model, error }) =>
+        (["mean", "lower", "upper"] as const).flatMap((bound) => {
+          const value = error[bound];
+          return value === null ? [] : [{ labels: { model, bound }, value }];
+        }),
+      ),
+    },
+    {
+      ...{ name: "upriver_canary_unpaired", type: "gauge" },
+      help: "Labelled questions that a watched canary can't be compared on, by reason.",
+      samples: watched.flatMap(({ model, regions }) =>
+        pairObstacles.map((reason) => {
+          return { labels: { model, reason }, value: regions.reduce((sum, { unpaired }) => sum + unpaired[reason], 0) };
+        }),
+      ),
     },
   ];
 }

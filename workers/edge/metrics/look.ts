@@ -1,5 +1,5 @@
 import { groupPlanOf, isGrouped } from "#core/confidence/group.ts";
-import type { Ladder, ModelLadder, ModelPointer, RegionCounts, RungName } from "#core/contract/index.ts";
+import type { CanaryState, Ladder, ModelLadder, ModelPointer, RegionCounts, RungName } from "#core/contract/index.ts";
 import { sumCounts } from "#core/counts.ts";
 import { ladderRungs } from "#core/ladder-rungs.ts";
 import { mayUseModel, mayUseRegion } from "#core/tokens.ts";
@@ -16,6 +16,8 @@ export interface ModelLook {
   ladder: readonly RungName[];
   targetRisk: number | null;
   group: ModelLadder["group"];
+  /** The canary that is watched; null without one. */
+  canary: CanaryState | null;
   /** Counts of the edge and of the regions, by region and version. */
   counts: RegionCounts[];
   regions: { region: string; open: number; breaker: "closed" | "open" }[];
@@ -45,7 +47,7 @@ export function ladderOf({ nextRung, models }: Look): Pick<Ladder, "nextRung" | 
   return { nextRung, models: models.map(modelLadder) };
 }
 
-function modelLadder({ counts, regions, ladder, ...rest }: ModelLook): ModelLadder {
+function modelLadder({ counts, regions, ladder, canary: _, ...rest }: ModelLook): ModelLadder {
   const sum = sumCounts(counts.map((row) => row.counts));
   const { requests, questions, labels } = sum;
   return {
@@ -67,8 +69,9 @@ async function lookAtModel(call: Call, model: string): Promise<ModelLook | null>
   const mayUse = (region: string) => region === "" || (token !== null && mayUseRegion(token, region));
   const regions = (await registry.regions()).filter(mayUse);
   const isGroup = manifest.task !== "tensor" && isGrouped(manifest.policy.regions) && mayUse("*");
-  const [edge, group, waiting, looks] = await Promise.all([
+  const [edge, canary, group, waiting, looks] = await Promise.all([
     registry.counts(),
+    registry.canary(),
     isGroup ? registry.groupState(pointer.stable, groupPlanOf(manifest)) : null,
     reviewObject(env, model).size(),
     Promise.all(regions.map((region) => inTime(regionObject(env, model, region).counts()))),
@@ -78,6 +81,7 @@ async function lookAtModel(call: Call, model: string): Promise<ModelLook | null>
   const isLearning = manifest.task !== "tensor";
   return {
     ...{ model, task: manifest.task, pointer, group, waiting },
+    canary: canary?.outcome === null ? canary : null,
     ladder: isLearning ? manifest.policy.ladder : ["edge"],
     targetRisk: isLearning ? manifest.thin.rule.targetRisk : null,
     counts: [...edge.filter(({ region }) => mayUse(region)), ...above],

@@ -1,4 +1,5 @@
 import { ArtefactError, blobKey, blobsOf, checkBlob, manifestKey, privateBlobsOf } from "#core/artefacts.ts";
+import { plannedShareOf } from "#core/confidence/canary.ts";
 import {
   blobShardMaxBytes,
   bodyMaxBytes,
@@ -8,7 +9,6 @@ import {
   type Manifest,
   type ModelPointer,
   manifestSchema,
-  type Policy,
   publishedSchema,
   rollbackSchema,
   rolledSchema,
@@ -97,20 +97,22 @@ async function postRollout(call: Call): Promise<Response> {
     return pointerResponse(call, await registry.rollout(version, share ?? null));
   }
   const { margin, deadlineHours } = watchSchema.parse(watch === true ? {} : watch);
-  const errorsOf = judgedBy(await classifierOf(call, model, stable), await classifierOf(call, model, version));
-  const plan = { errorsOf, margin, coverageMargin: canaryDefaults.coverageMargin, delta: canaryDefaults.delta };
+  const versions = [await classifierOf(call, model, stable), await classifierOf(call, model, version)];
+  const { delta } = canaryDefaults;
+  const plan: CanaryPlan = { margin, coverageMargin: coverageMarginOf(versions), delta };
   const deadlineMs = Math.round(deadlineHours * 3600_000);
   return pointerResponse(call, await registry.rolloutWatched({ version, share, plan, deadlineMs }));
 }
 
-/** Chooses the errors that judge a canary: of all answers where every truth comes, else of audited accepted ones. */
-function judgedBy(stable: ClassifyManifest, canary: ClassifyManifest): CanaryPlan["errorsOf"] {
-  const policies = [stable.policy, canary.policy];
-  if (policies.every(({ truth, keep }) => truth === "complete" && keep === "all")) return "all";
-  const isSeen = ({ truth, keep, auditShare }: Policy) => keep !== "none" && (truth === "complete" || auditShare > 0);
-  if (policies.every(isSeen)) return "accepted";
+/** Returns the margin of a canary's coverage; null where every truth comes. Throws where no label is planned. */
+function coverageMarginOf(versions: readonly ClassifyManifest[]): number | null {
+  const policies = versions.map(({ policy }) => policy);
+  if (policies.every(({ truth, keep }) => truth === "complete" && keep === "all")) return null;
+  if (policies.every((policy) => policy.keep !== "none" && plannedShareOf(policy) > 0)) {
+    return canaryDefaults.coverageMargin;
+  }
   const expected =
-    "policies that keep accepted questions and audit them, or get every truth: else nothing judges a canary";
+    "policies that keep accepted questions and audit them, or keep all and get every truth: else nothing judges a canary";
   throw new FaultError({ kind: "invalid", errors: [fault("watch", expected, "keep 'none', or auditShare 0")] });
 }
 

@@ -140,7 +140,7 @@ async function rollout(
   return null;
 }
 
-// The registry decides on the canary by its audits; this step only waits for the decision.
+// The registry decides on the canary; this step only waits for the decision.
 async function watchRollout(
   { client }: Pick<StepOptions, "client">,
   { model, version }: Training,

@@ -11,9 +11,7 @@ export function CanaryNotice({ summary: { canary }, watch }: { summary: ModelSum
       </p>
     );
   const { version, outcome, reason, verdict, deadlineAt, regions, share } = watch;
-  const labelled = regions
-    .flatMap(({ versions }) => versions)
-    .reduce((sum, { labelled: { accepted } }) => sum + accepted, 0);
+  const waiting = regions.reduce((sum, region) => sum + region.waiting, 0);
   return (
     <section class="notice" aria-label="Canary">
       <p>
@@ -30,11 +28,12 @@ export function CanaryNotice({ summary: { canary }, watch }: { summary: ModelSum
           </>
         )}
       </p>
-      {!outcome && (
+      {!outcome && verdict && (
         <p class="muted">
-          Judged on {count(labelled)} audited answers of {count(regions.length)} regions.
-          {verdict &&
-            ` Difference of its error from the stable version: ${percent(verdict.error.mean)} (between ${percent(verdict.error.lower)} and ${percent(verdict.error.upper)}).`}
+          {count(verdict.pairs)} labelled questions of {count(regions.length)} regions were answered by both versions.
+          {waiting > 0 && ` ${count(waiting)} more wait for the second answer.`} Difference of the canary's error from
+          the stable version's: {percent(verdict.error.mean)} (between {percent(verdict.error.lower)} and{" "}
+          {percent(verdict.error.upper)}).
         </p>
       )}
     </section>

@@ -73,7 +73,7 @@ export function VersionTable({ session, summary, list, regions, onMove }: Props)
                     {version !== canary?.version && stable !== null && (
                       <Confirm
                         label="Canary"
-                        what={`Version ${version} serves ${percent(canaryShare)} of callers. It is promoted or rolled back automatically, judged on labelled answers.`}
+                        what={`Version ${version} serves ${percent(canaryShare)} of callers. It is promoted or rolled back automatically, judged on labelled questions that both versions answer.`}
                         onConfirm={roll(version, true)}
                       />
                     )}
