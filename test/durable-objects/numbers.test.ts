@@ -1,6 +1,7 @@
 import { beforeAll, describe, expect, it } from "vitest";
 import type { HeadManifest, Instance } from "#core/contract/index.ts";
 import { decodeSums, labelsIn, sharesIn } from "#core/head/sums.ts";
+import { taskOf } from "#core/task/index.ts";
 import { CanaryAnswers } from "#objects/region/tables/canary-answers.ts";
 import { ask, call, eventually, expectOk, publish } from "../helpers/edge.ts";
 import { type TestModel, testModel, testNumber } from "../helpers/model.ts";
@@ -147,25 +148,24 @@ describe("a rung above that predicts something else", () => {
 });
 
 describe("a watched canary of numbers", () => {
-  it("counts an answer beyond the tolerance as an error, and its loss by the bins of its version", async () => {
+  it("counts an answer beyond the tolerance as an error of either version", async () => {
     const region = new TestRegion("watched-heat");
-    const wider = { ...testNumber, tolerance: 5 };
-    const [stable, canary] = await Promise.all([
-      testModel({ model: region.model, number: testNumber }),
-      testModel({ model: region.model, version: 2, number: wider }),
-    ]);
-    const count = await region.inside((_, { storage }) => {
+    const { manifest } = await testModel({ model: region.model, number: testNumber });
+    const task = taskOf(manifest);
+    const report = await region.inside((_, { storage }) => {
       const answers = new CanaryAnswers(storage.sql);
-      answers.begin(1, stable.manifest, canary.manifest);
-      const scores = Float32Array.from({ length: 16 }, (_, bin) => (bin === 8 ? 1 : 0));
-      for (const base of [1, 2]) {
-        const answer = { base, version: String(base), accepted: true, prediction: "0.5", inclusionProbability: 1 };
-        answers.record(`q${base}`, { ...answer, scores });
-        answers.recordLabel(`q${base}`, "3", "truth");
+      answers.begin({ watch: 1, stable: 1, canary: 2 });
+      const answer = { base: 1, version: "1", accepted: true, inclusionProbability: 1, isBorrowed: false };
+      for (const [id, prediction] of [
+        ["near", "2.5"],
+        ["far", "0.5"],
+      ] as const) {
+        answers.record(id, { ...answer, prediction, groupKey: id }, 0);
+        answers.recordLabel(task, id, "3", "truth");
+        answers.setOther(task, id, { accepted: true, prediction: "3.5" });
       }
-      return answers.count();
+      return answers.report(1);
     });
-    expect(count.versions.map(({ errors }) => errors.accepted)).toEqual([1, 0]);
-    expect(count.versions.every(({ logLoss }) => (logLoss ?? 0) > 1)).toBe(true);
+    expect(report.count).toMatchObject({ pairs: 2, stable: { error: 0.5 }, canary: { error: 0 } });
   });
 });

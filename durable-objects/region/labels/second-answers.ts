@@ -73,7 +73,8 @@ export class SecondAnswers {
     const manifest = await manifests.get(version);
     const serving = await this.servingOf(manifest, revision);
     const network = await this.networkOf(manifest);
-    const task = taskOf(manifest);
+    // Both versions are judged by the tolerance of the one that served.
+    const task = taskOf(await manifests.get((due[0] as DuePair).base));
     const rung = new ModelRung({ name: "edge", manifest, network, servingOf: () => serving });
     const known = due.flatMap((one) => {
       const row = questions.find(one.id);
