@@ -29,7 +29,7 @@ interface Options {
   data?: string;
   out?: string;
   backend: BackendChoice;
-  test?: string;
+  test?: string | true;
   compare?: boolean;
   seed?: number;
   maxMinutes?: number;
@@ -56,7 +56,10 @@ export function trainVerb(program: Command): void {
     .option("--data <file>", "file of the recipe's data")
     .option("--out <folder>", "output folder (default: .upriver/artefacts/<recipe>)")
     .addOption(new Option("--backend <backend>", "what computes").choices(backendChoices).default("auto"))
-    .option("--test <file>", "judge the result on rows that it was not trained on, in the form of the recipe's data")
+    .option(
+      "--test [file]",
+      "judge the result on other rows: of a file in the form of the recipe's data, or its own from the day of --before on",
+    )
     .option("--compare", "judge it beside a logistic regression and, where 'xgboost' is installed, boosting")
     .option("--seed <n>", "seed of splits and networks (default: the recipe's)", numberParser("--seed", { atLeast: 0 }))
     .option(
@@ -114,7 +117,7 @@ async function run(given: string, options: Options, command: Command): Promise<v
     await client.rollout(name, { version });
   }
   const coverage = { thin: thin.rule.certificate?.coverage ?? 0, full: full?.rule.certificate?.coverage ?? 0 };
-  const testRows = options.test === undefined ? undefined : await recipe.load({ file: options.test });
+  const testRows = await testRowsOf(recipe, options);
   const test = testRows && (await judge(recipe, artefact, testRows));
   const comparison = options.compare ? await compared(recipe, artefact, testRows) : undefined;
   const { cutShort } = artefact;
@@ -139,7 +142,9 @@ async function run(given: string, options: Options, command: Command): Promise<v
     const next =
       version === null ? `Next: npx upriver publish ${options.out ?? name}` : `Version ${version} serves all callers.`;
     const beside = comparison ? `\n${describeComparison(comparison)}` : "";
-    const tested = test ? `\n${options.test}: ${count(test.thin.n)} rows\n${describeTest(test, artefact.draft)}` : "";
+    const tested = test
+      ? `\n${options.test === true ? "Later rows" : options.test}: ${count(test.thin.n)} rows\n${describeTest(test, artefact.draft)}`
+      : "";
     const notes = [
       ["splits", describeSplits(splits)],
       ...noteOf("numbers", describeScale(scale)),
@@ -190,6 +195,14 @@ function warningsOf({ labels, networks }: TrainingReport): string[] {
       `whose own risks matter: "risk": {"perClass": ["${rarest.label}"]}`,
     ...measured,
   ];
+}
+
+async function testRowsOf(recipe: Recipe, { test, before, data }: Options): Promise<Row[] | undefined> {
+  if (test === undefined) return undefined;
+  if (test !== true) return recipe.load({ file: test });
+  const day = before ?? recipe.trainBefore;
+  if (day === null) throw new Error("Which rows test? Name a file, or add --before with the day on which they begin.");
+  return (await recipe.load({ file: data })).filter(({ at }) => at >= Date.parse(day));
 }
 
 function withSeed(recipe: Recipe, seed: number): Recipe {
