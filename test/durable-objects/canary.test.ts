@@ -373,32 +373,48 @@ describe("a region's comparison of a canary", () => {
     expect(byGlobal.length).toBeLessThan(rows.length);
   });
 
-  it("weights each pair by the probability with which the serving version planned its label, and counts no other", async () => {
-    const policy = { keep: "audited", truth: "some", ladder: ["edge", "region"], auditShare: 0.5 } as const;
-    const known = { ...policy, ladder: [...policy.ladder] };
-    const audited = await contest(
-      "audited-canary",
-      { policy: known },
-      { ...other, policy: { ...known, auditShare: 0.9 } },
+  it("computes the second answer of an opened region with its parent's head", async () => {
+    const named = { from: "field", name: "region", keys: ["south"], parent: "world" } as const;
+    const regions = { ...named, keys: [...named.keys], open: { perTokenPerDay: 100 } };
+    const policy = { ...complete, ladder: [...complete.ladder], regions };
+    const opened = await contest("opened-canary", { policy });
+    const parent = new TestRegion("opened-canary", "world");
+    await parent.teach(parent.labelledQuestions(200));
+    expect(await parent.retrain()).toMatchObject({ status: "promoted" });
+    await opened.watch({ margin: 1e-6 }, 0.99);
+    const answers = (await opened.ask(1)).filter(({ version }) => version.startsWith("2"));
+    await opened.teach(answers, (answer) => opened.labelOf("2", answer));
+    await opened.compare();
+    const rows = await opened.region.rows(
+      "SELECT id, otherPrediction, otherRevision FROM canary_answers WHERE error = 0",
     );
+    expect(rows.length).toBeGreaterThan(20);
+    const isCustom = ({ id, otherPrediction }: (typeof rows)[0]) => {
+      return customRows(200)[Number(String(id).split("~")[2]) % instances.length]?.label === otherPrediction;
+    };
+    expect(rows.filter(isCustom).length / rows.length).toBeGreaterThan(0.75);
+    expect(rows.every(({ otherRevision }) => otherRevision === 0)).toBe(true);
+  });
+
+  it("weights each pair by the probability with which the serving version planned its label, and counts no other", async () => {
+    const policy = { keep: "all", truth: "some", ladder: ["edge", "region"], auditShare: 0.5 } as const;
+    const known = { ...policy, ladder: [...policy.ladder] };
+    const canary = { ...other, policy: { ...known, auditShare: 0.9 } };
+    const audited = await contest("audited-canary", { policy: known }, canary);
     await audited.watch({ margin: 1e-6 });
+    // Truths come for all questions, more than were planned.
     const answers = await audited.ask(4);
-    const rows = await eventually(async () => {
-      const found = await audited.region.rows("SELECT id, base, inclusionProbability AS p FROM canary_answers");
-      // What was accepted is kept after the answer: the last of it may be on its way.
-      expect(found.length).toBeGreaterThan(60);
-      await scheduler.wait(500);
-      expect(await audited.region.rows("SELECT id FROM canary_answers")).toHaveLength(found.length);
-      return found;
-    });
-    expect(rows.length).toBeLessThan(110);
+    await audited.teachEvenly(answers);
+    const rows = await audited.region.rows("SELECT base, inclusionProbability AS p FROM canary_answers");
     for (const { base, p } of rows) expect(p).toBe(base === 1 ? 0.5 : 0.9);
-    // Truths come for more questions than were planned.
-    const planned = new Set(rows.map(({ id }) => id));
-    const kept = answers.filter(({ id }) => planned.has(id));
-    await audited.teachEvenly(kept);
-    const stranger = { id: "audited-canary~north~stranger", region: "north", instance: instances[0] as Instance };
-    await audited.region.teach([{ label: "a", question: { ...stranger, at: 1 } }]);
+    for (const [base, share] of [
+      [1, 0.5],
+      [2, 0.9],
+    ] as const) {
+      const asked = answers.filter(({ version }) => version === `${base}`).length;
+      const planned = rows.filter((row) => row.base === base).length;
+      expect(Math.abs(planned - share * asked)).toBeLessThan(4 * Math.sqrt(share * (1 - share) * asked));
+    }
     const count = await audited.compare();
     expect(count).toMatchObject({ planned: rows.length, pairs: rows.length, canary: { coverage: 1 } });
     expect(count.questions).toBeCloseTo(
