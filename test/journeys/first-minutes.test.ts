@@ -57,11 +57,13 @@ describe("the first five minutes", () => {
   it("npm start starts everything and prints commands that work when pasted", async () => {
     const { child, printed } = await start();
     const answers = curls(printed).map(paste);
-    expect(answers.map(({ status }) => status)).toEqual([200, 200, 200, 200]);
+    // None of three labels may be likely enough to be accepted.
+    expect(answers.map(({ status }) => status)).toEqual([200, 200, expect.toBeOneOf([200, 202]), 200, 200]);
     expect(answers[0]?.body).toMatchObject({ status: "answered", rung: "edge", accepted: true });
     expect(answers[1]?.body).toMatchObject({ status: "answered", rung: "origin", accepted: true });
-    expect(answers[2]?.body).toEqual({ accepted: 1, changed: 1 });
-    expect(answers[3]?.body).toMatchObject({ model: "storefront", pointer: { stable: 1 } });
+    expect(Object.keys(answers[2]?.body.scores)).toHaveLength(3);
+    expect(answers[3]?.body).toEqual({ accepted: 1, changed: 1 });
+    expect(answers[4]?.body).toMatchObject({ model: "storefront", pointer: { stable: 1 } });
     asked = answers[1]?.body;
     expect(await interrupt(child)).toBe(0);
     await expect(fetch(`http://127.0.0.1:${env.UPRIVER_PORT}/healthz`)).rejects.toThrow();
