@@ -1,20 +1,16 @@
 import { join } from "node:path";
 import { type Command, Option } from "commander";
-import type { Metrics, NetworkSpec } from "#core/contract/index.ts";
+import type { Metrics } from "#core/contract/index.ts";
 import { count, percent } from "#core/format.ts";
 import { type BackendChoice, backendChoices } from "#origin/backend/index.ts";
 import { type Comparison, compareModels } from "#origin/compare/index.ts";
 import { publish } from "#origin/publish.ts";
 import type { NetworkPlan, Recipe, Row } from "#origin/recipes/index.ts";
 import { describeCandidates, describeOptimism, describeScale, describeSplits } from "#origin/report/describe.ts";
-import { reportOn, type TrainingReport, writeReport } from "#origin/report/index.ts";
-import { questionMs } from "#origin/thin/cost.ts";
+import { reportOn, writeReport } from "#origin/report/index.ts";
 import { Checkpoints } from "#origin/train/checkpoint.ts";
-import { encodeRows } from "#origin/train/dataset.ts";
-import { type Artefact, type ManifestDraft, train } from "#origin/train/index.ts";
+import { type ManifestDraft, train } from "#origin/train/index.ts";
 import { judge } from "#origin/train/judge.ts";
-import { bytesOf } from "#origin/train/pack.ts";
-import { readFrom } from "#origin/train/score.ts";
 import { saveArtefact } from "#origin/train/store.ts";
 import { artefactFolder, clientFor, signingKey, trainingFolder } from "../local/context.ts";
 import { describeComparison } from "../local/describe-comparison.ts";
@@ -22,6 +18,7 @@ import { figureNames, figuresOf } from "../local/figures.ts";
 import { describeTraining, followTraining } from "../local/follow.ts";
 import { formatTable, printResult, rowReporter, showProgress } from "../local/output.ts";
 import { recipeFor } from "../local/recipe.ts";
+import { costOf, warningsOf } from "../local/training-notes.ts";
 import { dayParser, numberParser } from "../local/usage.ts";
 
 interface Options {
@@ -43,8 +40,6 @@ interface Options {
 
 const comparedParts = ["rungs", "others"];
 const startedAt = Date.now();
-/** Above this share of one label an overall error says little. */
-const majorityMaxShare = 0.9;
 
 /** `upriver train`: trains the full and the thin network of a recipe. */
 export function trainVerb(program: Command): void {
@@ -121,7 +116,7 @@ async function run(given: string, options: Options, command: Command): Promise<v
   const test = testRows && (await judge(recipe, artefact, testRows));
   const comparison = options.compare ? await compared(recipe, artefact, testRows) : undefined;
   const { cutShort } = artefact;
-  const costs = { thin: await costOf(recipe, artefact, thin), full: await costOf(recipe, artefact, full ?? thin) };
+  const costs = { thin: await costOf(artefact, thin), full: await costOf(artefact, full ?? thin) };
   const { splits, scale, escalation, networks: trained } = artefact.result;
   const optimism = Object.fromEntries(trained.map((network) => [network.name, network.optimism]));
   const result = {
@@ -179,24 +174,6 @@ function noteOf(name: string, text: string | null): [string, string][] {
   return text === null ? [] : [[name, text]];
 }
 
-/** Warns where an overall error says little, and gives figures that say more. */
-function warningsOf({ labels, networks }: TrainingReport): string[] {
-  const classes = networks[0]?.classes ?? [];
-  const rows = classes.reduce((sum, { n }) => sum + n, 0);
-  const [majority, rarest] = [classes.toSorted((a, b) => b.n - a.n)[0], classes.toSorted((a, b) => a.n - b.n)[0]];
-  if (!majority || !rarest || majority.n <= majorityMaxShare * rows) return [];
-  const measured = networks.map(({ name, averagePrecision, balancedAccuracy, classes: own }) => {
-    const recalls = own.map(({ label, recall }) => `${percent(recall ?? 0)} of '${label}'`);
-    const precision = averagePrecision === null ? "" : `PR-AUC ${averagePrecision.toFixed(4)} for '${labels[1]}', `;
-    return `${name}: ${precision}balanced accuracy ${percent(balancedAccuracy ?? 0)}, finds ${recalls.join(", ")}`;
-  });
-  return [
-    `${percent(majority.n / rows)} of the rows are '${majority.label}', so an overall error says little. Name the labels ` +
-      `whose own risks matter: "risk": {"perClass": ["${rarest.label}"]}`,
-    ...measured,
-  ];
-}
-
 async function testRowsOf(recipe: Recipe, { test, before, data }: Options): Promise<Row[] | undefined> {
   if (test === undefined) return undefined;
   if (test !== true) return recipe.load({ file: test });
@@ -212,17 +189,6 @@ function withSeed(recipe: Recipe, seed: number): Recipe {
     training: { ...recipe.training, seed },
     document: { ...document, training: { ...document.training, seed } },
   };
-}
-
-/** Bytes to transfer, and milliseconds of a question on the edge's engine on this machine. */
-async function costOf(
-  recipe: Recipe,
-  { draft, blobs }: Artefact,
-  spec: NetworkSpec,
-): Promise<{ kB: number; ms: number | null }> {
-  const rows = draft.examples.map((instance) => ({ region: "", label: "", at: 0, instance }));
-  const ms = rows.length > 0 ? await questionMs(spec, readFrom(blobs), encodeRows(recipe, spec.input, rows)) : null;
-  return { kB: bytesOf(spec) / 1000, ms };
 }
 
 async function compared(

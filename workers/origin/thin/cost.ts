@@ -1,20 +1,20 @@
 import type { NetworkSpec } from "#core/contract/index.ts";
 import { loadNetwork, type ReadBlob } from "#core/model/network.ts";
 import { tfjsEngine } from "#core/model/tfjs/engine.ts";
-import type { Dataset } from "../train/dataset.ts";
 
 const timedQuestions = 200;
 
-/** Measures the median milliseconds of one question on the edge's engine on this machine, one question at a time. */
+/** Measures the median milliseconds of one question on the edge's engine on this machine, one question at a time. `rowAt` encodes a row. */
 export async function questionMs(
   spec: NetworkSpec,
   read: ReadBlob,
-  { rows, values }: Pick<Dataset, "rows" | "values">,
+  rows: number,
+  rowAt: (row: number) => Float32Array,
 ): Promise<number> {
   const { backbone } = await loadNetwork(await tfjsEngine(), spec, read);
   const times: number[] = [];
   for (let i = 0; i < timedQuestions; i++) {
-    const row = values.read([i % rows]);
+    const row = rowAt(i % rows);
     const startedAt = performance.now();
     backbone.embed(row, 1);
     times.push(performance.now() - startedAt);

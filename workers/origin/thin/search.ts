@@ -164,13 +164,14 @@ async function evaluateCandidate(
     await scoreDataset(spec, readFrom(blobs), encoded.heldOut.validation),
     encoded,
   );
+  const { validation } = encoded.heldOut;
   const used = [spec.backbone.topology, ...spec.backbone.shards, spec.head.blob];
   const gzippedBytes = used.reduce((sum, { sha256 }) => sum + gzipSync(blobs.get(sha256) as Uint8Array).length, 0);
   return {
     ...form,
     bytes: bytesOf(spec),
     gzippedBytes,
-    ms: await questionMs(spec, readFrom(blobs), encoded.heldOut.validation),
+    ms: await questionMs(spec, readFrom(blobs), validation.rows, (row) => validation.values.read([row])),
     accuracy,
     logLoss,
   };
