@@ -25,11 +25,11 @@ export function draftsOf(body: AskBody): Draft[] {
  * out, unless all are.
  */
 export function checkedDrafts<D extends Draft>(labels: readonly string[], body: AskBody, drafts: readonly D[]): D[] {
+  if ((body.via ?? []).length > 0) return drafts.map((draft) => knownTo(labels, draft));
   if (labels.length === 0) {
     refuseChoice(body, "the model answers with a number");
     return [...drafts];
   }
-  if ((body.via ?? []).length > 0) return drafts.map((draft) => knownTo(labels, draft));
   const { questions = [] } = body;
   const errors = [
     ...faultsOf(labels, body, undefined),
