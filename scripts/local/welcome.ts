@@ -37,7 +37,10 @@ async function modelLines(
     ...(easy ? ["\nAn easy question, answered at the edge:", ask(easy)] : []),
     ...(hard ? ["\nA hard question, escalated to the origin:", ask(hard)] : []),
     ...(easy && labels.length > 3
-      ? ["\nThe best of three labels only, such as what a store stocks:", ask(easy, { candidates: labels.slice(0, 3) })]
+      ? [
+          "\nThe best of three labels only, such as what a store stocks, sure or not:",
+          ask(easy, { candidates: labels.slice(0, 3), accept: "always" }),
+        ]
       : []),
     ...(easy && label !== undefined
       ? ["\nWhat turned out to be true, for the region to learn from:", truth(easy)]
