@@ -2,7 +2,15 @@ import { evictDurableObject, runDurableObjectAlarm, runInDurableObject } from "c
 import { env } from "cloudflare:workers";
 import { describe, expect, it } from "vitest";
 import { blobKey, manifestKey } from "#core/artefacts.ts";
-import type { Answer, CanaryCount, CanaryState, Instance, ModelPointer, VersionList } from "#core/contract/index.ts";
+import type {
+  Answer,
+  CanaryCount,
+  CanaryReply,
+  CanaryState,
+  Instance,
+  ModelPointer,
+  VersionList,
+} from "#core/contract/index.ts";
 import { loadNetwork } from "#core/model/network.ts";
 import { tfjsEngine } from "#core/model/tfjs/engine.ts";
 import { ModelRung } from "#core/rung/model-rung.ts";
@@ -356,7 +364,7 @@ describe("a region's comparison of a canary", () => {
       expect(found.length).toBeGreaterThan(20);
       return found;
     });
-    // The head of now answers otherwise: it is the global one.
+    // The current head answers otherwise: it is the global one.
     await region.inside((object) => object.setHead(1, { revision: 1_000, head: null, rule: null }));
     await headed.teachFor("1", answers);
     await headed.compare();
@@ -467,10 +475,19 @@ describe("a region's comparison of a canary", () => {
       ...{ pairs: of("1").length - 2, waiting: 0 },
       unpaired: { ...unpaired, failure: of("2").length },
     });
-    const metrics = await (await expectOk(call("GET", "/metrics"))).text();
+    const metricsFor = async (token: string) => (await expectOk(call("GET", "/metrics", { token }))).text();
+    const metrics = await metricsFor("metrics-token");
     expect(metrics).toContain(`upriver_canary_pairs{model="broken-canary"} ${of("1").length - 2}`);
     expect(metrics).toContain('upriver_canary_unpaired{model="broken-canary",reason="input"} 1');
     expect(metrics).toContain('upriver_canary_error_difference{model="broken-canary",bound="upper"} ');
+    // A token that is limited to a region sees nothing that is about the others.
+    expect(await metricsFor("south-token")).not.toContain("upriver_canary_pairs{");
+    const regionsFor = async (token: string) => {
+      const reply = await expectOk(call("GET", "/v1/models/broken-canary/canary", { token }));
+      return ((await reply.json()) as CanaryReply).canary?.regions.map(({ region }) => region);
+    };
+    expect(await regionsFor("north-token")).toEqual(["north"]);
+    expect(await regionsFor("south-token")).toEqual([]);
     expect((await broken.state())?.verdict?.reason).toMatch(
       /; not compared: 1 without a kept instance, 1 that do not fit the other version's input, \d+ that the other version failed to answer$/,
     );

@@ -14,6 +14,7 @@ export const testTokens = [
   { id: "publisher", token: "publish-token", scopes: ["ask", "publish"] },
   { id: "admin", token: "admin-token", scopes: ["admin"] },
   { id: "north", token: "north-token", scopes: ["ask"], regions: ["north"] },
+  { id: "south", token: "south-token", scopes: ["ask", "metrics"], regions: ["south"] },
   { id: "narrow", token: "narrow-token", scopes: ["ask"], models: ["another"] },
 ] as const;
 

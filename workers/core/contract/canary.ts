@@ -87,3 +87,4 @@ export const canaryStateSchema = z
 export type CanaryState = z.infer<typeof canaryStateSchema>;
 
 export const canaryReplySchema = z.strictObject({ canary: canaryStateSchema.nullable() }).meta({ id: "CanaryReply" });
+export type CanaryReply = z.infer<typeof canaryReplySchema>;

@@ -16,7 +16,7 @@ export interface ModelLook {
   ladder: readonly RungName[];
   targetRisk: number | null;
   group: ModelLadder["group"];
-  /** The canary that is watched; null without one. */
+  /** The canary that is watched; null without one, and for a token that is limited to regions. */
   canary: CanaryState | null;
   /** Counts of the edge and of the regions, by region and version. */
   counts: RegionCounts[];
@@ -68,10 +68,12 @@ async function lookAtModel(call: Call, model: string): Promise<ModelLook | null>
   const manifest = await manifestOf(call, model, pointer.stable);
   const mayUse = (region: string) => region === "" || (token !== null && mayUseRegion(token, region));
   const regions = (await registry.regions()).filter(mayUse);
-  const isGroup = manifest.task !== "tensor" && isGrouped(manifest.policy.regions) && mayUse("*");
+  // What is about all regions together would tell about those that the token may not use.
+  const mayUseAll = mayUse("*");
+  const isGroup = manifest.task !== "tensor" && isGrouped(manifest.policy.regions) && mayUseAll;
   const [edge, canary, group, waiting, looks] = await Promise.all([
     registry.counts(),
-    registry.canary(),
+    mayUseAll ? registry.canary() : null,
     isGroup ? registry.groupState(pointer.stable, groupPlanOf(manifest)) : null,
     reviewObject(env, model).size(),
     Promise.all(regions.map((region) => inTime(regionObject(env, model, region).counts()))),

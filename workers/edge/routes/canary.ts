@@ -1,14 +1,20 @@
 import { canaryReplySchema } from "#core/contract/index.ts";
+import { mayUseRegion } from "#core/tokens.ts";
 import { registryObject } from "#objects/stubs.ts";
 import { modelPointer } from "../artefacts/pointers.ts";
 import { type Call, jsonResponse, modelOf, type Route } from "../call.ts";
 import { json } from "../contract.ts";
 
-/** Reads the state of the watched canary, or of the last one; null if there was none. */
+/**
+ * Reads the state of the watched canary, or of the last one; null if there was none. `regions` lists those that the token may
+ * use; the verdict is about all regions.
+ */
 async function getCanary(call: Call): Promise<Response> {
   const model = modelOf(call);
   await modelPointer(call, model);
-  return jsonResponse({ canary: await registryObject(call.env, model).canary() });
+  const canary = await registryObject(call.env, model).canary();
+  const regions = canary?.regions.filter(({ region }) => call.token && mayUseRegion(call.token, region));
+  return jsonResponse({ canary: canary && { ...canary, regions } });
 }
 
 export const canaryRoutes: readonly Route[] = [
