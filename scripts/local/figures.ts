@@ -1,12 +1,11 @@
 import type { Metrics } from "#core/contract/index.ts";
-import { percent } from "#core/format.ts";
+import { percent, withinText } from "#core/format.ts";
 import type { ManifestDraft } from "#origin/train/index.ts";
 
 /** Names the figures of a task that `figuresOf` gives. */
 export function figureNames({ number }: Pick<ManifestDraft, "number">): string[] {
   if (!number) return ["AUC", "accuracy"];
-  const unit = number.unit === undefined ? "" : ` ${number.unit}`;
-  return ["MAE", "RMSE", `within ${number.tolerance}${unit}`, `${percent(number.coverage)} interval covers`];
+  return ["MAE", "RMSE", withinText(number), `${percent(number.coverage)} interval covers`];
 }
 
 /** Writes the figures of a network: of a classifier AUC and accuracy, of numbers their errors. */

@@ -1,4 +1,4 @@
-import { percent } from "#core/format.ts";
+import { percent, withinText } from "#core/format.ts";
 import { formatTable } from "../local/output.ts";
 import type { LadderNumbers } from "./numbers.ts";
 import { heads } from "./played.ts";
@@ -24,9 +24,10 @@ export function regionTable({ byRegion, number, certificates }: ReplayReport): s
   return formatTable([["region", "questions", ...columnsOf(number), "certificate"], ...rows]);
 }
 
-function columnsOf({ tolerance, coverage, unit }: NonNullable<ReplayReport["number"]>): string[] {
+function columnsOf(number: NonNullable<ReplayReport["number"]>): string[] {
+  const { coverage, unit } = number;
   const own = unit === undefined ? "" : `, ${unit}`;
-  return [`MAE${own}`, `RMSE${own}`, `within ${tolerance}`, `${percent(coverage)} interval covers`, `its length${own}`];
+  return [`MAE${own}`, `RMSE${own}`, withinText(number), `${percent(coverage)} interval covers`, `its length${own}`];
 }
 
 function figures({ mae, rmse, within, interval }: LadderNumbers): (string | null)[] {

@@ -1,4 +1,4 @@
-import type { Answer, RegionEscalation } from "./contract/index.ts";
+import type { Answer, NumberTask, RegionEscalation } from "./contract/index.ts";
 
 const whole = new Intl.NumberFormat("en");
 const none = "–";
@@ -11,6 +11,11 @@ export function count(n: number): string {
 /** Formats a share as a percentage with one decimal. */
 export function percent(share: number | null | undefined): string {
   return share === null || share === undefined ? none : `${(share * 100).toFixed(1)}%`;
+}
+
+/** Names the share of numbers that are within the tolerance. */
+export function withinText({ tolerance, unit }: Pick<NumberTask, "tolerance" | "unit">): string {
+  return `within ${tolerance}${unit === undefined ? "" : ` ${unit}`}`;
 }
 
 /** Formats what an answer says: a label with its confidence, or a number with its unit, tolerance and interval. */

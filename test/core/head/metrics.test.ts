@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { averagePrecisionOf, balancedAccuracyOf, confusionOf } from "#core/head/metrics.ts";
+import { averagePrecisionOf, balancedAccuracyOf, confusionOf, rareClassPrecision } from "#core/head/metrics.ts";
 import { seeded } from "#test/helpers/random.ts";
 
 describe("average precision", () => {
@@ -29,6 +29,22 @@ describe("average precision", () => {
     expect(averagePrecisionOf([0.9, 0.8, 0.2], [true, true, false])).toBe(1);
     expect(averagePrecisionOf([0.9, 0.8], [false, false])).toBeNull();
     expect(averagePrecisionOf([], [])).toBeNull();
+  });
+});
+
+describe("the average precision of the rarer of two classes", () => {
+  const scores = [0.9, 0.8, 0.7, 0.1].map((first) => [first, 1 - first]);
+
+  it("is that of the class with fewer rows, whichever place it has", () => {
+    expect(rareClassPrecision(scores, [0, 0, 0, 1])).toBe(1);
+    // The last of four by the score of class 0.
+    expect(rareClassPrecision(scores, [1, 1, 1, 0])).toBe(0.25);
+  });
+
+  it("is null for more than two classes, and without rows of one", () => {
+    expect(rareClassPrecision([[0.2, 0.3, 0.5]], [2])).toBeNull();
+    expect(rareClassPrecision(scores, [0, 0, 0, 0])).toBeNull();
+    expect(rareClassPrecision([], [])).toBeNull();
   });
 });
 

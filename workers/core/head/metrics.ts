@@ -88,6 +88,21 @@ export function averagePrecisionOf(scores: readonly number[], positive: readonly
   return positives === 0 ? null : sum / positives;
 }
 
+/**
+ * Computes the average precision for the rarer of two classes, or the second where both are as frequent: that of the majority is
+ * high whatever a model says. Null for more classes, and where a class has no rows.
+ */
+export function rareClassPrecision(scores: readonly ArrayLike<number>[], labels: readonly number[]): number | null {
+  if (scores[0]?.length !== 2) return null;
+  const seconds = labels.filter((label) => label === 1).length;
+  const rare = seconds > labels.length / 2 ? 0 : 1;
+  if (seconds === 0 || seconds === labels.length) return null;
+  return averagePrecisionOf(
+    scores.map((row) => row[rare] as number),
+    labels.map((label) => label === rare),
+  );
+}
+
 /** Counts predictions: one row for each true label, one column for each predicted label. */
 export function confusionOf(predicted: readonly number[], labels: readonly number[], classes: number): number[][] {
   const counts = Array.from({ length: classes }, () => new Array<number>(classes).fill(0));

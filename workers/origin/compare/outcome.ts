@@ -1,6 +1,7 @@
 import type { NumberTask, Reading } from "#core/contract/index.ts";
+import { withinText } from "#core/format.ts";
 import { type Label, numberIn } from "#core/head/label.ts";
-import { averagePrecisionOf, evaluate, lossOf } from "#core/head/metrics.ts";
+import { evaluate, lossOf, rareClassPrecision } from "#core/head/metrics.ts";
 import { isWithin, type PredictedNumber, readNumber } from "#core/regress/read.ts";
 
 /** How well a model did on some rows. */
@@ -27,17 +28,10 @@ export function outcomeOf(
   }
   const classes = labels as readonly number[];
   const { auc, accuracy } = evaluate(scores, classes);
-  const positive = scores.map((row) => row[1] as number);
   const isBinary = scores[0]?.length === 2;
-  const averagePrecision = isBinary
-    ? averagePrecisionOf(
-        positive,
-        classes.map((label) => label === 1),
-      )
-    : null;
   return {
     losses: Float64Array.from(scores, (row, i) => lossOf(row, classes[i] as number)),
-    figures: { ...(isBinary ? { AUC: auc, "PR-AUC": averagePrecision } : {}), accuracy },
+    figures: { ...(isBinary ? { AUC: auc, "PR-AUC": rareClassPrecision(scores, classes) } : {}), accuracy },
   };
 }
 
@@ -45,8 +39,9 @@ export function outcomeOf(
 export function outcomeOfNumbers(
   predicted: readonly Omit<PredictedNumber, "confidence">[],
   truths: readonly number[],
-  { tolerance, unit, coverage }: NumberTask,
+  number: NumberTask,
 ): Outcome {
+  const { tolerance, coverage } = number;
   const share = (of: (one: Omit<PredictedNumber, "confidence">, truth: number) => boolean) =>
     predicted.filter((one, i) => of(one, truths[i] as number)).length / predicted.length;
   const squares = predicted.reduce((sum, { mean }, i) => sum + (mean - (truths[i] as number)) ** 2, 0);
@@ -57,9 +52,7 @@ export function outcomeOfNumbers(
     losses: Float64Array.from(predicted, ({ value }, i) => Math.abs(value - (truths[i] as number))),
     figures: {
       RMSE: Math.sqrt(squares / predicted.length),
-      [`within ${tolerance}${unit === undefined ? "" : ` ${unit}`}`]: share(({ value }, truth) =>
-        isWithin(value, truth, tolerance),
-      ),
+      [withinText(number)]: share(({ value }, truth) => isWithin(value, truth, tolerance)),
       [`${100 * coverage}% interval covers`]: hasIntervals ? share(covers) : null,
     },
   };

@@ -1,4 +1,5 @@
 import { html, raw } from "hono/html";
+import { withinText } from "#core/format.ts";
 import type { TrainingVerdict } from "../learn/compare.ts";
 import { describeCandidates, describeOptimism, describeScale, describeSplits } from "./describe.ts";
 import type { NetworkReport, TrainingReport } from "./report.ts";
@@ -41,9 +42,9 @@ ${table(
   "Results on held-out rows",
   [
     "network",
-    number ? `within ${number.tolerance}${unit}` : "accuracy",
+    number ? withinText(number) : "accuracy",
     "log-loss",
-    ...(number ? [`MAE${unit}`, `RMSE${unit}`] : ["AUC", "PR-AUC", "balanced accuracy"]),
+    ...(number ? [`MAE${unit}`, `RMSE${unit}`] : ["AUC", "PR-AUC (rarer label)", "balanced accuracy"]),
     "optimism",
     "calibration error (ECE)",
     "coverage at 5% risk",

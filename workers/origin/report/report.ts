@@ -1,7 +1,7 @@
 import type { Optimism } from "#core/confidence/certify.ts";
 import type { EscalationEstimate, Metrics, NumberTask, Reading } from "#core/contract/index.ts";
 import type { Label } from "#core/head/label.ts";
-import { averagePrecisionOf, balancedAccuracyOf } from "#core/head/metrics.ts";
+import { balancedAccuracyOf, rareClassPrecision } from "#core/head/metrics.ts";
 import { taskOf } from "#core/task/index.ts";
 import type { EpochRecord } from "../train/checkpoint.ts";
 import type { ChosenScale } from "../train/choose-scale.ts";
@@ -60,7 +60,7 @@ export interface TrainingResult {
 /** The report on one network. */
 export interface NetworkReport extends Omit<NetworkResult, "scores" | "reading"> {
   metrics: Metrics;
-  /** Of two classes, for the second; null for more. */
+  /** For the rarer of two classes; null for more classes, and without rows of it. */
   averagePrecision: number | null;
   /** The mean recall of the classes; null without rows. */
   balancedAccuracy: number | null;
@@ -104,13 +104,7 @@ async function measure(
     );
   return {
     ...{ ...network, confusion, calibration, risk, classes: confusion ? classMeasures(confusion) : [] },
-    averagePrecision:
-      labels.length === 2 && !number
-        ? averagePrecisionOf(
-            scores.map((row) => row[1] as number),
-            truths.map((truth) => truth === 1),
-          )
-        : null,
+    averagePrecision: number ? null : rareClassPrecision(scores, truths as readonly number[]),
     balancedAccuracy: confusion && balancedAccuracyOf(confusion.counts),
     metrics: metricsOf([...truths.keys()]),
     byRegion: Object.fromEntries([...rows].sort().map(([region, own]) => [region, metricsOf(own)])),
