@@ -3,7 +3,7 @@ import type { Command } from "commander";
 import { ProblemError, type ReviewQuestion, type UpriverClient } from "#client/index.ts";
 import { classifying } from "#core/artefacts.ts";
 import { percent } from "#core/format.ts";
-import { parseNumber } from "#core/regress/parse.ts";
+import { numberOf } from "#core/input/columns.ts";
 import { clientFor } from "../local/context.ts";
 import { describeFailure } from "../local/failure.ts";
 import { exportTasks, importTasks } from "../local/label-studio.ts";
@@ -90,7 +90,7 @@ async function answerEach(client: UpriverClient, model: string, options: Options
       continue;
     }
     const chosen = choicesOf(question, labels).find((choice) => choice.number === key)?.label;
-    const label = number ? (parseNumber(key) === null ? undefined : key) : chosen;
+    const label = number ? (numberOf(key) === null ? undefined : key) : chosen;
     if (label === undefined && key !== "s" && key !== "f") {
       const expected = number ? "a number such as 24.5" : "the number of a label that is shown";
       console.log(`Type ${expected}, or one of s, f, u, q.`);

@@ -1,7 +1,6 @@
 import { describe, expect, it } from "vitest";
 import type { NumberTask } from "#core/contract/index.ts";
 import { binNames } from "#core/regress/fit-bins.ts";
-import { parseNumber } from "#core/regress/parse.ts";
 import { taskOf } from "#core/task/index.ts";
 
 const number: NumberTask = {
@@ -14,12 +13,19 @@ const regress = taskOf({ labels: binNames(number.bins), number });
 const classify = taskOf({ labels: ["cat", "dog"] });
 
 describe("the task of numbers", () => {
+  it("is that of its own tolerance where two models share their bins and labels", () => {
+    const labels = binNames(number.bins);
+    const [near, far] = [1, 9].map((tolerance) => taskOf({ labels, number: { ...number, tolerance } }));
+    expect([near?.isRight("10", "15"), far?.isRight("10", "15")]).toEqual([false, true]);
+  });
+
   it("parses what people write, and nothing else", () => {
     const texts = [
       "24.50",
       " 7 ",
       "-0",
       "+3",
+      "-12.25",
       ".5",
       "1e3",
       "24,5",
@@ -32,10 +38,9 @@ describe("the task of numbers", () => {
       "warm",
     ];
     expect(texts.map((text) => regress.parse(text))).toEqual([
-      ...["24.5", "7", "0", "3", "0.5", "1000"],
+      ...["24.5", "7", "0", "3", "-12.25", "0.5", "1000"],
       ...[null, null, null, null, null, null, null, null],
     ]);
-    expect(parseNumber("-12.25")).toBe(-12.25);
   });
 
   it("reads scores as a number with its interval, tolerance and unit", () => {

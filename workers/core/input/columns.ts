@@ -191,8 +191,11 @@ function partOf(part: DatePart, at: number): number {
 }
 
 function writeNumber({ mean, deviation, knots }: NumberColumn, value: number, out: Float32Array, at: number): void {
-  if (!knots) out[at] = (value - mean) / deviation;
-  for (let i = 0; knots && i < knots.length - 1; i++) {
+  if (!knots) {
+    out[at] = (value - mean) / deviation;
+    return;
+  }
+  for (let i = 0; i < knots.length - 1; i++) {
     const [low, high] = [knots[i] as number, knots[i + 1] as number];
     out[at + i] = Math.min(1, Math.max(0, (value - low) / (high - low)));
   }

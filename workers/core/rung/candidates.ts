@@ -1,5 +1,5 @@
 import type { Answer, Reading, Uncertified } from "../contract/index.ts";
-import { argMax } from "../head/head.ts";
+import { bestOf, type Choice } from "../task/classify.ts";
 import { type Said, type TaskSpec, taskOf } from "../task/index.ts";
 
 type Names = readonly string[];
@@ -31,18 +31,15 @@ export function candidatesInOrder(labels: Names, candidates: Names): string[] {
   return [...new Set([...labels.filter((label) => allowed.has(label)), ...candidates])];
 }
 
-/** The best label with its score, and the scores of all labels that may be answered. */
-export type Choice = Pick<Answer, "label" | "scores" | "confidence">;
-
 /**
  * Chooses the best label among the candidates, or among all labels without any. Scores stay those among all labels: they are
  * not renormalised, or few candidates would make any of them certain. A candidate that is no label of the model scores 0.
  */
 export function choose(labels: Names, scores: ArrayLike<number>, candidates?: Candidates): Choice {
-  if (!restricts(labels, candidates)) return choiceOf(labels, scores);
+  if (!restricts(labels, candidates)) return bestOf(labels, scores);
   const known = new Map(labels.map((label, i) => [label, scores[i] as number]));
   const names = candidatesInOrder(labels, candidates);
-  return choiceOf(
+  return bestOf(
     names,
     names.map((name) => known.get(name) ?? 0),
   );
@@ -60,15 +57,6 @@ export function readAmong(
 ): Said {
   const { labels } = spec;
   return restricts(labels, candidates) ? choose(labels, scores, candidates) : taskOf(spec).read(scores, reading);
-}
-
-function choiceOf(names: Names, scores: ArrayLike<number>): Choice {
-  const best = argMax(scores);
-  return {
-    label: names[best] as string,
-    scores: Object.fromEntries(names.map((name, i) => [name, scores[i] as number])),
-    confidence: scores[best] as number,
-  };
 }
 
 /**

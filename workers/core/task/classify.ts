@@ -1,11 +1,24 @@
 import { gradeAnswer, scoreAnswer } from "../confidence/rule.ts";
+import type { Answer } from "../contract/index.ts";
 import { argMax } from "../head/head.ts";
 import { evaluate } from "../head/metrics.ts";
 import type { Task } from "./task.ts";
 
+/** The best label with its score, and the scores of all labels that may be answered. */
+export type Choice = Pick<Answer, "label" | "scores" | "confidence">;
+
+/** Chooses the label with the highest score. */
+export function bestOf(labels: readonly string[], scores: ArrayLike<number>): Choice {
+  const best = argMax(scores);
+  return {
+    label: labels[best] as string,
+    scores: Object.fromEntries(labels.map((name, i) => [name, scores[i] as number])),
+    confidence: scores[best] as number,
+  };
+}
+
 /** One label out of a list. */
 export function classifyTask(labels: readonly string[]): Task {
-  const named = (scores: ArrayLike<number>) => Object.fromEntries(labels.map((name, i) => [name, scores[i] as number]));
   return {
     kind: "classify",
     expected: `one of ${labels.join(", ")}`,
@@ -14,11 +27,7 @@ export function classifyTask(labels: readonly string[]): Task {
       const index = labels.indexOf(text);
       return index < 0 ? null : index;
     },
-    read(scores) {
-      const predicted = argMax(scores);
-      const [label, confidence] = [labels[predicted] as string, scores[predicted] as number];
-      return { label, scores: named(scores), confidence };
-    },
+    read: (scores) => bestOf(labels, scores),
     known(label) {
       const others = Object.fromEntries(labels.map((name) => [name, 0]));
       return { label, scores: { ...others, [label]: 1 }, confidence: 1 };

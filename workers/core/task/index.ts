@@ -5,7 +5,7 @@ import type { Task } from "./task.ts";
 
 export type { Said, Task } from "./task.ts";
 
-const tasks = new WeakMap<readonly string[], Task>();
+const tasks = new WeakMap<object, Task>();
 
 /** What defines the task of a model: its labels; of numbers the names of its bins, and the bins. */
 export interface TaskSpec {
@@ -15,9 +15,9 @@ export interface TaskSpec {
 
 /** Returns the task of a model that learns. */
 export function taskOf({ labels, number }: TaskSpec): Task {
-  const known = tasks.get(labels);
+  const known = tasks.get(number ?? labels);
   if (known) return known;
   const task = number ? regressTask(number, labels) : classifyTask(labels);
-  tasks.set(labels, task);
+  tasks.set(number ?? labels, task);
   return task;
 }

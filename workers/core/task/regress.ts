@@ -1,10 +1,10 @@
 import type { NumberTask } from "../contract/index.ts";
 import { numberIn } from "../head/label.ts";
 import { lossOf } from "../head/metrics.ts";
+import { numberOf } from "../input/columns.ts";
 import { binOf } from "../regress/bins.ts";
 import { distributionOf, probabilityWithin } from "../regress/distribution.ts";
 import { evaluateNumbers } from "../regress/metrics.ts";
-import { parseNumber } from "../regress/parse.ts";
 import { isWithin, readNumber, unread } from "../regress/read.ts";
 import { softLabelOf } from "../regress/soft-label.ts";
 import type { Said, Task } from "./task.ts";
@@ -23,11 +23,11 @@ export function regressTask(task: NumberTask, labels: readonly string[]): Task {
     kind: "regress",
     expected: "a finite number, such as 24.5",
     parse(text) {
-      const number = parseNumber(text);
+      const number = numberOf(text);
       return number === null ? null : String(number);
     },
     labelOf(text) {
-      const number = parseNumber(text);
+      const number = numberOf(text);
       return number === null ? null : softLabelOf(bins, number);
     },
     read(scores, reading = unread): Said {

@@ -2,7 +2,7 @@ import type { GradedAnswer, ScoredAnswer } from "../confidence/rule.ts";
 import type { Answer, Metrics, Reading } from "../contract/index.ts";
 import type { Label } from "../head/label.ts";
 
-/** What an answer says, whoever gives it. */
+/** What a rung or a person answered: the label with its scores; of a number also its value. */
 export type Said = Pick<
   Answer,
   "label" | "scores" | "confidence" | "value" | "mean" | "interval" | "intervalCoverage" | "tolerance" | "unit"

@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { canonicalJson } from "#core/canonical.ts";
 import type { SampleLine } from "#core/contract/index.ts";
-import { parseNumber } from "#core/regress/parse.ts";
+import { numberOf } from "#core/input/columns.ts";
 import type { Recipe, Row } from "../recipes/index.ts";
 import type { WeightedRow } from "../train/dataset.ts";
 import { rowId } from "../train/splits.ts";
@@ -46,7 +46,7 @@ function named(recipe: Recipe, row: Row, place: number): WeightedRow {
 
 function isUsable({ labels, numbers, policy }: Recipe, line: SampleLine): line is LabelledSample {
   if ("forgotten" in line || line.instance === null) return false;
-  if (numbers ? parseNumber(line.label) === null : !labels.includes(line.label)) return false;
+  if (numbers ? numberOf(line.label) === null : !labels.includes(line.label)) return false;
   return line.source !== "origin" || policy.originLabelWeight > 0;
 }
 

@@ -1,8 +1,8 @@
 import type { TrainableDocument } from "#core/contract/index.ts";
-import { parseNumber } from "#core/regress/parse.ts";
+import { numberOf } from "#core/input/columns.ts";
 import type { TableColumn } from "../table/table.ts";
 import type { Checked, DataFault } from "./checked.ts";
-import { isNoNumber, rowsText } from "./rows.ts";
+import { labelIn, rowsText } from "./rows.ts";
 
 type LabelPlan = Exclude<TrainableDocument["label"], string>;
 
@@ -12,27 +12,27 @@ const numericLabelsMax = 50;
 const namedMax = 6;
 
 /** Whether a label's column holds many different numbers: a quantity to predict, not labels to choose from. */
-export function isQuantity(column: TableColumn): boolean {
+export function isQuantity(column: TableColumn, label: LabelPlan = { column: column.name }): boolean {
   if (column.isLong) return true;
-  const texts = [...column.counts().keys()].filter((text) => !isNoNumber(text));
+  const texts = [...column.counts().keys()].filter((text) => labelIn({ task: "regress", label }, text) !== null);
   // A leading zero marks a code, such as a post code.
-  return texts.length > numericLabelsMax && texts.every((text) => parseNumber(text) !== null && !/^\s*0\d/.test(text));
+  return texts.length > numericLabelsMax && texts.every((text) => numberOf(text) !== null && !/^\s*0\d/.test(text));
 }
 
 /** Checks the label's column of a table whose label is a number. */
-export function checkNumbers(column: TableColumn, { aliases = {}, drop = [] }: LabelPlan): Checked {
+export function checkNumbers(column: TableColumn, label: LabelPlan): Checked {
   const faults: DataFault[] = [];
   const warnings: string[] = [];
   const { name } = column;
-  const numberIn = (text: string) => parseNumber(Object.hasOwn(aliases, text) ? (aliases[text] as string) : text);
-  const isNone = (text: string) => isNoNumber(text) || drop.includes(text);
+  const labelOf = (text: string) => labelIn({ task: "regress", label }, text);
   let [empty, known] = [0, 0];
   const distinct = new Set<number>();
   const odd = new Map<string, number>();
   for (let row = 0; row < column.rows; row++) {
     const text = column.text(row);
-    const number = isNone(text) ? null : numberIn(text);
-    if (isNone(text)) empty++;
+    const found = labelOf(text);
+    const number = numberOf(found);
+    if (found === null) empty++;
     else if (number === null) odd.set(text, (odd.get(text) ?? 0) + 1);
     else {
       known++;
@@ -51,7 +51,7 @@ export function checkNumbers(column: TableColumn, { aliases = {}, drop = [] }: L
   }
   if (empty > 0) {
     warnings.push(
-      `'${name}' is empty in ${rowsText(column, isNone, empty)}: left out. Fill in the number to train on them.`,
+      `'${name}' is empty in ${rowsText(column, (text) => labelOf(text) === null, empty)}: left out. Fill in the number to train on them.`,
     );
   }
   if (known < minRows) {

@@ -38,12 +38,13 @@ export function refuseFaults(source: string, { faults }: Checked): void {
 
 type LabelPlan = Exclude<TrainableDocument["label"], string>;
 
-function checkLabels(column: TableColumn, { values, aliases = {}, drop = [] }: LabelPlan): Checked {
+function checkLabels(column: TableColumn, label: LabelPlan): Checked {
+  const { values, aliases = {}, drop = [] } = label;
   const faults: DataFault[] = [];
   const warnings: string[] = [];
   const { name } = column;
   const counts = [...column.counts()].filter(([text]) => !isNoLabel(text) && !drop.includes(text));
-  if (isQuantity(column)) {
+  if (isQuantity(column, label)) {
     const found = column.isLong ? "thousands of" : counts.length;
     const text = `'${name}' has ${found} different numbers. Predict them as numbers, with "task": "regress" in the recipe, or choose a label with few values.`;
     return { faults: [{ text, repair: null }], warnings };

@@ -1,13 +1,12 @@
 import type { ColumnPlan, InputPlanDocument, TrainableDocument } from "#core/contract/index.ts";
-import { dateOf } from "#core/input/columns.ts";
-import { parseNumber } from "#core/regress/parse.ts";
+import { dateOf, numberOf } from "#core/input/columns.ts";
 import { sizeOfImage } from "../table/pixels.ts";
 import type { Table } from "../table/table.ts";
 import { type ColumnFinding, inferColumn } from "./infer-column.ts";
 import { numberLeak } from "./number-leak.ts";
 import type { Row } from "./recipe.ts";
 import { type CompleteDocument, isComplete } from "./resolve.ts";
-import { isNoLabel, isNoNumber } from "./rows.ts";
+import { labelIn } from "./rows.ts";
 import type { Data } from "./source.ts";
 
 /** The largest side of a picture that is inferred from a folder of images. */
@@ -78,13 +77,12 @@ function labelPlanOf({ label }: Pick<TrainableDocument, "label">): CompleteDocum
 
 /** Lists the numbers in the label's column. */
 export function numbersIn(document: Pick<TrainableDocument, "label">, table: Table): number[] {
-  const { column: name, aliases = {}, drop = [] } = labelPlanOf(document);
-  const column = table.column(name);
-  return Array.from({ length: table.rows }, (_, row) => {
-    const text = column.text(row);
-    if (isNoNumber(text) || drop.includes(text)) return null;
-    return parseNumber(Object.hasOwn(aliases, text) ? (aliases[text] as string) : text);
-  }).filter((number) => number !== null);
+  const label = labelPlanOf(document);
+  const column = table.column(label.column);
+  const numbers = Array.from({ length: table.rows }, (_, row) =>
+    numberOf(labelIn({ task: "regress", label }, column.text(row))),
+  );
+  return numbers.filter((number) => number !== null);
 }
 
 /** Half the standard deviation of numbers, to one digit: an answer that is closer tells something. */
@@ -97,12 +95,9 @@ export function usualTolerance(numbers: readonly number[]): number {
 function labelOf(document: TrainableDocument, table: Table): CompleteDocument["label"] {
   const own = labelPlanOf(document);
   if (own.values) return { ...own, values: own.values };
-  const { aliases = {}, drop = [] } = own;
-  const found = [...table.column(own.column).counts().keys()].filter(
-    (text) => !isNoLabel(text) && !drop.includes(text),
-  );
-  const values = [...new Set(found.map((text) => (Object.hasOwn(aliases, text) ? (aliases[text] as string) : text)))];
-  return { ...own, values: values.filter((value) => !drop.includes(value)).sort(inOrder) };
+  const texts = [...table.column(own.column).counts().keys()];
+  const found = texts.map((text) => labelIn({ task: "classify", label: own }, text));
+  return { ...own, values: [...new Set(found)].filter((value) => value !== null).sort(inOrder) };
 }
 
 // Numbers by size, the rest by the alphabet.
@@ -132,14 +127,13 @@ function ofRows(document: TrainableDocument, rows: readonly Row[]): CompleteDocu
   const isNumber = document.task === "regress";
   const labels = labelPlanOf(document);
   const values = isNumber ? undefined : (labels.values ?? [...new Set(rows.map((row) => row.label))].sort(inOrder));
-  const tolerance = document.tolerance ?? usualTolerance(rows.map((row) => Number(row.label)));
   const own: Partial<Exclude<typeof region, string>> | undefined =
     typeof region === "string" ? { name: region } : region;
   const keys = own?.keys ?? [...new Set(rows.map((row) => row.region))].sort(inOrder);
   const complete = {
     ...document,
     label: { ...labels, ...(values ? { values } : {}) },
-    ...(isNumber ? { tolerance } : {}),
+    ...(isNumber ? { tolerance: document.tolerance ?? usualTolerance(rows.map((row) => Number(row.label))) } : {}),
     ...(own ? { region: { from: "field" as const, parent: "world", openPerTokenPerDay: 20, ...own, keys } } : {}),
   };
   if (isComplete(complete)) return complete;

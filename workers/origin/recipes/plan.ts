@@ -9,7 +9,7 @@ import { isQuantity } from "./check-numbers.ts";
 import { inferDocument, numbersIn } from "./infer.ts";
 import type { ColumnFinding } from "./infer-column.ts";
 import type { CompleteDocument } from "./resolve.ts";
-import { isNoLabel } from "./rows.ts";
+import { labelIn } from "./rows.ts";
 
 export interface PlanOptions {
   name: string;
@@ -153,13 +153,11 @@ function summaryOf(numbers: readonly number[], tolerance: number): NumberSummary
   return { least: sorted[0] as number, median, greatest: sorted.at(-1) as number, withinOfMedian: within };
 }
 
-function countsOf(table: Table, { label }: CompleteDocument): [string, number][] {
-  const { aliases = {}, drop = [] } = label;
+function countsOf(table: Table, document: CompleteDocument): [string, number][] {
   const counts = new Map<string, number>();
-  for (const [text, rows] of table.column(label.column).counts()) {
-    const own = Object.hasOwn(aliases, text) ? (aliases[text] as string) : text;
-    if (isNoLabel(text) || drop.includes(text) || drop.includes(own)) continue;
-    counts.set(own, (counts.get(own) ?? 0) + rows);
+  for (const [text, rows] of table.column(document.label.column).counts()) {
+    const own = labelIn(document, text);
+    if (own !== null) counts.set(own, (counts.get(own) ?? 0) + rows);
   }
   return sorted([...counts]);
 }

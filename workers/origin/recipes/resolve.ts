@@ -78,7 +78,10 @@ export function resolveRecipe(document: CompleteDocument, load: Recipe["load"], 
   const training: TrainingPlan = { ...defaultTraining, ...(kind === "features" ? tableTraining : {}), ...own };
   // A recipe that regularises with L2 does so instead.
   if (own.l2 !== undefined && own.weightDecay === undefined) training.weightDecay = 0;
-  checkLabels(label.values ?? [], "training.classWeights", Object.keys(named(training.classWeights)));
+  const numbers = numbersOf(document);
+  for (const [field, plan] of trainingPlansOf(document)) {
+    checkLabels(label.values ?? [], `${field}.classWeights`, Object.keys(named(plan?.classWeights)));
+  }
   const hasRegions = regions.keys.length > 1;
   const isInput = { thin: networks.thin?.region ?? hasRegions, full: networks.full?.region ?? hasRegions };
   const input = (has: boolean) => inputOf(document.input, has ? regions.keys : null);
@@ -86,7 +89,7 @@ export function resolveRecipe(document: CompleteDocument, load: Recipe["load"], 
   const { confidence = 0.95, target = 0.05 } = risk ?? {};
   const isTimed = time !== undefined || trainBefore !== null;
   return {
-    ...{ name, summary, task: document.task, labels: label.values ?? [], numbers: numbersOf(document), load },
+    ...{ name, summary, task: document.task, labels: label.values ?? [], numbers, load },
     ...{ isTimed, trainBefore, labelDelayDays: document.labelDelayDays },
     policy: {
       ...defaultPolicy,
@@ -116,7 +119,12 @@ function numbersOf(document: CompleteDocument): NumberPlan | null {
     if (field === undefined) return null;
     throw new Error(`'${field}' is for numbers: add "task": "regress" to the recipe '${document.name}', or remove it.`);
   }
-  const unfit = label.values ? "label.values" : risk?.perClass ? "risk.perClass" : null;
+  const weighted = trainingPlansOf(document).find(([, plan]) => plan?.classWeights);
+  const unfit = label.values
+    ? "label.values"
+    : risk?.perClass
+      ? "risk.perClass"
+      : weighted && `${weighted[0]}.classWeights`;
   if (unfit) throw new Error(`Numbers have no classes: remove ${unfit} from the recipe '${document.name}'.`);
   return { tolerance: tolerance as number, coverage, unit, bins };
 }
@@ -132,7 +140,15 @@ function checkLabels(labels: readonly string[], field: string, names: readonly s
   throw new Error(`${field} names '${unknown}', which is none of the labels ${labels.join(", ")}. Correct it.`);
 }
 
-function named(classWeights: TrainingPlan["classWeights"]): Record<string, number> {
+function trainingPlansOf({ training, networks }: CompleteDocument): [field: string, TrainableDocument["training"]][] {
+  return [
+    ["training", training],
+    ["networks.thin.training", networks?.thin?.training],
+    ["networks.full.training", networks?.full?.training],
+  ];
+}
+
+function named(classWeights: TrainingPlan["classWeights"] | undefined): Record<string, number> {
   return typeof classWeights === "object" && classWeights !== null ? classWeights : {};
 }
 

@@ -1,6 +1,5 @@
 import type { ColumnPlan, Instance } from "#core/contract/index.ts";
-import { dateOf, truthOf } from "#core/input/columns.ts";
-import { parseNumber } from "#core/regress/parse.ts";
+import { dateOf, numberOf, truthOf } from "#core/input/columns.ts";
 import { readPixels } from "../table/pixels.ts";
 import { isMissingText, type Table, type TableColumn } from "../table/table.ts";
 import type { Row } from "./recipe.ts";
@@ -14,9 +13,17 @@ export function isNoLabel(text: string): boolean {
   return noLabel.has(text.trim());
 }
 
-/** Whether a text in a label's column of numbers stands for none. */
-export function isNoNumber(text: string): boolean {
+// In a column of numbers, such as "unknown".
+function isNoNumber(text: string): boolean {
   return isNoLabel(text) || isMissingText(text.trim());
+}
+
+/** Returns the label that a text in the label's column stands for; null where its row is left out. */
+export function labelIn({ task, label }: Pick<CompleteDocument, "task" | "label">, text: string): string | null {
+  const { aliases = {}, drop = [] } = label;
+  const isNone = task === "regress" ? isNoNumber(text) : isNoLabel(text);
+  const found = Object.hasOwn(aliases, text) ? (aliases[text] as string) : text;
+  return isNone || drop.includes(text) || drop.includes(found) ? null : found;
 }
 
 /** Names the first rows of a column whose text has a property, and how many more there are. */
@@ -66,37 +73,32 @@ export class TableRow implements Row {
   }
 }
 
-function labelsOf({ task, label }: CompleteDocument, column: TableColumn): (row: number) => string | null {
-  const { values = [], aliases = {}, drop = [] } = label;
+function labelsOf(document: CompleteDocument, column: TableColumn): (row: number) => string | null {
+  const { values = [] } = document.label;
   const known = new Map<string, string | null>();
   return (row) => {
     const text = column.text(row);
     const before = known.get(text);
     if (before !== undefined) return before;
-    const found = Object.hasOwn(aliases, text) ? (aliases[text] as string) : text;
-    const isNone = task === "regress" ? isNoNumber(text) : isNoLabel(text);
-    const isLeftOut = isNone || drop.includes(text) || drop.includes(found);
-    if (!isLeftOut && task === "regress") {
-      const number = parseNumber(found);
-      if (number === null) throw new Error(notANumber(column.name, row + 1, text));
-      return String(number);
-    }
-    if (!isLeftOut && !values.includes(found)) {
+    const found = labelIn(document, text);
+    if (document.task === "regress") return found === null ? null : numberAt(column, row, found);
+    if (found !== null && !values.includes(found)) {
       throw new Error(
         `Row ${row + 1}, column '${column.name}': '${text}' is not one of the labels ${values.join(", ")}. Correct the ` +
           "row, or add the label to the recipe's label.values, label.aliases or label.drop.",
       );
     }
-    known.set(text, isLeftOut ? null : found);
-    return isLeftOut ? null : found;
+    known.set(text, found);
+    return found;
   };
 }
 
-/** Says that a label is not a number, and what to do. */
-export function notANumber(column: string, row: number, text: string): string {
-  return (
-    `Row ${row}, column '${column}': '${text}' is not a number such as 24.5. Correct the row, or add the text to the ` +
-    "recipe's label.drop to leave out its rows."
+function numberAt({ name }: TableColumn, row: number, text: string): string {
+  const number = numberOf(text);
+  if (number !== null) return String(number);
+  throw new Error(
+    `Row ${row + 1}, column '${name}': '${text}' is not a number such as 24.5. Correct the row, or add the text to the ` +
+      "recipe's label.drop to leave out its rows.",
   );
 }
 

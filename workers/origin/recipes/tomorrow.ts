@@ -1,6 +1,5 @@
 import { trainableRecipeSchema } from "#core/contract/index.ts";
-import { dateOf } from "#core/input/columns.ts";
-import { parseNumber } from "#core/regress/parse.ts";
+import { dateOf, numberOf } from "#core/input/columns.ts";
 import { readTable } from "../table/read.ts";
 import type { LoadOptions, Row } from "./recipe.ts";
 import { isComplete } from "./resolve.ts";
@@ -19,7 +18,7 @@ export async function load({ file = "" }: LoadOptions): Promise<Row[]> {
   const days = Array.from({ length: table.rows }, (_, row) => ({
     region: place?.text(row) ?? "",
     at: dateOf(date?.text(row) ?? "") as number,
-    number: parseNumber(greatest?.text(row) ?? ""),
+    number: numberOf(greatest?.text(row)),
   }));
   const byDay = new Map(days.map(({ region, at, number }) => [`${region}|${at}`, number]));
   const rows = days.flatMap(({ region, at }, row): Row[] => {
