@@ -71,6 +71,9 @@ async function run(given: string, options: Options, command: Command): Promise<v
   const recipe = await recipeFor(given, options.data);
   const { name, labels } = recipe;
   const { candidates } = options;
+  if (candidates !== undefined && recipe.numbers) {
+    throw new UsageError(`--candidates chooses labels, and '${name}' predicts numbers. Leave it out.`);
+  }
   if (candidates !== undefined && candidates >= labels.length) {
     throw new UsageError(`--candidates must be below ${labels.length}, the number of labels; received ${candidates}.`);
   }

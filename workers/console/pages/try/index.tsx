@@ -48,6 +48,7 @@ type Way = "form" | "picture" | "json";
 function Ask({ session, state, manifest }: { session: Session; state: Classifier; manifest: Manifest }) {
   const { model, policy, examples } = state;
   const input = manifest.task !== "tensor" ? manifest.thin.input : null;
+  const isNumber = state.task === "regress";
   const ways: Way[] =
     input?.kind === "features" ? ["form", "json"] : input?.kind === "image" ? ["picture", "json"] : ["json"];
   const [way, setWay] = useState<Way>(ways[0] as Way);
@@ -103,7 +104,7 @@ function Ask({ session, state, manifest }: { session: Session; state: Classifier
           <PictureForm input={input} onAsk={ask} isBusy={asked.isAsking && !asked.answer} />
         )}
         {way === "json" && <JsonForm examples={examples} onAsk={ask} isBusy={asked.isAsking && !asked.answer} />}
-        <Candidates labels={state.labels} chosen={candidates} onChoose={setCandidates} />
+        {!isNumber && <Candidates labels={state.labels} chosen={candidates} onChoose={setCandidates} />}
       </div>
       <div>
         {asked.error && <ProblemNotice error={asked.error} />}
