@@ -37,7 +37,7 @@ export interface ChoiceCheck {
   /** One candidate alone: the label with the highest score among all, and each other one. */
   aloneBest: Judged;
   aloneOther: Judged;
-  /** Of one candidate alone: answers with another label, with another score than among all, and not accepted or accepted against the rule. */
+  /** Of one candidate alone: answers with another label, with another score than among all, and accepted or not against the rule. */
   exceptions: { label: number; score: number; acceptance: number };
 }
 

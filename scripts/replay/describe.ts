@@ -11,14 +11,14 @@ import type { ReplayReport } from "./report.ts";
 export function describeReport(report: ReplayReport): string {
   if (report.choice) return describeChoice(report, report.choice);
   const { model, from, to, questions, retrains, seconds } = report;
-  const title = report.number ? "mean absolute error" : "Log-loss";
+  const title = report.number ? "mean absolute error" : "log-loss";
   const outcome = Object.entries(retrains).map(([status, n]) => `${n} ${status}`);
   return [
     `${model}, ${from === null ? "rows that its networks were not trained on" : `${from} to ${to}`}: ${questions} questions in ${Math.round(seconds)} s; retrains: ${outcome.join(", ")}`,
     ...(report.number ? [numberTable(report)] : []),
     headTable(report),
-    ...(from === null ? [] : [`${title} by year\n${yearTable(report)}`]),
-    `Change of ${report.number ? title : "log-loss"} against the global head, by region\n${gainTable(report)}`,
+    ...(from === null ? [] : [`The ${title} by year\n${yearTable(report)}`]),
+    `Change of ${title} against the global head, by region\n${gainTable(report)}`,
     ...(report.number ? [`The ladder's answers by region\n${regionTable(report)}`] : []),
     `Answers by rung, with coverage and error of accepted answers (target risk ${percent(report.targetRisk)})\n${liveTable(report)}`,
     `Certificates ${from === null ? "at the end" : "at the end of each year, by region"}\n${certificateTable(report)}`,

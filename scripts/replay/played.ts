@@ -2,9 +2,7 @@ import { type Answer, type NumberTask, type RungName, rungs } from "#core/contra
 import { type Label, numberIn } from "#core/head/label.ts";
 import { isWithin } from "#core/regress/read.ts";
 import { softLabelOf } from "#core/regress/soft-label.ts";
-import { classifyTask } from "#core/task/classify.ts";
 import { type Task, taskOf } from "#core/task/index.ts";
-import { regressTask } from "#core/task/regress.ts";
 import type { Row } from "#origin/recipes/index.ts";
 
 /** The heads that a replay compares; `once` and `retrained` are controls that are not served. */
@@ -115,12 +113,9 @@ export function isRightAt({ label, prediction, number }: Played, row: number): b
 
 /** Returns the task of the replayed model; its labels have no names. */
 export function taskIn({ classes, number }: Played): Task {
-  const names = namesOf.get(classes) ?? Array.from({ length: classes }, (_, c) => String(c));
-  namesOf.set(classes, names);
-  return number ? regressTask(number, names) : classifyTask(names);
+  const names = Array.from({ length: classes }, (_, c) => String(c));
+  return taskOf({ labels: names, number });
 }
-
-const namesOf = new Map<number, string[]>();
 
 /** Returns all rows in order. */
 export function allRows({ rows }: Played): number[] {

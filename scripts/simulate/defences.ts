@@ -134,7 +134,7 @@ async function outcomeOf({ columns, scale, training }: Variant, rows: number, se
   };
 }
 
-/** A payment that is a fraud ("yes", about 5%) or not. */
+/** A payment that is a fraud ("yes", 3%) or not. */
 function drawRow(random: () => number): Row {
   const amount = Math.exp(normal(random, 3, 1.5));
   const age = normal(random, 45, 15);

@@ -3,7 +3,7 @@ import { type Command, Option } from "commander";
 import type { Metrics } from "#core/contract/index.ts";
 import { count, percent } from "#core/format.ts";
 import { type BackendChoice, backendChoices } from "#origin/backend/index.ts";
-import { type Comparison, compareModels } from "#origin/compare/index.ts";
+import { type Comparison, compareModels, comparisonSteps } from "#origin/compare/index.ts";
 import { publish } from "#origin/publish.ts";
 import type { NetworkPlan, Recipe, Row } from "#origin/recipes/index.ts";
 import { describeCandidates, describeOptimism, describeScale, describeSplits } from "#origin/report/describe.ts";
@@ -38,7 +38,6 @@ interface Options {
   json?: boolean;
 }
 
-const comparedParts = ["rungs", "others"];
 const startedAt = Date.now();
 
 /** `upriver train`: trains the full and the thin network of a recipe. */
@@ -160,7 +159,7 @@ async function run(given: string, options: Options, command: Command): Promise<v
         ]),
       ),
       ["escalation", escalation.reason],
-      ...warningsOf(report).map((warning) => ["warning", warning]),
+      ...warningsOf(report, recipe.perClass).map((warning) => ["warning", warning]),
     ];
     const limit =
       cutShort.length > 0
@@ -196,10 +195,10 @@ async function compared(
   { splits, ...model }: Awaited<ReturnType<typeof train>>,
   test: Row[] | undefined,
 ): Promise<Comparison> {
-  const bar = showProgress(`comparing ${recipe.name}`, comparedParts.length);
+  const bar = showProgress(`comparing ${recipe.name}`, comparisonSteps.length);
   const comparison = await compareModels(recipe, model, splits, {
     test,
-    onProgress: (part) => bar.update(comparedParts.indexOf(part), part),
+    onProgress: (step) => bar.update(comparisonSteps.indexOf(step), step),
   });
   bar.end();
   return comparison;

@@ -73,7 +73,7 @@ describe("an aggregation", () => {
     );
   });
 
-  it("makes a head for numbers from sums of soft labels, read anew", async () => {
+  it("makes a head for numbers from sums of soft labels, and fits its reading again", async () => {
     const numbers = await numberRecipe(1_200);
     const { client, manifest } = await served(numbers, 60);
     const { artefact } = await aggregate(client, numbers, options);

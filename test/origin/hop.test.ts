@@ -21,7 +21,7 @@ async function origin(answer: (hop: Seen) => Promise<unknown[]> = async () => []
   });
   const models = {
     list: () => [{ model: "shop", version: 3 }],
-    rung: async () => ({ labels: ["a", "b"], ask: (_: unknown, hop: Seen) => answer(hop) }),
+    rung: async () => ({ choosable: ["a", "b"], ask: (_: unknown, hop: Seen) => answer(hop) }),
   } as unknown as OriginOptions["models"];
   const tokens = [await token("edge", "ask"), await token("reviewer", "review")];
   const app = createApp({ nodeId: "origin", tokens, models, training: null, log: (event) => logged.push(event) });

@@ -82,7 +82,7 @@ async function ask({ nodeId, tokens, models, log }: OriginOptions, context: Cont
   const line = { rung: "origin", model, region, span, ids: complete.map(({ id }) => id) } as const;
   log(lineOf({ ...line, event: "asked" }));
   const rung = await models.rung(model);
-  const questions = checkedDrafts(rung.labels, body, complete);
+  const questions = checkedDrafts(rung.choosable, body, complete);
   const hop = { owner: token.id, remainingMs, via: passed, trace, ...traceHeaders(span) };
   const replies = await rung.ask(questions, hop);
   const answers = replies.map(({ answer }, i) => withTop(answer, questions[i]?.top));

@@ -9,7 +9,10 @@ type Chosen = Pick<Draft, "candidates" | "top">;
 const maxErrors = 20;
 const receivedMaxChars = 100;
 
-/** Returns the drafts of a body: its `questions`, `instances` or `instance`, each with its own `candidates` and `top` or the body's. */
+/**
+ * Returns the drafts of a body: its `questions`, `instances` or `instance`, each with its own `candidates` and `top` or the
+ * body's.
+ */
 export function draftsOf(body: AskBody): Draft[] {
   const { candidates, top } = body;
   const instances = body.instances ?? (body.instance === undefined ? [] : [body.instance]);
@@ -20,9 +23,10 @@ export function draftsOf(body: AskBody): Draft[] {
 }
 
 /**
- * Checks `candidates` and `top` of a body's drafts by the labels of the model, none of numbers. Throws the fault for a label that the model
- * does not have. A rung below may serve a version with other labels: of its candidates, those that are unknown here are left
- * out, unless all are.
+ * Checks `candidates` and `top` of a body's drafts. Throws the fault for a label that the model does not have. A rung below may
+ * serve a version with other labels: of its candidates, those that are unknown here are left out, unless all are.
+ *
+ * @param labels the labels that a question may choose among; a model of numbers has none
  */
 export function checkedDrafts<D extends Draft>(labels: readonly string[], body: AskBody, drafts: readonly D[]): D[] {
   if ((body.via ?? []).length > 0) return drafts.map((draft) => knownTo(labels, draft));

@@ -49,7 +49,7 @@ export class ModelRung implements Rung {
   private readonly servingOf: (region: string) => RegionalServing | null;
 
   /** The labels that a question may choose among; none of numbers. */
-  get labels(): readonly string[] {
+  get choosable(): readonly string[] {
     return choosable(this.manifest);
   }
 

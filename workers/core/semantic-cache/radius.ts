@@ -32,8 +32,10 @@ const headroom = 0.5;
 
 /**
  * Chooses the radius of the grid that answers most validation questions with an error of at most half the target, the
- * stricter of two that answer as many; null if there is none. `tolerance`: how far numbers may be off; null for classes. A laxer radius may answer fewer, since all near neighbours
- * have to agree.
+ * stricter of two that answer as many; null if there is none. A laxer radius may answer fewer, since all near neighbours have
+ * to agree.
+ *
+ * @param tolerance how far numbers may be off; null for classes
  */
 export function chooseRadius(
   validation: readonly LabelledNeighbours[],

@@ -1,8 +1,7 @@
 import { canonicalJson } from "#core/canonical.ts";
 import { blockOf } from "#core/confidence/splits.ts";
 import type { Input } from "#core/contract/index.ts";
-import type { Label } from "#core/head/label.ts";
-import { numberIn } from "#core/head/label.ts";
+import { type Label, numberIn } from "#core/head/label.ts";
 import { inputShapes, sizeOf } from "#core/input/index.ts";
 import { unread } from "#core/regress/read.ts";
 import { taskOf } from "#core/task/index.ts";
@@ -46,8 +45,12 @@ export interface Comparison {
 export interface CompareOptions {
   /** Rows that judge; the held-out rows of calibration unless given. */
   test?: readonly Row[] | undefined;
-  onProgress?: (note: string) => void;
+  onProgress?: (step: ComparisonStep) => void;
 }
+
+/** What a comparison judges, in this order. */
+export const comparisonSteps = ["rungs", "others"] as const;
+type ComparisonStep = (typeof comparisonSteps)[number];
 
 const blockDays = 7;
 /** Values of the training rows that the other models are fitted on at most: they are held in memory, and read many times. */

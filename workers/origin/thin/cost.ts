@@ -4,7 +4,10 @@ import { tfjsEngine } from "#core/model/tfjs/engine.ts";
 
 const timedQuestions = 200;
 
-/** Measures the median milliseconds of one question on the edge's engine on this machine, one question at a time. `rowAt` encodes a row. */
+/**
+ * Measures the median milliseconds of one question on the edge's engine on this machine, one question at a time.
+ * @param rowAt encodes a row
+ */
 export async function questionMs(
   spec: NetworkSpec,
   read: ReadBlob,

@@ -59,9 +59,9 @@ const embeddingHeadroom = 1.5;
 const crossFits = 5;
 
 /**
- * Fits a network's temperature, of numbers also their reading, and threshold grid on validation rows, and its accept rule with certificate on the groups of
- * the calibration rows and of the latest rows. Where there are too few groups to certify, all held-out rows set temperature
- * and threshold by cross-fitting. Runs the network from its blobs, as the edge does.
+ * Fits a network's temperature, of numbers also their reading, and threshold grid on validation rows, and its accept rule with
+ * certificate on the groups of the calibration rows and of the latest rows. Where there are too few groups to certify, all
+ * held-out rows set temperature and threshold by cross-fitting. Runs the network from its blobs, as the edge does.
  */
 export async function calibrateNetwork(
   recipe: Recipe,

@@ -2,7 +2,7 @@ import * as tf from "@tensorflow/tfjs-core";
 import type { TrainingPlan } from "../recipes/index.ts";
 import type { Dropout } from "./dropout.ts";
 import { meanSquare, type RegionalHeads, regionalLogits } from "./regional-heads.ts";
-import type { Trainable } from "./trainable.ts";
+import { servedLogits, type Trainable } from "./trainable.ts";
 
 /** The rows of one training step as tensors. */
 export interface TrainingBatch {
@@ -40,7 +40,7 @@ export function objective(trainee: Trainee, batch: TrainingBatch, dropout: Dropo
 /** Computes the loss of what is served: the members' mean, with the class weights [classes] taken out. */
 export function servedLoss(trainee: Trainee, batch: TrainingBatch, classWeights: Float32Array | null): tf.Scalar {
   const embeddings = trainee.network.embed(batch.inputs, null);
-  let logits = tf.mean(trainee.network.members(embeddings), 1, true) as tf.Tensor3D;
+  let logits = tf.expandDims(servedLogits(trainee.network, embeddings), 1) as tf.Tensor3D;
   if (classWeights) logits = tf.sub(logits, tf.log(tf.tensor1d(classWeights)));
   return lossOf(trainee, batch, embeddings, logits);
 }

@@ -130,16 +130,9 @@ async function fitBest(
   let before = 0;
   for (const [i, plan] of trained.entries()) {
     const own = costs[plan.kind];
-    const later = total - before - own;
     before += own;
-    const onProgress = (now: FitProgress) =>
-      training.onProgress?.({
-        ...now,
-        epoch: i * epochs + now.epoch,
-        epochs: trained.length * epochs,
-        secondsLeft:
-          now.secondsLeft * (1 + later / own / Math.max(1 / now.epochs, 1 - (now.epoch - 1 + now.share) / now.epochs)),
-      });
+    const all = { place: i, trainings: trained.length, epochs, later: (total - before) / own };
+    const onProgress = (now: FitProgress) => training.onProgress?.(asPartOf(all, now));
     const place = plans.indexOf(plan);
     const name = i === 0 ? training.name : `${training.name}-${plan.kind}-${distilOf(plan)}`;
     const until = shareOf(training.until, trained.length - i);
@@ -152,6 +145,24 @@ async function fitBest(
   const { fitted, place } = best as { fitted: FitResult; place: number };
   (candidates[place] as Candidate).isChosen = true;
   return { fitted, kind: (plans[place] as NetworkPlan).kind, candidates };
+}
+
+/**
+ * Counts the epochs of one of several trainings among those of all.
+ * @param later how long the later trainings take, in durations of this one
+ */
+function asPartOf(
+  { place, trainings, epochs, later }: Record<"place" | "trainings" | "epochs" | "later", number>,
+  now: FitProgress,
+): FitProgress {
+  const shareLeft = Math.max(1 / now.epochs, 1 - (now.epoch - 1 + now.share) / now.epochs);
+  const secondsLater = (now.secondsLeft / shareLeft) * later;
+  return {
+    ...now,
+    epoch: place * epochs + now.epoch,
+    epochs: trainings * epochs,
+    secondsLeft: now.secondsLeft + secondsLater,
+  };
 }
 
 function withRival(network: NetworkPlan, { training, ...form }: Rival): NetworkPlan {
