@@ -75,7 +75,7 @@ const m002GroupKeys: Migration = (sql) => {
   );
 };
 
-// A trial of before was planned, and nobody was asked about it.
+// An earlier trial was planned, and nobody was asked about it.
 const m003Opinions: Migration = (sql) => {
   sql.exec("ALTER TABLE trials ADD COLUMN planned INTEGER NOT NULL DEFAULT 1");
   sql.exec("ALTER TABLE trials ADD COLUMN opinionShare REAL");
@@ -85,7 +85,7 @@ const m003Opinions: Migration = (sql) => {
   sql.exec("CREATE INDEX trials_opinions ON trials (number) WHERE opinionDueAt IS NOT NULL");
 };
 
-// Questions of before keep what they have: no label compares their answers.
+// Earlier questions keep what they have: no label compares their answers.
 const m004Escalations: Migration = (sql) => {
   sql.exec(`CREATE TABLE escalations (
     base INTEGER PRIMARY KEY, state TEXT NOT NULL, stacking TEXT NOT NULL, unasked INTEGER NOT NULL DEFAULT 0)`);
@@ -102,18 +102,18 @@ const m005Groups: Migration = (sql) => {
   sql.exec("ALTER TABLE trials ADD COLUMN groupWindow INTEGER");
 };
 
-// A question of before may be answered with any label, and its caller asked for no list.
+// An earlier question may be answered with any label, and its caller asked for no list.
 const m006Candidates: Migration = (sql) => {
   sql.exec("ALTER TABLE questions ADD COLUMN candidates TEXT");
   sql.exec("ALTER TABLE questions ADD COLUMN top INTEGER");
 };
 
-// Models of before predicted no numbers.
+// Earlier models predicted no numbers.
 const m007Bins: Migration = (sql) => {
   sql.exec("CREATE TABLE bins (backbone TEXT PRIMARY KEY, bins TEXT NOT NULL) WITHOUT ROWID");
 };
 
-// A watch goes on with the questions that wait for their labels: both versions' heads of now answer them. Labelled ones are
+// A watch goes on with the questions that wait for their labels: both versions' current heads answer them. Labelled ones are
 // left out, since those heads may have learned from their labels.
 const m008Pairs: Migration = (sql) => {
   sql.exec("ALTER TABLE canary_answers ADD COLUMN label TEXT");

@@ -14,7 +14,7 @@ const m001Tables: Migration = (sql) => {
     id TEXT NOT NULL, holder TEXT NOT NULL, until INTEGER NOT NULL, PRIMARY KEY (id, holder)) WITHOUT ROWID`);
 };
 
-// The callers of questions of before take any label.
+// The callers of earlier questions take any label.
 const m002Candidates: Migration = (sql) => {
   sql.exec("ALTER TABLE queue ADD COLUMN candidates TEXT");
 };

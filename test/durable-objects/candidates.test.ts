@@ -151,7 +151,7 @@ describe("a truth outside the candidates", () => {
   });
 });
 
-describe("a review queue of before", () => {
+describe("an earlier review queue", () => {
   it("keeps its questions, to which a person may give any label", async () => {
     const stub = env.REVIEW.get(env.REVIEW.idFromName("migrated"));
     const found = await runInDurableObject(stub, async (_, { storage }) => {

@@ -46,7 +46,7 @@ function writeSample(sql: SqlStorage, number: number, groupKey: string): void {
   );
 }
 
-describe("a region's state of before", () => {
+describe("a region's state of an earlier release", () => {
   it("with samples of many groups splits new ones by group at once", async () => {
     const write = (sql: SqlStorage) => {
       for (let i = 1; i <= 30; i++) writeSample(sql, i, String(i % 10));
@@ -130,7 +130,7 @@ describe("a region's state of before", () => {
     expect(question).toEqual({ id: "q1", region: "north", instance: { x0: 1 }, at: 1 });
   });
 
-  it("subtracts a class from sums of before, and knows no bins for them", async () => {
+  it("subtracts a class from earlier sums, and knows no bins for them", async () => {
     const row = { vector: Int16Array.from([3, -2]), label: 1, weight: 4 };
     const write = (sql: SqlStorage) => {
       const sums = emptySums(2, 3);
@@ -151,7 +151,7 @@ describe("a region's state of before", () => {
     expect(left).toEqual(expected.values);
   });
 
-  it("continues a canary's watch with the questions that wait for their labels, by the heads of now", async () => {
+  it("continues a canary's watch with the questions that wait for their labels, by the current heads", async () => {
     const head = { number: 3 };
     const week = `7|${"0a".repeat(32)}`;
     const write = (sql: SqlStorage) => {

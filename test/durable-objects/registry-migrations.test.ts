@@ -5,7 +5,7 @@ import { migrate } from "#objects/migrate.ts";
 import { migrations } from "#objects/registry/migrations.ts";
 import { Canaries } from "#objects/registry/tables/canaries.ts";
 
-describe("a registry's state of before", () => {
+describe("a registry's state of an earlier release", () => {
   it("keeps its canaries and how they ended, without what split callers were compared by", async () => {
     const stub = env.REGISTRY.get(env.REGISTRY.idFromName("migrated"));
     const canaries = await runInDurableObject(stub, async (_, { storage }) => {

@@ -7,7 +7,7 @@ import {
   rungs,
   versionName,
 } from "#core/contract/index.ts";
-import { readAmong, restricts, uncertifiedChoice } from "#core/rung/candidates.ts";
+import { candidatesInOrder, readAmong, restricts, uncertifiedChoice } from "#core/rung/candidates.ts";
 import type { Task } from "#core/task/index.ts";
 import type { StoredQuestion } from "../tables/questions.ts";
 
@@ -63,12 +63,11 @@ export function labelledAnswer(task: Task, row: StoredQuestion, label: string, s
     return { ...row.answer, ...best, status: "answered", accepted: false };
   }
   const { mean: _, interval: __, intervalCoverage: ___, ...before } = row.answer;
-  const said = task.known(label);
+  const known = { ...before, ...task.known(label) };
   // Scores name the labels that may be answered.
-  const scores = Object.fromEntries(Object.keys(before.scores).map((name) => [name, said.scores[name] ?? 0]));
-  const known = { ...said, scores: { ...scores, ...(task.kind === "classify" ? { [label]: 1 } : {}) } };
-  return {
-    ...{ ...before, ...known, accepted: true, version: source, certificate: null },
-    ...{ status: "answered", rung: "human" },
-  };
+  if (row.candidates) {
+    const names = candidatesInOrder(Object.keys(known.scores), row.candidates);
+    known.scores = Object.fromEntries(names.map((name) => [name, Number(name === label)]));
+  }
+  return { ...known, status: "answered", accepted: true, rung: "human", version: source, certificate: null };
 }

@@ -53,8 +53,8 @@ export class Forgetting {
     transaction(() => {
       for (const { backbone, vector, label, weight } of counted) {
         const own = bins.get(backbone);
-        const counted = own ? softLabelOf(own, label as number) : (label as number);
-        sums.subtract(backbone, sample?.fold ?? 0, { vector, label: counted, weight: weight as number });
+        const taught = own ? softLabelOf(own, label as number) : (label as number);
+        sums.subtract(backbone, sample?.fold ?? 0, { vector, label: taught, weight: weight as number });
       }
       samples.remove(id, true);
       if (sample) embeddings.remove(sample.number);

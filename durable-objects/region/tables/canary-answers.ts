@@ -148,7 +148,7 @@ export class CanaryAnswers {
     return [...answersTable.select(this.sql, clause, first.base, first.otherRevision, limit)];
   }
 
-  /** Records the second answer. Its error is that against the label of now, which may have been corrected. */
+  /** Records the second answer. Its error is judged by the current label, which may have been corrected. */
   setOther(task: Task, id: string, { accepted, prediction }: OtherAnswer): void {
     const label = answersTable.first(this.sql, "WHERE id = ?", id)?.label;
     if (label == null) return;

@@ -15,8 +15,8 @@ export interface HeadInForce {
 }
 
 /**
- * The table `canary_heads`: the heads and rules that versions of a watched canary had when questions were asked. A head
- * of now may have learned from the label that it would be compared by.
+ * The table `canary_heads`: the heads and rules that versions of a watched canary had when questions were asked. The
+ * current head may have learned from the label that it would be compared by.
  */
 export class CanaryHeads {
   private readonly sql: SqlStorage;
