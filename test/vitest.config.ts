@@ -54,7 +54,7 @@ export default defineConfig({
     expect: { poll: { timeout: 30_000, interval: 20 } },
     // What the rungs log of each question would bury the rest; a test that reads it listens for itself.
     onConsoleLog: (text) => !/^\{"event":.*"rung":/.test(text),
-    globalSetup: ["origin", "shared"].map((name) => join(import.meta.dirname, `helpers/${name}.setup.ts`)),
+    globalSetup: ["temporary", "origin", "shared"].map((name) => join(import.meta.dirname, `helpers/${name}.setup.ts`)),
     projects: [
       inWorkerd(
         "workerd",
