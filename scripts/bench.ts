@@ -2,16 +2,19 @@
 //               or: npm run bench -- retrain [--samples 4000] [--json]
 //               or: npm run bench -- console [--rounds 5] [--json]
 //               or: npm run bench -- train [--seconds 4] [--rounds 3] [--json]
+//               or: npm run bench -- text <recipe> <rows> [--json]
 import { Command } from "commander";
 import { consoleBench } from "./bench/console.ts";
 import { edgeBench } from "./bench/edge.ts";
 import { retrainBench } from "./bench/retrain.ts";
+import { textBench } from "./bench/text.ts";
 import { trainBench } from "./bench/train.ts";
 import { exitWith } from "./local/failure.ts";
 
 const program = new Command("bench").description("run benchmarks; results are ratios within one run");
 edgeBench(program);
 retrainBench(program);
+textBench(program);
 consoleBench(program);
 trainBench(program);
 try {

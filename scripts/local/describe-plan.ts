@@ -1,6 +1,8 @@
+import { textCuts, usualCuts } from "#core/confidence/splits.ts";
 import { count, percent } from "#core/format.ts";
 import type { ColumnFinding } from "#origin/recipes/infer-column.ts";
 import type { NumberSummary, Plan } from "#origin/recipes/plan.ts";
+import { hasNgrams } from "#origin/recipes/text-input.ts";
 
 const linesMax = 25;
 const namedMax = 8;
@@ -105,8 +107,10 @@ function delayText({ document: { labelDelayDays, time } }: Plan): string {
   return time === undefined ? "none: a label may come at once" : `a label is known after ${days} (labelDelayDays)`;
 }
 
-function splitsText({ document: { groupBy, time, trainBefore } }: Plan): string {
-  const shares = "60% train, 20% validation, 20% calibration";
+function splitsText({ document: { groupBy, input, time, trainBefore } }: Plan): string {
+  const { train, validation } = hasNgrams(input) ? textCuts : usualCuts;
+  const of = (share: number) => `${Math.round(100 * share)}%`;
+  const shares = `${of(train)} train, ${of(validation - train)} validation, ${of(1 - validation)} calibration`;
   if (time === undefined || groupBy?.by !== "time")
     return `${shares}, equal rows together: rows are exchangeable without --time`;
   const block =

@@ -1,6 +1,5 @@
 import { join } from "node:path";
 import { type Command, Option } from "commander";
-import type { Metrics } from "#core/contract/index.ts";
 import { count, percent } from "#core/format.ts";
 import { type BackendChoice, backendChoices } from "#origin/backend/index.ts";
 import { type Comparison, compareModels, comparisonSteps } from "#origin/compare/index.ts";
@@ -10,7 +9,7 @@ import { describeCandidates, describeOptimism, describeScale, describeSplits } f
 import { reportOn, writeReport } from "#origin/report/index.ts";
 import { Checkpoints } from "#origin/train/checkpoint.ts";
 import { type ManifestDraft, train } from "#origin/train/index.ts";
-import { judge } from "#origin/train/judge.ts";
+import { type Judged, judge } from "#origin/train/judge.ts";
 import { saveArtefact } from "#origin/train/store.ts";
 import { artefactFolder, clientFor, signingKey, trainingFolder } from "../local/context.ts";
 import { describeComparison } from "../local/describe-comparison.ts";
@@ -204,14 +203,18 @@ async function compared(
   return comparison;
 }
 
-type Test = Record<"thin" | "full", Metrics>;
+type Test = Record<"thin" | "full", Judged>;
 
 function describeTest(test: Test, draft: ManifestDraft): string {
   const rows = (["thin", "full"] as const).map((network) => {
-    const { logLoss, coverage } = test[network];
-    return [network, logLoss.toFixed(4), ...figuresOf(test[network]), percent(coverage["0.05"] ?? 0)];
+    const { logLoss, coverage, accepted, wrongOfAccepted } = test[network];
+    return [
+      ...[network, logLoss.toFixed(4), ...figuresOf(test[network]), percent(coverage["0.05"] ?? 0)],
+      ...[percent(accepted), wrongOfAccepted === null ? "–" : percent(wrongOfAccepted)],
+    ];
   });
-  return formatTable([["network", "log-loss", ...figureNames(draft), "coverage at 5% error"], ...rows]);
+  const header = ["log-loss", ...figureNames(draft), "coverage at 5% error", "accepted", "wrong of these"];
+  return formatTable([["network", ...header], ...rows]);
 }
 
 async function learnAtOrigin(name: string, { before, share, gate, json }: Options, command: Command): Promise<void> {

@@ -1,6 +1,7 @@
 import type { Backbone } from "#core/contract/index.ts";
 import { loadBackbone } from "#core/model/backbone.ts";
 import { tfjsEngine } from "#core/model/tfjs/engine.ts";
+import { featureDigest, sentences } from "./languages.ts";
 
 interface Question {
   spec: Backbone;
@@ -11,7 +12,7 @@ interface Question {
   rows: number;
 }
 
-/** Runs in the page: embeds the inputs of `questions.json` and writes the embeddings into the document. */
+/** Runs in the page: embeds the inputs of `questions.json`, and writes embeddings and features of texts into the document. */
 const questions = (await (await fetch("questions.json")).json()) as Question[];
 const engine = await tfjsEngine();
 const before = engine.liveTensors();
@@ -22,6 +23,7 @@ for (const { spec, topology, shard, shapes, values, rows } of questions) {
   embeddings.push(Array.from(backbone.embed(Float32Array.from(values), rows)));
   backbone.release();
 }
-const answer = { engine: engine.name, embeddings, leaked: engine.liveTensors() - before };
+const digests = Object.fromEntries(Object.entries(sentences).map(([name, text]) => [name, featureDigest(text)]));
+const answer = { engine: engine.name, embeddings, digests, leaked: engine.liveTensors() - before };
 const page = globalThis as unknown as { document: { body: { textContent: string } } };
 page.document.body.textContent = JSON.stringify(answer);

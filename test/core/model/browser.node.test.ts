@@ -12,6 +12,7 @@ import { tfjsEngine } from "#core/model/tfjs/engine.ts";
 import { chromiumPath } from "#scripts/local/chromium.ts";
 import { startServer } from "#test/helpers/http-server.ts";
 import { graphNetwork, imageShapes, layersNetwork } from "#test/helpers/image-networks.ts";
+import { digests } from "#test/helpers/languages.ts";
 import { randomNetwork, type TestModel } from "#test/helpers/model.ts";
 import { seeded, uniform } from "#test/helpers/random.ts";
 
@@ -62,7 +63,7 @@ it("runs in a real browser as it does here", async (context) => {
     const args = [...flags, ...quiet, `--user-data-dir=${join(folder, "profile")}`, "--dump-dom", url];
     const { stdout } = await promisify(execFile)(chromiumPath as string, args, { timeout: 60_000 });
     const answer = JSON.parse(/<body>(.*)<\/body>/s.exec(stdout)?.[1] ?? "null");
-    expect(answer).toMatchObject({ engine: "tfjs-wasm", leaked: 0 });
+    expect(answer).toMatchObject({ engine: "tfjs-wasm", leaked: 0, digests });
     const engine = await tfjsEngine();
     for (const [i, { spec, files, shapes, values }] of questions.entries()) {
       const here = await loadBackbone(engine, spec, files, shapes);

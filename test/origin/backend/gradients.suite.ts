@@ -1,6 +1,7 @@
 import * as tf from "@tensorflow/tfjs-core";
 import { expect, it } from "vitest";
 import { type BackendChoice, startTraining } from "#origin/backend/index.ts";
+import { sumTerms } from "#origin/train/bag.ts";
 import { seeded, uniform } from "#test/helpers/random.ts";
 
 type Operation = (...inputs: tf.Tensor[]) => tf.Tensor;
@@ -68,6 +69,17 @@ const cases: Case[] = [
     name: "gather",
     shapes: [[4, 3]],
     run: (x) => tf.gather(x as tf.Tensor, tf.tensor1d([2, 0, 2], "int32")),
+  },
+  {
+    name: "embedding bag",
+    shapes: [[4, 3]],
+    run: (x) =>
+      sumTerms(x as tf.Tensor2D, {
+        places: tf.tensor1d([2, 0, 2, 3], "int32"),
+        owners: tf.tensor1d([0, 0, 2, 0], "int32"),
+        weights: tf.tensor1d([0.5, 1, 2, -1]),
+        rows: 3,
+      }),
   },
   { name: "mean over height and width", shapes: [[2, 3, 4, 2]], run: (x) => tf.mean(x as tf.Tensor, [1, 2]) },
 ];

@@ -3,6 +3,8 @@ import { hmacUnit } from "../hash.ts";
 
 /** A version's splits, unless it says otherwise: 60% train, 20% validation, 20% calibration. */
 export const usualCuts: SplitCuts = { train: 0.6, validation: 0.8 };
+/** Of texts: each row shows n-grams that no other has, so more of them train, and fewer select. */
+export const textCuts: SplitCuts = { train: 0.7, validation: 0.8 };
 /** The groups that calibration needs, so that a test over groups says something. */
 export const calibrationGroups = 40;
 /** The least number of groups of which some are held out whole. Fewer are split by content, which certifies nothing. */
@@ -107,7 +109,7 @@ export interface GroupDivision {
  * of their numbers, to exact shares. Otherwise calibration grows until it has 40 groups, up to half of all; where half
  * of all are fewer, nothing can be certified and the shares stay the usual ones.
  */
-export function divideGroups(units: readonly number[]): GroupDivision {
+export function divideGroups(units: readonly number[], usualOf: SplitCuts = usualCuts): GroupDivision {
   const sorted = [...units].sort((a, b) => a - b);
   const n = sorted.length;
   const countFrom = (cut: number) => sorted.filter((unit) => unit >= cut).length;
@@ -115,13 +117,13 @@ export function divideGroups(units: readonly number[]): GroupDivision {
   const cutAfter = (count: number) =>
     count <= 0 ? 0 : count >= n ? 1 : ((sorted[count - 1] as number) + (sorted[count] as number)) / 2;
   if (n > 0 && n < exactBelow) {
-    const calibration = Math.round((1 - usualCuts.validation) * n);
-    const train = Math.max(1, Math.round(usualCuts.train * n));
+    const calibration = Math.round((1 - usualOf.validation) * n);
+    const train = Math.max(1, Math.round(usualOf.train * n));
     return { cuts: { train: cutAfter(train), validation: cutAfter(n - calibration) }, calibration, isEnough: false };
   }
-  const usual = countFrom(usualCuts.validation);
-  if (usual >= calibrationGroups) return { cuts: usualCuts, calibration: usual, isEnough: true };
-  if (calibrationGroups > calibrationMaxShare * n) return { cuts: usualCuts, calibration: usual, isEnough: false };
+  const usual = countFrom(usualOf.validation);
+  if (usual >= calibrationGroups) return { cuts: usualOf, calibration: usual, isEnough: true };
+  if (calibrationGroups > calibrationMaxShare * n) return { cuts: usualOf, calibration: usual, isEnough: false };
   const validation = cutAfter(n - calibrationGroups);
   return { cuts: { train: trainOfRest * validation, validation }, calibration: calibrationGroups, isEnough: true };
 }

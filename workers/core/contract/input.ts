@@ -79,11 +79,19 @@ const hashedColumn = z.strictObject({
   buckets: z.int().min(2).max(bucketsMax),
 });
 
-/** Text, encoded as the signed counts of its hashed words and pairs of words, scaled to length 1. */
+/** The most different n-grams of a text. */
+export const termsMax = 4_096;
+
+/**
+ * Text. With `terms` it is an input of its own, [2, terms]: the buckets of its hashed n-grams and their weights (see
+ * `core/input/ngrams.ts`), for an embedding bag. Without, it is encoded as the signed counts of its hashed words and pairs
+ * of words, scaled to length 1.
+ */
 const textColumn = z.strictObject({
   type: z.literal("text"),
   ...common,
   buckets: z.int().min(2).max(bucketsMax),
+  terms: z.int().min(1).max(termsMax).optional(),
 });
 
 /** The question's region as a one-hot column; an unlisted region is zeros. */

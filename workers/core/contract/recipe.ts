@@ -1,6 +1,6 @@
 import * as z from "zod";
 import { rungSchema } from "./answer.ts";
-import { dateParts, imageInputSchema, tensorInputSchema } from "./input.ts";
+import { dateParts, imageInputSchema, tensorInputSchema, termsMax } from "./input.ts";
 import { blobRefSchema, groupBySchema, modelNameSchema, policySchema } from "./manifest.ts";
 import { regionSchema } from "./region.ts";
 import { tensorSpecSchema } from "./tensor.ts";
@@ -41,7 +41,18 @@ const columnPlanSchema = z.discriminatedUnion("type", [
     missing: z.array(z.number()).optional(),
   }),
   z.strictObject({ type: z.literal("hashed"), name: columnName, buckets: z.int().min(2).max(32_768).default(256) }),
-  z.strictObject({ type: z.literal("text"), name: columnName, buckets: z.int().min(2).max(32_768).default(2_048) }),
+  z.strictObject({
+    type: z.literal("text"),
+    name: columnName,
+    buckets: z.int().min(2).max(32_768).default(2_048),
+    /**
+     * `counts`: words and pairs of words, as numbers among the other columns. `ngrams`: words, pairs and parts of words of any
+     * language, which an embedding bag sums. `counts` unless given; new recipes say `ngrams`.
+     */
+    encoding: z.enum(["counts", "ngrams"]).optional(),
+    /** The most different n-grams of a text; those of the longest training text, and a quarter more, unless given. */
+    terms: z.int().min(1).max(termsMax).optional(),
+  }),
 ]);
 export type ColumnPlan = z.infer<typeof columnPlanSchema>;
 
@@ -58,7 +69,17 @@ const featuresPlanSchema = z.strictObject({
   missing: z.enum(["allow", "refuse"]).default("refuse"),
 });
 
+/** A text: features with one text column, in n-grams. */
+const textPlanSchema = z.strictObject({
+  kind: z.literal("text"),
+  /** The column, and the field of a question, that has the text. */
+  name: columnName.default("text"),
+  buckets: z.int().min(2).max(32_768).default(16_384),
+  terms: z.int().min(1).max(termsMax).optional(),
+});
+
 const inputPlanSchema = z.union([
+  textPlanSchema,
   featuresPlanSchema,
   imageInputSchema.omit({ regions: true }).partial({ scale: true, offset: true }),
   tensorInputSchema.omit({ regions: true }),
@@ -74,6 +95,9 @@ export const layerPlanSchema = z.discriminatedUnion("type", [
     stride: z.int().positive().optional(),
   }),
   z.strictObject({ type: z.literal("pool"), size: z.int().positive() }),
+  z
+    .strictObject({ type: z.literal("bag"), units: z.int().positive() })
+    .describe("The first layer of a network on texts in n-grams: sums a learned vector of each; no relu follows"),
 ]);
 /** A hidden layer; relu follows all but pools. */
 export type LayerPlan = z.infer<typeof layerPlanSchema>;

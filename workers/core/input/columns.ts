@@ -1,5 +1,6 @@
 import type { DatePart, Instance, NamedColumn } from "../contract/index.ts";
 import { bucketOf, hashWords } from "./hashing.ts";
+import { writeNgrams } from "./ngrams.ts";
 
 /** The value of a column in an instance. */
 export type Value = Exclude<Instance, unknown[]>[string];
@@ -104,9 +105,10 @@ const types: Types = {
     describe: () => "any value",
   },
   text: {
-    width: ({ buckets }) => buckets,
-    write: ({ buckets }, value, out, at) => {
-      hashWords(String(value), out.subarray(at, at + buckets));
+    width: ({ buckets, terms }) => (terms === undefined ? buckets : 2 * terms),
+    write: ({ buckets, terms }, value, out, at) => {
+      if (terms === undefined) hashWords(String(value), out.subarray(at, at + buckets));
+      else writeNgrams(String(value), { buckets, terms }, out.subarray(at, at + 2 * terms));
       return null;
     },
     describe: () => "text",

@@ -3,35 +3,66 @@ import { columnWidth, describeColumn, writeColumn } from "./columns.ts";
 import { describe } from "./describe.ts";
 import type { InputContext, InputFault } from "./fault.ts";
 
+type Column = FeaturesInput["columns"][number];
+
 interface Layout {
   width: number;
   names: Set<string>;
   named: NamedColumn[];
+  /** Each column with its offset in a row. */
+  places: { column: Column; at: number }[];
+  parts: InputPart[];
+}
+
+/** An input of the network: its shape, and the number of buckets if it holds a text's n-grams, for an embedding bag. */
+export interface InputPart {
+  shape: number[];
+  buckets: number | null;
 }
 
 // Computed once per input, which encodes every question of a model.
 const layouts = new WeakMap<FeaturesInput, Layout>();
 
-/** Returns the number of values that an instance is encoded to. */
-export function featuresWidth(input: FeaturesInput): number {
-  return layoutOf(input).width;
+/** Lists the inputs of the network: the values of all columns but n-grams, if there are any, then each text's n-grams. */
+export function featureParts(input: FeaturesInput): readonly InputPart[] {
+  return layoutOf(input).parts;
+}
+
+/** Finds the values of a row that encode its region; null where the region is no input. */
+export function regionPlace(input: FeaturesInput): { offset: number; width: number } | null {
+  const found = layoutOf(input).places.find(({ column }) => column.type === "region");
+  return found ? { offset: found.at, width: widthOf(found.column) } : null;
 }
 
 function layoutOf(input: FeaturesInput): Layout {
   const known = layouts.get(input);
   if (known) return known;
   const named = input.columns.filter((column) => column.type !== "region");
-  const layout = {
-    width: input.columns.reduce((sum, column) => sum + widthOf(column), 0),
-    names: new Set(named.map(({ name }) => name)),
-    named,
+  const texts = input.columns.filter(isNgrams);
+  const places: Layout["places"] = [];
+  let width = 0;
+  const place = (column: Column) => {
+    places.push({ column, at: width });
+    width += widthOf(column);
+  };
+  for (const column of input.columns) if (!isNgrams(column)) place(column);
+  const plain: InputPart[] = width > 0 ? [{ shape: [width], buckets: null }] : [];
+  for (const text of texts) place(text);
+  const layout: Layout = {
+    ...{ width, named, places, names: new Set(named.map(({ name }) => name)) },
+    parts: [...plain, ...texts.map(({ buckets, terms }) => ({ shape: [2, terms], buckets }))],
   };
   layouts.set(input, layout);
   return layout;
 }
 
+/** Whether a column is a text that is encoded as n-grams. */
+function isNgrams(column: Column): column is Extract<Column, { type: "text" }> & { terms: number } {
+  return column.type === "text" && column.terms !== undefined;
+}
+
 /** Returns the number of values of a column, which may be the region's. */
-export function widthOf(column: FeaturesInput["columns"][number]): number {
+export function widthOf(column: Column): number {
   return column.type === "region" ? column.values.length : columnWidth(column);
 }
 
@@ -42,29 +73,26 @@ export function encodeFeatures(
   context: InputContext,
   faults: InputFault[],
 ): Float32Array {
-  const out = new Float32Array(featuresWidth(input));
+  const { named, width, places } = layoutOf(input);
+  const out = new Float32Array(width);
   if (Array.isArray(instance)) {
     faults.push({ path: "", expected: "an object of named columns", received: describe(instance) });
     return out;
   }
-  const { named } = layoutOf(input);
   if (!input.mayBeEmpty && !named.some(({ name }) => Object.hasOwn(instance, name))) {
     faults.push(...named.map((column) => missingFault(column)));
     return out;
   }
-  let offset = 0;
-  for (const column of input.columns) {
-    const end = offset + widthOf(column);
-    if (column.type === "region") writeOneHot(out, offset, column.values.indexOf(context.region));
-    else {
-      const value = instance[column.name] ?? null;
-      const expected = writeColumn(column, value, out, offset);
-      if (expected !== null) {
-        const isMissing = value === null || value === "";
-        faults.push(isMissing ? missingFault(column) : { path: column.name, expected, received: describe(value) });
-      }
+  for (const { column, at } of places) {
+    if (column.type === "region") {
+      writeOneHot(out, at, column.values.indexOf(context.region));
+      continue;
     }
-    offset = end;
+    const value = instance[column.name] ?? null;
+    const expected = writeColumn(column, value, out, at);
+    if (expected === null) continue;
+    const isMissing = value === null || value === "";
+    faults.push(isMissing ? missingFault(column) : { path: column.name, expected, received: describe(value) });
   }
   return out;
 }

@@ -1,18 +1,24 @@
 import type { Input, Instance } from "../contract/index.ts";
 import { fail, ok, type Result } from "../result.ts";
 import type { InputContext, InputFault } from "./fault.ts";
-import { encodeFeatures, featuresWidth, unknownFields } from "./features.ts";
+import { encodeFeatures, featureParts, type InputPart, unknownFields } from "./features.ts";
 import { encodeImage, imageShape } from "./image.ts";
 import { encodeTensor } from "./tensor.ts";
 
 export type { InputContext, InputFault } from "./fault.ts";
-export { describeColumns } from "./features.ts";
+export { describeColumns, type InputPart, regionPlace } from "./features.ts";
 
-/** Returns the shapes of a network's inputs: the instance's, and the region's if it is a separate input. */
+/** Lists a network's inputs: the instance's, and the region's if it is a separate input. */
+export function inputParts(input: Input): readonly InputPart[] {
+  if (input.kind === "features") return featureParts(input);
+  const part = (shape: number[]): InputPart => ({ shape, buckets: null });
+  const own = part(input.kind === "image" ? imageShape(input) : input.shape);
+  return input.regions ? [own, part([input.regions.length])] : [own];
+}
+
+/** Returns the shapes of a network's inputs. */
 export function inputShapes(input: Input): number[][] {
-  if (input.kind === "features") return [[featuresWidth(input)]];
-  const shape = input.kind === "image" ? imageShape(input) : input.shape;
-  return input.regions ? [shape, [input.regions.length]] : [shape];
+  return inputParts(input).map(({ shape }) => shape);
 }
 
 /** Returns the number of values of a shape. */

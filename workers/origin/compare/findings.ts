@@ -12,6 +12,7 @@ export function findingsOf(
   outcomes: Readonly<Record<string, Outcome>>,
   lossName: string,
   clusters: readonly string[],
+  { isTable }: { isTable: boolean },
 ): string[] {
   const { ladder, boosting } = outcomes as { ladder: Outcome; boosting?: Outcome };
   const compare = (outcome: Outcome) => difference(outcome.losses, ladder.losses, clusters);
@@ -26,6 +27,9 @@ export function findingsOf(
   const found = asGood
     ? [`A simpler model is as good as the ladder: ${asGood} (${text(compare(outcomes[asGood] as Outcome))}).`]
     : ["The ladder is better than each simpler model."];
+  if (!isTable) {
+    return [...found, "Logistic regression and boosting are left out: they take tables, not the n-grams of a text."];
+  }
   if (!boosting) return [...found, "Boosting is left out: the program 'xgboost' is not installed."];
   const { mean, error } = compare(boosting);
   const verdict = mean + z90 * error < 0 ? "better than" : mean - z90 * error > 0 ? "worse than" : "as good as";

@@ -2,7 +2,7 @@ import { canonicalJson } from "#core/canonical.ts";
 import { blockOf } from "#core/confidence/splits.ts";
 import type { Input } from "#core/contract/index.ts";
 import { type Label, numberIn } from "#core/head/label.ts";
-import { inputShapes, sizeOf } from "#core/input/index.ts";
+import { inputParts, inputShapes, sizeOf } from "#core/input/index.ts";
 import { unread } from "#core/regress/read.ts";
 import { taskOf } from "#core/task/index.ts";
 import type { Recipe, Row } from "../recipes/index.ts";
@@ -87,7 +87,8 @@ export async function compareModels(
   if (fullOutcome) outcomes.full = fullOutcome;
   outcomes.ladder = isFull.some(Boolean) ? outcome(ladder) : (outcomes["thin with heads"] as Outcome);
   onProgress?.("others");
-  Object.assign(outcomes, await otherOutcomes(recipe, splits, judged, labels, draft.full?.input ?? draft.thin.input));
+  const input = draft.full?.input ?? draft.thin.input;
+  if (isTable(input)) Object.assign(outcomes, await otherOutcomes(recipe, splits, judged, labels, input));
   const seen = new Set([...splits.train, ...learned.rows].map(contentOf));
   const isCopy = judged.map((row) => seen.has(contentOf(row)));
   const clusters = judged.map(({ at }, row) => (recipe.isTimed ? blockOf(blockDays, at) : String(row)));
@@ -99,7 +100,7 @@ export async function compareModels(
       const withoutCopies = others.length === losses.length ? null : mean(others);
       return { name, loss: mean(losses), withoutCopies, figures };
     }),
-    findings: findingsOf(outcomes, loss, clusters),
+    findings: findingsOf(outcomes, loss, clusters, { isTable: isTable(input) }),
   };
 }
 
@@ -110,6 +111,11 @@ function labelsOf(recipe: Recipe, rows: readonly Row[]): Label[] {
     if (known !== null) return known;
     throw new Error(`The label '${label}' of the test rows must be ${task.expected}. Correct the rows.`);
   });
+}
+
+/** Whether an input is one list of values. The lists of n-grams are none: thin itself is close to a logistic regression. */
+function isTable(input: Input): boolean {
+  return inputParts(input).every(({ buckets }) => buckets === null);
 }
 
 /** Trains usual models on the training rows, and judges them. */

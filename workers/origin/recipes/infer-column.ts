@@ -4,10 +4,8 @@ import { isMissingText, type TableColumn } from "../table/table.ts";
 import { clipOf } from "./number-shape.ts";
 import { isNoLabel } from "./rows.ts";
 
-/** More rows take more memory and time for each bucket. */
-function textBuckets(rows: number): number {
-  return rows < 50_000 ? 2_048 : rows < 200_000 ? 1_024 : 256;
-}
+/** Enough for the n-grams of some ten thousand texts, and few enough for a backbone of less than 1 MB. */
+const textBuckets = 16_384;
 
 /** What was found in a column, and the plan of how to use it; null for a column that is left out. */
 export interface ColumnFinding {
@@ -62,7 +60,7 @@ export function inferColumn(column: TableColumn, label: TableColumn): ColumnFind
   noteLookalikes(finding, column, values);
   const words = values.slice(0, 1_000).reduce((all, text) => all + text.trim().split(/\s+/).length, 0);
   if (words / Math.min(values.length, 1_000) >= 3 && values.length > Math.min(50, known / 4)) {
-    return { ...finding, plan: { type: "text", name, buckets: textBuckets(rows) } };
+    return { ...finding, plan: { type: "text", name, buckets: textBuckets, encoding: "ngrams" } };
   }
   if (values.length > 20 && values.length >= 0.95 * known) {
     return { ...finding, ignored: `it identifies the row: ${values.length} different values` };

@@ -8,6 +8,7 @@ import type { Row } from "./recipe.ts";
 import { type CompleteDocument, isComplete } from "./resolve.ts";
 import { labelIn } from "./rows.ts";
 import type { Data } from "./source.ts";
+import { hasNgrams } from "./text-input.ts";
 
 /** The largest side of a picture that is inferred from a folder of images. */
 const imageMaxSide = 48;
@@ -30,7 +31,7 @@ export async function inferDocument(document: TrainableDocument, data: Data): Pr
   const findings = document.input || table.images ? [] : columnsOf(document, table);
   const input = document.input ?? (table.images ? await imageInputOf(table) : featuresOf(document, findings));
   const groupBy = document.groupBy ?? timeBlockOf(document, table);
-  const training = document.training ?? trainingOf(table.rows, input.kind);
+  const training = document.training ?? trainingOf(table.rows, input);
   const networks = document.networks ?? networksOf(input);
   const complete = {
     ...{ ...document, label, input, training },
@@ -63,6 +64,10 @@ function columnsOf(document: TrainableDocument, table: Table): ColumnFinding[] {
 
 function featuresOf({ name, time }: TrainableDocument, findings: readonly ColumnFinding[]): InputPlanDocument {
   const columns: ColumnPlan[] = findings.flatMap(({ plan }) => (plan ? [plan] : []));
+  const [first] = columns;
+  if (first?.type === "text" && columns.length === 1 && time === undefined) {
+    return { kind: "text", name: first.name, buckets: first.buckets };
+  }
   // What the season or the weekday explains is known from a question's time.
   if (time !== undefined) columns.push({ type: "date", name: time });
   if (columns.length > 0) return { kind: "features", columns, missing: "refuse" };
@@ -175,15 +180,28 @@ function timeBlockOf({ time }: TrainableDocument, table: Table): TrainableDocume
   return { by: "time", days: days ?? blockDays.at(-1) ?? 1 };
 }
 
-/** Words are told apart by one wide layer; deeper networks learn them by heart. */
+/** Words as counts are told apart by one wide layer; deeper networks learn them by heart. */
 function networksOf(input: InputPlanDocument): TrainableDocument["networks"] {
-  if (input.kind !== "features" || input.columns.every(({ type }) => type !== "text")) return undefined;
+  if (input.kind !== "features" || hasNgrams(input)) return undefined;
+  if (input.columns.every(({ type }) => type !== "text")) return undefined;
   const dense = (units: number) => [{ type: "dense" as const, units }];
   return { thin: { layers: dense(64) }, full: { layers: dense(256) } };
 }
 
+/** Patience for all epochs: the validation loss falls once more when the rate does. */
+function textTrainingOf(rows: number): TrainableDocument["training"] {
+  const size = rows < 2_000 ? "few" : rows < 50_000 ? "some" : "many";
+  return {
+    few: { epochs: 24, patience: 24, batchSize: 16 },
+    some: { epochs: 12, patience: 12, batchSize: 64 },
+    many: { epochs: 6, patience: 6, batchSize: 256 },
+  }[size];
+}
+
 /** More rows need fewer passes, and larger batches. */
-function trainingOf(rows: number, kind: InputPlanDocument["kind"]): TrainableDocument["training"] {
+function trainingOf(rows: number, input: InputPlanDocument): TrainableDocument["training"] {
+  if (hasNgrams(input)) return textTrainingOf(rows);
+  const { kind } = input;
   const size = rows < 2_000 ? "few" : rows < 20_000 ? "some" : rows < 200_000 ? "many" : "most";
   const plans = {
     few: { epochs: 60, patience: 10, batchSize: 16 },

@@ -11,6 +11,7 @@ import {
   type TrainingPlan,
 } from "#core/contract/index.ts";
 import type { FeaturesPlan, InputPlan, NetworkForm, NetworkPlan, NumberPlan, Recipe } from "./recipe.ts";
+import { asFeatures, hasNgrams, type PlainInputDocument } from "./text-input.ts";
 
 /** A recipe's document in which nothing has to be inferred from data any more. */
 export type CompleteDocument = Omit<TrainableDocument, "label" | "input"> & {
@@ -43,8 +44,12 @@ const defaultTraining: TrainingPlan = {
   augment: null,
   regionalHeads: null,
 };
-/** Where tables differ from pictures. */
+/** Where tables differ from pictures, and texts from tables. */
 const tableTraining = { distil: 0.8, l2: 0, weightDecay: 0.1, dropout: 0.2 };
+const mixedTraining = { ...tableTraining, weightDecay: 0, dropout: 0.3, learningRate: 0.003 };
+const textTraining = { ...tableTraining, weightDecay: 0, dropout: 0.5, learningRate: 0.01 };
+/** Full's bag is wider. */
+const fullTextRate = 0.005;
 
 const defaultPolicy: Omit<Policy, "ladder" | "regions" | "groupBy"> = {
   keep: "audited",
@@ -73,9 +78,10 @@ export function isComplete(document: TrainableDocument): document is TrainableDo
 export function resolveRecipe(document: CompleteDocument, load: Recipe["load"], keys: readonly string[] = []): Recipe {
   const { name, summary = "", label, time, trainBefore = null, risk, networks = {}, canary = null } = document;
   const regions = regionsOf(document, keys);
-  const { kind } = document.input;
+  const inputPlan = asFeatures(document.input);
+  const usualTraining = usualTrainingOf(inputPlan);
   const own = definedOf(document.training ?? {});
-  const training: TrainingPlan = { ...defaultTraining, ...(kind === "features" ? tableTraining : {}), ...own };
+  const training: TrainingPlan = { ...defaultTraining, ...usualTraining, ...own };
   // A recipe that regularises with L2 does so instead.
   if (own.l2 !== undefined && own.weightDecay === undefined) training.weightDecay = 0;
   const numbers = numbersOf(document);
@@ -84,7 +90,7 @@ export function resolveRecipe(document: CompleteDocument, load: Recipe["load"], 
   }
   const hasRegions = regions.keys.length > 1;
   const isInput = { thin: networks.thin?.region ?? hasRegions, full: networks.full?.region ?? hasRegions };
-  const input = (has: boolean) => inputOf(document.input, has ? regions.keys : null);
+  const input = (has: boolean) => inputOf(inputPlan, has ? regions.keys : null);
   const full = input(isInput.full);
   const { confidence = 0.95, target = 0.05 } = risk ?? {};
   const isTimed = time !== undefined || trainBefore !== null;
@@ -161,7 +167,7 @@ function regionsOf({ region }: Pick<TrainableDocument, "region">, known: readonl
   return { ...named, keys: known.length > 0 ? [...known] : [parent], open: { perTokenPerDay: openPerTokenPerDay } };
 }
 
-function inputOf(plan: CompleteDocument["input"], regions: readonly string[] | null): InputPlan {
+function inputOf(plan: PlainInputDocument, regions: readonly string[] | null): InputPlan {
   if (plan.kind === "features") {
     const own: FeaturesPlan["columns"] = regions ? [{ type: "region", values: [...regions] }] : [];
     return { ...plan, columns: [...plan.columns, ...own] };
@@ -184,15 +190,24 @@ const layers = {
   small: [...conv(12, 24), ...dense(40)],
   image: [...conv(24, 48), ...dense(96)],
 };
+/** On texts a bag comes first; beside other columns, layers that mix them follow. */
+const textLayers = {
+  thin: [{ type: "bag", units: 56 }],
+  full: [{ type: "bag", units: 128 }],
+  mixed: { thin: [{ type: "bag", units: 48 }, ...dense(64)], full: [{ type: "bag", units: 64 }, ...dense(128)] },
+} satisfies Record<"thin" | "full", LayerPlan[]> & { mixed: Record<"thin" | "full", LayerPlan[]> };
 const usualMembers = 8;
 
 /** Thin of a table is trained from full's scores and directly, unless the recipe says how. */
-function thinOf({ networks, training, input: { kind } }: CompleteDocument, input: InputPlan): NetworkPlan {
+function thinOf({ networks, training, input: given }: CompleteDocument, input: InputPlan): NetworkPlan {
+  const plain = asFeatures(given);
+  const { kind } = plain;
   const { region: _, layers: own, training: different, ...rest } = networks?.thin ?? {};
-  const usual = kind === "image" ? layers.small : layers.thin;
+  const usual = kind === "image" ? layers.small : (textLayersOf(plain)?.thin ?? layers.thin);
   const form = { kind: "network" as const, layers: own ?? usual };
   const isOpen = kind === "features" && training?.distil === undefined && different?.distil === undefined;
   return {
+    ...(hasNgrams(plain) ? { weights: "uint8" as const } : {}),
     ...rest,
     input,
     ...form,
@@ -201,9 +216,36 @@ function thinOf({ networks, training, input: { kind } }: CompleteDocument, input
   };
 }
 
+function usualTrainingOf(input: PlainInputDocument): Partial<TrainingPlan> {
+  if (input.kind !== "features") return {};
+  if (!hasNgrams(input)) return tableTraining;
+  return isOnlyText(input) ? textTraining : mixedTraining;
+}
+
+function isOnlyText(input: PlainInputDocument): boolean {
+  return input.kind === "features" && input.columns.every(({ type }) => type === "text");
+}
+
+/** The layers of networks on texts in n-grams; null for other inputs. */
+function textLayersOf(input: PlainInputDocument): Record<"thin" | "full", LayerPlan[]> | null {
+  if (input.kind !== "features" || !hasNgrams(input)) return null;
+  return isOnlyText(input) ? textLayers : textLayers.mixed;
+}
+
 /** Full of a table is a linear model, a network or an ensemble, the best of them unless the recipe says which. */
-function fullOf({ networks, input: { kind: inputKind } }: CompleteDocument, input: InputPlan): NetworkPlan {
+function fullOf({ networks, input: given }: CompleteDocument, input: InputPlan): NetworkPlan {
+  const plain = asFeatures(given);
+  const { kind: inputKind } = plain;
   const { region: _, kind, layers: own, members = usualMembers, training, ...rest } = networks?.full ?? {};
+  const ofText = textLayersOf(plain);
+  if (ofText) {
+    if (kind !== undefined && kind !== "network") {
+      throw new Error(`Full on texts is a network, not '${kind}'. Remove networks.full.kind from the recipe.`);
+    }
+    const different = { ...(isOnlyText(plain) ? { learningRate: fullTextRate } : {}), ...definedOf(training ?? {}) };
+    const form = { kind: "network" as const, layers: own ?? ofText.full, rivals: [] };
+    return { weights: "float16", ...rest, input, ...form, training: different };
+  }
   const isTable = inputKind === "features";
   const formOf = (one: NetworkKind): NetworkForm => {
     if (one === "linear") return { kind: one, layers: [] };

@@ -4,6 +4,7 @@ import { readPixels } from "../table/pixels.ts";
 import { isMissingText, type Table, type TableColumn } from "../table/table.ts";
 import type { Row } from "./recipe.ts";
 import { type CompleteDocument, onlyRegion } from "./resolve.ts";
+import { asFeatures } from "./text-input.ts";
 
 /** Texts in a label's column that stand for no label. */
 const noLabel = new Set(["", "NA", "N/A", "NaN", "nan", "null", "NULL"]);
@@ -129,7 +130,8 @@ function timeOf(column: TableColumn, row: number): number {
 
 type Field = (row: number) => string | number | boolean | null;
 
-export function fieldsOf({ input, region, groupBy }: CompleteDocument, table: Table): (row: number) => Instance {
+export function fieldsOf({ input: given, region, groupBy }: CompleteDocument, table: Table): (row: number) => Instance {
+  const input = asFeatures(given);
   if (input.kind !== "features") throw new Error("A table has no images or tensors. Use a module as source.");
   const fields = new Map<string, Field>(
     input.columns.map((plan) => [plan.name, fieldOf(plan, table.column(plan.name))]),

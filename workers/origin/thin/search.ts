@@ -146,7 +146,7 @@ export function chooseWithin(
 function scaled(layers: readonly LayerPlan[], factor: number): LayerPlan[] {
   const times = (n: number) => Math.max(1, Math.round(n * factor));
   return layers.map((layer) => {
-    if (layer.type === "dense") return { ...layer, units: times(layer.units) };
+    if (layer.type === "dense" || layer.type === "bag") return { ...layer, units: times(layer.units) };
     return layer.type === "conv" ? { ...layer, filters: times(layer.filters) } : layer;
   });
 }

@@ -24,9 +24,27 @@ export class ResumableAdam extends tf.AdamOptimizer {
     this.internals.learningRate = rate;
   }
 
-  /** Takes a step on a loss; kernels decay by `decay` times the rate (AdamW, Loshchilov & Hutter, arXiv 1711.05101). */
-  step(loss: () => tf.Scalar, variables: tf.Variable[], kernels: readonly tf.Variable[], decay: number): tf.Scalar {
-    const { value, grads } = this.computeGradients(loss, variables);
+  get rate(): number {
+    return this.internals.learningRate;
+  }
+
+  /**
+   * Takes a step on a loss; kernels decay by `decay` times the rate (AdamW, Loshchilov & Hutter, arXiv 1711.05101). Gradients
+   * of `others` are appended to `gradients` instead.
+   */
+  step(
+    loss: () => tf.Scalar,
+    variables: tf.Variable[],
+    kernels: readonly tf.Variable[],
+    decay: number,
+    others: readonly tf.Variable[] = [],
+    gradients: tf.Tensor[] = [],
+  ): tf.Scalar {
+    const { value, grads } = this.computeGradients(loss, [...variables, ...others]);
+    for (const { name } of others) {
+      gradients.push(grads[name] as tf.Tensor);
+      delete grads[name];
+    }
     const kept = 1 - this.internals.learningRate * decay;
     if (decay > 0) tf.tidy(() => kernels.forEach((kernel) => void kernel.assign(tf.mul(kernel, kept))));
     // The names and their gradients, although the type says variables.

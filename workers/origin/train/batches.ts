@@ -3,9 +3,10 @@ import { setTarget } from "#core/head/label.ts";
 import { seededRandom } from "../random.ts";
 import type { TrainingPlan } from "../recipes/index.ts";
 import { augment } from "./augment.ts";
+import { termsOf } from "./bag.ts";
 import { type Dataset, labelAt } from "./dataset.ts";
 import type { TrainingBatch } from "./objective.ts";
-import { inputTensors } from "./trainable.ts";
+import { inputTensors, termsPlaces } from "./trainable.ts";
 
 /** A dataset to train on, with its number of classes and the teacher's scores. */
 export interface TrainingSet {
@@ -32,12 +33,21 @@ export function batchOf(
 ): TrainingBatch {
   const rows = indexes.length;
   const values = data.values.read(indexes);
-  if (variation) vary(data, values, rows, variation.plan, seededRandom(variation.seed));
+  const random = seededRandom(variation?.seed ?? 0);
+  if (variation) vary(data, values, rows, variation.plan, random);
   const targets = new Float32Array(rows * classes);
   for (const [i, row] of indexes.entries()) setTarget(targets, i * classes, labelAt(data, row));
   const regions = indexes.map((row) => data.regions[row] as number);
+  const texts = termsPlaces(data.shapes, data.buckets);
   return {
-    inputs: inputTensors(data.shapes, values, rows),
+    ...(texts.length === 0
+      ? { inputs: inputTensors(data.shapes, values, rows) }
+      : {
+          inputs: plainInputs(values, rows, (texts[0] as { offset: number }).offset),
+          terms: texts.map((place) => {
+            return termsOf(values, rows, place, variation && { share: variation.plan.dropout, random });
+          }),
+        }),
     labels: tf.tensor2d(targets, [rows, classes]),
     teacher: teacher && tf.tensor2d(gather(teacher, indexes, classes), [rows, classes]),
     regions: tf.tensor2d(oneHot(regions, data.regionCount), [rows, data.regionCount]),
@@ -46,8 +56,18 @@ export function batchOf(
 }
 
 /** Lists the tensors of a batch, for disposal. */
-export function tensorsOf({ inputs, labels, teacher, regions, weights }: TrainingBatch): tf.Tensor[] {
-  return [...inputs, labels, ...(teacher ? [teacher] : []), regions, weights];
+export function tensorsOf({ inputs, terms = [], labels, teacher, regions, weights }: TrainingBatch): tf.Tensor[] {
+  const ofTexts = terms.flatMap((own) => [own.places, own.owners, own.weights]);
+  return [...inputs, ...ofTexts, labels, ...(teacher ? [teacher] : []), regions, weights];
+}
+
+/** What precedes the texts in each row, as one tensor if there is anything. */
+function plainInputs(values: Float32Array, rows: number, width: number): tf.Tensor[] {
+  if (width === 0) return [];
+  const all = values.length / rows;
+  const own = new Float32Array(rows * width);
+  for (let row = 0; row < rows; row++) own.set(values.subarray(row * all, row * all + width), row * width);
+  return [tf.tensor2d(own, [rows, width])];
 }
 
 function weightOf(data: Dataset, row: number, classWeights: Float32Array | null): number {

@@ -1,5 +1,13 @@
-import type { Column, ColumnPlan, Input, NamedColumn, NumberScale } from "#core/contract/index.ts";
+import {
+  type Column,
+  type ColumnPlan,
+  type Input,
+  type NamedColumn,
+  type NumberScale,
+  termsMax,
+} from "#core/contract/index.ts";
 import { numberOf, scaled } from "#core/input/columns.ts";
+import { countNgrams } from "#core/input/ngrams.ts";
 import type { FeaturesPlan, InputPlan, Row } from "../recipes/index.ts";
 import { type NumberFit, NumberScaler, Statistics } from "./statistics.ts";
 
@@ -25,6 +33,9 @@ export function planInput(plan: InputPlan, rows: readonly Row[], chosen: NumberS
   const numbers = fitNumbers(plan, statistics, rows, plan.scale ?? chosen);
   const columns = plan.columns.map((column, i): Column => {
     if (column.type === "region") return column;
+    if (column.type === "text" && column.encoding === "ngrams") {
+      return fitNgrams(column, statistics[i] as Statistics, plan, rows);
+    }
     return fitColumn(column, statistics[i] as Statistics, numbers.get(column), plan, rows.length);
   });
   return { kind: "features", columns, ...(plan.missing === "allow" ? { mayBeEmpty: true as const } : {}) };
@@ -82,6 +93,22 @@ function knotsOf(sorted: Float64Array, fit: NumberFit): number[] {
   return knots.length > 1 ? knots : [knots[0] as number, (knots[0] as number) + 1];
 }
 
+/** Room for the longest training text and a quarter more. */
+function fitNgrams(
+  { name, buckets, terms }: Extract<ColumnPlan, { type: "text" }>,
+  found: Statistics,
+  { missing }: FeaturesPlan,
+  rows: readonly Row[],
+): NamedColumn {
+  const longest = (text: unknown, top: number) =>
+    typeof text === "string" ? Math.max(top, countNgrams(text, { buckets, terms: termsMax })) : top;
+  const own = rows.reduce((top, { instance }) => (Array.isArray(instance) ? top : longest(instance[name], top)), 1);
+  return {
+    ...{ type: "text", name, buckets, terms: terms ?? Math.min(termsMax, Math.ceil((1.25 * own) / 64) * 64) },
+    ...(found.missing === 0 && missing === "refuse" ? { required: true as const } : {}),
+  };
+}
+
 function fitColumn(
   plan: ColumnPlan,
   found: Statistics,
@@ -113,6 +140,8 @@ function fitColumn(
     }
     case "date":
       return { ...plan, ...common, parts: plan.parts ?? found.dateParts() };
+    case "text":
+      return { type: "text", name: plan.name, buckets: plan.buckets, ...common };
     default:
       return { ...plan, ...common };
   }

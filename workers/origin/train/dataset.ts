@@ -1,6 +1,6 @@
 import type { Input, LabelSource } from "#core/contract/index.ts";
 import type { Label, SoftLabel } from "#core/head/label.ts";
-import { encode, inputShapes, sizeOf } from "#core/input/index.ts";
+import { encode, inputParts, regionPlace, sizeOf } from "#core/input/index.ts";
 import type { LoadedBackbone } from "#core/model/backbone.ts";
 import { binOf } from "#core/regress/bins.ts";
 import { softLabelOf } from "#core/regress/soft-label.ts";
@@ -22,6 +22,8 @@ export interface Dataset {
   rows: number;
   /** The shapes of the network's inputs; a row holds their values one after another. */
   shapes: number[][];
+  /** For each input the buckets of its n-grams, which an embedding bag sums; null for other inputs. None has any unless given. */
+  buckets?: (number | null)[];
   values: RowStore;
   /** The class of each row; of a number, its bin. */
   labels: Int32Array;
@@ -46,7 +48,8 @@ export const blockRows = 4_096;
 
 /** Encodes rows by an input. Throws, naming the row and the column, when a row does not match the input. */
 export function encodeRows(recipe: Recipe, input: Input, rows: readonly WeightedRow[]): Dataset {
-  const shapes = inputShapes(input);
+  const parts = inputParts(input);
+  const shapes = parts.map(({ shape }) => shape);
   const values = new RowStore(
     rows.length,
     shapes.map(sizeOf).reduce((sum, size) => sum + size, 0),
@@ -68,6 +71,7 @@ export function encodeRows(recipe: Recipe, input: Input, rows: readonly Weighted
   return {
     rows: rows.length,
     shapes,
+    buckets: parts.map(({ buckets }) => buckets),
     values,
     labels: number
       ? Int32Array.from(rows, ({ label }) => binOf(number.bins, Number(label)))
@@ -117,9 +121,5 @@ function regionColumnsOf(input: Input, shapes: readonly number[][]): ColumnRange
     const width = input.regions?.length ?? 0;
     return width > 0 ? { offset: sizeOf(shapes[0] as number[]), width } : null;
   }
-  const at = input.columns.findIndex(({ type }) => type === "region");
-  const column = input.columns[at];
-  if (column?.type !== "region") return null;
-  const before = inputShapes({ kind: "features", columns: input.columns.slice(0, at) });
-  return { offset: sizeOf(before[0] as number[]), width: column.values.length };
+  return regionPlace(input);
 }

@@ -19,6 +19,7 @@ export function fingerprintOf(
     classes,
     rows: data.rows,
     shapes: data.shapes,
+    ...(data.buckets?.some((own) => own !== null) ? { buckets: data.buckets } : {}),
     backend: tf.getBackend(),
   };
   const hash = createHash("sha256").update(JSON.stringify({ ...facts, isPruned }));

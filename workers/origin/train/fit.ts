@@ -2,6 +2,7 @@ import * as tf from "@tensorflow/tfjs-core";
 import { seededRandom, shuffled } from "../random.ts";
 import type { NetworkForm, TrainingPlan } from "../recipes/index.ts";
 import { ResumableAdam } from "./adam.ts";
+import type { EmbeddingBag, Terms } from "./bag.ts";
 import { batchOf, type TrainingSet, tensorsOf } from "./batches.ts";
 import type { Checkpoints, EpochRecord, TrainingState } from "./checkpoint.ts";
 import { cut, type Dataset } from "./dataset.ts";
@@ -25,8 +26,8 @@ export interface FitOptions {
   checkpoints?: Checkpoints | undefined;
   /** When to stop at the latest, ms since 1970, with the best weights so far; never unless given. */
   until?: number | undefined;
-  /** Initial weights, and the masks of those that stay zero; random weights without masks unless given. */
-  start?: { weights: tf.Tensor[]; masks: Masks };
+  /** Initial weights, the tables of bags, and the masks of weights that stay zero; random weights unless given. */
+  start?: { weights: tf.Tensor[]; masks: Masks; tables: readonly Float32Array[] };
   onProgress?: ((progress: FitProgress) => void) | undefined;
 }
 
@@ -71,6 +72,7 @@ class Fit {
   private readonly optimizer: ResumableAdam;
   private readonly name: string;
   private best: tf.Tensor[] = [];
+  private bestTables: Float32Array[] = [];
   private readonly unread: { loss: tf.Scalar; rows: number }[] = [];
   private state: TrainingState;
   private startedAt = Date.now();
@@ -83,8 +85,12 @@ class Fit {
     // The validation loss is that of the labels alone, without a teacher.
     this.validation = { data: validation, classes, teacher: null, classWeights: null };
     this.options = options;
-    const network = buildNetwork({ ...form, shapes: data.shapes, classes, seed: plan.seed });
-    if (start) setVariables(network, start.weights);
+    const { shapes, buckets } = data;
+    const network = buildNetwork({ ...form, shapes, buckets, classes, seed: plan.seed });
+    if (start) {
+      setVariables(network, start.weights);
+      setTables(network, start.tables);
+    }
     const regional = plan.regionalHeads && startRegionalHeads(data.regionCount, network.width, classes);
     this.trainee = { network, plan, regional };
     this.variables = [...network.variables, ...Object.values(regional ?? {})];
@@ -107,6 +113,8 @@ class Fit {
     this.best = (values.best as Float32Array[]).map((part, i) =>
       tf.tensor(part, (this.trainee.network.variables[i] as tf.Variable).shape),
     );
+    this.bestTables = values.bestTables ?? [];
+    for (const [i, bag] of this.bags.entries()) bag.restore(values[`bag ${i}`] as Float32Array[]);
   }
 
   async run(): Promise<void> {
@@ -123,6 +131,7 @@ class Fit {
   async end(): Promise<FitResult> {
     const { network } = this.trainee;
     if (this.best.length > 0) setVariables(network, this.best);
+    setTables(network, this.bestTables);
     const { history, seconds, bestLoss } = this.state;
     const validationLoss = bestLoss ?? Number.POSITIVE_INFINITY;
     return { network, history, seconds, validationLoss, isCutShort: this.isCutShort };
@@ -144,7 +153,7 @@ class Fit {
     let savedAt = Date.now();
     let reportedAt = 0;
     for (const indexes of batches.slice(state.step)) {
-      this.takeStep(indexes);
+      await this.takeStep(indexes);
       if (++state.step % readEverySteps > 0 && state.step < batches.length) continue;
       await this.readLosses();
       const now = Date.now();
@@ -170,14 +179,26 @@ class Fit {
     await this.save();
   }
 
-  private takeStep(indexes: Int32Array): void {
+  private get bags(): readonly EmbeddingBag[] {
+    return this.trainee.network.bags ?? [];
+  }
+
+  private async takeStep(indexes: Int32Array): Promise<void> {
     const { plan, start } = this.options;
     const { trainee } = this;
     const seed = stepSeed(plan.seed, this.state.epoch, this.state.step + 1);
     const batch = batchOf(this.train, indexes, { plan, seed });
     const dropout = plan.dropout > 0 ? new Dropout(plan.dropout, seed) : null;
     const lossOf = () => objective(trainee, batch, dropout);
-    const loss = this.optimizer.step(lossOf, this.variables, trainee.network.kernels, plan.weightDecay);
+    const touched = this.bags.map((bag, i) => bag.take(batch.terms?.[i] as Terms));
+    const gradients: tf.Tensor[] = [];
+    const { kernels } = trainee.network;
+    const loss = this.optimizer.step(lossOf, this.variables, kernels, plan.weightDecay, touched, gradients);
+    for (const [i, bag] of this.bags.entries()) {
+      const gradient = await (gradients[i] as tf.Tensor).data<"float32">();
+      bag.learn(gradient, this.optimizer.rate, plan.weightDecay);
+    }
+    tf.dispose(gradients);
     if (start) keepPruned(this.variables, start.masks);
     tf.dispose(tensorsOf(batch));
     this.unread.push({ loss, rows: indexes.length });
@@ -205,6 +226,7 @@ class Fit {
     }
     tf.dispose(this.best);
     this.best = this.trainee.network.variables.map((variable) => variable.clone());
+    this.bestTables = this.bags.map(({ values }) => values.slice());
     state.bestLoss = validationLoss;
     state.waited = 0;
   }
@@ -219,6 +241,8 @@ class Fit {
       variables: await read(this.variables),
       optimizer: await this.optimizer.readState(),
       best: await read(this.best),
+      ...(this.bags.length > 0 ? { bestTables: this.bestTables } : {}),
+      ...Object.fromEntries(this.bags.map((bag, i) => [`bag ${i}`, bag.readState()])),
     };
     await checkpoints.write(this.name, { state: this.state, values });
   }
@@ -228,6 +252,10 @@ class Fit {
     const elapsedMs = Date.now() - this.startedAt + this.state.seconds * 1_000;
     onProgress?.(progressOf(this.state, plan, { batches, rows: this.train.data.rows }, elapsedMs));
   }
+}
+
+function setTables({ bags = [] }: Trainable, tables: readonly Float32Array[]): void {
+  for (const [i, table] of tables.entries()) bags[i]?.values.set(table);
 }
 
 function assign(variable: tf.Variable, values: Float32Array): void {

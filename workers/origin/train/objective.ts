@@ -1,13 +1,16 @@
 import * as tf from "@tensorflow/tfjs-core";
 import type { TrainingPlan } from "../recipes/index.ts";
+import type { Terms } from "./bag.ts";
 import type { Dropout } from "./dropout.ts";
 import { meanSquare, type RegionalHeads, regionalLogits } from "./regional-heads.ts";
 import { servedLogits, type Trainable } from "./trainable.ts";
 
 /** The rows of one training step as tensors. */
 export interface TrainingBatch {
-  /** One tensor for each of the network's inputs: [rows, …shape]. */
+  /** One tensor for each of the network's inputs but texts: [rows, …shape]. */
   inputs: tf.Tensor[];
+  /** The n-grams of each text; none unless given. */
+  terms?: Terms[];
   /** One-hot labels [rows, classes]. */
   labels: tf.Tensor2D;
   /** The teacher's scores at the plan's temperature [rows, classes]; null without a teacher. */
@@ -28,7 +31,7 @@ export interface Trainee {
 /** Computes the training loss: the batch's loss, L2 on the kernels, and L2 on the regional heads. */
 export function objective(trainee: Trainee, batch: TrainingBatch, dropout: Dropout | null): tf.Scalar {
   const { network, regional, plan } = trainee;
-  const embeddings = network.embed(batch.inputs, dropout);
+  const embeddings = network.embed(batch.inputs, dropout, batch.terms);
   let loss = lossOf(trainee, batch, embeddings, network.members(embeddings));
   if (plan.l2 > 0) {
     for (const kernel of network.kernels) loss = tf.add(loss, tf.mul(tf.sum(tf.square(kernel)), plan.l2));
@@ -39,7 +42,7 @@ export function objective(trainee: Trainee, batch: TrainingBatch, dropout: Dropo
 
 /** Computes the loss of what is served: the members' mean, with the class weights [classes] taken out. */
 export function servedLoss(trainee: Trainee, batch: TrainingBatch, classWeights: Float32Array | null): tf.Scalar {
-  const embeddings = trainee.network.embed(batch.inputs, null);
+  const embeddings = trainee.network.embed(batch.inputs, null, batch.terms);
   let logits = tf.expandDims(servedLogits(trainee.network, embeddings), 1) as tf.Tensor3D;
   if (classWeights) logits = tf.sub(logits, tf.log(tf.tensor1d(classWeights)));
   return lossOf(trainee, batch, embeddings, logits);

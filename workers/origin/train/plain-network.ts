@@ -1,6 +1,9 @@
 import * as tf from "@tensorflow/tfjs-core";
 import * as layers from "@tensorflow/tfjs-layers";
+import { sizeOf } from "#core/input/index.ts";
+import { EmbeddingBagLayer } from "#core/model/tfjs/embedding-bag.ts";
 import type { LayerPlan } from "../recipes/index.ts";
+import { EmbeddingBag, type Terms } from "./bag.ts";
 import type { Dropout } from "./dropout.ts";
 import type { CutNetwork, NetworkShape, Trainable } from "./trainable.ts";
 
@@ -19,21 +22,36 @@ interface Step {
  * A feed-forward network: the planned hidden layers with relu, the last of which outputs the embedding, and a softmax head.
  * Without hidden layers it is a linear model, whose embedding is its input. A region that is a separate input is concatenated
  * before the first dense layer: its rows of that layer's kernel are the regions' embeddings. An unknown region has none of
- * them.
+ * them. On texts, the first layer is an embedding bag of each text; other columns are concatenated to its sums.
  */
 export class PlainNetwork implements Trainable {
   readonly variables: readonly tf.Variable[];
   readonly kernels: readonly tf.Variable[];
+  readonly bags: readonly EmbeddingBag[];
   readonly width: number;
+  private readonly bagLayers: readonly EmbeddingBagLayer[];
+  /** Concatenates other columns and the sums of bags. */
+  private readonly join: Layer;
   private readonly steps: Step[];
   private readonly backbone: layers.LayersModel;
   private readonly whole: layers.LayersModel;
   private readonly head: Layer;
 
-  constructor({ shapes, layers: plans, classes, seed }: NetworkShape) {
-    const inputs = shapes.map((shape, i) => layers.input({ shape, name: i === 0 ? "instance" : "region" }));
-    this.steps = stepsOf(plans, shapes, seed);
-    const embedding = this.run(inputs, null) as layers.SymbolicTensor;
+  constructor({ shapes, buckets = [], layers: plans, classes, seed }: NetworkShape) {
+    const { hidden, units } = withoutBag(plans, buckets);
+    const isText = (_: unknown, i: number) => (buckets[i] ?? null) !== null;
+    const inputs = shapes.map((shape, i) => layers.input({ shape, name: nameOf(i, buckets) }));
+    this.bags = buckets.flatMap((own) => (own === null ? [] : [new EmbeddingBag(own, units, seed)]));
+    this.bagLayers = this.bags.map((bag, i) => {
+      return new EmbeddingBagLayer({ name: `bag_${i + 1}`, buckets: bag.buckets, units });
+    });
+    this.join = layers.layers.concatenate({ name: "with_bags" });
+    const sums = inputs.filter(isText).map((input, i) => (this.bagLayers[i] as Layer).apply(input));
+    const plain = shapes.filter((shape, i) => !isText(shape, i));
+    const joined = sizeOf(plain[0] ?? [0]) + sums.length * units;
+    this.steps = sums.length === 0 ? stepsOf(hidden, plain, seed) : stepsOf(hidden, [[joined]], seed, false);
+    const others = inputs.filter((input, i) => !isText(input, i));
+    const embedding = this.run(others, sums as layers.SymbolicTensor[], null) as layers.SymbolicTensor;
     const kernelInitializer = layers.initializers.glorotUniform({ seed: seed + plans.length });
     this.head = layers.layers.dense({ name: "head", units: classes, kernelInitializer });
     this.whole = layers.model({ inputs, outputs: this.head.apply(embedding) as layers.SymbolicTensor });
@@ -44,8 +62,12 @@ export class PlainNetwork implements Trainable {
     this.width = embedding.shape[1] as number;
   }
 
-  embed(inputs: tf.Tensor[], dropout: Dropout | null): tf.Tensor2D {
-    return this.run(inputs, dropout) as tf.Tensor2D;
+  embed(inputs: tf.Tensor[], dropout: Dropout | null, terms: readonly Terms[] = []): tf.Tensor2D {
+    const sums = this.bags.map((bag, i) => {
+      const sum = bag.sum(terms[i] as Terms);
+      return dropout ? dropout.apply(sum) : sum;
+    });
+    return this.run(inputs, sums, dropout) as tf.Tensor2D;
   }
 
   members(embeddings: tf.Tensor2D): tf.Tensor3D {
@@ -54,6 +76,9 @@ export class PlainNetwork implements Trainable {
 
   async cut(): Promise<CutNetwork> {
     const { backbone } = this;
+    for (const [i, { values, buckets, units }] of this.bags.entries()) {
+      tf.tidy(() => this.bagLayers[i]?.setWeights([tf.tensor2d(values, [buckets, units])]));
+    }
     const [weights, bias] = (await Promise.all(this.head.getWeights().map((weight) => weight.data()))) as [
       Float32Array,
       Float32Array,
@@ -66,8 +91,16 @@ export class PlainNetwork implements Trainable {
   }
 
   /** Runs the hidden layers on tensors, or on symbols of them to build the model. */
-  private run<T extends tf.Tensor | layers.SymbolicTensor>(inputs: readonly T[], dropout: Dropout | null): T {
+  private run<T extends tf.Tensor | layers.SymbolicTensor>(
+    inputs: readonly T[],
+    sums: readonly T[],
+    dropout: Dropout | null,
+  ): T {
     let [values, region] = inputs as [T, T];
+    if (sums.length > 0) {
+      const all = [...inputs, ...sums];
+      values = all.length === 1 ? (all[0] as T) : (this.join.apply(all as tf.Tensor[]) as T);
+    }
     for (const { before, join, layer, isDense } of this.steps) {
       for (const first of before) values = first.apply(values as tf.Tensor) as T;
       if (join) values = join.apply([values, region] as tf.Tensor[]) as T;
@@ -78,7 +111,33 @@ export class PlainNetwork implements Trainable {
   }
 }
 
-function stepsOf(plans: readonly LayerPlan[], shapes: readonly number[][], seed: number): Step[] {
+function nameOf(input: number, buckets: readonly (number | null)[]): string {
+  if ((buckets[input] ?? null) !== null)
+    return `text_${buckets.slice(0, input + 1).filter((own) => own !== null).length}`;
+  return input === 0 ? "instance" : "region";
+}
+
+/** Takes the bag off the layers of a network on texts, which begin with one; others have none. */
+function withoutBag(
+  plans: readonly LayerPlan[],
+  buckets: readonly (number | null)[],
+): { hidden: HiddenPlan[]; units: number } {
+  const hasTexts = buckets.some((own) => own !== null);
+  const [first] = plans;
+  const hidden = plans.filter((plan) => plan.type !== "bag");
+  if (hasTexts && first?.type === "bag" && hidden.length === plans.length - 1) return { hidden, units: first.units };
+  if (!hasTexts && hidden.length === plans.length) return { hidden, units: 0 };
+  throw new Error(
+    hasTexts
+      ? 'The layers of a network on texts begin with one bag: {"type": "bag", "units": 48}. Correct the recipe\'s networks.'
+      : 'A layer of type \'bag\' needs a text column with "encoding": "ngrams". Correct the recipe\'s input or networks.',
+  );
+}
+
+type HiddenPlan = Exclude<LayerPlan, { type: "bag" }>;
+
+/** @param isNeeded whether a network without hidden layers needs one that passes its inputs on */
+function stepsOf(plans: readonly HiddenPlan[], shapes: readonly number[][], seed: number, isNeeded = true): Step[] {
   let isFlat = (shapes[0] as number[]).length === 1;
   let isJoined = shapes.length === 1;
   const flat = (): Pick<Step, "before" | "join"> => {
@@ -88,6 +147,7 @@ function stepsOf(plans: readonly LayerPlan[], shapes: readonly number[][], seed:
     return { before, join };
   };
   if (plans.length === 0) {
+    if (!isNeeded) return [];
     return [{ ...flat(), layer: layers.layers.activation({ name: "inputs", activation: "linear" }), isDense: false }];
   }
   return plans.map((plan, i) => {
@@ -97,7 +157,7 @@ function stepsOf(plans: readonly LayerPlan[], shapes: readonly number[][], seed:
   });
 }
 
-function hiddenLayer(plan: LayerPlan, i: number, seed: number): Layer {
+function hiddenLayer(plan: HiddenPlan, i: number, seed: number): Layer {
   const kernelInitializer = layers.initializers.heNormal({ seed });
   const name = `${plan.type}_${i + 1}`;
   switch (plan.type) {

@@ -5,13 +5,13 @@ import type { Trainable } from "./trainable.ts";
 export type Masks = (tf.Tensor | null)[];
 
 /**
- * Sets a share of each kernel's weights, the smallest, to zero (magnitude pruning, Han et al., arXiv 1506.02626). Biases
- * and the head stay as they are. Returns the values of the network's variables and their masks.
+ * Sets a share of each kernel's weights, the smallest, to zero (magnitude pruning, Han et al., arXiv 1506.02626). Biases,
+ * the tables of bags and the head stay as they are. Returns the values of the network's variables and tables, and masks.
  */
 export async function prune(
-  { variables, kernels }: Pick<Trainable, "variables" | "kernels">,
+  { variables, kernels, bags = [] }: Pick<Trainable, "variables" | "kernels" | "bags">,
   share: number,
-): Promise<{ weights: tf.Tensor[]; masks: Masks }> {
+): Promise<{ weights: tf.Tensor[]; masks: Masks; tables: Float32Array[] }> {
   const masks = await Promise.all(
     variables.map(async (weight) => {
       if (!kernels.includes(weight) || weight === kernels.at(-1)) return null;
@@ -27,7 +27,7 @@ export async function prune(
     const mask = masks[i];
     return mask ? tf.mul(weight, mask) : weight.clone();
   });
-  return { weights: pruned, masks };
+  return { weights: pruned, masks, tables: bags.map(({ values }) => values.slice()) };
 }
 
 /** Sets pruned weights to zero again after a step has changed them; variables beyond the masks stay as they are. */

@@ -8,11 +8,13 @@ import {
   nextBlockOf,
   splitAt,
   splitText,
+  textCuts,
   usualCuts,
   wholeGroups,
 } from "#core/confidence/splits.ts";
 import type { Split, SplitCuts, Splits } from "#core/contract/index.ts";
 import type { Recipe } from "../recipes/index.ts";
+import { hasNgrams } from "../recipes/text-input.ts";
 import type { WeightedRow } from "./dataset.ts";
 
 const dayMs = 24 * 3600_000;
@@ -73,9 +75,11 @@ export function assignSplits(recipe: Recipe, rows: readonly WeightedRow[]): Rows
   const latest = recipe.isTimed ? latestPart(recipe, rows, groups) : null;
   const isLatest = ({ at }: Pick<WeightedRow, "at">) => latest !== null && at >= latest.from && at < latest.to;
   const earlier = latest ? rows.flatMap((row, i) => (isLatest(row) ? [] : [i])) : rows.map((_, i) => i);
-  const division = keys.divide(earlier);
+  const { input } = recipe.document;
+  const usual = input && hasNgrams(input) ? textCuts : usualCuts;
+  const division = keys.divide(earlier, usual);
   const isByContent = groups < wholeGroups && groupBy.by !== "question" && groupBy.by !== "content";
-  const cuts = isByContent ? usualCuts : division.cuts;
+  const cuts = isByContent ? usual : division.cuts;
   const splits: Splits = { key, cuts };
   const found: RowsBySplit = {
     ...{ train: [], validation: [], calibration: [], latest: [] },
@@ -208,11 +212,14 @@ class KeyedRows {
     return new Set(this.rows.map((_, row) => this.keyOf(row))).size;
   }
 
-  divide(rows: readonly number[]) {
+  divide(rows: readonly number[], usual: SplitCuts) {
     if (this.isSingle && rows.length > countedRows) {
-      return { cuts: usualCuts, calibration: Math.round((1 - usualCuts.validation) * rows.length), isEnough: true };
+      return { cuts: usual, calibration: Math.round((1 - usual.validation) * rows.length), isEnough: true };
     }
-    return divideGroups([...new Set(rows.map((row) => this.keyOf(row)))].map((key) => this.unitOf(key)));
+    return divideGroups(
+      [...new Set(rows.map((row) => this.keyOf(row)))].map((key) => this.unitOf(key)),
+      usual,
+    );
   }
 
   splitOf(row: number, cuts: SplitCuts): Split {

@@ -1,7 +1,9 @@
 import * as tf from "@tensorflow/tfjs-core";
 import type { TensorType } from "#core/contract/index.ts";
+import { loadBagModel } from "../bag-model.ts";
 import { type Engine, EngineError, type Tensor } from "../engine.ts";
 import { startBackend } from "./backend.ts";
+import "./embedding-bag.ts";
 import { loadGraph } from "./graph-model.ts";
 import { loadLayers } from "./layers-model.ts";
 import type { TfjsModel } from "./model.ts";
@@ -18,6 +20,8 @@ const load: Engine["load"] = async (kind, files) => {
   const file = readModelJson(files.topology);
   const values = tf.io.CompositeArrayBuffer.join(files.shards);
   checkLength(weightsOf(file), values);
+  const bags = kind === "tfjs-layers-model" ? loadBagModel(file, values) : null;
+  if (bags) return bags;
   const model = await described("The model cannot be loaded", async () =>
     kind === "tfjs-graph-model" ? loadGraph(file, values) : await loadLayers(file, values),
   );

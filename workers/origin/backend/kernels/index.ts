@@ -2,16 +2,18 @@ import { BatchMatMul, getKernel, type KernelConfig, registerKernel, unregisterKe
 import { convFilterGradient } from "./conv-filter-gradient.ts";
 import { convInputGradient } from "./conv-input-gradient.ts";
 import { depthwiseFilterGradient, depthwiseInputGradient } from "./depthwise.ts";
+import { embeddingBag } from "./embedding-bag.ts";
 import { transposingMatMul } from "./mat-mul.ts";
 import { maxPoolGradient } from "./max-pool-gradient.ts";
 import { segmentSum } from "./segment-sum.ts";
 
-/** Gradients that the WASM backend lacks, computes wrongly, or computes slowly. */
+/** What the WASM backend lacks, computes wrongly, or computes slowly: gradients, and the sum of an embedding bag. */
 const kernels = [
   convFilterGradient,
   convInputGradient,
   depthwiseFilterGradient,
   depthwiseInputGradient,
+  embeddingBag,
   maxPoolGradient,
   segmentSum,
 ];
