@@ -20,7 +20,10 @@ beforeAll(async () => {
   ladder = await sharedLadder();
   recipe = await numberRecipe(1_600, {
     ...{ name: model, rungs: ["edge", "region", "origin"], trainBefore: "2024-03-01" },
-    policy: { keep: "all", auditShare: 0, truth: "complete", originLabelWeight: 0, retrainAfterSeconds: null },
+    policy: {
+      ...{ keep: "all", auditShare: 0, truth: "complete", originLabelWeight: 0 },
+      ...{ retrainEverySeconds: 7 * 86_400, retrainAfterSeconds: null },
+    },
   });
   expect(await rolloutOn(ladder, await train(recipe, { backend: "wasm" }))).toBe(1);
 });
@@ -46,7 +49,7 @@ describe("numbers, from a table to a head for each place", () => {
     expect(report.ladder?.interval?.coverage).toBeGreaterThan(0.75);
     expect(report.gains.regional).toMatchObject({ regions: 2, better: 2 });
     const text = describeReport(report);
-    expect(text).toMatch(/^answered by +MAE, °C +RMSE, °C +within 3 +90\.0% interval covers +its length, °C$/m);
+    expect(text).toMatch(/^answered by +MAE, °C +RMSE, °C +within 3 °C +90\.0% interval covers +its length, °C$/m);
     expect(text).toMatch(/^ladder +[012]\.\d{3} /m);
     expect(text).toMatch(/^north +\d+ +\d\.\d{3} .*(pending|valid)$/m);
     expect(JSON.parse(JSON.stringify(report))).toEqual(report);
