@@ -10,6 +10,7 @@ import {
   type TrainableDocument,
   type TrainingPlan,
 } from "#core/contract/index.ts";
+import { ladderOf } from "#core/rung/external/ladder.ts";
 import type { FeaturesPlan, InputPlan, NetworkForm, NetworkPlan, NumberPlan, Recipe } from "./recipe.ts";
 import { asFeatures, hasNgrams, type PlainInputDocument } from "./text-input.ts";
 
@@ -100,7 +101,7 @@ export function resolveRecipe(document: CompleteDocument, load: Recipe["load"], 
     policy: {
       ...defaultPolicy,
       ...definedOf(document.policy ?? {}),
-      ladder: document.rungs ?? ["edge", "region", "origin", "human"],
+      ...ladderOf(knownRungs(document)),
       regions,
       groupBy: document.groupBy ?? (isTimed ? { by: "time", days: blockDays } : { by: "content" }),
     },
@@ -156,6 +157,19 @@ function trainingPlansOf({ training, networks }: CompleteDocument): [field: stri
 
 function named(classWeights: TrainingPlan["classWeights"] | undefined): Record<string, number> {
   return typeof classWeights === "object" && classWeights !== null ? classWeights : {};
+}
+
+/** Throws an error where an external rung describes no label, or cannot answer the recipe's task. */
+function knownRungs({ task, label, rungs }: CompleteDocument) {
+  for (const rung of rungs ?? []) {
+    if (typeof rung === "string") continue;
+    const { name, kind, labels = {} } = rung;
+    if (task === "regress") {
+      throw new Error(`rungs: '${name}' is of the kind ${kind}, which answers no numbers. Remove it from the recipe.`);
+    }
+    checkLabels(label.values ?? [], `rungs: the labels of '${name}'`, Object.keys(labels));
+  }
+  return rungs;
 }
 
 function regionsOf({ region }: Pick<TrainableDocument, "region">, known: readonly string[]): Regions {
