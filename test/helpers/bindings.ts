@@ -28,4 +28,5 @@ export const testBindings = {
   DEPLOYMENT_KEY: JSON.stringify(testKeys.deployment.signing),
   DEPLOYMENT_PUBLIC_KEYS: JSON.stringify(testKeys.deployment.publicKeys),
   NEXT_RUNG_TOKEN: "next-rung-token",
+  RUNG_KEY_ABOVE: "sk-secret-of-the-tests",
 };

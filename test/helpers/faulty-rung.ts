@@ -30,11 +30,19 @@ type Distribution = [label: string, probability: unknown][];
  * label 0.9. `asked` counts the requests of each path.
  */
 export function faultyRung(asked: Map<string, number> = new Map()): RequestListener {
+  const named = new Map<string, string>();
   return async (request, response) => {
     const path = request.url ?? "";
     if (path === "/asked") return json(response, 200, Object.fromEntries(asked));
+    // Sets how the rung at /named-{name}/… fails from now on: /set/{name}/{fault}.
+    const [, name, set] = /^\/set\/([^/]+)\/([^/]+)$/.exec(path) ?? [];
+    if (name !== undefined && set !== undefined) {
+      named.set(`named-${name}`, set);
+      return json(response, 200, {});
+    }
     asked.set(path, (asked.get(path) ?? 0) + 1);
-    const [, fault = "none", ...rest] = path.split("/");
+    const [, given = "none", ...rest] = path.split("/");
+    const fault = named.get(given) ?? given;
     const body = JSON.parse(await textOf(request)) as Body;
     const openAi = (status: number, code: string, headers = {}) =>
       json(

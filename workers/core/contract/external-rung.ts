@@ -100,3 +100,23 @@ function keepsKeys(text: string): boolean {
   const url = URL.parse(text);
   return url?.protocol === "https:" || loopback.has(url?.hostname ?? "");
 }
+
+export const externalRungStateSchema = z
+  .strictObject({
+    name: z.string(),
+    kind: z.enum(externalKinds),
+    model: z.string(),
+    /** `asked`, or why it is not: its key or binding is missing, its allowance is used up, it limits the rate. */
+    status: z.enum(["asked", "not-configured", "allowance", "rate-limited"]),
+    /** Labelled answers that calibrate its scores, and the temperature that they give. */
+    calibration: z.strictObject({ labels: z.int(), temperature: z.number() }),
+    /** Questions that it answered, and others by the reason. */
+    answered: z.int(),
+    unanswered: z.record(z.string(), z.int()),
+    inputTokens: z.int(),
+    /** What its answers cost, in US dollars. */
+    usd: z.number(),
+  })
+  .meta({ id: "ExternalRungState" });
+/** What a region knows of a rung that we don't own. */
+export type ExternalRungState = z.infer<typeof externalRungStateSchema>;
