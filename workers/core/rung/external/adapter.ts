@@ -22,7 +22,7 @@ export interface Scored {
 }
 
 /** Sends JSON to a path of a rung and returns the JSON of its reply. */
-export type Send = (path: string, body: unknown) => Promise<unknown>;
+export type Send = (path: string, body: unknown, headers?: Record<string, string>) => Promise<unknown>;
 
 /** Speaks one protocol. Throws `RungUnavailableError` for a reply that is no answer. */
 export type Adapter = (asked: Asked, send: Send) => Promise<Scored>;

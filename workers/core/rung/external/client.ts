@@ -110,7 +110,8 @@ export class ExternalRungClient implements Rung {
       return (model, body) => runAi(ai, model, body, signal);
     }
     if (!endpoint) throw noAnswer("failed", "its key is not set");
-    return (path, body) => postJson({ ...endpoint, ...(send ? { fetch: send } : {}) }, path, body, signal);
+    return (path, body, headers) =>
+      postJson({ ...endpoint, ...(headers ? { headers } : {}), ...(send ? { fetch: send } : {}) }, path, body, signal);
   }
 
   private replyOf(

@@ -1,13 +1,16 @@
 import { answersSchema } from "../../contract/index.ts";
+import { sha256Hex } from "../../hash.ts";
 import type { Asked, Scored, Send } from "./adapter.ts";
 import { distributionOf, modelNameOf } from "./distribution.ts";
 import { noAnswer } from "./transport.ts";
 
 /** Asks another's node by our own protocol. Its rule accepts for its own callers: here its scores count as any other's. */
 export async function askOwnProtocol({ rung, labels, question, hop }: Asked, send: Send): Promise<Scored> {
-  const { id, region, instance, at } = question;
-  const body = { questions: [{ id, region, instance, at }], remainingMs: hop.remainingMs, via: hop.via };
-  const reply = answersSchema.safeParse(await send(`/v1/models/${encodeURIComponent(rung.model)}/ask`, body));
+  const { id, region, instance } = question;
+  const body = { questions: [{ region, instance }], remainingMs: hop.remainingMs, via: hop.via };
+  const path = `/v1/models/${encodeURIComponent(rung.model)}/ask`;
+  // Its ids are its own: with the request's id, a repeated question is one question there.
+  const reply = answersSchema.safeParse(await send(path, body, { "x-upriver-request": await sha256Hex(id) }));
   const answer = reply.success ? reply.data.answers[0] : undefined;
   if (!answer) throw noAnswer("failed", "its reply has no answer");
   return {

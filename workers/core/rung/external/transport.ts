@@ -4,6 +4,7 @@ import { type NoAnswer, RungUnavailableError } from "../rung.ts";
 export interface Endpoint {
   url: string;
   key: string | null;
+  headers?: Record<string, string>;
   fetch?: typeof fetch;
 }
 
@@ -26,7 +27,7 @@ const rejections = new Set([400, 413, 422]);
  * tries once. Throws `RungUnavailableError`, whose message quotes neither key nor bodies.
  */
 export async function postJson(endpoint: Endpoint, path: string, body: unknown, signal: AbortSignal): Promise<unknown> {
-  const { url, key, fetch: send = fetch } = endpoint;
+  const { url, key, headers = {}, fetch: send = fetch } = endpoint;
   const text = JSON.stringify(body);
   if (text.length > requestMaxChars)
     throw noAnswer("rejected", "the question is too large for a rung that we don't own");
@@ -37,6 +38,7 @@ export async function postJson(endpoint: Endpoint, path: string, body: unknown, 
       headers: {
         "content-type": "application/json",
         accept: "application/json",
+        ...headers,
         ...(key === null ? {} : { authorization: `Bearer ${key}` }),
       },
       body: text,
