@@ -1,11 +1,14 @@
+import type { Instance } from "#core/contract/index.ts";
 import { bucketOf } from "#core/input/hashing.ts";
+import { stateOf } from "#core/rung/external/prompt.ts";
 
 const buckets = 2 ** 15;
 const gram = 4;
 
 /** Returns the buckets of what a state says: words, pairs of words and parts of words; of columns, with their names. */
 export function tokensOf(state: unknown): number[] {
-  return wordsOf(state, "").map((word) => bucketOf(word, buckets));
+  const isRecord = typeof state === "object" && state !== null && !Array.isArray(state);
+  return wordsOf(isRecord ? stateOf(state as Instance) : state, "").map((word) => bucketOf(word, buckets));
 }
 
 /** The number of buckets. */
@@ -15,8 +18,9 @@ function wordsOf(state: unknown, name: string): string[] {
   if (typeof state === "string") return textWords(state, name);
   if (typeof state === "number") return [`${name}~${magnitudeOf(state)}`];
   if (typeof state === "boolean") return [`${name}=${state}`];
-  if (Array.isArray(state))
-    return state.flatMap((part, i) => wordsOf(part, typeof part === "string" ? name : `${name}.${i}`));
+  if (Array.isArray(state)) {
+    return state.flatMap((part, i) => wordsOf(part, typeof part === "number" ? `${name}.${i}` : name));
+  }
   if (typeof state !== "object" || state === null) return [];
   // Texts come as parts with a type.
   const { type, text } = state as { type?: unknown; text?: unknown };

@@ -23,7 +23,7 @@ const doubled: readonly ExternalKind[] = ["system-one", "openai-decisions", "ope
  */
 export function reachOf(rung: ExternalRung, settings: Settings): Reach | null {
   const double = textOf(settings[doubleSetting]);
-  const canDouble = double !== null && doubled.includes(rung.kind);
+  const canDouble = double !== null && isDoubled(rung);
   if (rung.kind === "workers-ai") {
     const ai = settings.AI as AiBinding | undefined;
     if (ai) return { endpoint: null, ai };
@@ -34,6 +34,11 @@ export function reachOf(rung: ExternalRung, settings: Settings): Reach | null {
   const key = keyFor(url, textOf(settings[rung.key]));
   if (key !== null) return { endpoint: { url, key }, ai: null };
   return canDouble ? { endpoint: { url: double, key: null }, ai: null } : null;
+}
+
+/** Tells whether the local decision server can stand in for a rung: it needs a key, or a binding. */
+export function isDoubled({ kind, key }: ExternalRung): boolean {
+  return doubled.includes(kind) && (kind === "workers-ai" || key !== undefined);
 }
 
 /** Tells whether a model's ladder has a rung above the region that this Worker can ask. */
