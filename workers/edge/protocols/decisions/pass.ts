@@ -7,8 +7,12 @@ import type { refuseDecisions } from "./refuse.ts";
 
 const passTimeoutMs = 10_000;
 
+/** Marks a request that was passed on: nobody passes it again, or two servers could name each other. */
+const passedHeader = "x-upriver-passed";
+
 /** Tells whether a caller's questions for models that are not ours go to the server above: off unless it is named. */
-export function mayPass({ env, token }: Call): boolean {
+export function mayPass({ env, token, request }: Call): boolean {
+  if (request.headers.has(passedHeader)) return false;
   return (env.DECISIONS_ABOVE_URL ?? "") !== "" && token !== null && hasScope(token, "pass");
 }
 
@@ -25,8 +29,9 @@ export async function passAbove(
   const { env, token, span } = call;
   const key = (env as unknown as { RUNG_KEY_DECISIONS?: string }).RUNG_KEY_DECISIONS || null;
   const signal = AbortSignal.timeout(passTimeoutMs);
+  const headers = { [passedHeader]: call.node.id };
   try {
-    const reply = (await postJson({ url: env.DECISIONS_ABOVE_URL, key }, path, body, signal)) as {
+    const reply = (await postJson({ url: env.DECISIONS_ABOVE_URL, key, headers }, path, body, signal)) as {
       usage?: { input_tokens?: number };
     };
     const inputTokens = Number(reply?.usage?.input_tokens ?? 0);
