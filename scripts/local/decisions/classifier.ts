@@ -77,7 +77,8 @@ function likelihood({ rows, counts, totals }: Learned, c: number, tokens: readon
 
 function similarity(a: readonly number[], b: readonly number[]): number {
   const [x, y] = [new Set(a), new Set(b)];
-  return x.intersection(y).size / Math.sqrt(Math.max(1, x.size) * Math.max(1, y.size));
+  const both = [...x].filter((token) => y.has(token)).length;
+  return both / Math.sqrt(Math.max(1, x.size) * Math.max(1, y.size));
 }
 
 function softmaxOf(logits: readonly number[]): number[] {

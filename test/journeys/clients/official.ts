@@ -56,7 +56,7 @@ export async function byAiSdkOpenAi({ url, key }: Server, ticket: string): Promi
 
 function verdictOf({ answers }: Awaited<ReturnType<typeof decide<typeof questions>>>): Verdict {
   const { desk, billing } = answers;
-  return { desk: desk.choice, probabilities: desk.probabilities, isBilling: billing.probability };
+  return { desk: desk.choice, probabilities: desk.probabilities ?? {}, isBilling: billing.probability };
 }
 
 /** OpenAI's client of chat completions, which Upriver does not speak. */
