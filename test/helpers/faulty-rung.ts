@@ -18,7 +18,7 @@ export const rungFaults = [
   ...["redirect", "huge", "dropped", "no-number", "missing-label", "refusal", "no-json", "too-large", "unauthorised"],
 ] as const;
 
-const slowMs = 2_000;
+const slowMs = 5_000;
 const hugeBytes = 20 * 1024 * 1024;
 
 type Body = Record<string, unknown>;

@@ -10,7 +10,7 @@ import {
   type TrainableDocument,
   type TrainingPlan,
 } from "#core/contract/index.ts";
-import { ladderOf } from "#core/rung/external/ladder.ts";
+import { labelsMaxOf, ladderOf } from "#core/rung/external/ladder.ts";
 import type { FeaturesPlan, InputPlan, NetworkForm, NetworkPlan, NumberPlan, Recipe } from "./recipe.ts";
 import { asFeatures, hasNgrams, type PlainInputDocument } from "./text-input.ts";
 
@@ -160,14 +160,19 @@ function named(classWeights: TrainingPlan["classWeights"] | undefined): Record<s
 }
 
 /** Throws an error where an external rung describes no label, or cannot answer the recipe's task. */
-function knownRungs({ task, label, rungs }: CompleteDocument) {
+function knownRungs({ task, label: { values = [] }, rungs }: CompleteDocument) {
   for (const rung of rungs ?? []) {
     if (typeof rung === "string") continue;
     const { name, kind, labels = {} } = rung;
+    const most = labelsMaxOf(rung);
     if (task === "regress") {
-      throw new Error(`rungs: '${name}' is of the kind ${kind}, which answers no numbers. Remove it from the recipe.`);
+      throw new Error(`rungs: '${name}' (${kind}) answers no numbers, only labels. Remove it from the recipe.`);
     }
-    checkLabels(label.values ?? [], `rungs: the labels of '${name}'`, Object.keys(labels));
+    checkLabels(values, `rungs: labels of '${name}'`, Object.keys(labels));
+    if (values.length <= most) continue;
+    throw new Error(
+      `rungs: '${name}' (${kind}) takes ${most} labels at most; the recipe has ${values.length}. Choose another kind.`,
+    );
   }
   return rungs;
 }

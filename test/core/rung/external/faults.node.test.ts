@@ -10,6 +10,8 @@ import { hop, questions } from "#test/helpers/rung.ts";
 type Fault = (typeof rungFaults)[number];
 type Kind = "system-one" | "openai-decisions" | "openai-chat";
 
+// A busy machine takes its time.
+const patient = { ...hop, remainingMs: 30_000 };
 const key = "sk-secret-of-the-tests";
 const asked = new Map<string, number>();
 let server: Awaited<ReturnType<typeof startServer>>;
@@ -21,7 +23,7 @@ afterAll(() => server.stop());
 
 function clientOf(kind: Kind, fault: Fault, more: Partial<ExternalRung> = {}): ExternalRungClient {
   const url = `${server.url}/${fault}`;
-  const rung: ExternalRung = { name: "above", kind, url, model: "m", deadlineMs: 500, ...more };
+  const rung: ExternalRung = { name: "above", kind, url, model: "m", deadlineMs: 10_000, ...more };
   const options = { rung, model: "shop", labels: ["a", "b", "c"], targetRisk: 0.1 };
   return new ExternalRungClient({ ...options, endpoint: { url, key } });
 }
@@ -56,13 +58,15 @@ const expected: [Fault, NoAnswer][] = [
 
 describe.each(kinds)("a rung above by %s", (kind) => {
   it("answers when nothing is wrong", async () => {
-    const [reply] = await clientOf(kind, "none").ask(questions(1), hop);
+    const [reply] = await clientOf(kind, "none").ask(questions(1), patient);
     expect(reply?.answer).toMatchObject({ label: "a", version: "above/faulty-1" });
     expect(reply?.answer.confidence).toBeCloseTo(0.9, 6);
   });
 
   it.each(expected)("that is '%s' is reported as %s", async (fault, why) => {
-    const error = await errorOf(clientOf(kind, fault).ask(questions(1), hop));
+    const error = await errorOf(
+      clientOf(kind, fault, fault === "slow" ? { deadlineMs: 300 } : {}).ask(questions(1), patient),
+    );
     expect(error.why).toBe(why);
     expect(error.retryAfterMs).toBe(fault === "limited-hint" ? 7_000 : null);
     // The server quotes the key in its messages.
@@ -72,12 +76,12 @@ describe.each(kinds)("a rung above by %s", (kind) => {
   it("follows no redirect and tries once", async () => {
     const count = () => [...asked.values()].reduce((sum, n) => sum + n, 0);
     const before = count();
-    await errorOf(clientOf(kind, "redirect").ask(questions(1), hop));
+    await errorOf(clientOf(kind, "redirect").ask(questions(1), patient));
     expect(count()).toBe(before + 1);
   });
 
   it("that refuses a question has no opinion on it", async () => {
-    const { why } = await errorOf(clientOf(kind, "refusal").ask(questions(1), hop));
+    const { why } = await errorOf(clientOf(kind, "refusal").ask(questions(1), patient));
     expect(why).toBe(kind === "system-one" ? "failed" : "declined");
   });
 
@@ -89,14 +93,14 @@ describe.each(kinds)("a rung above by %s", (kind) => {
 
 describe.each(["system-one", "openai-decisions"] as const)("probabilities by %s", (kind) => {
   it.each<Fault>(["sum", "no-number"])("are refused where they are none: '%s'", async (fault) => {
-    expect((await errorOf(clientOf(kind, fault).ask(questions(1), hop))).why).toBe("failed");
+    expect((await errorOf(clientOf(kind, fault).ask(questions(1), patient))).why).toBe("failed");
   });
 });
 
 it("keeps the answers to other questions of a batch, and stops asking a rung that fails", async () => {
   let n = 0;
   const client = new ExternalRungClient({
-    rung: { name: "above", kind: "system-one", url: server.url, model: "m" },
+    rung: { name: "above", kind: "system-one", url: server.url, model: "m", deadlineMs: 10_000 },
     ...{ model: "shop", labels: ["a", "b", "c"], targetRisk: 0.1, endpoint: { url: server.url, key: null } },
     fetch: (input, init) => {
       const path = new URL(String(input)).pathname;
@@ -104,7 +108,7 @@ it("keeps the answers to other questions of a batch, and stops asking a rung tha
       return fetch(`${server.url}/${n === 6 ? "broken" : "none"}${path}`, init);
     },
   });
-  const replies = await client.askEach(questions(12), hop);
+  const replies = await client.askEach(questions(12), patient);
   expect(replies.map((reply) => reply instanceof RungUnavailableError)).toEqual([
     false,
     false,

@@ -18,6 +18,15 @@ export function aboveOf({ ladder, above }: Ladder): readonly ("origin" | Externa
   return ladder.includes("origin") ? (above ?? ["origin"]) : [];
 }
 
+/** Options that a decision takes, by System One and by OpenAI Decisions. */
+export const optionsMax = 255;
+
+/** Returns how many labels a rung can tell apart. */
+export function labelsMaxOf({ kind }: ExternalRung): number {
+  const isDecision = kind === "system-one" || kind === "openai-decisions" || kind === "workers-ai";
+  return isDecision ? optionsMax : Number.POSITIVE_INFINITY;
+}
+
 /** Returns the external rungs of a ladder. */
 export function externalRungsOf(policy: Ladder): ExternalRung[] {
   return aboveOf(policy).filter((rung) => rung !== "origin");

@@ -1,7 +1,7 @@
 import type { Asked, Scored, Send } from "./adapter.ts";
 import { distributionOf, modelNameOf, tokensOf } from "./distribution.ts";
+import { optionsMax } from "./ladder.ts";
 import { instructionsOf, optionsOf, textOf } from "./prompt.ts";
-import { optionsMax } from "./system-one.ts";
 import { fieldsOf, noAnswer } from "./transport.ts";
 
 const name = "q";

@@ -1,11 +1,11 @@
 import type { Asked, Scored, Send } from "./adapter.ts";
 import { distributionOf, modelNameOf, tokensOf } from "./distribution.ts";
+import { optionsMax } from "./ladder.ts";
 import { instructionsOf, optionsOf, stateOf } from "./prompt.ts";
 import { fieldsOf, noAnswer } from "./transport.ts";
 
 /** The id of the one question of a request; ids must not influence answers. */
 const id = "q";
-export const optionsMax = 255;
 
 /** Asks by System One: one choice among all labels. */
 export async function askSystemOne(asked: Asked, send: Send): Promise<Scored> {
