@@ -83,8 +83,9 @@ async function decide(
   { state, decisions }: DecisionRequest,
   at: Pick<Protocol<never, unknown>, "state" | "question">,
 ) {
-  if (resolved.manifest.task !== "classify") {
-    const expected = "a model with labels: this one returns tensors";
+  const { task } = resolved.manifest;
+  if (task !== "classify") {
+    const expected = `a model with labels: this one returns ${task === "regress" ? "a number" : "tensors"}`;
     throw new FaultError({ kind: "invalid", errors: [{ path: "model", expected, received: resolved.manifest.model }] });
   }
   const manifest = classifying(resolved.manifest);
