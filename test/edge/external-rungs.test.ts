@@ -38,6 +38,11 @@ for (const kind of ["open-inference", "http", "system-one", "openai-decisions"] 
   testRung(`Upriver by ${kind}`, false, async () => ({ rung: clientOf(kind), questions, hop: other }));
 }
 
+it.each(["open-inference", "http", "system-one", "openai-decisions"] as const)("finds a loop by %s", async (kind) => {
+  const asked = clientOf(kind).ask(questions(1), { ...hop, via: ["another", "edge"] });
+  await expect(asked).rejects.toThrow("status 508");
+});
+
 it("gives the same scores by each protocol", async () => {
   const some = questions(3);
   const all = await Promise.all(

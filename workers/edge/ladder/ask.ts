@@ -15,6 +15,7 @@ import { choosable, restricts, withTop } from "#core/rung/candidates.ts";
 import { checkedDrafts, draftsOf } from "#core/rung/drafts.ts";
 import { hasRungAbove, type Settings } from "#core/rung/external/endpoint.ts";
 import { type Hop, InvalidQuestionsError, type Reply, RungUnavailableError } from "#core/rung/rung.ts";
+import { readVia } from "#core/rung/via.ts";
 import { traceHeaders } from "#core/trace-context.ts";
 import { classifierOf } from "../artefacts/models.ts";
 import { type Call, ownerOf } from "../call.ts";
@@ -214,7 +215,8 @@ function mergeReplies(attempts: readonly Attempt[], replies: readonly Reply[], i
   });
 }
 
-function createHop(call: Call, { remainingMs = askTimeoutMs, via = [], trace = false }: AskBody): Hop {
+function createHop(call: Call, body: AskBody): Hop {
+  const { remainingMs = askTimeoutMs, via = readVia(call.request.headers), trace = false } = body;
   const passed = [...via, call.node.id];
   if (via.includes(call.node.id) || passed.length > viaMaxRungs) {
     throw new FaultError({ kind: "loop", via: passed, max: viaMaxRungs });

@@ -2,6 +2,7 @@ import type { Answer, ExternalKind, ExternalRung, Price, Question } from "../../
 import { argMax } from "../../head/head.ts";
 import { withinCandidates } from "../candidates.ts";
 import { type Hop, nextRungTimeoutMs, type Reply, type Rung, RungUnavailableError } from "../rung.ts";
+import { viaHeader, writeVia } from "../via.ts";
 import type { Adapter, Scored, Send } from "./adapter.ts";
 import { type Calibration, calibrated, noCalibration } from "./calibration.ts";
 import { askOpenInference } from "./open-inference.ts";
@@ -89,29 +90,35 @@ export class ExternalRungClient implements Rung {
   private async askOne(question: Question, hop: Hop): Promise<ExternalReply | RungUnavailableError> {
     const { rung, labels } = this.options;
     const deadlineMs = rung.deadlineMs ?? nextRungTimeoutMs;
-    const ms = Math.min(deadlineMs, hop.remainingMs);
-    const signal = AbortSignal.timeout(Math.max(1, ms));
+    const remainingMs = Math.min(deadlineMs, hop.remainingMs);
+    if (remainingMs < 1) return noAnswer("late", `no time is left to ask ${rung.name}`);
+    const signal = AbortSignal.timeout(remainingMs);
     try {
-      const scored = await adapters[rung.kind]({ rung, labels, question, hop }, this.senderOf(signal));
+      const asked = { rung, labels, question, hop: { ...hop, remainingMs } };
+      const scored = await adapters[rung.kind](asked, this.senderOf(signal, hop));
       return this.replyOf(question, scored, hop.trace);
     } catch (error) {
       if (!(error instanceof RungUnavailableError)) throw error;
       // The caller's deadline came before the rung's own.
-      const why = signal.aborted && error.why === "failed" && ms < deadlineMs ? "late" : error.why;
+      const why = signal.aborted && error.why === "failed" && remainingMs < deadlineMs ? "late" : error.why;
       const { retryAfterMs, message } = error;
       return new RungUnavailableError(`${rung.name} did not answer: ${message}`, { why, retryAfterMs, cause: error });
     }
   }
 
-  private senderOf(signal: AbortSignal): Send {
+  private senderOf(signal: AbortSignal, { via }: Hop): Send {
     const { endpoint, ai, fetch: send } = this.options;
     if (this.options.rung.kind === "workers-ai") {
       if (!ai) throw noAnswer("failed", "this Worker has no binding AI");
       return (model, body) => runAi(ai, model, body, signal);
     }
     if (!endpoint) throw noAnswer("failed", "its key is not set");
-    return (path, body, headers) =>
-      postJson({ ...endpoint, ...(headers ? { headers } : {}), ...(send ? { fetch: send } : {}) }, path, body, signal);
+    // Behind another's protocol there may be a node of ours again.
+    const passed = { [viaHeader]: writeVia(via) };
+    return (path, body, headers = {}) => {
+      const at = { ...endpoint, headers: { ...passed, ...headers }, ...(send ? { fetch: send } : {}) };
+      return postJson(at, path, body, signal);
+    };
   }
 
   private replyOf(
