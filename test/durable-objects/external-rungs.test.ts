@@ -1,6 +1,8 @@
 import { env } from "cloudflare:workers";
 import { describe, expect, it, vi } from "vitest";
 import type { Answer, ExternalRung, ExternalRungState, Policy } from "#core/contract/index.ts";
+import { RungUnavailableError } from "#core/rung/rung.ts";
+import { mayPass } from "#objects/region/answering/next-rung.ts";
 import { ask, call, eventually, expectOk, instance, publish } from "../helpers/edge.ts";
 import { TestRegion } from "../helpers/region.ts";
 
@@ -120,6 +122,28 @@ describe("limits and failures of an external rung", () => {
     for (let i = 0; i < 4; i++) await ask("ext-broken", { instance: instance(i) });
     expect((await region.inside((object) => object.state(1))).breaker).toBe("open");
     expect((await stateOf(region)).unanswered.failed).toBe(3);
+  });
+
+  it("count once for a batch, however many questions it met", async () => {
+    await publishWith("ext-batch", { ladder: withPeople, above: [rungOf("broken")] });
+    const region = new TestRegion("ext-batch");
+    const batch = Array.from({ length: 4 }, (_, i) => instance(i));
+    await region.ask(
+      batch,
+      batch.map((_, i) => `ext-batch~north~${i}`),
+    );
+    expect((await region.inside((object) => object.state(1))).breaker).toBe("closed");
+    expect((await stateOf(region)).unanswered.failed).toBe(4);
+  });
+
+  it.each<[string, ConstructorParameters<typeof RungUnavailableError>[1], boolean]>([
+    ["a rate limit without a hint", { why: "rate-limited" }, true],
+    ["a failure with a hint of seconds", { why: "failed", retryAfterMs: 7_000 }, true],
+    ["a failure with a hint of hours", { why: "failed", retryAfterMs: 7_200_000 }, false],
+    ["a rate limit with a hint of hours", { why: "rate-limited", retryAfterMs: 7_200_000 }, false],
+    ["an empty allowance", { why: "allowance" }, false],
+  ])("keep a question from people for a minute at most: %s", (_, options, isAskedAgain) => {
+    expect(mayPass(new RungUnavailableError("no answer", options))).toBe(isAskedAgain);
   });
 
   it("count over all regions where a recipe limits the rate", async () => {

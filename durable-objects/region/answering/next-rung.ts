@@ -119,10 +119,10 @@ export class NextRung {
     const replies =
       rung === "origin" ? await this.askOrigin(questions, hop) : await this.askExternal(manifest, rung, questions, hop);
     const now = Date.now();
+    if (replies.some((reply) => !(reply instanceof RungUnavailableError))) health.succeeded();
     // One failure of a batch is one failure, however many questions it met.
-    const errors = new Set(replies.filter((reply) => reply instanceof RungUnavailableError));
-    if (errors.size === 0) health.succeeded();
-    for (const error of errors) if (!isOurLimit(error)) health.met(error, now);
+    const errors = new Map(replies.flatMap((reply) => (isItsOwn(reply) ? [[reply.why, reply]] : [])));
+    for (const error of errors.values()) health.met(error, now);
     return replies;
   }
 
@@ -201,8 +201,8 @@ class OurLimitError extends RungUnavailableError {
   }
 }
 
-function isOurLimit(error: unknown): boolean {
-  return error instanceof OurLimitError;
+function isItsOwn(reply: unknown): reply is RungUnavailableError {
+  return reply instanceof RungUnavailableError && !(reply instanceof OurLimitError);
 }
 
 function deadlineOf({ deadlineMs = nextRungTimeoutMs }: ExternalRung): number {
@@ -222,10 +222,10 @@ function merged(
   return { ...before, answer: reply.answer, given: [...before.given, ...own] };
 }
 
-/** The longest that a question waits for a rate limit; a longer one is as good as an empty allowance. */
+/** The longest that a question waits for a rung that says when to ask again; a longer wait is as good as an empty allowance. */
 const waitMaxMs = 60_000;
 
 /** Tells whether the rung may answer if it is asked again within a minute. */
 export function mayPass({ why, retryAfterMs }: RungUnavailableError): boolean {
-  return why === "failed" || why === "late" || (why === "rate-limited" && (retryAfterMs ?? 0) <= waitMaxMs);
+  return (why === "failed" || why === "late" || why === "rate-limited") && (retryAfterMs ?? 0) <= waitMaxMs;
 }
