@@ -6,6 +6,7 @@ import type { DecisionsReply } from "#core/decisions/openai-decisions.ts";
 import type { SystemOneReply } from "#core/decisions/system-one.ts";
 import worker from "#edge/index.ts";
 import { ask, type CallOptions, call, instance, publish } from "../../helpers/edge.ts";
+import { testNumber } from "../../helpers/model.ts";
 
 const labels = ["a", "b", "c"];
 const criteria = { a: "The first", b: null, c: null };
@@ -24,6 +25,7 @@ beforeAll(async () => {
     columns: [{ type: "text", name: "message", buckets: 16 }],
     policy: { regions: { from: "cf", keys: ["world"], parent: "world" } },
   });
+  await publish({ model: "numbers", threshold: 0, number: testNumber });
   // No rung answers: questions stay open.
   await publish({ model: "open" });
 });
@@ -196,6 +198,7 @@ describe("what is refused", () => {
       422,
       [{ loc: ["body", "questions", "q", "instructions"] }],
     ],
+    ["a model of numbers", { model: "numbers", state: instance(1), questions }, 422, [{ loc: ["body", "model"] }]],
     ["text for columns", { model: "decide", state: "hello", questions }, 422, [{ loc: ["body", "state"] }]],
     [
       "a wrong column",

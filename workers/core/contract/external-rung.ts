@@ -78,6 +78,10 @@ export const externalRungSchema = z
     path: ["url"],
     error: "an http or https URL without credentials, query or fragment",
   })
+  .refine(({ url }) => url === undefined || !/\/v1\/?$/.test(url), {
+    path: ["url"],
+    error: "a URL without the protocol's path, so without /v1",
+  })
   .refine(({ url, key }) => url === undefined || key === undefined || keepsKeys(url), {
     path: ["url"],
     error: "an https URL where a key is sent, or this machine",

@@ -249,6 +249,10 @@ export const classifyManifestSchema = z
     ({ task, thin, full }) => task !== "regress" || (thin.reading && (!full || full.reading)),
     "Each network of a model of numbers must say how its scores are read.",
   )
+  .refine(
+    ({ task, policy }) => task !== "regress" || !policy.above || policy.above.every((rung) => rung === "origin"),
+    "A model of numbers must have no rung above that others run: these answer labels.",
+  )
   .meta({ id: "ClassifyManifest" });
 export type ClassifyManifest = z.infer<typeof classifyManifestSchema>;
 

@@ -33,6 +33,7 @@ describe("an external rung in a recipe", () => {
     ["no URL", { ...jev, url: undefined }, "url"],
     ["a URL where it is a binding", { ...clef, url: "https://api.cloudflare.com" }, "url"],
     ["credentials in its URL", { ...jev, url: "https://me:secret@api.typesafe.ai" }, "url"],
+    ["the path of its protocol", { ...jev, url: "https://api.openai.com/v1/" }, "url"],
     ["another scheme", { ...jev, url: "file:///etc/passwd" }, "url"],
     ["a key over plain HTTP", { ...jev, url: "http://10.0.0.1" }, "url"],
     ["an unknown protocol", { ...jev, kind: "telepathy" }, "kind"],
