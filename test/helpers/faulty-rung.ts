@@ -26,7 +26,7 @@ type Body = Record<string, unknown>;
 type Distribution = [label: string, probability: unknown][];
 
 /**
- * Answers System One, OpenAI Decisions and chat completions as a rung above that fails on demand; well, it gives the first
+ * Answers every protocol of external rungs, but for the binding of Workers AI, as a rung that fails on demand; well, it gives the first
  * label 0.9. `asked` counts the requests of each path.
  */
 export function faultyRung(asked: Map<string, number> = new Map()): RequestListener {
@@ -105,6 +105,16 @@ function replyTo(path: string, body: Body, fault: string): Body {
         ? { type: "refusal", name: question.name }
         : { type: "choice", name: question.name, choice: "a", probabilities, confidence: 0.8 };
     return { model: "faulty-1", answers: [answer], usage: { input_tokens: 100 } };
+  }
+  if (path.startsWith("/v2/")) {
+    const data = distribution(["a", "b", "c"], fault).map(([, probability]) => probability);
+    if (fault === "unknown-label") data.push(0);
+    return { model_name: "faulty-1", outputs: fault === "refusal" ? [] : [{ name: "scores", data }] };
+  }
+  if (path.endsWith("/ask")) {
+    const scores = Object.fromEntries(distribution(["a", "b", "c"], fault));
+    const answer = { model: "faulty", version: "1", status: "answered", label: "a", scores, confidence: 0.9 };
+    return { answers: fault === "refusal" ? [] : [answer] };
   }
   const top = distribution(["A", "B", "C"], fault).map(([token, p]) => ({
     token,

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import type { ExternalRung } from "#core/contract/index.ts";
+import type { ExternalKind, ExternalRung } from "#core/contract/index.ts";
 import { ExternalRungClient } from "#core/rung/external/client.ts";
 import type { AiBinding } from "#core/rung/external/workers-ai-binding.ts";
 import { type NoAnswer, RungUnavailableError } from "#core/rung/rung.ts";
@@ -8,7 +8,7 @@ import { startServer } from "#test/helpers/http-server.ts";
 import { hop, questions } from "#test/helpers/rung.ts";
 
 type Fault = (typeof rungFaults)[number];
-type Kind = "system-one" | "openai-decisions" | "openai-chat";
+type Kind = Exclude<ExternalKind, "workers-ai">;
 
 // A busy machine takes its time.
 const patient = { ...hop, remainingMs: 30_000 };
@@ -37,7 +37,9 @@ const errorOf = async (pending: Promise<unknown>): Promise<RungUnavailableError>
   return error as RungUnavailableError;
 };
 
-const kinds: Kind[] = ["system-one", "openai-decisions", "openai-chat"];
+const kinds: Kind[] = ["system-one", "openai-decisions", "openai-chat", "open-inference", "http"];
+/** The protocols in which a rung can refuse a question. */
+const refusing: readonly Kind[] = ["openai-decisions", "openai-chat"];
 const expected: [Fault, NoAnswer][] = [
   ["limited", "rate-limited"],
   ["limited-hint", "rate-limited"],
@@ -59,7 +61,7 @@ const expected: [Fault, NoAnswer][] = [
 describe.each(kinds)("a rung above by %s", (kind) => {
   it("answers when nothing is wrong", async () => {
     const [reply] = await clientOf(kind, "none").ask(questions(1), patient);
-    expect(reply?.answer).toMatchObject({ label: "a", version: "above/faulty-1" });
+    expect(reply?.answer).toMatchObject({ label: "a", version: `above/faulty${kind === "http" ? ":" : "-"}1` });
     expect(reply?.answer.confidence).toBeCloseTo(0.9, 6);
   });
 
@@ -82,7 +84,7 @@ describe.each(kinds)("a rung above by %s", (kind) => {
 
   it("that refuses a question has no opinion on it", async () => {
     const { why } = await errorOf(clientOf(kind, "refusal").ask(questions(1), patient));
-    expect(why).toBe(kind === "system-one" ? "failed" : "declined");
+    expect(why).toBe(refusing.includes(kind) ? "declined" : "failed");
   });
 
   it("is not at fault for a caller's short deadline", async () => {
@@ -91,7 +93,7 @@ describe.each(kinds)("a rung above by %s", (kind) => {
   });
 });
 
-describe.each(["system-one", "openai-decisions"] as const)("probabilities by %s", (kind) => {
+describe.each(["system-one", "openai-decisions", "open-inference", "http"] as const)("probabilities by %s", (kind) => {
   it.each<Fault>(["sum", "no-number"])("are refused where they are none: '%s'", async (fault) => {
     expect((await errorOf(clientOf(kind, fault).ask(questions(1), patient))).why).toBe("failed");
   });

@@ -1,7 +1,7 @@
 import { noAnswer } from "./transport.ts";
 
-/** Servers round to two decimals at the least. */
-const roundingError = 0.005;
+/** Units to which servers round probabilities. */
+const roundings = [0.01, 0.0001];
 const sumTolerance = 0.05;
 
 /**
@@ -17,7 +17,8 @@ export function distributionOf(labels: readonly string[], given: readonly (reado
   if (scores.includes(undefined)) throw noAnswer("failed", "it leaves out a label");
   if (!scores.every(isProbability)) throw noAnswer("failed", "a probability is not a number from 0 to 1");
   const sum = scores.reduce((total, score) => total + score, 0);
-  if (Math.abs(sum - 1) > Math.max(sumTolerance, labels.length * roundingError) || sum <= 0) {
+  const rounding = (labels.length * unitOf(scores)) / 2;
+  if (Math.abs(sum - 1) > Math.max(sumTolerance, rounding) || sum <= 0) {
     throw noAnswer("failed", "its probabilities do not sum to 1");
   }
   return scores.map((score) => score / sum);
@@ -25,6 +26,13 @@ export function distributionOf(labels: readonly string[], given: readonly (reado
 
 function isProbability(value: unknown): value is number {
   return typeof value === "number" && value >= 0 && value <= 1;
+}
+
+/** Returns the unit that all scores are multiples of; 0 for none. */
+function unitOf(scores: readonly number[]): number {
+  const isMultiple = (unit: number) =>
+    scores.every((score) => Math.abs(score - unit * Math.round(score / unit)) < 1e-9);
+  return roundings.find(isMultiple) ?? 0;
 }
 
 /** Returns a count of tokens as a server gives it; null for anything else. */

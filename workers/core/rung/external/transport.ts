@@ -28,9 +28,7 @@ const rejections = new Set([400, 413, 422]);
  */
 export async function postJson(endpoint: Endpoint, path: string, body: unknown, signal: AbortSignal): Promise<unknown> {
   const { url, key, headers = {}, fetch: send = fetch } = endpoint;
-  const text = JSON.stringify(body);
-  if (text.length > requestMaxChars)
-    throw noAnswer("rejected", "the question is too large for a rung that we don't own");
+  const text = requestText(body);
   let response: Response;
   try {
     response = await send(`${url.replace(/\/+$/, "")}${path}`, {
@@ -60,6 +58,13 @@ export async function postJson(endpoint: Endpoint, path: string, body: unknown, 
   } catch {
     throw noAnswer("failed", "its reply is no JSON");
   }
+}
+
+/** Writes a request's JSON. Throws `RungUnavailableError` for one that is too large: servers may cut it without a word. */
+export function requestText(body: unknown): string {
+  const text = JSON.stringify(body);
+  if (text.length <= requestMaxChars) return text;
+  throw noAnswer("rejected", "the question is too large for a rung that we don't own");
 }
 
 /** Creates the error of a rung that gives no answer. */

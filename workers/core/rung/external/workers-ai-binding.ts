@@ -1,5 +1,5 @@
 import { RungUnavailableError } from "../rung.ts";
-import { isAllowance, noAnswer } from "./transport.ts";
+import { isAllowance, noAnswer, requestText } from "./transport.ts";
 
 /** The binding of Workers AI, as much of it as a decision needs. */
 export interface AiBinding {
@@ -13,6 +13,7 @@ const rejections = new Set(["5012", "5006", "5004", "3003", "3006", "5021"]);
 
 /** Runs a model of Workers AI. Throws `RungUnavailableError` with the kind that the code of its error means. */
 export async function runAi(ai: AiBinding, model: string, body: unknown, signal: AbortSignal): Promise<unknown> {
+  requestText(body);
   try {
     // The binding may not end with its signal.
     return await Promise.race([ai.run(model, body, { signal }), ended(signal)]);
