@@ -10,7 +10,8 @@ import {
   type TrainableDocument,
   type TrainingPlan,
 } from "#core/contract/index.ts";
-import { labelsMaxOf, ladderOf } from "#core/rung/external/ladder.ts";
+import { ladderOf } from "#core/rung/external/ladder.ts";
+import { checkLabels, knownRungs } from "./checks.ts";
 import type { FeaturesPlan, InputPlan, NetworkForm, NetworkPlan, NumberPlan, Recipe } from "./recipe.ts";
 import { asFeatures, hasNgrams, type PlainInputDocument } from "./text-input.ts";
 
@@ -101,7 +102,7 @@ export function resolveRecipe(document: CompleteDocument, load: Recipe["load"], 
     policy: {
       ...defaultPolicy,
       ...definedOf(document.policy ?? {}),
-      ...ladderOf(knownRungs(document)),
+      ...ladderOf(knownRungs(document, label.values)),
       regions,
       groupBy: document.groupBy ?? (isTimed ? { by: "time", days: blockDays } : { by: "content" }),
     },
@@ -141,12 +142,6 @@ function perClassOf(labels: readonly string[], perClass: readonly string[]): str
   return [...new Set(perClass)];
 }
 
-function checkLabels(labels: readonly string[], field: string, names: readonly string[]): void {
-  const unknown = names.find((name) => !labels.includes(name));
-  if (unknown === undefined) return;
-  throw new Error(`${field} names '${unknown}', which is none of the labels ${labels.join(", ")}. Correct it.`);
-}
-
 function trainingPlansOf({ training, networks }: CompleteDocument): [field: string, TrainableDocument["training"]][] {
   return [
     ["training", training],
@@ -157,24 +152,6 @@ function trainingPlansOf({ training, networks }: CompleteDocument): [field: stri
 
 function named(classWeights: TrainingPlan["classWeights"] | undefined): Record<string, number> {
   return typeof classWeights === "object" && classWeights !== null ? classWeights : {};
-}
-
-/** Throws an error where an external rung describes no label, or cannot answer the recipe's task. */
-function knownRungs({ task, label: { values = [] }, rungs }: CompleteDocument) {
-  for (const rung of rungs ?? []) {
-    if (typeof rung === "string") continue;
-    const { name, kind, labels = {} } = rung;
-    const most = labelsMaxOf(rung);
-    if (task === "regress") {
-      throw new Error(`rungs: '${name}' (${kind}) answers no numbers, only labels. Remove it from the recipe.`);
-    }
-    checkLabels(values, `rungs: labels of '${name}'`, Object.keys(labels));
-    if (values.length <= most) continue;
-    throw new Error(
-      `rungs: '${name}' (${kind}) takes ${most} labels at most; the recipe has ${values.length}. Choose another kind.`,
-    );
-  }
-  return rungs;
 }
 
 function regionsOf({ region }: Pick<TrainableDocument, "region">, known: readonly string[]): Regions {
