@@ -88,8 +88,15 @@ describe.each(kinds)("a rung above by %s", (kind) => {
   });
 
   it("is not at fault for a caller's short deadline", async () => {
-    const { why } = await errorOf(clientOf(kind, "slow").ask(questions(1), { ...hop, remainingMs: 50 }));
+    const { why } = await errorOf(clientOf(kind, "slow").ask(questions(1), { ...hop, remainingMs: 50.5 }));
     expect(why).toBe("late");
+  });
+
+  it("is not asked when no time is left", async () => {
+    const count = () => [...asked.values()].reduce((sum, n) => sum + n, 0);
+    const before = count();
+    expect((await errorOf(clientOf(kind, "none").ask(questions(1), { ...hop, remainingMs: 0 }))).why).toBe("late");
+    expect(count()).toBe(before);
   });
 });
 

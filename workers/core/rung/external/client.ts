@@ -90,7 +90,7 @@ export class ExternalRungClient implements Rung {
   private async askOne(question: Question, hop: Hop): Promise<ExternalReply | RungUnavailableError> {
     const { rung, labels } = this.options;
     const deadlineMs = rung.deadlineMs ?? nextRungTimeoutMs;
-    const remainingMs = Math.min(deadlineMs, hop.remainingMs);
+    const remainingMs = Math.floor(Math.min(deadlineMs, hop.remainingMs));
     if (remainingMs < 1) return noAnswer("late", `no time is left to ask ${rung.name}`);
     const signal = AbortSignal.timeout(remainingMs);
     try {
