@@ -9,6 +9,7 @@ const root = join(import.meta.dirname, "..");
 // Vitest reads this file once per project; all projects use the same ports.
 process.env.UPRIVER_TEST_ORIGIN_PORT ??= String(await freePort());
 process.env.UPRIVER_TEST_SHARED_PORT ??= String(await freePort());
+process.env.UPRIVER_TEST_ABOVE_PORT ??= String(await freePort());
 const originPort = process.env.UPRIVER_TEST_ORIGIN_PORT;
 // Processes that tests start (the command line, wrangler, origins) compile the same sources: once is enough.
 process.env.NODE_COMPILE_CACHE ??= join(root, "node_modules/.cache/compiled");
@@ -34,7 +35,13 @@ function inWorkerd(
     plugins: [
       cloudflareTest({
         wrangler: { configPath: join(root, "wrangler.toml") },
-        miniflare: { bindings: { ...testBindings, NEXT_RUNG_URL: `http://127.0.0.1:${originPort}` } },
+        miniflare: {
+          bindings: {
+            ...testBindings,
+            NEXT_RUNG_URL: `http://127.0.0.1:${originPort}`,
+            TEST_ABOVE_URL: `http://127.0.0.1:${process.env.UPRIVER_TEST_ABOVE_PORT}`,
+          },
+        },
       }),
     ],
     // TensorFlow.js ships ES modules that Node's rules, and so workerd's loader, take for CommonJS.
@@ -54,7 +61,9 @@ export default defineConfig({
     expect: { poll: { timeout: 30_000, interval: 20 } },
     // What the rungs log of each question would bury the rest; a test that reads it listens for itself.
     onConsoleLog: (text) => !/^\{"event":.*"rung":/.test(text),
-    globalSetup: ["temporary", "origin", "shared"].map((name) => join(import.meta.dirname, `helpers/${name}.setup.ts`)),
+    globalSetup: ["temporary", "origin", "shared", "above"].map((name) =>
+      join(import.meta.dirname, `helpers/${name}.setup.ts`),
+    ),
     projects: [
       inWorkerd(
         "workerd",

@@ -3,6 +3,7 @@ import type { DriftTest } from "#core/confidence/drift.ts";
 import type {
   Answer,
   CertificateState,
+  ExternalRungState,
   HeadManifest,
   HeadPointer,
   Instance,
@@ -162,6 +163,8 @@ export interface RegionSummary {
   certificate: CertificateState | null;
   rule: Rule | null;
   escalation: RegionEscalation | null;
+  /** The rungs above that we don't own; absent without any. */
+  above?: ExternalRungState[];
   semanticCache: SemanticCacheState | null;
   drift: DriftReport | null;
   archived: number;

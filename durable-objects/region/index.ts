@@ -59,6 +59,7 @@ import { CanaryHeads } from "./tables/canary-heads.ts";
 import { RegionCounter } from "./tables/counts.ts";
 import { Embeddings } from "./tables/embeddings.ts";
 import { Escalations } from "./tables/escalations.ts";
+import { ExternalRungs } from "./tables/external-rungs.ts";
 import { GroupKeys } from "./tables/group-keys.ts";
 import { GroupWindows } from "./tables/group-windows.ts";
 import { Heads } from "./tables/heads.ts";
@@ -137,8 +138,12 @@ export class RegionObject extends DurableObject<Env> implements RegionApi {
       ...{ model, region, bucket, archives: new Archives(sql), samples, embeddings, jobs, transaction },
     });
     const semanticCache = new SemanticCache(sql, embeddings);
-    const nextRung = new NextRung(env, model);
-    const worth = new Worth({ region, splitSecret, escalations: new Escalations(sql) });
+    const external = new ExternalRungs(sql);
+    const nextRung = new NextRung({
+      ...{ env, model, external },
+      takeTurns: (rung, wanted, limit) => registry().takeTurns(rung, wanted, limit),
+    });
+    const worth = new Worth({ region, splitSecret, escalations: new Escalations(sql), external });
 
     const settlement = new Settlement({ questions, counts, waiters, jobs });
     const sampleKeeper = new SampleKeeper({ samples, embeddings, semanticCache, counts, archive, jobs });
@@ -332,7 +337,9 @@ export class RegionObject extends DurableObject<Env> implements RegionApi {
   async state(base: number): Promise<RegionSummary> {
     const manifest = await this.manifests.get(base);
     const [lastRun = null] = this.retrain.runs.latest(1);
+    const above = this.nextRung.externalStates(manifest);
     return {
+      ...(above ? { above } : {}),
       certificate: this.rule.state(manifest),
       rule: this.heads.pointer(base).rule,
       escalation: this.nextRung.isPresent(manifest) ? this.worth.summary(manifest) : null,

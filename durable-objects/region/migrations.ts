@@ -139,6 +139,10 @@ const m008Pairs: Migration = (sql) => {
     otherRevision = coalesce((SELECT max(revision) FROM canary_heads h WHERE h.base <> a.base), 0)`);
 };
 
+const m009ExternalRungs: Migration = (sql) => {
+  sql.exec("CREATE TABLE external_rungs (rung TEXT PRIMARY KEY, state TEXT NOT NULL) WITHOUT ROWID");
+};
+
 export const migrations: readonly Migration[] = [
   m001Tables,
   m002GroupKeys,
@@ -148,4 +152,5 @@ export const migrations: readonly Migration[] = [
   m006Candidates,
   m007Bins,
   m008Pairs,
+  m009ExternalRungs,
 ];

@@ -14,6 +14,7 @@ import type {
   VersionList,
 } from "#core/contract/index.ts";
 import type { Result } from "#core/result.ts";
+import type { RateLimit, Turns } from "#core/rung/external/rate-limit.ts";
 
 /** A version as the registry lists it. */
 export type RegisteredVersion = Omit<VersionList["versions"][number], "preparing">;
@@ -87,6 +88,9 @@ export interface RegistryApi {
   addCounts(batch: CountBatch): void;
   /** Returns what the edge answered by itself, by region and version. */
   counts(): RegionCounts[];
+
+  /** Takes up to `wanted` turns at an external rung with a rate limit, over all regions. */
+  takeTurns(rung: string, wanted: number, limit: RateLimit): Turns;
 
   /** Opens regions for a token, at most `perDay` new ones in a day (UTC); returns those of the names that are open. */
   openRegions(names: string[], token: string, perDay: number): string[];

@@ -14,6 +14,7 @@ import type {
   VersionList,
 } from "#core/contract/index.ts";
 import { fail, ok, type Result } from "#core/result.ts";
+import type { RateLimit, Turns } from "#core/rung/external/rate-limit.ts";
 import { Jobs } from "../jobs.ts";
 import { migrate } from "../migrate.ts";
 import { nameOf } from "../names.ts";
@@ -36,6 +37,7 @@ import { OpenedRegions } from "./tables/opened-regions.ts";
 import { Pointers } from "./tables/pointers.ts";
 import { KnownRegions } from "./tables/regions.ts";
 import { TrainingSchedule } from "./tables/training-schedule.ts";
+import { TurnBuckets } from "./tables/turns.ts";
 import { Versions } from "./tables/versions.ts";
 
 /** The registry of a model: its versions, which one serves which callers, and which head each region uses. */
@@ -48,6 +50,7 @@ export class RegistryObject extends DurableObject<Env> implements RegistryApi {
   private readonly opened: OpenedRegions;
   private readonly edgeCounts: EdgeCounts;
   private readonly trainings: TrainingSchedule;
+  private readonly turns: TurnBuckets;
   private readonly outbox: Outbox;
   private readonly headPointers: HeadPointers;
   private readonly pointers: Rollout;
@@ -75,6 +78,7 @@ export class RegistryObject extends DurableObject<Env> implements RegistryApi {
     this.opened = new OpenedRegions(sql);
     this.edgeCounts = new EdgeCounts(sql);
     this.trainings = new TrainingSchedule(sql);
+    this.turns = new TurnBuckets(sql);
     this.outbox = new Outbox({ sql, kv: env.CACHE, jobs: this.jobs });
     const { jobs, versions, history, heads, outbox, transaction } = this;
     const regions = () => this.known.all();
@@ -206,6 +210,10 @@ export class RegistryObject extends DurableObject<Env> implements RegistryApi {
 
   counts(): RegionCounts[] {
     return this.edgeCounts.all();
+  }
+
+  takeTurns(rung: string, wanted: number, limit: RateLimit): Turns {
+    return this.transaction(() => this.turns.take(rung, wanted, limit, Date.now()));
   }
 
   openRegions(names: string[], token: string, perDay: number): string[] {

@@ -50,4 +50,8 @@ const m004Pairs: Migration = (sql) => {
     CASE WHEN plan ->> '$.errorsOf' = 'all' THEN json_set(plan, '$.coverageMargin', NULL) ELSE plan END, '$.errorsOf')`);
 };
 
-export const migrations: readonly Migration[] = [m001Tables, m002OpenedRegions, m003Groups, m004Pairs];
+const m005Turns: Migration = (sql) => {
+  sql.exec("CREATE TABLE turns (rung TEXT PRIMARY KEY, bucket TEXT NOT NULL) WITHOUT ROWID");
+};
+
+export const migrations: readonly Migration[] = [m001Tables, m002OpenedRegions, m003Groups, m004Pairs, m005Turns];

@@ -4,6 +4,7 @@ import { existsSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { parseEnv } from "node:util";
+import { doubleSetting } from "#core/rung/external/endpoint.ts";
 import { isInstalled, root } from "./process.ts";
 import { bundle, readSettings, settingsOf, startWorkerd } from "./workerd.ts";
 
@@ -14,6 +15,8 @@ const own = join(folder, "wrangler.toml");
 const isProject = isInstalled && existsSync(own);
 const settings = { ...(await settingsOf(bundled)), ...(isProject ? await readSettings(own) : {}) };
 for (const name of Object.keys(settings)) settings[name] = process.env[name] ?? (settings[name] as string);
+const double = process.env[doubleSetting];
+if (double) settings[doubleSetting] = double;
 const secrets = parseEnv(await readFile(join(folder, ".dev.vars"), "utf8")) as Record<string, string>;
 await startWorkerd({
   bundled,

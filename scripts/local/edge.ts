@@ -1,3 +1,4 @@
+import { doubleSetting } from "#core/rung/external/endpoint.ts";
 import { type LocalProcessOptions, program, startProcess, stopProcess, untilReady } from "./process.ts";
 
 interface EdgeOptions {
@@ -6,6 +7,8 @@ interface EdgeOptions {
   port: number;
   /** Address of the next rung; none by default. */
   nextRungUrl?: string;
+  /** Address of the local decision server; none by default. */
+  doubleUrl?: string | undefined;
   /** Web origins whose pages may ask; by default those of wrangler.toml. */
   allowedOrigins?: string | undefined;
   onDeath?: LocalProcessOptions["onDeath"] | undefined;
@@ -13,12 +16,13 @@ interface EdgeOptions {
 
 /** Starts the edge in workerd with local R2, KV and objects, and waits until it answers. */
 export async function startEdge(options: EdgeOptions): Promise<{ stop: () => Promise<void> }> {
-  const { folder, port, nextRungUrl, allowedOrigins, onDeath } = options;
+  const { folder, port, nextRungUrl, doubleUrl, allowedOrigins, onDeath } = options;
   const [command, args] = [process.execPath, [program("scripts/local/edge.process")]];
   const env = {
     UPRIVER_FOLDER: folder,
     UPRIVER_PORT: String(port),
     ...(nextRungUrl === undefined ? {} : { NEXT_RUNG_URL: nextRungUrl }),
+    ...(doubleUrl === undefined ? {} : { [doubleSetting]: doubleUrl }),
     ...(allowedOrigins === undefined ? {} : { ALLOWED_ORIGINS: allowedOrigins }),
   };
   const edge = await startProcess({ name: "edge", command, args, env, folder, onDeath });

@@ -1,6 +1,8 @@
 import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import { UpriverClient } from "#client/index.ts";
+import { describeDoubles, startDouble } from "./decisions/double.ts";
+import { wantedDoubles } from "./decisions/wanted.ts";
 import { startEdge } from "./edge.ts";
 import { lockFolder } from "./lock.ts";
 import { checkPort } from "./ports.ts";
@@ -36,6 +38,8 @@ export interface LocalLadder {
   /** Deletes the origin's files; R2 has copies of all of them. */
   loseOriginDisk: () => Promise<void>;
   stop: () => Promise<void>;
+  /** The local decision server; null where no recipe needs one. */
+  doubleUrl: string | null;
 }
 
 /** Starts the edge, in workerd with local R2, KV and objects, and the origin. */
@@ -48,9 +52,13 @@ export async function startLadder(options: LadderOptions): Promise<LocalLadder> 
   const client = (scope: keyof Credentials["tokens"]) =>
     new UpriverClient({ url: credentials.edge, token: credentials.tokens[scope] });
 
+  const wanted = await wantedDoubles(folder, recipe);
+  const double = wanted.length > 0 ? await startDouble(folder, wanted, onDeath) : null;
+  if (double) for (const line of describeDoubles(double.url, wanted)) onProgress(line);
   onProgress("edge: starting");
   const nextRungUrl = credentials.origin;
-  const edge = startEdge({ folder, port: ports.edge, nextRungUrl, allowedOrigins, onDeath });
+  const doubleUrl = double?.url;
+  const edge = startEdge({ folder, port: ports.edge, nextRungUrl, doubleUrl, allowedOrigins, onDeath });
   let origin: LocalProcess | null = null;
   const startOrigin = async () => {
     const [command, args] = [process.execPath, [program("workers/origin/index")]];
@@ -69,6 +77,7 @@ export async function startLadder(options: LadderOptions): Promise<LocalLadder> 
       (running) => running.stop(),
       () => {},
     );
+    if (double) await stopProcess(double.process);
     unlock();
   };
   try {
@@ -80,7 +89,7 @@ export async function startLadder(options: LadderOptions): Promise<LocalLadder> 
     throw error;
   }
   const loseOriginDisk = () => rm(originFolder(folder), { recursive: true, force: true });
-  return { credentials, client, startOrigin, stopOrigin, loseOriginDisk, stop };
+  return { credentials, client, startOrigin, stopOrigin, loseOriginDisk, stop, doubleUrl: double?.url ?? null };
 }
 
 async function originEnvironment(credentials: Credentials, { folder, ports, recipe }: LadderOptions) {

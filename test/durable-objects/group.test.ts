@@ -95,7 +95,7 @@ describe("the certificate of regions together", () => {
   it("begins in objects that the release before wrote", async () => {
     const stub = env.REGISTRY.get(env.REGISTRY.idFromName("together")) as DurableObjectStub<RegistryObject>;
     await runInDurableObject(stub, (_, { storage }) => {
-      for (const table of ["group_sums", "groups"]) storage.sql.exec(`DROP TABLE ${table}`);
+      for (const table of ["group_sums", "groups", "turns"]) storage.sql.exec(`DROP TABLE ${table}`);
       storage.sql.exec("UPDATE schema SET migrations = 2");
     });
     // Its rule is still open.
@@ -107,6 +107,7 @@ describe("the certificate of regions together", () => {
       for (const table of ["group_windows", "bins", "canary_heads"]) storage.sql.exec(`DROP TABLE ${table}`);
       storage.sql.exec("ALTER TABLE trials DROP COLUMN groupWindow");
       for (const column of ["candidates", "top"]) storage.sql.exec(`ALTER TABLE questions DROP COLUMN ${column}`);
+      storage.sql.exec("DROP TABLE external_rungs");
       storage.sql.exec("UPDATE schema SET migrations = 4");
     });
     await evictDurableObject(stub);

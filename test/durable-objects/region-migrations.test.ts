@@ -3,15 +3,19 @@ import { env } from "cloudflare:workers";
 import { describe, expect, it } from "vitest";
 import { addTrial } from "#core/confidence/trials.ts";
 import { firstWindow } from "#core/confidence/window.ts";
+import type { ExternalRung } from "#core/contract/index.ts";
 import { addRow, emptySums, encodeSums } from "#core/head/sums.ts";
 import { taskOf } from "#core/task/index.ts";
 import { migrate } from "#objects/migrate.ts";
+import { Worth } from "#objects/region/answering/worth.ts";
 import { Certificates } from "#objects/region/labels/certificates.ts";
 import { Splitting } from "#objects/region/labels/splitting.ts";
 import { migrations } from "#objects/region/migrations.ts";
 import { SumBins } from "#objects/region/tables/bins.ts";
 import { CanaryAnswers } from "#objects/region/tables/canary-answers.ts";
 import { CanaryHeads } from "#objects/region/tables/canary-heads.ts";
+import { Escalations } from "#objects/region/tables/escalations.ts";
+import { ExternalRungs } from "#objects/region/tables/external-rungs.ts";
 import { GroupKeys } from "#objects/region/tables/group-keys.ts";
 import { GroupWindows } from "#objects/region/tables/group-windows.ts";
 import { Questions, questionOf, type StoredQuestion } from "#objects/region/tables/questions.ts";
@@ -209,5 +213,33 @@ describe("a region's state of an earlier release", () => {
       // The week of 'of-stable' is that of 'of-canary', whose key was made from its content.
       sums: { pairs: 3, groups: 2 },
     });
+  });
+
+  it("keeps what a rung above answered, and calibrates external rungs from now on", async () => {
+    const above = { label: "a", scores: { a: 0.6, b: 0.3, c: 0.1 } };
+    const write = (sql: SqlStorage) => {
+      sql.exec(
+        `INSERT INTO questions (id, owner, base, instance, payload, at, receivedAt, expiresAt, accepted, audited,
+           inclusionProbability, split, fold, groupKey, prediction, status, answer, opinions, route, above)
+         VALUES ('q1', 'ask', 1, '{"x0":1}', 'hash', 1, 2, 9e15, 0, 1, 1, 'train', 0, 'q1', 'a', 'answered', '{}', '[]',
+           'escalate', ?)`,
+        JSON.stringify(above),
+      );
+    };
+    const rung: ExternalRung = { name: "jev", kind: "system-one", url: "https://api.typesafe.ai", model: "jev-latest" };
+    const { manifest } = await testModel({ policy: { above: [rung] } });
+    const [before, after] = await withState(8, write, async ({ sql }) => {
+      const external = new ExternalRungs(sql);
+      const worth = new Worth({ region: "north", splitSecret: "secret", escalations: new Escalations(sql), external });
+      const questions = new Questions(sql);
+      worth.recordLabel(manifest, questions.find("q1") as StoredQuestion, "a", "truth");
+      const before = external.get(rung);
+      questions.setAbove("q1", { ...above, given: [{ rung: "jev", scores: [0.6, 0.3, 0.1] }] });
+      worth.recordLabel(manifest, questions.find("q1") as StoredQuestion, "a", "truth");
+      // Another model under the same name starts over.
+      expect(external.get({ ...rung, model: "jev-next" }).calibration.labels).toBe(0);
+      return [before, external.get(rung)] as const;
+    });
+    expect([before.calibration.labels, after.calibration.labels]).toEqual([0, 1]);
   });
 });

@@ -12,6 +12,7 @@ export const testTokens = [
   { id: "bob", token: "second-review-token", scopes: ["ask", "review"] },
   { id: "prometheus", token: "metrics-token", scopes: ["metrics"] },
   { id: "publisher", token: "publish-token", scopes: ["ask", "publish"] },
+  { id: "passer", token: "pass-token", scopes: ["ask", "pass"] },
   { id: "admin", token: "admin-token", scopes: ["admin"] },
   { id: "north", token: "north-token", scopes: ["ask"], regions: ["north"] },
   { id: "south", token: "south-token", scopes: ["ask", "metrics"], regions: ["south"] },
@@ -28,4 +29,5 @@ export const testBindings = {
   DEPLOYMENT_KEY: JSON.stringify(testKeys.deployment.signing),
   DEPLOYMENT_PUBLIC_KEYS: JSON.stringify(testKeys.deployment.publicKeys),
   NEXT_RUNG_TOKEN: "next-rung-token",
+  RUNG_KEY_ABOVE: "sk-secret-of-the-tests",
 };

@@ -3,7 +3,7 @@ import { sha256Schema } from "./contract/index.ts";
 import { equalConstantTime, sha256Hex } from "./hash.ts";
 
 /** What tokens may be allowed to do. */
-export const scopes = ["ask", "teach", "review", "metrics", "publish", "admin"] as const;
+export const scopes = ["ask", "teach", "review", "metrics", "publish", "pass", "admin"] as const;
 export type Scope = (typeof scopes)[number];
 
 const any = "*";

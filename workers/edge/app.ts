@@ -9,7 +9,7 @@ import { type EdgeNode, nodeOf } from "./node.ts";
 import { routes } from "./routes/index.ts";
 
 const corsMaxAgeSeconds = 3600;
-const exposeHeaders = ["location", "retry-after", "traceparent"];
+const exposeHeaders = ["location", "retry-after", "traceparent", "x-upriver-answers"];
 
 type AppContext = Context<{ Bindings: Env }>;
 

@@ -23,6 +23,8 @@ export interface Contract {
   body?: Content;
   /** The content of each reply, by status. */
   replies: Readonly<Record<number, Content>>;
+  /** The JSON of a refusal, where a protocol has a form of its own. */
+  error?: ZodType;
 }
 
 /** Describes JSON content by its schema. */

@@ -1,7 +1,7 @@
 import type { Answer, ClassifyManifest, Question, TraceEntry } from "#core/contract/index.ts";
 import { outcomeOf } from "#core/log.ts";
 import { fail, ok, type Result } from "#core/result.ts";
-import { type Hop, nextRungTimeoutMs } from "#core/rung/rung.ts";
+import type { Hop } from "#core/rung/rung.ts";
 import { beginSpan, type TraceSpan, traceHeaders } from "#core/trace-context.ts";
 import type { Jobs } from "#objects/jobs.ts";
 import type { IncomingQuestion, QuestionConflict, RegionReply } from "../api.ts";
@@ -47,8 +47,9 @@ export class Asking {
     const arrivedAt = Date.now();
     const deadline = arrivedAt + hop.remainingMs;
     // If this instance is evicted while it asks the next rung, the job asks again.
-    const escalateAt = arrivedAt + Math.min(hop.remainingMs, nextRungTimeoutMs) + escalationBackoffMs;
     const manifest = await manifests.get(base);
+    const timeoutMs = this.needs.escalation.timeoutMs(manifest);
+    const escalateAt = arrivedAt + Math.min(hop.remainingMs, timeoutMs) + escalationBackoffMs;
     const arrivals = questions.map((question) => ({ question, answer: semanticCache.answer(manifest, question) }));
     const stored = await this.store(manifest, arrivals, hop, escalateAt);
     if (!stored.ok) return stored;

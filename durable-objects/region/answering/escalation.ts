@@ -1,7 +1,7 @@
 import type { Answer, ClassifyManifest, Question, TraceEntry } from "#core/contract/index.ts";
 import { type LogEvent, logLine, outcomeOf } from "#core/log.ts";
 import { restricts, withinCandidates } from "#core/rung/candidates.ts";
-import { type Hop, nextRungTimeoutMs, RungUnavailableError } from "#core/rung/rung.ts";
+import type { Hop, RungUnavailableError } from "#core/rung/rung.ts";
 import { taskOf } from "#core/task/index.ts";
 import { beginSpan, type TraceSpan, traceHeaders } from "#core/trace-context.ts";
 import type { Jobs } from "#objects/jobs.ts";
@@ -9,10 +9,10 @@ import type { ReviewApi } from "#objects/review/api.ts";
 import type { Remote } from "#objects/stubs.ts";
 import type { Manifests } from "../artefacts.ts";
 import type { SampleKeeper } from "../labels/sample-keeper.ts";
-import { type Questions, questionOf, type StoredQuestion } from "../tables/questions.ts";
+import { type GivenScores, type Questions, questionOf, type StoredQuestion } from "../tables/questions.ts";
 import { opinionOf } from "./answers.ts";
 import type { Log } from "./log.ts";
-import type { NextRung } from "./next-rung.ts";
+import { type AboveReply, mayPass, type NextRung } from "./next-rung.ts";
 import type { Settlement } from "./settlement.ts";
 import type { Worth } from "./worth.ts";
 
@@ -86,21 +86,19 @@ export class Escalation {
     }
     for (const id of ids) this.inFlight.add(id);
     try {
-      const answers = await this.needs.nextRung.ask(questions, hop);
-      const outcomes = this.needs.transaction(
-        () => new Map(answers.map((answer) => [answer.id, this.record(manifest, answer)])),
-      );
-      this.logOutcomes(outcomes, span, Date.now() - startedAt);
-      return new Map(answers.map((answer) => [answer.id, this.traceOf(manifest, answer)]));
-    } catch (error) {
-      if (!(error instanceof RungUnavailableError)) throw error;
-      const { model, region, transaction } = this.needs;
+      const replies = await this.needs.nextRung.ask(manifest, questions, hop);
       const ms = Date.now() - startedAt;
-      const line = { event: "next-rung-unavailable", rung: "region", model, region, span, ids, ms } as const;
-      logLine(line, { reason: error.message }, console.warn);
-      const outcomes = transaction(() => new Map(ids.map((id) => [id, this.escalateLater(manifest, id)])));
+      this.logUnanswered(replies, span, ms);
+      const outcomes = this.needs.transaction(() => {
+        return new Map(
+          replies.map(({ id, answer, given, error }) => [
+            id,
+            answer ? this.record(manifest, answer, given) : this.withoutAnswer(manifest, id, error),
+          ]),
+        );
+      });
       this.logOutcomes(outcomes, span, ms);
-      return new Map();
+      return new Map(replies.flatMap(({ id, answer }) => (answer ? [[id, this.traceOf(manifest, answer)]] : [])));
     } finally {
       for (const id of ids) this.inFlight.delete(id);
     }
@@ -122,25 +120,28 @@ export class Escalation {
     hop: Hop,
   ): Promise<Map<string, TraceEntry[]>> {
     if (questions.length === 0 || !this.needs.nextRung.isPresent(manifest)) return new Map();
-    try {
-      const answers = await this.needs.nextRung.ask(questions, hop);
-      return new Map(answers.map((answer) => [answer.id, answer.trace ?? []]));
-    } catch (error) {
-      if (!(error instanceof RungUnavailableError)) throw error;
-      return new Map();
-    }
+    const replies = await this.needs.nextRung.ask(manifest, questions, hop);
+    return new Map(replies.flatMap(({ id, answer }) => (answer ? [[id, answer.trace ?? []]] : [])));
+  }
+
+  /** Returns how long the rungs above may take, in ms. */
+  timeoutMs(manifest: ClassifyManifest): number {
+    return this.needs.nextRung.timeoutMs(manifest);
   }
 
   /** The job `escalate`: escalates the questions that are due. */
   async escalateDue(): Promise<number | null> {
     const { questions } = this.needs;
-    const due = questions.dueToEscalate(Date.now(), batchSize);
+    const all = questions.dueToEscalate(Date.now(), batchSize);
+    // What a call is asking about ends with it.
+    const due = all.filter(({ id }) => !this.isInFlight(id));
     // Each question stays in the trace that it was asked in.
     const groups = [...Map.groupBy(due, ({ base, traceparent }) => `${base} ${traceparent}`).values()];
     for (let i = 0; i < groups.length; i += escalationsAtOnce) {
       await Promise.all(groups.slice(i, i + escalationsAtOnce).map((rows) => this.escalateAgain(rows)));
     }
-    return questions.nextEscalation();
+    const next = questions.nextEscalation();
+    return next === null || due.length === all.length ? next : Math.max(next, Date.now() + escalationBackoffMs);
   }
 
   private async escalateAgain(rows: readonly StoredQuestion[]): Promise<void> {
@@ -148,7 +149,8 @@ export class Escalation {
     const [{ base, traceparent }] = rows as [StoredQuestion];
     const span = beginSpan({ traceparent });
     const questions = rows.map((row) => questionOf(row, region));
-    await this.escalate(await manifests.get(base), questions, { ...this.ownHop(), ...traceHeaders(span) }, span);
+    const manifest = await manifests.get(base);
+    await this.escalate(manifest, questions, { ...this.ownHop(manifest), ...traceHeaders(span) }, span);
   }
 
   /** The job `review`: hands open questions to the review queue, which takes each once. */
@@ -190,7 +192,7 @@ export class Escalation {
     return settlement.settle(manifest, { ...row.answer, status: "answered" }) ? "answered" : null;
   }
 
-  private record(manifest: ClassifyManifest, traced: Answer): Outcome {
+  private record(manifest: ClassifyManifest, traced: Answer, scores: GivenScores[]): Outcome {
     const { questions } = this.needs;
     const { trace: _, ...given } = traced;
     if (given.status === "open") {
@@ -205,7 +207,7 @@ export class Escalation {
     // The rung above may serve a version with other labels.
     const answer = withinCandidates(given, manifest.labels, row.candidates);
     const combined = this.needs.worth.combine(manifest, row, answer);
-    questions.setAbove(answer.id, answer);
+    questions.setAbove(answer.id, { ...answer, given: scores });
     // An audit asks a person although the rung accepted the answer.
     if (!combined.accepted || row.audited) questions.addOpinion(answer.id, opinionOf(answer));
     // The rung above was asked for the comparison only: it has not been shown to be better.
@@ -231,7 +233,13 @@ export class Escalation {
     this.needs.sampleKeeper.keep(manifest, { ...row, instance, ...known });
   }
 
-  private escalateLater(manifest: ClassifyManifest, id: string): Outcome {
+  /** Ends or defers a question that no rung above answered, by whether asking again may help. */
+  private withoutAnswer(manifest: ClassifyManifest, id: string, error: RungUnavailableError | null): Outcome {
+    if (!error || mayPass(error)) return this.escalateLater(manifest, id, error?.retryAfterMs ?? 0);
+    return this.escalateToReview(manifest, id);
+  }
+
+  private escalateLater(manifest: ClassifyManifest, id: string, leastMs = 0): Outcome {
     const { questions, jobs } = this.needs;
     const row = questions.find(id);
     if (row?.answer.status !== "open") return null;
@@ -239,7 +247,7 @@ export class Escalation {
     if (tries >= escalationTries) {
       return this.escalateToReview(manifest, id);
     }
-    const at = Date.now() + escalationBackoffMs * 2 ** row.tries;
+    const at = Date.now() + Math.max(leastMs, escalationBackoffMs * 2 ** row.tries);
     questions.setEscalation(id, at, tries);
     jobs.bringForward("escalate", "", at);
     return "deferred";
@@ -255,7 +263,17 @@ export class Escalation {
     }
   }
 
-  private ownHop(): Hop {
-    return { owner: "", remainingMs: nextRungTimeoutMs, via: [this.needs.nodeId], trace: false };
+  private logUnanswered(replies: readonly AboveReply[], span: TraceSpan, ms: number): void {
+    const { model, region } = this.needs;
+    const failed = replies.filter(({ answer, error }) => answer === null && error !== null);
+    for (const [reason, some] of Map.groupBy(failed, ({ error }) => error?.message ?? "")) {
+      const ids = some.map(({ id }) => id);
+      const line = { event: "next-rung-unavailable", rung: "region", model, region, span, ids, ms } as const;
+      logLine(line, { reason }, console.warn);
+    }
+  }
+
+  private ownHop(manifest: ClassifyManifest): Hop {
+    return { owner: "", remainingMs: this.timeoutMs(manifest), via: [this.needs.nodeId], trace: false };
   }
 }

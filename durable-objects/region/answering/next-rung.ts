@@ -1,45 +1,231 @@
-import type { Answer, ClassifyManifest, Question } from "#core/contract/index.ts";
+import {
+  type Answer,
+  type ClassifyManifest,
+  type ExternalRung,
+  type ExternalRungState,
+  externalDeadlineMaxMs,
+  type Question,
+} from "#core/contract/index.ts";
+import { temperatureOf } from "#core/rung/external/calibration.ts";
+import { type ExternalReply, ExternalRungClient } from "#core/rung/external/client.ts";
+import { hasRungAbove, reachOf, type Settings } from "#core/rung/external/endpoint.ts";
+import { aboveOf, externalRungsOf } from "#core/rung/external/ladder.ts";
+import type { RateLimit, Turns } from "#core/rung/external/rate-limit.ts";
 import { HttpRung } from "#core/rung/http-rung.ts";
 import { type Hop, nextRungTimeoutMs, RungUnavailableError } from "#core/rung/rung.ts";
-import { CircuitBreaker } from "./circuit-breaker.ts";
+import type { ExternalRungs } from "../tables/external-rungs.ts";
+import type { GivenScores } from "../tables/questions.ts";
+import { RungHealth } from "./rung-health.ts";
 
-/** The rung above the region: another node's URL, behind a circuit breaker. */
+/** A rung is not asked with less time than this. */
+const leastMs = 20;
+
+/** What the rungs above say of a question. */
+export interface AboveReply {
+  id: string;
+  /** The answer that counts: the first accepted one, else that of the last rung which gave one; null for none. */
+  answer: Answer | null;
+  /** The scores of external rungs as they came. */
+  given: GivenScores[];
+  /** Why there is no answer: of several reasons, one that may pass. */
+  error: RungUnavailableError | null;
+}
+
+interface NextRungNeeds {
+  env: Pick<Env, "NEXT_RUNG_URL" | "NEXT_RUNG_TOKEN">;
+  model: string;
+  external: ExternalRungs;
+  /** Takes turns at a rung with a rate limit, over all regions. */
+  takeTurns: (rung: string, wanted: number, limit: RateLimit) => Promise<Turns>;
+}
+
+/** The rungs above the region, in order: our own origin or edge, and rungs that we don't own. */
 export class NextRung {
-  private readonly breaker = new CircuitBreaker();
-  private readonly env: Pick<Env, "NEXT_RUNG_URL" | "NEXT_RUNG_TOKEN">;
-  private readonly model: string;
+  private readonly needs: NextRungNeeds;
+  private readonly healths = new Map<string, RungHealth>();
 
-  constructor(env: Pick<Env, "NEXT_RUNG_URL" | "NEXT_RUNG_TOKEN">, model: string) {
-    this.env = env;
-    this.model = model;
+  constructor(needs: NextRungNeeds) {
+    this.needs = needs;
   }
 
-  /** Returns whether the model's ladder has a rung above the region, and the deployment names it. */
+  /** Returns whether the model's ladder has a rung above the region, and the deployment can reach it. */
   isPresent({ policy }: ClassifyManifest): boolean {
-    return policy.ladder.includes("origin") && this.env.NEXT_RUNG_URL !== "";
+    return hasRungAbove(policy, this.settings());
   }
 
-  /** Asks the next rung. Throws `RungUnavailableError` where it does not answer, and at once while the circuit is open. */
-  async ask(questions: readonly Question[], hop: Hop): Promise<Answer[]> {
-    if (!this.breaker.allows(Date.now())) throw new RungUnavailableError("the circuit to the next rung is open");
-    const rung = new HttpRung({
-      name: "origin",
-      model: this.model,
-      url: this.env.NEXT_RUNG_URL,
-      token: this.env.NEXT_RUNG_TOKEN,
-      timeoutMs: nextRungTimeoutMs,
-    });
-    try {
-      const replies = await rung.ask(questions, hop);
-      this.breaker.succeeded();
-      return replies.map((reply) => reply.answer);
-    } catch (error) {
-      this.breaker.failed(Date.now());
-      throw error;
+  /** Returns how long all rungs above may take together, in ms. */
+  timeoutMs({ policy }: ClassifyManifest): number {
+    const all = aboveOf(policy).map((rung) => (rung === "origin" ? nextRungTimeoutMs : deadlineOf(rung)));
+    return Math.min(
+      externalDeadlineMaxMs,
+      all.reduce((sum, ms) => sum + ms, 0),
+    );
+  }
+
+  /**
+   * Asks the rungs above about each question until one accepts its answer. Each rung is asked about what the ones before it
+   * did not answer or accept; with `provisional`, about what they did not answer. Never throws for a rung that gives none.
+   */
+  async ask(manifest: ClassifyManifest, questions: readonly Question[], hop: Hop): Promise<AboveReply[]> {
+    const replies = new Map(
+      questions.map(({ id }): [string, AboveReply] => [id, { id, answer: null, given: [], error: null }]),
+    );
+    const deadline = Date.now() + hop.remainingMs;
+    for (const rung of aboveOf(manifest.policy)) {
+      const left = questions.filter(({ id }) => {
+        const { answer } = replies.get(id) as AboveReply;
+        return answer === null || !(answer.accepted || hop.provisional);
+      });
+      const remainingMs = deadline - Date.now();
+      if (left.length === 0) break;
+      const asked = await this.askRung(manifest, rung, left, { ...hop, remainingMs });
+      for (const [i, { id }] of left.entries()) replies.set(id, merged(replies.get(id) as AboveReply, rung, asked[i]));
     }
+    return [...replies.values()];
   }
 
   breakerState(): "closed" | "open" {
-    return this.breaker.state(Date.now());
+    const now = Date.now();
+    return [...this.healths.values()].some((health) => health.breakerState(now) === "open") ? "open" : "closed";
   }
+
+  /** Returns what is known of the model's external rungs; undefined where it has none. */
+  externalStates({ policy }: ClassifyManifest): ExternalRungState[] | undefined {
+    const rungs = externalRungsOf(policy);
+    if (rungs.length === 0) return undefined;
+    return rungs.map((rung) => {
+      const { calibration, answered, unanswered, inputTokens, usd } = this.needs.external.get(rung);
+      const paused = this.healthOf(rung.name).paused(Date.now());
+      const isReached = reachOf(rung, this.settings()) !== null;
+      const { name, kind, model } = rung;
+      return {
+        ...{ name, kind, model, answered, unanswered, inputTokens, usd },
+        status: !isReached ? "not-configured" : paused ? (paused.why as "allowance" | "rate-limited") : "asked",
+        calibration: { labels: calibration.labels, temperature: temperatureOf(calibration) },
+      };
+    });
+  }
+
+  private async askRung(
+    manifest: ClassifyManifest,
+    rung: "origin" | ExternalRung,
+    questions: readonly Question[],
+    hop: Hop,
+  ): Promise<(Reply | RungUnavailableError)[]> {
+    const health = this.healthOf(rung === "origin" ? rung : rung.name);
+    const late = new RungUnavailableError("no time is left to ask the next rung", { why: "late" });
+    const refusal = health.refusal(Date.now()) ?? (hop.remainingMs < leastMs ? late : null);
+    if (refusal) return questions.map(() => refusal);
+    const replies =
+      rung === "origin" ? await this.askOrigin(questions, hop) : await this.askExternal(manifest, rung, questions, hop);
+    const now = Date.now();
+    if (replies.some((reply) => !(reply instanceof RungUnavailableError))) health.succeeded();
+    // One failure of a batch is one failure, however many questions it met.
+    const errors = new Map(replies.flatMap((reply) => (isItsOwn(reply) ? [[reply.why, reply]] : [])));
+    for (const error of errors.values()) health.met(error, now);
+    return replies;
+  }
+
+  private async askOrigin(questions: readonly Question[], hop: Hop): Promise<(Reply | RungUnavailableError)[]> {
+    const { NEXT_RUNG_URL: url, NEXT_RUNG_TOKEN: token } = this.needs.env;
+    if (url === "") return questions.map(() => new RungUnavailableError("there is no origin", { why: "rejected" }));
+    const { model } = this.needs;
+    try {
+      return await new HttpRung({ name: "origin", model, url, token, timeoutMs: nextRungTimeoutMs }).ask(
+        questions,
+        hop,
+      );
+    } catch (error) {
+      if (!(error instanceof RungUnavailableError)) throw error;
+      return questions.map(() => error);
+    }
+  }
+
+  private async askExternal(
+    { labels, thin }: ClassifyManifest,
+    rung: ExternalRung,
+    questions: readonly Question[],
+    hop: Hop,
+  ): Promise<(ExternalReply | RungUnavailableError)[]> {
+    const { external, model } = this.needs;
+    const reach = reachOf(rung, this.settings());
+    if (!reach) {
+      const reason = `${rung.name} has no ${rung.kind === "workers-ai" ? "binding AI" : `key ${rung.key}`}`;
+      return questions.map(() => new RungUnavailableError(reason, { why: "rejected" }));
+    }
+    const turns = await this.turnsAt(rung, questions.length);
+    const { calibration } = external.get(rung);
+    const client = new ExternalRungClient({
+      ...{ rung, model, labels, calibration, ...reach },
+      targetRisk: thin.rule.targetRisk,
+    });
+    const replies = await client.askEach(questions.slice(0, turns.taken), hop);
+    const answered = replies.filter((reply): reply is ExternalReply => !(reply instanceof RungUnavailableError));
+    if (replies.length > 0) {
+      external.count(rung, {
+        answered: answered.length,
+        unanswered: replies.flatMap((reply) => (reply instanceof RungUnavailableError ? [reply.why] : [])),
+        inputTokens: answered.reduce((sum, { inputTokens }) => sum + (inputTokens ?? 0), 0),
+        usd: answered.reduce((sum, { usd }) => sum + usd, 0),
+      });
+    }
+    const waiting = new OurLimitError(rung.name, turns.retryAfterMs);
+    return [...replies, ...questions.slice(turns.taken).map(() => waiting)];
+  }
+
+  private async turnsAt({ name, rateLimit }: ExternalRung, wanted: number): Promise<Turns> {
+    const all = { taken: wanted, retryAfterMs: 0 };
+    if (!rateLimit) return all;
+    // The rung itself limits what comes while the registry can't be reached.
+    return this.needs.takeTurns(name, wanted, rateLimit).catch(() => all);
+  }
+
+  private healthOf(name: string): RungHealth {
+    const known = this.healths.get(name) ?? new RungHealth();
+    this.healths.set(name, known);
+    return known;
+  }
+
+  private settings(): Settings {
+    return this.needs.env as unknown as Settings;
+  }
+}
+
+/** A rung's answer; only external rungs have scores to calibrate. */
+type Reply = { answer: Answer; given?: number[] };
+
+/** A recipe's own rate limit: it says nothing of the rung, which need not pause. */
+class OurLimitError extends RungUnavailableError {
+  constructor(name: string, retryAfterMs: number) {
+    super(`${name} has been asked as often as its recipe allows`, { why: "rate-limited", retryAfterMs });
+  }
+}
+
+function isItsOwn(reply: unknown): reply is RungUnavailableError {
+  return reply instanceof RungUnavailableError && !(reply instanceof OurLimitError);
+}
+
+function deadlineOf({ deadlineMs = nextRungTimeoutMs }: ExternalRung): number {
+  return deadlineMs;
+}
+
+function merged(
+  before: AboveReply,
+  rung: "origin" | ExternalRung,
+  reply: Reply | RungUnavailableError | undefined,
+): AboveReply {
+  if (reply instanceof RungUnavailableError || reply === undefined) {
+    const error = reply ?? null;
+    return { ...before, error: before.error && mayPass(before.error) ? before.error : error };
+  }
+  const own = rung !== "origin" && reply.given ? [{ rung: rung.name, scores: reply.given }] : [];
+  return { ...before, answer: reply.answer, given: [...before.given, ...own] };
+}
+
+/** The longest that a question waits for a rung that says when to ask again; a longer wait is as good as an empty allowance. */
+const waitMaxMs = 60_000;
+
+/** Tells whether the rung may answer if it is asked again within a minute. */
+export function mayPass({ why, retryAfterMs }: RungUnavailableError): boolean {
+  return (why === "failed" || why === "late" || why === "rate-limited") && (retryAfterMs ?? 0) <= waitMaxMs;
 }

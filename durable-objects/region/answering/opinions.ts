@@ -1,12 +1,11 @@
 import type { SecondOpinion } from "#core/confidence/opinion.ts";
 import type { Answer } from "#core/contract/index.ts";
-import { nextRungTimeoutMs, RungUnavailableError } from "#core/rung/rung.ts";
 import { type Task, taskOf } from "#core/task/index.ts";
 import type { Manifests } from "../artefacts.ts";
 import type { Certificates } from "../labels/certificates.ts";
 import { type Questions, questionOf } from "../tables/questions.ts";
 import type { PlannedLabels, TrialRow } from "../tables/trials.ts";
-import type { NextRung } from "./next-rung.ts";
+import { mayPass, type NextRung } from "./next-rung.ts";
 
 /** Questions about which one step asks. */
 const batchSize = 128;
@@ -58,18 +57,19 @@ export class Opinions {
     const isKnown = new Set(known.map(({ trial }) => trial.id));
     this.record(trials.filter(({ id }) => !isKnown.has(id)).map((trial) => [trial, null]));
     if (known.length === 0) return true;
-    const hop = { owner: "", remainingMs: nextRungTimeoutMs, via: [nodeId], trace: false, provisional: true };
-    try {
-      const asked = known.map(({ question: { audit: _, ...question } }) => question);
-      const answers = new Map((await nextRung.ask(asked, hop)).map((answer) => [answer.id, answer]));
-      this.record(known.map(({ trial }) => [trial, opinionOn(task, trial, answers.get(trial.id))]));
-      // A person still needs the instance of a question whose label is planned.
-      if (!keepInputs) for (const { trial } of known) if (!trial.planned) questions.dropInput(trial.id);
-      return true;
-    } catch (error) {
-      if (!(error instanceof RungUnavailableError)) throw error;
-      return false;
-    }
+    const remainingMs = nextRung.timeoutMs(manifest);
+    const hop = { owner: "", remainingMs, via: [nodeId], trace: false, provisional: true };
+    const asked = known.map(({ question: { audit: _, ...question } }) => question);
+    const replies = new Map((await nextRung.ask(manifest, asked, hop)).map((reply) => [reply.id, reply]));
+    // One that may still come is asked for again.
+    const ended = known.filter(({ trial }) => {
+      const { answer = null, error = null } = replies.get(trial.id) ?? {};
+      return answer !== null || (error !== null && !mayPass(error));
+    });
+    this.record(ended.map(({ trial }) => [trial, opinionOn(task, trial, replies.get(trial.id)?.answer ?? null)]));
+    // A person still needs the instance of a question whose label is planned.
+    if (!keepInputs) for (const { trial } of ended) if (!trial.planned) questions.dropInput(trial.id);
+    return ended.length === known.length;
   }
 
   private record(found: readonly (readonly [TrialRow, SecondOpinion | null])[]): void {
@@ -80,7 +80,7 @@ export class Opinions {
   }
 }
 
-function opinionOn(task: Task, { prediction }: TrialRow, answer: Answer | undefined): SecondOpinion | null {
+function opinionOn(task: Task, { prediction }: TrialRow, answer: Answer | null): SecondOpinion | null {
   const score = answer ? task.scoreOf(answer.scores, prediction) : null;
-  return answer === undefined || score === null ? null : { agrees: task.isRight(answer.label, prediction), score };
+  return answer === null || score === null ? null : { agrees: task.isRight(answer.label, prediction), score };
 }

@@ -12,15 +12,18 @@ import type { Answer, ClassifyManifest, LabelSource, RegionEscalation } from "#c
 import { hmacUnit } from "#core/hash.ts";
 import { learnStacking, noStacking, stackedScores, stackingWeights } from "#core/head/stacking.ts";
 import { candidatesInOrder, choose, restricts } from "#core/rung/candidates.ts";
+import { aboveOf, externalRungsOf } from "#core/rung/external/ladder.ts";
 import { taskOf } from "#core/task/index.ts";
 import type { Comparison, Escalations } from "../tables/escalations.ts";
-import type { StoredQuestion } from "../tables/questions.ts";
+import type { ExternalRungs } from "../tables/external-rungs.ts";
+import type { GivenScores, StoredQuestion } from "../tables/questions.ts";
 
 /** What comparing the rungs reads and changes. */
 interface WorthNeeds {
   region: string;
   splitSecret: string;
   escalations: Escalations;
+  external: Pick<ExternalRungs, "learn">;
 }
 
 /** What is compared of a question. */
@@ -52,7 +55,9 @@ export class Worth {
     const { above, prediction, audited, candidates } = question;
     // Both rungs may have been kept from what they would have answered.
     if (restricts(manifest.labels, candidates)) return;
-    if (!above || !isComparable({ source, planned: audited })) return;
+    if (!above) return;
+    this.calibrate(manifest, above.given ?? [], label, source);
+    if (!isComparable({ source, planned: audited })) return;
     const { state, stacking } = this.of(manifest);
     const edge = edgeScores(manifest.labels, question);
     const scores = aboveScores(manifest.labels, above.scores);
@@ -66,6 +71,21 @@ export class Worth {
       stacking:
         edge && scores && known !== null ? learnStacking(stacking, { edge, above: scores, label: known }) : stacking,
     });
+  }
+
+  // Which questions are labelled may depend on the scores: a temperature is fitted to labels given the scores.
+  private calibrate(
+    manifest: ClassifyManifest,
+    given: readonly GivenScores[],
+    label: string,
+    source: LabelSource,
+  ): void {
+    const known = manifest.labels.indexOf(label);
+    if (source === "origin" || known < 0) return;
+    for (const { rung: name, scores } of given) {
+      const rung = externalRungsOf(manifest.policy).find((one) => one.name === name);
+      if (rung && scores.length === manifest.labels.length) this.needs.external.learn(rung, scores, known);
+    }
   }
 
   /** Combines an answer from above with the edge's scores. It stays accepted only if it stays the same. */
@@ -117,7 +137,9 @@ export class Worth {
   }
 
   // A version without an estimate escalates until labels say otherwise, as one whose edge has not been trained.
-  private isFavoured({ escalation, trainedOn }: ClassifyManifest): boolean {
+  private isFavoured({ escalation, trainedOn, policy }: ClassifyManifest): boolean {
+    // The estimate is of our own origin.
+    if (aboveOf(policy)[0] !== "origin") return true;
     if (!escalation || trainedOn.rows === 0) return true;
     return escalation.isUsed && favoursFull(escalation, this.needs.region);
   }

@@ -43,7 +43,16 @@ export const questionsTable = table("questions", {
 });
 
 /** The answer of the rung above, as it came. */
-export type AboveAnswer = Pick<Answer, "label" | "scores">;
+export type AboveAnswer = Pick<Answer, "label" | "scores"> & {
+  /** The scores of external rungs before calibration; absent without any. */
+  given?: GivenScores[];
+};
+
+/** The scores that an external rung gave, in the order of the model's labels. */
+export interface GivenScores {
+  rung: string;
+  scores: number[];
+}
 
 /** A question as the region keeps it. */
 export interface StoredQuestion {
@@ -133,8 +142,9 @@ export class Questions {
   }
 
   /** Records what the rung above answered. */
-  setAbove(id: string, { label, scores }: AboveAnswer): void {
-    questionsTable.update(this.sql, { above: { label, scores } }, "WHERE id = ?", id);
+  setAbove(id: string, { label, scores, given = [] }: AboveAnswer): void {
+    const above = { label, scores, ...(given.length > 0 ? { given } : {}) };
+    questionsTable.update(this.sql, { above }, "WHERE id = ?", id);
   }
 
   /** Counts the questions that are with people, or on their way. */

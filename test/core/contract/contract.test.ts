@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { askSchema, manifestSchema, versionName } from "#core/contract/index.ts";
-import { testModel } from "#test/helpers/model.ts";
+import { testModel, testNumber } from "#test/helpers/model.ts";
 
 describe("the contract", () => {
   it("takes one way of asking at a time", () => {
@@ -27,6 +27,18 @@ describe("the contract", () => {
     expect(takes({ extra: 1 })).toBe(false);
     const head = { ...manifest.thin.head, width: 6 };
     expect(takes({ thin: { ...manifest.thin, head } })).toBe(false);
+  });
+
+  it("refuses a rung that others run above a model of numbers: it answers labels", async () => {
+    const jev = { name: "jev", kind: "system-one", url: "https://api.typesafe.ai", model: "jev-latest" };
+    for (const [options, isTaken] of [
+      [{}, true],
+      [{ number: testNumber }, false],
+    ] as const) {
+      const { manifest } = await testModel(options);
+      const policy = { ...manifest.policy, above: [jev] };
+      expect(manifestSchema.safeParse({ ...manifest, policy }).success).toBe(isTaken);
+    }
   });
 
   it("names versions", () => {

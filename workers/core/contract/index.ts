@@ -4,6 +4,7 @@ export * from "./certificate-state.ts";
 export * from "./checks.ts";
 export * from "./counts.ts";
 export * from "./escalation.ts";
+export * from "./external-rung.ts";
 export * from "./input.ts";
 export * from "./instance.ts";
 export * from "./label.ts";

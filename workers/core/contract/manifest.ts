@@ -1,6 +1,7 @@
 import * as z from "zod";
 import { certificateSchema, rungSchema, uncertifiedSchema } from "./answer.ts";
 import { escalationEstimateSchema } from "./escalation.ts";
+import { externalRungSchema } from "./external-rung.ts";
 import { inputSchema } from "./input.ts";
 import { instanceSchema } from "./instance.ts";
 import { regionSchema, regionsSchema } from "./region.ts";
@@ -134,6 +135,12 @@ const retiredParts = ["label-shift"] as const;
 export const policySchema = z
   .strictObject({
     ladder: z.array(rungSchema).min(1),
+    /** The rungs between region and people in the order in which they are asked; our own origin alone unless given. */
+    above: z
+      .array(z.union([z.literal("origin"), externalRungSchema]))
+      .min(1)
+      .max(8)
+      .optional(),
     regions: regionsSchema,
     /** Which accepted questions are kept. `all` stores a question before it is answered. */
     keep: z.enum(["none", "audited", "all"]),
@@ -241,6 +248,10 @@ export const classifyManifestSchema = z
   .refine(
     ({ task, thin, full }) => task !== "regress" || (thin.reading && (!full || full.reading)),
     "Each network of a model of numbers must say how its scores are read.",
+  )
+  .refine(
+    ({ task, policy }) => task !== "regress" || !policy.above || policy.above.every((rung) => rung === "origin"),
+    "A model of numbers must have no rung above that others run: these answer labels.",
   )
   .meta({ id: "ClassifyManifest" });
 export type ClassifyManifest = z.infer<typeof classifyManifestSchema>;

@@ -1,5 +1,6 @@
 import * as z from "zod";
 import { rungSchema } from "./answer.ts";
+import { externalRungSchema } from "./external-rung.ts";
 import { dateParts, imageInputSchema, tensorInputSchema, termsMax } from "./input.ts";
 import { blobRefSchema, groupBySchema, modelNameSchema, policySchema } from "./manifest.ts";
 import { regionSchema } from "./region.ts";
@@ -273,13 +274,17 @@ export const trainableRecipeSchema = z.strictObject({
     .lt(1)
     .optional()
     .describe("For numbers: the share of truths that intervals cover; 0.9 unless given"),
-  /** The rungs that answer, from the edge up. */
-  rungs: z.array(rungSchema).min(1).optional(),
+  /** The rungs that answer, from the edge up: ours by name, and those that we don't own by what they are. */
+  rungs: z
+    .array(z.union([rungSchema, externalRungSchema]))
+    .min(1)
+    .refine(hasUniqueNames, "an array of rungs with different names")
+    .optional(),
   budget: budgetSchema.optional(),
   networks: z.strictObject({ thin: thinPlanSchema.optional(), full: fullPlanSchema.optional() }).optional(),
   training: trainingPlanSchema.partial().optional(),
   /** How regions keep, label and learn; see Policy. */
-  policy: policySchema.omit({ ladder: true, regions: true, groupBy: true }).partial().optional(),
+  policy: policySchema.omit({ ladder: true, above: true, regions: true, groupBy: true }).partial().optional(),
   /** The share of callers that a new version serves first; null to serve all callers at once. */
   canary: z
     .strictObject({ share: z.number().gt(0).lt(1) })
@@ -330,3 +335,7 @@ export type TrainableInput = z.input<typeof trainableRecipeSchema>;
 export type TensorRecipe = z.infer<typeof tensorRecipeSchema>;
 export type BaseRecipe = z.infer<typeof baseRecipeSchema>;
 export type InputPlanDocument = z.infer<typeof inputPlanSchema>;
+
+function hasUniqueNames(rungs: readonly (string | { name: string })[]): boolean {
+  return new Set(rungs.map((rung) => (typeof rung === "string" ? rung : rung.name))).size === rungs.length;
+}

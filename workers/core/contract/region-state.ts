@@ -1,6 +1,7 @@
 import * as z from "zod";
 import { certificateStateSchema } from "./certificate-state.ts";
 import { regionEscalationSchema } from "./escalation.ts";
+import { externalRungStateSchema } from "./external-rung.ts";
 import { headManifestSchema, ruleSchema } from "./manifest.ts";
 import { historyEventSchema } from "./model-state.ts";
 import { regionSchema } from "./region.ts";
@@ -25,6 +26,8 @@ export const regionStateSchema = z
     rule: ruleSchema.nullable(),
     /** Whether escalation pays; null without a rung above. */
     escalation: regionEscalationSchema.nullable(),
+    /** The rungs above that we don't own; absent without any. */
+    above: z.array(externalRungStateSchema).optional(),
     /** The certified radius of the semantic cache (null without one), and the last report about it. */
     semanticCache: z
       .looseObject({ radius: z.number().nullable(), report: z.looseObject({ reason: z.string() }) })

@@ -43,6 +43,7 @@ export class HttpRung implements Rung {
       ...(hop.trace ? { trace: true } : {}),
       ...(hop.provisional ? { accept: "always" } : {}),
     };
+    const signal = AbortSignal.timeout(remainingMs);
     try {
       const response = await send(`${url}/v1/models/${model}/ask`, {
         method: "POST",
@@ -53,13 +54,16 @@ export class HttpRung implements Rung {
           ...(hop.traceparent && hop.tracestate ? { tracestate: hop.tracestate } : {}),
         },
         body: JSON.stringify(body),
-        signal: AbortSignal.timeout(remainingMs),
+        // The token is for this node alone.
+        redirect: "manual",
+        signal,
       });
       if (!response.ok) throw new Error(`status ${response.status}: ${(await response.text()).slice(0, 300)}`);
       return answersSchema.parse(await response.json()).answers;
     } catch (cause) {
       const reason = cause instanceof Error ? cause.message : String(cause);
-      throw new RungUnavailableError(`${this.name} at ${url} did not answer: ${reason}`, { cause });
+      const why = signal.aborted && remainingMs < timeoutMs ? "late" : "failed";
+      throw new RungUnavailableError(`${this.name} at ${url} did not answer: ${reason}`, { cause, why });
     }
   }
 }

@@ -45,7 +45,23 @@ export class InvalidQuestionsError extends Error {
   }
 }
 
-/** A rung that did not answer: it is down, too slow, or refuses. */
+/**
+ * Why a rung gives no answer. `failed`: it is down, broken, or answers nonsense; `late`: not before the caller's deadline;
+ * `rate-limited`: later it would; `allowance`: what it may be asked is used up; `rejected`: it does not take this question;
+ * `declined`: it has no opinion on it. Only a failure says that the rung is broken.
+ */
+export type NoAnswer = "failed" | "late" | "rate-limited" | "allowance" | "rejected" | "declined";
+
+/** A rung that did not answer. */
 export class RungUnavailableError extends Error {
   override readonly name = "RungUnavailableError";
+  readonly why: NoAnswer;
+  /** After how many milliseconds the rung wants to be asked again; null where it did not say. */
+  readonly retryAfterMs: number | null;
+  constructor(message: string, options: ErrorOptions & { why?: NoAnswer; retryAfterMs?: number | null } = {}) {
+    const { why = "failed", retryAfterMs = null, ...rest } = options;
+    super(message, rest);
+    this.why = why;
+    this.retryAfterMs = retryAfterMs;
+  }
 }

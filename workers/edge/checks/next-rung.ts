@@ -1,9 +1,28 @@
 import type { Finding, Manifest } from "#core/contract/index.ts";
+import { reachOf, type Settings } from "#core/rung/external/endpoint.ts";
+import { aboveOf, externalRungsOf } from "#core/rung/external/ladder.ts";
 import { nextRungTimeoutMs } from "#core/rung/rung.ts";
 import type { Call } from "../call.ts";
 import { faulty, sound } from "./finding.ts";
 
 const check = "next rung";
+
+/** Checks that each external rung of the served versions can be reached: its key or its binding is there. */
+export function checkExternalRungs({ env }: Call, manifests: readonly Manifest[]): Finding[] {
+  const rungs = manifests.flatMap((manifest) => {
+    if (manifest.task !== "classify") return [];
+    return externalRungsOf(manifest.policy).map((rung) => ({ model: manifest.model, rung }));
+  });
+  return rungs.map(({ model, rung }) => {
+    const about = `${model}: rung ${rung.name}`;
+    if (reachOf(rung, env as unknown as Settings)) return sound(about, `${rung.kind} ${rung.url ?? rung.model}`);
+    const [missing, remedy] =
+      rung.kind === "workers-ai"
+        ? ["this Worker has no binding AI", 'Add [ai] binding = "AI" to wrangler.toml and deploy.']
+        : [`the key ${rung.key} is missing, or is of another host`, `Run npx wrangler secret put ${rung.key}.`];
+    return faulty(about, `${missing}: the rung is not asked`, remedy);
+  });
+}
 
 /** Checks that the next rung responds and accepts this node's token. */
 export async function checkNextRung({ env }: Call, manifests: readonly Manifest[]): Promise<Finding> {
@@ -37,5 +56,5 @@ export async function checkNextRung({ env }: Call, manifests: readonly Manifest[
 }
 
 function escalates(manifest: Manifest): boolean {
-  return "policy" in manifest && manifest.policy.ladder.includes("origin");
+  return "policy" in manifest && aboveOf(manifest.policy).includes("origin");
 }

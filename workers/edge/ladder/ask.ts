@@ -13,7 +13,9 @@ import { indexIn } from "#core/http/issues.ts";
 import { type LogEvent, type LogLine, logLine, outcomeOf } from "#core/log.ts";
 import { choosable, restricts, withTop } from "#core/rung/candidates.ts";
 import { checkedDrafts, draftsOf } from "#core/rung/drafts.ts";
+import { hasRungAbove, type Settings } from "#core/rung/external/endpoint.ts";
 import { type Hop, InvalidQuestionsError, type Reply, RungUnavailableError } from "#core/rung/rung.ts";
+import { readVia } from "#core/rung/via.ts";
 import { traceHeaders } from "#core/trace-context.ts";
 import { classifierOf } from "../artefacts/models.ts";
 import { type Call, ownerOf } from "../call.ts";
@@ -168,7 +170,7 @@ async function keepAnswers(
   hop: Hop,
 ): Promise<PlacedAnswer[]> {
   const isKeyed = call.request.headers.has("idempotency-key");
-  const hasNextRung = call.env.NEXT_RUNG_URL !== "";
+  const hasNextRung = hasRungAbove(policy, call.env as unknown as Settings);
   // An opinion of a restricted answer would count in no certificate.
   const shareOf = ({ edge: { answer }, question }: Attempt) =>
     answer.accepted && !restricts(labels, question.candidates)
@@ -213,7 +215,8 @@ function mergeReplies(attempts: readonly Attempt[], replies: readonly Reply[], i
   });
 }
 
-function createHop(call: Call, { remainingMs = askTimeoutMs, via = [], trace = false }: AskBody): Hop {
+function createHop(call: Call, body: AskBody): Hop {
+  const { remainingMs = askTimeoutMs, via = readVia(call.request.headers), trace = false } = body;
   const passed = [...via, call.node.id];
   if (via.includes(call.node.id) || passed.length > viaMaxRungs) {
     throw new FaultError({ kind: "loop", via: passed, max: viaMaxRungs });

@@ -54,7 +54,9 @@ function operationOf(route: Route): Operation {
   const path = pathOf(route);
   const { body, replies } = contract;
   const named = [...path.matchAll(/\{(\w+)\}/g)].map(([, name]) => name as string);
-  const refused = refuse ? { "application/json": errorSchema } : { "application/problem+json": problemSchema };
+  const refused = refuse
+    ? { "application/json": contract.error ?? errorSchema }
+    : { "application/problem+json": problemSchema };
   return {
     operationId: `${method.toLowerCase()} ${path}`,
     summary: sentenceCase(operation),

@@ -3,7 +3,7 @@ import { modelNames } from "../artefacts/models.ts";
 import { type Call, jsonResponse, type Route } from "../call.ts";
 import { faulty } from "../checks/finding.ts";
 import { checkModel } from "../checks/model.ts";
-import { checkNextRung } from "../checks/next-rung.ts";
+import { checkExternalRungs, checkNextRung } from "../checks/next-rung.ts";
 import { checkSettings } from "../checks/settings.ts";
 import { json } from "../contract.ts";
 
@@ -20,7 +20,7 @@ async function getChecks(call: Call): Promise<Response> {
     findings.push(...checked.findings);
     manifests.push(...checked.manifests);
   }
-  findings.push(await checkNextRung(call, manifests));
+  findings.push(await checkNextRung(call, manifests), ...checkExternalRungs(call, manifests));
   return jsonResponse({ node: call.node.id, at: Date.now(), findings } satisfies Checks);
 }
 

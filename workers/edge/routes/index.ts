@@ -3,6 +3,7 @@ import { openApiRoutes } from "../openapi/routes.ts";
 import { askRoutes } from "./ask.ts";
 import { canaryRoutes } from "./canary.ts";
 import { checksRoutes } from "./checks.ts";
+import { decisionRoutes } from "./decisions.ts";
 import { healthRoutes } from "./health.ts";
 import { labelStudioRoutes } from "./label-studio.ts";
 import { metricsRoutes } from "./metrics.ts";
@@ -36,6 +37,7 @@ const described: readonly Route[] = [
   ...healthRoutes,
   ...openInferenceRoutes,
   ...tensorflowServingRoutes,
+  ...decisionRoutes,
 ];
 
 /** Every route of the edge. */

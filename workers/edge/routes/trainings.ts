@@ -6,11 +6,9 @@ import {
   viaMaxRungs,
 } from "#core/contract/index.ts";
 import { FaultError } from "#core/http/fault.ts";
+import { viaHeader } from "#core/rung/via.ts";
 import { type Call, modelOf, type Route } from "../call.ts";
 import { bytes, json, preferWait } from "../contract.ts";
-
-/** The nodes that a relayed request has passed, to detect loops. */
-const viaHeader = "x-upriver-via";
 
 /**
  * Relays a request about trainings to the next rung, with this node's token. Callers need the address of the edge

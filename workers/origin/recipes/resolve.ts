@@ -10,6 +10,8 @@ import {
   type TrainableDocument,
   type TrainingPlan,
 } from "#core/contract/index.ts";
+import { ladderOf } from "#core/rung/external/ladder.ts";
+import { checkLabels, knownRungs } from "./checks.ts";
 import type { FeaturesPlan, InputPlan, NetworkForm, NetworkPlan, NumberPlan, Recipe } from "./recipe.ts";
 import { asFeatures, hasNgrams, type PlainInputDocument } from "./text-input.ts";
 
@@ -100,7 +102,7 @@ export function resolveRecipe(document: CompleteDocument, load: Recipe["load"], 
     policy: {
       ...defaultPolicy,
       ...definedOf(document.policy ?? {}),
-      ladder: document.rungs ?? ["edge", "region", "origin", "human"],
+      ...ladderOf(knownRungs(document, label.values)),
       regions,
       groupBy: document.groupBy ?? (isTimed ? { by: "time", days: blockDays } : { by: "content" }),
     },
@@ -138,12 +140,6 @@ function numbersOf(document: CompleteDocument): NumberPlan | null {
 function perClassOf(labels: readonly string[], perClass: readonly string[]): string[] {
   checkLabels(labels, "risk.perClass", perClass);
   return [...new Set(perClass)];
-}
-
-function checkLabels(labels: readonly string[], field: string, names: readonly string[]): void {
-  const unknown = names.find((name) => !labels.includes(name));
-  if (unknown === undefined) return;
-  throw new Error(`${field} names '${unknown}', which is none of the labels ${labels.join(", ")}. Correct it.`);
 }
 
 function trainingPlansOf({ training, networks }: CompleteDocument): [field: string, TrainableDocument["training"]][] {
