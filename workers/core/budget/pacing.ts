@@ -78,15 +78,21 @@ export function dayOf(ms: number): number {
 /** Forecasts the demand from now until the end of the month. */
 export function forecast({ days, now, end }: Pick<Outlook, "days" | "now" | "end">): Demand {
   const today = dayOf(now);
-  let observedMs = 0;
-  let sum = noDemand();
+  let [observedMs, weightedMs, opinions] = [0, 0, 0];
+  const up: Record<number, number> = {};
   for (const { day, from, ...demand } of days) {
     if (day > today || day <= today - demandDays) continue;
     const weight = 0.5 ** ((today - day) / halfLifeDays);
-    observedMs += weight * Math.max(0, Math.min(now, (day + 1) * dayMs) - from);
-    sum = addDemand(sum, scaled(demand, weight));
+    const ms = Math.max(0, Math.min(now, (day + 1) * dayMs) - from);
+    observedMs += ms;
+    weightedMs += weight * ms;
+    opinions += weight * demand.opinions;
+    for (const [bin, usd] of Object.entries(demand.up)) up[Number(bin)] = (up[Number(bin)] ?? 0) + weight * usd;
   }
-  return scaled(sum, Math.max(0, end - now) / Math.max(leastObservedMs, observedMs));
+  if (weightedMs === 0) return noDemand();
+  const factor = Math.max(0, end - now) / (weightedMs * Math.max(1, leastObservedMs / observedMs));
+  for (const bin in up) up[bin] = factor * (up[bin] as number);
+  return { up, opinions: factor * opinions };
 }
 
 /** Plans which questions go up. Opinions are asked for only with what the questions leave over. */
@@ -126,11 +132,4 @@ export function leastHelpPerUsd({ bin }: Plan): number {
 function binOf(helpPerUsd: number): number {
   const bin = Math.floor(Math.log(helpPerUsd / lowest) / Math.log(binRatio));
   return Math.min(binMax, Math.max(0, bin));
-}
-
-function scaled({ up, opinions }: Demand, factor: number): Demand {
-  return {
-    up: Object.fromEntries(Object.entries(up).map(([bin, usd]) => [bin, factor * usd])),
-    opinions: factor * opinions,
-  };
 }
