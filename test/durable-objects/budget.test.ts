@@ -16,15 +16,19 @@ interface Given {
   fault?: string;
   rung?: Partial<ExternalRung>;
   policy?: Partial<Policy>;
+  threshold?: number;
 }
 
-async function publishWith(model: string, { usdPerMonth, atLimit = "answer", fault = "none", rung, policy }: Given) {
+async function publishWith(
+  model: string,
+  { usdPerMonth, atLimit = "answer", fault = "none", rung, policy, threshold = 1.01 }: Given,
+) {
   const jev: ExternalRung = {
     ...{ name: "jev", kind: "system-one", url: `${above}/${fault}`, model: "m", key: "RUNG_KEY_ABOVE" },
     ...{ deadlineMs: 8_000, minLabels: 0, threshold: 0.5, price: { usdPerQuestion }, ...rung },
   };
   await publish({
-    ...{ model, threshold: 1.01 },
+    ...{ model, threshold },
     policy: {
       ...{ learning: [], ladder: ["edge", "region", "origin", "human"], above: [jev], explorationShare: 0, ...policy },
       ...(usdPerMonth === undefined ? {} : { budget: { usdPerMonth, atLimit } }),
@@ -161,6 +165,29 @@ describe("a budget", () => {
     expect(spending).toMatchObject({ status: "unlimited", usdPerMonth: null, usd: 0.02, savedUsd: 0 });
     const metrics = await (await expectOk(call("GET", "/metrics"))).text();
     expect(metrics).toContain('upriver_spending_usd{model="bud-none"} 0.02');
+  });
+});
+
+describe("opinions", () => {
+  it("count in the budget, and are given up where the questions leave nothing over", async () => {
+    const opinions = { pending: 1, valid: 1 };
+    const policy = { opinions, keep: "audited" as const, auditShare: 0.001, learning: ["opinions" as const] };
+    await publishWith("bud-opinions", { usdPerMonth: 1_000, threshold: 0, policy });
+    const region = new TestRegion("bud-opinions");
+    const askAndRun = async (from: number) => {
+      await askMany("bud-opinions", 2, "north", from);
+      await eventually(async () => {
+        const [{ n } = { n: 0 }] = await region.rows("SELECT count(*) AS n FROM questions");
+        expect(n).toBe(from + 2);
+      });
+      await eventually(async () => {
+        expect(await region.rows("SELECT id FROM trials WHERE opinionDueAt IS NOT NULL")).toEqual([]);
+      });
+      return (await region.inside((object) => object.state(1))).spending;
+    };
+    expect(await askAndRun(0)).toMatchObject({ asked: 2, usd: 0.02, leftOut: 0 });
+    await region.rows("UPDATE leases SET state = json_set(state, '$.plan.opinions', 0)");
+    expect(await askAndRun(2)).toMatchObject({ asked: 2, usd: 0.02, leftOut: 0 });
   });
 });
 
