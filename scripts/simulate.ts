@@ -2,9 +2,11 @@
 //                  or: npm run simulate -- canary [--lives 200] [--json]
 //                  or: npm run simulate -- splits [--seeds 200] [--target 0.1] [--json]
 //                  or: npm run simulate -- escalation [--lives 200] [--json]
+//                  or: npm run simulate -- budget [--months 100] [--json]
 //                  or: npm run simulate -- defences [--seeds 3] [--rows 4000] [--json]
 import { Command } from "commander";
 import { exitWith } from "./local/failure.ts";
+import { budgetSimulation } from "./simulate/budget.ts";
 import { canarySimulation } from "./simulate/canary.ts";
 import { certificatesSimulation } from "./simulate/certificates.ts";
 import { defencesSimulation } from "./simulate/defences.ts";
@@ -12,6 +14,7 @@ import { escalationSimulation } from "./simulate/escalation.ts";
 import { splitsSimulation } from "./simulate/splits.ts";
 
 const program = new Command("simulate").description("run simulations with a fixed seed; results repeat exactly");
+budgetSimulation(program);
 canarySimulation(program);
 certificatesSimulation(program);
 defencesSimulation(program);

@@ -12,6 +12,7 @@ import type {
   Question,
   QuestionWay,
   RegionEscalation,
+  RegionSpending,
   Rule,
   Run,
   Split,
@@ -165,6 +166,8 @@ export interface RegionSummary {
   escalation: RegionEscalation | null;
   /** The rungs above that we don't own; absent without any. */
   above?: ExternalRungState[];
+  /** What the rungs with a price cost in this month; absent without any. */
+  spending?: RegionSpending;
   semanticCache: SemanticCacheState | null;
   drift: DriftReport | null;
   archived: number;

@@ -18,6 +18,7 @@ import { NextRung } from "./answering/next-rung.ts";
 import { Opinions } from "./answering/opinions.ts";
 import { SemanticCache } from "./answering/semantic-cache.ts";
 import { Settlement } from "./answering/settlement.ts";
+import { Spending } from "./answering/spending.ts";
 import { Waiters } from "./answering/waiters.ts";
 import { wayOf } from "./answering/way.ts";
 import { Worth } from "./answering/worth.ts";
@@ -63,6 +64,7 @@ import { ExternalRungs } from "./tables/external-rungs.ts";
 import { GroupKeys } from "./tables/group-keys.ts";
 import { GroupWindows } from "./tables/group-windows.ts";
 import { Heads } from "./tables/heads.ts";
+import { Leases } from "./tables/leases.ts";
 import { Questions } from "./tables/questions.ts";
 import { Runs } from "./tables/runs.ts";
 import { Samples } from "./tables/samples.ts";
@@ -93,6 +95,7 @@ export class RegionObject extends DurableObject<Env> implements RegionApi {
   private readonly semanticCache: SemanticCache;
   private readonly waiters = new Waiters();
   private readonly nextRung: NextRung;
+  private readonly spending: Spending;
   private readonly settlement: Settlement;
   private readonly asking: Asking;
   private readonly labelling: Labelling;
@@ -139,8 +142,17 @@ export class RegionObject extends DurableObject<Env> implements RegionApi {
     });
     const semanticCache = new SemanticCache(sql, embeddings);
     const external = new ExternalRungs(sql);
+    const spending = new Spending({
+      ...{ splitSecret, leases: new Leases(sql), external, mutex: new Mutex(), jobs },
+      known: (id) => {
+        const row = questions.find(id);
+        const edge = row?.opinions.find(({ rung }) => rung === "edge");
+        return row && { confidence: (edge ?? row.answer).confidence, tries: row.tries };
+      },
+      report: (sent, usdPerMonth) => registry().takeBudgetReport(region, sent, usdPerMonth),
+    });
     const nextRung = new NextRung({
-      ...{ env, model, external },
+      ...{ env, model, external, spending },
       takeTurns: (rung, wanted, limit) => registry().takeTurns(rung, wanted, limit),
     });
     const worth = new Worth({ region, splitSecret, escalations: new Escalations(sql), external });
@@ -172,7 +184,8 @@ export class RegionObject extends DurableObject<Env> implements RegionApi {
     });
     const scheduled = new RegionJobs({
       ...{ region, registry, review, jobs, mutex, manifests, questions, samples, heads },
-      ...{ certificates, groups, rule, drift, archive, escalation, opinions, secondAnswers, retrain, transaction },
+      ...{ certificates, groups, rule, drift, archive, escalation, opinions, spending, secondAnswers, retrain },
+      transaction,
     });
     Object.assign(steps, scheduled.steps);
 
@@ -192,11 +205,25 @@ export class RegionObject extends DurableObject<Env> implements RegionApi {
     this.archive = archive;
     this.semanticCache = semanticCache;
     this.nextRung = nextRung;
+    this.spending = spending;
     this.settlement = settlement;
     this.retrain = retrain;
     this.scheduled = scheduled;
     this.asking = new Asking({
-      ...{ manifests, questions, heads, counts, semanticCache, intake, escalation, waiters, jobs, scheduled, log },
+      ...{
+        manifests,
+        questions,
+        heads,
+        counts,
+        semanticCache,
+        intake,
+        escalation,
+        waiters,
+        spending,
+        jobs,
+        scheduled,
+        log,
+      },
     });
     this.labelling = new Labelling({
       ...{ splitting, manifests, questions, samples, archive, sampleKeeper, settlement },
@@ -338,8 +365,10 @@ export class RegionObject extends DurableObject<Env> implements RegionApi {
     const manifest = await this.manifests.get(base);
     const [lastRun = null] = this.retrain.runs.latest(1);
     const above = this.nextRung.externalStates(manifest);
+    const spending = this.spending.summary(manifest);
     return {
       ...(above ? { above } : {}),
+      ...(spending ? { spending } : {}),
       certificate: this.rule.state(manifest),
       rule: this.heads.pointer(base).rule,
       escalation: this.nextRung.isPresent(manifest) ? this.worth.summary(manifest) : null,

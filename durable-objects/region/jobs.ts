@@ -6,6 +6,7 @@ import type { ReviewApi } from "#objects/review/api.ts";
 import type { Remote } from "#objects/stubs.ts";
 import type { Escalation } from "./answering/escalation.ts";
 import type { Opinions } from "./answering/opinions.ts";
+import type { Spending } from "./answering/spending.ts";
 import type { Manifests } from "./artefacts.ts";
 import type { Archive } from "./labels/archive.ts";
 import { type Certificates, labelDueMs } from "./labels/certificates.ts";
@@ -42,6 +43,7 @@ interface RegionJobsNeeds {
   archive: Archive;
   escalation: Escalation;
   opinions: Opinions;
+  spending: Pick<Spending, "reportDue">;
   secondAnswers: SecondAnswers;
   retrain: Retrain;
   transaction: <T>(work: () => T) => T;
@@ -57,11 +59,12 @@ export class RegionJobs {
 
   constructor(needs: RegionJobsNeeds) {
     this.needs = needs;
-    const { mutex, archive, escalation, opinions, secondAnswers, retrain, review } = needs;
+    const { mutex, archive, escalation, opinions, spending, secondAnswers, retrain, review } = needs;
     this.steps = {
       register: () => this.register(),
       escalate: () => escalation.escalateDue(),
       opinions: () => opinions.askDue(),
+      budget: () => spending.reportDue(),
       "second-answers": (_, attempts) => secondAnswers.step(attempts),
       review: () => escalation.reviewDue(),
       withdraw: (id) => done(review().withdraw([id])),

@@ -143,6 +143,11 @@ const m009ExternalRungs: Migration = (sql) => {
   sql.exec("CREATE TABLE external_rungs (rung TEXT PRIMARY KEY, state TEXT NOT NULL) WITHOUT ROWID");
 };
 
+// Nothing that was spent before counts in a budget.
+const m010Leases: Migration = (sql) => {
+  sql.exec("CREATE TABLE leases (month TEXT PRIMARY KEY, state TEXT NOT NULL) WITHOUT ROWID");
+};
+
 export const migrations: readonly Migration[] = [
   m001Tables,
   m002GroupKeys,
@@ -153,4 +158,5 @@ export const migrations: readonly Migration[] = [
   m007Bins,
   m008Pairs,
   m009ExternalRungs,
+  m010Leases,
 ];

@@ -1,3 +1,4 @@
+import type { BudgetGrant, BudgetReport } from "#core/budget/lease.ts";
 import type { GroupPlan, GroupSums } from "#core/confidence/group.ts";
 import type {
   CanaryPlan,
@@ -8,6 +9,7 @@ import type {
   HistoryEvent,
   Manifest,
   ModelPointer,
+  ModelSpending,
   RegionCounts,
   RegionHead,
   Rule,
@@ -91,6 +93,14 @@ export interface RegistryApi {
 
   /** Takes up to `wanted` turns at an external rung with a rate limit, over all regions. */
   takeTurns(rung: string, wanted: number, limit: RateLimit): Turns;
+
+  /**
+   * Takes a region's report of what rungs with a price cost, and leases it a part of the month's budget (US dollars; null for
+   * none). The same report again changes nothing.
+   */
+  takeBudgetReport(region: string, report: BudgetReport, usdPerMonth: number | null): BudgetGrant;
+  /** Returns what all regions have spent in this month (UTC). */
+  spending(usdPerMonth: number | null): ModelSpending;
 
   /** Opens regions for a token, at most `perDay` new ones in a day (UTC); returns those of the names that are open. */
   openRegions(names: string[], token: string, perDay: number): string[];

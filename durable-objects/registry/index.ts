@@ -1,4 +1,5 @@
 import { DurableObject } from "cloudflare:workers";
+import type { BudgetGrant, BudgetReport } from "#core/budget/lease.ts";
 import type { GroupPlan, GroupSums } from "#core/confidence/group.ts";
 import type {
   CanaryState,
@@ -8,6 +9,7 @@ import type {
   HistoryEvent,
   Manifest,
   ModelPointer,
+  ModelSpending,
   RegionCounts,
   RegionHead,
   Rule,
@@ -28,11 +30,13 @@ import { Outbox } from "./outbox.ts";
 import { Preparations } from "./preparations.ts";
 import { Publishing } from "./publishing.ts";
 import { Rollout } from "./rollout.ts";
+import { Spendings } from "./spendings.ts";
 import { Canaries } from "./tables/canaries.ts";
 import { EdgeCounts } from "./tables/edge-counts.ts";
 import { GroupSumStore } from "./tables/group-sums.ts";
 import { HeadStore } from "./tables/heads.ts";
 import { RolloutHistory } from "./tables/history.ts";
+import { Ledger } from "./tables/ledger.ts";
 import { OpenedRegions } from "./tables/opened-regions.ts";
 import { Pointers } from "./tables/pointers.ts";
 import { KnownRegions } from "./tables/regions.ts";
@@ -51,6 +55,7 @@ export class RegistryObject extends DurableObject<Env> implements RegistryApi {
   private readonly edgeCounts: EdgeCounts;
   private readonly trainings: TrainingSchedule;
   private readonly turns: TurnBuckets;
+  private readonly spendings: Spendings;
   private readonly outbox: Outbox;
   private readonly headPointers: HeadPointers;
   private readonly pointers: Rollout;
@@ -79,6 +84,7 @@ export class RegistryObject extends DurableObject<Env> implements RegistryApi {
     this.edgeCounts = new EdgeCounts(sql);
     this.trainings = new TrainingSchedule(sql);
     this.turns = new TurnBuckets(sql);
+    this.spendings = new Spendings(new Ledger(sql), this.edgeCounts);
     this.outbox = new Outbox({ sql, kv: env.CACHE, jobs: this.jobs });
     const { jobs, versions, history, heads, outbox, transaction } = this;
     const regions = () => this.known.all();
@@ -216,6 +222,14 @@ export class RegistryObject extends DurableObject<Env> implements RegistryApi {
     return this.transaction(() => this.turns.take(rung, wanted, limit, Date.now()));
   }
 
+  takeBudgetReport(region: string, report: BudgetReport, usdPerMonth: number | null): BudgetGrant {
+    return this.transaction(() => this.spendings.take(region, report, usdPerMonth));
+  }
+
+  spending(usdPerMonth: number | null): ModelSpending {
+    return this.spendings.state(usdPerMonth);
+  }
+
   openRegions(names: string[], token: string, perDay: number): string[] {
     return this.transaction(() => this.opened.open(names, token, perDay));
   }
@@ -243,6 +257,7 @@ export class RegistryObject extends DurableObject<Env> implements RegistryApi {
       this.edgeCounts.forgetRegion(region);
       this.groups.forgetRegion(region);
       this.known.forget(region);
+      this.spendings.forgetRegion(region);
     });
   }
 

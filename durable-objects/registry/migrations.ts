@@ -54,4 +54,20 @@ const m005Turns: Migration = (sql) => {
   sql.exec("CREATE TABLE turns (rung TEXT PRIMARY KEY, bucket TEXT NOT NULL) WITHOUT ROWID");
 };
 
-export const migrations: readonly Migration[] = [m001Tables, m002OpenedRegions, m003Groups, m004Pairs, m005Turns];
+const m006Ledger: Migration = (sql) => {
+  sql.exec(`CREATE TABLE ledger (
+    month TEXT NOT NULL, holder TEXT NOT NULL, region TEXT NOT NULL, call INTEGER NOT NULL, grantedUsd REAL NOT NULL,
+    spentUsd REAL NOT NULL, questions INTEGER NOT NULL, asked INTEGER NOT NULL, leftOut INTEGER NOT NULL,
+    PRIMARY KEY (month, holder)) WITHOUT ROWID`);
+  sql.exec("CREATE TABLE ledger_months (month TEXT PRIMARY KEY, edgeBefore INTEGER NOT NULL) WITHOUT ROWID");
+  sql.exec("CREATE TABLE demands (day INTEGER PRIMARY KEY, value TEXT NOT NULL)");
+};
+
+export const migrations: readonly Migration[] = [
+  m001Tables,
+  m002OpenedRegions,
+  m003Groups,
+  m004Pairs,
+  m005Turns,
+  m006Ledger,
+];

@@ -11,7 +11,7 @@ import {
 } from "#client/index.ts";
 import type { CanaryState, Ladder } from "#core/contract/index.ts";
 import { savedUsd } from "#core/cost.ts";
-import { count, dollars, duration, escalationText, percent } from "#core/format.ts";
+import { count, dollars, duration, escalationText, percent, spendingText } from "#core/format.ts";
 import { clientFor } from "../local/context.ts";
 import { describeFailure } from "../local/failure.ts";
 import { describeTraining } from "../local/follow.ts";
@@ -91,7 +91,7 @@ function describeModel({ model, stable, canary, watch, regions }: Model, ladder:
   const served = `${model}: stable ${stable ?? "none"}${canary ? `, canary ${canary.version} for ${percent(canary.share)} of callers` : ""}`;
   const watched = watch ? `${served}\n  ${describeWatch(watch)}` : served;
   const head = ladder
-    ? `${watched}${describeUnlisted(ladder)}${describeGroup(ladder)}\n${describeRungs(ladder)}\n`
+    ? `${watched}${describeUnlisted(ladder)}${describeGroup(ladder)}${describeSpending(ladder)}\n${describeRungs(ladder)}\n`
     : watched;
   if (regions.length === 0) return `${head}\n  no region has received a question yet`;
   const rows = regions.map(({ region, base, head: own, questions, samples, archived, breaker, drift, ...state }) => {
@@ -127,6 +127,10 @@ function describeSaved(regions: readonly RegionState[], ladder: ModelLadder | un
 function describeGroup({ group }: ModelLadder): string {
   if (!group) return "";
   return `\n  all regions together: ${group.status}, ${group.reason}${expectedText(group)}; it promises nothing for one region`;
+}
+
+function describeSpending({ spending }: ModelLadder): string {
+  return spending ? `\n  ${spendingText(spending)}` : "";
 }
 
 function describeUnlisted({ unlisted }: ModelLadder): string {

@@ -1,6 +1,7 @@
 import { runInDurableObject } from "cloudflare:test";
 import { env } from "cloudflare:workers";
 import { describe, expect, it } from "vitest";
+import { startLease } from "#core/budget/lease.ts";
 import { addTrial } from "#core/confidence/trials.ts";
 import { firstWindow } from "#core/confidence/window.ts";
 import type { ExternalRung } from "#core/contract/index.ts";
@@ -18,6 +19,7 @@ import { Escalations } from "#objects/region/tables/escalations.ts";
 import { ExternalRungs } from "#objects/region/tables/external-rungs.ts";
 import { GroupKeys } from "#objects/region/tables/group-keys.ts";
 import { GroupWindows } from "#objects/region/tables/group-windows.ts";
+import { Leases } from "#objects/region/tables/leases.ts";
 import { Questions, questionOf, type StoredQuestion } from "#objects/region/tables/questions.ts";
 import { SumShards } from "#objects/region/tables/sums.ts";
 import { PlannedLabels } from "#objects/region/tables/trials.ts";
@@ -241,5 +243,31 @@ describe("a region's state of an earlier release", () => {
       return [before, external.get(rung)] as const;
     });
     expect([before.calibration.labels, after.calibration.labels]).toEqual([0, 1]);
+  });
+
+  it("keeps what external rungs were asked and learned, and counts their prices from now on", async () => {
+    const rung: ExternalRung = {
+      ...{ name: "jev", kind: "system-one", url: "https://api.typesafe.ai", model: "jev-latest" },
+      price: { usdPerQuestion: 0.01 },
+    };
+    const before = { calibration: { labels: 3, losses: Array(32).fill(1) }, answered: 9, inputTokens: 900, usd: 0.09 };
+    const unanswered = { failed: 1, late: 0, "rate-limited": 0, allowance: 0, rejected: 0, declined: 0 };
+    const write = (sql: SqlStorage) => {
+      const key = "jev system-one https://api.typesafe.ai jev-latest";
+      sql.exec("INSERT INTO external_rungs VALUES (?, ?)", key, JSON.stringify({ ...before, unanswered }));
+    };
+    const found = await withState(9, write, async ({ sql }) => {
+      const [external, leases] = [new ExternalRungs(sql), new Leases(sql)];
+      external.learnHelp(rung, { confidence: 0.4, aboveRight: true, edgeRight: false });
+      external.learnTokens(rung, { tokens: 100, bytes: 300 });
+      const none = leases.latest();
+      leases.set({ ...startLease("2026-11", "a"), spentUsd: 1, reservedUsd: 0.5 });
+      leases.recover();
+      return { state: external.get(rung), none, lease: leases.get("2026-11") };
+    });
+    expect(found.state).toMatchObject({ ...before, unanswered });
+    expect(found.state.help.helped.reduce((sum, n) => sum + n, 0)).toBe(1);
+    expect(found.none).toBeNull();
+    expect(found.lease).toMatchObject({ spentUsd: 1.5, reservedUsd: 0 });
   });
 });

@@ -25,6 +25,12 @@ export const metricLabels: Record<string, readonly string[]> = {
   upriver_canary_pairs: ["model"],
   upriver_canary_error_difference: ["model", "bound"],
   upriver_canary_unpaired: ["model", "reason"],
+  upriver_spending_usd: ["model"],
+  upriver_saved_usd: ["model"],
+  upriver_budget_usd: ["model"],
+  upriver_budget_leased_usd: ["model"],
+  upriver_budget_least_help_per_usd: ["model"],
+  upriver_left_out: ["model"],
   upriver_next_rung_up: [],
   upriver_regions_unanswered: ["model"],
 };

@@ -37,7 +37,7 @@ it("every panel has a title, a unit and the variable data source", () => {
   expect(new Set(dashboard.panels.map(({ id }) => id)).size).toBe(dashboard.panels.length);
   for (const { title, fieldConfig, targets } of panels) {
     expect(title).not.toBe("");
-    expect(fieldConfig.defaults.unit, title).toMatch(/^[a-z]+$/);
+    expect(fieldConfig.defaults.unit, title).toMatch(/^[a-zA-Z]+$/);
     expect(targets.length, title).toBeGreaterThan(0);
     const variable = { type: "prometheus", uid: expect.stringMatching(/^\$\{datasource\}$/) };
     for (const { datasource } of targets) expect(datasource).toEqual(variable);

@@ -1,4 +1,4 @@
-import type { Answer, NumberTask, RegionEscalation } from "./contract/index.ts";
+import type { Answer, ModelSpending, NumberTask, RegionEscalation } from "./contract/index.ts";
 
 const whole = new Intl.NumberFormat("en");
 const none = "–";
@@ -53,6 +53,19 @@ export function escalationText({ status, escalatesAll, counted, decidedBy }: Reg
     pairs === 0 ? "no label yet" : `${count(pairs)} labels: right ${right(aboveRight)}, edge ${right(edgeRight)}`;
   const name = status === "does-not-pay" ? "does not pay" : status;
   return `${name}${escalatesAll ? "" : ", a share is asked"} (${compared})`;
+}
+
+/** Says what rungs with a price cost in a month, what is left out for that, and what was saved. */
+export function spendingText({ month, usd, usdPerMonth, status, asked, leftOut, savedUsd }: ModelSpending): string {
+  const of = usdPerMonth === null ? "" : ` of ${dollars(usdPerMonth)}`;
+  const limit = {
+    unlimited: "no budget",
+    all: "it pays for every question",
+    choosing: `${count(leftOut)} questions left out`,
+    "used-up": `used up, ${count(leftOut)} questions left out`,
+  };
+  const saved = savedUsd === null ? "" : `; saves ${dollars(savedUsd)} against asking every question above`;
+  return `${month}: ${dollars(usd)}${of} for ${count(asked)} questions above, ${limit[status]}${saved}`;
 }
 
 /** Formats a size in KiB or MiB. */

@@ -14,6 +14,7 @@ import { type Escalation, escalationBackoffMs } from "./escalation.ts";
 import type { Intake } from "./intake.ts";
 import type { Log } from "./log.ts";
 import type { SemanticCache } from "./semantic-cache.ts";
+import type { Spending } from "./spending.ts";
 import type { Waiters } from "./waiters.ts";
 
 /** What asking reads and changes. */
@@ -26,6 +27,7 @@ interface AskingNeeds {
   intake: Intake;
   escalation: Escalation;
   waiters: Pick<Waiters, "wait">;
+  spending: Pick<Spending, "arrived">;
   jobs: Pick<Jobs, "bringForward">;
   scheduled: Pick<RegionJobs, "start" | "inheritCertificate">;
   log: Log;
@@ -54,6 +56,7 @@ export class Asking {
     const stored = await this.store(manifest, arrivals, hop, escalateAt);
     if (!stored.ok) return stored;
     counts.asked(base, stored.value.size);
+    this.needs.spending.arrived(manifest, stored.value.size);
     for (const { question, answer } of arrivals) {
       if (answer && stored.value.has(question.id))
         counts.answered(base, answer.rung, answer.accepted, Date.now() - arrivedAt);

@@ -14,6 +14,7 @@ import { opinionOf } from "./answers.ts";
 import type { Log } from "./log.ts";
 import { type AboveReply, mayPass, type NextRung } from "./next-rung.ts";
 import type { Settlement } from "./settlement.ts";
+import { LeftOutError } from "./spending.ts";
 import type { Worth } from "./worth.ts";
 
 /** How often the next rung is asked about a question before a person is. */
@@ -235,8 +236,19 @@ export class Escalation {
 
   /** Ends or defers a question that no rung above answered, by whether asking again may help. */
   private withoutAnswer(manifest: ClassifyManifest, id: string, error: RungUnavailableError | null): Outcome {
+    if (error instanceof LeftOutError) return this.leaveOut(manifest, id);
     if (!error || mayPass(error)) return this.escalateLater(manifest, id, error?.retryAfterMs ?? 0);
     return this.escalateToReview(manifest, id);
+  }
+
+  /** Ends a question that the budget leaves out, as its recipe says. An audit asks a person whatever it says. */
+  private leaveOut(manifest: ClassifyManifest, id: string): Outcome {
+    const { questions, settlement } = this.needs;
+    const row = questions.find(id);
+    if (row?.answer.status !== "open") return null;
+    if (row.audited || manifest.policy.budget?.atLimit === "people") return this.escalateToReview(manifest, id);
+    questions.setEscalation(id, null, 0);
+    return settlement.settle(manifest, { ...row.answer, status: "answered" }) ? "answered" : null;
   }
 
   private escalateLater(manifest: ClassifyManifest, id: string, leastMs = 0): Outcome {
@@ -265,7 +277,9 @@ export class Escalation {
 
   private logUnanswered(replies: readonly AboveReply[], span: TraceSpan, ms: number): void {
     const { model, region } = this.needs;
-    const failed = replies.filter(({ answer, error }) => answer === null && error !== null);
+    const failed = replies.filter(
+      ({ answer, error }) => answer === null && error !== null && !(error instanceof LeftOutError),
+    );
     for (const [reason, some] of Map.groupBy(failed, ({ error }) => error?.message ?? "")) {
       const ids = some.map(({ id }) => id);
       const line = { event: "next-rung-unavailable", rung: "region", model, region, span, ids, ms } as const;

@@ -1,3 +1,4 @@
+import { isPriced } from "#core/budget/price.ts";
 import {
   type Answer,
   type ClassifyManifest,
@@ -16,6 +17,7 @@ import { type Hop, nextRungTimeoutMs, RungUnavailableError } from "#core/rung/ru
 import type { ExternalRungs } from "../tables/external-rungs.ts";
 import type { GivenScores } from "../tables/questions.ts";
 import { RungHealth } from "./rung-health.ts";
+import { LeftOutError, NoLeaseError, type Priced, type Purpose, type Spending } from "./spending.ts";
 
 /** A rung is not asked with less time than this. */
 const leastMs = 20;
@@ -35,6 +37,7 @@ interface NextRungNeeds {
   env: Pick<Env, "NEXT_RUNG_URL" | "NEXT_RUNG_TOKEN">;
   model: string;
   external: ExternalRungs;
+  spending: Pick<Spending, "reserve" | "settle">;
   /** Takes turns at a rung with a rate limit, over all regions. */
   takeTurns: (rung: string, wanted: number, limit: RateLimit) => Promise<Turns>;
 }
@@ -66,7 +69,12 @@ export class NextRung {
    * Asks the rungs above about each question until one accepts its answer. Each rung is asked about what the ones before it
    * did not answer or accept; with `provisional`, about what they did not answer. Never throws for a rung that gives none.
    */
-  async ask(manifest: ClassifyManifest, questions: readonly Question[], hop: Hop): Promise<AboveReply[]> {
+  async ask(
+    manifest: ClassifyManifest,
+    questions: readonly Question[],
+    hop: Hop,
+    purpose: Purpose = "answer",
+  ): Promise<AboveReply[]> {
     const replies = new Map(
       questions.map(({ id }): [string, AboveReply] => [id, { id, answer: null, given: [], error: null }]),
     );
@@ -78,7 +86,7 @@ export class NextRung {
       });
       const remainingMs = deadline - Date.now();
       if (left.length === 0) break;
-      const asked = await this.askRung(manifest, rung, left, { ...hop, remainingMs });
+      const asked = await this.askRung(manifest, rung, left, { ...hop, remainingMs }, purpose);
       for (const [i, { id }] of left.entries()) replies.set(id, merged(replies.get(id) as AboveReply, rung, asked[i]));
     }
     return [...replies.values()];
@@ -111,13 +119,16 @@ export class NextRung {
     rung: "origin" | ExternalRung,
     questions: readonly Question[],
     hop: Hop,
+    purpose: Purpose,
   ): Promise<(Reply | RungUnavailableError)[]> {
     const health = this.healthOf(rung === "origin" ? rung : rung.name);
     const late = new RungUnavailableError("no time is left to ask the next rung", { why: "late" });
     const refusal = health.refusal(Date.now()) ?? (hop.remainingMs < leastMs ? late : null);
     if (refusal) return questions.map(() => refusal);
     const replies =
-      rung === "origin" ? await this.askOrigin(questions, hop) : await this.askExternal(manifest, rung, questions, hop);
+      rung === "origin"
+        ? await this.askOrigin(questions, hop)
+        : await this.askWithinBudget(manifest, rung, questions, hop, purpose);
     const now = Date.now();
     if (replies.some((reply) => !(reply instanceof RungUnavailableError))) health.succeeded();
     // One failure of a batch is one failure, however many questions it met.
@@ -139,6 +150,32 @@ export class NextRung {
       if (!(error instanceof RungUnavailableError)) throw error;
       return questions.map(() => error);
     }
+  }
+
+  private async askWithinBudget(
+    manifest: ClassifyManifest,
+    rung: ExternalRung,
+    questions: readonly Question[],
+    hop: Hop,
+    purpose: Purpose,
+  ): Promise<(Reply | RungUnavailableError)[]> {
+    if (!isPriced(rung.price) || !reachOf(rung, this.settings())) {
+      return this.askExternal(manifest, rung, questions, hop);
+    }
+    const { spending } = this.needs;
+    const permits = await spending.reserve(manifest, rung, questions, purpose);
+    const held = permits.filter((permit): permit is Priced => !(permit instanceof RungUnavailableError));
+    const allowed = questions.filter((_, i) => !(permits[i] instanceof RungUnavailableError));
+    let replies: (ExternalReply | RungUnavailableError)[] | null = null;
+    try {
+      replies = allowed.length > 0 ? await this.askExternal(manifest, rung, allowed, hop) : [];
+    } finally {
+      spending.settle(manifest, rung, held, replies);
+    }
+    const given = replies.values();
+    return permits.map((permit) => {
+      return permit instanceof RungUnavailableError ? permit : (given.next().value as Reply | RungUnavailableError);
+    });
   }
 
   private async askExternal(
@@ -202,7 +239,8 @@ class OurLimitError extends RungUnavailableError {
 }
 
 function isItsOwn(reply: unknown): reply is RungUnavailableError {
-  return reply instanceof RungUnavailableError && !(reply instanceof OurLimitError);
+  const isOurs = [OurLimitError, LeftOutError, NoLeaseError].some((kind) => reply instanceof kind);
+  return reply instanceof RungUnavailableError && !isOurs;
 }
 
 function deadlineOf({ deadlineMs = nextRungTimeoutMs }: ExternalRung): number {

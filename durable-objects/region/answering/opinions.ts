@@ -60,7 +60,7 @@ export class Opinions {
     const remainingMs = nextRung.timeoutMs(manifest);
     const hop = { owner: "", remainingMs, via: [nodeId], trace: false, provisional: true };
     const asked = known.map(({ question: { audit: _, ...question } }) => question);
-    const replies = new Map((await nextRung.ask(manifest, asked, hop)).map((reply) => [reply.id, reply]));
+    const replies = new Map((await nextRung.ask(manifest, asked, hop, "opinion")).map((reply) => [reply.id, reply]));
     // One that may still come is asked for again.
     const ended = known.filter(({ trial }) => {
       const { answer = null, error = null } = replies.get(trial.id) ?? {};

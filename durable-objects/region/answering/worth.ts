@@ -10,6 +10,7 @@ import {
 import { favoursFull } from "#core/confidence/escalation-estimate.ts";
 import type { Answer, ClassifyManifest, LabelSource, RegionEscalation } from "#core/contract/index.ts";
 import { hmacUnit } from "#core/hash.ts";
+import { argMax } from "#core/head/head.ts";
 import { learnStacking, noStacking, stackedScores, stackingWeights } from "#core/head/stacking.ts";
 import { candidatesInOrder, choose, restricts } from "#core/rung/candidates.ts";
 import { aboveOf, externalRungsOf } from "#core/rung/external/ladder.ts";
@@ -23,7 +24,7 @@ interface WorthNeeds {
   region: string;
   splitSecret: string;
   escalations: Escalations;
-  external: Pick<ExternalRungs, "learn">;
+  external: Pick<ExternalRungs, "learn" | "learnHelp">;
 }
 
 /** What is compared of a question. */
@@ -63,6 +64,7 @@ export class Worth {
     const scores = aboveScores(manifest.labels, above.scores);
     const task = taskOf(manifest);
     const known = task.labelOf(label);
+    if (typeof known === "number") this.learnHelp(manifest, question, known);
     this.needs.escalations.set(manifest.version, {
       state: learnPair(state, {
         aboveRight: task.isRight(above.label, label),
@@ -82,9 +84,19 @@ export class Worth {
   ): void {
     const known = manifest.labels.indexOf(label);
     if (source === "origin" || known < 0) return;
-    for (const { rung: name, scores } of given) {
-      const rung = externalRungsOf(manifest.policy).find((one) => one.name === name);
-      if (rung && scores.length === manifest.labels.length) this.needs.external.learn(rung, scores, known);
+    for (const { rung, scores } of givenBy(manifest.policy, given)) {
+      if (scores.length === manifest.labels.length) this.needs.external.learn(rung, scores, known);
+    }
+  }
+
+  // What the budget asks depends on the edge's confidence: where a rung helps is learned given that.
+  private learnHelp({ policy, labels }: ClassifyManifest, { above, opinions, prediction }: Compared, known: number) {
+    const confidence = opinions.find(({ rung }) => rung === "edge")?.confidence;
+    if (confidence === undefined) return;
+    const edgeRight = labels[known] === prediction;
+    for (const { rung, scores } of givenBy(policy, above?.given)) {
+      if (scores.length !== labels.length) continue;
+      this.needs.external.learnHelp(rung, { confidence, aboveRight: argMax(scores) === known, edgeRight });
     }
   }
 
@@ -143,6 +155,14 @@ export class Worth {
     if (!escalation || trainedOn.rows === 0) return true;
     return escalation.isUsed && favoursFull(escalation, this.needs.region);
   }
+}
+
+/** Returns scores with the external rungs of a policy that gave them. */
+function givenBy(policy: ClassifyManifest["policy"], given: readonly GivenScores[] = []) {
+  return externalRungsOf(policy).flatMap((rung) => {
+    const own = given.find((one) => one.rung === rung.name);
+    return own ? [{ rung, scores: own.scores }] : [];
+  });
 }
 
 /** Adds the sum of the scores that are left out. */

@@ -1,3 +1,5 @@
+import { type Help, type HelpPair, learnHelp, noHelp } from "#core/budget/help.ts";
+import { learnTokenUse, noTokenUse, type TokenUse } from "#core/budget/price.ts";
 import { type ExternalRung, externalIdentity } from "#core/contract/index.ts";
 import { type Calibration, learnCalibration, noCalibration } from "#core/rung/external/calibration.ts";
 import type { NoAnswer } from "#core/rung/rung.ts";
@@ -12,6 +14,9 @@ export interface ExternalState {
   inputTokens: number;
   /** What its answers cost, in US dollars. */
   usd: number;
+  /** Where it helps, by labels, and how many tokens it reads. Rows of earlier releases have neither. */
+  help: Help;
+  use: TokenUse;
 }
 
 /** A rung's row has its name and what it is: another model under the same name starts over. */
@@ -35,7 +40,7 @@ export class ExternalRungs {
 
   get(rung: ExternalRung): ExternalState {
     const known = externalRungsTable.first(this.sql, "WHERE rung = ?", keyOf(rung))?.state;
-    return known ?? { ...noState, calibration: noCalibration() };
+    return { ...noState, calibration: noCalibration(), help: noHelp(), use: noTokenUse(), ...known };
   }
 
   count(rung: ExternalRung, { answered, unanswered, inputTokens, usd }: ExternalTally): void {
@@ -57,6 +62,18 @@ export class ExternalRungs {
     this.set(rung, { ...state, calibration: learnCalibration(state.calibration, scores, label) });
   }
 
+  /** Learns where it helps from a labelled question. */
+  learnHelp(rung: ExternalRung, pair: HelpPair): void {
+    const state = this.get(rung);
+    this.set(rung, { ...state, help: learnHelp(state.help, pair) });
+  }
+
+  /** Learns how many tokens it reads from an answer. */
+  learnTokens(rung: ExternalRung, use: TokenUse): void {
+    const state = this.get(rung);
+    this.set(rung, { ...state, use: learnTokenUse(state.use, use) });
+  }
+
   private set(rung: ExternalRung, state: ExternalState): void {
     externalRungsTable.insert(this.sql, { rung: keyOf(rung), state }, "replace");
   }
@@ -66,7 +83,7 @@ function keyOf(rung: ExternalRung): string {
   return `${rung.name} ${externalIdentity(rung)}`;
 }
 
-const noState: Omit<ExternalState, "calibration"> = {
+const noState: Omit<ExternalState, "calibration" | "help" | "use"> = {
   answered: 0,
   unanswered: { failed: 0, late: 0, "rate-limited": 0, allowance: 0, rejected: 0, declined: 0 },
   inputTokens: 0,

@@ -14,6 +14,39 @@ function policyOf(rungs: unknown, values = ["billing", "delivery"]) {
   return resolveRecipe(document as CompleteDocument, async () => []).policy;
 }
 
+function budgetOf(
+  budget: unknown,
+  rungs: unknown = ["edge", "region", { ...jev, price: { usdPerQuestion: 0.01 } }, "human"],
+) {
+  const document = trainableRecipeSchema.parse({
+    ...{ name: "tickets", source: "tickets.csv", label: { column: "desk", values: ["billing", "delivery"] }, rungs },
+    ...{ input: { columns: [{ type: "text", name: "message" }] }, budget },
+  });
+  const { policy, budget: ofNetwork } = resolveRecipe(document as CompleteDocument, async () => []);
+  return { ...policy.budget, bytes: ofNetwork.bytes };
+}
+
+describe("the budget of a recipe", () => {
+  it("becomes the policy's, beside the limits of the network", () => {
+    expect(budgetOf({ usdPerMonth: 20, bytes: 1_000 })).toEqual({ usdPerMonth: 20, atLimit: "answer", bytes: 1_000 });
+    expect(budgetOf({ usdPerMonth: 20, atLimit: "people" })).toMatchObject({ atLimit: "people" });
+    expect(budgetOf(undefined)).toEqual({ bytes: null });
+  });
+
+  it("is refused where it limits nothing, pays for nothing, or needs people that the ladder lacks", () => {
+    expect(() => budgetOf({ usdPerMonth: -1 })).toThrow("usdPerMonth");
+    expect(() => budgetOf({ usdPerMonth: 0 })).toThrow("usdPerMonth");
+    expect(() => budgetOf({ usdPerMonth: 5 }, ["edge", "region", jev])).toThrow(
+      "no rung of the recipe 'tickets' has a price",
+    );
+    expect(() => budgetOf({ usdPerMonth: 5 }, ["edge", "region", "origin"])).toThrow("budget.usdPerMonth");
+    expect(() => budgetOf({ usdPerMonth: 0.001 })).toThrow("0.001 does not pay for one question to 'jev'");
+    expect(() => budgetOf({ atLimit: "people" })).toThrow("needs a limit");
+    const alone = ["edge", "region", { ...jev, price: { usdPerQuestion: 0.01 } }];
+    expect(() => budgetOf({ usdPerMonth: 5, atLimit: "people" }, alone)).toThrow("has no rung 'human'");
+  });
+});
+
 describe("the rungs of a recipe", () => {
   it("become the policy's ladder, with external ones in their order", () => {
     const { ladder, above } = policyOf(["edge", "region", jev, "origin", "human"]);

@@ -24,6 +24,7 @@ export * from "./review.ts";
 export * from "./rollout.ts";
 export * from "./run.ts";
 export * from "./sha256.ts";
+export * from "./spending.ts";
 export * from "./tensor.ts";
 export * from "./training.ts";
 export * from "./truth.ts";

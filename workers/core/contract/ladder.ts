@@ -3,6 +3,7 @@ import { rungSchema } from "./answer.ts";
 import { certificateStateSchema } from "./certificate-state.ts";
 import { modelNameSchema } from "./manifest.ts";
 import { modelPointerSchema } from "./pointers.ts";
+import { modelSpendingSchema } from "./spending.ts";
 
 export const ladderRungSchema = z
   .strictObject({
@@ -42,6 +43,8 @@ export const modelLadderSchema = z
     labels: z.strictObject({ truth: z.int(), human: z.int(), origin: z.int() }),
     /** What the labels of all regions prove together; null for one region, and before the first label. */
     group: certificateStateSchema.nullable(),
+    /** What rungs with a price cost in this month; absent without any, and for a token that is limited to regions. */
+    spending: modelSpendingSchema.optional(),
     /** Questions without a final answer, and how many of them wait for a person. */
     open: z.int(),
     waiting: z.int(),

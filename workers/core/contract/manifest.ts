@@ -131,6 +131,9 @@ export type LearningPart = (typeof learningParts)[number];
 /** Parts that were tried and removed. Manifests and recipes that name them stay valid. */
 const retiredParts = ["label-shift"] as const;
 
+/** What happens to a question that the budget leaves out: the caller gets the provisional answer, or a person is asked. */
+export const atLimits = ["answer", "people"] as const;
+
 /** How a model is served and learns. Each version has its own policy. */
 export const policySchema = z
   .strictObject({
@@ -141,6 +144,8 @@ export const policySchema = z
       .min(1)
       .max(8)
       .optional(),
+    /** The most that rungs with a price may cost in a calendar month (UTC), over all regions; no limit unless given. */
+    budget: z.strictObject({ usdPerMonth: z.number().positive(), atLimit: z.enum(atLimits) }).optional(),
     regions: regionsSchema,
     /** Which accepted questions are kept. `all` stores a question before it is answered. */
     keep: z.enum(["none", "audited", "all"]),

@@ -2,7 +2,7 @@ import * as z from "zod";
 import { rungSchema } from "./answer.ts";
 import { externalRungSchema } from "./external-rung.ts";
 import { dateParts, imageInputSchema, tensorInputSchema, termsMax } from "./input.ts";
-import { blobRefSchema, groupBySchema, modelNameSchema, policySchema } from "./manifest.ts";
+import { atLimits, blobRefSchema, groupBySchema, modelNameSchema, policySchema } from "./manifest.ts";
 import { regionSchema } from "./region.ts";
 import { tensorSpecSchema } from "./tensor.ts";
 
@@ -211,7 +211,7 @@ const regionPlanSchema = z.strictObject({
   openPerTokenPerDay: z.int().positive().default(20),
 });
 
-/** Limits of a thin network; null is no limit. */
+/** Limits: of a thin network, null for none, and of what rungs with a price may cost. */
 export const budgetSchema = z.strictObject({
   /** Bytes to transfer: backbone and head in their stored form. */
   bytes: z.int().positive().nullable().default(null),
@@ -219,6 +219,10 @@ export const budgetSchema = z.strictObject({
   ms: z.number().positive().nullable().default(null),
   /** Accuracy (0 to 1) that may be lost compared with full. */
   accuracy: z.number().min(0).max(1).nullable().default(null),
+  /** US dollars that rungs with a price may cost in a calendar month (UTC), over all regions. */
+  usdPerMonth: z.number().positive().optional(),
+  /** What happens to questions that this leaves out: `answer`, the provisional answer, unless given; or `people`. */
+  atLimit: z.enum(atLimits).optional(),
 });
 export type Budget = z.infer<typeof budgetSchema>;
 
@@ -284,7 +288,10 @@ export const trainableRecipeSchema = z.strictObject({
   networks: z.strictObject({ thin: thinPlanSchema.optional(), full: fullPlanSchema.optional() }).optional(),
   training: trainingPlanSchema.partial().optional(),
   /** How regions keep, label and learn; see Policy. */
-  policy: policySchema.omit({ ladder: true, above: true, regions: true, groupBy: true }).partial().optional(),
+  policy: policySchema
+    .omit({ ladder: true, above: true, budget: true, regions: true, groupBy: true })
+    .partial()
+    .optional(),
   /** The share of callers that a new version serves first; null to serve all callers at once. */
   canary: z
     .strictObject({ share: z.number().gt(0).lt(1) })

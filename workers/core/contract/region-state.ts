@@ -6,6 +6,7 @@ import { headManifestSchema, ruleSchema } from "./manifest.ts";
 import { historyEventSchema } from "./model-state.ts";
 import { regionSchema } from "./region.ts";
 import { regionRunSchema } from "./run.ts";
+import { regionSpendingSchema } from "./spending.ts";
 
 export const regionStateSchema = z
   .strictObject({
@@ -28,6 +29,8 @@ export const regionStateSchema = z
     escalation: regionEscalationSchema.nullable(),
     /** The rungs above that we don't own; absent without any. */
     above: z.array(externalRungStateSchema).optional(),
+    /** What the rungs with a price cost in this month; absent without any. */
+    spending: regionSpendingSchema.optional(),
     /** The certified radius of the semantic cache (null without one), and the last report about it. */
     semanticCache: z
       .looseObject({ radius: z.number().nullable(), report: z.looseObject({ reason: z.string() }) })

@@ -80,6 +80,7 @@ export function ladderMetrics({ models, nextRung }: Look): Family[] {
       samples: each(({ model, pointer }) => [{ labels: { model }, value: pointer.canary?.share ?? 0 }]),
     },
     ...canaryMetrics(models),
+    ...spendingMetrics(models),
     {
       ...{ name: "upriver_next_rung_up", type: "gauge", help: "1 if the rung above the regions responds." },
       samples: nextRung ? [{ labels: {}, value: nextRung.up ? 1 : 0 }] : [],
@@ -116,6 +117,38 @@ function canaryMetrics(models: readonly ModelLook[]): Family[] {
         }),
       ),
     },
+  ];
+}
+
+/** What rungs with a price cost in this month. */
+function spendingMetrics(models: readonly ModelLook[]): Family[] {
+  const known = models.flatMap(({ model, spending }) => (spending ? [{ labels: { model }, ...spending }] : []));
+  const familyOf = (name: string, help: string, of: (spending: (typeof known)[number]) => number | null): Family => ({
+    ...{ name, type: "gauge", help },
+    samples: known.flatMap((spending) => {
+      const value = of(spending);
+      return value === null ? [] : [{ labels: spending.labels, value }];
+    }),
+  });
+  return [
+    familyOf("upriver_spending_usd", "What rungs with a price cost in this calendar month (UTC).", ({ usd }) => usd),
+    familyOf(
+      "upriver_saved_usd",
+      "What every question of this month had cost above, less the spending.",
+      (spending) => {
+        return spending.savedUsd;
+      },
+    ),
+    familyOf("upriver_budget_usd", "The budget of a month.", ({ usdPerMonth }) => usdPerMonth),
+    familyOf("upriver_budget_leased_usd", "What regions may spend without asking again.", ({ leasedUsd }) => leasedUsd),
+    familyOf(
+      "upriver_budget_least_help_per_usd",
+      "Expected help for each US dollar from which questions go up.",
+      (spending) => {
+        return spending.leastHelpPerUsd;
+      },
+    ),
+    familyOf("upriver_left_out", "Questions of this month that the budget left out.", ({ leftOut }) => leftOut),
   ];
 }
 

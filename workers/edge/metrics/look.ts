@@ -1,7 +1,16 @@
 import { groupPlanOf, isGrouped } from "#core/confidence/group.ts";
-import type { CanaryState, Ladder, ModelLadder, ModelPointer, RegionCounts, RungName } from "#core/contract/index.ts";
+import type {
+  CanaryState,
+  Ladder,
+  ModelLadder,
+  ModelPointer,
+  ModelSpending,
+  RegionCounts,
+  RungName,
+} from "#core/contract/index.ts";
 import { sumCounts } from "#core/counts.ts";
 import { ladderRungs } from "#core/ladder-rungs.ts";
+import { hasPrice } from "#core/rung/external/ladder.ts";
 import { mayUseModel, mayUseRegion } from "#core/tokens.ts";
 import { regionObject, registryObject, reviewObject } from "#objects/stubs.ts";
 import { manifestOf, modelNames } from "../artefacts/models.ts";
@@ -16,6 +25,8 @@ export interface ModelLook {
   ladder: readonly RungName[];
   targetRisk: number | null;
   group: ModelLadder["group"];
+  /** What rungs with a price cost in this month; absent without any, and for a token that is limited to regions. */
+  spending?: ModelSpending;
   /** The canary that is watched; null without one, and for a token that is limited to regions. */
   canary: CanaryState | null;
   /** Counts of the edge and of the regions, by region and version. */
@@ -71,10 +82,13 @@ async function lookAtModel(call: Call, model: string): Promise<ModelLook | null>
   // What is about all regions together would tell about those that the token may not use.
   const mayUseAll = mayUse("*");
   const isGroup = manifest.task !== "tensor" && isGrouped(manifest.policy.regions) && mayUseAll;
-  const [edge, canary, group, waiting, looks] = await Promise.all([
+  const isCounted = manifest.task !== "tensor" && mayUseAll && hasPrice(manifest.policy);
+  const usdPerMonth = manifest.task === "tensor" ? null : (manifest.policy.budget?.usdPerMonth ?? null);
+  const [edge, canary, group, spending, waiting, looks] = await Promise.all([
     registry.counts(),
     mayUseAll ? registry.canary() : null,
     isGroup ? registry.groupState(pointer.stable, groupPlanOf(manifest)) : null,
+    isCounted ? registry.spending(usdPerMonth) : null,
     reviewObject(env, model).size(),
     Promise.all(regions.map((region) => inTime(regionObject(env, model, region).counts()))),
   ]);
@@ -83,6 +97,7 @@ async function lookAtModel(call: Call, model: string): Promise<ModelLook | null>
   const isLearning = manifest.task !== "tensor";
   return {
     ...{ model, task: manifest.task, pointer, group, waiting },
+    ...(spending ? { spending } : {}),
     canary: canary?.outcome === null ? canary : null,
     ladder: isLearning ? manifest.policy.ladder : ["edge"],
     targetRisk: isLearning ? manifest.thin.rule.targetRisk : null,

@@ -1,4 +1,5 @@
-import type { TrainableDocument } from "#core/contract/index.ts";
+import { isPriced } from "#core/budget/price.ts";
+import type { ExternalRung, Policy, TrainableDocument } from "#core/contract/index.ts";
 import { labelsMaxOf } from "#core/rung/external/ladder.ts";
 
 /** Throws an error that names the field whose names are no labels of the recipe. */
@@ -24,4 +25,34 @@ export function knownRungs({ task, rungs }: Pick<TrainableDocument, "task" | "ru
     );
   }
   return rungs;
+}
+
+/** Returns the budget of a month; throws an error where it limits nothing, buys nothing, or names a rung that is missing. */
+export function knownBudget({
+  name,
+  budget,
+  rungs = [],
+}: Pick<TrainableDocument, "name" | "budget" | "rungs">): Pick<Policy, "budget"> {
+  const { usdPerMonth, atLimit } = budget ?? {};
+  if (usdPerMonth === undefined) {
+    if (atLimit === undefined) return {};
+    throw new Error(`budget.atLimit of the recipe '${name}' needs a limit. Add budget.usdPerMonth, or remove atLimit.`);
+  }
+  const priced = rungs.filter((rung): rung is ExternalRung => typeof rung !== "string" && isPriced(rung.price));
+  if (priced.length === 0) {
+    const remedy = "Give one a price (usdPerQuestion or usdPerMillionInputTokens), or remove the budget.";
+    throw new Error(`budget.usdPerMonth: no rung of the recipe '${name}' has a price. ${remedy}`);
+  }
+  const dear = priced.find(({ price }) => (price?.usdPerQuestion ?? 0) > usdPerMonth);
+  if (dear) {
+    throw new Error(
+      `budget.usdPerMonth: ${usdPerMonth} does not pay for one question to '${dear.name}'. Raise it, or correct the price.`,
+    );
+  }
+  if (atLimit === "people" && !rungs.includes("human")) {
+    throw new Error(
+      `budget.atLimit: the recipe '${name}' has no rung 'human'. Add it to its rungs, or choose "answer".`,
+    );
+  }
+  return { budget: { usdPerMonth, atLimit: atLimit ?? "answer" } };
 }

@@ -11,7 +11,7 @@ import {
   type TrainingPlan,
 } from "#core/contract/index.ts";
 import { ladderOf } from "#core/rung/external/ladder.ts";
-import { checkLabels, knownRungs } from "./checks.ts";
+import { checkLabels, knownBudget, knownRungs } from "./checks.ts";
 import type { FeaturesPlan, InputPlan, NetworkForm, NetworkPlan, NumberPlan, Recipe } from "./recipe.ts";
 import { asFeatures, hasNgrams, type PlainInputDocument } from "./text-input.ts";
 
@@ -103,6 +103,7 @@ export function resolveRecipe(document: CompleteDocument, load: Recipe["load"], 
       ...defaultPolicy,
       ...definedOf(document.policy ?? {}),
       ...ladderOf(knownRungs(document, label.values)),
+      ...knownBudget(document),
       regions,
       groupBy: document.groupBy ?? (isTimed ? { by: "time", days: blockDays } : { by: "content" }),
     },
@@ -110,7 +111,7 @@ export function resolveRecipe(document: CompleteDocument, load: Recipe["load"], 
     full: fullOf(document, full),
     canary,
     ...(document.sourceWeights ? { sourceWeights: sourceWeightsOf(document.sourceWeights) } : {}),
-    budget: document.budget ?? { bytes: null, ms: null, accuracy: null },
+    budget: networkBudgetOf(document),
     targetRisk: target,
     // 1 − 0.95 is 0.050000000000000044.
     delta: Number((1 - confidence).toFixed(12)),
@@ -118,6 +119,11 @@ export function resolveRecipe(document: CompleteDocument, load: Recipe["load"], 
     training,
     document,
   };
+}
+
+function networkBudgetOf({ budget }: CompleteDocument): Recipe["budget"] {
+  const { bytes = null, ms = null, accuracy = null } = budget ?? {};
+  return { bytes, ms, accuracy };
 }
 
 function numbersOf(document: CompleteDocument): NumberPlan | null {

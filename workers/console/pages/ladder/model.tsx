@@ -2,7 +2,7 @@ import type { Ladder, ModelLadder } from "#client/index.ts";
 import { CertificateBadge } from "#console/parts/certificate.tsx";
 import { columnsOf, DataTable } from "#console/parts/table.tsx";
 import { linkTo } from "#console/route.ts";
-import { count, percent } from "#core/format.ts";
+import { count, dollars, percent, spendingText } from "#core/format.ts";
 import { RungRow } from "./rung.tsx";
 
 interface ModelProps {
@@ -49,6 +49,15 @@ export function Model({ ladder, perSecond, nextRung, isLinked }: ModelProps) {
             <dd>
               <CertificateBadge certificate={ladder.group} />
               <small>weighted by traffic; promises nothing for one region</small>
+            </dd>
+          </div>
+        )}
+        {ladder.spending && (
+          <div>
+            <dt>Spent above in {ladder.spending.month}</dt>
+            <dd data-count={`${model}-spent`}>
+              {dollars(ladder.spending.usd)}
+              <small>{spendingText(ladder.spending)}</small>
             </dd>
           </div>
         )}

@@ -1,6 +1,6 @@
 import type { RegionState } from "#client/index.ts";
 import { CertificateBadge } from "#console/parts/certificate.tsx";
-import { bytes, count, day, duration, escalationText, percent } from "#core/format.ts";
+import { bytes, count, day, dollars, duration, escalationText, percent } from "#core/format.ts";
 
 const statusTitles = { pays: "pays", unproven: "unproven", "does-not-pay": "does not pay" };
 
@@ -41,6 +41,13 @@ export function Facts({ state }: { state: RegionState }) {
             `${escalationText(escalation)}${escalation.unasked > 0 ? `; ${count(escalation.unasked)} questions were not asked above` : ""}`
           }
         />
+        {state.spending && (
+          <Fact
+            name="Spent above"
+            value={dollars(state.spending.usd)}
+            note={`${count(state.spending.asked)} questions in ${state.spending.month}; ${count(state.spending.leftOut)} left out by the budget`}
+          />
+        )}
         <Fact
           name="Semantic cache"
           value={semanticCache?.radius === null || !semanticCache ? "off" : `radius ${semanticCache.radius.toFixed(3)}`}

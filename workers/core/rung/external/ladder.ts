@@ -1,3 +1,4 @@
+import { isPriced } from "../../budget/price.ts";
 import type { ExternalRung, Policy, RungName } from "../../contract/index.ts";
 
 /** A rung as a recipe names it: ours by name, an external one by what it is. */
@@ -30,4 +31,9 @@ export function labelsMaxOf({ kind }: ExternalRung): number {
 /** Returns the external rungs of a ladder. */
 export function externalRungsOf(policy: Ladder): ExternalRung[] {
   return aboveOf(policy).filter((rung) => rung !== "origin");
+}
+
+/** Tells whether a ladder has a rung with a price. */
+export function hasPrice(policy: Ladder): boolean {
+  return externalRungsOf(policy).some(({ price }) => isPriced(price));
 }
