@@ -1,6 +1,7 @@
 import { comparePublished } from "#core/confidence/escalation-estimate.ts";
 import { acceptNothing } from "#core/confidence/rule.ts";
 import { encodeHead } from "#core/head/head.ts";
+import { startTraining } from "../backend/index.ts";
 import { seededRandom } from "../random.ts";
 import type { InputPlan, Recipe } from "../recipes/index.ts";
 import { planInput } from "./columns.ts";
@@ -22,6 +23,7 @@ const largestEmbedding = 8;
  */
 export async function untrainedModel(recipe: Recipe): Promise<TrainedModel> {
   const { labels, targetRisk, delta, perClass, policy, thin: plan } = recipe;
+  await (await startTraining("wasm")).use();
   const input = planInput(withTerms(plan.input), []);
   const { shapes, buckets } = encodeRows(recipe, input, []);
   const { seed } = recipe.training;
