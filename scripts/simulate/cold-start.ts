@@ -56,6 +56,13 @@ async function run({ data, questions, seed, json }: Options): Promise<void> {
   const ports = { edge: await freePort(), origin: await freePort() };
   const note = (line: string) => console.error(line);
   const ladder = await startLadder({ folder, ports, recipe: model });
+  const end = async () => {
+    await ladder.stop();
+    await standIn.stop();
+    await rm(folder, { recursive: true, force: true });
+  };
+  for (const signal of ["SIGINT", "SIGTERM"] as const)
+    process.once(signal, () => void end().then(() => process.exit(1)));
   try {
     const order = [...shuffled(rows.length, seededRandom(seed))].slice(0, questions);
     const bar = showProgress("asking", order.length);
@@ -75,9 +82,7 @@ async function run({ data, questions, seed, json }: Options): Promise<void> {
       describe(played, standIn.accuracy),
     );
   } finally {
-    await ladder.stop();
-    await standIn.stop();
-    await rm(folder, { recursive: true, force: true });
+    await end();
   }
 }
 
@@ -100,7 +105,14 @@ function recipeAbove(labels: readonly string[], url: string) {
     model,
     labels.map((name) => ({ name, description: null })),
   );
-  const rung = { name: "decisions", kind: "system-one" as const, url, model: "stand-in", minLabels: 0 };
+  const rung = {
+    name: "decisions",
+    kind: "system-one" as const,
+    url,
+    model: "stand-in",
+    minLabels: 0,
+    deadlineMs: 10_000,
+  };
   return {
     ...document,
     rungs: ["edge" as const, "region" as const, { ...rung, price: { usdPerQuestion } }, "human" as const],

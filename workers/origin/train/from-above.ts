@@ -36,14 +36,15 @@ export async function trainFromAbove(
   });
   const { validation } = encoded.heldOut;
   const scores = await scoreDataset(thin.spec, readFrom(blobs), validation);
-  const spec = withPredictedRule(recipe, thin.spec, predictedAnswers(labels, splits.validation, scores, calibration));
+  const spec = withPredictedRule(recipe, thin.spec, predictedAnswers(labels, splits, scores, calibration));
   const { anchor, prior } = await packRegionalParts(spec, blobs, encoded.data, encoded.heldOut.calibration);
   const draft = {
     ...({ format: "upriver/2", model: recipe.name, task: recipe.task, labels } as const),
     ...{ thin: spec, full: null, anchor, prior, policy: recipe.policy, splits: splits.splits },
     metrics: { thin: thin.metrics, full: null },
     trainedOn: countsOf(splits.train),
-    examples: splits.validation.slice(0, 1).map(({ instance }) => instance),
+    // Those would be questions of regions.
+    examples: [],
   };
   release(encoded);
   const { history, seconds, kind, candidates, optimism } = thin;
@@ -75,20 +76,28 @@ function teacherOf(labels: readonly string[], rows: readonly WeightedRow[], cali
   return teacher;
 }
 
+/**
+ * Lists what is known of thin's answers to held-out rows. Every audit of what the edge accepted is held out, and a share of the
+ * rest. A label that came without a question, and an answer from above without scores, as of our own origin, say nothing.
+ */
 function predictedAnswers(
   labels: readonly string[],
-  rows: readonly WeightedRow[],
+  { train, validation }: RowsBySplit,
   scores: readonly Float64Array[],
   calibration: Calibration,
 ): PredictedAnswer[] {
-  return rows.map(({ label, source, above, inclusionProbability = 1 }, i) => {
+  const escalated = validation.filter(({ inclusionProbability = 1 }) => inclusionProbability === 1).length;
+  const heldShare = escalated / (escalated + train.length);
+  return validation.flatMap(({ label, source, above, inclusionProbability }, i) => {
+    if (inclusionProbability === undefined || (source === "origin" && !above)) return [];
     const own = scores[i] as Float64Array;
     const best = argMax(own);
-    // Without its scores, as from our own origin, its answer counts as right.
-    const agreed = Number(labels[best] === label);
     const right =
-      source === "origin" && above ? (calibrated(calibration, scoresOf(labels, above))[best] as number) : agreed;
-    return { confidence: own[best] as number, error: 1 - right, inclusionProbability };
+      source === "origin" && above
+        ? (calibrated(calibration, scoresOf(labels, above))[best] as number)
+        : Number(labels[best] === label);
+    const held = inclusionProbability === 1 ? heldShare : inclusionProbability;
+    return [{ confidence: own[best] as number, error: 1 - right, inclusionProbability: held }];
   });
 }
 
