@@ -32,11 +32,13 @@ const shared = join(process.env.UPRIVER_SHARED ?? join(root, "shared"), "data/ba
 export function coldStartSimulation(program: Command): void {
   program
     .command("cold-start")
-    .description("start a text model without labels: share at the edge, errors and spending for each 1,000 questions")
+    .description(
+      "start a text model without labels: share at the edge, errors and spending for each 1,000 questions; audits differ from run to run",
+    )
     .option("--data <folder>", "the folder with BANKING77's train.csv and test.csv", shared)
     .option(
       "--questions <n>",
-      "ask only so many (default: all 13,083, about ten minutes)",
+      "ask only so many (default: all 13,083, a quarter of an hour)",
       numberParser("--questions", { atLeast: 100, isWhole: true }),
     )
     .option("--seed <n>", "the order of the questions", numberParser("--seed", { atLeast: 0, isWhole: true }), 1)
@@ -132,7 +134,7 @@ function describe({ blocks, certificate, trainings, seconds }: ColdRun, accuracy
   });
   const last = blocks.filter(({ asked }) => asked === blocks[0]?.asked).at(-1) as Block;
   const header = ["questions", "answered at the edge", "accepted at all", "wrong of accepted", "spending"];
-  const table = formatTable([header, ...rows, cells("all", total(blocks)), cells("the last 1,000", last)]);
+  const table = formatTable([header, ...rows, cells("all", total(blocks)), cells("the last whole 1,000", last)]);
   return [
     `Above: a stand-in that is right on ${percent(accuracy)}. Spending is relative to asking it about everything.`,
     table,
