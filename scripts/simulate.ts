@@ -3,12 +3,14 @@
 //                  or: npm run simulate -- splits [--seeds 200] [--target 0.1] [--json]
 //                  or: npm run simulate -- escalation [--lives 200] [--json]
 //                  or: npm run simulate -- budget [--months 100] [--json]
+//                  or: npm run simulate -- cold-start [--questions 3000] [--seed 1] [--json]
 //                  or: npm run simulate -- defences [--seeds 3] [--rows 4000] [--json]
 import { Command } from "commander";
 import { exitWith } from "./local/failure.ts";
 import { budgetSimulation } from "./simulate/budget.ts";
 import { canarySimulation } from "./simulate/canary.ts";
 import { certificatesSimulation } from "./simulate/certificates.ts";
+import { coldStartSimulation } from "./simulate/cold-start.ts";
 import { defencesSimulation } from "./simulate/defences.ts";
 import { escalationSimulation } from "./simulate/escalation.ts";
 import { splitsSimulation } from "./simulate/splits.ts";
@@ -17,6 +19,7 @@ const program = new Command("simulate").description("run simulations with a fixe
 budgetSimulation(program);
 canarySimulation(program);
 certificatesSimulation(program);
+coldStartSimulation(program);
 defencesSimulation(program);
 escalationSimulation(program);
 splitsSimulation(program);

@@ -90,6 +90,9 @@ export interface CanaryPair {
   canary: number;
 }
 
+/** A sample that changed, with what a rung above that we don't own said of the question. */
+export type ChangedSample = StoredSample & { above?: Record<string, number> };
+
 /** A sample as the region stores it. */
 export interface StoredSample {
   /** The sample's first revision. Never used twice. */
@@ -128,7 +131,7 @@ export const wholeRegion = "";
 
 /** A page of the samples that changed after a revision, and the revision to continue from. */
 export interface SampleChanges {
-  samples: StoredSample[];
+  samples: ChangedSample[];
   forgotten: ForgottenSample[];
   revision: number;
   isLast: boolean;

@@ -46,7 +46,7 @@ import { Forgetting } from "./labels/forgetting.ts";
 import { Labelling } from "./labels/labelling.ts";
 import { LiveRule } from "./labels/live-rule.ts";
 import { SampleKeeper } from "./labels/sample-keeper.ts";
-import { samplesSince } from "./labels/sample-pages.ts";
+import { samplesSince, scoresAboveOf } from "./labels/sample-pages.ts";
 import { SecondAnswers } from "./labels/second-answers.ts";
 import { Splitting } from "./labels/splitting.ts";
 import { migrations } from "./migrations.ts";
@@ -345,7 +345,16 @@ export class RegionObject extends DurableObject<Env> implements RegionApi {
   }
 
   samplesSince(revision: number): Promise<SampleChanges> {
-    return samplesSince(this.samples, this.archive, revision);
+    const { questions, manifests } = this;
+    return samplesSince(
+      this.samples,
+      this.archive,
+      async (id) => {
+        const row = questions.find(id);
+        return row?.above?.given ? scoresAboveOf((await manifests.get(row.base)).labels, row.above) : null;
+      },
+      revision,
+    );
   }
 
   async sums(base: number): Promise<{ labels: number; backbone: string; bytes: ArrayBuffer }> {

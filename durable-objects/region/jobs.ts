@@ -101,13 +101,14 @@ export class RegionJobs {
 
   /** Gives a version that now serves the region the certificate of the one before. A canary earns its own. */
   async inheritCertificate(base: number): Promise<void> {
-    const { registry, region, certificates, rule, jobs, transaction } = this.needs;
+    const { registry, region, certificates, manifests, rule, jobs, transaction } = this.needs;
     if (!certificates.mayInherit(base) || (this.inheritCheckedAt.get(base) ?? 0) > Date.now() - inheritCheckMs) return;
     this.inheritCheckedAt.set(base, Date.now());
     const { stable, canary, heldBack } = await registry().pointer();
     if ((heldBack[region] ?? stable) !== base) return;
+    const manifest = await manifests.get(base);
     transaction(() => {
-      rule.inherit(base, canary?.version ?? null);
+      rule.inherit(manifest, canary?.version ?? null);
       jobs.bringForward("rule", "", Date.now());
     });
   }

@@ -20,6 +20,8 @@ for (const name of JSON.parse(recipes) as string[]) {
   try {
     const recipe = await openRecipe(name, folder);
     const rows = await recipe.load({});
+    // Of labels without rows, names and descriptions are compared with the state.
+    if (rows.length === 0) continue;
     classifier.learn(
       recipe.labels,
       rows.map(({ instance: state, label }) => ({ state, label })),

@@ -8,8 +8,10 @@ import { percent } from "#core/format.ts";
 import { createModelOf } from "#origin/import/create.ts";
 import { type Inputs, importModel, inputsSchema } from "#origin/import/index.ts";
 import { importModelOf } from "#origin/import/recipe.ts";
+import { startingVersion } from "#origin/learn/from-above.ts";
 import { publish } from "#origin/publish.ts";
-import { isBase, type WeightType, weightTypes } from "#origin/recipes/index.ts";
+import { isBase, recipeOfDocument, trainable, type WeightType, weightTypes } from "#origin/recipes/index.ts";
+import { isWithoutRows } from "#origin/recipes/without-rows.ts";
 import type { Artefact, ManifestDraft, Unpublished } from "#origin/train/index.ts";
 import { bytesOf } from "#origin/train/pack.ts";
 import { loadArtefact } from "#origin/train/store.ts";
@@ -86,6 +88,9 @@ async function artefactOf(recipe: string, options: Options, command: Command): P
   const found = existsSync(recipe) && !recipe.endsWith(".recipe.json") ? null : await documentFor(recipe);
   if (found?.document.task === "tensor") return importModelOf(found.document, found.folder);
   if (found && isBase(found.document)) return createModelOf(found.document, found.folder);
+  if (found && isWithoutRows(found.document)) {
+    return startingVersion(await recipeOfDocument(trainable(found.document), found.folder));
+  }
   return isImport(options) ? imported(recipe, options, command) : trained(recipe);
 }
 

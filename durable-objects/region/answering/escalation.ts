@@ -1,3 +1,4 @@
+import { learnsFromAbove } from "#core/confidence/from-above.ts";
 import type { Answer, ClassifyManifest, Question, TraceEntry } from "#core/contract/index.ts";
 import { type LogEvent, logLine, outcomeOf } from "#core/log.ts";
 import { restricts, withinCandidates } from "#core/rung/candidates.ts";
@@ -221,6 +222,8 @@ export class Escalation {
       return "answered";
     }
     questions.setAnswer({ ...combined, status: "open" });
+    // Held-out questions that the rung above is unsure of say how wrong the edge is about such.
+    if (learnsFromAbove(manifest) && !restricts(manifest.labels, row.candidates)) this.learnFrom(manifest, answer);
     return this.escalateToReview(manifest, answer.id);
   }
 

@@ -1,4 +1,5 @@
 import { aimFor, updateThreshold } from "#core/confidence/control.ts";
+import { learnsFromAbove } from "#core/confidence/from-above.ts";
 import type { CertificateState, ClassifyManifest, LabelSource, Rule } from "#core/contract/index.ts";
 import { taskOf } from "#core/task/index.ts";
 import type { Heads } from "../tables/heads.ts";
@@ -72,12 +73,14 @@ export class LiveRule {
 
   /**
    * Gives a version what the version that it replaces has earned: its certificate, and its threshold unless the version has
-   * one as a canary. Confidences are calibrated, so what labels said of one version's is the best start for the next.
+   * one as a canary. Confidences are calibrated, so what labels said of one version's is the best start for the next. A
+   * version that learns from the rung above starts with its own, which the origin has chosen by the audits of all regions.
    */
-  inherit(base: number, canary: number | null): void {
+  inherit(manifest: ClassifyManifest, canary: number | null): void {
     const { certificates, thresholds } = this.needs;
+    const { version: base } = manifest;
     const from = certificates.inherit(base, canary);
-    const known = from === null ? null : thresholds.get(from);
+    const known = from === null || learnsFromAbove(manifest) ? null : thresholds.get(from);
     if (known !== null && thresholds.get(base) === null) thresholds.set(base, known);
   }
 

@@ -1,5 +1,6 @@
 import { samplesPageMaxRows } from "#core/contract/index.ts";
 import type { SampleChanges } from "../api.ts";
+import type { StoredQuestion } from "../tables/questions.ts";
 import type { Samples } from "../tables/samples.ts";
 import type { Archive } from "./archive.ts";
 
@@ -7,6 +8,7 @@ import type { Archive } from "./archive.ts";
 export async function samplesSince(
   samples: Pick<Samples, "lastRevision" | "forgottenIn" | "changedSince">,
   archive: Pick<Archive, "since">,
+  scoresAbove: (id: string) => Promise<Record<string, number> | null>,
   since: number,
 ): Promise<SampleChanges> {
   // An object that lost its state counts from 1 again: its readers have to start over as well.
@@ -18,5 +20,29 @@ export async function samplesSince(
   }
   const page = samples.changedSince(revision, samplesPageMaxRows);
   const changed = [...page.samples, ...page.forgotten].map((row) => row.revision);
-  return { ...page, revision: Math.max(revision, ...changed) };
+  const known = await Promise.all(
+    page.samples.map(async (sample) => {
+      const above = await scoresAbove(sample.id);
+      return above ? { ...sample, above } : sample;
+    }),
+  );
+  return { ...page, samples: known, revision: Math.max(revision, ...changed) };
+}
+
+/** Scores below this are left out, and rounded to it. */
+const shownScore = 1e-4;
+
+/** Returns the scores of the last rung above that gave any, before calibration, by label; null where none did. */
+export function scoresAboveOf(
+  labels: readonly string[],
+  above: Pick<StoredQuestion, "above">["above"],
+): Record<string, number> | null {
+  const scores = above?.given?.at(-1)?.scores;
+  if (scores?.length !== labels.length) return null;
+  const rounded = labels.map(
+    (label, i) => [label, Math.round((scores[i] as number) / shownScore) * shownScore] as const,
+  );
+  return Object.fromEntries(
+    rounded.filter(([, score]) => score > 0).map(([label, score]) => [label, Number(score.toFixed(4))]),
+  );
 }

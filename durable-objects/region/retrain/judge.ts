@@ -1,4 +1,5 @@
 import { anchorFault } from "#core/confidence/anchor.ts";
+import { learnsFromAbove } from "#core/confidence/from-above.ts";
 import { type GateReport, gate, minClusters, negligibleLogLoss } from "#core/confidence/gate.ts";
 import { thresholdGrid, validationThreshold } from "#core/confidence/rule.ts";
 import { isContentKey } from "#core/confidence/splits.ts";
@@ -204,6 +205,8 @@ async function signedHead(
     labels: 0,
     labelsNeeded: null,
   };
+  // The labels of all classes, or the few there are beside answers from above, do not show that a laxer rule is right.
+  const isBound = classRisks.length > 0 || learnsFromAbove(manifest);
   const unsigned: HeadManifest = {
     format: "upriver/2",
     model,
@@ -213,7 +216,7 @@ async function signedHead(
     backbone: manifest.thin.backbone.sha256,
     head: { blob, width, classes, temperature: 1 },
     rule: {
-      ...{ threshold: classRisks.length > 0 ? Math.max(threshold, published) : threshold, strictest },
+      ...{ threshold: isBound ? Math.max(threshold, published) : threshold, strictest },
       ...{ targetRisk, delta, certificate: null, uncertified },
       ...(perClass ? { perClass } : {}),
       ...(classRisks.length > 0 ? { classRisks } : {}),

@@ -7,6 +7,9 @@ import { invalidFields, sentenceOf } from "#core/http/issues.ts";
 import { readPick, writePick } from "./chat.ts";
 import type { DoubleClassifier } from "./classifier.ts";
 
+/** What answers behind the protocols. */
+type Classifier = Pick<DoubleClassifier, "distribution" | "truthOf">;
+
 /** The model that the double says it is, whatever model is asked for. */
 export const doubleName = "local-double";
 
@@ -16,7 +19,7 @@ const about =
   "classifier answers, not the model that was asked for.\n";
 
 /** Creates the application of the local decision server. It takes any key. */
-export function doubleApp(classifier: DoubleClassifier): Hono {
+export function doubleApp(classifier: Classifier): Hono {
   const app = new Hono();
   const inputTokens = (request: unknown) => Math.ceil(JSON.stringify(request).length / 4);
 
@@ -65,7 +68,7 @@ export function doubleApp(classifier: DoubleClassifier): Hono {
   return app;
 }
 
-function decide(classifier: DoubleClassifier, { state, decisions }: DecisionRequest): Distribution[] {
+function decide(classifier: Classifier, { state, decisions }: DecisionRequest): Distribution[] {
   const about = typeof state === "string" ? parsed(state) : state;
   return decisions.map(({ type, instructions, options }: Decision) => {
     if (type === "yes-no") {

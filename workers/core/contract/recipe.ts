@@ -184,8 +184,12 @@ export const sourceSchema = z
     modulePlan,
     z.strictObject({ path: z.string().min(1), store: z.boolean().default(true) }),
     z.strictObject({ parquet: z.array(blobRefSchema).min(1) }),
+    z.strictObject({ samples: z.literal("regions") }),
   ])
-  .describe("The recipe's own rows. With `store: false` they stay where they are; else a version stores a copy");
+  .describe(
+    "The recipe's own rows. With `store: false` they stay where they are; else a version stores a copy. `samples` for none: " +
+      "what the regions' questions turn out to be trains alone",
+  );
 export type Source = z.infer<typeof sourceSchema>;
 
 const labelPlanSchema = z.strictObject({

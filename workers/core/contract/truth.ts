@@ -60,6 +60,8 @@ export const sampleLineSchema = z
       groupKey: z.string(),
       /** The recorded label inclusion probability; null if none was recorded. */
       inclusionProbability: z.number().nullable(),
+      /** The scores of a rung above that we don't own, before calibration; labels that it hardly considers are left out. */
+      above: z.record(z.string(), z.number()).optional(),
       at: z.int(),
       labelledAt: z.int(),
     }),

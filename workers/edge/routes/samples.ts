@@ -2,7 +2,7 @@ import * as z from "zod";
 import { regionSchema, type SampleLine, samplesPageMaxRows } from "#core/contract/index.ts";
 import { FaultError } from "#core/http/fault.ts";
 import { mayUseRegion } from "#core/tokens.ts";
-import { type StoredSample, wholeRegion } from "#objects/region/api.ts";
+import { type ChangedSample, wholeRegion } from "#objects/region/api.ts";
 import { regionObject, registryObject } from "#objects/stubs.ts";
 import { type Call, modelOf, type Route } from "../call.ts";
 import { bytes } from "../contract.ts";
@@ -45,9 +45,11 @@ async function getSamples(call: Call): Promise<Response> {
 }
 
 // Leaves out the owner of a question and fields that are internal to the region.
-function lineOf(region: string, sample: StoredSample): SampleLine {
-  const { id, revision, instance, label, source, split, groupKey, inclusionProbability, at, labelledAt } = sample;
-  return { region, id, revision, instance, label, source, split, groupKey, inclusionProbability, at, labelledAt };
+function lineOf(region: string, sample: ChangedSample): SampleLine {
+  const { id, revision, instance, label, source, split, groupKey, inclusionProbability, at, labelledAt, above } =
+    sample;
+  const line = { region, id, revision, instance, label, source, split, groupKey, inclusionProbability, at, labelledAt };
+  return above ? { ...line, above } : line;
 }
 
 function parseCursor(since: string | null): Cursor {

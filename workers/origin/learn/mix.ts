@@ -53,7 +53,13 @@ function isUsable({ labels, numbers, policy }: Recipe, line: SampleLine): line i
 function rowOf({ policy, sourceWeights }: Recipe, { id, ...sample }: LabelledSample): WeightedRow {
   const { region, instance, label, at, source } = sample;
   const weight = source === "origin" ? policy.originLabelWeight : (sourceWeights?.[source] ?? 1);
-  return { id, region, instance: instance as Row["instance"], label, at, source, weight };
+  const { above, inclusionProbability } = sample;
+  const row = { id, region, instance: instance as Row["instance"], label, at, source, weight };
+  return {
+    ...row,
+    ...(above ? { above } : {}),
+    ...(inclusionProbability === null ? {} : { inclusionProbability }),
+  };
 }
 
 // The same instance in the same region at the same time is the same question; where rows have no time, at any time.

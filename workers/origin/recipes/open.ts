@@ -10,6 +10,7 @@ import type { FoundDocument, LoadOptions, Recipe } from "./recipe.ts";
 import { type CompleteDocument, isComplete, resolveRecipe } from "./resolve.ts";
 import { rowsOfTable } from "./rows.ts";
 import { type Data, readSource } from "./source.ts";
+import { checkWithoutRows } from "./without-rows.ts";
 
 const suffix = ".recipe.json";
 
@@ -65,6 +66,7 @@ export async function recipeOfDocument(
     return read.data;
   };
   const isOpen = isAny(document);
+  checkWithoutRows(document);
   const complete =
     isComplete(document) && !isOpen ? document : (await inferDocument(document, await dataOf(options))).document;
   const keys = isOpen ? await keysOf(complete, await dataOf(options)) : [];

@@ -14,6 +14,7 @@ import { ladderOf } from "#core/rung/external/ladder.ts";
 import { checkLabels, knownBudget, knownRungs } from "./checks.ts";
 import type { FeaturesPlan, InputPlan, NetworkForm, NetworkPlan, NumberPlan, Recipe } from "./recipe.ts";
 import { asFeatures, hasNgrams, type PlainInputDocument } from "./text-input.ts";
+import { checkWithoutRows, isWithoutRows } from "./without-rows.ts";
 
 /** A recipe's document in which nothing has to be inferred from data any more. */
 export type CompleteDocument = Omit<TrainableDocument, "label" | "input"> & {
@@ -53,7 +54,7 @@ const textTraining = { ...tableTraining, weightDecay: 0, dropout: 0.5, learningR
 /** Full's bag is wider. */
 const fullTextRate = 0.005;
 
-const defaultPolicy: Omit<Policy, "ladder" | "regions" | "groupBy"> = {
+const usualPolicy: Omit<Policy, "ladder" | "regions" | "groupBy"> = {
   keep: "audited",
   auditShare: 0.02,
   truth: "some",
@@ -67,6 +68,13 @@ const defaultPolicy: Omit<Policy, "ladder" | "regions" | "groupBy"> = {
   retrainMinLabels: 30,
   originEverySeconds: 7 * daySeconds,
 };
+/** Where a recipe has no rows: answers from above train, people audit, and the origin looks every hour whether to train. */
+const policyWithoutRows: Partial<Policy> = {
+  auditShare: 0.03,
+  originLabelWeight: 0.25,
+  opinions: { pending: 0, valid: 0 },
+  originEverySeconds: 3600,
+};
 
 /** Whether nothing of a document has to be inferred from its data. */
 export function isComplete(document: TrainableDocument): document is TrainableDocument & CompleteDocument {
@@ -79,6 +87,7 @@ export function isComplete(document: TrainableDocument): document is TrainableDo
 /** Sets the defaults of a complete document. `load` loads its rows; `keys` are the known regions of `any`. */
 export function resolveRecipe(document: CompleteDocument, load: Recipe["load"], keys: readonly string[] = []): Recipe {
   const { name, summary = "", label, time, trainBefore = null, risk, networks = {}, canary = null } = document;
+  checkWithoutRows(document);
   const regions = regionsOf(document, keys);
   const inputPlan = asFeatures(document.input);
   const usualTraining = usualTrainingOf(inputPlan);
@@ -100,7 +109,8 @@ export function resolveRecipe(document: CompleteDocument, load: Recipe["load"], 
     ...{ name, summary, task: document.task, labels: label.values ?? [], numbers, load },
     ...{ isTimed, trainBefore, labelDelayDays: document.labelDelayDays },
     policy: {
-      ...defaultPolicy,
+      ...usualPolicy,
+      ...(isWithoutRows(document) ? policyWithoutRows : {}),
       ...definedOf(document.policy ?? {}),
       ...ladderOf(knownRungs(document, label.values)),
       ...knownBudget(document),

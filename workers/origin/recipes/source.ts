@@ -19,6 +19,8 @@ export async function readSource(
   { file, onRows }: LoadOptions = {},
 ): Promise<Data> {
   if (typeof source === "object" && "module" in source) return { rows: await rowsOfModule(name, source, folder, file) };
+  if (typeof source === "object" && "samples" in source)
+    return file === undefined ? { rows: [] } : { table: await readTable(file, onRows) };
   if (typeof source === "object" && "parquet" in source) {
     if (file !== undefined) return { table: await readTable(file, onRows) };
     throw new Error(`The rows of '${name}' are in the registry. Train it at an origin, or name a file with --data.`);

@@ -8,6 +8,7 @@ import { addBlob, type Blobs } from "../train/pack.ts";
 import type { Recipe, Row } from "./recipe.ts";
 import { type CompleteDocument, resolveRecipe } from "./resolve.ts";
 import { extraFields, fieldsOf, TableRow } from "./rows.ts";
+import { isWithoutRows } from "./without-rows.ts";
 
 /** A recipe in the registry: its document, and its rows in parts. */
 export interface StoredRecipe {
@@ -35,7 +36,7 @@ export async function packRecipe(recipe: Recipe, file?: string): Promise<PackedR
   const blobs: Blobs = new Map();
   const { document } = recipe;
   const { source: given } = document;
-  const stays = typeof given === "object" && "store" in given && !given.store;
+  const stays = isWithoutRows(document) || (typeof given === "object" && "store" in given && !given.store);
   const source = stays ? [] : await storeRows(recipe, await recipe.load({ file }), blobs);
   const stored: TrainableDocument = stays ? document : { ...document, source: { parquet: source } };
   const bytes = new TextEncoder().encode(JSON.stringify({ ...stored, $schema: undefined }));

@@ -13,6 +13,10 @@ export interface WeightedRow extends Row {
   weight?: number;
   /** Where its label comes from; `base`, the recipe's own data, unless given. */
   source?: "base" | LabelSource;
+  /** What a rung above that we don't own gave each label, before calibration; absent unless one was asked. */
+  above?: Record<string, number>;
+  /** The probability with which it got its label, or an answer from above; 1 unless given. */
+  inclusionProbability?: number;
   /** The question's id; a row of the recipe's own data is named after its place unless given. */
   id?: string;
 }

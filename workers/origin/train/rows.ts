@@ -1,5 +1,6 @@
 import type { ClassifyManifest } from "#core/contract/index.ts";
 import type { Recipe, Row } from "../recipes/index.ts";
+import { isWithoutRows } from "../recipes/without-rows.ts";
 import type { WeightedRow } from "./dataset.ts";
 
 /** Loads a recipe's own rows from before a day (the recipe's `trainBefore` by default). Throws when there are none. */
@@ -7,6 +8,12 @@ export async function baseRows(
   recipe: Recipe,
   { before, file, onRows }: { before?: string | undefined; file?: string | undefined; onRows?: (rows: number) => void },
 ): Promise<Row[]> {
+  if (isWithoutRows(recipe.document) && file === undefined) {
+    throw new Error(
+      `Recipe '${recipe.name}' has no rows of its own: the regions' questions train it, at the origin. ` +
+        `Run: npx upriver train ${recipe.name} --learn`,
+    );
+  }
   const cut = before ?? recipe.trainBefore;
   const rows = (await recipe.load({ file, isChecked: true, ...(onRows ? { onRows } : {}) })).filter(
     ({ at }) => cut === null || at < Date.parse(cut),

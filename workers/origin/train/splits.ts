@@ -15,6 +15,7 @@ import {
 import type { Split, SplitCuts, Splits } from "#core/contract/index.ts";
 import type { Recipe } from "../recipes/index.ts";
 import { hasNgrams } from "../recipes/text-input.ts";
+import { isWithoutRows } from "../recipes/without-rows.ts";
 import type { WeightedRow } from "./dataset.ts";
 
 const dayMs = 24 * 3600_000;
@@ -43,6 +44,8 @@ export interface SplitReport {
   uncertifiable: string | null;
 }
 
+/** Without rows of its own a version certifies nothing: the regions' labels do. */
+const samplesCuts: SplitCuts = { train: 0.8, validation: 1 };
 /** Rows of which each has a group of its own are counted one by one only up to this many. */
 const countedRows = 2_000;
 /** The blocks of time at the end that only test: 15% of all, within these bounds. 8 seldom prove what 16 do. */
@@ -76,10 +79,11 @@ export function assignSplits(recipe: Recipe, rows: readonly WeightedRow[]): Rows
   const isLatest = ({ at }: Pick<WeightedRow, "at">) => latest !== null && at >= latest.from && at < latest.to;
   const earlier = latest ? rows.flatMap((row, i) => (isLatest(row) ? [] : [i])) : rows.map((_, i) => i);
   const { input } = recipe.document;
-  const usual = input && hasNgrams(input) ? textCuts : usualCuts;
+  const isFromAbove = isWithoutRows(recipe.document);
+  const usual = isFromAbove ? samplesCuts : input && hasNgrams(input) ? textCuts : usualCuts;
   const division = keys.divide(earlier, usual);
   const isByContent = groups < wholeGroups && groupBy.by !== "question" && groupBy.by !== "content";
-  const cuts = isByContent ? usual : division.cuts;
+  const cuts = isByContent || isFromAbove ? usual : division.cuts;
   const splits: Splits = { key, cuts };
   const found: RowsBySplit = {
     ...{ train: [], validation: [], calibration: [], latest: [] },
@@ -91,11 +95,18 @@ export function assignSplits(recipe: Recipe, rows: readonly WeightedRow[]): Rows
       latest: latest && { blocks: latest.blocks, from: new Date(latest.from).toISOString().slice(0, 10) },
       inGaps: 0,
       duplicates: 0,
-      uncertifiable: uncertifiable(groups, isByContent, division.isEnough),
+      uncertifiable: isFromAbove ? "the recipe has no rows" : uncertifiable(groups, isByContent, division.isEnough),
     },
   };
   for (const [i, row] of rows.entries()) {
-    const part: Part = isLatest(row) ? "latest" : isByContent ? keys.splitByContent(i, cuts) : keys.splitOf(i, cuts);
+    const part: Part =
+      isFromAbove && isAudit(row)
+        ? "validation"
+        : isLatest(row)
+          ? "latest"
+          : isByContent
+            ? keys.splitByContent(i, cuts)
+            : keys.splitOf(i, cuts);
     const next = isByContent ? null : nextBlockOf(groupBy, row.at, gapDays);
     const reaches =
       next === null ? part : isLatest({ at: row.at + gapDays * dayMs }) ? "latest" : keys.splitOfKey(next, cuts);
@@ -103,14 +114,19 @@ export function assignSplits(recipe: Recipe, rows: readonly WeightedRow[]): Rows
       found.report.inGaps++;
       continue;
     }
-    // The origin's labels would judge their own.
-    if (row.source === "origin" && part !== "train") continue;
+    // The origin's labels would judge their own. Where there are no others, they only select and predict.
+    if (row.source === "origin" && part !== "train" && !isFromAbove) continue;
     found[part].push(row);
     // Nothing reads the groups of training rows.
     if (part !== "train")
       found.groups[part].push(part === "latest" ? blockOf(latest?.days ?? usualBlockDays, row.at) : keys.keyOf(i));
   }
   return isByContent || groupBy.by === "content" ? found : withoutDuplicates(found);
+}
+
+// The edge had accepted it: only audits show how wrong it is there.
+function isAudit({ inclusionProbability = 1 }: WeightedRow): boolean {
+  return inclusionProbability < 1;
 }
 
 function uncertifiable(groups: number, isByContent: boolean, isEnough: boolean): string | null {

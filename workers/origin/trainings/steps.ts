@@ -3,10 +3,12 @@ import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { ProblemError, UnreachableError, type UpriverClient } from "#client/index.ts";
 import { classifying } from "#core/artefacts.ts";
+import { learnsFromAbove } from "#core/confidence/from-above.ts";
 import { type ClassifyManifest, type Training, trainingSteps } from "#core/contract/index.ts";
 import type { SigningKey } from "#core/sign.ts";
 import type { BackendChoice } from "../backend/index.ts";
 import { learnApart } from "../learn/apart.ts";
+import { samplesWaitedFor } from "../learn/from-above.ts";
 import type { Published } from "../learn/index.ts";
 import { SampleStore } from "../learn/sample-store.ts";
 import { publish } from "../publish.ts";
@@ -56,10 +58,17 @@ export function trainingRunner(options: StepOptions): RunTraining {
 
 async function pull(
   { client, dataFolder }: Pick<StepOptions, "client" | "dataFolder">,
-  { model }: Training,
+  { model, order }: Training,
 ): Promise<Partial<Training>> {
-  if ((await stableVersion(client, model)) === null) return { samples: { added: 0, known: 0 } };
-  return { samples: await new SampleStore(join(dataFolder, "samples", model)).pull(client, model) };
+  const stable = await stableVersion(client, model);
+  if (stable === null) return { samples: { added: 0, known: 0 } };
+  const samples = await new SampleStore(join(dataFolder, "samples", model)).pull(client, model);
+  if (order.reason !== "schedule") return { samples };
+  const serving = classifying(await client.manifest(model, stable));
+  const needed = learnsFromAbove(serving) ? samplesWaitedFor(serving.trainedOn.rows) : 0;
+  if (samples.known >= needed) return { samples };
+  const reason = `${samples.known} samples; the next scheduled training waits for ${needed}`;
+  return { samples, state: "refused", endedAt: new Date().toISOString(), reason };
 }
 
 async function train(
