@@ -82,7 +82,7 @@ function describe({ ladder, origin, models }: Status): string {
     );
   });
   if (models.length === 0) parts.push("No model is published yet. Next: npx upriver publish <recipe>");
-  return [describeOrigin(origin), ...parts].join("\n\n");
+  return [describeOrigin(origin), ...describePassed(ladder), ...parts].join("\n\n");
 }
 
 type Model = ModelSummary & { watch: CanaryState | null; regions: RegionState[] };
@@ -151,6 +151,13 @@ function describeRungs({ rungs }: ModelLadder): string {
 function expected(error: unknown): string {
   if (error instanceof ProblemError || error instanceof UnreachableError) return describeFailure(error);
   throw error;
+}
+
+function describePassed({ passed }: Ladder): string[] {
+  if (!passed) return [];
+  const { month, usd, usdPerMonth, asked, leftOut } = passed;
+  const refused = leftOut > 0 ? `, ${count(leftOut)} refused` : "";
+  return [`passed on in ${month}: ${count(asked)} requests for ${dollars(usd)} of ${dollars(usdPerMonth)}${refused}`];
 }
 
 function describeOrigin(origin: OriginState | string): string {

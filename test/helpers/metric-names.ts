@@ -31,6 +31,7 @@ export const metricLabels: Record<string, readonly string[]> = {
   upriver_budget_leased_usd: ["model"],
   upriver_budget_least_help_per_usd: ["model"],
   upriver_left_out: ["model"],
+  upriver_passed_usd: [],
   upriver_next_rung_up: [],
   upriver_regions_unanswered: ["model"],
 };

@@ -68,7 +68,8 @@ function read(command: string): { verb: Command | undefined; name: string; optio
       const [long = ""] = word.split("=");
       options.push(long);
       const option = [...(verbs.get(name)?.options ?? []), ...program.options].find((one) => one.long === long);
-      if (option?.required && !word.includes("=")) i++;
+      const takesNext = option?.required || (option?.optional && words[i + 1]?.startsWith("-") === false);
+      if (takesNext && !word.includes("=")) i++;
     } else if (name === "") name = word;
     else args.push(word);
   }

@@ -6,6 +6,7 @@ import { type PublicKeys, publicKeysSchema, signingKeySchema } from "#core/sign.
 import { parseTokens, type Token } from "#core/tokens.ts";
 import { ByteLru } from "./artefacts/byte-lru.ts";
 import { IsolateCounts } from "./metrics/isolate-counts.ts";
+import { PassSpending, passBudgetSchema } from "./protocols/decisions/pass-spending.ts";
 
 const memoryBudgetBytes = 48 * 1024 * 1024;
 
@@ -43,6 +44,8 @@ export interface EdgeNode {
   /** Until when a token, as "model token", opens no more regions. */
   cappedUntil: Map<string, number>;
   counts: IsolateCounts;
+  /** What is spent on decisions that are passed on; null without a budget for it. */
+  passing: PassSpending | null;
 }
 
 const nodes = new WeakMap<object, EdgeNode>();
@@ -82,7 +85,17 @@ function createNode(env: Env): EdgeNode {
     opened: new Set(),
     cappedUntil: new Map(),
     counts: new IsolateCounts(),
+    passing: env.DECISIONS_ABOVE_BUDGET ? new PassSpending(passBudgetOf(env.DECISIONS_ABOVE_BUDGET)) : null,
   };
+}
+
+function passBudgetOf(json: string) {
+  try {
+    return passBudgetSchema.parse(JSON.parse(json));
+  } catch (cause) {
+    const form = '{"usdPerMonth": 20, "usdPerMillionInputTokens": 0.2}';
+    throw new Error(`DECISIONS_ABOVE_BUDGET can't be read. Write it as ${form}.`, { cause });
+  }
 }
 
 function readOption<T>(option: string, json: string, parse: (value: unknown) => T): T {

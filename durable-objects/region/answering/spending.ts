@@ -19,7 +19,7 @@ import type { ClassifyManifest, ExternalRung, Policy, Question, RegionSpending }
 import { hmacUnit } from "#core/hash.ts";
 import type { ExternalReply } from "#core/rung/external/client.ts";
 import { hasPrice } from "#core/rung/external/ladder.ts";
-import { RungUnavailableError } from "#core/rung/rung.ts";
+import { mayBeBilled, RungUnavailableError } from "#core/rung/rung.ts";
 import type { Jobs } from "#objects/jobs.ts";
 import type { Mutex } from "../mutex.ts";
 import type { ExternalRungs } from "../tables/external-rungs.ts";
@@ -226,9 +226,4 @@ export class Spending {
     this.needs.leases.set(lease);
     if (!lease.isReported) this.needs.jobs.bringForward("budget", "", Date.now() + reportEveryMs);
   }
-}
-
-/** Tells whether a rung may have billed a question that it did not answer. */
-function mayBeBilled({ why }: RungUnavailableError): boolean {
-  return why === "failed" || why === "late" || why === "declined";
 }

@@ -1,7 +1,7 @@
 import { createExecutionContext, waitOnExecutionContext } from "cloudflare:test";
 import { env } from "cloudflare:workers";
 import { beforeAll, describe, expect, it, vi } from "vitest";
-import type { Answer } from "#core/contract/index.ts";
+import type { Answer, Ladder } from "#core/contract/index.ts";
 import type { DecisionsReply } from "#core/decisions/openai-decisions.ts";
 import type { SystemOneReply } from "#core/decisions/system-one.ts";
 import worker from "#edge/index.ts";
@@ -255,9 +255,9 @@ describe("what is refused", () => {
 describe("passing on", () => {
   const above = (env as unknown as { TEST_ABOVE_URL: string }).TEST_ABOVE_URL;
   const body = { model: "jev-latest", state: "x", questions: { q: choice } };
-  async function passed(fault: string, token: string): Promise<Response> {
+  async function passed(fault: string, token: string, budget: object | null = null): Promise<Response> {
     const context = createExecutionContext();
-    const settings = { ...env, DECISIONS_ABOVE_URL: `${above}/${fault}`, RUNG_KEY_DECISIONS: "sk-deployment" };
+    const settings = settingsOf(fault, budget);
     const headers = { authorization: `Bearer ${token}`, "content-type": "application/json" };
     const request = new Request("https://edge.test/v1/systemone", {
       method: "POST",
@@ -268,6 +268,44 @@ describe("passing on", () => {
     await waitOnExecutionContext(context);
     return response;
   }
+
+  function settingsOf(fault: string, budget: object | null) {
+    const passing = { DECISIONS_ABOVE_URL: `${above}/${fault}`, RUNG_KEY_DECISIONS: "sk-deployment" };
+    return { ...env, ...passing, ...(budget ? { DECISIONS_ABOVE_BUDGET: JSON.stringify(budget) } : {}) };
+  }
+  async function ladderWith(budget: object): Promise<Ladder> {
+    const headers = { authorization: "Bearer admin-token" };
+    const context = createExecutionContext();
+    const request = new Request("https://edge.test/v1/ladder", { headers });
+    return (await worker.fetch(request as never, settingsOf("none", budget) as never, context)).json();
+  }
+
+  it("counts in a budget of its own, and ends where it is used up", async () => {
+    // A request to the double reads 100 tokens, and may read as many as it has bytes, and 1,024 more.
+    const budget = { usdPerMonth: 0.0025, usdPerMillionInputTokens: 1 };
+    const statuses: number[] = [];
+    while (statuses.at(-1) !== 429 && statuses.length < 30) {
+      statuses.push((await passed("none", "pass-token", budget)).status);
+    }
+    const answered = statuses.filter((status) => status === 200).length;
+    const used = await passed("none", "pass-token", budget);
+    expect(await used.json()).toMatchObject({
+      detail: { error_type: "rate_limit_error", message: expect.stringContaining("is used up") },
+    });
+    expect(Number(used.headers.get("retry-after"))).toBeGreaterThan(0);
+    const { passed: spending } = await ladderWith(budget);
+    expect(spending).toMatchObject({ usdPerMonth: 0.0025, asked: answered, leftOut: 2 });
+    expect(spending?.usd).toBeCloseTo(answered * 0.0001, 10);
+    // It ends when the most that a request may cost is not left.
+    expect(0.0025 - (spending?.usd ?? 0)).toBeLessThan(0.0013);
+    expect(answered).toBeGreaterThan(10);
+  });
+
+  it("names the setting of a budget that says no price", async () => {
+    const logged = vi.spyOn(console, "error").mockImplementation(() => {});
+    expect((await passed("none", "pass-token", { usdPerMonth: 5 })).status).toBe(500);
+    expect(logged.mock.calls.flat().join()).toContain("DECISIONS_ABOVE_BUDGET can't be read");
+  });
 
   it("needs a scope of its own, and a server that is named", async () => {
     expect((await passed("none", "ask-token")).status).toBe(404);

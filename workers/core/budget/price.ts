@@ -35,7 +35,11 @@ export function isPriced({ usdPerQuestion = 0, usdPerMillionInputTokens = 0 }: P
 }
 
 /** Computes what a question of so many bytes costs. The most reserves one token for each byte. */
-export function priceOf({ price = {}, votes = 1 }: ExternalRung, bytes: number, use: TokenUse): QuestionPrice {
+export function priceOf(
+  { price = {}, votes = 1 }: Pick<ExternalRung, "price" | "votes">,
+  bytes: number,
+  use: TokenUse,
+): QuestionPrice {
   const { usdPerQuestion = 0, usdPerMillionInputTokens = 0 } = price;
   const usdOf = (tokens: number) => usdPerQuestion + (usdPerMillionInputTokens * tokens) / 1e6;
   const mostUsd = usdOf(votes * (bytes + addedTokensMax));

@@ -3,7 +3,7 @@ import { rungSchema } from "./answer.ts";
 import { certificateStateSchema } from "./certificate-state.ts";
 import { modelNameSchema } from "./manifest.ts";
 import { modelPointerSchema } from "./pointers.ts";
-import { modelSpendingSchema } from "./spending.ts";
+import { modelSpendingSchema, passedSpendingSchema } from "./spending.ts";
 
 export const ladderRungSchema = z
   .strictObject({
@@ -64,6 +64,8 @@ export const ladderSchema = z
     /** Whether the rung above the region responds; null if there is none. */
     nextRung: z.strictObject({ up: z.boolean(), ms: z.int(), reason: z.string().nullable() }).nullable(),
     models: z.array(modelLadderSchema),
+    /** What passing decisions on costs in this month; absent without a budget for it, and for a token limited to some models. */
+    passed: passedSpendingSchema.optional(),
   })
   .meta({ id: "Ladder" });
 /** The state of the whole ladder at one moment. */

@@ -15,6 +15,15 @@ export const regionSpendingSchema = z.strictObject(spent).meta({ id: "RegionSpen
 /** What a region has spent in this month. */
 export type RegionSpending = z.infer<typeof regionSpendingSchema>;
 
+export const passedSpendingSchema = z
+  .strictObject({
+    ...spent,
+    usdPerMonth: z.number(),
+  })
+  .meta({ id: "PassedSpending" });
+/** What requests for models that are not ours, passed on to `DECISIONS_ABOVE_URL`, have cost in this month. */
+export type PassedSpending = z.infer<typeof passedSpendingSchema>;
+
 /** `unlimited`: without a budget; `all`: it suffices for every question; `choosing`: it does not; `used-up`: nothing is left. */
 export const budgetStatuses = ["unlimited", "all", "choosing", "used-up"] as const;
 

@@ -65,3 +65,8 @@ export class RungUnavailableError extends Error {
     this.retryAfterMs = retryAfterMs;
   }
 }
+
+/** Tells whether a rung may have billed a question that it did not answer. */
+export function mayBeBilled({ why }: RungUnavailableError): boolean {
+  return why === "failed" || why === "late" || why === "declined";
+}

@@ -4,7 +4,7 @@ import type { Look, ModelLook } from "./look.ts";
 import type { Family, Sample } from "./text.ts";
 
 /** Builds the metrics of the ladder's counts. */
-export function ladderMetrics({ models, nextRung }: Look): Family[] {
+export function ladderMetrics({ models, nextRung, passed }: Look): Family[] {
   const each = (samples: (ladder: ModelLook) => Sample[]) => models.flatMap(samples);
   return [
     {
@@ -81,6 +81,14 @@ export function ladderMetrics({ models, nextRung }: Look): Family[] {
     },
     ...canaryMetrics(models),
     ...spendingMetrics(models),
+    {
+      ...{
+        name: "upriver_passed_usd",
+        type: "gauge",
+        help: "What passing decisions on cost in this calendar month (UTC).",
+      },
+      samples: passed ? [{ labels: {}, value: passed.usd }] : [],
+    },
     {
       ...{ name: "upriver_next_rung_up", type: "gauge", help: "1 if the rung above the regions responds." },
       samples: nextRung ? [{ labels: {}, value: nextRung.up ? 1 : 0 }] : [],

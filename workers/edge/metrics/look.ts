@@ -5,6 +5,7 @@ import type {
   ModelLadder,
   ModelPointer,
   ModelSpending,
+  PassedSpending,
   RegionCounts,
   RungName,
 } from "#core/contract/index.ts";
@@ -40,22 +41,26 @@ export interface ModelLook {
 export interface Look {
   nextRung: Ladder["nextRung"];
   models: ModelLook[];
+  /** What passing decisions on costs in this month; absent without a budget, and for a token that is limited to some models. */
+  passed?: PassedSpending;
 }
 
 /** Collects the counts of registries and regions, and checks whether the next rung responds. */
 export async function look(call: Call): Promise<Look> {
   const names = await modelNames(call.env);
   const mine = names.filter((name) => call.token && mayUseModel(call.token, name));
-  const [nextRung, models] = await Promise.all([
+  const isPassing = call.token !== null && mayUseModel(call.token, "*");
+  const [nextRung, models, passed] = await Promise.all([
     lookAbove(call.env),
     Promise.all(mine.map((model) => lookAtModel(call, model))),
+    isPassing ? (call.node.passing?.state(call.env) ?? null) : null,
   ]);
-  return { nextRung, models: models.filter((model) => model !== null) };
+  return { nextRung, models: models.filter((model) => model !== null), ...(passed ? { passed } : {}) };
 }
 
 /** Sums the counts of a look, and derives the ladder's figures. */
-export function ladderOf({ nextRung, models }: Look): Pick<Ladder, "nextRung" | "models"> {
-  return { nextRung, models: models.map(modelLadder) };
+export function ladderOf({ models, ...rest }: Look): Pick<Ladder, "nextRung" | "models" | "passed"> {
+  return { ...rest, models: models.map(modelLadder) };
 }
 
 function modelLadder({ counts, regions, ladder, canary: _, ...rest }: ModelLook): ModelLadder {
