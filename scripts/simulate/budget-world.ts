@@ -1,7 +1,8 @@
 import { trainableRecipeSchema } from "#core/contract/index.ts";
 import { normal, seededRandom } from "#origin/random.ts";
 import type { Row } from "#origin/recipes/index.ts";
-import { type CompleteDocument, resolveRecipe } from "#origin/recipes/resolve.ts";
+import type { CompleteDocument } from "#origin/recipes/recipe.ts";
+import { resolveRecipe } from "#origin/recipes/resolve.ts";
 import { encodeRows } from "#origin/train/dataset.ts";
 import { trainOn } from "#origin/train/index.ts";
 import { readFrom, scoreDataset } from "#origin/train/score.ts";

@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { type TrainableInput, trainableRecipeSchema } from "#core/contract/index.ts";
-import { type CompleteDocument, resolveRecipe } from "#origin/recipes/resolve.ts";
+import type { CompleteDocument } from "#origin/recipes/recipe.ts";
+import { resolveRecipe } from "#origin/recipes/resolve.ts";
 
 const classes = { label: { column: "label", values: ["no", "yes"] } };
 const numbers = { task: "regress" as const, label: { column: "label" }, tolerance: 1 };

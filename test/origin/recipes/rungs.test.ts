@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { type ExternalRung, trainableRecipeSchema } from "#core/contract/index.ts";
-import { type CompleteDocument, resolveRecipe } from "#origin/recipes/resolve.ts";
+import type { CompleteDocument } from "#origin/recipes/recipe.ts";
+import { resolveRecipe } from "#origin/recipes/resolve.ts";
 
 const jev: ExternalRung = {
   ...{ name: "jev", kind: "system-one", url: "https://api.typesafe.ai", model: "jev-latest", key: "RUNG_KEY_JEV" },

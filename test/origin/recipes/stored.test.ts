@@ -6,7 +6,8 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { type TrainableDocument, trainableRecipeSchema } from "#core/contract/index.ts";
 import { exampleRecipe, type Row, recipeOfDocument } from "#origin/recipes/index.ts";
 import { planRecipe } from "#origin/recipes/plan.ts";
-import { type CompleteDocument, isComplete } from "#origin/recipes/resolve.ts";
+import type { CompleteDocument } from "#origin/recipes/recipe.ts";
+import { isComplete } from "#origin/recipes/resolve.ts";
 import { packRecipe, storedRecipe } from "#origin/recipes/stored.ts";
 
 let folder: string;

@@ -8,7 +8,7 @@ import { checkTable, refuseFaults } from "./check.ts";
 import { isQuantity } from "./check-numbers.ts";
 import { inferDocument, numbersIn } from "./infer.ts";
 import type { ColumnFinding } from "./infer-column.ts";
-import type { CompleteDocument } from "./resolve.ts";
+import type { CompleteDocument } from "./recipe.ts";
 import { labelIn } from "./rows.ts";
 
 export interface PlanOptions {

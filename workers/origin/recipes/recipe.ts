@@ -130,3 +130,10 @@ export interface FoundDocument {
   document: RecipeDocument;
   folder: string;
 }
+
+/** A recipe's document in which nothing has to be inferred from data any more. */
+export type CompleteDocument = Omit<TrainableDocument, "label" | "input"> & {
+  /** Numbers have no `values`. */
+  label: Exclude<TrainableDocument["label"], string>;
+  input: NonNullable<TrainableDocument["input"]>;
+};

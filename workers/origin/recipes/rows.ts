@@ -2,8 +2,8 @@ import type { ColumnPlan, Instance } from "#core/contract/index.ts";
 import { dateOf, numberOf, truthOf } from "#core/input/columns.ts";
 import { readPixels } from "../table/pixels.ts";
 import { isMissingText, type Table, type TableColumn } from "../table/table.ts";
-import type { Row } from "./recipe.ts";
-import { type CompleteDocument, onlyRegion } from "./resolve.ts";
+import type { CompleteDocument, Row } from "./recipe.ts";
+import { onlyRegion } from "./resolve.ts";
 import { asFeatures } from "./text-input.ts";
 
 /** Texts in a label's column that stand for no label. */

@@ -5,8 +5,8 @@ import { parquetRecords } from "../table/parquet.ts";
 import { Table, TableColumn } from "../table/table.ts";
 import { textOf } from "../table/text.ts";
 import { addBlob, type Blobs } from "../train/pack.ts";
-import type { Recipe, Row } from "./recipe.ts";
-import { type CompleteDocument, resolveRecipe } from "./resolve.ts";
+import type { CompleteDocument, Recipe, Row } from "./recipe.ts";
+import { resolveRecipe } from "./resolve.ts";
 import { extraFields, fieldsOf, TableRow } from "./rows.ts";
 import { isWithoutRows } from "./without-rows.ts";
 

@@ -1,13 +1,7 @@
 import { isPriced } from "#core/budget/price.ts";
 import type { ExternalRung, Policy, TrainableDocument } from "#core/contract/index.ts";
 import { labelsMaxOf } from "#core/rung/external/ladder.ts";
-
-/** Throws an error that names the field whose names are no labels of the recipe. */
-export function checkLabels(labels: readonly string[], field: string, names: readonly string[]): void {
-  const unknown = names.find((name) => !labels.includes(name));
-  if (unknown === undefined) return;
-  throw new Error(`${field} names '${unknown}', which is none of the labels ${labels.join(", ")}. Correct it.`);
-}
+import { checkLabels } from "./labels.ts";
 
 /** Returns the rungs of a recipe. Throws an error where an external one describes no label, or can't answer. */
 export function knownRungs({ task, rungs }: Pick<TrainableDocument, "task" | "rungs">, values: readonly string[] = []) {
