@@ -95,7 +95,8 @@ describe("the certificate of regions together", () => {
   it("begins in objects that the release before wrote", async () => {
     const stub = env.REGISTRY.get(env.REGISTRY.idFromName("together")) as DurableObjectStub<RegistryObject>;
     await runInDurableObject(stub, (_, { storage }) => {
-      for (const table of ["group_sums", "groups", "turns"]) storage.sql.exec(`DROP TABLE ${table}`);
+      const later = ["group_sums", "groups", "turns", "ledger", "ledger_months", "demands"];
+      for (const table of later) storage.sql.exec(`DROP TABLE ${table}`);
       storage.sql.exec("UPDATE schema SET migrations = 2");
     });
     // Its rule is still open.
@@ -104,10 +105,10 @@ describe("the certificate of regions together", () => {
     await world.inside((_, { storage }) => {
       for (const index of ["due", "group"]) storage.sql.exec(`DROP INDEX canary_answers_${index}`);
       for (const column of canaryColumns) storage.sql.exec(`ALTER TABLE canary_answers DROP COLUMN ${column}`);
-      for (const table of ["group_windows", "bins", "canary_heads"]) storage.sql.exec(`DROP TABLE ${table}`);
+      const later = ["group_windows", "bins", "canary_heads", "external_rungs", "leases"];
+      for (const table of later) storage.sql.exec(`DROP TABLE ${table}`);
       storage.sql.exec("ALTER TABLE trials DROP COLUMN groupWindow");
       for (const column of ["candidates", "top"]) storage.sql.exec(`ALTER TABLE questions DROP COLUMN ${column}`);
-      storage.sql.exec("DROP TABLE external_rungs");
       storage.sql.exec("UPDATE schema SET migrations = 4");
     });
     await evictDurableObject(stub);
