@@ -20,6 +20,10 @@ beforeAll(async () => {
   ladder = await sharedLadder();
   recipe = await numberRecipe(1_600, {
     ...{ name: model, rungs: ["edge", "region", "origin"], trainBefore: "2024-03-01" },
+    networks: {
+      thin: { region: false, layers: [{ type: "dense", units: 12 }] },
+      full: { layers: [{ type: "dense", units: 24 }] },
+    },
     policy: {
       ...{ keep: "all", auditShare: 0, truth: "complete", originLabelWeight: 0 },
       ...{ retrainEverySeconds: 7 * 86_400, retrainAfterSeconds: null },
