@@ -9,6 +9,8 @@ const slowest = [
   "journeys/first-minutes",
   "console/console",
   "journeys/own-models",
+  "journeys/regress",
+  "journeys/from-labels",
   "journeys/transfer",
   "journeys/numbers",
   "journeys/hostile",
@@ -18,6 +20,7 @@ const slowest = [
   "origin/train/resume",
   "client/sdk",
   "durable-objects/canary",
+  "durable-objects/budget-month",
   "durable-objects/killed",
   "durable-objects/prepare",
 ];

@@ -85,11 +85,11 @@ describe("the installed package", () => {
   });
 
   it("makes a recipe of a table and trains it", minutes, async () => {
-    await writeFile(join(project, "heart.csv"), patients(500));
+    await writeFile(join(project, "heart.csv"), patients(300));
     const plan = await upriver("new", "heart", "heart.csv", "--label", "disease", "--region", "hospital");
     expect(plan).toMatch(/hospital: 4 \(site-/);
     const trained = JSON.parse(await upriver("train", "heart", "--json", "--test", "heart.csv"));
-    expect(trained.test.full).toMatchObject({ n: 500, accuracy: expect.any(Number) });
+    expect(trained.test.full).toMatchObject({ n: 300, accuracy: expect.any(Number) });
   });
 
   it("runs the ladder, asks about a row, takes its truth, tells its way and replays the data", minutes, async () => {
