@@ -2,19 +2,30 @@ import * as z from "zod";
 import { sha256Schema } from "./contract/index.ts";
 import { equalConstantTime, sha256Hex } from "./hash.ts";
 
-/** What tokens may be allowed to do. */
-export const scopes = ["ask", "teach", "review", "metrics", "publish", "pass", "admin"] as const;
+/** What tokens may be allowed to do. `rung`: what only a rung below may say of a hop, such as its deadline and `via`. */
+export const scopes = ["ask", "rung", "teach", "review", "metrics", "publish", "pass", "admin"] as const;
 export type Scope = (typeof scopes)[number];
 
 const any = "*";
 
-/** A stored bearer token: its hash, scopes, models and regions. `*` stands for every model or region. */
+/** What a token may use at most, over all regions of a model; what is absent has the deployment's default. */
+export const tokenLimitsSchema = z.strictObject({
+  questionsPerMinute: z.int().positive().optional(),
+  openQuestions: z.int().positive().optional(),
+  reviewQuestions: z.int().positive().optional(),
+});
+export type TokenLimits = z.infer<typeof tokenLimitsSchema>;
+
+/** A stored bearer token: its hash, scopes, models, regions and limits. `*` stands for every model or region. */
 export const tokenSchema = z.strictObject({
   id: z.string().min(1),
   sha256: sha256Schema,
   scopes: z.array(z.enum(scopes)),
   models: z.array(z.string()).default([any]),
   regions: z.array(z.string()).default([any]),
+  limits: tokenLimitsSchema.optional(),
+  /** Whether its labels are taken without the bounds for labels of strangers; true unless given. */
+  trusted: z.boolean().optional(),
 });
 export type Token = z.infer<typeof tokenSchema>;
 
@@ -24,7 +35,9 @@ export function parseTokens(option: string, json: string): Token[] {
     return z.array(tokenSchema).parse(JSON.parse(json));
   } catch {
     // The parser's message may quote the secret.
-    throw new Error(`${option} must be a JSON array of {id, sha256, scopes, models?, regions?}; see .dev.vars.example`);
+    throw new Error(
+      `${option} must be a JSON array of {id, sha256, scopes, models?, regions?, limits?, trusted?}; see .dev.vars.example`,
+    );
   }
 }
 
@@ -39,6 +52,11 @@ export async function findToken(tokens: readonly Token[], authorization: string 
 /** Tells whether a token has a scope. `admin` has all scopes. */
 export function hasScope(token: Token, scope: Scope): boolean {
   return token.scopes.includes(scope) || token.scopes.includes("admin");
+}
+
+/** Tells whether a token's labels are trusted. */
+export function isTrusted(token: Token): boolean {
+  return token.trusted ?? true;
 }
 
 /** Tells whether a token may use a model. */
