@@ -6,7 +6,7 @@ import { type Labelling, type Life, live } from "#scripts/simulate/canary-life.t
 import type { World } from "#scripts/simulate/canary-world.ts";
 
 const delta = 0.05;
-const lives = 400;
+const lives = 200;
 const samplingError = 3 * Math.sqrt((delta * (1 - delta)) / lives);
 const margin = 0.04;
 const plan: CanaryPlan = { margin, coverageMargin: null, delta };

@@ -9,7 +9,7 @@ import { seededRandom } from "#origin/random.ts";
 
 const targetRisk = 0.1;
 const delta = 0.05;
-const lives = 2_000;
+const lives = 1_000;
 const samplingError = 3 * Math.sqrt((delta * (1 - delta)) / lives);
 const labelsAnAim = 50;
 

@@ -8,7 +8,7 @@ import { drawOpinion, opinionKinds, PoweredLife } from "#scripts/simulate/powere
 import { live, type OpinionModel, opinionModels, type WorldMaker, worlds } from "#scripts/simulate/worlds.ts";
 
 const delta = 0.05;
-const lives = 250;
+const lives = 150;
 const samplingError = 3 * Math.sqrt((delta * (1 - delta)) / lives);
 const setting = { targetRisk: 0.1, delta, plannedShare: 0.02, opinionShare: 0.25, questions: 15_000 };
 const opinions = Object.entries<OpinionModel>(opinionModels);
