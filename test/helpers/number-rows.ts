@@ -30,8 +30,12 @@ export async function numberRecipe(days: number, changes: Partial<TrainableInput
   const document = trainableRecipeSchema.parse({
     ...{ name: "heat", task: "regress", source: "heat.csv", label: "heat", region: "place", time: "day" },
     ...{ tolerance: 3, unit: "°C", risk: { target: 0.1 } },
-    training: { epochs: 8, patience: 8, batchSize: 32, learningRate: 0.01 },
-    networks: { thin: { region: false, layers: [{ type: "dense", units: 12 }] } },
+    // What is fixed here is not chosen, which takes several trainings.
+    training: { epochs: 8, patience: 8, batchSize: 32, learningRate: 0.01, distil: 0.5 },
+    networks: {
+      full: { layers: [{ type: "dense", units: 24 }] },
+      thin: { region: false, layers: [{ type: "dense", units: 12 }] },
+    },
     ...changes,
   });
   return recipeOfDocument(document, folder);
