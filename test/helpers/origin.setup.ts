@@ -44,7 +44,7 @@ export default async function setup(): Promise<() => Promise<void>> {
     if (fault === "down") return new Response("down", { status: 503 });
     if (fault === "slow") await new Promise((resolve) => setTimeout(resolve, 1_500));
     if (first === "trainings") return Response.json(asked.get(model) ?? []);
-    if (fourth === "trainings") return takeTraining(third ?? "", request);
+    if (fourth === "trainings" && request.method === "POST") return takeTraining(third ?? "", request);
     return app.fetch(request);
   }
   // Replies to an order for a training like an origin: 202, or 409 while another training is running.

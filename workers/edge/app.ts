@@ -74,7 +74,8 @@ async function respond(route: Route, context: AppContext, span: TraceSpan): Prom
     const node = nodeOf(context.env);
     const later = (work: Promise<unknown>) => context.executionCtx.waitUntil(work);
     const access = { env: context.env, node, later };
-    const token = await authorise(route, access, context.req.header("authorization") ?? null);
+    const params = context.req.param() as Record<string, string>;
+    const token = await authorise(route, access, context.req.header("authorization") ?? null, params);
     const call = callOf(context, access, token, span);
     const response = await handled(route, call);
     if (isAct(route, call)) await recordAct(route, call, response.status);

@@ -52,7 +52,7 @@ async function untilRead(access: Access): Promise<void> {
   const { issued } = access.node;
   if (issued.isBeingRead(Date.now())) {
     // A promise of another request can't be awaited here: its reply is seen in memory.
-    while (issued.isBeingRead(Date.now())) await scheduler.wait(pollMs);
+    for (let ms = 0; ms < readTimeoutMs && issued.isBeingRead(Date.now()); ms += pollMs) await scheduler.wait(pollMs);
   } else if (issued.mayRead(Date.now())) {
     const reading = refresh(access);
     access.later(reading);
