@@ -35,7 +35,7 @@ export default async function setup(): Promise<() => Promise<void>> {
 
   // Simulates faults of a model's requests; a test sets one with PUT /fault/{model}/{down|slow|busy|none}.
   async function answer(request: Request): Promise<Response> {
-    const [, first, model = "", third, fourth] = new URL(request.url).pathname.split("/");
+    const [, first, model = "", third, fourth, fifth] = new URL(request.url).pathname.split("/");
     if (first === "fault") {
       faults.set(model, third ?? "");
       return new Response();
@@ -44,7 +44,7 @@ export default async function setup(): Promise<() => Promise<void>> {
     if (fault === "down") return new Response("down", { status: 503 });
     if (fault === "slow") await new Promise((resolve) => setTimeout(resolve, 1_500));
     if (first === "trainings") return Response.json(asked.get(model) ?? []);
-    if (fourth === "trainings" && request.method === "POST") return takeTraining(third ?? "", request);
+    if (fourth === "trainings" && !fifth && request.method === "POST") return takeTraining(third ?? "", request);
     return app.fetch(request);
   }
   // Replies to an order for a training like an origin: 202, or 409 while another training is running.
