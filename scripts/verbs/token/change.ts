@@ -4,7 +4,7 @@ import { clientFor } from "../../local/context.ts";
 import { printResult } from "../../local/output.ts";
 import { numberParser, UsageError } from "../../local/usage.ts";
 import { describeIssued, describeTokens } from "./describe.ts";
-import { type GrantOptions, grantOf, grantOptions } from "./limits.ts";
+import { type GrantOptions, grantOf, grantOptions, optionsOf } from "./limits.ts";
 
 interface LimitOptions extends GrantOptions {
   trusted?: boolean;
@@ -25,7 +25,7 @@ export function changeVerbs(token: Command): void {
     .option("--untrusted", "bound what its labels can change")
     .option("--json", "print one JSON object instead of text")
     .addHelpText("after", "\nExample:\n  npx upriver token limit shop --regions lagoon --questions-per-minute 600")
-    .action(runLimit);
+    .action((id: string, _, command: Command) => runLimit(id, command));
   token
     .command("rotate")
     .description("give a token a new secret; the old one stays valid for a while")
@@ -38,7 +38,8 @@ export function changeVerbs(token: Command): void {
     )
     .option("--json", "print one JSON object instead of text")
     .addHelpText("after", "\nExample:\n  npx upriver token rotate shop --old-valid-hours 48")
-    .action(async (id: string, options: { oldValidHours: number; json?: boolean }, command: Command) => {
+    .action(async (id: string, _, command: Command) => {
+      const options = optionsOf<{ oldValidHours: number; json?: boolean }>(command);
       const issued = await (await clientFor(command, "admin")).rotateToken(id, options);
       printResult(options.json, issued, () => describeIssued(issued));
     });
@@ -48,14 +49,15 @@ export function changeVerbs(token: Command): void {
     .argument("<id>", "the id of a token")
     .option("--json", "print one JSON object instead of text")
     .addHelpText("after", "\nExample:\n  npx upriver token revoke shop")
-    .action(async (id: string, { json }: { json?: boolean }, command: Command) => {
+    .action(async (id: string, _, command: Command) => {
+      const { json } = optionsOf<{ json?: boolean }>(command);
       const record = await (await clientFor(command, "admin")).revokeToken(id);
       printResult(json, record, () => describeTokens([record]));
     });
 }
 
-async function runLimit(id: string, options: LimitOptions, command: Command): Promise<void> {
-  const { trusted, untrusted, unlimited, json, ...grant } = options;
+async function runLimit(id: string, command: Command): Promise<void> {
+  const { trusted, untrusted, unlimited, json, ...grant } = optionsOf<LimitOptions>(command);
   if (trusted && untrusted) throw new UsageError("--trusted and --untrusted exclude each other.");
   const change = {
     ...grantOf(grant),

@@ -11,8 +11,6 @@ export function tokenVerb(program: Command): void {
   const token = program
     .command("token")
     .description("create, list, limit, rotate and revoke tokens of a deployment; or make an entry for UPRIVER_TOKENS")
-    // The options below are those of an entry; the commands have their own of the same names.
-    .enablePositionalOptions()
     .usage("[command] | --id <id> --scopes <scopes> [--add <file>]")
     .option("--id <id>", "for an entry: name of the token; questions record it as their owner")
     .option(
@@ -20,8 +18,8 @@ export function tokenVerb(program: Command): void {
       `for an entry: scopes, separated by commas: ${scopes.join(", ")}`,
       choiceListParser("--scopes", scopes),
     )
-    .option("--models <models>", "models it is limited to, separated by commas", nameListParser("--models"), ["*"])
-    .option("--regions <regions>", "regions it is limited to, separated by commas", nameListParser("--regions"), ["*"])
+    .option("--models <models>", "models it is limited to, separated by commas", nameListParser("--models"))
+    .option("--regions <regions>", "regions it is limited to, separated by commas", nameListParser("--regions"))
     .option("--add <file>", "add the entry to this list; the file is created if it does not exist")
     .option("--json", "print one JSON object instead of text")
     .addHelpText(

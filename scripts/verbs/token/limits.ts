@@ -32,6 +32,11 @@ export function grantOptions(command: Command): Command {
     .option("--expires <day>", "the day (UTC) at whose start it ends", dayParser("--expires"));
 }
 
+/** Returns a command's options: those that `token` has as well are read there, wherever they stand. */
+export function optionsOf<T>(command: Command): T {
+  return command.optsWithGlobals() as T;
+}
+
 /** Returns what was given of a token's rights. */
 export function grantOf({ scopes: granted, models, regions, expires, ...rest }: GrantOptions) {
   const { questionsPerMinute, openQuestions, reviewQuestions } = rest;
