@@ -61,7 +61,7 @@ export class TokensObject extends DurableObject<Env> implements TokensApi {
     return this.transaction(() => {
       const now = Date.now();
       if (this.tokens.find(token.id)) return fail({ kind: "token-exists", id: token.id });
-      if (this.tokens.isFull(now)) return fail({ kind: "tokens-full", max: activeTokensMax });
+      if (!this.tokens.hasRoom(now, 1, token)) return fail({ kind: "tokens-full", max: activeTokensMax });
       this.tokens.add(token, now);
       this.secrets.add(token.id, sha256, now, now);
       return ok(this.changed(token.id));
@@ -69,6 +69,7 @@ export class TokensObject extends DurableObject<Env> implements TokensApi {
   }
 
   change(id: string, change: TokenChange): Result<TokenRecord, TokenRefusal> {
+    if (!this.tokens.hasRoom(Date.now(), 0, change)) return fail({ kind: "tokens-full", max: activeTokensMax });
     return this.onValid(id, () => this.tokens.change(id, change));
   }
 

@@ -119,6 +119,11 @@ describe("the tokens' object", () => {
     );
     const full = await tokens.do((object) => object.create(order("one-more"), "b".repeat(64)));
     expect(full).toEqual({ ok: false, error: { kind: "tokens-full", max: activeTokensMax } });
+    const names = newTokenSchema.shape.models.parse(Array.from({ length: 100 }, (_, i) => `${"m".repeat(60)}${i}`));
+    await tokens.do((_, sql) => sql.exec("UPDATE tokens SET models = ?", JSON.stringify(names.slice(0, 13))));
+    const large = await tokens.do((object) => object.change("t00001", { models: names }));
+    expect(large).toMatchObject({ ok: false, error: { kind: "tokens-full" } });
+    await tokens.do((_, sql) => sql.exec("UPDATE tokens SET models = '[]'"));
     await tokens.do((object) => object.revoke("t00000"));
     expect(await tokens.do((object) => object.create(order("one-more"), "b".repeat(64)))).toMatchObject({ ok: true });
     let listed = 0;

@@ -24,6 +24,9 @@ const tokens = table("tokens", {
 /** A token as it is stored, without its secrets. */
 export type TokenRow = RowOf<typeof tokens>;
 
+/** Bytes of the active tokens' models, regions and limits together; far below what one reply of an object may have. */
+const activeMaxBytes = 8 * 1024 * 1024;
+const bytes = "length(CAST(models || regions || limits AS BLOB))";
 const isActive = "revokedAt IS NULL AND (expiresAt IS NULL OR expiresAt > ?)";
 
 /** The table `tokens`: what each token may do. A row is never deleted, so that an id never gets another holder. */
@@ -46,9 +49,12 @@ export class IssuedTokens {
     return [...tokens.select(this.sql, `WHERE ${isActive} ORDER BY id`, now)];
   }
 
-  isFull(now: number): boolean {
-    const query = `SELECT count(*) AS n FROM tokens WHERE ${isActive}`;
-    return this.sql.exec<{ n: number }>(query, now).one().n >= activeTokensMax;
+  /** Whether there is room for `more` tokens with fields of so many bytes: an isolate holds a copy of all. */
+  hasRoom(now: number, more: number, fields: object): boolean {
+    const query = `SELECT count(*) AS n, coalesce(sum(${bytes}), 0) AS bytes FROM tokens WHERE ${isActive}`;
+    const used = this.sql.exec<{ n: number; bytes: number }>(query, now).one();
+    const added = new TextEncoder().encode(JSON.stringify(fields)).byteLength;
+    return used.n + more <= activeTokensMax && used.bytes + added <= activeMaxBytes;
   }
 
   add(token: NewToken, now: number): void {

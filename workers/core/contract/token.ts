@@ -59,7 +59,7 @@ export const newTokenSchema = z
     trusted: fields.trusted.default(false),
     expiresAt: fields.expiresAt.default(null),
   })
-  .meta({ id: "NewToken" });
+  .meta({ id: "TokenOrder" });
 /** A token to create, with its defaults. Questions record its id as their owner. */
 export type NewToken = z.infer<typeof newTokenSchema>;
 /** A token to create, as a caller describes it. */

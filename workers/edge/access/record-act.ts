@@ -24,13 +24,17 @@ export async function recordAct({ operation }: Route, call: Call, status: number
     ...detailsOf(call),
     status,
   };
-  const recorded = tokensObject(call.env)
-    .record(entry)
-    .catch((error: unknown) => {
-      console.error(JSON.stringify({ event: "act-not-recorded", entry, error: String(error) }));
-    });
-  call.later(recorded);
-  await Promise.race([recorded, scheduler.wait(recordTimeoutMs)]);
+  const recording = record(call.env, entry);
+  call.later(recording);
+  await Promise.race([recording, scheduler.wait(recordTimeoutMs)]);
+}
+
+async function record(env: Env, entry: NewAuditEntry): Promise<void> {
+  try {
+    await tokensObject(env).record(entry);
+  } catch (error) {
+    console.error(JSON.stringify({ event: "act-not-recorded", entry, error: String(error) }));
+  }
 }
 
 /** What an act was about: by the path, unless the handler knows better. */

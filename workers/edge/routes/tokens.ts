@@ -81,8 +81,8 @@ function refused(refusal: TokenRefusal): FaultError {
         next: "Create a token with another id.",
       });
     case "tokens-full": {
-      const expected = `at most ${refusal.max} tokens at a time`;
-      return new FaultError({ kind: "conflict", expected, received: "one more", next: "Revoke tokens without use." });
+      const expected = `at most ${refusal.max} tokens at a time, with 8 MiB of names of models and regions`;
+      return new FaultError({ kind: "conflict", expected, received: "more", next: "Revoke tokens without use." });
     }
   }
 }
