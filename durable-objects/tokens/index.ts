@@ -28,6 +28,8 @@ export class TokensObject extends DurableObject<Env> implements TokensApi {
   private readonly revision: Revision;
   private readonly log: AuditLog;
   private readonly jobs: Jobs;
+  /** What every isolate asks for after a change, so that the tables are read once a revision. */
+  private latest: { revision: number; secrets: IssuedSecret[] } | null = null;
   private readonly transaction = <T>(work: () => T): T => this.ctx.storage.transactionSync(work);
 
   constructor(ctx: DurableObjectState, env: Env) {
@@ -48,7 +50,13 @@ export class TokensObject extends DurableObject<Env> implements TokensApi {
   sync(known: number | null, uses: TokenUse[]): TokenSync {
     if (uses.length > 0) this.transaction(() => this.tokens.use(uses));
     const revision = this.revision.value();
-    return { revision, secrets: revision === known ? null : this.validSecrets() };
+    if (revision === known) return { revision, secrets: null };
+    if (this.latest?.revision !== revision) this.latest = { revision, secrets: this.validSecrets() };
+    const now = Date.now();
+    return {
+      revision,
+      secrets: this.latest.secrets.filter(({ validUntil }) => validUntil === null || validUntil > now),
+    };
   }
 
   list(after: string | null): Tokens {
@@ -121,7 +129,7 @@ export class TokensObject extends DurableObject<Env> implements TokensApi {
     const active = new Map(this.tokens.active(now).map((row) => [row.id, row]));
     return this.secrets.all().flatMap((secret) => {
       const row = active.get(secret.token);
-      return row && (secret.until === null || secret.until > now) ? [secretOf(row, secret)] : [];
+      return row ? [secretOf(row, secret)] : [];
     });
   }
 
