@@ -14,7 +14,8 @@ export default async function setup(): Promise<() => Promise<void>> {
   const faults = new Map<string, string>();
   const asked = new Map<string, object[]>();
   const models = {
-    list: () => [],
+    // Of two owners, so that a test sees whether a token gets those of another.
+    list: () => ["mine", "theirs"].map((model) => ({ model, version: 1 })),
     async rung(model: string): Promise<ModelRung> {
       const known = rungs.get(model) ?? (await buildRung(model));
       rungs.set(model, known);
