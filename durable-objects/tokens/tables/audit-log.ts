@@ -16,7 +16,10 @@ const audit = table("audit", {
   status: number(),
 });
 
-/** The table `audit`: administrative acts. Refused ones are counted apart, so that they can't push out those that were done. */
+/**
+ * The table `audit`: administrative acts. Refused ones are counted apart, and where there are too many, the token with the most
+ * loses its oldest: a flood pushes out only itself.
+ */
 export class AuditLog {
   private readonly sql: SqlStorage;
 
@@ -48,8 +51,10 @@ export class AuditLog {
       ["status < 400", auditMaxRows.done],
       ["status >= 400", auditMaxRows.refused],
     ] as const) {
-      const oldest = `SELECT number FROM audit WHERE ${statuses} ORDER BY number DESC LIMIT 1 OFFSET ${max}`;
-      audit.delete(this.sql, `WHERE ${statuses} AND number <= (${oldest})`);
+      const { n } = this.sql.exec<{ n: number }>(`SELECT count(*) AS n FROM audit WHERE ${statuses}`).one();
+      const heaviest = `SELECT token FROM audit WHERE ${statuses} GROUP BY token ORDER BY count(*) DESC LIMIT 1`;
+      const oldest = `SELECT number FROM audit WHERE ${statuses} AND token = (${heaviest}) ORDER BY number LIMIT ?`;
+      if (n > max) audit.delete(this.sql, `WHERE number IN (${oldest})`, n - max);
     }
   }
 }

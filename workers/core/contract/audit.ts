@@ -2,7 +2,7 @@ import * as z from "zod";
 
 /** How long an act stays in the audit log. */
 export const auditKeepMs = 400 * 24 * 3600_000;
-/** How many acts that were done, and how many that were refused, the log keeps at most. */
+/** How many acts that were done, and how many that were refused, the log keeps at most, give or take a thousand. */
 export const auditMaxRows = { done: 200_000, refused: 20_000 } as const;
 export const auditPageMaxRows = 1_000;
 

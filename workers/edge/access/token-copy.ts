@@ -3,7 +3,7 @@ import type { Token } from "#core/tokens.ts";
 import type { IssuedSecret, TokenSync, TokenUse } from "#objects/tokens/api.ts";
 
 /** From this age on, the copy is read again in the background. */
-export const refreshAfterMs = 10_000;
+export const refreshAfterMs = 20_000;
 /** From this age on, a request waits for the copy to be read again: a revocation takes effect within 30 s. */
 export const waitAfterMs = 25_000;
 /** The longest wait for a read; then the copy at hand decides. */
@@ -38,7 +38,7 @@ export class TokenCopy {
     return this.secrets.size;
   }
 
-  /** Finds the token with this hash, if its secret is valid now. */
+  /** Finds the token with this hash, if its secret is valid now. A caller can't choose the hash by which the map is indexed. */
   find(sha256: string, now: number): Token | null {
     const known = this.secrets.get(sha256);
     if (!known || !equalConstantTime(known.token.sha256, sha256)) return null;
