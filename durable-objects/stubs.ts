@@ -3,6 +3,7 @@ import { regionObjectName } from "./names.ts";
 import type { RegionApi } from "./region/api.ts";
 import type { RegistryApi } from "./registry/api.ts";
 import type { ReviewApi } from "./review/api.ts";
+import { type TokensApi, tokensObjectName } from "./tokens/api.ts";
 
 /** An object as its callers see it: each method is a round trip to where the object lives. */
 export type Remote<Api> = {
@@ -26,6 +27,11 @@ export function registryObject(env: Env, model: string): Remote<RegistryApi> {
 /** A model's review queue. */
 export function reviewObject(env: Env, model: string): Remote<ReviewApi> {
   return stubOf<ReviewApi>(env.REVIEW, model);
+}
+
+/** The deployment's tokens and its audit log. */
+export function tokensObject(env: Env): Remote<TokensApi> {
+  return stubOf<TokensApi>(env.TOKENS, tokensObjectName);
 }
 
 // The runtime retries what is retryable by itself. Other errors go to the caller: a loop here would multiply the retries.

@@ -52,6 +52,6 @@ export interface ReviewApi {
   forget(ids: string[]): void;
   /** Deletes a region's questions, with or without a label. */
   forgetRegion(region: string): void;
-  /** Counts the questions that wait for a person. */
-  size(): number;
+  /** Counts the questions that wait for a person, of some regions or of all. */
+  size(regions?: string[] | null): number;
 }

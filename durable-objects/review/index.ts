@@ -120,8 +120,8 @@ export class ReviewObject extends DurableObject<Env> implements ReviewApi {
     this.transaction(() => this.queue.removeRegion(region));
   }
 
-  size(): number {
-    return this.queue.waiting();
+  size(regions: string[] | null = null): number {
+    return this.queue.waiting(regions);
   }
 
   private remove(id: string): void {

@@ -108,4 +108,5 @@ const durableObjects = {
   REGION: { className: "RegionObject", useSQLite: true },
   REGISTRY: { className: "RegistryObject", useSQLite: true },
   REVIEW: { className: "ReviewObject", useSQLite: true },
+  TOKENS: { className: "TokensObject", useSQLite: true },
 };

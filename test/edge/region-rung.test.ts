@@ -25,6 +25,7 @@ testRung("the region's object, with the origin above it", false, async () => {
     token: null,
     span: beginSpan({}),
     params: {},
+    noted: {},
     query: () => null,
     queries: () => [],
     later: () => {},

@@ -14,7 +14,8 @@ export default async function setup(): Promise<() => Promise<void>> {
   const faults = new Map<string, string>();
   const asked = new Map<string, object[]>();
   const models = {
-    list: () => [],
+    // Of two owners, so that a test sees whether a token gets those of another.
+    list: () => ["mine", "theirs"].map((model) => ({ model, version: 1 })),
     async rung(model: string): Promise<ModelRung> {
       const known = rungs.get(model) ?? (await buildRung(model));
       rungs.set(model, known);
@@ -35,7 +36,7 @@ export default async function setup(): Promise<() => Promise<void>> {
 
   // Simulates faults of a model's requests; a test sets one with PUT /fault/{model}/{down|slow|busy|none}.
   async function answer(request: Request): Promise<Response> {
-    const [, first, model = "", third, fourth] = new URL(request.url).pathname.split("/");
+    const [, first, model = "", third, fourth, fifth] = new URL(request.url).pathname.split("/");
     if (first === "fault") {
       faults.set(model, third ?? "");
       return new Response();
@@ -44,7 +45,7 @@ export default async function setup(): Promise<() => Promise<void>> {
     if (fault === "down") return new Response("down", { status: 503 });
     if (fault === "slow") await new Promise((resolve) => setTimeout(resolve, 1_500));
     if (first === "trainings") return Response.json(asked.get(model) ?? []);
-    if (fourth === "trainings") return takeTraining(third ?? "", request);
+    if (fourth === "trainings" && !fifth && request.method === "POST") return takeTraining(third ?? "", request);
     return app.fetch(request);
   }
   // Replies to an order for a training like an origin: 202, or 409 while another training is running.

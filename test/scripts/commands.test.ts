@@ -62,16 +62,23 @@ function read(command: string): { verb: Command | undefined; name: string; optio
   const options: string[] = [];
   const args: string[] = [];
   let name = "";
+  let verb: Command | undefined;
   for (let i = 0; i < words.length; i++) {
     const word = words[i] as string;
     if (word.startsWith("--")) {
       const [long = ""] = word.split("=");
       options.push(long);
-      const option = [...(verbs.get(name)?.options ?? []), ...program.options].find((one) => one.long === long);
+      const option = [...(verb?.options ?? []), ...program.options].find((one) => one.long === long);
       const takesNext = option?.required || (option?.optional && words[i + 1]?.startsWith("-") === false);
       if (takesNext && !word.includes("=")) i++;
-    } else if (name === "") name = word;
-    else args.push(word);
+    } else if (name === "") {
+      name = word;
+      verb = verbs.get(name);
+    } else {
+      const inner = args.length === 0 ? verb?.commands.find((one) => one.name() === word) : undefined;
+      if (inner) verb = inner;
+      else args.push(word);
+    }
   }
-  return { verb: verbs.get(name), name, options, args };
+  return { verb, name, options, args };
 }

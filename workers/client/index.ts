@@ -1,10 +1,12 @@
 import type {
   Answer,
+  AuditEntry,
   CanaryState,
   Checks,
   Draft,
   FlaggedQuestion,
   Instance,
+  IssuedToken,
   LabelResult,
   LabelStudioImported,
   LabelStudioTask,
@@ -22,7 +24,11 @@ import type {
   RolloutTarget,
   SampleLine,
   TensorAnswer,
+  TokenChange,
+  TokenOrder,
+  TokenRecord,
   TokenState,
+  Tokens,
   Training,
   TrainingOrder,
   Truth,
@@ -46,6 +52,7 @@ import {
   questionPath,
   regionPath,
   reviewerHeaders,
+  tokenPath,
   trainingPath,
   type WaitOptions,
   withDeadline,
@@ -62,6 +69,13 @@ export type { TransportOptions } from "./transport.ts";
 export interface SamplePage {
   lines: SampleLine[];
   cursor: string;
+  more: boolean;
+}
+
+/** A page of the audit log. */
+export interface AuditPage {
+  entries: AuditEntry[];
+  cursor: number;
   more: boolean;
 }
 
@@ -455,6 +469,46 @@ export class UpriverClient {
   /** Fetches the scopes of this client's token. */
   token(): Promise<TokenState> {
     return this.get("/v1/token");
+  }
+
+  /** Lists the tokens that the deployment issued, by id; revoked ones too. Needs an admin of all models and regions. */
+  async tokens(): Promise<TokenRecord[]> {
+    const tokens: TokenRecord[] = [];
+    for (let after = ""; ; ) {
+      const page = await this.get<Tokens>(`/v1/tokens?after=${encodeURIComponent(after)}`);
+      tokens.push(...page.tokens);
+      if (page.next === null) return tokens;
+      after = page.next;
+    }
+  }
+
+  /** Creates a token; its secret is only in this reply. Throws a 409 `ProblemError` where the id is taken. */
+  createToken(token: TokenOrder): Promise<IssuedToken> {
+    return this.transport.json({ ...post("/v1/tokens", token), isRepeatable: false });
+  }
+
+  /** Changes what a token may do; what `change` leaves out stays. It takes effect within 30 s. */
+  changeToken(id: string, change: TokenChange): Promise<TokenRecord> {
+    return this.transport.json(post(tokenPath(id), change));
+  }
+
+  /** Gives a token another secret, which is only in this reply. The old one stays valid for `oldValidHours`, 24 by default. */
+  rotateToken(id: string, { oldValidHours }: { oldValidHours?: number } = {}): Promise<IssuedToken> {
+    const body = oldValidHours === undefined ? {} : { oldValidHours };
+    return this.transport.json({ ...post(`${tokenPath(id)}/rotate`, body), isRepeatable: false });
+  }
+
+  /** Revokes a token. It takes effect within 30 s. */
+  revokeToken(id: string): Promise<TokenRecord> {
+    return this.transport.json({ method: "DELETE", path: tokenPath(id) });
+  }
+
+  /** Fetches a page of the audit log: the entries after a cursor, from a time on (ms since 1970), in order. */
+  async audit({ after = 0, from = 0 }: { after?: number; from?: number } = {}): Promise<AuditPage> {
+    const bytes = await this.transport.bytes({ method: "GET", path: `/v1/audit?after=${after}&from=${from}` });
+    const lines = new TextDecoder().decode(bytes).trimEnd().split("\n");
+    const { cursor, more } = JSON.parse(lines.pop() as string) as Pick<AuditPage, "cursor" | "more">;
+    return { entries: lines.map((line) => JSON.parse(line) as AuditEntry), cursor, more };
   }
 
   /** Runs the deployment's checks; each fault comes with a remedy. */

@@ -121,6 +121,10 @@ export function trainingPath(model: string, id: string): string {
   return `${modelPath(model)}/trainings/${encodeURIComponent(id)}`;
 }
 
+export function tokenPath(id: string): string {
+  return `/v1/tokens/${encodeURIComponent(id)}`;
+}
+
 /** Builds a POST request with a JSON body. */
 export function post(path: string, body: unknown): ApiRequest {
   return { method: "POST", path, body };

@@ -29,6 +29,11 @@ export async function hmacUnit(secret: string, text: string): Promise<number> {
   return (mac.getUint32(0) * 2 ** 20 + (mac.getUint32(4) >>> 12)) / 2 ** 52;
 }
 
+/** Computes HMAC-SHA-256 of `text`, in lower-case hex. */
+export async function hmacHex(secret: string, text: string): Promise<string> {
+  return toHex(await crypto.subtle.sign("HMAC", await hmacKey(secret), new TextEncoder().encode(text)));
+}
+
 const keys = new Map<string, CryptoKey>();
 
 async function hmacKey(secret: string): Promise<CryptoKey> {

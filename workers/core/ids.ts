@@ -1,3 +1,4 @@
+import { toHex } from "./hash.ts";
 import { fail, ok, type Result } from "./result.ts";
 
 /** The model and region in a question's id: they name the object that stores the question. */
@@ -30,6 +31,11 @@ export function parseId(id: string): Result<QuestionAddress, string> {
   } catch {
     return fail("{model}~{region}~{unique}, percent-encoded");
   }
+}
+
+/** Makes the last part of an id that nobody can guess: 128 random bits, after the time. */
+export function secretUnique(): string {
+  return Date.now().toString(36).padStart(9, "0") + toHex(crypto.getRandomValues(new Uint8Array(16)).buffer);
 }
 
 // Starts with the time, so that ids sort by when they were created.

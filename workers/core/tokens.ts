@@ -1,28 +1,17 @@
 import * as z from "zod";
-import { sha256Schema } from "./contract/index.ts";
+import { toBase64 } from "./bytes.ts";
+import { anyName, type Scope, scopes, sha256Schema, tokenLimitsSchema } from "./contract/index.ts";
 import { equalConstantTime, sha256Hex } from "./hash.ts";
 
-/** What tokens may be allowed to do. `rung`: what only a rung below may say of a hop, such as its deadline and `via`. */
-export const scopes = ["ask", "rung", "teach", "review", "metrics", "publish", "pass", "admin"] as const;
-export type Scope = (typeof scopes)[number];
-
-const any = "*";
-
-/** What a token may use at most, over all regions of a model; what is absent has the deployment's default. */
-export const tokenLimitsSchema = z.strictObject({
-  questionsPerMinute: z.int().positive().optional(),
-  openQuestions: z.int().positive().optional(),
-  reviewQuestions: z.int().positive().optional(),
-});
-export type TokenLimits = z.infer<typeof tokenLimitsSchema>;
+export { type Scope, scopes, type TokenLimits, tokenLimitsSchema } from "./contract/index.ts";
 
 /** A stored bearer token: its hash, scopes, models, regions and limits. `*` stands for every model or region. */
 export const tokenSchema = z.strictObject({
   id: z.string().min(1),
   sha256: sha256Schema,
   scopes: z.array(z.enum(scopes)),
-  models: z.array(z.string()).default([any]),
-  regions: z.array(z.string()).default([any]),
+  models: z.array(z.string()).default([anyName]),
+  regions: z.array(z.string()).default([anyName]),
   limits: tokenLimitsSchema.optional(),
   /** Whether its labels are taken without the bounds for labels of strangers; true unless given. */
   trusted: z.boolean().optional(),
@@ -41,11 +30,19 @@ export function parseTokens(option: string, json: string): Token[] {
   }
 }
 
+/** Reads the bearer token of an `Authorization` header; null where it has none. */
+export function bearerOf(authorization: string | null): string | null {
+  return /^Bearer ([\x21-\x7e]{1,512})$/i.exec(authorization ?? "")?.[1] ?? null;
+}
+
 /** Finds the token of an `Authorization` header, or null. Compares every known hash in constant time. */
 export async function findToken(tokens: readonly Token[], authorization: string | null): Promise<Token | null> {
-  const bearer = /^Bearer ([\x21-\x7e]{1,512})$/i.exec(authorization ?? "")?.[1];
-  if (bearer === undefined) return null;
-  const sha256 = await sha256Hex(bearer);
+  const bearer = bearerOf(authorization);
+  return bearer === null ? null : tokenWith(tokens, await sha256Hex(bearer));
+}
+
+/** Finds the token with a hash, or null. Compares every known hash in constant time. */
+export function tokenWith(tokens: readonly Token[], sha256: string): Token | null {
   return tokens.reduce<Token | null>((found, token) => (equalConstantTime(token.sha256, sha256) ? token : found), null);
 }
 
@@ -61,10 +58,34 @@ export function isTrusted(token: Token): boolean {
 
 /** Tells whether a token may use a model. */
 export function mayUseModel(token: Token, model: string): boolean {
-  return token.models.includes(any) || token.models.includes(model);
+  return token.models.includes(anyName) || token.models.includes(model);
 }
 
 /** Tells whether a token may use a region. */
 export function mayUseRegion(token: Token, region: string): boolean {
-  return token.regions.includes(any) || token.regions.includes(region);
+  return token.regions.includes(anyName) || token.regions.includes(region);
+}
+
+/** Tells whether a token may use every region of the models that it may use. */
+export function mayUseAllRegions(token: Token): boolean {
+  return token.regions.includes(anyName);
+}
+
+/** Tells whether a token is limited neither to models nor to regions. */
+export function isUnlimited(token: Token): boolean {
+  return token.models.includes(anyName) && mayUseAllRegions(token);
+}
+
+const issuedSecretBytes = 32;
+const issuedForm = /^up_[\w.@-]{1,64}_[\w-]{43}$/;
+
+/** Makes the secret of an issued token: 256 random bits. The id in it tells what a leaked token is for. */
+export function makeTokenSecret(id: string): string {
+  const random = toBase64(crypto.getRandomValues(new Uint8Array(issuedSecretBytes)));
+  return `up_${id}_${random.replaceAll("+", "-").replaceAll("/", "_").replace(/=+$/, "")}`;
+}
+
+/** Tells whether text has the form of an issued token's secret: any other is none, without a look at a store. */
+export function hasIssuedForm(bearer: string): boolean {
+  return issuedForm.test(bearer);
 }

@@ -1,11 +1,14 @@
 import { type Context, Hono } from "hono";
 import { cors } from "hono/cors";
-import { type Fault, FaultError, problemOf } from "#core/http/fault.ts";
+import { type Fault, problemOf } from "#core/http/fault.ts";
 import { expectedResponse, problemResponse, unexpectedResponse } from "#core/http/problem.ts";
-import { findToken, hasScope, type Token } from "#core/tokens.ts";
+import type { Token } from "#core/tokens.ts";
 import { spanOf, type TraceSpan, traceHeaders } from "#core/trace-context.ts";
+import { authorise } from "./access/authorise.ts";
+import type { Access } from "./access/issued.ts";
+import { isAct, recordAct } from "./access/record-act.ts";
 import type { Call, Route } from "./call.ts";
-import { type EdgeNode, nodeOf } from "./node.ts";
+import { nodeOf } from "./node.ts";
 import { routes } from "./routes/index.ts";
 
 const corsMaxAgeSeconds = 3600;
@@ -69,35 +72,41 @@ function traced(response: Response, span: TraceSpan): Response {
 async function respond(route: Route, context: AppContext, span: TraceSpan): Promise<Response> {
   try {
     const node = nodeOf(context.env);
-    const token = await authorise(route, node, context.req.header("authorization") ?? null);
-    return await route.handle(callOf(context, node, token, span));
+    const later = (work: Promise<unknown>) => context.executionCtx.waitUntil(work);
+    const access = { env: context.env, node, later };
+    const params = context.req.param() as Record<string, string>;
+    const token = await authorise(route, access, context.req.header("authorization") ?? null, params);
+    const call = callOf(context, access, token, span);
+    const response = await handled(route, call);
+    if (isAct(route, call)) await recordAct(route, call, response.status);
+    return response;
   } catch (error) {
-    const response = expectedResponse(error, route.operation, route.refuse);
-    if (response) return response;
-    return unexpected(error, route.operation, span, route.refuse);
+    return refusal(route, error, span);
   }
 }
 
-async function authorise(route: Route, node: EdgeNode, authorization: string | null): Promise<Token | null> {
-  if (route.scope === "public") return null;
-  const token = await findToken(node.tokens, authorization);
-  if (!token && route.scope === "ask" && node.isPublic && authorization === null) return null;
-  if (!token) throw new FaultError({ kind: "unauthorised" });
-  if (route.scope !== "any" && !hasScope(token, route.scope))
-    throw new FaultError({ kind: "forbidden", needs: `scope '${route.scope}'` });
-  return token;
+async function handled(route: Route, call: Call): Promise<Response> {
+  try {
+    return await route.handle(call);
+  } catch (error) {
+    return refusal(route, error, call.span);
+  }
 }
 
-function callOf(context: AppContext, node: EdgeNode, token: Token | null, span: TraceSpan): Call {
+function refusal(route: Route, error: unknown, span: TraceSpan): Response {
+  const response = expectedResponse(error, route.operation, route.refuse);
+  return response ?? unexpected(error, route.operation, span, route.refuse);
+}
+
+function callOf(context: AppContext, access: Access, token: Token | null, span: TraceSpan): Call {
   return {
+    ...access,
     request: context.req.raw,
-    env: context.env,
-    node,
     token,
     span,
     params: context.req.param() as Record<string, string>,
     query: (name) => context.req.query(name) ?? null,
     queries: (name) => context.req.queries(name) ?? [],
-    later: (work) => context.executionCtx.waitUntil(work),
+    noted: {},
   };
 }

@@ -1,6 +1,6 @@
-import { modelNameSchema, type Problem } from "#core/contract/index.ts";
+import { type ModelPointer, modelNameSchema, type Problem } from "#core/contract/index.ts";
 import { FaultError } from "#core/http/fault.ts";
-import { hasScope, mayUseModel, mayUseRegion, type Scope, type Token } from "#core/tokens.ts";
+import { hasScope, mayUseAllRegions, mayUseModel, mayUseRegion, type Scope, type Token } from "#core/tokens.ts";
 import type { TraceSpan } from "#core/trace-context.ts";
 import type { Contract } from "./contract.ts";
 import type { EdgeNode } from "./node.ts";
@@ -18,23 +18,45 @@ export interface Call {
   query: (name: string) => string | null;
   /** All values of a query parameter that may be repeated. */
   queries: (name: string) => string[];
+  /** What the audit log says of the call, where the handler knows it better than the path. */
+  noted: Partial<Record<"model" | "region" | "target", string | null>>;
   /** Continues `work` after the response. */
   later: (work: Promise<unknown>) => void;
 }
 
-/** A route of the edge: its path, the scope it needs and its handler. */
-export interface Route {
-  method: "GET" | "POST" | "PUT" | "DELETE";
+/** What every route declares. */
+interface RouteBase {
   path: string;
   /** `public` needs no token; `any` needs a token with any scope; `ask` needs none where PUBLIC_ASK is on. */
   scope: Scope | "public" | "any";
-  /** The name of the operation in problem documents and the OpenAPI document. */
+  /**
+   * What the route sees or changes beyond what its path names. `all-regions`: every region of the model; `deployment`: every
+   * model and region. A token that is limited to fewer is refused.
+   */
+  reach?: "all-regions" | "deployment";
+  /** The name of the operation in problem documents, the OpenAPI document and the audit log. */
   operation: string;
   contract: Contract;
   /** Builds the response for a refusal, where that is not a problem document. */
   refuse?: (problem: Problem) => Response;
   handle: (call: Call) => Promise<Response> | Response;
 }
+
+/** A route that only reads. */
+interface ReadingRoute extends RouteBase {
+  method: "GET";
+  audit?: never;
+}
+
+/** A route that changes something, and says whether that is an administrative act. */
+interface ChangingRoute extends RouteBase {
+  method: "POST" | "PUT" | "DELETE";
+  /** Whether the audit log records it: `always`; where an `admin` does it, else it is a caller's own; or `never`. */
+  audit: "always" | "admin" | "never";
+}
+
+/** A route of the edge: its path, who may use it, and its handler. */
+export type Route = ReadingRoute | ChangingRoute;
 
 const publicOwner = "public";
 
@@ -82,6 +104,29 @@ export function unknownModel(model: string): FaultError {
 /** Throws unless the call's token may use the region. */
 export function requireRegion({ token }: Call, region: string): void {
   if (token && !mayUseRegion(token, region)) throw new FaultError({ kind: "forbidden", needs: `region '${region}'` });
+}
+
+/** Throws unless the call's token may use every region. */
+export function requireAllRegions({ token }: Call): void {
+  if (token && !mayUseAllRegions(token)) throw new FaultError({ kind: "forbidden", needs: "all regions" });
+}
+
+/** Returns the names among `regions` that the call's token may use. */
+export function ownRegions({ token }: Pick<Call, "token">, regions: readonly string[]): string[] {
+  return regions.filter((region) => token === null || mayUseRegion(token, region));
+}
+
+/** Returns the regions that the call's token is limited to; null for all. */
+export function limitedRegions({ token }: Pick<Call, "token">): string[] | null {
+  return token && !mayUseAllRegions(token) ? token.regions : null;
+}
+
+/** Returns a pointer without what it says of regions that the call's token may not use, or of all regions together. */
+export function ownPointer(call: Pick<Call, "token">, pointer: ModelPointer): ModelPointer {
+  if (limitedRegions(call) === null) return pointer;
+  const { group: _, heldBack, ...rest } = pointer;
+  const own = ownRegions(call, Object.keys(heldBack));
+  return { ...rest, heldBack: Object.fromEntries(own.map((region) => [region, heldBack[region] as number])) };
 }
 
 export function jsonResponse(body: unknown, status = 200, headers: Record<string, string> = {}): Response {

@@ -4,4 +4,5 @@ import { scheduled } from "./schedule.ts";
 export { RegionObject } from "#objects/region/index.ts";
 export { RegistryObject } from "#objects/registry/index.ts";
 export { ReviewObject } from "#objects/review/index.ts";
+export { TokensObject } from "#objects/tokens/index.ts";
 export default { fetch: app.fetch, scheduled } satisfies ExportedHandler<Env>;

@@ -4,6 +4,7 @@ import type { Network } from "#core/model/network.ts";
 import type { TensorModel } from "#core/model/tensor-model.ts";
 import { type PublicKeys, publicKeysSchema, signingKeySchema } from "#core/sign.ts";
 import { parseTokens, type Token } from "#core/tokens.ts";
+import { TokenCopy } from "./access/token-copy.ts";
 import { ByteLru } from "./artefacts/byte-lru.ts";
 import { IsolateCounts } from "./metrics/isolate-counts.ts";
 import { PassSpending, passBudgetSchema } from "./protocols/decisions/pass-spending.ts";
@@ -29,7 +30,10 @@ export interface EdgeNode {
   logAnswers: LogAnswers;
   /** The origins whose pages may ask; "*" is all. */
   origins: string[];
+  /** The tokens of UPRIVER_TOKENS. */
   tokens: Token[];
+  /** The copy of the tokens that the deployment issued. */
+  issued: TokenCopy;
   publishKeys: PublicKeys;
   deploymentKeys: PublicKeys;
   manifests: Map<string, Manifest>;
@@ -74,6 +78,7 @@ function createNode(env: Env): EdgeNode {
     logAnswers,
     origins: (env.ALLOWED_ORIGINS ?? "").split(",").flatMap((origin) => origin.trim() || []),
     tokens: parseTokens("UPRIVER_TOKENS", env.UPRIVER_TOKENS),
+    issued: new TokenCopy(),
     publishKeys: readOption("PUBLISH_KEYS", env.PUBLISH_KEYS, (value) => publicKeysSchema.parse(value)),
     deploymentKeys: readOption("DEPLOYMENT_PUBLIC_KEYS", env.DEPLOYMENT_PUBLIC_KEYS, (v) => publicKeysSchema.parse(v)),
     manifests: new Map(),

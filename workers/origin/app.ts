@@ -14,10 +14,10 @@ import { describe } from "#core/input/describe.ts";
 import { lineOf, outcomeOf } from "#core/log.ts";
 import { withTop } from "#core/rung/candidates.ts";
 import { checkedDrafts, draftsOf } from "#core/rung/drafts.ts";
-import { findToken, hasScope, type Token } from "#core/tokens.ts";
+import { findToken, hasScope, mayUseModel, type Token } from "#core/tokens.ts";
 import { spanOf, traceHeaders } from "#core/trace-context.ts";
 import type { Backend } from "./backend/index.ts";
-import { modelFor } from "./caller.ts";
+import { modelFor, requireAllRegions, requireRegions } from "./caller.ts";
 import type { FullModels } from "./models.ts";
 import type { TrainableRecipes } from "./recipes/registry.ts";
 import type { TrainingQueue } from "./trainings/queue.ts";
@@ -38,10 +38,10 @@ export interface OriginOptions {
 
 /** Creates the origin's HTTP application: the same `ask` as the edge's, answered by the full model, and the trainings. */
 export function createApp(options: OriginOptions): Hono {
-  const { nodeId, tokens, models, training, log } = options;
+  const { nodeId, tokens, training, log } = options;
   const app = new Hono();
   app.get("/healthz", (context) => context.json({ status: "ok", node: nodeId }));
-  app.get("/readyz", (context) => context.json({ status: "ready", node: nodeId, models: models.list() }));
+  app.get("/readyz", (context) => context.json({ status: "ready", node: nodeId }));
   app.post("/v1/models/:model/ask", (context) => ask(options, context));
   if (training) app.route("/v1/models/:model/trainings", trainingRoutes(tokens, training));
   app.get("/v1/status", (context) => status(options, context));
@@ -78,6 +78,7 @@ async function ask({ nodeId, tokens, models, log }: OriginOptions, context: Cont
   const complete = completeQuestions(body);
   const span = spanOf(context.req.raw.headers);
   const regions = new Set(complete.map(({ region }) => region));
+  requireRegions(token, regions);
   const [region = null] = regions.size === 1 ? regions : [];
   const line = { rung: "origin", model, region, span, ids: complete.map(({ id }) => id) } as const;
   log(lineOf({ ...line, event: "asked" }));
@@ -98,9 +99,11 @@ async function status({ nodeId, tokens, models, training }: OriginOptions, conte
   const token = await findToken(tokens, context.req.header("authorization") ?? null);
   if (!token) throw new FaultError({ kind: "unauthorised" });
   if (!hasScope(token, "publish")) throw new FaultError({ kind: "forbidden", needs: "scope 'publish'" });
+  requireAllRegions(token);
   const { backend = null, trainings = null } = training ?? {};
+  const isOwn = ({ model }: { model: string }) => mayUseModel(token, model);
   const open = trainings?.list().filter(({ endedAt }) => endedAt === null) ?? [];
-  return context.json({ node: nodeId, models: models.list(), backend, trainings: open });
+  return context.json({ node: nodeId, models: models.list().filter(isOwn), backend, trainings: open.filter(isOwn) });
 }
 
 // A question between rungs is complete: the edge has assigned its id and its region.

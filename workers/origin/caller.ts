@@ -1,6 +1,14 @@
 import type { Context } from "hono";
 import { FaultError } from "#core/http/fault.ts";
-import { findToken, hasScope, mayUseModel, type Scope, type Token } from "#core/tokens.ts";
+import {
+  findToken,
+  hasScope,
+  mayUseAllRegions,
+  mayUseModel,
+  mayUseRegion,
+  type Scope,
+  type Token,
+} from "#core/tokens.ts";
 
 /** Returns the model in a request's path and the caller's token. Throws when the token lacks the scope or the model. */
 export async function modelFor(tokens: readonly Token[], context: Context, scope: Scope): Promise<[string, Token]> {
@@ -10,4 +18,16 @@ export async function modelFor(tokens: readonly Token[], context: Context, scope
   if (!hasScope(token, scope)) throw new FaultError({ kind: "forbidden", needs: `scope '${scope}'` });
   if (!mayUseModel(token, model)) throw new FaultError({ kind: "forbidden", needs: `model '${model}'` });
   return [model, token];
+}
+
+/** Throws unless the token may use every region: a training and its report are about all of them. */
+export function requireAllRegions(token: Token): void {
+  if (!mayUseAllRegions(token)) throw new FaultError({ kind: "forbidden", needs: "all regions" });
+}
+
+/** Throws unless the token may use each of the regions. */
+export function requireRegions(token: Token, regions: Iterable<string>): void {
+  for (const region of regions) {
+    if (!mayUseRegion(token, region)) throw new FaultError({ kind: "forbidden", needs: `region '${region}'` });
+  }
 }

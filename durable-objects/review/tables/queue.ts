@@ -110,9 +110,10 @@ export class ReviewQueue {
     queue.delete(this.sql, "WHERE region = ?", region);
   }
 
-  /** Counts the questions that wait for a person. */
-  waiting(): number {
-    return this.sql.exec<{ n: number }>(`SELECT count(*) AS n FROM queue WHERE ${waiting}`).one().n;
+  /** Counts the questions that wait for a person, of some regions or of all. */
+  waiting(regions: string[] | null): number {
+    const query = `SELECT count(*) AS n FROM queue WHERE ${waiting} AND ${inRegions}`;
+    return this.sql.exec<{ n: number }>(query, regions && JSON.stringify(regions)).one().n;
   }
 
   private free(

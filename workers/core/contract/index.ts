@@ -1,4 +1,5 @@
 export * from "./answer.ts";
+export * from "./audit.ts";
 export * from "./canary.ts";
 export * from "./certificate-state.ts";
 export * from "./checks.ts";
@@ -26,6 +27,7 @@ export * from "./run.ts";
 export * from "./sha256.ts";
 export * from "./spending.ts";
 export * from "./tensor.ts";
+export * from "./token.ts";
 export * from "./training.ts";
 export * from "./truth.ts";
 export * from "./way.ts";

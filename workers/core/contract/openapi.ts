@@ -23,6 +23,10 @@ export interface Operation {
   description: string;
   security: Json[];
   "x-scope": string;
+  /** What a token must not be limited in, beyond what the path names: all regions of the model, or the whole deployment. */
+  "x-reach"?: "all-regions" | "deployment";
+  /** Whether the audit log records it: always, where an admin does it, or never. Absent where nothing changes. */
+  "x-audit"?: "always" | "admin" | "never";
   parameters: Json[];
   requestBody?: { required: true; content: Json };
   responses: Record<string, { description: string; content: Json }>;

@@ -9,7 +9,7 @@ import {
 import { type PublicKeys, signatureFault } from "#core/sign.ts";
 import { regionObject, registryObject } from "#objects/stubs.ts";
 import { manifestOf } from "../artefacts/models.ts";
-import type { Call } from "../call.ts";
+import { type Call, ownRegions } from "../call.ts";
 import { faulty, looked, sound } from "./finding.ts";
 
 /** The findings of a model, and the manifests of its served versions. */
@@ -75,15 +75,16 @@ async function checkPointer({ env }: Call, { model, revision, stable }: ModelPoi
 }
 
 async function checkRegions(
-  { env, node }: Call,
+  call: Call,
   { model, stable, heldBack }: ModelPointer,
   manifest?: Manifest,
 ): Promise<Finding[]> {
   if (!manifest || manifest.task === "tensor") return [];
+  const { env, node } = call;
   const registry = registryObject(env, model);
   const baseOf = (region: string) => heldBack[region] ?? (stable as number);
   const states = await Promise.all(
-    (await registry.regions()).map(async (region) => ({
+    ownRegions(call, await registry.regions()).map(async (region) => ({
       ...(await regionObject(env, model, region).state(baseOf(region))),
       served: (await registry.headPointer(baseOf(region), region)).head,
     })),

@@ -1,12 +1,16 @@
 import type { Finding } from "#core/contract/index.ts";
+import { activeTokensMax } from "#core/contract/index.ts";
 import { sign, signatureFault, signingKeySchema } from "#core/sign.ts";
+import { read } from "../access/issued.ts";
+import { servesMs } from "../access/token-copy.ts";
 import type { Call } from "../call.ts";
 import { faulty, looked, sound } from "./finding.ts";
 
 const secretMinChars = 16;
 
 /** Checks the deployment's bindings, keys, secrets and tokens. */
-export function checkSettings({ env, node }: Call): Promise<Finding[]> {
+export function checkSettings(call: Call): Promise<Finding[]> {
+  const { env, node } = call;
   return Promise.all([
     looked("bucket", "Bind an R2 bucket as ARTEFACTS in wrangler.toml, and deploy again.", async () => {
       await env.ARTEFACTS.list({ limit: 1 });
@@ -28,6 +32,7 @@ export function checkSettings({ env, node }: Call): Promise<Finding[]> {
     ),
     splitSecret(env),
     tokens(node.tokens),
+    issuedTokens(call),
   ]);
 }
 
@@ -36,6 +41,24 @@ function splitSecret({ SPLIT_SECRET }: Env): Finding {
   if (length >= secretMinChars) return sound("split secret", `${length} characters`);
   const remedy = `Set SPLIT_SECRET to at least ${secretMinChars} random characters. A change affects the split of new samples only.`;
   return faulty("split secret", `${length} characters: too short, splits could be guessed`, remedy);
+}
+
+/** Checks that the tokens' object can be reached, and says what the copy here is worth while it can't. */
+async function issuedTokens(call: Call): Promise<Finding> {
+  const { node } = call;
+  const check = "issued tokens";
+  try {
+    await read(call);
+    return sound(check, `${node.issued.size} valid secrets, of ${activeTokensMax} tokens at most`);
+  } catch (error) {
+    const leftMs = servesMs - node.issued.ageAt(Date.now());
+    const serves =
+      leftMs > 0 ? `the copy here serves for ${Math.ceil(leftMs / 60_000)} more minutes` : "no copy is here";
+    const found = `their object can't be reached, ${serves}: ${String(error)}`;
+    const remedy =
+      "Check the log of the TOKENS object, and the binding and migrations of wrangler.toml. Tokens in UPRIVER_TOKENS work meanwhile.";
+    return faulty(check, found, remedy);
+  }
 }
 
 function tokens(known: Call["node"]["tokens"]): Finding {

@@ -1,13 +1,15 @@
+import * as z from "zod";
 import type { ClassifyManifest, Draft, Question } from "#core/contract/index.ts";
-import { sha256Hex } from "#core/hash.ts";
+import { hmacHex, sha256Hex } from "#core/hash.ts";
 import { FaultError } from "#core/http/fault.ts";
-import { indexIn } from "#core/http/issues.ts";
-import { encodeIdPart, mintId, parseId } from "#core/ids.ts";
+import { type InvalidField, indexIn } from "#core/http/issues.ts";
+import { encodeIdPart, mintId, parseId, secretUnique } from "#core/ids.ts";
 import { type Call, isAdmin, ownerOf } from "../call.ts";
 import { type PlacedRegion, placeDrafts } from "./regions.ts";
 
 /** The header with the id of a request. A retry carries the same id. */
 export const requestHeader = "x-upriver-request";
+const uuidSchema = z.uuid();
 
 /** Complete questions, and the warning of each about its region. */
 interface CompleteQuestions {
@@ -21,22 +23,52 @@ export async function completeQuestions(
   manifest: ClassifyManifest,
   drafts: readonly Draft[],
 ): Promise<CompleteQuestions> {
+  refuseAnonymousNames(call, drafts);
   const placed = await placeDrafts(call, manifest, drafts);
-  // A retry gets the same ids. With an idempotency key the answer is stored as well, at whichever rung it is given.
-  const { headers } = call.request;
-  const key = headers.get("idempotency-key") ?? headers.get(requestHeader);
-  const unique = key === null ? undefined : await sha256Hex(`${ownerOf(call)}|${key}`);
+  const uniqueOf = await uniquesOf(call);
   const questions = drafts.map((draft, i) => {
     const index = indexIn(drafts, i);
     const { region } = placed[i] as PlacedRegion;
     if (draft.at !== undefined && !isAdmin(call)) {
       throw new FaultError({ kind: "forbidden", needs: "scope 'admin', to give questions a data time" });
     }
-    const id = draft.id ?? mintId({ model: manifest.model, region }, unique && `${unique.slice(0, 32)}.${i}`);
+    const id = draft.id ?? mintId({ model: manifest.model, region }, uniqueOf(i));
     checkId(id, manifest.model, region, index);
     return { ...draft, id, region, at: draft.at ?? Date.now() };
   });
   return { questions, warnings: placed.map(({ warning }) => warning) };
+}
+
+// Whoever has the id of an anonymous question reads it, so no caller may know or choose that of another's.
+function refuseAnonymousNames({ token, request }: Call, drafts: readonly Draft[]): void {
+  if (token !== null) return;
+  const refuse = (error: InvalidField) => {
+    const next = `A random UUID in the header ${requestHeader} makes a retry the same question.`;
+    throw new FaultError({ kind: "invalid", errors: [error], next });
+  };
+  const expected = "absent without a token: the edge chooses the ids of anonymous questions";
+  const key = request.headers.get("idempotency-key");
+  if (key !== null) refuse({ path: "idempotency-key", expected, received: `'${key.slice(0, 100)}'` });
+  const i = drafts.findIndex(({ id }) => id !== undefined);
+  const draft = drafts[i];
+  if (draft) refuse({ index: indexIn(drafts, i), path: "id", expected, received: `'${draft.id}'` });
+}
+
+/** Returns the last part of each question's id. A retry gets the same ones. */
+async function uniquesOf(call: Call): Promise<(index: number) => string | undefined> {
+  const { headers } = call.request;
+  const request = headers.get(requestHeader);
+  if (call.token === null) {
+    if (!uuidSchema.safeParse(request).success) return secretUnique;
+    const address = headers.get("cf-connecting-ip") ?? "";
+    const secret = await hmacHex(call.env.SPLIT_SECRET, `anonymous|${address}|${request}`);
+    return (index) => `${secret}.${index}`;
+  }
+  // With an idempotency key the answer is stored as well, at whichever rung it is given.
+  const key = headers.get("idempotency-key") ?? request;
+  if (key === null) return () => undefined;
+  const unique = await sha256Hex(`${ownerOf(call)}|${key}`);
+  return (index) => `${unique.slice(0, 32)}.${index}`;
 }
 
 function checkId(id: string, model: string, region: string, index: number | undefined): void {

@@ -15,7 +15,7 @@ import { hasPrice } from "#core/rung/external/ladder.ts";
 import { mayUseModel, mayUseRegion } from "#core/tokens.ts";
 import { regionObject, registryObject, reviewObject } from "#objects/stubs.ts";
 import { manifestOf, modelNames } from "../artefacts/models.ts";
-import type { Call } from "../call.ts";
+import { type Call, limitedRegions, ownPointer } from "../call.ts";
 import { inTime, lookTimeoutMs } from "./in-time.ts";
 
 /** What the objects of a model report. */
@@ -79,7 +79,7 @@ function modelLadder({ counts, regions, ladder, canary: _, ...rest }: ModelLook)
 async function lookAtModel(call: Call, model: string): Promise<ModelLook | null> {
   const { env, token } = call;
   const registry = registryObject(env, model);
-  const pointer = await registry.pointer();
+  const pointer = ownPointer(call, await registry.pointer());
   if (pointer.stable === null) return null;
   const manifest = await manifestOf(call, model, pointer.stable);
   const mayUse = (region: string) => region === "" || (token !== null && mayUseRegion(token, region));
@@ -94,7 +94,7 @@ async function lookAtModel(call: Call, model: string): Promise<ModelLook | null>
     mayUseAll ? registry.canary() : null,
     isGroup ? registry.groupState(pointer.stable, groupPlanOf(manifest)) : null,
     isCounted ? registry.spending(usdPerMonth) : null,
-    reviewObject(env, model).size(),
+    reviewObject(env, model).size(limitedRegions(call)),
     Promise.all(regions.map((region) => inTime(regionObject(env, model, region).counts()))),
   ]);
   const seen = looks.filter((found) => found !== null);

@@ -35,7 +35,8 @@ export function documentOf(routes: readonly Route[]): OpenApi {
         token: {
           type: "http",
           scheme: "bearer",
-          description: "An API token of this deployment. `x-scope` of an operation is the scope that its token needs.",
+          description:
+            "An API token of this deployment. `x-scope` of an operation is the scope that its token needs, `x-reach` what the token must not be limited in.",
         },
       },
     },
@@ -50,7 +51,7 @@ export function pathOf({ path }: Pick<Route, "path">): string {
 }
 
 function operationOf(route: Route): Operation {
-  const { method, operation, scope, contract, refuse } = route;
+  const { method, operation, scope, reach, audit, contract, refuse } = route;
   const path = pathOf(route);
   const { body, replies } = contract;
   const named = [...path.matchAll(/\{(\w+)\}/g)].map(([, name]) => name as string);
@@ -60,9 +61,11 @@ function operationOf(route: Route): Operation {
   return {
     operationId: `${method.toLowerCase()} ${path}`,
     summary: sentenceCase(operation),
-    description: scope === "public" ? "Needs no token." : `Needs a token with the scope \`${scope}\`.`,
+    description: `${needsOf(route)}${audit ? auditTexts[audit] : ""}`,
     security: scope === "public" ? [] : [{ token: [] }],
     "x-scope": scope,
+    ...(reach ? { "x-reach": reach } : {}),
+    ...(audit ? { "x-audit": audit } : {}),
     parameters: [
       ...named.map((name) => ({
         ...pathParameter(name, path),
@@ -89,6 +92,19 @@ function operationOf(route: Route): Operation {
   };
 }
 
+function needsOf({ scope, reach }: Route): string {
+  if (scope === "public") return "Needs no token.";
+  const limits = { "all-regions": " for all regions", deployment: " for all models and regions" };
+  const scoped = scope === "any" ? "a token with any scope" : `a token with the scope \`${scope}\``;
+  return `Needs ${scoped}${reach ? limits[reach] : ""}.`;
+}
+
+const auditTexts = {
+  always: " The audit log records it.",
+  admin: " The audit log records it where an admin does it.",
+  never: "",
+} as const;
+
 const pathDescriptions: Readonly<Record<string, string>> = {
   model: "Name of the model; GET /v1/models lists them",
   region: "Name of the region; GET /v1/models/{model}/regions lists them",
@@ -98,8 +114,9 @@ const pathDescriptions: Readonly<Record<string, string>> = {
 
 function pathParameter(name: string, path: string): Json {
   if (name !== "id") return { name, description: pathDescriptions[name] };
-  const isTraining = path.includes("/trainings/");
-  return { name, description: isTraining ? "Id of the training" : "Id of the question, from its answer" };
+  if (path.includes("/trainings/")) return { name, description: "Id of the training" };
+  if (path.startsWith("/v1/tokens/")) return { name, description: "Id of the token; GET /v1/tokens lists them" };
+  return { name, description: "Id of the question, from its answer" };
 }
 
 function sentenceCase(text: string): string {

@@ -33,6 +33,7 @@ export const askRoutes: readonly Route[] = [
     method: "POST",
     path: "/v1/models/:model/ask",
     scope: "ask",
+    audit: "never",
     operation: "ask",
     contract: {
       query: imageQuery,

@@ -13,8 +13,8 @@ async function getCanary(call: Call): Promise<Response> {
   const model = modelOf(call);
   await modelPointer(call, model);
   const canary = await registryObject(call.env, model).canary();
-  const regions = canary?.regions.filter(({ region }) => call.token && mayUseRegion(call.token, region));
-  return jsonResponse({ canary: canary && { ...canary, regions } });
+  const isOwn = ({ region }: { region: string }) => call.token !== null && mayUseRegion(call.token, region);
+  return jsonResponse({ canary: canary && { ...canary, regions: canary.regions.filter(isOwn) } });
 }
 
 export const canaryRoutes: readonly Route[] = [

@@ -1,4 +1,5 @@
 import { type Checks, checksSchema, type Finding, type Manifest } from "#core/contract/index.ts";
+import { isUnlimited, mayUseModel } from "#core/tokens.ts";
 import { modelNames } from "../artefacts/models.ts";
 import { type Call, jsonResponse, type Route } from "../call.ts";
 import { faulty } from "../checks/finding.ts";
@@ -7,11 +8,16 @@ import { checkExternalRungs, checkNextRung } from "../checks/next-rung.ts";
 import { checkSettings } from "../checks/settings.ts";
 import { json } from "../contract.ts";
 
-/** Checks the whole deployment, and says how to fix each fault. */
+/**
+ * Checks the whole deployment, and says how to fix each fault. A token that is limited gets the checks of its models and
+ * regions, and of the next rung.
+ */
 async function getChecks(call: Call): Promise<Response> {
-  const findings: Finding[] = await checkSettings(call);
+  const { token } = call;
+  const findings: Finding[] = token && isUnlimited(token) ? await checkSettings(call) : [];
   const manifests: Manifest[] = [];
-  for (const model of await modelNames(call.env).catch(() => [])) {
+  const names = await modelNames(call.env).catch(() => []);
+  for (const model of names.filter((name) => token && mayUseModel(token, name))) {
     const checked = await checkModel(call, model).catch((error: unknown) => {
       const remedy =
         "Check the log of the registry's object. If it has none, deploy with the Durable Object migrations of wrangler.toml.";

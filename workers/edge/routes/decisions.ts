@@ -52,6 +52,7 @@ function routeOf<T extends { model: string }, Reply>(protocol: Protocol<T, Reply
     method: "POST",
     path,
     scope: "ask",
+    audit: "never",
     operation: `decide by ${name}`,
     contract: { body: json(request), replies: { 200: json(reply) }, error },
     refuse,

@@ -1,6 +1,7 @@
 import type { Route } from "../call.ts";
 import { openApiRoutes } from "../openapi/routes.ts";
 import { askRoutes } from "./ask.ts";
+import { auditRoutes } from "./audit.ts";
 import { canaryRoutes } from "./canary.ts";
 import { checksRoutes } from "./checks.ts";
 import { decisionRoutes } from "./decisions.ts";
@@ -16,6 +17,7 @@ import { reviewRoutes } from "./review.ts";
 import { reviewQuestionRoutes } from "./review-questions.ts";
 import { samplesRoutes } from "./samples.ts";
 import { tensorflowServingRoutes } from "./tensorflow-serving.ts";
+import { tokenRoutes } from "./tokens.ts";
 import { trainingRoutes } from "./trainings.ts";
 import { truthsRoutes } from "./truths.ts";
 
@@ -34,6 +36,8 @@ const described: readonly Route[] = [
   ...labelStudioRoutes,
   ...metricsRoutes,
   ...checksRoutes,
+  ...tokenRoutes,
+  ...auditRoutes,
   ...healthRoutes,
   ...openInferenceRoutes,
   ...tensorflowServingRoutes,

@@ -85,6 +85,7 @@ export const labelStudioRoutes: readonly Route[] = [
     method: "POST",
     path,
     scope: "review",
+    audit: "admin",
     operation: "import from Label Studio",
     contract: {
       headers: reviewer,

@@ -8,10 +8,11 @@ import {
 import { FaultError } from "#core/http/fault.ts";
 import { mayUseModel } from "#core/tokens.ts";
 import { registryObject } from "#objects/stubs.ts";
+import { mayReadBlob } from "../access/blobs.ts";
 import { readBlob } from "../artefacts/blobs.ts";
 import { manifestOf, modelNames } from "../artefacts/models.ts";
 import { modelPointer } from "../artefacts/pointers.ts";
-import { type Call, jsonResponse, modelOf, type Route, requireScope } from "../call.ts";
+import { type Call, jsonResponse, modelOf, ownPointer, ownRegions, type Route, requireScope } from "../call.ts";
 import { bytes, json } from "../contract.ts";
 import { numberedManifest, servedPointer } from "../ladder/version.ts";
 
@@ -33,18 +34,24 @@ async function getModel(call: Call): Promise<Response> {
   const pointer = await servedPointer(call, model);
   const manifest = await manifestOf(call, model, pointer.stable as number);
   const { task, examples } = manifest;
+  const shown = ownPointer(call, pointer);
   if (task === "tensor") {
     const { inputs, outputs } = manifest.network;
-    return jsonResponse({ model, task, pointer, inputs, outputs, examples });
+    return jsonResponse({ model, task, pointer: shown, inputs, outputs, examples });
   }
   const { labels, number, policy, metrics } = manifest;
-  return jsonResponse({ model, task, pointer, labels, ...(number ? { number } : {}), policy, examples, metrics });
+  const numbers = number ? { number } : {};
+  return jsonResponse({ model, task, pointer: shown, labels, ...numbers, policy, examples, metrics });
 }
 
 async function getVersions(call: Call): Promise<Response> {
   const model = modelOf(call);
   await modelPointer(call, model);
-  return jsonResponse(await registryObject(call.env, model).list());
+  const { versions, history } = await registryObject(call.env, model).list();
+  return jsonResponse({
+    versions: versions.map((row) => ({ ...row, preparing: ownRegions(call, row.preparing) })),
+    history: history.filter(({ region }) => region === null || ownRegions(call, [region]).length > 0),
+  });
 }
 
 async function getManifest(call: Call): Promise<Response> {
@@ -58,6 +65,7 @@ async function getBlob(call: Call): Promise<Response> {
   const sha256 = blobHashOf(call);
   const object = await call.env.ARTEFACTS.head(`blobs/${sha256}`);
   if (!object) throw unknownBlob(sha256);
+  if (!(await mayReadBlob(call, sha256))) throw unknownBlob(sha256);
   // A blob that reveals training data needs the scope that may train on it.
   if (object.customMetadata?.scope === "publish") requireScope(call, "publish");
   const bytes = await readBlob(call.env, call.later, { sha256, bytes: object.size });

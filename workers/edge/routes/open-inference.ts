@@ -111,6 +111,7 @@ export const openInferenceRoutes: readonly Route[] = [
       method: "POST",
       path: `${path}/infer`,
       scope: "ask",
+      audit: "never",
       operation: "infer",
       contract: {
         headers: binaryLength,

@@ -22,12 +22,13 @@ import { readBytes, readJson } from "#core/http/problem.ts";
 import { checkShapes } from "#core/model/tensor-model.ts";
 import type { Result } from "#core/result.ts";
 import { signatureFault } from "#core/sign.ts";
+import { isUnlimited } from "#core/tokens.ts";
 import type { RegistryRefusal } from "#objects/registry/api.ts";
 import { regionObject, registryObject } from "#objects/stubs.ts";
 import { classifierOf, manifestOf, networkOf, tensorModelOf } from "../artefacts/models.ts";
 import { learnHead, learnPointer, modelPointer } from "../artefacts/pointers.ts";
 import { readStorage } from "../artefacts/storage.ts";
-import { type Call, jsonResponse, modelOf, type Route, requireRegion } from "../call.ts";
+import { type Call, jsonResponse, modelOf, type Route, requireAllRegions, requireRegion } from "../call.ts";
 import { bytes, json } from "../contract.ts";
 import { baseFor, servedPointer } from "../ladder/version.ts";
 import { blobHashOf } from "./models.ts";
@@ -40,11 +41,14 @@ async function putBlob(call: Call): Promise<Response> {
     const error = { path: "body", expected: `bytes that hash to ${sha256}`, received: `bytes that hash to ${actual}` };
     throw new FaultError({ kind: "invalid", errors: [error] });
   }
-  const isNew = !(await call.env.ARTEFACTS.head(blobKey(sha256)));
+  const stored = await call.env.ARTEFACTS.head(blobKey(sha256));
+  // Another model may have the same blob: a token that is limited does not change who may read it.
+  const isFixed = stored !== null && call.token !== null && !isUnlimited(call.token);
+  const scope = isFixed ? stored.customMetadata?.scope : call.query("scope");
   // Written even when it exists: this repairs a corrupt blob.
-  const customMetadata = { scope: call.query("scope") === "publish" ? "publish" : "ask" };
+  const customMetadata = { scope: scope === "publish" ? "publish" : "ask" };
   await call.env.ARTEFACTS.put(blobKey(sha256), bytes, { customMetadata });
-  return jsonResponse({ sha256, bytes: bytes.byteLength }, isNew ? 201 : 200);
+  return jsonResponse({ sha256, bytes: bytes.byteLength }, stored ? 200 : 201);
 }
 
 async function putVersion(call: Call): Promise<Response> {
@@ -88,6 +92,7 @@ async function taskOf(call: Call, model: string, version: number): Promise<Manif
 async function postRollout(call: Call): Promise<Response> {
   const model = modelOf(call);
   const { version, share, watch } = await readJson(call.request, rolloutSchema, bodyMaxBytes);
+  call.noted.target = `version ${version}${share === undefined ? "" : `, share ${share}`}`;
   const { stable } = await modelPointer(call, model);
   const known = (await registryObject(call.env, model).list()).versions.some((row) => row.version === version);
   // Load the version before any caller is routed to it, so that a broken blob is refused here.
@@ -136,7 +141,10 @@ async function checkLoads(call: Call, model: string, version: number): Promise<v
 async function postRollback(call: Call): Promise<Response> {
   const model = modelOf(call);
   const { region, head: number } = await readJson(call.request, rollbackSchema, bodyMaxBytes);
+  call.noted.region = region ?? null;
+  if (number !== undefined) call.noted.target = `head ${number}`;
   if (region === undefined) {
+    requireAllRegions(call);
     await modelPointer(call, model);
     const registry = registryObject(call.env, model);
     const { canary, previous } = await registry.pointer();
@@ -194,6 +202,7 @@ export const publishRoutes: readonly Route[] = [
     method: "PUT",
     path: "/v1/blobs/:sha256",
     scope: "publish",
+    audit: "always",
     operation: "store a blob",
     contract: {
       query: { scope: { description: "The scope that may read the blob", type: "string", values: ["ask", "publish"] } },
@@ -206,6 +215,8 @@ export const publishRoutes: readonly Route[] = [
     method: "PUT",
     path: "/v1/models/:model/versions/:version",
     scope: "publish",
+    reach: "all-regions",
+    audit: "always",
     operation: "publish a version",
     contract: { body: json(manifestSchema), replies: { 201: json(publishedSchema) } },
     handle: putVersion,
@@ -214,6 +225,8 @@ export const publishRoutes: readonly Route[] = [
     method: "POST",
     path: "/v1/models/:model/rollout",
     scope: "publish",
+    reach: "all-regions",
+    audit: "always",
     operation: "roll out",
     contract: { body: json(rolloutSchema), replies: { 200: json(rolledSchema) } },
     handle: postRollout,
@@ -222,6 +235,7 @@ export const publishRoutes: readonly Route[] = [
     method: "POST",
     path: "/v1/models/:model/rollback",
     scope: "publish",
+    audit: "always",
     operation: "roll back",
     contract: { body: json(rollbackSchema), replies: { 200: json(rolledSchema) } },
     handle: postRollback,

@@ -15,7 +15,7 @@ import { readJson } from "#core/http/problem.ts";
 import { regionObject, registryObject, reviewObject } from "#objects/stubs.ts";
 import { classifierOf } from "../artefacts/models.ts";
 import { learnHead } from "../artefacts/pointers.ts";
-import { type Call, jsonResponse, modelOf, type Route, requireModel, requireRegion } from "../call.ts";
+import { type Call, jsonResponse, modelOf, ownRegions, type Route, requireModel, requireRegion } from "../call.ts";
 import { bytes, json, preferWait } from "../contract.ts";
 import { hasRegion } from "../ladder/regions.ts";
 import { baseFor, servedPointer } from "../ladder/version.ts";
@@ -25,7 +25,7 @@ import { regionStateOf } from "../metrics/region-state.ts";
 async function listRegions(call: Call): Promise<Response> {
   const model = modelOf(call);
   const pointer = await servedPointer(call, model);
-  const known = await registryObject(call.env, model).regions();
+  const known = ownRegions(call, await registryObject(call.env, model).regions());
   return jsonResponse({ regions: await Promise.all(known.map((region) => regionStateOf(call, pointer, region))) });
 }
 
@@ -39,11 +39,11 @@ async function getRegion(call: Call): Promise<Response> {
   return jsonResponse({ state, heads, history, runs: runs.map((run) => ({ region, ...run })) });
 }
 
-/** Lists the retrains of all regions, newest first. */
+/** Lists the retrains of all regions that the token may use, newest first. */
 async function listAllRuns(call: Call): Promise<Response> {
   const model = modelOf(call);
   await servedPointer(call, model);
-  const regions = await registryObject(call.env, model).regions();
+  const regions = ownRegions(call, await registryObject(call.env, model).regions());
   const found = await Promise.all(
     regions.map(async (region) => {
       const runs = await inTime(regionObject(call.env, model, region).runs());
@@ -154,6 +154,7 @@ export const regionRoutes: readonly Route[] = [
     method: "POST",
     path: `${path}/:region/retrain`,
     scope: "admin",
+    audit: "always",
     operation: "retrain a region",
     contract: {
       headers: preferWait,
@@ -166,6 +167,7 @@ export const regionRoutes: readonly Route[] = [
     method: "DELETE",
     path: `${path}/:region`,
     scope: "admin",
+    audit: "always",
     operation: "forget a region",
     contract: { replies: { 200: json(forgottenRegionSchema) } },
     handle: forgetRegion,

@@ -8,7 +8,7 @@ import {
 } from "#core/contract/index.ts";
 import { reviewMaxQuestions } from "#objects/review/api.ts";
 import { reviewObject } from "#objects/stubs.ts";
-import { type Call, jsonResponse, modelOf, type Route } from "../call.ts";
+import { type Call, jsonResponse, limitedRegions, modelOf, type Route } from "../call.ts";
 import { json, type ParameterMap } from "../contract.ts";
 import { resolveModel } from "../ladder/version.ts";
 import { holderOf, reviewer } from "./review-questions.ts";
@@ -32,23 +32,19 @@ export function leaseQuestions(
 ): Promise<ReviewQuestion[]> {
   const asked = Math.trunc(Number(call.query("limit") ?? limitUnlessAsked)) || limitUnlessAsked;
   const limit = Math.min(reviewMaxQuestions, Math.max(1, asked));
-  const wanted = { holder: holderOf(call), regions: regionsOf(call), limit, leaseMs };
+  const wanted = { holder: holderOf(call), regions: limitedRegions(call), limit, leaseMs };
   return reviewObject(call.env, modelOf(call)).lease(wanted);
-}
-
-function regionsOf({ token }: Call): string[] | null {
-  return token && !token.regions.includes("*") ? token.regions : null;
 }
 
 async function getReview(call: Call): Promise<Response> {
   await reviewedManifest(call);
   const questions = await leaseQuestions(call, reviewLeaseMs);
-  return jsonResponse({ questions, waiting: await reviewObject(call.env, modelOf(call)).size() });
+  return jsonResponse({ questions, waiting: await reviewObject(call.env, modelOf(call)).size(limitedRegions(call)) });
 }
 
 async function getFlagged(call: Call): Promise<Response> {
   await reviewedManifest(call);
-  return jsonResponse({ questions: await reviewObject(call.env, modelOf(call)).flagged(regionsOf(call)) });
+  return jsonResponse({ questions: await reviewObject(call.env, modelOf(call)).flagged(limitedRegions(call)) });
 }
 
 export const reviewRoutes: readonly Route[] = [

@@ -1,4 +1,5 @@
 import {
+  type OriginState,
   originStateSchema,
   trainingOrderSchema,
   trainingReplySchema,
@@ -7,7 +8,8 @@ import {
 } from "#core/contract/index.ts";
 import { FaultError } from "#core/http/fault.ts";
 import { viaHeader } from "#core/rung/via.ts";
-import { type Call, modelOf, type Route } from "../call.ts";
+import { isUnlimited, mayUseModel } from "#core/tokens.ts";
+import { type Call, jsonResponse, modelOf, type Route } from "../call.ts";
 import { bytes, json, preferWait } from "../contract.ts";
 
 /**
@@ -46,7 +48,23 @@ async function relay(call: Call): Promise<Response> {
 
 function relayForModel(call: Call): Promise<Response> {
   modelOf(call);
+  const { id } = call.params;
+  // It becomes part of the path above.
+  if (id !== undefined && !/^[\w-]{1,64}$/.test(id)) {
+    const next = "GET /v1/models/{model}/trainings lists the trainings.";
+    throw new FaultError({ kind: "not-found", what: `training '${id}'`, next });
+  }
   return relay(call);
+}
+
+/** Relays the origin's state: of its models and trainings those that the token may use. */
+async function relayStatus(call: Call): Promise<Response> {
+  const response = await relay(call);
+  const { token } = call;
+  if (!response.ok || !token || isUnlimited(token)) return response;
+  const state = (await response.json()) as OriginState;
+  const mine = <T extends { model: string }>(all: T[]) => all.filter(({ model }) => mayUseModel(token, model));
+  return jsonResponse({ ...state, models: mine(state.models), trainings: mine(state.trainings) });
 }
 
 const path = "/v1/models/:model/trainings";
@@ -57,14 +75,16 @@ export const trainingRoutes: readonly Route[] = [
     method: "GET",
     path: "/v1/status",
     scope: "publish",
+    reach: "all-regions",
     operation: "read the state of the origin",
     contract: { replies: { 200: json(originStateSchema) } },
-    handle: relay,
+    handle: relayStatus,
   },
   {
     method: "GET",
     path,
     scope: "publish",
+    reach: "all-regions",
     operation: "list trainings",
     contract: { replies: { 200: json(trainingsSchema) } },
     handle: relayForModel,
@@ -73,6 +93,8 @@ export const trainingRoutes: readonly Route[] = [
     method: "POST",
     path,
     scope: "publish",
+    reach: "all-regions",
+    audit: "always",
     operation: "start a training",
     contract: { body: json(trainingOrderSchema), replies: { 202: json(trainingReplySchema) } },
     handle: relayForModel,
@@ -81,6 +103,7 @@ export const trainingRoutes: readonly Route[] = [
     method: "GET",
     path: `${path}/:id`,
     scope: "publish",
+    reach: "all-regions",
     operation: "read a training",
     contract: {
       headers: preferWait,
@@ -92,6 +115,7 @@ export const trainingRoutes: readonly Route[] = [
     method: "GET",
     path: `${path}/:id/report`,
     scope: "publish",
+    reach: "all-regions",
     operation: "read the report of a training",
     contract: { replies: { 200: bytes("text/html") } },
     handle: relayForModel,
@@ -100,6 +124,8 @@ export const trainingRoutes: readonly Route[] = [
     method: "POST",
     path: `${path}/:id/cancel`,
     scope: "publish",
+    reach: "all-regions",
+    audit: "always",
     operation: "cancel a training",
     contract: { replies: { 200: json(trainingReplySchema) } },
     handle: relayForModel,
@@ -108,6 +134,8 @@ export const trainingRoutes: readonly Route[] = [
     method: "POST",
     path: `${path}/:id/restart`,
     scope: "publish",
+    reach: "all-regions",
+    audit: "always",
     operation: "restart a training",
     contract: { replies: { 202: json(trainingReplySchema) } },
     handle: relayForModel,

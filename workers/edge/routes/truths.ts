@@ -78,11 +78,11 @@ async function place(call: Call, manifest: ClassifyManifest, truths: Truths["tru
       continue;
     }
     const address = parseId(id ?? "");
+    if (address.ok) requireRegion(call, address.value.region);
     if (!address.ok || address.value.model !== model || !(await hasRegion(call, manifest, address.value.region))) {
       const expected = `the id of a question of model '${model}', or absent with the question's instance instead`;
       throw new FaultError({ kind: "invalid", errors: [{ index, path: "id", expected, received: `'${id ?? ""}'` }] });
     }
-    requireRegion(call, address.value.region);
     placed.push({ index, region: address.value.region, newLabel: { id: id as string, label: String(label) } });
   }
   return placed;
@@ -129,6 +129,7 @@ export const truthsRoutes: readonly Route[] = [
     method: "POST",
     path: "/v1/models/:model/truths",
     scope: "teach",
+    audit: "admin",
     operation: "store true labels",
     contract: {
       query: { label: { description: "For an image: its label", type: "string" }, region: imageQuery.region },

@@ -5,11 +5,11 @@ import { FaultError } from "#core/http/fault.ts";
 import { preferredWaitSeconds, waitMaxSeconds } from "#core/http/prefer.ts";
 import { readJson } from "#core/http/problem.ts";
 import type { Token } from "#core/tokens.ts";
-import { modelFor } from "../caller.ts";
+import { modelFor, requireAllRegions } from "../caller.ts";
 import type { TrainableRecipes } from "../recipes/registry.ts";
 import type { TrainingQueue } from "./queue.ts";
 
-/** Creates the routes that order, show, cancel and restart trainings; all require scope `publish`. */
+/** Creates the routes that order, show, cancel and restart trainings; all require scope `publish` and all regions. */
 export function trainingRoutes(
   tokens: readonly Token[],
   { trainings, recipes }: { trainings: TrainingQueue; recipes: Pick<TrainableRecipes, "document"> },
@@ -17,7 +17,8 @@ export function trainingRoutes(
   const app = new Hono();
   const route = (handle: (model: string, id: string, context: Context) => Promise<Response> | Response) => {
     return async (context: Context) => {
-      const [model] = await modelFor(tokens, context, "publish");
+      const [model, token] = await modelFor(tokens, context, "publish");
+      requireAllRegions(token);
       return handle(model, context.req.param("id") ?? "", context);
     };
   };

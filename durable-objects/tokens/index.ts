@@ -1,0 +1,149 @@
+import { DurableObject } from "cloudflare:workers";
+import {
+  type AuditEntry,
+  activeTokensMax,
+  type NewToken,
+  type TokenChange,
+  type TokenRecord,
+  type Tokens,
+  tokensPageMaxRows,
+} from "#core/contract/index.ts";
+import { fail, ok, type Result } from "#core/result.ts";
+import { Jobs } from "../jobs.ts";
+import { migrate } from "../migrate.ts";
+import type { AuditRequest, IssuedSecret, NewAuditEntry, TokenRefusal, TokenSync, TokensApi, TokenUse } from "./api.ts";
+import { migrations } from "./migrations.ts";
+import { recordOf, secretOf } from "./records.ts";
+import { AuditLog } from "./tables/audit-log.ts";
+import { IssuedTokens, type TokenRow } from "./tables/issued-tokens.ts";
+import { Revision } from "./tables/revision.ts";
+import { Secrets } from "./tables/secrets.ts";
+
+const tidyEveryMs = 24 * 3600_000;
+
+/** The tokens of a deployment and its audit log. */
+export class TokensObject extends DurableObject<Env> implements TokensApi {
+  private readonly tokens: IssuedTokens;
+  private readonly secrets: Secrets;
+  private readonly revision: Revision;
+  private readonly log: AuditLog;
+  private readonly jobs: Jobs;
+  /** What every isolate asks for after a change, so that the tables are read once a revision. */
+  private latest: { revision: number; secrets: IssuedSecret[] } | null = null;
+  private readonly transaction = <T>(work: () => T): T => this.ctx.storage.transactionSync(work);
+
+  constructor(ctx: DurableObjectState, env: Env) {
+    super(ctx, env);
+    migrate(ctx.storage, migrations);
+    const { sql } = ctx.storage;
+    this.tokens = new IssuedTokens(sql);
+    this.secrets = new Secrets(sql);
+    this.revision = new Revision(sql);
+    this.log = new AuditLog(sql);
+    this.jobs = new Jobs(ctx.storage, { tidy: () => this.tidy() });
+  }
+
+  override async alarm(): Promise<void> {
+    await this.jobs.runDue();
+  }
+
+  sync(known: number | null, uses: TokenUse[]): TokenSync {
+    if (uses.length > 0) this.transaction(() => this.tokens.use(uses));
+    const revision = this.revision.value();
+    if (revision === known) return { revision, secrets: null };
+    if (this.latest?.revision !== revision) this.latest = { revision, secrets: this.validSecrets() };
+    const now = Date.now();
+    return {
+      revision,
+      secrets: this.latest.secrets.filter(({ validUntil }) => validUntil === null || validUntil > now),
+    };
+  }
+
+  list(after: string | null): Tokens {
+    const rows = this.tokens.after(after ?? "", tokensPageMaxRows);
+    const next = rows.length < tokensPageMaxRows ? null : (rows.at(-1)?.id ?? null);
+    return { tokens: rows.map((row) => recordOf(row, this.secrets.of(row.id), Date.now())), next };
+  }
+
+  create(token: NewToken, sha256: string): Result<TokenRecord, TokenRefusal> {
+    return this.transaction(() => {
+      const now = Date.now();
+      if (this.tokens.find(token.id)) return fail({ kind: "token-exists", id: token.id });
+      if (!this.tokens.hasRoom(now, 1, token)) return fail({ kind: "tokens-full", max: activeTokensMax });
+      this.tokens.add(token, now);
+      this.secrets.add(token.id, sha256, now, now);
+      return ok(this.changed(token.id));
+    });
+  }
+
+  change(id: string, change: TokenChange): Result<TokenRecord, TokenRefusal> {
+    if (!this.tokens.hasRoom(Date.now(), 0, change)) return fail({ kind: "tokens-full", max: activeTokensMax });
+    return this.onValid(id, () => this.tokens.change(id, change));
+  }
+
+  rotate(id: string, sha256: string, oldValidMs: number): Result<TokenRecord, TokenRefusal> {
+    return this.onValid(id, (now) => this.secrets.add(id, sha256, now, now + oldValidMs));
+  }
+
+  revoke(id: string): Result<TokenRecord, TokenRefusal> {
+    return this.transaction(() => {
+      const row = this.tokens.find(id);
+      if (!row) return fail({ kind: "token-unknown", id });
+      if (row.revokedAt === null) {
+        this.tokens.revoke(id, Date.now());
+        this.secrets.drop(id);
+      }
+      return ok(this.changed(id));
+    });
+  }
+
+  record(entry: NewAuditEntry): void {
+    this.transaction(() => {
+      this.log.add(entry);
+      this.tidyLater();
+    });
+  }
+
+  audit(request: AuditRequest): AuditEntry[] {
+    return this.log.read(request);
+  }
+
+  private onValid(id: string, work: (now: number) => void): Result<TokenRecord, TokenRefusal> {
+    return this.transaction(() => {
+      const row = this.tokens.find(id);
+      if (!row) return fail({ kind: "token-unknown", id });
+      if (row.revokedAt !== null) return fail({ kind: "token-revoked", id });
+      work(Date.now());
+      return ok(this.changed(id));
+    });
+  }
+
+  private changed(id: string): TokenRecord {
+    this.revision.increase();
+    this.tidyLater();
+    return recordOf(this.tokens.find(id) as TokenRow, this.secrets.of(id), Date.now());
+  }
+
+  private validSecrets(): IssuedSecret[] {
+    const now = Date.now();
+    const active = new Map(this.tokens.active(now).map((row) => [row.id, row]));
+    return this.secrets.all().flatMap((secret) => {
+      const row = active.get(secret.token);
+      return row ? [secretOf(row, secret)] : [];
+    });
+  }
+
+  private tidyLater(): void {
+    this.jobs.bringForward("tidy", "", Date.now() + tidyEveryMs);
+  }
+
+  // Secrets that have ended are refused by their time: deleting them changes no copy.
+  private async tidy(): Promise<number | null> {
+    const now = Date.now();
+    this.transaction(() => {
+      this.secrets.dropEnded(now);
+      this.log.expire(now);
+    });
+    return this.log.isEmpty() ? null : now + tidyEveryMs;
+  }
+}

@@ -1,0 +1,19 @@
+import { createJobs } from "../jobs.ts";
+import type { Migration } from "../migrate.ts";
+
+const m001Tables: Migration = (sql) => {
+  createJobs(sql);
+  sql.exec(`CREATE TABLE tokens (
+    id TEXT PRIMARY KEY, scopes TEXT NOT NULL, models TEXT NOT NULL, regions TEXT NOT NULL, limits TEXT NOT NULL,
+    trusted INTEGER NOT NULL, createdAt INTEGER NOT NULL, expiresAt INTEGER, lastUsedAt INTEGER, revokedAt INTEGER)`);
+  sql.exec(`CREATE TABLE secrets (
+    sha256 TEXT PRIMARY KEY, token TEXT NOT NULL, madeAt INTEGER NOT NULL, until INTEGER) WITHOUT ROWID`);
+  sql.exec("CREATE INDEX secrets_token ON secrets (token, madeAt)");
+  sql.exec("CREATE TABLE revision (value INTEGER NOT NULL)");
+  sql.exec("INSERT INTO revision VALUES (0)");
+  sql.exec(`CREATE TABLE audit (
+    number INTEGER PRIMARY KEY AUTOINCREMENT, at INTEGER NOT NULL, token TEXT NOT NULL, act TEXT NOT NULL,
+    model TEXT, region TEXT, target TEXT, status INTEGER NOT NULL)`);
+};
+
+export const migrations: readonly Migration[] = [m001Tables];
