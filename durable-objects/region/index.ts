@@ -43,6 +43,7 @@ import { RegionJobs } from "./jobs.ts";
 import { Archive } from "./labels/archive.ts";
 import { Certificates } from "./labels/certificates.ts";
 import { Forgetting } from "./labels/forgetting.ts";
+import { Influence } from "./labels/influence.ts";
 import { Labelling } from "./labels/labelling.ts";
 import { LiveRule } from "./labels/live-rule.ts";
 import { SampleKeeper } from "./labels/sample-keeper.ts";
@@ -71,6 +72,7 @@ import { Samples } from "./tables/samples.ts";
 import { SumShards } from "./tables/sums.ts";
 import { Thresholds } from "./tables/thresholds.ts";
 import { PlannedLabels } from "./tables/trials.ts";
+import { UntrustedLabels } from "./tables/untrusted-labels.ts";
 import { Windows } from "./tables/windows.ts";
 
 const runsShown = 50;
@@ -98,6 +100,7 @@ export class RegionObject extends DurableObject<Env> implements RegionApi {
   private readonly spending: Spending;
   private readonly settlement: Settlement;
   private readonly asking: Asking;
+  private readonly influence: Influence;
   private readonly labelling: Labelling;
   private readonly forgetting: Forgetting;
   private readonly retrain: Retrain;
@@ -159,6 +162,7 @@ export class RegionObject extends DurableObject<Env> implements RegionApi {
 
     const settlement = new Settlement({ questions, counts, waiters, jobs });
     const sampleKeeper = new SampleKeeper({ samples, embeddings, semanticCache, counts, archive, jobs });
+    const influence = new Influence({ samples, untrustedLabels: new UntrustedLabels(sql) });
     const splitting = new Splitting({ splitSecret, groupKeys });
     const intake = new Intake({
       ...{ splitSecret, splitting, questions, heads, settlement, certificates, nextRung, worth, canary, canaryHeads },
@@ -225,8 +229,9 @@ export class RegionObject extends DurableObject<Env> implements RegionApi {
         log,
       },
     });
+    this.influence = influence;
     this.labelling = new Labelling({
-      ...{ splitting, manifests, questions, samples, archive, sampleKeeper, settlement },
+      ...{ splitting, manifests, questions, samples, archive, influence, sampleKeeper, settlement },
       ...{ rule, groups, worth, canary, counts, jobs, log, transaction },
     });
     this.forgetting = new Forgetting({
@@ -280,11 +285,11 @@ export class RegionObject extends DurableObject<Env> implements RegionApi {
     const manifest = await this.manifests.get(base);
     this.scheduled.start(manifest);
     const recorded = await this.labelling.record(manifest, labels, context);
-    if (recorded.ok) this.scheduled.bringRetrainForward(manifest);
+    if (recorded.ok && context.trusted !== false) this.scheduled.bringRetrainForward(manifest);
     return recorded;
   }
 
-  async recordHumanLabel({ id, label, instance, at, traceparent = null }: HumanLabel): Promise<void> {
+  async recordHumanLabel({ id, label, instance, at, traceparent = null, ...giver }: HumanLabel): Promise<void> {
     const { questions, samples, manifests, scheduled } = this;
     // The question was forgotten while the label was on its way.
     if (!questions.find(id) && samples.isForgotten(id)) return;
@@ -294,13 +299,13 @@ export class RegionObject extends DurableObject<Env> implements RegionApi {
     if (!manifest || taskOf(manifest).parse(label) === null) manifest = await scheduled.currentManifest();
     if (manifest === null) return;
     const labelledAt = questions.find(id)?.at ?? at;
-    const context: LabelContext = { owner: null, source: "human", labelledAt, traceparent };
+    const context: LabelContext = { owner: null, source: "human", labelledAt, traceparent, ...giver };
     const given = { id, label, at, ...(instance ? { instance } : {}) };
     const recorded = await this.labelling.record(manifest, [given], context);
     // A correction brings no instance. If its region was forgotten, there is nothing to correct.
     if (!recorded.ok && recorded.error.kind === "no-instance") return;
     if (!recorded.ok) throw new Error(`The label of question '${id}' was refused: ${recorded.error.kind}.`);
-    scheduled.bringRetrainForward(manifest);
+    if (giver.trusted !== false) scheduled.bringRetrainForward(manifest);
   }
 
   async closeUnanswered(id: string): Promise<void> {
@@ -311,8 +316,8 @@ export class RegionObject extends DurableObject<Env> implements RegionApi {
     if (manifest && answer) transaction(() => settlement.close(manifest, { ...answer, status: "answered" }));
   }
 
-  async startRetrain(base: number, at: number, waitMs: number): Promise<Run> {
-    const run = this.retrain.start(base, at);
+  async startRetrain(base: number, at: number, waitMs: number, acceptedOwners: readonly string[] = []): Promise<Run> {
+    const run = this.retrain.start(base, at, acceptedOwners);
     return waitMs > 0 ? this.retrain.wait(run.id, waitMs) : run;
   }
 
@@ -389,6 +394,7 @@ export class RegionObject extends DurableObject<Env> implements RegionApi {
       headManifest: this.heads.current(base),
       questions: this.questions.counts(),
       samples: this.samples.counts(),
+      influence: this.influence.state(),
       newestSampleAt: this.samples.newest(),
       breaker: this.nextRung.breakerState(),
       retrainDueAt: this.jobs.dueOf("schedule", ""),
