@@ -25,6 +25,7 @@ import { Worth } from "./answering/worth.ts";
 import type {
   CanaryPair,
   ForgetRefusal,
+  ForgottenOwner,
   HumanLabel,
   IncomingQuestion,
   LabelContext,
@@ -43,6 +44,7 @@ import { RegionJobs } from "./jobs.ts";
 import { Archive } from "./labels/archive.ts";
 import { Certificates } from "./labels/certificates.ts";
 import { Forgetting } from "./labels/forgetting.ts";
+import { ForgettingOwner } from "./labels/forgetting-owner.ts";
 import { Influence } from "./labels/influence.ts";
 import { Labelling } from "./labels/labelling.ts";
 import { LiveRule } from "./labels/live-rule.ts";
@@ -103,6 +105,7 @@ export class RegionObject extends DurableObject<Env> implements RegionApi {
   private readonly influence: Influence;
   private readonly labelling: Labelling;
   private readonly forgetting: Forgetting;
+  private readonly forgettingOwner: ForgettingOwner;
   private readonly retrain: Retrain;
   private readonly scheduled: RegionJobs;
   private readonly transaction = <T>(work: () => T): T => this.ctx.storage.transactionSync(work);
@@ -139,7 +142,8 @@ export class RegionObject extends DurableObject<Env> implements RegionApi {
     const trials = new PlannedLabels(sql);
     const groups = new GroupWindows(sql);
     const certificates = new Certificates({ windows: new Windows(sql), trials, groups });
-    const rule = new LiveRule({ region, heads, certificates, thresholds: new Thresholds(sql) });
+    const thresholds = new Thresholds(sql);
+    const rule = new LiveRule({ region, heads, certificates, thresholds });
     const archive = new Archive({
       ...{ model, region, bucket, archives: new Archives(sql), samples, embeddings, jobs, transaction },
     });
@@ -158,7 +162,8 @@ export class RegionObject extends DurableObject<Env> implements RegionApi {
       ...{ env, model, external, spending },
       takeTurns: (rung, wanted, limit) => registry().takeTurns(rung, wanted, limit),
     });
-    const worth = new Worth({ region, splitSecret, escalations: new Escalations(sql), external });
+    const escalations = new Escalations(sql);
+    const worth = new Worth({ region, splitSecret, escalations, external });
 
     const settlement = new Settlement({ questions, counts, waiters, jobs });
     const sampleKeeper = new SampleKeeper({ samples, embeddings, semanticCache, counts, archive, jobs });
@@ -179,9 +184,10 @@ export class RegionObject extends DurableObject<Env> implements RegionApi {
       ...{ region, registry, manifests, questions, canary, canaryHeads, readBlob, mutex, transaction },
     });
     const retrain = new Retrain({
-      ...{ manifests, samples, embeddings, semanticCache, drift, readBlob, runs, jobs, mutex, transaction },
+      ...{ manifests, samples, embeddings, influence, semanticCache, drift },
+      ...{ readBlob, runs, jobs, mutex, transaction },
       embed: { region, embeddings, samples, semanticCache, runs, transaction },
-      count: { embeddings, sums, bins, runs, transaction },
+      count: { embeddings, influence, sums, bins, runs, transaction },
       solve: { region, sums, readBlob },
       judge: { model, region, deploymentKey, readBlob, registry, heads, runs, transaction },
       publish: { bucket, registry, heads, runs, worth, transaction },
@@ -189,6 +195,7 @@ export class RegionObject extends DurableObject<Env> implements RegionApi {
     const scheduled = new RegionJobs({
       ...{ region, registry, review, jobs, mutex, manifests, questions, samples, heads },
       ...{ certificates, groups, rule, drift, archive, escalation, opinions, spending, secondAnswers, retrain },
+      forgetOwner: (owner) => this.forgetOwner(owner),
       transaction,
     });
     Object.assign(steps, scheduled.steps);
@@ -249,6 +256,11 @@ export class RegionObject extends DurableObject<Env> implements RegionApi {
         jobs,
         transaction,
       },
+    });
+    const { forgetting } = this;
+    this.forgettingOwner = new ForgettingOwner({
+      ...{ region, registry, samples, questions, archive, forgetting, heads, runs, certificates, thresholds },
+      ...{ escalations, semanticCache, jobs, transaction },
     });
   }
 
@@ -345,6 +357,15 @@ export class RegionObject extends DurableObject<Env> implements RegionApi {
     return this.mutex.run(async () => {
       const forgotten = await this.forgetting.forget(id, owner);
       if (forgotten.ok) this.retrain.restart();
+      return forgotten;
+    });
+  }
+
+  forgetOwner(owner: string): Promise<ForgottenOwner> {
+    return this.mutex.run(async () => {
+      const forgotten = await this.forgettingOwner.forget(owner);
+      if (forgotten.samples > 0) this.retrain.restart();
+      for (const base of forgotten.bases) this.retrain.start(base, Date.now());
       return forgotten;
     });
   }

@@ -147,7 +147,7 @@ describe("a region's state of an earlier release", () => {
     const left = await withState(6, write, async ({ sql }) => {
       expect(new SumBins(sql).get("b")).toBeNull();
       const shards = new SumShards(sql);
-      shards.subtract("b", 0, row);
+      shards.subtract([{ ...row, backbone: "b", fold: 0 }]);
       new SumBins(sql).set("b", testNumber.bins);
       expect(new SumBins(sql).get("b")).toEqual(testNumber.bins);
       return shards.read("b", 0, 2, 3).values;

@@ -8,6 +8,7 @@ export const testTokens = [
   { id: "asker", token: "ask-token", scopes: ["ask"] },
   { id: "other", token: "other-token", scopes: ["ask", "teach"] },
   { id: "teacher", token: "teach-token", scopes: ["ask", "teach"] },
+  { id: "stranger", token: "stranger-token", scopes: ["ask", "teach"], trusted: false },
   { id: "ada", token: "review-token", scopes: ["ask", "review"] },
   { id: "bob", token: "second-review-token", scopes: ["ask", "review"] },
   { id: "prometheus", token: "metrics-token", scopes: ["metrics"] },

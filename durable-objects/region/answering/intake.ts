@@ -96,7 +96,8 @@ export class Intake {
     const isOpinionDrawn = accepted && !isRestricted && coin < opinionShare && opinionShare > policy.auditShare;
     const { split, fold, groupKey } = await splitting.assign(manifest, { id, instance, at, content });
     const isKept = policy.keepInputs || answer === null || isAudit || isOpinionDrawn;
-    const canaryAnswer = isRestricted || isUncounted ? null : await this.canaryAnswerOf(manifest, question, { groupKey, isKept });
+    const canaryAnswer =
+      isRestricted || isUncounted ? null : await this.canaryAnswerOf(manifest, question, { groupKey, isKept });
     return {
       id,
       owner,

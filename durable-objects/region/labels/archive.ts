@@ -95,6 +95,20 @@ export class Archive {
     }
   }
 
+  /** Returns the ids of the archived samples that a token owns or has labelled. Reads every file. */
+  async idsOf(owner: string): Promise<string[]> {
+    const { archives } = this.needs;
+    const ids: string[] = [];
+    for (const { file, rows } of archives.files()) {
+      if (rows === 0) continue;
+      for (const line of await this.read(file)) {
+        const isOwn = line.owner === owner || line.labelledBy === owner;
+        if (isOwn && archives.fileOf(line.id) === file) ids.push(line.id);
+      }
+    }
+    return ids;
+  }
+
   /** The job `purge`: rewrites a file without the samples that are no longer archived in it. */
   async purge(key: string): Promise<null> {
     const { bucket, archives } = this.needs;
@@ -156,9 +170,12 @@ export class Archive {
     return text
       .trimEnd()
       .split("\n")
-      .map((line) => JSON.parse(line) as ArchiveLine);
+      .map((line) => ({ ...byEarlierRelease, ...(JSON.parse(line) as ArchiveLine) }));
   }
 }
+
+/** What the lines of an earlier release lack. */
+const byEarlierRelease = { labelledBy: null, trusted: true };
 
 function toLine(sample: StoredSample, embeddings: readonly CountedEmbedding[]): ArchiveLine {
   return { ...sample, embeddings: embeddings.map((one) => ({ ...one, vector: toBase64(one.vector) })) };

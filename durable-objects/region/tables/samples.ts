@@ -16,6 +16,8 @@ export interface SampleSnapshot {
   at: number;
 }
 
+const everything: SampleSnapshot = { lastSample: Number.MAX_SAFE_INTEGER, at: Number.MAX_SAFE_INTEGER };
+
 export const samplesTable = table("samples", {
   number: number(),
   revision: number(),
@@ -106,16 +108,18 @@ export class Samples {
     return rows.toArray().map(({ id }) => id);
   }
 
-  /** Counts trusted labels, by truth or by people, in `train`. */
-  evidence(): number {
-    const query = "SELECT count(*) AS n FROM samples WHERE trusted = 1 AND split = 'train' AND source <> 'origin'";
-    return this.sql.exec<{ n: number }>(query).one().n;
+  /** Counts trusted labels, by truth or by people, in `train`: of a snapshot, or all. */
+  evidence({ lastSample, at } = everything): number {
+    const query = `SELECT count(*) AS n FROM samples
+      WHERE trusted = 1 AND split = 'train' AND source <> 'origin' AND number <= ?1 AND at <= ?2 AND labelledAt <= ?2`;
+    return this.sql.exec<{ n: number }>(query, lastSample, at).one().n;
   }
 
-  /** Returns the samples whose label is not trusted, and who gave it, in the order in which they came. */
-  untrusted(): { number: number; owner: string }[] {
-    const query = "SELECT number, coalesce(labelledBy, owner, '') AS owner FROM samples WHERE trusted = 0 ORDER BY number";
-    return this.sql.exec<{ number: number; owner: string }>(query).toArray();
+  /** Returns the samples whose label is not trusted, and who gave it, in the order in which they came: of a snapshot, or all. */
+  untrusted({ lastSample, at } = everything): { number: number; owner: string }[] {
+    const query = `SELECT number, coalesce(labelledBy, owner, '') AS owner FROM samples
+      WHERE trusted = 0 AND number <= ?1 AND at <= ?2 AND labelledAt <= ?2 ORDER BY number`;
+    return this.sql.exec<{ number: number; owner: string }>(query, lastSample, at).toArray();
   }
 
   /** Returns the tokens with the most labels, by truth or by people, and how many they are. */

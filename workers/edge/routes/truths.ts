@@ -1,4 +1,5 @@
 import { classifying } from "#core/artefacts.ts";
+import type { UntrustedLimits } from "#core/confidence/trust.ts";
 import {
   bodyMaxBytes,
   type ClassifyManifest,
@@ -7,7 +8,7 @@ import {
   type Truths,
   truthsSchema,
 } from "#core/contract/index.ts";
-import { FaultError } from "#core/http/fault.ts";
+import { type Fault, FaultError } from "#core/http/fault.ts";
 import { indexIn } from "#core/http/issues.ts";
 import { readJson } from "#core/http/problem.ts";
 import { parseId } from "#core/ids.ts";
@@ -16,7 +17,17 @@ import { taskOf } from "#core/task/index.ts";
 import { traceHeaders } from "#core/trace-context.ts";
 import type { LabelContext, LabelRefusal, NewLabel } from "#objects/region/api.ts";
 import { regionObject } from "#objects/stubs.ts";
-import { type Call, jsonResponse, modelOf, type Route, readerOf, requireRegion, requireScope } from "../call.ts";
+import {
+  type Call,
+  isTrustedCaller,
+  jsonResponse,
+  modelOf,
+  ownerOf,
+  type Route,
+  readerOf,
+  requireRegion,
+  requireScope,
+} from "../call.ts";
 import { json } from "../contract.ts";
 import { isImage } from "../images/index.ts";
 import { completeQuestions } from "../ladder/questions.ts";
@@ -92,7 +103,8 @@ async function place(call: Call, manifest: ClassifyManifest, truths: Truths["tru
 export function labelContextOf(call: Call, at: number | undefined): LabelContext {
   if (at !== undefined) requireScope(call, "admin");
   const { traceparent } = traceHeaders(call.span);
-  return { owner: readerOf(call), source: "truth", labelledAt: at ?? Date.now(), traceparent };
+  const giver = { labelledBy: ownerOf(call), trusted: isTrustedCaller(call) };
+  return { owner: readerOf(call), source: "truth", labelledAt: at ?? Date.now(), traceparent, ...giver };
 }
 
 /** Returns the recorded labels. Throws the fault for a refusal. */
@@ -121,7 +133,31 @@ export function recordedLabels(
         what: `question '${error.id}' for this token`,
         next: "Send the label with the token that asked the question.",
       });
+    case "untrusted-limit":
+      throw new FaultError(untrustedFault(error));
   }
+}
+
+const untrustedTitles: Record<keyof UntrustedLimits, string> = {
+  inAll: "labels of tokens that are not trusted, in this region",
+  ofOwner: "labels of this token, which is not trusted, in this region",
+  perDay: "labels of tokens that are not trusted, in this region and day (UTC)",
+  ofOwnerPerDay: "labels of this token, which is not trusted, in this region and day (UTC)",
+};
+
+const dayMs = 24 * 3600_000;
+
+function untrustedFault({ limit, max, given }: Extract<LabelRefusal, { kind: "untrusted-limit" }>): Fault {
+  const isOfDay = limit === "perDay" || limit === "ofOwnerPerDay";
+  const left = Math.max(0, max - given);
+  const more = isOfDay ? "the rest tomorrow" : "more once the region has more trusted labels";
+  return {
+    kind: "too-many-labels",
+    limit: `${max} ${untrustedTitles[limit]}`,
+    received: `more than the ${left} that are left`,
+    retryAfterSeconds: Math.ceil((dayMs - (Date.now() % dayMs)) / 1_000),
+    next: `Send ${left > 0 ? `${left} labels, and ${more}` : more}, or use a trusted token. Nothing was stored.`,
+  };
 }
 
 export const truthsRoutes: readonly Route[] = [

@@ -1,0 +1,133 @@
+import { beforeAll, describe, expect, it } from "vitest";
+import type { Answer } from "#core/contract/index.ts";
+import { call, expectOk, publish } from "../helpers/edge.ts";
+import { type LabelledQuestion, TestRegion } from "../helpers/region.ts";
+
+const policy = { keep: "all", truth: "complete" } as const;
+const trusted = 500;
+const permuted: Record<string, string> = { a: "b", b: "c", c: "a" };
+
+/** Publishes a model and gives its region 500 labels of the owner's backend, from which it learns. */
+async function learned(model: string): Promise<TestRegion> {
+  const region = new TestRegion(model);
+  await publish({ model, threshold: 0.5, policy });
+  await region.teach(region.labelledQuestions(trusted));
+  expect(await region.retrain()).toMatchObject({ status: "promoted" });
+  return region;
+}
+
+const lie = (question: LabelledQuestion) => ({ ...question, label: permuted[question.label] as string });
+
+/** Sends labels in one request, as a caller does who wants them to be believed. */
+function teachAs(token: string, { model }: TestRegion, truths: readonly LabelledQuestion[]): Promise<Response> {
+  const owned = truths.map(({ label, question: { at: _, ...question } }) => ({ label, question }));
+  return call("POST", `/v1/models/${model}/truths`, { token, body: { truths: owned } });
+}
+
+/** Counts the lies among the answers to 200 questions of another caller. */
+async function liesTo(region: TestRegion, token = "other-token"): Promise<number> {
+  // The reply of the region's object says that there is a newer head.
+  await region.ask(
+    [region.labelledQuestions(1)[0]?.question.instance ?? {}],
+    [`${region.model}~north~${crypto.randomUUID()}`],
+  );
+  const fresh = region.labelledQuestions(200, 77);
+  const body = { instances: fresh.map(({ question }) => question.instance), accept: "always" };
+  const response = await expectOk(call("POST", `/v1/models/${region.model}/ask`, { token, body }));
+  const { answers } = await response.json<{ answers: Answer[] }>();
+  return answers.filter(({ label }, i) => label === permuted[fresh[i]?.label as string]).length;
+}
+
+const latest = (region: TestRegion) => region.retrain(Date.now() + 1_000);
+const stateOf = (region: TestRegion) => region.inside((object) => object.state(1));
+const headOf = async (region: TestRegion) => (await stateOf(region)).headManifest?.head.blob.sha256;
+
+describe("900 permuted labels in one request", () => {
+  it("of a token that is not trusted are refused, and other callers get no more lies than before", async () => {
+    const region = await learned("poisoned");
+    const before = await liesTo(region);
+    const sums = await region.sums();
+    const refused = await teachAs("stranger-token", region, region.labelledQuestions(900, 13).map(lie));
+    expect(refused.status).toBe(429);
+    expect(Number(refused.headers.get("retry-after"))).toBeGreaterThan(0);
+    expect(await refused.json()).toMatchObject({
+      detail: expect.stringMatching(/^The limit is 14 labels of this token/),
+    });
+    expect(await latest(region)).toMatchObject({ status: "refused" });
+    expect(await region.sums()).toEqual(sums);
+    const after = await liesTo(region);
+    console.log(JSON.stringify({ attack: "one request, not trusted", lies: { before, after }, of: 200 }));
+    expect(after).toBe(before);
+    expect((await stateOf(region)).influence).toMatchObject({ untrusted: 0, refusedToday: 900 });
+  });
+
+  it("of a trusted token are believed, until its labels are forgotten: then nothing of them is left", async () => {
+    const region = await learned("betrayed");
+    const [before, sums, head] = [await liesTo(region), await region.sums(), await headOf(region)];
+    await expectOk(teachAs("teach-token", region, region.labelledQuestions(900, 13).map(lie)));
+    await latest(region);
+    const during = await liesTo(region);
+    expect(during).toBeGreaterThan(150);
+    const path = `/v1/models/${region.model}/samples?owner=teacher`;
+    expect((await call("DELETE", path, { token: "teach-token" })).status).toBe(403);
+    const forgotten = await expectOk(call("DELETE", path));
+    expect(await forgotten.json()).toEqual({
+      ...{ model: region.model, owner: "teacher", forgotten: 900 },
+      regions: [{ region: "north", samples: 900, retrains: true }],
+    });
+    expect(await region.sums()).toEqual(sums);
+    const between = await liesTo(region);
+    expect(await latest(region)).toMatchObject({ status: "promoted" });
+    expect(await headOf(region)).toBe(head);
+    const after = await liesTo(region);
+    console.log(JSON.stringify({ attack: "one request, trusted", lies: { before, during, between, after }, of: 200 }));
+    expect(after).toBe(before);
+    expect(await (await expectOk(call("DELETE", path))).json()).toMatchObject({ forgotten: 0, regions: [] });
+  });
+});
+
+describe("labels of tokens that are not trusted", () => {
+  let region: TestRegion;
+
+  beforeAll(async () => {
+    region = await learned("slowly");
+  });
+
+  it("are limited in a day, for one and for all of many, and in all over 60 days", async () => {
+    const { limits } = (await stateOf(region)).influence ?? {};
+    expect(limits).toEqual({ inAll: 29, ofOwner: 14, perDay: 5, ofOwnerPerDay: 5 });
+    const lies = region.labelledQuestions(60 * 12, 21).map(lie);
+    const given: number[] = [];
+    for (let d = 0; d < 60; d++) {
+      // Three tokens of one person, each of which gives four labels a day.
+      let taken = 0;
+      for (let token = 0; token < 3; token++) {
+        const own = lies.slice(d * 12 + token * 4, d * 12 + token * 4 + 4);
+        taken += await region.inside(async (object) => {
+          const owner = `sybil ${token}`;
+          const context = {
+            owner,
+            labelledBy: owner,
+            trusted: false,
+            source: "truth",
+            labelledAt: Date.now(),
+          } as const;
+          const results = [];
+          for (const { label, question } of own) {
+            results.push(await object.recordTruths(1, [{ ...question, label }], context));
+          }
+          return results.filter(({ ok }) => ok).length;
+        });
+      }
+      given.push(taken);
+      await region.rows("UPDATE untrusted_labels SET day = day - 1");
+    }
+    expect(Math.max(...given)).toBe(limits?.perDay);
+    expect(given.reduce((sum, taken) => sum + taken, 0)).toBe(limits?.inAll);
+    const before = await liesTo(region);
+    const run = await latest(region);
+    const after = await liesTo(region);
+    console.log(JSON.stringify({ attack: "60 days, three tokens", run: run.status, lies: { before, after }, of: 200 }));
+    expect(after - before).toBeLessThanOrEqual(4);
+  });
+});
