@@ -1,5 +1,5 @@
 import { beforeAll, describe, expect, it } from "vitest";
-import type { Answer } from "#core/contract/index.ts";
+import type { Answer, RegionRun } from "#core/contract/index.ts";
 import { call, expectOk, publish } from "../helpers/edge.ts";
 import { type LabelledQuestion, TestRegion } from "../helpers/region.ts";
 
@@ -88,9 +88,11 @@ describe("900 permuted labels in one request", () => {
 
 describe("labels of tokens that are not trusted", () => {
   let region: TestRegion;
+  let sums: Awaited<ReturnType<TestRegion["sums"]>>;
 
   beforeAll(async () => {
     region = await learned("slowly");
+    sums = await region.sums();
   });
 
   it("are limited in a day, for one and for all of many, and in all over 60 days", async () => {
@@ -124,10 +126,57 @@ describe("labels of tokens that are not trusted", () => {
     }
     expect(Math.max(...given)).toBe(limits?.perDay);
     expect(given.reduce((sum, taken) => sum + taken, 0)).toBe(limits?.inAll);
-    const before = await liesTo(region);
+    const [before, head] = [await liesTo(region), await headOf(region)];
     const run = await latest(region);
     const after = await liesTo(region);
     console.log(JSON.stringify({ attack: "60 days, three tokens", run: run.status, lies: { before, after }, of: 200 }));
     expect(after - before).toBeLessThanOrEqual(4);
+    // Nothing else is new, so that only they can have decided.
+    expect(run).toMatchObject({ status: "held", report: { heldFor: expect.arrayContaining(["sybil 1"]) } });
+    expect(await headOf(region)).toBe(head);
+  });
+
+  it("that decide a retrain are used once a person accepts them, and leave nothing when they are forgotten", async () => {
+    const path = `/v1/models/${region.model}/regions/north/retrain`;
+    const accept = async (acceptOwners: string[]) => {
+      const body = { at: Date.now() + 1_000, acceptOwners };
+      return (await expectOk(call("POST", path, { body, headers: { prefer: "wait=25" } }))).json<RegionRun>();
+    };
+    expect((await accept(["sybil 0"])).status).toBe("held");
+    expect(await accept(["sybil 0", "sybil 1", "sybil 2"])).toMatchObject({ status: "promoted" });
+    // The head in use has learned from them now: they are new no more.
+    expect(await latest(region)).toMatchObject({ status: "refused" });
+    for (const token of [0, 1, 2]) {
+      const query = `owner=${encodeURIComponent(`sybil ${token}`)}&region=north`;
+      await expectOk(call("DELETE", `/v1/models/${region.model}/samples?${query}`));
+    }
+    expect(await region.sums()).toEqual(sums);
+    expect(await latest(region)).toMatchObject({ status: "promoted" });
+  });
+});
+
+describe("the split of a sample", () => {
+  it("is shown to an admin alone, and cannot be chosen by deleting and asking again", async () => {
+    const region = new TestRegion("undivided");
+    await publish({ model: region.model, policy });
+    const [first] = region.labelledQuestions(1) as [LabelledQuestion];
+    const teach = (id: string, token: string) =>
+      call("POST", `/v1/questions/${encodeURIComponent(id)}/truth`, { token, body: { label: "a" } });
+    const statuses: number[] = [];
+    for (let again = 0; again < 7; again++) {
+      const id = `${region.model}~north~again-${again}`;
+      const questions = [{ id, region: "north", instance: first.question.instance }];
+      const asked = await expectOk(
+        call("POST", `/v1/models/${region.model}/ask`, { token: "stranger-token", body: { questions } }),
+      );
+      const taught = await teach(id, "stranger-token");
+      const shown = JSON.stringify([await asked.json(), await taught.json()]);
+      expect(shown).not.toMatch(/split|validation|calibration|"train"/);
+      statuses.push(taught.status);
+      await expectOk(call("DELETE", `/v1/questions/${encodeURIComponent(id)}`, { token: "stranger-token" }));
+    }
+    expect(statuses).toEqual([200, 200, 200, 200, 200, 429, 429]);
+    await region.ask([first.question.instance], [`${region.model}~north~asked`]);
+    expect(await (await teach(`${region.model}~north~asked`, "admin-token")).json()).toHaveProperty("split");
   });
 });

@@ -1,4 +1,4 @@
-import { ownersToLeaveOut, type WithoutOwner, withoutOwner } from "#core/confidence/owners.ts";
+import { type LeftOut, ownersToLeaveOut, withoutOwner } from "#core/confidence/owners.ts";
 import type { ClassifyManifest } from "#core/contract/index.ts";
 import { type RidgeSettings, SingularSumsError } from "#core/head/analytic.ts";
 import { labelWeightUnit } from "#core/head/sums.ts";
@@ -16,8 +16,8 @@ import { ownRows, type RunData } from "./data.ts";
 /** Settings of the analytic head where no candidate has chosen any. */
 const usualRidge: RidgeSettings = { tau: 100, lambda: 10 };
 
-/** Whose labels decide a promotion, and what the candidate would be without them. */
-export interface Deciding extends Omit<WithoutOwner, "report"> {
+/** Whose labels decide a promotion, and what is said of the candidate without those of the first. */
+export interface Deciding {
   owners: string[];
   labels: number;
   reason: string;
@@ -42,8 +42,9 @@ export interface Promotion {
 }
 
 /**
- * Finds an owner without trust whose new labels decide a promotion, in bounded steps; null where none does. Labels that the
- * head in use has learned from are not left out: it would be compared with a head that knows less.
+ * Finds the owners without trust whose new labels decide a promotion, in bounded steps: each of those that do alone, else all
+ * together; null where they don't. Labels that the head in use has learned from are not left out: it would be compared with a
+ * head that knows less.
  */
 export function* decidingOwners(
   data: RunData,
@@ -64,23 +65,32 @@ export function* decidingOwners(
     return (yield* compareHeads(data, servable, current)).map(({ candidateLoss }) => candidateLoss);
   };
   let known: number[] | null = kind === "analytic" ? compared.map(({ candidateLoss }) => candidateLoss) : null;
-  for (const { owners: left, rows } of ownersToLeaveOut(owners, labels)) {
+  const checked = function* ({ owners: left, rows }: LeftOut): Generator<void, Deciding | null> {
     try {
       known ??= yield* lossesOf([]);
       const without = yield* lossesOf(rows);
       const costs = without.map((loss, i) => loss - ((known as number[])[i] as number));
-      const found = withoutOwner(compared, costs, manifest.thin.rule.targetRisk, currentName);
-      const { decides, share, report } = found;
-      const rest = `${Math.round(100 * share)}% of the gain comes from them`;
-      if (decides) {
-        return { owners: left, labels: rows.length, decides, share, reason: report.promoted ? rest : report.reason };
-      }
+      const { decides, share, report } = withoutOwner(compared, costs, manifest.thin.rule.targetRisk, currentName);
+      const reason = report.promoted ? `${Math.round(100 * (1 - share))}% of the gain is left` : report.reason;
+      return decides ? { owners: left, labels: rows.length, reason } : null;
     } catch (error) {
       if (!(error instanceof SingularSumsError)) throw error;
-      return { owners: left, labels: rows.length, decides: true, share: 1, reason: "no head can be fitted" };
+      return { owners: left, labels: rows.length, reason: "no head can be fitted" };
     }
+  };
+  const { alone, together } = ownersToLeaveOut(owners, labels);
+  const deciding: Deciding[] = [];
+  for (const left of alone) {
+    const found = yield* checked(left);
+    if (found) deciding.push(found);
   }
-  return null;
+  const [first] = deciding;
+  if (!first) return together && (yield* checked(together));
+  return {
+    owners: deciding.flatMap((one) => one.owners),
+    labels: deciding.reduce((sum, one) => sum + one.labels, 0),
+    reason: first.reason,
+  };
 }
 
 /** Returns the rows of `train` by owners without trust that the head in use has not learned from. */

@@ -13,20 +13,28 @@ export interface OwnerRows {
   rows: number[];
 }
 
+/** Labels that are left out of a candidate, and whose they are. */
+export interface LeftOut {
+  owners: string[];
+  rows: number[];
+}
+
 /**
  * Lists whose labels are left out: each owner with a share of the labels, the largest first, and all of them together, since
- * many tokens may be one person.
+ * many tokens may be one person; null where that is one owner.
  */
-export function ownersToLeaveOut(owners: readonly OwnerRows[], labels: number): { owners: string[]; rows: number[] }[] {
-  if (owners.length === 0) return [];
+export function ownersToLeaveOut(
+  owners: readonly OwnerRows[],
+  labels: number,
+): { alone: LeftOut[]; together: LeftOut | null } {
   const alone = owners
     .filter(({ rows }) => rows.length >= comparedShare * labels)
     .toSorted((a, b) => b.rows.length - a.rows.length)
     .slice(0, comparedOwners)
     .map(({ owner, rows }) => ({ owners: [owner], rows }));
-  const isAll = owners.length === 1 && alone.length === 1;
-  const all = { owners: owners.map(({ owner }) => owner), rows: owners.flatMap(({ rows }) => rows) };
-  return isAll ? alone : [...alone, all];
+  if (owners.length === alone.length && alone.length < 2) return { alone, together: null };
+  const together = { owners: owners.map(({ owner }) => owner), rows: owners.flatMap(({ rows }) => rows) };
+  return { alone, together };
 }
 
 /** What a candidate would be worth without an owner's labels. */
