@@ -155,6 +155,56 @@ describe("labels of tokens that are not trusted", () => {
   });
 });
 
+describe("a label that a token without trust gives to a question of its own", () => {
+  const judged = [
+    ...["trials", "thresholds", "windows", "escalations", "canary_answers"].map((table) => `SELECT * FROM ${table}`),
+    "SELECT json_remove(value, '$.labels') FROM counts",
+  ];
+
+  async function asked(model: string, truth: "complete" | "some"): Promise<{ region: TestRegion; ids: string[] }> {
+    const region = new TestRegion(model);
+    await publish({ model, threshold: 0.4, policy: { auditShare: 1, keep: "all", truth } });
+    const ids = Array.from({ length: 5 }, (_, i) => `${model}~north~own-${i}`);
+    const questions = region.labelledQuestions(5).map(({ question: { instance } }, i) => ({ id: ids[i], instance }));
+    const path = `/v1/models/${model}/ask`;
+    await expectOk(call("POST", path, { token: "stranger-token", body: { questions } }));
+    return { region, ids };
+  }
+
+  const tablesOf = (region: TestRegion) => Promise.all(judged.map((query) => region.rows(query)));
+
+  const teach = (ids: readonly string[], token = "stranger-token") =>
+    Promise.all(ids.map((id) => expectOk(call("POST", `/v1/questions/${id}/truth`, { token, body: { label: "a" } }))));
+
+  it("judges, certifies and moves nothing, and its audit still waits for a person", async () => {
+    const { region, ids } = await asked("unmoved", "some");
+    const accepted = "SELECT id FROM questions WHERE accepted = 1 AND audited = 1 ORDER BY id";
+    expect((await region.rows(accepted)).length).toBeGreaterThan(0);
+    const before = await tablesOf(region);
+    const audits = "SELECT id FROM questions WHERE audited = 1 AND (inReview = 1 OR reviewAt IS NOT NULL) ORDER BY id";
+    const waiting = await region.rows(audits);
+    await teach(ids);
+    expect(await tablesOf(region)).toEqual(before);
+    expect(await region.rows(audits)).toEqual(waiting);
+    expect(await region.rows("SELECT DISTINCT label, trusted FROM samples")).toEqual([{ label: "a", trusted: 0 }]);
+    // A label that may judge comes first for all that it counts in, and the stranger's never replaces it.
+    await teach(ids, "admin-token");
+    expect(await region.rows("SELECT count(*) AS n FROM trials WHERE error IS NULL")).toEqual([{ n: 0 }]);
+    expect((await region.rows("SELECT * FROM thresholds")).length).toBe(1);
+    await Promise.all(
+      ids.map((id) => call("POST", `/v1/questions/${id}/truth`, { token: "stranger-token", body: { label: "b" } })),
+    );
+    expect(await region.rows("SELECT DISTINCT label, trusted FROM samples")).toEqual([{ label: "a", trusted: 1 }]);
+  });
+
+  it("is not waited for, where every question is labelled: it would count as late", async () => {
+    const { region, ids } = await asked("unplanned", "complete");
+    await teach(ids);
+    for (const table of ["trials", "windows", "thresholds"])
+      expect(await region.rows(`SELECT * FROM ${table}`)).toEqual([]);
+  });
+});
+
 describe("the split of a sample", () => {
   it("is shown to an admin alone, and cannot be chosen by deleting and asking again", async () => {
     const region = new TestRegion("undivided");

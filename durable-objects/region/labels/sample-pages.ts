@@ -18,7 +18,8 @@ export async function samplesSince(
     const forgotten = samples.forgottenIn(revision, archived.lastRevision, Number.MAX_SAFE_INTEGER);
     // Samples without trust stay in the object, however long ago they changed.
     const stayed = samples.changedIn(revision, archived.lastRevision);
-    return { samples: [...archived.samples, ...stayed], forgotten, revision: archived.lastRevision, isLast: false };
+    const all = [...archived.samples, ...stayed].sort((a, b) => a.revision - b.revision);
+    return { samples: all, forgotten, revision: archived.lastRevision, isLast: false };
   }
   const page = samples.changedSince(revision, samplesPageMaxRows);
   const changed = [...page.samples, ...page.forgotten].map((row) => row.revision);
