@@ -65,21 +65,19 @@ describe("mixing samples into a training set", () => {
     const given = owners.map((labelledBy, i) =>
       sampleOf(
         { ...row, label: "sneakers", at: at(i) },
-        { id: `${i}`, labelledBy, trusted: false, above: { boots: 1 } },
+        { id: `${i}`, labelledBy, trusted: false, above: { umbrella: 1 } },
       ),
     );
     const again = sampleOf({ ...row, label: "sneakers" }, { id: "again", labelledBy: "sybil 0", trusted: false });
-    const trusted = sampleOf({ ...row, label: "boots", at: at(5) }, { id: "true", labelledBy: "backend" });
+    const trusted = sampleOf({ ...row, label: "umbrella", at: at(5) }, { id: "true", labelledBy: "backend" });
     const mixed = mixSamples(storefront, base.slice(0, 100), [trusted, again, ...given]);
     const taken = mixed.filter(({ isUntrusted }) => isUntrusted);
     // A tenth of 101, and a twentieth of each.
     expect(taken).toHaveLength(10);
     expect(taken.filter(({ labelledBy }) => labelledBy === "sybil 0")).toHaveLength(5);
     expect(taken.some(({ above }) => above)).toBe(false);
-    expect(mixed.filter((one) => one.at === row.at || one.at === at(5)).map(({ label }) => label)).toEqual([
-      row.label,
-      "boots",
-    ]);
+    const has = (one: string) => mixed.some(({ id }) => id === one);
+    expect([has("again"), has("5"), has("true")]).toEqual([false, false, true]);
     const { train, validation, calibration } = assignSplits(storefront, mixed);
     expect(train.some(({ isUntrusted }) => isUntrusted)).toBe(true);
     expect([...validation, ...calibration].some(({ isUntrusted }) => isUntrusted)).toBe(false);
