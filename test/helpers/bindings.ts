@@ -11,6 +11,7 @@ export const testTokens = [
   { id: "stranger", token: "stranger-token", scopes: ["ask", "teach"], trusted: false },
   { id: "ada", token: "review-token", scopes: ["ask", "review"] },
   { id: "bob", token: "second-review-token", scopes: ["ask", "review"] },
+  { id: "volunteer", token: "volunteer-token", scopes: ["ask", "review"], trusted: false },
   { id: "prometheus", token: "metrics-token", scopes: ["metrics"] },
   { id: "publisher", token: "publish-token", scopes: ["ask", "publish"] },
   { id: "passer", token: "pass-token", scopes: ["ask", "pass"] },
