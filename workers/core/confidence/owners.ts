@@ -1,4 +1,4 @@
-import { type ComparedQuestion, type GateReport, gate } from "./gate.ts";
+import { type ComparedQuestion, type GateReport, gate, harmMargin } from "./gate.ts";
 
 /** Owners whose labels a candidate is also judged without, at most: those with the most labels. */
 export const comparedOwners = 5;
@@ -46,7 +46,9 @@ export interface WithoutOwner {
 }
 
 /**
- * Tells whether labels decide a promotion: without them the gate refuses the candidate, or most of its gain is gone.
+ * Tells whether labels decide a promotion: without them the gate refuses the candidate, or most of its gain is gone, and they
+ * change its log-loss by more than the gate's margin. Heads that are retrained often differ little, so that any few labels tip
+ * the balance of a gain that matters to nobody: without the margin, four of five promotions with honest labels were held.
  *
  * The head without them is always the analytic one, since it needs no training: what leaving them out costs the analytic head
  * on each held-out question is added to what the candidate loses there. For an analytic candidate that is exact.
@@ -59,10 +61,11 @@ export function withoutOwner(
   targetRisk: number,
   current?: string,
 ): WithoutOwner {
-  const sum = (values: readonly number[]) => values.reduce((all, value) => all + value, 0);
-  const gain = sum(compared.map(({ currentLoss, candidateLoss }) => currentLoss - candidateLoss));
+  const mean = (values: readonly number[]) => values.reduce((all, value) => all + value, 0) / values.length;
+  const gain = mean(compared.map(({ currentLoss, candidateLoss }) => currentLoss - candidateLoss));
   const without = compared.map((row, i) => ({ ...row, candidateLoss: row.candidateLoss + (costs[i] as number) }));
   const report = gate(without, targetRisk, current);
-  const share = gain > 0 ? sum(costs) / gain : 0;
-  return { decides: !report.promoted || share > gainShare, share, report };
+  const cost = mean(costs);
+  const share = gain > 0 ? cost / gain : 0;
+  return { decides: cost > harmMargin && (!report.promoted || share > gainShare), share, report };
 }
