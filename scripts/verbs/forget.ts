@@ -4,7 +4,7 @@ import { clientFor } from "../local/context.ts";
 import { formatTable, printResult } from "../local/output.ts";
 
 interface Options {
-  owner: string;
+  owner: string[];
   region?: string;
   json?: boolean;
 }
@@ -15,21 +15,24 @@ export function forgetVerb(program: Command): void {
     .command("forget")
     .description("delete every sample that a token asked or labelled, and what the regions learned from it")
     .argument("<model>", "the name of a served model")
-    .requiredOption("--owner <token>", "the id of the token, as 'npx upriver samples' shows it in owner and labelledBy")
+    .requiredOption(
+      "--owner <token...>",
+      "the ids of tokens, as 'npx upriver samples' shows it in owner and labelledBy",
+    )
     .option("--region <region>", "only in this region")
     .option("--json", "print one JSON object instead of text")
     .addHelpText("after", "\nExample:\n  npx upriver forget storefront --owner partner")
     .action(async (model: string, { owner, region, json }: Options, command: Command) => {
       const client = await clientFor(command, "admin");
-      const forgotten = await client.forgetOwner(model, owner, region);
+      const forgotten = await client.forgetOwners(model, owner, region);
       printResult(json, forgotten, () => describe(forgotten));
     });
 }
 
-function describe({ model, owner, forgotten, regions }: ForgottenOwner): string {
-  if (forgotten === 0) return `${model}: no sample is of '${owner}'.`;
+function describe({ model, owners, forgotten, regions }: ForgottenOwner): string {
+  if (forgotten === 0) return `${model}: no sample is of ${owners.join(", ")}.`;
   const rows = regions.map(({ region, samples, retrains }) => {
     return [region, samples, retrains ? "the global head, until the retrain that has started ends" : "as before"];
   });
-  return `${model}: ${forgotten} samples of '${owner}' are forgotten.\n${formatTable([["region", "forgotten", "served by"], ...rows])}`;
+  return `${model}: ${forgotten} samples of ${owners.join(", ")} are forgotten.\n${formatTable([["region", "forgotten", "served by"], ...rows])}`;
 }

@@ -78,8 +78,10 @@ function isTeachable({ instance, source, trusted }: LabelledSample): boolean {
 function* batches(samples: readonly LabelledSample[]): Generator<Truths["truths"]> {
   let batch: Truths["truths"] = [];
   let bytes = 0;
-  for (const { id, region, instance, label, at } of samples) {
-    const truth = { id, label, question: { instance: instance as NonNullable<typeof instance>, region, at } };
+  for (const { id, region, instance, label, at, owner, labelledBy } of samples) {
+    const by = labelledBy ?? owner;
+    const question = { instance: instance as NonNullable<typeof instance>, region, at };
+    const truth = { id, label, question, ...(by ? { labelledBy: by } : {}) };
     const size = JSON.stringify(truth).length;
     if (batch.length === batchMaxRows || (batch.length > 0 && bytes + size > bodyMaxBytes / 2)) {
       yield batch;

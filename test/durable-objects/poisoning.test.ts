@@ -72,7 +72,7 @@ describe("900 permuted labels in one request", () => {
     expect((await call("DELETE", path, { token: "teach-token" })).status).toBe(403);
     const forgotten = await expectOk(call("DELETE", path));
     expect(await forgotten.json()).toEqual({
-      ...{ model: region.model, owner: "teacher", forgotten: 900 },
+      ...{ model: region.model, owners: ["teacher"], forgotten: 900 },
       regions: [{ region: "north", samples: 900, retrains: true }],
     });
     expect(await region.sums()).toEqual(sums);

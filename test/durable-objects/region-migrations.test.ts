@@ -285,7 +285,14 @@ describe("a region's state of an earlier release", () => {
       const [first, run] = [samples.find("q1"), new Runs(sql).running("r")];
       const lie = { ...(first as StoredSample), label: "b", labelledBy: "stranger", trusted: false };
       const changed = [samples.record(lie), samples.record({ ...lie, id: "q3" })];
-      return { first, run, changed, by: samples.byOwner(5), owned: samples.idsOf("ask"), evidence: samples.evidence() };
+      return {
+        first,
+        run,
+        changed,
+        by: samples.byOwner(5),
+        owned: samples.ownedBy("ask").map(({ id }) => id),
+        evidence: samples.evidence(),
+      };
     });
     expect(found.first).toMatchObject({ label: "a", owner: "ask", labelledBy: null, trusted: true });
     expect(found.run?.acceptedOwners).toBeNull();

@@ -427,9 +427,10 @@ export class UpriverClient {
     return this.transport.json({ method: "DELETE", path: regionPath(model, region) });
   }
 
-  /** Deletes every sample that a token asked or labelled, in one region or in all, and trains the heads that learned from it again. */
-  forgetOwner(model: string, owner: string, region?: string): Promise<ForgottenOwner> {
-    const query = new URLSearchParams({ owner, ...(region === undefined ? {} : { region }) });
+  /** Deletes every sample that one of the tokens asked or labelled, in one region or in all, and trains the heads that learned from it again. */
+  forgetOwners(model: string, owners: readonly string[], region?: string): Promise<ForgottenOwner> {
+    const given = owners.map((owner) => ["owner", owner]);
+    const query = new URLSearchParams(region === undefined ? given : [...given, ["region", region]]);
     return this.transport.json({ method: "DELETE", path: `${modelPath(model)}/samples?${query}` });
   }
 

@@ -2,7 +2,7 @@ import { type Jobs, jobRetryMaxMs, jobRetryMs } from "#objects/jobs.ts";
 import type { StoredSample } from "../api.ts";
 import type { ArchiveFile, Archives } from "../tables/archives.ts";
 import type { CountedEmbedding, Embeddings } from "../tables/embeddings.ts";
-import type { Samples } from "../tables/samples.ts";
+import type { OwnedSample, Samples } from "../tables/samples.ts";
 
 /** Bytes of instances that a region keeps in its object. */
 const samplesMaxBytes = 256 * 1024 * 1024;
@@ -95,18 +95,18 @@ export class Archive {
     }
   }
 
-  /** Returns the ids of the archived samples that a token owns or has labelled. Reads every file. */
-  async idsOf(owner: string): Promise<string[]> {
+  /** Returns the archived samples that a token owns or has labelled. Reads every file. */
+  async ownedBy(owner: string): Promise<OwnedSample[]> {
     const { archives } = this.needs;
-    const ids: string[] = [];
+    const owned: OwnedSample[] = [];
     for (const { file, rows } of archives.files()) {
       if (rows === 0) continue;
-      for (const line of await this.read(file)) {
+      for (const { id, number, source, trusted, ...line } of await this.read(file)) {
         const isOwn = line.owner === owner || line.labelledBy === owner;
-        if (isOwn && archives.fileOf(line.id) === file) ids.push(line.id);
+        if (isOwn && archives.fileOf(id) === file) owned.push({ id, number, source, trusted });
       }
     }
-    return ids;
+    return owned;
   }
 
   /** The job `purge`: rewrites a file without the samples that are no longer archived in it. */

@@ -1,3 +1,4 @@
+import { mayJudge } from "#core/confidence/labels.ts";
 import type { Jobs } from "#objects/jobs.ts";
 import type { RegistryApi } from "#objects/registry/api.ts";
 import type { Remote } from "#objects/stubs.ts";
@@ -7,7 +8,7 @@ import type { Escalations } from "../tables/escalations.ts";
 import type { Heads } from "../tables/heads.ts";
 import type { Questions } from "../tables/questions.ts";
 import type { Runs } from "../tables/runs.ts";
-import type { Samples } from "../tables/samples.ts";
+import type { OwnedSample, Samples } from "../tables/samples.ts";
 import type { Thresholds } from "../tables/thresholds.ts";
 import type { Archive } from "./archive.ts";
 import type { Certificates } from "./certificates.ts";
@@ -22,9 +23,9 @@ const repeatAfterMs = 60_000;
 interface ForgettingOwnerNeeds {
   region: string;
   registry: () => Pick<Remote<RegistryApi>, "rollbackHead">;
-  samples: Pick<Samples, "idsOf" | "find">;
+  samples: Pick<Samples, "ownedBy">;
   questions: Pick<Questions, "find">;
-  archive: Pick<Archive, "idsOf" | "restore">;
+  archive: Pick<Archive, "ownedBy" | "restore">;
   forgetting: Pick<Forgetting, "remove">;
   heads: Pick<Heads, "bases" | "pointer" | "set">;
   runs: Pick<Runs, "lastSampleOf">;
@@ -48,30 +49,32 @@ export class ForgettingOwner {
   async forget(owner: string): Promise<ForgottenOwner> {
     const { samples, archive, forgetting, questions, jobs } = this.needs;
     jobs.put("forget-owner", owner, Date.now() + repeatAfterMs);
-    await archive.restore(await archive.idsOf(owner));
-    const ids = samples.idsOf(owner);
-    const found = ids.map((id) => samples.find(id) as StoredSample);
+    const found = [...(await archive.ownedBy(owner)), ...samples.ownedBy(owner)];
     // First what serves: no caller is answered by what is being forgotten.
     const bases = await this.stopServing(found);
-    if (found.some(({ trusted, source }) => trusted && source !== "origin")) this.startOver(owner);
+    if (hasJudged(found)) this.startOver(owner);
     // A question of another token that this one labelled stays.
     const isKept = ({ id }: StoredSample) => (questions.find(id)?.owner ?? owner) !== owner;
-    for (let i = 0; i < ids.length; i += batchSamples) forgetting.remove(ids.slice(i, i + batchSamples), isKept);
+    for (let i = 0; i < found.length; i += batchSamples) {
+      const ids = found.slice(i, i + batchSamples).map(({ id }) => id);
+      await archive.restore(ids);
+      forgetting.remove(ids, isKept);
+    }
     jobs.drop("forget-owner", owner);
-    return { samples: ids.length, bases };
+    return { samples: found.length, bases };
   }
 
   /** Returns the region to the global head wherever its own has learned from the samples; its rule, where they moved it. */
-  private async stopServing(found: readonly StoredSample[]): Promise<number[]> {
+  private async stopServing(found: readonly OwnedSample[]): Promise<number[]> {
     const { region, registry, heads, runs } = this.needs;
     const first = Math.min(...found.map(({ number }) => number));
-    const hasJudged = found.some(({ trusted, source }) => trusted && source !== "origin");
+    const forgetsRule = hasJudged(found);
     const learned: number[] = [];
     for (const base of heads.bases()) {
       const { head, rule } = heads.pointer(base);
       const isLearned = head !== null && (runs.lastSampleOf(base, head.number) ?? Number.POSITIVE_INFINITY) >= first;
-      if (!isLearned && !(hasJudged && rule)) continue;
-      const back = await registry().rollbackHead(base, region, isLearned ? null : (head?.number ?? null), hasJudged);
+      if (!isLearned && !(forgetsRule && rule)) continue;
+      const back = await registry().rollbackHead(base, region, isLearned ? null : (head?.number ?? null), forgetsRule);
       if (back.ok) heads.set(base, back.value);
       if (isLearned) learned.push(base);
     }
@@ -87,4 +90,8 @@ export class ForgettingOwner {
       semanticCache.turnOff(`labels of '${owner}' were forgotten`);
     });
   }
+}
+
+function hasJudged(found: readonly OwnedSample[]): boolean {
+  return found.some(({ trusted, source }) => trusted && mayJudge(source));
 }

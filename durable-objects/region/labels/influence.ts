@@ -1,53 +1,45 @@
 import { exceededLimit, type UntrustedLimits, untrustedLimits, withinLimits } from "#core/confidence/trust.ts";
 import type { LabelInfluence, LabelRefusal } from "../api.ts";
-import type { NewSample, SampleSnapshot, Samples } from "../tables/samples.ts";
+import type { GivenLabel, SampleSnapshot, Samples } from "../tables/samples.ts";
 import type { UntrustedLabels } from "../tables/untrusted-labels.ts";
 
 /** Tokens that a region's state lists at most. */
 const shownOwners = 5;
 
+/** A limit that labels would exceed. */
+export type LimitRefusal = Omit<Extract<LabelRefusal, { kind: "untrusted-limit" }>, "id">;
+
 /** What limiting influence reads and changes. */
 interface InfluenceNeeds {
-  samples: Pick<Samples, "isChangedBy" | "find" | "evidence" | "untrusted" | "byOwner">;
+  samples: Pick<Samples, "isChangedBy" | "find" | "evidence" | "untrusted" | "byOwner" | "lastRevision">;
   untrustedLabels: UntrustedLabels;
 }
 
 /** Limits the influence of labels whose token is not trusted. */
 export class Influence {
   private readonly needs: InfluenceNeeds;
+  private counted: (Pick<LabelInfluence, "evidence" | "owners"> & { revision: number }) | null = null;
 
   constructor(needs: InfluenceNeeds) {
     this.needs = needs;
   }
 
+  /** Returns the limit that labels of a token without trust exceed, and counts them as refused; null where they exceed none. */
+  refuse(given: readonly GivenLabel[], owner: string): LimitRefusal | null {
+    const { changed, refusal } = this.look(given, owner);
+    if (refusal) this.needs.untrustedLabels.count(owner, { given: 0, refused: changed });
+    return refusal;
+  }
+
   /**
-   * Counts labels of one token that is not trusted, all of them or none. Returns the limit that they would exceed; null where
-   * they exceed none. Labels that change nothing count as none.
+   * Counts labels of a token without trust, all of them or none. Returns the limit that they would exceed; null where they
+   * exceed none. Labels that change nothing count as none.
    */
-  take(
-    given: readonly NewSample[],
-    owner: string,
-  ): Omit<Extract<LabelRefusal, { kind: "untrusted-limit" }>, "id"> | null {
-    const { samples, untrustedLabels } = this.needs;
-    const changed = given.filter((sample) => samples.isChangedBy(sample));
-    const added = new Set(changed.filter(({ id }) => samples.find(id)?.trusted !== false).map(({ id }) => id)).size;
-    const known = samples.untrusted();
-    const today = untrustedLabels.givenToday(owner);
-    const limits = untrustedLimits(samples.evidence());
-    const use: UntrustedLimits = {
-      inAll: known.length + added,
-      ofOwner: known.filter((sample) => sample.owner === owner).length + added,
-      perDay: today.all + changed.length,
-      ofOwnerPerDay: today.own + changed.length,
-    };
-    const limit = changed.length > 0 ? exceededLimit(limits, use) : null;
-    untrustedLabels.count(
-      owner,
-      limit === null ? { given: changed.length, refused: 0 } : { given: 0, refused: changed.length },
-    );
-    if (limit === null) return null;
-    const more = limit === "perDay" || limit === "ofOwnerPerDay" ? changed.length : added;
-    return { kind: "untrusted-limit", limit, max: limits[limit], given: use[limit] - more };
+  take(given: readonly GivenLabel[], owner: string): LimitRefusal | null {
+    const { changed, refusal } = this.look(given, owner);
+    const count = refusal ? { given: 0, refused: changed } : { given: changed, refused: 0 };
+    this.needs.untrustedLabels.count(owner, count);
+    return refusal;
   }
 
   /**
@@ -64,13 +56,49 @@ export class Influence {
 
   state(): LabelInfluence {
     const { samples, untrustedLabels } = this.needs;
-    const evidence = samples.evidence();
+    const { evidence, owners } = this.counts();
     return {
-      evidence,
-      untrusted: samples.untrusted().length,
-      limits: untrustedLimits(evidence),
+      ...{ evidence, owners, untrusted: samples.untrusted().length, limits: untrustedLimits(evidence) },
       refusedToday: untrustedLabels.refusedToday(),
-      owners: samples.byOwner(shownOwners),
     };
+  }
+
+  private look(given: readonly GivenLabel[], owner: string): { changed: number; refusal: LimitRefusal | null } {
+    const { samples, untrustedLabels } = this.needs;
+    const changed = given.filter((label) => samples.isChangedBy(label));
+    if (changed.length === 0) return { changed: 0, refusal: null };
+    const added = new Set(changed.filter(({ id }) => samples.find(id)?.trusted !== false).map(({ id }) => id)).size;
+    const known = samples.untrusted();
+    const today = untrustedLabels.givenToday(owner);
+    const limits = untrustedLimits(this.counts().evidence);
+    const use: UntrustedLimits = {
+      inAll: known.length,
+      ofOwner: known.filter((sample) => sample.owner === owner).length,
+      perDay: today.all,
+      ofOwnerPerDay: today.own,
+    };
+    const limit = exceededLimit(limits, {
+      inAll: use.inAll + added,
+      ofOwner: use.ofOwner + added,
+      perDay: use.perDay + changed.length,
+      ofOwnerPerDay: use.ofOwnerPerDay + changed.length,
+    });
+    const refusal: LimitRefusal | null = limit && {
+      kind: "untrusted-limit",
+      limit,
+      max: limits[limit],
+      given: use[limit],
+    };
+    return { changed: changed.length, refusal };
+  }
+
+  // Counting reads every sample: once for each change of them.
+  private counts(): Pick<LabelInfluence, "evidence" | "owners"> {
+    const { samples } = this.needs;
+    const revision = samples.lastRevision();
+    if (this.counted?.revision !== revision) {
+      this.counted = { revision, evidence: samples.evidence(), owners: samples.byOwner(shownOwners) };
+    }
+    return this.counted;
   }
 }

@@ -32,7 +32,7 @@ interface LabellingNeeds {
   questions: Questions;
   samples: Pick<Samples, "find">;
   archive: Pick<Archive, "restore">;
-  influence: Pick<Influence, "take">;
+  influence: Pick<Influence, "refuse" | "take">;
   sampleKeeper: SampleKeeper;
   settlement: Settlement;
   rule: Pick<LiveRule, "recordLabel" | "ruleToPublish">;
@@ -60,6 +60,8 @@ export class Labelling {
     context: LabelContext,
   ): Promise<Result<LabelResult[], LabelRefusal>> {
     const { archive, influence, rule, groups, jobs, log, transaction } = this.needs;
+    const refused = transaction(() => this.refuse(manifest, labels, context));
+    if (refused) return refused;
     await archive.restore(labels.map(({ id }) => id));
     const samples: NewSample[] = [];
     const asked = await this.manifestsOf(manifest, labels);
@@ -70,10 +72,10 @@ export class Labelling {
     }
     const recorded = transaction((): Result<LabelResult[], LabelRefusal> => {
       const [first] = samples;
-      const refused = first && !first.trusted ? influence.take(samples, first.labelledBy ?? first.owner ?? "") : null;
+      const beyond = first && !first.trusted ? influence.take(samples, first.labelledBy ?? "") : null;
       // A person's answer reaches its caller all the same; it does not become a sample.
-      if (refused && first && context.source === "truth") return fail({ id: first.id, ...refused });
-      const isKept = refused === null;
+      if (beyond && first && context.source === "truth") return fail({ id: first.id, ...beyond });
+      const isKept = beyond === null;
       return ok(
         samples.map((sample) => this.recordSample(asked.get(sample.id) ?? manifest, sample, context.source, isKept)),
       );
@@ -88,6 +90,20 @@ export class Labelling {
     );
     if (isRuleDue) jobs.bringForward("rule", "", Date.now());
     return ok(results);
+  }
+
+  // Before anything is looked up or recorded: a refused call leaves only a count.
+  private refuse(
+    manifest: ClassifyManifest,
+    labels: readonly NewLabel[],
+    { owner, labelledBy = owner, source, trusted = true }: LabelContext,
+  ): Result<never, LabelRefusal> | null {
+    const [first] = labels;
+    if (trusted || source !== "truth" || !first) return null;
+    const task = taskOf(manifest);
+    const given = labels.map(({ id, label }) => ({ id, label: task.parse(label) ?? label, source, trusted }));
+    const refusal = this.needs.influence.refuse(given, labelledBy ?? "");
+    return refusal && fail({ id: first.id, ...refusal });
   }
 
   // A label counts under the rule and the certificate of the version that answered the question.
@@ -106,8 +122,8 @@ export class Labelling {
 
   private async sampleOf(
     manifest: ClassifyManifest,
-    { id, label: said, instance: sent, at: givenAt }: NewLabel,
-    { owner: caller, source, labelledAt, labelledBy = caller, trusted = true }: LabelContext,
+    { id, label: said, instance: sent, at: givenAt, labelledBy: first }: NewLabel,
+    { owner: caller, source, labelledAt, labelledBy: by = caller, trusted = true }: LabelContext,
   ): Promise<Result<NewSample, LabelRefusal>> {
     const { splitting, questions, samples } = this.needs;
     const label = taskOf(manifest).parse(said);
@@ -116,7 +132,7 @@ export class Labelling {
     const known = row ? null : samples.find(id);
     const owner = row ? row.owner : known ? known.owner : caller;
     if (caller !== null && owner !== caller) return fail({ kind: "not-yours", id });
-    const given = { label, source, labelledAt, labelledBy, trusted };
+    const given = { label, source, labelledAt, labelledBy: first ?? by, trusted };
     if (row) {
       const instance = manifest.policy.keepInputs ? row.instance : null;
       // What it was asked without candidates is not known: it certifies no semantic cache.

@@ -29,7 +29,7 @@ import {
   type ServableCandidate,
 } from "./candidates.ts";
 import { ownRows, type RunData } from "./data.ts";
-import { type Deciding, decidingOwners, type LeaveOut } from "./owners.ts";
+import { type Deciding, decidingOwners, everyOwner, type LeaveOut } from "./owners.ts";
 import { fitReading } from "./reading.ts";
 
 /** Rows of validation below which a calibration on them says little about other rows. */
@@ -198,10 +198,15 @@ export async function storeVerdict(
   });
 }
 
+/** Owners that the reason of a held run names. */
+const namedOwners = 3;
+
 function heldReason({ model, region }: JudgeNeeds, { owners, labels, reason }: Deciding): string {
-  const names = owners.map((owner) => `'${owner}'`).join(", ");
-  const accept = `npx upriver retrain ${model} --region ${region}${owners.map((one) => ` --accept-owner ${one}`).join("")}`;
-  const forget = `npx upriver forget ${model} --owner ${owners[0]}`;
+  const [shown, more] = [owners.slice(0, namedOwners), owners.length - namedOwners];
+  const names = `${shown.map((owner) => `'${owner}'`).join(", ")}${more > 0 ? ` and ${more} more` : ""}`;
+  const accepted = more > 0 ? [`'${everyOwner}'`] : owners;
+  const accept = `npx upriver retrain ${model} --region ${region} --accept-owner ${accepted.join(" ")}`;
+  const forget = `npx upriver forget ${model} --owner ${shown.join(" ")}`;
   const tokens = owners.length > 1 ? "tokens that are not trusted" : "a token that is not trusted";
   return `the head in use stays, since ${labels} labels of ${names}, ${tokens}, decide: without them, ${reason}. To use the head: ${accept}. To forget the labels: ${forget}`;
 }

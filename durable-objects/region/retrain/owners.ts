@@ -16,6 +16,9 @@ import { ownRows, type RunData } from "./data.ts";
 /** Settings of the analytic head where no candidate has chosen any. */
 const usualRidge: RidgeSettings = { tau: 100, lambda: 10 };
 
+/** Stands for all owners among those that a person has accepted. */
+export const everyOwner = "*";
+
 /** Whose labels decide a promotion, and what is said of the candidate without those of the first. */
 export interface Deciding {
   owners: string[];
@@ -52,6 +55,7 @@ export function* decidingOwners(
   { kind, compared, candidates, current, currentName }: Promotion,
   { solver, accepted }: LeaveOut,
 ): Generator<void, Deciding | null> {
+  if (accepted.includes(everyOwner)) return null;
   const owners = newRowsByOwner(data, current).filter(({ owner }) => !accepted.includes(owner));
   const analytic = candidates.find((candidate) => candidate.kind === "analytic");
   const settings = (analytic?.settings as RidgeSettings | undefined) ?? usualRidge;

@@ -9,6 +9,12 @@ export interface NewSample extends Omit<StoredSample, "number" | "revision"> {
   embedding: StoredEmbedding | null;
 }
 
+/** What decides whether a label changes a sample. */
+export type GivenLabel = Pick<StoredSample, "id" | "label" | "source" | "trusted">;
+
+/** What forgetting an owner needs to know of a sample. */
+export type OwnedSample = Pick<StoredSample, "id" | "number" | "source" | "trusted">;
+
 /** What a run learns from: the samples that existed when it started, up to its data time. */
 export interface SampleSnapshot {
   /** The last revision when it started. */
@@ -96,16 +102,16 @@ export class Samples {
   }
 
   /** Returns whether a label would change what is stored. */
-  isChangedBy(sample: Omit<NewSample, "embedding">): boolean {
-    const known = this.find(sample.id);
-    return known === null || changes(sample, known);
+  isChangedBy(label: GivenLabel): boolean {
+    const known = this.find(label.id);
+    return known === null || changes(label, known);
   }
 
-  /** Returns the ids of the samples that a token owns or has labelled, the first ones first. */
-  idsOf(owner: string): string[] {
-    const query = "SELECT id FROM samples WHERE owner = ?1 OR labelledBy = ?1 ORDER BY number";
-    const rows = this.sql.exec<{ id: string }>(query, owner);
-    return rows.toArray().map(({ id }) => id);
+  /** Returns the samples that a token owns or has labelled, the first ones first, without their instances. */
+  ownedBy(owner: string): OwnedSample[] {
+    const query = `SELECT id, number, source, trusted FROM samples WHERE owner = ?1 OR labelledBy = ?1 ORDER BY number`;
+    const rows = this.sql.exec<Omit<OwnedSample, "trusted"> & { trusted: number }>(query, owner);
+    return rows.toArray().map(({ trusted, ...row }) => ({ ...row, trusted: trusted === 1 }));
   }
 
   /** Counts trusted labels, by truth or by people, in `train`: of a snapshot, or all. */
@@ -214,7 +220,7 @@ export class Samples {
   }
 }
 
-function changes(next: Omit<NewSample, "embedding">, known: StoredSample): boolean {
+function changes(next: GivenLabel, known: StoredSample): boolean {
   if (!replacesLabel(next, known)) return false;
   return known.label !== next.label || known.source !== next.source || known.trusted !== next.trusted;
 }

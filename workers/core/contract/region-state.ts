@@ -86,7 +86,7 @@ export const retrainSchema = z
   .strictObject({
     /** The data time up to which the region learns, ms since 1970; now by default. */
     at: z.int().nonnegative().optional(),
-    /** Tokens that are not trusted, whose labels may decide the outcome. */
+    /** Tokens that are not trusted, whose labels may decide the outcome; `*` stands for all. */
     acceptOwners: z.array(z.string().min(1)).max(100).optional(),
   })
   .meta({ id: "Retrain" });

@@ -22,7 +22,13 @@ export const truthsSchema = z
   .strictObject({
     truths: z
       .array(
-        z.strictObject({ id: questionIdSchema.optional(), label: givenLabelSchema, question: draftSchema.optional() }),
+        z.strictObject({
+          id: questionIdSchema.optional(),
+          label: givenLabelSchema,
+          question: draftSchema.optional(),
+          /** The token that gave the label first, where it is taught again; admin only. */
+          labelledBy: z.string().min(1).optional(),
+        }),
       )
       .min(1)
       .max(batchMaxQuestions),
@@ -85,7 +91,7 @@ export const sampleCursorSchema = z
 export const forgottenOwnerSchema = z
   .strictObject({
     model: z.string(),
-    owner: z.string(),
+    owners: z.array(z.string()),
     forgotten: z.int(),
     regions: z.array(z.strictObject({ region: regionSchema, samples: z.int(), retrains: z.boolean() })),
   })

@@ -68,23 +68,27 @@ function lineOf(region: string, sample: ChangedSample): SampleLine {
 async function forgetOwner(call: Call): Promise<Response> {
   const model = modelOf(call);
   const pointer = await servedPointer(call, model);
-  const owner = call.query("owner");
-  if (!owner) {
+  const owners = call.queries("owner").filter((owner) => owner !== "");
+  if (owners.length === 0) {
     const expected = "the id of a token whose samples are to be forgotten";
     throw new FaultError({ kind: "invalid", errors: [{ path: "owner", expected, received: "nothing" }] });
   }
   const regions = [];
   for (const region of await regionsOf(call, model)) {
-    const { samples, bases } = await regionObject(call.env, model, region).forgetOwner(owner);
-    if (samples > 0) regions.push({ region, samples, retrains: bases.length > 0 });
-    const base = baseFor(pointer, region);
-    // This isolate may answer with the head at once.
-    if (bases.length > 0) {
-      learnHead(call, model, base, region, await registryObject(call.env, model).headPointer(base, region));
+    let samples = 0;
+    let retrains = false;
+    for (const owner of owners) {
+      const forgotten = await regionObject(call.env, model, region).forgetOwner(owner);
+      samples += forgotten.samples;
+      retrains ||= forgotten.bases.length > 0;
     }
+    if (samples > 0) regions.push({ region, samples, retrains });
+    const base = baseFor(pointer, region);
+    // This isolate may still hold the head.
+    if (retrains) learnHead(call, model, base, region, await registryObject(call.env, model).headPointer(base, region));
   }
   const forgotten = regions.reduce((sum, { samples }) => sum + samples, 0);
-  return jsonResponse({ model, owner, forgotten, regions } satisfies ForgottenOwner);
+  return jsonResponse({ model, owners, forgotten, regions } satisfies ForgottenOwner);
 }
 
 async function regionsOf(call: Call, model: string): Promise<string[]> {
@@ -130,7 +134,7 @@ export const samplesRoutes: readonly Route[] = [
     operation: "forget the samples of a token",
     contract: {
       query: {
-        owner: { description: "The id of the token that asked or labelled", type: "string" },
+        owner: { description: "The id of a token that asked or labelled; may be repeated", type: "string" },
         region: { description: "Only this region; unless given, all", type: "string" },
       },
       replies: { 200: json(forgottenOwnerSchema) },

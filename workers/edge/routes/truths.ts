@@ -80,11 +80,13 @@ async function place(call: Call, manifest: ClassifyManifest, truths: Truths["tru
   const { questions } = await completeQuestions(call, manifest, drafts);
   const complete = questions.values();
   const placed: Placed[] = [];
-  for (const [i, { id, label, question }] of truths.entries()) {
+  for (const [i, { id, label: given, question, labelledBy }] of truths.entries()) {
     const index = indexIn(truths, i);
+    if (labelledBy) requireScope(call, "admin");
+    const label = { label: String(given), ...(labelledBy ? { labelledBy } : {}) };
     if (question) {
       const { id: whole, region, instance, at } = complete.next().value as NewLabel & { region: string };
-      const newLabel = { id: whole, label: String(label), ...(instance ? { instance } : {}), ...(at ? { at } : {}) };
+      const newLabel = { id: whole, ...label, ...(instance ? { instance } : {}), ...(at ? { at } : {}) };
       placed.push({ index, region, newLabel });
       continue;
     }
@@ -94,7 +96,7 @@ async function place(call: Call, manifest: ClassifyManifest, truths: Truths["tru
       throw new FaultError({ kind: "invalid", errors: [{ index, path: "id", expected, received: `'${id ?? ""}'` }] });
     }
     requireRegion(call, address.value.region);
-    placed.push({ index, region: address.value.region, newLabel: { id: id as string, label: String(label) } });
+    placed.push({ index, region: address.value.region, newLabel: { id: id as string, ...label } });
   }
   return placed;
 }
