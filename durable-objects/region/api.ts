@@ -53,7 +53,8 @@ export interface NewLabel {
   instance?: Instance;
   /** Data time of the question; needed where the region does not have it. */
   at?: number;
-  /** The token that gave it first, where an admin teaches it again; the caller's unless given. */
+  /** The tokens that asked and that gave it first, where an admin teaches it again; the caller's unless given. */
+  owner?: string;
   labelledBy?: string;
 }
 

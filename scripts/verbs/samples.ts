@@ -79,9 +79,9 @@ function* batches(samples: readonly LabelledSample[]): Generator<Truths["truths"
   let batch: Truths["truths"] = [];
   let bytes = 0;
   for (const { id, region, instance, label, at, owner, labelledBy } of samples) {
-    const by = labelledBy ?? owner;
+    const by = { ...(owner ? { owner } : {}), ...(labelledBy ? { labelledBy } : {}) };
     const question = { instance: instance as NonNullable<typeof instance>, region, at };
-    const truth = { id, label, question, ...(by ? { labelledBy: by } : {}) };
+    const truth = { id, label, question, ...by };
     const size = JSON.stringify(truth).length;
     if (batch.length === batchMaxRows || (batch.length > 0 && bytes + size > bodyMaxBytes / 2)) {
       yield batch;

@@ -122,7 +122,7 @@ export class Labelling {
 
   private async sampleOf(
     manifest: ClassifyManifest,
-    { id, label: said, instance: sent, at: givenAt, labelledBy: first }: NewLabel,
+    { id, label: said, instance: sent, at: givenAt, owner: asked, labelledBy: first }: NewLabel,
     { owner: caller, source, labelledAt, labelledBy: by = caller, trusted = true }: LabelContext,
   ): Promise<Result<NewSample, LabelRefusal>> {
     const { splitting, questions, samples } = this.needs;
@@ -130,7 +130,7 @@ export class Labelling {
     if (label === null) return fail({ kind: "unknown-label", id, label: said });
     const row = questions.find(id);
     const known = row ? null : samples.find(id);
-    const owner = row ? row.owner : known ? known.owner : caller;
+    const owner = row ? row.owner : known ? known.owner : (asked ?? caller);
     if (caller !== null && owner !== caller) return fail({ kind: "not-yours", id });
     const given = { label, source, labelledAt, labelledBy: first ?? by, trusted };
     if (row) {

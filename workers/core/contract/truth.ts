@@ -26,7 +26,8 @@ export const truthsSchema = z
           id: questionIdSchema.optional(),
           label: givenLabelSchema,
           question: draftSchema.optional(),
-          /** The token that gave the label first, where it is taught again; admin only. */
+          /** The tokens that asked and that gave the label first, where it is taught again; admin only. */
+          owner: z.string().min(1).optional(),
           labelledBy: z.string().min(1).optional(),
         }),
       )

@@ -80,10 +80,10 @@ async function place(call: Call, manifest: ClassifyManifest, truths: Truths["tru
   const { questions } = await completeQuestions(call, manifest, drafts);
   const complete = questions.values();
   const placed: Placed[] = [];
-  for (const [i, { id, label: given, question, labelledBy }] of truths.entries()) {
+  for (const [i, { id, label: given, question, owner, labelledBy }] of truths.entries()) {
     const index = indexIn(truths, i);
-    if (labelledBy) requireScope(call, "admin");
-    const label = { label: String(given), ...(labelledBy ? { labelledBy } : {}) };
+    if (owner || labelledBy) requireScope(call, "admin");
+    const label = { label: String(given), ...(owner ? { owner } : {}), ...(labelledBy ? { labelledBy } : {}) };
     if (question) {
       const { id: whole, region, instance, at } = complete.next().value as NewLabel & { region: string };
       const newLabel = { id: whole, ...label, ...(instance ? { instance } : {}), ...(at ? { at } : {}) };
