@@ -53,6 +53,12 @@ describe("900 permuted labels in one request", () => {
     expect(await refused.json()).toMatchObject({
       detail: expect.stringMatching(/^The limit is 14 labels of this token/),
     });
+    const [lied] = region.labelledQuestions(1, 13).map(lie) as [LabelledQuestion];
+    const borrowed = {
+      truths: [{ label: lied.label, question: { instance: lied.question.instance }, labelledBy: "admin" }],
+    };
+    const path = `/v1/models/${region.model}/truths`;
+    expect((await call("POST", path, { token: "stranger-token", body: borrowed })).status).toBe(403);
     expect(await latest(region)).toMatchObject({ status: "refused" });
     expect(await region.sums()).toEqual(sums);
     const after = await liesTo(region);
