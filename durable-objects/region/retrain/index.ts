@@ -202,7 +202,9 @@ export class Retrain {
       const candidates = this.candidates(run);
       if (candidates.length === 0) return this.runs.finish(run.id, "skipped", "no candidate could be fitted", null);
       const current = await currentHead(this.needs.judge, manifest);
-      const leaveOut = { solver: await readSolver(this.needs.solve, manifest), accepted: run.acceptedOwners ?? [] };
+      const isAnyUntrusted = data.train.untrustedOwners.some((owner) => owner !== null);
+      const solver = isAnyUntrusted ? await readSolver(this.needs.solve, manifest) : null;
+      const leaveOut = solver && { solver, accepted: run.acceptedOwners ?? [] };
       working.judging = judgeCandidates(data, candidates, manifest, current, leaveOut);
     }
     const { done, value } = working.judging.next();

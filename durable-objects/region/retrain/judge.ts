@@ -88,7 +88,7 @@ export function* judgeCandidates(
   candidates: readonly Candidate[],
   manifest: ClassifyManifest,
   inUse: CurrentHead,
-  leaveOut: LeaveOut,
+  leaveOut: LeaveOut | null,
 ): Generator<void, RunVerdict> {
   const current = resolveCurrent(inUse, data.start);
   const isMixed = manifest.policy.learning.includes("mix");
@@ -127,7 +127,7 @@ export function* judgeCandidates(
   const back = current.own && backToGlobal(compared, targetRisk, isPassed);
   const promoted = back ? global : isPassed ? best : null;
   const promotion = { kind: best.kind, compared, candidates, current, currentName };
-  const deciding = promoted === best ? yield* decidingOwners(data, manifest, promotion, leaveOut) : null;
+  const deciding = promoted === best && leaveOut ? yield* decidingOwners(data, manifest, promotion, leaveOut) : null;
   const { promoted: _, reason: gateReason, ...figures } = back ?? regional;
   const decided = back ? back.reason : (regional.promoted && anchored?.fault) || gateReason;
   const byContent = data.validation.groupKeys.filter(isContentKey).length;

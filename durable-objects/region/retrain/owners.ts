@@ -61,7 +61,9 @@ export function* decidingOwners(
   const settings = (analytic?.settings as RidgeSettings | undefined) ?? usualRidge;
   const labels = ownRows(data.train) + data.train.untrustedOwners.filter((owner) => owner !== null).length;
   const lossesOf = function* (rows: readonly number[]): Generator<void, number[]> {
-    const heads = yield* solveHeads(solver(rows.map((row) => foldRow(data, manifest, row))), settings);
+    const systems = solver(rows.map((row) => foldRow(data, manifest, row)));
+    yield;
+    const heads = yield* solveHeads(systems, settings);
     const calibrated = calibrateOn(data, { kind: "analytic", settings: { ...settings }, ...heads }, manifest);
     yield;
     const isMixed = manifest.policy.learning.includes("mix");
