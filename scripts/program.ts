@@ -34,6 +34,7 @@ const verbs: Record<string, () => Promise<AddVerb>> = {
   key: async () => (await import("./verbs/key.ts")).keyVerb,
   review: async () => (await import("./verbs/review.ts")).reviewVerb,
   retrain: async () => (await import("./verbs/retrain.ts")).retrainVerb,
+  forget: async () => (await import("./verbs/forget.ts")).forgetVerb,
   aggregate: async () => (await import("./verbs/aggregate.ts")).aggregateVerb,
   replay: async () => (await import("./verbs/replay.ts")).replayVerb,
   ablate: async () => (await import("./verbs/ablate.ts")).ablateVerb,

@@ -1,5 +1,6 @@
 import type { CanaryReport } from "#core/confidence/canary.ts";
 import type { DriftTest } from "#core/confidence/drift.ts";
+import type { UntrustedLimits } from "#core/confidence/trust.ts";
 import type {
   Answer,
   CertificateState,
@@ -52,6 +53,9 @@ export interface NewLabel {
   instance?: Instance;
   /** Data time of the question; needed where the region does not have it. */
   at?: number;
+  /** The tokens that asked and that gave it first, where an admin teaches it again; the caller's unless given. */
+  owner?: string;
+  labelledBy?: string;
 }
 
 /** Who gives labels, and when. */
@@ -61,6 +65,10 @@ export interface LabelContext {
   source: Exclude<LabelSource, "origin">;
   labelledAt: number;
   traceparent?: string | null;
+  /** The id of the token that gives them; `owner` unless given. */
+  labelledBy?: string | null;
+  /** Whether that token is trusted; yes, unless given. */
+  trusted?: boolean;
 }
 
 /** Why labels are refused: all of a call, because of one. */
@@ -68,6 +76,8 @@ export type LabelRefusal = { id: string } & (
   | { kind: "unknown-label"; label: string }
   | { kind: "no-instance" }
   | { kind: "not-yours" }
+  /** The token is not trusted, and the region takes no more labels of it. A limit of a day ends at midnight (UTC). */
+  | { kind: "untrusted-limit"; limit: keyof UntrustedLimits; max: number; given: number }
 );
 
 /** A label from a person. `instance` is null where an earlier label brought it. */
@@ -78,6 +88,10 @@ export interface HumanLabel {
   /** Data time of the question, used where the region does not know the question. */
   at: number;
   traceparent?: string | null;
+  /** The id of the token that the person used; null where it is not known. */
+  labelledBy?: string | null;
+  /** Whether that token is trusted; yes, unless given. */
+  trusted?: boolean;
 }
 
 /** Why a question is not forgotten. */
@@ -118,6 +132,30 @@ export interface StoredSample {
   owner: string | null;
   at: number;
   labelledAt: number;
+  /** The id of the token that gave the label; null where none did, or an earlier release did not record it. */
+  labelledBy: string | null;
+  /** Whether that token was trusted. Such a label trains within limits and never judges. */
+  trusted: boolean;
+}
+
+/** What was forgotten of an owner. */
+export interface ForgottenOwner {
+  samples: number;
+  /** The versions whose head had learned from it: the global head serves them until the retrain that has been started ends. */
+  bases: number[];
+}
+
+/** What labels a region has from whom. */
+export interface LabelInfluence {
+  /** Trusted labels, by truth or by people, in `train`: what the limits are relative to. */
+  evidence: number;
+  /** Samples whose label is not trusted. */
+  untrusted: number;
+  limits: UntrustedLimits;
+  /** Labels that were refused today (UTC), since their token is not trusted. */
+  refusedToday: number;
+  /** Tokens with the most labels, the first ones first; null is unknown. */
+  owners: { owner: string | null; trusted: boolean; samples: number }[];
 }
 
 /** The id of a forgotten sample. */
@@ -179,6 +217,8 @@ export interface RegionSummary {
   headManifest: HeadManifest | null;
   questions: { total: number; open: number };
   samples: Record<Split, number>;
+  /** Absent in releases that trusted every label. */
+  influence?: LabelInfluence;
   newestSampleAt: number | null;
   breaker: "closed" | "open";
   retrainDueAt: number | null;
@@ -204,8 +244,11 @@ export interface RegionApi {
   /** Closes a question that no person can answer: its caller receives the provisional answer. */
   closeUnanswered(id: string): Promise<void>;
 
-  /** Starts a retrain on the samples up to data time `at` and waits up to `waitMs` for its end. */
-  startRetrain(base: number, at: number, waitMs: number): Promise<Run>;
+  /**
+   * Starts a retrain on the samples up to data time `at` and waits up to `waitMs` for its end. Labels of `acceptedOwners` may
+   * decide its outcome although they are not trusted.
+   */
+  startRetrain(base: number, at: number, waitMs: number, acceptedOwners?: readonly string[]): Promise<Run>;
   /** Trains the region's head for a new version. Returns true once that is done, or where it is not needed. */
   prepare(version: number): boolean;
   /** Lists the latest retrains, the newest first. */
@@ -220,6 +263,11 @@ export interface RegionApi {
 
   /** Forgets a question for its owner (null: an admin). Retrains in progress start over without it. */
   forgetQuestion(id: string, owner: string | null): Promise<Result<null, ForgetRefusal>>;
+  /**
+   * Forgets every sample that a token owns or has labelled, also archived ones: sums are as if they had never come. What they
+   * moved starts over: threshold, certificate, semantic cache, comparison of the rungs, and the head, which is trained again.
+   */
+  forgetOwner(owner: string): Promise<ForgottenOwner>;
   /** Forgets questions, samples and retrains. The registry takes the heads out of use. */
   forget(): Promise<void>;
 

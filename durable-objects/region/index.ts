@@ -25,6 +25,7 @@ import { Worth } from "./answering/worth.ts";
 import type {
   CanaryPair,
   ForgetRefusal,
+  ForgottenOwner,
   HumanLabel,
   IncomingQuestion,
   LabelContext,
@@ -43,6 +44,8 @@ import { RegionJobs } from "./jobs.ts";
 import { Archive } from "./labels/archive.ts";
 import { Certificates } from "./labels/certificates.ts";
 import { Forgetting } from "./labels/forgetting.ts";
+import { ForgettingOwner } from "./labels/forgetting-owner.ts";
+import { Influence } from "./labels/influence.ts";
 import { Labelling } from "./labels/labelling.ts";
 import { LiveRule } from "./labels/live-rule.ts";
 import { SampleKeeper } from "./labels/sample-keeper.ts";
@@ -71,6 +74,7 @@ import { Samples } from "./tables/samples.ts";
 import { SumShards } from "./tables/sums.ts";
 import { Thresholds } from "./tables/thresholds.ts";
 import { PlannedLabels } from "./tables/trials.ts";
+import { UntrustedLabels } from "./tables/untrusted-labels.ts";
 import { Windows } from "./tables/windows.ts";
 
 const runsShown = 50;
@@ -98,8 +102,10 @@ export class RegionObject extends DurableObject<Env> implements RegionApi {
   private readonly spending: Spending;
   private readonly settlement: Settlement;
   private readonly asking: Asking;
+  private readonly influence: Influence;
   private readonly labelling: Labelling;
   private readonly forgetting: Forgetting;
+  private readonly forgettingOwner: ForgettingOwner;
   private readonly retrain: Retrain;
   private readonly scheduled: RegionJobs;
   private readonly transaction = <T>(work: () => T): T => this.ctx.storage.transactionSync(work);
@@ -136,7 +142,8 @@ export class RegionObject extends DurableObject<Env> implements RegionApi {
     const trials = new PlannedLabels(sql);
     const groups = new GroupWindows(sql);
     const certificates = new Certificates({ windows: new Windows(sql), trials, groups });
-    const rule = new LiveRule({ region, heads, certificates, thresholds: new Thresholds(sql) });
+    const thresholds = new Thresholds(sql);
+    const rule = new LiveRule({ region, heads, certificates, thresholds });
     const archive = new Archive({
       ...{ model, region, bucket, archives: new Archives(sql), samples, embeddings, jobs, transaction },
     });
@@ -155,10 +162,12 @@ export class RegionObject extends DurableObject<Env> implements RegionApi {
       ...{ env, model, external, spending },
       takeTurns: (rung, wanted, limit) => registry().takeTurns(rung, wanted, limit),
     });
-    const worth = new Worth({ region, splitSecret, escalations: new Escalations(sql), external });
+    const escalations = new Escalations(sql);
+    const worth = new Worth({ region, splitSecret, escalations, external });
 
     const settlement = new Settlement({ questions, counts, waiters, jobs });
     const sampleKeeper = new SampleKeeper({ samples, embeddings, semanticCache, counts, archive, jobs });
+    const influence = new Influence({ samples, untrustedLabels: new UntrustedLabels(sql) });
     const splitting = new Splitting({ splitSecret, groupKeys });
     const intake = new Intake({
       ...{ splitSecret, splitting, questions, heads, settlement, certificates, nextRung, worth, canary, canaryHeads },
@@ -175,9 +184,10 @@ export class RegionObject extends DurableObject<Env> implements RegionApi {
       ...{ region, registry, manifests, questions, canary, canaryHeads, readBlob, mutex, transaction },
     });
     const retrain = new Retrain({
-      ...{ manifests, samples, embeddings, semanticCache, drift, readBlob, runs, jobs, mutex, transaction },
+      ...{ manifests, samples, embeddings, influence, semanticCache, drift },
+      ...{ readBlob, runs, jobs, mutex, transaction },
       embed: { region, embeddings, samples, semanticCache, runs, transaction },
-      count: { embeddings, sums, bins, runs, transaction },
+      count: { embeddings, influence, sums, bins, runs, transaction },
       solve: { region, sums, readBlob },
       judge: { model, region, deploymentKey, readBlob, registry, heads, runs, transaction },
       publish: { bucket, registry, heads, runs, worth, transaction },
@@ -185,6 +195,7 @@ export class RegionObject extends DurableObject<Env> implements RegionApi {
     const scheduled = new RegionJobs({
       ...{ region, registry, review, jobs, mutex, manifests, questions, samples, heads },
       ...{ certificates, groups, rule, drift, archive, escalation, opinions, spending, secondAnswers, retrain },
+      forgetOwner: (owner) => this.forgetOwner(owner),
       transaction,
     });
     Object.assign(steps, scheduled.steps);
@@ -225,8 +236,9 @@ export class RegionObject extends DurableObject<Env> implements RegionApi {
         log,
       },
     });
+    this.influence = influence;
     this.labelling = new Labelling({
-      ...{ splitting, manifests, questions, samples, archive, sampleKeeper, settlement },
+      ...{ splitting, manifests, questions, samples, archive, influence, sampleKeeper, settlement },
       ...{ rule, groups, worth, canary, counts, jobs, log, transaction },
     });
     this.forgetting = new Forgetting({
@@ -244,6 +256,11 @@ export class RegionObject extends DurableObject<Env> implements RegionApi {
         jobs,
         transaction,
       },
+    });
+    const { forgetting } = this;
+    this.forgettingOwner = new ForgettingOwner({
+      ...{ region, registry, samples, questions, archive, forgetting, heads, runs, certificates, thresholds },
+      ...{ escalations, semanticCache, jobs, transaction },
     });
   }
 
@@ -280,11 +297,11 @@ export class RegionObject extends DurableObject<Env> implements RegionApi {
     const manifest = await this.manifests.get(base);
     this.scheduled.start(manifest);
     const recorded = await this.labelling.record(manifest, labels, context);
-    if (recorded.ok) this.scheduled.bringRetrainForward(manifest);
+    if (recorded.ok && context.trusted !== false) this.scheduled.bringRetrainForward(manifest);
     return recorded;
   }
 
-  async recordHumanLabel({ id, label, instance, at, traceparent = null }: HumanLabel): Promise<void> {
+  async recordHumanLabel({ id, label, instance, at, traceparent = null, ...giver }: HumanLabel): Promise<void> {
     const { questions, samples, manifests, scheduled } = this;
     // The question was forgotten while the label was on its way.
     if (!questions.find(id) && samples.isForgotten(id)) return;
@@ -294,13 +311,13 @@ export class RegionObject extends DurableObject<Env> implements RegionApi {
     if (!manifest || taskOf(manifest).parse(label) === null) manifest = await scheduled.currentManifest();
     if (manifest === null) return;
     const labelledAt = questions.find(id)?.at ?? at;
-    const context: LabelContext = { owner: null, source: "human", labelledAt, traceparent };
+    const context: LabelContext = { owner: null, source: "human", labelledAt, traceparent, ...giver };
     const given = { id, label, at, ...(instance ? { instance } : {}) };
     const recorded = await this.labelling.record(manifest, [given], context);
     // A correction brings no instance. If its region was forgotten, there is nothing to correct.
     if (!recorded.ok && recorded.error.kind === "no-instance") return;
     if (!recorded.ok) throw new Error(`The label of question '${id}' was refused: ${recorded.error.kind}.`);
-    scheduled.bringRetrainForward(manifest);
+    if (giver.trusted !== false) scheduled.bringRetrainForward(manifest);
   }
 
   async closeUnanswered(id: string): Promise<void> {
@@ -311,8 +328,8 @@ export class RegionObject extends DurableObject<Env> implements RegionApi {
     if (manifest && answer) transaction(() => settlement.close(manifest, { ...answer, status: "answered" }));
   }
 
-  async startRetrain(base: number, at: number, waitMs: number): Promise<Run> {
-    const run = this.retrain.start(base, at);
+  async startRetrain(base: number, at: number, waitMs: number, acceptedOwners: readonly string[] = []): Promise<Run> {
+    const run = this.retrain.start(base, at, acceptedOwners);
     return waitMs > 0 ? this.retrain.wait(run.id, waitMs) : run;
   }
 
@@ -340,6 +357,15 @@ export class RegionObject extends DurableObject<Env> implements RegionApi {
     return this.mutex.run(async () => {
       const forgotten = await this.forgetting.forget(id, owner);
       if (forgotten.ok) this.retrain.restart();
+      return forgotten;
+    });
+  }
+
+  forgetOwner(owner: string): Promise<ForgottenOwner> {
+    return this.mutex.run(async () => {
+      const forgotten = await this.forgettingOwner.forget(owner);
+      if (forgotten.samples > 0) this.retrain.restart();
+      for (const base of forgotten.bases) this.retrain.start(base, Date.now());
       return forgotten;
     });
   }
@@ -389,6 +415,7 @@ export class RegionObject extends DurableObject<Env> implements RegionApi {
       headManifest: this.heads.current(base),
       questions: this.questions.counts(),
       samples: this.samples.counts(),
+      influence: this.influence.state(),
       newestSampleAt: this.samples.newest(),
       breaker: this.nextRung.breakerState(),
       retrainDueAt: this.jobs.dueOf("schedule", ""),

@@ -46,6 +46,7 @@ interface RegionJobsNeeds {
   spending: Pick<Spending, "reportDue">;
   secondAnswers: SecondAnswers;
   retrain: Retrain;
+  forgetOwner: (owner: string) => Promise<unknown>;
   transaction: <T>(work: () => T) => T;
 }
 
@@ -75,6 +76,7 @@ export class RegionJobs {
       drift: () => this.checkDrift(),
       archive: (max) => mutex.run(() => archive.step(Number(max))),
       purge: (file) => mutex.run(() => archive.purge(file)),
+      "forget-owner": (owner) => done(needs.forgetOwner(owner)),
       expire: () => this.expire(),
     };
   }

@@ -148,6 +148,17 @@ const m010Leases: Migration = (sql) => {
   sql.exec("CREATE TABLE leases (month TEXT PRIMARY KEY, state TEXT NOT NULL) WITHOUT ROWID");
 };
 
+// Every earlier label was trusted, and counts as its owner's.
+const m011Trust: Migration = (sql) => {
+  sql.exec("ALTER TABLE samples ADD COLUMN labelledBy TEXT");
+  sql.exec("ALTER TABLE samples ADD COLUMN trusted INTEGER NOT NULL DEFAULT 1");
+  sql.exec("CREATE INDEX samples_untrusted ON samples (number) WHERE trusted = 0");
+  sql.exec(`CREATE TABLE untrusted_labels (
+    day INTEGER NOT NULL, owner TEXT NOT NULL, given INTEGER NOT NULL DEFAULT 0, refused INTEGER NOT NULL DEFAULT 0,
+    PRIMARY KEY (day, owner)) WITHOUT ROWID`);
+  sql.exec("ALTER TABLE runs ADD COLUMN acceptedOwners TEXT");
+};
+
 export const migrations: readonly Migration[] = [
   m001Tables,
   m002GroupKeys,
@@ -159,4 +170,5 @@ export const migrations: readonly Migration[] = [
   m008Pairs,
   m009ExternalRungs,
   m010Leases,
+  m011Trust,
 ];

@@ -81,8 +81,16 @@ export interface RegistryApi {
   addGroupSums(base: number, region: string, sums: GroupSums, plan: GroupPlan): number;
   /** Returns what the labels of all regions prove together; null before the first. */
   groupState(base: number, plan: Pick<GroupPlan, "targetRisk" | "delta">): CertificateState | null;
-  /** Returns a region to its previous head, or to the one with this number; null is the global head. */
-  rollbackHead(base: number, region: string, number?: number | null): Result<HeadPointer, RegistryRefusal>;
+  /**
+   * Returns a region to its previous head, or to the one with this number; null is the global head. With `forgetsRule` also to
+   * the head's own rule.
+   */
+  rollbackHead(
+    base: number,
+    region: string,
+    number?: number | null,
+    forgetsRule?: boolean,
+  ): Result<HeadPointer, RegistryRefusal>;
   /** Lists every head that a region ever had, and what was done with them. */
   regionHistory(region: string): { heads: RegionHead[]; history: HistoryEvent[] };
 

@@ -40,6 +40,11 @@ export class HeadPointers {
     return this.write(base, region, this.needs.heads.pointer(base, region).head?.number ?? null, rule);
   }
 
+  /** Returns a region to its head's own rule; its head stays. */
+  forgetRule(base: number, region: string): HeadPointer {
+    return this.write(base, region, this.needs.heads.pointer(base, region).head?.number ?? null, null);
+  }
+
   /** Points a region to the global head and its rule on every base version. */
   forget(region: string): void {
     for (const base of this.needs.heads.basesOf(region)) this.write(base, region, null, null);

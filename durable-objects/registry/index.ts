@@ -197,10 +197,16 @@ export class RegistryObject extends DurableObject<Env> implements RegistryApi {
     return this.transaction(() => this.headPointers.setRule(base, region, rule));
   }
 
-  rollbackHead(base: number, region: string, number?: number | null): Result<HeadPointer, RegistryRefusal> {
+  rollbackHead(
+    base: number,
+    region: string,
+    number?: number | null,
+    forgetsRule = false,
+  ): Result<HeadPointer, RegistryRefusal> {
     return this.transaction(() => {
       if (number && !this.heads.find(base, region, number)) return fail({ kind: "head-unknown", region, base, number });
       this.history.add("head-rollback", { version: base, region });
+      if (forgetsRule) this.headPointers.forgetRule(base, region);
       const isPrevious = number === undefined;
       return ok(isPrevious ? this.headPointers.back(base, region) : this.headPointers.point(base, region, number));
     });

@@ -17,6 +17,12 @@ export interface LeaseRequest {
   leaseMs: number;
 }
 
+/** The token that gives a label, and whether it is trusted. */
+export interface LabelGiver {
+  labelledBy: string;
+  trusted: boolean;
+}
+
 /** Why a question is not answered, skipped or flagged. */
 export type ReviewRefusal =
   | { kind: "unknown" }
@@ -37,9 +43,10 @@ export interface ReviewApi {
   lease(request: LeaseRequest): ReviewQuestion[];
   /**
    * Records a person's label and delivers it to the question's region. The same person may correct it for a while. A
-   * flagged question may still be labelled. A label outside the question's candidates is refused.
+   * flagged question may still be labelled. A label outside the question's candidates is refused. Without a giver, as from an
+   * earlier release, the label is trusted.
    */
-  answer(id: string, label: string, holder: string): Promise<Result<null, ReviewRefusal>>;
+  answer(id: string, label: string, holder: string, giver?: LabelGiver): Promise<Result<null, ReviewRefusal>>;
   /** Ends the holder's lease: others may lease the question at once, the holder gets other questions first. */
   skip(id: string, holder: string): Result<null, ReviewRefusal>;
   /** Removes from the queue a question that a person can't answer; its caller receives the provisional answer. */

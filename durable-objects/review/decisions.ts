@@ -63,8 +63,9 @@ export class Decisions {
   private async deliverLatest(id: string): Promise<null> {
     const { queue, regionObject } = this.needs;
     for (let row = queue.find(id); row?.label; row = queue.find(id)) {
-      const { region, label, instance, queuedAt: at, traceparent } = row;
-      await regionObject(region).recordHumanLabel({ id, label, instance, at, traceparent });
+      const { region, label, instance, queuedAt: at, traceparent, labelledBy, trusted } = row;
+      const given = { id, label, instance, at, traceparent, labelledBy, trusted };
+      await regionObject(region).recordHumanLabel(given);
       if (queue.find(id)?.label === label) break;
     }
     queue.clear(id);

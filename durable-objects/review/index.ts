@@ -8,6 +8,7 @@ import { migrate } from "../migrate.ts";
 import { nameOf } from "../names.ts";
 import { regionObject } from "../stubs.ts";
 import {
+  type LabelGiver,
   type LeaseRequest,
   type NewReviewQuestion,
   type ReviewApi,
@@ -60,7 +61,12 @@ export class ReviewObject extends DurableObject<Env> implements ReviewApi {
     return this.transaction(() => this.queue.lease(request, Date.now()));
   }
 
-  async answer(id: string, label: string, holder: string): Promise<Result<null, ReviewRefusal>> {
+  async answer(
+    id: string,
+    label: string,
+    holder: string,
+    { labelledBy, trusted }: Partial<LabelGiver> = {},
+  ): Promise<Result<null, ReviewRefusal>> {
     const now = Date.now();
     const refusal = this.transaction(() => {
       const row = this.queue.find(id);
@@ -69,7 +75,8 @@ export class ReviewObject extends DurableObject<Env> implements ReviewApi {
       const correctUntil = row.correctUntil ?? now + correctionMs;
       const span = beginSpan(row);
       const { traceparent } = traceHeaders(span);
-      this.queue.setLabel(id, { label, answeredBy: holder, correctUntil, traceparent });
+      const giver = { labelledBy: labelledBy ?? null, trusted: trusted ?? true };
+      this.queue.setLabel(id, { label, answeredBy: holder, ...giver, correctUntil, traceparent });
       this.jobs.put("deliver", id, now + jobRetryMs);
       this.jobs.put("remove", id, correctUntil);
       this.log("answered", id, row.region, span, row.queuedAt);

@@ -19,4 +19,10 @@ const m002Candidates: Migration = (sql) => {
   sql.exec("ALTER TABLE queue ADD COLUMN candidates TEXT");
 };
 
-export const migrations: readonly Migration[] = [m001Tables, m002Candidates];
+// Every earlier label was trusted.
+const m003Trust: Migration = (sql) => {
+  sql.exec("ALTER TABLE queue ADD COLUMN labelledBy TEXT");
+  sql.exec("ALTER TABLE queue ADD COLUMN trusted INTEGER NOT NULL DEFAULT 1");
+};
+
+export const migrations: readonly Migration[] = [m001Tables, m002Candidates, m003Trust];

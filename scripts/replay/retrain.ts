@@ -12,12 +12,13 @@ export async function retrainAll(
   regions: readonly string[],
   at: number | undefined,
   onDone: (done: number) => void = () => {},
+  acceptOwners: string[] = [],
 ): Promise<RegionRun[]> {
   const runs: RegionRun[] = [];
   const left = [...regions];
   const work = async () => {
     for (let region = left.shift(); region !== undefined; region = left.shift()) {
-      runs.push(await retrainOne(client, model, region, at));
+      runs.push(await retrainOne(client, model, region, at, acceptOwners));
       onDone(runs.length);
     }
   };
@@ -31,10 +32,11 @@ export async function retrainOne(
   model: string,
   region: string,
   at: number | undefined,
+  acceptOwners: string[] = [],
 ): Promise<RegionRun> {
   const deadline = Date.now() + retrainWaitMs;
   while (Date.now() < deadline) {
-    const run = await client.retrain(model, region, { waitSeconds, ...(at === undefined ? {} : { at }) });
+    const run = await client.retrain(model, region, { waitSeconds, acceptOwners, ...(at === undefined ? {} : { at }) });
     if (run.status !== "running") return run;
   }
   throw new Error(

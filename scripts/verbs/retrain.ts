@@ -4,6 +4,12 @@ import { clientFor } from "../local/context.ts";
 import { formatTable, printResult, showProgress } from "../local/output.ts";
 import { retrainAll } from "../replay/retrain.ts";
 
+interface Options {
+  region?: string;
+  acceptOwner?: string[];
+  json?: boolean;
+}
+
 /** `upriver retrain`: retrains regional heads now. */
 export function retrainVerb(program: Command): void {
   program
@@ -11,13 +17,19 @@ export function retrainVerb(program: Command): void {
     .description("retrain the heads of all regions, or of one, now")
     .argument("<model>", "the name of a served model")
     .option("--region <region>", "only this region")
+    .option("--accept-owner <token...>", "let labels of this token, which is not trusted, decide the outcome")
     .option("--json", "print one JSON object instead of text")
-    .addHelpText("after", "\nExample:\n  npx upriver retrain storefront --region temple")
-    .action(async (model: string, options: { region?: string; json?: boolean }, command: Command) => {
+    .addHelpText(
+      "after",
+      "\nExamples:\n  npx upriver retrain storefront --region temple" +
+        "\n  npx upriver retrain storefront --region temple --accept-owner partner",
+    )
+    .action(async (model: string, options: Options, command: Command) => {
       const client = await clientFor(command, "admin");
       const regions = options.region ? [options.region] : (await client.regions(model)).map(({ region }) => region);
+      const { acceptOwner = [] } = options;
       const bar = showProgress(`retraining ${model}`, regions.length);
-      const runs = await retrainAll(client, model, regions, undefined, (done) => bar.update(done));
+      const runs = await retrainAll(client, model, regions, undefined, (done) => bar.update(done), acceptOwner);
       bar.end();
       printResult(options.json, { model, runs }, () => describe(runs));
     });

@@ -40,7 +40,10 @@ async function run(model: string, { out, teach, region, json }: Options, command
     const taught = await teachAgain(await clientFor(command, "admin"), model, own);
     const { accepted, changed, left } = taught;
     return printResult(json, { model, ...taught }, () => {
-      const without = left > 0 ? ` ${left} left out: no input kept, or labelled by the origin only.` : "";
+      const without =
+        left > 0
+          ? ` ${left} left out: no input kept, or labelled by the origin only or by tokens that are not trusted.`
+          : "";
       return `${model}: ${accepted} samples taught, ${changed} new.${without}`;
     });
   }
@@ -67,16 +70,18 @@ async function teachAgain(client: UpriverClient, model: string, known: readonly 
   return total;
 }
 
-// Labels of the origin are not truths.
-function isTeachable({ instance, source }: LabelledSample): boolean {
-  return instance !== null && source !== "origin";
+// Labels of the origin are not truths, and this token would lend its trust to those of others.
+function isTeachable({ instance, source, trusted }: LabelledSample): boolean {
+  return instance !== null && source !== "origin" && trusted !== false;
 }
 
 function* batches(samples: readonly LabelledSample[]): Generator<Truths["truths"]> {
   let batch: Truths["truths"] = [];
   let bytes = 0;
-  for (const { id, region, instance, label, at } of samples) {
-    const truth = { id, label, question: { instance: instance as NonNullable<typeof instance>, region, at } };
+  for (const { id, region, instance, label, at, owner, labelledBy } of samples) {
+    const by = { ...(owner ? { owner } : {}), ...(labelledBy ? { labelledBy } : {}) };
+    const question = { instance: instance as NonNullable<typeof instance>, region, at };
+    const truth = { id, label, question, ...by };
     const size = JSON.stringify(truth).length;
     if (batch.length === batchMaxRows || (batch.length > 0 && bytes + size > bodyMaxBytes / 2)) {
       yield batch;

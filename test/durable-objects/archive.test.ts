@@ -160,6 +160,42 @@ describe("more samples than a region keeps at hand", () => {
     );
   });
 
+  it("stay in the object where their label is not trusted, and are forgotten with the token that gave it", async () => {
+    const labelled = narrow.labelledQuestions(atHand + 40);
+    const given = (from: number, to: number) =>
+      labelled.slice(from, to).map(({ label, question }) => ({ ...question, label }));
+    const by = (owner: string, trusted: boolean) =>
+      ({ owner, labelledBy: owner, trusted, source: "truth", labelledAt: 100_000 }) as const;
+    // The first groups of a region are split in another way: the same ones come first.
+    const [first, rest] = [labelled.slice(0, 10), labelled.slice(23)];
+    await narrow.teach([...first, ...rest]);
+    await narrow.retrain();
+    const sums = await narrow.sums();
+    await narrow.forgetAll();
+    await narrow.teach(first);
+    await narrow.inside(async (object) => {
+      await object.recordTruths(1, given(10, 20), by("friend", true));
+      await object.recordTruths(1, given(20, 23), by("stranger", false));
+    });
+    await labelAndArchive(rest);
+    expect(await narrow.rows("SELECT count(*) AS n FROM samples WHERE trusted = 0")).toEqual([{ n: 3 }]);
+    expect(await archivedIds()).toEqual(expect.arrayContaining([given(10, 11)[0]?.id]));
+    expect((await pages(0)).flatMap(({ id }) => id || []).sort()).toEqual(
+      labelled.map(({ question }) => question.id).sort(),
+    );
+    for (const owner of ["stranger", "friend"]) {
+      const path = `/v1/models/narrow/samples?owner=${owner}&region=north`;
+      expect(await (await expectOk(call("DELETE", path))).json()).toMatchObject({
+        forgotten: owner === "stranger" ? 3 : 10,
+      });
+    }
+    await narrow.retrain();
+    expect(await narrow.sums()).toEqual(sums);
+    await eventually(async () =>
+      expect((await archivedIds()).some((id) => given(10, 23).some((one) => one.id === id))).toBe(false),
+    );
+  });
+
   it("are neither lost nor duplicated when the object dies between R2 and its table, and no file is left over", async () => {
     const labelled = narrow.labelledQuestions(atHand + 10);
     let deaths = 1;

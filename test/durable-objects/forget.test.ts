@@ -88,7 +88,8 @@ describe("a forgotten question", () => {
     });
     expect(before.lines.map(({ id }: { id: string }) => id)).toEqual(labelled.map(({ question }) => question.id));
     expect(before.lines[0]).toMatchObject({ region: "north", label: labelled[0]?.label, source: "truth" });
-    expect(before.lines[0]).not.toHaveProperty("owner");
+    expect(before.lines[0]).toMatchObject({ owner: null, labelledBy: "admin" });
+    expect(before.lines[0]).not.toHaveProperty("trusted");
     const id = labelled.at(-1)?.question.id as string;
     await expectOk(forget(id));
     const after = await pull(before.cursor);

@@ -105,9 +105,12 @@ describe("the certificate of regions together", () => {
     await world.inside((_, { storage }) => {
       for (const index of ["due", "group"]) storage.sql.exec(`DROP INDEX canary_answers_${index}`);
       for (const column of canaryColumns) storage.sql.exec(`ALTER TABLE canary_answers DROP COLUMN ${column}`);
-      const later = ["group_windows", "bins", "canary_heads", "external_rungs", "leases"];
+      const later = ["group_windows", "bins", "canary_heads", "external_rungs", "leases", "untrusted_labels"];
       for (const table of later) storage.sql.exec(`DROP TABLE ${table}`);
       storage.sql.exec("ALTER TABLE trials DROP COLUMN groupWindow");
+      storage.sql.exec("ALTER TABLE runs DROP COLUMN acceptedOwners");
+      storage.sql.exec("DROP INDEX samples_untrusted");
+      for (const column of ["labelledBy", "trusted"]) storage.sql.exec(`ALTER TABLE samples DROP COLUMN ${column}`);
       for (const column of ["candidates", "top"]) storage.sql.exec(`ALTER TABLE questions DROP COLUMN ${column}`);
       storage.sql.exec("UPDATE schema SET migrations = 4");
     });

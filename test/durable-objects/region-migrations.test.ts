@@ -9,6 +9,7 @@ import { addRow, emptySums, encodeSums } from "#core/head/sums.ts";
 import { taskOf } from "#core/task/index.ts";
 import { migrate } from "#objects/migrate.ts";
 import { Worth } from "#objects/region/answering/worth.ts";
+import type { StoredSample } from "#objects/region/api.ts";
 import { Certificates } from "#objects/region/labels/certificates.ts";
 import { Splitting } from "#objects/region/labels/splitting.ts";
 import { migrations } from "#objects/region/migrations.ts";
@@ -21,6 +22,8 @@ import { GroupKeys } from "#objects/region/tables/group-keys.ts";
 import { GroupWindows } from "#objects/region/tables/group-windows.ts";
 import { Leases } from "#objects/region/tables/leases.ts";
 import { Questions, questionOf, type StoredQuestion } from "#objects/region/tables/questions.ts";
+import { Runs } from "#objects/region/tables/runs.ts";
+import { Samples } from "#objects/region/tables/samples.ts";
 import { SumShards } from "#objects/region/tables/sums.ts";
 import { PlannedLabels } from "#objects/region/tables/trials.ts";
 import { Windows } from "#objects/region/tables/windows.ts";
@@ -147,7 +150,7 @@ describe("a region's state of an earlier release", () => {
     const left = await withState(6, write, async ({ sql }) => {
       expect(new SumBins(sql).get("b")).toBeNull();
       const shards = new SumShards(sql);
-      shards.subtract("b", 0, row);
+      shards.subtract([{ ...row, backbone: "b", fold: 0 }]);
       new SumBins(sql).set("b", testNumber.bins);
       expect(new SumBins(sql).get("b")).toEqual(testNumber.bins);
       return shards.read("b", 0, 2, 3).values;
@@ -269,5 +272,35 @@ describe("a region's state of an earlier release", () => {
     expect(found.state.help.helped.reduce((sum, n) => sum + n, 0)).toBe(1);
     expect(found.none).toBeNull();
     expect(found.lease).toMatchObject({ spentUsd: 1.5, reservedUsd: 0 });
+  });
+
+  it("trusts every earlier label, as its owner's, and no later one of a token without trust", async () => {
+    const write = (sql: SqlStorage) => {
+      for (const number of [1, 2]) writeSample(sql, number, `${number}`);
+      sql.exec(`INSERT INTO runs (id, base, status, at, startedAt, lastSample, phase, cursor)
+        VALUES ('r', 1, 'running', 9, 9, 2, 'embed', '{}')`);
+    };
+    const found = await withState(10, write, async ({ sql }) => {
+      const samples = new Samples(sql);
+      const [first, run] = [samples.find("q1"), new Runs(sql).running("r")];
+      const lie = { ...(first as StoredSample), label: "b", labelledBy: "stranger", trusted: false };
+      const changed = [samples.record(lie), samples.record({ ...lie, id: "q3" })];
+      return {
+        first,
+        run,
+        changed,
+        by: samples.byOwner(5),
+        owned: samples.ownedBy("ask").map(({ id }) => id),
+        evidence: samples.evidence(),
+      };
+    });
+    expect(found.first).toMatchObject({ label: "a", owner: "ask", labelledBy: null, trusted: true });
+    expect(found.run?.acceptedOwners).toBeNull();
+    expect(found.changed).toEqual([null, 3]);
+    expect(found.by).toEqual([
+      { owner: "ask", trusted: true, samples: 2 },
+      { owner: "stranger", trusted: false, samples: 1 },
+    ]);
+    expect([found.owned, found.evidence]).toEqual([["q1", "q2", "q3"], 2]);
   });
 });

@@ -17,6 +17,7 @@ import { samplesTable, tombstonesTable } from "#objects/region/tables/samples.ts
 import { sumsTable } from "#objects/region/tables/sums.ts";
 import { thresholdsTable } from "#objects/region/tables/thresholds.ts";
 import { trialsTable } from "#objects/region/tables/trials.ts";
+import { untrustedLabelsTable } from "#objects/region/tables/untrusted-labels.ts";
 import { windowsTable } from "#objects/region/tables/windows.ts";
 import { TestRegion } from "../helpers/region.ts";
 
@@ -26,7 +27,7 @@ const tables = [
   ...[jobsTable, questionsTable, samplesTable, tombstonesTable, embeddingsTable, headsTable, archivesTable],
   ...[archivedTable, trialsTable, windowsTable, thresholdsTable, runsTable, runStateTable, canariesTable, answersTable],
   ...[driftsTable, countsTable, sumsTable, semanticCacheTable, groupKeysTable, groupWindowsTable, escalationsTable],
-  canaryHeadsTable,
+  ...[canaryHeadsTable, untrustedLabelsTable],
 ];
 
 describe("a table of a region", () => {

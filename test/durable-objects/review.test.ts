@@ -101,6 +101,23 @@ describe("the review queue", () => {
     await expectOk(answer(bob.id, "b", "second-review-token"));
   });
 
+  it("takes labels of a person without trust as answers that judge nothing, and trusts those of an earlier release", async () => {
+    const ids = await queued(51, 52);
+    await lease("volunteer-token", 2);
+    const done = await expectOk(answer(ids[0] as string, "a", "volunteer-token"));
+    expect(await done.json()).toMatchObject({ label: "a", rung: "human", accepted: true });
+    // An edge of an earlier release does not say who gives a label.
+    await runInDurableObject(stub(), (object) => object.answer(ids[1] as string, "b", "volunteer/"));
+    const region = new TestRegion(model);
+    const query = "SELECT label, labelledBy, trusted FROM samples WHERE id IN (?, ?) ORDER BY label";
+    expect(await region.rows(query, ...ids)).toEqual([
+      { label: "a", labelledBy: "volunteer", trusted: 0 },
+      { label: "b", labelledBy: null, trusted: 1 },
+    ]);
+    expect(await region.rows("SELECT * FROM thresholds")).toHaveLength(1);
+    await clear();
+  });
+
   it("delivers the answer to a waiting caller", async () => {
     const { id } = await ask(model, { instance: instance(3) });
     const waiting = call("GET", `/v1/questions/${id}`, { token: "ask-token", headers: { prefer: "wait=20" } });

@@ -80,6 +80,26 @@ describe("the semantic cache", () => {
     expect(now.length).toBeGreaterThan(trials.length);
   });
 
+  it("remembers no label of a token without trust: neighbours agree as before", async () => {
+    const some = labelled.slice(500, 600);
+    const before = await again(some, "before");
+    const known = some.filter((_, i) => before[i]?.rung === "region").slice(0, 5);
+    const questions = known.map(({ question: { instance } }, i) => ({
+      id: `${region.model}~north~lie-${i}`,
+      instance,
+    }));
+    const token = "stranger-token";
+    await expectOk(call("POST", `/v1/models/${region.model}/ask`, { token, body: { questions } }));
+    for (const { id } of questions) {
+      await expectOk(call("POST", `/v1/questions/${id}/truth`, { token, body: { label: "c" } }));
+    }
+    const train =
+      "SELECT count(*) AS n FROM samples s JOIN embeddings USING (number) WHERE trusted = 0 AND split = 'train'";
+    expect((await region.rows(train))[0]?.n).toBeGreaterThan(0);
+    const said = (answers: Answer[]) => answers.map(({ label, rung, confidence }) => ({ label, rung, confidence }));
+    expect(said(await again(some, "after"))).toEqual(said(before));
+  });
+
   it("uses a corrected label at once: the neighbours no longer agree", async () => {
     // Only train is remembered.
     const train = (await region.rows("SELECT id FROM samples WHERE split = 'train'")).map(({ id }) => id);

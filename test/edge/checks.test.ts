@@ -9,6 +9,7 @@ import { regionObject, registryObject } from "#objects/stubs.ts";
 import { examine } from "#scripts/verbs/doctor.ts";
 import { call, eventually, publish } from "../helpers/edge.ts";
 import type { TestModel } from "../helpers/model.ts";
+import { TestRegion } from "../helpers/region.ts";
 
 const context = { waitUntil() {}, passThroughOnException() {}, props: {} } as unknown as ExecutionContext;
 let lost: TestModel;
@@ -102,6 +103,38 @@ describe("GET /v1/checks reports, with a remedy,", () => {
     const pointer = await registry.publishHead(signed);
     expect(await found()).toMatchObject({ check: "easy: heads", remedy: expect.stringContaining("--region north") });
     await regionObject(env, "easy", "north").setHead(1, pointer);
+    expect(await faults()).toEqual([]);
+  });
+
+  it("labels of tokens without trust that are all there is, too many, or decide a retrain", async () => {
+    const region = new TestRegion("easy");
+    await regionObject(env, "easy", "north").startRetrain(1, 1, 20_000);
+    const labelled = region.labelledQuestions(8).map(({ label, question }) => ({ label, ...question }));
+    const teach = (trusted: boolean, from: number, to: number) =>
+      region.inside((object) => {
+        const by = trusted ? "backend" : "stranger";
+        const context = { owner: by, labelledBy: by, trusted, source: "truth", labelledAt: 1 } as const;
+        return object.recordTruths(1, labelled.slice(from, to), context);
+      });
+    await teach(false, 0, 5);
+    expect(await found()).toMatchObject({
+      check: "easy: labels",
+      found: expect.stringContaining("5 of 5 labels in north"),
+    });
+    await teach(true, 5, 7);
+    expect(await faults()).toEqual([]);
+    await teach(false, 7, 8);
+    expect(await found()).toMatchObject({
+      check: "easy: labels",
+      found: expect.stringContaining("refused today in north (1)"),
+    });
+    await region.rows(`UPDATE runs SET status = 'held', report = '{"heldFor":["stranger"]}'`);
+    expect(await found()).toMatchObject({
+      found: expect.stringContaining("labels of 'stranger' decide it"),
+      remedy: expect.stringContaining("npx upriver forget easy --owner stranger"),
+    });
+    for (const table of ["untrusted_labels", "runs"]) await region.rows(`DELETE FROM ${table}`);
+    for (const owner of ["stranger", "backend"]) await region.inside((object) => object.forgetOwner(owner));
     expect(await faults()).toEqual([]);
   });
 

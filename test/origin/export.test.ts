@@ -87,5 +87,5 @@ describe("an exported training set", () => {
 });
 
 function known(label: string, region: string, split: string, weight: number, source: string) {
-  return { label, region, split, weight, source, askedAt: new Date(at) };
+  return { label, region, split, weight, source, labelledBy: null, trusted: true, askedAt: new Date(at) };
 }

@@ -5,6 +5,7 @@ import type {
   Checks,
   Draft,
   FlaggedQuestion,
+  ForgottenOwner,
   Instance,
   IssuedToken,
   LabelResult,
@@ -420,21 +421,31 @@ export class UpriverClient {
     return (await this.get<{ runs: RegionRun[] }>(`${regionPath(model, region)}/runs`)).runs;
   }
 
-  /** Retrains a region's head on what is known at data time `at`; waits up to `waitSeconds` for the end. */
+  /**
+   * Retrains a region's head on what is known at data time `at`; waits up to `waitSeconds` for the end. Labels of
+   * `acceptOwners` may decide the outcome although their tokens are not trusted.
+   */
   retrain(
     model: string,
     region: string,
-    { at, waitSeconds = 0 }: { at?: number; waitSeconds?: number } = {},
+    { at, waitSeconds = 0, acceptOwners = [] }: { at?: number; waitSeconds?: number; acceptOwners?: string[] } = {},
   ): Promise<RegionRun> {
     const headers: Record<string, string> = waitSeconds > 0 ? { prefer: `wait=${waitSeconds}` } : {};
     const timeoutMs = waitSeconds * 1_000 + waitMarginMs;
-    const body = at === undefined ? {} : { at };
+    const body = { ...(at === undefined ? {} : { at }), ...(acceptOwners.length > 0 ? { acceptOwners } : {}) };
     return this.transport.json({ ...post(`${regionPath(model, region)}/retrain`, body), headers, timeoutMs });
   }
 
   /** Deletes everything that a region stores: questions, samples and heads. */
   forgetRegion(model: string, region: string): Promise<{ forgotten: boolean }> {
     return this.transport.json({ method: "DELETE", path: regionPath(model, region) });
+  }
+
+  /** Deletes every sample that one of the tokens asked or labelled, in one region or in all, and trains the heads that learned from it again. */
+  forgetOwners(model: string, owners: readonly string[], region?: string): Promise<ForgottenOwner> {
+    const given = owners.map((owner) => ["owner", owner]);
+    const query = new URLSearchParams(region === undefined ? given : [...given, ["region", region]]);
+    return this.transport.json({ method: "DELETE", path: `${modelPath(model)}/samples?${query}` });
   }
 
   /** Deletes a question: its row, input, embedding and sample. */

@@ -1,6 +1,14 @@
 import { type ModelPointer, modelNameSchema, type Problem } from "#core/contract/index.ts";
 import { FaultError } from "#core/http/fault.ts";
-import { hasScope, mayUseAllRegions, mayUseModel, mayUseRegion, type Scope, type Token } from "#core/tokens.ts";
+import {
+  hasScope,
+  isTrusted,
+  mayUseAllRegions,
+  mayUseModel,
+  mayUseRegion,
+  type Scope,
+  type Token,
+} from "#core/tokens.ts";
 import type { TraceSpan } from "#core/trace-context.ts";
 import type { Contract } from "./contract.ts";
 import type { EdgeNode } from "./node.ts";
@@ -72,6 +80,11 @@ export function readerOf(call: Call): string | null {
 
 export function isAdmin({ token }: Call): boolean {
   return token?.scopes.includes("admin") ?? false;
+}
+
+/** Tells whether labels that the caller gives are trusted. A caller without a token gives none. */
+export function isTrustedCaller({ token }: Call): boolean {
+  return !token || isTrusted(token) || !hasScope(token, "teach");
 }
 
 /** Throws unless the call's token has the scope. */

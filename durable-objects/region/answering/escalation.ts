@@ -234,7 +234,7 @@ export class Escalation {
     if (!row) return;
     const instance = keepInputs ? row.instance : null;
     const known = { owner: row.owner, label, source: "origin", labelledAt: row.at } as const;
-    this.needs.sampleKeeper.keep(manifest, { ...row, instance, ...known });
+    this.needs.sampleKeeper.keep(manifest, { ...row, instance, ...known, labelledBy: null, trusted: true });
   }
 
   /** Ends or defers a question that no rung above answered, by whether asking again may help. */

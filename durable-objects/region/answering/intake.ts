@@ -30,6 +30,8 @@ export interface IntakeRecord extends NewQuestion {
   planned: boolean;
   /** Whether candidates leave out a label: then nothing counts it that certifies, controls or compares. */
   isRestricted: boolean;
+  /** Whether the certificate leaves it out: its label is left to a caller that is not trusted. */
+  isUncounted: boolean;
   /** The edge's own answer, where a watched canary is compared on it. */
   canaryAnswer: CanaryAnswer | null;
 }
@@ -62,7 +64,7 @@ export class Intake {
   async recordOf(
     manifest: ClassifyManifest,
     { question, answer, opinionShare: given }: IncomingQuestion,
-    { owner, traceparent }: Hop,
+    { owner, traceparent, trusted = true }: Hop,
     escalateAt: number,
   ): Promise<IntakeRecord> {
     const { splitSecret, splitting, nextRung, worth } = this.needs;
@@ -80,19 +82,22 @@ export class Intake {
     // The semantic cache accepts as the edge does. An answer that only lacks a certificate was accepted as well.
     const accepted = answer?.rung === "region" || (inference?.accepted ?? answer?.accepted ?? false);
     const isComplete = policy.truth === "complete";
+    // No label that may judge is to be expected: it would count as late, and so as an error.
+    const isUncounted = isComplete && !trusted;
     const drawn = answer === null && nextRung.isPresent(manifest) ? await worth.routeOf(manifest, id) : null;
     // Nothing compares the rungs on a restricted question.
     const route = isRestricted && drawn === "explore" ? "keep" : drawn;
     // One coin decides both, so that a label is planned only where an opinion is drawn. It plans labels that compare the
     // rungs as well, before either answer is known.
     const coin = isComplete ? 1 : await auditUnit(splitSecret, id);
-    const planned = accepted && (isComplete || coin < policy.auditShare);
+    const planned = accepted && !isUncounted && (isComplete || coin < policy.auditShare);
     const isAudit = (accepted || (route !== null && !isRestricted)) && coin < policy.auditShare;
     const opinionShare = Math.max(policy.auditShare, given ?? 0);
     const isOpinionDrawn = accepted && !isRestricted && coin < opinionShare && opinionShare > policy.auditShare;
     const { split, fold, groupKey } = await splitting.assign(manifest, { id, instance, at, content });
     const isKept = policy.keepInputs || answer === null || isAudit || isOpinionDrawn;
-    const canaryAnswer = isRestricted ? null : await this.canaryAnswerOf(manifest, question, { groupKey, isKept });
+    const canaryAnswer =
+      isRestricted || isUncounted ? null : await this.canaryAnswerOf(manifest, question, { groupKey, isKept });
     return {
       id,
       owner,
@@ -110,7 +115,7 @@ export class Intake {
       accepted,
       // Every explored question is labelled.
       audited: isAudit || (route === "explore" && !isComplete),
-      ...{ opinionShare, isOpinionDrawn, planned, route, candidates, top, isRestricted },
+      ...{ opinionShare, isOpinionDrawn, planned, route, candidates, top, isRestricted, isUncounted },
       // Every escalated question is labelled; of the accepted ones, the audit share, or all where every truth arrives.
       inclusionProbability: !accepted || isComplete ? 1 : policy.auditShare,
       split,
@@ -160,7 +165,7 @@ export class Intake {
         seen.add(record.id);
         questions.insert(record);
         this.recordForCanary(record);
-        if (!record.isRestricted) certificates.recordQuestion(manifest, record);
+        if (!record.isRestricted && !record.isUncounted) certificates.recordQuestion(manifest, record);
         if (record.route === "keep") worth.countUnasked(manifest);
         if (record.isOpinionDrawn) jobs.bringForward("opinions", "", Date.now());
         if (record.escalateAt !== null) jobs.bringForward("escalate", "", record.escalateAt);

@@ -97,6 +97,12 @@ export class SemanticCache {
     semanticCacheTable.insert(this.sql, { base, radius, report }, "replace");
   }
 
+  /** Turns the cache off on every version, until the next retrain certifies a radius. */
+  turnOff(reason: string): void {
+    semanticCacheTable.update(this.sql, { radius: null, report: { reason } }, "");
+    this.drop();
+  }
+
   /** Drops what is in memory, because the samples have changed. */
   drop(): void {
     this.loaded = null;

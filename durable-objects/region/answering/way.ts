@@ -11,6 +11,10 @@ export function wayOf(question: StoredQuestion | null, sample: StoredSample | nu
     ...{ id, base, owner, instance, at, receivedAt, accepted, audited, inclusionProbability },
     ...{ split, groupKey, opinions, tries, inReview, route, answer, traceparent },
     ...(candidates ? { candidates } : {}),
-    label: sample && { label: sample.label, source: sample.source, labelledAt: sample.labelledAt },
+    label: sample && labelOf(sample),
   };
+}
+
+function labelOf({ label, source, labelledAt, labelledBy, trusted }: StoredSample): QuestionWay["label"] {
+  return { label, source, labelledAt, labelledBy, ...(trusted ? {} : { trusted }) };
 }

@@ -2,7 +2,7 @@ import { type Jobs, jobRetryMaxMs, jobRetryMs } from "#objects/jobs.ts";
 import type { StoredSample } from "../api.ts";
 import type { ArchiveFile, Archives } from "../tables/archives.ts";
 import type { CountedEmbedding, Embeddings } from "../tables/embeddings.ts";
-import type { Samples } from "../tables/samples.ts";
+import type { OwnedSample, Samples } from "../tables/samples.ts";
 
 /** Bytes of instances that a region keeps in its object. */
 const samplesMaxBytes = 256 * 1024 * 1024;
@@ -95,6 +95,20 @@ export class Archive {
     }
   }
 
+  /** Returns the archived samples that a token owns or has labelled. Reads every file. */
+  async ownedBy(owner: string): Promise<OwnedSample[]> {
+    const { archives } = this.needs;
+    const owned: OwnedSample[] = [];
+    for (const { file, rows } of archives.files()) {
+      if (rows === 0) continue;
+      for (const { id, number, source, trusted, ...line } of await this.read(file)) {
+        const isOwn = line.owner === owner || line.labelledBy === owner;
+        if (isOwn && archives.fileOf(id) === file) owned.push({ id, number, source, trusted });
+      }
+    }
+    return owned;
+  }
+
   /** The job `purge`: rewrites a file without the samples that are no longer archived in it. */
   async purge(key: string): Promise<null> {
     const { bucket, archives } = this.needs;
@@ -156,9 +170,12 @@ export class Archive {
     return text
       .trimEnd()
       .split("\n")
-      .map((line) => JSON.parse(line) as ArchiveLine);
+      .map((line) => ({ ...byEarlierRelease, ...(JSON.parse(line) as ArchiveLine) }));
   }
 }
+
+/** What the lines of an earlier release lack. */
+const byEarlierRelease = { labelledBy: null, trusted: true };
 
 function toLine(sample: StoredSample, embeddings: readonly CountedEmbedding[]): ArchiveLine {
   return { ...sample, embeddings: embeddings.map((one) => ({ ...one, vector: toBase64(one.vector) })) };

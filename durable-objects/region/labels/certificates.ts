@@ -196,6 +196,23 @@ export class Certificates {
     this.needs.trials.forget(id);
   }
 
+  /**
+   * Starts every certificate over, since labels that it has counted are forgotten. The next windows count later questions, and
+   * spend less of δ, as after one that was proven wrong.
+   */
+  startOver(): void {
+    const { windows, groups, trials } = this.needs;
+    for (const { number, base, state } of windows.allOpen()) {
+      windows.close(number, windows.lastReason(base));
+      this.open(base, nextWindow(state, trials.lastAskedAt(base) ?? state.from));
+    }
+    for (const base of groups.bases()) {
+      const { number, ...state } = groups.get(base) as CertificateWindow;
+      const next = nextWindow({ number, ...state }, trials.lastAskedAt(base) ?? state.from);
+      groups.open(base, { ...next, number });
+    }
+  }
+
   /** Starts the region's part in its group's certificate over, where the group has been proven wrong. */
   startGroup(manifest: ClassifyManifest, number: number): void {
     const { groups, trials } = this.needs;

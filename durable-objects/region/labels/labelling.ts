@@ -1,4 +1,5 @@
 import { canonicalJson } from "#core/canonical.ts";
+import { mayJudge } from "#core/confidence/labels.ts";
 import type { ClassifyManifest, LabelResult, LabelSource } from "#core/contract/index.ts";
 import { sha256Hex } from "#core/hash.ts";
 import { fail, ok, type Result } from "#core/result.ts";
@@ -10,7 +11,7 @@ import { labelledAnswer } from "../answering/answers.ts";
 import type { Log } from "../answering/log.ts";
 import type { Settlement } from "../answering/settlement.ts";
 import type { Worth } from "../answering/worth.ts";
-import type { LabelContext, LabelRefusal, NewLabel } from "../api.ts";
+import type { LabelContext, LabelRefusal, NewLabel, StoredSample } from "../api.ts";
 import type { Manifests } from "../artefacts.ts";
 import type { CanaryAnswers } from "../tables/canary-answers.ts";
 import type { RegionCounter } from "../tables/counts.ts";
@@ -18,6 +19,7 @@ import type { GroupWindows } from "../tables/group-windows.ts";
 import type { Questions, StoredQuestion } from "../tables/questions.ts";
 import type { NewSample, Samples } from "../tables/samples.ts";
 import type { Archive } from "./archive.ts";
+import type { Influence } from "./influence.ts";
 import type { LiveRule } from "./live-rule.ts";
 import type { SampleKeeper } from "./sample-keeper.ts";
 import { secondAnswerDelayMs } from "./second-answers.ts";
@@ -30,6 +32,7 @@ interface LabellingNeeds {
   questions: Questions;
   samples: Pick<Samples, "find">;
   archive: Pick<Archive, "restore">;
+  influence: Pick<Influence, "refuse" | "take">;
   sampleKeeper: SampleKeeper;
   settlement: Settlement;
   rule: Pick<LiveRule, "recordLabel" | "ruleToPublish">;
@@ -50,13 +53,15 @@ export class Labelling {
     this.needs = needs;
   }
 
-  /** Records labels, all of them or none. */
+  /** Records labels, all of them or none. Those of a token that is not trusted only train, and few of them. */
   async record(
     manifest: ClassifyManifest,
     labels: readonly NewLabel[],
     context: LabelContext,
   ): Promise<Result<LabelResult[], LabelRefusal>> {
-    const { archive, rule, groups, jobs, log, transaction } = this.needs;
+    const { archive, influence, rule, groups, jobs, log, transaction } = this.needs;
+    const refused = transaction(() => this.refuse(manifest, labels, context));
+    if (refused) return refused;
     await archive.restore(labels.map(({ id }) => id));
     const samples: NewSample[] = [];
     const asked = await this.manifestsOf(manifest, labels);
@@ -65,9 +70,18 @@ export class Labelling {
       if (!sample.ok) return sample;
       samples.push(sample.value);
     }
-    const results = transaction(() =>
-      samples.map((sample) => this.recordSample(asked.get(sample.id) ?? manifest, sample, context.source)),
-    );
+    const recorded = transaction((): Result<LabelResult[], LabelRefusal> => {
+      const [first] = samples;
+      const beyond = first && !first.trusted ? influence.take(samples, first.labelledBy ?? "") : null;
+      // A person's answer reaches its caller all the same; it does not become a sample.
+      if (beyond && first && context.source === "truth") return fail({ id: first.id, ...beyond });
+      const isKept = beyond === null;
+      return ok(
+        samples.map((sample) => this.recordSample(asked.get(sample.id) ?? manifest, sample, context.source, isKept)),
+      );
+    });
+    if (!recorded.ok) return recorded;
+    const results = recorded.value;
     const changed = results.filter((result) => result.changed).length;
     const line = { event: "labelled", span: beginSpan(context), ids: results.map(({ id }) => id) } as const;
     log(line, { source: context.source, changed });
@@ -76,6 +90,20 @@ export class Labelling {
     );
     if (isRuleDue) jobs.bringForward("rule", "", Date.now());
     return ok(results);
+  }
+
+  // Before anything is looked up or recorded: a refused call leaves only a count.
+  private refuse(
+    manifest: ClassifyManifest,
+    labels: readonly NewLabel[],
+    { owner, labelledBy = owner, source, trusted = true }: LabelContext,
+  ): Result<never, LabelRefusal> | null {
+    const [first] = labels;
+    if (trusted || source !== "truth" || !first) return null;
+    const task = taskOf(manifest);
+    const given = labels.map(({ id, label }) => ({ id, label: task.parse(label) ?? label, source, trusted }));
+    const refusal = this.needs.influence.refuse(given, labelledBy ?? "");
+    return refusal && fail({ id: first.id, ...refusal });
   }
 
   // A label counts under the rule and the certificate of the version that answered the question.
@@ -94,23 +122,24 @@ export class Labelling {
 
   private async sampleOf(
     manifest: ClassifyManifest,
-    { id, label: given, instance: sent, at: givenAt }: NewLabel,
-    { owner: caller, source, labelledAt }: LabelContext,
+    { id, label: said, instance: sent, at: givenAt, owner: asked, labelledBy: first }: NewLabel,
+    { owner: caller, source, labelledAt, labelledBy: by = caller, trusted = true }: LabelContext,
   ): Promise<Result<NewSample, LabelRefusal>> {
     const { splitting, questions, samples } = this.needs;
-    const label = taskOf(manifest).parse(given);
-    if (label === null) return fail({ kind: "unknown-label", id, label: given });
+    const label = taskOf(manifest).parse(said);
+    if (label === null) return fail({ kind: "unknown-label", id, label: said });
     const row = questions.find(id);
     const known = row ? null : samples.find(id);
-    const owner = row ? row.owner : known ? known.owner : caller;
+    const owner = row ? row.owner : known ? known.owner : (asked ?? caller);
     if (caller !== null && owner !== caller) return fail({ kind: "not-yours", id });
+    const given = { label, source, labelledAt, labelledBy: first ?? by, trusted };
     if (row) {
       const instance = manifest.policy.keepInputs ? row.instance : null;
       // What it was asked without candidates is not known: it certifies no semantic cache.
       const accepted = restricts(manifest.labels, row.candidates) ? null : row.accepted;
-      return ok({ ...row, instance, accepted, owner, label, source, labelledAt });
+      return ok({ ...row, instance, accepted, owner, ...given });
     }
-    if (known) return ok({ ...known, label, source, labelledAt, embedding: null });
+    if (known) return ok({ ...known, ...given, embedding: null });
     if (!sent) return fail({ kind: "no-instance", id });
     const at = givenAt ?? labelledAt;
     const { keepInputs } = manifest.policy;
@@ -119,41 +148,59 @@ export class Labelling {
     // A retrain embeds the instance and then deletes it. It embeds nothing of `calibration`.
     const instance = keepInputs || assigned.split !== "calibration" ? sent : null;
     const neverAsked = { inclusionProbability: null, accepted: null, embedding: null };
-    return ok({ id, instance, label, source, ...assigned, owner, at, labelledAt, ...neverAsked });
+    return ok({ id, instance, ...given, ...assigned, owner, at, ...neverAsked });
   }
 
-  private recordSample(manifest: ClassifyManifest, sample: NewSample, source: LabelContext["source"]): LabelResult {
-    const { samples, questions, sampleKeeper, settlement, rule, worth, canary, counts, jobs } = this.needs;
-    const { id, label, split } = sample;
-    // A label from the origin judges nothing, so the next one counts as the first.
+  private recordSample(
+    manifest: ClassifyManifest,
+    sample: NewSample,
+    source: LabelContext["source"],
+    isKept: boolean,
+  ): LabelResult {
+    const { samples, questions, sampleKeeper, settlement, canary, jobs } = this.needs;
+    const { id, label, split, trusted, labelledBy } = sample;
     const before = samples.find(id);
-    const isFirst = before === null || before.source === "origin";
-    const changed = sampleKeeper.keep(manifest, sample);
+    const changed = isKept && sampleKeeper.keep(manifest, sample);
     const task = taskOf(manifest);
-    const isPairDue = changed && canary.recordLabel(task, id, label, source);
+    const isPairDue = changed && trusted && canary.recordLabel(task, id, label, source);
     if (isPairDue) jobs.bringForward("second-answers", "", Date.now() + secondAnswerDelayMs);
     const row = questions.find(id);
-    const isRestricted = row !== null && restricts(manifest.labels, row.candidates);
-    if (changed && row && !isRestricted) {
-      const { accepted, prediction, inclusionProbability } = row;
-      rule.recordLabel(manifest, { id, accepted, prediction, label, source, inclusionProbability }, isFirst);
-      if (isFirst) worth.recordLabel(manifest, row, label, source);
-      const { answer, base } = row;
-      if (isFirst && answer.status === "answered") counts.judged(base, answer.rung, task.isRight(answer.label, label));
+    if (changed && trusted && row && !restricts(manifest.labels, row.candidates)) {
+      this.judge(manifest, row, { label, source, before });
     }
-    if (row?.answer.status === "open") {
+    const mayAnswer = trusted || source === "human" || row?.owner === labelledBy;
+    if (row?.answer.status === "open" && mayAnswer) {
       settlement.settle(manifest, labelledAnswer(task, row, label, source));
     } else if (changed && row && before?.source === source && isAnsweredBy(row, source, before.label)) {
       // The source of the answer has corrected it.
       questions.correctAnswer(labelledAnswer(task, row, label, source));
     }
-    if (row) settlement.leaveReview(id);
-    if (row && !manifest.policy.keepInputs) {
+    // An audit waits for a label that may judge.
+    const isDone = trusted || !row?.audited;
+    if (row && isDone) settlement.leaveReview(id);
+    if (row && isDone && !manifest.policy.keepInputs) {
       if (isPairDue) canary.borrowInput(id);
       else questions.dropInput(id);
     }
     const known = samples.find(id);
     return { id, label: known?.label ?? label, source: known?.source ?? source, split, changed };
+  }
+
+  // Only trusted labels come here: what judges rungs, rules and answers has to know better than they.
+  private judge(
+    manifest: ClassifyManifest,
+    row: StoredQuestion,
+    { label, source, before }: Pick<NewSample, "label" | "source"> & { before: StoredSample | null },
+  ): void {
+    const { rule, worth, counts } = this.needs;
+    const { id, accepted, prediction, inclusionProbability, answer, base } = row;
+    // A label that judges nothing came before: the next one counts as the first.
+    const isFirst = before === null || !mayJudge(before.source) || !before.trusted;
+    rule.recordLabel(manifest, { id, accepted, prediction, label, source, inclusionProbability }, isFirst);
+    if (!isFirst) return;
+    worth.recordLabel(manifest, row, label, source);
+    if (answer.status !== "answered") return;
+    counts.judged(base, answer.rung, taskOf(manifest).isRight(answer.label, label));
   }
 }
 

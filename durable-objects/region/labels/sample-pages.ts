@@ -6,7 +6,7 @@ import type { Archive } from "./archive.ts";
 
 /** Returns a page of what changed after a revision. Archived samples come first: they changed longest ago. */
 export async function samplesSince(
-  samples: Pick<Samples, "lastRevision" | "forgottenIn" | "changedSince">,
+  samples: Pick<Samples, "lastRevision" | "forgottenIn" | "changedIn" | "changedSince">,
   archive: Pick<Archive, "since">,
   scoresAbove: (id: string) => Promise<Record<string, number> | null>,
   since: number,
@@ -16,7 +16,10 @@ export async function samplesSince(
   const archived = await archive.since(revision);
   if (archived) {
     const forgotten = samples.forgottenIn(revision, archived.lastRevision, Number.MAX_SAFE_INTEGER);
-    return { samples: archived.samples, forgotten, revision: archived.lastRevision, isLast: false };
+    // Samples without trust stay in the object, however long ago they changed.
+    const stayed = samples.changedIn(revision, archived.lastRevision);
+    const all = [...archived.samples, ...stayed].sort((a, b) => a.revision - b.revision);
+    return { samples: all, forgotten, revision: archived.lastRevision, isLast: false };
   }
   const page = samples.changedSince(revision, samplesPageMaxRows);
   const changed = [...page.samples, ...page.forgotten].map((row) => row.revision);

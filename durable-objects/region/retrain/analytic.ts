@@ -13,7 +13,7 @@ import {
   squaredError,
   toFloat32,
 } from "#core/head/analytic.ts";
-import { addSums, decodeSums, emptySums } from "#core/head/sums.ts";
+import { addRow, addSums, decodeSums, emptySums, type SumRow, type Sums } from "#core/head/sums.ts";
 import type { ReadBlob } from "#core/model/network.ts";
 import type { SumShards } from "../tables/sums.ts";
 
@@ -31,7 +31,8 @@ export interface AnalyticHeads {
   settings: RidgeSettings;
 }
 
-interface Solver {
+/** The systems that the analytic heads are solved from. */
+export interface Solver {
   /** All of `train`. */
   all: GramMatrices;
   /** Each fold, and everything but that fold. */
@@ -50,7 +51,7 @@ export class AnalyticFit {
   async next(needs: AnalyticNeeds, manifest: ClassifyManifest): Promise<AnalyticHeads | "none" | null> {
     if (!this.solver) {
       // Reading and scaling the sums is a slice of its own.
-      this.solver = await this.start(needs, manifest);
+      this.solver = (await readSolver(needs, manifest))();
       return null;
     }
     const { all, folds, leftOut, prior } = this.solver;
@@ -60,13 +61,13 @@ export class AnalyticFit {
       if (solved < grid.length * trainFolds) {
         const settings = grid[Math.floor(solved / trainFolds)] as RidgeSettings;
         const fold = solved % trainFolds;
-        const weights = solveRidge(leftOut[fold] as GramMatrices, this.scale(prior, all), settings);
+        const weights = solveRidge(leftOut[fold] as GramMatrices, scaleOf(prior, all), settings);
         this.errors.push(squaredError(folds[fold] as GramMatrices, weights));
         return null;
       }
       const settings = grid[this.best(grid.length)] as RidgeSettings;
       const learned = [all, ...leftOut][this.heads.length] as GramMatrices;
-      this.heads.push(solveRidge(learned, this.scale(prior, all), settings));
+      this.heads.push(solveRidge(learned, scaleOf(prior, all), settings));
       if (this.heads.length <= trainFolds) return null;
       const [weights, ...crossFitted] = this.heads.map(toFloat32);
       return { weights: weights as Float32Array, crossFitted, settings };
@@ -82,18 +83,44 @@ export class AnalyticFit {
     );
     return totals.indexOf(Math.min(...totals));
   }
+}
 
-  // Without a prior the region's own features set the scale of the penalty.
-  private scale(prior: GramMatrices, { gram, moment, labels }: GramMatrices): GramMatrices {
-    if (prior.labels > 0) return prior;
-    const one = Math.max(1, labels);
-    return { gram: Matrix.div(gram, one), moment: Matrix.div(moment, one), labels };
+// Without a prior the region's own features set the scale of the penalty.
+function scaleOf(prior: GramMatrices, { gram, moment, labels }: GramMatrices): GramMatrices {
+  if (prior.labels > 0) return prior;
+  const one = Math.max(1, labels);
+  return { gram: Matrix.div(gram, one), moment: Matrix.div(moment, one), labels };
+}
+
+/** Solves the heads of known settings, one system at a time: over all of `train`, and for each fold the head that leaves it out. */
+export function* solveHeads(
+  { all, leftOut, prior }: Solver,
+  settings: RidgeSettings,
+): Generator<void, Pick<AnalyticHeads, "weights" | "crossFitted">> {
+  const heads: Float32Array[] = [];
+  for (const learned of [all, ...leftOut]) {
+    heads.push(toFloat32(solveRidge(learned, scaleOf(prior, all), settings)));
+    yield;
   }
+  const [weights, ...crossFitted] = heads;
+  return { weights: weights as Float32Array, crossFitted };
+}
 
-  private async start(needs: AnalyticNeeds, manifest: ClassifyManifest): Promise<Solver> {
-    const { backbone, head } = manifest.thin;
-    const { width, step } = backbone.embedding;
+/** A row of the sums, and its fold. */
+export type FoldRow = SumRow & { fold: number };
+
+/** Reads what a region's analytic heads are solved from. The result makes the systems, exactly without some rows of the sums. */
+export async function readSolver(
+  needs: AnalyticNeeds,
+  manifest: ClassifyManifest,
+): Promise<(without?: readonly FoldRow[]) => Solver> {
+  const { backbone, head } = manifest.thin;
+  const { width, step } = backbone.embedding;
+  const { prior, policy } = manifest;
+  const bytes = prior && policy.learning.includes("prior") ? await needs.readBlob(prior.blob) : null;
+  return (without = []) => {
     const sums = needs.sums.readAll(backbone.sha256, width, head.classes);
+    for (const { fold, ...row } of without) addRow(sums[fold] as Sums, { ...row, weight: -row.weight });
     const learned = {
       all: gramMatricesOf(
         sums.reduce((all, fold) => addSums(all, fold)),
@@ -103,10 +130,9 @@ export class AnalyticFit {
       leftOut: sums.map((_, fold) => gramMatricesOf(leaveOut(sums, fold), step)),
     };
     const none: GramMatrices = { ...gramMatricesOf(emptySums(width, head.classes), step), labels: 0 };
-    if (!manifest.prior || !manifest.policy.learning.includes("prior")) return { ...learned, prior: none };
-    const bytes = await needs.readBlob(manifest.prior.blob);
+    if (!bytes) return { ...learned, prior: none };
     const global = gramMatricesOf(decodeSums(width, head.classes, bytes), step);
     const ownLabels = manifest.trainedOn.regions[needs.region] ?? 0;
     return { ...learned, prior: priorOf(global, learned.all, ownLabels) };
-  }
+  };
 }

@@ -1,5 +1,6 @@
 import type { ClassifyManifest } from "#core/contract/index.ts";
 import { labelWeightUnit } from "#core/head/sums.ts";
+import type { Influence } from "../labels/influence.ts";
 import type { SumBins } from "../tables/bins.ts";
 import type { Embeddings } from "../tables/embeddings.ts";
 import type { RunningRun, Runs } from "../tables/runs.ts";
@@ -9,6 +10,7 @@ import { loadSliceRows, sliceMultiplyAdds } from "./slices.ts";
 /** What counting reads and changes. */
 export interface CountNeeds {
   embeddings: Pick<Embeddings, "count">;
+  influence: Pick<Influence, "leftOut">;
   sums: SumShards;
   bins: Pick<SumBins, "set">;
   runs: Pick<Runs, "move">;
@@ -17,7 +19,7 @@ export interface CountNeeds {
 
 /** Adds the next samples of `train` to the sums, each once, and moves the run on in the same transaction. */
 export function countSlice(
-  { embeddings, sums, bins, runs, transaction }: CountNeeds,
+  { embeddings, influence, sums, bins, runs, transaction }: CountNeeds,
   manifest: ClassifyManifest,
   run: RunningRun,
 ): void {
@@ -27,9 +29,10 @@ export function countSlice(
   const rowCost = (embedding.width + 1) * (embedding.width + 1 + 2 * labels.length);
   const limit = Math.max(1, Math.min(loadSliceRows, Math.floor(sliceMultiplyAdds / rowCost)));
   const originWeight = Math.round(policy.originLabelWeight * labelWeightUnit);
-  const options = { backbone: sha256, labels, bins: number?.bins ?? null, width: embedding.width, originWeight, limit };
+  const known = { backbone: sha256, labels, bins: number?.bins ?? null, width: embedding.width };
   transaction(() => {
     if (number) bins.set(sha256, number.bins);
+    const options = { ...known, originWeight, left: influence.leftOut(run), limit };
     const counted = embeddings.count(run, sums, options);
     if (counted < limit) runs.move(run.id, "semantic-cache", {});
   });

@@ -7,6 +7,7 @@ import type { FitData, LabelledRows } from "#core/head/softmax-fit.ts";
 import type { ReadBlob } from "#core/model/network.ts";
 import { type Task, taskOf } from "#core/task/index.ts";
 import { readHead } from "../artefacts.ts";
+import type { Influence } from "../labels/influence.ts";
 import type { Embeddings, LabelledVector } from "../tables/embeddings.ts";
 import type { RunningRun } from "../tables/runs.ts";
 import { loadSliceRows } from "./slices.ts";
@@ -18,6 +19,10 @@ export interface SampleRows extends LabelledRows {
   numbers: number[];
   /** Whether a row's label may judge a head. */
   mayJudge: boolean[];
+  /** The revision in which each row's sample changed last. */
+  revisions: number[];
+  /** Who gave each row's label, where it is not trusted; null otherwise. */
+  untrustedOwners: (string | null)[];
 }
 
 /** What a run learns from. */
@@ -26,7 +31,7 @@ export interface RunData extends FitData {
   train: SampleRows;
   validation: SampleRows;
   anchor: Anchor | null;
-  /** The region's own labels of each class, in train and validation. */
+  /** The region's own trusted labels of each class, in train and validation. */
   ownLabels: number[];
   task: Task;
 }
@@ -39,22 +44,25 @@ export class RunLoader {
   private data: RunData | null = null;
 
   private readonly embeddings: Pick<Embeddings, "labelled">;
+  private readonly influence: Pick<Influence, "leftOut">;
   private readonly readBlob: ReadBlob;
 
-  constructor(embeddings: Pick<Embeddings, "labelled">, readBlob: ReadBlob) {
+  constructor(embeddings: Pick<Embeddings, "labelled">, influence: Pick<Influence, "leftOut">, readBlob: ReadBlob) {
     this.embeddings = embeddings;
+    this.influence = influence;
     this.readBlob = readBlob;
   }
 
   /** Loads the next rows. Returns the data once it is complete, null until then. `calibration` is never read. */
   async load(manifest: ClassifyManifest, run: RunningRun): Promise<RunData | null> {
     if (this.data) return this.data;
-    const next = this.embeddings.labelled(run, manifest.thin.backbone.sha256, this.after, loadSliceRows);
+    const page = { after: this.after, limit: loadSliceRows, left: this.influence.leftOut(run) };
+    const next = this.embeddings.labelled(run, manifest.thin.backbone.sha256, page);
     this.after = next.at(-1)?.number ?? this.after;
     // The version may not have a label that an earlier one had.
     const task = taskOf(manifest);
     const known = next.filter(({ label }) => task.parse(label) !== null);
-    const judging = known.filter(({ split, source }) => split === "validation" && mayJudge(source));
+    const judging = known.filter((vector) => vector.split === "validation" && judges(vector));
     this.train.push(
       toRows(
         manifest,
@@ -73,7 +81,8 @@ export class RunLoader {
     const anchor = await readAnchor(this.readBlob, manifest);
     const ownLabels = manifest.labels.map((_, label) =>
       [...this.train, ...this.validation].reduce(
-        (sum, { labels }) => sum + labels.filter((own) => own === label).length,
+        (sum, { labels, untrustedOwners }) =>
+          sum + labels.filter((own, row) => own === label && untrustedOwners[row] === null).length,
         0,
       ),
     );
@@ -112,6 +121,8 @@ function anchorRows({ inputs, labels }: Anchor, ownLabels: readonly number[]): S
     folds: chosen.map(() => noFold),
     numbers: chosen.map(() => 0),
     mayJudge: chosen.map(() => false),
+    revisions: chosen.map(() => 0),
+    untrustedOwners: chosen.map(() => null),
   };
 }
 
@@ -125,6 +136,8 @@ function joined(blocks: readonly SampleRows[]): SampleRows {
     folds: blocks.flatMap(({ folds: own }) => own),
     numbers: blocks.flatMap(({ numbers }) => numbers),
     mayJudge: blocks.flatMap(({ mayJudge: own }) => own),
+    revisions: blocks.flatMap(({ revisions }) => revisions),
+    untrustedOwners: blocks.flatMap(({ untrustedOwners }) => untrustedOwners),
   };
 }
 
@@ -155,11 +168,17 @@ function toRows(manifest: ClassifyManifest, vectors: LabelledVector[]): SampleRo
     groupKeys: vectors.map(({ groupKey }) => groupKey),
     folds: vectors.map(({ fold }) => fold),
     numbers: vectors.map(({ number }) => number),
-    mayJudge: vectors.map(({ source }) => mayJudge(source)),
+    mayJudge: vectors.map(judges),
+    revisions: vectors.map(({ revision }) => revision),
+    untrustedOwners: vectors.map(({ untrustedOwner }) => untrustedOwner),
   };
 }
 
-/** How many rows are the region's own. */
-export function ownRows({ numbers }: SampleRows): number {
-  return numbers.filter((number) => number > 0).length;
+function judges({ source, untrustedOwner }: LabelledVector): boolean {
+  return mayJudge(source) && untrustedOwner === null;
+}
+
+/** How many rows are the region's own, with trusted labels. */
+export function ownRows({ numbers, untrustedOwners }: SampleRows): number {
+  return numbers.filter((number, row) => number > 0 && untrustedOwners[row] === null).length;
 }

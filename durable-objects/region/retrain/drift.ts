@@ -61,11 +61,11 @@ export class Drift {
   }
 
   private rows({ thin }: ClassifyManifest, spans: readonly (readonly [number, number])[]): Row[] {
-    // Which questions callers restrict to candidates is their choice, and no drift.
+    // Which questions callers restrict to candidates, or label without trust, is their choice, and no drift.
     const where = spans.map(() => "(s.at > ? AND s.at <= ?)").join(" OR ");
     const rows = this.sql.exec<Row>(
       `SELECT s.groupKey, s.inclusionProbability, e.vector FROM samples s JOIN embeddings e ON e.number = s.number AND e.backbone = ?
-       WHERE (${where}) AND NOT (s.accepted IS NULL AND s.inclusionProbability IS NOT NULL) ORDER BY s.at DESC LIMIT ?`,
+       WHERE (${where}) AND s.trusted = 1 AND NOT (s.accepted IS NULL AND s.inclusionProbability IS NOT NULL) ORDER BY s.at DESC LIMIT ?`,
       ...[thin.backbone.sha256, ...spans.flat(), driftMaxRows],
     );
     return rows.toArray();

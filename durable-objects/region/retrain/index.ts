@@ -7,11 +7,12 @@ import { type Jobs, jobRetryMs } from "#objects/jobs.ts";
 import type { SemanticCache } from "../answering/semantic-cache.ts";
 import type { SemanticCacheState } from "../api.ts";
 import type { Manifests } from "../artefacts.ts";
+import type { Influence } from "../labels/influence.ts";
 import type { Mutex } from "../mutex.ts";
 import type { Embeddings } from "../tables/embeddings.ts";
 import type { RunningRun, Runs } from "../tables/runs.ts";
 import type { Samples } from "../tables/samples.ts";
-import { AnalyticFit, type AnalyticHeads, type AnalyticNeeds } from "./analytic.ts";
+import { AnalyticFit, type AnalyticHeads, type AnalyticNeeds, readSolver } from "./analytic.ts";
 import type { Candidate } from "./candidates.ts";
 import { type CountNeeds, countSlice } from "./count.ts";
 import { ownRows, type RunData, RunLoader } from "./data.ts";
@@ -39,6 +40,7 @@ interface RetrainNeeds {
   manifests: Pick<Manifests, "get">;
   samples: Pick<Samples, "lastRevision">;
   embeddings: Pick<Embeddings, "labelled">;
+  influence: Pick<Influence, "leftOut">;
   semanticCache: Pick<SemanticCache, "choose" | "save">;
   drift: Pick<Drift, "check">;
   readBlob: ReadBlob;
@@ -65,11 +67,15 @@ export class Retrain {
     this.runs = needs.runs;
   }
 
-  /** Starts a run on a base version with the samples up to data time `at`. A run in progress continues instead. */
-  start(base: number, at: number): Run {
+  /**
+   * Starts a run on a base version with the samples up to data time `at`. A run in progress continues instead. Labels of
+   * `acceptedOwners` may decide it although they are not trusted.
+   */
+  start(base: number, at: number, acceptedOwners: readonly string[] = []): Run {
     return this.needs.transaction(() => {
       const underWay = this.runs.runningOn(base);
       const { id } = underWay ?? this.runs.start(base, { at, lastSample: this.needs.samples.lastRevision() });
+      this.runs.accept(id, acceptedOwners);
       if (!underWay) this.needs.jobs.put("retrain", id, Date.now());
       return this.runs.get(id) as Run;
     });
@@ -196,7 +202,10 @@ export class Retrain {
       const candidates = this.candidates(run);
       if (candidates.length === 0) return this.runs.finish(run.id, "skipped", "no candidate could be fitted", null);
       const current = await currentHead(this.needs.judge, manifest);
-      working.judging = judgeCandidates(data, candidates, manifest, current);
+      const isAnyUntrusted = data.train.untrustedOwners.some((owner) => owner !== null);
+      const solver = isAnyUntrusted ? await readSolver(this.needs.solve, manifest) : null;
+      const leaveOut = solver && { solver, accepted: run.acceptedOwners ?? [] };
+      working.judging = judgeCandidates(data, candidates, manifest, current, leaveOut);
     }
     const { done, value } = working.judging.next();
     if (done) await storeVerdict(this.needs.judge, manifest, run, data, value);
@@ -218,7 +227,7 @@ export class Retrain {
   private workOn({ id, phase }: RunningRun): Working {
     if (this.working?.run !== id) {
       this.release();
-      const loader = new RunLoader(this.needs.embeddings, this.needs.readBlob);
+      const loader = new RunLoader(this.needs.embeddings, this.needs.influence, this.needs.readBlob);
       const started = { loader, analytic: new AnalyticFit(), network: null };
       this.working = { run: id, ...started, choosing: null, judging: null };
     }

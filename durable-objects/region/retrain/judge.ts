@@ -29,6 +29,7 @@ import {
   type ServableCandidate,
 } from "./candidates.ts";
 import { ownRows, type RunData } from "./data.ts";
+import { type Deciding, decidingOwners, everyOwner, type LeaveOut } from "./owners.ts";
 import { fitReading } from "./reading.ts";
 
 /** Rows of validation below which a calibration on them says little about other rows. */
@@ -41,6 +42,8 @@ export interface RunVerdict {
   promoted: ServableCandidate | null;
   reason: string;
   report: Record<string, unknown>;
+  /** Whose labels decide the promotion, so that a person has to accept it; null where none do. */
+  deciding: Deciding | null;
 }
 
 /** What judging reads and changes. */
@@ -85,6 +88,7 @@ export function* judgeCandidates(
   candidates: readonly Candidate[],
   manifest: ClassifyManifest,
   inUse: CurrentHead,
+  leaveOut: LeaveOut | null,
 ): Generator<void, RunVerdict> {
   const current = resolveCurrent(inUse, data.start);
   const isMixed = manifest.policy.learning.includes("mix");
@@ -115,18 +119,22 @@ export function* judgeCandidates(
   yield;
   const compared = comparisons.get(best.kind) ?? (yield* compareHeads(data, best, current));
   const { targetRisk } = manifest.thin.rule;
-  const regional = gate(compared, targetRisk, current.own ? "the head in use" : "the global head");
+  const currentName = current.own ? "the head in use" : "the global head";
+  const regional = gate(compared, targetRisk, currentName);
   yield;
   const isPassed = regional.promoted && !anchored?.fault;
   const global = globalCandidate(data);
   const back = current.own && backToGlobal(compared, targetRisk, isPassed);
   const promoted = back ? global : isPassed ? best : null;
+  const promotion = { kind: best.kind, compared, candidates, current, currentName };
+  const deciding = promoted === best && leaveOut ? yield* decidingOwners(data, manifest, promotion, leaveOut) : null;
   const { promoted: _, reason: gateReason, ...figures } = back ?? regional;
   const decided = back ? back.reason : (regional.promoted && anchored?.fault) || gateReason;
   const byContent = data.validation.groupKeys.filter(isContentKey).length;
   const reason = byContent > 0 ? `${decided}; ${byContent} of the held-out labels ${contentNote}` : decided;
   const report = {
     train: ownRows(data.train),
+    untrusted: data.train.untrustedOwners.filter((owner) => owner !== null).length,
     validation: data.validation.rows,
     byContent,
     chosen: (promoted ?? best).kind,
@@ -138,9 +146,10 @@ export function* judgeCandidates(
     ),
     ...figures,
     anchor: back ? null : anchored,
-    comparison: comparisonOf(back ? compared.map(byGlobal) : compared, promoted !== null),
+    comparison: comparisonOf(back ? compared.map(byGlobal) : compared, promoted !== null && !deciding),
+    ...(deciding ? { heldFor: deciding.owners } : {}),
   };
-  return { promoted, reason, report };
+  return { promoted, reason, report, deciding };
 }
 
 /**
@@ -168,9 +177,10 @@ export async function storeVerdict(
   manifest: ClassifyManifest,
   run: RunningRun,
   data: RunData,
-  { promoted, reason, report }: RunVerdict,
+  { promoted, reason, report, deciding }: RunVerdict,
 ): Promise<void> {
   const { runs, transaction } = needs;
+  if (deciding) return runs.finish(run.id, "held", heldReason(needs, deciding), report);
   if (!promoted) return runs.finish(run.id, "refused", reason, report);
   const { targetRisk } = manifest.thin.rule;
   const logits = rowLogits(data.validation, promoted.head, data.classes);
@@ -186,6 +196,19 @@ export async function storeVerdict(
     runs.saveState(run.id, "report", JSON.stringify({ reason, report }));
     runs.move(run.id, "publish", {});
   });
+}
+
+/** Owners that the reason of a held run names. */
+const namedOwners = 3;
+
+function heldReason({ model, region }: JudgeNeeds, { owners, labels, reason }: Deciding): string {
+  const [shown, more] = [owners.slice(0, namedOwners), owners.length - namedOwners];
+  const names = `${shown.map((owner) => `'${owner}'`).join(", ")}${more > 0 ? ` and ${more} more` : ""}`;
+  const accepted = more > 0 ? [`'${everyOwner}'`] : owners;
+  const accept = `npx upriver retrain ${model} --region ${region} --accept-owner ${accepted.join(" ")}`;
+  const forget = `npx upriver forget ${model} --owner ${shown.join(" ")}`;
+  const tokens = owners.length > 1 ? "tokens that are not trusted" : "a token that is not trusted";
+  return `the head in use stays, since ${labels} labels of ${names}, ${tokens}, decide: without them, ${reason}. To use the head: ${accept}. To forget the labels: ${forget}`;
 }
 
 async function signedHead(

@@ -15,6 +15,9 @@ export interface LabelledVector {
   fold: number;
   split: Split;
   vector: Int16Array;
+  revision: number;
+  /** Who gave the label, where it is not trusted; null otherwise. */
+  untrustedOwner: string | null;
 }
 
 /** An embedding, and what the sums contain of it: null where they contain nothing. */
@@ -33,6 +36,9 @@ export const embeddingsTable = table("embeddings", {
   label: nullable(number()),
   weight: nullable(number()),
 });
+
+const labelledColumns = `s.number, s.label, s.source, s.groupKey, s.fold, s.split, e.vector, s.revision,
+  CASE WHEN s.trusted = 0 THEN coalesce(s.labelledBy, s.owner, '') END AS untrustedOwner`;
 
 /** The table `embeddings`: each sample in each backbone's space, and what the sums contain of it. */
 export class Embeddings {
@@ -63,24 +69,27 @@ export class Embeddings {
     return rows.toArray().map(({ number, instance }) => ({ number, instance: JSON.parse(instance) as Instance }));
   }
 
-  /** Returns `train` and `validation` of a snapshot in one backbone's space, by number, after `after`. */
-  labelled({ lastSample, at }: SampleSnapshot, backbone: string, after: number, limit: number): LabelledVector[] {
+  /** Returns `train` and `validation` of a snapshot in one backbone's space, by number, after `after`; not those of `left`. */
+  labelled(
+    { lastSample, at }: SampleSnapshot,
+    backbone: string,
+    { after, limit, left }: { after: number; limit: number; left: readonly number[] },
+  ): LabelledVector[] {
     const rows = this.sql.exec<VectorRow>(
-      `SELECT s.number, s.label, s.source, s.groupKey, s.fold, s.split, e.vector FROM samples s
-       JOIN embeddings e ON e.backbone = ? AND e.number = s.number
+      `SELECT ${labelledColumns} FROM samples s JOIN embeddings e ON e.backbone = ? AND e.number = s.number
        WHERE s.number > ? AND s.split <> 'calibration' AND s.number <= ? AND s.at <= ? AND s.labelledAt <= ?
+         AND s.number NOT IN (SELECT value FROM json_each(?))
        ORDER BY s.number LIMIT ?`,
-      ...[backbone, after, lastSample, at, at, limit],
+      ...[backbone, after, lastSample, at, at, JSON.stringify(left), limit],
     );
     return rows.toArray().map((row) => ({ ...row, vector: new Int16Array(row.vector) }));
   }
 
-  /** Returns the newest labelled embeddings of a split; with `escalated`, only of questions that no rule accepted. */
+  /** Returns the newest embeddings of a split with labels that may judge; with `escalated`, only of questions that no rule accepted. */
   newest(backbone: string, split: Split, limit: number, escalated = false): (LabelledVector & { id: string })[] {
     const rows = this.sql.exec<VectorRow & { id: string }>(
-      `SELECT s.id, s.number, s.label, s.source, s.groupKey, s.fold, s.split, e.vector FROM samples s
-       JOIN embeddings e ON e.backbone = ? AND e.number = s.number
-       WHERE s.split = ? AND s.source <> 'origin' ${escalated ? "AND s.accepted = 0" : ""}
+      `SELECT s.id, ${labelledColumns} FROM samples s JOIN embeddings e ON e.backbone = ? AND e.number = s.number
+       WHERE s.split = ? AND s.source <> 'origin' AND s.trusted = 1 ${escalated ? "AND s.accepted = 0" : ""}
        ORDER BY s.number DESC LIMIT ?`,
       ...[backbone, split, limit],
     );
@@ -107,10 +116,10 @@ export class Embeddings {
 
   /**
    * Brings the sums up to date with the next `train` samples of a snapshot: new samples are added, corrected ones change
-   * by the difference, the others stay. Returns the number of rows that it processed.
+   * by the difference, those of `left` are subtracted, the others stay. Returns the number of rows that it processed.
    */
   count({ lastSample, at }: SampleSnapshot, shards: SumShards, options: CountOptions): number {
-    const { backbone, labels, bins, width, originWeight, limit } = options;
+    const { backbone, labels, bins, width, originWeight, left, limit } = options;
     const rows = this.sql
       .exec<{
         number: number;
@@ -122,13 +131,14 @@ export class Embeddings {
         wanted: number;
       }>(
         `SELECT s.number, c.class AS label, s.fold, e.vector, e.label AS was, e.weight AS had, wanted FROM embeddings e
-         JOIN (SELECT *, CASE source WHEN 'origin' THEN ?1 ELSE ${labelWeightUnit} END AS wanted FROM samples) s
+         JOIN (SELECT *, CASE WHEN number IN (SELECT value FROM json_each(?7)) THEN 0 WHEN source = 'origin' THEN ?1
+           ELSE ${labelWeightUnit} END AS wanted FROM samples) s
            ON s.number = e.number
          LEFT JOIN ${bins ? numbers : "(SELECT value AS name, key AS class FROM json_each(?2)) c ON c.name = s.label"}
          WHERE e.backbone = ?3 AND s.split = 'train' AND s.number <= ?4 AND s.at <= ?5 AND s.labelledAt <= ?5
            AND c.class IS NOT NULL AND (coalesce(e.weight, 0) <> wanted OR (wanted > 0 AND e.label <> c.class))
          ORDER BY s.number LIMIT ?6`,
-        ...[originWeight, JSON.stringify(labels), backbone, lastSample, at, limit],
+        ...[originWeight, JSON.stringify(labels), backbone, lastSample, at, limit, JSON.stringify(left)],
       )
       .toArray();
     const folds = new Map<number, SumValues>();
@@ -166,5 +176,7 @@ export interface CountOptions {
   width: number;
   /** The weight of a label from the origin, in `labelWeightUnit`. */
   originWeight: number;
+  /** The numbers of samples that do not train. */
+  left: readonly number[];
   limit: number;
 }

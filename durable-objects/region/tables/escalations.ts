@@ -36,6 +36,11 @@ export class Escalations {
     );
   }
 
+  /** Forgets what labels say of the rungs above: their comparison starts over. */
+  forget(): void {
+    escalationsTable.delete(this.sql, "");
+  }
+
   countUnasked(base: number): void {
     this.sql.exec("UPDATE escalations SET unasked = unasked + 1 WHERE base = ?", base);
   }

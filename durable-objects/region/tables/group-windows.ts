@@ -23,6 +23,10 @@ export class GroupWindows {
     return groupWindowsTable.first(this.sql, "WHERE base = ?", base)?.state ?? null;
   }
 
+  bases(): number[] {
+    return Array.from(groupWindowsTable.select(this.sql, "ORDER BY base"), ({ base }) => base);
+  }
+
   open(base: number, state: CertificateWindow): void {
     groupWindowsTable.insert(this.sql, { base, state }, "replace");
   }

@@ -25,6 +25,11 @@ export class Heads {
     return this.pointer(base).head;
   }
 
+  /** Returns the versions on which the region has, or had, a head or a rule. */
+  bases(): number[] {
+    return Array.from(headsTable.select(this.sql, "ORDER BY base"), ({ base }) => base);
+  }
+
   /** Stores a newer pointer. A lower revision changes nothing. */
   set(base: number, { revision, head, rule }: HeadPointer): void {
     if (revision <= this.pointer(base).revision) return;

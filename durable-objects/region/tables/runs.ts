@@ -17,6 +17,8 @@ export const runsTable = table("runs", {
   lastSample: number(),
   phase: text<Phase>(),
   cursor: json<Record<string, number>>(),
+  /** Owners without trust whose labels may decide the run: a person has accepted them. */
+  acceptedOwners: nullable(json<string[]>()),
 });
 
 export const runStateTable = table("run_state", {
@@ -29,6 +31,7 @@ export const runStateTable = table("run_state", {
 export interface RunningRun extends Run, SampleSnapshot {
   phase: Phase;
   cursor: Record<string, number>;
+  acceptedOwners: string[] | null;
 }
 
 /** The tables `runs` and `run_state`: retrains, and the intermediate results of those in progress. */
@@ -76,6 +79,13 @@ export class Runs {
   lastSampleOn(base: number): number {
     const query = "SELECT coalesce(max(lastSample), 0) AS last FROM runs WHERE base = ?";
     return this.sql.exec<{ last: number }>(query, base).one().last;
+  }
+
+  /** Adds owners whose labels may decide a run. */
+  accept(id: string, owners: readonly string[]): void {
+    if (owners.length === 0) return;
+    const acceptedOwners = [...new Set([...(this.running(id)?.acceptedOwners ?? []), ...owners])];
+    runsTable.update(this.sql, { acceptedOwners }, "WHERE id = ?", id);
   }
 
   move(id: string, phase: Phase, cursor: Record<string, number>): void {

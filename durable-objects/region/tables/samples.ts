@@ -1,6 +1,6 @@
-import { replaces } from "#core/confidence/labels.ts";
+import { replacesLabel } from "#core/confidence/labels.ts";
 import type { Instance, LabelSource, Split } from "#core/contract/index.ts";
-import { flag, json, nullable, number, table, text } from "../../table.ts";
+import { defaulted, flag, json, nullable, number, table, text } from "../../table.ts";
 import { type ForgottenSample, type StoredSample, wholeRegion } from "../api.ts";
 import type { StoredEmbedding } from "./questions.ts";
 
@@ -9,12 +9,20 @@ export interface NewSample extends Omit<StoredSample, "number" | "revision"> {
   embedding: StoredEmbedding | null;
 }
 
+/** What decides whether a label changes a sample. */
+export type GivenLabel = Pick<StoredSample, "id" | "label" | "source" | "trusted">;
+
+/** What forgetting an owner needs to know of a sample. */
+export type OwnedSample = Pick<StoredSample, "id" | "number" | "source" | "trusted">;
+
 /** What a run learns from: the samples that existed when it started, up to its data time. */
 export interface SampleSnapshot {
   /** The last revision when it started. */
   lastSample: number;
   at: number;
 }
+
+const everything: SampleSnapshot = { lastSample: Number.MAX_SAFE_INTEGER, at: Number.MAX_SAFE_INTEGER };
 
 export const samplesTable = table("samples", {
   number: number(),
@@ -31,6 +39,8 @@ export const samplesTable = table("samples", {
   owner: nullable(text()),
   at: number(),
   labelledAt: number(),
+  labelledBy: nullable(text()),
+  trusted: defaulted(flag()),
 });
 
 export const tombstonesTable = table("tombstones", { revision: number(), id: text() });
@@ -45,16 +55,17 @@ export class Samples {
   }
 
   /**
-   * Stores a label, once for each question. A weaker source never replaces a stronger one. Returns the sample's number, or
-   * null if nothing changed.
+   * Stores a label, once for each question. A weaker one never replaces a stronger one. Returns the sample's number, or null
+   * if nothing changed.
    */
   record(sample: Omit<NewSample, "embedding">): number | null {
-    const { id, instance, label, source, labelledAt } = sample;
+    const { id, instance, label, source, labelledAt, labelledBy, trusted } = sample;
     const known = this.find(id);
-    if (known && (!replaces(source, known.source) || (known.label === label && known.source === source))) return null;
+    if (known && !changes(sample, known)) return null;
     const revision = this.lastRevision() + 1;
     if (known) {
-      samplesTable.update(this.sql, { label, source, labelledAt, revision }, "WHERE id = ?", id);
+      const given = { label, source, labelledAt, labelledBy, trusted, revision };
+      samplesTable.update(this.sql, given, "WHERE id = ?", id);
       return known.number;
     }
     samplesTable.insert(this.sql, { ...sample, number: revision, revision });
@@ -90,6 +101,41 @@ export class Samples {
     return isLeft && this.find(id) === null;
   }
 
+  /** Returns whether a label would change what is stored. */
+  isChangedBy(label: GivenLabel): boolean {
+    const known = this.find(label.id);
+    return known === null || changes(label, known);
+  }
+
+  /** Returns the samples that a token owns or has labelled, the first ones first, without their instances. */
+  ownedBy(owner: string): OwnedSample[] {
+    const query = `SELECT id, number, source, trusted FROM samples WHERE owner = ?1 OR labelledBy = ?1 ORDER BY number`;
+    const rows = this.sql.exec<Omit<OwnedSample, "trusted"> & { trusted: number }>(query, owner);
+    return rows.toArray().map(({ trusted, ...row }) => ({ ...row, trusted: trusted === 1 }));
+  }
+
+  /** Counts trusted labels, by truth or by people, in `train`: of a snapshot, or all. */
+  evidence({ lastSample, at } = everything): number {
+    const query = `SELECT count(*) AS n FROM samples
+      WHERE trusted = 1 AND split = 'train' AND source <> 'origin' AND number <= ?1 AND at <= ?2 AND labelledAt <= ?2`;
+    return this.sql.exec<{ n: number }>(query, lastSample, at).one().n;
+  }
+
+  /** Returns the samples whose label is not trusted, and who gave it, in the order in which they came: of a snapshot, or all. */
+  untrusted({ lastSample, at } = everything): { number: number; owner: string }[] {
+    const query = `SELECT number, coalesce(labelledBy, owner, '') AS owner FROM samples
+      WHERE trusted = 0 AND number <= ?1 AND at <= ?2 AND labelledAt <= ?2 ORDER BY number`;
+    return this.sql.exec<{ number: number; owner: string }>(query, lastSample, at).toArray();
+  }
+
+  /** Returns the tokens with the most labels, by truth or by people, and how many they are. */
+  byOwner(limit: number): { owner: string | null; trusted: boolean; samples: number }[] {
+    const query = `SELECT coalesce(labelledBy, owner) AS by, trusted, count(*) AS n FROM samples WHERE source <> 'origin'
+      GROUP BY 1, 2 ORDER BY 3 DESC, 1 LIMIT ?`;
+    const rows = this.sql.exec<{ by: string | null; trusted: number; n: number }>(query, limit).toArray();
+    return rows.map(({ by, trusted, n }) => ({ owner: by, trusted: trusted === 1, samples: n }));
+  }
+
   /** Deletes the instance. */
   dropInput(number: number): void {
     samplesTable.update(this.sql, { instance: null }, "WHERE number = ?", number);
@@ -113,9 +159,12 @@ export class Samples {
     if (revision > 1) tombstonesTable.insert(this.sql, { revision, id: wholeRegion });
   }
 
-  /** Returns the samples that changed longest ago and that a finished run has counted, by revision. */
+  /**
+   * Returns the trusted samples that changed longest ago and that a finished run has counted, by revision. The others are few,
+   * and stay: how many there are is limited at each retrain.
+   */
   oldestCounted(limit: number): StoredSample[] {
-    const clause = `WHERE revision <= (
+    const clause = `WHERE trusted = 1 AND revision <= (
         SELECT coalesce(max(lastSample), 0) FROM runs WHERE status NOT IN ('running', 'failed'))
       ORDER BY revision LIMIT ?`;
     return [...samplesTable.select(this.sql, clause, limit)];
@@ -138,6 +187,11 @@ export class Samples {
       forgotten: forgotten.filter((tombstone) => tombstone.revision <= upTo),
       isLast: cut.length === 0,
     };
+  }
+
+  /** Returns the samples that changed after one revision and up to another. */
+  changedIn(after: number, upTo: number): StoredSample[] {
+    return [...samplesTable.select(this.sql, "WHERE revision > ? AND revision <= ? ORDER BY revision", after, upTo)];
   }
 
   /** Returns the ids that were forgotten after one revision and up to another. */
@@ -164,4 +218,9 @@ export class Samples {
       coalesce((SELECT max(lastRevision) FROM archives), 0)) AS last`;
     return this.sql.exec<{ last: number }>(query).one().last;
   }
+}
+
+function changes(next: GivenLabel, known: StoredSample): boolean {
+  if (!replacesLabel(next, known)) return false;
+  return known.label !== next.label || known.source !== next.source || known.trusted !== next.trusted;
 }

@@ -17,6 +17,12 @@ export const shardMaxBytes = 1024 * 1024;
 
 export const sumsTable = table("sums", { backbone: text(), fold: number(), shard: number(), value: bytes() });
 
+/** A row of the sums of one backbone and fold. */
+export interface FoldSumRow extends SumRow {
+  backbone: string;
+  fold: number;
+}
+
 /** The table `sums`: exact sums over the labelled embeddings of each fold of `train`, in shards that fit into a row. */
 export class SumShards {
   private readonly sql: SqlStorage;
@@ -46,12 +52,14 @@ export class SumShards {
     }
   }
 
-  /** Subtracts one sample's contribution exactly. */
-  subtract(backbone: string, fold: number, row: SumRow): void {
-    const width = row.vector.length;
-    const sums = this.read(backbone, fold, width, this.classesOf(backbone, fold, width));
-    addRow(sums, { ...row, weight: -row.weight });
-    this.write(backbone, fold, sums);
+  /** Subtracts the contributions of samples exactly. */
+  subtract(rows: readonly FoldSumRow[]): void {
+    for (const own of Map.groupBy(rows, ({ backbone, fold }) => `${fold} ${backbone}`).values()) {
+      const { backbone, fold, vector } = own[0] as FoldSumRow;
+      const sums = this.read(backbone, fold, vector.length, this.classesOf(backbone, fold, vector.length));
+      for (const { vector, label, weight } of own) addRow(sums, { vector, label, weight: -weight });
+      this.write(backbone, fold, sums);
+    }
   }
 
   private classesOf(backbone: string, fold: number, width: number): number {

@@ -25,6 +25,11 @@ export class Thresholds {
     this.sql.exec(query, base, threshold);
   }
 
+  /** Forgets what labels have moved: the rules of the heads apply. */
+  forget(): void {
+    thresholdsTable.delete(this.sql, "");
+  }
+
   /** Returns the rule that the edge last received. */
   published(base: number): Rule | null {
     return thresholdsTable.first(this.sql, "WHERE base = ?", base)?.published ?? null;

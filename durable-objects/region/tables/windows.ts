@@ -34,6 +34,11 @@ export class Windows {
     return windowsTable.first(this.sql, "WHERE base = ? AND closedAt IS NULL", base);
   }
 
+  /** Returns the open windows of all versions. */
+  allOpen(): RegionWindow[] {
+    return [...windowsTable.select(this.sql, "WHERE closedAt IS NULL ORDER BY number")];
+  }
+
   /** Returns the version with an older open window that was asked last, but not `except`; null where there is none. */
   before(base: number, except: number | null): number | null {
     const query = `SELECT base FROM windows WHERE closedAt IS NULL AND base != ?1 AND base != ?2 AND number < coalesce(

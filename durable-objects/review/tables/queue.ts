@@ -1,5 +1,5 @@
 import type { Answer, FlaggedQuestion, Instance, Opinion, ReviewQuestion } from "#core/contract/index.ts";
-import { defaulted, json, nullable, number, type RowOf, table, text } from "../../table.ts";
+import { defaulted, flag, json, nullable, number, type RowOf, table, text } from "../../table.ts";
 import type { LeaseRequest, NewReviewQuestion } from "../api.ts";
 
 /** How long the holder who skipped a question gets others first. */
@@ -25,12 +25,20 @@ const queue = table("queue", {
   flagReason: nullable(text()),
   traceparent: nullable(text()),
   candidates: nullable(json<string[]>()),
+  /** The id of the token that gave the label; null where an earlier release took it. */
+  labelledBy: nullable(text()),
+  trusted: defaulted(flag()),
 });
 
 const skips = table("skips", { id: text(), holder: text(), until: number() });
 
 /** A question in the queue. */
 export type QueuedQuestion = RowOf<typeof queue>;
+/** A label, who gave it, and how long it may be corrected. */
+export type Decision = Pick<
+  QueuedQuestion,
+  "label" | "answeredBy" | "labelledBy" | "trusted" | "correctUntil" | "traceparent"
+>;
 
 const waiting = "label IS NULL AND flaggedAt IS NULL";
 const inRegions = "(?1 IS NULL OR region IN (SELECT value FROM json_each(?1)))";
@@ -64,7 +72,7 @@ export class ReviewQueue {
     });
   }
 
-  setLabel(id: string, decision: Pick<QueuedQuestion, "label" | "answeredBy" | "correctUntil" | "traceparent">): void {
+  setLabel(id: string, decision: Decision): void {
     queue.update(this.sql, decision, "WHERE id = ?", id);
   }
 

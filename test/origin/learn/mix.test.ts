@@ -58,6 +58,31 @@ describe("mixing samples into a training set", () => {
     expect(mixed.filter(({ source }) => source !== undefined)).toHaveLength(1);
   });
 
+  it("uses few labels of tokens without trust, for training only, and lets them replace nothing", () => {
+    const row = base[0] as Row;
+    const owners = Array.from({ length: 40 }, (_, i) => `sybil ${i < 20 ? 0 : i}`);
+    const at = (i: number) => Date.UTC(2025, 0, 1) + i * dayMs;
+    const given = owners.map((labelledBy, i) =>
+      sampleOf(
+        { ...row, label: "sneakers", at: at(i) },
+        { id: `${i}`, labelledBy, trusted: false, above: { umbrella: 1 } },
+      ),
+    );
+    const again = sampleOf({ ...row, label: "sneakers" }, { id: "again", labelledBy: "sybil 0", trusted: false });
+    const trusted = sampleOf({ ...row, label: "umbrella", at: at(5) }, { id: "true", labelledBy: "backend" });
+    const mixed = mixSamples(storefront, base.slice(0, 100), [trusted, again, ...given]);
+    const taken = mixed.filter(({ isUntrusted }) => isUntrusted);
+    // A tenth of 101, and a twentieth of each.
+    expect(taken).toHaveLength(10);
+    expect(taken.filter(({ labelledBy }) => labelledBy === "sybil 0")).toHaveLength(5);
+    expect(taken.some(({ above }) => above)).toBe(false);
+    const has = (one: string) => mixed.some(({ id }) => id === one);
+    expect([has("again"), has("5"), has("true")]).toEqual([false, false, true]);
+    const { train, validation, calibration } = assignSplits(storefront, mixed);
+    expect(train.some(({ isUntrusted }) => isUntrusted)).toBe(true);
+    expect([...validation, ...calibration].some(({ isUntrusted }) => isUntrusted)).toBe(false);
+  });
+
   it("uses the origin's labels for training only, at the policy's weight, and not at all when it is 0", () => {
     const lines = Array.from({ length: 30 }, (_, i) =>
       sampleOf({ ...(base[0] as Row), at: Date.UTC(2025, 0, 1) + i * dayMs }, { id: `${i}`, source: "origin" }),

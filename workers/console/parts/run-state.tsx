@@ -3,7 +3,14 @@ import { Badge } from "./states.tsx";
 
 /** The outcome of a retrain and its reason. */
 export function RunState({ run: { status, reason } }: { run: RegionRun }) {
-  const kinds = { promoted: "good", refused: "plain", skipped: "plain", running: "warn", failed: "bad" } as const;
+  const kinds = {
+    promoted: "good",
+    refused: "plain",
+    skipped: "plain",
+    running: "warn",
+    held: "warn",
+    failed: "bad",
+  } as const;
   return (
     <>
       <Badge kind={kinds[status]}>{status}</Badge> <small class="reason">{reason}</small>

@@ -33,7 +33,7 @@ export const minClusters = 5;
 /** A smaller difference is rounding error; without it a head could be replaced by itself. */
 export const negligibleLogLoss = 1e-5;
 /** The log-loss by which a promoted candidate may be worse than what is in use, with 90% confidence. */
-const harmMargin = 0.002;
+export const harmMargin = 0.002;
 /** The jackknife leaves out a tenth of the clusters at a time: the coverage at a risk jumps too much for one at a time. */
 const jackknifeBlocks = 10;
 

@@ -17,6 +17,18 @@ export const regionStateSchema = z
     headManifest: headManifestSchema.nullable(),
     questions: z.strictObject({ total: z.int(), open: z.int() }),
     samples: z.strictObject({ train: z.int(), validation: z.int(), calibration: z.int() }),
+    /** Whose labels the region has, and the limits for those whose token is not trusted. */
+    influence: z
+      .strictObject({
+        /** Trusted labels, by truth or by people, in `train`: what the limits are relative to. */
+        evidence: z.int(),
+        untrusted: z.int(),
+        limits: z.strictObject({ inAll: z.int(), ofOwner: z.int(), perDay: z.int(), ofOwnerPerDay: z.int() }),
+        refusedToday: z.int(),
+        /** The tokens with the most labels, the first ones first; null is unknown. */
+        owners: z.array(z.strictObject({ owner: z.string().nullable(), trusted: z.boolean(), samples: z.int() })),
+      })
+      .optional(),
     newestSampleAt: z.int().nullable(),
     breaker: z.enum(["closed", "open"]),
     retrainDueAt: z.int().nullable(),
@@ -69,8 +81,15 @@ export const regionDetailSchema = z
 /** One region: its state, heads, history and retrains. */
 export type RegionDetail = z.infer<typeof regionDetailSchema>;
 
-/** The body of `POST …/retrain`. `at`: the data time up to which the region learns, ms since 1970; now by default. */
-export const retrainSchema = z.strictObject({ at: z.int().nonnegative().optional() }).meta({ id: "Retrain" });
+/** The body of `POST …/retrain`. */
+export const retrainSchema = z
+  .strictObject({
+    /** The data time up to which the region learns, ms since 1970; now by default. */
+    at: z.int().nonnegative().optional(),
+    /** Tokens that are not trusted, whose labels may decide the outcome; `*` stands for all. */
+    acceptOwners: z.array(z.string().min(1)).max(100).optional(),
+  })
+  .meta({ id: "Retrain" });
 
 export const forgottenRegionSchema = z
   .strictObject({ model: z.string(), region: regionSchema, forgotten: z.literal(true) })

@@ -1,8 +1,8 @@
 import * as z from "zod";
 import { regionSchema } from "./region.ts";
 
-/** The states of a retrain: `running`, then how it ended. */
-export const runStatuses = ["running", "promoted", "refused", "skipped", "failed"] as const;
+/** The states of a retrain: `running`, then how it ended. `held`: a person has to accept whose labels decide it. */
+export const runStatuses = ["running", "promoted", "refused", "held", "skipped", "failed"] as const;
 export type RunStatus = (typeof runStatuses)[number];
 
 const scoredSchema = z.strictObject({ accuracy: z.number(), logLoss: z.number() });
@@ -25,6 +25,8 @@ export const runSchema = z.strictObject({
       /** The number of the promoted head. */
       head: z.int().optional(),
       comparison: headComparisonSchema.nullish(),
+      /** Of a held retrain: the tokens, not trusted, whose labels decide it. */
+      heldFor: z.array(z.string()).optional(),
     })
     .nullable(),
   /** The data time up to which it learns, ms since 1970. */

@@ -22,7 +22,14 @@ export const truthsSchema = z
   .strictObject({
     truths: z
       .array(
-        z.strictObject({ id: questionIdSchema.optional(), label: givenLabelSchema, question: draftSchema.optional() }),
+        z.strictObject({
+          id: questionIdSchema.optional(),
+          label: givenLabelSchema,
+          question: draftSchema.optional(),
+          /** The tokens that asked and that gave the label first, where it is taught again; admin only. */
+          owner: z.string().min(1).optional(),
+          labelledBy: z.string().min(1).optional(),
+        }),
       )
       .min(1)
       .max(batchMaxQuestions),
@@ -36,7 +43,8 @@ export const labelResultSchema = z
     id: questionIdSchema,
     label: z.string(),
     source: labelSourceSchema,
-    split: splitSchema,
+    /** Shown to `admin` alone: who knows the splits of its questions could choose them. */
+    split: splitSchema.optional(),
     changed: z.boolean(),
   })
   .meta({ id: "LabelResult" });
@@ -64,6 +72,11 @@ export const sampleLineSchema = z
       above: z.record(z.string(), z.number()).optional(),
       at: z.int(),
       labelledAt: z.int(),
+      /** The id of the token that asked, null for `admin`, and of the one that gave the label, where it is known. */
+      owner: z.string().nullable().optional(),
+      labelledBy: z.string().nullable().optional(),
+      /** Whether that token was trusted; yes, unless given. */
+      trusted: z.boolean().optional(),
     }),
   ])
   .meta({ id: "SampleLine" });
@@ -74,6 +87,17 @@ export type SampleLine = z.infer<typeof sampleLineSchema>;
 export const sampleCursorSchema = z
   .strictObject({ cursor: z.string(), more: z.boolean() })
   .meta({ id: "SampleCursor" });
+
+/** What was forgotten of a token: samples by region, and the regions whose head had learned from them. */
+export const forgottenOwnerSchema = z
+  .strictObject({
+    model: z.string(),
+    owners: z.array(z.string()),
+    forgotten: z.int(),
+    regions: z.array(z.strictObject({ region: regionSchema, samples: z.int(), retrains: z.boolean() })),
+  })
+  .meta({ id: "ForgottenOwner" });
+export type ForgottenOwner = z.infer<typeof forgottenOwnerSchema>;
 
 /** The body of `POST /v1/questions/{id}/answer`. */
 export const humanLabelSchema = truthSchema.pick({ label: true }).meta({ id: "HumanLabel" });

@@ -34,7 +34,16 @@ export const questionWaySchema = z
     route: z.enum(["escalate", "explore", "keep"]).nullable(),
     answer: answerSchema,
     /** What it turned out to be; null while that is not known. */
-    label: z.strictObject({ label: z.string(), source: labelSourceSchema, labelledAt: z.int() }).nullable(),
+    label: z
+      .strictObject({
+        label: z.string(),
+        source: labelSourceSchema,
+        labelledAt: z.int(),
+        /** The id of the token that gave it, where it is known, and whether that is trusted; yes, unless given. */
+        labelledBy: z.string().nullable().optional(),
+        trusted: z.boolean().optional(),
+      })
+      .nullable(),
     traceparent: z.string().nullable(),
   })
   .meta({ id: "QuestionWay" });

@@ -12,6 +12,7 @@ export type Fault =
   | { kind: "method"; method: string; path: string; allowed: string[] }
   | { kind: "too-large"; maxBytes: number }
   | { kind: "unsupported"; expected: string; received: string; next: string }
+  | { kind: "too-many-labels"; limit: string; received: string; retryAfterSeconds: number; next: string }
   | { kind: "loop"; via: string[]; max: number }
   | { kind: "unavailable"; reason: string; next: string }
   | { kind: "late"; reason: string }
@@ -94,6 +95,13 @@ export function problemOf(fault: Fault, operation: string): Problem {
       return problem(415, "Unsupported media type", {
         detail: `Expected ${fault.expected}; received ${fault.received}.`,
         expected: fault.expected,
+        received: fault.received,
+        next: fault.next,
+      });
+    case "too-many-labels":
+      return problem(429, "Too many requests", {
+        detail: `The limit is ${fault.limit}; received ${fault.received}.`,
+        expected: `at most ${fault.limit}`,
         received: fault.received,
         next: fault.next,
       });

@@ -9,17 +9,23 @@ import { type InvalidField, invalidFields } from "./issues.ts";
 export const retryAfterSeconds = 2;
 
 /** Builds the response for a problem document. */
-export function problemResponse(problem: Problem): Response {
+export function problemResponse(problem: Problem, waitSeconds?: number): Response {
   const headers = new Headers({ "content-type": "application/problem+json" });
   if (problem.status === 401) headers.set("www-authenticate", 'Bearer realm="upriver"');
   if (problem.status === 503) headers.set("retry-after", String(retryAfterSeconds));
+  if (waitSeconds !== undefined) headers.set("retry-after", String(waitSeconds));
   return new Response(JSON.stringify(problem), { status: problem.status, headers });
 }
 
 /** Builds the response for an expected error of `operation`; null for an unexpected one. */
-export function expectedResponse(error: unknown, operation: string, respond = problemResponse): Response | null {
+export function expectedResponse(
+  error: unknown,
+  operation: string,
+  respond: (problem: Problem, waitSeconds?: number) => Response = problemResponse,
+): Response | null {
   const fault = faultOf(error);
-  return fault && respond(problemOf(fault, operation));
+  const waitSeconds = fault?.kind === "too-many-labels" ? fault.retryAfterSeconds : undefined;
+  return fault && respond(problemOf(fault, operation), waitSeconds);
 }
 
 /** Builds the response for an unexpected error. It reveals nothing internal. */

@@ -9,6 +9,8 @@ export const nextRungTimeoutMs = 4_000;
 export interface Hop extends Partial<TraceHeaders> {
   /** The id of the token that asked. Only it or an admin may read the questions. */
   owner: string;
+  /** Whether labels that the owner gives to its questions may judge; yes, unless given. */
+  trusted?: boolean;
   remainingMs: number;
   /** The rungs passed so far, this one included. */
   via: string[];

@@ -89,7 +89,7 @@ async function checkRegions(
       served: (await registry.headPointer(baseOf(region), region)).head,
     })),
   );
-  return [checkHealth(model, states), await checkHeads(node.deploymentKeys, model, states)];
+  return [checkHealth(model, states), checkLabels(model, states), await checkHeads(node.deploymentKeys, model, states)];
 }
 
 /** A region's state, and the head that answers its questions according to the registry. */
@@ -108,6 +108,54 @@ function checkHealth(model: string, states: readonly State[]): Finding {
     return faulty(check, found, "Fix the next rung. The regions try again by themselves.");
   }
   return sound(check, `${states.length}, all healthy`);
+}
+
+/** Above this share of its labels by one token without trust, a region has nothing to judge them by. */
+const untrustedMaxShare = 0.9;
+
+function checkLabels(model: string, states: readonly State[]): Finding {
+  const check = `${model}: labels`;
+  const held = states.find(({ lastRun }) => lastRun?.status === "held");
+  if (held) {
+    const { region, lastRun } = held;
+    const owners = lastRun?.report?.heldFor ?? [];
+    const names = owners.map((owner) => `'${owner}'`).join(", ");
+    const accept = `npx upriver retrain ${model} --region ${region} ${owners.map((owner) => `--accept-owner ${owner}`).join(" ")}`;
+    const remedy = `Read them with npx upriver samples ${model}. Then accept them: ${accept}; or forget them: npx upriver forget ${model} --owner ${owners[0] ?? "<token>"}.`;
+    return faulty(
+      check,
+      `the last retrain of ${region} waits for a person: labels of ${names} decide it, and are not trusted`,
+      remedy,
+    );
+  }
+  for (const { region, influence } of states) {
+    const all = influence?.owners.reduce((sum, { samples }) => sum + samples, 0) ?? 0;
+    const [most] = influence?.owners ?? [];
+    if (!most || most.trusted || most.samples <= untrustedMaxShare * all) continue;
+    const found = `${most.samples} of ${all} labels in ${region} are of '${most.owner}', which is not trusted: nothing judges by them`;
+    return faulty(
+      check,
+      found,
+      "Label questions with a trusted token or by people, or trust this token if you know who labels with it.",
+    );
+  }
+  const refused = states.filter(({ influence }) => (influence?.refusedToday ?? 0) > 0);
+  if (refused.length > 0) {
+    const where = refused.map(({ region, influence }) => `${region} (${influence?.refusedToday})`).join(", ");
+    const remedy = `npx upriver samples ${model} shows who labels. Revoke a token that attacks, or trust it if you know who labels with it.`;
+    return faulty(
+      check,
+      `labels of tokens that are not trusted were refused today in ${where}: more than the limits`,
+      remedy,
+    );
+  }
+  const untrusted = states.reduce((sum, { influence }) => sum + (influence?.untrusted ?? 0), 0);
+  return sound(
+    check,
+    untrusted === 0
+      ? "all are of trusted tokens"
+      : `${untrusted} are of tokens that are not trusted, within the limits`,
+  );
 }
 
 async function checkHeads(keys: PublicKeys, model: string, states: readonly State[]): Promise<Finding> {

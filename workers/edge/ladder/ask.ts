@@ -18,7 +18,7 @@ import { type Hop, InvalidQuestionsError, type Reply, RungUnavailableError } fro
 import { readVia } from "#core/rung/via.ts";
 import { traceHeaders } from "#core/trace-context.ts";
 import { classifierOf } from "../artefacts/models.ts";
-import { type Call, ownerOf } from "../call.ts";
+import { type Call, isTrustedCaller, ownerOf } from "../call.ts";
 import { countRequest, type Given } from "../metrics/count.ts";
 import { completeQuestions } from "./questions.ts";
 import { RegionRung } from "./region-rung.ts";
@@ -223,6 +223,7 @@ function createHop(call: Call, body: AskBody): Hop {
   }
   return {
     owner: ownerOf(call),
+    ...(isTrustedCaller(call) ? {} : { trusted: false }),
     remainingMs: Math.min(remainingMs, askTimeoutMs),
     via: passed,
     trace,

@@ -4,6 +4,7 @@ import {
   bodyMaxBytes,
   type ClassifyManifest,
   forgottenSchema,
+  type LabelResult,
   labelResultSchema,
   questionWaySchema,
   truthSchema,
@@ -14,7 +15,7 @@ import { readJson, retryAfterSeconds } from "#core/http/problem.ts";
 import { parseId, type QuestionAddress } from "#core/ids.ts";
 import { regionObject } from "#objects/stubs.ts";
 import { classifierOf } from "../artefacts/models.ts";
-import { type Call, jsonResponse, type Route, readerOf, requireModel, requireRegion } from "../call.ts";
+import { type Call, isAdmin, jsonResponse, type Route, readerOf, requireModel, requireRegion } from "../call.ts";
 import { bytes, json, preferWait } from "../contract.ts";
 import { hasRegion } from "../ladder/regions.ts";
 import { baseFor, servedPointer } from "../ladder/version.ts";
@@ -84,7 +85,8 @@ async function postTruth(call: Call): Promise<Response> {
   const newLabel = { id, label: String(label), ...(instance === undefined ? {} : { instance }) };
   const recorded = await regionObject(call.env, model, region).recordTruths(manifest.version, [newLabel], context);
   const [result] = recordedLabels(recorded, undefined, manifest);
-  return jsonResponse(result);
+  const { split, ...shown } = result as LabelResult;
+  return jsonResponse(isAdmin(call) ? { ...shown, split } : shown);
 }
 
 /** Forgets a question and removes its sample from the sums. */

@@ -54,8 +54,8 @@ async function listAllRuns(call: Call): Promise<Response> {
 }
 
 // Long lists contain only the figures that the console draws.
-function brief({ head, comparison = null }: NonNullable<RegionRun["report"]>): RegionRun["report"] {
-  return { ...(head === undefined ? {} : { head }), comparison };
+function brief({ head, heldFor, comparison = null }: NonNullable<RegionRun["report"]>): RegionRun["report"] {
+  return { ...(head === undefined ? {} : { head }), ...(heldFor ? { heldFor } : {}), comparison };
 }
 
 async function listRuns(call: Call): Promise<Response> {
@@ -66,9 +66,9 @@ async function listRuns(call: Call): Promise<Response> {
 
 async function postRetrain(call: Call): Promise<Response> {
   const { model, region, base } = await knownRegion(call);
-  const { at } = await readJson(call.request, retrainSchema, bodyMaxBytes);
+  const { at = Date.now(), acceptOwners } = await readJson(call.request, retrainSchema, bodyMaxBytes);
   const waitMs = preferredWaitSeconds(call.request, waitMaxSeconds) * 1_000;
-  const run = await regionObject(call.env, model, region).startRetrain(base, at ?? Date.now(), waitMs);
+  const run = await regionObject(call.env, model, region).startRetrain(base, at, waitMs, acceptOwners);
   return jsonResponse({ region, ...run }, run.status === "running" ? 202 : 200);
 }
 

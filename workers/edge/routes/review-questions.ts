@@ -3,7 +3,8 @@ import { FaultError } from "#core/http/fault.ts";
 import { readJson } from "#core/http/problem.ts";
 import type { Result } from "#core/result.ts";
 import { taskOf } from "#core/task/index.ts";
-import type { ReviewRefusal } from "#objects/review/api.ts";
+import { isTrusted } from "#core/tokens.ts";
+import type { LabelGiver, ReviewRefusal } from "#objects/review/api.ts";
 import { regionObject, reviewObject } from "#objects/stubs.ts";
 import { type Call, jsonResponse, ownerOf, type Route } from "../call.ts";
 import { json, type ParameterMap } from "../contract.ts";
@@ -17,6 +18,10 @@ export const reviewer: ParameterMap = {
 /** Identifies the holder of a lease: the token, and the person if the request names one. */
 export function holderOf(call: Call): string {
   return `${ownerOf(call)}/${call.request.headers.get("x-upriver-reviewer") ?? ""}`;
+}
+
+function giverOf(call: Call): LabelGiver {
+  return { labelledBy: ownerOf(call), trusted: !call.token || isTrusted(call.token) };
 }
 
 async function postAnswer(call: Call): Promise<Response> {
@@ -34,7 +39,7 @@ export async function answerAs(call: Call, { id, model, manifest }: Addressed, g
   const task = taskOf(manifest);
   const label = task.parse(given);
   if (label === null) throw unfitLabel(given, task.expected);
-  taken(id, await reviewObject(call.env, model).answer(id, label, holderOf(call)));
+  taken(id, await reviewObject(call.env, model).answer(id, label, holderOf(call), giverOf(call)));
   return label;
 }
 

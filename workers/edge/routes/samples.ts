@@ -1,12 +1,19 @@
 import * as z from "zod";
-import { regionSchema, type SampleLine, samplesPageMaxRows } from "#core/contract/index.ts";
+import {
+  type ForgottenOwner,
+  forgottenOwnerSchema,
+  regionSchema,
+  type SampleLine,
+  samplesPageMaxRows,
+} from "#core/contract/index.ts";
 import { FaultError } from "#core/http/fault.ts";
 import { mayUseRegion } from "#core/tokens.ts";
 import { type ChangedSample, wholeRegion } from "#objects/region/api.ts";
 import { regionObject, registryObject } from "#objects/stubs.ts";
-import { type Call, modelOf, type Route } from "../call.ts";
-import { bytes } from "../contract.ts";
-import { servedPointer } from "../ladder/version.ts";
+import { learnHead } from "../artefacts/pointers.ts";
+import { type Call, jsonResponse, modelOf, type Route, requireRegion } from "../call.ts";
+import { bytes, json } from "../contract.ts";
+import { baseFor, servedPointer } from "../ladder/version.ts";
 
 /** Region → the revision up to which its samples have been read. */
 const cursorSchema = z.record(regionSchema, z.int().nonnegative());
@@ -44,12 +51,54 @@ async function getSamples(call: Call): Promise<Response> {
   return new Response(body, { headers: { "content-type": "application/x-ndjson" } });
 }
 
-// Leaves out the owner of a question and fields that are internal to the region.
+// Leaves out fields that are internal to the region.
 function lineOf(region: string, sample: ChangedSample): SampleLine {
   const { id, revision, instance, label, source, split, groupKey, inclusionProbability, at, labelledAt, above } =
     sample;
+  const { owner, labelledBy, trusted } = sample;
   const line = { region, id, revision, instance, label, source, split, groupKey, inclusionProbability, at, labelledAt };
-  return above ? { ...line, above } : line;
+  return {
+    ...{ ...line, owner, labelledBy },
+    ...(trusted === false ? { trusted } : {}),
+    ...(above ? { above } : {}),
+  };
+}
+
+/** Forgets every sample that a token owns or has labelled: in one region, or in all that the caller may use. */
+async function forgetOwner(call: Call): Promise<Response> {
+  const model = modelOf(call);
+  const pointer = await servedPointer(call, model);
+  const owners = call.queries("owner").filter((owner) => owner !== "");
+  if (owners.length === 0) {
+    const expected = "the id of a token whose samples are to be forgotten";
+    throw new FaultError({ kind: "invalid", errors: [{ path: "owner", expected, received: "nothing" }] });
+  }
+  const regions = [];
+  for (const region of await regionsOf(call, model)) {
+    let samples = 0;
+    let retrains = false;
+    for (const owner of owners) {
+      const forgotten = await regionObject(call.env, model, region).forgetOwner(owner);
+      samples += forgotten.samples;
+      retrains ||= forgotten.bases.length > 0;
+    }
+    if (samples > 0) regions.push({ region, samples, retrains });
+    const base = baseFor(pointer, region);
+    // This isolate may still hold the head.
+    if (retrains) learnHead(call, model, base, region, await registryObject(call.env, model).headPointer(base, region));
+  }
+  const forgotten = regions.reduce((sum, { samples }) => sum + samples, 0);
+  return jsonResponse({ model, owners, forgotten, regions } satisfies ForgottenOwner);
+}
+
+async function regionsOf(call: Call, model: string): Promise<string[]> {
+  const known = await registryObject(call.env, model).regionsEver();
+  const region = call.query("region");
+  if (region === null) return known.filter((one) => !call.token || mayUseRegion(call.token, one));
+  requireRegion(call, region);
+  if (known.includes(region)) return [region];
+  const next = "GET /v1/models/{model}/regions lists the regions that have samples.";
+  throw new FaultError({ kind: "not-found", what: `region '${region}' with samples in model '${model}'`, next });
 }
 
 function parseCursor(since: string | null): Cursor {
@@ -77,5 +126,20 @@ export const samplesRoutes: readonly Route[] = [
       replies: { 200: bytes("application/x-ndjson") },
     },
     handle: getSamples,
+  },
+  {
+    method: "DELETE",
+    path: "/v1/models/:model/samples",
+    scope: "admin",
+    audit: "always",
+    operation: "forget the samples of a token",
+    contract: {
+      query: {
+        owner: { description: "The id of a token that asked or labelled; may be repeated", type: "string" },
+        region: { description: "Only this region; unless given, all", type: "string" },
+      },
+      replies: { 200: json(forgottenOwnerSchema) },
+    },
+    handle: forgetOwner,
   },
 ];

@@ -1,4 +1,5 @@
 import { classifying } from "#core/artefacts.ts";
+import type { UntrustedLimits } from "#core/confidence/trust.ts";
 import {
   bodyMaxBytes,
   type ClassifyManifest,
@@ -7,7 +8,7 @@ import {
   type Truths,
   truthsSchema,
 } from "#core/contract/index.ts";
-import { FaultError } from "#core/http/fault.ts";
+import { type Fault, FaultError } from "#core/http/fault.ts";
 import { indexIn } from "#core/http/issues.ts";
 import { readJson } from "#core/http/problem.ts";
 import { parseId } from "#core/ids.ts";
@@ -16,7 +17,17 @@ import { taskOf } from "#core/task/index.ts";
 import { traceHeaders } from "#core/trace-context.ts";
 import type { LabelContext, LabelRefusal, NewLabel } from "#objects/region/api.ts";
 import { regionObject } from "#objects/stubs.ts";
-import { type Call, jsonResponse, modelOf, type Route, readerOf, requireRegion, requireScope } from "../call.ts";
+import {
+  type Call,
+  isTrustedCaller,
+  jsonResponse,
+  modelOf,
+  ownerOf,
+  type Route,
+  readerOf,
+  requireRegion,
+  requireScope,
+} from "../call.ts";
 import { json } from "../contract.ts";
 import { isImage } from "../images/index.ts";
 import { completeQuestions } from "../ladder/questions.ts";
@@ -69,11 +80,13 @@ async function place(call: Call, manifest: ClassifyManifest, truths: Truths["tru
   const { questions } = await completeQuestions(call, manifest, drafts);
   const complete = questions.values();
   const placed: Placed[] = [];
-  for (const [i, { id, label, question }] of truths.entries()) {
+  for (const [i, { id, label: given, question, owner, labelledBy }] of truths.entries()) {
     const index = indexIn(truths, i);
+    if (owner || labelledBy) requireScope(call, "admin");
+    const label = { label: String(given), ...(owner ? { owner } : {}), ...(labelledBy ? { labelledBy } : {}) };
     if (question) {
       const { id: whole, region, instance, at } = complete.next().value as NewLabel & { region: string };
-      const newLabel = { id: whole, label: String(label), ...(instance ? { instance } : {}), ...(at ? { at } : {}) };
+      const newLabel = { id: whole, ...label, ...(instance ? { instance } : {}), ...(at ? { at } : {}) };
       placed.push({ index, region, newLabel });
       continue;
     }
@@ -83,7 +96,7 @@ async function place(call: Call, manifest: ClassifyManifest, truths: Truths["tru
       const expected = `the id of a question of model '${model}', or absent with the question's instance instead`;
       throw new FaultError({ kind: "invalid", errors: [{ index, path: "id", expected, received: `'${id ?? ""}'` }] });
     }
-    placed.push({ index, region: address.value.region, newLabel: { id: id as string, label: String(label) } });
+    placed.push({ index, region: address.value.region, newLabel: { id: id as string, ...label } });
   }
   return placed;
 }
@@ -92,7 +105,8 @@ async function place(call: Call, manifest: ClassifyManifest, truths: Truths["tru
 export function labelContextOf(call: Call, at: number | undefined): LabelContext {
   if (at !== undefined) requireScope(call, "admin");
   const { traceparent } = traceHeaders(call.span);
-  return { owner: readerOf(call), source: "truth", labelledAt: at ?? Date.now(), traceparent };
+  const giver = { labelledBy: ownerOf(call), trusted: isTrustedCaller(call) };
+  return { owner: readerOf(call), source: "truth", labelledAt: at ?? Date.now(), traceparent, ...giver };
 }
 
 /** Returns the recorded labels. Throws the fault for a refusal. */
@@ -121,7 +135,31 @@ export function recordedLabels(
         what: `question '${error.id}' for this token`,
         next: "Send the label with the token that asked the question.",
       });
+    case "untrusted-limit":
+      throw new FaultError(untrustedFault(error));
   }
+}
+
+const untrustedTitles: Record<keyof UntrustedLimits, string> = {
+  inAll: "labels of tokens that are not trusted, in this region",
+  ofOwner: "labels of this token, which is not trusted, in this region",
+  perDay: "labels of tokens that are not trusted, in this region and day (UTC)",
+  ofOwnerPerDay: "labels of this token, which is not trusted, in this region and day (UTC)",
+};
+
+const dayMs = 24 * 3600_000;
+
+function untrustedFault({ limit, max, given }: Extract<LabelRefusal, { kind: "untrusted-limit" }>): Fault {
+  const isOfDay = limit === "perDay" || limit === "ofOwnerPerDay";
+  const left = Math.max(0, max - given);
+  const more = isOfDay ? "the rest tomorrow" : "more once the region has more trusted labels";
+  return {
+    kind: "too-many-labels",
+    limit: `${max} ${untrustedTitles[limit]}`,
+    received: `more than the ${left} that are left`,
+    retryAfterSeconds: Math.ceil((dayMs - (Date.now() % dayMs)) / 1_000),
+    next: `Send ${left > 0 ? `${left} labels, and ${more}` : more}, or use a trusted token. Nothing was stored.`,
+  };
 }
 
 export const truthsRoutes: readonly Route[] = [

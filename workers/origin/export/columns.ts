@@ -36,6 +36,16 @@ const commonColumns: ExportColumn[] = [
     "label source: base (the recipe's own data), truth, human or origin",
     ({ row }) => row.source ?? "base",
   ),
+  {
+    ...column("labelledBy", "STRING", "token that gave the label, where it is known", ({ row }) => row.labelledBy),
+    nullable: true,
+  },
+  column(
+    "trusted",
+    "BOOLEAN",
+    "whether that token was trusted; other labels only train",
+    ({ row }) => !row.isUntrusted,
+  ),
   column("askedAt", "TIMESTAMP", "time of the question", ({ row }) => new Date(row.at)),
 ];
 

@@ -17,6 +17,10 @@ export interface WeightedRow extends Row {
   above?: Record<string, number>;
   /** The probability with which it got its label, or an answer from above; 1 unless given. */
   inclusionProbability?: number;
+  /** The token that gave the label, where it is known. */
+  labelledBy?: string;
+  /** Whether the label only trains, since its token is not trusted; no, unless given. */
+  isUntrusted?: boolean;
   /** The question's id; a row of the recipe's own data is named after its place unless given. */
   id?: string;
 }

@@ -116,6 +116,7 @@ export function assignSplits(recipe: Recipe, rows: readonly WeightedRow[]): Rows
     }
     // The origin's labels would judge their own. Where there are no others, they only select and predict.
     if (row.source === "origin" && part !== "train" && !isFromAbove) continue;
+    if (row.isUntrusted && part !== "train") continue;
     found[part].push(row);
     // Nothing reads the groups of training rows.
     if (part !== "train")
