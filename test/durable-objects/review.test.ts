@@ -1,4 +1,4 @@
-import { runDurableObjectAlarm, runInDurableObject } from "cloudflare:test";
+import { evictDurableObject, runDurableObjectAlarm, runInDurableObject } from "cloudflare:test";
 import { env } from "cloudflare:workers";
 import { beforeAll, describe, expect, it } from "vitest";
 import {
@@ -116,6 +116,20 @@ describe("the review queue", () => {
     ]);
     expect(await region.rows("SELECT * FROM thresholds")).toHaveLength(1);
     await clear();
+  });
+
+  it("trusts the labels that an earlier release took and has not delivered", async () => {
+    const earlier = env.REVIEW.get(env.REVIEW.idFromName("earlier-review"));
+    await runInDurableObject(earlier, (_, { storage: { sql } }) => {
+      for (const column of ["labelledBy", "trusted"]) sql.exec(`ALTER TABLE queue DROP COLUMN ${column}`);
+      sql.exec("UPDATE schema SET migrations = 2");
+      sql.exec(`INSERT INTO queue (id, region, instance, opinions, queuedAt, label, answeredBy)
+        VALUES ('q', 'north', '{}', '[]', 1, 'a', 'ada/')`);
+    });
+    await evictDurableObject(earlier);
+    const query = "SELECT label, labelledBy, trusted FROM queue";
+    const found = await runInDurableObject(earlier, (_, { storage: { sql } }) => sql.exec(query).toArray());
+    expect(found).toEqual([{ label: "a", labelledBy: null, trusted: 1 }]);
   });
 
   it("delivers the answer to a waiting caller", async () => {

@@ -17,7 +17,8 @@ const mixMaxLogits = 1_000_000;
 
 /** A candidate head over all of `train`, and for each fold the head that leaves it out. */
 export interface Candidate {
-  kind: "analytic" | "softmax";
+  /** `trusted`: analytic, from trusted labels and those of the origin alone. */
+  kind: "analytic" | "softmax" | "trusted";
   weights: Float32Array;
   crossFitted: Float32Array[];
   /** Its hyperparameters, for the report. */
@@ -68,6 +69,7 @@ export function comparisonOf(compared: readonly ComparedRow[], isPromoted: boole
 // A one-hot regression gives shares between 0 and 1: about 1/8 of a logit's scale, which validation has to find.
 const calibrationPriors: Record<Candidate["kind"], TemperaturePrior> = {
   analytic: { centre: 0.2, deviation: 1 },
+  trusted: { centre: 0.2, deviation: 1 },
   softmax: {},
 };
 

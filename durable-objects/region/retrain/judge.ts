@@ -29,7 +29,7 @@ import {
   type ServableCandidate,
 } from "./candidates.ts";
 import { ownRows, type RunData } from "./data.ts";
-import { type Deciding, decidingOwners, everyOwner, type LeaveOut } from "./owners.ts";
+import { type Deciding, decidingOwners, everyOwner, type LeaveOut, trustedCandidate } from "./owners.ts";
 import { fitReading } from "./reading.ts";
 
 /** Rows of validation below which a calibration on them says little about other rows. */
@@ -85,13 +85,15 @@ async function inheritedHead(
  */
 export function* judgeCandidates(
   data: RunData,
-  candidates: readonly Candidate[],
+  fitted: readonly Candidate[],
   manifest: ClassifyManifest,
   inUse: CurrentHead,
   leaveOut: LeaveOut | null,
 ): Generator<void, RunVerdict> {
   const current = resolveCurrent(inUse, data.start);
   const isMixed = manifest.policy.learning.includes("mix");
+  const clean = leaveOut && (yield* trustedCandidate(data, manifest, fitted, leaveOut));
+  const candidates = clean ? [...fitted, clean] : fitted;
   const judged: ServableCandidate[] = [];
   for (const candidate of candidates) {
     const servable = calibrateOn(data, candidate, manifest);
@@ -127,7 +129,10 @@ export function* judgeCandidates(
   const back = current.own && backToGlobal(compared, targetRisk, isPassed);
   const promoted = back ? global : isPassed ? best : null;
   const promotion = { kind: best.kind, compared, candidates, current, currentName };
-  const deciding = promoted === best && leaveOut ? yield* decidingOwners(data, manifest, promotion, leaveOut) : null;
+  const deciding =
+    promoted === best && best.kind !== "trusted" && leaveOut
+      ? yield* decidingOwners(data, manifest, promotion, leaveOut)
+      : null;
   const { promoted: _, reason: gateReason, ...figures } = back ?? regional;
   const decided = back ? back.reason : (regional.promoted && anchored?.fault) || gateReason;
   const byContent = data.validation.groupKeys.filter(isContentKey).length;

@@ -45,6 +45,30 @@ export interface Promotion {
 }
 
 /**
+ * Fits the analytic head without any label that is not trusted, with the settings of the analytic candidate; null without
+ * one. Where such labels do harm, it is the better candidate, so that they keep no region from learning.
+ */
+export function* trustedCandidate(
+  data: RunData,
+  manifest: ClassifyManifest,
+  candidates: readonly Candidate[],
+  { solver }: LeaveOut,
+): Generator<void, Candidate | null> {
+  const analytic = candidates.find(({ kind }) => kind === "analytic");
+  if (!analytic) return null;
+  const rows = data.train.untrustedOwners.flatMap((owner, row) => (owner === null ? [] : [row]));
+  const systems = solver(rows.map((row) => foldRow(data, manifest, row)));
+  yield;
+  try {
+    const { tau, lambda } = analytic.settings as unknown as RidgeSettings;
+    return { kind: "trusted", settings: { tau, lambda }, ...(yield* solveHeads(systems, { tau, lambda })) };
+  } catch (error) {
+    if (!(error instanceof SingularSumsError)) throw error;
+    return null;
+  }
+}
+
+/**
  * Finds the owners without trust whose new labels decide a promotion, in bounded steps: each of those that do alone, else all
  * together; null where they don't. Labels that the head in use has learned from are not left out: it would be compared with a
  * head that knows less.
