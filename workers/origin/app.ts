@@ -8,8 +8,10 @@ import {
   questionSchema,
   viaMaxRungs,
 } from "#core/contract/index.ts";
-import { FaultError, problemOf } from "#core/http/fault.ts";
-import { expectedResponse, problemResponse, readJson, unexpectedResponse } from "#core/http/problem.ts";
+import { FaultError } from "#core/http/fault.ts";
+import { allowedMethods } from "#core/http/methods.ts";
+import { expectedResponse, faultResponse, readJson, unexpectedResponse } from "#core/http/problem.ts";
+import { refuseRepeated } from "#core/http/repeated.ts";
 import { describe } from "#core/input/describe.ts";
 import { lineOf, outcomeOf } from "#core/log.ts";
 import { withTop } from "#core/rung/candidates.ts";
@@ -45,18 +47,18 @@ export function createApp(options: OriginOptions): Hono {
   app.post("/v1/models/:model/ask", (context) => ask(options, context));
   if (training) app.route("/v1/models/:model/trainings", trainingRoutes(tokens, training));
   app.get("/v1/status", (context) => status(options, context));
-  app.notFound(({ req }) =>
-    problemResponse(
-      problemOf(
-        {
-          kind: "not-found",
-          what: `route ${req.method} ${req.path}`,
-          next: "Use POST /v1/models/{model}/ask for answers, /v1/models/{model}/trainings for trainings, or GET /v1/status.",
-        },
-        "route",
-      ),
-    ),
-  );
+  const methodsOf = allowedMethods(app.routes);
+  app.notFound(({ req: { method, path } }) => {
+    const allowed = methodsOf(path);
+    const next =
+      "Use POST /v1/models/{model}/ask for answers, /v1/models/{model}/trainings for trainings, or GET /v1/status.";
+    return faultResponse(
+      allowed.length > 0
+        ? { kind: "method", method, path, allowed }
+        : { kind: "not-found", what: `route ${method} ${path}`, next },
+      "route",
+    );
+  });
   app.onError((error) => {
     const response = expectedResponse(error, "ask");
     if (response) return response;
@@ -110,7 +112,7 @@ function completeQuestions(body: AskBody): Question[] {
     const error = { path: "questions", expected: `an array, each ${expected}`, received: "instances" };
     throw new FaultError({ kind: "invalid", errors: [error] });
   }
-  return draftsOf(body).map((draft, index) => {
+  const questions = draftsOf(body).map((draft, index) => {
     const complete = questionSchema.safeParse(draft);
     if (complete.success) return complete.data;
     const path = complete.error.issues[0]?.path ?? [];
@@ -120,4 +122,6 @@ function completeQuestions(body: AskBody): Question[] {
       errors: [{ index, path: path.join("."), expected, received: describe(value) }],
     });
   });
+  refuseRepeated(questions.map(({ id }) => id));
+  return questions;
 }

@@ -6,6 +6,7 @@ import {
   type ModelPointer,
   modelPointerSchema,
 } from "#core/contract/index.ts";
+import { own } from "#core/own.ts";
 import { type PublicKeys, signatureFault } from "#core/sign.ts";
 import { regionObject, registryObject } from "#objects/stubs.ts";
 import { manifestOf } from "../artefacts/models.ts";
@@ -81,7 +82,7 @@ async function checkRegions(
 ): Promise<Finding[]> {
   if (!manifest || manifest.task === "tensor") return [];
   const registry = registryObject(env, model);
-  const baseOf = (region: string) => heldBack[region] ?? (stable as number);
+  const baseOf = (region: string) => own(heldBack, region) ?? (stable as number);
   const states = await Promise.all(
     (await registry.regions()).map(async (region) => ({
       ...(await regionObject(env, model, region).state(baseOf(region))),

@@ -60,14 +60,22 @@ async function getBlob(call: Call): Promise<Response> {
   if (!object) throw unknownBlob(sha256);
   // A blob that reveals training data needs the scope that may train on it.
   if (object.customMetadata?.scope === "publish") requireScope(call, "publish");
+  const isPrivate = object.customMetadata?.scope === "publish";
+  const headers = {
+    "cache-control": `${isPrivate ? "private" : "public"}, max-age=31536000, immutable`,
+    etag: `"${sha256}"`,
+  };
+  if (hasSameTag(call.request.headers.get("if-none-match"), headers.etag)) {
+    return new Response(null, { status: 304, headers });
+  }
   const bytes = await readBlob(call.env, call.later, { sha256, bytes: object.size });
-  return new Response(bytes, {
-    headers: {
-      "content-type": "application/octet-stream",
-      "cache-control": "public, max-age=31536000, immutable",
-      etag: `"${sha256}"`,
-    },
-  });
+  return new Response(bytes, { headers: { "content-type": "application/octet-stream", ...headers } });
+}
+
+/** Whether `If-None-Match` names the tag; weak tags are compared by their value. */
+function hasSameTag(header: string | null, tag: string): boolean {
+  if (header === null) return false;
+  return header.split(",").some((one) => one.trim() === "*" || one.trim().replace(/^W\//, "") === tag);
 }
 
 /** Reads the hash in a blob's path. */
@@ -126,7 +134,12 @@ export const modelRoutes: readonly Route[] = [
     path: "/v1/blobs/:sha256",
     scope: "ask",
     operation: "read a blob",
-    contract: { replies: { 200: bytes() } },
+    contract: {
+      headers: {
+        "if-none-match": { description: "The tag of a blob that is known: then the reply is 304", type: "string" },
+      },
+      replies: { 200: bytes(), 304: {} },
+    },
     handle: getBlob,
   },
 ];

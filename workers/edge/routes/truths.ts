@@ -10,6 +10,7 @@ import {
 import { FaultError } from "#core/http/fault.ts";
 import { indexIn } from "#core/http/issues.ts";
 import { readJson } from "#core/http/problem.ts";
+import { refuseRepeated } from "#core/http/repeated.ts";
 import { parseId } from "#core/ids.ts";
 import type { Result } from "#core/result.ts";
 import { taskOf } from "#core/task/index.ts";
@@ -85,6 +86,7 @@ async function place(call: Call, manifest: ClassifyManifest, truths: Truths["tru
     requireRegion(call, address.value.region);
     placed.push({ index, region: address.value.region, newLabel: { id: id as string, label: String(label) } });
   }
+  refuseRepeated(placed.map(({ newLabel }) => newLabel.id));
   return placed;
 }
 
