@@ -5,6 +5,7 @@
 //                  or: npm run simulate -- budget [--months 100] [--json]
 //                  or: npm run simulate -- cold-start [--questions 3000] [--seed 1] [--json]
 //                  or: npm run simulate -- defences [--seeds 3] [--rows 4000] [--json]
+//                  or: npm run simulate -- hostile [--requests 10000] [--seed 1] [--json]
 import { Command } from "commander";
 import { exitWith } from "./local/failure.ts";
 import { budgetSimulation } from "./simulate/budget.ts";
@@ -13,6 +14,7 @@ import { certificatesSimulation } from "./simulate/certificates.ts";
 import { coldStartSimulation } from "./simulate/cold-start.ts";
 import { defencesSimulation } from "./simulate/defences.ts";
 import { escalationSimulation } from "./simulate/escalation.ts";
+import { hostileSimulation } from "./simulate/hostile.ts";
 import { splitsSimulation } from "./simulate/splits.ts";
 
 const program = new Command("simulate").description("run simulations with a fixed seed; results repeat exactly");
@@ -22,6 +24,7 @@ certificatesSimulation(program);
 coldStartSimulation(program);
 defencesSimulation(program);
 escalationSimulation(program);
+hostileSimulation(program);
 splitsSimulation(program);
 try {
   await program.parseAsync();

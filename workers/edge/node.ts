@@ -1,3 +1,4 @@
+import { BoundedMap } from "#core/bounded-map.ts";
 import type { HeadPointer, Manifest, ModelPointer } from "#core/contract/index.ts";
 import type { HeadWeights } from "#core/head/head.ts";
 import type { Network } from "#core/model/network.ts";
@@ -9,6 +10,8 @@ import { IsolateCounts } from "./metrics/isolate-counts.ts";
 import { PassSpending, passBudgetSchema } from "./protocols/decisions/pass-spending.ts";
 
 const memoryBudgetBytes = 48 * 1024 * 1024;
+/** The most that an isolate remembers of each kind: regions and models may be as many as callers name. */
+const remembered = { models: 500, versions: 200, heads: 5_000, tokens: 1_000, regions: 20_000 };
 
 /** A value read from outside, with the time until which it is fresh. */
 export interface Expiring<T> {
@@ -32,17 +35,17 @@ export interface EdgeNode {
   tokens: Token[];
   publishKeys: PublicKeys;
   deploymentKeys: PublicKeys;
-  manifests: Map<string, Manifest>;
+  manifests: BoundedMap<string, Manifest>;
   models: ByteLru<Network | TensorModel>;
   /** The versions that can't be run, with the reason. */
-  broken: Map<string, string>;
+  broken: BoundedMap<string, string>;
   heads: ByteLru<HeadWeights>;
-  pointers: Map<string, Expiring<ModelPointer>>;
-  headPointers: Map<string, Expiring<HeadPointer>>;
+  pointers: BoundedMap<string, Expiring<ModelPointer>>;
+  headPointers: BoundedMap<string, Expiring<HeadPointer>>;
   /** The regions that were opened, each as "model region". */
-  opened: Set<string>;
+  opened: BoundedMap<string, true>;
   /** Until when a token, as "model token", opens no more regions. */
-  cappedUntil: Map<string, number>;
+  cappedUntil: BoundedMap<string, number>;
   counts: IsolateCounts;
   /** What is spent on decisions that are passed on; null without a budget for it. */
   passing: PassSpending | null;
@@ -76,14 +79,14 @@ function createNode(env: Env): EdgeNode {
     tokens: parseTokens("UPRIVER_TOKENS", env.UPRIVER_TOKENS),
     publishKeys: readOption("PUBLISH_KEYS", env.PUBLISH_KEYS, (value) => publicKeysSchema.parse(value)),
     deploymentKeys: readOption("DEPLOYMENT_PUBLIC_KEYS", env.DEPLOYMENT_PUBLIC_KEYS, (v) => publicKeysSchema.parse(v)),
-    manifests: new Map(),
+    manifests: new BoundedMap(remembered.versions),
     models: new ByteLru(memoryBudgetBytes - headsBudget, (model) => model.release()),
-    broken: new Map(),
+    broken: new BoundedMap(remembered.versions),
     heads: new ByteLru(headsBudget),
-    pointers: new Map(),
-    headPointers: new Map(),
-    opened: new Set(),
-    cappedUntil: new Map(),
+    pointers: new BoundedMap(remembered.models),
+    headPointers: new BoundedMap(remembered.heads),
+    opened: new BoundedMap(remembered.regions),
+    cappedUntil: new BoundedMap(remembered.tokens),
     counts: new IsolateCounts(),
     passing: env.DECISIONS_ABOVE_BUDGET ? new PassSpending(passBudgetOf(env.DECISIONS_ABOVE_BUDGET)) : null,
   };
