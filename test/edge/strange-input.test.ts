@@ -24,7 +24,10 @@ async function hexOf(bytes: BufferSource): Promise<string> {
     .join("");
 }
 
-async function packed(data: string | BufferSource, format: "gzip" | "deflate" = "gzip"): Promise<Uint8Array<ArrayBuffer>> {
+async function packed(
+  data: string | BufferSource,
+  format: "gzip" | "deflate" = "gzip",
+): Promise<Uint8Array<ArrayBuffer>> {
   const stream = new Response(data).body?.pipeThrough(new CompressionStream(format)) as ReadableStream;
   return new Uint8Array(await new Response(stream).arrayBuffer());
 }

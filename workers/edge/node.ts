@@ -5,6 +5,7 @@ import type { Network } from "#core/model/network.ts";
 import type { TensorModel } from "#core/model/tensor-model.ts";
 import { type PublicKeys, publicKeysSchema, signingKeySchema } from "#core/sign.ts";
 import { parseTokens, type Token } from "#core/tokens.ts";
+import { jurisdictions } from "#objects/stubs.ts";
 import { ByteLru } from "./artefacts/byte-lru.ts";
 import { IsolateCounts } from "./metrics/isolate-counts.ts";
 import { PassSpending, passBudgetSchema } from "./protocols/decisions/pass-spending.ts";
@@ -70,6 +71,10 @@ function createNode(env: Env): EdgeNode {
   if (env.PUBLIC_ASK !== "on" && env.PUBLIC_ASK !== "off") throw new Error('PUBLIC_ASK must be "on" or "off"');
   const logAnswers = logChoices.find((choice) => choice === env.LOG_ANSWERS);
   if (!logAnswers) throw new Error(`LOG_ANSWERS must be ${logChoices.map((choice) => `"${choice}"`).join(" or ")}`);
+  const where = ["", ...jurisdictions];
+  if (!where.includes(env.JURISDICTION ?? "")) {
+    throw new Error(`JURISDICTION must be ${where.map((one) => `"${one}"`).join(" or ")}`);
+  }
   readOption("DEPLOYMENT_KEY", env.DEPLOYMENT_KEY, (value) => signingKeySchema.parse(value));
   return {
     id: env.NODE_ID,

@@ -2,6 +2,7 @@ import { type Checks, checksSchema, type Finding, type Manifest } from "#core/co
 import { modelNames } from "../artefacts/models.ts";
 import { type Call, jsonResponse, type Route } from "../call.ts";
 import { faulty } from "../checks/finding.ts";
+import { checkJurisdiction } from "../checks/jurisdiction.ts";
 import { checkModel } from "../checks/model.ts";
 import { checkExternalRungs, checkNextRung } from "../checks/next-rung.ts";
 import { checkSettings } from "../checks/settings.ts";
@@ -11,7 +12,9 @@ import { json } from "../contract.ts";
 async function getChecks(call: Call): Promise<Response> {
   const findings: Finding[] = await checkSettings(call);
   const manifests: Manifest[] = [];
-  for (const model of await modelNames(call.env).catch(() => [])) {
+  const models = await modelNames(call.env).catch(() => []);
+  findings.push(await checkJurisdiction(call, models));
+  for (const model of models) {
     const checked = await checkModel(call, model).catch((error: unknown) => {
       const remedy =
         "Check the log of the registry's object. If it has none, deploy with the Durable Object migrations of wrangler.toml.";
