@@ -20,6 +20,7 @@ import { findToken, hasScope, type Token } from "#core/tokens.ts";
 import { spanOf, traceHeaders } from "#core/trace-context.ts";
 import type { Backend } from "./backend/index.ts";
 import { modelFor } from "./caller.ts";
+import type { DiskProbe } from "./disk.ts";
 import type { FullModels } from "./models.ts";
 import type { TrainableRecipes } from "./recipes/registry.ts";
 import type { TrainingQueue } from "./trainings/queue.ts";
@@ -33,6 +34,7 @@ export interface OriginOptions {
   training: {
     trainings: TrainingQueue;
     recipes: Pick<TrainableRecipes, "document">;
+    disk: Pick<DiskProbe, "readiness">;
     backend: Omit<Backend, "use">;
   } | null;
   log: (event: Record<string, unknown>) => void;
@@ -43,7 +45,12 @@ export function createApp(options: OriginOptions): Hono {
   const { nodeId, tokens, models, training, log } = options;
   const app = new Hono();
   app.get("/healthz", (context) => context.json({ status: "ok", node: nodeId }));
-  app.get("/readyz", (context) => context.json({ status: "ready", node: nodeId, models: models.list() }));
+  app.get("/readyz", async (context) => {
+    // Not ready to train is ready to answer: what balances load by this route still sends questions.
+    const { ready = true } = (await training?.disk.readiness()) ?? {};
+    const state = { status: "ready", node: nodeId, models: models.list() };
+    return context.json(ready ? state : { ...state, training: "not-ready" });
+  });
   app.post("/v1/models/:model/ask", (context) => ask(options, context));
   if (training) app.route("/v1/models/:model/trainings", trainingRoutes(tokens, training));
   app.get("/v1/status", (context) => status(options, context));
@@ -102,7 +109,9 @@ async function status({ nodeId, tokens, models, training }: OriginOptions, conte
   if (!hasScope(token, "publish")) throw new FaultError({ kind: "forbidden", needs: "scope 'publish'" });
   const { backend = null, trainings = null } = training ?? {};
   const open = trainings?.list().filter(({ endedAt }) => endedAt === null) ?? [];
-  return context.json({ node: nodeId, models: models.list(), backend, trainings: open });
+  const readiness = await training?.disk.readiness();
+  const state = { node: nodeId, models: models.list(), backend, trainings: open };
+  return context.json(readiness ? { ...state, training: readiness } : state);
 }
 
 // A question between rungs is complete: the edge has assigned its id and its region.
