@@ -13,7 +13,7 @@ import { testTokens } from "../helpers/bindings.ts";
 import { call, eventually, expectOk, instance, publish } from "../helpers/edge.ts";
 import { testKeys } from "../helpers/keys.ts";
 import { testModel } from "../helpers/model.ts";
-import { callWith } from "./doubles.ts";
+import { callAtOnce } from "./doubles.ts";
 
 // Each key: the old and the new one work during the change, and the old one no more after it.
 describe("while it is rotated, the old and the new work:", () => {
@@ -27,14 +27,14 @@ describe("while it is rotated, the old and the new work:", () => {
     const { signature: _, ...unsigned } = manifest;
     const signed = await sign(unsigned as typeof manifest, next.signing);
     const path = "/v1/models/resigned";
-    expect((await callWith({}, "PUT", `${path}/versions/2`, signed)).status).toBe(422);
-    expect((await callWith(bindings, "PUT", `${path}/versions/2`, signed)).status).toBe(201);
+    expect((await callAtOnce({}, "PUT", `${path}/versions/2`, signed)).status).toBe(422);
+    expect((await callAtOnce(bindings, "PUT", `${path}/versions/2`, signed)).status).toBe(201);
     for (const version of [1, 2]) {
-      expect((await callWith(bindings, "GET", `${path}/manifest?version=${version}`)).status).toBe(200);
+      expect((await callAtOnce(bindings, "GET", `${path}/manifest?version=${version}`)).status).toBe(200);
     }
     const after = { PUBLISH_KEYS: JSON.stringify(next.publicKeys), NODE_ID: "publish-new" };
-    expect((await callWith(after, "GET", `${path}/manifest?version=2`)).status).toBe(200);
-    expect((await callWith(after, "GET", `${path}/manifest?version=1`)).status).toBe(502);
+    expect((await callAtOnce(after, "GET", `${path}/manifest?version=2`)).status).toBe(200);
+    expect((await callAtOnce(after, "GET", `${path}/manifest?version=1`)).status).toBe(502);
   });
 
   it("DEPLOYMENT_KEY and DEPLOYMENT_PUBLIC_KEYS", async () => {
@@ -57,7 +57,7 @@ describe("while it is rotated, the old and the new work:", () => {
     const versions = async (keys: object, name: string) => {
       const bindings = { DEPLOYMENT_PUBLIC_KEYS: JSON.stringify(keys), NODE_ID: name };
       const asked = ["north", "south"].map((region) => instance(1, region));
-      const response = await callWith(bindings, "POST", "/v1/models/headed/ask", {
+      const response = await callAtOnce(bindings, "POST", "/v1/models/headed/ask", {
         instances: asked,
         accept: "always",
       });
@@ -111,8 +111,8 @@ describe("while it is rotated, the old and the new work:", () => {
     const secrets = JSON.stringify(["a new secret of the tests", env.SPLIT_SECRET]);
     const bindings = { SPLIT_SECRET: secrets, NODE_ID: "redrawing" };
     const body: { instance: Instance } = { instance: instance(3) };
-    expect((await callWith(bindings, "POST", "/v1/models/redrawn/ask", body)).status).toBe(200);
-    const checks = await (await callWith(bindings, "GET", "/v1/checks")).json<{ findings: { check: string }[] }>();
+    expect((await callAtOnce(bindings, "POST", "/v1/models/redrawn/ask", body)).status).toBe(200);
+    const checks = await (await callAtOnce(bindings, "GET", "/v1/checks")).json<{ findings: { check: string }[] }>();
     expect(checks.findings.find(({ check }) => check === "split secret")).toMatchObject({
       isSound: true,
       found: "rotated: a new one draws, the first splits",
