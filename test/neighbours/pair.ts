@@ -5,6 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { convertV4MiniflareOptions, Miniflare } from "miniflare";
+import { unstable_readConfig } from "wrangler";
 import { root } from "#scripts/local/process.ts";
 import { testBindings } from "../helpers/bindings.ts";
 
@@ -13,6 +14,10 @@ const run = promisify(execFile);
 /** A bundled Worker of one version, with the names of the methods of its objects. */
 export interface Version {
   bundle: string;
+  /** Its settings, as wrangler.toml has them. */
+  settings: Record<string, string>;
+  /** Its objects' classes by the name of their binding. */
+  classes: Record<string, string>;
   methods: Record<ObjectName, string[]>;
 }
 
@@ -40,7 +45,11 @@ export async function versionOf(commit: string | null): Promise<Version & { fold
     const methods = Object.fromEntries(
       await Promise.all(objectNames.map(async (name) => [name, await methodsIn(source, name.toLowerCase())] as const)),
     ) as Version["methods"];
-    return { bundle, methods, folder };
+    const config = unstable_readConfig({ config: join(source, "wrangler.toml") });
+    const classes = Object.fromEntries(
+      config.durable_objects.bindings.map((one: { name: string; class_name: string }) => [one.name, one.class_name]),
+    );
+    return { bundle, settings: config.vars as Record<string, string>, classes, methods, folder };
   } finally {
     if (commit !== null) await run("git", ["worktree", "remove", "--force", source], { cwd: root });
   }
@@ -84,10 +93,17 @@ export async function startPair(worker: Version, objects: Version): Promise<Pair
     compatibilityDate: "2026-11-01",
     kvNamespaces: { CACHE: "cache" },
     r2Buckets: { ARTEFACTS: "artefacts" },
-    bindings: { ...settings, ...testBindings },
   };
   const through = (scriptName: string) =>
     Object.fromEntries(objectNames.map((name) => [name, { className: classes[name], scriptName, useSQLite: true }]));
+  const settingsOf = (version: Version) => ({ ...version.settings, LOG_ANSWERS: "off", ...testBindings });
+  // A class that only one of the two has is new with it: its objects run its code.
+  const alone = ({ classes: all }: Version) =>
+    Object.fromEntries(
+      Object.entries(all)
+        .filter(([name]) => !(objectNames as readonly string[]).includes(name))
+        .map(([name, className]) => [name, { className, useSQLite: true }]),
+    );
   const own = Object.values(classes).map((className) => ({ className, useSQLite: true }));
   const miniflare = new Miniflare(
     convertV4MiniflareOptions({
@@ -99,7 +115,13 @@ export async function startPair(worker: Version, objects: Version): Promise<Pair
         if (text) calls.push({ step, ...JSON.parse(text) } as RecordedCall);
       },
       workers: [
-        { ...shared, name: "worker", ...(await modulesOf(worker.bundle)), durableObjects: through("recorder") },
+        {
+          ...shared,
+          name: "worker",
+          bindings: settingsOf(worker),
+          ...(await modulesOf(worker.bundle)),
+          durableObjects: { ...through("recorder"), ...alone(worker) },
+        },
         {
           ...shared,
           name: "recorder",
@@ -110,8 +132,9 @@ export async function startPair(worker: Version, objects: Version): Promise<Pair
         {
           ...shared,
           name: "objects",
+          bindings: settingsOf(objects),
           ...(await modulesOf(objects.bundle)),
-          durableObjects: through("recorder"),
+          durableObjects: { ...through("recorder"), ...alone(objects) },
           additionalUnboundDurableObjects: own,
         },
       ],
@@ -124,11 +147,6 @@ export async function startPair(worker: Version, objects: Version): Promise<Pair
   };
   return { url, calls, onStep, stop };
 }
-
-const settings = {
-  ...{ NODE_ID: "edge", PUBLIC_ASK: "off", ALLOWED_ORIGINS: "", LOG_ANSWERS: "off", NEXT_RUNG_URL: "" },
-  ...{ DECISIONS_ABOVE_URL: "", DECISIONS_ABOVE_BUDGET: "" },
-};
 
 async function modulesOf(bundle: string) {
   // The main module comes first.

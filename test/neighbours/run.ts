@@ -47,7 +47,8 @@ try {
       console.log(`  ${step}: ${status} instead of ${known}`);
     }
     for (const { object, method, error } of refused) console.log(`  ${object}.${method}: ${error}`);
-    if (name !== "both of now" && (others.length > 0 || refused.length > 0)) process.exitCode = 1;
+    // A method that the earlier objects lack is refused; the Worker of now has to do without.
+    if (others.length > 0) process.exitCode = 1;
   }
   if (option === "--record") {
     const path = join(import.meta.dirname, "recorded.json");
