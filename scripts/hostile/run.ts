@@ -1,4 +1,4 @@
-import type { HostileRequest } from "./requests.ts";
+import type { HostileRequest, Known } from "./requests.ts";
 import type { Reply } from "./send.ts";
 
 /** What became of hostile requests. */
@@ -13,6 +13,22 @@ export interface HostileOutcome {
 }
 
 const failedShown = 20;
+
+/** Reads what exists, with a token that may: a read of a region or a queue makes its empty object, once. */
+export async function readAll(
+  { models, regions }: Known,
+  token: string,
+  send: (request: HostileRequest) => Promise<Reply>,
+): Promise<void> {
+  const paths = models.flatMap((model) => [
+    ...["/review", "/regions", "/samples"].map((list) => `/v1/models/${model}${list}`),
+    ...regions.flatMap((region) => [`/v1/questions/${model}~${region}~never`, `/v1/models/${model}/regions/${region}`]),
+  ]);
+  for (const path of paths) {
+    const headers = { authorization: `Bearer ${token}` };
+    await send({ kind: "reading", route: path, method: "GET", path, headers, body: null });
+  }
+}
 
 /** Sends a number of requests, several at a time, and counts the replies. */
 export async function sendAll(

@@ -8,7 +8,7 @@ import { seededRandom } from "#origin/random.ts";
 import { benchArtefact, benchInstance, benchModel } from "../bench/model.ts";
 import { memoryBelow } from "../hostile/memory.ts";
 import { hostileRequests, type Known } from "../hostile/requests.ts";
-import { type HostileOutcome, sendAll } from "../hostile/run.ts";
+import { type HostileOutcome, readAll, sendAll } from "../hostile/run.ts";
 import { sender } from "../hostile/send.ts";
 import { snapshot } from "../hostile/snapshot.ts";
 import { type LocalLadder, startLadder } from "../local/ladder.ts";
@@ -79,7 +79,8 @@ async function run({ requests, seed, json }: Options): Promise<void> {
     await publisher.rollout(benchModel, { version });
     const document = (await (await fetch(`${credentials.edge}/openapi.json`)).json()) as OpenApi;
     const hostile = hostileRequests(document, knownOf(ladder), seededRandom(seed));
-    // Once around, so that what any read makes, such as a region's object, is there before.
+    await readAll(knownOf(ladder), credentials.tokens.admin, send);
+    // What hostile reads make, such as copies of blobs in KV, is there before as well.
     await sendAll(hostileRequests(document, knownOf(ladder), seededRandom(seed + 1)), 300, connections, send);
     const before = await snapshot(credentials, [benchModel], folder);
     const bar = showProgress("sending", requests);
@@ -92,6 +93,8 @@ async function run({ requests, seed, json }: Options): Promise<void> {
       memory.push(await megabytes());
     }
     bar.end();
+    outcomes.push(await attackOrigin(ladder, document, Math.ceil(requests / 10), seed));
+    memory.push(await megabytes());
     const after = await snapshot(credentials, [benchModel], folder);
     const changed = Object.keys(after).filter((path) => after[path] !== before[path]);
     const failed = outcomes.flatMap((one) => one.failed);
@@ -109,6 +112,25 @@ async function run({ requests, seed, json }: Options): Promise<void> {
     await rm(folder, { recursive: true, force: true });
   }
 }
+
+/** Sends hostile requests to the routes of the origin, with the token of the edge. */
+async function attackOrigin(
+  ladder: LocalLadder,
+  document: OpenApi,
+  requests: number,
+  seed: number,
+): Promise<HostileOutcome> {
+  const { origin, originToken } = ladder.credentials;
+  const own = Object.entries(document.paths).filter(([path]) => originRoutes.test(path));
+  const known = { ...knownOf(ladder), tokens: [originToken] };
+  const hostile = hostileRequests({ ...document, paths: Object.fromEntries(own) }, known, seededRandom(seed));
+  const { send, end } = sender(origin, connections);
+  const outcome = await sendAll(hostile, requests, connections, send);
+  end();
+  return { ...outcome, routes: 0 };
+}
+
+const originRoutes = /^\/v1\/(status|models\/\{model\}\/(ask|trainings.*))$/;
 
 type Statuses = HostileOutcome["statuses"];
 
@@ -152,7 +174,7 @@ function describe(
   return [
     formatTable([["what is wrong", "statuses"], ...rows]),
     `${requests} requests over ${routes} routes: ${failed.length} failed, ${changed.length} lists changed`,
-    `memory before and after each fifth: ${sizes.join("; ")}`,
+    `memory before and after each fifth, and after a tenth as many to the origin: ${sizes.join("; ")}`,
     ...failed.map((one) => JSON.stringify(one)),
   ].join("\n");
 }
