@@ -83,11 +83,14 @@ describe("during a deployment", () => {
           },
         },
       );
+    // Other tests have models of their own in the same stores.
+    const isOurs = (name: string) => name.split("~")[0] === journeyModel;
     const doubles = Object.fromEntries(
-      objectNames.map((object) => [
-        object,
-        { idFromName: (name: string) => name, get: (name: string) => stubOf(object, name) },
-      ]),
+      objectNames.map((object) => {
+        const real = env[object] as unknown as DurableObjectNamespace;
+        const get = (name: string) => (isOurs(name) ? stubOf(object, name) : real.get(real.idFromName(name)));
+        return [object, { idFromName: (name: string) => name, get }];
+      }),
     );
     // KV has nothing: the edge reads pointers from the registry.
     const CACHE = { get: async () => null, put: async () => {}, list: async () => ({ keys: [] }) };
