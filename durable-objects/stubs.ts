@@ -1,4 +1,5 @@
 import { type LocationHint, locationHints } from "#core/contract/index.ts";
+import { RungUnavailableError } from "#core/rung/rung.ts";
 import { regionObjectName } from "./names.ts";
 import type { RegionApi } from "./region/api.ts";
 import type { RegistryApi } from "./registry/api.ts";
@@ -16,29 +17,51 @@ export type Remote<Api> = {
 export function regionObject(env: Env, model: string, region: string): Remote<RegionApi> {
   const isHint = (locationHints as readonly string[]).includes(region);
   const options = isHint ? { locationHint: region as LocationHint } : {};
-  return stubOf<RegionApi>(env.REGION, regionObjectName(model, region), options);
+  return stubOf<RegionApi>(env, env.REGION, regionObjectName(model, region), options);
 }
 
 /** A model's registry. */
 export function registryObject(env: Env, model: string): Remote<RegistryApi> {
-  return stubOf<RegistryApi>(env.REGISTRY, model);
+  return stubOf<RegistryApi>(env, env.REGISTRY, model);
 }
 
 /** A model's review queue. */
 export function reviewObject(env: Env, model: string): Remote<ReviewApi> {
-  return stubOf<ReviewApi>(env.REVIEW, model);
+  return stubOf<ReviewApi>(env, env.REVIEW, model);
 }
 
 /** The deployment's tokens and its audit log. */
 export function tokensObject(env: Env): Remote<TokensApi> {
-  return stubOf<TokensApi>(env.TOKENS, tokensObjectName);
+  return stubOf<TokensApi>(env, env.TOKENS, tokensObjectName);
 }
 
 // The runtime retries what is retryable by itself. Other errors go to the caller: a loop here would multiply the retries.
 function stubOf<Api>(
-  namespace: Pick<DurableObjectNamespace, "get" | "idFromName">,
+  env: Env,
+  whole: Namespace,
   name: string,
   options: DurableObjectNamespaceGetDurableObjectOptions = {},
 ): Remote<Api> {
+  const namespace = within(env, whole);
   return namespace.get(namespace.idFromName(name), options) as unknown as Remote<Api>;
+}
+
+type Namespace = Pick<DurableObjectNamespace, "get" | "idFromName" | "jurisdiction">;
+
+/** The values of the setting JURISDICTION; empty for none. */
+export const jurisdictions = ["eu", "us", "fedramp"] as const;
+
+// The same name is another object in each jurisdiction, and another without one.
+function within(env: Env, namespace: Namespace): Namespace {
+  const wanted = env.JURISDICTION ?? "";
+  if (wanted === "") return namespace;
+  const known = jurisdictions.find((one) => one === wanted);
+  if (!known) throw new Error(`JURISDICTION must be empty or one of ${jurisdictions.join(", ")}`);
+  try {
+    return namespace.jurisdiction(known);
+  } catch (cause) {
+    // workerd outside Cloudflare has no jurisdictions. Objects without one would be where the setting forbids.
+    const reason = `JURISDICTION is '${known}', and this runtime has no jurisdictions: nothing is read or stored. Leave it empty here.`;
+    throw new RungUnavailableError(reason, { cause });
+  }
 }

@@ -3,9 +3,11 @@
 //               or: npm run bench -- console [--rounds 5] [--json]
 //               or: npm run bench -- train [--seconds 4] [--rounds 3] [--json]
 //               or: npm run bench -- text <recipe> <rows> [--json]
+//               or: npm run bench -- endurance [--minutes 30] [--rate 60] [--json]
 import { Command } from "commander";
 import { consoleBench } from "./bench/console.ts";
 import { edgeBench } from "./bench/edge.ts";
+import { enduranceBench } from "./bench/endurance.ts";
 import { retrainBench } from "./bench/retrain.ts";
 import { textBench } from "./bench/text.ts";
 import { trainBench } from "./bench/train.ts";
@@ -13,6 +15,7 @@ import { exitWith } from "./local/failure.ts";
 
 const program = new Command("bench").description("run benchmarks; results are ratios within one run");
 edgeBench(program);
+enduranceBench(program);
 retrainBench(program);
 textBench(program);
 consoleBench(program);

@@ -1,4 +1,5 @@
 import { blobKey, checkBlob, checkManifest, classifying, manifestKey } from "#core/artefacts.ts";
+import { BoundedMap } from "#core/bounded-map.ts";
 import type { ClassifyManifest, Head } from "#core/contract/index.ts";
 import { decodeHead, type HeadWeights } from "#core/head/head.ts";
 import type { ReadBlob } from "#core/model/network.ts";
@@ -7,9 +8,12 @@ import { publicKeysSchema } from "#core/sign.ts";
 /** The bindings that reading artefacts takes. */
 type ArtefactEnv = Pick<Env, "ARTEFACTS" | "PUBLISH_KEYS">;
 
-/** The manifests of a model, from R2. Each is read and checked once. */
+/** More versions than serve and are compared at a time. */
+const knownMaxVersions = 16;
+
+/** The manifests of a model, from R2. Each is read and checked once while it is in use. */
 export class Manifests {
-  private readonly known = new Map<number, ClassifyManifest>();
+  private readonly known = new BoundedMap<number, ClassifyManifest>(knownMaxVersions);
   private readonly env: ArtefactEnv;
   private readonly model: string;
 

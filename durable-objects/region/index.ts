@@ -1,5 +1,6 @@
 import { DurableObject } from "cloudflare:workers";
 import { type CanaryReport, plannedShareOf } from "#core/confidence/canary.ts";
+import { splitSecretsOf } from "#core/confidence/split-secret.ts";
 import type { Answer, HeadPointer, LabelResult, Question, QuestionWay, Run } from "#core/contract/index.ts";
 import { addSums, encodeSums, labelsIn } from "#core/head/sums.ts";
 import { fail, ok, type Result } from "#core/result.ts";
@@ -116,7 +117,8 @@ export class RegionObject extends DurableObject<Env> implements RegionApi {
     const { sql } = ctx.storage;
     const { model, region } = parseRegionObjectName(nameOf(ctx.id));
     const { mutex, waiters, transaction } = this;
-    const { ARTEFACTS: bucket, SPLIT_SECRET: splitSecret, NODE_ID: nodeId, DEPLOYMENT_KEY: deploymentKey } = env;
+    const { ARTEFACTS: bucket, NODE_ID: nodeId, DEPLOYMENT_KEY: deploymentKey } = env;
+    const { draws: splitSecret, splits } = splitSecretsOf(env.SPLIT_SECRET);
     const registry = () => registryObject(env, model);
     const review = () => reviewObject(env, model);
     const readBlob = blobReader(bucket);
@@ -168,7 +170,7 @@ export class RegionObject extends DurableObject<Env> implements RegionApi {
     const settlement = new Settlement({ questions, counts, waiters, jobs });
     const sampleKeeper = new SampleKeeper({ samples, embeddings, semanticCache, counts, archive, jobs });
     const influence = new Influence({ samples, untrustedLabels: new UntrustedLabels(sql) });
-    const splitting = new Splitting({ splitSecret, groupKeys });
+    const splitting = new Splitting({ splitSecret: splits, groupKeys });
     const intake = new Intake({
       ...{ splitSecret, splitting, questions, heads, settlement, certificates, nextRung, worth, canary, canaryHeads },
       ...{ jobs, transaction },

@@ -1,5 +1,6 @@
 import { groupPlanOf } from "#core/confidence/group.ts";
 import { type ClassifyManifest, questionKeepMs } from "#core/contract/index.ts";
+import { own } from "#core/own.ts";
 import { type Jobs, jobRetryMaxMs, type Step } from "#objects/jobs.ts";
 import type { RegistryApi } from "#objects/registry/api.ts";
 import type { ReviewApi } from "#objects/review/api.ts";
@@ -97,7 +98,7 @@ export class RegionJobs {
   async currentManifest(): Promise<ClassifyManifest | null> {
     const { registry, region, manifests } = this.needs;
     const { stable, heldBack } = await registry().pointer();
-    const base = heldBack[region] ?? stable;
+    const base = own(heldBack, region) ?? stable;
     return base === null ? null : manifests.get(base);
   }
 
@@ -107,7 +108,7 @@ export class RegionJobs {
     if (!certificates.mayInherit(base) || (this.inheritCheckedAt.get(base) ?? 0) > Date.now() - inheritCheckMs) return;
     this.inheritCheckedAt.set(base, Date.now());
     const { stable, canary, heldBack } = await registry().pointer();
-    if ((heldBack[region] ?? stable) !== base) return;
+    if ((own(heldBack, region) ?? stable) !== base) return;
     const manifest = await manifests.get(base);
     transaction(() => {
       rule.inherit(manifest, canary?.version ?? null);
@@ -181,8 +182,8 @@ export class RegionJobs {
   private async servedBases(): Promise<number[]> {
     const { registry, region } = this.needs;
     const { stable, heldBack, canary } = await registry().pointer();
-    const own = heldBack[region];
-    const bases = own === undefined ? [stable, canary?.version] : [own];
+    const heldOn = own(heldBack, region);
+    const bases = heldOn === undefined ? [stable, canary?.version] : [heldOn];
     return bases.filter((base) => base !== null && base !== undefined);
   }
 

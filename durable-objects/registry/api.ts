@@ -60,6 +60,8 @@ export interface RegistryApi {
   /** Returns the canary that is watched, or the last one; null where there never was one. */
   canary(): CanaryState | null;
   pointer(): ModelPointer;
+  /** Returns the jurisdiction that the platform keeps the object in; null without one. */
+  jurisdiction(): string | null;
   list(): VersionList;
 
   /** Claims the next scheduled training: true for one caller a period. */

@@ -1,5 +1,6 @@
 import { type CanaryReport, judgeCanary } from "#core/confidence/canary.ts";
 import type { CanaryState, CanaryVerdict } from "#core/contract/index.ts";
+import { own } from "#core/own.ts";
 import type { Jobs } from "../jobs.ts";
 import type { RegionApi } from "../region/api.ts";
 import type { Remote } from "../stubs.ts";
@@ -108,7 +109,7 @@ export class CanaryWatch {
     const { regions, regionObject, rollout } = this.needs;
     const { heldBack } = rollout.pointer();
     const reports = new Map<string, CanaryReport>();
-    const ready = regions().filter((region) => heldBack[region] === undefined);
+    const ready = regions().filter((region) => own(heldBack, region) === undefined);
     const requests = ready.map(async (region) => {
       const reply = regionObject(region)
         .compareCanary({ watch: id, stable, canary: version })

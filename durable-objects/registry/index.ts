@@ -120,6 +120,10 @@ export class RegistryObject extends DurableObject<Env> implements RegistryApi {
     await this.jobs.runDue();
   }
 
+  jurisdiction(): string | null {
+    return this.ctx.id.jurisdiction ?? null;
+  }
+
   publish(manifest: Manifest): Promise<Result<RegisteredVersion, RegistryRefusal>> {
     return this.publishing.publish(manifest);
   }

@@ -1,4 +1,5 @@
 import type { Certificate, CertificateState, ModelPointer } from "#core/contract/index.ts";
+import { own } from "#core/own.ts";
 import { fail, ok, type Result } from "#core/result.ts";
 import type { RegistryRefusal } from "./api.ts";
 import type { HeadPointers } from "./head-pointers.ts";
@@ -76,7 +77,7 @@ export class Rollout {
   release(region: string, version: number): void {
     const pointer = this.pointer();
     const isServing = pointer.canary?.version === version || pointer.stable === version;
-    if (!isServing || pointer.heldBack[region] === undefined) return;
+    if (!isServing || own(pointer.heldBack, region) === undefined) return;
     const { [region]: _, ...heldBack } = pointer.heldBack;
     this.save({ ...pointer, heldBack });
   }
@@ -87,7 +88,7 @@ export class Rollout {
     if (stable === null) return {};
     const mayLose = new Set([...Object.keys(heldBack), ...this.needs.heads.regionsWithHead(stable)]);
     const unready = [...mayLose].filter((region) => !this.needs.heads.isReady(version, region));
-    return Object.fromEntries(unready.map((region) => [region, heldBack[region] ?? stable]));
+    return Object.fromEntries(unready.map((region) => [region, own(heldBack, region) ?? stable]));
   }
 
   private save(next: ModelPointer): ModelPointer {

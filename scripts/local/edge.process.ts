@@ -15,6 +15,8 @@ const own = join(folder, "wrangler.toml");
 const isProject = isInstalled && existsSync(own);
 const settings = { ...(await settingsOf(bundled)), ...(isProject ? await readSettings(own) : {}) };
 for (const name of Object.keys(settings)) settings[name] = process.env[name] ?? (settings[name] as string);
+// Everything is on this machine, and workerd has no jurisdictions.
+settings.JURISDICTION = "";
 const double = process.env[doubleSetting];
 if (double) settings[doubleSetting] = double;
 const secrets = parseEnv(await readFile(join(folder, ".dev.vars"), "utf8")) as Record<string, string>;

@@ -19,6 +19,8 @@ export async function startEdge(options: EdgeOptions): Promise<{ stop: () => Pro
   const { folder, port, nextRungUrl, doubleUrl, allowedOrigins, onDeath } = options;
   const [command, args] = [process.execPath, [program("scripts/local/edge.process")]];
   const env = {
+    // The tools' own store of traces, which nothing empties.
+    X_LOCAL_OBSERVABILITY: "false",
     UPRIVER_FOLDER: folder,
     UPRIVER_PORT: String(port),
     ...(nextRungUrl === undefined ? {} : { NEXT_RUNG_URL: nextRungUrl }),

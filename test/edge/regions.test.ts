@@ -65,7 +65,7 @@ it("lists the columns and an example where a question has none of them", async (
 
 describe("a region with a name of any characters", () => {
   it("asks, learns, is read, rolled back and forgotten as any other", async () => {
-    const odd = ["St. Mary's", "North/East", "(none)", "a~b?c=1&d#e%f", "東京"];
+    const odd = ["St. Mary's", "North/East", "(none)", "a~b?c=1&d#e%f", "東京", "constructor", "toString"];
     await publish({ model: "odd-names", policy: { ...kept, regions: { ...field, keys: odd } } });
     const answers = await askMany("odd-names", odd);
     expect(answers.map(({ region }) => region)).toEqual(odd);

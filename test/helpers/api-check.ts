@@ -26,6 +26,7 @@ export class ApiCheck {
     const described = operation.responses[status] ?? (status >= 400 ? operation.responses.default : undefined);
     const where = `${method} ${pathname}: status ${status}, ${type}`;
     if (!described) throw new Error(`${where}: the document has no such status`);
+    if (type === "" && Object.keys(described.content).length === 0) return;
     const body = described.content[type] as { schema: { $ref?: string } } | undefined;
     if (!body) throw new Error(`${where}: the document has ${Object.keys(described.content).join(", ")}`);
     const { $ref } = body.schema;

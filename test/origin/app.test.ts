@@ -2,6 +2,7 @@ import { mkdtemp, readdir, writeFile } from "node:fs/promises";
 import { type AddressInfo, createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { gzipSync } from "node:zlib";
 import { type ServerType, serve } from "@hono/node-server";
 import { Hono } from "hono";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
@@ -83,9 +84,16 @@ function questions(n: number) {
   });
 }
 
-function post(body: unknown, { token = "hop-token", path = "/v1/models/shop/ask" } = {}): Promise<Response> {
-  const text = typeof body === "string" ? body : JSON.stringify(body);
-  return fetch(url + path, { method: "POST", headers: { authorization: `Bearer ${token}` }, body: text });
+function post(
+  body: unknown,
+  { token = "hop-token", path = "/v1/models/shop/ask", headers = {} as object } = {},
+): Promise<Response> {
+  const isRaw = typeof body === "string" || body instanceof Uint8Array;
+  return fetch(url + path, {
+    method: "POST",
+    headers: { authorization: `Bearer ${token}`, ...headers },
+    body: isRaw ? (body as BodyInit) : JSON.stringify(body),
+  });
 }
 
 testRung("the origin over HTTP", false, async () => ({
@@ -110,6 +118,10 @@ describe("the origin", () => {
     ["an incomplete question", 422, { questions: [{ instance: { x0: 1 } }] }, {}, /"path":"id"/],
     ["a body too large", 413, "x".repeat(bodyMaxBytes + 1), {}, /4194304/],
     ["a loop", 508, { questions: questions(1), via: ["origin"] }, {}, /origin → origin/],
+    ["one id twice", 422, { questions: Array(2).fill(questions(1)[0]) }, {}, /"index":1.*only once/],
+    ["a path for a model", 404, {}, { path: "/v1/models/..%2F..%2Fetc/ask" }, /no model/],
+    ["an encoding that it does not know", 415, {}, { headers: { "content-encoding": "br" } }, /gzip, deflate/],
+    ["a body that is not of its encoding", 400, {}, { headers: { "content-encoding": "gzip" } }, /decode/],
     ["another route", 404, {}, { path: "/v1/other" }, /route/],
   ])("refuses %s with a problem document", async (_, status, body, options, text) => {
     const response = await post(body, options);
@@ -117,6 +129,23 @@ describe("the origin", () => {
     expect([response.status, response.headers.get("content-type")]).toEqual([status, "application/problem+json"]);
     expect(problemSchema.parse(JSON.parse(document)).status).toBe(status);
     expect(document).toMatch(text);
+  });
+
+  it("reads a compressed body within its limit", async () => {
+    const headers = { "content-encoding": "gzip" };
+    expect((await post(gzipSync(JSON.stringify({ questions: questions(1) })), { headers })).status).toBe(200);
+    expect((await post(gzipSync(Buffer.alloc(16 * bodyMaxBytes)), { headers })).status).toBe(413);
+  });
+
+  it("names the methods that a route supports", async () => {
+    for (const [path, allow] of [
+      ["/healthz", "GET, HEAD"],
+      ["/v1/models/shop/ask", "POST"],
+    ] as const) {
+      const response = await fetch(url + path, { method: "DELETE" });
+      expect([path, response.status, response.headers.get("allow")]).toEqual([path, 405, allow]);
+      expect(problemSchema.parse(await response.json()).title).toBe("Method not allowed");
+    }
   });
 
   it("fetches its models through the edge when its disk is empty or a blob is damaged", async () => {

@@ -1,4 +1,5 @@
 import { type Instance, type Regions, regionSchema } from "./contract/index.ts";
+import { own } from "./own.ts";
 import { fail, ok, type Result } from "./result.ts";
 
 /** What a request reveals about its region. */
@@ -30,7 +31,7 @@ function keyOf(regions: Regions, instance: Instance, clues: RegionClues): string
     case "header":
       return decoded(clues.header(regions.name ?? "x-upriver-region"));
     case "field": {
-      const value = Array.isArray(instance) ? null : (instance[regions.name ?? "region"] ?? null);
+      const value = Array.isArray(instance) ? null : (own(instance, regions.name ?? "region") ?? null);
       return value === null || Array.isArray(value) || value === "" ? null : String(value);
     }
   }

@@ -1,6 +1,7 @@
 import * as z from "zod";
 import { toBase64 } from "./bytes.ts";
 import { canonicalJson } from "./canonical.ts";
+import { own } from "./own.ts";
 
 const algorithm = { name: "Ed25519" };
 
@@ -33,7 +34,7 @@ export async function sign<T extends Signed>(document: T, key: SigningKey): Prom
 export async function signatureFault(document: Signed, pinned: PublicKeys): Promise<string | null> {
   if (!document.signature) return "it has no signature";
   const { keyId, ed25519 } = document.signature;
-  const raw = pinned[keyId];
+  const raw = own(pinned, keyId);
   if (!raw) return `key '${keyId}' is not pinned; pinned: ${Object.keys(pinned).join(", ") || "none"}`;
   try {
     const publicKey = await crypto.subtle.importKey("raw", fromBase64(raw), algorithm, false, ["verify"]);

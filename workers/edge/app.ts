@@ -1,7 +1,8 @@
 import { type Context, Hono } from "hono";
 import { cors } from "hono/cors";
-import { type Fault, problemOf } from "#core/http/fault.ts";
-import { expectedResponse, problemResponse, unexpectedResponse } from "#core/http/problem.ts";
+import type { Fault } from "#core/http/fault.ts";
+import { allowedMethods } from "#core/http/methods.ts";
+import { expectedResponse, faultResponse, unexpectedResponse } from "#core/http/problem.ts";
 import type { Token } from "#core/tokens.ts";
 import { spanOf, type TraceSpan, traceHeaders } from "#core/trace-context.ts";
 import { authorise } from "./access/authorise.ts";
@@ -29,21 +30,17 @@ app.use("*", (context, next) => {
 
 for (const route of routes) app.on(route.method, route.path, (context) => serve(route, context));
 
-const patterns = routes.map(({ method, path }) => {
-  const pattern = path.replace(/:\w+\{([^}]*)\}|:\w+/g, (_, own?: string) => own ?? "[^/]+");
-  return { method, pattern: new RegExp(`^${pattern}$`) };
-});
+const methodsOf = allowedMethods(routes);
 
 app.notFound((context) => {
   const { method, path } = context.req;
-  const allowed = [...new Set(patterns.flatMap((route) => (route.pattern.test(path) ? [route.method] : [])))];
+  const allowed = methodsOf(path);
   const what = `route ${method} ${path}`;
   const fault: Fault =
     allowed.length > 0
       ? { kind: "method", method, path, allowed }
       : { kind: "not-found", what, next: "GET /docs lists the routes." };
-  const problem = problemOf(fault, "route");
-  return traced(problemResponse(problem), spanOf(context.req.raw.headers));
+  return traced(faultResponse(fault, "route"), spanOf(context.req.raw.headers));
 });
 
 // Errors before a route is reached: settings that can't be read.

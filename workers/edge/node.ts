@@ -1,15 +1,19 @@
+import { BoundedMap } from "#core/bounded-map.ts";
 import type { HeadPointer, Manifest, ModelPointer } from "#core/contract/index.ts";
 import type { HeadWeights } from "#core/head/head.ts";
 import type { Network } from "#core/model/network.ts";
 import type { TensorModel } from "#core/model/tensor-model.ts";
 import { type PublicKeys, publicKeysSchema, signingKeySchema } from "#core/sign.ts";
 import { parseTokens, type Token } from "#core/tokens.ts";
+import { jurisdictions } from "#objects/stubs.ts";
 import { TokenCopy } from "./access/token-copy.ts";
 import { ByteLru } from "./artefacts/byte-lru.ts";
 import { IsolateCounts } from "./metrics/isolate-counts.ts";
 import { PassSpending, passBudgetSchema } from "./protocols/decisions/pass-spending.ts";
 
 const memoryBudgetBytes = 48 * 1024 * 1024;
+/** The most that an isolate remembers of each kind: regions and models may be as many as callers name. */
+const remembered = { models: 500, versions: 200, heads: 5_000, tokens: 1_000, regions: 20_000 };
 
 /** A value read from outside, with the time until which it is fresh. */
 export interface Expiring<T> {
@@ -36,17 +40,17 @@ export interface EdgeNode {
   issued: TokenCopy;
   publishKeys: PublicKeys;
   deploymentKeys: PublicKeys;
-  manifests: Map<string, Manifest>;
+  manifests: BoundedMap<string, Manifest>;
   models: ByteLru<Network | TensorModel>;
   /** The versions that can't be run, with the reason. */
-  broken: Map<string, string>;
+  broken: BoundedMap<string, string>;
   heads: ByteLru<HeadWeights>;
-  pointers: Map<string, Expiring<ModelPointer>>;
-  headPointers: Map<string, Expiring<HeadPointer>>;
+  pointers: BoundedMap<string, Expiring<ModelPointer>>;
+  headPointers: BoundedMap<string, Expiring<HeadPointer>>;
   /** The regions that were opened, each as "model region". */
-  opened: Set<string>;
+  opened: BoundedMap<string, true>;
   /** Until when a token, as "model token", opens no more regions. */
-  cappedUntil: Map<string, number>;
+  cappedUntil: BoundedMap<string, number>;
   counts: IsolateCounts;
   /** What is spent on decisions that are passed on; null without a budget for it. */
   passing: PassSpending | null;
@@ -71,6 +75,10 @@ function createNode(env: Env): EdgeNode {
   if (env.PUBLIC_ASK !== "on" && env.PUBLIC_ASK !== "off") throw new Error('PUBLIC_ASK must be "on" or "off"');
   const logAnswers = logChoices.find((choice) => choice === env.LOG_ANSWERS);
   if (!logAnswers) throw new Error(`LOG_ANSWERS must be ${logChoices.map((choice) => `"${choice}"`).join(" or ")}`);
+  const where = ["", ...jurisdictions];
+  if (!where.includes(env.JURISDICTION ?? "")) {
+    throw new Error(`JURISDICTION must be ${where.map((one) => `"${one}"`).join(" or ")}`);
+  }
   readOption("DEPLOYMENT_KEY", env.DEPLOYMENT_KEY, (value) => signingKeySchema.parse(value));
   return {
     id: env.NODE_ID,
@@ -81,14 +89,14 @@ function createNode(env: Env): EdgeNode {
     issued: new TokenCopy(),
     publishKeys: readOption("PUBLISH_KEYS", env.PUBLISH_KEYS, (value) => publicKeysSchema.parse(value)),
     deploymentKeys: readOption("DEPLOYMENT_PUBLIC_KEYS", env.DEPLOYMENT_PUBLIC_KEYS, (v) => publicKeysSchema.parse(v)),
-    manifests: new Map(),
+    manifests: new BoundedMap(remembered.versions),
     models: new ByteLru(memoryBudgetBytes - headsBudget, (model) => model.release()),
-    broken: new Map(),
+    broken: new BoundedMap(remembered.versions),
     heads: new ByteLru(headsBudget),
-    pointers: new Map(),
-    headPointers: new Map(),
-    opened: new Set(),
-    cappedUntil: new Map(),
+    pointers: new BoundedMap(remembered.models),
+    headPointers: new BoundedMap(remembered.heads),
+    opened: new BoundedMap(remembered.regions),
+    cappedUntil: new BoundedMap(remembered.tokens),
     counts: new IsolateCounts(),
     passing: env.DECISIONS_ABOVE_BUDGET ? new PassSpending(passBudgetOf(env.DECISIONS_ABOVE_BUDGET)) : null,
   };

@@ -8,8 +8,10 @@ import {
   questionSchema,
   viaMaxRungs,
 } from "#core/contract/index.ts";
-import { FaultError, problemOf } from "#core/http/fault.ts";
-import { expectedResponse, problemResponse, readJson, unexpectedResponse } from "#core/http/problem.ts";
+import { FaultError } from "#core/http/fault.ts";
+import { allowedMethods } from "#core/http/methods.ts";
+import { expectedResponse, faultResponse, readJson, unexpectedResponse } from "#core/http/problem.ts";
+import { refuseRepeated } from "#core/http/repeated.ts";
 import { describe } from "#core/input/describe.ts";
 import { lineOf, outcomeOf } from "#core/log.ts";
 import { withTop } from "#core/rung/candidates.ts";
@@ -18,6 +20,7 @@ import { findToken, hasScope, mayUseModel, type Token } from "#core/tokens.ts";
 import { spanOf, traceHeaders } from "#core/trace-context.ts";
 import type { Backend } from "./backend/index.ts";
 import { modelFor, requireAllRegions, requireRegions } from "./caller.ts";
+import type { DiskProbe } from "./disk.ts";
 import type { FullModels } from "./models.ts";
 import type { TrainableRecipes } from "./recipes/registry.ts";
 import type { TrainingQueue } from "./trainings/queue.ts";
@@ -31,6 +34,7 @@ export interface OriginOptions {
   training: {
     trainings: TrainingQueue;
     recipes: Pick<TrainableRecipes, "document">;
+    disk: Pick<DiskProbe, "readiness">;
     backend: Omit<Backend, "use">;
   } | null;
   log: (event: Record<string, unknown>) => void;
@@ -41,22 +45,27 @@ export function createApp(options: OriginOptions): Hono {
   const { nodeId, tokens, training, log } = options;
   const app = new Hono();
   app.get("/healthz", (context) => context.json({ status: "ok", node: nodeId }));
-  app.get("/readyz", (context) => context.json({ status: "ready", node: nodeId }));
+  app.get("/readyz", async (context) => {
+    // Not ready to train is ready to answer: what balances load by this route still sends questions.
+    const { ready = true } = (await training?.disk.readiness()) ?? {};
+    const state = { status: "ready", node: nodeId };
+    return context.json(ready ? state : { ...state, training: "not-ready" });
+  });
   app.post("/v1/models/:model/ask", (context) => ask(options, context));
   if (training) app.route("/v1/models/:model/trainings", trainingRoutes(tokens, training));
   app.get("/v1/status", (context) => status(options, context));
-  app.notFound(({ req }) =>
-    problemResponse(
-      problemOf(
-        {
-          kind: "not-found",
-          what: `route ${req.method} ${req.path}`,
-          next: "Use POST /v1/models/{model}/ask for answers, /v1/models/{model}/trainings for trainings, or GET /v1/status.",
-        },
-        "route",
-      ),
-    ),
-  );
+  const methodsOf = allowedMethods(app.routes);
+  app.notFound(({ req: { method, path } }) => {
+    const allowed = methodsOf(path);
+    const next =
+      "Use POST /v1/models/{model}/ask for answers, /v1/models/{model}/trainings for trainings, or GET /v1/status.";
+    return faultResponse(
+      allowed.length > 0
+        ? { kind: "method", method, path, allowed }
+        : { kind: "not-found", what: `route ${method} ${path}`, next },
+      "route",
+    );
+  });
   app.onError((error) => {
     const response = expectedResponse(error, "ask");
     if (response) return response;
@@ -103,7 +112,9 @@ async function status({ nodeId, tokens, models, training }: OriginOptions, conte
   const { backend = null, trainings = null } = training ?? {};
   const isOwn = ({ model }: { model: string }) => mayUseModel(token, model);
   const open = trainings?.list().filter(({ endedAt }) => endedAt === null) ?? [];
-  return context.json({ node: nodeId, models: models.list().filter(isOwn), backend, trainings: open.filter(isOwn) });
+  const readiness = await training?.disk.readiness();
+  const state = { node: nodeId, models: models.list().filter(isOwn), backend, trainings: open.filter(isOwn) };
+  return context.json(readiness ? { ...state, training: readiness } : state);
 }
 
 // A question between rungs is complete: the edge has assigned its id and its region.
@@ -113,7 +124,7 @@ function completeQuestions(body: AskBody): Question[] {
     const error = { path: "questions", expected: `an array, each ${expected}`, received: "instances" };
     throw new FaultError({ kind: "invalid", errors: [error] });
   }
-  return draftsOf(body).map((draft, index) => {
+  const questions = draftsOf(body).map((draft, index) => {
     const complete = questionSchema.safeParse(draft);
     if (complete.success) return complete.data;
     const path = complete.error.issues[0]?.path ?? [];
@@ -123,4 +134,6 @@ function completeQuestions(body: AskBody): Question[] {
       errors: [{ index, path: path.join("."), expected, received: describe(value) }],
     });
   });
+  refuseRepeated(questions.map(({ id }) => id));
+  return questions;
 }

@@ -1,4 +1,5 @@
 import type { Context } from "hono";
+import { modelNameSchema } from "#core/contract/index.ts";
 import { FaultError } from "#core/http/fault.ts";
 import {
   findToken,
@@ -16,6 +17,13 @@ export async function modelFor(tokens: readonly Token[], context: Context, scope
   const token = await findToken(tokens, context.req.header("authorization") ?? null);
   if (!token) throw new FaultError({ kind: "unauthorised" });
   if (!hasScope(token, scope)) throw new FaultError({ kind: "forbidden", needs: `scope '${scope}'` });
+  if (!modelNameSchema.safeParse(model).success) {
+    throw new FaultError({
+      kind: "not-found",
+      what: `model '${model.slice(0, 100)}'`,
+      next: "GET /v1/models of the edge lists the models.",
+    });
+  }
   if (!mayUseModel(token, model)) throw new FaultError({ kind: "forbidden", needs: `model '${model}'` });
   return [model, token];
 }

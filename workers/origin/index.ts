@@ -1,6 +1,6 @@
 // Runs the origin: node workers/origin/index.ts, configured by the environment variables in config.ts. `npm start` runs it.
 import { join } from "node:path";
-import { serve } from "@hono/node-server";
+import { type ServerType, serve } from "@hono/node-server";
 import { ProblemError, UpriverClient } from "#client/index.ts";
 import type { Training } from "#core/contract/index.ts";
 import { createApp } from "./app.ts";
@@ -8,6 +8,7 @@ import { findBackend } from "./backend/index.ts";
 import { BlobCache } from "./blob-cache.ts";
 import { type OriginConfig, readConfig } from "./config.ts";
 import { checkDataFolder } from "./data-folder.ts";
+import { DiskProbe } from "./disk.ts";
 import { FullModels } from "./models.ts";
 import { TrainableRecipes } from "./recipes/registry.ts";
 import { SetupError } from "./setup-error.ts";
@@ -16,6 +17,9 @@ import { trainingRunner } from "./trainings/steps.ts";
 import { TrainingStore } from "./trainings/store.ts";
 
 const edgePollMs = 500;
+/** More than a question may take, and than a training takes to save its checkpoint. */
+const drainMaxMs = 15_000;
+const closeIdleEveryMs = 50;
 const firstTrainingMaxMs = 2 ** 31 - 1;
 
 await start(process.env).catch((error) => {
@@ -34,7 +38,7 @@ async function start(environment: NodeJS.ProcessEnv): Promise<void> {
   const store = new TrainingStore(join(config.dataFolder, "trainings"));
   const stepOptions = { ...config, client, recipes, folderOf: (training: Training) => store.folderOf(training) };
   const trainings = new TrainingQueue(store, trainingRunner(stepOptions), log);
-  listen(config, models, { trainings, recipes, backend });
+  listen(config, models, { trainings, recipes, backend, disk: new DiskProbe(config.dataFolder) });
   await waitForEdge(client);
   trainings.watch(({ model, progress }) => progress && log({ event: "training", model, ...progress }));
   await trainings.open();
@@ -53,12 +57,24 @@ function listen(
   const server = serve({ fetch: app.fetch, hostname: host, port }, (address) =>
     log({ event: "listening", host, port: address.port, backend: training.backend }),
   );
-  const stop = () => {
-    // Kept-alive connections would keep the server open.
-    if ("closeAllConnections" in server) server.closeAllConnections();
-    server.close(() => process.exit(0));
-  };
-  for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, stop);
+  for (const signal of ["SIGINT", "SIGTERM"] as const) {
+    process.once(signal, () => void drain(server, training.trainings).then(() => process.exit(0)));
+  }
+}
+
+/** Stops accepting, finishes the requests that run, and has a training save its checkpoint; within a bound. */
+async function drain(server: ServerType, trainings: TrainingQueue): Promise<void> {
+  log({ event: "stopping" });
+  const closed = new Promise<void>((resolve) => server.close(() => resolve()));
+  // A kept-alive connection is closed as soon as no request runs on it.
+  const closing = setInterval(
+    () => "closeIdleConnections" in server && server.closeIdleConnections(),
+    closeIdleEveryMs,
+  );
+  const late = new Promise<void>((resolve) => setTimeout(resolve, drainMaxMs).unref());
+  await Promise.race([Promise.all([closed, trainings.stop()]), late]);
+  clearInterval(closing);
+  log({ event: "stopped" });
 }
 
 /** Trains, publishes and rolls out a recipe's first version, unless the edge serves one. */

@@ -12,6 +12,7 @@ import type { Answer, ClassifyManifest, LabelSource, RegionEscalation } from "#c
 import { hmacUnit } from "#core/hash.ts";
 import { argMax } from "#core/head/head.ts";
 import { learnStacking, noStacking, stackedScores, stackingWeights } from "#core/head/stacking.ts";
+import { own } from "#core/own.ts";
 import { candidatesInOrder, choose, restricts } from "#core/rung/candidates.ts";
 import { aboveOf, externalRungsOf } from "#core/rung/external/ladder.ts";
 import { taskOf } from "#core/task/index.ts";
@@ -177,6 +178,6 @@ function edgeScores(labels: readonly string[], { opinions }: Compared): number[]
 
 // The rung above may serve a version with other labels.
 function aboveScores(labels: readonly string[], scores: Record<string, number>): number[] | null {
-  const known = labels.map((label) => scores[label]);
+  const known = labels.map((label) => own(scores, label));
   return known.every((score) => score !== undefined) ? (known as number[]) : null;
 }

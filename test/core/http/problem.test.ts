@@ -2,8 +2,9 @@ import { describe, expect, it } from "vitest";
 import * as z from "zod";
 import { ArtefactError } from "#core/artefacts.ts";
 import { problemSchema } from "#core/contract/index.ts";
+import { readBytes } from "#core/http/body.ts";
 import { type Fault, FaultError, problemOf } from "#core/http/fault.ts";
-import { expectedResponse, readBytes, readJson, unexpectedResponse } from "#core/http/problem.ts";
+import { expectedResponse, readJson, unexpectedResponse } from "#core/http/problem.ts";
 import { InvalidQuestionsError, RungUnavailableError } from "#core/rung/rung.ts";
 
 const faults: [number, Fault][] = [

@@ -1,7 +1,7 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { existsSync } from "node:fs";
-import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, it } from "vitest";
@@ -10,6 +10,7 @@ import { learnApart } from "#origin/learn/apart.ts";
 import type { LearnRequest } from "#origin/learn/apart-messages.ts";
 import { findDocument } from "#origin/recipes/index.ts";
 import type { RecipeOrder } from "#origin/recipes/registry.ts";
+import { stopping } from "#origin/trainings/stopping.ts";
 
 const apart = join(import.meta.dirname, "../../../workers/origin/learn/apart.ts");
 let folder: string;
@@ -33,6 +34,14 @@ async function abortDuringTraining(backend: LearnRequest["backend"]): Promise<un
 
 it("ends at once when it is aborted", async () => {
   expect(await abortDuringTraining("wasm")).toBe("cancelled");
+});
+
+it("saves a checkpoint before it ends when the origin stops", async () => {
+  const abort = new AbortController();
+  const request = await requestFor("wasm");
+  const learning = learnApart(request, { signal: abort.signal, onProgress: () => abort.abort(stopping) });
+  await expect(learning).rejects.toBe(stopping);
+  expect(await readdir(request.checkpointsFolder)).toEqual(["full.checkpoint"]);
 });
 
 const gpu = await adapterOf();

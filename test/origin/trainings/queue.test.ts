@@ -9,6 +9,7 @@ import { sha256Hex } from "#core/hash.ts";
 import type { Scope } from "#core/tokens.ts";
 import { createApp } from "#origin/app.ts";
 import { BlobCache } from "#origin/blob-cache.ts";
+import { DiskProbe } from "#origin/disk.ts";
 import { TrainableRecipes } from "#origin/recipes/registry.ts";
 import { type RunTraining, TrainingQueue } from "#origin/trainings/queue.ts";
 import { TrainingStore } from "#origin/trainings/store.ts";
@@ -155,6 +156,7 @@ describe("the training routes", () => {
       trainings: queue.trainings,
       recipes: new TrainableRecipes(client, new BlobCache(client, "unused"), import.meta.dirname),
       backend: { name: "wasm" as const, adapter: null, isSoftware: false },
+      disk: new DiskProbe(path),
     };
     const models = { list: () => [], rung: () => Promise.reject(new Error("not asked in this test")) };
     const app = createApp({ nodeId: "origin", tokens, models, training, log: () => {} });

@@ -1,6 +1,7 @@
 import type { Rule } from "../contract/index.ts";
 import { argMax } from "../head/head.ts";
 import { lossOf } from "../head/metrics.ts";
+import { own } from "../own.ts";
 import type { Prediction } from "./class-risk.ts";
 
 /** An answer whose label is known. */
@@ -26,8 +27,8 @@ export const acceptNothing = 1.01;
 
 /** Tells whether a calibrated confidence reaches the rule's threshold and, if there is one, the threshold of the label. */
 export function accepts(rule: Pick<Rule, "threshold" | "perClass">, confidence: number, label?: string): boolean {
-  const own = label === undefined ? undefined : rule.perClass?.[label];
-  return confidence >= Math.max(rule.threshold, own?.threshold ?? 0);
+  const ofLabel = label === undefined || !rule.perClass ? undefined : own(rule.perClass, label);
+  return confidence >= Math.max(rule.threshold, ofLabel?.threshold ?? 0);
 }
 
 /** Grades the prediction of a head's scores by the known label. */

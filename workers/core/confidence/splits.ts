@@ -1,5 +1,6 @@
 import type { GroupBy, Instance, Split, SplitCuts, Splits } from "../contract/index.ts";
 import { hmacUnit } from "../hash.ts";
+import { own } from "../own.ts";
 
 /** A version's splits, unless it says otherwise: 60% train, 20% validation, 20% calibration. */
 export const usualCuts: SplitCuts = { train: 0.6, validation: 0.8 };
@@ -34,7 +35,7 @@ export function groupKeyOf(groupBy: GroupBy, question: Keyed): string {
       return question.content;
     case "field": {
       const { instance } = question;
-      const value = Array.isArray(instance) ? undefined : instance[groupBy.name];
+      const value = Array.isArray(instance) ? undefined : own(instance, groupBy.name);
       return value === undefined || value === null ? question.content : String(value);
     }
     case "time":

@@ -1,6 +1,7 @@
 import * as z from "zod";
+import { fieldNameExpected, isFieldName } from "./field-name.ts";
 
-const columnName = z.string().min(1).max(128);
+const columnName = z.string().min(1).max(128).refine(isFieldName, fieldNameExpected);
 
 /** What all columns have that take a value of the instance. */
 const common = {

@@ -2,6 +2,7 @@ import * as z from "zod";
 import { certificateSchema, rungSchema, uncertifiedSchema } from "./answer.ts";
 import { escalationEstimateSchema } from "./escalation.ts";
 import { externalRungSchema } from "./external-rung.ts";
+import { fieldNameExpected, isFieldName } from "./field-name.ts";
 import { inputSchema } from "./input.ts";
 import { instanceSchema } from "./instance.ts";
 import { regionSchema, regionsSchema } from "./region.ts";
@@ -215,7 +216,7 @@ export const classifyManifestSchema = z
   .strictObject({
     ...versionFields,
     task: z.enum(["classify", "regress"]),
-    labels: z.array(z.string().min(1)).min(2),
+    labels: z.array(z.string().min(1).refine(isFieldName, fieldNameExpected)).min(2),
     /** The bins and the tolerance of a model of numbers; absent in classifiers. */
     number: numberTaskSchema.optional(),
     /** The thin network runs at the edge, the full one at the origin. */

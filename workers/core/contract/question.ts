@@ -15,7 +15,12 @@ export const candidateMaxChars = 1_024;
 /** How long a stored question is kept. */
 export const questionKeepMs = 90 * 24 * 3600_000;
 
-export const questionIdSchema = z.string().min(3).max(questionIdMaxChars);
+export const questionIdSchema = z
+  .string()
+  .min(3)
+  .max(questionIdMaxChars)
+  // A header, a log line and a stored row carry the same id.
+  .regex(/^[^\p{Cc}\p{Cs}]+$/u, "text without control characters");
 
 /** The result of the rung below. Ignored by a rung with another backbone. */
 export const inferenceSchema = z.strictObject({

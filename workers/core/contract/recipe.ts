@@ -1,12 +1,13 @@
 import * as z from "zod";
 import { rungSchema } from "./answer.ts";
 import { externalRungSchema } from "./external-rung.ts";
+import { fieldNameExpected, isFieldName } from "./field-name.ts";
 import { dateParts, imageInputSchema, tensorInputSchema, termsMax } from "./input.ts";
 import { atLimits, blobRefSchema, groupBySchema, modelNameSchema, policySchema } from "./manifest.ts";
 import { regionSchema } from "./region.ts";
 import { tensorSpecSchema } from "./tensor.ts";
 
-const columnName = z.string().min(1).max(128);
+const columnName = z.string().min(1).max(128).refine(isFieldName, fieldNameExpected);
 
 export const numberScales = ["standard", "log", "quantile"] as const;
 /** How a number column is scaled. */

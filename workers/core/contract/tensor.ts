@@ -1,4 +1,5 @@
 import * as z from "zod";
+import { fieldNameExpected, isFieldName } from "./field-name.ts";
 
 export const tensorTypes = ["float32", "int32", "bool"] as const;
 export type TensorType = (typeof tensorTypes)[number];
@@ -6,7 +7,7 @@ export type TensorType = (typeof tensorTypes)[number];
 /** An input or output of a model: its public name, its tensor in the model, and its shape without the batch dimension. */
 export const tensorSpecSchema = z
   .strictObject({
-    name: z.string().min(1).max(128),
+    name: z.string().min(1).max(128).refine(isFieldName, fieldNameExpected),
     /** The name of a graph node or a layer. */
     tensor: z.string().min(1),
     /** −1: any size. */

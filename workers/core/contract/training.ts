@@ -75,6 +75,10 @@ export const originStateSchema = z
       .nullable(),
     /** Queued and running trainings. */
     trainings: z.array(trainingSchema),
+    /** Whether the origin can train: not while its disk is full. Absent if it only answers. */
+    training: z
+      .strictObject({ ready: z.boolean(), reason: z.string().nullable(), next: z.string().nullable() })
+      .optional(),
   })
   .meta({ id: "OriginState" });
 export type OriginState = z.infer<typeof originStateSchema>;

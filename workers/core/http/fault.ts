@@ -11,7 +11,7 @@ export type Fault =
   | { kind: "conflict"; expected: string; received: string; next: string }
   | { kind: "method"; method: string; path: string; allowed: string[] }
   | { kind: "too-large"; maxBytes: number }
-  | { kind: "unsupported"; expected: string; received: string; next: string }
+  | { kind: "unsupported"; expected: string; received: string; next: string; encodings?: string }
   | { kind: "too-many-labels"; limit: string; received: string; retryAfterSeconds: number; next: string }
   | { kind: "loop"; via: string[]; max: number }
   | { kind: "unavailable"; reason: string; next: string }

@@ -1,7 +1,9 @@
 import type { ZodType } from "zod";
 import { isArtefactError } from "../artefacts.ts";
+import { protoName } from "../contract/field-name.ts";
 import type { Problem } from "../contract/index.ts";
 import { InvalidQuestionsError, RungUnavailableError } from "../rung/rung.ts";
+import { readBytes } from "./body.ts";
 import { type Fault, FaultError, problemOf } from "./fault.ts";
 import { type InvalidField, invalidFields } from "./issues.ts";
 
@@ -24,8 +26,20 @@ export function expectedResponse(
   respond: (problem: Problem, waitSeconds?: number) => Response = problemResponse,
 ): Response | null {
   const fault = faultOf(error);
-  const waitSeconds = fault?.kind === "too-many-labels" ? fault.retryAfterSeconds : undefined;
-  return fault && respond(problemOf(fault, operation), waitSeconds);
+  return fault && faultResponse(fault, operation, respond);
+}
+
+/** Builds the response for a fault, with the headers that belong to it. */
+export function faultResponse(
+  fault: Fault,
+  operation: string,
+  respond: (problem: Problem, waitSeconds?: number) => Response = problemResponse,
+): Response {
+  const waitSeconds = fault.kind === "too-many-labels" ? fault.retryAfterSeconds : undefined;
+  const response = respond(problemOf(fault, operation), waitSeconds);
+  if (fault.kind === "method") response.headers.set("allow", fault.allowed.join(", "));
+  if (fault.kind === "unsupported" && fault.encodings) response.headers.set("accept-encoding", fault.encodings);
+  return response;
 }
 
 /** Builds the response for an unexpected error. It reveals nothing internal. */
@@ -97,13 +111,23 @@ export type Explain = (body: unknown) => InvalidField | null;
 
 /** Parses the bytes of a JSON body by a schema, or throws the fault with everything that is wrong. */
 export function parseJson<T>(bytes: ArrayBuffer | Uint8Array, schema: ZodType<T>, explain?: Explain): T {
-  const text = new TextDecoder().decode(bytes);
+  const text = textOf(bytes);
   let body: unknown;
   try {
     body = JSON.parse(text);
   } catch (cause) {
     const received = text === "" ? "an empty body" : `broken JSON${placeOf(cause, text)}`;
     throw new FaultError({ kind: "malformed", expected: "a JSON body", received }, { cause });
+  }
+  const unsafe = text.includes(protoName) || text.includes("\\u") ? pathOfProto(body) : null;
+  if (unsafe) {
+    const field = {
+      path: unsafe,
+      expected: "absent",
+      received: "present",
+      message: `${unsafe} is no name for a field.`,
+    };
+    throw new FaultError({ kind: "invalid", errors: [field] });
   }
   const result = schema.safeParse(body);
   if (result.success) return result.data;
@@ -114,6 +138,32 @@ export function parseJson<T>(bytes: ArrayBuffer | Uint8Array, schema: ZodType<T>
   });
 }
 
+function textOf(bytes: ArrayBuffer | Uint8Array): string {
+  try {
+    return new TextDecoder("utf-8", { fatal: true, ignoreBOM: false }).decode(bytes);
+  } catch (cause) {
+    throw new FaultError({ kind: "malformed", expected: "a JSON body in UTF-8", received: "other bytes" }, { cause });
+  }
+}
+
+// Without recursion: a body may be nested deeper than the stack.
+function pathOfProto(body: unknown): string | null {
+  const open: { value: unknown; path: string }[] = [{ value: body, path: "" }];
+  for (let next = open.pop(); next; next = open.pop()) {
+    const { value, path } = next;
+    if (typeof value !== "object" || value === null) continue;
+    for (const [key, inner] of Object.entries(value)) {
+      if (key === protoName) return path === "" ? key : `${path}.${key}`;
+      if (typeof inner === "object" && inner !== null) {
+        open.push({ value: inner, path: path.length > pathMaxChars ? path : path === "" ? key : `${path}.${key}` });
+      }
+    }
+  }
+  return null;
+}
+
+const pathMaxChars = 200;
+
 // V8 says where JSON breaks, unless it breaks at the end.
 function placeOf(cause: unknown, text: string): string {
   const message = String(cause);
@@ -121,25 +171,4 @@ function placeOf(cause: unknown, text: string): string {
   if (position === undefined) return /end of JSON|Unterminated/.test(message) ? ", which ends too early" : "";
   const before = text.slice(0, Number(position)).split("\n");
   return ` at line ${before.length}, column ${(before.at(-1)?.length ?? 0) + 1}`;
-}
-
-/** Reads a body. Throws as soon as it is larger than `maxBytes`. */
-export async function readBytes(request: Request, maxBytes: number): Promise<ArrayBuffer> {
-  const tooLarge = new FaultError({ kind: "too-large", maxBytes });
-  const announced = request.headers.get("content-length");
-  if (Number(announced ?? 0) > maxBytes) throw tooLarge;
-  // A body of a known length can't be longer; one without is counted as it comes.
-  if (announced !== null) return request.arrayBuffer();
-  const parts: Uint8Array[] = [];
-  let bytes = 0;
-  const reader = request.body?.getReader();
-  for (let part = await reader?.read(); part && !part.done; part = await reader?.read()) {
-    bytes += part.value.byteLength;
-    if (bytes > maxBytes) {
-      await reader?.cancel();
-      throw tooLarge;
-    }
-    parts.push(part.value);
-  }
-  return new Blob(parts as Uint8Array<ArrayBuffer>[]).arrayBuffer();
 }

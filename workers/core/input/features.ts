@@ -1,4 +1,5 @@
 import type { FeaturesInput, Instance, NamedColumn } from "../contract/index.ts";
+import { own } from "../own.ts";
 import { columnWidth, describeColumn, writeColumn } from "./columns.ts";
 import { describe } from "./describe.ts";
 import type { InputContext, InputFault } from "./fault.ts";
@@ -88,7 +89,7 @@ export function encodeFeatures(
       writeOneHot(out, at, column.values.indexOf(context.region));
       continue;
     }
-    const value = instance[column.name] ?? null;
+    const value = own(instance, column.name) ?? null;
     const expected = writeColumn(column, value, out, at);
     if (expected === null) continue;
     const isMissing = value === null || value === "";

@@ -2,6 +2,7 @@ import { gradeAnswer, scoreAnswer } from "../confidence/rule.ts";
 import type { Answer } from "../contract/index.ts";
 import { argMax } from "../head/head.ts";
 import { evaluate } from "../head/metrics.ts";
+import { own } from "../own.ts";
 import type { Task } from "./task.ts";
 
 /** The best label with its score, and the scores of all labels that may be answered. */
@@ -33,7 +34,7 @@ export function classifyTask(labels: readonly string[]): Task {
       return { label, scores: { ...others, [label]: 1 }, confidence: 1 };
     },
     isRight: (prediction, label) => prediction === label,
-    scoreOf: (scores, label) => scores[label] ?? null,
+    scoreOf: (scores, label) => own(scores, label) ?? null,
     grade: (scores, label) => gradeAnswer(scores, label as number),
     score: (scores, label) => scoreAnswer(scores, label as number),
     evaluate: (scores, known) => evaluate(scores, known as readonly number[]),

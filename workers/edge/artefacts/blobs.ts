@@ -20,11 +20,16 @@ export async function readBlob(env: Env, later: (work: Promise<unknown>) => void
       console.warn(JSON.stringify({ event: "corrupt-cache", blob: blob.sha256, reason: error.reason }));
     }
   }
+  const bytes = await readStoredBlob(env, blob);
+  if (bytes.byteLength <= kvBlobMaxBytes) later(env.CACHE.put(kvKey(blob.sha256), bytes));
+  return bytes;
+}
+
+/** Reads a blob from R2 and checks its hash. */
+export async function readStoredBlob(env: Env, blob: BlobRef): Promise<ArrayBuffer> {
   const stored = await readStorage(blobKey(blob.sha256), async () => {
     const object = await env.ARTEFACTS.get(blobKey(blob.sha256));
     return object && (await object.arrayBuffer());
   });
-  const bytes = await checkBlob(blob, stored);
-  if (bytes.byteLength <= kvBlobMaxBytes) later(env.CACHE.put(kvKey(blob.sha256), bytes));
-  return bytes;
+  return checkBlob(blob, stored);
 }

@@ -1,4 +1,5 @@
 import { manifestKey } from "#core/artefacts.ts";
+import type { BoundedMap } from "#core/bounded-map.ts";
 import { type HeadPointer, headPointerSchema, type ModelPointer, modelPointerSchema } from "#core/contract/index.ts";
 import { registryObject } from "#objects/stubs.ts";
 import { type Call, unknownModel } from "../call.ts";
@@ -57,7 +58,7 @@ export function learnHead(call: Call, model: string, base: number, region: strin
 }
 
 // An isolate never goes back to a lower revision, whatever a slow KV says.
-function learn<T extends Revised>(known: Map<string, Expiring<T>>, key: string, next: T): T {
+function learn<T extends Revised>(known: BoundedMap<string, Expiring<T>>, key: string, next: T): T {
   const before = known.get(key)?.value;
   const value = before && before.revision > next.revision ? before : next;
   known.set(key, { value, freshUntil: Date.now() + pointerTtlMs });

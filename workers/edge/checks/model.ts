@@ -6,6 +6,7 @@ import {
   type ModelPointer,
   modelPointerSchema,
 } from "#core/contract/index.ts";
+import { own } from "#core/own.ts";
 import { type PublicKeys, signatureFault } from "#core/sign.ts";
 import { regionObject, registryObject } from "#objects/stubs.ts";
 import { manifestOf } from "../artefacts/models.ts";
@@ -82,7 +83,7 @@ async function checkRegions(
   if (!manifest || manifest.task === "tensor") return [];
   const { env, node } = call;
   const registry = registryObject(env, model);
-  const baseOf = (region: string) => heldBack[region] ?? (stable as number);
+  const baseOf = (region: string) => own(heldBack, region) ?? (stable as number);
   const states = await Promise.all(
     ownRegions(call, await registry.regions()).map(async (region) => ({
       ...(await regionObject(env, model, region).state(baseOf(region))),

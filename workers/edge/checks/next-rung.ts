@@ -1,4 +1,4 @@
-import type { Finding, Manifest } from "#core/contract/index.ts";
+import { type Finding, type Manifest, originStateSchema } from "#core/contract/index.ts";
 import { reachOf, type Settings } from "#core/rung/external/endpoint.ts";
 import { aboveOf, externalRungsOf } from "#core/rung/external/ladder.ts";
 import { nextRungTimeoutMs } from "#core/rung/rung.ts";
@@ -41,8 +41,16 @@ export async function checkNextRung({ env }: Call, manifests: readonly Manifest[
       headers: { authorization: `Bearer ${env.NEXT_RUNG_TOKEN}` },
       signal: AbortSignal.timeout(nextRungTimeoutMs),
     });
+    if (response.ok) {
+      // Another edge, or an origin of an earlier version, does not say whether it can train.
+      const { training } = originStateSchema
+        .partial()
+        .catch({})
+        .parse(await response.json().catch(() => ({})));
+      if (training?.ready !== false) return sound(check, `${env.NEXT_RUNG_URL} responds`);
+      return faulty(check, `${env.NEXT_RUNG_URL} answers, but can't train: ${training.reason}`, training.next ?? "");
+    }
     await response.body?.cancel();
-    if (response.ok) return sound(check, `${env.NEXT_RUNG_URL} responds`);
     if (response.status === 401 || response.status === 403) {
       const remedy =
         "Add the SHA-256 of NEXT_RUNG_TOKEN to ORIGIN_TOKENS with the scopes ask and publish, and restart the origin.";

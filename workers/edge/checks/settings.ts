@@ -1,3 +1,4 @@
+import { splitSecretsOf } from "#core/confidence/split-secret.ts";
 import type { Finding } from "#core/contract/index.ts";
 import { activeTokensMax } from "#core/contract/index.ts";
 import { sign, signatureFault, signingKeySchema } from "#core/sign.ts";
@@ -37,9 +38,15 @@ export function checkSettings(call: Call): Promise<Finding[]> {
 }
 
 function splitSecret({ SPLIT_SECRET }: Env): Finding {
-  const length = SPLIT_SECRET?.length ?? 0;
-  if (length >= secretMinChars) return sound("split secret", `${length} characters`);
-  const remedy = `Set SPLIT_SECRET to at least ${secretMinChars} random characters. A change affects the split of new samples only.`;
+  const { draws, splits } = splitSecretsOf(SPLIT_SECRET ?? "");
+  const length = Math.min(draws.length, splits.length);
+  if (length >= secretMinChars) {
+    return sound(
+      "split secret",
+      draws === splits ? `${length} characters` : "rotated: a new one draws, the first splits",
+    );
+  }
+  const remedy = `Set SPLIT_SECRET to at least ${secretMinChars} random characters. To change it later: OPERATIONS.md, Rotate keys.`;
   return faulty("split secret", `${length} characters: too short, splits could be guessed`, remedy);
 }
 

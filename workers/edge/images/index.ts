@@ -1,6 +1,6 @@
 import type { ImageInput, Instance } from "#core/contract/index.ts";
+import { readBytes } from "#core/http/body.ts";
 import { FaultError } from "#core/http/fault.ts";
-import { readBytes } from "#core/http/problem.ts";
 import { type Pixels, toInstance } from "#core/image/pixels.ts";
 import { resample } from "#core/image/resample.ts";
 import { decodeJpeg, decodeWebp } from "./codecs.ts";

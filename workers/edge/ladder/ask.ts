@@ -1,5 +1,6 @@
 import { classifying } from "#core/artefacts.ts";
 import { isAudited, opinionShareOf } from "#core/confidence/audit.ts";
+import { splitSecretsOf } from "#core/confidence/split-secret.ts";
 import {
   type Answer,
   type AskBody,
@@ -184,8 +185,9 @@ async function keepAnswers(
   }
   if (policy.keep === "audited") {
     const drawn: Attempt[] = [];
+    const { draws } = splitSecretsOf(call.env.SPLIT_SECRET);
     for (const attempt of attempts) {
-      if (await isAudited(call.env.SPLIT_SECRET, attempt.question.id, shareOf(attempt))) drawn.push(attempt);
+      if (await isAudited(draws, attempt.question.id, shareOf(attempt))) drawn.push(attempt);
     }
     if (drawn.length > 0) call.later(rung.keep(kept(drawn), hop));
   }

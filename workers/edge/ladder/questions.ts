@@ -3,6 +3,7 @@ import type { ClassifyManifest, Draft, Question } from "#core/contract/index.ts"
 import { hmacHex, sha256Hex } from "#core/hash.ts";
 import { FaultError } from "#core/http/fault.ts";
 import { type InvalidField, indexIn } from "#core/http/issues.ts";
+import { refuseRepeated } from "#core/http/repeated.ts";
 import { encodeIdPart, mintId, parseId, secretUnique } from "#core/ids.ts";
 import { type Call, isAdmin, ownerOf } from "../call.ts";
 import { type PlacedRegion, placeDrafts } from "./regions.ts";
@@ -36,6 +37,7 @@ export async function completeQuestions(
     checkId(id, manifest.model, region, index);
     return { ...draft, id, region, at: draft.at ?? Date.now() };
   });
+  refuseRepeated(questions.map(({ id }) => id));
   return { questions, warnings: placed.map(({ warning }) => warning) };
 }
 

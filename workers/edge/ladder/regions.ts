@@ -14,8 +14,6 @@ export interface PlacedRegion {
 
 /** How long a token that has opened all its regions is not asked about again. */
 const cappedMs = 60_000;
-/** The opened regions that an isolate remembers, for all models. */
-const openedMax = 20_000;
 
 /**
  * Determines the region of each draft. A key that is not listed opens a region where the model allows that, within the
@@ -92,8 +90,7 @@ async function openOf(call: Call, { model, policy }: ClassifyManifest, names: re
 }
 
 function remember({ node: { opened } }: Call, model: string, names: readonly string[]): void {
-  if (opened.size > openedMax) opened.clear();
-  for (const name of names) opened.add(keyOf(model, name));
+  for (const name of names) opened.set(keyOf(model, name), true);
 }
 
 function keyOf(model: string, region: string): string {

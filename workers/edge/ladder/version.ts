@@ -2,6 +2,7 @@ import { isArtefactError, manifestKey } from "#core/artefacts.ts";
 import type { ClassifyManifest, Manifest, ModelPointer } from "#core/contract/index.ts";
 import { hmacUnit } from "#core/hash.ts";
 import { FaultError } from "#core/http/fault.ts";
+import { own } from "#core/own.ts";
 import { isListed } from "#core/region.ts";
 import { ModelRung, type RegionalServing } from "#core/rung/model-rung.ts";
 import { RungUnavailableError } from "#core/rung/rung.ts";
@@ -11,7 +12,7 @@ import { type Call, unknownModel } from "../call.ts";
 
 /** The version of a region's labels, retrains and heads: the stable one, or the one that the region is held back on. */
 export function baseFor({ stable, heldBack, model }: ModelPointer, region: string): number {
-  const base = heldBack[region] ?? stable;
+  const base = own(heldBack, region) ?? stable;
   if (base === null) throw unknownModel(model);
   return base;
 }
@@ -20,7 +21,7 @@ export function baseFor({ stable, heldBack, model }: ModelPointer, region: strin
 export async function versionFor(pointer: ModelPointer, caller: string, region: string): Promise<number> {
   const { canary, heldBack } = pointer;
   const base = baseFor(pointer, region);
-  if (heldBack[region] !== undefined) return base;
+  if (own(heldBack, region) !== undefined) return base;
   const isCanary = canary && (await hmacUnit(pointer.model, caller)) < canary.share;
   return isCanary ? canary.version : base;
 }
@@ -42,9 +43,9 @@ export async function edgeRung(
   const serving = new Map<string, RegionalServing>();
   await Promise.all(
     regions.map(async (region) => {
-      const own = await servingIn(call, manifest, region);
+      const served = await servingIn(call, manifest, region);
       const isOpened = !isListed(manifest.policy.regions, region);
-      serving.set(region, isOpened && !own.head ? await inheritedServing(call, manifest, own) : own);
+      serving.set(region, isOpened && !served.head ? await inheritedServing(call, manifest, served) : served);
     }),
   );
   // Last, so that nothing can push the network out of memory between here and its use.

@@ -5,6 +5,8 @@ import type { CountBatch } from "#objects/registry/api.ts";
 /** How long an isolate gathers counts before it sends them. An eviction can lose the counts of that time. */
 export const countsFlushMs = 2_000;
 export const countsFlushTimeoutMs = 20_000;
+/** The regions and versions of a model whose counts an isolate gathers. */
+export const gatheredMaxRegions = 10_000;
 
 interface ModelCounts {
   gathered: Map<string, RegionCounts>;
@@ -27,6 +29,8 @@ export class IsolateCounts {
     const known = gathered.get(key);
     if (known) return known.counts;
     const counts = noCounts();
+    // While the registry can't take them, the counts of more regions are lost rather than the isolate.
+    if (gathered.size >= gatheredMaxRegions) return counts;
     gathered.set(key, { region, base, counts });
     return counts;
   }

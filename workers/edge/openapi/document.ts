@@ -152,6 +152,8 @@ function statusText(status: number): string {
       return "Stored";
     case 202:
       return "Accepted; the answer follows later";
+    case 304:
+      return "Not modified";
     default:
       return "Success";
   }

@@ -22,7 +22,7 @@ async function handleAsk(call: Call): Promise<Response> {
   const answers = await ask(call, resolved, body);
   const open = answers.find((answer) => answer.status === "open");
   const headers: Record<string, string> = open
-    ? { location: `/v1/questions/${open.id}`, "retry-after": String(retryAfterSeconds) }
+    ? { location: `/v1/questions/${encodeURIComponent(open.id)}`, "retry-after": String(retryAfterSeconds) }
     : {};
   const [only] = answers;
   return jsonResponse(isOne ? only : { answers }, open ? 202 : 200, headers);

@@ -3,6 +3,7 @@ import { isUnlimited, mayUseModel } from "#core/tokens.ts";
 import { modelNames } from "../artefacts/models.ts";
 import { type Call, jsonResponse, type Route } from "../call.ts";
 import { faulty } from "../checks/finding.ts";
+import { checkJurisdiction } from "../checks/jurisdiction.ts";
 import { checkModel } from "../checks/model.ts";
 import { checkExternalRungs, checkNextRung } from "../checks/next-rung.ts";
 import { checkSettings } from "../checks/settings.ts";
@@ -17,6 +18,7 @@ async function getChecks(call: Call): Promise<Response> {
   const findings: Finding[] = token && isUnlimited(token) ? await checkSettings(call) : [];
   const manifests: Manifest[] = [];
   const names = await modelNames(call.env).catch(() => []);
+  if (token && isUnlimited(token)) findings.push(await checkJurisdiction(call, names));
   for (const model of names.filter((name) => token && mayUseModel(token, name))) {
     const checked = await checkModel(call, model).catch((error: unknown) => {
       const remedy =

@@ -1,6 +1,6 @@
 import type { ZodType } from "zod";
 import { classifying } from "#core/artefacts.ts";
-import type { Answer } from "#core/contract/index.ts";
+import { type Answer, bodyMaxBytes } from "#core/contract/index.ts";
 import type { Decision, DecisionRequest, Distribution } from "#core/decisions/decision.ts";
 import {
   decisionsErrorSchema,
@@ -17,11 +17,11 @@ import {
   writeSystemOne,
 } from "#core/decisions/system-one.ts";
 import { FaultError } from "#core/http/fault.ts";
+import { readJson } from "#core/http/problem.ts";
 import { type Call, jsonResponse, type Route, requireModel } from "../call.ts";
 import { json } from "../contract.ts";
 import { ask } from "../ladder/ask.ts";
 import { type Resolved, resolveModel } from "../ladder/version.ts";
-import { readDecisionBody } from "../protocols/decisions/body.ts";
 import { instanceOf } from "../protocols/decisions/instance.ts";
 import { mayPass, passAbove } from "../protocols/decisions/pass.ts";
 import { planDecisions } from "../protocols/decisions/plan.ts";
@@ -57,7 +57,7 @@ function routeOf<T extends { model: string }, Reply>(protocol: Protocol<T, Reply
     contract: { body: json(request), replies: { 200: json(reply) }, error },
     refuse,
     async handle(call) {
-      const body = await readDecisionBody(call.request, request);
+      const body = await readJson(call.request, request, bodyMaxBytes);
       const resolved = await found(call, body.model);
       if (!resolved) return passAbove(call, path, body, refuse);
       const { answers, distributions } = await decide(call, resolved, protocol.read(body), protocol);

@@ -1,6 +1,7 @@
 import { type LabelStudioImported, labelStudioImportedSchema, labelStudioTasksSchema } from "#core/contract/index.ts";
 import { FaultError, problemOf } from "#core/http/fault.ts";
 import { readJson } from "#core/http/problem.ts";
+import { refuseRepeated } from "#core/http/repeated.ts";
 import { reviewMaxQuestions } from "#objects/review/api.ts";
 import { type Call, jsonResponse, modelOf, type Route } from "../call.ts";
 import { bytes, json } from "../contract.ts";
@@ -33,6 +34,10 @@ async function getConfig(call: Call): Promise<Response> {
 async function postExport(call: Call): Promise<Response> {
   await reviewedManifest(call);
   const tasks = await readJson(call.request, labelStudioExportSchema, labelStudioMaxBytes);
+  refuseRepeated(
+    tasks.map(({ data }) => data.upriver_id),
+    "data.upriver_id",
+  );
   const imported: LabelStudioImported = { accepted: 0, skipped: 0, refused: [] };
   for (const task of tasks) {
     const id = task.data.upriver_id;

@@ -9,7 +9,7 @@ import { FaultError } from "#core/http/fault.ts";
 import { mayUseModel } from "#core/tokens.ts";
 import { registryObject } from "#objects/stubs.ts";
 import { mayReadBlob } from "../access/blobs.ts";
-import { readBlob } from "../artefacts/blobs.ts";
+import { readBlob, readStoredBlob } from "../artefacts/blobs.ts";
 import { manifestOf, modelNames } from "../artefacts/models.ts";
 import { modelPointer } from "../artefacts/pointers.ts";
 import { type Call, jsonResponse, modelOf, ownPointer, ownRegions, type Route, requireScope } from "../call.ts";
@@ -68,14 +68,24 @@ async function getBlob(call: Call): Promise<Response> {
   if (!(await mayReadBlob(call, sha256))) throw unknownBlob(sha256);
   // A blob that reveals training data needs the scope that may train on it.
   if (object.customMetadata?.scope === "publish") requireScope(call, "publish");
-  const bytes = await readBlob(call.env, call.later, { sha256, bytes: object.size });
-  return new Response(bytes, {
-    headers: {
-      "content-type": "application/octet-stream",
-      "cache-control": "public, max-age=31536000, immutable",
-      etag: `"${sha256}"`,
-    },
-  });
+  const isPrivate = object.customMetadata?.scope === "publish";
+  const headers = {
+    "cache-control": `${isPrivate ? "private" : "public"}, max-age=31536000, immutable`,
+    etag: `"${sha256}"`,
+  };
+  if (hasSameTag(call.request.headers.get("if-none-match"), headers.etag)) {
+    return new Response(null, { status: 304, headers });
+  }
+  const blob = { sha256, bytes: object.size };
+  // It may hold rows of people: KV, which has no jurisdictions, gets none of it.
+  const bytes = isPrivate ? await readStoredBlob(call.env, blob) : await readBlob(call.env, call.later, blob);
+  return new Response(bytes, { headers: { "content-type": "application/octet-stream", ...headers } });
+}
+
+/** Whether `If-None-Match` names the tag; weak tags are compared by their value. */
+function hasSameTag(header: string | null, tag: string): boolean {
+  if (header === null) return false;
+  return header.split(",").some((one) => one.trim() === "*" || one.trim().replace(/^W\//, "") === tag);
 }
 
 /** Reads the hash in a blob's path. */
@@ -134,7 +144,12 @@ export const modelRoutes: readonly Route[] = [
     path: "/v1/blobs/:sha256",
     scope: "ask",
     operation: "read a blob",
-    contract: { replies: { 200: bytes() } },
+    contract: {
+      headers: {
+        "if-none-match": { description: "The tag of a blob that is known: then the reply is 304", type: "string" },
+      },
+      replies: { 200: bytes(), 304: {} },
+    },
     handle: getBlob,
   },
 ];

@@ -44,9 +44,10 @@ async function infer(call: Call): Promise<Response> {
   const { infer, tensors } = await readInferRequest(call.request);
   const named = await namedOf(call);
   const requested = requestedOf(infer, named.signature.outputs);
-  const { escalate = false, region } = infer.parameters ?? {};
+  const { escalate, region } = infer.parameters ?? {};
   const candidates = candidatesOf(infer);
-  const answered = await askTensors(call, named, tensors, { escalate, region, candidates });
+  const options = { escalate: escalate ?? false, region: region ?? undefined, candidates };
+  const answered = await askTensors(call, named, tensors, options);
   return inferResponse(named, infer, requested, answered, candidates);
 }
 

@@ -17,8 +17,9 @@ import {
   watchSchema,
 } from "#core/contract/index.ts";
 import { sha256Hex } from "#core/hash.ts";
+import { readBytes } from "#core/http/body.ts";
 import { FaultError } from "#core/http/fault.ts";
-import { readBytes, readJson } from "#core/http/problem.ts";
+import { readJson } from "#core/http/problem.ts";
 import { checkShapes } from "#core/model/tensor-model.ts";
 import type { Result } from "#core/result.ts";
 import { signatureFault } from "#core/sign.ts";

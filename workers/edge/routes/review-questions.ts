@@ -15,9 +15,14 @@ export const reviewer: ParameterMap = {
   "x-upriver-reviewer": { description: "The person who uses the token", type: "string" },
 };
 
-/** Identifies the holder of a lease: the token, and the person if the request names one. */
+const reviewerMaxChars = 200;
+
+/** Identifies the holder of a lease: the token, and the person if the request names one. Throws for a name too long. */
 export function holderOf(call: Call): string {
-  return `${ownerOf(call)}/${call.request.headers.get("x-upriver-reviewer") ?? ""}`;
+  const person = call.request.headers.get("x-upriver-reviewer") ?? "";
+  if (person.length <= reviewerMaxChars) return `${ownerOf(call)}/${person}`;
+  const [expected, received] = [`at most ${reviewerMaxChars} characters`, `${person.length} characters`];
+  throw new FaultError({ kind: "invalid", errors: [{ path: "x-upriver-reviewer", expected, received }] });
 }
 
 function giverOf(call: Call): LabelGiver {

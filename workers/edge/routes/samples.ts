@@ -7,6 +7,7 @@ import {
   samplesPageMaxRows,
 } from "#core/contract/index.ts";
 import { FaultError } from "#core/http/fault.ts";
+import { own } from "#core/own.ts";
 import { mayUseRegion } from "#core/tokens.ts";
 import { type ChangedSample, wholeRegion } from "#objects/region/api.ts";
 import { regionObject, registryObject } from "#objects/stubs.ts";
@@ -34,7 +35,7 @@ async function getSamples(call: Call): Promise<Response> {
   for (const region of regions) {
     let isLast = false;
     while (!isLast && lines.length < samplesPageMaxRows) {
-      const page = await regionObject(call.env, model, region).samplesSince(cursor[region] ?? 0);
+      const page = await regionObject(call.env, model, region).samplesSince(own(cursor, region) ?? 0);
       for (const sample of page.samples) lines.push(lineOf(region, sample));
       for (const { id, revision } of page.forgotten) {
         lines.push(

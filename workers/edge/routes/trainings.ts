@@ -1,4 +1,5 @@
 import {
+  bodyMaxBytes,
   type OriginState,
   originStateSchema,
   trainingOrderSchema,
@@ -6,6 +7,7 @@ import {
   trainingsSchema,
   viaMaxRungs,
 } from "#core/contract/index.ts";
+import { readBytes } from "#core/http/body.ts";
 import { FaultError } from "#core/http/fault.ts";
 import { viaHeader } from "#core/rung/via.ts";
 import { isUnlimited, mayUseModel } from "#core/tokens.ts";
@@ -32,8 +34,8 @@ async function relay(call: Call): Promise<Response> {
     if (value !== null) headers.set(name, value);
   }
   const { pathname, search } = new URL(request.url);
+  const body = request.method === "POST" ? await readBytes(request, bodyMaxBytes) : null;
   try {
-    const body = request.method === "POST" ? await request.arrayBuffer() : null;
     const response = await fetch(`${env.NEXT_RUNG_URL}${pathname}${search}`, { method: request.method, headers, body });
     // The copy can get headers of this node.
     return new Response(response.body, response);

@@ -11,6 +11,7 @@ import {
 import { type Fault, FaultError } from "#core/http/fault.ts";
 import { indexIn } from "#core/http/issues.ts";
 import { readJson } from "#core/http/problem.ts";
+import { refuseRepeated } from "#core/http/repeated.ts";
 import { parseId } from "#core/ids.ts";
 import type { Result } from "#core/result.ts";
 import { taskOf } from "#core/task/index.ts";
@@ -98,6 +99,7 @@ async function place(call: Call, manifest: ClassifyManifest, truths: Truths["tru
     }
     placed.push({ index, region: address.value.region, newLabel: { id: id as string, ...label } });
   }
+  refuseRepeated(placed.map(({ newLabel }) => newLabel.id));
   return placed;
 }
 

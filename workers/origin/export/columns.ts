@@ -1,6 +1,7 @@
 import type { BasicType } from "hyparquet-writer";
 import type { Input, NamedColumn } from "#core/contract/index.ts";
 import { encode } from "#core/input/index.ts";
+import { own } from "#core/own.ts";
 import type { WeightedRow } from "../train/dataset.ts";
 import type { Part } from "../train/splits.ts";
 
@@ -82,7 +83,7 @@ const columnKinds: Record<NamedColumn["type"], BasicType> = {
 function featureColumn({ type, name }: NamedColumn): ExportColumn {
   const kind = columnKinds[type];
   const read = ({ row }: ExportRow) => {
-    const value = Array.isArray(row.instance) ? null : (row.instance[name] ?? null);
+    const value = Array.isArray(row.instance) ? null : (own(row.instance, name) ?? null);
     return kind === "STRING" && value !== null ? String(value) : value;
   };
   return { ...column(name, kind, type, read), nullable: true };

@@ -4,6 +4,7 @@ import { dirname, join } from "node:path";
 import { concatBytes } from "#core/bytes.ts";
 import { type ModelJson, readModelJson, weightsOf } from "#core/model/tfjs/model-json.ts";
 import { storedBytes } from "#core/model/tfjs/weights.ts";
+import { pathInside } from "../inside.ts";
 import type { StoredPart } from "../train/pack.ts";
 
 /** A model as TensorFlow.js stores it. */
@@ -15,13 +16,18 @@ export interface TfjsModelFiles {
   values: ArrayBuffer;
 }
 
-/** Reads a model.json and its shards. Throws, naming the file, when one is missing or too short. */
+/**
+ * Reads a model.json and its shards, which lie in its folder. Throws, naming the file, when one is missing, too short, or
+ * elsewhere.
+ */
 export async function readModelFiles(given: string): Promise<TfjsModelFiles> {
   const path = existsSync(given) && (await stat(given)).isDirectory() ? join(given, "model.json") : given;
   const bytes = new Uint8Array(await read(path, `a TensorFlow.js model.json or its folder`)).buffer;
   const modelJson = readModelJson(bytes);
   const paths = modelJson.weightsManifest.flatMap((group) => group.paths);
-  const shards = await Promise.all(paths.map((name) => read(join(dirname(path), name), `shard '${name}' of ${path}`)));
+  const shards = await Promise.all(
+    paths.map(async (name) => read(await pathInside(dirname(path), name, path), `shard '${name}' of ${path}`)),
+  );
   const values = concatBytes(shards).buffer;
   const expected = weightsOf(modelJson).reduce((sum, spec) => sum + storedBytes(spec), 0);
   if (values.byteLength !== expected) {

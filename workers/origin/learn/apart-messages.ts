@@ -13,6 +13,9 @@ export interface LearnRequest {
   current: Published | null;
 }
 
+/** What the training process is told while it trains: to save a checkpoint and end. */
+export const stopMessage = "stop";
+
 /** What the training process sends back. */
 export type TrainingMessage =
   | { kind: "progress"; progress: TrainingProgress }

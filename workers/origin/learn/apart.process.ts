@@ -2,7 +2,7 @@ import { once } from "node:events";
 import { constants, setPriority } from "node:os";
 import { orderedRecipe } from "../recipes/registry.ts";
 import { Checkpoints } from "../train/checkpoint.ts";
-import type { LearnRequest, TrainingMessage } from "./apart-messages.ts";
+import { type LearnRequest, stopMessage, type TrainingMessage } from "./apart-messages.ts";
 import { type LearnResult, learn } from "./index.ts";
 import { SampleStore } from "./sample-store.ts";
 
@@ -16,10 +16,19 @@ const [request] = (await once(process, "message")) as [LearnRequest];
 await run(request).then((result) => send({ kind: "done", result }), fail);
 process.disconnect();
 
+/** Ends once a checkpoint is saved. */
+function endWhenSaved(checkpoints: Checkpoints): void {
+  process.on("message", (message) => {
+    if (message === stopMessage) void checkpoints.saveSoon().then(() => process.exit());
+  });
+}
+
 async function run({ recipe, before, backend, current, ...folders }: LearnRequest): Promise<LearnResult> {
+  const checkpoints = new Checkpoints(folders.checkpointsFolder);
+  endWhenSaved(checkpoints);
   return learn(await orderedRecipe(recipe), {
     stored: recipe.stored?.recipe ?? null,
-    ...{ before, backend, current, checkpoints: new Checkpoints(folders.checkpointsFolder) },
+    ...{ before, backend, current, checkpoints },
     samples: await new SampleStore(folders.samplesFolder).read(),
     onProgress: (progress) => {
       // An origin that was killed cannot end this process, and the next one trains from the same checkpoints.

@@ -1,12 +1,17 @@
 import { fork } from "node:child_process";
 import { extname, join } from "node:path";
 import type { TrainingProgress } from "#core/contract/index.ts";
-import type { LearnRequest, TrainingMessage } from "./apart-messages.ts";
+import { stopping } from "../trainings/stopping.ts";
+import { type LearnRequest, stopMessage, type TrainingMessage } from "./apart-messages.ts";
 import type { LearnResult } from "./index.ts";
+
+/** How long a training may take to save a checkpoint when the origin stops; without one, the one before counts. */
+const stopMaxMs = 10_000;
 
 /**
  * Trains in a separate process, so that the origin keeps answering; aborting the signal kills it at once. A thread would
- * not do: ending a thread that trains on WebGPU makes Dawn abort the whole process.
+ * not do: ending a thread that trains on WebGPU makes Dawn abort the whole process. When the origin stops, it saves a checkpoint
+ * first.
  */
 export function learnApart(
   request: LearnRequest,
@@ -19,7 +24,12 @@ export function learnApart(
       serialization: "advanced",
     });
     const kill = () => void child.kill("SIGKILL");
-    signal.addEventListener("abort", kill, { once: true });
+    const end = () => {
+      if (signal.reason !== stopping) return kill();
+      if (child.connected) child.send(stopMessage);
+      setTimeout(kill, stopMaxMs).unref();
+    };
+    signal.addEventListener("abort", end, { once: true });
     process.once("exit", kill);
     let failure: string | null = null;
     child.on("message", (message: TrainingMessage) => {
@@ -30,7 +40,7 @@ export function learnApart(
     child.on("error", reject);
     // Settles after the exit, so that no other process writes the checkpoints any more.
     child.on("exit", (code, by) => {
-      signal.removeEventListener("abort", kill);
+      signal.removeEventListener("abort", end);
       process.removeListener("exit", kill);
       const reason =
         failure ?? `The training process ended with ${by ?? `code ${code}`}; the origin's log shows its output.`;

@@ -3,6 +3,7 @@ import type { NetworkSpec } from "#core/contract/index.ts";
 import type { Label } from "#core/head/label.ts";
 import { lossOf } from "#core/head/metrics.ts";
 import type { ReadBlob } from "#core/model/network.ts";
+import { own } from "#core/own.ts";
 import { taskOf } from "#core/task/index.ts";
 import type { Recipe } from "../recipes/index.ts";
 import { encodeRows, type WeightedRow } from "../train/dataset.ts";
@@ -60,11 +61,11 @@ function scoreAll(
 function byRegion(rows: readonly WeightedRow[], compared: readonly ComparedQuestion[]): TrainingVerdict["byRegion"] {
   const found: TrainingVerdict["byRegion"] = {};
   for (const [i, { region }] of rows.entries()) {
-    const own = found[region] ?? { rows: 0, difference: 0 };
-    found[region] = own;
+    const ofRegion = own(found, region) ?? { rows: 0, difference: 0 };
+    found[region] = ofRegion;
     const { candidateLoss, currentLoss } = compared[i] as ComparedQuestion;
-    own.rows++;
-    own.difference += (candidateLoss - currentLoss - own.difference) / own.rows;
+    ofRegion.rows++;
+    ofRegion.difference += (candidateLoss - currentLoss - ofRegion.difference) / ofRegion.rows;
   }
   return found;
 }

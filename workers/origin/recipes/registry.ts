@@ -2,6 +2,7 @@ import { ProblemError, type UpriverClient } from "#client/index.ts";
 import { type TrainableDocument, trainableRecipeSchema } from "#core/contract/index.ts";
 import { FaultError } from "#core/http/fault.ts";
 import type { BlobCache } from "../blob-cache.ts";
+import { pathInside } from "../inside.ts";
 import { locateDocument, recipeOfDocument, trainable } from "./open.ts";
 import type { Recipe } from "./recipe.ts";
 import { isComplete } from "./resolve.ts";
@@ -89,7 +90,17 @@ export async function orderedRecipe({ document, folder, stored }: RecipeOrder): 
   if (stored && typeof document.source === "object" && "module" in document.source) {
     throw new Error(`The recipe of '${document.name}' in the registry names a module, which an origin does not run.`);
   }
+  if (stored) await refuseOutside(document, folder);
   return recipeOfDocument(document, folder);
+}
+
+// A recipe of the registry was written elsewhere: it names no file outside this origin's folder, nor a variable of it.
+async function refuseOutside({ name, source }: TrainableDocument, folder: string): Promise<void> {
+  const path = typeof source === "string" ? source : "path" in source ? source.path : undefined;
+  if (path === undefined || /^https?:\/\//i.test(path)) return;
+  const where = `The recipe of '${name}' in the registry`;
+  if (!path.startsWith("$")) return void (await pathInside(folder, path, where));
+  throw new Error(`${where} names '${path}', a variable of another machine. Train it here with --data FILE.`);
 }
 
 function unlessNotFound(error: unknown): null {

@@ -1,6 +1,7 @@
 import { readFile } from "node:fs/promises";
 import { parquetWriteBuffer } from "hyparquet-writer";
 import { type BlobRef, blobShardMaxBytes, type Instance, type TrainableDocument } from "#core/contract/index.ts";
+import { own } from "#core/own.ts";
 import { parquetRecords } from "../table/parquet.ts";
 import { Table, TableColumn } from "../table/table.ts";
 import { textOf } from "../table/text.ts";
@@ -112,7 +113,7 @@ function bytesOf(encode: (values: number[]) => Uint8Array): StoredColumn {
 }
 
 function fieldOf({ instance }: Row, name: string): unknown {
-  return Array.isArray(instance) ? null : (instance[name] ?? null);
+  return Array.isArray(instance) ? null : (own(instance, name) ?? null);
 }
 
 function textField(row: Row, name: string): string | null {

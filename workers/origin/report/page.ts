@@ -1,5 +1,6 @@
 import { html, raw } from "hono/html";
 import { withinText } from "#core/format.ts";
+import { own } from "#core/own.ts";
 import type { TrainingVerdict } from "../learn/compare.ts";
 import { describeCandidates, describeOptimism, describeScale, describeSplits } from "./describe.ts";
 import type { NetworkReport, TrainingReport } from "./report.ts";
@@ -96,7 +97,7 @@ function regionTable({ networks, trainedOn }: TrainingReport) {
     ...networks.map(({ name }) => `${name}: accuracy, log-loss`),
   ];
   const rows = regions.map((region) => [
-    ...[region, trainedOn.regions[region] ?? 0, networks[0]?.byRegion[region]?.n ?? 0],
+    ...[region, own(trainedOn.regions, region) ?? 0, networks[0]?.byRegion[region]?.n ?? 0],
     ...networks.map(({ byRegion }) => `${percent(byRegion[region]?.accuracy)}, ${decimals(byRegion[region]?.logLoss)}`),
   ]);
   return table("Regions", columns, rows);

@@ -42,6 +42,7 @@ export class Checkpoints {
   /** How often a training saves one, besides at the end of each epoch. */
   readonly saveEveryMs: number;
   private readonly folder: string;
+  private onSaved: (() => void) | null = null;
 
   constructor(folder: string, saveEveryMs = 15_000) {
     this.folder = folder;
@@ -56,12 +57,26 @@ export class Checkpoints {
     return checkpoint?.state.fingerprint === fingerprint ? checkpoint : null;
   }
 
+  /** Whether a training saves one now, that has last saved one at `savedAt`. */
+  isDue(savedAt: number, now: number): boolean {
+    return this.onSaved !== null || now - savedAt > this.saveEveryMs;
+  }
+
+  /** Has the training that runs save one as soon as it can; resolves when it has. */
+  saveSoon(): Promise<void> {
+    return new Promise((resolve) => {
+      this.onSaved = resolve;
+    });
+  }
+
   async write(name: string, checkpoint: Checkpoint): Promise<void> {
     await mkdir(this.folder, { recursive: true });
     const part = `${this.path(name)}.part`;
     // Renamed into place, so that a training killed here still has the previous one.
     await writeFile(part, encode(checkpoint));
     await rename(part, this.path(name));
+    this.onSaved?.();
+    this.onSaved = null;
   }
 
   /** Deletes all checkpoints: the training is done, or must start over. */

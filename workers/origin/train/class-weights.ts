@@ -1,4 +1,5 @@
 import * as tf from "@tensorflow/tfjs-core";
+import { own } from "#core/own.ts";
 import type { TrainingPlan } from "../recipes/index.ts";
 import type { Dataset } from "./dataset.ts";
 import type { Trainable } from "./trainable.ts";
@@ -13,7 +14,7 @@ export function classWeightsOf(
   names: readonly string[],
 ): Float32Array | null {
   if (plan === null) return null;
-  if (plan !== "balanced") return Float32Array.from(names, (name) => plan[name] ?? 1);
+  if (plan !== "balanced") return Float32Array.from(names, (name) => own(plan, name) ?? 1);
   const sums = new Float64Array(names.length);
   for (const [row, label] of labels.entries()) sums[label] = (sums[label] as number) + (weights[row] as number);
   const total = sums.reduce((sum, own) => sum + own, 0);

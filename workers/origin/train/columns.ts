@@ -8,6 +8,7 @@ import {
 } from "#core/contract/index.ts";
 import { numberOf, scaled } from "#core/input/columns.ts";
 import { countNgrams } from "#core/input/ngrams.ts";
+import { own } from "#core/own.ts";
 import type { FeaturesPlan, InputPlan, Row } from "../recipes/index.ts";
 import { type NumberFit, NumberScaler, Statistics } from "./statistics.ts";
 
@@ -28,7 +29,7 @@ export function planInput(plan: InputPlan, rows: readonly Row[], chosen: NumberS
   );
   for (const { instance } of rows) {
     if (Array.isArray(instance)) continue;
-    for (const known of statistics) known?.add(instance[known.name] ?? null);
+    for (const known of statistics) known?.add(own(instance, known.name) ?? null);
   }
   const numbers = fitNumbers(plan, statistics, rows, plan.scale ?? chosen);
   const columns = plan.columns.map((column, i): Column => {
@@ -73,7 +74,7 @@ function fitNumbers(
   for (const { instance } of rows) {
     if (Array.isArray(instance)) continue;
     for (const { column, scaler } of scalers) {
-      const value = numberOf(instance[column.name] ?? null);
+      const value = numberOf(own(instance, column.name) ?? null);
       if (value !== null) scaler.add(value);
     }
   }
@@ -102,9 +103,12 @@ function fitNgrams(
 ): NamedColumn {
   const longest = (text: unknown, top: number) =>
     typeof text === "string" ? Math.max(top, countNgrams(text, { buckets, terms: termsMax })) : top;
-  const own = rows.reduce((top, { instance }) => (Array.isArray(instance) ? top : longest(instance[name], top)), 1);
+  const most = rows.reduce(
+    (top, { instance }) => (Array.isArray(instance) ? top : longest(own(instance, name), top)),
+    1,
+  );
   return {
-    ...{ type: "text", name, buckets, terms: terms ?? Math.min(termsMax, Math.ceil((1.25 * own) / 64) * 64) },
+    ...{ type: "text", name, buckets, terms: terms ?? Math.min(termsMax, Math.ceil((1.25 * most) / 64) * 64) },
     ...(found.missing === 0 && missing === "refuse" ? { required: true as const } : {}),
   };
 }

@@ -1,3 +1,4 @@
+import { setImmediate } from "node:timers/promises";
 import * as tf from "@tensorflow/tfjs-core";
 import { seededRandom, shuffled } from "../random.ts";
 import type { NetworkForm, TrainingPlan } from "../recipes/index.ts";
@@ -149,7 +150,7 @@ class Fit {
     this.optimizer.rate = rate;
     const order = shuffled(train.data.rows, seededRandom(stepSeed(plan.seed, state.epoch, 0)));
     const batches = cut(order, plan.batchSize);
-    const { saveEveryMs = 0 } = this.options.checkpoints ?? {};
+    const { checkpoints } = this.options;
     let savedAt = Date.now();
     let reportedAt = 0;
     for (const indexes of batches.slice(state.step)) {
@@ -164,8 +165,10 @@ class Fit {
       if (now - reportedAt > progressEveryMs) {
         reportedAt = now;
         this.reportProgress(batches.length);
+        // Training is one long chain of promises: here messages arrive, such as that the origin stops.
+        await setImmediate();
       }
-      if (now - savedAt > saveEveryMs && state.step < batches.length) {
+      if (checkpoints?.isDue(savedAt, now) && state.step < batches.length) {
         savedAt = now;
         await this.save();
       }

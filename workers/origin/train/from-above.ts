@@ -3,6 +3,7 @@ import { type PredictedAnswer, predictedThreshold } from "#core/confidence/from-
 import { acceptNothing } from "#core/confidence/rule.ts";
 import type { NetworkSpec } from "#core/contract/index.ts";
 import { argMax } from "#core/head/head.ts";
+import { own } from "#core/own.ts";
 import { type Calibration, calibrated, learnCalibration, noCalibration } from "#core/rung/external/calibration.ts";
 import { startTraining } from "../backend/index.ts";
 import type { Recipe } from "../recipes/index.ts";
@@ -112,5 +113,5 @@ function withPredictedRule(recipe: Recipe, spec: NetworkSpec, held: readonly Pre
 }
 
 function scoresOf(labels: readonly string[], above: Record<string, number>): number[] {
-  return labels.map((label) => above[label] ?? 0);
+  return labels.map((label) => own(above, label) ?? 0);
 }

@@ -1,6 +1,8 @@
 import { randomUUID } from "node:crypto";
 import type { Training, TrainingOrder } from "#core/contract/index.ts";
 import { FaultError } from "#core/http/fault.ts";
+import { freeSpace, isDiskFull } from "../disk.ts";
+import { stopping } from "./stopping.ts";
 import type { TrainingStore } from "./store.ts";
 
 /** Changes the record of the training that runs, and saves it. */
@@ -19,7 +21,8 @@ export class TrainingQueue {
   private readonly log: (event: Record<string, unknown>) => void;
   private readonly trainings = new Map<string, Training>();
   private readonly watchers = new Set<(training: Training) => void>();
-  private running: { id: string; abort: AbortController } | null = null;
+  private readonly stopped = new AbortController();
+  private running: { id: string; abort: AbortController; ended: Promise<void> } | null = null;
 
   constructor(store: TrainingStore, runTraining: RunTraining, log: (event: Record<string, unknown>) => void) {
     this.store = store;
@@ -37,6 +40,13 @@ export class TrainingQueue {
 
   /** Queues a training. Throws a conflict while another training of the model has not ended. */
   async enqueue(model: string, order: TrainingOrder): Promise<Training> {
+    if (this.stopped.signal.aborted) {
+      throw new FaultError({
+        kind: "unavailable",
+        reason: "The origin stops.",
+        next: "Order the training again later.",
+      });
+    }
     this.refuseSecond(model);
     const training: Training = {
       ...{ id: randomUUID(), model, state: "queued", step: "pull", order },
@@ -44,9 +54,26 @@ export class TrainingQueue {
       ...{ progress: null, samples: null, verdict: null, version: null, reason: null },
     };
     this.trainings.set(training.id, training);
-    await this.store.save(training);
+    try {
+      await this.store.save(training);
+    } catch (error) {
+      this.trainings.delete(training.id);
+      throw diskFault(error);
+    }
     this.startNext();
     return training;
+  }
+
+  /** Interrupts the training that runs, once it has saved a checkpoint, and starts no other. Calls that wait return. */
+  async stop(): Promise<void> {
+    this.stopped.abort(stopping);
+    this.running?.abort.abort(stopping);
+    await this.running?.ended;
+  }
+
+  /** Aborted when the origin stops. */
+  get stopSignal(): AbortSignal {
+    return this.stopped.signal;
   }
 
   /** Lists the trainings of a model, or of all models, the newest first. */
@@ -109,8 +136,11 @@ export class TrainingQueue {
       const done = () => {
         clearTimeout(timer);
         stop();
+        this.stopSignal.removeEventListener("abort", done);
         resolve();
       };
+      this.stopSignal.addEventListener("abort", done);
+      if (this.stopSignal.aborted) done();
     });
     return this.get(model, id);
   }
@@ -123,15 +153,17 @@ export class TrainingQueue {
   }
 
   private startNext(): void {
-    if (this.running) return;
+    if (this.running || this.stopSignal.aborted) return;
     const training = [...this.trainings.values()].find(({ state }) => state === "queued");
     if (!training) return;
     const abort = new AbortController();
-    this.running = { id: training.id, abort };
-    void this.run(training.id, abort.signal).finally(() => {
-      this.running = null;
-      this.startNext();
-    });
+    const ended = this.run(training.id, abort.signal)
+      .catch((error) => this.log({ event: "training-not-saved", id: training.id, error: String(error) }))
+      .finally(() => {
+        this.running = null;
+        this.startNext();
+      });
+    this.running = { id: training.id, abort, ended };
   }
 
   private async run(id: string, signal: AbortSignal): Promise<void> {
@@ -147,9 +179,12 @@ export class TrainingQueue {
       if (!endStates.has(current().state)) await update({ state: "done", endedAt: new Date().toISOString() });
     } catch (error) {
       if (signal.aborted) return;
-      const reason = error instanceof Error ? error.message : String(error);
+      const reason = isDiskFull(error) ? `the disk is full: ${freeSpace}` : reasonOf(error);
       this.log({ event: "training-failed", id, model: current().model, step: current().step, error: reason });
-      await this.change(current(), { state: "failed", endedAt: new Date().toISOString(), reason });
+      await this.change(current(), { state: "failed", endedAt: new Date().toISOString(), reason }).catch((unsaved) => {
+        // A disk that takes no data takes no record either: it stays in memory, and the one on disk continues later.
+        this.log({ event: "training-not-saved", id, error: reasonOf(unsaved) });
+      });
     }
     await this.removeOldest();
   }
@@ -180,6 +215,16 @@ export class TrainingQueue {
       await this.store.remove(training);
     }
   }
+}
+
+function reasonOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
+
+function diskFault(error: unknown): unknown {
+  if (!isDiskFull(error)) return error;
+  const reason = "The disk of ORIGIN_DATA takes no more data.";
+  return new FaultError({ kind: "unavailable", reason, next: freeSpace }, { cause: error });
 }
 
 function conflict(expected: string, received: string, next: string): FaultError {

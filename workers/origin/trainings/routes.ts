@@ -6,13 +6,18 @@ import { preferredWaitSeconds, waitMaxSeconds } from "#core/http/prefer.ts";
 import { readJson } from "#core/http/problem.ts";
 import type { Token } from "#core/tokens.ts";
 import { modelFor, requireAllRegions } from "../caller.ts";
+import type { DiskProbe } from "../disk.ts";
 import type { TrainableRecipes } from "../recipes/registry.ts";
 import type { TrainingQueue } from "./queue.ts";
 
 /** Creates the routes that order, show, cancel and restart trainings; all require scope `publish` and all regions. */
 export function trainingRoutes(
   tokens: readonly Token[],
-  { trainings, recipes }: { trainings: TrainingQueue; recipes: Pick<TrainableRecipes, "document"> },
+  {
+    trainings,
+    recipes,
+    disk,
+  }: { trainings: TrainingQueue; recipes: Pick<TrainableRecipes, "document">; disk: Pick<DiskProbe, "readiness"> },
 ): Hono {
   const app = new Hono();
   const route = (handle: (model: string, id: string, context: Context) => Promise<Response> | Response) => {
@@ -28,7 +33,11 @@ export function trainingRoutes(
   );
   app.post(
     "/",
-    route((model, _, context) => order(trainings, recipes, model, context)),
+    route(async (model, _, context) => {
+      const { ready, reason, next } = await disk.readiness();
+      if (!ready) throw new FaultError({ kind: "unavailable", reason: reason ?? "", next: next ?? "" });
+      return order(trainings, recipes, model, context);
+    }),
   );
   app.get(
     "/:id",
@@ -91,6 +100,8 @@ function stream(trainings: TrainingQueue, training: Training, context: Context):
         resolve();
       };
       events.onAbort(end);
+      trainings.stopSignal.addEventListener("abort", end, { once: true });
+      if (trainings.stopSignal.aborted) end();
     });
   });
 }

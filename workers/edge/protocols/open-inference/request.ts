@@ -1,6 +1,7 @@
 import { askSchema, bodyMaxBytes } from "#core/contract/index.ts";
+import { readBytes } from "#core/http/body.ts";
 import { FaultError } from "#core/http/fault.ts";
-import { parseJson, readBytes } from "#core/http/problem.ts";
+import { parseJson } from "#core/http/problem.ts";
 import { valuesOfBytes } from "../binary.ts";
 import { misfit, type NamedTensor, valuesOfJson } from "../tensor.ts";
 import { type InferRequest, type InputTensor, inferRequestSchema } from "./schema.ts";
@@ -18,7 +19,7 @@ export async function readInferRequest(request: Request): Promise<{ infer: Infer
 
 /** Reads the parameter `candidates`; undefined without it. */
 export function candidatesOf({ parameters }: InferRequest): string[] | undefined {
-  const text = parameters?.candidates;
+  const text = parameters?.candidates ?? undefined;
   if (text === undefined) return undefined;
   const found = askSchema.shape.candidates.safeParse(parsed(text));
   if (found.success && found.data) return found.data;
@@ -49,10 +50,11 @@ function jsonLengthOf({ headers }: Request, bodyBytes: number): number {
 function tensorsOf(inputs: readonly InputTensor[], binary: Uint8Array): NamedTensor[] {
   let next = 0;
   const tensors = inputs.map((input, i): NamedTensor => {
-    const { name, datatype, shape, parameters, data } = input;
+    const { name, datatype, shape, parameters } = input;
+    const data = input.data ?? undefined;
     const path = `inputs.${i}`;
     checkSize(path, shape);
-    const bytes = parameters?.binary_data_size;
+    const bytes = parameters?.binary_data_size ?? undefined;
     if ((bytes === undefined) === (data === undefined)) {
       const received = data === undefined ? "neither" : "both";
       throw misfit(path, "an input with either data or binary_data_size", received);

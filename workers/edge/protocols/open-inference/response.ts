@@ -6,15 +6,15 @@ import { jsonLengthHeader } from "./request.ts";
 import type { InferRequest, InferResponse, RequestedOutput } from "./schema.ts";
 
 /** Selects the requested outputs; all of them by default. Throws for unknown and duplicate names. */
-export function requestedOf({ outputs = [] }: InferRequest, known: readonly TensorMetadata[]): RequestedOutput[] {
-  if (outputs.length === 0) return known.map(({ name }) => ({ name }));
+export function requestedOf({ outputs }: InferRequest, known: readonly TensorMetadata[]): RequestedOutput[] {
+  if (!outputs || outputs.length === 0) return known.map(({ name }) => ({ name }));
   const seen = new Set<string>();
   for (const { name, parameters } of outputs) {
     const { datatype } = named(known, name);
     if (seen.has(name)) throw misfit("outputs", "an array without duplicates", `'${name}' twice`);
     seen.add(name);
     const hasNumbers = datatype !== "BYTES" && datatype !== "BOOL";
-    if (parameters?.classification !== undefined && !hasNumbers) {
+    if (typeof parameters?.classification === "number" && !hasNumbers) {
       throw misfit("outputs", "numeric to use classification", `'${name}', which is not`);
     }
   }
@@ -38,7 +38,7 @@ export function inferResponse(
   const blobs: Uint8Array<ArrayBuffer>[] = [];
   const outputs = requested.map(({ name, parameters: own }) => {
     const tensor = outputOf(named(answered.outputs, name), signature.outputs, {
-      count: own?.classification,
+      count: own?.classification ?? undefined,
       candidates,
     });
     if (!(own?.binary_data ?? parameters?.binary_data_output)) return tensor;
@@ -50,7 +50,7 @@ export function inferResponse(
   const head: InferResponse = {
     model_name: model,
     ...(answered.version === null ? {} : { model_version: answered.version }),
-    ...(id === undefined ? {} : { id }),
+    ...(typeof id === "string" ? { id } : {}),
     outputs,
   };
   if (blobs.length === 0) return Response.json(head);

@@ -11,7 +11,7 @@ export const inputTensorSchema = z.object({
   name: z.string(),
   shape: shapeSchema,
   datatype: z.enum(datatypeNames),
-  parameters: z.object({ binary_data_size: z.int().nonnegative().optional() }).optional(),
+  parameters: z.object({ binary_data_size: z.int().nonnegative().nullish() }).nullish(),
   /** Checked against shape and datatype by a function. */
   data: z.unknown().optional(),
 });
@@ -22,30 +22,30 @@ export const requestedOutputSchema = z.object({
   name: z.string(),
   parameters: z
     .object({
-      binary_data: z.boolean().optional(),
+      binary_data: z.boolean().nullish(),
       /** The number of best classes to return as "score:index:label". */
-      classification: z.int().positive().optional(),
+      classification: z.int().positive().nullish(),
     })
-    .optional(),
+    .nullish(),
 });
 export type RequestedOutput = z.infer<typeof requestedOutputSchema>;
 
-/** The JSON of an inference request. Unknown parameters are ignored. */
+/** The JSON of an inference request. Unknown parameters are ignored, and null counts as absent. */
 export const inferRequestSchema = z
   .object({
-    id: z.string().max(questionIdMaxChars).optional(),
+    id: z.string().max(questionIdMaxChars).nullish(),
     parameters: z
       .object({
         /** Whether questions that the edge does not accept escalate. */
-        escalate: z.boolean().optional(),
-        region: z.string().optional(),
+        escalate: z.boolean().nullish(),
+        region: z.string().nullish(),
         /** The only labels that may be answered, as a JSON array: values of parameters are no lists. */
-        candidates: z.string().optional(),
-        binary_data_output: z.boolean().optional(),
+        candidates: z.string().nullish(),
+        binary_data_output: z.boolean().nullish(),
       })
-      .optional(),
+      .nullish(),
     inputs: z.array(inputTensorSchema).min(1),
-    outputs: z.array(requestedOutputSchema).optional(),
+    outputs: z.array(requestedOutputSchema).nullish(),
   })
   .meta({ id: "InferRequest" });
 export type InferRequest = z.infer<typeof inferRequestSchema>;

@@ -1,5 +1,6 @@
 import { batchMaxQuestions } from "#core/contract/index.ts";
 import { describe } from "#core/input/describe.ts";
+import { own } from "#core/own.ts";
 import { metadataOf } from "../batch.ts";
 import { misfit, type NamedTensor, type TensorMetadata, valuesOfJson } from "../tensor.ts";
 import type { PredictRequest } from "./schema.ts";
@@ -26,7 +27,7 @@ function columnsOfRows(instances: unknown, known: readonly TensorMetadata[]): Co
     if (!isObject(row)) throw misfit("instances", "an array of only objects or only values", describe(row));
   const names = new Set(rows.flatMap((row: Columns) => Object.keys(row)));
   // A field that a row leaves out is a missing value.
-  return Object.fromEntries([...names].map((name) => [name, rows.map((row: Columns) => row[name] ?? null)]));
+  return Object.fromEntries([...names].map((name) => [name, rows.map((row: Columns) => own(row, name) ?? null)]));
 }
 
 function onlyName(path: string, value: unknown, known: readonly TensorMetadata[]): string {
