@@ -8,7 +8,10 @@ export type Scope = (typeof scopes)[number];
 
 const any = "*";
 
-/** What a token may use at most, over all regions of a model; what is absent has the deployment's default. */
+/**
+ * What a token may use at most; what is absent has its default (`core/limits`). `questionsPerMinute` holds in each location,
+ * `openQuestions` in each region, `reviewQuestions` over all regions of a model.
+ */
 export const tokenLimitsSchema = z.strictObject({
   questionsPerMinute: z.int().positive().optional(),
   openQuestions: z.int().positive().optional(),
