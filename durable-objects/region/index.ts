@@ -2,9 +2,11 @@ import { DurableObject } from "cloudflare:workers";
 import { type CanaryReport, plannedShareOf } from "#core/confidence/canary.ts";
 import type { Answer, HeadPointer, LabelResult, Question, QuestionWay, Run } from "#core/contract/index.ts";
 import { addSums, encodeSums, labelsIn } from "#core/head/sums.ts";
+import { Admission } from "#core/limits/admission.ts";
 import { fail, ok, type Result } from "#core/result.ts";
 import { withTop } from "#core/rung/candidates.ts";
 import type { Hop } from "#core/rung/rung.ts";
+import { stampOf } from "#core/rung/stamp.ts";
 import { taskOf } from "#core/task/index.ts";
 import { Jobs, type Step } from "../jobs.ts";
 import { migrate } from "../migrate.ts";
@@ -23,6 +25,7 @@ import { Waiters } from "./answering/waiters.ts";
 import { wayOf } from "./answering/way.ts";
 import { Worth } from "./answering/worth.ts";
 import type {
+  AskRefusal,
   CanaryPair,
   ForgetRefusal,
   HumanLabel,
@@ -30,7 +33,6 @@ import type {
   LabelContext,
   LabelRefusal,
   NewLabel,
-  QuestionConflict,
   ReadRefusal,
   RegionActivity,
   RegionApi,
@@ -102,7 +104,15 @@ export class RegionObject extends DurableObject<Env> implements RegionApi {
   private readonly forgetting: Forgetting;
   private readonly retrain: Retrain;
   private readonly scheduled: RegionJobs;
-  private readonly transaction = <T>(work: () => T): T => this.ctx.storage.transactionSync(work);
+  private readonly transaction = <T>(work: () => T): T => {
+    try {
+      return this.ctx.storage.transactionSync(work);
+    } catch (error) {
+      // What was counted in memory is undone in the table.
+      this.questions.open.reset();
+      throw error;
+    }
+  };
 
   constructor(ctx: DurableObjectState, env: Env) {
     super(ctx, env);
@@ -114,6 +124,7 @@ export class RegionObject extends DurableObject<Env> implements RegionApi {
     const registry = () => registryObject(env, model);
     const review = () => reviewObject(env, model);
     const readBlob = blobReader(bucket);
+    const stamp = () => stampOf(splitSecret, nodeId);
     const log = logOf({ env, model, region });
 
     const questions = new Questions(sql);
@@ -165,11 +176,11 @@ export class RegionObject extends DurableObject<Env> implements RegionApi {
       ...{ jobs, transaction },
     });
     const escalation = new Escalation({
-      ...{ model, region, nodeId, nextRung, review, manifests, questions },
+      ...{ model, region, nodeId, stamp, nextRung, review, manifests, questions },
       ...{ settlement, worth, sampleKeeper, jobs, log, transaction },
     });
     const opinions = new Opinions({
-      ...{ region, nodeId, nextRung, manifests, questions, trials, certificates, transaction },
+      ...{ region, nodeId, stamp, nextRung, manifests, questions, trials, certificates, transaction },
     });
     const secondAnswers = new SecondAnswers({
       ...{ region, registry, manifests, questions, canary, canaryHeads, readBlob, mutex, transaction },
@@ -223,6 +234,8 @@ export class RegionObject extends DurableObject<Env> implements RegionApi {
         jobs,
         scheduled,
         log,
+        admission: new Admission(),
+        later: (work: Promise<unknown>) => ctx.waitUntil(work),
       },
     });
     this.labelling = new Labelling({
@@ -251,21 +264,28 @@ export class RegionObject extends DurableObject<Env> implements RegionApi {
     await this.jobs.runDue();
   }
 
-  ask(base: number, questions: Question[], hop: Hop): Promise<Result<RegionReply, QuestionConflict>> {
+  ask(base: number, questions: Question[], hop: Hop): Promise<Result<RegionReply, AskRefusal>> {
     return this.asking.ask(base, questions, hop);
   }
 
-  keep(base: number, incoming: IncomingQuestion[], hop: Hop): Promise<Result<RegionReply, QuestionConflict>> {
+  keep(base: number, incoming: IncomingQuestion[], hop: Hop): Promise<Result<RegionReply, AskRefusal>> {
     return this.asking.keep(base, incoming, hop);
   }
 
-  async read(id: string, owner: string | null, waitMs: number): Promise<Result<Answer, ReadRefusal>> {
+  async read(
+    id: string,
+    owner: string | null,
+    waitMs: number,
+    waitsMax = Number.POSITIVE_INFINITY,
+  ): Promise<Result<Answer, ReadRefusal>> {
     const row = this.questions.find(id);
     if (!row) return fail({ kind: "unknown" });
     if (owner !== null && row.owner !== owner) return fail({ kind: "not-yours" });
     const isFinal = row.answer.status === "answered" || waitMs <= 0;
-    const answer = isFinal ? row.answer : ((await this.waiters.wait(id, waitMs)) ?? row.answer);
-    return ok(withTop(answer, row.top));
+    const answer = isFinal ? row.answer : await this.waiters.waitAs(owner ?? "", waitsMax, id, waitMs);
+    if (answer === "full")
+      return fail({ kind: "limited", limit: { name: "waits", max: waitsMax, retryAfterMs: 1_000 } });
+    return ok(withTop(answer ?? row.answer, row.top));
   }
 
   way(id: string): QuestionWay | null {
@@ -409,6 +429,7 @@ export class RegionObject extends DurableObject<Env> implements RegionApi {
       await this.ctx.storage.deleteAlarm();
       await this.ctx.storage.deleteAll();
       migrate(this.ctx.storage, migrations);
+      this.questions.open.reset();
       this.samples.startOver(revision);
       this.groupKeys.startOver();
       this.retrain.restart();

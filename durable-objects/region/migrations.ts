@@ -148,6 +148,11 @@ const m010Leases: Migration = (sql) => {
   sql.exec("CREATE TABLE leases (month TEXT PRIMARY KEY, state TEXT NOT NULL) WITHOUT ROWID");
 };
 
+// The owners of earlier questions may have any number of them with people.
+const m011ReviewLimits: Migration = (sql) => {
+  sql.exec("ALTER TABLE questions ADD COLUMN reviewLimit INTEGER");
+};
+
 export const migrations: readonly Migration[] = [
   m001Tables,
   m002GroupKeys,
@@ -159,4 +164,5 @@ export const migrations: readonly Migration[] = [
   m008Pairs,
   m009ExternalRungs,
   m010Leases,
+  m011ReviewLimits,
 ];

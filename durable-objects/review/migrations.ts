@@ -19,4 +19,10 @@ const m002Candidates: Migration = (sql) => {
   sql.exec("ALTER TABLE queue ADD COLUMN candidates TEXT");
 };
 
-export const migrations: readonly Migration[] = [m001Tables, m002Candidates];
+// Earlier questions count for nobody's limit.
+const m003Owners: Migration = (sql) => {
+  sql.exec("ALTER TABLE queue ADD COLUMN owner TEXT");
+  sql.exec("CREATE INDEX queue_owner ON queue (owner) WHERE owner IS NOT NULL AND label IS NULL AND flaggedAt IS NULL");
+};
+
+export const migrations: readonly Migration[] = [m001Tables, m002Candidates, m003Owners];

@@ -5,6 +5,7 @@ import { expectedResponse, problemResponse, unexpectedResponse } from "#core/htt
 import { findToken, hasScope, type Token } from "#core/tokens.ts";
 import { spanOf, type TraceSpan, traceHeaders } from "#core/trace-context.ts";
 import type { Call, Route } from "./call.ts";
+import { holdRequest } from "./limits.ts";
 import { type EdgeNode, nodeOf } from "./node.ts";
 import { routes } from "./routes/index.ts";
 
@@ -70,7 +71,13 @@ async function respond(route: Route, context: AppContext, span: TraceSpan): Prom
   try {
     const node = nodeOf(context.env);
     const token = await authorise(route, node, context.req.header("authorization") ?? null);
-    return await route.handle(callOf(context, node, token, span));
+    const call = callOf(context, node, token, span);
+    const release = route.scope === "public" ? () => {} : holdRequest(call);
+    try {
+      return await route.handle(call);
+    } finally {
+      release();
+    }
   } catch (error) {
     const response = expectedResponse(error, route.operation, route.refuse);
     if (response) return response;

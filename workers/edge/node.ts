@@ -5,6 +5,7 @@ import type { TensorModel } from "#core/model/tensor-model.ts";
 import { type PublicKeys, publicKeysSchema, signingKeySchema } from "#core/sign.ts";
 import { parseTokens, type Token } from "#core/tokens.ts";
 import { ByteLru } from "./artefacts/byte-lru.ts";
+import { CallerCounts } from "./caller-counts.ts";
 import { IsolateCounts } from "./metrics/isolate-counts.ts";
 import { PassSpending, passBudgetSchema } from "./protocols/decisions/pass-spending.ts";
 
@@ -43,6 +44,12 @@ export interface EdgeNode {
   opened: Set<string>;
   /** Until when a token, as "model token", opens no more regions. */
   cappedUntil: Map<string, number>;
+  /** What callers ask at once and in a minute. */
+  callers: CallerCounts;
+  /** Until when a region, as "model region", is saturated and not called, ms since 1970. */
+  saturatedUntil: Map<string, number>;
+  /** The proof that a request has passed this node; null before it was made. */
+  stamp: string | null;
   counts: IsolateCounts;
   /** What is spent on decisions that are passed on; null without a budget for it. */
   passing: PassSpending | null;
@@ -84,6 +91,9 @@ function createNode(env: Env): EdgeNode {
     headPointers: new Map(),
     opened: new Set(),
     cappedUntil: new Map(),
+    callers: new CallerCounts(),
+    saturatedUntil: new Map(),
+    stamp: null,
     counts: new IsolateCounts(),
     passing: env.DECISIONS_ABOVE_BUDGET ? new PassSpending(passBudgetOf(env.DECISIONS_ABOVE_BUDGET)) : null,
   };

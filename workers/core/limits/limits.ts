@@ -18,7 +18,7 @@ export interface ReachedLimit {
 }
 
 /** What a caller may use. `reviewQuestions`: its questions that wait for people, over all regions of a model. */
-export interface CallerLimits extends Required<TokenLimits> {
+export interface CallerLimits extends Record<keyof TokenLimits, number> {
   waitingQuestions: number;
   waits: number;
   requestsAtOnce: number;
@@ -51,7 +51,7 @@ export const anonymousLimits: CallerLimits = {
 export function limitsOf(token: Token | null): CallerLimits | null {
   if (token === null) return anonymousLimits;
   if (hasScope(token, "admin") && token.limits === undefined) return null;
-  return { ...defaultLimits, ...token.limits };
+  return { ...defaultLimits, ...(token.limits as Partial<CallerLimits>) };
 }
 
 /** What a hop carries of its owner's limits, for the region that stores its questions. */

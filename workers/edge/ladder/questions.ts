@@ -3,7 +3,8 @@ import { sha256Hex } from "#core/hash.ts";
 import { FaultError } from "#core/http/fault.ts";
 import { indexIn } from "#core/http/issues.ts";
 import { encodeIdPart, mintId, parseId } from "#core/ids.ts";
-import { type Call, isAdmin, ownerOf } from "../call.ts";
+import { type Call, ownerOf } from "../call.ts";
+import { isRung } from "./hop.ts";
 import { type PlacedRegion, placeDrafts } from "./regions.ts";
 
 /** The header with the id of a request. A retry carries the same id. */
@@ -15,12 +16,20 @@ interface CompleteQuestions {
   warnings: (string | null)[];
 }
 
-/** Completes drafts with id, region and time. Checks all of them before any is asked. */
+/**
+ * Completes drafts with id, region and time. Checks all of them before any is asked. What only a rung may say of its questions
+ * (their time, inference and audit) is left out of a hop with a token that is no rung's.
+ *
+ * @param isHop whether the caller is a rung, believed or not
+ */
 export async function completeQuestions(
   call: Call,
   manifest: ClassifyManifest,
-  drafts: readonly Draft[],
+  given: readonly Draft[],
+  isHop = false,
 ): Promise<CompleteQuestions> {
+  const isBelieved = isRung(call);
+  const drafts = isBelieved ? given : given.map(({ inference: _, audit: __, ...draft }) => draft);
   const placed = await placeDrafts(call, manifest, drafts);
   // A retry gets the same ids. With an idempotency key the answer is stored as well, at whichever rung it is given.
   const { headers } = call.request;
@@ -29,12 +38,13 @@ export async function completeQuestions(
   const questions = drafts.map((draft, i) => {
     const index = indexIn(drafts, i);
     const { region } = placed[i] as PlacedRegion;
-    if (draft.at !== undefined && !isAdmin(call)) {
-      throw new FaultError({ kind: "forbidden", needs: "scope 'admin', to give questions a data time" });
+    if (draft.at !== undefined && !isBelieved && !isHop) {
+      throw new FaultError({ kind: "forbidden", needs: "scope 'admin' or 'rung', to give questions a data time" });
     }
+    const at = isBelieved && draft.at !== undefined ? draft.at : Date.now();
     const id = draft.id ?? mintId({ model: manifest.model, region }, unique && `${unique.slice(0, 32)}.${i}`);
     checkId(id, manifest.model, region, index);
-    return { ...draft, id, region, at: draft.at ?? Date.now() };
+    return { ...draft, id, region, at };
   });
   return { questions, warnings: placed.map(({ warning }) => warning) };
 }
