@@ -1,4 +1,5 @@
 import type { Finding, Manifest } from "#core/contract/index.ts";
+import { isRedirect } from "#core/http/redirect.ts";
 import { reachOf, type Settings } from "#core/rung/external/endpoint.ts";
 import { aboveOf, externalRungsOf } from "#core/rung/external/ladder.ts";
 import { nextRungTimeoutMs } from "#core/rung/rung.ts";
@@ -39,9 +40,13 @@ export async function checkNextRung({ env }: Call, manifests: readonly Manifest[
   try {
     const response = await fetch(`${env.NEXT_RUNG_URL}/v1/status`, {
       headers: { authorization: `Bearer ${env.NEXT_RUNG_TOKEN}` },
+      redirect: "manual",
       signal: AbortSignal.timeout(nextRungTimeoutMs),
     });
     await response.body?.cancel();
+    if (isRedirect(response)) {
+      return faulty(check, `${env.NEXT_RUNG_URL} redirects`, "Set NEXT_RUNG_URL to the address that it redirects to.");
+    }
     if (response.ok) return sound(check, `${env.NEXT_RUNG_URL} responds`);
     if (response.status === 401 || response.status === 403) {
       const remedy =

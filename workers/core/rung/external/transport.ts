@@ -1,3 +1,4 @@
+import { isRedirect } from "../../http/redirect.ts";
 import { type NoAnswer, RungUnavailableError } from "../rung.ts";
 
 /** Where a rung is, and the key that it wants. */
@@ -68,8 +69,7 @@ export async function postJson(
   } catch (cause) {
     throw noAnswer("failed", signal.aborted ? "it did not answer in time" : "it can't be reached", { cause });
   }
-  // A browser hides the status of a redirect.
-  if (response.status === 0 || (response.status >= 300 && response.status < 400)) {
+  if (isRedirect(response)) {
     await response.body?.cancel();
     throw noAnswer("failed", "it redirects, which is not followed");
   }
