@@ -3,7 +3,6 @@ import type { Answer, ClassifyManifest, Question, TraceEntry } from "#core/contr
 import { type LogEvent, logLine, outcomeOf } from "#core/log.ts";
 import { restricts, withinCandidates } from "#core/rung/candidates.ts";
 import type { Hop, RungUnavailableError } from "#core/rung/rung.ts";
-import { taskOf } from "#core/task/index.ts";
 import { beginSpan, type TraceSpan, traceHeaders } from "#core/trace-context.ts";
 import type { Jobs } from "#objects/jobs.ts";
 import type { ReviewApi } from "#objects/review/api.ts";
@@ -232,9 +231,6 @@ export class Escalation {
     }
     const row = questions.find(given.id);
     if (!row) return null;
-    // A rung that serves another task has not understood the question.
-    const task = taskOf(manifest);
-    if (task.kind === "regress" && task.parse(given.label) === null) return this.escalateLater(manifest, given.id);
     // The rung above may serve a version with other labels.
     const answer = withinCandidates(given, manifest.labels, row.candidates);
     const combined = this.needs.worth.combine(manifest, row, answer);

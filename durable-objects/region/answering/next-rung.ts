@@ -150,6 +150,7 @@ export class NextRung {
     const rung = new HttpRung({
       ...{ name: "origin", model, url, token, timeoutMs: nextRungTimeoutMs },
       ...{ labels: manifest.labels, isLabel: (label) => task.parse(label) !== null },
+      isOfNumbers: task.kind === "regress",
     });
     return rung.askEach(questions, hop);
   }

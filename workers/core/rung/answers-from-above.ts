@@ -9,6 +9,8 @@ export interface Expected {
   labels: readonly string[];
   /** Whether a label is one of the model's, or a number of a model of numbers. */
   isLabel: (label: string) => boolean;
+  /** Whether the model predicts numbers: then any other answer is of another task. */
+  isOfNumbers?: boolean;
 }
 
 // A newer rung's answer has more fields.
@@ -31,7 +33,7 @@ export function replyMaxBytesOf({ labels }: Pick<Expected, "labels">, questions:
 export function answersFrom(
   reply: unknown,
   questions: readonly Question[],
-  { model, labels, isLabel }: Expected,
+  { model, labels, isLabel, isOfNumbers = false }: Expected,
 ): Map<string, Reply | RungUnavailableError> {
   const parsed = replySchema.safeParse(reply);
   if (!parsed.success) throw noAnswer("failed", `its reply is no list of answers: ${placeOf(parsed.error)}`);
@@ -52,6 +54,7 @@ export function answersFrom(
       if (version.length > versionMaxChars) throw noAnswer("failed", "it returned a version with too long a name");
       if (degraded) return [id, noAnswer("rate-limited", "it is saturated")];
       if (!isLabel(answer.label) && !candidates?.includes(answer.label)) {
+        if (isOfNumbers) throw noAnswer("failed", "it predicts something else");
         return [id, noAnswer("declined", "its version has labels that this one has not")];
       }
       const ours = Object.fromEntries(

@@ -20,8 +20,8 @@ const allowanceCodes = new Set([
   ...["insufficient_quota", "billing_hard_limit_reached", "billing_not_active", "quota_exceeded"],
   ...["credit_balance_exhausted", "3036", "4006"],
 ]);
-/** The question, not the rung, is at fault. */
-const rejections = new Set([400, 413, 422]);
+/** The question, not the rung, is at fault; of our own nodes also an id of another caller, and a loop. */
+const rejections = new Set([400, 409, 413, 422, 508]);
 
 /** A refusal as it came. */
 export interface Refused {
