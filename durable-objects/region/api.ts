@@ -18,7 +18,7 @@ import type {
   Split,
   VersionCounts,
 } from "#core/contract/index.ts";
-import type { Refusal } from "#core/limits/admission.ts";
+import type { Saturated } from "#core/limits/admission.ts";
 import type { ReachedLimit } from "#core/limits/limits.ts";
 import type { Result } from "#core/result.ts";
 import type { Hop } from "#core/rung/rung.ts";
@@ -45,7 +45,7 @@ export interface QuestionConflict {
 }
 
 /** Why a region takes none of the questions of a call. Only a hop with limits is refused for another reason than a conflict. */
-export type AskRefusal = QuestionConflict | Refusal;
+export type AskRefusal = QuestionConflict | Saturated | { kind: "limited"; limit: ReachedLimit };
 
 /** Why an answer is not shown. `limited`: its reader waits for as many as it may. */
 export type ReadRefusal = { kind: "unknown" } | { kind: "not-yours" } | { kind: "limited"; limit: ReachedLimit };

@@ -66,10 +66,7 @@ describe("the admission of a region", () => {
   it("bounds what one caller asks at once, and takes a batch of any size alone", () => {
     const admission = new Admission();
     expect(admission.enter("a", 1_024, limits, none, 0)).toBeNull();
-    expect(admission.enter("a", 1, limits, none, 0)).toEqual({
-      kind: "limited",
-      limit: { name: "waitingQuestions", max: 10, retryAfterMs: 1_000 },
-    });
+    expect(admission.enter("a", 1, limits, none, 0)).toEqual({ kind: "saturated", retryAfterMs: 1_000, isOwn: true });
     expect(admission.enter("b", 10, limits, none, 0)).toBeNull();
     admission.leave("a", 1_024);
     expect(admission.enter("a", 10, limits, none, 0)).toBeNull();
@@ -77,13 +74,14 @@ describe("the admission of a region", () => {
 
   it("is saturated by many callers, later for one that has nothing waiting, and recovers as they leave", () => {
     const admission = new Admission();
-    const callers = regionWaitingMax / 10;
-    for (let i = 0; i < callers; i++) expect(admission.enter(`${i}`, 9, limits, none, 0)).toBeNull();
-    for (let i = 0; i < 26; i++) expect(admission.enter(`more ${i}`, 10, limits, none, 0)).toBeNull();
-    expect(admission.enter("0", 1, limits, none, 0)).toMatchObject({ kind: "saturated" });
-    expect(admission.enter("new", 1, limits, none, 0)).toBeNull();
+    for (let i = 0; i < regionWaitingMax / 8; i++) expect(admission.enter(`${i}`, 8, limits, none, 0)).toBeNull();
+    expect(admission.enter("0", 1, limits, none, 0)).toMatchObject({ kind: "saturated", isOwn: true });
+    for (let i = 0; i < regionWaitingMax / 10; i++) expect(admission.enter(`new ${i}`, 10, limits, none, 0)).toBeNull();
+    expect(admission.enter("newer", 1, limits, none, 0)).toMatchObject({ kind: "saturated", isOwn: false });
     expect(admission.enter("admin", 50, undefined, none, 0)).toBeNull();
-    for (let i = 0; i < 26; i++) admission.leave(`more ${i}`, 10);
+    for (let i = 0; i < regionWaitingMax / 10; i++) admission.leave(`new ${i}`, 10);
+    admission.leave("admin", 50);
+    admission.leave("0", 8);
     expect(admission.enter("0", 1, limits, none, 0)).toBeNull();
   });
 
@@ -94,7 +92,8 @@ describe("the admission of a region", () => {
       expect(admission.enter("a", regionPerMinute / 60, limits, none, 0)).toBeNull();
       admission.leave("a", regionPerMinute / 60);
     }
-    expect(admission.enter("b", 1_000, limits, none, 0)).toEqual({ kind: "saturated", retryAfterMs: 1_000 });
+    const empty = { kind: "saturated", retryAfterMs: 1_000, isOwn: false };
+    expect(admission.enter("b", 1_000, limits, none, 0)).toEqual(empty);
     expect(admission.enter("b", 1_000, limits, none, 1_000)).toBeNull();
   });
 });

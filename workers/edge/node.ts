@@ -46,7 +46,7 @@ export interface EdgeNode {
   cappedUntil: Map<string, number>;
   /** What callers ask at once and in a minute. */
   callers: CallerCounts;
-  /** Until when a region, as "model region", is saturated and not called, ms since 1970. */
+  /** Until when a region is saturated and not called, ms since 1970: as "model region", or for one caller as "model region owner". */
   saturatedUntil: Map<string, number>;
   /** The proof that a request has passed this node; null before it was made. */
   stamp: string | null;

@@ -1,5 +1,5 @@
 import type { Answer, ClassifyManifest, Question, TraceEntry } from "#core/contract/index.ts";
-import type { Admission, Refusal } from "#core/limits/admission.ts";
+import type { Admission, Saturated } from "#core/limits/admission.ts";
 import { outcomeOf } from "#core/log.ts";
 import { fail, ok, type Result } from "#core/result.ts";
 import type { Hop } from "#core/rung/rung.ts";
@@ -136,7 +136,7 @@ export class Asking {
     }
   }
 
-  private enter({ owner, limits }: Hop, questions: number): Refusal | null {
+  private enter({ owner, limits }: Hop, questions: number): Saturated | null {
     return this.needs.admission.enter(owner, questions, limits, () => this.backlogAt(Date.now()), Date.now());
   }
 

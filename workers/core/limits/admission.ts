@@ -1,18 +1,24 @@
-import type { OwnerLimits, ReachedLimit } from "./limits.ts";
+import type { OwnerLimits } from "./limits.ts";
 import { type Bucket, take } from "./token-bucket.ts";
 
-/** Questions that a region answers at a time. Beyond them an answer would take seconds. */
-export const regionWaitingMax = 256;
+/**
+ * Questions that a region answers at a time. An object computes some 400 a second and has six connections to the rungs above,
+ * which answer some 120 a second if each takes 50 ms: with more, an answer would take over a second.
+ */
+export const regionWaitingMax = 64;
 /** Questions that wait to be escalated again. */
 export const regionBacklogMax = 20_000;
 /** New questions a minute: the platform gives an object a thousand requests a second. */
 export const regionPerMinute = 60_000;
 /** How long an edge answers by itself after a region has said that it is saturated. */
 export const saturatedMs = 1_000;
-const retryMs = 1_000;
 
-/** Why a region takes no question now. Nothing of the call was stored. */
-export type Refusal = { kind: "saturated"; retryAfterMs: number } | { kind: "limited"; limit: ReachedLimit };
+/** A region takes no question now; `isOwn`: of this caller. Nothing of the call was stored. */
+export interface Saturated {
+  kind: "saturated";
+  retryAfterMs: number;
+  isOwn: boolean;
+}
 
 /** Whether a region takes questions now: it counts those that are being answered, of all callers and of each. In memory. */
 export class Admission {
@@ -31,22 +37,21 @@ export class Admission {
     limits: Pick<OwnerLimits, "waitingQuestions"> | undefined,
     backlog: () => number,
     now: number,
-  ): Refusal | null {
+  ): Saturated | null {
     const own = this.waiting.get(owner) ?? 0;
     if (limits) {
       const max = limits.waitingQuestions;
       // A batch of any size is taken alone.
-      if (own > 0 && own + questions > max) {
-        return { kind: "limited", limit: { name: "waitingQuestions", max, retryAfterMs: retryMs } };
-      }
+      if (own > 0 && own + questions > max) return { kind: "saturated", retryAfterMs: saturatedMs, isOwn: true };
       // A caller that has nothing waiting is still taken where others have filled the region.
       const room = own === 0 ? 2 * regionWaitingMax : regionWaitingMax;
       if (this.load(max) >= room || backlog() >= regionBacklogMax) {
-        return { kind: "saturated", retryAfterMs: saturatedMs };
+        // Where there is room for those who have nothing waiting, it is for them.
+        return { kind: "saturated", retryAfterMs: saturatedMs, isOwn: own > 0 };
       }
       const { bucket, waitMs } = take(this.bucket, regionPerMinute, questions, now);
       this.bucket = bucket;
-      if (waitMs > 0) return { kind: "saturated", retryAfterMs: Math.max(saturatedMs, waitMs) };
+      if (waitMs > 0) return { kind: "saturated", retryAfterMs: Math.max(saturatedMs, waitMs), isOwn: false };
     }
     this.waiting.set(owner, own + questions);
     return null;

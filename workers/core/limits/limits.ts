@@ -4,7 +4,6 @@ import { hasScope, type Token, type TokenLimits } from "../tokens.ts";
 export const limitNames = {
   questionsPerMinute: "questions a minute, per token and location",
   openQuestions: "open questions, per token and region",
-  waitingQuestions: "questions that are being answered at once, per token and region",
   waits: "reads that wait for an answer at once, per token and region",
   requestsAtOnce: "requests at once, per token and isolate",
 } as const;
@@ -19,6 +18,7 @@ export interface ReachedLimit {
 
 /** What a caller may use. `reviewQuestions`: its questions that wait for people, over all regions of a model. */
 export interface CallerLimits extends Record<keyof TokenLimits, number> {
+  /** Questions that a region answers at once; beyond them the region is saturated for this caller. */
   waitingQuestions: number;
   waits: number;
   requestsAtOnce: number;
@@ -29,7 +29,7 @@ export const defaultLimits: CallerLimits = {
   questionsPerMinute: 60_000,
   openQuestions: 5_000,
   reviewQuestions: 1_000,
-  waitingQuestions: 128,
+  waitingQuestions: 48,
   waits: 256,
   requestsAtOnce: 256,
 };
@@ -39,7 +39,7 @@ export const anonymousLimits: CallerLimits = {
   questionsPerMinute: 600,
   openQuestions: 1_000,
   reviewQuestions: 200,
-  waitingQuestions: 32,
+  waitingQuestions: 16,
   waits: 64,
   requestsAtOnce: 16,
 };

@@ -6,7 +6,7 @@ import { type Hop, type Reply, type Rung, RungUnavailableError, SaturatedError }
 import type { AskRefusal, IncomingQuestion, RegionReply } from "#objects/region/api.ts";
 import { regionObject } from "#objects/stubs.ts";
 import { catchUpHead } from "../artefacts/pointers.ts";
-import type { Call } from "../call.ts";
+import { type Call, ownerOf } from "../call.ts";
 import { reached } from "../limits.ts";
 
 type RegionStub = ReturnType<typeof regionObject>;
@@ -33,8 +33,8 @@ export class RegionRung implements Rung {
 
   /** Throws `SaturatedError` where the region takes no question now, without calling it while that is known. */
   async ask(questions: readonly Question[], hop: Hop): Promise<Reply[]> {
-    const until = this.call.node.saturatedUntil.get(this.key) ?? 0;
-    const leftMs = until - Date.now();
+    const { saturatedUntil } = this.call.node;
+    const leftMs = Math.max(saturatedUntil.get(this.key) ?? 0, saturatedUntil.get(this.ownKey) ?? 0) - Date.now();
     if (hop.limits && leftMs > 0) throw new SaturatedError(this.region, leftMs);
     return this.replies((stub) => stub.ask(this.base, [...questions], hop));
   }
@@ -52,7 +52,7 @@ export class RegionRung implements Rung {
     const result = await send(regionObject(this.call.env, this.model, this.region)).catch((cause: unknown) => {
       // Errors of the object's own code surface. It is not called again here: the runtime has retried what it can.
       if (isOldState(cause) || isOwnError(cause)) throw cause;
-      if (isOverloaded(cause)) throw this.saturated(overloadedMs, cause);
+      if (isOverloaded(cause)) throw this.saturated(overloadedMs, this.key, cause);
       throw new RungUnavailableError(`Region '${this.region}' did not answer.`, { cause });
     });
     if (!result.ok) throw this.refusalOf(result.error);
@@ -64,7 +64,7 @@ export class RegionRung implements Rung {
   private refusalOf(refusal: AskRefusal): Error {
     switch (refusal.kind) {
       case "saturated":
-        return this.saturated(refusal.retryAfterMs);
+        return this.saturated(refusal.retryAfterMs, refusal.isOwn ? this.ownKey : this.key);
       case "limited":
         return reached(this.call, refusal.limit);
       case "conflict":
@@ -78,15 +78,19 @@ export class RegionRung implements Rung {
   }
 
   /** Remembers that the region takes no question for a while: until then this isolate does not call it. */
-  private saturated(retryAfterMs: number, cause?: unknown): SaturatedError {
+  private saturated(retryAfterMs: number, key: string, cause?: unknown): SaturatedError {
     const { saturatedUntil } = this.call.node;
     if (saturatedUntil.size >= regionsMax) saturatedUntil.clear();
-    saturatedUntil.set(this.key, Date.now() + retryAfterMs);
+    saturatedUntil.set(key, Date.now() + retryAfterMs);
     return new SaturatedError(this.region, retryAfterMs, { cause });
   }
 
   private get key(): string {
     return `${this.model} ${this.region}`;
+  }
+
+  private get ownKey(): string {
+    return `${this.key} ${ownerOf(this.call)}`;
   }
 }
 
