@@ -34,10 +34,16 @@ interface Latencies {
   p99Ms: number;
 }
 
+/** What the edge answers: in the isolate that the flood reaches, and in another one, as a deployment has many. */
+interface Edges {
+  same: Latencies;
+  other: Latencies;
+}
+
 /** One round: the edge's answers unloaded and beside the flood, what the flood got, and how long the region took to recover. */
 interface Round {
-  unloaded: Latencies;
-  loaded: Latencies;
+  unloaded: Edges;
+  loaded: Edges;
   flood: Flood;
   lost: number;
   recoveryMs: number;
@@ -69,7 +75,7 @@ async function run({ seconds, rounds, times, callers, json }: Options): Promise<
   const folder = await mkdtemp(join(tmpdir(), "upriver-load-"));
   const origin = new Worker(programOf("scripts/bench/load/origin.worker"), { workerData: { delayMs: originDelayMs } });
   const originPort = await new Promise<number>((resolve) => origin.once("message", resolve));
-  const ports = { objects: await freePort(), edge: await freePort() };
+  const ports = { objects: await freePort(), edge: await freePort(), other: await freePort() };
   const { credentials, vars } = await makeSecrets({ edge: `http://127.0.0.1:${ports.objects}`, origin: "" });
   const tokens = Array.from({ length: callers }, (_, i) => `flood-token-${i}`);
   const entries = await Promise.all(
@@ -82,9 +88,11 @@ async function run({ seconds, rounds, times, callers, json }: Options): Promise<
   };
   const runtimes = [await startObjects({ bundled, bindings, folder, port: ports.objects })];
   const url = `http://127.0.0.1:${ports.edge}`;
+  const other = `http://127.0.0.1:${ports.other}`;
   try {
     await publishModels(credentials);
-    runtimes.push(await startEdgeApart({ bundled, bindings, folder, port: ports.edge }));
+    runtimes.push(await startEdgeApart({ bundled, bindings, folder, port: ports.edge }, "edge"));
+    runtimes.push(await startEdgeApart({ bundled, bindings, folder, port: ports.other }, "other"));
     const body = JSON.stringify({ instance: benchInstance });
     const capacity = await capacityOf(url, credentials.tokens.admin, body);
     const perSecond = Math.round(capacity * times);
@@ -92,7 +100,7 @@ async function run({ seconds, rounds, times, callers, json }: Options): Promise<
     const measured: Round[] = [];
     for (let i = 1; i <= rounds; i++) {
       const order = { url, tokens, models: Object.keys(flooded), body, perSecond, seconds: seconds / rounds };
-      const round = await measureRound(order);
+      const round = await measureRound(order, other);
       measured.push(round);
       console.error(`round ${i}: ${JSON.stringify({ ...round, flood: { ...round.flood, accepted: undefined } })}`);
     }
@@ -137,30 +145,32 @@ async function capacityOf(url: string, token: string, body: string): Promise<num
   return Math.round(answered.average);
 }
 
-async function measureRound(order: FloodOrder): Promise<Round> {
+async function measureRound(order: FloodOrder, other: string): Promise<Round> {
   const quietMs = 1_000 * Math.min(order.seconds, 10);
-  const unloaded = await probe(order, wait(quietMs));
+  const unloaded = await probeBoth(order, other, quietMs);
   const worker = new Worker(programOf("scripts/bench/load/flood.worker"), { workerData: order });
   const done = new Promise<Flood>((resolve, reject) => worker.once("message", resolve).once("error", reject));
-  const loaded = await probe(order, wait(1_000 * order.seconds));
+  const loaded = await probeBoth(order, other, 1_000 * order.seconds);
   const recoveryMs = await untilRecovered(order);
   const flood = await done;
   return { unloaded, loaded, flood, lost: await lostOf(order.url, flood), recoveryMs };
 }
 
-/** Asks what the edge accepts, at a fixed rate, until something has ended. */
-async function probe({ url, body }: FloodOrder, until: Promise<unknown>): Promise<Latencies> {
+async function probeBoth({ url, body }: FloodOrder, other: string, ms: number): Promise<Edges> {
+  const [same, apart] = await Promise.all([probe(url, body, ms), probe(other, body, ms)]);
+  return { same, other: apart };
+}
+
+/** Asks what the edge accepts, at a fixed rate. */
+async function probe(url: string, body: string, ms: number): Promise<Latencies> {
   const tookMs: number[] = [];
   const asked: Promise<void>[] = [];
-  let isOver = false;
-  void until.then(() => {
-    isOver = true;
-  });
-  while (!isOver) {
+  const until = performance.now() + ms;
+  while (performance.now() < until) {
     asked.push(
-      timed(url, benchModel, body).then(({ ms, status, answer }) => {
+      timed(url, benchModel, body).then(({ ms: took, status, answer }) => {
         if (status !== 200 || !answer.accepted) throw new Error(`An accepted question got status ${status}.`);
-        tookMs.push(ms);
+        tookMs.push(took);
       }),
     );
     await wait(1_000 / probesPerSecond);
@@ -225,11 +235,14 @@ function summaryOf(rounds: readonly Round[]) {
     accepted: sum(({ flood }) => flood.accepted.length),
     lost: sum(({ lost }) => lost),
     recoveryMs: median(rounds.map(({ recoveryMs }) => recoveryMs)),
-    unloaded: mediansOf(rounds.map(({ unloaded }) => unloaded)),
-    loaded: mediansOf(rounds.map(({ loaded }) => loaded)),
-    ratio: mediansOf(
-      rounds.map(({ unloaded, loaded }) => {
-        return { p50Ms: loaded.p50Ms / unloaded.p50Ms, p99Ms: loaded.p99Ms / unloaded.p99Ms };
+    edges: Object.fromEntries(
+      (["same", "other"] as const).map((edge) => {
+        const of = (when: "unloaded" | "loaded") => mediansOf(rounds.map((round) => round[when][edge]));
+        const times = rounds.map(({ unloaded, loaded }) => ({
+          p50Ms: loaded[edge].p50Ms / unloaded[edge].p50Ms,
+          p99Ms: loaded[edge].p99Ms / unloaded[edge].p99Ms,
+        }));
+        return [edge, { unloaded: of("unloaded"), loaded: of("loaded"), times: mediansOf(times) }];
       }),
     ),
   };
@@ -240,17 +253,17 @@ function mediansOf(all: readonly Latencies[]): Latencies {
 }
 
 function describe(capacity: number, rounds: readonly Round[], load: number): string {
-  const { sent, shares, accepted, lost, recoveryMs, unloaded, loaded, ratio } = summaryOf(rounds);
+  const { sent, shares, accepted, lost, recoveryMs, edges } = summaryOf(rounds);
   const percent = (share: number) => `${(100 * share).toFixed(1)}%`;
   const latency = ({ p50Ms, p99Ms }: Latencies) => [p50Ms.toFixed(1), p99Ms.toFixed(1)];
   return [
     `Capacity ${capacity} questions a second; asked ${sent}. Load of this machine: ${load.toFixed(1)}.`,
     formatTable([["got", "share"], ...Object.entries(shares).map(([name, share]) => [name, percent(share)])]),
     formatTable([
-      ["edge answers", "p50 ms", "p99 ms"],
-      ["unloaded", ...latency(unloaded)],
-      ["beside the flood", ...latency(loaded)],
-      ["times", ...latency(ratio)],
+      ["edge answers", "p50 ms", "p99 ms", "p50 ms in another isolate", "p99 ms"],
+      ...(["unloaded", "loaded", "times"] as const).map((row) => {
+        return [row, ...Object.values(edges).flatMap((edge) => latency(edge[row]))];
+      }),
     ]),
     `Accepted with 2xx: ${accepted}; lost: ${lost}. Recovered after ${(recoveryMs / 1_000).toFixed(1)} s.`,
   ].join("\n\n");

@@ -55,11 +55,11 @@ export function startObjects(options: RuntimeOptions): Promise<Miniflare> {
 }
 
 /** Starts the Worker without objects in a runtime of its own: it calls those of the other. Copies what that one stored. */
-export async function startEdgeApart(options: RuntimeOptions): Promise<Miniflare> {
+export async function startEdgeApart(options: RuntimeOptions, name: string): Promise<Miniflare> {
   for (const store of ["kv", "r2"]) {
-    await cp(join(options.folder, "objects", store), join(options.folder, "edge", store), { recursive: true });
+    await cp(join(options.folder, "objects", store), join(options.folder, name, store), { recursive: true });
   }
-  return start(options, "edge", edgeEntry, {
+  return start(options, name, edgeEntry, {
     serviceBindings: { GATEWAY: { name: "objects", entrypoint: "Gateway" } },
   });
 }
