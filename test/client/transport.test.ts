@@ -1,6 +1,7 @@
 import type { RequestListener } from "node:http";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { DeadlineError, ProblemError, UnreachableError, UpriverClient } from "#client/index.ts";
+import { problemOf } from "#core/http/fault.ts";
 import { startServer } from "../helpers/http-server.ts";
 
 /** A real server: each request meets the next behaviour in the list, and the last one from then on. */
@@ -113,6 +114,20 @@ describe("Retry-After", () => {
     requests = 0;
     await expect(client().ask("shop", { x: 1 }, { deadlineMs: 5_000 })).rejects.toThrow(DeadlineError);
     expect(requests).toBe(1);
+  });
+});
+
+describe("a stream that is refused for a while", () => {
+  it("is opened again after Retry-After", async () => {
+    const limit = { name: "waits", max: 1, retryAfterMs: 900 } as const;
+    const problem = JSON.stringify(problemOf({ kind: "limited", limit }, "read a question"));
+    const event = 'event: answered\ndata: {"status":"answered"}\n\n';
+    behaviours = [answer(429, problem), (_, response) => response.end(event)];
+    const startedAt = Date.now();
+    const seen = [];
+    for await (const { status } of client().stream("shop~north~1")) seen.push(status);
+    expect(seen).toEqual(["answered"]);
+    expect(Date.now() - startedAt).toBeGreaterThanOrEqual(990);
   });
 });
 

@@ -25,5 +25,5 @@ export interface Operation {
   "x-scope": string;
   parameters: Json[];
   requestBody?: { required: true; content: Json };
-  responses: Record<string, { description: string; content: Json }>;
+  responses: Record<string, { description: string; content: Json; headers?: Json }>;
 }

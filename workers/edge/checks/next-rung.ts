@@ -50,7 +50,7 @@ export async function checkNextRung({ env }: Call, manifests: readonly Manifest[
     if (response.ok) return sound(check, `${env.NEXT_RUNG_URL} responds`);
     if (response.status === 401 || response.status === 403) {
       const remedy =
-        "Add the SHA-256 of NEXT_RUNG_TOKEN to ORIGIN_TOKENS with the scopes ask and publish, and restart the origin.";
+        "Add the SHA-256 of NEXT_RUNG_TOKEN to ORIGIN_TOKENS with the scopes ask, rung and publish, and restart the origin.";
       return faulty(check, `${env.NEXT_RUNG_URL} rejects this node's token (status ${response.status})`, remedy);
     }
     return faulty(check, `${env.NEXT_RUNG_URL} responds with status ${response.status}`, "Check the origin's log.");
