@@ -235,6 +235,7 @@ export class RegionObject extends DurableObject<Env> implements RegionApi {
         scheduled,
         log,
         admission: new Admission(),
+        stored: () => ctx.storage.sync(),
         later: (work: Promise<unknown>) => ctx.waitUntil(work),
       },
     });

@@ -2,7 +2,7 @@ import { runInDurableObject } from "cloudflare:test";
 import { env } from "cloudflare:workers";
 import { beforeAll, describe, expect, it } from "vitest";
 import type { Answer, Problem } from "#core/contract/index.ts";
-import type { Admission } from "#core/limits/admission.ts";
+import { Admission } from "#core/limits/admission.ts";
 import { defaultLimits } from "#core/limits/limits.ts";
 import { findToken } from "#core/tokens.ts";
 import { holdRequest } from "#edge/limits.ts";
@@ -188,6 +188,19 @@ describe("a saturated region", () => {
     }
     await empty();
     expect(await ask("pressed", { instance: instance(1) })).toMatchObject({ rung: "origin", accepted: true });
+  });
+
+  it("is one that has as much on its way from an isolate, before its object knows it, for that caller alone", async () => {
+    const { onTheirWay, saturatedUntil } = nodeOf(env);
+    const admission = new Admission();
+    admission.enter("asker", defaultLimits.waitingQuestions, defaultLimits, () => 0, Date.now());
+    onTheirWay.set("pressed north", admission);
+    expect(await ask("pressed", { instance: instance(3) })).toMatchObject({ degraded: true });
+    expect(saturatedUntil.size).toBe(0);
+    expect(await ask("pressed", { instance: instance(3) }, { token: "teach-token" })).toMatchObject({ rung: "origin" });
+    admission.leave("asker", defaultLimits.waitingQuestions);
+    expect(await ask("pressed", { instance: instance(3) })).toMatchObject({ rung: "origin" });
+    expect(onTheirWay.size).toBe(0);
   });
 
   it("is 503 with Retry-After where the recipe says so, and nothing is stored", async () => {

@@ -1,5 +1,6 @@
 import type { HeadPointer, Manifest, ModelPointer } from "#core/contract/index.ts";
 import type { HeadWeights } from "#core/head/head.ts";
+import type { Admission } from "#core/limits/admission.ts";
 import type { Network } from "#core/model/network.ts";
 import type { TensorModel } from "#core/model/tensor-model.ts";
 import { type PublicKeys, publicKeysSchema, signingKeySchema } from "#core/sign.ts";
@@ -48,6 +49,8 @@ export interface EdgeNode {
   callers: CallerCounts;
   /** Until when a region is saturated and not called, ms since 1970: as "model region", or for one caller as "model region owner". */
   saturatedUntil: Map<string, number>;
+  /** The questions on their way to regions, by "model region". */
+  onTheirWay: Map<string, Admission>;
   /** The proof that a request has passed this node; null before it was made. */
   stamp: string | null;
   counts: IsolateCounts;
@@ -93,6 +96,7 @@ function createNode(env: Env): EdgeNode {
     cappedUntil: new Map(),
     callers: new CallerCounts(),
     saturatedUntil: new Map(),
+    onTheirWay: new Map(),
     stamp: null,
     counts: new IsolateCounts(),
     passing: env.DECISIONS_ABOVE_BUDGET ? new PassSpending(passBudgetOf(env.DECISIONS_ABOVE_BUDGET)) : null,

@@ -33,6 +33,8 @@ interface AskingNeeds {
   jobs: Pick<Jobs, "bringForward">;
   scheduled: Pick<RegionJobs, "start" | "inheritCertificate">;
   log: Log;
+  /** Resolves once what was written is stored. */
+  stored: () => Promise<void>;
   /** Keeps the object awake for work that goes on after the reply. */
   later: (work: Promise<unknown>) => void;
 }
@@ -75,7 +77,8 @@ export class Asking {
         return asked;
       }
       const { work, reply, waitUntil } = asked.value;
-      const traces = work.finally(leave);
+      // A reply waits until what was written is stored.
+      const traces = work.finally(() => void this.needs.stored().then(leave, leave));
       return ok(reply((await within(traces, waitUntil - Date.now(), this.needs.later)) ?? new Map()));
     } catch (error) {
       leave();
@@ -132,7 +135,8 @@ export class Asking {
       const traces = await this.tracesOf(manifest, questions, hop);
       return ok(this.reply(base, questions, traces, hop.trace));
     } finally {
-      this.needs.admission.leave(hop.owner, arrivals.length);
+      const leave = () => this.needs.admission.leave(hop.owner, arrivals.length);
+      void this.needs.stored().then(leave, leave);
     }
   }
 

@@ -20,7 +20,7 @@ export interface Saturated {
   isOwn: boolean;
 }
 
-/** Whether a region takes questions now: it counts those that are being answered, of all callers and of each. In memory. */
+/** Whether a region takes questions now, as its object knows it, and each isolate of the edge: it counts those that are being answered, of all callers and of each. In memory. */
 export class Admission {
   private readonly waiting = new Map<string, number>();
   private bucket: Bucket | undefined;
@@ -61,6 +61,11 @@ export class Admission {
     const left = (this.waiting.get(owner) ?? 0) - questions;
     if (left > 0) this.waiting.set(owner, left);
     else this.waiting.delete(owner);
+  }
+
+  /** Whether nothing is waiting. */
+  get isIdle(): boolean {
+    return this.waiting.size === 0;
   }
 
   // One caller's batch counts as its share at most: it does not shut out the others.

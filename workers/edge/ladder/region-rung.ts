@@ -1,6 +1,7 @@
 import type { Question } from "#core/contract/index.ts";
 import { FaultError } from "#core/http/fault.ts";
 import { isOldState, objectFault } from "#core/http/problem.ts";
+import { Admission } from "#core/limits/admission.ts";
 import type { Result } from "#core/result.ts";
 import { type Hop, type Reply, type Rung, RungUnavailableError, SaturatedError } from "#core/rung/rung.ts";
 import type { AskRefusal, IncomingQuestion, RegionReply } from "#objects/region/api.ts";
@@ -36,7 +37,25 @@ export class RegionRung implements Rung {
     const { saturatedUntil } = this.call.node;
     const leftMs = Math.max(saturatedUntil.get(this.key) ?? 0, saturatedUntil.get(this.ownKey) ?? 0) - Date.now();
     if (hop.limits && leftMs > 0) throw new SaturatedError(this.region, leftMs);
-    return this.replies((stub) => stub.ask(this.base, [...questions], hop));
+    const leave = this.enter(questions.length, hop);
+    try {
+      return await this.replies((stub) => stub.ask(this.base, [...questions], hop));
+    } finally {
+      leave();
+    }
+  }
+
+  // What this isolate has on its way to the region waits there, whether its object has read it yet or not.
+  private enter(questions: number, { owner, limits }: Hop): () => void {
+    const { onTheirWay } = this.call.node;
+    const admission = onTheirWay.get(this.key) ?? new Admission();
+    const refusal = admission.enter(owner, questions, limits, () => 0, Date.now());
+    if (refusal) throw new SaturatedError(this.region, refusal.retryAfterMs);
+    onTheirWay.set(this.key, admission);
+    return () => {
+      admission.leave(owner, questions);
+      if (admission.isIdle) onTheirWay.delete(this.key);
+    };
   }
 
   /**
