@@ -1,4 +1,5 @@
 import { mkdtemp, rm } from "node:fs/promises";
+import { Agent } from "node:http";
 import { loadavg, tmpdir } from "node:os";
 import { join } from "node:path";
 import { performance } from "node:perf_hooks";
@@ -18,6 +19,7 @@ import { type Credentials, makeSecrets } from "../local/secrets.ts";
 import { numberParser } from "../local/usage.ts";
 import { bundle, settingsOf } from "../local/workerd.ts";
 import type { Flood, FloodOrder } from "./load/flood.worker.ts";
+import { post } from "./load/post.ts";
 import { startEdgeApart, startObjects } from "./load/runtimes.ts";
 import { benchArtefact, benchInstance, benchModel } from "./model.ts";
 
@@ -57,6 +59,7 @@ const capacityConnections = 64;
 const probesPerSecond = 50;
 /** Of one caller, what the tests of each round read at a time. */
 const readsAtOnce = 16;
+const probes = new Agent({ keepAlive: true, maxSockets: 64 });
 
 /** `bench load`: floods two regions with several times what they answer, and measures the edge beside it. */
 export function loadBench(program: Command): void {
@@ -109,6 +112,7 @@ async function run({ seconds, rounds, times, callers, json }: Options): Promise<
   } finally {
     for (const runtime of runtimes.reverse()) await runtime.dispose();
     await origin.terminate();
+    probes.destroy();
     await rm(folder, { recursive: true, force: true });
   }
 }
@@ -197,10 +201,8 @@ async function untilRecovered({ url, models, body }: FloodOrder): Promise<number
 
 async function timed(url: string, model: string, body: string) {
   const startedAt = performance.now();
-  const headers = { authorization: "Bearer probe-token", "content-type": "application/json" };
-  const response = await fetch(`${url}/v1/models/${model}/ask`, { method: "POST", headers, body });
-  const answer = (await response.json()) as Answer;
-  return { ms: performance.now() - startedAt, status: response.status, answer };
+  const { status, text } = await post(probes, `${url}/v1/models/${model}/ask`, "probe-token", body);
+  return { ms: performance.now() - startedAt, status, answer: JSON.parse(text) as Answer };
 }
 
 /** Counts the questions that were accepted with 2xx and can't be read, or are not answered in the end. */
@@ -224,6 +226,7 @@ function summaryOf(rounds: readonly Round[]) {
   const sent = sum(({ flood }) => flood.sent);
   const share = (of: (flood: Flood) => number) => sum(({ flood }) => of(flood)) / sent;
   return {
+    due: sum(({ flood }) => flood.due),
     sent,
     shares: {
       "429": share(({ statuses }) => statuses[429] ?? 0),
@@ -253,11 +256,11 @@ function mediansOf(all: readonly Latencies[]): Latencies {
 }
 
 function describe(capacity: number, rounds: readonly Round[], load: number): string {
-  const { sent, shares, accepted, lost, recoveryMs, edges } = summaryOf(rounds);
+  const { due, sent, shares, accepted, lost, recoveryMs, edges } = summaryOf(rounds);
   const percent = (share: number) => `${(100 * share).toFixed(1)}%`;
   const latency = ({ p50Ms, p99Ms }: Latencies) => [p50Ms.toFixed(1), p99Ms.toFixed(1)];
   return [
-    `Capacity ${capacity} questions a second; asked ${sent}. Load of this machine: ${load.toFixed(1)}.`,
+    `Capacity ${capacity} questions a second; ${due} due, ${sent} sent. Load of this machine: ${load.toFixed(1)}.`,
     formatTable([["got", "share"], ...Object.entries(shares).map(([name, share]) => [name, percent(share)])]),
     formatTable([
       ["edge answers", "p50 ms", "p99 ms", "p50 ms in another isolate", "p99 ms"],
