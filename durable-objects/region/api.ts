@@ -19,6 +19,8 @@ import type {
   Split,
   VersionCounts,
 } from "#core/contract/index.ts";
+import type { Saturated } from "#core/limits/admission.ts";
+import type { ReachedLimit } from "#core/limits/limits.ts";
 import type { Result } from "#core/result.ts";
 import type { Hop } from "#core/rung/rung.ts";
 import type { RadiusReport } from "#core/semantic-cache/radius.ts";
@@ -43,8 +45,11 @@ export interface QuestionConflict {
   id: string;
 }
 
-/** Why an answer is not shown. */
-export type ReadRefusal = { kind: "unknown" } | { kind: "not-yours" };
+/** Why a region takes none of the questions of a call. Only a hop with limits is refused for another reason than a conflict. */
+export type AskRefusal = QuestionConflict | Saturated | { kind: "limited"; limit: ReachedLimit };
+
+/** Why an answer is not shown. `limited`: its reader waits for as many as it may. */
+export type ReadRefusal = { kind: "unknown" } | { kind: "not-yours" } | { kind: "limited"; limit: ReachedLimit };
 
 /** A label for a question. `instance` is required where the region does not have the question. */
 export interface NewLabel {
@@ -228,11 +233,14 @@ export interface RegionSummary {
 /** What a region does for the edge, the registry and the review queue. */
 export interface RegionApi {
   /** Stores escalated questions, each once, and answers those that the semantic cache or the rungs above answer in time. */
-  ask(base: number, questions: Question[], hop: Hop): Promise<Result<RegionReply, QuestionConflict>>;
+  ask(base: number, questions: Question[], hop: Hop): Promise<Result<RegionReply, AskRefusal>>;
   /** Stores questions that the edge answered, each once: the first answer to an id stays. */
-  keep(base: number, incoming: IncomingQuestion[], hop: Hop): Promise<Result<RegionReply, QuestionConflict>>;
-  /** Returns a question's answer to its owner (null: an admin). Waits up to `waitMs` for an open one. */
-  read(id: string, owner: string | null, waitMs: number): Promise<Result<Answer, ReadRefusal>>;
+  keep(base: number, incoming: IncomingQuestion[], hop: Hop): Promise<Result<RegionReply, AskRefusal>>;
+  /**
+   * Returns a question's answer to its owner (null: an admin). Waits up to `waitMs` for an open one.
+   * @param waitsMax how many of its owner's reads may wait at a time; any number unless given
+   */
+  read(id: string, owner: string | null, waitMs: number, waitsMax?: number): Promise<Result<Answer, ReadRefusal>>;
 
   /** Returns everything that is recorded of a question; null for an unknown one. */
   way(id: string): QuestionWay | null;

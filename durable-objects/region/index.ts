@@ -3,9 +3,11 @@ import { type CanaryReport, plannedShareOf } from "#core/confidence/canary.ts";
 import { splitSecretsOf } from "#core/confidence/split-secret.ts";
 import type { Answer, HeadPointer, LabelResult, Question, QuestionWay, Run } from "#core/contract/index.ts";
 import { addSums, encodeSums, labelsIn } from "#core/head/sums.ts";
+import { Admission } from "#core/limits/admission.ts";
 import { fail, ok, type Result } from "#core/result.ts";
 import { withTop } from "#core/rung/candidates.ts";
 import type { Hop } from "#core/rung/rung.ts";
+import { stampOf } from "#core/rung/stamp.ts";
 import { taskOf } from "#core/task/index.ts";
 import { Jobs, type Step } from "../jobs.ts";
 import { migrate } from "../migrate.ts";
@@ -24,6 +26,7 @@ import { Waiters } from "./answering/waiters.ts";
 import { wayOf } from "./answering/way.ts";
 import { Worth } from "./answering/worth.ts";
 import type {
+  AskRefusal,
   CanaryPair,
   ForgetRefusal,
   ForgottenOwner,
@@ -32,7 +35,6 @@ import type {
   LabelContext,
   LabelRefusal,
   NewLabel,
-  QuestionConflict,
   ReadRefusal,
   RegionActivity,
   RegionApi,
@@ -109,7 +111,15 @@ export class RegionObject extends DurableObject<Env> implements RegionApi {
   private readonly forgettingOwner: ForgettingOwner;
   private readonly retrain: Retrain;
   private readonly scheduled: RegionJobs;
-  private readonly transaction = <T>(work: () => T): T => this.ctx.storage.transactionSync(work);
+  private readonly transaction = <T>(work: () => T): T => {
+    try {
+      return this.ctx.storage.transactionSync(work);
+    } catch (error) {
+      // What was counted in memory is undone in the table.
+      this.questions.open.reset();
+      throw error;
+    }
+  };
 
   constructor(ctx: DurableObjectState, env: Env) {
     super(ctx, env);
@@ -122,6 +132,7 @@ export class RegionObject extends DurableObject<Env> implements RegionApi {
     const registry = () => registryObject(env, model);
     const review = () => reviewObject(env, model);
     const readBlob = blobReader(bucket);
+    const stamp = () => stampOf(splitSecret, nodeId);
     const log = logOf({ env, model, region });
 
     const questions = new Questions(sql);
@@ -176,11 +187,11 @@ export class RegionObject extends DurableObject<Env> implements RegionApi {
       ...{ jobs, transaction },
     });
     const escalation = new Escalation({
-      ...{ model, region, nodeId, nextRung, review, manifests, questions },
+      ...{ model, region, nodeId, stamp, nextRung, review, manifests, questions },
       ...{ settlement, worth, sampleKeeper, jobs, log, transaction },
     });
     const opinions = new Opinions({
-      ...{ region, nodeId, nextRung, manifests, questions, trials, certificates, transaction },
+      ...{ region, nodeId, stamp, nextRung, manifests, questions, trials, certificates, transaction },
     });
     const secondAnswers = new SecondAnswers({
       ...{ region, registry, manifests, questions, canary, canaryHeads, readBlob, mutex, transaction },
@@ -236,6 +247,9 @@ export class RegionObject extends DurableObject<Env> implements RegionApi {
         jobs,
         scheduled,
         log,
+        admission: new Admission(),
+        stored: () => ctx.storage.sync(),
+        later: (work: Promise<unknown>) => ctx.waitUntil(work),
       },
     });
     this.influence = influence;
@@ -270,21 +284,28 @@ export class RegionObject extends DurableObject<Env> implements RegionApi {
     await this.jobs.runDue();
   }
 
-  ask(base: number, questions: Question[], hop: Hop): Promise<Result<RegionReply, QuestionConflict>> {
+  ask(base: number, questions: Question[], hop: Hop): Promise<Result<RegionReply, AskRefusal>> {
     return this.asking.ask(base, questions, hop);
   }
 
-  keep(base: number, incoming: IncomingQuestion[], hop: Hop): Promise<Result<RegionReply, QuestionConflict>> {
+  keep(base: number, incoming: IncomingQuestion[], hop: Hop): Promise<Result<RegionReply, AskRefusal>> {
     return this.asking.keep(base, incoming, hop);
   }
 
-  async read(id: string, owner: string | null, waitMs: number): Promise<Result<Answer, ReadRefusal>> {
+  async read(
+    id: string,
+    owner: string | null,
+    waitMs: number,
+    waitsMax = Number.POSITIVE_INFINITY,
+  ): Promise<Result<Answer, ReadRefusal>> {
     const row = this.questions.find(id);
     if (!row) return fail({ kind: "unknown" });
     if (owner !== null && row.owner !== owner) return fail({ kind: "not-yours" });
     const isFinal = row.answer.status === "answered" || waitMs <= 0;
-    const answer = isFinal ? row.answer : ((await this.waiters.wait(id, waitMs)) ?? row.answer);
-    return ok(withTop(answer, row.top));
+    const answer = isFinal ? row.answer : await this.waiters.waitAs(owner ?? "", waitsMax, id, waitMs);
+    if (answer === "full")
+      return fail({ kind: "limited", limit: { name: "waits", max: waitsMax, retryAfterMs: 1_000 } });
+    return ok(withTop(answer ?? row.answer, row.top));
   }
 
   way(id: string): QuestionWay | null {
@@ -438,6 +459,7 @@ export class RegionObject extends DurableObject<Env> implements RegionApi {
       await this.ctx.storage.deleteAlarm();
       await this.ctx.storage.deleteAll();
       migrate(this.ctx.storage, migrations);
+      this.questions.open.reset();
       this.samples.startOver(revision);
       this.groupKeys.startOver();
       this.retrain.restart();

@@ -159,6 +159,11 @@ const m011Trust: Migration = (sql) => {
   sql.exec("ALTER TABLE runs ADD COLUMN acceptedOwners TEXT");
 };
 
+// The owners of earlier questions may have any number of them with people.
+const m012ReviewLimits: Migration = (sql) => {
+  sql.exec("ALTER TABLE questions ADD COLUMN reviewLimit INTEGER");
+};
+
 export const migrations: readonly Migration[] = [
   m001Tables,
   m002GroupKeys,
@@ -171,4 +176,5 @@ export const migrations: readonly Migration[] = [
   m009ExternalRungs,
   m010Leases,
   m011Trust,
+  m012ReviewLimits,
 ];

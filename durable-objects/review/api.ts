@@ -7,6 +7,9 @@ export const reviewMaxQuestions = 100;
 /** A question that a region puts into the queue, with the trace context in which it was asked. */
 export interface NewReviewQuestion extends Omit<ReviewQuestion, "queuedAt" | "leaseUntil"> {
   traceparent?: string | null;
+  /** Who is limited in how many questions wait for people, and to how many; nobody unless given. */
+  owner?: string;
+  ownerMax?: number;
 }
 
 /** Who wants to lease questions, from which regions (null: all), how many, and for how long. */
@@ -37,8 +40,11 @@ export type ReviewRefusal =
 
 /** What a model's review queue does for the edge and the regions. */
 export interface ReviewApi {
-  /** Adds questions to the queue. A question that is already in it stays as it is. */
-  enqueue(questions: NewReviewQuestion[]): void;
+  /**
+   * Adds questions to the queue. A question that is already in it stays as it is. Returns the ids of those that it did not take,
+   * since their owner has as many in it as it may; an earlier version returns nothing and takes all.
+   */
+  enqueue(questions: NewReviewQuestion[]): string[] | undefined;
   /** Leases the oldest questions that no one else holds to one holder. */
   lease(request: LeaseRequest): ReviewQuestion[];
   /**

@@ -47,14 +47,15 @@ export class ReviewObject extends DurableObject<Env> implements ReviewApi {
     await this.jobs.runDue();
   }
 
-  enqueue(questions: NewReviewQuestion[]): void {
+  enqueue(questions: NewReviewQuestion[]): string[] {
     const queued = questions.map((question) => ({ question, span: beginSpan(question) }));
-    const isNew = this.transaction(() =>
+    const results = this.transaction(() =>
       queued.map(({ question, span }) => this.queue.add({ ...question, ...traceHeaders(span) }, Date.now())),
     );
     for (const [i, { question, span }] of queued.entries()) {
-      if (isNew[i]) this.log("queued", question.id, question.region, span);
+      if (results[i] === "added") this.log("queued", question.id, question.region, span);
     }
+    return questions.flatMap(({ id }, i) => (results[i] === "full" ? [id] : []));
   }
 
   lease(request: LeaseRequest): ReviewQuestion[] {

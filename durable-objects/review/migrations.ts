@@ -25,4 +25,10 @@ const m003Trust: Migration = (sql) => {
   sql.exec("ALTER TABLE queue ADD COLUMN trusted INTEGER NOT NULL DEFAULT 1");
 };
 
-export const migrations: readonly Migration[] = [m001Tables, m002Candidates, m003Trust];
+// Earlier questions count for nobody's limit.
+const m004Owners: Migration = (sql) => {
+  sql.exec("ALTER TABLE queue ADD COLUMN owner TEXT");
+  sql.exec("CREATE INDEX queue_owner ON queue (owner) WHERE owner IS NOT NULL AND label IS NULL AND flaggedAt IS NULL");
+};
+
+export const migrations: readonly Migration[] = [m001Tables, m002Candidates, m003Trust, m004Owners];

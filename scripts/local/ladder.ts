@@ -95,7 +95,9 @@ export async function startLadder(options: LadderOptions): Promise<LocalLadder> 
 async function originEnvironment(credentials: Credentials, { folder, ports, recipe }: LadderOptions) {
   return {
     ORIGIN_PORT: String(ports.origin),
-    ORIGIN_TOKENS: JSON.stringify([{ ...(await hashed("publish", credentials.originToken)), id: "edge" }]),
+    ORIGIN_TOKENS: JSON.stringify([
+      { ...(await hashed("publish", credentials.originToken)), id: "edge", scopes: ["ask", "rung", "publish"] },
+    ]),
     EDGE_URL: credentials.edge,
     EDGE_TOKEN: credentials.tokens.publish,
     SIGNING_KEY: JSON.stringify(credentials.signingKey),

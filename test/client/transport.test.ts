@@ -1,6 +1,7 @@
 import type { RequestListener } from "node:http";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
-import { ProblemError, UnreachableError, UpriverClient } from "#client/index.ts";
+import { DeadlineError, ProblemError, UnreachableError, UpriverClient } from "#client/index.ts";
+import { problemOf } from "#core/http/fault.ts";
 import { startServer } from "../helpers/http-server.ts";
 
 /** A real server: each request meets the next behaviour in the list, and the last one from then on. */
@@ -85,6 +86,56 @@ describe("retries", () => {
   it.each([429, 502, 503, 504])("are made after status %i", async (status) => {
     behaviours = [answer(status, ""), noModels];
     expect(await client().models()).toEqual([]);
+  });
+});
+
+describe("Retry-After", () => {
+  const limited =
+    (after: () => string): RequestListener =>
+    (_, response) => {
+      response.writeHead(429, { "retry-after": after() });
+      response.end();
+    };
+
+  it.each([
+    ["seconds", () => "0.4"],
+    ["a date", () => new Date(Math.ceil(Date.now() / 1_000) * 1_000 + 1_000).toUTCString()],
+  ])("in %s is waited for", async (_, after) => {
+    behaviours = [limited(after), noModels];
+    const startedAt = Date.now();
+    expect(await client().models()).toEqual([]);
+    expect(Date.now() - startedAt).toBeGreaterThanOrEqual(390);
+  });
+
+  it("of a month, and one beyond the deadline, end the call at once", async () => {
+    behaviours = [limited(() => String(30 * 24 * 3600)), noModels];
+    await expect(client().models()).rejects.toThrow(ProblemError);
+    behaviours = [limited(() => "50"), noModels];
+    requests = 0;
+    await expect(client().ask("shop", { x: 1 }, { deadlineMs: 5_000 })).rejects.toThrow(DeadlineError);
+    expect(requests).toBe(1);
+  });
+});
+
+describe("a stream that is refused for a while", () => {
+  it("is opened again after Retry-After", async () => {
+    const limit = { name: "waits", max: 1, retryAfterMs: 900 } as const;
+    const problem = JSON.stringify(problemOf({ kind: "limited", limit }, "read a question"));
+    const event = 'event: answered\ndata: {"status":"answered"}\n\n';
+    behaviours = [answer(429, problem), (_, response) => response.end(event)];
+    const startedAt = Date.now();
+    const seen = [];
+    for await (const { status } of client().stream("shop~north~1")) seen.push(status);
+    expect(seen).toEqual(["answered"]);
+    expect(Date.now() - startedAt).toBeGreaterThanOrEqual(990);
+  });
+});
+
+describe("a redirect", () => {
+  it("is not followed: the token and the body are for this address alone", async () => {
+    behaviours = [(_, response) => response.writeHead(307, { location: "http://evil.test/" }).end(), noModels];
+    await expect(client().models()).rejects.toThrow(/redirects to http:\/\/evil.test\/, which is not followed/);
+    expect(requests).toBe(1);
   });
 });
 

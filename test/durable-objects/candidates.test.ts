@@ -172,4 +172,27 @@ describe("an earlier review queue", () => {
       ["q2", ["b"]],
     ]);
   });
+
+  it("has counted for nobody's limit", async () => {
+    const stub = env.REVIEW.get(env.REVIEW.idFromName("migrated"));
+    const added = await runInDurableObject(stub, async (_, { storage }) => {
+      await storage.deleteAll();
+      migrate(storage, migrations.slice(0, 2));
+      storage.sql.exec(
+        `INSERT INTO queue (id, region, instance, provisional, opinions, queuedAt)
+         VALUES ('q1', 'north', '{"x0":1}', NULL, '[]', 1)`,
+      );
+      migrate(storage, migrations);
+      const queue = new ReviewQueue(storage.sql);
+      const question = { region: "north", instance: {}, provisional: null, opinions: [] };
+      return [
+        queue.add({ ...question, id: "q2", owner: "a", ownerMax: 1 }, 2),
+        queue.add({ ...question, id: "q3", owner: "a", ownerMax: 1 }, 2),
+        queue.add({ ...question, id: "q2", owner: "a", ownerMax: 1 }, 2),
+        queue.add({ ...question, id: "q4", owner: "b", ownerMax: 1 }, 2),
+        queue.add({ ...question, id: "q5" }, 2),
+      ];
+    });
+    expect(added).toEqual(["added", "full", "known", "added", "added"]);
+  });
 });

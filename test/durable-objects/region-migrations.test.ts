@@ -139,6 +139,40 @@ describe("a region's state of an earlier release", () => {
     expect(question).toEqual({ id: "q1", region: "north", instance: { x0: 1 }, at: 1 });
   });
 
+  it("counts its open questions, whose owners may have any number of them with people", async () => {
+    const write = (sql: SqlStorage) => {
+      const parts = [
+        ["open", "escalateAt", 5],
+        ["open", "reviewAt", 5],
+        ["open", "inReview", 1],
+        ["answered", "inReview", 1],
+      ] as const;
+      for (const [i, [status, column, value]] of parts.entries()) {
+        sql.exec(
+          `INSERT INTO questions (id, owner, base, instance, payload, at, receivedAt, expiresAt, accepted, audited,
+             inclusionProbability, split, fold, groupKey, prediction, status, answer, opinions, ${column})
+           VALUES ('q${i}', 'ask', 1, '{}', 'hash', 1, 2, 9e15, 0, 0, 1, 'train', 0, 'q', 'a', ?1, ?2, '[]', ?3)`,
+          ...[status, JSON.stringify({ id: `q${i}`, status }), value],
+        );
+      }
+    };
+    const rooms = await withState(10, write, async ({ sql }) => {
+      const questions = new Questions(sql);
+      const row = questions.find("q0") as StoredQuestion;
+      expect(row.reviewLimit).toBeNull();
+      const before = [3, 4].map((max) => questions.open.hasRoom("ask", 1, max, 0));
+      questions.setAnswer({ ...row.answer, status: "answered" });
+      questions.insert({ ...row, id: "q9", owner: "other", reviewLimit: 7, expiresAt: 9e15, escalateAt: 1 });
+      expect(questions.find("q9")?.reviewLimit).toBe(7);
+      questions.remove("q1");
+      return [before, [1, 2].map((max) => questions.open.hasRoom("ask", 1, max, 0))];
+    });
+    expect(rooms).toEqual([
+      [false, true],
+      [false, true],
+    ]);
+  });
+
   it("subtracts a class from earlier sums, and knows no bins for them", async () => {
     const row = { vector: Int16Array.from([3, -2]), label: 1, weight: 4 };
     const write = (sql: SqlStorage) => {

@@ -2,7 +2,9 @@ import { exports } from "cloudflare:workers";
 import { beforeAll, expect, it } from "vitest";
 import type { ExternalKind, Question } from "#core/contract/index.ts";
 import { ExternalRungClient } from "#core/rung/external/client.ts";
+import { stampOf } from "#core/rung/stamp.ts";
 import { testRung } from "../core/rung/rung.suite.ts";
+import { testBindings } from "../helpers/bindings.ts";
 import { publish } from "../helpers/edge.ts";
 import { hop } from "../helpers/rung.ts";
 
@@ -18,13 +20,13 @@ function questions(n: number): Question[] {
 }
 
 /** Another's Upriver as a rung above, by each of the protocols that it speaks. */
-function clientOf(kind: ExternalKind): ExternalRungClient {
+function clientOf(kind: ExternalKind, key = "ask-token"): ExternalRungClient {
   const url = "https://edge.test";
   const send = ((input: string, init: RequestInit) =>
     (exports as unknown as { default: Fetcher }).default.fetch(input, init as never)) as unknown as typeof fetch;
   return new ExternalRungClient({
     rung: { name: "above", kind, url, model },
-    ...{ model: "shop", labels: ["a", "b", "c"], targetRisk: 0.1, endpoint: { url, key: "ask-token" }, fetch: send },
+    ...{ model: "shop", labels: ["a", "b", "c"], targetRisk: 0.1, endpoint: { url, key }, fetch: send },
   });
 }
 
@@ -39,8 +41,15 @@ for (const kind of ["open-inference", "http", "system-one", "openai-decisions"] 
 }
 
 it.each(["open-inference", "http", "system-one", "openai-decisions"] as const)("finds a loop by %s", async (kind) => {
-  const asked = clientOf(kind).ask(questions(1), { ...hop, via: ["another", "edge"] });
-  await expect(asked).rejects.toThrow("status 508");
+  const via = ["another", "edge"];
+  const byVia = clientOf(kind, "rung-token").ask(questions(1), { ...hop, via });
+  await expect(byVia).rejects.toMatchObject({ message: expect.stringContaining("status 508"), why: "rejected" });
+  // The stamp of a node counts whoever calls; `via` does not.
+  const stamps = ["0".repeat(24), await stampOf(testBindings.SPLIT_SECRET, "edge")];
+  const byStamp = clientOf(kind).ask(questions(1), { ...other, stamps });
+  await expect(byStamp).rejects.toThrow("status 508");
+  const forged = await clientOf(kind).ask(questions(1), { ...hop, via, stamps: ["0".repeat(24)] });
+  expect(forged).toHaveLength(1);
 });
 
 it("gives the same scores by each protocol", async () => {

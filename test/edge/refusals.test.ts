@@ -59,12 +59,12 @@ const refusals: [string, number, string, CallOptions, RegExp][] = [
   ],
   ["data time without admin", 403, "open", { token, body: { questions: [{ instance: good, at: 1 }] } }, /admin/],
   ["a trace without admin", 403, "open", { token, body: { instance: good, trace: true } }, /admin/],
-  ["a loop", 508, "open", { token, body: { instance: good, via: ["edge"] } }, /edge → edge/],
+  ["a loop", 508, "open", { token: "rung-token", body: { instance: good, via: ["edge"] } }, /edge → edge/],
   [
     "too many nodes",
     508,
     "open",
-    { token, body: { instance: good, via: ["1", "2", "3", "4", "5", "6", "7", "8"] } },
+    { token: "rung-token", body: { instance: good, via: ["1", "2", "3", "4", "5", "6", "7", "8"] } },
     /8 at most/,
   ],
 ];

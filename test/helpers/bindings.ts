@@ -18,6 +18,10 @@ export const testTokens = [
   { id: "admin", token: "admin-token", scopes: ["admin"] },
   { id: "north", token: "north-token", scopes: ["ask"], regions: ["north"] },
   { id: "south", token: "south-token", scopes: ["ask", "metrics"], regions: ["south"] },
+  { id: "below", token: "rung-token", scopes: ["ask", "rung"] },
+  { id: "slow", token: "slow-token", scopes: ["ask"], limits: { questionsPerMinute: 6 } },
+  { id: "few", token: "few-token", scopes: ["ask"], limits: { openQuestions: 3 } },
+  { id: "unreviewed", token: "unreviewed-token", scopes: ["ask"], limits: { reviewQuestions: 2 } },
   { id: "narrow", token: "narrow-token", scopes: ["ask"], models: ["another"] },
 ] as const;
 

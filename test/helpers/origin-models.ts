@@ -37,6 +37,10 @@ export const originModels: Record<string, ModelOptions> = {
   },
   /** Like `opined`, for questions with candidates. */
   narrowed: { threshold: 0, policy: { keep: "all", auditShare: 0.2, opinions: { pending: 0.6, valid: 0.3 } } },
+  /** Like `hard`, for the tests of limits and of what callers can't harm: no other test asks them. */
+  unharmed: { threshold: never, fullThreshold: 0 },
+  pressed: { threshold: never, fullThreshold: 0 },
+  "pressed-open": { threshold: never, fullThreshold: never },
   /** The origin fails on demand. */
   shaky: { threshold: never, fullThreshold: 0 },
   /** Numbers: the edge accepts nothing, the origin everything. */

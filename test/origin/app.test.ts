@@ -97,7 +97,10 @@ function post(
 }
 
 testRung("the origin over HTTP", false, async () => ({
-  rung: new HttpRung({ name: "origin", model: "shop", url, token: "hop-token", timeoutMs: 5_000 }),
+  rung: new HttpRung({
+    ...{ name: "origin", model: "shop", url, token: "hop-token", timeoutMs: 5_000 },
+    ...{ labels: ["a", "b", "c"], isLabel: (label) => ["a", "b", "c"].includes(label) },
+  }),
   questions,
   hop: { owner: "edge", remainingMs: 5_000, via: ["edge"], trace: false },
 }));

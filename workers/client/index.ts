@@ -37,7 +37,7 @@ import type {
   VersionList,
 } from "./contract.ts";
 
-import { DeadlineError, UnreachableError } from "./errors.ts";
+import { DeadlineError, ProblemError, UnreachableError } from "./errors.ts";
 import { readEvents } from "./events.ts";
 import { type AnnotatedTask, mergeImports, taskBatches } from "./label-studio.ts";
 import {
@@ -151,6 +151,7 @@ export class UpriverClient {
     const headers = { accept: "text/event-stream" };
     let last = "";
     for (;;) {
+      let pauseMs = reopenMs;
       try {
         const limit = deadlineAt === undefined ? undefined : AbortSignal.timeout(Math.max(1, deadlineAt - Date.now()));
         const signals = [signal, limit].filter((one) => one !== undefined);
@@ -170,9 +171,13 @@ export class UpriverClient {
           throw new DeadlineError(
             `Question ${id} was not answered before the deadline. Allow more time with deadlineMs.`,
           );
-        if (!(error instanceof UnreachableError) && !(error instanceof TypeError)) throw error;
+        const { retryAfter } = error instanceof ProblemError ? error.problem : {};
+        if (retryAfter === undefined && !(error instanceof UnreachableError) && !(error instanceof TypeError))
+          throw error;
+        // A limit is reached, or the region can't be reached: the stream is opened again when it may be.
+        pauseMs = Math.max(reopenMs, (retryAfter ?? 0) * 1_000);
       }
-      await new Promise((resolve) => setTimeout(resolve, reopenMs));
+      await new Promise((resolve) => setTimeout(resolve, pauseMs));
     }
   }
 

@@ -40,6 +40,8 @@ interface Received {
 const defaultTimeoutMs = 30_000;
 const defaultTries = 3;
 const firstPauseMs = 200;
+/** The longest `Retry-After` that is waited for. */
+const pauseMaxMs = 60_000;
 /** Statuses that are worth a retry: rate limits, and rungs that are down. */
 const retriedStatuses = new Set([429, 502, 503, 504]);
 
@@ -88,6 +90,10 @@ export class Transport {
         if (isLast || !retriedStatuses.has(received.status)) {
           throw new ProblemError(problemFrom(received.status, received.bytes, request));
         }
+        // What is limited for longer, such as a month's budget, is for the caller to decide.
+        if ((received.retryAfterMs ?? 0) > pauseMaxMs) {
+          throw new ProblemError(problemFrom(received.status, received.bytes, request));
+        }
         pauseMs = Math.max(pauseMs, received.retryAfterMs ?? 0);
       } catch (error) {
         const isFinal = error instanceof ProblemError || error instanceof DeadlineError;
@@ -114,8 +120,9 @@ export class Transport {
     const { method, path, body, headers } = request;
     const { url, token, fetch: send = fetch } = this.options;
     const isRaw = body instanceof ArrayBuffer || ArrayBuffer.isView(body) || body instanceof Blob;
+    let response: Response;
     try {
-      return await send(new URL(path, url), {
+      response = await send(new URL(path, url), {
         method,
         headers: {
           ...(body === undefined ? {} : { "content-type": isRaw ? "application/octet-stream" : "application/json" }),
@@ -123,11 +130,21 @@ export class Transport {
           ...headers,
         },
         ...(body === undefined ? {} : { body: isRaw ? (body as ArrayBuffer) : JSON.stringify(body) }),
+        // The token is for this address alone, and a redirected POST would lose its body.
+        redirect: "manual",
         ...(signal ? { signal } : {}),
       });
     } catch (cause) {
       return this.fail(request, cause);
     }
+    if (!isRedirect(response)) return response;
+    await response.body?.cancel();
+    const to = response.headers.get("location");
+    throw new ProblemError({
+      ...{ type: "about:blank", title: "Redirect", status: response.status, operation: `${method} ${path}` },
+      detail: `${url} redirects${to === null ? "" : ` to ${to}`}, which is not followed.`,
+      next: "Use the address of the edge itself.",
+    });
   }
 
   private fail(request: ApiRequest, cause: unknown): never {
@@ -178,9 +195,16 @@ function pause(ms: number, signal: AbortSignal | undefined): Promise<void> {
   });
 }
 
+// A browser hides the status of a redirect that is not followed.
+function isRedirect({ status }: Response): boolean {
+  return status === 0 || (status >= 300 && status < 400 && status !== 304);
+}
+
 function retryAfterOf({ headers }: Response): number | null {
-  const seconds = Number(headers.get("retry-after") ?? Number.NaN);
-  return Number.isFinite(seconds) ? seconds * 1_000 : null;
+  const after = headers.get("retry-after");
+  if (after === null) return null;
+  const ms = /^\d+(\.\d+)?$/.test(after) ? Number(after) * 1_000 : Date.parse(after) - Date.now();
+  return Number.isFinite(ms) ? Math.max(0, ms) : null;
 }
 
 function problemFrom(status: number, bytes: ArrayBuffer, request: ApiRequest): Problem {

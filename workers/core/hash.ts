@@ -23,15 +23,18 @@ export function equalConstantTime(a: string, b: string): boolean {
 
 /** Maps `text` to a number in [0, 1) by HMAC-SHA-256: the same secret and text give the same number. */
 export async function hmacUnit(secret: string, text: string): Promise<number> {
-  const key = await hmacKey(secret);
-  const mac = new DataView(await crypto.subtle.sign("HMAC", key, new TextEncoder().encode(text)));
+  const mac = new DataView(await hmac(secret, text));
   // The first 52 bits, which float64 represents exactly.
   return (mac.getUint32(0) * 2 ** 20 + (mac.getUint32(4) >>> 12)) / 2 ** 52;
 }
 
-/** Computes HMAC-SHA-256 of `text`, in lower-case hex. */
+/** Computes the HMAC-SHA-256 of a text, in lower-case hex. */
 export async function hmacHex(secret: string, text: string): Promise<string> {
-  return toHex(await crypto.subtle.sign("HMAC", await hmacKey(secret), new TextEncoder().encode(text)));
+  return toHex(await hmac(secret, text));
+}
+
+async function hmac(secret: string, text: string): Promise<ArrayBuffer> {
+  return crypto.subtle.sign("HMAC", await hmacKey(secret), new TextEncoder().encode(text));
 }
 
 const keys = new Map<string, CryptoKey>();

@@ -9,6 +9,7 @@ import { authorise } from "./access/authorise.ts";
 import type { Access } from "./access/issued.ts";
 import { isAct, recordAct } from "./access/record-act.ts";
 import type { Call, Route } from "./call.ts";
+import { holdRequest } from "./limits.ts";
 import { nodeOf } from "./node.ts";
 import { routes } from "./routes/index.ts";
 
@@ -83,10 +84,14 @@ async function respond(route: Route, context: AppContext, span: TraceSpan): Prom
 }
 
 async function handled(route: Route, call: Call): Promise<Response> {
+  let release = () => {};
   try {
+    if (route.scope !== "public") release = holdRequest(call);
     return await route.handle(call);
   } catch (error) {
     return refusal(route, error, call.span);
+  } finally {
+    release();
   }
 }
 

@@ -1,6 +1,7 @@
 import { BoundedMap } from "#core/bounded-map.ts";
 import type { HeadPointer, Manifest, ModelPointer } from "#core/contract/index.ts";
 import type { HeadWeights } from "#core/head/head.ts";
+import type { Admission } from "#core/limits/admission.ts";
 import type { Network } from "#core/model/network.ts";
 import type { TensorModel } from "#core/model/tensor-model.ts";
 import { type PublicKeys, publicKeysSchema, signingKeySchema } from "#core/sign.ts";
@@ -8,6 +9,7 @@ import { parseTokens, type Token } from "#core/tokens.ts";
 import { jurisdictions } from "#objects/stubs.ts";
 import { TokenCopy } from "./access/token-copy.ts";
 import { ByteLru } from "./artefacts/byte-lru.ts";
+import { CallerCounts } from "./caller-counts.ts";
 import { IsolateCounts } from "./metrics/isolate-counts.ts";
 import { PassSpending, passBudgetSchema } from "./protocols/decisions/pass-spending.ts";
 
@@ -51,6 +53,14 @@ export interface EdgeNode {
   opened: BoundedMap<string, true>;
   /** Until when a token, as "model token", opens no more regions. */
   cappedUntil: BoundedMap<string, number>;
+  /** What callers ask at once and in a minute. */
+  callers: CallerCounts;
+  /** Until when a region is saturated and not called, ms since 1970: as "model region", or for one caller as "model region owner". */
+  saturatedUntil: BoundedMap<string, number>;
+  /** The questions on their way to regions, by "model region". */
+  onTheirWay: Map<string, Admission>;
+  /** The proof that a request has passed this node; null before it was made. */
+  stamp: string | null;
   counts: IsolateCounts;
   /** What is spent on decisions that are passed on; null without a budget for it. */
   passing: PassSpending | null;
@@ -97,6 +107,10 @@ function createNode(env: Env): EdgeNode {
     headPointers: new BoundedMap(remembered.heads),
     opened: new BoundedMap(remembered.regions),
     cappedUntil: new BoundedMap(remembered.tokens),
+    callers: new CallerCounts(),
+    saturatedUntil: new BoundedMap(remembered.regions),
+    onTheirWay: new Map(),
+    stamp: null,
     counts: new IsolateCounts(),
     passing: env.DECISIONS_ABOVE_BUDGET ? new PassSpending(passBudgetOf(env.DECISIONS_ABOVE_BUDGET)) : null,
   };

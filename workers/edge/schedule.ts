@@ -39,6 +39,7 @@ async function requestTraining(env: Env, model: string): Promise<string | null> 
       method: "POST",
       headers: { authorization: `Bearer ${env.NEXT_RUNG_TOKEN}`, "content-type": "application/json" },
       body: JSON.stringify({ reason: "schedule" }),
+      redirect: "manual",
       signal: AbortSignal.timeout(nextRungTimeoutMs),
     });
     const body = await response.text();

@@ -62,7 +62,7 @@ export function labelledAnswer(task: Task, row: StoredQuestion, label: string, s
     const best = row.answer.rung === "human" ? row.opinions.at(-1) : null;
     return { ...row.answer, ...best, status: "answered", accepted: false };
   }
-  const { mean: _, interval: __, intervalCoverage: ___, ...before } = row.answer;
+  const { mean: _, interval: __, intervalCoverage: ___, degraded: ____, ...before } = row.answer;
   const known = { ...before, ...task.known(label) };
   // Scores name the labels that may be answered.
   if (row.candidates) {

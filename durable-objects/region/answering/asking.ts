@@ -1,10 +1,11 @@
 import type { Answer, ClassifyManifest, Question, TraceEntry } from "#core/contract/index.ts";
+import type { Admission, Saturated } from "#core/limits/admission.ts";
 import { outcomeOf } from "#core/log.ts";
 import { fail, ok, type Result } from "#core/result.ts";
 import type { Hop } from "#core/rung/rung.ts";
 import { beginSpan, type TraceSpan, traceHeaders } from "#core/trace-context.ts";
 import type { Jobs } from "#objects/jobs.ts";
-import type { IncomingQuestion, QuestionConflict, RegionReply } from "../api.ts";
+import type { AskRefusal, IncomingQuestion, RegionReply } from "../api.ts";
 import type { Manifests } from "../artefacts.ts";
 import type { RegionJobs } from "../jobs.ts";
 import type { RegionCounter } from "../tables/counts.ts";
@@ -20,7 +21,8 @@ import type { Waiters } from "./waiters.ts";
 /** What asking reads and changes. */
 interface AskingNeeds {
   manifests: Pick<Manifests, "get">;
-  questions: Pick<Questions, "find" | "setReview">;
+  admission: Admission;
+  questions: Pick<Questions, "find" | "setReview" | "backlog">;
   heads: Pick<Heads, "pointer">;
   counts: Pick<RegionCounter, "asked" | "answered">;
   semanticCache: Pick<SemanticCache, "answer">;
@@ -31,23 +33,69 @@ interface AskingNeeds {
   jobs: Pick<Jobs, "bringForward">;
   scheduled: Pick<RegionJobs, "start" | "inheritCertificate">;
   log: Log;
+  /** Resolves once what was written is stored. */
+  stored: () => Promise<void>;
+  /** Keeps the object awake for work that goes on after the reply. */
+  later: (work: Promise<unknown>) => void;
 }
+
+/** Questions that are stored and on their way: what still happens, until when the caller waits for it, and the reply at any time. */
+interface Underway {
+  work: Promise<Map<string, TraceEntry[]>>;
+  waitUntil: number;
+  reply: (traces: Map<string, TraceEntry[]>) => RegionReply;
+}
+
+/** How often the questions that wait for the next rung are counted. */
+const backlogCountMs = 1_000;
 
 /** Takes questions: each is stored first, then answered by the semantic cache or by the rungs above. */
 export class Asking {
   private readonly needs: AskingNeeds;
+  private backlog = { n: 0, at: 0 };
 
   constructor(needs: AskingNeeds) {
     this.needs = needs;
   }
 
-  /** Stores escalated questions, each once, and answers those that the semantic cache or the rungs above answer in time. */
-  async ask(base: number, questions: Question[], from: Hop): Promise<Result<RegionReply, QuestionConflict>> {
+  /**
+   * Stores escalated questions, each once, and answers those that the semantic cache or the rungs above answer while the caller
+   * waits. The others go on. Refuses them before anything is stored.
+   */
+  async ask(base: number, questions: Question[], hop: Hop): Promise<Result<RegionReply, AskRefusal>> {
+    const refusal = this.enter(hop, questions.length);
+    if (refusal) return fail(refusal);
+    let isIn = true;
+    const leave = () => {
+      if (isIn) this.needs.admission.leave(hop.owner, questions.length);
+      isIn = false;
+    };
+    try {
+      const asked = await this.storeAndEscalate(base, questions, hop);
+      if (!asked.ok) {
+        leave();
+        return asked;
+      }
+      const { work, reply, waitUntil } = asked.value;
+      // A reply waits until what was written is stored.
+      const traces = work.finally(() => void this.needs.stored().then(leave, leave));
+      return ok(reply((await within(traces, waitUntil - Date.now(), this.needs.later)) ?? new Map()));
+    } catch (error) {
+      leave();
+      throw error;
+    }
+  }
+
+  private async storeAndEscalate(
+    base: number,
+    questions: Question[],
+    from: Hop,
+  ): Promise<Result<Underway, AskRefusal>> {
     const span = beginSpan(from);
     const hop = { ...from, ...traceHeaders(span) };
     const { manifests, semanticCache, waiters, counts } = this.needs;
     const arrivedAt = Date.now();
-    const deadline = arrivedAt + hop.remainingMs;
+    const waitUntil = arrivedAt + Math.min(hop.remainingMs, hop.waitMs ?? hop.remainingMs);
     // If this instance is evicted while it asks the next rung, the job asks again.
     const manifest = await manifests.get(base);
     const timeoutMs = this.needs.escalation.timeoutMs(manifest);
@@ -66,23 +114,39 @@ export class Asking {
       span,
     );
     const groups = Map.groupBy(questions, ({ id }) => this.stateOf(id));
-    const [traces, known] = await Promise.all([
+    const work = Promise.all([
       this.needs.escalation.escalate(manifest, groups.get("idle") ?? [], hop, span),
       this.tracesOf(manifest, groups.get("answered") ?? [], hop),
-      ...(groups.get("busy") ?? []).map(({ id }) => waiters.wait(id, deadline - Date.now())),
-    ]);
-    return ok(this.reply(base, questions, new Map([...traces, ...known]), hop.trace));
+      ...(groups.get("busy") ?? []).map(({ id }) => waiters.wait(id, waitUntil - Date.now())),
+    ]).then(([traces, known]) => new Map([...traces, ...known]));
+    return ok({ work, waitUntil, reply: (traces) => this.reply(base, questions, traces, hop.trace) });
   }
 
   /** Stores questions that the edge answered, each once: the first answer to an id stays. */
-  async keep(base: number, arrivals: IncomingQuestion[], hop: Hop): Promise<Result<RegionReply, QuestionConflict>> {
-    const manifest = await this.needs.manifests.get(base);
-    const stored = await this.store(manifest, arrivals, hop, 0);
-    if (!stored.ok) return stored;
-    this.needs.counts.asked(base, 0);
-    const questions = arrivals.map(({ question }) => question);
-    const traces = await this.tracesOf(manifest, questions, hop);
-    return ok(this.reply(base, questions, traces, hop.trace));
+  async keep(base: number, arrivals: IncomingQuestion[], hop: Hop): Promise<Result<RegionReply, AskRefusal>> {
+    const refusal = this.enter(hop, arrivals.length);
+    if (refusal) return fail(refusal);
+    try {
+      const manifest = await this.needs.manifests.get(base);
+      const stored = await this.store(manifest, arrivals, hop, 0);
+      if (!stored.ok) return stored;
+      this.needs.counts.asked(base, 0);
+      const questions = arrivals.map(({ question }) => question);
+      const traces = await this.tracesOf(manifest, questions, hop);
+      return ok(this.reply(base, questions, traces, hop.trace));
+    } finally {
+      const leave = () => this.needs.admission.leave(hop.owner, arrivals.length);
+      void this.needs.stored().then(leave, leave);
+    }
+  }
+
+  private enter({ owner, limits }: Hop, questions: number): Saturated | null {
+    return this.needs.admission.enter(owner, questions, limits, () => this.backlogAt(Date.now()), Date.now());
+  }
+
+  private backlogAt(now: number): number {
+    if (now - this.backlog.at >= backlogCountMs) this.backlog = { n: this.needs.questions.backlog(), at: now };
+    return this.backlog.n;
   }
 
   /** Stores questions and returns the ids of the new ones. */
@@ -91,13 +155,13 @@ export class Asking {
     arrivals: IncomingQuestion[],
     hop: Hop,
     escalateAt: number,
-  ): Promise<Result<Set<string>, QuestionConflict>> {
+  ): Promise<Result<Set<string>, AskRefusal>> {
     const { questions, jobs, intake, scheduled } = this.needs;
     await scheduled.inheritCertificate(manifest.version);
     const isNew = new Set(arrivals.flatMap(({ question: { id } }) => (questions.find(id) ? [] : [id])));
     const records = await Promise.all(arrivals.map((arrival) => intake.recordOf(manifest, arrival, hop, escalateAt)));
-    const conflict = intake.store(manifest, records);
-    if (conflict) return fail(conflict);
+    const refusal = intake.store(manifest, records, hop.limits);
+    if (refusal) return fail(refusal);
     const toAudit = manifest.policy.ladder.includes("human")
       ? records.filter(({ id, audited }) => audited && isNew.has(id))
       : [];
@@ -135,5 +199,22 @@ export class Asking {
       return trace ? { ...answer, trace: traces.get(id) ?? [] } : answer;
     });
     return { answers, headRevision: this.needs.heads.pointer(base).revision };
+  }
+}
+
+/** Waits for work, at most some ms. Returns null where it goes on: then `later` takes it. */
+async function within<T>(work: Promise<T>, ms: number, later: (work: Promise<unknown>) => void): Promise<T | null> {
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const timeUp = new Promise<null>((resolve) => {
+    timer = setTimeout(() => resolve(null), Math.max(0, ms));
+  });
+  try {
+    const done = await Promise.race([work, timeUp]);
+    if (done === null) {
+      later(work.catch((error) => console.error(JSON.stringify({ event: "escalation-failed", error: String(error) }))));
+    }
+    return done;
+  } finally {
+    clearTimeout(timer);
   }
 }

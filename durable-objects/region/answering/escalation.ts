@@ -3,7 +3,6 @@ import type { Answer, ClassifyManifest, Question, TraceEntry } from "#core/contr
 import { type LogEvent, logLine, outcomeOf } from "#core/log.ts";
 import { restricts, withinCandidates } from "#core/rung/candidates.ts";
 import type { Hop, RungUnavailableError } from "#core/rung/rung.ts";
-import { taskOf } from "#core/task/index.ts";
 import { beginSpan, type TraceSpan, traceHeaders } from "#core/trace-context.ts";
 import type { Jobs } from "#objects/jobs.ts";
 import type { ReviewApi } from "#objects/review/api.ts";
@@ -26,6 +25,9 @@ export const escalationBackoffMs = 1_000;
 const batchSize = 256;
 /** Questions that people have at a time, at most, where the rung above does not pay. The rest get the provisional answer. */
 const unaskedWithPeopleMax = 100;
+/** How long the review queue is not asked again for an owner that it has refused. */
+const fullMs = 10_000;
+const fullOwnersMax = 10_000;
 /** Requests to the next rung at a time: an object may open six connections. */
 const escalationsAtOnce = 4;
 
@@ -37,6 +39,8 @@ interface EscalationNeeds {
   model: string;
   region: string;
   nodeId: string;
+  /** The proof that a request has passed this node. */
+  stamp: () => Promise<string>;
   nextRung: NextRung;
   review: () => Pick<Remote<ReviewApi>, "enqueue">;
   manifests: Pick<Manifests, "get">;
@@ -54,6 +58,8 @@ export class Escalation {
   private readonly needs: EscalationNeeds;
   /** The questions that this instance is asking the next rung about. */
   private readonly inFlight = new Set<string>();
+  /** Until when the owners that have as many questions with people as they may get no more there, ms since 1970. */
+  private readonly fullUntil = new Map<string, number>();
 
   constructor(needs: EscalationNeeds) {
     this.needs = needs;
@@ -152,7 +158,7 @@ export class Escalation {
     const span = beginSpan({ traceparent });
     const questions = rows.map((row) => questionOf(row, region));
     const manifest = await manifests.get(base);
-    await this.escalate(manifest, questions, { ...this.ownHop(manifest), ...traceHeaders(span) }, span);
+    await this.escalate(manifest, questions, { ...(await this.ownHop(manifest)), ...traceHeaders(span) }, span);
   }
 
   /** The job `review`: hands open questions to the review queue, which takes each once. */
@@ -162,19 +168,41 @@ export class Escalation {
     if (due.length === 0) return null;
     const items = due.map((row) => {
       const { answer: provisional, opinions, traceparent } = row;
-      return { ...questionOf(row, region), provisional, opinions, traceparent };
+      // A planned label is never missing because of a limit.
+      const counted = row.audited || row.reviewLimit === null ? {} : { owner: row.owner, ownerMax: row.reviewLimit };
+      return { ...questionOf(row, region), provisional, opinions, traceparent, ...counted };
     });
-    await review().enqueue(items);
+    const refused = new Set((await review().enqueue(items)) ?? []);
     for (const { id } of due) {
-      if (!questions.setInReview(id)) jobs.put("withdraw", id, Date.now());
+      if (!refused.has(id) && !questions.setInReview(id)) jobs.put("withdraw", id, Date.now());
     }
+    for (const row of due) if (refused.has(row.id)) await this.leaveProvisional(row);
     return Date.now();
+  }
+
+  /** Ends a question whose owner has as many with people as it may. */
+  private async leaveProvisional({ id, base, owner }: StoredQuestion): Promise<void> {
+    const { manifests, settlement, questions, transaction } = this.needs;
+    if (this.fullUntil.size >= fullOwnersMax) this.fullUntil.clear();
+    this.fullUntil.set(owner, Date.now() + fullMs);
+    const manifest = await manifests.get(base);
+    transaction(() => {
+      questions.setReview(id, null);
+      const row = questions.find(id);
+      if (row) settlement.settle(manifest, { ...row.answer, status: "answered", degraded: true });
+    });
   }
 
   private escalateToReview(manifest: ClassifyManifest, id: string): Outcome {
     const { questions, jobs, settlement } = this.needs;
     questions.setEscalation(id, null, 0);
     if (manifest.policy.ladder.includes("human")) {
+      const row = questions.find(id);
+      // The review queue has just refused a question of the same owner.
+      if (row && !row.audited && row.reviewLimit !== null && (this.fullUntil.get(row.owner) ?? 0) > Date.now()) {
+        const answer: Answer = { ...row.answer, status: "answered", degraded: true };
+        return settlement.settle(manifest, answer) ? "answered" : null;
+      }
       questions.setReview(id, Date.now());
       jobs.bringForward("review", "", Date.now());
       return "escalated-to-review";
@@ -203,9 +231,6 @@ export class Escalation {
     }
     const row = questions.find(given.id);
     if (!row) return null;
-    // A rung that serves another task has not understood the question.
-    const task = taskOf(manifest);
-    if (task.kind === "regress" && task.parse(given.label) === null) return this.escalateLater(manifest, given.id);
     // The rung above may serve a version with other labels.
     const answer = withinCandidates(given, manifest.labels, row.candidates);
     const combined = this.needs.worth.combine(manifest, row, answer);
@@ -290,7 +315,9 @@ export class Escalation {
     }
   }
 
-  private ownHop(manifest: ClassifyManifest): Hop {
-    return { owner: "", remainingMs: this.timeoutMs(manifest), via: [this.needs.nodeId], trace: false };
+  private async ownHop(manifest: ClassifyManifest): Promise<Hop> {
+    const { nodeId, stamp } = this.needs;
+    const stamps = [await stamp()];
+    return { owner: "", remainingMs: this.timeoutMs(manifest), via: [nodeId], stamps, trace: false };
   }
 }

@@ -5,11 +5,12 @@ import { wholeGroupKey } from "#core/confidence/splits.ts";
 import { type ClassifyManifest, type Question, questionKeepMs } from "#core/contract/index.ts";
 import { sha256Hex } from "#core/hash.ts";
 import { quantise } from "#core/head/embedding.ts";
+import type { OwnerLimits, ReachedLimit } from "#core/limits/limits.ts";
 import { restricts } from "#core/rung/candidates.ts";
 import type { Hop } from "#core/rung/rung.ts";
 import { taskOf } from "#core/task/index.ts";
 import type { Jobs } from "#objects/jobs.ts";
-import type { IncomingQuestion, QuestionConflict } from "../api.ts";
+import type { AskRefusal, IncomingQuestion } from "../api.ts";
 import type { Certificates } from "../labels/certificates.ts";
 import type { Splitting } from "../labels/splitting.ts";
 import type { CanaryAnswer, CanaryAnswers } from "../tables/canary-answers.ts";
@@ -20,6 +21,9 @@ import { opinionsOf, provisionalAnswer } from "./answers.ts";
 import type { NextRung } from "./next-rung.ts";
 import type { Settlement } from "./settlement.ts";
 import type { Worth } from "./worth.ts";
+
+/** When a caller with as many open questions as it may have tries again: rungs above answer within seconds. */
+const openRetryMs = 5_000;
 
 /** Everything that is recorded of a question when it arrives. */
 export interface IntakeRecord extends NewQuestion {
@@ -40,7 +44,7 @@ export interface IntakeRecord extends NewQuestion {
 interface IntakeNeeds {
   splitSecret: string;
   splitting: Splitting;
-  questions: Pick<Questions, "find" | "insert">;
+  questions: Pick<Questions, "find" | "insert" | "open">;
   heads: Pick<Heads, "current">;
   settlement: Pick<Settlement, "settle">;
   certificates: Pick<Certificates, "recordQuestion">;
@@ -64,7 +68,7 @@ export class Intake {
   async recordOf(
     manifest: ClassifyManifest,
     { question, answer, opinionShare: given }: IncomingQuestion,
-    { owner, traceparent, trusted = true }: Hop,
+    { owner, traceparent, limits, trusted = true }: Hop,
     escalateAt: number,
   ): Promise<IntakeRecord> {
     const { splitSecret, splitting, nextRung, worth } = this.needs;
@@ -127,6 +131,7 @@ export class Intake {
       // Only a person reads them.
       opinions: answer === null || isAudit ? opinionsOf(manifest, question, provisional, answer) : [],
       traceparent: traceparent ?? null,
+      reviewLimit: limits?.reviewQuestions ?? null,
       canaryAnswer,
     };
   }
@@ -148,8 +153,11 @@ export class Intake {
     return { ...known, groupKey: wholeGroupKey(groupKey), isBorrowed: !isKept };
   }
 
-  /** Stores new questions, all or none. A known id with another payload or owner is a conflict. */
-  store(manifest: ClassifyManifest, records: readonly IntakeRecord[]): QuestionConflict | null {
+  /**
+   * Stores new questions, all or none. A known id with another payload or owner is a conflict. More open questions than the owner
+   * may have are refused.
+   */
+  store(manifest: ClassifyManifest, records: readonly IntakeRecord[], limits?: OwnerLimits): AskRefusal | null {
     const { questions, settlement, certificates, worth, jobs, transaction } = this.needs;
     return transaction(() => {
       const known = records.map(({ id }) => questions.find(id));
@@ -158,6 +166,9 @@ export class Intake {
         return before && (before.payload !== payload || before.owner !== owner);
       });
       if (conflict) return { kind: "conflict", id: conflict.id };
+      const fresh = new Map(records.flatMap((record, i) => (known[i] ? [] : [[record.id, record] as const])));
+      const reached = limits && this.reachedBy([...fresh.values()], limits.openQuestions);
+      if (reached) return { kind: "limited", limit: reached };
       const seen = new Set<string>();
       for (const [i, record] of records.entries()) {
         if (known[i] && record.answer.status === "answered") settlement.settle(manifest, record.answer);
@@ -172,6 +183,13 @@ export class Intake {
       }
       return null;
     });
+  }
+
+  private reachedBy(fresh: readonly IntakeRecord[], max: number): ReachedLimit | null {
+    const more = fresh.filter(({ answer }) => answer.status === "open").length;
+    const [first] = fresh;
+    if (!first || more === 0 || this.needs.questions.open.hasRoom(first.owner, more, max, Date.now())) return null;
+    return { name: "openQuestions", max, retryAfterMs: openRetryMs };
   }
 
   private recordForCanary({ id, canaryAnswer }: IntakeRecord): void {

@@ -14,6 +14,7 @@ import { aboveOf, externalRungsOf } from "#core/rung/external/ladder.ts";
 import type { RateLimit, Turns } from "#core/rung/external/rate-limit.ts";
 import { HttpRung } from "#core/rung/http-rung.ts";
 import { type Hop, nextRungTimeoutMs, RungUnavailableError } from "#core/rung/rung.ts";
+import { taskOf } from "#core/task/index.ts";
 import type { ExternalRungs } from "../tables/external-rungs.ts";
 import type { GivenScores } from "../tables/questions.ts";
 import { RungHealth } from "./rung-health.ts";
@@ -127,7 +128,7 @@ export class NextRung {
     if (refusal) return questions.map(() => refusal);
     const replies =
       rung === "origin"
-        ? await this.askOrigin(questions, hop)
+        ? await this.askOrigin(manifest, questions, hop)
         : await this.askWithinBudget(manifest, rung, questions, hop, purpose);
     const now = Date.now();
     if (replies.some((reply) => !(reply instanceof RungUnavailableError))) health.succeeded();
@@ -137,19 +138,21 @@ export class NextRung {
     return replies;
   }
 
-  private async askOrigin(questions: readonly Question[], hop: Hop): Promise<(Reply | RungUnavailableError)[]> {
+  private async askOrigin(
+    manifest: ClassifyManifest,
+    questions: readonly Question[],
+    hop: Hop,
+  ): Promise<(Reply | RungUnavailableError)[]> {
     const { NEXT_RUNG_URL: url, NEXT_RUNG_TOKEN: token } = this.needs.env;
     if (url === "") return questions.map(() => new RungUnavailableError("there is no origin", { why: "rejected" }));
     const { model } = this.needs;
-    try {
-      return await new HttpRung({ name: "origin", model, url, token, timeoutMs: nextRungTimeoutMs }).ask(
-        questions,
-        hop,
-      );
-    } catch (error) {
-      if (!(error instanceof RungUnavailableError)) throw error;
-      return questions.map(() => error);
-    }
+    const task = taskOf(manifest);
+    const rung = new HttpRung({
+      ...{ name: "origin", model, url, token, timeoutMs: nextRungTimeoutMs },
+      ...{ labels: manifest.labels, isLabel: (label) => task.parse(label) !== null },
+      isOfNumbers: task.kind === "regress",
+    });
+    return rung.askEach(questions, hop);
   }
 
   private async askWithinBudget(

@@ -15,6 +15,7 @@ const retryMs = 60_000;
 interface OpinionNeeds {
   region: string;
   nodeId: string;
+  stamp: () => Promise<string>;
   nextRung: NextRung;
   manifests: Pick<Manifests, "get">;
   questions: Pick<Questions, "find" | "dropInput">;
@@ -46,7 +47,7 @@ export class Opinions {
 
   /** Asks about the questions of one version. Returns whether the rung above answered. */
   private async ask(base: number, trials: readonly TrialRow[]): Promise<boolean> {
-    const { region, nodeId, nextRung, questions, manifests } = this.needs;
+    const { region, nodeId, stamp, nextRung, questions, manifests } = this.needs;
     const manifest = await manifests.get(base);
     const task = taskOf(manifest);
     const { keepInputs } = manifest.policy;
@@ -58,7 +59,8 @@ export class Opinions {
     this.record(trials.filter(({ id }) => !isKnown.has(id)).map((trial) => [trial, null]));
     if (known.length === 0) return true;
     const remainingMs = nextRung.timeoutMs(manifest);
-    const hop = { owner: "", remainingMs, via: [nodeId], trace: false, provisional: true };
+    const passed = { via: [nodeId], stamps: [await stamp()] };
+    const hop = { owner: "", remainingMs, ...passed, trace: false, provisional: true };
     const asked = known.map(({ question: { audit: _, ...question } }) => question);
     const replies = new Map((await nextRung.ask(manifest, asked, hop, "opinion")).map((reply) => [reply.id, reply]));
     // One that may still come is asked for again.

@@ -1,6 +1,7 @@
 import type { Route } from "#core/confidence/escalation.ts";
 import type { Answer, Instance, Opinion, Question, Split } from "#core/contract/index.ts";
 import { bytes, defaulted, flag, json, nullable, number, table, text } from "../../table.ts";
+import { OpenQuestions } from "./open-questions.ts";
 
 /** An embedding as it is stored, and the backbone that computed it. */
 export interface StoredEmbedding {
@@ -40,6 +41,7 @@ export const questionsTable = table("questions", {
   above: nullable(json<AboveAnswer>()),
   candidates: nullable(json<string[]>()),
   top: nullable(number()),
+  reviewLimit: nullable(number()),
 });
 
 /** The answer of the rung above, as it came. */
@@ -93,6 +95,8 @@ export interface StoredQuestion {
   candidates: string[] | null;
   /** How many labels its caller wants in order; null for none. */
   top: number | null;
+  /** How many questions its owner may have with people; null for any number. */
+  reviewLimit: number | null;
 }
 
 export type NewQuestion = Omit<StoredQuestion, "tries" | "inReview" | "above"> & {
@@ -102,10 +106,13 @@ export type NewQuestion = Omit<StoredQuestion, "tries" | "inReview" | "above"> &
 
 /** The table `questions`. */
 export class Questions {
+  /** The open ones of each owner. */
+  readonly open: OpenQuestions;
   private readonly sql: SqlStorage;
 
   constructor(sql: SqlStorage) {
     this.sql = sql;
+    this.open = new OpenQuestions(sql);
   }
 
   find(id: string): StoredQuestion | null {
@@ -120,12 +127,15 @@ export class Questions {
       backbone: embedding?.backbone ?? null,
       embedding: embedding?.vector.buffer ?? null,
     });
+    if (answer.status === "open") this.open.changed(question.owner, 1);
   }
 
   /** Stores a better answer; false where the question is answered already: its first answer stays. */
   setAnswer(answer: Answer): boolean {
-    const query = "UPDATE questions SET status = ?, answer = ? WHERE id = ? AND status = 'open'";
-    return this.sql.exec(query, answer.status, JSON.stringify(answer), answer.id).rowsWritten > 0;
+    const query = "UPDATE questions SET status = ?, answer = ? WHERE id = ? AND status = 'open' RETURNING owner";
+    const [row] = this.sql.exec<{ owner: string }>(query, answer.status, JSON.stringify(answer), answer.id).toArray();
+    if (row && answer.status === "answered") this.open.changed(row.owner, -1);
+    return row !== undefined;
   }
 
   /** Replaces an answer whose label was corrected. */
@@ -163,6 +173,12 @@ export class Questions {
     return this.select("WHERE escalateAt <= ? ORDER BY escalateAt LIMIT ?", now, limit);
   }
 
+  /** Counts the questions that wait for the next rung. */
+  backlog(): number {
+    const query = "SELECT count(*) AS n FROM questions WHERE escalateAt IS NOT NULL";
+    return this.sql.exec<{ n: number }>(query).one().n;
+  }
+
   nextEscalation(): number | null {
     return this.least("escalateAt");
   }
@@ -188,6 +204,8 @@ export class Questions {
   }
 
   remove(id: string): void {
+    const row = this.find(id);
+    if (row?.answer.status === "open") this.open.changed(row.owner, -1);
     questionsTable.delete(this.sql, "WHERE id = ?", id);
   }
 

@@ -28,6 +28,8 @@ const queue = table("queue", {
   /** The id of the token that gave the label; null where an earlier release took it. */
   labelledBy: nullable(text()),
   trusted: defaulted(flag()),
+  /** Whose limit it counts in; null for nobody's. */
+  owner: nullable(text()),
 });
 
 const skips = table("skips", { id: text(), holder: text(), until: number() });
@@ -51,9 +53,18 @@ export class ReviewQueue {
     this.sql = sql;
   }
 
-  /** Adds a question; false where it is in the queue already, and stays as it is. */
-  add({ candidates, ...question }: NewReviewQuestion, now: number): boolean {
-    return queue.insert(this.sql, { ...question, candidates: candidates ?? null, queuedAt: now }, "ignore");
+  /** Adds a question. `known`: it is in the queue already, and stays as it is; `full`: its owner has as many as it may. */
+  add({ candidates: given, owner: counted, ownerMax, ...question }: NewReviewQuestion, now: number) {
+    const [candidates, owner] = [given ?? null, counted ?? null];
+    const isFull = owner !== null && ownerMax !== undefined && this.waitingOf(owner) >= ownerMax;
+    if (isFull) return this.find(question.id) ? "known" : "full";
+    return queue.insert(this.sql, { ...question, candidates, owner, queuedAt: now }, "ignore") ? "added" : "known";
+  }
+
+  /** Counts the questions of an owner that wait for people. */
+  private waitingOf(owner: string): number {
+    const query = `SELECT count(*) AS n FROM queue WHERE owner = ? AND ${waiting}`;
+    return this.sql.exec<{ n: number }>(query, owner).one().n;
   }
 
   find(id: string): QueuedQuestion | null {

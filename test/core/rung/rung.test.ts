@@ -31,6 +31,8 @@ async function httpRung(): Promise<HttpRung> {
     url: "http://origin.test",
     token: "hop-token",
     timeoutMs: 5_000,
+    labels: ["a", "b", "c"],
+    isLabel: (label) => ["a", "b", "c"].includes(label),
     fetch: send,
   });
 }

@@ -68,6 +68,11 @@ export const answerSchema = z
     rung: rungSchema,
     version: z.string(),
     certificate: certificateSchema.nullable(),
+    /**
+     * Present where this is the provisional answer, since the region is saturated or can't be reached, or since its caller
+     * has as many questions with people as it may. No rung will improve it.
+     */
+    degraded: z.literal(true).optional(),
     /** Why the region has no certificate of its own. Absent if it has one, or if no rung has a rule. */
     uncertified: uncertifiedSchema.optional(),
     trace: z.array(traceEntrySchema).optional(),

@@ -135,6 +135,9 @@ const retiredParts = ["label-shift"] as const;
 /** What happens to a question that the budget leaves out: the caller gets the provisional answer, or a person is asked. */
 export const atLimits = ["answer", "people"] as const;
 
+/** What a saturated region gives: the edge's provisional answer, marked as degraded, or 503. */
+export const whenSaturated = ["answer", "refuse"] as const;
+
 /** How a model is served and learns. Each version has its own policy. */
 export const policySchema = z
   .strictObject({
@@ -147,6 +150,8 @@ export const policySchema = z
       .optional(),
     /** The most that rungs with a price may cost in a calendar month (UTC), over all regions; no limit unless given. */
     budget: z.strictObject({ usdPerMonth: z.number().positive(), atLimit: z.enum(atLimits) }).optional(),
+    /** What callers get while a region is saturated: `answer` unless given. */
+    whenSaturated: z.enum(whenSaturated).optional(),
     regions: regionsSchema,
     /** Which accepted questions are kept. `all` stores a question before it is answered. */
     keep: z.enum(["none", "audited", "all"]),

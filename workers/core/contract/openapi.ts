@@ -29,5 +29,5 @@ export interface Operation {
   "x-audit"?: "always" | "admin" | "never";
   parameters: Json[];
   requestBody?: { required: true; content: Json };
-  responses: Record<string, { description: string; content: Json }>;
+  responses: Record<string, { description: string; content: Json; headers?: Json }>;
 }

@@ -11,6 +11,10 @@ export const problemSchema = z
     expected: z.string().optional(),
     received: z.string().optional(),
     next: z.string(),
+    /** The limit that was reached, how much it allows, and per what. */
+    limit: z.strictObject({ name: z.string(), max: z.number(), per: z.string() }).optional(),
+    /** Seconds until the request may be sent again, as in `Retry-After`. */
+    retryAfter: z.int().positive().optional(),
     errors: z
       .array(
         z.strictObject({

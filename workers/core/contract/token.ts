@@ -17,7 +17,10 @@ export const tokenNamesMax = 100;
 export const rotationDefaultHours = 24;
 const rotationMaxHours = 30 * 24;
 
-/** What a token may use at most, over all regions of a model; what is absent has the deployment's default. */
+/**
+ * What a token may use at most; what is absent has its default (`core/limits`). `questionsPerMinute` holds in each location,
+ * `openQuestions` in each region, `reviewQuestions` over all regions of a model.
+ */
 export const tokenLimitsSchema = z.strictObject({
   questionsPerMinute: z.int().positive().optional(),
   openQuestions: z.int().positive().optional(),

@@ -1,4 +1,5 @@
 import type { Problem } from "../contract/index.ts";
+import { limitNames, type ReachedLimit } from "../limits/limits.ts";
 import { type InvalidField, sentenceOf } from "./issues.ts";
 
 /** The reasons for which a request is refused. */
@@ -14,6 +15,8 @@ export type Fault =
   | { kind: "unsupported"; expected: string; received: string; next: string; encodings?: string }
   | { kind: "too-many-labels"; limit: string; received: string; retryAfterSeconds: number; next: string }
   | { kind: "loop"; via: string[]; max: number }
+  | { kind: "limited"; limit: ReachedLimit }
+  | { kind: "saturated"; retryAfterMs: number }
   | { kind: "unavailable"; reason: string; next: string }
   | { kind: "late"; reason: string }
   | { kind: "broken-artefact"; artefact: string; reason: string };
@@ -111,6 +114,25 @@ export function problemOf(fault: Fault, operation: string): Problem {
         expected: `each node once, ${fault.max} at most`,
         next: "Check NEXT_RUNG_URL and NODE_ID of these nodes.",
       });
+    case "limited": {
+      const { name, max, retryAfterMs } = fault.limit;
+      const retryAfter = secondsOf(retryAfterMs);
+      const per = limitNames[name];
+      return problem(429, "Too many requests", {
+        detail: `The limit '${name}' is reached: ${max} ${per}. Nothing was stored.`,
+        next: `Wait ${retryAfter} seconds and send the request again, in smaller batches where it is large. OPERATIONS.md lists the limits.`,
+        limit: { name, max, per },
+        retryAfter,
+      });
+    }
+    case "saturated": {
+      const retryAfter = secondsOf(fault.retryAfterMs);
+      return problem(503, "Service unavailable", {
+        detail: "The region has as many questions as it can answer. Nothing was stored.",
+        next: `Wait ${retryAfter} seconds and send the request again.`,
+        retryAfter,
+      });
+    }
     case "unavailable":
       return problem(503, "Service unavailable", { detail: fault.reason, next: fault.next });
     case "late":
@@ -124,4 +146,8 @@ export function problemOf(fault: Fault, operation: string): Problem {
         next: "Publish the version again (or pin the key that signed it), or roll back to the version before.",
       });
   }
+}
+
+function secondsOf(ms: number): number {
+  return Math.max(1, Math.ceil(ms / 1_000));
 }

@@ -14,9 +14,14 @@ export const retryAfterSeconds = 2;
 export function problemResponse(problem: Problem, waitSeconds?: number): Response {
   const headers = new Headers({ "content-type": "application/problem+json" });
   if (problem.status === 401) headers.set("www-authenticate", 'Bearer realm="upriver"');
-  if (problem.status === 503) headers.set("retry-after", String(retryAfterSeconds));
-  if (waitSeconds !== undefined) headers.set("retry-after", String(waitSeconds));
+  const after = waitSeconds ?? retryAfterOf(problem);
+  if (after !== null) headers.set("retry-after", String(after));
   return new Response(JSON.stringify(problem), { status: problem.status, headers });
+}
+
+/** Returns the seconds of a problem's `Retry-After`; null for none. */
+export function retryAfterOf({ status, retryAfter }: Pick<Problem, "status" | "retryAfter">): number | null {
+  return retryAfter ?? (status === 503 ? retryAfterSeconds : null);
 }
 
 /** Builds the response for an expected error of `operation`; null for an unexpected one. */

@@ -1,5 +1,6 @@
 import type { Answer, Inference, Question, RungName } from "../contract/index.ts";
 import type { InputFault } from "../input/index.ts";
+import type { OwnerLimits } from "../limits/limits.ts";
 import type { TraceHeaders } from "../trace-context.ts";
 
 /** How long a rung waits for the next one, unless the deadline comes first. */
@@ -11,9 +12,16 @@ export interface Hop extends Partial<TraceHeaders> {
   owner: string;
   /** Whether labels that the owner gives to its questions may judge; yes, unless given. */
   trusted?: boolean;
+  /** How long the rungs may take: a rung below may shorten it, another caller may not. */
   remainingMs: number;
+  /** How long the caller waits, at most; as long as the rungs take unless given. The question goes on. */
+  waitMs?: number;
   /** The rungs passed so far, this one included. */
   via: string[];
+  /** The stamps of the nodes passed so far, this one included. */
+  stamps?: string[];
+  /** What the owner may use of a region and of people; no limits unless given. */
+  limits?: OwnerLimits;
   /** Whether to collect the scores of every head and rung. */
   trace: boolean;
   /** Whether the rung answers at any confidence and asks no other; no, unless given. */
@@ -71,4 +79,15 @@ export class RungUnavailableError extends Error {
 /** Tells whether a rung may have billed a question that it did not answer. */
 export function mayBeBilled({ why }: RungUnavailableError): boolean {
   return why === "failed" || why === "late" || why === "declined";
+}
+
+/** A region that takes no question now, and after how many milliseconds it may: it is saturated, not broken. */
+export class SaturatedError extends RungUnavailableError {
+  constructor(region: string, retryAfterMs: number, options: ErrorOptions = {}) {
+    super(`Region '${region}' has as many questions as it can answer.`, {
+      ...options,
+      why: "rate-limited",
+      retryAfterMs,
+    });
+  }
 }

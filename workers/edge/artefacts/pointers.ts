@@ -8,6 +8,8 @@ import { readStorage } from "./storage.ts";
 
 const pointerTtlMs = 5_000;
 const kvPointerCacheSeconds = 30;
+/** How long others are answered by an old pointer while one request reads the new one. */
+const claimMs = 1_000;
 
 type Revised = { revision: number };
 
@@ -15,6 +17,7 @@ type Revised = { revision: number };
 export async function modelPointer(call: Call, model: string): Promise<ModelPointer> {
   const known = call.node.pointers.get(model);
   if (known && known.freshUntil > Date.now()) return known.value;
+  claim(known);
   const near = modelPointerSchema.safeParse(await fromKv(call, `current/${model}`));
   if (near.success) return learn(call.node.pointers, model, near.data);
   if (!known && !(await isPublished(call, model))) throw unknownModel(model);
@@ -34,6 +37,7 @@ export async function headPointer(call: Call, model: string, base: number, regio
   const key = `${model}/${base}/${region}`;
   const known = call.node.headPointers.get(key);
   if (known && known.freshUntil > Date.now()) return known.value;
+  claim(known);
   const near = headPointerSchema.safeParse(await fromKv(call, `head/${key}`));
   return learn(call.node.headPointers, key, near.success ? near.data : { revision: 0, head: null, rule: null });
 }
@@ -55,6 +59,11 @@ export async function catchUpHead(
 /** Remembers a region's head pointer, unless a newer one is known. */
 export function learnHead(call: Call, model: string, base: number, region: string, pointer: HeadPointer): void {
   learn(call.node.headPointers, `${model}/${base}/${region}`, pointer);
+}
+
+// One request reads; those that come meanwhile are answered by what is known, instead of all reading the same.
+function claim(known: Expiring<unknown> | undefined): void {
+  if (known) known.freshUntil = Date.now() + claimMs;
 }
 
 // An isolate never goes back to a lower revision, whatever a slow KV says.

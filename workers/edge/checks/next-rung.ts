@@ -1,4 +1,5 @@
 import { type Finding, type Manifest, originStateSchema } from "#core/contract/index.ts";
+import { isRedirect } from "#core/http/redirect.ts";
 import { reachOf, type Settings } from "#core/rung/external/endpoint.ts";
 import { aboveOf, externalRungsOf } from "#core/rung/external/ladder.ts";
 import { nextRungTimeoutMs } from "#core/rung/rung.ts";
@@ -39,6 +40,7 @@ export async function checkNextRung({ env }: Call, manifests: readonly Manifest[
   try {
     const response = await fetch(`${env.NEXT_RUNG_URL}/v1/status`, {
       headers: { authorization: `Bearer ${env.NEXT_RUNG_TOKEN}` },
+      redirect: "manual",
       signal: AbortSignal.timeout(nextRungTimeoutMs),
     });
     if (response.ok) {
@@ -51,9 +53,12 @@ export async function checkNextRung({ env }: Call, manifests: readonly Manifest[
       return faulty(check, `${env.NEXT_RUNG_URL} answers, but can't train: ${training.reason}`, training.next ?? "");
     }
     await response.body?.cancel();
+    if (isRedirect(response)) {
+      return faulty(check, `${env.NEXT_RUNG_URL} redirects`, "Set NEXT_RUNG_URL to the address that it redirects to.");
+    }
     if (response.status === 401 || response.status === 403) {
       const remedy =
-        "Add the SHA-256 of NEXT_RUNG_TOKEN to ORIGIN_TOKENS with the scopes ask and publish, and restart the origin.";
+        "Add the SHA-256 of NEXT_RUNG_TOKEN to ORIGIN_TOKENS with the scopes ask, rung and publish, and restart the origin.";
       return faulty(check, `${env.NEXT_RUNG_URL} rejects this node's token (status ${response.status})`, remedy);
     }
     return faulty(check, `${env.NEXT_RUNG_URL} responds with status ${response.status}`, "Check the origin's log.");

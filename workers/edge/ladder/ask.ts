@@ -1,26 +1,19 @@
 import { classifying } from "#core/artefacts.ts";
 import { isAudited, opinionShareOf } from "#core/confidence/audit.ts";
 import { splitSecretsOf } from "#core/confidence/split-secret.ts";
-import {
-  type Answer,
-  type AskBody,
-  askTimeoutMs,
-  type ClassifyManifest,
-  type Question,
-  viaMaxRungs,
-} from "#core/contract/index.ts";
+import type { Answer, AskBody, ClassifyManifest, Question } from "#core/contract/index.ts";
 import { FaultError } from "#core/http/fault.ts";
 import { indexIn } from "#core/http/issues.ts";
 import { type LogEvent, type LogLine, logLine, outcomeOf } from "#core/log.ts";
 import { choosable, restricts, withTop } from "#core/rung/candidates.ts";
 import { checkedDrafts, draftsOf } from "#core/rung/drafts.ts";
 import { hasRungAbove, type Settings } from "#core/rung/external/endpoint.ts";
-import { type Hop, InvalidQuestionsError, type Reply, RungUnavailableError } from "#core/rung/rung.ts";
-import { readVia } from "#core/rung/via.ts";
-import { traceHeaders } from "#core/trace-context.ts";
+import { type Hop, InvalidQuestionsError, type Reply, RungUnavailableError, SaturatedError } from "#core/rung/rung.ts";
 import { classifierOf } from "../artefacts/models.ts";
-import { type Call, isTrustedCaller, ownerOf } from "../call.ts";
+import { type Call, ownerOf } from "../call.ts";
+import { admitQuestions } from "../limits.ts";
 import { countRequest, type Given } from "../metrics/count.ts";
+import { createHop, isHop } from "./hop.ts";
 import { completeQuestions } from "./questions.ts";
 import { RegionRung } from "./region-rung.ts";
 import { loadExactly, loadVersion, type Resolved, versionFor } from "./version.ts";
@@ -44,13 +37,14 @@ export async function ask(
   pinned: number | null = null,
 ): Promise<Answer[]> {
   const startedAt = Date.now();
-  const hop = createHop(call, body);
+  const hop = await createHop(call, body);
   const caller = body.caller ?? callerOf(call);
   // The stable version's policy lists the regions. The version that answers may differ by region.
   const stable = classifying(served);
   const judged = pinned === null ? stable : await classifierOf(call, pointer.model, pinned);
   const drafts = checkedDrafts(choosable(judged), body, draftsOf(body));
-  const { questions, warnings } = await completeQuestions(call, stable, drafts);
+  await admitQuestions(call, drafts.length);
+  const { questions, warnings } = await completeQuestions(call, stable, drafts, isHop(body));
   const versions = await Promise.all(questions.map(({ region }) => pinned ?? versionFor(pointer, caller, region)));
   const answers: Answer[] = [];
   const given: Given[] = [];
@@ -66,7 +60,13 @@ export async function ask(
     const attempts = replies.map((edge, i): Attempt => {
       return { index: indexes[i] as number, question: asked[i] as Question, edge };
     });
-    for (const { index, answer, isHere } of await settle(call, manifest, attempts, hop, body.accept === "always")) {
+    const asking = {
+      hop,
+      takeAll: body.accept === "always",
+      isHop: isHop(body),
+      isWhole: attempts.length === questions.length,
+    };
+    for (const { index, answer, isHere } of await settle(call, manifest, attempts, asking)) {
       answers[index] = answer;
       given.push(countedAnswer(answer, manifest.version, isHere, isHere ? hereMs : Date.now() - startedAt));
     }
@@ -113,15 +113,27 @@ function countedAnswer({ region, rung, status, accepted }: Answer, base: number,
 /** An answer with its place in the batch. The edge counts the answers it gave; the region counts the others. */
 type PlacedAnswer = { index: number; answer: Answer; isHere: boolean };
 
+/** How questions are asked. */
+interface Asked {
+  hop: Hop;
+  /** Whether the edge's answer is taken at any confidence. */
+  takeAll: boolean;
+  /** Whether the caller is a rung. */
+  isHop: boolean;
+  /** Whether these are all questions of the request. */
+  isWhole: boolean;
+}
+
 async function settle(
   call: Call,
   manifest: ClassifyManifest,
   attempts: readonly Attempt[],
-  hop: Hop,
-  takeAll: boolean,
+  asked: Asked,
 ): Promise<PlacedAnswer[]> {
+  const { takeAll, hop } = asked;
   const hasRegion = manifest.policy.ladder.includes("region");
   const groups = Map.groupBy(attempts, ({ question }) => question.region);
+  const isWhole = asked.isWhole && groups.size === 1;
   const settled = await Promise.all(
     [...groups].map(async ([region, group]) => {
       const up = group.filter(({ edge }) => hasRegion && !edge.answer.accepted && !takeAll);
@@ -131,29 +143,62 @@ async function settle(
       }
       if (!hasRegion) return down.map(placeEdgeAnswer);
       const rung = new RegionRung(call, manifest.model, manifest.version, region);
-      return (await Promise.all([escalate(call, rung, up, hop), keepAnswers(call, manifest, rung, down, hop)])).flat();
+      const escalated = escalate(call, manifest, rung, up, { ...asked, isWhole });
+      return (await Promise.all([escalated, keepAnswers(call, manifest, rung, down, hop)])).flat();
     }),
   );
   return settled.flat();
 }
 
-async function escalate(call: Call, rung: RegionRung, attempts: readonly Attempt[], hop: Hop): Promise<PlacedAnswer[]> {
+async function escalate(
+  call: Call,
+  manifest: ClassifyManifest,
+  rung: RegionRung,
+  attempts: readonly Attempt[],
+  asked: Asked,
+): Promise<PlacedAnswer[]> {
   if (attempts.length === 0) return [];
   const questions = attempts.map(withInference);
   const startedAt = Date.now();
   try {
-    const replies = await rung.ask(questions, hop);
+    const replies = await rung.ask(questions, asked.hop);
     if (call.node.logAnswers !== "off") {
       const line = logLineOf(call, "escalated", attempts);
       logLine({ ...line, ms: Date.now() - startedAt }, outcomeOf(replies.map(({ answer }) => answer)));
     }
     return mergeReplies(attempts, replies, false);
   } catch (error) {
-    if (!(error instanceof RungUnavailableError)) throw error;
-    // The region can't be reached: callers receive the edge's answer.
-    logLine(logLineOf(call, "region-unavailable", attempts), { reason: error.message }, console.error);
-    return attempts.map(placeEdgeAnswer);
+    if (mustRefuse(call, manifest, error, asked)) throw refusalOf(error);
+    if (!(error instanceof SaturatedError) && !isLimited(error)) {
+      logLine(logLineOf(call, "region-unavailable", attempts), { reason: String(error) }, console.error);
+    }
+    return attempts.map(degraded);
   }
+}
+
+/**
+ * Tells whether a request is refused whose region takes no question now. A rung asks again, and a key wants a stored answer. A
+ * limit, and a recipe that wants no degraded answers, refuse only where nothing else of the request was stored.
+ */
+function mustRefuse({ request }: Call, { policy }: ClassifyManifest, error: unknown, asked: Asked): boolean {
+  if (!(error instanceof RungUnavailableError) && !isLimited(error)) return true;
+  if (asked.isHop || request.headers.has("idempotency-key")) return true;
+  const wantsRefusal = isLimited(error) || (error instanceof SaturatedError && policy.whenSaturated === "refuse");
+  return asked.isWhole && wantsRefusal;
+}
+
+function refusalOf(error: unknown): unknown {
+  if (!(error instanceof SaturatedError)) return error;
+  return new FaultError({ kind: "saturated", retryAfterMs: error.retryAfterMs ?? 0 }, { cause: error });
+}
+
+function isLimited(error: unknown): boolean {
+  return error instanceof FaultError && error.fault.kind === "limited";
+}
+
+/** The edge's answer to a question that its region did not take: provisional, and not stored. */
+function degraded({ index, edge }: Attempt): PlacedAnswer {
+  return { index, answer: { ...edge.answer, degraded: true }, isHere: true };
 }
 
 function logLineOf({ span }: Call, event: LogEvent, attempts: readonly Attempt[]): LogLine {
@@ -181,7 +226,7 @@ async function keepAnswers(
     some.map((attempt) => ({ ...keptOf(attempt), opinionShare: shareOf(attempt) }));
   if (policy.keep === "all" || isKeyed || hop.trace) {
     if (attempts.length === 0) return [];
-    return mergeReplies(attempts, await rung.keep(kept(attempts), hop), true);
+    return mergeReplies(attempts, await rung.keep(kept(attempts), hop, true), true);
   }
   if (policy.keep === "audited") {
     const drawn: Attempt[] = [];
@@ -215,22 +260,6 @@ function mergeReplies(attempts: readonly Attempt[], replies: readonly Reply[], i
     const trace = edge.answer.trace && [...edge.answer.trace, ...(answer.trace ?? [])];
     return { index, answer: trace ? { ...answer, trace } : answer, isHere };
   });
-}
-
-function createHop(call: Call, body: AskBody): Hop {
-  const { remainingMs = askTimeoutMs, via = readVia(call.request.headers), trace = false } = body;
-  const passed = [...via, call.node.id];
-  if (via.includes(call.node.id) || passed.length > viaMaxRungs) {
-    throw new FaultError({ kind: "loop", via: passed, max: viaMaxRungs });
-  }
-  return {
-    owner: ownerOf(call),
-    ...(isTrustedCaller(call) ? {} : { trusted: false }),
-    remainingMs: Math.min(remainingMs, askTimeoutMs),
-    via: passed,
-    trace,
-    ...traceHeaders(call.span),
-  };
 }
 
 /** Returns who a canary is sticky for: the token, or the address of a caller without one. */

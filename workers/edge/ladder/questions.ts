@@ -5,7 +5,8 @@ import { FaultError } from "#core/http/fault.ts";
 import { type InvalidField, indexIn } from "#core/http/issues.ts";
 import { refuseRepeated } from "#core/http/repeated.ts";
 import { encodeIdPart, mintId, parseId, secretUnique } from "#core/ids.ts";
-import { type Call, isAdmin, ownerOf } from "../call.ts";
+import { type Call, ownerOf } from "../call.ts";
+import { isRung } from "./hop.ts";
 import { type PlacedRegion, placeDrafts } from "./regions.ts";
 
 /** The header with the id of a request. A retry carries the same id. */
@@ -18,24 +19,33 @@ interface CompleteQuestions {
   warnings: (string | null)[];
 }
 
-/** Completes drafts with id, region and time. Checks all of them before any is asked. */
+/**
+ * Completes drafts with id, region and time. Checks all of them before any is asked. What only a rung may say of its questions
+ * (their time, inference and audit) is left out of a hop with a token that is no rung's.
+ *
+ * @param isHop whether the caller is a rung, believed or not
+ */
 export async function completeQuestions(
   call: Call,
   manifest: ClassifyManifest,
-  drafts: readonly Draft[],
+  given: readonly Draft[],
+  isHop = false,
 ): Promise<CompleteQuestions> {
-  refuseAnonymousNames(call, drafts);
+  refuseAnonymousNames(call, given);
+  const isBelieved = isRung(call);
+  const drafts = isBelieved ? given : given.map(({ inference: _, audit: __, ...draft }) => draft);
   const placed = await placeDrafts(call, manifest, drafts);
   const uniqueOf = await uniquesOf(call);
   const questions = drafts.map((draft, i) => {
     const index = indexIn(drafts, i);
     const { region } = placed[i] as PlacedRegion;
-    if (draft.at !== undefined && !isAdmin(call)) {
-      throw new FaultError({ kind: "forbidden", needs: "scope 'admin', to give questions a data time" });
+    if (draft.at !== undefined && !isBelieved && !isHop) {
+      throw new FaultError({ kind: "forbidden", needs: "scope 'admin' or 'rung', to give questions a data time" });
     }
+    const at = isBelieved && draft.at !== undefined ? draft.at : Date.now();
     const id = draft.id ?? mintId({ model: manifest.model, region }, uniqueOf(i));
     checkId(id, manifest.model, region, index);
-    return { ...draft, id, region, at: draft.at ?? Date.now() };
+    return { ...draft, id, region, at };
   });
   refuseRepeated(questions.map(({ id }) => id));
   return { questions, warnings: placed.map(({ warning }) => warning) };

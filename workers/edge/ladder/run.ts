@@ -6,6 +6,7 @@ import type { TensorModel, Tensors } from "#core/model/tensor-model.ts";
 import { draftsOf, refuseChoice } from "#core/rung/drafts.ts";
 import { tensorModelOf } from "../artefacts/models.ts";
 import type { Call } from "../call.ts";
+import { admitQuestions } from "../limits.ts";
 import { countRequest, type Given } from "../metrics/count.ts";
 import { callerOf } from "./ask.ts";
 import { orLastGood, versionFor } from "./version.ts";
@@ -31,6 +32,7 @@ export async function run(call: Call, pointer: ModelPointer, body: AskBody): Pro
   const { model } = pointer;
   const served = await servedTensorModel(call, pointer, body.caller);
   const instances = draftsOf(body).map(({ instance }) => instance);
+  await admitQuestions(call, instances.length);
   const encoded = encodeTensors(served.model.spec, instances);
   if (!encoded.ok) throw new FaultError({ kind: "invalid", errors: encoded.error });
   const outputs = runTensors(call, served, encoded.value, instances.length);

@@ -116,7 +116,9 @@ async function lookAbove(env: Env): Promise<Ladder["nextRung"]> {
   if (env.NEXT_RUNG_URL === "") return null;
   const startedAt = Date.now();
   try {
-    const response = await fetch(`${env.NEXT_RUNG_URL}/healthz`, { signal: AbortSignal.timeout(lookTimeoutMs) });
+    const response = await fetch(`${env.NEXT_RUNG_URL}/healthz`, {
+      ...{ redirect: "manual", signal: AbortSignal.timeout(lookTimeoutMs) },
+    });
     await response.body?.cancel();
     const reason = response.ok ? null : `The next rung responds with status ${response.status}.`;
     return { up: response.ok, ms: Date.now() - startedAt, reason };

@@ -84,6 +84,7 @@ function operationOf(route: Route): Operation {
           { description: statusText(Number(status)), content: contentOf(content) },
         ]),
       ),
+      ...(scope === "public" ? {} : refusedForNow(contentOf(refused))),
       default: {
         description: "An error: what happened, what was expected, and what to do next",
         content: contentOf(refused),
@@ -104,6 +105,16 @@ const auditTexts = {
   admin: " The audit log records it where an admin does it.",
   never: "",
 } as const;
+
+/** The replies to a request that may be sent again later. */
+function refusedForNow(content: Json) {
+  const after = { description: "Seconds until the request may be sent again", schema: { type: "integer" } };
+  const headers = { "retry-after": after };
+  return {
+    429: { description: "The token has reached a limit, which `limit` names", content, headers },
+    503: { description: "The region is saturated, or an object or the rung above can't be reached", content, headers },
+  };
+}
 
 const pathDescriptions: Readonly<Record<string, string>> = {
   model: "Name of the model; GET /v1/models lists them",

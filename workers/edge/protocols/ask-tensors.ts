@@ -5,6 +5,7 @@ import { type Call, modelOf } from "../call.ts";
 import { ask } from "../ladder/ask.ts";
 import { runTensors, servedTensorModel } from "../ladder/run.ts";
 import { numberedManifest, type Resolved, resolveModel } from "../ladder/version.ts";
+import { admitQuestions } from "../limits.ts";
 import { type Batch, batchOf } from "./batch.ts";
 import { exactly } from "./exact.ts";
 import { instancesOf } from "./instances.ts";
@@ -95,6 +96,7 @@ async function runModel(
     : tensorModelOf(call, model, pinned));
   const signature = signatureOf(served.manifest);
   const batch = batchOf(signature.inputs, tensors);
+  await admitQuestions(call, batch.rows);
   const inputs = served.manifest.network.inputs.map((spec): [string, Tensor] => [spec.name, inputOf(spec, batch)]);
   const outputs = runTensors(call, served, Object.fromEntries(inputs), batch.rows);
   return { outputs: modelTensors(signature, outputs), version: String(served.manifest.version) };

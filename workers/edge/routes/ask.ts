@@ -4,6 +4,7 @@ import { type Call, jsonResponse, modelOf, type Route, requireScope } from "../c
 import { json } from "../contract.ts";
 import { isImage } from "../images/index.ts";
 import { ask } from "../ladder/ask.ts";
+import { isHop, isRung } from "../ladder/hop.ts";
 import { requestHeader } from "../ladder/questions.ts";
 import { run } from "../ladder/run.ts";
 import { resolveModel } from "../ladder/version.ts";
@@ -14,7 +15,11 @@ async function handleAsk(call: Call): Promise<Response> {
   const resolved = await resolveModel(call, model);
   const body = await readAsk(call, resolved.manifest);
   const isOne = body.instance !== undefined || isImage(call.request);
-  if (body.trace) requireScope(call, "admin");
+  if (body.trace && !isRung(call)) {
+    // A hop with a token that is no rung's still gets its answers.
+    if (!isHop(body)) requireScope(call, "admin");
+    body.trace = false;
+  }
   if (resolved.manifest.task === "tensor") {
     const answers = await run(call, resolved.pointer, body);
     return jsonResponse(isOne ? answers[0] : { answers });
@@ -44,6 +49,11 @@ export const askRoutes: readonly Route[] = [
         },
         [requestHeader]: {
           description: "The id of the request: a retry with the same id is the same question",
+          type: "string",
+        },
+        prefer: {
+          description:
+            "wait=N: wait up to N seconds for the rungs above, at most 10. The question goes on; 202 says where",
           type: "string",
         },
       },

@@ -22,6 +22,7 @@ import { type Call, jsonResponse, type Route, requireModel } from "../call.ts";
 import { json } from "../contract.ts";
 import { ask } from "../ladder/ask.ts";
 import { type Resolved, resolveModel } from "../ladder/version.ts";
+import { admitQuestions } from "../limits.ts";
 import { instanceOf } from "../protocols/decisions/instance.ts";
 import { mayPass, passAbove } from "../protocols/decisions/pass.ts";
 import { planDecisions } from "../protocols/decisions/plan.ts";
@@ -59,7 +60,10 @@ function routeOf<T extends { model: string }, Reply>(protocol: Protocol<T, Reply
     async handle(call) {
       const body = await readJson(call.request, request, bodyMaxBytes);
       const resolved = await found(call, body.model);
-      if (!resolved) return passAbove(call, path, body, refuse);
+      if (!resolved) {
+        await admitQuestions(call, 1);
+        return passAbove(call, path, body, refuse);
+      }
       const { answers, distributions } = await decide(call, resolved, protocol.read(body), protocol);
       return jsonResponse(protocol.write(body, distributions, { model: body.model }), 200, answersHeader(answers));
     },

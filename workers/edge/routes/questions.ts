@@ -13,12 +13,14 @@ import { FaultError } from "#core/http/fault.ts";
 import { preferredWaitSeconds, waitMaxSeconds } from "#core/http/prefer.ts";
 import { readJson, retryAfterSeconds } from "#core/http/problem.ts";
 import { parseId, type QuestionAddress } from "#core/ids.ts";
+import { limitsOf } from "#core/limits/limits.ts";
 import { regionObject } from "#objects/stubs.ts";
 import { classifierOf } from "../artefacts/models.ts";
 import { type Call, isAdmin, jsonResponse, type Route, readerOf, requireModel, requireRegion } from "../call.ts";
 import { bytes, json, preferWait } from "../contract.ts";
 import { hasRegion } from "../ladder/regions.ts";
 import { baseFor, servedPointer } from "../ladder/version.ts";
+import { holdRequest, reached } from "../limits.ts";
 import { labelContextOf, recordedLabels } from "./truths.ts";
 
 export interface Addressed extends QuestionAddress {
@@ -52,7 +54,9 @@ async function getQuestion(call: Call): Promise<Response> {
 
 /** Reads an answer; waits for it while the question is open. Does not retry: the runtime has done so already. */
 async function readAnswer(call: Call, { id, model, region }: Addressed, waitMs: number): Promise<Answer> {
-  const result = await regionObject(call.env, model, region).read(id, readerOf(call), waitMs);
+  const waitsMax = limitsOf(call.token)?.waits;
+  const result = await regionObject(call.env, model, region).read(id, readerOf(call), waitMs, waitsMax);
+  if (!result.ok && result.error.kind === "limited") throw reached(call, result.error.limit);
   // The same reply as for a question of another token, whose existence is a secret.
   if (!result.ok) throw unknownQuestion(id);
   return result.value;
@@ -65,6 +69,8 @@ async function eventStream(call: Call, address: Addressed): Promise<Response> {
   const writer = writable.getWriter();
   const send = (answer: Answer) =>
     writer.write(new TextEncoder().encode(`event: ${answer.status}\ndata: ${JSON.stringify(answer)}\n\n`));
+  // It goes on after the response.
+  const release = holdRequest(call);
   const stream = async () => {
     await send(first);
     let answer = first;
@@ -74,7 +80,11 @@ async function eventStream(call: Call, address: Addressed): Promise<Response> {
     }
     await writer.close();
   };
-  call.later(stream().catch(() => writer.abort()));
+  call.later(
+    stream()
+      .catch(() => writer.abort())
+      .finally(release),
+  );
   return new Response(readable, { headers: { "content-type": "text/event-stream", "cache-control": "no-store" } });
 }
 

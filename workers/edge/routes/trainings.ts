@@ -5,30 +5,34 @@ import {
   trainingOrderSchema,
   trainingReplySchema,
   trainingsSchema,
-  viaMaxRungs,
 } from "#core/contract/index.ts";
 import { readBytes } from "#core/http/body.ts";
 import { FaultError } from "#core/http/fault.ts";
-import { viaHeader } from "#core/rung/via.ts";
+import { isRedirect } from "#core/http/redirect.ts";
+import { stampHeaders } from "#core/rung/stamp.ts";
+import { viaHeader, writeVia } from "#core/rung/via.ts";
 import { isUnlimited, mayUseModel } from "#core/tokens.ts";
 import { type Call, jsonResponse, modelOf, type Route } from "../call.ts";
+
 import { bytes, json, preferWait } from "../contract.ts";
+import { passedNodes } from "../ladder/hop.ts";
 
 /**
  * Relays a request about trainings to the next rung, with this node's token. Callers need the address of the edge
  * only.
  */
 async function relay(call: Call): Promise<Response> {
-  const { request, env, node } = call;
+  const { request, env } = call;
   if (env.NEXT_RUNG_URL === "") {
     const next = "Set NEXT_RUNG_URL to an origin, or train on this machine: npx upriver train <recipe> --publish.";
     throw new FaultError({ kind: "not-found", what: "origin above this node", next });
   }
-  const passed = [...(request.headers.get(viaHeader)?.split(",") ?? []), node.id];
-  if (passed.indexOf(node.id) < passed.length - 1 || passed.length > viaMaxRungs) {
-    throw new FaultError({ kind: "loop", via: passed, max: viaMaxRungs });
-  }
-  const headers = new Headers({ authorization: `Bearer ${env.NEXT_RUNG_TOKEN}`, [viaHeader]: passed.join(",") });
+  const passed = await passedNodes(call);
+  const headers = new Headers({
+    authorization: `Bearer ${env.NEXT_RUNG_TOKEN}`,
+    [viaHeader]: writeVia(passed.via),
+    ...stampHeaders(passed),
+  });
   for (const name of ["accept", "content-type", "prefer"]) {
     const value = request.headers.get(name);
     if (value !== null) headers.set(name, value);
@@ -36,16 +40,26 @@ async function relay(call: Call): Promise<Response> {
   const { pathname, search } = new URL(request.url);
   const body = request.method === "POST" ? await readBytes(request, bodyMaxBytes) : null;
   try {
-    const response = await fetch(`${env.NEXT_RUNG_URL}${pathname}${search}`, { method: request.method, headers, body });
+    const response = await fetch(`${env.NEXT_RUNG_URL}${pathname}${search}`, {
+      ...{ method: request.method, headers, body },
+      // The token is for this address alone.
+      redirect: "manual",
+    });
     // The copy can get headers of this node.
-    return new Response(response.body, response);
+    if (!isRedirect(response)) return new Response(response.body, response);
+    await response.body?.cancel();
   } catch (cause) {
-    const reason = "The origin does not respond.";
-    throw new FaultError(
-      { kind: "unavailable", reason, next: "Check that the origin runs, then send the request again." },
-      { cause },
+    throw unavailable(
+      "The origin does not respond.",
+      "Check that the origin runs, then send the request again.",
+      cause,
     );
   }
+  throw unavailable("The origin redirects, which is not followed.", "Set NEXT_RUNG_URL to its address.");
+}
+
+function unavailable(reason: string, next: string, cause?: unknown): FaultError {
+  return new FaultError({ kind: "unavailable", reason, next }, { cause });
 }
 
 function relayForModel(call: Call): Promise<Response> {

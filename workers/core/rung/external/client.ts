@@ -2,6 +2,7 @@ import type { Answer, ExternalKind, ExternalRung, Price, Question } from "../../
 import { argMax } from "../../head/head.ts";
 import { withinCandidates } from "../candidates.ts";
 import { type Hop, nextRungTimeoutMs, type Reply, type Rung, RungUnavailableError } from "../rung.ts";
+import { stampHeaders } from "../stamp.ts";
 import { viaHeader, writeVia } from "../via.ts";
 import type { Adapter, Scored, Send } from "./adapter.ts";
 import { type Calibration, calibrated, noCalibration } from "./calibration.ts";
@@ -106,7 +107,7 @@ export class ExternalRungClient implements Rung {
     }
   }
 
-  private senderOf(signal: AbortSignal, { via }: Hop): Send {
+  private senderOf(signal: AbortSignal, hop: Hop): Send {
     const { endpoint, ai, fetch: send } = this.options;
     if (this.options.rung.kind === "workers-ai") {
       if (!ai) throw noAnswer("failed", "this Worker has no binding AI");
@@ -114,7 +115,7 @@ export class ExternalRungClient implements Rung {
     }
     if (!endpoint) throw noAnswer("failed", "its key is not set");
     // Behind another's protocol there may be a node of ours again.
-    const passed = { [viaHeader]: writeVia(via) };
+    const passed = { [viaHeader]: writeVia(hop.via), ...stampHeaders(hop) };
     return (path, body, headers = {}) => {
       const at = { ...endpoint, headers: { ...passed, ...headers }, ...(send ? { fetch: send } : {}) };
       return postJson(at, path, body, signal);

@@ -1,3 +1,4 @@
+import { isRedirect } from "../../http/redirect.ts";
 import { type NoAnswer, RungUnavailableError } from "../rung.ts";
 
 /** Where a rung is, and the key that it wants. */
@@ -19,16 +20,38 @@ const allowanceCodes = new Set([
   ...["insufficient_quota", "billing_hard_limit_reached", "billing_not_active", "quota_exceeded"],
   ...["credit_balance_exhausted", "3036", "4006"],
 ]);
-/** The question, not the rung, is at fault. */
-const rejections = new Set([400, 413, 422]);
+/** The question, not the rung, is at fault; of our own nodes also an id of another caller, and a loop. */
+const rejections = new Set([400, 409, 413, 422, 508]);
+
+/** A refusal as it came. */
+export interface Refused {
+  status: number;
+  /** The JSON of its body; null where it is none. */
+  body: unknown;
+  retryAfterMs: number | null;
+}
+
+/** How a rung is asked, where not as one that we don't own. */
+export interface PostOptions {
+  replyMaxBytes?: number;
+  requestMaxChars?: number;
+  /** Says what a refusal means. */
+  refusal?: (refused: Refused) => RungUnavailableError;
+}
 
 /**
- * Posts JSON to a rung that we don't own and returns the JSON of its reply. Follows no redirect, reads at most 1 MiB and
+ * Posts JSON to a rung and returns the JSON of its reply. Follows no redirect, reads at most 1 MiB unless told otherwise, and
  * tries once. Throws `RungUnavailableError`, whose message quotes neither key nor bodies.
  */
-export async function postJson(endpoint: Endpoint, path: string, body: unknown, signal: AbortSignal): Promise<unknown> {
+export async function postJson(
+  endpoint: Endpoint,
+  path: string,
+  body: unknown,
+  signal: AbortSignal,
+  options: PostOptions = {},
+): Promise<unknown> {
   const { url, key, headers = {}, fetch: send = fetch } = endpoint;
-  const text = requestText(body);
+  const text = requestText(body, options.requestMaxChars);
   let response: Response;
   try {
     response = await send(`${url.replace(/\/+$/, "")}${path}`, {
@@ -46,13 +69,12 @@ export async function postJson(endpoint: Endpoint, path: string, body: unknown, 
   } catch (cause) {
     throw noAnswer("failed", signal.aborted ? "it did not answer in time" : "it can't be reached", { cause });
   }
-  // A browser hides the status of a redirect.
-  if (response.status === 0 || (response.status >= 300 && response.status < 400)) {
+  if (isRedirect(response)) {
     await response.body?.cancel();
     throw noAnswer("failed", "it redirects, which is not followed");
   }
-  if (!response.ok) throw await refusalOf(response, signal);
-  const reply = await readText(response, replyMaxBytes, signal);
+  if (!response.ok) throw await refusalOf(response, signal, options.refusal);
+  const reply = await readText(response, options.replyMaxBytes ?? replyMaxBytes, signal);
   try {
     return JSON.parse(reply);
   } catch {
@@ -60,11 +82,18 @@ export async function postJson(endpoint: Endpoint, path: string, body: unknown, 
   }
 }
 
+/** A request that a rung does not take, since it is too large. */
+export class TooLargeError extends RungUnavailableError {
+  constructor(reason: string) {
+    super(reason, { why: "rejected" });
+  }
+}
+
 /** Writes a request's JSON. Throws `RungUnavailableError` for one that is too large: servers may cut it without a word. */
-export function requestText(body: unknown): string {
+export function requestText(body: unknown, maxChars = requestMaxChars): string {
   const text = JSON.stringify(body);
-  if (text.length <= requestMaxChars) return text;
-  throw noAnswer("rejected", "the question is too large for a rung that we don't own");
+  if (text.length <= maxChars) return text;
+  throw new TooLargeError("the request is too large for the rung");
 }
 
 /** Creates the error of a rung that gives no answer. */
@@ -81,11 +110,17 @@ export function isAllowance(code: string | null): boolean {
   return code !== null && allowanceCodes.has(code);
 }
 
-async function refusalOf(response: Response, signal: AbortSignal): Promise<RungUnavailableError> {
+async function refusalOf(
+  response: Response,
+  signal: AbortSignal,
+  own: PostOptions["refusal"],
+): Promise<RungUnavailableError> {
   const { status, headers } = response;
-  const code = codeOf(await readText(response, errorMaxBytes, signal).then(parsed, () => null));
-  const reason = `status ${status}${code === null ? "" : `, ${code}`}`;
+  const body = await readText(response, errorMaxBytes, signal).then(parsed, () => null);
   const retryAfterMs = hintOf(headers);
+  if (own) return own({ status, body, retryAfterMs });
+  const code = codeOf(body);
+  const reason = `status ${status}${code === null ? "" : `, ${code}`}`;
   if (status === 402 || (status === 429 && isAllowance(code))) return noAnswer("allowance", reason, { retryAfterMs });
   if (status === 429) return noAnswer("rate-limited", reason, { retryAfterMs });
   return noAnswer(rejections.has(status) ? "rejected" : "failed", reason, { retryAfterMs });

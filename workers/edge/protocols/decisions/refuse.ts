@@ -1,5 +1,5 @@
 import type { Problem } from "#core/contract/index.ts";
-import { retryAfterSeconds } from "#core/http/problem.ts";
+import { retryAfterOf } from "#core/http/problem.ts";
 
 type Refuse = (problem: Problem, more?: RefusalOptions) => Response;
 
@@ -32,7 +32,7 @@ export const refuseSystemOne: Refuse = (problem, { headers = {} } = {}) => {
           error_type: systemOneTypes[status] ?? (status < 500 ? "invalid_request_error" : "api_error"),
           message: textOf(problem),
         };
-  return Response.json({ detail }, { status, headers: { ...headersOf(status), ...headers } });
+  return Response.json({ detail }, { status, headers: { ...headersOf(problem), ...headers } });
 };
 
 const openAiCodes: Readonly<Record<number, string>> = {
@@ -53,14 +53,15 @@ export const refuseDecisions: Refuse = (problem, { code, headers = {} } = {}) =>
     code: code ?? openAiCodes[status] ?? null,
   };
   const own = status === 422 ? 400 : status;
-  return Response.json({ error }, { status: own, headers: { ...headersOf(status), ...headers } });
+  return Response.json({ error }, { status: own, headers: { ...headersOf(problem), ...headers } });
 };
 
 function textOf({ detail, next, errors }: Problem): string {
   return errors ? `${detail} Nothing was stored.` : `${detail} ${next}`;
 }
 
-function headersOf(status: number): Record<string, string> {
-  if (status === 401) return { "www-authenticate": 'Bearer realm="upriver"' };
-  return status === 503 ? { "retry-after": String(retryAfterSeconds) } : {};
+function headersOf(problem: Problem): Record<string, string> {
+  if (problem.status === 401) return { "www-authenticate": 'Bearer realm="upriver"' };
+  const after = retryAfterOf(problem);
+  return after === null ? {} : { "retry-after": String(after) };
 }

@@ -1,0 +1,75 @@
+import * as z from "zod";
+import { answerSchema, type Question } from "../contract/index.ts";
+import { noAnswer } from "./external/transport.ts";
+import type { Reply, RungUnavailableError } from "./rung.ts";
+
+/** What an answer from above must be of. */
+export interface Expected {
+  model: string;
+  labels: readonly string[];
+  /** Whether a label is one of the model's, or a number of a model of numbers. */
+  isLabel: (label: string) => boolean;
+  /** Whether the model predicts numbers: then any other answer is of another task. */
+  isOfNumbers?: boolean;
+}
+
+// A newer rung's answer has more fields.
+const replySchema = z.object({ answers: z.array(z.object(answerSchema.shape)) });
+const versionMaxChars = 256;
+
+/** Bytes of a reply: what is not an answer, an answer without its scores, and a score beside its label. */
+const bytes = { reply: 16 * 1024, answer: 4 * 1024, score: 64, traced: 8 } as const;
+
+/** Returns how many bytes the answers to some questions may have. */
+export function replyMaxBytesOf({ labels }: Pick<Expected, "labels">, questions: number, isTraced: boolean): number {
+  const names = labels.reduce((sum, label) => sum + 6 * label.length + bytes.score, 0);
+  return bytes.reply + questions * (bytes.answer + names * (isTraced ? bytes.traced : 1));
+}
+
+/**
+ * Reads the answers of a rung of ours: one for each question, of the model that was asked, with finite scores of known labels.
+ * An answer with a label that this version does not have is none. Throws `RungUnavailableError` for a reply that is no answer.
+ */
+export function answersFrom(
+  reply: unknown,
+  questions: readonly Question[],
+  { model, labels, isLabel, isOfNumbers = false }: Expected,
+): Map<string, Reply | RungUnavailableError> {
+  const parsed = replySchema.safeParse(reply);
+  if (!parsed.success) throw noAnswer("failed", `its reply is no list of answers: ${placeOf(parsed.error)}`);
+  const { answers } = parsed.data;
+  if (answers.length !== questions.length) {
+    throw noAnswer("failed", `it returned ${answers.length} answers to ${questions.length} questions`);
+  }
+  const byId = new Map(answers.map((answer) => [answer.id, answer]));
+  const known = new Set(labels);
+  return new Map(
+    questions.map(({ id, region, candidates }): [string, Reply | RungUnavailableError] => {
+      const answer = byId.get(id);
+      if (!answer) throw noAnswer("failed", `it returned no answer to question '${id}'`);
+      if (answer.model !== model) throw noAnswer("failed", "it answered for another model");
+      const { confidence, scores, version, degraded, warnings: _, top: __, ...rest } = answer;
+      const values = [confidence, ...Object.values(scores)];
+      if (!values.every(isShare)) throw noAnswer("failed", "it returned scores that are not between 0 and 1");
+      if (version.length > versionMaxChars) throw noAnswer("failed", "it returned a version with too long a name");
+      if (degraded) return [id, noAnswer("rate-limited", "it is saturated")];
+      if (!isLabel(answer.label) && !candidates?.includes(answer.label)) {
+        if (isOfNumbers) throw noAnswer("failed", "it predicts something else");
+        return [id, noAnswer("declined", "its version has labels that this one has not")];
+      }
+      const ours = Object.fromEntries(
+        Object.entries(scores).filter(([label]) => known.has(label) || candidates?.includes(label)),
+      );
+      return [id, { answer: { ...rest, region, confidence, version, scores: ours } }];
+    }),
+  );
+}
+
+// Sums of float32 scores may be slightly above 1.
+function isShare(score: number): boolean {
+  return Number.isFinite(score) && score >= 0 && score <= 1.001;
+}
+
+function placeOf({ issues: [issue] }: z.ZodError): string {
+  return issue ? `${issue.path.slice(0, 4).join(".") || "it"}: ${issue.code}` : "unreadable";
+}
