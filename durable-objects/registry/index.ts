@@ -139,7 +139,10 @@ export class RegistryObject extends DurableObject<Env> implements RegistryApi {
   rollback(): Result<ModelPointer, RegistryRefusal> {
     return this.transaction(() => {
       const moved = this.pointers.back();
-      if (moved.ok) this.watch.end();
+      if (!moved.ok) return moved;
+      this.watch.end();
+      // A region that is still held back stopped preparing for a version that had retired.
+      if (moved.value.stable !== null) this.preparations.requestForHeld(moved.value.stable);
       return moved;
     });
   }
