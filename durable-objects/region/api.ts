@@ -213,6 +213,9 @@ export interface RegionApi {
   /** Takes the region's head and rule from the registry. An older revision changes nothing. */
   setHead(base: number, pointer: HeadPointer): void;
 
+  /** Writes the blob of the region's head on a version again, where it is missing or corrupt; false where it can't. */
+  repairHeads(base: number): Promise<boolean>;
+
   /** Starts to compare the versions of a canary, and returns the comparison so far. */
   compareCanary(pair: CanaryPair): Promise<CanaryReport>;
   /** Deletes the comparison of a watch that has ended. */

@@ -2,6 +2,7 @@ import { DurableObject } from "cloudflare:workers";
 import { type CanaryReport, plannedShareOf } from "#core/confidence/canary.ts";
 import type { Answer, HeadPointer, LabelResult, Question, QuestionWay, Run } from "#core/contract/index.ts";
 import { addSums, encodeSums, labelsIn } from "#core/head/sums.ts";
+import type { ReadBlob } from "#core/model/network.ts";
 import { fail, ok, type Result } from "#core/result.ts";
 import { withTop } from "#core/rung/candidates.ts";
 import type { Hop } from "#core/rung/rung.ts";
@@ -52,6 +53,7 @@ import { Splitting } from "./labels/splitting.ts";
 import { migrations } from "./migrations.ts";
 import { Mutex } from "./mutex.ts";
 import { Drift } from "./retrain/drift.ts";
+import { HeadRepair } from "./retrain/head-repair.ts";
 import { Retrain } from "./retrain/index.ts";
 import { Archives } from "./tables/archives.ts";
 import { SumBins } from "./tables/bins.ts";
@@ -63,6 +65,7 @@ import { Escalations } from "./tables/escalations.ts";
 import { ExternalRungs } from "./tables/external-rungs.ts";
 import { GroupKeys } from "./tables/group-keys.ts";
 import { GroupWindows } from "./tables/group-windows.ts";
+import { HeadBlobs } from "./tables/head-blobs.ts";
 import { Heads } from "./tables/heads.ts";
 import { Leases } from "./tables/leases.ts";
 import { Questions } from "./tables/questions.ts";
@@ -101,6 +104,7 @@ export class RegionObject extends DurableObject<Env> implements RegionApi {
   private readonly labelling: Labelling;
   private readonly forgetting: Forgetting;
   private readonly retrain: Retrain;
+  private readonly headRepair: HeadRepair;
   private readonly scheduled: RegionJobs;
   private readonly transaction = <T>(work: () => T): T => this.ctx.storage.transactionSync(work);
 
@@ -113,7 +117,9 @@ export class RegionObject extends DurableObject<Env> implements RegionApi {
     const { ARTEFACTS: bucket, SPLIT_SECRET: splitSecret, NODE_ID: nodeId, DEPLOYMENT_KEY: deploymentKey } = env;
     const registry = () => registryObject(env, model);
     const review = () => reviewObject(env, model);
-    const readBlob = blobReader(bucket);
+    const headBlobs = new HeadBlobs(sql);
+    const fromBucket = blobReader(bucket);
+    const readBlob: ReadBlob = async (blob) => headBlobs.get(blob.sha256) ?? fromBucket(blob);
     const log = logOf({ env, model, region });
 
     const questions = new Questions(sql);
@@ -180,11 +186,13 @@ export class RegionObject extends DurableObject<Env> implements RegionApi {
       count: { embeddings, sums, bins, runs, transaction },
       solve: { region, sums, readBlob },
       judge: { model, region, deploymentKey, readBlob, registry, heads, runs, transaction },
-      publish: { bucket, registry, heads, runs, worth, transaction },
+      publish: { bucket, registry, heads, headBlobs, runs, worth, transaction },
     });
+    const headRepair = new HeadRepair({ bucket, heads, blobs: headBlobs });
     const scheduled = new RegionJobs({
       ...{ region, registry, review, jobs, mutex, manifests, questions, samples, heads },
       ...{ certificates, groups, rule, drift, archive, escalation, opinions, spending, secondAnswers, retrain },
+      headRepair,
       transaction,
     });
     Object.assign(steps, scheduled.steps);
@@ -208,6 +216,7 @@ export class RegionObject extends DurableObject<Env> implements RegionApi {
     this.spending = spending;
     this.settlement = settlement;
     this.retrain = retrain;
+    this.headRepair = headRepair;
     this.scheduled = scheduled;
     this.asking = new Asking({
       ...{
@@ -320,6 +329,10 @@ export class RegionObject extends DurableObject<Env> implements RegionApi {
     if (this.samples.lastNumber() === 0 || this.retrain.runs.hasVerdictOn(version)) return true;
     this.retrain.start(version, Date.now());
     return false;
+  }
+
+  repairHeads(base: number): Promise<boolean> {
+    return this.headRepair.checkOn(base);
   }
 
   async compareCanary({ watch, stable, canary }: CanaryPair): Promise<CanaryReport> {

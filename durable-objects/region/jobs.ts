@@ -14,6 +14,7 @@ import type { LiveRule } from "./labels/live-rule.ts";
 import type { SecondAnswers } from "./labels/second-answers.ts";
 import type { Mutex } from "./mutex.ts";
 import { type Drift, driftEveryMs } from "./retrain/drift.ts";
+import { type HeadRepair, headCheckMs } from "./retrain/head-repair.ts";
 import type { Retrain } from "./retrain/index.ts";
 import type { GroupWindows } from "./tables/group-windows.ts";
 import type { Heads } from "./tables/heads.ts";
@@ -46,6 +47,7 @@ interface RegionJobsNeeds {
   spending: Pick<Spending, "reportDue">;
   secondAnswers: SecondAnswers;
   retrain: Retrain;
+  headRepair: HeadRepair;
   transaction: <T>(work: () => T) => T;
 }
 
@@ -59,7 +61,7 @@ export class RegionJobs {
 
   constructor(needs: RegionJobsNeeds) {
     this.needs = needs;
-    const { mutex, archive, escalation, opinions, spending, secondAnswers, retrain, review } = needs;
+    const { mutex, archive, escalation, opinions, spending, secondAnswers, retrain, headRepair, review } = needs;
     this.steps = {
       register: () => this.register(),
       escalate: () => escalation.escalateDue(),
@@ -76,6 +78,7 @@ export class RegionJobs {
       archive: (max) => mutex.run(() => archive.step(Number(max))),
       purge: (file) => mutex.run(() => archive.purge(file)),
       expire: () => this.expire(),
+      heads: () => headRepair.check(),
     };
   }
 
@@ -89,6 +92,7 @@ export class RegionJobs {
     jobs.put("expire", "", now + questionKeepMs);
     jobs.put("drift", "", now + driftEveryMs);
     jobs.put("rule", "", now + labelDueMs);
+    jobs.put("heads", "", now + headCheckMs);
   }
 
   /** Returns the manifest of the version that serves this region; null while none does. */

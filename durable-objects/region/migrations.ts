@@ -1,5 +1,6 @@
 import { createJobs } from "../jobs.ts";
 import type { Migration } from "../migrate.ts";
+import { createEpoch } from "./tables/epoch.ts";
 
 // Append-only: a migration that has been released never changes.
 
@@ -148,6 +149,13 @@ const m010Leases: Migration = (sql) => {
   sql.exec("CREATE TABLE leases (month TEXT PRIMARY KEY, state TEXT NOT NULL) WITHOUT ROWID");
 };
 
+// Heads that are there already are read from R2 by the job, which looks every day.
+const m011Storage: Migration = (sql) => {
+  createEpoch(sql);
+  sql.exec("CREATE TABLE head_blobs (sha256 TEXT NOT NULL UNIQUE, at INTEGER NOT NULL, bytes BLOB NOT NULL)");
+  sql.exec("INSERT INTO jobs (kind, key, due) SELECT 'heads', '', 0 WHERE EXISTS (SELECT 1 FROM heads)");
+};
+
 export const migrations: readonly Migration[] = [
   m001Tables,
   m002GroupKeys,
@@ -159,4 +167,5 @@ export const migrations: readonly Migration[] = [
   m008Pairs,
   m009ExternalRungs,
   m010Leases,
+  m011Storage,
 ];

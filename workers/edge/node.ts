@@ -32,11 +32,15 @@ export interface EdgeNode {
   tokens: Token[];
   publishKeys: PublicKeys;
   deploymentKeys: PublicKeys;
+  /** Until when KV is not asked, since it did not reply. */
+  cache: { pausedUntil: number };
   manifests: Map<string, Manifest>;
   models: ByteLru<Network | TensorModel>;
   /** The versions that can't be run, with the reason. */
   broken: Map<string, string>;
   heads: ByteLru<HeadWeights>;
+  /** Why heads can't be served, by their manifest as JSON. */
+  headFaults: Map<string, Expiring<{ fault: string; isPointer: boolean }>>;
   pointers: Map<string, Expiring<ModelPointer>>;
   headPointers: Map<string, Expiring<HeadPointer>>;
   /** The regions that were opened, each as "model region". */
@@ -76,10 +80,12 @@ function createNode(env: Env): EdgeNode {
     tokens: parseTokens("UPRIVER_TOKENS", env.UPRIVER_TOKENS),
     publishKeys: readOption("PUBLISH_KEYS", env.PUBLISH_KEYS, (value) => publicKeysSchema.parse(value)),
     deploymentKeys: readOption("DEPLOYMENT_PUBLIC_KEYS", env.DEPLOYMENT_PUBLIC_KEYS, (v) => publicKeysSchema.parse(v)),
+    cache: { pausedUntil: 0 },
     manifests: new Map(),
     models: new ByteLru(memoryBudgetBytes - headsBudget, (model) => model.release()),
     broken: new Map(),
     heads: new ByteLru(headsBudget),
+    headFaults: new Map(),
     pointers: new Map(),
     headPointers: new Map(),
     opened: new Set(),

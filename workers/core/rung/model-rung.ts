@@ -27,6 +27,8 @@ export interface RegionalHead {
 export interface RegionalServing {
   head: RegionalHead | null;
   rule: Rule | null;
+  /** Why the region's head does not answer, although it has one: a warning, and no certificate of any kind. */
+  degraded?: string;
 }
 
 /** What a `ModelRung` serves. */
@@ -120,8 +122,9 @@ export class ModelRung implements Rung {
       accepted,
       rung: this.name,
       version,
-      certificate: accepted ? (rule.certificate ?? this.groupFor(rule)) : null,
+      certificate: accepted && !serving?.degraded ? (rule.certificate ?? this.groupFor(rule)) : null,
     };
+    if (serving?.degraded) answer.warnings = [serving.degraded];
     if (rule.uncertified) answer.uncertified = rule.uncertified;
     if (restricts(labels, question.candidates)) Object.assign(answer, uncertifiedChoice());
     if (trace) answer.trace = this.trace(regional, scores, version, embeddings, row * width);

@@ -1,4 +1,4 @@
-import { blobKey, blobsOf, checkBlob } from "#core/artefacts.ts";
+import { ArtefactError, blobKey, blobsOf, checkBlob } from "#core/artefacts.ts";
 import {
   type Finding,
   type HeadManifest,
@@ -88,7 +88,11 @@ async function checkRegions(
       served: (await registry.headPointer(baseOf(region), region)).head,
     })),
   );
-  return [checkHealth(model, states), await checkHeads(node.deploymentKeys, model, states)];
+  return [
+    checkHealth(model, states),
+    await checkHeads(node.deploymentKeys, model, states),
+    await checkHeadBlobs(env, model, states),
+  ];
 }
 
 /** A region's state, and the head that answers its questions according to the registry. */
@@ -107,6 +111,27 @@ function checkHealth(model: string, states: readonly State[]): Finding {
     return faulty(check, found, "Fix the next rung. The regions try again by themselves.");
   }
   return sound(check, `${states.length}, all healthy`);
+}
+
+/** Checks that the heads can be read. The edge serves the global head instead of one that can't, and says so in its answers. */
+async function checkHeadBlobs(env: Env, model: string, states: readonly State[]): Promise<Finding> {
+  const check = `${model}: blobs of heads`;
+  const broken: string[] = [];
+  const served = states.flatMap(({ region, served }) => (served ? [{ region, blob: served.head.blob }] : []));
+  for (const { region, blob } of served) {
+    if (!blob) continue;
+    const object = await env.ARTEFACTS.get(blobKey(blob.sha256));
+    const fault = await checkBlob(blob, object && (await object.arrayBuffer())).then(
+      () => null,
+      (error: unknown) => (error instanceof ArtefactError ? error.reason : String(error)),
+    );
+    if (fault) broken.push(`${region} (${fault})`);
+  }
+  if (broken.length === 0) return sound(check, `${served.length}, all match their hashes`);
+  const [first = ""] = broken;
+  const region = first.slice(0, first.indexOf(" ("));
+  const remedy = `The region writes it again once it is asked, from its own copy. If this persists, it has none: npx upriver retrain ${model} --region ${region}.`;
+  return faulty(check, `the global head is served instead of the heads of ${broken.join(", ")}`, remedy);
 }
 
 async function checkHeads(keys: PublicKeys, model: string, states: readonly State[]): Promise<Finding> {

@@ -60,7 +60,7 @@ async function getBlob(call: Call): Promise<Response> {
   if (!object) throw unknownBlob(sha256);
   // A blob that reveals training data needs the scope that may train on it.
   if (object.customMetadata?.scope === "publish") requireScope(call, "publish");
-  const bytes = await readBlob(call.env, call.later, { sha256, bytes: object.size });
+  const bytes = await readBlob(call, { sha256, bytes: object.size });
   return new Response(bytes, {
     headers: {
       "content-type": "application/octet-stream",
