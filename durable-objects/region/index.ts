@@ -61,6 +61,7 @@ import { CanaryAnswers } from "./tables/canary-answers.ts";
 import { CanaryHeads } from "./tables/canary-heads.ts";
 import { RegionCounter } from "./tables/counts.ts";
 import { Embeddings } from "./tables/embeddings.ts";
+import { continueEpoch, epochOf } from "./tables/epoch.ts";
 import { Escalations } from "./tables/escalations.ts";
 import { ExternalRungs } from "./tables/external-rungs.ts";
 import { GroupKeys } from "./tables/group-keys.ts";
@@ -190,6 +191,7 @@ export class RegionObject extends DurableObject<Env> implements RegionApi {
     });
     const headRepair = new HeadRepair({ bucket, heads, blobs: headBlobs });
     const scheduled = new RegionJobs({
+      epoch: () => epochOf(sql),
       ...{ region, registry, review, jobs, mutex, manifests, questions, samples, heads },
       ...{ certificates, groups, rule, drift, archive, escalation, opinions, spending, secondAnswers, retrain },
       headRepair,
@@ -331,6 +333,10 @@ export class RegionObject extends DurableObject<Env> implements RegionApi {
     return false;
   }
 
+  headPointers(): { base: number; pointer: HeadPointer }[] {
+    return this.heads.pointers();
+  }
+
   repairHeads(base: number): Promise<boolean> {
     return this.headRepair.checkOn(base);
   }
@@ -357,17 +363,19 @@ export class RegionObject extends DurableObject<Env> implements RegionApi {
     });
   }
 
-  samplesSince(revision: number): Promise<SampleChanges> {
+  async samplesSince(revision: number, epoch?: string): Promise<SampleChanges> {
     const { questions, manifests } = this;
-    return samplesSince(
+    const own = epochOf(this.ctx.storage.sql);
+    const page = await samplesSince(
       this.samples,
       this.archive,
       async (id) => {
         const row = questions.find(id);
         return row?.above?.given ? scoresAboveOf((await manifests.get(row.base)).labels, row.above) : null;
       },
-      revision,
+      { since: revision, isOtherEpoch: epoch !== undefined && epoch !== own },
     );
+    return { ...page, epoch: own };
   }
 
   async sums(base: number): Promise<{ labels: number; backbone: string; bytes: ArrayBuffer }> {
@@ -417,11 +425,13 @@ export class RegionObject extends DurableObject<Env> implements RegionApi {
     return this.mutex.run(async () => {
       // Read before the tables are deleted: revisions are never used twice.
       const revision = this.samples.lastRevision() + 1;
+      const epoch = epochOf(this.ctx.storage.sql);
       await this.archive.removeAll();
       this.semanticCache.drop();
       await this.ctx.storage.deleteAlarm();
       await this.ctx.storage.deleteAll();
       migrate(this.ctx.storage, migrations);
+      continueEpoch(this.ctx.storage.sql, epoch);
       this.samples.startOver(revision);
       this.groupKeys.startOver();
       this.retrain.restart();

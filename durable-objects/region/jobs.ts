@@ -29,6 +29,8 @@ const inheritCheckMs = 60_000;
 /** What the jobs of a region read and change. */
 interface RegionJobsNeeds {
   region: string;
+  /** The epoch of the object's state. */
+  epoch: () => string;
   registry: () => Remote<RegistryApi>;
   review: () => Remote<ReviewApi>;
   jobs: Jobs;
@@ -124,8 +126,14 @@ export class RegionJobs {
     this.needs.jobs.bringForward("schedule", "", Date.now() + retrainAfterSeconds * 1_000);
   }
 
+  // An object that lost its state learns its heads again, so that it goes on from what the edge serves.
   private async register(): Promise<null> {
-    await this.needs.registry().registerRegion(this.needs.region);
+    const { registry, region, epoch, heads, transaction } = this.needs;
+    await registry().registerRegion(region, epoch());
+    const known = await registry().headPointersOf(region);
+    transaction(() => {
+      for (const { base, pointer } of known) heads.set(base, pointer);
+    });
     return null;
   }
 
@@ -168,11 +176,11 @@ export class RegionJobs {
   }
 
   private async sendGroupSums(manifest: ClassifyManifest): Promise<void> {
-    const { registry, region, groups, certificates, transaction } = this.needs;
+    const { registry, region, epoch, groups, certificates, transaction } = this.needs;
     const { version } = manifest;
     const sums = groups.due(version);
     if (!sums) return;
-    const number = await registry().addGroupSums(version, region, sums, groupPlanOf(manifest));
+    const number = await registry().addGroupSums(version, region, sums, groupPlanOf(manifest), epoch());
     transaction(() => {
       groups.setSent(version, sums.window.trials.labels);
       certificates.startGroup(manifest, number);

@@ -6,6 +6,9 @@ const minGapMs = 1_000;
 
 const outbox = table("outbox", { key: text(), value: text() });
 
+/** How long a write may take: a KV that hangs does not hold up the registry's other jobs. */
+const putTimeoutMs = 5_000;
+
 /** What sending pointers to KV needs. */
 interface Needs {
   sql: SqlStorage;
@@ -33,8 +36,20 @@ export class Outbox {
     const { sql, kv } = this.needs;
     const waiting = outbox.first(sql, "WHERE key = ?", key);
     if (!waiting) return null;
-    await kv.put(key, waiting.value);
+    await within(kv.put(key, waiting.value));
     outbox.delete(sql, "WHERE key = ? AND value = ?", key, waiting.value);
     return Date.now() + minGapMs;
+  }
+}
+
+async function within(write: Promise<void>): Promise<void> {
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(new Error(`KV did not reply within ${putTimeoutMs} ms`)), putTimeoutMs);
+  });
+  try {
+    await Promise.race([write, late]);
+  } finally {
+    clearTimeout(timer);
   }
 }

@@ -80,6 +80,15 @@ export class Rollout {
     this.save({ ...rest, ...(certificate ? { group: { base, certificate } } : {}) });
   }
 
+  /** Takes a pointer with its revision: that of a registry which is restored. */
+  restore(pointer: ModelPointer): void {
+    const { pointers, outbox, model } = this.needs;
+    const before = this.pointer();
+    pointers.set(pointer);
+    outbox.put(`current/${model}`, pointer);
+    this.updateStates(before, pointer);
+  }
+
   /** Ends that a region is held back, as far as it is ready for the versions that serve. */
   release(region: string, version: number): void {
     const pointer = this.pointer();

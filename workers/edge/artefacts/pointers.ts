@@ -124,8 +124,9 @@ async function fromKv({ env, node }: Call, key: string): Promise<{ isReached: bo
   }
 }
 
+/** Returns whether a model has a version in R2. */
 // R2 is read before the registry: addressing an object creates it, so every name tried would create one.
-async function isPublished({ env }: Call, model: string): Promise<boolean> {
+export async function isPublished({ env }: Pick<Call, "env">, model: string): Promise<boolean> {
   const key = manifestKey(model, 1);
   return (await readStorage(key, () => env.ARTEFACTS.head(key))) !== null;
 }
