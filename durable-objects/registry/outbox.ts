@@ -1,13 +1,14 @@
 import type { Jobs } from "../jobs.ts";
 import { table, text } from "../table.ts";
+import { kvInTime } from "./kv-in-time.ts";
 
 /** KV takes one write a second to a key. */
 const minGapMs = 1_000;
 
-const outbox = table("outbox", { key: text(), value: text() });
+/** How long no key is written after a write failed. */
+const pauseMs = 2_000;
 
-/** How long a write may take: a KV that hangs does not hold up the registry's other jobs. */
-const putTimeoutMs = 5_000;
+const outbox = table("outbox", { key: text(), value: text() });
 
 /** What sending pointers to KV needs. */
 interface Needs {
@@ -19,6 +20,7 @@ interface Needs {
 /** The table `outbox`: pointers to write to KV. The newest value of a key is written once a second at most, and retried. */
 export class Outbox {
   private readonly needs: Needs;
+  private pausedUntil = 0;
 
   constructor(needs: Needs) {
     this.needs = needs;
@@ -36,20 +38,15 @@ export class Outbox {
     const { sql, kv } = this.needs;
     const waiting = outbox.first(sql, "WHERE key = ?", key);
     if (!waiting) return null;
-    await within(kv.put(key, waiting.value));
+    if (this.pausedUntil > Date.now()) throw new Error("KV failed a moment ago");
+    try {
+      await kvInTime(kv.put(key, waiting.value));
+    } catch (error) {
+      // Other keys would wait for it as long, and the registry's other jobs behind them.
+      this.pausedUntil = Date.now() + pauseMs;
+      throw error;
+    }
     outbox.delete(sql, "WHERE key = ? AND value = ?", key, waiting.value);
     return Date.now() + minGapMs;
-  }
-}
-
-async function within(write: Promise<void>): Promise<void> {
-  let timer: ReturnType<typeof setTimeout> | undefined;
-  const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new Error(`KV did not reply within ${putTimeoutMs} ms`)), putTimeoutMs);
-  });
-  try {
-    await Promise.race([write, late]);
-  } finally {
-    clearTimeout(timer);
   }
 }

@@ -5,6 +5,7 @@ import { sha256Hex } from "#core/hash.ts";
 import { copyKey } from "#core/registry-copy.ts";
 import { fail, ok, type Result } from "#core/result.ts";
 import type { RegisteredVersion, RegistryRefusal } from "./api.ts";
+import { kvInTime } from "./kv-in-time.ts";
 import type { Preparations } from "./preparations.ts";
 import type { RolloutHistory } from "./tables/history.ts";
 import type { Versions } from "./tables/versions.ts";
@@ -61,6 +62,6 @@ export class Publishing {
     const { model, artefacts, kv } = this.needs;
     if (await artefacts.head(copyKey(model))) return true;
     if (await artefacts.head(manifestKey(model, 2))) return true;
-    return (await kv.get(`current/${model}`).catch(() => null)) !== null;
+    return (await kvInTime(kv.get(`current/${model}`)).catch(() => null)) !== null;
   }
 }

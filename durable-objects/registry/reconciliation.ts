@@ -1,5 +1,6 @@
 import type { Jobs } from "../jobs.ts";
 import type { Copying } from "./copying.ts";
+import { kvInTime } from "./kv-in-time.ts";
 import type { Outbox } from "./outbox.ts";
 import type { Rollout } from "./rollout.ts";
 import type { HeadStore } from "./tables/heads.ts";
@@ -42,7 +43,7 @@ export class Reconciliation {
     const own = this.pointers();
     for (let from = 0; from < own.length; from += keysAtOnce) {
       const some = own.slice(from, from + keysAtOnce);
-      const near = await kv.get(some.map(({ key }) => key));
+      const near = await kvInTime(kv.get(some.map(({ key }) => key)));
       for (const { key, pointer } of some) {
         const text = near.get(key) ?? null;
         const known = revisionOf(text);

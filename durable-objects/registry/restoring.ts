@@ -10,6 +10,7 @@ import type { RegionApi } from "../region/api.ts";
 import type { Remote } from "../stubs.ts";
 import type { RegistryRefusal, RestoredRegistry } from "./api.ts";
 import type { HeadPointers } from "./head-pointers.ts";
+import { kvInTime } from "./kv-in-time.ts";
 import { migrations } from "./migrations.ts";
 import type { Outbox } from "./outbox.ts";
 import type { Preparations } from "./preparations.ts";
@@ -70,7 +71,9 @@ export class Restoring {
       return fail({ kind: "no-copy", reason: "a newer release wrote it: deploy that release first" });
     }
     const later = await this.laterVersions(copy.header.latest);
-    const near = modelPointerSchema.safeParse(await env.CACHE.get(`current/${model}`, "json").catch(() => null));
+    const near = modelPointerSchema.safeParse(
+      await kvInTime(env.CACHE.get(`current/${model}`, "json")).catch(() => null),
+    );
     return transaction(() => {
       // Checked after the reads: another call may have restored it meanwhile.
       const refusal = this.refusal(copy);

@@ -4,6 +4,8 @@ import { expect, it, onTestFinished } from "vitest";
 import { blobKey } from "#core/artefacts.ts";
 import type { Answer, HeadManifest, ModelPointer } from "#core/contract/index.ts";
 import { copyKey } from "#core/registry-copy.ts";
+import type { RegionObject } from "#objects/region/index.ts";
+import type { RegistryObject } from "#objects/registry/index.ts";
 import { type Act, draw, type Planned } from "../helpers/faults/catalogue.ts";
 import { breakNow, install, repairAll } from "../helpers/faults/inject.ts";
 import { checkAll, checkAnswers, noViolations, type Violations } from "../helpers/faults/invariants.ts";
@@ -26,6 +28,9 @@ function progress(done: number, startedAt: number): void {
   const left = Math.round((seconds / done) * (count - done));
   console.log(`${done} of ${count} faults in ${Math.round(seconds)} s; ${left} s to go`);
 }
+
+/** An object with an alarm: a region or a registry. */
+type Alarmed = RegionObject | RegistryObject;
 
 /** One fault in a world: what is done while something fails, the repair, and what must hold then. */
 class Episode {
@@ -182,16 +187,13 @@ class Episode {
     const model = planned.act === "ask-above" ? world.above : world.model;
     const isTwice = planned.fault.kind === "alarms";
     for (const stub of [world.region(model), world.registry(model)]) {
-      await runInDurableObject(
-        stub as DurableObjectStub<never>,
-        async (object: { alarm(): void | Promise<void> }, { storage }) => {
-          storage.sql.exec(
-            "UPDATE jobs SET due = 1 WHERE kind IN ('outbox', 'copy', 'prepare', 'adopt', 'rule', 'retrain')",
-          );
-          await Promise.all([object.alarm(), isTwice ? object.alarm() : null]);
-          if (isTwice) await object.alarm();
-        },
-      );
+      await runInDurableObject(stub as DurableObjectStub<Alarmed>, async (object: Alarmed, { storage }) => {
+        storage.sql.exec(
+          "UPDATE jobs SET due = 1 WHERE kind IN ('outbox', 'copy', 'prepare', 'adopt', 'rule', 'retrain')",
+        );
+        await Promise.all([object.alarm(), isTwice ? object.alarm() : null]);
+        if (isTwice) await object.alarm();
+      });
     }
   }
 
@@ -237,13 +239,10 @@ class Episode {
       [world.registry(), "reconcile"],
       [world.region(), "heads"],
     ] as const) {
-      await runInDurableObject(
-        stub as DurableObjectStub<never>,
-        async (object: { alarm(): void | Promise<void> }, { storage }) => {
-          storage.sql.exec("UPDATE jobs SET due = 1 WHERE kind = ?", kind);
-          await object.alarm();
-        },
-      );
+      await runInDurableObject(stub as DurableObjectStub<Alarmed>, async (object: Alarmed, { storage }) => {
+        storage.sql.exec("UPDATE jobs SET due = 1 WHERE kind = ?", kind);
+        await object.alarm();
+      });
     }
   }
 }
@@ -264,9 +263,10 @@ it(`${count} injected faults lose nothing, count nothing twice and show no wrong
   let world: World | null = null;
   let certified = 0;
   let kills = 0;
+  let worlds = 0;
   for (const [i, planned] of draw(count, random).entries()) {
     if (i % perWorld === 0 || !world) {
-      world = await World.create(`faults-${seed}-${Math.floor(i / perWorld)}`, random);
+      world = await World.create(`faults-${seed}-${++worlds}`, random);
       if (i === 0) {
         const { sql } = await world.victim(world.region());
         onTestFinished(await install(sql));
@@ -282,7 +282,9 @@ it(`${count} injected faults lose nothing, count nothing twice and show no wrong
       found.lost.push(String(error));
     }
     for (const kind of Object.keys(total) as (keyof Violations)[]) {
-      for (const text of found[kind].slice(0, 3)) total[kind].push(`fault ${i}, ${describeFault(planned)}: ${text}`);
+      const texts = found[kind].slice(0, 3).map((text) => `fault ${i}, ${describeFault(planned)}: ${text}`);
+      total[kind].push(...texts);
+      for (const text of texts) console.error(`${kind}: ${text}`);
     }
     const { kind } = planned.fault;
     const known = summary.get(kind) ?? { faults: 0, acts: new Set() };
@@ -292,7 +294,7 @@ it(`${count} injected faults lose nothing, count nothing twice and show no wrong
     else certified = [...world.asked.values()].filter(({ answer }) => answer.certificate).length;
     progress(i + 1, startedAt);
   }
-  if (count > 50) {
+  if (settings.FAULTS) {
     const kinds = [...summary].map(([kind, { faults }]) => `${kind} ${faults}`).join(", ");
     const numbers = Object.entries(total).map(([kind, texts]) => `${kind} ${texts.length}`);
     console.log(

@@ -17,7 +17,7 @@ import type { Victim } from "./inject.ts";
 const region = "north";
 /** Jobs that are brought forward: the others wait for their day. */
 const driven = ["escalate", "register", "retrain", "rule", "heads", "outbox", "prepare", "copy", "adopt", "end-canary"];
-const driveMax = 80;
+const driveMaxMs = 15_000;
 
 /** A question that a caller has an answer to, as the caller knows it. */
 export interface Asked {
@@ -147,7 +147,7 @@ export class World {
   }
 
   async retrain(): Promise<void> {
-    await this.post(`/v1/models/${this.model}/regions/${region}/retrain`, {}, { prefer: "wait=20" });
+    await this.post(`/v1/models/${this.model}/regions/${region}/retrain`, {}, { prefer: "wait=3" });
   }
 
   /** Publishes the next version: the same networks under another number. */
@@ -186,13 +186,14 @@ export class World {
 
   /** Runs the objects' jobs until nothing waits: open questions, retrains, outboxes. Returns whether that came. */
   async drive(): Promise<boolean> {
-    for (let i = 0; i < driveMax; i++) {
+    const deadline = performance.now() + driveMaxMs;
+    while (performance.now() < deadline) {
       const waiting = await Promise.all([
         ...[this.model, this.above].map((model) => this.runJobs(this.region(model), regionWaits)),
         ...[this.model, this.above].map((model) => this.runJobs(this.registry(model), registryWaits)),
       ]);
       if (waiting.every((count) => count === 0)) return true;
-      await scheduler.wait(5);
+      await scheduler.wait(10);
     }
     return false;
   }

@@ -14,7 +14,9 @@ export async function readNear<T>(
   key: string,
   read: () => Promise<T | null>,
 ): Promise<Near<T>> {
-  if (cache.pausedUntil > Date.now()) return { isReached: false };
+  const pauseMs = cache.pausedUntil - Date.now();
+  // A longer pause is of a clock that was put back.
+  if (pauseMs > 0 && pauseMs <= nearPauseMs) return { isReached: false };
   let timer: ReturnType<typeof setTimeout> | undefined;
   try {
     const late = new Promise<never>((_, reject) => {

@@ -19,7 +19,7 @@ type Revised = { revision: number };
  */
 export async function modelPointer(call: Call, model: string): Promise<ModelPointer> {
   const known = call.node.pointers.get(model);
-  if (known && known.freshUntil > Date.now()) return known.value;
+  if (known && isFresh(known)) return known.value;
   const near = modelPointerSchema.safeParse((await fromKv(call, `current/${model}`)).value);
   if (near.success) return learn(call.node.pointers, model, near.data);
   if (!known && !(await isPublished(call, model))) throw unknownModel(model);
@@ -40,7 +40,7 @@ export function learnPointer(call: Call, pointer: ModelPointer): void {
 export async function headPointer(call: Call, model: string, base: number, region: string): Promise<HeadPointer> {
   const key = `${model}/${base}/${region}`;
   const known = call.node.headPointers.get(key);
-  if (known && known.freshUntil > Date.now()) return known.value;
+  if (known && isFresh(known)) return known.value;
   const found = await fromKv(call, `head/${key}`);
   const near = headPointerSchema.safeParse(found.value);
   if (near.success) return learn(call.node.headPointers, key, near.data);
@@ -85,6 +85,12 @@ export async function readHeadAgain(
 /** Remembers a region's head pointer, unless a newer one is known. */
 export function learnHead(call: Call, model: string, base: number, region: string, pointer: HeadPointer): void {
   learn(call.node.headPointers, `${model}/${base}/${region}`, pointer);
+}
+
+// A clock that was put back would keep what was read before for as long.
+function isFresh({ freshUntil }: Expiring<unknown>): boolean {
+  const left = freshUntil - Date.now();
+  return left > 0 && left <= pointerTtlMs;
 }
 
 // An isolate never goes back to a lower revision, whatever a slow KV says.
