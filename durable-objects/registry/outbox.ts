@@ -38,7 +38,7 @@ export class Outbox {
     const { sql, kv } = this.needs;
     const waiting = outbox.first(sql, "WHERE key = ?", key);
     if (!waiting) return null;
-    if (this.pausedUntil > Date.now()) throw new Error("KV failed a moment ago");
+    if (this.pausedUntil > Date.now()) return this.pausedUntil;
     try {
       await kvInTime(kv.put(key, waiting.value));
     } catch (error) {

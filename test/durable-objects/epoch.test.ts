@@ -2,7 +2,7 @@ import { evictDurableObject, runInDurableObject } from "cloudflare:test";
 import { env } from "cloudflare:workers";
 import { beforeAll, describe, expect, it } from "vitest";
 import type { GroupSums } from "#core/confidence/group.ts";
-import type { RegionDetail, SampleLine } from "#core/contract/index.ts";
+import type { Checks, RegionDetail, SampleLine } from "#core/contract/index.ts";
 import type { RegistryObject } from "#objects/registry/index.ts";
 import { GroupSumStore } from "#objects/registry/tables/group-sums.ts";
 import { call, eventually, expectOk, publish } from "../helpers/edge.ts";
@@ -63,6 +63,10 @@ describe("a region's object that lost its state", () => {
     const path = `/v1/models/${model}/regions/north`;
     const { history } = await (await expectOk(call("GET", path))).json<RegionDetail>();
     expect(history.map(({ action }) => action)).toEqual(["region-lost", "head"]);
+    const { findings } = await (await expectOk(call("GET", "/v1/checks"))).json<Checks>();
+    expect(findings.find(({ check }) => check === `${model}: heads`)?.found).toContain(
+      "the object of north lost its state",
+    );
     // Its next head has the next number, and is compared with the one that serves.
     await north.retrain(300_000);
     const runs = await north.rows("SELECT status, json_extract(report, '$.head') AS head FROM runs");

@@ -2,6 +2,7 @@ import { ArtefactError, blobKey, blobsOf, checkBlob } from "#core/artefacts.ts";
 import {
   type Finding,
   type HeadManifest,
+  type HistoryEvent,
   type Manifest,
   type ModelPointer,
   modelPointerSchema,
@@ -124,6 +125,7 @@ async function checkRegions(
     (await registry.regions()).map(async (region) => ({
       ...(await regionObject(env, model, region).state(baseOf(region))),
       served: (await registry.headPointer(baseOf(region), region)).head,
+      isLost: isLost((await registry.regionHistory(region)).history),
     })),
   );
   return [
@@ -134,7 +136,16 @@ async function checkRegions(
 }
 
 /** A region's state, and the head that answers its questions according to the registry. */
-type State = Awaited<ReturnType<ReturnType<typeof regionObject>["state"]>> & { served: HeadManifest | null };
+type State = Awaited<ReturnType<ReturnType<typeof regionObject>["state"]>> & {
+  served: HeadManifest | null;
+  isLost: boolean;
+};
+
+/** Whether a region's object lost its state, and its head has neither been trained again nor been given up since. */
+function isLost(history: readonly HistoryEvent[]): boolean {
+  const latest = history.find(({ action }) => ["region-lost", "head", "head-rollback"].includes(action));
+  return latest?.action === "region-lost";
+}
 
 function checkHealth(model: string, states: readonly State[]): Finding {
   const check = `${model}: regions`;
@@ -185,10 +196,14 @@ async function checkHeads(keys: PublicKeys, model: string, states: readonly Stat
     const remedy = `Pin the key again in DEPLOYMENT_PUBLIC_KEYS, or train new heads: npx upriver rollback ${model} --region, then retrain.`;
     return faulty(check, `the global head is served instead of the heads of ${refused.join(", ")}`, remedy);
   }
-  const [lost] = own.filter(({ headManifest }) => headManifest === null);
+  const [lost] = own.filter((state) => state.headManifest === null || state.isLost);
   if (lost) {
     const remedy = `Restore its samples: npx upriver samples ${model} --teach <folder> --region ${lost.region}. See OPERATIONS.md.`;
-    return faulty(check, `the object of ${lost.region} does not know the region's head: it lost its state`, remedy);
+    return faulty(
+      check,
+      `the object of ${lost.region} lost its state: its head is as before, its samples are gone`,
+      remedy,
+    );
   }
   return sound(check, `${own.length}, all signed by a pinned key`);
 }
