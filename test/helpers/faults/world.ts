@@ -5,13 +5,15 @@ import { decodeHead } from "#core/head/head.ts";
 import { loadNetwork, type Network } from "#core/model/network.ts";
 import { tfjsEngine } from "#core/model/tfjs/engine.ts";
 import { ModelRung } from "#core/rung/model-rung.ts";
+import { sign } from "#core/sign.ts";
 import { nodeOf } from "#edge/node.ts";
 import { regionObjectName } from "#objects/names.ts";
 import type { RegionObject } from "#objects/region/index.ts";
 import type { RegistryObject } from "#objects/registry/index.ts";
 import { customRows } from "../custom-rows.ts";
-import { call, publish } from "../edge.ts";
-import { type TestModel, testModel } from "../model.ts";
+import { call, publishBuilt } from "../edge.ts";
+import { testKeys } from "../keys.ts";
+import { type ModelOptions, type TestModel, testModel } from "../model.ts";
 import type { Victim } from "./inject.ts";
 
 const region = "north";
@@ -56,8 +58,10 @@ export class World {
   static async create(model: string, random: () => number): Promise<World> {
     const policy = { keep: "all", truth: "complete", ladder: ["edge", "region", "origin"] } as const;
     const options = { model, threshold: 0.5, policy: { ...policy, ladder: [...policy.ladder] } };
-    const world = new World(model, await publish(options), random);
-    await publish({ ...options, model: world.above, threshold: 1.01 });
+    const built = await certifiable(options);
+    await publishBuilt(built);
+    const world = new World(model, built, random);
+    await publishBuilt(await certifiable({ ...options, model: world.above, threshold: 1.01 }));
     const rows = customRows(250, region, 5);
     const truths = rows.map(({ instance, label }, i) => ({
       label,
@@ -152,12 +156,8 @@ export class World {
 
   /** Publishes the next version: the same networks under another number. */
   async publishNext(version: number): Promise<void> {
-    const { manifest } = await testModel({
-      model: this.model,
-      version,
-      threshold: 0.5,
-      policy: this.built.manifest.policy,
-    });
+    const { policy } = this.built.manifest;
+    const { manifest } = await certifiable({ model: this.model, version, threshold: 0.5, policy });
     await this.send("PUT", `/v1/models/${this.model}/versions/${version}`, manifest);
     this.latest = Math.max(this.latest, version);
   }
@@ -220,6 +220,11 @@ export class World {
     return runInDurableObject(this.registry(), (object) => object.pointer());
   }
 
+  /** Whether the region has a head on a version. */
+  async hasHead(base: number): Promise<boolean> {
+    return (await runInDurableObject(this.registry(), (object) => object.headPointer(base, region))).head !== null;
+  }
+
   /** What a version answers when nothing is broken, by the heads as they were published; null for one that never was. */
   async expected({ version, id }: Answer): Promise<Answer | null> {
     const asked = this.asked.get(id) as Asked;
@@ -269,6 +274,13 @@ export class World {
     if (!response.ok) throw new RequestError(response.status, text);
     return JSON.parse(text);
   }
+}
+
+/** A model whose regions are certified after some hundred labels. */
+async function certifiable(options: ModelOptions): Promise<TestModel> {
+  const { manifest, blobs } = await testModel(options);
+  manifest.thin.rule.targetRisk = 0.3;
+  return { manifest: await sign(manifest, testKeys.publish.signing), blobs };
 }
 
 /** A request that was not acknowledged. */
