@@ -1,4 +1,4 @@
-import type { HeadPointer, Manifest, ModelPointer } from "#core/contract/index.ts";
+import type { HeadManifest, HeadPointer, Manifest, ModelPointer } from "#core/contract/index.ts";
 import type { HeadWeights } from "#core/head/head.ts";
 import type { Network } from "#core/model/network.ts";
 import type { TensorModel } from "#core/model/tensor-model.ts";
@@ -15,6 +15,9 @@ export interface Expiring<T> {
   value: T;
   freshUntil: number;
 }
+
+/** A head pointer, or `isAssumed`: that KV has none may be because it lost it. */
+export type KnownHead = HeadPointer & { isAssumed?: boolean };
 
 const logChoices = ["escalated", "all", "off"] as const;
 
@@ -39,10 +42,14 @@ export interface EdgeNode {
   /** The versions that can't be run, with the reason. */
   broken: Map<string, string>;
   heads: ByteLru<HeadWeights>;
+  /** The manifests of heads whose signature was checked. */
+  signedHeads: WeakSet<HeadManifest>;
   /** Why heads can't be served, by their manifest as JSON. */
   headFaults: Map<string, Expiring<{ fault: string; isPointer: boolean }>>;
   pointers: Map<string, Expiring<ModelPointer>>;
-  headPointers: Map<string, Expiring<HeadPointer>>;
+  headPointers: Map<string, Expiring<KnownHead>>;
+  /** Until when the registry is not asked again about regions that have no head. */
+  headless: Map<string, number>;
   /** The regions that were opened, each as "model region". */
   opened: Set<string>;
   /** Until when a token, as "model token", opens no more regions. */
@@ -85,9 +92,11 @@ function createNode(env: Env): EdgeNode {
     models: new ByteLru(memoryBudgetBytes - headsBudget, (model) => model.release()),
     broken: new Map(),
     heads: new ByteLru(headsBudget),
+    signedHeads: new WeakSet(),
     headFaults: new Map(),
     pointers: new Map(),
     headPointers: new Map(),
+    headless: new Map(),
     opened: new Set(),
     cappedUntil: new Map(),
     counts: new IsolateCounts(),

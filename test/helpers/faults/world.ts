@@ -99,6 +99,7 @@ export class World {
     node.pointers.clear();
     node.headPointers.clear();
     node.headFaults.clear();
+    node.headless.clear();
     node.cache.pausedUntil = 0;
     for (const { head } of this.heads.values()) node.heads.delete(head.blob.sha256);
     for (let version = 1; version <= this.latest; version++) {

@@ -111,18 +111,21 @@ export type LoadedHead = { weights: HeadWeights } | { fault: string; isPointer: 
  * is repaired by its region, and read again some seconds later.
  */
 export async function headOf(call: Call, manifest: ClassifyManifest, head: HeadManifest): Promise<LoadedHead> {
-  const { heads, headFaults, deploymentKeys } = call.node;
+  const { heads, headFaults, signedHeads, deploymentKeys } = call.node;
   const { sha256, bytes } = head.head.blob;
   const weights = heads.get(sha256);
-  if (weights) return { weights };
+  // A pointer that was read again may name the same blob with another rule or number.
+  if (weights && signedHeads.has(head)) return { weights };
   // A spoilt pointer may name a sound blob.
   const key = JSON.stringify(head);
   const known = headFaults.get(key);
   if (known && known.freshUntil > Date.now()) return known.value;
   const isOther = head.backbone !== manifest.thin.backbone.sha256 || head.head.classes !== manifest.labels.length;
   const unsigned = isOther ? "it is for another backbone" : await signatureFault(head, deploymentKeys);
-  const loaded: LoadedHead = unsigned ? { fault: unsigned, isPointer: true } : await readHead(call, head);
+  const readOnce = () => (weights ? { weights } : readHead(call, head));
+  const loaded: LoadedHead = unsigned ? { fault: unsigned, isPointer: true } : await readOnce();
   if ("weights" in loaded) {
+    signedHeads.add(head);
     heads.set(sha256, loaded.weights, bytes);
     headFaults.delete(key);
     return loaded;

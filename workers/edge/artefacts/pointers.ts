@@ -2,11 +2,14 @@ import { manifestKey } from "#core/artefacts.ts";
 import { type HeadPointer, headPointerSchema, type ModelPointer, modelPointerSchema } from "#core/contract/index.ts";
 import { registryObject } from "#objects/stubs.ts";
 import { type Call, unknownModel } from "../call.ts";
-import type { Expiring } from "../node.ts";
+import type { Expiring, KnownHead } from "../node.ts";
 import { readNear } from "./near.ts";
 import { readStorage } from "./storage.ts";
 
 const pointerTtlMs = 5_000;
+/** How long an isolate remembers that a region has no head, and of how many. */
+const headlessMs = 10 * 60_000;
+const headlessMax = 20_000;
 /** How long a warm isolate waits for the registry before it serves on from memory. */
 const registryTimeoutMs = 1_000;
 const kvPointerCacheSeconds = 30;
@@ -33,11 +36,11 @@ export function learnPointer(call: Call, pointer: ModelPointer): void {
 }
 
 /**
- * Reads a region's head pointer: from memory, then KV. Where KV has none the global head serves, until a reply of the
- * region's object carries a newer revision (`catchUpHead`): most regions have no head, and the registry is far away. It is
- * asked where KV does not reply or has what can't be read.
+ * Reads a region's head pointer: from memory, then KV. Where KV has none the global head serves: most regions have no head,
+ * and the registry is far away, so it is asked after the response. Where KV does not reply, or has what can't be read, it is
+ * asked at once.
  */
-export async function headPointer(call: Call, model: string, base: number, region: string): Promise<HeadPointer> {
+export async function headPointer(call: Call, model: string, base: number, region: string): Promise<KnownHead> {
   const key = `${model}/${base}/${region}`;
   const known = call.node.headPointers.get(key);
   if (known && isFresh(known)) return known.value;
@@ -45,10 +48,29 @@ export async function headPointer(call: Call, model: string, base: number, regio
   const near = headPointerSchema.safeParse(found.value);
   if (near.success) return learn(call.node.headPointers, key, near.data);
   if (found.isReached && found.value === null) {
-    return learn(call.node.headPointers, key, { revision: 0, head: null, rule: null });
+    const isConfirmed = (call.node.headless.get(key) ?? 0) > Date.now();
+    if (!isConfirmed) call.later(confirmHeadless(call, key, { model, base, region }));
+    const none = { revision: 0, head: null, rule: null };
+    return learn(call.node.headPointers, key, isConfirmed ? none : { ...none, isAssumed: true });
   }
   const registry = () => registryObject(call.env, model).headPointer(base, region);
   return learn(call.node.headPointers, key, await orKnown(known, registry));
+}
+
+// Asks the registry whether a region has no head, for as long as that is remembered.
+async function confirmHeadless(
+  { env, node }: Call,
+  key: string,
+  { model, base, region }: { model: string; base: number; region: string },
+): Promise<void> {
+  if (node.headless.size > headlessMax) node.headless.clear();
+  node.headless.set(key, Date.now() + headlessMs);
+  try {
+    learn(node.headPointers, key, await registryObject(env, model).headPointer(base, region));
+  } catch (error) {
+    node.headless.delete(key);
+    console.warn(JSON.stringify({ event: "registry-unavailable", error: String(error) }));
+  }
 }
 
 /** Reads a region's head pointer from the registry where `revision` is newer than the known one. The next reply tries again. */

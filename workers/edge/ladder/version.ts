@@ -1,5 +1,5 @@
 import { isArtefactError, manifestKey } from "#core/artefacts.ts";
-import type { ClassifyManifest, HeadPointer, Manifest, ModelPointer, Rule } from "#core/contract/index.ts";
+import type { ClassifyManifest, Manifest, ModelPointer, Rule } from "#core/contract/index.ts";
 import { hmacUnit } from "#core/hash.ts";
 import { FaultError } from "#core/http/fault.ts";
 import { isListed } from "#core/region.ts";
@@ -8,6 +8,7 @@ import { RungUnavailableError } from "#core/rung/rung.ts";
 import { classifierOf, headOf, manifestOf, networkOf } from "../artefacts/models.ts";
 import { headPointer, modelPointer, readHeadAgain } from "../artefacts/pointers.ts";
 import { type Call, unknownModel } from "../call.ts";
+import type { KnownHead } from "../node.ts";
 
 /** The version of a region's labels, retrains and heads: the stable one, or the one that the region is held back on. */
 export function baseFor({ stable, heldBack, model }: ModelPointer, region: string): number {
@@ -68,9 +69,9 @@ async function servingOf(
   call: Call,
   manifest: ClassifyManifest,
   region: string,
-  { head, rule }: HeadPointer,
+  { head, rule, isAssumed = false }: KnownHead,
 ): Promise<RegionalServing & { isPointer?: boolean }> {
-  if (!head) return { head: null, rule };
+  if (!head) return { head: null, rule, ...(isAssumed ? { isAssumed } : {}) };
   const loaded = await headOf(call, manifest, head);
   if ("weights" in loaded) return { head: { manifest: head, weights: loaded.weights }, rule };
   const { fault, isPointer } = loaded;
