@@ -24,6 +24,7 @@ const verbs: Record<string, () => Promise<AddVerb>> = {
   publish: async () => (await import("./verbs/publish.ts")).publishVerb,
   rollout: async () => (await import("./verbs/rollout.ts")).rolloutVerb,
   rollback: async () => (await import("./verbs/rollback.ts")).rollbackVerb,
+  restore: async () => (await import("./verbs/restore.ts")).restoreVerb,
   ask: async () => (await import("./verbs/ask.ts")).askVerb,
   teach: async () => (await import("./verbs/teach.ts")).teachVerb,
   why: async () => (await import("./verbs/why.ts")).whyVerb,

@@ -38,6 +38,9 @@ function inWorkerd(
         miniflare: {
           bindings: {
             ...testBindings,
+            // `npm run faults` injects more of them.
+            FAULTS: process.env.FAULTS ?? "",
+            FAULTS_SEED: process.env.FAULTS_SEED ?? "",
             NEXT_RUNG_URL: `http://127.0.0.1:${originPort}`,
             TEST_ABOVE_URL: `http://127.0.0.1:${process.env.UPRIVER_TEST_ABOVE_PORT}`,
           },

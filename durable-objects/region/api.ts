@@ -178,6 +178,8 @@ export interface SampleChanges {
   forgotten: ForgottenSample[];
   revision: number;
   isLast: boolean;
+  /** The epoch of the object's state; absent in the reply of an object of an earlier release. */
+  epoch?: string;
 }
 
 /** What the region counts, its open questions, and whether the next rung is called. */
@@ -263,6 +265,11 @@ export interface RegionApi {
   runs(): Run[];
   /** Takes the region's head and rule from the registry. An older revision changes nothing. */
   setHead(base: number, pointer: HeadPointer): void;
+  /** Lists the region's head and rule on each version, as the registry last sent them. */
+  headPointers(): { base: number; pointer: HeadPointer }[];
+
+  /** Writes the blob of the region's head on a version again, where it is missing or corrupt; false where it can't. */
+  repairHeads(base: number): Promise<boolean>;
 
   /** Starts to compare the versions of a canary, and returns the comparison so far. */
   compareCanary(pair: CanaryPair): Promise<CanaryReport>;
@@ -279,8 +286,11 @@ export interface RegionApi {
   /** Forgets questions, samples and retrains. The registry takes the heads out of use. */
   forget(): Promise<void>;
 
-  /** Returns a page of the samples that changed, and of the ids that were forgotten, after a revision. */
-  samplesSince(revision: number): Promise<SampleChanges>;
+  /**
+   * Returns a page of the samples that changed, and of the ids that were forgotten, after a revision. A revision of another
+   * epoch says nothing of this object's state: the page is the first one then.
+   */
+  samplesSince(revision: number, epoch?: string): Promise<SampleChanges>;
   /** Returns the sums over all of train on a base version's backbone. */
   sums(base: number): Promise<{ labels: number; backbone: string; bytes: ArrayBuffer }>;
   counts(): RegionActivity;

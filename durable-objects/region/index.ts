@@ -4,6 +4,7 @@ import { splitSecretsOf } from "#core/confidence/split-secret.ts";
 import type { Answer, HeadPointer, LabelResult, Question, QuestionWay, Run } from "#core/contract/index.ts";
 import { addSums, encodeSums, labelsIn } from "#core/head/sums.ts";
 import { Admission } from "#core/limits/admission.ts";
+import type { ReadBlob } from "#core/model/network.ts";
 import { fail, ok, type Result } from "#core/result.ts";
 import { withTop } from "#core/rung/candidates.ts";
 import type { Hop } from "#core/rung/rung.ts";
@@ -58,6 +59,7 @@ import { Splitting } from "./labels/splitting.ts";
 import { migrations } from "./migrations.ts";
 import { Mutex } from "./mutex.ts";
 import { Drift } from "./retrain/drift.ts";
+import { HeadRepair } from "./retrain/head-repair.ts";
 import { Retrain } from "./retrain/index.ts";
 import { Archives } from "./tables/archives.ts";
 import { SumBins } from "./tables/bins.ts";
@@ -65,10 +67,12 @@ import { CanaryAnswers } from "./tables/canary-answers.ts";
 import { CanaryHeads } from "./tables/canary-heads.ts";
 import { RegionCounter } from "./tables/counts.ts";
 import { Embeddings } from "./tables/embeddings.ts";
+import { continueEpoch, epochOf } from "./tables/epoch.ts";
 import { Escalations } from "./tables/escalations.ts";
 import { ExternalRungs } from "./tables/external-rungs.ts";
 import { GroupKeys } from "./tables/group-keys.ts";
 import { GroupWindows } from "./tables/group-windows.ts";
+import { HeadBlobs } from "./tables/head-blobs.ts";
 import { Heads } from "./tables/heads.ts";
 import { Leases } from "./tables/leases.ts";
 import { Questions } from "./tables/questions.ts";
@@ -110,6 +114,7 @@ export class RegionObject extends DurableObject<Env> implements RegionApi {
   private readonly forgetting: Forgetting;
   private readonly forgettingOwner: ForgettingOwner;
   private readonly retrain: Retrain;
+  private readonly headRepair: HeadRepair;
   private readonly scheduled: RegionJobs;
   private readonly transaction = <T>(work: () => T): T => {
     try {
@@ -131,7 +136,9 @@ export class RegionObject extends DurableObject<Env> implements RegionApi {
     const { draws: splitSecret, splits } = splitSecretsOf(env.SPLIT_SECRET);
     const registry = () => registryObject(env, model);
     const review = () => reviewObject(env, model);
-    const readBlob = blobReader(bucket);
+    const headBlobs = new HeadBlobs(sql);
+    const fromBucket = blobReader(bucket);
+    const readBlob: ReadBlob = async (blob) => headBlobs.get(blob.sha256) ?? fromBucket(blob);
     const stamp = () => stampOf(splitSecret, nodeId);
     const log = logOf({ env, model, region });
 
@@ -203,12 +210,15 @@ export class RegionObject extends DurableObject<Env> implements RegionApi {
       count: { embeddings, influence, sums, bins, runs, transaction },
       solve: { region, sums, readBlob },
       judge: { model, region, deploymentKey, readBlob, registry, heads, runs, transaction },
-      publish: { bucket, registry, heads, runs, worth, transaction },
+      publish: { bucket, registry, heads, headBlobs, runs, worth, transaction },
     });
+    const headRepair = new HeadRepair({ bucket, heads, blobs: headBlobs });
     const scheduled = new RegionJobs({
+      epoch: () => epochOf(sql),
       ...{ region, registry, review, jobs, mutex, manifests, questions, samples, heads },
       ...{ certificates, groups, rule, drift, archive, escalation, opinions, spending, secondAnswers, retrain },
       forgetOwner: (owner) => this.forgetOwner(owner),
+      headRepair,
       transaction,
     });
     Object.assign(steps, scheduled.steps);
@@ -232,6 +242,7 @@ export class RegionObject extends DurableObject<Env> implements RegionApi {
     this.spending = spending;
     this.settlement = settlement;
     this.retrain = retrain;
+    this.headRepair = headRepair;
     this.scheduled = scheduled;
     this.asking = new Asking({
       ...{
@@ -362,6 +373,14 @@ export class RegionObject extends DurableObject<Env> implements RegionApi {
     return false;
   }
 
+  headPointers(): { base: number; pointer: HeadPointer }[] {
+    return this.heads.pointers();
+  }
+
+  repairHeads(base: number): Promise<boolean> {
+    return this.headRepair.checkOn(base);
+  }
+
   async compareCanary({ watch, stable, canary }: CanaryPair): Promise<CanaryReport> {
     const versions = await Promise.all([this.manifests.get(stable), this.manifests.get(canary)]);
     this.transaction(() => this.canary.begin({ watch, stable, canary }));
@@ -393,17 +412,19 @@ export class RegionObject extends DurableObject<Env> implements RegionApi {
     });
   }
 
-  samplesSince(revision: number): Promise<SampleChanges> {
+  async samplesSince(revision: number, epoch?: string): Promise<SampleChanges> {
     const { questions, manifests } = this;
-    return samplesSince(
+    const own = epochOf(this.ctx.storage.sql);
+    const page = await samplesSince(
       this.samples,
       this.archive,
       async (id) => {
         const row = questions.find(id);
         return row?.above?.given ? scoresAboveOf((await manifests.get(row.base)).labels, row.above) : null;
       },
-      revision,
+      { since: revision, isOtherEpoch: epoch !== undefined && epoch !== own },
     );
+    return { ...page, epoch: own };
   }
 
   async sums(base: number): Promise<{ labels: number; backbone: string; bytes: ArrayBuffer }> {
@@ -454,12 +475,14 @@ export class RegionObject extends DurableObject<Env> implements RegionApi {
     return this.mutex.run(async () => {
       // Read before the tables are deleted: revisions are never used twice.
       const revision = this.samples.lastRevision() + 1;
+      const epoch = epochOf(this.ctx.storage.sql);
       await this.archive.removeAll();
       this.semanticCache.drop();
       await this.ctx.storage.deleteAlarm();
       await this.ctx.storage.deleteAll();
       migrate(this.ctx.storage, migrations);
       this.questions.open.reset();
+      continueEpoch(this.ctx.storage.sql, epoch);
       this.samples.startOver(revision);
       this.groupKeys.startOver();
       this.retrain.restart();

@@ -15,6 +15,7 @@ import type { LiveRule } from "./labels/live-rule.ts";
 import type { SecondAnswers } from "./labels/second-answers.ts";
 import type { Mutex } from "./mutex.ts";
 import { type Drift, driftEveryMs } from "./retrain/drift.ts";
+import { type HeadRepair, headCheckMs } from "./retrain/head-repair.ts";
 import type { Retrain } from "./retrain/index.ts";
 import type { GroupWindows } from "./tables/group-windows.ts";
 import type { Heads } from "./tables/heads.ts";
@@ -29,6 +30,8 @@ const inheritCheckMs = 60_000;
 /** What the jobs of a region read and change. */
 interface RegionJobsNeeds {
   region: string;
+  /** The epoch of the object's state. */
+  epoch: () => string;
   registry: () => Remote<RegistryApi>;
   review: () => Remote<ReviewApi>;
   jobs: Jobs;
@@ -48,6 +51,7 @@ interface RegionJobsNeeds {
   secondAnswers: SecondAnswers;
   retrain: Retrain;
   forgetOwner: (owner: string) => Promise<unknown>;
+  headRepair: HeadRepair;
   transaction: <T>(work: () => T) => T;
 }
 
@@ -61,7 +65,7 @@ export class RegionJobs {
 
   constructor(needs: RegionJobsNeeds) {
     this.needs = needs;
-    const { mutex, archive, escalation, opinions, spending, secondAnswers, retrain, review } = needs;
+    const { mutex, archive, escalation, opinions, spending, secondAnswers, retrain, headRepair, review } = needs;
     this.steps = {
       register: () => this.register(),
       escalate: () => escalation.escalateDue(),
@@ -79,6 +83,7 @@ export class RegionJobs {
       purge: (file) => mutex.run(() => archive.purge(file)),
       "forget-owner": (owner) => done(needs.forgetOwner(owner)),
       expire: () => this.expire(),
+      heads: () => headRepair.check(),
     };
   }
 
@@ -92,6 +97,7 @@ export class RegionJobs {
     jobs.put("expire", "", now + questionKeepMs);
     jobs.put("drift", "", now + driftEveryMs);
     jobs.put("rule", "", now + labelDueMs);
+    jobs.put("heads", "", now + headCheckMs);
   }
 
   /** Returns the manifest of the version that serves this region; null while none does. */
@@ -123,8 +129,14 @@ export class RegionJobs {
     this.needs.jobs.bringForward("schedule", "", Date.now() + retrainAfterSeconds * 1_000);
   }
 
+  // An object that lost its state learns its heads again, so that it goes on from what the edge serves.
   private async register(): Promise<null> {
-    await this.needs.registry().registerRegion(this.needs.region);
+    const { registry, region, epoch, heads, transaction } = this.needs;
+    await registry().registerRegion(region, epoch());
+    const known = await registry().headPointersOf(region);
+    transaction(() => {
+      for (const { base, pointer } of known) heads.set(base, pointer);
+    });
     return null;
   }
 
@@ -167,11 +179,11 @@ export class RegionJobs {
   }
 
   private async sendGroupSums(manifest: ClassifyManifest): Promise<void> {
-    const { registry, region, groups, certificates, transaction } = this.needs;
+    const { registry, region, epoch, groups, certificates, transaction } = this.needs;
     const { version } = manifest;
     const sums = groups.due(version);
     if (!sums) return;
-    const number = await registry().addGroupSums(version, region, sums, groupPlanOf(manifest));
+    const number = await registry().addGroupSums(version, region, sums, groupPlanOf(manifest), epoch());
     transaction(() => {
       groups.setSent(version, sums.window.trials.labels);
       certificates.startGroup(manifest, number);

@@ -1,5 +1,6 @@
 import { createJobs } from "../jobs.ts";
 import type { Migration } from "../migrate.ts";
+import { createEpoch } from "./tables/epoch.ts";
 
 // Append-only: a migration that has been released never changes.
 
@@ -164,6 +165,13 @@ const m012ReviewLimits: Migration = (sql) => {
   sql.exec("ALTER TABLE questions ADD COLUMN reviewLimit INTEGER");
 };
 
+// Heads that are there already are read from R2 by the job, which looks every day.
+const m013Storage: Migration = (sql) => {
+  createEpoch(sql);
+  sql.exec("CREATE TABLE head_blobs (sha256 TEXT NOT NULL UNIQUE, at INTEGER NOT NULL, bytes BLOB NOT NULL)");
+  sql.exec("INSERT INTO jobs (kind, key, due) SELECT 'heads', '', 0 WHERE EXISTS (SELECT 1 FROM heads)");
+};
+
 export const migrations: readonly Migration[] = [
   m001Tables,
   m002GroupKeys,
@@ -177,4 +185,5 @@ export const migrations: readonly Migration[] = [
   m010Leases,
   m011Trust,
   m012ReviewLimits,
+  m013Storage,
 ];

@@ -45,7 +45,21 @@ export type RegistryRefusal =
   | { kind: "canary-without-stable" }
   | { kind: "canary-is-stable"; version: number }
   | { kind: "no-previous-version" }
+  | { kind: "registry-lost" }
+  | { kind: "registry-not-behind"; latest: number; copied: number }
+  | { kind: "no-copy"; reason: string }
   | { kind: "head-unknown"; region: string; base: number; number: number };
+
+/** A registry that was restored. */
+export interface RestoredRegistry {
+  pointer: ModelPointer;
+  /** How many versions, heads and regions it knows. */
+  versions: number;
+  heads: number;
+  regions: number;
+  /** When the copy was made, ms since 1970. */
+  copiedAt: number;
+}
 
 /** What a model's registry does for the edge and the regions. */
 export interface RegistryApi {
@@ -57,6 +71,11 @@ export interface RegistryApi {
   rolloutWatched(order: WatchOrder): Result<ModelPointer, RegistryRefusal>;
   /** Ends a canary; without one, returns to the previous stable version and the heads it had. */
   rollback(): Result<ModelPointer, RegistryRefusal>;
+  /**
+   * Rebuilds an empty registry from its copy in R2, with heads and history; refuses where it has a state that is not behind
+   * the copy. Revisions go on above all that were copied.
+   */
+  restore(): Promise<Result<RestoredRegistry, RegistryRefusal>>;
   /** Returns the canary that is watched, or the last one; null where there never was one. */
   canary(): CanaryState | null;
   pointer(): ModelPointer;
@@ -78,9 +97,9 @@ export interface RegistryApi {
   setRule(base: number, region: string, rule: Rule): HeadPointer;
   /**
    * Takes what a region has counted for its group's certificate. Returns the number of the group's window: a region that
-   * counts for an earlier one starts over.
+   * counts for an earlier one starts over. What an object counted before it lost its state (another `epoch`) stays counted.
    */
-  addGroupSums(base: number, region: string, sums: GroupSums, plan: GroupPlan): number;
+  addGroupSums(base: number, region: string, sums: GroupSums, plan: GroupPlan, epoch?: string): number;
   /** Returns what the labels of all regions prove together; null before the first. */
   groupState(base: number, plan: Pick<GroupPlan, "targetRisk" | "delta">): CertificateState | null;
   /**
@@ -116,8 +135,10 @@ export interface RegistryApi {
   openRegions(names: string[], token: string, perDay: number): string[];
   /** Returns those of the names that are open. */
   openedOf(names: string[]): string[];
-  /** Records that a region exists. */
-  registerRegion(region: string): void;
+  /** Records that a region exists. Another `epoch` than before shows that its object lost its state. */
+  registerRegion(region: string, epoch?: string): void;
+  /** Lists a region's head and rule on each version. */
+  headPointersOf(region: string): { base: number; pointer: HeadPointer }[];
   regions(): string[];
   /** Lists the regions that exist and those that were forgotten: a reader of samples needs both. */
   regionsEver(): string[];

@@ -46,6 +46,12 @@ export class CanaryWatch {
     if (canary) this.finish(canary, "ended", "the pointer was moved by hand");
   }
 
+  /** Ends the watch, if it is of another version than the pointer's canary. */
+  endUnless(version: number | null): void {
+    const canary = this.needs.canaries.running();
+    if (canary && canary.version !== version) this.finish(canary, "ended", "the registry was restored without it");
+  }
+
   /** Runs the job `canary`: collects the regions' reports and acts on the verdict. */
   async evaluate(): Promise<number | null> {
     const { canaries, transaction } = this.needs;

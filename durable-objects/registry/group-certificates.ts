@@ -20,11 +20,11 @@ export class GroupCertificates {
   }
 
   /** Takes what a region has counted. Returns the number of the group's window: a region in an earlier one starts over. */
-  add(base: number, region: string, given: GroupSums, plan: GroupPlan): number {
+  add(base: number, region: string, given: GroupSums, plan: GroupPlan, epoch = ""): number {
     const { sums, show } = this.needs;
     const { number } = sums.group(base);
     if (given.window.number !== number) return number;
-    sums.set(base, region, given);
+    sums.set(base, region, epoch, given);
     const state = this.state(base, plan) as CertificateState;
     if (state.lower > plan.targetRisk) {
       const [mean, lower] = [state.mean ?? 0, state.lower].map((value) => value.toFixed(3));

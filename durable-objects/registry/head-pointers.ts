@@ -23,6 +23,13 @@ export class HeadPointers {
     return this.point(head.base, head.region, head.number);
   }
 
+  /** Takes a head and a rule that the region has, as the next revision after both. */
+  adopt(base: number, region: string, { revision, head, rule }: HeadPointer): HeadPointer {
+    const { heads } = this.needs;
+    if (head) heads.add(head);
+    return this.write(base, region, head?.number ?? null, rule, revision);
+  }
+
   /** Points a region to one of its heads, or to the global one (null). */
   point(base: number, region: string, number: number | null): HeadPointer {
     return this.write(base, region, number, this.needs.heads.pointer(base, region).rule);
@@ -63,9 +70,9 @@ export class HeadPointers {
     return this.needs.heads.regionsWithHead(base);
   }
 
-  private write(base: number, region: string, number: number | null, rule: Rule | null): HeadPointer {
+  private write(base: number, region: string, number: number | null, rule: Rule | null, after = 0): HeadPointer {
     const { model, heads, outbox } = this.needs;
-    const pointer = heads.setPointer(base, region, number, rule);
+    const pointer = heads.setPointer(base, region, number, rule, after);
     outbox.put(`head/${model}/${base}/${region}`, pointer);
     return pointer;
   }

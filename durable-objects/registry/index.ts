@@ -21,14 +21,24 @@ import { Jobs } from "../jobs.ts";
 import { migrate } from "../migrate.ts";
 import { nameOf } from "../names.ts";
 import { regionObject } from "../stubs.ts";
-import type { CountBatch, RegisteredVersion, RegistryApi, RegistryRefusal, WatchOrder } from "./api.ts";
+import type {
+  CountBatch,
+  RegisteredVersion,
+  RegistryApi,
+  RegistryRefusal,
+  RestoredRegistry,
+  WatchOrder,
+} from "./api.ts";
 import { CanaryWatch } from "./canary-watch.ts";
+import { Copying } from "./copying.ts";
 import { GroupCertificates } from "./group-certificates.ts";
 import { HeadPointers } from "./head-pointers.ts";
 import { migrations } from "./migrations.ts";
 import { Outbox } from "./outbox.ts";
 import { Preparations } from "./preparations.ts";
 import { Publishing } from "./publishing.ts";
+import { Reconciliation } from "./reconciliation.ts";
+import { Restoring } from "./restoring.ts";
 import { Rollout } from "./rollout.ts";
 import { Spendings } from "./spendings.ts";
 import { Canaries } from "./tables/canaries.ts";
@@ -63,7 +73,16 @@ export class RegistryObject extends DurableObject<Env> implements RegistryApi {
   private readonly preparations: Preparations;
   private readonly publishing: Publishing;
   private readonly watch: CanaryWatch;
-  private readonly transaction = <T>(work: () => T): T => this.ctx.storage.transactionSync(work);
+  private readonly copying: Copying;
+  private readonly reconciliation: Reconciliation;
+  private readonly restoring: Restoring;
+  /** Changes the registry, and has the change copied. */
+  private readonly transaction = <T>(work: () => T): T => {
+    const value = this.ctx.storage.transactionSync(work);
+    this.copying.request();
+    this.reconciliation.start();
+    return value;
+  };
 
   constructor(ctx: DurableObjectState, env: Env) {
     super(ctx, env);
@@ -75,6 +94,9 @@ export class RegistryObject extends DurableObject<Env> implements RegistryApi {
       prepare: (key) => this.preparations.check(key),
       canary: () => this.watch.evaluate(),
       "end-canary": (key) => this.watch.endInRegion(key),
+      copy: () => this.copying.send(),
+      reconcile: () => this.reconciliation.run(),
+      adopt: (region) => this.restoring.adopt(region),
     });
     this.versions = new Versions(sql);
     this.history = new RolloutHistory(sql);
@@ -108,12 +130,25 @@ export class RegistryObject extends DurableObject<Env> implements RegistryApi {
     });
     const { preparations } = this;
     this.publishing = new Publishing({
-      ...{ model, artefacts: env.ARTEFACTS, versions, history, preparations, regions, transaction },
+      ...{ model, artefacts: env.ARTEFACTS, kv: env.CACHE, versions, history, preparations, regions, transaction },
     });
+    const canaries = new Canaries(sql);
     this.watch = new CanaryWatch({
-      ...{ canaries: new Canaries(sql), rollout, jobs, regions, transaction },
+      ...{ canaries, rollout, jobs, regions, transaction },
       regionObject: (region) => regionObject(env, model, region),
     });
+    this.copying = new Copying({ model, sql, bucket: env.ARTEFACTS, versions, rollout, jobs });
+    const { copying, watch } = this;
+    this.reconciliation = new Reconciliation({
+      ...{ model, kv: env.CACHE, versions, rollout, heads, outbox, copying, jobs },
+    });
+    this.restoring = new Restoring({
+      ...{ model, storage: ctx.storage, env, versions, rollout, heads, headPointers: this.headPointers, history },
+      ...{ regions: this.known, outbox, preparations, canaries, jobs, transaction },
+      endWatch: (version) => watch.endUnless(version),
+      regionObject: (region) => regionObject(env, model, region),
+    });
+    this.reconciliation.start();
   }
 
   override async alarm(): Promise<void> {
@@ -143,9 +178,16 @@ export class RegistryObject extends DurableObject<Env> implements RegistryApi {
   rollback(): Result<ModelPointer, RegistryRefusal> {
     return this.transaction(() => {
       const moved = this.pointers.back();
-      if (moved.ok) this.watch.end();
+      if (!moved.ok) return moved;
+      this.watch.end();
+      // A region that is still held back stopped preparing for a version that had retired.
+      if (moved.value.stable !== null) this.preparations.requestForHeld(moved.value.stable);
       return moved;
     });
+  }
+
+  restore(): Promise<Result<RestoredRegistry, RegistryRefusal>> {
+    return this.restoring.restore();
   }
 
   canary(): CanaryState | null {
@@ -176,12 +218,15 @@ export class RegistryObject extends DurableObject<Env> implements RegistryApi {
   }
 
   nextHeadNumber(base: number, region: string): number {
+    this.requireState(region);
     return this.heads.nextNumber(base, region);
   }
 
   publishHead(head: HeadManifest): HeadPointer {
     const { base, region, number } = head;
+    this.requireState(region);
     return this.transaction(() => {
+      this.known.add(region, null);
       const current = this.heads.pointer(base, region);
       if (current.head?.number === number) return current;
       this.history.add("head", { version: base, region });
@@ -189,8 +234,9 @@ export class RegistryObject extends DurableObject<Env> implements RegistryApi {
     });
   }
 
-  addGroupSums(base: number, region: string, sums: GroupSums, plan: GroupPlan): number {
-    return this.transaction(() => this.groups.add(base, region, sums, plan));
+  addGroupSums(base: number, region: string, sums: GroupSums, plan: GroupPlan, epoch?: string): number {
+    this.requireState(region);
+    return this.transaction(() => this.groups.add(base, region, sums, plan, epoch));
   }
 
   groupState(base: number, plan: Pick<GroupPlan, "targetRisk" | "delta">): CertificateState | null {
@@ -198,7 +244,11 @@ export class RegistryObject extends DurableObject<Env> implements RegistryApi {
   }
 
   setRule(base: number, region: string, rule: Rule): HeadPointer {
-    return this.transaction(() => this.headPointers.setRule(base, region, rule));
+    this.requireState(region);
+    return this.transaction(() => {
+      this.known.add(region, null);
+      return this.headPointers.setRule(base, region, rule);
+    });
   }
 
   rollbackHead(
@@ -221,7 +271,8 @@ export class RegistryObject extends DurableObject<Env> implements RegistryApi {
   }
 
   addCounts(batch: CountBatch): void {
-    this.transaction(() => this.edgeCounts.add(batch));
+    // Copied with the next change: counts come every two seconds.
+    this.ctx.storage.transactionSync(() => this.edgeCounts.add(batch));
   }
 
   counts(): RegionCounts[] {
@@ -229,10 +280,11 @@ export class RegistryObject extends DurableObject<Env> implements RegistryApi {
   }
 
   takeTurns(rung: string, wanted: number, limit: RateLimit): Turns {
-    return this.transaction(() => this.turns.take(rung, wanted, limit, Date.now()));
+    return this.ctx.storage.transactionSync(() => this.turns.take(rung, wanted, limit, Date.now()));
   }
 
   takeBudgetReport(region: string, report: BudgetReport, usdPerMonth: number | null): BudgetGrant {
+    this.requireState(region);
     return this.transaction(() => this.spendings.take(region, report, usdPerMonth));
   }
 
@@ -248,8 +300,16 @@ export class RegistryObject extends DurableObject<Env> implements RegistryApi {
     return names.filter((name) => this.opened.has(name));
   }
 
-  registerRegion(region: string): void {
-    this.known.add(region);
+  registerRegion(region: string, epoch: string | null = null): void {
+    this.transaction(() => {
+      if (this.known.add(region, epoch) !== "lost") return;
+      const reason = "the region's object lost its state: see OPERATIONS.md";
+      this.history.add("region-lost", { version: this.pointers.pointer().stable ?? 0, region, reason });
+    });
+  }
+
+  headPointersOf(region: string): { base: number; pointer: HeadPointer }[] {
+    return this.heads.basesOf(region).map((base) => ({ base, pointer: this.heads.pointer(base, region) }));
   }
 
   regions(): string[] {
@@ -269,6 +329,16 @@ export class RegistryObject extends DurableObject<Env> implements RegistryApi {
       this.known.forget(region);
       this.spendings.forgetRegion(region);
     });
+  }
+
+  // An empty registry would count heads, revisions and dollars from the start again: callers try again once it is restored.
+  private requireState(region: string): void {
+    if (this.versions.latest() === null) {
+      throw new Error("This registry has no version: it lost its state. Restore it: npx upriver restore <model>.");
+    }
+    if (this.jobs.dueOf("adopt", region) !== null) {
+      throw new Error(`This registry was restored, and has not asked region '${region}' for its heads yet.`);
+    }
   }
 
   private move(version: number, share: number | null): Result<ModelPointer, RegistryRefusal> {

@@ -63,6 +63,16 @@ const m006Ledger: Migration = (sql) => {
   sql.exec("CREATE TABLE demands (day INTEGER PRIMARY KEY, value TEXT NOT NULL)");
 };
 
+const m007Storage: Migration = (sql) => {
+  sql.exec("ALTER TABLE regions ADD COLUMN epoch TEXT");
+  sql.exec("ALTER TABLE group_sums RENAME TO group_sums_before");
+  sql.exec(`CREATE TABLE group_sums (
+    base INTEGER NOT NULL, region TEXT NOT NULL, epoch TEXT NOT NULL DEFAULT '', value TEXT NOT NULL,
+    PRIMARY KEY (base, region, epoch)) WITHOUT ROWID`);
+  sql.exec("INSERT INTO group_sums (base, region, value) SELECT base, region, value FROM group_sums_before");
+  sql.exec("DROP TABLE group_sums_before");
+};
+
 export const migrations: readonly Migration[] = [
   m001Tables,
   m002OpenedRegions,
@@ -70,4 +80,5 @@ export const migrations: readonly Migration[] = [
   m004Pairs,
   m005Turns,
   m006Ledger,
+  m007Storage,
 ];

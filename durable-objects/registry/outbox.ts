@@ -1,8 +1,12 @@
 import type { Jobs } from "../jobs.ts";
 import { table, text } from "../table.ts";
+import { kvInTime } from "./kv-in-time.ts";
 
 /** KV takes one write a second to a key. */
 const minGapMs = 1_000;
+
+/** How long no key is written after a write failed. */
+const pauseMs = 2_000;
 
 const outbox = table("outbox", { key: text(), value: text() });
 
@@ -16,6 +20,7 @@ interface Needs {
 /** The table `outbox`: pointers to write to KV. The newest value of a key is written once a second at most, and retried. */
 export class Outbox {
   private readonly needs: Needs;
+  private pausedUntil = 0;
 
   constructor(needs: Needs) {
     this.needs = needs;
@@ -33,7 +38,14 @@ export class Outbox {
     const { sql, kv } = this.needs;
     const waiting = outbox.first(sql, "WHERE key = ?", key);
     if (!waiting) return null;
-    await kv.put(key, waiting.value);
+    if (this.pausedUntil > Date.now()) return this.pausedUntil;
+    try {
+      await kvInTime(kv.put(key, waiting.value));
+    } catch (error) {
+      // Other keys would wait for it as long, and the registry's other jobs behind them.
+      this.pausedUntil = Date.now() + pauseMs;
+      throw error;
+    }
     outbox.delete(sql, "WHERE key = ? AND value = ?", key, waiting.value);
     return Date.now() + minGapMs;
   }

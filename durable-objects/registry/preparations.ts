@@ -39,6 +39,11 @@ export class Preparations {
     for (const region of regions) this.request(version, region);
   }
 
+  /** Requests it again from the regions that are held back. */
+  requestForHeld(version: number): void {
+    for (const region of Object.keys(this.needs.rollout.pointer().heldBack)) this.request(version, region);
+  }
+
   /** Lists the regions that are not ready for a version yet. */
   pendingRegions(version: number): string[] {
     const keys = this.needs.jobs.keys("prepare").map(parseKey);

@@ -2,8 +2,10 @@ import { manifestKey } from "#core/artefacts.ts";
 import { canonicalJson } from "#core/canonical.ts";
 import type { Manifest } from "#core/contract/index.ts";
 import { sha256Hex } from "#core/hash.ts";
+import { copyKey } from "#core/registry-copy.ts";
 import { fail, ok, type Result } from "#core/result.ts";
 import type { RegisteredVersion, RegistryRefusal } from "./api.ts";
+import { kvInTime } from "./kv-in-time.ts";
 import type { Preparations } from "./preparations.ts";
 import type { RolloutHistory } from "./tables/history.ts";
 import type { Versions } from "./tables/versions.ts";
@@ -11,8 +13,9 @@ import type { Versions } from "./tables/versions.ts";
 /** What publishing a version needs. */
 interface Needs {
   model: string;
-  artefacts: Pick<R2Bucket, "put">;
-  versions: Pick<Versions, "refusal" | "add" | "get" | "setState">;
+  artefacts: Pick<R2Bucket, "put" | "head">;
+  kv: Pick<KVNamespace, "get">;
+  versions: Pick<Versions, "refusal" | "add" | "get" | "setState" | "latest">;
   history: Pick<RolloutHistory, "add">;
   preparations: Pick<Preparations, "request">;
   regions: () => string[];
@@ -39,6 +42,7 @@ export class Publishing {
     const { version } = manifest;
     const text = canonicalJson(manifest);
     const sha256 = await sha256Hex(text);
+    if (versions.latest() === null && (await this.isLost())) return fail({ kind: "registry-lost" });
     const refusal = versions.refusal(version, sha256);
     if (refusal) return fail(refusal);
     await artefacts.put(manifestKey(model, version), text);
@@ -50,5 +54,14 @@ export class Publishing {
       if (known.length === 0) versions.setState(version, "prepared");
     });
     return ok(versions.get(version) as RegisteredVersion);
+  }
+
+  // An empty registry of a model that was served: its numbers would be used again. A first manifest alone may be of a
+  // publication that died before its row.
+  private async isLost(): Promise<boolean> {
+    const { model, artefacts, kv } = this.needs;
+    if (await artefacts.head(copyKey(model))) return true;
+    if (await artefacts.head(manifestKey(model, 2))) return true;
+    return (await kvInTime(kv.get(`current/${model}`)).catch(() => null)) !== null;
   }
 }

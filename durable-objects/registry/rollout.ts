@@ -18,6 +18,12 @@ interface Needs {
   outbox: Pick<Outbox, "put">;
 }
 
+/** The versions that answer the regions that are not held back. */
+interface ServedVersions {
+  stable: number;
+  canary: ModelPointer["canary"];
+}
+
 /** Moves the pointer that says which version serves which callers. */
 export class Rollout {
   private readonly needs: Needs;
@@ -38,11 +44,13 @@ export class Rollout {
     const pointer = this.pointer();
     if (share !== null && pointer.stable === null) return fail({ kind: "canary-without-stable" });
     if (share !== null && pointer.stable === version) return fail({ kind: "canary-is-stable", version });
-    const heldBack = this.heldBackFrom(pointer, version);
     if (share !== null) {
-      history.add("canary", { version, share });
-      return ok(this.save({ ...pointer, canary: { version, share }, heldBack }));
+      const canary = { version, share };
+      const heldBack = this.holdsIn(pointer, { stable: pointer.stable as number, canary });
+      history.add("canary", canary);
+      return ok(this.save({ ...pointer, canary, heldBack }));
     }
+    const heldBack = this.holdsIn(pointer, { stable: version, canary: null });
     history.add("stable", { version, reason: reason ?? null });
     const previous = pointer.stable === version ? pointer.previous : pointer.stable;
     return ok(this.save({ ...pointer, stable: version, previous, canary: null, heldBack }));
@@ -73,22 +81,45 @@ export class Rollout {
     this.save({ ...rest, ...(certificate ? { group: { base, certificate } } : {}) });
   }
 
-  /** Ends that a region is held back, once it is ready for a version that serves. */
-  release(region: string, version: number): void {
-    const pointer = this.pointer();
-    const isServing = pointer.canary?.version === version || pointer.stable === version;
-    if (!isServing || own(pointer.heldBack, region) === undefined) return;
-    const { [region]: _, ...heldBack } = pointer.heldBack;
-    this.save({ ...pointer, heldBack });
+  /** Takes a pointer with its revision: that of a registry which is restored. */
+  restore(pointer: ModelPointer): void {
+    const { pointers, outbox, model } = this.needs;
+    const before = this.pointer();
+    pointers.set(pointer);
+    outbox.put(`current/${model}`, pointer);
+    this.updateStates(before, pointer);
   }
 
-  // A region that would lose its head by the move stays on its version until it is ready for the new one.
-  private heldBackFrom(pointer: ModelPointer, version: number): ModelPointer["heldBack"] {
+  /** Ends that a region is held back, as far as it is ready for the versions that serve. */
+  release(region: string, version: number): void {
+    const pointer = this.pointer();
+    const { stable, canary } = pointer;
+    const held = own(pointer.heldBack, region);
+    if (stable === null || held === undefined || (canary?.version !== version && stable !== version)) return;
+    const { [region]: _, ...others } = pointer.heldBack;
+    const hold = this.holdOf(region, held, { stable, canary });
+    if (hold === held) return;
+    this.save({ ...pointer, heldBack: hold === null ? others : { ...others, [region]: hold } });
+  }
+
+  // The holds after a move: of the regions that were held back, and of those with a head on the stable version.
+  private holdsIn(pointer: ModelPointer, next: ServedVersions) {
     const { stable, heldBack } = pointer;
     if (stable === null) return {};
     const mayLose = new Set([...Object.keys(heldBack), ...this.needs.heads.regionsWithHead(stable)]);
-    const unready = [...mayLose].filter((region) => !this.needs.heads.isReady(version, region));
-    return Object.fromEntries(unready.map((region) => [region, own(heldBack, region) ?? stable]));
+    const holds = [...mayLose].map((region) => [region, this.holdOf(region, own(heldBack, region) ?? stable, next)]);
+    return Object.fromEntries(holds.filter(([, hold]) => hold !== null)) as ModelPointer["heldBack"];
+  }
+
+  /**
+   * Returns the version that a region stays on; null where it is ready for each version that would answer it. A region that
+   * is ready for a canary alone stays where it is: the stable version answers most of its questions.
+   */
+  private holdOf(region: string, on: number, { stable, canary }: ServedVersions) {
+    const isReady = (version: number) => this.needs.heads.isReady(version, region);
+    const base = on === stable || isReady(stable) ? stable : on;
+    if (base !== stable) return base;
+    return canary && !isReady(canary.version) ? stable : null;
   }
 
   private save(next: ModelPointer): ModelPointer {

@@ -198,6 +198,7 @@ describe("a lease", () => {
   });
 
   it("is granted as far as the budget reaches, once, and returns what is not needed", async () => {
+    await publish({ model: "bud-lease" });
     vi.useFakeTimers({ toFake: ["Date"], now: november });
     const registry = registryOf("bud-lease");
     const grant = async (more: object) => (await registry.takeBudgetReport("north", reportOf(more), 10)).grantedUsd;

@@ -93,7 +93,7 @@ describe("a forgotten question", () => {
     const id = labelled.at(-1)?.question.id as string;
     await expectOk(forget(id));
     const after = await pull(before.cursor);
-    expect(after.lines).toEqual([{ region: "north", id, revision: expect.any(Number), forgotten: true }]);
+    expect(after.lines).toMatchObject([{ region: "north", id, forgotten: true }]);
     expect((await pull(after.cursor)).lines).toEqual([]);
   });
 

@@ -97,6 +97,7 @@ describe("the certificate of regions together", () => {
     await runInDurableObject(stub, (_, { storage }) => {
       const later = ["group_sums", "groups", "turns", "ledger", "ledger_months", "demands"];
       for (const table of later) storage.sql.exec(`DROP TABLE ${table}`);
+      storage.sql.exec("ALTER TABLE regions DROP COLUMN epoch");
       storage.sql.exec("UPDATE schema SET migrations = 2");
     });
     // Its rule is still open.
@@ -105,7 +106,16 @@ describe("the certificate of regions together", () => {
     await world.inside((_, { storage }) => {
       for (const index of ["due", "group"]) storage.sql.exec(`DROP INDEX canary_answers_${index}`);
       for (const column of canaryColumns) storage.sql.exec(`ALTER TABLE canary_answers DROP COLUMN ${column}`);
-      const later = ["group_windows", "bins", "canary_heads", "external_rungs", "leases", "untrusted_labels"];
+      const later = [
+        "group_windows",
+        "bins",
+        "canary_heads",
+        "external_rungs",
+        "leases",
+        "untrusted_labels",
+        "epoch",
+        "head_blobs",
+      ];
       for (const table of later) storage.sql.exec(`DROP TABLE ${table}`);
       storage.sql.exec("ALTER TABLE trials DROP COLUMN groupWindow");
       storage.sql.exec("ALTER TABLE runs DROP COLUMN acceptedOwners");

@@ -7,9 +7,11 @@ import { answersTable, canariesTable } from "#objects/region/tables/canary-answe
 import { canaryHeadsTable } from "#objects/region/tables/canary-heads.ts";
 import { countsTable } from "#objects/region/tables/counts.ts";
 import { embeddingsTable } from "#objects/region/tables/embeddings.ts";
+import { epochTable } from "#objects/region/tables/epoch.ts";
 import { escalationsTable } from "#objects/region/tables/escalations.ts";
 import { groupKeysTable } from "#objects/region/tables/group-keys.ts";
 import { groupWindowsTable } from "#objects/region/tables/group-windows.ts";
+import { headBlobsTable } from "#objects/region/tables/head-blobs.ts";
 import { headsTable } from "#objects/region/tables/heads.ts";
 import { questionsTable } from "#objects/region/tables/questions.ts";
 import { runStateTable, runsTable } from "#objects/region/tables/runs.ts";
@@ -27,7 +29,7 @@ const tables = [
   ...[jobsTable, questionsTable, samplesTable, tombstonesTable, embeddingsTable, headsTable, archivesTable],
   ...[archivedTable, trialsTable, windowsTable, thresholdsTable, runsTable, runStateTable, canariesTable, answersTable],
   ...[driftsTable, countsTable, sumsTable, semanticCacheTable, groupKeysTable, groupWindowsTable, escalationsTable],
-  ...[canaryHeadsTable, untrustedLabelsTable],
+  ...[canaryHeadsTable, untrustedLabelsTable, epochTable, headBlobsTable],
 ];
 
 describe("a table of a region", () => {

@@ -12,11 +12,12 @@ import type { TestModel } from "../helpers/model.ts";
 import { TestRegion } from "../helpers/region.ts";
 
 const context = { waitUntil() {}, passThroughOnException() {}, props: {} } as unknown as ExecutionContext;
+let easy: TestModel;
 let lost: TestModel;
 let corrupt: TestModel;
 
 beforeAll(async () => {
-  await publish({ model: "easy" });
+  easy = await publish({ model: "easy" });
   lost = await publish({ model: "lost", seed: 76 });
   corrupt = await publish({ model: "corrupt", seed: 77 });
   await eventually(async () => expect(await faults()).toEqual([]));
@@ -91,7 +92,8 @@ describe("GET /v1/checks reports, with a remedy,", () => {
 
   it("a head signed by a key that is not pinned, and a region that lost its state", async () => {
     const registry = registryObject(env, "easy");
-    const head = { model: "easy", base: 1, region: "north", number: 1 } as HeadManifest;
+    const { head: network } = easy.manifest.thin;
+    const head = { model: "easy", base: 1, region: "north", number: 1, head: network } as HeadManifest;
     await registry.registerRegion("north");
     await registry.publishHead({ ...head, signature: { keyId: "old", ed25519: "AAAA" } });
     expect(await found()).toMatchObject({

@@ -49,3 +49,16 @@ export function failingRegion(error: Error): { bindings: Partial<Env>; calls: st
   const REGION = { idFromName: (name: string) => name, get: () => stub } as unknown as Env["REGION"];
   return { bindings: { REGION }, calls };
 }
+
+/** Stands in for a KV that fails: workerd's own never does. */
+export function failingKv(how: "throws" | "hangs"): Env["CACHE"] {
+  const fails = () =>
+    how === "throws" ? Promise.reject(new Error("KV GET failed: 500 Internal Server Error")) : new Promise(() => {});
+  return { get: fails, put: fails, delete: fails, list: fails } as unknown as Env["CACHE"];
+}
+
+/** Replaces every registry by one whose methods all throw `error`. */
+export function failingRegistry(error: Error): Partial<Env> {
+  const stub = new Proxy({}, { get: () => async () => Promise.reject(error) });
+  return { REGISTRY: { idFromName: (name: string) => name, get: () => stub } as unknown as Env["REGISTRY"] };
+}

@@ -166,6 +166,7 @@ it("opens regions in a registry that the release before wrote", async () => {
   await runInDurableObject(stub, (_, { storage }) => {
     const later = ["opened_regions", "group_sums", "groups", "turns", "ledger", "ledger_months", "demands"];
     for (const table of later) storage.sql.exec(`DROP TABLE ${table}`);
+    storage.sql.exec("ALTER TABLE regions DROP COLUMN epoch");
     storage.sql.exec("UPDATE schema SET migrations = 1");
   });
   await evictDurableObject(stub);

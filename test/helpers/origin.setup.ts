@@ -1,10 +1,13 @@
+import type { ServerResponse } from "node:http";
 import { serve } from "@hono/node-server";
+import { RESPONSE_ALREADY_SENT } from "@hono/node-server/utils/response";
 import type { ClassifyManifest } from "#core/contract/index.ts";
 import { sha256Hex } from "#core/hash.ts";
 import { loadNetwork } from "#core/model/network.ts";
 import { tfjsEngine } from "#core/model/tfjs/engine.ts";
 import { ModelRung } from "#core/rung/model-rung.ts";
 import { createApp } from "#origin/app.ts";
+import { failAs } from "./faults/origin-faults.ts";
 import { testModel } from "./model.ts";
 import { originModels } from "./origin-models.ts";
 
@@ -32,10 +35,14 @@ export default async function setup(): Promise<() => Promise<void>> {
     },
   ];
   const app = createApp({ nodeId: "origin", tokens, models, training: null, log });
-  const server = serve({ port: Number(process.env.UPRIVER_TEST_ORIGIN_PORT), fetch: (request) => answer(request) });
+  const server = serve({
+    port: Number(process.env.UPRIVER_TEST_ORIGIN_PORT),
+    fetch: (request, env) => answer(request, env as { outgoing: ServerResponse }),
+  });
 
-  // Simulates faults of a model's requests; a test sets one with PUT /fault/{model}/{down|slow|busy|none}.
-  async function answer(request: Request): Promise<Response> {
+  // Simulates faults of a model's requests; a test sets one with PUT /fault/{model}/{fault}: down, slow, busy, none, or one of
+  // `originFaults`.
+  async function answer(request: Request, { outgoing }: { outgoing: ServerResponse }): Promise<Response> {
     const [, first, model = "", third, fourth, fifth] = new URL(request.url).pathname.split("/");
     if (first === "fault") {
       faults.set(model, third ?? "");
@@ -46,7 +53,10 @@ export default async function setup(): Promise<() => Promise<void>> {
     if (fault === "slow") await new Promise((resolve) => setTimeout(resolve, 1_500));
     if (first === "trainings") return Response.json(asked.get(model) ?? []);
     if (fourth === "trainings" && !fifth && request.method === "POST") return takeTraining(third ?? "", request);
-    return app.fetch(request);
+    const good = await app.fetch(request);
+    if (fourth !== "ask" || fault === undefined || !good.ok) return good;
+    const reply = (await good.clone().json()) as { answers: Record<string, unknown>[] };
+    return (await failAs(fault, reply, outgoing)) ? RESPONSE_ALREADY_SENT : good;
   }
   // Replies to an order for a training like an origin: 202, or 409 while another training is running.
   async function takeTraining(model: string, request: Request): Promise<Response> {

@@ -21,6 +21,7 @@ import type {
   RegionDetail,
   RegionRun,
   RegionState,
+  Restored,
   ReviewQuestion,
   RolloutTarget,
   SampleLine,
@@ -353,6 +354,11 @@ export class UpriverClient {
   async rollback(model: string): Promise<ModelPointer> {
     const request = { ...post(`${modelPath(model)}/rollback`, {}), isRepeatable: false };
     return (await this.transport.json<{ pointer: ModelPointer }>(request)).pointer;
+  }
+
+  /** Rebuilds a registry that lost its state from its copy in R2; throws a 409 `ProblemError` where it has a state. */
+  restore(model: string): Promise<Restored> {
+    return this.transport.json({ ...post(`${modelPath(model)}/restore`, {}), isRepeatable: false });
   }
 
   /** Returns a region to its previous head, or to head number `head`; null is the global head. */

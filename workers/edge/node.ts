@@ -1,5 +1,5 @@
 import { BoundedMap } from "#core/bounded-map.ts";
-import type { HeadPointer, Manifest, ModelPointer } from "#core/contract/index.ts";
+import type { HeadManifest, HeadPointer, Manifest, ModelPointer } from "#core/contract/index.ts";
 import type { HeadWeights } from "#core/head/head.ts";
 import type { Admission } from "#core/limits/admission.ts";
 import type { Network } from "#core/model/network.ts";
@@ -23,6 +23,9 @@ export interface Expiring<T> {
   freshUntil: number;
 }
 
+/** A head pointer, or `isAssumed`: that KV has none may be because it lost it. */
+export type KnownHead = HeadPointer & { isAssumed?: boolean };
+
 const logChoices = ["escalated", "all", "off"] as const;
 
 /** Which answers the edge logs. `escalated`: those of questions that leave the edge. */
@@ -42,13 +45,21 @@ export interface EdgeNode {
   issued: TokenCopy;
   publishKeys: PublicKeys;
   deploymentKeys: PublicKeys;
+  /** Until when KV is not asked, since it did not reply. */
+  cache: { pausedUntil: number };
   manifests: BoundedMap<string, Manifest>;
   models: ByteLru<Network | TensorModel>;
   /** The versions that can't be run, with the reason. */
   broken: BoundedMap<string, string>;
   heads: ByteLru<HeadWeights>;
+  /** The manifests of heads whose signature was checked. */
+  signedHeads: WeakSet<HeadManifest>;
+  /** Why heads can't be served, by their manifest as JSON. */
+  headFaults: BoundedMap<string, Expiring<{ fault: string; isPointer: boolean }>>;
   pointers: BoundedMap<string, Expiring<ModelPointer>>;
-  headPointers: BoundedMap<string, Expiring<HeadPointer>>;
+  headPointers: BoundedMap<string, Expiring<KnownHead>>;
+  /** Until when the registry is not asked again about regions that have no head. */
+  headless: BoundedMap<string, number>;
   /** The regions that were opened, each as "model region". */
   opened: BoundedMap<string, true>;
   /** Until when a token, as "model token", opens no more regions. */
@@ -99,10 +110,14 @@ function createNode(env: Env): EdgeNode {
     issued: new TokenCopy(),
     publishKeys: readOption("PUBLISH_KEYS", env.PUBLISH_KEYS, (value) => publicKeysSchema.parse(value)),
     deploymentKeys: readOption("DEPLOYMENT_PUBLIC_KEYS", env.DEPLOYMENT_PUBLIC_KEYS, (v) => publicKeysSchema.parse(v)),
+    cache: { pausedUntil: 0 },
     manifests: new BoundedMap(remembered.versions),
     models: new ByteLru(memoryBudgetBytes - headsBudget, (model) => model.release()),
     broken: new BoundedMap(remembered.versions),
     heads: new ByteLru(headsBudget),
+    signedHeads: new WeakSet(),
+    headFaults: new BoundedMap(remembered.heads),
+    headless: new BoundedMap(remembered.heads),
     pointers: new BoundedMap(remembered.models),
     headPointers: new BoundedMap(remembered.heads),
     opened: new BoundedMap(remembered.regions),

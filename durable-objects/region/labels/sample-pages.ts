@@ -9,10 +9,11 @@ export async function samplesSince(
   samples: Pick<Samples, "lastRevision" | "forgottenIn" | "changedIn" | "changedSince">,
   archive: Pick<Archive, "since">,
   scoresAbove: (id: string) => Promise<Record<string, number> | null>,
-  since: number,
+  { since, isOtherEpoch }: { since: number; isOtherEpoch: boolean },
 ): Promise<SampleChanges> {
-  // An object that lost its state counts from 1 again: its readers have to start over as well.
-  const revision = since > samples.lastRevision() ? 0 : since;
+  // An object that lost its state counts from 1 again: its readers start over as well. A cursor without an epoch shows it
+  // only while it is ahead.
+  const revision = isOtherEpoch || since > samples.lastRevision() ? 0 : since;
   const archived = await archive.since(revision);
   if (archived) {
     const forgotten = samples.forgottenIn(revision, archived.lastRevision, Number.MAX_SAFE_INTEGER);

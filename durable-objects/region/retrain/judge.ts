@@ -1,3 +1,4 @@
+import { ArtefactError } from "#core/artefacts.ts";
 import { anchorFault } from "#core/confidence/anchor.ts";
 import { learnsFromAbove } from "#core/confidence/from-above.ts";
 import { type GateReport, gate, minClusters, negligibleLogLoss } from "#core/confidence/gate.ts";
@@ -66,7 +67,16 @@ export async function currentHead(needs: JudgeNeeds, manifest: ClassifyManifest)
   if (!regional) return { own: await inheritedHead(needs, manifest), lastSample: 0 };
   // A head whose run is unknown may have learned from every sample.
   const lastSample = runs.lastSampleOf(regional.base, regional.number) ?? Number.POSITIVE_INFINITY;
-  return { own: await readHead(readBlob, regional.head), lastSample };
+  try {
+    return { own: await readHead(readBlob, regional.head), lastSample };
+  } catch (error) {
+    if (!(error instanceof ArtefactError)) throw error;
+    // The edge serves the global head in its place: that is what a candidate has to beat.
+    console.warn(
+      JSON.stringify({ event: "head-lost", model: needs.model, region: needs.region, reason: error.reason }),
+    );
+    return { own: await inheritedHead(needs, manifest), lastSample: 0 };
+  }
 }
 
 // An opened region is served by its parent's head until it has its own.

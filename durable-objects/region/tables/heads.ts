@@ -30,6 +30,17 @@ export class Heads {
     return Array.from(headsTable.select(this.sql, "ORDER BY base"), ({ base }) => base);
   }
 
+  /** Lists the current head of each base version that has one. */
+  all(): HeadManifest[] {
+    return [...headsTable.select(this.sql, "ORDER BY base DESC")].flatMap(({ manifest }) => manifest ?? []);
+  }
+
+  /** Lists what the registry last sent of each base version. */
+  pointers(): { base: number; pointer: HeadPointer }[] {
+    const rows = [...headsTable.select(this.sql, "ORDER BY base")];
+    return rows.map(({ base, revision, manifest, rule }) => ({ base, pointer: { revision, head: manifest, rule } }));
+  }
+
   /** Stores a newer pointer. A lower revision changes nothing. */
   set(base: number, { revision, head, rule }: HeadPointer): void {
     if (revision <= this.pointer(base).revision) return;

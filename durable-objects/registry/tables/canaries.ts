@@ -48,6 +48,10 @@ export class Canaries {
     return canaries.first(this.sql, "ORDER BY id DESC");
   }
 
+  nextId(): number {
+    return (this.latest()?.id ?? 0) + 1;
+  }
+
   setVerdict(id: number, verdict: CanaryVerdict): void {
     canaries.update(this.sql, { verdict }, "WHERE id = ?", id);
   }

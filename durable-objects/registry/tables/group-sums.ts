@@ -1,7 +1,7 @@
 import type { GroupSums } from "#core/confidence/group.ts";
 import { json, nullable, number, table, text } from "../../table.ts";
 
-const sumsTable = table("group_sums", { base: number(), region: text(), value: json<GroupSums>() });
+const sumsTable = table("group_sums", { base: number(), region: text(), epoch: text(), value: json<GroupSums>() });
 const groupsTable = table("groups", { base: number(), number: number(), reason: nullable(text()) });
 
 /** The tables `group_sums` and `groups`: what each region contributes to its group's certificate, by version. */
@@ -17,12 +17,14 @@ export class GroupSumStore {
     return groupsTable.first(this.sql, "WHERE base = ?", base) ?? { number: 1, reason: null };
   }
 
-  set(base: number, region: string, value: GroupSums): void {
-    sumsTable.insert(this.sql, { base, region, value }, "replace");
+  /** Stores what a region's object has counted in all. Sums of a release without epochs (`""`) are part of it. */
+  set(base: number, region: string, epoch: string, value: GroupSums): void {
+    sumsTable.delete(this.sql, "WHERE base = ? AND region = ? AND epoch = ''", base, region);
+    sumsTable.insert(this.sql, { base, region, epoch, value }, "replace");
   }
 
   all(base: number): GroupSums[] {
-    return Array.from(sumsTable.select(this.sql, "WHERE base = ? ORDER BY region", base), ({ value }) => value);
+    return Array.from(sumsTable.select(this.sql, "WHERE base = ? ORDER BY region, epoch", base), ({ value }) => value);
   }
 
   forgetRegion(region: string): void {

@@ -29,9 +29,9 @@ export class HeadStore {
     return { revision, head: number === null ? null : this.find(base, region, number), rule };
   }
 
-  /** Points a region to one of its heads (null: the global head) with a rule, as the next revision. */
-  setPointer(base: number, region: string, number: number | null, rule: Rule | null): HeadPointer {
-    const revision = this.pointer(base, region).revision + 1;
+  /** Points a region to one of its heads (null: the global head) with a rule, as the next revision, above `after` as well. */
+  setPointer(base: number, region: string, number: number | null, rule: Rule | null, after = 0): HeadPointer {
+    const revision = Math.max(this.pointer(base, region).revision, after) + 1;
     pointers.insert(this.sql, { base, region, revision, number, rule }, "replace");
     return this.pointer(base, region);
   }
@@ -69,6 +69,22 @@ export class HeadStore {
 
   basesOf(region: string): number[] {
     return [...pointers.select(this.sql, "WHERE region = ?", region)].map(({ base }) => base);
+  }
+
+  /** Lists the pointers of all regions on a base version. */
+  pointersOn(base: number): { base: number; region: string; pointer: HeadPointer }[] {
+    const rows = [...pointers.select(this.sql, "WHERE base = ? ORDER BY region", base)];
+    return rows.map(({ region }) => ({ base, region, pointer: this.pointer(base, region) }));
+  }
+
+  /** Lists the pointers of all regions on all base versions. */
+  allPointers(): { base: number; region: string; pointer: HeadPointer }[] {
+    const bases = this.sql.exec<{ base: number }>("SELECT DISTINCT base FROM head_pointers ORDER BY base").toArray();
+    return bases.flatMap(({ base }) => this.pointersOn(base));
+  }
+
+  count(): number {
+    return this.sql.exec<{ n: number }>("SELECT count(*) AS n FROM heads").one().n;
   }
 
   regionsWithHead(base: number): string[] {

@@ -1,6 +1,6 @@
-import { number, table, text } from "../../table.ts";
+import { nullable, number, table, text } from "../../table.ts";
 
-const regions = table("regions", { region: text(), since: number() });
+const regions = table("regions", { region: text(), since: number(), epoch: nullable(text()) });
 const forgotten = table("forgotten_regions", { region: text() });
 
 /** The tables `regions` and `forgotten_regions`: the regions that have asked, and those that were forgotten. */
@@ -11,8 +11,14 @@ export class KnownRegions {
     this.sql = sql;
   }
 
-  add(region: string): void {
-    regions.insert(this.sql, { region, since: Date.now() }, "ignore");
+  /** Adds a region. `lost`: it was known by another epoch, or by a release that had none, and its object is a new one. */
+  add(region: string, epoch: string | null): "new" | "known" | "lost" {
+    const known = regions.first(this.sql, "WHERE region = ?", region);
+    if (!known) regions.insert(this.sql, { region, since: Date.now(), epoch });
+    if (!known) return "new";
+    if (epoch === null || known.epoch === epoch) return "known";
+    regions.update(this.sql, { epoch }, "WHERE region = ?", region);
+    return "lost";
   }
 
   forget(region: string): void {

@@ -1,4 +1,5 @@
 import * as z from "zod";
+import { modelNameSchema } from "./manifest.ts";
 import { modelPointerSchema } from "./pointers.ts";
 import { regionSchema } from "./region.ts";
 
@@ -51,6 +52,22 @@ export const rollbackSchema = z
   .meta({ id: "Rollback" });
 
 /** The new pointer; for a region the number of its current head, null for the global head. */
+/** An order to rebuild a model's registry from its copy in R2. */
+export const restoreSchema = z.strictObject({}).meta({ id: "Restore" });
+
+/** A registry that was restored: what it knows, and when the copy was made (ms since 1970). */
+export const restoredSchema = z
+  .strictObject({
+    model: modelNameSchema,
+    pointer: modelPointerSchema,
+    versions: z.int(),
+    heads: z.int(),
+    regions: z.int(),
+    copiedAt: z.int(),
+  })
+  .meta({ id: "Restored" });
+export type Restored = z.infer<typeof restoredSchema>;
+
 export const rolledSchema = z
   .union([
     z.strictObject({ pointer: modelPointerSchema }),

@@ -53,12 +53,14 @@ export type LabelResult = z.infer<typeof labelResultSchema>;
 
 export const labelCountSchema = z.strictObject({ accepted: z.int(), changed: z.int() }).meta({ id: "LabelCount" });
 
-const sampleFields = { region: regionSchema, id: questionIdSchema, revision: z.int() };
+/** The object that counts `revision`: of another one, a lower revision may be newer. Absent in earlier releases. */
+const epochField = { epoch: z.string().optional() };
+const sampleFields = { region: regionSchema, id: questionIdSchema, revision: z.int(), ...epochField };
 export const sampleLineSchema = z
   .union([
     z.strictObject({ ...sampleFields, forgotten: z.literal(true) }),
     /** All samples of the region so far are forgotten. */
-    z.strictObject({ region: regionSchema, revision: z.int(), forgotten: z.literal("region") }),
+    z.strictObject({ region: regionSchema, revision: z.int(), forgotten: z.literal("region"), ...epochField }),
     z.strictObject({
       ...sampleFields,
       instance: instanceSchema.nullable(),

@@ -27,6 +27,10 @@ export interface RegionalHead {
 export interface RegionalServing {
   head: RegionalHead | null;
   rule: Rule | null;
+  /** Why the region's head does not answer, although it has one: a warning, and no certificate of any kind. */
+  degraded?: string;
+  /** Whether the region may have a head that is not known yet: then what regions prove together says nothing of its answer. */
+  isAssumed?: boolean;
 }
 
 /** What a `ModelRung` serves. */
@@ -109,6 +113,7 @@ export class ModelRung implements Rung {
     const said = readAmong(this.manifest, scores, question.candidates, reading);
     const mayAnswer = rule.certificate !== null || policy.uncertified === "answer";
     // A candidate that this version does not have scores 0.
+    const groupCertificate = serving?.isAssumed ? null : this.groupFor(rule);
     const passes = said.confidence > 0 && accepts(rule, said.confidence, said.label);
     const accepted = mayAnswer && passes;
     const answer: Answer = {
@@ -120,8 +125,9 @@ export class ModelRung implements Rung {
       accepted,
       rung: this.name,
       version,
-      certificate: accepted ? (rule.certificate ?? this.groupFor(rule)) : null,
+      certificate: accepted && !serving?.degraded ? (rule.certificate ?? groupCertificate) : null,
     };
+    if (serving?.degraded) answer.warnings = [serving.degraded];
     if (rule.uncertified) answer.uncertified = rule.uncertified;
     if (restricts(labels, question.candidates)) Object.assign(answer, uncertifiedChoice());
     if (trace) answer.trace = this.trace(regional, scores, version, embeddings, row * width);

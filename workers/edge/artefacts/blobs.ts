@@ -1,27 +1,32 @@
 import { ArtefactError, blobKey, checkBlob } from "#core/artefacts.ts";
 import type { BlobRef } from "#core/contract/index.ts";
+import type { Call } from "../call.ts";
+import { readNear } from "./near.ts";
 import { readStorage } from "./storage.ts";
 
 const kvCacheSeconds = 60;
 const kvBlobMaxBytes = 20 * 1024 * 1024;
 
+/** What reading a blob takes of a call. */
+type BlobCall = Pick<Call, "env" | "node" | "later">;
+
 const kvKey = (sha256: string) => `blob/${sha256}`;
 
-/** Reads a blob and checks its hash: from KV, or from R2 when the value in KV is missing or corrupt; then fills KV. */
-export async function readBlob(env: Env, later: (work: Promise<unknown>) => void, blob: BlobRef): Promise<ArrayBuffer> {
-  const near = await readStorage(kvKey(blob.sha256), () =>
+/** Reads a blob and checks its hash: from KV, or from R2 when KV has it not, corrupt or does not reply; then fills KV. */
+export async function readBlob({ env, node, later }: BlobCall, blob: BlobRef): Promise<ArrayBuffer> {
+  const near = await readNear(node, kvKey(blob.sha256), () =>
     env.CACHE.get(kvKey(blob.sha256), { type: "arrayBuffer", cacheTtl: kvCacheSeconds }),
   );
-  if (near) {
+  if (near.isReached && near.value) {
     try {
-      return await checkBlob(blob, near);
+      return await checkBlob(blob, near.value);
     } catch (error) {
       if (!(error instanceof ArtefactError)) throw error;
       console.warn(JSON.stringify({ event: "corrupt-cache", blob: blob.sha256, reason: error.reason }));
     }
   }
   const bytes = await readStoredBlob(env, blob);
-  if (bytes.byteLength <= kvBlobMaxBytes) later(env.CACHE.put(kvKey(blob.sha256), bytes));
+  if (near.isReached && bytes.byteLength <= kvBlobMaxBytes) later(fill(env, blob.sha256, bytes));
   return bytes;
 }
 
@@ -32,4 +37,12 @@ export async function readStoredBlob(env: Env, blob: BlobRef): Promise<ArrayBuff
     return object && (await object.arrayBuffer());
   });
   return checkBlob(blob, stored);
+}
+
+async function fill(env: Env, sha256: string, bytes: ArrayBuffer): Promise<void> {
+  try {
+    await env.CACHE.put(kvKey(sha256), bytes);
+  } catch (error) {
+    console.warn(JSON.stringify({ event: "cache-unavailable", key: kvKey(sha256), error: String(error) }));
+  }
 }

@@ -1,4 +1,4 @@
-import { ArtefactError, checkManifest, classifying, manifestKey } from "#core/artefacts.ts";
+import { ArtefactError, checkManifest, classifying, isArtefactError, manifestKey } from "#core/artefacts.ts";
 import type { ClassifyManifest, HeadManifest, Manifest, TensorManifest } from "#core/contract/index.ts";
 import type { HeadWeights } from "#core/head/head.ts";
 import { decodeHead } from "#core/head/head.ts";
@@ -6,10 +6,16 @@ import { EngineError } from "#core/model/engine.ts";
 import { loadNetwork, type Network, type ReadBlob } from "#core/model/network.ts";
 import { loadTensorModel, type TensorModel } from "#core/model/tensor-model.ts";
 import { tfjsEngine } from "#core/model/tfjs/engine.ts";
+import { RungUnavailableError } from "#core/rung/rung.ts";
 import { signatureFault } from "#core/sign.ts";
+import { regionObject } from "#objects/stubs.ts";
 import type { Call } from "../call.ts";
 import { readBlob } from "./blobs.ts";
 import { readStorage } from "./storage.ts";
+
+/** How long a head that can't be read is not tried again. */
+const headFaultMs = 5_000;
+const headFaultsMax = 1_000;
 
 /** Lists the published models from R2. */
 export async function modelNames(env: Env): Promise<string[]> {
@@ -69,10 +75,11 @@ export async function tensorModelOf(
 
 /** Returns a version's model from memory, or loads it. A model that can't be built is not tried again in this isolate. */
 async function loaded<V extends Network | TensorModel>(
-  { env, node, later }: Call,
+  call: Call,
   { model, version }: Manifest,
   load: (read: ReadBlob) => Promise<V>,
 ): Promise<V> {
+  const { node } = call;
   const key = manifestKey(model, version);
   // A version never changes its task, so the type in memory is known.
   const known = () => node.models.get(key) as V | undefined;
@@ -80,7 +87,7 @@ async function loaded<V extends Network | TensorModel>(
   if (before) return before;
   const broken = node.broken.get(key);
   if (broken !== undefined) throw new ArtefactError(key, broken);
-  const value = await load((blob) => readBlob(env, later, blob)).catch((error: unknown) => {
+  const value = await load((blob) => readBlob(call, blob)).catch((error: unknown) => {
     if (!(error instanceof EngineError)) throw error;
     // Blobs are content-addressed and never change. A lack of memory may be over the next time.
     if (!(error.cause instanceof RangeError)) node.broken.set(key, error.message);
@@ -96,18 +103,56 @@ async function loaded<V extends Network | TensorModel>(
   return value;
 }
 
-/** Returns a region's head where the deployment signed it for this backbone; else null. */
-export async function headOf(call: Call, manifest: ClassifyManifest, head: HeadManifest): Promise<HeadWeights | null> {
-  const { heads, deploymentKeys } = call.node;
-  const known = heads.get(head.head.blob.sha256);
-  if (known) return known;
+/** A region's head, or why the global head answers in its place; `isPointer`: its pointer is at fault, not its blob. */
+export type LoadedHead = { weights: HeadWeights } | { fault: string; isPointer: boolean };
+
+/**
+ * Returns a region's head where the deployment signed it for this backbone and its blob is sound. A head that can't be read
+ * is repaired by its region, and read again some seconds later.
+ */
+export async function headOf(call: Call, manifest: ClassifyManifest, head: HeadManifest): Promise<LoadedHead> {
+  const { heads, headFaults, signedHeads, deploymentKeys } = call.node;
+  const { sha256, bytes } = head.head.blob;
+  const weights = heads.get(sha256);
+  // A pointer that was read again may name the same blob with another rule or number.
+  if (weights && signedHeads.has(head)) return { weights };
+  // A spoilt pointer may name a sound blob.
+  const key = JSON.stringify(head);
+  const known = headFaults.get(key);
+  if (known && known.freshUntil > Date.now()) return known.value;
   const isOther = head.backbone !== manifest.thin.backbone.sha256 || head.head.classes !== manifest.labels.length;
-  const fault = isOther ? "it is for another backbone" : await signatureFault(head, deploymentKeys);
-  if (fault) {
-    console.error(JSON.stringify({ event: "head-refused", model: head.model, region: head.region, reason: fault }));
-    return null;
+  const unsigned = isOther ? "it is for another backbone" : await signatureFault(head, deploymentKeys);
+  const readOnce = () => (weights ? { weights } : readHead(call, head));
+  const loaded: LoadedHead = unsigned ? { fault: unsigned, isPointer: true } : await readOnce();
+  if ("weights" in loaded) {
+    signedHeads.add(head);
+    heads.set(sha256, loaded.weights, bytes);
+    headFaults.delete(key);
+    return loaded;
   }
-  const weights = decodeHead(head.head, await readBlob(call.env, call.later, head.head.blob));
-  heads.set(head.head.blob.sha256, weights, head.head.blob.bytes);
-  return weights;
+  if (headFaults.size > headFaultsMax) headFaults.clear();
+  headFaults.set(key, { value: loaded, freshUntil: Date.now() + headFaultMs });
+  console.error(
+    JSON.stringify({ event: "head-refused", model: head.model, region: head.region, reason: loaded.fault }),
+  );
+  return loaded;
+}
+
+async function readHead(call: Call, head: HeadManifest): Promise<LoadedHead> {
+  try {
+    return { weights: decodeHead(head.head, await readBlob(call, head.head.blob)) };
+  } catch (error) {
+    if (!isArtefactError(error) && !(error instanceof RungUnavailableError)) throw error;
+    if (isArtefactError(error)) call.later(repairHead(call, head));
+    return { fault: isArtefactError(error) ? error.reason : "the storage did not reply", isPointer: false };
+  }
+}
+
+// The region has the bytes of its heads. An object of an earlier release has not, and no such method.
+async function repairHead({ env }: Call, { model, region, base }: HeadManifest): Promise<void> {
+  try {
+    await regionObject(env, model, region).repairHeads(base);
+  } catch (error) {
+    console.warn(JSON.stringify({ event: "head-not-repaired", model, region, error: String(error) }));
+  }
 }

@@ -3,25 +3,34 @@ import type { BoundedMap } from "#core/bounded-map.ts";
 import { type HeadPointer, headPointerSchema, type ModelPointer, modelPointerSchema } from "#core/contract/index.ts";
 import { registryObject } from "#objects/stubs.ts";
 import { type Call, unknownModel } from "../call.ts";
-import type { Expiring } from "../node.ts";
+import type { Expiring, KnownHead } from "../node.ts";
+import { readNear } from "./near.ts";
 import { readStorage } from "./storage.ts";
 
 const pointerTtlMs = 5_000;
+/** How long an isolate remembers that a region has no head. */
+const headlessMs = 10 * 60_000;
+/** How long a warm isolate waits for the registry before it serves on from memory. */
+const registryTimeoutMs = 1_000;
 const kvPointerCacheSeconds = 30;
 /** How long others are answered by an old pointer while one request reads the new one. */
 const claimMs = 1_000;
 
 type Revised = { revision: number };
 
-/** Reads a model's pointer: from memory, then KV, then the registry. Throws not-found for a model that is not published. */
+/**
+ * Reads a model's pointer: from memory, then KV, then the registry. Where neither replies, the one in memory serves on.
+ * Throws not-found for a model that is not published.
+ */
 export async function modelPointer(call: Call, model: string): Promise<ModelPointer> {
   const known = call.node.pointers.get(model);
-  if (known && known.freshUntil > Date.now()) return known.value;
+  if (known && isFresh(known)) return known.value;
   claim(known);
-  const near = modelPointerSchema.safeParse(await fromKv(call, `current/${model}`));
+  const near = modelPointerSchema.safeParse((await fromKv(call, `current/${model}`)).value);
   if (near.success) return learn(call.node.pointers, model, near.data);
   if (!known && !(await isPublished(call, model))) throw unknownModel(model);
-  return learn(call.node.pointers, model, await registryObject(call.env, model).pointer());
+  const registry = () => registryObject(call.env, model).pointer();
+  return learn(call.node.pointers, model, await orKnown(known, registry));
 }
 
 /** Remembers a pointer that the registry returned, unless a newer one is known. */
@@ -30,19 +39,44 @@ export function learnPointer(call: Call, pointer: ModelPointer): void {
 }
 
 /**
- * Reads a region's head pointer: from memory, then KV. Where KV has none the global head serves, until a reply of the
- * region's object carries a newer revision (`catchUpHead`): most regions have no head, and the registry is far away.
+ * Reads a region's head pointer: from memory, then KV. Where KV has none the global head serves: most regions have no head,
+ * and the registry is far away, so it is asked after the response. Where KV does not reply, or has what can't be read, it is
+ * asked at once.
  */
-export async function headPointer(call: Call, model: string, base: number, region: string): Promise<HeadPointer> {
+export async function headPointer(call: Call, model: string, base: number, region: string): Promise<KnownHead> {
   const key = `${model}/${base}/${region}`;
   const known = call.node.headPointers.get(key);
-  if (known && known.freshUntil > Date.now()) return known.value;
+  if (known && isFresh(known)) return known.value;
   claim(known);
-  const near = headPointerSchema.safeParse(await fromKv(call, `head/${key}`));
-  return learn(call.node.headPointers, key, near.success ? near.data : { revision: 0, head: null, rule: null });
+  const found = await fromKv(call, `head/${key}`);
+  const near = headPointerSchema.safeParse(found.value);
+  if (near.success) return learn(call.node.headPointers, key, near.data);
+  if (found.isReached && found.value === null) {
+    const isConfirmed = (call.node.headless.get(key) ?? 0) > Date.now();
+    if (!isConfirmed) call.later(confirmHeadless(call, key, { model, base, region }));
+    const none = { revision: 0, head: null, rule: null };
+    return learn(call.node.headPointers, key, isConfirmed ? none : { ...none, isAssumed: true });
+  }
+  const registry = () => registryObject(call.env, model).headPointer(base, region);
+  return learn(call.node.headPointers, key, await orKnown(known, registry));
 }
 
-/** Reads a region's head pointer from the registry where `revision` is newer than the known one. */
+// Asks the registry whether a region has no head, for as long as that is remembered.
+async function confirmHeadless(
+  { env, node }: Call,
+  key: string,
+  { model, base, region }: { model: string; base: number; region: string },
+): Promise<void> {
+  node.headless.set(key, Date.now() + headlessMs);
+  try {
+    learn(node.headPointers, key, await registryObject(env, model).headPointer(base, region));
+  } catch (error) {
+    node.headless.delete(key);
+    console.warn(JSON.stringify({ event: "registry-unavailable", error: String(error) }));
+  }
+}
+
+/** Reads a region's head pointer from the registry where `revision` is newer than the known one. The next reply tries again. */
 export async function catchUpHead(
   call: Call,
   model: string,
@@ -53,7 +87,24 @@ export async function catchUpHead(
   const key = `${model}/${base}/${region}`;
   const known = call.node.headPointers.get(key)?.value.revision ?? 0;
   if (revision <= known) return;
-  learn(call.node.headPointers, key, await registryObject(call.env, model).headPointer(base, region));
+  try {
+    learn(call.node.headPointers, key, await registryObject(call.env, model).headPointer(base, region));
+  } catch (error) {
+    console.warn(JSON.stringify({ event: "registry-unavailable", error: String(error) }));
+  }
+}
+
+/** Reads a region's head pointer from the registry in place of one that is spoilt; that one where it does not reply. */
+export async function readHeadAgain(
+  call: Call,
+  model: string,
+  base: number,
+  region: string,
+  spoilt: HeadPointer,
+): Promise<HeadPointer> {
+  const known = { value: spoilt, freshUntil: 0 };
+  const found = await orKnown(known, () => registryObject(call.env, model).headPointer(base, region));
+  return learn(call.node.headPointers, `${model}/${base}/${region}`, found);
 }
 
 /** Remembers a region's head pointer, unless a newer one is known. */
@@ -66,6 +117,12 @@ function claim(known: Expiring<unknown> | undefined): void {
   if (known) known.freshUntil = Date.now() + claimMs;
 }
 
+// A clock that was put back would keep what was read before for as long.
+function isFresh({ freshUntil }: Expiring<unknown>): boolean {
+  const left = freshUntil - Date.now();
+  return left > 0 && left <= pointerTtlMs;
+}
+
 // An isolate never goes back to a lower revision, whatever a slow KV says.
 function learn<T extends Revised>(known: BoundedMap<string, Expiring<T>>, key: string, next: T): T {
   const before = known.get(key)?.value;
@@ -74,18 +131,38 @@ function learn<T extends Revised>(known: BoundedMap<string, Expiring<T>>, key: s
   return value;
 }
 
-async function fromKv({ env }: Call, key: string): Promise<unknown> {
-  const text = await readStorage(key, () => env.CACHE.get(key, { cacheTtl: kvPointerCacheSeconds }));
+/** Returns what the registry says, within a time; where it does not reply, what is known. Throws where nothing is. */
+async function orKnown<T>(known: Expiring<T> | undefined, read: () => Promise<T>): Promise<T> {
+  if (!known) return read();
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const late = new Promise<T>((resolve) => {
+    timer = setTimeout(() => resolve(known.value), registryTimeoutMs);
+  });
   try {
-    return text === null ? null : JSON.parse(text);
-  } catch {
-    console.warn(JSON.stringify({ event: "corrupt-pointer", key }));
-    return null;
+    return await Promise.race([read(), late]);
+  } catch (error) {
+    console.warn(JSON.stringify({ event: "registry-unavailable", error: String(error) }));
+    return known.value;
+  } finally {
+    clearTimeout(timer);
   }
 }
 
+/** Reads JSON from KV. A value that can't be parsed is `unreadable`, which no schema accepts. */
+async function fromKv({ env, node }: Call, key: string): Promise<{ isReached: boolean; value: unknown }> {
+  const near = await readNear(node, key, () => env.CACHE.get(key, { cacheTtl: kvPointerCacheSeconds }));
+  if (!near.isReached) return { isReached: false, value: null };
+  try {
+    return { isReached: true, value: near.value === null ? null : JSON.parse(near.value) };
+  } catch {
+    console.warn(JSON.stringify({ event: "corrupt-pointer", key }));
+    return { isReached: true, value: "unreadable" };
+  }
+}
+
+/** Returns whether a model has a version in R2. */
 // R2 is read before the registry: addressing an object creates it, so every name tried would create one.
-async function isPublished({ env }: Call, model: string): Promise<boolean> {
+export async function isPublished({ env }: Pick<Call, "env">, model: string): Promise<boolean> {
   const key = manifestKey(model, 1);
   return (await readStorage(key, () => env.ARTEFACTS.head(key))) !== null;
 }

@@ -1,12 +1,14 @@
-import { blobKey, blobsOf, checkBlob } from "#core/artefacts.ts";
+import { ArtefactError, blobKey, blobsOf, checkBlob } from "#core/artefacts.ts";
 import {
   type Finding,
   type HeadManifest,
+  type HistoryEvent,
   type Manifest,
   type ModelPointer,
   modelPointerSchema,
 } from "#core/contract/index.ts";
 import { own } from "#core/own.ts";
+import { copyKey, decodeCopy } from "#core/registry-copy.ts";
 import { type PublicKeys, signatureFault } from "#core/sign.ts";
 import { regionObject, registryObject } from "#objects/stubs.ts";
 import { manifestOf } from "../artefacts/models.ts";
@@ -21,11 +23,22 @@ export interface CheckedModel {
 
 /** Checks a model's served versions (present, complete, signed), its pointer in KV, and its regions. */
 export async function checkModel(call: Call, model: string): Promise<CheckedModel> {
-  const pointer = await registryObject(call.env, model).pointer();
+  const registry = registryObject(call.env, model);
+  const pointer = await registry.pointer();
+  const { versions } = await registry.list();
+  const [latest] = versions;
+  if (!latest) {
+    const found = "its registry has no version, but R2 has: it lost its state";
+    return {
+      findings: [faulty(`${model}: registry`, found, `Restore it: npx upriver restore ${model}.`)],
+      manifests: [],
+    };
+  }
+  const copy = await checkCopy(call, pointer, latest.version);
   const served = [pointer.stable, pointer.canary?.version].filter((version) => version != null) as number[];
   if (served.length === 0) {
     const found = sound(`${model}: versions`, "published, but not rolled out yet");
-    return { findings: [found], manifests: [] };
+    return { findings: [found, copy], manifests: [] };
   }
   const manifests: Manifest[] = [];
   const findings: Finding[] = [];
@@ -39,7 +52,7 @@ export async function checkModel(call: Call, model: string): Promise<CheckedMode
     );
   }
   for (const manifest of manifests) findings.push(await checkBlobs(call, manifest));
-  findings.push(await checkPointer(call, pointer));
+  findings.push(await checkPointer(call, pointer), copy);
   findings.push(...(await checkRegions(call, pointer, manifests[0])));
   return { findings, manifests };
 }
@@ -68,11 +81,37 @@ async function checkPointer({ env }: Call, { model, revision, stable }: ModelPoi
   );
   if (near.success && near.data.revision === revision)
     return sound(check, `KV and the registry have revision ${revision}`);
+  if (near.success && near.data.revision > revision) {
+    const found = `KV has revision ${near.data.revision}, the registry ${revision}: the registry lost what it did last`;
+    return faulty(check, found, `Restore it: npx upriver restore ${model}.`);
+  }
   const found = near.success
     ? `KV has revision ${near.data.revision}, the registry ${revision}`
     : "KV has no readable pointer";
-  const remedy = `The registry writes it within seconds of a rollout. If this persists: npx upriver rollout ${model} ${stable}.`;
+  const remedy = `The registry writes it within seconds of a rollout, and compares every hour. If this persists: npx upriver rollout ${model} ${stable}.`;
   return faulty(check, found, remedy);
+}
+
+/** How long a copy may lack the latest change: a large one is written once in some minutes. */
+const copyLateMs = 10 * 60_000;
+
+async function checkCopy({ env }: Call, { model, revision }: ModelPointer, latest: number): Promise<Finding> {
+  const check = `${model}: registry`;
+  const remedy = `The registry writes it after each change, and every hour. If this persists, look for 'copy' under 'job-failed' in the log.`;
+  return looked(check, remedy, async () => {
+    const object = await env.ARTEFACTS.get(copyKey(model));
+    const copy = await decodeCopy(model, object && (await object.text()));
+    if (typeof copy === "string") throw new Error(`its copy in R2 can't be used: ${copy}`);
+    const { header } = copy;
+    if (header.latest > latest || header.revision > revision) {
+      throw new Error(
+        `it is behind its copy in R2 (revision ${revision}, ${header.revision}): npx upriver restore ${model}`,
+      );
+    }
+    const isLate = header.revision < revision && Date.now() - header.at > copyLateMs;
+    if (isLate) throw new Error(`its copy in R2 has revision ${header.revision}, the registry ${revision}`);
+    return `copied to R2 at revision ${header.revision}`;
+  });
 }
 
 async function checkRegions(
@@ -88,13 +127,28 @@ async function checkRegions(
     ownRegions(call, await registry.regions()).map(async (region) => ({
       ...(await regionObject(env, model, region).state(baseOf(region))),
       served: (await registry.headPointer(baseOf(region), region)).head,
+      isLost: isLost((await registry.regionHistory(region)).history),
     })),
   );
-  return [checkHealth(model, states), checkLabels(model, states), await checkHeads(node.deploymentKeys, model, states)];
+  return [
+    checkHealth(model, states),
+    checkLabels(model, states),
+    await checkHeads(node.deploymentKeys, model, states),
+    await checkHeadBlobs(env, model, states),
+  ];
 }
 
 /** A region's state, and the head that answers its questions according to the registry. */
-type State = Awaited<ReturnType<ReturnType<typeof regionObject>["state"]>> & { served: HeadManifest | null };
+type State = Awaited<ReturnType<ReturnType<typeof regionObject>["state"]>> & {
+  served: HeadManifest | null;
+  isLost: boolean;
+};
+
+/** Whether a region's object lost its state, and its head has neither been trained again nor been given up since. */
+function isLost(history: readonly HistoryEvent[]): boolean {
+  const latest = history.find(({ action }) => ["region-lost", "head", "head-rollback"].includes(action));
+  return latest?.action === "region-lost";
+}
 
 function checkHealth(model: string, states: readonly State[]): Finding {
   const check = `${model}: regions`;
@@ -159,6 +213,27 @@ function checkLabels(model: string, states: readonly State[]): Finding {
   );
 }
 
+/** Checks that the heads can be read. The edge serves the global head instead of one that can't, and says so in its answers. */
+async function checkHeadBlobs(env: Env, model: string, states: readonly State[]): Promise<Finding> {
+  const check = `${model}: blobs of heads`;
+  const broken: string[] = [];
+  const served = states.flatMap(({ region, served }) => (served ? [{ region, blob: served.head.blob }] : []));
+  for (const { region, blob } of served) {
+    if (!blob) continue;
+    const object = await env.ARTEFACTS.get(blobKey(blob.sha256));
+    const fault = await checkBlob(blob, object && (await object.arrayBuffer())).then(
+      () => null,
+      (error: unknown) => (error instanceof ArtefactError ? error.reason : String(error)),
+    );
+    if (fault) broken.push(`${region} (${fault})`);
+  }
+  if (broken.length === 0) return sound(check, `${served.length}, all match their hashes`);
+  const [first = ""] = broken;
+  const region = first.slice(0, first.indexOf(" ("));
+  const remedy = `The region writes it again once it is asked, from its own copy. If this persists, it has none: npx upriver retrain ${model} --region ${region}.`;
+  return faulty(check, `the global head is served instead of the heads of ${broken.join(", ")}`, remedy);
+}
+
 async function checkHeads(keys: PublicKeys, model: string, states: readonly State[]): Promise<Finding> {
   const check = `${model}: heads`;
   const own = states.filter(({ served }) => served !== null);
@@ -172,10 +247,14 @@ async function checkHeads(keys: PublicKeys, model: string, states: readonly Stat
     const remedy = `Pin the key again in DEPLOYMENT_PUBLIC_KEYS, or train new heads: npx upriver rollback ${model} --region, then retrain.`;
     return faulty(check, `the global head is served instead of the heads of ${refused.join(", ")}`, remedy);
   }
-  const [lost] = own.filter(({ headManifest }) => headManifest === null);
+  const [lost] = own.filter((state) => state.headManifest === null || state.isLost);
   if (lost) {
     const remedy = `Restore its samples: npx upriver samples ${model} --teach <folder> --region ${lost.region}. See OPERATIONS.md.`;
-    return faulty(check, `the object of ${lost.region} does not know the region's head: it lost its state`, remedy);
+    return faulty(
+      check,
+      `the object of ${lost.region} lost its state: its head is as before, its samples are gone`,
+      remedy,
+    );
   }
   return sound(check, `${own.length}, all signed by a pinned key`);
 }

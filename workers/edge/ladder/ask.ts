@@ -240,7 +240,7 @@ async function keepAnswers(
 }
 
 function keptOf({ question, edge }: Attempt) {
-  const { trace: _, ...answer } = edge.answer;
+  const { trace: _, warnings: __, ...answer } = edge.answer;
   return { question: withInference({ question, edge }), answer };
 }
 
@@ -253,12 +253,13 @@ function placeEdgeAnswer({ index, edge }: Attempt): PlacedAnswer {
   return { index, answer: edge.answer, isHere: true };
 }
 
-// Joins the scores that both rungs added to the trace.
+// Joins the scores that both rungs added to the trace, and says what the edge has to say of its own.
 function mergeReplies(attempts: readonly Attempt[], replies: readonly Reply[], isHere: boolean): PlacedAnswer[] {
   return attempts.map(({ index, edge }, i) => {
     const { answer } = replies[i] as Reply;
     const trace = edge.answer.trace && [...edge.answer.trace, ...(answer.trace ?? [])];
-    return { index, answer: trace ? { ...answer, trace } : answer, isHere };
+    const { warnings } = edge.answer;
+    return { index, answer: { ...answer, ...(trace ? { trace } : {}), ...(warnings ? { warnings } : {}) }, isHere };
   });
 }
 

@@ -1,5 +1,5 @@
 import { isArtefactError, manifestKey } from "#core/artefacts.ts";
-import type { ClassifyManifest, Manifest, ModelPointer } from "#core/contract/index.ts";
+import type { ClassifyManifest, Manifest, ModelPointer, Rule } from "#core/contract/index.ts";
 import { hmacUnit } from "#core/hash.ts";
 import { FaultError } from "#core/http/fault.ts";
 import { own } from "#core/own.ts";
@@ -7,8 +7,9 @@ import { isListed } from "#core/region.ts";
 import { ModelRung, type RegionalServing } from "#core/rung/model-rung.ts";
 import { RungUnavailableError } from "#core/rung/rung.ts";
 import { classifierOf, headOf, manifestOf, networkOf } from "../artefacts/models.ts";
-import { headPointer, modelPointer } from "../artefacts/pointers.ts";
+import { headPointer, modelPointer, readHeadAgain } from "../artefacts/pointers.ts";
 import { type Call, unknownModel } from "../call.ts";
+import type { KnownHead } from "../node.ts";
 
 /** The version of a region's labels, retrains and heads: the stable one, or the one that the region is held back on. */
 export function baseFor({ stable, heldBack, model }: ModelPointer, region: string): number {
@@ -45,7 +46,8 @@ export async function edgeRung(
     regions.map(async (region) => {
       const served = await servingIn(call, manifest, region);
       const isOpened = !isListed(manifest.policy.regions, region);
-      serving.set(region, isOpened && !served.head ? await inheritedServing(call, manifest, served) : served);
+      const isInherited = isOpened && !served.head && !served.degraded;
+      serving.set(region, isInherited ? await inheritedServing(call, manifest, served) : served);
     }),
   );
   // Last, so that nothing can push the network out of memory between here and its use.
@@ -58,9 +60,42 @@ export async function edgeRung(
 }
 
 async function servingIn(call: Call, manifest: ClassifyManifest, region: string): Promise<RegionalServing> {
-  const { head, rule } = await headPointer(call, manifest.model, manifest.version, region);
-  const weights = head && (await headOf(call, manifest, head));
-  return { head: weights && { manifest: head, weights }, rule };
+  const known = await headPointer(call, manifest.model, manifest.version, region);
+  const serving = await servingOf(call, manifest, region, known);
+  // A pointer that KV spoilt: the registry has the signed one.
+  if (!serving.isPointer) return serving;
+  return servingOf(call, manifest, region, await readHeadAgain(call, manifest.model, manifest.version, region, known));
+}
+
+async function servingOf(
+  call: Call,
+  manifest: ClassifyManifest,
+  region: string,
+  { head, rule, isAssumed = false }: KnownHead,
+): Promise<RegionalServing & { isPointer?: boolean }> {
+  if (!head) return { head: null, rule, ...(isAssumed ? { isAssumed } : {}) };
+  const loaded = await headOf(call, manifest, head);
+  if ("weights" in loaded) return { head: { manifest: head, weights: loaded.weights }, rule };
+  const { fault, isPointer } = loaded;
+  return { ...withoutHead(manifest, { region, rule: rule ?? head.rule, fault }), isPointer };
+}
+
+/**
+ * What a region is served by while its head can't be read: the global head. What was proven holds for the region's head
+ * alone, so answers have no certificate, and the stricter threshold of both decides.
+ */
+function withoutHead(
+  { thin }: ClassifyManifest,
+  { region, rule, fault }: { region: string; rule: Rule; fault: string },
+): RegionalServing {
+  const reason = `the head of region '${region}' can't be read: ${fault}`;
+  const uncertified = { status: "pending" as const, reason, labels: 0, labelsNeeded: null };
+  const threshold = Math.max(rule.threshold, thin.rule.threshold);
+  return {
+    head: null,
+    rule: { ...rule, threshold, certificate: null, uncertified: rule.uncertified ?? uncertified },
+    degraded: `The global head answered in place of the head of region '${region}', which can't be read: ${fault}.`,
+  };
 }
 
 /** What an opened region without a head of its own is served by: its parent's head, whose certificate is not for it. */
@@ -70,12 +105,12 @@ async function inheritedServing(
   { rule: own }: RegionalServing,
 ): Promise<RegionalServing> {
   const { parent } = manifest.policy.regions;
-  const { head, rule } = await servingIn(call, manifest, parent);
+  const { head, rule, ...rest } = await servingIn(call, manifest, parent);
   const inherited = own ?? rule ?? head?.manifest.rule ?? null;
-  if (own || !inherited) return { head, rule: inherited };
+  if (own || !inherited) return { head, rule: inherited, ...rest };
   const reason = `the region is new: '${parent}' answers for it until it has labels`;
   const uncertified = { status: "pending" as const, reason, labels: 0, labelsNeeded: null };
-  return { head, rule: { ...inherited, certificate: null, uncertified } };
+  return { head, rule: { ...inherited, certificate: null, uncertified }, ...rest };
 }
 
 /** Loads a version's manifest and rung; where it is broken, those of the last good version. */

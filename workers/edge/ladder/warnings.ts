@@ -14,7 +14,8 @@ export function withWarnings(
   { instance }: Question,
   region: string | null,
 ): Answer {
-  const warnings = [...(region === null ? [] : [region]), ...ignoredText(manifest, instance)];
+  const own = [...(region === null ? [] : [region]), ...ignoredText(manifest, instance)];
+  const warnings = [...(answer.warnings ?? []), ...own];
   return warnings.length === 0 ? answer : { ...answer, warnings };
 }
 

@@ -13,6 +13,7 @@ import { openInferenceRoutes } from "./open-inference.ts";
 import { publishRoutes } from "./publish.ts";
 import { questionRoutes } from "./questions.ts";
 import { regionRoutes } from "./regions.ts";
+import { restoreRoutes } from "./restore.ts";
 import { reviewRoutes } from "./review.ts";
 import { reviewQuestionRoutes } from "./review-questions.ts";
 import { samplesRoutes } from "./samples.ts";
@@ -28,6 +29,7 @@ const described: readonly Route[] = [
   ...samplesRoutes,
   ...modelRoutes,
   ...publishRoutes,
+  ...restoreRoutes,
   ...trainingRoutes,
   ...canaryRoutes,
   ...regionRoutes,

@@ -78,7 +78,7 @@ async function getBlob(call: Call): Promise<Response> {
   }
   const blob = { sha256, bytes: object.size };
   // It may hold rows of people: KV, which has no jurisdictions, gets none of it.
-  const bytes = isPrivate ? await readStoredBlob(call.env, blob) : await readBlob(call.env, call.later, blob);
+  const bytes = isPrivate ? await readStoredBlob(call.env, blob) : await readBlob(call, blob);
   return new Response(bytes, { headers: { "content-type": "application/octet-stream", ...headers } });
 }
 

@@ -33,6 +33,7 @@ import { type Call, jsonResponse, modelOf, type Route, requireAllRegions, requir
 import { bytes, json } from "../contract.ts";
 import { baseFor, servedPointer } from "../ladder/version.ts";
 import { blobHashOf } from "./models.ts";
+import { refused } from "./refused.ts";
 
 async function putBlob(call: Call): Promise<Response> {
   const sha256 = blobHashOf(call);
@@ -168,30 +169,6 @@ function pointerResponse(call: Call, result: Result<ModelPointer, RegistryRefusa
   if (!result.ok) throw refused(result.error);
   learnPointer(call, result.value);
   return jsonResponse({ pointer: result.value });
-}
-
-/** Returns the fault for a refusal of the registry. */
-function refused(refusal: RegistryRefusal): FaultError {
-  const conflict = (expected: string, received: string) => {
-    const next = "GET /v1/models/{model}/versions lists the versions.";
-    return new FaultError({ kind: "conflict", expected, received, next });
-  };
-  switch (refusal.kind) {
-    case "version-exists":
-      return conflict(`the manifest that is stored as version ${refusal.version}`, "another manifest");
-    case "version-not-next":
-      return conflict(`version ${refusal.next}, the next one`, `version ${refusal.version}`);
-    case "version-unknown":
-      return conflict(`a published version (the latest is ${refusal.latest ?? "none"})`, `version ${refusal.version}`);
-    case "canary-without-stable":
-      return conflict("a stable version to compare the canary with", "none: roll out a version to all callers first");
-    case "canary-is-stable":
-      return conflict("a version other than the stable one", `version ${refusal.version}, which is stable`);
-    case "no-previous-version":
-      return conflict("a previous stable version", "none: roll out the version that you want");
-    case "head-unknown":
-      return conflict(`a head of region '${refusal.region}' on version ${refusal.base}`, `head ${refusal.number}`);
-  }
 }
 
 function fault(path: string, expected: string, received: string) {

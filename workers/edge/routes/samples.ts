@@ -16,8 +16,12 @@ import { type Call, jsonResponse, modelOf, type Route, requireRegion } from "../
 import { bytes, json } from "../contract.ts";
 import { baseFor, servedPointer } from "../ladder/version.ts";
 
-/** Region → the revision up to which its samples have been read. */
-const cursorSchema = z.record(regionSchema, z.int().nonnegative());
+const revisionSchema = z.int().nonnegative();
+/**
+ * Region → the revision up to which its samples have been read, with the epoch of the object that counts it; alone in a
+ * cursor of an earlier release.
+ */
+const cursorSchema = z.record(regionSchema, z.union([revisionSchema, z.tuple([revisionSchema, z.string()])]));
 type Cursor = z.infer<typeof cursorSchema>;
 
 /**
@@ -35,14 +39,18 @@ async function getSamples(call: Call): Promise<Response> {
   for (const region of regions) {
     let isLast = false;
     while (!isLast && lines.length < samplesPageMaxRows) {
-      const page = await regionObject(call.env, model, region).samplesSince(own(cursor, region) ?? 0);
-      for (const sample of page.samples) lines.push(lineOf(region, sample));
+      const [read, epoch] = [own(cursor, region) ?? 0].flat() as [number, string?];
+      const page = await regionObject(call.env, model, region).samplesSince(read, epoch);
+      const counted = page.epoch === undefined ? {} : { epoch: page.epoch };
+      for (const sample of page.samples) lines.push({ ...lineOf(region, sample), ...counted });
       for (const { id, revision } of page.forgotten) {
         lines.push(
-          id === wholeRegion ? { region, revision, forgotten: "region" } : { region, id, revision, forgotten: true },
+          id === wholeRegion
+            ? { region, revision, forgotten: "region", ...counted }
+            : { region, id, revision, forgotten: true, ...counted },
         );
       }
-      cursor[region] = page.revision;
+      cursor[region] = page.epoch === undefined ? page.revision : [page.revision, page.epoch];
       isLast = page.isLast;
     }
     more ||= !isLast;

@@ -120,18 +120,26 @@ function parseLine(text: string): StoredLine | null {
 
 function apply(samples: Map<string, LabelledSample>, line: SampleLine): void {
   if (!("id" in line)) {
-    for (const [key, { region, revision }] of samples) {
-      if (region === line.region && revision < line.revision) samples.delete(key);
+    for (const [key, { region, revision, epoch }] of samples) {
+      if (region === line.region && (isOther(epoch, line.epoch) || revision < line.revision)) samples.delete(key);
     }
     return;
   }
   const key = `${line.region}|${line.id}`;
-  // A page that is fetched again may hold an older revision than the known one.
-  if ((samples.get(key)?.revision ?? 0) > line.revision) return;
+  // A page that is fetched again may hold an older revision than the known one. An object that lost its state counts from 1
+  // again, in another epoch: what it says is newer.
+  const known = samples.get(key);
+  const isSame = !isOther(known?.epoch, line.epoch);
+  if (known && isSame && known.revision > line.revision) return;
   if ("forgotten" in line) samples.delete(key);
   else samples.set(key, line);
 }
 
 function textOf(lines: readonly SampleLine[], cursor: string): string {
   return [...lines, { cursor }].map((line) => `${JSON.stringify(line)}\n`).join("");
+}
+
+// Lines of an earlier release have no epoch: a line with one is newer.
+function isOther(known: string | undefined, epoch: string | undefined): boolean {
+  return epoch !== undefined && known !== epoch;
 }

@@ -1,0 +1,33 @@
+import type { EdgeNode } from "../node.ts";
+
+/** How long an ask waits for KV: usually it takes a few milliseconds. */
+export const nearTimeoutMs = 250;
+/** How long KV is not asked after it failed or was late: an ask waits for a broken KV once, not for each value. */
+const nearPauseMs = 10_000;
+
+/** What KV had: a value, nothing, or no reply. */
+export type Near<T> = { isReached: true; value: T | null } | { isReached: false };
+
+/** Reads from KV, which is a cache: never throws, and takes a bounded time. */
+export async function readNear<T>(
+  { cache }: Pick<EdgeNode, "cache">,
+  key: string,
+  read: () => Promise<T | null>,
+): Promise<Near<T>> {
+  const pauseMs = cache.pausedUntil - Date.now();
+  // A longer pause is of a clock that was put back.
+  if (pauseMs > 0 && pauseMs <= nearPauseMs) return { isReached: false };
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  try {
+    const late = new Promise<never>((_, reject) => {
+      timer = setTimeout(() => reject(new Error(`no reply within ${nearTimeoutMs} ms`)), nearTimeoutMs);
+    });
+    return { isReached: true, value: await Promise.race([read(), late]) };
+  } catch (error) {
+    cache.pausedUntil = Date.now() + nearPauseMs;
+    console.warn(JSON.stringify({ event: "cache-unavailable", key, error: String(error) }));
+    return { isReached: false };
+  } finally {
+    clearTimeout(timer);
+  }
+}
