@@ -31,8 +31,9 @@ export interface Flood {
 
 const order = workerData as FloodOrder;
 const tickMs = 10;
-// More connections at once than a local server takes are made to wait for half a minute by TCP, not by the server.
-const connections = 128;
+/** Opened before the flood, some at a time: those that a server can't take at once are made to wait by TCP, up to minutes. */
+const connections = 512;
+const openedAtOnce = 32;
 const agent = new Agent({ keepAlive: true, maxSockets: connections });
 let underway = 0;
 const flood: Flood = { due: 0, sent: 0, unanswered: 0, statuses: {}, degraded: 0, accepted: [] };
@@ -52,6 +53,10 @@ async function send(i: number): Promise<void> {
   }
 }
 
+for (let opened = openedAtOnce; opened <= connections; opened += openedAtOnce) {
+  const some = Array.from({ length: opened }, () => post(agent, `${order.url}/healthz`, "", "").catch(() => null));
+  await Promise.all(some);
+}
 const startedAt = performance.now();
 const pending: Promise<void>[] = [];
 for (;;) {
