@@ -38,7 +38,8 @@ async function live(n: number, isRight: (i: number) => boolean, options: LiveOpt
   const answers = await region.ask(instances, ids);
   const wrong = (label: string) => (label === "a" ? "b" : "a");
   const truths = answers.map(({ id, label }, i) => ({ id, label: isRight(i) ? label : wrong(label) }));
-  await region.teach(ids.map((_, i) => truths[order(i)] as (typeof truths)[0]));
+  // A label for each question that the order names, once.
+  await region.teach([...new Set(ids.map((_, i) => truths[order(i)] as (typeof truths)[0]))]);
   return answers;
 }
 

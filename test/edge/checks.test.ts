@@ -1,5 +1,5 @@
 import { env } from "cloudflare:workers";
-import { beforeAll, describe, expect, it } from "vitest";
+import { beforeAll, describe, expect, it, vi } from "vitest";
 import { UpriverClient } from "#client/index.ts";
 import { blobKey, blobsOf } from "#core/artefacts.ts";
 import { type Checks, checksSchema, type Finding, type HeadManifest } from "#core/contract/index.ts";
@@ -54,6 +54,15 @@ describe("GET /v1/checks reports, with a remedy,", () => {
     const fault = await found(settings);
     expect(fault.check).toBe(check);
     expect(fault.remedy).toContain(remedy);
+  });
+
+  it("an origin that can't train, since its disk is full", async () => {
+    const training = { ready: false, reason: "The disk is full.", next: "Free space." };
+    // A double: an origin of its own with a full disk is in test/origin/endurance.test.ts.
+    const above = vi.spyOn(globalThis, "fetch").mockImplementation(async () => Response.json({ node: "o", training }));
+    const fault = await found({ NEXT_RUNG_URL: "http://origin.test" }).finally(() => above.mockRestore());
+    expect(fault).toMatchObject({ check: "next rung", remedy: "Free space." });
+    expect(fault.found).toContain("answers, but can't train: The disk is full.");
   });
 
   it("a missing cache", async () => {

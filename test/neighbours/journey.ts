@@ -68,7 +68,7 @@ export async function journey(send: Send, onStep: (step: number) => void = () =>
   // A region's job puts questions into the queue a moment after they are asked.
   const untilQueued = async () => {
     for (let tries = 0; tries < 300; tries++) {
-      const { questions } = JSON.parse(await request("GET", `${ofModel}/review?limit=5`)) as {
+      const { questions = [] } = JSON.parse(await request("GET", `${ofModel}/review?limit=5`)) as {
         questions: { id: string }[];
       };
       if (questions.some(({ id }) => id === question(98, "south").id)) return;
