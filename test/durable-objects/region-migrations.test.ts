@@ -156,7 +156,7 @@ describe("a region's state of an earlier release", () => {
         );
       }
     };
-    const rooms = await withState(10, write, async ({ sql }) => {
+    const rooms = await withState(11, write, async ({ sql }) => {
       const questions = new Questions(sql);
       const row = questions.find("q0") as StoredQuestion;
       expect(row.reviewLimit).toBeNull();

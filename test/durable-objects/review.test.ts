@@ -121,7 +121,8 @@ describe("the review queue", () => {
   it("trusts the labels that an earlier release took and has not delivered", async () => {
     const earlier = env.REVIEW.get(env.REVIEW.idFromName("earlier-review"));
     await runInDurableObject(earlier, (_, { storage: { sql } }) => {
-      for (const column of ["labelledBy", "trusted"]) sql.exec(`ALTER TABLE queue DROP COLUMN ${column}`);
+      sql.exec("DROP INDEX queue_owner");
+      for (const column of ["labelledBy", "trusted", "owner"]) sql.exec(`ALTER TABLE queue DROP COLUMN ${column}`);
       sql.exec("UPDATE schema SET migrations = 2");
       sql.exec(`INSERT INTO queue (id, region, instance, opinions, queuedAt, label, answeredBy)
         VALUES ('q', 'north', '{}', '[]', 1, 'a', 'ada/')`);

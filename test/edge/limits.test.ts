@@ -135,13 +135,16 @@ describe("waits and requests at once", () => {
     const node = nodeOf(env);
     const token = await findToken(node.tokens, "Bearer ask-token");
     const held = { node, token, request: new Request("https://edge.test/") };
-    const releases = Array.from({ length: defaultLimits.requestsAtOnce }, () => holdRequest(held));
+    // Streams that other tests left open count as well.
+    const before = node.callers.atOnce.size;
+    const free = defaultLimits.requestsAtOnce - (node.callers.atOnce.get("token asker") ?? 0);
+    const releases = Array.from({ length: free }, () => holdRequest(held));
     const [status, , problem] = await refusal(await askAs("ask-token", "easy", 1));
     expect([status, problem.limit?.name]).toEqual([429, "requestsAtOnce"]);
     expect((await askAs("teach-token", "easy", 1)).status).toBe(200);
     for (const release of releases) release();
     expect((await askAs("ask-token", "easy", 1)).status).toBe(200);
-    expect(node.callers.atOnce.size).toBe(0);
+    expect(node.callers.atOnce.size).toBe(before);
   });
 });
 
