@@ -146,6 +146,20 @@ describe("a revocation", () => {
     vi.setSystemTime(start + 30_000);
     expect(await edge.status(token)).toBe(401);
   });
+
+  it("takes effect, and a new token works, where the clock was put back by ten minutes", async () => {
+    const { token, record } = await create("early");
+    const edge = new Isolate();
+    expect(await edge.status(token)).toBe(200);
+    await edge.settled();
+    vi.setSystemTime(start - 600_000);
+    const { token: later } = await create("later");
+    expect(await edge.status(later)).toBe(200);
+    await edge.settled();
+    await expectOk(call("DELETE", `/v1/tokens/${record.id}`));
+    vi.setSystemTime(start - 570_000);
+    expect(await edge.status(token)).toBe(401);
+  });
 });
 
 describe("the edge's copy of the tokens", () => {

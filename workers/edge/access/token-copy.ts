@@ -47,12 +47,12 @@ export class TokenCopy {
 
   /** Whether a read is under way. One that is late counts as lost: the request that began it may have ended. */
   isBeingRead(now: number): boolean {
-    return this.isReading && now - this.triedAt < readTimeoutMs;
+    return this.isReading && elapsed(this.triedAt, now) < readTimeoutMs;
   }
 
   /** Whether a read may begin. */
   mayRead(now: number): boolean {
-    return now - this.triedAt >= readEveryMs;
+    return elapsed(this.triedAt, now) >= readEveryMs;
   }
 
   /** Whether the copy should be read again in the background. */
@@ -62,7 +62,7 @@ export class TokenCopy {
 
   /** Whether a known token must wait for a read. While reads fail, it does not. */
   isStale(now: number): boolean {
-    return this.ageAt(now) >= waitAfterMs && now - this.lastFailureAt(now) >= waitAfterMs;
+    return this.ageAt(now) >= waitAfterMs && elapsed(this.lastFailureAt(now), now) >= waitAfterMs;
   }
 
   /** Whether the copy is too old for any token. */
@@ -81,7 +81,7 @@ export class TokenCopy {
   }
 
   ageAt(now: number): number {
-    return this.readAt === null ? Number.POSITIVE_INFINITY : now - this.readAt;
+    return this.readAt === null ? Number.POSITIVE_INFINITY : elapsed(this.readAt, now);
   }
 
   /** Begins a read. Returns the uses that it takes along. */
@@ -100,7 +100,8 @@ export class TokenCopy {
   /** Takes the reply to a read that began at `began`. */
   learn({ revision, secrets }: TokenSync, began: number): void {
     this.isReading = false;
-    if (this.readAt !== null && began < this.readAt) return;
+    // A late reply to an earlier read; not one after the clock was put back.
+    if (this.readAt !== null && began < this.readAt && this.readAt <= this.triedAt) return;
     // Without secrets the reply says only that the revision it was asked about is the present one.
     if (secrets) this.secrets = new Map(secrets.map((secret) => [secret.token.sha256, secret]));
     else if (revision !== this.revision) return;
@@ -123,13 +124,18 @@ export class TokenCopy {
     const hour = Math.floor(now / hourMs) * hourMs;
     if (this.sent.get(id) === hour || this.unsent.get(id) === hour) return false;
     this.unsent.set(id, hour);
-    if (now < this.flushAt) return false;
+    if (now < this.flushAt && this.flushAt - now <= flushMs) return false;
     this.flushAt = now + flushMs;
     return true;
   }
 
   private lastFailureAt(now: number): number {
-    const isLost = this.isReading && now - this.triedAt >= readTimeoutMs;
+    const isLost = this.isReading && elapsed(this.triedAt, now) >= readTimeoutMs;
     return isLost ? this.triedAt + readTimeoutMs : this.failedAt;
   }
+}
+
+// A clock that was put back would make what was read before look new for as long: it counts as old at once.
+function elapsed(since: number, now: number): number {
+  return now < since ? Number.POSITIVE_INFINITY : now - since;
 }

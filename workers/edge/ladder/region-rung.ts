@@ -14,8 +14,8 @@ type RegionStub = ReturnType<typeof regionObject>;
 
 /** How long an overloaded object is not called. The platform does not say when it will be better. */
 const overloadedMs = 2_000;
-/** Saturated regions that an isolate remembers. */
-const regionsMax = 10_000;
+/** The longest time that a region is not called, because it was saturated. */
+const saturatedMaxMs = 60_000;
 
 /** Asks the region's object, which answers the questions that the edge does not accept. */
 export class RegionRung implements Rung {
@@ -36,7 +36,8 @@ export class RegionRung implements Rung {
   async ask(questions: readonly Question[], hop: Hop): Promise<Reply[]> {
     const { saturatedUntil } = this.call.node;
     const leftMs = Math.max(saturatedUntil.get(this.key) ?? 0, saturatedUntil.get(this.ownKey) ?? 0) - Date.now();
-    if (hop.limits && leftMs > 0) throw new SaturatedError(this.region, leftMs);
+    // A longer time is of a clock that was put back.
+    if (hop.limits && leftMs > 0 && leftMs <= saturatedMaxMs) throw new SaturatedError(this.region, leftMs);
     const leave = this.enter(questions.length, hop);
     try {
       return await this.replies((stub) => stub.ask(this.base, [...questions], hop));
@@ -99,8 +100,7 @@ export class RegionRung implements Rung {
   /** Remembers that the region takes no question for a while: until then this isolate does not call it. */
   private saturated(retryAfterMs: number, key: string, cause?: unknown): SaturatedError {
     const { saturatedUntil } = this.call.node;
-    if (saturatedUntil.size >= regionsMax) saturatedUntil.clear();
-    saturatedUntil.set(key, Date.now() + retryAfterMs);
+    saturatedUntil.set(key, Date.now() + Math.min(retryAfterMs, saturatedMaxMs));
     return new SaturatedError(this.region, retryAfterMs, { cause });
   }
 
