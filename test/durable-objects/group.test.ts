@@ -121,7 +121,8 @@ describe("the certificate of regions together", () => {
       storage.sql.exec("ALTER TABLE runs DROP COLUMN acceptedOwners");
       storage.sql.exec("DROP INDEX samples_untrusted");
       for (const column of ["labelledBy", "trusted"]) storage.sql.exec(`ALTER TABLE samples DROP COLUMN ${column}`);
-      for (const column of ["candidates", "top", "reviewLimit"]) storage.sql.exec(`ALTER TABLE questions DROP COLUMN ${column}`);
+      for (const column of ["candidates", "top", "reviewLimit"])
+        storage.sql.exec(`ALTER TABLE questions DROP COLUMN ${column}`);
       storage.sql.exec("UPDATE schema SET migrations = 4");
     });
     await evictDurableObject(stub);
