@@ -15,6 +15,7 @@ import type {
   Rule,
   VersionList,
 } from "#core/contract/index.ts";
+import { modelNameSchema } from "#core/contract/index.ts";
 import { fail, ok, type Result } from "#core/result.ts";
 import type { RateLimit, Turns } from "#core/rung/external/rate-limit.ts";
 import { Jobs } from "../jobs.ts";
@@ -56,6 +57,8 @@ import { Versions } from "./tables/versions.ts";
 
 /** The registry of a model: its versions, which one serves which callers, and which head each region uses. */
 export class RegistryObject extends DurableObject<Env> implements RegistryApi {
+  /** Whether this is the registry of a model, not the books of what is passed on. */
+  private readonly isOfModel: boolean;
   private readonly jobs: Jobs;
   private readonly versions: Versions;
   private readonly history: RolloutHistory;
@@ -88,6 +91,7 @@ export class RegistryObject extends DurableObject<Env> implements RegistryApi {
     super(ctx, env);
     migrate(ctx.storage, migrations);
     const model = nameOf(ctx.id);
+    this.isOfModel = modelNameSchema.safeParse(model).success;
     const { sql } = ctx.storage;
     this.jobs = new Jobs(ctx.storage, {
       outbox: (key) => this.outbox.send(key),
@@ -333,7 +337,8 @@ export class RegistryObject extends DurableObject<Env> implements RegistryApi {
 
   // An empty registry would count heads, revisions and dollars from the start again: callers try again once it is restored.
   private requireState(region: string): void {
-    if (this.versions.latest() === null) {
+    // The books of what is passed on are of no model, and have no versions.
+    if (this.isOfModel && this.versions.latest() === null) {
       throw new Error("This registry has no version: it lost its state. Restore it: npx upriver restore <model>.");
     }
     if (this.jobs.dueOf("adopt", region) !== null) {

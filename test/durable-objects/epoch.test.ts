@@ -98,7 +98,7 @@ describe("a cursor and a region that the release before wrote", () => {
       for (const table of ["epoch", "head_blobs"]) sql.exec(`DROP TABLE ${table}`);
       sql.exec("DELETE FROM jobs WHERE kind = 'heads'");
       sql.exec("INSERT INTO heads (base, revision) VALUES (1, 1)");
-      sql.exec("UPDATE schema SET migrations = 10");
+      sql.exec("UPDATE schema SET migrations = 12");
     });
     await evictDurableObject(south.stub);
     const { lines, cursor } = await pull(south, cursorBefore({ south: 4 }));

@@ -103,7 +103,8 @@ describe("GET /v1/checks reports, with a remedy,", () => {
     const registry = registryObject(env, "easy");
     const { head: network } = easy.manifest.thin;
     const head = { model: "easy", base: 1, region: "north", number: 1, head: network } as HeadManifest;
-    await registry.registerRegion("north");
+    const [epoch] = await new TestRegion("easy").rows("SELECT id FROM epoch");
+    await registry.registerRegion("north", String(epoch?.id));
     await registry.publishHead({ ...head, signature: { keyId: "old", ed25519: "AAAA" } });
     expect(await found()).toMatchObject({
       check: "easy: heads",

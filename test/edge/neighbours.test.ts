@@ -1,6 +1,6 @@
 import { env } from "cloudflare:workers";
 import { beforeAll, describe, expect, it } from "vitest";
-import { blobKey, manifestKey } from "#core/artefacts.ts";
+import { blobKey } from "#core/artefacts.ts";
 import { app } from "#edge/app.ts";
 import { eventually } from "../helpers/edge.ts";
 import { journey, journeyModel, journeyModels } from "../neighbours/journey.ts";
@@ -11,9 +11,8 @@ const calls = recorded.calls as RecordedCall[];
 const objectNames = ["REGION", "REGISTRY", "REVIEW"] as const;
 
 beforeAll(async () => {
-  for (const { manifest, blobs } of await journeyModels()) {
+  for (const { blobs } of await journeyModels()) {
     for (const [sha256, bytes] of blobs) await env.ARTEFACTS.put(blobKey(sha256), bytes);
-    await env.ARTEFACTS.put(manifestKey(journeyModel, manifest.version), JSON.stringify(manifest));
   }
 });
 
@@ -75,7 +74,10 @@ describe("during a deployment", () => {
         {
           get: (_, method) => async () => {
             const same = calls.filter((one) => one.object === object && one.name === name && one.method === method);
-            const found = same.findLast((one) => one.step <= step) ?? same[0];
+            const before = same.findLast((one) => one.step <= step);
+            // The Worker of now asks earlier whether a region has a head: it had none yet.
+            if (!before && method === "headPointer") return { revision: 0, head: null, rule: null };
+            const found = before ?? same[0];
             if (found) return structuredClone(found.reply);
             unknown.add(`${object}.${String(method)}`);
             // What workerd throws for a method that an object does not have.

@@ -19,7 +19,7 @@ export const journeyModel = "neighbour";
 type TokenId = (typeof testTokens)[number]["id"];
 
 /** The versions that the journey publishes: the second is its canary. */
-export async function journeyModels(): Promise<TestModel[]> {
+export async function journeyModels(model = journeyModel): Promise<TestModel[]> {
   const policy = {
     ladder: ["edge" as const, "region" as const, "human" as const],
     keep: "all" as const,
@@ -27,17 +27,19 @@ export async function journeyModels(): Promise<TestModel[]> {
     truth: "complete" as const,
   };
   return Promise.all(
-    [1, 2].map((version) =>
-      testModel({ model: journeyModel, version, seed: version, threshold: 0.9, policy: { ...policy } }),
-    ),
+    [1, 2].map((version) => testModel({ model, version, seed: version, threshold: 0.9, policy: { ...policy } })),
   );
 }
 
 /** Uses every part of an edge once, with the same names and ids each time. Returns the status of each step. */
-export async function journey(send: Send, onStep: (step: number) => void = () => {}): Promise<Step[]> {
+export async function journey(
+  send: Send,
+  onStep: (step: number) => void = () => {},
+  model = journeyModel,
+): Promise<Step[]> {
   const steps: Step[] = [];
-  const [first, second] = (await journeyModels()) as [TestModel, TestModel];
-  const ofModel = `/v1/models/${journeyModel}`;
+  const [first, second] = (await journeyModels(model)) as [TestModel, TestModel];
+  const ofModel = `/v1/models/${model}`;
   let last = 0;
   const request = async (method: string, path: string, body?: unknown, as: TokenId = "admin", more = {}) => {
     const { token } = testTokens.find(({ id }) => id === as) as (typeof testTokens)[number];
@@ -58,12 +60,12 @@ export async function journey(send: Send, onStep: (step: number) => void = () =>
     await call("POST", `${ofModel}/rollout`, { version: manifest.version, ...rollout });
   };
   const question = (i: number, region = "north") => ({
-    id: `${journeyModel}~${region}~${i}`,
+    id: `${model}~${region}~${i}`,
     at: 1_000_000 + i * 86_400_000,
     instance: { region, x0: (i % 9) - 4, x1: (i % 5) - 2, x2: i % 3, x3: null },
   });
   const ask = (questions: object[], more = {}) => call("POST", `${ofModel}/ask`, { questions, ...more });
-  const of = (i: number, region = "north") => `/v1/questions/${journeyModel}~${region}~${i}`;
+  const of = (i: number, region = "north") => `/v1/questions/${model}~${region}~${i}`;
 
   // A region's job puts questions into the queue a moment after they are asked.
   const untilQueued = async () => {

@@ -15,6 +15,7 @@ const parts = {
     rung: async () => ({ name: "origin", choosable: ["a"], ask: async () => [] }),
   },
   training: {
+    disk: { readiness: async () => ({ ready: true }) },
     trainings: {
       list: (model?: string) => ["shop", "foreign"].filter((name) => !model || name === model).map(training),
       get: training,
