@@ -39,25 +39,25 @@ describe("while it is rotated, the old and the new work:", () => {
 
   it("DEPLOYMENT_KEY and DEPLOYMENT_PUBLIC_KEYS", async () => {
     const next = await generateKeys("heads-2");
-    const { manifest } = await publish({ model: "headed", threshold: 0 });
+    const { manifest } = await publish({ model: "head-rotated", threshold: 0 });
     const { rule, head, backbone } = manifest.thin;
     const headFor = (region: string): HeadManifest => ({
-      ...{ format: "upriver/2" as const, model: "headed", base: 1, region, number: 1 },
+      ...{ format: "upriver/2" as const, model: "head-rotated", base: 1, region, number: 1 },
       ...{ backbone: backbone.sha256, head, rule, createdAt: "2026-01-01T00:00:00.000Z" },
     });
-    const registry = registryObject(env, "headed");
+    const registry = registryObject(env, "head-rotated");
     const heads = [
       await sign(headFor("north"), testKeys.deployment.signing),
       await sign(headFor("south"), next.signing),
     ];
     for (const one of heads) await registry.publishHead(one);
     await eventually(async () => {
-      for (const region of ["north", "south"]) expect(await env.CACHE.get(`head/headed/1/${region}`)).not.toBeNull();
+      for (const region of ["north", "south"]) expect(await env.CACHE.get(`head/head-rotated/1/${region}`)).not.toBeNull();
     });
     const versions = async (keys: object, name: string) => {
       const bindings = { DEPLOYMENT_PUBLIC_KEYS: JSON.stringify(keys), NODE_ID: name };
       const asked = ["north", "south"].map((region) => instance(1, region));
-      const response = await callAtOnce(bindings, "POST", "/v1/models/headed/ask", {
+      const response = await callAtOnce(bindings, "POST", "/v1/models/head-rotated/ask", {
         instances: asked,
         accept: "always",
       });
