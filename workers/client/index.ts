@@ -488,7 +488,7 @@ export class UpriverClient {
     return new TextDecoder().decode(await this.transport.bytes({ method: "GET", path: "/metrics" }));
   }
 
-  /** Fetches the scopes of this client's token. */
+  /** Fetches the scopes and limits of this client's token. */
   token(): Promise<TokenState> {
     return this.get("/v1/token");
   }

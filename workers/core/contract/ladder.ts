@@ -4,6 +4,7 @@ import { certificateStateSchema } from "./certificate-state.ts";
 import { modelNameSchema } from "./manifest.ts";
 import { modelPointerSchema } from "./pointers.ts";
 import { modelSpendingSchema, passedSpendingSchema } from "./spending.ts";
+import { tokenLimitsSchema } from "./token.ts";
 
 export const ladderRungSchema = z
   .strictObject({
@@ -77,8 +78,12 @@ export const tokenStateSchema = z
     scopes: z.array(z.string()),
     models: z.array(z.string()),
     regions: z.array(z.string()),
+    /** What it may use at most, its defaults included; null where nothing limits it. */
+    limits: tokenLimitsSchema.required().nullable(),
+    /** Whether its labels are taken without the limits for labels of strangers. */
+    trusted: z.boolean(),
     node: z.string(),
   })
   .meta({ id: "TokenState" });
-/** The permissions of a token. */
+/** The permissions and limits of a token. */
 export type TokenState = z.infer<typeof tokenStateSchema>;

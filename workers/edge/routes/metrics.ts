@@ -1,4 +1,12 @@
-import { ladderSchema, type RegionState, tokenStateSchema } from "#core/contract/index.ts";
+import {
+  ladderSchema,
+  type RegionState,
+  type TokenLimits,
+  type TokenState,
+  tokenStateSchema,
+} from "#core/contract/index.ts";
+import { type CallerLimits, limitsOf } from "#core/limits/limits.ts";
+import { isTrusted } from "#core/tokens.ts";
 import { type Call, jsonResponse, type Route } from "../call.ts";
 import { bytes, json } from "../contract.ts";
 import { inTime } from "../metrics/in-time.ts";
@@ -29,8 +37,24 @@ async function getMetrics(call: Call): Promise<Response> {
 }
 
 function getToken({ node, token }: Call): Response {
-  const { id, scopes, models, regions } = token as NonNullable<typeof token>;
-  return jsonResponse({ id, scopes, models, regions, node: node.id });
+  const own = token as NonNullable<typeof token>;
+  const { id, scopes, models, regions } = own;
+  const limits = limitsOf(own);
+  const state: TokenState = {
+    ...{ id, scopes, models, regions },
+    limits: limits && tokenLimitsOf(limits),
+    trusted: isTrusted(own),
+    node: node.id,
+  };
+  return jsonResponse(state);
+}
+
+function tokenLimitsOf({
+  questionsPerMinute,
+  openQuestions,
+  reviewQuestions,
+}: CallerLimits): Record<keyof TokenLimits, number> {
+  return { questionsPerMinute, openQuestions, reviewQuestions };
 }
 
 export const metricsRoutes: readonly Route[] = [
@@ -54,7 +78,7 @@ export const metricsRoutes: readonly Route[] = [
     method: "GET",
     path: "/v1/token",
     scope: "any",
-    operation: "read the permissions of a token",
+    operation: "read the permissions and limits of a token",
     contract: { replies: { 200: json(tokenStateSchema) } },
     handle: getToken,
   },
