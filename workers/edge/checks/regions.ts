@@ -1,0 +1,59 @@
+import type { Finding, HeadManifest, HistoryEvent, Manifest, ModelPointer } from "#core/contract/index.ts";
+import { own } from "#core/own.ts";
+import { regionObject, registryObject } from "#objects/stubs.ts";
+import { type Call, ownRegions } from "../call.ts";
+import { faulty, sound } from "./finding.ts";
+import { checkHeadBlobs, checkHeads } from "./heads.ts";
+import { checkLabels } from "./labels.ts";
+
+/** Checks the regions of a model: their health, labels and heads. */
+export async function checkRegions(
+  call: Call,
+  { model, stable, heldBack }: ModelPointer,
+  manifest?: Manifest,
+): Promise<Finding[]> {
+  if (!manifest || manifest.task === "tensor") return [];
+  const { env, node } = call;
+  const registry = registryObject(env, model);
+  const baseOf = (region: string) => own(heldBack, region) ?? (stable as number);
+  const states = await Promise.all(
+    ownRegions(call, await registry.regions()).map(async (region) => ({
+      ...(await regionObject(env, model, region).state(baseOf(region))),
+      served: (await registry.headPointer(baseOf(region), region)).head,
+      isLost: isLost((await registry.regionHistory(region)).history),
+    })),
+  );
+  return [
+    checkHealth(model, states),
+    checkLabels(model, states),
+    await checkHeads(node.deploymentKeys, model, states),
+    await checkHeadBlobs(env, model, states),
+  ];
+}
+
+/** A region's state, and the head that answers its questions according to the registry. */
+type CheckedRegion = Awaited<ReturnType<ReturnType<typeof regionObject>["state"]>> & {
+  served: HeadManifest | null;
+  isLost: boolean;
+};
+
+/** Whether a region's object lost its state, and its head has neither been trained again nor been given up since. */
+function isLost(history: readonly HistoryEvent[]): boolean {
+  const latest = history.find(({ action }) => ["region-lost", "head", "head-rollback"].includes(action));
+  return latest?.action === "region-lost";
+}
+
+function checkHealth(model: string, states: readonly CheckedRegion[]): Finding {
+  const check = `${model}: regions`;
+  const failed = states.filter(({ lastRun }) => lastRun?.status === "failed").map(({ region }) => region);
+  if (failed.length > 0) {
+    const remedy = `Find the reason under 'job-failed' in the log, then run: npx upriver retrain ${model} --region ${failed[0]}.`;
+    return faulty(check, `the last retrain failed in ${failed.join(", ")}`, remedy);
+  }
+  const open = states.filter(({ breaker }) => breaker === "open").map(({ region }) => region);
+  if (open.length > 0) {
+    const found = `the circuit breaker for the next rung is open in ${open.join(", ")}`;
+    return faulty(check, found, "Fix the next rung. The regions try again by themselves.");
+  }
+  return sound(check, `${states.length}, all healthy`);
+}
