@@ -52,7 +52,8 @@ describe("while it is rotated, the old and the new work:", () => {
     ];
     for (const one of heads) await registry.publishHead(one);
     await eventually(async () => {
-      for (const region of ["north", "south"]) expect(await env.CACHE.get(`head/head-rotated/1/${region}`)).not.toBeNull();
+      for (const region of ["north", "south"])
+        expect(await env.CACHE.get(`head/head-rotated/1/${region}`)).not.toBeNull();
     });
     const versions = async (keys: object, name: string) => {
       const bindings = { DEPLOYMENT_PUBLIC_KEYS: JSON.stringify(keys), NODE_ID: name };
