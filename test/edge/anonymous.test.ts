@@ -15,13 +15,13 @@ function anonymous(path: string, { body, ...headers }: Record<string, unknown> =
 }
 
 async function asked(headers: Record<string, string> = {}, x0 = 1): Promise<Answer> {
-  const response = await anonymous("/v1/models/nobody/ask", { body: { instance: instance(x0) }, ...headers });
+  const response = await anonymous("/v1/models/unnamed/ask", { body: { instance: instance(x0) }, ...headers });
   if (response.status >= 300) throw new Error(await response.text());
   return response.json();
 }
 
 beforeAll(async () => {
-  await publish({ model: "nobody", threshold: 2, policy: { ladder: ["edge", "region", "human"] } });
+  await publish({ model: "unnamed", threshold: 2, policy: { ladder: ["edge", "region", "human"] } });
 });
 
 describe("an anonymous caller", () => {
@@ -35,10 +35,10 @@ describe("an anonymous caller", () => {
   });
 
   it("chooses no id, and no key that another may choose", async () => {
-    const body = { questions: [{ instance: instance(), id: "nobody~north~order-1" }] };
+    const body = { questions: [{ instance: instance(), id: "unnamed~north~order-1" }] };
     for (const response of [
-      await anonymous("/v1/models/nobody/ask", { body }),
-      await anonymous("/v1/models/nobody/ask", { body: { instance: instance() }, "idempotency-key": "order-1" }),
+      await anonymous("/v1/models/unnamed/ask", { body }),
+      await anonymous("/v1/models/unnamed/ask", { body: { instance: instance() }, "idempotency-key": "order-1" }),
     ]) {
       const problem = await response.json<Problem>();
       expect([response.status, problem.errors?.[0]?.expected]).toEqual([
@@ -49,7 +49,7 @@ describe("an anonymous caller", () => {
     }
     // A key of a token is a question of that token, whatever an anonymous caller sends.
     const keyed = { token: "ask-token", headers: { "idempotency-key": "order-1" }, body: { instance: instance() } };
-    const { id } = await (await call("POST", "/v1/models/nobody/ask", keyed)).json<Answer>();
+    const { id } = await (await call("POST", "/v1/models/unnamed/ask", keyed)).json<Answer>();
     expect((await anonymous(`/v1/questions/${id}`)).status).toBe(404);
   });
 
