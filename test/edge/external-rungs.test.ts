@@ -44,7 +44,7 @@ it.each(["open-inference", "http", "system-one", "openai-decisions"] as const)("
   const via = ["another", "edge"];
   const byVia = clientOf(kind, "rung-token").ask(questions(1), { ...hop, via });
   await expect(byVia).rejects.toMatchObject({ message: expect.stringContaining("status 508"), why: "rejected" });
-  // The stamp of a node counts whoever calls; `via` does not.
+  // A node's stamp counts from every caller; `via` counts from rungs alone.
   const stamps = ["0".repeat(24), await stampOf(testBindings.SPLIT_SECRET, "edge")];
   const byStamp = clientOf(kind).ask(questions(1), { ...other, stamps });
   await expect(byStamp).rejects.toThrow("status 508");

@@ -107,6 +107,7 @@ export function problemOf(fault: Fault, operation: string): Problem {
         expected: `at most ${fault.limit}`,
         received: fault.received,
         next: fault.next,
+        retryAfter: fault.retryAfterSeconds,
       });
     case "loop":
       return problem(508, "Loop detected", {

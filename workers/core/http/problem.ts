@@ -11,10 +11,10 @@ import { type InvalidField, invalidFields } from "./issues.ts";
 export const retryAfterSeconds = 2;
 
 /** Builds the response for a problem document. */
-export function problemResponse(problem: Problem, waitSeconds?: number): Response {
+export function problemResponse(problem: Problem): Response {
   const headers = new Headers({ "content-type": "application/problem+json" });
   if (problem.status === 401) headers.set("www-authenticate", 'Bearer realm="upriver"');
-  const after = waitSeconds ?? retryAfterOf(problem);
+  const after = retryAfterOf(problem);
   if (after !== null) headers.set("retry-after", String(after));
   return new Response(JSON.stringify(problem), { status: problem.status, headers });
 }
@@ -25,23 +25,14 @@ export function retryAfterOf({ status, retryAfter }: Pick<Problem, "status" | "r
 }
 
 /** Builds the response for an expected error of `operation`; null for an unexpected one. */
-export function expectedResponse(
-  error: unknown,
-  operation: string,
-  respond: (problem: Problem, waitSeconds?: number) => Response = problemResponse,
-): Response | null {
+export function expectedResponse(error: unknown, operation: string, respond = problemResponse): Response | null {
   const fault = faultOf(error);
   return fault && faultResponse(fault, operation, respond);
 }
 
 /** Builds the response for a fault, with the headers that belong to it. */
-export function faultResponse(
-  fault: Fault,
-  operation: string,
-  respond: (problem: Problem, waitSeconds?: number) => Response = problemResponse,
-): Response {
-  const waitSeconds = fault.kind === "too-many-labels" ? fault.retryAfterSeconds : undefined;
-  const response = respond(problemOf(fault, operation), waitSeconds);
+export function faultResponse(fault: Fault, operation: string, respond = problemResponse): Response {
+  const response = respond(problemOf(fault, operation));
   if (fault.kind === "method") response.headers.set("allow", fault.allowed.join(", "));
   if (fault.kind === "unsupported" && fault.encodings) response.headers.set("accept-encoding", fault.encodings);
   return response;

@@ -20,7 +20,10 @@ export interface Saturated {
   isOwn: boolean;
 }
 
-/** Whether a region takes questions now, as its object knows it, and each isolate of the edge: it counts those that are being answered, of all callers and of each. In memory. */
+/**
+ * Decides whether a region takes questions now. It counts in memory those that are being answered, of each caller and of all. The
+ * region's object has one, and each isolate of the edge one for each region that it asks.
+ */
 export class Admission {
   private readonly waiting = new Map<string, number>();
   private bucket: Bucket | undefined;

@@ -2,7 +2,7 @@ import { hmacHex } from "../hash.ts";
 
 /**
  * The stamps of the nodes that a request has passed. A node recognises its own, which nobody else can make: a loop ends at
- * the first node that it returns to, whoever calls and whatever `via` says. A forged stamp of another node changes nothing.
+ * the first node that it returns to, for every caller, and whatever `via` says. A forged stamp of another node changes nothing.
  */
 export const stampsHeader = "x-upriver-stamps";
 

@@ -51,7 +51,7 @@ export async function completeQuestions(
   return { questions, warnings: placed.map(({ warning }) => warning) };
 }
 
-// Whoever has the id of an anonymous question reads it, so no caller may know or choose that of another's.
+// The id of an anonymous question is the secret that reads it: no caller may know or choose the id of another's question.
 function refuseAnonymousNames({ token, request }: Call, drafts: readonly Draft[]): void {
   if (token !== null) return;
   const refuse = (error: InvalidField) => {
