@@ -1,21 +1,21 @@
 import { DurableObject } from "cloudflare:workers";
 import type { BudgetGrant, BudgetReport } from "#core/budget/lease.ts";
 import type { GroupPlan, GroupSums } from "#core/confidence/group.ts";
-import type {
-  CanaryState,
-  CertificateState,
-  HeadManifest,
-  HeadPointer,
-  HistoryEvent,
-  Manifest,
-  ModelPointer,
-  ModelSpending,
-  RegionCounts,
-  RegionHead,
-  Rule,
-  VersionList,
+import {
+  type CanaryState,
+  type CertificateState,
+  type HeadManifest,
+  type HeadPointer,
+  type HistoryEvent,
+  type Manifest,
+  type ModelPointer,
+  type ModelSpending,
+  modelNameSchema,
+  type RegionCounts,
+  type RegionHead,
+  type Rule,
+  type VersionList,
 } from "#core/contract/index.ts";
-import { modelNameSchema } from "#core/contract/index.ts";
 import { fail, ok, type Result } from "#core/result.ts";
 import type { RateLimit, Turns } from "#core/rung/external/rate-limit.ts";
 import { Jobs } from "../jobs.ts";

@@ -74,7 +74,7 @@ async function respond(route: Route, context: AppContext, span: TraceSpan): Prom
     const access = { env: context.env, node, later };
     const params = context.req.param() as Record<string, string>;
     const token = await authorise(route, access, context.req.header("authorization") ?? null, params);
-    const call = callOf(context, access, token, span);
+    const call = callOf(context, access, params, token, span);
     const response = await handled(route, call);
     if (isAct(route, call)) await recordAct(route, call, response.status);
     return response;
@@ -100,13 +100,19 @@ function refusal(route: Route, error: unknown, span: TraceSpan): Response {
   return response ?? unexpected(error, route.operation, span, route.refuse);
 }
 
-function callOf(context: AppContext, access: Access, token: Token | null, span: TraceSpan): Call {
+function callOf(
+  context: AppContext,
+  access: Access,
+  params: Call["params"],
+  token: Token | null,
+  span: TraceSpan,
+): Call {
   return {
     ...access,
     request: context.req.raw,
     token,
     span,
-    params: context.req.param() as Record<string, string>,
+    params,
     query: (name) => context.req.query(name) ?? null,
     queries: (name) => context.req.queries(name) ?? [],
     noted: {},

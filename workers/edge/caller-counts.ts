@@ -1,4 +1,7 @@
+import { BoundedMap } from "#core/bounded-map.ts";
 import { Buckets } from "#core/limits/token-bucket.ts";
+
+const callersMax = 10_000;
 
 /** What an isolate counts of its callers. */
 export class CallerCounts {
@@ -6,6 +9,7 @@ export class CallerCounts {
   /** Requests that are being answered, streams included. */
   readonly atOnce = new Map<string, number>();
   /** Units that the binding has not been told of yet: parts of one. */
-  readonly untold = new Map<string, number>();
-  readonly loggedAt = new Map<string, number>();
+  readonly untold = new BoundedMap<string, number>(callersMax);
+  /** When a refusal of a caller was last logged, by limit and caller. */
+  readonly loggedAt = new BoundedMap<string, number>(callersMax);
 }

@@ -7,7 +7,6 @@ const unitsPerMinute = 60;
 const minuteMs = 60_000;
 /** A refused caller is logged once in this time. */
 const logEveryMs = 10_000;
-const callersMax = 10_000;
 
 /** Returns what a caller's requests are counted under: its token, or its address. A network of IPv6 is one address. */
 export function countedAs({ token, request }: Pick<Call, "token" | "request">): string {
@@ -63,7 +62,6 @@ async function isOverInLocation({ env, node }: Call, caller: string, units: numb
   const { untold } = node.callers;
   const told = (untold.get(caller) ?? 0) + units;
   const whole = Math.min(unitsPerMinute, Math.floor(told));
-  if (untold.size > callersMax) untold.clear();
   untold.set(caller, told - Math.floor(told));
   if (whole === 0) return false;
   const counted = await Promise.all(
@@ -77,7 +75,6 @@ function logReached(call: Pick<Call, "token" | "request" | "node">, limit: Limit
   const key = `${limit} ${countedAs(call)}`;
   const now = Date.now();
   if (now - (loggedAt.get(key) ?? 0) < logEveryMs) return;
-  if (loggedAt.size > callersMax) loggedAt.clear();
   loggedAt.set(key, now);
   // An address is personal data.
   console.warn(JSON.stringify({ event: "limited", limit, token: call.token?.id ?? "public" }));

@@ -1,3 +1,5 @@
+import { BoundedMap } from "../bounded-map.ts";
+
 /** A token bucket at one moment: what it holds, and when, in ms since 1970. */
 export interface Bucket {
   level: number;
@@ -27,16 +29,13 @@ const bucketsMax = 10_000;
 
 /** A bucket for each caller. They are in memory: each isolate or object has its own. */
 export class Buckets {
-  private readonly buckets = new Map<string, Bucket>();
+  // The caller that took least recently is forgotten first.
+  private readonly buckets = new BoundedMap<string, Bucket>(bucketsMax);
 
   /** Takes `n` from a caller's bucket. Returns after how many ms it will hold enough; 0: it did. */
   take(caller: string, perMinute: number, n: number, now: number): number {
     const { bucket, waitMs } = take(this.buckets.get(caller), perMinute, n, now);
-    // The caller that took last is the last to be forgotten.
-    this.buckets.delete(caller);
     this.buckets.set(caller, bucket);
-    const [oldest] = this.buckets.keys();
-    if (this.buckets.size > bucketsMax && oldest !== undefined) this.buckets.delete(oldest);
     return waitMs;
   }
 }

@@ -15,7 +15,6 @@ import { readStorage } from "./storage.ts";
 
 /** How long a head that can't be read is not tried again. */
 const headFaultMs = 5_000;
-const headFaultsMax = 1_000;
 
 /** Lists the published models from R2. */
 export async function modelNames(env: Env): Promise<string[]> {
@@ -130,7 +129,6 @@ export async function headOf(call: Call, manifest: ClassifyManifest, head: HeadM
     headFaults.delete(key);
     return loaded;
   }
-  if (headFaults.size > headFaultsMax) headFaults.clear();
   headFaults.set(key, { value: loaded, freshUntil: Date.now() + headFaultMs });
   console.error(
     JSON.stringify({ event: "head-refused", model: head.model, region: head.region, reason: loaded.fault }),

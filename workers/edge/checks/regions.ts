@@ -1,5 +1,6 @@
 import type { Finding, HeadManifest, HistoryEvent, Manifest, ModelPointer } from "#core/contract/index.ts";
 import { own } from "#core/own.ts";
+import type { RegionSummary } from "#objects/region/api.ts";
 import { regionObject, registryObject } from "#objects/stubs.ts";
 import { type Call, ownRegions } from "../call.ts";
 import { faulty, sound } from "./finding.ts";
@@ -32,10 +33,10 @@ export async function checkRegions(
 }
 
 /** A region's state, and the head that answers its questions according to the registry. */
-type CheckedRegion = Awaited<ReturnType<ReturnType<typeof regionObject>["state"]>> & {
+interface CheckedRegion extends RegionSummary {
   served: HeadManifest | null;
   isLost: boolean;
-};
+}
 
 /** Whether a region's object lost its state, and its head has neither been trained again nor been given up since. */
 function isLost(history: readonly HistoryEvent[]): boolean {

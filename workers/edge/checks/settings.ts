@@ -1,6 +1,5 @@
 import { splitSecretsOf } from "#core/confidence/split-secret.ts";
-import type { Finding } from "#core/contract/index.ts";
-import { activeTokensMax } from "#core/contract/index.ts";
+import { activeTokensMax, type Finding } from "#core/contract/index.ts";
 import { sign, signatureFault, signingKeySchema } from "#core/sign.ts";
 import { read } from "../access/issued.ts";
 import { servesMs } from "../access/token-copy.ts";
