@@ -53,6 +53,8 @@ describe("the audit log", () => {
       await send("POST", `/v1/models/${model}/rollback`, { body: {} });
       await send("POST", `/v1/models/${model}/rollback`, { body: { region: "north", head: null } });
       await send("POST", `/v1/models/${model}/regions/south/retrain`, { body: { at: 1 } });
+      await send("POST", `/v1/models/${model}/regions/south/retrain`, { body: { at: 1, acceptOwners: ["app"] } });
+      await send("DELETE", `/v1/models/${model}/samples?owner=app`);
       await send("POST", `/v1/models/${model}/trainings/a1/cancel`);
       await send("POST", `/v1/questions/${id}/truth`, { body: { label: "a" } });
       await send("POST", `/v1/models/${model}/truths`, { body: { truths: [{ id, label: "b" }] } });
@@ -64,8 +66,10 @@ describe("the audit log", () => {
       ["publish a version", "admin", model, null, "version 2", 422],
       ["roll out", "admin", model, null, "version 1", 200],
       ["roll back", "admin", model, null, null, 409],
-      ["roll back", "admin", model, "north", "head null", 200],
+      ["roll back", "admin", model, "north", "the global head", 200],
       ["retrain a region", "admin", model, "south", null, 202],
+      ["retrain a region", "admin", model, "south", "accepts app", 202],
+      ["forget the samples of a token", "admin", model, null, "app", 200],
       ["cancel a training", "admin", model, null, "a1", 404],
       ["teach the true label of a question", "admin", model, "north", id, 200],
       ["store true labels", "admin", model, null, null, 200],

@@ -144,7 +144,7 @@ async function postRollback(call: Call): Promise<Response> {
   const model = modelOf(call);
   const { region, head: number } = await readJson(call.request, rollbackSchema, bodyMaxBytes);
   call.noted.region = region ?? null;
-  if (number !== undefined) call.noted.target = `head ${number}`;
+  if (number !== undefined) call.noted.target = number === null ? "the global head" : `head ${number}`;
   if (region === undefined) {
     requireAllRegions(call);
     await modelPointer(call, model);

@@ -67,6 +67,7 @@ async function listRuns(call: Call): Promise<Response> {
 async function postRetrain(call: Call): Promise<Response> {
   const { model, region, base } = await knownRegion(call);
   const { at = Date.now(), acceptOwners } = await readJson(call.request, retrainSchema, bodyMaxBytes);
+  if (acceptOwners?.length) call.noted.target = `accepts ${acceptOwners.join(", ")}`;
   const waitMs = preferredWaitSeconds(call.request, waitMaxSeconds) * 1_000;
   const run = await regionObject(call.env, model, region).startRetrain(base, at, waitMs, acceptOwners);
   return jsonResponse({ region, ...run }, run.status === "running" ? 202 : 200);

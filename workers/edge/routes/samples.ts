@@ -82,6 +82,8 @@ async function forgetOwner(call: Call): Promise<Response> {
     const expected = "the id of a token whose samples are to be forgotten";
     throw new FaultError({ kind: "invalid", errors: [{ path: "owner", expected, received: "nothing" }] });
   }
+  call.noted.target = owners.join(", ");
+  call.noted.region = call.query("region");
   const regions = [];
   for (const region of await regionsOf(call, model)) {
     let samples = 0;
