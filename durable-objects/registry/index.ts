@@ -261,6 +261,7 @@ export class RegistryObject extends DurableObject<Env> implements RegistryApi {
     number?: number | null,
     forgetsRule = false,
   ): Result<HeadPointer, RegistryRefusal> {
+    this.requireState(region);
     return this.transaction(() => {
       if (number && !this.heads.find(base, region, number)) return fail({ kind: "head-unknown", region, base, number });
       this.history.add("head-rollback", { version: base, region });

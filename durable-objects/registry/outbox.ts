@@ -1,3 +1,4 @@
+import { leftMs } from "#core/clock.ts";
 import type { Jobs } from "../jobs.ts";
 import { table, text } from "../table.ts";
 import { kvInTime } from "./kv-in-time.ts";
@@ -38,7 +39,7 @@ export class Outbox {
     const { sql, kv } = this.needs;
     const waiting = outbox.first(sql, "WHERE key = ?", key);
     if (!waiting) return null;
-    if (this.pausedUntil > Date.now()) return this.pausedUntil;
+    if (leftMs(this.pausedUntil, pauseMs, Date.now()) > 0) return this.pausedUntil;
     try {
       await kvInTime(kv.put(key, waiting.value));
     } catch (error) {

@@ -21,6 +21,8 @@ import type { RolloutHistory } from "./tables/history.ts";
 import type { KnownRegions } from "./tables/regions.ts";
 import type { Versions } from "./tables/versions.ts";
 
+/** When KV is compared after a restore: the outbox has written what it can by then. */
+const reconcileAfterMs = 1_000;
 /**
  * How far revisions go on above the copied ones: further than a registry moves a pointer between two copies. An isolate that
  * knows a pointer which was not copied takes the restored one.
@@ -167,7 +169,7 @@ export class Restoring {
     const pointer = rollout.pointer();
     const known = regions.all();
     for (const region of known) jobs.put("adopt", region, Date.now());
-    jobs.put("reconcile", "", Date.now() + restoredStep);
+    jobs.put("reconcile", "", Date.now() + reconcileAfterMs);
     const reason = `from the copy of ${new Date(at).toISOString()}`;
     history.add("restored", { version: pointer.stable ?? 0, reason });
     return { pointer, versions: versions.all().length, heads: heads.count(), regions: known.length, copiedAt: at };

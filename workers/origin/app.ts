@@ -43,7 +43,8 @@ export interface OriginOptions {
 /** Creates the origin's HTTP application: the same `ask` as the edge's, answered by the full model, and the trainings. */
 export function createApp(options: OriginOptions): Hono {
   const { nodeId, tokens, training, log } = options;
-  const app = new Hono();
+  // A path with a slash at its end is the same route, as at the edge.
+  const app = new Hono({ strict: false });
   app.get("/healthz", (context) => context.json({ status: "ok", node: nodeId }));
   app.get("/readyz", async (context) => {
     // Not ready to train is ready to answer: what balances load by this route still sends questions.

@@ -1,3 +1,4 @@
+import { elapsedMs } from "#core/clock.ts";
 import type { Answer, ClassifyManifest, Question, TraceEntry } from "#core/contract/index.ts";
 import type { Admission, Saturated } from "#core/limits/admission.ts";
 import { outcomeOf } from "#core/log.ts";
@@ -145,7 +146,8 @@ export class Asking {
   }
 
   private backlogAt(now: number): number {
-    if (now - this.backlog.at >= backlogCountMs) this.backlog = { n: this.needs.questions.backlog(), at: now };
+    if (elapsedMs(this.backlog.at, now) >= backlogCountMs)
+      this.backlog = { n: this.needs.questions.backlog(), at: now };
     return this.backlog.n;
   }
 

@@ -1,3 +1,5 @@
+import { BoundedMap } from "#core/bounded-map.ts";
+import { leftMs } from "#core/clock.ts";
 import { learnsFromAbove } from "#core/confidence/from-above.ts";
 import type { Answer, ClassifyManifest, Question, TraceEntry } from "#core/contract/index.ts";
 import { type LogEvent, logLine, outcomeOf } from "#core/log.ts";
@@ -59,7 +61,7 @@ export class Escalation {
   /** The questions that this instance is asking the next rung about. */
   private readonly inFlight = new Set<string>();
   /** Until when the owners that have as many questions with people as they may get no more there, ms since 1970. */
-  private readonly fullUntil = new Map<string, number>();
+  private readonly fullUntil = new BoundedMap<string, number>(fullOwnersMax);
 
   constructor(needs: EscalationNeeds) {
     this.needs = needs;
@@ -183,7 +185,6 @@ export class Escalation {
   /** Ends a question whose owner has as many with people as it may. */
   private async leaveProvisional({ id, base, owner }: StoredQuestion): Promise<void> {
     const { manifests, settlement, questions, transaction } = this.needs;
-    if (this.fullUntil.size >= fullOwnersMax) this.fullUntil.clear();
     this.fullUntil.set(owner, Date.now() + fullMs);
     const manifest = await manifests.get(base);
     transaction(() => {
@@ -199,7 +200,12 @@ export class Escalation {
     if (manifest.policy.ladder.includes("human")) {
       const row = questions.find(id);
       // The review queue has just refused a question of the same owner.
-      if (row && !row.audited && row.reviewLimit !== null && (this.fullUntil.get(row.owner) ?? 0) > Date.now()) {
+      if (
+        row &&
+        !row.audited &&
+        row.reviewLimit !== null &&
+        leftMs(this.fullUntil.get(row.owner) ?? 0, fullMs, Date.now()) > 0
+      ) {
         const answer: Answer = { ...row.answer, status: "answered", degraded: true };
         return settlement.settle(manifest, answer) ? "answered" : null;
       }

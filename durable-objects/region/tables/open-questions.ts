@@ -1,3 +1,5 @@
+import { elapsedMs } from "#core/clock.ts";
+
 /** How long a count that would refuse a caller stays before the table is counted again. */
 const recountMs = 1_000;
 // What is open waits for a rung above or for people: each part has an index.
@@ -17,7 +19,7 @@ export class OpenQuestions {
   /** Tells whether an owner may have some more. */
   hasRoom(owner: string, more: number, max: number, now: number): boolean {
     if (this.of(owner, now) + more <= max) return true;
-    if (now - this.countedAt < recountMs) return false;
+    if (elapsedMs(this.countedAt, now) < recountMs) return false;
     this.reset();
     return this.of(owner, now) + more <= max;
   }

@@ -1,3 +1,4 @@
+import { elapsedMs } from "#core/clock.ts";
 import { equalConstantTime } from "#core/hash.ts";
 import type { Token } from "#core/tokens.ts";
 import type { IssuedSecret, TokenSync, TokenUse } from "#objects/tokens/api.ts";
@@ -47,12 +48,12 @@ export class TokenCopy {
 
   /** Whether a read is under way. One that is late counts as lost: the request that began it may have ended. */
   isBeingRead(now: number): boolean {
-    return this.isReading && elapsed(this.triedAt, now) < readTimeoutMs;
+    return this.isReading && elapsedMs(this.triedAt, now) < readTimeoutMs;
   }
 
   /** Whether a read may begin. */
   mayRead(now: number): boolean {
-    return elapsed(this.triedAt, now) >= readEveryMs;
+    return elapsedMs(this.triedAt, now) >= readEveryMs;
   }
 
   /** Whether the copy should be read again in the background. */
@@ -62,7 +63,7 @@ export class TokenCopy {
 
   /** Whether a known token must wait for a read. While reads fail, it does not. */
   isStale(now: number): boolean {
-    return this.ageAt(now) >= waitAfterMs && elapsed(this.lastFailureAt(now), now) >= waitAfterMs;
+    return this.ageAt(now) >= waitAfterMs && elapsedMs(this.lastFailureAt(now), now) >= waitAfterMs;
   }
 
   /** Whether the copy is too old for any token. */
@@ -81,7 +82,7 @@ export class TokenCopy {
   }
 
   ageAt(now: number): number {
-    return this.readAt === null ? Number.POSITIVE_INFINITY : elapsed(this.readAt, now);
+    return this.readAt === null ? Number.POSITIVE_INFINITY : elapsedMs(this.readAt, now);
   }
 
   /** Begins a read. Returns the uses that it takes along. */
@@ -130,12 +131,7 @@ export class TokenCopy {
   }
 
   private lastFailureAt(now: number): number {
-    const isLost = this.isReading && elapsed(this.triedAt, now) >= readTimeoutMs;
+    const isLost = this.isReading && elapsedMs(this.triedAt, now) >= readTimeoutMs;
     return isLost ? this.triedAt + readTimeoutMs : this.failedAt;
   }
-}
-
-// A clock that was put back would make what was read before look new for as long: it counts as old at once.
-function elapsed(since: number, now: number): number {
-  return now < since ? Number.POSITIVE_INFINITY : now - since;
 }

@@ -1,4 +1,5 @@
 import { ArtefactError, checkManifest, classifying, isArtefactError, manifestKey } from "#core/artefacts.ts";
+import { leftMs } from "#core/clock.ts";
 import type { ClassifyManifest, HeadManifest, Manifest, TensorManifest } from "#core/contract/index.ts";
 import type { HeadWeights } from "#core/head/head.ts";
 import { decodeHead } from "#core/head/head.ts";
@@ -118,7 +119,7 @@ export async function headOf(call: Call, manifest: ClassifyManifest, head: HeadM
   // A spoilt pointer may name a sound blob.
   const key = JSON.stringify(head);
   const known = headFaults.get(key);
-  if (known && known.freshUntil > Date.now()) return known.value;
+  if (known && leftMs(known.freshUntil, headFaultMs, Date.now()) > 0) return known.value;
   const isOther = head.backbone !== manifest.thin.backbone.sha256 || head.head.classes !== manifest.labels.length;
   const unsigned = isOther ? "it is for another backbone" : await signatureFault(head, deploymentKeys);
   const readOnce = () => (weights ? { weights } : readHead(call, head));

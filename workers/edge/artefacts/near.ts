@@ -1,3 +1,4 @@
+import { leftMs } from "#core/clock.ts";
 import type { EdgeNode } from "../node.ts";
 
 /** How long an ask waits for KV: usually it takes a few milliseconds. */
@@ -14,9 +15,7 @@ export async function readNear<T>(
   key: string,
   read: () => Promise<T | null>,
 ): Promise<Near<T>> {
-  const pauseMs = cache.pausedUntil - Date.now();
-  // A longer pause is of a clock that was put back.
-  if (pauseMs > 0 && pauseMs <= nearPauseMs) return { isReached: false };
+  if (leftMs(cache.pausedUntil, nearPauseMs, Date.now()) > 0) return { isReached: false };
   let timer: ReturnType<typeof setTimeout> | undefined;
   try {
     const late = new Promise<never>((_, reject) => {

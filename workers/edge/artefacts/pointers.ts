@@ -1,5 +1,6 @@
 import { manifestKey } from "#core/artefacts.ts";
 import type { BoundedMap } from "#core/bounded-map.ts";
+import { leftMs } from "#core/clock.ts";
 import { type HeadPointer, headPointerSchema, type ModelPointer, modelPointerSchema } from "#core/contract/index.ts";
 import { registryObject } from "#objects/stubs.ts";
 import { type Call, unknownModel } from "../call.ts";
@@ -52,7 +53,7 @@ export async function headPointer(call: Call, model: string, base: number, regio
   const near = headPointerSchema.safeParse(found.value);
   if (near.success) return learn(call.node.headPointers, key, near.data);
   if (found.isReached && found.value === null) {
-    const isConfirmed = (call.node.headless.get(key) ?? 0) > Date.now();
+    const isConfirmed = leftMs(call.node.headless.get(key) ?? 0, headlessMs, Date.now()) > 0;
     if (!isConfirmed) call.later(confirmHeadless(call, key, { model, base, region }));
     const none = { revision: 0, head: null, rule: null };
     return learn(call.node.headPointers, key, isConfirmed ? none : { ...none, isAssumed: true });
@@ -117,10 +118,8 @@ function claim(known: Expiring<unknown> | undefined): void {
   if (known) known.freshUntil = Date.now() + claimMs;
 }
 
-// A clock that was put back would keep what was read before for as long.
 function isFresh({ freshUntil }: Expiring<unknown>): boolean {
-  const left = freshUntil - Date.now();
-  return left > 0 && left <= pointerTtlMs;
+  return leftMs(freshUntil, pointerTtlMs, Date.now()) > 0;
 }
 
 // An isolate never goes back to a lower revision, whatever a slow KV says.

@@ -1,3 +1,4 @@
+import { leftMs } from "#core/clock.ts";
 import type { Question } from "#core/contract/index.ts";
 import { FaultError } from "#core/http/fault.ts";
 import { isOldState, objectFault } from "#core/http/problem.ts";
@@ -35,9 +36,9 @@ export class RegionRung implements Rung {
   /** Throws `SaturatedError` where the region takes no question now, without calling it while that is known. */
   async ask(questions: readonly Question[], hop: Hop): Promise<Reply[]> {
     const { saturatedUntil } = this.call.node;
-    const leftMs = Math.max(saturatedUntil.get(this.key) ?? 0, saturatedUntil.get(this.ownKey) ?? 0) - Date.now();
-    // A longer time is of a clock that was put back.
-    if (hop.limits && leftMs > 0 && leftMs <= saturatedMaxMs) throw new SaturatedError(this.region, leftMs);
+    const until = Math.max(saturatedUntil.get(this.key) ?? 0, saturatedUntil.get(this.ownKey) ?? 0);
+    const restMs = leftMs(until, saturatedMaxMs, Date.now());
+    if (hop.limits && restMs > 0) throw new SaturatedError(this.region, restMs);
     const leave = this.enter(questions.length, hop);
     try {
       return await this.replies((stub) => stub.ask(this.base, [...questions], hop));

@@ -1,3 +1,4 @@
+import { leftMs } from "#core/clock.ts";
 import type { ClassifyManifest, Draft } from "#core/contract/index.ts";
 import { FaultError } from "#core/http/fault.ts";
 import { indexIn } from "#core/http/issues.ts";
@@ -78,7 +79,7 @@ async function openOf(call: Call, { model, policy }: ClassifyManifest, names: re
   const open = new Set(names.filter((name) => opened.has(keyOf(model, name))));
   const unknown = names.filter((name) => !open.has(name));
   const token = ownerOf(call);
-  const isCapped = (cappedUntil.get(`${model} ${token}`) ?? 0) > Date.now();
+  const isCapped = leftMs(cappedUntil.get(`${model} ${token}`) ?? 0, cappedMs, Date.now()) > 0;
   if (unknown.length > 0 && !isCapped) {
     const perDay = policy.regions.open?.perTokenPerDay ?? 0;
     const found = await registryObject(call.env, model).openRegions(unknown, token, perDay);

@@ -56,11 +56,14 @@ function fewOf(
 ): WeightedRow[] {
   if (untrusted.length === 0) return [];
   const answered = new Set([...known.keys(), ...base.map((row) => keyOf(recipe, row))]);
-  const own = new Map(untrusted.map((sample) => [keyOf(recipe, sample), sample]));
-  const open = Array.from(own, ([key, sample]) => ({ key, sample })).filter(({ key }) => !answered.has(key));
-  const inOrder = open
-    .map(({ sample }) => sample)
-    .sort((a, b) => a.labelledAt - b.labelledAt || (a.id < b.id ? -1 : 1));
+  const inOrder = untrusted
+    .toSorted((a, b) => a.labelledAt - b.labelledAt || (a.id < b.id ? -1 : 1))
+    .filter((sample) => {
+      const key = keyOf(recipe, sample);
+      const isFirst = !answered.has(key);
+      answered.add(key);
+      return isFirst;
+    });
   const evidence = trusted.filter(({ source }) => source !== "origin").length;
   const few = withinLimits(inOrder, ({ labelledBy, owner }) => labelledBy ?? owner ?? "", untrustedLimits(evidence));
   // What a rung above said of them is left out: their labels would calibrate it.
