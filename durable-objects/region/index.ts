@@ -288,6 +288,7 @@ export class RegionObject extends DurableObject<Env> implements RegionApi {
     this.forgettingOwner = new ForgettingOwner({
       ...{ region, registry, samples, questions, archive, forgetting, heads, runs, certificates, thresholds },
       ...{ escalations, semanticCache, jobs, transaction },
+      retrain: (base) => void retrain.start(base, Date.now()),
     });
   }
 
@@ -407,7 +408,6 @@ export class RegionObject extends DurableObject<Env> implements RegionApi {
     return this.mutex.run(async () => {
       const forgotten = await this.forgettingOwner.forget(owner);
       if (forgotten.samples > 0) this.retrain.restart();
-      for (const base of forgotten.bases) this.retrain.start(base, Date.now());
       return forgotten;
     });
   }

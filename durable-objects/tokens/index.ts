@@ -77,22 +77,29 @@ export class TokensObject extends DurableObject<Env> implements TokensApi {
   }
 
   change(id: string, change: TokenChange): Result<TokenRecord, TokenRefusal> {
-    if (!this.tokens.hasRoom(Date.now(), 0, change)) return fail({ kind: "tokens-full", max: activeTokensMax });
-    return this.onValid(id, () => this.tokens.change(id, change));
+    return this.onValid(id, (now, { expiresAt }) => {
+      // One that has expired may become active again.
+      const more = expiresAt !== null && expiresAt <= now ? 1 : 0;
+      if (!this.tokens.hasRoom(now, more, change)) return { kind: "tokens-full", max: activeTokensMax };
+      this.tokens.change(id, change);
+      return null;
+    });
   }
 
   rotate(id: string, sha256: string, oldValidMs: number): Result<TokenRecord, TokenRefusal> {
-    return this.onValid(id, (now) => this.secrets.add(id, sha256, now, now + oldValidMs));
+    return this.onValid(id, (now) => {
+      this.secrets.add(id, sha256, now, now + oldValidMs);
+      return null;
+    });
   }
 
   revoke(id: string): Result<TokenRecord, TokenRefusal> {
     return this.transaction(() => {
       const row = this.tokens.find(id);
       if (!row) return fail({ kind: "token-unknown", id });
-      if (row.revokedAt === null) {
-        this.tokens.revoke(id, Date.now());
-        this.secrets.drop(id);
-      }
+      if (row.revokedAt !== null) return ok(recordOf(row, this.secrets.of(id), Date.now()));
+      this.tokens.revoke(id, Date.now());
+      this.secrets.drop(id);
       return ok(this.changed(id));
     });
   }
@@ -108,13 +115,16 @@ export class TokensObject extends DurableObject<Env> implements TokensApi {
     return this.log.read(request);
   }
 
-  private onValid(id: string, work: (now: number) => void): Result<TokenRecord, TokenRefusal> {
+  private onValid(
+    id: string,
+    work: (now: number, row: TokenRow) => TokenRefusal | null,
+  ): Result<TokenRecord, TokenRefusal> {
     return this.transaction(() => {
       const row = this.tokens.find(id);
       if (!row) return fail({ kind: "token-unknown", id });
       if (row.revokedAt !== null) return fail({ kind: "token-revoked", id });
-      work(Date.now());
-      return ok(this.changed(id));
+      const refusal = work(Date.now(), row);
+      return refusal ? fail(refusal) : ok(this.changed(id));
     });
   }
 

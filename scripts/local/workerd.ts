@@ -104,7 +104,8 @@ export async function startWorkerd(options: WorkerdOptions): Promise<{ stop: () 
   return { stop: () => miniflare.dispose() };
 }
 
-const durableObjects = {
+/** The Worker's Durable Objects, by binding. */
+export const durableObjects = {
   REGION: { className: "RegionObject", useSQLite: true },
   REGISTRY: { className: "RegistryObject", useSQLite: true },
   REVIEW: { className: "ReviewObject", useSQLite: true },

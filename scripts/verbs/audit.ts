@@ -33,6 +33,6 @@ async function run({ from, after, json }: Options, command: Command): Promise<vo
 
 function lineOf({ number, at, token, act, model, region, target, status }: AuditEntry): string {
   const about = [model, region, target].filter((part) => part !== null).join(" / ");
-  const outcome = status < 400 ? "done" : `refused (${status})`;
+  const outcome = status < 400 ? "done" : `${status < 500 ? "refused" : "failed"} (${status})`;
   return `${number}  ${new Date(at).toISOString()}  ${token}  ${act}  ${about || "–"}  ${outcome}`;
 }

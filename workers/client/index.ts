@@ -59,7 +59,7 @@ import {
   type WaitOptions,
   withDeadline,
 } from "./requests.ts";
-import { Transport, type TransportOptions } from "./transport.ts";
+import { pause, pauseMaxMs, Transport, type TransportOptions } from "./transport.ts";
 
 export type * from "./contract.ts";
 export { DeadlineError, ProblemError, UnreachableError } from "./errors.ts";
@@ -177,8 +177,9 @@ export class UpriverClient {
           throw error;
         // A limit is reached, or the region can't be reached: the stream is opened again when it may be.
         pauseMs = Math.max(reopenMs, (retryAfter ?? 0) * 1_000);
+        if (pauseMs > pauseMaxMs) throw error;
       }
-      await new Promise((resolve) => setTimeout(resolve, pauseMs));
+      await pause(deadlineAt === undefined ? pauseMs : Math.min(pauseMs, deadlineAt - Date.now()), signal);
     }
   }
 

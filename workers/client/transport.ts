@@ -41,7 +41,7 @@ const defaultTimeoutMs = 30_000;
 const defaultTries = 3;
 const firstPauseMs = 200;
 /** The longest `Retry-After` that is waited for. */
-const pauseMaxMs = 60_000;
+export const pauseMaxMs = 60_000;
 /** Statuses that are worth a retry: rate limits, and rungs that are down. */
 const retriedStatuses = new Set([429, 502, 503, 504]);
 
@@ -87,11 +87,9 @@ export class Transport {
       try {
         const received = await this.once(request);
         if (received.ok) return received;
-        if (isLast || !retriedStatuses.has(received.status)) {
-          throw new ProblemError(problemFrom(received.status, received.bytes, request));
-        }
         // What is limited for longer, such as a month's budget, is for the caller to decide.
-        if ((received.retryAfterMs ?? 0) > pauseMaxMs) {
+        const isLong = (received.retryAfterMs ?? 0) > pauseMaxMs;
+        if (isLast || isLong || !retriedStatuses.has(received.status)) {
           throw new ProblemError(problemFrom(received.status, received.bytes, request));
         }
         pauseMs = Math.max(pauseMs, received.retryAfterMs ?? 0);
@@ -181,7 +179,8 @@ function deadlinePassed({ method, path }: ApiRequest, cause?: unknown): Deadline
   });
 }
 
-function pause(ms: number, signal: AbortSignal | undefined): Promise<void> {
+/** Waits. Rejects with the signal's reason when it aborts. */
+export function pause(ms: number, signal: AbortSignal | undefined): Promise<void> {
   return new Promise((resolve, reject) => {
     const stop = () => {
       clearTimeout(timer);
@@ -195,7 +194,7 @@ function pause(ms: number, signal: AbortSignal | undefined): Promise<void> {
   });
 }
 
-// A browser hides the status of a redirect that is not followed.
+// A browser hides the status of a redirect that is not followed. Not of core: the package contains the client alone.
 function isRedirect({ status }: Response): boolean {
   return status === 0 || (status >= 300 && status < 400 && status !== 304);
 }

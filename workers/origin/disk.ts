@@ -44,7 +44,7 @@ export class DiskProbe {
     this.folder = folder;
   }
 
-  readiness(now = Date.now()): Promise<TrainingReadiness> {
+  readiness(now = performance.now()): Promise<TrainingReadiness> {
     if (!this.known || now - this.known.at > probeEveryMs) this.known = { at: now, readiness: this.write() };
     return this.known.readiness;
   }

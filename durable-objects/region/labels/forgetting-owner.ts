@@ -34,6 +34,8 @@ interface ForgettingOwnerNeeds {
   escalations: Pick<Escalations, "forget">;
   semanticCache: Pick<SemanticCache, "turnOff">;
   jobs: Pick<Jobs, "put" | "drop">;
+  /** Starts a retrain on a base version. */
+  retrain: (base: number) => void;
   transaction: <T>(work: () => T) => T;
 }
 
@@ -45,12 +47,15 @@ export class ForgettingOwner {
     this.needs = needs;
   }
 
-  /** Forgets the samples; a job finishes it if the object dies. The same again changes nothing. */
+  /**
+   * Forgets the samples; a job finishes it if the object dies. A death may close a certificate's window twice, which makes the
+   * next one stricter and nothing wrong.
+   */
   async forget(owner: string): Promise<ForgottenOwner> {
     const { samples, archive, forgetting, questions, jobs } = this.needs;
     jobs.put("forget-owner", owner, Date.now() + repeatAfterMs);
     const found = [...(await archive.ownedBy(owner)), ...samples.ownedBy(owner)];
-    // First what serves: no caller is answered by what is being forgotten.
+    // Stop serving first, so that no caller gets an answer from what is being forgotten.
     const bases = await this.stopServing(found);
     if (hasJudged(found)) this.startOver(owner);
     // A question of another token that this one labelled stays.
@@ -66,7 +71,7 @@ export class ForgettingOwner {
 
   /** Returns the region to the global head wherever its own has learned from the samples; its rule, where they moved it. */
   private async stopServing(found: readonly OwnedSample[]): Promise<number[]> {
-    const { region, registry, heads, runs } = this.needs;
+    const { region, registry, heads, runs, retrain, transaction } = this.needs;
     const first = Math.min(...found.map(({ number }) => number));
     const forgetsRule = hasJudged(found);
     const learned: number[] = [];
@@ -75,7 +80,11 @@ export class ForgettingOwner {
       const isLearned = head !== null && (runs.lastSampleOf(base, head.number) ?? Number.POSITIVE_INFINITY) >= first;
       if (!isLearned && !(forgetsRule && rule)) continue;
       const back = await registry().rollbackHead(base, region, isLearned ? null : (head?.number ?? null), forgetsRule);
-      if (back.ok) heads.set(base, back.value);
+      transaction(() => {
+        if (back.ok) heads.set(base, back.value);
+        // With the head, so that a death in between leaves no base without its retrain.
+        if (isLearned) retrain(base);
+      });
       if (isLearned) learned.push(base);
     }
     return learned;

@@ -76,6 +76,8 @@ export class Retrain {
       const underWay = this.runs.runningOn(base);
       const { id } = underWay ?? this.runs.start(base, { at, lastSample: this.needs.samples.lastRevision() });
       this.runs.accept(id, acceptedOwners);
+      // A verdict that is being found does not know of them.
+      if (acceptedOwners.length > 0 && this.working) this.working.judging = null;
       if (!underWay) this.needs.jobs.put("retrain", id, Date.now());
       return this.runs.get(id) as Run;
     });

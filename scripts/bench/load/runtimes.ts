@@ -1,6 +1,7 @@
 import { cp, readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { convertV4MiniflareOptions, Miniflare } from "miniflare";
+import { durableObjects } from "../../local/workerd.ts";
 
 /** What both runtimes run. */
 interface RuntimeOptions {
@@ -12,17 +13,13 @@ interface RuntimeOptions {
   port: number;
 }
 
-const objects = {
-  REGION: { className: "RegionObject", useSQLite: true },
-  REGISTRY: { className: "RegistryObject", useSQLite: true },
-  REVIEW: { className: "ReviewObject", useSQLite: true },
-};
-
 // A stub of another runtime does not know the object's name: the gateway addresses the object by it.
 const objectsEntry = `
 import { WorkerEntrypoint } from "cloudflare:workers";
 import worker from "./index.js";
-export { RegionObject, RegistryObject, ReviewObject } from "./index.js";
+export { ${Object.values(durableObjects)
+  .map(({ className }) => className)
+  .join(", ")} } from "./index.js";
 export class Gateway extends WorkerEntrypoint {
   call(binding, name, method, values) {
     const namespace = this.env[binding];
@@ -42,7 +39,7 @@ const namespaceOf = (gateway, binding) => ({
 });
 function envOf(env) {
   if (!apart.has(env)) {
-    const named = ["REGION", "REGISTRY", "REVIEW"].map((name) => [name, namespaceOf(env.GATEWAY, name)]);
+    const named = ${JSON.stringify(Object.keys(durableObjects))}.map((name) => [name, namespaceOf(env.GATEWAY, name)]);
     apart.set(env, { ...env, ...Object.fromEntries(named) });
   }
   return apart.get(env);
@@ -51,7 +48,7 @@ export default { fetch: (request, env, context) => worker.fetch(request, envOf(e
 
 /** Starts the Worker with its objects, as one runtime. */
 export function startObjects(options: RuntimeOptions): Promise<Miniflare> {
-  return start(options, "objects", objectsEntry, { durableObjects: objects });
+  return start(options, "objects", objectsEntry, { durableObjects });
 }
 
 /** Starts the Worker without objects in a runtime of its own: it calls those of the other. Copies what that one stored. */

@@ -20,4 +20,4 @@ export const stopMessage = "stop";
 export type TrainingMessage =
   | { kind: "progress"; progress: TrainingProgress }
   | { kind: "done"; result: LearnResult }
-  | { kind: "failed"; reason: string };
+  | { kind: "failed"; reason: string; code: string | null };

@@ -10,6 +10,8 @@ const originPid = process.ppid;
 // Answering has priority over training.
 setPriority(constants.priority.PRIORITY_BELOW_NORMAL);
 process.once("disconnect", () => process.exit());
+// A signal to the whole group reaches this process too: the origin tells it to save and end.
+for (const name of ["SIGTERM", "SIGINT"]) process.on(name, () => {});
 // Nothing else catches a fault of the GPU.
 process.once("uncaughtException", fail);
 const [request] = (await once(process, "message")) as [LearnRequest];
@@ -39,8 +41,12 @@ async function run({ recipe, before, backend, current, ...folders }: LearnReques
 }
 
 async function fail(error: unknown): Promise<void> {
-  await send({ kind: "failed", reason: error instanceof Error ? error.message : String(error) });
+  await send({ kind: "failed", reason: error instanceof Error ? error.message : String(error), code: codeOf(error) });
   process.exit(1);
+}
+
+function codeOf(error: unknown): string | null {
+  return (error as NodeJS.ErrnoException | null)?.code ?? null;
 }
 
 function send(message: TrainingMessage): Promise<void> {

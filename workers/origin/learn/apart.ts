@@ -31,10 +31,10 @@ export function learnApart(
     };
     signal.addEventListener("abort", end, { once: true });
     process.once("exit", kill);
-    let failure: string | null = null;
+    let failure: { reason: string; code: string | null } | null = null;
     child.on("message", (message: TrainingMessage) => {
       if (message.kind === "progress") onProgress(message.progress);
-      else if (message.kind === "failed") failure = message.reason;
+      else if (message.kind === "failed") failure = message;
       else resolve(message.result);
     });
     child.on("error", reject);
@@ -42,9 +42,9 @@ export function learnApart(
     child.on("exit", (code, by) => {
       signal.removeEventListener("abort", end);
       process.removeListener("exit", kill);
-      const reason =
-        failure ?? `The training process ended with ${by ?? `code ${code}`}; the origin's log shows its output.`;
-      reject(signal.aborted ? signal.reason : new Error(reason));
+      const ended = `The training process ended with ${by ?? `code ${code}`}; the origin's log shows its output.`;
+      const error = Object.assign(new Error(failure?.reason ?? ended), failure?.code ? { code: failure.code } : {});
+      reject(signal.aborted ? signal.reason : error);
     });
     child.send(request, (error) => error && reject(error));
   });

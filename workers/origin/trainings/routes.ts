@@ -97,6 +97,7 @@ function stream(trainings: TrainingQueue, training: Training, context: Context):
       });
       const end = () => {
         stop();
+        trainings.stopSignal.removeEventListener("abort", end);
         resolve();
       };
       events.onAbort(end);
