@@ -15,10 +15,7 @@ export function forgetVerb(program: Command): void {
     .command("forget")
     .description("delete every sample that a token asked or labelled, and what the regions learned from it")
     .argument("<model>", "the name of a served model")
-    .requiredOption(
-      "--owner <token...>",
-      "the ids of tokens, as 'npx upriver samples' shows it in owner and labelledBy",
-    )
+    .requiredOption("--owner <token...>", "token ids, as shown by 'npx upriver samples' in owner and labelledBy")
     .option("--region <region>", "only in this region")
     .option("--json", "print one JSON object instead of text")
     .addHelpText("after", "\nExample:\n  npx upriver forget storefront --owner partner")
@@ -30,7 +27,7 @@ export function forgetVerb(program: Command): void {
 }
 
 function describe({ model, owners, forgotten, regions }: ForgottenOwner): string {
-  if (forgotten === 0) return `${model}: no sample is of ${owners.join(", ")}.`;
+  if (forgotten === 0) return `${model}: no samples from ${owners.join(", ")}.`;
   const rows = regions.map(({ region, samples, retrains }) => {
     return [region, samples, retrains ? "the global head, until the retrain that has started ends" : "as before"];
   });

@@ -1,6 +1,6 @@
 /**
- * A map with a largest number of entries: when it is full, the entry that was set or read least recently goes. For what callers
- * can make grow, such as names that they choose.
+ * A map with a largest number of entries: when it is full, the entry that was set or read least recently goes. Use it
+ * for keys that callers choose.
  */
 export class BoundedMap<K, V> {
   private readonly entries = new Map<K, V>();

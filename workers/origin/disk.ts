@@ -66,4 +66,4 @@ export class DiskProbe {
 
 /** What to do about a full disk. */
 export const freeSpace =
-  "Free space in the origin's data folder (its blobs are a cache that may be deleted), or let ORIGIN_DATA name another disk. Then order or restart the training. Questions are answered meanwhile.";
+  "Free space in the origin's data folder (its blobs are a cache that may be deleted), or point ORIGIN_DATA at another disk. Then order or restart the training. Questions are answered meanwhile.";

@@ -10,6 +10,7 @@ interface LimitOptions extends GrantOptions {
   trusted?: boolean;
   untrusted?: boolean;
   unlimited?: boolean;
+  neverExpires?: boolean;
   json?: boolean;
 }
 
@@ -17,10 +18,11 @@ interface LimitOptions extends GrantOptions {
 export function changeVerbs(token: Command): void {
   const limit = token
     .command("limit")
-    .description("change what a token may do; what is not given stays, but limits of use replace those before")
+    .description("change what a token may do; what is not given stays, but usage limits replace the previous ones")
     .argument("<id>", "the id of a token");
   grantOptions(limit)
-    .option("--unlimited", "remove the limits of use")
+    .option("--unlimited", "remove its usage limits")
+    .option("--never-expires", "remove the day on which it expires")
     .option("--trusted", "take its labels without bounds")
     .option("--untrusted", "bound what its labels can change")
     .option("--json", "print one JSON object instead of text")
@@ -45,7 +47,7 @@ export function changeVerbs(token: Command): void {
     });
   token
     .command("revoke")
-    .description("end a token and its secrets, within 30 seconds; its id stays taken")
+    .description("revoke a token and its secrets, within 30 seconds; its id stays taken")
     .argument("<id>", "the id of a token")
     .option("--json", "print one JSON object instead of text")
     .addHelpText("after", "\nExample:\n  npx upriver token revoke shop")
@@ -57,11 +59,12 @@ export function changeVerbs(token: Command): void {
 }
 
 async function runLimit(id: string, command: Command): Promise<void> {
-  const { trusted, untrusted, unlimited, json, ...grant } = optionsOf<LimitOptions>(command);
+  const { trusted, untrusted, unlimited, neverExpires, json, ...grant } = optionsOf<LimitOptions>(command);
   if (trusted && untrusted) throw new UsageError("--trusted and --untrusted exclude each other.");
   const change = {
     ...grantOf(grant),
     ...(unlimited ? { limits: {} } : {}),
+    ...(neverExpires ? { expiresAt: null } : {}),
     ...(trusted || untrusted ? { trusted: !untrusted } : {}),
   };
   if (Object.keys(change).length === 0) throw new UsageError("Give what to change, such as --scopes or --regions.");

@@ -8,6 +8,7 @@ import { type GrantOptions, grantOf, grantOptions, optionsOf } from "./limits.ts
 interface Options extends GrantOptions {
   id?: string;
   untrusted?: boolean;
+  add?: string;
   json?: boolean;
 }
 
@@ -25,8 +26,10 @@ export function createVerb(token: Command): void {
 }
 
 async function run(command: Command): Promise<void> {
-  const { id, untrusted, json, ...grant } = optionsOf<Options>(command);
+  const { id, untrusted, add, json, ...grant } = optionsOf<Options>(command);
   const { scopes, ...rest } = grantOf(grant);
+  if (add !== undefined)
+    throw new UsageError("--add is of 'npx upriver token' alone, which makes an entry for UPRIVER_TOKENS.");
   if (id === undefined) throw new UsageError("--id <id> is required.");
   if (!scopes) throw new UsageError("--scopes <scopes> is required.");
   const client = await clientFor(command, "admin");

@@ -28,8 +28,8 @@ export function grantOptions(command: Command): Command {
     .option("--regions <regions>", "regions it is limited to; '*' is all", nameListParser("--regions"))
     .option("--questions-per-minute <n>", "questions a minute", numberParser("--questions-per-minute", whole))
     .option("--open-questions <n>", "questions that are open at a time", numberParser("--open-questions", whole))
-    .option("--review-questions <n>", "questions before people at a time", numberParser("--review-questions", whole))
-    .option("--expires <day>", "the day (UTC) at whose start it ends", dayParser("--expires"));
+    .option("--review-questions <n>", "questions in review at a time", numberParser("--review-questions", whole))
+    .option("--expires <day>", "it expires at the start of this day (UTC)", dayParser("--expires"));
 }
 
 /** Returns a command's options: those that `token` has as well are read there, wherever they stand. */

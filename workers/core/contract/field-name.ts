@@ -2,7 +2,7 @@
 export const protoName = "__proto__";
 
 /** Completes "must be …" for `isFieldName`. */
-export const fieldNameExpected = `a name other than '${protoName}', which no object can have`;
+export const fieldNameExpected = `a name other than '${protoName}', which is reserved`;
 
 /** Whether a text may name a field: a label, a column, a tensor. */
 export function isFieldName(name: string): boolean {

@@ -51,7 +51,6 @@ export const rollbackSchema = z
   .refine(({ region, head }) => head === undefined || region !== undefined, "head needs region.")
   .meta({ id: "Rollback" });
 
-/** The new pointer; for a region the number of its current head, null for the global head. */
 /** An order to rebuild a model's registry from its copy in R2. */
 export const restoreSchema = z.strictObject({}).meta({ id: "Restore" });
 
@@ -68,6 +67,7 @@ export const restoredSchema = z
   .meta({ id: "Restored" });
 export type Restored = z.infer<typeof restoredSchema>;
 
+/** The new pointer; for a region the number of its current head, null for the global head. */
 export const rolledSchema = z
   .union([
     z.strictObject({ pointer: modelPointerSchema }),

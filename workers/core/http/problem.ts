@@ -119,9 +119,9 @@ export function parseJson<T>(bytes: ArrayBuffer | Uint8Array, schema: ZodType<T>
   if (unsafe) {
     const field = {
       path: unsafe,
-      expected: "absent",
-      received: "present",
-      message: `${unsafe} is no name for a field.`,
+      expected: `a field name other than '${protoName}'`,
+      received: "that name",
+      message: `${unsafe} is not allowed as a field name.`,
     };
     throw new FaultError({ kind: "invalid", errors: [field] });
   }

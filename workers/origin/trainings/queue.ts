@@ -43,7 +43,7 @@ export class TrainingQueue {
     if (this.stopped.signal.aborted) {
       throw new FaultError({
         kind: "unavailable",
-        reason: "The origin stops.",
+        reason: "The origin is shutting down.",
         next: "Order the training again later.",
       });
     }

@@ -57,7 +57,7 @@ describe("how an external rung is reached", () => {
     expect(reachOf(jev, { RUNG_KEY_JEV: "sk-1" })?.endpoint).toEqual({ url: jev.url, key: "sk-1" });
     const bound = { RUNG_KEY_JEV: "https://api.typesafe.ai sk-1" };
     expect(reachOf(jev, bound)?.endpoint?.key).toBe("sk-1");
-    // Whoever may publish a recipe can't send the key elsewhere.
+    // A token that may publish a recipe can't send the key elsewhere.
     expect(reachOf({ ...jev, url: "https://elsewhere.example" }, bound)).toBeNull();
   });
 
