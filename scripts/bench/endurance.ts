@@ -4,14 +4,14 @@ import { join } from "node:path";
 import type { Command } from "commander";
 import type { OpenApi } from "#core/contract/index.ts";
 import { pick, seededRandom } from "#origin/random.ts";
-import { memoryBelow } from "../hostile/memory.ts";
+import { knownOf } from "../hostile/known.ts";
+import { megabytesBelow } from "../hostile/memory.ts";
 import { hostileRequests } from "../hostile/requests.ts";
 import { sender } from "../hostile/send.ts";
 import { startLadder } from "../local/ladder.ts";
 import { formatTable, printResult } from "../local/output.ts";
 import { freePort } from "../local/ports.ts";
 import { numberParser } from "../local/usage.ts";
-import { knownOf } from "../simulate/hostile.ts";
 import { MixedLoad } from "./mixed-load.ts";
 
 interface Options {
@@ -98,9 +98,7 @@ async function looksDuring(minutes: number, rate: number, one: () => Promise<voi
     }
   };
   const look = async () => {
-    const found = await memoryBelow(process.pid);
-    const megabytes: Record<string, number> = {};
-    for (const { name, bytes } of found) megabytes[name] = (megabytes[name] ?? 0) + bytes / 1e6;
+    const megabytes = await megabytesBelow(process.pid);
     looks.push({ minute: (Date.now() - startedAt) / 60_000, megabytes });
     if (looks.length % 6 === 1) console.error(`${(looks.length / 6) | 0} min, ${sent} requests: ${shown(megabytes)}`);
   };
@@ -114,10 +112,15 @@ async function looksDuring(minutes: number, rate: number, one: () => Promise<voi
 
 function trendsOf(looks: readonly Look[], minutes: number): Trend[] {
   const settled = looks.filter(({ minute }) => minute >= minutes * warmUpShare);
-  const names = Object.keys(looks[0]?.megabytes ?? {});
+  const names = [...new Set(looks.flatMap(({ megabytes }) => Object.keys(megabytes)))];
   return names.map((name) => {
     const at = (look: Look | undefined) => Math.round(look?.megabytes[name] ?? 0);
-    const slope = slopeOf(settled.map(({ minute, megabytes }) => [minute, megabytes[name] ?? 0]));
+    // A process may begin later, or end.
+    const points = settled.flatMap(({ minute, megabytes }): [number, number][] => {
+      const size = megabytes[name];
+      return size === undefined ? [] : [[minute, size]];
+    });
+    const slope = slopeOf(points);
     return {
       process: name,
       startMb: at(looks[0]),

@@ -27,6 +27,13 @@ export async function memoryBelow(root: number): Promise<ProcessMemory[]> {
   return Promise.all(found.map(async (one) => ({ ...one, name: await nameOf(one) })));
 }
 
+/** Returns the resident memory, in MB, of the processes that descend from `root`, by name: those of one name together. */
+export async function megabytesBelow(root: number): Promise<Record<string, number>> {
+  const megabytes: Record<string, number> = {};
+  for (const { name, bytes } of await memoryBelow(root)) megabytes[name] = (megabytes[name] ?? 0) + bytes / 1e6;
+  return megabytes;
+}
+
 async function nameOf({ pid, name }: ProcessMemory): Promise<string> {
   if (name === "workerd") return name;
   const command = await readFile(`/proc/${pid}/cmdline`, "utf8").catch(() => "");

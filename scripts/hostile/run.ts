@@ -9,7 +9,7 @@ export interface HostileOutcome {
   /** Requests with a status of 500 or above, or none. */
   failed: { request: string; status: number; text: string }[];
   /** The routes that were sent any. */
-  routes: number;
+  routes: Set<string>;
 }
 
 const failedShown = 20;
@@ -38,8 +38,7 @@ export async function sendAll(
   send: (hostile: HostileRequest) => Promise<Reply>,
   onSent: (sent: number) => void = () => {},
 ): Promise<HostileOutcome> {
-  const outcome: HostileOutcome = { requests: 0, statuses: {}, failed: [], routes: 0 };
-  const routes = new Set<string>();
+  const outcome: HostileOutcome = { requests: 0, statuses: {}, failed: [], routes: new Set() };
   let left = count;
   const one = async () => {
     while (left > 0) {
@@ -47,7 +46,7 @@ export async function sendAll(
       const hostile = requests.next().value as HostileRequest;
       const { status, text } = await send(hostile);
       outcome.requests++;
-      routes.add(hostile.route);
+      outcome.routes.add(hostile.route);
       const own = outcome.statuses[hostile.kind] ?? {};
       outcome.statuses[hostile.kind] = own;
       own[status] = (own[status] ?? 0) + 1;
@@ -58,7 +57,7 @@ export async function sendAll(
     }
   };
   await Promise.all(Array.from({ length: connections }, one));
-  return { ...outcome, routes: routes.size };
+  return outcome;
 }
 
 // 508 is a loop that the request claims. A server that refuses a large body need not read it: then the sender may see no

@@ -5,9 +5,10 @@ import type { Command } from "commander";
 import type { OpenApi } from "#core/contract/index.ts";
 import { publish } from "#origin/publish.ts";
 import { seededRandom } from "#origin/random.ts";
-import { benchArtefact, benchInstance, benchModel } from "../bench/model.ts";
-import { memoryBelow } from "../hostile/memory.ts";
-import { hostileRequests, type Known } from "../hostile/requests.ts";
+import { benchArtefact, benchModel } from "../bench/model.ts";
+import { knownOf } from "../hostile/known.ts";
+import { megabytesBelow } from "../hostile/memory.ts";
+import { hostileRequests } from "../hostile/requests.ts";
 import { type HostileOutcome, readAll, sendAll } from "../hostile/run.ts";
 import { sender } from "../hostile/send.ts";
 import { snapshot } from "../hostile/snapshot.ts";
@@ -24,8 +25,6 @@ interface Options {
 
 const connections = 8;
 const rounds = 5;
-/** Most requests have the token that may do everything: with others most end at a scope. */
-const scopesOfTokens = 8;
 
 /** `simulate hostile`: seeded hostile requests over every route of a real ladder. */
 export function hostileSimulation(program: Command): void {
@@ -36,35 +35,6 @@ export function hostileSimulation(program: Command): void {
     .option("--seed <n>", "which requests", numberParser("--seed", { atLeast: 0, isWhole: true }), 1)
     .option("--json", "print one JSON object instead of text")
     .action(run);
-}
-
-/** What hostile requests may name on a ladder that serves the bench's model. */
-export function knownOf({ credentials: { tokens } }: Pick<LocalLadder, "credentials">, models = [benchModel]): Known {
-  const instance = JSON.stringify(benchInstance);
-  const columns = Object.entries(benchInstance as Record<string, number>);
-  const inputs = columns.map(([name, value]) => ({ name, shape: [1], datatype: "FP64", data: [value] }));
-  const choice = { type: "yes-no", instructions: "Is it?" };
-  return {
-    models,
-    regions: ["world", "weur"],
-    tokens: [...Object.values(tokens), ...Array<string>(2 * scopesOfTokens).fill(tokens.admin)],
-    bodies: {
-      "/ask": `{"instances":[${instance}]}`,
-      ":predict": `{"instances":[${instance}]}`,
-      ":regress": `{"examples":[${instance}]}`,
-      "/infer": JSON.stringify({ id: "a", inputs, outputs: [{ name: "label" }], parameters: { region: "world" } }),
-      "/systemone": JSON.stringify({ model: models[0], state: benchInstance, questions: { q: choice } }),
-      "/decisions": JSON.stringify({ model: models[0], input: instance, questions: [choice] }),
-      "/truths": `{"truths":[{"label":"no-such-label","question":{"instance":${instance}}}]}`,
-      "/truth": '{"label":"no-such-label"}',
-      "/answer": '{"label":"no-such-label"}',
-      "/flag": '{"reason":"none"}',
-      "/review/label-studio": `[{"data":{"upriver_id":"${models[0]}~world~never"},"annotations":[]}]`,
-      "/rollout": '{"version":2147483647,"share":0.5,"watch":true}',
-      "/rollback": '{"region":"world","head":2147483647}',
-      "/retrain": '{"at":-1}',
-    },
-  };
 }
 
 async function run({ requests, seed, json }: Options): Promise<void> {
@@ -93,13 +63,14 @@ async function run({ requests, seed, json }: Options): Promise<void> {
       memory.push(await megabytes());
     }
     bar.end();
+    const atEdge = [...outcomes];
     outcomes.push(await attackOrigin(ladder, document, Math.ceil(requests / 10), seed));
     memory.push(await megabytes());
     const after = await snapshot(credentials, [benchModel], folder);
     const changed = Object.keys(after).filter((path) => after[path] !== before[path]);
     const failed = outcomes.flatMap((one) => one.failed);
     const statuses = merged(outcomes);
-    const routes = Math.max(...outcomes.map((one) => one.routes));
+    const routes = new Set(atEdge.flatMap((one) => [...one.routes])).size;
     printResult(json, { requests, seed, routes, statuses, failed, changed, memory }, () =>
       describe(statuses, { requests, routes, failed, changed, memory }),
     );
@@ -127,7 +98,7 @@ async function attackOrigin(
   const { send, end } = sender(origin, connections);
   const outcome = await sendAll(hostile, requests, connections, send);
   end();
-  return { ...outcome, routes: 0 };
+  return outcome;
 }
 
 const originRoutes = /^\/v1\/(status|models\/\{model\}\/(ask|trainings.*))$/;
@@ -145,8 +116,8 @@ function merged(outcomes: readonly HostileOutcome[]): Statuses {
 }
 
 async function megabytes(): Promise<Record<string, number>> {
-  const all = await memoryBelow(process.pid);
-  return Object.fromEntries(all.map(({ name, bytes }) => [name, Math.round(bytes / 1e6)]));
+  const all = Object.entries(await megabytesBelow(process.pid));
+  return Object.fromEntries(all.map(([name, size]) => [name, Math.round(size)]));
 }
 
 function describe(
