@@ -35,21 +35,20 @@ export class HeadPointers {
     return this.write(base, region, number, this.needs.heads.pointer(base, region).rule);
   }
 
-  /** Returns a region to the head before its current one, or to the global one. */
-  back(base: number, region: string): HeadPointer {
+  /** Points a region to one of its heads, or to the global one (null), and to the head's own rule. */
+  reset(base: number, region: string, number: number | null): HeadPointer {
+    return this.write(base, region, number, null);
+  }
+
+  /** Returns the number of the head before a region's current one; null for the global one. */
+  before(base: number, region: string): number | null {
     const { heads } = this.needs;
-    const current = heads.pointer(base, region).head?.number ?? 0;
-    return this.point(base, region, heads.numberBefore(base, region, current));
+    return heads.numberBefore(base, region, heads.pointer(base, region).head?.number ?? 0);
   }
 
   /** Gives a region an accept rule; its head stays. */
   setRule(base: number, region: string, rule: Rule): HeadPointer {
     return this.write(base, region, this.needs.heads.pointer(base, region).head?.number ?? null, rule);
-  }
-
-  /** Returns a region to its head's own rule; its head stays. */
-  forgetRule(base: number, region: string): HeadPointer {
-    return this.write(base, region, this.needs.heads.pointer(base, region).head?.number ?? null, null);
   }
 
   /** Points a region to the global head and its rule on every base version. */

@@ -265,9 +265,8 @@ export class RegistryObject extends DurableObject<Env> implements RegistryApi {
     return this.transaction(() => {
       if (number && !this.heads.find(base, region, number)) return fail({ kind: "head-unknown", region, base, number });
       this.history.add("head-rollback", { version: base, region });
-      if (forgetsRule) this.headPointers.forgetRule(base, region);
-      const isPrevious = number === undefined;
-      return ok(isPrevious ? this.headPointers.back(base, region) : this.headPointers.point(base, region, number));
+      const to = number === undefined ? this.headPointers.before(base, region) : number;
+      return ok(forgetsRule ? this.headPointers.reset(base, region, to) : this.headPointers.point(base, region, to));
     });
   }
 

@@ -7,7 +7,7 @@ import type { HeadStore } from "./tables/heads.ts";
 import type { Versions } from "./tables/versions.ts";
 
 /** How often the registry looks whether KV has its pointers. */
-export const reconcileMs = 3600_000;
+const reconcileMs = 3600_000;
 /** Keys that KV returns in one call. */
 const keysAtOnce = 100;
 

@@ -27,7 +27,7 @@ const reconcileAfterMs = 1_000;
  * How far revisions go on above the copied ones: further than a registry moves a pointer between two copies. An isolate that
  * knows a pointer which was not copied takes the restored one.
  */
-export const restoredStep = 1_000;
+const restoredStep = 1_000;
 
 /** What restoring needs. */
 interface Needs {
@@ -149,7 +149,7 @@ export class Restoring {
   }
 
   private movePointers(near: ModelPointer | null): void {
-    const { model, storage, rollout, heads, outbox, endWatch, versions, canaries, regions, jobs } = this.needs;
+    const { model, rollout, heads, outbox, endWatch, versions, canaries, regions, jobs } = this.needs;
     const isKnown = (version: number | null | undefined) => version == null || versions.get(version) !== null;
     const isNearWhole = near && [near.stable, near.previous, near.canary?.version].every(isKnown);
     const copied = rollout.pointer();
@@ -159,7 +159,7 @@ export class Restoring {
     // A watch that started after the copy may have had the next number.
     const next = canaries.nextId();
     for (const region of regions.all()) jobs.put("end-canary", JSON.stringify([next, region]), Date.now());
-    storage.sql.exec("UPDATE head_pointers SET revision = revision + ?", restoredStep);
+    heads.raiseRevisions(restoredStep);
     for (const { base, region, pointer: head } of heads.allPointers())
       outbox.put(`head/${model}/${base}/${region}`, head);
   }

@@ -160,12 +160,12 @@ describe("a region's state of an earlier release", () => {
       const questions = new Questions(sql);
       const row = questions.find("q0") as StoredQuestion;
       expect(row.reviewLimit).toBeNull();
-      const before = [3, 4].map((max) => questions.open.hasRoom("ask", 1, max, 0));
+      const before = [3, 4].map((max) => questions.open.hasRoom("ask", 1, max));
       questions.setAnswer({ ...row.answer, status: "answered" });
       questions.insert({ ...row, id: "q9", owner: "other", reviewLimit: 7, expiresAt: 9e15, escalateAt: 1 });
       expect(questions.find("q9")?.reviewLimit).toBe(7);
       questions.remove("q1");
-      return [before, [1, 2].map((max) => questions.open.hasRoom("ask", 1, max, 0))];
+      return [before, [1, 2].map((max) => questions.open.hasRoom("ask", 1, max))];
     });
     expect(rooms).toEqual([
       [false, true],

@@ -188,7 +188,7 @@ export class Intake {
   private reachedBy(fresh: readonly IntakeRecord[], max: number): ReachedLimit | null {
     const more = fresh.filter(({ answer }) => answer.status === "open").length;
     const [first] = fresh;
-    if (!first || more === 0 || this.needs.questions.open.hasRoom(first.owner, more, max, Date.now())) return null;
+    if (!first || more === 0 || this.needs.questions.open.hasRoom(first.owner, more, max)) return null;
     return { name: "openQuestions", max, retryAfterMs: openRetryMs };
   }
 

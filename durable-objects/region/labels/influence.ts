@@ -7,18 +7,19 @@ import type { UntrustedLabels } from "../tables/untrusted-labels.ts";
 const shownOwners = 5;
 
 /** A limit that labels would exceed. */
-export type LimitRefusal = Omit<Extract<LabelRefusal, { kind: "untrusted-limit" }>, "id">;
+type LimitRefusal = Omit<Extract<LabelRefusal, { kind: "untrusted-limit" }>, "id">;
 
 /** What limiting influence reads and changes. */
 interface InfluenceNeeds {
-  samples: Pick<Samples, "isChangedBy" | "find" | "evidence" | "untrusted" | "byOwner" | "lastRevision">;
+  samples: Pick<Samples, "isChangedBy" | "find" | "evidence" | "untrusted" | "untrustedUse" | "byOwner" | "lastRevision">;
   untrustedLabels: UntrustedLabels;
 }
 
 /** Limits the influence of labels whose token is not trusted. */
 export class Influence {
   private readonly needs: InfluenceNeeds;
-  private counted: (Pick<LabelInfluence, "evidence" | "owners"> & { revision: number }) | null = null;
+  private counted: { revision: number; evidence: number } | null = null;
+  private left: (SampleSnapshot & { revision: number; numbers: number[] }) | null = null;
 
   constructor(needs: InfluenceNeeds) {
     this.needs = needs;
@@ -46,19 +47,22 @@ export class Influence {
    * Returns the numbers of the samples of a snapshot that do not train: those beyond the limits, which fall where trusted
    * labels are forgotten.
    */
-  leftOut(snapshot: SampleSnapshot): number[] {
-    const known = this.needs.samples.untrusted(snapshot);
-    if (known.length === 0) return [];
-    const limits = untrustedLimits(this.needs.samples.evidence(snapshot));
-    const train = new Set(withinLimits(known, ({ owner }) => owner, limits));
-    return known.filter((sample) => !train.has(sample)).map(({ number }) => number);
+  leftOut({ lastSample, at }: SampleSnapshot): number[] {
+    const revision = this.needs.samples.lastRevision();
+    const { left } = this;
+    if (left?.revision === revision && left.lastSample === lastSample && left.at === at) return left.numbers;
+    // Every slice of a run asks.
+    const numbers = this.beyondLimits({ lastSample, at });
+    this.left = { revision, lastSample, at, numbers };
+    return numbers;
   }
 
   state(): LabelInfluence {
     const { samples, untrustedLabels } = this.needs;
-    const { evidence, owners } = this.counts();
+    const evidence = this.evidence();
     return {
-      ...{ evidence, owners, untrusted: samples.untrusted().length, limits: untrustedLimits(evidence) },
+      ...{ evidence, owners: samples.byOwner(shownOwners), limits: untrustedLimits(evidence) },
+      untrusted: samples.untrustedUse("").inAll,
       refusedToday: untrustedLabels.refusedToday(),
     };
   }
@@ -68,12 +72,10 @@ export class Influence {
     const changed = given.filter((label) => samples.isChangedBy(label));
     if (changed.length === 0) return { changed: 0, refusal: null };
     const added = new Set(changed.filter(({ id }) => samples.find(id)?.trusted !== false).map(({ id }) => id)).size;
-    const known = samples.untrusted();
     const today = untrustedLabels.givenToday(owner);
-    const limits = untrustedLimits(this.counts().evidence);
+    const limits = untrustedLimits(this.evidence());
     const use: UntrustedLimits = {
-      inAll: known.length,
-      ofOwner: known.filter((sample) => sample.owner === owner).length,
+      ...samples.untrustedUse(owner),
       perDay: today.all,
       ofOwnerPerDay: today.own,
     };
@@ -92,13 +94,19 @@ export class Influence {
     return { changed: changed.length, refusal };
   }
 
+  private beyondLimits(snapshot: SampleSnapshot): number[] {
+    const known = this.needs.samples.untrusted(snapshot);
+    if (known.length === 0) return [];
+    const limits = untrustedLimits(this.needs.samples.evidence(snapshot));
+    const train = new Set(withinLimits(known, ({ owner }) => owner, limits));
+    return known.filter((sample) => !train.has(sample)).map(({ number }) => number);
+  }
+
   // Counting reads every sample: once for each change of them.
-  private counts(): Pick<LabelInfluence, "evidence" | "owners"> {
+  private evidence(): number {
     const { samples } = this.needs;
     const revision = samples.lastRevision();
-    if (this.counted?.revision !== revision) {
-      this.counted = { revision, evidence: samples.evidence(), owners: samples.byOwner(shownOwners) };
-    }
-    return this.counted;
+    if (this.counted?.revision !== revision) this.counted = { revision, evidence: samples.evidence() };
+    return this.counted.evidence;
   }
 }

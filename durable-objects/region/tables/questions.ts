@@ -204,9 +204,9 @@ export class Questions {
   }
 
   remove(id: string): void {
-    const row = this.find(id);
-    if (row?.answer.status === "open") this.open.changed(row.owner, -1);
-    questionsTable.delete(this.sql, "WHERE id = ?", id);
+    const query = "DELETE FROM questions WHERE id = ? RETURNING owner, status";
+    const [row] = this.sql.exec<Pick<StoredQuestion, "owner"> & Pick<Answer, "status">>(query, id).toArray();
+    if (row?.status === "open") this.open.changed(row.owner, -1);
   }
 
   /** Deletes answered questions that have expired. Open ones stay. */

@@ -128,6 +128,13 @@ export class Samples {
     return this.sql.exec<{ number: number; owner: string }>(query, lastSample, at).toArray();
   }
 
+  /** Counts the samples whose label is not trusted: all of them, and those with a label of one token. */
+  untrustedUse(owner: string): { inAll: number; ofOwner: number } {
+    const query = `SELECT count(*) AS inAll, coalesce(sum(coalesce(labelledBy, owner, '') = ?), 0) AS ofOwner
+      FROM samples WHERE trusted = 0`;
+    return this.sql.exec<{ inAll: number; ofOwner: number }>(query, owner).one();
+  }
+
   /** Returns the tokens with the most labels, by truth or by people, and how many they are. */
   byOwner(limit: number): { owner: string | null; trusted: boolean; samples: number }[] {
     const query = `SELECT coalesce(labelledBy, owner) AS by, trusted, count(*) AS n FROM samples WHERE source <> 'origin'

@@ -1,5 +1,5 @@
 import type { HeadManifest, HeadPointer, RegionHead, Rule } from "#core/contract/index.ts";
-import { json, nullable, number, table, text } from "../../table.ts";
+import { json, nullable, number, type RowOf, table, text } from "../../table.ts";
 
 const heads = table("heads", { base: number(), region: text(), number: number(), manifest: json<HeadManifest>() });
 
@@ -23,10 +23,8 @@ export class HeadStore {
 
   /** Returns a region's pointer on a base version; revision 0 where nothing was written for it. */
   pointer(base: number, region: string): HeadPointer {
-    const pointer = pointers.first(this.sql, ofRegion, base, region);
-    if (!pointer) return { revision: 0, head: null, rule: null };
-    const { revision, number, rule } = pointer;
-    return { revision, head: number === null ? null : this.find(base, region, number), rule };
+    const row = pointers.first(this.sql, ofRegion, base, region);
+    return row ? this.pointerOf(row) : { revision: 0, head: null, rule: null };
   }
 
   /** Points a region to one of its heads (null: the global head) with a rule, as the next revision, above `after` as well. */
@@ -74,7 +72,7 @@ export class HeadStore {
   /** Lists the pointers of all regions on a base version. */
   pointersOn(base: number): { base: number; region: string; pointer: HeadPointer }[] {
     const rows = [...pointers.select(this.sql, "WHERE base = ? ORDER BY region", base)];
-    return rows.map(({ region }) => ({ base, region, pointer: this.pointer(base, region) }));
+    return rows.map((row) => ({ base, region: row.region, pointer: this.pointerOf(row) }));
   }
 
   /** Lists the pointers of all regions on all base versions. */
@@ -90,5 +88,14 @@ export class HeadStore {
   regionsWithHead(base: number): string[] {
     const rows = [...pointers.select(this.sql, "WHERE base = ? AND number IS NOT NULL", base)];
     return rows.map(({ region }) => region);
+  }
+
+  /** Raises the revisions of all pointers. */
+  raiseRevisions(by: number): void {
+    this.sql.exec("UPDATE head_pointers SET revision = revision + ?", by);
+  }
+
+  private pointerOf({ base, region, revision, number, rule }: RowOf<typeof pointers>): HeadPointer {
+    return { revision, head: number === null ? null : this.find(base, region, number), rule };
   }
 }
