@@ -170,7 +170,7 @@ describe("a registry that lost its state", () => {
     await expect(publishBuilt(other, null)).rejects.toThrow("409");
     await publish({ ...options, version: 4, seed: 9 }, null);
     // The custom has turned back.
-    await region.teach(region.labelledQuestions(2_000, 41));
+    await region.teach(region.labelledQuestions(1_000, 41));
     expect(await region.retrain(400_000)).toMatchObject({ status: "promoted", report: { head: before.head + 1 } });
   });
 });
