@@ -54,7 +54,7 @@ describe("a new backbone", () => {
 });
 
 describe("what weighs in the sums", () => {
-  it("weights origin labels by a quarter where there are no others", async () => {
+  it("weights origin labels by a quarter where there are others", async () => {
     const weights = await Promise.all(
       [0.25, 0].map(async (originLabelWeight, i) => {
         const region = new TestRegion(`weighed-${i}`);

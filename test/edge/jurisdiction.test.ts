@@ -3,7 +3,8 @@ import { env } from "cloudflare:workers";
 import { describe, expect, it } from "vitest";
 import { headPointerSchema, modelPointerSchema } from "#core/contract/index.ts";
 import { sha256Hex } from "#core/hash.ts";
-import { regionObject, registryObject, reviewObject } from "#objects/stubs.ts";
+import { regionObject, registryObject, reviewObject, tokensObject } from "#objects/stubs.ts";
+import { tokensObjectName } from "#objects/tokens/api.ts";
 import { call, eventually, expectOk, instance, publish } from "../helpers/edge.ts";
 import { journey } from "../neighbours/journey.ts";
 import { callWith } from "./doubles.ts";
@@ -18,12 +19,19 @@ describe("JURISDICTION", () => {
         get: (id: string) => addressed.push(`${kind} ${id} in ${name}`),
       }),
     });
-    const doubles = { REGION: namespace("region"), REGISTRY: namespace("registry"), REVIEW: namespace("review") };
+    const doubles = {
+      ...{ REGION: namespace("region"), REGISTRY: namespace("registry") },
+      ...{ REVIEW: namespace("review"), TOKENS: namespace("tokens") },
+    };
     const there = { ...env, ...doubles, JURISDICTION: "eu" } as unknown as Env;
     regionObject(there, "m", "weur");
     registryObject(there, "m");
     reviewObject(there, "m");
-    expect(addressed).toEqual(["region m~weur in eu", "registry m in eu", "review m in eu"]);
+    tokensObject(there);
+    expect(addressed).toEqual([
+      ...["region m~weur in eu", "registry m in eu"],
+      ...["review m in eu", `tokens ${tokensObjectName} in eu`],
+    ]);
   });
 
   it("that the runtime lacks is refused with what to do, and nothing is stored", async () => {

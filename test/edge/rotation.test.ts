@@ -15,7 +15,7 @@ import { testKeys } from "../helpers/keys.ts";
 import { testModel } from "../helpers/model.ts";
 import { callAtOnce } from "./doubles.ts";
 
-// Each key: the old and the new one work during the change, and the old one no more after it.
+// Each key: the old and the new one work during the change. What the old one opens or signs is refused once it is removed.
 describe("while it is rotated, the old and the new work:", () => {
   it("PUBLISH_KEYS and the origin's SIGNING_KEY", async () => {
     const next = await generateKeys("publish-2");
@@ -71,18 +71,20 @@ describe("while it is rotated, the old and the new work:", () => {
   });
 
   it("a token of UPRIVER_TOKENS, of EDGE_TOKEN and of NEXT_RUNG_TOKEN: two with one id", async () => {
-    const list = JSON.stringify([
-      ...testTokens.map(({ id, token: _, ...rest }) => ({ id, ...rest, sha256: "0".repeat(64) })),
-      { id: "app", sha256: await sha256Hex("old"), scopes: ["ask"] },
-      { id: "app", sha256: await sha256Hex("new"), scopes: ["ask"] },
-    ]);
-    for (const text of ["old", "new"]) {
-      expect((await findToken(parseTokens("ORIGIN_TOKENS", list), `Bearer ${text}`))?.id).toBe("app");
-    }
-    expect(await findToken(parseTokens("ORIGIN_TOKENS", list), "Bearer other")).toBeNull();
+    const others = testTokens.map(({ id, token: _, ...rest }) => ({ id, ...rest, sha256: "0".repeat(64) }));
+    const entry = async (text: string) => ({ id: "app", sha256: await sha256Hex(text), scopes: ["ask"] });
+    const holders = (entries: object[]) => {
+      const tokens = parseTokens("ORIGIN_TOKENS", JSON.stringify([...others, ...entries]));
+      return Promise.all(
+        ["old", "new", "other"].map(async (text) => (await findToken(tokens, `Bearer ${text}`))?.id ?? null),
+      );
+    };
+    const [old, next] = [await entry("old"), await entry("new")];
+    expect(await holders([old, next])).toEqual(["app", "app", null]);
+    expect(await holders([next])).toEqual([null, "app", null]);
   });
 
-  it("a RUNG_KEY_…: each request sends the key that is set, while the provider takes both", () => {
+  it("a RUNG_KEY_…, which the provider takes both of: the key that is set is used", () => {
     const rung = { name: "jev", kind: "system-one", url: "https://a.example", key: "RUNG_KEY_JEV" } as ExternalRung;
     for (const key of ["old", "new"]) {
       expect(reachOf(rung, { RUNG_KEY_JEV: `https://a.example ${key}` })?.endpoint?.key).toBe(key);

@@ -37,38 +37,37 @@ const stored = async () => (await listDurableObjectIds(env.REGION)).length;
 describe("a body with a content encoding", () => {
   const one = JSON.stringify({ instance: instance(1) });
   const tensors = JSON.stringify({ inputs: [{ name: "x0", shape: [1], datatype: "FP64", data: [1] }] });
-  const bodies: [string, string, string | Uint8Array<ArrayBuffer>, string, number][] = [
-    ["POST", "/v1/models/accepting/ask", one, "application/json", 200],
-    ["POST", "/v1/models/accepting:predict", '{"instances":[{"x0":1}]}', "application/json", 200],
-    ["POST", "/v2/models/accepting/infer", tensors, "application/json", 200],
-    ["POST", "/v1/models/strange/truths", '{"truths":[{"id":"strange~north~1","label":"z"}]}', "application/json", 422],
-    ["PUT", "/v1/models/strange/versions/2", "{}", "application/json", 422],
-    ["POST", "/v1/models/strange/rollout", '{"version":9}', "application/json", 409],
+  const bodies: [string, string, string, number][] = [
+    ["POST", "/v1/models/accepting/ask", one, 200],
+    ["POST", "/v1/models/accepting:predict", '{"instances":[{"x0":1}]}', 200],
+    ["POST", "/v2/models/accepting/infer", tensors, 200],
+    ["POST", "/v1/models/strange/truths", '{"truths":[{"id":"strange~north~1","label":"z"}]}', 422],
+    ["PUT", "/v1/models/strange/versions/2", "{}", 422],
+    ["POST", "/v1/models/strange/rollout", '{"version":9}', 409],
   ];
 
-  it("is decoded on every route, and what it decodes to is limited", async () => {
+  it("is decoded on each kind of route, and what it decodes to is limited", async () => {
     const bomb = await packed(new Uint8Array(64 * 1024 * 1024));
     expect(bomb.byteLength).toBeLessThan(100_000);
-    for (const [method, path, body, type, status] of bodies) {
+    for (const [method, path, body, status] of bodies) {
       const send = (raw: string | Uint8Array<ArrayBuffer>, encoding: string) =>
-        call(method, path, { raw, headers: { "content-type": type, "content-encoding": encoding } });
-      const plain = await call(method, path, { raw: body, headers: { "content-type": type } });
+        call(method, path, { raw, headers: { "content-type": "application/json", "content-encoding": encoding } });
+      const plain = await call(method, path, { raw: body, headers: { "content-type": "application/json" } });
+      expect([path, plain.status]).toEqual([path, status]);
       for (const [raw, encoding] of [
         [await packed(body), "gzip"],
         [await packed(body, "deflate"), "Deflate"],
         [body, "identity"],
       ] as const) {
-        expect([path, encoding, (await send(raw, encoding)).status]).toEqual([path, encoding, plain.status]);
+        expect([path, encoding, (await send(raw, encoding)).status]).toEqual([path, encoding, status]);
       }
-      if (status < 500)
-        expect([path, plain.status]).toEqual([path, path.includes("/v1/") || status === 200 ? status : 400]);
       expect([path, (await send(bomb, "gzip")).status]).toEqual([path, 413]);
       expect([path, (await send(body, "gzip")).status]).toEqual([path, 400]);
       expect([path, (await send((await packed(body)).subarray(0, -9), "gzip")).status]).toEqual([path, 400]);
       for (const encoding of ["br", "gzip, gzip", "constructor"]) {
         const refused = await send(await packed(body), encoding);
         expect([path, encoding, refused.status]).toEqual([path, encoding, 415]);
-        expect(refused.headers.get("accept-encoding") ?? "gzip, deflate").toBe("gzip, deflate");
+        expect(refused.headers.get("accept-encoding")).toBe("gzip, deflate");
       }
     }
   });

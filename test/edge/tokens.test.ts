@@ -172,9 +172,15 @@ describe("the edge's copy of the tokens", () => {
     expect(await edge.status(token)).toBe(200);
     edge.double = never;
     vi.setSystemTime(start + 22_000);
-    const began = performance.now();
     const reads = edge.reads;
-    for (let i = 0; i < 100; i++) expect(await edge.status(token)).toBe(200);
+    let longestMs = 0;
+    for (let i = 0; i < 100; i++) {
+      const began = performance.now();
+      expect(await edge.status(token)).toBe(200);
+      longestMs = Math.max(longestMs, performance.now() - began);
+    }
+    // The read that hangs is given up after two seconds: a request that waited for it would take as long.
+    expect(longestMs).toBeLessThan(1_900);
     expect(edge.reads - reads).toBe(1);
     // Many unknown tokens within one moment, each of the right form.
     edge.double = null;
@@ -187,7 +193,6 @@ describe("the edge's copy of the tokens", () => {
     vi.setSystemTime(start + 29_000);
     expect(await edge.status("guess")).toBe(401);
     expect(edge.reads - before).toBe(1);
-    expect(performance.now() - began).toBeLessThan(20_000);
   });
 
   it("serves for an hour while the object can't be reached; the log and the doctor say so", async () => {

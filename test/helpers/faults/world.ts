@@ -36,9 +36,12 @@ export class World {
   readonly above: string;
   readonly asked = new Map<string, Asked>();
   readonly taught = new Map<string, string>();
-  /** The revision of the model's pointer that was seen last, and the blob of each head that ever was. */
+  /** The revision of the model's pointer that was seen last. */
   lastRevision = 0;
+  /** Each head that ever was, by the version that answers name. */
   readonly heads = new Map<string, HeadManifest>();
+  /** The weights of each head, by the SHA-256 of its blob. */
+  readonly weights = new Map<string, ArrayBuffer>();
   latest = 1;
   private readonly random: () => number;
   private readonly built: TestModel;
@@ -109,9 +112,7 @@ export class World {
 
   /** Asks questions under a key: a repeated call asks the same. */
   async ask(model: string, count: number, more: object = {}, key = `${model}-${++this.calls}`): Promise<Answer[]> {
-    const from = Math.floor(this.random() * (this.rows.length - count));
-    const rows = this.rows.slice(from, from + count);
-    return this.askRows(model, rows, more, key);
+    return this.askRows(model, this.someRows(count), more, key);
   }
 
   async askRows(model: string, rows: World["rows"], more: object, key: string): Promise<Answer[]> {
@@ -202,8 +203,8 @@ export class World {
   private async runJobs(stub: DurableObjectStub<RegionObject> | DurableObjectStub<RegistryObject>, waits: string[]) {
     try {
       return await runInDurableObject(stub as DurableObjectStub<RegionObject>, async (object, { storage: { sql } }) => {
-        const count = () => waits.reduce((sum, query) => sum + sql.exec<{ n: number }>(query).one().n, 0);
-        if (i64(sql, "SELECT count(*) AS n FROM sqlite_master WHERE name = 'questions'") > 0) {
+        const count = () => waits.reduce((sum, query) => sum + countOf(sql, query), 0);
+        if (countOf(sql, "SELECT count(*) AS n FROM sqlite_master WHERE name = 'questions'") > 0) {
           sql.exec("UPDATE questions SET escalateAt = 1 WHERE escalateAt IS NOT NULL");
         }
         const kinds = driven.map((kind) => `'${kind}'`).join(", ");
@@ -246,8 +247,6 @@ export class World {
     const [reply] = await rung.ask([{ id, region, instance: asked.instance, at: 0 }], hop);
     return reply?.answer ?? null;
   }
-
-  readonly weights = new Map<string, ArrayBuffer>();
 
   private async network(version: number): Promise<Network> {
     const known = this.networks.get(version);
@@ -307,6 +306,6 @@ const registryWaits = [
   "SELECT count(*) AS n FROM jobs WHERE kind IN ('adopt', 'prepare')",
 ];
 
-function i64(sql: SqlStorage, query: string): number {
+function countOf(sql: SqlStorage, query: string): number {
   return sql.exec<{ n: number }>(query).one().n;
 }
