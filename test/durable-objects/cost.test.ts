@@ -3,7 +3,6 @@ import { env } from "cloudflare:workers";
 import { beforeAll, expect, it } from "vitest";
 import { costsOf, usage } from "#core/cost.ts";
 import { noCounts } from "#core/counts.ts";
-import { reviewObject } from "#objects/stubs.ts";
 import { ask, call, eventually, expectOk, instance, publish } from "../helpers/edge.ts";
 import { TestRegion } from "../helpers/region.ts";
 
@@ -64,8 +63,8 @@ it("so does one that a person answers", async () => {
     const { id } = await ask("open", { instance: instance(n) });
     // The first one waits all the time. How often this looks depends on the machine: it must not count.
     const waiting = () =>
-      runInDurableObject(reviewObject(env, "open"), (_, { storage }) =>
-        uncounted.call(storage.sql, "SELECT id FROM reviews").toArray(),
+      runInDurableObject(env.REVIEW.get(env.REVIEW.idFromName("open")), (_, { storage }) =>
+        uncounted.call(storage.sql, "SELECT id FROM queue WHERE label IS NULL").toArray(),
       );
     await eventually(async () => expect(await waiting()).toHaveLength(2));
     await expectOk(call("GET", "/v1/models/open/review?limit=2"));

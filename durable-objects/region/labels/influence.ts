@@ -11,7 +11,10 @@ type LimitRefusal = Omit<Extract<LabelRefusal, { kind: "untrusted-limit" }>, "id
 
 /** What limiting influence reads and changes. */
 interface InfluenceNeeds {
-  samples: Pick<Samples, "isChangedBy" | "find" | "evidence" | "untrusted" | "untrustedUse" | "byOwner" | "lastRevision">;
+  samples: Pick<
+    Samples,
+    "isChangedBy" | "find" | "evidence" | "untrusted" | "untrustedUse" | "byOwner" | "lastRevision"
+  >;
   untrustedLabels: UntrustedLabels;
 }
 

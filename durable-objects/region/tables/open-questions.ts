@@ -13,7 +13,9 @@ export class OpenQuestions {
 
   /** Tells whether an owner may have some more. */
   hasRoom(owner: string, more: number, max: number): boolean {
-    this.counts ??= new Map(Array.from(this.sql.exec<{ owner: string; n: number }>(query), (row) => [row.owner, row.n]));
+    this.counts ??= new Map(
+      Array.from(this.sql.exec<{ owner: string; n: number }>(query), (row) => [row.owner, row.n]),
+    );
     return (this.counts.get(owner) ?? 0) + more <= max;
   }
 
