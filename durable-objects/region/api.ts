@@ -157,7 +157,7 @@ export interface LabelInfluence {
   /** Samples whose label is not trusted. */
   untrusted: number;
   limits: UntrustedLimits;
-  /** Labels that were refused today (UTC), since their token is not trusted. */
+  /** Labels refused today (UTC) because of the limits on untrusted tokens. */
   refusedToday: number;
   /** Tokens with the most labels, the first ones first; null is unknown. */
   owners: { owner: string | null; trusted: boolean; samples: number }[];

@@ -165,7 +165,7 @@ const m012ReviewLimits: Migration = (sql) => {
   sql.exec("ALTER TABLE questions ADD COLUMN reviewLimit INTEGER");
 };
 
-// Heads that are there already are read from R2 by the job, which looks every day.
+// Heads that are there already are read from R2 by the job, which checks every day.
 const m013Storage: Migration = (sql) => {
   createEpoch(sql);
   sql.exec("CREATE TABLE head_blobs (sha256 TEXT NOT NULL UNIQUE, at INTEGER NOT NULL, bytes BLOB NOT NULL)");

@@ -1,6 +1,7 @@
 import { type CanaryReport, judgeCanary } from "#core/confidence/canary.ts";
 import type { CanaryState, CanaryVerdict } from "#core/contract/index.ts";
 import { own } from "#core/own.ts";
+import { within } from "#core/within.ts";
 import type { Jobs } from "../jobs.ts";
 import type { RegionApi } from "../region/api.ts";
 import type { Remote } from "../stubs.ts";
@@ -122,23 +123,10 @@ export class CanaryWatch {
         .catch((error) => {
           console.warn(JSON.stringify({ event: "canary-region-silent", region, version, error: String(error) }));
         });
-      const report = await within(regionTimeoutMs, reply);
+      const report = await within(regionTimeoutMs, reply, () => undefined);
       if (report) reports.set(region, report);
     });
     await Promise.all(requests);
     return reports;
-  }
-}
-
-/** Waits for a value for a time; undefined when the time is over. */
-async function within<T>(ms: number, work: Promise<T>): Promise<T | undefined> {
-  let timer: ReturnType<typeof setTimeout> | null = null;
-  const timeout = new Promise<undefined>((resolve) => {
-    timer = setTimeout(resolve, ms, undefined);
-  });
-  try {
-    return await Promise.race([work, timeout]);
-  } finally {
-    clearTimeout(timer);
   }
 }

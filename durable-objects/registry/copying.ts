@@ -8,7 +8,7 @@ import type { Versions } from "./tables/versions.ts";
 const minGapMs = 1_000;
 /** The pause after a copy grows with its size, so that a large registry copies at most this much in a second. */
 const copyMaxBytesPerSecond = 100_000;
-/** How often a region's copied heads go back, and how many heads are copied in all. The newest, and those in use, come first. */
+/** Heads in the copy, per region and in all. The newest and those in use come first. */
 const headsPerRegion = 16;
 const headsMax = 20_000;
 const historyMaxRows = 1_000;

@@ -6,7 +6,7 @@ import type { Rollout } from "./rollout.ts";
 import type { HeadStore } from "./tables/heads.ts";
 import type { Versions } from "./tables/versions.ts";
 
-/** How often the registry looks whether KV has its pointers. */
+/** How often the registry checks that KV has its pointers. */
 const reconcileMs = 3600_000;
 /** Keys that KV returns in one call. */
 const keysAtOnce = 100;
@@ -23,7 +23,7 @@ interface Needs {
   jobs: Pick<Jobs, "dueOf" | "put">;
 }
 
-/** Writes pointers to KV again that were lost or spoilt there, every hour, and the registry's copy of itself. */
+/** Repairs pointers that are missing or wrong in KV, and the registry's copy of itself, every hour. */
 export class Reconciliation {
   private readonly needs: Needs;
 

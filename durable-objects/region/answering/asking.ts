@@ -5,6 +5,7 @@ import { outcomeOf } from "#core/log.ts";
 import { fail, ok, type Result } from "#core/result.ts";
 import type { Hop } from "#core/rung/rung.ts";
 import { beginSpan, type TraceSpan, traceHeaders } from "#core/trace-context.ts";
+import { within } from "#core/within.ts";
 import type { Jobs } from "#objects/jobs.ts";
 import type { AskRefusal, IncomingQuestion, RegionReply } from "../api.ts";
 import type { Manifests } from "../artefacts.ts";
@@ -40,7 +41,7 @@ interface AskingNeeds {
   later: (work: Promise<unknown>) => void;
 }
 
-/** Questions that are stored and on their way: what still happens, until when the caller waits for it, and the reply at any time. */
+/** Stored questions in progress: the work that is left, the deadline of the caller's wait, and the reply at any moment. */
 interface Underway {
   work: Promise<Map<string, TraceEntry[]>>;
   waitUntil: number;
@@ -80,7 +81,11 @@ export class Asking {
       const { work, reply, waitUntil } = asked.value;
       // A reply waits until what was written is stored.
       const traces = work.finally(() => void this.needs.stored().then(leave, leave));
-      return ok(reply((await within(traces, waitUntil - Date.now(), this.needs.later)) ?? new Map()));
+      const goOn = () => {
+        this.needs.later(traces.catch(logFailure));
+        return new Map<string, TraceEntry[]>();
+      };
+      return ok(reply(await within(waitUntil - Date.now(), traces, goOn)));
     } catch (error) {
       leave();
       throw error;
@@ -204,19 +209,6 @@ export class Asking {
   }
 }
 
-/** Waits for work, at most some ms. Returns null where it goes on: then `later` takes it. */
-async function within<T>(work: Promise<T>, ms: number, later: (work: Promise<unknown>) => void): Promise<T | null> {
-  let timer: ReturnType<typeof setTimeout> | undefined;
-  const timeUp = new Promise<null>((resolve) => {
-    timer = setTimeout(() => resolve(null), Math.max(0, ms));
-  });
-  try {
-    const done = await Promise.race([work, timeUp]);
-    if (done === null) {
-      later(work.catch((error) => console.error(JSON.stringify({ event: "escalation-failed", error: String(error) }))));
-    }
-    return done;
-  } finally {
-    clearTimeout(timer);
-  }
+function logFailure(error: unknown): void {
+  console.error(JSON.stringify({ event: "escalation-failed", error: String(error) }));
 }

@@ -60,7 +60,7 @@ export class Escalation {
   private readonly needs: EscalationNeeds;
   /** The questions that this instance is asking the next rung about. */
   private readonly inFlight = new Set<string>();
-  /** Until when the owners that have as many questions with people as they may get no more there, ms since 1970. */
+  /** The time from which each owner at its limit may send people more questions, ms since 1970. */
   private readonly fullUntil = new BoundedMap<string, number>(fullOwnersMax);
 
   constructor(needs: EscalationNeeds) {

@@ -186,7 +186,7 @@ export class Labelling {
     return { id, label: known?.label ?? label, source: known?.source ?? source, split, changed };
   }
 
-  // Only trusted labels come here: what judges rungs, rules and answers has to know better than they.
+  // Only trusted labels come here: what judges rungs, rules and answers must be more reliable than they are.
   private judge(
     manifest: ClassifyManifest,
     row: StoredQuestion,

@@ -3,7 +3,7 @@ import type { HeadManifest } from "#core/contract/index.ts";
 import type { HeadBlobs } from "../tables/head-blobs.ts";
 import type { Heads } from "../tables/heads.ts";
 
-/** How often a region looks whether its heads are in R2. The edge reports a missing one at once. */
+/** How often a region checks that its heads are in R2. The edge reports a missing one at once. */
 export const headCheckMs = 24 * 3600_000;
 
 /** What repairing heads reads and changes. */

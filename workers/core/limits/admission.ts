@@ -13,7 +13,7 @@ export const regionPerMinute = 60_000;
 /** How long an edge answers by itself after a region has said that it is saturated. */
 export const saturatedMs = 1_000;
 
-/** A region takes no question now; `isOwn`: of this caller. Nothing of the call was stored. */
+/** A refusal of a region that is full; nothing of the call was stored. `isOwn`: only this caller is refused. */
 export interface Saturated {
   kind: "saturated";
   retryAfterMs: number;
@@ -29,8 +29,8 @@ export class Admission {
   private bucket: Bucket | undefined;
 
   /**
-   * Takes questions of a caller, or says why not. What is taken is to be given back with `leave`. A caller without limits is
-   * taken always.
+   * Admits questions of a caller, or returns why not. Each admission must be ended with `leave`. A caller without limits is
+   * always admitted.
    *
    * @param backlog counts the questions that wait to be escalated again
    */
@@ -44,12 +44,12 @@ export class Admission {
     const own = this.waiting.get(owner) ?? 0;
     if (limits) {
       const max = limits.waitingQuestions;
-      // A batch of any size is taken alone.
+      // A batch of any size is admitted alone.
       if (own > 0 && own + questions > max) return { kind: "saturated", retryAfterMs: saturatedMs, isOwn: true };
       // A caller that has nothing waiting is still taken where others have filled the region.
       const room = own === 0 ? 2 * regionWaitingMax : regionWaitingMax;
       if (this.load(max) >= room || backlog() >= regionBacklogMax) {
-        // Where there is room for those who have nothing waiting, it is for them.
+        // The rest of the room is reserved for callers that have nothing waiting.
         return { kind: "saturated", retryAfterMs: saturatedMs, isOwn: own > 0 };
       }
       const { bucket, waitMs } = take(this.bucket, regionPerMinute, questions, now);

@@ -1,4 +1,5 @@
 import { leftMs } from "#core/clock.ts";
+import { within } from "#core/within.ts";
 import type { EdgeNode } from "../node.ts";
 
 /** How long an ask waits for KV: usually it takes a few milliseconds. */
@@ -16,17 +17,14 @@ export async function readNear<T>(
   read: () => Promise<T | null>,
 ): Promise<Near<T>> {
   if (leftMs(cache.pausedUntil, nearPauseMs, Date.now()) > 0) return { isReached: false };
-  let timer: ReturnType<typeof setTimeout> | undefined;
   try {
-    const late = new Promise<never>((_, reject) => {
-      timer = setTimeout(() => reject(new Error(`no reply within ${nearTimeoutMs} ms`)), nearTimeoutMs);
+    const value = await within(nearTimeoutMs, read(), () => {
+      throw new Error(`no reply within ${nearTimeoutMs} ms`);
     });
-    return { isReached: true, value: await Promise.race([read(), late]) };
+    return { isReached: true, value };
   } catch (error) {
     cache.pausedUntil = Date.now() + nearPauseMs;
     console.warn(JSON.stringify({ event: "cache-unavailable", key, error: String(error) }));
     return { isReached: false };
-  } finally {
-    clearTimeout(timer);
   }
 }

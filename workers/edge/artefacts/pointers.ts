@@ -2,6 +2,7 @@ import { manifestKey } from "#core/artefacts.ts";
 import type { BoundedMap } from "#core/bounded-map.ts";
 import { leftMs } from "#core/clock.ts";
 import { type HeadPointer, headPointerSchema, type ModelPointer, modelPointerSchema } from "#core/contract/index.ts";
+import { within } from "#core/within.ts";
 import { registryObject } from "#objects/stubs.ts";
 import { type Call, unknownModel } from "../call.ts";
 import type { Expiring, KnownHead } from "../node.ts";
@@ -133,17 +134,11 @@ function learn<T extends Revised>(known: BoundedMap<string, Expiring<T>>, key: s
 /** Returns what the registry says, within a time; where it does not reply, what is known. Throws where nothing is. */
 async function orKnown<T>(known: Expiring<T> | undefined, read: () => Promise<T>): Promise<T> {
   if (!known) return read();
-  let timer: ReturnType<typeof setTimeout> | undefined;
-  const late = new Promise<T>((resolve) => {
-    timer = setTimeout(() => resolve(known.value), registryTimeoutMs);
-  });
   try {
-    return await Promise.race([read(), late]);
+    return await within(registryTimeoutMs, read(), () => known.value);
   } catch (error) {
     console.warn(JSON.stringify({ event: "registry-unavailable", error: String(error) }));
     return known.value;
-  } finally {
-    clearTimeout(timer);
   }
 }
 
