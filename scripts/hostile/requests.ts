@@ -1,4 +1,3 @@
-import { randomBytes } from "node:crypto";
 import type { OpenApi, Operation } from "#core/contract/index.ts";
 import {
   below,
@@ -221,6 +220,3 @@ const others: Readonly<Record<string, Change>> = {
   },
 };
 const otherKinds = Object.keys(others);
-
-/** A seed for a run that names none. */
-export const anySeed = (): number => randomBytes(4).readUInt32BE();

@@ -19,7 +19,7 @@ let edge: Awaited<ReturnType<typeof startServer>>;
 /** Answers the request for the model 'pets', which waits: so a question stays under way. */
 let held: (() => void) | null = null;
 
-/** Makes a folder whose disk takes no more data: a small one that is full, or one that may not be written. */
+/** Makes a folder whose disk takes no data: a small one that is full, or one that may not be written. */
 async function fullDisk(): Promise<string> {
   const folder = await mkdtemp(join(tmpdir(), "upriver-full-"));
   try {
@@ -109,7 +109,7 @@ it("an origin with a full disk answers, says that it can't train and what to do,
   expect(await (await fetch(`${url}/v1/status`, { headers })).json()).toMatchObject({
     training: {
       ready: false,
-      reason: expect.stringMatching(/no more data/),
+      reason: expect.stringMatching(/no data/),
       next: expect.stringContaining("Free space"),
     },
   });

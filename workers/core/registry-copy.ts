@@ -11,7 +11,7 @@ const rowsSchema = z.strictObject({ columns: z.array(z.string().regex(/^\w+$/)),
 export type CopiedRows = z.infer<typeof rowsSchema>;
 
 /** What a registry holds. */
-export const registryStateSchema = z.strictObject({
+const registryStateSchema = z.strictObject({
   /** How many of the registry's migrations had made its tables. */
   migrations: z.int().positive(),
   tables: z.record(z.string().regex(/^\w+$/), rowsSchema),
@@ -30,7 +30,7 @@ const headerSchema = z.strictObject({
   /** Of the second line. */
   sha256: z.string(),
 });
-export type CopyHeader = z.infer<typeof headerSchema>;
+type CopyHeader = z.infer<typeof headerSchema>;
 
 /** A copy of a registry. */
 export interface DecodedCopy {

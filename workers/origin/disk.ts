@@ -17,10 +17,10 @@ function orWhenMissing<T>(path: string, fallback: T, cause: NodeJS.ErrnoExceptio
   throw new Error(`Cannot read ${path} (${reason}). Check the disk and the permissions, then try again.`, { cause });
 }
 
-/** The codes of a disk that takes no more data. */
+/** The codes of a disk that takes no data: it is full, or may not be written. */
 const fullCodes = new Set(["ENOSPC", "EDQUOT", "EROFS", "EACCES", "EPERM", "EFBIG"]);
 
-/** Whether an error says that the disk takes no more data. */
+/** Whether an error says that the disk takes no data. */
 export function isDiskFull(error: unknown): boolean {
   return fullCodes.has((error as NodeJS.ErrnoException | null)?.code ?? "");
 }
@@ -57,7 +57,7 @@ export class DiskProbe {
       return { ready: true, reason: null, next: null };
     } catch (error) {
       const code = (error as NodeJS.ErrnoException).code ?? String(error);
-      return { ready: false, reason: `The disk of ORIGIN_DATA takes no more data (${code}).`, next: freeSpace };
+      return { ready: false, reason: `The disk of ORIGIN_DATA takes no data (${code}).`, next: freeSpace };
     } finally {
       await rm(path, { force: true }).catch(() => {});
     }
@@ -66,4 +66,4 @@ export class DiskProbe {
 
 /** What to do about a full disk. */
 export const freeSpace =
-  "Free space in the origin's data folder (its blobs are a cache that may be deleted), or point ORIGIN_DATA at another disk. Then order or restart the training. Questions are answered meanwhile.";
+  "Free space in the origin's data folder (its blobs are a cache that may be deleted), let its user write there, or point ORIGIN_DATA at another disk. Then order or restart the training. Questions are answered meanwhile.";

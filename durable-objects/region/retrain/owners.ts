@@ -35,7 +35,7 @@ export interface LeaveOut {
 }
 
 /** The promotion that is checked. */
-export interface Promotion {
+interface Promotion {
   kind: Candidate["kind"] | "global";
   compared: readonly ComparedRow[];
   candidates: readonly Candidate[];
@@ -124,7 +124,7 @@ export function* decidingOwners(
 }
 
 /** Returns the rows of `train` by owners without trust that the head in use has not learned from. */
-export function newRowsByOwner({ train }: Pick<RunData, "train">, { lastSample }: CurrentHead) {
+function newRowsByOwner({ train }: Pick<RunData, "train">, { lastSample }: CurrentHead) {
   const rows = new Map<string, number[]>();
   for (const [row, owner] of train.untrustedOwners.entries()) {
     if (owner === null || (train.revisions[row] as number) <= lastSample) continue;

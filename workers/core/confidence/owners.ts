@@ -1,9 +1,9 @@
 import { type ComparedQuestion, type GateReport, gate, harmMargin } from "./gate.ts";
 
 /** Owners whose labels a candidate is also judged without, at most: those with the most labels. */
-export const comparedOwners = 5;
+const comparedOwners = 5;
 /** An owner with a smaller share of the labels in `train` is only left out together with all others. */
-export const comparedShare = 0.01;
+const comparedShare = 0.01;
 /** The share of a candidate's gain that the labels of one owner may make. */
 const gainShare = 0.5;
 

@@ -12,7 +12,7 @@ export const anyName = "*";
 /** Tokens that a deployment may have at a time, besides those in its secret: each isolate of the edge holds a copy. */
 export const activeTokensMax = 10_000;
 /** Models, and regions, that one token may be limited to. */
-export const tokenNamesMax = 100;
+const tokenNamesMax = 100;
 /** How long the old secret of a rotated token stays valid, unless the rotation says otherwise. */
 export const rotationDefaultHours = 24;
 const rotationMaxHours = 30 * 24;

@@ -10,7 +10,7 @@ const decoders: ReadonlyMap<string, Format> = new Map([
 ]);
 
 /** What a refusal names as `Accept-Encoding`. */
-export const acceptedEncodings = "gzip, deflate";
+const acceptedEncodings = "gzip, deflate";
 
 /**
  * Reads a body, decoded by its `Content-Encoding`. Throws as soon as the body, or what it decodes to, is larger than

@@ -223,7 +223,7 @@ function reasonOf(error: unknown): string {
 
 function diskFault(error: unknown): unknown {
   if (!isDiskFull(error)) return error;
-  const reason = "The disk of ORIGIN_DATA takes no more data.";
+  const reason = "The disk of ORIGIN_DATA takes no data.";
   return new FaultError({ kind: "unavailable", reason, next: freeSpace }, { cause: error });
 }
 
