@@ -1,0 +1,224 @@
+import type { Call, Normalisation } from "./call.ts";
+import { graphBytes } from "./call.ts";
+import { batch, type Dim } from "./dims.ts";
+import { OnnxError } from "./errors.ts";
+import { at, held } from "./layout.ts";
+import { type GraphProto, type ModelProto, type NodeProto, readGraph, type ValueInfoProto } from "./messages.ts";
+import { operators } from "./operators/index.ts";
+import { normalisationOf } from "./operators/normalisations.ts";
+import { dtypeOf, type ReadExternal, readTensor } from "./tensors.ts";
+import { attr, TfGraph } from "./tf-graph.ts";
+import { type DType, numbersOf, type Value } from "./values.ts";
+
+/** A converted graph: the nodes that hold the inputs and outputs, by their names in ONNX. */
+export interface Converted {
+  g: TfGraph;
+  inputs: Map<string, { node: string; shape: Dim[]; dtype: DType }>;
+  outputs: Map<string, { node: string; shape: Dim[]; dtype: DType }>;
+}
+
+const standard = new Set(["", "ai.onnx"]);
+
+/** Converts the graph of a model. Throws, naming the node, when it has an operator that cannot be converted. */
+export function convertModel(
+  { graph, opsetImport }: ModelProto & { graph: GraphProto },
+  readExternal: ReadExternal,
+  shapes: Readonly<Record<string, readonly number[]>>,
+): Converted {
+  refuseUnknown(graph);
+  const opset = opsetImport.find(({ domain }) => standard.has(domain ?? ""))?.version ?? 0;
+  const g = new TfGraph();
+  const values = new Map<string, Value | null>([["", null]]);
+  for (const proto of graph.initializer) values.set(proto.name ?? "", readTensor(proto, readExternal));
+  const inputs: Converted["inputs"] = new Map();
+  for (const info of graph.input) {
+    const name = info.name ?? "";
+    if (values.has(name)) continue;
+    const { shape, dtype } = inputOf(info, shapes[name]);
+    const node = g.input(name, shape, dtype);
+    inputs.set(name, { node, shape, dtype });
+    values.set(name, held(node, dtype, shape));
+  }
+  const names = graph.output.map(({ name }) => [name ?? "", g.unique(name ?? "")] as const);
+  convertNodes({ g, graph, opset, readExternal, values });
+  const outputs: Converted["outputs"] = new Map();
+  g.scope = "";
+  for (const [name, own] of names) {
+    const value = values.get(name);
+    if (!value) throw new OnnxError(`no node computes the output '${name}'. The file is damaged: export it again`);
+    const { shape, dtype } = value;
+    outputs.set(name, { node: g.reserved(own, "Identity", [at(g, value)], { T: attr.type(dtype) }), shape, dtype });
+  }
+  return { g, inputs, outputs };
+}
+
+interface Scope {
+  g: TfGraph;
+  graph: GraphProto;
+  opset: number;
+  readExternal: ReadExternal;
+  values: Map<string, Value | null>;
+}
+
+function convertNodes(scope: Scope): void {
+  const { graph, values } = scope;
+  const folded = foldedNormalisations(graph);
+  const skipped = new Set([...folded.values()].map(({ output }) => output[0]));
+  for (const node of inOrder(graph, values)) {
+    if (node.opType === "BatchNormalization" && skipped.has(node.output[0])) continue;
+    try {
+      const after = folded.get(node);
+      const found = convertNode(scope, node, after ?? null);
+      const names = after ? after.output.slice(0, 1) : node.output;
+      names.forEach((name, i) => {
+        if (found[i]) values.set(name, found[i]);
+        else if (name !== "" && isUsed(graph, name)) {
+          throw new OnnxError(`its output ${i + 1}, '${name}', is used, and is not supported`);
+        }
+      });
+    } catch (cause) {
+      throw cause instanceof OnnxError ? new OnnxError(`${placeOf(node)}: ${cause.message}`, { cause }) : cause;
+    }
+  }
+}
+
+function convertNode(scope: Scope, node: NodeProto, after: NodeProto | null): Value[] {
+  const { g, opset, readExternal, values } = scope;
+  g.scope = g.unique(node.name || `${node.output[0] ?? node.opType}`);
+  const call = callOf(node);
+  if (node.opType === "If") return branchOf(scope, call);
+  const normalised: Normalisation | null = after && normalisationOf(callOf(after));
+  const found = operators.get(node.opType ?? "")?.({ ...call, normalised }) ?? [];
+  return Array.isArray(found) ? found : [found];
+
+  function callOf(own: NodeProto): Call {
+    const inputs = own.input.map((name) => {
+      const value = values.get(name);
+      if (value !== undefined) return value;
+      throw new OnnxError(`it takes '${name}', which no node computes. The file is damaged: export the model again`);
+    });
+    const tensor = (name: string) => {
+      const proto = own.attribute.find((one) => one.name === name)?.t;
+      return proto ? readTensor(proto, readExternal) : null;
+    };
+    return { g, node: own, opset, inputs, tensor, normalised: null };
+  }
+}
+
+// The branch of a condition that is known, such as one about shapes, replaces the node.
+function branchOf(scope: Scope, call: Call): Value[] {
+  const condition = call.inputs[0];
+  const known = condition && numbersOf(condition)?.[0];
+  if (known === undefined || known === null) {
+    throw new OnnxError("its condition is computed at run time. Remove it before the export");
+  }
+  const bytes = graphBytes(call, known ? "then_branch" : "else_branch");
+  const graph = readGraph(bytes ?? new Uint8Array());
+  refuseUnknown(graph);
+  const values = new Map(scope.values);
+  for (const proto of graph.initializer) values.set(proto.name ?? "", readTensor(proto, scope.readExternal));
+  convertNodes({ ...scope, graph, values });
+  return graph.output.map(({ name }) => values.get(name ?? "") as Value);
+}
+
+/** Pairs convolutions with the batch normalisations that alone take their outputs. */
+function foldedNormalisations(graph: GraphProto): Map<NodeProto, NodeProto> {
+  const producers = new Map(graph.node.map((node) => [node.output[0] ?? "", node]));
+  const uses = new Map<string, number>();
+  for (const name of [...graph.node.flatMap(({ input }) => input), ...graph.output.map(({ name }) => name ?? "")]) {
+    uses.set(name, (uses.get(name) ?? 0) + 1);
+  }
+  const constants = new Set(graph.initializer.map(({ name }) => name));
+  const pairs = graph.node.flatMap((node): [NodeProto, NodeProto][] => {
+    const [x = "", ...parameters] = node.input;
+    const before = producers.get(x);
+    const isFolded =
+      node.opType === "BatchNormalization" &&
+      before?.opType === "Conv" &&
+      uses.get(x) === 1 &&
+      node.output.filter((name) => name !== "").length === 1 &&
+      parameters.every((name) => constants.has(name));
+    return isFolded ? [[before, node]] : [];
+  });
+  return new Map(pairs);
+}
+
+function isUsed(graph: GraphProto, name: string): boolean {
+  return graph.output.some((one) => one.name === name) || graph.node.some(({ input }) => input.includes(name));
+}
+
+// The format wants nodes in order; some writers do not care.
+function inOrder(graph: GraphProto, values: ReadonlyMap<string, unknown>): NodeProto[] {
+  const found: NodeProto[] = [];
+  const known = new Set(values.keys());
+  let left = graph.node;
+  while (left.length > 0) {
+    const ready = left.filter(({ input }) => input.every((name) => known.has(name)));
+    // What is missing is named when the node is converted.
+    if (ready.length === 0) return [...found, ...left];
+    const taken = new Set<NodeProto>();
+    for (const node of left) {
+      if (!node.input.every((name) => known.has(name))) continue;
+      for (const name of node.output) known.add(name);
+      found.push(node);
+      taken.add(node);
+    }
+    left = left.filter((node) => !taken.has(node));
+  }
+  return found;
+}
+
+function refuseUnknown(graph: GraphProto): void {
+  const unknown = graph.node.filter(({ opType, domain }) => {
+    return !standard.has(domain ?? "") || (opType !== "If" && !operators.has(opType ?? ""));
+  });
+  if (unknown.length === 0) return;
+  const names = [...new Set(unknown.map(nameOf))];
+  const places = names.map((name) => {
+    const own = unknown.filter((node) => nameOf(node) === name);
+    const shown = own.slice(0, 3).map(placeOf).join(", ");
+    return `'${name}' in ${shown}${own.length > 3 ? ` and ${own.length - 3} more` : ""}`;
+  });
+  throw new OnnxError(
+    `${names.length === 1 ? "one operator" : `${names.length} operators`} cannot be converted: ${places.join("; ")}. ` +
+      "Replace them in the model before the export, or serve the model at the origin",
+  );
+}
+
+function nameOf({ opType = "", domain = "" }: NodeProto): string {
+  return standard.has(domain) ? opType : `${domain}.${opType}`;
+}
+
+function placeOf(node: NodeProto): string {
+  const name = node.name ? `node '${node.name}'` : "a node";
+  return `${name} (${nameOf(node)}: ${node.input.join(", ")} → ${node.output.join(", ")})`;
+}
+
+function inputOf(
+  { name = "", type }: ValueInfoProto,
+  given: readonly number[] | undefined,
+): { shape: Dim[]; dtype: DType } {
+  const what = `input '${name}'`;
+  if (!type?.tensor) throw new OnnxError(`${what} is no tensor`);
+  const dtype = dtypeOf(type.tensor.elemType, what);
+  const dims = type.tensor.shape?.dim;
+  const [first, ...own] = dims ?? [];
+  if (dims && !first) throw new OnnxError(`${what} is a single number; its first dimension has to be the batch`);
+  if (first?.value !== undefined && first.value > 1) {
+    throw new OnnxError(
+      `${what} has a first dimension of ${first.value}, which has to be the batch. Export the model with dynamic_axes for ` +
+        "it, with the batch first",
+    );
+  }
+  if (given && dims && given.length !== own.length) {
+    throw new OnnxError(`--shape ${name} has ${given.length} sizes, but the input has ${own.length} after the batch`);
+  }
+  const sizes = given ?? own.map(({ value }) => value ?? 0);
+  if ((!dims && !given) || sizes.some((size) => size <= 0)) {
+    const shown = own.map(({ value, param }) => value ?? param ?? "?").join(", ");
+    throw new OnnxError(
+      `${what} leaves its shape open: [${shown}] after the batch. Set it with --shape ${name}=size,size,…, as many as it has`,
+    );
+  }
+  return { shape: [first?.value === 1 ? 1 : batch, ...sizes], dtype };
+}
