@@ -3,7 +3,7 @@ import { OnnxError } from "./errors.ts";
 import { at, computed, permuted, picked, reshapeTo, shapeAt, stridesOf } from "./layout.ts";
 import type { TfGraph } from "./tf-graph.ts";
 import { attr } from "./tf-graph.ts";
-import { identity, inverse, isIdentity, type Known, knownValue, numbersOf, type Value } from "./values.ts";
+import { elementsOf, identity, inverse, isIdentity, type Known, knownValue, numbersOf, type Value } from "./values.ts";
 
 /** Arranges the elements in another shape. */
 export function reshape(g: TfGraph, x: Value, shape: readonly Dim[]): Value {
@@ -159,8 +159,8 @@ export function concat(g: TfGraph, values: readonly Value[], axis: number): Valu
 function concatOfKnown(values: readonly Value[], axis: number, shape: Dim[]): Value | null {
   const { dtype } = values[0] as Value;
   if (!values.every(({ known, shape: own }) => known && own.every(isKnown))) return null;
-  const lists = values.map((value) => numbersOf(value) ?? (value.known?.uniform ? null : value.known?.data));
-  if (!lists.every((list) => list != null)) return null;
+  const lists = values.map(elementsOf);
+  if (lists.includes(null)) return null;
   const outer = product(shape.slice(0, axis)) as number;
   const parts = values.map(({ shape: own }) => product(own.slice(axis)) as number);
   const data: Dim[] = [];

@@ -59,23 +59,26 @@ export function isIdentity(permutation: readonly number[]): boolean {
   return permutation.every((axis, i) => axis === i);
 }
 
-/** Returns the known elements as numbers; null when they are not known, or depend on the batch. */
-export function numbersOf({ known, shape }: Value): ArrayLike<number> | null {
+/** Returns the known elements, written out; null when they are not known, or their number depends on the batch. */
+export function elementsOf({ known, shape }: Value): ArrayLike<Dim> | null {
   if (!known) return null;
-  const { data } = known;
-  if (typeof data === "object" && !ArrayBuffer.isView(data)) {
-    for (let i = 0; i < data.length; i++) if (!isKnown(data[i] as Dim)) return null;
-  }
-  if (!known.uniform) return data as ArrayLike<number>;
+  if (!known.uniform) return known.data;
   if (!shape.every(isKnown)) return null;
-  const size = (shape as number[]).reduce((a, b) => a * b, 1);
-  return new Float64Array(size).fill(data[0] as number);
+  const length = (shape as number[]).reduce((a, b) => a * b, 1);
+  return Array(length).fill(known.data[0]) as Dim[];
 }
 
-/** Returns a known list whose elements may depend on the batch, such as a shape; null when they are not known. */
-export function dimsOf({ known, shape }: Value): Dim[] | null {
-  if (!known) return null;
-  const [length = 1] = shape;
-  if (!known.uniform) return Array.from(known.data);
-  return isKnown(length) ? Array.from({ length }, () => known.data[0] as Dim) : null;
+/** Returns the known elements as numbers; null when they are not known, or depend on the batch. */
+export function numbersOf(value: Value): ArrayLike<number> | null {
+  const found = elementsOf(value);
+  if (!found) return null;
+  // Typed arrays hold numbers alone.
+  if (ArrayBuffer.isView(found) || Array.prototype.every.call(found, isKnown)) return found as ArrayLike<number>;
+  return null;
+}
+
+/** Returns a known list whose elements may depend on the batch, such as a shape; null when it is not known. */
+export function dimsOf(value: Value): Dim[] | null {
+  const found = elementsOf(value);
+  return found && Array.from(found);
 }
