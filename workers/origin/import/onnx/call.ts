@@ -16,6 +16,8 @@ export interface Call {
   tensor(name: string): Value | null;
   /** The batch normalisation that follows a convolution and is folded into it. */
   normalised: Normalisation | null;
+  /** Whether only a bias and an activation follow: a head may be cut off here. */
+  isLast: boolean;
 }
 
 /** What a batch normalisation multiplies each channel by, and then adds. */

@@ -40,7 +40,7 @@ export function convertModel(
     values.set(name, held(node, dtype, shape));
   }
   const names = graph.output.map(({ name }) => [name ?? "", g.unique(name ?? "")] as const);
-  convertNodes({ g, graph, opset, readExternal, values });
+  convertNodes({ g, graph, opset, readExternal, values, last: lastTensors(graph) });
   const outputs: Converted["outputs"] = new Map();
   g.scope = "";
   for (const [name, own] of names) {
@@ -58,6 +58,29 @@ interface Scope {
   opset: number;
   readExternal: ReadExternal;
   values: Map<string, Value | null>;
+  /** The tensors that only a bias and an activation follow. */
+  last: ReadonlySet<string>;
+}
+
+const endings = new Set([
+  "Add",
+  "Softmax",
+  "LogSoftmax",
+  "Sigmoid",
+  "Identity",
+  "Cast",
+  "Flatten",
+  "Reshape",
+  "Squeeze",
+]);
+
+// Goes back from the outputs.
+function lastTensors(graph: GraphProto): Set<string> {
+  const found = new Set(graph.output.map(({ name }) => name ?? ""));
+  for (const { opType, input, output } of [...graph.node].reverse()) {
+    if (endings.has(opType ?? "") && found.has(output[0] ?? "")) for (const name of input) found.add(name);
+  }
+  return found;
 }
 
 function convertNodes(scope: Scope): void {
@@ -101,7 +124,7 @@ function convertNode(scope: Scope, node: NodeProto, after: NodeProto | null): Va
       const proto = own.attribute.find((one) => one.name === name)?.t;
       return proto ? readTensor(proto, readExternal) : null;
     };
-    return { g, node: own, opset, inputs, tensor, normalised: null };
+    return { g, node: own, opset, inputs, tensor, normalised: null, isLast: scope.last.has(own.output[0] ?? "") };
   }
 }
 
@@ -213,6 +236,11 @@ function inputOf(
   if (given && dims && given.length !== own.length) {
     throw new OnnxError(`--shape ${name} has ${given.length} sizes, but the input has ${own.length} after the batch`);
   }
+  own.forEach(({ value = 0 }, i) => {
+    if (given && value > 0 && value !== given[i]) {
+      throw new OnnxError(`--shape ${name} has ${given[i]} where the model has ${value}. Leave out --shape, or correct it`);
+    }
+  });
   const sizes = given ?? own.map(({ value }) => value ?? 0);
   if ((!dims && !given) || sizes.some((size) => size <= 0)) {
     const shown = own.map(({ value, param }) => value ?? param ?? "?").join(", ");

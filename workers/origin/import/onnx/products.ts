@@ -7,7 +7,7 @@ import { attr, type TfGraph } from "./tf-graph.ts";
 import { identity, knownValue, type Value } from "./values.ts";
 
 /** Multiplies matrices on the last two axes, and broadcasts the others. */
-export function matmul(g: TfGraph, a: Value, b: Value): Value {
+export function matmul(g: TfGraph, a: Value, b: Value, isLast = false): Value {
   if (a.shape.length === 1) {
     const row = matmul(g, reshape(g, a, [1, ...a.shape]), b);
     return reshape(g, row, [...row.shape.slice(0, -2), ...row.shape.slice(-1)]);
@@ -17,7 +17,7 @@ export function matmul(g: TfGraph, a: Value, b: Value): Value {
     return reshape(g, column, column.shape.slice(0, -1));
   }
   checkInner(a, b);
-  if (b.shape.length === 2) return dense(g, a, b, null);
+  if (b.shape.length === 2) return dense(g, a, b, null, isLast);
   const outer = broadcast(a.shape.slice(0, -2), b.shape.slice(0, -2));
   const [x, y] = [a, b].map((value) => expand(g, value, [...outer, ...value.shape.slice(-2)])) as [Value, Value];
   const shape = [...outer, x.shape.at(-2) as Dim, y.shape.at(-1) as Dim];
@@ -40,14 +40,17 @@ function checkInner(a: Value, b: Value): void {
   throw new OnnxError(`it multiplies ${textOf(a.shape)} by ${textOf(b.shape)}, which do not fit together`);
 }
 
-/** Multiplies rows by a matrix [in, out] and adds a bias [out]. */
-export function dense(g: TfGraph, given: Value, matrix: Value, bias: Value | null): Value {
+/**
+ * Multiplies rows by a matrix [in, out] and adds a bias [out].
+ * @param isLast keeps the product and its bias alone, so that a head can be cut off
+ */
+export function dense(g: TfGraph, given: Value, matrix: Value, bias: Value | null, isLast = false): Value {
   checkInner(given, matrix);
   const [inner, out] = matrix.shape as [Dim, Dim];
   const rows = given.shape.slice(0, -1);
   const x = rows.length === 1 ? given : reshape(g, given, [product(rows), inner]);
   const shape = [x.shape[0] as Dim, out];
-  const { plain, factors } = unscaled(matrix, 1);
+  const { plain, factors } = isLast ? { plain: matrix, factors: null } : unscaled(matrix, 1);
   const inputs = [at(g, x), at(g, plain)];
   const product_ = (fused: Value | null) => {
     const op = fused ? "_FusedMatMul" : "MatMul";

@@ -134,6 +134,8 @@ function thresholdedRelu(call: Call): Value {
   return by(g, x, cast(g, isAbove, "float32"));
 }
 
+const passOn: Convert = (call) => input(call, 0, "input");
+
 function castOf(call: Call): Value {
   const to = int(call, "to", 0);
   return cast(call.g, input(call, 0, "input"), dtypeOf(to, "its result"));
@@ -162,7 +164,7 @@ const flagged =
 export const elementwise: Record<string, Convert> = {
   ...{ Abs: one("Abs"), Ceil: one("Ceil"), Cos: one("Cos"), Cosh: one("Cosh"), Erf: one("Erf"), Exp: one("Exp") },
   ...{ Acos: one("Acos"), Asin: one("Asin"), Atan: one("Atan"), Sin: one("Sin"), Sinh: one("Sinh"), Tan: one("Tan") },
-  ...{ Floor: one("Floor"), Identity: one("Identity"), Log: one("Log"), Neg: one("Neg"), Not: one("LogicalNot") },
+  ...{ Floor: one("Floor"), Identity: passOn, Log: one("Log"), Neg: one("Neg"), Not: one("LogicalNot") },
   ...{ Reciprocal: one("Reciprocal"), Relu: one("Relu"), Round: one("Round"), Sigmoid: one("Sigmoid") },
   ...{ Sign: one("Sign"), Sqrt: one("Sqrt"), Tanh: one("Tanh"), IsNaN: flagged("IsNan"), IsInf: isInf },
   ...{ Add: two("AddV2"), Sub: two("Sub"), Mul: two("Mul"), Div: div, Pow: pow, Mod: mod },
@@ -172,7 +174,7 @@ export const elementwise: Record<string, Convert> = {
   ...{ Cast: castOf, CastLike: (call) => cast(call.g, input(call, 0, "input"), input(call, 1, "target_type").dtype) },
   ...{ Where: where, Clip: clipOf, Gelu: gelu, PRelu: prelu, LeakyRelu: leakyRelu },
   // Dropout passes its input on; in training it would not.
-  Dropout: one("Identity"),
+  Dropout: passOn,
   Elu: (call) => elu(call, float(call, "alpha", 1), 1, 1),
   Selu: (call) => elu(call, float(call, "alpha", 1.6732631921768188), float(call, "gamma", 1.0507010221481323), 1),
   Celu: (call) => elu(call, float(call, "alpha", 1), 1, float(call, "alpha", 1)),

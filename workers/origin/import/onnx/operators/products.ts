@@ -15,13 +15,13 @@ function gemm(call: Call): Value {
   const b = alpha === 1 ? given : binary(g, "Mul", given, scalar(alpha));
   const added = call.inputs[2] ?? null;
   const c = added && beta !== 1 ? binary(g, "Mul", added, scalar(beta)) : added;
-  if (!c) return dense(g, a, b, null);
+  if (!c) return dense(g, a, b, null, call.isLast);
   // A bias for each column is fused into the product; another one is added to it.
   const columns = b.shape[1];
   if (c.shape.at(-1) === columns && c.shape.slice(0, -1).every((dim) => dim === 1) && c.known) {
-    return dense(g, a, b, reshape(g, c, [columns as number]));
+    return dense(g, a, b, reshape(g, c, [columns as number]), call.isLast);
   }
-  return binary(g, "AddV2", dense(g, a, b, null), c);
+  return binary(g, "AddV2", dense(g, a, b, null, call.isLast), c);
 }
 
 function matmulOf(call: Call): Value {
@@ -29,7 +29,7 @@ function matmulOf(call: Call): Value {
   if (a.dtype !== "float32" || b.dtype !== "float32") {
     throw new OnnxError("products of whole numbers are not supported. Convert the inputs to float before");
   }
-  return matmul(call.g, a, b);
+  return matmul(call.g, a, b, call.isLast);
 }
 
 /** Operators that multiply matrices. */

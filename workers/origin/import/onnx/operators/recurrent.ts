@@ -35,6 +35,11 @@ function part(call: Call, x: Value, i: number, hidden: number): Value {
   return slice(call.g, x, [{ axis: x.shape.length - 1, begin: i * hidden, size: hidden }]);
 }
 
+// The first gates together: they have one activation.
+function gates(call: Call, x: Value, count: number, hidden: number): Value {
+  return slice(call.g, x, [{ axis: x.shape.length - 1, begin: 0, size: count * hidden }]);
+}
+
 // The state's share of the gates; before the first step the state is zero, and only the bias is left.
 function ofState(call: Call, state: Value | null, weights: Value, bias: Value | null): Value | null {
   return state ? dense(call.g, state, weights, bias) : bias;
@@ -49,23 +54,20 @@ const gru: Cell = {
     const { g } = call;
     const resetsBefore = int(call, "linear_before_reset", 0) === 0;
     return (fromInput, [state = null]) => {
-      const own = (value: Value | null, i: number) => value && part(call, value, i, hidden);
       const fromState = ofState(call, state, stateWeights, stateBias);
-      const gate = (i: number) =>
-        unary(g, "Sigmoid", optional(call, part(call, fromInput, i, hidden), own(fromState, i)));
-      const update = gate(0);
-      const reset = gate(1);
-      let recurrent = own(fromState, 2);
+      const both = optional(call, gates(call, fromInput, 2, hidden), fromState && gates(call, fromState, 2, hidden));
+      const open = unary(g, "Sigmoid", both);
+      const [update, reset] = [part(call, open, 0, hidden), part(call, open, 1, hidden)];
+      let recurrent = fromState && part(call, fromState, 2, hidden);
       if (!resetsBefore) recurrent = recurrent && by(call, reset, recurrent);
       else if (state) {
         const weights = part(call, stateWeights, 2, hidden);
-        recurrent = dense(g, by(call, reset, state), weights, own(stateBias, 2));
+        recurrent = dense(g, by(call, reset, state), weights, stateBias && part(call, stateBias, 2, hidden));
       }
       const candidate = unary(g, "Tanh", optional(call, part(call, fromInput, 2, hidden), recurrent));
       // (1 − z) · candidate + z · state
-      const moved = state ? by(call, update, binary(g, "Sub", state, candidate)) : null;
-      const fresh = binary(g, "Sub", candidate, by(call, update, candidate));
-      return [moved ? plus(call, candidate, moved) : fresh];
+      if (!state) return [binary(g, "Sub", candidate, by(call, update, candidate))];
+      return [plus(call, candidate, by(call, update, binary(g, "Sub", state, candidate)))];
     };
   },
 };
@@ -77,7 +79,8 @@ const lstm: Cell = {
     const { g } = call;
     return (fromInput, [state = null, cell = null]) => {
       const all = optional(call, fromInput, ofState(call, state, stateWeights, stateBias));
-      const gate = (i: number) => unary(g, "Sigmoid", part(call, all, i, hidden));
+      const open = unary(g, "Sigmoid", gates(call, all, 3, hidden));
+      const gate = (i: number) => part(call, open, i, hidden);
       const added = by(call, gate(0), unary(g, "Tanh", part(call, all, 3, hidden)));
       const next = cell ? plus(call, by(call, gate(2), cell), added) : added;
       return [by(call, gate(1), unary(g, "Tanh", next)), next];
