@@ -86,7 +86,7 @@ async function importOne(
   out: string,
   probe: Probe,
 ): Promise<ImportedModel> {
-  const files = await readModelFiles(path, shapes);
+  const files = await readModelFiles(path, { shapes });
   const inspection = await inspect(files, shapes);
   const none = { model, path, inspection, cost: null, nodeMs: null, recipe: null };
   if (inspection.unsupported.length > 0) return { ...none, refused: unsupportedText(inspection) };

@@ -6,7 +6,7 @@ import { type ModelJson, readModelJson, weightsOf } from "#core/model/tfjs/model
 import { storedBytes } from "#core/model/tfjs/weights.ts";
 import { pathInside } from "../inside.ts";
 import type { StoredPart } from "../train/pack.ts";
-import { convertOnnx } from "./onnx/index.ts";
+import { convertOnnx, type OnnxOptions } from "./onnx/index.ts";
 
 /** A model as TensorFlow.js stores it. */
 export interface TfjsModelFiles {
@@ -20,13 +20,9 @@ export interface TfjsModelFiles {
 /**
  * Reads a model.json and its shards, which lie in its folder, or converts an ONNX model. Throws, naming the file, when one is
  * missing, too short, or elsewhere.
- * @param shapes sizes, without the batch, of inputs whose ONNX model leaves them open
  */
-export async function readModelFiles(
-  given: string,
-  shapes: Readonly<Record<string, readonly number[]>> = {},
-): Promise<TfjsModelFiles> {
-  if (given.toLowerCase().endsWith(".onnx")) return convertOnnx(given, await read(given, "an ONNX model"), shapes);
+export async function readModelFiles(given: string, options: OnnxOptions = {}): Promise<TfjsModelFiles> {
+  if (given.toLowerCase().endsWith(".onnx")) return convertOnnx(given, await read(given, "an ONNX model"), options);
   const path = existsSync(given) && (await stat(given)).isDirectory() ? join(given, "model.json") : given;
   const bytes = new Uint8Array(await read(path, `a TensorFlow.js model.json or its folder`)).buffer;
   const modelJson = readModelJson(bytes);

@@ -30,7 +30,7 @@ export async function importModelOf(
   folder: string,
 ): Promise<Artefact<Unpublished<TensorManifest>>> {
   const shapes = Object.fromEntries(inputs.map(({ name, shape }) => [name, shape]));
-  const files = await readModelFiles(resolve(folder, source), shapes);
+  const files = await readModelFiles(resolve(folder, source), { shapes });
   const blobs: Blobs = new Map();
   const { modelTopology, signature, userDefinedMetadata } = files.modelJson;
   const named = { ...(signature && { signature }), ...(userDefinedMetadata && { userDefinedMetadata }) };

@@ -8,7 +8,7 @@ import { operators } from "./operators/index.ts";
 import { normalisationOf } from "./operators/normalisations.ts";
 import { dtypeOf, type ReadExternal, readTensor } from "./tensors.ts";
 import { attr, TfGraph } from "./tf-graph.ts";
-import { type DType, numbersOf, type Value } from "./values.ts";
+import { channelsLast, type DType, identity, numbersOf, type Value } from "./values.ts";
 
 /** A converted graph: the nodes that hold the inputs and outputs, by their names in ONNX. */
 export interface Converted {
@@ -17,13 +17,21 @@ export interface Converted {
   outputs: Map<string, { node: string; shape: Dim[]; dtype: DType }>;
 }
 
+/** What the model does not say. */
+export interface OnnxOptions {
+  /** Sizes, without the batch, of inputs that leave them open, in ONNX's order. */
+  shapes?: Readonly<Record<string, readonly number[]>>;
+  /** Takes inputs of 1, 3 or 4 channels as pictures are decoded: height, width, channels. */
+  pictures?: boolean;
+}
+
 const standard = new Set(["", "ai.onnx"]);
 
 /** Converts the graph of a model. Throws, naming the node, when it has an operator that cannot be converted. */
 export function convertModel(
   { graph, opsetImport }: ModelProto & { graph: GraphProto },
   readExternal: ReadExternal,
-  shapes: Readonly<Record<string, readonly number[]>>,
+  { shapes = {}, pictures = false }: OnnxOptions,
 ): Converted {
   refuseUnknown(graph);
   const opset = opsetImport.find(({ domain }) => standard.has(domain ?? ""))?.version ?? 0;
@@ -35,9 +43,12 @@ export function convertModel(
     const name = info.name ?? "";
     if (values.has(name)) continue;
     const { shape, dtype } = inputOf(info, shapes[name]);
-    const node = g.input(name, shape, dtype);
-    inputs.set(name, { node, shape, dtype });
-    values.set(name, held(node, dtype, shape));
+    const isPicture = pictures && shape.length === 4 && pictureChannels.has(shape[1] as Dim);
+    const layout = isPicture ? channelsLast(4) : identity(shape.length);
+    const own = layout.map((axis) => shape[axis] as Dim);
+    const node = g.input(name, own, dtype);
+    inputs.set(name, { node, shape: own, dtype });
+    values.set(name, held(node, dtype, shape, layout));
   }
   const names = graph.output.map(({ name }) => [name ?? "", g.unique(name ?? "")] as const);
   convertNodes({ g, graph, opset, readExternal, values, last: lastTensors(graph) });
@@ -51,6 +62,8 @@ export function convertModel(
   }
   return { g, inputs, outputs };
 }
+
+const pictureChannels = new Set<Dim>([1, 3, 4]);
 
 interface Scope {
   g: TfGraph;
@@ -238,7 +251,9 @@ function inputOf(
   }
   own.forEach(({ value = 0 }, i) => {
     if (given && value > 0 && value !== given[i]) {
-      throw new OnnxError(`--shape ${name} has ${given[i]} where the model has ${value}. Leave out --shape, or correct it`);
+      throw new OnnxError(
+        `--shape ${name} has ${given[i]} where the model has ${value}. Leave out --shape, or correct it`,
+      );
     }
   });
   const sizes = given ?? own.map(({ value }) => value ?? 0);

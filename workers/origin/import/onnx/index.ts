@@ -3,13 +3,15 @@ import { dirname } from "node:path";
 import { concatBytes } from "#core/bytes.ts";
 import type { ModelJson } from "#core/model/tfjs/model-json.ts";
 import { pathInside } from "../../inside.ts";
-import { convertModel } from "./convert.ts";
+import { convertModel, type OnnxOptions } from "./convert.ts";
 import { type Dim, isKnown } from "./dims.ts";
 import { OnnxError } from "./errors.ts";
 import { type GraphProto, type ModelProto, readModel } from "./messages.ts";
 import { simplified } from "./simplify.ts";
 import type { ReadExternal } from "./tensors.ts";
 import { attr } from "./tf-graph.ts";
+
+export type { OnnxOptions };
 
 const oldestOpset = 11;
 const newestOpset = 23;
@@ -24,18 +26,13 @@ export interface ConvertedFiles {
 
 /**
  * Converts an ONNX model to a TensorFlow.js graph model. Its inputs and outputs keep their names and shapes, the batch first.
- * @param shapes sizes, without the batch, of inputs whose model leaves them open
  * @throws Error that names the node, when it has an operator or an attribute that is not supported
  */
-export async function convertOnnx(
-  path: string,
-  bytes: Uint8Array,
-  shapes: Readonly<Record<string, readonly number[]>> = {},
-): Promise<ConvertedFiles> {
+export async function convertOnnx(path: string, bytes: Uint8Array, options: OnnxOptions = {}): Promise<ConvertedFiles> {
   const model = readOnnx(path, bytes);
   const readExternal = await externalFiles(path, model);
   try {
-    const { g, inputs, outputs } = convertModel(model, readExternal, shapes);
+    const { g, inputs, outputs } = convertModel(model, readExternal, options);
     const names = [...outputs.values()].map(({ node }) => node);
     const node = simplified(g.nodes, new Set([...inputs.values()].map((one) => one.node)), names);
     const kept = new Set(node.map(({ name }) => name));
