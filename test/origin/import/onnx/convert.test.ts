@@ -8,6 +8,7 @@ import { tfjsEngine } from "#core/model/tfjs/engine.ts";
 import { createModel } from "#origin/import/create.ts";
 import { readModelFiles } from "#origin/import/files.ts";
 import { inspect } from "#origin/import/inspect.ts";
+import { operators } from "#origin/import/onnx/operators/index.ts";
 import { importModelOf, writeRecipe } from "#origin/import/recipe.ts";
 import { parseRecipe } from "#origin/recipes/parse.ts";
 import { type OnnxFixture, onnxFixtures } from "#test/helpers/onnx-fixtures.ts";
@@ -92,6 +93,17 @@ describe("a converted model", () => {
     const recipe = parseRecipe(path, await readFile(path, "utf8")) as TensorRecipe;
     const artefact = await importModelOf(recipe, folder);
     expect(artefact.draft.network.outputs).toMatchObject([{ name: "logits", shape: [4] }]);
+  });
+});
+
+describe("the list of operators in the README", () => {
+  it("names each that is converted, and no other", async () => {
+    const readme = await readFile(join(import.meta.dirname, "../../../../workers/origin/README.md"), "utf8");
+    const [, table = ""] = readme.split("| operators | |");
+    const rows = (table.split("\n\n")[0] ?? "").split("\n").filter((row) => /^\| [a-z8]/.test(row));
+    const cells = rows.map((row) => row.split("|")[2] ?? "");
+    const named = cells.flatMap((cell) => cell.match(/\b[A-Z]\w+/g) ?? []).sort();
+    expect(named).toEqual([...operators.keys(), "If"].sort());
   });
 });
 

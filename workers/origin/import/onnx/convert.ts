@@ -1,3 +1,4 @@
+import { nodeName } from "../graph-nodes.ts";
 import type { Call, Normalisation } from "./call.ts";
 import { graphBytes } from "./call.ts";
 import { batch, type Dim } from "./dims.ts";
@@ -42,7 +43,7 @@ export function convertModel(
   for (const info of graph.input) {
     const name = info.name ?? "";
     if (values.has(name)) continue;
-    const { shape, dtype } = inputOf(info, shapes[name]);
+    const { shape, dtype } = inputOf(info, shapes[name] ?? shapes[nodeName(name)]);
     const isPicture = pictures && shape.length === 4 && pictureChannels.has(shape[1] as Dim);
     const layout = isPicture ? channelsLast(4) : identity(shape.length);
     const own = layout.map((axis) => shape[axis] as Dim);
@@ -113,9 +114,16 @@ function convertNodes(scope: Scope): void {
         }
       });
     } catch (cause) {
-      throw cause instanceof OnnxError ? new OnnxError(`${placeOf(node)}: ${cause.message}`, { cause }) : cause;
+      throw new OnnxError(`${placeOf(node)}: ${reasonOf(cause)}`, { cause });
     }
   }
+}
+
+// Anything else means that the model breaks a rule of the format, or that a rule is missing here.
+function reasonOf(cause: unknown): string {
+  if (cause instanceof OnnxError) return cause.message;
+  const reason = cause instanceof Error ? cause.message : String(cause);
+  return `it cannot be converted (${reason}). Check the model with onnx.checker, and report this if it passes`;
 }
 
 function convertNode(scope: Scope, node: NodeProto, after: NodeProto | null): Value[] {

@@ -84,14 +84,15 @@ export function readTensor(proto: TensorProto, readExternal: ReadExternal): Valu
   const stored: { stored?: Stored } = proto.dataType === float16 ? { stored: { type: "float16" } } : {};
   const more = { ...stored, limits: limits[proto.dataType ?? 0] };
   const raw = proto.dataLocation === external ? externalOf(proto, what, readExternal) : proto.rawData;
+  const isList = raw === undefined || (raw.length === 0 && size > 0);
+  const given = isList ? proto[field].length : raw.length / bytes;
+  if (given !== size) throw wrongSize(what, shape, isList ? `${given} values` : `${raw.length} bytes`);
   const data = dtype === "float32" ? new Float32Array(size) : new Float64Array(size);
-  if (raw === undefined || (raw.length === 0 && size > 0)) {
+  if (isList) {
     const list = proto[field];
-    if (list.length !== size) throw wrongSize(what, shape, `${list.length} values`);
     for (let i = 0; i < size; i++) data[i] = convert ? convert(list[i] as number) : (list[i] as number);
     return knownValue(dtype, shape, data, more);
   }
-  if (raw.length !== size * bytes) throw wrongSize(what, shape, `${raw.length} bytes`);
   const view = new DataView(raw.buffer, raw.byteOffset, raw.byteLength);
   for (let i = 0; i < size; i++) data[i] = read(view, i * bytes);
   return knownValue(dtype, shape, data, more);

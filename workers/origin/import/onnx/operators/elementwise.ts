@@ -26,8 +26,9 @@ const by = (g: TfGraph, a: Value, b: Value) => binary(g, "Mul", a, b);
 
 /** Limits elements to a range, either end of which may be open. */
 export function clip(g: TfGraph, x: Value, low: number | null, high: number | null): Value {
-  if (low === 0 && high === 6) return unary(g, "Relu6", x);
-  if (low === 0 && high === null) return unary(g, "Relu", x);
+  const isFloat = x.dtype === "float32";
+  if (isFloat && low === 0 && high === 6) return unary(g, "Relu6", x);
+  if (isFloat && low === 0 && high === null) return unary(g, "Relu", x);
   const above = low === null ? x : binary(g, "Maximum", x, scalar(low, x.dtype));
   return high === null ? above : binary(g, "Minimum", above, scalar(high, x.dtype));
 }
