@@ -7,6 +7,8 @@ import { at, held } from "./layout.ts";
 import { type GraphProto, type ModelProto, type NodeProto, readGraph, type ValueInfoProto } from "./messages.ts";
 import { operators } from "./operators/index.ts";
 import { normalisationOf } from "./operators/normalisations.ts";
+import { isStandard, placeOf, refuseUnknown } from "./places.ts";
+import { foldedNormalisations, inOrder, isUsed, lastTensors } from "./survey.ts";
 import { dtypeOf, type ReadExternal, readTensor } from "./tensors.ts";
 import { attr, TfGraph } from "./tf-graph.ts";
 import { channelsLast, type DType, identity, numbersOf, type Value } from "./values.ts";
@@ -26,8 +28,6 @@ export interface OnnxOptions {
   pictures?: boolean;
 }
 
-const standard = new Set(["", "ai.onnx"]);
-
 /** Converts the graph of a model. Throws, naming the node, when it has an operator that cannot be converted. */
 export function convertModel(
   { graph, opsetImport }: ModelProto & { graph: GraphProto },
@@ -35,7 +35,7 @@ export function convertModel(
   { shapes = {}, pictures = false }: OnnxOptions,
 ): Converted {
   refuseUnknown(graph);
-  const opset = opsetImport.find(({ domain }) => standard.has(domain ?? ""))?.version ?? 0;
+  const opset = opsetImport.find(({ domain }) => isStandard(domain))?.version ?? 0;
   const g = new TfGraph();
   const values = new Map<string, Value | null>([["", null]]);
   for (const proto of graph.initializer) values.set(proto.name ?? "", readTensor(proto, readExternal));
@@ -74,27 +74,6 @@ interface Scope {
   values: Map<string, Value | null>;
   /** The tensors that only a bias and an activation follow. */
   last: ReadonlySet<string>;
-}
-
-const endings = new Set([
-  "Add",
-  "Softmax",
-  "LogSoftmax",
-  "Sigmoid",
-  "Identity",
-  "Cast",
-  "Flatten",
-  "Reshape",
-  "Squeeze",
-]);
-
-// Goes back from the outputs.
-function lastTensors(graph: GraphProto): Set<string> {
-  const found = new Set(graph.output.map(({ name }) => name ?? ""));
-  for (const { opType, input, output } of [...graph.node].reverse()) {
-    if (endings.has(opType ?? "") && found.has(output[0] ?? "")) for (const name of input) found.add(name);
-  }
-  return found;
 }
 
 function convertNodes(scope: Scope): void {
@@ -163,79 +142,6 @@ function branchOf(scope: Scope, call: Call): Value[] {
   for (const proto of graph.initializer) values.set(proto.name ?? "", readTensor(proto, scope.readExternal));
   convertNodes({ ...scope, graph, values });
   return graph.output.map(({ name }) => values.get(name ?? "") as Value);
-}
-
-/** Pairs convolutions with the batch normalisations that alone take their outputs. */
-function foldedNormalisations(graph: GraphProto): Map<NodeProto, NodeProto> {
-  const producers = new Map(graph.node.map((node) => [node.output[0] ?? "", node]));
-  const uses = new Map<string, number>();
-  for (const name of [...graph.node.flatMap(({ input }) => input), ...graph.output.map(({ name }) => name ?? "")]) {
-    uses.set(name, (uses.get(name) ?? 0) + 1);
-  }
-  const constants = new Set(graph.initializer.map(({ name }) => name));
-  const pairs = graph.node.flatMap((node): [NodeProto, NodeProto][] => {
-    const [x = "", ...parameters] = node.input;
-    const before = producers.get(x);
-    const isFolded =
-      node.opType === "BatchNormalization" &&
-      before?.opType === "Conv" &&
-      uses.get(x) === 1 &&
-      node.output.filter((name) => name !== "").length === 1 &&
-      parameters.every((name) => constants.has(name));
-    return isFolded ? [[before, node]] : [];
-  });
-  return new Map(pairs);
-}
-
-function isUsed(graph: GraphProto, name: string): boolean {
-  return graph.output.some((one) => one.name === name) || graph.node.some(({ input }) => input.includes(name));
-}
-
-// The format wants nodes in order; some writers do not care.
-function inOrder(graph: GraphProto, values: ReadonlyMap<string, unknown>): NodeProto[] {
-  const found: NodeProto[] = [];
-  const known = new Set(values.keys());
-  let left = graph.node;
-  while (left.length > 0) {
-    const ready = left.filter(({ input }) => input.every((name) => known.has(name)));
-    // What is missing is named when the node is converted.
-    if (ready.length === 0) return [...found, ...left];
-    const taken = new Set<NodeProto>();
-    for (const node of left) {
-      if (!node.input.every((name) => known.has(name))) continue;
-      for (const name of node.output) known.add(name);
-      found.push(node);
-      taken.add(node);
-    }
-    left = left.filter((node) => !taken.has(node));
-  }
-  return found;
-}
-
-function refuseUnknown(graph: GraphProto): void {
-  const unknown = graph.node.filter(({ opType, domain }) => {
-    return !standard.has(domain ?? "") || (opType !== "If" && !operators.has(opType ?? ""));
-  });
-  if (unknown.length === 0) return;
-  const names = [...new Set(unknown.map(nameOf))];
-  const places = names.map((name) => {
-    const own = unknown.filter((node) => nameOf(node) === name);
-    const shown = own.slice(0, 3).map(placeOf).join(", ");
-    return `'${name}' in ${shown}${own.length > 3 ? ` and ${own.length - 3} more` : ""}`;
-  });
-  throw new OnnxError(
-    `${names.length === 1 ? "one operator" : `${names.length} operators`} cannot be converted: ${places.join("; ")}. ` +
-      "Replace them in the model before the export, or serve the model at the origin",
-  );
-}
-
-function nameOf({ opType = "", domain = "" }: NodeProto): string {
-  return standard.has(domain) ? opType : `${domain}.${opType}`;
-}
-
-function placeOf(node: NodeProto): string {
-  const name = node.name ? `node '${node.name}'` : "a node";
-  return `${name} (${nameOf(node)}: ${node.input.join(", ")} → ${node.output.join(", ")})`;
 }
 
 function inputOf(
