@@ -42,6 +42,7 @@ function inWorkerd(
             FAULTS: process.env.FAULTS ?? "",
             FAULTS_SEED: process.env.FAULTS_SEED ?? "",
             NEXT_RUNG_URL: `http://127.0.0.1:${originPort}`,
+            TEST_SHARED_URL: `http://127.0.0.1:${process.env.UPRIVER_TEST_SHARED_PORT}`,
             TEST_ABOVE_URL: `http://127.0.0.1:${process.env.UPRIVER_TEST_ABOVE_PORT}`,
           },
         },

@@ -27,7 +27,10 @@ export function createVerb(program: Command): void {
     .command("create")
     .description("make a model from a pre-trained base; it learns your labels from a few examples, without training")
     .argument("<model>", "the name of the new model")
-    .requiredOption("--base <model.json>", "the pre-trained TensorFlow.js model, or its folder")
+    .requiredOption(
+      "--base <model>",
+      "the pre-trained model: a model.json of TensorFlow.js, its folder, or an .onnx file",
+    )
     .requiredOption("--labels <a,b,…>", "the labels to tell apart", nameListParser("--labels"))
     .option("--cut <layer>", "the layer to learn on (default: the one before the last dense layer)")
     .option("--scale <factor>", "factor for input values (default: 1/255 for images, else 1)", numberParser("--scale"))

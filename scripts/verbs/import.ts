@@ -32,9 +32,14 @@ interface ImportedModel {
 export function importVerb(program: Command): void {
   program
     .command("import")
-    .description("check whether the edge can serve a TensorFlow.js model, and write the recipe that publishes it")
-    .argument("<model.json...>", "models in TensorFlow.js graph or layers format, or their folders")
-    .option("--name <model>", "name of the model (default: its folder's name)")
+    .description(
+      "check whether the edge can serve a TensorFlow.js or ONNX model, and write the recipe that publishes it",
+    )
+    .argument(
+      "<model...>",
+      "models: a model.json in TensorFlow.js graph or layers format, its folder, or an .onnx file",
+    )
+    .option("--name <model>", "name of the model (default: the name of its folder, or of its .onnx file)")
     .option(
       "--shape <input=sizes>",
       "shape of an input whose sizes the model leaves open, such as image=64,64,3",
@@ -46,6 +51,7 @@ export function importVerb(program: Command): void {
     .addHelpText(
       "after",
       "\nExample:\n  npx upriver import face/model.json && npx upriver publish face.recipe.json\n" +
+        "\nAn .onnx file is converted: its inputs and outputs keep their names and shapes, with the batch first.\n" +
         "\nThe model runs here and in workerd on random values; operations, memory and time are measured.",
     )
     .action(run);
@@ -53,7 +59,9 @@ export function importVerb(program: Command): void {
 
 async function run(paths: string[], { name, out, shape, json }: Options): Promise<void> {
   if (name !== undefined && paths.length > 1) {
-    throw new UsageError("--name is for one model. Without it, each model is named after its folder.");
+    throw new UsageError(
+      "--name is for one model. Without it, each model is named after its folder or its .onnx file.",
+    );
   }
   const progress = showProgress("importing", paths.length);
   const probe = await Probe.start();
@@ -78,7 +86,7 @@ async function importOne(
   out: string,
   probe: Probe,
 ): Promise<ImportedModel> {
-  const files = await readModelFiles(path);
+  const files = await readModelFiles(path, { shapes });
   const inspection = await inspect(files, shapes);
   const none = { model, path, inspection, cost: null, nodeMs: null, recipe: null };
   if (inspection.unsupported.length > 0) return { ...none, refused: unsupportedText(inspection) };
@@ -100,7 +108,7 @@ export function tooLarge({ bytes }: Pick<Inspection, "bytes">, { heap }: Pick<Co
   );
 }
 
-function describe({ model, inspection, cost, nodeMs, recipe, refused }: ImportedModel): string {
+function describe({ model, path, inspection, cost, nodeMs, recipe, refused }: ImportedModel): string {
   const { kind, operations, inputs, outputs, batch, bytes, embedding } = inspection;
   const counted = Object.entries(operations).map(([operation, count]) => `${count} ${operation}`);
   const specs = (all: Inspection["inputs"]) =>
@@ -118,7 +126,7 @@ function describe({ model, inspection, cost, nodeMs, recipe, refused }: Imported
   if (embedding) {
     lines.push(
       `embedding: '${embedding.tensor}', ${embedding.width} values; to teach it your own labels: ` +
-        `npx upriver create <name> --base <model.json> --cut ${embedding.tensor} --labels <a,b,…>`,
+        `npx upriver create <name> --base ${path} --cut ${embedding.tensor} --labels <a,b,…>`,
     );
   }
   return [...lines, `Next: npx upriver publish ${recipe}`].join("\n");
@@ -157,8 +165,9 @@ function unsupportedText({ unsupported }: Inspection): string {
 }
 
 function nameOf(path: string): string {
-  const folder = path.endsWith(".json") ? dirname(resolve(path)) : resolve(path);
-  return basename(folder)
+  const named = path.endsWith(".json") ? dirname(resolve(path)) : resolve(path);
+  return basename(named)
+    .replace(/\.onnx$/i, "")
     .toLowerCase()
     .replace(/[^a-z0-9]+/g, "-")
     .replace(/^-+|-+$/g, "");

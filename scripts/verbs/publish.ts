@@ -41,7 +41,7 @@ export function publishVerb(program: Command): void {
     .command("publish")
     .description("publish a trained model as the next version and roll it out")
     .argument("<recipe>", "a trained recipe, a folder that 'train --out' wrote, or a recipe that 'import' wrote")
-    .option("--thin <model.json>", "a thin network trained elsewhere, in TensorFlow.js layers or graph format")
+    .option("--thin <model.json>", "a thin network trained elsewhere: a TensorFlow.js model.json, or an .onnx file")
     .option("--full <model.json>", "the full network that goes with it")
     .option("--input <input.json>", "how the networks take instances, as 'export' wrote it (default: fitted again)")
     .addOption(new Option("--weights <type>", "how to store the weights of that thin network").choices(weightTypes));

@@ -1,5 +1,5 @@
 import { execFile } from "node:child_process";
-import { mkdtemp, rm } from "node:fs/promises";
+import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { createServer } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -8,7 +8,7 @@ import { type LocalLadder, startLadder } from "#scripts/local/ladder.ts";
 import { freePort } from "#scripts/local/ports.ts";
 import { bin } from "#scripts/local/process.ts";
 
-/** Makes what test files share, once a run and when a file asks for it: trained models, and a ladder. */
+/** Makes what test files share, once a run and when a file asks for it: trained and converted models, and a ladder. */
 export default async function setup(): Promise<() => Promise<void>> {
   const folder = await mkdtemp(join(tmpdir(), "upriver-shared-"));
   const made = new Map<string, Promise<object>>();
@@ -20,6 +20,7 @@ export default async function setup(): Promise<() => Promise<void>> {
       ladder = await startLadder({ folder, ports, recipe: null });
       return ladder.credentials;
     }
+    if (pathname === "/onnx") return convertFixture(searchParams.get("model") ?? "");
     return { folder: await trainModel(folder, searchParams.get("recipe") ?? "", searchParams.get("before")) };
   }
 
@@ -40,6 +41,15 @@ export default async function setup(): Promise<() => Promise<void>> {
     await ladder?.stop();
     await rm(folder, { recursive: true, force: true });
   };
+}
+
+/** Converts an ONNX fixture; workerd cannot read its file. */
+async function convertFixture(name: string): Promise<object> {
+  const path = join(import.meta.dirname, `../fixtures/onnx/${name}.onnx`);
+  const { readModelFiles } = await import("#origin/import/files.ts");
+  const { kind, modelJson, values } = await readModelFiles(path);
+  const reference = JSON.parse(await readFile(path.replace(/onnx$/, "json"), "utf8")) as object;
+  return { kind, modelJson, values: Buffer.from(values).toString("base64"), reference };
 }
 
 /** Trains a recipe in a process of its own; returns the folder of the artefact. */

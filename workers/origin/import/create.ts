@@ -23,7 +23,7 @@ import { inspect } from "./inspect.ts";
 
 export interface CreateOptions {
   model: string;
-  /** The base's model.json, or its folder. */
+  /** The base's model.json, its folder, or its .onnx file. */
   base: string;
   /** The layer, or the graph's node, whose output is the embedding; the one before the last dense layer unless given. */
   cut?: string | undefined;
@@ -48,7 +48,7 @@ const pixelMax = 255;
  */
 export async function createModel(options: CreateOptions): Promise<Artefact> {
   const { model, base, labels, targetRisk } = options;
-  const files = await readModelFiles(base);
+  const files = await readModelFiles(base, { pictures: true });
   const { inputs, unsupported, embedding, batch } = await inspect(files);
   if (unsupported.length > 0) {
     throw new Error(`The edge cannot run this base. 'npx upriver import ${base}' lists its unsupported operations.`);

@@ -6,6 +6,7 @@ import { type ModelJson, readModelJson, weightsOf } from "#core/model/tfjs/model
 import { storedBytes } from "#core/model/tfjs/weights.ts";
 import { pathInside } from "../inside.ts";
 import type { StoredPart } from "../train/pack.ts";
+import { convertOnnx, type OnnxOptions } from "./onnx/index.ts";
 
 /** A model as TensorFlow.js stores it. */
 export interface TfjsModelFiles {
@@ -17,10 +18,11 @@ export interface TfjsModelFiles {
 }
 
 /**
- * Reads a model.json and its shards, which lie in its folder. Throws, naming the file, when one is missing, too short, or
- * elsewhere.
+ * Reads a model.json and its shards, which lie in its folder, or converts an ONNX model. Throws, naming the file, when one is
+ * missing, too short, or elsewhere.
  */
-export async function readModelFiles(given: string): Promise<TfjsModelFiles> {
+export async function readModelFiles(given: string, options: OnnxOptions = {}): Promise<TfjsModelFiles> {
+  if (given.toLowerCase().endsWith(".onnx")) return convertOnnx(given, await read(given, "an ONNX model"), options);
   const path = existsSync(given) && (await stat(given)).isDirectory() ? join(given, "model.json") : given;
   const bytes = new Uint8Array(await read(path, `a TensorFlow.js model.json or its folder`)).buffer;
   const modelJson = readModelJson(bytes);

@@ -21,8 +21,8 @@ const checkedRows = 32;
 const tolerance = 1e-4;
 
 /**
- * Imports a network that was trained elsewhere: a model.json (or its folder) in TensorFlow.js's layers or graph format,
- * from the inputs to class scores or logits. The network is cut before its last dense layer, and the cut network on the
+ * Imports a network that was trained elsewhere, from the inputs to class scores or logits: a model.json (or its folder) in
+ * TensorFlow.js's layers or graph format, or an ONNX model. The network is cut before its last dense layer, and the cut network on the
  * edge's engine is compared with the whole network in TensorFlow.js. Weights keep their stored type unless one is given.
  * Throws, with the reason, when the network cannot be imported.
  */
@@ -34,7 +34,7 @@ export async function importNetwork(
   weightType?: WeightType,
 ): Promise<PackedNetwork> {
   await startBackend();
-  const files = await readModelFiles(path);
+  const files = await readModelFiles(path, { pictures: input.kind === "image" });
   const cut = await (files.kind === "tfjs-graph-model" ? cutGraphModel : cutLayersModel)(files, classes);
   try {
     if (!cut.parts.weights.some(({ spec }) => spec.dtype === "float32")) throw new NoDenseEndError("its only layer");

@@ -29,7 +29,8 @@ export async function importModelOf(
   { name: model, task, source, inputs, outputs, batch }: TensorRecipe,
   folder: string,
 ): Promise<Artefact<Unpublished<TensorManifest>>> {
-  const files = await readModelFiles(resolve(folder, source));
+  const shapes = Object.fromEntries(inputs.map(({ name, shape }) => [name, shape]));
+  const files = await readModelFiles(resolve(folder, source), { shapes });
   const blobs: Blobs = new Map();
   const { modelTopology, signature, userDefinedMetadata } = files.modelJson;
   const named = { ...(signature && { signature }), ...(userDefinedMetadata && { userDefinedMetadata }) };
