@@ -3,7 +3,7 @@ import jpegBinary from "@jsquash/jpeg/codec/dec/mozjpeg_dec.wasm";
 import createWebp from "@jsquash/webp/codec/dec/webp_dec.js";
 import webpBinary from "@jsquash/webp/codec/dec/webp_dec.wasm";
 import type { Pixels } from "#core/image/pixels.ts";
-import { ImageError } from "./header.ts";
+import { brokenImage } from "./error.ts";
 
 const imageHeapMaxBytes = 48 * 1024 * 1024;
 
@@ -30,16 +30,20 @@ async function decode(
   binary: WebAssembly.Module,
   run: (codec: Codec) => ReturnType<Codec["decode"]>,
 ): Promise<Pixels> {
-  const broken = (cause?: unknown) =>
-    new ImageError(`a valid file of type ${type}`, "a file that can't be decoded", { cause });
-  const codec = await create({ noInitialRun: true, print: quiet, printErr: quiet, instantiateWasm: limited(binary) });
+  let isCutOff = false;
+  const printErr = (warning: string) => {
+    isCutOff ||= warning.includes("Premature end");
+  };
+  const codec = await create({ noInitialRun: true, print: quiet, printErr, instantiateWasm: limited(binary) });
   let found: ReturnType<Codec["decode"]>;
   try {
     found = run(codec);
   } catch (cause) {
-    throw broken(cause);
+    throw brokenImage(type, cause);
   }
-  if (!found) throw broken();
+  if (!found) throw brokenImage(type);
+  // The decoder fills the rest with grey.
+  if (isCutOff) throw brokenImage(type, undefined, "a file that ends before its image does");
   return { width: found.width, height: found.height, rgba: found.data };
 }
 

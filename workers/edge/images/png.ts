@@ -1,15 +1,25 @@
 import { convertIndexedToRgb, type DecodedPng, decode } from "fast-png";
 import { concatBytes } from "#core/bytes.ts";
 import type { Pixels } from "#core/image/pixels.ts";
-import { ImageError } from "./header.ts";
+import { brokenImage, type ImageError } from "./error.ts";
+import { checkSize, sizeOf } from "./header.ts";
+import { inSrgb } from "./icc.ts";
+import { profileOfPng } from "./profile.ts";
+import type { Shape } from "./shape.ts";
 
 /**
- * Decodes a PNG, or the default image of an animated one. Throws `ImageError` if it is corrupt or unpacks to more than
- * its dimensions need.
+ * Reads a PNG, or the default image of an animated one. Throws `ImageError` if it is corrupt or unpacks to more than its
+ * dimensions need.
  */
-export async function decodePng(bytes: Uint8Array<ArrayBuffer>): Promise<Pixels> {
-  const { file, header, packed } = readChunks(bytes);
+export async function readPng(bytes: Uint8Array<ArrayBuffer>, shape: Shape): Promise<Pixels> {
+  const { width, height } = sizeOf(bytes, "image/png");
+  checkSize(width, height);
+  const { file, header, packed, profile } = readChunks(bytes);
   await checkUnpacked(packed, unpackedBytes(header));
+  return inSrgb(shape(decodePng(file)), await profileOfPng(profile));
+}
+
+function decodePng(file: Uint8Array): Pixels {
   let decoded: DecodedPng;
   try {
     decoded = decode(file);
@@ -36,12 +46,14 @@ function readChunks(bytes: Uint8Array<ArrayBuffer>) {
   const kept: Uint8Array<ArrayBuffer>[] = [bytes.subarray(0, signatureBytes)];
   const packed: Uint8Array<ArrayBuffer>[] = [];
   let name = "";
+  let profile: Uint8Array | undefined;
   for (let at = signatureBytes; name !== "IEND"; ) {
     if (at + 12 > bytes.length) throw broken();
     const size = view.getUint32(at);
     if (at + 12 + size > bytes.length) throw broken();
     name = String.fromCharCode(...bytes.subarray(at + 4, at + 8));
     if (needed.includes(name)) kept.push(bytes.subarray(at, at + 12 + size));
+    if (name === "iCCP") profile = bytes.subarray(at + 8, at + 8 + size);
     if (name === "IDAT") packed.push(bytes.subarray(at + 8, at + 8 + size));
     at += 12 + size;
   }
@@ -51,6 +63,7 @@ function readChunks(bytes: Uint8Array<ArrayBuffer>) {
   return {
     file: concatBytes(kept),
     packed,
+    profile,
     header: {
       width: header.getUint32(8),
       height: header.getUint32(12),
@@ -145,5 +158,5 @@ function hiddenColour({ transparency, depth }: DecodedPng): number[] | null {
 }
 
 function broken(cause?: unknown): ImageError {
-  return new ImageError("a valid file of type image/png", "a file that can't be decoded", { cause });
+  return brokenImage("image/png", cause);
 }
