@@ -10,7 +10,7 @@ const strides = [levels ** 3, levels ** 2, levels, 1] as const;
 
 /**
  * Converts inks (0 is none, 255 is full) to sRGB by the colours of a press, as libvips does for a file without a profile:
- * linear between the colours of a grid, which differ by 1.4 levels on average and by 17 at most (scripts/build-inks.ts).
+ * linear between the colours of a grid, which differ by 0.8 of 255 on average and by 20 at most (scripts/build-inks.ts).
  */
 export function inksToSrgb(cyanMagentaYellow: Pixels, black: Pixels): Pixels {
   const { width, height, rgba: cmy } = cyanMagentaYellow;

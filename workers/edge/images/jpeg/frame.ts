@@ -26,10 +26,10 @@ export interface Segment {
 }
 
 export const marker = {
-  sof0: 0xc0,
   sof1: 0xc1,
   sof2: 0xc2,
   dht: 0xc4,
+  eoi: 0xd9,
   sos: 0xda,
   dqt: 0xdb,
   dri: 0xdd,
@@ -49,14 +49,15 @@ const saveAgain = "Save it again as a baseline or progressive JPEG of 8 bits, or
 export function segmentsOf(bytes: Uint8Array): Segment[] {
   const segments: Segment[] = [];
   let scans = 0;
-  for (let at = 2; at + 4 <= bytes.length; ) {
+  for (let at = 2; at + 2 <= bytes.length; ) {
     if (bytes[at] !== 0xff) at = nextMarker(bytes, at);
     const code = bytes[at + 1] as number;
     if (code === 0xff) {
       at++;
       continue;
     }
-    if (code === 0xd9 || at + 4 > bytes.length) break;
+    if (code === marker.eoi) segments.push({ marker: code, start: at + 2, end: at + 2 });
+    if (code === marker.eoi || at + 4 > bytes.length) break;
     const end = at + 2 + (((bytes[at + 2] as number) << 8) | (bytes[at + 3] as number));
     segments.push({ marker: code, start: at + 4, end: Math.min(end, bytes.length) });
     if (code === marker.sos && ++scans > scansMax) {

@@ -73,8 +73,9 @@ class Splitter {
       if (code === marker.dri) this.restartInterval = ((payload[0] ?? 0) << 8) | (payload[1] ?? 0);
       if (code === marker.dht) this.define(payload);
       if (code === marker.sos) this.scan(this.readScan(payload, end));
+      // A file without its end is cut off: the decoder says so.
+      if (code === marker.eoi) this.toBoth(stop);
     }
-    this.toBoth(stop);
     return { colours: concatBytes(this.colours), black: concatBytes(this.black) };
   }
 
