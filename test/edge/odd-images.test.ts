@@ -1,13 +1,15 @@
 import { describe, expect, it } from "vitest";
 import { concatBytes } from "#core/bytes.ts";
+import type { ImageInput } from "#core/contract/index.ts";
 import { FaultError, problemOf } from "#core/http/fault.ts";
 import { readImage } from "#edge/images/index.ts";
 import { chunksOf, webpOf } from "#edge/images/riff.ts";
 import { height, oddPictures, width } from "../helpers/odd-pictures.ts";
 import { jpegs, losslessWebp } from "../helpers/pictures.ts";
 
-const input = (wide = width, tall = height) =>
-  ({ kind: "image", size: [tall, wide], channels: 3, scale: 1, offset: 0 }) as const;
+const input = (wide = width, tall = height): ImageInput => {
+  return { kind: "image", size: [tall, wide], channels: 3, scale: 1, offset: 0 };
+};
 
 async function pixelsOf(file: Uint8Array<ArrayBuffer>, as = input()): Promise<number[]> {
   return ((await readImage(new Request("https://edge.test"), file, as)) as number[][][]).flat(2);

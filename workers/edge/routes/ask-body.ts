@@ -54,9 +54,15 @@ async function imageAsk(call: Call, bytes: Uint8Array<ArrayBuffer>, manifest: Ma
   throw new FaultError({ kind: "invalid", errors: invalidFields(options.error.issues, query) });
 }
 
-// The columns of an instance, sent without the wrapper.
+// The columns of an instance, sent without the wrapper; or a picture as text.
 function unwrapped(body: unknown): InvalidField | null {
   if (typeof body !== "object" || body === null) return null;
+  const { instance } = body as { instance?: unknown };
+  if (typeof instance === "string") {
+    const message =
+      "instance must be an object or an array; received text. Send a picture as the body itself, with its content type.";
+    return { path: "instance", expected: "an object or an array", received: describe(instance), message };
+  }
   if (!Array.isArray(body)) {
     const known = Object.keys(askSchema.shape);
     if (Object.keys(body).length === 0 || Object.keys(body).some((key) => known.includes(key))) return null;
