@@ -136,6 +136,13 @@ describe("a colour profile", () => {
   });
 });
 
+describe("an interlaced PNG of few colours", () => {
+  it.each(["PNG, 16 colours, interlaced", "PNG, 2 colours, interlaced"])("has its colours: %s", async (name) => {
+    const { file, srgb } = named(name);
+    expect(difference(await pixelsOf(file), srgb).most).toBe(0);
+  });
+});
+
 describe("an animated WebP", () => {
   const uint24 = (value: number) => [value & 255, (value >> 8) & 255, value >> 16];
   const still = chunksOf(losslessWebp.file, 12).find(({ name }) => name === "VP8L");

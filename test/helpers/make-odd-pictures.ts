@@ -95,6 +95,14 @@ await add("PNG, Display P3", await picture().withIccProfile("p3").png().toBuffer
 await add("WebP, Display P3", await picture().withIccProfile("p3").webp({ lossless: true }).toBuffer());
 await add("PNG, Adobe RGB", await picture().withIccProfile(adobePath).png().toBuffer());
 await add("PNG, sRGB", await picture().withIccProfile("srgb").png().toBuffer());
+await add(
+  "PNG, 16 colours, interlaced",
+  await picture().png({ palette: true, colours: 16, progressive: true }).toBuffer(),
+);
+await add(
+  "PNG, 2 colours, interlaced",
+  await picture().png({ palette: true, colours: 2, progressive: true }).toBuffer(),
+);
 const clear = picture().ensureAlpha(0.6);
 await add("WebP, lossy and transparent", await clear.webp({ quality: 95 }).toBuffer());
 
