@@ -5,11 +5,17 @@ import { parseJson, refuseOtherTypes } from "#core/http/problem.ts";
 import { describe } from "#core/input/describe.ts";
 import type { Call } from "../call.ts";
 import type { Content, Contract } from "../contract.ts";
-import { readBody, readImage } from "../images/index.ts";
+import { imageMaxPixels, scaleDown } from "../images/header.ts";
+import { imageMaxBytes, readBody, readImage } from "../images/index.ts";
 import { imageTypes } from "../images/types.ts";
 
-/** Content types of images as bodies. */
-export const images: Content = Object.fromEntries(imageTypes.map((type) => [type, "bytes"]));
+const imageBytes = {
+  description: `A picture of at most ${imageMaxPixels.toLocaleString("en")} pixels (such as 2,048 × 2,048). ${scaleDown}`,
+  maxBytes: imageMaxBytes,
+};
+
+/** Content types of images as bodies. An image of another content type is recognised by its first bytes. */
+export const images: Content = Object.fromEntries(imageTypes.map((type) => [type, imageBytes]));
 
 /** Options of a question whose body is an image. */
 export const imageQuery = {
