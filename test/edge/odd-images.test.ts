@@ -72,6 +72,12 @@ describe("a CMYK JPEG", () => {
   });
 });
 
+it("leaves the Worker without a location, as it was", async () => {
+  await pixelsOf(named("JPEG, Display P3").file);
+  await pixelsOf(named("WebP, Display P3").file);
+  expect("location" in globalThis).toBe(false);
+});
+
 describe("a JPEG that is not decoded is refused by name", () => {
   const { file } = named("baseline");
   const frameAt = findMarker(file, 0xc0);

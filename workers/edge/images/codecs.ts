@@ -34,7 +34,9 @@ async function decode(
   const printErr = (warning: string) => {
     isCutOff ||= warning.includes("Premature end");
   };
-  const codec = await create({ noInitialRun: true, print: quiet, printErr, instantiateWasm: limited(binary) });
+  const created = create({ noInitialRun: true, print: quiet, printErr, instantiateWasm: limited(binary) });
+  removePlace();
+  const codec = await created;
   let found: ReturnType<Codec["decode"]>;
   try {
     found = run(codec);
@@ -48,6 +50,12 @@ async function decode(
 }
 
 const quiet = () => {};
+
+// The decoder gives the Worker an empty `location` while it is created, which other code takes for a browser's.
+function removePlace(): void {
+  const place = globalThis as { location?: { href: string } };
+  if (place.location?.href === "") delete place.location;
+}
 
 /** Instantiates a module with a memory limit below the isolate's. */
 function limited(binary: WebAssembly.Module) {
