@@ -10,26 +10,29 @@ const imageHeapMaxBytes = 48 * 1024 * 1024;
 type Create = typeof createJpeg;
 type Codec = Awaited<ReturnType<Create>>;
 
+/** Decodes one file. Throws `ImageError` if it is corrupt or needs too much memory. */
+type Decode = (bytes: Uint8Array<ArrayBuffer>) => Pixels;
+
 /**
- * Decodes a JPEG. Throws `ImageError` if it is corrupt or needs too much memory.
- * Each image gets a new decoder, since its heap never shrinks and is undefined after a fault.
+ * Creates a decoder of JPEG for one picture, in one file or divided among several. Each picture gets a new one, since its
+ * heap never shrinks and is undefined after a fault.
  */
-export function decodeJpeg(bytes: Uint8Array<ArrayBuffer>): Promise<Pixels> {
+export function openJpeg(): Promise<Decode> {
   // The orientation is applied here, as for the other types.
-  return decode("image/jpeg", createJpeg, jpegBinary, (codec) => codec.decode(bytes.buffer, false));
+  return open("image/jpeg", createJpeg, jpegBinary, (codec, bytes) => codec.decode(bytes.buffer, false));
 }
 
-/** Decodes a WebP; throws as `decodeJpeg` does. */
-export function decodeWebp(bytes: Uint8Array<ArrayBuffer>): Promise<Pixels> {
-  return decode("image/webp", createWebp, webpBinary, (codec) => codec.decode(bytes.buffer));
+/** Creates a decoder of WebP for one picture. */
+export function openWebp(): Promise<Decode> {
+  return open("image/webp", createWebp, webpBinary, (codec, bytes) => codec.decode(bytes.buffer));
 }
 
-async function decode(
+async function open(
   type: string,
   create: Create,
   binary: WebAssembly.Module,
-  run: (codec: Codec) => ReturnType<Codec["decode"]>,
-): Promise<Pixels> {
+  run: (codec: Codec, bytes: Uint8Array<ArrayBuffer>) => ReturnType<Codec["decode"]>,
+): Promise<Decode> {
   let isCutOff = false;
   const printErr = (warning: string) => {
     isCutOff ||= warning.includes("Premature end");
@@ -37,16 +40,18 @@ async function decode(
   const created = create({ noInitialRun: true, print: quiet, printErr, instantiateWasm: limited(binary) });
   removePlace();
   const codec = await created;
-  let found: ReturnType<Codec["decode"]>;
-  try {
-    found = run(codec);
-  } catch (cause) {
-    throw brokenImage(type, cause);
-  }
-  if (!found) throw brokenImage(type);
-  // The decoder fills the rest with grey.
-  if (isCutOff) throw brokenImage(type, undefined, "a file that ends before its image does");
-  return { width: found.width, height: found.height, rgba: found.data };
+  return (bytes) => {
+    let found: ReturnType<Codec["decode"]>;
+    try {
+      found = run(codec, bytes);
+    } catch (cause) {
+      throw brokenImage(type, cause);
+    }
+    if (!found) throw brokenImage(type);
+    // The decoder fills the rest with grey.
+    if (isCutOff) throw brokenImage(type, undefined, "a file that ends before its image does");
+    return { width: found.width, height: found.height, rgba: found.data };
+  };
 }
 
 const quiet = () => {};

@@ -1,5 +1,5 @@
 import type { Pixels } from "#core/image/pixels.ts";
-import { decodeWebp } from "./codecs.ts";
+import { openWebp } from "./codecs.ts";
 import { brokenImage } from "./error.ts";
 import { checkSize, sizeOf } from "./header.ts";
 import { inSrgb } from "./icc.ts";
@@ -17,7 +17,8 @@ export async function readWebp(bytes: Uint8Array<ArrayBuffer>, shape: Shape): Pr
 async function decodeFrame(bytes: Uint8Array<ArrayBuffer>): Promise<Pixels> {
   const chunks = chunksOf(bytes, 12);
   const first = chunks.find(({ name }) => name === "ANMF")?.data;
-  if (!first) return decodeWebp(bytes);
+  const decode = await openWebp();
+  if (!first) return decode(bytes);
   const canvas = chunks.find(({ name }) => name === "VP8X")?.data;
   // A frame: its place in steps of two pixels, its size, how long it is shown, flags; then chunks.
   if (!canvas || canvas.length < 10 || first.length < 16) throw brokenImage("image/webp");
@@ -25,7 +26,7 @@ async function decodeFrame(bytes: Uint8Array<ArrayBuffer>): Promise<Pixels> {
   const [width, height] = [uint24(first, 6) + 1, uint24(first, 9) + 1];
   const [canvasWidth, canvasHeight] = [uint24(canvas, 4) + 1, uint24(canvas, 7) + 1];
   if (left + width > canvasWidth || top + height > canvasHeight) throw brokenImage("image/webp");
-  const frame = await decodeWebp(stillOf(chunksOf(first, 16), width, height));
+  const frame = decode(stillOf(chunksOf(first, 16), width, height));
   if (frame.width !== width || frame.height !== height) throw brokenImage("image/webp");
   return width === canvasWidth && height === canvasHeight
     ? frame

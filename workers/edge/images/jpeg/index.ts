@@ -1,6 +1,6 @@
 import type { Pixels } from "#core/image/pixels.ts";
 import { inksToSrgb } from "../cmyk.ts";
-import { decodeJpeg } from "../codecs.ts";
+import { openJpeg } from "../codecs.ts";
 import { checkSize } from "../header.ts";
 import { inSrgb } from "../icc.ts";
 import { profileOfJpeg } from "../profile.ts";
@@ -14,15 +14,17 @@ export async function readJpeg(bytes: Uint8Array<ArrayBuffer>, shape: Shape): Pr
   const frame = frameOf(bytes, segments);
   checkSize(frame.width, frame.height);
   if (frame.components.length === 4) return readInks(bytes, segments, frame, shape);
-  return inSrgb(shape(await decodeJpeg(bytes)), profileOfJpeg(bytes, segments));
+  const decode = await openJpeg();
+  return inSrgb(shape(decode(bytes)), profileOfJpeg(bytes, segments));
 }
 
 /** Reads a CMYK or YCCK JPEG. All writers store how much light an ink lets through, as Photoshop does: 255 is no ink. */
 async function readInks(bytes: Uint8Array, segments: readonly Segment[], frame: Frame, shape: Shape): Promise<Pixels> {
   const split = splitJpeg(bytes, segments, frame);
-  // One after the other, so that only one is in memory at its full size.
-  const black = inverted(shape(await decodeJpeg(split.black)));
-  const colours = shape(await decodeJpeg(split.colours));
+  // One after the other in one heap, so that memory is needed once.
+  const decode = await openJpeg();
+  const black = inverted(shape(decode(split.black)));
+  const colours = shape(decode(split.colours));
   // The conversion from YCC inverts as well.
   return inksToSrgb(frame.adobe === 2 ? colours : inverted(colours), black);
 }
