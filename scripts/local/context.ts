@@ -7,6 +7,7 @@ import type { Scope } from "#core/tokens.ts";
 import { deploymentPath, readDeployment, workerName } from "./deployment.ts";
 import { startCommand } from "./process.ts";
 import { projectFolder } from "./project.ts";
+import { scalePicture } from "./scale-picture.ts";
 import { type Credentials, readCredentials } from "./secrets.ts";
 import { checkState, credentialsPath } from "./state.ts";
 
@@ -21,13 +22,13 @@ export async function clientFor(command: Command, scope: Scope): Promise<Upriver
   const options = command.optsWithGlobals<GlobalOptions>();
   if (options.deployed) {
     const { url, credentials } = await deployed();
-    return new UpriverClient({ url, token: options.token ?? credentials.tokens[scope] });
+    return new UpriverClient({ url, token: options.token ?? credentials.tokens[scope], scalePicture });
   }
   const isNamed = (options.url ?? process.env.UPRIVER_URL) && (options.token ?? process.env.UPRIVER_TOKEN);
   const local = isNamed ? null : await localCredentials();
   const url = options.url ?? process.env.UPRIVER_URL ?? local?.edge;
   const token = options.token ?? process.env.UPRIVER_TOKEN ?? local?.tokens[scope];
-  if (url) return new UpriverClient({ url, token });
+  if (url) return new UpriverClient({ url, token, scalePicture });
   throw new Error(
     `No edge is known. Run '${startCommand}' here, or name one with --url and --token (UPRIVER_URL, UPRIVER_TOKEN).`,
   );

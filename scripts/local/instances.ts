@@ -8,8 +8,17 @@ import { UsageError } from "./usage.ts";
 const pictureTypes: Record<string, string> = {
   ".jpg": "image/jpeg",
   ".jpeg": "image/jpeg",
+  ".jfif": "image/jpeg",
   ".png": "image/png",
   ".webp": "image/webp",
+  ".gif": "image/gif",
+  ".avif": "image/avif",
+  ".heic": "image/heic",
+  ".heif": "image/heif",
+  ".tif": "image/tiff",
+  ".tiff": "image/tiff",
+  ".svg": "image/svg+xml",
+  ".bmp": "image/bmp",
 };
 
 /** Reads an instance from a command-line argument: JSON, a file of JSON, or a picture's file. */
@@ -33,6 +42,6 @@ function parseInstance(text: string, source: string): Instance {
     // Reported below.
   }
   throw new UsageError(
-    `${source} is not an instance. Give a JSON object (in single quotes), a JSON file, or a .jpg, .png or .webp file.`,
+    `${source} is not an instance. Give a JSON object (in single quotes), a JSON file, or a picture (.jpg, .png, .webp, .avif, .gif, .tiff).`,
   );
 }

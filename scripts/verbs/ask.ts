@@ -25,7 +25,10 @@ export function askVerb(program: Command): void {
     .command("ask")
     .description("ask a model one question")
     .argument("<model>", "the name of a served model")
-    .argument("[instance]", "JSON, a JSON file or a picture (.jpg, .png, .webp); default: the model's example")
+    .argument(
+      "[instance]",
+      "JSON, a JSON file or a picture (scaled down if it is too large); default: the model's example",
+    )
     .option(
       "--row <n>",
       "ask about a row of the recipe's data, the first one is 1",

@@ -1,15 +1,17 @@
 import {
   type Answer,
+  type ClientOptions,
   DeadlineError,
   ProblemError,
-  type TransportOptions,
+  type ScalePicture,
   UnreachableError,
   type UpriverClient,
 } from "#client/index.ts";
+import { asksAboutPhoto } from "./picture-cases.ts";
 
 /** What the cases need: a real edge with the models `easy` (accepts all), `open` (accepts nothing) and `pictures`. */
 export interface SdkSetup {
-  client: (scope: "ask" | "teach" | "review" | "admin", options?: Partial<TransportOptions>) => UpriverClient;
+  client: (scope: "ask" | "teach" | "review" | "admin", options?: Partial<ClientOptions>) => UpriverClient;
   /** This runtime's way to the edge. */
   fetch: typeof fetch;
   /** A PNG for `pictures`, and its pixels. */
@@ -57,6 +59,23 @@ export const sdkCases: Record<string, (setup: SdkSetup) => Promise<void>> = {
       accepted: 1,
       changed: 1,
     });
+  },
+
+  async "scales a phone's photo down where it can, and passes on what to do elsewhere"({ client }) {
+    await asksAboutPhoto(client("ask"), client("teach"));
+  },
+
+  async "makes a picture fit in the caller's own way, where it does not"({ client, picture }) {
+    const seen: number[] = [];
+    const scalePicture: ScalePicture = async (given, { maxSide, maxBytes, maxPixels }) => {
+      seen.push(maxSide, maxBytes, maxPixels, given instanceof Blob ? given.size : given.bytes.byteLength);
+      return { type: "image/png", bytes: picture.bytes };
+    };
+    const own = client("ask", { scalePicture });
+    const { scores } = await own.ask("pictures", { type: "image/png", bytes: picture.bytes });
+    same(seen, []);
+    same((await own.ask("pictures", new Blob(["GIF89a"], { type: "image/gif" }))).scores, scores);
+    same(seen, [2_048, 4_194_304, 4_194_304, 6]);
   },
 
   async "skips, flags and corrects questions, and exports and imports Label Studio tasks"({ client }) {

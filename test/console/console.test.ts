@@ -5,6 +5,7 @@ import { gzipSync } from "node:zlib";
 import axe from "axe-core";
 import { encode as encodePng } from "fast-png";
 import type { Browser, Page } from "puppeteer-core";
+import sharp from "sharp";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { Answer } from "#client/index.ts";
 import { chromiumPath } from "#scripts/local/chromium.ts";
@@ -325,6 +326,16 @@ describe.skipIf(isSkipped)(
       };
       await (await page.waitForSelector('input[type="file"]'))?.uploadFile(file);
       await asked();
+      // A phone's photo has more pixels than the edge decodes: the page scales it down.
+      const photo = join(ladder.folder, "photo.jpg");
+      await sharp({ create: { width: 4_000, height: 3_000, channels: 3, background: "#804020" } })
+        .jpeg()
+        .toFile(photo);
+      const sent = page.waitForRequest((request) => request.url().includes("/v1/models/pictures/ask"));
+      await (await page.waitForSelector('input[type="file"]'))?.uploadFile(photo);
+      await asked();
+      expect((await sent).headers()["content-type"]).toBe("image/jpeg");
+      expect(await page.$('[role="alert"]')).toBeNull();
       await press(page, "Draw");
       const place = await (await page.waitForSelector("canvas.drawing"))?.boundingBox();
       if (!place) throw new Error("the drawing area is missing");

@@ -194,7 +194,29 @@ describe("an image as a question", () => {
   });
 });
 
+describe("an image of another content type than its own", () => {
+  it.each([
+    "image/jpg",
+    "image/jpeg",
+    "image/*",
+    "image/heic",
+    "IMAGE/PNG; charset=binary",
+    "application/octet-stream",
+    "application/x-www-form-urlencoded",
+    "application/json",
+    undefined,
+  ])("is read by its first bytes: %s", async (type) => {
+    const pixels = picture(3);
+    const { scores } = await askedPixels("colour", pixels);
+    const headers = type ? { "content-type": type } : {};
+    const path = "/v1/models/colour/ask";
+    const answer = await expectOk(call("POST", path, { token: "ask-token", raw: png(pixels), headers }));
+    expect(((await answer.json()) as Answer).scores).toEqual(scores);
+  });
+});
+
 describe("a body that is not a supported image", () => {
+  const latin1 = (text: string) => Uint8Array.from(text, (char) => char.charCodeAt(0));
   const good = () => png(picture(3));
   const patched = (at: number, bytes: number[]) => {
     const file = good();
@@ -203,15 +225,34 @@ describe("a body that is not a supported image", () => {
   };
 
   it.each([
-    ["another type", "image/gif", () => good(), 415, /image\/jpeg/],
-    ["a PNG that says it is a JPEG", "image/jpeg", () => good(), 422, /received image\/png/],
-    ["an empty body", "image/png", () => new Uint8Array(), 422, /without a readable header/],
+    ["another type", "image/x-portable-pixmap", () => latin1("P6 1 1 255 "), 415, /image\/jpeg.*Save it as JPEG/],
+    ["a GIF", "image/gif", () => latin1("GIF89a"), 415, /type GIF.*Save it as JPEG, PNG or WebP/],
+    [
+      "a HEIC that says it is a JPEG",
+      "image/jpeg",
+      () => latin1("\0\0\0\x18ftypheic"),
+      415,
+      /type HEIC.*Most Compatible/,
+    ],
+    ["an AVIF", "application/octet-stream", () => latin1("\0\0\0\x1cftypavif"), 415, /type AVIF.*Save it/],
+    ["a TIFF", "image/tiff", () => latin1("II*\0"), 415, /type TIFF/],
+    ["a BMP", "image/bmp", () => latin1("BM"), 415, /type BMP/],
+    ["an empty body", "image/png", () => new Uint8Array(), 422, /an empty body/],
+    ["a data URL", "image/png", () => latin1("data:image/png;base64,iVBO"), 422, /no image.*Send the file as it is/],
+    ["a form", "multipart/form-data; boundary=x", () => good(), 415, /--data-binary/],
+    [
+      "text in JSON",
+      "application/json",
+      () => latin1('{"instance":"data:image/png;base64,iVBO"}'),
+      422,
+      /as the body itself/,
+    ],
     [
       "a header that claims more pixels than it may have",
       "image/png",
       () => patched(16, [0, 0, 255, 255, 0, 0, 255, 255]),
       422,
-      /65535 × 65535/,
+      /at most 4,194,304 pixels; received 65535 × 65535 pixels.*Scale the picture down/,
     ],
     ["a truncated image", "image/png", () => good().slice(0, 60), 422, /can't be decoded/],
     [
@@ -221,7 +262,7 @@ describe("a body that is not a supported image", () => {
       422,
       /image\/jpeg/,
     ],
-    ["too many bytes", "image/png", () => new Uint8Array(imageMaxBytes + 1), 413, /bytes/],
+    ["too many bytes", "image/png", () => new Uint8Array(imageMaxBytes + 1), 413, /bytes.*Scale the picture down/],
   ])("is refused: %s", async (_what, type, make, status, detail) => {
     const response = await send("colour", type, make());
     expect(response.status).toBe(status);

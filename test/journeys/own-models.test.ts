@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { promisify } from "node:util";
 import * as layers from "@tensorflow/tfjs-layers";
 import { encode as encodePng } from "fast-png";
+import sharp from "sharp";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { startBackend } from "#core/model/tfjs/backend.ts";
 import { bin, root } from "#scripts/local/process.ts";
@@ -74,6 +75,13 @@ describe("a model made elsewhere, on the command line", () => {
     await expect.poll(async () => (await ladder.client("ask").ask("sides", picture)).version).not.toBe("1");
     const answer = await upriver("ask", "sides", asked);
     expect([answer.label, answer.version]).toEqual(["left", expect.stringMatching(/^1\+world\.\d+$/)]);
+    // A phone's photo is scaled down before it is sent, and turned upright.
+    const photo = join(folder, "photo.jpg");
+    const right = sharp(await readFile(await pictureFile("right", 98)));
+    const large = await right.resize(3_000, 4_000, { fit: "fill", kernel: "nearest" }).rotate(180).toBuffer();
+    await sharp(large).withMetadata({ orientation: 3 }).jpeg().toFile(photo);
+    expect((await upriver("ask", "sides", photo)).label).toBe("right");
+    expect(await upriver("teach", "sides", "right", photo)).toMatchObject({ taught: 1, changed: 1 });
   });
 });
 

@@ -40,14 +40,15 @@ import type {
 
 import { DeadlineError, ProblemError, UnreachableError } from "./errors.ts";
 import { readEvents } from "./events.ts";
+import { fitPicture } from "./fit-picture.ts";
 import { type AnnotatedTask, mergeImports, taskBatches } from "./label-studio.ts";
+import type { Picture, ScalePicture } from "./picture.ts";
 import {
   type AskOptions,
   askRequest,
   batchesOf,
   isPicture,
   modelPath,
-  type Picture,
   pictureBody,
   pictureRequest,
   post,
@@ -64,8 +65,18 @@ import { pause, pauseMaxMs, Transport, type TransportOptions } from "./transport
 export type * from "./contract.ts";
 export { DeadlineError, ProblemError, UnreachableError } from "./errors.ts";
 export type { AnnotatedTask } from "./label-studio.ts";
-export type { AskOptions, Picture, WaitOptions } from "./requests.ts";
+export type { Picture, PictureLimits, ScalePicture } from "./picture.ts";
+export type { AskOptions, WaitOptions } from "./requests.ts";
 export type { TransportOptions } from "./transport.ts";
+
+/** Options of `UpriverClient`. */
+export interface ClientOptions extends TransportOptions {
+  /**
+   * How a picture that the edge would refuse, since it is too large or of another type, is made to fit before it is sent.
+   * Browsers need none: the client scales there by itself. `false` sends pictures as they are.
+   */
+  scalePicture?: ScalePicture | false;
+}
 
 /** A page of labelled samples. */
 export interface SamplePage {
@@ -98,18 +109,22 @@ const waitMarginMs = 10_000;
 export class UpriverClient {
   private readonly transport: Transport;
 
-  constructor(options: TransportOptions) {
+  private readonly scalePicture: ScalePicture | false | undefined;
+
+  constructor(options: ClientOptions) {
     this.transport = new Transport(options);
+    this.scalePicture = options.scalePicture;
   }
 
   /**
    * Asks one question about an instance or a picture. Throws `ProblemError` when it is refused, `UnreachableError` when
    * the edge does not answer, `DeadlineError` after the deadline.
    */
-  ask(model: string, instance: Instance | Picture, options: AskOptions = {}): Promise<Answer> {
-    return this.transport.json(
-      isPicture(instance) ? pictureRequest(model, instance, options) : askRequest(model, { instance }, options),
-    );
+  async ask(model: string, instance: Instance | Picture, options: AskOptions = {}): Promise<Answer> {
+    if (!isPicture(instance)) return this.transport.json(askRequest(model, { instance }, options));
+    // The time to scale the picture counts.
+    const given = withDeadline(options);
+    return this.transport.json(pictureRequest(model, await fitPicture(instance, this.scalePicture), given));
   }
 
   /** Asks many questions, in as few requests as possible; returns the answers in order. */
@@ -225,17 +240,19 @@ export class UpriverClient {
   }
 
   /** Teaches the label of a picture. */
-  teachPicture(
+  async teachPicture(
     model: string,
     picture: Picture,
     label: string | number,
     { region, ...options }: WaitOptions & { region?: string } = {},
   ) {
     const query = new URLSearchParams({ label: String(label), ...(region === undefined ? {} : { region }) });
-    const request = { ...pictureBody(picture), method: "POST" as const, path: `${modelPath(model)}/truths?${query}` };
+    const given = withDeadline(options);
+    const fitting = await fitPicture(picture, this.scalePicture);
+    const request = { ...pictureBody(fitting), method: "POST" as const, path: `${modelPath(model)}/truths?${query}` };
     return this.transport.json<{ accepted: number; changed: number }>({
       ...request,
-      ...withDeadline(options),
+      ...given,
       isRepeatable: false,
     });
   }

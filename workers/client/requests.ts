@@ -1,4 +1,5 @@
 import type { AskBody, Instance } from "./contract.ts";
+import type { Picture } from "./picture.ts";
 import type { ApiRequest } from "./transport.ts";
 
 /** When a call ends: after `deadlineMs`, retries and pauses included, or when `signal` aborts. */
@@ -6,9 +7,6 @@ export interface WaitOptions {
   deadlineMs?: number;
   signal?: AbortSignal;
 }
-
-/** A JPEG, PNG or WebP picture. */
-export type Picture = Blob | { type: string; bytes: ArrayBuffer | Uint8Array };
 
 /** Options of `ask` and of the other methods that ask questions. */
 export interface AskOptions extends WaitOptions, Pick<AskBody, "accept" | "trace" | "caller" | "candidates" | "top"> {
@@ -25,7 +23,7 @@ const batchMaxBytes = 3 * 1024 * 1024;
 /** Longest time that the edge gives the rungs above. */
 const askMaxMs = 10_000;
 /** Options with the deadline as a moment, ms since 1970. */
-type WithDeadline<T extends WaitOptions> = Omit<T, "deadlineMs"> & { deadlineAt?: number | undefined };
+export type WithDeadline<T extends WaitOptions> = Omit<T, "deadlineMs"> & { deadlineAt?: number | undefined };
 
 /** Turns `deadlineMs` into the moment at which the call ends. */
 export function withDeadline<T extends WaitOptions>({ deadlineMs, ...rest }: T): WithDeadline<T> {

@@ -9,6 +9,11 @@ export function concatBytes(parts: readonly Uint8Array[]): Uint8Array<ArrayBuffe
   return all;
 }
 
+/** Decodes base64. */
+export function fromBase64(text: string): Uint8Array<ArrayBuffer> {
+  return Uint8Array.from(atob(text), (char) => char.charCodeAt(0)) as Uint8Array<ArrayBuffer>;
+}
+
 // Few enough to spread into a call, and a multiple of three, so that the encoded parts can be concatenated.
 const base64PartBytes = 3 * 8 * 1024;
 

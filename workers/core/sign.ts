@@ -1,5 +1,5 @@
 import * as z from "zod";
-import { toBase64 } from "./bytes.ts";
+import { fromBase64, toBase64 } from "./bytes.ts";
 import { canonicalJson } from "./canonical.ts";
 import { own } from "./own.ts";
 
@@ -47,8 +47,4 @@ export async function signatureFault(document: Signed, pinned: PublicKeys): Prom
 
 function signedBytes({ signature: _, ...document }: Signed): Uint8Array<ArrayBuffer> {
   return new TextEncoder().encode(canonicalJson(document)) as Uint8Array<ArrayBuffer>;
-}
-
-function fromBase64(text: string): Uint8Array<ArrayBuffer> {
-  return Uint8Array.from(atob(text), (char) => char.charCodeAt(0)) as Uint8Array<ArrayBuffer>;
 }

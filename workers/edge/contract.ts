@@ -1,7 +1,13 @@
 import type { ZodType } from "zod";
 
+/** Bytes with a limit, which the OpenAPI document names. */
+export interface LimitedBytes {
+  description: string;
+  maxBytes: number;
+}
+
 /** The content of a body by media type: a schema or bytes. */
-export type Content = Readonly<Record<string, ZodType | "bytes">>;
+export type Content = Readonly<Record<string, ZodType | LimitedBytes | "bytes">>;
 
 /** A query parameter or a header. */
 export interface Parameter {

@@ -11,7 +11,7 @@ export type Fault =
   | { kind: "not-found"; what: string; next: string }
   | { kind: "conflict"; expected: string; received: string; next: string }
   | { kind: "method"; method: string; path: string; allowed: string[] }
-  | { kind: "too-large"; maxBytes: number }
+  | { kind: "too-large"; maxBytes: number; next?: string | undefined }
   | { kind: "unsupported"; expected: string; received: string; next: string; encodings?: string }
   | { kind: "too-many-labels"; limit: string; received: string; retryAfterSeconds: number; next: string }
   | { kind: "loop"; via: string[]; max: number }
@@ -92,7 +92,7 @@ export function problemOf(fault: Fault, operation: string): Problem {
       return problem(413, "Payload too large", {
         detail: `The body is larger than ${fault.maxBytes} bytes.`,
         expected: `at most ${fault.maxBytes} bytes`,
-        next: "Split the batch into smaller requests.",
+        next: fault.next ?? "Split the batch into smaller requests.",
       });
     case "unsupported":
       return problem(415, "Unsupported media type", {

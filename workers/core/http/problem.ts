@@ -94,13 +94,27 @@ export async function readJson<T>(
   maxBytes: number,
   explain?: Explain,
 ): Promise<T> {
-  const [type = ""] = request.headers.get("content-type")?.split(";") ?? [];
-  if (/^text\/(csv|tab-separated-values)$/.test(type)) {
-    const next = "Send the rows as JSON: one object with the columns for each. GET /docs shows the body of each route.";
-    throw new FaultError({ kind: "unsupported", expected: "application/json", received: type, next });
-  }
+  refuseOtherTypes(request);
   return parseJson(await readBytes(request, maxBytes), schema, explain);
 }
+
+/** Throws the fault for a content type that is never JSON. */
+export function refuseOtherTypes(request: Request): void {
+  const [type = ""] = request.headers.get("content-type")?.split(";") ?? [];
+  const next = othersToJson.find(({ types }) => types.test(type))?.next;
+  if (next) throw new FaultError({ kind: "unsupported", expected: "application/json", received: type, next });
+}
+
+const othersToJson = [
+  {
+    types: /^text\/(csv|tab-separated-values)$/,
+    next: "Send the rows as JSON: one object with the columns for each. GET /docs shows the body of each route.",
+  },
+  {
+    types: /^multipart\/form-data$/,
+    next: "Send JSON; or a picture itself as the body, as 'curl --data-binary @photo.jpg' does, where the model takes pictures.",
+  },
+];
 
 /** Recognises a common mistake in a body that does not fit its schema. */
 export type Explain = (body: unknown) => InvalidField | null;

@@ -3,47 +3,64 @@ import jpegBinary from "@jsquash/jpeg/codec/dec/mozjpeg_dec.wasm";
 import createWebp from "@jsquash/webp/codec/dec/webp_dec.js";
 import webpBinary from "@jsquash/webp/codec/dec/webp_dec.wasm";
 import type { Pixels } from "#core/image/pixels.ts";
-import { ImageError } from "./header.ts";
+import { brokenImage } from "./error.ts";
 
 const imageHeapMaxBytes = 48 * 1024 * 1024;
 
 type Create = typeof createJpeg;
 type Codec = Awaited<ReturnType<Create>>;
 
+/** Decodes one file. Throws `ImageError` if it is corrupt or needs too much memory. */
+type Decode = (bytes: Uint8Array<ArrayBuffer>) => Pixels;
+
 /**
- * Decodes a JPEG. Throws `ImageError` if it is corrupt or needs too much memory.
- * Each image gets a new decoder, since its heap never shrinks and is undefined after a fault.
+ * Creates a decoder of JPEG for one picture, in one file or divided among several. Each picture gets a new one, since its
+ * heap never shrinks and is undefined after a fault.
  */
-export function decodeJpeg(bytes: Uint8Array<ArrayBuffer>): Promise<Pixels> {
+export function openJpeg(): Promise<Decode> {
   // The orientation is applied here, as for the other types.
-  return decode("image/jpeg", createJpeg, jpegBinary, (codec) => codec.decode(bytes.buffer, false));
+  return open("image/jpeg", createJpeg, jpegBinary, (codec, bytes) => codec.decode(bytes.buffer, false));
 }
 
-/** Decodes a WebP; throws as `decodeJpeg` does. */
-export function decodeWebp(bytes: Uint8Array<ArrayBuffer>): Promise<Pixels> {
-  return decode("image/webp", createWebp, webpBinary, (codec) => codec.decode(bytes.buffer));
+/** Creates a decoder of WebP for one picture. */
+export function openWebp(): Promise<Decode> {
+  return open("image/webp", createWebp, webpBinary, (codec, bytes) => codec.decode(bytes.buffer));
 }
 
-async function decode(
+async function open(
   type: string,
   create: Create,
   binary: WebAssembly.Module,
-  run: (codec: Codec) => ReturnType<Codec["decode"]>,
-): Promise<Pixels> {
-  const broken = (cause?: unknown) =>
-    new ImageError(`a valid file of type ${type}`, "a file that can't be decoded", { cause });
-  const codec = await create({ noInitialRun: true, print: quiet, printErr: quiet, instantiateWasm: limited(binary) });
-  let found: ReturnType<Codec["decode"]>;
-  try {
-    found = run(codec);
-  } catch (cause) {
-    throw broken(cause);
-  }
-  if (!found) throw broken();
-  return { width: found.width, height: found.height, rgba: found.data };
+  run: (codec: Codec, bytes: Uint8Array<ArrayBuffer>) => ReturnType<Codec["decode"]>,
+): Promise<Decode> {
+  let isCutOff = false;
+  const printErr = (warning: string) => {
+    isCutOff ||= warning.includes("Premature end");
+  };
+  const created = create({ noInitialRun: true, print: quiet, printErr, instantiateWasm: limited(binary) });
+  removePlace();
+  const codec = await created;
+  return (bytes) => {
+    let found: ReturnType<Codec["decode"]>;
+    try {
+      found = run(codec, bytes);
+    } catch (cause) {
+      throw brokenImage(type, cause);
+    }
+    if (!found) throw brokenImage(type);
+    // The decoder fills the rest with grey.
+    if (isCutOff) throw brokenImage(type, undefined, "a file that ends before its image does");
+    return { width: found.width, height: found.height, rgba: found.data };
+  };
 }
 
 const quiet = () => {};
+
+// The decoder gives the Worker an empty `location` while it is created, which other code takes for a browser's.
+function removePlace(): void {
+  const place = globalThis as { location?: { href: string } };
+  if (place.location?.href === "") delete place.location;
+}
 
 /** Instantiates a module with a memory limit below the isolate's. */
 function limited(binary: WebAssembly.Module) {

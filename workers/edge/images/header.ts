@@ -1,39 +1,25 @@
 import { imageSize } from "image-size";
-import type { InputFault } from "#core/input/index.ts";
-import { orientationOf } from "./exif.ts";
+import { ImageError } from "./error.ts";
 import type { ImageType } from "./types.ts";
 
 /** A decoded image takes 16 MiB twice, in the decoder's heap and as pixels. The isolate has no memory for more. */
-const imageMaxPixels = 4 * 1024 * 1024;
+export const imageMaxPixels = 4 * 1024 * 1024;
 
-/** An image that can't be read, with the reason. */
-export class ImageError extends Error {
-  override readonly name = "ImageError";
-  readonly fault: InputFault;
-  constructor(expected: string, received: string, options?: ErrorOptions) {
-    super(received, options);
-    this.fault = { path: "body", expected, received };
-  }
+/** What to do with a picture that is too large. */
+export const scaleDown =
+  "Scale the picture down before sending it, such as to a long side of 2,048 pixels; the command line, and the client and the console in a browser, do so by themselves.";
+
+/** Throws `ImageError` for an image that has no pixels, or more than are decoded. */
+export function checkSize(width: number, height: number): void {
+  if (width > 0 && height > 0 && width * height <= imageMaxPixels) return;
+  const most = imageMaxPixels.toLocaleString("en");
+  throw new ImageError(`an image of at least one and at most ${most} pixels`, `${width} × ${height} pixels`, {
+    next: scaleDown,
+  });
 }
 
-const typeNames: Record<string, ImageType> = { jpg: "image/jpeg", png: "image/png", webp: "image/webp" };
-
-/** Reads an image's header before decoding. Throws `ImageError` for another type and for too many pixels. */
-export function headerOf(bytes: Uint8Array, type: ImageType): { width: number; height: number; orientation: number } {
-  const { width, height, type: found } = sizeOf(bytes, type);
-  if (typeNames[found ?? ""] !== type) {
-    throw new ImageError(
-      `an image of the content-type's type ${type}`,
-      typeNames[found ?? ""] ?? `an image of type '${found}'`,
-    );
-  }
-  if (width * height > imageMaxPixels || !(width > 0) || !(height > 0)) {
-    throw new ImageError(`an image of 1 to ${imageMaxPixels} pixels`, `${width} × ${height}`);
-  }
-  return { width, height, orientation: orientationOf(bytes, type) };
-}
-
-function sizeOf(bytes: Uint8Array, type: ImageType) {
+/** Reads an image's size from its header. Throws `ImageError` if it has none. */
+export function sizeOf(bytes: Uint8Array, type: ImageType): { width: number; height: number } {
   try {
     return imageSize(bytes);
   } catch (cause) {

@@ -1,56 +1,90 @@
 import type { ImageInput, Instance } from "#core/contract/index.ts";
 import { readBytes } from "#core/http/body.ts";
 import { FaultError } from "#core/http/fault.ts";
-import { type Pixels, toInstance } from "#core/image/pixels.ts";
+import { toInstance } from "#core/image/pixels.ts";
 import { resample } from "#core/image/resample.ts";
-import { decodeJpeg, decodeWebp } from "./codecs.ts";
-import { headerOf, ImageError } from "./header.ts";
+import { ImageError } from "./error.ts";
+import { orientationOf } from "./exif.ts";
+import { scaleDown } from "./header.ts";
+import { readJpeg } from "./jpeg/index.ts";
 import { upright } from "./orientation.ts";
-import { decodePng } from "./png.ts";
-import { type ImageType, imageTypes } from "./types.ts";
+import { readPng } from "./png.ts";
+import type { Reader, Shape } from "./shape.ts";
+import { type ImageType, imageTypes, kindOf } from "./types.ts";
+import { readWebp } from "./webp.ts";
 
 export const imageMaxBytes = 4 * 1024 * 1024;
 
-/** Whether a request's body is an image of any type. */
-export function isImage(request: Request): boolean {
-  return contentType(request).startsWith("image/");
+/**
+ * Reads a body that may be an image: `isImage` says whether it is, by its first bytes or its content type. Many clients
+ * send a general content type, or another image's.
+ */
+export async function readBody(request: Request): Promise<{ isImage: boolean; bytes: Uint8Array<ArrayBuffer> }> {
+  const type = contentType(request);
+  const isDeclared = type.startsWith("image/");
+  const bytes = new Uint8Array(await readBytes(request, imageMaxBytes).catch((error) => throwWith(error, type)));
+  return { isImage: isDeclared || kindOf(bytes) !== null, bytes };
+}
+
+// Says what to do with a body that is too large, by what it may be.
+function throwWith(error: unknown, type: string): never {
+  const isTooLarge = error instanceof FaultError && error.fault.kind === "too-large";
+  if (!isTooLarge || type === "application/json") throw error;
+  throw new FaultError({ kind: "too-large", maxBytes: imageMaxBytes, next: scaleDown }, { cause: error });
 }
 
 /**
- * Reads an image from a request's body as an instance of a model: decoded, upright, of the manifest's size and channels.
- * Throws a fault for an unsupported, too large or corrupt image.
+ * Reads an image as an instance of a model: decoded, upright, in sRGB, of the manifest's size and channels. Throws a fault
+ * for an unsupported, too large or corrupt image.
  */
-export async function readImage(request: Request, input: ImageInput): Promise<Instance> {
-  const type = typeOf(request);
-  const bytes = new Uint8Array(await readBytes(request, imageMaxBytes));
+export async function readImage(
+  request: Request,
+  bytes: Uint8Array<ArrayBuffer>,
+  input: ImageInput,
+): Promise<Instance> {
+  const type = typeOf(bytes, contentType(request));
+  const orientation = orientationOf(bytes, type);
+  const [height, width] = input.size;
+  const shape: Shape = (pixels) => resample(upright(pixels, orientation), width, height, input.resize ?? "bilinear");
   try {
-    const { orientation } = headerOf(bytes, type);
-    const decoded = await decoders[type](bytes);
-    const [height, width] = input.size;
-    const resize = input.resize ?? "bilinear";
-    return toInstance(resample(upright(decoded, orientation), width, height, resize), input);
+    return toInstance(await readers[type](bytes, shape), input);
   } catch (error) {
     if (!(error instanceof ImageError)) throw error;
-    throw new FaultError({ kind: "invalid", errors: [error.fault] }, { cause: error });
+    throw new FaultError({ kind: "invalid", errors: [error.fault], next: error.next }, { cause: error });
   }
 }
 
-const decoders: Record<ImageType, (bytes: Uint8Array<ArrayBuffer>) => Promise<Pixels>> = {
-  "image/jpeg": decodeJpeg,
-  "image/png": decodePng,
-  "image/webp": decodeWebp,
+const readers: Record<ImageType, Reader> = {
+  "image/jpeg": readJpeg,
+  "image/png": readPng,
+  "image/webp": readWebp,
 };
 
-function typeOf(request: Request): ImageType {
-  const given = contentType(request);
-  const type = imageTypes.find((known) => known === given);
-  if (type) return type;
+function typeOf(bytes: Uint8Array, declared: string): ImageType {
+  const kind = kindOf(bytes);
+  if (kind && "type" in kind) return kind.type;
+  if (!kind && imageTypes.some((type) => type === declared)) {
+    const received = bytes.length === 0 ? "an empty body" : "bytes that are no image";
+    const fault = { path: "body", expected: `an image of type ${declared}`, received };
+    throw new FaultError({ kind: "invalid", errors: [fault], next: bytes.length === 0 ? undefined : asItIs });
+  }
   throw new FaultError({
     kind: "unsupported",
-    expected: `${imageTypes.join(", ")} or application/json`,
-    received: given,
-    next: "Send the image in one of these types, or its pixels as JSON.",
+    expected: imageTypes.join(", "),
+    received: kind ? `a picture of type ${kind.other}` : declared,
+    next: nextOf(kind?.other ?? declared),
   });
+}
+
+const asItIs = "Send the file as it is: not as base64, not as a form.";
+
+/** Says what to do with a picture of another type. */
+function nextOf(name: string): string {
+  if (/hei[cf]/i.test(name)) {
+    return "Save it as JPEG. An iPhone takes JPEG with Settings, Camera, Formats, Most Compatible; Safari converts what a page takes as JPEG.";
+  }
+  if (/gif|avif|tiff|svg/i.test(name)) return "Save it as JPEG, PNG or WebP; the command line converts it by itself.";
+  return "Save it as JPEG, PNG or WebP, or send its pixels as JSON.";
 }
 
 function contentType(request: Request): string {

@@ -1,15 +1,31 @@
 import { convertIndexedToRgb, type DecodedPng, decode } from "fast-png";
 import { concatBytes } from "#core/bytes.ts";
 import type { Pixels } from "#core/image/pixels.ts";
-import { ImageError } from "./header.ts";
+import { passesOf } from "./adam7.ts";
+import { brokenImage, type ImageError } from "./error.ts";
+import { checkSize, sizeOf } from "./header.ts";
+import { inSrgb } from "./icc.ts";
+import { profileOfPng } from "./profile.ts";
+import type { Shape } from "./shape.ts";
 
 /**
- * Decodes a PNG, or the default image of an animated one. Throws `ImageError` if it is corrupt or unpacks to more than
- * its dimensions need.
+ * Reads a PNG, or the default image of an animated one. Throws `ImageError` if it is corrupt or unpacks to more than its
+ * dimensions need.
  */
-export async function decodePng(bytes: Uint8Array<ArrayBuffer>): Promise<Pixels> {
-  const { file, header, packed } = readChunks(bytes);
-  await checkUnpacked(packed, unpackedBytes(header));
+export async function readPng(bytes: Uint8Array<ArrayBuffer>, shape: Shape): Promise<Pixels> {
+  const { width, height } = sizeOf(bytes, "image/png");
+  checkSize(width, height);
+  const { chunks, header, packed, profile } = readChunks(bytes);
+  checkSize(header.width, header.height);
+  const isSmall = header.isInterlaced && header.depth < 8;
+  const unpacked = await unpack(packed, unpackedBytes(header), isSmall);
+  const pixels = isSmall
+    ? await decodeInterlaced(chunks, header, concatBytes(unpacked))
+    : decodePng(concatBytes([signature, ...chunks]));
+  return inSrgb(shape(pixels), await profileOfPng(profile));
+}
+
+function decodePng(file: Uint8Array): Pixels {
   let decoded: DecodedPng;
   try {
     decoded = decode(file);
@@ -27,30 +43,33 @@ interface Header {
   isInterlaced: boolean;
 }
 
-const signatureBytes = 8;
+const signature = Uint8Array.from([0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a]);
 /** The chunks that make up the image. Others are skipped unread, since they may be compressed. */
 const needed = ["IHDR", "PLTE", "tRNS", "IDAT", "IEND"];
 
 function readChunks(bytes: Uint8Array<ArrayBuffer>) {
   const view = new DataView(bytes.buffer);
-  const kept: Uint8Array<ArrayBuffer>[] = [bytes.subarray(0, signatureBytes)];
+  const chunks: Uint8Array<ArrayBuffer>[] = [];
   const packed: Uint8Array<ArrayBuffer>[] = [];
   let name = "";
-  for (let at = signatureBytes; name !== "IEND"; ) {
+  let profile: Uint8Array | undefined;
+  for (let at = signature.length; name !== "IEND"; ) {
     if (at + 12 > bytes.length) throw broken();
     const size = view.getUint32(at);
     if (at + 12 + size > bytes.length) throw broken();
     name = String.fromCharCode(...bytes.subarray(at + 4, at + 8));
-    if (needed.includes(name)) kept.push(bytes.subarray(at, at + 12 + size));
+    if (needed.includes(name)) chunks.push(bytes.subarray(at, at + 12 + size));
+    if (name === "iCCP") profile = bytes.subarray(at + 8, at + 8 + size);
     if (name === "IDAT") packed.push(bytes.subarray(at + 8, at + 8 + size));
     at += 12 + size;
   }
-  const [, first] = kept;
+  const [first] = chunks;
   if (first?.length !== 25 || packed.length === 0) throw broken();
   const header = new DataView(first.buffer, first.byteOffset);
   return {
-    file: concatBytes(kept),
+    chunks,
     packed,
+    profile,
     header: {
       width: header.getUint32(8),
       height: header.getUint32(12),
@@ -67,34 +86,30 @@ const channelsOf: Record<number, number> = { 0: 1, 2: 3, 3: 1, 4: 2, 6: 4 };
 function unpackedBytes({ width, height, depth, colourType, isInterlaced }: Header): number {
   const channels = channelsOf[colourType];
   if (!channels || ![1, 2, 4, 8, 16].includes(depth)) throw broken();
-  const bytesOf = (wide: number, tall: number) =>
-    wide === 0 || tall === 0 ? 0 : tall * (1 + Math.ceil((wide * channels * depth) / 8));
-  if (!isInterlaced) return bytesOf(width, height);
-  return passes.reduce((sum, [x, y, right, down]) => {
-    return sum + bytesOf(Math.ceil((width - x) / right), Math.ceil((height - y) / down));
-  }, 0);
+  const bytesOf = (one: { width: number; height: number }) =>
+    one.height * (1 + Math.ceil((one.width * channels * depth) / 8));
+  if (!isInterlaced) return bytesOf({ width, height });
+  return passesOf(width, height).reduce((sum, pass) => sum + bytesOf(pass), 0);
 }
 
-/** Adam7: the start and the step of each pass. */
-const passes = [
-  [0, 0, 8, 8],
-  [4, 0, 8, 8],
-  [0, 4, 4, 8],
-  [2, 0, 4, 4],
-  [0, 2, 2, 4],
-  [1, 0, 2, 2],
-  [0, 1, 1, 2],
-] as const;
-
-// A few kilobytes can unpack to gigabytes, so the size is checked before the bytes are kept.
-async function checkUnpacked(packed: readonly Uint8Array<ArrayBuffer>[], expected: number): Promise<void> {
+/**
+ * Checks what an image unpacks to, and returns it where it is kept. A few kilobytes can unpack to gigabytes, so the size is
+ * checked as it goes.
+ */
+async function unpack(
+  packed: readonly Uint8Array<ArrayBuffer>[],
+  expected: number,
+  isKept: boolean,
+): Promise<Uint8Array[]> {
   const unpacked = new Blob([...packed]).stream().pipeThrough(new DecompressionStream("deflate"));
   const reader = unpacked.getReader();
+  const parts: Uint8Array[] = [];
   let bytes = 0;
   try {
     for (let part = await reader.read(); !part.done; part = await reader.read()) {
       bytes += part.value.byteLength;
       if (bytes > expected) break;
+      if (isKept) parts.push(part.value);
     }
   } catch (cause) {
     throw broken(cause);
@@ -102,6 +117,58 @@ async function checkUnpacked(packed: readonly Uint8Array<ArrayBuffer>[], expecte
     await reader.cancel().catch(() => {});
   }
   if (bytes !== expected) throw broken();
+  return parts;
+}
+
+/**
+ * Decodes an interlaced image of less than 8 bits, which the decoder takes for one of 8: each of its passes is decoded as
+ * an image of its own.
+ */
+async function decodeInterlaced(
+  chunks: readonly Uint8Array[],
+  header: Header,
+  unpacked: Uint8Array<ArrayBuffer>,
+): Promise<Pixels> {
+  const { width, height, depth, colourType } = header;
+  const out = new Uint32Array(width * height);
+  const colours = chunks.filter((chunk) => ["PLTE", "tRNS"].includes(nameOf(chunk)));
+  let at = 0;
+  for (const pass of passesOf(width, height)) {
+    const own = { ...header, width: pass.width, height: pass.height, isInterlaced: false };
+    const rows = unpacked.subarray(at, at + unpackedBytes(own));
+    at += rows.length;
+    const packed = new Blob([rows]).stream().pipeThrough(new CompressionStream("deflate"));
+    const { rgba } = decodePng(
+      concatBytes([
+        ...[signature, chunkOf("IHDR", [...uint32(pass.width), ...uint32(pass.height), depth, colourType, 0, 0, 0])],
+        ...[...colours, chunkOf("IDAT", new Uint8Array(await new Response(packed).arrayBuffer())), chunkOf("IEND", [])],
+      ]),
+    );
+    const pixels = new Uint32Array(rgba.buffer);
+    for (const [i, pixel] of pixels.entries()) {
+      const [x, y] = [pass.left + (i % pass.width) * pass.right, pass.top + Math.floor(i / pass.width) * pass.down];
+      out[y * width + x] = pixel;
+    }
+  }
+  return { width, height, rgba: new Uint8Array(out.buffer) };
+}
+
+function nameOf(chunk: Uint8Array): string {
+  return String.fromCharCode(...chunk.subarray(4, 8));
+}
+
+/** Writes a chunk. The decoder does not look at checksums. */
+function chunkOf(name: string, data: Uint8Array | readonly number[]): Uint8Array {
+  return concatBytes([
+    Uint8Array.from(uint32(data.length)),
+    new TextEncoder().encode(name),
+    Uint8Array.from(data),
+    new Uint8Array(4),
+  ]);
+}
+
+function uint32(value: number): number[] {
+  return [value >>> 24, (value >>> 16) & 255, (value >>> 8) & 255, value & 255];
 }
 
 function toPixels(decoded: DecodedPng): Pixels {
@@ -110,13 +177,15 @@ function toPixels(decoded: DecodedPng): Pixels {
   const data = palette ? convertIndexedToRgb(decoded) : evenDepth(decoded);
   const rgba = new Uint8Array(4 * width * height);
   const hidden = palette ? null : hiddenColour(decoded);
-  for (let i = 0; i < width * height; i++) {
-    const at = (channel: number) => data[i * channels + channel] as number;
-    const isGrey = channels < 3;
-    const colour = isGrey ? [at(0), at(0), at(0)] : [at(0), at(1), at(2)];
-    const isHidden = hidden?.every((value, c) => value === colour[c]);
-    const opacity = channels % 2 === 0 ? at(channels - 1) : isHidden ? 0 : 255;
-    rgba.set([...colour, opacity], 4 * i);
+  const [green, blue] = channels < 3 ? [0, 0] : [1, 2];
+  const hasAlpha = channels % 2 === 0;
+  for (let to = 0, from = 0; to < rgba.length; to += 4, from += channels) {
+    rgba[to] = data[from] as number;
+    rgba[to + 1] = data[from + green] as number;
+    rgba[to + 2] = data[from + blue] as number;
+    rgba[to + 3] = hasAlpha ? (data[from + channels - 1] as number) : 255;
+    const isHidden = hidden && !hasAlpha && hidden.every((value, c) => value === rgba[to + c]);
+    if (isHidden) rgba[to + 3] = 0;
   }
   return { width, height, rgba };
 }
@@ -145,5 +214,5 @@ function hiddenColour({ transparency, depth }: DecodedPng): number[] | null {
 }
 
 function broken(cause?: unknown): ImageError {
-  return new ImageError("a valid file of type image/png", "a file that can't be decoded", { cause });
+  return brokenImage("image/png", cause);
 }

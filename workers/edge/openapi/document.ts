@@ -144,10 +144,14 @@ function parametersOf(where: "query" | "header", parameters: ParameterMap = {}):
 
 function contentOf(content: Content): Json {
   const entries = Object.entries(content).map(([type, schema]) => {
-    return [type, schema === "bytes" ? { schema: { type: "string", format: "binary" } } : { schema: refOf(schema) }];
+    if (schema === "bytes") return [type, { schema: binary }];
+    if (!("maxBytes" in schema)) return [type, { schema: refOf(schema) }];
+    return [type, { schema: { ...binary, maxLength: schema.maxBytes, description: schema.description } }];
   });
   return Object.fromEntries(entries);
 }
+
+const binary = { type: "string", format: "binary" };
 
 const schemaPath = "#/components/schemas/";
 

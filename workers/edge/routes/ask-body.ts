@@ -1,15 +1,21 @@
-import { type AskBody, askSchema, bodyMaxBytes, type Draft, type Manifest } from "#core/contract/index.ts";
+import { type AskBody, askSchema, type Draft, type Manifest } from "#core/contract/index.ts";
 import { FaultError } from "#core/http/fault.ts";
 import { type InvalidField, invalidFields } from "#core/http/issues.ts";
-import { readJson } from "#core/http/problem.ts";
+import { parseJson, refuseOtherTypes } from "#core/http/problem.ts";
 import { describe } from "#core/input/describe.ts";
 import type { Call } from "../call.ts";
 import type { Content, Contract } from "../contract.ts";
-import { isImage, readImage } from "../images/index.ts";
+import { imageMaxPixels, scaleDown } from "../images/header.ts";
+import { imageMaxBytes, readBody, readImage } from "../images/index.ts";
 import { imageTypes } from "../images/types.ts";
 
-/** Content types of images as bodies. */
-export const images: Content = Object.fromEntries(imageTypes.map((type) => [type, "bytes"]));
+const imageBytes = {
+  description: `A picture of at most ${imageMaxPixels.toLocaleString("en")} pixels (such as 2,048 × 2,048). ${scaleDown}`,
+  maxBytes: imageMaxBytes,
+};
+
+/** Content types of images as bodies. An image of another content type is recognised by its first bytes. */
+export const images: Content = Object.fromEntries(imageTypes.map((type) => [type, imageBytes]));
 
 /** Options of a question whose body is an image. */
 export const imageQuery = {
@@ -25,9 +31,22 @@ export const imageQuery = {
   trace: { description: "For an image: includes the scores of every head and rung (scope admin)", type: "boolean" },
 } as const satisfies Contract["query"];
 
+/** The questions of a request, and whether it is a single one, which is answered without a list. */
+export interface Asked {
+  body: AskBody;
+  isOne: boolean;
+}
+
 /** Reads a request's questions: JSON, or an image with its options in the query. */
-export async function readAsk(call: Call, manifest: Manifest): Promise<AskBody> {
-  if (!isImage(call.request)) return readJson(call.request, askSchema, bodyMaxBytes, unwrapped);
+export async function readAsk(call: Call, manifest: Manifest): Promise<Asked> {
+  refuseOtherTypes(call.request);
+  const { isImage, bytes } = await readBody(call.request);
+  if (isImage) return { body: await imageAsk(call, bytes, manifest), isOne: true };
+  const body = parseJson(bytes, askSchema, unwrapped);
+  return { body, isOne: body.instance !== undefined };
+}
+
+async function imageAsk(call: Call, bytes: Uint8Array<ArrayBuffer>, manifest: Manifest): Promise<AskBody> {
   const [candidates, top, trace] = [call.queries("candidates"), call.query("top"), call.query("trace")];
   const query = {
     ...given("accept", call.query("accept")),
@@ -36,14 +55,20 @@ export async function readAsk(call: Call, manifest: Manifest): Promise<AskBody> 
     ...given("top", top && Number.isFinite(Number(top)) ? Number(top) : top),
     ...given("trace", trace === "true" ? true : trace),
   };
-  const options = askSchema.safeParse({ questions: [await imageDraft(call, manifest)], ...query });
+  const options = askSchema.safeParse({ questions: [await imageDraft(call, bytes, manifest)], ...query });
   if (options.success) return options.data;
   throw new FaultError({ kind: "invalid", errors: invalidFields(options.error.issues, query) });
 }
 
-// The columns of an instance, sent without the wrapper.
+// The columns of an instance, sent without the wrapper; or a picture as text.
 function unwrapped(body: unknown): InvalidField | null {
   if (typeof body !== "object" || body === null) return null;
+  const { instance } = body as { instance?: unknown };
+  if (typeof instance === "string") {
+    const message =
+      "instance must be an object or an array; received text. Send a picture as the body itself, with its content type.";
+    return { path: "instance", expected: "an object or an array", received: describe(instance), message };
+  }
   if (!Array.isArray(body)) {
     const known = Object.keys(askSchema.shape);
     if (Object.keys(body).length === 0 || Object.keys(body).some((key) => known.includes(key))) return null;
@@ -54,8 +79,8 @@ function unwrapped(body: unknown): InvalidField | null {
   return { path: "instance", expected: "present", received, message };
 }
 
-/** Reads an image from the body as a question; the query may name its region. */
-export async function imageDraft(call: Call, manifest: Manifest): Promise<Draft> {
+/** Reads an image as a question; the query may name its region. */
+export async function imageDraft(call: Call, bytes: Uint8Array<ArrayBuffer>, manifest: Manifest): Promise<Draft> {
   const input = manifest.task !== "tensor" ? manifest.thin.input : null;
   if (input?.kind !== "image") {
     throw new FaultError({
@@ -65,7 +90,7 @@ export async function imageDraft(call: Call, manifest: Manifest): Promise<Draft>
       next: `Model '${manifest.model}' takes no images: GET /v1/models/${manifest.model} shows examples.`,
     });
   }
-  return { instance: await readImage(call.request, input), ...given("region", call.query("region")) };
+  return { instance: await readImage(call.request, bytes, input), ...given("region", call.query("region")) };
 }
 
 function given<K extends string, V>(name: K, value: V | null): { [P in K]?: V } {

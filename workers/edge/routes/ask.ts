@@ -2,7 +2,6 @@ import { askReplySchema, askSchema } from "#core/contract/index.ts";
 import { retryAfterSeconds } from "#core/http/problem.ts";
 import { type Call, jsonResponse, modelOf, type Route, requireScope } from "../call.ts";
 import { json } from "../contract.ts";
-import { isImage } from "../images/index.ts";
 import { ask } from "../ladder/ask.ts";
 import { isHop, isRung } from "../ladder/hop.ts";
 import { requestHeader } from "../ladder/questions.ts";
@@ -13,8 +12,7 @@ import { imageQuery, images, readAsk } from "./ask-body.ts";
 async function handleAsk(call: Call): Promise<Response> {
   const model = modelOf(call);
   const resolved = await resolveModel(call, model);
-  const body = await readAsk(call, resolved.manifest);
-  const isOne = body.instance !== undefined || isImage(call.request);
+  const { body, isOne } = await readAsk(call, resolved.manifest);
   if (body.trace && !isRung(call)) {
     // A hop with a token that is no rung's still gets its answers.
     if (!isHop(body)) requireScope(call, "admin");

@@ -1,7 +1,6 @@
 import { classifying } from "#core/artefacts.ts";
 import type { UntrustedLimits } from "#core/confidence/trust.ts";
 import {
-  bodyMaxBytes,
   type ClassifyManifest,
   type LabelResult,
   labelCountSchema,
@@ -10,7 +9,7 @@ import {
 } from "#core/contract/index.ts";
 import { type Fault, FaultError } from "#core/http/fault.ts";
 import { indexIn } from "#core/http/issues.ts";
-import { readJson } from "#core/http/problem.ts";
+import { parseJson, refuseOtherTypes } from "#core/http/problem.ts";
 import { refuseRepeated } from "#core/http/repeated.ts";
 import { parseId } from "#core/ids.ts";
 import type { Result } from "#core/result.ts";
@@ -30,7 +29,7 @@ import {
   requireScope,
 } from "../call.ts";
 import { json } from "../contract.ts";
-import { isImage } from "../images/index.ts";
+import { readBody } from "../images/index.ts";
 import { completeQuestions } from "../ladder/questions.ts";
 import { hasRegion } from "../ladder/regions.ts";
 import { baseFor, type Resolved, resolveModel } from "../ladder/version.ts";
@@ -66,13 +65,15 @@ async function postTruths(call: Call): Promise<Response> {
 
 // JSON, or an image with its label in the query.
 async function readTruths(call: Call, { manifest }: Resolved): Promise<Truths> {
-  if (!isImage(call.request)) return readJson(call.request, truthsSchema, bodyMaxBytes);
+  refuseOtherTypes(call.request);
+  const { isImage, bytes } = await readBody(call.request);
+  if (!isImage) return parseJson(bytes, truthsSchema);
   const label = call.query("label");
   if (label === null) {
     const error = { path: "label", expected: "send the image's label in the query as ?label=…", received: "nothing" };
     throw new FaultError({ kind: "invalid", errors: [error] });
   }
-  return { truths: [{ label, question: await imageDraft(call, manifest) }] };
+  return { truths: [{ label, question: await imageDraft(call, bytes, manifest) }] };
 }
 
 async function place(call: Call, manifest: ClassifyManifest, truths: Truths["truths"]): Promise<Placed[]> {

@@ -49,7 +49,7 @@ function FromFile({ onPicture }: OnPicture) {
   };
   return (
     <label>
-      JPEG, PNG or WebP, at most 4 MiB
+      JPEG, PNG or WebP; a large one is scaled down before it is sent
       <input
         type="file"
         accept="image/jpeg,image/png,image/webp"
