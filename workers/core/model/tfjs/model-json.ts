@@ -11,13 +11,19 @@ const weightSchema = z.object({
   shape: z.array(z.int().nonnegative()),
   dtype: z.enum(["float32", "int32", "bool"]),
   quantization: quantisedSchema.optional(),
+  /** `optimizer` for what only training uses. */
+  group: z.string().optional(),
 });
 /** A weight listed in model.json; `quantization` describes how it is stored. */
 export type WeightSpec = z.infer<typeof weightSchema>;
 
 const modelJsonSchema = z.object({
   modelTopology: z.looseObject({}),
-  weightsManifest: z.array(z.object({ paths: z.array(z.string()), weights: z.array(weightSchema) })),
+  /** A model without weights may lack it. */
+  weightsManifest: z
+    .array(z.object({ paths: z.array(z.string()), weights: z.array(weightSchema) }))
+    .nullish()
+    .transform((groups) => groups ?? []),
   /** The names of a graph's inputs and outputs. */
   signature: z.looseObject({}).optional(),
   userDefinedMetadata: z.looseObject({}).optional(),
