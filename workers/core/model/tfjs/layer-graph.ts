@@ -91,21 +91,29 @@ export function inlined(model: layers.LayersModel): LayerGraph {
 
 /**
  * Finds a tensor of a model by its text (see `parseTensor`). A layer inside an inner model is named by its name, if no other
- * layer has it, or by its path `model/layer`. Throws `EngineError` that lists the last layers if there is no such tensor.
+ * layer has it, or by its path `model/layer`. Throws `UnknownTensorError` if there is no such tensor.
  */
 export function findTensor(model: layers.LayersModel, text: string): layers.SymbolicTensor {
-  const outer = graphOf(model);
-  const found = tensorIn(outer.applications, text) ?? wholeInside(model, text);
+  const outer = graphOf(model).applications;
+  const found = tensorIn(outer, text) ?? wholeInside(model, text);
   if (found) return found;
-  const hasModels = outer.applications.some(({ layer }) => isModel(layer));
-  const all = hasModels ? inlined(model).applications : outer.applications;
+  const hasModels = outer.some(({ layer }) => isModel(layer));
+  const all = hasModels ? inlined(model).applications : outer;
   const inside = hasModels ? (tensorIn(all, text) ?? tensorIn(byName(all), text)) : null;
   if (inside) return inside;
-  const names = [...new Set(all.map(({ path }) => path))].slice(-12).join(", ");
-  throw new EngineError(
-    `The model has no tensor '${text}'. Name a layer, with '@1' for its second application or ':1' for its second output; ` +
-      `its last layers are ${names}.`,
-  );
+  throw new UnknownTensorError(text, [...new Set(all.map(({ path }) => path))]);
+}
+
+/** A tensor that a model does not have, with the layers that it has. */
+export class UnknownTensorError extends EngineError {
+  readonly known: readonly string[];
+  constructor(text: string, known: readonly string[]) {
+    super(
+      `The model has no tensor '${text}'. Name a layer, with '@1' for its second application or ':1' for its second output; ` +
+        `its last layers are ${known.slice(-12).join(", ")}.`,
+    );
+    this.known = known;
+  }
 }
 
 /** Names a tensor of a model, so that `findTensor` finds it. */
