@@ -15,12 +15,19 @@ export interface TensorPlace {
  */
 export function parseTensor(text: string, isName: (name: string) => boolean): TensorPlace {
   if (isName(text)) return { name: text, node: 0, index: 0 };
-  const [, name, node = "0", index = "0"] = /^(.+?)(?:@(\d+))?(?::(\d+))?$/s.exec(text) ?? [];
-  return { name: name ?? text, node: Number(node), index: Number(index) };
+  const [, named, output] = /^(.+):(\d+)$/s.exec(text) ?? [];
+  if (named !== undefined && isName(named)) return { name: named, node: 0, index: Number(output) };
+  const [, name = text, node = "0", index = "0"] = /^(.+?)(?:@(\d+))?(?::(\d+))?$/s.exec(text) ?? [];
+  return { name, node: Number(node), index: Number(index) };
 }
 
 /** Writes the shortest text that `parseTensor` reads as this tensor. */
-export function formatTensor({ name, node, index }: TensorPlace, isName: (name: string) => boolean): string {
-  const short = `${name}${node > 0 ? `@${node}` : ""}${index > 0 ? `:${index}` : ""}`;
-  return short === name || !isName(short) ? short : `${name}@${node}:${index}`;
+export function formatTensor(place: TensorPlace, isName: (name: string) => boolean): string {
+  const { name, node, index } = place;
+  const full = `${name}@${node}:${index}`;
+  const short = [name, `${name}:${index}`, `${name}@${node}`].find((text) => {
+    const read = parseTensor(text, isName);
+    return read.name === name && read.node === node && read.index === index;
+  });
+  return short ?? full;
 }

@@ -8,7 +8,8 @@ import { type ModelJson, weightsOf } from "./model-json.ts";
 
 /** Loads a graph model. Its tensors are named after the nodes that output them: "node", or "node:1" for the second output. */
 export function loadGraph(file: ModelJson, weightData: ArrayBuffer): TfjsModel {
-  const { modelTopology, signature, userDefinedMetadata } = file;
+  const { signature, userDefinedMetadata } = file;
+  const modelTopology = { versions: {}, ...file.modelTopology };
   const weightSpecs = weightsOf(file) as tf.io.WeightsManifestEntry[];
   const described = { ...(signature && { signature }), ...(userDefinedMetadata && { userDefinedMetadata }) };
   const model = loadGraphModelSync(tf.io.fromMemorySync({ modelTopology, weightSpecs, weightData, ...described }));
