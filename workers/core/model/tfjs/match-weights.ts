@@ -74,10 +74,9 @@ function sameNames(variables: readonly Variable[], weights: readonly WeightSpec[
     const { originalName } = variable.weight;
     named.set(originalName, [...(named.get(originalName) ?? []), variable]);
   }
-  const twice = new Set(weights.map(({ name }) => name).filter((name, i, all) => all.indexOf(name) < i));
   return weights.flatMap((weight): [Variable, WeightSpec][] => {
     const [variable, other] = named.get(weight.name) ?? [];
-    return variable && !other && !twice.has(weight.name) ? [[variable, weight]] : [];
+    return variable && !other ? [[variable, weight]] : [];
   });
 }
 
@@ -148,7 +147,8 @@ function namesOf(weight: string): string[] {
     .map(layerName);
 }
 
-function decoded(text: string): string {
+/** Decodes a text that may be written as in a URL. */
+export function decoded(text: string): string {
   try {
     return decodeURIComponent(text);
   } catch {

@@ -34,10 +34,14 @@ export type ModelJson = z.infer<typeof modelJsonSchema>;
 
 /** Parses a model.json. Throws `EngineError` with the fault if it is not one. */
 export function readModelJson(bytes: ArrayBuffer): ModelJson {
-  return parsed(
-    modelJsonSchema,
-    parseJson(bytes),
-    "a TensorFlow.js model.json with weights of numbers or truth values",
+  const expected = "a TensorFlow.js model.json with weights of numbers or truth values";
+  const file = parsed(modelJsonSchema, parseJson(bytes), expected);
+  const names = weightsOf(file).flatMap(({ name, group }) => (group === "optimizer" ? [] : [name]));
+  const known = new Set<string>();
+  const twice = names.find((name) => known.size === known.add(name).size);
+  if (twice === undefined) return file;
+  throw new EngineError(
+    `model.json lists two weights '${twice}'. Give the layers different names, and save the model again.`,
   );
 }
 
