@@ -8,10 +8,17 @@ import { startBackend } from "#core/model/tfjs/backend.ts";
 import { tfjsEngine } from "#core/model/tfjs/engine.ts";
 import { seededRandom } from "../random.ts";
 import type { WeightType } from "../recipes/index.ts";
-import { type Blobs, type PackedNetwork, packParts, type StoredPart, storedPart } from "../train/pack.ts";
+import {
+  type Blobs,
+  type NetworkParts,
+  type PackedNetwork,
+  packParts,
+  type StoredPart,
+  storedPart,
+} from "../train/pack.ts";
 import { readFrom } from "../train/score.ts";
 import { type CutNetwork, NoDenseEndError } from "./cut.ts";
-import { readModelFiles } from "./files.ts";
+import { readModelFiles, type TfjsModelFiles } from "./files.ts";
 import { cutGraphModel } from "./graph.ts";
 import { cutLayersModel } from "./layers.ts";
 import { expanded } from "./values.ts";
@@ -34,8 +41,7 @@ export async function importNetwork(
   weightType?: WeightType,
 ): Promise<PackedNetwork> {
   await startBackend();
-  const files = await readModelFiles(path);
-  const cut = await (files.kind === "tfjs-graph-model" ? cutGraphModel : cutLayersModel)(files, classes);
+  const cut = await cutModel(await readModelFiles(path), classes);
   try {
     if (!cut.parts.weights.some(({ spec }) => spec.dtype === "float32")) throw new NoDenseEndError("its only layer");
     const own: Blobs = new Map();
@@ -49,6 +55,25 @@ export async function importNetwork(
   } finally {
     cut.release();
   }
+}
+
+/**
+ * Cuts a model before its last dense layer. Throws, with the reason, when it does not end in one with as many classes, or the
+ * cut model scores otherwise than the whole one.
+ */
+export async function headAndBackbone(files: TfjsModelFiles, input: Input, classes: number): Promise<NetworkParts> {
+  const cut = await cutModel(files, classes);
+  try {
+    const own: Blobs = new Map();
+    await checkCut(cut, await packParts(cut.parts, input, own), own);
+    return cut.parts;
+  } finally {
+    cut.release();
+  }
+}
+
+function cutModel(files: TfjsModelFiles, classes: number): Promise<CutNetwork> {
+  return (files.kind === "tfjs-graph-model" ? cutGraphModel : cutLayersModel)(files, classes);
 }
 
 async function checkCut(cut: CutNetwork, packed: PackedNetwork, blobs: Blobs): Promise<void> {
