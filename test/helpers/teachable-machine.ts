@@ -12,12 +12,11 @@ export const teachableSize = 224;
 /** Channels, stride and expansion of the blocks between the first and the last convolution. */
 const blocks = [
   [8, 1, 1],
-  [8, 2, 6],
-  [8, 1, 6],
+  [8, 2, 3],
   [16, 2, 6],
-  [24, 2, 6],
-  [24, 1, 6],
-  [56, 2, 6],
+  [16, 1, 6],
+  [32, 2, 6],
+  [40, 2, 6],
 ] as const;
 const features = 320;
 
@@ -85,7 +84,8 @@ function mobileNet(): layers.LayersModel {
     const width = before.shape.at(-1) as number;
     if (expansion > 1) x = relu6(`${name}_expand_relu`, point(`${name}_expand`, width * expansion, x));
     if (strides === 2) x = padded(name, x);
-    const deep = { kernelSize: 3, strides, useBias: false, depthwiseInitializer: random(), name: `${name}_depthwise` };
+    const depthwiseInitializer = layers.initializers.randomNormal({ stddev: 0.5, seed: ++seed });
+    const deep = { kernelSize: 3, strides, useBias: false, depthwiseInitializer, name: `${name}_depthwise` };
     x = apply(depthwiseConv2d({ ...deep, padding: strides === 2 ? "valid" : "same" }), x);
     x = relu6(`${name}_depthwise_relu`, normal(`${name}_depthwise`, x));
     x = point(`${name}_project`, channels, x);

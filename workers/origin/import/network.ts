@@ -23,7 +23,9 @@ import { cutGraphModel } from "./graph.ts";
 import { cutLayersModel } from "./layers.ts";
 import { expanded } from "./values.ts";
 
-const checkedRows = 32;
+const checkedRowsMax = 32;
+/** Values of all checked rows together, which a large picture reaches with few of them. */
+const checkedValues = 1e6;
 /** Tolerance between the scores of the cut and the whole network: float32 sums differ in their order. */
 const tolerance = 1e-4;
 
@@ -82,10 +84,11 @@ async function checkCut(cut: CutNetwork, packed: PackedNetwork, blobs: Blobs): P
   const shapes = inputShapes(packed.input);
   const random = seededRandom(1);
   const width = shapes.reduce((sum, shape) => sum + sizeOf(shape), 0);
+  const checkedRows = Math.max(2, Math.min(checkedRowsMax, Math.floor(checkedValues / width)));
   const values = Float32Array.from({ length: checkedRows * width }, () => 2 * random() - 1);
   const embeddings = backbone.embed(values, checkedRows);
   backbone.release();
-  const whole = scoresOfWhole(cut, shapes, values);
+  const whole = scoresOfWhole(cut, shapes, values, checkedRows);
   for (let row = 0; row < checkedRows; row++) {
     const scores = scoresOf(head, embeddings, row * head.width);
     const off = scores.map((score, i) => Math.abs(score - (whole[row]?.[i] ?? Number.NaN)));
@@ -103,13 +106,18 @@ function shapeOf({ shape }: CutNetwork["inputs"][number]): number[] | null {
   return own?.every((size) => size >= 0) ? own : null;
 }
 
-function scoresOfWhole({ inputs, run, activation }: CutNetwork, shapes: number[][], values: Float32Array): number[][] {
+function scoresOfWhole(
+  { inputs, run, activation }: CutNetwork,
+  shapes: number[][],
+  values: Float32Array,
+  rows: number,
+): number[][] {
   const result = tf.tidy(() => {
-    const parts = tf.split(tf.tensor2d(values, [checkedRows, values.length / checkedRows]), shapes.map(sizeOf), 1);
+    const parts = tf.split(tf.tensor2d(values, [rows, values.length / rows]), shapes.map(sizeOf), 1);
     const order = inputsInOrder(inputs, shapes);
     const given = inputs.map((input) => {
       const i = order.indexOf(input);
-      return tf.reshape(parts[i] as tf.Tensor, [checkedRows, ...(shapeOf(input) ?? (shapes[i] as number[]))]);
+      return tf.reshape(parts[i] as tf.Tensor, [rows, ...(shapeOf(input) ?? (shapes[i] as number[]))]);
     });
     return run(given).arraySync() as number[][];
   });
