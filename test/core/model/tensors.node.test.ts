@@ -106,6 +106,16 @@ describe("a tensor", () => {
 });
 
 describe("a stateful layer", () => {
+  it("keeps nothing of one caller's run for the next one's", async () => {
+    const { given, files } = await loaded("a stateful layer");
+    const own = await engine.load("tfjs-layers-model", files);
+    const [[name, one]] = Object.entries(given) as [[string, Tensor]];
+    const alone = runAll(own, given);
+    runAll(own, { [name]: { ...one, values: one.values.map((value) => 3 - value) } });
+    expect(runAll(own, given)).toEqual(alone);
+    own.release();
+  });
+
   it("takes batches of any size, each instance for itself", async () => {
     const { given, files } = await loaded("a stateful layer");
     const own = await engine.load("tfjs-layers-model", files);
