@@ -28,8 +28,7 @@ const recurrent = () => ({
 });
 const symbolic = (found: unknown) => found as layers.SymbolicTensor;
 
-/** Layers models whose tensors a layer's name alone does not name. */
-export const layerModels = {
+const all = {
   "a model as the last layer": () => {
     const trunk = layers.sequential({
       name: "trunk",
@@ -109,6 +108,9 @@ export const layerModels = {
     return layers.sequential({ layers: [first, dense({ ...initial(), units: 2 })] });
   },
 } satisfies Record<string, () => layers.LayersModel>;
+
+/** Layers models whose tensors a layer's name alone does not name. */
+export const layerModels: Record<keyof typeof all, () => layers.LayersModel> = all;
 
 function initial3() {
   return { ...initial(), units: 3 };
