@@ -3,10 +3,11 @@ import * as layers from "@tensorflow/tfjs-layers";
 import type { TensorType } from "#core/contract/index.ts";
 import type { TensorInfo } from "../engine.ts";
 import { findTensor, graphOf, type LayerGraph, nameTensor } from "./layer-graph.ts";
-import { matchWeights, variablesOf } from "./match-weights.ts";
+import { matchWeights } from "./match-weights.ts";
 import type { TfjsModel } from "./model.ts";
 import { type ModelJson, weightsOf } from "./model-json.ts";
 import { readTopology } from "./topology.ts";
+import { variablesOf } from "./variables.ts";
 import { readEach } from "./weights.ts";
 
 /** Loads a layers model. Its tensors are named after the layers that output them (see `parseTensor`). */
