@@ -127,6 +127,16 @@ describe("weights are found as others name them", () => {
     });
   });
 
+  it("of wrapped layers, with the cell and the layer inside", async () => {
+    const model = await onCpu(layerModels["wrapped layers"]);
+    const names = [...new Set(model.weights.map(({ originalName }) => originalName))];
+    const inside = names.map((name) =>
+      name.replace(/(forward|backward)_[^/]+\//, "$&lstm_cell/").replace(/^(time[^/]+)\//, "$1/dense/"),
+    );
+    expect(inside.filter((name, i) => name !== names[i])).toHaveLength(names.length);
+    await expectLoaded(model, await renamed(model, (name) => `whole/${inside[names.indexOf(name)]}`));
+  });
+
   it("of models inside a model by the names in front", async () => {
     const model = await onCpu(twoTowers);
     await expectLoaded(model, await renamed(model, (name, i) => `${i < 2 ? "left" : "right"}/${name}`));

@@ -78,6 +78,12 @@ const rules: readonly ((all: readonly Variable[]) => Fit)[] = [
     return names.at(-1) === `${variable.index}` ? ofLayer(variable, weight) : 0;
   },
   () => ofLayer,
+  // Keras 3 writes the layer inside a wrapper as well, whose name tfjs-layers leaves out.
+  () => (variable, weight) => {
+    const [path, names] = [plain(variable.path), plain(namesOf(weight.name))];
+    const isInside = names.slice(0, -1).includes(path.at(-2) as string) && names.at(-1) === path.at(-1);
+    return isInside && isSameShape(variable, weight) ? 1 : 0;
+  },
 ];
 
 function ofLayer(variable: Variable, weight: WeightSpec): number {
