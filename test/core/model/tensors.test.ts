@@ -126,6 +126,24 @@ describe("a stateful layer", () => {
     own.release();
   });
 
+  it("of a fixed batch size takes one instance as well", async () => {
+    const model = await onCpu(() => {
+      const recurrentInitializer = layers.initializers.glorotUniform({ seed: 2 });
+      const kernelInitializer = layers.initializers.glorotUniform({ seed: 1 });
+      const states = { units: 2, stateful: true, batchInputShape: [4, 3, 2], recurrentInitializer, kernelInitializer };
+      return layers.sequential({ layers: [layers.layers.lstm(states)] });
+    });
+    const given = valuesFor(model, 4);
+    const expected = (await plainly(model, given))[0] as number[];
+    const own = await engine.load("tfjs-layers-model", await onCpu(() => filesOf(model)));
+    const [[name, four]] = Object.entries(given) as [[string, Tensor]];
+    const each = [0, 1, 2, 3].flatMap((row) => {
+      return runAll(own, { [name]: { shape: [1, 3, 2], values: four.values.subarray(6 * row, 6 * row + 6) } })[0] ?? [];
+    });
+    expectClose([each], [expected]);
+    own.release();
+  });
+
   it("that would see its own state within an answer is refused", async () => {
     const files = await onCpu(() => {
       const input = layers.input({ batchShape: [1, 3, 2] });
