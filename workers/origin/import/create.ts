@@ -20,6 +20,7 @@ import { readFrom } from "../train/score.ts";
 import { type BackboneParts, backboneOf } from "./backbone.ts";
 import { readModelFiles } from "./files.ts";
 import { inspect } from "./inspect.ts";
+import { headAndBackbone } from "./network.ts";
 
 export interface CreateOptions {
   model: string;
@@ -28,6 +29,8 @@ export interface CreateOptions {
   /** The layer, or the graph's node, whose output is the embedding; the one before the last dense layer unless given. */
   cut?: string | undefined;
   labels: readonly string[];
+  /** Starts with the base's own last layer, whose classes are the labels in their order; with an untrained one unless set. */
+  keepHead?: boolean | undefined;
   /** Inputs are scaled by value · scale + offset; pixels to 0..1 unless given. */
   scale?: number | undefined;
   offset?: number | undefined;
@@ -43,25 +46,29 @@ const sampleRows = 32;
 const pixelMax = 255;
 
 /**
- * Creates a model from a pre-trained base: the base cut at a layer, with an untrained head. It has no origin: its regions
- * train their heads on the labels that they receive. Throws when the base cannot be cut or cannot run at the edge.
+ * Creates a model from a pre-trained base: the base cut at a layer, with an untrained head or its own. It has no origin: its
+ * regions train their heads on the labels that they receive. Throws when the base cannot be cut or cannot run at the edge.
  */
 export async function createModel(options: CreateOptions): Promise<Artefact> {
-  const { model, base, labels, targetRisk } = options;
+  const { model, base, labels, keepHead, targetRisk } = options;
   const files = await readModelFiles(base, { pictures: true });
   const { inputs, unsupported, embedding, batch } = await inspect(files);
   if (unsupported.length > 0) {
     throw new Error(`The edge cannot run this base. 'npx upriver import ${base}' lists its unsupported operations.`);
   }
   if (!batch) throw new Error("This base takes one instance at a time. Export it with a batch dimension.");
+  const blobs: Blobs = new Map();
+  const input = inputFor(inputs, options);
+  const own = keepHead ? await headAndBackbone(files, input, labels.length) : null;
   const cut = options.cut ?? embedding?.tensor;
   if (cut === undefined)
     throw new Error("The base does not end in a dense layer. Choose the layer to cut at with --cut <layer>.");
-  const blobs: Blobs = new Map();
-  const parts = await backboneOf(files, cut);
-  const input = inputFor(inputs, options);
+  const parts = own ?? (await backboneOf(files, cut));
   const { width, largest } = await measureEmbedding(parts, input);
-  const head = { weights: new Float32Array(width * labels.length), bias: new Float32Array(labels.length) };
+  const head = own?.head ?? {
+    weights: new Float32Array(width * labels.length),
+    bias: new Float32Array(labels.length),
+  };
   const packed = await packParts({ ...parts, head }, input, blobs);
   const step = (embeddingHeadroom * largest) / 32767 || 1;
   const thin: NetworkSpec = {
@@ -97,12 +104,13 @@ export async function createModel(options: CreateOptions): Promise<Artefact> {
 
 /** Creates the model that a recipe describes; `folder` is what its source is relative to. */
 export function createModelOf({ name, source, label, risk }: BaseRecipe, folder: string): Promise<Artefact> {
-  const { base, cut, scale, offset } = source;
+  const { base, cut, keepHead, scale, offset } = source;
   const targetRisk = risk?.target ?? defaultRisk;
   return createModel({
     model: name,
     base: resolve(folder, base),
     cut,
+    keepHead,
     scale,
     offset,
     labels: label.values,
@@ -112,12 +120,13 @@ export function createModelOf({ name, source, label, risk }: BaseRecipe, folder:
 
 /** The recipe of a created model; `folder` is where it will lie. */
 export function recipeOfCreated(
-  { model, base, cut, labels, scale, offset, targetRisk }: CreateOptions,
+  { model, base, cut, keepHead, labels, scale, offset, targetRisk }: CreateOptions,
   folder: string,
 ): BaseRecipe {
   const source = {
     base: relative(resolve(folder), resolve(base)) || ".",
     ...(cut === undefined ? {} : { cut }),
+    ...(keepHead ? { keepHead } : {}),
     ...(scale === undefined ? {} : { scale }),
     ...(offset === undefined ? {} : { offset }),
   };

@@ -5,6 +5,7 @@ import { startBackend } from "#core/model/tfjs/backend.ts";
 import { tfjsEngine } from "#core/model/tfjs/engine.ts";
 import { embeddingOf } from "./embedding.ts";
 import type { TfjsModelFiles } from "./files.ts";
+import { checkNames } from "./names.ts";
 import { missingKernels, operationsOf, type Unsupported, unknownOperations } from "./operations.ts";
 import { byTensor, randomInputs } from "./random-inputs.ts";
 import { signatureOf } from "./signature.ts";
@@ -66,6 +67,8 @@ export async function inspect(files: TfjsModelFiles, shapes: Record<string, numb
     const alone = model.run(byTensor(inputs, one), tensors);
     const batch = takesBatches(model, inputs, tensors);
     const outputs = model.outputs.map((info, i) => outputOf(info, files, alone[i] as Tensor, batch));
+    checkNames("input", inputs);
+    checkNames("output", outputs);
     const bytes = { weights: values.byteLength, expanded: model.bytes, peak: peakBytes };
     const embedding = await embeddingOf(files);
     return { kind, operations, unsupported: [], inputs, outputs, batch, bytes, embedding };
