@@ -1,0 +1,86 @@
+import * as tf from "@tensorflow/tfjs-core";
+import * as layers from "@tensorflow/tfjs-layers";
+import { asKeras2 } from "#core/model/tfjs/keras3.ts";
+import { type LayerPlace, layersIn } from "./layer-places.ts";
+import { type Refusal, refusalsOf } from "./refusal.ts";
+
+const asGraph =
+  "save the model as a SavedModel and convert it with tensorflowjs_converter --input_format=tf_saved_model " +
+  "--output_format=tfjs_graph_model";
+
+/** Lists the layers of a model that the edge cannot run. */
+export function refusedLayers(modelTopology: object): Refusal[] {
+  const places = layersIn(asKeras2(modelTopology));
+  return refusalsOf(places.flatMap((place) => refusalOf(place) ?? []));
+}
+
+function refusalOf({ operation, name, config }: LayerPlace): Refusal | null {
+  const refuse = (reason: string, advice: string): Refusal => ({ operation, reason, advice, where: [name] });
+  const { classNameMap } = tf.serialization.SerializationMap.getMap();
+  if (config.dtype === "string") {
+    return refuse("its values are texts, and the edge's models take numbers", "turn texts into numbers before you ask");
+  }
+  if (config.sparse === true || config.ragged === true) {
+    return refuse(
+      "the edge takes dense tensors only",
+      "build the model with sparse=False and ragged=False, padded to one length",
+    );
+  }
+  if (/^(CuDNN)?GRU(Cell)?$/.test(operation) && config.reset_after === true) {
+    return refuse(
+      "it has reset_after=True, which is Keras's default, and TensorFlow.js computes GRU with reset_after=False only",
+      `train it with reset_after=False, or with unroll=True for sequences of a fixed length; then ${asGraph}`,
+    );
+  }
+  if (config.padding === "causal") {
+    return refuse("TensorFlow.js does not support causal padding in layers models", asGraph);
+  }
+  if (/^Random/.test(operation)) {
+    return refuse(
+      "it draws at random, so that one question would have different answers",
+      "remove it from the model that you export: it is for training",
+    );
+  }
+  if (!Object.hasOwn(classNameMap, operation)) {
+    if (operation === "Lambda") {
+      return refuse("it is code in Python", `replace it by a layer of Keras, or ${asGraph}`);
+    }
+    if (/^(Hashing|IntegerLookup|StringLookup|TextVectorization)$/.test(operation)) {
+      return refuse(
+        "TensorFlow.js does not support it",
+        "do this step before you ask, and export the model from its result on",
+      );
+    }
+    return refuse("TensorFlow.js does not support it in layers models", asGraph);
+  }
+  return null;
+}
+
+/**
+ * Makes each layer of a model alone, to find those that TensorFlow.js cannot make, with its reason: it does not name them
+ * itself.
+ */
+export async function unmadeLayers(modelTopology: object): Promise<Refusal[]> {
+  const found: Refusal[] = [];
+  for (const { operation, name, config } of layersIn(asKeras2(modelTopology))) {
+    if (operation === "InputLayer") continue;
+    const own = { class_name: operation, name, config: { name, ...config } };
+    const topology = { class_name: "Sequential", config: { name: "alone", layers: [own] } };
+    try {
+      const model = await layers.loadLayersModel(tf.io.fromMemory({ modelTopology: structuredClone(topology) }));
+      model.dispose();
+    } catch (error) {
+      const reason = firstSentence(error);
+      // The layer itself was made: it takes several inputs, or one whose shape only the model says.
+      if (reason.startsWith("The first layer in a Sequential model")) continue;
+      found.push({ operation, reason: `TensorFlow.js says: ${reason}`, advice: asGraph, where: [name] });
+    }
+  }
+  return refusalsOf(found);
+}
+
+/** Returns the first sentence of an error of TensorFlow.js, whose messages list possible reasons. */
+export function firstSentence(error: unknown): string {
+  const text = error instanceof Error ? error.message : String(error);
+  return (/^[\s\S]*?[^\s](?=\.\s|\.?$)/.exec(text.trim())?.[0] ?? text).replace(/\s+/g, " ").slice(0, 300);
+}
