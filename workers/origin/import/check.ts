@@ -5,6 +5,7 @@ import { differenceOf, formatDifference, largestOf, tolerance } from "./differen
 import { openModel } from "./engine-model.ts";
 import type { TfjsModelFiles } from "./files.ts";
 import type { Ranges } from "./input-ranges.ts";
+import { layersIn } from "./layer-places.ts";
 import { type FirstDifference, firstDifference } from "./locate.ts";
 import { openPlain } from "./open-plain.ts";
 import { byTensor, randomInputs } from "./random-inputs.ts";
@@ -49,9 +50,7 @@ export async function checkModel(files: TfjsModelFiles, checked: Checked): Promi
     const difference = largestOf(rows.map((row, i) => rowDifference(found[i] as Tensor[], row)));
     const repeated = largestOf(again.map((tensor, i) => differenceOf(tensor, found[0]?.[i] as Tensor))) ?? 0;
     if (repeated > tolerance) {
-      const fault =
-        `it answers one question differently each time, by ${formatDifference(repeated)}: it draws at random, or a layer ` +
-        "keeps state between questions. Export it for inference, with stateful=False";
+      const fault = `it answers one question differently each time, by ${formatDifference(repeated)}: ${changing(files)}`;
       return { rows, difference, fault, notes: [] };
     }
     if (difference === null) {
@@ -93,6 +92,14 @@ export function faultElsewhere(
     ? `in ${place} its output '${worst.name}' differs from TensorFlow.js's CPU backend by ${formatDifference(worst.difference)}`
     : null;
   return { difference, fault };
+}
+
+function changing({ kind, modelJson }: TfjsModelFiles): string {
+  const stateful = kind === "tfjs-layers-model" ? layersIn(modelJson.modelTopology) : [];
+  const names = stateful.filter(({ config }) => config.stateful === true).map(({ name }) => `'${name}'`);
+  return names.length > 0
+    ? `state is kept between questions in ${names.join(", ")}. Build the model with stateful=False, and export it again`
+    : "it draws at random. Export it for inference, without dropout or sampling";
 }
 
 async function referenceRows(files: TfjsModelFiles, { inputs, outputs, ranges }: Checked): Promise<ReferenceRow[]> {

@@ -75,7 +75,7 @@ function plainOf(whole: layers.LayersModel, path = ""): PlainModel {
         return valuesIn((at >= 0 ? given[at] : found[computed.indexOf(output)]) as tf.Tensor);
       });
     });
-  const valueOf = (tensor: layers.SymbolicTensor, inputs: readonly Tensor[], known: readonly Tensor[][]): Tensor => {
+  const valueAt = (tensor: layers.SymbolicTensor, inputs: readonly Tensor[], known: readonly Tensor[][]): Tensor => {
     const at = model.inputs.indexOf(tensor);
     if (at >= 0) return inputs[at] as Tensor;
     const call = calls.findIndex(({ outputs }) => outputs.includes(tensor));
@@ -96,7 +96,7 @@ function plainOf(whole: layers.LayersModel, path = ""): PlainModel {
       const { layer, inputs: own } = calls[step] as LayerCall;
       return tidied(() => {
         model.resetStates();
-        const given = own.map((tensor) => tensorOf(valueOf(tensor, inputs, known), tensor.dtype));
+        const given = own.map((tensor) => tensorOf(valueAt(tensor, inputs, known), tensor.dtype));
         const found = layer.apply(given.length === 1 ? (given[0] as tf.Tensor) : given, { training: false });
         return listOf(found as tf.Tensor | tf.Tensor[]).map(valuesIn);
       });
@@ -105,7 +105,7 @@ function plainOf(whole: layers.LayersModel, path = ""): PlainModel {
       const call = calls[step] as LayerCall;
       const inner = modelIn(call);
       if (!inner) return null;
-      const given = call.inputs.map((tensor) => valueOf(tensor, inputs, known));
+      const given = call.inputs.map((tensor) => valueAt(tensor, inputs, known));
       return { model: plainOf(inner, `${path}${call.name}/`), inputs: given };
     },
     release: () => void whole.dispose(),
