@@ -112,7 +112,7 @@ async function importInto(found: ImportedModel, settings: Settings): Promise<str
   if (inspection.unsupported.length > 0) return refusalText(inspection.unsupported);
   say("checking against TensorFlow.js's CPU backend");
   const { rows, difference, fault, notes } = await checkModel(files, inspection);
-  Object.assign(found, { difference, notes });
+  Object.assign(found, { difference, notes: [...inspection.notes, ...notes] });
   if (fault) return fault;
   say("running in workerd");
   const { answers, ...cost } = await probe.cost(files, inspection, rows);

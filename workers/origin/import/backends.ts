@@ -5,6 +5,8 @@ import { startBackend } from "#core/model/tfjs/backend.ts";
 export async function onCpu<T>(work: () => T | Promise<T>): Promise<T> {
   await import("@tensorflow/tfjs-backend-cpu");
   await tf.setBackend("cpu");
+  // It would recommend the native library, which has other rounding and does not run at the edge.
+  (tf.backend() as unknown as { firstUse: boolean }).firstUse = false;
   try {
     return await work();
   } finally {

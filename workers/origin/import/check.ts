@@ -61,7 +61,8 @@ export async function checkModel(files: TfjsModelFiles, checked: Checked): Promi
         notes: ["its answers to random inputs are no finite numbers: not checked"],
       };
     }
-    return { rows, difference, ...(await explain(files, checked, rows, found)) };
+    const { fault, notes } = await explain(files, checked, rows, found);
+    return { rows, difference, fault, notes };
   } finally {
     model.release();
   }

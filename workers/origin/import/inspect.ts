@@ -8,11 +8,12 @@ import { openModel } from "./engine-model.ts";
 import type { TfjsModelFiles } from "./files.ts";
 import { inputRanges, type Ranges } from "./input-ranges.ts";
 import { firstFailure } from "./locate.ts";
+import { openPlain } from "./open-plain.ts";
 import { missingKernels, operationsOf, refusedOperations } from "./operations.ts";
 import { byTensor, randomInputs } from "./random-inputs.ts";
 import type { Refusal } from "./refusal.ts";
 import { refusedInputs, refusedOutputs } from "./refused-ends.ts";
-import { firstSentence, unmadeLayers } from "./refused-layers.ts";
+import { firstSentence, notesOnLayers, unmadeLayers } from "./refused-layers.ts";
 import { signatureOf } from "./signature.ts";
 
 /** A description of a model, found by reading it and by running it on the edge's engine. */
@@ -23,6 +24,8 @@ export interface Inspection {
   unsupported: Refusal[];
   inputs: TensorSpec[];
   outputs: TensorSpec[];
+  /** What is no reason to refuse it, but worth knowing. */
+  notes: string[];
   /** The values that random inputs are drawn from, by tensor. */
   ranges: Ranges;
   /** Whether it takes batches of instances. */
@@ -51,7 +54,7 @@ export async function inspect(files: TfjsModelFiles, shapes: Record<string, numb
   const { kind, values } = files;
   const refuse = (unsupported: Refusal[]): Inspection => ({
     ...{ kind, operations: Object.fromEntries(operationsOf(files)), unsupported },
-    ...{ inputs: [], outputs: [], ranges: {}, batch: false },
+    ...{ inputs: [], outputs: [], ranges: {}, notes: [], batch: false },
     ...{ bytes: { weights: values.byteLength, expanded: 0, peak: 0 }, embedding: null },
   });
   const refused = refusedOperations(files);
@@ -81,7 +84,8 @@ export async function inspect(files: TfjsModelFiles, shapes: Record<string, numb
     const bytes = { weights: values.byteLength, expanded: model.bytes, peak: peakBytes };
     const embedding = await embeddingOf(files);
     const operations = Object.fromEntries(operationsOf(files));
-    return { kind, operations, unsupported: [], inputs, outputs, ranges, batch, bytes, embedding };
+    const notes = kind === "tfjs-layers-model" ? notesOnLayers(files.modelJson.modelTopology) : [];
+    return { kind, operations, unsupported: [], inputs, outputs, ranges, notes, batch, bytes, embedding };
   } finally {
     model.release();
   }
@@ -135,14 +139,9 @@ async function failures(
     const advice = adviceFor(first.reason);
     const found = { operation: first.operation, reason: firstSentence(first.reason), advice, where: [first.name] };
     if (!first.reason.includes("not registered")) return [found];
-    const missing = await missingKernels(files, async () => {
-      const again = await openModel(files);
-      try {
-        again.run(byTensor(inputs, one), tensors);
-      } finally {
-        again.release();
-      }
-    });
+    const plain = await openPlain(files, tensors);
+    const missing = await missingKernels(files, () => void plain.run(inputs.map(({ name }) => one[name] as Tensor)));
+    plain.release();
     // A layer's kernels have other names than the layer.
     return missing.map((one) => (one.where.length > 0 ? one : { ...one, where: [first.name] }));
   }

@@ -19,11 +19,11 @@ export function refusedOperations(files: TfjsModelFiles): Refusal[] {
 }
 
 /** Lists the kernels that a model calls on the CPU backend, which has all kernels, and that the WASM backend lacks. */
-export async function missingKernels(files: TfjsModelFiles, run: () => Promise<void>): Promise<Refusal[]> {
+export async function missingKernels(files: TfjsModelFiles, run: () => void): Promise<Refusal[]> {
   const here = new Set(tf.getKernelsForBackend("wasm").map(({ kernelName }) => kernelName));
   const { kernelNames } = await onCpu(() =>
-    tf.profile(async () => {
-      await run();
+    tf.profile(() => {
+      run();
       return [];
     }),
   );

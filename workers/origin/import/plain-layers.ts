@@ -19,9 +19,8 @@ export async function openLayers({ modelJson, values }: TfjsModelFiles): Promise
   return plainOf(await readLayers(modelJson, values));
 }
 
-// tfjs-layers keeps the calls of a model by depth, and the functional model of a sequential one; its types show neither.
+// tfjs-layers keeps the calls of a model by depth; its types do not show them.
 interface ModelInside {
-  model?: layers.LayersModel;
   nodesByDepth?: Record<
     string,
     {
@@ -32,9 +31,9 @@ interface ModelInside {
   >;
 }
 
-/** Lists a model's calls of layers in topological order, without those of input layers. */
+/** Lists the calls of layers of a functional model in topological order, without those of input layers. */
 export function callsOf(model: layers.LayersModel): LayerCall[] {
-  const { nodesByDepth = {} } = functionalOf(model) as ModelInside;
+  const { nodesByDepth = {} } = model as unknown as ModelInside;
   const depths = Object.keys(nodesByDepth)
     .map(Number)
     .sort((a, b) => b - a);
@@ -51,9 +50,10 @@ export function modelIn({ layer }: LayerCall): layers.LayersModel | null {
   return layer instanceof layers.LayersModel ? layer : null;
 }
 
-/** Returns the functional model of a sequential one; every other model is one itself. */
+/** Returns a model that knows its calls: a sequential one may not. */
 export function functionalOf(model: layers.LayersModel): layers.LayersModel {
-  return (model as unknown as ModelInside).model ?? model;
+  const isKnown = !(model instanceof layers.Sequential);
+  return isKnown ? model : layers.model({ inputs: model.inputs, outputs: model.outputs });
 }
 
 function plainOf(whole: layers.LayersModel, path = ""): PlainModel {

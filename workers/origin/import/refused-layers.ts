@@ -1,6 +1,7 @@
 import * as tf from "@tensorflow/tfjs-core";
 import * as layers from "@tensorflow/tfjs-layers";
 import { asKeras2 } from "#core/model/tfjs/keras3.ts";
+import { ignoredSetting, kerasNotes } from "./keras-differences.ts";
 import { type LayerPlace, layersIn } from "./layer-places.ts";
 import { type Refusal, refusalsOf } from "./refusal.ts";
 
@@ -10,11 +11,21 @@ const asGraph =
 
 /** Lists the layers of a model that the edge cannot run. */
 export function refusedLayers(modelTopology: object): Refusal[] {
-  const places = layersIn(asKeras2(modelTopology));
-  return refusalsOf(places.flatMap((place) => refusalOf(place) ?? []));
+  const isKeras3 = String((modelTopology as { keras_version?: unknown }).keras_version).startsWith("3.");
+  return refusalsOf(placesIn(modelTopology).flatMap((place) => refusalOf(place, isKeras3) ?? []));
 }
 
-function refusalOf({ operation, name, config }: LayerPlace): Refusal | null {
+/** Lists what a layers model may compute otherwise than Keras. */
+export function notesOnLayers(modelTopology: object): string[] {
+  return kerasNotes(placesIn(modelTopology));
+}
+
+function placesIn(modelTopology: object): LayerPlace[] {
+  return layersIn(asKeras2(modelTopology));
+}
+
+function refusalOf(place: LayerPlace, isKeras3: boolean): Refusal | null {
+  const { operation, name, config } = place;
   const refuse = (reason: string, advice: string): Refusal => ({ operation, reason, advice, where: [name] });
   const { classNameMap } = tf.serialization.SerializationMap.getMap();
   if (config.dtype === "string") {
@@ -53,7 +64,8 @@ function refusalOf({ operation, name, config }: LayerPlace): Refusal | null {
     }
     return refuse("TensorFlow.js does not support it in layers models", asGraph);
   }
-  return null;
+  const ignored = ignoredSetting(place, isKeras3);
+  return ignored && refuse(ignored.reason, ignored.advice);
 }
 
 /**
@@ -62,9 +74,9 @@ function refusalOf({ operation, name, config }: LayerPlace): Refusal | null {
  */
 export async function unmadeLayers(modelTopology: object): Promise<Refusal[]> {
   const found: Refusal[] = [];
-  for (const { operation, name, config } of layersIn(asKeras2(modelTopology))) {
+  for (const { operation, name, config } of placesIn(modelTopology)) {
     if (operation === "InputLayer") continue;
-    const own = { class_name: operation, name, config: { name, ...config } };
+    const own = { class_name: operation, name, config: { ...zeroed(config), name } };
     const topology = { class_name: "Sequential", config: { name: "alone", layers: [own] } };
     try {
       const model = await layers.loadLayersModel(tf.io.fromMemory({ modelTopology: structuredClone(topology) }));
@@ -77,6 +89,13 @@ export async function unmadeLayers(modelTopology: object): Promise<Refusal[]> {
     }
   }
   return refusalsOf(found);
+}
+
+// Initial values are not needed, and take operations that are not at the edge.
+function zeroed(config: LayerPlace["config"]): LayerPlace["config"] {
+  const zeros = { class_name: "Zeros", config: {} };
+  const entries = Object.entries(config).map(([key, value]) => [key, key.endsWith("_initializer") ? zeros : value]);
+  return Object.fromEntries(entries);
 }
 
 /** Returns the first sentence of an error of TensorFlow.js, whose messages list possible reasons. */
