@@ -2,7 +2,7 @@ import type * as layers from "@tensorflow/tfjs-layers";
 import type { TensorSpec } from "#core/contract/index.ts";
 import { readLayers } from "#core/model/tfjs/layers-model.ts";
 import { partsOf, type TfjsModelFiles } from "./files.ts";
-import { constantOf, type GraphNode, inputsOf, type Nodes, readNodes } from "./graph-nodes.ts";
+import { constantOf, type GraphNode, inputsOf, type Nodes, nodeName, readNodes } from "./graph-nodes.ts";
 import { callsOf, functionalOf, modelIn } from "./plain-layers.ts";
 import { valuesOf } from "./values.ts";
 
@@ -123,7 +123,8 @@ function heightOf(node: GraphNode, nodes: Nodes, files: TfjsModelFiles): number 
   }
 }
 
-function placeholdersOf(name: string, nodes: Nodes, seen = new Set<string>()): string[] {
+function placeholdersOf(tensor: string, nodes: Nodes, seen = new Set<string>()): string[] {
+  const name = nodeName(tensor);
   const node = nodes.get(name);
   if (!node || seen.has(name)) return [];
   seen.add(name);

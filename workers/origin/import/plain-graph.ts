@@ -77,7 +77,7 @@ export function topologicalOrder(nodes: Nodes, outputs: readonly string[]): Grap
     }
     if (started.has(name)) continue;
     started.add(name);
-    stack.push({ name, isDone: true }, ...inputsOf(node).map((input) => ({ name: input, isDone: false })));
+    stack.push({ name, isDone: true }, ...inputsOf(node).map((input) => ({ name: nodeName(input), isDone: false })));
   }
   return [...found.values()];
 }
