@@ -4,8 +4,8 @@ import * as tf from "@tensorflow/tfjs-core";
 import type { LayersModel } from "@tensorflow/tfjs-layers";
 import type { ImageNetwork } from "./image-networks.ts";
 
-/** Saves a model in the format of TensorFlow.js into a folder, in two shards; returns the path of its model.json. */
-export async function saveLayersModel(model: LayersModel, folder: string): Promise<string> {
+/** Returns what TensorFlow.js saves of a model: its topology, and its weights with their bytes. */
+export async function savedModel(model: LayersModel) {
   const saved = await new Promise<tf.io.ModelArtifacts>((resolve) => {
     void model.save({
       save: async (artifacts) => {
@@ -15,7 +15,14 @@ export async function saveLayersModel(model: LayersModel, folder: string): Promi
     });
   });
   const { modelTopology, format, generatedBy, weightSpecs = [], weightData } = saved;
-  const bytes = new Uint8Array(tf.io.CompositeArrayBuffer.join(weightData as ArrayBuffer));
+  const values = tf.io.CompositeArrayBuffer.join(weightData as ArrayBuffer);
+  return { modelTopology: modelTopology as Record<string, unknown>, format, generatedBy, weightSpecs, values };
+}
+
+/** Saves a model in the format of TensorFlow.js into a folder, in two shards; returns the path of its model.json. */
+export async function saveLayersModel(model: LayersModel, folder: string): Promise<string> {
+  const { modelTopology, format, generatedBy, weightSpecs, values } = await savedModel(model);
+  const bytes = new Uint8Array(values);
   const shards = [bytes.slice(0, bytes.length >> 1), bytes.slice(bytes.length >> 1)];
   const paths = ["group1-shard1of2.bin", "group1-shard2of2.bin"];
   const manifest = [{ paths, weights: weightSpecs }];

@@ -27,7 +27,8 @@ const modelFiles = {
   /** Hash over topology and weights; identifies the backbone of an embedding. */
   sha256: sha256Schema,
   topology: blobRefSchema,
-  shards: z.array(blobRefSchema).min(1),
+  /** Empty for a model without weights. */
+  shards: z.array(blobRefSchema),
 };
 
 /** A whole model with its input and output tensors. */

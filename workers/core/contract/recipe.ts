@@ -328,6 +328,8 @@ export const baseRecipeSchema = z.strictObject({
     base: z.string().min(1),
     /** The layer, or the graph's node, whose output is the embedding; the one before the last dense layer unless given. */
     cut: z.string().optional(),
+    /** Start with the base's own last layer, whose classes are the labels in their order; untrained unless set. */
+    keepHead: z.boolean().optional(),
     /** Inputs are scaled by value · scale + offset; pixels to 0..1 unless given. */
     scale: z.number().optional(),
     offset: z.number().optional(),

@@ -8,7 +8,7 @@ export type TensorType = (typeof tensorTypes)[number];
 export const tensorSpecSchema = z
   .strictObject({
     name: z.string().min(1).max(128).refine(isFieldName, fieldNameExpected),
-    /** The name of a graph node or a layer. */
+    /** A graph's node or a layer, with its application and output where they are not the first: see `parseTensor`. */
     tensor: z.string().min(1),
     /** −1: any size. */
     shape: z.array(z.union([z.int().positive(), z.literal(-1)])),

@@ -26,7 +26,7 @@ export interface LoadedModel {
   readonly outputs: readonly TensorInfo[];
   /** Float32 bytes of its weights, which count against the isolate's memory budget. */
   readonly bytes: number;
-  /** Computes the named tensors, outputs or intermediate ones. Throws `EngineError` if the inputs do not fit. */
+  /** Computes the named tensors (see `parseTensor`), outputs or intermediate ones. Throws `EngineError` if the inputs do not fit. */
   run(inputs: Readonly<Record<string, Tensor>>, tensors: readonly string[]): Tensor[];
   release(): void;
 }

@@ -21,6 +21,7 @@ import { openModel } from "./engine-model.ts";
 import { readModelFiles, type TfjsModelFiles } from "./files.ts";
 import type { Ranges } from "./input-ranges.ts";
 import { type Inspection, inspect } from "./inspect.ts";
+import { headAndBackbone } from "./network.ts";
 import { openPlain } from "./open-plain.ts";
 import { byTensor, randomInputs } from "./random-inputs.ts";
 import { refusalText } from "./refusal.ts";
@@ -32,6 +33,8 @@ export interface CreateOptions {
   /** The layer, or the graph's node, whose output is the embedding; the one before the last dense layer unless given. */
   cut?: string | undefined;
   labels: readonly string[];
+  /** Starts with the base's own last layer, whose classes are the labels in their order; with an untrained one unless set. */
+  keepHead?: boolean | undefined;
   /** Inputs are scaled by value · scale + offset; pixels to 0..1 unless given. */
   scale?: number | undefined;
   offset?: number | undefined;
@@ -49,22 +52,23 @@ const checkedWithinMs = 10_000;
 const pixelMax = 255;
 
 /**
- * Creates a model from a pre-trained base: the base cut at a layer, with an untrained head. It has no origin: its regions
- * train their heads on the labels that they receive. Throws when the base cannot be cut or cannot run at the edge.
+ * Creates a model from a pre-trained base: the base cut at a layer, with an untrained head or its own. It has no origin: its
+ * regions train their heads on the labels that they receive. Throws when the base cannot be cut or cannot run at the edge.
  */
 export async function createModel(options: CreateOptions): Promise<Artefact> {
-  const { model, base, labels, targetRisk } = options;
+  const { model, base, labels, keepHead, targetRisk } = options;
   const files = await readModelFiles(base);
   const inspection = await inspect(files);
   const { inputs, unsupported, embedding, batch } = inspection;
   if (unsupported.length > 0) throw new Error(`The edge cannot run this base. ${refusalText(unsupported)}.`);
   if (!batch) throw new Error("This base takes one instance at a time. Export it with a batch dimension.");
+  const blobs: Blobs = new Map();
+  const input = inputFor(inputs, options);
+  const own = keepHead ? await headAndBackbone(files, input, labels.length) : null;
   const cut = options.cut ?? embedding?.tensor;
   if (cut === undefined)
     throw new Error("The base does not end in a dense layer. Choose the layer to cut at with --cut <layer>.");
-  const blobs: Blobs = new Map();
-  const parts = await backboneOf(files, cut);
-  const input = inputFor(inputs, options);
+  const parts = own ?? (await backboneOf(files, cut));
   const cutOff = cutFiles(base, parts);
   const checked = { inputs, outputs: [{ name: cut, tensor: parts.tensor }], ranges: rangesOf(input, inspection) };
   const { width, largest } = await measureEmbedding(cutOff, checked);
@@ -72,7 +76,7 @@ export async function createModel(options: CreateOptions): Promise<Artefact> {
   if (width > widest) throw new Error(await tooWideText(files, inspection, { cut, width, widest }));
   const check = await checkIfCheap(cutOff, checked, checkedWithinMs);
   if (check?.fault) throw new Error(`The edge cannot run this base: ${check.fault}.`);
-  const head = { weights: new Float32Array(width * labels.length), bias: new Float32Array(labels.length) };
+  const head = own?.head ?? { weights: new Float32Array(width * labels.length), bias: new Float32Array(labels.length) };
   const packed = await packParts({ ...parts, head }, input, blobs);
   const step = (embeddingHeadroom * largest) / 32767 || 1;
   const thin: NetworkSpec = {
@@ -108,12 +112,13 @@ export async function createModel(options: CreateOptions): Promise<Artefact> {
 
 /** Creates the model that a recipe describes; `folder` is what its source is relative to. */
 export function createModelOf({ name, source, label, risk }: BaseRecipe, folder: string): Promise<Artefact> {
-  const { base, cut, scale, offset } = source;
+  const { base, cut, keepHead, scale, offset } = source;
   const targetRisk = risk?.target ?? defaultRisk;
   return createModel({
     model: name,
     base: resolve(folder, base),
     cut,
+    keepHead,
     scale,
     offset,
     labels: label.values,
@@ -123,12 +128,13 @@ export function createModelOf({ name, source, label, risk }: BaseRecipe, folder:
 
 /** The recipe of a created model; `folder` is where it will lie. */
 export function recipeOfCreated(
-  { model, base, cut, labels, scale, offset, targetRisk }: CreateOptions,
+  { model, base, cut, keepHead, labels, scale, offset, targetRisk }: CreateOptions,
   folder: string,
 ): BaseRecipe {
   const source = {
     base: relative(resolve(folder), resolve(base)) || ".",
     ...(cut === undefined ? {} : { cut }),
+    ...(keepHead ? { keepHead } : {}),
     ...(scale === undefined ? {} : { scale }),
     ...(offset === undefined ? {} : { offset }),
   };

@@ -1,5 +1,5 @@
-import type * as layers from "@tensorflow/tfjs-layers";
-import { readLayers } from "#core/model/tfjs/layers-model.ts";
+import { nameTensor } from "#core/model/tfjs/layer-graph.ts";
+import { disposeLayers, readLayers } from "#core/model/tfjs/layers-model.ts";
 import { NoDenseEndError } from "./cut.ts";
 import type { TfjsModelFiles } from "./files.ts";
 import { lastDense as lastOfGraph } from "./graph.ts";
@@ -21,10 +21,12 @@ function ofGraph(files: TfjsModelFiles): { tensor: string; width: number } | nul
 
 async function ofLayers({ modelJson, values }: TfjsModelFiles): Promise<{ tensor: string; width: number } | null> {
   const model = await readLayers(modelJson, values);
-  const found = orNull(() => lastOfLayers(model));
-  const before = found?.dense.input as layers.SymbolicTensor | undefined;
-  model.dispose();
-  return before ? { tensor: before.sourceLayer.name, width: before.shape[1] as number } : null;
+  try {
+    const found = orNull(() => lastOfLayers(model));
+    return found && { tensor: nameTensor(found.graph, found.embedding), width: found.embedding.shape[1] as number };
+  } finally {
+    disposeLayers(model);
+  }
 }
 
 function orNull<T>(search: () => T): T | null {

@@ -2,10 +2,12 @@ import { existsSync } from "node:fs";
 import { readFile, stat } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { concatBytes } from "#core/bytes.ts";
+import { decoded } from "#core/model/tfjs/match-weights.ts";
 import { type ModelJson, readModelJson, weightsOf } from "#core/model/tfjs/model-json.ts";
 import { storedBytes } from "#core/model/tfjs/weights.ts";
 import { pathInside } from "../inside.ts";
 import type { StoredPart } from "../train/pack.ts";
+import { nodeConstants } from "./node-constants.ts";
 
 /** A model as TensorFlow.js stores it. */
 export interface TfjsModelFiles {
@@ -24,9 +26,11 @@ export async function readModelFiles(given: string): Promise<TfjsModelFiles> {
   const path = existsSync(given) && (await stat(given)).isDirectory() ? join(given, "model.json") : given;
   const bytes = new Uint8Array(await read(path, `a TensorFlow.js model.json or its folder`)).buffer;
   const modelJson = readModelJson(bytes);
-  const paths = modelJson.weightsManifest.flatMap((group) => group.paths);
+  // A model without weights may be saved without the file that it names.
+  const groups = modelJson.weightsManifest.filter(({ weights }) => weights.length > 0);
+  const paths = groups.flatMap((group) => group.paths);
   const shards = await Promise.all(
-    paths.map(async (name) => read(await pathInside(dirname(path), name, path), `shard '${name}' of ${path}`)),
+    paths.map(async (name) => read(await shardPath(path, name), `shard '${name}' of ${path}`)),
   );
   const values = concatBytes(shards).buffer;
   const expected = weightsOf(modelJson).reduce((sum, spec) => sum + storedBytes(spec), 0);
@@ -37,7 +41,23 @@ export async function readModelFiles(given: string): Promise<TfjsModelFiles> {
     );
   }
   const kind = "node" in modelJson.modelTopology ? "tfjs-graph-model" : "tfjs-layers-model";
-  return { path, kind, modelJson, values };
+  return servedParts({ path, kind, modelJson, values });
+}
+
+// Some tools write the names of files as in a URL.
+async function shardPath(modelPath: string, name: string): Promise<string> {
+  const path = await pathInside(dirname(modelPath), name, modelPath);
+  return existsSync(path) ? path : pathInside(dirname(modelPath), decoded(name), modelPath);
+}
+
+// Without what only training uses, and with the constants that a graph has in its nodes.
+function servedParts(files: TfjsModelFiles): TfjsModelFiles {
+  const parts = [...partsOf(files).values(), ...nodeConstants(files.modelJson)].filter(
+    ({ spec }) => spec.group !== "optimizer",
+  );
+  const weightsManifest = [{ paths: ["weights.bin"], weights: parts.map(({ spec }) => spec) }];
+  const modelJson = { ...files.modelJson, weightsManifest };
+  return { ...files, modelJson, values: concatBytes(parts.map(({ bytes }) => bytes)).buffer };
 }
 
 /** Lists the weights by name, each in its stored form. */

@@ -1,4 +1,5 @@
 import * as z from "zod";
+import { graphTensor } from "#core/model/tfjs/graph-signature.ts";
 import { type ModelJson, parsed } from "#core/model/tfjs/model-json.ts";
 
 const nodeSchema = z.object({
@@ -19,33 +20,38 @@ export function readNodes({ modelTopology }: ModelJson): Nodes {
   return new Map(node.map((one) => [one.name, one]));
 }
 
-/** Lists the nodes whose outputs a node takes, without control dependencies. */
+/** Lists the tensors that a node takes, without control dependencies: "node", or "node:1" for its second output. */
 export function inputsOf({ input }: GraphNode): string[] {
-  return input.filter((name) => !name.startsWith("^")).map(nodeName);
+  return input.filter((name) => !name.startsWith("^")).map(graphTensor);
 }
 
-/** Returns the name of a tensor's node: "name:1" is an output of "name". */
+/** Returns the name of a tensor's node: "name:1" is an output of "name". Names of nodes have no ':'. */
 export function nodeName(tensor: string): string {
-  return tensor.replace(/:\d+$/, "");
+  return tensor.replace(/:.*$/s, "");
 }
 
-/** Follows identities back to the node that computes their value. */
-export function throughIdentities(name: string, nodes: Nodes): string {
-  const node = nodes.get(name);
-  return node?.op === "Identity" ? throughIdentities(inputsOf(node)[0] as string, nodes) : name;
+/** Returns the node that computes a tensor. */
+export function nodeOf(tensor: string, nodes: Nodes): GraphNode | undefined {
+  return nodes.get(nodeName(tensor));
 }
 
-/** Returns the constant behind a name; null when the value is computed. */
-export function constantOf(name: string, nodes: Nodes): string | null {
-  const source = throughIdentities(name, nodes);
-  return nodes.get(source)?.op === "Const" ? source : null;
+/** Follows identities back to the tensor that has their value. */
+export function throughIdentities(tensor: string, nodes: Nodes): string {
+  const node = nodeOf(tensor, nodes);
+  return node?.op === "Identity" ? throughIdentities(inputsOf(node)[0] as string, nodes) : tensor;
 }
 
-/** Collects a node and all nodes that it depends on. */
-export function reachable(name: string, nodes: Nodes, found = new Map<string, GraphNode>()): Map<string, GraphNode> {
-  const node = nodes.get(name);
-  if (!node || found.has(name)) return found;
-  found.set(name, { ...node, input: node.input.filter((input) => !input.startsWith("^")) });
+/** Returns the constant behind a tensor; null when the value is computed. */
+export function constantOf(tensor: string, nodes: Nodes): string | null {
+  const source = throughIdentities(tensor, nodes);
+  return nodeOf(source, nodes)?.op === "Const" ? nodeName(source) : null;
+}
+
+/** Collects the node of a tensor and all nodes that it depends on. */
+export function reachable(tensor: string, nodes: Nodes, found = new Map<string, GraphNode>()): Map<string, GraphNode> {
+  const node = nodeOf(tensor, nodes);
+  if (!node || found.has(node.name)) return found;
+  found.set(node.name, { ...node, input: node.input.filter((input) => !input.startsWith("^")) });
   for (const input of inputsOf(node)) reachable(input, nodes, found);
   return found;
 }

@@ -9,6 +9,8 @@ import {
   type GraphNode,
   inputsOf,
   type Nodes,
+  nodeName,
+  nodeOf,
   reachable,
   readNodes,
   throughIdentities,
@@ -33,9 +35,9 @@ export async function cutGraphModel(files: TfjsModelFiles, classes: number): Pro
   const weights = [...partsOf(files)].filter(([name]) => kept.has(name)).map(([, part]) => part);
   const modelTopology = { node: [...kept.values()], library: {}, versions: {} };
   const model = loadGraph(files.modelJson, files.values);
-  const inputs = model.inputs.filter(({ name }) => kept.has(name));
+  const inputs = model.inputs.filter(({ name }) => kept.has(nodeName(name)));
   return {
-    parts: { kind: "tfjs-graph-model", modelTopology, weights, tensor: `${embedding}:0`, head },
+    parts: { kind: "tfjs-graph-model", modelTopology, weights, tensor: embedding, head },
     inputs,
     run: (given) => {
       const named = Object.fromEntries(inputs.map(({ name }, i) => [name, given[i] as tf.Tensor]));
@@ -49,7 +51,7 @@ export async function cutGraphModel(files: TfjsModelFiles, classes: number): Pro
 // The output that the signature names, or the one node whose output no other node takes.
 function outputOf(files: TfjsModelFiles, nodes: Nodes): string {
   const named = [...signatureOf(files, "outputs").keys()];
-  const taken = new Set([...nodes.values()].flatMap(inputsOf));
+  const taken = new Set([...nodes.values()].flatMap(inputsOf).map(nodeName));
   const ends = [...nodes.values()].filter(({ name, op }) => !taken.has(name) && op !== "Const" && op !== "NoOp");
   const outputs = named.length > 0 ? named : ends.map(({ name }) => name);
   if (outputs.length === 1) return outputs[0] as string;
@@ -79,7 +81,7 @@ export function lastDense(files: TfjsModelFiles, nodes: Nodes): LastDense {
   let name = output;
   for (;;) {
     name = throughIdentities(name, nodes);
-    const node = nodes.get(name);
+    const node = nodeOf(name, nodes);
     if (!node)
       throw new EngineError(`The graph refers to node '${name}', which it does not have. Save the model again.`);
     if (node.op === "MatMul" || node.op === "_FusedMatMul")

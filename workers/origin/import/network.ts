@@ -8,15 +8,24 @@ import { startBackend } from "#core/model/tfjs/backend.ts";
 import { tfjsEngine } from "#core/model/tfjs/engine.ts";
 import { seededRandom } from "../random.ts";
 import type { WeightType } from "../recipes/index.ts";
-import { type Blobs, type PackedNetwork, packParts, type StoredPart, storedPart } from "../train/pack.ts";
+import {
+  type Blobs,
+  type NetworkParts,
+  type PackedNetwork,
+  packParts,
+  type StoredPart,
+  storedPart,
+} from "../train/pack.ts";
 import { readFrom } from "../train/score.ts";
 import { type CutNetwork, NoDenseEndError } from "./cut.ts";
-import { readModelFiles } from "./files.ts";
+import { readModelFiles, type TfjsModelFiles } from "./files.ts";
 import { cutGraphModel } from "./graph.ts";
 import { cutLayersModel } from "./layers.ts";
 import { expanded } from "./values.ts";
 
-const checkedRows = 32;
+const checkedRowsMax = 32;
+/** Values of all checked rows together, which a large picture reaches with few of them. */
+const checkedValues = 1e6;
 /** Tolerance between the scores of the cut and the whole network: float32 sums differ in their order. */
 const tolerance = 1e-4;
 
@@ -34,8 +43,7 @@ export async function importNetwork(
   weightType?: WeightType,
 ): Promise<PackedNetwork> {
   await startBackend();
-  const files = await readModelFiles(path);
-  const cut = await (files.kind === "tfjs-graph-model" ? cutGraphModel : cutLayersModel)(files, classes);
+  const cut = await cutModel(await readModelFiles(path), classes);
   try {
     if (!cut.parts.weights.some(({ spec }) => spec.dtype === "float32")) throw new NoDenseEndError("its only layer");
     const own: Blobs = new Map();
@@ -51,16 +59,36 @@ export async function importNetwork(
   }
 }
 
+/**
+ * Cuts a model before its last dense layer. Throws, with the reason, when it does not end in one with as many classes, or the
+ * cut model scores otherwise than the whole one.
+ */
+export async function headAndBackbone(files: TfjsModelFiles, input: Input, classes: number): Promise<NetworkParts> {
+  const cut = await cutModel(files, classes);
+  try {
+    const own: Blobs = new Map();
+    await checkCut(cut, await packParts(cut.parts, input, own), own);
+    return cut.parts;
+  } finally {
+    cut.release();
+  }
+}
+
+function cutModel(files: TfjsModelFiles, classes: number): Promise<CutNetwork> {
+  return (files.kind === "tfjs-graph-model" ? cutGraphModel : cutLayersModel)(files, classes);
+}
+
 async function checkCut(cut: CutNetwork, packed: PackedNetwork, blobs: Blobs): Promise<void> {
   const rule = { threshold: 0, strictest: 0, targetRisk: 0.5, delta: 0.5, certificate: null, uncertified: null };
   const { backbone, head } = await loadNetwork(await tfjsEngine(), { ...packed, rule }, readFrom(blobs));
   const shapes = inputShapes(packed.input);
   const random = seededRandom(1);
   const width = shapes.reduce((sum, shape) => sum + sizeOf(shape), 0);
+  const checkedRows = Math.max(2, Math.min(checkedRowsMax, Math.floor(checkedValues / width)));
   const values = Float32Array.from({ length: checkedRows * width }, () => 2 * random() - 1);
   const embeddings = backbone.embed(values, checkedRows);
   backbone.release();
-  const whole = scoresOfWhole(cut, shapes, values);
+  const whole = scoresOfWhole(cut, shapes, values, checkedRows);
   for (let row = 0; row < checkedRows; row++) {
     const scores = scoresOf(head, embeddings, row * head.width);
     const off = scores.map((score, i) => Math.abs(score - (whole[row]?.[i] ?? Number.NaN)));
@@ -78,13 +106,18 @@ function shapeOf({ shape }: CutNetwork["inputs"][number]): number[] | null {
   return own?.every((size) => size >= 0) ? own : null;
 }
 
-function scoresOfWhole({ inputs, run, activation }: CutNetwork, shapes: number[][], values: Float32Array): number[][] {
+function scoresOfWhole(
+  { inputs, run, activation }: CutNetwork,
+  shapes: number[][],
+  values: Float32Array,
+  rows: number,
+): number[][] {
   const result = tf.tidy(() => {
-    const parts = tf.split(tf.tensor2d(values, [checkedRows, values.length / checkedRows]), shapes.map(sizeOf), 1);
+    const parts = tf.split(tf.tensor2d(values, [rows, values.length / rows]), shapes.map(sizeOf), 1);
     const order = inputsInOrder(inputs, shapes);
     const given = inputs.map((input) => {
       const i = order.indexOf(input);
-      return tf.reshape(parts[i] as tf.Tensor, [checkedRows, ...(shapeOf(input) ?? (shapes[i] as number[]))]);
+      return tf.reshape(parts[i] as tf.Tensor, [rows, ...(shapeOf(input) ?? (shapes[i] as number[]))]);
     });
     return run(given).arraySync() as number[][];
   });

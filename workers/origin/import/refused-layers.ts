@@ -1,6 +1,6 @@
 import * as tf from "@tensorflow/tfjs-core";
 import * as layers from "@tensorflow/tfjs-layers";
-import { asKeras2 } from "#core/model/tfjs/keras3.ts";
+import { readTopology } from "#core/model/tfjs/topology.ts";
 import { ignoredSetting, kerasNotes } from "./keras-differences.ts";
 import { type LayerPlace, layersIn } from "./layer-places.ts";
 import { type Refusal, refusalsOf } from "./refusal.ts";
@@ -21,7 +21,7 @@ export function notesOnLayers(modelTopology: object): string[] {
 }
 
 function placesIn(modelTopology: object): LayerPlace[] {
-  return layersIn(asKeras2(modelTopology));
+  return layersIn(readTopology(modelTopology));
 }
 
 function refusalOf(place: LayerPlace, isKeras3: boolean): Refusal | null {

@@ -1,54 +1,73 @@
 import * as tf from "@tensorflow/tfjs-core";
 import * as layers from "@tensorflow/tfjs-layers";
 import type { TensorType } from "#core/contract/index.ts";
-import { EngineError, type TensorInfo } from "../engine.ts";
-import { asKeras2 } from "./keras3.ts";
+import type { TensorInfo } from "../engine.ts";
+import { findTensor, graphOf, type LayerGraph, nameTensor } from "./layer-graph.ts";
+import { matchWeights, variablesOf } from "./match-weights.ts";
 import type { TfjsModel } from "./model.ts";
 import { type ModelJson, weightsOf } from "./model-json.ts";
+import { readTopology } from "./topology.ts";
+import { readEach } from "./weights.ts";
 
-/** Loads a layers model. Its tensors are named after the layers that output them. */
+/** Loads a layers model. Its tensors are named after the layers that output them (see `parseTensor`). */
 export async function loadLayers(file: ModelJson, weightData: ArrayBuffer): Promise<TfjsModel> {
   const whole = await readLayers(file, weightData);
-  const cuts = new Map<string, layers.LayersModel>();
-  const cutAt = (tensors: readonly string[]): layers.LayersModel => {
+  const graph = graphOf(whole);
+  const cuts = new Map<string, { cut: layers.LayersModel; order: number[] }>();
+  const cutAt = (tensors: readonly string[]) => {
     const key = JSON.stringify(tensors);
     const known = cuts.get(key);
     if (known) return known;
-    const cut = layers.model({ inputs: whole.inputs, outputs: tensors.map((name) => outputOf(whole, name)) });
-    cuts.set(key, cut);
-    return cut;
+    const found = tensors.map((tensor) => findTensor(whole, tensor));
+    const outputs = [...new Set(found)];
+    const made = {
+      cut: layers.model({ inputs: whole.inputs, outputs }),
+      order: found.map((tensor) => outputs.indexOf(tensor)),
+    };
+    cuts.set(key, made);
+    return made;
   };
   return {
-    inputs: inputsOf(whole),
-    outputs: whole.outputs.map(infoOf),
+    inputs: whole.inputs.map((input) => infoOf(input, graph)),
+    outputs: whole.outputs.map((output) => infoOf(output, graph)),
     run: (inputs, tensors) => {
       const given = whole.inputs.map(({ sourceLayer }) => inputs[sourceLayer.name] as tf.Tensor);
-      const found = cutAt(tensors).apply(given, { training: false }) as tf.Tensor | tf.Tensor[];
-      return Array.isArray(found) ? found : [found];
+      const { cut, order } = cutAt(tensors);
+      const found = cut.apply(given, { training: false }) as tf.Tensor | tf.Tensor[];
+      const all = Array.isArray(found) ? found : [found];
+      return order.map((i) => all[i] as tf.Tensor);
     },
-    release: () => void whole.dispose(),
+    release: () => disposeLayers(whole),
   };
 }
 
-/** Reads a layers model with tfjs-layers. */
-export function readLayers(file: ModelJson, weightData: ArrayBuffer): Promise<layers.LayersModel> {
-  const modelTopology = asKeras2(file.modelTopology);
-  const weightSpecs = weightsOf(file) as tf.io.WeightsManifestEntry[];
-  return layers.loadLayersModel(tf.io.fromMemory({ modelTopology, weightSpecs, weightData }));
+/** Reads a layers model with tfjs-layers. Throws `EngineError` if its weights do not fit its layers. */
+export async function readLayers(file: ModelJson, weightData: ArrayBuffer): Promise<layers.LayersModel> {
+  const model = await layers.loadLayersModel(tf.io.fromMemory({ modelTopology: readTopology(file.modelTopology) }));
+  try {
+    const matched = matchWeights(variablesOf(model), weightsOf(file));
+    const variables = new Map([...matched].map(([variable, { name }]) => [name, variable]));
+    readEach(weightsOf(file), weightData, (name, values) => void variables.get(name)?.weight.write(values));
+    return model;
+  } catch (error) {
+    disposeLayers(model);
+    throw error;
+  }
+}
+
+/** Frees a model's weights. TensorFlow.js counts uses and keeps those of layers that are applied twice. */
+export function disposeLayers({ weights }: layers.LayersModel): void {
+  for (const weight of new Set(weights)) weight.dispose();
 }
 
 /** Lists the inputs of a layers model. */
-export function inputsOf({ inputs }: layers.LayersModel): TensorInfo[] {
-  return inputs.map(infoOf);
+export function inputsOf(model: layers.LayersModel): TensorInfo[] {
+  const graph = graphOf(model);
+  return model.inputs.map((input) => infoOf(input, graph));
 }
 
-function outputOf(model: layers.LayersModel, name: string): layers.SymbolicTensor {
-  const layer = model.layers.find((one) => one.name === name);
-  if (layer) return layer.getOutputAt(0) as layers.SymbolicTensor;
-  const names = model.layers.map((one) => one.name).join(", ");
-  throw new EngineError(`The model has no layer '${name}'. Its layers are ${names}.`);
-}
-
-function infoOf({ shape, dtype, sourceLayer }: layers.SymbolicTensor): TensorInfo {
-  return { name: sourceLayer.name, shape: shape.map((size) => size ?? -1), dtype: dtype as TensorType };
+function infoOf(tensor: layers.SymbolicTensor, graph: LayerGraph): TensorInfo {
+  const name = tensor.sourceLayer.getClassName() === "InputLayer" ? tensor.sourceLayer.name : nameTensor(graph, tensor);
+  const { shape, dtype } = tensor;
+  return { name, shape: shape.map((size) => size ?? -1), dtype: dtype as TensorType };
 }

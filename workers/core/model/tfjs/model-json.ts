@@ -11,13 +11,19 @@ const weightSchema = z.object({
   shape: z.array(z.int().nonnegative()),
   dtype: z.enum(["float32", "int32", "bool"]),
   quantization: quantisedSchema.optional(),
+  /** `optimizer` for what only training uses. */
+  group: z.string().optional(),
 });
 /** A weight listed in model.json; `quantization` describes how it is stored. */
 export type WeightSpec = z.infer<typeof weightSchema>;
 
 const modelJsonSchema = z.object({
   modelTopology: z.looseObject({}),
-  weightsManifest: z.array(z.object({ paths: z.array(z.string()), weights: z.array(weightSchema) })),
+  /** A model without weights may lack it. */
+  weightsManifest: z
+    .array(z.object({ paths: z.array(z.string()), weights: z.array(weightSchema) }))
+    .nullish()
+    .transform((groups) => groups ?? []),
   /** The names of a graph's inputs and outputs. */
   signature: z.looseObject({}).optional(),
   userDefinedMetadata: z.looseObject({}).optional(),
@@ -28,10 +34,14 @@ export type ModelJson = z.infer<typeof modelJsonSchema>;
 
 /** Parses a model.json. Throws `EngineError` with the fault if it is not one. */
 export function readModelJson(bytes: ArrayBuffer): ModelJson {
-  return parsed(
-    modelJsonSchema,
-    parseJson(bytes),
-    "a TensorFlow.js model.json with weights of numbers or truth values",
+  const expected = "a TensorFlow.js model.json with weights of numbers or truth values";
+  const file = parsed(modelJsonSchema, parseJson(bytes), expected);
+  const names = weightsOf(file).flatMap(({ name, group }) => (group === "optimizer" ? [] : [name]));
+  const known = new Set<string>();
+  const twice = names.find((name) => known.size === known.add(name).size);
+  if (twice === undefined) return file;
+  throw new EngineError(
+    `model.json lists two weights '${twice}'. Give the layers different names, and save the model again.`,
   );
 }
 

@@ -27,6 +27,23 @@ export function readWeights(specs: readonly WeightSpec[], values: ArrayBuffer): 
   return new Map(Object.entries(tf.io.decodeWeights(values, specs as tf.io.WeightsManifestEntry[])));
 }
 
+/** Reads one weight after another, so that only one of them is in memory twice; each is freed after `take`. */
+export function readEach(
+  specs: readonly WeightSpec[],
+  values: ArrayBuffer,
+  take: (name: string, values: tf.Tensor) => void,
+): void {
+  checkLength(specs, values);
+  let offset = 0;
+  for (const spec of specs) {
+    const end = offset + storedBytes(spec);
+    const [weight] = readWeights([spec], values.slice(offset, end)).values();
+    offset = end;
+    take(spec.name, weight as tf.Tensor);
+    (weight as tf.Tensor).dispose();
+  }
+}
+
 /** Computes the size of weights in memory, expanded to float32. */
 export function expandedBytes(specs: readonly WeightSpec[]): number {
   return specs.reduce((sum, { shape }) => sum + sizeOf(shape) * bytesOf.float32, 0);
