@@ -137,6 +137,16 @@ describe("a graph that the edge cannot run", () => {
     );
   });
 
+  it("is refused for inputs of one name", async () => {
+    const nodes = [x, placeholder("y", [-1, 4]), { name: "sum", op: "AddV2", input: ["x", "y"] }];
+    const named = { dtype: "DT_FLOAT", tensorShape: { dim: [{ size: "-1" }, { size: "4" }] } };
+    const inputs = { a: { ...named, name: "x:0" }, "a:0": { ...named, name: "y:0" } };
+    const outputs = { sum: { ...named, name: "sum:0" } };
+    expect(await refusalOfGraph(nodes, {}, { inputs, outputs })).toMatch(
+      /Input 'a': 2 inputs have this name .*'x', 'y'/,
+    );
+  });
+
   it("may contain one where no output needs it", async () => {
     const nodes = [x, { name: "noise", op: "RandomUniform", input: ["x"] }, { name: "y", op: "Relu", input: ["x"] }];
     const named = { dtype: "DT_FLOAT", tensorShape: { dim: [{ size: "-1" }, { size: "4" }] } };
