@@ -6,6 +6,7 @@ import { type ModelJson, readModelJson, weightsOf } from "#core/model/tfjs/model
 import { storedBytes } from "#core/model/tfjs/weights.ts";
 import { pathInside } from "../inside.ts";
 import type { StoredPart } from "../train/pack.ts";
+import { checkWeightTypes } from "./refused-weights.ts";
 
 /** A model as TensorFlow.js stores it. */
 export interface TfjsModelFiles {
@@ -23,6 +24,7 @@ export interface TfjsModelFiles {
 export async function readModelFiles(given: string): Promise<TfjsModelFiles> {
   const path = existsSync(given) && (await stat(given)).isDirectory() ? join(given, "model.json") : given;
   const bytes = new Uint8Array(await read(path, `a TensorFlow.js model.json or its folder`)).buffer;
+  checkWeightTypes(parseJson(bytes));
   const modelJson = readModelJson(bytes);
   const paths = modelJson.weightsManifest.flatMap((group) => group.paths);
   const shards = await Promise.all(
@@ -38,6 +40,15 @@ export async function readModelFiles(given: string): Promise<TfjsModelFiles> {
   }
   const kind = "node" in modelJson.modelTopology ? "tfjs-graph-model" : "tfjs-layers-model";
   return { path, kind, modelJson, values };
+}
+
+// Whether it is JSON at all is checked by what reads it.
+function parseJson(bytes: ArrayBuffer): unknown {
+  try {
+    return JSON.parse(new TextDecoder().decode(bytes));
+  } catch {
+    return null;
+  }
 }
 
 /** Lists the weights by name, each in its stored form. */
