@@ -137,6 +137,27 @@ describe("a graph that the edge cannot run", () => {
     );
   });
 
+  it("is refused for inputs of one name", async () => {
+    const nodes = [x, placeholder("y", [-1, 4]), { name: "sum", op: "AddV2", input: ["x", "y"] }];
+    const named = { dtype: "DT_FLOAT", tensorShape: { dim: [{ size: "-1" }, { size: "4" }] } };
+    const inputs = { a: { ...named, name: "x:0" }, "a:0": { ...named, name: "y:0" } };
+    const outputs = { sum: { ...named, name: "sum:0" } };
+    expect(await refusalOfGraph(nodes, {}, { inputs, outputs })).toMatch(
+      /Input 'a': 2 inputs have this name .*'x', 'y'/,
+    );
+  });
+
+  it("is refused for constants of texts, with the node that takes them", async () => {
+    const graph = smallGraph([x, { name: "fill", op: "LookupTableImportV2", input: ["table", "keys", "x"] }], {
+      keys: { shape: [1], values: [1] },
+    });
+    const text = JSON.stringify(graph.modelJson).replace('"dtype":"float32"', '"dtype":"string"');
+    const path = await saveNetwork({ ...graph, modelJson: JSON.parse(text) }, await place());
+    await expect(readModelFiles(path)).rejects.toThrow(
+      /Const in 'keys': it holds texts, used by LookupTableImportV2 'fill'.*before you ask/,
+    );
+  });
+
   it("may contain one where no output needs it", async () => {
     const nodes = [x, { name: "noise", op: "RandomUniform", input: ["x"] }, { name: "y", op: "Relu", input: ["x"] }];
     const named = { dtype: "DT_FLOAT", tensorShape: { dim: [{ size: "-1" }, { size: "4" }] } };

@@ -12,7 +12,7 @@ import { openPlain } from "./open-plain.ts";
 import { missingKernels, operationsOf, refusedOperations } from "./operations.ts";
 import { byTensor, randomInputs } from "./random-inputs.ts";
 import type { Refusal } from "./refusal.ts";
-import { refusedInputs, refusedOutputs } from "./refused-ends.ts";
+import { equalNames, refusedInputs, refusedOutputs } from "./refused-ends.ts";
 import { firstSentence, notesOnLayers, unmadeLayers } from "./refused-layers.ts";
 import { signatureOf } from "./signature.ts";
 
@@ -67,6 +67,8 @@ export async function inspect(files: TfjsModelFiles, shapes: Record<string, numb
     const wrong = refusedInputs(model.inputs.map((info) => ({ ...info, name: nameOf(info) })));
     if (wrong.length > 0) return refuse(wrong);
     const inputs = model.inputs.map((info) => specOf(info, files, shapes));
+    const equal = equalNames("Input", inputs);
+    if (equal.length > 0) return refuse(equal);
     const tensors = model.outputs.map(({ name }) => name);
     const ranges = await inputRanges(files, inputs);
     const one = randomInputs(inputs, 1, { ranges });

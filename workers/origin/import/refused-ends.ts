@@ -46,16 +46,22 @@ export function refusedOutputs(outputs: readonly TensorSpec[], values: readonly 
       ? []
       : [refuse(`Output '${name}'`, "it returns texts", "export the model with the numbers before it as its output")],
   );
-  const equal = [...Map.groupBy(outputs, ({ name }) => name)].flatMap(([name, group]) =>
-    group.length === 1
-      ? []
-      : [
-          refuse(
-            `Output '${name}'`,
-            `${group.length} outputs have this name (of ${group.map(({ tensor }) => `'${tensor}'`).join(", ")})`,
-            "export the model with outputs of different names",
-          ),
-        ],
-  );
-  return [...texts, ...equal];
+  return [...texts, ...equalNames("Output", outputs)];
+}
+
+/** Lists names that several inputs, or several outputs, have. */
+export function equalNames(side: "Input" | "Output", specs: readonly Pick<TensorSpec, "name" | "tensor">[]): Refusal[] {
+  return [...Map.groupBy(specs, ({ name }) => name)].flatMap(([name, group]): Refusal[] => {
+    if (group.length === 1) return [];
+    const tensors = group.map(({ tensor }) => `'${tensor}'`).join(", ");
+    const sides = `${side.toLowerCase()}s`;
+    return [
+      {
+        operation: `${side} '${name}'`,
+        reason: `${group.length} ${sides} have this name (of ${tensors})`,
+        advice: `export the model with ${sides} of different names`,
+        where: [],
+      },
+    ];
+  });
 }
