@@ -1,13 +1,15 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import type { Tensor } from "#core/model/engine.ts";
+import type { ReferenceRow } from "#origin/import/check.ts";
 import type { TfjsModelFiles } from "#origin/import/files.ts";
 import type { Inspection } from "#origin/import/inspect.ts";
-import { byTensor, randomInputs } from "#origin/import/random-inputs.ts";
+import { byTensor } from "#origin/import/random-inputs.ts";
 import { median } from "../local/median.ts";
 import { freePort } from "../local/ports.ts";
 import { bundle, startWorkerd } from "../local/workerd.ts";
-import type { HeapSize, RunOrder } from "./worker.ts";
+import type { Answers, HeapSize, RunOrder } from "./worker.ts";
 
 /** The cost of a model in workerd. */
 export interface Cost {
@@ -15,6 +17,11 @@ export interface Cost {
   ms: number;
   /** The WASM heap afterwards, bytes. */
   heap: number;
+}
+
+/** What a model costs in workerd, and its outputs for each row. */
+export interface CostAndAnswers extends Cost {
+  answers: Tensor[][];
 }
 
 const rounds = 5;
@@ -36,12 +43,12 @@ export class Probe {
     return new Probe(bundled, await mkdtemp(join(tmpdir(), "upriver-probe-")));
   }
 
-  /** Loads a model, runs it on random inputs and measures its cost. Throws when workerd cannot run it. */
-  async cost(files: TfjsModelFiles, inspection: Inspection): Promise<Cost> {
+  /** Loads a model, measures its cost, and returns its answers to rows. Throws when workerd cannot run it. */
+  async cost(files: TfjsModelFiles, inspection: Inspection, rows: readonly ReferenceRow[]): Promise<CostAndAnswers> {
     const port = await freePort();
     const { stop } = await startWorkerd({ bundled: this.bundled, state: this.state, port });
     try {
-      return await costAt(`http://127.0.0.1:${port}`, files, inspection);
+      return await costAt(`http://127.0.0.1:${port}`, files, inspection, rows);
     } finally {
       await stop();
     }
@@ -56,16 +63,21 @@ async function costAt(
   url: string,
   { kind, modelJson, values }: TfjsModelFiles,
   { inputs, outputs }: Inspection,
-): Promise<Cost> {
+  rows: readonly ReferenceRow[],
+): Promise<CostAndAnswers> {
   const form = new FormData();
   form.set("kind", kind);
   form.set("topology", new Blob([JSON.stringify(modelJson)]));
   form.set("values", new Blob([values]));
-  await post(`${url}/load`, form);
-  const given = Object.entries(byTensor(inputs, randomInputs(inputs, 1))).map(([name, { shape, values }]) => {
-    return [name, { shape, values: Array.from(values), integer: values instanceof Int32Array }];
-  });
-  const order = { inputs: Object.fromEntries(given), tensors: outputs.map(({ tensor }) => tensor) };
+  await post<HeapSize>(`${url}/load`, form);
+  const tensors = outputs.map(({ tensor }) => tensor);
+  const answers: Tensor[][] = [];
+  for (const row of rows) {
+    const body = JSON.stringify({ inputs: sent(byTensor(inputs, row.inputs)), tensors });
+    const { outputs } = await post<Answers>(`${url}/answer`, body);
+    answers.push(outputs.map(({ shape, values }) => ({ shape, values: Float32Array.from(values, Number) })));
+  }
+  const order = { inputs: sent(byTensor(inputs, (rows[0] as ReferenceRow).inputs)), tensors };
   const run = (times: number) => timed(`${url}/run`, { ...order, times });
   await run(1);
   const first = await run(2);
@@ -78,18 +90,25 @@ async function costAt(
     taken.push(Math.max(0, full.ms - empty.ms) / times);
     heap = full.heap;
   }
-  return { ms: median(taken), heap };
+  return { ms: median(taken), heap, answers };
+}
+
+function sent(inputs: Record<string, Tensor>): RunOrder["inputs"] {
+  const given = Object.entries(inputs).map(([name, { shape, values }]) => {
+    return [name, { shape, values: Array.from(values), integer: values instanceof Int32Array }];
+  });
+  return Object.fromEntries(given);
 }
 
 async function timed(url: string, order: RunOrder): Promise<{ ms: number; heap: number }> {
   const startedAt = performance.now();
-  const { heap } = await post(url, JSON.stringify(order));
+  const { heap } = await post<HeapSize>(url, JSON.stringify(order));
   return { ms: performance.now() - startedAt, heap };
 }
 
-async function post(url: string, body: BodyInit): Promise<HeapSize> {
+async function post<T>(url: string, body: BodyInit): Promise<T> {
   const response = await fetch(url, { method: "POST", body });
   const text = await response.text();
-  if (response.ok) return JSON.parse(text) as HeapSize;
+  if (response.ok) return JSON.parse(text) as T;
   throw new Error(`workerd cannot run this model: ${text.slice(0, 500)}`);
 }

@@ -11,6 +11,11 @@ export interface RunOrder {
   times: number;
 }
 
+/** The outputs of a model; numbers that JSON does not have are texts. */
+export interface Answers {
+  outputs: { shape: number[]; values: (number | string)[] }[];
+}
+
 /** The memory of the worker. */
 export interface HeapSize {
   /** The WASM heap, which never shrinks. */
@@ -35,18 +40,29 @@ export default {
       }
       case "/run": {
         const order = (await request.json()) as RunOrder;
-        const inputs = Object.entries(order.inputs).map(([name, { shape, values, integer }]): [string, Tensor] => {
-          return [name, { shape, values: integer ? Int32Array.from(values) : Float32Array.from(values) }];
-        });
-        const given = Object.fromEntries(inputs);
+        const given = inputsOf(order);
         for (let i = 0; i < order.times; i++) model?.run(given, order.tensors);
         return Response.json(memory());
+      }
+      case "/answer": {
+        const order = (await request.json()) as RunOrder;
+        const outputs = (model?.run(inputsOf(order), order.tensors) ?? []).map(({ shape, values }) => {
+          return { shape, values: Array.from(values, (value) => (Number.isFinite(value) ? value : String(value))) };
+        });
+        return Response.json({ outputs } satisfies Answers);
       }
       default:
         return new Response(null, { status: 404 });
     }
   },
 };
+
+function inputsOf({ inputs }: Pick<RunOrder, "inputs">): Record<string, Tensor> {
+  const given = Object.entries(inputs).map(([name, { shape, values, integer }]): [string, Tensor] => {
+    return [name, { shape, values: integer ? Int32Array.from(values) : Float32Array.from(values) }];
+  });
+  return Object.fromEntries(given);
+}
 
 function bytesOf(part: FormDataEntryValue | null): Promise<ArrayBuffer> | ArrayBuffer {
   return part instanceof Blob ? part.arrayBuffer() : new ArrayBuffer();

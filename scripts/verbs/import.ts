@@ -1,10 +1,16 @@
-import { basename, dirname, resolve } from "node:path";
 import type { Command } from "commander";
+import { modelNameSchema } from "#core/contract/index.ts";
+import { isTrap, restartBackend } from "#origin/import/backends.ts";
+import { checkModel, faultElsewhere } from "#origin/import/check.ts";
+import { largestOf } from "#origin/import/difference.ts";
 import { readModelFiles } from "#origin/import/files.ts";
 import { type Inspection, inspect, timeHere } from "#origin/import/inspect.ts";
 import { writeRecipe } from "#origin/import/recipe.ts";
-import { formatTable, printResult, showProgress } from "../local/output.ts";
-import { UsageError } from "../local/usage.ts";
+import { refusalText } from "#origin/import/refusal.ts";
+import { describeImport, type ImportedModel, megabytes, tableOfImports } from "../local/import-report.ts";
+import { modelNamesOf } from "../local/model-names.ts";
+import { printResult, showProgress } from "../local/output.ts";
+import { checkName, UsageError } from "../local/usage.ts";
 import { type Cost, Probe } from "../probe/index.ts";
 
 /** Memory that one model may use of an isolate's 128 MB while it is loaded and runs. */
@@ -14,18 +20,8 @@ interface Options {
   name?: string;
   out: string;
   shape: string[];
+  force?: boolean;
   json?: boolean;
-}
-
-/** A model that was inspected, with the path of its recipe; `refused` says why the edge cannot serve it. */
-interface ImportedModel {
-  model: string;
-  path: string;
-  inspection: Inspection;
-  cost: Cost | null;
-  nodeMs: number | null;
-  recipe: string | null;
-  refused: string | null;
 }
 
 /** `upriver import`: checks existing models before anything is published, and writes a recipe for each. */
@@ -39,7 +35,7 @@ export function importVerb(program: Command): void {
       "<model...>",
       "models: a model.json in TensorFlow.js graph or layers format, its folder, or an .onnx file",
     )
-    .option("--name <model>", "name of the model (default: the name of its folder, or of its .onnx file)")
+    .option("--name <model>", "name of the model (default: its file's name; its folder's where the file is model.json)")
     .option(
       "--shape <input=sizes>",
       "shape of an input whose sizes the model leaves open, such as image=64,64,3",
@@ -47,54 +43,95 @@ export function importVerb(program: Command): void {
       [],
     )
     .option("--out <folder>", "output folder of the recipe", ".")
+    .option("--force", "replace recipes that exist with other content")
     .option("--json", "print one JSON object instead of text")
     .addHelpText(
       "after",
       "\nExample:\n  npx upriver import face/model.json && npx upriver publish face.recipe.json\n" +
         "\nAn .onnx file is converted: its inputs and outputs keep their names and shapes, with the batch first.\n" +
-        "\nThe model runs here and in workerd on random values; operations, memory and time are measured.",
+        "\nThe model runs here and in workerd on random values; operations, memory and time are measured. Its answers are " +
+        "compared with\nthose of TensorFlow.js's CPU backend: a model that the edge would compute otherwise is refused, with " +
+        "the first layer or node\nthat differs. With several models, those that are refused do not stop the others, and the " +
+        "exit code is 1.",
     )
     .action(run);
 }
 
-async function run(paths: string[], { name, out, shape, json }: Options): Promise<void> {
+async function run(paths: string[], { name, out, shape, force, json }: Options): Promise<void> {
   if (name !== undefined && paths.length > 1) {
-    throw new UsageError(
-      "--name is for one model. Without it, each model is named after its folder or its .onnx file.",
-    );
+    throw new UsageError("--name is for one model. Without it, each model is named after its file or folder.");
   }
+  const shapes = shapesOf(shape);
+  const names = name === undefined ? modelNamesOf(paths) : [checkName(name)];
   const progress = showProgress("importing", paths.length);
   const probe = await Probe.start();
   const models: ImportedModel[] = [];
   try {
     for (const [i, path] of paths.entries()) {
-      progress.update(i, path);
-      models.push(await importOne(path, name ?? nameOf(path), shapesOf(shape), out, probe));
+      const say = (doing: string) => progress.update(i, `${path}: ${doing}`);
+      models.push(await importOne(path, names[i] as string, { shapes, out, mayReplace: force === true, probe, say }));
     }
   } finally {
     await probe.stop();
     progress.end();
   }
-  printResult(json, { models }, () => (models.length === 1 ? describe(models[0] as ImportedModel) : tableOf(models)));
+  printResult(json, { models }, () =>
+    models[1] ? tableOfImports(models) : describeImport(models[0] as ImportedModel),
+  );
   if (models.some(({ refused }) => refused !== null)) process.exitCode = 1;
 }
 
-async function importOne(
-  path: string,
-  model: string,
-  shapes: Record<string, number[]>,
-  out: string,
-  probe: Probe,
-): Promise<ImportedModel> {
+interface Settings {
+  shapes: Record<string, number[]>;
+  out: string;
+  mayReplace: boolean;
+  probe: Probe;
+  say: (doing: string) => void;
+}
+
+/** Imports a model, as far as it gets: one that cannot be served says why. */
+async function importOne(path: string, model: string, settings: Settings): Promise<ImportedModel> {
+  const found: ImportedModel = {
+    ...{ model, path, inspection: null, difference: null, cost: null, nodeMs: null, recipe: null, notes: [] },
+    refused: null,
+  };
+  try {
+    const refused = await importInto(found, settings);
+    return { ...found, refused };
+  } catch (error) {
+    if (isTrap(error)) await restartBackend();
+    const reason = error instanceof Error ? error.message : String(error);
+    return { ...found, refused: reason.trim().replace(/\.$/, "") };
+  }
+}
+
+// Fills in what is found, and returns why the edge cannot serve the model.
+async function importInto(found: ImportedModel, settings: Settings): Promise<string | null> {
+  const { model, path } = found;
+  const { shapes, out, mayReplace, probe, say } = settings;
+  if (!modelNameSchema.safeParse(model).success)
+    return "its file and folder give no name for it; choose one with --name";
+  say("reading");
   const files = await readModelFiles(path, { shapes });
   const inspection = await inspect(files, shapes);
-  const none = { model, path, inspection, cost: null, nodeMs: null, recipe: null };
-  if (inspection.unsupported.length > 0) return { ...none, refused: unsupportedText(inspection) };
-  const cost = await probe.cost(files, inspection);
-  const nodeMs = await timeHere(files, inspection);
+  found.inspection = inspection;
+  if (inspection.unsupported.length > 0) return refusalText(inspection.unsupported);
+  say("checking against TensorFlow.js's CPU backend");
+  const { rows, difference, fault, notes } = await checkModel(files, inspection);
+  Object.assign(found, { difference, notes: [...inspection.notes, ...notes] });
+  if (fault) return fault;
+  say("running in workerd");
+  const { answers, ...cost } = await probe.cost(files, inspection, rows);
+  found.cost = cost;
+  const there = faultElsewhere("workerd", answers, inspection, rows);
+  found.difference = largestOf([difference, there.difference]);
+  // A note says why the answers may differ.
+  if (there.fault && notes.length === 0) return there.fault;
+  found.nodeMs = await timeHere(files, inspection);
   const refused = tooLarge(inspection, cost);
-  if (refused) return { ...none, cost, nodeMs, refused };
-  return { ...none, cost, nodeMs, recipe: await writeRecipe(files, inspection, model, out), refused: null };
+  if (refused) return refused;
+  found.recipe = await writeRecipe(files, inspection, model, out, mayReplace);
+  return null;
 }
 
 /** Says why a model does not fit into an isolate; null when it fits. */
@@ -108,71 +145,6 @@ export function tooLarge({ bytes }: Pick<Inspection, "bytes">, { heap }: Pick<Co
   );
 }
 
-function describe({ model, path, inspection, cost, nodeMs, recipe, refused }: ImportedModel): string {
-  const { kind, operations, inputs, outputs, batch, bytes, embedding } = inspection;
-  const counted = Object.entries(operations).map(([operation, count]) => `${count} ${operation}`);
-  const specs = (all: Inspection["inputs"]) =>
-    all.map(({ name, shape, dtype }) => `${name} ${dtype} [${shape}]`).join(", ");
-  const head = `${model}: ${kind} with ${counted.join(", ")}`;
-  if (refused !== null && !cost) return `${head}\nThe edge cannot serve it: ${refused}.`;
-  const lines = [
-    head,
-    `inputs ${specs(inputs)}; outputs ${specs(outputs)}; ${batch ? "batched" : "one instance at a time"}`,
-    `weights ${megabytes(bytes.weights)} stored, ${megabytes(bytes.expanded)} in memory; peak of tensors ` +
-      `${megabytes(bytes.peak)}; WASM heap ${megabytes(cost?.heap ?? 0)}`,
-    `${cost?.ms.toFixed(2)} ms per instance in workerd, ${nodeMs?.toFixed(2)} ms in Node, on this machine`,
-  ];
-  if (refused !== null) return [...lines, `The edge cannot serve it: ${refused}.`].join("\n");
-  if (embedding) {
-    lines.push(
-      `embedding: '${embedding.tensor}', ${embedding.width} values; to teach it your own labels: ` +
-        `npx upriver create <name> --base ${path} --cut ${embedding.tensor} --labels <a,b,…>`,
-    );
-  }
-  return [...lines, `Next: npx upriver publish ${recipe}`].join("\n");
-}
-
-function tableOf(models: readonly ImportedModel[]): string {
-  const header = [
-    "model",
-    "operations",
-    "bytes",
-    "peak of tensors",
-    "WASM heap",
-    "ms in workerd",
-    "ms in Node",
-    "recipe",
-  ];
-  const rows = models.map(({ model, inspection: { operations, bytes }, cost, nodeMs, recipe, refused }) => [
-    model,
-    Object.keys(operations).length,
-    bytes.weights,
-    bytes.peak,
-    cost?.heap ?? null,
-    cost ? cost.ms.toFixed(2) : null,
-    nodeMs === null ? null : nodeMs.toFixed(2),
-    recipe ?? `refused: ${refused}`,
-  ]);
-  return formatTable([header, ...rows]);
-}
-
-function unsupportedText({ unsupported }: Inspection): string {
-  const parts = unsupported.map(({ operation, reason, where }) => {
-    const places = where.length > 3 ? `${where.slice(0, 3).join(", ")} and ${where.length - 3} more` : where.join(", ");
-    return `'${operation}' (${reason}${places ? `; in ${places}` : ""})`;
-  });
-  return parts.join("; ");
-}
-
-function nameOf(path: string): string {
-  const named = path.endsWith(".json") ? dirname(resolve(path)) : resolve(path);
-  return basename(named)
-    .replace(/\.onnx$/i, "")
-    .toLowerCase()
-    .replace(/[^a-z0-9]+/g, "-")
-    .replace(/^-+|-+$/g, "");
-}
-
 function shapesOf(given: readonly string[]): Record<string, number[]> {
   const shapes = given.map((text): [string, number[]] => {
     const [, input, sizes] = /^(.+)=(\d+(?:,\d+)*)$/.exec(text) ?? [];
@@ -184,8 +156,4 @@ function shapesOf(given: readonly string[]): Record<string, number[]> {
 
 function collect(value: string, before: string[]): string[] {
   return [...before, value];
-}
-
-function megabytes(bytes: number): string {
-  return bytes < 1e5 ? `${(bytes / 1e3).toFixed(1)} kB` : `${(bytes / 1e6).toFixed(1)} MB`;
 }

@@ -85,7 +85,7 @@ async function expectServed(path: string, model: string): Promise<void> {
   const { document } = await findDocument(recipe, folder);
   const artefact = await importModelOf(document as TensorRecipe, folder);
   await rolloutOn(ladder, artefact);
-  const inputs = randomInputs(inspection.inputs, rows, 7);
+  const inputs = randomInputs(inspection.inputs, rows, { seed: 7 });
   const expected = await plainOutputs(files, inspection, inputs);
   for (const [row, instance] of instancesOf(inputs).entries()) {
     const [answer] = await ladder.client("ask").infer(model, [instance]);

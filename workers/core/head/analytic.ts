@@ -1,11 +1,12 @@
-import { CholeskyDecomposition, Matrix } from "ml-matrix";
+import { Matrix } from "ml-matrix";
+import { type Factor, factorInPlace } from "./cholesky.ts";
 import { addSums, labelsIn, labelWeightUnit, type Sums, sharesIn } from "./sums.ts";
 
 /** The sufficient statistics of ridge regression in real units, one per full label: XᵀX [width + 1, width + 1] and XᵀY [width + 1, classes]. */
 export interface GramMatrices {
-  gram: Matrix;
-  moment: Matrix;
-  labels: number;
+  readonly gram: Matrix;
+  readonly moment: Matrix;
+  readonly labels: number;
 }
 
 /** The hyperparameters of a ridge head. */
@@ -29,9 +30,23 @@ export class SingularSumsError extends Error {
   }
 }
 
-/** Converts sums of int16 embeddings at `step` to real units. */
+/**
+ * Converts sums of int16 embeddings at `step` to real units. Matrices are made when they are read: sums take half the memory,
+ * and a region holds those of every fold.
+ */
 export function gramMatricesOf(sums: Sums, step: number): GramMatrices {
-  const { width, classes, values } = sums;
+  return {
+    get gram() {
+      return gramOf(sums, step);
+    },
+    get moment() {
+      return momentOf(sums, step);
+    },
+    labels: labelsIn(sums),
+  };
+}
+
+function gramOf({ width, values }: Sums, step: number): Matrix {
   const n = width + 1;
   const unit = (i: number) => (i < width ? step : 1);
   const gram = Matrix.zeros(n, n);
@@ -43,12 +58,20 @@ export function gramMatricesOf(sums: Sums, step: number): GramMatrices {
       gram.set(j, i, value);
     }
   }
+  return gram;
+}
+
+function momentOf(sums: Sums, step: number): Matrix {
+  const { width, classes, values } = sums;
+  const n = width + 1;
   const moment = Matrix.zeros(n, classes);
   const fullLabel = labelWeightUnit * sharesIn(sums);
+  let at = (n * (n + 1)) / 2;
   for (let i = 0; i < n; i++) {
-    for (let c = 0; c < classes; c++) moment.set(i, c, ((values[at++] as number) * unit(i)) / fullLabel);
+    const unit = i < width ? step : 1;
+    for (let c = 0; c < classes; c++) moment.set(i, c, ((values[at++] as number) * unit) / fullLabel);
   }
-  return { gram, moment, labels: labelsIn(sums) };
+  return moment;
 }
 
 /**
@@ -64,7 +87,7 @@ export function priorOf(global: GramMatrices, own: GramMatrices, ownLabels: numb
   };
   const isTakenOut = own.labels > 0 && ownLabels < global.labels / 2;
   const prior = without(isTakenOut ? Math.min(1, ownLabels / own.labels) : 0);
-  const isPossible = penalised(prior.gram, prior.gram, 0).isPositiveDefinite();
+  const isPossible = penalised(prior.gram.clone(), prior.gram, 0) !== null;
   return isPossible ? prior : without(0);
 }
 
@@ -74,23 +97,19 @@ export function priorOf(global: GramMatrices, own: GramMatrices, ownLabels: numb
  * Throws `SingularSumsError` if there is no solution: too few labels, and neither prior nor penalty.
  */
 export function solveRidge(own: GramMatrices, prior: GramMatrices, { tau, lambda }: RidgeSettings): Matrix {
-  const left = Matrix.add(own.gram, Matrix.mul(prior.gram, tau));
-  const right = Matrix.add(own.moment, Matrix.mul(prior.moment, tau));
-  const decomposed = penalised(left, prior.gram, lambda);
-  if (!decomposed.isPositiveDefinite()) {
-    throw new SingularSumsError();
-  }
-  return decomposed.solve(right);
+  const { gram } = prior;
+  const factor = penalised(Matrix.mul(gram, tau).add(own.gram), gram, lambda);
+  if (!factor) throw new SingularSumsError();
+  return factor.solve(Matrix.add(own.moment, Matrix.mul(prior.moment, tau)));
 }
 
 // A feature that is always zero has no scale; a small share of the mean scale keeps the system solvable. The bias is left
-// out of both, so that the unit of the embedding makes no difference.
-function penalised(gram: Matrix, prior: Matrix, lambda: number): CholeskyDecomposition {
+// out of both, so that the unit of the embedding makes no difference. It changes `left`.
+function penalised(left: Matrix, prior: Matrix, lambda: number): Factor | null {
   const scales = prior.diagonal().slice(0, -1);
   const floor = 1e-6 * (scales.reduce((sum, scale) => sum + scale, 0) / scales.length || 1);
-  const left = gram.clone();
   for (const [i, scale] of scales.entries()) left.set(i, i, left.get(i, i) + lambda * scale + floor);
-  return new CholeskyDecomposition(left);
+  return factorInPlace(left);
 }
 
 /** Computes Σω‖y − Wᵀx̃‖² over the rows of sums, from the sums alone. For soft labels Σω(1 − ‖y‖²) is added, which no W changes. */
@@ -105,10 +124,16 @@ export function squaredError({ gram, moment, labels }: GramMatrices, weights: Ma
   return error;
 }
 
-/** Adds the sums of every fold but one. */
+/** Adds the sums of every fold but one, each time that they are read: all of them at once would be as large as the folds. */
 export function leaveOut(folds: readonly Sums[], left: number): Sums {
-  const [first, ...others] = folds.filter((_, i) => i !== left);
-  return others.reduce((sum, fold) => addSums(sum, fold), first as Sums);
+  const [first, ...others] = folds.filter((_, i) => i !== left) as [Sums, ...Sums[]];
+  const { width, classes } = first;
+  return {
+    ...{ width, classes },
+    get values() {
+      return others.reduce((sum, fold) => addSums(sum, fold), first).values;
+    },
+  };
 }
 
 /** Converts W to float32 [width + 1, classes] row by row, the form of every other head. */

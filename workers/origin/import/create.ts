@@ -1,4 +1,5 @@
 import { relative, resolve } from "node:path";
+import { concatBytes } from "#core/bytes.ts";
 import { acceptNothing } from "#core/confidence/rule.ts";
 import {
   type BaseRecipe,
@@ -10,17 +11,20 @@ import {
   type TensorInput,
   type TensorSpec,
 } from "#core/contract/index.ts";
-import { inputShapes, sizeOf } from "#core/input/index.ts";
-import type { Tensor, TensorInfo } from "#core/model/engine.ts";
-import { tfjsEngine } from "#core/model/tfjs/engine.ts";
-import { seededRandom } from "../random.ts";
+import { widestEmbedding } from "#core/head/widest.ts";
+import type { Tensor } from "#core/model/engine.ts";
 import type { Artefact } from "../train/index.ts";
-import { type Blobs, packModel, packParts } from "../train/pack.ts";
-import { readFrom } from "../train/score.ts";
+import { type Blobs, packParts } from "../train/pack.ts";
 import { type BackboneParts, backboneOf } from "./backbone.ts";
-import { readModelFiles } from "./files.ts";
-import { inspect } from "./inspect.ts";
+import { type Checked, checkIfCheap } from "./check.ts";
+import { openModel } from "./engine-model.ts";
+import { readModelFiles, type TfjsModelFiles } from "./files.ts";
+import type { Ranges } from "./input-ranges.ts";
+import { type Inspection, inspect } from "./inspect.ts";
 import { headAndBackbone } from "./network.ts";
+import { openPlain } from "./open-plain.ts";
+import { byTensor, randomInputs } from "./random-inputs.ts";
+import { refusalText } from "./refusal.ts";
 
 export interface CreateOptions {
   model: string;
@@ -43,6 +47,8 @@ const defaultRisk = 0.05;
 /** Headroom of the int16 range above the largest embedding of random inputs: those of real inputs may be larger. */
 const embeddingHeadroom = 8;
 const sampleRows = 32;
+/** A base that takes the CPU backend longer than this to check is used without it. */
+const checkedWithinMs = 10_000;
 const pixelMax = 255;
 
 /**
@@ -52,10 +58,9 @@ const pixelMax = 255;
 export async function createModel(options: CreateOptions): Promise<Artefact> {
   const { model, base, labels, keepHead, targetRisk } = options;
   const files = await readModelFiles(base, { pictures: true });
-  const { inputs, unsupported, embedding, batch } = await inspect(files);
-  if (unsupported.length > 0) {
-    throw new Error(`The edge cannot run this base. 'npx upriver import ${base}' lists its unsupported operations.`);
-  }
+  const inspection = await inspect(files);
+  const { inputs, unsupported, embedding, batch } = inspection;
+  if (unsupported.length > 0) throw new Error(`The edge cannot run this base. ${refusalText(unsupported)}.`);
   if (!batch) throw new Error("This base takes one instance at a time. Export it with a batch dimension.");
   const blobs: Blobs = new Map();
   const input = inputFor(inputs, options);
@@ -64,11 +69,14 @@ export async function createModel(options: CreateOptions): Promise<Artefact> {
   if (cut === undefined)
     throw new Error("The base does not end in a dense layer. Choose the layer to cut at with --cut <layer>.");
   const parts = own ?? (await backboneOf(files, cut));
-  const { width, largest } = await measureEmbedding(parts, input);
-  const head = own?.head ?? {
-    weights: new Float32Array(width * labels.length),
-    bias: new Float32Array(labels.length),
-  };
+  const cutOff = cutFiles(base, parts);
+  const checked = { inputs, outputs: [{ name: cut, tensor: parts.tensor }], ranges: rangesOf(input, inspection) };
+  const { width, largest } = await measureEmbedding(cutOff, checked);
+  const widest = widestEmbedding(labels.length);
+  if (width > widest) throw new Error(await tooWideText(files, inspection, { cut, width, widest }));
+  const check = await checkIfCheap(cutOff, checked, checkedWithinMs);
+  if (check?.fault) throw new Error(`The edge cannot run this base: ${check.fault}.`);
+  const head = own?.head ?? { weights: new Float32Array(width * labels.length), bias: new Float32Array(labels.length) };
   const packed = await packParts({ ...parts, head }, input, blobs);
   const step = (embeddingHeadroom * largest) / 32767 || 1;
   const thin: NetworkSpec = {
@@ -147,19 +155,29 @@ function inputFor(inputs: readonly TensorSpec[], { scale, offset = 0 }: CreateOp
   return { kind: "tensor", shape, dtype: dtype === "int32" ? "int32" : "float32", scale: scale ?? 1, offset };
 }
 
-/** Runs a base on random inputs to find the width of its embedding and its largest value. */
-async function measureEmbedding(parts: BackboneParts, input: Input): Promise<{ width: number; largest: number }> {
-  const blobs: Blobs = new Map();
-  const { kind, topology, shards } = await packModel(parts, blobs);
-  const read = readFrom(blobs);
-  const files = { topology: await read(topology), shards: await Promise.all(shards.map(read)) };
-  const model = await (await tfjsEngine()).load(kind, files);
+/** A cut base as a model of its own. */
+function cutFiles(path: string, { kind, modelTopology, weights }: BackboneParts): TfjsModelFiles {
+  const weightsManifest = [{ paths: ["weights.bin"], weights: weights.map(({ spec }) => spec) }];
+  const values = concatBytes(weights.map(({ bytes }) => bytes)).buffer;
+  return { path, kind, modelJson: { modelTopology: { ...modelTopology }, weightsManifest }, values };
+}
+
+/** The values that a base receives: pixels or numbers from −1 to 1 as they are scaled, or what its tables take. */
+function rangesOf(input: Input, { inputs, ranges }: Inspection): Ranges {
+  const { scale, offset } = input as ImageInput | TensorInput;
+  const isImage = input.kind === "image";
+  const ends = [(isImage ? 0 : -scale) + offset, (isImage ? pixelMax * scale : scale) + offset];
+  const own = { low: Math.min(...ends), high: Math.max(...ends), isWhole: false };
+  return Object.fromEntries(inputs.map(({ tensor }) => [tensor, isImage ? own : (ranges[tensor] ?? own)]));
+}
+
+/** Runs a cut base on random inputs to find the width of its embedding and its largest value. */
+async function measureEmbedding(files: TfjsModelFiles, checked: Checked): Promise<{ width: number; largest: number }> {
+  const model = await openModel(files);
   try {
-    const [{ name }] = model.inputs as [TensorInfo];
-    const [shape] = inputShapes(input) as [number[]];
-    const [embeddings] = model.run({ [name]: { shape: [sampleRows, ...shape], values: randomValues(input, shape) } }, [
-      parts.tensor,
-    ]) as [Tensor];
+    const given = byTensor(checked.inputs, randomInputs(checked.inputs, sampleRows, { ranges: checked.ranges }));
+    const tensors = checked.outputs.map(({ tensor }) => tensor);
+    const [embeddings] = model.run(given, tensors) as [Tensor];
     const largest = Array.from(embeddings.values).reduce((top, value) => Math.max(top, Math.abs(value)), 0);
     return { width: embeddings.values.length / sampleRows, largest };
   } finally {
@@ -167,11 +185,39 @@ async function measureEmbedding(parts: BackboneParts, input: Input): Promise<{ w
   }
 }
 
-function randomValues(input: Input, shape: readonly number[]): Float32Array {
-  const random = seededRandom(1);
-  const { scale, offset } = input as ImageInput | TensorInput;
-  const value = () => (input.kind === "image" ? pixelMax * random() : 2 * random() - 1) * scale + offset;
-  return Float32Array.from({ length: sampleRows * sizeOf(shape) }, value);
+const namedLayers = 6;
+
+/** Says that an embedding is too wide to learn on, and names the last layers of the base that are not. */
+async function tooWideText(
+  files: TfjsModelFiles,
+  { inputs, outputs, ranges }: Inspection,
+  { cut, width, widest }: { cut: string; width: number; widest: number },
+): Promise<string> {
+  const plain = await openPlain(
+    files,
+    outputs.map(({ tensor }) => tensor),
+  );
+  const given = randomInputs(inputs, 1, { ranges });
+  const found = plain.runSteps(
+    inputs.map(({ name }) => given[name] as Tensor),
+    plain.steps.length,
+  );
+  const fitting = plain.steps.flatMap(({ name }, i) => {
+    const [first, ...others] = found[i] as Tensor[];
+    const isOne = first && others.length === 0 && first.shape.length > 1 && first.values instanceof Float32Array;
+    return isOne && first.values.length > 1 && first.values.length <= widest
+      ? [`${name} (${first.values.length})`]
+      : [];
+  });
+  plain.release();
+  const narrower =
+    fitting.length > 0
+      ? `Cut at a narrower layer with --cut; the last are ${fitting.slice(-namedLayers).join(", ")}.`
+      : "No layer of the base is narrower: add a pooling or dense layer, and save it again.";
+  return (
+    `The embedding at '${cut}' has ${width} values, and a region can learn on ${widest} at most: it holds sums of ` +
+    `(width + 1)² products in memory. ${narrower}`
+  );
 }
 
 const region = "world";

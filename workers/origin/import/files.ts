@@ -9,6 +9,7 @@ import { pathInside } from "../inside.ts";
 import type { StoredPart } from "../train/pack.ts";
 import { nodeConstants } from "./node-constants.ts";
 import { convertOnnx, type OnnxOptions } from "./onnx/index.ts";
+import { checkWeightTypes } from "./refused-weights.ts";
 
 /** A model as TensorFlow.js stores it. */
 export interface TfjsModelFiles {
@@ -27,6 +28,7 @@ export async function readModelFiles(given: string, options: OnnxOptions = {}): 
   if (given.toLowerCase().endsWith(".onnx")) return convertOnnx(given, await read(given, "an ONNX model"), options);
   const path = existsSync(given) && (await stat(given)).isDirectory() ? join(given, "model.json") : given;
   const bytes = new Uint8Array(await read(path, `a TensorFlow.js model.json or its folder`)).buffer;
+  checkWeightTypes(parseJson(bytes));
   const modelJson = readModelJson(bytes);
   // A model without weights may be saved without the file that it names.
   const groups = modelJson.weightsManifest.filter(({ weights }) => weights.length > 0);
@@ -60,6 +62,15 @@ function servedParts(files: TfjsModelFiles): TfjsModelFiles {
   const weightsManifest = [{ paths: ["weights.bin"], weights: parts.map(({ spec }) => spec) }];
   const modelJson = { ...files.modelJson, weightsManifest };
   return { ...files, modelJson, values: concatBytes(parts.map(({ bytes }) => bytes)).buffer };
+}
+
+// Whether it is JSON at all is checked by what reads it.
+function parseJson(bytes: ArrayBuffer): unknown {
+  try {
+    return JSON.parse(new TextDecoder().decode(bytes));
+  } catch {
+    return null;
+  }
 }
 
 /** Lists the weights by name, each in its stored form. */

@@ -1,23 +1,33 @@
 import * as tf from "@tensorflow/tfjs-core";
 import type { TensorSpec } from "#core/contract/index.ts";
-import type { Engine, LoadedModel, Tensor, TensorInfo } from "#core/model/engine.ts";
+import type { LoadedModel, Tensor, TensorInfo } from "#core/model/engine.ts";
 import { startBackend } from "#core/model/tfjs/backend.ts";
-import { tfjsEngine } from "#core/model/tfjs/engine.ts";
+import { isTrap, restartBackend } from "./backends.ts";
 import { embeddingOf } from "./embedding.ts";
+import { openModel } from "./engine-model.ts";
 import type { TfjsModelFiles } from "./files.ts";
-import { checkNames } from "./names.ts";
-import { missingKernels, operationsOf, type Unsupported, unknownOperations } from "./operations.ts";
+import { inputRanges, type Ranges } from "./input-ranges.ts";
+import { firstFailure } from "./locate.ts";
+import { openPlain } from "./open-plain.ts";
+import { missingKernels, operationsOf, refusedOperations } from "./operations.ts";
 import { byTensor, randomInputs } from "./random-inputs.ts";
+import type { Refusal } from "./refusal.ts";
+import { equalNames, refusedInputs, refusedOutputs } from "./refused-ends.ts";
+import { firstSentence, notesOnLayers, unmadeLayers } from "./refused-layers.ts";
 import { signatureOf } from "./signature.ts";
 
 /** A description of a model, found by reading it and by running it on the edge's engine. */
 export interface Inspection {
   kind: TfjsModelFiles["kind"];
   operations: Record<string, number>;
-  /** Operations that the edge cannot run; when there are any, the fields below are not known. */
-  unsupported: Unsupported[];
+  /** What the edge cannot run; when there is any, the fields below are not known. */
+  unsupported: Refusal[];
   inputs: TensorSpec[];
   outputs: TensorSpec[];
+  /** What is no reason to refuse it, but worth knowing. */
+  notes: string[];
+  /** The values that random inputs are drawn from, by tensor. */
+  ranges: Ranges;
   /** Whether it takes batches of instances. */
   batch: boolean;
   bytes: {
@@ -36,51 +46,57 @@ const timedRuns = 21;
 const tolerance = 1e-4;
 
 /**
- * Inspects a model: inputs, outputs, cost, and the operations that the edge cannot run.
+ * Inspects a model: inputs, outputs, cost, and what the edge cannot run.
  * @param shapes shapes, without the batch, of inputs whose model leaves them open
  */
 export async function inspect(files: TfjsModelFiles, shapes: Record<string, number[]> = {}): Promise<Inspection> {
   await startBackend();
-  const engine = await tfjsEngine();
   const { kind, values } = files;
-  const operations = Object.fromEntries(operationsOf(files));
-  const none = {
-    inputs: [],
-    outputs: [],
-    batch: false,
-    bytes: { weights: values.byteLength, expanded: 0, peak: 0 },
-    embedding: null,
-  };
-  const unknown = unknownOperations(files);
-  if (unknown.length > 0) return { kind, operations, unsupported: unknown, ...none };
-  const model = await load(engine, files);
+  const refuse = (unsupported: Refusal[]): Inspection => ({
+    ...{ kind, operations: Object.fromEntries(operationsOf(files)), unsupported },
+    ...{ inputs: [], outputs: [], ranges: {}, notes: [], batch: false },
+    ...{ bytes: { weights: values.byteLength, expanded: 0, peak: 0 }, embedding: null },
+  });
+  const refused = refusedOperations(files);
+  if (refused.length > 0) return refuse(refused);
+  const loaded = await load(files);
+  if (Array.isArray(loaded)) return refuse(loaded);
+  const model = loaded;
   try {
-    const inputs = model.inputs.map((info) => specOf(info, files, "inputs", shapes));
+    const nameOf = ({ name }: TensorInfo) => signatureOf(files, "inputs").get(name) ?? name;
+    const wrong = refusedInputs(model.inputs.map((info) => ({ ...info, name: nameOf(info) })));
+    if (wrong.length > 0) return refuse(wrong);
+    const inputs = model.inputs.map((info) => specOf(info, files, shapes));
+    const equal = equalNames("Input", inputs);
+    if (equal.length > 0) return refuse(equal);
     const tensors = model.outputs.map(({ name }) => name);
-    const one = randomInputs(inputs, 1);
-    const missing = await kernelsMissing(files, engine, one, tensors);
-    if (missing.length > 0) return { kind, operations, unsupported: missing, ...none };
+    const ranges = await inputRanges(files, inputs);
+    const one = randomInputs(inputs, 1, { ranges });
+    const failing = await failures(files, model, inputs, one, tensors);
+    if (failing.length > 0) return refuse(failing);
     const { peakBytes } = await tf.profile(() => {
       model.run(byTensor(inputs, one), tensors);
       return [];
     });
     const alone = model.run(byTensor(inputs, one), tensors);
-    const batch = takesBatches(model, inputs, tensors);
+    const batch = takesBatches(model, inputs, tensors, ranges);
     const outputs = model.outputs.map((info, i) => outputOf(info, files, alone[i] as Tensor, batch));
-    checkNames("input", inputs);
-    checkNames("output", outputs);
+    const unclear = refusedOutputs(outputs, alone);
+    if (unclear.length > 0) return refuse(unclear);
     const bytes = { weights: values.byteLength, expanded: model.bytes, peak: peakBytes };
     const embedding = await embeddingOf(files);
-    return { kind, operations, unsupported: [], inputs, outputs, batch, bytes, embedding };
+    const operations = Object.fromEntries(operationsOf(files));
+    const notes = kind === "tfjs-layers-model" ? notesOnLayers(files.modelJson.modelTopology) : [];
+    return { kind, operations, unsupported: [], inputs, outputs, ranges, notes, batch, bytes, embedding };
   } finally {
     model.release();
   }
 }
 
 /** Measures the median milliseconds of an inspected model for one instance, in Node on this machine. */
-export async function timeHere(files: TfjsModelFiles, { inputs, outputs }: Inspection): Promise<number> {
-  const model = await load(await tfjsEngine(), files);
-  const given = byTensor(inputs, randomInputs(inputs, 1));
+export async function timeHere(files: TfjsModelFiles, { inputs, outputs, ranges }: Inspection): Promise<number> {
+  const model = await openModel(files);
+  const given = byTensor(inputs, randomInputs(inputs, 1, { ranges }));
   const tensors = outputs.map(({ tensor }) => tensor);
   const taken = Array.from({ length: timedRuns + 1 }, () => {
     const startedAt = performance.now();
@@ -92,42 +108,62 @@ export async function timeHere(files: TfjsModelFiles, { inputs, outputs }: Inspe
   return taken.slice(1).sort((a, b) => a - b)[timedRuns >> 1] as number;
 }
 
-async function load(engine: Engine, { kind, modelJson, values }: TfjsModelFiles): Promise<LoadedModel> {
-  const topology = new TextEncoder().encode(JSON.stringify(modelJson)).buffer as ArrayBuffer;
-  return engine.load(kind, { topology, shards: [values] });
+// Loads a model, or finds the layers that it cannot be loaded for.
+async function load(files: TfjsModelFiles): Promise<LoadedModel | Refusal[]> {
+  try {
+    return await openModel(files);
+  } catch (error) {
+    const unmade = files.kind === "tfjs-layers-model" ? await unmadeLayers(files.modelJson.modelTopology) : [];
+    if (unmade.length > 0) return unmade;
+    throw error;
+  }
 }
 
-// Only when a run fails for a missing kernel are all missing kernels searched.
-async function kernelsMissing(
+// Only when a run fails is it searched where, and which kernels are missing.
+async function failures(
   files: TfjsModelFiles,
-  engine: Engine,
-  inputs: Record<string, Tensor>,
+  model: LoadedModel,
+  inputs: readonly TensorSpec[],
+  one: Record<string, Tensor>,
   tensors: readonly string[],
-): Promise<Unsupported[]> {
-  const run = async () => {
-    const model = await load(engine, files);
-    try {
-      model.run(inputs, tensors);
-    } finally {
-      model.release();
-    }
-  };
+): Promise<Refusal[]> {
   try {
-    await run();
+    model.run(byTensor(inputs, one), tensors);
     return [];
   } catch (error) {
-    if (!String(error).includes("not registered")) throw error;
-    return missingKernels(files, run);
+    if (isTrap(error)) await restartBackend();
+    const first = await firstFailure(
+      files,
+      tensors,
+      inputs.map(({ name }) => one[name] as Tensor),
+    );
+    if (!first) throw error;
+    const advice = adviceFor(first.reason);
+    const found = { operation: first.operation, reason: firstSentence(first.reason), advice, where: [first.name] };
+    if (!first.reason.includes("not registered")) return [found];
+    const plain = await openPlain(files, tensors);
+    const missing = await missingKernels(files, () => void plain.run(inputs.map(({ name }) => one[name] as Tensor)));
+    plain.release();
+    // A layer's kernels have other names than the layer.
+    return missing.map((one) => (one.where.length > 0 ? one : { ...one, where: [first.name] }));
   }
+}
+
+function adviceFor(reason: string): string {
+  if (/non-float32|dtype|int32|bool/.test(reason)) {
+    return "cast its inputs to float32 in the model, and export it again";
+  }
+  if (/mask/.test(reason))
+    return "build the model without masks (mask_zero=False, no Masking layer), and export it again";
+  return "replace it in the model and export it again, or serve the model at the origin";
 }
 
 function specOf(
   { name: tensor, shape, dtype }: TensorInfo,
   files: TfjsModelFiles,
-  side: "inputs" | "outputs",
   shapes: Record<string, number[]>,
 ): TensorSpec {
-  const name = signatureOf(files, side).get(tensor) ?? tensor;
+  const name = signatureOf(files, "inputs").get(tensor) ?? tensor;
   const own = shapes[name] ?? shape?.slice(1);
   if (own?.every((size) => size > 0)) return { name, tensor, shape: own, dtype };
   throw new Error(
@@ -137,9 +173,14 @@ function specOf(
 }
 
 /** Checks whether two instances in a batch have the same outputs as each alone. */
-function takesBatches(model: LoadedModel, inputs: readonly TensorSpec[], tensors: readonly string[]): boolean {
+function takesBatches(
+  model: LoadedModel,
+  inputs: readonly TensorSpec[],
+  tensors: readonly string[],
+  ranges: Ranges,
+): boolean {
   if (model.inputs.some(({ shape }) => shape?.[0] !== undefined && shape[0] > 0)) return false;
-  const two = randomInputs(inputs, 2);
+  const two = randomInputs(inputs, 2, { ranges });
   try {
     const both = model.run(byTensor(inputs, two), tensors);
     return [0, 1].every((row) => {
