@@ -20,7 +20,7 @@ export interface ImportedModel {
 
 /** Describes an imported model in lines of text. */
 export function describeImport({ inspection, ...rest }: ImportedModel): string {
-  const { model, difference, cost, nodeMs, recipe, notes, refused } = rest;
+  const { model, path, difference, cost, nodeMs, recipe, notes, refused } = rest;
   const refusal = refused === null ? [] : [`The edge cannot serve it: ${refused}.`];
   if (!inspection) return [`${model}:`, ...refusal].join("\n");
   const { kind, operations, inputs, outputs, batch, bytes, embedding } = inspection;

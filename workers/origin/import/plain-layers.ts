@@ -1,7 +1,7 @@
 import type * as tf from "@tensorflow/tfjs-core";
 import * as layers from "@tensorflow/tfjs-layers";
 import type { Tensor } from "#core/model/engine.ts";
-import { readLayers } from "#core/model/tfjs/layers-model.ts";
+import { disposeLayers, readLayers } from "#core/model/tfjs/layers-model.ts";
 import type { TfjsModelFiles } from "./files.ts";
 import type { PlainModel } from "./plain-model.ts";
 import { listOf, tensorOf, tidied, valuesIn } from "./plain-tensors.ts";
@@ -108,6 +108,6 @@ function plainOf(whole: layers.LayersModel, path = ""): PlainModel {
       const given = call.inputs.map((tensor) => valueAt(tensor, inputs, known));
       return { model: plainOf(inner, `${path}${call.name}/`), inputs: given };
     },
-    release: () => void whole.dispose(),
+    release: () => disposeLayers(whole),
   };
 }
