@@ -58,8 +58,7 @@ describe("a model made elsewhere, on the command line", () => {
     const failed = await upriver("import", path).catch((error: { code: number; stdout: string }) => error);
     expect(failed.code).toBe(1);
     const [odd] = JSON.parse(failed.stdout).models;
-    expect(odd).toMatchObject({ recipe: null, refused: expect.stringContaining("'Hologram'") });
-    expect(odd.refused).toContain("tanh");
+    expect(odd).toMatchObject({ recipe: null, refused: expect.stringContaining("Hologram in 'tanh'") });
   });
 
   it("becomes an image classifier that learns from labelled files", async () => {
