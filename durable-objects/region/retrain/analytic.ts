@@ -1,5 +1,4 @@
 import { Matrix } from "ml-matrix";
-import { trainFolds } from "#core/confidence/splits.ts";
 import type { ClassifyManifest } from "#core/contract/index.ts";
 import {
   type GramMatrices,
@@ -24,7 +23,7 @@ export interface AnalyticNeeds {
   readBlob: ReadBlob;
 }
 
-/** The analytic candidate: the head over all of `train`, and for each fold the head that leaves it out. */
+/** The analytic candidate: the head over everything that trains, and for each fold the head that leaves it out. */
 export interface AnalyticHeads {
   weights: Float32Array;
   crossFitted: Float32Array[];
@@ -33,7 +32,7 @@ export interface AnalyticHeads {
 
 /** The systems that the analytic heads are solved from. */
 export interface Solver {
-  /** All of `train`. */
+  /** Everything that trains. */
   all: GramMatrices;
   /** Each fold, and everything but that fold. */
   folds: GramMatrices[];
@@ -48,27 +47,31 @@ export class AnalyticFit {
   private readonly heads: Matrix[] = [];
 
   /** Solves the next system. Returns the heads at the end, null before it, and "none" where the sums are singular. */
-  async next(needs: AnalyticNeeds, manifest: ClassifyManifest): Promise<AnalyticHeads | "none" | null> {
+  async next(
+    needs: AnalyticNeeds,
+    manifest: ClassifyManifest,
+    foldCount: number,
+  ): Promise<AnalyticHeads | "none" | null> {
     if (!this.solver) {
       // Reading and scaling the sums is a slice of its own.
-      this.solver = (await readSolver(needs, manifest))();
+      this.solver = (await readSolver(needs, manifest, foldCount))();
       return null;
     }
     const { all, folds, leftOut, prior } = this.solver;
     const grid = prior.labels > 0 ? ridgeGrid : ridgeGrid.filter(({ tau }) => tau === 0);
     const solved = this.errors.length;
     try {
-      if (solved < grid.length * trainFolds) {
-        const settings = grid[Math.floor(solved / trainFolds)] as RidgeSettings;
-        const fold = solved % trainFolds;
+      if (solved < grid.length * foldCount) {
+        const settings = grid[Math.floor(solved / foldCount)] as RidgeSettings;
+        const fold = solved % foldCount;
         const weights = solveRidge(leftOut[fold] as GramMatrices, scaleOf(prior, all), settings);
         this.errors.push(squaredError(folds[fold] as GramMatrices, weights));
         return null;
       }
-      const settings = grid[this.best(grid.length)] as RidgeSettings;
+      const settings = grid[this.best(grid.length, foldCount)] as RidgeSettings;
       const learned = [all, ...leftOut][this.heads.length] as GramMatrices;
       this.heads.push(solveRidge(learned, scaleOf(prior, all), settings));
-      if (this.heads.length <= trainFolds) return null;
+      if (this.heads.length <= foldCount) return null;
       const [weights, ...crossFitted] = this.heads.map(toFloat32);
       return { weights: weights as Float32Array, crossFitted, settings };
     } catch (error) {
@@ -77,9 +80,9 @@ export class AnalyticFit {
     }
   }
 
-  private best(pairs: number): number {
+  private best(pairs: number, foldCount: number): number {
     const totals = Array.from({ length: pairs }, (_, pair) =>
-      this.errors.slice(pair * trainFolds, (pair + 1) * trainFolds).reduce((sum, error) => sum + error, 0),
+      this.errors.slice(pair * foldCount, (pair + 1) * foldCount).reduce((sum, error) => sum + error, 0),
     );
     return totals.indexOf(Math.min(...totals));
   }
@@ -92,7 +95,7 @@ function scaleOf(prior: GramMatrices, { gram, moment, labels }: GramMatrices): G
   return { gram: Matrix.div(gram, one), moment: Matrix.div(moment, one), labels };
 }
 
-/** Solves the heads of known settings, one system at a time: over all of `train`, and for each fold the head that leaves it out. */
+/** Solves the heads of known settings, one system at a time: over everything that trains, and for each fold without it. */
 export function* solveHeads(
   { all, leftOut, prior }: Solver,
   settings: RidgeSettings,
@@ -113,13 +116,14 @@ export type FoldRow = SumRow & { fold: number };
 export async function readSolver(
   needs: AnalyticNeeds,
   manifest: ClassifyManifest,
+  foldCount: number,
 ): Promise<(without?: readonly FoldRow[]) => Solver> {
   const { backbone, head } = manifest.thin;
   const { width, step } = backbone.embedding;
   const { prior, policy } = manifest;
   const bytes = prior && policy.learning.includes("prior") ? await needs.readBlob(prior.blob) : null;
   return (without = []) => {
-    const sums = needs.sums.readAll(backbone.sha256, width, head.classes);
+    const sums = needs.sums.readAll(backbone.sha256, width, head.classes, foldCount);
     for (const { fold, ...row } of without) addRow(sums[fold] as Sums, { ...row, weight: -row.weight });
     const learned = {
       all: gramMatricesOf(

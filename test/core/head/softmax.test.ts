@@ -141,12 +141,12 @@ describe("a fit in slices", () => {
     // More rows than go through at once, so that slices end inside an iteration too.
     const large: FitData = { ...data, train: labelled(1_500) };
     const whole = continueFit(large, startFit(large), Number.POSITIVE_INFINITY);
-    expect(isFitted(whole)).toBe(true);
+    expect(isFitted(large, whole)).toBe(true);
     for (const slice of [1, 90_000, 2_000_000]) {
       let state = startFit(large);
       let slices = 0;
       let cutInside = false;
-      for (; !isFitted(state); slices++) {
+      for (; !isFitted(large, state); slices++) {
         state = unpack<FitState>(pack(continueFit(large, state, slice)));
         cutInside ||= state.row > 0;
       }
