@@ -166,7 +166,8 @@ export class Retrain {
     const known = runs.state<string>(run.id, "split");
     // A run that an earlier release started holds samples out.
     if (known !== null || run.phase !== "embed") return known === "cross-fitted";
-    const below = Math.min(fewLabelsBelow(number ? 1 : labels.length), policy.samplesMax);
+    // The classes of numbers are bins, and near ones share what they learn.
+    const below = fewLabelsBelow(number ? 1 : labels.length);
     const crossFits = samples.labels(run, policy.originLabelWeight > 0) < below;
     runs.saveState(run.id, "split", crossFits ? "cross-fitted" : "held out");
     return crossFits;
