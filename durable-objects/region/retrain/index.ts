@@ -1,6 +1,7 @@
 import { fewLabelsBelow } from "#core/confidence/few-labels.ts";
 import type { ClassifyManifest, Run } from "#core/contract/index.ts";
-import { continueFit, type FitState, foldsOf, isFitted, pack, startFit, unpack } from "#core/head/softmax-fit.ts";
+import { pack, unpack } from "#core/head/fit-state.ts";
+import { continueFit, type FitState, foldsOf, isFitted, startFit } from "#core/head/softmax-fit.ts";
 import { loadNetwork, type Network, type ReadBlob } from "#core/model/network.ts";
 import { startBackend } from "#core/model/tfjs/backend.ts";
 import { tfjsEngine } from "#core/model/tfjs/engine.ts";
@@ -205,7 +206,7 @@ export class Retrain {
       });
     if (!manifest.policy.learning.includes("softmax")) return this.runs.move(run.id, "judge", {});
     await startBackend();
-    const saved = this.runs.state<string>(run.id, "fit");
+    const saved = this.runs.state<ArrayBuffer | string>(run.id, "fit");
     const state = continueFit(data, saved === null ? startFit(data) : unpack<FitState>(saved), sliceMultiplyAdds);
     this.needs.transaction(() => {
       this.runs.saveState(run.id, "fit", pack(state));
@@ -230,8 +231,8 @@ export class Retrain {
   }
 
   private candidates({ id }: RunningRun): Candidate[] {
-    const analytic = this.runs.state<string>(id, "analytic");
-    const fit = this.runs.state<string>(id, "fit");
+    const analytic = this.runs.state<ArrayBuffer | string>(id, "analytic");
+    const fit = this.runs.state<ArrayBuffer | string>(id, "fit");
     const candidates: Candidate[] = [];
     if (analytic !== null) {
       const { settings, ...heads } = unpack<AnalyticHeads>(analytic);

@@ -1,4 +1,3 @@
-import { toBase64 } from "../bytes.ts";
 import { crossFitFolds } from "../confidence/few-labels.ts";
 import { trainFolds } from "../confidence/splits.ts";
 import { softmax } from "./head.ts";
@@ -239,25 +238,4 @@ export function logitsOfRow(inputs: Float32Array, row: number, weights: Float32A
     }
   }
   return logits;
-}
-
-/** Serialises a state; every float32 is preserved exactly, as its bytes. */
-export function pack(state: object): string {
-  return JSON.stringify(state, (_, value) => (value instanceof Float32Array ? { float32: base64Of(value) } : value));
-}
-
-/** Parses a state that `pack` serialised, of this release or one that wrote numbers. */
-export function unpack<T>(text: string): T {
-  return JSON.parse(text, (_, value) => {
-    if (typeof value?.float32 === "string") return floatsOf(value.float32);
-    return Array.isArray(value?.float32) ? Float32Array.from(value.float32) : value;
-  });
-}
-
-function base64Of({ buffer, byteOffset, byteLength }: Float32Array): string {
-  return toBase64(new Uint8Array(buffer, byteOffset, byteLength));
-}
-
-function floatsOf(base64: string): Float32Array {
-  return new Float32Array(Uint8Array.from(atob(base64), (character) => character.charCodeAt(0)).buffer);
 }
