@@ -43,7 +43,7 @@ interface Outcome {
 
 const shared = process.env.UPRIVER_SHARED ?? join(root, "../shared");
 const region = "world";
-const pollMs = 100;
+const pollMs = 250;
 const learnedWithinMs = 120_000;
 const targetRisk = 0.05;
 
@@ -85,7 +85,7 @@ async function run({ base, cut, data, each, seeds, json }: Options): Promise<voi
     bar.end();
   } finally {
     await ladder.stop();
-    console.error(folder);
+    await rm(folder, { recursive: true, force: true });
   }
   const mean = (of: (one: Outcome) => number) => outcomes.reduce((sum, one) => sum + of(one), 0) / outcomes.length;
   const total = { accuracy: mean((one) => one.accuracy), seconds: mean((one) => one.seconds) };

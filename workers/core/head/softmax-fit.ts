@@ -5,6 +5,8 @@ import { type Label, setTarget } from "./label.ts";
 import { logLossOf } from "./metrics.ts";
 import { type SoftmaxState, softmaxGradient, softmaxSettings, softmaxStep, startSoftmax } from "./softmax.ts";
 
+/** Folds after which a pull is given up where it is worse on them than the one before. */
+const earlyFolds = 2;
 /** The overhead of a block of rows or of a step, in multiply-adds. */
 const blockOverheadMultiplyAdds = 100_000;
 
@@ -190,15 +192,17 @@ function withFold(
   { weights, pull }: { weights: Float32Array; pull: number },
 ): FitState {
   const crossFitted = [...state.crossFitted, weights];
-  if (crossFitted.length < crossFitFolds) return { ...state, crossFitted };
+  const fitted = crossFitted.length;
+  const isJudged = fitted === crossFitFolds || fitted === earlyFolds;
+  if (!isJudged) return { ...state, crossFitted };
   const validationLogLoss = crossFittedLoss(data, crossFitted);
-  const isBest = state.best === null || validationLogLoss < state.best.validationLogLoss;
-  const next = { ...state, crossFitted: [] };
-  if (isBest) {
-    return { ...next, best: { weights: new Float32Array(), pull, validationLogLoss }, bestCrossFitted: crossFitted };
-  }
+  const best = state.bestCrossFitted;
+  const isWorse = best && validationLogLoss >= crossFittedLoss(data, best.slice(0, fitted));
   // Stronger pulls are further off: the rest would be fitted in vain.
-  return { ...next, done: candidates * crossFitFolds };
+  if (isWorse) return { ...state, crossFitted: [], done: candidates * crossFitFolds };
+  if (fitted < crossFitFolds) return { ...state, crossFitted };
+  const found = { weights: new Float32Array(), pull, validationLogLoss };
+  return { ...state, crossFitted: [], best: found, bestCrossFitted: crossFitted };
 }
 
 /** Ends a fit that cross-fits with the head of all rows. */
