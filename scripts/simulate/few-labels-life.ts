@@ -1,6 +1,6 @@
 import { Matrix } from "ml-matrix";
 import { crossFitFold, crossFitFolds, fewLabelsBelow } from "#core/confidence/few-labels.ts";
-import { type ComparedQuestion, gate } from "#core/confidence/gate.ts";
+import { type ComparedQuestion, gate, gateFewer } from "#core/confidence/gate.ts";
 import { type GradedAnswer, thresholdGrid, validationThreshold } from "#core/confidence/rule.ts";
 import { trainFolds } from "#core/confidence/splits.ts";
 import { untrustedLimits, withinLimits } from "#core/confidence/trust.ts";
@@ -47,6 +47,7 @@ type Row = GivenLabel & { number: number };
 interface HeadInUse {
   weights: Float32Array;
   threshold: number;
+  labels: number;
   lastSample: number;
   crossFits: boolean;
   crossFitted: Float32Array[];
@@ -68,7 +69,7 @@ export function live(seed: number, way: Way, { isCreated, isLiedTo }: Region): S
   const fresh = Array.from({ length: asked }, () => draw(random, truth, null));
   const rows: Row[] = [];
   const add = (label: GivenLabel) => rows.push({ ...label, number: rows.length + 1 });
-  const untaught = { lastSample: 0, crossFits: false, crossFitted: [] };
+  const untaught = { labels: 0, lastSample: 0, crossFits: false, crossFitted: [] };
   let head: HeadInUse = { weights: truth.global, threshold: 1.01, ...untaught };
   return stages.map((labels) => {
     while (rows.filter(({ owner }) => owner === null).length < labels) add(draw(random, truth, null));
@@ -147,13 +148,14 @@ function retrain(all: readonly Row[], global: Float32Array, current: HeadInUse, 
     ...validation.flatMap((row) => compare(row, weights, current, crossFits)),
     ...judging.flatMap((row) => compare(row, crossFitted[crossFitFold(row)] as Float32Array, current, crossFits)),
   ];
-  if (!gate(compared, targetRisk).promoted) return null;
+  const labels = { current: current.crossFits ? current.labels : 0, candidate: rows.length };
+  if (!gateFewer(gate(compared, targetRisk), labels).promoted) return null;
   const judged = crossFits
     ? judging.map((row) => graded(crossFitted[crossFitFold(row)] as Float32Array, row).answer)
     : validation.map((row) => graded(weights, row).answer);
   const threshold = validationThreshold(thresholdGrid(judged), judged, targetRisk);
   const lastSample = all.at(-1)?.number ?? 0;
-  return { weights, threshold, lastSample, crossFits, crossFitted: crossFits ? crossFitted : [] };
+  return { weights, threshold, labels: rows.length, lastSample, crossFits, crossFitted: crossFits ? crossFitted : [] };
 }
 
 function compare(row: Row, candidate: Float32Array, current: HeadInUse, crossFits: boolean): ComparedQuestion[] {

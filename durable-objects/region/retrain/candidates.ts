@@ -49,6 +49,8 @@ export interface CurrentHead {
   own: HeadWeights | null;
   /** The last sample that the head has learned from; 0 for the global one. */
   lastSample: number;
+  /** Trusted labels of the region that it has learned from. */
+  labels: number;
   /** Whether it has learned from the samples of all splits up to there, rather than from those of `train`. */
   crossFits: boolean;
   /** Of a head that has learned from all splits: for each fold the head that left it out. Empty where they are not known. */
@@ -56,7 +58,10 @@ export interface CurrentHead {
 }
 
 /** A head that has learned from nothing in this region. */
-export const untaught = { lastSample: 0, crossFits: false, crossFitted: [] } satisfies Omit<CurrentHead, "own">;
+export const untaught = { lastSample: 0, labels: 0, crossFits: false, crossFitted: [] } satisfies Omit<
+  CurrentHead,
+  "own"
+>;
 
 /** A held-out question, also scored by the global head. */
 export interface ComparedRow extends ComparedQuestion {

@@ -1,7 +1,7 @@
 import { ArtefactError } from "#core/artefacts.ts";
 import { anchorFault } from "#core/confidence/anchor.ts";
 import { learnsFromAbove } from "#core/confidence/from-above.ts";
-import { type GateReport, gate, minClusters, negligibleLogLoss } from "#core/confidence/gate.ts";
+import { type GateReport, gate, gateFewer, minClusters, negligibleLogLoss } from "#core/confidence/gate.ts";
 import { thresholdGrid, validationThreshold } from "#core/confidence/rule.ts";
 import { isContentKey } from "#core/confidence/splits.ts";
 import type { ClassifyManifest, HeadManifest, Reading } from "#core/contract/index.ts";
@@ -69,13 +69,12 @@ export async function currentHead(needs: JudgeNeeds, manifest: ClassifyManifest)
   const regional = heads.current(manifest.version);
   if (!regional) return { own: await inheritedHead(needs, manifest), ...untaught };
   // A head whose run is unknown may have learned from every sample.
-  const { lastSample, crossFits } = runs.promotion(regional.base, regional.number) ?? {
-    lastSample: Number.POSITIVE_INFINITY,
-    crossFits: false,
+  const learned = runs.promotion(regional.base, regional.number) ?? {
+    ...{ lastSample: Number.POSITIVE_INFINITY, labels: 0, crossFits: false },
   };
   try {
     const own = await readHead(readBlob, regional.head);
-    return { own, lastSample, crossFits, crossFitted: heldOutHeads.of(regional.base, regional.number) };
+    return { own, ...learned, crossFitted: heldOutHeads.of(regional.base, regional.number) };
   } catch (error) {
     if (!(error instanceof ArtefactError)) throw error;
     // The edge serves the global head in its place: that is what a candidate has to beat.
@@ -139,7 +138,8 @@ export function* judgeCandidates(
   const compared = comparisons.get(best.kind) ?? (yield* compareHeads(data, best, current));
   const { targetRisk } = manifest.thin.rule;
   const currentName = current.own ? "the head in use" : "the global head";
-  const regional = gate(compared, targetRisk, currentName);
+  const labels = { current: current.crossFits ? current.labels : 0, candidate: ownRows(data.train) };
+  const regional = gateFewer(gate(compared, targetRisk, currentName), labels);
   yield;
   const isPassed = regional.promoted && !anchored?.fault;
   const global = yield* globalCandidate(data);

@@ -75,9 +75,10 @@ export class Runs {
   }
 
   /** Returns what a promoted head learned from; null where its run is not known. */
-  promotion(base: number, head: number): { lastSample: number; crossFits: boolean } | null {
+  promotion(base: number, head: number): { lastSample: number; labels: number; crossFits: boolean } | null {
     const run = this.promotedRun(base, head);
-    return run && { lastSample: run.lastSample, crossFits: run.report?.crossFitted === true };
+    const { train, crossFitted } = run?.report ?? {};
+    return run && { lastSample: run.lastSample, labels: Number(train ?? 0), crossFits: crossFitted === true };
   }
 
   /** Returns the last sample that any run on a version started with. */
