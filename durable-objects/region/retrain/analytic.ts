@@ -15,6 +15,7 @@ import {
 import { addRow, addSums, decodeSums, emptySums, type SumRow, type Sums } from "#core/head/sums.ts";
 import type { ReadBlob } from "#core/model/network.ts";
 import type { SumShards } from "../tables/sums.ts";
+import { sliceMultiplyAdds } from "./slices.ts";
 
 /** What the analytic fit reads. */
 export interface AnalyticNeeds {
@@ -40,13 +41,13 @@ export interface Solver {
   prior: GramMatrices;
 }
 
-/** Solves one system at a time: first the grid, by cross-validation from the sums alone, then the heads of the best pair. */
+/** Solves systems, as many as fit in a slice: first the grid, by cross-validation from the sums alone, then the heads of the best pair. */
 export class AnalyticFit {
   private solver: Solver | null = null;
   private readonly errors: number[] = [];
   private readonly heads: Matrix[] = [];
 
-  /** Solves the next system. Returns the heads at the end, null before it, and "none" where the sums are singular. */
+  /** Solves the next systems. Returns the heads at the end, null before it, and "none" where the sums are singular. */
   async next(
     needs: AnalyticNeeds,
     manifest: ClassifyManifest,
@@ -57,27 +58,35 @@ export class AnalyticFit {
       this.solver = (await readSolver(needs, manifest, foldCount))();
       return null;
     }
-    const { all, folds, leftOut, prior } = this.solver;
-    const grid = prior.labels > 0 ? ridgeGrid : ridgeGrid.filter(({ tau }) => tau === 0);
-    const solved = this.errors.length;
+    const perSlice = Math.max(1, Math.floor(sliceMultiplyAdds / solveMultiplyAdds(manifest.thin.head)));
     try {
-      if (solved < grid.length * foldCount) {
-        const settings = grid[Math.floor(solved / foldCount)] as RidgeSettings;
-        const fold = solved % foldCount;
-        const weights = solveRidge(leftOut[fold] as GramMatrices, scaleOf(prior, all), settings);
-        this.errors.push(squaredError(folds[fold] as GramMatrices, weights));
-        return null;
+      for (let solved = 0; solved < perSlice; solved++) {
+        const heads = this.solveNext(this.solver, foldCount);
+        if (heads) return heads;
       }
-      const settings = grid[this.best(grid.length, foldCount)] as RidgeSettings;
-      const learned = [all, ...leftOut][this.heads.length] as GramMatrices;
-      this.heads.push(solveRidge(learned, scaleOf(prior, all), settings));
-      if (this.heads.length <= foldCount) return null;
-      const [weights, ...crossFitted] = this.heads.map(toFloat32);
-      return { weights: weights as Float32Array, crossFitted, settings };
+      return null;
     } catch (error) {
       if (!(error instanceof SingularSumsError)) throw error;
       return "none";
     }
+  }
+
+  private solveNext({ all, folds, leftOut, prior }: Solver, foldCount: number): AnalyticHeads | null {
+    const grid = prior.labels > 0 ? ridgeGrid : ridgeGrid.filter(({ tau }) => tau === 0);
+    const solved = this.errors.length;
+    if (solved < grid.length * foldCount) {
+      const settings = grid[Math.floor(solved / foldCount)] as RidgeSettings;
+      const fold = solved % foldCount;
+      const weights = solveRidge(leftOut[fold] as GramMatrices, scaleOf(prior, all), settings);
+      this.errors.push(squaredError(folds[fold] as GramMatrices, weights));
+      return null;
+    }
+    const settings = grid[this.best(grid.length, foldCount)] as RidgeSettings;
+    const learned = [all, ...leftOut][this.heads.length] as GramMatrices;
+    this.heads.push(solveRidge(learned, scaleOf(prior, all), settings));
+    if (this.heads.length <= foldCount) return null;
+    const [weights, ...crossFitted] = this.heads.map(toFloat32);
+    return { weights: weights as Float32Array, crossFitted, settings };
   }
 
   private best(pairs: number, foldCount: number): number {
@@ -86,6 +95,12 @@ export class AnalyticFit {
     );
     return totals.indexOf(Math.min(...totals));
   }
+}
+
+// Cholesky's decomposition, and a solution for each class.
+function solveMultiplyAdds({ width, classes }: ClassifyManifest["thin"]["head"]): number {
+  const n = width + 1;
+  return n ** 3 / 6 + 2 * n ** 2 * classes;
 }
 
 // Without a prior the region's own features set the scale of the penalty.

@@ -17,6 +17,8 @@ const judgeSliceMultiplyAdds = 2_000_000;
 const mixMaxLogits = 1_000_000;
 /** Squared classes, over all rows, of one calibration where the run cross-fits: it takes as many steps for each round. */
 const calibrateMaxSquares = 6_000_000;
+/** So many of them that the calibration of each fold is a slice of its own. */
+const calibrateSquares = 20_000;
 
 /** A candidate head over everything that trains, and for each fold the head that leaves it out. */
 export interface Candidate {
@@ -117,12 +119,12 @@ export function* calibrateOn(
         chosen.map((i) => train.labels[rows[i] as number] as Label),
         prior,
       );
+    const isSlow = rows.length * classes ** 2 > calibrateSquares;
     calibration = on(rows.map((_, i) => i));
-    yield;
     ofFolds = [];
     for (const fold of crossFitted.keys()) {
+      if (isSlow) yield;
       ofFolds.push(on(rows.flatMap((row, i) => (train.folds[row] === fold ? [] : [i]))));
-      yield;
     }
   } else if (isCalibrated) {
     calibration = calibrate(rowLogits(validation, weights, classes), validation.labels, prior);
@@ -276,11 +278,11 @@ export function* compareHeads(
   };
   for (let row = 0; row < validation.rows; row++) {
     compare(validation, row, candidate.head);
-    if (row % perSlice === 0) yield;
+    if ((row + 1) % perSlice === 0) yield;
   }
   for (const [i, row] of judgingRows(train).entries()) {
     compare(train, row, candidate.crossFitted[train.folds[row] as number] as Float32Array);
-    if (i % perSlice === 0) yield;
+    if ((i + 1) % perSlice === 0) yield;
   }
   return compared;
 }
