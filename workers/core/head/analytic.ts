@@ -74,9 +74,10 @@ export function priorOf(global: GramMatrices, own: GramMatrices, ownLabels: numb
  * Throws `SingularSumsError` if there is no solution: too few labels, and neither prior nor penalty.
  */
 export function solveRidge(own: GramMatrices, prior: GramMatrices, { tau, lambda }: RidgeSettings): Matrix {
-  const left = Matrix.add(own.gram, Matrix.mul(prior.gram, tau));
-  const right = Matrix.add(own.moment, Matrix.mul(prior.moment, tau));
-  const decomposed = penalised(left, prior.gram, lambda);
+  const withPrior = (learned: Matrix, known: Matrix) =>
+    tau === 0 ? learned : Matrix.add(learned, Matrix.mul(known, tau));
+  const right = withPrior(own.moment, prior.moment);
+  const decomposed = penalised(withPrior(own.gram, prior.gram), prior.gram, lambda);
   if (!decomposed.isPositiveDefinite()) {
     throw new SingularSumsError();
   }
