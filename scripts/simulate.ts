@@ -6,6 +6,8 @@
 //                  or: npm run simulate -- cold-start [--questions 3000] [--seed 1] [--json]
 //                  or: npm run simulate -- defences [--seeds 3] [--rows 4000] [--json]
 //                  or: npm run simulate -- poisoning [--lives 20] [--json]
+//                  or: npm run simulate -- examples [--each 20] [--seeds 5] [--json]
+//                  or: npm run simulate -- few-labels [--lives 200] [--json]
 //                  or: npm run simulate -- hostile [--requests 10000] [--seed 1] [--json]
 import { Command } from "commander";
 import { exitWith } from "./local/failure.ts";
@@ -15,6 +17,8 @@ import { certificatesSimulation } from "./simulate/certificates.ts";
 import { coldStartSimulation } from "./simulate/cold-start.ts";
 import { defencesSimulation } from "./simulate/defences.ts";
 import { escalationSimulation } from "./simulate/escalation.ts";
+import { examplesSimulation } from "./simulate/examples.ts";
+import { fewLabelsSimulation } from "./simulate/few-labels.ts";
 import { hostileSimulation } from "./simulate/hostile.ts";
 import { poisoningSimulation } from "./simulate/poisoning.ts";
 import { splitsSimulation } from "./simulate/splits.ts";
@@ -26,6 +30,8 @@ certificatesSimulation(program);
 coldStartSimulation(program);
 defencesSimulation(program);
 escalationSimulation(program);
+examplesSimulation(program);
+fewLabelsSimulation(program);
 hostileSimulation(program);
 poisoningSimulation(program);
 splitsSimulation(program);

@@ -74,6 +74,7 @@ import { GroupKeys } from "./tables/group-keys.ts";
 import { GroupWindows } from "./tables/group-windows.ts";
 import { HeadBlobs } from "./tables/head-blobs.ts";
 import { Heads } from "./tables/heads.ts";
+import { HeldOutHeads } from "./tables/held-out-heads.ts";
 import { Leases } from "./tables/leases.ts";
 import { Questions } from "./tables/questions.ts";
 import { Runs } from "./tables/runs.ts";
@@ -148,6 +149,7 @@ export class RegionObject extends DurableObject<Env> implements RegionApi {
     const sums = new SumShards(sql);
     const bins = new SumBins(sql);
     const heads = new Heads(sql);
+    const heldOutHeads = new HeldOutHeads(sql);
     const counts = new RegionCounter(sql);
     const canary = new CanaryAnswers(sql);
     const canaryHeads = new CanaryHeads(sql);
@@ -209,8 +211,8 @@ export class RegionObject extends DurableObject<Env> implements RegionApi {
       embed: { region, embeddings, samples, semanticCache, runs, transaction },
       count: { embeddings, influence, sums, bins, runs, transaction },
       solve: { region, sums, readBlob },
-      judge: { model, region, deploymentKey, readBlob, registry, heads, runs, transaction },
-      publish: { bucket, registry, heads, headBlobs, runs, worth, transaction },
+      judge: { model, region, deploymentKey, readBlob, registry, heads, heldOutHeads, runs, transaction },
+      publish: { bucket, registry, heads, headBlobs, heldOutHeads, runs, worth, transaction },
     });
     const headRepair = new HeadRepair({ bucket, heads, blobs: headBlobs });
     const scheduled = new RegionJobs({
@@ -286,7 +288,19 @@ export class RegionObject extends DurableObject<Env> implements RegionApi {
     });
     const { forgetting } = this;
     this.forgettingOwner = new ForgettingOwner({
-      ...{ region, registry, samples, questions, archive, forgetting, heads, runs, certificates, thresholds },
+      ...{
+        region,
+        registry,
+        samples,
+        questions,
+        archive,
+        forgetting,
+        heads,
+        heldOutHeads,
+        runs,
+        certificates,
+        thresholds,
+      },
       ...{ escalations, semanticCache, jobs, transaction },
       retrain: (base) => void retrain.start(base, Date.now()),
     });

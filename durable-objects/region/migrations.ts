@@ -172,6 +172,13 @@ const m013Storage: Migration = (sql) => {
   sql.exec("INSERT INTO jobs (kind, key, due) SELECT 'heads', '', 0 WHERE EXISTS (SELECT 1 FROM heads)");
 };
 
+// Earlier heads have learned from `train` alone: their validation samples judge them.
+const m014HeldOutHeads: Migration = (sql) => {
+  sql.exec(`CREATE TABLE held_out_heads (
+    base INTEGER NOT NULL, head INTEGER NOT NULL, fold INTEGER NOT NULL, weights BLOB NOT NULL,
+    PRIMARY KEY (base, head, fold))`);
+};
+
 export const migrations: readonly Migration[] = [
   m001Tables,
   m002GroupKeys,
@@ -186,4 +193,5 @@ export const migrations: readonly Migration[] = [
   m011Trust,
   m012ReviewLimits,
   m013Storage,
+  m014HeldOutHeads,
 ];

@@ -84,8 +84,8 @@ describe("a model created from a pre-trained base", () => {
         `${share(judged.accepted, rest.length)}, of which ${share(judged.acceptedRight, judged.accepted)} right; ` +
         `${seconds.toFixed(1)} s from the last label to the head in use`,
     );
-    // 80% to 85%, depending on the splits.
-    expect(judged.right / rest.length).toBeGreaterThan(0.75);
+    // 80% to 85% while a part of the labels was set aside.
+    expect(judged.right / rest.length).toBeGreaterThan(0.83);
     expect(judged.acceptedRight / judged.accepted).toBeGreaterThan(judged.right / rest.length);
   });
 });

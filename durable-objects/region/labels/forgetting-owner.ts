@@ -6,6 +6,7 @@ import type { SemanticCache } from "../answering/semantic-cache.ts";
 import type { ForgottenOwner, StoredSample } from "../api.ts";
 import type { Escalations } from "../tables/escalations.ts";
 import type { Heads } from "../tables/heads.ts";
+import type { HeldOutHeads } from "../tables/held-out-heads.ts";
 import type { Questions } from "../tables/questions.ts";
 import type { Runs } from "../tables/runs.ts";
 import type { OwnedSample, Samples } from "../tables/samples.ts";
@@ -28,6 +29,7 @@ interface ForgettingOwnerNeeds {
   archive: Pick<Archive, "ownedBy" | "restore">;
   forgetting: Pick<Forgetting, "remove">;
   heads: Pick<Heads, "bases" | "pointer" | "set">;
+  heldOutHeads: Pick<HeldOutHeads, "remove">;
   runs: Pick<Runs, "lastSampleOf">;
   certificates: Pick<Certificates, "startOver">;
   thresholds: Pick<Thresholds, "forget">;
@@ -71,7 +73,7 @@ export class ForgettingOwner {
 
   /** Returns the region to the global head wherever its own has learned from the samples; its rule, where they moved it. */
   private async stopServing(found: readonly OwnedSample[]): Promise<number[]> {
-    const { region, registry, heads, runs, retrain, transaction } = this.needs;
+    const { region, registry, heads, heldOutHeads, runs, retrain, transaction } = this.needs;
     const first = Math.min(...found.map(({ number }) => number));
     const forgetsRule = hasJudged(found);
     const learned: number[] = [];
@@ -83,7 +85,10 @@ export class ForgettingOwner {
       transaction(() => {
         if (back.ok) heads.set(base, back.value);
         // With the head, so that a death in between leaves no base without its retrain.
-        if (isLearned) retrain(base);
+        if (isLearned) {
+          heldOutHeads.remove(base);
+          retrain(base);
+        }
       });
       if (isLearned) learned.push(base);
     }

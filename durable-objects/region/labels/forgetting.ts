@@ -1,3 +1,4 @@
+import { crossFitFold } from "#core/confidence/few-labels.ts";
 import { softLabelOf } from "#core/regress/soft-label.ts";
 import type { Result } from "#core/result.ts";
 import { fail, ok } from "#core/result.ts";
@@ -81,9 +82,10 @@ export class Forgetting {
   }
 
   /** Returns what the sums contain of a sample. */
-  private countedOf({ number, fold }: StoredSample): FoldSumRow[] {
+  private countedOf({ number, ...sample }: StoredSample): FoldSumRow[] {
     const { embeddings, bins } = this.needs;
     const counted = embeddings.of(number).filter(({ label }) => label !== null);
+    const fold = crossFitFold(sample);
     return counted.map(({ backbone, vector, label, weight }) => {
       const own = bins.get(backbone);
       const taught = own ? softLabelOf(own, label as number) : (label as number);

@@ -1,5 +1,4 @@
 import { Matrix } from "ml-matrix";
-import { trainFolds } from "#core/confidence/splits.ts";
 import type { ClassifyManifest } from "#core/contract/index.ts";
 import {
   type GramMatrices,
@@ -16,6 +15,7 @@ import {
 import { addRow, addSums, decodeSums, emptySums, type SumRow, type Sums } from "#core/head/sums.ts";
 import type { ReadBlob } from "#core/model/network.ts";
 import type { SumShards } from "../tables/sums.ts";
+import { sliceMultiplyAdds } from "./slices.ts";
 
 /** What the analytic fit reads. */
 export interface AnalyticNeeds {
@@ -24,7 +24,7 @@ export interface AnalyticNeeds {
   readBlob: ReadBlob;
 }
 
-/** The analytic candidate: the head over all of `train`, and for each fold the head that leaves it out. */
+/** The analytic candidate: the head over everything that trains, and for each fold the head that leaves it out. */
 export interface AnalyticHeads {
   weights: Float32Array;
   crossFitted: Float32Array[];
@@ -33,7 +33,7 @@ export interface AnalyticHeads {
 
 /** The systems that the analytic heads are solved from. */
 export interface Solver {
-  /** All of `train`. */
+  /** Everything that trains. */
   all: GramMatrices;
   /** Each fold, and everything but that fold. */
   folds: GramMatrices[];
@@ -41,48 +41,66 @@ export interface Solver {
   prior: GramMatrices;
 }
 
-/** Solves one system at a time: first the grid, by cross-validation from the sums alone, then the heads of the best pair. */
+/** Solves systems, as many as fit in a slice: first the grid, by cross-validation from the sums alone, then the heads of the best pair. */
 export class AnalyticFit {
   private solver: Solver | null = null;
   private readonly errors: number[] = [];
   private readonly heads: Matrix[] = [];
 
-  /** Solves the next system. Returns the heads at the end, null before it, and "none" where the sums are singular. */
-  async next(needs: AnalyticNeeds, manifest: ClassifyManifest): Promise<AnalyticHeads | "none" | null> {
+  /** Solves the next systems. Returns the heads at the end, null before it, and "none" where the sums are singular. */
+  async next(
+    needs: AnalyticNeeds,
+    manifest: ClassifyManifest,
+    foldCount: number,
+  ): Promise<AnalyticHeads | "none" | null> {
     if (!this.solver) {
       // Reading and scaling the sums is a slice of its own.
-      this.solver = (await readSolver(needs, manifest))();
+      this.solver = (await readSolver(needs, manifest, foldCount))();
       return null;
     }
-    const { all, folds, leftOut, prior } = this.solver;
-    const grid = prior.labels > 0 ? ridgeGrid : ridgeGrid.filter(({ tau }) => tau === 0);
-    const solved = this.errors.length;
+    const perSlice = Math.max(1, Math.floor(sliceMultiplyAdds / solveMultiplyAdds(manifest.thin.head)));
     try {
-      if (solved < grid.length * trainFolds) {
-        const settings = grid[Math.floor(solved / trainFolds)] as RidgeSettings;
-        const fold = solved % trainFolds;
-        const weights = solveRidge(leftOut[fold] as GramMatrices, scaleOf(prior, all), settings);
-        this.errors.push(squaredError(folds[fold] as GramMatrices, weights));
-        return null;
+      for (let solved = 0; solved < perSlice; solved++) {
+        const heads = this.solveNext(this.solver, foldCount);
+        if (heads) return heads;
       }
-      const settings = grid[this.best(grid.length)] as RidgeSettings;
-      const learned = [all, ...leftOut][this.heads.length] as GramMatrices;
-      this.heads.push(solveRidge(learned, scaleOf(prior, all), settings));
-      if (this.heads.length <= trainFolds) return null;
-      const [weights, ...crossFitted] = this.heads.map(toFloat32);
-      return { weights: weights as Float32Array, crossFitted, settings };
+      return null;
     } catch (error) {
       if (!(error instanceof SingularSumsError)) throw error;
       return "none";
     }
   }
 
-  private best(pairs: number): number {
+  private solveNext({ all, folds, leftOut, prior }: Solver, foldCount: number): AnalyticHeads | null {
+    const grid = prior.labels > 0 ? ridgeGrid : ridgeGrid.filter(({ tau }) => tau === 0);
+    const solved = this.errors.length;
+    if (solved < grid.length * foldCount) {
+      const settings = grid[Math.floor(solved / foldCount)] as RidgeSettings;
+      const fold = solved % foldCount;
+      const weights = solveRidge(leftOut[fold] as GramMatrices, scaleOf(prior, all), settings);
+      this.errors.push(squaredError(folds[fold] as GramMatrices, weights));
+      return null;
+    }
+    const settings = grid[this.best(grid.length, foldCount)] as RidgeSettings;
+    const learned = [all, ...leftOut][this.heads.length] as GramMatrices;
+    this.heads.push(solveRidge(learned, scaleOf(prior, all), settings));
+    if (this.heads.length <= foldCount) return null;
+    const [weights, ...crossFitted] = this.heads.map(toFloat32);
+    return { weights: weights as Float32Array, crossFitted, settings };
+  }
+
+  private best(pairs: number, foldCount: number): number {
     const totals = Array.from({ length: pairs }, (_, pair) =>
-      this.errors.slice(pair * trainFolds, (pair + 1) * trainFolds).reduce((sum, error) => sum + error, 0),
+      this.errors.slice(pair * foldCount, (pair + 1) * foldCount).reduce((sum, error) => sum + error, 0),
     );
     return totals.indexOf(Math.min(...totals));
   }
+}
+
+// Cholesky's decomposition, and a solution for each class.
+function solveMultiplyAdds({ width, classes }: ClassifyManifest["thin"]["head"]): number {
+  const n = width + 1;
+  return n ** 3 / 6 + 2 * n ** 2 * classes;
 }
 
 // Without a prior the region's own features set the scale of the penalty.
@@ -92,7 +110,7 @@ function scaleOf(prior: GramMatrices, { gram, moment, labels }: GramMatrices): G
   return { gram: Matrix.div(gram, one), moment: Matrix.div(moment, one), labels };
 }
 
-/** Solves the heads of known settings, one system at a time: over all of `train`, and for each fold the head that leaves it out. */
+/** Solves the heads of known settings, one system at a time: over everything that trains, and for each fold without it. */
 export function* solveHeads(
   { all, leftOut, prior }: Solver,
   settings: RidgeSettings,
@@ -113,13 +131,14 @@ export type FoldRow = SumRow & { fold: number };
 export async function readSolver(
   needs: AnalyticNeeds,
   manifest: ClassifyManifest,
+  foldCount: number,
 ): Promise<(without?: readonly FoldRow[]) => Solver> {
   const { backbone, head } = manifest.thin;
   const { width, step } = backbone.embedding;
   const { prior, policy } = manifest;
   const bytes = prior && policy.learning.includes("prior") ? await needs.readBlob(prior.blob) : null;
   return (without = []) => {
-    const sums = needs.sums.readAll(backbone.sha256, width, head.classes);
+    const sums = needs.sums.readAll(backbone.sha256, width, head.classes, foldCount);
     for (const { fold, ...row } of without) addRow(sums[fold] as Sums, { ...row, weight: -row.weight });
     const learned = {
       all: gramMatricesOf(

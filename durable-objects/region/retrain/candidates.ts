@@ -1,5 +1,6 @@
 import type { ComparedQuestion } from "#core/confidence/gate.ts";
 import type { GradedAnswer } from "#core/confidence/rule.ts";
+import { trainFolds } from "#core/confidence/splits.ts";
 import type { ClassifyManifest, HeadComparison } from "#core/contract/index.ts";
 import { applyCalibration, calibrate, type ScoreCalibration } from "#core/head/calibration.ts";
 import type { HeadWeights } from "#core/head/head.ts";
@@ -7,15 +8,19 @@ import { scoresOf, softmax } from "#core/head/head.ts";
 import type { Label } from "#core/head/label.ts";
 import { logLossOf, lossOf } from "#core/head/metrics.ts";
 import { fitMix, type Mix, type MixRows, mixHeads } from "#core/head/mix.ts";
-import { logitsOfRow, rowLogits } from "#core/head/softmax-fit.ts";
+import { foldsOf, logitsOfRow, rowLogits } from "#core/head/softmax-fit.ts";
 import type { TemperaturePrior } from "#core/head/temperature.ts";
 import type { RunData, SampleRows } from "./data.ts";
 
 const judgeSliceMultiplyAdds = 2_000_000;
 /** Logits of each head that a mixture is fitted on at most, in memory at once. */
 const mixMaxLogits = 1_000_000;
+/** Squared classes, over all rows, of one calibration where the run cross-fits: it takes as many steps for each round. */
+const calibrateMaxSquares = 6_000_000;
+/** So many of them that the calibration of each fold is a slice of its own. */
+const calibrateSquares = 20_000;
 
-/** A candidate head over all of `train`, and for each fold the head that leaves it out. */
+/** A candidate head over everything that trains, and for each fold the head that leaves it out. */
 export interface Candidate {
   /** `trusted`: analytic, from trusted labels and those of the origin alone. */
   kind: "analytic" | "softmax" | "trusted";
@@ -34,8 +39,9 @@ export interface ServableCandidate {
   mix: Mix | null;
   /** The head [width + 1, classes], at temperature 1. */
   head: Float32Array;
-  /** The same head for each fold of `train`, by a fit that left the fold out. */
+  /** The same head for each fold, by a fit that left the fold out. */
   crossFitted: Float32Array[];
+  /** On validation; where the run cross-fits, on the rows that judge, each by the head that left it out. */
   validationLogLoss: number;
 }
 
@@ -45,7 +51,19 @@ export interface CurrentHead {
   own: HeadWeights | null;
   /** The last sample that the head has learned from; 0 for the global one. */
   lastSample: number;
+  /** Trusted labels of the region that it has learned from. */
+  labels: number;
+  /** Whether it has learned from the samples of all splits up to there, rather than from those of `train`. */
+  crossFits: boolean;
+  /** Of a head that has learned from all splits: for each fold the head that left it out. Empty where they are not known. */
+  crossFitted: Float32Array[];
 }
+
+/** A head that has learned from nothing in this region. */
+export const untaught = { lastSample: 0, labels: 0, crossFits: false, crossFitted: [] } satisfies Omit<
+  CurrentHead,
+  "own"
+>;
 
 /** A held-out question, also scored by the global head. */
 export interface ComparedRow extends ComparedQuestion {
@@ -78,22 +96,85 @@ const uncalibrated = (classes: number, temperature = 1): ScoreCalibration => ({
   bias: new Float64Array(classes),
 });
 
-/** Calibrates a candidate on `validation`. */
-export function calibrateOn(
-  { validation, classes }: RunData,
+/**
+ * Calibrates a candidate on `validation`. Where the run cross-fits: on the rows that judge, each by the head that left it out; the
+ * head that left a fold out is calibrated without that fold, so that nothing of a row is in what judges on it. In bounded steps.
+ */
+export function* calibrateOn(
+  data: RunData,
   { kind, settings, weights, crossFitted }: Candidate,
   { policy }: ClassifyManifest,
-): ServableCandidate {
+): Generator<void, ServableCandidate> {
+  const { train, validation, classes, crossFits } = data;
   const prior = calibrationPriors[kind];
-  const calibration = policy.learning.includes("calibration")
-    ? calibrate(rowLogits(validation, weights, classes), validation.labels, prior)
-    : uncalibrated(classes, prior.centre);
-  const head = applyCalibration(weights, calibration);
-  return {
-    ...{ kind, settings, calibration, mix: null, head },
-    crossFitted: crossFitted.map((one) => applyCalibration(one, calibration)),
-    validationLogLoss: validationLogLossOf({ validation, classes }, head),
+  const isCalibrated = policy.learning.includes("calibration");
+  let calibration = uncalibrated(classes, prior.centre);
+  let ofFolds = crossFitted.map(() => calibration);
+  if (isCalibrated && crossFits) {
+    const rows = judgingRows(train).slice(-Math.max(1, Math.floor(calibrateMaxSquares / classes ** 2)));
+    const logits = yield* heldOutLogits(data, rows, crossFitted);
+    const on = (chosen: readonly number[]) =>
+      calibrate(
+        chosen.map((i) => logits[i] as Float64Array),
+        chosen.map((i) => train.labels[rows[i] as number] as Label),
+        prior,
+      );
+    const isSlow = rows.length * classes ** 2 > calibrateSquares;
+    calibration = on(rows.map((_, i) => i));
+    ofFolds = [];
+    for (const fold of crossFitted.keys()) {
+      if (isSlow) yield;
+      ofFolds.push(on(rows.flatMap((row, i) => (train.folds[row] === fold ? [] : [i]))));
+    }
+  } else if (isCalibrated) {
+    calibration = calibrate(rowLogits(validation, weights, classes), validation.labels, prior);
+    ofFolds = crossFitted.map(() => calibration);
+  }
+  const calibrated = {
+    head: applyCalibration(weights, calibration),
+    crossFitted: crossFitted.map((one, fold) => applyCalibration(one, ofFolds[fold] as ScoreCalibration)),
   };
+  const validationLogLoss = yield* validationLogLossOf(data, calibrated);
+  return { ...{ kind, settings, calibration, mix: null }, ...calibrated, validationLogLoss };
+}
+
+/** The rows of `train` that may judge. */
+function judgingRows({ mayJudge }: SampleRows): number[] {
+  return mayJudge.flatMap((may, row) => (may ? [row] : []));
+}
+
+/** Returns the logits of rows of `train`, each by the head that left it out, in bounded steps. */
+function* heldOutLogits(
+  { train, classes, start }: RunData,
+  rows: readonly number[],
+  crossFitted: readonly Float32Array[],
+): Generator<void, Float64Array[]> {
+  const perSlice = Math.max(1, Math.floor(judgeSliceMultiplyAdds / start.length));
+  const logits: Float64Array[] = [];
+  for (const row of rows) {
+    logits.push(logitsOfRow(train.inputs, row, crossFitted[train.folds[row] as number] as Float32Array, classes));
+    if (logits.length % perSlice === 0) yield;
+  }
+  return logits;
+}
+
+/**
+ * Returns the scores of the rows that a head is judged on, and their labels, in bounded steps: of `validation`, or where the run
+ * cross-fits of `train`, each by the head that left it out.
+ */
+export function* heldOutScores(
+  data: RunData,
+  { head, crossFitted }: Pick<ServableCandidate, "head" | "crossFitted">,
+): Generator<void, { scores: Float64Array[]; labels: Label[] }> {
+  const { train, validation, classes, crossFits } = data;
+  if (!crossFits) {
+    const scores = rowLogits(validation, head, classes).map((logits) => softmax(logits, 1));
+    return { scores, labels: validation.labels };
+  }
+  const rows = judgingRows(train);
+  const byFold = Array.from({ length: foldsOf(data) }, (_, fold) => crossFitted[fold] ?? head);
+  const logits = yield* heldOutLogits(data, rows, byFold);
+  return { scores: logits.map((row) => softmax(row, 1)), labels: rows.map((row) => train.labels[row] as Label) };
 }
 
 /**
@@ -105,20 +186,20 @@ export function* mixWithGlobal(data: RunData, candidate: ServableCandidate): Gen
   const mix = fitMix(yield* mixRowsOf(data, candidate));
   yield;
   const mixed = (head: Float32Array) => mixHeads(head, data.start, mix.weight);
-  const head = mixed(candidate.head);
-  return {
-    ...{ ...candidate, mix, head, crossFitted: candidate.crossFitted.map(mixed) },
-    validationLogLoss: validationLogLossOf(data, head),
-  };
+  const heads = { head: mixed(candidate.head), crossFitted: candidate.crossFitted.map(mixed) };
+  return { ...candidate, ...heads, mix, validationLogLoss: yield* validationLogLossOf(data, heads) };
 }
 
 function* mixRowsOf(
   { train, validation, classes, start }: RunData,
   { head, crossFitted }: ServableCandidate,
 ): Generator<void, MixRows> {
-  const mayJudge = train.mayJudge.flatMap((may, row) => (may ? [row] : []));
   const all = [
-    ...mayJudge.map((row) => ({ rows: train, row, by: crossFitted[train.folds[row] as number] as Float32Array })),
+    ...judgingRows(train).map((row) => ({
+      rows: train,
+      row,
+      by: crossFitted[train.folds[row] as number] as Float32Array,
+    })),
     ...validation.labels.map((_, row) => ({ rows: validation, row, by: head })),
   ];
   // With many classes, without the oldest rows of train.
@@ -140,11 +221,12 @@ function* mixRowsOf(
 }
 
 /** The global head as a candidate. */
-export function globalCandidate(data: RunData): ServableCandidate {
+export function* globalCandidate(data: RunData): Generator<void, ServableCandidate> {
+  const heads = { head: data.start, crossFitted: [] };
   return {
-    ...{ kind: "global", settings: {}, mix: null, head: data.start, crossFitted: [] },
+    ...{ kind: "global", settings: {}, mix: null, ...heads },
     calibration: uncalibrated(data.classes),
-    validationLogLoss: validationLogLossOf(data, data.start),
+    validationLogLoss: yield* validationLogLossOf(data, heads),
   };
 }
 
@@ -155,12 +237,13 @@ export function resolveCurrent(current: CurrentHead, start: Float32Array): Curre
   const isGlobal =
     own.weights.every((weight, i) => weight === start[i]) &&
     own.bias.every((weight, i) => weight === start[own.weights.length + i]);
-  return isGlobal ? { own: null, lastSample: 0 } : current;
+  return isGlobal ? { own: null, ...untaught } : current;
 }
 
 /**
- * Scores every held-out row by both heads, a bounded number at a time: all of `validation`, and the rows of `train` that the
- * current head has not learned from, each by the cross-fitted head that left it out.
+ * Scores every row by both heads that neither has learned from, a bounded number at a time: of `validation` by the candidate's
+ * head, of `train` by the head that left the row out. Where both heads have learned from all splits, rows that the current head
+ * has learned from are scored by its own head that left them out.
  */
 export function* compareHeads(
   data: RunData,
@@ -172,10 +255,16 @@ export function* compareHeads(
   const compared: ComparedRow[] = [];
   const perSlice = Math.max(1, Math.floor(judgeSliceMultiplyAdds / (3 * start.length)));
   const compare = (rows: SampleRows, row: number, head: Float32Array) => {
+    const scoresBy = (by: Float32Array) => softmax(logitsOfRow(rows.inputs, row, by, classes), 1);
     const label = rows.labels[row] as Label;
-    const next = softmax(logitsOfRow(rows.inputs, row, head, classes), 1);
-    const global = softmax(logitsOfRow(rows.inputs, row, start, classes), 1);
-    const before = current.own ? scoresOf(current.own, rows.inputs, row * width) : global;
+    const fold = rows.folds[row] as number;
+    const hasLearned = (rows.numbers[row] as number) <= current.lastSample && (current.crossFits || fold < trainFolds);
+    const heldOut = data.crossFits ? current.crossFitted[fold] : undefined;
+    if (hasLearned && !heldOut) return;
+    const next = scoresBy(head);
+    const global = scoresBy(start);
+    const own = () => (current.own ? scoresOf(current.own, rows.inputs, row * width) : global);
+    const before = hasLearned && heldOut ? scoresBy(heldOut) : own();
     compared.push({
       cluster: rows.groupKeys[row] as string,
       currentLoss: lossOf(before, label),
@@ -189,18 +278,19 @@ export function* compareHeads(
   };
   for (let row = 0; row < validation.rows; row++) {
     compare(validation, row, candidate.head);
-    if (compared.length % perSlice === 0) yield;
+    if ((row + 1) % perSlice === 0) yield;
   }
-  for (let row = 0; row < train.rows; row++) {
-    const isUnseen = (train.numbers[row] as number) > current.lastSample && train.mayJudge[row];
-    if (!isUnseen) continue;
+  for (const [i, row] of judgingRows(train).entries()) {
     compare(train, row, candidate.crossFitted[train.folds[row] as number] as Float32Array);
-    if (compared.length % perSlice === 0) yield;
+    if ((i + 1) % perSlice === 0) yield;
   }
   return compared;
 }
 
-function validationLogLossOf({ validation, classes }: Pick<RunData, "validation" | "classes">, head: Float32Array) {
-  const scores = rowLogits(validation, head, classes).map((logits) => softmax(logits, 1));
-  return logLossOf(scores, validation.labels);
+function* validationLogLossOf(
+  data: RunData,
+  heads: Pick<ServableCandidate, "head" | "crossFitted">,
+): Generator<void, number> {
+  const { scores, labels } = yield* heldOutScores(data, heads);
+  return logLossOf(scores, labels);
 }

@@ -17,11 +17,12 @@ export interface CountNeeds {
   transaction: <T>(work: () => T) => T;
 }
 
-/** Adds the next samples of `train` to the sums, each once, and moves the run on in the same transaction. */
+/** Adds the next samples that train to the sums, each once, and moves the run on in the same transaction. */
 export function countSlice(
   { embeddings, influence, sums, bins, runs, transaction }: CountNeeds,
   manifest: ClassifyManifest,
   run: RunningRun,
+  crossFits: boolean,
 ): void {
   const { sha256, embedding } = manifest.thin.backbone;
   const { labels, number, policy } = manifest;
@@ -32,7 +33,7 @@ export function countSlice(
   const known = { backbone: sha256, labels, bins: number?.bins ?? null, width: embedding.width };
   transaction(() => {
     if (number) bins.set(sha256, number.bins);
-    const options = { ...known, originWeight, left: influence.leftOut(run), limit };
+    const options = { ...known, originWeight, left: influence.leftOut(run), limit, crossFits };
     const counted = embeddings.count(run, sums, options);
     if (counted < limit) runs.move(run.id, "semantic-cache", {});
   });

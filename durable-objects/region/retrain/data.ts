@@ -27,16 +27,18 @@ export interface SampleRows extends LabelledRows {
 
 /** What a run learns from. */
 export interface RunData extends FitData {
-  /** The region's own rows, then rows of the anchor for classes with few labels. */
+  /** The region's own rows, of all splits where the run cross-fits; then rows of the anchor for classes with few labels. */
   train: SampleRows;
+  /** Held out. Empty where the run cross-fits: then the rows of train judge, each by the head that has not seen it. */
   validation: SampleRows;
   anchor: Anchor | null;
-  /** The region's own trusted labels of each class, in train and validation. */
+  crossFits: boolean;
+  /** The region's own trusted labels of each class, of those that train and judge. */
   ownLabels: number[];
   task: Task;
 }
 
-/** Loads a run's snapshot of `train` and `validation` into memory, a bounded number of rows at a time. */
+/** Loads what a run learns from and judges by into memory, a bounded number of rows at a time. */
 export class RunLoader {
   private readonly train: SampleRows[] = [];
   private readonly validation: SampleRows[] = [];
@@ -46,29 +48,33 @@ export class RunLoader {
   private readonly embeddings: Pick<Embeddings, "labelled">;
   private readonly influence: Pick<Influence, "leftOut">;
   private readonly readBlob: ReadBlob;
+  private readonly crossFits: boolean;
 
-  constructor(embeddings: Pick<Embeddings, "labelled">, influence: Pick<Influence, "leftOut">, readBlob: ReadBlob) {
+  constructor(
+    embeddings: Pick<Embeddings, "labelled">,
+    influence: Pick<Influence, "leftOut">,
+    readBlob: ReadBlob,
+    crossFits: boolean,
+  ) {
     this.embeddings = embeddings;
     this.influence = influence;
     this.readBlob = readBlob;
+    this.crossFits = crossFits;
   }
 
-  /** Loads the next rows. Returns the data once it is complete, null until then. `calibration` is never read. */
+  /** Loads the next rows. Returns the data once it is complete, null until then. `calibration` is only read to cross-fit. */
   async load(manifest: ClassifyManifest, run: RunningRun): Promise<RunData | null> {
     if (this.data) return this.data;
-    const page = { after: this.after, limit: loadSliceRows, left: this.influence.leftOut(run) };
+    const { crossFits } = this;
+    const page = { after: this.after, limit: loadSliceRows, left: this.influence.leftOut(run), crossFits };
     const next = this.embeddings.labelled(run, manifest.thin.backbone.sha256, page);
     this.after = next.at(-1)?.number ?? this.after;
     // The version may not have a label that an earlier one had.
     const task = taskOf(manifest);
     const known = next.filter(({ label }) => task.parse(label) !== null);
-    const judging = known.filter((vector) => vector.split === "validation" && judges(vector));
-    this.train.push(
-      toRows(
-        manifest,
-        known.filter(({ split }) => split === "train"),
-      ),
-    );
+    const trains = ({ split }: LabelledVector) => crossFits || split === "train";
+    const judging = known.filter((vector) => !trains(vector) && judges(vector));
+    this.train.push(toRows(manifest, known.filter(trains)));
     this.validation.push(toRows(manifest, judging));
     if (next.length === loadSliceRows) return null;
     this.data = await this.complete(manifest);
@@ -92,6 +98,7 @@ export class RunLoader {
       validation: joined(this.validation),
       start,
       classes: manifest.labels.length,
+      crossFits: this.crossFits,
       anchor,
       ownLabels,
       task: taskOf(manifest),

@@ -24,11 +24,17 @@ export async function embedSlice(
   { region, embeddings, samples, semanticCache, runs, transaction }: EmbedNeeds,
   manifest: ClassifyManifest,
   run: RunningRun,
+  crossFits: boolean,
   network: () => Promise<Network>,
 ): Promise<void> {
   const spec = manifest.thin;
   const { after = 0 } = run.cursor;
-  const missing = embeddings.missing(run, spec.backbone.sha256, after, embedSliceRows);
+  const missing = embeddings.missing(run, {
+    backbone: spec.backbone.sha256,
+    after,
+    limit: embedSliceRows,
+    crossFits,
+  });
   if (missing.length === 0) return runs.move(run.id, "count", {});
 
   const inputContext = { region };

@@ -1,5 +1,7 @@
+import { fewLabelsBelow } from "#core/confidence/few-labels.ts";
 import type { ClassifyManifest, Run } from "#core/contract/index.ts";
-import { continueFit, type FitState, isFitted, pack, startFit, unpack } from "#core/head/softmax-fit.ts";
+import { pack, unpack } from "#core/head/fit-state.ts";
+import { continueFit, type FitState, foldsOf, isFitted, startFit } from "#core/head/softmax-fit.ts";
 import { loadNetwork, type Network, type ReadBlob } from "#core/model/network.ts";
 import { startBackend } from "#core/model/tfjs/backend.ts";
 import { tfjsEngine } from "#core/model/tfjs/engine.ts";
@@ -28,6 +30,7 @@ const retrainTries = 8;
 /** What a run has in memory. After an eviction its phase starts over. */
 interface Working {
   run: string;
+  crossFits: boolean;
   loader: RunLoader;
   analytic: AnalyticFit;
   network: Network | null;
@@ -38,7 +41,7 @@ interface Working {
 /** What a retrain reads and changes, by phase. */
 interface RetrainNeeds {
   manifests: Pick<Manifests, "get">;
-  samples: Pick<Samples, "lastRevision">;
+  samples: Pick<Samples, "lastRevision" | "labels">;
   embeddings: Pick<Embeddings, "labelled">;
   influence: Pick<Influence, "leftOut">;
   semanticCache: Pick<SemanticCache, "choose" | "save">;
@@ -135,12 +138,13 @@ export class Retrain {
 
   private async slice(run: RunningRun): Promise<void> {
     const manifest = await this.needs.manifests.get(run.base);
-    const working = this.workOn(run);
+    const crossFits = this.crossFits(manifest, run);
+    const working = this.workOn(run, crossFits);
     switch (run.phase) {
       case "embed":
-        return embedSlice(this.needs.embed, manifest, run, () => this.networkOf(manifest, working));
+        return embedSlice(this.needs.embed, manifest, run, crossFits, () => this.networkOf(manifest, working));
       case "count":
-        return countSlice(this.needs.count, manifest, run);
+        return countSlice(this.needs.count, manifest, run, crossFits);
       case "semantic-cache":
         return this.semanticCacheSlice(manifest, run, working);
       case "drift":
@@ -157,6 +161,19 @@ export class Retrain {
     }
   }
 
+  /** Tells whether all labels of a run train and cross-fitting judges, since they are few. Decided once, when it starts. */
+  private crossFits({ labels, number, policy }: ClassifyManifest, run: RunningRun): boolean {
+    const { runs, samples } = this.needs;
+    const known = runs.state<string>(run.id, "split");
+    // A run that an earlier release started holds samples out.
+    if (known !== null || run.phase !== "embed") return known === "cross-fitted";
+    // The classes of numbers are bins, and near ones share what they learn.
+    const below = fewLabelsBelow(number ? 1 : labels.length);
+    const crossFits = samples.labels(run, policy.originLabelWeight > 0) < below;
+    runs.saveState(run.id, "split", crossFits ? "cross-fitted" : "held out");
+    return crossFits;
+  }
+
   private async semanticCacheSlice(manifest: ClassifyManifest, run: RunningRun, working: Working): Promise<void> {
     if (!manifest.policy.learning.includes("semantic-cache")) return this.runs.move(run.id, "drift", {});
     working.choosing ??= this.needs.semanticCache.choose(manifest);
@@ -170,7 +187,7 @@ export class Retrain {
 
   private async solveSlice(manifest: ClassifyManifest, run: RunningRun, working: Working): Promise<void> {
     if (!manifest.policy.learning.includes("analytic")) return this.runs.move(run.id, "fit", {});
-    const heads = await working.analytic.next(this.needs.solve, manifest);
+    const heads = await working.analytic.next(this.needs.solve, manifest, foldsOf(working));
     if (heads === null) return;
     this.needs.transaction(() => {
       if (heads !== "none") this.runs.saveState(run.id, "analytic", pack(heads));
@@ -189,11 +206,11 @@ export class Retrain {
       });
     if (!manifest.policy.learning.includes("softmax")) return this.runs.move(run.id, "judge", {});
     await startBackend();
-    const saved = this.runs.state<string>(run.id, "fit");
+    const saved = this.runs.state<ArrayBuffer | string>(run.id, "fit");
     const state = continueFit(data, saved === null ? startFit(data) : unpack<FitState>(saved), sliceMultiplyAdds);
     this.needs.transaction(() => {
       this.runs.saveState(run.id, "fit", pack(state));
-      if (isFitted(state)) this.runs.move(run.id, "judge", {});
+      if (isFitted(data, state)) this.runs.move(run.id, "judge", {});
     });
   }
 
@@ -205,7 +222,7 @@ export class Retrain {
       if (candidates.length === 0) return this.runs.finish(run.id, "skipped", "no candidate could be fitted", null);
       const current = await currentHead(this.needs.judge, manifest);
       const isAnyUntrusted = data.train.untrustedOwners.some((owner) => owner !== null);
-      const solver = isAnyUntrusted ? await readSolver(this.needs.solve, manifest) : null;
+      const solver = isAnyUntrusted ? await readSolver(this.needs.solve, manifest, foldsOf(data)) : null;
       const leaveOut = solver && { solver, accepted: run.acceptedOwners ?? [] };
       working.judging = judgeCandidates(data, candidates, manifest, current, leaveOut);
     }
@@ -214,8 +231,8 @@ export class Retrain {
   }
 
   private candidates({ id }: RunningRun): Candidate[] {
-    const analytic = this.runs.state<string>(id, "analytic");
-    const fit = this.runs.state<string>(id, "fit");
+    const analytic = this.runs.state<ArrayBuffer | string>(id, "analytic");
+    const fit = this.runs.state<ArrayBuffer | string>(id, "fit");
     const candidates: Candidate[] = [];
     if (analytic !== null) {
       const { settings, ...heads } = unpack<AnalyticHeads>(analytic);
@@ -226,11 +243,11 @@ export class Retrain {
     return candidates;
   }
 
-  private workOn({ id, phase }: RunningRun): Working {
+  private workOn({ id, phase }: RunningRun, crossFits: boolean): Working {
     if (this.working?.run !== id) {
       this.release();
-      const loader = new RunLoader(this.needs.embeddings, this.needs.influence, this.needs.readBlob);
-      const started = { loader, analytic: new AnalyticFit(), network: null };
+      const loader = new RunLoader(this.needs.embeddings, this.needs.influence, this.needs.readBlob, crossFits);
+      const started = { loader, crossFits, analytic: new AnalyticFit(), network: null };
       this.working = { run: id, ...started, choosing: null, judging: null };
     }
     if (phase !== "embed") this.releaseNetwork();
@@ -253,8 +270,12 @@ export class Retrain {
   }
 }
 
-function tooFew({ train, validation }: RunData, least: number): string | null {
+function tooFew({ train, validation, crossFits }: RunData, least: number): string | null {
   const own = ownRows(train);
+  if (crossFits) {
+    const judging = train.mayJudge.filter(Boolean).length;
+    return own >= least && judging > 0 ? null : `${own} labels to train on; ${least} are needed`;
+  }
   if (own >= least && validation.rows > 0) return null;
   const needed = `${least} and 1 are needed`;
   return `${own} labels to train on and ${validation.rows} to judge by; ${needed}`;

@@ -1,14 +1,13 @@
 import { ArtefactError } from "#core/artefacts.ts";
 import { anchorFault } from "#core/confidence/anchor.ts";
 import { learnsFromAbove } from "#core/confidence/from-above.ts";
-import { type GateReport, gate, minClusters, negligibleLogLoss } from "#core/confidence/gate.ts";
+import { type GateReport, gate, gateFewer, minClusters, negligibleLogLoss } from "#core/confidence/gate.ts";
 import { thresholdGrid, validationThreshold } from "#core/confidence/rule.ts";
 import { isContentKey } from "#core/confidence/splits.ts";
 import type { ClassifyManifest, HeadManifest, Reading } from "#core/contract/index.ts";
 import { sha256Hex } from "#core/hash.ts";
-import { encodeHead, type HeadWeights, softmax } from "#core/head/head.ts";
+import { encodeHead, type HeadWeights } from "#core/head/head.ts";
 import type { Label } from "#core/head/label.ts";
-import { rowLogits } from "#core/head/softmax-fit.ts";
 import type { ReadBlob } from "#core/model/network.ts";
 import { isListed } from "#core/region.ts";
 import { sign, signingKeySchema } from "#core/sign.ts";
@@ -16,6 +15,7 @@ import type { RegistryApi } from "#objects/registry/api.ts";
 import type { Remote } from "#objects/stubs.ts";
 import { readHead } from "../artefacts.ts";
 import type { Heads } from "../tables/heads.ts";
+import type { HeldOutHeads } from "../tables/held-out-heads.ts";
 import type { RunningRun, Runs } from "../tables/runs.ts";
 import {
   type Candidate,
@@ -25,9 +25,11 @@ import {
   compareHeads,
   comparisonOf,
   globalCandidate,
+  heldOutScores,
   mixWithGlobal,
   resolveCurrent,
   type ServableCandidate,
+  untaught,
 } from "./candidates.ts";
 import { ownRows, type RunData } from "./data.ts";
 import { type Deciding, decidingOwners, everyOwner, type LeaveOut, trustedCandidate } from "./owners.ts";
@@ -56,26 +58,30 @@ export interface JudgeNeeds {
   readBlob: ReadBlob;
   registry: () => Pick<Remote<RegistryApi>, "nextHeadNumber" | "headPointer">;
   heads: Pick<Heads, "current">;
+  heldOutHeads: Pick<HeldOutHeads, "of">;
   runs: Runs;
   transaction: <T>(work: () => T) => T;
 }
 
 /** Reads the head in use on a base version, and which samples it learned from. */
 export async function currentHead(needs: JudgeNeeds, manifest: ClassifyManifest): Promise<CurrentHead> {
-  const { heads, runs, readBlob } = needs;
+  const { heads, heldOutHeads, runs, readBlob } = needs;
   const regional = heads.current(manifest.version);
-  if (!regional) return { own: await inheritedHead(needs, manifest), lastSample: 0 };
+  if (!regional) return { own: await inheritedHead(needs, manifest), ...untaught };
   // A head whose run is unknown may have learned from every sample.
-  const lastSample = runs.lastSampleOf(regional.base, regional.number) ?? Number.POSITIVE_INFINITY;
+  const learned = runs.promotion(regional.base, regional.number) ?? {
+    ...{ lastSample: Number.POSITIVE_INFINITY, labels: 0, crossFits: false },
+  };
   try {
-    return { own: await readHead(readBlob, regional.head), lastSample };
+    const own = await readHead(readBlob, regional.head);
+    return { own, ...learned, crossFitted: heldOutHeads.of(regional.base, regional.number) };
   } catch (error) {
     if (!(error instanceof ArtefactError)) throw error;
     // The edge serves the global head in its place: that is what a candidate has to beat.
     console.warn(
       JSON.stringify({ event: "head-lost", model: needs.model, region: needs.region, reason: error.reason }),
     );
-    return { own: await inheritedHead(needs, manifest), lastSample: 0 };
+    return { own: await inheritedHead(needs, manifest), ...untaught };
   }
 }
 
@@ -90,7 +96,7 @@ async function inheritedHead(
 }
 
 /**
- * Calibrates the candidates on `validation`, mixes each with the global head, and compares the best one with the head in
+ * Calibrates the candidates on held-out rows, mixes each with the global head, and compares the best one with the head in
  * use, in bounded steps. The global head replaces a region's head that is worse.
  */
 export function* judgeCandidates(
@@ -106,7 +112,7 @@ export function* judgeCandidates(
   const candidates = clean ? [...fitted, clean] : fitted;
   const judged: ServableCandidate[] = [];
   for (const candidate of candidates) {
-    const servable = calibrateOn(data, candidate, manifest);
+    const servable = yield* calibrateOn(data, candidate, manifest);
     yield;
     judged.push(isMixed ? yield* mixWithGlobal(data, servable) : servable);
   }
@@ -117,7 +123,7 @@ export function* judgeCandidates(
   }));
   const anchoredOf = new Map(answering.map(({ one, anchored }) => [one.kind, anchored]));
   // Calibration overfits a few rows of validation: then all held-out rows choose the candidate, as they do among mixtures.
-  const isFew = !isMixed && data.validation.rows < validationFewRows;
+  const isFew = !isMixed && !data.crossFits && data.validation.rows < validationFewRows;
   const comparisons = new Map<ServableCandidate["kind"], ComparedRow[]>();
   if (isFew) for (const one of judged) comparisons.set(one.kind, yield* compareHeads(data, one, current));
   const lossesOf = ({ kind, mix, validationLogLoss }: ServableCandidate) => {
@@ -132,10 +138,11 @@ export function* judgeCandidates(
   const compared = comparisons.get(best.kind) ?? (yield* compareHeads(data, best, current));
   const { targetRisk } = manifest.thin.rule;
   const currentName = current.own ? "the head in use" : "the global head";
-  const regional = gate(compared, targetRisk, currentName);
+  const labels = { current: current.crossFits ? current.labels : 0, candidate: ownRows(data.train) };
+  const regional = gateFewer(gate(compared, targetRisk, currentName), labels);
   yield;
   const isPassed = regional.promoted && !anchored?.fault;
-  const global = globalCandidate(data);
+  const global = yield* globalCandidate(data);
   const back = current.own && backToGlobal(compared, targetRisk, isPassed);
   const promoted = back ? global : isPassed ? best : null;
   const promotion = { kind: best.kind, compared, candidates, current, currentName };
@@ -145,12 +152,15 @@ export function* judgeCandidates(
       : null;
   const { promoted: _, reason: gateReason, ...figures } = back ?? regional;
   const decided = back ? back.reason : (regional.promoted && anchored?.fault) || gateReason;
-  const byContent = data.validation.groupKeys.filter(isContentKey).length;
+  const { train, validation } = data;
+  const heldOut = data.crossFits ? train.groupKeys.filter((_, row) => train.mayJudge[row]) : validation.groupKeys;
+  const byContent = heldOut.filter(isContentKey).length;
   const reason = byContent > 0 ? `${decided}; ${byContent} of the held-out labels ${contentNote}` : decided;
   const report = {
-    train: ownRows(data.train),
-    untrusted: data.train.untrustedOwners.filter((owner) => owner !== null).length,
-    validation: data.validation.rows,
+    train: ownRows(train),
+    untrusted: train.untrustedOwners.filter((owner) => owner !== null).length,
+    validation: validation.rows,
+    crossFitted: data.crossFits,
     byContent,
     chosen: (promoted ?? best).kind,
     candidates: Object.fromEntries(
@@ -198,19 +208,36 @@ export async function storeVerdict(
   if (deciding) return runs.finish(run.id, "held", heldReason(needs, deciding), report);
   if (!promoted) return runs.finish(run.id, "refused", reason, report);
   const { targetRisk } = manifest.thin.rule;
-  const logits = rowLogits(data.validation, promoted.head, data.classes);
+  const { scores, labels } = finished(heldOutScores(data, promoted));
   const reading = fitReading(manifest, data, promoted);
-  const judged = logits.map((row, i) => data.task.grade(softmax(row, 1), data.validation.labels[i] as Label, reading));
+  const judged = scores.map((row, i) => data.task.grade(row, labels[i] as Label, reading));
   const grid = thresholdGrid(judged);
   const threshold = validationThreshold(grid, judged, targetRisk);
   const rule = { threshold, strictest: grid[0] ?? 1 };
   const head = await signedHead(needs, manifest, promoted.head, rule, reading);
   transaction(() => {
     runs.saveState(run.id, "weights", promoted.head.slice().buffer);
+    if (data.crossFits) {
+      for (const [fold, weights] of promoted.crossFitted.entries()) {
+        runs.saveState(run.id, heldOutState(fold), weights.slice().buffer);
+      }
+    }
     runs.saveState(run.id, "head", JSON.stringify(head));
     runs.saveState(run.id, "report", JSON.stringify({ reason, report }));
     runs.move(run.id, "publish", {});
   });
+}
+
+/** Names what a run keeps of the head that left a fold out, until the head is published. */
+export function heldOutState(fold: number): string {
+  return `held-out ${fold}`;
+}
+
+function finished<T>(steps: Generator<void, T>): T {
+  for (;;) {
+    const { done, value } = steps.next();
+    if (done) return value;
+  }
 }
 
 /** Owners that the reason of a held run names. */

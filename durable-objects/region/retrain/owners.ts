@@ -88,7 +88,7 @@ export function* decidingOwners(
     const systems = solver(rows.map((row) => foldRow(data, manifest, row)));
     yield;
     const heads = yield* solveHeads(systems, settings);
-    const calibrated = calibrateOn(data, { kind: "analytic", settings: { ...settings }, ...heads }, manifest);
+    const calibrated = yield* calibrateOn(data, { kind: "analytic", settings: { ...settings }, ...heads }, manifest);
     yield;
     const isMixed = manifest.policy.learning.includes("mix");
     const servable = isMixed ? yield* mixWithGlobal(data, calibrated) : calibrated;

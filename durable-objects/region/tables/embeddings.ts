@@ -1,3 +1,4 @@
+import { crossFitFold } from "#core/confidence/few-labels.ts";
 import type { Bins, Instance, LabelSource, Split } from "#core/contract/index.ts";
 import { addRow, labelWeightUnit, type Sums as SumValues } from "#core/head/sums.ts";
 import { softLabelOf } from "#core/regress/soft-label.ts";
@@ -12,6 +13,7 @@ export interface LabelledVector {
   label: string;
   source: LabelSource;
   groupKey: string;
+  /** The fold of train, or the one that validation or calibration is in cross-fitting. */
   fold: number;
   split: Split;
   vector: Int16Array;
@@ -37,7 +39,10 @@ export const embeddingsTable = table("embeddings", {
   weight: nullable(number()),
 });
 
-const labelledColumns = `s.number, s.label, s.source, s.groupKey, s.fold, s.split, e.vector, s.revision,
+const foldColumn = `CASE s.split WHEN 'train' THEN s.fold WHEN 'validation' THEN ${crossFitFold({ split: "validation", fold: 0 })}
+  ELSE ${crossFitFold({ split: "calibration", fold: 0 })} END AS fold`;
+
+const labelledColumns = `s.number, s.label, s.source, s.groupKey, ${foldColumn}, s.split, e.vector, s.revision,
   CASE WHEN s.trusted = 0 THEN coalesce(s.labelledBy, s.owner, '') END AS untrustedOwner`;
 
 /** The table `embeddings`: each sample in each backbone's space, and what the sums contain of it. */
@@ -57,39 +62,49 @@ export class Embeddings {
   }
 
   /** Returns samples of a snapshot that the backbone has not embedded yet, by number, after `after`. */
-  missing({ lastSample, at }: SampleSnapshot, backbone: string, after: number, limit: number) {
-    // Of `calibration`, only the escalated samples: they certify the semantic cache.
+  missing(
+    { lastSample, at }: SampleSnapshot,
+    { backbone, after, limit, crossFits }: { backbone: string; after: number; limit: number; crossFits: boolean },
+  ) {
+    // Of `calibration`, unless it trains, only the escalated samples: they certify the semantic cache.
     const rows = this.sql.exec<{ number: number; instance: string }>(
       `SELECT number, instance FROM samples s
-       WHERE number > ? AND number <= ? AND at <= ? AND (split <> 'calibration' OR accepted = 0) AND instance <> 'null'
+       WHERE number > ? AND number <= ? AND at <= ? AND (? OR split <> 'calibration' OR accepted = 0) AND instance <> 'null'
        AND NOT EXISTS (SELECT 1 FROM embeddings e WHERE e.backbone = ? AND e.number = s.number)
        ORDER BY number LIMIT ?`,
-      ...[after, lastSample, at, backbone, limit],
+      ...[after, lastSample, at, Number(crossFits), backbone, limit],
     );
     return rows.toArray().map(({ number, instance }) => ({ number, instance: JSON.parse(instance) as Instance }));
   }
 
-  /** Returns `train` and `validation` of a snapshot in one backbone's space, by number, after `after`; not those of `left`. */
+  /**
+   * Returns `train` and `validation` of a snapshot in one backbone's space, by number, after `after`, where the run cross-fits
+   * `calibration` as well; not those of `left`.
+   */
   labelled(
     { lastSample, at }: SampleSnapshot,
     backbone: string,
-    { after, limit, left }: { after: number; limit: number; left: readonly number[] },
+    { after, limit, left, crossFits }: { after: number; limit: number; left: readonly number[]; crossFits: boolean },
   ): LabelledVector[] {
     const rows = this.sql.exec<VectorRow>(
       `SELECT ${labelledColumns} FROM samples s JOIN embeddings e ON e.backbone = ? AND e.number = s.number
-       WHERE s.number > ? AND s.split <> 'calibration' AND s.number <= ? AND s.at <= ? AND s.labelledAt <= ?
+       WHERE s.number > ? AND (? OR s.split <> 'calibration') AND s.number <= ? AND s.at <= ? AND s.labelledAt <= ?
          AND s.number NOT IN (SELECT value FROM json_each(?))
        ORDER BY s.number LIMIT ?`,
-      ...[backbone, after, lastSample, at, at, JSON.stringify(left), limit],
+      ...[backbone, after, Number(crossFits), lastSample, at, at, JSON.stringify(left), limit],
     );
     return rows.toArray().map((row) => ({ ...row, vector: new Int16Array(row.vector) }));
   }
 
-  /** Returns the newest embeddings of a split with labels that may judge; with `escalated`, only of questions that no rule accepted. */
+  /**
+   * Returns the newest embeddings of a split with labels that may judge; with `escalated`, only of questions that no rule accepted.
+   * Those of `calibration` have never trained a head: the sums have never contained them.
+   */
   newest(backbone: string, split: Split, limit: number, escalated = false): (LabelledVector & { id: string })[] {
     const rows = this.sql.exec<VectorRow & { id: string }>(
       `SELECT s.id, ${labelledColumns} FROM samples s JOIN embeddings e ON e.backbone = ? AND e.number = s.number
        WHERE s.split = ? AND s.source <> 'origin' AND s.trusted = 1 ${escalated ? "AND s.accepted = 0" : ""}
+         ${split === "calibration" ? "AND e.weight IS NULL" : ""}
        ORDER BY s.number DESC LIMIT ?`,
       ...[backbone, split, limit],
     );
@@ -115,11 +130,12 @@ export class Embeddings {
   }
 
   /**
-   * Brings the sums up to date with the next `train` samples of a snapshot: new samples are added, corrected ones change
-   * by the difference, those of `left` are subtracted, the others stay. Returns the number of rows that it processed.
+   * Brings the sums up to date with the next samples of a snapshot that train: new samples are added, corrected ones change by
+   * the difference, those of `left` and of splits that no longer train are subtracted, the others stay. Returns the number of
+   * rows that it processed.
    */
   count({ lastSample, at }: SampleSnapshot, shards: SumShards, options: CountOptions): number {
-    const { backbone, labels, bins, width, originWeight, left, limit } = options;
+    const { backbone, labels, bins, width, originWeight, left, limit, crossFits } = options;
     const rows = this.sql
       .exec<{
         number: number;
@@ -130,15 +146,24 @@ export class Embeddings {
         had: number | null;
         wanted: number;
       }>(
-        `SELECT s.number, c.class AS label, s.fold, e.vector, e.label AS was, e.weight AS had, wanted FROM embeddings e
-         JOIN (SELECT *, CASE WHEN number IN (SELECT value FROM json_each(?7)) THEN 0 WHEN source = 'origin' THEN ?1
+        `SELECT s.number, c.class AS label, ${foldColumn}, e.vector, e.label AS was, e.weight AS had, wanted FROM embeddings e
+         JOIN (SELECT *, CASE WHEN number IN (SELECT value FROM json_each(?7)) OR NOT (?8 OR split = 'train') THEN 0 WHEN source = 'origin' THEN ?1
            ELSE ${labelWeightUnit} END AS wanted FROM samples) s
            ON s.number = e.number
          LEFT JOIN ${bins ? numbers : "(SELECT value AS name, key AS class FROM json_each(?2)) c ON c.name = s.label"}
-         WHERE e.backbone = ?3 AND s.split = 'train' AND s.number <= ?4 AND s.at <= ?5 AND s.labelledAt <= ?5
+         WHERE e.backbone = ?3 AND s.number <= ?4 AND s.at <= ?5 AND s.labelledAt <= ?5
            AND c.class IS NOT NULL AND (coalesce(e.weight, 0) <> wanted OR (wanted > 0 AND e.label <> c.class))
          ORDER BY s.number LIMIT ?6`,
-        ...[originWeight, JSON.stringify(labels), backbone, lastSample, at, limit, JSON.stringify(left)],
+        ...[
+          originWeight,
+          JSON.stringify(labels),
+          backbone,
+          lastSample,
+          at,
+          limit,
+          JSON.stringify(left),
+          Number(crossFits),
+        ],
       )
       .toArray();
     const folds = new Map<number, SumValues>();
@@ -178,5 +203,7 @@ export interface CountOptions {
   originWeight: number;
   /** The numbers of samples that do not train. */
   left: readonly number[];
+  /** Whether validation and calibration train as well. */
+  crossFits: boolean;
   limit: number;
 }

@@ -71,14 +71,25 @@ export class Runs {
 
   /** Returns the last sample that a promoted head learned from; null where its run is not known. */
   lastSampleOf(base: number, head: number): number | null {
-    const clause = "WHERE base = ? AND status = 'promoted' AND json_extract(report, '$.head') = ?";
-    return runsTable.first(this.sql, clause, base, head)?.lastSample ?? null;
+    return this.promotedRun(base, head)?.lastSample ?? null;
+  }
+
+  /** Returns what a promoted head learned from; null where its run is not known. */
+  promotion(base: number, head: number): { lastSample: number; labels: number; crossFits: boolean } | null {
+    const run = this.promotedRun(base, head);
+    const { train, crossFitted } = run?.report ?? {};
+    return run && { lastSample: run.lastSample, labels: Number(train ?? 0), crossFits: crossFitted === true };
   }
 
   /** Returns the last sample that any run on a version started with. */
   lastSampleOn(base: number): number {
     const query = "SELECT coalesce(max(lastSample), 0) AS last FROM runs WHERE base = ?";
     return this.sql.exec<{ last: number }>(query, base).one().last;
+  }
+
+  private promotedRun(base: number, head: number): RowOf<typeof runsTable> | null {
+    const clause = "WHERE base = ? AND status = 'promoted' AND json_extract(report, '$.head') = ?";
+    return runsTable.first(this.sql, clause, base, head);
   }
 
   /** Adds owners whose labels may decide a run. */

@@ -121,6 +121,16 @@ export class Samples {
     return this.sql.exec<{ n: number }>(query, lastSample, at).one().n;
   }
 
+  /**
+   * Counts what decides whether a run cross-fits: trusted labels of a snapshot, those of the origin only where they train, and
+   * archived ones.
+   */
+  labels({ lastSample, at }: SampleSnapshot, originTrains: boolean): number {
+    const query = `SELECT count(*) + (SELECT coalesce(sum(rows), 0) FROM archives) AS n FROM samples
+      WHERE trusted = 1 AND (?3 OR source <> 'origin') AND number <= ?1 AND at <= ?2 AND labelledAt <= ?2`;
+    return this.sql.exec<{ n: number }>(query, lastSample, at, Number(originTrains)).one().n;
+  }
+
   /** Returns the samples whose label is not trusted, and who gave it, in the order in which they came: of a snapshot, or all. */
   untrusted({ lastSample, at } = everything): { number: number; owner: string }[] {
     const query = `SELECT number, coalesce(labelledBy, owner, '') AS owner FROM samples

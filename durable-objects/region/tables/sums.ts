@@ -23,7 +23,10 @@ export interface FoldSumRow extends SumRow {
   fold: number;
 }
 
-/** The table `sums`: exact sums over the labelled embeddings of each fold of `train`, in shards that fit into a row. */
+/**
+ * The table `sums`: exact sums over the labelled embeddings of each fold of `train`, and of validation and calibration while they
+ * train, in shards that fit into a row.
+ */
 export class SumShards {
   private readonly sql: SqlStorage;
 
@@ -37,8 +40,9 @@ export class SumShards {
     return decodeSums(width, classes, concatBytes(shards.map(({ value }) => new Uint8Array(value))).buffer);
   }
 
-  readAll(backbone: string, width: number, classes: number): SumValues[] {
-    return Array.from({ length: trainFolds }, (_, fold) => this.read(backbone, fold, width, classes));
+  /** Reads the folds of train; where a run cross-fits, also those of validation and calibration. */
+  readAll(backbone: string, width: number, classes: number, folds: number = trainFolds): SumValues[] {
+    return Array.from({ length: folds }, (_, fold) => this.read(backbone, fold, width, classes));
   }
 
   /** Writes the sums of a fold. Empty sums leave no row: the table is as if no sample had existed. */

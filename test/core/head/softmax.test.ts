@@ -1,5 +1,7 @@
 import { beforeAll, describe, expect, it } from "vitest";
+import { crossFitFolds } from "#core/confidence/few-labels.ts";
 import { trainFolds } from "#core/confidence/splits.ts";
+import { pack, unpack } from "#core/head/fit-state.ts";
 import { type SoftmaxState, softmaxGradient, softmaxSettings, softmaxStep, startSoftmax } from "#core/head/softmax.ts";
 import {
   continueFit,
@@ -7,9 +9,7 @@ import {
   type FitState,
   isFitted,
   type LabelledRows,
-  pack,
   startFit,
-  unpack,
 } from "#core/head/softmax-fit.ts";
 import { startBackend } from "#core/model/tfjs/backend.ts";
 import { seeded, uniform } from "#test/helpers/random.ts";
@@ -141,12 +141,12 @@ describe("a fit in slices", () => {
     // More rows than go through at once, so that slices end inside an iteration too.
     const large: FitData = { ...data, train: labelled(1_500) };
     const whole = continueFit(large, startFit(large), Number.POSITIVE_INFINITY);
-    expect(isFitted(whole)).toBe(true);
+    expect(isFitted(large, whole)).toBe(true);
     for (const slice of [1, 90_000, 2_000_000]) {
       let state = startFit(large);
       let slices = 0;
       let cutInside = false;
-      for (; !isFitted(state); slices++) {
+      for (; !isFitted(large, state); slices++) {
         state = unpack<FitState>(pack(continueFit(large, state, slice)));
         cutInside ||= state.row > 0;
       }
@@ -156,11 +156,43 @@ describe("a fit in slices", () => {
     }
   });
 
-  it("is stored as text exactly, in the middle and at the end of a fit", () => {
+  it("is stored exactly, in the middle and at the end of a fit, and read as an earlier release stored it", () => {
+    const asText = (state: object) =>
+      JSON.stringify(state, (_, value) => (value instanceof Float32Array ? { float32: Array.from(value) } : value));
     for (const multiplyAdds of [1, 50_000, Number.POSITIVE_INFINITY]) {
       const state = continueFit(data, startFit(data), multiplyAdds);
       expect(unpack<FitState>(pack(state))).toEqual(state);
+      expect(unpack<FitState>(asText(state))).toEqual(state);
     }
+  });
+
+  it("without validation keeps the prior strength that is best on the rows left out, then fits all rows", () => {
+    const folds = data.train.folds.map((_, row) => row % crossFitFolds);
+    const mayJudge = folds.map((_, row) => row % 7 !== 0);
+    const train = { ...data.train, folds, mayJudge };
+    const few: FitData = { ...data, train, validation: { ...train, rows: 0, labels: [] }, crossFits: true };
+    const { best, crossFitted } = continueFit(few, startFit(few), Number.POSITIVE_INFINITY);
+    const without = (fold: number, pull: number) =>
+      byHand(
+        pull,
+        train.weights.map((weight, row) => (folds[row] === fold ? 0 : weight)),
+      );
+    const heads = softmaxSettings.pulls.map((pull) =>
+      Array.from({ length: crossFitFolds }, (_, fold) => without(fold, pull)),
+    );
+    const judged = mayJudge.filter(Boolean).length;
+    const losses = heads.map((ofPull) => {
+      const sums = ofPull.map((head, fold) => {
+        const weights = Float32Array.from(folds, (own, row) => Number(own === fold && mayJudge[row]));
+        return loss(head, { ...train, weights });
+      });
+      return sums.reduce((sum, one) => sum + one, 0) / judged;
+    });
+    const lowest = losses.findIndex((one, i) => !((losses[i + 1] ?? Number.POSITIVE_INFINITY) < one));
+    expect(best?.pull).toBe(softmaxSettings.pulls[lowest]);
+    expect(best?.validationLogLoss).toBeCloseTo(losses[lowest] as number, 6);
+    expect(crossFitted).toEqual(heads[lowest]);
+    expect(best?.weights).toEqual(byHand(best?.pull as number, train.weights));
   });
 
   it("weights its rows: a row of zero weight has no effect", () => {

@@ -25,6 +25,8 @@ export const runSchema = z.strictObject({
       /** The number of the promoted head. */
       head: z.int().optional(),
       comparison: headComparisonSchema.nullish(),
+      /** Whether all labels trained and cross-fitting judged, since they are few. Absent in reports of earlier releases. */
+      crossFitted: z.boolean().optional(),
       /** Of a held retrain: the tokens, not trusted, whose labels decide it. */
       heldFor: z.array(z.string()).optional(),
     })

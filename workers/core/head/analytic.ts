@@ -97,10 +97,12 @@ export function priorOf(global: GramMatrices, own: GramMatrices, ownLabels: numb
  * Throws `SingularSumsError` if there is no solution: too few labels, and neither prior nor penalty.
  */
 export function solveRidge(own: GramMatrices, prior: GramMatrices, { tau, lambda }: RidgeSettings): Matrix {
-  const { gram } = prior;
-  const factor = penalised(Matrix.mul(gram, tau).add(own.gram), gram, lambda);
+  // The factor takes the place of the matrix: it must be a new one.
+  const withPrior = (learned: Matrix, known: Matrix) =>
+    tau === 0 ? learned.clone() : Matrix.mul(known, tau).add(learned);
+  const factor = penalised(withPrior(own.gram, prior.gram), prior.gram, lambda);
   if (!factor) throw new SingularSumsError();
-  return factor.solve(Matrix.add(own.moment, Matrix.mul(prior.moment, tau)));
+  return factor.solve(withPrior(own.moment, prior.moment));
 }
 
 // A feature that is always zero has no scale; a small share of the mean scale keeps the system solvable. The bias is left

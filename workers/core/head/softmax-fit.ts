@@ -1,9 +1,12 @@
+import { crossFitFolds } from "../confidence/few-labels.ts";
 import { trainFolds } from "../confidence/splits.ts";
 import { softmax } from "./head.ts";
 import { type Label, setTarget } from "./label.ts";
 import { logLossOf } from "./metrics.ts";
 import { type SoftmaxState, softmaxGradient, softmaxSettings, softmaxStep, startSoftmax } from "./softmax.ts";
 
+/** Folds after which a pull is given up where it is worse on them than the one before. */
+const earlyFolds = 2;
 /** The overhead of a block of rows or of a step, in multiply-adds. */
 const blockOverheadMultiplyAdds = 100_000;
 
@@ -15,14 +18,18 @@ export interface LabelledRows {
   weights: Float32Array;
   /** The group key of each row. */
   groupKeys: string[];
-  /** The fold of train that each row belongs to. */
+  /** The fold that each row belongs to; -1 for rows that no fold leaves out. */
   folds: number[];
+  /** Whether a row's label may judge a head. */
+  mayJudge?: readonly boolean[];
 }
 
 /** What a softmax head is fitted on. */
 export interface FitData {
   train: LabelledRows;
   validation: LabelledRows;
+  /** Whether all labels train, so that the folds choose the pull in the place of validation; no, unless given. */
+  crossFits?: boolean;
   /** The global head at temperature 1, [width + 1, classes]: where training starts, and the centre of L2. */
   start: Float32Array;
   classes: number;
@@ -30,7 +37,10 @@ export interface FitData {
 
 /** The progress of a fit, as plain values that can be stored between two slices. */
 export interface FitState {
-  /** Heads fitted so far: one for each pull, then with the best pull one for each fold that is left out. */
+  /**
+   * Heads fitted so far. One for each pull, then with the best pull one for each fold that is left out; where the run cross-fits,
+   * for each pull one for each fold that is left out, then with the best pull one for all rows.
+   */
   done: number;
   /** The divisor of embeddings during training; stored heads are for undivided embeddings. */
   unit: number;
@@ -39,9 +49,18 @@ export interface FitState {
   /** Its gradient so far, over the rows before `row`. */
   gradient: Float32Array;
   row: number;
+  /** `weights` are empty until the head of all rows is fitted. */
   best: { weights: Float32Array; pull: number; validationLogLoss: number } | null;
-  /** Heads [width + 1, classes] by the fold of train that each has not seen. */
+  /** Heads [width + 1, classes] by the fold that each has not seen. */
   crossFitted: Float32Array[];
+  /** Of the best pull so far, where the run cross-fits. */
+  bestCrossFitted?: Float32Array[];
+}
+
+/** What the next head is fitted with: the pull, and the fold that is left out; null for none. */
+interface Fit {
+  pull: number;
+  left: number | null;
 }
 
 const candidates = softmaxSettings.pulls.length;
@@ -84,14 +103,30 @@ function scaled(head: Float32Array, classes: number, unit: number): Float32Array
   return head.map((weight, i) => (i < head.length - classes ? weight * unit : weight));
 }
 
+/** Returns the number of folds that a fit leaves out. */
+export function foldsOf({ crossFits = false }: Pick<FitData, "crossFits">): number {
+  return crossFits ? crossFitFolds : trainFolds;
+}
+
 /** Tells whether a fit is complete. */
-export function isFitted(state: FitState): boolean {
-  return state.done === candidates + trainFolds;
+export function isFitted(data: Pick<FitData, "crossFits">, { done }: FitState): boolean {
+  return done === (data.crossFits ? candidates * crossFitFolds + 1 : candidates + trainFolds);
+}
+
+function fitAt({ crossFits }: FitData, { done, best }: FitState): Fit {
+  const bestPull = () => best?.pull as number;
+  if (!crossFits) {
+    const left = done - candidates;
+    return left < 0 ? { pull: softmaxSettings.pulls[done] as number, left: null } : { pull: bestPull(), left };
+  }
+  const pull = softmaxSettings.pulls[Math.floor(done / crossFitFolds)];
+  return pull === undefined ? { pull: bestPull(), left: null } : { pull, left: done % crossFitFolds };
 }
 
 /**
  * Fits softmax heads by full-batch Adam: one for each pull, keeping the one with the lowest validation log-loss, then with
- * that pull one for each fold of train left out (cross-fitting), so that every row has a head that has not seen it.
+ * that pull one for each fold of train left out (cross-fitting), so that every row has a head that has not seen it. Without
+ * validation the heads that leave a fold out choose the pull, and the head of all rows is fitted last.
  * Stops after about `multiplyAdds`; continuing gives exactly the result of one uninterrupted fit.
  */
 export function continueFit(data: FitData, from: FitState, multiplyAdds: number): FitState {
@@ -99,7 +134,7 @@ export function continueFit(data: FitData, from: FitState, multiplyAdds: number)
   let budget = multiplyAdds;
   const rowCost = 2 * data.start.length;
   const blockRows = Math.max(1, Math.min(blockMaxRows, Math.floor(blockMaxMultiplyAdds / rowCost)));
-  while (budget > 0 && !isFitted(state)) {
+  while (budget > 0 && !isFitted(data, state)) {
     const rows = Math.min(data.train.rows - state.row, blockRows);
     const weights = rowWeights(data, state);
     state = overRows(data, state, rows, weights);
@@ -123,16 +158,17 @@ function overRows(data: FitData, state: FitState, rows: number, allWeights: Floa
 }
 
 // Rows of the fold that is left out have no weight.
-function rowWeights({ train }: FitData, { done }: FitState): Float32Array {
-  if (done < candidates) return train.weights;
-  return train.weights.map((weight, row) => (train.folds[row] === done - candidates ? 0 : weight));
+function rowWeights(data: FitData, state: FitState): Float32Array {
+  const { left } = fitAt(data, state);
+  const { weights, folds } = data.train;
+  return left === null ? weights : weights.map((weight, row) => (folds[row] === left ? 0 : weight));
 }
 
 function nextIteration(data: FitData, state: FitState, rowWeights: Float32Array): FitState {
   const mass = rowWeights.reduce((sum, weight) => sum + weight, 0);
   const { classes } = data;
   const start = scaled(data.start, classes, state.unit);
-  const pull = state.done < candidates ? (softmaxSettings.pulls[state.done] as number) : (state.best?.pull as number);
+  const { pull, left } = fitAt(data, state);
   // If every row is in the fold that is left out, the head stays at its start.
   const head =
     mass > 0
@@ -142,10 +178,47 @@ function nextIteration(data: FitData, state: FitState, rowWeights: Float32Array)
   if (head.iteration < softmaxSettings.iterations) return next;
   const finished = { ...next, done: state.done + 1, head: startSoftmax(start) };
   const weights = scaled(head.weights, classes, 1 / state.unit);
-  if (state.done >= candidates) return { ...finished, crossFitted: [...state.crossFitted, weights] };
+  if (data.crossFits) return left === null ? withAll(finished, weights) : withFold(data, finished, { weights, pull });
+  if (left !== null) return { ...finished, crossFitted: [...state.crossFitted, weights] };
   const validationLogLoss = validationLoss(data, weights);
   const isBest = state.best === null || validationLogLoss < state.best.validationLogLoss;
   return { ...finished, best: isBest ? { weights, pull, validationLogLoss } : state.best };
+}
+
+/** Adds a head that has left a fold out. With the last fold of a pull, keeps the better pull. */
+function withFold(
+  data: FitData,
+  state: FitState,
+  { weights, pull }: { weights: Float32Array; pull: number },
+): FitState {
+  const crossFitted = [...state.crossFitted, weights];
+  const fitted = crossFitted.length;
+  const isJudged = fitted === crossFitFolds || fitted === earlyFolds;
+  if (!isJudged) return { ...state, crossFitted };
+  const validationLogLoss = crossFittedLoss(data, crossFitted);
+  const best = state.bestCrossFitted;
+  const isWorse = best && validationLogLoss >= crossFittedLoss(data, best.slice(0, fitted));
+  // Stronger pulls are further off: the rest would be fitted in vain.
+  if (isWorse) return { ...state, crossFitted: [], done: candidates * crossFitFolds };
+  if (fitted < crossFitFolds) return { ...state, crossFitted };
+  const found = { weights: new Float32Array(), pull, validationLogLoss };
+  return { ...state, crossFitted: [], best: found, bestCrossFitted: crossFitted };
+}
+
+/** Ends a fit that cross-fits with the head of all rows. */
+function withAll({ bestCrossFitted = [], best, ...state }: FitState, weights: Float32Array): FitState {
+  return { ...state, best: best && { ...best, weights }, crossFitted: bestCrossFitted };
+}
+
+function crossFittedLoss({ train, classes }: FitData, heads: readonly Float32Array[]): number {
+  const judging = train.folds.flatMap((fold, row) => (heads[fold] && train.mayJudge?.[row] !== false ? [row] : []));
+  const scores = judging.map((row) => {
+    return softmax(logitsOfRow(train.inputs, row, heads[train.folds[row] as number] as Float32Array, classes), 1);
+  });
+  return logLossOf(
+    scores,
+    judging.map((row) => train.labels[row] as Label),
+  );
 }
 
 function validationLoss({ validation, classes }: FitData, weights: Float32Array): number {
@@ -169,14 +242,4 @@ export function logitsOfRow(inputs: Float32Array, row: number, weights: Float32A
     }
   }
   return logits;
-}
-
-/** Serialises a state; every float32 is preserved exactly. */
-export function pack(state: object): string {
-  return JSON.stringify(state, (_, value) => (value instanceof Float32Array ? { float32: Array.from(value) } : value));
-}
-
-/** Parses a state that `pack` serialised. */
-export function unpack<T>(text: string): T {
-  return JSON.parse(text, (_, value) => (Array.isArray(value?.float32) ? Float32Array.from(value.float32) : value));
 }

@@ -39,13 +39,21 @@ export function startSoftmax(head: Float32Array): SoftmaxState {
  * Gradients of batches add up, so that a large set can be processed in bounded slices.
  */
 export function softmaxGradient(weights: Float32Array, batch: SoftmaxBatch, classes: number): Float32Array {
-  return tf.tidy(() => {
+  const gradient = tf.tidy(() => {
     const inputs = tf.tensor2d(batch.inputs, [batch.rows, weights.length / classes]);
     const targets = tf.tensor2d(batch.targets, [batch.rows, classes]);
     const scores = tf.softmax(tf.matMul(inputs, tf.tensor2d(weights, [weights.length / classes, classes])));
     const residual = tf.mul(tf.sub(scores, targets), tf.tensor2d(batch.weights, [batch.rows, 1]));
-    return tf.matMul(inputs, residual as tf.Tensor2D, true).dataSync() as Float32Array;
+    return tf.matMul(inputs, residual as tf.Tensor2D, true);
   });
+  return valuesOf(gradient);
+}
+
+// Outside `tidy`, which looks for tensors in everything that it returns: in an array, at each number.
+function valuesOf(tensor: tf.Tensor): Float32Array {
+  const values = tensor.dataSync() as Float32Array;
+  tensor.dispose();
+  return values;
 }
 
 /**
@@ -66,18 +74,19 @@ export function softmaxStep(
   const scale1 = 1 - beta1 ** iteration;
   const scale2 = 1 - beta2 ** iteration;
   const rate = softmaxSettings.learningRate;
-  return tf.tidy(() => {
+  const next = tf.tidy(() => {
     const weights = tf.tensor1d(state.weights);
     const pull = tf.mul(tf.sub(weights, tf.tensor1d(start)), l2);
     const slope = tf.add(tf.div(tf.tensor1d(gradient), mass), pull);
     const first = tf.add(tf.mul(tf.tensor1d(state.first), beta1), tf.mul(slope, 1 - beta1));
     const second = tf.add(tf.mul(tf.tensor1d(state.second), beta2), tf.mul(tf.square(slope), 1 - beta2));
     const step = tf.div(tf.div(first, scale1), tf.add(tf.sqrt(tf.div(second, scale2)), epsilon));
-    return {
-      weights: tf.sub(weights, tf.mul(step, rate)).dataSync() as Float32Array,
-      first: first.dataSync() as Float32Array,
-      second: second.dataSync() as Float32Array,
-      iteration,
-    };
+    return { weights: tf.sub(weights, tf.mul(step, rate)), first, second };
   });
+  return {
+    weights: valuesOf(next.weights),
+    first: valuesOf(next.first),
+    second: valuesOf(next.second),
+    iteration,
+  };
 }

@@ -8,6 +8,8 @@ const statusTitles = { pays: "pays", unproven: "unproven", "does-not-pay": "does
 export function Facts({ state }: { state: RegionState }) {
   const { certificate, rule, samples, archived, questions, drift, semanticCache, retrainDueAt, breaker, escalation } =
     state;
+  const held = `train ${count(samples.train)}, validation ${count(samples.validation)}, calibration ${count(samples.calibration)}`;
+  const splits = state.lastRun?.report?.crossFitted ? "few: all of them train, and cross-fitting judges" : held;
   const dueMs = retrainDueAt === null ? null : Math.max(0, retrainDueAt - Date.now());
   return (
     <>
@@ -30,7 +32,7 @@ export function Facts({ state }: { state: RegionState }) {
         <Fact
           name="Labels"
           value={count(samples.train + samples.validation + samples.calibration)}
-          note={`train ${count(samples.train)}, validation ${count(samples.validation)}, calibration ${count(samples.calibration)}${archived ? `, archived ${count(archived)}` : ""}`}
+          note={`${splits}${archived ? `, archived ${count(archived)}` : ""}`}
         />
         <Fact name="Stored questions" value={count(questions.total)} note={`${count(questions.open)} open`} />
         <Fact
