@@ -105,6 +105,7 @@ async function originEnvironment(credentials: Credentials, { folder, ports, reci
     ORIGIN_RECIPE: recipe ?? "",
     ORIGIN_RECIPES: folder,
     ORIGIN_BACKEND: process.env.ORIGIN_BACKEND ?? "auto",
+    ORIGIN_TRAINER: process.env.ORIGIN_TRAINER ?? "",
   };
 }
 

@@ -12,6 +12,7 @@ import { DiskProbe } from "./disk.ts";
 import { FullModels } from "./models.ts";
 import { TrainableRecipes } from "./recipes/registry.ts";
 import { SetupError } from "./setup-error.ts";
+import { findPython } from "./torch/python.ts";
 import { TrainingQueue } from "./trainings/queue.ts";
 import { trainingRunner } from "./trainings/steps.ts";
 import { TrainingStore } from "./trainings/store.ts";
@@ -35,6 +36,8 @@ async function start(environment: NodeJS.ProcessEnv): Promise<void> {
   const models = new FullModels(client, blobs);
   const recipes = new TrainableRecipes(client, blobs, config.recipeFolder);
   const { adapterFound: _, ...backend } = await findBackend(config.backend);
+  // An engine elsewhere has a Python of its own.
+  if (config.trainer === "torch" && config.torch.command === null) await findPython(config.torch.python);
   const store = new TrainingStore(join(config.dataFolder, "trainings"));
   const stepOptions = { ...config, client, recipes, folderOf: (training: Training) => store.folderOf(training) };
   const trainings = new TrainingQueue(store, trainingRunner(stepOptions), log);

@@ -1,0 +1,14 @@
+import { findPython } from "#origin/torch/python.ts";
+import { readTorchSettings, type TorchSettings } from "#origin/torch/settings.ts";
+
+/** The settings of PyTorch on this machine's CPU; null where no Python has it: then tests are skipped, and say so. */
+export async function torchHere(): Promise<TorchSettings | null> {
+  const settings: TorchSettings = { ...readTorchSettings(process.env), device: "cpu" };
+  try {
+    await findPython(settings.python);
+    return settings;
+  } catch (error) {
+    console.warn(`Tests of PyTorch are skipped. ${(error as Error).message}`);
+    return null;
+  }
+}
