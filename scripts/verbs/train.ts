@@ -184,10 +184,14 @@ async function run(given: string, options: Options, command: Command): Promise<v
   });
 }
 
-async function trainerFor(recipe: Recipe, { trainer = null, processes }: Options & { trainer?: TrainerName | null }) {
+async function trainerFor(recipe: Recipe, { trainer, processes }: Options) {
   const settings = readTorchSettings(process.env);
   const torch = processes === undefined ? settings : { ...settings, processes };
-  const found = trainerOf(recipe, { trainer, torch }, torchFolder(torch, recipe.name, trainingFolder(recipe.name)));
+  const found = trainerOf(
+    recipe,
+    { trainer: trainer ?? null, torch },
+    torchFolder(torch, recipe.name, trainingFolder(recipe.name)),
+  );
   // Before rows are read.
   if (found && torch.command === null) await findPython(torch.python);
   return found;
