@@ -67,6 +67,7 @@ async function startHere(settings: TorchSettings, { folder, processes }: Command
           // With other settings of its logs, torchrun 1.13 fails on Python 3.11.
           ...["-m", "torch.distributed.run", "-r", "1", "-t", "1", "--log_dir", join(folder, "logs")],
           ...["--nnodes", "1", "--nproc_per_node", String(processes), "--max_restarts", String(restartsMax)],
+          ...["--monitor_interval", "1"],
           ...["--rdzv_backend", "c10d", "--rdzv_endpoint", `127.0.0.1:${await freePort()}`, program, folder],
         ];
   // A group of its own, so that all its processes can be ended.

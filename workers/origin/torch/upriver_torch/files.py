@@ -20,7 +20,11 @@ def _replace(path: Path, write: Callable[[Path], None]) -> None:
 
 def write_json(path: Path, value: Dict[str, Any]) -> None:
     """Writes a JSON file."""
-    _replace(path, lambda part: void(part.write_text(json.dumps(value), "utf8")))
+
+    def write(part: Path) -> None:
+        part.write_text(json.dumps(value), "utf8")
+
+    _replace(path, write)
 
 
 def write_array(path: Path, values: npt.NDArray[np.float32]) -> None:
@@ -35,7 +39,7 @@ def write_array(path: Path, values: npt.NDArray[np.float32]) -> None:
 
 def write_tensors(path: Path, value: Dict[str, Any]) -> None:
     """Writes a file of tensors."""
-    _replace(path, lambda part: void(torch.save(value, part)))
+    _replace(path, lambda part: torch.save(value, part))
 
 
 def cut_array(values: npt.NDArray[np.float32], shapes: List[List[int]]) -> List[torch.Tensor]:
@@ -45,7 +49,3 @@ def cut_array(values: npt.NDArray[np.float32], shapes: List[List[int]]) -> List[
         raise SystemExit(f"The plan's arrays hold {len(values)} numbers, and its network has {sum(sizes)}. Plan it again.")
     parts = np.split(np.asarray(values), np.cumsum(sizes)[:-1])
     return [torch.from_numpy(part.copy()).reshape(shape) for part, shape in zip(parts, shapes)]
-
-
-def void(_: object) -> None:
-    """Drops a result."""
