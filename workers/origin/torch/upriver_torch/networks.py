@@ -11,14 +11,7 @@ from torch.nn import functional
 
 from .plan import NetworkForm
 from .randoms import Dropout
-
-
-class Place:
-    """Which rows of a batch a process computes: those from `first` on, of `rows`."""
-
-    def __init__(self, first: int, rows: int) -> None:
-        self.first = first
-        self.rows = rows
+from .variation import Place
 
 
 class Network(nn.Module):

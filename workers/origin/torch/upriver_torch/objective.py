@@ -7,7 +7,7 @@ from typing import List, Optional
 import torch
 from torch import nn
 
-from .networks import Network, Place
+from .networks import Network
 from .plan import Schedule
 from .randoms import Dropout
 from .rows import Batch
@@ -31,8 +31,7 @@ class Trainee(nn.Module):
 
     def forward(self, batch: Batch, sums: List[torch.Tensor], dropout: Optional[Dropout], parts: int) -> torch.Tensor:
         """Computes the loss so that its mean over `parts` processes is the loss of the whole batch."""
-        place = Place(batch.first, batch.all_rows)
-        embeddings = self.network.embed(batch.values, sums, dropout, place)
+        embeddings = self.network.embed(batch.values, sums, dropout, batch.place)
         loss = self._loss(batch, embeddings, self.network.members(embeddings), batch.total_weight / parts)
         if self.schedule.l2 > 0:
             for kernel in self.network.kernels():
@@ -44,7 +43,7 @@ class Trainee(nn.Module):
 
     def served_loss(self, batch: Batch, sums: List[torch.Tensor], offsets: Optional[torch.Tensor]) -> torch.Tensor:
         """Computes the weighted sum of losses of what is served: the members' mean, with class weights taken out."""
-        embeddings = self.network.embed(batch.values, sums, None, Place(batch.first, batch.all_rows))
+        embeddings = self.network.embed(batch.values, sums, None, batch.place)
         logits = self.network.members(embeddings).mean(1, keepdim=True)
         if offsets is not None:
             logits = logits - offsets

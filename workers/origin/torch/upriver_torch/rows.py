@@ -12,7 +12,7 @@ import torch
 
 from .augment import vary
 from .bags import Terms, TermsPlace, list_terms
-from .variation import Variation
+from .variation import Place, Variation
 
 Indexes = npt.NDArray[np.int64]
 
@@ -33,10 +33,9 @@ class Batch:
     # [rows], -1 for an unlisted region.
     regions: torch.Tensor
     weights: torch.Tensor
-    # The weight of all rows of the batch, of which these are some, from `first` on.
+    # The weight of all rows of the batch, of which these are some.
     total_weight: float
-    first: int
-    all_rows: int
+    place: Place
 
 
 def _mapped(path: Path) -> torch.Tensor:
@@ -113,8 +112,7 @@ class Rows:
             regions=torch.from_numpy(self.regions[own]).to(self.device),
             weights=torch.from_numpy(weights).to(self.device),
             total_weight=float(self.weights[indexes].sum(dtype=np.float64)),
-            first=first,
-            all_rows=len(indexes),
+            place=Place(first, len(indexes)),
         )
 
     def _take(self, rows: torch.Tensor, indexes: Indexes) -> torch.Tensor:

@@ -12,6 +12,14 @@ from .randoms import draw
 
 
 @dataclass(frozen=True)
+class Place:
+    """Which rows of a batch a process computes: those from `first` on, of `rows`."""
+
+    first: int
+    rows: int
+
+
+@dataclass(frozen=True)
 class TermsDropout:
     """Leaves out a share of n-grams, and scales the others up, so that no few of them decide."""
 
