@@ -43,7 +43,7 @@ class WrittenRows:
 def networks_of(found: Prepared) -> List[CheckNetwork]:
     """Returns the recipe's network and a wider one."""
     wide = [{**own, **{key: own[key] * _WIDER for key in ("filters", "units") if key in own}} for own in found.layers]
-    wide_training = {**found.training, "batchSize": _WIDE_BATCH, "learningRate": found.training["learningRate"] * 2}
+    wide_training = {**found.training, "batchSize": _WIDE_BATCH}
     return [
         CheckNetwork("recipe", found.layers, _variables(found.layers, found.classes), found.classes, found.training),
         CheckNetwork("wide", wide, _variables(wide, found.classes), found.classes, wide_training),
@@ -51,10 +51,11 @@ def networks_of(found: Prepared) -> List[CheckNetwork]:
 
 
 def write_rows(folder: Path, found: Prepared, limit: int) -> WrittenRows:
-    """Writes at most so many training rows, and the test rows for validation."""
+    """Writes at most so many training rows, and a quarter as many test rows for validation."""
     count = min(limit, len(found.train.labels))
+    held = min(len(found.test.labels), max(500, count // 4))
     _write_split(folder / "rows-train", found.train, count)
-    _write_split(folder / "rows-held", found.test, len(found.test.labels))
+    _write_split(folder / "rows-held", found.test, held)
     return WrittenRows(count)
 
 
