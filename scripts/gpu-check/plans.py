@@ -53,7 +53,7 @@ def networks_of(found: Prepared) -> List[CheckNetwork]:
 def write_rows(folder: Path, found: Prepared, limit: int) -> WrittenRows:
     """Writes at most so many training rows, and a quarter as many test rows for validation."""
     count = min(limit, len(found.train.labels))
-    held = min(len(found.test.labels), max(500, count // 4))
+    held = min(len(found.test.labels), max(100, count // 4))
     _write_split(folder / "rows-train", found.train, count)
     _write_split(folder / "rows-held", found.test, held)
     return WrittenRows(count)

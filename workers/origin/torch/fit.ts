@@ -9,6 +9,7 @@ import { fingerprintOf } from "../train/fingerprint.ts";
 import { type FitOptions, type FitResult, setTables } from "../train/fit.ts";
 import { buildNetwork } from "../train/network.ts";
 import { setVariables, type Trainable } from "../train/trainable.ts";
+import { cancelLaunched } from "./cancel.ts";
 import { readFailure, readProgress, readResult, type TorchResult } from "./exchange.ts";
 import { type Launched, launch } from "./launch.ts";
 import { readNpy } from "./npy.ts";
@@ -42,6 +43,8 @@ export async function fitInTorch(
   if (!result) {
     let launched: Launched | null = null;
     if (settings.command === null || !(await isAlive(folder, fingerprint))) {
+      // A job that an earlier process has ordered may still wait for a place.
+      if (settings.command !== null) await cancelLaunched(root);
       await writePlan(root, { name, fingerprint, train, validation, network, options, settings });
       const job = `upriver-${fingerprint.slice(0, 8)}-${Date.now().toString(36)}`;
       launched = await launch(settings, { folder, name: job, processes: settings.processes });

@@ -58,7 +58,7 @@ async function startHere(settings: TorchSettings, { folder, processes }: Command
     ...process.env,
     // The program ends when this process does.
     UPRIVER_WATCH_PID: String(process.pid),
-    ...(processes > 1 ? { OMP_NUM_THREADS: String(threads) } : {}),
+    ...(processes > 1 ? { OMP_NUM_THREADS: process.env.OMP_NUM_THREADS ?? String(threads) } : {}),
   };
   const args =
     processes === 1
