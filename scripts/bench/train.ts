@@ -106,10 +106,7 @@ async function run({ seconds, rounds, json }: Options): Promise<void> {
 
 /** The Python that has PyTorch, else one that says that it has not. */
 function pythonHere(): Promise<string> {
-  return findPython(readTorchSettings(process.env).python).then(
-    ({ command }) => command,
-    () => "python3",
-  );
+  return findPython(readTorchSettings(process.env).python).catch(() => "python3");
 }
 
 function isThere(one: Trainee | { name: string; on: string }): one is Trainee {

@@ -97,12 +97,15 @@ function withPlan(recipe: Recipe, epochs: number | undefined): Recipe {
   const { training, ...rest } = recipe;
   const change = epochs === undefined ? {} : { epochs };
   // One network of each: times of several candidates do not add up to epochs.
-  const single = (network: NetworkPlan): NetworkPlan => ({
-    ...network,
-    rivals: [],
-    training: { ...network.training, ...change },
-  });
+  const single = ({ rivals, ...network }: NetworkPlan): NetworkPlan => {
+    const { training: own, ...form } = network.kind === "linear" ? (rivals.find(isNetwork) ?? network) : network;
+    return { ...network, ...form, rivals: [], training: { ...network.training, ...own, ...change } };
+  };
   return { ...rest, training: { ...training, ...change }, thin: single(recipe.thin), full: single(recipe.full) };
+}
+
+function isNetwork({ kind }: Pick<NetworkPlan, "kind">): boolean {
+  return kind === "network";
 }
 
 function summarised(runs: readonly Run[]): string[][] {

@@ -1,5 +1,15 @@
+import { execFile } from "node:child_process";
+import { promisify } from "node:util";
 import { findPython } from "#origin/torch/python.ts";
 import { readTorchSettings, type TorchSettings } from "#origin/torch/settings.ts";
+
+/** How many GPUs PyTorch finds. */
+export async function gpusHere(settings: TorchSettings | null): Promise<number> {
+  if (!settings) return 0;
+  const probe = ["-c", "import torch; print(torch.cuda.device_count())"];
+  const { stdout } = await promisify(execFile)(await findPython(settings.python), probe);
+  return Number(stdout);
+}
 
 /** The settings of PyTorch on this machine's CPU; null where no Python has it: then tests are skipped, and say so. */
 export async function torchHere(): Promise<TorchSettings | null> {

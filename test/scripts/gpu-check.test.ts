@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { promisify } from "node:util";
 import { describe, expect, it } from "vitest";
 import { findPython } from "#origin/torch/python.ts";
-import { torchHere } from "#test/helpers/torch.ts";
+import { gpusHere, torchHere } from "#test/helpers/torch.ts";
 
 const root = join(import.meta.dirname, "../..");
 const settings = await torchHere();
@@ -18,7 +18,8 @@ describe.skipIf(!settings)("the GPU check", () => {
       const filter = (from: string) => !/\/set$|__pycache__/.test(from);
       await cp(join(root, path), join(folder, path), { recursive: true, filter });
     }
-    const { command, gpus } = await findPython(settings?.python ?? null);
+    const command = await findPython(settings?.python ?? null);
+    const gpus = await gpusHere(settings);
     const options = ["--rows", "200", "--epochs", "1", "--cpu-rows", "200", "--cpu-epochs", "1"];
     const { stdout } = await promisify(execFile)(command, [join(folder, "scripts/gpu-check/check.py"), ...options], {
       // Neither Node nor its packages.

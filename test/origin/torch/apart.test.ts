@@ -10,10 +10,10 @@ import type { RecipeOrder } from "#origin/recipes/registry.ts";
 import { findPython } from "#origin/torch/python.ts";
 import type { TorchSettings } from "#origin/torch/settings.ts";
 import { stopping } from "#origin/trainings/stopping.ts";
-import { torchHere } from "#test/helpers/torch.ts";
+import { gpusHere, torchHere } from "#test/helpers/torch.ts";
 
 const settings = await torchHere();
-const gpus = settings ? (await findPython(settings.python)).gpus : 0;
+const gpus = await gpusHere(settings);
 let folder: string;
 beforeEach(async () => {
   folder = await mkdtemp(join(tmpdir(), "upriver-torch-"));
@@ -72,7 +72,7 @@ describe.skipIf(!settings || !existsSync("/proc/self/cmdline"))("a training in P
     const started = join(folder, "started");
     const cancelled = join(folder, "cancelled");
     const program = join(import.meta.dirname, "../../../workers/origin/torch/train.py");
-    const { command: python } = await findPython(settings?.python ?? null);
+    const python = await findPython(settings?.python ?? null);
     // As an engine does, the command returns before the training ends.
     const command = `echo {name} >> ${started}; setsid ${python} ${program} {folder} >/dev/null 2>&1 &`;
     const request = await requestFor({ command, cancelCommand: `echo {name} > ${cancelled}` });

@@ -10,7 +10,7 @@ const tests = ["test_parts", "test_training"];
 
 describe.skipIf(!settings)("the PyTorch program", () => {
   it.each(tests)("passes %s", async (name) => {
-    const { command } = await findPython(settings?.python ?? null);
+    const command = await findPython(settings?.python ?? null);
     const folder = join(import.meta.dirname, "python");
     // Found after what the tests themselves import: the program's folder is last.
     const start = "import sys, unittest; sys.path.append(sys.argv.pop(1)); unittest.main(module=None)";

@@ -52,7 +52,7 @@ function quoted(value: string): string {
 }
 
 async function startHere(settings: TorchSettings, { folder, processes }: CommandPlaces): Promise<ChildProcess> {
-  const { command } = await findPython(settings.python);
+  const command = await findPython(settings.python);
   const threads = Math.max(1, Math.floor(availableParallelism() / processes));
   const env = {
     ...process.env,

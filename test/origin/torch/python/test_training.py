@@ -116,6 +116,13 @@ class Training(unittest.TestCase):
         failure = json.loads((own / "failure.json").read_text())
         self.assertIn("Lower the recipe's learningRate", failure["reason"])
 
+    def test_says_that_a_validation_loss_is_not_finite(self) -> None:
+        own = write_plan(self.folder)
+        np.save(self.folder / "rows-held" / "weights.npy", np.zeros(120, dtype=np.float32))
+        with self.assertRaises(SystemExit):
+            main([str(own)])
+        self.assertIn("validation loss of 'full' became nan", json.loads((own / "failure.json").read_text())["reason"])
+
     def test_refuses_a_plan_of_another_format(self) -> None:
         own = write_plan(self.folder)
         other = json.loads((own / "plan.json").read_text())

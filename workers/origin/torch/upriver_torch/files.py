@@ -22,7 +22,7 @@ def write_json(path: Path, value: Dict[str, Any]) -> None:
     """Writes a JSON file."""
 
     def write(part: Path) -> None:
-        part.write_text(json.dumps(value), "utf8")
+        part.write_text(json.dumps(value, allow_nan=False), "utf8")
 
     _replace(path, write)
 

@@ -152,6 +152,7 @@ class Fit:
                 if state.is_cut_short:
                     break
         validation_loss = self._validation_loss()
+        self._check_finite("validation loss", validation_loss)
         loss = state.loss_sum / min(rows, state.step * schedule.batch_size)
         epoch = {"epoch": state.epoch + 1, "loss": loss, "validationLoss": validation_loss, "learningRate": rate}
         state.history.append(epoch)
@@ -217,11 +218,7 @@ class Fit:
         loss, told, signalled, late, due = self.processes.total(own)
         self.loss_sum.zero_()
         state.loss_sum += loss / self.processes.count
-        if not math.isfinite(state.loss_sum):
-            raise SystemExit(
-                f"The loss of '{plan.name}' became {state.loss_sum} in epoch {state.epoch + 1}. Lower the recipe's "
-                "learningRate, or look for values far out of range in the data."
-            )
+        self._check_finite("loss", state.loss_sum)
         if now - self.reported_at > PROGRESS_SECONDS:
             self.reported_at = now
             self._report(batches)
@@ -231,6 +228,14 @@ class Fit:
             raise Stopped(by_signal=told == 0)
         if due > 0 and late == 0 and state.step < batches:
             self._save()
+
+    def _check_finite(self, what: str, value: float) -> None:
+        if math.isfinite(value):
+            return
+        raise SystemExit(
+            f"The {what} of '{self.plan.name}' became {value} in epoch {self.state.epoch + 1}. Lower the recipe's "
+            "learningRate, or look for values far out of range in the data."
+        )
 
     def _validation_loss(self) -> float:
         rows = self.validation.rows
@@ -242,7 +247,8 @@ class Fit:
                 batch = self.validation.batch(indexes, slice(0, len(indexes)), self.places)
                 sums = [sum_terms(bag.rows_of(terms), terms) for bag, terms in zip(self.bags, batch.terms)]
                 loss += self.trainee.served_loss(batch, sums, self.offsets).item()
-        return self.processes.total([loss])[0] / float(self.validation.weights.sum(dtype=np.float64))
+        weight = float(self.validation.weights.sum(dtype=np.float64))
+        return self.processes.total([loss])[0] / weight if weight > 0 else math.nan
 
     def _keep_best(self, validation_loss: float) -> None:
         state = self.state
