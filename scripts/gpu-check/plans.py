@@ -43,7 +43,9 @@ class WrittenRows:
 def networks_of(found: Prepared) -> List[CheckNetwork]:
     """Returns the recipe's network and a wider one."""
     wide = [{**own, **{key: own[key] * _WIDER for key in ("filters", "units") if key in own}} for own in found.layers]
-    wide_training = {**found.training, "batchSize": _WIDE_BATCH}
+    # A step moves the outputs of a wider layer further.
+    rate = found.training["learningRate"] / 2
+    wide_training = {**found.training, "batchSize": _WIDE_BATCH, "learningRate": rate}
     return [
         CheckNetwork("recipe", found.layers, _variables(found.layers, found.classes), found.classes, found.training),
         CheckNetwork("wide", wide, _variables(wide, found.classes), found.classes, wide_training),

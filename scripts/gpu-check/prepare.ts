@@ -1,5 +1,5 @@
 // Writes the set of `fashion` that check.py reads, and what WASM reaches on it: node scripts/gpu-check/prepare.ts
-// [--rows 40000] [--wasm-rows 4000] [--wasm-epochs 2]. The set takes 36 MB, in scripts/gpu-check/set.
+// [--rows 40000] [--wasm-rows 4000] [--wasm-epochs 2]. The set takes 27 MB, in scripts/gpu-check/set.
 import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
