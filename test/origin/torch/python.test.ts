@@ -6,7 +6,7 @@ import { torchHere } from "#test/helpers/torch.ts";
 
 const settings = await torchHere();
 const root = join(import.meta.dirname, "../../..");
-const tests = ["test_parts", "test_training"];
+const tests = ["test_parts", "test_precision", "test_training"];
 
 describe.skipIf(!settings)("the PyTorch program", () => {
   it.each(tests)("passes %s", async (name) => {
