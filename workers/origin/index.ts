@@ -52,13 +52,16 @@ async function start(environment: NodeJS.ProcessEnv): Promise<void> {
 }
 
 function listen(
-  { nodeId, tokens, host, port }: OriginConfig,
+  { nodeId, tokens, host, port, trainer }: OriginConfig,
   models: FullModels,
   training: NonNullable<Parameters<typeof createApp>[0]["training"]>,
 ): void {
   const app = createApp({ nodeId, tokens, models, training, log });
   const server = serve({ fetch: app.fetch, hostname: host, port }, (address) =>
-    log({ event: "listening", host, port: address.port, backend: training.backend }),
+    log({
+      ...{ event: "listening", host, port: address.port, backend: training.backend },
+      trainer: trainer ?? "as each recipe says",
+    }),
   );
   for (const signal of ["SIGINT", "SIGTERM"] as const) {
     process.once(signal, () => void drain(server, training.trainings).then(() => process.exit(0)));

@@ -83,6 +83,10 @@ describe.skipIf(!settings || !existsSync("/proc/self/cmdline"))("a training in P
     expect(others).toEqual([]);
     expect((await readFile(cancelled, "utf8")).trim()).toBe(name);
     await expect.poll(trainingHere).toEqual([]);
+    // A restart is a job of its own, although the one before said something just now.
+    expect(await abortedFor("cancelled", request)).toBe("cancelled");
+    expect((await readFile(started, "utf8")).trim().split("\n")).toHaveLength(2);
+    await expect.poll(trainingHere).toEqual([]);
   });
 
   it.skipIf(gpus > 0)("fails with what the program says", async () => {

@@ -1,4 +1,5 @@
 import { createHash } from "node:crypto";
+import { existsSync } from "node:fs";
 import { rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout } from "node:timers/promises";
@@ -122,6 +123,8 @@ async function endSaved(folder: string, launched: Launched | null, isElsewhere: 
 }
 
 async function isAlive(folder: string, fingerprint: string): Promise<boolean> {
+  // One that was told to stop, or has failed, is started anew.
+  if (existsSync(join(folder, "stop")) || (await readFailure(folder, fingerprint)) !== null) return false;
   const said = await readProgress(folder, fingerprint);
   return said !== null && Date.now() - said.at * 1_000 < aliveMs;
 }
