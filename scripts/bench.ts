@@ -3,6 +3,7 @@
 //               or: npm run bench -- retrain [--samples 4000] [--json]
 //               or: npm run bench -- console [--rounds 5] [--json]
 //               or: npm run bench -- train [--seconds 4] [--rounds 3] [--json]
+//               or: npm run bench -- trainers <recipe> [--rows 10000] [--epochs 2] [--seeds 3] [--processes 1 2] [--json]
 //               or: npm run bench -- text <recipe> <rows> [--json]
 //               or: npm run bench -- endurance [--minutes 30] [--rate 60] [--json]
 import { Command } from "commander";
@@ -13,6 +14,7 @@ import { loadBench } from "./bench/load.ts";
 import { retrainBench } from "./bench/retrain.ts";
 import { textBench } from "./bench/text.ts";
 import { trainBench } from "./bench/train.ts";
+import { trainersBench } from "./bench/trainers.ts";
 import { exitWith } from "./local/failure.ts";
 
 const program = new Command("bench").description("run benchmarks; results are ratios within one run");
@@ -23,6 +25,7 @@ retrainBench(program);
 textBench(program);
 consoleBench(program);
 trainBench(program);
+trainersBench(program);
 try {
   await program.parseAsync();
 } catch (error) {

@@ -4,6 +4,8 @@ import { join } from "node:path";
 import { createInterface } from "node:readline";
 import type { Command } from "commander";
 import { exampleRecipe, type LayerPlan } from "#origin/recipes/index.ts";
+import { findPython } from "#origin/torch/python.ts";
+import { readTorchSettings } from "#origin/torch/settings.ts";
 import { median } from "../local/median.ts";
 import { formatTable, printResult } from "../local/output.ts";
 import { bin, root } from "../local/process.ts";
@@ -71,7 +73,7 @@ async function run({ seconds, rounds, json }: Options): Promise<void> {
   const started = [
     await start("TensorFlow.js on WASM", bin("node"), [trainee, "wasm", order]),
     await start("TensorFlow.js on WebGPU", bin("node"), [trainee, "webgpu", order]),
-    await start("PyTorch", "python3", [join(root, "scripts/bench/trainee.py"), order]),
+    await start("PyTorch", await pythonHere(), [join(root, "scripts/bench/trainee.py"), order]),
   ];
   const trainees = started.filter(isThere);
   const figures = new Map<string, number[]>(trainees.map(({ name }) => [name, []]));
@@ -100,6 +102,11 @@ async function run({ seconds, rounds, json }: Options): Promise<void> {
       ]),
     ]),
   );
+}
+
+/** The Python that has PyTorch, else one that says that it has not. */
+function pythonHere(): Promise<string> {
+  return findPython(readTorchSettings(process.env).python).catch(() => "python3");
 }
 
 function isThere(one: Trainee | { name: string; on: string }): one is Trainee {

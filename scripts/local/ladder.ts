@@ -1,6 +1,7 @@
 import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import { UpriverClient } from "#client/index.ts";
+import type { TrainerName } from "#core/contract/index.ts";
 import { describeDoubles, startDouble } from "./decisions/double.ts";
 import { wantedDoubles } from "./decisions/wanted.ts";
 import { startEdge } from "./edge.ts";
@@ -25,6 +26,8 @@ interface LadderOptions {
   recipe: string | null;
   /** Web origins whose pages may ask; none by default. */
   allowedOrigins?: string | undefined;
+  /** What trains at the origin; `ORIGIN_TRAINER`, else what each recipe says, unless given. */
+  trainer?: TrainerName | undefined;
   onProgress?: (line: string) => void;
   onDeath?: LocalProcessOptions["onDeath"];
 }
@@ -92,7 +95,7 @@ export async function startLadder(options: LadderOptions): Promise<LocalLadder> 
   return { credentials, client, startOrigin, stopOrigin, loseOriginDisk, stop, doubleUrl: double?.url ?? null };
 }
 
-async function originEnvironment(credentials: Credentials, { folder, ports, recipe }: LadderOptions) {
+async function originEnvironment(credentials: Credentials, { folder, ports, recipe, trainer }: LadderOptions) {
   return {
     ORIGIN_PORT: String(ports.origin),
     ORIGIN_TOKENS: JSON.stringify([
@@ -105,6 +108,7 @@ async function originEnvironment(credentials: Credentials, { folder, ports, reci
     ORIGIN_RECIPE: recipe ?? "",
     ORIGIN_RECIPES: folder,
     ORIGIN_BACKEND: process.env.ORIGIN_BACKEND ?? "auto",
+    ORIGIN_TRAINER: trainer ?? process.env.ORIGIN_TRAINER ?? "",
   };
 }
 

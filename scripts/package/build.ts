@@ -24,6 +24,10 @@ await cp(
   join(root, "workers/origin/recipes/recipe.schema.json"),
   join(target, "workers/origin/recipes/recipe.schema.json"),
 );
+for (const part of ["train.py", "upriver_torch"]) {
+  const path = join("workers/origin/torch", part);
+  await cp(join(root, path), join(target, path), { recursive: true, filter: (from) => !from.includes("__pycache__") });
+}
 for (const [config, name] of [
   ["wrangler.toml", "wrangler"],
   ["scripts/probe/probe.toml", "probe"],

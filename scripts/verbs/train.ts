@@ -1,5 +1,6 @@
 import { join } from "node:path";
 import { type Command, Option } from "commander";
+import { type TrainerName, trainers } from "#core/contract/index.ts";
 import { count, percent } from "#core/format.ts";
 import { type BackendChoice, backendChoices } from "#origin/backend/index.ts";
 import { type Comparison, compareModels, comparisonSteps } from "#origin/compare/index.ts";
@@ -7,6 +8,9 @@ import { publish } from "#origin/publish.ts";
 import type { NetworkPlan, Recipe, Row } from "#origin/recipes/index.ts";
 import { describeCandidates, describeOptimism, describeScale, describeSplits } from "#origin/report/describe.ts";
 import { reportOn, writeReport } from "#origin/report/index.ts";
+import { torchFolder, trainerOf } from "#origin/torch/choose.ts";
+import { findPython } from "#origin/torch/python.ts";
+import { readTorchSettings } from "#origin/torch/settings.ts";
 import { Checkpoints } from "#origin/train/checkpoint.ts";
 import { type ManifestDraft, train } from "#origin/train/index.ts";
 import { type Judged, judge } from "#origin/train/judge.ts";
@@ -25,6 +29,8 @@ interface Options {
   data?: string;
   out?: string;
   backend: BackendChoice;
+  trainer?: TrainerName;
+  processes?: number;
   test?: string | true;
   compare?: boolean;
   seed?: number;
@@ -49,6 +55,12 @@ export function trainVerb(program: Command): void {
     .option("--data <file>", "file of the recipe's data")
     .option("--out <folder>", "output folder (default: .upriver/artefacts/<recipe>)")
     .addOption(new Option("--backend <backend>", "what computes").choices(backendChoices).default("auto"))
+    .addOption(new Option("--trainer <trainer>", "what trains (default: the recipe's, else tfjs)").choices(trainers))
+    .option(
+      "--processes <n>",
+      "with torch: how many processes train together",
+      numberParser("--processes", { atLeast: 1, isWhole: true }),
+    )
     .option(
       "--test [file]",
       "judge the result on other rows: of a file in the form of the recipe's data, or its own from the day of --before on",
@@ -85,9 +97,12 @@ async function run(given: string, options: Options, command: Command): Promise<v
   const fullEpochs = epochsOf(recipe.full);
   const checkpoints = new Checkpoints(trainingFolder(name));
   if (options.fresh) await checkpoints.clear();
+  const trainer = await trainerFor(recipe, options);
+  if (options.fresh) await trainer?.clear();
   const bar = showProgress(`training ${name}`, fullEpochs + epochsOf(recipe.thin));
   const artefact = await train(recipe, {
     ...{ before: options.before, file: options.data, backend: options.backend, checkpoints, until },
+    trainer: trainer ?? undefined,
     onRows: rowReporter(name),
     onScale: (scale, share) => bar.update(0, `numbers: ${scale}, ${Math.round(100 * share)}%`),
     onProgress: ({ network, epoch, share, loss, validationLoss, secondsLeft }) =>
@@ -102,6 +117,7 @@ async function run(given: string, options: Options, command: Command): Promise<v
   const report = await reportOn(artefact.result);
   await writeReport(folder, report);
   await checkpoints.clear();
+  await trainer?.clear();
   const { metrics, thin, full, trainedOn } = artefact.draft;
   let version: number | null = null;
   if (options.publish) {
@@ -115,10 +131,10 @@ async function run(given: string, options: Options, command: Command): Promise<v
   const comparison = options.compare ? await compared(recipe, artefact, testRows) : undefined;
   const { cutShort } = artefact;
   const costs = { thin: await costOf(artefact, thin), full: await costOf(artefact, full ?? thin) };
-  const { splits, scale, escalation, networks: trained } = artefact.result;
+  const { splits, scale, escalation, backend, networks: trained } = artefact.result;
   const optimism = Object.fromEntries(trained.map((network) => [network.name, network.optimism]));
   const result = {
-    ...{ recipe: name, folder, version, trainedOn, metrics, certifiedCoverage: coverage, cutShort },
+    ...{ recipe: name, folder, version, backend, trainedOn, metrics, certifiedCoverage: coverage, cutShort },
     ...{ splits, scale, optimism, escalation, costs },
     candidates: Object.fromEntries(trained.map((network) => [network.name, network.candidates])),
   };
@@ -166,6 +182,19 @@ async function run(given: string, options: Options, command: Command): Promise<v
         : "";
     return `${formatTable([["network", "log-loss", ...figureNames(artefact.draft), risk, "kB", "ms a question"], ...rows])}\n${formatTable(notes)}${tested}${beside}${limit}\nModel: ${folder}\nReport: ${join(folder, "report.html")}\n${next}`;
   });
+}
+
+async function trainerFor(recipe: Recipe, { trainer, processes }: Options) {
+  const settings = readTorchSettings(process.env);
+  const torch = processes === undefined ? settings : { ...settings, processes };
+  const found = trainerOf(
+    recipe,
+    { trainer: trainer ?? null, torch },
+    torchFolder(torch, recipe.name, trainingFolder(recipe.name)),
+  );
+  // Before rows are read.
+  if (found && torch.command === null) await findPython(torch.python);
+  return found;
 }
 
 function noteOf(name: string, text: string | null): [string, string][] {

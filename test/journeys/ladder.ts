@@ -2,7 +2,7 @@ import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { UpriverClient } from "#client/index.ts";
-import type { Manifest, OpenApi, TensorManifest } from "#core/contract/index.ts";
+import type { Manifest, OpenApi, TensorManifest, TrainerName } from "#core/contract/index.ts";
 import { sign } from "#core/sign.ts";
 import { publish } from "#origin/publish.ts";
 import type { Artefact, ManifestDraft, Unpublished } from "#origin/train/index.ts";
@@ -32,8 +32,11 @@ export async function temporaryLadder({
   allowedOrigins,
   recipe = null,
   splitSecret,
+  trainer,
 }: {
   allowedOrigins?: string;
+  /** What trains at the origin; what each recipe says unless given. */
+  trainer?: TrainerName | undefined;
   /** A recipe whose trained model is published and rolled out. */
   recipe?: string | null;
   /** Puts questions of the same ids into the same splits in each run. */
@@ -43,7 +46,7 @@ export async function temporaryLadder({
   const ports = { edge: await freePort(), origin: await freePort() };
   if (splitSecret !== undefined) await setSplitSecret(folder, ports, splitSecret);
   const [ladder, artefact] = await Promise.all([
-    startLadder({ folder, ports, recipe: null, allowedOrigins }),
+    startLadder({ folder, ports, recipe: null, allowedOrigins, trainer }),
     recipe === null ? null : trainedModel(recipe),
   ]);
   const { client, check } = await checkedClients(ladder.credentials);

@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { classifying } from "#core/artefacts.ts";
 import type { Instance, Training } from "#core/contract/index.ts";
 import type { LocalLadder } from "#scripts/local/ladder.ts";
+import { torchHere } from "#test/helpers/torch.ts";
 import { temporaryLadder } from "./ladder.ts";
 
 const model = "storefront";
@@ -13,10 +14,12 @@ const littleData = "2024-03-01";
 const trainingTimeout = { timeout: 150_000 };
 const onePeriodMs = 31 * 24 * 3600_000;
 
+// Other journeys train with TensorFlow.js.
+const torch = await torchHere();
 let ladder: LocalLadder;
 
 beforeAll(async () => {
-  ladder = await temporaryLadder({ recipe: model });
+  ladder = await temporaryLadder({ recipe: model, trainer: torch ? "torch" : "tfjs" });
 });
 afterAll(() => ladder?.stop());
 
@@ -44,6 +47,8 @@ describe("what regions learn", () => {
     expect(training, `${training.reason}`).toMatchObject({ state: "done", version: 2, verdict: { promoted: true } });
     expect(training.order.reason).toBe("schedule");
     expect(training.samples).toEqual({ added: regions.length * labelsEach, known: regions.length * labelsEach });
+    const report = await ladder.client("publish").trainingReport(model, training.id);
+    expect(report).toContain(torch ? "PyTorch " : "wasm");
     const { trainedOn } = classifying(await ladder.client("publish").manifest(model, 2));
     const { truth = 0 } = trainedOn.sources;
     expect(truth / (regions.length * labelsEach)).toBeGreaterThan(0.5);

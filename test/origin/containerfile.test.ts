@@ -6,17 +6,22 @@ import { builtinModules } from "node:module";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { findPython } from "#origin/torch/python.ts";
 import { testKeys } from "../helpers/keys.ts";
+import { torchHere } from "../helpers/torch.ts";
 
 const root = join(import.meta.dirname, "../..");
-const lines = (await readFile(join(root, "workers/origin/Containerfile"), "utf8")).split("\n");
+const files = ["Containerfile", "Containerfile.cpu", "Containerfile.cuda"];
+const torch = await torchHere();
 
-/** The paths that the Containerfile copies from the project's folder. */
-const copied = lines.filter((line) => line.startsWith("COPY ")).flatMap((line) => line.split(" ").slice(1, -1));
-
-describe("the origin's container", () => {
+describe.each(files)("the origin's container of %s", (file) => {
+  let lines: string[];
+  /** The paths that it copies from the project's folder. */
+  let copied: string[];
   let folder: string;
   beforeAll(async () => {
+    lines = (await readFile(join(root, "workers/origin", file), "utf8")).split("\n");
+    copied = lines.filter((line) => /^COPY (?!--from)/.test(line)).flatMap((line) => line.split(" ").slice(1, -1));
     folder = await mkdtemp(join(tmpdir(), "upriver-container-"));
     for (const path of copied) await cp(join(root, path), join(folder, path), { recursive: true });
   });
@@ -56,12 +61,21 @@ describe("the origin's container", () => {
       },
       ...{ ORIGIN_TOKENS: JSON.stringify([token]), ORIGIN_PORT: "0", ORIGIN_BACKEND: "wasm" },
       ORIGIN_DATA: join(folder, "data"),
+      // With its own trainer where this machine has it.
+      ...(torch && lines.some((line) => line.includes("ORIGIN_TRAINER=torch")) ? { ORIGIN_TRAINER: "torch" } : {}),
+      PATH: process.env.PATH,
     };
     const origin = spawn(process.execPath, args, { cwd: folder, env, stdio: ["ignore", "pipe", "inherit"] });
     const [line = "{}"] = await Promise.race([once(origin.stdout, "data"), once(origin.stdout, "end")]);
     expect(JSON.parse(String(line))).toMatchObject({ event: "listening", backend: { name: "wasm" } });
     origin.kill("SIGTERM");
     expect(await once(origin, "exit")).toEqual([0, null]);
+  });
+
+  it.skipIf(!torch)("has the whole program of PyTorch", async () => {
+    const command = await findPython(torch?.python ?? null);
+    const training = spawn(command, [join(folder, "workers/origin/torch/train.py")], { stdio: "ignore" });
+    expect(await once(training, "exit")).toEqual([2, null]);
   });
 });
 

@@ -1,9 +1,11 @@
 import { resolve } from "node:path";
 import * as z from "zod";
+import { type TrainerName, trainers } from "#core/contract/index.ts";
 import { type SigningKey, signingKeySchema } from "#core/sign.ts";
 import { parseTokens, type Token } from "#core/tokens.ts";
 import { type BackendChoice, backendChoices } from "./backend/index.ts";
 import { SetupError } from "./setup-error.ts";
+import { readTorchSettings, type TorchSettings } from "./torch/settings.ts";
 
 /** The origin's settings. */
 export interface OriginConfig {
@@ -18,6 +20,9 @@ export interface OriginConfig {
   dataFolder: string;
   /** Which backend trains; `auto` uses a GPU if there is one. */
   backend: BackendChoice;
+  /** What trains, whatever recipes say; null for what each recipe says. */
+  trainer: TrainerName | null;
+  torch: TorchSettings;
   /** The folder in which recipes are looked for, besides the registry. */
   recipeFolder: string;
   /** The recipe to train and publish when the edge does not serve its model yet. */
@@ -36,6 +41,7 @@ const schema = z.object({
   ORIGIN_RECIPE: z.string().optional(),
   ORIGIN_RECIPES: z.string().default("."),
   ORIGIN_BACKEND: z.enum(backendChoices).default("auto"),
+  ORIGIN_TRAINER: z.union([z.enum(trainers), z.literal("")]).optional(),
 });
 
 /** Reads the origin's settings. Throws `SetupError`, which names the variables, when one is missing or invalid. */
@@ -59,6 +65,8 @@ export function readConfig(environment: NodeJS.ProcessEnv): OriginConfig {
     signingKey: readKey(settings.SIGNING_KEY),
     dataFolder: settings.ORIGIN_DATA,
     backend: settings.ORIGIN_BACKEND,
+    trainer: settings.ORIGIN_TRAINER || null,
+    torch: readTorchSettings(environment),
     recipe: settings.ORIGIN_RECIPE || null,
     recipeFolder: resolve(settings.ORIGIN_RECIPES),
   };

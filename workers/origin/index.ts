@@ -12,6 +12,7 @@ import { DiskProbe } from "./disk.ts";
 import { FullModels } from "./models.ts";
 import { TrainableRecipes } from "./recipes/registry.ts";
 import { SetupError } from "./setup-error.ts";
+import { findPython } from "./torch/python.ts";
 import { TrainingQueue } from "./trainings/queue.ts";
 import { trainingRunner } from "./trainings/steps.ts";
 import { TrainingStore } from "./trainings/store.ts";
@@ -35,6 +36,8 @@ async function start(environment: NodeJS.ProcessEnv): Promise<void> {
   const models = new FullModels(client, blobs);
   const recipes = new TrainableRecipes(client, blobs, config.recipeFolder);
   const { adapterFound: _, ...backend } = await findBackend(config.backend);
+  // An engine elsewhere has a Python of its own.
+  if (config.trainer === "torch" && config.torch.command === null) await findPython(config.torch.python);
   const store = new TrainingStore(join(config.dataFolder, "trainings"));
   const stepOptions = { ...config, client, recipes, folderOf: (training: Training) => store.folderOf(training) };
   const trainings = new TrainingQueue(store, trainingRunner(stepOptions), log);
@@ -49,13 +52,16 @@ async function start(environment: NodeJS.ProcessEnv): Promise<void> {
 }
 
 function listen(
-  { nodeId, tokens, host, port }: OriginConfig,
+  { nodeId, tokens, host, port, trainer }: OriginConfig,
   models: FullModels,
   training: NonNullable<Parameters<typeof createApp>[0]["training"]>,
 ): void {
   const app = createApp({ nodeId, tokens, models, training, log });
   const server = serve({ fetch: app.fetch, hostname: host, port }, (address) =>
-    log({ event: "listening", host, port: address.port, backend: training.backend }),
+    log({
+      ...{ event: "listening", host, port: address.port, backend: training.backend },
+      trainer: trainer ?? "as each recipe says",
+    }),
   );
   for (const signal of ["SIGINT", "SIGTERM"] as const) {
     process.once(signal, () => void drain(server, training.trainings).then(() => process.exit(0)));

@@ -10,6 +10,7 @@ import { learnApart } from "#origin/learn/apart.ts";
 import type { LearnRequest } from "#origin/learn/apart-messages.ts";
 import { findDocument } from "#origin/recipes/index.ts";
 import type { RecipeOrder } from "#origin/recipes/registry.ts";
+import { readTorchSettings } from "#origin/torch/settings.ts";
 import { stopping } from "#origin/trainings/stopping.ts";
 
 const apart = join(import.meta.dirname, "../../../workers/origin/learn/apart.ts");
@@ -23,7 +24,9 @@ async function requestFor(backend: LearnRequest["backend"]): Promise<LearnReques
   const folders = { samplesFolder: join(folder, "samples"), checkpointsFolder: join(folder, "checkpoints") };
   // Few rows: each process begins to train sooner.
   const recipe = { ...(await findDocument("storefront", folder)), stored: null } as RecipeOrder;
-  return { recipe, before: "2024-03-01", backend, current: null, ...folders };
+  const trainer = { trainer: null, torch: readTorchSettings({}) };
+  const torchFolder = join(folder, "torch");
+  return { recipe, before: "2024-03-01", backend, trainer, torchFolder, current: null, ...folders };
 }
 
 async function abortDuringTraining(backend: LearnRequest["backend"]): Promise<unknown> {

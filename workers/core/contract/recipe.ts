@@ -144,6 +144,10 @@ export const trainingPlanSchema = z.strictObject({
 });
 export type TrainingPlan = z.infer<typeof trainingPlanSchema>;
 
+export const trainers = ["tfjs", "torch"] as const;
+/** What trains networks: TensorFlow.js in the origin's training process, or PyTorch. */
+export type TrainerName = (typeof trainers)[number];
+
 export const networkKinds = ["linear", "network", "ensemble"] as const;
 /** What a network is: linear in its inputs, one network, or several that share their hidden layers. */
 export type NetworkKind = (typeof networkKinds)[number];
@@ -291,7 +295,15 @@ export const trainableRecipeSchema = z.strictObject({
     .optional(),
   budget: budgetSchema.optional(),
   networks: z.strictObject({ thin: thinPlanSchema.optional(), full: fullPlanSchema.optional() }).optional(),
-  training: trainingPlanSchema.partial().optional(),
+  training: trainingPlanSchema
+    .partial()
+    .extend({
+      trainer: z
+        .enum(trainers)
+        .optional()
+        .describe("What trains: tfjs (TensorFlow.js, the default) or torch (PyTorch); an origin may be set to another"),
+    })
+    .optional(),
   /** How regions keep, label and learn; see Policy. */
   policy: policySchema
     .omit({ ladder: true, above: true, budget: true, regions: true, groupBy: true })

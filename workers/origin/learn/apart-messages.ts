@@ -1,6 +1,7 @@
 import type { TrainingProgress } from "#core/contract/index.ts";
 import type { BackendChoice } from "../backend/index.ts";
 import type { RecipeOrder } from "../recipes/registry.ts";
+import type { TrainerChoice } from "../torch/choose.ts";
 import type { LearnResult, Published } from "./index.ts";
 
 /** What the training process is asked to do. */
@@ -10,6 +11,9 @@ export interface LearnRequest {
   samplesFolder: string;
   checkpointsFolder: string;
   backend: BackendChoice;
+  trainer: TrainerChoice;
+  /** What PyTorch and the training process exchange. */
+  torchFolder: string;
   current: Published | null;
 }
 

@@ -1,6 +1,7 @@
 import { once } from "node:events";
 import { constants, setPriority } from "node:os";
 import { orderedRecipe } from "../recipes/registry.ts";
+import { trainerOf } from "../torch/choose.ts";
 import { Checkpoints } from "../train/checkpoint.ts";
 import { type LearnRequest, stopMessage, type TrainingMessage } from "./apart-messages.ts";
 import { type LearnResult, learn } from "./index.ts";
@@ -25,12 +26,21 @@ function endWhenSaved(checkpoints: Checkpoints): void {
   });
 }
 
-async function run({ recipe, before, backend, current, ...folders }: LearnRequest): Promise<LearnResult> {
+async function run({
+  recipe: ordered,
+  before,
+  backend,
+  trainer,
+  current,
+  ...folders
+}: LearnRequest): Promise<LearnResult> {
   const checkpoints = new Checkpoints(folders.checkpointsFolder);
   endWhenSaved(checkpoints);
-  return learn(await orderedRecipe(recipe), {
-    stored: recipe.stored?.recipe ?? null,
+  const recipe = await orderedRecipe(ordered);
+  return learn(recipe, {
+    stored: ordered.stored?.recipe ?? null,
     ...{ before, backend, current, checkpoints },
+    trainer: trainerOf(recipe, trainer, folders.torchFolder) ?? undefined,
     samples: await new SampleStore(folders.samplesFolder).read(),
     onProgress: (progress) => {
       // An origin that was killed cannot end this process, and the next one trains from the same checkpoints.

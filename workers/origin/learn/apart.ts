@@ -1,6 +1,7 @@
 import { fork } from "node:child_process";
 import { extname, join } from "node:path";
 import type { TrainingProgress } from "#core/contract/index.ts";
+import { cancelLaunched } from "../torch/cancel.ts";
 import { stopping } from "../trainings/stopping.ts";
 import { type LearnRequest, stopMessage, type TrainingMessage } from "./apart-messages.ts";
 import type { LearnResult } from "./index.ts";
@@ -44,7 +45,10 @@ export function learnApart(
       process.removeListener("exit", kill);
       const ended = `The training process ended with ${by ?? `code ${code}`}; the origin's log shows its output.`;
       const error = Object.assign(new Error(failure?.reason ?? ended), failure?.code ? { code: failure.code } : {});
-      reject(signal.aborted ? signal.reason : error);
+      if (!signal.aborted) return reject(error);
+      // What trains elsewhere goes on while the origin is away, and ends when the training is cancelled.
+      const isCancelled = signal.reason !== stopping;
+      void (isCancelled ? cancelLaunched(request.torchFolder) : Promise.resolve()).finally(() => reject(signal.reason));
     });
     child.send(request, (error) => error && reject(error));
   });

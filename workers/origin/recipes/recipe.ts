@@ -11,6 +11,7 @@ import type {
   RecipeDocument,
   TensorInput,
   TrainableDocument,
+  TrainerName,
   TrainingPlan,
   WeightType,
 } from "#core/contract/index.ts";
@@ -112,6 +113,8 @@ export interface Recipe {
   /** The labels whose own risks must be at most the target too. */
   perClass: string[];
   training: TrainingPlan;
+  /** What trains it, if the document says so. */
+  trainer?: TrainerName;
   /** The document that it was made from, with everything that was inferred from the data. */
   document: TrainableDocument;
 }

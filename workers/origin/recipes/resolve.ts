@@ -76,7 +76,7 @@ export function resolveRecipe(document: CompleteDocument, load: Recipe["load"], 
   const regions = regionsOf(document, keys);
   const inputPlan = asFeatures(document.input);
   const usualTraining = usualTrainingOf(inputPlan);
-  const own = definedOf(document.training ?? {});
+  const { trainer, ...own } = definedOf(document.training ?? {});
   const training: TrainingPlan = { ...defaultTraining, ...usualTraining, ...own };
   // A recipe that regularises with L2 does so instead.
   if (own.l2 !== undefined && own.weightDecay === undefined) training.weightDecay = 0;
@@ -112,6 +112,7 @@ export function resolveRecipe(document: CompleteDocument, load: Recipe["load"], 
     delta: Number((1 - confidence).toFixed(12)),
     perClass: perClassOf(label.values ?? [], risk?.perClass ?? []),
     training,
+    ...(trainer === undefined ? {} : { trainer }),
     document,
   };
 }

@@ -69,14 +69,24 @@ export class Checkpoints {
     });
   }
 
+  /** Whether who ends the training waits for one. */
+  get isWanted(): boolean {
+    return this.onSaved !== null;
+  }
+
+  /** Tells who waits that one is saved, by this or by another program. */
+  saved(): void {
+    this.onSaved?.();
+    this.onSaved = null;
+  }
+
   async write(name: string, checkpoint: Checkpoint): Promise<void> {
     await mkdir(this.folder, { recursive: true });
     const part = `${this.path(name)}.part`;
     // Renamed into place, so that a training killed here still has the previous one.
     await writeFile(part, encode(checkpoint));
     await rename(part, this.path(name));
-    this.onSaved?.();
-    this.onSaved = null;
+    this.saved();
   }
 
   /** Deletes all checkpoints: the training is done, or must start over. */

@@ -257,7 +257,8 @@ class Fit {
   }
 }
 
-function setTables({ bags = [] }: Trainable, tables: readonly Float32Array[]): void {
+/** Sets the tables of a network's bags. */
+export function setTables({ bags = [] }: Trainable, tables: readonly Float32Array[]): void {
   for (const [i, table] of tables.entries()) bags[i]?.values.set(table);
 }
 

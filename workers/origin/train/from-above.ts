@@ -23,7 +23,7 @@ import { encodeSplits, release, trainNetwork } from "./train-network.ts";
 export async function trainFromAbove(
   recipe: Recipe,
   splits: RowsBySplit,
-  { backend: choice, checkpoints, until, onProgress }: TrainOptions,
+  { backend: choice, trainer, checkpoints, until, onProgress }: TrainOptions,
 ): Promise<TrainedModel> {
   const backend = await startTraining(choice);
   const blobs: Blobs = new Map();
@@ -31,7 +31,7 @@ export async function trainFromAbove(
   const calibration = calibrationOf(labels, [...splits.train, ...splits.validation]);
   const encoded = encodeSplits(recipe, recipe.thin.input, splits);
   const thin = await trainNetwork(recipe, { ...recipe.thin, rivals: [] }, encoded, {
-    ...{ name: "thin", backend, blobs, checkpoints, until },
+    ...{ name: "thin", backend, trainer, blobs, checkpoints, until },
     teacher: teacherOf(labels, splits.train, calibration),
     onProgress: (progress) => onProgress?.({ network: "thin", ...progress }),
   });
@@ -50,7 +50,8 @@ export async function trainFromAbove(
   release(encoded);
   const { history, seconds, kind, candidates, optimism } = thin;
   const result = {
-    ...{ model: recipe.name, labels, targetRisk: recipe.targetRisk, seed: recipe.training.seed, backend: backend.name },
+    ...{ model: recipe.name, labels, targetRisk: recipe.targetRisk, seed: recipe.training.seed },
+    backend: trainer?.describe() ?? backend.name,
     ...{ trainedOn: draft.trainedOn, splits: splits.report, scale: null, escalation: comparePublished([]) },
     networks: [{ name: "thin", kind, candidates, history, seconds, optimism, scores, bytes: bytesOf(spec) }],
     truths: splits.validation.map(({ label }) => labels.indexOf(label)),

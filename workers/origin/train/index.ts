@@ -17,6 +17,7 @@ import { baseRows, countsOf } from "./rows.ts";
 import { readFrom, scoreDataset } from "./score.ts";
 import { assignSplits, type RowsBySplit } from "./splits.ts";
 import { encodeSplits, release, type TrainedNetwork, trainNetwork } from "./train-network.ts";
+import type { Trainer } from "./trainer.ts";
 
 /** A manifest without what publishing adds: version, parent, time and signature. */
 export type Unpublished<M> = Omit<M, "version" | "parent" | "createdAt" | "signature">;
@@ -44,6 +45,8 @@ export interface TrainOptions {
   /** Where an interrupted training continues; it starts over unless given. */
   checkpoints?: Checkpoints | undefined;
   backend?: BackendChoice | undefined;
+  /** What fits full and thin; TensorFlow.js in this process unless given. */
+  trainer?: Trainer | undefined;
   /** When everything is done at the latest, ms since 1970: the networks stop training before. */
   until?: number | undefined;
   onProgress?: (progress: TrainingProgress) => void;
@@ -74,12 +77,12 @@ export function withRecipe(artefact: TrainedModel, { recipe, blobs }: PackedReci
 /** Trains full and thin on the training rows, and certifies both on held-out rows. */
 export async function trainOn(given: Recipe, splits: RowsBySplit, options: TrainOptions = {}): Promise<TrainedModel> {
   const recipe = withBins(given, splits.train);
-  const { checkpoints, onProgress, onScale } = options;
+  const { checkpoints, trainer, onProgress, onScale } = options;
   const backend = await startTraining(options.backend);
   const blobs: Blobs = new Map();
   const { until } = options;
   const training = (name: NetworkName, teacher: Float32Array | null, latest: number | undefined) => ({
-    ...{ name, backend, blobs, teacher, checkpoints, until: latest },
+    ...{ name, backend, trainer, blobs, teacher, checkpoints, until: latest },
     onProgress: (progress: FitProgress) => onProgress?.({ network: name, ...progress }),
   });
   const chosen = await chooseScale(recipe, splits, { backend, until: options.until, onProgress: onScale });
@@ -126,7 +129,7 @@ export async function trainOn(given: Recipe, splits: RowsBySplit, options: Train
   const result: TrainingResult = {
     ...{ model: recipe.name, labels: recipe.labels, targetRisk: recipe.targetRisk, seed: recipe.training.seed },
     ...(recipe.number ? { number: recipe.number } : {}),
-    backend: backend.adapter ? `${backend.name}: ${backend.adapter}` : backend.name,
+    backend: trainer?.describe() ?? (backend.adapter ? `${backend.name}: ${backend.adapter}` : backend.name),
     trainedOn: draft.trainedOn,
     networks: [networkResult("full", full), networkResult("thin", thin)],
     ...{ splits: splits.report, escalation, scale: chosen },

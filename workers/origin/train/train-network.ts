@@ -15,6 +15,7 @@ import { type Blobs, packNetwork } from "./pack.ts";
 import { prune } from "./prune.ts";
 import { shareOf } from "./schedule.ts";
 import type { RowsBySplit } from "./splits.ts";
+import type { Trainer } from "./trainer.ts";
 
 /** Rows encoded for a network: those that it trains on, and held-out rows. */
 export interface EncodedSplits {
@@ -46,6 +47,8 @@ export interface NetworkTraining {
   name: string;
   backend: Backend;
   blobs: Blobs;
+  /** What fits it; TensorFlow.js in this process unless given. */
+  trainer?: Trainer | undefined;
   /** Full's scores of the training rows [rows, classes]; null when full itself is trained. */
   teacher: Float32Array | null;
   checkpoints?: Checkpoints | undefined;
@@ -174,7 +177,7 @@ async function fitAndPrune(
   network: NetworkPlan,
   data: Dataset,
   validation: Dataset,
-  { name, backend, teacher, checkpoints, until, onProgress }: NetworkTraining,
+  { name, backend, trainer, teacher, checkpoints, until, onProgress }: NetworkTraining,
 ): Promise<FitResult> {
   const classes = recipe.labels.length;
   const plan: TrainingPlan = { ...recipe.training, ...network.training };
@@ -184,7 +187,8 @@ async function fitAndPrune(
   const set = { data, classes, teacher: soft, classWeights };
   const options = { form: network, checkpoints, until, onProgress };
   await backend.use();
-  let fitted = await fitNetwork(set, validation, { ...options, plan, name });
+  const fitOn = trainer?.fit ?? fitNetwork;
+  let fitted = await fitOn(set, validation, { ...options, plan, name });
   if (network.prune) {
     const whole = fitted;
     const start = await prune(whole.network, network.prune);
@@ -195,7 +199,7 @@ async function fitAndPrune(
       learningRate: plan.learningRate * afterPruning.rate,
     };
     const prunedName = `${name}-pruned-${network.prune}`;
-    const pruned = await fitNetwork(set, validation, { ...options, plan: shorter, name: prunedName, start });
+    const pruned = await fitOn(set, validation, { ...options, plan: shorter, name: prunedName, start });
     tf.dispose([...start.weights, ...start.masks.filter((mask) => mask !== null)]);
     const history = pruned.history.map((record) => ({ ...record, epoch: record.epoch + whole.history.length }));
     fitted = {

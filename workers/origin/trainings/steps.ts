@@ -1,5 +1,5 @@
 import { existsSync } from "node:fs";
-import { readFile, writeFile } from "node:fs/promises";
+import { readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { ProblemError, UnreachableError, type UpriverClient } from "#client/index.ts";
 import { classifying } from "#core/artefacts.ts";
@@ -14,12 +14,13 @@ import { SampleStore } from "../learn/sample-store.ts";
 import { publish } from "../publish.ts";
 import type { TrainableRecipes } from "../recipes/registry.ts";
 import { reportOn, writeReport } from "../report/index.ts";
+import { type TrainerChoice, torchFolder } from "../torch/choose.ts";
 import { Checkpoints } from "../train/checkpoint.ts";
 import type { Blobs } from "../train/pack.ts";
 import { loadArtefact, saveArtefact } from "../train/store.ts";
 import type { RunTraining, UpdateTraining } from "./queue.ts";
 
-export interface StepOptions {
+export interface StepOptions extends TrainerChoice {
   client: UpriverClient;
   recipes: Pick<TrainableRecipes, "find" | "document">;
   signingKey: SigningKey;
@@ -72,7 +73,7 @@ async function pull(
 }
 
 async function train(
-  { client, recipes, dataFolder, backend, folderOf }: Omit<StepOptions, "signingKey">,
+  { client, recipes, dataFolder, backend, trainer, torch, folderOf }: Omit<StepOptions, "signingKey">,
   training: Training,
   update: UpdateTraining,
   signal: AbortSignal,
@@ -82,12 +83,15 @@ async function train(
   const verdictPath = join(folder, verdictFile);
   if (!existsSync(verdictPath)) {
     const checkpointsFolder = join(folder, "checkpoints");
+    const exchanged = torchFolder(torch, training.id, checkpointsFolder);
     const { artefact, verdict } = await learnApart(
       {
         ...{
           recipe: await recipes.find(training.model, training.order.reason === "first"),
           backend,
           checkpointsFolder,
+          trainer: { trainer, torch },
+          torchFolder: exchanged,
         },
         before: training.order.before,
         samplesFolder: join(dataFolder, "samples", training.model),
@@ -99,6 +103,7 @@ async function train(
     await writeReport(folder, await reportOn(artefact.result), verdict);
     await writeFile(verdictPath, JSON.stringify(verdict));
     await new Checkpoints(checkpointsFolder).clear();
+    await rm(exchanged, { recursive: true, force: true });
   }
   const verdict = JSON.parse(await readFile(verdictPath, "utf8")) as Training["verdict"];
   if (verdict?.promoted === false && training.order.gate) {

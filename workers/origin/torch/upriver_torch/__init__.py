@@ -1,0 +1,1 @@
+"""Trains the networks of an Upriver origin in PyTorch: see workers/origin/README.md."""
