@@ -1,4 +1,4 @@
-import { formatDifference } from "#origin/import/difference.ts";
+import { formatDifference } from "#origin/import/check/difference.ts";
 import type { Inspection } from "#origin/import/inspect.ts";
 import type { Cost } from "../probe/index.ts";
 import { formatTable } from "./output.ts";

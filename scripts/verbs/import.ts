@@ -1,12 +1,12 @@
 import type { Command } from "commander";
 import { modelNameSchema } from "#core/contract/index.ts";
-import { isTrap, restartBackend } from "#origin/import/backends.ts";
-import { checkModel, faultElsewhere } from "#origin/import/check.ts";
-import { largestOf } from "#origin/import/difference.ts";
+import { isTrap, restartBackend } from "#origin/import/check/backends.ts";
+import { largestOf } from "#origin/import/check/difference.ts";
+import { checkModel, faultElsewhere } from "#origin/import/check/index.ts";
 import { readModelFiles } from "#origin/import/files.ts";
 import { type Inspection, inspect, timeHere } from "#origin/import/inspect.ts";
 import { writeRecipe } from "#origin/import/recipe.ts";
-import { refusalText } from "#origin/import/refusal.ts";
+import { refusalText } from "#origin/import/refused/refusal.ts";
 import { describeImport, type ImportedModel, megabytes, tableOfImports } from "../local/import-report.ts";
 import { modelNamesOf } from "../local/model-names.ts";
 import { printResult, showProgress } from "../local/output.ts";

@@ -6,7 +6,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { startBackend } from "#core/model/tfjs/backend.ts";
 import { readModelFiles } from "#origin/import/files.ts";
 import { inspect } from "#origin/import/inspect.ts";
-import { refusalText } from "#origin/import/refusal.ts";
+import { refusalText } from "#origin/import/refused/refusal.ts";
 import { saveLayersModel, saveNetwork } from "#test/helpers/saved-model.ts";
 import { type ConstantOf, type GraphNodeOf, placeholder, smallGraph } from "#test/helpers/small-graph.ts";
 

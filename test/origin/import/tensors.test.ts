@@ -14,7 +14,7 @@ import { backboneOf } from "#origin/import/backbone.ts";
 import { readModelFiles } from "#origin/import/files.ts";
 import { inspect } from "#origin/import/inspect.ts";
 import { importNetwork } from "#origin/import/network.ts";
-import { refusalText } from "#origin/import/refusal.ts";
+import { refusalText } from "#origin/import/refused/refusal.ts";
 import { type Blobs, packModel } from "#origin/train/pack.ts";
 import { readFrom } from "#origin/train/score.ts";
 import { expectClose } from "#test/helpers/close.ts";

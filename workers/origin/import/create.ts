@@ -16,15 +16,15 @@ import type { Tensor } from "#core/model/engine.ts";
 import type { Artefact } from "../train/index.ts";
 import { type Blobs, packParts } from "../train/pack.ts";
 import { type BackboneParts, backboneOf } from "./backbone.ts";
-import { type Checked, checkIfCheap } from "./check.ts";
-import { openModel } from "./engine-model.ts";
+import { openModel } from "./check/engine-model.ts";
+import { type Checked, checkIfCheap } from "./check/index.ts";
+import type { Ranges } from "./check/input-ranges.ts";
+import { openPlain } from "./check/open-plain.ts";
+import { byTensor, randomInputs } from "./check/random-inputs.ts";
 import { readModelFiles, type TfjsModelFiles } from "./files.ts";
-import type { Ranges } from "./input-ranges.ts";
 import { type Inspection, inspect } from "./inspect.ts";
 import { headAndBackbone } from "./network.ts";
-import { openPlain } from "./open-plain.ts";
-import { byTensor, randomInputs } from "./random-inputs.ts";
-import { refusalText } from "./refusal.ts";
+import { refusalText } from "./refused/refusal.ts";
 
 export interface CreateOptions {
   model: string;

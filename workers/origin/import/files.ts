@@ -9,7 +9,7 @@ import { pathInside } from "../inside.ts";
 import type { StoredPart } from "../train/pack.ts";
 import { nodeConstants } from "./node-constants.ts";
 import { convertOnnx, type OnnxOptions } from "./onnx/index.ts";
-import { checkWeightTypes } from "./refused-weights.ts";
+import { checkWeightTypes } from "./refused/weights.ts";
 
 /** A model as TensorFlow.js stores it. */
 export interface TfjsModelFiles {

@@ -2,18 +2,18 @@ import * as tf from "@tensorflow/tfjs-core";
 import type { TensorSpec } from "#core/contract/index.ts";
 import type { LoadedModel, Tensor, TensorInfo } from "#core/model/engine.ts";
 import { startBackend } from "#core/model/tfjs/backend.ts";
-import { isTrap, restartBackend } from "./backends.ts";
+import { isTrap, restartBackend } from "./check/backends.ts";
+import { openModel } from "./check/engine-model.ts";
+import { inputRanges, type Ranges } from "./check/input-ranges.ts";
+import { firstFailure } from "./check/locate.ts";
+import { openPlain } from "./check/open-plain.ts";
+import { byTensor, randomInputs } from "./check/random-inputs.ts";
 import { embeddingOf } from "./embedding.ts";
-import { openModel } from "./engine-model.ts";
 import type { TfjsModelFiles } from "./files.ts";
-import { inputRanges, type Ranges } from "./input-ranges.ts";
-import { firstFailure } from "./locate.ts";
-import { openPlain } from "./open-plain.ts";
-import { missingKernels, operationsOf, refusedOperations } from "./operations.ts";
-import { byTensor, randomInputs } from "./random-inputs.ts";
-import type { Refusal } from "./refusal.ts";
-import { equalNames, refusedInputs, refusedOutputs } from "./refused-ends.ts";
-import { firstSentence, notesOnLayers, unmadeLayers } from "./refused-layers.ts";
+import { equalNames, refusedInputs, refusedOutputs } from "./refused/ends.ts";
+import { firstSentence, notesOnLayers, unmadeLayers } from "./refused/layers.ts";
+import { missingKernels, operationsOf, refusedOperations } from "./refused/operations.ts";
+import type { Refusal } from "./refused/refusal.ts";
 import { signatureOf } from "./signature.ts";
 
 /** A description of a model, found by reading it and by running it on the edge's engine. */

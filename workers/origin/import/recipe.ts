@@ -5,11 +5,11 @@ import { decodeRow } from "#core/input/tensors.ts";
 import { startBackend } from "#core/model/tfjs/backend.ts";
 import type { Artefact, Unpublished } from "../train/index.ts";
 import { type Blobs, packModel } from "../train/pack.ts";
-import { checkIfCheap } from "./check.ts";
+import { checkIfCheap } from "./check/index.ts";
+import { inputRanges, type Ranges } from "./check/input-ranges.ts";
+import { randomInputs } from "./check/random-inputs.ts";
 import { partsOf, readModelFiles, type TfjsModelFiles } from "./files.ts";
-import { inputRanges, type Ranges } from "./input-ranges.ts";
 import type { Inspection } from "./inspect.ts";
-import { randomInputs } from "./random-inputs.ts";
 
 /**
  * Writes an inspected model's recipe into a folder, and returns its path. Throws when a recipe with other content is there

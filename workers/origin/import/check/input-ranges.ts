@@ -1,10 +1,10 @@
 import type * as layers from "@tensorflow/tfjs-layers";
 import type { TensorSpec } from "#core/contract/index.ts";
 import { readLayers } from "#core/model/tfjs/layers-model.ts";
-import { partsOf, type TfjsModelFiles } from "./files.ts";
-import { constantOf, type GraphNode, inputsOf, type Nodes, nodeName, readNodes } from "./graph-nodes.ts";
+import { partsOf, type TfjsModelFiles } from "../files.ts";
+import { constantOf, type GraphNode, inputsOf, type Nodes, nodeName, readNodes } from "../graph-nodes.ts";
+import { valuesOf } from "../values.ts";
 import { callsOf, functionalOf, modelIn } from "./plain-layers.ts";
-import { valuesOf } from "./values.ts";
 
 /** The values that an input takes, both ends included. */
 export interface Range {

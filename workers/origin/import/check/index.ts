@@ -1,11 +1,11 @@
 import type { TensorSpec } from "#core/contract/index.ts";
 import type { LoadedModel, Tensor } from "#core/model/engine.ts";
+import type { TfjsModelFiles } from "../files.ts";
+import { layersIn } from "../refused/layer-places.ts";
 import { onCpu } from "./backends.ts";
 import { differenceOf, formatDifference, largestOf, tolerance } from "./difference.ts";
 import { openModel } from "./engine-model.ts";
-import type { TfjsModelFiles } from "./files.ts";
 import type { Ranges } from "./input-ranges.ts";
-import { layersIn } from "./layer-places.ts";
 import { type FirstDifference, firstDifference } from "./locate.ts";
 import { openPlain } from "./open-plain.ts";
 import { byTensor, randomInputs } from "./random-inputs.ts";

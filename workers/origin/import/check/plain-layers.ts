@@ -2,7 +2,7 @@ import type * as tf from "@tensorflow/tfjs-core";
 import * as layers from "@tensorflow/tfjs-layers";
 import type { Tensor } from "#core/model/engine.ts";
 import { disposeLayers, readLayers } from "#core/model/tfjs/layers-model.ts";
-import type { TfjsModelFiles } from "./files.ts";
+import type { TfjsModelFiles } from "../files.ts";
 import type { PlainModel } from "./plain-model.ts";
 import { listOf, tensorOf, tidied, valuesIn } from "./plain-tensors.ts";
 

@@ -1,11 +1,11 @@
 import * as tf from "@tensorflow/tfjs-core";
-import { onCpu } from "./backends.ts";
-import type { TfjsModelFiles } from "./files.ts";
-import { readNodes } from "./graph-nodes.ts";
+import { onCpu } from "../check/backends.ts";
+import type { TfjsModelFiles } from "../files.ts";
+import { readNodes } from "../graph-nodes.ts";
 import { layersIn } from "./layer-places.ts";
+import { refusedLayers } from "./layers.ts";
+import { refusedNodes } from "./nodes.ts";
 import type { Refusal } from "./refusal.ts";
-import { refusedLayers } from "./refused-layers.ts";
-import { refusedNodes } from "./refused-nodes.ts";
 
 /** Counts the operations of a model: its graph nodes or layers. */
 export function operationsOf(files: TfjsModelFiles): Map<string, number> {

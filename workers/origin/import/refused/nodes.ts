@@ -1,9 +1,9 @@
 import { loadGraphModelSync } from "@tensorflow/tfjs-converter";
 import * as tf from "@tensorflow/tfjs-core";
 import { weightsOf } from "#core/model/tfjs/model-json.ts";
-import type { TfjsModelFiles } from "./files.ts";
-import { type GraphNode, readNodes } from "./graph-nodes.ts";
-import { topologicalOrder } from "./plain-graph.ts";
+import { topologicalOrder } from "../check/plain-graph.ts";
+import type { TfjsModelFiles } from "../files.ts";
+import { type GraphNode, readNodes } from "../graph-nodes.ts";
 import { type Refusal, refusalsOf } from "./refusal.ts";
 
 /** A kind of operations that the edge refuses, with the reason and what to do. */

@@ -1,7 +1,7 @@
 import type { Tensor } from "#core/model/engine.ts";
+import type { TfjsModelFiles } from "../files.ts";
 import { isTrap, onCpu, restartBackend } from "./backends.ts";
 import { differenceOf, largestOf, tolerance } from "./difference.ts";
-import type { TfjsModelFiles } from "./files.ts";
 import { openPlain } from "./open-plain.ts";
 import type { PlainModel, Step } from "./plain-model.ts";
 

@@ -2,8 +2,8 @@ import { loadGraphModelSync } from "@tensorflow/tfjs-converter";
 import * as tf from "@tensorflow/tfjs-core";
 import type { Tensor } from "#core/model/engine.ts";
 import { weightsOf } from "#core/model/tfjs/model-json.ts";
-import type { TfjsModelFiles } from "./files.ts";
-import { fusedInto, type GraphNode, inputsOf, type Nodes, nodeName, readNodes } from "./graph-nodes.ts";
+import type { TfjsModelFiles } from "../files.ts";
+import { fusedInto, type GraphNode, inputsOf, type Nodes, nodeName, readNodes } from "../graph-nodes.ts";
 import type { PlainModel } from "./plain-model.ts";
 import { listOf, tensorOf, tidied, valuesIn } from "./plain-tensors.ts";
 

@@ -1,7 +1,7 @@
 import type { TensorSpec } from "#core/contract/index.ts";
 import { sizeOf } from "#core/input/index.ts";
 import type { Tensor } from "#core/model/engine.ts";
-import { seededRandom } from "../random.ts";
+import { seededRandom } from "../../random.ts";
 import type { Range, Ranges } from "./input-ranges.ts";
 
 const usualRanges: Record<TensorSpec["dtype"], Range> = {

@@ -1,4 +1,4 @@
-import type { TfjsModelFiles } from "./files.ts";
+import type { TfjsModelFiles } from "../files.ts";
 import { openGraph } from "./plain-graph.ts";
 import { openLayers } from "./plain-layers.ts";
 import type { PlainModel } from "./plain-model.ts";
