@@ -3,6 +3,7 @@ import * as layers from "@tensorflow/tfjs-layers";
 import { sizeOf } from "#core/input/index.ts";
 import { seededRandom } from "../random.ts";
 import type { Dropout } from "./dropout.ts";
+import { dense } from "./fused.ts";
 import type { CutNetwork, NetworkShape, Trainable } from "./trainable.ts";
 
 interface Dense {
@@ -79,8 +80,7 @@ export class EnsembleNetwork implements Trainable {
     const products = tf.matMul(joined, this.firstKernel());
     let values = tf.reshape<tf.Rank.R2>(products, [-1, units[0] as number]);
     for (const [i, { kernel, bias }] of this.hidden.entries()) {
-      if (i > 0) values = tf.matMul(values, kernel);
-      values = tf.relu(tf.add(values, bias));
+      values = i === 0 ? tf.relu(tf.add(values, bias)) : dense(values, kernel, bias, true);
       if (dropout) values = dropout.apply(values);
     }
     return tf.reshape(values, [-1, size * (units.at(-1) as number)]);

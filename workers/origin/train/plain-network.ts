@@ -5,6 +5,7 @@ import { EmbeddingBagLayer } from "#core/model/tfjs/embedding-bag.ts";
 import type { LayerPlan } from "../recipes/index.ts";
 import { EmbeddingBag, type Terms } from "./bag.ts";
 import type { Dropout } from "./dropout.ts";
+import { conv, dense } from "./fused.ts";
 import type { CutNetwork, NetworkShape, Trainable } from "./trainable.ts";
 
 type Layer = layers.layers.Layer;
@@ -71,7 +72,8 @@ export class PlainNetwork implements Trainable {
   }
 
   members(embeddings: tf.Tensor2D): tf.Tensor3D {
-    return tf.expandDims(this.head.apply(embeddings) as tf.Tensor2D, 1);
+    const [kernel, bias] = weightsOf(this.head);
+    return tf.expandDims(dense(embeddings, kernel as tf.Tensor2D, bias, false), 1);
   }
 
   async cut(): Promise<CutNetwork> {
@@ -104,11 +106,29 @@ export class PlainNetwork implements Trainable {
     for (const { before, join, layer, isDense } of this.steps) {
       for (const first of before) values = first.apply(values as tf.Tensor) as T;
       if (join) values = join.apply([values, region] as tf.Tensor[]) as T;
-      values = layer.apply(values as tf.Tensor) as T;
+      values = (values instanceof tf.Tensor ? computed(layer, values) : layer.apply(values)) as T;
       if (dropout && isDense) values = dropout.apply(values as tf.Tensor) as T;
     }
     return values;
   }
+}
+
+/** Computes a hidden layer. The library's own way to apply it takes many kernels. */
+function computed(layer: Layer, values: tf.Tensor): tf.Tensor {
+  const [kernel, bias] = weightsOf(layer);
+  switch (layer.getClassName()) {
+    case "Dense":
+      return dense(values as tf.Tensor2D, kernel as tf.Tensor2D, bias, true);
+    case "Conv2D":
+      return conv(values as tf.Tensor4D, kernel as tf.Tensor4D, bias, (layer.getConfig().strides as number[])[0] ?? 1);
+    default:
+      return layer.apply(values) as tf.Tensor;
+  }
+}
+
+/** Returns a layer's kernel and bias, if it has them. */
+function weightsOf(layer: Layer): [kernel: tf.Tensor, bias: tf.Tensor1D] {
+  return layer.weights.map((weight) => weight.read()) as [tf.Tensor, tf.Tensor1D];
 }
 
 function nameOf(input: number, buckets: readonly (number | null)[]): string {

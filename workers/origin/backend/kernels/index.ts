@@ -9,10 +9,15 @@ import {
   unregisterGradient,
   unregisterKernel,
 } from "@tensorflow/tfjs-core";
+import { adamStep } from "./adam-step.ts";
 import { columnSums } from "./column-sums.ts";
 import { convFilterGradient } from "./conv-filter-gradient.ts";
 import { convInputGradient } from "./conv-input-gradient.ts";
+import { convLayer, convLayerGradient } from "./conv-layer.ts";
+import { crossEntropy, crossEntropyGradient } from "./cross-entropy.ts";
+import { denseLayer, denseLayerGradient } from "./dense-layer.ts";
 import { depthwiseFilterGradient, depthwiseInputGradient } from "./depthwise.ts";
+import { dropout, dropoutGradient } from "./dropout.ts";
 import { embeddingBag } from "./embedding-bag.ts";
 import { sharedIdentity } from "./identity.ts";
 import { fastMatMul } from "./mat-mul.ts";
@@ -22,10 +27,15 @@ import { segmentSum } from "./segment-sum.ts";
 
 /** What the WASM backend lacks, computes wrongly, or computes slowly: gradients, and the sum of an embedding bag. */
 const kernels = [
+  adamStep,
   convFilterGradient,
   convInputGradient,
+  convLayer,
+  crossEntropy,
+  denseLayer,
   depthwiseFilterGradient,
   depthwiseInputGradient,
+  dropout,
   embeddingBag,
   maxPoolGradient,
   reluGradient,
@@ -39,6 +49,8 @@ const faster: Record<string, (own: KernelConfig) => KernelConfig> = {
   [Sum]: columnSums,
 };
 
+const gradients = [convLayerGradient, crossEntropyGradient, denseLayerGradient, dropoutGradient];
+
 let isRegistered = false;
 
 /** Registers the kernels once, in place of the backend's own. */
@@ -51,5 +63,5 @@ export function registerGradientKernels(): void {
     registerKernel(kernel);
   }
   unregisterGradient(reluGradientConfig.kernelName);
-  registerGradient(reluGradientConfig);
+  for (const gradient of [...gradients, reluGradientConfig]) registerGradient(gradient);
 }

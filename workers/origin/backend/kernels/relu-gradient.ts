@@ -23,17 +23,17 @@ export const reluGradient: tf.KernelConfig = {
   },
 };
 
-/** relu's gradient on any backend: the library's own takes three kernels. */
+/** Computes relu's gradient from its output. Only the WASM backend has the kernel that does it in one pass. */
+export function reluSlopes<T extends tf.Tensor>(dy: T, y: T): T {
+  if (tf.getKernel(reluGradientKernel, tf.getBackend())) {
+    return tf.engine().runKernel(reluGradientKernel, { dy, y }) as T;
+  }
+  return tf.mul(dy, tf.cast(tf.step(y), "float32"));
+}
+
+/** relu's gradient, from its output instead of its input. */
 export const reluGradientConfig: tf.GradConfig = {
   kernelName: tf.Relu,
   outputsToSave: [true],
-  gradFunc: (dy, saved) => {
-    const [slope, y] = [dy as tf.Tensor, saved[0] as tf.Tensor];
-    return {
-      x: () =>
-        tf.getKernel(reluGradientKernel, tf.getBackend())
-          ? (tf.engine().runKernel(reluGradientKernel, { dy: slope, y }) as tf.Tensor)
-          : tf.mul(slope, tf.cast(tf.step(y), "float32")),
-    };
-  },
+  gradFunc: (dy, saved) => ({ x: () => reluSlopes(dy as tf.Tensor, saved[0] as tf.Tensor) }),
 };

@@ -95,6 +95,7 @@ export const f32x4 = {
   sub: simdBinary(0xe5),
   mul: simdBinary(0xe6),
   div: simdBinary(0xe7),
+  max: simdBinary(0xe9),
 };
 
 export const i32x4 = {

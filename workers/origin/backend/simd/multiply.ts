@@ -74,19 +74,17 @@ function pack(
     );
     return;
   }
-  const whole = count & ~3;
-  const toBytes = panel * 4;
   for (let start = 0; start < width; start += panel) {
     const target = to + start * count * 4;
     if (start + panel > width) clear(backend, target, panel * count);
     for (let i = 0; i < panel && start + i < width; i += 4) {
-      const from = address + ((start + i) * length + first) * 4;
-      const isWhole = start + i + 4 <= width;
-      if (isWhole) routines.packRows(from, length * 4, whole, target + i * 4, toBytes);
-      for (let own = 0; own < 4 && start + i + own < width; own++) {
-        const skipped = isWhole ? whole : 0;
-        const place = target + (i + own) * 4 + skipped * toBytes;
-        routines.packColumn(from + (own * length + skipped) * 4, 4, count - skipped, place, toBytes);
+      const vectors = [0, 1, 2, 3].map((own) => address + ((start + i + own) * length + first) * 4);
+      if (start + i + 4 <= width) {
+        routines.packRows(...vectors, count, target + i * 4, panel * 4);
+        continue;
+      }
+      for (let own = 0; start + i + own < width; own++) {
+        routines.packColumn(vectors[own] as number, 4, count, target + (i + own) * 4, panel * 4);
       }
     }
   }

@@ -101,39 +101,45 @@ const packColumn: Routine = routine(
   },
 );
 
-/** Copies `count` floats, a multiple of four, of each of four rows, transposed: the rows' nth values to n · `toBytes`. */
-const packRows: Routine = routine(["i32", "i32", "i32", "i32", "i32"], (local, from, rowBytes, count, to, toBytes) => {
-  const [read, write, end] = [from, to, local("i32")] as [Local, Local, Local];
-  const starts = Array.from({ length: 3 }, () => local("i32"));
-  const rows = Array.from({ length: 4 }, () => local("v128"));
-  const pairs = Array.from({ length: 4 }, () => local("v128"));
-  const at = local("i32");
-  const [r0, r1, r2, r3] = rows as [Local, Local, Local, Local];
-  const [p0, p1, p2, p3] = pairs as [Local, Local, Local, Local];
-  const columns = [
-    v128.shuffle(p0.get, p1.get, [0, 1, 4, 5]),
-    v128.shuffle(p0.get, p1.get, [2, 3, 6, 7]),
-    v128.shuffle(p2.get, p3.get, [0, 1, 4, 5]),
-    v128.shuffle(p2.get, p3.get, [2, 3, 6, 7]),
+/** Copies `count` floats of each of four rows, transposed: the rows' nth values go to n · `toBytes`. */
+const packRows: Routine = routine(["i32", "i32", "i32", "i32", "i32", "i32", "i32"], (local, ...params) => {
+  const [from0, from1, from2, from3, count, write, toBytes] = params as Local[] as [
+    ...[Local, Local, Local, Local, Local, Local, Local],
   ];
+  const starts = [from0, from1, from2, from3];
+  const [at, end] = [local("i32"), local("i32")];
+  const rows = starts.map(() => local("v128")) as [Local, Local, Local, Local];
+  const pairs = starts.map(() => local("v128")) as [Local, Local, Local, Local];
+  const low = (a: Local, b: Local) => v128.shuffle(a.get, b.get, [0, 4, 1, 5]);
+  const high = (a: Local, b: Local) => v128.shuffle(a.get, b.get, [2, 6, 3, 7]);
+  const [upper, lower] = [pairs.slice(0, 2), pairs.slice(2)] as [[Local, Local], [Local, Local]];
+  const columns = [upper, lower].flatMap(([a, b]) => [
+    v128.shuffle(a.get, b.get, [0, 1, 4, 5]),
+    v128.shuffle(a.get, b.get, [2, 3, 6, 7]),
+  ]);
+  const next = write.set(i32.add(write.get, toBytes.get));
   return sequence(
-    ...starts.map((start, i) =>
-      start.set(i32.add(i === 0 ? read.get : (starts[i - 1] as Local).get, (rowBytes as Local).get)),
-    ),
-    end.set(i32.mul((count as Local).get, i32.const(floatBytes))),
+    end.set(i32.mul(i32.and(count.get, i32.const(-4)), i32.const(floatBytes))),
     whileBelow(
       at,
       end.get,
       i32.const(vectorBytes),
       sequence(
-        ...rows.map((row, i) => row.set(v128.load(i32.add((i === 0 ? read : (starts[i - 1] as Local)).get, at.get)))),
-        p0.set(v128.shuffle(r0.get, r1.get, [0, 4, 1, 5])),
-        p1.set(v128.shuffle(r2.get, r3.get, [0, 4, 1, 5])),
-        p2.set(v128.shuffle(r0.get, r1.get, [2, 6, 3, 7])),
-        p3.set(v128.shuffle(r2.get, r3.get, [2, 6, 3, 7])),
-        ...columns.map((column) =>
-          sequence(v128.store(write.get, column), write.set(i32.add(write.get, (toBytes as Local).get))),
-        ),
+        ...rows.map((row, i) => row.set(v128.load(i32.add((starts[i] as Local).get, at.get)))),
+        pairs[0].set(low(rows[0], rows[1])),
+        pairs[1].set(low(rows[2], rows[3])),
+        pairs[2].set(high(rows[0], rows[1])),
+        pairs[3].set(high(rows[2], rows[3])),
+        ...columns.map((column) => sequence(v128.store(write.get, column), next)),
+      ),
+    ),
+    whileBelow(
+      at,
+      i32.mul(count.get, i32.const(floatBytes)),
+      i32.const(floatBytes),
+      sequence(
+        ...starts.map((start, i) => f32.store(write.get, f32.load(i32.add(start.get, at.get)), i * floatBytes)),
+        next,
       ),
     ),
   );

@@ -73,6 +73,30 @@ const reluGradient: Routine = routine(["i32", "i32", "i32", "i32"], (local, grad
   );
 });
 
+/**
+ * Adds a bias [`columns`] to each of `count` rows, which are `rowBytes` apart, and raises what is below `floor` to it.
+ */
+const addBias: Routine = routine(["i32", "i32", "i32", "i32", "i32", "f32"], (local, ...params) => {
+  const [row, bias, columns, count, rowBytes, floor] = params as [Local, Local, Local, Local, Local, Local];
+  const [at, width, end, lowest] = [local("i32"), local("i32"), local("i32"), local("v128")];
+  const place = i32.add(row.get, at.get);
+  const sum = f32x4.add(v128.load(place), v128.load(i32.add(bias.get, at.get)));
+  return sequence(
+    width.set(bytesOf(columns)),
+    lowest.set(f32x4.splat(floor.get)),
+    end.set(i32.add(row.get, i32.mul(count.get, rowBytes.get))),
+    whileBelow(
+      row,
+      end.get,
+      rowBytes.get,
+      sequence(
+        at.set(i32.const(0)),
+        whileBelow(at, width.get, i32.const(vectorBytes), v128.store(place, f32x4.max(sum, lowest.get))),
+      ),
+    ),
+  );
+});
+
 /** Adds up columns: sums[column] += Σ rows [count, `rowBytes`], for a vector of four columns. */
 const columnSums: Routine = routine(["i32", "i32", "i32", "i32"], (local, from, rowBytes, count, to) => {
   const [sum, end] = [local("v128"), local("i32")];
@@ -194,4 +218,4 @@ const poolGradient: Routine = routine(
 );
 
 /** Routines that act on whole vectors of four values; callers see to the rest. */
-export const updateRoutines = { adam, reluGradient, columnSums, addScaled, dropout, poolGradient };
+export const updateRoutines = { adam, addBias, reluGradient, columnSums, addScaled, dropout, poolGradient };
