@@ -22,11 +22,17 @@ export function routinesOf(backend: BackendWasm): Routines {
   const module = moduleOf(backend);
   const known = instances.get(module);
   if (known) return known;
-  const { exports } = new WebAssembly.Instance(new WebAssembly.Module(assemble(routines)), {
-    env: { memory: module.asm.memory },
-  });
-  instances.set(module, exports as unknown as Routines);
-  return exports as unknown as Routines;
+  const own = routinesOn(module.asm.memory);
+  instances.set(module, own);
+  return own;
+}
+
+let assembled: WebAssembly.Module | undefined;
+
+/** Returns the routines, acting on any memory. */
+export function routinesOn(memory: WebAssembly.Memory): Routines {
+  assembled ??= new WebAssembly.Module(assemble(routines));
+  return new WebAssembly.Instance(assembled, { env: { memory } }).exports as unknown as Routines;
 }
 
 /** Lends `use` memory for so many floats, aligned to 16 bytes. */
