@@ -88,7 +88,8 @@ export class EmbeddingBag {
         const own = slopes[from + unit] as number;
         first[at + unit] = beta1 * (first[at + unit] as number) + (1 - beta1) * own;
         second[at + unit] = beta2 * (second[at + unit] as number) + (1 - beta2) * own * own;
-        const moved = (step * (first[at + unit] as number)) / (Math.sqrt(scale * (second[at + unit] as number)) + epsilon);
+        const moved =
+          (step * (first[at + unit] as number)) / (Math.sqrt(scale * (second[at + unit] as number)) + epsilon);
         values[at + unit] = kept * (values[at + unit] as number) - moved;
       }
     }

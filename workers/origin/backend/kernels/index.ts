@@ -6,7 +6,6 @@ import {
   registerGradient,
   registerKernel,
   Sum,
-  unregisterGradient,
   unregisterKernel,
 } from "@tensorflow/tfjs-core";
 import { adamStep } from "./adam-step.ts";
@@ -22,7 +21,7 @@ import { embeddingBag } from "./embedding-bag.ts";
 import { sharedIdentity } from "./identity.ts";
 import { fastMatMul } from "./mat-mul.ts";
 import { maxPoolGradient } from "./max-pool-gradient.ts";
-import { reluGradient, reluGradientConfig } from "./relu-gradient.ts";
+import { reluGradient } from "./relu-gradient.ts";
 import { segmentSum } from "./segment-sum.ts";
 
 /** What the WASM backend lacks, computes wrongly, or computes slowly: gradients, and the sum of an embedding bag. */
@@ -62,6 +61,5 @@ export function registerGradientKernels(): void {
     if (getKernel(kernel.kernelName, kernel.backendName)) unregisterKernel(kernel.kernelName, kernel.backendName);
     registerKernel(kernel);
   }
-  unregisterGradient(reluGradientConfig.kernelName);
-  for (const gradient of [...gradients, reluGradientConfig]) registerGradient(gradient);
+  for (const gradient of gradients) registerGradient(gradient);
 }

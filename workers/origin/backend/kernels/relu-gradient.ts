@@ -30,10 +30,3 @@ export function reluSlopes<T extends tf.Tensor>(dy: T, y: T): T {
   }
   return tf.mul(dy, tf.cast(tf.step(y), "float32"));
 }
-
-/** relu's gradient, from its output instead of its input. */
-export const reluGradientConfig: tf.GradConfig = {
-  kernelName: tf.Relu,
-  outputsToSave: [true],
-  gradFunc: (dy, saved) => ({ x: () => reluSlopes(dy as tf.Tensor, saved[0] as tf.Tensor) }),
-};

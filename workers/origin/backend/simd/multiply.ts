@@ -1,6 +1,6 @@
 import type { BackendWasm } from "@tensorflow/tfjs-backend-wasm/dist/backend_wasm.js";
 import { floatsOf, type Routines, routinesOf, withScratch } from "./heap.ts";
-import { tile } from "./products.ts";
+import { narrowColumns, tile } from "./products.ts";
 
 /** A matrix [rows, columns] in memory, as a factor of a product. */
 export interface Factor {
@@ -75,16 +75,19 @@ function pack(
     return;
   }
   for (let start = 0; start < width; start += panel) {
+    const own = panelOf(panel, width - start);
     const target = to + start * count * 4;
-    if (start + panel > width) clear(backend, target, panel * count);
-    for (let i = 0; i < panel && start + i < width; i += 4) {
-      const vectors = [0, 1, 2, 3].map((own) => address + ((start + i + own) * length + first) * 4);
+    if (start + own > width) clear(backend, target, own * count);
+    for (let i = 0; i < own && start + i < width; i += 4) {
+      const [a, b, c, d] = [0, 1, 2, 3].map((vector) => address + ((start + i + vector) * length + first) * 4) as [
+        ...[number, number, number, number],
+      ];
       if (start + i + 4 <= width) {
-        routines.packRows(...vectors, count, target + i * 4, panel * 4);
+        routines.packRows(a, b, c, d, count, target + i * 4, own * 4);
         continue;
       }
-      for (let own = 0; start + i + own < width; own++) {
-        routines.packColumn(vectors[own] as number, 4, count, target + (i + own) * 4, panel * 4);
+      for (const [vector, from] of [a, b, c].slice(0, width - start - i).entries()) {
+        routines.packColumn(from, 4, count, target + (i + vector) * 4, own * 4);
       }
     }
   }
@@ -110,17 +113,22 @@ export function packSteps(
   to: number,
   panelSteps = count,
 ): void {
-  const packColumns = panel === 4 ? routines.packColumns4 : routines.packColumns8;
   for (let start = 0; start < width; start += panel) {
+    const own = panelOf(panel, width - start);
     const [from, target] = [address + start * 4, to + start * panelSteps * 4];
-    if (start + panel <= width) {
-      packColumns(from, rowBytes, count, target);
+    if (start + own <= width) {
+      (own === 4 ? routines.packColumns4 : routines.packColumns8)(from, rowBytes, count, target);
       continue;
     }
-    clear(backend, target, panel * count);
-    for (let i = 0; start + i < width; i++)
-      routines.packColumn(from + i * 4, rowBytes, count, target + i * 4, panel * 4);
+    clear(backend, target, own * count);
+    const left = width - start;
+    for (let i = 0; i < left; i++) routines.packColumn(from + i * 4, rowBytes, count, target + i * 4, own * 4);
   }
+}
+
+/** Returns the width of a panel: the last one is narrow if no more is left. */
+function panelOf(panel: 4 | 8, left: number): 4 | 8 {
+  return left <= narrowColumns ? narrowColumns : panel;
 }
 
 /** Packed factors of a product [rows, columns] of `count` steps. */
@@ -139,34 +147,45 @@ export function multiplyPacked(
   { left, rows, right, columns, count }: Packed,
   { address, tileAt, isAdded }: { address: number; tileAt: number; isAdded: boolean },
 ): void {
-  const { tileProduct1, tileProduct2, tileProduct3, tileProduct4 } = routines;
-  const products = [tileProduct1, tileProduct2, tileProduct3, tileProduct4];
+  const { tile1x4, tile2x4, tile3x4, tile4x4, tile1x8, tile2x8, tile3x8, tile4x8 } = routines;
+  const [narrow, wide] = [
+    [tile1x4, tile2x4, tile3x4, tile4x4],
+    [tile1x8, tile2x8, tile3x8, tile4x8],
+  ] as const;
   const added = isAdded ? 1 : 0;
   const floats = floatsOf(backend);
   for (let column = 0; column < columns; column += tile.columns) {
     const panel = right + column * count * 4;
-    const isWhole = column + tile.columns <= columns;
+    const own = panelOf(tile.columns, columns - column);
+    const products = own === 4 ? narrow : wide;
+    const width = Math.min(own, columns - column);
     for (let row = 0; row < rows; row += tile.rows) {
       const height = Math.min(tile.rows, rows - row);
-      const product = products[height - 1] as Routines["tileProduct1"];
-      const own = left + row * count * 4;
+      const product = products[height - 1] as Routines["tile4x8"];
+      const factor = left + row * count * 4;
       const to = address + (row * columns + column) * 4;
-      if (isWhole) {
-        product(own, panel, to, columns * 4, count, added);
+      if (width === own) {
+        product(factor, panel, to, columns * 4, count, added);
         continue;
       }
-      // A narrow tile is computed beside the product, whose next row follows at once.
-      const width = columns - column;
-      for (let i = 0; isAdded && i < height; i++) {
-        const from = to / 4 + i * columns;
-        floats.copyWithin(tileAt / 4 + i * tile.columns, from, from + width);
-      }
-      product(own, panel, tileAt, tile.columns * 4, count, added);
-      for (let i = 0; i < height; i++) {
-        const from = tileAt / 4 + i * tile.columns;
-        floats.copyWithin(to / 4 + i * columns, from, from + width);
-      }
+      // A tile that is wider than what is left is computed beside the product, whose next row follows at once.
+      const [place, tilePlace] = [to / 4, tileAt / 4];
+      if (isAdded) copyRows(floats, { from: place, fromRow: columns, to: tilePlace, toRow: own }, height, width);
+      product(factor, panel, tileAt, own * 4, count, added);
+      copyRows(floats, { from: tilePlace, fromRow: own, to: place, toRow: columns }, height, width);
     }
+  }
+}
+
+/** Copies a few rows of a few values. */
+function copyRows(
+  floats: Float32Array,
+  { from, fromRow, to, toRow }: Record<"from" | "fromRow" | "to" | "toRow", number>,
+  height: number,
+  width: number,
+): void {
+  for (let row = 0; row < height; row++) {
+    for (let i = 0; i < width; i++) floats[to + row * toRow + i] = floats[from + row * fromRow + i] as number;
   }
 }
 

@@ -1,69 +1,73 @@
 import { type Routine, routine } from "./assemble.ts";
 import { type Code, either, f32, f32x4, i32, type Local, sequence, v128, whileBelow } from "./code.ts";
 
-/** Rows and columns of the tile of a product that is computed at once, in registers. */
+/** Rows and columns of the tile of a product that is computed at once, in registers. At an edge tiles may be smaller. */
 export const tile = { rows: 4, columns: 8 } as const;
+/** The columns of a tile at the right edge, if no more are left. */
+export const narrowColumns = 4 as const;
 
 const floatBytes = 4;
 const vectorBytes = 16;
 
 /**
  * Adds up a tile of a product: c[row, column] = Σ a[i, row] · b[i, column], for i below `count`, added to c if `isAdded`.
- * Both factors are packed: a as [count, 4] and b as [count, 8]. Each sum is added up in the order of i.
+ * Both factors are packed: a as [count, 4] and b as [count, columns]. Each sum is added up in the order of i.
  */
-const tileProduct = (rows: number): Routine =>
-  routine(["i32", "i32", "i32", "i32", "i32", "i32"], (local, a, b, c, cRowBytes, count, isAdded) => {
-    const [p, q, at, end] = [a, b, c, local("i32")] as [Local, Local, Local, Local];
-    const sums = Array.from({ length: rows }, () => [local("v128"), local("v128")] as const);
-    const [left, right, factor] = [local("v128"), local("v128"), local("v128")];
+const tileProduct = (rows: number, columns: 4 | 8): Routine =>
+  routine(["i32", "i32", "i32", "i32", "i32", "i32"], (local, ...params) => {
+    const [p, q, at, cRowBytes, count, isAdded] = params as [Local, Local, Local, Local, Local, Local];
+    const end = local("i32");
+    const vectors = Array.from({ length: columns / 4 }, (_, i) => ({ of: local("v128"), offset: i * vectorBytes }));
+    const sums = Array.from({ length: rows }, () => vectors.map(() => local("v128")));
+    const factor = local("v128");
     const step = (i: number) =>
       sequence(
-        left.set(v128.load(q.get, i * tile.columns * floatBytes)),
-        right.set(v128.load(q.get, i * tile.columns * floatBytes + vectorBytes)),
-        ...sums.map(([first, second], row) =>
+        ...vectors.map(({ of, offset }) => of.set(v128.load(q.get, i * columns * floatBytes + offset))),
+        ...sums.map((own, row) =>
           sequence(
             factor.set(v128.loadSplat(p.get, (i * tile.rows + row) * floatBytes)),
-            first.set(f32x4.add(first.get, f32x4.mul(factor.get, left.get))),
-            second.set(f32x4.add(second.get, f32x4.mul(factor.get, right.get))),
+            ...own.map((sum, v) => sum.set(f32x4.add(sum.get, f32x4.mul(factor.get, (vectors[v] as Vector).of.get)))),
           ),
         ),
       );
-    const eachRow = (act: (row: number) => Code) =>
-      sums.flatMap((_, row) => [...(row > 0 ? at.set(i32.add(at.get, (cRowBytes as Local).get)) : []), ...act(row)]);
-    const back = i32.sub(at.get, i32.mul((cRowBytes as Local).get, i32.const(rows - 1)));
+    const eachSum = (act: (sum: Local, offset: number) => Code) =>
+      sums.flatMap((own, row) => [
+        ...(row > 0 ? at.set(i32.add(at.get, cRowBytes.get)) : []),
+        ...own.flatMap((sum, v) => act(sum, (vectors[v] as Vector).offset)),
+      ]);
+    const back = i32.sub(at.get, i32.mul(cRowBytes.get, i32.const(rows - 1)));
     const stepBytes = tile.rows * floatBytes;
-    const advance = (steps: number) => q.set(i32.add(q.get, i32.const(steps * tile.columns * floatBytes)));
-    const length = i32.mul((count as Local).get, i32.const(stepBytes));
+    const advance = (steps: number) => q.set(i32.add(q.get, i32.const(steps * columns * floatBytes)));
     const unrolled = 4;
-    const wholeSteps = i32.and((count as Local).get, i32.const(-unrolled));
+    const wholeSteps = i32.and(count.get, i32.const(-unrolled));
     return sequence(
       either(
-        (isAdded as Local).get,
+        isAdded.get,
         sequence(
-          eachRow((row) => {
-            const [first, second] = sums[row] as readonly [Local, Local];
-            return sequence(first.set(v128.load(at.get)), second.set(v128.load(at.get, vectorBytes)));
-          }),
+          eachSum((sum, offset) => sum.set(v128.load(at.get, offset))),
           at.set(back),
         ),
         [],
       ),
       end.set(i32.add(p.get, i32.mul(wholeSteps, i32.const(stepBytes)))),
-      // The end of all steps: `count` is needed no more.
-      (count as Local).set(i32.add(p.get, length)),
+      // The end of all steps: their number is needed no more.
+      count.set(i32.add(p.get, i32.mul(count.get, i32.const(stepBytes)))),
       whileBelow(
         p,
         end.get,
         i32.const(unrolled * stepBytes),
         sequence(...Array.from({ length: unrolled }, (_, i) => step(i)), advance(unrolled)),
       ),
-      whileBelow(p, (count as Local).get, i32.const(stepBytes), sequence(step(0), advance(1))),
-      eachRow((row) => {
-        const [first, second] = sums[row] as readonly [Local, Local];
-        return sequence(v128.store(at.get, first.get), v128.store(at.get, second.get, vectorBytes));
-      }),
+      whileBelow(p, count.get, i32.const(stepBytes), sequence(step(0), advance(1))),
+      eachSum((sum, offset) => v128.store(at.get, sum.get, offset)),
     );
   });
+
+/** A vector of a tile's row, and its place in the row. */
+interface Vector {
+  of: Local;
+  offset: number;
+}
 
 /** Copies `width` neighbouring floats of each of `count` rows, `rowBytes` apart, one after another. */
 const packColumns = (width: number): Routine =>
@@ -147,10 +151,14 @@ const packRows: Routine = routine(["i32", "i32", "i32", "i32", "i32", "i32", "i3
 
 /** Routines that matrix products are made of. */
 export const productRoutines = {
-  tileProduct1: tileProduct(1),
-  tileProduct2: tileProduct(2),
-  tileProduct3: tileProduct(3),
-  tileProduct4: tileProduct(4),
+  tile1x4: tileProduct(1, 4),
+  tile2x4: tileProduct(2, 4),
+  tile3x4: tileProduct(3, 4),
+  tile4x4: tileProduct(4, 4),
+  tile1x8: tileProduct(1, 8),
+  tile2x8: tileProduct(2, 8),
+  tile3x8: tileProduct(3, 8),
+  tile4x8: tileProduct(4, 8),
   packColumns4: packColumns(4),
   packColumns8: packColumns(8),
   packColumn,
