@@ -39,6 +39,12 @@ export function routinesOn(memory: WebAssembly.Memory): Routines {
 export function withScratch<T>(backend: BackendWasm, floats: number, use: (address: number) => T): T {
   const module = moduleOf(backend);
   const address = module._malloc(floats * 4 + 16) >>> 0;
+  if (address === 0) {
+    throw new Error(
+      `The WASM backend has no memory for ${floats} numbers, beside ${module.asm.memory.buffer.byteLength} bytes in use. ` +
+        "Set a smaller batchSize, or smaller layers, in the recipe.",
+    );
+  }
   try {
     return use(((address + 15) & ~15) >>> 0);
   } finally {
