@@ -58,12 +58,9 @@ export const i32 = {
   shl: binary(0x74),
   lt: binary(0x49),
   ge: binary(0x4f),
-  load: load([0x28], 2),
 };
 
 export const f32 = {
-  add: binary(0x92),
-  mul: binary(0x94),
   load: load([0x2a], 2),
   store: store([0x38], 2),
 };
