@@ -95,7 +95,7 @@ describe("a cursor and a region that the release before wrote", () => {
     await south.teach(labelled);
     await known(south);
     await south.inside((_, { storage: { sql } }) => {
-      for (const table of ["epoch", "head_blobs"]) sql.exec(`DROP TABLE ${table}`);
+      for (const table of ["epoch", "head_blobs", "held_out_heads"]) sql.exec(`DROP TABLE ${table}`);
       sql.exec("DELETE FROM jobs WHERE kind = 'heads'");
       sql.exec("INSERT INTO heads (base, revision) VALUES (1, 1)");
       sql.exec("UPDATE schema SET migrations = 12");

@@ -115,6 +115,7 @@ describe("the certificate of regions together", () => {
         "untrusted_labels",
         "epoch",
         "head_blobs",
+        "held_out_heads",
       ];
       for (const table of later) storage.sql.exec(`DROP TABLE ${table}`);
       storage.sql.exec("ALTER TABLE trials DROP COLUMN groupWindow");

@@ -2,6 +2,8 @@ import * as tf from "@tensorflow/tfjs-core";
 import { expect, it } from "vitest";
 import { type BackendChoice, startTraining } from "#origin/backend/index.ts";
 import { sumTerms } from "#origin/train/bag.ts";
+import { Dropout } from "#origin/train/dropout.ts";
+import { conv, crossEntropy, dense } from "#origin/train/fused.ts";
 import { seeded, uniform } from "#test/helpers/random.ts";
 
 type Operation = (...inputs: tf.Tensor[]) => tf.Tensor;
@@ -47,9 +49,49 @@ const convs = ([1, 2] as const).flatMap((stride) =>
   ]),
 );
 
+/** Moves every other sum of a layer far above relu's corner, and the others far below: there is no slope at the corner. */
+function apart(bias: tf.Tensor): tf.Tensor1D {
+  return tf.add(
+    bias,
+    Array.from({ length: bias.size }, (_, i) => (i % 2 === 0 ? 16 : -16)),
+  );
+}
+
+/** Layers as one operation; channels beyond a multiple of four take other paths. */
+const layers = [1, 2, 5].flatMap((channels): Case[] => [
+  ...[1, 2].map((stride) => ({
+    name: `a convolutional layer of ${channels} channels, stride ${stride}`,
+    shapes: [[1, 4, 3, channels], [3, 3, channels, channels + 4], [channels + 4]],
+    run: (x: tf.Tensor, filter: tf.Tensor, bias: tf.Tensor) =>
+      conv(tf.mul(x, 0.05), filter as tf.Tensor4D, apart(bias), stride),
+  })),
+  {
+    name: `maxPool of ${channels + 4} channels, overlapping`,
+    shapes: [[2, 4, 3, channels + 4]],
+    run: (x) => tf.maxPool(x as tf.Tensor4D, 3, 2, "same"),
+  },
+  {
+    name: `a dense layer of ${channels + 4} units`,
+    shapes: [[3, 5], [5, channels + 4], [channels + 4]],
+    run: (x, kernel, bias) => dense(x as tf.Tensor2D, kernel as tf.Tensor2D, apart(bias as tf.Tensor), channels > 1),
+  },
+]);
+
 /** Every operation that the origin's networks are trained with. */
 const cases: Case[] = [
   ...convs,
+  ...layers,
+  {
+    name: "cross-entropy",
+    shapes: [[3, 2, 5]],
+    run: (logits) =>
+      crossEntropy(
+        tf.tensor2d([1, 0, 0, 0, 0, 0.2, 0.3, 0.1, 0.4, 0, 0, 0, 0.5, 0.2, 0.3], [3, 5]),
+        logits as tf.Tensor3D,
+        tf.tensor1d([1, 0.25, 2]),
+      ),
+  },
+  { name: "dropout", shapes: [[3, 5]], run: (x) => new Dropout(0.4, 7).apply(x as tf.Tensor) },
   {
     name: "matMul and bias",
     shapes: [[4, 5], [5, 3], [3]],

@@ -3,8 +3,11 @@ import { mkdir, mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { startTraining } from "#origin/backend/index.ts";
 import { Checkpoints, type TrainingState } from "#origin/train/checkpoint.ts";
+import { fitNetwork } from "#origin/train/fit.ts";
 import { seeded } from "#test/helpers/random.ts";
+import { trainingSet } from "#test/helpers/training-set.ts";
 
 const child = join(import.meta.dirname, "../../helpers/train-child.ts");
 const kills = 3;
@@ -42,6 +45,42 @@ describe("a training", () => {
     const [whole, killed] = await Promise.all([runChild([]), trainWithKills(join(folder, "killed"))]);
     expect(whole).not.toBeNull();
     expect(killed).toEqual(whole);
+  });
+});
+
+describe("a checkpoint of version 0.2", () => {
+  // This training's fingerprint there, whose kernels computed other bits.
+  const fingerprint = "ccb39362a65d579fd522115b4e154e7e71e57783cdd28eeb667fa551f481070a";
+
+  it("is not continued: the training starts over", async () => {
+    await startTraining("wasm");
+    const set = trainingSet([2], Float32Array.of(0, 1, 1, 0, 0.5, 0.5, 1, 1), Int32Array.of(0, 1, 0, 1));
+    const plan = {
+      ...{ epochs: 2, patience: 2, batchSize: 2, learningRate: 0.01, seed: 5, distil: 0, distilTemperature: 1, l2: 0 },
+      ...{ regionDropout: 0, augment: null, regionalHeads: null, weightDecay: 0, dropout: 0, classWeights: null },
+    };
+    const form = { kind: "linear" as const, layers: [] };
+    const checkpoints = new Checkpoints(join(folder, "earlier"));
+    const [scalars, kernel, bias] = [[1], [9, 9, 9, 9], [9, 9]].map((values) => Float32Array.from(values)) as [
+      ...[Float32Array, Float32Array, Float32Array],
+    ];
+    await checkpoints.write("network", {
+      state: {
+        ...{ fingerprint, isFinished: false, epoch: 1, step: 0, lossSum: 0, waited: 0, bestLoss: 0.01 },
+        ...{ history: [], seconds: 1 },
+      },
+      values: {
+        variables: [kernel, bias],
+        optimizer: [scalars, scalars, kernel, bias, kernel, bias],
+        best: [kernel, bias],
+      },
+    });
+    const [fresh, found] = [
+      await fitNetwork(set, set.data, { form, plan }),
+      await fitNetwork(set, set.data, { form, plan, checkpoints }),
+    ];
+    expect(found.history).toEqual(fresh.history);
+    expect(found.validationLoss).toBe(fresh.validationLoss);
   });
 });
 

@@ -1,5 +1,6 @@
 import * as tf from "@tensorflow/tfjs-core";
 import { embeddingBagKernel } from "../backend/kernels/embedding-bag.ts";
+import { type Routines, routinesOn } from "../backend/simd/heap.ts";
 import { seededRandom } from "../random.ts";
 import { stepSeed } from "./schedule.ts";
 
@@ -29,6 +30,9 @@ export class EmbeddingBag {
   readonly values: Float32Array;
   private readonly first: Float32Array;
   private readonly second: Float32Array;
+  /** The gradient of a step's rows, beside the tables, where the routine finds it. */
+  private readonly slopes: Float32Array;
+  private readonly adam: Routines["adam"];
   private readonly seed: number;
   private steps = 0;
   private taken: { terms: Terms; rows: tf.Variable<tf.Rank.R2> } | null = null;
@@ -37,9 +41,14 @@ export class EmbeddingBag {
     this.seed = seed;
     this.buckets = buckets;
     this.units = units;
-    this.values = new Float32Array(buckets * units);
-    this.first = new Float32Array(buckets * units);
-    this.second = new Float32Array(buckets * units);
+    const size = buckets * units;
+    const memory = new WebAssembly.Memory({ initial: Math.ceil((4 * size * 4) / wasmPageBytes) });
+    const part = (i: number) => new Float32Array(memory.buffer, i * size * 4, size);
+    this.values = part(0);
+    this.first = part(1);
+    this.second = part(2);
+    this.slopes = part(3);
+    this.adam = routinesOn(memory).adam;
   }
 
   /** Takes the rows that a training step touches, as a variable; `learn` ends the step. */
@@ -61,20 +70,27 @@ export class EmbeddingBag {
    */
   learn(gradient: Float32Array, rate: number, decay: number): void {
     const { terms, rows } = this.taken as NonNullable<typeof this.taken>;
-    const { units, values, first, second } = this;
+    const { units, values, first, second, slopes } = this;
     this.steps++;
-    const [one, two] = [1 - beta1 ** this.steps, Math.sqrt(1 - beta2 ** this.steps)];
-    const step = (rate * two) / one;
+    const scale = 1 / (1 - beta2 ** this.steps);
+    const step = rate / (1 - beta1 ** this.steps);
     const kept = 1 - rate * decay;
+    slopes.set(gradient);
+    const whole = units & ~3;
     for (const [place, bucket] of terms.touched.entries()) {
-      for (let unit = 0; unit < units; unit++) {
-        const at = bucket * units + unit;
-        const slope = gradient[place * units + unit] as number;
-        const mean = beta1 * (first[at] as number) + (1 - beta1) * slope;
-        const square = beta2 * (second[at] as number) + (1 - beta2) * slope * slope;
-        first[at] = mean;
-        second[at] = square;
-        values[at] = kept * (values[at] as number) - (step * mean) / (Math.sqrt(square) + epsilon);
+      const [at, from] = [bucket * units, place * units];
+      const [value, slope, mean, square] = [
+        ...[values.byteOffset + at * 4, slopes.byteOffset + from * 4],
+        ...[first.byteOffset + at * 4, second.byteOffset + at * 4],
+      ] as [number, number, number, number];
+      this.adam(value, slope, mean, square, whole, kept, step, scale, beta1, beta2, epsilon);
+      for (let unit = whole; unit < units; unit++) {
+        const own = slopes[from + unit] as number;
+        first[at + unit] = beta1 * (first[at + unit] as number) + (1 - beta1) * own;
+        second[at + unit] = beta2 * (second[at + unit] as number) + (1 - beta2) * own * own;
+        const moved =
+          (step * (first[at + unit] as number)) / (Math.sqrt(scale * (second[at + unit] as number)) + epsilon);
+        values[at + unit] = kept * (values[at + unit] as number) - moved;
       }
     }
     rows.dispose();
@@ -95,10 +111,11 @@ export class EmbeddingBag {
 
   /** Draws a row that is touched for the first time: hidden layers learn nothing from zeros. */
   private start(bucket: number): void {
-    const row = this.values.subarray(bucket * this.units, (bucket + 1) * this.units);
-    if (row.some((value) => value !== 0)) return;
+    const { units, values } = this;
+    const [first, last] = [bucket * units, (bucket + 1) * units];
+    for (let at = first; at < last; at++) if (values[at] !== 0) return;
     const random = seededRandom(stepSeed(this.seed, 0, bucket));
-    for (let unit = 0; unit < row.length; unit++) row[unit] = initialSize * (2 * random() - 1);
+    for (let at = first; at < last; at++) values[at] = initialSize * (2 * random() - 1);
   }
 
   private rowsOf({ touched }: Terms): tf.Tensor2D {
@@ -112,6 +129,7 @@ export class EmbeddingBag {
 }
 
 const [beta1, beta2, epsilon] = [0.9, 0.999, 1e-7];
+const wasmPageBytes = 65_536;
 /** The largest initial value of a row. */
 const initialSize = 0.1;
 

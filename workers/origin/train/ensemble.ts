@@ -3,6 +3,7 @@ import * as layers from "@tensorflow/tfjs-layers";
 import { sizeOf } from "#core/input/index.ts";
 import { seededRandom } from "../random.ts";
 import type { Dropout } from "./dropout.ts";
+import { dense } from "./fused.ts";
 import type { CutNetwork, NetworkShape, Trainable } from "./trainable.ts";
 
 interface Dense {
@@ -76,11 +77,11 @@ export class EnsembleNetwork implements Trainable {
     const { size, units } = this;
     const flat = inputs.map((one, i) => tf.reshape(one, [-1, sizeOf(this.shapes[i] as number[])]) as tf.Tensor2D);
     const joined = flat.length === 1 ? (flat[0] as tf.Tensor2D) : tf.concat2d(flat, 1);
-    const products = tf.matMul(joined, this.firstKernel());
-    let values = tf.reshape<tf.Rank.R2>(products, [-1, units[0] as number]);
+    const firstBias = tf.tile((this.hidden[0] as Dense).bias, [size]);
+    const first = dense(joined, this.firstKernel(), firstBias, true);
+    let values = tf.reshape<tf.Rank.R2>(first, [-1, units[0] as number]);
     for (const [i, { kernel, bias }] of this.hidden.entries()) {
-      if (i > 0) values = tf.matMul(values, kernel);
-      values = tf.relu(tf.add(values, bias));
+      if (i > 0) values = dense(values, kernel, bias, true);
       if (dropout) values = dropout.apply(values);
     }
     return tf.reshape(values, [-1, size * (units.at(-1) as number)]);

@@ -4,14 +4,20 @@ import type { NetworkForm, TrainingPlan } from "../recipes/index.ts";
 import type { TrainingSet } from "./batches.ts";
 
 const sampledRows = 1_000;
+/**
+ * Raise it whenever a change of the code gives other weights for the same seed, or changes what a checkpoint holds: then
+ * trainings that began before start over instead of continuing with other mathematics. 2 since kernels of our own.
+ */
+const mathematics = 2;
 
-/** Hashes everything that decides a training besides its code. A checkpoint with another fingerprint cannot be continued. */
+/** Hashes everything that decides a training; of its code, the number of its mathematics. A checkpoint with another fingerprint cannot be continued. */
 export function fingerprintOf(
   { data, teacher, classes, classWeights }: TrainingSet,
   { form, plan, isPruned }: { form: NetworkForm; plan: TrainingPlan; isPruned: boolean },
 ): string {
   const { kind, layers, members } = form;
   const facts = {
+    mathematics,
     kind,
     layers,
     members,

@@ -2,6 +2,7 @@ import * as tf from "@tensorflow/tfjs-core";
 import type { TrainingPlan } from "../recipes/index.ts";
 import type { Terms } from "./bag.ts";
 import type { Dropout } from "./dropout.ts";
+import { crossEntropy } from "./fused.ts";
 import { meanSquare, type RegionalHeads, regionalLogits } from "./regional-heads.ts";
 import { servedLogits, type Trainable } from "./trainable.ts";
 
@@ -78,9 +79,4 @@ function globalLoss(
   const { distil, distilTemperature: temperature } = plan;
   const soft = crossEntropy(teacher, tf.div(logits, temperature), weights);
   return tf.add(tf.mul(hard, 1 - distil), tf.mul(soft, distil * temperature ** 2));
-}
-
-function crossEntropy(targets: tf.Tensor2D, logits: tf.Tensor3D, weights: tf.Tensor1D): tf.Scalar {
-  const losses = tf.neg(tf.sum(tf.mul(tf.expandDims(targets, 1), tf.logSoftmax(logits)), 2));
-  return tf.div(tf.sum(tf.mul(tf.mean(losses, 1), weights)), tf.sum(weights));
 }

@@ -5,6 +5,7 @@ import { EmbeddingBagLayer } from "#core/model/tfjs/embedding-bag.ts";
 import type { LayerPlan } from "../recipes/index.ts";
 import { EmbeddingBag, type Terms } from "./bag.ts";
 import type { Dropout } from "./dropout.ts";
+import { conv, dense } from "./fused.ts";
 import type { CutNetwork, NetworkShape, Trainable } from "./trainable.ts";
 
 type Layer = layers.layers.Layer;
@@ -15,7 +16,8 @@ interface Step {
   /** Concatenates the region, which is a separate input. */
   join: Layer | null;
   layer: Layer;
-  isDense: boolean;
+  /** What the layer is; null for one that passes its inputs on. */
+  plan: HiddenPlan | null;
 }
 
 /**
@@ -71,7 +73,8 @@ export class PlainNetwork implements Trainable {
   }
 
   members(embeddings: tf.Tensor2D): tf.Tensor3D {
-    return tf.expandDims(this.head.apply(embeddings) as tf.Tensor2D, 1);
+    const [kernel, bias] = weightsOf(this.head);
+    return tf.expandDims(dense(embeddings, kernel as tf.Tensor2D, bias, false), 1);
   }
 
   async cut(): Promise<CutNetwork> {
@@ -101,14 +104,32 @@ export class PlainNetwork implements Trainable {
       const all = [...inputs, ...sums];
       values = all.length === 1 ? (all[0] as T) : (this.join.apply(all as tf.Tensor[]) as T);
     }
-    for (const { before, join, layer, isDense } of this.steps) {
+    for (const { before, join, layer, plan } of this.steps) {
       for (const first of before) values = first.apply(values as tf.Tensor) as T;
       if (join) values = join.apply([values, region] as tf.Tensor[]) as T;
-      values = layer.apply(values as tf.Tensor) as T;
-      if (dropout && isDense) values = dropout.apply(values as tf.Tensor) as T;
+      values = (values instanceof tf.Tensor ? computed(layer, plan, values) : layer.apply(values)) as T;
+      if (dropout && plan?.type === "dense") values = dropout.apply(values as tf.Tensor) as T;
     }
     return values;
   }
+}
+
+/** Computes a hidden layer. The library's own way to apply it takes many kernels. */
+function computed(layer: Layer, plan: HiddenPlan | null, values: tf.Tensor): tf.Tensor {
+  const [kernel, bias] = weightsOf(layer);
+  switch (plan?.type) {
+    case "dense":
+      return dense(values as tf.Tensor2D, kernel as tf.Tensor2D, bias, true);
+    case "conv":
+      return conv(values as tf.Tensor4D, kernel as tf.Tensor4D, bias, plan.stride ?? 1);
+    default:
+      return layer.apply(values) as tf.Tensor;
+  }
+}
+
+/** Returns a layer's kernel and bias, if it has them. */
+function weightsOf(layer: Layer): [kernel: tf.Tensor, bias: tf.Tensor1D] {
+  return layer.weights.map((weight) => weight.read()) as [tf.Tensor, tf.Tensor1D];
 }
 
 function nameOf(input: number, buckets: readonly (number | null)[]): string {
@@ -148,12 +169,11 @@ function stepsOf(plans: readonly HiddenPlan[], shapes: readonly number[][], seed
   };
   if (plans.length === 0) {
     if (!isNeeded) return [];
-    return [{ ...flat(), layer: layers.layers.activation({ name: "inputs", activation: "linear" }), isDense: false }];
+    return [{ ...flat(), layer: layers.layers.activation({ name: "inputs", activation: "linear" }), plan: null }];
   }
   return plans.map((plan, i) => {
-    const isDense = plan.type === "dense";
-    const before = isDense ? flat() : { before: [], join: null };
-    return { ...before, layer: hiddenLayer(plan, i, seed + i), isDense };
+    const before = plan.type === "dense" ? flat() : { before: [], join: null };
+    return { ...before, layer: hiddenLayer(plan, i, seed + i), plan };
   });
 }
 

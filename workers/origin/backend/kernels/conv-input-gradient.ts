@@ -4,7 +4,8 @@ import {
   type Conv2DBackpropInputAttrs,
   type KernelConfig,
 } from "@tensorflow/tfjs-core";
-import { type KernelCall, runKernel, valuesOf } from "./wasm.ts";
+import { convolve } from "./convolve.ts";
+import { addressOf, type KernelCall, valuesOf } from "./wasm.ts";
 
 /**
  * The gradient of a convolution with respect to its input, computed as a convolution: dy, dilated by the strides, with the
@@ -29,21 +30,17 @@ export const convInputGradient: KernelConfig = {
     const left = filterWidth - 1 - padInfo.left;
     const bottom = info.inHeight + filterHeight - 1 - height - top;
     const right = info.inWidth + filterWidth - 1 - width - left;
-    const padding = [
+    const padding: backend_util.ExplicitPadding = [
       [0, 0],
       [top, bottom],
       [left, right],
       [0, 0],
     ];
-    const out = runKernel(
-      "Conv2D",
-      backend,
-      { x: dilated, filter: rotated },
-      {
-        ...{ strides: [1, 1], dilations: [1, 1], dataFormat: "NHWC" },
-        pad: padding as unknown as number[],
-      },
-    );
+    const [shape, rotatedShape] = [dilated.shape, rotated.shape] as [typeof inputShape, typeof inputShape];
+    const backwards = backend_util.computeConv2DInfo(shape, rotatedShape, 1, 1, padding);
+    const out = backend.makeOutput(inputShape, "float32");
+    const [x, by, to] = [dilated, rotated, out].map((one) => addressOf(backend, one)) as [number, number, number];
+    convolve(backend, backwards, { x, filter: by, to });
     backend.disposeData(rotated.dataId);
     if (dilated !== dy) backend.disposeData(dilated.dataId);
     return out;

@@ -1,5 +1,6 @@
 import type { KernelConfig } from "@tensorflow/tfjs-core";
-import { type KernelCall, valuesOf } from "./wasm.ts";
+import { routinesOf } from "../simd/heap.ts";
+import { addressOf, type KernelCall, valuesOf } from "./wasm.ts";
 
 /** The name of the kernel that sums weighted rows. */
 export const embeddingBagKernel = "EmbeddingBag";
@@ -21,11 +22,15 @@ export const embeddingBag: KernelConfig = {
     const places = backend.typedArrayFromHeap(inputs.places) as Int32Array;
     const owners = backend.typedArrayFromHeap(inputs.owners) as Int32Array;
     sums.fill(0);
+    const whole = width & ~3;
+    const { addScaled } = routinesOf(backend);
+    const [table, to] = [addressOf(backend, x), addressOf(backend, out)];
     for (let n = 0; n < places.length; n++) {
       const weight = weights[n] as number;
-      const [from, to] = [(places[n] as number) * width, (owners[n] as number) * width];
-      for (let i = 0; i < width; i++) {
-        sums[to + i] = (sums[to + i] as number) + weight * (values[from + i] as number);
+      const [from, at] = [(places[n] as number) * width, (owners[n] as number) * width];
+      addScaled(table + from * 4, to + at * 4, weight, whole);
+      for (let i = whole; i < width; i++) {
+        sums[at + i] = (sums[at + i] as number) + weight * (values[from + i] as number);
       }
     }
     return out;

@@ -25,3 +25,13 @@ export function runKernel(
     throw new Error(`The WASM backend has no kernel '${name}'. Reinstall the dependencies with 'npm install'.`);
   return kernel.kernelFunc({ inputs, backend, attrs }) as TensorInfo;
 }
+
+/** Returns where a tensor's values are in the WASM heap. */
+export function addressOf(backend: BackendWasm, { dataId }: TensorInfo): number {
+  return backend.getMemoryOffset(dataId);
+}
+
+/** Counts the values of a shape. */
+export function sizeOf(shape: readonly number[]): number {
+  return shape.reduce((product, dimension) => product * dimension, 1);
+}
