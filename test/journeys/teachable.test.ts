@@ -75,20 +75,20 @@ describe("a Teachable Machine image export", () => {
       ["red", "blue"].flatMap((label) => Array.from({ length: count }, (_, i) => ({ label, i: from + i })));
     // Before the first label, since a question that the edge accepts may not be stored.
     const asked = await Promise.all(
-      shown(10, 10).map(async ({ label, i }) => {
+      shown(10, 6).map(async ({ label, i }) => {
         const { id } = await askWith("shades", await picture(label, i), {});
         return { id, label };
       }),
     );
     for (const { id, label } of asked) await ladder.client("teach").teach(id, label);
     const right = async () => {
-      const answers = shown(100, 4).map(async ({ label, i }) => [
+      const answers = shown(100, 2).map(async ({ label, i }) => [
         (await askWith("shades", await picture(label, i))).label,
         label,
       ]);
       return (await Promise.all(answers)).filter(([found, label]) => found === label).length;
     };
-    await expect.poll(right, { timeout: 60_000, interval: 1_000 }).toBeGreaterThanOrEqual(7);
+    await expect.poll(right, { timeout: 60_000, interval: 2_000 }).toBeGreaterThanOrEqual(3);
   });
 });
 
