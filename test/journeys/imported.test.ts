@@ -21,7 +21,7 @@ import { temporaryLadder } from "./ladder.ts";
 
 const recipe = exampleRecipe("storefront");
 const questions = 60;
-const trainedRows = 6_000;
+const trainedRows = 3_000;
 
 let ladder: LocalLadder & { folder: string };
 let set: string;

@@ -20,14 +20,14 @@ describe.skipIf(!settings)("the GPU check", () => {
     }
     const command = await findPython(settings?.python ?? null);
     const gpus = await gpusHere(settings);
-    const options = ["--rows", "200", "--epochs", "1", "--cpu-rows", "200", "--cpu-epochs", "1"];
+    const options = ["--rows", "80", "--epochs", "1", "--cpu-rows", "80", "--cpu-epochs", "1"];
     const { stdout } = await promisify(execFile)(command, [join(folder, "scripts/gpu-check/check.py"), ...options], {
       // Neither Node nor its packages.
       env: { PATH: "/usr/bin:/bin", HOME: folder },
     });
     const { machine, set, wasm, runs, webgpu } = JSON.parse(stdout);
     expect(machine.isGpuMeasured).toBe(gpus > 0);
-    expect(set).toMatchObject({ source: "synthetic", rows: 200 });
+    expect(set).toMatchObject({ source: "synthetic", rows: 80 });
     expect(wasm).toBeNull();
     const onCpu = runs.filter(({ device }: { device: string }) => device === "CPU");
     expect(onCpu.map(({ network }: { network: string }) => network)).toEqual(["recipe", "wide"]);

@@ -12,6 +12,7 @@ import {
   type TensorSpec,
 } from "#core/contract/index.ts";
 import { widestEmbedding } from "#core/head/widest.ts";
+import { sizeOf } from "#core/input/index.ts";
 import type { Tensor } from "#core/model/engine.ts";
 import type { Artefact } from "../train/index.ts";
 import { type Blobs, packParts } from "../train/pack.ts";
@@ -46,9 +47,9 @@ const delta = 0.05;
 const defaultRisk = 0.05;
 /** Headroom of the int16 range above the largest embedding of random inputs: those of real inputs may be larger. */
 const embeddingHeadroom = 8;
-const sampleRows = 32;
-/** A base that takes the CPU backend longer than this to check is used without it. */
-const checkedWithinMs = 10_000;
+/** Values of the random inputs that show how large an embedding is, and the instances that they are, at most. */
+const sampledValues = 500_000;
+const sampleRowsMax = 32;
 const pixelMax = 255;
 
 /**
@@ -74,7 +75,7 @@ export async function createModel(options: CreateOptions): Promise<Artefact> {
   const { width, largest } = await measureEmbedding(cutOff, checked);
   const widest = widestEmbedding(labels.length);
   if (width > widest) throw new Error(await tooWideText(files, inspection, { cut, width, widest }));
-  const check = await checkIfCheap(cutOff, checked, checkedWithinMs);
+  const check = await checkIfCheap(cutOff, checked);
   if (check?.fault) throw new Error(`The edge cannot run this base: ${check.fault}.`);
   const head = own?.head ?? { weights: new Float32Array(width * labels.length), bias: new Float32Array(labels.length) };
   const packed = await packParts({ ...parts, head }, input, blobs);
@@ -175,11 +176,13 @@ function rangesOf(input: Input, { inputs, ranges }: Inspection): Ranges {
 async function measureEmbedding(files: TfjsModelFiles, checked: Checked): Promise<{ width: number; largest: number }> {
   const model = await openModel(files);
   try {
-    const given = byTensor(checked.inputs, randomInputs(checked.inputs, sampleRows, { ranges: checked.ranges }));
+    const size = checked.inputs.reduce((sum, { shape }) => sum + sizeOf(shape), 0);
+    const rows = Math.min(sampleRowsMax, Math.ceil(sampledValues / size));
+    const given = byTensor(checked.inputs, randomInputs(checked.inputs, rows, { ranges: checked.ranges }));
     const tensors = checked.outputs.map(({ tensor }) => tensor);
     const [embeddings] = model.run(given, tensors) as [Tensor];
     const largest = Array.from(embeddings.values).reduce((top, value) => Math.max(top, Math.abs(value)), 0);
-    return { width: embeddings.values.length / sampleRows, largest };
+    return { width: embeddings.values.length / rows, largest };
   } finally {
     model.release();
   }

@@ -57,9 +57,6 @@ function isSame(text: string, recipe: TensorRecipe): boolean {
   }
 }
 
-/** A model that takes the CPU backend longer than this to check is published without it: import has checked it. */
-const checkedWithinMs = 10_000;
-
 /** Creates a version of the model that a recipe describes; `folder` is what its source is relative to. */
 export async function importModelOf(
   { name: model, task, source, inputs, outputs, batch }: TensorRecipe,
@@ -69,7 +66,7 @@ export async function importModelOf(
   const shapes = Object.fromEntries(inputs.map(({ name, shape }) => [name, shape]));
   const files = await readModelFiles(resolve(folder, source), { shapes });
   const ranges = await inputRanges(files, inputs);
-  const check = await checkIfCheap(files, { inputs, outputs, ranges }, checkedWithinMs);
+  const check = await checkIfCheap(files, { inputs, outputs, ranges });
   if (check?.fault) throw new Error(`The edge cannot serve ${model}: ${check.fault}.`);
   const blobs: Blobs = new Map();
   const { modelTopology, signature, userDefinedMetadata } = files.modelJson;

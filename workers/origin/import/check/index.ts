@@ -37,6 +37,8 @@ export interface Check {
 const rowsMax = 4;
 /** A model whose first row takes the reference longer than this is checked on that row alone. */
 const moreRowsWithinMs = 1_500;
+/** What the reference may take where nobody asked for the check. */
+const cheapMs = 5_000;
 /** What the CPU backend needs for what the WASM backend computes in one unit of time, about. */
 const cpuPerWasm = 60;
 
@@ -68,8 +70,8 @@ export async function checkModel(files: TfjsModelFiles, checked: Checked): Promi
   }
 }
 
-/** Checks a model as `checkModel` does if the reference takes at most `withinMs`, about; returns null for a larger model. */
-export async function checkIfCheap(files: TfjsModelFiles, checked: Checked, withinMs: number): Promise<Check | null> {
+/** Checks a model as `checkModel` does if the reference takes a few seconds at most; returns null for a larger model. */
+export async function checkIfCheap(files: TfjsModelFiles, checked: Checked): Promise<Check | null> {
   const model = await openModel(files);
   const inputs = randomInputs(checked.inputs, 1, { ranges: checked.ranges });
   run(model, checked, inputs);
@@ -77,7 +79,7 @@ export async function checkIfCheap(files: TfjsModelFiles, checked: Checked, with
   run(model, checked, inputs);
   const ms = performance.now() - startedAt;
   model.release();
-  return cpuPerWasm * ms > withinMs ? null : checkModel(files, checked);
+  return cpuPerWasm * ms > cheapMs ? null : checkModel(files, checked);
 }
 
 /** Describes where answers computed elsewhere differ from the reference; null when they don't. */
