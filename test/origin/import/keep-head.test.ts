@@ -4,14 +4,12 @@ import { join } from "node:path";
 import "@tensorflow/tfjs-backend-cpu";
 import type * as layers from "@tensorflow/tfjs-layers";
 import { afterAll, beforeAll, expect, it } from "vitest";
-import { scoresOf } from "#core/head/head.ts";
 import type { Tensor } from "#core/model/engine.ts";
-import { loadNetwork } from "#core/model/network.ts";
 import { tfjsEngine } from "#core/model/tfjs/engine.ts";
 import { createModel, createModelOf, recipeOfCreated } from "#origin/import/create.ts";
 import { teachableMetadata } from "#origin/import/teachable.ts";
-import { readFrom } from "#origin/train/score.ts";
 import { expectClose } from "#test/helpers/close.ts";
+import { cutScores } from "#test/helpers/cut-scores.ts";
 import { layerModels, onCpu, plainly, valuesFor } from "#test/helpers/layer-models.ts";
 import { saveLayersModel } from "#test/helpers/saved-model.ts";
 
@@ -34,13 +32,9 @@ const options = () => ({ model: "kept", base, labels, keepHead: true, targetRisk
 it("keeps the scores of the whole model, and accepts nothing yet", async () => {
   const { draft, blobs } = await createModel(options());
   expect(draft.thin.rule.certificate).toBeNull();
-  const { backbone, head } = await loadNetwork(await tfjsEngine(), draft.thin, readFrom(blobs));
   const given = valuesFor(model, rows);
-  const [{ values }] = Object.values(given) as [Tensor];
-  const embeddings = backbone.embed(values as Float32Array, rows);
-  const scores = Array.from({ length: rows }, (_, row) => [...scoresOf(head, embeddings, row * head.width)]);
-  expectClose([scores.flat()], await plainly(model, given));
-  backbone.release();
+  const [input] = Object.values(given) as [Tensor];
+  expectClose([await cutScores(draft.thin, blobs, input)], await plainly(model, given));
 });
 
 it("is in the recipe, which makes the same version", async () => {

@@ -5,6 +5,7 @@ import { passesOf } from "./adam7.ts";
 import { brokenImage, type ImageError } from "./error.ts";
 import { checkSize, sizeOf } from "./header.ts";
 import { inSrgb } from "./icc.ts";
+import { inflate } from "./inflate.ts";
 import { profileOfPng } from "./profile.ts";
 import type { Shape } from "./shape.ts";
 
@@ -92,30 +93,15 @@ function unpackedBytes({ width, height, depth, colourType, isInterlaced }: Heade
   return passesOf(width, height).reduce((sum, pass) => sum + bytesOf(pass), 0);
 }
 
-/**
- * Checks what an image unpacks to, and returns it where it is kept. A few kilobytes can unpack to gigabytes, so the size is
- * checked as it goes.
- */
+/** Checks that an image unpacks to its size, and returns what it unpacks to if it is kept. */
 async function unpack(
   packed: readonly Uint8Array<ArrayBuffer>[],
   expected: number,
   isKept: boolean,
 ): Promise<Uint8Array[]> {
-  const unpacked = new Blob([...packed]).stream().pipeThrough(new DecompressionStream("deflate"));
-  const reader = unpacked.getReader();
-  const parts: Uint8Array[] = [];
-  let bytes = 0;
-  try {
-    for (let part = await reader.read(); !part.done; part = await reader.read()) {
-      bytes += part.value.byteLength;
-      if (bytes > expected) break;
-      if (isKept) parts.push(part.value);
-    }
-  } catch (cause) {
+  const { bytes, parts } = await inflate(packed, expected, isKept).catch((cause) => {
     throw broken(cause);
-  } finally {
-    await reader.cancel().catch(() => {});
-  }
+  });
   if (bytes !== expected) throw broken();
   return parts;
 }

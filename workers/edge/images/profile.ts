@@ -1,4 +1,5 @@
 import { concatBytes } from "#core/bytes.ts";
+import { inflate } from "./inflate.ts";
 import { marker, type Segment } from "./jpeg/frame.ts";
 import { chunksOf } from "./riff.ts";
 
@@ -25,23 +26,13 @@ export function profileOfWebp(bytes: Uint8Array): Uint8Array | null {
 export async function profileOfPng(chunk: Uint8Array | undefined): Promise<Uint8Array | null> {
   const name = chunk?.indexOf(0) ?? -1;
   if (!chunk || name < 0) return null;
-  const unpacked = new Blob([chunk.slice(name + 2)]).stream().pipeThrough(new DecompressionStream("deflate"));
-  const reader = unpacked.getReader();
-  const parts: Uint8Array[] = [];
-  let bytes = 0;
   try {
-    for (let part = await reader.read(); !part.done; part = await reader.read()) {
-      bytes += part.value.byteLength;
-      if (bytes > profileMaxBytes) return null;
-      parts.push(part.value);
-    }
+    const { bytes, parts } = await inflate([chunk.slice(name + 2)], profileMaxBytes, true);
+    return bytes > profileMaxBytes ? null : bounded(concatBytes(parts));
   } catch {
     // A picture is shown without a profile that is broken.
     return null;
-  } finally {
-    await reader.cancel().catch(() => {});
   }
-  return bounded(concatBytes(parts));
 }
 
 function bounded(profile: Uint8Array): Uint8Array | null {

@@ -1,26 +1,19 @@
 import { join } from "node:path";
 import * as z from "zod";
+import { trainingProgressSchema } from "#core/contract/index.ts";
 import { readIfPresent } from "../disk.ts";
+import { epochSchema } from "../train/checkpoint.ts";
 
 // What the program writes into a training's folder: upriver_torch/state.py and main.py.
 const progressSchema = z.object({
   at: z.number(),
   fingerprint: z.string(),
-  progress: z.object({
-    epoch: z.int(),
-    epochs: z.int(),
-    share: z.number(),
-    loss: z.number(),
-    validationLoss: z.number().nullable(),
-    secondsLeft: z.number(),
-  }),
+  progress: trainingProgressSchema.omit({ network: true }),
 });
 const failureSchema = z.object({ fingerprint: z.string(), reason: z.string() });
 const resultSchema = z.object({
   fingerprint: z.string(),
-  history: z.array(
-    z.object({ epoch: z.int(), loss: z.number(), validationLoss: z.number(), learningRate: z.number() }),
-  ),
+  history: z.array(epochSchema),
   seconds: z.number(),
   validationLoss: z.number().nullable(),
   isCutShort: z.boolean(),

@@ -123,7 +123,7 @@ async function endSaved(folder: string, launched: Launched | null, isElsewhere: 
 }
 
 async function isAlive(folder: string, fingerprint: string): Promise<boolean> {
-  // One that was told to stop, or has failed, is started anew.
+  // A training that was told to stop, or has failed, must be started again.
   if (existsSync(join(folder, "stop")) || (await readFailure(folder, fingerprint)) !== null) return false;
   const said = await readProgress(folder, fingerprint);
   return said !== null && Date.now() - said.at * 1_000 < aliveMs;

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import * as z from "zod";
 import { readIfPresent } from "../disk.ts";
 
-const epochSchema = z.object({
+export const epochSchema = z.object({
   epoch: z.int(),
   loss: z.number(),
   validationLoss: z.number(),
