@@ -72,7 +72,8 @@ async function run(model: string, options: Options, command: Command): Promise<v
   }
   if (keepHead && cut !== undefined)
     throw new UsageError("--cut and --keep-head exclude each other. Pass one of them.");
-  const { scale = known?.scale, offset = known?.offset ?? 0 } = options;
+  const isScaled = options.scale !== undefined || options.offset !== undefined;
+  const { scale, offset = 0 } = isScaled || !known ? options : known;
   if (labels.length < 2 || new Set(labels).size < labels.length) {
     throw new UsageError(`--labels must be two or more different names; received '${labels.join(",")}'.`);
   }
@@ -90,8 +91,12 @@ async function run(model: string, options: Options, command: Command): Promise<v
       `Created ${model} version ${version} on '${tensor}' (${width} values, ${bytesOf(thin)} bytes). It has no examples yet` +
         `${keepHead ? ", and starts with the model's own last layer" : ""}.`,
       "Teach it a few examples of each label; it uses them within seconds:",
-      `  npx upriver teach ${model} ${labels[0]} ${labels[0]}/*.jpg`,
+      `  npx upriver teach ${model} ${shellWord(labels[0] as string)} ${shellWord(labels[0] as string)}/*.jpg`,
       `Questions that it does not accept go to a person: npx upriver review ${model}`,
     ].join("\n"),
   );
+}
+
+function shellWord(text: string): string {
+  return /^[\w.-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`;
 }

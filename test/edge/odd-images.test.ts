@@ -3,7 +3,7 @@ import { concatBytes } from "#core/bytes.ts";
 import type { ImageInput } from "#core/contract/index.ts";
 import { FaultError, problemOf } from "#core/http/fault.ts";
 import { readImage } from "#edge/images/index.ts";
-import { chunksOf, webpOf } from "#edge/images/riff.ts";
+import { chunkOf, webpOf } from "#edge/images/riff.ts";
 import { height, oddPictures, width } from "../helpers/odd-pictures.ts";
 import { jpegs, losslessWebp } from "../helpers/pictures.ts";
 
@@ -20,6 +20,10 @@ const named = (name: string) => {
   if (!found) throw new Error(`no picture '${name}'`);
   return found;
 };
+
+/** The chunks of a WebP that it has, in the order of the names. */
+const chunksOf = (file: Uint8Array, names = ["VP8X", "ICCP", "ALPH", "VP8 ", "VP8L"]) =>
+  names.flatMap((name) => chunkOf(file, 12, name) ?? []);
 
 /** The refusal of a file, as its caller reads it. */
 async function refused(file: Uint8Array<ArrayBuffer>, type = "image/jpeg"): Promise<string> {
@@ -103,6 +107,26 @@ describe("a JPEG that is not decoded is refused by name", () => {
     const scan = progressive.slice(scanAt, -2);
     const many = concatBytes([progressive.slice(0, -2), ...new Array<Uint8Array>(40).fill(scan)]);
     expect(await refused(many)).toMatch(/at most 32 scans/);
+    // Behind a marker without a length, which a decoder skips, that would look like a segment with one.
+    const hidden = concatBytes([scan, Uint8Array.from([0xff, 0x01])]);
+    const behind = concatBytes([progressive.slice(0, -2), ...new Array<Uint8Array>(40).fill(hidden)]);
+    expect(await refused(behind)).toMatch(/at most 32 scans/);
+  });
+
+  it("a size other than the one that was checked", async () => {
+    const jpeg = jpegs[0] as Uint8Array<ArrayBuffer>;
+    const at = jpeg.findIndex((byte, i) => byte === 0xff && [0xc0, 0xc1, 0xc2].includes(jpeg[i + 1] as number));
+    const frame = jpeg.slice(at, at + 2 + (((jpeg[at + 2] as number) << 8) | (jpeg[at + 3] as number)));
+    frame.set([0, 8, 0, 8], 5);
+    // A frame header of 8 × 8 behind a marker without a length, before the real one.
+    const twice = concatBytes([jpeg.slice(0, 2), Uint8Array.from([0xff, 0x01]), frame, jpeg.slice(2)]);
+    expect(await refused(twice)).toMatch(/^422/);
+  });
+
+  it("a hundred thousand empty segments, whose list would fill the isolate", async () => {
+    const jpeg = jpegs[0] as Uint8Array<ArrayBuffer>;
+    const empty = Uint8Array.from({ length: 400_000 }, (_, i) => [0xff, 0xfe, 0, 2][i % 4] as number);
+    expect(await refused(concatBytes([jpeg.slice(0, 2), empty, jpeg.slice(2)]))).toMatch(/at most 2000 segments/);
   });
 
   it("one that ends before its image does", async () => {
@@ -133,7 +157,7 @@ describe("a colour profile", () => {
 
   it("that is broken is left out", async () => {
     const { file } = named("WebP, Display P3");
-    const chunks = chunksOf(file, 12);
+    const chunks = chunksOf(file);
     const plain = await pixelsOf(webpOf(chunks.filter(({ name }) => name !== "ICCP")));
     for (const length of [0, 10, 127, 131, 140, 200, 300]) {
       const cut = chunks.map(({ name, data }) => ({ name, data: name === "ICCP" ? data.subarray(0, length) : data }));
@@ -151,7 +175,7 @@ describe("an interlaced PNG of few colours", () => {
 
 describe("an animated WebP", () => {
   const uint24 = (value: number) => [value & 255, (value >> 8) & 255, value >> 16];
-  const still = chunksOf(losslessWebp.file, 12).find(({ name }) => name === "VP8L");
+  const still = chunkOf(losslessWebp.file, 12, "VP8L");
   const canvas = (wide: number, tall: number) => ({
     name: "VP8X",
     data: Uint8Array.from([0x12, 0, 0, 0, ...uint24(wide - 1), ...uint24(tall - 1)]),
@@ -180,7 +204,7 @@ describe("an animated WebP", () => {
 
   it("keeps the transparency of a lossy frame", async () => {
     const { file } = named("WebP, lossy and transparent");
-    const chunks = chunksOf(file, 12).filter(({ name }) => name === "ALPH" || name === "VP8 ");
+    const chunks = chunksOf(file, ["ALPH", "VP8 "]);
     expect(chunks).toHaveLength(2);
     const animated = webpOf([canvas(width, height), loop, frame(0, 0, width, height, chunks)]);
     const pixels = await pixelsOf(animated);

@@ -18,7 +18,10 @@ describe.skipIf(!settings)("the GPU check", () => {
       const filter = (from: string) => !/\/set$|__pycache__/.test(from);
       await cp(join(root, path), join(folder, path), { recursive: true, filter });
     }
-    const command = await findPython(settings?.python ?? null);
+    const python = await findPython(settings?.python ?? null);
+    // Its path: the check runs with another PATH.
+    const found = await promisify(execFile)(python, ["-c", "import sys; print(sys.executable)"]);
+    const command = found.stdout.trim();
     const gpus = await gpusHere(settings);
     const options = ["--rows", "80", "--epochs", "1", "--cpu-rows", "80", "--cpu-epochs", "1"];
     const { stdout } = await promisify(execFile)(command, [join(folder, "scripts/gpu-check/check.py"), ...options], {

@@ -20,7 +20,7 @@ export interface OriginConfig {
   dataFolder: string;
   /** Which backend trains; `auto` uses a GPU if there is one. */
   backend: BackendChoice;
-  /** What trains, whatever recipes say; null for what each recipe says. */
+  /** The trainer, overriding recipes; null to use each recipe's. */
   trainer: TrainerName | null;
   torch: TorchSettings;
   /** The folder in which recipes are looked for, besides the registry. */

@@ -142,12 +142,8 @@ async function expectSame(own: Awaited<ReturnType<typeof fitNetwork>>, other: ty
     ].map((part) => Array.from(part));
   const [left, right] = [valuesOf(own), valuesOf(other)];
   for (const [i, part] of right.entries()) {
-    const apart = part.map((value, j) => Math.abs(value - (left[i]?.[j] as number)));
-    // AdamW takes whole steps: where a slope is near zero, rounding decides their signs.
-    expect(apart.filter((value) => value > 2e-3).length, `variable ${i}`).toBeLessThanOrEqual(
-      Math.max(1, apart.length / 50),
-    );
-    expect(Math.max(...apart), `variable ${i}`).toBeLessThan(2 * plan.learningRate);
+    const furthest = Math.max(...part.map((value, j) => Math.abs(value - (left[i]?.[j] as number))));
+    expect(furthest, `variable ${i}`).toBeLessThan(2e-3);
   }
 }
 

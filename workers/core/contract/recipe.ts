@@ -336,7 +336,7 @@ export const baseRecipeSchema = z.strictObject({
   ...common,
   task: z.literal("classify").default("classify"),
   source: z.strictObject({
-    /** The base's model.json, or its folder. */
+    /** The base's model.json, its folder, or its .onnx file. */
     base: z.string().min(1),
     /** The layer, or the graph's node, whose output is the embedding; the one before the last dense layer unless given. */
     cut: z.string().optional(),

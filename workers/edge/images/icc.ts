@@ -71,7 +71,10 @@ function xyzOf(view: DataView, at: number | undefined): [number, number, number]
 /** Reads a tone curve as the linear light of each byte. */
 function curveOf(view: DataView, at: number | undefined): Float64Array | null {
   const light = at === undefined ? null : lightOf(view, at);
-  return light && Float64Array.from({ length: 256 }, (_, byte) => Math.min(1, Math.max(0, light(byte / 255))));
+  if (!light) return null;
+  const curve = Float64Array.from({ length: 256 }, (_, byte) => Math.min(1, Math.max(0, light(byte / 255))));
+  // Broken parameters: colours stay as they are, instead of black.
+  return curve.some(Number.isNaN) ? null : curve;
 }
 
 function lightOf(view: DataView, at: number): ((value: number) => number) | null {

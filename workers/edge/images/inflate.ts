@@ -18,6 +18,7 @@ export async function inflate(
     }
     return { bytes, parts };
   } finally {
-    await reader.cancel().catch(() => {});
+    // Not awaited: a stream that decodes may wait for a reader before it ends.
+    reader.cancel().catch(() => {});
   }
 }

@@ -2,7 +2,7 @@ import { convertIndexedToRgb, type DecodedPng, decode } from "fast-png";
 import { concatBytes } from "#core/bytes.ts";
 import type { Pixels } from "#core/image/pixels.ts";
 import { passesOf } from "./adam7.ts";
-import { brokenImage, type ImageError } from "./error.ts";
+import { brokenImage, ImageError } from "./error.ts";
 import { checkSize, sizeOf } from "./header.ts";
 import { inSrgb } from "./icc.ts";
 import { inflate } from "./inflate.ts";
@@ -48,6 +48,9 @@ const signature = Uint8Array.from([0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0
 /** The chunks that make up the image. Others are skipped unread, since they may be compressed. */
 const needed = ["IHDR", "PLTE", "tRNS", "IDAT", "IEND"];
 
+/** The most chunks of a PNG: encoders write pixels in parts of 8 kB or more. */
+const chunksMax = 20_000;
+
 function readChunks(bytes: Uint8Array<ArrayBuffer>) {
   const view = new DataView(bytes.buffer);
   const chunks: Uint8Array<ArrayBuffer>[] = [];
@@ -60,6 +63,7 @@ function readChunks(bytes: Uint8Array<ArrayBuffer>) {
     if (at + 12 + size > bytes.length) throw broken();
     name = String.fromCharCode(...bytes.subarray(at + 4, at + 8));
     if (needed.includes(name)) chunks.push(bytes.subarray(at, at + 12 + size));
+    if (chunks.length > chunksMax) throw new ImageError(`a PNG of at most ${chunksMax} chunks`, "more chunks");
     if (name === "iCCP") profile = bytes.subarray(at + 8, at + 8 + size);
     if (name === "IDAT") packed.push(bytes.subarray(at + 8, at + 8 + size));
     at += 12 + size;

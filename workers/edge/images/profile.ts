@@ -1,7 +1,7 @@
 import { concatBytes } from "#core/bytes.ts";
 import { inflate } from "./inflate.ts";
 import { marker, type Segment } from "./jpeg/frame.ts";
-import { chunksOf } from "./riff.ts";
+import { chunkOf } from "./riff.ts";
 
 /** An ICC profile of a picture: most have 500 bytes to 4 kB, tables of presses up to 2 MB. Larger ones are not read. */
 const profileMaxBytes = 512 * 1024;
@@ -19,7 +19,7 @@ export function profileOfJpeg(bytes: Uint8Array, segments: readonly Segment[]): 
 
 /** Reads the ICC profile of a WebP; null if there is none. */
 export function profileOfWebp(bytes: Uint8Array): Uint8Array | null {
-  return bounded(chunksOf(bytes, 12).find(({ name }) => name === "ICCP")?.data ?? new Uint8Array());
+  return bounded(chunkOf(bytes, 12, "ICCP")?.data ?? new Uint8Array());
 }
 
 /** Reads the ICC profile of a PNG's iCCP chunk: a name, a zero, the method, and the compressed profile. */

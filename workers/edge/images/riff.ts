@@ -6,20 +6,17 @@ export interface Chunk {
   data: Uint8Array;
 }
 
-/** Lists the chunks from a place on, up to the first one that is cut off. */
-export function chunksOf(bytes: Uint8Array, from: number): Chunk[] {
+/** Finds the first chunk of a name from a place on; null if there is none before one that is cut off. */
+export function chunkOf(bytes: Uint8Array, from: number, wanted: string): Chunk | null {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  const chunks: Chunk[] = [];
   for (let at = from; at + 8 <= bytes.length; ) {
     const size = view.getUint32(at + 4, true);
-    if (at + 8 + size > bytes.length) break;
-    chunks.push({
-      name: String.fromCharCode(...bytes.subarray(at, at + 4)),
-      data: bytes.subarray(at + 8, at + 8 + size),
-    });
+    if (at + 8 + size > bytes.length) return null;
+    const name = String.fromCharCode(...bytes.subarray(at, at + 4));
+    if (name === wanted) return { name, data: bytes.subarray(at + 8, at + 8 + size) };
     at += 8 + size + (size % 2);
   }
-  return chunks;
+  return null;
 }
 
 /** Writes a WebP of some chunks. */

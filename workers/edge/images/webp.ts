@@ -4,7 +4,7 @@ import { brokenImage } from "./error.ts";
 import { checkSize, sizeOf } from "./header.ts";
 import { inSrgb } from "./icc.ts";
 import { profileOfWebp } from "./profile.ts";
-import { type Chunk, chunksOf, webpOf } from "./riff.ts";
+import { chunkOf, webpOf } from "./riff.ts";
 import type { Shape } from "./shape.ts";
 
 /** Reads a WebP, or the first frame of an animated one on a transparent canvas, as browsers show it. */
@@ -14,19 +14,23 @@ export async function readWebp(bytes: Uint8Array<ArrayBuffer>, shape: Shape): Pr
   return inSrgb(shape(await decodeFrame(bytes)), profileOfWebp(bytes));
 }
 
+const frameHeaderBytes = 16;
+
 async function decodeFrame(bytes: Uint8Array<ArrayBuffer>): Promise<Pixels> {
-  const chunks = chunksOf(bytes, 12);
-  const first = chunks.find(({ name }) => name === "ANMF")?.data;
+  const first = chunkOf(bytes, 12, "ANMF")?.data;
   const decode = await openWebp();
   if (!first) return decode(bytes);
-  const canvas = chunks.find(({ name }) => name === "VP8X")?.data;
+  const canvas = chunkOf(bytes, 12, "VP8X")?.data;
   // A frame: its place in steps of two pixels, its size, how long it is shown, flags; then chunks.
-  if (!canvas || canvas.length < 10 || first.length < 16) throw brokenImage("image/webp");
+  if (!canvas || canvas.length < 10 || first.length < frameHeaderBytes) throw brokenImage("image/webp");
   const [left, top] = [2 * uint24(first, 0), 2 * uint24(first, 3)];
   const [width, height] = [uint24(first, 6) + 1, uint24(first, 9) + 1];
   const [canvasWidth, canvasHeight] = [uint24(canvas, 4) + 1, uint24(canvas, 7) + 1];
   if (left + width > canvasWidth || top + height > canvasHeight) throw brokenImage("image/webp");
-  const frame = decode(stillOf(chunksOf(first, 16), width, height));
+  const still = stillOf(first, width, height);
+  const size = sizeOf(still, "image/webp");
+  if (size.width !== width || size.height !== height) throw brokenImage("image/webp");
+  const frame = decode(still);
   if (frame.width !== width || frame.height !== height) throw brokenImage("image/webp");
   return width === canvasWidth && height === canvasHeight
     ? frame
@@ -34,9 +38,9 @@ async function decodeFrame(bytes: Uint8Array<ArrayBuffer>): Promise<Pixels> {
 }
 
 /** Writes a frame as a picture of its size. Only a header says that a picture has transparency of its own. */
-function stillOf(chunks: readonly Chunk[], width: number, height: number): Uint8Array<ArrayBuffer> {
-  const [alpha, image] = ["ALPH", "VP8 "].map((wanted) => chunks.find(({ name }) => name === wanted));
-  const only = image ?? chunks.find(({ name }) => name === "VP8L");
+function stillOf(frame: Uint8Array, width: number, height: number): Uint8Array<ArrayBuffer> {
+  const [alpha, image] = ["ALPH", "VP8 "].map((name) => chunkOf(frame, frameHeaderBytes, name));
+  const only = image ?? chunkOf(frame, frameHeaderBytes, "VP8L");
   if (!only) throw brokenImage("image/webp");
   if (!alpha || !image) return webpOf([only]);
   const [wide, tall] = [width - 1, height - 1];

@@ -58,6 +58,9 @@ const pixelMax = 255;
  */
 export async function createModel(options: CreateOptions): Promise<Artefact> {
   const { model, base, labels, keepHead, targetRisk } = options;
+  if (keepHead && options.cut !== undefined) {
+    throw new Error("'cut' and 'keepHead' exclude each other: a kept head is cut off before itself. Set one of them.");
+  }
   const files = await readModelFiles(base, { pictures: true });
   const inspection = await inspect(files);
   const { inputs, unsupported, embedding, batch } = inspection;

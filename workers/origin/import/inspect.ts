@@ -98,14 +98,17 @@ export async function timeHere(files: TfjsModelFiles, { inputs, outputs, ranges 
   const model = await openModel(files);
   const given = byTensor(inputs, randomInputs(inputs, 1, { ranges }));
   const tensors = outputs.map(({ tensor }) => tensor);
-  const taken = Array.from({ length: timedRuns + 1 }, () => {
-    const startedAt = performance.now();
-    model.run(given, tensors);
-    return performance.now() - startedAt;
-  });
-  model.release();
-  // The first run is a warm-up.
-  return taken.slice(1).sort((a, b) => a - b)[timedRuns >> 1] as number;
+  try {
+    const taken = Array.from({ length: timedRuns + 1 }, () => {
+      const startedAt = performance.now();
+      model.run(given, tensors);
+      return performance.now() - startedAt;
+    });
+    // The first run is a warm-up.
+    return taken.slice(1).sort((a, b) => a - b)[timedRuns >> 1] as number;
+  } finally {
+    model.release();
+  }
 }
 
 // Loads a model, or finds the layers that it cannot be loaded for.

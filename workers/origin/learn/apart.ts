@@ -48,7 +48,12 @@ export function learnApart(
       if (!signal.aborted) return reject(error);
       // What trains elsewhere goes on while the origin is away, and ends when the training is cancelled.
       const isCancelled = signal.reason !== stopping;
-      void (isCancelled ? cancelLaunched(request.torchFolder) : Promise.resolve()).finally(() => reject(signal.reason));
+      const cancelled = isCancelled ? cancelLaunched(request.torchFolder) : Promise.resolve();
+      void cancelled
+        .catch((cause) =>
+          console.error(`Cancelling in ${request.torchFolder} failed: ${cause}. Cancel its job by hand.`),
+        )
+        .finally(() => reject(signal.reason));
     });
     child.send(request, (error) => error && reject(error));
   });

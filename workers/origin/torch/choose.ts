@@ -5,9 +5,9 @@ import type { Trainer } from "../train/trainer.ts";
 import type { TorchSettings } from "./settings.ts";
 import { torchTrainer } from "./trainer.ts";
 
-/** Who trains, unless the recipe alone decides, and how PyTorch does. */
+/** The trainer that the origin or the command line sets, and the settings of PyTorch. */
 export interface TrainerChoice {
-  /** Goes before what a recipe says; null for the recipe's. */
+  /** Overrides the recipe's trainer; null to use the recipe's. */
   trainer: TrainerName | null;
   torch: TorchSettings;
 }

@@ -18,6 +18,8 @@ import { writePlan } from "./plan.ts";
 import type { TorchSettings } from "./settings.ts";
 
 const pollMs = 200;
+/** A mounted bucket bills each read. */
+const pollElsewhereMs = 2_000;
 /** A training that an earlier process has ordered is taken over if it has said something within that time. */
 const aliveMs = 60_000;
 /** A training elsewhere that says nothing for so long has died. Until it begins, it may wait for a place in a cluster. */
@@ -58,7 +60,7 @@ export async function fitInTorch(
   }
   await setWeights(network, await readNpy(join(folder, "result.npy")), folder);
   // Only the result is needed from here on.
-  await rm(join(folder, "checkpoint.pt"), { force: true });
+  for (const file of ["checkpoint.pt", "launched.json"]) await rm(join(folder, file), { force: true });
   const { history, seconds, isCutShort } = result;
   const validationLoss = result.validationLoss ?? Number.POSITIVE_INFINITY;
   return { fitted: { network, history, seconds, validationLoss, isCutShort }, result };
@@ -69,7 +71,7 @@ interface Followed {
   fingerprint: string;
   /** What was started; null for a training that an earlier process has started. */
   launched: Launched | null;
-  /** Whether an engine elsewhere trains: then the end of the command says nothing of the training's. */
+  /** Whether an engine elsewhere trains: its command may return before the training ends. */
   isElsewhere: boolean;
   options: Pick<FitOptions, "checkpoints" | "onProgress">;
 }
@@ -107,7 +109,7 @@ async function follow(
       );
     }
     if (checkpoints?.isWanted) await endSaved(folder, launched, isElsewhere, () => checkpoints.saved());
-    await setTimeout(pollMs);
+    await setTimeout(isElsewhere ? pollElsewhereMs : pollMs);
   }
 }
 
@@ -118,7 +120,7 @@ async function endSaved(folder: string, launched: Launched | null, isElsewhere: 
     await Promise.race([launched?.ended, setTimeout(endMaxMs)]);
   }
   saved();
-  // Who asked ends this process.
+  // The caller ends this process.
   await setTimeout(endMaxMs);
 }
 

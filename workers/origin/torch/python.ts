@@ -18,8 +18,8 @@ export async function findPython(given: string | null): Promise<string> {
     if (await hasTorch(command)) return command;
   }
   throw new SetupError(
-    `The trainer 'torch' needs a Python that has torch and numpy; ${tried.join(" and ")} ${tried.length > 1 ? "have" : "has"} ` +
-      "not. Install them (Debian: 'apt-get install python3-torch'; elsewhere: 'pip install torch numpy'), name another Python " +
+    `The trainer 'torch' needs a Python that has torch and numpy; ${tried.join(" and ")} ${tried.length > 1 ? "do" : "does"} ` +
+      "not have them. Install them (Debian: 'apt-get install python3-torch'; elsewhere: 'pip install torch numpy'), name another Python " +
       "in UPRIVER_PYTHON, or train with 'tfjs'.",
   );
 }

@@ -69,12 +69,12 @@ export class Checkpoints {
     });
   }
 
-  /** Whether who ends the training waits for one. */
+  /** Whether a caller is waiting for a checkpoint. */
   get isWanted(): boolean {
     return this.onSaved !== null;
   }
 
-  /** Tells who waits that one is saved, by this or by another program. */
+  /** Tells the waiting caller that a checkpoint is saved, by this process or by another program. */
   saved(): void {
     this.onSaved?.();
     this.onSaved = null;

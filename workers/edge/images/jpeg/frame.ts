@@ -43,29 +43,40 @@ export const marker = {
  */
 const scansMax = 32;
 
+/** The most segments of a JPEG: a profile takes 255 at most, and scans with their tables some hundred. */
+const segmentsMax = 2_000;
+
 const saveAgain = "Save it again as a baseline or progressive JPEG of 8 bits, or as PNG or WebP.";
 
-/** Lists the segments of a JPEG up to its end marker. Throws `ImageError` for too many scans. */
+/** Lists the segments of a JPEG up to its end marker. Throws `ImageError` for too many segments or scans. */
 export function segmentsOf(bytes: Uint8Array): Segment[] {
   const segments: Segment[] = [];
   let scans = 0;
   for (let at = 2; at + 2 <= bytes.length; ) {
     if (bytes[at] !== 0xff) at = nextMarker(bytes, at);
     const code = bytes[at + 1] as number;
-    if (code === 0xff) {
-      at++;
+    if (code === 0xff || standsAlone(code)) {
+      at += code === 0xff ? 1 : 2;
       continue;
     }
     if (code === marker.eoi) segments.push({ marker: code, start: at + 2, end: at + 2 });
     if (code === marker.eoi || at + 4 > bytes.length) break;
     const end = at + 2 + (((bytes[at + 2] as number) << 8) | (bytes[at + 3] as number));
     segments.push({ marker: code, start: at + 4, end: Math.min(end, bytes.length) });
+    if (segments.length > segmentsMax) {
+      throw new ImageError(`a JPEG of at most ${segmentsMax} segments`, "more segments", { next: saveAgain });
+    }
     if (code === marker.sos && ++scans > scansMax) {
       throw new ImageError(`a JPEG of at most ${scansMax} scans`, "more scans", { next: saveAgain });
     }
     at = code === marker.sos ? nextMarker(bytes, end) : end;
   }
   return segments;
+}
+
+/** Whether a marker has no length. A decoder skips its two bytes alone: what follows must be checked like the rest. */
+function standsAlone(code: number): boolean {
+  return code <= 0x01 || (code >= 0xd0 && code <= 0xd8);
 }
 
 /** Finds the next marker; within coded data FF is followed by 0, or starts a restart marker. */

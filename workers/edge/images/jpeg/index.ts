@@ -1,6 +1,7 @@
 import type { Pixels } from "#core/image/pixels.ts";
 import { inksToSrgb } from "../cmyk.ts";
 import { openJpeg } from "../codecs.ts";
+import { brokenImage } from "../error.ts";
 import { checkSize } from "../header.ts";
 import { inSrgb } from "../icc.ts";
 import { profileOfJpeg } from "../profile.ts";
@@ -15,7 +16,9 @@ export async function readJpeg(bytes: Uint8Array<ArrayBuffer>, shape: Shape): Pr
   checkSize(frame.width, frame.height);
   if (frame.components.length === 4) return readInks(bytes, segments, frame, shape);
   const decode = await openJpeg();
-  return inSrgb(shape(decode(bytes)), profileOfJpeg(bytes, segments));
+  const decoded = decode(bytes);
+  if (decoded.width !== frame.width || decoded.height !== frame.height) throw brokenImage("image/jpeg");
+  return inSrgb(shape(decoded), profileOfJpeg(bytes, segments));
 }
 
 /** Reads a CMYK or YCCK JPEG. All writers store how much light an ink lets through, as Photoshop does: 255 is no ink. */

@@ -55,7 +55,6 @@ export const i32 = {
   sub: binary(0x6b),
   mul: binary(0x6c),
   and: binary(0x71),
-  shl: binary(0x74),
   lt: binary(0x49),
   ge: binary(0x4f),
 };

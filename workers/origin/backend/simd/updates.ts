@@ -165,5 +165,5 @@ const dropout: Routine = routine(["i32", "i32", "i32", "i32", "i32", "f32"], (lo
   );
 });
 
-/** Routines that act on whole vectors of four values; callers see to the rest. */
+/** Routines that act on whole vectors of four values; callers compute the remaining values. */
 export const updateRoutines = { adam, addBias, reluGradient, columnSums, addScaled, dropout, poolGradient };

@@ -14,7 +14,7 @@ export async function onCpu<T>(work: () => T | Promise<T>): Promise<T> {
   }
 }
 
-/** Whether WebAssembly trapped: its memory is not to be trusted after that. */
+/** Whether WebAssembly trapped: its memory is unreliable afterwards. */
 export function isTrap(error: unknown): boolean {
   for (let cause = error; cause instanceof Error; cause = cause.cause) {
     if (cause instanceof WebAssembly.RuntimeError) return true;

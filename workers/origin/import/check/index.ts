@@ -60,7 +60,7 @@ export async function checkModel(files: TfjsModelFiles, checked: Checked): Promi
         rows,
         difference,
         fault: null,
-        notes: ["its answers to random inputs are no finite numbers: not checked"],
+        notes: ["not checked: its answers to random inputs are not finite numbers"],
       };
     }
     const { fault, notes } = await explain(files, checked, rows, found);
@@ -74,15 +74,19 @@ export async function checkModel(files: TfjsModelFiles, checked: Checked): Promi
 export async function checkIfCheap(files: TfjsModelFiles, checked: Checked): Promise<Check | null> {
   const model = await openModel(files);
   const inputs = randomInputs(checked.inputs, 1, { ranges: checked.ranges });
-  run(model, checked, inputs);
-  const startedAt = performance.now();
-  run(model, checked, inputs);
-  const ms = performance.now() - startedAt;
-  model.release();
+  let ms: number;
+  try {
+    run(model, checked, inputs);
+    const startedAt = performance.now();
+    run(model, checked, inputs);
+    ms = performance.now() - startedAt;
+  } finally {
+    model.release();
+  }
   return cpuPerWasm * ms > cheapMs ? null : checkModel(files, checked);
 }
 
-/** Describes where answers computed elsewhere differ from the reference; null when they don't. */
+/** Compares answers computed elsewhere with the reference; `fault` is null when they agree. */
 export function faultElsewhere(
   place: string,
   found: readonly Tensor[][],

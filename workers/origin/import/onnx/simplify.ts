@@ -1,4 +1,4 @@
-import type { GraphNode } from "../graph-nodes.ts";
+import { fusedInto, type GraphNode } from "../graph-nodes.ts";
 import { attr } from "./tf-graph.ts";
 
 const fusable = new Set(["_FusedConv2D", "FusedDepthwiseConv2dNative", "_FusedMatMul"]);
@@ -23,7 +23,7 @@ export function simplified(
   return [...nodes.values()].filter(({ name }) => kept.has(name));
 }
 
-// What is arranged twice is arranged once.
+// Joins Reshapes that follow each other.
 function joinReshapes(nodes: Map<string, GraphNode>): void {
   for (const node of nodes.values()) {
     if (node.op !== "Reshape") continue;
@@ -40,6 +40,8 @@ function fuseActivations(nodes: Map<string, GraphNode>): void {
   for (const node of [...nodes.values()]) {
     const before = nodes.get(node.input[0] ?? "");
     if (!activations.has(node.op) || !before || !fusable.has(before.op) || uses.get(before.name) !== 1) continue;
+    // A product has one activation: a second one stays a node.
+    if (fusedInto(before).some((op) => activations.has(op))) continue;
     const fused_ops = attr.texts(["BiasAdd", node.op]);
     nodes.set(node.name, { ...before, name: node.name, attr: { ...before.attr, fused_ops } });
     nodes.delete(before.name);

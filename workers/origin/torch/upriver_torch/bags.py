@@ -117,13 +117,13 @@ class EmbeddingBag:
     def learn(self, terms: Terms, gradient: torch.Tensor, rate: float, decay: float) -> None:
         """Steps the taken rows with lazy AdamW along their gradient: moments of other rows stand still."""
         self.steps += 1
-        one, two = 1 - _BETAS[0] ** self.steps, (1 - _BETAS[1] ** self.steps) ** 0.5
+        one, two = 1 - _BETAS[0] ** self.steps, 1 - _BETAS[1] ** self.steps
         at = terms.touched
         mean = _BETAS[0] * self.first[at] + (1 - _BETAS[0]) * gradient
         square = _BETAS[1] * self.second[at] + (1 - _BETAS[1]) * gradient * gradient
         self.first[at] = mean
         self.second[at] = square
-        step = (rate * two / one) * mean / (square.sqrt() + _EPSILON)
+        step = (rate / one) * mean / ((square / two).sqrt() + _EPSILON)
         self.values[at] = (1 - rate * decay) * self.values[at] - step
 
     def _start(self, touched: torch.Tensor) -> None:

@@ -143,6 +143,8 @@ class Fit:
             group["lr"] = rate
         order = shuffled(rows, step_seed(schedule.seed, state.epoch, 0))
         batches = -(-rows // schedule.batch_size)
+        # At once: who waits learns that the training has begun.
+        self._report(batches)
         for step in range(state.step, batches):
             indexes = order[step * schedule.batch_size : (step + 1) * schedule.batch_size]
             self._take_step(indexes, rate)

@@ -148,8 +148,9 @@ function oneHot(call: Call): Value {
     Array.from({ length: depth }, (_, i) => i),
   );
   const wide = reshape(g, cast(g, indices, "int32"), [...indices.shape, 1]);
-  // Negative indices count from the end.
-  const isOn = binary(g, "Equal", binary(g, "FloorMod", wide, scalar(depth, "int32")), places);
+  // Negative indices count from the end; others outside the range are off.
+  const fromEnd = binary(g, "Sub", places, scalar(depth, "int32"));
+  const isOn = binary(g, "LogicalOr", binary(g, "Equal", wide, places), binary(g, "Equal", wide, fromEnd));
   const hot = cast(g, isOn, "float32");
   const scaled = binary(g, "AddV2", binary(g, "Mul", hot, scalar(on - off)), scalar(off));
   const axis = axisOf(int(call, "axis", -1), rank);

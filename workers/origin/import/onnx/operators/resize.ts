@@ -1,4 +1,4 @@
-import { axisOf, type Call, type Convert, input, int, numbersIn, text } from "../call.ts";
+import { axisOf, type Call, type Convert, dimsIn, input, int, numbersIn, text } from "../call.ts";
 import { type Dim, isKnown, numbers } from "../dims.ts";
 import { binary } from "../elementwise.ts";
 import { OnnxError } from "../errors.ts";
@@ -45,9 +45,8 @@ function refuseOthers(call: Call): void {
 
 function resizedAxes(call: Call, x: Value): Resized[] {
   const rank = x.shape.length;
-  const isOld = call.opset < 11;
-  const scales = numbersIn(call, isOld ? 1 : 2, "scales");
-  const sizes = isOld ? null : numbersOrDims(call);
+  const scales = numbersIn(call, 2, "scales");
+  const sizes = dimsIn(call, 3, "sizes");
   const named = call.node.attribute.find(({ name }) => name === "axes")?.ints;
   const axes = named ? named.map((axis) => axisOf(axis, rank)) : identity(rank);
   return axes.flatMap((axis, i): Resized[] => {
@@ -56,7 +55,8 @@ function resizedAxes(call: Call, x: Value): Resized[] {
     // The batch stays as it is.
     if (!isKnown(size) && (scale === 1 || scale === null)) return [];
     const [before] = numbers([size], "an axis that it resizes") as [number];
-    const after = scale === null ? ((sizes as Dim[])[i] as number) : Math.floor(before * scale);
+    if (scale === null && !sizes) throw new OnnxError("Resize needs 'scales' or 'sizes'. Export the model again");
+    const after = scale === null ? (numbers([sizes?.[i] as Dim], "a size")[0] as number) : Math.floor(before * scale);
     const places = Array.from({ length: after }, (_, place) =>
       placeOf(call, place, before, after, scale ?? after / before),
     );
@@ -64,13 +64,8 @@ function resizedAxes(call: Call, x: Value): Resized[] {
   });
 }
 
-function numbersOrDims(call: Call): Dim[] | null {
-  const value = call.inputs[3];
-  return value?.known ? Array.from(value.known.data) : null;
-}
-
 function placeOf(call: Call, i: number, before: number, after: number, scale: number): number {
-  const mode = text(call, "coordinate_transformation_mode", call.opset < 11 ? "asymmetric" : "half_pixel");
+  const mode = text(call, "coordinate_transformation_mode", "half_pixel");
   switch (mode) {
     case "half_pixel":
       return (i + 0.5) / scale - 0.5;
@@ -99,7 +94,7 @@ const rounding: Record<string, (place: number) => number> = {
 const inside = (place: number, size: number) => Math.min(size - 1, Math.max(0, place));
 
 function nearestOf(call: Call, { places, before }: Resized): number[] {
-  const round = rounding[text(call, "nearest_mode", call.opset < 11 ? "floor" : "round_prefer_floor")];
+  const round = rounding[text(call, "nearest_mode", "round_prefer_floor")];
   if (!round) throw new OnnxError("Resize with this nearest_mode is not supported");
   return places.map((place) => inside(round(place), before));
 }
@@ -107,7 +102,7 @@ function nearestOf(call: Call, { places, before }: Resized): number[] {
 // A kernel takes both sides of an image at once, where its places are the same.
 function kernelFor(call: Call, x: Value, axes: readonly Resized[], mode: string): Value | null {
   if (x.shape.length !== 4 || axes.some(({ axis }) => axis < 2)) return null;
-  const way = text(call, "coordinate_transformation_mode", call.opset < 11 ? "asymmetric" : "half_pixel");
+  const way = text(call, "coordinate_transformation_mode", "half_pixel");
   const isAligned = way === "align_corners";
   const places = (one: Resized) => {
     const scale = one.before / one.after;
