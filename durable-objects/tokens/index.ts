@@ -78,8 +78,9 @@ export class TokensObject extends DurableObject<Env> implements TokensApi {
 
   change(id: string, change: TokenChange): Result<TokenRecord, TokenRefusal> {
     return this.onValid(id, (now, { expiresAt }) => {
+      const isExpired = (at: number | null | undefined) => at !== null && at !== undefined && at <= now;
       // One that has expired may become active again.
-      const more = expiresAt !== null && expiresAt <= now ? 1 : 0;
+      const more = isExpired(expiresAt) && change.expiresAt !== undefined && !isExpired(change.expiresAt) ? 1 : 0;
       if (!this.tokens.hasRoom(now, more, change)) return { kind: "tokens-full", max: activeTokensMax };
       this.tokens.change(id, change);
       return null;

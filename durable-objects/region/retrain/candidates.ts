@@ -98,7 +98,8 @@ const uncalibrated = (classes: number, temperature = 1): ScoreCalibration => ({
 
 /**
  * Calibrates a candidate on `validation`. Where the run cross-fits: on the rows that judge, each by the head that left it out; the
- * head that left a fold out is calibrated without that fold, so that nothing of a row is in what judges on it. In bounded steps.
+ * head that left a fold out is calibrated without that fold, so that no row calibrates the head that judges it; penalty and mixing
+ * weight are chosen on all rows. In bounded steps.
  */
 export function* calibrateOn(
   data: RunData,

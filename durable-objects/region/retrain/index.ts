@@ -48,7 +48,7 @@ interface RetrainNeeds {
   drift: Pick<Drift, "check">;
   readBlob: ReadBlob;
   runs: Runs;
-  jobs: Pick<Jobs, "put" | "bringForward">;
+  jobs: Pick<Jobs, "put" | "bringForward" | "isAny">;
   mutex: Mutex;
   transaction: <T>(work: () => T) => T;
   embed: EmbedNeeds;
@@ -102,6 +102,8 @@ export class Retrain {
     if (!run) return null;
     // One run after the other: there is memory for one only.
     if (this.runs.first() !== id) return Date.now() + jobRetryMs;
+    // A head must not learn from labels that are being forgotten.
+    if (this.needs.jobs.isAny("forget-owner")) return Date.now() + jobRetryMs;
     if (attempts >= retrainTries) {
       this.runs.finish(id, "failed", `it failed ${attempts} times; the log says why`, null);
     } else {
@@ -166,7 +168,7 @@ export class Retrain {
     const { runs, samples } = this.needs;
     const known = runs.state<string>(run.id, "split");
     // A run that an earlier release started holds samples out.
-    if (known !== null || run.phase !== "embed") return known === "cross-fitted";
+    if (known !== null || run.phase !== "embed" || run.cursor.after) return known === "cross-fitted";
     // The classes of numbers are bins, and near ones share what they learn.
     const below = fewLabelsBelow(number ? 1 : labels.length);
     const crossFits = samples.labels(run, policy.originLabelWeight > 0) < below;
@@ -223,7 +225,9 @@ export class Retrain {
       const current = await currentHead(this.needs.judge, manifest);
       const isAnyUntrusted = data.train.untrustedOwners.some((owner) => owner !== null);
       const solver = isAnyUntrusted ? await readSolver(this.needs.solve, manifest, foldsOf(data)) : null;
-      const leaveOut = solver && { solver, accepted: run.acceptedOwners ?? [] };
+      // Read last: a person may have accepted owners in the meantime.
+      const accepted = this.runs.running(run.id)?.acceptedOwners ?? [];
+      const leaveOut = solver && { solver, accepted };
       working.judging = judgeCandidates(data, candidates, manifest, current, leaveOut);
     }
     const { done, value } = working.judging.next();
@@ -274,7 +278,8 @@ function tooFew({ train, validation, crossFits }: RunData, least: number): strin
   const own = ownRows(train);
   if (crossFits) {
     const judging = train.mayJudge.filter(Boolean).length;
-    return own >= least && judging > 0 ? null : `${own} labels to train on; ${least} are needed`;
+    if (own >= least && judging > 0) return null;
+    return `${own} labels to train on and ${judging} to judge by; ${least} and 1 are needed`;
   }
   if (own >= least && validation.rows > 0) return null;
   const needed = `${least} and 1 are needed`;

@@ -138,14 +138,14 @@ export function* judgeCandidates(
   const compared = comparisons.get(best.kind) ?? (yield* compareHeads(data, best, current));
   const { targetRisk } = manifest.thin.rule;
   const currentName = current.own ? "the head in use" : "the global head";
-  const labels = { current: current.crossFits ? current.labels : 0, candidate: ownRows(data.train) };
-  const regional = gateFewer(gate(compared, targetRisk, currentName), labels);
+  const learned = { current: current.crossFits ? current.labels : 0, candidate: ownRows(data.train) };
+  const regional = gateFewer(gate(compared, targetRisk, currentName), learned);
   yield;
   const isPassed = regional.promoted && !anchored?.fault;
   const global = yield* globalCandidate(data);
   const back = current.own && backToGlobal(compared, targetRisk, isPassed);
   const promoted = back ? global : isPassed ? best : null;
-  const promotion = { kind: best.kind, compared, candidates, current, currentName };
+  const promotion = { kind: best.kind, compared, candidates, current, currentName, learned };
   const deciding =
     promoted === best && best.kind !== "trusted" && leaveOut
       ? yield* decidingOwners(data, manifest, promotion, leaveOut)

@@ -42,6 +42,8 @@ interface Promotion {
   current: CurrentHead;
   /** What the head in use is called in reasons. */
   currentName: string;
+  /** From how many labels the head in use and the candidate have learned, as `gateFewer` counts. */
+  learned: { current: number; candidate: number };
 }
 
 /**
@@ -76,7 +78,7 @@ export function* trustedCandidate(
 export function* decidingOwners(
   data: RunData,
   manifest: ClassifyManifest,
-  { kind, compared, candidates, current, currentName }: Promotion,
+  { kind, compared, candidates, current, currentName, learned }: Promotion,
   { solver, accepted }: LeaveOut,
 ): Generator<void, Deciding | null> {
   if (accepted.includes(everyOwner)) return null;
@@ -100,7 +102,13 @@ export function* decidingOwners(
       known ??= yield* lossesOf([]);
       const without = yield* lossesOf(rows);
       const costs = without.map((loss, i) => loss - ((known as number[])[i] as number));
-      const { decides, share, report } = withoutOwner(compared, costs, manifest.thin.rule.targetRisk, currentName);
+      const { decides, share, report } = withoutOwner(
+        compared,
+        costs,
+        manifest.thin.rule.targetRisk,
+        currentName,
+        learned,
+      );
       const reason = report.promoted ? `${Math.round(100 * (1 - share))}% of the gain is left` : report.reason;
       return decides ? { owners: left, labels: rows.length, reason } : null;
     } catch (error) {

@@ -1,3 +1,4 @@
+import { concatBytes } from "#core/bytes.ts";
 import type { Run, RunStatus } from "#core/contract/index.ts";
 import { json, nullable, number, plain, type RowOf, table, text } from "../../table.ts";
 import type { SampleSnapshot } from "./samples.ts";
@@ -124,13 +125,41 @@ export class Runs {
     return [...runsTable.select(this.sql, "ORDER BY rowid DESC LIMIT ?", limit)].map(toRun);
   }
 
+  /** Stores what a run has found so far; a large one in parts, since a row holds 2 MB. */
   saveState(run: string, name: string, value: ArrayBuffer | string): void {
-    runStateTable.insert(this.sql, { run, name, value }, "replace");
+    const parts = typeof value === "string" ? [value] : partsOf(value);
+    for (const [i, part] of parts.entries()) {
+      runStateTable.insert(this.sql, { run, name: partName(name, i), value: part }, "replace");
+    }
+    for (let i = parts.length; this.part(run, name, i) !== null; i++) {
+      runStateTable.delete(this.sql, "WHERE run = ? AND name = ?", run, partName(name, i));
+    }
   }
 
   state<T extends ArrayBuffer | string>(run: string, name: string): T | null {
-    return (runStateTable.first(this.sql, "WHERE run = ? AND name = ?", run, name)?.value as T | undefined) ?? null;
+    const first = this.part(run, name, 0);
+    if (first === null || typeof first === "string") return first as T | null;
+    const parts = [new Uint8Array(first)];
+    for (let next = this.part(run, name, 1); next !== null; next = this.part(run, name, parts.length)) {
+      parts.push(new Uint8Array(next as ArrayBuffer));
+    }
+    return (parts.length === 1 ? first : concatBytes(parts).buffer) as T;
   }
+
+  private part(run: string, name: string, i: number): ArrayBuffer | string | null {
+    return runStateTable.first(this.sql, "WHERE run = ? AND name = ?", run, partName(name, i))?.value ?? null;
+  }
+}
+
+const partMaxBytes = 1024 * 1024;
+
+function partsOf(value: ArrayBuffer): ArrayBuffer[] {
+  const count = Math.max(1, Math.ceil(value.byteLength / partMaxBytes));
+  return Array.from({ length: count }, (_, i) => value.slice(i * partMaxBytes, (i + 1) * partMaxBytes));
+}
+
+function partName(name: string, i: number): string {
+  return i === 0 ? name : `${name}, part ${i + 1}`;
 }
 
 function toRun({ id, base, status, reason, report, at, startedAt, finishedAt }: RowOf<typeof runsTable>): Run {

@@ -1,4 +1,4 @@
-import { type ComparedQuestion, type GateReport, gate, harmMargin } from "./gate.ts";
+import { type ComparedQuestion, type GateReport, gate, gateFewer, harmMargin } from "./gate.ts";
 
 /** Owners whose labels a candidate is also judged without, at most: those with the most labels. */
 const comparedOwners = 5;
@@ -54,17 +54,19 @@ export interface WithoutOwner {
  * on each held-out question is added to what the candidate loses there. For an analytic candidate that is exact.
  *
  * @param costs the analytic head's log-loss without the labels − with them, of each compared question
+ * @param learned from how many labels the head in use and the candidate have learned, as `gateFewer` counts
  */
 export function withoutOwner(
   compared: readonly ComparedQuestion[],
   costs: readonly number[],
   targetRisk: number,
   current?: string,
+  learned = { current: 0, candidate: 0 },
 ): WithoutOwner {
   const mean = (values: readonly number[]) => values.reduce((all, value) => all + value, 0) / values.length;
   const gain = mean(compared.map(({ currentLoss, candidateLoss }) => currentLoss - candidateLoss));
   const without = compared.map((row, i) => ({ ...row, candidateLoss: row.candidateLoss + (costs[i] as number) }));
-  const report = gate(without, targetRisk, current);
+  const report = gateFewer(gate(without, targetRisk, current), learned);
   const cost = mean(costs);
   const share = gain > 0 ? cost / gain : 0;
   return { decides: cost > harmMargin && (!report.promoted || share > gainShare), share, report };

@@ -198,7 +198,7 @@ function withFold(
   const validationLogLoss = crossFittedLoss(data, crossFitted);
   const best = state.bestCrossFitted;
   const isWorse = best && validationLogLoss >= crossFittedLoss(data, best.slice(0, fitted));
-  // Stronger pulls are further off: the rest would be fitted in vain.
+  // Pulls are tried in ascending order: stronger ones are taken to be worse still.
   if (isWorse) return { ...state, crossFitted: [], done: candidates * crossFitFolds };
   if (fitted < crossFitFolds) return { ...state, crossFitted };
   const found = { weights: new Float32Array(), pull, validationLogLoss };
