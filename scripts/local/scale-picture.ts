@@ -7,7 +7,7 @@ const jpegQuality = 95;
 const tryFactor = 0.7;
 
 /**
- * Makes a picture fit the edge: upright, in sRGB, scaled down, as JPEG, or as PNG where the file had no loss. Reads what
+ * Makes a picture fit the edge: upright, in sRGB, scaled down; a JPEG as JPEG, another type as PNG where that fits. Reads what
  * sharp reads: AVIF, GIF, SVG and TIFF as well, the first picture of several.
  */
 export async function scalePicture(picture: Picture, { maxBytes, maxSide }: PictureLimits): Promise<Picture> {

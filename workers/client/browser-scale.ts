@@ -44,25 +44,29 @@ async function scale(
   OffscreenCanvas: NonNullable<Canvases["OffscreenCanvas"]>,
 ): Promise<Picture> {
   const blob = picture instanceof Blob ? picture : new Blob([picture.bytes as Uint8Array<ArrayBuffer>]);
-  const whole = await createImageBitmap(blob, { imageOrientation: "from-image" });
-  const { width, height } = whole;
-  let bitmap = whole;
-  for (let side = Math.min(maxSide, Math.max(width, height)); side >= sideMin; side = Math.floor(side * tryFactor)) {
-    const [wide, tall] = [width, height].map((one) => Math.max(1, Math.round((one * side) / Math.max(width, height))));
-    bitmap = await shrunk(bitmap, wide as number, tall as number, createImageBitmap);
-    const canvas = new OffscreenCanvas(bitmap.width, bitmap.height);
-    const context = canvas.getContext("2d");
-    if (!context) break;
-    context.drawImage(bitmap, 0, 0);
-    // What had no loss gets none, if it fits.
-    const types = (await isLossy(blob)) ? [jpeg] : isOpaque(context, bitmap) ? [png, jpeg] : [png];
-    for (const type of types) {
-      const file = await canvas.convertToBlob(type);
-      if (file.size <= maxBytes) {
-        bitmap.close();
-        return file;
+  const isJpeg = await beginsAsJpeg(blob);
+  let bitmap = await createImageBitmap(blob, { imageOrientation: "from-image" });
+  const { width, height } = bitmap;
+  try {
+    for (let side = Math.min(maxSide, Math.max(width, height)); side >= sideMin; side = Math.floor(side * tryFactor)) {
+      const [wide, tall] = [width, height].map((one) =>
+        Math.max(1, Math.round((one * side) / Math.max(width, height))),
+      );
+      bitmap = await shrunk(bitmap, wide as number, tall as number, createImageBitmap);
+      const canvas = new OffscreenCanvas(bitmap.width, bitmap.height);
+      const context = canvas.getContext("2d");
+      if (!context) break;
+      context.drawImage(bitmap, 0, 0);
+      // Other types may have had no loss.
+      const types = isJpeg ? [jpeg] : isOpaque(context, bitmap) ? [png, jpeg] : [png];
+      for (const type of types) {
+        const file = await canvas.convertToBlob(type);
+        if (file.size <= maxBytes) return file;
       }
     }
+  } finally {
+    // A phone's photo takes 48 MB.
+    bitmap.close();
   }
   throw new Error("The picture cannot be made to fit.");
 }
@@ -90,7 +94,7 @@ async function shrunk(
   return bitmap;
 }
 
-async function isLossy(blob: Blob): Promise<boolean> {
+async function beginsAsJpeg(blob: Blob): Promise<boolean> {
   const [first, second] = new Uint8Array(await blob.slice(0, 2).arrayBuffer());
   return first === 0xff && second === 0xd8;
 }

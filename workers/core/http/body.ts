@@ -69,3 +69,8 @@ async function bounded(body: ReadableStream<Uint8Array> | null, maxBytes: number
 function tooLarge(maxBytes: number): FaultError {
   return new FaultError({ kind: "too-large", maxBytes });
 }
+
+/** Reads the media type of a request's body, in lower case and without parameters; empty without one. */
+export function contentType(request: Request): string {
+  return (request.headers.get("content-type") ?? "").split(";")[0]?.trim().toLowerCase() ?? "";
+}

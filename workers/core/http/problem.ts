@@ -3,7 +3,7 @@ import { isArtefactError } from "../artefacts.ts";
 import { protoName } from "../contract/field-name.ts";
 import type { Problem } from "../contract/index.ts";
 import { InvalidQuestionsError, RungUnavailableError } from "../rung/rung.ts";
-import { readBytes } from "./body.ts";
+import { contentType, readBytes } from "./body.ts";
 import { type Fault, FaultError, problemOf } from "./fault.ts";
 import { type InvalidField, invalidFields } from "./issues.ts";
 
@@ -100,7 +100,7 @@ export async function readJson<T>(
 
 /** Throws the fault for a content type that is never JSON. */
 export function refuseOtherTypes(request: Request): void {
-  const [type = ""] = request.headers.get("content-type")?.split(";") ?? [];
+  const type = contentType(request);
   const next = othersToJson.find(({ types }) => types.test(type))?.next;
   if (next) throw new FaultError({ kind: "unsupported", expected: "application/json", received: type, next });
 }

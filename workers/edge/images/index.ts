@@ -1,5 +1,5 @@
 import type { ImageInput, Instance } from "#core/contract/index.ts";
-import { readBytes } from "#core/http/body.ts";
+import { contentType, readBytes } from "#core/http/body.ts";
 import { FaultError } from "#core/http/fault.ts";
 import { toInstance } from "#core/image/pixels.ts";
 import { resample } from "#core/image/resample.ts";
@@ -30,7 +30,8 @@ export async function readBody(request: Request): Promise<{ isImage: boolean; by
 function throwWith(error: unknown, type: string): never {
   const isTooLarge = error instanceof FaultError && error.fault.kind === "too-large";
   if (!isTooLarge || type === "application/json") throw error;
-  throw new FaultError({ kind: "too-large", maxBytes: imageMaxBytes, next: scaleDown }, { cause: error });
+  const next = type.startsWith("image/") ? scaleDown : `Split a batch into smaller requests. ${scaleDown}`;
+  throw new FaultError({ kind: "too-large", maxBytes: imageMaxBytes, next }, { cause: error });
 }
 
 /**
@@ -85,8 +86,4 @@ function nextOf(name: string): string {
   }
   if (/gif|avif|tiff|svg/i.test(name)) return "Save it as JPEG, PNG or WebP; the command line converts it by itself.";
   return "Save it as JPEG, PNG or WebP, or send its pixels as JSON.";
-}
-
-function contentType(request: Request): string {
-  return (request.headers.get("content-type") ?? "").split(";")[0]?.trim().toLowerCase() ?? "";
 }

@@ -42,7 +42,14 @@ export class EmbeddingBag {
     this.buckets = buckets;
     this.units = units;
     const size = buckets * units;
-    const memory = new WebAssembly.Memory({ initial: Math.ceil((4 * size * 4) / wasmPageBytes) });
+    const pages = Math.ceil((4 * size * 4) / wasmPageBytes);
+    if (pages > wasmMaxPages) {
+      throw new Error(
+        `A table of ${buckets} buckets × ${units} units does not fit into 4 GB of memory. Set fewer buckets in the recipe's ` +
+          "input, or fewer units in its networks.",
+      );
+    }
+    const memory = new WebAssembly.Memory({ initial: pages });
     const part = (i: number) => new Float32Array(memory.buffer, i * size * 4, size);
     this.values = part(0);
     this.first = part(1);
@@ -130,6 +137,7 @@ export class EmbeddingBag {
 
 const [beta1, beta2, epsilon] = [0.9, 0.999, 1e-7];
 const wasmPageBytes = 65_536;
+const wasmMaxPages = 65_536;
 /** The largest initial value of a row. */
 const initialSize = 0.1;
 

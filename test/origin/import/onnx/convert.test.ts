@@ -115,6 +115,38 @@ describe("operators that PyTorch does not export", () => {
     [0, 1, 2, 3].forEach((x, i) => void expect(values[i]).toBeCloseTo(Math.exp(x) / sum, 6));
   });
 
+  it("keep both of two activations after a convolution", async () => {
+    const path = await written({
+      nodes: [
+        { op: "Conv", inputs: ["x", "kernel", "bias"], outputs: ["a"] },
+        { op: "Clip", inputs: ["a", "low", "high"], outputs: ["b"] },
+        { op: "Relu", inputs: ["b"], outputs: ["y"] },
+      ],
+      ...{ inputs: { x: ["batch", 1, 1, 3] }, outputs: ["y"] },
+      tensors: [
+        { name: "kernel", shape: [1, 1, 1, 1], values: Float32Array.of(10) },
+        { name: "bias", shape: [1], values: Float32Array.of(1) },
+        { name: "low", shape: [], values: Float32Array.of(0) },
+        { name: "high", shape: [], values: Float32Array.of(6) },
+      ],
+    });
+    const { values } = await run(path, [1, 1, 1, 3], [1, 0.2, -1]);
+    expect([...values]).toEqual([6, 3, 0]);
+  });
+
+  it("leave a class outside the range off, and count negative ones from the end", async () => {
+    const path = await written({
+      nodes: [{ op: "OneHot", inputs: ["x", "depth", "values"], outputs: ["y"] }],
+      ...{ inputs: { x: ["batch"] }, outputs: ["y"] },
+      tensors: [
+        { name: "depth", shape: [], values: BigInt64Array.of(3n) },
+        { name: "values", shape: [2], values: Float32Array.of(0, 1) },
+      ],
+    });
+    const { values } = await run(path, [4], [1, 3, -1, -4]);
+    expect([...values]).toEqual([0, 1, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0]);
+  });
+
   it("quantise activations as 8-bit numbers would be", async () => {
     const parts: OnnxParts = {
       nodes: [

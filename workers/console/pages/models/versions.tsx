@@ -49,10 +49,10 @@ export function VersionTable({ session, summary, list, regions, onMove }: Props)
                 {preparing.length > 0 && <small>{count(preparing.length)} regions are preparing a head for it</small>}
               </td>
               <td class="number" data-label="Thin accuracy">
-                {percent(metrics?.thin.accuracy)}
+                {percent(metrics?.thin.n ? metrics.thin.accuracy : null)}
               </td>
               <td class="number" data-label="Thin log-loss">
-                {four(metrics?.thin.logLoss)}
+                {four(metrics?.thin.n ? metrics.thin.logLoss : null)}
               </td>
               <td class="number" data-label="Full accuracy">
                 {percent(metrics?.full?.accuracy)}

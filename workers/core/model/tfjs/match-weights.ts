@@ -26,8 +26,9 @@ export function matchWeights(
   for (const [variable, weight] of sameNames(variables, [...left.weights])) take(variable, weight);
   for (const weight of left.weights) if (isOptimizers(weight)) left.weights.delete(weight);
   for (const rule of rules) {
+    const fits = rule(variables);
     for (;;) {
-      const pairs = uniquePairs([...left.variables], [...left.weights], rule(variables));
+      const pairs = uniquePairs([...left.variables], [...left.weights], fits);
       if (pairs.length === 0) break;
       for (const [variable, weight] of pairs) take(variable, weight);
     }
@@ -56,31 +57,31 @@ type Fit = (variable: Variable, weight: WeightSpec) => number;
 /** From the strictest to the loosest. */
 const rules: readonly ((all: readonly Variable[]) => Fit)[] = [
   () =>
-    ({ path, own }, { name }) =>
-      agreeing(path, namesOf(name), own),
+    ({ path, own }, weight) =>
+      agreeing(path, namesOf(weight), own),
   () =>
-    ({ path, own }, { name }) =>
-      agreeing(plain(path), plain(namesOf(name)), Math.min(own, 2)),
+    ({ path, own }, weight) =>
+      agreeing(plain(path), plain(namesOf(weight)), Math.min(own, 2)),
   // Keras numbers the scope of a layer that was built twice: "conv_10_1/kernel" is a weight of "conv_10".
   (all) => {
     const layers = new Set(all.map(({ path }) => plain(path).at(-2)));
-    return ({ path, own }, { name }) => {
+    return ({ path, own }, weight) => {
       const layer = plain(path).at(-2) as string;
       const isNumbered = (other = "") => other.startsWith(`${layer}_`) && /^\d+$/.test(other.slice(layer.length + 1));
       // With layers "dense" and "dense_1", the numbers of the weights may be shifted.
       if ([...layers].some(isNumbered)) return 0;
-      const names = plain(namesOf(name));
+      const names = plain(namesOf(weight));
       return isNumbered(names.at(-2)) ? agreeing(plain(path), names.with(-2, layer), Math.min(own, 2)) : 0;
     };
   },
   () => (variable, weight) => {
-    const names = plain(namesOf(weight.name));
+    const names = plain(namesOf(weight));
     return names.at(-1) === `${variable.index}` ? ofLayer(variable, weight) : 0;
   },
   () => ofLayer,
   // Keras 3 writes the layer inside a wrapper as well, whose name tfjs-layers leaves out.
   () => (variable, weight) => {
-    const [path, names] = [plain(variable.path), plain(namesOf(weight.name))];
+    const [path, names] = [plain(variable.path), plain(namesOf(weight))];
     const isInside = names.slice(0, -1).includes(path.at(-2) as string) && names.at(-1) === path.at(-1);
     return isInside && isSameShape(variable, weight) ? 1 : 0;
   },
@@ -88,7 +89,7 @@ const rules: readonly ((all: readonly Variable[]) => Fit)[] = [
 
 function ofLayer(variable: Variable, weight: WeightSpec): number {
   if (!isSameShape(variable, weight)) return 0;
-  return agreeing(plain(variable.path).slice(0, -1), plain(namesOf(weight.name)).slice(0, -1), 1);
+  return agreeing(plain(variable.path).slice(0, -1), plain(namesOf(weight)).slice(0, -1), 1);
 }
 
 function uniquePairs(
@@ -115,13 +116,23 @@ function agreeing(path: readonly string[], names: readonly string[], least: numb
   return count < least ? 0 : count;
 }
 
-function namesOf(weight: string): string[] {
-  return decoded(weight)
+// A rule compares each weight with each variable: names are taken apart once.
+function memoized<Key extends object>(work: (key: Key) => readonly string[]): (key: Key) => readonly string[] {
+  const known = new WeakMap<Key, readonly string[]>();
+  return (key) => {
+    const found = known.get(key) ?? work(key);
+    known.set(key, found);
+    return found;
+  };
+}
+
+const namesOf = memoized(({ name }: WeightSpec) =>
+  decoded(name)
     .replace(/:\d+$/, "")
     .split(/[/\\|]/)
-    .filter((name) => name !== "" && name !== "." && !folders.includes(name))
-    .map(layerName);
-}
+    .filter((part) => part !== "" && part !== "." && !folders.includes(part))
+    .map(layerName),
+);
 
 /** Decodes a text that may be written as in a URL. */
 export function decoded(text: string): string {
@@ -137,10 +148,10 @@ const folders = ["vars", "layers", "_layer_checkpoint_dependencies", "layer_chec
 const cell = /^(lstm|gru|simple_rnn)_cell(_\d+)?$/;
 
 // Without the cells of recurrent layers, and the number behind a weight's own name.
-function plain(path: readonly string[]): string[] {
+const plain = memoized((path: readonly string[]) => {
   const names = path.filter((name) => !cell.test(name));
   return names.map((name, i) => (i === names.length - 1 ? name.replace(/_\d+$/, "") : name));
-}
+});
 
 function isOptimizers({ name, group }: WeightSpec): boolean {
   const isAbove = /(^|\/)(optimizer|training|_?optimizer_variables)\//i.test(name);

@@ -1,4 +1,4 @@
-import type { GraphProto, NodeProto } from "./messages.ts";
+import { type GraphProto, type NodeProto, readGraph } from "./messages.ts";
 
 const endings = new Set([
   "Add",
@@ -25,7 +25,7 @@ export function lastTensors(graph: GraphProto): Set<string> {
 export function foldedNormalisations(graph: GraphProto): Map<NodeProto, NodeProto> {
   const producers = new Map(graph.node.map((node) => [node.output[0] ?? "", node]));
   const uses = new Map<string, number>();
-  for (const name of [...graph.node.flatMap(({ input }) => input), ...graph.output.map(({ name }) => name ?? "")]) {
+  for (const name of [...inputsIn(graph), ...graph.output.map(({ name }) => name ?? "")]) {
     uses.set(name, (uses.get(name) ?? 0) + 1);
   }
   const constants = new Set(graph.initializer.map(({ name }) => name));
@@ -43,20 +43,25 @@ export function foldedNormalisations(graph: GraphProto): Map<NodeProto, NodeProt
   return new Map(pairs);
 }
 
+/** Lists what nodes take, those of branches included: they see the tensors around them. */
+function inputsIn({ node }: GraphProto): string[] {
+  return node.flatMap(({ input, attribute }) => [
+    ...input,
+    ...attribute.flatMap(({ g }) => (g && g.length > 0 ? inputsIn(readGraph(g)) : [])),
+  ]);
+}
+
 /** Whether a node or an output takes a tensor. */
 export function isUsed(graph: GraphProto, name: string): boolean {
   return graph.output.some((one) => one.name === name) || graph.node.some(({ input }) => input.includes(name));
 }
 
-/** Sorts nodes after those whose outputs they take: the format wants that, but some writers do not care. */
+/** Sorts nodes after those whose outputs they take: the format requires it, but some exporters do not follow it. */
 export function inOrder(graph: GraphProto, values: ReadonlyMap<string, unknown>): NodeProto[] {
   const found: NodeProto[] = [];
   const known = new Set(values.keys());
   let left = graph.node;
   while (left.length > 0) {
-    const ready = left.filter(({ input }) => input.every((name) => known.has(name)));
-    // What is missing is named when the node is converted.
-    if (ready.length === 0) return [...found, ...left];
     const taken = new Set<NodeProto>();
     for (const node of left) {
       if (!node.input.every((name) => known.has(name))) continue;
@@ -64,6 +69,8 @@ export function inOrder(graph: GraphProto, values: ReadonlyMap<string, unknown>)
       found.push(node);
       taken.add(node);
     }
+    // What is missing is named when the node is converted.
+    if (taken.size === 0) return [...found, ...left];
     left = left.filter((node) => !taken.has(node));
   }
   return found;

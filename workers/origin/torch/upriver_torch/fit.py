@@ -189,7 +189,7 @@ class Fit:
         for bag, rows, terms in zip(self.bags, taken, batch.terms):
             gradient = torch.zeros_like(rows) if rows.grad is None else rows.grad
             gradient = self.processes.mean(gradient) / self.scaler.get_scale()
-            # A gradient out of float16's range: the scaler leaves this step out, too.
+            # A gradient out of float16's range changes no table; the scaler judges the other weights alone.
             if self.scaler.is_enabled() and not bool(torch.isfinite(gradient).all()):
                 continue
             bag.learn(terms, gradient, rate, self.plan.schedule.weight_decay)
