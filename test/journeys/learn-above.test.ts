@@ -1,14 +1,19 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { classifying } from "#core/artefacts.ts";
 import type { Instance, Training } from "#core/contract/index.ts";
+import { addBlob } from "#origin/train/pack.ts";
 import type { LocalLadder } from "#scripts/local/ladder.ts";
 import { torchHere } from "#test/helpers/torch.ts";
-import { temporaryLadder } from "./ladder.ts";
+import { trainedModel } from "../helpers/shared.ts";
+import { rolloutOn, temporaryLadder } from "./ladder.ts";
 
 const model = "storefront";
 const regions = ["lagoon", "harbour", "orchard", "capital", "bazaar", "delta"];
 const stranger = "ridge";
 const labelsEach = 120;
+/** Callers of the canary: each asks in each region. */
+const callers = Array.from({ length: 12 }, (_, i) => `caller-${i}`);
+const askedEach = 6;
 /** The gate is off where this is used: the training need not be a good one. */
 const littleData = "2024-03-01";
 const trainingTimeout = { timeout: 150_000 };
@@ -19,14 +24,22 @@ const torch = await torchHere();
 let ladder: LocalLadder;
 
 beforeAll(async () => {
-  ladder = await temporaryLadder({ recipe: model, trainer: torch ? "torch" : "tfjs" });
+  ladder = await temporaryLadder({ trainer: torch ? "torch" : "tfjs" });
+  await rolloutOn(ladder, await withCanary(0.3));
 });
 afterAll(() => ladder?.stop());
 
 // Heat that no base data holds: visitors who look at shoes then buy an umbrella against the sun.
 function heatWave(region: string, i: number): Instance {
   const temperature = 46 + (i % 30) / 5;
-  return { region, temperature, rainMm: 0, minutesOnPage: 1 + (i % 8), hour: 8 + (i % 12), lookedAt: "feet" };
+  return {
+    region,
+    temperature,
+    rainMm: 0,
+    minutesOnPage: 1 + (i % 8) + Math.floor(i / 120) / 10,
+    hour: 8 + (i % 12),
+    lookedAt: "feet",
+  };
 }
 
 describe("what regions learn", () => {
@@ -41,11 +54,26 @@ describe("what regions learn", () => {
     for (const { changed } of labelled) expect(changed).toBe(labelsEach);
   });
 
-  it("is trained on by the origin on the schedule of the Worker, each sample once, and rolled out", async () => {
+  it("is trained on by the origin on the schedule of the Worker, and a canary follows", async () => {
     await tick();
+    await expect.poll(async () => (await ordered()).step, trainingTimeout).toBe("watch");
+    expect(await ladder.client("publish").model(model)).toMatchObject({
+      pointer: { stable: 1, canary: { version: 2, share: 0.3 } },
+    });
+  });
+
+  it("is promoted by the labels of what both versions answered, with each sample learned once", async () => {
+    const answers = (await Promise.all(regions.map(askHeatWave))).flat();
+    expect(new Set(answers.map(({ version }) => Number.parseInt(version, 10)))).toEqual(new Set([1, 2]));
+    const truths = answers.map(({ id }) => ({ id, label: "umbrella" }));
+    await ladder.client("admin").teachMany(model, { truths });
+    await expect
+      .poll(async () => (await ladder.client("ask").canary(model))?.outcome, trainingTimeout)
+      .toBe("promoted");
     const training = await ended();
     expect(training, `${training.reason}`).toMatchObject({ state: "done", version: 2, verdict: { promoted: true } });
     expect(training.order.reason).toBe("schedule");
+    expect(await ladder.client("publish").model(model)).toMatchObject({ pointer: { stable: 2, canary: null } });
     expect(training.samples).toEqual({ added: regions.length * labelsEach, known: regions.length * labelsEach });
     const report = await ladder.client("publish").trainingReport(model, training.id);
     expect(report).toContain(torch ? "PyTorch " : "wasm");
@@ -58,7 +86,7 @@ describe("what regions learn", () => {
     expect(await ladder.client("publish").trainings(model)).toHaveLength(1);
   });
 
-  it("is rolled out behind a canary when ordered so, and a canary that is rolled back is not promoted", async () => {
+  it("is not promoted if its canary is rolled back", async () => {
     await labelHeatWave("mesa");
     const publisher = ladder.client("publish");
     const { id } = await publisher.startTraining(model, { canary: { share: 0.3 }, gate: false, before: littleData });
@@ -68,7 +96,8 @@ describe("what regions learn", () => {
     expect(await publisher.canary(model)).toMatchObject({ version: 3, stable: 2, outcome: null });
     await publisher.rollback(model);
     const training = await publisher.training(model, id, { waitSeconds: 30 });
-    expect(training).toMatchObject({ state: "refused", version: 3, samples: { added: labelsEach } });
+    const added = labelsEach + regions.length * callers.length * askedEach;
+    expect(training).toMatchObject({ state: "refused", version: 3, samples: { added } });
     expect(await publisher.model(model)).toMatchObject({ pointer: { stable: 2, canary: null } });
   });
 
@@ -99,9 +128,34 @@ function labelHeatWave(region: string) {
   return ladder.client("admin").teachMany(model, { truths });
 }
 
-async function ended(): Promise<Training> {
+/** Publishes with the recipe, as its author would, that each new version is a canary first. */
+async function withCanary(share: number) {
+  const { draft, blobs: own } = await trainedModel(model);
+  const { recipe } = classifying(draft);
+  if (!recipe) throw new Error(`${model} was trained without a recipe`);
+  const blobs = new Map(own);
+  const document = JSON.parse(new TextDecoder().decode(blobs.get(recipe.document.sha256)));
+  const bytes = new TextEncoder().encode(JSON.stringify({ ...document, canary: { share } }));
+  return { draft: { ...draft, recipe: { ...recipe, document: await addBlob(blobs, bytes) } }, blobs };
+}
+
+async function askHeatWave(region: string) {
+  const asked = callers.map((caller, i) => {
+    const first = labelsEach + i * askedEach;
+    const instances = Array.from({ length: askedEach }, (_, k) => heatWave(region, first + k));
+    return ladder.client("ask").askMany(model, instances, { caller });
+  });
+  return (await Promise.all(asked)).flat();
+}
+
+async function ordered(): Promise<Training> {
   const [training] = await ladder.client("publish").trainings(model);
   if (!training) throw new Error("the tick ordered no training");
+  return training;
+}
+
+async function ended(): Promise<Training> {
+  const training = await ordered();
   const isEnded = async () =>
     (await ladder.client("publish").training(model, training.id, { waitSeconds: 60 })).endedAt;
   await expect.poll(isEnded, trainingTimeout).not.toBeNull();

@@ -33,13 +33,15 @@ interface Case extends Omit<Partial<FitOptions>, "plan"> {
   plan?: Partial<TrainingPlan>;
   shapes?: number[][];
   buckets?: (number | null)[];
+  /** How much a term counts; about 1 unless given. */
+  termWeight?: number;
   hasTeacher?: boolean;
   classWeights?: number[];
   isSoft?: boolean;
 }
 
 function datasetOf(one: Case, seed: number): Dataset {
-  const { shapes = [[6]], buckets } = one;
+  const { shapes = [[6]], buckets, termWeight = 1 } = one;
   const random = seeded(seed);
   const sizes = shapes.map((shape) => shape.reduce((product, own) => product * own, 1));
   const width = sizes.reduce((sum, own) => sum + own, 0);
@@ -49,7 +51,7 @@ function datasetOf(one: Case, seed: number): Dataset {
   for (let row = 0; row < rows; row++) {
     const parts = shapes.flatMap((shape, i) => {
       const own = buckets?.[i];
-      if (own) return termsOf(shape[1] as number, own, random);
+      if (own) return termsOf(shape[1] as number, own, termWeight, random);
       // A second input is the region.
       if (i === 1) return Array.from({ length: regions }, (_, region) => Number(region === regionOf[row]));
       return Array.from(uniform(random, sizes[i] as number, -1, 1), (value) => value + (labels[row] as number) / 2);
@@ -70,10 +72,10 @@ function softOf(label: number) {
 }
 
 /** Up to so many n-grams of a row, some rows with none. */
-function termsOf(terms: number, buckets: number, random: () => number): number[] {
+function termsOf(terms: number, buckets: number, weight: number, random: () => number): number[] {
   const count = Math.floor(random() * (terms + 1));
   const fill = (make: () => number) => Array.from({ length: terms }, (_, i) => (i < count ? make() : 0));
-  return [...fill(() => Math.floor(random() * buckets)), ...fill(() => 0.1 + random())];
+  return [...fill(() => Math.floor(random() * buckets)), ...fill(() => weight * (0.1 + random()))];
 }
 
 const dense = (...units: number[]) => units.map((own) => ({ type: "dense" as const, units: own }));
@@ -114,6 +116,10 @@ const cases: Record<string, Case> = {
   "one bag and nothing else": {
     form: { kind: "network", layers: [{ type: "bag", units: 6 }] },
     ...{ shapes: [[2, 6]], buckets: [40], plan: { dropout: 0.5 } },
+  },
+  "a bag with gradients as small as the ε of AdamW": {
+    form: { kind: "network", layers: [{ type: "bag", units: 6 }] },
+    ...{ shapes: [[2, 6]], buckets: [40], termWeight: 1e-6 },
   },
 };
 
