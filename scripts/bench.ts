@@ -4,6 +4,7 @@
 //               or: npm run bench -- console [--rounds 5] [--json]
 //               or: npm run bench -- train [--seconds 4] [--rounds 3] [--json]
 //               or: npm run bench -- trainers <recipe> [--rows 10000] [--epochs 2] [--seeds 3] [--processes 1 2] [--json]
+//               or: npm run bench -- pictures [--seconds 4] [--rounds 3] [--json]
 //               or: npm run bench -- text <recipe> <rows> [--json]
 //               or: npm run bench -- endurance [--minutes 30] [--rate 60] [--json]
 import { Command } from "commander";
@@ -11,6 +12,7 @@ import { consoleBench } from "./bench/console.ts";
 import { edgeBench } from "./bench/edge.ts";
 import { enduranceBench } from "./bench/endurance.ts";
 import { loadBench } from "./bench/load.ts";
+import { picturesBench } from "./bench/pictures.ts";
 import { retrainBench } from "./bench/retrain.ts";
 import { textBench } from "./bench/text.ts";
 import { trainBench } from "./bench/train.ts";
@@ -21,6 +23,7 @@ const program = new Command("bench").description("run benchmarks; results are ra
 edgeBench(program);
 enduranceBench(program);
 loadBench(program);
+picturesBench(program);
 retrainBench(program);
 textBench(program);
 consoleBench(program);

@@ -2,8 +2,10 @@ import { describe, expect, it } from "vitest";
 import { concatBytes } from "#core/bytes.ts";
 import type { ImageInput } from "#core/contract/index.ts";
 import { FaultError, problemOf } from "#core/http/fault.ts";
+import { resample } from "#core/image/resample.ts";
 import { readImage } from "#edge/images/index.ts";
 import { chunkOf, webpOf } from "#edge/images/riff.ts";
+import { flatJpeg } from "../helpers/flat-jpeg.ts";
 import { height, oddPictures, width } from "../helpers/odd-pictures.ts";
 import { jpegs, losslessWebp } from "../helpers/pictures.ts";
 
@@ -44,7 +46,7 @@ function difference(found: readonly number[], wanted: ArrayLike<number>) {
   return { mean: off.reduce((sum, one) => sum + one, 0) / off.length, most: Math.max(...off) };
 }
 
-const cmyk = [...oddPictures.keys()].filter((name) => !/^(JPEG|PNG|WebP)|arithmetic|more samples/.test(name));
+const cmyk = [...oddPictures.keys()].filter((name) => !/^(JPEG|PNG|WebP)|arithmetic/.test(name));
 
 describe("a CMYK JPEG", () => {
   it.each(cmyk)("has the colours that libvips gives it: %s", async (name) => {
@@ -52,10 +54,6 @@ describe("a CMYK JPEG", () => {
     const { mean, most } = difference(await pixelsOf(file), srgb);
     expect(mean).toBeLessThan(2);
     expect(most).toBeLessThan(25);
-  });
-
-  it("is refused where its black has more samples than its colours", async () => {
-    expect(await refused(named("black of more samples").file)).toMatch(/^422 .*more samples.*CMYK/);
   });
 
   it("is refused where it is corrupt or cut off, anywhere, within its size", async () => {
@@ -138,6 +136,54 @@ describe("a JPEG that is not decoded is refused by name", () => {
 function findMarker(bytes: Uint8Array, code: number): number {
   return bytes.findIndex((byte, i) => byte === 0xff && bytes[i + 1] === code);
 }
+
+describe("a JPEG that is shrunk to a model's size", () => {
+  // From left to right 0 to 255, in every row.
+  const ramp = (wide: number, tall: number) => flatJpeg(wide, tall, (x) => Math.round((255 * x) / (wide / 8)));
+  const rampOf = (wide: number, tall: number) => (value: number, i: number) => {
+    const wanted = (255 * (Math.floor(i / 3) % wide)) / wide + 255 / wide / 2;
+    expect(Math.abs(value - wanted), `${wide} × ${tall}, ${i}`).toBeLessThan(4);
+  };
+
+  it.each([
+    [4_000, 3_000, 40, 30],
+    [8_160, 6_120, 40, 30],
+    // A half, a quarter, and sides that the model has of another ratio.
+    [2_400, 1_600, 500, 300],
+    [1_600, 1_600, 128, 32],
+    [3_200, 400, 64, 128],
+    [16, 4_000, 2, 8],
+  ])("is decoded from %d × %d pixels to %d × %d", async (wide, tall, toWide, toTall) => {
+    const pixels = await pixelsOf(ramp(wide, tall), input(toWide, toTall));
+    expect(pixels).toHaveLength(3 * toWide * toTall);
+    if (wide / toWide >= 8 && toWide >= 8) pixels.forEach(rampOf(toWide, toTall));
+  });
+
+  it("has the pixels that averaging all of its own would give", async () => {
+    const noise = (x: number, y: number) => (x * 7919 + y * 104_729 + x * y * 31) % 256;
+    const [wide, tall] = [512, 384];
+    const found = await pixelsOf(flatJpeg(wide, tall, noise), input(32, 24));
+    const rgba = Uint8Array.from({ length: 4 * wide * tall }, (_, i) => {
+      const [x, y] = [(i >> 2) % wide, Math.floor((i >> 2) / wide)];
+      return i % 4 === 3 ? 255 : noise(x >> 3, y >> 3);
+    });
+    const whole = resample({ width: wide, height: tall, rgba }, 32, 24, "bilinear").rgba.filter((_, i) => i % 4 !== 3);
+    const { mean, most } = difference(found, whole);
+    expect(mean).toBeLessThan(1);
+    expect(most).toBeLessThan(4);
+  });
+
+  it("is refused beyond what an isolate can hold, with what to do", async () => {
+    expect(await refused(ramp(10_000, 5_008))).toMatch(/^422 .*at most 50,000,000 pixels.*Scale the picture down/);
+    const progressive = ramp(4_800, 4_400);
+    progressive[findMarker(progressive, 0xc0) + 1] = 0xc2;
+    expect(await refused(progressive)).toMatch(/^422 .*where it is progressive/);
+    // Single pixels are taken from the whole picture.
+    const nearest = { ...input(), resize: "nearest" as const };
+    const error = await pixelsOf(ramp(4_000, 3_000), nearest).catch((reason: FaultError) => reason);
+    expect(JSON.stringify((error as FaultError).fault)).toMatch(/at most 4,194,304 pixels/);
+  });
+});
 
 describe("a colour profile", () => {
   it.each(["JPEG, Display P3", "PNG, Display P3", "WebP, Display P3", "PNG, Adobe RGB"])(

@@ -3,8 +3,8 @@
 import { readFile, writeFile } from "node:fs/promises";
 import { createRequire } from "node:module";
 import { join } from "node:path";
-import encodeJpeg, { init as initJpeg } from "@jsquash/jpeg/encode.js";
 import encodeWebp, { init as initWebp } from "@jsquash/webp/encode.js";
+import sharp from "sharp";
 
 const [height, width] = [6, 8];
 const require = createRequire(import.meta.url);
@@ -60,11 +60,12 @@ function exif(orientation: number): Uint8Array {
   return Uint8Array.from([0xff, 0xe1, 0, body.length + 2, ...body]);
 }
 
-await initJpeg(await moduleOf("@jsquash/jpeg/codec/enc/mozjpeg_enc.wasm"));
 await initWebp(await moduleOf("@jsquash/webp/codec/enc/webp_enc.wasm"));
 const jpegs = await Promise.all(
   sides.map(async ([row0, column0], i) => {
-    const file = Buffer.from(await encodeJpeg(imageData(stored(row0, column0)), { quality: 100, chroma_subsample: 1 }));
+    const { data, ...size } = imageData(stored(row0, column0));
+    const picture = sharp(data, { raw: { width: size.width, height: size.height, channels: 4 } });
+    const file = await picture.jpeg({ quality: 100, chromaSubsampling: "4:4:4" }).toBuffer();
     return Buffer.concat([file.subarray(0, 2), exif(i + 1), file.subarray(2)]).toString("base64");
   }),
 );

@@ -131,7 +131,7 @@ function labelHeatWave(region: string) {
 /** Publishes with the recipe, as its author would, that each new version is a canary first. */
 async function withCanary(share: number) {
   const { draft, blobs: own } = await trainedModel(model);
-  const { recipe } = classifying(draft);
+  const { recipe } = draft;
   if (!recipe) throw new Error(`${model} was trained without a recipe`);
   const blobs = new Map(own);
   const document = JSON.parse(new TextDecoder().decode(blobs.get(recipe.document.sha256)));

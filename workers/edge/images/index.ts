@@ -7,7 +7,7 @@ import { ImageError } from "./error.ts";
 import { orientationOf } from "./exif.ts";
 import { scaleDown } from "./header.ts";
 import { readJpeg } from "./jpeg/index.ts";
-import { upright } from "./orientation.ts";
+import { isTurned, upright } from "./orientation.ts";
 import { readPng } from "./png.ts";
 import type { Reader, Shape } from "./shape.ts";
 import { type ImageType, imageTypes, kindOf } from "./types.ts";
@@ -46,7 +46,12 @@ export async function readImage(
   const type = typeOf(bytes, contentType(request));
   const orientation = orientationOf(bytes, type);
   const [height, width] = input.size;
-  const shape: Shape = (pixels) => resample(upright(pixels, orientation), width, height, input.resize ?? "bilinear");
+  const method = input.resize ?? "bilinear";
+  const stored = isTurned(orientation) ? { width: height, height: width } : { width, height };
+  const shape: Shape = {
+    target: method === "bilinear" ? stored : null,
+    apply: (pixels) => resample(upright(pixels, orientation), width, height, method),
+  };
   try {
     return toInstance(await readers[type](bytes, shape), input);
   } catch (error) {

@@ -23,7 +23,7 @@ export async function readPng(bytes: Uint8Array<ArrayBuffer>, shape: Shape): Pro
   const pixels = isSmall
     ? await decodeInterlaced(chunks, header, concatBytes(unpacked))
     : decodePng(concatBytes([signature, ...chunks]));
-  return inSrgb(shape(pixels), await profileOfPng(profile));
+  return inSrgb(shape.apply(pixels), await profileOfPng(profile));
 }
 
 function decodePng(file: Uint8Array): Pixels {

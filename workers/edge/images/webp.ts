@@ -1,17 +1,17 @@
 import type { Pixels } from "#core/image/pixels.ts";
-import { openWebp } from "./codecs.ts";
 import { brokenImage } from "./error.ts";
 import { checkSize, sizeOf } from "./header.ts";
 import { inSrgb } from "./icc.ts";
 import { profileOfWebp } from "./profile.ts";
 import { chunkOf, webpOf } from "./riff.ts";
 import type { Shape } from "./shape.ts";
+import { openWebp } from "./webp-decoder.ts";
 
 /** Reads a WebP, or the first frame of an animated one on a transparent canvas, as browsers show it. */
 export async function readWebp(bytes: Uint8Array<ArrayBuffer>, shape: Shape): Promise<Pixels> {
   const { width, height } = sizeOf(bytes, "image/webp");
   checkSize(width, height);
-  return inSrgb(shape(await decodeFrame(bytes)), profileOfWebp(bytes));
+  return inSrgb(shape.apply(await decodeFrame(bytes)), profileOfWebp(bytes));
 }
 
 const frameHeaderBytes = 16;

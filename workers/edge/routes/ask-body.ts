@@ -7,10 +7,13 @@ import type { Call } from "../call.ts";
 import type { Content, Contract } from "../contract.ts";
 import { imageMaxPixels, scaleDown } from "../images/header.ts";
 import { imageMaxBytes, readBody, readImage } from "../images/index.ts";
+import { jpegMaxPixels } from "../images/jpeg/scale.ts";
 import { imageTypes } from "../images/types.ts";
 
 const imageBytes = {
-  description: `A picture of at most ${imageMaxPixels.toLocaleString("en")} pixels (such as 2,048 × 2,048). ${scaleDown}`,
+  description:
+    `A picture of at most ${imageMaxPixels.toLocaleString("en")} pixels (such as 2,048 × 2,048), or a JPEG of ` +
+    `${jpegMaxPixels.toLocaleString("en")} that the model shrinks. ${scaleDown}`,
   maxBytes: imageMaxBytes,
 };
 
