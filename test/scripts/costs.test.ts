@@ -1,0 +1,14 @@
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { expect, it } from "vitest";
+import { costBlocks, withCosts } from "#scripts/local/cost-tables.ts";
+import { root } from "#scripts/local/process.ts";
+
+it.each(["README.md", "OPERATIONS.md"])(
+  "%s has the figures that are computed: npm run costs -- --write",
+  async (file) => {
+    expect(Object.values(costBlocks).some((block) => block.file === file)).toBe(true);
+    const text = await readFile(join(root, file), "utf8");
+    expect(withCosts(file, text)).toBe(text);
+  },
+);
