@@ -4,7 +4,7 @@ import type { Billed } from "#core/cost/prices.ts";
 import { count } from "#core/format.ts";
 
 /** The ladder page asks every two seconds. */
-const looksPerHour = 1_800;
+export const looksPerHour = 1_800;
 
 const none = { region: 0, origin: 0, decision: 0 };
 const usual = { kept: 0.02, hoursPerDay: 12, samples: 2_000, retrains: 1, versions: 2, consoleHours: 0.1 };
