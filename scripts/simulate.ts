@@ -9,6 +9,7 @@
 //                  or: npm run simulate -- examples [--each 20] [--seeds 5] [--json]
 //                  or: npm run simulate -- few-labels [--lives 200] [--json]
 //                  or: npm run simulate -- hostile [--requests 10000] [--seed 1] [--json]
+//                  or: npm run simulate -- scale [--regions 1000] [--per-second 1000] [--out plots] [--json]
 import { Command } from "commander";
 import { exitWith } from "./local/failure.ts";
 import { budgetSimulation } from "./simulate/budget.ts";
@@ -21,6 +22,7 @@ import { examplesSimulation } from "./simulate/examples.ts";
 import { fewLabelsSimulation } from "./simulate/few-labels.ts";
 import { hostileSimulation } from "./simulate/hostile.ts";
 import { poisoningSimulation } from "./simulate/poisoning.ts";
+import { scaleSimulation } from "./simulate/scale.ts";
 import { splitsSimulation } from "./simulate/splits.ts";
 
 const program = new Command("simulate").description("run simulations with a fixed seed; results repeat exactly");
@@ -34,6 +36,7 @@ examplesSimulation(program);
 fewLabelsSimulation(program);
 hostileSimulation(program);
 poisoningSimulation(program);
+scaleSimulation(program);
 splitsSimulation(program);
 try {
   await program.parseAsync();

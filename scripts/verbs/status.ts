@@ -10,7 +10,7 @@ import {
   type UpriverClient,
 } from "#client/index.ts";
 import type { CanaryState, Ladder } from "#core/contract/index.ts";
-import { savedUsd } from "#core/cost.ts";
+import { savedUsd } from "#core/cost/index.ts";
 import { count, dollars, duration, escalationText, percent, spendingText } from "#core/format.ts";
 import { clientFor } from "../local/context.ts";
 import { describeFailure } from "../local/failure.ts";
@@ -91,7 +91,7 @@ function describeModel({ model, stable, canary, watch, regions }: Model, ladder:
   const served = `${model}: stable ${stable ?? "none"}${canary ? `, canary ${canary.version} for ${percent(canary.share)} of callers` : ""}`;
   const watched = watch ? `${served}\n  ${describeWatch(watch)}` : served;
   const head = ladder
-    ? `${watched}${describeUnlisted(ladder)}${describeGroup(ladder)}${describeSpending(ladder)}\n${describeRungs(ladder)}\n`
+    ? `${watched}${describeUnlisted(ladder)}${describeGroup(ladder)}${describeSpending(ladder)}${describeCost(ladder)}\n${describeRungs(ladder)}\n`
     : watched;
   if (regions.length === 0) return `${head}\n  no region has received a question yet`;
   const rows = regions.map(({ region, base, head: own, questions, samples, archived, breaker, drift, ...state }) => {
@@ -131,6 +131,11 @@ function describeGroup({ group }: ModelLadder): string {
 
 function describeSpending({ spending }: ModelLadder): string {
   return spending ? `\n  ${spendingText(spending)}` : "";
+}
+
+function describeCost({ usdPerMillion }: ModelLadder): string {
+  if (usdPerMillion === null) return "";
+  return `\n  ${dollars(usdPerMillion)} for a million questions as they came: Cloudflare's list price, without the origin's host`;
 }
 
 function describeUnlisted({ unlisted }: ModelLadder): string {

@@ -18,6 +18,13 @@ describe("the counts of an isolate", () => {
     expect(counts.next("shop")).toBeNull();
   });
 
+  it("say how many batches were sent, and how many regions and versions were in them", () => {
+    const counts = new IsolateCounts();
+    for (const region of ["north", "south"]) counts.of("shop", region, 1).questions++;
+    const rows = counts.next("shop")?.rows.map(({ counts: { batches, batchRows } }) => ({ batches, batchRows }));
+    expect(rows).toEqual([{ batches: 1, batchRows: 1 }, { batchRows: 1 }]);
+  });
+
   it("are flushed by one request at a time, and by the next one after its deadline", () => {
     const counts = new IsolateCounts();
     expect(counts.claim("shop", 0)).toBe(false);

@@ -1,6 +1,7 @@
 import { env } from "cloudflare:workers";
 import { beforeAll, describe, expect, it } from "vitest";
 import type { Ladder, LadderRung, RungName, TokenState } from "#core/contract/index.ts";
+import { operations, sumOf, usdOf } from "#core/cost/index.ts";
 import { noCounts } from "#core/counts.ts";
 import { registryObject } from "#objects/stubs.ts";
 import { ask, call, eventually, expectOk, instance, publish } from "../helpers/edge.ts";
@@ -29,6 +30,7 @@ async function samples(): Promise<Map<string, number>> {
 
 beforeAll(async () => {
   for (const model of ["easy", "hard", "open", "lone", "kept"]) await publish({ model });
+  await publish({ model: "ended", threshold: 1.01, policy: { ladder: ["edge", "region"] } });
 });
 
 describe("counts", () => {
@@ -76,6 +78,18 @@ describe("counts", () => {
   it("attribute a question that no rung accepted to the rung whose answer was returned", async () => {
     await ask("lone", { instance: instance(5) });
     expect((await ladder("lone")).of.origin).toMatchObject({ asked: 1, answered: 1, passed: 0 });
+  });
+
+  it("price what escalated though the edge's answer was final: a ladder without an origin", async () => {
+    for (const n of [1, 2, 3]) await ask("ended", { instance: instance(n) });
+    const perQuestion = 1e6 * usdOf(sumOf([operations.edge, 1], [operations.region, 1]));
+    await eventually(async () => expect((await ladder("ended")).requests).toBe(3));
+    const { of, usdPerMillion } = await ladder("ended");
+    expect(of.edge).toMatchObject({ asked: 3, answered: 3, passed: 3 });
+    expect(of.region).toMatchObject({ asked: 3, answered: 0, passed: 0 });
+    // Sending the counts of so few costs as well.
+    expect(usdPerMillion).toBeGreaterThan(perQuestion);
+    expect(usdPerMillion).toBeCloseTo(of.region.usdPerMillion as number, 9);
   });
 
   it("add a batch of an isolate once if it is sent again", async () => {

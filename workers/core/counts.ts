@@ -16,8 +16,10 @@ export function noCounts(): Counts {
 /** Adds `other` to `counts` in place and returns `counts`. */
 export function addCounts(counts: Counts, other: Counts): Counts {
   for (const key of ["requests", "questions", "escalated", "calls"] as const) counts[key] += other[key];
-  const unlisted = (counts.unlisted ?? 0) + (other.unlisted ?? 0);
-  if (unlisted > 0) counts.unlisted = unlisted;
+  for (const key of ["unlisted", "batches", "batchRows"] as const) {
+    const sum = (counts[key] ?? 0) + (other[key] ?? 0);
+    if (sum > 0) counts[key] = sum;
+  }
   for (const key of ["truth", "human", "origin"] as const) counts.labels[key] += other.labels[key];
   for (const rung of rungs) addRung(counts.rungs[rung], other.rungs[rung]);
   return counts;

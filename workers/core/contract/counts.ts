@@ -35,6 +35,9 @@ export const countsSchema = z
     /** Questions that the edge escalated to the region, each counted once, and the calls of the region's object for them. */
     escalated: count,
     calls: count,
+    /** Batches in which isolates sent counts of the edge, and the regions and versions in them; absent for none. */
+    batches: count.optional(),
+    batchRows: count.optional(),
     /** Stored labels, by their source. */
     labels: z.strictObject({ truth: count, human: count, origin: count }),
     rungs: z.strictObject(

@@ -37,6 +37,11 @@ export const modelLadderSchema = z
     targetRisk: z.number().nullable(),
     requests: z.int(),
     questions: z.int(),
+    /**
+     * Cloudflare's price in US dollars for a million questions as they came, with their labels; null without questions. Leaves out
+     * the origin's host and the price of decision models (`spending`).
+     */
+    usdPerMillion: z.number().nullable(),
     /** Questions that named a region that the model does not list, so that the parent answered. */
     unlisted: z.int(),
     /** From the edge up. */

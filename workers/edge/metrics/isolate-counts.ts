@@ -53,7 +53,11 @@ export class IsolateCounts {
     if (counts.sent) return counts.sent;
     if (counts.gathered.size === 0) return null;
     counts.sequence++;
-    counts.sent = { isolate: this.isolate, sequence: counts.sequence, rows: [...counts.gathered.values()] };
+    const rows = [...counts.gathered.values()];
+    // What sending them costs is counted with them.
+    for (const [i, row] of rows.entries())
+      Object.assign(row.counts, { batchRows: 1, ...(i === 0 ? { batches: 1 } : {}) });
+    counts.sent = { isolate: this.isolate, sequence: counts.sequence, rows };
     counts.gathered = new Map();
     return counts.sent;
   }

@@ -6,9 +6,11 @@ import type {
   ModelPointer,
   ModelSpending,
   PassedSpending,
+  Policy,
   RegionCounts,
   RungName,
 } from "#core/contract/index.ts";
+import { usdPerMillion } from "#core/cost/index.ts";
 import { sumCounts } from "#core/counts.ts";
 import { ladderRungs } from "#core/ladder-rungs.ts";
 import { hasPrice } from "#core/rung/external/ladder.ts";
@@ -25,6 +27,8 @@ export interface ModelLook {
   pointer: ModelPointer;
   ladder: readonly RungName[];
   targetRisk: number | null;
+  /** The share of the edge's answers that regions store. */
+  keptShare: number;
   group: ModelLadder["group"];
   /** What rungs with a price cost in this month; absent without any, and for a token that is limited to regions. */
   spending?: ModelSpending;
@@ -63,12 +67,13 @@ export function ladderOf({ models, ...rest }: Look): Pick<Ladder, "nextRung" | "
   return { ...rest, models: models.map(modelLadder) };
 }
 
-function modelLadder({ counts, regions, ladder, canary: _, ...rest }: ModelLook): ModelLadder {
+function modelLadder({ counts, regions, ladder, keptShare, canary: _, ...rest }: ModelLook): ModelLadder {
   const sum = sumCounts(counts.map((row) => row.counts));
   const { requests, questions, labels } = sum;
   return {
     ...rest,
     ...{ requests, questions, labels },
+    usdPerMillion: usdPerMillion(sum, keptShare),
     unlisted: sum.unlisted ?? 0,
     rungs: ladderRungs(ladder, sum),
     open: regions.reduce((total, { open }) => total + open, 0),
@@ -106,10 +111,16 @@ async function lookAtModel(call: Call, model: string): Promise<ModelLook | null>
     canary: canary?.outcome === null ? canary : null,
     ladder: isLearning ? manifest.policy.ladder : ["edge"],
     targetRisk: isLearning ? manifest.thin.rule.targetRisk : null,
+    keptShare: isLearning ? keptShareOf(manifest.policy) : 0,
     counts: [...edge.filter(({ region }) => mayUse(region)), ...above],
     regions: seen.map(({ region, open, breaker }) => ({ region, open, breaker })),
     unanswered: regions.filter((_, i) => looks[i] === null),
   };
+}
+
+function keptShareOf({ keep, auditShare, ladder }: Policy): number {
+  if (!ladder.includes("region")) return 0;
+  return { all: 1, audited: auditShare, none: 0 }[keep];
 }
 
 async function lookAbove(env: Env): Promise<Ladder["nextRung"]> {

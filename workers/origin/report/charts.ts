@@ -177,3 +177,44 @@ export function frontierChart(points: readonly FrontierPoint[], budgetBytes: num
     ],
   } as Partial<TopLevelSpec>);
 }
+
+/** A plot of lines by the names of their fields. */
+export interface Plot {
+  x: string;
+  y: string;
+  /** The field that tells the lines apart; one line without it. */
+  series?: string;
+  rows: readonly Record<string, string | number>[];
+  logX?: boolean;
+  logY?: boolean;
+  /** A value that is marked by a line across. */
+  limit?: number;
+}
+
+/** Draws lines. */
+export function plot({ x, y, series, rows, logX, logY, limit }: Plot): Promise<string> {
+  const scale = (isLog: boolean | undefined) => (isLog ? { scale: { type: "log" } } : {});
+  const ofY = { field: y, type: "quantitative", ...scale(logY) };
+  return draw({
+    ...{ width: 560, height: 340 },
+    layer: [
+      ...(limit === undefined
+        ? []
+        : [
+            {
+              data: { values: [{ [y]: limit }] },
+              mark: { type: "rule", color: second, strokeDash: [4, 4] },
+              encoding: { y: ofY },
+            },
+          ]),
+      {
+        data: { values: [...rows] },
+        mark: { type: "line", ...(series ? {} : { color: accent }) },
+        encoding: {
+          ...{ x: { field: x, type: "quantitative", ...scale(logX) }, y: ofY },
+          ...(series ? { color: { field: series, type: "nominal", title: null } } : {}),
+        },
+      },
+    ],
+  } as Partial<TopLevelSpec>);
+}

@@ -62,6 +62,10 @@ export function Model({ ladder, perSecond, nextRung, isLinked }: ModelProps) {
           </div>
         )}
         <div>
+          <dt>Cost / million questions</dt>
+          <dd data-count={`${model}-cost`}>{dollars(ladder.usdPerMillion)}</dd>
+        </div>
+        <div>
           <dt>Rate</dt>
           <dd>{perSecond === null ? "–" : `${perSecond.toFixed(1)} / s`}</dd>
         </div>

@@ -1,0 +1,20 @@
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { expect, it } from "vitest";
+import { costBlocks, looksPerHour, withCosts } from "#scripts/local/cost-tables.ts";
+import { root } from "#scripts/local/process.ts";
+
+it.each(["README.md", "OPERATIONS.md"])(
+  "%s has the figures that are computed: npm run costs -- --write",
+  async (file) => {
+    expect(Object.values(costBlocks).some((block) => block.file === file)).toBe(true);
+    const text = await readFile(join(root, file), "utf8");
+    expect(withCosts(file, text)).toBe(text);
+  },
+);
+
+it("an hour of the ladder page is as many looks as the page makes", async () => {
+  const page = await readFile(join(root, "workers/console/pages/ladder/index.tsx"), "utf8");
+  const everyMs = Number(/const everyMs = ([\d_]+);/.exec(page)?.[1]?.replaceAll("_", ""));
+  expect(3_600_000 / everyMs).toBe(looksPerHour);
+});
