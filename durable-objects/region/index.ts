@@ -119,10 +119,10 @@ export class RegionObject extends DurableObject<Env> implements RegionApi {
   private readonly scheduled: RegionJobs;
   private readonly transaction = <T>(work: () => T): T => {
     try {
-      return this.ctx.storage.transactionSync(work);
+      return this.ctx.storage.transactionSync(() => this.questions.transact(work));
     } catch (error) {
-      // What was counted in memory is undone in the table.
-      this.questions.open.reset();
+      // What is known in memory is undone in the table.
+      this.questions.reset();
       throw error;
     }
   };
@@ -150,7 +150,7 @@ export class RegionObject extends DurableObject<Env> implements RegionApi {
     const bins = new SumBins(sql);
     const heads = new Heads(sql);
     const heldOutHeads = new HeldOutHeads(sql);
-    const counts = new RegionCounter(sql);
+    const counts = new RegionCounter(sql, () => questions.settledThrough());
     const canary = new CanaryAnswers(sql);
     const canaryHeads = new CanaryHeads(sql);
     const runs = new Runs(sql);
@@ -257,7 +257,6 @@ export class RegionObject extends DurableObject<Env> implements RegionApi {
         escalation,
         waiters,
         spending,
-        jobs,
         scheduled,
         log,
         admission: new Admission(),
@@ -304,6 +303,7 @@ export class RegionObject extends DurableObject<Env> implements RegionApi {
       ...{ escalations, semanticCache, jobs, transaction },
       retrain: (base) => void retrain.start(base, Date.now()),
     });
+    if (questions.escalateLost(counts.savedThrough(), Date.now())) jobs.bringForward("escalate", "", Date.now());
   }
 
   override async alarm(): Promise<void> {
@@ -399,11 +399,13 @@ export class RegionObject extends DurableObject<Env> implements RegionApi {
   async compareCanary({ watch, stable, canary }: CanaryPair): Promise<CanaryReport> {
     const versions = await Promise.all([this.manifests.get(stable), this.manifests.get(canary)]);
     this.transaction(() => this.canary.begin({ watch, stable, canary }));
+    this.questions.forgetRows();
     return this.canary.report(Math.min(...versions.map(({ policy }) => plannedShareOf(policy))));
   }
 
   endCanary(watch: number): void {
     this.transaction(() => this.canary.end(watch));
+    this.questions.forgetRows();
   }
 
   setHead(base: number, pointer: HeadPointer): void {
@@ -495,7 +497,9 @@ export class RegionObject extends DurableObject<Env> implements RegionApi {
       await this.ctx.storage.deleteAlarm();
       await this.ctx.storage.deleteAll();
       migrate(this.ctx.storage, migrations);
-      this.questions.open.reset();
+      this.questions.reset();
+      this.countTable.startOver();
+      this.scheduled.startOver();
       continueEpoch(this.ctx.storage.sql, epoch);
       this.samples.startOver(revision);
       this.groupKeys.startOver();

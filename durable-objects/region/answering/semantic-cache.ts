@@ -40,12 +40,16 @@ export class SemanticCache {
     return row && { radius: row.radius, report: row.report };
   }
 
-  /** Answers an escalated question; null where the nearest neighbours do not agree, or the cache is off. */
-  answer(manifest: ClassifyManifest, question: Question): Answer | null {
-    const { inference, id, region, candidates } = question;
+  /** Answers escalated questions; null where the nearest neighbours do not agree, or the cache is off. */
+  answers(manifest: ClassifyManifest, questions: readonly Question[]): (Answer | null)[] {
     const radius = this.state(manifest.version)?.radius ?? null;
+    return questions.map((question) => (radius === null ? null : this.answer(manifest, radius, question)));
+  }
+
+  private answer(manifest: ClassifyManifest, radius: number, question: Question): Answer | null {
+    const { inference, id, region, candidates } = question;
     const { backbone } = manifest.thin;
-    if (radius === null || inference?.backbone !== backbone.sha256) return null;
+    if (inference?.backbone !== backbone.sha256) return null;
     const neighbours = this.memory(manifest).nearest(
       quantise(inference.embedding, backbone.embedding.step),
       neighbourCount,

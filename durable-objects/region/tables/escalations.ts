@@ -41,7 +41,7 @@ export class Escalations {
     escalationsTable.delete(this.sql, "");
   }
 
-  countUnasked(base: number): void {
-    this.sql.exec("UPDATE escalations SET unasked = unasked + 1 WHERE base = ?", base);
+  countUnasked(base: number, questions: number): void {
+    this.sql.exec("UPDATE escalations SET unasked = unasked + ? WHERE base = ?", questions, base);
   }
 }

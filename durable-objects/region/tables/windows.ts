@@ -74,8 +74,8 @@ export class Windows {
     this.sql.exec("UPDATE windows SET newest = max(coalesce(newest, 0), ?) WHERE number = ?", at, row);
   }
 
-  countEscalated(row: number): void {
-    this.sql.exec("UPDATE windows SET escalated = escalated + 1 WHERE number = ?", row);
+  countEscalated(row: number, questions: number): void {
+    this.sql.exec("UPDATE windows SET escalated = escalated + ? WHERE number = ?", questions, row);
   }
 
   /** Returns why the last closed window of a version was broken; null where it was not. */
