@@ -76,6 +76,7 @@ import { HeadBlobs } from "./tables/head-blobs.ts";
 import { Heads } from "./tables/heads.ts";
 import { HeldOutHeads } from "./tables/held-out-heads.ts";
 import { Leases } from "./tables/leases.ts";
+import { Memory } from "./tables/memory.ts";
 import { Questions } from "./tables/questions.ts";
 import { Runs } from "./tables/runs.ts";
 import { Samples } from "./tables/samples.ts";
@@ -92,6 +93,7 @@ export class RegionObject extends DurableObject<Env> implements RegionApi {
   private readonly region: string;
   private readonly jobs: Jobs;
   private readonly mutex = new Mutex();
+  private readonly memory = new Memory();
   private readonly manifests: Manifests;
   private readonly questions: Questions;
   private readonly samples: Samples;
@@ -123,6 +125,7 @@ export class RegionObject extends DurableObject<Env> implements RegionApi {
     } catch (error) {
       // What is known in memory is undone in the table.
       this.questions.reset();
+      this.memory.forgetAll();
       throw error;
     }
   };
@@ -132,7 +135,7 @@ export class RegionObject extends DurableObject<Env> implements RegionApi {
     migrate(ctx.storage, migrations);
     const { sql } = ctx.storage;
     const { model, region } = parseRegionObjectName(nameOf(ctx.id));
-    const { mutex, waiters, transaction } = this;
+    const { mutex, waiters, memory, transaction } = this;
     const { ARTEFACTS: bucket, NODE_ID: nodeId, DEPLOYMENT_KEY: deploymentKey } = env;
     const { draws: splitSecret, splits } = splitSecretsOf(env.SPLIT_SECRET);
     const registry = () => registryObject(env, model);
@@ -148,10 +151,10 @@ export class RegionObject extends DurableObject<Env> implements RegionApi {
     const embeddings = new Embeddings(sql);
     const sums = new SumShards(sql);
     const bins = new SumBins(sql);
-    const heads = new Heads(sql);
+    const heads = new Heads(sql, memory);
     const heldOutHeads = new HeldOutHeads(sql);
     const counts = new RegionCounter(sql, () => questions.settledThrough());
-    const canary = new CanaryAnswers(sql);
+    const canary = new CanaryAnswers(sql, memory);
     const canaryHeads = new CanaryHeads(sql);
     const runs = new Runs(sql);
     const drift = new Drift(sql);
@@ -169,7 +172,7 @@ export class RegionObject extends DurableObject<Env> implements RegionApi {
     const archive = new Archive({
       ...{ model, region, bucket, archives: new Archives(sql), samples, embeddings, jobs, transaction },
     });
-    const semanticCache = new SemanticCache(sql, embeddings);
+    const semanticCache = new SemanticCache(sql, embeddings, memory);
     const external = new ExternalRungs(sql);
     const spending = new Spending({
       ...{ splitSecret, leases: new Leases(sql), external, mutex: new Mutex(), jobs },
@@ -184,7 +187,7 @@ export class RegionObject extends DurableObject<Env> implements RegionApi {
       ...{ env, model, external, spending },
       takeTurns: (rung, wanted, limit) => registry().takeTurns(rung, wanted, limit),
     });
-    const escalations = new Escalations(sql);
+    const escalations = new Escalations(sql, memory);
     const worth = new Worth({ region, splitSecret, escalations, external });
 
     const settlement = new Settlement({ questions, counts, waiters, jobs });
@@ -498,6 +501,7 @@ export class RegionObject extends DurableObject<Env> implements RegionApi {
       await this.ctx.storage.deleteAll();
       migrate(this.ctx.storage, migrations);
       this.questions.reset();
+      this.memory.forgetAll();
       this.countTable.startOver();
       this.scheduled.startOver();
       continueEpoch(this.ctx.storage.sql, epoch);

@@ -349,7 +349,11 @@ export class Questions {
 
   private change(id: string, change: Partial<StoredQuestion>): void {
     const row = this.known.get(id);
-    if (row) this.known.set(id, { ...row, ...change });
+    if (row) {
+      const isSame = (name: string) => row[name as keyof StoredQuestion] === change[name as keyof StoredQuestion];
+      if (Object.keys(change).every(isSame)) return;
+      this.known.set(id, { ...row, ...change });
+    }
     this.changes.set(id, { ...this.changes.get(id), ...change });
     this.writeUnlessLater();
   }
