@@ -19,13 +19,13 @@ beforeAll(async () => {
 });
 
 it("writes as many rows for an escalated question as its cost counts", async () => {
-  const { rowsWritten, rowsRead } = await medianBilledRows(5, (n) => ask("hard", { instance: instance(n) }));
+  const { rowsWritten, rowsRead } = await medianBilledRows(3, (n) => ask("hard", { instance: instance(n) }));
   near(rowsWritten, usage.escalated.rowsWritten);
   near(rowsRead, usage.escalated.rowsRead);
 });
 
 it("so does one that a person answers", async () => {
-  const { rowsWritten, rowsRead } = await medianBilledRows(5, async (n, uncounted) => {
+  const { rowsWritten, rowsRead } = await medianBilledRows(3, async (n, uncounted) => {
     const { id } = await ask("open", { instance: instance(n) });
     // The first one waits all the time. How often this looks depends on the machine: it must not count.
     const waiting = () =>

@@ -47,6 +47,10 @@ export const originModels: Record<string, ModelOptions> = {
   "hard-number": { number: testNumber, threshold: never, fullThreshold: 0 },
   /** Numbers that no rung accepts. */
   "open-number": { number: testNumber, threshold: never, fullThreshold: never },
+  /** Of the tests that count rows: like `hard`, like `open`, and one whose edge accepts everything, which is kept. */
+  billed: { threshold: never, fullThreshold: 0 },
+  "billed-open": { threshold: never, fullThreshold: never },
+  "billed-kept": { threshold: 0, policy: { keep: "all" } },
   /** Every question is kept and gets a truth. */
   kept: { threshold: 0, policy: { keep: "all", truth: "complete" } },
 };

@@ -17,7 +17,7 @@ export const usage = {
   /** Memory billed for an object while it is awake. */
   objectGb: 0.125,
   /** Rows as measured in real objects; `test/durable-objects/cost.test.ts` checks them. */
-  escalated: { rowsWritten: 13, rowsRead: 31 },
+  escalated: { rowsWritten: 5, rowsRead: 11 },
   /** Two requests, one to lease and one to answer; calls of `enqueue`, `lease`, `size`, `answer`, `recordHumanLabel`, `read`. */
   reviewed: { rowsWritten: 43, rowsRead: 74, objectRequests: 6, workerRequests: 2 },
 } as const;
