@@ -74,7 +74,7 @@ async function run({ seconds, rounds, beside, json }: Options): Promise<void> {
     for (let round = 0; round <= rounds; round++) {
       for (const [l, load] of loads.entries()) {
         for (const [c, ladder] of running.entries()) {
-          const measure = await measureLoad(ladder, load, round === 0 ? 1 : seconds);
+          const measure = await measureLoad(ladder, load, seconds);
           if (round > 0) measured[l]?.[c]?.push(measure);
         }
         const last = measured[l]?.map((all) => all.at(-1)?.perSecond ?? "–");

@@ -51,6 +51,8 @@ export const originModels: Record<string, ModelOptions> = {
   billed: { threshold: never, fullThreshold: 0 },
   "billed-open": { threshold: never, fullThreshold: never },
   "billed-kept": { threshold: 0, policy: { keep: "all" } },
+  /** Like `hard`, without people: its region's object dies. */
+  lost: { threshold: never, fullThreshold: 0, policy: { ladder: ["edge", "region", "origin"] } },
   /** Every question is kept and gets a truth. */
   kept: { threshold: 0, policy: { keep: "all", truth: "complete" } },
 };

@@ -128,6 +128,7 @@ async function startWorker(
   const bundled = await local.bundle("wrangler.toml");
   const files = await readdir(bundled);
   const named = (end: string) => files.filter((file) => file.endsWith(end));
+  // Here the log would go through Miniflare, as in no deployment.
   const miniflare = new Miniflare(
     convertV4MiniflareOptions({
       ...{ name: "upriver", host: "127.0.0.1", port, cf: false, compatibilityDate: "2026-11-01" },
@@ -141,7 +142,12 @@ async function startWorker(
           .map((file) => ({ type: "ESModule" as const, path: join(bundled, file) })),
         ...named(".wasm").map((file) => ({ type: "CompiledWasm" as const, path: join(bundled, file) })),
       ],
-      bindings: { ...(await local.settingsOf(bundled)), ...vars, ...(isCounting ? { COUNT_ROWS: "yes" } : {}) },
+      bindings: {
+        ...(await local.settingsOf(bundled)),
+        ...vars,
+        LOG_ANSWERS: "off",
+        ...(isCounting ? { COUNT_ROWS: "yes" } : {}),
+      },
       ...{ kvNamespaces: ["CACHE"], r2Buckets: ["ARTEFACTS"], durableObjects },
       resourcePersistencePath: join(folder, "state"),
       handleStructuredLogs: () => {},
