@@ -166,7 +166,7 @@ export class RegionObject extends DurableObject<Env> implements RegionApi {
     const manifests = new Manifests(env, model);
     const trials = new PlannedLabels(sql);
     const groups = new GroupWindows(sql);
-    const certificates = new Certificates({ windows: new Windows(sql), trials, groups });
+    const certificates = new Certificates({ windows: new Windows(sql, memory), trials, groups });
     const thresholds = new Thresholds(sql);
     const rule = new LiveRule({ region, heads, certificates, thresholds });
     const archive = new Archive({

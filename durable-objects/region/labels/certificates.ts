@@ -126,7 +126,7 @@ export class Certificates {
 
   /** Returns whether another version has an older certificate that this version may inherit. */
   mayInherit(base: number): boolean {
-    return this.needs.windows.before(base, null) !== null;
+    return this.needs.windows.isAnyBefore(base);
   }
 
   /**
