@@ -96,11 +96,12 @@ export class Jobs {
     return jobsTable.first(this.storage.sql, "ORDER BY due");
   }
 
-  // An alarm that is set is billed as a row: only where the earliest job is another, or due at another time.
+  // An alarm that is set is billed as a row: only where the earliest job is due at another time, or has waited too long already.
   private change(query: string, ...values: SqlStorageValue[]): void {
     const before = this.earliest()?.due;
     this.storage.sql.exec(query, ...values);
-    if (this.earliest()?.due !== before) this.setAlarm();
+    const due = this.earliest()?.due ?? 0;
+    if (due !== before || due <= Date.now()) this.setAlarm();
   }
 
   private setAlarm(): void {
