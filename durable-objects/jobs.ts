@@ -33,19 +33,14 @@ export class Jobs {
 
   /** Adds or moves a job, and resets its attempts. */
   put(kind: string, key: string, due: number): void {
-    this.storage.sql.exec("INSERT OR REPLACE INTO jobs (kind, key, due) VALUES (?, ?, ?)", kind, key, due);
-    this.setAlarm();
+    this.change("INSERT OR REPLACE INTO jobs (kind, key, due) VALUES (?, ?, ?)", kind, key, due);
   }
 
   /** Adds a job, or moves it to an earlier time. */
   bringForward(kind: string, key: string, due: number): void {
-    this.storage.sql.exec(
-      "INSERT INTO jobs (kind, key, due) VALUES (?1, ?2, ?3) ON CONFLICT DO UPDATE SET due = min(due, ?3)",
-      kind,
-      key,
-      due,
-    );
-    this.setAlarm();
+    const query = `INSERT INTO jobs (kind, key, due) VALUES (?1, ?2, ?3)
+      ON CONFLICT DO UPDATE SET due = excluded.due WHERE due > excluded.due`;
+    this.change(query, kind, key, due);
   }
 
   drop(kind: string, key: string): void {
@@ -99,6 +94,14 @@ export class Jobs {
 
   private earliest(): Job | null {
     return jobsTable.first(this.storage.sql, "ORDER BY due");
+  }
+
+  // An alarm that is set is billed as a row: only where the earliest job is due at another time, or has waited too long already.
+  private change(query: string, ...values: SqlStorageValue[]): void {
+    const before = this.earliest()?.due;
+    this.storage.sql.exec(query, ...values);
+    const due = this.earliest()?.due ?? 0;
+    if (due !== before || due <= Date.now()) this.setAlarm();
   }
 
   private setAlarm(): void {

@@ -72,9 +72,13 @@ export class Table<C extends Columns> {
     this.selected = `SELECT ${this.entries.map(([column]) => `${name}.${column}`).join(", ")} FROM ${name}`;
   }
 
-  /** Inserts a row; false where one with the same key exists and stays. */
-  insert(sql: SqlStorage, row: NewRow<C>, onConflict: OnConflict = "fail"): boolean {
+  /** Inserts a row, under a number of SQLite's unless one is given; false where one with the same key exists and stays. */
+  insert(sql: SqlStorage, row: NewRow<C>, onConflict: OnConflict = "fail", rowid?: number): boolean {
     const { names, values } = this.encode(row);
+    if (rowid !== undefined) {
+      names.push("rowid");
+      values.push(rowid);
+    }
     const verb = onConflict === "fail" ? "INSERT" : `INSERT OR ${onConflict.toUpperCase()}`;
     const query = `${verb} INTO ${this.name} (${names.join(", ")}) VALUES (${names.map(() => "?").join(", ")})`;
     return sql.exec(query, ...values).rowsWritten > 0;
@@ -82,14 +86,17 @@ export class Table<C extends Columns> {
 
   /** Returns the rows that a clause selects ("WHERE id = ? ORDER BY id"). They are read one by one. */
   *select(sql: SqlStorage, clause: string, ...values: SqlStorageValue[]): Generator<Row<C>> {
-    const rows = sql.exec<Record<string, SqlStorageValue>>(`${this.selected} ${clause}`, ...values);
-    for (const row of rows) yield this.decode(row);
+    // Naming each value of each row would cost more than reading it.
+    for (const row of sql.exec(`${this.selected} ${clause}`, ...values).raw()) yield this.decode(row);
   }
 
   /** Returns the first row that a clause selects; null where there is none. */
   first(sql: SqlStorage, clause: string, ...values: SqlStorageValue[]): Row<C> | null {
-    const [row] = this.select(sql, `${clause} LIMIT 1`, ...values);
-    return row ?? null;
+    const { value: row } = sql
+      .exec(`${this.selected} ${clause} LIMIT 1`, ...values)
+      .raw()
+      .next();
+    return row ? this.decode(row) : null;
   }
 
   /** Sets columns of the rows that a clause selects. */
@@ -104,10 +111,10 @@ export class Table<C extends Columns> {
     sql.exec(`DELETE FROM ${this.name} ${clause}`, ...values);
   }
 
-  decode(stored: Record<string, SqlStorageValue>): Row<C> {
-    return Object.fromEntries(
-      this.entries.map(([name, column]) => [name, column.decode(stored[name] ?? null)]),
-    ) as Row<C>;
+  private decode(stored: readonly SqlStorageValue[]): Row<C> {
+    const row: Record<string, unknown> = {};
+    for (const [i, [name, column]] of this.entries.entries()) row[name] = column.decode(stored[i] ?? null);
+    return row as Row<C>;
   }
 
   private encode(row: Partial<Row<C>>): { names: string[]; values: SqlStorageValue[] } {

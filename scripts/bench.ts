@@ -1,4 +1,5 @@
 // Runs benchmarks. Run it: npm run bench -- edge [--seconds 4] [--rounds 3] [--json]
+//               or: npm run bench -- escalate [--seconds 4] [--rounds 3] [--beside <checkout>] [--json]
 //               or: npm run bench -- load [--seconds 60] [--rounds 3] [--times 10] [--callers 16] [--json]
 //               or: npm run bench -- retrain [--samples 4000] [--json]
 //               or: npm run bench -- console [--rounds 5] [--json]
@@ -11,6 +12,7 @@ import { Command } from "commander";
 import { consoleBench } from "./bench/console.ts";
 import { edgeBench } from "./bench/edge.ts";
 import { enduranceBench } from "./bench/endurance.ts";
+import { escalateBench } from "./bench/escalate.ts";
 import { loadBench } from "./bench/load.ts";
 import { picturesBench } from "./bench/pictures.ts";
 import { retrainBench } from "./bench/retrain.ts";
@@ -22,6 +24,7 @@ import { exitWith } from "./local/failure.ts";
 const program = new Command("bench").description("run benchmarks; results are ratios within one run");
 edgeBench(program);
 enduranceBench(program);
+escalateBench(program);
 loadBench(program);
 picturesBench(program);
 retrainBench(program);

@@ -76,6 +76,7 @@ import { HeadBlobs } from "./tables/head-blobs.ts";
 import { Heads } from "./tables/heads.ts";
 import { HeldOutHeads } from "./tables/held-out-heads.ts";
 import { Leases } from "./tables/leases.ts";
+import { Memory } from "./tables/memory.ts";
 import { Questions } from "./tables/questions.ts";
 import { Runs } from "./tables/runs.ts";
 import { Samples } from "./tables/samples.ts";
@@ -92,6 +93,7 @@ export class RegionObject extends DurableObject<Env> implements RegionApi {
   private readonly region: string;
   private readonly jobs: Jobs;
   private readonly mutex = new Mutex();
+  private readonly memory = new Memory();
   private readonly manifests: Manifests;
   private readonly questions: Questions;
   private readonly samples: Samples;
@@ -119,10 +121,11 @@ export class RegionObject extends DurableObject<Env> implements RegionApi {
   private readonly scheduled: RegionJobs;
   private readonly transaction = <T>(work: () => T): T => {
     try {
-      return this.ctx.storage.transactionSync(work);
+      return this.ctx.storage.transactionSync(() => this.questions.transact(work));
     } catch (error) {
-      // What was counted in memory is undone in the table.
-      this.questions.open.reset();
+      // What is known in memory is undone in the table.
+      this.questions.reset();
+      this.memory.forgetAll();
       throw error;
     }
   };
@@ -132,7 +135,7 @@ export class RegionObject extends DurableObject<Env> implements RegionApi {
     migrate(ctx.storage, migrations);
     const { sql } = ctx.storage;
     const { model, region } = parseRegionObjectName(nameOf(ctx.id));
-    const { mutex, waiters, transaction } = this;
+    const { mutex, waiters, memory, transaction } = this;
     const { ARTEFACTS: bucket, NODE_ID: nodeId, DEPLOYMENT_KEY: deploymentKey } = env;
     const { draws: splitSecret, splits } = splitSecretsOf(env.SPLIT_SECRET);
     const registry = () => registryObject(env, model);
@@ -148,10 +151,10 @@ export class RegionObject extends DurableObject<Env> implements RegionApi {
     const embeddings = new Embeddings(sql);
     const sums = new SumShards(sql);
     const bins = new SumBins(sql);
-    const heads = new Heads(sql);
+    const heads = new Heads(sql, memory);
     const heldOutHeads = new HeldOutHeads(sql);
-    const counts = new RegionCounter(sql);
-    const canary = new CanaryAnswers(sql);
+    const counts = new RegionCounter(sql, () => questions.settledThrough());
+    const canary = new CanaryAnswers(sql, memory);
     const canaryHeads = new CanaryHeads(sql);
     const runs = new Runs(sql);
     const drift = new Drift(sql);
@@ -163,13 +166,13 @@ export class RegionObject extends DurableObject<Env> implements RegionApi {
     const manifests = new Manifests(env, model);
     const trials = new PlannedLabels(sql);
     const groups = new GroupWindows(sql);
-    const certificates = new Certificates({ windows: new Windows(sql), trials, groups });
+    const certificates = new Certificates({ windows: new Windows(sql, memory), trials, groups });
     const thresholds = new Thresholds(sql);
     const rule = new LiveRule({ region, heads, certificates, thresholds });
     const archive = new Archive({
       ...{ model, region, bucket, archives: new Archives(sql), samples, embeddings, jobs, transaction },
     });
-    const semanticCache = new SemanticCache(sql, embeddings);
+    const semanticCache = new SemanticCache(sql, embeddings, memory);
     const external = new ExternalRungs(sql);
     const spending = new Spending({
       ...{ splitSecret, leases: new Leases(sql), external, mutex: new Mutex(), jobs },
@@ -184,7 +187,7 @@ export class RegionObject extends DurableObject<Env> implements RegionApi {
       ...{ env, model, external, spending },
       takeTurns: (rung, wanted, limit) => registry().takeTurns(rung, wanted, limit),
     });
-    const escalations = new Escalations(sql);
+    const escalations = new Escalations(sql, memory);
     const worth = new Worth({ region, splitSecret, escalations, external });
 
     const settlement = new Settlement({ questions, counts, waiters, jobs });
@@ -257,7 +260,6 @@ export class RegionObject extends DurableObject<Env> implements RegionApi {
         escalation,
         waiters,
         spending,
-        jobs,
         scheduled,
         log,
         admission: new Admission(),
@@ -304,6 +306,7 @@ export class RegionObject extends DurableObject<Env> implements RegionApi {
       ...{ escalations, semanticCache, jobs, transaction },
       retrain: (base) => void retrain.start(base, Date.now()),
     });
+    if (questions.escalateLost(counts.savedThrough(), Date.now())) jobs.bringForward("escalate", "", Date.now());
   }
 
   override async alarm(): Promise<void> {
@@ -399,11 +402,13 @@ export class RegionObject extends DurableObject<Env> implements RegionApi {
   async compareCanary({ watch, stable, canary }: CanaryPair): Promise<CanaryReport> {
     const versions = await Promise.all([this.manifests.get(stable), this.manifests.get(canary)]);
     this.transaction(() => this.canary.begin({ watch, stable, canary }));
+    this.questions.forgetRows();
     return this.canary.report(Math.min(...versions.map(({ policy }) => plannedShareOf(policy))));
   }
 
   endCanary(watch: number): void {
     this.transaction(() => this.canary.end(watch));
+    this.questions.forgetRows();
   }
 
   setHead(base: number, pointer: HeadPointer): void {
@@ -495,7 +500,10 @@ export class RegionObject extends DurableObject<Env> implements RegionApi {
       await this.ctx.storage.deleteAlarm();
       await this.ctx.storage.deleteAll();
       migrate(this.ctx.storage, migrations);
-      this.questions.open.reset();
+      this.questions.reset();
+      this.memory.forgetAll();
+      this.countTable.startOver();
+      this.scheduled.startOver();
       continueEpoch(this.ctx.storage.sql, epoch);
       this.samples.startOver(revision);
       this.groupKeys.startOver();

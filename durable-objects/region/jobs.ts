@@ -60,6 +60,7 @@ export class RegionJobs {
   /** One step for each kind of job. */
   readonly steps: Record<string, Step>;
   private readonly needs: RegionJobsNeeds;
+  private isStarted = false;
   /** When this instance last checked, for each version, whether it may inherit a certificate. */
   private readonly inheritCheckedAt = new Map<number, number>();
 
@@ -90,6 +91,8 @@ export class RegionJobs {
   /** Schedules the recurring jobs, once. */
   start({ policy }: ClassifyManifest): void {
     const { jobs } = this.needs;
+    if (this.isStarted) return;
+    this.isStarted = true;
     if (jobs.dueOf("schedule", "") !== null) return;
     const now = Date.now();
     jobs.put("register", "", now);
@@ -98,6 +101,11 @@ export class RegionJobs {
     jobs.put("drift", "", now + driftEveryMs);
     jobs.put("rule", "", now + labelDueMs);
     jobs.put("heads", "", now + headCheckMs);
+  }
+
+  /** Starts over after the tables were emptied. */
+  startOver(): void {
+    this.isStarted = false;
   }
 
   /** Returns the manifest of the version that serves this region; null while none does. */

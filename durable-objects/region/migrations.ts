@@ -179,6 +179,14 @@ const m014HeldOutHeads: Migration = (sql) => {
     PRIMARY KEY (base, head, fold))`);
 };
 
+// Questions expire in the order in which they came: their rows stand in it. Those that an earlier release was answering are
+// scheduled.
+const m015Questions: Migration = (sql) => {
+  sql.exec("DROP INDEX questions_expiry");
+  sql.exec("ALTER TABLE counts ADD COLUMN through INTEGER");
+  sql.exec("UPDATE counts SET through = (SELECT max(rowid) FROM questions)");
+};
+
 export const migrations: readonly Migration[] = [
   m001Tables,
   m002GroupKeys,
@@ -194,4 +202,5 @@ export const migrations: readonly Migration[] = [
   m012ReviewLimits,
   m013Storage,
   m014HeldOutHeads,
+  m015Questions,
 ];

@@ -97,6 +97,8 @@ describe("a cursor and a region that the release before wrote", () => {
     await south.inside((_, { storage: { sql } }) => {
       for (const table of ["epoch", "head_blobs", "held_out_heads"]) sql.exec(`DROP TABLE ${table}`);
       sql.exec("DELETE FROM jobs WHERE kind = 'heads'");
+      sql.exec("CREATE INDEX questions_expiry ON questions (expiresAt)");
+      sql.exec("ALTER TABLE counts DROP COLUMN through");
       sql.exec("INSERT INTO heads (base, revision) VALUES (1, 1)");
       sql.exec("UPDATE schema SET migrations = 12");
     });

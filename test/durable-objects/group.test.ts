@@ -124,6 +124,8 @@ describe("the certificate of regions together", () => {
       for (const column of ["labelledBy", "trusted"]) storage.sql.exec(`ALTER TABLE samples DROP COLUMN ${column}`);
       for (const column of ["candidates", "top", "reviewLimit"])
         storage.sql.exec(`ALTER TABLE questions DROP COLUMN ${column}`);
+      storage.sql.exec("CREATE INDEX questions_expiry ON questions (expiresAt)");
+      storage.sql.exec("ALTER TABLE counts DROP COLUMN through");
       storage.sql.exec("UPDATE schema SET migrations = 4");
     });
     await evictDurableObject(stub);

@@ -5,6 +5,7 @@ import { startLease } from "#core/budget/lease.ts";
 import { addTrial } from "#core/confidence/trials.ts";
 import { firstWindow } from "#core/confidence/window.ts";
 import type { ExternalRung } from "#core/contract/index.ts";
+import { noCounts } from "#core/counts.ts";
 import { addRow, emptySums, encodeSums } from "#core/head/sums.ts";
 import { taskOf } from "#core/task/index.ts";
 import { migrate } from "#objects/migrate.ts";
@@ -16,6 +17,7 @@ import { migrations } from "#objects/region/migrations.ts";
 import { SumBins } from "#objects/region/tables/bins.ts";
 import { CanaryAnswers } from "#objects/region/tables/canary-answers.ts";
 import { CanaryHeads } from "#objects/region/tables/canary-heads.ts";
+import { RegionCounter } from "#objects/region/tables/counts.ts";
 import { Escalations } from "#objects/region/tables/escalations.ts";
 import { ExternalRungs } from "#objects/region/tables/external-rungs.ts";
 import { GroupKeys } from "#objects/region/tables/group-keys.ts";
@@ -137,6 +139,35 @@ describe("a region's state of an earlier release", () => {
     });
     expect(row).toMatchObject({ id: "q1", payload: "hash", answer, candidates: null, top: null });
     expect(question).toEqual({ id: "q1", region: "north", instance: { x0: 1 }, at: 1 });
+  });
+
+  it("expires its questions in the order in which they came, and asks about none of them again", async () => {
+    const write = (sql: SqlStorage) => {
+      sql.exec("INSERT INTO counts (base, value) VALUES (1, ?)", JSON.stringify(noCounts()));
+      for (const [i, status] of ["answered", "open", "answered", "answered", "open"].entries()) {
+        sql.exec(
+          `INSERT INTO questions (id, owner, base, instance, payload, at, receivedAt, expiresAt, accepted, audited,
+             inclusionProbability, split, fold, groupKey, prediction, status, answer, opinions)
+           VALUES (?1, 'ask', 1, '{}', 'hash', 1, ?2, ?2 + 100, 0, 0, 1, 'train', 0, '', 'a', ?3, ?4, '[]')`,
+          ...[`q${i}`, i, status, JSON.stringify({ id: `q${i}`, status })],
+        );
+      }
+    };
+    await withState(14, write, async ({ sql }) => {
+      const questions = new Questions(sql);
+      const counts = new RegionCounter(sql, () => questions.settledThrough());
+      expect(counts.savedThrough()).toBe(5);
+      expect(questions.escalateLost(counts.savedThrough(), 1)).toBe(false);
+      expect(questions.nextExpiry()).toBe(100);
+      questions.expire(102);
+      // An open one stays, and so does one that expires later.
+      expect(sql.exec("SELECT id FROM questions").toArray()).toEqual([{ id: "q1" }, { id: "q3" }, { id: "q4" }]);
+      expect(questions.nextExpiry()).toBe(101);
+      const row = questions.find("q4") as StoredQuestion;
+      questions.insert({ ...row, id: "q5", answer: { ...row.answer, id: "q5" } });
+      expect(questions.escalateLost(counts.savedThrough(), 7)).toBe(true);
+      expect(questions.dueToEscalate(7, 9).map(({ id }) => id)).toEqual(["q5"]);
+    });
   });
 
   it("counts its open questions, whose owners may have any number of them with people", async () => {

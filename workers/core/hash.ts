@@ -1,6 +1,13 @@
+import { hmacSha256, sha256 } from "./sha256.ts";
+
+const encoder = new TextEncoder();
+/** From here on WebCrypto is faster. */
+const longBytes = 4096;
+
 /** Computes the SHA-256 of bytes or text, in lower-case hex. */
 export async function sha256Hex(data: BufferSource | string): Promise<string> {
-  const bytes = typeof data === "string" ? new TextEncoder().encode(data) : data;
+  const bytes = typeof data === "string" ? encoder.encode(data) : data;
+  if (bytes instanceof Uint8Array && bytes.length < longBytes) return toHex(sha256(bytes).buffer);
   return toHex(await crypto.subtle.digest("SHA-256", bytes));
 }
 
@@ -23,27 +30,21 @@ export function equalConstantTime(a: string, b: string): boolean {
 
 /** Maps `text` to a number in [0, 1) by HMAC-SHA-256: the same secret and text give the same number. */
 export async function hmacUnit(secret: string, text: string): Promise<number> {
-  const mac = new DataView(await hmac(secret, text));
+  const mac = new DataView(hmac(secret, text));
   // The first 52 bits, which float64 represents exactly.
   return (mac.getUint32(0) * 2 ** 20 + (mac.getUint32(4) >>> 12)) / 2 ** 52;
 }
 
 /** Computes the HMAC-SHA-256 of a text, in lower-case hex. */
 export async function hmacHex(secret: string, text: string): Promise<string> {
-  return toHex(await hmac(secret, text));
+  return toHex(hmac(secret, text));
 }
 
-async function hmac(secret: string, text: string): Promise<ArrayBuffer> {
-  return crypto.subtle.sign("HMAC", await hmacKey(secret), new TextEncoder().encode(text));
+function hmac(secret: string, text: string): ArrayBuffer {
+  if (secret === "") throw new TypeError("The secret of an HMAC is empty. Give the setting it comes from a value.");
+  const keyed = keys.get(secret) ?? hmacSha256(encoder.encode(secret));
+  keys.set(secret, keyed);
+  return keyed(encoder.encode(text)).buffer;
 }
 
-const keys = new Map<string, CryptoKey>();
-
-async function hmacKey(secret: string): Promise<CryptoKey> {
-  const known = keys.get(secret);
-  if (known) return known;
-  const bytes = new TextEncoder().encode(secret);
-  const key = await crypto.subtle.importKey("raw", bytes, { name: "HMAC", hash: "SHA-256" }, false, ["sign"]);
-  keys.set(secret, key);
-  return key;
-}
+const keys = new Map<string, ReturnType<typeof hmacSha256>>();

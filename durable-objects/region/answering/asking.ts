@@ -6,7 +6,6 @@ import { fail, ok, type Result } from "#core/result.ts";
 import type { Hop } from "#core/rung/rung.ts";
 import { beginSpan, type TraceSpan, traceHeaders } from "#core/trace-context.ts";
 import { within } from "#core/within.ts";
-import type { Jobs } from "#objects/jobs.ts";
 import type { AskRefusal, IncomingQuestion, RegionReply } from "../api.ts";
 import type { Manifests } from "../artefacts.ts";
 import type { RegionJobs } from "../jobs.ts";
@@ -24,15 +23,14 @@ import type { Waiters } from "./waiters.ts";
 interface AskingNeeds {
   manifests: Pick<Manifests, "get">;
   admission: Admission;
-  questions: Pick<Questions, "find" | "setReview" | "backlog">;
+  questions: Pick<Questions, "find" | "hold" | "release" | "backlog">;
   heads: Pick<Heads, "pointer">;
-  counts: Pick<RegionCounter, "asked" | "answered">;
-  semanticCache: Pick<SemanticCache, "answer">;
+  counts: Pick<RegionCounter, "asked" | "answered" | "begin" | "end">;
+  semanticCache: Pick<SemanticCache, "answers">;
   intake: Intake;
   escalation: Escalation;
   waiters: Pick<Waiters, "wait">;
   spending: Pick<Spending, "arrived">;
-  jobs: Pick<Jobs, "bringForward">;
   scheduled: Pick<RegionJobs, "start" | "inheritCertificate">;
   log: Log;
   /** Resolves once what was written is stored. */
@@ -45,6 +43,8 @@ interface AskingNeeds {
 interface Underway {
   work: Promise<Map<string, TraceEntry[]>>;
   waitUntil: number;
+  /** When the rungs above are asked again about what this instance can't end. */
+  escalateAt: number;
   reply: (traces: Map<string, TraceEntry[]>) => RegionReply;
 }
 
@@ -72,24 +72,37 @@ export class Asking {
       if (isIn) this.needs.admission.leave(hop.owner, questions.length);
       isIn = false;
     };
+    const ids = questions.map(({ id }) => id);
+    // What the reply needs of a question is read before it is released.
+    this.needs.questions.hold(ids);
+    this.needs.counts.begin();
+    const release = () => {
+      this.needs.questions.release(ids);
+      this.needs.counts.end();
+    };
+    let asked: Result<Underway, AskRefusal>;
     try {
-      const asked = await this.storeAndEscalate(base, questions, hop);
-      if (!asked.ok) {
-        leave();
-        return asked;
-      }
-      const { work, reply, waitUntil } = asked.value;
-      // A reply waits until what was written is stored.
-      const traces = work.finally(() => void this.needs.stored().then(leave, leave));
-      const goOn = () => {
-        this.needs.later(traces.catch(logFailure));
-        return new Map<string, TraceEntry[]>();
-      };
-      return ok(reply(await within(waitUntil - Date.now(), traces, goOn)));
+      asked = await this.storeAndEscalate(base, questions, hop);
     } catch (error) {
       leave();
+      release();
       throw error;
     }
+    if (!asked.ok) {
+      leave();
+      release();
+      return asked;
+    }
+    const { work, reply, waitUntil, escalateAt } = asked.value;
+    // A reply waits until what was written is stored.
+    const traces = work.finally(() => void this.needs.stored().then(leave, leave));
+    const replied = traces.then(reply).finally(release);
+    const goOn = () => {
+      this.needs.later(replied.catch(logFailure));
+      this.needs.escalation.escalateInTime(ids, escalateAt);
+      return reply(new Map<string, TraceEntry[]>());
+    };
+    return ok(await within(waitUntil - Date.now(), replied, goOn));
   }
 
   private async storeAndEscalate(
@@ -102,12 +115,12 @@ export class Asking {
     const { manifests, semanticCache, waiters, counts } = this.needs;
     const arrivedAt = Date.now();
     const waitUntil = arrivedAt + Math.min(hop.remainingMs, hop.waitMs ?? hop.remainingMs);
-    // If this instance is evicted while it asks the next rung, the job asks again.
     const manifest = await manifests.get(base);
     const timeoutMs = this.needs.escalation.timeoutMs(manifest);
     const escalateAt = arrivedAt + Math.min(hop.remainingMs, timeoutMs) + escalationBackoffMs;
-    const arrivals = questions.map((question) => ({ question, answer: semanticCache.answer(manifest, question) }));
-    const stored = await this.store(manifest, arrivals, hop, escalateAt);
+    const cached = semanticCache.answers(manifest, questions);
+    const arrivals = questions.map((question, i) => ({ question, answer: cached[i] ?? null }));
+    const stored = await this.store(manifest, arrivals, hop);
     if (!stored.ok) return stored;
     counts.asked(base, stored.value.size);
     this.needs.spending.arrived(manifest, stored.value.size);
@@ -125,22 +138,27 @@ export class Asking {
       this.tracesOf(manifest, groups.get("answered") ?? [], hop),
       ...(groups.get("busy") ?? []).map(({ id }) => waiters.wait(id, waitUntil - Date.now())),
     ]).then(([traces, known]) => new Map([...traces, ...known]));
-    return ok({ work, waitUntil, reply: (traces) => this.reply(base, questions, traces, hop.trace) });
+    return ok({ work, waitUntil, escalateAt, reply: (traces) => this.reply(base, questions, traces, hop.trace) });
   }
 
   /** Stores questions that the edge answered, each once: the first answer to an id stays. */
   async keep(base: number, arrivals: IncomingQuestion[], hop: Hop): Promise<Result<RegionReply, AskRefusal>> {
     const refusal = this.enter(hop, arrivals.length);
     if (refusal) return fail(refusal);
+    const ids = arrivals.map(({ question }) => question.id);
+    this.needs.questions.hold(ids);
+    this.needs.counts.begin();
     try {
       const manifest = await this.needs.manifests.get(base);
-      const stored = await this.store(manifest, arrivals, hop, 0);
+      const stored = await this.store(manifest, arrivals, hop);
       if (!stored.ok) return stored;
       this.needs.counts.asked(base, 0);
       const questions = arrivals.map(({ question }) => question);
       const traces = await this.tracesOf(manifest, questions, hop);
       return ok(this.reply(base, questions, traces, hop.trace));
     } finally {
+      this.needs.questions.release(ids);
+      this.needs.counts.end();
       const leave = () => this.needs.admission.leave(hop.owner, arrivals.length);
       void this.needs.stored().then(leave, leave);
     }
@@ -161,21 +179,12 @@ export class Asking {
     manifest: ClassifyManifest,
     arrivals: IncomingQuestion[],
     hop: Hop,
-    escalateAt: number,
   ): Promise<Result<Set<string>, AskRefusal>> {
-    const { questions, jobs, intake, scheduled } = this.needs;
+    const { intake, scheduled } = this.needs;
     await scheduled.inheritCertificate(manifest.version);
-    const isNew = new Set(arrivals.flatMap(({ question: { id } }) => (questions.find(id) ? [] : [id])));
-    const records = await Promise.all(arrivals.map((arrival) => intake.recordOf(manifest, arrival, hop, escalateAt)));
-    const refusal = intake.store(manifest, records, hop.limits);
-    if (refusal) return fail(refusal);
-    const toAudit = manifest.policy.ladder.includes("human")
-      ? records.filter(({ id, audited }) => audited && isNew.has(id))
-      : [];
-    for (const { id } of toAudit) questions.setReview(id, Date.now());
-    if (toAudit.length > 0) jobs.bringForward("review", "", Date.now());
-    scheduled.start(manifest);
-    return ok(isNew);
+    const stored = intake.store(manifest, await intake.recordsOf(manifest, arrivals, hop), hop.limits);
+    if (stored.ok) scheduled.start(manifest);
+    return stored;
   }
 
   private logStored(arrivals: readonly IncomingQuestion[], span: TraceSpan): void {

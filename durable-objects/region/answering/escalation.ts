@@ -48,7 +48,7 @@ interface EscalationNeeds {
   manifests: Pick<Manifests, "get">;
   questions: Questions;
   settlement: Settlement;
-  worth: Pick<Worth, "combine">;
+  worth: Pick<Worth, "combiner">;
   sampleKeeper: SampleKeeper;
   jobs: Pick<Jobs, "put" | "bringForward">;
   log: Log;
@@ -81,37 +81,64 @@ export class Escalation {
     hop: Hop,
     span: TraceSpan,
   ): Promise<Map<string, TraceEntry[]>> {
-    const isKept = all.map(({ id }) => this.needs.questions.find(id)?.route === "keep");
+    const { questions: known, nextRung, transaction } = this.needs;
+    const isKept = all.map(({ id }) => known.find(id)?.route === "keep");
     const kept = all.filter((_, i) => isKept[i]);
-    if (kept.length > 0) {
-      this.logOutcomes(new Map(kept.map(({ id }) => [id, this.answerHere(manifest, id)])), span, 0);
-    }
+    if (kept.length > 0) this.endAll(kept, span, (id) => this.answerHere(manifest, id));
     const questions = all.filter((_, i) => !isKept[i]);
     if (questions.length === 0) return new Map();
     const ids = questions.map((question) => question.id);
     const startedAt = Date.now();
-    if (!this.needs.nextRung.isPresent(manifest)) {
-      this.logOutcomes(new Map(ids.map((id) => [id, this.escalateToReview(manifest, id)])), span, 0);
+    if (!nextRung.isPresent(manifest)) {
+      this.endAll(questions, span, (id) => this.escalateToReview(manifest, id));
       return new Map();
     }
     for (const id of ids) this.inFlight.add(id);
+    known.hold(ids);
     try {
-      const replies = await this.needs.nextRung.ask(manifest, questions, hop);
+      const replies = await nextRung.ask(manifest, questions, hop);
       const ms = Date.now() - startedAt;
       this.logUnanswered(replies, span, ms);
-      const outcomes = this.needs.transaction(() => {
+      const outcomes = transaction(() => {
+        const combine = this.needs.worth.combiner(manifest);
         return new Map(
           replies.map(({ id, answer, given, error }) => [
             id,
-            answer ? this.record(manifest, answer, given) : this.withoutAnswer(manifest, id, error),
+            answer ? this.record(manifest, answer, given, combine) : this.withoutAnswer(manifest, id, error),
           ]),
         );
       });
       this.logOutcomes(outcomes, span, ms);
       return new Map(replies.flatMap(({ id, answer }) => (answer ? [[id, this.traceOf(manifest, answer)]] : [])));
+    } catch (error) {
+      // Not the rung's: what failed here may work later.
+      transaction(() => {
+        for (const id of ids) this.escalateLater(manifest, id);
+      });
+      throw error;
     } finally {
       for (const id of ids) this.inFlight.delete(id);
+      known.release(ids);
     }
+  }
+
+  /**
+   * Schedules those of some questions about which this instance is asking the next rung: their callers are told that they are
+   * open, and another instance is to ask again if this one is evicted.
+   */
+  escalateInTime(ids: readonly string[], at: number): void {
+    const { questions, jobs, transaction } = this.needs;
+    transaction(() => {
+      const rows = questions.findAll(ids.filter((id) => this.isInFlight(id)));
+      const left = rows.filter((row) => row?.answer.status === "open" && row.escalateAt === null);
+      for (const row of left) if (row) questions.setEscalation(row.id, at, row.tries);
+      if (left.length > 0) jobs.bringForward("escalate", "", at);
+    });
+  }
+
+  private endAll(questions: readonly Question[], span: TraceSpan, end: (id: string) => Outcome): void {
+    const outcomes = this.needs.transaction(() => new Map(questions.map(({ id }) => [id, end(id)])));
+    this.logOutcomes(outcomes, span, 0);
   }
 
   /** Returns the trace of the rungs above, with the scores that were combined with the edge's. */
@@ -228,7 +255,12 @@ export class Escalation {
     return settlement.settle(manifest, { ...row.answer, status: "answered" }) ? "answered" : null;
   }
 
-  private record(manifest: ClassifyManifest, traced: Answer, scores: GivenScores[]): Outcome {
+  private record(
+    manifest: ClassifyManifest,
+    traced: Answer,
+    scores: GivenScores[],
+    combine: ReturnType<Worth["combiner"]>,
+  ): Outcome {
     const { questions } = this.needs;
     const { trace: _, ...given } = traced;
     if (given.status === "open") {
@@ -239,7 +271,7 @@ export class Escalation {
     if (!row) return null;
     // The rung above may serve a version with other labels.
     const answer = withinCandidates(given, manifest.labels, row.candidates);
-    const combined = this.needs.worth.combine(manifest, row, answer);
+    const combined = combine(row, answer);
     questions.setAbove(answer.id, { ...answer, given: scores });
     // An audit asks a person although the rung accepted the answer.
     if (!combined.accepted || row.audited) questions.addOpinion(answer.id, opinionOf(answer));

@@ -1,11 +1,13 @@
 import { canonicalJson } from "#core/canonical.ts";
 import { auditUnit, isAudited } from "#core/confidence/audit.ts";
 import { plannedShareOf } from "#core/confidence/canary.ts";
+import type { Route } from "#core/confidence/escalation.ts";
 import { wholeGroupKey } from "#core/confidence/splits.ts";
-import { type ClassifyManifest, type Question, questionKeepMs } from "#core/contract/index.ts";
+import { type ClassifyManifest, type Question, questionKeepMs, type Reading } from "#core/contract/index.ts";
 import { sha256Hex } from "#core/hash.ts";
 import { quantise } from "#core/head/embedding.ts";
 import type { OwnerLimits, ReachedLimit } from "#core/limits/limits.ts";
+import { fail, ok, type Result } from "#core/result.ts";
 import { restricts } from "#core/rung/candidates.ts";
 import type { Hop } from "#core/rung/rung.ts";
 import { taskOf } from "#core/task/index.ts";
@@ -40,16 +42,25 @@ export interface IntakeRecord extends NewQuestion {
   canaryAnswer: CanaryAnswer | null;
 }
 
+/** What is the same for all questions of a call. */
+interface Known {
+  /** How the scores of the region's head are read as numbers. */
+  reading: Reading | undefined;
+  routeOf: (id: string) => Promise<Route | null>;
+  /** Whether a watched canary is compared on them. */
+  isCompared: boolean;
+}
+
 /** What the intake reads and changes. */
 interface IntakeNeeds {
   splitSecret: string;
   splitting: Splitting;
-  questions: Pick<Questions, "find" | "insert" | "open">;
+  questions: Pick<Questions, "findAll" | "insert" | "open">;
   heads: Pick<Heads, "current">;
   settlement: Pick<Settlement, "settle">;
-  certificates: Pick<Certificates, "recordQuestion">;
+  certificates: Pick<Certificates, "recordQuestions">;
   nextRung: Pick<NextRung, "isPresent">;
-  worth: Pick<Worth, "routeOf" | "countUnasked">;
+  worth: Pick<Worth, "router" | "countUnasked">;
   canary: Pick<CanaryAnswers, "otherOf" | "record">;
   canaryHeads: Pick<CanaryHeads, "keepCurrent">;
   jobs: Pick<Jobs, "bringForward">;
@@ -64,14 +75,24 @@ export class Intake {
     this.needs = needs;
   }
 
-  /** Computes everything that is recorded of a question. None of it can be added later. */
-  async recordOf(
+  /** Computes everything that is recorded of questions. None of it can be added later. */
+  recordsOf(manifest: ClassifyManifest, arrivals: readonly IncomingQuestion[], hop: Hop): Promise<IntakeRecord[]> {
+    const { nextRung, worth, heads, canary } = this.needs;
+    const known: Known = {
+      reading: heads.current(manifest.version)?.reading,
+      routeOf: nextRung.isPresent(manifest) ? worth.router(manifest) : async () => null,
+      isCompared: canary.otherOf(manifest.version) !== null,
+    };
+    return Promise.all(arrivals.map((arrival) => this.recordOf(manifest, arrival, hop, known)));
+  }
+
+  private async recordOf(
     manifest: ClassifyManifest,
     { question, answer, opinionShare: given }: IncomingQuestion,
     { owner, traceparent, limits, trusted = true }: Hop,
-    escalateAt: number,
+    { reading, routeOf, isCompared }: Known,
   ): Promise<IntakeRecord> {
-    const { splitSecret, splitting, nextRung, worth } = this.needs;
+    const { splitSecret, splitting } = this.needs;
     const { id, instance, at, inference, candidates = null, top = null } = question;
     const { policy, thin, version } = manifest;
     const content = await sha256Hex(canonicalJson(instance));
@@ -81,14 +102,13 @@ export class Intake {
       : content;
     const now = Date.now();
     const { sha256, embedding } = thin.backbone;
-    const reading = this.needs.heads.current(version)?.reading;
     const provisional = provisionalAnswer(manifest, question, reading);
     // The semantic cache accepts as the edge does. An answer that only lacks a certificate was accepted as well.
     const accepted = answer?.rung === "region" || (inference?.accepted ?? answer?.accepted ?? false);
     const isComplete = policy.truth === "complete";
     // No label that may judge is to be expected: it would count as late, and so as an error.
     const isUncounted = isComplete && !trusted;
-    const drawn = answer === null && nextRung.isPresent(manifest) ? await worth.routeOf(manifest, id) : null;
+    const drawn = answer === null ? await routeOf(id) : null;
     // Nothing compares the rungs on a restricted question.
     const route = isRestricted && drawn === "explore" ? "keep" : drawn;
     // One coin decides both, so that a label is planned only where an opinion is drawn. It plans labels that compare the
@@ -101,7 +121,11 @@ export class Intake {
     const { split, fold, groupKey } = await splitting.assign(manifest, { id, instance, at, content });
     const isKept = policy.keepInputs || answer === null || isAudit || isOpinionDrawn;
     const canaryAnswer =
-      isRestricted || isUncounted ? null : await this.canaryAnswerOf(manifest, question, { groupKey, isKept });
+      !isCompared || isRestricted || isUncounted
+        ? null
+        : await this.canaryAnswerOf(manifest, question, { groupKey, isKept });
+    // Every explored question is labelled.
+    const audited = isAudit || (route === "explore" && !isComplete);
     return {
       id,
       owner,
@@ -117,8 +141,8 @@ export class Intake {
       receivedAt: now,
       expiresAt: now + questionKeepMs,
       accepted,
-      // Every explored question is labelled.
-      audited: isAudit || (route === "explore" && !isComplete),
+      audited,
+      reviewAt: audited && policy.ladder.includes("human") ? now : null,
       ...{ opinionShare, isOpinionDrawn, planned, route, candidates, top, isRestricted, isUncounted },
       // Every escalated question is labelled; of the accepted ones, the audit share, or all where every truth arrives.
       inclusionProbability: !accepted || isComplete ? 1 : policy.auditShare,
@@ -127,7 +151,8 @@ export class Intake {
       groupKey,
       prediction: (answer ?? provisional).label,
       answer: answer ?? provisional,
-      escalateAt: answer === null ? escalateAt : null,
+      // While the rungs above are asked nothing waits for its time.
+      escalateAt: null,
       // Only a person reads them.
       opinions: answer === null || isAudit ? opinionsOf(manifest, question, provisional, answer) : [],
       traceparent: traceparent ?? null,
@@ -143,7 +168,6 @@ export class Intake {
     { groupKey, isKept }: { groupKey: string; isKept: boolean },
   ): Promise<CanaryAnswer | null> {
     const { version: base, labels, policy, thin } = manifest;
-    if (this.needs.canary.otherOf(base) === null) return null;
     if (inference?.backbone !== thin.backbone.sha256 || inference.scores.length !== labels.length) return null;
     const inclusionProbability = plannedShareOf(policy);
     if (inclusionProbability < 1 && !(await isAudited(this.needs.splitSecret, id, inclusionProbability))) return null;
@@ -154,35 +178,48 @@ export class Intake {
   }
 
   /**
-   * Stores new questions, all or none. A known id with another payload or owner is a conflict. More open questions than the owner
-   * may have are refused.
+   * Stores new questions, all or none, and returns their ids. A known id with another payload or owner is a conflict. More open
+   * questions than the owner may have are refused.
    */
-  store(manifest: ClassifyManifest, records: readonly IntakeRecord[], limits?: OwnerLimits): AskRefusal | null {
-    const { questions, settlement, certificates, worth, jobs, transaction } = this.needs;
+  store(
+    manifest: ClassifyManifest,
+    records: readonly IntakeRecord[],
+    limits?: OwnerLimits,
+  ): Result<Set<string>, AskRefusal> {
+    const { questions, settlement, transaction } = this.needs;
     return transaction(() => {
-      const known = records.map(({ id }) => questions.find(id));
+      const known = questions.findAll(records.map(({ id }) => id));
       const conflict = records.find(({ payload, owner }, i) => {
         const before = known[i];
         return before && (before.payload !== payload || before.owner !== owner);
       });
-      if (conflict) return { kind: "conflict", id: conflict.id };
-      const fresh = new Map(records.flatMap((record, i) => (known[i] ? [] : [[record.id, record] as const])));
-      const reached = limits && this.reachedBy([...fresh.values()], limits.openQuestions);
-      if (reached) return { kind: "limited", limit: reached };
-      const seen = new Set<string>();
+      if (conflict) return fail({ kind: "conflict", id: conflict.id });
+      const fresh = new Map<string, IntakeRecord>();
       for (const [i, record] of records.entries()) {
-        if (known[i] && record.answer.status === "answered") settlement.settle(manifest, record.answer);
-        if (known[i] || seen.has(record.id)) continue;
-        seen.add(record.id);
-        questions.insert(record);
-        this.recordForCanary(record);
-        if (!record.isRestricted && !record.isUncounted) certificates.recordQuestion(manifest, record);
-        if (record.route === "keep") worth.countUnasked(manifest);
-        if (record.isOpinionDrawn) jobs.bringForward("opinions", "", Date.now());
-        if (record.escalateAt !== null) jobs.bringForward("escalate", "", record.escalateAt);
+        if (!known[i] && !fresh.has(record.id)) fresh.set(record.id, record);
       }
-      return null;
+      const reached = limits && this.reachedBy([...fresh.values()], limits.openQuestions);
+      if (reached) return fail({ kind: "limited", limit: reached });
+      for (const [i, { answer }] of records.entries()) {
+        if (known[i] && answer.status === "answered") settlement.settle(manifest, answer);
+      }
+      this.add(manifest, [...fresh.values()]);
+      return ok(new Set(fresh.keys()));
     });
+  }
+
+  private add(manifest: ClassifyManifest, fresh: readonly IntakeRecord[]): void {
+    const { questions, certificates, worth, jobs } = this.needs;
+    for (const record of fresh) {
+      questions.insert(record);
+      this.recordForCanary(record);
+    }
+    const counted = fresh.filter(({ isRestricted, isUncounted }) => !isRestricted && !isUncounted);
+    if (counted.length > 0) certificates.recordQuestions(manifest, counted);
+    const unasked = fresh.filter(({ route }) => route === "keep").length;
+    if (unasked > 0) worth.countUnasked(manifest, unasked);
+    if (fresh.some(({ isOpinionDrawn }) => isOpinionDrawn)) jobs.bringForward("opinions", "", Date.now());
+    if (fresh.some(({ reviewAt }) => reviewAt !== null)) jobs.bringForward("review", "", Date.now());
   }
 
   private reachedBy(fresh: readonly IntakeRecord[], max: number): ReachedLimit | null {

@@ -123,8 +123,7 @@ export class NextRung {
     purpose: Purpose,
   ): Promise<(Reply | RungUnavailableError)[]> {
     const health = this.healthOf(rung === "origin" ? rung : rung.name);
-    const late = new RungUnavailableError("no time is left to ask the next rung", { why: "late" });
-    const refusal = health.refusal(Date.now()) ?? (hop.remainingMs < leastMs ? late : null);
+    const refusal = health.refusal(Date.now()) ?? lateError(hop.remainingMs);
     if (refusal) return questions.map(() => refusal);
     const replies =
       rung === "origin"
@@ -239,6 +238,11 @@ class OurLimitError extends RungUnavailableError {
   constructor(name: string, retryAfterMs: number) {
     super(`${name} has been asked as often as its recipe allows`, { why: "rate-limited", retryAfterMs });
   }
+}
+
+function lateError(remainingMs: number): RungUnavailableError | null {
+  if (remainingMs >= leastMs) return null;
+  return new RungUnavailableError("no time is left to ask the next rung", { why: "late" });
 }
 
 function isItsOwn(reply: unknown): reply is RungUnavailableError {

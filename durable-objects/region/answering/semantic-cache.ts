@@ -12,6 +12,7 @@ import { json, nullable, number, table } from "../../table.ts";
 import type { SemanticCacheState } from "../api.ts";
 import { sliceMultiplyAdds } from "../retrain/slices.ts";
 import type { Embeddings, LabelledVector } from "../tables/embeddings.ts";
+import type { Memory } from "../tables/memory.ts";
 
 export const semanticCacheTable = table("semantic_cache", {
   base: number(),
@@ -28,25 +29,33 @@ const radiusQuestions = 400;
 export class SemanticCache {
   private readonly sql: SqlStorage;
   private readonly embeddings: Embeddings;
+  private readonly memory: Memory;
   private loaded: { backbone: string; memory: NearestNeighbourIndex } | null = null;
 
-  constructor(sql: SqlStorage, embeddings: Embeddings) {
+  constructor(sql: SqlStorage, embeddings: Embeddings, memory: Memory) {
     this.sql = sql;
     this.embeddings = embeddings;
+    this.memory = memory;
   }
 
   state(base: number): SemanticCacheState | null {
-    const row = semanticCacheTable.first(this.sql, "WHERE base = ?", base);
-    return row && { radius: row.radius, report: row.report };
+    return this.memory.get(`semantic cache ${base}`, () => {
+      const row = semanticCacheTable.first(this.sql, "WHERE base = ?", base);
+      return row && { radius: row.radius, report: row.report };
+    });
   }
 
-  /** Answers an escalated question; null where the nearest neighbours do not agree, or the cache is off. */
-  answer(manifest: ClassifyManifest, question: Question): Answer | null {
-    const { inference, id, region, candidates } = question;
+  /** Answers escalated questions; null where the nearest neighbours do not agree, or the cache is off. */
+  answers(manifest: ClassifyManifest, questions: readonly Question[]): (Answer | null)[] {
     const radius = this.state(manifest.version)?.radius ?? null;
+    return questions.map((question) => (radius === null ? null : this.answer(manifest, radius, question)));
+  }
+
+  private answer(manifest: ClassifyManifest, radius: number, question: Question): Answer | null {
+    const { inference, id, region, candidates } = question;
     const { backbone } = manifest.thin;
-    if (radius === null || inference?.backbone !== backbone.sha256) return null;
-    const neighbours = this.memory(manifest).nearest(
+    if (inference?.backbone !== backbone.sha256) return null;
+    const neighbours = this.indexOf(manifest).nearest(
       quantise(inference.embedding, backbone.embedding.step),
       neighbourCount,
     );
@@ -95,11 +104,13 @@ export class SemanticCache {
 
   save(base: number, { radius, report }: SemanticCacheState): void {
     semanticCacheTable.insert(this.sql, { base, radius, report }, "replace");
+    this.memory.forget(`semantic cache ${base}`);
   }
 
   /** Turns the cache off on every version, until the next retrain certifies a radius. */
   turnOff(reason: string): void {
     semanticCacheTable.update(this.sql, { radius: null, report: { reason } }, "");
+    this.memory.forgetAll();
     this.drop();
   }
 
@@ -115,7 +126,7 @@ export class SemanticCache {
     const { sha256, embedding } = manifest.thin.backbone;
     const escalated = this.embeddings.newest(sha256, split, radiusQuestions, true);
     if (escalated.length === 0) return [];
-    const memory = this.memory(manifest);
+    const memory = this.indexOf(manifest);
     yield;
     const perSlice = Math.max(1, Math.floor(sliceMultiplyAdds / (memory.size * embedding.width + 1)));
     const found: LabelledNeighbours[] = [];
@@ -127,7 +138,7 @@ export class SemanticCache {
     return found;
   }
 
-  private memory(manifest: ClassifyManifest): NearestNeighbourIndex {
+  private indexOf(manifest: ClassifyManifest): NearestNeighbourIndex {
     const { sha256, embedding } = manifest.thin.backbone;
     if (this.loaded?.backbone === sha256) return this.loaded.memory;
     const memory = new NearestNeighbourIndex(embedding.width, semanticCacheMaxRows);

@@ -11,7 +11,7 @@ import { favoursFull } from "#core/confidence/escalation-estimate.ts";
 import type { Answer, ClassifyManifest, LabelSource, RegionEscalation } from "#core/contract/index.ts";
 import { hmacUnit } from "#core/hash.ts";
 import { argMax } from "#core/head/head.ts";
-import { learnStacking, noStacking, stackedScores, stackingWeights } from "#core/head/stacking.ts";
+import { learnStacking, noStacking, type Stacking, stackedScores, stackingWeights } from "#core/head/stacking.ts";
 import { own } from "#core/own.ts";
 import { candidatesInOrder, choose, restricts } from "#core/rung/candidates.ts";
 import { aboveOf, externalRungsOf } from "#core/rung/external/ladder.ts";
@@ -39,17 +39,20 @@ export class Worth {
     this.needs = needs;
   }
 
-  /** Decides whether the rung above is asked about a question that the edge did not accept. */
-  async routeOf(manifest: ClassifyManifest, id: string): Promise<Route> {
-    const coin = await hmacUnit(this.needs.splitSecret, `route|${id}`);
-    return routeOf(this.of(manifest).state, coin, manifest.policy.explorationShare);
+  /** Returns what decides whether the rung above is asked about a question that the edge did not accept. */
+  router(manifest: ClassifyManifest): (id: string) => Promise<Route> {
+    const { state } = this.of(manifest);
+    return async (id) => {
+      const coin = await hmacUnit(this.needs.splitSecret, `route|${id}`);
+      return routeOf(state, coin, manifest.policy.explorationShare);
+    };
   }
 
-  /** Counts a question that the rung above is not asked about. */
-  countUnasked(manifest: ClassifyManifest): void {
+  /** Counts questions that the rung above is not asked about. */
+  countUnasked(manifest: ClassifyManifest, questions: number): void {
     const { escalations } = this.needs;
     if (!escalations.get(manifest.version)) escalations.set(manifest.version, this.of(manifest));
-    escalations.countUnasked(manifest.version);
+    escalations.countUnasked(manifest.version, questions);
   }
 
   /** Compares both rungs by the first label of a question that both have answered, where that label may judge. */
@@ -101,10 +104,15 @@ export class Worth {
     }
   }
 
-  /** Combines an answer from above with the edge's scores. It stays accepted only if it stays the same. */
-  combine(manifest: ClassifyManifest, question: Compared, answer: Answer): Answer {
-    if (!manifest.policy.learning.includes("stacking")) return answer;
+  /** Returns what combines an answer from above with the edge's scores. */
+  combiner(manifest: ClassifyManifest): (question: Compared, answer: Answer) => Answer {
+    if (!manifest.policy.learning.includes("stacking")) return (_, answer) => answer;
     const { stacking } = this.of(manifest);
+    return (question, answer) => this.combine(manifest, stacking, question, answer);
+  }
+
+  /** Combines an answer from above with the edge's scores. It stays accepted only if it stays the same. */
+  private combine(manifest: ClassifyManifest, stacking: Stacking, question: Compared, answer: Answer): Answer {
     const { candidates } = question;
     const isRestricted = restricts(manifest.labels, candidates);
     const labels = isRestricted ? candidatesInOrder(manifest.labels, candidates) : manifest.labels;

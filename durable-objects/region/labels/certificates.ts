@@ -55,19 +55,26 @@ export class Certificates {
     this.needs = needs;
   }
 
-  /** Records a question: a trial where its label is planned or an opinion is drawn, a count where it was escalated. */
-  recordQuestion(manifest: ClassifyManifest, question: CountedQuestion): void {
-    const { windows, trials } = this.needs;
-    const { id, at, accepted, prediction, inclusionProbability, planned, opinionShare, isOpinionDrawn } = question;
-    const window = this.window(manifest, at);
-    if (!accepted) {
-      windows.countEscalated(window.number);
-      this.needs.groups.countEscalated(manifest.version);
+  /** Records questions: a trial where a label is planned or an opinion is drawn, a count of those that were escalated. */
+  recordQuestions(manifest: ClassifyManifest, questions: readonly CountedQuestion[]): void {
+    const { windows, groups } = this.needs;
+    const [first] = questions;
+    if (!first) return;
+    const window = this.window(manifest, first.at);
+    const escalated = questions.filter(({ accepted }) => !accepted).length;
+    if (escalated > 0) {
+      windows.countEscalated(window.number, escalated);
+      groups.countEscalated(manifest.version, escalated);
     }
-    const isAsked = isOpinionDrawn && opinionShare > inclusionProbability && window.state.powered !== undefined;
+    for (const question of questions) this.recordQuestion(manifest, question, window.state);
+  }
+
+  private recordQuestion(manifest: ClassifyManifest, question: CountedQuestion, { powered }: CertificateWindow): void {
+    const { id, at, accepted, prediction, inclusionProbability, planned, opinionShare, isOpinionDrawn } = question;
+    const isAsked = isOpinionDrawn && opinionShare > inclusionProbability && powered !== undefined;
     if (!accepted || (!planned && !isAsked)) return;
     const now = Date.now();
-    trials.add({
+    this.needs.trials.add({
       ...{ id, at, prediction, inclusionProbability, planned, base: manifest.version, dueAt: now + labelDueMs },
       ...(isAsked ? { opinionShare, opinionDueAt: now + opinionDueMs } : {}),
     });
@@ -119,7 +126,7 @@ export class Certificates {
 
   /** Returns whether another version has an older certificate that this version may inherit. */
   mayInherit(base: number): boolean {
-    return this.needs.windows.before(base, null) !== null;
+    return this.needs.windows.isAnyBefore(base);
   }
 
   /**
@@ -269,8 +276,9 @@ export class Certificates {
     const { version } = manifest;
     const current = this.needs.windows.current(version);
     const [least, powered] = [leastInclusionProbability(manifest), poweredPlan(manifest)];
+    if (current && isWithin(current.state, least, powered)) return current;
     if (!current) this.open(version, firstWindow(at, least, powered));
-    else if (!isWithin(current.state, least, powered)) {
+    else {
       this.needs.windows.close(current.number, null);
       this.open(version, nextWindow(current.state, at, least, powered));
     }

@@ -12,6 +12,7 @@ import type { Task } from "#core/task/index.ts";
 import { bytes, defaulted, flag, json, nullable, number, type RowOf, table, text } from "../../table.ts";
 import type { CanaryPair } from "../api.ts";
 import { canaryHeadsTable } from "./canary-heads.ts";
+import { Memory } from "./memory.ts";
 
 /** Questions that a region records of a canary at most. Each takes about a hundred bytes. */
 const canaryMaxRows = 20_000;
@@ -74,9 +75,11 @@ const isDue = "labelled IS NOT NULL AND otherError IS NULL AND obstacle IS NULL"
 /** The tables `canary` and `canary_answers`: questions with planned labels, and what both versions answer to them. */
 export class CanaryAnswers {
   private readonly sql: SqlStorage;
+  private readonly memory: Memory;
 
-  constructor(sql: SqlStorage) {
+  constructor(sql: SqlStorage, memory = new Memory()) {
     this.sql = sql;
+    this.memory = memory;
   }
 
   /** Starts to compare for a watch. A watch that is compared already continues. */
@@ -85,6 +88,7 @@ export class CanaryAnswers {
     if (before === watch) return;
     if (before !== undefined) this.end(before);
     canariesTable.insert(this.sql, { watch, stable, canary, labels: {} });
+    this.memory.forget("canary");
   }
 
   /** Deletes what was compared for a watch. Another watch stays. */
@@ -93,13 +97,16 @@ export class CanaryAnswers {
     const borrowed = "SELECT id FROM canary_answers WHERE isBorrowed AND otherError IS NULL AND obstacle IS NULL";
     this.sql.exec(`UPDATE questions SET instance = 'null' WHERE id IN (${borrowed})`);
     canariesTable.delete(this.sql, "");
+    this.memory.forget("canary");
     answersTable.delete(this.sql, "");
     canaryHeadsTable.delete(this.sql, "");
   }
 
   pair(): CanaryPair | null {
-    const row = canariesTable.first(this.sql, "");
-    return row && { watch: row.watch, stable: row.stable, canary: row.canary };
+    return this.memory.get("canary", () => {
+      const row = canariesTable.first(this.sql, "");
+      return row && { watch: row.watch, stable: row.stable, canary: row.canary };
+    });
   }
 
   /** Returns the version of the pair that does not serve a question of `base`; null where `base` is not one of the pair. */

@@ -1,6 +1,7 @@
 import type { EscalationState } from "#core/confidence/escalation.ts";
 import type { Stacking } from "#core/head/stacking.ts";
 import { defaulted, json, number, table } from "../../table.ts";
+import { Memory } from "./memory.ts";
 
 export const escalationsTable = table("escalations", {
   base: number(),
@@ -19,13 +20,15 @@ export interface Comparison {
 /** The table `escalations`: whether escalation pays, by version. */
 export class Escalations {
   private readonly sql: SqlStorage;
+  private readonly memory: Memory;
 
-  constructor(sql: SqlStorage) {
+  constructor(sql: SqlStorage, memory = new Memory()) {
     this.sql = sql;
+    this.memory = memory;
   }
 
   get(base: number): (Comparison & { unasked: number }) | null {
-    return escalationsTable.first(this.sql, "WHERE base = ?", base);
+    return this.memory.get(`escalation ${base}`, () => escalationsTable.first(this.sql, "WHERE base = ?", base));
   }
 
   set(base: number, { state, stacking }: Comparison): void {
@@ -34,14 +37,17 @@ export class Escalations {
        ON CONFLICT DO UPDATE SET state = ?2, stacking = ?3`,
       ...[base, JSON.stringify(state), JSON.stringify(stacking)],
     );
+    this.memory.forget(`escalation ${base}`);
   }
 
   /** Forgets what labels say of the rungs above: their comparison starts over. */
   forget(): void {
     escalationsTable.delete(this.sql, "");
+    this.memory.forgetAll();
   }
 
-  countUnasked(base: number): void {
-    this.sql.exec("UPDATE escalations SET unasked = unasked + 1 WHERE base = ?", base);
+  countUnasked(base: number, questions: number): void {
+    this.sql.exec("UPDATE escalations SET unasked = unasked + ? WHERE base = ?", questions, base);
+    this.memory.forget(`escalation ${base}`);
   }
 }

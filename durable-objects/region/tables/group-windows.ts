@@ -39,8 +39,8 @@ export class GroupWindows {
     this.sql.exec("UPDATE group_windows SET newest = max(coalesce(newest, 0), ?) WHERE base = ?", at, base);
   }
 
-  countEscalated(base: number): void {
-    this.sql.exec("UPDATE group_windows SET escalated = escalated + 1 WHERE base = ?", base);
+  countEscalated(base: number, questions: number): void {
+    this.sql.exec("UPDATE group_windows SET escalated = escalated + ? WHERE base = ?", questions, base);
   }
 
   /** Gives a version what another has counted. */

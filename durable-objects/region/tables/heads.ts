@@ -1,5 +1,6 @@
 import type { HeadManifest, HeadPointer, Rule } from "#core/contract/index.ts";
 import { json, nullable, number, table } from "../../table.ts";
+import { Memory } from "./memory.ts";
 
 export const headsTable = table("heads", {
   base: number(),
@@ -11,14 +12,18 @@ export const headsTable = table("heads", {
 /** The table `heads`: the region's head and rule on each base version, as the registry last sent them. */
 export class Heads {
   private readonly sql: SqlStorage;
+  private readonly memory: Memory;
 
-  constructor(sql: SqlStorage) {
+  constructor(sql: SqlStorage, memory = new Memory()) {
     this.sql = sql;
+    this.memory = memory;
   }
 
   pointer(base: number): HeadPointer {
-    const row = headsTable.first(this.sql, "WHERE base = ?", base);
-    return { revision: row?.revision ?? 0, head: row?.manifest ?? null, rule: row?.rule ?? null };
+    return this.memory.get(`head ${base}`, () => {
+      const row = headsTable.first(this.sql, "WHERE base = ?", base);
+      return { revision: row?.revision ?? 0, head: row?.manifest ?? null, rule: row?.rule ?? null };
+    });
   }
 
   current(base: number): HeadManifest | null {
@@ -45,5 +50,6 @@ export class Heads {
   set(base: number, { revision, head, rule }: HeadPointer): void {
     if (revision <= this.pointer(base).revision) return;
     headsTable.insert(this.sql, { base, revision, manifest: head, rule }, "replace");
+    this.memory.forget(`head ${base}`);
   }
 }

@@ -1,20 +1,26 @@
-// What is open waits for a rung above or for people: each part has an index.
+// What is open waits for a rung above or for people, which have indexes, or is being answered: then it came lately.
 const query = `SELECT owner, count(*) AS n FROM questions
-  WHERE status = 'open' AND (escalateAt IS NOT NULL OR reviewAt IS NOT NULL OR inReview = 1) GROUP BY owner`;
+  WHERE status = 'open' AND (escalateAt IS NOT NULL OR reviewAt IS NOT NULL OR inReview = 1 OR rowid > ?) GROUP BY owner`;
 
 /** The open questions of each owner that has any. Counted from the table once, and then with each change; in memory. */
 export class OpenQuestions {
   private readonly sql: SqlStorage;
+  private readonly settledThrough: () => number;
   private counts: Map<string, number> | null = null;
 
-  constructor(sql: SqlStorage) {
+  /** @param settledThrough the number up to which no question is being answered */
+  constructor(sql: SqlStorage, settledThrough: () => number) {
     this.sql = sql;
+    this.settledThrough = settledThrough;
   }
 
   /** Tells whether an owner may have some more. */
   hasRoom(owner: string, more: number, max: number): boolean {
     this.counts ??= new Map(
-      Array.from(this.sql.exec<{ owner: string; n: number }>(query), (row) => [row.owner, row.n]),
+      Array.from(this.sql.exec<{ owner: string; n: number }>(query, this.settledThrough()), (row) => [
+        row.owner,
+        row.n,
+      ]),
     );
     return (this.counts.get(owner) ?? 0) + more <= max;
   }

@@ -1,6 +1,7 @@
 import type { CertificateWindow } from "#core/confidence/window.ts";
 import type { LabelSource } from "#core/contract/index.ts";
 import { defaulted, json, nullable, number, type RowOf, table, text } from "../../table.ts";
+import { Memory } from "./memory.ts";
 
 export const windowsTable = table("windows", {
   number: defaulted(number()),
@@ -24,9 +25,11 @@ export type RegionWindow = RowOf<typeof windowsTable>;
 /** The table `windows`: what the certificate of each version counts. */
 export class Windows {
   private readonly sql: SqlStorage;
+  private readonly memory: Memory;
 
-  constructor(sql: SqlStorage) {
+  constructor(sql: SqlStorage, memory = new Memory()) {
     this.sql = sql;
+    this.memory = memory;
   }
 
   /** Returns the open window of a base version. Each version has its own, a canary as well. */
@@ -46,8 +49,14 @@ export class Windows {
     return this.sql.exec<{ base: number }>(query, base, except ?? base).toArray()[0]?.base ?? null;
   }
 
+  /** Tells whether another version has an older open window. */
+  isAnyBefore(base: number): boolean {
+    return this.memory.get(`older window ${base}`, () => this.before(base, null) !== null);
+  }
+
   /** Closes the windows of `base` and gives it those of `from`. */
   inherit(base: number, from: number): void {
+    this.memory.forgetAll();
     windowsTable.update(this.sql, { closedAt: Date.now() }, "WHERE base = ? AND closedAt IS NULL", base);
     windowsTable.update(this.sql, { base }, "WHERE base = ?", from);
   }
@@ -58,10 +67,12 @@ export class Windows {
 
   /** Opens a window that counts the trials after `afterTrial`. */
   open(base: number, state: CertificateWindow, afterTrial: number): void {
+    this.memory.forgetAll();
     windowsTable.insert(this.sql, { base, state, afterTrial });
   }
 
   close(row: number, reason: string | null): void {
+    this.memory.forgetAll();
     windowsTable.update(this.sql, { closedAt: Date.now(), reason }, "WHERE number = ?", row);
   }
 
@@ -74,8 +85,8 @@ export class Windows {
     this.sql.exec("UPDATE windows SET newest = max(coalesce(newest, 0), ?) WHERE number = ?", at, row);
   }
 
-  countEscalated(row: number): void {
-    this.sql.exec("UPDATE windows SET escalated = escalated + 1 WHERE number = ?", row);
+  countEscalated(row: number, questions: number): void {
+    this.sql.exec("UPDATE windows SET escalated = escalated + ? WHERE number = ?", questions, row);
   }
 
   /** Returns why the last closed window of a version was broken; null where it was not. */

@@ -1,6 +1,6 @@
 import * as z from "zod";
-import { answerSchema, type Question } from "../contract/index.ts";
-import { noAnswer } from "./external/transport.ts";
+import { type Answer, answerSchema, type Question, type RungName, rungs } from "../contract/index.ts";
+import { fieldsOf, noAnswer } from "./external/transport.ts";
 import type { Reply, RungUnavailableError } from "./rung.ts";
 
 /** What an answer from above must be of. */
@@ -35,9 +35,7 @@ export function answersFrom(
   questions: readonly Question[],
   { model, labels, isLabel, isOfNumbers = false }: Expected,
 ): Map<string, Reply | RungUnavailableError> {
-  const parsed = replySchema.safeParse(reply);
-  if (!parsed.success) throw noAnswer("failed", `its reply is no list of answers: ${placeOf(parsed.error)}`);
-  const { answers } = parsed.data;
+  const answers = listedIn(reply);
   if (answers.length !== questions.length) {
     throw noAnswer("failed", `it returned ${answers.length} answers to ${questions.length} questions`);
   }
@@ -62,6 +60,39 @@ export function answersFrom(
       );
       return [id, { answer: { ...rest, region, confidence, version, scores: ours } }];
     }),
+  );
+}
+
+/** Returns the answers in a reply. */
+function listedIn(reply: unknown): Answer[] {
+  const { answers: listed } = fieldsOf(reply);
+  if (Array.isArray(listed) && listed.every(isPlain)) return listed;
+  const parsed = replySchema.safeParse(reply);
+  if (!parsed.success) throw noAnswer("failed", `its reply is no list of answers: ${placeOf(parsed.error)}`);
+  return parsed.data.answers;
+}
+
+const plainFields = new Set([
+  ...["id", "model", "region", "status", "label", "scores", "confidence", "accepted", "rung", "version", "certificate"],
+]);
+
+/** Tells whether a value is an answer with the fields that each has, and no others: most are, and the schema takes longer. */
+function isPlain(value: unknown): value is Answer {
+  const answer = fieldsOf(value);
+  const { id, model, region, status, label, scores, confidence, accepted, rung, version, certificate } = answer;
+  return (
+    Object.keys(answer).every((name) => plainFields.has(name)) &&
+    [id, model, region, label, version].every((text) => typeof text === "string") &&
+    (status === "answered" || status === "open") &&
+    typeof scores === "object" &&
+    scores !== null &&
+    Object.values(scores).every((score) => typeof score === "number") &&
+    !Array.isArray(scores) &&
+    !Object.hasOwn(scores, "__proto__") &&
+    typeof confidence === "number" &&
+    typeof accepted === "boolean" &&
+    rungs.includes(rung as RungName) &&
+    certificate === null
   );
 }
 

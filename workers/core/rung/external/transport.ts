@@ -162,6 +162,20 @@ function parsed(text: string): unknown {
 }
 
 async function readText(response: Response, maxBytes: number, signal: AbortSignal): Promise<string> {
+  const { headers } = response;
+  // A body is as long as its sender says, unless it is compressed.
+  const length = headers.has("content-encoding") ? Number.NaN : Number(headers.get("content-length") ?? Number.NaN);
+  if (!(length <= maxBytes)) return readParts(response, maxBytes, signal);
+  return response.text().catch((cause) => {
+    throw brokenOff(signal, cause);
+  });
+}
+
+function brokenOff(signal: AbortSignal, cause: unknown): RungUnavailableError {
+  return noAnswer("failed", signal.aborted ? "it did not answer in time" : "its reply breaks off", { cause });
+}
+
+async function readParts(response: Response, maxBytes: number, signal: AbortSignal): Promise<string> {
   const decoder = new TextDecoder();
   const reader = response.body?.getReader();
   let text = "";
@@ -176,8 +190,7 @@ async function readText(response: Response, maxBytes: number, signal: AbortSigna
       text += decoder.decode(part.value, { stream: true });
     }
   } catch (cause) {
-    if (cause instanceof RungUnavailableError) throw cause;
-    throw noAnswer("failed", signal.aborted ? "it did not answer in time" : "its reply breaks off", { cause });
+    throw cause instanceof RungUnavailableError ? cause : brokenOff(signal, cause);
   }
   return text + decoder.decode();
 }
