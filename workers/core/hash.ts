@@ -7,9 +7,10 @@ export async function sha256Hex(data: BufferSource | string): Promise<string> {
 const hexOfByte = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, "0"));
 
 /** Encodes bytes as lower-case hex. */
-export function toHex(buffer: ArrayBuffer): string {
+export function toHex(data: ArrayBuffer | Uint8Array): string {
+  const bytes = data instanceof Uint8Array ? data : new Uint8Array(data);
   let hex = "";
-  for (const byte of new Uint8Array(buffer)) hex += hexOfByte[byte];
+  for (let i = 0; i < bytes.length; i++) hex += hexOfByte[bytes[i] as number];
   return hex;
 }
 

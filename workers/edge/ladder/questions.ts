@@ -43,8 +43,8 @@ export async function completeQuestions(
       throw new FaultError({ kind: "forbidden", needs: "scope 'admin' or 'rung', to give questions a data time" });
     }
     const at = isBelieved && draft.at !== undefined ? draft.at : Date.now();
+    if (draft.id !== undefined) checkId(draft.id, manifest.model, region, index);
     const id = draft.id ?? mintId({ model: manifest.model, region }, uniqueOf(i));
-    checkId(id, manifest.model, region, index);
     return { ...draft, id, region, at };
   });
   refuseRepeated(questions.map(({ id }) => id));
