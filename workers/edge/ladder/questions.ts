@@ -47,7 +47,8 @@ export async function completeQuestions(
     const id = draft.id ?? mintId({ model: manifest.model, region }, uniqueOf(i));
     return { ...draft, id, region, at };
   });
-  refuseRepeated(questions.map(({ id }) => id));
+  // An id that is made here is made once.
+  if (drafts.some(({ id }) => id !== undefined)) refuseRepeated(questions.map(({ id }) => id));
   return { questions, warnings: placed.map(({ warning }) => warning) };
 }
 

@@ -10,6 +10,7 @@ import { regionObject } from "#objects/stubs.ts";
 import { catchUpHead } from "../artefacts/pointers.ts";
 import { type Call, ownerOf } from "../call.ts";
 import { reached } from "../limits.ts";
+import { keepTogether } from "./keeping.ts";
 
 type RegionStub = ReturnType<typeof regionObject>;
 
@@ -66,7 +67,9 @@ export class RegionRung implements Rung {
    */
   async keep(kept: readonly IncomingQuestion[], hop: Hop, mayRefuse = false): Promise<Reply[]> {
     const { limits: _, ...unlimited } = hop;
-    return this.replies((stub) => stub.keep(this.base, [...kept], mayRefuse ? hop : unlimited));
+    const own = { incoming: [...kept], hop: mayRefuse ? hop : unlimited };
+    const to = { key: `${this.key} ${this.base}`, base: this.base };
+    return this.replies((stub) => keepTogether(this.call, to, own, stub));
   }
 
   private async replies(send: (stub: RegionStub) => Promise<Result<RegionReply, AskRefusal>>): Promise<Reply[]> {

@@ -1,4 +1,4 @@
-/** A dense layer's kernel, in blocks of four units: the four weights of an input are side by side. */
+/** A dense layer's kernel, in blocks of eight units: the eight weights of an input are side by side. */
 export interface DenseKernel {
   inputs: number;
   units: number;
@@ -7,7 +7,7 @@ export interface DenseKernel {
   bias: Float64Array;
 }
 
-const blockUnits = 4;
+const blockUnits = 8;
 
 /**
  * Arranges a kernel [inputs, units] and its bias for `multiply`.
@@ -39,25 +39,39 @@ export function multiply(dense: DenseKernel, from: Float32Array, rows: number, o
   for (let row = 0; row < rows; row++) {
     const start = row * inputs;
     const end = start + inputs;
-    const to = row * units;
     let at = 0;
     for (let unit = 0; unit < units; unit += blockUnits) {
+      // Sums in variables stay in registers; in an array they would be stored and read for each input.
       let a = bias[unit] as number;
       let b = bias[unit + 1] as number;
       let c = bias[unit + 2] as number;
       let d = bias[unit + 3] as number;
+      let e = bias[unit + 4] as number;
+      let f = bias[unit + 5] as number;
+      let g = bias[unit + 6] as number;
+      let h = bias[unit + 7] as number;
       for (let i = start; i < end; i++) {
         const value = from[i] as number;
         a += value * (blocks[at] as number);
         b += value * (blocks[at + 1] as number);
         c += value * (blocks[at + 2] as number);
         d += value * (blocks[at + 3] as number);
+        e += value * (blocks[at + 4] as number);
+        f += value * (blocks[at + 5] as number);
+        g += value * (blocks[at + 6] as number);
+        h += value * (blocks[at + 7] as number);
         at += blockUnits;
       }
-      out[to + unit] = a;
-      if (unit + 1 < units) out[to + unit + 1] = b;
-      if (unit + 2 < units) out[to + unit + 2] = c;
-      if (unit + 3 < units) out[to + unit + 3] = d;
+      const to = row * units + unit;
+      const last = units - unit;
+      out[to] = a;
+      if (last > 1) out[to + 1] = b;
+      if (last > 2) out[to + 2] = c;
+      if (last > 3) out[to + 3] = d;
+      if (last > 4) out[to + 4] = e;
+      if (last > 5) out[to + 5] = f;
+      if (last > 6) out[to + 6] = g;
+      if (last > 7) out[to + 7] = h;
     }
   }
 }
