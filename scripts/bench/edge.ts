@@ -5,7 +5,7 @@ import { numberListParser, numberParser } from "../local/usage.ts";
 import { askOnce, type Compared, compare } from "./asking/load.ts";
 import { publishBench, type Servers, startServers } from "./asking/servers.ts";
 import { batchRows, benchModels, targetsOf } from "./asking/targets.ts";
-import { benchArtefact } from "./model.ts";
+import { benchArtefact, benchTensors } from "./model.ts";
 
 interface Options {
   seconds: number;
@@ -20,7 +20,8 @@ interface Measured {
   ask: Compared[];
   keep: Compared;
   batch: Compared;
-  binary: Compared;
+  /** Of a model of tensors, and of a classifier with one tensor as input. */
+  binary: { network: Compared; classifier: Compared };
   firstMs: { edge: number; bare: number };
 }
 
@@ -50,12 +51,17 @@ async function run({ starts, connections, json, ...loads }: Options): Promise<vo
   const servers = await startServers();
   try {
     await publishModels(servers);
-    const { bare, ask, keep, batch, json: asJson, binary } = targetsOf(servers);
+    const { bare, ask, keep, batch, network, classifier } = targetsOf(servers);
+    const binary = (name: string, { binary: own, json: other }: typeof network) =>
+      compare(name, { own, other }, { ...loads, connections: batchConnections });
     const measured: Measured = {
       ask: [],
       keep: await compare("keep: all", { own: keep, other: bare }, { ...loads, connections: keepConnections }),
       batch: await compare("batches", { own: batch, other: bare }, { ...loads, connections: batchConnections }),
-      binary: await compare("binary", { own: binary, other: asJson }, { ...loads, connections: batchConnections }),
+      binary: {
+        network: await binary("tensors", network),
+        classifier: await binary("tensors of a classifier", classifier),
+      },
       firstMs: await firstAnswers(servers, starts),
     };
     for (const number of connections) {
@@ -68,10 +74,11 @@ async function run({ starts, connections, json, ...loads }: Options): Promise<vo
 }
 
 async function publishModels({ edge: { credentials } }: Servers): Promise<void> {
-  const { asked, kept, tensor } = benchModels;
+  const { asked, kept, tensor, network } = benchModels;
   await publishBench(credentials, await benchArtefact({ model: asked }));
   await publishBench(credentials, await benchArtefact({ model: kept, keep: "all" }));
   await publishBench(credentials, await benchArtefact({ model: tensor, input: "tensor" }));
+  await publishBench(credentials, await benchTensors(network));
 }
 
 async function firstAnswers(servers: Servers, starts: number): Promise<Measured["firstMs"]> {
@@ -102,7 +109,8 @@ function describe({ ask, keep, batch, binary, firstMs }: Measured): string {
     ]),
     formatTable([
       ["tensors", "connections", "binary /s", "beside JSON /s", ...columns],
-      row(`${batchRows} rows`, binary),
+      row(`${batchRows} rows, a model of tensors`, binary.network),
+      row(`${batchRows} rows, a classifier`, binary.classifier),
     ]),
     `First question to a new isolate: ${firstMs.edge.toFixed(0)} ms (bare ${firstMs.bare.toFixed(0)} ms)`,
   ].join("\n\n");

@@ -1,6 +1,6 @@
-import type { Input, Instance, NamedColumn } from "#core/contract/index.ts";
+import type { Input, Instance, NamedColumn, TensorManifest } from "#core/contract/index.ts";
 import { startBackend } from "#core/model/tfjs/backend.ts";
-import type { Artefact } from "#origin/train/index.ts";
+import type { Artefact, Unpublished } from "#origin/train/index.ts";
 import { buildNetwork } from "#origin/train/network.ts";
 import { type Blobs, packNetwork } from "#origin/train/pack.ts";
 import { benchWidths } from "./widths.ts";
@@ -74,6 +74,25 @@ export async function benchArtefact(options: BenchOptions = {}): Promise<Artefac
       examples: [kind === "tensor" ? (Object.values(benchInstance) as number[]) : benchInstance],
     },
   };
+}
+
+/** Makes the same network as a model of tensors: its outputs are served as they are. */
+export async function benchTensors(model: string): Promise<Artefact<Unpublished<TensorManifest>>> {
+  await startBackend();
+  const [inputs, hidden, width, outputs] = benchWidths;
+  const units = [hidden, width, outputs].map((size) => ({ type: "dense" as const, units: size }));
+  const built = buildNetwork({ shapes: [[inputs]], layers: units, classes: outputs, seed: 1 });
+  const blobs: Blobs = new Map();
+  const given = { name: "instance", tensor: "instance", shape: [inputs], dtype: "float32" as const };
+  const { backbone } = await packNetwork(
+    built,
+    { kind: "tensor", shape: [inputs], dtype: "float32", scale: 1, offset: 0 },
+    blobs,
+  );
+  const { embedding, ...files } = backbone;
+  const scores = { name: "scores", tensor: embedding.tensor, shape: [outputs], dtype: "float32" as const };
+  const network = { ...files, inputs: [given], outputs: [scores], batch: true };
+  return { blobs, draft: { format: "upriver/2", model, task: "tensor", network, examples: [] } };
 }
 
 function numberColumn(name: string): NamedColumn {

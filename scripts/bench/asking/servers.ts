@@ -3,10 +3,11 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { UpriverClient } from "#client/index.ts";
+import type { TensorManifest } from "#core/contract/index.ts";
 import { sha256Hex } from "#core/hash.ts";
 import type { Token } from "#core/tokens.ts";
 import { publish } from "#origin/publish.ts";
-import type { Artefact } from "#origin/train/index.ts";
+import type { Artefact, ManifestDraft, Unpublished } from "#origin/train/index.ts";
 import { freePort } from "../../local/ports.ts";
 import { type Credentials, makeSecrets } from "../../local/secrets.ts";
 import { bundle, settingsOf, startWorkerd } from "../../local/workerd.ts";
@@ -55,9 +56,12 @@ export async function startServers(): Promise<Servers> {
 }
 
 /** Publishes a model and rolls it out. */
-export async function publishBench({ edge: url, tokens, signingKey }: Credentials, artefact: Artefact): Promise<void> {
+export async function publishBench(
+  { edge: url, tokens, signingKey }: Credentials,
+  artefact: Artefact | Artefact<Unpublished<TensorManifest>>,
+): Promise<void> {
   const client = new UpriverClient({ url, token: tokens.publish });
-  const { version } = await publish(client, artefact, signingKey);
+  const { version } = await publish<ManifestDraft | Unpublished<TensorManifest>>(client, artefact, signingKey);
   await client.rollout(artefact.draft.model, { version });
 }
 

@@ -2,8 +2,13 @@ import { benchInstance } from "../model.ts";
 import type { Target } from "./load.ts";
 import { benchToken, type Servers } from "./servers.ts";
 
-/** The names of the bench's models: answered at the edge; kept as well; with one tensor as input. */
-export const benchModels = { asked: "bench", kept: "bench-kept", tensor: "bench-tensor" } as const;
+/** The names of the bench's models: answered at the edge; kept as well; with one tensor as input; a model of tensors. */
+export const benchModels = {
+  asked: "bench",
+  kept: "bench-kept",
+  tensor: "bench-tensor",
+  network: "bench-network",
+} as const;
 
 export const batchRows = 1_000;
 
@@ -20,8 +25,14 @@ export function targetsOf({ edge, bare }: Servers) {
   });
   const one = JSON.stringify({ instance: benchInstance });
   const many = JSON.stringify({ instances: new Array(batchRows).fill(benchInstance) });
-  const infer = `/v2/models/${benchModels.tensor}/infer`;
   const tensors = tensorBodies();
+  const infer = (model: string) => ({
+    json: at(`/v2/models/${model}/infer`, tensors.json, { questions: batchRows }),
+    binary: at(`/v2/models/${model}/infer`, tensors.binary, {
+      questions: batchRows,
+      headers: { "content-type": "application/octet-stream", "inference-header-content-length": `${tensors.head}` },
+    }),
+  });
   return {
     bare: { url: `${bare.url}/ask`, headers: jsonType, body: one, pid: bare.pid } satisfies Target,
     ask: at(`/v1/models/${benchModels.asked}/ask`, one),
@@ -30,11 +41,8 @@ export function targetsOf({ edge, bare }: Servers) {
       headers: { authorization: `Bearer ${edge.credentials.tokens.admin}` },
     }),
     batch: at(`/v1/models/${benchModels.asked}/ask`, many, { questions: batchRows }),
-    json: at(infer, tensors.json, { questions: batchRows }),
-    binary: at(infer, tensors.binary, {
-      questions: batchRows,
-      headers: { "content-type": "application/octet-stream", "inference-header-content-length": `${tensors.head}` },
-    }),
+    classifier: infer(benchModels.tensor),
+    network: infer(benchModels.network),
   };
 }
 

@@ -4,7 +4,6 @@ import type { Result } from "#core/result.ts";
 import { RungUnavailableError } from "#core/rung/rung.ts";
 import type { AskRefusal, KeepCall, RegionReply } from "#objects/region/api.ts";
 import type { regionObject } from "#objects/stubs.ts";
-import type { Call } from "../call.ts";
 
 type Kept = Result<RegionReply, AskRefusal>;
 type Keeper = Pick<ReturnType<typeof regionObject>, "keep" | "keepEach">;
@@ -30,29 +29,34 @@ export interface KeepQueue {
   waiting: Waiting[];
 }
 
+/** What storing needs of a request: the version that answered, the length of its body, and what continues after the response. */
+interface KeepContext {
+  base: number;
+  bytes: number;
+  later: (work: Promise<unknown>) => void;
+}
+
 /**
  * Stores a request's questions in their region. While a call is on its way, the questions of other requests gather and go with
  * the next one: each is still stored before its answer is returned, under its own owner, limits and trace.
  */
 export async function keepTogether(
-  call: Pick<Call, "node" | "request" | "later">,
-  { key, base }: { key: string; base: number },
+  queue: KeepQueue,
+  { base, bytes, later }: KeepContext,
   own: KeepCall,
   stub: Keeper,
 ): Promise<Kept> {
-  const queue: KeepQueue = call.node.keeping.get(key) ?? { flightUntil: 0, waiting: [] };
-  call.node.keeping.set(key, queue);
   let gathered: Waiting[] = [];
   if (leftMs(queue.flightUntil, flightMs, Date.now()) > 0) {
-    const { waiting, turn, kept } = waitingFor(own, Number(call.request.headers.get("content-length") ?? 0));
+    const { waiting, turn, kept } = waitingFor(own, bytes);
     queue.waiting.push(waiting);
     await Promise.race([turn, kept.catch(() => {}), scheduler.wait(gatherMs)]);
-    if (waiting.isTaken) return Promise.race([kept, late()]);
+    if (waiting.isTaken) return Promise.race([kept, tooLate()]);
     gathered = take(queue, waiting);
   }
   const sending = sendAll(queue, gathered, base, own, stub);
   // The others' questions are stored even if this caller hangs up.
-  if (gathered.length > 0) call.later(sending.catch(() => {}));
+  if (gathered.length > 0) later(sending.catch(() => {}));
   return sending;
 }
 
@@ -65,7 +69,11 @@ async function sendAll(
 ): Promise<Kept> {
   queue.flightUntil = Date.now() + flightMs;
   try {
-    const [first, ...others] = await send(base, [own, ...gathered.map(({ incoming, hop }) => ({ incoming, hop }))], stub);
+    const [first, ...others] = await send(
+      base,
+      [own, ...gathered.map(({ incoming, hop }) => ({ incoming, hop }))],
+      stub,
+    );
     for (const [i, waiting] of gathered.entries()) waiting.resolve(others[i] as Kept);
     return first as Kept;
   } catch (error) {
@@ -109,7 +117,7 @@ function take(queue: KeepQueue, own: Waiting): Waiting[] {
   return taken;
 }
 
-async function late(): Promise<never> {
+async function tooLate(): Promise<never> {
   await scheduler.wait(flightMs);
   throw new RungUnavailableError("The call that stores the question did not return in time.", { why: "late" });
 }
