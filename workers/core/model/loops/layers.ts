@@ -2,8 +2,12 @@ import { sizeOf } from "#core/input/index.ts";
 import { EngineError } from "../engine.ts";
 import { activations } from "./activations.ts";
 import { multiply, packKernel } from "./dense.ts";
+import { multiplyBySimd } from "./simd.ts";
 import { expanded, type Stored } from "./stored.ts";
 import type { ComputedLayer } from "./topology.ts";
+
+/** Below, copying to and from the memory of WebAssembly takes longer than the products. */
+const simdMinRows = 8;
 
 /** How a layer computes rows of its output: its shape without the batch, the products that a row takes, and its memory. */
 export interface Layer {
@@ -47,7 +51,9 @@ export function layerOf({ name, kind }: ComputedLayer, given: readonly number[][
       // A layer on a matrix acts on each of its rows.
       const times = size / inputs;
       const apply: Layer["apply"] = ([input], rows, out) => {
-        multiply(dense, input as Float32Array, rows * times, out);
+        const all = rows * times;
+        const isDone = all >= simdMinRows && multiplyBySimd(dense, input as Float32Array, all, out);
+        if (!isDone) multiply(dense, input as Float32Array, all, out);
         activate?.(out, rows * times * units, units);
       };
       const bytes = dense.blocks.byteLength + dense.bias.byteLength;
