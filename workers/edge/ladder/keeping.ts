@@ -8,19 +8,17 @@ import type { regionObject } from "#objects/stubs.ts";
 type Kept = Result<RegionReply, AskRefusal>;
 type Keeper = Pick<ReturnType<typeof regionObject>, "keep" | "keepEach">;
 
-/** How long a request waits, at most, for a call on its way to return before it sends what has gathered since. */
-const gatherMs = 5;
+/** How long a request that finds a call on its way waits before it sends what has gathered since. */
+const gatherMs = 3;
+const pollMs = 2;
 /** How long a call counts as on its way: the request that sent it may have ended, and with it what it would do afterwards. */
 const flightMs = 10_000;
 
-/** A request whose questions wait for the next call. */
+/** A request whose questions wait for a call, and what came of it once another request has sent them. */
 interface Waiting extends KeepCall {
   bytes: number;
-  /** Whether another request sends them, and says what came of it. */
   isTaken: boolean;
-  go: () => void;
-  resolve: (kept: Kept) => void;
-  reject: (error: unknown) => void;
+  outcome: { kept: Kept } | { error: unknown } | null;
 }
 
 /** The calls of this isolate to a region that store what the edge answered: one on its way, and what goes with the next. */
@@ -37,8 +35,8 @@ interface KeepContext {
 }
 
 /**
- * Stores a request's questions in their region. While a call is on its way, the questions of other requests gather and go with
- * the next one: each is still stored before its answer is returned, under its own owner, limits and trace.
+ * Stores a request's questions in their region. While a call is on its way, the questions of other requests gather, and the
+ * first of them sends all: each is still stored before its answer is returned, under its own owner, limits and trace.
  */
 export async function keepTogether(
   queue: KeepQueue,
@@ -46,14 +44,12 @@ export async function keepTogether(
   own: KeepCall,
   stub: Keeper,
 ): Promise<Kept> {
-  let gathered: Waiting[] = [];
-  if (leftMs(queue.flightUntil, flightMs, Date.now()) > 0) {
-    const { waiting, turn, kept } = waitingFor(own, bytes);
-    queue.waiting.push(waiting);
-    await Promise.race([turn, kept.catch(() => {}), scheduler.wait(gatherMs)]);
-    if (waiting.isTaken) return Promise.race([kept, tooLate()]);
-    gathered = take(queue, waiting);
-  }
+  if (leftMs(queue.flightUntil, flightMs, Date.now()) === 0) return sendAll(queue, [], base, own, stub);
+  const waiting: Waiting = { ...own, bytes, isTaken: false, outcome: null };
+  queue.waiting.push(waiting);
+  await scheduler.wait(gatherMs);
+  if (waiting.isTaken) return outcomeOf(waiting);
+  const gathered = take(queue, waiting);
   const sending = sendAll(queue, gathered, base, own, stub);
   // The others' questions are stored even if this caller hangs up.
   if (gathered.length > 0) later(sending.catch(() => {}));
@@ -69,19 +65,15 @@ async function sendAll(
 ): Promise<Kept> {
   queue.flightUntil = Date.now() + flightMs;
   try {
-    const [first, ...others] = await send(
-      base,
-      [own, ...gathered.map(({ incoming, hop }) => ({ incoming, hop }))],
-      stub,
-    );
-    for (const [i, waiting] of gathered.entries()) waiting.resolve(others[i] as Kept);
+    const others = gathered.map(({ incoming, hop }) => ({ incoming, hop }));
+    const [first, ...rest] = await send(base, [own, ...others], stub);
+    for (const [i, waiting] of gathered.entries()) waiting.outcome = { kept: rest[i] as Kept };
     return first as Kept;
   } catch (error) {
-    for (const waiting of gathered) waiting.reject(error);
+    for (const waiting of gathered) waiting.outcome = { error };
     throw error;
   } finally {
     queue.flightUntil = 0;
-    queue.waiting[0]?.go();
   }
 }
 
@@ -93,14 +85,6 @@ async function send(base: number, calls: KeepCall[], stub: Keeper): Promise<Kept
     if (error instanceof TypeError && error.message.includes("keepEach")) return each();
     throw error;
   });
-}
-
-function waitingFor({ incoming, hop }: KeepCall, bytes: number) {
-  const turn = Promise.withResolvers<void>();
-  const kept = Promise.withResolvers<Kept>();
-  const { resolve, reject } = kept;
-  const waiting: Waiting = { incoming, hop, bytes, isTaken: false, go: turn.resolve, resolve, reject };
-  return { waiting, turn: turn.promise, kept: kept.promise };
 }
 
 /** Takes what waits, beside `own`, as far as it is no more than one request may be. */
@@ -117,7 +101,12 @@ function take(queue: KeepQueue, own: Waiting): Waiting[] {
   return taken;
 }
 
-async function tooLate(): Promise<never> {
-  await scheduler.wait(flightMs);
-  throw new RungUnavailableError("The call that stores the question did not return in time.", { why: "late" });
+// A promise of another request can't be awaited here: what came of its call is seen in memory.
+async function outcomeOf(waiting: Waiting): Promise<Kept> {
+  for (let ms = 0; ms < flightMs && !waiting.outcome; ms += pollMs) await scheduler.wait(pollMs);
+  if (!waiting.outcome) {
+    throw new RungUnavailableError("The call that stores the question did not return in time.", { why: "late" });
+  }
+  if ("error" in waiting.outcome) throw waiting.outcome.error;
+  return waiting.outcome.kept;
 }
