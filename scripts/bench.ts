@@ -1,4 +1,4 @@
-// Runs benchmarks. Run it: npm run bench -- edge [--seconds 4] [--rounds 3] [--json]
+// Runs benchmarks. Run it: npm run bench -- edge [--seconds 4] [--rounds 3] [--starts 7] [--connections 1,8,32,128] [--json]
 //               or: npm run bench -- escalate [--seconds 4] [--rounds 3] [--beside <checkout>] [--json]
 //               or: npm run bench -- load [--seconds 60] [--rounds 3] [--times 10] [--callers 16] [--json]
 //               or: npm run bench -- retrain [--samples 4000] [--json]

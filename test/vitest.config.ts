@@ -50,7 +50,10 @@ function inWorkerd(
     ],
     // TensorFlow.js ships ES modules that Node's rules, and so workerd's loader, take for CommonJS.
     ssr: { noExternal: [/@tensorflow/] },
-    test: { name, isolate, include, exclude, testTimeout: 60_000, hookTimeout: 60_000 },
+    test: {
+      ...{ name, isolate, include, exclude, testTimeout: 60_000, hookTimeout: 60_000 },
+      setupFiles: [join(import.meta.dirname, "helpers/tfjs.setup.ts")],
+    },
   };
 }
 

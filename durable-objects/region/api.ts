@@ -33,6 +33,12 @@ export interface IncomingQuestion {
   opinionShare?: number;
 }
 
+/** Questions that the edge answered for one caller, and how they came. */
+export interface KeepCall {
+  incoming: IncomingQuestion[];
+  hop: Hop;
+}
+
 /** The answers to a call, and the revision of the region's head: an edge with an older head fetches the new one. */
 export interface RegionReply {
   answers: Answer[];
@@ -238,6 +244,8 @@ export interface RegionApi {
   ask(base: number, questions: Question[], hop: Hop): Promise<Result<RegionReply, AskRefusal>>;
   /** Stores questions that the edge answered, each once: the first answer to an id stays. */
   keep(base: number, incoming: IncomingQuestion[], hop: Hop): Promise<Result<RegionReply, AskRefusal>>;
+  /** Stores the questions of several requests, each request as `keep` does. */
+  keepEach(base: number, calls: KeepCall[]): Promise<Result<RegionReply, AskRefusal>[]>;
   /**
    * Returns a question's answer to its owner (null: an admin). Waits up to `waitMs` for an open one.
    * @param waitsMax how many of its owner's reads may wait at a time; any number unless given

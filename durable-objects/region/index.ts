@@ -33,6 +33,7 @@ import type {
   ForgottenOwner,
   HumanLabel,
   IncomingQuestion,
+  KeepCall,
   LabelContext,
   LabelRefusal,
   NewLabel,
@@ -319,6 +320,10 @@ export class RegionObject extends DurableObject<Env> implements RegionApi {
 
   keep(base: number, incoming: IncomingQuestion[], hop: Hop): Promise<Result<RegionReply, AskRefusal>> {
     return this.asking.keep(base, incoming, hop);
+  }
+
+  keepEach(base: number, calls: KeepCall[]): Promise<Result<RegionReply, AskRefusal>[]> {
+    return Promise.all(calls.map(({ incoming, hop }) => this.asking.keep(base, incoming, hop)));
   }
 
   async read(

@@ -206,7 +206,7 @@ async function serve(
   { threshold, learning }: { threshold: number; learning: LearningPart[] },
 ): Promise<UpriverClient> {
   const client = new UpriverClient({ url, token: tokens.admin });
-  const artefact = await benchArtefact(width);
+  const artefact = await benchArtefact({ width });
   const { thin, policy } = artefact.draft;
   const draft = {
     ...artefact.draft,

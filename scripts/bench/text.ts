@@ -8,7 +8,7 @@ import { count, percent } from "#core/format.ts";
 import { scoresOf } from "#core/head/head.ts";
 import { encode } from "#core/input/index.ts";
 import { loadNetwork } from "#core/model/network.ts";
-import { tfjsEngine } from "#core/model/tfjs/engine.ts";
+import { servingEngine } from "#core/model/serving-engine.ts";
 import { publish } from "#origin/publish.ts";
 import type { Row } from "#origin/recipes/index.ts";
 import type { Artefact } from "#origin/train/index.ts";
@@ -66,7 +66,7 @@ async function run(name: string, file: string, { json }: { json?: boolean }): Pr
 
 /** Measures CPU time in the median round over all rows, one question at a time: encoded, embedded, scored. */
 async function timeAlone({ draft: { thin }, blobs }: Artefact, rows: readonly Row[]) {
-  const { backbone, head } = await loadNetwork(await tfjsEngine(), thin, readFrom(blobs));
+  const { backbone, head } = await loadNetwork(servingEngine, thin, readFrom(blobs));
   const encoded = ({ instance, region }: Row) => {
     const row = encode(thin.input, instance, { region });
     if (!row.ok) throw new Error(`A row does not match the input: it must be ${row.error[0]?.expected}.`);

@@ -2,7 +2,7 @@
 import * as tf from "@tensorflow/tfjs-core";
 import type { Backbone } from "#core/contract/index.ts";
 import type { LoadedModel, Tensor } from "#core/model/engine.ts";
-import { tfjsEngine } from "#core/model/tfjs/engine.ts";
+import { servingEngine } from "#core/model/serving-engine.ts";
 
 /** A request to run a model on inputs a number of times. */
 export interface RunOrder {
@@ -26,7 +26,7 @@ let model: LoadedModel | null = null;
 
 export default {
   async fetch(request: Request): Promise<Response> {
-    const engine = await tfjsEngine();
+    const engine = servingEngine;
     switch (new URL(request.url).pathname) {
       case "/load": {
         const form = await request.formData();

@@ -4,7 +4,7 @@ import type { BlobRef, ClassifyManifest } from "#core/contract/index.ts";
 import type { HeadWeights } from "#core/head/head.ts";
 import { decodeHead } from "#core/head/head.ts";
 import { loadNetwork } from "#core/model/network.ts";
-import { tfjsEngine } from "#core/model/tfjs/engine.ts";
+import { servingEngine } from "#core/model/serving-engine.ts";
 import type { Recipe, Row } from "#origin/recipes/index.ts";
 import { scoreRows } from "./score.ts";
 
@@ -34,7 +34,7 @@ export async function scoreOnce(
   rows: readonly Row[],
   heads: HeadsByRegion,
 ): Promise<Float64Array> {
-  const network = await loadNetwork(await tfjsEngine(), manifest.thin, (blob) => readBlob(client, blob));
+  const network = await loadNetwork(servingEngine, manifest.thin, (blob) => readBlob(client, blob));
   try {
     return scoreRows(recipe, network, rows, heads);
   } finally {

@@ -1,6 +1,6 @@
 import { checkBlob } from "#core/artefacts.ts";
 import { loadNetwork } from "#core/model/network.ts";
-import { tfjsEngine } from "#core/model/tfjs/engine.ts";
+import { servingEngine } from "#core/model/serving-engine.ts";
 import type { Recipe, Row } from "#origin/recipes/index.ts";
 import { trainFull } from "#origin/train/index.ts";
 import { dayMs, yearOf } from "./days.ts";
@@ -47,7 +47,7 @@ export async function scoreRetrained(
         periods.length,
       ),
     );
-    const network = await loadNetwork(await tfjsEngine(), spec, async (blob) =>
+    const network = await loadNetwork(servingEngine, spec, async (blob) =>
       checkBlob(blob, blobs.get(blob.sha256)?.buffer ?? null),
     );
     parts.push(scoreRows(recipe, network, period.rows));

@@ -2,7 +2,7 @@ import { Matrix, solve } from "ml-matrix";
 import { argMax } from "#core/head/head.ts";
 import { encode } from "#core/input/index.ts";
 import { loadNetwork } from "#core/model/network.ts";
-import { tfjsEngine } from "#core/model/tfjs/engine.ts";
+import { servingEngine } from "#core/model/serving-engine.ts";
 import type { Artefact } from "#origin/train/index.ts";
 import { readFrom } from "#origin/train/score.ts";
 import { type Digit, digitLabels } from "./examples-data.ts";
@@ -19,7 +19,7 @@ const folds = 5;
 
 /** Embeds digits with a created model's base. */
 export async function embedDigits({ draft, blobs }: Artefact, digits: readonly Digit[]): Promise<EmbeddedDigit[]> {
-  const network = await loadNetwork(await tfjsEngine(), draft.thin, readFrom(blobs));
+  const network = await loadNetwork(servingEngine, draft.thin, readFrom(blobs));
   const { width } = draft.thin.backbone.embedding;
   const embedded: EmbeddedDigit[] = [];
   for (let first = 0; first < digits.length; first += batchRows) {

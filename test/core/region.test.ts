@@ -3,13 +3,13 @@ import { type Regions, regionSchema } from "#core/contract/index.ts";
 import { checkRegion, regionOf } from "#core/region.ts";
 
 describe("regions", () => {
-  const clues = { cf: "weur", header: (name: string) => (name === "x-shop" ? "south" : null) };
+  const clues = { cf: () => "weur" as string | null, header: (name: string) => (name === "x-shop" ? "south" : null) };
   const regions: Regions = { from: "cf", keys: ["weur", "south", "north"], parent: "world" };
 
   it("come from the network, a header or a field; an unlisted one falls to the parent", () => {
     const listed = (region: string) => ({ region, unlisted: null });
     expect(regionOf(regions, {}, clues)).toEqual(listed("weur"));
-    expect(regionOf(regions, {}, { ...clues, cf: "apac" })).toEqual(listed("world"));
+    expect(regionOf(regions, {}, { ...clues, cf: () => "apac" })).toEqual(listed("world"));
     expect(regionOf({ ...regions, from: "header", name: "x-shop" }, {}, clues)).toEqual(listed("south"));
     expect(regionOf({ ...regions, from: "header", name: "x-other" }, {}, clues)).toEqual(listed("world"));
     const field: Regions = { ...regions, from: "field", name: "shop" };
@@ -27,7 +27,7 @@ describe("regions", () => {
 
   it("may be percent-encoded in a header", () => {
     const shops: Regions = { from: "header", name: "x", keys: ["Zürich", "50% off"], parent: "world" };
-    const of = (text: string) => regionOf(shops, {}, { cf: null, header: () => text }).region;
+    const of = (text: string) => regionOf(shops, {}, { cf: () => null, header: () => text }).region;
     expect([of("Z%C3%BCrich"), of("50% off")]).toEqual(["Zürich", "50% off"]);
   });
 

@@ -12,7 +12,7 @@ import type {
   VersionList,
 } from "#core/contract/index.ts";
 import { loadNetwork } from "#core/model/network.ts";
-import { tfjsEngine } from "#core/model/tfjs/engine.ts";
+import { servingEngine } from "#core/model/serving-engine.ts";
 import { ModelRung } from "#core/rung/model-rung.ts";
 import { nodeOf } from "#edge/node.ts";
 import type { RegistryObject } from "#objects/registry/index.ts";
@@ -29,7 +29,7 @@ const other = { version: 2, seed: 7 };
 /** What a version answers to each of the instances, without a regional head. */
 async function labelsOf({ manifest, blobs }: TestModel): Promise<string[]> {
   const read = async ({ sha256 }: { sha256: string }) => (blobs.get(sha256) as Uint8Array<ArrayBuffer>).slice().buffer;
-  const network = await loadNetwork(await tfjsEngine(), manifest.thin, read);
+  const network = await loadNetwork(servingEngine, manifest.thin, read);
   const questions = instances.map((instance, i) => ({ id: String(i), region: "north", instance, at: 0 }));
   const hop = { owner: "", remainingMs: 1_000, via: [], trace: false };
   const replies = await new ModelRung({ name: "edge", manifest, network }).ask(questions, hop);

@@ -2,7 +2,7 @@ import { evictDurableObject } from "cloudflare:test";
 import { env } from "cloudflare:workers";
 import { describe, expect, it } from "vitest";
 import { manifestKey } from "#core/artefacts.ts";
-import { tfjsEngine } from "#core/model/tfjs/engine.ts";
+import { servingEngine } from "#core/model/serving-engine.ts";
 import { ByteLru } from "#edge/artefacts/byte-lru.ts";
 import { locationHintOf } from "#edge/hints.ts";
 import { nodeOf } from "#edge/node.ts";
@@ -143,7 +143,7 @@ describe("pointers", () => {
 describe("a thousand questions", () => {
   it("leave no tensor behind", async () => {
     await publish({ model: "easy" });
-    const engine = await tfjsEngine();
+    const engine = servingEngine;
     await ask("easy", { instance: instance() });
     const before = engine.liveTensors();
     for (let i = 0; i < 40; i++) {

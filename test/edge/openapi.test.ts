@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import type { OpenApi } from "#core/contract/index.ts";
-import { app } from "#edge/app.ts";
+import { routed } from "#edge/app.ts";
 import { documentOf, pathOf } from "#edge/openapi/document.ts";
 import { routes } from "#edge/routes/index.ts";
 import { ApiCheck } from "../helpers/api-check.ts";
@@ -17,7 +17,7 @@ describe("the OpenAPI document", () => {
       Object.keys(methods).map((method) => `${method.toUpperCase()} ${path}`),
     );
     // Middleware is registered for all methods.
-    const served = app.routes
+    const served = routed.routes
       .filter(({ method }) => method !== "ALL")
       .map(({ method, path }) => `${method} ${pathOf({ path })}`);
     expect(described.sort()).toEqual([...new Set(served)].sort());

@@ -4,7 +4,7 @@ import { RESPONSE_ALREADY_SENT } from "@hono/node-server/utils/response";
 import type { ClassifyManifest } from "#core/contract/index.ts";
 import { sha256Hex } from "#core/hash.ts";
 import { loadNetwork } from "#core/model/network.ts";
-import { tfjsEngine } from "#core/model/tfjs/engine.ts";
+import { servingEngine } from "#core/model/serving-engine.ts";
 import { ModelRung } from "#core/rung/model-rung.ts";
 import { createApp } from "#origin/app.ts";
 import { failAs } from "./faults/origin-faults.ts";
@@ -81,7 +81,7 @@ function log(line: Record<string, unknown>): void {
 async function buildRung(model: string): Promise<ModelRung> {
   const { manifest, blobs } = await testModel({ model, ...originModels[model] });
   const network = await loadNetwork(
-    await tfjsEngine(),
+    servingEngine,
     (manifest as Required<ClassifyManifest>).full as NonNullable<ClassifyManifest["full"]>,
     async (blob) => (blobs.get(blob.sha256) as Uint8Array<ArrayBuffer>).buffer,
   );

@@ -1,6 +1,6 @@
 import type { Question } from "#core/contract/index.ts";
 import { loadNetwork } from "#core/model/network.ts";
-import { tfjsEngine } from "#core/model/tfjs/engine.ts";
+import { servingEngine } from "#core/model/serving-engine.ts";
 import { ModelRung, type ModelRungOptions } from "#core/rung/model-rung.ts";
 import type { Hop } from "#core/rung/rung.ts";
 import { type ModelOptions, testModel } from "./model.ts";
@@ -27,7 +27,7 @@ export async function modelRung(
   const spec = name === "edge" ? manifest.thin : manifest.full;
   if (!spec) throw new Error("the test model has a full network");
   const network = await loadNetwork(
-    await tfjsEngine(),
+    servingEngine,
     spec,
     async ({ sha256 }) => (blobs.get(sha256) as Uint8Array<ArrayBuffer>).buffer,
   );

@@ -4,7 +4,7 @@ import type { ClassifyManifest } from "#core/contract/index.ts";
 import { quantise } from "#core/head/embedding.ts";
 import { addRow, emptySums, encodeSums, labelWeightUnit, type Sums } from "#core/head/sums.ts";
 import { loadNetwork } from "#core/model/network.ts";
-import { tfjsEngine } from "#core/model/tfjs/engine.ts";
+import { servingEngine } from "#core/model/serving-engine.ts";
 import { aggregate } from "#origin/aggregate.ts";
 import type { Recipe } from "#origin/recipes/index.ts";
 import { exampleRecipe } from "#origin/recipes/index.ts";
@@ -28,7 +28,7 @@ async function served(recipe: Recipe, share: number) {
   const { draft, blobs } = await train(recipe, { backend: "wasm" });
   const { thin } = draft;
   const network = await loadNetwork(
-    await tfjsEngine(),
+    servingEngine,
     thin,
     async ({ sha256 }) => blobs.get(sha256)?.buffer as ArrayBuffer,
   );

@@ -4,6 +4,11 @@ const encoder = new TextEncoder();
 /** From here on WebCrypto is faster. */
 const longBytes = 4096;
 
+/** Computes the SHA-256 of a short text, such as a token, in lower-case hex, at once. */
+export function hashOf(text: string): string {
+  return toHex(sha256(encoder.encode(text)).buffer);
+}
+
 /** Computes the SHA-256 of bytes or text, in lower-case hex. */
 export async function sha256Hex(data: BufferSource | string): Promise<string> {
   const bytes = typeof data === "string" ? encoder.encode(data) : data;
@@ -14,9 +19,10 @@ export async function sha256Hex(data: BufferSource | string): Promise<string> {
 const hexOfByte = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, "0"));
 
 /** Encodes bytes as lower-case hex. */
-export function toHex(buffer: ArrayBuffer): string {
+export function toHex(data: ArrayBuffer | Uint8Array): string {
+  const bytes = data instanceof Uint8Array ? data : new Uint8Array(data);
   let hex = "";
-  for (const byte of new Uint8Array(buffer)) hex += hexOfByte[byte];
+  for (let i = 0; i < bytes.length; i++) hex += hexOfByte[bytes[i] as number];
   return hex;
 }
 

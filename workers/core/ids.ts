@@ -1,4 +1,5 @@
 import { toHex } from "./hash.ts";
+import { randomBytes } from "./random.ts";
 import { fail, ok, type Result } from "./result.ts";
 
 /** The model and region in a question's id: they name the object that stores the question. */
@@ -16,8 +17,12 @@ export function mintId(address: QuestionAddress, unique: string = sortableUnique
   return [address.model, address.region, unique].map(encodeIdPart).join("~");
 }
 
+const digits = "0123456789abcdefghijklmnopqrstuvwxyz";
+const plainPart = /^[\w.-]*$/;
+
 /** Percent-encodes a part of an id; unlike `encodeURIComponent` also '~', which separates the parts. */
 export function encodeIdPart(text: string): string {
+  if (plainPart.test(text)) return text;
   return encodeURIComponent(text).replaceAll("~", "%7E");
 }
 
@@ -35,11 +40,12 @@ export function parseId(id: string): Result<QuestionAddress, string> {
 
 /** Makes the last part of an id that nobody can guess: 128 random bits, after the time. */
 export function secretUnique(): string {
-  return Date.now().toString(36).padStart(9, "0") + toHex(crypto.getRandomValues(new Uint8Array(16)).buffer);
+  return Date.now().toString(36).padStart(9, "0") + toHex(randomBytes(16));
 }
 
 // Starts with the time, so that ids sort by when they were created.
 function sortableUnique(): string {
-  const random = crypto.getRandomValues(new Uint8Array(10));
-  return Date.now().toString(36).padStart(9, "0") + Array.from(random, (b) => (b % 36).toString(36)).join("");
+  let text = Date.now().toString(36).padStart(9, "0");
+  for (const byte of randomBytes(10)) text += digits[byte % digits.length];
+  return text;
 }

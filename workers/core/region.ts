@@ -5,7 +5,7 @@ import { fail, ok, type Result } from "./result.ts";
 /** What a request reveals about its region. */
 export interface RegionClues {
   /** The location hint of the network that the request came through. */
-  cf: string | null;
+  cf: () => string | null;
   header: (name: string) => string | null;
 }
 
@@ -27,7 +27,7 @@ export function regionOf(regions: Regions, instance: Instance, clues: RegionClue
 function keyOf(regions: Regions, instance: Instance, clues: RegionClues): string | null {
   switch (regions.from) {
     case "cf":
-      return clues.cf;
+      return clues.cf();
     case "header":
       return decoded(clues.header(regions.name ?? "x-upriver-region"));
     case "field": {

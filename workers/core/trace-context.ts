@@ -1,4 +1,5 @@
 import { toHex } from "./hash.ts";
+import { randomBytes } from "./random.ts";
 
 export const tracestateMaxChars = 512;
 
@@ -46,7 +47,7 @@ export function parseTraceparent(header: string): (Pick<TraceSpan, "trace" | "fl
  */
 export function beginSpan({ traceparent, tracestate }: IncomingTrace): TraceSpan {
   const incoming = traceparent ? parseTraceparent(traceparent) : null;
-  const random = toHex(crypto.getRandomValues(new Uint8Array(incoming ? spanBytes : spanBytes + traceBytes)).buffer);
+  const random = toHex(randomBytes(incoming ? spanBytes : spanBytes + traceBytes));
   const span = random.slice(0, 2 * spanBytes);
   if (!incoming) return { trace: random.slice(2 * spanBytes), span, parent: null, flags: "00", state: null };
   const state = tracestate && tracestate.length <= tracestateMaxChars ? tracestate : null;

@@ -3,6 +3,7 @@ import { cors } from "hono/cors";
 import type { Fault } from "#core/http/fault.ts";
 import { allowedMethods } from "#core/http/methods.ts";
 import { expectedResponse, faultResponse, unexpectedResponse } from "#core/http/problem.ts";
+import { SegmentRouter } from "#core/http/segment-router.ts";
 import type { Token } from "#core/tokens.ts";
 import { spanOf, type TraceSpan, traceHeaders } from "#core/trace-context.ts";
 import { authorise } from "./access/authorise.ts";
@@ -18,37 +19,48 @@ const exposeHeaders = ["location", "retry-after", "traceparent", "x-upriver-answ
 
 type AppContext = Context<{ Bindings: Env }>;
 
-/** The near edge's HTTP application. */
-export const app = new Hono<{ Bindings: Env }>({ strict: false });
-
-// Answers preflight requests of browsers before any route.
-app.use("*", (context, next) => {
-  const { origins } = nodeOf(context.env);
-  return origins.length === 0
-    ? next()
-    : cors({ origin: origins.includes("*") ? "*" : origins, maxAge: corsMaxAgeSeconds, exposeHeaders })(context, next);
-});
-
-for (const route of routes) app.on(route.method, route.path, (context) => serve(route, context));
+type App = Hono<{ Bindings: Env }>;
 
 const methodsOf = allowedMethods(routes);
 
-app.notFound((context) => {
-  const { method, path } = context.req;
-  const allowed = methodsOf(path);
-  const what = `route ${method} ${path}`;
-  const fault: Fault =
-    allowed.length > 0
-      ? { kind: "method", method, path, allowed }
-      : { kind: "not-found", what, next: "GET /docs lists the routes." };
-  return traced(faultResponse(fault, "route"), spanOf(context.req.raw.headers));
-});
+/** Serves all routes by an application. */
+function served(app: App): App {
+  for (const route of routes) app.on(route.method, route.path, (context) => serve(route, context));
+  app.notFound((context) => {
+    const { method, path } = context.req;
+    const allowed = methodsOf(path);
+    const what = `route ${method} ${path}`;
+    const fault: Fault =
+      allowed.length > 0
+        ? { kind: "method", method, path, allowed }
+        : { kind: "not-found", what, next: "GET /docs lists the routes." };
+    return traced(faultResponse(fault, "route"), spanOf(context.req.raw.headers));
+  });
+  // Errors before a route is reached: settings that can't be read.
+  app.onError((error, context) => {
+    const span = spanOf(context.req.raw.headers);
+    return traced(unexpected(error, `${context.req.method} ${context.req.path}`, span), span);
+  });
+  return app;
+}
 
-// Errors before a route is reached: settings that can't be read.
-app.onError((error, context) => {
-  const span = spanOf(context.req.raw.headers);
-  return traced(unexpected(error, `${context.req.method} ${context.req.path}`, span), span);
-});
+/** Serves all routes where no page of another origin may ask. */
+export const routed = served(new Hono<{ Bindings: Env }>({ strict: false, router: new SegmentRouter() }));
+
+// Answers preflight requests of browsers before any route.
+const crossOrigin = served(
+  new Hono<{ Bindings: Env }>({ strict: false }).use("*", (context, next) => {
+    const { origins } = nodeOf(context.env);
+    const origin = origins.includes("*") ? "*" : origins;
+    return cors({ origin, maxAge: corsMaxAgeSeconds, exposeHeaders })(context, next);
+  }),
+);
+
+/** The near edge's HTTP application. */
+export const app = {
+  fetch: (request: Request, env: Env, context: ExecutionContext) =>
+    (/[^\s,]/.test(env.ALLOWED_ORIGINS ?? "") ? crossOrigin : routed).fetch(request, env, context),
+};
 
 function unexpected(error: unknown, operation: string, { trace, span }: TraceSpan, refuse?: Route["refuse"]): Response {
   const stack = error instanceof Error ? error.stack : undefined;

@@ -10,6 +10,7 @@ import { jurisdictions } from "#objects/stubs.ts";
 import { TokenCopy } from "./access/token-copy.ts";
 import { ByteLru } from "./artefacts/byte-lru.ts";
 import { CallerCounts } from "./caller-counts.ts";
+import type { KeepQueue } from "./ladder/keeping.ts";
 import { IsolateCounts } from "./metrics/isolate-counts.ts";
 import { PassSpending, passBudgetSchema } from "./protocols/decisions/pass-spending.ts";
 
@@ -70,6 +71,8 @@ export interface EdgeNode {
   saturatedUntil: BoundedMap<string, number>;
   /** The questions on their way to regions, by "model region". */
   onTheirWay: Map<string, Admission>;
+  /** What is on its way to regions to be kept, by model, region and version. */
+  keeping: BoundedMap<string, KeepQueue>;
   /** The proof that a request has passed this node; null before it was made. */
   stamp: string | null;
   counts: IsolateCounts;
@@ -125,6 +128,7 @@ function createNode(env: Env): EdgeNode {
     callers: new CallerCounts(),
     saturatedUntil: new BoundedMap(remembered.regions),
     onTheirWay: new Map(),
+    keeping: new BoundedMap(remembered.regions),
     stamp: null,
     counts: new IsolateCounts(),
     passing: env.DECISIONS_ABOVE_BUDGET ? new PassSpending(passBudgetOf(env.DECISIONS_ABOVE_BUDGET)) : null,

@@ -6,7 +6,7 @@ import { applyCalibration, calibrate } from "#core/head/calibration.ts";
 import { encodeHead, logitsOf } from "#core/head/head.ts";
 import { addSums, decodeSums, emptySums, labelsIn, type Sums } from "#core/head/sums.ts";
 import { loadNetwork } from "#core/model/network.ts";
-import { tfjsEngine } from "#core/model/tfjs/engine.ts";
+import { servingEngine } from "#core/model/serving-engine.ts";
 import type { Recipe } from "./recipes/index.ts";
 import { calibrateNetwork, holdOut } from "./train/calibrate.ts";
 import { embedRows, labelsOf } from "./train/dataset.ts";
@@ -78,7 +78,7 @@ async function packAggregation(
   const heldOut = holdOut(recipe, thin.input, splits);
   const raw = await addBlob(blobs, encodeHead({ weights, bias: new Float32Array() }));
   const network = await loadNetwork(
-    await tfjsEngine(),
+    servingEngine,
     { ...thin, head: { ...thin.head, blob: raw, temperature: 1 } },
     async (blob) => (blobs.get(blob.sha256) as Uint8Array<ArrayBuffer>).slice().buffer,
   );

@@ -2,7 +2,7 @@ import { ProblemError, UnreachableError, type UpriverClient } from "#client/inde
 import { ArtefactError } from "#core/artefacts.ts";
 import { FaultError } from "#core/http/fault.ts";
 import { loadNetwork } from "#core/model/network.ts";
-import { tfjsEngine } from "#core/model/tfjs/engine.ts";
+import { servingEngine } from "#core/model/serving-engine.ts";
 import { ModelRung } from "#core/rung/model-rung.ts";
 import type { BlobCache } from "./blob-cache.ts";
 
@@ -66,7 +66,7 @@ export class FullModels {
     }
     const manifest = await this.client.manifest(model, pointer.stable ?? undefined);
     if (manifest.task === "tensor" || !manifest.full) throw unknownModel(model);
-    const network = await loadNetwork(await tfjsEngine(), manifest.full, (blob) => this.blobs.read(blob));
+    const network = await loadNetwork(servingEngine, manifest.full, (blob) => this.blobs.read(blob));
     const loaded: Loaded = {
       rung: new ModelRung({ name: "origin", manifest, network }),
       version: manifest.version,

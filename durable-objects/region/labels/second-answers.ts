@@ -1,6 +1,6 @@
 import type { ClassifyManifest, Question } from "#core/contract/index.ts";
 import { loadNetwork, type Network, type ReadBlob } from "#core/model/network.ts";
-import { tfjsEngine } from "#core/model/tfjs/engine.ts";
+import { servingEngine } from "#core/model/serving-engine.ts";
 import { isListed } from "#core/region.ts";
 import { ModelRung, type RegionalServing } from "#core/rung/model-rung.ts";
 import { InvalidQuestionsError, nextRungTimeoutMs } from "#core/rung/rung.ts";
@@ -117,7 +117,7 @@ export class SecondAnswers {
     const { version, thin } = manifest;
     if (this.loaded?.version !== version) {
       this.release();
-      this.loaded = { version, network: await loadNetwork(await tfjsEngine(), thin, this.needs.readBlob) };
+      this.loaded = { version, network: await loadNetwork(servingEngine, thin, this.needs.readBlob) };
     }
     return this.loaded.network;
   }

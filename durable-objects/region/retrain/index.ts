@@ -3,8 +3,8 @@ import type { ClassifyManifest, Run } from "#core/contract/index.ts";
 import { pack, unpack } from "#core/head/fit-state.ts";
 import { continueFit, type FitState, foldsOf, isFitted, startFit } from "#core/head/softmax-fit.ts";
 import { loadNetwork, type Network, type ReadBlob } from "#core/model/network.ts";
+import { servingEngine } from "#core/model/serving-engine.ts";
 import { startBackend } from "#core/model/tfjs/backend.ts";
-import { tfjsEngine } from "#core/model/tfjs/engine.ts";
 import { type Jobs, jobRetryMs } from "#objects/jobs.ts";
 import type { SemanticCache } from "../answering/semantic-cache.ts";
 import type { SemanticCacheState } from "../api.ts";
@@ -259,7 +259,7 @@ export class Retrain {
   }
 
   private async networkOf(manifest: ClassifyManifest, working: Working): Promise<Network> {
-    working.network ??= await loadNetwork(await tfjsEngine(), manifest.thin, this.needs.readBlob);
+    working.network ??= await loadNetwork(servingEngine, manifest.thin, this.needs.readBlob);
     return working.network;
   }
 

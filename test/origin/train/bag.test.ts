@@ -5,7 +5,7 @@ import type { FeaturesInput } from "#core/contract/index.ts";
 import { encode, inputParts, inputShapes } from "#core/input/index.ts";
 import { loadBackbone } from "#core/model/backbone.ts";
 import { EngineError } from "#core/model/engine.ts";
-import { tfjsEngine } from "#core/model/tfjs/engine.ts";
+import { servingEngine } from "#core/model/serving-engine.ts";
 import { startTraining } from "#origin/backend/index.ts";
 import { weightTypes } from "#origin/recipes/index.ts";
 import { ResumableAdam } from "#origin/train/adam.ts";
@@ -144,7 +144,7 @@ describe.each([
     const { backbone } = await packNetwork(network, input, blobs, type);
     const bytes = ({ sha256 }: { sha256: string }) => (blobs.get(sha256) as Uint8Array).slice().buffer as ArrayBuffer;
     const files = { topology: bytes(backbone.topology), shards: backbone.shards.map(bytes) };
-    const edge = await loadBackbone(await tfjsEngine(), backbone, files, inputShapes(input));
+    const edge = await loadBackbone(servingEngine, backbone, files, inputShapes(input));
     const here = edge.embed(values, texts.length);
 
     const json = JSON.parse(new TextDecoder().decode(files.topology));
@@ -188,7 +188,7 @@ it("the edge refuses weights of another shape, and buckets that the table lacks"
   const shards = backbone.shards.map(bytes);
   const text = new TextDecoder().decode(topology).replace(`"shape":[${buckets},6]`, `"shape":[6,${buckets}]`);
   const wrong = { topology: new TextEncoder().encode(text).buffer as ArrayBuffer, shards };
-  const engine = await tfjsEngine();
+  const engine = servingEngine;
   await expect(loadBackbone(engine, backbone, wrong, inputShapes(alone))).rejects.toThrow(EngineError);
   const edge = await loadBackbone(engine, backbone, { topology, shards }, inputShapes(alone));
   const row = new Float32Array(2 * terms);

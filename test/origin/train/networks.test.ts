@@ -2,7 +2,7 @@ import * as tf from "@tensorflow/tfjs-core";
 import { beforeAll, describe, expect, it } from "vitest";
 import { scoresOf } from "#core/head/head.ts";
 import { loadNetwork } from "#core/model/network.ts";
-import { tfjsEngine } from "#core/model/tfjs/engine.ts";
+import { servingEngine } from "#core/model/serving-engine.ts";
 import { startTraining } from "#origin/backend/index.ts";
 import { ResumableAdam } from "#origin/train/adam.ts";
 import { batchOf } from "#origin/train/batches.ts";
@@ -48,7 +48,7 @@ describe.each(Object.keys(forms))("%s", (name) => {
     const blobs: Blobs = new Map();
     const input = { kind: "tensor" as const, shape: [inputs], dtype: "float32" as const, scale: 1, offset: 0 };
     const packed = await packNetwork(network, input, blobs);
-    const { backbone, head } = await loadNetwork(await tfjsEngine(), { ...packed, rule: testRule(0) }, readFrom(blobs));
+    const { backbone, head } = await loadNetwork(servingEngine, { ...packed, rule: testRule(0) }, readFrom(blobs));
     const embeddings = backbone.embed(values, rows);
     backbone.release();
     for (let row = 0; row < rows; row++) {

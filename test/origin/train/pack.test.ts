@@ -4,8 +4,8 @@ import { beforeAll, describe, expect, it } from "vitest";
 import type { ImageInput } from "#core/contract/index.ts";
 import { inputShapes } from "#core/input/index.ts";
 import { loadBackbone } from "#core/model/backbone.ts";
+import { servingEngine } from "#core/model/serving-engine.ts";
 import { startBackend } from "#core/model/tfjs/backend.ts";
-import { tfjsEngine } from "#core/model/tfjs/engine.ts";
 import type { WeightType } from "#origin/recipes/index.ts";
 import { buildNetwork } from "#origin/train/network.ts";
 import { type Blobs, bytesOf, packNetwork } from "#origin/train/pack.ts";
@@ -47,7 +47,7 @@ describe.each(["float32", "float16", "uint8"] as const)("a network packed in %s"
     const elsewhere = (model.predict(inputTensors(shapes, values, rows)) as tf.Tensor).dataSync();
 
     const files = { topology: bytes(blobs, backbone.topology.sha256), shards: [weightData] };
-    const loaded = await loadBackbone(await tfjsEngine(), backbone, files, shapes);
+    const loaded = await loadBackbone(servingEngine, backbone, files, shapes);
     const here = loaded.embed(values, rows);
     loaded.release();
     expect(here).toHaveLength(rows * 7);

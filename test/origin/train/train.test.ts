@@ -4,8 +4,8 @@ import { accepts, gradeAnswer } from "#core/confidence/rule.ts";
 import type { NetworkSpec } from "#core/contract/index.ts";
 import { scoresOf } from "#core/head/head.ts";
 import { loadNetwork } from "#core/model/network.ts";
+import { servingEngine } from "#core/model/serving-engine.ts";
 import { startBackend } from "#core/model/tfjs/backend.ts";
-import { tfjsEngine } from "#core/model/tfjs/engine.ts";
 import { exampleRecipe } from "#origin/recipes/index.ts";
 import { embedRows, encodeRows } from "#origin/train/dataset.ts";
 import { fitNetwork } from "#origin/train/fit.ts";
@@ -17,9 +17,7 @@ const storefront = exampleRecipe("storefront");
 beforeAll(startBackend);
 
 function network(spec: NetworkSpec, blobs: Blobs) {
-  return tfjsEngine().then((engine) =>
-    loadNetwork(engine, spec, async ({ sha256 }) => (blobs.get(sha256) as Uint8Array<ArrayBuffer>).buffer),
-  );
+  return loadNetwork(servingEngine, spec, async ({ sha256 }) => (blobs.get(sha256) as Uint8Array<ArrayBuffer>).buffer);
 }
 
 describe("training", () => {

@@ -16,9 +16,12 @@ export const instanceSchema = z
 /** The largest number of dimensions. Deeper nesting would exhaust the stack. */
 const depthMax = 8;
 
-function isInstance(value: unknown): value is Instance {
+/** Tells whether a value is the data of a question. */
+export function isInstance(value: unknown): value is Instance {
   if (Array.isArray(value)) return isNested(value, 0);
-  return typeof value === "object" && value !== null && Object.values(value).every(isValue);
+  if (typeof value !== "object" || value === null) return false;
+  for (const key of Object.keys(value)) if (!isValue((value as Record<string, unknown>)[key])) return false;
+  return true;
 }
 
 function isValue(value: unknown): boolean {

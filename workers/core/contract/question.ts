@@ -1,5 +1,5 @@
 import * as z from "zod";
-import { instanceSchema } from "./instance.ts";
+import { instanceSchema, isInstance } from "./instance.ts";
 import { regionSchema } from "./region.ts";
 import { sha256Schema } from "./sha256.ts";
 
@@ -89,3 +89,14 @@ export const askSchema = z
   )
   .meta({ id: "AskBody" });
 export type AskBody = z.infer<typeof askSchema>;
+
+/** Tells whether a value is an ask body with one instance, or with instances, and nothing else: as most bodies are. */
+export function isPlainAsk(body: unknown): body is AskBody {
+  if (typeof body !== "object" || body === null || Array.isArray(body)) return false;
+  const [key, ...others] = Object.keys(body);
+  if (others.length > 0) return false;
+  const { instance, instances } = body as { instance?: unknown; instances?: unknown };
+  if (key === "instance") return isInstance(instance);
+  if (key !== "instances" || !Array.isArray(instances)) return false;
+  return instances.length >= 1 && instances.length <= batchMaxQuestions && instances.every(isInstance);
+}

@@ -38,7 +38,7 @@ export function scoresOf(head: HeadWeights, embedding: ArrayLike<number>, offset
 /** Computes the class logits of one embedding, [classes]: e·W + b. */
 export function logitsOf(head: HeadWeights, embedding: ArrayLike<number>, offset = 0): Float64Array {
   const { width, classes, weights, bias } = head;
-  const logits = Float64Array.from(bias);
+  const logits = new Float64Array(bias);
   for (let i = 0; i < width; i++) {
     const value = embedding[offset + i] as number;
     for (let c = 0; c < classes; c++) {
@@ -50,10 +50,18 @@ export function logitsOf(head: HeadWeights, embedding: ArrayLike<number>, offset
 
 /** Computes softmax(logits / temperature) without overflow. */
 export function softmax(logits: Float64Array, temperature: number): Float64Array {
-  const top = Math.max(...logits);
-  const out = logits.map((logit) => Math.exp((logit - top) / temperature));
-  const sum = out.reduce((total, value) => total + value, 0);
-  return out.map((value) => value / sum);
+  const { length } = logits;
+  let top = Number.NEGATIVE_INFINITY;
+  for (let i = 0; i < length; i++) top = Math.max(top, logits[i] as number);
+  const out = new Float64Array(length);
+  let sum = 0;
+  for (let i = 0; i < length; i++) {
+    const value = Math.exp(((logits[i] as number) - top) / temperature);
+    out[i] = value;
+    sum += value;
+  }
+  for (let i = 0; i < length; i++) out[i] = (out[i] as number) / sum;
+  return out;
 }
 
 /** Returns the index of the largest score. */

@@ -119,8 +119,16 @@ const othersToJson = [
 /** Recognises a common mistake in a body that does not fit its schema. */
 export type Explain = (body: unknown) => InvalidField | null;
 
-/** Parses the bytes of a JSON body by a schema, or throws the fault with everything that is wrong. */
-export function parseJson<T>(bytes: ArrayBuffer | Uint8Array, schema: ZodType<T>, explain?: Explain): T {
+/**
+ * Parses the bytes of a JSON body by a schema, or throws the fault with everything that is wrong.
+ * @param isPlain recognises the most frequent bodies that fit the schema as they are, faster than the schema does
+ */
+export function parseJson<T>(
+  bytes: ArrayBuffer | Uint8Array,
+  schema: ZodType<T>,
+  explain?: Explain,
+  isPlain?: (body: unknown) => body is T,
+): T {
   const text = textOf(bytes);
   let body: unknown;
   try {
@@ -139,6 +147,7 @@ export function parseJson<T>(bytes: ArrayBuffer | Uint8Array, schema: ZodType<T>
     };
     throw new FaultError({ kind: "invalid", errors: [field] });
   }
+  if (isPlain?.(body)) return body;
   const result = schema.safeParse(body);
   if (result.success) return result.data;
   const mistake = explain?.(body);
@@ -148,9 +157,11 @@ export function parseJson<T>(bytes: ArrayBuffer | Uint8Array, schema: ZodType<T>
   });
 }
 
+const utf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: false });
+
 function textOf(bytes: ArrayBuffer | Uint8Array): string {
   try {
-    return new TextDecoder("utf-8", { fatal: true, ignoreBOM: false }).decode(bytes);
+    return utf8.decode(bytes);
   } catch (cause) {
     throw new FaultError({ kind: "malformed", expected: "a JSON body in UTF-8", received: "other bytes" }, { cause });
   }

@@ -5,7 +5,7 @@ import { type Engine, EngineError, type LoadedModel, type ModelFiles, type Tenso
 /** A backbone in memory. */
 export interface LoadedBackbone {
   readonly width: number;
-  /** Float32 bytes of its weights, which count against the isolate's memory budget. */
+  /** Bytes of its weights in memory, which count against the isolate's memory budget. */
   readonly bytes: number;
   /** Embeds a batch to [rows, width]. Each row holds the values of every input, one input after another. */
   embed(values: Float32Array, rows: number): Float32Array;

@@ -24,7 +24,7 @@ export interface TensorInfo {
 export interface LoadedModel {
   readonly inputs: readonly TensorInfo[];
   readonly outputs: readonly TensorInfo[];
-  /** Float32 bytes of its weights, which count against the isolate's memory budget. */
+  /** Bytes of its weights in memory, which count against the isolate's memory budget. */
   readonly bytes: number;
   /** Computes the named tensors (see `parseTensor`), outputs or intermediate ones. Throws `EngineError` if the inputs do not fit. */
   run(inputs: Readonly<Record<string, Tensor>>, tensors: readonly string[]): Tensor[];

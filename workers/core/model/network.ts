@@ -12,7 +12,7 @@ export interface Network {
   spec: NetworkSpec;
   backbone: LoadedBackbone;
   head: HeadWeights;
-  /** Float32 bytes of its weights, which count against the isolate's memory budget. */
+  /** Bytes of its weights in memory, which count against the isolate's memory budget. */
   readonly bytes: number;
   release(): void;
 }

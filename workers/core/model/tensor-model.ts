@@ -9,7 +9,7 @@ export type Tensors = Record<string, Tensor>;
 /** A whole model in memory, with its input and output tensors. */
 export interface TensorModel {
   spec: TensorNetwork;
-  /** Float32 bytes of its weights, which count against the isolate's memory budget. */
+  /** Bytes of its weights in memory, which count against the isolate's memory budget. */
   readonly bytes: number;
   /** Computes the outputs of a batch. Throws `EngineError` if the model cannot run on the inputs. */
   run(inputs: Tensors, rows: number): Tensors;

@@ -92,8 +92,7 @@ export class ModelRung implements Rung {
     const { width } = this.network.spec.head;
     const faults: InvalidQuestionsError["faults"] = [];
     for (let index = 0; index < rows; index++) {
-      const row = embeddings.subarray(index * width, (index + 1) * width);
-      if (row.every(Number.isFinite)) continue;
+      if (isFiniteRow(embeddings, index * width, (index + 1) * width)) continue;
       const expected = "values in the range of the training data";
       faults.push({ index, path: "", expected, received: "values that overflow the network" });
     }
@@ -160,6 +159,11 @@ export class ModelRung implements Rung {
       { head: "regional", version, scores: Array.from(scores) },
     ];
   }
+}
+
+function isFiniteRow(values: Float32Array, start: number, end: number): boolean {
+  for (let i = start; i < end; i++) if (!Number.isFinite(values[i])) return false;
+  return true;
 }
 
 /** Lists the columns that an instance may contain although they are no input: the region's and the group key's. */

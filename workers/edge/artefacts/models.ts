@@ -5,8 +5,8 @@ import type { HeadWeights } from "#core/head/head.ts";
 import { decodeHead } from "#core/head/head.ts";
 import { EngineError } from "#core/model/engine.ts";
 import { loadNetwork, type Network, type ReadBlob } from "#core/model/network.ts";
+import { servingEngine } from "#core/model/serving-engine.ts";
 import { loadTensorModel, type TensorModel } from "#core/model/tensor-model.ts";
-import { tfjsEngine } from "#core/model/tfjs/engine.ts";
 import { RungUnavailableError } from "#core/rung/rung.ts";
 import { signatureFault } from "#core/sign.ts";
 import { regionObject } from "#objects/stubs.ts";
@@ -58,7 +58,7 @@ export async function classifierOf(
 
 /** Returns a version's thin network, loaded from its blobs where it is not in memory. */
 export function networkOf(call: Call, manifest: ClassifyManifest): Promise<Network> {
-  return loaded(call, manifest, async (read) => loadNetwork(await tfjsEngine(), manifest.thin, read));
+  return loaded(call, manifest, async (read) => loadNetwork(servingEngine, manifest.thin, read));
 }
 
 /** Returns a tensor model with its manifest. Throws `ArtefactError` for a version with another task. */
@@ -69,7 +69,7 @@ export async function tensorModelOf(
 ): Promise<{ manifest: TensorManifest; model: TensorModel }> {
   const manifest = await manifestOf(call, name, version);
   if (manifest.task !== "tensor") throw new ArtefactError(manifestKey(name, version), "its task is not 'tensor'");
-  const load = async (read: ReadBlob) => loadTensorModel(await tfjsEngine(), manifest.network, read);
+  const load = async (read: ReadBlob) => loadTensorModel(servingEngine, manifest.network, read);
   return { manifest, model: await loaded(call, manifest, load) };
 }
 

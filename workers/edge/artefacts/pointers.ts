@@ -12,6 +12,8 @@ import { readStorage } from "./storage.ts";
 const pointerTtlMs = 5_000;
 /** How long an isolate remembers that a region has no head. */
 const headlessMs = 10 * 60_000;
+/** By when most answers have left. */
+const confirmAfterMs = 50;
 /** How long a warm isolate waits for the registry before it serves on from memory. */
 const registryTimeoutMs = 1_000;
 const kvPointerCacheSeconds = 30;
@@ -71,6 +73,8 @@ async function confirmHeadless(
 ): Promise<void> {
   node.headless.set(key, Date.now() + headlessMs);
   try {
+    // Not beside the first answer of a new isolate.
+    await scheduler.wait(confirmAfterMs);
     learn(node.headPointers, key, await registryObject(env, model).headPointer(base, region));
   } catch (error) {
     node.headless.delete(key);

@@ -7,6 +7,8 @@ export type ImageKind = { type: ImageType } | { other: string };
 
 /** Recognises an image by its first bytes, whatever its content type says; null for other bytes. */
 export function kindOf(bytes: Uint8Array): ImageKind | null {
+  // No image begins as an object or an array of JSON does.
+  if (bytes[0] === 0x7b || bytes[0] === 0x5b) return null;
   const text = (from: number, to: number) => String.fromCharCode(...bytes.subarray(from, to));
   if (text(0, 3) === "\xff\xd8\xff") return { type: "image/jpeg" };
   if (text(0, 8) === "\x89PNG\r\n\x1a\n") return { type: "image/png" };

@@ -43,11 +43,12 @@ export async function completeQuestions(
       throw new FaultError({ kind: "forbidden", needs: "scope 'admin' or 'rung', to give questions a data time" });
     }
     const at = isBelieved && draft.at !== undefined ? draft.at : Date.now();
+    if (draft.id !== undefined) checkId(draft.id, manifest.model, region, index);
     const id = draft.id ?? mintId({ model: manifest.model, region }, uniqueOf(i));
-    checkId(id, manifest.model, region, index);
     return { ...draft, id, region, at };
   });
-  refuseRepeated(questions.map(({ id }) => id));
+  // An id that is made here is made once.
+  if (drafts.some(({ id }) => id !== undefined)) refuseRepeated(questions.map(({ id }) => id));
   return { questions, warnings: placed.map(({ warning }) => warning) };
 }
 

@@ -10,6 +10,7 @@ import { regionObject } from "#objects/stubs.ts";
 import { catchUpHead } from "../artefacts/pointers.ts";
 import { type Call, ownerOf } from "../call.ts";
 import { reached } from "../limits.ts";
+import { keepTogether } from "./keeping.ts";
 
 type RegionStub = ReturnType<typeof regionObject>;
 
@@ -66,7 +67,13 @@ export class RegionRung implements Rung {
    */
   async keep(kept: readonly IncomingQuestion[], hop: Hop, mayRefuse = false): Promise<Reply[]> {
     const { limits: _, ...unlimited } = hop;
-    return this.replies((stub) => stub.keep(this.base, [...kept], mayRefuse ? hop : unlimited));
+    const own = { incoming: [...kept], hop: mayRefuse ? hop : unlimited };
+    const { node, request, later } = this.call;
+    const key = `${this.key} ${this.base}`;
+    const queue = node.keeping.get(key) ?? { flightUntil: 0, waiting: [] };
+    node.keeping.set(key, queue);
+    const context = { base: this.base, bytes: Number(request.headers.get("content-length") ?? 0), later };
+    return this.replies((stub) => keepTogether(queue, context, own, stub));
   }
 
   private async replies(send: (stub: RegionStub) => Promise<Result<RegionReply, AskRefusal>>): Promise<Reply[]> {

@@ -26,8 +26,13 @@ export async function placeDrafts(
   drafts: readonly Draft[],
 ): Promise<PlacedRegion[]> {
   const { regions } = manifest.policy;
+  let location: ReturnType<typeof locationHintOf> | undefined;
   const clues: RegionClues = {
-    cf: locationHintOf(call.request.cf as IncomingRequestCfProperties | undefined),
+    // Read once, where it is needed: the runtime makes it anew each time.
+    cf() {
+      location ??= locationHintOf(call.request.cf as IncomingRequestCfProperties | undefined);
+      return location;
+    },
     header: (name) => call.request.headers.get(name),
   };
   const chosen = drafts.map((draft, i) => choose(call, manifest, draft, clues, indexIn(drafts, i)));

@@ -42,15 +42,14 @@ export async function edgeRung(
   group: ModelPointer["group"],
 ): Promise<ModelRung> {
   const serving = new Map<string, RegionalServing>();
-  await Promise.all(
-    regions.map(async (region) => {
-      const served = await servingIn(call, manifest, region);
-      const isOpened = !isListed(manifest.policy.regions, region);
-      const isInherited = isOpened && !served.head && !served.degraded;
-      serving.set(region, isInherited ? await inheritedServing(call, manifest, served) : served);
-    }),
-  );
-  // Last, so that nothing can push the network out of memory between here and its use.
+  const reading = regions.map(async (region) => {
+    const served = await servingIn(call, manifest, region);
+    const isOpened = !isListed(manifest.policy.regions, region);
+    const isInherited = isOpened && !served.head && !served.degraded;
+    serving.set(region, isInherited ? await inheritedServing(call, manifest, served) : served);
+  });
+  await Promise.all([...reading, networkOf(call, manifest)]);
+  // From memory, last, so that nothing can push the network out of it between here and its use.
   const network = await networkOf(call, manifest);
   return new ModelRung({
     ...{ name: "edge", manifest, network },

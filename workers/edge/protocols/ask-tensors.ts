@@ -106,5 +106,6 @@ function inputOf({ name, dtype }: TensorSpec, { tensors }: Batch): Tensor {
   const tensor = tensors.find((one) => one.name === name);
   if (!tensor) throw misfit("inputs", `an array that includes input '${name}'`, "an array without it");
   const values = exactly(dtype, tensor);
-  return { shape: tensor.shape, values: dtype === "float32" ? Float32Array.from(values) : Int32Array.from(values) };
+  const Values = dtype === "float32" ? Float32Array : Int32Array;
+  return { shape: tensor.shape, values: values instanceof Values ? values : new Values(values) };
 }

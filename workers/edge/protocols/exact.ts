@@ -1,6 +1,6 @@
 import type { TensorType } from "#core/contract/index.ts";
 import type { Value } from "./datatypes.ts";
-import { misfit, type NamedTensor } from "./tensor.ts";
+import { misfit, type NamedTensor, type NumberArray } from "./tensor.ts";
 
 /** The values that each type of a network's tensors represents exactly. */
 const types: Record<TensorType, { holds: (value: Value) => boolean; expected: string }> = {
@@ -13,9 +13,14 @@ const types: Record<TensorType, { holds: (value: Value) => boolean; expected: st
 };
 
 /** Checks that the network's type represents every value exactly, since rounding would change the question. */
-export function exactly(type: TensorType, { name, datatype, data }: NamedTensor): number[] {
+export function exactly(type: TensorType, { name, datatype, data }: NamedTensor): number[] | NumberArray {
   const { holds, expected } = types[type];
-  const lost = data.findIndex((value) => !holds(value));
-  if (lost < 0) return type === "bool" ? data.map(Number) : (data as number[]);
+  const lost = firstLost(data, holds);
+  if (lost < 0) return type === "bool" ? Array.from(data, Number) : (data as number[] | NumberArray);
   throw misfit(name, expected, `${JSON.stringify(data[lost])} as ${datatype}`);
+}
+
+function firstLost(data: NamedTensor["data"], holds: (value: Value) => boolean): number {
+  for (let i = 0; i < data.length; i++) if (!holds(data[i] as Value)) return i;
+  return -1;
 }

@@ -12,7 +12,11 @@ export function instancesOf({ thin: { input } }: ClassifyManifest, { rows, tenso
   // Instances are encoded in float32, independent of the network's type.
   const values = exactly("float32", tensor);
   const size = sizeOf(tensor.shape.slice(1));
-  return Array.from({ length: rows }, (_, row) => values.slice(row * size, (row + 1) * size));
+  return Array.from({ length: rows }, (_, row) => {
+    const instance = new Array<number>(size);
+    for (let i = 0; i < size; i++) instance[i] = values[row * size + i] as number;
+    return instance;
+  });
 }
 
 function recordsOf({ columns }: FeaturesInput, tensors: readonly NamedTensor[], rows: number): Instance[] {

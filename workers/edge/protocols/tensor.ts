@@ -3,12 +3,28 @@ import { describe } from "#core/input/describe.ts";
 import { sizeOf } from "#core/input/index.ts";
 import { type DatatypeName, jsonOf, type Value } from "./datatypes.ts";
 
+/** Numbers as they came in binary, or leave so: nothing in between makes each of them a value of its own. */
+export type NumberArray =
+  | Float32Array<ArrayBuffer>
+  | Float64Array<ArrayBuffer>
+  | Int8Array<ArrayBuffer>
+  | Int16Array<ArrayBuffer>
+  | Int32Array<ArrayBuffer>
+  | Uint8Array<ArrayBuffer>
+  | Uint16Array<ArrayBuffer>
+  | Uint32Array<ArrayBuffer>;
+
 /** A named tensor with its values in row-major order. */
 export interface NamedTensor {
   name: string;
   datatype: DatatypeName;
   shape: number[];
-  data: Value[];
+  data: Value[] | NumberArray;
+}
+
+/** Returns a tensor's values as a list, as JSON has them. */
+export function listOf({ data }: Pick<NamedTensor, "data">): Value[] {
+  return Array.isArray(data) ? data : Array.from(data);
 }
 
 /** The name, type and shape of an input or output. A dimension of -1 is the batch. */
@@ -51,7 +67,7 @@ export function valuesOfJson(path: string, datatype: DatatypeName, shape: readon
 
 /** Nests a tensor's values by its shape. */
 export function nestedOf({ shape, data }: Pick<NamedTensor, "shape" | "data">): unknown[] {
-  let nested: unknown[] = data;
+  let nested: unknown[] = listOf({ data });
   for (const dimension of shape.slice(1).reverse()) {
     nested = Array.from({ length: nested.length / dimension }, (_, i) =>
       nested.slice(i * dimension, (i + 1) * dimension),

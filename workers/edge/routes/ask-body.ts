@@ -1,4 +1,4 @@
-import { type AskBody, askSchema, type Draft, type Manifest } from "#core/contract/index.ts";
+import { type AskBody, askSchema, type Draft, isPlainAsk, type Manifest } from "#core/contract/index.ts";
 import { FaultError } from "#core/http/fault.ts";
 import { type InvalidField, invalidFields } from "#core/http/issues.ts";
 import { parseJson, refuseOtherTypes } from "#core/http/problem.ts";
@@ -45,7 +45,7 @@ export async function readAsk(call: Call, manifest: Manifest): Promise<Asked> {
   refuseOtherTypes(call.request);
   const { isImage, bytes } = await readBody(call.request);
   if (isImage) return { body: await imageAsk(call, bytes, manifest), isOne: true };
-  const body = parseJson(bytes, askSchema, unwrapped);
+  const body = parseJson(bytes, askSchema, unwrapped, isPlainAsk);
   return { body, isOne: body.instance !== undefined };
 }
 

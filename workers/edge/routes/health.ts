@@ -1,5 +1,5 @@
 import { healthSchema } from "#core/contract/index.ts";
-import { tfjsEngine } from "#core/model/tfjs/engine.ts";
+import { startTfjs } from "#core/model/serving-engine.ts";
 import { type Call, jsonResponse, type Route } from "../call.ts";
 import { json } from "../contract.ts";
 
@@ -9,7 +9,7 @@ function healthy({ node }: Call): Response {
 
 /** Reports readiness: the engine runs and the bucket responds. */
 async function ready({ env, node }: Call): Promise<Response> {
-  const engine = await tfjsEngine();
+  const engine = await startTfjs();
   await env.ARTEFACTS.list({ limit: 1 });
   return jsonResponse({ status: "ready", node: node.id, engine: engine.name });
 }

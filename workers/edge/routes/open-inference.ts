@@ -1,4 +1,4 @@
-import { tfjsEngine } from "#core/model/tfjs/engine.ts";
+import { startTfjs } from "#core/model/serving-engine.ts";
 import { registryObject } from "#objects/stubs.ts";
 import { networkOf, tensorModelOf } from "../artefacts/models.ts";
 import { type Call, jsonResponse, type Route } from "../call.ts";
@@ -23,7 +23,7 @@ function live(): Response {
 
 /** Reports readiness: the engine runs and the bucket responds. */
 async function ready({ env }: Call): Promise<Response> {
-  await Promise.all([tfjsEngine(), env.ARTEFACTS.list({ limit: 1 })]);
+  await Promise.all([startTfjs(), env.ARTEFACTS.list({ limit: 1 })]);
   return jsonResponse({ live: true, ready: true });
 }
 

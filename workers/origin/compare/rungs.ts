@@ -3,7 +3,7 @@ import type { NetworkSpec } from "#core/contract/index.ts";
 import { scoresOf } from "#core/head/head.ts";
 import type { Label } from "#core/head/label.ts";
 import { loadNetwork } from "#core/model/network.ts";
-import { tfjsEngine } from "#core/model/tfjs/engine.ts";
+import { servingEngine } from "#core/model/serving-engine.ts";
 import { taskOf } from "#core/task/index.ts";
 import type { Recipe, Row } from "../recipes/index.ts";
 import { type Dataset, embedRows, encodeRows } from "../train/dataset.ts";
@@ -57,7 +57,7 @@ async function edgeScores(
   { rows: learned, groups }: LearnedRows,
   judged: readonly Row[],
 ): Promise<Float64Array[]> {
-  const { backbone, head } = await loadNetwork(await tfjsEngine(), spec, readFrom(blobs));
+  const { backbone, head } = await loadNetwork(servingEngine, spec, readFrom(blobs));
   const embed = (rows: readonly Row[]) =>
     encoded(recipe, spec, rows, async (data) => {
       const all = embedRows(backbone, data);

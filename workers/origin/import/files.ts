@@ -4,7 +4,7 @@ import { dirname, join } from "node:path";
 import { concatBytes } from "#core/bytes.ts";
 import { decoded } from "#core/model/tfjs/match-weights.ts";
 import { type ModelJson, readModelJson, weightsOf } from "#core/model/tfjs/model-json.ts";
-import { storedBytes } from "#core/model/tfjs/weights.ts";
+import { storedBytes } from "#core/model/tfjs/stored-size.ts";
 import { pathInside } from "../inside.ts";
 import type { StoredPart } from "../train/pack.ts";
 import { nodeConstants } from "./node-constants.ts";

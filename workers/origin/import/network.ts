@@ -4,8 +4,8 @@ import { scoresOf, softmax } from "#core/head/head.ts";
 import { inputShapes, sizeOf } from "#core/input/index.ts";
 import { inputsInOrder } from "#core/model/backbone.ts";
 import { loadNetwork } from "#core/model/network.ts";
+import { servingEngine } from "#core/model/serving-engine.ts";
 import { startBackend } from "#core/model/tfjs/backend.ts";
-import { tfjsEngine } from "#core/model/tfjs/engine.ts";
 import { seededRandom } from "../random.ts";
 import type { WeightType } from "../recipes/index.ts";
 import {
@@ -81,7 +81,7 @@ function cutModel(files: TfjsModelFiles, classes: number): Promise<CutNetwork> {
 
 async function checkCut(cut: CutNetwork, packed: PackedNetwork, blobs: Blobs): Promise<void> {
   const rule = { threshold: 0, strictest: 0, targetRisk: 0.5, delta: 0.5, certificate: null, uncertified: null };
-  const { backbone, head } = await loadNetwork(await tfjsEngine(), { ...packed, rule }, readFrom(blobs));
+  const { backbone, head } = await loadNetwork(servingEngine, { ...packed, rule }, readFrom(blobs));
   const shapes = inputShapes(packed.input);
   const random = seededRandom(1);
   const width = shapes.reduce((sum, shape) => sum + sizeOf(shape), 0);

@@ -1,6 +1,6 @@
 import type { NetworkSpec } from "#core/contract/index.ts";
 import { loadNetwork, type ReadBlob } from "#core/model/network.ts";
-import { tfjsEngine } from "#core/model/tfjs/engine.ts";
+import { servingEngine } from "#core/model/serving-engine.ts";
 
 const timedQuestions = 200;
 
@@ -14,7 +14,7 @@ export async function questionMs(
   rows: number,
   rowAt: (row: number) => Float32Array,
 ): Promise<number> {
-  const { backbone } = await loadNetwork(await tfjsEngine(), spec, read);
+  const { backbone } = await loadNetwork(servingEngine, spec, read);
   const times: number[] = [];
   for (let i = 0; i < timedQuestions; i++) {
     const row = rowAt(i % rows);

@@ -5,7 +5,7 @@ import type { Input, Metrics, NetworkSpec } from "#core/contract/index.ts";
 import { logitsOf, softmax } from "#core/head/head.ts";
 import type { Label } from "#core/head/label.ts";
 import { loadNetwork } from "#core/model/network.ts";
-import { tfjsEngine } from "#core/model/tfjs/engine.ts";
+import { servingEngine } from "#core/model/serving-engine.ts";
 import type { Recipe } from "../recipes/index.ts";
 import {
   type Calibration,
@@ -71,7 +71,7 @@ export async function calibrateNetwork(
 ): Promise<CalibratedNetwork> {
   const { targetRisk, delta } = recipe;
   const unproven = { threshold: 0, strictest: 0, targetRisk, delta, certificate: null, uncertified: null };
-  const network = await loadNetwork(await tfjsEngine(), { ...packed, rule: unproven }, async (blob) =>
+  const network = await loadNetwork(servingEngine, { ...packed, rule: unproven }, async (blob) =>
     checkBlob(blob, blobs.get(blob.sha256)?.buffer ?? null),
   );
   const { width } = network.head;

@@ -4,7 +4,7 @@ import { encodeAnchor } from "#core/head/anchor.ts";
 import { quantise } from "#core/head/embedding.ts";
 import { addRow, emptySums, encodeSums, labelWeightUnit } from "#core/head/sums.ts";
 import { loadNetwork } from "#core/model/network.ts";
-import { tfjsEngine } from "#core/model/tfjs/engine.ts";
+import { servingEngine } from "#core/model/serving-engine.ts";
 import { type Dataset, embedRows, labelAt } from "./dataset.ts";
 import { addBlob, type Blobs } from "./pack.ts";
 
@@ -20,7 +20,7 @@ export async function packRegionalParts(
   train: Dataset,
   heldOut: Dataset,
 ): Promise<RegionalParts> {
-  const network = await loadNetwork(await tfjsEngine(), spec, async (blob) =>
+  const network = await loadNetwork(servingEngine, spec, async (blob) =>
     checkBlob(blob, blobs.get(blob.sha256)?.buffer ?? null),
   );
   const { width, classes } = spec.head;

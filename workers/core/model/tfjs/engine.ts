@@ -1,6 +1,5 @@
 import * as tf from "@tensorflow/tfjs-core";
 import type { TensorType } from "#core/contract/index.ts";
-import { loadBagModel } from "../bag-model.ts";
 import { type Engine, EngineError, type Tensor } from "../engine.ts";
 import { startBackend } from "./backend.ts";
 import "./embedding-bag.ts";
@@ -8,7 +7,7 @@ import { loadGraph } from "./graph-model.ts";
 import { loadLayers } from "./layers-model.ts";
 import type { TfjsModel } from "./model.ts";
 import { readModelJson, weightsOf } from "./model-json.ts";
-import { checkLength, expandedBytes } from "./weights.ts";
+import { checkLength, expandedBytes } from "./stored-size.ts";
 
 /** Starts TensorFlow.js on its WASM backend with SIMD. The module is the same in workerd, Node and the browser. */
 export async function tfjsEngine(): Promise<Engine> {
@@ -20,8 +19,6 @@ const load: Engine["load"] = async (kind, files) => {
   const file = readModelJson(files.topology);
   const values = tf.io.CompositeArrayBuffer.join(files.shards);
   checkLength(weightsOf(file), values);
-  const bags = kind === "tfjs-layers-model" ? loadBagModel(file, values) : null;
-  if (bags) return bags;
   const model = await described("The model cannot be loaded", async () =>
     kind === "tfjs-graph-model" ? loadGraph(file, values) : await loadLayers(file, values),
   );

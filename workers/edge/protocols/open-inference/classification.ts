@@ -1,4 +1,4 @@
-import type { NamedTensor } from "../tensor.ts";
+import type { NamedTensor, NumberArray } from "../tensor.ts";
 
 /**
  * Formats the `count` largest numbers of each row, in descending order, as "value:index" or "value:index:label". Candidates
@@ -17,7 +17,7 @@ export function classified(
   );
   const kept = Math.min(count, allowed.length);
   const texts = Array.from({ length: rows }, (_, row) => {
-    const values = data.slice(row * classes, (row + 1) * classes) as number[];
+    const values = data.slice(row * classes, (row + 1) * classes) as number[] | NumberArray;
     const best = allowed.toSorted((a, b) => (values[b] as number) - (values[a] as number));
     return best
       .slice(0, kept)

@@ -1,6 +1,6 @@
 import type { Answered, Named } from "../ask-tensors.ts";
 import { bytesOf } from "../binary.ts";
-import { misfit, type NamedTensor, type TensorMetadata } from "../tensor.ts";
+import { listOf, misfit, type NamedTensor, type TensorMetadata } from "../tensor.ts";
 import { classified } from "./classification.ts";
 import { jsonLengthHeader } from "./request.ts";
 import type { InferRequest, InferResponse, RequestedOutput } from "./schema.ts";
@@ -41,8 +41,8 @@ export function inferResponse(
       count: own?.classification ?? undefined,
       candidates,
     });
-    if (!(own?.binary_data ?? parameters?.binary_data_output)) return tensor;
     const { data, ...rest } = tensor;
+    if (!(own?.binary_data ?? parameters?.binary_data_output)) return { ...rest, data: listOf({ data }) };
     const bytes = bytesOf(tensor);
     blobs.push(bytes);
     return { ...rest, parameters: { binary_data_size: bytes.byteLength } };

@@ -1,0 +1,112 @@
+import { leftMs } from "#core/clock.ts";
+import { bodyMaxBytes } from "#core/contract/index.ts";
+import type { Result } from "#core/result.ts";
+import { RungUnavailableError } from "#core/rung/rung.ts";
+import type { AskRefusal, KeepCall, RegionReply } from "#objects/region/api.ts";
+import type { regionObject } from "#objects/stubs.ts";
+
+type Kept = Result<RegionReply, AskRefusal>;
+type Keeper = Pick<ReturnType<typeof regionObject>, "keep" | "keepEach">;
+
+/** How long a request that finds a call on its way waits before it sends what has gathered since. */
+const gatherMs = 3;
+const pollMs = 2;
+/** How long a call counts as on its way: the request that sent it may have ended, and with it what it would do afterwards. */
+const flightMs = 10_000;
+
+/** A request whose questions wait for a call, and what came of it once another request has sent them. */
+interface Waiting extends KeepCall {
+  bytes: number;
+  isTaken: boolean;
+  outcome: { kept: Kept } | { error: unknown } | null;
+}
+
+/** The calls of this isolate to a region that store what the edge answered: one on its way, and what goes with the next. */
+export interface KeepQueue {
+  flightUntil: number;
+  waiting: Waiting[];
+}
+
+/** What storing needs of a request: the version that answered, the length of its body, and what continues after the response. */
+interface KeepContext {
+  base: number;
+  bytes: number;
+  later: (work: Promise<unknown>) => void;
+}
+
+/**
+ * Stores a request's questions in their region. While a call is on its way, the questions of other requests gather, and the
+ * first of them sends all: each is still stored before its answer is returned, under its own owner, limits and trace.
+ */
+export async function keepTogether(
+  queue: KeepQueue,
+  { base, bytes, later }: KeepContext,
+  own: KeepCall,
+  stub: Keeper,
+): Promise<Kept> {
+  if (leftMs(queue.flightUntil, flightMs, Date.now()) === 0) return sendAll(queue, [], base, own, stub);
+  const waiting: Waiting = { ...own, bytes, isTaken: false, outcome: null };
+  queue.waiting.push(waiting);
+  await scheduler.wait(gatherMs);
+  if (waiting.isTaken) return outcomeOf(waiting);
+  const gathered = take(queue, waiting);
+  const sending = sendAll(queue, gathered, base, own, stub);
+  // The others' questions are stored even if this caller hangs up.
+  if (gathered.length > 0) later(sending.catch(() => {}));
+  return sending;
+}
+
+async function sendAll(
+  queue: KeepQueue,
+  gathered: readonly Waiting[],
+  base: number,
+  own: KeepCall,
+  stub: Keeper,
+): Promise<Kept> {
+  queue.flightUntil = Date.now() + flightMs;
+  try {
+    const others = gathered.map(({ incoming, hop }) => ({ incoming, hop }));
+    const [first, ...rest] = await send(base, [own, ...others], stub);
+    for (const [i, waiting] of gathered.entries()) waiting.outcome = { kept: rest[i] as Kept };
+    return first as Kept;
+  } catch (error) {
+    for (const waiting of gathered) waiting.outcome = { error };
+    throw error;
+  } finally {
+    queue.flightUntil = 0;
+  }
+}
+
+async function send(base: number, calls: KeepCall[], stub: Keeper): Promise<Kept[]> {
+  const each = () => Promise.all(calls.map(({ incoming, hop }) => stub.keep(base, incoming, hop)));
+  if (calls.length === 1) return each();
+  return stub.keepEach(base, calls).catch((error: unknown) => {
+    // During a deployment an object may be of the release before.
+    if (error instanceof TypeError && error.message.includes("keepEach")) return each();
+    throw error;
+  });
+}
+
+/** Takes what waits, beside `own`, as far as it is no more than one request may be. */
+function take(queue: KeepQueue, own: Waiting): Waiting[] {
+  own.isTaken = true;
+  let bytes = own.bytes;
+  const taken = queue.waiting.filter((waiting) => {
+    if (waiting === own) return false;
+    bytes += waiting.bytes;
+    return bytes <= bodyMaxBytes;
+  });
+  for (const waiting of taken) waiting.isTaken = true;
+  queue.waiting = queue.waiting.filter(({ isTaken }) => !isTaken);
+  return taken;
+}
+
+// A promise of another request can't be awaited here: what came of its call is seen in memory.
+async function outcomeOf(waiting: Waiting): Promise<Kept> {
+  for (let ms = 0; ms < flightMs && !waiting.outcome; ms += pollMs) await scheduler.wait(pollMs);
+  if (!waiting.outcome) {
+    throw new RungUnavailableError("The call that stores the question did not return in time.", { why: "late" });
+  }
+  if ("error" in waiting.outcome) throw waiting.outcome.error;
+  return waiting.outcome.kept;
+}
