@@ -123,7 +123,7 @@ class Versions {
   }
 
   async publishNext(): Promise<void> {
-    const { draft, blobs } = await benchArtefact(32 - this.manifests.length);
+    const { draft, blobs } = await benchArtefact({ width: 32 - this.manifests.length });
     const policy: Policy = {
       ...{ ...draft.policy, ladder: ["edge", "region", "origin"], keep: "audited", auditShare: needs.kept },
       regions: { from: "field", name: "region", keys: this.keys, parent: "world" },
