@@ -1,5 +1,6 @@
 // Runs benchmarks. Run it: npm run bench -- edge [--seconds 4] [--rounds 3] [--json]
 //               or: npm run bench -- load [--seconds 60] [--rounds 3] [--times 10] [--callers 16] [--json]
+//               or: npm run bench -- regions [--counts 10 100 1000] [--rounds 3] [--beside <checkout>] [--json]
 //               or: npm run bench -- retrain [--samples 4000] [--json]
 //               or: npm run bench -- console [--rounds 5] [--json]
 //               or: npm run bench -- train [--seconds 4] [--rounds 3] [--json]
@@ -11,6 +12,7 @@ import { consoleBench } from "./bench/console.ts";
 import { edgeBench } from "./bench/edge.ts";
 import { enduranceBench } from "./bench/endurance.ts";
 import { loadBench } from "./bench/load.ts";
+import { regionsBench } from "./bench/regions/index.ts";
 import { retrainBench } from "./bench/retrain.ts";
 import { textBench } from "./bench/text.ts";
 import { trainBench } from "./bench/train.ts";
@@ -21,6 +23,7 @@ const program = new Command("bench").description("run benchmarks; results are ra
 edgeBench(program);
 enduranceBench(program);
 loadBench(program);
+regionsBench(program);
 retrainBench(program);
 textBench(program);
 consoleBench(program);
