@@ -18,7 +18,7 @@ import {
 } from "#core/contract/index.ts";
 import { fail, ok, type Result } from "#core/result.ts";
 import type { RateLimit, Turns } from "#core/rung/external/rate-limit.ts";
-import { Jobs } from "../jobs.ts";
+import { Jobs, type Lane } from "../jobs.ts";
 import { migrate } from "../migrate.ts";
 import { nameOf } from "../names.ts";
 import { regionObject } from "../stubs.ts";
@@ -35,7 +35,7 @@ import { Copying } from "./copying.ts";
 import { GroupCertificates } from "./group-certificates.ts";
 import { HeadPointers } from "./head-pointers.ts";
 import { migrations } from "./migrations.ts";
-import { Outbox } from "./outbox.ts";
+import { Outbox, versionKeys } from "./outbox.ts";
 import { Preparations } from "./preparations.ts";
 import { Publishing } from "./publishing.ts";
 import { Reconciliation } from "./reconciliation.ts";
@@ -54,6 +54,14 @@ import { KnownRegions } from "./tables/regions.ts";
 import { TrainingSchedule } from "./tables/training-schedule.ts";
 import { TurnBuckets } from "./tables/turns.ts";
 import { Versions } from "./tables/versions.ts";
+
+/** What KV and the regions are called for runs beside the other jobs, and some at once. */
+const lanes: Record<string, Lane> = {
+  outbox: { atOnce: 16, first: versionKeys },
+  prepare: { atOnce: 32 },
+  "end-canary": { atOnce: 16 },
+  adopt: { atOnce: 16 },
+};
 
 /** The registry of a model: its versions, which one serves which callers, and which head each region uses. */
 export class RegistryObject extends DurableObject<Env> implements RegistryApi {
@@ -93,15 +101,16 @@ export class RegistryObject extends DurableObject<Env> implements RegistryApi {
     const model = nameOf(ctx.id);
     this.isOfModel = modelNameSchema.safeParse(model).success;
     const { sql } = ctx.storage;
-    this.jobs = new Jobs(ctx.storage, {
-      outbox: (key) => this.outbox.send(key),
-      prepare: (key) => this.preparations.check(key),
+    const steps = {
+      outbox: (key: string) => this.outbox.send(key),
+      prepare: (key: string) => this.preparations.check(key),
       canary: () => this.watch.evaluate(),
-      "end-canary": (key) => this.watch.endInRegion(key),
+      "end-canary": (key: string) => this.watch.endInRegion(key),
       copy: () => this.copying.send(),
       reconcile: () => this.reconciliation.run(),
-      adopt: (region) => this.restoring.adopt(region),
-    });
+      adopt: (region: string) => this.restoring.adopt(region),
+    };
+    this.jobs = new Jobs(ctx.storage, steps, lanes);
     this.versions = new Versions(sql);
     this.history = new RolloutHistory(sql);
     this.heads = new HeadStore(sql);
@@ -203,9 +212,8 @@ export class RegistryObject extends DurableObject<Env> implements RegistryApi {
   }
 
   list(): VersionList {
-    const versions = this.versions
-      .all()
-      .map((row) => ({ ...row, preparing: this.preparations.pendingRegions(row.version) }));
+    const pending = this.preparations.pendingRegions();
+    const versions = this.versions.all().map((row) => ({ ...row, preparing: pending.get(row.version) ?? [] }));
     return { versions, history: this.history.latest() };
   }
 

@@ -87,8 +87,8 @@ async function measure(deployment: Deployment, seconds: number): Promise<Round> 
   const listMs = await look(deployment, "/v1/models/{model}/regions");
   const quietPerSecond = await loadFor(deployment, seconds * 1_000);
 
-  let endLoad = () => {};
-  const loaded = loadUntil(deployment, new Promise<void>((end) => void (endLoad = end)));
+  const { promise: end, resolve: endLoad } = Promise.withResolvers<void>();
+  const loaded = loadUntil(deployment, end);
   const startedAt = performance.now();
   await deployment.untilPrepared(await deployment.publishNext());
   const preparedMs = performance.now() - startedAt;
