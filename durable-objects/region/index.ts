@@ -58,6 +58,7 @@ import { SecondAnswers } from "./labels/second-answers.ts";
 import { Splitting } from "./labels/splitting.ts";
 import { migrations } from "./migrations.ts";
 import { Mutex } from "./mutex.ts";
+import { Reporting } from "./reporting.ts";
 import { Drift } from "./retrain/drift.ts";
 import { HeadRepair } from "./retrain/head-repair.ts";
 import { Retrain } from "./retrain/index.ts";
@@ -117,9 +118,12 @@ export class RegionObject extends DurableObject<Env> implements RegionApi {
   private readonly retrain: Retrain;
   private readonly headRepair: HeadRepair;
   private readonly scheduled: RegionJobs;
+  private readonly reporting: Reporting;
   private readonly transaction = <T>(work: () => T): T => {
     try {
-      return this.ctx.storage.transactionSync(work);
+      const value = this.ctx.storage.transactionSync(work);
+      this.reporting.changed();
+      return value;
     } catch (error) {
       // What was counted in memory is undone in the table.
       this.questions.open.reset();
@@ -223,7 +227,11 @@ export class RegionObject extends DurableObject<Env> implements RegionApi {
       headRepair,
       transaction,
     });
-    Object.assign(steps, scheduled.steps);
+    const reporting = new Reporting({
+      ...{ region, registry, jobs, activity: () => this.counts(), state: (base) => this.state(base) },
+      later: (work) => ctx.waitUntil(work),
+    });
+    Object.assign(steps, reporting.watched(scheduled.steps), { report: () => reporting.send() });
 
     this.region = region;
     this.jobs = jobs;
@@ -246,6 +254,7 @@ export class RegionObject extends DurableObject<Env> implements RegionApi {
     this.retrain = retrain;
     this.headRepair = headRepair;
     this.scheduled = scheduled;
+    this.reporting = reporting;
     this.asking = new Asking({
       ...{
         manifests,
@@ -500,6 +509,7 @@ export class RegionObject extends DurableObject<Env> implements RegionApi {
       this.samples.startOver(revision);
       this.groupKeys.startOver();
       this.retrain.restart();
+      this.reporting.reset();
     });
   }
 }

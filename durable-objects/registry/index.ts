@@ -21,12 +21,16 @@ import type { RateLimit, Turns } from "#core/rung/external/rate-limit.ts";
 import { Jobs, type Lane } from "../jobs.ts";
 import { migrate } from "../migrate.ts";
 import { nameOf } from "../names.ts";
+import type { RegionReport } from "../region/api.ts";
 import { regionObject } from "../stubs.ts";
 import type {
   CountBatch,
+  LookRequest,
   RegisteredVersion,
   RegistryApi,
+  RegistryLook,
   RegistryRefusal,
+  ReportReceipt,
   RestoredRegistry,
   WatchOrder,
 } from "./api.ts";
@@ -34,6 +38,7 @@ import { CanaryWatch } from "./canary-watch.ts";
 import { Copying } from "./copying.ts";
 import { GroupCertificates } from "./group-certificates.ts";
 import { HeadPointers } from "./head-pointers.ts";
+import { Looks } from "./looks.ts";
 import { migrations } from "./migrations.ts";
 import { Outbox, versionKeys } from "./outbox.ts";
 import { Preparations } from "./preparations.ts";
@@ -51,6 +56,7 @@ import { Ledger } from "./tables/ledger.ts";
 import { OpenedRegions } from "./tables/opened-regions.ts";
 import { Pointers } from "./tables/pointers.ts";
 import { KnownRegions } from "./tables/regions.ts";
+import { Reports } from "./tables/reports.ts";
 import { TrainingSchedule } from "./tables/training-schedule.ts";
 import { TurnBuckets } from "./tables/turns.ts";
 import { Versions } from "./tables/versions.ts";
@@ -61,6 +67,7 @@ const lanes: Record<string, Lane> = {
   prepare: { atOnce: 32 },
   "end-canary": { atOnce: 16 },
   adopt: { atOnce: 16 },
+  "ask-regions": { atOnce: 1 },
 };
 
 /** The registry of a model: its versions, which one serves which callers, and which head each region uses. */
@@ -84,6 +91,7 @@ export class RegistryObject extends DurableObject<Env> implements RegistryApi {
   private readonly preparations: Preparations;
   private readonly publishing: Publishing;
   private readonly watch: CanaryWatch;
+  private readonly looks: Looks;
   private readonly copying: Copying;
   private readonly reconciliation: Reconciliation;
   private readonly restoring: Restoring;
@@ -109,6 +117,7 @@ export class RegistryObject extends DurableObject<Env> implements RegistryApi {
       copy: () => this.copying.send(),
       reconcile: () => this.reconciliation.run(),
       adopt: (region: string) => this.restoring.adopt(region),
+      "ask-regions": () => this.looks.ask(),
     };
     this.jobs = new Jobs(ctx.storage, steps, lanes);
     this.versions = new Versions(sql);
@@ -149,6 +158,16 @@ export class RegistryObject extends DurableObject<Env> implements RegistryApi {
     this.watch = new CanaryWatch({
       ...{ canaries, rollout, jobs, regions, transaction },
       regionObject: (region) => regionObject(env, model, region),
+    });
+    this.looks = new Looks({
+      ...{ reports: new Reports(sql), edgeCounts: this.edgeCounts, rollout, jobs, canary: () => this.watch.state() },
+      ...{ groups: this.groups, spendings: this.spendings },
+      readRegion: async (region, base) => {
+        const object = regionObject(env, model, region);
+        const [activity, state] = await Promise.all([object.counts(), object.state(base)]);
+        return { base, activity, state };
+      },
+      transaction: (work) => ctx.storage.transactionSync(work),
     });
     this.copying = new Copying({ model, sql, bucket: env.ARTEFACTS, versions, rollout, jobs });
     const { copying, watch } = this;
@@ -199,8 +218,11 @@ export class RegistryObject extends DurableObject<Env> implements RegistryApi {
     });
   }
 
-  restore(): Promise<Result<RestoredRegistry, RegistryRefusal>> {
-    return this.restoring.restore();
+  async restore(): Promise<Result<RestoredRegistry, RegistryRefusal>> {
+    const restored = await this.restoring.restore();
+    this.looks.reset();
+    this.edgeCounts.reset();
+    return restored;
   }
 
   canary(): CanaryState | null {
@@ -291,6 +313,14 @@ export class RegistryObject extends DurableObject<Env> implements RegistryApi {
     return this.edgeCounts.all();
   }
 
+  report(region: string, report: RegionReport): ReportReceipt | null {
+    return this.looks.take(region, report);
+  }
+
+  look(request: LookRequest): RegistryLook {
+    return this.looks.look(request);
+  }
+
   takeTurns(rung: string, wanted: number, limit: RateLimit): Turns {
     return this.ctx.storage.transactionSync(() => this.turns.take(rung, wanted, limit, Date.now()));
   }
@@ -314,7 +344,9 @@ export class RegistryObject extends DurableObject<Env> implements RegistryApi {
 
   registerRegion(region: string, epoch: string | null = null): void {
     this.transaction(() => {
-      if (this.known.add(region, epoch) !== "lost") return;
+      const is = this.known.add(region, epoch);
+      if (is === "new") this.looks.expect(region);
+      if (is !== "lost") return;
       const reason = "the region's object lost its state: see OPERATIONS.md";
       this.history.add("region-lost", { version: this.pointers.pointer().stable ?? 0, region, reason });
     });
@@ -340,6 +372,7 @@ export class RegistryObject extends DurableObject<Env> implements RegistryApi {
       this.groups.forgetRegion(region);
       this.known.forget(region);
       this.spendings.forgetRegion(region);
+      this.looks.forgetRegion(region);
     });
   }
 

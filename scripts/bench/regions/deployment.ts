@@ -129,12 +129,14 @@ export class Deployment {
 
   /** Moves the pointer; returns the ms until KV has it. */
   async move(how: "rollback" | { version: number }): Promise<number> {
-    const kv = await this.objects.getKVNamespace("CACHE");
+    const kv = (await this.objects.getKVNamespace("CACHE")) as unknown as {
+      get(key: string, type: "json"): Promise<unknown>;
+    };
     const startedAt = performance.now();
     const moved = how === "rollback" ? this.client.rollback(manyModel) : this.client.rollout(manyModel, how);
     const { revision } = await moved;
     for (;;) {
-      const pointer = await kv.get<ModelPointer>(`current/${manyModel}`, "json");
+      const pointer = (await kv.get(`current/${manyModel}`, "json")) as ModelPointer | null;
       if (pointer && pointer.revision >= revision) return performance.now() - startedAt;
       await wait(1);
     }

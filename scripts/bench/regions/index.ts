@@ -18,6 +18,9 @@ interface Options {
 /** What one round measured, in ms; `…PerSecond` are the edge's answers. */
 type Round = Record<(typeof measures)[number], number>;
 
+/** The medians of one version of the code with one number of regions. */
+type Result = Round & { regions: number; name: string; ratio: number };
+
 const measures = [
   "ladderMs",
   "metricsMs",
@@ -49,7 +52,7 @@ export function regionsBench(program: Command): void {
 }
 
 async function run({ counts, rounds, seconds, beside, json }: Options): Promise<void> {
-  const results = [];
+  const results: Result[] = [];
   for (const regions of counts) {
     const deployments: Deployment[] = [];
     try {
@@ -121,7 +124,8 @@ async function loadUntil({ probe }: Deployment, end: Promise<void>): Promise<num
   const startedAt = performance.now();
   const forever = 3_600;
   const loading = autocannon({ ...probe, method: "POST", connections, duration: forever });
-  void end.then(() => loading.stop());
+  // Its types do not say that the promise is the instance.
+  void end.then(() => (loading as unknown as { stop: () => void }).stop());
   const { "2xx": answered, non2xx, errors } = await loading;
   if (non2xx > 0 || errors > 0) throw new Error(`${non2xx} refused requests and ${errors} errors at ${probe.url}`);
   return (1_000 * answered) / (performance.now() - startedAt);
@@ -134,10 +138,7 @@ function mediansOf(rounds: readonly Round[]): Round & { ratio: number } {
   return { ...medians, ratio: median(rounds.map((round) => round.meanwhilePerSecond / round.quietPerSecond)) };
 }
 
-function describe(
-  results: readonly (Round & { regions: number; name: string; ratio: number })[],
-  load: number,
-): string {
+function describe(results: readonly Result[], load: number): string {
   const ms = (value: number) => value.toFixed(value < 100 ? 1 : 0);
   const header = ["regions", "code", "ladder ms", "metrics ms", "metrics kB", "list ms", "publish → prepared ms"];
   const more = ["rollout → KV ms", "rollback → KV ms", "edge quiet /s", "edge meanwhile /s", "ratio"];

@@ -33,9 +33,9 @@ export function LadderPage({ session }: PageProps) {
             ))}
             {ladder.models.length > 0 && (
               <p class="muted">
-                Escalated questions are counted at once, answers of the edge within a few seconds. Cost is what
-                Cloudflare charges for a million questions that reach the rung, without the origin's host. Latencies of
-                the edge include only the time it waited for others: its clock stops while it computes.
+                Questions are counted within a few seconds; where a model has over a hundred regions, within a minute.
+                Cost is what Cloudflare charges for a million questions that reach the rung, without the origin's host.
+                Latencies of the edge include only the time it waited for others: its clock stops while it computes.
               </p>
             )}
           </>
