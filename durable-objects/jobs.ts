@@ -2,8 +2,8 @@ import { number, type RowOf, table, text } from "./table.ts";
 
 /** Steps that one alarm runs at most. */
 const jobStepsPerAlarm = 200;
-/** Far below what a timer can count. */
-const timerMaxMs = 60_000;
+/** How often an alarm that is still busy looks what has become due. */
+const tickMs = 100;
 export const jobRetryMs = 1_000;
 export const jobRetryMaxMs = 5 * 60_000;
 
@@ -39,9 +39,12 @@ export class Jobs {
   private readonly steps: Record<string, Step>;
   private readonly lanes: Record<string, Lane>;
   /** The jobs that run at the moment, with the lanes that they are in. */
-  private readonly running = new Map<string, { lane: string; end: Promise<void> }>();
+  private readonly running = new Map<string, string>();
   private run: Promise<void> | null = null;
   private wake = () => {};
+  private fail: (reason: unknown) => void = () => {};
+  /** The lanes in which a job may have to be started. */
+  private readonly stale = new Set<string>();
 
   constructor(storage: DurableObjectStorage, steps: Record<string, Step>, lanes: Record<string, Lane> = {}) {
     this.storage = storage;
@@ -53,7 +56,7 @@ export class Jobs {
   put(kind: string, key: string, due: number): void {
     this.storage.sql.exec("INSERT OR REPLACE INTO jobs (kind, key, due) VALUES (?, ?, ?)", kind, key, due);
     this.setAlarm();
-    this.wake();
+    this.look(this.laneOf(kind));
   }
 
   /** Adds a job for each key, or moves it to an earlier time. */
@@ -67,7 +70,7 @@ export class Jobs {
       );
     }
     this.setAlarm();
-    this.wake();
+    this.look(this.laneOf(kind));
   }
 
   drop(kind: string, key: string): void {
@@ -100,53 +103,70 @@ export class Jobs {
 
   // What becomes due meanwhile starts as soon as its lane has room.
   private async runAll(): Promise<void> {
-    for (let steps = 0; ; ) {
-      for (const job of this.startable(steps < jobStepsPerAlarm)) {
-        this.start(job);
-        steps++;
+    this.lookEverywhere();
+    const ticking = setInterval(() => this.lookEverywhere(), tickMs);
+    try {
+      for (let steps = 0; ; ) {
+        for (const job of this.startable(steps < jobStepsPerAlarm)) {
+          this.start(job);
+          steps++;
+        }
+        if (this.running.size === 0) return;
+        await new Promise<void>((resolve, reject) => {
+          this.wake = resolve;
+          this.fail = reject;
+        });
       }
-      if (this.running.size === 0) return;
-      await this.change();
+    } finally {
+      clearInterval(ticking);
+      this.wake = () => {};
     }
   }
 
   private start(job: Job): void {
-    const id = idOf(job);
-    // Starts once `change` waits, and lets waiting requests run between two steps.
-    const end = Promise.resolve()
+    const [id, lane] = [idOf(job), this.laneOf(job.kind)];
+    this.running.set(id, lane);
+    // Starts once the loop waits, and lets waiting requests run between two steps.
+    Promise.resolve()
       .then(() => this.runStep(job))
       .then(() => scheduler.wait(0))
-      .finally(() => this.running.delete(id));
-    this.running.set(id, { lane: this.laneOf(job.kind), end });
+      .finally(() => this.running.delete(id))
+      .then(
+        () => this.look(lane),
+        (error) => this.fail(error),
+      );
   }
 
-  /** Waits until a job ends, one is added, or the next one is due. */
-  private async change(): Promise<void> {
-    const woken = new Promise<void>((resolve) => {
-      this.wake = resolve;
-    });
-    const next = jobsTable.first(this.storage.sql, "WHERE due > ? ORDER BY due", Date.now());
-    const timer = next && setTimeout(() => this.wake(), Math.min(next.due - Date.now(), timerMaxMs));
-    await Promise.race([woken, ...Array.from(this.running.values(), ({ end }) => end)]);
-    if (timer !== null) clearTimeout(timer);
-    this.wake = () => {};
+  private look(lane: string): void {
+    this.stale.add(lane);
+    this.wake();
+  }
+
+  private lookEverywhere(): void {
+    for (const lane of [...Object.keys(this.lanes), shared]) this.stale.add(lane);
+    this.wake();
   }
 
   /** Lists the due jobs that may start; without `all` only those that wait for nothing. */
   private startable(all: boolean): Job[] {
+    const lanes = [...this.stale];
+    this.stale.clear();
+    return lanes.flatMap((lane) => this.startableIn(lane, all));
+  }
+
+  private startableIn(lane: string, all: boolean): Job[] {
     const now = Date.now();
-    const lanes = Object.entries(this.lanes).flatMap(([kind, { atOnce, first }]) => {
-      const prompt = first === undefined ? [] : this.due(`${beginsWith} AND due <= ?3`, kind, first, now);
-      const room = atOnce - this.runningIn(kind);
-      // Several start together, since each look reads all that wait.
-      if (!all || room < atOnce / 2) return prompt;
-      const rest = this.due("WHERE kind = ? AND due <= ? ORDER BY due LIMIT ?", kind, now, atOnce).slice(0, room);
-      return [...prompt, ...rest.filter(({ key }) => prompt.every((job) => job.key !== key))];
-    });
-    if (!all || this.runningIn(shared) > 0) return lanes;
+    const { atOnce, first } = this.lanes[lane] ?? { atOnce: 1 };
+    const running = [...this.running.values()].filter((other) => other === lane).length;
+    const prompt = first === undefined ? [] : this.due(`${beginsWith} AND due <= ?3`, lane, first, now);
+    // Several start together, since each look reads all that wait.
+    if (!all || atOnce - running < atOnce / 2) return prompt;
     const kinds = Object.keys(this.lanes);
-    const elsewhere = `WHERE due <= ? AND kind NOT IN (${kinds.map(() => "?")}) ORDER BY due LIMIT 1`;
-    return [...lanes, ...this.due(elsewhere, now, ...kinds)];
+    const isIn = lane === shared ? `kind NOT IN (${kinds.map(() => "?")})` : "kind = ?";
+    const values = lane === shared ? kinds : [lane];
+    const others = this.due(`WHERE ${isIn} AND due <= ? ORDER BY due LIMIT ?`, ...values, now, atOnce);
+    const rest = others.filter(({ key }) => prompt.every((job) => job.key !== key));
+    return [...prompt, ...rest.slice(0, atOnce - running)];
   }
 
   private due(clause: string, ...values: SqlStorageValue[]): Job[] {
@@ -155,10 +175,6 @@ export class Jobs {
 
   private laneOf(kind: string): string {
     return kind in this.lanes ? kind : shared;
-  }
-
-  private runningIn(lane: string): number {
-    return [...this.running.values()].filter((job) => job.lane === lane).length;
   }
 
   private async runStep(job: Job): Promise<void> {
