@@ -126,10 +126,10 @@ export class Jobs {
   private start(job: Job): void {
     const [id, lane] = [idOf(job), this.laneOf(job.kind)];
     this.running.set(id, lane);
-    // Starts once the loop waits, and lets waiting requests run between two steps.
+    // Starts once the loop waits, and lets waiting requests run between two steps. Those of a lane wait for others anyway.
     Promise.resolve()
       .then(() => this.runStep(job))
-      .then(() => scheduler.wait(0))
+      .then(() => (lane === shared ? scheduler.wait(0) : undefined))
       .finally(() => this.running.delete(id))
       .then(
         () => this.look(lane),

@@ -142,7 +142,7 @@ function expectedText({ status, expected }: NonNullable<RegionState["certificate
 }
 
 function describeNext(next: string | null, shown: number, sums: RegionStates["sums"] | undefined): string {
-  if (next === null) return "";
+  if (!next) return "";
   return `\n  ${shown} of ${count(sums?.regions ?? shown)} regions; the next ones: npx upriver status --after '${next}'`;
 }
 

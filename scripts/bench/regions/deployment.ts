@@ -19,7 +19,7 @@ import { benchArtefact, benchInstance, benchModel } from "../model.ts";
 const manyModel = "many";
 const originDelayMs = 1;
 const askedAtOnce = 50;
-const pollMs = 25;
+const pollMs = 200;
 
 /** What the benchmark asks of a model's registry object, past the Worker. */
 interface RegistryStub {
