@@ -64,7 +64,7 @@ import { Versions } from "./tables/versions.ts";
 /** What KV and the regions are called for runs beside the other jobs, and some at once. */
 const lanes: Record<string, Lane> = {
   outbox: { atOnce: 8, first: versionKeys },
-  prepare: { atOnce: 16 },
+  prepare: { atOnce: 8 },
   "end-canary": { atOnce: 16 },
   adopt: { atOnce: 16 },
   "ask-regions": { atOnce: 1 },
