@@ -229,7 +229,6 @@ export class RegionObject extends DurableObject<Env> implements RegionApi {
     });
     const reporting = new Reporting({
       ...{ region, registry, jobs, activity: () => this.counts(), state: (base) => this.state(base) },
-      later: (work) => ctx.waitUntil(work),
     });
     Object.assign(steps, reporting.watched(scheduled.steps), { report: () => reporting.send() });
 

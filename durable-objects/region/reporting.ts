@@ -7,9 +7,8 @@ import type { RegionActivity, RegionReport, RegionSummary } from "./api.ts";
 
 /** How long changes are gathered before a report. */
 const gatherMs = 1_000;
-/** A longer wait is a job: a timer would keep the object awake, and billed. */
-const timerMaxMs = 5_000;
-/** The pause after a report that the registry did not take. */
+/** The pause after a report that the registry did not take: it does not know the region yet, or did not reply. */
+const unknownMs = 10_000;
 const failedMs = 60_000;
 /** The largest report. One with more leaves out the state. */
 const reportMaxBytes = 64 * 1024;
@@ -23,8 +22,6 @@ interface Needs {
   jobs: Pick<Jobs, "bringForward">;
   activity: () => RegionActivity;
   state: (base: number) => Promise<RegionSummary>;
-  /** Continues work after the call. */
-  later: (work: Promise<unknown>) => void;
 }
 
 /**
@@ -48,8 +45,10 @@ export class Reporting {
     if (this.isPlanned) return;
     this.isPlanned = true;
     const waitMs = Math.max(gatherMs, this.nextAt - Date.now());
-    if (waitMs > timerMaxMs) this.needs.jobs.bringForward("report", "", Date.now() + waitMs);
-    else this.needs.later(scheduler.wait(waitMs).then(() => this.send()));
+    // A longer timer would keep the object awake, and billed.
+    if (waitMs > gatherMs) this.needs.jobs.bringForward("report", "", Date.now() + waitMs);
+    // An object that is evicted meanwhile loses this report; the next one has its totals.
+    else setTimeout(() => this.send(), waitMs);
   }
 
   /** Returns the steps of jobs, after each of which something may have changed. */
@@ -70,9 +69,9 @@ export class Reporting {
       const text = JSON.stringify(report);
       if (report === null || text === this.sent) return null;
       const receipt = await registry().report(region, report);
+      this.nextAt = Date.now() + (receipt?.everyMs ?? unknownMs);
       if (receipt) {
         this.sent = text;
-        this.nextAt = Date.now() + receipt.everyMs;
         this.base = receipt.base;
       }
       // It has not registered yet, or another version serves it.

@@ -13,7 +13,7 @@ import type { EdgeCounts } from "./tables/edge-counts.ts";
 import type { Reports } from "./tables/reports.ts";
 
 /** A region reports this often while something changes there; with many regions less often, so that all send 17 a second. */
-const reportEveryMs = 5_000;
+const reportEveryMs = 10_000;
 const reportEveryMsPerRegion = 60;
 /** Regions that a look names where something is wrong with them. */
 const namedMax = 100;

@@ -33,7 +33,7 @@ export function LadderPage({ session }: PageProps) {
             ))}
             {ladder.models.length > 0 && (
               <p class="muted">
-                Questions are counted within a few seconds; where a model has over a hundred regions, within a minute.
+                Questions are counted within ten seconds; where a model has over a hundred regions, within a minute.
                 Cost is what Cloudflare charges for a million questions that reach the rung, without the origin's host.
                 Latencies of the edge include only the time it waited for others: its clock stops while it computes.
               </p>
