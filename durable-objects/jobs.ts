@@ -2,6 +2,8 @@ import { number, type RowOf, table, text } from "./table.ts";
 
 /** Steps that one alarm runs at most. */
 const jobStepsPerAlarm = 200;
+/** How often an alarm that is still busy looks what has become due. */
+const tickMs = 100;
 export const jobRetryMs = 1_000;
 export const jobRetryMaxMs = 5 * 60_000;
 
@@ -21,26 +23,45 @@ export function createJobs(sql: SqlStorage): void {
   sql.exec("CREATE INDEX jobs_due ON jobs (due)");
 }
 
-/** The jobs of an object. They share its one alarm, which is set to the earliest. */
+/** How the jobs of a kind run: beside those of other kinds, and some at once. */
+export interface Lane {
+  atOnce: number;
+  /** Jobs whose key begins with it start at once, whatever else runs. */
+  first?: string;
+}
+
+/**
+ * The jobs of an object. They share its one alarm, which is set to the earliest. Kinds without a lane of their own run one job
+ * after another.
+ */
 export class Jobs {
   private readonly storage: DurableObjectStorage;
   private readonly steps: Record<string, Step>;
+  private readonly lanes: Record<string, Lane>;
+  /** The jobs that run at the moment, with the lanes that they are in. */
+  private readonly running = new Map<string, string>();
+  private run: Promise<void> | null = null;
+  private wake = () => {};
+  private fail: (reason: unknown) => void = () => {};
+  /** The lanes in which a job may have to be started. */
+  private readonly stale = new Set<string>();
 
-  constructor(storage: DurableObjectStorage, steps: Record<string, Step>) {
+  constructor(storage: DurableObjectStorage, steps: Record<string, Step>, lanes: Record<string, Lane> = {}) {
     this.storage = storage;
     this.steps = steps;
+    this.lanes = lanes;
   }
 
   /** Adds or moves a job, and resets its attempts. */
   put(kind: string, key: string, due: number): void {
-    this.change("INSERT OR REPLACE INTO jobs (kind, key, due) VALUES (?, ?, ?)", kind, key, due);
+    this.change(kind, [key], "INSERT OR REPLACE INTO jobs (kind, key, due) VALUES (?, ?, ?)", due);
   }
 
-  /** Adds a job, or moves it to an earlier time. */
-  bringForward(kind: string, key: string, due: number): void {
+  /** Adds a job for each key, or moves it to an earlier time. */
+  bringForward(kind: string, keys: string | readonly string[], due: number): void {
     const query = `INSERT INTO jobs (kind, key, due) VALUES (?1, ?2, ?3)
       ON CONFLICT DO UPDATE SET due = excluded.due WHERE due > excluded.due`;
-    this.change(query, kind, key, due);
+    this.change(kind, [keys].flat(), query, due);
   }
 
   drop(kind: string, key: string): void {
@@ -52,8 +73,9 @@ export class Jobs {
     return Array.from(jobsTable.select(this.storage.sql, "WHERE kind = ? ORDER BY key", kind), ({ key }) => key);
   }
 
-  isAny(kind: string): boolean {
-    return jobsTable.first(this.storage.sql, "WHERE kind = ?", kind) !== null;
+  /** Tells whether there is a job of a kind, whose key begins with `prefix`. */
+  isAny(kind: string, prefix = ""): boolean {
+    return jobsTable.first(this.storage.sql, beginsWith, kind, prefix) !== null;
   }
 
   /** Returns when a job is due; null where there is none. */
@@ -62,15 +84,88 @@ export class Jobs {
   }
 
   /** Runs what is due. Never throws: the platform gives up on an alarm that fails six times. */
-  async runDue(): Promise<void> {
-    for (let step = 0; step < jobStepsPerAlarm; step++) {
-      const job = this.earliest();
-      if (!job || job.due > Date.now()) break;
-      await this.runStep(job);
-      // Lets waiting requests run between two steps.
-      await scheduler.wait(0);
+  runDue(): Promise<void> {
+    this.run ??= this.runAll().finally(() => {
+      this.run = null;
+      this.setAlarm();
+    });
+    return this.run;
+  }
+
+  // What becomes due meanwhile starts as soon as its lane has room.
+  private async runAll(): Promise<void> {
+    this.lookEverywhere();
+    const ticking = setInterval(() => this.lookEverywhere(), tickMs);
+    try {
+      for (let steps = 0; ; ) {
+        for (const job of this.startable(steps < jobStepsPerAlarm)) {
+          this.start(job);
+          steps++;
+        }
+        if (this.running.size === 0) return;
+        await new Promise<void>((resolve, reject) => {
+          this.wake = resolve;
+          this.fail = reject;
+        });
+      }
+    } finally {
+      clearInterval(ticking);
+      this.wake = () => {};
     }
-    this.setAlarm();
+  }
+
+  private start(job: Job): void {
+    const [id, lane] = [idOf(job), this.laneOf(job.kind)];
+    this.running.set(id, lane);
+    // Starts once the loop waits, and lets waiting requests run between two steps. Those of a lane wait for others anyway.
+    Promise.resolve()
+      .then(() => this.runStep(job))
+      .then(() => (lane === shared ? scheduler.wait(0) : undefined))
+      .finally(() => this.running.delete(id))
+      .then(
+        () => this.look(lane),
+        (error) => this.fail(error),
+      );
+  }
+
+  private look(lane: string): void {
+    this.stale.add(lane);
+    this.wake();
+  }
+
+  private lookEverywhere(): void {
+    for (const lane of [...Object.keys(this.lanes), shared]) this.stale.add(lane);
+    this.wake();
+  }
+
+  /** Lists the due jobs that may start; without `all` only those that wait for nothing. */
+  private startable(all: boolean): Job[] {
+    const lanes = [...this.stale];
+    this.stale.clear();
+    return lanes.flatMap((lane) => this.startableIn(lane, all));
+  }
+
+  private startableIn(lane: string, all: boolean): Job[] {
+    const now = Date.now();
+    const { atOnce, first } = this.lanes[lane] ?? { atOnce: 1 };
+    const running = [...this.running.values()].filter((other) => other === lane).length;
+    const prompt = first === undefined ? [] : this.due(`${beginsWith} AND due <= ?3`, lane, first, now);
+    // Several start together, since each look reads all that wait.
+    if (!all || atOnce - running < atOnce / 2) return prompt;
+    const kinds = Object.keys(this.lanes);
+    const isIn = lane === shared ? `kind NOT IN (${kinds.map(() => "?")})` : "kind = ?";
+    const values = lane === shared ? kinds : [lane];
+    const others = this.due(`WHERE ${isIn} AND due <= ? ORDER BY due LIMIT ?`, ...values, now, atOnce);
+    const rest = others.filter(({ key }) => prompt.every((job) => job.key !== key));
+    return [...prompt, ...rest.slice(0, atOnce - running)];
+  }
+
+  private due(clause: string, ...values: SqlStorageValue[]): Job[] {
+    return [...jobsTable.select(this.storage.sql, clause, ...values)].filter((job) => !this.running.has(idOf(job)));
+  }
+
+  private laneOf(kind: string): string {
+    return kind in this.lanes ? kind : shared;
   }
 
   private async runStep(job: Job): Promise<void> {
@@ -97,15 +192,24 @@ export class Jobs {
   }
 
   // An alarm that is set is billed as a row: only where the earliest job is due at another time, or has waited too long already.
-  private change(query: string, ...values: SqlStorageValue[]): void {
+  private change(kind: string, keys: readonly string[], query: string, at: number): void {
     const before = this.earliest()?.due;
-    this.storage.sql.exec(query, ...values);
+    for (const key of keys) this.storage.sql.exec(query, kind, key, at);
     const due = this.earliest()?.due ?? 0;
     if (due !== before || due <= Date.now()) this.setAlarm();
+    this.look(this.laneOf(kind));
   }
 
   private setAlarm(): void {
     const job = this.earliest();
     if (job) void this.storage.setAlarm(Math.max(job.due, Date.now()));
   }
+}
+
+/** The lane of all kinds that have none of their own. */
+const shared = "";
+const beginsWith = "WHERE kind = ?1 AND key >= ?2 AND key < ?2 || char(1114111)";
+
+function idOf({ kind, key }: Pick<Job, "kind" | "key">): string {
+  return `${kind} ${key}`;
 }

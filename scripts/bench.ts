@@ -1,6 +1,7 @@
 // Runs benchmarks. Run it: npm run bench -- edge [--seconds 4] [--rounds 3] [--starts 7] [--connections 1,8,32,128] [--json]
 //               or: npm run bench -- escalate [--seconds 4] [--rounds 3] [--beside <checkout>] [--json]
 //               or: npm run bench -- load [--seconds 60] [--rounds 3] [--times 10] [--callers 16] [--json]
+//               or: npm run bench -- regions [--counts 10 100 1000] [--rounds 3] [--beside <checkout>] [--json]
 //               or: npm run bench -- retrain [--samples 4000] [--json]
 //               or: npm run bench -- console [--rounds 5] [--json]
 //               or: npm run bench -- train [--seconds 4] [--rounds 3] [--json]
@@ -15,6 +16,7 @@ import { enduranceBench } from "./bench/endurance.ts";
 import { escalateBench } from "./bench/escalate.ts";
 import { loadBench } from "./bench/load.ts";
 import { picturesBench } from "./bench/pictures.ts";
+import { regionsBench } from "./bench/regions/index.ts";
 import { retrainBench } from "./bench/retrain.ts";
 import { textBench } from "./bench/text.ts";
 import { trainBench } from "./bench/train.ts";
@@ -27,6 +29,7 @@ enduranceBench(program);
 escalateBench(program);
 loadBench(program);
 picturesBench(program);
+regionsBench(program);
 retrainBench(program);
 textBench(program);
 consoleBench(program);

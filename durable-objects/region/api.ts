@@ -196,6 +196,15 @@ export interface RegionActivity {
   breaker: "closed" | "open";
 }
 
+/** What a region tells the registry, for looks at all regions. It has totals: a later one replaces an earlier one. */
+export interface RegionReport {
+  /** The version that `state` is about. */
+  base: number;
+  activity: RegionActivity;
+  /** Null where it is too large for a report. */
+  state: RegionSummary | null;
+}
+
 /** The certified radius of the semantic cache on a base version (null: off), and the report of the last attempt. */
 export interface SemanticCacheState {
   radius: number | null;

@@ -59,6 +59,7 @@ import { SecondAnswers } from "./labels/second-answers.ts";
 import { Splitting } from "./labels/splitting.ts";
 import { migrations } from "./migrations.ts";
 import { Mutex } from "./mutex.ts";
+import { Reporting } from "./reporting.ts";
 import { Drift } from "./retrain/drift.ts";
 import { HeadRepair } from "./retrain/head-repair.ts";
 import { Retrain } from "./retrain/index.ts";
@@ -120,9 +121,12 @@ export class RegionObject extends DurableObject<Env> implements RegionApi {
   private readonly retrain: Retrain;
   private readonly headRepair: HeadRepair;
   private readonly scheduled: RegionJobs;
+  private readonly reporting: Reporting;
   private readonly transaction = <T>(work: () => T): T => {
     try {
-      return this.ctx.storage.transactionSync(() => this.questions.transact(work));
+      const value = this.ctx.storage.transactionSync(() => this.questions.transact(work));
+      this.reporting.changed();
+      return value;
     } catch (error) {
       // What is known in memory is undone in the table.
       this.questions.reset();
@@ -227,7 +231,10 @@ export class RegionObject extends DurableObject<Env> implements RegionApi {
       headRepair,
       transaction,
     });
-    Object.assign(steps, scheduled.steps);
+    const reporting = new Reporting({
+      ...{ region, registry, jobs, activity: () => this.counts(), state: (base) => this.state(base) },
+    });
+    Object.assign(steps, reporting.watched(scheduled.steps), { report: () => reporting.send() });
 
     this.region = region;
     this.jobs = jobs;
@@ -250,6 +257,7 @@ export class RegionObject extends DurableObject<Env> implements RegionApi {
     this.retrain = retrain;
     this.headRepair = headRepair;
     this.scheduled = scheduled;
+    this.reporting = reporting;
     this.asking = new Asking({
       ...{
         manifests,
@@ -513,6 +521,7 @@ export class RegionObject extends DurableObject<Env> implements RegionApi {
       this.samples.startOver(revision);
       this.groupKeys.startOver();
       this.retrain.restart();
+      this.reporting.reset();
     });
   }
 }

@@ -10,13 +10,17 @@ import type {
   Manifest,
   ModelPointer,
   ModelSpending,
+  PairObstacle,
   RegionCounts,
   RegionHead,
   Rule,
+  VersionCounts,
   VersionList,
 } from "#core/contract/index.ts";
+import type { RegionTotals } from "#core/region-totals.ts";
 import type { Result } from "#core/result.ts";
 import type { RateLimit, Turns } from "#core/rung/external/rate-limit.ts";
+import type { RegionReport } from "../region/api.ts";
 
 /** A version as the registry lists it. */
 export type RegisteredVersion = Omit<VersionList["versions"][number], "preparing">;
@@ -36,6 +40,59 @@ export interface CountBatch {
   sequence: number;
   rows: RegionCounts[];
 }
+
+/** What the registry replies to a region's report. */
+export interface ReportReceipt {
+  /** The version that serves the region; null while none does. */
+  base: number | null;
+  /** How long the region waits until its next report, at least. */
+  everyMs: number;
+}
+
+/** Which regions a look shows. */
+export interface LookRequest {
+  /** The regions that the token may use; null for all. */
+  only: string[] | null;
+  /** Regions to list one by one: by name, after one, or those that registered first. None by default. */
+  list?: { by: "name"; after: string; limit: number } | { by: "age"; limit: number };
+  /** The group of all regions, where they are one: the version that it is about, and its plan. */
+  group?: { base: number } & Pick<GroupPlan, "targetRisk" | "delta">;
+  /** The month's budget in US dollars, null for none, where rungs with a price are counted. */
+  budget?: { usdPerMonth: number | null };
+}
+
+/** A region in a look. */
+export interface SeenRegion {
+  region: string;
+  /** When its last report came, ms since 1970, and what it said; null before the first. */
+  asOf: number | null;
+  report: RegionReport | null;
+  /** What the edge answered by itself. */
+  edge: VersionCounts[];
+}
+
+/** What a model's registry knows at one moment. */
+export interface RegistryLook {
+  pointer: ModelPointer;
+  /** The canary that is watched, with sums over its regions; null without one. */
+  canary: WatchedCanary | null;
+  /** What the labels of all regions prove together, and what rungs with a price cost; null where that is not asked. */
+  group: CertificateState | null;
+  spending: ModelSpending | null;
+  /** Sums over all regions that the request is about, and the edge. */
+  totals: RegionTotals;
+  /** When the last report came, ms since 1970; null before the first. */
+  asOf: number | null;
+  regions: SeenRegion[];
+  /** The name after which the next page starts; null on the last one. */
+  next: string | null;
+  /** Regions that have not reported, and those that stopped asking the rung above: some of them by name. */
+  unanswered: string[];
+  breakersOpen: string[];
+}
+
+/** A canary that is watched, with sums over the regions. */
+export type WatchedCanary = Pick<CanaryState, "verdict"> & { unpaired: Record<PairObstacle, number> };
 
 /** Why the registry refuses a request. */
 export type RegistryRefusal =
@@ -119,6 +176,14 @@ export interface RegistryApi {
   addCounts(batch: CountBatch): void;
   /** Returns what the edge answered by itself, by region and version. */
   counts(): RegionCounts[];
+
+  /**
+   * Takes a region's report in place of the one before; null where the region has not registered. A report may be lost, and
+   * may come twice.
+   */
+  report(region: string, report: RegionReport): ReportReceipt | null;
+  /** Returns what is known of all regions together, and of some of them, without asking any. */
+  look(request: LookRequest): RegistryLook;
 
   /** Takes up to `wanted` turns at an external rung with a rate limit, over all regions. */
   takeTurns(rung: string, wanted: number, limit: RateLimit): Turns;

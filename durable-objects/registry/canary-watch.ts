@@ -19,7 +19,7 @@ const regionTimeoutMs = 10_000;
 interface Needs {
   canaries: Canaries;
   rollout: Pick<Rollout, "move" | "back" | "pointer">;
-  jobs: Pick<Jobs, "put" | "drop">;
+  jobs: Pick<Jobs, "put" | "bringForward" | "drop">;
   regions: () => string[];
   regionObject: (region: string) => Pick<Remote<RegionApi>, "compareCanary" | "endCanary">;
   transaction: <T>(work: () => T) => T;
@@ -107,7 +107,8 @@ export class CanaryWatch {
     const { canaries, jobs, regions } = this.needs;
     canaries.end(id, outcome, reason);
     jobs.drop("canary", "");
-    for (const region of regions()) jobs.put("end-canary", JSON.stringify([id, region]), Date.now());
+    const ends = regions().map((region) => JSON.stringify([id, region]));
+    if (ends.length > 0) jobs.bringForward("end-canary", ends, Date.now());
   }
 
   // A region that does not answer counts as it did last: an earlier report is as valid. One that is held back has no head

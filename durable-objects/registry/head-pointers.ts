@@ -62,7 +62,7 @@ export class HeadPointers {
   }
 
   isReady(base: number, region: string): boolean {
-    return this.needs.heads.pointer(base, region).revision > 0;
+    return this.needs.heads.hasPointer(base, region);
   }
 
   regionsWithHead(base: number): string[] {

@@ -18,15 +18,19 @@ import {
 } from "#core/contract/index.ts";
 import { fail, ok, type Result } from "#core/result.ts";
 import type { RateLimit, Turns } from "#core/rung/external/rate-limit.ts";
-import { Jobs } from "../jobs.ts";
+import { Jobs, type Lane } from "../jobs.ts";
 import { migrate } from "../migrate.ts";
 import { nameOf } from "../names.ts";
+import type { RegionReport } from "../region/api.ts";
 import { regionObject } from "../stubs.ts";
 import type {
   CountBatch,
+  LookRequest,
   RegisteredVersion,
   RegistryApi,
+  RegistryLook,
   RegistryRefusal,
+  ReportReceipt,
   RestoredRegistry,
   WatchOrder,
 } from "./api.ts";
@@ -34,8 +38,9 @@ import { CanaryWatch } from "./canary-watch.ts";
 import { Copying } from "./copying.ts";
 import { GroupCertificates } from "./group-certificates.ts";
 import { HeadPointers } from "./head-pointers.ts";
+import { Looks } from "./looks.ts";
 import { migrations } from "./migrations.ts";
-import { Outbox } from "./outbox.ts";
+import { Outbox, versionKeys } from "./outbox.ts";
 import { Preparations } from "./preparations.ts";
 import { Publishing } from "./publishing.ts";
 import { Reconciliation } from "./reconciliation.ts";
@@ -51,9 +56,19 @@ import { Ledger } from "./tables/ledger.ts";
 import { OpenedRegions } from "./tables/opened-regions.ts";
 import { Pointers } from "./tables/pointers.ts";
 import { KnownRegions } from "./tables/regions.ts";
+import { Reports } from "./tables/reports.ts";
 import { TrainingSchedule } from "./tables/training-schedule.ts";
 import { TurnBuckets } from "./tables/turns.ts";
 import { Versions } from "./tables/versions.ts";
+
+/** What KV and the regions are called for runs beside the other jobs, and some at once. */
+const lanes: Record<string, Lane> = {
+  outbox: { atOnce: 8, first: versionKeys },
+  prepare: { atOnce: 8 },
+  "end-canary": { atOnce: 16 },
+  adopt: { atOnce: 16 },
+  "ask-regions": { atOnce: 1 },
+};
 
 /** The registry of a model: its versions, which one serves which callers, and which head each region uses. */
 export class RegistryObject extends DurableObject<Env> implements RegistryApi {
@@ -76,6 +91,7 @@ export class RegistryObject extends DurableObject<Env> implements RegistryApi {
   private readonly preparations: Preparations;
   private readonly publishing: Publishing;
   private readonly watch: CanaryWatch;
+  private readonly looks: Looks;
   private readonly copying: Copying;
   private readonly reconciliation: Reconciliation;
   private readonly restoring: Restoring;
@@ -93,15 +109,17 @@ export class RegistryObject extends DurableObject<Env> implements RegistryApi {
     const model = nameOf(ctx.id);
     this.isOfModel = modelNameSchema.safeParse(model).success;
     const { sql } = ctx.storage;
-    this.jobs = new Jobs(ctx.storage, {
-      outbox: (key) => this.outbox.send(key),
-      prepare: (key) => this.preparations.check(key),
+    const steps = {
+      outbox: (key: string) => this.outbox.send(key),
+      prepare: (key: string) => this.preparations.check(key),
       canary: () => this.watch.evaluate(),
-      "end-canary": (key) => this.watch.endInRegion(key),
+      "end-canary": (key: string) => this.watch.endInRegion(key),
       copy: () => this.copying.send(),
       reconcile: () => this.reconciliation.run(),
-      adopt: (region) => this.restoring.adopt(region),
-    });
+      adopt: (region: string) => this.restoring.adopt(region),
+      "ask-regions": () => this.looks.ask(),
+    };
+    this.jobs = new Jobs(ctx.storage, steps, lanes);
     this.versions = new Versions(sql);
     this.history = new RolloutHistory(sql);
     this.heads = new HeadStore(sql);
@@ -140,6 +158,16 @@ export class RegistryObject extends DurableObject<Env> implements RegistryApi {
     this.watch = new CanaryWatch({
       ...{ canaries, rollout, jobs, regions, transaction },
       regionObject: (region) => regionObject(env, model, region),
+    });
+    this.looks = new Looks({
+      ...{ reports: new Reports(sql), edgeCounts: this.edgeCounts, rollout, jobs, canary: () => this.watch.state() },
+      ...{ groups: this.groups, spendings: this.spendings },
+      readRegion: async (region, base) => {
+        const object = regionObject(env, model, region);
+        const [activity, state] = await Promise.all([object.counts(), object.state(base)]);
+        return { base, activity, state };
+      },
+      transaction: (work) => ctx.storage.transactionSync(work),
     });
     this.copying = new Copying({ model, sql, bucket: env.ARTEFACTS, versions, rollout, jobs });
     const { copying, watch } = this;
@@ -190,8 +218,11 @@ export class RegistryObject extends DurableObject<Env> implements RegistryApi {
     });
   }
 
-  restore(): Promise<Result<RestoredRegistry, RegistryRefusal>> {
-    return this.restoring.restore();
+  async restore(): Promise<Result<RestoredRegistry, RegistryRefusal>> {
+    const restored = await this.restoring.restore();
+    this.looks.reset();
+    this.edgeCounts.reset();
+    return restored;
   }
 
   canary(): CanaryState | null {
@@ -203,9 +234,8 @@ export class RegistryObject extends DurableObject<Env> implements RegistryApi {
   }
 
   list(): VersionList {
-    const versions = this.versions
-      .all()
-      .map((row) => ({ ...row, preparing: this.preparations.pendingRegions(row.version) }));
+    const pending = this.preparations.pendingRegions();
+    const versions = this.versions.all().map((row) => ({ ...row, preparing: pending.get(row.version) ?? [] }));
     return { versions, history: this.history.latest() };
   }
 
@@ -283,6 +313,14 @@ export class RegistryObject extends DurableObject<Env> implements RegistryApi {
     return this.edgeCounts.all();
   }
 
+  report(region: string, report: RegionReport): ReportReceipt | null {
+    return this.looks.take(region, report);
+  }
+
+  look(request: LookRequest): RegistryLook {
+    return this.looks.look(request);
+  }
+
   takeTurns(rung: string, wanted: number, limit: RateLimit): Turns {
     return this.ctx.storage.transactionSync(() => this.turns.take(rung, wanted, limit, Date.now()));
   }
@@ -306,7 +344,9 @@ export class RegistryObject extends DurableObject<Env> implements RegistryApi {
 
   registerRegion(region: string, epoch: string | null = null): void {
     this.transaction(() => {
-      if (this.known.add(region, epoch) !== "lost") return;
+      const is = this.known.add(region, epoch);
+      if (is === "new") this.looks.expect(region);
+      if (is !== "lost") return;
       const reason = "the region's object lost its state: see OPERATIONS.md";
       this.history.add("region-lost", { version: this.pointers.pointer().stable ?? 0, region, reason });
     });
@@ -332,6 +372,7 @@ export class RegistryObject extends DurableObject<Env> implements RegistryApi {
       this.groups.forgetRegion(region);
       this.known.forget(region);
       this.spendings.forgetRegion(region);
+      this.looks.forgetRegion(region);
     });
   }
 

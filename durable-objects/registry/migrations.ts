@@ -73,6 +73,11 @@ const m007Storage: Migration = (sql) => {
   sql.exec("DROP TABLE group_sums_before");
 };
 
+const m008Reports: Migration = (sql) => {
+  sql.exec(`CREATE TABLE reports (
+    region TEXT PRIMARY KEY, at INTEGER NOT NULL, base INTEGER NOT NULL, value TEXT NOT NULL) WITHOUT ROWID`);
+};
+
 export const migrations: readonly Migration[] = [
   m001Tables,
   m002OpenedRegions,
@@ -81,4 +86,5 @@ export const migrations: readonly Migration[] = [
   m005Turns,
   m006Ledger,
   m007Storage,
+  m008Reports,
 ];

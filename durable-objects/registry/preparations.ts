@@ -1,3 +1,4 @@
+import { within } from "#core/within.ts";
 import type { Jobs } from "../jobs.ts";
 import type { HeadPointers } from "./head-pointers.ts";
 import type { Rollout } from "./rollout.ts";
@@ -5,10 +6,12 @@ import type { Versions } from "./tables/versions.ts";
 
 /** The pause between two checks whether a region is ready. */
 const checkMs = 1_000;
+/** How long a check may take: a region that does not reply keeps no other from being checked. */
+const checkTimeoutMs = 10_000;
 
 /** What preparing regions for a version needs. */
 interface Needs {
-  jobs: Pick<Jobs, "bringForward" | "drop" | "keys">;
+  jobs: Pick<Jobs, "bringForward" | "drop" | "keys" | "isAny">;
   versions: Pick<Versions, "get" | "setState">;
   heads: Pick<HeadPointers, "regionsWithHead" | "markReady">;
   rollout: Pick<Rollout, "pointer" | "release">;
@@ -25,9 +28,10 @@ export class Preparations {
     this.needs = needs;
   }
 
-  /** Requests that a region prepares for a version. */
-  request(version: number, region: string): void {
-    this.needs.jobs.bringForward("prepare", keyOf(version, region), Date.now());
+  /** Requests that regions prepare for a version. */
+  request(version: number, regions: Iterable<string>): void {
+    const keys = Array.from(regions, (region) => keyOf(version, region));
+    if (keys.length > 0) this.needs.jobs.bringForward("prepare", keys, Date.now());
   }
 
   /** Requests it again from the regions that lose a head with the rollout: they may have learned since the version came. */
@@ -35,19 +39,23 @@ export class Preparations {
     const { rollout, heads } = this.needs;
     const { heldBack, stable, previous } = rollout.pointer();
     const bases = [stable, previous].filter((base) => base !== null).filter((base) => base !== version);
-    const regions = new Set([...Object.keys(heldBack), ...bases.flatMap((base) => heads.regionsWithHead(base))]);
-    for (const region of regions) this.request(version, region);
+    this.request(version, new Set([...Object.keys(heldBack), ...bases.flatMap((base) => heads.regionsWithHead(base))]));
   }
 
   /** Requests it again from the regions that are held back. */
   requestForHeld(version: number): void {
-    for (const region of Object.keys(this.needs.rollout.pointer().heldBack)) this.request(version, region);
+    this.request(version, Object.keys(this.needs.rollout.pointer().heldBack));
   }
 
-  /** Lists the regions that are not ready for a version yet. */
-  pendingRegions(version: number): string[] {
-    const keys = this.needs.jobs.keys("prepare").map(parseKey);
-    return keys.filter((key) => key.version === version).map(({ region }) => region);
+  /** Lists the regions that are not ready yet, by version. */
+  pendingRegions(): Map<number, string[]> {
+    const pending = new Map<number, string[]>();
+    for (const { version, region } of this.needs.jobs.keys("prepare").map(parseKey)) {
+      const known = pending.get(version);
+      if (known) known.push(region);
+      else pending.set(version, [region]);
+    }
+    return pending;
   }
 
   /** Runs a job `prepare`: checks once whether the region is ready. Until it is, it stays on the version it has. */
@@ -56,12 +64,15 @@ export class Preparations {
     const { version, region } = parseKey(key);
     // No region moves to a retired version.
     if (versions.get(version)?.state === "retired") return null;
-    if (!(await prepareRegion(region, version))) return Date.now() + checkMs;
+    const isReady = await within(checkTimeoutMs, prepareRegion(region, version), () => {
+      throw new Error(`region '${region}' did not reply within ${checkTimeoutMs} ms`);
+    });
+    if (!isReady) return Date.now() + checkMs;
     transaction(() => {
       heads.markReady(version, region);
       rollout.release(region, version);
       jobs.drop("prepare", key);
-      if (this.pendingRegions(version).length === 0) versions.setState(version, "prepared", ["published"]);
+      if (!jobs.isAny("prepare", keyOf(version, ""))) versions.setState(version, "prepared", ["published"]);
     });
     return null;
   }

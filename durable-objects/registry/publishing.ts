@@ -50,7 +50,7 @@ export class Publishing {
       if (!versions.add(manifest, sha256)) return;
       history.add("published", { version });
       const known = regions();
-      for (const region of known) preparations.request(version, region);
+      preparations.request(version, known);
       if (known.length === 0) versions.setState(version, "prepared");
     });
     return ok(versions.get(version) as RegisteredVersion);

@@ -44,7 +44,7 @@ interface Needs {
   preparations: Pick<Preparations, "request">;
   canaries: Pick<Canaries, "nextId">;
   endWatch: (version: number | null) => void;
-  jobs: Pick<Jobs, "put">;
+  jobs: Pick<Jobs, "put" | "bringForward">;
   regionObject: (region: string) => Pick<Remote<RegionApi>, "headPointers" | "setHead">;
   transaction: <T>(work: () => T) => T;
 }
@@ -145,7 +145,7 @@ export class Restoring {
     const { version } = manifest;
     versions.add(manifest, sha256);
     history.add("published", { version, reason: "found in R2 when the registry was restored" });
-    for (const region of regions.all()) preparations.request(version, region);
+    preparations.request(version, regions.all());
   }
 
   private movePointers(near: ModelPointer | null): void {
@@ -158,7 +158,8 @@ export class Restoring {
     endWatch(pointer.canary?.version ?? null);
     // A watch that started after the copy may have had the next number.
     const next = canaries.nextId();
-    for (const region of regions.all()) jobs.put("end-canary", JSON.stringify([next, region]), Date.now());
+    const ends = regions.all().map((region) => JSON.stringify([next, region]));
+    if (ends.length > 0) jobs.bringForward("end-canary", ends, Date.now());
     heads.raiseRevisions(restoredStep);
     for (const { base, region, pointer: head } of heads.allPointers())
       outbox.put(`head/${model}/${base}/${region}`, head);
@@ -168,7 +169,7 @@ export class Restoring {
     const { rollout, heads, history, regions, jobs, versions } = this.needs;
     const pointer = rollout.pointer();
     const known = regions.all();
-    for (const region of known) jobs.put("adopt", region, Date.now());
+    if (known.length > 0) jobs.bringForward("adopt", known, Date.now());
     jobs.put("reconcile", "", Date.now() + reconcileAfterMs);
     const reason = `from the copy of ${new Date(at).toISOString()}`;
     history.add("restored", { version: pointer.stable ?? 0, reason });

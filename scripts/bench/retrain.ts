@@ -138,7 +138,7 @@ async function measureSemanticCache(credentials: Credentials, { samples, width }
   const [firstMs = 0, ...later] = fromCache.times;
   const shares = {
     fromCache: fromCache.byRegion / timed,
-    remembered: (await client.regions(model))[0]?.samples.train ?? 0,
+    remembered: (await client.regions(model, { fresh: true }))[0]?.samples.train ?? 0,
   };
   return {
     firstMs,

@@ -18,7 +18,7 @@ export async function headsOf(
   regions: readonly string[],
 ): Promise<HeadsByRegion | null> {
   const heads: HeadsByRegion = new Map();
-  for (const { region, headManifest } of await client.regions(model)) {
+  for (const { region, headManifest } of await client.regions(model, { fresh: true })) {
     if (!headManifest || !regions.includes(region)) continue;
     const { head } = headManifest;
     heads.set(region, decodeHead(head, await readBlob(client, head.blob)));

@@ -69,7 +69,7 @@ export async function play(
       // The present heads have scored the questions since the last retrain.
       const latest = allRows(played).filter((row) => (played.at[row] as number) >= retrainedAt);
       const alone = await askAlone(client, recipe, asked, latest, onProgress);
-      const states = await client.regions(recipe.name);
+      const states = await client.regions(recipe.name, { fresh: true });
       return {
         ...{ count: count as number, ...summariseChoice(played, allRows(played), { labels, stock: of }) },
         check: checkChoice(played, alone, { manifest, states, stock: of }),

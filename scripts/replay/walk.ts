@@ -105,7 +105,7 @@ export async function walk(
   };
   const state = saves?.read() ?? (await begin());
   const recordCertificates = async (at: number, rows: number) => {
-    state.looks.push(...looksOf(await client.regions(model), yearOf(at), rows));
+    state.looks.push(...looksOf(await client.regions(model, { fresh: true }), yearOf(at), rows));
   };
   const teachKnown = async (day: number, at: number) => {
     const known = state.pending.filter((one) => one.day <= day);

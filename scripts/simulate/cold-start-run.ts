@@ -141,13 +141,13 @@ async function trainByCron(client: UpriverClient, edge: string, model: string, d
 }
 
 async function answeredAbove(client: UpriverClient, model: string, usdPerQuestion: number): Promise<number> {
-  const states = await client.regions(model);
+  const states = await client.regions(model, { fresh: true });
   const usd = states.flatMap(({ above = [] }) => above).reduce((sum, rung) => sum + rung.usd, 0);
   return Math.round(usd / usdPerQuestion);
 }
 
 async function describeCertificate(client: UpriverClient, model: string): Promise<string> {
-  const [region] = await client.regions(model);
+  const [region] = await client.regions(model, { fresh: true });
   const state = region?.certificate;
   if (!state) return "none yet: no question was accepted at the edge";
   const { status, labels, mean, bound, reason } = state;

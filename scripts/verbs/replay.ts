@@ -163,7 +163,7 @@ function showPhases() {
 
 /** Refuses regions that have seen the questions: their answers would not measure anything. */
 async function checkFresh(client: UpriverClient, model: string, from: number, forget: boolean): Promise<void> {
-  const regions = await client.regions(model);
+  const regions = await client.regions(model, { fresh: true });
   const ahead = regions.filter(({ newestSampleAt, head }) => head !== null || (newestSampleAt ?? 0) >= from);
   if (ahead.length > 0 && !forget) {
     const names = ahead

@@ -6,6 +6,7 @@ import {
   type OriginState,
   ProblemError,
   type RegionState,
+  type RegionStates,
   UnreachableError,
   type UpriverClient,
 } from "#client/index.ts";
@@ -16,6 +17,7 @@ import { clientFor } from "../local/context.ts";
 import { describeFailure } from "../local/failure.ts";
 import { describeTraining } from "../local/follow.ts";
 import { formatTable, printResult } from "../local/output.ts";
+import { numberParser } from "../local/usage.ts";
 
 const everyMs = 2_000;
 const [cursorHome, clearRest, hideCursor, showCursor] = ["\x1b[H", "\x1b[J", "\x1b[?25l", "\x1b[?25h"];
@@ -25,16 +27,34 @@ export function statusVerb(program: Command): void {
   program
     .command("status")
     .description("show the rungs, models and regions; refreshes on a terminal")
+    .option("--after <region>", "show the regions after this one: a page has 100, by name")
+    .option(
+      "--limit <n>",
+      "show this many regions of each model",
+      numberParser("--limit", { atLeast: 1, isWhole: true }),
+    )
     .option("--once", "print once instead of refreshing")
     .option("--json", "print one JSON object instead of text")
     .addHelpText("after", "\nExample:\n  npx upriver status --json")
-    .action(async (options: { once?: boolean; json?: boolean }, command: Command) => {
+    .action(async ({ after, limit, ...options }: Options, command: Command) => {
       const client = await clientFor(command, "admin");
       const isLive = process.stdout.isTTY && !options.once && !options.json;
-      if (isLive) return watch(client);
-      const status = await statusOf(client);
+      const page = { ...(after === undefined ? {} : { after }), ...(limit === undefined ? {} : { limit }) };
+      if (isLive) return watch(client, page);
+      const status = await statusOf(client, page);
       printResult(options.json, status, () => describe(status));
     });
+}
+
+interface Options extends Page {
+  once?: boolean;
+  json?: boolean;
+}
+
+/** Which regions of each model are shown. */
+interface Page {
+  after?: string;
+  limit?: number;
 }
 
 interface Status {
@@ -43,7 +63,7 @@ interface Status {
   models: Model[];
 }
 
-async function statusOf(client: UpriverClient): Promise<Status> {
+async function statusOf(client: UpriverClient, page: Page): Promise<Status> {
   const [ladder, summaries, origin] = await Promise.all([
     client.ladder(),
     client.models(),
@@ -51,20 +71,20 @@ async function statusOf(client: UpriverClient): Promise<Status> {
   ]);
   const models = await Promise.all(
     summaries.map(async (model) => {
-      const regions = model.stable === null ? [] : await client.regions(model.model);
-      return { ...model, watch: await client.canary(model.model), regions };
+      const regions = model.stable === null ? null : await client.regionPage(model.model, page);
+      return { ...model, watch: await client.canary(model.model), ...(regions ?? { regions: [], next: null }) };
     }),
   );
   return { ladder, origin, models };
 }
 
 /** Draws the status every two seconds until Ctrl-C, as much of it as fits the terminal. */
-async function watch(client: UpriverClient): Promise<never> {
+async function watch(client: UpriverClient, page: Page): Promise<never> {
   process.stdout.write(`${hideCursor}\x1b[2J`);
   process.once("exit", () => process.stdout.write(showCursor));
   process.once("SIGINT", () => process.exit(0));
   for (;;) {
-    const text = await statusOf(client).then(describe, describeFailure);
+    const text = await statusOf(client, page).then(describe, describeFailure);
     const lines = text.split("\n").map((line) => line.slice(0, process.stdout.columns));
     const shown = lines.slice(0, process.stdout.rows - 2);
     const rest = lines.length > shown.length ? `  … ${lines.length - shown.length} more lines; --once prints all` : "";
@@ -85,9 +105,13 @@ function describe({ ladder, origin, models }: Status): string {
   return [describeOrigin(origin), ...describePassed(ladder), ...parts].join("\n\n");
 }
 
-type Model = ModelSummary & { watch: CanaryState | null; regions: RegionState[] };
+type Model = ModelSummary & { watch: CanaryState | null } & Pick<RegionStates, "regions" | "next"> &
+  Partial<RegionStates>;
 
-function describeModel({ model, stable, canary, watch, regions }: Model, ladder: ModelLadder | undefined): string {
+function describeModel(
+  { model, stable, canary, watch, regions, next, sums }: Model,
+  ladder: ModelLadder | undefined,
+): string {
   const served = `${model}: stable ${stable ?? "none"}${canary ? `, canary ${canary.version} for ${percent(canary.share)} of callers` : ""}`;
   const watched = watch ? `${served}\n  ${describeWatch(watch)}` : served;
   const head = ladder
@@ -109,15 +133,21 @@ function describeModel({ model, stable, canary, watch, regions }: Model, ladder:
   });
   const columns = ["region", "head", "kept", "open", "labels", "circuit", "certificate"];
   const more = ["escalation", "drift", "last run", "reason"];
-  return `${head}${describeSaved(regions, ladder)}\n${formatTable([[...columns, ...more], ...rows])}`;
+  const table = formatTable([[...columns, ...more], ...rows]);
+  return `${head}${describeSaved(sums, ladder)}\n${table}${describeNext(next, regions.length, sums)}`;
 }
 
 function expectedText({ status, expected }: NonNullable<RegionState["certificate"]>): string {
   return status === "pending" && expected ? `, expected ${expected}` : "";
 }
 
-function describeSaved(regions: readonly RegionState[], ladder: ModelLadder | undefined): string {
-  const unasked = regions.reduce((sum, { escalation }) => sum + (escalation?.unasked ?? 0), 0);
+function describeNext(next: string | null, shown: number, sums: RegionStates["sums"] | undefined): string {
+  if (!next) return "";
+  return `\n  ${shown} of ${count(sums?.regions ?? shown)} regions; the next ones: npx upriver status --after '${next}'`;
+}
+
+function describeSaved(sums: RegionStates["sums"] | undefined, ladder: ModelLadder | undefined): string {
+  const unasked = sums?.unasked ?? 0;
   if (unasked === 0 || !ladder) return "";
   const costOf = (name: "region" | "origin") => ladder.rungs.find(({ rung }) => rung === name)?.usdPerMillion ?? null;
   const saved = savedUsd(unasked, { region: costOf("region"), origin: costOf("origin") });

@@ -123,7 +123,7 @@ describe("drift of the input", () => {
   });
 
   it("is part of the region's state over HTTP", async () => {
-    const { regions } = await (await expectOk(call("GET", `/v1/models/${region.model}/regions`))).json<{
+    const { regions } = await (await expectOk(call("GET", `/v1/models/${region.model}/regions?fresh=true`))).json<{
       regions: { drift: unknown; certificate: unknown; bytes: number }[];
     }>();
     expect(regions[0]).toMatchObject({ drift: { alarm: true, p: expect.any(Number) }, archived: 0 });

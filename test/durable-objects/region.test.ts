@@ -54,7 +54,7 @@ describe("an origin that is down", () => {
     await fault("shaky", "down");
     const ids: string[] = [];
     for (let i = 0; i < 4; i++) ids.push((await ask("shaky", { instance: { ...instance(i), region: "south" } })).id);
-    const { regions } = await (await expectOk(call("GET", "/v1/models/shaky/regions"))).json<{
+    const { regions } = await (await expectOk(call("GET", "/v1/models/shaky/regions?fresh=true"))).json<{
       regions: { region: string; breaker: string }[];
     }>();
     expect(regions.find(({ region }) => region === "south")?.breaker).toBe("open");

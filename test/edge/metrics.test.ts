@@ -17,8 +17,8 @@ async function ladder(model: string) {
   return { ...found, nextRung: state.nextRung, of: rungs as Record<RungName, LadderRung> };
 }
 
-async function samples(): Promise<Map<string, number>> {
-  const text = await (await expectOk(call("GET", "/metrics", metrics))).text();
+async function samples(query = ""): Promise<Map<string, number>> {
+  const text = await (await expectOk(call("GET", `/metrics${query}`, metrics))).text();
   const lines = text.split("\n").filter((line) => line !== "" && !line.startsWith("#"));
   return new Map(
     lines.map((line) => {
@@ -34,13 +34,16 @@ beforeAll(async () => {
 });
 
 describe("counts", () => {
-  it("include escalated questions at once, each question once", async () => {
+  it("include escalated questions once their region has reported, each question once", async () => {
     const headers = { "idempotency-key": "one" };
     await ask("hard", { instance: instance(1) }, { headers });
     await ask("hard", { instance: instance(1) }, { headers });
     await call("POST", "/v1/models/hard/ask", { body: { instances: [instance(2), instance(3, "south")] } });
-    const { questions, rungs, of, open } = await ladder("hard");
-    expect({ questions, open }).toEqual({ questions: 3, open: 0 });
+    const { rungs, of } = await eventually(async () => {
+      const found = await ladder("hard");
+      expect(found).toMatchObject({ questions: 3, open: 0, regions: 2, asOf: expect.any(Number) });
+      return found;
+    });
     expect(rungs.map(({ rung }) => rung)).toEqual(["edge", "region", "origin", "human"]);
     expect(of.edge).toMatchObject({ asked: 3, answered: 0, passed: 3 });
     expect(of.origin).toMatchObject({ asked: 3, answered: 3, passed: 0, share: 1, judged: 0, accuracy: null });
@@ -60,12 +63,16 @@ describe("counts", () => {
 
   it("include open questions, the review queue and correct answers", async () => {
     const open = await ask("open", { instance: instance(4) });
-    await eventually(async () => expect((await ladder("open")).waiting).toBe(1));
-    expect(await ladder("open")).toMatchObject({ open: 1, breakersOpen: [], unanswered: [] });
+    await eventually(async () =>
+      expect(await ladder("open")).toMatchObject({ waiting: 1, open: 1, breakersOpen: [], unanswered: [] }),
+    );
     expect((await ladder("open")).of.human).toMatchObject({ asked: 1, answered: 0, passed: 1 });
     await expectOk(call("POST", `/v1/questions/${open.id}/truth`, { body: { label: "a" } }));
-    const { labels, of, open: left } = await ladder("open");
-    expect({ labels, left }).toEqual({ labels: { truth: 1, human: 0, origin: 0 }, left: 0 });
+    const { of } = await eventually(async () => {
+      const found = await ladder("open");
+      expect(found).toMatchObject({ labels: { truth: 1, human: 0, origin: 0 }, open: 0 });
+      return found;
+    });
     expect(of.human).toMatchObject({ asked: 1, answered: 1, passed: 0 });
     const kept = await ask("kept", { instance: instance(4) });
     await expectOk(call("POST", `/v1/questions/${kept.id}/truth`, { body: { label: kept.label } }));
@@ -77,7 +84,9 @@ describe("counts", () => {
 
   it("attribute a question that no rung accepted to the rung whose answer was returned", async () => {
     await ask("lone", { instance: instance(5) });
-    expect((await ladder("lone")).of.origin).toMatchObject({ asked: 1, answered: 1, passed: 0 });
+    await eventually(async () =>
+      expect((await ladder("lone")).of.origin).toMatchObject({ asked: 1, answered: 1, passed: 0 }),
+    );
   });
 
   it("price what escalated though the edge's answer was final: a ladder without an origin", async () => {
@@ -107,7 +116,11 @@ describe("counts", () => {
 describe("GET /metrics", () => {
   it("returns the same figures in Prometheus' text format", async () => {
     const before = await ladder("hard");
-    const found = await samples();
+    const found = await eventually(async () => {
+      const found = await samples();
+      expect(found.get('upriver_samples{model="open",region="north",split="archived"}')).toBe(0);
+      return found;
+    });
     expect(found.get('upriver_escalated_total{model="hard",region="north"}')).toBe(2);
     const answered = 'upriver_answers_total{model="hard",region="north",base="1",rung="origin",accepted="true"}';
     expect(found.get(answered)).toBe(2);
@@ -115,7 +128,22 @@ describe("GET /metrics", () => {
     expect(found.get('upriver_answer_seconds_bucket{model="hard",rung="origin",le="+Inf"}')).toBe(3);
     expect(found.get("upriver_next_rung_up")).toBe(1);
     expect(found.get('upriver_served_version{model="hard",stage="stable"}')).toBe(1);
-    expect(found.get('upriver_samples{model="open",region="north",split="archived"}')).toBe(0);
+  });
+
+  it("shows some regions one by one, and the others together", async () => {
+    const [all, one] = [await samples(), await samples("?regions=1")];
+    expect((await call("GET", "/metrics?regions=few", metrics)).status).toBe(422);
+    // North registered first; south had one of the three questions.
+    const of = (found: Map<string, number>, metric: string, region: string) =>
+      found.get(`${metric}{model="hard",region="${region}"}`);
+    for (const metric of ["upriver_questions_total", "upriver_escalated_total"]) {
+      expect([of(all, metric, "north"), of(all, metric, "south"), of(all, metric, "")]).toEqual([2, 1, undefined]);
+      expect([of(one, metric, "north"), of(one, metric, "south"), of(one, metric, "")]).toEqual([2, undefined, 1]);
+    }
+    expect(of(one, "upriver_open_questions", "")).toBe(0);
+    for (const found of [all, one]) {
+      expect(found.get('upriver_answer_seconds_count{model="hard",rung="origin"}')).toBe(3);
+    }
   });
 
   it("is valid in that format and has the labels that the dashboard uses", async () => {

@@ -81,7 +81,7 @@ describe("a ladder whose recipe names a decision model without its key", () => {
       const answer = (await client.ask("tickets", { message })) as Answer;
       expect(answer).toMatchObject({ label: desk, accepted: true, rung: "origin", version: "jev/local-double" });
     }
-    const [region] = await client.regions("tickets");
+    const [region] = await client.regions("tickets", { fresh: true });
     expect(region?.above).toMatchObject([{ name: "jev", status: "asked", answered: 3 }]);
     expect(region?.above?.[0]?.usd).toBeGreaterThan(0);
   });

@@ -20,7 +20,9 @@ import type {
   QuestionWay,
   RegionDetail,
   RegionRun,
+  RegionRuns,
   RegionState,
+  RegionStates,
   Restored,
   ReviewQuestion,
   RolloutTarget,
@@ -49,6 +51,7 @@ import {
   batchesOf,
   isPicture,
   modelPath,
+  pageQuery,
   pictureBody,
   pictureRequest,
   post,
@@ -430,9 +433,27 @@ export class UpriverClient {
     return (await this.transport.json<{ training: Training }>(post(`${trainingPath(model, id)}/restart`, {}))).training;
   }
 
-  /** Lists the regions of a model. */
-  async regions(model: string): Promise<RegionState[]> {
-    return (await this.get<{ regions: RegionState[] }>(`${modelPath(model)}/regions`)).regions;
+  /**
+   * Fetches a page of the regions of a model, by name, and sums over all of them. A region's state is as it reported it last,
+   * some seconds after a change (`asOf`); with `fresh` each region of the page is asked.
+   */
+  regionPage(
+    model: string,
+    { after, limit, fresh = false }: { after?: string; limit?: number; fresh?: boolean } = {},
+  ): Promise<RegionStates> {
+    return this.get(`${modelPath(model)}/regions${pageQuery({ after, limit, fresh })}`);
+  }
+
+  /** Lists all regions of a model, page by page. */
+  async regions(model: string, { fresh = false }: { fresh?: boolean } = {}): Promise<RegionState[]> {
+    const all: RegionState[] = [];
+    for (let after: string | undefined; ; ) {
+      const { regions, next } = await this.regionPage(model, { ...(after === undefined ? {} : { after }), fresh });
+      all.push(...regions);
+      // An earlier release has no pages.
+      if (next == null) return all;
+      after = next;
+    }
   }
 
   /** Fetches one region: its state, its heads and their history, its retrains. */
@@ -440,9 +461,20 @@ export class UpriverClient {
     return this.get(regionPath(model, region));
   }
 
+  /** Lists the retrains of a page of the regions, newest first. */
+  runPage(model: string, page: { after?: string; limit?: number } = {}): Promise<RegionRuns> {
+    return this.get(`${modelPath(model)}/runs${pageQuery(page)}`);
+  }
+
   /** Lists the retrains of all regions, newest first. */
   async allRuns(model: string): Promise<RegionRun[]> {
-    return (await this.get<{ runs: RegionRun[] }>(`${modelPath(model)}/runs`)).runs;
+    const all: RegionRun[] = [];
+    for (let after: string | undefined; ; ) {
+      const { runs, next } = await this.runPage(model, after === undefined ? {} : { after });
+      all.push(...runs);
+      if (next == null) return all.sort((a, b) => b.startedAt - a.startedAt);
+      after = next;
+    }
   }
 
   /** Lists the retrains of a region, newest first. */

@@ -115,6 +115,13 @@ export function regionPath(model: string, region: string): string {
   return `${modelPath(model)}/regions/${encodeURIComponent(region)}`;
 }
 
+/** Builds the query of a page: what is undefined or false is left out. */
+export function pageQuery(page: Record<string, string | number | boolean | undefined>): string {
+  const given = Object.entries(page).filter(([, value]) => value !== undefined && value !== false);
+  const query = new URLSearchParams(given.map(([name, value]) => [name, String(value)]));
+  return query.size > 0 ? `?${query}` : "";
+}
+
 export function trainingPath(model: string, id: string): string {
   return `${modelPath(model)}/trainings/${encodeURIComponent(id)}`;
 }

@@ -27,6 +27,11 @@ export class HeadStore {
     return row ? this.pointerOf(row) : { revision: 0, head: null, rule: null };
   }
 
+  /** Tells whether a pointer was written for a region on a base version. */
+  hasPointer(base: number, region: string): boolean {
+    return pointers.first(this.sql, ofRegion, base, region) !== null;
+  }
+
   /** Points a region to one of its heads (null: the global head) with a rule, as the next revision, above `after` as well. */
   setPointer(base: number, region: string, number: number | null, rule: Rule | null, after = 0): HeadPointer {
     const revision = Math.max(this.pointer(base, region).revision, after) + 1;

@@ -54,9 +54,12 @@ export const modelLadderSchema = z
     /** Questions without a final answer, and how many of them wait for a person. */
     open: z.int(),
     waiting: z.int(),
-    /** Regions whose circuit breaker for the next rung is open, and regions whose object did not respond. */
+    /** Regions whose circuit breaker for the next rung is open, and regions that have not reported: 100 of each by name. */
     breakersOpen: z.array(z.string()),
     unanswered: z.array(z.string()),
+    /** How many regions have reported, and when the last report came, ms since 1970. Reports come some seconds after a change. */
+    regions: z.int().optional(),
+    asOf: z.int().nullable().optional(),
   })
   .meta({ id: "ModelLadder" });
 /** A model's rungs and their figures. */

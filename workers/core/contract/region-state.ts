@@ -53,11 +53,44 @@ export const regionStateSchema = z
     archived: z.int(),
     /** Size of the object's storage. */
     bytes: z.int(),
+    /** When the region reported this, ms since 1970; absent where it was asked for it. */
+    asOf: z.int().optional(),
   })
   .meta({ id: "RegionState" });
 export type RegionState = z.infer<typeof regionStateSchema>;
 
-export const regionStatesSchema = z.strictObject({ regions: z.array(regionStateSchema) }).meta({ id: "RegionStates" });
+const countSchema = z.int().nonnegative();
+
+export const regionSumsSchema = z
+  .strictObject({
+    regions: countSchema,
+    /** Regions by the version that serves them. */
+    bases: z.record(z.string(), countSchema),
+    /** Regions that have a head of their own, whose inputs have drifted, and by the status of their certificate. */
+    heads: countSchema,
+    drift: countSchema,
+    certificates: z.strictObject({ valid: countSchema, pending: countSchema, void: countSchema }),
+    /** Questions that were not escalated, since that does not pay. */
+    unasked: countSchema,
+  })
+  .meta({ id: "RegionSums" });
+/** What all regions of a model are together. */
+export type RegionSums = z.infer<typeof regionSumsSchema>;
+
+/** The largest number of regions in a page, which is the default. */
+export const regionPageMax = 100;
+
+export const regionStatesSchema = z
+  .strictObject({
+    /** A page of the regions, by name. */
+    regions: z.array(regionStateSchema),
+    /** The `after` of the next page; null on the last one. */
+    next: z.string().nullable(),
+    /** Of all regions that the token may use, not of the page alone. */
+    sums: regionSumsSchema,
+  })
+  .meta({ id: "RegionStates" });
+export type RegionStates = z.infer<typeof regionStatesSchema>;
 
 export const regionHeadSchema = z.strictObject({
   base: z.int().positive(),

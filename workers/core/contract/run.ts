@@ -43,4 +43,11 @@ export type Run = z.infer<typeof runSchema>;
 export const regionRunSchema = runSchema.extend({ region: regionSchema }).meta({ id: "RegionRun" });
 export type RegionRun = z.infer<typeof regionRunSchema>;
 
-export const regionRunsSchema = z.strictObject({ runs: z.array(regionRunSchema) }).meta({ id: "RegionRuns" });
+export const regionRunsSchema = z
+  .strictObject({
+    runs: z.array(regionRunSchema),
+    /** Of a page of regions: the `after` of the next one; null on the last one. */
+    next: z.string().nullable().optional(),
+  })
+  .meta({ id: "RegionRuns" });
+export type RegionRuns = z.infer<typeof regionRunsSchema>;

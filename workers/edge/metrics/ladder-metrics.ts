@@ -1,11 +1,14 @@
 import { latencyBoundsMs, pairObstacles, type RegionCounts, type RungCounts, rungs } from "#core/contract/index.ts";
 import { sumCounts } from "#core/counts.ts";
+import { type RegionTotals, totalsOf } from "#core/region-totals.ts";
 import type { Look, ModelLook } from "./look.ts";
+import { restOf } from "./rest.ts";
 import type { Family, Sample } from "./text.ts";
 
-/** Builds the metrics of the ladder's counts. */
-export function ladderMetrics({ models, nextRung, passed }: Look): Family[] {
-  const each = (samples: (ladder: ModelLook) => Sample[]) => models.flatMap(samples);
+/** Builds the metrics of the ladder's counts. What is not of a region that is shown is summed under an empty `region`. */
+export function ladderMetrics({ models: seen, nextRung, passed }: Look): Family[] {
+  const models = seen.map((ladder) => ({ ...ladder, counts: countsOf(ladder), rest: restOf(ladder) }));
+  const each = (samples: (ladder: Counted) => Sample[]) => models.flatMap(samples);
   return [
     {
       ...{ name: "upriver_requests_total", type: "counter", help: "Requests to ask." },
@@ -46,9 +49,7 @@ export function ladderMetrics({ models, nextRung, passed }: Look): Family[] {
     },
     {
       ...{ name: "upriver_open_questions", type: "gauge", help: "Questions without a final answer." },
-      samples: each(({ model, regions }) =>
-        regions.map(({ region, open }) => ({ labels: { model, region }, value: open })),
-      ),
+      samples: each((ladder) => gauges(ladder, ({ open }) => open)),
     },
     {
       ...{
@@ -56,9 +57,7 @@ export function ladderMetrics({ models, nextRung, passed }: Look): Family[] {
         type: "gauge",
         help: "1 while a region's circuit breaker for the next rung is open.",
       },
-      samples: each(({ model, regions }) =>
-        regions.map(({ region, breaker }) => ({ labels: { model, region }, value: breaker === "open" ? 1 : 0 })),
-      ),
+      samples: each((ladder) => gauges(ladder, ({ breakersOpen }) => breakersOpen)),
     },
     {
       ...{ name: "upriver_regions_unanswered", type: "gauge", help: "Regions that did not report their counts." },
@@ -119,10 +118,8 @@ function canaryMetrics(models: readonly ModelLook[]): Family[] {
     {
       ...{ name: "upriver_canary_unpaired", type: "gauge" },
       help: "Labelled questions that a watched canary can't be compared on, by reason.",
-      samples: watched.flatMap(({ model, regions }) =>
-        pairObstacles.map((reason) => {
-          return { labels: { model, reason }, value: regions.reduce((sum, { unpaired }) => sum + unpaired[reason], 0) };
-        }),
+      samples: watched.flatMap(({ model, unpaired }) =>
+        pairObstacles.map((reason) => ({ labels: { model, reason }, value: unpaired[reason] })),
       ),
     },
   ];
@@ -160,7 +157,34 @@ function spendingMetrics(models: readonly ModelLook[]): Family[] {
   ];
 }
 
-function byRegion({ model, counts }: ModelLook, pick: (counts: RegionCounts["counts"]) => number) {
+/** A model with its counts by region and version, and what is not of a region that is shown. */
+interface Counted extends ModelLook {
+  counts: RegionCounts[];
+  rest: RegionTotals;
+}
+
+// The counts of the edge and of the regions that are shown, and the rest.
+function countsOf(ladder: ModelLook): RegionCounts[] {
+  const shown = ladder.regions.flatMap(({ region, report, edge }) => {
+    return [...edge, ...(report?.activity.versions ?? [])].map((version) => ({ region, ...version }));
+  });
+  const rest = Object.entries(restOf(ladder).counts).map(([base, counts]) => ({
+    region: "",
+    base: Number(base),
+    counts,
+  }));
+  return [...shown, ...rest.filter(({ counts: { requests, questions } }) => requests + questions > 0)];
+}
+
+/** Makes a sample for each region that is shown, and one for the others. */
+function gauges({ model, regions, rest }: Counted, pick: (totals: RegionTotals) => number): Sample[] {
+  const shown = regions.flatMap(({ region, report }) => {
+    return report ? [{ labels: { model, region }, value: pick(totalsOf(report)) }] : [];
+  });
+  return rest.regions > 0 ? [...shown, { labels: { model, region: "" }, value: pick(rest) }] : shown;
+}
+
+function byRegion({ model, counts }: Counted, pick: (counts: RegionCounts["counts"]) => number) {
   const groups = Map.groupBy(counts, ({ region }) => region);
   return [...groups].map(([region, rows]) => {
     return { labels: { model, region }, value: pick(sumCounts(rows.map((row) => row.counts))) };
@@ -168,7 +192,7 @@ function byRegion({ model, counts }: ModelLook, pick: (counts: RegionCounts["cou
 }
 
 // Adds the edge's and the region's counts of the same region and version.
-function byBase({ counts }: ModelLook) {
+function byBase({ counts }: Counted) {
   const groups = Map.groupBy(counts, ({ region, base }) => `${base}/${region}`);
   return [...groups.values()].map((rows) => {
     const [{ region, base }] = rows as [RegionCounts];
@@ -177,11 +201,7 @@ function byBase({ counts }: ModelLook) {
 }
 
 /** Makes two samples for each region, version and rung: the number of answers with and without a property. */
-function byRung(
-  ladder: ModelLook,
-  holds: "accepted" | "right",
-  split: (rung: RungCounts) => [number, number],
-): Sample[] {
+function byRung(ladder: Counted, holds: "accepted" | "right", split: (rung: RungCounts) => [number, number]): Sample[] {
   const { model } = ladder;
   return byBase(ladder).flatMap(({ region, base, counts }) =>
     rungs.flatMap((rung) => {
@@ -195,7 +215,7 @@ function byRung(
   );
 }
 
-function labels({ model, counts }: ModelLook): Sample[] {
+function labels({ model, counts }: Counted): Sample[] {
   return [...Map.groupBy(counts, ({ region }) => region)].flatMap(([region, rows]) => {
     const sum = sumCounts(rows.map((row) => row.counts)).labels;
     const known = Object.entries(sum).filter(([, value]) => value > 0);
@@ -203,7 +223,7 @@ function labels({ model, counts }: ModelLook): Sample[] {
   });
 }
 
-function latencies({ model, counts }: ModelLook): Sample[] {
+function latencies({ model, counts }: Counted): Sample[] {
   const sum = sumCounts(counts.map((row) => row.counts));
   return rungs.flatMap((rung) => {
     const { latency, latencyMs, answered } = sum.rungs[rung];

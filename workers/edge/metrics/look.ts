@@ -1,24 +1,27 @@
 import { groupPlanOf, isGrouped } from "#core/confidence/group.ts";
 import type {
-  CanaryState,
   Ladder,
+  Manifest,
   ModelLadder,
   ModelPointer,
   ModelSpending,
   PassedSpending,
   Policy,
-  RegionCounts,
   RungName,
 } from "#core/contract/index.ts";
 import { usdPerMillion } from "#core/cost/index.ts";
 import { sumCounts } from "#core/counts.ts";
 import { ladderRungs } from "#core/ladder-rungs.ts";
+import type { RegionTotals } from "#core/region-totals.ts";
 import { hasPrice } from "#core/rung/external/ladder.ts";
-import { mayUseModel, mayUseRegion } from "#core/tokens.ts";
-import { regionObject, registryObject, reviewObject } from "#objects/stubs.ts";
+import { mayUseModel } from "#core/tokens.ts";
+import type { LookRequest, RegistryLook, SeenRegion, WatchedCanary } from "#objects/registry/api.ts";
+import { registryObject, reviewObject } from "#objects/stubs.ts";
 import { manifestOf, modelNames } from "../artefacts/models.ts";
+import { modelPointer } from "../artefacts/pointers.ts";
 import { type Call, limitedRegions, ownPointer } from "../call.ts";
-import { inTime, lookTimeoutMs } from "./in-time.ts";
+import { lookTimeoutMs } from "./in-time.ts";
+import { lookAtEach } from "./look-each.ts";
 
 /** What the objects of a model report. */
 export interface ModelLook {
@@ -33,11 +36,15 @@ export interface ModelLook {
   /** What rungs with a price cost in this month; absent without any, and for a token that is limited to regions. */
   spending?: ModelSpending;
   /** The canary that is watched; null without one, and for a token that is limited to regions. */
-  canary: CanaryState | null;
-  /** Counts of the edge and of the regions, by region and version. */
-  counts: RegionCounts[];
-  regions: { region: string; open: number; breaker: "closed" | "open" }[];
+  canary: WatchedCanary | null;
+  /** Sums over the edge and all regions that the token may use. */
+  totals: RegionTotals;
+  /** When the last report of a region came; null before the first. */
+  asOf: number | null;
+  /** The regions that are shown one by one. */
+  regions: SeenRegion[];
   unanswered: string[];
+  breakersOpen: string[];
   waiting: number;
 }
 
@@ -49,14 +56,17 @@ export interface Look {
   passed?: PassedSpending;
 }
 
-/** Collects the counts of registries and regions, and checks whether the next rung responds. */
-export async function look(call: Call): Promise<Look> {
+/**
+ * Collects what the registries know, and checks whether the next rung responds. Of each model, as many regions are shown one by
+ * one as `regions` says.
+ */
+export async function look(call: Call, regions = 0): Promise<Look> {
   const names = await modelNames(call.env);
   const mine = names.filter((name) => call.token && mayUseModel(call.token, name));
   const isPassing = call.token !== null && mayUseModel(call.token, "*");
   const [nextRung, models, passed] = await Promise.all([
     lookAbove(call.env),
-    Promise.all(mine.map((model) => lookAtModel(call, model))),
+    Promise.all(mine.map((model) => lookAtModel(call, model, regions))),
     isPassing ? (call.node.passing?.state(call.env) ?? null) : null,
   ]);
   return { nextRung, models: models.filter((model) => model !== null), ...(passed ? { passed } : {}) };
@@ -67,8 +77,8 @@ export function ladderOf({ models, ...rest }: Look): Pick<Ladder, "nextRung" | "
   return { ...rest, models: models.map(modelLadder) };
 }
 
-function modelLadder({ counts, regions, ladder, keptShare, canary: _, ...rest }: ModelLook): ModelLadder {
-  const sum = sumCounts(counts.map((row) => row.counts));
+function modelLadder({ totals, regions: _, ladder, keptShare, canary: __, ...rest }: ModelLook): ModelLadder {
+  const sum = sumCounts(Object.values(totals.counts));
   const { requests, questions, labels } = sum;
   return {
     ...rest,
@@ -76,51 +86,61 @@ function modelLadder({ counts, regions, ladder, keptShare, canary: _, ...rest }:
     usdPerMillion: usdPerMillion(sum, keptShare),
     unlisted: sum.unlisted ?? 0,
     rungs: ladderRungs(ladder, sum),
-    open: regions.reduce((total, { open }) => total + open, 0),
-    breakersOpen: regions.flatMap(({ region, breaker }) => (breaker === "open" ? [region] : [])),
+    open: totals.open,
+    regions: totals.regions,
   };
 }
 
-async function lookAtModel(call: Call, model: string): Promise<ModelLook | null> {
-  const { env, token } = call;
-  const registry = registryObject(env, model);
-  const pointer = ownPointer(call, await registry.pointer());
-  if (pointer.stable === null) return null;
-  const manifest = await manifestOf(call, model, pointer.stable);
-  const mayUse = (region: string) => region === "" || (token !== null && mayUseRegion(token, region));
-  const regions = (await registry.regions()).filter(mayUse);
-  // What is about all regions together would tell about those that the token may not use.
-  const mayUseAll = mayUse("*");
-  const isGroup = manifest.task !== "tensor" && isGrouped(manifest.policy.regions) && mayUseAll;
-  const isCounted = manifest.task !== "tensor" && mayUseAll && hasPrice(manifest.policy);
-  const usdPerMonth = manifest.task === "tensor" ? null : (manifest.policy.budget?.usdPerMonth ?? null);
-  const [edge, canary, group, spending, waiting, looks] = await Promise.all([
-    registry.counts(),
-    mayUseAll ? registry.canary() : null,
-    isGroup ? registry.groupState(pointer.stable, groupPlanOf(manifest)) : null,
-    isCounted ? registry.spending(usdPerMonth) : null,
-    reviewObject(env, model).size(limitedRegions(call)),
-    Promise.all(regions.map((region) => inTime(regionObject(env, model, region).counts()))),
-  ]);
-  const seen = looks.filter((found) => found !== null);
-  const above = seen.flatMap(({ region, versions }) => versions.map((version) => ({ region, ...version })));
+async function lookAtModel(call: Call, model: string, limit: number): Promise<ModelLook | null> {
+  const only = limitedRegions(call);
+  const list = limit > 0 ? { list: { by: "age" as const, limit } } : {};
+  // What is asked depends on the version that serves. This isolate knows it, except for some seconds after a rollout.
+  const lookOn = async (stable: number | null) => {
+    const manifest = stable === null ? null : await manifestOf(call, model, stable);
+    const request = { only, ...list, ...(manifest && only === null ? aboutAll(manifest) : {}) };
+    return { stable, manifest, seen: await lookAtRegistry(call.env, model, request) };
+  };
+  const near = await modelPointer(call, model).catch(() => null);
+  let found = await lookOn(near?.stable ?? null);
+  if (found.seen.pointer.stable !== found.stable) found = await lookOn(found.seen.pointer.stable);
+  const { manifest, seen } = found;
+  if (manifest === null) return null;
+  const { pointer, canary, spending, next: _, ...rest } = seen;
   const isLearning = manifest.task !== "tensor";
   return {
-    ...{ model, task: manifest.task, pointer, group, waiting },
+    ...{ model, task: manifest.task, pointer: ownPointer(call, pointer), ...rest },
+    waiting: await reviewObject(call.env, model).size(only),
     ...(spending ? { spending } : {}),
-    canary: canary?.outcome === null ? canary : null,
+    canary: only === null ? canary : null,
     ladder: isLearning ? manifest.policy.ladder : ["edge"],
     targetRisk: isLearning ? manifest.thin.rule.targetRisk : null,
     keptShare: isLearning ? keptShareOf(manifest.policy) : 0,
-    counts: [...edge.filter(({ region }) => mayUse(region)), ...above],
-    regions: seen.map(({ region, open, breaker }) => ({ region, open, breaker })),
-    unanswered: regions.filter((_, i) => looks[i] === null),
   };
 }
 
 function keptShareOf({ keep, auditShare, ladder }: Policy): number {
   if (!ladder.includes("region")) return 0;
   return { all: 1, audited: auditShare, none: 0 }[keep];
+}
+
+/** Returns what a look asks about all regions together: it would tell a limited token about those that it may not use. */
+function aboutAll(manifest: Manifest): Pick<LookRequest, "group" | "budget"> {
+  if (manifest.task === "tensor") return {};
+  const { version, policy } = manifest;
+  return {
+    ...(isGrouped(policy.regions) ? { group: { base: version, ...groupPlanOf(manifest) } } : {}),
+    ...(hasPrice(policy) ? { budget: { usdPerMonth: policy.budget?.usdPerMonth ?? null } } : {}),
+  };
+}
+
+/** Asks a model's registry in one call. */
+export async function lookAtRegistry(env: Env, model: string, request: LookRequest): Promise<RegistryLook> {
+  try {
+    return await registryObject(env, model).look(request);
+  } catch (error) {
+    if (!String(error).includes("does not implement the method")) throw error;
+    return lookAtEach(env, model, request);
+  }
 }
 
 async function lookAbove(env: Env): Promise<Ladder["nextRung"]> {

@@ -1,25 +1,17 @@
 import { auditPageMaxRows } from "#core/contract/index.ts";
-import { FaultError } from "#core/http/fault.ts";
 import { tokensObject } from "#objects/stubs.ts";
 import type { Call, Route } from "../call.ts";
 import { bytes } from "../contract.ts";
+import { wholeQuery } from "../whole-query.ts";
 
 /** Reads the audit log in order, as NDJSON. The last line is the cursor of the next page; `more` says whether there is one already. */
 async function getAudit(call: Call): Promise<Response> {
-  const after = wholeOf(call, "after");
-  const request = { after, from: wholeOf(call, "from"), limit: auditPageMaxRows };
+  const after = wholeQuery(call, "after", 0, Number.MAX_SAFE_INTEGER);
+  const request = { after, from: wholeQuery(call, "from", 0, Number.MAX_SAFE_INTEGER), limit: auditPageMaxRows };
   const entries = await tokensObject(call.env).audit(request);
   const last = { cursor: entries.at(-1)?.number ?? after, more: entries.length === auditPageMaxRows };
   const body = [...entries, last].map((line) => `${JSON.stringify(line)}\n`).join("");
   return new Response(body, { headers: { "content-type": "application/x-ndjson" } });
-}
-
-function wholeOf(call: Call, name: string): number {
-  const text = call.query(name);
-  if (text === null) return 0;
-  if (/^\d{1,15}$/.test(text)) return Number(text);
-  const error = { path: name, expected: "a whole number", received: `'${text.slice(0, 100)}'` };
-  throw new FaultError({ kind: "invalid", errors: [error] });
 }
 
 export const auditRoutes: readonly Route[] = [

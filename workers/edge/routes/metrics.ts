@@ -1,38 +1,26 @@
-import {
-  ladderSchema,
-  type RegionState,
-  type TokenLimits,
-  type TokenState,
-  tokenStateSchema,
-} from "#core/contract/index.ts";
+import { ladderSchema, type TokenLimits, type TokenState, tokenStateSchema } from "#core/contract/index.ts";
 import { type CallerLimits, limitsOf } from "#core/limits/limits.ts";
 import { isTrusted } from "#core/tokens.ts";
 import { type Call, jsonResponse, type Route } from "../call.ts";
 import { bytes, json } from "../contract.ts";
-import { inTime } from "../metrics/in-time.ts";
 import { ladderMetrics } from "../metrics/ladder-metrics.ts";
 import { ladderOf, look } from "../metrics/look.ts";
 import { regionMetrics } from "../metrics/region-metrics.ts";
-import { regionStateOf } from "../metrics/region-state.ts";
 import { metricsText } from "../metrics/text.ts";
+import { wholeQuery } from "../whole-query.ts";
 
 async function getLadder(call: Call): Promise<Response> {
   const seen = ladderOf(await look(call));
   return jsonResponse({ node: call.node.id, at: Date.now(), ...seen }, 200, { "cache-control": "no-store" });
 }
 
+/** The regions of a model that metrics show one by one, unless asked otherwise, and the most. */
+const shownRegions = 100;
+const shownRegionsMax = 1_000;
+
 async function getMetrics(call: Call): Promise<Response> {
-  const seen = await look(call);
-  const states = new Map<string, RegionState[]>();
-  for (const { model, task, pointer, regions } of seen.models) {
-    if (task === "tensor") continue;
-    const found = await Promise.all(regions.map(({ region }) => inTime(regionStateOf(call, pointer, region))));
-    states.set(
-      model,
-      found.filter((state) => state !== null),
-    );
-  }
-  const text = metricsText([...ladderMetrics(seen), ...regionMetrics(states)]);
+  const seen = await look(call, wholeQuery(call, "regions", shownRegions, shownRegionsMax));
+  const text = metricsText([...ladderMetrics(seen), ...regionMetrics(seen.models)]);
   return new Response(text, { headers: { "content-type": "text/plain; version=0.0.4; charset=utf-8" } });
 }
 
@@ -71,7 +59,15 @@ export const metricsRoutes: readonly Route[] = [
     path: "/metrics",
     scope: "metrics",
     operation: "read metrics",
-    contract: { replies: { 200: bytes("text/plain") } },
+    contract: {
+      query: {
+        regions: {
+          description: `The regions of each model that have series of their own, the oldest first: ${shownRegions} unless given, at most ${shownRegionsMax}. The others are summed under an empty region`,
+          type: "integer",
+        },
+      },
+      replies: { 200: bytes("text/plain") },
+    },
     handle: getMetrics,
   },
   {

@@ -4,6 +4,7 @@ import {
   type ModelPointer,
   type RegionRun,
   regionDetailSchema,
+  regionPageMax,
   regionRunSchema,
   regionRunsSchema,
   regionStatesSchema,
@@ -12,21 +13,51 @@ import {
 import { FaultError } from "#core/http/fault.ts";
 import { preferredWaitSeconds, waitMaxSeconds } from "#core/http/prefer.ts";
 import { readJson } from "#core/http/problem.ts";
+import type { RegistryLook } from "#objects/registry/api.ts";
 import { regionObject, registryObject, reviewObject } from "#objects/stubs.ts";
 import { classifierOf } from "../artefacts/models.ts";
 import { learnHead } from "../artefacts/pointers.ts";
-import { type Call, jsonResponse, modelOf, ownRegions, type Route, requireModel, requireRegion } from "../call.ts";
+import { type Call, jsonResponse, limitedRegions, modelOf, type Route, requireModel, requireRegion } from "../call.ts";
 import { bytes, json, preferWait } from "../contract.ts";
 import { hasRegion } from "../ladder/regions.ts";
 import { baseFor, servedPointer } from "../ladder/version.ts";
 import { inTime } from "../metrics/in-time.ts";
-import { regionStateOf } from "../metrics/region-state.ts";
+import { lookAtRegistry } from "../metrics/look.ts";
+import { regionStateOf, reportedState } from "../metrics/region-state.ts";
+import { wholeQuery } from "../whole-query.ts";
 
+/** The query of a list of regions, which comes page by page. */
+const pageQuery = {
+  after: { description: "The region after which the page starts: `next` of the page before", type: "string" },
+  limit: { description: `The largest number of regions; ${regionPageMax} unless given, and at most`, type: "integer" },
+} as const;
+
+const freshQuery = {
+  fresh: {
+    description: "true: asks each region of the page, instead of showing what it reported last",
+    type: "boolean",
+  },
+} as const;
+
+/** Lists what the regions reported. One that has not reported yet is asked. */
 async function listRegions(call: Call): Promise<Response> {
-  const model = modelOf(call);
-  const pointer = await servedPointer(call, model);
-  const known = ownRegions(call, await registryObject(call.env, model).regions());
-  return jsonResponse({ regions: await Promise.all(known.map((region) => regionStateOf(call, pointer, region))) });
+  const pointer = await servedPointer(call, modelOf(call));
+  const { regions, next, totals } = await lookAtPage(call);
+  const states = await Promise.all(
+    regions.map((seen) => {
+      const reported = call.query("fresh") === "true" ? null : reportedState(seen);
+      return reported ?? inTime(regionStateOf(call, pointer, seen.region));
+    }),
+  );
+  const { regions: all, bases, heads, drift, certificates, unasked } = totals;
+  const sums = { regions: all, bases, heads, drift, certificates, unasked };
+  return jsonResponse({ regions: states.filter((state) => state !== null), next, sums });
+}
+
+function lookAtPage(call: Call): Promise<RegistryLook> {
+  const limit = Math.max(1, wholeQuery(call, "limit", regionPageMax, regionPageMax));
+  const list = { by: "name" as const, after: call.query("after") ?? "", limit };
+  return lookAtRegistry(call.env, modelOf(call), { only: limitedRegions(call), list });
 }
 
 async function getRegion(call: Call): Promise<Response> {
@@ -39,18 +70,18 @@ async function getRegion(call: Call): Promise<Response> {
   return jsonResponse({ state, heads, history, runs: runs.map((run) => ({ region, ...run })) });
 }
 
-/** Lists the retrains of all regions that the token may use, newest first. */
+/** Lists the retrains of a page of the regions that the token may use, newest first. */
 async function listAllRuns(call: Call): Promise<Response> {
   const model = modelOf(call);
   await servedPointer(call, model);
-  const regions = ownRegions(call, await registryObject(call.env, model).regions());
+  const { regions, next } = await lookAtPage(call);
   const found = await Promise.all(
-    regions.map(async (region) => {
+    regions.map(async ({ region }) => {
       const runs = await inTime(regionObject(call.env, model, region).runs());
       return (runs ?? []).map(({ report, ...run }) => ({ region, ...run, report: report && brief(report) }));
     }),
   );
-  return jsonResponse({ runs: found.flat().sort((a, b) => b.startedAt - a.startedAt) });
+  return jsonResponse({ runs: found.flat().sort((a, b) => b.startedAt - a.startedAt), next });
 }
 
 // Long lists contain only the figures that the console draws.
@@ -116,7 +147,7 @@ export const regionRoutes: readonly Route[] = [
     path,
     scope: "admin",
     operation: "list regions",
-    contract: { replies: { 200: json(regionStatesSchema) } },
+    contract: { query: { ...pageQuery, ...freshQuery }, replies: { 200: json(regionStatesSchema) } },
     handle: listRegions,
   },
   {
@@ -124,7 +155,7 @@ export const regionRoutes: readonly Route[] = [
     path: "/v1/models/:model/runs",
     scope: "admin",
     operation: "list the retrains of all regions",
-    contract: { replies: { 200: json(regionRunsSchema) } },
+    contract: { query: pageQuery, replies: { 200: json(regionRunsSchema) } },
     handle: listAllRuns,
   },
   {

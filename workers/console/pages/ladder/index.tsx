@@ -33,10 +33,10 @@ export function LadderPage({ session }: PageProps) {
             ))}
             {ladder.models.length > 0 && (
               <p class="muted">
-                Escalated questions are counted at once, answers of the edge within a few seconds. Cost is Cloudflare's
-                list price beyond what a plan includes, without the origin's host and decision models: of a million
-                questions as they came, and in the table of a million that reach the rung. Latencies of the edge include
-                only the time it waited for others: its clock stops while it computes.
+                Questions are counted within ten seconds; where a model has over a hundred regions, within a minute.
+                Cost is Cloudflare's list price beyond what a plan includes, without the origin's host and decision
+                models: of a million questions as they came, and in the table of a million that reach the rung.
+                Latencies of the edge include only the time it waited for others: its clock stops while it computes.
               </p>
             )}
           </>

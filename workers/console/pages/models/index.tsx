@@ -41,7 +41,7 @@ function Model({ session, summary, onMove }: Props) {
   const watch = usePolled(`canary ${model}`, () => client.canary(model), everyMs);
   const regions = usePolled(
     `regions ${model}`,
-    () => (can(session, "admin") ? client.regions(model) : Promise.resolve([])),
+    () => (can(session, "admin") ? client.regionPage(model, { limit: 1 }) : Promise.resolve(null)),
     everyMs * 4,
   );
   const moved = () => {
@@ -77,7 +77,7 @@ function Model({ session, summary, onMove }: Props) {
               session={session}
               summary={summary}
               list={list}
-              regions={regions.value ?? []}
+              regionsOn={regions.value?.sums.bases ?? {}}
               onMove={moved}
             />
             <h2>Trainings</h2>

@@ -1,4 +1,4 @@
-import type { ModelSummary, RegionState, VersionList } from "#client/index.ts";
+import type { ModelSummary, VersionList } from "#client/index.ts";
 import { Confirm } from "#console/parts/confirm.tsx";
 import { Badge } from "#console/parts/states.tsx";
 import { columnsOf, DataTable } from "#console/parts/table.tsx";
@@ -9,7 +9,8 @@ interface Props {
   session: Session;
   summary: ModelSummary;
   list: VersionList;
-  regions: RegionState[];
+  /** How many regions each version serves. */
+  regionsOn: Record<string, number>;
   onMove: () => void;
 }
 
@@ -26,7 +27,7 @@ const columns = columnsOf(
 );
 
 /** The versions of a model: metrics, callers and actions. */
-export function VersionTable({ session, summary, list, regions, onMove }: Props) {
+export function VersionTable({ session, summary, list, regionsOn, onMove }: Props) {
   const { model, stable, canary } = summary;
   const roll = (version: number, isCanary: boolean) => async () => {
     const target = isCanary ? { version, share: canaryShare, watch: true } : { version };
@@ -38,7 +39,7 @@ export function VersionTable({ session, summary, list, regions, onMove }: Props)
       {list.versions
         .toSorted((a, b) => b.version - a.version)
         .map(({ version, state, createdAt, metrics, preparing }) => {
-          const running = regions.filter(({ base }) => base === version).length;
+          const running = regionsOn[version] ?? 0;
           return (
             <tr key={version}>
               <th scope="row">

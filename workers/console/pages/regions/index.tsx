@@ -1,5 +1,5 @@
 import { useState } from "preact/hooks";
-import type { RegionState, UpriverClient } from "#client/index.ts";
+import type { RegionState, RegionStates, UpriverClient } from "#client/index.ts";
 import type { PageProps } from "#console/page.ts";
 import { ModelChoice } from "#console/parts/model-choice.tsx";
 import { Empty, Loaded } from "#console/parts/states.tsx";
@@ -11,6 +11,8 @@ import { RegionPage } from "./region.tsx";
 import { RegionTable } from "./table.tsx";
 
 const everyMs = 5_000;
+/** Regions of a page: each has a row and a chart. */
+const pageSize = 50;
 
 /** The regions page: all regions of a model, or one of them. */
 export function RegionsPage({ session, route }: PageProps) {
@@ -26,22 +28,27 @@ export function RegionsPage({ session, route }: PageProps) {
 }
 
 function Regions({ client, model }: { client: UpriverClient; model: string }) {
-  const states = usePolled(`regions ${model}`, () => client.regions(model), everyMs);
-  const runs = usePolled(`runs ${model}`, () => client.allRuns(model), everyMs * 6);
+  // The names after which the pages before this one and this one start.
+  const [starts, setStarts] = useState<string[]>([]);
+  const after = starts.at(-1);
+  const page = { limit: pageSize, ...(after === undefined ? {} : { after }) };
+  const states = usePolled(`regions ${model} ${after}`, () => client.regionPage(model, page), everyMs);
+  const runs = usePolled(`runs ${model} ${after}`, () => client.runPage(model, page), everyMs * 6);
   const [filter, setFilter] = useState("");
   const isShown = ({ region }: { region: string }) => region.toLowerCase().includes(filter.toLowerCase());
   return (
     <Loaded of={states}>
-      {(all) =>
+      {({ regions: all, next, sums }) =>
         all.length === 0 ? (
           <Empty title="No region has stored a question yet.">
             <p>A region appears with its first escalated question or its first label.</p>
           </Empty>
         ) : (
           <>
-            <Summary regions={all} />
+            <Summary sums={sums} />
+            <Pages shown={all} next={next} starts={starts} onMove={setStarts} />
             <label class="filter">
-              Find a region
+              {next === null && after === undefined ? "Find a region" : "Find a region on this page"}
               <input type="search" value={filter} onInput={(event) => setFilter(event.currentTarget.value)} />
             </label>
             <RegionTable model={model} regions={all.filter(isShown)} />
@@ -55,7 +62,7 @@ function Regions({ client, model }: { client: UpriverClient; model: string }) {
                 <a key={region} href={linkTo("regions", model, region)}>
                   <HeadComparisonChart
                     title={region}
-                    runs={runs.value?.filter((run) => run.region === region) ?? []}
+                    runs={runs.value?.runs.filter((run) => run.region === region) ?? []}
                     isSmall
                   />
                 </a>
@@ -68,15 +75,37 @@ function Regions({ client, model }: { client: UpriverClient; model: string }) {
   );
 }
 
-function Summary({ regions }: { regions: RegionState[] }) {
-  const withStatus = (status: string) => regions.filter(({ certificate }) => certificate?.status === status).length;
+interface PagesProps {
+  shown: readonly RegionState[];
+  next: string | null;
+  starts: readonly string[];
+  onMove: (starts: string[]) => void;
+}
+
+/** The way to the pages before and after, where there are any. */
+function Pages({ shown, next, starts, onMove }: PagesProps) {
+  if (next === null && starts.length === 0) return null;
+  return (
+    <p>
+      <button type="button" disabled={starts.length === 0} onClick={() => onMove(starts.slice(0, -1))}>
+        Previous
+      </button>{" "}
+      {shown[0]?.region} to {shown.at(-1)?.region}{" "}
+      <button type="button" disabled={next === null} onClick={() => next !== null && onMove([...starts, next])}>
+        Next
+      </button>
+    </p>
+  );
+}
+
+function Summary({ sums: { regions, heads, certificates, drift } }: { sums: RegionStates["sums"] }) {
   const facts: [string, number][] = [
-    ["Regions", regions.length],
-    ["Own head", regions.filter(({ head }) => head !== null).length],
-    ["Certificate valid", withStatus("valid")],
-    ["Pending", withStatus("pending")],
-    ["Void", withStatus("void")],
-    ["Input drift", regions.filter(({ drift }) => drift?.alarm).length],
+    ["Regions", regions],
+    ["Own head", heads],
+    ["Certificate valid", certificates.valid],
+    ["Pending", certificates.pending],
+    ["Void", certificates.void],
+    ["Input drift", drift],
   ];
   return (
     <dl class="figures">

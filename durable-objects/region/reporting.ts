@@ -1,0 +1,125 @@
+import type { RegionRun } from "#core/contract/index.ts";
+import { addCounts } from "#core/counts.ts";
+import type { Jobs, Step } from "#objects/jobs.ts";
+import type { RegistryApi } from "#objects/registry/api.ts";
+import type { Remote } from "#objects/stubs.ts";
+import type { RegionActivity, RegionReport, RegionSummary } from "./api.ts";
+
+/** How long changes are gathered before a report. */
+const gatherMs = 1_000;
+/** The pause after a report that the registry did not take: it does not know the region yet, or did not reply. */
+const unknownMs = 10_000;
+const failedMs = 60_000;
+/** The largest report. One with more leaves out the state. */
+const reportMaxBytes = 64 * 1024;
+/** The versions whose counts are told apart. Those of earlier ones are added to the oldest of these. */
+const versionsMax = 24;
+
+/** What reporting needs. */
+interface Needs {
+  region: string;
+  registry: () => Pick<Remote<RegistryApi>, "report">;
+  jobs: Pick<Jobs, "bringForward">;
+  activity: () => RegionActivity;
+  state: (base: number) => Promise<RegionSummary>;
+}
+
+/**
+ * Sends the registry what looks at all regions show of this one: some seconds after a change, once for all changes until then.
+ * A report has totals, so that nothing is lost with one that does not arrive.
+ */
+export class Reporting {
+  private readonly needs: Needs;
+  private isPlanned = false;
+  private nextAt = 0;
+  /** The version that serves this region, as the registry said last. */
+  private base: number | null = null;
+  private sent = "";
+
+  constructor(needs: Needs) {
+    this.needs = needs;
+  }
+
+  /** Notes that something may have changed. */
+  changed(): void {
+    if (this.isPlanned) return;
+    this.isPlanned = true;
+    const waitMs = Math.max(gatherMs, this.nextAt - Date.now());
+    // A longer timer would keep the object awake, and billed.
+    if (waitMs > gatherMs) this.needs.jobs.bringForward("report", "", Date.now() + waitMs);
+    // An object that is evicted meanwhile loses this report; the next one has its totals.
+    else setTimeout(() => this.send(), waitMs);
+  }
+
+  /** Returns the steps of jobs, after each of which something may have changed. */
+  watched(steps: Record<string, Step>): Record<string, Step> {
+    const watched = Object.entries(steps).map(([kind, step]): [string, Step] => [
+      kind,
+      (key, attempts) => step(key, attempts).finally(() => this.changed()),
+    ]);
+    return Object.fromEntries(watched);
+  }
+
+  /** Runs the job `report`: sends what has changed since the last report. */
+  async send(): Promise<null> {
+    const { region, registry } = this.needs;
+    this.isPlanned = false;
+    try {
+      const report = await this.read();
+      const text = JSON.stringify(report);
+      if (report === null || text === this.sent) return null;
+      const receipt = await registry().report(region, report);
+      this.nextAt = Date.now() + (receipt?.everyMs ?? unknownMs);
+      if (receipt) {
+        this.sent = text;
+        this.base = receipt.base;
+      }
+      // It has not registered yet, or another version serves it.
+      if (!receipt || (receipt.base !== null && receipt.base !== report.base)) this.changed();
+    } catch (error) {
+      console.warn(JSON.stringify({ event: "report-not-sent", region, error: String(error) }));
+      this.nextAt = Date.now() + failedMs;
+      this.changed();
+    }
+    return null;
+  }
+
+  /** Forgets what was sent: the region's tables were emptied. */
+  reset(): void {
+    this.sent = "";
+    this.base = null;
+  }
+
+  // Without questions and labels there is nothing to report.
+  private async read(): Promise<RegionReport | null> {
+    const activity = this.needs.activity();
+    const last = activity.versions.at(-1)?.base;
+    if (last === undefined) return null;
+    const base = this.base ?? last;
+    const state = await this.needs.state(base);
+    return boundedReport({ base, activity, state });
+  }
+}
+
+/** Leaves out what looks do not show, and what would make a report too large. */
+export function boundedReport({ base, activity, state }: RegionReport): RegionReport {
+  const { versions } = activity;
+  const [oldest, ...rest] = versions.slice(-versionsMax);
+  const earlier = versions.slice(0, -versionsMax);
+  const counts = oldest && earlier.reduce((sum, one) => addCounts(sum, one.counts), structuredClone(oldest.counts));
+  const known = oldest && counts ? [{ ...oldest, counts }, ...rest] : [];
+  const lastRun = state?.lastRun ? { ...state.lastRun, report: briefReport(state.lastRun.report) } : null;
+  const report = { base, activity: { ...activity, versions: known }, state: state && { ...state, lastRun } };
+  return JSON.stringify(report).length > reportMaxBytes ? { ...report, state: null } : report;
+}
+
+function briefReport(report: RegionRun["report"]): RegionRun["report"] {
+  if (!report) return null;
+  const { head, comparison = null, crossFitted, heldFor } = report;
+  return {
+    ...(head === undefined ? {} : { head }),
+    ...(crossFitted === undefined ? {} : { crossFitted }),
+    ...(heldFor === undefined ? {} : { heldFor }),
+    comparison,
+  };
+}

@@ -1,0 +1,208 @@
+import { leftMs } from "#core/clock.ts";
+import { type CanaryState, pairObstacles } from "#core/contract/index.ts";
+import { own } from "#core/own.ts";
+import { addTotals, countsByBase, noTotals, type RegionTotals, totalsOf } from "#core/region-totals.ts";
+import { within } from "#core/within.ts";
+import type { Jobs } from "../jobs.ts";
+import type { RegionReport } from "../region/api.ts";
+import type { LookRequest, RegistryLook, ReportReceipt, WatchedCanary } from "./api.ts";
+import type { GroupCertificates } from "./group-certificates.ts";
+import type { Rollout } from "./rollout.ts";
+import type { Spendings } from "./spendings.ts";
+import type { EdgeCounts } from "./tables/edge-counts.ts";
+import type { Reports } from "./tables/reports.ts";
+
+/** A region reports this often while something changes there; with many regions less often, so that all send 17 a second. */
+const reportEveryMs = 10_000;
+const reportEveryMsPerRegion = 60;
+/** Regions that a look names where something is wrong with them. */
+const namedMax = 100;
+/** Regions that are asked at once, and how long a reply may take. */
+const askedAtOnce = 32;
+const askTimeoutMs = 10_000;
+/** How long regions that did not reply are left alone. */
+const askAgainMs = 60_000;
+
+/** What looking needs. */
+interface Needs {
+  reports: Reports;
+  edgeCounts: EdgeCounts;
+  rollout: Pick<Rollout, "pointer">;
+  canary: () => CanaryState | null;
+  groups: Pick<GroupCertificates, "state">;
+  spendings: Pick<Spendings, "state">;
+  jobs: Pick<Jobs, "bringForward">;
+  /** Asks a region for its report. */
+  readRegion: (region: string, base: number) => Promise<RegionReport>;
+  transaction: <T>(work: () => T) => T;
+}
+
+/** What this instance keeps in memory, so that a look reads no row of a region that it does not list. */
+interface Sums {
+  totals: RegionTotals;
+  missing: Set<string>;
+  breakersOpen: Set<string>;
+  asOf: number | null;
+}
+
+/** Keeps what the regions report, and shows all of them together. */
+export class Looks {
+  private readonly needs: Needs;
+  private sums: Sums | null = null;
+  /** The pointer that the reports were last compared with, and when regions were last asked. */
+  private checkedWith = "";
+  private askedAt = 0;
+  private askedAfter = "";
+
+  constructor(needs: Needs) {
+    this.needs = needs;
+  }
+
+  /** Takes a region's report in place of the one before; null for an unknown region. */
+  take(region: string, report: RegionReport): ReportReceipt | null {
+    const { reports, transaction } = this.needs;
+    const [known] = reports.of([region]);
+    if (!known) return null;
+    const sums = this.all();
+    // Summed again where this is undone.
+    this.sums = null;
+    const now = Date.now();
+    transaction(() => reports.set(region, report, now));
+    if (known.report) addTotals(sums.totals, totalsOf(known.report), -1);
+    this.sums = sums;
+    addReport(sums, region, report, now);
+    const { regions } = sums.totals;
+    const everyMs = Math.max(reportEveryMs, regions * reportEveryMsPerRegion);
+    return { base: this.baseOf(region), everyMs };
+  }
+
+  look({ only, list, group, budget }: LookRequest): RegistryLook {
+    const { edgeCounts, rollout, groups, spendings } = this.needs;
+    const pointer = rollout.pointer();
+    const all = this.all();
+    this.askWhereNeeded(all);
+    const sums = only === null ? all : this.sumsOf(only);
+    const totals = structuredClone(sums.totals);
+    const edge = only === null ? [edgeCounts.totals()] : ["", ...only].map((name) => countsByBase(edgeCounts.of(name)));
+    for (const counts of edge) addTotals(totals, { counts });
+    const { found, next } = list ? this.list(only, list) : { found: [], next: null };
+    return {
+      ...{ pointer, canary: this.watched(), totals, asOf: sums.asOf, next },
+      group: group ? groups.state(group.base, group) : null,
+      spending: budget ? spendings.state(budget.usdPerMonth) : null,
+      regions: found.map((seen) => ({ ...seen, edge: edgeCounts.of(seen.region) })),
+      unanswered: [...sums.missing].slice(0, namedMax),
+      breakersOpen: [...sums.breakersOpen].slice(0, namedMax),
+    };
+  }
+
+  /** Runs the job `ask-regions`: asks some regions whose report is missing, or of a version that does not serve them now. */
+  async ask(): Promise<number | null> {
+    const { reports, readRegion } = this.needs;
+    const due: { region: string; base: number }[] = [];
+    for (const { region, base } of reports.bases(this.askedAfter)) {
+      const serves = this.baseOf(region);
+      if (serves !== null && base !== serves) due.push({ region, base: serves });
+      if (due.length === askedAtOnce) break;
+    }
+    this.askedAfter = due.at(-1)?.region ?? "";
+    if (due.length === 0) return null;
+    await Promise.all(
+      due.map(async ({ region, base }) => {
+        const late = () => Promise.reject(new Error(`no reply within ${askTimeoutMs} ms`));
+        try {
+          this.take(region, await within(askTimeoutMs, readRegion(region, base), late));
+        } catch (error) {
+          console.warn(JSON.stringify({ event: "region-not-read", region, error: String(error) }));
+        }
+      }),
+    );
+    return Date.now();
+  }
+
+  /** Notes that a region has registered. */
+  expect(region: string): void {
+    this.sums?.missing.add(region);
+  }
+
+  forgetRegion(region: string): void {
+    this.needs.reports.delete(region);
+    this.reset();
+  }
+
+  /** Reads the tables again at the next look: they were replaced. */
+  reset(): void {
+    this.sums = null;
+  }
+
+  private all(): Sums {
+    if (this.sums) return this.sums;
+    const sums = noSums();
+    for (const { region, report, asOf } of this.needs.reports.all()) addReport(sums, region, report, asOf);
+    this.sums = sums;
+    return sums;
+  }
+
+  private sumsOf(only: readonly string[]): Sums {
+    const sums = noSums();
+    for (const { region, report, asOf } of this.needs.reports.of(only)) addReport(sums, region, report, asOf);
+    return sums;
+  }
+
+  private list(only: readonly string[] | null, list: NonNullable<LookRequest["list"]>) {
+    const { reports } = this.needs;
+    if (list.by === "age") {
+      const found = only === null ? reports.byAge(list.limit) : reports.of(only).slice(0, list.limit);
+      return { found, next: null };
+    }
+    const { after, limit } = list;
+    const rest =
+      only === null
+        ? reports.byName(after, limit + 1)
+        : reports.of(only.filter((name) => name > after).sort()).slice(0, limit + 1);
+    const found = rest.slice(0, limit);
+    return { found, next: rest.length > limit ? (found.at(-1)?.region ?? null) : null };
+  }
+
+  // Reports lag behind the pointer, and an object of an earlier release sends none.
+  private askWhereNeeded({ missing }: Sums): void {
+    const { stable, heldBack } = this.needs.rollout.pointer();
+    const pointer = JSON.stringify([stable, heldBack]);
+    const isAskedLately = leftMs(this.askedAt + askAgainMs, askAgainMs, Date.now()) > 0;
+    if (pointer === this.checkedWith && (missing.size === 0 || isAskedLately)) return;
+    this.checkedWith = pointer;
+    this.askedAt = Date.now();
+    this.needs.jobs.bringForward("ask-regions", "", Date.now());
+  }
+
+  private baseOf(region: string): number | null {
+    const { stable, heldBack } = this.needs.rollout.pointer();
+    return own(heldBack, region) ?? stable;
+  }
+
+  private watched(): WatchedCanary | null {
+    const canary = this.needs.canary();
+    if (canary?.outcome !== null) return null;
+    const { verdict, regions } = canary;
+    const sumOf = (reason: (typeof pairObstacles)[number]) =>
+      regions.reduce((sum, { unpaired }) => sum + unpaired[reason], 0);
+    const sums = pairObstacles.map((reason) => [reason, sumOf(reason)]);
+    return { verdict, unpaired: Object.fromEntries(sums) as WatchedCanary["unpaired"] };
+  }
+}
+
+function noSums(): Sums {
+  return { totals: noTotals(), missing: new Set(), breakersOpen: new Set(), asOf: null };
+}
+
+function addReport(sums: Sums, region: string, report: RegionReport | null, at: number | null): void {
+  sums.missing.delete(region);
+  sums.breakersOpen.delete(region);
+  if (!report) {
+    sums.missing.add(region);
+    return;
+  }
+  addTotals(sums.totals, totalsOf(report));
+  if (report.activity.breaker === "open") sums.breakersOpen.add(region);
+  sums.asOf = Math.max(sums.asOf ?? 0, at ?? 0);
+}

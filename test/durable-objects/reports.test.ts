@@ -1,0 +1,168 @@
+import { evictDurableObject, runInDurableObject } from "cloudflare:test";
+import { env } from "cloudflare:workers";
+import { beforeAll, describe, expect, it } from "vitest";
+import type { Ladder, RegionStates } from "#core/contract/index.ts";
+import { noCounts, sumCounts } from "#core/counts.ts";
+import { app } from "#edge/app.ts";
+import type { RegionReport } from "#objects/region/api.ts";
+import { boundedReport } from "#objects/region/reporting.ts";
+import type { RegistryObject } from "#objects/registry/index.ts";
+import { ask, call, eventually, expectOk, instance, publish } from "../helpers/edge.ts";
+import { TestRegion } from "../helpers/region.ts";
+
+const registryOf = (model: string) =>
+  env.REGISTRY.get(env.REGISTRY.idFromName(model)) as DurableObjectStub<RegistryObject>;
+
+async function ladderOf(model: string) {
+  const { models } = await (await expectOk(call("GET", "/v1/ladder"))).json<Ladder>();
+  return models.find((one) => one.model === model);
+}
+
+async function page(model: string, query = ""): Promise<RegionStates> {
+  return (await expectOk(call("GET", `/v1/models/${model}/regions${query}`))).json();
+}
+
+/** A report as a region sent it, of another region. */
+async function reportOf(model: string): Promise<RegionReport> {
+  const region = new TestRegion(model);
+  const [activity, state] = await region.inside(async (object) => [object.counts(), await object.state(1)] as const);
+  return { base: 1, activity, state };
+}
+
+/** A model whose edge accepts nothing: its regions get each question. */
+const escalated = { threshold: 1.01, policy: { ladder: ["edge" as const, "region" as const] } };
+
+beforeAll(async () => {
+  for (const model of ["few", "many", "moving", "older"]) await publish({ model, ...escalated });
+  for (const model of ["few", "many", "moving", "older"]) await ask(model, { instance: instance(1) });
+  for (const model of ["few", "many", "moving", "older"]) {
+    await eventually(async () => expect(await ladderOf(model)).toMatchObject({ questions: 1, unanswered: [] }));
+  }
+});
+
+describe("a region's reports", () => {
+  it("are sent once for all changes of some seconds, and are as good as asking it", async () => {
+    await runInDurableObject(registryOf("few"), (_, { storage }) => {
+      storage.sql.exec("CREATE TABLE log (region TEXT)");
+      storage.sql.exec("CREATE TRIGGER logged AFTER INSERT ON reports BEGIN INSERT INTO log VALUES (new.region); END");
+    });
+    for (let i = 0; i < 30; i++) await ask("few", { instance: instance(i) });
+    await eventually(async () => expect(await ladderOf("few")).toMatchObject({ questions: 31 }));
+    const sent = await runInDurableObject(registryOf("few"), (_, { storage }) => {
+      return storage.sql.exec("SELECT * FROM log").toArray().length;
+    });
+    expect(sent).toBeLessThanOrEqual(2);
+    const [reported, asked] = [await page("few"), await page("few", "?fresh=true")];
+    expect(reported.regions[0]).toEqual({ ...asked.regions[0], asOf: expect.any(Number) });
+  });
+
+  it("have totals: what one that was lost said is in the next", async () => {
+    await ask("few", { instance: instance(101) });
+    await evictDurableObject(new TestRegion("few").stub);
+    await ask("few", { instance: instance(102) });
+    await eventually(async () => expect(await ladderOf("few")).toMatchObject({ questions: 33, open: 0 }));
+  });
+
+  it("are dropped with the region, and not taken of one that is unknown", async () => {
+    const gone = new TestRegion("few", "south");
+    await ask("few", { instance: instance(1, "south") });
+    await eventually(async () => expect(await ladderOf("few")).toMatchObject({ regions: 2 }));
+    await gone.forgetAll();
+    expect(await ladderOf("few")).toMatchObject({ regions: 1, questions: 33 });
+    expect(await registryOf("few").report("south", await reportOf("few"))).toBeNull();
+    expect(await ladderOf("few")).toMatchObject({ regions: 1, questions: 33 });
+  });
+
+  it("are bounded: counts of earlier versions are added up, and a large state is left out", async () => {
+    const report = await reportOf("few");
+    const versions = Array.from({ length: 40 }, (_, i) => ({ base: i + 1, counts: { ...noCounts(), questions: 1 } }));
+    const bounded = boundedReport({ ...report, activity: { ...report.activity, versions } });
+    expect(bounded.activity.versions.map(({ base }) => base)).toEqual(versions.slice(-24).map(({ base }) => base));
+    expect(sumCounts(bounded.activity.versions.map(({ counts }) => counts)).questions).toBe(40);
+    const rule = { note: "x".repeat(70_000) } as unknown as NonNullable<RegionReport["state"]>["rule"];
+    const large = boundedReport({ ...report, state: report.state && { ...report.state, rule } });
+    expect([large.state, large.activity]).toEqual([null, report.activity]);
+  });
+});
+
+describe("a look at many regions", () => {
+  const names = Array.from({ length: 250 }, (_, i) => `r-${String(i).padStart(3, "0")}`);
+
+  it("lists them page by page, with sums over all", async () => {
+    const report = await reportOf("many");
+    const { receipts } = await runInDurableObject(registryOf("many"), (object) => {
+      for (const name of names) object.registerRegion(name);
+      const receipts = names.map((region) => {
+        const activity = { ...report.activity, region };
+        return object.report(region, { ...report, activity, state: report.state && { ...report.state, region } });
+      });
+      return { receipts };
+    });
+    // With more regions each reports less often.
+    expect([receipts[0]?.everyMs, receipts.at(-1)?.everyMs]).toEqual([10_000, 251 * 60]);
+    const found: string[] = [];
+    const sizes: number[] = [];
+    for (let after: string | null = ""; after !== null; ) {
+      const { regions, next, sums }: RegionStates = await page("many", `?after=${encodeURIComponent(after)}`);
+      found.push(...regions.map(({ region }) => region));
+      sizes.push(regions.length);
+      expect(sums).toMatchObject({ regions: 251, bases: { 1: 251 } });
+      after = next;
+    }
+    expect(found).toEqual(["north", ...names].sort());
+    expect(sizes).toEqual([100, 100, 51]);
+    expect((await page("many", "?limit=3")).regions).toHaveLength(3);
+  });
+
+  it("is one call of the registry, and of no region", async () => {
+    const calls: string[] = [];
+    const counted = (object: "REGION" | "REGISTRY" | "REVIEW") => {
+      const real = env[object] as unknown as DurableObjectNamespace;
+      const get = (id: DurableObjectId) =>
+        new Proxy(real.get(id) as object, {
+          get:
+            (stub, method) =>
+            (...values: unknown[]) => {
+              if (id.name === "many" || id.name?.startsWith("many~")) calls.push(`${object}.${String(method)}`);
+              return (stub as Record<string | symbol, (...values: unknown[]) => unknown>)[method]?.(...values);
+            },
+        });
+      return { get, idFromName: (name: string) => real.idFromName(name) };
+    };
+    const doubles = { REGION: counted("REGION"), REGISTRY: counted("REGISTRY"), REVIEW: counted("REVIEW") };
+    const bindings = { ...env, ...doubles } as unknown as Env;
+    const context = { waitUntil: () => {}, passThroughOnException() {}, props: {} } as unknown as ExecutionContext;
+    for (const path of ["/v1/ladder", "/metrics", "/v1/models/many/regions"]) {
+      const headers = { authorization: "Bearer admin-token" };
+      const response = await app.fetch(new Request(`https://edge.test${path}`, { headers }), bindings, context);
+      expect(response.status).toBe(200);
+      await response.arrayBuffer();
+    }
+    const known = ["REGISTRY.look", "REVIEW.size", "REGISTRY.look", "REVIEW.size", "REGISTRY.look"];
+    expect(calls.filter((one) => one !== "REGISTRY.pointer")).toEqual(known);
+  });
+});
+
+describe("reports that the registry lacks", () => {
+  it("are fetched after a rollout, for the version that serves", async () => {
+    await publish({ model: "moving", version: 2, seed: 2, ...escalated });
+    await eventually(async () => {
+      const { regions, sums } = await page("moving");
+      expect(regions).toMatchObject([{ region: "north", base: 2 }]);
+      expect(sums.bases[2]).toBe(1);
+    });
+  });
+
+  it("are fetched from regions that are at rest, where the release before kept none", async () => {
+    const stub = registryOf("older");
+    await runInDurableObject(stub, (_, { storage }) => {
+      storage.sql.exec("DROP TABLE reports");
+      storage.sql.exec("UPDATE schema SET migrations = 7");
+    });
+    await evictDurableObject(stub);
+    expect(await ladderOf("older")).toMatchObject({ questions: 0, unanswered: ["north"], asOf: null });
+    // Meanwhile the list asks the region itself.
+    expect((await page("older")).regions).toMatchObject([{ region: "north", base: 1 }]);
+    await eventually(async () => expect(await ladderOf("older")).toMatchObject({ questions: 1, unanswered: [] }));
+  });
+});
