@@ -234,7 +234,7 @@ export class RegionObject extends DurableObject<Env> implements RegionApi {
     const reporting = new Reporting({
       ...{ region, registry, jobs, activity: () => this.counts(), state: (base) => this.state(base) },
     });
-    Object.assign(steps, reporting.watched(scheduled.steps), { report: () => reporting.send() });
+    Object.assign(steps, reporting.watched(scheduled.steps), { report: () => reporting.trail() });
 
     this.region = region;
     this.jobs = jobs;

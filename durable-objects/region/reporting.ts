@@ -1,7 +1,7 @@
 import type { RegionRun } from "#core/contract/index.ts";
 import { addCounts } from "#core/counts.ts";
 import type { Jobs, Step } from "#objects/jobs.ts";
-import type { RegistryApi } from "#objects/registry/api.ts";
+import type { RegistryApi, ReportReceipt } from "#objects/registry/api.ts";
 import type { Remote } from "#objects/stubs.ts";
 import type { RegionActivity, RegionReport, RegionSummary } from "./api.ts";
 
@@ -12,6 +12,9 @@ const unknownMs = 10_000;
 const failedMs = 60_000;
 /** The largest report. One with more leaves out the state. */
 const reportMaxBytes = 64 * 1024;
+/** Reading the state passes over all samples: one with 20,000 is read again after five minutes, or when a retrain has changed it. */
+const stateMsPerSample = 15;
+const changesState: ReadonlySet<string> = new Set(["retrain", "rule", "forget-owner"]);
 /** The versions whose counts are told apart. Those of earlier ones are added to the oldest of these. */
 const versionsMax = 24;
 
@@ -30,11 +33,15 @@ interface Needs {
  */
 export class Reporting {
   private readonly needs: Needs;
-  private isPlanned = false;
+  private isSoon = false;
+  private isTrailing = false;
+  /** From when on a change is reported at once, and when the last ones are. */
   private nextAt = 0;
+  private trailAt = 0;
   /** The version that serves this region, as the registry said last. */
   private base: number | null = null;
   private sent = "";
+  private known: { base: number; state: RegionSummary; until: number } | null = null;
 
   constructor(needs: Needs) {
     this.needs = needs;
@@ -42,34 +49,48 @@ export class Reporting {
 
   /** Notes that something may have changed. */
   changed(): void {
-    if (this.isPlanned) return;
-    this.isPlanned = true;
-    const waitMs = Math.max(gatherMs, this.nextAt - Date.now());
-    // A longer timer would keep the object awake, and billed.
-    if (waitMs > gatherMs) this.needs.jobs.bringForward("report", "", Date.now() + waitMs);
-    // An object that is evicted meanwhile loses this report; the next one has its totals.
-    else setTimeout(() => this.send(), waitMs);
+    const now = Date.now();
+    if (now >= this.nextAt) {
+      if (this.isSoon) return;
+      this.isSoon = true;
+      // An object that is evicted meanwhile loses this report; the next one has its totals.
+      setTimeout(() => this.send(), gatherMs);
+    } else if (!this.isTrailing) {
+      this.isTrailing = true;
+      // For what changes last before a pause. A timer would keep the object awake, and billed; a job is some rows.
+      this.needs.jobs.bringForward("report", "", Math.max(this.nextAt, this.trailAt));
+    }
   }
 
   /** Returns the steps of jobs, after each of which something may have changed. */
   watched(steps: Record<string, Step>): Record<string, Step> {
     const watched = Object.entries(steps).map(([kind, step]): [string, Step] => [
       kind,
-      (key, attempts) => step(key, attempts).finally(() => this.changed()),
+      (key, attempts) =>
+        step(key, attempts).finally(() => {
+          if (changesState.has(kind)) this.known = null;
+          this.changed();
+        }),
     ]);
     return Object.fromEntries(watched);
   }
 
-  /** Runs the job `report`: sends what has changed since the last report. */
-  async send(): Promise<null> {
+  /** Runs the job `report`. */
+  trail(): Promise<null> {
+    this.isTrailing = false;
+    return this.send();
+  }
+
+  /** Sends what has changed since the last report. */
+  private async send(): Promise<null> {
     const { region, registry } = this.needs;
-    this.isPlanned = false;
+    this.isSoon = false;
     try {
       const report = await this.read();
       const text = JSON.stringify(report);
       if (report === null || text === this.sent) return null;
       const receipt = await registry().report(region, report);
-      this.nextAt = Date.now() + (receipt?.everyMs ?? unknownMs);
+      this.pause(receipt ?? { everyMs: unknownMs, trailingMs: unknownMs });
       if (receipt) {
         this.sent = text;
         this.base = receipt.base;
@@ -78,16 +99,22 @@ export class Reporting {
       if (!receipt || (receipt.base !== null && receipt.base !== report.base)) this.changed();
     } catch (error) {
       console.warn(JSON.stringify({ event: "report-not-sent", region, error: String(error) }));
-      this.nextAt = Date.now() + failedMs;
+      this.pause({ everyMs: failedMs, trailingMs: failedMs });
       this.changed();
     }
     return null;
+  }
+
+  private pause({ everyMs, trailingMs }: Pick<ReportReceipt, "everyMs" | "trailingMs">): void {
+    this.nextAt = Date.now() + everyMs;
+    this.trailAt = Date.now() + trailingMs;
   }
 
   /** Forgets what was sent: the region's tables were emptied. */
   reset(): void {
     this.sent = "";
     this.base = null;
+    this.known = null;
   }
 
   // Without questions and labels there is nothing to report.
@@ -96,8 +123,15 @@ export class Reporting {
     const last = activity.versions.at(-1)?.base;
     if (last === undefined) return null;
     const base = this.base ?? last;
+    return boundedReport({ base, activity, state: await this.stateOn(base) });
+  }
+
+  private async stateOn(base: number): Promise<RegionSummary> {
+    if (this.known?.base === base && Date.now() < this.known.until) return this.known.state;
     const state = await this.needs.state(base);
-    return boundedReport({ base, activity, state });
+    const samples = Object.values(state.samples).reduce((sum, n) => sum + n, 0);
+    this.known = { base, state, until: Date.now() + samples * stateMsPerSample };
+    return state;
   }
 }
 

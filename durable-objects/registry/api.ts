@@ -47,6 +47,8 @@ export interface ReportReceipt {
   base: number | null;
   /** How long the region waits until its next report, at least. */
   everyMs: number;
+  /** How long after it the last changes before a pause are reported. */
+  trailingMs: number;
 }
 
 /** Which regions a look shows. */

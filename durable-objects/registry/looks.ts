@@ -12,9 +12,12 @@ import type { Spendings } from "./spendings.ts";
 import type { EdgeCounts } from "./tables/edge-counts.ts";
 import type { Reports } from "./tables/reports.ts";
 
-/** A region reports this often while something changes there; with many regions less often, so that all send 17 a second. */
+/** A region reports this often while something changes there; with many regions less often, so that all send 4 a second. */
 const reportEveryMs = 10_000;
-const reportEveryMsPerRegion = 60;
+const reportEveryMsPerRegion = 250;
+/** The last change before a pause takes a job, and so more rows: all regions have one a second, each at least every ten minutes. */
+const trailingMsPerRegion = 1_000;
+const trailingMaxMs = 10 * 60_000;
 /** Regions that a look names where something is wrong with them. */
 const namedMax = 100;
 /** Regions that are asked at once, and how long a reply may take. */
@@ -73,7 +76,8 @@ export class Looks {
     addReport(sums, region, report, now);
     const { regions } = sums.totals;
     const everyMs = Math.max(reportEveryMs, regions * reportEveryMsPerRegion);
-    return { base: this.baseOf(region), everyMs };
+    const trailingMs = Math.max(everyMs, Math.min(trailingMaxMs, regions * trailingMsPerRegion));
+    return { base: this.baseOf(region), everyMs, trailingMs };
   }
 
   look({ only, list, group, budget }: LookRequest): RegistryLook {

@@ -16,13 +16,12 @@ export class OpenQuestions {
 
   /** Tells whether an owner may have some more. */
   hasRoom(owner: string, more: number, max: number): boolean {
-    this.counts ??= new Map(
-      Array.from(this.sql.exec<{ owner: string; n: number }>(query, this.settledThrough()), (row) => [
-        row.owner,
-        row.n,
-      ]),
-    );
-    return (this.counts.get(owner) ?? 0) + more <= max;
+    return (this.counted().get(owner) ?? 0) + more <= max;
+  }
+
+  /** Returns how many there are of all owners. */
+  total(): number {
+    return [...this.counted().values()].reduce((sum, n) => sum + n, 0);
   }
 
   changed(owner: string, by: 1 | -1): void {
@@ -35,5 +34,11 @@ export class OpenQuestions {
   /** Counts again at the next question: what was counted may have been undone. */
   reset(): void {
     this.counts = null;
+  }
+
+  private counted(): Map<string, number> {
+    const rows = () => this.sql.exec<{ owner: string; n: number }>(query, this.settledThrough());
+    this.counts ??= new Map(Array.from(rows(), ({ owner, n }) => [owner, n]));
+    return this.counts;
   }
 }

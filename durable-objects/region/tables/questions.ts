@@ -124,6 +124,8 @@ export class Questions {
   /** The numbers of the questions that came since the object started and are being answered, the first ones first. */
   private readonly underway = new Map<string, number>();
   private last: number | null = null;
+  /** How many rows there are; null until they are counted. */
+  private total: number | null = null;
   private transactions = 0;
 
   constructor(sql: SqlStorage) {
@@ -148,6 +150,7 @@ export class Questions {
   reset(): void {
     for (const memory of [this.known, this.changes, this.added]) memory.clear();
     this.last = null;
+    this.total = null;
     this.open.reset();
   }
 
@@ -304,6 +307,7 @@ export class Questions {
     const query = "DELETE FROM questions WHERE id = ? RETURNING owner, status";
     const [row] = this.sql.exec<Pick<StoredQuestion, "owner"> & Pick<Answer, "status">>(query, id).toArray();
     this.known.delete(id);
+    if (row && this.total !== null) this.total--;
     if (row?.status === "open") this.open.changed(row.owner, -1);
   }
 
@@ -316,6 +320,8 @@ export class Questions {
       `WHERE rowid < coalesce((${firstLater}), 9e15) AND expiresAt <= ?1 AND status = 'answered'`,
       now,
     );
+    const { n } = this.sql.exec<{ n: number }>("SELECT changes() AS n").one();
+    if (this.total !== null) this.total -= n;
   }
 
   nextExpiry(): number | null {
@@ -323,10 +329,11 @@ export class Questions {
     return this.sql.exec<{ expiresAt: number }>(query).toArray()[0]?.expiresAt ?? null;
   }
 
+  /** Counts the table once, and then with each change. */
   counts(): { total: number; open: number } {
     this.write();
-    const query = "SELECT count(*) AS total, coalesce(sum(status = 'open'), 0) AS open FROM questions";
-    return this.sql.exec<{ total: number; open: number }>(query).one();
+    this.total ??= this.sql.exec<{ n: number }>("SELECT count(*) AS n FROM questions").one().n;
+    return { total: this.total, open: this.open.total() };
   }
 
   private row(id: string): StoredQuestion | null {
@@ -371,6 +378,7 @@ export class Questions {
       const number = this.lastNumber() + 1;
       questionsTable.insert(this.sql, stored(row) as Parameters<typeof questionsTable.insert>[1], "fail", number);
       this.last = number;
+      if (this.total !== null) this.total++;
       if (row.answer.status === "open") this.underway.set(id, number);
     }
     for (const [id, change] of this.changes) {

@@ -33,7 +33,7 @@ const storedBytes = 1_400;
 const storedDays = 90;
 const consoleEverySeconds = 2;
 /** How often an isolate or a region that is asked does something again at most, in seconds. */
-const everySeconds = { pointers: 5, flush: 2, tokens: 20, headless: 600, alarm: 9 } as const;
+const everySeconds = { pointers: 5, flush: 2, tokens: 20, headless: 600, alarm: 9, report: 10 } as const;
 /** Isolates live some hours. */
 const startsPerIsolateDay = 4;
 /** The cron runs and the registry compares KV with its pointers every hour. */
@@ -51,6 +51,8 @@ export function dayOf(deployment: Deployment): Record<string, Operations> {
   const above = ended.origin + ended.decision;
   const versionsPerDay = deployment.versions / daysPerMonth;
   const escalations = perRegion(above + ended.region);
+  const changes = escalations + perRegion(deployment.kept + deployment.taught);
+  const reports = (every: number) => (regions * seconds * changes) / (1 + every * changes);
   return {
     questions: sumOf([operations.edge, n]),
     "pointers and tokens": sumOf(
@@ -63,6 +65,8 @@ export function dayOf(deployment: Deployment): Record<string, Operations> {
     counts: sumOf(
       [operations.flush, batches],
       [operations.flushRow, near * times(perIsolate / near, everySeconds.flush)],
+      [operations.report, reports(Math.max(everySeconds.report, 0.25 * regions))],
+      [operations.trailingReport, reports(Math.max(everySeconds.report, Math.min(600, regions)))],
     ),
     kept: sumOf([operations.kept, n * deployment.kept]),
     escalated: sumOf(

@@ -27,26 +27,30 @@ export const operations = {
   /** The first question of a fresh isolate: the manifest and the network. */
   coldStart: { kvReads: 3, r2ClassB: 1 },
 
+  /** A region's report to its registry, while something changes there; and the job that sends the last one before a pause. */
+  report: { objectRequests: 1, rowsWritten: 1, rowsRead: 2 },
+  trailingReport: { objectRequests: 1, rowsWritten: 5, rowsRead: 9 },
+
   /** A question that the edge answers and the region stores: `keep: all`, an audit, an Idempotency-Key. */
-  kept: { objectRequests: 1, rowsWritten: 8, rowsRead: 13 },
+  kept: { objectRequests: 1, rowsWritten: 6, rowsRead: 3 },
   /** A question that escalates to a region, whose semantic cache answers. */
-  cached: { objectRequests: 1, rowsWritten: 8, rowsRead: 20 },
+  cached: { objectRequests: 1, rowsWritten: 6, rowsRead: 3 },
   /** A question that escalates to a region and ends there with the edge's answer. */
-  region: { objectRequests: 1, rowsWritten: 13, rowsRead: 29 },
+  region: { objectRequests: 1, rowsWritten: 4, rowsRead: 5 },
   /** A question that escalates to an origin, which accepts it. */
-  origin: { objectRequests: 1, rowsWritten: 14, rowsRead: 33 },
+  origin: { objectRequests: 1, rowsWritten: 4, rowsRead: 5 },
   /** A question that escalates to a decision model, which accepts it; without its own price. */
-  decision: { objectRequests: 1, rowsWritten: 32, rowsRead: 50 },
+  decision: { objectRequests: 1, rowsWritten: 10, rowsRead: 26 },
   /** The alarm after questions that escalated: one for all that came within some seconds. */
-  alarm: { objectRequests: 1, rowsWritten: 3, rowsRead: 13 },
+  alarm: { objectRequests: 1, rowsWritten: 1, rowsRead: 5 },
   /** What a person adds, beside `region` or `origin`: the queue, a lease, the answer, the delivery of the label. */
-  reviewed: { workerRequests: 2, objectRequests: 10, rowsWritten: 54, rowsRead: 86 },
+  reviewed: { workerRequests: 2, objectRequests: 10, rowsWritten: 47, rowsRead: 86 },
   /** Reading a question: a poll, or the end of a wait. */
   read: { workerRequests: 1, objectRequests: 1, rowsRead: 1 },
   /** A truth that is sent alone. */
-  taught: { workerRequests: 1, objectRequests: 1, rowsWritten: 7, rowsRead: 19 },
+  taught: { workerRequests: 1, objectRequests: 1, rowsWritten: 5, rowsRead: 14 },
   /** A truth in a batch. */
-  taughtInBatch: { rowsWritten: 6, rowsRead: 13 },
+  taughtInBatch: { rowsWritten: 5, rowsRead: 11 },
 
   /** A retrain of a region, and what each of its samples adds. */
   retrain: { objectRequests: 4, rowsWritten: 53, rowsRead: 300, r2ClassA: 1, r2ClassB: 1, kvWrites: 1 },
@@ -56,8 +60,8 @@ export const operations = {
   /** Publishing a version and rolling it out. */
   version: {
     workerRequests: 7,
-    objectRequests: 19,
-    rowsWritten: 81,
+    objectRequests: 15,
+    rowsWritten: 50,
     rowsRead: 328,
     kvReads: 3,
     kvWrites: 5,
@@ -68,10 +72,10 @@ export const operations = {
   prepare: { objectRequests: 3, rowsWritten: 10, rowsRead: 900, kvWrites: 1 },
   /** A look at the ladder (`/v1/ladder`, a poll of the console), and what each model and region adds. */
   look: { workerRequests: 1, r2ClassA: 1 },
-  lookModel: { objectRequests: 6, rowsRead: 14 },
+  lookModel: { objectRequests: 2, rowsRead: 3 },
   /** Of a model with prices or a budget besides. */
-  lookSpending: { objectRequests: 1, rowsRead: 5 },
-  lookRegion: { objectRequests: 1, rowsRead: 7 },
+  lookSpending: { rowsRead: 5 },
+  lookRegion: {},
   /** What a registry does every hour: it compares its pointers with KV, and copies itself to R2. */
   registryHour: { objectRequests: 2, kvReads: 1, rowsWritten: 10, rowsRead: 36, r2ClassA: 1 },
   registryHourHead: { kvReads: 1, rowsRead: 1 },
