@@ -19,7 +19,7 @@ export function edgeEnv(env: NodeEnv): Env {
   if (made) return made;
   const { ARTEFACTS_OBJECT: namespace, CONSOLE: _, ...own } = env;
   const store = () => namespace.get(namespace.idFromName(artefactsObjectName)) as unknown as Remote<ArtefactsApi>;
-  const whole = { ...own, ARTEFACTS: bucketOn(store), CACHE: cache } as unknown as Env;
+  const whole = { ...own, RUNG_KIND: "node", ARTEFACTS: bucketOn(store), CACHE: cache } as unknown as Env;
   known.set(env, whole);
   return whole;
 }

@@ -8,6 +8,7 @@ import { loadNetwork, type Network, type ReadBlob } from "#core/model/network.ts
 import { loadTensorModel, type TensorModel } from "#core/model/tensor-model.ts";
 import { tfjsEngine } from "#core/model/tfjs/engine.ts";
 import { RungUnavailableError } from "#core/rung/rung.ts";
+import { servedManifest } from "#core/rung-kind.ts";
 import { signatureFault } from "#core/sign.ts";
 import { regionObject } from "#objects/stubs.ts";
 import type { Call } from "../call.ts";
@@ -29,8 +30,17 @@ export async function modelNames(env: Env): Promise<string[]> {
   return names;
 }
 
-/** Reads a version's manifest: from memory, or from R2 with its signature checked. */
-export async function manifestOf(
+/** Reads a version's manifest as this kind of rung serves it. */
+export async function manifestOf(call: Pick<Call, "env" | "node">, model: string, version: number): Promise<Manifest> {
+  const { served, host } = call.node;
+  const signed = await signedManifest(call, model, version);
+  const manifest = served.get(signed) ?? servedManifest(signed, host);
+  served.set(signed, manifest);
+  return manifest;
+}
+
+/** Reads a version's manifest as it was signed: from memory, or from R2 with its signature checked. */
+export async function signedManifest(
   { env, node }: Pick<Call, "env" | "node">,
   model: string,
   version: number,
