@@ -58,7 +58,8 @@ async function dropWorseThins(
     const fault = await laterFault(recipe, unseen, { spec: now, read: readFrom(current.blobs) }, candidate);
     if (fault === null) continue;
     const { [kind]: _, ...others } = draft.thins ?? {};
-    draft.thins = others;
+    if (Object.keys(others).length > 0) draft.thins = others;
+    else delete draft.thins;
     const change = { promoted: false, reason: fault };
     result.thins = (result.thins ?? []).map((one) => (one.kind === kind ? { ...one, ...change } : one));
   }
