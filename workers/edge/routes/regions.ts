@@ -78,7 +78,7 @@ async function getSums(call: Call): Promise<Response> {
   const { model, region, base } = await knownRegion(call);
   const { labels, backbone, bytes } = await regionObject(call.env, model, region).sums(base);
   const wanted = call.query("backbone");
-  if (wanted !== undefined && wanted !== backbone) {
+  if (wanted !== null && wanted !== backbone) {
     throw new FaultError({
       kind: "conflict",
       expected: `sums over the embeddings of backbone ${wanted}`,
