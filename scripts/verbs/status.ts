@@ -26,15 +26,30 @@ export function statusVerb(program: Command): void {
     .command("status")
     .description("show the rungs, models and regions; refreshes on a terminal")
     .option("--once", "print once instead of refreshing")
+    .option("--plan <recipe>", "say on which rungs the recipe's model fits, and why")
     .option("--json", "print one JSON object instead of text")
-    .addHelpText("after", "\nExample:\n  npx upriver status --json")
-    .action(async (options: { once?: boolean; json?: boolean }, command: Command) => {
+    .addHelpText("after", "\nExamples:\n  npx upriver status --json\n  npx upriver status --plan weather")
+    .action(async (options: { once?: boolean; json?: boolean; plan?: string }, command: Command) => {
+      if (options.plan !== undefined) return showPlan(options.plan, options.json, command);
       const client = await clientFor(command, "admin");
       const isLive = process.stdout.isTTY && !options.once && !options.json;
       if (isLive) return watch(client);
       const status = await statusOf(client);
       printResult(options.json, status, () => describe(status));
     });
+}
+
+async function showPlan(recipe: string, json: boolean | undefined, command: Command): Promise<void> {
+  // Loaded only here, since loading TensorFlow.js takes a second.
+  const [{ gatherFacts }, { considerRungs }, { describePlanned }] = await Promise.all([
+    import("../plan/gather.ts"),
+    import("../plan/rules.ts"),
+    import("../plan/describe.ts"),
+  ]);
+  const facts = await gatherFacts(recipe, command);
+  const rungs = considerRungs(facts);
+  const { thins: _, ...known } = facts;
+  printResult(json, { ...known, rungs }, () => describePlanned(facts, rungs));
 }
 
 interface Status {
