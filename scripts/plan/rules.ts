@@ -207,6 +207,7 @@ function rungOf(rung: string, network: PlannedNetwork, all: readonly (Considerat
 }
 
 function size(bytes: number): string {
+  if (bytes < 10_240) return `${whole(bytes)} bytes`;
   if (bytes < mb) return `${(bytes / 1024).toFixed(1)} KB`;
   return bytes < 1024 * mb ? `${(bytes / mb).toFixed(1)} MB` : `${(bytes / 1024 / mb).toFixed(1)} GB`;
 }
