@@ -1,13 +1,16 @@
-import { mkdtemp, rm } from "node:fs/promises";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import type { Instance } from "#core/contract/index.ts";
+import { findDocument } from "#origin/recipes/index.ts";
 import { saveArtefact } from "#origin/train/store.ts";
 import { describePlanned } from "#scripts/plan/describe.ts";
 import type { PlanFacts } from "#scripts/plan/facts.ts";
 import { considerRungs, type PlannedRung } from "#scripts/plan/rules.ts";
 import { trainedModel } from "#test/helpers/shared.ts";
 import { thinsModel } from "#test/helpers/thins-model.ts";
+import { rolloutOn, sharedLadder } from "../journeys/ladder.ts";
 import { upriver } from "./upriver.ts";
 
 const mb = 1024 * 1024;
@@ -86,9 +89,9 @@ describe("npx upriver status --plan", () => {
     folder = await mkdtemp(join(tmpdir(), "upriver-plan-"));
   });
   afterAll(() => rm(folder, { recursive: true, force: true }));
-  const plan = () => {
-    const env = { ...process.env, UPRIVER_FOLDER: folder, UPRIVER_URL: "", UPRIVER_TOKEN: "" };
-    return upriver(["status", "--plan", "storefront", "--json"], { env });
+  const plan = (recipe = "storefront", [url, token] = ["", ""]) => {
+    const env = { ...process.env, UPRIVER_FOLDER: folder, UPRIVER_URL: url, UPRIVER_TOKEN: token };
+    return upriver(["status", "--plan", recipe, "--json"], { env });
   };
 
   it("says what to do where nothing was trained, and measures what was", async () => {
@@ -102,5 +105,22 @@ describe("npx upriver status --plan", () => {
     expect(found.networks.full.memoryBytes).toBeGreaterThan(found.networks.thin.memoryBytes);
     expect(found.ladder).toMatch(/No edge is known/);
     expect(verdictsOf(found.rungs)).toMatchObject({ device: "fits", node: null, "edge (Workers free)": "fits" });
+  });
+
+  it("considers the version that serves where none was trained here, with what the ladder counted", async () => {
+    const ladder = await sharedLadder();
+    const { draft, blobs } = await trainedModel("storefront");
+    await rolloutOn(ladder, { draft: { ...draft, model: "planned" }, blobs });
+    const { document } = await findDocument("storefront", folder);
+    const path = join(folder, "planned.recipe.json");
+    await writeFile(path, JSON.stringify({ ...document, name: "planned", source: "planned.csv" }));
+    await ladder.client("ask").ask("planned", draft.examples[0] as Instance);
+    const { edge, tokens } = ladder.credentials;
+    await expect
+      .poll(async () => JSON.parse((await plan(path, [edge, tokens.admin])).stdout), { timeout: 60_000 })
+      .toMatchObject({
+        ...{ recipe: "planned", model: "version 1, which serves", ladder: null, networks: { thin: { width: 16 } } },
+        operations: { questionsPerDay: expect.any(Number), escalatedShare: expect.any(Number) },
+      });
   });
 });
