@@ -35,9 +35,17 @@ async function startRung(kind: "edge" | "node", port: number, above: { url: stri
   const own = { NODE_ID: kind, RUNG_KIND: kind, NEXT_RUNG_URL: above.url, NEXT_RUNG_TOKEN: above.token };
   const tokens = { UPRIVER_TOKENS: JSON.stringify([...JSON.parse(vars.UPRIVER_TOKENS), below]) };
   const bindings = { ...(await settingsOf(bundled)), ...vars, ...own, ...tokens, LOG_ANSWERS: "off" };
-  const running = await startWorkerd({ bundled, state: join(folder, kind), port, bindings });
+  const start = (of = kind) => {
+    return startWorkerd({ bundled, state: join(folder, kind), port, bindings: { ...bindings, RUNG_KIND: of } });
+  };
+  let running = await start();
   const client = (scope: Scope) => new UpriverClient({ url: credentials.edge, token: credentials.tokens[scope] });
-  return { client, credentials, ...running };
+  /** Starts it again as another kind. */
+  const restart = async (of: "edge" | "node") => {
+    await running.stop();
+    running = await start(of);
+  };
+  return { client, credentials, restart, stop: () => running.stop() };
 }
 
 /** The scores of a network for an instance. */
@@ -127,5 +135,18 @@ describe("a version with a thin for nodes", () => {
     const counted = await edge.client("admin").region("shop", "north");
     expect(counted.state.head).toBeNull();
     expect(counted.state.questions.total).toBeGreaterThan(0);
+  });
+
+  it("applies no head that was learned on another thin, once the rung runs a different one, until the region has retrained", async () => {
+    await node.restart("edge");
+    const client = node.client("admin");
+    const { trace, warnings } = await client.ask("shop", { ...asked, x0: 0.9 }, { trace: true });
+    expect(trace?.map(({ version }) => version)).not.toContain("1+north.1");
+    expect(warnings?.join(" ")).toMatch(/The global head answered .* it is for another backbone/);
+    const expected = await scoresBy((built.manifest as ClassifyManifest).thin, { ...asked, x0: 0.9 });
+    for (const [i, score] of (trace?.[0]?.scores ?? []).entries()) expect(score).toBeCloseTo(expected[i] as number, 5);
+    const run = await client.retrain("shop", "north", { at: 300_000, waitSeconds: 25 });
+    expect(run).toMatchObject({ status: "promoted" });
+    expect((await client.region("shop", "north")).state.head).toBe(2);
   });
 });

@@ -131,9 +131,12 @@ export async function headOf(call: Call, manifest: ClassifyManifest, head: HeadM
   const known = headFaults.get(key);
   if (known && leftMs(known.freshUntil, headFaultMs, Date.now()) > 0) return known.value;
   const isOther = head.backbone !== manifest.thin.backbone.sha256 || head.head.classes !== manifest.labels.length;
-  const unsigned = isOther ? "it is for another backbone" : await signatureFault(head, deploymentKeys);
+  const unsigned = await signatureFault(head, deploymentKeys);
+  const fault = isOther ? "it is for another backbone" : unsigned;
+  // A sound head of another thin network, which the rung ran before: the registry has no other one until a retrain.
+  const isPointer = unsigned !== null || head.base !== manifest.version;
   const readOnce = () => (weights ? { weights } : readHead(call, head));
-  const loaded: LoadedHead = unsigned ? { fault: unsigned, isPointer: true } : await readOnce();
+  const loaded: LoadedHead = fault ? { fault, isPointer } : await readOnce();
   if ("weights" in loaded) {
     signedHeads.add(head);
     heads.set(sha256, loaded.weights, bytes);
