@@ -34,9 +34,11 @@ export function statusVerb(program: Command): void {
       numberParser("--limit", { atLeast: 1, isWhole: true }),
     )
     .option("--once", "print once instead of refreshing")
+    .option("--plan <recipe>", "say on which rungs the recipe's model fits, and why")
     .option("--json", "print one JSON object instead of text")
-    .addHelpText("after", "\nExample:\n  npx upriver status --json")
-    .action(async ({ after, limit, ...options }: Options, command: Command) => {
+    .addHelpText("after", "\nExamples:\n  npx upriver status --json\n  npx upriver status --plan weather")
+    .action(async ({ after, limit, plan, ...options }: Options, command: Command) => {
+      if (plan !== undefined) return showPlan(plan, options.json, command);
       const client = await clientFor(command, "admin");
       const isLive = process.stdout.isTTY && !options.once && !options.json;
       const page = { ...(after === undefined ? {} : { after }), ...(limit === undefined ? {} : { limit }) };
@@ -48,13 +50,27 @@ export function statusVerb(program: Command): void {
 
 interface Options extends Page {
   once?: boolean;
-  json?: boolean;
+  json?: boolean | undefined;
+  plan?: string;
 }
 
 /** Which regions of each model are shown. */
 interface Page {
   after?: string;
   limit?: number;
+}
+
+async function showPlan(recipe: string, json: boolean | undefined, command: Command): Promise<void> {
+  // Loaded only here, since loading TensorFlow.js takes a second.
+  const [{ gatherFacts }, { considerRungs }, { describePlanned }] = await Promise.all([
+    import("../plan/gather.ts"),
+    import("../plan/rules.ts"),
+    import("../plan/describe.ts"),
+  ]);
+  const facts = await gatherFacts(recipe, command);
+  const rungs = considerRungs(facts);
+  const { thins: _, ...known } = facts;
+  printResult(json, { ...known, rungs }, () => describePlanned(facts, rungs));
 }
 
 interface Status {

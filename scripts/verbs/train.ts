@@ -1,18 +1,24 @@
 import { join } from "node:path";
 import { type Command, Option } from "commander";
-import { type TrainerName, trainers } from "#core/contract/index.ts";
+import { ownThinKinds, type TrainerName, trainers } from "#core/contract/index.ts";
 import { count, percent } from "#core/format.ts";
 import { type BackendChoice, backendChoices } from "#origin/backend/index.ts";
 import { type Comparison, compareModels, comparisonSteps } from "#origin/compare/index.ts";
 import { publish } from "#origin/publish.ts";
 import type { NetworkPlan, Recipe, Row } from "#origin/recipes/index.ts";
-import { describeCandidates, describeOptimism, describeScale, describeSplits } from "#origin/report/describe.ts";
+import {
+  describeCandidates,
+  describeOptimism,
+  describeOwnThin,
+  describeScale,
+  describeSplits,
+} from "#origin/report/describe.ts";
 import { reportOn, writeReport } from "#origin/report/index.ts";
 import { torchFolder, trainerOf } from "#origin/torch/choose.ts";
 import { findPython } from "#origin/torch/python.ts";
 import { readTorchSettings } from "#origin/torch/settings.ts";
 import { Checkpoints } from "#origin/train/checkpoint.ts";
-import { type ManifestDraft, train } from "#origin/train/index.ts";
+import { type ManifestDraft, type NetworkName, train } from "#origin/train/index.ts";
 import { type Judged, judge } from "#origin/train/judge.ts";
 import { saveArtefact } from "#origin/train/store.ts";
 import { artefactFolder, clientFor, signingKey, trainingFolder } from "../local/context.ts";
@@ -94,12 +100,23 @@ async function run(given: string, options: Options, command: Command): Promise<v
   const { name } = recipe;
   const epochsOf = ({ training, rivals }: NetworkPlan) =>
     (training?.epochs ?? recipe.training.epochs) * (1 + rivals.length);
-  const fullEpochs = epochsOf(recipe.full);
+  const plans: [NetworkName, NetworkPlan][] = [
+    ["full", recipe.full],
+    ["thin", recipe.thin],
+    ...Object.entries(recipe.thins).map(([kind, plan]): [NetworkName, NetworkPlan] => [kind as NetworkName, plan]),
+  ];
+  const epochsBefore = (network: NetworkName) => {
+    const place = plans.findIndex(([name]) => name === network);
+    return plans.slice(0, place < 0 ? plans.length : place).reduce((sum, [, plan]) => sum + epochsOf(plan), 0);
+  };
   const checkpoints = new Checkpoints(trainingFolder(name));
   if (options.fresh) await checkpoints.clear();
   const trainer = await trainerFor(recipe, options);
   if (options.fresh) await trainer?.clear();
-  const bar = showProgress(`training ${name}`, fullEpochs + epochsOf(recipe.thin));
+  const bar = showProgress(
+    `training ${name}`,
+    plans.reduce((sum, [, plan]) => sum + epochsOf(plan), 0),
+  );
   const artefact = await train(recipe, {
     ...{ before: options.before, file: options.data, backend: options.backend, checkpoints, until },
     trainer: trainer ?? undefined,
@@ -107,7 +124,7 @@ async function run(given: string, options: Options, command: Command): Promise<v
     onScale: (scale, share) => bar.update(0, `numbers: ${scale}, ${Math.round(100 * share)}%`),
     onProgress: ({ network, epoch, share, loss, validationLoss, secondsLeft }) =>
       bar.update(
-        epoch - 1 + share + (network === "thin" ? fullEpochs : 0),
+        epoch - 1 + share + epochsBefore(network),
         `${network} ${epoch}: loss ${(validationLoss ?? loss).toFixed(4)}, ${Math.ceil(secondsLeft / 60)} min left`,
       ),
   });
@@ -130,21 +147,31 @@ async function run(given: string, options: Options, command: Command): Promise<v
   const test = testRows && (await judge(recipe, artefact, testRows));
   const comparison = options.compare ? await compared(recipe, artefact, testRows) : undefined;
   const { cutShort } = artefact;
-  const costs = { thin: await costOf(artefact, thin), full: await costOf(artefact, full ?? thin) };
-  const { splits, scale, escalation, backend, networks: trained } = artefact.result;
+  const costs: { [K in NetworkName]?: Awaited<ReturnType<typeof costOf>> } = {
+    thin: await costOf(artefact, thin),
+    full: await costOf(artefact, full ?? thin),
+  };
+  const own = ownThinKinds.flatMap((kind) => {
+    const found = artefact.draft.thins?.[kind];
+    return found ? [{ kind, ...found }] : [];
+  });
+  for (const { kind, network } of own) costs[kind] = await costOf(artefact, network);
+  const { splits, scale, escalation, backend, networks: trained, thins = [] } = artefact.result;
   const optimism = Object.fromEntries(trained.map((network) => [network.name, network.optimism]));
   const result = {
     ...{ recipe: name, folder, version, backend, trainedOn, metrics, certifiedCoverage: coverage, cutShort },
     ...{ splits, scale, optimism, escalation, costs },
+    ...(thins.length > 0 ? { thins } : {}),
     candidates: Object.fromEntries(trained.map((network) => [network.name, network.candidates])),
   };
   printResult(options.json, { ...result, ...(test ? { test } : {}), ...(comparison ? { comparison } : {}) }, () => {
-    const row = (network: "thin" | "full", m: typeof metrics.thin, covered: number) => [
+    const row = (network: NetworkName, m: typeof metrics.thin, covered: number) => [
       ...[network, m.logLoss.toFixed(4), ...figuresOf(m), percent(covered)],
-      ...[costs[network].kB.toFixed(1), costs[network].ms?.toFixed(2) ?? "–"],
+      ...[costs[network]?.kB.toFixed(1) ?? "–", costs[network]?.ms?.toFixed(2) ?? "–"],
     ];
     const rows = [
       row("thin", metrics.thin, coverage.thin),
+      ...own.map(({ kind, metrics: m, network }) => row(kind, m, network.rule.certificate?.coverage ?? 0)),
       ...(metrics.full ? [row("full", metrics.full, coverage.full)] : []),
     ];
     const risk = `certified coverage at ${percent(recipe.targetRisk)} risk`;
@@ -173,6 +200,7 @@ async function run(given: string, options: Options, command: Command): Promise<v
           `${network} accepts no answer '${label}': ${reason}`,
         ]),
       ),
+      ...thins.map((verdict) => [verdict.kind, describeOwnThin(verdict)]),
       ["escalation", escalation.reason],
       ...warningsOf(report, recipe.perClass).map((warning) => ["warning", warning]),
     ];

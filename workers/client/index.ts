@@ -523,9 +523,10 @@ export class UpriverClient {
     return { lines: lines.map((line) => JSON.parse(line) as SampleLine), cursor, more };
   }
 
-  /** Fetches a region's sums over its labelled embeddings, as float64 bytes. */
-  sums(model: string, region: string): Promise<ArrayBuffer> {
-    return this.transport.bytes({ method: "GET", path: `${regionPath(model, region)}/sums` });
+  /** Fetches a region's sums over its labelled embeddings, as float64 bytes; refused where they are of another backbone. */
+  sums(model: string, region: string, backbone?: string): Promise<ArrayBuffer> {
+    const query = backbone === undefined ? "" : `?backbone=${backbone}`;
+    return this.transport.bytes({ method: "GET", path: `${regionPath(model, region)}/sums${query}` });
   }
 
   /** Fetches the state of every rung: counts, open questions, whether the next rung answers. */

@@ -4,6 +4,8 @@ import {
   type ClassifyManifest,
   type Manifest,
   manifestSchema,
+  networksOf,
+  ownThinKinds,
   type TensorManifest,
 } from "./contract/index.ts";
 import { sha256Hex } from "./hash.ts";
@@ -78,22 +80,22 @@ export async function checkManifest(
 
 /** The fields of a manifest that reference blobs. */
 type BlobFields =
-  | Pick<ClassifyManifest, "task" | "thin" | "full" | "anchor" | "prior" | "recipe">
+  | Pick<ClassifyManifest, "task" | "thin" | "full" | "thins" | "anchor" | "prior" | "recipe">
   | Pick<TensorManifest, "task" | "network">;
 
 /** Lists the blobs that reveal more of the data than the model does. Only the publish scope may read them. */
 export function privateBlobsOf(manifest: BlobFields): BlobRef[] {
   if (manifest.task === "tensor") return [];
-  const { anchor, prior, recipe } = manifest;
-  const parts = [anchor, prior].flatMap((part) => (part ? [part.blob] : []));
+  const { recipe, thins = {} } = manifest;
+  const learnedBy = [manifest, ...ownThinKinds.flatMap((kind) => thins[kind] ?? [])];
+  const parts = learnedBy.flatMap(({ anchor, prior }) => [anchor, prior].flatMap((part) => (part ? [part.blob] : [])));
   return [...parts, ...(recipe ? [recipe.document, ...recipe.source] : [])];
 }
 
 /** Lists every blob that a manifest references. */
 export function blobsOf(manifest: BlobFields): BlobRef[] {
   if (manifest.task === "tensor") return [manifest.network.topology, ...manifest.network.shards];
-  const { thin, full } = manifest;
-  const networks = [thin, ...(full ? [full] : [])].flatMap(({ backbone, head }) => [
+  const networks = networksOf(manifest).flatMap(({ backbone, head }) => [
     backbone.topology,
     ...backbone.shards,
     head.blob,

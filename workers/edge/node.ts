@@ -4,6 +4,7 @@ import type { HeadWeights } from "#core/head/head.ts";
 import type { Admission } from "#core/limits/admission.ts";
 import type { Network } from "#core/model/network.ts";
 import type { TensorModel } from "#core/model/tensor-model.ts";
+import { type RungHost, rungHostOf } from "#core/rung-kind.ts";
 import { type PublicKeys, publicKeysSchema, signingKeySchema } from "#core/sign.ts";
 import { parseTokens, type Token } from "#core/tokens.ts";
 import { jurisdictions } from "#objects/stubs.ts";
@@ -14,7 +15,6 @@ import type { KeepQueue } from "./ladder/keeping.ts";
 import { IsolateCounts } from "./metrics/isolate-counts.ts";
 import { PassSpending, passBudgetSchema } from "./protocols/decisions/pass-spending.ts";
 
-const memoryBudgetBytes = 48 * 1024 * 1024;
 /** The most that an isolate remembers of each kind: regions and models may be as many as callers name. */
 const remembered = { models: 500, versions: 200, heads: 5_000, tokens: 1_000, regions: 20_000 };
 
@@ -36,6 +36,8 @@ export type LogAnswers = (typeof logChoices)[number];
 export interface EdgeNode {
   id: string;
   isPublic: boolean;
+  /** What it may run. */
+  host: RungHost;
   /** Which of its answers the edge logs. */
   logAnswers: LogAnswers;
   /** The origins whose pages may ask; "*" is all. */
@@ -48,7 +50,9 @@ export interface EdgeNode {
   deploymentKeys: PublicKeys;
   /** Until when KV is not asked, since it did not reply. */
   cache: { pausedUntil: number };
+  /** Manifests as they were signed, and as this kind of rung serves them. */
   manifests: BoundedMap<string, Manifest>;
+  served: WeakMap<Manifest, Manifest>;
   models: ByteLru<Network | TensorModel>;
   /** The versions that can't be run, with the reason. */
   broken: BoundedMap<string, string>;
@@ -95,7 +99,7 @@ export function nodeOf(env: Env): EdgeNode {
 }
 
 function createNode(env: Env): EdgeNode {
-  const headsBudget = memoryBudgetBytes / 4;
+  const host = rungHostOf(env);
   if (env.PUBLIC_ASK !== "on" && env.PUBLIC_ASK !== "off") throw new Error('PUBLIC_ASK must be "on" or "off"');
   const logAnswers = logChoices.find((choice) => choice === env.LOG_ANSWERS);
   if (!logAnswers) throw new Error(`LOG_ANSWERS must be ${logChoices.map((choice) => `"${choice}"`).join(" or ")}`);
@@ -107,6 +111,7 @@ function createNode(env: Env): EdgeNode {
   return {
     id: env.NODE_ID,
     isPublic: env.PUBLIC_ASK === "on",
+    host,
     logAnswers,
     origins: (env.ALLOWED_ORIGINS ?? "").split(",").flatMap((origin) => origin.trim() || []),
     tokens: parseTokens("UPRIVER_TOKENS", env.UPRIVER_TOKENS),
@@ -115,9 +120,10 @@ function createNode(env: Env): EdgeNode {
     deploymentKeys: readOption("DEPLOYMENT_PUBLIC_KEYS", env.DEPLOYMENT_PUBLIC_KEYS, (v) => publicKeysSchema.parse(v)),
     cache: { pausedUntil: 0 },
     manifests: new BoundedMap(remembered.versions),
-    models: new ByteLru(memoryBudgetBytes - headsBudget, (model) => model.release()),
+    served: new WeakMap(),
+    models: new ByteLru(host.memoryBytes, (model) => model.release()),
     broken: new BoundedMap(remembered.versions),
-    heads: new ByteLru(headsBudget),
+    heads: new ByteLru(host.headsBytes),
     signedHeads: new WeakSet(),
     headFaults: new BoundedMap(remembered.heads),
     headless: new BoundedMap(remembered.heads),

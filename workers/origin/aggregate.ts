@@ -41,7 +41,7 @@ export async function aggregate(
   const labels: Record<string, number> = {};
   let all: Sums = emptySums(width, classes);
   for (const { region } of await client.regions(recipe.name)) {
-    const sums = decodeSums(width, classes, await client.sums(recipe.name, region));
+    const sums = decodeSums(width, classes, await client.sums(recipe.name, region, manifest.thin.backbone.sha256));
     labels[region] = labelsIn(sums);
     all = addSums(all, sums);
   }

@@ -7,7 +7,7 @@ import { InvalidQuestionsError, nextRungTimeoutMs } from "#core/rung/rung.ts";
 import { taskOf } from "#core/task/index.ts";
 import type { RegistryApi } from "#objects/registry/api.ts";
 import type { Remote } from "#objects/stubs.ts";
-import { type Manifests, readHead } from "../artefacts.ts";
+import { type Manifests, ofBackbone, readHead } from "../artefacts.ts";
 import type { Mutex } from "../mutex.ts";
 import type { CanaryAnswers, DuePair, OtherAnswer } from "../tables/canary-answers.ts";
 import type { CanaryHeads, HeadInForce } from "../tables/canary-heads.ts";
@@ -110,6 +110,7 @@ export class SecondAnswers {
       head = parent.head;
       rule = own.rule ?? parent.rule;
     }
+    head = ofBackbone(manifest, head);
     return { head: head && { manifest: head, weights: await readHead(readBlob, head.head) }, rule };
   }
 

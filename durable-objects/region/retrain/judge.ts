@@ -13,7 +13,7 @@ import { isListed } from "#core/region.ts";
 import { sign, signingKeySchema } from "#core/sign.ts";
 import type { RegistryApi } from "#objects/registry/api.ts";
 import type { Remote } from "#objects/stubs.ts";
-import { readHead } from "../artefacts.ts";
+import { ofBackbone, readHead } from "../artefacts.ts";
 import type { Heads } from "../tables/heads.ts";
 import type { HeldOutHeads } from "../tables/held-out-heads.ts";
 import type { RunningRun, Runs } from "../tables/runs.ts";
@@ -66,7 +66,7 @@ export interface JudgeNeeds {
 /** Reads the head in use on a base version, and which samples it learned from. */
 export async function currentHead(needs: JudgeNeeds, manifest: ClassifyManifest): Promise<CurrentHead> {
   const { heads, heldOutHeads, runs, readBlob } = needs;
-  const regional = heads.current(manifest.version);
+  const regional = ofBackbone(manifest, heads.current(manifest.version));
   if (!regional) return { own: await inheritedHead(needs, manifest), ...untaught };
   // A head whose run is unknown may have learned from every sample.
   const learned = runs.promotion(regional.base, regional.number) ?? {
@@ -88,10 +88,11 @@ export async function currentHead(needs: JudgeNeeds, manifest: ClassifyManifest)
 // An opened region is served by its parent's head until it has its own.
 async function inheritedHead(
   { region, registry, readBlob }: JudgeNeeds,
-  { version, policy: { regions } }: ClassifyManifest,
+  manifest: ClassifyManifest,
 ): Promise<HeadWeights | null> {
+  const { regions } = manifest.policy;
   if (isListed(regions, region)) return null;
-  const { head } = await registry().headPointer(version, regions.parent);
+  const head = ofBackbone(manifest, (await registry().headPointer(manifest.version, regions.parent)).head);
   return head && readHead(readBlob, head.head);
 }
 

@@ -187,6 +187,11 @@ export const policySchema = z
   .meta({ id: "Policy" });
 export type Policy = z.infer<typeof policySchema>;
 
+/** Embeddings and labels of the global holdout, on which every regional candidate is tested. */
+const anchorSchema = z.strictObject({ blob: blobRefSchema, rows: z.int().positive() }).nullable();
+/** Sums of the thin network's embeddings over its training rows: the prior of regional analytic heads. */
+const priorSchema = z.strictObject({ blob: blobRefSchema }).nullable();
+
 /** The result of an evaluation. `coverage`: target error → the share of questions that can be accepted at it. */
 export const metricsSchema = z
   .strictObject({
@@ -201,6 +206,28 @@ export const metricsSchema = z
   })
   .meta({ id: "Metrics" });
 export type Metrics = z.infer<typeof metricsSchema>;
+
+/** The kinds of rungs that run a thin network, from the top down. */
+export const rungKinds = ["edge", "node", "device"] as const;
+export type RungKind = (typeof rungKinds)[number];
+
+/** The kinds that a version may carry a thin network of their own for. The edge's is `thin`. */
+export const ownThinKinds = ["node", "device"] as const satisfies readonly RungKind[];
+export type OwnThinKind = (typeof ownThinKinds)[number];
+
+/** A thin network for one kind of rung, with what its regions learn by and how it was judged. */
+export const ownThinSchema = z
+  .strictObject({
+    network: networkSchema,
+    /** Float32 bytes of its weights, which count against the memory of the rung that runs it. */
+    memoryBytes: z.int().positive(),
+    anchor: anchorSchema,
+    prior: priorSchema,
+    escalation: escalationEstimateSchema,
+    metrics: metricsSchema,
+  })
+  .meta({ id: "OwnThin" });
+export type OwnThin = z.infer<typeof ownThinSchema>;
 
 /** Fields that all manifests share. */
 const versionFields = {
@@ -228,10 +255,10 @@ export const classifyManifestSchema = z
     /** The thin network runs at the edge, the full one at the origin. */
     thin: networkSchema,
     full: networkSchema.nullable(),
-    /** Embeddings and labels of the global holdout, on which every regional candidate is tested. */
-    anchor: z.strictObject({ blob: blobRefSchema, rows: z.int().positive() }).nullable(),
-    /** Sums of the thin network's embeddings over its training rows: the prior of regional analytic heads. */
-    prior: z.strictObject({ blob: blobRefSchema }).nullable(),
+    /** Thin networks for other kinds of rungs; absent where all of them run `thin`. */
+    thins: z.strictObject({ node: ownThinSchema.optional(), device: ownThinSchema.optional() }).optional(),
+    anchor: anchorSchema,
+    prior: priorSchema,
     /** The recipe and its own rows as Parquet, from which any origin trains the next version; absent where it has none. */
     recipe: z.strictObject({ document: blobRefSchema, source: z.array(blobRefSchema) }).optional(),
     policy: policySchema,
@@ -250,7 +277,7 @@ export const classifyManifestSchema = z
   })
   .refine((m) => new Set(m.labels).size === m.labels.length, "labels must be unique.")
   .refine(
-    (m) => m.thin.head.classes === m.labels.length && (!m.full || m.full.head.classes === m.labels.length),
+    (m) => networksOf(m).every(({ head }) => head.classes === m.labels.length),
     "Each head must have one class for each label.",
   )
   .refine(
@@ -258,7 +285,7 @@ export const classifyManifestSchema = z
     "A model of numbers must have one bin for each label; a classifier must have none.",
   )
   .refine(
-    ({ task, thin, full }) => task !== "regress" || (thin.reading && (!full || full.reading)),
+    (m) => m.task !== "regress" || networksOf(m).every(({ reading }) => reading),
     "Each network of a model of numbers must say how its scores are read.",
   )
   .refine(
@@ -267,6 +294,20 @@ export const classifyManifestSchema = z
   )
   .meta({ id: "ClassifyManifest" });
 export type ClassifyManifest = z.infer<typeof classifyManifestSchema>;
+
+/** Lists the networks of a version: thin, full where it has one, and those of other kinds of rungs. */
+export function networksOf({
+  thin,
+  full,
+  thins = {},
+}: {
+  thin: NetworkSpec;
+  full: NetworkSpec | null;
+  thins?: { [K in OwnThinKind]?: OwnThin | undefined } | undefined;
+}): NetworkSpec[] {
+  const own = ownThinKinds.flatMap((kind) => thins[kind]?.network ?? []);
+  return [thin, ...(full ? [full] : []), ...own];
+}
 
 /** A version of a tensor model, whose outputs are served as they are, without an accept rule. Immutable. */
 export const tensorManifestSchema = z

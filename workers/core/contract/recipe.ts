@@ -172,6 +172,17 @@ const fullPlanSchema = thinPlanSchema.extend({
   members: z.int().min(2).max(64).optional(),
 });
 
+/** A thin network for another kind of rung; `layers` are scaled from thin's to the bytes where only those are given. */
+const ownThinPlanSchema = thinPlanSchema
+  .extend({
+    bytes: z
+      .int()
+      .positive()
+      .optional()
+      .describe("The most bytes to transfer. Without `layers`, the widest form of thin's layers that fits is trained"),
+  })
+  .refine(({ layers, bytes }) => layers !== undefined || bytes !== undefined, "`layers`, `bytes` or both");
+
 const modulePlan = z.strictObject({
   /** A module whose function `load` returns the rows: {instance, label, region, at}. */
   module: z.string(),
@@ -294,7 +305,16 @@ export const trainableRecipeSchema = z.strictObject({
     .refine(hasUniqueNames, "an array of rungs with different names")
     .optional(),
   budget: budgetSchema.optional(),
-  networks: z.strictObject({ thin: thinPlanSchema.optional(), full: fullPlanSchema.optional() }).optional(),
+  networks: z
+    .strictObject({
+      thin: thinPlanSchema.optional(),
+      full: fullPlanSchema.optional(),
+      node: ownThinPlanSchema
+        .optional()
+        .describe("A thin network for nodes: machines of customers, below the edge; nodes run thin unless given"),
+      device: ownThinPlanSchema.optional().describe("A thin network for devices; they run thin unless given"),
+    })
+    .optional(),
   training: trainingPlanSchema
     .partial()
     .extend({

@@ -22,7 +22,7 @@ export const trainingSteps = ["pull", "train", "publish", "prepare", "rollout", 
 export type TrainingStep = (typeof trainingSteps)[number];
 
 export const trainingProgressSchema = z.strictObject({
-  network: z.enum(["full", "thin"]),
+  network: z.enum(["full", "thin", "node", "device"]),
   epoch: z.int(),
   epochs: z.int(),
   /** The processed share of this epoch's rows. */

@@ -2,7 +2,7 @@ import { blobsOf } from "#core/artefacts.ts";
 import type { ModelPointer } from "#core/contract/index.ts";
 import { isUnlimited, mayUseModel } from "#core/tokens.ts";
 import { registryObject } from "#objects/stubs.ts";
-import { manifestOf, modelNames } from "../artefacts/models.ts";
+import { modelNames, signedManifest } from "../artefacts/models.ts";
 import { headPointer } from "../artefacts/pointers.ts";
 import { type Call, ownRegions } from "../call.ts";
 import { baseFor } from "../ladder/version.ts";
@@ -25,7 +25,7 @@ export async function mayReadBlob(call: Call, sha256: string): Promise<boolean> 
 async function isInVersion(call: Call, model: string, sha256: string): Promise<boolean> {
   const { versions } = await registryObject(call.env, model).list();
   for (const { version } of versions.toSorted((a, b) => b.version - a.version)) {
-    const manifest = await manifestOf(call, model, version).catch(() => null);
+    const manifest = await signedManifest(call, model, version).catch(() => null);
     if (manifest && blobsOf(manifest).some((blob) => blob.sha256 === sha256)) return true;
   }
   return false;

@@ -8,6 +8,7 @@ import { loadNetwork, type Network, type ReadBlob } from "#core/model/network.ts
 import { servingEngine } from "#core/model/serving-engine.ts";
 import { loadTensorModel, type TensorModel } from "#core/model/tensor-model.ts";
 import { RungUnavailableError } from "#core/rung/rung.ts";
+import { servedManifest } from "#core/rung-kind.ts";
 import { signatureFault } from "#core/sign.ts";
 import { regionObject } from "#objects/stubs.ts";
 import type { Call } from "../call.ts";
@@ -29,8 +30,17 @@ export async function modelNames(env: Env): Promise<string[]> {
   return names;
 }
 
-/** Reads a version's manifest: from memory, or from R2 with its signature checked. */
-export async function manifestOf(
+/** Reads a version's manifest as this kind of rung serves it. */
+export async function manifestOf(call: Pick<Call, "env" | "node">, model: string, version: number): Promise<Manifest> {
+  const { served, host } = call.node;
+  const signed = await signedManifest(call, model, version);
+  const manifest = served.get(signed) ?? servedManifest(signed, host);
+  served.set(signed, manifest);
+  return manifest;
+}
+
+/** Reads a version's manifest as it was signed: from memory, or from R2 with its signature checked. */
+export async function signedManifest(
   { env, node }: Pick<Call, "env" | "node">,
   model: string,
   version: number,
@@ -121,9 +131,12 @@ export async function headOf(call: Call, manifest: ClassifyManifest, head: HeadM
   const known = headFaults.get(key);
   if (known && leftMs(known.freshUntil, headFaultMs, Date.now()) > 0) return known.value;
   const isOther = head.backbone !== manifest.thin.backbone.sha256 || head.head.classes !== manifest.labels.length;
-  const unsigned = isOther ? "it is for another backbone" : await signatureFault(head, deploymentKeys);
+  const unsigned = await signatureFault(head, deploymentKeys);
+  const fault = isOther ? "it is for another backbone" : unsigned;
+  // A sound head of another thin network, which the rung ran before: the registry has no other one until a retrain.
+  const isPointer = unsigned !== null || head.base !== manifest.version;
   const readOnce = () => (weights ? { weights } : readHead(call, head));
-  const loaded: LoadedHead = unsigned ? { fault: unsigned, isPointer: true } : await readOnce();
+  const loaded: LoadedHead = fault ? { fault, isPointer } : await readOnce();
   if ("weights" in loaded) {
     signedHeads.add(head);
     heads.set(sha256, loaded.weights, bytes);

@@ -2,7 +2,7 @@ import { blobKey, blobsOf, checkBlob } from "#core/artefacts.ts";
 import { type Finding, type Manifest, type ModelPointer, modelPointerSchema } from "#core/contract/index.ts";
 import { copyKey, decodeCopy } from "#core/registry-copy.ts";
 import { registryObject } from "#objects/stubs.ts";
-import { manifestOf } from "../artefacts/models.ts";
+import { signedManifest } from "../artefacts/models.ts";
 import type { Call } from "../call.ts";
 import { faulty, looked, sound } from "./finding.ts";
 import { checkRegions } from "./regions.ts";
@@ -37,7 +37,7 @@ export async function checkModel(call: Call, model: string): Promise<CheckedMode
   for (const version of served) {
     findings.push(
       await looked(`${model}: version ${version}`, versionRemedy(model), async () => {
-        const manifest = await manifestOf(call, model, version);
+        const manifest = await signedManifest(call, model, version);
         manifests.push(manifest);
         return `signed by '${manifest.signature?.keyId}'`;
       }),

@@ -134,10 +134,15 @@ export async function loadExactly(
 }
 
 /** Reads the manifest of the version that a request names. Throws not-found where there is none. */
-export async function numberedManifest(call: Call, model: string, number: string): Promise<Manifest> {
+export async function numberedManifest(
+  call: Call,
+  model: string,
+  number: string,
+  read = manifestOf,
+): Promise<Manifest> {
   const version = /^[1-9]\d{0,8}$/.test(number) ? Number(number) : null;
   const isKnown = version !== null && (await call.env.ARTEFACTS.head(manifestKey(model, version)));
-  if (isKnown) return manifestOf(call, model, version);
+  if (isKnown) return read(call, model, version);
   throw new FaultError({
     kind: "not-found",
     what: `version '${number}' of model '${model}'`,

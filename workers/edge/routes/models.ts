@@ -10,7 +10,7 @@ import { mayUseModel } from "#core/tokens.ts";
 import { registryObject } from "#objects/stubs.ts";
 import { mayReadBlob } from "../access/blobs.ts";
 import { readBlob, readStoredBlob } from "../artefacts/blobs.ts";
-import { manifestOf, modelNames } from "../artefacts/models.ts";
+import { manifestOf, modelNames, signedManifest } from "../artefacts/models.ts";
 import { modelPointer } from "../artefacts/pointers.ts";
 import { type Call, jsonResponse, modelOf, ownPointer, ownRegions, type Route, requireScope } from "../call.ts";
 import { bytes, json } from "../contract.ts";
@@ -58,7 +58,7 @@ async function getManifest(call: Call): Promise<Response> {
   const model = modelOf(call);
   const asked = call.query("version");
   const number = asked ?? String((await servedPointer(call, model)).stable);
-  return jsonResponse(await numberedManifest(call, model, number));
+  return jsonResponse(await numberedManifest(call, model, number, signedManifest));
 }
 
 async function getBlob(call: Call): Promise<Response> {

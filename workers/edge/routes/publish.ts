@@ -26,7 +26,7 @@ import { signatureFault } from "#core/sign.ts";
 import { isUnlimited } from "#core/tokens.ts";
 import type { RegistryRefusal } from "#objects/registry/api.ts";
 import { regionObject, registryObject } from "#objects/stubs.ts";
-import { classifierOf, manifestOf, networkOf, tensorModelOf } from "../artefacts/models.ts";
+import { classifierOf, manifestOf, networkOf, signedManifest, tensorModelOf } from "../artefacts/models.ts";
 import { learnHead, learnPointer, modelPointer } from "../artefacts/pointers.ts";
 import { readStorage } from "../artefacts/storage.ts";
 import { type Call, jsonResponse, modelOf, type Route, requireAllRegions, requireRegion } from "../call.ts";
@@ -124,11 +124,11 @@ function coverageMarginOf(versions: readonly ClassifyManifest[]): number | null 
 }
 
 async function checkLoads(call: Call, model: string, version: number): Promise<void> {
-  const manifest = await manifestOf(call, model, version);
-  for (const blob of blobsOf(manifest)) {
+  for (const blob of blobsOf(await signedManifest(call, model, version))) {
     const object = await call.env.ARTEFACTS.get(blobKey(blob.sha256));
     await checkBlob(blob, object && (await object.arrayBuffer()));
   }
+  const manifest = await manifestOf(call, model, version);
   if (manifest.task !== "tensor") await networkOf(call, manifest);
   else {
     const loaded = await tensorModelOf(call, model, version);

@@ -108,6 +108,15 @@ async function postRetrain(call: Call): Promise<Response> {
 async function getSums(call: Call): Promise<Response> {
   const { model, region, base } = await knownRegion(call);
   const { labels, backbone, bytes } = await regionObject(call.env, model, region).sums(base);
+  const wanted = call.query("backbone");
+  if (wanted !== null && wanted !== backbone) {
+    throw new FaultError({
+      kind: "conflict",
+      expected: `sums over the embeddings of backbone ${wanted}`,
+      received: `a region whose rung runs backbone ${backbone}, of another thin network`,
+      next: "Aggregate at a rung that runs the version's 'thin' (RUNG_KIND edge).",
+    });
+  }
   const headers = { "x-upriver-labels": String(labels), "x-upriver-backbone": backbone };
   return new Response(bytes, { headers: { "content-type": "application/octet-stream", ...headers } });
 }
@@ -179,7 +188,10 @@ export const regionRoutes: readonly Route[] = [
     path: `${path}/:region/sums`,
     scope: "publish",
     operation: "read the sums of a region",
-    contract: { replies: { 200: bytes() } },
+    contract: {
+      query: { backbone: { description: "The backbone they must be of: else 409", type: "string" } },
+      replies: { 200: bytes() },
+    },
     handle: getSums,
   },
   {

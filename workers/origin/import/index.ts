@@ -6,7 +6,7 @@ import { planInput } from "../train/columns.ts";
 import { type Dataset, encodeRows } from "../train/dataset.ts";
 import { estimateEscalation } from "../train/escalation.ts";
 import { chooseExamples } from "../train/examples.ts";
-import type { Artefact, NetworkName } from "../train/index.ts";
+import type { Artefact } from "../train/index.ts";
 import { withBins } from "../train/numbers.ts";
 import type { Blobs } from "../train/pack.ts";
 import { packRegionalParts } from "../train/regional-parts.ts";
@@ -35,7 +35,7 @@ export interface ImportOptions {
 export async function importModel(given: Recipe, splits: RowsBySplit, options: ImportOptions): Promise<Artefact> {
   const recipe = withBins(given, splits.train);
   const blobs: Blobs = new Map();
-  const take = async (name: NetworkName, path: string, weights?: WeightType): Promise<ImportedNetwork> => {
+  const take = async (name: "full" | "thin", path: string, weights?: WeightType): Promise<ImportedNetwork> => {
     const input = options.inputs?.[name] ?? planInput(recipe[name].input, splits.train);
     const packed = await importNetwork(path, input, recipe.labels.length, blobs, weights);
     const heldOut = holdOut(recipe, input, splits);

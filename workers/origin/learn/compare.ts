@@ -32,6 +32,7 @@ export async function compareVersions(
   { rows, groups }: HeldOutRows,
   current: NetworkSource,
   candidate: NetworkSource,
+  currentName = "the version in use",
 ): Promise<TrainingVerdict> {
   const now = await scoreAll(recipe, current, rows);
   const next = await scoreAll(recipe, candidate, rows);
@@ -47,7 +48,14 @@ export async function compareVersions(
       candidate: task.grade(candidateScores, label, candidate.spec.reading),
     };
   });
-  return { ...gate(compared, recipe.targetRisk, "the version in use"), byRegion: byRegion(rows, compared) };
+  return { ...gate(compared, recipe.targetRisk, currentName), byRegion: byRegion(rows, compared) };
+}
+
+/** Returns the share of rows that a network answers right. */
+export async function accuracyOn(recipe: Recipe, source: NetworkSource, rows: readonly WeightedRow[]): Promise<number> {
+  const task = taskOf(recipe);
+  const labels = rows.map(({ label }) => task.labelOf(label) as Label);
+  return task.evaluate(await scoreAll(recipe, source, rows), labels, source.spec.reading).accuracy;
 }
 
 function scoreAll(

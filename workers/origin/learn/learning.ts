@@ -1,4 +1,4 @@
-import type { ClassifyManifest, NetworkSpec, SampleLine } from "#core/contract/index.ts";
+import type { ClassifyManifest, NetworkSpec, OwnThinKind, SampleLine } from "#core/contract/index.ts";
 import type { StoredRecipe } from "../recipes/stored.ts";
 import type { TrainedModel, TrainOptions } from "../train/index.ts";
 import type { Blobs } from "../train/pack.ts";
@@ -7,6 +7,8 @@ import type { TrainingVerdict } from "./compare.ts";
 /** A published thin network with its blobs. */
 export interface Published {
   spec: NetworkSpec;
+  /** The thin networks of other kinds of rungs. */
+  own?: { [K in OwnThinKind]?: NetworkSpec };
   blobs: Blobs;
   /** What it was trained on, and how that was split. */
   trained: Pick<ClassifyManifest, "splits" | "trainedOn" | "labels" | "number">;

@@ -18,6 +18,7 @@ export type {
   NetworkForm,
   NetworkPlan,
   NumberPlan,
+  OwnThinPlan,
   Recipe,
   Row,
 } from "./recipe.ts";

@@ -2,10 +2,12 @@ import {
   type LayerPlan,
   type NetworkKind,
   networkKinds,
+  type OwnThinKind,
+  ownThinKinds,
   type TrainableDocument,
   type TrainingPlan,
 } from "#core/contract/index.ts";
-import type { CompleteDocument, InputPlan, NetworkForm, NetworkPlan } from "./recipe.ts";
+import type { CompleteDocument, InputPlan, NetworkForm, NetworkPlan, OwnThinPlan } from "./recipe.ts";
 import { asFeatures, hasNgrams, type PlainInputDocument } from "./text-input.ts";
 
 /** Where tables differ from pictures, and texts from tables. */
@@ -52,6 +54,23 @@ export function thinOf({ networks, training, input: given }: CompleteDocument, i
     rivals: isOpen ? [{ ...form, training: { distil: 0 } }] : [],
     ...trainingOf(different),
   };
+}
+
+/** The thin networks of other kinds of rungs: as thin, unless the recipe says otherwise. */
+export function ownThinsOf(
+  document: CompleteDocument,
+  inputFor: (hasRegion: boolean) => InputPlan,
+  hasRegion: boolean,
+) {
+  const plans = ownThinKinds.flatMap((kind): [OwnThinKind, OwnThinPlan][] => {
+    const given = document.networks?.[kind];
+    if (!given) return [];
+    const { bytes = null, ...form } = given;
+    const thin = { ...document.networks?.thin, ...definedOf(form) };
+    const plan = thinOf({ ...document, networks: { ...document.networks, thin } }, inputFor(thin.region ?? hasRegion));
+    return [[kind, { ...plan, bytes, isScaled: given.layers === undefined }]];
+  });
+  return Object.fromEntries(plans) as { [K in OwnThinKind]?: OwnThinPlan };
 }
 
 /** Where the training of tables and texts differs from that of pictures. */

@@ -7,6 +7,7 @@ import type {
   NetworkKind,
   NumberScale,
   NumberTask,
+  OwnThinKind,
   Policy,
   RecipeDocument,
   TensorInput,
@@ -68,6 +69,14 @@ export interface NetworkPlan extends NetworkForm {
   training?: Partial<TrainingPlan> | undefined;
 }
 
+/** The thin network of one kind of rung, before training. */
+export interface OwnThinPlan extends NetworkPlan {
+  /** The most bytes to transfer; null for no limit. */
+  bytes: number | null;
+  /** Whether its layers are scaled to fit the bytes. */
+  isScaled: boolean;
+}
+
 /** What a recipe says of the numbers that it predicts. */
 export interface NumberPlan {
   /** An error is an answer further than this from the truth. */
@@ -100,12 +109,14 @@ export interface Recipe {
   labelDelayDays: number;
   policy: Policy;
   thin: NetworkPlan;
+  /** Thin networks of other kinds of rungs. */
+  thins: { [K in OwnThinKind]?: OwnThinPlan };
   full: NetworkPlan;
   /** The share of callers that a new version serves first; null to serve all callers once their regions are ready. */
   canary: { share: number } | null;
   /** The weight of a region's label in training, relative to the recipe's own rows; 1 unless given. */
   sourceWeights?: Partial<Record<"truth" | "human", number>>;
-  /** Limits of the thin network, for `upriver thin`. */
+  /** Limits of thin networks, for `upriver thin`; the accuracy is also one of other kinds of rungs' networks. */
   budget: Budget;
   targetRisk: number;
   /** The probability that a certificate may be wrong. */

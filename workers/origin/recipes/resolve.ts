@@ -9,7 +9,7 @@ import {
 } from "#core/contract/index.ts";
 import { ladderOf } from "#core/rung/external/ladder.ts";
 import { checkLabels } from "./labels.ts";
-import { definedOf, fullOf, thinOf, usualTrainingOf } from "./networks.ts";
+import { definedOf, fullOf, ownThinsOf, thinOf, usualTrainingOf } from "./networks.ts";
 import type { CompleteDocument, FeaturesPlan, InputPlan, NumberPlan, Recipe } from "./recipe.ts";
 import { knownBudget, knownRungs } from "./rungs.ts";
 import { asFeatures, type PlainInputDocument } from "./text-input.ts";
@@ -87,7 +87,8 @@ export function resolveRecipe(document: CompleteDocument, load: Recipe["load"], 
   const hasRegions = regions.keys.length > 1;
   const isInput = { thin: networks.thin?.region ?? hasRegions, full: networks.full?.region ?? hasRegions };
   const input = (has: boolean) => inputOf(inputPlan, has ? regions.keys : null);
-  const full = input(isInput.full);
+  const inputs = { true: input(true), false: input(false) };
+  const inputFor = (has: boolean) => inputs[`${has}`];
   const { confidence = 0.95, target = 0.05 } = risk ?? {};
   const isTimed = time !== undefined || trainBefore !== null;
   return {
@@ -102,8 +103,9 @@ export function resolveRecipe(document: CompleteDocument, load: Recipe["load"], 
       regions,
       groupBy: document.groupBy ?? (isTimed ? { by: "time", days: blockDays } : { by: "content" }),
     },
-    thin: thinOf(document, isInput.thin === isInput.full ? full : input(isInput.thin)),
-    full: fullOf(document, full),
+    thin: thinOf(document, inputFor(isInput.thin)),
+    thins: ownThinsOf(document, inputFor, isInput.thin),
+    full: fullOf(document, inputFor(isInput.full)),
     canary,
     ...(document.sourceWeights ? { sourceWeights: sourceWeightsOf(document.sourceWeights) } : {}),
     budget: networkBudgetOf(document),
@@ -149,6 +151,8 @@ function trainingPlansOf({ training, networks }: CompleteDocument): [field: stri
     ["training", training],
     ["networks.thin.training", networks?.thin?.training],
     ["networks.full.training", networks?.full?.training],
+    ["networks.node.training", networks?.node?.training],
+    ["networks.device.training", networks?.device?.training],
   ];
 }
 

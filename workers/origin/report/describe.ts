@@ -1,6 +1,7 @@
 import type { Optimism } from "#core/confidence/certify.ts";
 import { count } from "#core/format.ts";
 import type { ChosenScale } from "../train/choose-scale.ts";
+import type { OwnThinVerdict } from "../train/own-thins.ts";
 import type { SplitReport } from "../train/splits.ts";
 import type { Candidate, TrainedNetwork } from "../train/train-network.ts";
 
@@ -25,6 +26,12 @@ export function describeCandidates({ candidates }: Pick<TrainedNetwork, "candida
       return `${nameOf(one)} ${loss}${one.isChosen ? " (taken)" : ""}`;
     })
     .join(", ");
+}
+
+/** Says whether the thin network of a kind of rung is published. */
+export function describeOwnThin({ kind, promoted, reason, bytes }: OwnThinVerdict): string {
+  const size = bytes === null ? "" : ` (${(bytes / 1000).toFixed(1)} kB)`;
+  return promoted ? `published${size}: ${reason}` : `not published${size}: ${reason}. Rungs of kind '${kind}' run thin`;
 }
 
 /** Says how numbers are scaled; null where there was no choice. */

@@ -2,7 +2,7 @@ import { html, raw } from "hono/html";
 import { withinText } from "#core/format.ts";
 import { own } from "#core/own.ts";
 import type { TrainingVerdict } from "../learn/compare.ts";
-import { describeCandidates, describeOptimism, describeScale, describeSplits } from "./describe.ts";
+import { describeCandidates, describeOptimism, describeOwnThin, describeScale, describeSplits } from "./describe.ts";
 import type { NetworkReport, TrainingReport } from "./report.ts";
 
 type Cell = string | number | null;
@@ -14,7 +14,7 @@ const factOf = (name: string, text: string | null): [string, Cell][] => (text ==
 
 /** Renders a training report as one self-contained page. */
 export function page(report: TrainingReport, verdict: TrainingVerdict | null): string {
-  const { model, networks, number, trainedOn, backend, seed, heldOut, splits, scale, escalation } = report;
+  const { model, networks, number, trainedOn, backend, seed, heldOut, splits, scale, escalation, thins = [] } = report;
   const unit = number?.unit === undefined ? "" : `, ${number.unit}`;
   const facts: [string, Cell][] = [
     ["Trained on", `${trainedOn.rows} rows: ${listOf(trainedOn.sources)}`],
@@ -22,6 +22,7 @@ export function page(report: TrainingReport, verdict: TrainingVerdict | null): s
     ["Splits", describeSplits(splits)],
     ...factOf("Numbers", describeScale(scale)),
     ...networks.flatMap((network) => factOf(`Choice of ${network.name}`, describeCandidates(network))),
+    ...thins.map((own): [string, Cell] => [`Thin of kind ${own.kind}`, describeOwnThin(own)]),
     ["Escalation", escalation.reason],
     ["Backend", backend],
     ["Seed", seed],

@@ -5,6 +5,7 @@ import { balancedAccuracyOf, rareClassPrecision } from "#core/head/metrics.ts";
 import { taskOf } from "#core/task/index.ts";
 import type { EpochRecord } from "../train/checkpoint.ts";
 import type { ChosenScale } from "../train/choose-scale.ts";
+import type { OwnThinVerdict } from "../train/own-thins.ts";
 import type { SplitReport } from "../train/splits.ts";
 import type { TrainedNetwork } from "../train/train-network.ts";
 import { calibrationChart, confusionChart, lossChart, riskChart } from "./charts.ts";
@@ -47,6 +48,8 @@ export interface TrainingResult {
   /** Rows that were trained on, by source and region. */
   trainedOn: { rows: number; sources: Record<string, number>; regions: Record<string, number> };
   networks: NetworkResult[];
+  /** Whether the thin networks of other kinds of rungs are published; absent where the recipe asks for none. */
+  thins?: OwnThinVerdict[];
   /** How the numbers of a table are scaled; null where the recipe says it, or there are none. */
   scale: ChosenScale | null;
   /** How the rows were split, and whether full is better than thin on what thin would escalate. */

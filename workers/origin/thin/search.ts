@@ -2,7 +2,7 @@ import { gzipSync } from "node:zlib";
 import type { NetworkSpec } from "#core/contract/index.ts";
 import { taskOf } from "#core/task/index.ts";
 import { type BackendChoice, startTraining } from "../backend/index.ts";
-import type { Budget, LayerPlan, NetworkPlan, Recipe, WeightType } from "../recipes/index.ts";
+import type { Budget, NetworkPlan, Recipe, WeightType } from "../recipes/index.ts";
 import type { Checkpoints } from "../train/checkpoint.ts";
 import { labelsOf } from "../train/dataset.ts";
 import { estimateEscalation } from "../train/escalation.ts";
@@ -15,6 +15,7 @@ import { readFrom, scoreDataset } from "../train/score.ts";
 import type { RowsBySplit } from "../train/splits.ts";
 import { type EncodedSplits, encodeWith, type TrainedNetwork, trainNetwork } from "../train/train-network.ts";
 import { questionMs } from "./cost.ts";
+import { scaled } from "./scaled.ts";
 
 /** A thin network that was trained, its cost, and its quality on validation rows. */
 export interface ThinCandidate {
@@ -141,14 +142,6 @@ export function chooseWithin(
     return lossMax === null || full.accuracy - accuracy <= lossMax;
   });
   return within.sort((a, b) => b.accuracy - a.accuracy || a.bytes - b.bytes)[0] ?? null;
-}
-
-function scaled(layers: readonly LayerPlan[], factor: number): LayerPlan[] {
-  const times = (n: number) => Math.max(1, Math.round(n * factor));
-  return layers.map((layer) => {
-    if (layer.type === "dense" || layer.type === "bag") return { ...layer, units: times(layer.units) };
-    return layer.type === "conv" ? { ...layer, filters: times(layer.filters) } : layer;
-  });
 }
 
 async function evaluateCandidate(

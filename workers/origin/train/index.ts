@@ -2,7 +2,7 @@ import type { ClassifyManifest, NetworkSpec, NumberScale, TrainingProgress } fro
 import type { Label } from "#core/head/label.ts";
 import { taskOf } from "#core/task/index.ts";
 import { type BackendChoice, startTraining } from "../backend/index.ts";
-import type { Recipe, Row } from "../recipes/index.ts";
+import type { NetworkPlan, Recipe, Row } from "../recipes/index.ts";
 import { type PackedRecipe, packRecipe } from "../recipes/stored.ts";
 import type { TrainingResult } from "../report/index.ts";
 import type { Checkpoints } from "./checkpoint.ts";
@@ -11,9 +11,11 @@ import { estimateEscalation } from "./escalation.ts";
 import { chooseExamples } from "./examples.ts";
 import type { FitProgress } from "./fit-progress.ts";
 import { withBins } from "./numbers.ts";
+import { trainOwnThins } from "./own-thins.ts";
 import { type Blobs, bytesOf } from "./pack.ts";
 import { packRegionalParts } from "./regional-parts.ts";
 import { baseRows, countsOf } from "./rows.ts";
+import { shareOf } from "./schedule.ts";
 import { readFrom, scoreDataset } from "./score.ts";
 import { assignSplits, type RowsBySplit } from "./splits.ts";
 import { encodeSplits, release, type TrainedNetwork, trainNetwork } from "./train-network.ts";
@@ -56,7 +58,7 @@ export interface TrainOptions {
   onRows?: (rows: number) => void;
 }
 
-/** Trains a recipe's full network, then the thin one from it, on the recipe's own data. */
+/** Trains a recipe's full network, then its thin ones from it, on the recipe's own data. */
 export async function train(
   recipe: Recipe,
   options: TrainOptions = {},
@@ -74,7 +76,7 @@ export function withRecipe(artefact: TrainedModel, { recipe, blobs }: PackedReci
   return artefact;
 }
 
-/** Trains full and thin on the training rows, and certifies both on held-out rows. */
+/** Trains full and the thin networks on the training rows, and certifies each on held-out rows. */
 export async function trainOn(given: Recipe, splits: RowsBySplit, options: TrainOptions = {}): Promise<TrainedModel> {
   const recipe = withBins(given, splits.train);
   const { checkpoints, trainer, onProgress, onScale } = options;
@@ -91,14 +93,20 @@ export async function trainOn(given: Recipe, splits: RowsBySplit, options: Train
   const full = await trainNetwork(recipe, recipe.full, forFull, training("full", null, fullUntil));
   const scoringAt = Date.now();
   const teacher = flatten(await scoreDataset(full.spec, readFrom(blobs), forFull.data));
-  const forThin =
-    recipe.thin.input === recipe.full.input ? forFull : encodeSplits(recipe, recipe.thin.input, splits, chosen?.scale);
-  const thin = await trainNetwork(
-    recipe,
-    recipe.thin,
-    forThin,
-    training("thin", teacher, thinUntil(until, Date.now() - scoringAt)),
-  );
+  const encodings = new Map([[recipe.full.input, forFull]]);
+  const encode = ({ input }: Pick<NetworkPlan, "input">) => {
+    const known = encodings.get(input) ?? encodeSplits(recipe, input, splits, chosen?.scale);
+    encodings.set(input, known);
+    return known;
+  };
+  const forThin = encode(recipe.thin);
+  const thinsUntil = thinUntil(until, Date.now() - scoringAt);
+  const shares = 1 + Object.keys(recipe.thins).length;
+  const thin = await trainNetwork(recipe, recipe.thin, forThin, training("thin", teacher, shareOf(thinsUntil, shares)));
+  const own = await trainOwnThins(recipe, {
+    ...{ splits, full, thin, blobs, encode },
+    training: (kind, left) => training(kind, teacher, shareOf(thinsUntil, left)),
+  });
   const escalation = estimateEscalation(recipe, splits, { thin, full });
   const draft: ManifestDraft = {
     format: "upriver/2",
@@ -108,6 +116,7 @@ export async function trainOn(given: Recipe, splits: RowsBySplit, options: Train
     ...(recipe.number ? { number: recipe.number } : {}),
     thin: thin.spec,
     full: full.spec,
+    ...(Object.keys(own.thins).length > 0 ? { thins: own.thins } : {}),
     ...(await packRegionalParts(thin.spec, blobs, forThin.data, forThin.heldOut.calibration)),
     policy: recipe.policy,
     splits: splits.splits,
@@ -116,8 +125,13 @@ export async function trainOn(given: Recipe, splits: RowsBySplit, options: Train
     trainedOn: countsOf(splits.train),
     examples: chooseExamples(recipe, splits.calibration, thin, full),
   };
-  for (const encoded of new Set([forFull, forThin])) release(encoded);
-  const cutShort = [...(full.isCutShort ? ["full" as const] : []), ...(thin.isCutShort ? ["thin" as const] : [])];
+  for (const encoded of encodings.values()) release(encoded);
+  const trained: [NetworkName, TrainedNetwork][] = [
+    ["full", full],
+    ["thin", thin],
+    ...own.trained.map(({ kind, network }): [NetworkName, TrainedNetwork] => [kind, network]),
+  ];
+  const cutShort = trained.flatMap(([name, { isCutShort }]) => (isCutShort ? [name] : []));
   const networkResult = (
     name: NetworkName,
     { history, seconds, spec, calibrationScores, optimism, kind, candidates }: TrainedNetwork,
@@ -131,7 +145,8 @@ export async function trainOn(given: Recipe, splits: RowsBySplit, options: Train
     ...(recipe.number ? { number: recipe.number } : {}),
     backend: trainer?.describe() ?? (backend.adapter ? `${backend.name}: ${backend.adapter}` : backend.name),
     trainedOn: draft.trainedOn,
-    networks: [networkResult("full", full), networkResult("thin", thin)],
+    networks: trained.map(([name, network]) => networkResult(name, network)),
+    ...(own.verdicts.length > 0 ? { thins: own.verdicts } : {}),
     ...{ splits: splits.report, escalation, scale: chosen },
     truths: splits.calibration.map(({ label }) => taskOf(recipe).labelOf(label) as Label),
     regions: splits.calibration.map(({ region }) => region),

@@ -4,7 +4,7 @@ import type { Label } from "#core/head/label.ts";
 import { taskOf } from "#core/task/index.ts";
 import type { Recipe, Row } from "../recipes/index.ts";
 import { encodeRows, labelsOf } from "./dataset.ts";
-import type { Artefact, NetworkName } from "./index.ts";
+import type { Artefact } from "./index.ts";
 import { withBins } from "./numbers.ts";
 import { readFrom, scoreDataset } from "./score.ts";
 
@@ -21,7 +21,7 @@ export async function judge(
   given: Recipe,
   { draft, blobs }: Artefact,
   rows: readonly Row[],
-): Promise<Record<NetworkName, Judged>> {
+): Promise<Record<"full" | "thin", Judged>> {
   const recipe = withBins(given, [], draft);
   if (rows.length === 0) throw new Error("There are no rows with a label to judge on.");
   const of = async (spec: NetworkSpec): Promise<Judged> => {

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { ProblemError, UnreachableError, type UpriverClient } from "#client/index.ts";
 import { classifying } from "#core/artefacts.ts";
 import { learnsFromAbove } from "#core/confidence/from-above.ts";
-import { type ClassifyManifest, type Training, trainingSteps } from "#core/contract/index.ts";
+import { type ClassifyManifest, ownThinKinds, type Training, trainingSteps } from "#core/contract/index.ts";
 import type { SigningKey } from "#core/sign.ts";
 import type { BackendChoice } from "../backend/index.ts";
 import { learnApart } from "../learn/apart.ts";
@@ -174,12 +174,22 @@ async function watchRollout(
 async function fetchCurrent(client: UpriverClient, model: string): Promise<Published | null> {
   const stable = await stableVersion(client, model);
   if (stable === null) return null;
-  const { thin: spec, splits, trainedOn, labels, number } = classifying(await client.manifest(model, stable));
+  const { thin: spec, thins = {}, splits, trainedOn, ...rest } = classifying(await client.manifest(model, stable));
+  const { labels, number } = rest;
+  const own: NonNullable<Published["own"]> = {};
+  for (const kind of ownThinKinds) if (thins[kind]) own[kind] = thins[kind].network;
   const blobs: Blobs = new Map();
-  for (const { sha256 } of [spec.backbone.topology, ...spec.backbone.shards, spec.head.blob]) {
-    blobs.set(sha256, new Uint8Array(await client.blob(sha256)));
+  for (const { backbone, head } of [spec, ...Object.values(own)]) {
+    for (const { sha256 } of [backbone.topology, ...backbone.shards, head.blob]) {
+      blobs.set(sha256, new Uint8Array(await client.blob(sha256)));
+    }
   }
-  return { spec, blobs, trained: { ...(splits ? { splits } : {}), trainedOn, labels, ...(number ? { number } : {}) } };
+  return {
+    spec,
+    own,
+    blobs,
+    trained: { ...(splits ? { splits } : {}), trainedOn, labels, ...(number ? { number } : {}) },
+  };
 }
 
 async function stableVersion(client: UpriverClient, model: string): Promise<number | null> {

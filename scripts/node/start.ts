@@ -1,0 +1,94 @@
+import { spawn } from "node:child_process";
+import { mkdir, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { setTimeout } from "node:timers/promises";
+import { bin, root } from "../local/process.ts";
+import { bundle, settingsOf } from "../local/workerd.ts";
+import { nodeConfig } from "./config.ts";
+
+export interface NodeOptions {
+  /** The folder of everything that the node stores. */
+  data: string;
+  host: string;
+  port: number;
+  /** Settings and secrets of the Worker, by name. */
+  settings: Record<string, string>;
+  onLog?: (line: string) => void;
+}
+
+/** A node that runs. */
+export interface RunningNode {
+  pid: number;
+  /** Resolves with why it ended. */
+  ended: Promise<string>;
+  stop: () => Promise<void>;
+}
+
+const readyMs = 30_000;
+const pollMs = 50;
+
+/** Starts a node on plain workerd, and waits until it answers. Throws, with what to do, where it can't start. */
+export async function startNode({ data, host, port, settings, onLog }: NodeOptions): Promise<RunningNode> {
+  const bundled = await bundle("workers/node/node.toml");
+  const own = { ...(await settingsOf(await bundle("wrangler.toml"))), ...settings };
+  const objects = join(data, "objects");
+  await mkdir(objects, { recursive: true });
+  const config = join(data, "workerd.capnp");
+  const console = join(root, "workers/console/dist");
+  await writeFile(config, await nodeConfig({ bundled, console, objects, host, port, variables: Object.keys(own) }));
+  const child = spawn(bin("workerd"), ["serve", "--import-path=/", config], {
+    env: { ...process.env, ...own },
+    stdio: ["ignore", "pipe", "pipe"],
+  });
+  let last = "";
+  for (const output of [child.stdout, child.stderr]) {
+    output.on("data", (chunk: Buffer) => {
+      last = (last + chunk).slice(-4_000);
+      for (const line of String(chunk).trimEnd().split("\n")) onLog?.(line);
+    });
+  }
+  const ended = new Promise<string>((resolve) => {
+    child.once("error", (error) => resolve(String(error)));
+    child.once("exit", (code, signal) => resolve(signal ?? `code ${code}`));
+  });
+  const stop = async () => {
+    child.kill();
+    await ended;
+  };
+  await untilReady(`http://${host}:${port}`, ended, () => last).catch(async (error) => {
+    await stop();
+    throw error;
+  });
+  return { pid: child.pid as number, ended, stop };
+}
+
+async function untilReady(url: string, ended: Promise<string>, last: () => string): Promise<void> {
+  const until = Date.now() + readyMs;
+  let end: string | null = null;
+  void ended.then((why) => {
+    end = why;
+  });
+  for (;;) {
+    if (end !== null) throw new Error(`The node ended at its start (${end}). ${hintOf(last())}`);
+    const ready = await fetch(`${url}/healthz`).then(
+      (response) => response.ok,
+      () => false,
+    );
+    if (ready) return;
+    if (Date.now() > until)
+      throw new Error(`The node at ${url} did not answer within ${readyMs / 1_000} s. It said last:\n${last()}`);
+    await setTimeout(pollMs);
+  }
+}
+
+/** Says what to do about the ends that are known. */
+function hintOf(output: string): string {
+  if (output.includes("MmapAligned() failed")) {
+    return (
+      "This machine's kernel gives programs 39 bits of address space, and workerd needs 48 (workerd#5020): Raspberry Pi OS and some " +
+      "others. Install a kernel with 48 bits, such as Debian's or Ubuntu's for arm64."
+    );
+  }
+  if (/address already in use/i.test(output)) return "Another program listens on its port: choose another with --port.";
+  return `It said last:\n${output.trim()}`;
+}
