@@ -167,6 +167,10 @@ export class RegistryObject extends DurableObject<Env> implements RegistryApi {
     return this.publishing.publish(manifest);
   }
 
+  take(manifest: Manifest): Promise<Result<RegisteredVersion, RegistryRefusal>> {
+    return this.publishing.take(manifest);
+  }
+
   rollout(version: number, share: number | null): Result<ModelPointer, RegistryRefusal> {
     return this.transaction(() => this.move(version, share));
   }
@@ -202,11 +206,11 @@ export class RegistryObject extends DurableObject<Env> implements RegistryApi {
     return this.pointers.pointer();
   }
 
-  list(): VersionList {
+  list(): VersionList & { pointer: ModelPointer } {
     const versions = this.versions
       .all()
       .map((row) => ({ ...row, preparing: this.preparations.pendingRegions(row.version) }));
-    return { versions, history: this.history.latest() };
+    return { versions, history: this.history.latest(), pointer: this.pointer() };
   }
 
   claimTraining(everyMs: number, at: number): boolean {

@@ -22,6 +22,10 @@ import type { Worth } from "./worth.ts";
 /** How often the next rung is asked about a question before a person is. */
 const escalationTries = 6;
 export const escalationBackoffMs = 1_000;
+/** On a node, how often at least the rung above is tried about a question, and read about one that it has stored. */
+const cutRetryMaxMs = 60_000;
+const heldMax = 50_000;
+const held = { leastMs: 1_000, mostMs: 10_000, shareOfAge: 1 / 10 };
 
 /** Questions that one step of a job takes. */
 const batchSize = 256;
@@ -41,6 +45,8 @@ interface EscalationNeeds {
   model: string;
   region: string;
   nodeId: string;
+  /** Whether the region is on a node: then questions wait for the rung above until it can be reached. */
+  isOnNode: boolean;
   /** The proof that a request has passed this node. */
   stamp: () => Promise<string>;
   nextRung: NextRung;
@@ -52,6 +58,8 @@ interface EscalationNeeds {
   sampleKeeper: SampleKeeper;
   jobs: Pick<Jobs, "put" | "bringForward">;
   log: Log;
+  /** Records the label that a person gave above to a node's question. */
+  labelFromAbove: (answer: Answer) => Promise<void>;
   transaction: <T>(work: () => T) => T;
 }
 
@@ -60,6 +68,8 @@ export class Escalation {
   private readonly needs: EscalationNeeds;
   /** The questions that this instance is asking the next rung about. */
   private readonly inFlight = new Set<string>();
+  /** The open questions that the rung above has stored. In memory: what is forgotten is asked about again. */
+  private readonly heldAbove = new BoundedMap<string, true>(heldMax);
   /** The time from which each owner at its limit may send people more questions, ms since 1970. */
   private readonly fullUntil = new BoundedMap<string, number>(fullOwnersMax);
 
@@ -97,21 +107,37 @@ export class Escalation {
     for (const id of ids) this.inFlight.add(id);
     try {
       const replies = await this.needs.nextRung.ask(manifest, questions, hop);
-      const ms = Date.now() - startedAt;
-      this.logUnanswered(replies, span, ms);
-      const outcomes = this.needs.transaction(() => {
-        return new Map(
-          replies.map(({ id, answer, given, error }) => [
-            id,
-            answer ? this.record(manifest, answer, given) : this.withoutAnswer(manifest, id, error),
-          ]),
-        );
-      });
-      this.logOutcomes(outcomes, span, ms);
+      await this.take(manifest, replies, span, Date.now() - startedAt);
       return new Map(replies.flatMap(({ id, answer }) => (answer ? [[id, this.traceOf(manifest, answer)]] : [])));
     } finally {
       for (const id of ids) this.inFlight.delete(id);
     }
+  }
+
+  /** Stores what the rungs above said. */
+  private async take(
+    manifest: ClassifyManifest,
+    replies: readonly AboveReply[],
+    span: TraceSpan,
+    ms: number,
+  ): Promise<void> {
+    this.logUnanswered(replies, span, ms);
+    const labelled = replies.flatMap(({ answer }) => (answer && this.isFromPeople(answer) ? [answer] : []));
+    const outcomes = this.needs.transaction(() => {
+      return new Map(
+        replies.map(({ id, answer, given, error }) => [
+          id,
+          answer ? this.record(manifest, answer, given) : this.withoutAnswer(manifest, id, error),
+        ]),
+      );
+    });
+    this.logOutcomes(outcomes, span, ms);
+    for (const answer of labelled) await this.needs.labelFromAbove(answer);
+  }
+
+  /** Whether a person above gave a node's question its label, which counts as one of a person here. */
+  private isFromPeople({ rung, status, accepted }: Answer): boolean {
+    return this.needs.isOnNode && rung === "human" && status === "answered" && accepted;
   }
 
   /** Returns the trace of the rungs above, with the scores that were combined with the edge's. */
@@ -144,14 +170,47 @@ export class Escalation {
     const { questions } = this.needs;
     const all = questions.dueToEscalate(Date.now(), batchSize);
     // What a call is asking about ends with it.
-    const due = all.filter(({ id }) => !this.isInFlight(id));
+    const idle = all.filter(({ id }) => !this.isInFlight(id));
+    const due = [...idle.filter(({ id }) => !this.heldAbove.has(id)), ...(await this.readHeld(idle))];
     // Each question stays in the trace that it was asked in.
     const groups = [...Map.groupBy(due, ({ base, traceparent }) => `${base} ${traceparent}`).values()];
     for (let i = 0; i < groups.length; i += escalationsAtOnce) {
       await Promise.all(groups.slice(i, i + escalationsAtOnce).map((rows) => this.escalateAgain(rows)));
     }
     const next = questions.nextEscalation();
-    return next === null || due.length === all.length ? next : Math.max(next, Date.now() + escalationBackoffMs);
+    return next === null || idle.length === all.length ? next : Math.max(next, Date.now() + escalationBackoffMs);
+  }
+
+  /** Reads the answers to questions that the rung above has stored. Returns those about which it has to be asked again. */
+  private async readHeld(idle: readonly StoredQuestion[]): Promise<StoredQuestion[]> {
+    const { manifests, region, nextRung } = this.needs;
+    const rows = idle.filter(({ id }) => this.heldAbove.has(id));
+    const unknown: StoredQuestion[] = [];
+    for (const [base, some] of Map.groupBy(rows, (row) => row.base)) {
+      const manifest = await manifests.get(base);
+      const startedAt = Date.now();
+      const found = await nextRung.readHeld(
+        manifest,
+        some.map((row) => questionOf(row, region)),
+      );
+      const replies = some.flatMap((row, i): AboveReply[] => {
+        const reply = found?.[i] ?? null;
+        if (reply === null) unknown.push(row);
+        if (reply === null || reply instanceof Error) return [];
+        return [{ id: row.id, answer: reply.answer, given: [], error: null }];
+      });
+      for (const { id } of unknown) this.heldAbove.delete(id);
+      await this.take(manifest, replies, beginSpan({ traceparent: null }), Date.now() - startedAt);
+    }
+    return unknown;
+  }
+
+  /** Asks about everything at once that waits since the rung above could not be reached. */
+  escalateNow(): void {
+    const { questions, nextRung, jobs } = this.needs;
+    nextRung.isBack();
+    const now = Date.now();
+    if (questions.bringForward(now)) jobs.bringForward("escalate", "", now);
   }
 
   private async escalateAgain(rows: readonly StoredQuestion[]): Promise<void> {
@@ -190,6 +249,8 @@ export class Escalation {
     transaction(() => {
       questions.setReview(id, null);
       const row = questions.find(id);
+      // It still waits for the rung above.
+      if (this.needs.isOnNode && row && row.escalateAt !== null) return;
       if (row) settlement.settle(manifest, { ...row.answer, status: "answered", degraded: true });
     });
   }
@@ -202,6 +263,7 @@ export class Escalation {
       // The review queue has just refused a question of the same owner.
       if (
         row &&
+        !this.needs.isOnNode &&
         !row.audited &&
         row.reviewLimit !== null &&
         leftMs(this.fullUntil.get(row.owner) ?? 0, fullMs, Date.now()) > 0
@@ -231,10 +293,11 @@ export class Escalation {
   private record(manifest: ClassifyManifest, traced: Answer, scores: GivenScores[]): Outcome {
     const { questions } = this.needs;
     const { trace: _, ...given } = traced;
-    if (given.status === "open") {
+    if (given.status === "open" || this.isFromPeople(given)) {
       // The node above has stored it and can answer when it is asked again.
-      return this.escalateLater(manifest, given.id);
+      return this.needs.isOnNode ? this.hold(given.id) : this.escalateLater(manifest, given.id);
     }
+    this.heldAbove.delete(given.id);
     const row = questions.find(given.id);
     if (!row) return null;
     // The rung above may serve a version with other labels.
@@ -289,14 +352,33 @@ export class Escalation {
     const { questions, jobs } = this.needs;
     const row = questions.find(id);
     if (row?.answer.status !== "open") return null;
+    this.heldAbove.delete(id);
+    const { isOnNode } = this.needs;
     const tries = row.tries + 1;
-    if (tries >= escalationTries) {
+    if (tries >= escalationTries && !isOnNode) {
       return this.escalateToReview(manifest, id);
     }
-    const at = Date.now() + Math.max(leastMs, escalationBackoffMs * 2 ** row.tries);
+    // People on site may answer what waits for the rung above.
+    if (tries === escalationTries && manifest.policy.ladder.includes("human")) this.escalateToReview(manifest, id);
+    const backoffMs = escalationBackoffMs * 2 ** row.tries;
+    const at = Date.now() + Math.max(leastMs, isOnNode ? Math.min(backoffMs, cutRetryMaxMs) : backoffMs);
     questions.setEscalation(id, at, tries);
     jobs.bringForward("escalate", "", at);
     return "deferred";
+  }
+
+  /** Leaves a question with the rung above, which has stored it: it is read there, the older the question the less often. */
+  private hold(id: string): Outcome {
+    const { questions, jobs } = this.needs;
+    const row = questions.find(id);
+    if (row?.answer.status !== "open") return null;
+    const isNew = !this.heldAbove.has(id);
+    this.heldAbove.set(id, true);
+    const ageMs = Date.now() - row.receivedAt;
+    const at = Date.now() + Math.min(held.mostMs, Math.max(held.leastMs, ageMs * held.shareOfAge));
+    questions.setEscalation(id, at, 0);
+    jobs.bringForward("escalate", "", at);
+    return isNew ? "deferred" : null;
   }
 
   private logOutcomes(outcomes: ReadonlyMap<string, Outcome>, span: TraceSpan, ms: number): void {

@@ -84,6 +84,9 @@ export interface StoredQuestion {
   /** The opinion of each rung, from the edge up, for the person who may have to answer. */
   opinions: Opinion[];
   traceparent: string | null;
+  /** When the next rung is asked about it again, ms since 1970; null: never. */
+  escalateAt: number | null;
+  /** How often the next rung was asked about it, and did not answer. */
   tries: number;
   /** Whether the review queue has it. */
   inReview: boolean;
@@ -101,7 +104,6 @@ export interface StoredQuestion {
 
 export type NewQuestion = Omit<StoredQuestion, "tries" | "inReview" | "above"> & {
   expiresAt: number;
-  escalateAt: number | null;
 };
 
 /** The table `questions`. */
@@ -171,6 +173,12 @@ export class Questions {
 
   dueToEscalate(now: number, limit: number): StoredQuestion[] {
     return this.select("WHERE escalateAt <= ? ORDER BY escalateAt LIMIT ?", now, limit);
+  }
+
+  /** Makes due what waits for the next rung since it could not be reached; false where nothing does. */
+  bringForward(now: number): boolean {
+    const query = "UPDATE questions SET escalateAt = ?1 WHERE escalateAt > ?1 AND tries > 0";
+    return this.sql.exec(query, now).rowsWritten > 0;
   }
 
   /** Counts the questions that wait for the next rung. */

@@ -89,3 +89,8 @@ export const askSchema = z
   )
   .meta({ id: "AskBody" });
 export type AskBody = z.infer<typeof askSchema>;
+
+/** The body of `POST /v1/answers`: the ids of questions that are read at once. */
+export const idsSchema = z
+  .strictObject({ ids: z.array(questionIdSchema).min(1).max(batchMaxQuestions) })
+  .meta({ id: "QuestionIds" });
