@@ -1,12 +1,7 @@
 import * as z from "zod";
 import { ArtefactError, blobKey, checkBlob, checkManifest } from "#core/artefacts.ts";
-import {
-  type BlobRef,
-  blobShardMaxBytes,
-  type Manifest,
-  modelNameSchema,
-  modelPointerSchema,
-} from "#core/contract/index.ts";
+import { elapsedMs } from "#core/clock.ts";
+import { type BlobRef, blobShardMaxBytes, type Manifest, modelNameSchema } from "#core/contract/index.ts";
 import { loadNetwork, type ReadBlob } from "#core/model/network.ts";
 import { checkShapes, loadTensorModel } from "#core/model/tensor-model.ts";
 import { tfjsEngine } from "#core/model/tfjs/engine.ts";
@@ -23,10 +18,9 @@ const stepMs = 5_000;
 const refusedMs = 60_000;
 
 // A newer rung above says more.
-const listSchema = z.object({
-  models: z.array(z.object({ model: modelNameSchema, stable: z.int().nullable(), revision: z.int().optional() })),
-});
-const stateSchema = z.object({ pointer: z.object(modelPointerSchema.shape) });
+const listedSchema = z.object({ model: modelNameSchema, stable: z.int().nullable(), revision: z.int().optional() });
+const listSchema = z.object({ models: z.array(listedSchema) });
+type Listed = z.infer<typeof listedSchema>;
 
 /** What pulling models reads and changes. */
 interface PullingNeeds {
@@ -41,48 +35,46 @@ interface PullingNeeds {
 /** Takes the models of the rung above: each stable version, under the number and the signature that it has there. */
 export class Pulling {
   private readonly needs: PullingNeeds;
-  /** The tag of the list that was read last; only in memory: a new instance reads all of it once. */
+  /** The list that was read last, and its tag; in memory: a new instance reads it once. */
+  private listed: Listed[] = [];
   private tag: string | null = null;
 
   constructor(needs: PullingNeeds) {
     this.needs = needs;
   }
 
-  /** Reads which models there are above, in one request, and schedules the jobs `model` of those that have changed. */
+  /** Reads which models there are above, in one request, and schedules the jobs `model` of those that are others here. */
   async look(): Promise<void> {
     const { above, taken, jobs } = this.needs;
     const list = await above.tagged("/v1/models", this.tag);
-    const { models } = list ? listSchema.parse(JSON.parse(list.text)) : { models: [] };
-    for (const { model, stable, revision } of models) {
-      const known = taken.get(model);
-      const isKnown = known.version === stable && known.revision === revision && known.fault === null;
-      if (stable !== null && !isKnown) jobs.bringForward("model", model, Date.now());
+    if (list) {
+      this.listed = listSchema.parse(JSON.parse(list.text)).models;
+      this.tag = list.tag;
     }
-    const again = taken.all().filter(({ fault, triedAt }) => fault !== null && triedAt + refusedMs <= Date.now());
-    for (const { model } of again) jobs.bringForward("model", model, Date.now());
-    if (list) this.tag = list.tag;
+    for (const { model, stable, revision } of this.listed) {
+      const known = taken.get(model);
+      const isSame = stable === null || (known.version === stable && known.revision === (revision ?? known.revision));
+      const isRefused = known.fault !== null && elapsedMs(known.triedAt, Date.now()) < refusedMs;
+      if ((!isSame || known.fault !== null) && !isRefused) jobs.bringForward("model", model, Date.now());
+    }
   }
 
   /** The job `model`: takes the version that serves above. What is wrong with one model stops no other. */
   async take(model: string): Promise<number | null> {
-    const { above, taken } = this.needs;
+    const { taken } = this.needs;
+    const listed = this.listed.find((one) => one.model === model);
+    // The next round reads the list.
+    if (!listed || listed.stable === null) return null;
     const known = taken.get(model);
     const triedAt = Date.now();
-    let revision = known.revision;
+    const revision = listed.revision ?? known.revision;
     try {
-      const { pointer } = stateSchema.parse(JSON.parse(await above.text(`/v1/models/${model}`)));
-      const { stable } = pointer;
-      if (stable === null) return null;
-      if (pointer.revision < known.revision) {
-        const reason = `the rung above has revision ${pointer.revision} of its pointer, and revision ${known.revision} was seen: an older state`;
-        throw new ArtefactError(`models/${model}`, reason);
-      }
-      revision = pointer.revision;
-      if (known.version !== stable && !(await this.takeVersion(model, stable))) return Date.now();
-      taken.set({ model, revision, version: stable, fault: null, triedAt });
+      if (revision < known.revision) throw new ArtefactError(`models/${model}`, olderFault(revision, known.revision));
+      if (known.version !== listed.stable && !(await this.takeVersion(model, listed.stable))) return Date.now();
+      taken.set({ model, revision, version: listed.stable, fault: null, triedAt });
     } catch (error) {
-      // The next round asks again, once the line is back.
-      if (error instanceof AboveError && error.fault !== "missing") this.tag = null;
+      // While the line is cut nothing is known to be wrong with the model: the next round tries again.
+      if (error instanceof AboveError && error.fault !== "missing") return null;
       this.refuse({ ...known, revision: Math.max(known.revision, revision), fault: reasonOf(error), triedAt });
     }
     return null;
@@ -112,7 +104,11 @@ export class Pulling {
   private async fetchBlob(blob: BlobRef, isPrivate: boolean): Promise<void> {
     const { above, artefacts } = this.needs;
     if (await artefacts.head(blobKey(blob.sha256))) return;
-    const bytes = await checkBlob(blob, await above.blob(blob.sha256, blobShardMaxBytes));
+    const sent = await above.blob(blob.sha256, blobShardMaxBytes).catch((cause: unknown) => {
+      const isKept = isPrivate && cause instanceof AboveError && cause.fault === "revoked";
+      throw isKept ? new ArtefactError(blobKey(blob.sha256), "the rung above gives it to no node: update it") : cause;
+    });
+    const bytes = await checkBlob(blob, sent);
     await artefacts.put(blobKey(blob.sha256), bytes, { customMetadata: { scope: isPrivate ? "publish" : "ask" } });
   }
 
@@ -151,7 +147,10 @@ async function checkLoads(manifest: Manifest, read: ReadBlob): Promise<void> {
   }
 }
 
+function olderFault(revision: number, seen: number): string {
+  return `the rung above has revision ${revision} of its pointer, and revision ${seen} was seen: that state is older`;
+}
+
 function reasonOf(error: unknown): string {
-  if (error instanceof z.ZodError) return "the rung above replied with something else than a model's state";
   return error instanceof Error ? error.message : String(error);
 }
