@@ -38,11 +38,13 @@ const logged: Record<string, string[]> = { plant: [], "line-4": [] };
 /** What stands between the plant and the edge: it passes requests on, and can be cut, or change what comes back. */
 let between: Awaited<ReturnType<typeof startServer>>;
 let isCut = false;
+let isRevoked = false;
 let forge: (path: string, reply: string) => string = (_, reply) => reply;
 
 function passOn(port: number) {
   return (incoming: IncomingMessage, outgoing: ServerResponse) => {
     if (isCut) return void incoming.socket.destroy();
+    if (isRevoked) return void outgoing.writeHead(401).end();
     const { url: path = "", method = "GET" } = incoming;
     const headers = { ...incoming.headers, host: `127.0.0.1:${port}` };
     const passed = send({ port, path, method, headers }, (reply) => {
@@ -239,5 +241,19 @@ describe("while the line is cut", () => {
       expect(answer.degraded).toBeUndefined();
     }
     expect(await stored()).toBe(n);
+  });
+});
+
+describe("a node whose token was revoked", () => {
+  it("serves what it has, says so, and goes on once it may", async () => {
+    isRevoked = true;
+    const readyz = async () => (await fetch(`${plant.credentials.edge}/readyz`)).json();
+    await expect.poll(readyz).toMatchObject({ status: "ready", uplink: "revoked" });
+    expect(await uplinkOf(plant)).toMatchObject({ state: "revoked", reason: expect.stringContaining("status 401") });
+    expect(await plant.client("ask").ask(model, hard(200))).toMatchObject({ status: "open", degraded: true });
+    expect(await plant.client("ask").ask(model, hard(201), { accept: "always" })).toMatchObject({ version: "3" });
+    expect(logged.plant?.filter((line) => line.includes("uplink-revoked"))).toHaveLength(1);
+    isRevoked = false;
+    await expect.poll(readyz).toMatchObject({ uplink: "connected" });
   });
 });
