@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { UpriverClient } from "#client/index.ts";
-import type { Answer, ClassifyManifest, Manifest } from "#core/contract/index.ts";
+import { type Answer, type ClassifyManifest, ladderSchema, type Manifest } from "#core/contract/index.ts";
 import { sha256Hex } from "#core/hash.ts";
 import type { Scope } from "#core/tokens.ts";
 import { freePort } from "#scripts/local/ports.ts";
@@ -107,7 +107,7 @@ const servedBy = (rung: TestRung, name = model) =>
       ({ pointer }) => pointer.stable,
       () => null,
     );
-const uplinkOf = async (rung: TestRung) => (await rung.client("metrics").ladder()).uplink;
+const uplinkOf = async (rung: TestRung) => ladderSchema.parse(await rung.client("metrics").ladder()).uplink;
 const hard = (i: number) => ({ region: "press 7", x0: i, x1: 1, x2: -0.5, x3: null });
 const isAnswered = ({ status }: Answer) => status === "answered";
 

@@ -171,7 +171,8 @@ export class Escalation {
     const all = questions.dueToEscalate(Date.now(), batchSize);
     // What a call is asking about ends with it.
     const idle = all.filter(({ id }) => !this.isInFlight(id));
-    const due = [...idle.filter(({ id }) => !this.heldAbove.has(id)), ...(await this.readHeld(idle))];
+    const unheld = this.unlessCut(idle.filter(({ id }) => !this.heldAbove.has(id)));
+    const due = [...unheld, ...(await this.readHeld(idle))];
     // Each question stays in the trace that it was asked in.
     const groups = [...Map.groupBy(due, ({ base, traceparent }) => `${base} ${traceparent}`).values()];
     for (let i = 0; i < groups.length; i += escalationsAtOnce) {
@@ -179,6 +180,18 @@ export class Escalation {
     }
     const next = questions.nextEscalation();
     return next === null || idle.length === all.length ? next : Math.max(next, Date.now() + escalationBackoffMs);
+  }
+
+  /** Puts off, on a node that is cut off, what was tried often: each attempt would cost a log line and prove nothing. */
+  private unlessCut(rows: readonly StoredQuestion[]): readonly StoredQuestion[] {
+    const { isOnNode, nextRung, questions, transaction } = this.needs;
+    if (!isOnNode || nextRung.breakerState() === "closed") return rows;
+    const at = Date.now() + cutRetryMaxMs;
+    const isOld = ({ tries }: StoredQuestion) => tries > escalationTries;
+    transaction(() => {
+      for (const { id, tries } of rows.filter(isOld)) questions.setEscalation(id, at, tries);
+    });
+    return rows.filter((row) => !isOld(row));
   }
 
   /** Reads the answers to questions that the rung above has stored. Returns those about which it has to be asked again. */

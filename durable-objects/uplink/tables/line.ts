@@ -19,7 +19,9 @@ export class Line {
   }
 
   get(): Omit<RowOf<typeof line>, "key"> {
-    return line.first(this.sql, "WHERE key = ?", key) ?? { state: "starting", since: Date.now(), reason: null };
+    const none = { key, state: "starting" as const, since: Date.now(), reason: null };
+    const { key: _, ...known } = line.first(this.sql, "WHERE key = ?", key) ?? none;
+    return known;
   }
 
   /** Records the state. Returns the one before where it is another; null where nothing has changed. */
