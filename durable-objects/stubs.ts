@@ -5,6 +5,7 @@ import type { RegionApi } from "./region/api.ts";
 import type { RegistryApi } from "./registry/api.ts";
 import type { ReviewApi } from "./review/api.ts";
 import { type TokensApi, tokensObjectName } from "./tokens/api.ts";
+import { type UplinkApi, uplinkObjectName } from "./uplink/api.ts";
 
 /** An object as its callers see it: each method is a round trip to where the object lives. */
 export type Remote<Api> = {
@@ -33,6 +34,11 @@ export function reviewObject(env: Env, model: string): Remote<ReviewApi> {
 /** The deployment's tokens and its audit log. */
 export function tokensObject(env: Env): Remote<TokensApi> {
   return stubOf<TokensApi>(env, env.TOKENS, tokensObjectName);
+}
+
+/** The connection to the rung above, which only a node has; null elsewhere. */
+export function uplinkObject(env: Env): Remote<UplinkApi> | null {
+  return env.UPLINK ? stubOf<UplinkApi>(env, env.UPLINK, uplinkObjectName) : null;
 }
 
 // The runtime retries what is retryable by itself. Other errors go to the caller: a loop here would multiply the retries.

@@ -260,6 +260,8 @@ export interface RegionApi {
    * @param waitsMax how many of its owner's reads may wait at a time; any number unless given
    */
   read(id: string, owner: string | null, waitMs: number, waitsMax?: number): Promise<Result<Answer, ReadRefusal>>;
+  /** Returns the answers to questions of an owner (null: an admin); those of others and unknown ones are left out. */
+  readAll(ids: readonly string[], owner: string | null): Answer[];
 
   /** Returns everything that is recorded of a question; null for an unknown one. */
   way(id: string): QuestionWay | null;
@@ -311,5 +313,9 @@ export interface RegionApi {
   /** Returns the sums over all of train on a base version's backbone. */
   sums(base: number): Promise<{ labels: number; backbone: string; bytes: ArrayBuffer }>;
   counts(): RegionActivity;
+  /** Counts the questions that wait for the rung above. */
+  backlog(): number;
+  /** Asks the rung above at once about what has waited while it could not be reached. */
+  escalateNow(): void;
   state(base: number): Promise<RegionSummary>;
 }

@@ -14,6 +14,7 @@ import { Jobs, type Step } from "../jobs.ts";
 import { migrate } from "../migrate.ts";
 import { nameOf, parseRegionObjectName } from "../names.ts";
 import { registryObject, reviewObject } from "../stubs.ts";
+import { shownAnswer } from "./answering/answers.ts";
 import { Asking } from "./answering/asking.ts";
 import { Escalation } from "./answering/escalation.ts";
 import { Intake } from "./answering/intake.ts";
@@ -113,6 +114,8 @@ export class RegionObject extends DurableObject<Env> implements RegionApi {
   private readonly nextRung: NextRung;
   private readonly spending: Spending;
   private readonly settlement: Settlement;
+  private readonly isOnNode: boolean;
+  private readonly escalation: Escalation;
   private readonly asking: Asking;
   private readonly influence: Influence;
   private readonly labelling: Labelling;
@@ -150,6 +153,7 @@ export class RegionObject extends DurableObject<Env> implements RegionApi {
     const readBlob: ReadBlob = async (blob) => headBlobs.get(blob.sha256) ?? fromBucket(blob);
     const stamp = () => stampOf(splitSecret, nodeId);
     const log = logOf({ env, model, region });
+    const isOnNode = env.UPLINK !== undefined;
 
     const questions = new Questions(sql);
     const samples = new Samples(sql);
@@ -189,7 +193,7 @@ export class RegionObject extends DurableObject<Env> implements RegionApi {
       report: (sent, usdPerMonth) => registry().takeBudgetReport(region, sent, usdPerMonth),
     });
     const nextRung = new NextRung({
-      ...{ env, model, external, spending },
+      ...{ env, node: isOnNode ? nodeId : null, model, external, spending },
       takeTurns: (rung, wanted, limit) => registry().takeTurns(rung, wanted, limit),
     });
     const escalations = new Escalations(sql, memory);
@@ -204,8 +208,9 @@ export class RegionObject extends DurableObject<Env> implements RegionApi {
       ...{ jobs, transaction },
     });
     const escalation = new Escalation({
-      ...{ model, region, nodeId, stamp, nextRung, review, manifests, questions },
+      ...{ model, region, nodeId, isOnNode, stamp, nextRung, review, manifests, questions },
       ...{ settlement, worth, sampleKeeper, jobs, log, transaction },
+      labelFromAbove: ({ id, label }) => this.recordHumanLabel({ id, label, instance: null, at: Date.now() }),
     });
     const opinions = new Opinions({
       ...{ region, nodeId, stamp, nextRung, manifests, questions, trials, certificates, transaction },
@@ -258,8 +263,11 @@ export class RegionObject extends DurableObject<Env> implements RegionApi {
     this.headRepair = headRepair;
     this.scheduled = scheduled;
     this.reporting = reporting;
+    this.isOnNode = isOnNode;
+    this.escalation = escalation;
     this.asking = new Asking({
       ...{
+        isOnNode,
         manifests,
         questions,
         heads,
@@ -344,10 +352,17 @@ export class RegionObject extends DurableObject<Env> implements RegionApi {
     if (!row) return fail({ kind: "unknown" });
     if (owner !== null && row.owner !== owner) return fail({ kind: "not-yours" });
     const isFinal = row.answer.status === "answered" || waitMs <= 0;
-    const answer = isFinal ? row.answer : await this.waiters.waitAs(owner ?? "", waitsMax, id, waitMs);
+    const answer = isFinal ? null : await this.waiters.waitAs(owner ?? "", waitsMax, id, waitMs);
     if (answer === "full")
       return fail({ kind: "limited", limit: { name: "waits", max: waitsMax, retryAfterMs: 1_000 } });
-    return ok(withTop(answer ?? row.answer, row.top));
+    const shown = () => shownAnswer(this.questions.find(id) ?? row, this.isOnNode);
+    return ok(withTop(answer ?? shown(), row.top));
+  }
+
+  readAll(ids: readonly string[], owner: string | null): Answer[] {
+    const rows = ids.map((id) => this.questions.find(id)).filter((row) => row !== null);
+    const own = rows.filter((row) => owner === null || row.owner === owner);
+    return own.map((row) => withTop(shownAnswer(row, this.isOnNode), row.top));
   }
 
   way(id: string): QuestionWay | null {
@@ -470,6 +485,14 @@ export class RegionObject extends DurableObject<Env> implements RegionApi {
   counts(): RegionActivity {
     const { open } = this.questions.counts();
     return { region: this.region, versions: this.countTable.all(), open, breaker: this.nextRung.breakerState() };
+  }
+
+  backlog(): number {
+    return this.questions.backlog();
+  }
+
+  escalateNow(): void {
+    this.escalation.escalateNow();
   }
 
   async state(base: number): Promise<RegionSummary> {

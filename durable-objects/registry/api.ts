@@ -124,6 +124,8 @@ export interface RestoredRegistry {
 export interface RegistryApi {
   /** Stores a signed and checked manifest as the next version. The same manifest again changes nothing. */
   publish(manifest: Manifest): Promise<Result<RegisteredVersion, RegistryRefusal>>;
+  /** Stores a version of the rung above, whose signature and blobs were checked, under its number there. */
+  take(manifest: Manifest): Promise<Result<RegisteredVersion, RegistryRefusal>>;
   /** Moves the pointer: for all callers (`share` null), or for a share of them as a canary. */
   rollout(version: number, share: number | null): Result<ModelPointer, RegistryRefusal>;
   /** Starts a canary that is promoted or rolled back by questions that both versions answer. */
@@ -140,7 +142,10 @@ export interface RegistryApi {
   pointer(): ModelPointer;
   /** Returns the jurisdiction that the platform keeps the object in; null without one. */
   jurisdiction(): string | null;
-  list(): VersionList;
+  list(): VersionList & {
+    /** Absent of an object of an earlier release. */
+    pointer?: ModelPointer;
+  };
 
   /** Claims the next scheduled training: true for one caller a period. */
   claimTraining(everyMs: number, at: number): boolean;

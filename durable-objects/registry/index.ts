@@ -195,6 +195,10 @@ export class RegistryObject extends DurableObject<Env> implements RegistryApi {
     return this.publishing.publish(manifest);
   }
 
+  take(manifest: Manifest): Promise<Result<RegisteredVersion, RegistryRefusal>> {
+    return this.publishing.take(manifest);
+  }
+
   rollout(version: number, share: number | null): Result<ModelPointer, RegistryRefusal> {
     return this.transaction(() => this.move(version, share));
   }
@@ -233,10 +237,10 @@ export class RegistryObject extends DurableObject<Env> implements RegistryApi {
     return this.pointers.pointer();
   }
 
-  list(): VersionList {
+  list(): VersionList & { pointer: ModelPointer } {
     const pending = this.preparations.pendingRegions();
     const versions = this.versions.all().map((row) => ({ ...row, preparing: pending.get(row.version) ?? [] }));
-    return { versions, history: this.history.latest() };
+    return { versions, history: this.history.latest(), pointer: this.pointer() };
   }
 
   claimTraining(everyMs: number, at: number): boolean {

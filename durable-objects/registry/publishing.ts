@@ -32,18 +32,27 @@ export class Publishing {
   }
 
   publish(manifest: Manifest): Promise<Result<RegisteredVersion, RegistryRefusal>> {
-    const turn = this.last.then(() => this.publishNext(manifest));
+    return this.inTurn(manifest, false);
+  }
+
+  /** Stores a version of the rung above under the number that it has there; numbers between may be missing here. */
+  take(manifest: Manifest): Promise<Result<RegisteredVersion, RegistryRefusal>> {
+    return this.inTurn(manifest, true);
+  }
+
+  private inTurn(manifest: Manifest, isTaken: boolean): Promise<Result<RegisteredVersion, RegistryRefusal>> {
+    const turn = this.last.then(() => this.store(manifest, isTaken));
     this.last = turn.catch(() => {});
     return turn;
   }
 
-  private async publishNext(manifest: Manifest): Promise<Result<RegisteredVersion, RegistryRefusal>> {
+  private async store(manifest: Manifest, isTaken: boolean): Promise<Result<RegisteredVersion, RegistryRefusal>> {
     const { model, artefacts, versions, history, preparations, regions, transaction } = this.needs;
     const { version } = manifest;
     const text = canonicalJson(manifest);
     const sha256 = await sha256Hex(text);
-    if (versions.latest() === null && (await this.isLost())) return fail({ kind: "registry-lost" });
-    const refusal = versions.refusal(version, sha256);
+    if (versions.latest() === null && (await this.isLost(isTaken))) return fail({ kind: "registry-lost" });
+    const refusal = versions.refusal(version, sha256, isTaken);
     if (refusal) return fail(refusal);
     await artefacts.put(manifestKey(model, version), text);
     transaction(() => {
@@ -57,11 +66,11 @@ export class Publishing {
   }
 
   // An empty registry of a model that was served: its numbers would be used again. A first manifest alone may be of a
-  // publication that died before its row.
-  private async isLost(): Promise<boolean> {
+  // publication that died before its row; a version that is taken may be the first under any number.
+  private async isLost(isTaken: boolean): Promise<boolean> {
     const { model, artefacts, kv } = this.needs;
     if (await artefacts.head(copyKey(model))) return true;
-    if (await artefacts.head(manifestKey(model, 2))) return true;
+    if (!isTaken && (await artefacts.head(manifestKey(model, 2)))) return true;
     return (await kvInTime(kv.get(`current/${model}`)).catch(() => null)) !== null;
   }
 }

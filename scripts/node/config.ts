@@ -22,6 +22,7 @@ const objects = {
   REVIEW: "ReviewObject",
   TOKENS: "TokensObject",
   ARTEFACTS_OBJECT: "ArtefactsObject",
+  UPLINK: "UplinkObject",
 };
 
 /** Writes the configuration of workerd for a node, in Cap'n Proto's text. */

@@ -1,6 +1,7 @@
 import { env } from "cloudflare:workers";
 import { describe, expect, it } from "vitest";
 import { manifestSchema } from "#core/contract/index.ts";
+import { registryObject } from "#objects/stubs.ts";
 import { call, eventually, expectOk, publish } from "../helpers/edge.ts";
 import { testModel } from "../helpers/model.ts";
 
@@ -26,6 +27,23 @@ describe("publishing", () => {
     const missing = await call("PUT", "/v1/models/counted/versions/2", { body: bare.manifest });
     expect([missing.status, (await missing.text()).includes("PUT /v1/blobs/{sha256} first")]).toEqual([422, true]);
     expect((await call("PUT", "/v1/models/other/versions/2", { body: bare.manifest })).status).toBe(422);
+  });
+});
+
+describe("a version that is taken from the rung above", () => {
+  it("keeps its number, also a first one above 1 and one that is lower, and only its own manifest", async () => {
+    const registry = registryObject(env, "taken");
+    const seventh = await testModel({ model: "taken", version: 7 });
+    const fifth = await testModel({ model: "taken", version: 5 });
+    expect(await registry.take(seventh.manifest)).toMatchObject({ ok: true, value: { version: 7 } });
+    expect(await registry.rollout(7, null)).toMatchObject({ ok: true, value: { stable: 7 } });
+    expect(await registry.take(fifth.manifest)).toMatchObject({ ok: true, value: { version: 5 } });
+    expect(await registry.rollout(5, null)).toMatchObject({ ok: true, value: { stable: 5, previous: 7 } });
+    expect(await registry.take(seventh.manifest)).toMatchObject({ ok: true });
+    const other = await testModel({ model: "taken", version: 7, seed: 3 });
+    const refused = { ok: false, error: { kind: "version-exists", version: 7 } };
+    expect(await registry.take(other.manifest)).toEqual(refused);
+    expect((await registry.list()).versions.map(({ version }) => version)).toEqual([7, 5]);
   });
 });
 

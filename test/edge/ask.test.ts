@@ -150,3 +150,34 @@ describe("reading a question", () => {
     expect(text).toContain('"label":"b"');
   });
 });
+
+describe("POST /v1/answers", () => {
+  it("reads many questions of a caller at once, and leaves out those of others and unknown ones", async () => {
+    const asked = [await ask("open", { instance: instance(40) }), await ask("hard", { instance: instance(41) })];
+    const other = await ask("open", { instance: instance(42) }, { token: "other-token" });
+    const ids = [...asked.map(({ id }) => id), other.id, "open~north~unknown", "no-id", "nothing~north~1"];
+    const response = await call("POST", "/v1/answers", { token: "ask-token", body: { ids } });
+    const { answers }: { answers: Answer[] } = await response.json();
+    expect(new Map(answers.map(({ id, status }) => [id, status]))).toEqual(
+      new Map(asked.map(({ id, status }) => [id, status])),
+    );
+    expect((await call("POST", "/v1/answers", { token: "ask-token", body: { ids: [] } })).status).toBe(422);
+  });
+});
+
+describe("GET /v1/models", () => {
+  it("says with 304 that nothing has changed, and otherwise at which revision each pointer is", async () => {
+    const first = await call("GET", "/v1/models", { token: "rung-token" });
+    const tag = first.headers.get("etag") as string;
+    const again = (headers: Record<string, string>) => call("GET", "/v1/models", { token: "rung-token", headers });
+    expect((await again({ "if-none-match": tag })).status).toBe(304);
+    const revisionIn = async (response: Response) => {
+      const { models }: { models: { model: string; revision: number }[] } = await response.json();
+      return models.find(({ model }) => model === "easy")?.revision ?? 0;
+    };
+    const before = await revisionIn(first);
+    await publish({ model: "easy", version: 2, seed: 5 });
+    const changed = await again({ "if-none-match": tag });
+    expect([changed.status, (await revisionIn(changed)) > before]).toEqual([200, true]);
+  });
+});

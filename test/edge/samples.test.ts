@@ -1,6 +1,10 @@
 import { beforeAll, describe, expect, it } from "vitest";
+import type { BlobRef, ClassifyManifest } from "#core/contract/index.ts";
 import { sha256Hex } from "#core/hash.ts";
-import { call, expectOk, publish } from "../helpers/edge.ts";
+import { sign } from "#core/sign.ts";
+import { call, expectOk, publish, publishBuilt } from "../helpers/edge.ts";
+import { testKeys } from "../helpers/keys.ts";
+import { testModel } from "../helpers/model.ts";
 
 const model = "pulled";
 
@@ -16,6 +20,24 @@ describe("what shows more of the data than a model does", () => {
     await expectOk(call("PUT", `/v1/blobs/${sha256}?scope=publish`, { raw: bytes }));
     expect((await call("GET", `/v1/blobs/${sha256}`, { token: "ask-token" })).status).toBe(403);
     expect(await (await expectOk(call("GET", `/v1/blobs/${sha256}`))).text()).toBe("an anchor, or a prior");
+  });
+
+  it("is read by a rung below where its regions' heads are trained with it: no recipe, and no rows", async () => {
+    const store = async (text: string) => {
+      const raw = new TextEncoder().encode(text);
+      const sha256 = await sha256Hex(raw);
+      await expectOk(call("PUT", `/v1/blobs/${sha256}?scope=publish`, { raw }));
+      return { sha256, bytes: raw.byteLength };
+    };
+    const [anchor, document] = [await store("an anchor for rungs"), await store("a recipe")];
+    const built = await testModel({ model: "trained-below" });
+    const { signature: _, ...unsigned } = built.manifest;
+    const withParts = { ...unsigned, anchor: { blob: anchor, rows: 1 }, recipe: { document, source: [] } };
+    const manifest = await sign(withParts as ClassifyManifest, testKeys.publish.signing);
+    await publishBuilt({ manifest, blobs: built.blobs }, null);
+    const read = async ({ sha256 }: BlobRef) =>
+      (await call("GET", `/v1/blobs/${sha256}`, { token: "rung-token" })).status;
+    expect([await read(anchor), await read(document)]).toEqual([200, 403]);
   });
 
   it("is refused as a version's anchor when it is public", async () => {

@@ -40,6 +40,7 @@ const refused: [from: string, to: string][] = [
   ["durable-objects/region/a.ts", "../registry/rollout.ts"],
   ["durable-objects/region/deep/a.ts", "#objects/review/index.ts"],
   ["durable-objects/registry/a.ts", "#edge/app.ts"],
+  ["durable-objects/uplink/a.ts", "../region/index.ts"],
   ["workers/origin/a.ts", "#edge/app.ts"],
   ["workers/origin/b.ts", "#scripts/start.ts"],
   ["scripts/a.ts", "#objects/stubs.ts"],

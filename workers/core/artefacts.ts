@@ -42,8 +42,10 @@ export function isArtefactError(error: unknown): error is ArtefactError {
 
 /** Names a blob in artefact storage. */
 export const blobKey = (sha256: string): string => `blobs/${sha256}`;
+/** The beginning of the names of a model's manifests. */
+export const versionsPrefix = (model: string): string => `models/${model}/versions/`;
 /** Names a manifest in artefact storage. */
-export const manifestKey = (model: string, version: number): string => `models/${model}/versions/${version}.json`;
+export const manifestKey = (model: string, version: number): string => `${versionsPrefix(model)}${version}.json`;
 
 /** Returns a blob's bytes if they have its hash. Throws `ArtefactError` if they do not or if there are none. */
 export async function checkBlob({ sha256 }: Pick<BlobRef, "sha256">, bytes: ArrayBuffer | null): Promise<ArrayBuffer> {

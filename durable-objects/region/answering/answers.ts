@@ -36,6 +36,11 @@ export function provisionalAnswer(
   };
 }
 
+/** Returns a question's answer as callers see it: of one that waits, since the rung above can't be reached, marked as degraded. */
+export function shownAnswer({ answer, tries }: Pick<StoredQuestion, "answer" | "tries">, isOnNode: boolean): Answer {
+  return isOnNode && answer.status === "open" && tries > 0 ? { ...answer, degraded: true } : answer;
+}
+
 /** Returns the opinions of the rungs below the region, and of the semantic cache. */
 export function opinionsOf(
   manifest: ClassifyManifest,

@@ -11,7 +11,8 @@ import type { Manifests } from "../artefacts.ts";
 import type { RegionJobs } from "../jobs.ts";
 import type { RegionCounter } from "../tables/counts.ts";
 import type { Heads } from "../tables/heads.ts";
-import type { Questions } from "../tables/questions.ts";
+import type { Questions, StoredQuestion } from "../tables/questions.ts";
+import { shownAnswer } from "./answers.ts";
 import { type Escalation, escalationBackoffMs } from "./escalation.ts";
 import type { Intake } from "./intake.ts";
 import type { Log } from "./log.ts";
@@ -21,6 +22,7 @@ import type { Waiters } from "./waiters.ts";
 
 /** What asking reads and changes. */
 interface AskingNeeds {
+  isOnNode: boolean;
   manifests: Pick<Manifests, "get">;
   admission: Admission;
   questions: Pick<Questions, "find" | "hold" | "release" | "backlog">;
@@ -211,7 +213,7 @@ export class Asking {
 
   private reply(base: number, questions: readonly Question[], traces: Map<string, TraceEntry[]>, trace: boolean) {
     const answers = questions.map(({ id }): Answer => {
-      const answer = this.needs.questions.find(id)?.answer as Answer;
+      const answer = shownAnswer(this.needs.questions.find(id) as StoredQuestion, this.needs.isOnNode);
       return trace ? { ...answer, trace: traces.get(id) ?? [] } : answer;
     });
     return { answers, headRevision: this.needs.heads.pointer(base).revision };

@@ -22,6 +22,10 @@ import type { Worth } from "./worth.ts";
 /** How often the next rung is asked about a question before a person is. */
 const escalationTries = 6;
 export const escalationBackoffMs = 1_000;
+/** On a node, how often at least the rung above is tried about a question, and read about one that it has stored. */
+const cutRetryMaxMs = 60_000;
+const heldMax = 50_000;
+const held = { leastMs: 1_000, mostMs: 10_000, shareOfAge: 1 / 10 };
 
 /** Questions that one step of a job takes. */
 const batchSize = 256;
@@ -41,6 +45,8 @@ interface EscalationNeeds {
   model: string;
   region: string;
   nodeId: string;
+  /** Whether the region is on a node: then questions wait for the rung above until it can be reached. */
+  isOnNode: boolean;
   /** The proof that a request has passed this node. */
   stamp: () => Promise<string>;
   nextRung: NextRung;
@@ -52,6 +58,8 @@ interface EscalationNeeds {
   sampleKeeper: SampleKeeper;
   jobs: Pick<Jobs, "put" | "bringForward">;
   log: Log;
+  /** Records the label that a person gave above to a node's question. */
+  labelFromAbove: (answer: Answer) => Promise<void>;
   transaction: <T>(work: () => T) => T;
 }
 
@@ -60,6 +68,8 @@ export class Escalation {
   private readonly needs: EscalationNeeds;
   /** The questions that this instance is asking the next rung about. */
   private readonly inFlight = new Set<string>();
+  /** The open questions that the rung above has stored. In memory: what is forgotten is asked about again. */
+  private readonly heldAbove = new BoundedMap<string, true>(heldMax);
   /** The time from which each owner at its limit may send people more questions, ms since 1970. */
   private readonly fullUntil = new BoundedMap<string, number>(fullOwnersMax);
 
@@ -97,18 +107,7 @@ export class Escalation {
     known.hold(ids);
     try {
       const replies = await nextRung.ask(manifest, questions, hop);
-      const ms = Date.now() - startedAt;
-      this.logUnanswered(replies, span, ms);
-      const outcomes = transaction(() => {
-        const combine = this.needs.worth.combiner(manifest);
-        return new Map(
-          replies.map(({ id, answer, given, error }) => [
-            id,
-            answer ? this.record(manifest, answer, given, combine) : this.withoutAnswer(manifest, id, error),
-          ]),
-        );
-      });
-      this.logOutcomes(outcomes, span, ms);
+      await this.take(manifest, replies, span, Date.now() - startedAt);
       return new Map(replies.flatMap(({ id, answer }) => (answer ? [[id, this.traceOf(manifest, answer)]] : [])));
     } catch (error) {
       // Not the rung's: what failed here may work later.
@@ -141,6 +140,33 @@ export class Escalation {
     this.logOutcomes(outcomes, span, 0);
   }
 
+  /** Stores what the rungs above said. */
+  private async take(
+    manifest: ClassifyManifest,
+    replies: readonly AboveReply[],
+    span: TraceSpan,
+    ms: number,
+  ): Promise<void> {
+    this.logUnanswered(replies, span, ms);
+    const labelled = replies.flatMap(({ answer }) => (answer && this.isFromPeople(answer) ? [answer] : []));
+    const outcomes = this.needs.transaction(() => {
+      const combine = this.needs.worth.combiner(manifest);
+      return new Map(
+        replies.map(({ id, answer, given, error }) => [
+          id,
+          answer ? this.record(manifest, answer, given, combine) : this.withoutAnswer(manifest, id, error),
+        ]),
+      );
+    });
+    this.logOutcomes(outcomes, span, ms);
+    for (const answer of labelled) await this.needs.labelFromAbove(answer);
+  }
+
+  /** Whether a person above gave a node's question its label, which counts as one of a person here. */
+  private isFromPeople({ rung, status, accepted }: Answer): boolean {
+    return this.needs.isOnNode && rung === "human" && status === "answered" && accepted;
+  }
+
   /** Returns the trace of the rungs above, with the scores that were combined with the edge's. */
   private traceOf({ labels }: ClassifyManifest, { id, version, scores, trace }: Answer): TraceEntry[] {
     if (!trace) return [];
@@ -171,14 +197,60 @@ export class Escalation {
     const { questions } = this.needs;
     const all = questions.dueToEscalate(Date.now(), batchSize);
     // What a call is asking about ends with it.
-    const due = all.filter(({ id }) => !this.isInFlight(id));
+    const idle = all.filter(({ id }) => !this.isInFlight(id));
+    const unheld = this.unlessCut(idle.filter(({ id }) => !this.heldAbove.has(id)));
+    const due = [...unheld, ...(await this.readHeld(idle))];
     // Each question stays in the trace that it was asked in.
     const groups = [...Map.groupBy(due, ({ base, traceparent }) => `${base} ${traceparent}`).values()];
     for (let i = 0; i < groups.length; i += escalationsAtOnce) {
       await Promise.all(groups.slice(i, i + escalationsAtOnce).map((rows) => this.escalateAgain(rows)));
     }
     const next = questions.nextEscalation();
-    return next === null || due.length === all.length ? next : Math.max(next, Date.now() + escalationBackoffMs);
+    return next === null || idle.length === all.length ? next : Math.max(next, Date.now() + escalationBackoffMs);
+  }
+
+  /** Puts off, on a node that is cut off, what was tried often: each attempt would cost a log line and prove nothing. */
+  private unlessCut(rows: readonly StoredQuestion[]): readonly StoredQuestion[] {
+    const { isOnNode, nextRung, questions, transaction } = this.needs;
+    if (!isOnNode || nextRung.breakerState() === "closed") return rows;
+    const at = Date.now() + cutRetryMaxMs;
+    const isOld = ({ tries }: StoredQuestion) => tries > escalationTries;
+    transaction(() => {
+      for (const { id, tries } of rows.filter(isOld)) questions.setEscalation(id, at, tries);
+    });
+    return rows.filter((row) => !isOld(row));
+  }
+
+  /** Reads the answers to questions that the rung above has stored. Returns those about which it has to be asked again. */
+  private async readHeld(idle: readonly StoredQuestion[]): Promise<StoredQuestion[]> {
+    const { manifests, region, nextRung } = this.needs;
+    const rows = idle.filter(({ id }) => this.heldAbove.has(id));
+    const unknown: StoredQuestion[] = [];
+    for (const [base, some] of Map.groupBy(rows, (row) => row.base)) {
+      const manifest = await manifests.get(base);
+      const startedAt = Date.now();
+      const found = await nextRung.readHeld(
+        manifest,
+        some.map((row) => questionOf(row, region)),
+      );
+      const replies = some.flatMap((row, i): AboveReply[] => {
+        const reply = found?.[i] ?? null;
+        if (reply === null) unknown.push(row);
+        if (reply === null || reply instanceof Error) return [];
+        return [{ id: row.id, answer: reply.answer, given: [], error: null }];
+      });
+      for (const { id } of unknown) this.heldAbove.delete(id);
+      await this.take(manifest, replies, beginSpan({ traceparent: null }), Date.now() - startedAt);
+    }
+    return unknown;
+  }
+
+  /** Asks about everything at once that waits since the rung above could not be reached. */
+  escalateNow(): void {
+    const { questions, nextRung, jobs } = this.needs;
+    nextRung.isBack();
+    const now = Date.now();
+    if (questions.bringForward(now)) jobs.bringForward("escalate", "", now);
   }
 
   private async escalateAgain(rows: readonly StoredQuestion[]): Promise<void> {
@@ -217,6 +289,8 @@ export class Escalation {
     transaction(() => {
       questions.setReview(id, null);
       const row = questions.find(id);
+      // It still waits for the rung above.
+      if (this.needs.isOnNode && row && row.escalateAt !== null) return;
       if (row) settlement.settle(manifest, { ...row.answer, status: "answered", degraded: true });
     });
   }
@@ -229,6 +303,7 @@ export class Escalation {
       // The review queue has just refused a question of the same owner.
       if (
         row &&
+        !this.needs.isOnNode &&
         !row.audited &&
         row.reviewLimit !== null &&
         leftMs(this.fullUntil.get(row.owner) ?? 0, fullMs, Date.now()) > 0
@@ -263,10 +338,11 @@ export class Escalation {
   ): Outcome {
     const { questions } = this.needs;
     const { trace: _, ...given } = traced;
-    if (given.status === "open") {
+    if (given.status === "open" || this.isFromPeople(given)) {
       // The node above has stored it and can answer when it is asked again.
-      return this.escalateLater(manifest, given.id);
+      return this.needs.isOnNode ? this.hold(given.id) : this.escalateLater(manifest, given.id);
     }
+    this.heldAbove.delete(given.id);
     const row = questions.find(given.id);
     if (!row) return null;
     // The rung above may serve a version with other labels.
@@ -321,14 +397,33 @@ export class Escalation {
     const { questions, jobs } = this.needs;
     const row = questions.find(id);
     if (row?.answer.status !== "open") return null;
+    this.heldAbove.delete(id);
+    const { isOnNode } = this.needs;
     const tries = row.tries + 1;
-    if (tries >= escalationTries) {
+    if (tries >= escalationTries && !isOnNode) {
       return this.escalateToReview(manifest, id);
     }
-    const at = Date.now() + Math.max(leastMs, escalationBackoffMs * 2 ** row.tries);
+    // People on site may answer what waits for the rung above.
+    if (tries === escalationTries && manifest.policy.ladder.includes("human")) this.escalateToReview(manifest, id);
+    const backoffMs = escalationBackoffMs * 2 ** row.tries;
+    const at = Date.now() + Math.max(leastMs, isOnNode ? Math.min(backoffMs, cutRetryMaxMs) : backoffMs);
     questions.setEscalation(id, at, tries);
     jobs.bringForward("escalate", "", at);
     return "deferred";
+  }
+
+  /** Leaves a question with the rung above, which has stored it: it is read there, the older the question the less often. */
+  private hold(id: string): Outcome {
+    const { questions, jobs } = this.needs;
+    const row = questions.find(id);
+    if (row?.answer.status !== "open") return null;
+    const isNew = !this.heldAbove.has(id);
+    this.heldAbove.set(id, true);
+    const ageMs = Date.now() - row.receivedAt;
+    const at = Date.now() + Math.min(held.mostMs, Math.max(held.leastMs, ageMs * held.shareOfAge));
+    questions.setEscalation(id, at, 0);
+    jobs.bringForward("escalate", "", at);
+    return isNew ? "deferred" : null;
   }
 
   private logOutcomes(outcomes: ReadonlyMap<string, Outcome>, span: TraceSpan, ms: number): void {

@@ -7,12 +7,15 @@ import {
   externalDeadlineMaxMs,
   type Question,
 } from "#core/contract/index.ts";
+import { answersFrom, type Expected, replyMaxBytesOf } from "#core/rung/answers-from-above.ts";
 import { temperatureOf } from "#core/rung/external/calibration.ts";
 import { type ExternalReply, ExternalRungClient } from "#core/rung/external/client.ts";
 import { hasRungAbove, reachOf, type Settings } from "#core/rung/external/endpoint.ts";
 import { aboveOf, externalRungsOf } from "#core/rung/external/ladder.ts";
 import type { RateLimit, Turns } from "#core/rung/external/rate-limit.ts";
+import { fieldsOf, postJson } from "#core/rung/external/transport.ts";
 import { HttpRung } from "#core/rung/http-rung.ts";
+import { idAbove, regionAbove } from "#core/rung/id-above.ts";
 import { type Hop, nextRungTimeoutMs, RungUnavailableError } from "#core/rung/rung.ts";
 import { taskOf } from "#core/task/index.ts";
 import type { ExternalRungs } from "../tables/external-rungs.ts";
@@ -36,6 +39,8 @@ export interface AboveReply {
 
 interface NextRungNeeds {
   env: Pick<Env, "NEXT_RUNG_URL" | "NEXT_RUNG_TOKEN">;
+  /** The id of the node that the region is on; null on an edge. */
+  node: string | null;
   model: string;
   external: ExternalRungs;
   spending: Pick<Spending, "reserve" | "settle">;
@@ -144,14 +149,68 @@ export class NextRung {
   ): Promise<(Reply | RungUnavailableError)[]> {
     const { NEXT_RUNG_URL: url, NEXT_RUNG_TOKEN: token } = this.needs.env;
     if (url === "") return questions.map(() => new RungUnavailableError("there is no origin", { why: "rejected" }));
+    const rung = new HttpRung({
+      ...{ name: "origin", url, token, timeoutMs: nextRungTimeoutMs },
+      ...this.expectedOf(manifest),
+    });
+    return asHere(questions, await rung.askEach(await this.asAbove(manifest, questions), hop));
+  }
+
+  /**
+   * Reads what the rung above says now of questions that it has stored; null of those that it does not know. Returns null where
+   * it can't be read so: it is asked about them instead, as for the first time.
+   */
+  async readHeld(
+    manifest: ClassifyManifest,
+    questions: readonly Question[],
+  ): Promise<(Reply | RungUnavailableError | null)[] | null> {
+    const { NEXT_RUNG_URL: url, NEXT_RUNG_TOKEN: key } = this.needs.env;
+    if (this.healthOf("origin").refusal(Date.now())) return null;
+    const asked = await this.asAbove(manifest, questions);
+    const expected = this.expectedOf(manifest);
+    try {
+      const body = { ids: asked.map(({ id }) => id) };
+      const replyMaxBytes = replyMaxBytesOf(expected, asked.length, false);
+      const signal = AbortSignal.timeout(nextRungTimeoutMs);
+      const reply = await postJson({ url, key }, "/v1/answers", body, signal, { replyMaxBytes });
+      const { answers } = fieldsOf(reply);
+      const known = new Set(Array.isArray(answers) ? answers.map((answer) => fieldsOf(answer).id) : []);
+      const found = asked.filter(({ id }) => known.has(id));
+      const replies = answersFrom(reply, found, expected);
+      return asHere(
+        questions,
+        asked.map(({ id }) => replies.get(id) ?? null),
+      );
+    } catch (error) {
+      if (!(error instanceof RungUnavailableError)) throw error;
+      return null;
+    }
+  }
+
+  /** Asks the rung above again from now on: it can be reached. */
+  isBack(): void {
+    this.healthOf("origin").succeeded();
+  }
+
+  private expectedOf(manifest: ClassifyManifest): Expected {
     const { model } = this.needs;
     const task = taskOf(manifest);
-    const rung = new HttpRung({
-      ...{ name: "origin", model, url, token, timeoutMs: nextRungTimeoutMs },
-      ...{ labels: manifest.labels, isLabel: (label) => task.parse(label) !== null },
-      isOfNumbers: task.kind === "regress",
-    });
-    return rung.askEach(questions, hop);
+    const isLabel = (label: string) => task.parse(label) !== null;
+    return { model, labels: manifest.labels, isLabel, isOfNumbers: task.kind === "regress" };
+  }
+
+  /** Returns questions as the rung above knows them: those of a node have other ids there, and may be of another region. */
+  private async asAbove(manifest: ClassifyManifest, questions: readonly Question[]): Promise<readonly Question[]> {
+    const { node } = this.needs;
+    if (node === null) return questions;
+    const { regions } = manifest.policy;
+    return Promise.all(
+      questions.map(async (question) => ({
+        ...question,
+        id: await idAbove(regions, node, question.id),
+        region: regionAbove(regions, question.region),
+      })),
+    );
   }
 
   private async askWithinBudget(
@@ -228,6 +287,15 @@ export class NextRung {
   private settings(): Settings {
     return this.needs.env as unknown as Settings;
   }
+}
+
+/** Returns answers from above under the ids and regions that their questions have here. */
+function asHere<R extends Reply | RungUnavailableError | null>(questions: readonly Question[], replies: R[]): R[] {
+  return replies.map((reply, i) => {
+    if (reply === null || reply instanceof RungUnavailableError) return reply;
+    const { id, region } = questions[i] as Question;
+    return { ...reply, answer: { ...reply.answer, id, region } };
+  });
 }
 
 /** A rung's answer; only external rungs have scores to calibrate. */

@@ -84,6 +84,7 @@ export interface StoredQuestion {
   /** The opinion of each rung, from the edge up, for the person who may have to answer. */
   opinions: Opinion[];
   traceparent: string | null;
+  /** How often the next rung was asked about it, and did not answer. */
   tries: number;
   /** Whether the review queue has it. */
   inReview: boolean;
@@ -262,6 +263,14 @@ export class Questions {
   dueToEscalate(now: number, limit: number): StoredQuestion[] {
     this.write();
     return this.select("WHERE escalateAt <= ? ORDER BY escalateAt LIMIT ?", now, limit);
+  }
+
+  /** Makes due what waits for the next rung since it could not be reached; false where nothing does. */
+  bringForward(now: number): boolean {
+    this.write();
+    this.forgetRows();
+    const query = "UPDATE questions SET escalateAt = ?1 WHERE escalateAt > ?1 AND tries > 0";
+    return this.sql.exec(query, now).rowsWritten > 0;
   }
 
   /** Counts the questions that wait for the next rung. */

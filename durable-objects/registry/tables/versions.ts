@@ -22,12 +22,15 @@ export class Versions {
     this.sql = sql;
   }
 
-  /** Returns why a manifest with this hash can't be published as this version; null when it can, or was. */
-  refusal(version: number, sha256: string): RegistryRefusal | null {
+  /**
+   * Returns why a manifest with this hash can't be published as this version; null when it can, or was. One that is taken from
+   * above need not be the next one.
+   */
+  refusal(version: number, sha256: string, isTaken = false): RegistryRefusal | null {
     const known = versions.first(this.sql, "WHERE version = ?", version);
     const next = (this.latest() ?? 0) + 1;
     if (known) return known.sha256 === sha256 ? null : { kind: "version-exists", version };
-    return version === next ? null : { kind: "version-not-next", version, next };
+    return isTaken || version === next ? null : { kind: "version-not-next", version, next };
   }
 
   /** Adds a version; false when it exists. */

@@ -70,7 +70,8 @@ export const answerSchema = z
     certificate: certificateSchema.nullable(),
     /**
      * Present where this is the provisional answer, since the region is saturated or can't be reached, or since its caller
-     * has as many questions with people as it may. No rung will improve it.
+     * has as many questions with people as it may. No rung will improve it. While the answer is `open`: its node can't reach
+     * the rung above now, and will ask it later.
      */
     degraded: z.literal(true).optional(),
     /** Why the region has no certificate of its own. Absent if it has one, or if no rung has a rule. */

@@ -30,4 +30,5 @@ export * from "./tensor.ts";
 export * from "./token.ts";
 export * from "./training.ts";
 export * from "./truth.ts";
+export * from "./uplink.ts";
 export * from "./way.ts";

@@ -5,6 +5,7 @@ import { modelNameSchema } from "./manifest.ts";
 import { modelPointerSchema } from "./pointers.ts";
 import { modelSpendingSchema, passedSpendingSchema } from "./spending.ts";
 import { tokenLimitsSchema } from "./token.ts";
+import { uplinkStateSchema } from "./uplink.ts";
 
 export const ladderRungSchema = z
   .strictObject({
@@ -72,6 +73,8 @@ export const ladderSchema = z
     at: z.int(),
     /** Whether the rung above the region responds; null if there is none. */
     nextRung: z.strictObject({ up: z.boolean(), ms: z.int(), reason: z.string().nullable() }).nullable(),
+    /** A node's connection to the rung above; absent on an edge. */
+    uplink: uplinkStateSchema.optional(),
     models: z.array(modelLadderSchema),
     /** What passing decisions on costs in this month; absent without a budget for it, and for a token limited to some models. */
     passed: passedSpendingSchema.optional(),

@@ -4,12 +4,15 @@ import { metricsSchema, modelNameSchema, policySchema } from "./manifest.ts";
 import { modelPointerSchema } from "./pointers.ts";
 import { numberTaskSchema } from "./regress.ts";
 import { tensorSpecSchema } from "./tensor.ts";
+import { uplinkStateSchema } from "./uplink.ts";
 
 export const modelSummarySchema = z
   .strictObject({
     model: modelNameSchema,
     stable: z.int().nullable(),
     canary: modelPointerSchema.shape.canary,
+    /** The revision of the pointer: it grows with each change of what serves. Absent of an earlier release. */
+    revision: z.int().optional(),
     versions: z.array(z.int()),
   })
   .meta({ id: "ModelSummary" });
@@ -74,5 +77,11 @@ export const publishedSchema = z.strictObject({ model: modelNameSchema, ...versi
 export const storedBlobSchema = z.strictObject({ sha256: z.string(), bytes: z.int() }).meta({ id: "StoredBlob" });
 
 export const healthSchema = z
-  .strictObject({ status: z.enum(["ok", "ready"]), node: z.string(), engine: z.string().optional() })
+  .strictObject({
+    status: z.enum(["ok", "ready"]),
+    node: z.string(),
+    engine: z.string().optional(),
+    /** Whether a node's rung above can be used; absent on an edge. */
+    uplink: uplinkStateSchema.shape.state.optional(),
+  })
   .meta({ id: "Health" });

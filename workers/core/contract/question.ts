@@ -100,3 +100,8 @@ export function isPlainAsk(body: unknown): body is AskBody {
   if (key !== "instances" || !Array.isArray(instances)) return false;
   return instances.length >= 1 && instances.length <= batchMaxQuestions && instances.every(isInstance);
 }
+
+/** The body of `POST /v1/answers`: the ids of questions that are read at once. */
+export const idsSchema = z
+  .strictObject({ ids: z.array(questionIdSchema).min(1).max(batchMaxQuestions) })
+  .meta({ id: "QuestionIds" });

@@ -50,7 +50,8 @@ async function decoded(packed: ArrayBuffer, format: Format, maxBytes: number): P
   }
 }
 
-async function bounded(body: ReadableStream<Uint8Array> | null, maxBytes: number): Promise<ArrayBuffer> {
+/** Reads a stream to its end. Throws as soon as it is larger than `maxBytes`. */
+export async function bounded(body: ReadableStream<Uint8Array> | null, maxBytes: number): Promise<ArrayBuffer> {
   const parts: Uint8Array[] = [];
   let bytes = 0;
   const reader = body?.getReader();

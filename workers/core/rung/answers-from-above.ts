@@ -50,7 +50,8 @@ export function answersFrom(
       const values = [confidence, ...Object.values(scores)];
       if (!values.every(isShare)) throw noAnswer("failed", "it returned scores that are not between 0 and 1");
       if (version.length > versionMaxChars) throw noAnswer("failed", "it returned a version with too long a name");
-      if (degraded) return [id, noAnswer("rate-limited", "it is saturated")];
+      // One that is open is stored there, although that rung can't reach the next one.
+      if (degraded && answer.status !== "open") return [id, noAnswer("rate-limited", "it is saturated")];
       if (!isLabel(answer.label) && !candidates?.includes(answer.label)) {
         if (isOfNumbers) throw noAnswer("failed", "it predicts something else");
         return [id, noAnswer("declined", "its version has labels that this one has not")];

@@ -1,6 +1,6 @@
 import { blobsOf } from "#core/artefacts.ts";
 import type { ModelPointer } from "#core/contract/index.ts";
-import { isUnlimited, mayUseModel } from "#core/tokens.ts";
+import { hasScope, isUnlimited, mayUseModel } from "#core/tokens.ts";
 import { registryObject } from "#objects/stubs.ts";
 import { modelNames, signedManifest } from "../artefacts/models.ts";
 import { headPointer } from "../artefacts/pointers.ts";
@@ -17,6 +17,25 @@ export async function mayReadBlob(call: Call, sha256: string): Promise<boolean> 
   const names = await modelNames(call.env);
   for (const model of names.filter((name) => mayUseModel(token, name))) {
     if ((await isInVersion(call, model, sha256)) || (await isServingHead(call, model, sha256))) return true;
+  }
+  return false;
+}
+
+/**
+ * Tells whether a call's token is a rung's, and the blob is one that a rung trains and judges the heads of its regions with: the
+ * anchor set or the prior of a version. Recipes and their sources are no rung's.
+ */
+export async function mayTrainHeads(call: Call, sha256: string): Promise<boolean> {
+  const { token } = call;
+  if (!token || !hasScope(token, "rung")) return false;
+  for (const model of (await modelNames(call.env)).filter((name) => mayUseModel(token, name))) {
+    const { versions } = await registryObject(call.env, model).list();
+    for (const { version } of versions) {
+      const manifest = await signedManifest(call, model, version).catch(() => null);
+      if (manifest === null || manifest.task === "tensor") continue;
+      const thins = [manifest, manifest.thins?.node, manifest.thins?.device];
+      if (thins.some((own) => [own?.anchor, own?.prior].some((part) => part?.blob.sha256 === sha256))) return true;
+    }
   }
   return false;
 }

@@ -1,4 +1,4 @@
-import { manifestKey } from "#core/artefacts.ts";
+import { manifestKey, versionsPrefix } from "#core/artefacts.ts";
 import type { BoundedMap } from "#core/bounded-map.ts";
 import { leftMs } from "#core/clock.ts";
 import { type HeadPointer, headPointerSchema, type ModelPointer, modelPointerSchema } from "#core/contract/index.ts";
@@ -162,5 +162,9 @@ async function fromKv({ env, node }: Call, key: string): Promise<{ isReached: bo
 // R2 is read before the registry: addressing an object creates it, so every name tried would create one.
 export async function isPublished({ env }: Pick<Call, "env">, model: string): Promise<boolean> {
   const key = manifestKey(model, 1);
-  return (await readStorage(key, () => env.ARTEFACTS.head(key))) !== null;
+  if ((await readStorage(key, () => env.ARTEFACTS.head(key))) !== null) return true;
+  if (!env.UPLINK) return false;
+  // A node has only the versions that it has taken from above.
+  const prefix = versionsPrefix(model);
+  return (await readStorage(prefix, () => env.ARTEFACTS.list({ prefix, limit: 1 }))).objects.length > 0;
 }

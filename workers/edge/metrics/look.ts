@@ -8,6 +8,7 @@ import type {
   PassedSpending,
   Policy,
   RungName,
+  UplinkState,
 } from "#core/contract/index.ts";
 import { usdPerMillion } from "#core/cost/index.ts";
 import { sumCounts } from "#core/counts.ts";
@@ -16,7 +17,7 @@ import type { RegionTotals } from "#core/region-totals.ts";
 import { hasPrice } from "#core/rung/external/ladder.ts";
 import { mayUseModel } from "#core/tokens.ts";
 import type { LookRequest, RegistryLook, SeenRegion, WatchedCanary } from "#objects/registry/api.ts";
-import { registryObject, reviewObject } from "#objects/stubs.ts";
+import { registryObject, reviewObject, uplinkObject } from "#objects/stubs.ts";
 import { manifestOf, modelNames } from "../artefacts/models.ts";
 import { modelPointer } from "../artefacts/pointers.ts";
 import { type Call, limitedRegions, ownPointer } from "../call.ts";
@@ -51,6 +52,8 @@ export interface ModelLook {
 /** What every rung reports at one moment. */
 export interface Look {
   nextRung: Ladder["nextRung"];
+  /** A node's connection to the rung above; absent on an edge, and for a token limited to some models. */
+  uplink?: UplinkState;
   models: ModelLook[];
   /** What passing decisions on costs in this month; absent without a budget, and for a token that is limited to some models. */
   passed?: PassedSpending;
@@ -64,16 +67,18 @@ export async function look(call: Call, regions = 0): Promise<Look> {
   const names = await modelNames(call.env);
   const mine = names.filter((name) => call.token && mayUseModel(call.token, name));
   const isPassing = call.token !== null && mayUseModel(call.token, "*");
-  const [nextRung, models, passed] = await Promise.all([
+  const [nextRung, models, passed, uplink] = await Promise.all([
     lookAbove(call.env),
     Promise.all(mine.map((model) => lookAtModel(call, model, regions))),
     isPassing ? (call.node.passing?.state(call.env) ?? null) : null,
+    isPassing ? (uplinkObject(call.env)?.state() ?? null) : null,
   ]);
-  return { nextRung, models: models.filter((model) => model !== null), ...(passed ? { passed } : {}) };
+  const seen = { nextRung, models: models.filter((model) => model !== null) };
+  return { ...seen, ...(uplink ? { uplink } : {}), ...(passed ? { passed } : {}) };
 }
 
 /** Sums the counts of a look, and derives the ladder's figures. */
-export function ladderOf({ models, ...rest }: Look): Pick<Ladder, "nextRung" | "models" | "passed"> {
+export function ladderOf({ models, ...rest }: Look): Omit<Ladder, "node" | "at"> {
   return { ...rest, models: models.map(modelLadder) };
 }
 

@@ -1,5 +1,6 @@
 import { healthSchema } from "#core/contract/index.ts";
 import { startTfjs } from "#core/model/serving-engine.ts";
+import { uplinkObject } from "#objects/stubs.ts";
 import { type Call, jsonResponse, type Route } from "../call.ts";
 import { json } from "../contract.ts";
 
@@ -11,7 +12,13 @@ function healthy({ node }: Call): Response {
 async function ready({ env, node }: Call): Promise<Response> {
   const engine = await startTfjs();
   await env.ARTEFACTS.list({ limit: 1 });
-  return jsonResponse({ status: "ready", node: node.id, engine: engine.name });
+  const uplink = await uplinkObject(env)?.state();
+  return jsonResponse({
+    status: "ready",
+    node: node.id,
+    engine: engine.name,
+    ...(uplink ? { uplink: uplink.state } : {}),
+  });
 }
 
 export const healthRoutes: readonly Route[] = [

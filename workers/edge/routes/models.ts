@@ -5,10 +5,11 @@ import {
   sha256Schema,
   versionListSchema,
 } from "#core/contract/index.ts";
+import { sha256Hex } from "#core/hash.ts";
 import { FaultError } from "#core/http/fault.ts";
 import { mayUseModel } from "#core/tokens.ts";
 import { registryObject } from "#objects/stubs.ts";
-import { mayReadBlob } from "../access/blobs.ts";
+import { mayReadBlob, mayTrainHeads } from "../access/blobs.ts";
 import { readBlob, readStoredBlob } from "../artefacts/blobs.ts";
 import { manifestOf, modelNames, signedManifest } from "../artefacts/models.ts";
 import { modelPointer } from "../artefacts/pointers.ts";
@@ -21,12 +22,17 @@ async function listModels(call: Call): Promise<Response> {
   const mine = names.filter((name) => call.token === null || mayUseModel(call.token, name));
   const models = await Promise.all(
     mine.map(async (model) => {
-      const { versions } = await registryObject(call.env, model).list();
-      const { stable, canary } = await modelPointer(call, model);
-      return { model, stable, canary, versions: versions.map(({ version }) => version) };
+      // A node below waits for the newest pointer, which KV gets later.
+      const { versions, pointer } = await registryObject(call.env, model).list();
+      const { stable, canary, revision } = pointer ?? (await modelPointer(call, model));
+      return { model, stable, canary, revision, versions: versions.map(({ version }) => version) };
     }),
   );
-  return jsonResponse({ models });
+  const headers = { etag: `"${await sha256Hex(JSON.stringify(models))}"`, "cache-control": "private, no-cache" };
+  if (hasSameTag(call.request.headers.get("if-none-match"), headers.etag)) {
+    return new Response(null, { status: 304, headers });
+  }
+  return jsonResponse({ models }, 200, headers);
 }
 
 async function getModel(call: Call): Promise<Response> {
@@ -66,8 +72,8 @@ async function getBlob(call: Call): Promise<Response> {
   const object = await call.env.ARTEFACTS.head(`blobs/${sha256}`);
   if (!object) throw unknownBlob(sha256);
   if (!(await mayReadBlob(call, sha256))) throw unknownBlob(sha256);
-  // A blob that reveals training data needs the scope that may train on it.
-  if (object.customMetadata?.scope === "publish") requireScope(call, "publish");
+  // A blob that reveals training data needs the scope that may train on it. A rung below trains the heads of its regions.
+  if (object.customMetadata?.scope === "publish" && !(await mayTrainHeads(call, sha256))) requireScope(call, "publish");
   const isPrivate = object.customMetadata?.scope === "publish";
   const headers = {
     "cache-control": `${isPrivate ? "private" : "public"}, max-age=31536000, immutable`,
@@ -109,7 +115,12 @@ export const modelRoutes: readonly Route[] = [
     path: "/v1/models",
     scope: "ask",
     operation: "list models",
-    contract: { replies: { 200: json(modelsSchema) } },
+    contract: {
+      headers: {
+        "if-none-match": { description: "The tag of a list that is known: then the reply is 304", type: "string" },
+      },
+      replies: { 200: json(modelsSchema), 304: {} },
+    },
     handle: listModels,
   },
   {

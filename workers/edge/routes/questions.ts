@@ -1,9 +1,11 @@
 import {
   type Answer,
   answerSchema,
+  answersSchema,
   bodyMaxBytes,
   type ClassifyManifest,
   forgottenSchema,
+  idsSchema,
   type LabelResult,
   labelResultSchema,
   questionWaySchema,
@@ -60,6 +62,22 @@ async function readAnswer(call: Call, { id, model, region }: Addressed, waitMs: 
   // The same reply as for a question of another token, whose existence is a secret.
   if (!result.ok) throw unknownQuestion(id);
   return result.value;
+}
+
+/** Reads the answers to many questions at once. Those that the caller did not ask, or that are not stored, are left out. */
+async function readAnswers(call: Call): Promise<Response> {
+  const { ids } = await readJson(call.request, idsSchema, bodyMaxBytes);
+  const groups = Map.groupBy(ids, (id) => id.slice(0, id.lastIndexOf("~")));
+  const found = await Promise.all(
+    [...groups.values()].map(async (some) => {
+      const address = await addressOf(call, some[0] as string).catch((error: unknown) => {
+        if (error instanceof FaultError) return null;
+        throw error;
+      });
+      return address ? regionObject(call.env, address.model, address.region).readAll(some, readerOf(call)) : [];
+    }),
+  );
+  return jsonResponse({ answers: found.flat() });
 }
 
 /** Streams the answer as server-sent events: `open` with the provisional answer at once, then `answered`. */
@@ -135,6 +153,15 @@ export const questionRoutes: readonly Route[] = [
       replies: { 200: { ...json(answerSchema), ...bytes("text/event-stream") }, 202: json(answerSchema) },
     },
     handle: getQuestion,
+  },
+  {
+    method: "POST",
+    path: "/v1/answers",
+    scope: "ask",
+    audit: "never",
+    operation: "read the answers to many questions",
+    contract: { body: json(idsSchema), replies: { 200: json(answersSchema) } },
+    handle: readAnswers,
   },
   {
     method: "GET",

@@ -1,0 +1,8 @@
+/** Bound on a node alone, which is an edge under another rung; a deployment on Cloudflare has no uplink. */
+interface Env {
+  UPLINK?: DurableObjectNamespace;
+  /** How often the uplink asks the rung above, in seconds; 15 unless given. */
+  UPLINK_SECONDS?: string;
+  /** What a node shares with the rung above. */
+  SHARE?: string;
+}

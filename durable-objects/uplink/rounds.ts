@@ -1,0 +1,105 @@
+import type { UplinkState } from "#core/contract/index.ts";
+import { release } from "#core/release.ts";
+import type { RegionApi } from "../region/api.ts";
+import type { Remote } from "../stubs.ts";
+import { type Above, AboveError } from "./above.ts";
+import type { Pulling } from "./pulling.ts";
+import type { Line } from "./tables/line.ts";
+import type { TakenModels } from "./tables/taken.ts";
+
+const roundSeconds = 15;
+/** How often a rung above that can't be reached is tried: what waits is delivered within seconds once it is back. */
+const cutMaxMs = 3_000;
+/** Regions that are called at a time. */
+const regionsAtOnce = 20;
+
+type Region = Pick<Remote<RegionApi>, "backlog" | "escalateNow">;
+
+/** What a round reads and changes. */
+interface RoundsNeeds {
+  nodeId: string;
+  /** The setting UPLINK_SECONDS. */
+  seconds: string | undefined;
+  /** The setting SHARE. */
+  share: string | undefined;
+  above: Above;
+  line: Line;
+  taken: Pick<TakenModels, "all">;
+  pulling: Pick<Pulling, "look">;
+  /** The objects of all regions of a model. */
+  regions: (model: string) => Promise<Region[]>;
+}
+
+/** The job `round`: asks the rung above for what is new, and says there that the node lives. */
+export class Rounds {
+  heardAt: number | null = null;
+  private readonly needs: RoundsNeeds;
+  /** When the regions were last told that the rung above is there. A new instance tells them once. */
+  private hasWoken = false;
+
+  constructor(needs: RoundsNeeds) {
+    this.needs = needs;
+  }
+
+  /** Never throws: the next round tries again. Returns when that is due. */
+  async run(): Promise<number> {
+    const { pulling, above, nodeId } = this.needs;
+    try {
+      await pulling.look();
+      this.heardAt = Date.now();
+      await this.isBack();
+      // An older rung above keeps no list of nodes.
+      await above.post(`/v1/nodes/${encodeURIComponent(nodeId)}/alive`, await this.report()).catch(unlessMissing);
+      return Date.now() + this.everyMs();
+    } catch (error) {
+      const isRevoked = error instanceof AboveError && error.fault === "revoked";
+      this.note(isRevoked ? "revoked" : "cut", error instanceof Error ? error.message : String(error));
+      return Date.now() + (isRevoked ? this.everyMs() : Math.min(cutMaxMs, this.everyMs()));
+    }
+  }
+
+  private everyMs(): number {
+    const seconds = Number(this.needs.seconds || roundSeconds);
+    return (seconds > 0 ? seconds : roundSeconds) * 1_000;
+  }
+
+  /** Notes that the rung above replied. After it did not, the regions ask it at once about what has waited. */
+  private async isBack(): Promise<void> {
+    const wasAway = this.note("connected", null);
+    if (this.hasWoken && !wasAway) return;
+    this.hasWoken = true;
+    await this.each((region) => region.escalateNow());
+  }
+
+  private note(state: UplinkState["state"], reason: string | null): boolean {
+    const before = this.needs.line.set(state, reason);
+    if (before === null) return false;
+    const line = { event: `uplink-${state}`, above: this.needs.above.url, before, reason };
+    (state === "connected" ? console.log : console.error)(JSON.stringify(line));
+    return true;
+  }
+
+  private async report() {
+    const { taken, share = "" } = this.needs;
+    const models = taken.all().map(({ model, version, revision }) => ({ model, version, revision }));
+    const waiting = await this.each((region) => region.backlog());
+    const backlog = waiting.reduce((sum, n) => sum + n, 0);
+    return { version: release, models, backlog, share, state: "connected" };
+  }
+
+  /** Calls each region of each model; those that do not answer are left out. */
+  private async each<T>(call: (region: Region) => Promise<T>): Promise<T[]> {
+    const { taken, regions } = this.needs;
+    const all = (await Promise.all(taken.all().map(({ model }) => regions(model)))).flat();
+    const replies: T[] = [];
+    for (let i = 0; i < all.length; i += regionsAtOnce) {
+      const settled = await Promise.allSettled(all.slice(i, i + regionsAtOnce).map(call));
+      for (const one of settled) if (one.status === "fulfilled") replies.push(one.value);
+    }
+    return replies;
+  }
+}
+
+function unlessMissing(error: unknown): void {
+  if (!(error instanceof AboveError) || error.fault !== "missing") throw error;
+}

@@ -1,0 +1,259 @@
+import { mkdtemp, rm } from "node:fs/promises";
+import { type IncomingMessage, type ServerResponse, request as send } from "node:http";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { UpriverClient } from "#client/index.ts";
+import { type Answer, type ClassifyManifest, ladderSchema, type Manifest } from "#core/contract/index.ts";
+import { sha256Hex } from "#core/hash.ts";
+import type { Scope } from "#core/tokens.ts";
+import { freePort } from "#scripts/local/ports.ts";
+import { type Credentials, makeSecrets } from "#scripts/local/secrets.ts";
+import { bundle, settingsOf, startWorkerd } from "#scripts/local/workerd.ts";
+import { type RunningNode, startNode } from "#scripts/node/start.ts";
+import { startServer } from "../helpers/http-server.ts";
+import { type ModelOptions, testModel } from "../helpers/model.ts";
+import { publishOn } from "./ladder.ts";
+
+const never = 1.01;
+const model = "shop";
+const policy: NonNullable<ModelOptions["policy"]> = {
+  ladder: ["edge", "region", "origin", "human"],
+  regions: { from: "field", name: "region", keys: ["north"], parent: "world", open: { perTokenPerDay: 100 } },
+};
+
+/** A rung with a token for each scope. */
+interface TestRung {
+  credentials: Credentials;
+  client: (scope: Scope) => UpriverClient;
+}
+
+let folder: string;
+let edge: TestRung & { stop: () => Promise<void> };
+let plant: TestRung & { settings: Record<string, string>; port: number };
+let line4: TestRung;
+const running = new Map<string, RunningNode>();
+const logged: Record<string, string[]> = { plant: [], "line-4": [] };
+
+/** What stands between the plant and the edge: it passes requests on, and can be cut, or change what comes back. */
+let between: Awaited<ReturnType<typeof startServer>>;
+let isCut = false;
+let isRevoked = false;
+let forge: (path: string, reply: string) => string = (_, reply) => reply;
+
+function passOn(port: number) {
+  return (incoming: IncomingMessage, outgoing: ServerResponse) => {
+    if (isCut) return void incoming.socket.destroy();
+    if (isRevoked) return void outgoing.writeHead(401).end();
+    const { url: path = "", method = "GET" } = incoming;
+    const headers = { ...incoming.headers, host: `127.0.0.1:${port}` };
+    const passed = send({ port, path, method, headers }, (reply) => {
+      const parts: Buffer[] = [];
+      reply.on("data", (part) => parts.push(part));
+      reply.on("end", () => {
+        const whole = Buffer.concat(parts);
+        const isJson = String(reply.headers["content-type"]).includes("json");
+        const body = isJson ? Buffer.from(forge(path, whole.toString())) : whole;
+        const { "transfer-encoding": _, "content-length": __, "content-encoding": ___, ...kept } = reply.headers;
+        outgoing.writeHead(reply.statusCode ?? 500, kept);
+        outgoing.end(body);
+      });
+    });
+    passed.on("error", () => incoming.socket.destroy());
+    incoming.pipe(passed);
+  };
+}
+
+function rungOf(credentials: Credentials): TestRung {
+  const client = (scope: Scope) => new UpriverClient({ url: credentials.edge, token: credentials.tokens[scope] });
+  return { credentials, client };
+}
+
+/** The settings of a rung, and the token that the node below it has there. */
+async function secretsOf(port: number, below: string) {
+  const { credentials, vars } = await makeSecrets({ edge: `http://127.0.0.1:${port}`, origin: "" });
+  const token = { id: below, sha256: await sha256Hex(`token-of-${below}`), scopes: ["rung", "ask", "teach"] };
+  const tokens = JSON.stringify([...JSON.parse(vars.UPRIVER_TOKENS), token]);
+  return { credentials, vars: { ...vars, UPRIVER_TOKENS: tokens, LOG_ANSWERS: "off" } };
+}
+
+async function startPlant(id: string, port: number, settings: Record<string, string>): Promise<void> {
+  const onLog = (line: string) => logged[id]?.push(line);
+  running.set(id, await startNode({ data: join(folder, id), host: "127.0.0.1", port, settings, onLog }));
+}
+
+async function startTestNode(id: string, above: string, publishKeys: string, below: string) {
+  const port = await freePort();
+  const { credentials, vars } = await secretsOf(port, below);
+  const settings = {
+    ...{ ...vars, NODE_ID: id, PUBLISH_KEYS: publishKeys, UPLINK_SECONDS: "1" },
+    ...{ NEXT_RUNG_URL: above, NEXT_RUNG_TOKEN: `token-of-${id}` },
+  };
+  await startPlant(id, port, settings);
+  return { ...rungOf(credentials), settings, port };
+}
+
+async function publishVersion(name: string, version: number): Promise<Manifest> {
+  const made = await testModel({ model: name, version, seed: version, threshold: never, policy });
+  await publishOn(edge, made);
+  return edge.client("ask").manifest(name, version);
+}
+
+const servedBy = (rung: TestRung, name = model) =>
+  rung
+    .client("ask")
+    .model(name)
+    .then(
+      ({ pointer }) => pointer.stable,
+      () => null,
+    );
+const uplinkOf = async (rung: TestRung) => ladderSchema.parse(await rung.client("metrics").ladder()).uplink;
+const hard = (i: number) => ({ region: "press 7", x0: i, x1: 1, x2: -0.5, x3: null });
+const isAnswered = ({ status }: Answer) => status === "answered";
+
+/** Lets people at the edge label everything, until questions of a rung below are answered there. */
+async function untilAnswered(rung: TestRung, ids: readonly string[], label: string): Promise<void> {
+  const readAll = () => Promise.all(ids.map((id) => rung.client("ask").question(id)));
+  const labelAndRead = async () => {
+    const { questions } = await edge.client("review").review(model, { limit: 100 });
+    for (const { id } of questions) await edge.client("review").answer(id, label);
+    return (await readAll()).filter(isAnswered).length;
+  };
+  await expect.poll(labelAndRead).toBe(ids.length);
+}
+
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), "upriver-nodes-"));
+  const port = await freePort();
+  const { credentials, vars } = await secretsOf(port, "plant");
+  const bundled = await bundle("wrangler.toml");
+  const bindings = { ...(await settingsOf(bundled)), ...vars };
+  const started = await startWorkerd({ bundled, state: join(folder, "edge"), port, bindings, onLog: () => {} });
+  edge = { ...rungOf(credentials), ...started };
+  between = await startServer(passOn(port));
+  await publishVersion(model, 1);
+  await publishVersion(model, 2);
+  plant = await startTestNode("plant", between.url, vars.PUBLISH_KEYS, "line-4");
+  line4 = await startTestNode("line-4", plant.credentials.edge, vars.PUBLISH_KEYS, "nobody");
+});
+afterAll(async () => {
+  for (const node of running.values()) await node.stop();
+  await edge?.stop();
+  between?.stop();
+  await rm(folder, { recursive: true, force: true });
+});
+
+describe("models come down", () => {
+  it("through two nodes, under the number, the signature and the hashes that they have above", async () => {
+    await expect.poll(() => servedBy(line4)).toBe(2);
+    const above = await edge.client("ask").manifest(model);
+    for (const node of [plant, line4]) {
+      expect(await node.client("ask").manifest(model)).toEqual(above);
+      const { thin } = above as ClassifyManifest;
+      for (const { sha256 } of [thin.backbone.topology, ...thin.backbone.shards, thin.head.blob]) {
+        expect(await sha256Hex(await node.client("ask").blob(sha256))).toBe(sha256);
+      }
+    }
+    // Only what serves above comes down.
+    expect((await plant.client("ask").models())[0]).toMatchObject({ model, versions: [2] });
+  });
+
+  it("again with each new version, and a region opens below that the model does not list", async () => {
+    const answer = await line4.client("ask").ask(model, hard(0));
+    expect(answer).toMatchObject({ region: "press 7", version: "2", status: "open" });
+    const above = await publishVersion(model, 3);
+    await expect.poll(() => servedBy(plant)).toBe(3);
+    await expect.poll(() => servedBy(line4)).toBe(3);
+    expect(await line4.client("ask").manifest(model)).toEqual(above);
+  });
+
+  it("except one that is not signed as it says, which stops no other", async () => {
+    forge = (path, reply) => (path.includes("/forged/manifest") ? reply.replace('"a"', '"z"') : reply);
+    await publishVersion("forged", 1);
+    await publishVersion("sound", 1);
+    await expect.poll(() => servedBy(plant, "sound")).toBe(1);
+    const faultOf = async () => (await uplinkOf(plant))?.models.find((one) => one.model === "forged")?.fault;
+    await expect.poll(faultOf).toMatch(/signature/);
+    expect(await servedBy(plant, "forged")).toBeNull();
+    expect(logged.plant?.join("\n")).toContain("version-not-taken");
+  });
+
+  it("except an older state of the pointer than one that was seen", async () => {
+    forge = (path, reply) => {
+      const older = reply.replace(/"revision":\d+/g, '"revision":1').replace(/"stable":3/g, '"stable":2');
+      return path.startsWith("/v1/models") && !path.includes("manifest") ? older : reply;
+    };
+    await publishVersion("sound", 2);
+    const faultOf = async () => (await uplinkOf(plant))?.models.find((one) => one.model === model)?.fault;
+    await expect.poll(faultOf).toMatch(/revision 1 of its pointer.*older/);
+    expect(await servedBy(plant)).toBe(3);
+    forge = (_, reply) => reply;
+  });
+});
+
+describe("a hard question", () => {
+  it("climbs through all rungs, and the label of a person above reaches the client that waits below", async () => {
+    const asked = await line4.client("ask").ask(model, hard(1));
+    expect(asked).toMatchObject({ status: "open", region: "press 7" });
+    const waiting = line4.client("ask").question(asked.id, { waitSeconds: 60 });
+    await untilAnswered(line4, [asked.id], "b");
+    expect(await waiting).toMatchObject({
+      id: asked.id,
+      status: "answered",
+      accepted: true,
+      rung: "human",
+      label: "b",
+    });
+    // It is of the parent above: nothing is opened there for a region of a node.
+    expect((await edge.client("admin").regions(model)).map(({ region }) => region)).toEqual(["world"]);
+    const [counted] = (await line4.client("metrics").ladder()).models;
+    expect(counted?.labels).toMatchObject({ origin: 0, human: expect.toSatisfy((n: number) => n > 0) });
+  });
+});
+
+describe("while the line is cut", () => {
+  it("a node answers as well as it can, and loses nothing; each question is delivered once", async () => {
+    const before = (await edge.client("admin").region(model, "world")).state.questions.total;
+    isCut = true;
+    const n = 24;
+    const asked: Answer[] = [];
+    for (let i = 0; i < n; i++) {
+      asked.push(await plant.client("ask").ask(model, hard(100 + i)));
+      if (i !== n / 2) continue;
+      process.kill(running.get("plant")?.pid as number, "SIGKILL");
+      await running.get("plant")?.ended;
+      await startPlant("plant", plant.port, plant.settings);
+    }
+    await expect.poll(async () => (await uplinkOf(plant))?.state).toBe("cut");
+    const degraded = await Promise.all(asked.map(({ id }) => plant.client("ask").question(id)));
+    expect(degraded.every((answer) => answer.status === "open" && answer.degraded)).toBe(true);
+    isCut = false;
+    const stored = async () => (await edge.client("admin").region(model, "world")).state.questions.total - before;
+    await expect.poll(stored).toBe(n);
+    const answers = asked.map(({ id }) => plant.client("ask").question(id, { waitSeconds: 60 }));
+    await untilAnswered(
+      plant,
+      asked.map(({ id }) => id),
+      "c",
+    );
+    for (const answer of await Promise.all(answers)) {
+      expect(answer).toMatchObject({ status: "answered", label: "c", rung: "human" });
+      expect(answer.degraded).toBeUndefined();
+    }
+    expect(await stored()).toBe(n);
+  });
+});
+
+describe("a node whose token was revoked", () => {
+  it("serves what it has, says so, and goes on once it may", async () => {
+    isRevoked = true;
+    const readyz = async () => (await fetch(`${plant.credentials.edge}/readyz`)).json();
+    await expect.poll(readyz).toMatchObject({ status: "ready", uplink: "revoked" });
+    expect(await uplinkOf(plant)).toMatchObject({ state: "revoked", reason: expect.stringContaining("status 401") });
+    expect(await plant.client("ask").ask(model, hard(200))).toMatchObject({ status: "open", degraded: true });
+    expect(await plant.client("ask").ask(model, hard(201), { accept: "always" })).toMatchObject({ version: "3" });
+    expect(logged.plant?.filter((line) => line.includes("uplink-revoked"))).toHaveLength(1);
+    isRevoked = false;
+    await expect.poll(readyz).toMatchObject({ uplink: "connected" });
+  });
+});
