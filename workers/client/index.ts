@@ -7,6 +7,7 @@ import type {
   FlaggedQuestion,
   ForgottenOwner,
   Instance,
+  Invitation,
   IssuedToken,
   LabelResult,
   LabelStudioImported,
@@ -16,6 +17,8 @@ import type {
   ModelPointer,
   ModelState,
   ModelSummary,
+  NodeRecord,
+  Nodes,
   OriginState,
   QuestionWay,
   RegionDetail,
@@ -25,6 +28,7 @@ import type {
   ReviewQuestion,
   RolloutTarget,
   SampleLine,
+  Share,
   TensorAnswer,
   TokenChange,
   TokenOrder,
@@ -541,6 +545,17 @@ export class UpriverClient {
   /** Revokes a token. It takes effect within 30 s. */
   revokeToken(id: string): Promise<TokenRecord> {
     return this.transport.json({ method: "DELETE", path: tokenPath(id) });
+  }
+
+  /** Lists the nodes under this rung, each with its last report. */
+  async nodes(): Promise<NodeRecord[]> {
+    return (await this.get<Nodes>("/v1/nodes")).nodes;
+  }
+
+  /** Invites a node; its enrolment token is only in this reply. Throws a 409 `ProblemError` where the id is taken. */
+  inviteNode(id: string, { share }: { share?: Share } = {}): Promise<Invitation> {
+    const body = { id, ...(share ? { share } : {}) };
+    return this.transport.json({ ...post("/v1/nodes", body), isRepeatable: false });
   }
 
   /** Fetches a page of the audit log: the entries after a cursor, from a time on (ms since 1970), in order. */

@@ -5,6 +5,7 @@ import type {
   ModelLadder,
   ModelPointer,
   ModelSpending,
+  NodeRecord,
   PassedSpending,
   RegionCounts,
   RungName,
@@ -12,8 +13,8 @@ import type {
 import { sumCounts } from "#core/counts.ts";
 import { ladderRungs } from "#core/ladder-rungs.ts";
 import { hasPrice } from "#core/rung/external/ladder.ts";
-import { mayUseModel, mayUseRegion } from "#core/tokens.ts";
-import { regionObject, registryObject, reviewObject } from "#objects/stubs.ts";
+import { isUnlimited, mayUseModel, mayUseRegion } from "#core/tokens.ts";
+import { regionObject, registryObject, reviewObject, tokensObject } from "#objects/stubs.ts";
 import { manifestOf, modelNames } from "../artefacts/models.ts";
 import { type Call, limitedRegions, ownPointer } from "../call.ts";
 import { inTime, lookTimeoutMs } from "./in-time.ts";
@@ -43,6 +44,8 @@ export interface Look {
   models: ModelLook[];
   /** What passing decisions on costs in this month; absent without a budget, and for a token that is limited to some models. */
   passed?: PassedSpending;
+  /** The nodes under this rung; absent without any, and for a token that is limited to some models or regions. */
+  nodes?: NodeRecord[];
 }
 
 /** Collects the counts of registries and regions, and checks whether the next rung responds. */
@@ -50,16 +53,19 @@ export async function look(call: Call): Promise<Look> {
   const names = await modelNames(call.env);
   const mine = names.filter((name) => call.token && mayUseModel(call.token, name));
   const isPassing = call.token !== null && mayUseModel(call.token, "*");
-  const [nextRung, models, passed] = await Promise.all([
+  const isAll = call.token !== null && isUnlimited(call.token);
+  const [nextRung, models, passed, nodes] = await Promise.all([
     lookAbove(call.env),
     Promise.all(mine.map((model) => lookAtModel(call, model))),
     isPassing ? (call.node.passing?.state(call.env) ?? null) : null,
+    isAll ? inTime(tokensObject(call.env).nodes()) : null,
   ]);
-  return { nextRung, models: models.filter((model) => model !== null), ...(passed ? { passed } : {}) };
+  const seen = models.filter((model) => model !== null);
+  return { nextRung, models: seen, ...(passed ? { passed } : {}), ...(nodes?.length ? { nodes } : {}) };
 }
 
 /** Sums the counts of a look, and derives the ladder's figures. */
-export function ladderOf({ models, ...rest }: Look): Pick<Ladder, "nextRung" | "models" | "passed"> {
+export function ladderOf({ models, ...rest }: Look): Pick<Ladder, "nextRung" | "models" | "passed" | "nodes"> {
   return { ...rest, models: models.map(modelLadder) };
 }
 
