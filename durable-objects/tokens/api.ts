@@ -71,8 +71,8 @@ export interface TokensApi {
   /** Ends a token and its secrets. A revoked one stays revoked. */
   revoke(id: string): Result<TokenRecord, TokenRefusal>;
   /**
-   * Invites a node: its token has no scope, the secret with this hash, and ends soon. A node that has not enrolled yet may be
-   * invited again. Returns until when the invitation is valid.
+   * Invites a node: its token has no scope, the secret with this hash, and ends soon. A node that has not reported yet may be
+   * invited again: the reply to its enrolment may have been lost. Returns until when the invitation is valid.
    */
   invite(order: NodeOrder, sha256: string): Result<{ validUntil: number }, InvitationRefusal>;
   /** Makes the token of an invitation the node's own, with another secret; null where `invitation` is none that is valid. */

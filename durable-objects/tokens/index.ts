@@ -134,7 +134,7 @@ export class TokensObject extends DurableObject<Env> implements TokensApi {
       const [token, node] = [this.tokens.find(id), this.under.find(id)];
       if (token && !node) return fail({ kind: "token-exists", id });
       if (token && token.revokedAt !== null) return fail({ kind: "token-revoked", id });
-      if (node && node.enrolledAt !== null) return fail({ kind: "node-enrolled", id });
+      if (node && node.reportedAt !== null) return fail({ kind: "node-enrolled", id });
       if (!node && !this.under.hasRoom(now)) return fail({ kind: "nodes-full", max: nodesMax });
       const order = { ...newTokenSchema.parse({ id, scopes: nodeScopes, trusted: true, expiresAt: validUntil }) };
       if (!this.tokens.hasRoom(now, 1, order)) return fail({ kind: "tokens-full", max: activeTokensMax });

@@ -31,6 +31,7 @@ for (const part of ["train.py", "upriver_torch"]) {
 for (const [config, name] of [
   ["wrangler.toml", "wrangler"],
   ["scripts/probe/probe.toml", "probe"],
+  ["workers/node/node.toml", "node"],
 ] as const) {
   await cp(await bundle(config), join(target, "bundles", name), { recursive: true });
 }

@@ -4,6 +4,7 @@ import type {
   CanaryState,
   Checks,
   Draft,
+  Enrolment,
   FlaggedQuestion,
   ForgottenOwner,
   Instance,
@@ -17,6 +18,7 @@ import type {
   ModelPointer,
   ModelState,
   ModelSummary,
+  NodeKeys,
   NodeRecord,
   Nodes,
   OriginState,
@@ -53,6 +55,7 @@ import {
   batchesOf,
   isPicture,
   modelPath,
+  nodePath,
   pictureBody,
   pictureRequest,
   post,
@@ -556,6 +559,16 @@ export class UpriverClient {
   inviteNode(id: string, { share }: { share?: Share } = {}): Promise<Invitation> {
     const body = { id, ...(share ? { share } : {}) };
     return this.transport.json({ ...post("/v1/nodes", body), isRepeatable: false });
+  }
+
+  /** Uses the invitation that is this client's token; the node's own token is only in this reply. */
+  enrolNode(id: string): Promise<Enrolment> {
+    return this.transport.json({ ...post(`${nodePath(id)}/enrol`, {}), isRepeatable: false });
+  }
+
+  /** Fetches what the rung above tells the node whose token this client has: the keys to trust, and what to share. */
+  nodeKeys(id: string): Promise<NodeKeys> {
+    return this.get(`${nodePath(id)}/keys`);
   }
 
   /** Fetches a page of the audit log: the entries after a cursor, from a time on (ms since 1970), in order. */

@@ -26,7 +26,7 @@ export function tokenFault(refusal: InvitationRefusal): FaultError {
     case "node-enrolled":
       return new FaultError({
         kind: "conflict",
-        expected: "a node that has not enrolled yet",
+        expected: "a node that has not reported yet",
         received: `'${refusal.id}', which has`,
         next: `Restore its backup ('npx upriver node restore'), or invite a node with another id.`,
       });
