@@ -30,7 +30,6 @@ import type {
   ReviewQuestion,
   RolloutTarget,
   SampleLine,
-  Share,
   TensorAnswer,
   TokenChange,
   TokenOrder,
@@ -556,7 +555,7 @@ export class UpriverClient {
   }
 
   /** Invites a node; its enrolment token is only in this reply. Throws a 409 `ProblemError` where the id is taken. */
-  inviteNode(id: string, { share }: { share?: Share } = {}): Promise<Invitation> {
+  inviteNode(id: string, { share }: { share?: Invitation["share"] } = {}): Promise<Invitation> {
     const body = { id, ...(share ? { share } : {}) };
     return this.transport.json({ ...post("/v1/nodes", body), isRepeatable: false });
   }
