@@ -87,7 +87,6 @@ export async function settingsOfNode(state: NodeState): Promise<Record<string, s
     NEXT_RUNG_TOKEN: state.token,
     SHARE: state.share,
     NODE_HOST: JSON.stringify(host),
-    SOFTWARE_VERSION: softwareVersion(),
     UPRIVER_TOKENS: JSON.stringify(tokens),
     SPLIT_SECRET: state.splitSecret,
     DEPLOYMENT_KEY: state.deploymentKey,

@@ -124,7 +124,7 @@ describe("a node", () => {
     expect(keys).toMatchObject({ share: "sums", publishKeys: testKeys.publish.publicKeys });
     expect(await (await call("GET", `/v1/nodes/${id}/keys`, { token })).json()).toEqual(keys);
     vi.setSystemTime(start + 15_000);
-    await expectOk(alive(id, token));
+    await expectOk(alive(id, token, { ...report, told: "by a later release" }));
     expect(await node(id)).toMatchObject({ enrolledAt: start, last: { at: start + 15_000, ...report } });
     for (const refused of [alive(id, other.token), alive(id, "rung-token"), alive("below", "rung-token")]) {
       expect((await refused).status).toBe(404);

@@ -68,8 +68,9 @@ export const hostSchema = z.strictObject({
 /** The machine that a node runs on. */
 export type Host = z.infer<typeof hostSchema>;
 
+/** Not strict: a node of a later release may say more. */
 export const nodeReportSchema = z
-  .strictObject({
+  .object({
     /** The version of its software. */
     version: z.string().max(64),
     /** The models that it serves, each with the version and the pointer's revision. */
@@ -79,7 +80,7 @@ export const nodeReportSchema = z
     /** Questions and samples that wait on its disk to go up. */
     backlog: z.int().nonnegative(),
     share: shareSchema,
-    host: hostSchema,
+    host: hostSchema.optional(),
   })
   .meta({ id: "NodeReport" });
 /** What a node says of itself, every 15 s. */
