@@ -135,6 +135,7 @@ describe("a backup of a node", () => {
     const target = join(folder, "backup.tar.gz");
     const made = await upriver(["node", "backup", target, "--data", data, "--json"]);
     const { at, pausedMs, files } = JSON.parse(made.stdout) as { at: number; pausedMs: number; files: number };
+    expect((await stat(target)).mode & 0o777).toBe(0o600);
     const during = answered.size;
     await expect.poll(() => answered.size).toBeGreaterThan(during + 20);
     isOver = true;
@@ -168,6 +169,9 @@ describe("a backup of a node", () => {
     const target = join(folder, "backup");
     await node.stop();
     expect((await upriver(["node", "backup", target, "--data", data])).stdout).toMatch(/backup: node 'plant-7' as of/);
+    expect([(await stat(target)).mode & 0o777, (await stat(pathsOf(target).state)).mode & 0o777]).toEqual([
+      0o700, 0o600,
+    ]);
     node = await start();
     const cases: [RegExp, string[]][] = [
       [/backup exists\. Name a file or folder that does not exist yet/, ["backup", target, "--data", data]],
