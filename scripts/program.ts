@@ -30,6 +30,7 @@ const verbs: Record<string, () => Promise<AddVerb>> = {
   why: async () => (await import("./verbs/why.ts")).whyVerb,
   status: async () => (await import("./verbs/status.ts")).statusVerb,
   doctor: async () => (await import("./verbs/doctor.ts")).doctorVerb,
+  node: async () => (await import("./verbs/node.ts")).nodeVerb,
   token: async () => (await import("./verbs/token/index.ts")).tokenVerb,
   audit: async () => (await import("./verbs/audit.ts")).auditVerb,
   key: async () => (await import("./verbs/key.ts")).keyVerb,

@@ -1,4 +1,14 @@
-import type { AuditEntry, NewToken, TokenChange, TokenRecord, Tokens } from "#core/contract/index.ts";
+import type {
+  AuditEntry,
+  NewToken,
+  NodeOrder,
+  NodeRecord,
+  NodeReport,
+  Share,
+  TokenChange,
+  TokenRecord,
+  Tokens,
+} from "#core/contract/index.ts";
 import type { Result } from "#core/result.ts";
 import type { Token } from "#core/tokens.ts";
 
@@ -40,6 +50,12 @@ export type TokenRefusal =
   | { kind: "token-revoked"; id: string }
   | { kind: "tokens-full"; max: number };
 
+/** Why a node is not invited. */
+export type InvitationRefusal =
+  | TokenRefusal
+  | { kind: "node-enrolled"; id: string }
+  | { kind: "nodes-full"; max: number };
+
 /** What the deployment's tokens do for the edge. The object never sees a secret, only its SHA-256. */
 export interface TokensApi {
   /** Returns the valid secrets, unless `known` is the present revision, and takes the uses that an isolate has seen. */
@@ -54,6 +70,19 @@ export interface TokensApi {
   rotate(id: string, sha256: string, oldValidMs: number): Result<TokenRecord, TokenRefusal>;
   /** Ends a token and its secrets. A revoked one stays revoked. */
   revoke(id: string): Result<TokenRecord, TokenRefusal>;
+  /**
+   * Invites a node: its token has no scope, the secret with this hash, and ends soon. A node that has not reported yet may be
+   * invited again: the reply to its enrolment may have been lost. Returns until when the invitation is valid.
+   */
+  invite(order: NodeOrder, sha256: string): Result<{ validUntil: number }, InvitationRefusal>;
+  /** Makes the token of an invitation the node's own, with another secret; null where `invitation` is none that is valid. */
+  enrol(id: string, invitation: string, sha256: string): { share: Share } | null;
+  /** Returns what an enrolled node shares; null for any other. */
+  shareOf(id: string): Share | null;
+  /** Keeps the last report of an enrolled node, and returns what it shares; null for any other. */
+  report(id: string, report: NodeReport): Share | null;
+  /** Lists the nodes by id. */
+  nodes(): NodeRecord[];
   /** Adds an act to the audit log. */
   record(entry: NewAuditEntry): void;
   /** Reads the audit log in order. */

@@ -2,30 +2,51 @@ import { DurableObject } from "cloudflare:workers";
 import {
   type AuditEntry,
   activeTokensMax,
+  invitationValidMs,
   type NewToken,
+  type NodeOrder,
+  type NodeRecord,
+  type NodeReport,
+  newTokenSchema,
+  nodesMax,
+  type Share,
   type TokenChange,
   type TokenRecord,
   type Tokens,
   tokensPageMaxRows,
 } from "#core/contract/index.ts";
+import { equalConstantTime } from "#core/hash.ts";
 import { fail, ok, type Result } from "#core/result.ts";
 import { Jobs } from "../jobs.ts";
 import { migrate } from "../migrate.ts";
-import type { AuditRequest, IssuedSecret, NewAuditEntry, TokenRefusal, TokenSync, TokensApi, TokenUse } from "./api.ts";
+import type {
+  AuditRequest,
+  InvitationRefusal,
+  IssuedSecret,
+  NewAuditEntry,
+  TokenRefusal,
+  TokenSync,
+  TokensApi,
+  TokenUse,
+} from "./api.ts";
 import { migrations } from "./migrations.ts";
-import { recordOf, secretOf } from "./records.ts";
+import { nodeRecordOf, recordOf, secretOf } from "./records.ts";
 import { AuditLog } from "./tables/audit-log.ts";
 import { IssuedTokens, type TokenRow } from "./tables/issued-tokens.ts";
+import { Nodes } from "./tables/nodes.ts";
 import { Revision } from "./tables/revision.ts";
 import { Secrets } from "./tables/secrets.ts";
 
 const tidyEveryMs = 24 * 3600_000;
+/** What a node may do at the rung above: hand on its questions, and teach what became of them. */
+const nodeScopes = ["rung", "ask", "teach"] as const;
 
 /** The tokens of a deployment and its audit log. */
 export class TokensObject extends DurableObject<Env> implements TokensApi {
   private readonly tokens: IssuedTokens;
   private readonly secrets: Secrets;
   private readonly revision: Revision;
+  private readonly under: Nodes;
   private readonly log: AuditLog;
   private readonly jobs: Jobs;
   /** What every isolate asks for after a change, so that the tables are read once a revision. */
@@ -39,6 +60,7 @@ export class TokensObject extends DurableObject<Env> implements TokensApi {
     this.tokens = new IssuedTokens(sql);
     this.secrets = new Secrets(sql);
     this.revision = new Revision(sql);
+    this.under = new Nodes(sql);
     this.log = new AuditLog(sql);
     this.jobs = new Jobs(ctx.storage, { tidy: () => this.tidy() });
   }
@@ -82,7 +104,7 @@ export class TokensObject extends DurableObject<Env> implements TokensApi {
       // One that has expired may become active again.
       const more = isExpired(expiresAt) && change.expiresAt !== undefined && !isExpired(change.expiresAt) ? 1 : 0;
       if (!this.tokens.hasRoom(now, more, change)) return { kind: "tokens-full", max: activeTokensMax };
-      this.tokens.change(id, change);
+      this.tokens.change(id, change as Partial<TokenRow>);
       return null;
     });
   }
@@ -103,6 +125,56 @@ export class TokensObject extends DurableObject<Env> implements TokensApi {
       this.secrets.drop(id);
       return ok(this.changed(id));
     });
+  }
+
+  invite({ id, share }: NodeOrder, sha256: string): Result<{ validUntil: number }, InvitationRefusal> {
+    return this.transaction(() => {
+      const now = Date.now();
+      const validUntil = now + invitationValidMs;
+      const [token, node] = [this.tokens.find(id), this.under.find(id)];
+      if (token && !node) return fail({ kind: "token-exists", id });
+      if (token && token.revokedAt !== null) return fail({ kind: "token-revoked", id });
+      if (node && node.reportedAt !== null) return fail({ kind: "node-enrolled", id });
+      if (!node && !this.under.hasRoom(now)) return fail({ kind: "nodes-full", max: nodesMax });
+      const order = { ...newTokenSchema.parse({ id, scopes: nodeScopes, trusted: true, expiresAt: validUntil }) };
+      if (!this.tokens.hasRoom(now, 1, order)) return fail({ kind: "tokens-full", max: activeTokensMax });
+      if (token) this.tokens.change(id, { scopes: [], expiresAt: validUntil });
+      else this.tokens.add({ ...order, scopes: [] }, now);
+      this.secrets.add(id, sha256, now, now);
+      this.under.invite(id, share, now);
+      this.changed(id);
+      return ok({ validUntil });
+    });
+  }
+
+  enrol(id: string, invitation: string, sha256: string): { share: Share } | null {
+    return this.transaction(() => {
+      const now = Date.now();
+      const [token, node] = [this.tokens.find(id), this.under.find(id)];
+      const isInvited = node?.enrolledAt === null && token?.revokedAt === null && (token.expiresAt ?? 0) > now;
+      const isOwn = this.secrets.of(id).some((secret) => equalConstantTime(secret.sha256, invitation));
+      if (!isInvited || !isOwn) return null;
+      this.tokens.change(id, { scopes: [...nodeScopes], expiresAt: null });
+      this.secrets.add(id, sha256, now, now);
+      this.under.enrol(id, now);
+      this.changed(id);
+      return { share: node.share };
+    });
+  }
+
+  shareOf(id: string): Share | null {
+    const node = this.under.find(id);
+    return node?.enrolledAt == null ? null : node.share;
+  }
+
+  report(id: string, report: NodeReport): Share | null {
+    const share = this.shareOf(id);
+    if (share !== null) this.under.report(id, report, Date.now());
+    return share;
+  }
+
+  nodes(): NodeRecord[] {
+    return this.under.listed(Date.now()).map((row) => nodeRecordOf(row, this.tokens.find(row.id) as TokenRow));
   }
 
   record(entry: NewAuditEntry): void {

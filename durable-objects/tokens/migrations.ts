@@ -16,4 +16,10 @@ const m001Tables: Migration = (sql) => {
     model TEXT, region TEXT, target TEXT, status INTEGER NOT NULL)`);
 };
 
-export const migrations: readonly Migration[] = [m001Tables];
+const m002Nodes: Migration = (sql) => {
+  sql.exec(`CREATE TABLE nodes (
+    id TEXT PRIMARY KEY, share TEXT NOT NULL, invitedAt INTEGER NOT NULL, enrolledAt INTEGER, reportedAt INTEGER,
+    report TEXT) WITHOUT ROWID`);
+};
+
+export const migrations: readonly Migration[] = [m001Tables, m002Nodes];

@@ -1,6 +1,7 @@
-import type { TokenRecord } from "#core/contract/index.ts";
+import type { NodeRecord, TokenRecord } from "#core/contract/index.ts";
 import type { IssuedSecret } from "./api.ts";
 import type { TokenRow } from "./tables/issued-tokens.ts";
+import type { NodeRow } from "./tables/nodes.ts";
 import type { StoredSecret } from "./tables/secrets.ts";
 
 /** Describes a token to an admin: without hashes. */
@@ -16,4 +17,10 @@ export function secretOf(row: TokenRow, { sha256, until }: StoredSecret): Issued
   const ends = [until, expiresAt].filter((end) => end !== null);
   const token = { id, sha256, scopes, models, regions, limits, trusted };
   return { token, validUntil: ends.length === 0 ? null : Math.min(...ends) };
+}
+
+/** Describes a node to those who watch it. */
+export function nodeRecordOf({ reportedAt, report, ...node }: NodeRow, { revokedAt }: TokenRow): NodeRecord {
+  const last = reportedAt !== null && report !== null ? { at: reportedAt, ...report } : null;
+  return { ...node, revokedAt, last };
 }

@@ -3,6 +3,8 @@ interface Env {
   UPLINK?: DurableObjectNamespace;
   /** How often the uplink asks the rung above, in seconds; 15 unless given. */
   UPLINK_SECONDS?: string;
+  /** The machine, as JSON: {memoryBytes, cores, arch}. */
+  NODE_HOST?: string;
   /** What a node shares with the rung above. */
   SHARE?: string;
 }

@@ -37,7 +37,16 @@ export class UplinkObject extends DurableObject<Env> implements UplinkApi {
       host: rungHostOf(env),
     });
     this.rounds = new Rounds({
-      ...{ nodeId: env.NODE_ID, seconds: env.UPLINK_SECONDS, share: env.SHARE, above, line, taken, pulling },
+      ...{
+        nodeId: env.NODE_ID,
+        seconds: env.UPLINK_SECONDS,
+        share: env.SHARE,
+        host: env.NODE_HOST,
+        above,
+        line,
+        taken,
+        pulling,
+      },
       regions: async (model) => (await registry(model).regions()).map((region) => regionObject(env, model, region)),
     });
     this.line = line;

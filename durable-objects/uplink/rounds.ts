@@ -22,6 +22,8 @@ interface RoundsNeeds {
   seconds: string | undefined;
   /** The setting SHARE. */
   share: string | undefined;
+  /** The setting NODE_HOST: the machine, as JSON. */
+  host: string | undefined;
   above: Above;
   line: Line;
   taken: Pick<TakenModels, "all">;
@@ -80,11 +82,12 @@ export class Rounds {
   }
 
   private async report() {
-    const { taken, share = "" } = this.needs;
+    const { taken, share = "", host } = this.needs;
     const models = taken.all().map(({ model, version, revision }) => ({ model, version, revision }));
     const waiting = await this.each((region) => region.backlog());
     const backlog = waiting.reduce((sum, n) => sum + n, 0);
-    return { version: release, models, backlog, share, state: "connected" };
+    const machine = host ? { host: JSON.parse(host) } : {};
+    return { version: release, models, backlog, share, state: "connected", ...machine };
   }
 
   /** Calls each region of each model; those that do not answer are left out. */

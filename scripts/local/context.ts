@@ -19,16 +19,21 @@ interface GlobalOptions {
 
 /** Creates the client of a command from its options, the environment or the local ladder's credentials. */
 export async function clientFor(command: Command, scope: Scope): Promise<UpriverClient> {
+  return new UpriverClient({ ...(await edgeFor(command, scope)), scalePicture });
+}
+
+/** Finds the edge of a command, and a token for it. */
+export async function edgeFor(command: Command, scope: Scope): Promise<{ url: string; token: string | undefined }> {
   const options = command.optsWithGlobals<GlobalOptions>();
   if (options.deployed) {
     const { url, credentials } = await deployed();
-    return new UpriverClient({ url, token: options.token ?? credentials.tokens[scope], scalePicture });
+    return { url, token: options.token ?? credentials.tokens[scope] };
   }
   const isNamed = (options.url ?? process.env.UPRIVER_URL) && (options.token ?? process.env.UPRIVER_TOKEN);
   const local = isNamed ? null : await localCredentials();
   const url = options.url ?? process.env.UPRIVER_URL ?? local?.edge;
   const token = options.token ?? process.env.UPRIVER_TOKEN ?? local?.tokens[scope];
-  if (url) return new UpriverClient({ url, token, scalePicture });
+  if (url) return { url, token };
   throw new Error(
     `No edge is known. Run '${startCommand}' here, or name one with --url and --token (UPRIVER_URL, UPRIVER_TOKEN).`,
   );

@@ -11,6 +11,7 @@ export class RotatedLog {
   private readonly maxBytes: number;
   private file: number | null;
   private bytes = 0;
+  private isClosed = false;
 
   constructor(path: string, maxBytes = logMaxBytes) {
     this.path = path;
@@ -18,17 +19,23 @@ export class RotatedLog {
     this.file = this.open();
   }
 
+  /** Never throws: where the disk is full, what is logged is lost, and the process goes on. */
   write(chunk: Uint8Array): void {
-    if (this.file === null) return;
-    if (this.bytes > 0 && this.bytes + chunk.length > this.maxBytes) {
-      closeSync(this.file);
-      this.file = this.open();
-    }
-    writeSync(this.file, chunk);
-    this.bytes += chunk.length;
+    if (this.isClosed) return;
+    try {
+      if (this.bytes > 0 && this.bytes + chunk.length > this.maxBytes) this.release();
+      this.file ??= this.open();
+      writeSync(this.file, chunk);
+      this.bytes += chunk.length;
+    } catch {}
   }
 
   close(): void {
+    this.isClosed = true;
+    this.release();
+  }
+
+  private release(): void {
     if (this.file !== null) closeSync(this.file);
     this.file = null;
   }

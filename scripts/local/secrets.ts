@@ -22,10 +22,13 @@ const secretMode = 0o600;
 /** Scopes whose token is not given the scope ask as well. */
 const standalone: ReadonlySet<Scope> = new Set(["ask", "metrics", "admin"]);
 
-/** Makes a deployment's secrets: `vars` for the Worker, with hashes of the tokens only, and `credentials` for local tools. */
-export async function makeSecrets(addresses: Pick<Credentials, "edge" | "origin">) {
-  const publish = await generateKeys("local-publish");
-  const deployment = await generateKeys("local-deployment");
+/**
+ * Makes a deployment's secrets: `vars` for the Worker, with hashes of the tokens only, and `credentials` for local tools. The ids
+ * of its keys begin with `keys`.
+ */
+export async function makeSecrets(addresses: Pick<Credentials, "edge" | "origin">, keys = "local") {
+  const publish = await generateKeys(`${keys}-publish`);
+  const deployment = await generateKeys(`${keys}-deployment`);
   const tokens = Object.fromEntries(scopes.map((scope) => [scope, randomToken(scope)])) as Record<Scope, string>;
   const credentials: Credentials = {
     ...addresses,
@@ -116,7 +119,8 @@ export function randomToken(kind: string): string {
   return `up_${kind}_${Buffer.from(crypto.getRandomValues(new Uint8Array(24))).toString("base64url")}`;
 }
 
-async function writeSecret(path: string, text: string): Promise<void> {
+/** Writes a file that only its owner may read. */
+export async function writeSecret(path: string, text: string): Promise<void> {
   await writeFile(path, text, { mode: secretMode });
   // writeFile applies its mode to new files only.
   await chmod(path, secretMode);

@@ -3,7 +3,6 @@ import { existsSync } from "node:fs";
 import { mkdir, mkdtemp, readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { promisify } from "node:util";
-import { convertV4MiniflareOptions, Miniflare } from "miniflare";
 import { bin, isInstalled, root } from "./process.ts";
 import { hashOfSources } from "./sources.ts";
 
@@ -74,6 +73,8 @@ export async function settingsOf(bundled: string): Promise<Record<string, string
 /** Starts a bundled worker in workerd. */
 export async function startWorkerd(options: WorkerdOptions): Promise<{ stop: () => Promise<void> }> {
   const { bundled, state, port, bindings = {}, assets, isLocated = false, onLog } = options;
+  // Loaded only here: a node bundles and starts without it, in a fraction of the memory.
+  const { convertV4MiniflareOptions, Miniflare } = await import("miniflare");
   const files = await readdir(bundled);
   const scripts = files.filter((file) => file.endsWith(".js"));
   const binaries = files.filter((file) => file.endsWith(".wasm"));

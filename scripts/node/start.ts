@@ -1,8 +1,9 @@
 import { spawn } from "node:child_process";
 import { mkdir, writeFile } from "node:fs/promises";
+import { createRequire } from "node:module";
 import { join } from "node:path";
 import { setTimeout } from "node:timers/promises";
-import { bin, root } from "../local/process.ts";
+import { root } from "../local/process.ts";
 import { bundle, settingsOf } from "../local/workerd.ts";
 import { nodeConfig } from "./config.ts";
 
@@ -14,6 +15,10 @@ export interface NodeOptions {
   /** Settings and secrets of the Worker, by name. */
   settings: Record<string, string>;
   onLog?: (line: string) => void;
+  /** Called with the number of workerd's process, before it answers. */
+  onSpawn?: (pid: number) => Promise<void>;
+  /** The program to run; by default the workerd of this installation. */
+  program?: string;
 }
 
 /** A node that runs. */
@@ -25,10 +30,13 @@ export interface RunningNode {
 }
 
 const readyMs = 30_000;
+/** How long requests under way may take once it is told to stop. */
+const stopMs = 10_000;
 const pollMs = 50;
 
 /** Starts a node on plain workerd, and waits until it answers. Throws, with what to do, where it can't start. */
-export async function startNode({ data, host, port, settings, onLog }: NodeOptions): Promise<RunningNode> {
+export async function startNode(options: NodeOptions): Promise<RunningNode> {
+  const { data, host, port, settings, onLog, onSpawn, program = workerdPath() } = options;
   const bundled = await bundle("workers/node/node.toml");
   const own = { ...(await settingsOf(await bundle("wrangler.toml"))), ...settings };
   const objects = join(data, "objects");
@@ -36,9 +44,11 @@ export async function startNode({ data, host, port, settings, onLog }: NodeOptio
   const config = join(data, "workerd.capnp");
   const console = join(root, "workers/console/dist");
   await writeFile(config, await nodeConfig({ bundled, console, objects, host, port, variables: Object.keys(own) }));
-  const child = spawn(bin("workerd"), ["serve", "--import-path=/", config], {
+  const child = spawn(program, ["serve", "--import-path=/", config], {
     env: { ...process.env, ...own },
     stdio: ["ignore", "pipe", "pipe"],
+    // In its own process group, Ctrl-C does not reach it: it is stopped in order.
+    detached: true,
   });
   let last = "";
   for (const output of [child.stdout, child.stderr]) {
@@ -53,13 +63,23 @@ export async function startNode({ data, host, port, settings, onLog }: NodeOptio
   });
   const stop = async () => {
     child.kill();
+    const timer = globalThis.setTimeout(() => child.kill("SIGKILL"), stopMs);
     await ended;
+    clearTimeout(timer);
   };
+  // This process may end before workerd does, by an error.
+  process.once("exit", () => child.kill("SIGKILL"));
+  if (child.pid !== undefined) await onSpawn?.(child.pid);
   await untilReady(`http://${host}:${port}`, ended, () => last).catch(async (error) => {
     await stop();
     throw error;
   });
   return { pid: child.pid as number, ended, stop };
+}
+
+/** The program itself: the file of that name in `bin` is a script where npm ran no scripts of packages. */
+function workerdPath(): string {
+  return createRequire(import.meta.url)("workerd").default;
 }
 
 async function untilReady(url: string, ended: Promise<string>, last: () => string): Promise<void> {
@@ -70,7 +90,7 @@ async function untilReady(url: string, ended: Promise<string>, last: () => strin
   });
   for (;;) {
     if (end !== null) throw new Error(`The node ended at its start (${end}). ${hintOf(last())}`);
-    const ready = await fetch(`${url}/healthz`).then(
+    const ready = await fetch(`${url}/healthz`, { signal: AbortSignal.timeout(readyMs) }).then(
       (response) => response.ok,
       () => false,
     );

@@ -24,6 +24,8 @@ await cp(
   join(root, "workers/origin/recipes/recipe.schema.json"),
   join(target, "workers/origin/recipes/recipe.schema.json"),
 );
+const service = "workers/node/upriver-node.service";
+await cp(join(root, service), join(target, service));
 for (const part of ["train.py", "upriver_torch"]) {
   const path = join("workers/origin/torch", part);
   await cp(join(root, path), join(target, path), { recursive: true, filter: (from) => !from.includes("__pycache__") });
@@ -31,6 +33,7 @@ for (const part of ["train.py", "upriver_torch"]) {
 for (const [config, name] of [
   ["wrangler.toml", "wrangler"],
   ["scripts/probe/probe.toml", "probe"],
+  ["workers/node/node.toml", "node"],
 ] as const) {
   await cp(await bundle(config), join(target, "bundles", name), { recursive: true });
 }

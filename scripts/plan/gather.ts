@@ -97,17 +97,10 @@ async function reach(command: Command, model: string): Promise<Reached | string>
   }
 }
 
-/** The nodes under the edge; none where it is of a release without them. */
-async function nodesOf(client: UpriverClient & { nodes?: () => Promise<KnownNode[]> }): Promise<PlanFacts["nodes"]> {
-  const nodes = (await client.nodes?.()) ?? [];
-  const present = nodes.filter(({ revokedAt }) => !revokedAt);
+/** The nodes under the edge. */
+async function nodesOf(client: UpriverClient): Promise<PlanFacts["nodes"]> {
+  const present = (await client.nodes()).filter(({ revokedAt }) => revokedAt === null);
   return present.map(({ id, last }) => ({ id, host: last?.host ?? null }));
-}
-
-interface KnownNode {
-  id: string;
-  revokedAt?: number | null;
-  last?: { host?: Host } | null;
 }
 
 /** The trained model of this folder; without one, the version that serves. */

@@ -12,7 +12,7 @@ import {
 } from "#client/index.ts";
 import type { CanaryState, Ladder } from "#core/contract/index.ts";
 import { savedUsd } from "#core/cost/index.ts";
-import { count, dollars, duration, escalationText, percent, spendingText } from "#core/format.ts";
+import { count, dollars, duration, escalationText, moment, nodeStateOf, percent, spendingText } from "#core/format.ts";
 import { clientFor } from "../local/context.ts";
 import { describeFailure } from "../local/failure.ts";
 import { describeTraining } from "../local/follow.ts";
@@ -118,7 +118,7 @@ function describe({ ladder, origin, models }: Status): string {
     );
   });
   if (models.length === 0) parts.push("No model is published yet. Next: npx upriver publish <recipe>");
-  return [describeOrigin(origin), ...describePassed(ladder), ...parts].join("\n\n");
+  return [describeOrigin(origin), ...describePassed(ladder), ...describeNodes(ladder), ...parts].join("\n\n");
 }
 
 type Model = ModelSummary & { watch: CanaryState | null } & Pick<RegionStates, "regions" | "next"> &
@@ -209,6 +209,15 @@ function describePassed({ passed }: Ladder): string[] {
   const { month, usd, usdPerMonth, asked, leftOut } = passed;
   const refused = leftOut > 0 ? `, ${count(leftOut)} refused` : "";
   return [`passed on in ${month}: ${count(asked)} requests for ${dollars(usd)} of ${dollars(usdPerMonth)}${refused}`];
+}
+
+function describeNodes({ nodes = [], at }: Ladder): string[] {
+  if (nodes.length === 0) return [];
+  const rows = nodes.map((node) => [
+    ...[node.id, nodeStateOf(node, at), node.last && moment(node.last.at), node.last?.version ?? null],
+    ...[node.last && count(node.last.backlog), node.last?.share ?? node.share],
+  ]);
+  return [formatTable([["node", "state", "last heard of", "version", "backlog", "shares"], ...rows])];
 }
 
 function describeOrigin(origin: OriginState | string): string {

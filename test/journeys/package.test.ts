@@ -1,6 +1,7 @@
 import { type ChildProcess, execFile, spawn } from "node:child_process";
+import { once } from "node:events";
 import { existsSync } from "node:fs";
-import { mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from "node:fs/promises";
+import { cp, mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
@@ -104,6 +105,37 @@ describe("the installed package", () => {
     expect(report).toMatchObject({ model: "heart", from: null, questions: expect.any(Number) });
     const second = await run(process.execPath, [bin(), "dev"], { cwd: project, env }).catch((error) => error);
     expect(second.stderr).toMatch(/already runs in .*shop: http:\/\/127\.0\.0\.1:\d+ \(process \d+\)/);
+  });
+
+  it("has what the container of a node copies, which enrols and starts by its own command", minutes, async () => {
+    const lines = (await readFile(join(root, "workers/node/Containerfile"), "utf8")).split("\n");
+    // After the stage that installs dependencies.
+    const own = lines.slice(lines.findIndex((line) => line.startsWith("FROM debian")));
+    const copied = own.filter((line) => /^COPY (?!--from)/.test(line)).flatMap((line) => line.split(" ").slice(1, -1));
+    const container = join(folder, "container");
+    await mkdir(container);
+    for (const path of copied) {
+      await cp(join(folder, "node_modules/upriver", path), join(container, path), { recursive: true });
+    }
+    await symlink(join(root, "node_modules"), join(container, "node_modules"));
+    const [, entry = "[]"] = own.find((line) => line.startsWith("ENTRYPOINT "))?.split("ENTRYPOINT ") ?? [];
+    const [, ...args] = (JSON.parse(entry) as string[]).map((arg) => arg.replace("/data", join(folder, "data")));
+    const { command } = JSON.parse(await upriver("node", "invite", "shop-1", "--json"));
+    const [, above] = /(--above \S+)/.exec(command) as unknown as [string, string];
+    const [, enrol] = /(--enrol \S+)/.exec(command) as unknown as [string, string];
+    const more = [...above.split(" "), ...enrol.split(" "), "--port", String(await freePort()), "--json"];
+    const node = spawn(process.execPath, [...args, ...more], {
+      cwd: container,
+      env,
+      stdio: ["ignore", "pipe", "inherit"],
+    });
+    const ended = once(node, "exit");
+    const [line] = await Promise.race([once(node.stdout, "data"), ended.then(() => ["{}"])]);
+    const { node: id, url } = JSON.parse(String(line));
+    expect([id, (await fetch(`${url}/console/`)).status]).toEqual(["shop-1", 200]);
+    expect(await upriver("status", "--json")).toContain('"id":"shop-1"');
+    node.kill("SIGTERM");
+    expect(await ended).toEqual([0, null]);
   });
 
   it("bundles what a deploy would upload, and prints no secret", minutes, async () => {

@@ -28,6 +28,20 @@ describe("a log", () => {
     expect(Math.max(...sizes)).toBeLessThanOrEqual(100);
   });
 
+  it("loses lines while it can't be written, and stops nothing", async () => {
+    const logs = join(folder, "logs");
+    await mkdir(logs);
+    const log = new RotatedLog(join(logs, "edge.log"), 10);
+    log.write(Buffer.from("a first line"));
+    await rm(logs, { recursive: true });
+    log.write(Buffer.from("a lost line"));
+    await mkdir(logs);
+    log.write(Buffer.from("a next line"));
+    log.close();
+    log.write(Buffer.from("after its end"));
+    expect(await readFile(join(logs, "edge.log"), "utf8")).toBe("a next line");
+  });
+
   it("is kept when the next start begins another", async () => {
     const path = join(folder, "edge.log");
     for (const text of ["first", "second"]) {

@@ -4,9 +4,11 @@ import type {
   CanaryState,
   Checks,
   Draft,
+  Enrolment,
   FlaggedQuestion,
   ForgottenOwner,
   Instance,
+  Invitation,
   IssuedToken,
   LabelResult,
   LabelStudioImported,
@@ -16,6 +18,9 @@ import type {
   ModelPointer,
   ModelState,
   ModelSummary,
+  NodeKeys,
+  NodeRecord,
+  Nodes,
   OriginState,
   QuestionWay,
   RegionDetail,
@@ -51,6 +56,7 @@ import {
   batchesOf,
   isPicture,
   modelPath,
+  nodePath,
   pageQuery,
   pictureBody,
   pictureRequest,
@@ -574,6 +580,27 @@ export class UpriverClient {
   /** Revokes a token. It takes effect within 30 s. */
   revokeToken(id: string): Promise<TokenRecord> {
     return this.transport.json({ method: "DELETE", path: tokenPath(id) });
+  }
+
+  /** Lists the nodes under this rung, each with its last report. */
+  async nodes(): Promise<NodeRecord[]> {
+    return (await this.get<Nodes>("/v1/nodes")).nodes;
+  }
+
+  /** Invites a node; its enrolment token is only in this reply. Throws a 409 `ProblemError` where the id is taken. */
+  inviteNode(id: string, { share }: { share?: Invitation["share"] } = {}): Promise<Invitation> {
+    const body = { id, ...(share ? { share } : {}) };
+    return this.transport.json({ ...post("/v1/nodes", body), isRepeatable: false });
+  }
+
+  /** Uses the invitation that is this client's token; the node's own token is only in this reply. */
+  enrolNode(id: string): Promise<Enrolment> {
+    return this.transport.json({ ...post(`${nodePath(id)}/enrol`, {}), isRepeatable: false });
+  }
+
+  /** Fetches what the rung above tells the node whose token this client has: the keys to trust, and what to share. */
+  nodeKeys(id: string): Promise<NodeKeys> {
+    return this.get(`${nodePath(id)}/keys`);
   }
 
   /** Fetches a page of the audit log: the entries after a cursor, from a time on (ms since 1970), in order. */

@@ -130,6 +130,10 @@ export function tokenPath(id: string): string {
   return `/v1/tokens/${encodeURIComponent(id)}`;
 }
 
+export function nodePath(id: string): string {
+  return `/v1/nodes/${encodeURIComponent(id)}`;
+}
+
 /** Builds a POST request with a JSON body. */
 export function post(path: string, body: unknown): ApiRequest {
   return { method: "POST", path, body };

@@ -1,4 +1,4 @@
-import type { Answer, ModelSpending, NumberTask, RegionEscalation } from "./contract/index.ts";
+import type { Answer, ModelSpending, NodeRecord, NumberTask, RegionEscalation } from "./contract/index.ts";
 
 const whole = new Intl.NumberFormat("en");
 const none = "–";
@@ -86,4 +86,15 @@ export function day(at: number): string {
 /** Formats a number with four decimals. */
 export function four(n: number | null | undefined): string {
   return n === null || n === undefined ? none : n.toFixed(4);
+}
+
+/** How long a node that reports every 15 s may be silent before it counts as away. */
+const nodeSilentMs = 60_000;
+
+/** Says whether a node is there, at a time of the rung that it reports to. */
+export function nodeStateOf({ enrolledAt, revokedAt, last }: NodeRecord, now: number): string {
+  if (revokedAt !== null) return "revoked";
+  if (enrolledAt === null) return "invited";
+  if (last === null) return "enrolled";
+  return now - last.at < nodeSilentMs ? "up" : "away";
 }

@@ -1,10 +1,4 @@
-import {
-  activeTokensMax,
-  type NewToken,
-  type Scope,
-  type TokenChange,
-  type TokenLimits,
-} from "#core/contract/index.ts";
+import { activeTokensMax, type NewToken, type Scope, type TokenLimits } from "#core/contract/index.ts";
 import { flag, json, nullable, number, type RowOf, table, text } from "../../table.ts";
 import type { TokenUse } from "../api.ts";
 
@@ -61,8 +55,8 @@ export class IssuedTokens {
     tokens.insert(this.sql, { ...token, createdAt: now });
   }
 
-  change(id: string, change: TokenChange): void {
-    if (Object.keys(change).length > 0) tokens.update(this.sql, change as Partial<TokenRow>, "WHERE id = ?", id);
+  change(id: string, change: Partial<TokenRow>): void {
+    if (Object.keys(change).length > 0) tokens.update(this.sql, change, "WHERE id = ?", id);
   }
 
   revoke(id: string, now: number): void {

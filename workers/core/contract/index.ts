@@ -13,6 +13,7 @@ export * from "./label-studio.ts";
 export * from "./ladder.ts";
 export * from "./manifest.ts";
 export * from "./model-state.ts";
+export * from "./node.ts";
 export * from "./openapi.ts";
 export * from "./pointers.ts";
 export * from "./problem.ts";

@@ -2,6 +2,7 @@ import * as z from "zod";
 import { rungSchema } from "./answer.ts";
 import { certificateStateSchema } from "./certificate-state.ts";
 import { modelNameSchema } from "./manifest.ts";
+import { nodeRecordSchema } from "./node.ts";
 import { modelPointerSchema } from "./pointers.ts";
 import { modelSpendingSchema, passedSpendingSchema } from "./spending.ts";
 import { tokenLimitsSchema } from "./token.ts";
@@ -78,6 +79,8 @@ export const ladderSchema = z
     models: z.array(modelLadderSchema),
     /** What passing decisions on costs in this month; absent without a budget for it, and for a token limited to some models. */
     passed: passedSpendingSchema.optional(),
+    /** The nodes under this rung; absent without any, and for a token limited to some models or regions. */
+    nodes: z.array(nodeRecordSchema).optional(),
   })
   .meta({ id: "Ladder" });
 /** The state of the whole ladder at one moment. */

@@ -5,6 +5,7 @@ import type {
   ModelLadder,
   ModelPointer,
   ModelSpending,
+  NodeRecord,
   PassedSpending,
   Policy,
   RungName,
@@ -15,13 +16,13 @@ import { sumCounts } from "#core/counts.ts";
 import { ladderRungs } from "#core/ladder-rungs.ts";
 import type { RegionTotals } from "#core/region-totals.ts";
 import { hasPrice } from "#core/rung/external/ladder.ts";
-import { mayUseModel } from "#core/tokens.ts";
+import { isUnlimited, mayUseModel } from "#core/tokens.ts";
 import type { LookRequest, RegistryLook, SeenRegion, WatchedCanary } from "#objects/registry/api.ts";
-import { registryObject, reviewObject, uplinkObject } from "#objects/stubs.ts";
+import { registryObject, reviewObject, tokensObject, uplinkObject } from "#objects/stubs.ts";
 import { manifestOf, modelNames } from "../artefacts/models.ts";
 import { modelPointer } from "../artefacts/pointers.ts";
 import { type Call, limitedRegions, ownPointer } from "../call.ts";
-import { lookTimeoutMs } from "./in-time.ts";
+import { inTime, lookTimeoutMs } from "./in-time.ts";
 import { lookAtEach } from "./look-each.ts";
 
 /** What the objects of a model report. */
@@ -57,6 +58,8 @@ export interface Look {
   models: ModelLook[];
   /** What passing decisions on costs in this month; absent without a budget, and for a token that is limited to some models. */
   passed?: PassedSpending;
+  /** The nodes under this rung; absent without any, and for a token that is limited to some models or regions. */
+  nodes?: NodeRecord[];
 }
 
 /**
@@ -67,14 +70,21 @@ export async function look(call: Call, regions = 0): Promise<Look> {
   const names = await modelNames(call.env);
   const mine = names.filter((name) => call.token && mayUseModel(call.token, name));
   const isPassing = call.token !== null && mayUseModel(call.token, "*");
-  const [nextRung, models, passed, uplink] = await Promise.all([
+  const isAll = call.token !== null && isUnlimited(call.token);
+  const [nextRung, models, passed, uplink, nodes] = await Promise.all([
     lookAbove(call.env),
     Promise.all(mine.map((model) => lookAtModel(call, model, regions))),
     isPassing ? (call.node.passing?.state(call.env) ?? null) : null,
     isPassing ? (uplinkObject(call.env)?.state() ?? null) : null,
+    isAll ? inTime(tokensObject(call.env).nodes()) : null,
   ]);
   const seen = { nextRung, models: models.filter((model) => model !== null) };
-  return { ...seen, ...(uplink ? { uplink } : {}), ...(passed ? { passed } : {}) };
+  return {
+    ...seen,
+    ...(uplink ? { uplink } : {}),
+    ...(passed ? { passed } : {}),
+    ...(nodes?.length ? { nodes } : {}),
+  };
 }
 
 /** Sums the counts of a look, and derives the ladder's figures. */

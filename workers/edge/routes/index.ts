@@ -9,6 +9,7 @@ import { healthRoutes } from "./health.ts";
 import { labelStudioRoutes } from "./label-studio.ts";
 import { metricsRoutes } from "./metrics.ts";
 import { modelRoutes } from "./models.ts";
+import { nodeRoutes } from "./nodes.ts";
 import { openInferenceRoutes } from "./open-inference.ts";
 import { publishRoutes } from "./publish.ts";
 import { questionRoutes } from "./questions.ts";
@@ -39,6 +40,7 @@ const described: readonly Route[] = [
   ...metricsRoutes,
   ...checksRoutes,
   ...tokenRoutes,
+  ...nodeRoutes,
   ...auditRoutes,
   ...healthRoutes,
   ...openInferenceRoutes,

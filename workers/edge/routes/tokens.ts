@@ -9,7 +9,6 @@ import {
   tokensSchema,
 } from "#core/contract/index.ts";
 import { sha256Hex } from "#core/hash.ts";
-import { FaultError } from "#core/http/fault.ts";
 import { readJson } from "#core/http/problem.ts";
 import type { Result } from "#core/result.ts";
 import { makeTokenSecret } from "#core/tokens.ts";
@@ -18,6 +17,7 @@ import type { TokenRefusal } from "#objects/tokens/api.ts";
 import { refresh } from "../access/issued.ts";
 import { type Call, jsonResponse, type Route } from "../call.ts";
 import { json } from "../contract.ts";
+import { tokenFault } from "./token-fault.ts";
 
 const hourMs = 3600_000;
 
@@ -58,33 +58,9 @@ function idOf({ params }: Call): string {
 // This isolate knows the change at once, others within 30 s.
 async function changed(call: Call, pending: Promise<Result<TokenRecord, TokenRefusal>>): Promise<TokenRecord> {
   const result = await pending;
-  if (!result.ok) throw refused(result.error);
+  if (!result.ok) throw tokenFault(result.error);
   await refresh(call);
   return result.value;
-}
-
-function refused(refusal: TokenRefusal): FaultError {
-  const next = "GET /v1/tokens lists the tokens.";
-  switch (refusal.kind) {
-    case "token-unknown":
-      return new FaultError({ kind: "not-found", what: `token '${refusal.id}'`, next });
-    case "token-exists": {
-      const rotate = `Rotate it for a new secret ('npx upriver token rotate ${refusal.id}'), or choose another id: a revoked one stays taken.`;
-      const received = `'${refusal.id}', which is taken`;
-      return new FaultError({ kind: "conflict", expected: "an id that no token had", received, next: rotate });
-    }
-    case "token-revoked":
-      return new FaultError({
-        kind: "conflict",
-        expected: "a token that is not revoked",
-        received: `'${refusal.id}', which is`,
-        next: "Create a token with another id.",
-      });
-    case "tokens-full": {
-      const expected = `at most ${refusal.max} tokens at a time, with 8 MiB of names of models and regions`;
-      return new FaultError({ kind: "conflict", expected, received: "more", next: "Revoke tokens without use." });
-    }
-  }
 }
 
 const path = "/v1/tokens";

@@ -6,6 +6,7 @@ import { usePolled } from "#console/polled.ts";
 import { can } from "#console/session.ts";
 import { duration } from "#core/format.ts";
 import { Model } from "./model.tsx";
+import { NodeList } from "./nodes.tsx";
 import { useSpeed } from "./speed.ts";
 
 const everyMs = 2_000;
@@ -31,6 +32,7 @@ export function LadderPage({ session }: PageProps) {
                 isLinked={can(session, "review")}
               />
             ))}
+            {ladder.nodes && <NodeList nodes={ladder.nodes} at={ladder.at} />}
             {ladder.models.length > 0 && (
               <p class="muted">
                 Questions are counted within ten seconds; where a model has over a hundred regions, within a minute.
