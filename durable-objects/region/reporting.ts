@@ -54,7 +54,7 @@ export class Reporting {
       if (this.isSoon) return;
       this.isSoon = true;
       // An object that is evicted meanwhile loses this report; the next one has its totals.
-      setTimeout(() => this.send(), gatherMs);
+      setTimeout(() => void this.send().catch((error) => this.warn(error)), gatherMs);
     } else if (!this.isTrailing) {
       this.isTrailing = true;
       // For what changes last before a pause. A timer would keep the object awake, and billed; a job is some rows.
@@ -98,11 +98,15 @@ export class Reporting {
       // It has not registered yet, or another version serves it.
       if (!receipt || (receipt.base !== null && receipt.base !== report.base)) this.changed();
     } catch (error) {
-      console.warn(JSON.stringify({ event: "report-not-sent", region, error: String(error) }));
+      this.warn(error);
       this.pause({ everyMs: failedMs, trailingMs: failedMs });
       this.changed();
     }
     return null;
+  }
+
+  private warn(error: unknown): void {
+    console.warn(JSON.stringify({ event: "report-not-sent", region: this.needs.region, error: String(error) }));
   }
 
   private pause({ everyMs, trailingMs }: Pick<ReportReceipt, "everyMs" | "trailingMs">): void {

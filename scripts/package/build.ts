@@ -45,7 +45,7 @@ async function builtManifest(): Promise<object> {
   const built = Object.entries(imports as Record<string, string | Record<string, string>>).map(([name, to]) =>
     typeof to === "string"
       ? [name.replace("*", "*.ts"), to.replace("*", "*.js")]
-      : [name, (to.node as string).replace(/\.ts$/, ".js")],
+      : [name, ((to.node ?? to.default) as string).replace(/\.ts$/, ".js")],
   );
   return { type: "module", version, imports: Object.fromEntries(built) };
 }

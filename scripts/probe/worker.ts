@@ -69,6 +69,8 @@ function bytesOf(part: FormDataEntryValue | null): Promise<ArrayBuffer> | ArrayB
 }
 
 function memory(): HeapSize {
+  // A model that runs in loops has started none.
+  if (tf.getBackend() !== "wasm") return { heap: 0 };
   const { wasm } = tf.backend() as unknown as { wasm: { HEAPU8: Uint8Array } };
   return { heap: wasm.HEAPU8.byteLength };
 }
