@@ -19,9 +19,10 @@ interface Options {
 
 const dataOption = ["--data <folder>", "the folder of everything that the node stores"] as const;
 const shareOption = () =>
-  new Option("--share <what>", "what leaves the site: samples and escalated questions, sums alone, or nothing").choices(
-    shares,
-  );
+  new Option(
+    "--share <what>",
+    "what may leave the site: questions that escalate (samples), or no instance (sums, nothing)",
+  ).choices(shares);
 
 /** `upriver node`: runs a node on this machine, under an edge or another node; invites, backs up and restores one. */
 export function nodeVerb(program: Command): void {

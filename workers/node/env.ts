@@ -23,3 +23,9 @@ export function edgeEnv(env: NodeEnv): Env {
   known.set(env, whole);
   return whole;
 }
+
+/** The bindings of a node's regions: they ask no rung above where nothing that holds an instance may leave the site. */
+export function regionEnv(env: NodeEnv): Env {
+  const whole = edgeEnv(env);
+  return env.SHARE === "sums" || env.SHARE === "nothing" ? { ...whole, NEXT_RUNG_URL: "" } : whole;
+}

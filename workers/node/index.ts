@@ -6,13 +6,13 @@ import { uplinkObject } from "#objects/stubs.ts";
 import { TokensObject as Tokens } from "#objects/tokens/index.ts";
 import { UplinkObject as Uplink } from "#objects/uplink/index.ts";
 import { consoleFile } from "./console.ts";
-import { edgeEnv, type NodeEnv } from "./env.ts";
+import { edgeEnv, type NodeEnv, regionEnv } from "./env.ts";
 
 export { ArtefactsObject } from "#objects/artefacts/index.ts";
 
 export class RegionObject extends Region {
   constructor(ctx: DurableObjectState, env: Env) {
-    super(ctx, edgeEnv(env as unknown as NodeEnv));
+    super(ctx, regionEnv(env as unknown as NodeEnv));
   }
 }
 

@@ -71,7 +71,7 @@ export const operations = {
   /** Preparing a region for a new version, beside the retrain on it. */
   prepare: { objectRequests: 3, rowsWritten: 10, rowsRead: 900, kvWrites: 1 },
   /** A look at the ladder (`/v1/ladder`, a poll of the console), and what each model and region adds. */
-  look: { workerRequests: 1, r2ClassA: 1 },
+  look: { workerRequests: 1, objectRequests: 1, rowsRead: 1, r2ClassA: 1 },
   lookModel: { objectRequests: 2, rowsRead: 3 },
   /** Of a model with prices or a budget besides. */
   lookSpending: { rowsRead: 5 },
