@@ -60,8 +60,8 @@ function inWorkerd(
 export default defineConfig({
   root,
   test: {
-    // One more than the cores of CI: tests wait for alarms and processes a quarter of the time. 349 s instead of 413 (measured).
-    maxWorkers: 3,
+    // Twice the cores of CI: tests wait for alarms, reports and processes a third of the time.
+    maxWorkers: 4,
     sequence: { sequencer: SlowestFirst },
     reporters,
     // Nothing is timed here: a busy machine takes longer, and a test that hangs still ends.
