@@ -8,12 +8,10 @@ export default class CiReporter implements Reporter {
   onTestRunEnd(modules: readonly TestModule[]): void {
     const counts = { passed: 0, failed: 0, skipped: 0 };
     for (const module of modules) {
-      // A file that could not be loaded has no tests to fail.
-      if (module.state() === "failed" && module.children.size === 0) counts.failed++;
-      for (const test of module.children.allTests()) {
-        const { state } = test.result();
-        if (state !== "pending") counts[state]++;
-      }
+      const states = [...module.children.allTests()].map((test) => test.result().state);
+      for (const state of states) if (state !== "pending") counts[state]++;
+      // A file that could not be loaded, or prepared, has no test that fails.
+      if (module.state() === "failed" && !states.includes("failed")) counts.failed++;
     }
     const { passed, failed, skipped } = counts;
     const slowest = modules

@@ -33,48 +33,50 @@ async function reportOf(model: string): Promise<RegionReport> {
 const escalated = { threshold: 1.01, policy: { ladder: ["edge" as const, "region" as const] } };
 
 beforeAll(async () => {
-  for (const model of ["few", "many", "moving", "older"]) await publish({ model, ...escalated });
-  for (const model of ["few", "many", "moving", "older"]) await ask(model, { instance: instance(1) });
-  for (const model of ["few", "many", "moving", "older"]) {
+  for (const model of ["reported-few", "reported-many", "reported-moving", "reported-older"])
+    await publish({ model, ...escalated });
+  for (const model of ["reported-few", "reported-many", "reported-moving", "reported-older"])
+    await ask(model, { instance: instance(1) });
+  for (const model of ["reported-few", "reported-many", "reported-moving", "reported-older"]) {
     await eventually(async () => expect(await ladderOf(model)).toMatchObject({ questions: 1, unanswered: [] }));
   }
 });
 
 describe("a region's reports", () => {
   it("are sent once for all changes of some seconds, and are as good as asking it", async () => {
-    await runInDurableObject(registryOf("few"), (_, { storage }) => {
+    await runInDurableObject(registryOf("reported-few"), (_, { storage }) => {
       storage.sql.exec("CREATE TABLE log (region TEXT)");
       storage.sql.exec("CREATE TRIGGER logged AFTER INSERT ON reports BEGIN INSERT INTO log VALUES (new.region); END");
     });
-    for (let i = 0; i < 30; i++) await ask("few", { instance: instance(i) });
-    await eventually(async () => expect(await ladderOf("few")).toMatchObject({ questions: 31 }));
-    const sent = await runInDurableObject(registryOf("few"), (_, { storage }) => {
+    for (let i = 0; i < 30; i++) await ask("reported-few", { instance: instance(i) });
+    await eventually(async () => expect(await ladderOf("reported-few")).toMatchObject({ questions: 31 }));
+    const sent = await runInDurableObject(registryOf("reported-few"), (_, { storage }) => {
       return storage.sql.exec("SELECT * FROM log").toArray().length;
     });
     expect(sent).toBeLessThanOrEqual(2);
-    const [reported, asked] = [await page("few"), await page("few", "?fresh=true")];
+    const [reported, asked] = [await page("reported-few"), await page("reported-few", "?fresh=true")];
     expect(reported.regions[0]).toEqual({ ...asked.regions[0], asOf: expect.any(Number) });
   });
 
   it("have totals: what one that was lost said is in the next", async () => {
-    await ask("few", { instance: instance(101) });
-    await evictDurableObject(new TestRegion("few").stub);
-    await ask("few", { instance: instance(102) });
-    await eventually(async () => expect(await ladderOf("few")).toMatchObject({ questions: 33, open: 0 }));
+    await ask("reported-few", { instance: instance(101) });
+    await evictDurableObject(new TestRegion("reported-few").stub);
+    await ask("reported-few", { instance: instance(102) });
+    await eventually(async () => expect(await ladderOf("reported-few")).toMatchObject({ questions: 33, open: 0 }));
   });
 
   it("are dropped with the region, and not taken of one that is unknown", async () => {
-    const gone = new TestRegion("few", "south");
-    await ask("few", { instance: instance(1, "south") });
-    await eventually(async () => expect(await ladderOf("few")).toMatchObject({ regions: 2 }));
+    const gone = new TestRegion("reported-few", "south");
+    await ask("reported-few", { instance: instance(1, "south") });
+    await eventually(async () => expect(await ladderOf("reported-few")).toMatchObject({ regions: 2 }));
     await gone.forgetAll();
-    expect(await ladderOf("few")).toMatchObject({ regions: 1, questions: 33 });
-    expect(await registryOf("few").report("south", await reportOf("few"))).toBeNull();
-    expect(await ladderOf("few")).toMatchObject({ regions: 1, questions: 33 });
+    expect(await ladderOf("reported-few")).toMatchObject({ regions: 1, questions: 33 });
+    expect(await registryOf("reported-few").report("south", await reportOf("reported-few"))).toBeNull();
+    expect(await ladderOf("reported-few")).toMatchObject({ regions: 1, questions: 33 });
   });
 
   it("are bounded: counts of earlier versions are added up, and a large state is left out", async () => {
-    const report = await reportOf("few");
+    const report = await reportOf("reported-few");
     const versions = Array.from({ length: 40 }, (_, i) => ({ base: i + 1, counts: { ...noCounts(), questions: 1 } }));
     const bounded = boundedReport({ ...report, activity: { ...report.activity, versions } });
     expect(bounded.activity.versions.map(({ base }) => base)).toEqual(versions.slice(-24).map(({ base }) => base));
@@ -89,8 +91,8 @@ describe("a look at many regions", () => {
   const names = Array.from({ length: 250 }, (_, i) => `r-${String(i).padStart(3, "0")}`);
 
   it("lists them page by page, with sums over all", async () => {
-    const report = await reportOf("many");
-    const { receipts } = await runInDurableObject(registryOf("many"), (object) => {
+    const report = await reportOf("reported-many");
+    const { receipts } = await runInDurableObject(registryOf("reported-many"), (object) => {
       for (const name of names) object.registerRegion(name);
       const receipts = names.map((region) => {
         const activity = { ...report.activity, region };
@@ -104,7 +106,7 @@ describe("a look at many regions", () => {
     const found: string[] = [];
     const sizes: number[] = [];
     for (let after: string | null = ""; after !== null; ) {
-      const { regions, next, sums }: RegionStates = await page("many", `?after=${encodeURIComponent(after)}`);
+      const { regions, next, sums }: RegionStates = await page("reported-many", `?after=${encodeURIComponent(after)}`);
       found.push(...regions.map(({ region }) => region));
       sizes.push(regions.length);
       expect(sums).toMatchObject({ regions: 251, bases: { 1: 251 } });
@@ -112,7 +114,7 @@ describe("a look at many regions", () => {
     }
     expect(found).toEqual(["north", ...names].sort());
     expect(sizes).toEqual([100, 100, 51]);
-    expect((await page("many", "?limit=3")).regions).toHaveLength(3);
+    expect((await page("reported-many", "?limit=3")).regions).toHaveLength(3);
   });
 
   it("is one call of the registry, and of no region", async () => {
@@ -124,7 +126,8 @@ describe("a look at many regions", () => {
           get:
             (stub, method) =>
             (...values: unknown[]) => {
-              if (id.name === "many" || id.name?.startsWith("many~")) calls.push(`${object}.${String(method)}`);
+              if (id.name === "reported-many" || id.name?.startsWith("reported-many~"))
+                calls.push(`${object}.${String(method)}`);
               return (stub as Record<string | symbol, (...values: unknown[]) => unknown>)[method]?.(...values);
             },
         });
@@ -133,7 +136,7 @@ describe("a look at many regions", () => {
     const doubles = { REGION: counted("REGION"), REGISTRY: counted("REGISTRY"), REVIEW: counted("REVIEW") };
     const bindings = { ...env, ...doubles } as unknown as Env;
     const context = { waitUntil: () => {}, passThroughOnException() {}, props: {} } as unknown as ExecutionContext;
-    for (const path of ["/v1/ladder", "/metrics", "/v1/models/many/regions"]) {
+    for (const path of ["/v1/ladder", "/metrics", "/v1/models/reported-many/regions"]) {
       const headers = { authorization: "Bearer admin-token" };
       const response = await app.fetch(new Request(`https://edge.test${path}`, { headers }), bindings, context);
       expect(response.status).toBe(200);
@@ -146,24 +149,26 @@ describe("a look at many regions", () => {
 
 describe("reports that the registry lacks", () => {
   it("are fetched after a rollout, for the version that serves", async () => {
-    await publish({ model: "moving", version: 2, seed: 2, ...escalated });
+    await publish({ model: "reported-moving", version: 2, seed: 2, ...escalated });
     await eventually(async () => {
-      const { regions, sums } = await page("moving");
+      const { regions, sums } = await page("reported-moving");
       expect(regions).toMatchObject([{ region: "north", base: 2 }]);
       expect(sums.bases[2]).toBe(1);
     });
   });
 
   it("are fetched from regions that are at rest, where the release before kept none", async () => {
-    const stub = registryOf("older");
+    const stub = registryOf("reported-older");
     await runInDurableObject(stub, (_, { storage }) => {
       storage.sql.exec("DROP TABLE reports");
       storage.sql.exec("UPDATE schema SET migrations = 7");
     });
     await evictDurableObject(stub);
-    expect(await ladderOf("older")).toMatchObject({ questions: 0, unanswered: ["north"], asOf: null });
+    expect(await ladderOf("reported-older")).toMatchObject({ questions: 0, unanswered: ["north"], asOf: null });
     // Meanwhile the list asks the region itself.
-    expect((await page("older")).regions).toMatchObject([{ region: "north", base: 1 }]);
-    await eventually(async () => expect(await ladderOf("older")).toMatchObject({ questions: 1, unanswered: [] }));
+    expect((await page("reported-older")).regions).toMatchObject([{ region: "north", base: 1 }]);
+    await eventually(async () =>
+      expect(await ladderOf("reported-older")).toMatchObject({ questions: 1, unanswered: [] }),
+    );
   });
 });
