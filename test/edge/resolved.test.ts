@@ -6,14 +6,14 @@ import { nodeOf } from "#edge/node.ts";
 import { call, instance, publish } from "../helpers/edge.ts";
 import { callWith } from "./doubles.ts";
 
-const key = "current/easy";
+const key = "current/resolved";
 let before: ModelPointer;
 
 beforeAll(async () => {
-  const first = await publish({ model: "easy" });
+  const first = await publish({ model: "resolved" });
   const { version } = first.manifest;
-  before = { model: "easy", revision: 1, stable: version, previous: null, canary: null, heldBack: {} };
-  await publish({ model: "easy", version: 2, seed: 60 }, null);
+  before = { model: "resolved", revision: 1, stable: version, previous: null, canary: null, heldBack: {} };
+  await publish({ model: "resolved", version: 2, seed: 60 }, null);
 });
 
 /** Bindings whose pointer moves to version 2 after its first read, with an edge that forgets pointers at once. */
@@ -42,10 +42,10 @@ function movingPointer(name: string) {
 
 const tensors = { instances: [instance()] };
 const requests: [string, string, unknown][] = [
-  ["ask", "/v1/models/easy/ask", { instance: instance() }],
-  ["batch", "/v1/models/easy/ask", { instances: [instance(1), instance(2, "south")] }],
-  ["truths", "/v1/models/easy/truths", { truths: [{ label: "a", question: { instance: instance() } }] }],
-  ["predict", "/v1/models/easy:predict", tensors],
+  ["ask", "/v1/models/resolved/ask", { instance: instance() }],
+  ["batch", "/v1/models/resolved/ask", { instances: [instance(1), instance(2, "south")] }],
+  ["truths", "/v1/models/resolved/truths", { truths: [{ label: "a", question: { instance: instance() } }] }],
+  ["predict", "/v1/models/resolved:predict", tensors],
 ];
 
 describe("a request during which the pointer moves", () => {
@@ -54,7 +54,7 @@ describe("a request during which the pointer moves", () => {
     const response = await callWith(bindings, "POST", path, body);
     const text = await response.text();
     expect([response.status, text]).toEqual([200, expect.any(String)]);
-    expect(reads).toEqual({ pointer: 1, manifests: [manifestKey("easy", 1)] });
+    expect(reads).toEqual({ pointer: 1, manifests: [manifestKey("resolved", 1)] });
     if (path.endsWith("/ask")) expect(text).not.toContain('"version":"2"');
   });
 });
@@ -64,18 +64,18 @@ describe("publishing a version", () => {
     ["storage fails", 503, () => Promise.reject(new Error("R2 internal error 10001"))],
     ["manifest is damaged", 502, null],
   ])("is refused while the %s of the version before can't be read", async (_, status, head) => {
-    const { manifest } = await publish({ model: "easy", version: 3, seed: 61 }, null);
-    const stored = (await (await env.ARTEFACTS.get(manifestKey("easy", 2)))?.text()) as string;
+    const { manifest } = await publish({ model: "resolved", version: 3, seed: 61 }, null);
+    const stored = (await (await env.ARTEFACTS.get(manifestKey("resolved", 2)))?.text()) as string;
     const ARTEFACTS = new Proxy(env.ARTEFACTS, {
       get: (bucket, property: keyof R2Bucket) => (name: string, options: R2GetOptions) => {
-        if (head && property === "head" && name === manifestKey("easy", 2)) return head();
+        if (head && property === "head" && name === manifestKey("resolved", 2)) return head();
         return (bucket[property] as (...values: unknown[]) => unknown).call(bucket, name, options);
       },
     });
-    if (!head) await env.ARTEFACTS.put(manifestKey("easy", 2), "nonsense");
+    if (!head) await env.ARTEFACTS.put(manifestKey("resolved", 2), "nonsense");
     const bindings = { ARTEFACTS, NODE_ID: `publishing-${status}` };
-    const response = await callWith(bindings, "PUT", "/v1/models/easy/versions/3", manifest);
-    await env.ARTEFACTS.put(manifestKey("easy", 2), stored);
+    const response = await callWith(bindings, "PUT", "/v1/models/resolved/versions/3", manifest);
+    await env.ARTEFACTS.put(manifestKey("resolved", 2), stored);
     expect(response.status).toBe(status);
   });
 
