@@ -4,8 +4,8 @@ import { latencyQuantile } from "./counts.ts";
 
 /**
  * Summarises what each rung of a ladder did. A question that a rung did not answer counts as escalated to the next one;
- * an answer that was not accepted, but had no rung above it, counts as the answer of its rung. What the region was asked counts as
- * escalated whoever answered: it costs as much.
+ * an answer that was not accepted, but had no rung above it, counts as the answer of its rung. A question that reached the region
+ * counts as escalated even if the edge's answer was returned: it costs the same.
  */
 export function ladderRungs(ladder: readonly RungName[], counts: Counts): LadderRung[] {
   const costs = costsOf(counts);

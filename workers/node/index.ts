@@ -1,3 +1,4 @@
+import type { DurableObject } from "cloudflare:workers";
 import { app } from "#edge/app.ts";
 import { RegionObject as Region } from "#objects/region/index.ts";
 import { RegistryObject as Registry } from "#objects/registry/index.ts";
@@ -10,35 +11,22 @@ import { edgeEnv, type NodeEnv, regionEnv } from "./env.ts";
 
 export { ArtefactsObject } from "#objects/artefacts/index.ts";
 
-export class RegionObject extends Region {
-  constructor(ctx: DurableObjectState, env: Env) {
-    super(ctx, regionEnv(env as unknown as NodeEnv));
-  }
+type ObjectClass = new (ctx: DurableObjectState, env: Env) => DurableObject<Env>;
+
+/** Returns a class of the edge's objects whose bindings are completed to the edge's. */
+function onNode(of: ObjectClass, complete: (env: NodeEnv) => Env = edgeEnv): ObjectClass {
+  return class extends of {
+    constructor(ctx: DurableObjectState, env: Env) {
+      super(ctx, complete(env as unknown as NodeEnv));
+    }
+  };
 }
 
-export class RegistryObject extends Registry {
-  constructor(ctx: DurableObjectState, env: Env) {
-    super(ctx, edgeEnv(env as unknown as NodeEnv));
-  }
-}
-
-export class ReviewObject extends Review {
-  constructor(ctx: DurableObjectState, env: Env) {
-    super(ctx, edgeEnv(env as unknown as NodeEnv));
-  }
-}
-
-export class TokensObject extends Tokens {
-  constructor(ctx: DurableObjectState, env: Env) {
-    super(ctx, edgeEnv(env as unknown as NodeEnv));
-  }
-}
-
-export class UplinkObject extends Uplink {
-  constructor(ctx: DurableObjectState, env: Env) {
-    super(ctx, edgeEnv(env as unknown as NodeEnv));
-  }
-}
+export const RegionObject = onNode(Region, regionEnv);
+export const RegistryObject = onNode(Registry);
+export const ReviewObject = onNode(Review);
+export const TokensObject = onNode(Tokens);
+export const UplinkObject = onNode(Uplink);
 
 let isAwake = false;
 

@@ -28,7 +28,7 @@ export async function placeDrafts(
   const { regions } = manifest.policy;
   let location: ReturnType<typeof locationHintOf> | undefined;
   const clues: RegionClues = {
-    // Read once, where it is needed: the runtime makes it anew each time.
+    // Read once, where it is needed: the runtime makes it again at each read.
     cf() {
       location ??= locationHintOf(call.request.cf as IncomingRequestCfProperties | undefined);
       return location;
