@@ -82,6 +82,10 @@ const titles: Partial<Record<Billed | "storage", string>> = {
   rowsWritten: "rows written",
   kvReads: "KV reads",
   kvWrites: "KV writes",
+  kvDeletes: "KV deletes",
+  kvLists: "KV lists",
+  r2ClassA: "writes and lists of R2",
+  r2ClassB: "reads of R2",
   storage: "storage of objects",
 };
 

@@ -2,13 +2,13 @@ import { readFile } from "node:fs/promises";
 import { arch, availableParallelism, totalmem } from "node:os";
 import { join } from "node:path";
 import type { Command } from "commander";
-import { ProblemError, UnreachableError, type UpriverClient } from "#client/index.ts";
+import type { UpriverClient } from "#client/index.ts";
 import { blobsOf, privateBlobsOf } from "#core/artefacts.ts";
 import { type Manifest, type NetworkSpec, ownThinKinds } from "#core/contract/index.ts";
 import { encode } from "#core/input/index.ts";
 import { loadNetwork } from "#core/model/network.ts";
+import { servingEngine } from "#core/model/serving-engine.ts";
 import { startBackend } from "#core/model/tfjs/backend.ts";
-import { tfjsEngine } from "#core/model/tfjs/engine.ts";
 import type { Recipe } from "#origin/recipes/index.ts";
 import type { Artefact } from "#origin/train/index.ts";
 import { bytesOf } from "#origin/train/pack.ts";
@@ -90,9 +90,7 @@ async function reach(command: Command, model: string): Promise<Reached | string>
       escalatedShare: isAsked && edge ? edge.passed / own.questions : null,
     };
   } catch (error) {
-    if (error instanceof ProblemError || error instanceof UnreachableError || error instanceof Error) {
-      return describeFailure(error);
-    }
+    if (error instanceof Error) return describeFailure(error);
     throw error;
   }
 }
@@ -120,7 +118,7 @@ async function modelOf(name: string, ladder: Reached | null): Promise<{ artefact
 }
 
 async function networkCost(artefact: Artefact, spec: NetworkSpec): Promise<NetworkCost> {
-  const loaded = await loadNetwork(await tfjsEngine(), spec, readFrom(artefact.blobs));
+  const loaded = await loadNetwork(servingEngine, spec, readFrom(artefact.blobs));
   loaded.release();
   const { ms } = await costOf(artefact, spec);
   const [example] = artefact.draft.examples;

@@ -1,3 +1,5 @@
+import { operations } from "#core/cost/index.ts";
+import { freeCpuMsPerRequest, prices } from "#core/cost/prices.ts";
 import { count, percent } from "#core/format.ts";
 import { regionSolveBytes, solveMaxBytes } from "#core/head/widest.ts";
 import { chosenThin, type RungHost, rungHostOf } from "#core/rung-kind.ts";
@@ -27,17 +29,17 @@ export interface PlannedRung {
 const tightShare = 0.6;
 const mb = 1024 * 1024;
 const dayMs = 86_400_000;
-/** CPU of an ask at the edge besides the network: checks, JSON, counts (measured on two cores). */
-const askMs = 0.6;
+/** CPU of an ask at the edge, with a network so small that it takes a hundredth of it. */
+const askMs = operations.edge.workerCpuMs;
 /** What an origin's process takes besides data and networks, and copies of full's weights in training (gradients, moments). */
 const origin = { bytes: 600 * mb, copies: 10, rowCopies: 2 };
 /** Memory of a node besides networks: workerd, the Worker and its objects. Each network is there twice, at the edge and in a region. */
 const node = { bytes: 250 * mb, copies: 2 };
-/** A page loads a network in a second at 10 Mbit/s, or in three. */
-const device = { bytes: 3.75 * mb };
+/** What a page loads in three seconds at 10 Mbit/s. */
+const device = { bytes: 3.75e6 };
 /** Cloudflare's limits, by plan. */
 const plans = {
-  free: { cpuMs: 10, requestsPerDay: 100_000, objectBytes: 1024 * mb },
+  free: { cpuMs: freeCpuMsPerRequest, requestsPerDay: prices.workerRequests.freePerDay, objectBytes: 1024 * mb },
   paid: { cpuMs: 30_000, requestsPerDay: null, objectBytes: 10 * 1024 * mb },
 } as const;
 
@@ -67,7 +69,7 @@ function edgeRung(facts: PlanFacts, plan: keyof typeof plans): PlannedRung {
           (need, limit) => `CPU of an answer: ${ms(need)} of ${ms(limit)} (measured here)`,
         ),
     questionsPerDay === null
-      ? "questions a day: no ladder that has answered any"
+      ? "questions a day: unknown, since no running ladder has answered a question yet"
       : requestsPerDay === null
         ? {
             verdict: "fits",
@@ -97,7 +99,7 @@ function regionRung(facts: PlanFacts, plan: keyof typeof plans): PlannedRung {
       return `${count(samplesMax)} samples take ${size(need)} of an object's ${size(limit)}${kept}`;
     }),
     escalated === null
-      ? "escalated questions a day: no ladder that has answered any"
+      ? "escalated questions a day: unknown, since no running ladder has answered a question yet"
       : requestsPerDay === null
         ? { verdict: "fits", text: `${whole(escalated)} escalated questions a day; the plan has no daily limit` }
         : judged(
@@ -161,7 +163,7 @@ function originRung({ here, data, networks, operations }: PlanFacts): PlannedRun
       return `memory to train on ${count(data.rows)} rows of ${full.inputs ?? "?"} values: about ${size(of)} of ${size(limit)}`;
     }),
     ...(busy === null
-      ? ["escalated questions a day: no ladder that has answered any"]
+      ? ["escalated questions a day: unknown, since no running ladder has answered a question yet"]
       : [
           judged(
             busy,

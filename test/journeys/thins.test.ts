@@ -94,7 +94,6 @@ describe("a version with a thin for nodes", () => {
       for (const [i, score] of own.entries()) expect(score).toBeCloseTo(expected[i] as number, 5);
       expect(own).toHaveLength(3);
     }
-    expect((await node.client("ask").manifest("shop")).model).toBe("shop");
   });
 
   it("has heads at the node for the node's backbone, which answer there; a hop carries it to the edge, which ignores it", async () => {
@@ -144,7 +143,9 @@ describe("a version with a thin for nodes", () => {
     expect(trace?.map(({ version }) => version)).not.toContain("1+north.1");
     expect(warnings?.join(" ")).toMatch(/The global head answered .* it is for another backbone/);
     const expected = await scoresBy((built.manifest as ClassifyManifest).thin, { ...asked, x0: 0.9 });
-    for (const [i, score] of (trace?.[0]?.scores ?? []).entries()) expect(score).toBeCloseTo(expected[i] as number, 5);
+    const scores = trace?.[0]?.scores ?? [];
+    expect(scores).toHaveLength(expected.length);
+    for (const [i, score] of scores.entries()) expect(score).toBeCloseTo(expected[i] as number, 5);
     const run = await client.retrain("shop", "north", { at: 300_000, waitSeconds: 25 });
     expect(run).toMatchObject({ status: "promoted" });
     expect((await client.region("shop", "north")).state.head).toBe(2);

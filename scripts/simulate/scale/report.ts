@@ -1,4 +1,4 @@
-import { type Operations, usdOf } from "#core/cost/index.ts";
+import { type Operations, operations, usdOf } from "#core/cost/index.ts";
 import type { Billed } from "#core/cost/prices.ts";
 import { bytes, count, dollars } from "#core/format.ts";
 import { type Plot, plot } from "#origin/report/charts.ts";
@@ -104,7 +104,7 @@ export function resultOf(world: World, needs: Needs, day: Day, compared: Compare
 const requestsOf = (tally: ObjectTally | undefined) => tally?.objectRequests ?? 0;
 
 function totalOf({ hours, isolates }: Day, questions: number): Operations {
-  const total: Operations = { workerRequests: questions, workerCpuMs: 0.6 * questions };
+  const total: Operations = { workerRequests: questions, workerCpuMs: operations.edge.workerCpuMs * questions };
   for (const tally of Object.values(hours.at(-1)?.tallies ?? {})) {
     for (const [name, n] of Object.entries(tally)) {
       const what = name === "alarms" ? "objectRequests" : name;

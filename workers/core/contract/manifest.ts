@@ -219,7 +219,7 @@ export type OwnThinKind = (typeof ownThinKinds)[number];
 export const ownThinSchema = z
   .strictObject({
     network: networkSchema,
-    /** Float32 bytes of its weights, which count against the memory of the rung that runs it. */
+    /** Bytes of its weights in memory, as the engine that serves it holds them; they count against the memory of the rung. */
     memoryBytes: z.int().positive(),
     anchor: anchorSchema,
     prior: priorSchema,

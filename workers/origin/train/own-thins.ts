@@ -2,7 +2,7 @@ import { harmMargin } from "#core/confidence/gate.ts";
 import { type OwnThin, type OwnThinKind, ownThinKinds } from "#core/contract/index.ts";
 import { widestEmbedding } from "#core/head/widest.ts";
 import { loadNetwork } from "#core/model/network.ts";
-import { tfjsEngine } from "#core/model/tfjs/engine.ts";
+import { servingEngine } from "#core/model/serving-engine.ts";
 import { accuracyOn, compareVersions, type NetworkSource } from "../learn/compare.ts";
 import type { HeldOutRows } from "../learn/unseen.ts";
 import type { LayerPlan, OwnThinPlan, Recipe } from "../recipes/index.ts";
@@ -73,7 +73,7 @@ export async function trainOwnThins(recipe: Recipe, needs: OwnThinNeeds): Promis
     found.verdicts.push({ kind, promoted: fault === null, reason: fault ?? "it passed its gate", bytes });
     found.trained.push({ kind, network });
     if (fault !== null) continue;
-    const loaded = await loadNetwork(await tfjsEngine(), network.spec, read);
+    const loaded = await loadNetwork(servingEngine, network.spec, read);
     loaded.release();
     found.thins[kind] = {
       network: network.spec,
