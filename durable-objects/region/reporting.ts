@@ -75,20 +75,21 @@ export class Reporting {
     return Object.fromEntries(watched);
   }
 
-  /** Runs the job `report`. */
-  trail(): Promise<null> {
+  /** Runs the job `report`. Returns when it runs again, where it could not send. */
+  async trail(): Promise<number | null> {
     this.isTrailing = false;
-    return this.send();
+    await this.send();
+    return this.isTrailing ? Math.max(this.nextAt, this.trailAt) : null;
   }
 
   /** Sends what has changed since the last report. */
-  private async send(): Promise<null> {
+  private async send(): Promise<void> {
     const { region, registry } = this.needs;
     this.isSoon = false;
     try {
       const report = await this.read();
       const text = JSON.stringify(report);
-      if (report === null || text === this.sent) return null;
+      if (report === null || text === this.sent) return;
       const receipt = await registry().report(region, report);
       this.pause(receipt ?? { everyMs: unknownMs, trailingMs: unknownMs });
       if (receipt) {
@@ -102,7 +103,6 @@ export class Reporting {
       this.pause({ everyMs: failedMs, trailingMs: failedMs });
       this.changed();
     }
-    return null;
   }
 
   private warn(error: unknown): void {

@@ -36,7 +36,7 @@ interface RoundsNeeds {
 export class Rounds {
   heardAt: number | null = null;
   private readonly needs: RoundsNeeds;
-  /** When the regions were last told that the rung above is there. A new instance tells them once. */
+  /** Whether this instance has told the regions that the rung above is there. */
   private hasWoken = false;
 
   constructor(needs: RoundsNeeds) {

@@ -67,8 +67,10 @@ function ready({ id, above, share, tokens }: NodeState, url: string, log: string
 function welcome({ id, above, share, tokens }: NodeState, url: string, data: string, log: string): string {
   return [
     `\nNode '${id}' is running: ${url}`,
-    `Console, signed in: ${consoleOf(url, tokens.admin)}`,
-    `Token that may ask and teach: ${tokens.teach}`,
+    // What is not a terminal keeps what it gets, such as the log of a container.
+    ...(process.stdout.isTTY
+      ? [`Console, signed in: ${consoleOf(url, tokens.admin)}`, `Token that may ask and teach: ${tokens.teach}`]
+      : [`Tokens: in ${data}/node.json`]),
     `Above: ${above}; shares ${share}`,
     `Log: ${log}`,
     `Ctrl-C stops it; everything is kept in ${data}.`,

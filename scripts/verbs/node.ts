@@ -80,7 +80,7 @@ function inviteVerb(node: Command): void {
     .argument("<id>", "the node's name; its token gets it, and revoking the token revokes the node")
     .addOption(shareOption())
     .option("--json", "print one JSON object instead of text")
-    .addHelpText("after", "\nExample:\n  npx upriver node invite plant-7 --share sums")
+    .addHelpText("after", "\nExample:\n  npx upriver node invite plant-7 --share nothing")
     .action(async (id: string, _, command: Command) => {
       const { share, json } = optionsOf(command);
       const edge = await edgeFor(command, "admin");

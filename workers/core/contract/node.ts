@@ -13,8 +13,8 @@ export const nodeReportMaxBytes = 32 * 1024;
 const reportedModelsMax = 200;
 
 /**
- * What leaves a node's site. `samples`: labelled samples, and questions that it escalates; `sums`: exact sums of its regions
- * alone; `nothing`: neither, so that its ladder ends at its own people.
+ * What may leave a node's site. `samples`: questions that it escalates; `sums` and `nothing`: no instance, so that its ladder
+ * ends at its own people. Samples and sums themselves do not go up yet.
  */
 export const shares = ["samples", "sums", "nothing"] as const;
 export const shareSchema = z.enum(shares);

@@ -18,8 +18,11 @@ const flightMs = 10_000;
 interface Waiting extends KeepCall {
   bytes: number;
   isTaken: boolean;
-  outcome: { kept: Kept } | { error: unknown } | null;
+  outcome: Outcome | null;
 }
+
+/** What came of a request's questions. */
+type Outcome = { kept: Kept } | { error: unknown };
 
 /** The calls of this isolate to a region that store what the edge answered: one on its way, and what goes with the next. */
 export interface KeepQueue {
@@ -67,8 +70,8 @@ async function sendAll(
   try {
     const others = gathered.map(({ incoming, hop }) => ({ incoming, hop }));
     const [first, ...rest] = await send(base, [own, ...others], stub);
-    for (const [i, waiting] of gathered.entries()) waiting.outcome = { kept: rest[i] as Kept };
-    return first as Kept;
+    for (const [i, waiting] of gathered.entries()) waiting.outcome = rest[i] as Outcome;
+    return keptOf(first as Outcome);
   } catch (error) {
     for (const waiting of gathered) waiting.outcome = { error };
     throw error;
@@ -77,14 +80,25 @@ async function sendAll(
   }
 }
 
-async function send(base: number, calls: KeepCall[], stub: Keeper): Promise<Kept[]> {
-  const each = () => Promise.all(calls.map(({ incoming, hop }) => stub.keep(base, incoming, hop)));
-  if (calls.length === 1) return each();
-  return stub.keepEach(base, calls).catch((error: unknown) => {
-    // During a deployment an object may be of the release before.
-    if (error instanceof TypeError && error.message.includes("keepEach")) return each();
-    throw error;
-  });
+// Where the call fails, one request may be the cause, or the object is of the release before: each is then sent alone, so that
+// no other fails with it. What was stored already is not stored twice.
+async function send(base: number, calls: KeepCall[], stub: Keeper): Promise<Outcome[]> {
+  if (calls.length > 1) {
+    try {
+      return (await stub.keepEach(base, calls)).map((kept) => ({ kept }));
+    } catch (error) {
+      if ((error as { overloaded?: boolean }).overloaded) throw error;
+    }
+  }
+  const sent = calls.map(({ incoming, hop }) => stub.keep(base, incoming, hop));
+  return (await Promise.allSettled(sent)).map((one) =>
+    one.status === "fulfilled" ? { kept: one.value } : { error: one.reason },
+  );
+}
+
+function keptOf(outcome: Outcome): Kept {
+  if ("error" in outcome) throw outcome.error;
+  return outcome.kept;
 }
 
 /** Takes what waits, beside `own`, as far as it is no more than one request may be. */
@@ -107,6 +121,5 @@ async function outcomeOf(waiting: Waiting): Promise<Kept> {
   if (!waiting.outcome) {
     throw new RungUnavailableError("The call that stores the question did not return in time.", { why: "late" });
   }
-  if ("error" in waiting.outcome) throw waiting.outcome.error;
-  return waiting.outcome.kept;
+  return keptOf(waiting.outcome);
 }
