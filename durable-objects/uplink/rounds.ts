@@ -51,7 +51,7 @@ export class Rounds {
       this.heardAt = Date.now();
       await this.isBack();
       // An older rung above keeps no list of nodes.
-      await above.post(`/v1/nodes/${encodeURIComponent(nodeId)}/alive`, await this.report()).catch(unlessMissing);
+      await above.post(`/v1/nodes/${encodeURIComponent(nodeId)}/alive`, await this.report()).catch(unlessRevoked);
       return Date.now() + this.everyMs();
     } catch (error) {
       const isRevoked = error instanceof AboveError && error.fault === "revoked";
@@ -103,6 +103,9 @@ export class Rounds {
   }
 }
 
-function unlessMissing(error: unknown): void {
-  if (!(error instanceof AboveError) || error.fault !== "missing") throw error;
+// Only the list of models says whether the rung above can be reached: a report that it does not take cuts no line.
+function unlessRevoked(error: unknown): void {
+  if (error instanceof AboveError && error.fault === "revoked") throw error;
+  const isOlder = error instanceof AboveError && error.fault === "missing";
+  if (!isOlder) console.warn(JSON.stringify({ event: "report-not-taken", error: String(error) }));
 }

@@ -57,7 +57,7 @@ async function scale(
       const context = canvas.getContext("2d");
       if (!context) break;
       context.drawImage(bitmap, 0, 0);
-      // Other types may have had no loss.
+      // Other types may be lossless.
       const types = isJpeg ? [jpeg] : isOpaque(context, bitmap) ? [png, jpeg] : [png];
       for (const type of types) {
         const file = await canvas.convertToBlob(type);

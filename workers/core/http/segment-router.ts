@@ -13,7 +13,7 @@ interface Entry<T> {
 /**
  * A router for Hono that compares a path, part by part, with the routes of its method and length. Hono's own fast router takes
  * no routes that overlap as ours do, and its general one takes a tenth of a question's time. The first route that fits
- * answers. It knows no wildcards.
+ * answers. It does not support wildcards.
  */
 export class SegmentRouter<T> implements Router<T> {
   readonly name = "SegmentRouter";
@@ -34,7 +34,7 @@ export class SegmentRouter<T> implements Router<T> {
 }
 
 function segmentOf(text: string): Segment {
-  if (text.includes("*")) throw new Error(`The router knows no wildcards: '${text}'. List the routes.`);
+  if (text.includes("*")) throw new Error(`The router does not support wildcards: '${text}'. List the routes.`);
   const [, name, pattern] = /^:(\w+)(?:\{(.+)\})?$/.exec(text) ?? [];
   if (name === undefined) return text;
   return { name, pattern: pattern === undefined ? null : new RegExp(`^(?:${pattern})$`) };

@@ -23,7 +23,7 @@ export async function mayReadBlob(call: Call, sha256: string): Promise<boolean> 
 
 /**
  * Tells whether a call's token is a rung's, and the blob is one that a rung trains and judges the heads of its regions with: the
- * anchor set or the prior of a version. Recipes and their sources are no rung's.
+ * anchor set or the prior of a version. Rungs may not read recipes or their sources.
  */
 export async function mayTrainHeads(call: Call, sha256: string): Promise<boolean> {
   const { token } = call;

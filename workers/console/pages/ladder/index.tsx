@@ -35,10 +35,11 @@ export function LadderPage({ session }: PageProps) {
             {ladder.nodes && <NodeList nodes={ladder.nodes} at={ladder.at} />}
             {ladder.models.length > 0 && (
               <p class="muted">
-                Questions are counted within ten seconds; where a model has over a hundred regions, within a minute.
-                Cost is Cloudflare's list price beyond what a plan includes, without the origin's host and decision
-                models: of a million questions as they came, and in the table of a million that reach the rung.
-                Latencies of the edge include only the time it waited for others: its clock stops while it computes.
+                Questions are counted within ten seconds; with more than ten regions within a second for each, ten
+                minutes at most. Cost is Cloudflare's list price beyond what a plan includes, without the origin's host
+                and decision models: of a million questions as they came, and in the table of a million that reach the
+                rung. Latencies of the edge include only the time it waited for others: its clock stops while it
+                computes.
               </p>
             )}
           </>
