@@ -114,4 +114,21 @@ describe("questions that are kept at once", () => {
     expect(calls).toContain("keepEach");
     await expectOwned(all);
   });
+
+  it("fail alone where one of them can't be stored", async () => {
+    const bad = JSON.stringify(instance(3));
+    const isBad = (incoming: unknown) =>
+      (incoming as { question: { instance: unknown } }[]).some(
+        ({ question }) => JSON.stringify(question.instance) === bad,
+      );
+    const { calls, ask } = edgeWith((method, send) => async (base: number, ...rest: unknown[]) => {
+      await scheduler.wait(2);
+      const sent = method === "keep" ? [rest[0]] : (rest[0] as { incoming: unknown }[]).map(({ incoming }) => incoming);
+      if (sent.some(isBad)) throw new Error("this row is too large");
+      return send(base, ...rest);
+    });
+    const statuses = await Promise.all(Array.from({ length: 9 }, async (_, i) => (await ask("ask-token", i)).status));
+    expect(calls).toContain("keepEach");
+    expect(statuses.map((status) => status === 200)).toEqual(statuses.map((_, i) => i !== 3));
+  });
 });
