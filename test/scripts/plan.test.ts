@@ -79,7 +79,9 @@ describe("a plan says of each rung whether the model", () => {
     const none = { questionsPerDay: null, escalatedShare: null, trainingSeconds: null };
     const rungs = considerRungs(await factsWith(() => ({ operations: none, nodes: [] })));
     expect(find(rungs, "node")).toMatchObject({ verdict: null, reasons: [] });
-    expect(find(rungs, "edge (Workers free)").open).toEqual(["questions a day: no ladder that has answered any"]);
+    expect(find(rungs, "edge (Workers free)").open).toEqual([
+      "questions a day: unknown, since no running ladder has answered a question yet",
+    ]);
   });
 });
 
