@@ -2,15 +2,16 @@ import { BaseSequencer, type TestSpecification } from "vitest/node";
 
 /** The slowest files, slowest first: a new clone has no record of how long each took. */
 const slowest = [
-  // Training gives way to other processes, and the console's browser takes all cores: not these two at the same time.
-  "journeys/learn-above",
+  // CI still installs a browser, PyTorch and a Vulkan driver: these need none.
   "journeys/package",
   "journeys/imported",
   "journeys/first-minutes",
+  "journeys/own-models",
+  "journeys/learn-above",
+  // Training gives way to other processes, and the console's browser takes all cores: not at the same time.
   "console/console",
   "journeys/any-model",
   "origin/torch/apart",
-  "journeys/own-models",
   "journeys/regress",
   "journeys/from-labels",
   "journeys/transfer",
@@ -38,7 +39,7 @@ export class SlowestFirst extends BaseSequencer {
       const at = slowest.findIndex((name) => moduleId.includes(`/test/${name}.`));
       return at === -1 ? slowest.length : at;
     };
-    const projects = ["node-alone", "node", "workerd-alone", "workerd"];
+    const projects = ["node", "node-alone", "workerd-alone", "workerd"];
     const order = ({ project }: TestSpecification) => projects.indexOf(project.name);
     return (await super.sort(files)).sort((a, b) => order(a) - order(b) || rank(a) - rank(b));
   }

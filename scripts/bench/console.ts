@@ -6,7 +6,7 @@ import type { Command } from "commander";
 import puppeteer, { type Browser } from "puppeteer-core";
 import { UpriverClient } from "#client/index.ts";
 import { publish } from "#origin/publish.ts";
-import { chromiumPath } from "../local/chromium.ts";
+import { findChromium } from "../local/chromium.ts";
 import { startEdge } from "../local/edge.ts";
 import { median } from "../local/median.ts";
 import { formatTable, printResult } from "../local/output.ts";
@@ -80,8 +80,9 @@ async function withEdge<T>(work: (url: string) => Promise<T>): Promise<T> {
 }
 
 async function measure(url: string, rounds: number): Promise<Record<number, Paints>> {
-  if (!chromiumPath) throw new Error("There is no Chromium here. Install one, or set CHROME_PATH to its path.");
-  const browser = await puppeteer.launch({ executablePath: chromiumPath, args: ["--no-sandbox", "--disable-gpu"] });
+  const executablePath = findChromium();
+  if (!executablePath) throw new Error("There is no Chromium here. Install one, or set CHROME_PATH to its path.");
+  const browser = await puppeteer.launch({ executablePath, args: ["--no-sandbox", "--disable-gpu"] });
   try {
     const all = new Map<number, Paints[]>(slowdowns.map((slowdown) => [slowdown, []]));
     // In turns, so that other load on the machine affects all alike.

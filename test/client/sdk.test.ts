@@ -6,11 +6,11 @@ import { encode as encodePng } from "fast-png";
 import { build } from "vite";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { UpriverClient } from "#client/index.ts";
-import { chromiumPath } from "#scripts/local/chromium.ts";
 import type { LocalLadder } from "#scripts/local/ladder.ts";
 import { startServer } from "../helpers/http-server.ts";
 import { testModel } from "../helpers/model.ts";
 import { sdkModels, sdkPixels } from "../helpers/sdk-models.ts";
+import { chromiumHere } from "../helpers/system-packages.ts";
 import { publishOn, temporaryLadder } from "../journeys/ladder.ts";
 import { sdkCases } from "./sdk-cases.ts";
 
@@ -41,7 +41,8 @@ describe("UpriverClient in Node", () => {
 });
 
 it("UpriverClient passes the same cases in a real browser, from a page of another origin", async (context) => {
-  if (!chromiumPath) context.skip("no Chromium here; CHROME_PATH names one");
+  const chromium = await chromiumHere();
+  if (!chromium) context.skip("no Chromium here; CHROME_PATH names one");
   const folder = await mkdtemp(join(tmpdir(), "upriver-sdk-"));
   await build({
     root,
@@ -70,7 +71,7 @@ it("UpriverClient passes the same cases in a real browser, from a page of anothe
     response.writeHead(body ? 200 : 404, { "content-type": types[extname(path)] ?? "text/plain" });
     response.end(body);
   });
-  const browser: ChildProcess = spawn(chromiumPath as string, [
+  const browser: ChildProcess = spawn(chromium as string, [
     ...flags,
     `--user-data-dir=${join(folder, "profile")}`,
     "--remote-debugging-port=0",

@@ -8,14 +8,14 @@ import type { Browser, Page } from "puppeteer-core";
 import sharp from "sharp";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { Answer } from "#client/index.ts";
-import { chromiumPath } from "#scripts/local/chromium.ts";
 import { openBrowser, openConsole, sights } from "../helpers/browser.ts";
 import { testModel, testNumber } from "../helpers/model.ts";
 import { originModels } from "../helpers/origin-models.ts";
 import { sdkModels, sdkPixels } from "../helpers/sdk-models.ts";
+import { chromiumHere } from "../helpers/system-packages.ts";
 import { publishOn, temporaryLadder } from "../journeys/ladder.ts";
 
-const isSkipped = chromiumPath === undefined;
+const isSkipped = (await chromiumHere()) === undefined;
 /** The pages that are checked for accessibility, with their headings. */
 const pages = {
   ladder: "Ladder",

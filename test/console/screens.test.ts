@@ -5,11 +5,11 @@ import type { Browser } from "puppeteer-core";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { UpriverClient } from "#client/index.ts";
 import { exampleRecipe } from "#origin/recipes/index.ts";
-import { chromiumPath } from "#scripts/local/chromium.ts";
 import type { LocalLadder } from "#scripts/local/ladder.ts";
 import { dayMs } from "#scripts/replay/days.ts";
 import { play } from "#scripts/replay/play.ts";
 import { openBrowser, openConsole, sights } from "../helpers/browser.ts";
+import { chromiumHere } from "../helpers/system-packages.ts";
 import { temporaryLadder } from "../journeys/ladder.ts";
 
 const weather = exampleRecipe("weather");
@@ -17,7 +17,7 @@ const storefront = exampleRecipe("storefront");
 
 /** Output folder of the screenshots: npm run screens. */
 const folder = process.env.SCREENSHOTS as string;
-const isSkipped = chromiumPath === undefined;
+const isSkipped = (await chromiumHere()) === undefined;
 const shared = process.env.UPRIVER_SHARED ?? join(import.meta.dirname, "../../../shared");
 /** A year of 49 weather stations if the data is available, else a few days of the example's shops. */
 const hasWeather = existsSync(join(shared, "data/weather-aus/weather-aus.csv.gz"));

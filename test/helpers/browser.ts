@@ -1,5 +1,5 @@
 import puppeteer, { type Browser, type Page } from "puppeteer-core";
-import { chromiumPath } from "#scripts/local/chromium.ts";
+import { chromiumHere } from "./system-packages.ts";
 
 /** Viewports and colour schemes in which pages are checked. */
 export const sights = [
@@ -10,9 +10,9 @@ export const sights = [
 ] as const;
 export type Sight = (typeof sights)[number];
 
-export function openBrowser(): Promise<Browser> {
+export async function openBrowser(): Promise<Browser> {
   return puppeteer.launch({
-    executablePath: chromiumPath as string,
+    executablePath: (await chromiumHere()) as string,
     args: [
       ...["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"],
       // A camera with a moving pattern, and permission without a prompt.

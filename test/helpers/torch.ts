@@ -2,6 +2,7 @@ import { execFile } from "node:child_process";
 import { promisify } from "node:util";
 import { findPython } from "#origin/torch/python.ts";
 import { readTorchSettings, type TorchSettings } from "#origin/torch/settings.ts";
+import { systemPackages } from "./system-packages.ts";
 
 /** How many GPUs PyTorch finds. */
 export async function gpusHere(settings: TorchSettings | null): Promise<number> {
@@ -13,6 +14,7 @@ export async function gpusHere(settings: TorchSettings | null): Promise<number> 
 
 /** The settings of PyTorch on this machine's CPU; null where no Python has it: then tests are skipped, and say so. */
 export async function torchHere(): Promise<TorchSettings | null> {
+  await systemPackages();
   const settings: TorchSettings = { ...readTorchSettings(process.env), device: "cpu" };
   try {
     await findPython(settings.python);

@@ -2,11 +2,11 @@ import type { Browser, Page } from "puppeteer-core";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { UpriverClient } from "#client/index.ts";
 import { exampleRecipe } from "#origin/recipes/index.ts";
-import { chromiumPath } from "#scripts/local/chromium.ts";
 import { dayMs } from "#scripts/replay/days.ts";
 import { play } from "#scripts/replay/play.ts";
 import type { ReplayReport } from "#scripts/replay/report.ts";
 import { openBrowser, openConsole } from "../helpers/browser.ts";
+import { chromiumHere } from "../helpers/system-packages.ts";
 import { temporaryLadder } from "./ladder.ts";
 
 const storefront = exampleRecipe("storefront");
@@ -24,7 +24,7 @@ beforeAll(async () => {
   const { edge: url, tokens } = ladder.credentials;
   // Not checked against the OpenAPI document: there are thousands of answers.
   client = new UpriverClient({ url, token: tokens.admin });
-  if (chromiumPath) {
+  if (await chromiumHere()) {
     browser = await openBrowser();
     ({ page } = await openConsole(browser, { edge: url, token: tokens.admin, path: "ladder" }));
     await page.waitForSelector("[data-rung]");

@@ -9,12 +9,12 @@ import type { BlobRef } from "#core/contract/index.ts";
 import { sizeOf } from "#core/input/index.ts";
 import { loadBackbone } from "#core/model/backbone.ts";
 import { tfjsEngine } from "#core/model/tfjs/engine.ts";
-import { chromiumPath } from "#scripts/local/chromium.ts";
 import { startServer } from "#test/helpers/http-server.ts";
 import { graphNetwork, imageShapes, layersNetwork } from "#test/helpers/image-networks.ts";
 import { digests } from "#test/helpers/languages.ts";
 import { randomNetwork, type TestModel } from "#test/helpers/model.ts";
 import { seeded, uniform } from "#test/helpers/random.ts";
+import { chromiumHere } from "#test/helpers/system-packages.ts";
 
 const root = join(import.meta.dirname, "../../..");
 const flags = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync"];
@@ -23,7 +23,8 @@ const rows = 4;
 const types: Record<string, string> = { ".html": "text/html", ".js": "text/javascript", ".wasm": "application/wasm" };
 
 it("runs in a real browser as it does here", async (context) => {
-  if (!chromiumPath) context.skip("no Chromium here; CHROME_PATH names one");
+  const chromium = await chromiumHere();
+  if (!chromium) context.skip("no Chromium here; CHROME_PATH names one");
   const folder = await mkdtemp(join(tmpdir(), "upriver-browser-"));
   const questions = [
     { ...(await denseNetwork()), shapes: [[7]] },
@@ -61,7 +62,7 @@ it("runs in a real browser as it does here", async (context) => {
   });
   try {
     const args = [...flags, ...quiet, `--user-data-dir=${join(folder, "profile")}`, "--dump-dom", url];
-    const { stdout } = await promisify(execFile)(chromiumPath as string, args, { timeout: 60_000 });
+    const { stdout } = await promisify(execFile)(chromium as string, args, { timeout: 60_000 });
     const answer = JSON.parse(/<body>(.*)<\/body>/s.exec(stdout)?.[1] ?? "null");
     expect(answer).toMatchObject({ engine: "tfjs-wasm", leaked: 0, digests });
     const engine = await tfjsEngine();

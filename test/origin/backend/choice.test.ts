@@ -3,11 +3,13 @@ import { join } from "node:path";
 import { promisify } from "node:util";
 import { describe, expect, it } from "vitest";
 import { adapterOf } from "#origin/backend/webgpu.ts";
+import { systemPackages } from "#test/helpers/system-packages.ts";
 
 const root = join(import.meta.dirname, "../../..");
 const execute = promisify(execFile);
 // Vulkan's loader looks for drivers only here, where there is none.
 const noDriver = { VK_DRIVER_FILES: "/nonexistent", VK_ICD_FILENAMES: "/nonexistent" };
+await systemPackages();
 const found = await adapterOf();
 
 /** Runs a script in a separate process, since a process looks for a GPU only once. */

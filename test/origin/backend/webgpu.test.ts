@@ -5,9 +5,11 @@ import { startTraining } from "#origin/backend/index.ts";
 import { adapterOf } from "#origin/backend/webgpu.ts";
 import { fitNetwork } from "#origin/train/fit.ts";
 import { seeded, uniform } from "#test/helpers/random.ts";
+import { systemPackages } from "#test/helpers/system-packages.ts";
 import { trainingSet } from "#test/helpers/training-set.ts";
 import { testGradients } from "./gradients.suite.ts";
 
+await systemPackages();
 const found = await adapterOf();
 if (!found.found) console.warn(`Skipped training on WebGPU: ${found.reason}.`);
 

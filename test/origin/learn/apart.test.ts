@@ -12,6 +12,7 @@ import { findDocument } from "#origin/recipes/index.ts";
 import type { RecipeOrder } from "#origin/recipes/registry.ts";
 import { readTorchSettings } from "#origin/torch/settings.ts";
 import { stopping } from "#origin/trainings/stopping.ts";
+import { systemPackages } from "#test/helpers/system-packages.ts";
 
 const apart = join(import.meta.dirname, "../../../workers/origin/learn/apart.ts");
 let folder: string;
@@ -47,6 +48,7 @@ it("saves a checkpoint before it ends when the origin stops", async () => {
   expect(await readdir(request.checkpointsFolder)).toEqual(["full.checkpoint"]);
 });
 
+await systemPackages();
 const gpu = await adapterOf();
 it.skipIf(!gpu.found)("ends during work on WebGPU when it is aborted, and the origin's process survives", async () => {
   expect(await abortDuringTraining("webgpu")).toBe("cancelled");
