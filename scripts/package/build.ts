@@ -35,7 +35,9 @@ for (const [config, name] of [
   ["scripts/probe/probe.toml", "probe"],
   ["workers/node/node.toml", "node"],
 ] as const) {
-  await cp(await bundle(config), join(target, "bundles", name), { recursive: true });
+  // Source maps would be nine tenths of the package.
+  const filter = (from: string) => !from.endsWith(".map");
+  await cp(await bundle(config), join(target, "bundles", name), { recursive: true, filter });
 }
 await cp(join(root, "wrangler.toml"), join(target, "wrangler.toml"));
 
