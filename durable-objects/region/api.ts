@@ -4,6 +4,8 @@ import type { UntrustedLimits } from "#core/confidence/trust.ts";
 import type {
   Answer,
   CertificateState,
+  Contributed,
+  Contribution,
   ExternalRungState,
   HeadManifest,
   HeadPointer,
@@ -241,10 +243,40 @@ export interface RegionSummary {
   samples: Record<Split, number>;
   /** Absent in releases that trusted every label. */
   influence?: LabelInfluence;
+  /** Absent without contributions. */
+  contributions?: { contributors: number; labels: number };
   newestSampleAt: number | null;
   breaker: "closed" | "open";
   retrainDueAt: number | null;
   lastRun: Run | null;
+}
+
+/** A contribution whose sums were checked. Its classes are those of the model, in order, then its open labels. */
+export interface CheckedContribution {
+  revision: number;
+  backbone: string;
+  width: number;
+  classes: number;
+  openLabels: string[];
+  /** Whether its token is trusted: retrains learn from no other. */
+  trusted: boolean;
+  /** float64. */
+  sums: ArrayBuffer;
+}
+
+/** Why a contribution is not stored. `stale`: one with this revision is, or was withdrawn. */
+export type ContributionRefusal =
+  | { kind: "stale"; revision: number }
+  | { kind: "labels-full"; max: number }
+  | { kind: "limited"; limit: ReachedLimit };
+
+/** The sums of all contributions, over the model's labels and then the open ones. */
+export interface OpenTeaching {
+  revision: number;
+  backbone: string;
+  labels: string[];
+  counts: number[];
+  sums: ArrayBuffer;
 }
 
 /** What a region does for the edge, the registry and the review queue. */
@@ -310,7 +342,20 @@ export interface RegionApi {
    * epoch says nothing of this object's state: the page is the first one then.
    */
   samplesSince(revision: number, epoch?: string): Promise<SampleChanges>;
-  /** Returns the sums over all of train on a base version's backbone. */
+  /** Stores sums of a place below under its token and its id, in place of those before. */
+  contribute(
+    base: number,
+    owner: string,
+    id: string,
+    given: CheckedContribution,
+  ): Promise<Result<Contributed, ContributionRefusal>>;
+  /** Removes a contribution exactly; null where there has been none. */
+  withdraw(base: number, owner: string, id: string): Promise<Contributed | null>;
+  /** Lists contributions, the last ones first. */
+  contributions(): Contribution[];
+  /** Returns the sums of all contributions on a base version's backbone. */
+  openSums(base: number): Promise<OpenTeaching>;
+  /** Returns the sums over all of train and of the contributions that count, on a base version's backbone. */
   sums(base: number): Promise<{ labels: number; backbone: string; bytes: ArrayBuffer }>;
   counts(): RegionActivity;
   /** Counts the questions that wait for the rung above. */

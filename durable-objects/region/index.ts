@@ -1,7 +1,16 @@
 import { DurableObject } from "cloudflare:workers";
 import { type CanaryReport, plannedShareOf } from "#core/confidence/canary.ts";
 import { splitSecretsOf } from "#core/confidence/split-secret.ts";
-import type { Answer, HeadPointer, LabelResult, Question, QuestionWay, Run } from "#core/contract/index.ts";
+import type {
+  Answer,
+  Contributed,
+  Contribution,
+  HeadPointer,
+  LabelResult,
+  Question,
+  QuestionWay,
+  Run,
+} from "#core/contract/index.ts";
 import { addSums, encodeSums, labelsIn } from "#core/head/sums.ts";
 import { Admission } from "#core/limits/admission.ts";
 import type { ReadBlob } from "#core/model/network.ts";
@@ -30,6 +39,8 @@ import { Worth } from "./answering/worth.ts";
 import type {
   AskRefusal,
   CanaryPair,
+  CheckedContribution,
+  ContributionRefusal,
   ForgetRefusal,
   ForgottenOwner,
   HumanLabel,
@@ -38,6 +49,7 @@ import type {
   LabelContext,
   LabelRefusal,
   NewLabel,
+  OpenTeaching,
   ReadRefusal,
   RegionActivity,
   RegionApi,
@@ -49,6 +61,7 @@ import { blobReader, Manifests } from "./artefacts.ts";
 import { RegionJobs } from "./jobs.ts";
 import { Archive } from "./labels/archive.ts";
 import { Certificates } from "./labels/certificates.ts";
+import { Contributing } from "./labels/contributing.ts";
 import { Forgetting } from "./labels/forgetting.ts";
 import { ForgettingOwner } from "./labels/forgetting-owner.ts";
 import { Influence } from "./labels/influence.ts";
@@ -68,6 +81,7 @@ import { Archives } from "./tables/archives.ts";
 import { SumBins } from "./tables/bins.ts";
 import { CanaryAnswers } from "./tables/canary-answers.ts";
 import { CanaryHeads } from "./tables/canary-heads.ts";
+import { Contributions } from "./tables/contributions.ts";
 import { RegionCounter } from "./tables/counts.ts";
 import { Embeddings } from "./tables/embeddings.ts";
 import { continueEpoch, epochOf } from "./tables/epoch.ts";
@@ -102,6 +116,8 @@ export class RegionObject extends DurableObject<Env> implements RegionApi {
   private readonly samples: Samples;
   private readonly groupKeys: GroupKeys;
   private readonly sumTable: SumShards;
+  private readonly contributionTable: Contributions;
+  private readonly contributing: Contributing;
   private readonly heads: Heads;
   private readonly countTable: RegionCounter;
   private readonly canary: CanaryAnswers;
@@ -160,6 +176,8 @@ export class RegionObject extends DurableObject<Env> implements RegionApi {
     const embeddings = new Embeddings(sql);
     const sums = new SumShards(sql);
     const bins = new SumBins(sql);
+    const contributions = new Contributions(sql);
+    const contributing = new Contributing({ contributions, transaction });
     const heads = new Heads(sql, memory);
     const heldOutHeads = new HeldOutHeads(sql);
     const counts = new RegionCounter(sql, () => questions.settledThrough());
@@ -223,7 +241,7 @@ export class RegionObject extends DurableObject<Env> implements RegionApi {
       ...{ readBlob, runs, jobs, mutex, transaction },
       embed: { region, embeddings, samples, semanticCache, runs, transaction },
       count: { embeddings, influence, sums, bins, runs, transaction },
-      solve: { region, sums, readBlob },
+      solve: { region, sums, contributing, readBlob },
       judge: { model, region, deploymentKey, readBlob, registry, heads, heldOutHeads, runs, transaction },
       publish: { bucket, registry, heads, headBlobs, heldOutHeads, runs, worth, transaction },
     });
@@ -248,6 +266,8 @@ export class RegionObject extends DurableObject<Env> implements RegionApi {
     this.samples = samples;
     this.groupKeys = groupKeys;
     this.sumTable = sums;
+    this.contributionTable = contributions;
+    this.contributing = contributing;
     this.heads = heads;
     this.countTable = counts;
     this.canary = canary;
@@ -454,9 +474,47 @@ export class RegionObject extends DurableObject<Env> implements RegionApi {
   forgetOwner(owner: string): Promise<ForgottenOwner> {
     return this.mutex.run(async () => {
       const forgotten = await this.forgettingOwner.forget(owner);
-      if (forgotten.samples > 0) this.retrain.restart();
+      const contributed = this.transaction(() => this.contributionTable.remove(owner));
+      if (contributed > 0) this.jobs.bringForward("schedule", "", Date.now());
+      if (forgotten.samples > 0 || contributed > 0) this.retrain.restart();
       return forgotten;
     });
+  }
+
+  contribute(
+    base: number,
+    owner: string,
+    id: string,
+    given: CheckedContribution,
+  ): Promise<Result<Contributed, ContributionRefusal>> {
+    return this.mutex.run(async () => {
+      const manifest = await this.manifests.get(base);
+      this.scheduled.start(manifest);
+      const stored = this.contributing.contribute(owner, id, given);
+      if (stored.ok && stored.value.changed) this.scheduled.bringForwardFor(manifest, stored.value.contribution.labels);
+      return stored;
+    });
+  }
+
+  withdraw(base: number, owner: string, id: string): Promise<Contributed | null> {
+    return this.mutex.run(async () => {
+      const manifest = await this.manifests.get(base);
+      const { labels = 0 } = this.contributionTable.find(owner, id) ?? {};
+      const withdrawn = this.contributing.withdraw(owner, id);
+      if (withdrawn?.changed) {
+        this.retrain.restart();
+        this.scheduled.bringForwardFor(manifest, labels);
+      }
+      return withdrawn;
+    });
+  }
+
+  contributions(): Contribution[] {
+    return this.contributing.list();
+  }
+
+  async openSums(base: number): Promise<OpenTeaching> {
+    return this.contributing.open(await this.manifests.get(base));
   }
 
   async samplesSince(revision: number, epoch?: string): Promise<SampleChanges> {
@@ -478,7 +536,10 @@ export class RegionObject extends DurableObject<Env> implements RegionApi {
     const { thin } = await this.manifests.get(base);
     const { width, classes } = thin.head;
     const folds = this.sumTable.readAll(thin.backbone.sha256, width, classes);
-    const all = folds.reduce((sum, fold) => addSums(sum, fold));
+    const all = this.contributing.addCounted(
+      thin.backbone.sha256,
+      folds.reduce((sum, fold) => addSums(sum, fold)),
+    );
     return { labels: labelsIn(all), backbone: thin.backbone.sha256, bytes: encodeSums(all).buffer };
   }
 
@@ -500,7 +561,9 @@ export class RegionObject extends DurableObject<Env> implements RegionApi {
     const [lastRun = null] = this.retrain.runs.latest(1);
     const above = this.nextRung.externalStates(manifest);
     const spending = this.spending.summary(manifest);
+    const contributed = this.contributionTable.totals();
     return {
+      ...(contributed.contributors > 0 ? { contributions: contributed } : {}),
       ...(above ? { above } : {}),
       ...(spending ? { spending } : {}),
       certificate: this.rule.state(manifest),

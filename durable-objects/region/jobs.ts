@@ -137,6 +137,13 @@ export class RegionJobs {
     this.needs.jobs.bringForward("schedule", "", Date.now() + retrainAfterSeconds * 1_000);
   }
 
+  /** Brings the next retrain forward after a contribution came or went, where its labels are many beside the region's own. */
+  bringForwardFor({ policy: { retrainAfterSeconds } }: ClassifyManifest, labels: number): void {
+    const { jobs, samples } = this.needs;
+    if (retrainAfterSeconds === null || labels * retrainFreshShare < samples.lastRevision()) return;
+    jobs.bringForward("schedule", "", Date.now() + retrainAfterSeconds * 1_000);
+  }
+
   // An object that lost its state learns its heads again, so that it goes on from what the edge serves.
   private async register(): Promise<null> {
     const { registry, region, epoch, heads, transaction } = this.needs;

@@ -187,6 +187,18 @@ const m015Questions: Migration = (sql) => {
   sql.exec("UPDATE counts SET through = (SELECT max(rowid) FROM questions)");
 };
 
+// Nothing was contributed before.
+const m016Contributions: Migration = (sql) => {
+  sql.exec(`CREATE TABLE contributions (
+    owner TEXT NOT NULL, id TEXT NOT NULL, change INTEGER NOT NULL, revision INTEGER NOT NULL, backbone TEXT,
+    width INTEGER NOT NULL, classes INTEGER NOT NULL, labels REAL NOT NULL, openLabels TEXT NOT NULL,
+    trusted INTEGER NOT NULL, at INTEGER NOT NULL, PRIMARY KEY (owner, id))`);
+  sql.exec("CREATE INDEX contributions_change ON contributions (change)");
+  sql.exec(`CREATE TABLE contribution_sums (
+    owner TEXT NOT NULL, id TEXT NOT NULL, shard INTEGER NOT NULL, value BLOB NOT NULL,
+    PRIMARY KEY (owner, id, shard))`);
+};
+
 export const migrations: readonly Migration[] = [
   m001Tables,
   m002GroupKeys,
@@ -203,4 +215,5 @@ export const migrations: readonly Migration[] = [
   m013Storage,
   m014HeldOutHeads,
   m015Questions,
+  m016Contributions,
 ];

@@ -38,8 +38,8 @@ import { Revision } from "./tables/revision.ts";
 import { Secrets } from "./tables/secrets.ts";
 
 const tidyEveryMs = 24 * 3600_000;
-/** What a node may do at the rung above: hand on its questions, and teach what became of them. */
-const nodeScopes = ["rung", "ask", "teach"] as const;
+/** What a node may do at the rung above: hand on its questions, and teach what became of them, or contribute sums. */
+const nodeScopes = ["rung", "ask", "teach", "contribute"] as const;
 
 /** The tokens of a deployment and its audit log. */
 export class TokensObject extends DurableObject<Env> implements TokensApi {

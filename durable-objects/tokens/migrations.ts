@@ -22,4 +22,11 @@ const m002Nodes: Migration = (sql) => {
     report TEXT) WITHOUT ROWID`);
 };
 
-export const migrations: readonly Migration[] = [m001Tables, m002Nodes];
+// A node that enrolled earlier may contribute sums as well. An invitation has no scope yet.
+const m003Contribute: Migration = (sql) => {
+  sql.exec(`UPDATE tokens SET scopes = json_insert(scopes, '$[#]', 'contribute')
+    WHERE id IN (SELECT id FROM nodes) AND scopes LIKE '%"rung"%' AND scopes NOT LIKE '%"contribute"%'`);
+  sql.exec("UPDATE revision SET value = value + 1");
+};
+
+export const migrations: readonly Migration[] = [m001Tables, m002Nodes, m003Contribute];

@@ -6,17 +6,19 @@ import { addTrial } from "#core/confidence/trials.ts";
 import { firstWindow } from "#core/confidence/window.ts";
 import type { ExternalRung } from "#core/contract/index.ts";
 import { noCounts } from "#core/counts.ts";
-import { addRow, emptySums, encodeSums } from "#core/head/sums.ts";
+import { addRow, emptySums, encodeSums, labelsIn } from "#core/head/sums.ts";
 import { taskOf } from "#core/task/index.ts";
 import { migrate } from "#objects/migrate.ts";
 import { Worth } from "#objects/region/answering/worth.ts";
 import type { StoredSample } from "#objects/region/api.ts";
 import { Certificates } from "#objects/region/labels/certificates.ts";
+import { Contributing } from "#objects/region/labels/contributing.ts";
 import { Splitting } from "#objects/region/labels/splitting.ts";
 import { migrations } from "#objects/region/migrations.ts";
 import { SumBins } from "#objects/region/tables/bins.ts";
 import { CanaryAnswers } from "#objects/region/tables/canary-answers.ts";
 import { CanaryHeads } from "#objects/region/tables/canary-heads.ts";
+import { Contributions } from "#objects/region/tables/contributions.ts";
 import { RegionCounter } from "#objects/region/tables/counts.ts";
 import { Escalations } from "#objects/region/tables/escalations.ts";
 import { ExternalRungs } from "#objects/region/tables/external-rungs.ts";
@@ -367,5 +369,23 @@ describe("a region's state of an earlier release", () => {
       { owner: "stranger", trusted: false, samples: 1 },
     ]);
     expect([found.owned, found.evidence]).toEqual([["q1", "q2", "q3"], 2]);
+  });
+
+  it("has no contributions, and takes some beside the sums that it has", async () => {
+    const own = emptySums(2, 2);
+    addRow(own, { vector: Int16Array.of(3, -4), label: 1, weight: 4 });
+    const write = (sql: SqlStorage) => {
+      sql.exec("INSERT INTO sums VALUES ('b', 0, 0, ?)", encodeSums(own).buffer);
+    };
+    const found = await withState(15, write, async ({ sql }) => {
+      const contributions = new Contributions(sql);
+      const contributing = new Contributing({ contributions, transaction: (work) => work() });
+      const before = contributions.totals();
+      const given = { revision: 1, backbone: "b", width: 2, classes: 2, openLabels: [], trusted: true };
+      contributing.contribute("plant", "north", { ...given, sums: encodeSums(own).buffer });
+      const all = contributing.addCounted("b", new SumShards(sql).read("b", 0, 2, 2));
+      return { before, after: contributions.totals(), labels: labelsIn(all) };
+    });
+    expect(found).toMatchObject({ before: { contributors: 0 }, after: { contributors: 1, labels: 1 }, labels: 2 });
   });
 });

@@ -5,6 +5,7 @@ import { driftsTable } from "#objects/region/retrain/drift.ts";
 import { archivedTable, archivesTable } from "#objects/region/tables/archives.ts";
 import { answersTable, canariesTable } from "#objects/region/tables/canary-answers.ts";
 import { canaryHeadsTable } from "#objects/region/tables/canary-heads.ts";
+import { contributionSumsTable, contributionsTable } from "#objects/region/tables/contributions.ts";
 import { countsTable } from "#objects/region/tables/counts.ts";
 import { embeddingsTable } from "#objects/region/tables/embeddings.ts";
 import { epochTable } from "#objects/region/tables/epoch.ts";
@@ -29,7 +30,7 @@ const tables = [
   ...[jobsTable, questionsTable, samplesTable, tombstonesTable, embeddingsTable, headsTable, archivesTable],
   ...[archivedTable, trialsTable, windowsTable, thresholdsTable, runsTable, runStateTable, canariesTable, answersTable],
   ...[driftsTable, countsTable, sumsTable, semanticCacheTable, groupKeysTable, groupWindowsTable, escalationsTable],
-  ...[canaryHeadsTable, untrustedLabelsTable, epochTable, headBlobsTable],
+  ...[canaryHeadsTable, untrustedLabelsTable, epochTable, headBlobsTable, contributionsTable, contributionSumsTable],
 ];
 
 describe("a table of a region", () => {

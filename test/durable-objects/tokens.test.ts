@@ -4,8 +4,11 @@ import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { activeTokensMax, auditKeepMs, auditMaxRows, newTokenSchema } from "#core/contract/index.ts";
 import { sha256Hex } from "#core/hash.ts";
 import { makeTokenSecret } from "#core/tokens.ts";
+import { migrate } from "#objects/migrate.ts";
 import type { NewAuditEntry, TokensApi } from "#objects/tokens/api.ts";
 import type { TokensObject } from "#objects/tokens/index.ts";
+import { migrations } from "#objects/tokens/migrations.ts";
+import { IssuedTokens } from "#objects/tokens/tables/issued-tokens.ts";
 
 const start = Date.UTC(2026, 10, 1, 10, 30);
 const hourMs = 3600_000;
@@ -189,5 +192,28 @@ describe("the audit log", () => {
       return [count(200), count(409), count(403)];
     });
     expect(kept).toEqual([1, 1, auditMaxRows.refused - 1]);
+  });
+});
+
+describe("the tokens of an earlier release", () => {
+  it("of nodes that enrolled may contribute; invitations and other tokens may do what they might", async () => {
+    const stub = env.TOKENS.get(env.TOKENS.idFromName("migrated-tokens"));
+    const found = await runInDurableObject(stub, async (_, { storage }) => {
+      await storage.deleteAll();
+      migrate(storage, migrations.slice(0, 2));
+      for (const [id, scopes] of [
+        ["plant", '["rung","ask","teach"]'],
+        ["invited", "[]"],
+        ["other", '["rung"]'],
+      ] as const) {
+        storage.sql.exec("INSERT INTO tokens VALUES (?, ?, '[]', '[]', '{}', 1, 1, NULL, NULL, NULL)", id, scopes);
+        if (id === "other") continue;
+        storage.sql.exec("INSERT INTO nodes (id, share, invitedAt) VALUES (?, 'sums', 1)", id);
+      }
+      migrate(storage, migrations);
+      const tokens = new IssuedTokens(storage.sql);
+      return ["plant", "invited", "other"].map((id) => tokens.find(id)?.scopes);
+    });
+    expect(found).toEqual([["rung", "ask", "teach", "contribute"], [], ["rung"]]);
   });
 });

@@ -60,7 +60,13 @@ describe("an invitation of a node", () => {
     expect([publishKeys, deploymentKeys]).toEqual([testKeys.publish.publicKeys, testKeys.deployment.publicKeys]);
     expect(own).toMatchObject({ id, share: "sums", token: expect.stringMatching(/^up_plant-7_[\w-]{43}$/) });
     const state: TokenState = await (await call("GET", "/v1/token", { token: own.token })).json();
-    expect(state).toMatchObject({ id, scopes: ["rung", "ask", "teach"], models: ["*"], regions: ["*"], trusted: true });
+    expect(state).toMatchObject({
+      id,
+      scopes: ["rung", "ask", "teach", "contribute"],
+      models: ["*"],
+      regions: ["*"],
+      trusted: true,
+    });
     expect((await enrol(id, token)).status).toBe(401);
     const again = await enrol(id, own.token);
     expect([again.status, await next(again)]).toEqual([
@@ -179,7 +185,7 @@ describe("the tokens' state of an earlier release", () => {
       storage.sql.exec("INSERT INTO secrets VALUES (?, 'app', 5, NULL)", "c".repeat(64));
       storage.sql.exec("UPDATE revision SET value = 7");
       migrate(storage, migrations);
-      expect(object.sync(null, [])).toMatchObject({ revision: 7, secrets: [{ token: { id: "app" } }] });
+      expect(object.sync(null, [])).toMatchObject({ revision: 8, secrets: [{ token: { id: "app" } }] });
       expect(object.nodes()).toEqual([]);
       expect(object.invite({ id: "app", share: "samples" }, "a".repeat(64))).toMatchObject({ ok: false });
       expect(object.invite({ id: "plant", share: "samples" }, "a".repeat(64))).toMatchObject({ ok: true });

@@ -3,6 +3,7 @@ import type {
   AuditEntry,
   CanaryState,
   Checks,
+  Contributed,
   Draft,
   Enrolment,
   FlaggedQuestion,
@@ -18,9 +19,11 @@ import type {
   ModelPointer,
   ModelState,
   ModelSummary,
+  NewContribution,
   NodeKeys,
   NodeRecord,
   Nodes,
+  OpenSums,
   OriginState,
   QuestionWay,
   RegionDetail,
@@ -501,6 +504,24 @@ export class UpriverClient {
     const timeoutMs = waitSeconds * 1_000 + waitMarginMs;
     const body = { ...(at === undefined ? {} : { at }), ...(acceptOwners.length > 0 ? { acceptOwners } : {}) };
     return this.transport.json({ ...post(`${regionPath(model, region)}/retrain`, body), headers, timeoutMs });
+  }
+
+  /** Sends exact sums over labels of one's own, in place of those that were sent under this id before. */
+  contribute(model: string, region: string, id: string, contribution: NewContribution): Promise<Contributed> {
+    const path = `${regionPath(model, region)}/contributions/${encodeURIComponent(id)}`;
+    return this.transport.json({ ...post(path, contribution), method: "PUT" });
+  }
+
+  /** Withdraws what was contributed: the region's sums are as if it had never come. `owner`: its token, for an admin. */
+  withdraw(model: string, region: string, id: string, { owner }: { owner?: string } = {}): Promise<Contributed> {
+    const query = owner === undefined ? "" : `?owner=${encodeURIComponent(owner)}`;
+    const path = `${regionPath(model, region)}/contributions/${encodeURIComponent(id)}${query}`;
+    return this.transport.json({ method: "DELETE", path });
+  }
+
+  /** Fetches what contributions have taught a region with open labels. */
+  openSums(model: string, region: string): Promise<OpenSums> {
+    return this.get(`${regionPath(model, region)}/contributions`);
   }
 
   /** Deletes everything that a region stores: questions, samples and heads. */

@@ -14,6 +14,7 @@ import {
 } from "#core/head/analytic.ts";
 import { addRow, addSums, decodeSums, emptySums, type SumRow, type Sums } from "#core/head/sums.ts";
 import type { ReadBlob } from "#core/model/network.ts";
+import type { Contributing } from "../labels/contributing.ts";
 import type { SumShards } from "../tables/sums.ts";
 import { sliceMultiplyAdds } from "./slices.ts";
 
@@ -21,6 +22,7 @@ import { sliceMultiplyAdds } from "./slices.ts";
 export interface AnalyticNeeds {
   region: string;
   sums: Pick<SumShards, "readAll">;
+  contributing: Pick<Contributing, "addCounted">;
   readBlob: ReadBlob;
 }
 
@@ -140,13 +142,13 @@ export async function readSolver(
   return (without = []) => {
     const sums = needs.sums.readAll(backbone.sha256, width, head.classes, foldCount);
     for (const { fold, ...row } of without) addRow(sums[fold] as Sums, { ...row, weight: -row.weight });
+    // What was contributed trains every head, and is in no fold: it judges nothing.
+    const contributed = needs.contributing.addCounted(backbone.sha256, emptySums(width, head.classes));
+    const all = sums.reduce((all, fold) => addSums(all, fold), contributed);
     const learned = {
-      all: gramMatricesOf(
-        sums.reduce((all, fold) => addSums(all, fold)),
-        step,
-      ),
+      all: gramMatricesOf(all, step),
       folds: sums.map((fold) => gramMatricesOf(fold, step)),
-      leftOut: sums.map((_, fold) => gramMatricesOf(leaveOut(sums, fold), step)),
+      leftOut: sums.map((_, fold) => gramMatricesOf(leaveOut([...sums, contributed], fold), step)),
     };
     const none: GramMatrices = { ...gramMatricesOf(emptySums(width, head.classes), step), labels: 0 };
     if (!bytes) return { ...learned, prior: none };

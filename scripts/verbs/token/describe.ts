@@ -23,8 +23,13 @@ function stateOf({ revokedAt, expiresAt, oldValidUntil }: TokenRecord): string {
 }
 
 function limitsOf({ limits }: TokenRecord): string {
-  const { questionsPerMinute, openQuestions, reviewQuestions } = limits;
-  const named = { "/min": questionsPerMinute, " open": openQuestions, " in review": reviewQuestions };
+  const { questionsPerMinute, openQuestions, reviewQuestions, contributionLabels } = limits;
+  const named = {
+    "/min": questionsPerMinute,
+    " open": openQuestions,
+    " in review": reviewQuestions,
+    " contributed": contributionLabels,
+  };
   const given = Object.entries(named).flatMap(([unit, n]) => (n === undefined ? [] : [`${n}${unit}`]));
   return given.join(", ") || "–";
 }

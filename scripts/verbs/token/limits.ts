@@ -11,6 +11,7 @@ export interface GrantOptions {
   questionsPerMinute?: number;
   openQuestions?: number;
   reviewQuestions?: number;
+  contributionLabels?: number;
   expires?: string;
 }
 
@@ -29,6 +30,11 @@ export function grantOptions(command: Command): Command {
     .option("--questions-per-minute <n>", "questions a minute", numberParser("--questions-per-minute", whole))
     .option("--open-questions <n>", "questions that are open at a time", numberParser("--open-questions", whole))
     .option("--review-questions <n>", "questions in review at a time", numberParser("--review-questions", whole))
+    .option(
+      "--contribution-labels <n>",
+      "labels in the sums of a contribution",
+      numberParser("--contribution-labels", whole),
+    )
     .option("--expires <day>", "it expires at the start of this day (UTC)", dayParser("--expires"));
 }
 
@@ -39,11 +45,12 @@ export function optionsOf<T>(command: Command): T {
 
 /** Returns what was given of a token's rights. */
 export function grantOf({ scopes: granted, models, regions, expires, ...rest }: GrantOptions) {
-  const { questionsPerMinute, openQuestions, reviewQuestions } = rest;
+  const { questionsPerMinute, openQuestions, reviewQuestions, contributionLabels } = rest;
   const limits: TokenLimits = {
     ...(questionsPerMinute === undefined ? {} : { questionsPerMinute }),
     ...(openQuestions === undefined ? {} : { openQuestions }),
     ...(reviewQuestions === undefined ? {} : { reviewQuestions }),
+    ...(contributionLabels === undefined ? {} : { contributionLabels }),
   };
   return {
     ...(granted ? { scopes: granted } : {}),

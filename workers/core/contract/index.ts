@@ -3,6 +3,7 @@ export * from "./audit.ts";
 export * from "./canary.ts";
 export * from "./certificate-state.ts";
 export * from "./checks.ts";
+export * from "./contribution.ts";
 export * from "./counts.ts";
 export * from "./escalation.ts";
 export * from "./external-rung.ts";

@@ -136,6 +136,9 @@ const retiredParts = ["label-shift"] as const;
 /** What happens to a question that the budget leaves out: the caller gets the provisional answer, or a person is asked. */
 export const atLimits = ["answer", "people"] as const;
 
+/** Whether regions take contributions with labels that the model does not have. */
+export const labelPolicies = ["listed", "open"] as const;
+
 /** What a saturated region gives: the edge's provisional answer, marked as degraded, or 503. */
 export const whenSaturated = ["answer", "refuse"] as const;
 
@@ -154,6 +157,8 @@ export const policySchema = z
     /** What callers get while a region is saturated: `answer` unless given. */
     whenSaturated: z.enum(whenSaturated).optional(),
     regions: regionsSchema,
+    /** `open`: contributions may bring labels that the model does not have, for devices below; `listed` unless given. */
+    labels: z.enum(labelPolicies).optional(),
     /** Which accepted questions are kept. `all` stores a question before it is answered. */
     keep: z.enum(["none", "audited", "all"]),
     auditShare: z.number().min(0).max(1),

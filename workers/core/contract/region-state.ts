@@ -1,5 +1,6 @@
 import * as z from "zod";
 import { certificateStateSchema } from "./certificate-state.ts";
+import { contributionSchema } from "./contribution.ts";
 import { regionEscalationSchema } from "./escalation.ts";
 import { externalRungStateSchema } from "./external-rung.ts";
 import { headManifestSchema, ruleSchema } from "./manifest.ts";
@@ -29,6 +30,8 @@ export const regionStateSchema = z
         owners: z.array(z.strictObject({ owner: z.string().nullable(), trusted: z.boolean(), samples: z.int() })),
       })
       .optional(),
+    /** Contributions that retrains learn from, and the full labels in them; absent without any. */
+    contributions: z.strictObject({ contributors: z.int(), labels: z.number() }).optional(),
     newestSampleAt: z.int().nullable(),
     breaker: z.enum(["closed", "open"]),
     retrainDueAt: z.int().nullable(),
@@ -109,6 +112,8 @@ export const regionDetailSchema = z
     heads: z.array(regionHeadSchema),
     history: z.array(historyEventSchema),
     runs: z.array(regionRunSchema),
+    /** What places below contributed, the last ones first; absent without any. */
+    contributions: z.array(contributionSchema).optional(),
   })
   .meta({ id: "RegionDetail" });
 /** One region: its state, heads, history and retrains. */

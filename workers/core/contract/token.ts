@@ -2,8 +2,11 @@ import * as z from "zod";
 import { modelNameSchema } from "./manifest.ts";
 import { regionSchema } from "./region.ts";
 
-/** What tokens may be allowed to do. `rung`: what only a rung below may say of a hop, such as its deadline and `via`. */
-export const scopes = ["ask", "rung", "teach", "review", "metrics", "publish", "pass", "admin"] as const;
+/**
+ * What tokens may be allowed to do. `rung`: what only a rung below may say of a hop, such as its deadline and `via`;
+ * `contribute`: to send sums over labels of its own, without instances.
+ */
+export const scopes = ["ask", "rung", "teach", "contribute", "review", "metrics", "publish", "pass", "admin"] as const;
 export type Scope = (typeof scopes)[number];
 
 /** Stands for every model or region in a token. */
@@ -19,12 +22,13 @@ const rotationMaxHours = 30 * 24;
 
 /**
  * What a token may use at most; what is absent has its default (`core/limits`). `questionsPerMinute` holds in each location,
- * `openQuestions` in each region, `reviewQuestions` over all regions of a model.
+ * `openQuestions` in each region, `reviewQuestions` over all regions of a model; `contributionLabels` in each contribution.
  */
 export const tokenLimitsSchema = z.strictObject({
   questionsPerMinute: z.int().positive().optional(),
   openQuestions: z.int().positive().optional(),
   reviewQuestions: z.int().positive().optional(),
+  contributionLabels: z.int().positive().optional(),
 });
 export type TokenLimits = z.infer<typeof tokenLimitsSchema>;
 

@@ -62,6 +62,11 @@ export function addSums(a: Sums, b: Sums, sign: 1 | -1 = 1): Sums {
   return { ...a, values: a.values.map((value, i) => value + sign * (b.values[i] as number)) };
 }
 
+/** Adds sums of the same shape in place. */
+export function addInto({ values }: Sums, { values: added }: Sums): void {
+  for (let i = 0; i < values.length; i++) values[i] = (values[i] as number) + (added[i] as number);
+}
+
 /** Returns the number of full labels in the sums. */
 export function labelsIn({ width, values }: Sums): number {
   const n = width + 1;

@@ -1,3 +1,4 @@
+import { contributionLabelsOfRung, contributionLabelsUsual } from "../contract/index.ts";
 import { hasScope, type Token, type TokenLimits } from "../tokens.ts";
 
 /** The limits that a refusal names. Each is declared once: what it limits, and per what. */
@@ -6,6 +7,8 @@ export const limitNames = {
   openQuestions: "open questions, per token and region",
   waits: "reads that wait for an answer at once, per token and region",
   requestsAtOnce: "requests at once, per token and isolate",
+  contributions: "contributions, per token and region",
+  contributedBytes: "bytes of contributions, per region",
 } as const;
 export type LimitName = keyof typeof limitNames;
 
@@ -29,6 +32,7 @@ export const defaultLimits: CallerLimits = {
   questionsPerMinute: 60_000,
   openQuestions: 5_000,
   reviewQuestions: 1_000,
+  contributionLabels: contributionLabelsUsual,
   waitingQuestions: 48,
   waits: 256,
   requestsAtOnce: 256,
@@ -39,6 +43,7 @@ export const anonymousLimits: CallerLimits = {
   questionsPerMinute: 600,
   openQuestions: 1_000,
   reviewQuestions: 200,
+  contributionLabels: 0,
   waitingQuestions: 16,
   waits: 64,
   requestsAtOnce: 16,
@@ -51,7 +56,9 @@ export const anonymousLimits: CallerLimits = {
 export function limitsOf(token: Token | null): CallerLimits | null {
   if (token === null) return anonymousLimits;
   if (hasScope(token, "admin") && Object.keys(token.limits ?? {}).length === 0) return null;
-  return { ...defaultLimits, ...(token.limits as Partial<CallerLimits>) };
+  // A rung below speaks for all of its callers.
+  const ofRung = hasScope(token, "rung") ? { contributionLabels: contributionLabelsOfRung } : {};
+  return { ...defaultLimits, ...ofRung, ...(token.limits as Partial<CallerLimits>) };
 }
 
 /** What a hop carries of its owner's limits, for the region that stores its questions. */

@@ -120,6 +120,7 @@ const pathDescriptions: Readonly<Record<string, string>> = {
   model: "Name of the model; GET /v1/models lists them",
   region: "Name of the region; GET /v1/models/{model}/regions lists them",
   version: "Number of the version; GET /v1/models/{model}/versions lists them",
+  contribution: "What the contributor calls it; the same again replaces it",
   sha256: "SHA-256 of the blob in lower-case hex; a manifest lists its blobs",
 };
 

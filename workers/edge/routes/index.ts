@@ -4,6 +4,7 @@ import { askRoutes } from "./ask.ts";
 import { auditRoutes } from "./audit.ts";
 import { canaryRoutes } from "./canary.ts";
 import { checksRoutes } from "./checks.ts";
+import { contributionRoutes } from "./contributions.ts";
 import { decisionRoutes } from "./decisions.ts";
 import { healthRoutes } from "./health.ts";
 import { labelStudioRoutes } from "./label-studio.ts";
@@ -34,6 +35,7 @@ const described: readonly Route[] = [
   ...trainingRoutes,
   ...canaryRoutes,
   ...regionRoutes,
+  ...contributionRoutes,
   ...reviewRoutes,
   ...reviewQuestionRoutes,
   ...labelStudioRoutes,

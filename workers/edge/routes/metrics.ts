@@ -41,8 +41,9 @@ function tokenLimitsOf({
   questionsPerMinute,
   openQuestions,
   reviewQuestions,
+  contributionLabels,
 }: CallerLimits): Record<keyof TokenLimits, number> {
-  return { questionsPerMinute, openQuestions, reviewQuestions };
+  return { questionsPerMinute, openQuestions, reviewQuestions, contributionLabels };
 }
 
 export const metricsRoutes: readonly Route[] = [

@@ -1,5 +1,6 @@
 import {
   bodyMaxBytes,
+  type Contribution,
   forgottenRegionSchema,
   type ModelPointer,
   type RegionRun,
@@ -62,12 +63,23 @@ function lookAtPage(call: Call): Promise<RegistryLook> {
 
 async function getRegion(call: Call): Promise<Response> {
   const { model, region, pointer } = await knownRegion(call);
-  const [state, { heads, history }, runs] = await Promise.all([
+  const [state, { heads, history }, runs, contributions] = await Promise.all([
     regionStateOf(call, pointer, region),
     registryObject(call.env, model).regionHistory(region),
     regionObject(call.env, model, region).runs(),
+    contributionsOf(call, model, region),
   ]);
-  return jsonResponse({ state, heads, history, runs: runs.map((run) => ({ region, ...run })) });
+  return jsonResponse({ state, heads, history, runs: runs.map((run) => ({ region, ...run })), contributions });
+}
+
+// An object of an earlier release has none, and no such method.
+async function contributionsOf(call: Call, model: string, region: string): Promise<Contribution[]> {
+  try {
+    return await regionObject(call.env, model, region).contributions();
+  } catch (error) {
+    if (!String(error).includes("does not implement the method")) throw error;
+    return [];
+  }
 }
 
 /** Lists the retrains of a page of the regions that the token may use, newest first. */
@@ -133,7 +145,8 @@ async function forgetRegion(call: Call): Promise<Response> {
   return jsonResponse({ model, region, forgotten: true });
 }
 
-async function knownRegion(
+/** Returns the region in the call's path, and the version that serves it. Throws not-found for one that the model does not have. */
+export async function knownRegion(
   call: Call,
 ): Promise<{ model: string; region: string; base: number; pointer: ModelPointer }> {
   const { model = "", region = "" } = call.params;

@@ -1,0 +1,189 @@
+import { beforeAll, describe, expect, it } from "vitest";
+import { toBase64 } from "#core/bytes.ts";
+import type { IssuedToken, NewContribution, OpenSums, RegionDetail } from "#core/contract/index.ts";
+import { addRow, emptySums, encodeSums } from "#core/head/sums.ts";
+import { call, expectOk, publish } from "../helpers/edge.ts";
+import { TestRegion } from "../helpers/region.ts";
+
+const model = "contributed";
+const policy = { keep: "all", truth: "complete" } as const;
+const above = new TestRegion(model, "north");
+const below = new TestRegion(model, "south");
+let backbone: string;
+let width: number;
+let plant: string;
+
+const pathOf = (id: string, of = model) => `/v1/models/${of}/regions/north/contributions/${id}`;
+const put = (id: string, body: object, token = plant) => call("PUT", pathOf(id), { token, body });
+const problemOf = async (response: Response) => [response.status, (await response.json<{ detail: string }>()).detail];
+
+async function sums(region: TestRegion): Promise<{ bytes: Uint8Array; labels: number }> {
+  const response = await expectOk(call("GET", `/v1/models/${region.model}/regions/${region.region}/sums`));
+  return {
+    bytes: new Uint8Array(await response.arrayBuffer()),
+    labels: Number(response.headers.get("x-upriver-labels")),
+  };
+}
+
+/** Sums of embeddings that are all ones, so many of each label. */
+function contribution(labels: Record<string, number>, more: Partial<NewContribution> = {}): NewContribution {
+  const names = Object.keys(labels);
+  const made = emptySums(width, names.length);
+  for (const [label, name] of names.entries()) {
+    for (let i = 0; i < (labels[name] as number); i++) {
+      addRow(made, { vector: Int16Array.from({ length: width }, () => 100 * (label + 1)), label, weight: 4 });
+    }
+  }
+  return { revision: 1, backbone, labels: names, sums: toBase64(encodeSums(made)), ...more };
+}
+
+async function tokenOf(id: string, order: object): Promise<string> {
+  const issued = await expectOk(call("POST", "/v1/tokens", { body: { id, ...order } }));
+  return (await issued.json<IssuedToken>()).token;
+}
+
+beforeAll(async () => {
+  const { manifest } = await publish({ model, policy });
+  const { thin } = manifest as unknown as { thin: { backbone: { sha256: string }; head: { width: number } } };
+  [backbone, width] = [thin.backbone.sha256, thin.head.width];
+  plant = await tokenOf("plant", { scopes: ["rung", "contribute"], trusted: true });
+  for (const region of [above, below]) {
+    await region.teach(region.labelledQuestions(80));
+    await region.retrain();
+  }
+});
+
+describe("a contribution", () => {
+  it("is in the region's sums, replaced exactly by a later one, and withdrawn bit for bit", async () => {
+    const before = await sums(above);
+    const own = await sums(below);
+    const given = { revision: 3, backbone, labels: ["a", "b", "c"], sums: toBase64(own.bytes) };
+    expect(await (await put("south", given)).json()).toMatchObject({
+      changed: true,
+      contribution: { owner: "plant", id: "south", labels: own.labels, isCounted: true, openLabels: [] },
+    });
+    const both = await sums(above);
+    const plain = new Float64Array(before.bytes.buffer).map(
+      (value, i) => value + (new Float64Array(own.bytes.buffer)[i] as number),
+    );
+    expect(both.bytes).toEqual(new Uint8Array(plain.buffer));
+    expect(both.labels).toBe(before.labels + own.labels);
+    // The same request again changes nothing; a later one replaces it.
+    const again = await put("south", given);
+    expect([again.status, (await again.json<{ changed: boolean }>()).changed]).toEqual([200, false]);
+    expect((await put("south", contribution({ b: 5, a: 6 }, { revision: 4 }))).status).toBe(201);
+    expect((await sums(above)).labels).toBe(before.labels + 11);
+    expect(await problemOf(await put("south", given))).toEqual([
+      409,
+      "Expected a revision above 4, which was stored or withdrawn under this id; received 3.",
+    ]);
+    expect((await expectOk(call("DELETE", pathOf("south"), { token: plant }))).status).toBe(200);
+    expect((await sums(above)).bytes).toEqual(before.bytes);
+    // A request that comes late brings nothing back.
+    expect((await put("south", contribution({ a: 5 }, { revision: 4 }))).status).toBe(409);
+    const twice = await expectOk(call("DELETE", pathOf("south"), { token: plant }));
+    expect(await twice.json()).toMatchObject({ changed: false, contribution: { labels: 0, backbone: null } });
+  });
+
+  it("trains the region's analytic head, judges nothing, and is listed", async () => {
+    const analytic = async () => {
+      const { report } = await above.retrain();
+      return report as { train: number; candidates: { analytic: { validationLogLoss: number } } };
+    };
+    const before = await analytic();
+    // Of labels that are all wrong.
+    const { bytes } = await sums(below);
+    const swapped = { revision: 10, backbone, labels: ["b", "a", "c"], sums: toBase64(bytes) };
+    await expectOk(put("south", swapped));
+    const after = await analytic();
+    expect(after.train).toBe(before.train);
+    expect(after.candidates.analytic.validationLogLoss).toBeGreaterThan(before.candidates.analytic.validationLogLoss);
+    const detail = await (await expectOk(call("GET", `/v1/models/${model}/regions/north`))).json<RegionDetail>();
+    expect(detail.state.contributions).toMatchObject({ contributors: 1 });
+    expect(detail.contributions?.map(({ owner, id, isCounted }) => [owner, id, isCounted])).toEqual([
+      ["plant", "south", true],
+    ]);
+    await expectOk(call("DELETE", pathOf("south"), { token: plant }));
+    expect((await analytic()).candidates).toEqual(before.candidates);
+  });
+
+  it.each([
+    [
+      "of another backbone",
+      409,
+      /Expected sums over embeddings of backbone/,
+      () => contribution({ a: 5 }, { backbone: "0".repeat(64) }),
+    ],
+    [
+      "with a label that the model does not have",
+      422,
+      /labels.0.*one of the model's labels.*'tiger'/,
+      () => contribution({ tiger: 5 }),
+    ],
+    ["with a label twice", 422, /each label once/, () => contribution({ a: 5, b: 5 }, { labels: ["a", "a"] })],
+    [
+      "of another size",
+      422,
+      /bytes, for \d+ values and 2 labels/,
+      () => contribution({ a: 5 }, { labels: ["a", "b"] }),
+    ],
+    ["with a class of few labels", 422, /at least 5, of each class/, () => contribution({ a: 9, b: 2 })],
+    ["without sums", 422, /sums/, () => contribution({ a: 5 }, { sums: "=" })],
+  ])("%s is refused", async (_, status, message, given) => {
+    const [got, detail] = await problemOf(await put("x", given()));
+    expect([got, detail]).toEqual([status, expect.stringMatching(message)]);
+  });
+
+  it("has as many labels as its token may send, and trains nothing unless that is trusted", async () => {
+    const device = await tokenOf("device", { scopes: ["ask", "contribute"], limits: { contributionLabels: 20 } });
+    expect(await problemOf(await put("d1", contribution({ a: 21 }), device))).toEqual([
+      422,
+      expect.stringMatching(/at most 20 labels/),
+    ]);
+    const before = await sums(above);
+    expect(await (await put("d1", contribution({ a: 20 }), device)).json()).toMatchObject({
+      contribution: { isCounted: false },
+    });
+    expect(await sums(above)).toEqual(before);
+    // What one token contributes another can't withdraw; an admin can.
+    expect((await call("DELETE", pathOf("d1"), { token: plant })).status).toBe(404);
+    expect((await call("DELETE", `${pathOf("d1")}?owner=device`, { token: plant })).status).toBe(403);
+    expect((await call("DELETE", `${pathOf("d1")}?owner=device`)).status).toBe(200);
+    expect((await put("d1", contribution({ a: 5 }), "ask-token")).status).toBe(403);
+    expect((await put(encodeURIComponent(" x"), contribution({ a: 5 }))).status).toBe(422);
+  });
+
+  it("is forgotten with its token", async () => {
+    await expectOk(put("other", contribution({ a: 5 })));
+    await expectOk(call("DELETE", `/v1/models/${model}/samples?owner=plant`));
+    const { contributions } = await (
+      await expectOk(call("GET", `/v1/models/${model}/regions/north`))
+    ).json<RegionDetail>();
+    expect(contributions?.filter(({ owner }) => owner === "plant")).toEqual([]);
+  });
+});
+
+describe("a region with open labels", () => {
+  const open = "contributed-open";
+
+  it("adopts the labels that contributions bring, for all below, until they are withdrawn", async () => {
+    await publish({ model: open, policy: { ...policy, labels: "open" } });
+    const read = () => expectOk(call("GET", `/v1/models/${open}/regions/north/contributions`, { token: "ask-token" }));
+    const [first, second] = [contribution({ tiger: 7, a: 5 }), contribution({ lion: 6, tiger: 5 })];
+    expect(await (await read()).json()).toMatchObject({ labels: ["a", "b", "c"], counts: [0, 0, 0] });
+    const given = await expectOk(call("PUT", pathOf("d1", open), { body: first }));
+    expect(await given.json()).toMatchObject({ contribution: { openLabels: ["tiger"], isCounted: false } });
+    await expectOk(call("PUT", pathOf("d2", open), { body: second }));
+    const both = await (await read()).json<OpenSums>();
+    expect(both).toMatchObject({ backbone, labels: ["a", "b", "c", "tiger", "lion"], counts: [5, 0, 0, 12, 6] });
+    await expectOk(call("DELETE", pathOf("d1", open)));
+    const left = await (await read()).json<OpenSums>();
+    expect(left).toMatchObject({ labels: ["a", "b", "c", "lion", "tiger"], counts: [0, 0, 0, 6, 5] });
+    expect(left.revision).toBeGreaterThan(both.revision);
+  });
+
+  it("is what the recipe says; others show no sums", async () => {
+    const refused = await call("GET", `/v1/models/${model}/regions/north/contributions`, { token: "ask-token" });
+    expect(await problemOf(refused)).toEqual([409, expect.stringMatching(/policy says labels: open/)]);
+  });
+});
