@@ -23,44 +23,42 @@ type App = Hono<{ Bindings: Env }>;
 
 const methodsOf = allowedMethods(routes);
 
-/** Serves all routes by an application. */
-function served(app: App): App {
-  for (const route of routes) app.on(route.method, route.path, (context) => serve(route, context));
-  app.notFound((context) => {
-    const { method, path } = context.req;
-    const allowed = methodsOf(path);
-    const what = `route ${method} ${path}`;
-    const fault: Fault =
-      allowed.length > 0
-        ? { kind: "method", method, path, allowed }
-        : { kind: "not-found", what, next: "GET /docs lists the routes." };
-    return traced(faultResponse(fault, "route"), spanOf(context.req.raw.headers));
-  });
-  // Errors before a route is reached: settings that can't be read.
-  app.onError((error, context) => {
-    const span = spanOf(context.req.raw.headers);
-    return traced(unexpected(error, `${context.req.method} ${context.req.path}`, span), span);
-  });
-  return app;
-}
-
 /** Serves all routes where no page of another origin may ask. */
-export const routed = served(new Hono<{ Bindings: Env }>({ strict: false, router: new SegmentRouter() }));
+export const routed: App = new Hono<{ Bindings: Env }>({ strict: false, router: new SegmentRouter() });
+for (const route of routes) routed.on(route.method, route.path, (context) => serve(route, context));
+routed.notFound((context) => {
+  const { method, path } = context.req;
+  const allowed = methodsOf(path);
+  const what = `route ${method} ${path}`;
+  const fault: Fault =
+    allowed.length > 0
+      ? { kind: "method", method, path, allowed }
+      : { kind: "not-found", what, next: "GET /docs lists the routes." };
+  return traced(faultResponse(fault, "route"), spanOf(context.req.raw.headers));
+});
+routed.onError(refuseEarly);
 
 // Answers preflight requests of browsers before any route.
-const crossOrigin = served(
-  new Hono<{ Bindings: Env }>({ strict: false }).use("*", (context, next) => {
+const crossOrigin: App = new Hono<{ Bindings: Env }>({ strict: false })
+  .use("*", (context, next) => {
     const { origins } = nodeOf(context.env);
     const origin = origins.includes("*") ? "*" : origins;
     return cors({ origin, maxAge: corsMaxAgeSeconds, exposeHeaders })(context, next);
-  }),
-);
+  })
+  .all("*", (context) => routed.fetch(context.req.raw, context.env, context.executionCtx));
+crossOrigin.onError(refuseEarly);
 
 /** The near edge's HTTP application. */
 export const app = {
   fetch: (request: Request, env: Env, context: ExecutionContext) =>
     (/[^\s,]/.test(env.ALLOWED_ORIGINS ?? "") ? crossOrigin : routed).fetch(request, env, context),
 };
+
+// Errors before a route is reached: settings that can't be read.
+function refuseEarly(error: Error, context: AppContext): Response {
+  const span = spanOf(context.req.raw.headers);
+  return traced(unexpected(error, `${context.req.method} ${context.req.path}`, span), span);
+}
 
 function unexpected(error: unknown, operation: string, { trace, span }: TraceSpan, refuse?: Route["refuse"]): Response {
   const stack = error instanceof Error ? error.stack : undefined;

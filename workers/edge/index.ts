@@ -1,5 +1,8 @@
 import { app } from "./app.ts";
 import { scheduled } from "./schedule.ts";
+import { warmUp } from "./warm-up.ts";
+
+warmUp();
 
 export { RegionObject } from "#objects/region/index.ts";
 export { RegistryObject } from "#objects/registry/index.ts";

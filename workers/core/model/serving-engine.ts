@@ -9,7 +9,10 @@ let tfjs: Engine | null = null;
  * runs a model depends on the model alone, so that all rungs compute the same.
  */
 export const servingEngine: Engine = {
-  name: "serving",
+  /** `loops`, until a model needs TensorFlow.js. */
+  get name() {
+    return tfjs?.name ?? "loops";
+  },
   async load(kind, files) {
     const loops = kind === "tfjs-layers-model" ? loadLoops(readModelJson(files.topology), files.shards) : null;
     return loops ?? (await startTfjs()).load(kind, files);
@@ -17,8 +20,8 @@ export const servingEngine: Engine = {
   liveTensors: () => tfjs?.liveTensors() ?? 0,
 };
 
-/** Starts TensorFlow.js. It is loaded only then: that takes longer than a new isolate's first question. */
-export async function startTfjs(): Promise<Engine> {
+// It is loaded only then: that takes longer than a new isolate's first question.
+async function startTfjs(): Promise<Engine> {
   const { tfjsEngine } = await import("./tfjs/engine.ts");
   tfjs = await tfjsEngine();
   return tfjs;

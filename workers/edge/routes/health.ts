@@ -1,5 +1,5 @@
 import { healthSchema } from "#core/contract/index.ts";
-import { startTfjs } from "#core/model/serving-engine.ts";
+import { servingEngine } from "#core/model/serving-engine.ts";
 import { uplinkObject } from "#objects/stubs.ts";
 import { type Call, jsonResponse, type Route } from "../call.ts";
 import { json } from "../contract.ts";
@@ -8,15 +8,14 @@ function healthy({ node }: Call): Response {
   return jsonResponse({ status: "ok", node: node.id });
 }
 
-/** Reports readiness: the engine runs and the bucket responds. */
+/** Reports readiness: the bucket responds. */
 async function ready({ env, node }: Call): Promise<Response> {
-  const engine = await startTfjs();
   await env.ARTEFACTS.list({ limit: 1 });
   const uplink = await uplinkObject(env)?.state();
   return jsonResponse({
     status: "ready",
     node: node.id,
-    engine: engine.name,
+    engine: servingEngine.name,
     ...(uplink ? { uplink: uplink.state } : {}),
   });
 }

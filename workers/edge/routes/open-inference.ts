@@ -1,4 +1,3 @@
-import { startTfjs } from "#core/model/serving-engine.ts";
 import { registryObject } from "#objects/stubs.ts";
 import { networkOf, tensorModelOf } from "../artefacts/models.ts";
 import { type Call, jsonResponse, type Route } from "../call.ts";
@@ -21,9 +20,9 @@ function live(): Response {
   return jsonResponse({ live: true });
 }
 
-/** Reports readiness: the engine runs and the bucket responds. */
+/** Reports readiness: the bucket responds. */
 async function ready({ env }: Call): Promise<Response> {
-  await Promise.all([startTfjs(), env.ARTEFACTS.list({ limit: 1 })]);
+  await env.ARTEFACTS.list({ limit: 1 });
   return jsonResponse({ live: true, ready: true });
 }
 
