@@ -32,14 +32,14 @@ export function sumCounts(all: Iterable<Counts>): Counts {
   return sum;
 }
 
-/** Counts one answer of a rung that took `ms`. */
-export function countAnswer(counts: RungCounts, accepted: boolean, ms: number): void {
+/** Counts one answer of a rung that took `ms`, or several alike. */
+export function countAnswer(counts: RungCounts, accepted: boolean, ms: number, times = 1): void {
   const above = latencyBoundsMs.findIndex((bound) => ms <= bound);
   const index = above < 0 ? latencyBoundsMs.length : above;
-  counts.answered++;
-  if (accepted) counts.accepted++;
-  counts.latency[index] = (counts.latency[index] ?? 0) + 1;
-  counts.latencyMs += ms;
+  counts.answered += times;
+  if (accepted) counts.accepted += times;
+  counts.latency[index] = (counts.latency[index] ?? 0) + times;
+  counts.latencyMs += ms * times;
 }
 
 /**

@@ -32,41 +32,70 @@ export function decodeHead(spec: Head, blob: ArrayBuffer): HeadWeights {
 
 /** Computes the calibrated class scores of one embedding: softmax((e·W + b) / temperature). */
 export function scoresOf(head: HeadWeights, embedding: ArrayLike<number>, offset = 0): Float64Array {
-  return softmax(logitsOf(head, embedding, offset), head.temperature);
+  const out = new Float64Array(head.classes);
+  writeScores(head, embedding, offset, out, 0);
+  return out;
+}
+
+/** Computes the calibrated class scores of each row of embeddings, [rows, classes]. */
+export function scoresOfRows(head: HeadWeights, embeddings: ArrayLike<number>, rows: number): Float64Array {
+  const { width, classes } = head;
+  const out = new Float64Array(rows * classes);
+  for (let row = 0; row < rows; row++) writeScores(head, embeddings, row * width, out, row * classes);
+  return out;
+}
+
+function writeScores(head: HeadWeights, from: ArrayLike<number>, offset: number, out: Float64Array, at: number): void {
+  writeLogits(head, from, offset, out, at);
+  writeSoftmax(out, at, head.classes, head.temperature);
 }
 
 /** Computes the class logits of one embedding, [classes]: e·W + b. */
 export function logitsOf(head: HeadWeights, embedding: ArrayLike<number>, offset = 0): Float64Array {
+  const logits = new Float64Array(head.classes);
+  writeLogits(head, embedding, offset, logits, 0);
+  return logits;
+}
+
+function writeLogits(head: HeadWeights, from: ArrayLike<number>, offset: number, out: Float64Array, at: number): void {
   const { width, classes, weights, bias } = head;
-  const logits = new Float64Array(bias);
+  for (let c = 0; c < classes; c++) out[at + c] = bias[c] as number;
   for (let i = 0; i < width; i++) {
-    const value = embedding[offset + i] as number;
+    const value = from[offset + i] as number;
     for (let c = 0; c < classes; c++) {
-      logits[c] = (logits[c] as number) + value * (weights[i * classes + c] as number);
+      out[at + c] = (out[at + c] as number) + value * (weights[i * classes + c] as number);
     }
   }
-  return logits;
 }
 
 /** Computes softmax(logits / temperature) without overflow. */
 export function softmax(logits: Float64Array, temperature: number): Float64Array {
-  const { length } = logits;
+  const out = new Float64Array(logits);
+  writeSoftmax(out, 0, out.length, temperature);
+  return out;
+}
+
+function writeSoftmax(values: Float64Array, at: number, count: number, temperature: number): void {
+  const end = at + count;
   let top = Number.NEGATIVE_INFINITY;
-  for (let i = 0; i < length; i++) top = Math.max(top, logits[i] as number);
-  const out = new Float64Array(length);
+  for (let i = at; i < end; i++) top = Math.max(top, values[i] as number);
   let sum = 0;
-  for (let i = 0; i < length; i++) {
-    const value = Math.exp(((logits[i] as number) - top) / temperature);
-    out[i] = value;
+  for (let i = at; i < end; i++) {
+    const value = Math.exp(((values[i] as number) - top) / temperature);
+    values[i] = value;
     sum += value;
   }
-  for (let i = 0; i < length; i++) out[i] = (out[i] as number) / sum;
-  return out;
+  for (let i = at; i < end; i++) values[i] = (values[i] as number) / sum;
 }
 
 /** Returns the index of the largest score. */
 export function argMax(scores: ArrayLike<number>): number {
-  let best = 0;
-  for (let i = 1; i < scores.length; i++) if ((scores[i] as number) > (scores[best] as number)) best = i;
-  return best;
+  return argMaxIn(scores, 0, scores.length);
+}
+
+/** Returns the index, from `start` on, of the largest of `count` scores. */
+export function argMaxIn(scores: ArrayLike<number>, start: number, count: number): number {
+  let best = start;
+  for (let i = start + 1; i < start + count; i++) if ((scores[i] as number) > (scores[best] as number)) best = i;
+  return best - start;
 }

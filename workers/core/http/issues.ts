@@ -20,7 +20,7 @@ export interface InvalidField {
 const maxErrors = 20;
 
 /** The index of a question that an error names: a question sent alone has none. */
-export function indexIn(batch: readonly unknown[], index: number): number | undefined {
+export function indexIn(batch: { readonly length: number }, index: number): number | undefined {
   return batch.length === 1 ? undefined : index;
 }
 

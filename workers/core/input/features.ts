@@ -6,12 +6,23 @@ import type { InputContext, InputFault } from "./fault.ts";
 
 type Column = FeaturesInput["columns"][number];
 
+/** A column of an instance with its offset in a row. */
+interface Place {
+  name: string;
+  column: NamedColumn;
+  at: number;
+  /** How a number becomes its one value; null where a column takes more than that. */
+  plain: { mean: number; deviation: number } | null;
+}
+
 interface Layout {
   width: number;
   names: Set<string>;
   named: NamedColumn[];
   /** Each column with its offset in a row. */
   places: { column: Column; at: number }[];
+  /** Those with a name, in the order in which the input lists them. */
+  listed: Place[];
   parts: InputPart[];
 }
 
@@ -49,12 +60,21 @@ function layoutOf(input: FeaturesInput): Layout {
   for (const column of input.columns) if (!isNgrams(column)) place(column);
   const plain: InputPart[] = width > 0 ? [{ shape: [width], buckets: null }] : [];
   for (const text of texts) place(text);
+  const atOf = (column: Column) => places.find((one) => one.column === column)?.at as number;
+  const listed = named.map((column): Place => {
+    return { name: column.name, column, at: atOf(column), plain: plainOf(column) };
+  });
   const layout: Layout = {
-    ...{ width, named, places, names: new Set(named.map(({ name }) => name)) },
+    ...{ width, named, places, listed, names: new Set(named.map(({ name }) => name)) },
     parts: [...plain, ...texts.map(({ buckets, terms }) => ({ shape: [2, terms], buckets }))],
   };
   layouts.set(input, layout);
   return layout;
+}
+
+function plainOf(column: NamedColumn): Place["plain"] {
+  if (column.type !== "number" || column.clip || column.log || column.knots) return null;
+  return { mean: column.mean, deviation: column.deviation };
 }
 
 /** Whether a column is a text that is encoded as n-grams. */
@@ -67,41 +87,75 @@ export function widthOf(column: Column): number {
   return column.type === "region" ? column.values.length : columnWidth(column);
 }
 
-/** Encodes an instance of named columns, or collects its faults. */
+/** Encodes an instance of named columns to `out` from `start` on, or collects its faults. */
 export function encodeFeatures(
   input: FeaturesInput,
   instance: Instance,
   context: InputContext,
   faults: InputFault[],
-): Float32Array {
-  const { named, width, places } = layoutOf(input);
-  const out = new Float32Array(width);
+  out: Float32Array,
+  start: number,
+): void {
+  const { named, width, places, listed } = layoutOf(input);
   if (Array.isArray(instance)) {
     faults.push({ path: "", expected: "an object of named columns", received: describe(instance) });
-    return out;
+    return;
   }
-  if (!input.mayBeEmpty && !named.some(({ name }) => Object.hasOwn(instance, name))) {
-    faults.push(...named.map((column) => missingFault(column)));
-    return out;
+  const isWritten = writeListed(listed, instance, out, start);
+  if (!isWritten) {
+    out.fill(0, start, start + width);
+    if (!input.mayBeEmpty && !named.some(({ name }) => Object.hasOwn(instance, name))) {
+      faults.push(...named.map((column) => missingFault(column)));
+      return;
+    }
   }
   for (const { column, at } of places) {
-    if (column.type === "region") {
-      writeOneHot(out, at, column.values.indexOf(context.region));
-      continue;
-    }
-    const value = own(instance, column.name) ?? null;
-    const expected = writeColumn(column, value, out, at);
-    if (expected === null) continue;
-    const isMissing = value === null || value === "";
-    faults.push(isMissing ? missingFault(column) : { path: column.name, expected, received: describe(value) });
+    if (column.type === "region") writeOneHot(out, start + at, column.values.indexOf(context.region));
+    else if (!isWritten) writeNamed(column, own(instance, column.name) ?? null, faults, out, start + at);
   }
-  return out;
+}
+
+type Fields = Exclude<Instance, unknown[]>;
+
+/** Writes an instance that has every column in its order and nothing else, as most have. Returns whether it is one that fits. */
+function writeListed(listed: readonly Place[], instance: Fields, out: Float32Array, start: number): boolean {
+  let i = 0;
+  for (const key in instance) {
+    const place = listed[i++];
+    if (place?.name !== key) return false;
+    const value = instance[key] as Fields[string];
+    if (place.plain && typeof value === "number") {
+      const scaled = (value - place.plain.mean) / place.plain.deviation;
+      if (!Number.isFinite(Math.fround(value)) || !Number.isFinite(Math.fround(scaled))) return false;
+      out[start + place.at] = scaled;
+    } else if (writeColumn(place.column, value, out, start + place.at) !== null) return false;
+  }
+  return i === listed.length && i > 0;
+}
+
+function writeNamed(
+  column: NamedColumn,
+  value: Fields[string],
+  faults: InputFault[],
+  out: Float32Array,
+  at: number,
+): void {
+  const expected = writeColumn(column, value, out, at);
+  if (expected === null) return;
+  const isMissing = value === null || value === "";
+  faults.push(isMissing ? missingFault(column) : { path: column.name, expected, received: describe(value) });
 }
 
 /** Lists the fields of an instance that are no columns of the input, nor among the extra ones. */
 export function unknownFields(input: FeaturesInput, instance: Instance, extraColumns: readonly string[]): string[] {
-  const { names } = layoutOf(input);
-  return Object.keys(instance).filter((name) => !names.has(name) && !extraColumns.includes(name));
+  const { names, listed } = layoutOf(input);
+  const unknown: string[] = [];
+  let i = 0;
+  for (const name in instance as Fields) {
+    // Most instances have the columns in their order.
+    if (listed[i++]?.name !== name && !names.has(name) && !extraColumns.includes(name)) unknown.push(name);
+  }
+  return unknown;
 }
 
 /** Describes the columns of an input and what each takes. */

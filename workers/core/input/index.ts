@@ -7,6 +7,7 @@ import { encodeTensor } from "./tensor.ts";
 
 export type { InputContext, InputFault } from "./fault.ts";
 export { describeColumns, type InputPart, regionPlace } from "./features.ts";
+export { encodeNumbers } from "./tensor.ts";
 
 /** Lists a network's inputs: the instance's, and the region's if it is a separate input. */
 export function inputParts(input: Input): readonly InputPart[] {
@@ -30,29 +31,58 @@ export function sizeOf(shape: readonly number[]): number {
  * Encodes one instance as float32 values, those of `inputShapes(input)` one after another, or returns all its faults.
  */
 export function encode(input: Input, instance: Instance, context: InputContext): Result<Float32Array, InputFault[]> {
+  const out = new Float32Array(rowWidth(input));
   const faults: InputFault[] = [];
-  const values = encodeInstance(input, instance, context, faults);
-  if (faults.length > 0) return fail(faults);
-  if (input.kind === "features" || !input.regions) return ok(values);
-  const all = new Float32Array(values.length + input.regions.length);
-  all.set(values);
-  const index = input.regions.indexOf(context.region);
-  if (index >= 0) all[values.length + index] = 1;
-  return ok(all);
+  encodeTo(input, instance, context, faults, out, 0);
+  return faults.length > 0 ? fail(faults) : ok(out);
+}
+
+/** Instances that are encoded together, each with its context. */
+export interface InstanceRows {
+  count: number;
+  instanceOf: (row: number) => Instance;
+  contextOf: (row: number) => InputContext;
+}
+
+/** Encodes instances one after another, as `encode` does each, or returns all faults of all of them. */
+export function encodeRows(
+  input: Input,
+  { count, instanceOf, contextOf }: InstanceRows,
+): Result<Float32Array, (InputFault & { index: number })[]> {
+  const width = rowWidth(input);
+  const out = new Float32Array(count * width);
+  const faults: (InputFault & { index: number })[] = [];
+  const own: InputFault[] = [];
+  for (let index = 0; index < count; index++) {
+    encodeTo(input, instanceOf(index), contextOf(index), own, out, index * width);
+    for (const fault of own.splice(0)) faults.push({ index, ...fault });
+  }
+  return faults.length > 0 ? fail(faults) : ok(out);
+}
+
+function rowWidth(input: Input): number {
+  return inputParts(input).reduce((sum, { shape }) => sum + sizeOf(shape), 0);
+}
+
+function encodeTo(
+  input: Input,
+  instance: Instance,
+  context: InputContext,
+  faults: InputFault[],
+  out: Float32Array,
+  start: number,
+): void {
+  if (input.kind === "features") {
+    encodeFeatures(input, instance, context, faults, out, start);
+    return;
+  }
+  const values = input.kind === "tensor" ? encodeTensor(input, instance, faults) : encodeImage(input, instance, faults);
+  out.set(values, start);
+  const index = input.regions?.indexOf(context.region) ?? -1;
+  if (index >= 0) out[start + values.length + index] = 1;
 }
 
 /** Lists the fields of an instance that the input ignores. */
 export function ignoredFields(input: Input, instance: Instance, extraColumns: readonly string[]): string[] {
   return input.kind === "features" && !Array.isArray(instance) ? unknownFields(input, instance, extraColumns) : [];
-}
-
-function encodeInstance(input: Input, instance: Instance, context: InputContext, faults: InputFault[]): Float32Array {
-  switch (input.kind) {
-    case "features":
-      return encodeFeatures(input, instance, context, faults);
-    case "tensor":
-      return encodeTensor(input, instance, faults);
-    case "image":
-      return encodeImage(input, instance, faults);
-  }
 }

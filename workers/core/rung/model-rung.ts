@@ -1,37 +1,13 @@
-import { accepts } from "../confidence/rule.ts";
-import {
-  type Answer,
-  type Certificate,
-  type ClassifyManifest,
-  type HeadManifest,
-  type Question,
-  type Rule,
-  type RungName,
-  type TraceEntry,
-  versionName,
-} from "../contract/index.ts";
-import type { HeadWeights } from "../head/head.ts";
+import type { Certificate, ClassifyManifest, Question, RungName } from "../contract/index.ts";
 import { scoresOf } from "../head/head.ts";
-import { encode } from "../input/index.ts";
+import { encodeRows } from "../input/index.ts";
 import type { Network } from "../model/network.ts";
-import { choosable, readAmong, restricts, uncertifiedChoice } from "./candidates.ts";
+import { choosable } from "./candidates.ts";
+import { type Embedded, RegionalModel, type RegionalServing } from "./regional-model.ts";
+import { type Rows, ScoredRows } from "./rows.ts";
 import { type Hop, InvalidQuestionsError, type Reply, type Rung } from "./rung.ts";
 
-/** A region's head in memory. */
-export interface RegionalHead {
-  manifest: HeadManifest;
-  weights: HeadWeights;
-}
-
-/** A region's own head and rule, each of which may be missing. */
-export interface RegionalServing {
-  head: RegionalHead | null;
-  rule: Rule | null;
-  /** Why the region's head does not answer, although it has one: a warning, and no certificate of any kind. */
-  degraded?: string;
-  /** Whether the region may have a head that is not known yet: then what regions prove together says nothing of its answer. */
-  isAssumed?: boolean;
-}
+export type { RegionalHead, RegionalServing } from "./regional-model.ts";
 
 /** What a `ModelRung` serves. */
 export interface ModelRungOptions {
@@ -66,29 +42,36 @@ export class ModelRung implements Rung {
   }
 
   async ask(questions: readonly Question[], hop: Hop): Promise<Reply[]> {
-    const embeddings = this.network.backbone.embed(this.encodeAll(questions), questions.length);
-    this.checkFinite(embeddings, questions.length);
-    return questions.map((question, row) => this.reply(question, embeddings, row, hop.trace));
+    const embeddings = this.embed(questions.length, this.encodeAll(questions));
+    const models = new Map<string, RegionalModel>();
+    return questions.map((question, row) => {
+      const { region } = question;
+      const model = models.get(region) ?? this.modelIn(region);
+      if (questions.length > 1) models.set(region, model);
+      return reply(model, question, { embeddings, row }, hop.trace);
+    });
+  }
+
+  /** Answers rows of one region. Throws `InvalidQuestionsError`. */
+  askRows(rows: Rows, region: string): ScoredRows {
+    const values = rows.encode?.(this.network.spec.input, region) ?? this.encodeRows(rows, region);
+    return new ScoredRows(this.modelIn(region), this.embed(rows.count, values), rows.count);
   }
 
   private encodeAll(questions: readonly Question[]): Float32Array {
-    const rows: Float32Array[] = [];
-    const faults: InvalidQuestionsError["faults"] = [];
-    for (const [index, question] of questions.entries()) {
-      const row = encode(this.network.spec.input, question.instance, { region: question.region });
-      if (row.ok) rows.push(row.value);
-      else faults.push(...row.error.map((fault) => ({ index, ...fault })));
-    }
-    if (faults.length > 0) throw new InvalidQuestionsError(faults);
-    if (rows.length === 1) return rows[0] as Float32Array;
-    const width = rows[0]?.length ?? 0;
-    const all = new Float32Array(rows.length * width);
-    for (const [i, row] of rows.entries()) all.set(row, i * width);
-    return all;
+    const instanceOf = (row: number) => (questions[row] as Question).instance;
+    const contextOf = (row: number) => questions[row] as Question;
+    return valid(encodeRows(this.network.spec.input, { count: questions.length, instanceOf, contextOf }));
+  }
+
+  private encodeRows({ count, instanceOf }: Rows, region: string): Float32Array {
+    const context = { region };
+    return valid(encodeRows(this.network.spec.input, { count, instanceOf, contextOf: () => context }));
   }
 
   // Finite values can still overflow the network's float32 sums; their scores would be NaN.
-  private checkFinite(embeddings: Float32Array, rows: number): void {
+  private embed(rows: number, values: Float32Array): Float32Array {
+    const embeddings = this.network.backbone.embed(values, rows);
     const { width } = this.network.spec.head;
     const faults: InvalidQuestionsError["faults"] = [];
     for (let index = 0; index < rows; index++) {
@@ -97,68 +80,27 @@ export class ModelRung implements Rung {
       faults.push({ index, path: "", expected, received: "values that overflow the network" });
     }
     if (faults.length > 0) throw new InvalidQuestionsError(faults);
+    return embeddings;
   }
 
-  private reply(question: Question, embeddings: Float32Array, row: number, trace: boolean): Reply {
-    const { spec, head: globalHead } = this.network;
-    const { version: base, policy, labels } = this.manifest;
-    const width = spec.head.width;
-    const serving = this.servingOf(question.region);
-    const regional = serving?.head ?? null;
-    const scores = scoresOf(regional?.weights ?? globalHead, embeddings, row * width);
-    const version = versionName(base, regional?.manifest);
-    const rule: Rule = serving?.rule ?? regional?.manifest.rule ?? spec.rule;
-    const reading = regional?.manifest.reading ?? spec.reading;
-    const said = readAmong(this.manifest, scores, question.candidates, reading);
-    const mayAnswer = rule.certificate !== null || policy.uncertified === "answer";
-    // A candidate that this version does not have scores 0.
-    const groupCertificate = serving?.isAssumed ? null : this.groupFor(rule);
-    const passes = said.confidence > 0 && accepts(rule, said.confidence, said.label);
-    const accepted = mayAnswer && passes;
-    const answer: Answer = {
-      id: question.id,
-      model: this.manifest.model,
-      region: question.region,
-      status: "answered",
-      ...said,
-      accepted,
-      rung: this.name,
-      version,
-      certificate: accepted && !serving?.degraded ? (rule.certificate ?? groupCertificate) : null,
-    };
-    if (serving?.degraded) answer.warnings = [serving.degraded];
-    if (rule.uncertified) answer.uncertified = rule.uncertified;
-    if (restricts(labels, question.candidates)) Object.assign(answer, uncertifiedChoice());
-    if (trace) answer.trace = this.trace(regional, scores, version, embeddings, row * width);
-    const inference = () => ({
-      backbone: spec.backbone.sha256,
-      version,
-      embedding: Array.from(embeddings.subarray(row * width, (row + 1) * width)),
-      scores: Array.from(scores),
-      accepted: passes,
-    });
-    return { answer, inference };
+  private modelIn(region: string): RegionalModel {
+    const { name, manifest, network, group } = this;
+    return new RegionalModel({ name, manifest, network, group, region, serving: this.servingOf(region) });
   }
+}
 
-  // Of a region that was proven wrong it says nothing.
-  private groupFor({ uncertified }: Rule): Certificate | null {
-    return uncertified?.status === "void" ? null : this.group;
-  }
+function reply(model: RegionalModel, { id, candidates }: Question, at: Embedded, trace: boolean): Reply {
+  const scores = scoresOf(model.head, at.embeddings, at.row * model.head.width);
+  const said = model.read(scores, candidates);
+  const passes = model.passes(said.confidence, said.label);
+  const answer = model.answer(id, said, passes, candidates);
+  if (trace) answer.trace = model.trace(at, scores);
+  return { answer, inference: () => model.inference(at, scores, passes) };
+}
 
-  private trace(
-    regional: RegionalHead | null,
-    scores: Float64Array,
-    version: string,
-    embeddings: Float32Array,
-    offset: number,
-  ): TraceEntry[] {
-    if (this.name !== "edge") return [{ head: "full", version, scores: Array.from(scores) }];
-    const global = regional ? scoresOf(this.network.head, embeddings, offset) : scores;
-    return [
-      { head: "global", version: versionName(this.manifest.version), scores: Array.from(global) },
-      { head: "regional", version, scores: Array.from(scores) },
-    ];
-  }
+function valid(encoded: ReturnType<typeof encodeRows>): Float32Array {
+  if (encoded.ok) return encoded.value;
+  throw new InvalidQuestionsError(encoded.error);
 }
 
 function isFiniteRow(values: Float32Array, start: number, end: number): boolean {

@@ -68,7 +68,7 @@ function refuseAnonymousNames({ token, request }: Call, drafts: readonly Draft[]
 }
 
 /** Returns the last part of each question's id. A retry gets the same ones. */
-async function uniquesOf(call: Call): Promise<(index: number) => string | undefined> {
+export async function uniquesOf(call: Call): Promise<(index: number) => string | undefined> {
   const { headers } = call.request;
   const request = headers.get(requestHeader);
   if (call.token === null) {

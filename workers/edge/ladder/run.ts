@@ -7,7 +7,7 @@ import { draftsOf, refuseChoice } from "#core/rung/drafts.ts";
 import { tensorModelOf } from "../artefacts/models.ts";
 import type { Call } from "../call.ts";
 import { admitQuestions } from "../limits.ts";
-import { countRequest, type Given } from "../metrics/count.ts";
+import { countRequest } from "../metrics/count.ts";
 import { callerOf } from "./ask.ts";
 import { orLastGood, versionFor } from "./version.ts";
 
@@ -58,8 +58,8 @@ export function runTensors(call: Call, { manifest, model }: Served, inputs: Tens
     const outputs = model.run(inputs, rows);
     // A tensor model has no regions, and its answers are always accepted.
     const asked = { region: "", base: manifest.version };
-    const answer: Given = { ...asked, rung: "edge", outcome: "accepted", isHere: true, ms: Date.now() - startedAt };
-    countRequest(call, manifest.model, asked, new Array<Given>(rows).fill(answer));
+    const common = { ...asked, rung: "edge", outcome: "accepted", isHere: true } as const;
+    countRequest(call, manifest.model, asked, [{ ...common, ms: Date.now() - startedAt, times: rows }]);
     return outputs;
   } catch (error) {
     if (!(error instanceof EngineError)) throw error;

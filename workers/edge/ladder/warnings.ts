@@ -11,7 +11,7 @@ const nameMaxChars = 100;
 export function withWarnings(
   manifest: ClassifyManifest,
   answer: Answer,
-  { instance }: Question,
+  { instance }: Pick<Question, "instance">,
   region: string | null,
 ): Answer {
   const own = [...(region === null ? [] : [region]), ...ignoredText(manifest, instance)];

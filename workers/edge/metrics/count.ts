@@ -17,6 +17,8 @@ export interface Given {
   /** Whether the edge gave the answer. The regions count the others. */
   isHere: boolean;
   ms: number;
+  /** How many answers these are; one unless given. */
+  times?: number;
 }
 
 /**
@@ -34,11 +36,11 @@ export function countRequest(
   const first = counts.of(model, asked.region, asked.base);
   first.requests++;
   if (asked.unlisted) first.unlisted = (first.unlisted ?? 0) + asked.unlisted;
-  for (const { region, base, outcome, isHere, ms } of answers) {
+  for (const { region, base, outcome, isHere, ms, times = 1 } of answers) {
     if (!isHere) continue;
     const own = counts.of(model, region, base);
-    own.questions++;
-    countAnswer(own.rungs.edge, outcome === "accepted", ms);
+    own.questions += times;
+    countAnswer(own.rungs.edge, outcome === "accepted", ms, times);
   }
   analyse(call, model, answers);
   if (counts.claim(model, Date.now())) call.later(flush(call, model));
@@ -83,6 +85,7 @@ function analyse({ env }: Call, model: string, answers: readonly Given[]): void 
   for (const group of [...Map.groupBy(answers, key).values()].slice(0, pointsMax)) {
     const { region, base, rung, outcome, ms } = group[0] as Given;
     const blobs = [model, region, String(base), rung, outcome];
-    env.ANALYTICS.writeDataPoint({ indexes: [model], blobs, doubles: [group.length, ms] });
+    const count = group.reduce((sum, { times = 1 }) => sum + times, 0);
+    env.ANALYTICS.writeDataPoint({ indexes: [model], blobs, doubles: [count, ms] });
   }
 }

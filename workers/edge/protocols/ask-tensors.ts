@@ -3,13 +3,15 @@ import type { Tensor } from "#core/model/engine.ts";
 import { tensorModelOf } from "../artefacts/models.ts";
 import { type Call, modelOf } from "../call.ts";
 import { ask } from "../ladder/ask.ts";
+import { askRows } from "../ladder/ask-rows.ts";
 import { runTensors, servedTensorModel } from "../ladder/run.ts";
 import { numberedManifest, type Resolved, resolveModel } from "../ladder/version.ts";
 import { admitQuestions } from "../limits.ts";
+import type { Answered } from "./answered.ts";
 import { type Batch, batchOf } from "./batch.ts";
 import { exactly } from "./exact.ts";
-import { instancesOf } from "./instances.ts";
-import { answerTensors, modelTensors } from "./outputs.ts";
+import { answerTensors, modelTensors, oneOf, rowTensors } from "./outputs.ts";
+import { rowsOf } from "./rows.ts";
 import { type Signature, signatureOf } from "./signature.ts";
 import { misfit, type NamedTensor } from "./tensor.ts";
 
@@ -39,12 +41,6 @@ export async function namedOf(call: Call): Promise<Named> {
   };
 }
 
-/** The outputs of a batch and their version. Null if rows have different versions, which the output `version` lists. */
-export interface Answered {
-  outputs: NamedTensor[];
-  version: string | null;
-}
-
 export interface TensorAskOptions {
   /** Whether questions that the edge does not accept escalate. */
   escalate: boolean;
@@ -52,6 +48,8 @@ export interface TensorAskOptions {
   region?: string | undefined;
   /** The only labels that may be answered. */
   candidates?: string[] | undefined;
+  /** The names of the outputs that are needed; all unless given. */
+  needed?: readonly string[];
 }
 
 /** Asks a question for each row of the tensors. Throws before anything is stored if the tensors do not match the model. */
@@ -74,15 +72,21 @@ async function askQuestions(
   { resolved, pinned, signature }: Named,
   manifest: ClassifyManifest,
   batch: Batch,
-  { escalate, region, candidates }: TensorAskOptions,
+  { escalate, region, candidates, needed }: TensorAskOptions,
 ): Promise<Answered> {
-  const instances = instancesOf(manifest, batch);
-  const questions = instances.map((instance) => (region === undefined ? { instance } : { instance, region }));
-  const body = { questions, accept: escalate ? ("rule" as const) : ("always" as const) };
+  const rows = rowsOf(manifest, batch);
+  const accept = escalate ? ("rule" as const) : ("always" as const);
+  const answered =
+    region === undefined && candidates === undefined ? await askRows(call, resolved, rows, { accept }, pinned) : null;
+  if (answered) return rowTensors(signature, answered, needed);
+  const questions = Array.from({ length: rows.count }, (_, row) => ({
+    instance: rows.instanceOf(row),
+    ...(region === undefined ? {} : { region }),
+  }));
+  const body = { questions, accept };
   const answers = await ask(call, resolved, candidates ? { ...body, candidates } : body, pinned);
   const versions = new Set(answers.map(({ version }) => version));
-  const [version] = versions as Set<string>;
-  return { outputs: answerTensors(signature, answers), version: versions.size === 1 && version ? version : null };
+  return { outputs: answerTensors(signature, answers), version: oneOf(versions) };
 }
 
 async function runModel(

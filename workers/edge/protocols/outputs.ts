@@ -1,17 +1,47 @@
 import type { Answer } from "#core/contract/index.ts";
 import type { Tensors } from "#core/model/tensor-model.ts";
+import type { RowAnswers } from "../ladder/ask-rows.ts";
+import type { Answered } from "./answered.ts";
 import type { Value } from "./datatypes.ts";
 import type { Signature } from "./signature.ts";
 import type { NamedTensor, NumberArray, TensorMetadata } from "./tensor.ts";
 
 /** Converts answers to the tensors of its signature, one row for each answer. */
 export function answerTensors({ outputs }: Signature, answers: readonly Answer[]): NamedTensor[] {
-  return outputs.map((metadata) => ({
-    name: metadata.name,
-    datatype: metadata.datatype,
-    shape: [answers.length, ...metadata.shape.slice(1)],
-    data: metadata.labels ? scoresOf(metadata.labels, answers) : answers.flatMap((answer) => rowOf(metadata, answer)),
-  }));
+  return outputs.map((metadata) => answerTensor(metadata, answers));
+}
+
+function answerTensor(metadata: TensorMetadata, answers: readonly Answer[]): NamedTensor {
+  const { name, datatype, shape, labels } = metadata;
+  const data = labels ? scoresOf(labels, answers) : answers.flatMap((answer) => rowOf(metadata, answer));
+  return { name, datatype, shape: [answers.length, ...shape.slice(1)], data };
+}
+
+/** Converts the answers to rows to the tensors of its signature that are needed; answers are made only where one is. */
+export function rowTensors(
+  { outputs }: Signature,
+  answered: RowAnswers,
+  needed: readonly string[] = outputs.map(({ name }) => name),
+): Answered {
+  const { scored, settled } = answered;
+  const wanted = outputs.filter(({ name }) => needed.includes(name));
+  const isScored = ({ labels }: TensorMetadata) =>
+    labels !== undefined && settled.size === 0 && labels.join("\n") === scored.labels.join("\n");
+  const all = wanted.every(isScored) ? [] : Array.from({ length: scored.count }, (_, row) => answered.answerOf(row));
+  const tensors = wanted.map((metadata): NamedTensor => {
+    if (!isScored(metadata)) return answerTensor(metadata, all);
+    const { name, datatype } = metadata;
+    return { name, datatype, shape: [scored.count, scored.labels.length], data: new Float32Array(scored.scores) };
+  });
+  const versions = new Set([...settled.values()].map(({ version }) => version));
+  if (settled.size < scored.count) versions.add(scored.version);
+  return { outputs: tensors, version: oneOf(versions) };
+}
+
+/** Returns the version of all rows; null where there are several. */
+export function oneOf(versions: ReadonlySet<string>): string | null {
+  const [version = null] = versions;
+  return versions.size === 1 ? version : null;
 }
 
 // A held-back region or a canary may have other labels than the version of the signature.

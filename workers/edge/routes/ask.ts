@@ -1,8 +1,10 @@
-import { askReplySchema, askSchema } from "#core/contract/index.ts";
+import { type Answer, type AskBody, askReplySchema, askSchema } from "#core/contract/index.ts";
 import { retryAfterSeconds } from "#core/http/problem.ts";
+import type { Rows } from "#core/rung/rows.ts";
 import { type Call, jsonResponse, modelOf, type Route, requireScope } from "../call.ts";
 import { json } from "../contract.ts";
 import { ask } from "../ladder/ask.ts";
+import { askRows } from "../ladder/ask-rows.ts";
 import { isHop, isRung } from "../ladder/hop.ts";
 import { requestHeader } from "../ladder/questions.ts";
 import { run } from "../ladder/run.ts";
@@ -22,13 +24,30 @@ async function handleAsk(call: Call): Promise<Response> {
     const answers = await run(call, resolved.pointer, body);
     return jsonResponse(isOne ? answers[0] : { answers });
   }
+  const rows = rowsOf(body);
+  const answered = rows && (await askRows(call, resolved, rows, body));
+  if (answered) {
+    return new Response(answered.toJson(), waiting(answered.open, { "content-type": "application/json" }));
+  }
   const answers = await ask(call, resolved, body);
   const open = answers.find((answer) => answer.status === "open");
-  const headers: Record<string, string> = open
-    ? { location: `/v1/questions/${encodeURIComponent(open.id)}`, "retry-after": String(retryAfterSeconds) }
-    : {};
   const [only] = answers;
-  return jsonResponse(isOne ? only : { answers }, open ? 202 : 200, headers);
+  return Response.json(isOne ? only : { answers }, waiting(open));
+}
+
+/** Status and headers of a reply, by its first open question. */
+function waiting(open: Answer | undefined, headers: Record<string, string> = {}): ResponseInit {
+  if (!open) return { status: 200, headers };
+  const location = `/v1/questions/${encodeURIComponent(open.id)}`;
+  return { status: 202, headers: { ...headers, location, "retry-after": String(retryAfterSeconds) } };
+}
+
+/** Returns the instances of a batch that chooses nothing for its questions; null for any other body. */
+function rowsOf({ instances, accept: _, caller: __, ...others }: AskBody): Rows | null {
+  const isPlain = Object.values(others).every((value) => value === undefined);
+  return instances && isPlain
+    ? { count: instances.length, instanceOf: (row) => instances[row] as (typeof instances)[number] }
+    : null;
 }
 
 export const askRoutes: readonly Route[] = [

@@ -45,7 +45,12 @@ async function infer(call: Call): Promise<Response> {
   const requested = requestedOf(infer, named.signature.outputs);
   const { escalate, region } = infer.parameters ?? {};
   const candidates = candidatesOf(infer);
-  const options = { escalate: escalate ?? false, region: region ?? undefined, candidates };
+  const options = {
+    escalate: escalate ?? false,
+    region: region ?? undefined,
+    candidates,
+    needed: requested.map(({ name }) => name),
+  };
   const answered = await askTensors(call, named, tensors, options);
   return inferResponse(named, infer, requested, answered, candidates);
 }

@@ -1,4 +1,5 @@
-import type { Answered, Named } from "../ask-tensors.ts";
+import type { Answered } from "../answered.ts";
+import type { Named } from "../ask-tensors.ts";
 import { bytesOf } from "../binary.ts";
 import { listOf, misfit, type NamedTensor, type TensorMetadata } from "../tensor.ts";
 import { classified } from "./classification.ts";
