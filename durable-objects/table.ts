@@ -7,6 +7,7 @@ export interface StoredColumn<T> {
 /** A column that an insert may leave out: it is null, or the schema gives it a value. */
 export interface OptionalColumn<T> extends StoredColumn<T> {
   isOptional: true;
+  isNullable?: true;
 }
 
 /** A column that SQLite stores as it is; `T` may be narrower, such as a union of strings. */
@@ -32,6 +33,7 @@ export const json = <T>(): StoredColumn<T> => ({
 export function nullable<T>({ encode, decode }: StoredColumn<T>): OptionalColumn<T | null> {
   return {
     isOptional: true,
+    isNullable: true,
     encode: (value) => (value === null ? null : encode(value)),
     decode: (stored) => (stored === null ? null : decode(stored)),
   };
@@ -39,7 +41,7 @@ export function nullable<T>({ encode, decode }: StoredColumn<T>): OptionalColumn
 
 /** A column whose value the schema gives when an insert leaves it out: a default, or a new number. */
 export function defaulted<T>(column: StoredColumn<T>): OptionalColumn<T> {
-  return { ...column, isOptional: true };
+  return { encode: column.encode, decode: column.decode, isOptional: true };
 }
 
 // biome-ignore lint/suspicious/noExplicitAny: columns of different types stand in one table.
@@ -62,7 +64,9 @@ type OnConflict = "fail" | "ignore" | "replace";
 export class Table<C extends Columns> {
   readonly name: string;
   readonly columns: C;
-  private readonly entries: [name: string, column: StoredColumn<unknown>][];
+  private readonly entries: [name: string, column: StoredColumn<unknown> & { isNullable?: true }][];
+  /** Statements by what they do and which columns they give: most of a table give the same ones. */
+  private readonly statements = new Map<string, string>();
   private readonly selected: string;
 
   constructor(name: string, columns: C) {
@@ -74,13 +78,14 @@ export class Table<C extends Columns> {
 
   /** Inserts a row, under a number of SQLite's unless one is given; false where one with the same key exists and stays. */
   insert(sql: SqlStorage, row: NewRow<C>, onConflict: OnConflict = "fail", rowid?: number): boolean {
-    const { names, values } = this.encode(row);
-    if (rowid !== undefined) {
-      names.push("rowid");
-      values.push(rowid);
-    }
-    const verb = onConflict === "fail" ? "INSERT" : `INSERT OR ${onConflict.toUpperCase()}`;
-    const query = `${verb} INTO ${this.name} (${names.join(", ")}) VALUES (${names.map(() => "?").join(", ")})`;
+    // A column that is left out is null.
+    const { given, values } = this.encode(row, true);
+    if (rowid !== undefined) values.push(rowid);
+    const query = this.statement(`${onConflict} ${rowid !== undefined} ${given}`, () => {
+      const names = [...this.namesOf(given), ...(rowid === undefined ? [] : ["rowid"])];
+      const verb = onConflict === "fail" ? "INSERT" : `INSERT OR ${onConflict.toUpperCase()}`;
+      return `${verb} INTO ${this.name} (${names.join(", ")}) VALUES (${names.map(() => "?").join(", ")})`;
+    });
     return sql.exec(query, ...values).rowsWritten > 0;
   }
 
@@ -101,8 +106,11 @@ export class Table<C extends Columns> {
 
   /** Sets columns of the rows that a clause selects. */
   update(sql: SqlStorage, changes: Partial<Row<C>>, clause: string, ...values: SqlStorageValue[]): void {
-    const { names, values: set } = this.encode(changes);
-    const query = `UPDATE ${this.name} SET ${names.map((name) => `${name} = ?`).join(", ")} ${clause}`;
+    const { given, values: set } = this.encode(changes, false);
+    const query = this.statement(`${clause} ${given}`, () => {
+      const names = this.namesOf(given).map((name) => `${name} = ?`);
+      return `UPDATE ${this.name} SET ${names.join(", ")} ${clause}`;
+    });
     sql.exec(query, ...set, ...values);
   }
 
@@ -117,12 +125,30 @@ export class Table<C extends Columns> {
     return row as Row<C>;
   }
 
-  private encode(row: Partial<Row<C>>): { names: string[]; values: SqlStorageValue[] } {
-    const given = this.entries.filter(([name]) => row[name] !== undefined);
-    return {
-      names: given.map(([name]) => name),
-      values: given.map(([name, column]) => column.encode(row[name])),
-    };
+  /** Returns the values of a row, and which columns they are of: bit n is the n-th column. */
+  private encode(row: Partial<Row<C>>, skipsNull: boolean): { given: number; values: SqlStorageValue[] } {
+    const values: SqlStorageValue[] = [];
+    let given = 0;
+    let bit = 1;
+    for (const [name, column] of this.entries) {
+      const value = row[name];
+      if (value !== undefined && !(skipsNull && value === null && column.isNullable)) {
+        given += bit;
+        values.push(column.encode(value));
+      }
+      bit *= 2;
+    }
+    return { given, values };
+  }
+
+  private namesOf(given: number): string[] {
+    return this.entries.flatMap(([name], n) => (Math.floor(given / 2 ** n) % 2 === 1 ? [name] : []));
+  }
+
+  private statement(key: string, write: () => string): string {
+    const known = this.statements.get(key) ?? write();
+    this.statements.set(key, known);
+    return known;
   }
 }
 

@@ -192,7 +192,7 @@ export class RegionObject extends DurableObject<Env> implements RegionApi {
     const jobs = new Jobs(ctx.storage, steps);
     const manifests = new Manifests(env, model);
     const trials = new PlannedLabels(sql);
-    const groups = new GroupWindows(sql);
+    const groups = new GroupWindows(sql, memory);
     const certificates = new Certificates({ windows: new Windows(sql, memory), trials, groups });
     const thresholds = new Thresholds(sql);
     const rule = new LiveRule({ region, heads, certificates, thresholds });

@@ -1,3 +1,4 @@
+import canonicalize from "canonicalize";
 import { expect, it } from "vitest";
 import { canonicalJson } from "#core/canonical.ts";
 
@@ -14,4 +15,17 @@ it("serialises the example of RFC 8785, section 3.2, as the RFC does", () => {
 
 it("refuses a value that JSON cannot represent", () => {
   expect(() => canonicalJson(undefined)).toThrow(TypeError);
+});
+
+it("serialises flat objects as the library does", () => {
+  const values = [
+    {},
+    { b: 1, a: 'é\u2028"', "10": -0, "9": 1e21, é: null, toJSON: "text" },
+    { x: 0.1, y: true, "": "" },
+  ];
+  for (const value of values) expect(canonicalJson(value)).toBe(canonicalize(value));
+  for (const value of [{ a: "\ud800" }, { "\udc00": 1 }]) {
+    expect(() => canonicalJson(value)).toThrow("Lone surrogate is not allowed");
+  }
+  expect(() => canonicalJson({ a: Number.NaN })).toThrow("NaN is not allowed");
 });

@@ -65,7 +65,7 @@ describe("a region's state of an earlier release", () => {
       for (let i = 1; i <= 30; i++) writeSample(sql, i, String(i % 10));
     };
     const { manifest } = await testModel({ policy: { groupBy: { by: "time", days: 7 } } });
-    const assigned = await withState(1, write, ({ sql }) => {
+    const assigned = await withState(1, write, async ({ sql }) => {
       const splitting = new Splitting({ splitSecret: "secret", groupKeys: new GroupKeys(sql) });
       return splitting.assign(manifest, { id: "q", instance: {}, at: 0, content: "c" });
     });

@@ -9,6 +9,11 @@ export function hashOf(text: string): string {
   return toHex(sha256(encoder.encode(text)).buffer);
 }
 
+/** Computes the SHA-256 of a text in lower-case hex: at once where it is short. */
+export function textHash(text: string): string | Promise<string> {
+  return text.length < longBytes ? hashOf(text) : sha256Hex(text);
+}
+
 /** Computes the SHA-256 of bytes or text, in lower-case hex. */
 export async function sha256Hex(data: BufferSource | string): Promise<string> {
   const bytes = typeof data === "string" ? encoder.encode(data) : data;
@@ -35,7 +40,7 @@ export function equalConstantTime(a: string, b: string): boolean {
 }
 
 /** Maps `text` to a number in [0, 1) by HMAC-SHA-256: the same secret and text give the same number. */
-export async function hmacUnit(secret: string, text: string): Promise<number> {
+export function hmacUnit(secret: string, text: string): number {
   const mac = new DataView(hmac(secret, text));
   // The first 52 bits, which float64 represents exactly.
   return (mac.getUint32(0) * 2 ** 20 + (mac.getUint32(4) >>> 12)) / 2 ** 52;

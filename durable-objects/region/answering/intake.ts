@@ -4,7 +4,7 @@ import { plannedShareOf } from "#core/confidence/canary.ts";
 import type { Route } from "#core/confidence/escalation.ts";
 import { wholeGroupKey } from "#core/confidence/splits.ts";
 import { type ClassifyManifest, type Question, questionKeepMs, type Reading } from "#core/contract/index.ts";
-import { sha256Hex } from "#core/hash.ts";
+import { textHash } from "#core/hash.ts";
 import { quantise } from "#core/head/embedding.ts";
 import type { OwnerLimits, ReachedLimit } from "#core/limits/limits.ts";
 import { fail, ok, type Result } from "#core/result.ts";
@@ -42,11 +42,17 @@ export interface IntakeRecord extends NewQuestion {
   canaryAnswer: CanaryAnswer | null;
 }
 
+/** Hashes of a question: of its instance, and of its instance with candidates that restrict. */
+interface Hashes {
+  content: string;
+  payload: string;
+}
+
 /** What is the same for all questions of a call. */
 interface Known {
   /** How the scores of the region's head are read as numbers. */
   reading: Reading | undefined;
-  routeOf: (id: string) => Promise<Route | null>;
+  routeOf: (id: string) => Route | null;
   /** Whether a watched canary is compared on them. */
   isCompared: boolean;
 }
@@ -76,30 +82,42 @@ export class Intake {
   }
 
   /** Computes everything that is recorded of questions. None of it can be added later. */
-  recordsOf(manifest: ClassifyManifest, arrivals: readonly IncomingQuestion[], hop: Hop): Promise<IntakeRecord[]> {
+  async recordsOf(
+    manifest: ClassifyManifest,
+    arrivals: readonly IncomingQuestion[],
+    hop: Hop,
+  ): Promise<IntakeRecord[]> {
     const { nextRung, worth, heads, canary } = this.needs;
     const known: Known = {
       reading: heads.current(manifest.version)?.reading,
-      routeOf: nextRung.isPresent(manifest) ? worth.router(manifest) : async () => null,
+      routeOf: nextRung.isPresent(manifest) ? worth.router(manifest) : () => null,
       isCompared: canary.otherOf(manifest.version) !== null,
     };
-    return Promise.all(arrivals.map((arrival) => this.recordOf(manifest, arrival, hop, known)));
+    // Long ones are hashed by WebCrypto.
+    const contents = await Promise.all(arrivals.map(({ question }) => textHash(canonicalJson(question.instance))));
+    const payloads = await Promise.all(
+      arrivals.map(({ question: { instance, candidates = null } }, i) => {
+        if (!restricts(manifest.labels, candidates)) return contents[i] as string;
+        return textHash(canonicalJson({ instance, candidates: candidates.toSorted() }));
+      }),
+    );
+    return arrivals.map((arrival, i) => {
+      const hashes = { content: contents[i] as string, payload: payloads[i] as string };
+      return this.recordOf(manifest, arrival, hashes, hop, known);
+    });
   }
 
-  private async recordOf(
+  private recordOf(
     manifest: ClassifyManifest,
     { question, answer, opinionShare: given }: IncomingQuestion,
+    { content, payload }: Hashes,
     { owner, traceparent, limits, trusted = true }: Hop,
     { reading, routeOf, isCompared }: Known,
-  ): Promise<IntakeRecord> {
+  ): IntakeRecord {
     const { splitSecret, splitting } = this.needs;
     const { id, instance, at, inference, candidates = null, top = null } = question;
     const { policy, thin, version } = manifest;
-    const content = await sha256Hex(canonicalJson(instance));
     const isRestricted = restricts(manifest.labels, candidates);
-    const payload = isRestricted
-      ? await sha256Hex(canonicalJson({ instance, candidates: candidates.toSorted() }))
-      : content;
     const now = Date.now();
     const { sha256, embedding } = thin.backbone;
     const provisional = provisionalAnswer(manifest, question, reading);
@@ -108,22 +126,21 @@ export class Intake {
     const isComplete = policy.truth === "complete";
     // No label that may judge is to be expected: it would count as late, and so as an error.
     const isUncounted = isComplete && !trusted;
-    const drawn = answer === null ? await routeOf(id) : null;
+    const drawn = answer === null ? routeOf(id) : null;
     // Nothing compares the rungs on a restricted question.
     const route = isRestricted && drawn === "explore" ? "keep" : drawn;
     // One coin decides both, so that a label is planned only where an opinion is drawn. It plans labels that compare the
     // rungs as well, before either answer is known.
-    const coin = isComplete ? 1 : await auditUnit(splitSecret, id);
+    const isDrawn = !isComplete && Math.max(policy.auditShare, given ?? 0) > 0;
+    const coin = isDrawn ? auditUnit(splitSecret, id) : 1;
     const planned = accepted && !isUncounted && (isComplete || coin < policy.auditShare);
     const isAudit = (accepted || (route !== null && !isRestricted)) && coin < policy.auditShare;
     const opinionShare = Math.max(policy.auditShare, given ?? 0);
     const isOpinionDrawn = accepted && !isRestricted && coin < opinionShare && opinionShare > policy.auditShare;
-    const { split, fold, groupKey } = await splitting.assign(manifest, { id, instance, at, content });
+    const { split, fold, groupKey } = splitting.assign(manifest, { id, instance, at, content });
     const isKept = policy.keepInputs || answer === null || isAudit || isOpinionDrawn;
     const canaryAnswer =
-      !isCompared || isRestricted || isUncounted
-        ? null
-        : await this.canaryAnswerOf(manifest, question, { groupKey, isKept });
+      !isCompared || isRestricted || isUncounted ? null : this.canaryAnswerOf(manifest, question, { groupKey, isKept });
     // Every explored question is labelled.
     const audited = isAudit || (route === "explore" && !isComplete);
     return {
@@ -162,15 +179,15 @@ export class Intake {
   }
 
   /** Returns the edge's own answer, where a canary is watched and a coin plans the label; null otherwise. */
-  private async canaryAnswerOf(
+  private canaryAnswerOf(
     manifest: ClassifyManifest,
     { id, inference }: Question,
     { groupKey, isKept }: { groupKey: string; isKept: boolean },
-  ): Promise<CanaryAnswer | null> {
+  ): CanaryAnswer | null {
     const { version: base, labels, policy, thin } = manifest;
     if (inference?.backbone !== thin.backbone.sha256 || inference.scores.length !== labels.length) return null;
     const inclusionProbability = plannedShareOf(policy);
-    if (inclusionProbability < 1 && !(await isAudited(this.needs.splitSecret, id, inclusionProbability))) return null;
+    if (inclusionProbability < 1 && !isAudited(this.needs.splitSecret, id, inclusionProbability)) return null;
     const { version, accepted, scores } = inference;
     const prediction = taskOf(manifest).read(scores).label;
     const known = { base, version, accepted, prediction, inclusionProbability };

@@ -153,7 +153,8 @@ export class NextRung {
       ...{ name: "origin", url, token, timeoutMs: nextRungTimeoutMs },
       ...this.expectedOf(manifest),
     });
-    return asHere(questions, await rung.askEach(await this.asAbove(manifest, questions), hop));
+    const replies = await rung.askEach(await this.asAbove(manifest, questions), hop);
+    return this.needs.node === null ? replies : asHere(questions, replies);
   }
 
   /**

@@ -103,7 +103,7 @@ export class Spending {
     const { external, known, splitSecret } = this.needs;
     const { use, help } = external.get(rung);
     const sizeOf = bytesOf(rung, labels);
-    const coins = await Promise.all(questions.map(({ id }) => hmacUnit(splitSecret, `budget|${id}`)));
+    const coins = questions.map(({ id }) => hmacUnit(splitSecret, `budget|${id}`));
     const drawn = questions.map(({ id, instance }, i) => {
       const bytes = sizeOf(instance);
       const stored = known(id);

@@ -40,10 +40,11 @@ export class Worth {
   }
 
   /** Returns what decides whether the rung above is asked about a question that the edge did not accept. */
-  router(manifest: ClassifyManifest): (id: string) => Promise<Route> {
+  router(manifest: ClassifyManifest): (id: string) => Route {
     const { state } = this.of(manifest);
-    return async (id) => {
-      const coin = await hmacUnit(this.needs.splitSecret, `route|${id}`);
+    if (escalatesAll(state)) return () => "escalate";
+    return (id) => {
+      const coin = hmacUnit(this.needs.splitSecret, `route|${id}`);
       return routeOf(state, coin, manifest.policy.explorationShare);
     };
   }

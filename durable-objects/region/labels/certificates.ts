@@ -60,18 +60,18 @@ export class Certificates {
     const { windows, groups } = this.needs;
     const [first] = questions;
     if (!first) return;
-    const window = this.window(manifest, first.at);
+    const window = windows.toCount(manifest.version, () => this.window(manifest, first.at));
     const escalated = questions.filter(({ accepted }) => !accepted).length;
     if (escalated > 0) {
       windows.countEscalated(window.number, escalated);
       groups.countEscalated(manifest.version, escalated);
     }
-    for (const question of questions) this.recordQuestion(manifest, question, window.state);
+    for (const question of questions) this.recordQuestion(manifest, question, window.isPowered);
   }
 
-  private recordQuestion(manifest: ClassifyManifest, question: CountedQuestion, { powered }: CertificateWindow): void {
+  private recordQuestion(manifest: ClassifyManifest, question: CountedQuestion, isPowered: boolean): void {
     const { id, at, accepted, prediction, inclusionProbability, planned, opinionShare, isOpinionDrawn } = question;
-    const isAsked = isOpinionDrawn && opinionShare > inclusionProbability && powered !== undefined;
+    const isAsked = isOpinionDrawn && opinionShare > inclusionProbability && isPowered;
     if (!accepted || (!planned && !isAsked)) return;
     const now = Date.now();
     this.needs.trials.add({

@@ -144,7 +144,7 @@ export class Labelling {
     const at = givenAt ?? labelledAt;
     const { keepInputs } = manifest.policy;
     const content = await sha256Hex(canonicalJson(sent));
-    const assigned = await splitting.assign(manifest, { id, instance: sent, at, content });
+    const assigned = splitting.assign(manifest, { id, instance: sent, at, content });
     // A retrain embeds the instance and then deletes it. It embeds nothing of `calibration`.
     const instance = keepInputs || assigned.split !== "calibration" ? sent : null;
     const neverAsked = { inclusionProbability: null, accepted: null, embedding: null };

@@ -25,15 +25,15 @@ export class Splitting {
   }
 
   /** Assigns a question by its group key; by its content while the region has few groups, so that it learns at once. */
-  async assign(manifest: ClassifyManifest, question: Keyed): Promise<SplitAssignment & { groupKey: string }> {
+  assign(manifest: ClassifyManifest, question: Keyed): SplitAssignment & { groupKey: string } {
     const { groupBy } = manifest.policy;
     const splits = splitsOf(manifest, this.needs.splitSecret);
     const groupKey = groupKeyOf(groupBy, question);
     const isAlone = groupBy.by === "question" || groupBy.by === "content";
     if (isAlone || this.needs.groupKeys.isEnoughWith(groupKey)) {
-      return { ...(await assignSplit(splits, groupKey)), groupKey };
+      return { ...assignSplit(splits, groupKey), groupKey };
     }
     const { content } = question;
-    return { ...(await assignByContent(splits, content)), groupKey: contentKey(groupKey, content) };
+    return { ...assignByContent(splits, content), groupKey: contentKey(groupKey, content) };
   }
 }

@@ -1,6 +1,7 @@
 import type { GroupSums } from "#core/confidence/group.ts";
 import type { CertificateWindow } from "#core/confidence/window.ts";
 import { defaulted, json, nullable, number, table } from "../../table.ts";
+import { Memory } from "./memory.ts";
 
 export const groupWindowsTable = table("group_windows", {
   base: number(),
@@ -14,9 +15,11 @@ export const groupWindowsTable = table("group_windows", {
 /** The table `group_windows`: what this region contributes to the certificate of its group, by version. */
 export class GroupWindows {
   private readonly sql: SqlStorage;
+  private readonly memory: Memory;
 
-  constructor(sql: SqlStorage) {
+  constructor(sql: SqlStorage, memory = new Memory()) {
     this.sql = sql;
+    this.memory = memory;
   }
 
   get(base: number): CertificateWindow | null {
@@ -29,6 +32,7 @@ export class GroupWindows {
 
   open(base: number, state: CertificateWindow): void {
     groupWindowsTable.insert(this.sql, { base, state }, "replace");
+    this.memory.forget(`group ${base}`);
   }
 
   save(base: number, state: CertificateWindow): void {
@@ -40,11 +44,14 @@ export class GroupWindows {
   }
 
   countEscalated(base: number, questions: number): void {
+    // Most regions are in no group.
+    if (!this.memory.get(`group ${base}`, () => this.get(base) !== null)) return;
     this.sql.exec("UPDATE group_windows SET escalated = escalated + ? WHERE base = ?", questions, base);
   }
 
   /** Gives a version what another has counted. */
   inherit(base: number, from: number): void {
+    for (const one of [base, from]) this.memory.forget(`group ${one}`);
     groupWindowsTable.delete(this.sql, "WHERE base = ?", base);
     groupWindowsTable.update(this.sql, { base }, "WHERE base = ?", from);
   }

@@ -391,7 +391,11 @@ export class Questions {
       if (row.answer.status === "open") this.underway.set(id, number);
     }
     for (const [id, change] of this.changes) {
-      if (!this.added.has(id)) questionsTable.update(this.sql, stored(change), "WHERE id = ?", id);
+      if (this.added.has(id)) continue;
+      const number = this.underway.get(id);
+      // Its number finds a row sooner. One that was undone may be another question's by now.
+      if (number === undefined) questionsTable.update(this.sql, stored(change), "WHERE id = ?", id);
+      else questionsTable.update(this.sql, stored(change), "WHERE rowid = ? AND id = ?", number, id);
     }
     this.added.clear();
     this.changes.clear();

@@ -37,6 +37,14 @@ export class Windows {
     return windowsTable.first(this.sql, "WHERE base = ? AND closedAt IS NULL", base);
   }
 
+  /** Returns what questions that arrive need of a version's open window, which `open` finds or opens: read once. */
+  toCount(base: number, open: () => RegionWindow): { number: number; isPowered: boolean } {
+    return this.memory.get(`window ${base}`, () => {
+      const { number, state } = open();
+      return { number, isPowered: state.powered !== undefined };
+    });
+  }
+
   /** Returns the open windows of all versions. */
   allOpen(): RegionWindow[] {
     return [...windowsTable.select(this.sql, "WHERE closedAt IS NULL ORDER BY number")];

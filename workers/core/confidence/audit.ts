@@ -5,13 +5,13 @@ import { hmacUnit } from "../hash.ts";
 const usualOpinions: NonNullable<Policy["opinions"]> = { pending: 0.25, valid: 0.02 };
 
 /** The coin, in [0, 1), that decides which accepted questions are labelled and about which the rung above is asked. */
-export function auditUnit(secret: string, id: string): Promise<number> {
+export function auditUnit(secret: string, id: string): number {
   return hmacUnit(secret, `audit|${id}`);
 }
 
 /** Tells whether an accepted question is audited: a coin by HMAC, independent of the splits. */
-export async function isAudited(secret: string, id: string, share: number): Promise<boolean> {
-  return share > 0 && (await auditUnit(secret, id)) < share;
+export function isAudited(secret: string, id: string, share: number): boolean {
+  return share > 0 && auditUnit(secret, id) < share;
 }
 
 type OpinionPolicy = Pick<Policy, "truth" | "auditShare" | "opinions" | "learning" | "ladder">;

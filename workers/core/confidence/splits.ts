@@ -74,13 +74,13 @@ export function splitAt(unit: number, cuts: SplitCuts = usualCuts): SplitAssignm
 }
 
 /** Assigns all samples with a group key to one split, by HMAC: the same at the origin and in every region. */
-export async function assignSplit({ key, cuts }: Splits, groupKey: string): Promise<SplitAssignment> {
-  return splitAt(await hmacUnit(key, splitText(groupKey)), cuts);
+export function assignSplit({ key, cuts }: Splits, groupKey: string): SplitAssignment {
+  return splitAt(hmacUnit(key, splitText(groupKey)), cuts);
 }
 
 /** Assigns a sample of a region with few groups, by its content: to train or validation, since it can certify nothing. */
-export async function assignByContent({ key }: Pick<Splits, "key">, content: string): Promise<SplitAssignment> {
-  return splitAt(await hmacUnit(key, splitText(content)), { train: trainOfRest, validation: 1 });
+export function assignByContent({ key }: Pick<Splits, "key">, content: string): SplitAssignment {
+  return splitAt(hmacUnit(key, splitText(content)), { train: trainOfRest, validation: 1 });
 }
 
 /** The group key of a sample that was assigned by its content: its own group, and the content. */

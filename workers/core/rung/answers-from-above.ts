@@ -47,8 +47,8 @@ export function answersFrom(
       if (!answer) throw noAnswer("failed", `it returned no answer to question '${id}'`);
       if (answer.model !== model) throw noAnswer("failed", "it answered for another model");
       const { confidence, scores, version, degraded, warnings: _, top: __, ...rest } = answer;
-      const values = [confidence, ...Object.values(scores)];
-      if (!values.every(isShare)) throw noAnswer("failed", "it returned scores that are not between 0 and 1");
+      if (!isShare(confidence) || !Object.values(scores).every(isShare))
+        throw noAnswer("failed", "it returned scores that are not between 0 and 1");
       if (version.length > versionMaxChars) throw noAnswer("failed", "it returned a version with too long a name");
       // One that is open is stored there, although that rung can't reach the next one.
       if (degraded && answer.status !== "open") return [id, noAnswer("rate-limited", "it is saturated")];
@@ -56,9 +56,10 @@ export function answersFrom(
         if (isOfNumbers) throw noAnswer("failed", "it predicts something else");
         return [id, noAnswer("declined", "its version has labels that this one has not")];
       }
-      const ours = Object.fromEntries(
-        Object.entries(scores).filter(([label]) => known.has(label) || candidates?.includes(label)),
-      );
+      const isOurs = (label: string) => known.has(label) || candidates?.includes(label);
+      const ours = Object.keys(scores).every(isOurs)
+        ? scores
+        : Object.fromEntries(Object.entries(scores).filter(([label]) => isOurs(label)));
       return [id, { answer: { ...rest, region, confidence, version, scores: ours } }];
     }),
   );

@@ -66,6 +66,7 @@ export function readAmong(
  * @param labels the labels of the model; the answer may be of a version with others
  */
 export function withinCandidates(answer: Answer, labels: Names, candidates: Candidates): Answer {
+  if (!candidates) return answer;
   const { label, confidence } = answer;
   const known = new Map([
     ...labels.map((name) => [name, 0] as const),

@@ -72,8 +72,7 @@ export class HttpRung implements Rung {
     const isCutShort = hop.remainingMs < timeoutMs;
     const remainingMs = Math.max(1, deadline - Date.now());
     const body = {
-      // The rung that the caller asked lists the best labels.
-      questions: questions.map(({ top: _, ...question }) => question),
+      questions: questions.map(sent),
       ...{ remainingMs, via: hop.via },
       ...(hop.trace ? { trace: true } : {}),
       ...(hop.provisional ? { accept: "always" } : {}),
@@ -110,6 +109,14 @@ export class HttpRung implements Rung {
       return { answers: null, error, faulty, isTooLarge: cause instanceof TooLargeError };
     }
   }
+}
+
+/**
+ * Returns what the rung above is told of a question. The rung that the caller asked lists the best labels, and every rung
+ * computes its own inference: that of the rung below would be most of the body.
+ */
+function sent({ top: _, inference: __, ...question }: Question): Question {
+  return question;
 }
 
 /** Statuses of a question, or a batch, that the rung does not take: a loop, an id of another caller, a fault in it. */

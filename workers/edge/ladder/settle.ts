@@ -137,7 +137,7 @@ async function keepAnswers(
     for (const attempt of attempts) {
       const { question, edge } = attempt;
       const share = shareToKeep(call, manifest, edge.answer, question.candidates);
-      if (await isAudited(draws, question.id, share)) drawn.push(attempt);
+      if (isAudited(draws, question.id, share)) drawn.push(attempt);
     }
     if (drawn.length > 0) call.later(rung.keep(kept(drawn), hop));
   }

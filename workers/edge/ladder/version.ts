@@ -23,7 +23,7 @@ export async function versionFor(pointer: ModelPointer, caller: string, region: 
   const { canary, heldBack } = pointer;
   const base = baseFor(pointer, region);
   if (own(heldBack, region) !== undefined) return base;
-  const isCanary = canary && (await hmacUnit(pointer.model, caller)) < canary.share;
+  const isCanary = canary && hmacUnit(pointer.model, caller) < canary.share;
   return isCanary ? canary.version : base;
 }
 
