@@ -23,9 +23,14 @@ export function createJobs(sql: SqlStorage): void {
   sql.exec("CREATE INDEX jobs_due ON jobs (due)");
 }
 
+/** Due jobs of a lane that are read at once: each read passes over all that wait. */
+const readAtOnce = 256;
+
 /** How the jobs of a kind run: beside those of other kinds, and some at once. */
 export interface Lane {
   atOnce: number;
+  /** How long a place stays empty after a job, so that many jobs leave time for requests; not at all unless given. */
+  restMs?: number;
   /** Jobs whose key begins with it start at once, whatever else runs. */
   first?: string;
 }
@@ -43,6 +48,8 @@ export class Jobs {
   private run: Promise<void> | null = null;
   private wake = () => {};
   private fail: (reason: unknown) => void = () => {};
+  /** Due jobs of each lane that were read and have not started. They may have changed since. */
+  private readonly waiting = new Map<string, Job[]>();
   /** The lanes in which a job may have to be started. */
   private readonly stale = new Set<string>();
 
@@ -117,10 +124,11 @@ export class Jobs {
   private start(job: Job): void {
     const [id, lane] = [idOf(job), this.laneOf(job.kind)];
     this.running.set(id, lane);
+    const { restMs } = this.laneNamed(lane);
     // Starts once the loop waits, and lets waiting requests run between two steps. Those of a lane wait for others anyway.
     Promise.resolve()
       .then(() => this.runStep(job))
-      .then(() => (lane === shared ? scheduler.wait(0) : undefined))
+      .then(() => (restMs === undefined ? undefined : scheduler.wait(restMs)))
       .finally(() => this.running.delete(id))
       .then(
         () => this.look(lane),
@@ -147,21 +155,50 @@ export class Jobs {
 
   private startableIn(lane: string, all: boolean): Job[] {
     const now = Date.now();
-    const { atOnce, first } = this.lanes[lane] ?? { atOnce: 1 };
+    const { atOnce, first } = this.laneNamed(lane);
     const running = [...this.running.values()].filter((other) => other === lane).length;
     const prompt = first === undefined ? [] : this.due(`${beginsWith} AND due <= ?3`, lane, first, now);
-    // Several start together, since each look reads all that wait.
-    if (!all || atOnce - running < atOnce / 2) return prompt;
+    if (!all || running >= atOnce) return prompt;
+    const others = this.next(lane, atOnce - running, now).filter(({ key }) => prompt.every((job) => job.key !== key));
+    return [...prompt, ...others];
+  }
+
+  /** Returns up to `limit` jobs of a lane that are due. */
+  private next(lane: string, limit: number, now: number): Job[] {
     const kinds = Object.keys(this.lanes);
-    const isIn = lane === shared ? `kind NOT IN (${kinds.map(() => "?")})` : "kind = ?";
-    const values = lane === shared ? kinds : [lane];
-    const others = this.due(`WHERE ${isIn} AND due <= ? ORDER BY due LIMIT ?`, ...values, now, atOnce);
-    const rest = others.filter(({ key }) => prompt.every((job) => job.key !== key));
-    return [...prompt, ...rest.slice(0, atOnce - running)];
+    // One at a time, in the order of their time.
+    if (lane === shared) {
+      const isIn = `kind NOT IN (${kinds.map(() => "?")})`;
+      return this.due(`WHERE ${isIn} AND due <= ? ORDER BY due LIMIT 1`, ...kinds, now);
+    }
+    const found = this.takeWaiting(lane, limit, now);
+    if (found.length === limit) return found;
+    const started = new Set(found.map(idOf));
+    // By the key of the table: the index of times would pass over what waits in other lanes.
+    const read = this.due("WHERE kind = ? AND +due <= ? ORDER BY +due LIMIT ?", lane, now, readAtOnce);
+    this.waiting.set(
+      lane,
+      read.filter((job) => !started.has(idOf(job))),
+    );
+    return [...found, ...this.takeWaiting(lane, limit - found.length, now)];
+  }
+
+  private takeWaiting(lane: string, limit: number, now: number): Job[] {
+    const waiting = this.waiting.get(lane) ?? [];
+    const taken: Job[] = [];
+    while (taken.length < limit && waiting.length > 0) {
+      const { kind, key } = waiting.shift() as Job;
+      taken.push(...this.due("WHERE kind = ? AND key = ? AND due <= ?", kind, key, now));
+    }
+    return taken;
   }
 
   private due(clause: string, ...values: SqlStorageValue[]): Job[] {
     return [...jobsTable.select(this.storage.sql, clause, ...values)].filter((job) => !this.running.has(idOf(job)));
+  }
+
+  private laneNamed(lane: string): Lane {
+    return this.lanes[lane] ?? { atOnce: 1, restMs: 0 };
   }
 
   private laneOf(kind: string): string {
