@@ -150,7 +150,7 @@ async function leavingRows(
     if (keep !== "audited") continue;
     const share = shares.get(isAccepted) ?? shareToKeep(call, manifest, scored.answerOf(row, ""));
     shares.set(isAccepted, share);
-    if (share > 0 && (await isAudited(draws, idOf(row), share))) leaving.push(row);
+    if (share > 0 && isAudited(draws, idOf(row), share)) leaving.push(row);
   }
   return leaving;
 }
