@@ -35,6 +35,7 @@ import type {
   ReviewQuestion,
   RolloutTarget,
   SampleLine,
+  Serving,
   TensorAnswer,
   TokenChange,
   TokenOrder,
@@ -348,6 +349,11 @@ export class UpriverClient {
   /** Fetches the manifest of a version; the stable one by default. */
   manifest(model: string, version?: number): Promise<Manifest> {
     return this.get(`${modelPath(model)}/manifest${version === undefined ? "" : `?version=${version}`}`);
+  }
+
+  /** Fetches what serves a region: its version, head and rule, with the keys that verify them. */
+  serving(model: string, region: string): Promise<Serving> {
+    return this.get(`${regionPath(model, region)}/serving`);
   }
 
   /** Fetches a blob. */

@@ -26,6 +26,7 @@ export * from "./regress.ts";
 export * from "./review.ts";
 export * from "./rollout.ts";
 export * from "./run.ts";
+export * from "./serving.ts";
 export * from "./sha256.ts";
 export * from "./spending.ts";
 export * from "./tensor.ts";

@@ -1,10 +1,11 @@
 import { isArtefactError, manifestKey } from "#core/artefacts.ts";
-import type { ClassifyManifest, Manifest, ModelPointer, Rule } from "#core/contract/index.ts";
+import type { ClassifyManifest, Manifest, ModelPointer } from "#core/contract/index.ts";
 import { hmacUnit } from "#core/hash.ts";
 import { FaultError } from "#core/http/fault.ts";
 import { own } from "#core/own.ts";
 import { isListed } from "#core/region.ts";
 import { ModelRung, type RegionalServing } from "#core/rung/model-rung.ts";
+import { inheritedServing, withoutHead } from "#core/rung/regional-serving.ts";
 import { RungUnavailableError } from "#core/rung/rung.ts";
 import { classifierOf, headOf, manifestOf, networkOf } from "../artefacts/models.ts";
 import { headPointer, modelPointer, readHeadAgain } from "../artefacts/pointers.ts";
@@ -46,7 +47,9 @@ export async function edgeRung(
     const served = await servingIn(call, manifest, region);
     const isOpened = !isListed(manifest.policy.regions, region);
     const isInherited = isOpened && !served.head && !served.degraded;
-    serving.set(region, isInherited ? await inheritedServing(call, manifest, served) : served);
+    const { parent } = manifest.policy.regions;
+    const inherits = isInherited ? await servingIn(call, manifest, parent) : null;
+    serving.set(region, inherits ? inheritedServing(parent, inherits, served.rule) : served);
   });
   await Promise.all([...reading, networkOf(call, manifest)]);
   // From memory, last, so that nothing can push the network out of it between here and its use.
@@ -77,39 +80,6 @@ async function servingOf(
   if ("weights" in loaded) return { head: { manifest: head, weights: loaded.weights }, rule };
   const { fault, isPointer } = loaded;
   return { ...withoutHead(manifest, { region, rule: rule ?? head.rule, fault }), isPointer };
-}
-
-/**
- * What a region is served by while its head can't be read: the global head. What was proven holds for the region's head
- * alone, so answers have no certificate, and the stricter threshold of both decides.
- */
-function withoutHead(
-  { thin }: ClassifyManifest,
-  { region, rule, fault }: { region: string; rule: Rule; fault: string },
-): RegionalServing {
-  const reason = `the head of region '${region}' can't be read: ${fault}`;
-  const uncertified = { status: "pending" as const, reason, labels: 0, labelsNeeded: null };
-  const threshold = Math.max(rule.threshold, thin.rule.threshold);
-  return {
-    head: null,
-    rule: { ...rule, threshold, certificate: null, uncertified: rule.uncertified ?? uncertified },
-    degraded: `The global head answered in place of the head of region '${region}', which can't be read: ${fault}.`,
-  };
-}
-
-/** What an opened region without a head of its own is served by: its parent's head, whose certificate is not for it. */
-async function inheritedServing(
-  call: Call,
-  manifest: ClassifyManifest,
-  { rule: own }: RegionalServing,
-): Promise<RegionalServing> {
-  const { parent } = manifest.policy.regions;
-  const { head, rule, ...rest } = await servingIn(call, manifest, parent);
-  const inherited = own ?? rule ?? head?.manifest.rule ?? null;
-  if (own || !inherited) return { head, rule: inherited, ...rest };
-  const reason = `the region is new: '${parent}' answers for it until it has labels`;
-  const uncertified = { status: "pending" as const, reason, labels: 0, labelsNeeded: null };
-  return { head, rule: { ...inherited, certificate: null, uncertified }, ...rest };
 }
 
 /** Loads a version's manifest and rung; where it is broken, those of the last good version. */

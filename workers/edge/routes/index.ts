@@ -19,6 +19,7 @@ import { restoreRoutes } from "./restore.ts";
 import { reviewRoutes } from "./review.ts";
 import { reviewQuestionRoutes } from "./review-questions.ts";
 import { samplesRoutes } from "./samples.ts";
+import { servingRoutes } from "./serving.ts";
 import { tensorflowServingRoutes } from "./tensorflow-serving.ts";
 import { tokenRoutes } from "./tokens.ts";
 import { trainingRoutes } from "./trainings.ts";
@@ -36,6 +37,7 @@ const described: readonly Route[] = [
   ...canaryRoutes,
   ...regionRoutes,
   ...contributionRoutes,
+  ...servingRoutes,
   ...reviewRoutes,
   ...reviewQuestionRoutes,
   ...labelStudioRoutes,
