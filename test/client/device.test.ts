@@ -1,0 +1,158 @@
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { fileStorage } from "#client/device/files.ts";
+import { type DeviceAnswer, DeviceError, type DeviceOptions, openDevice } from "#client/device/index.ts";
+import { type DeviceServer, startDeviceServer } from "../helpers/device-server.ts";
+import { testModel } from "../helpers/model.ts";
+import { publishOn, type SharedLadder, sharedLadder } from "../journeys/ladder.ts";
+
+const instance = (i: number) => ({
+  region: "north",
+  x0: Math.sin(i) * 2,
+  x1: Math.cos(3 * i),
+  x2: i / 40 - 1,
+  x3: 0.5,
+});
+const instances = Array.from({ length: 80 }, (_, i) => instance(i));
+
+let ladder: SharedLadder;
+let server: DeviceServer;
+let folder: string;
+let options: DeviceOptions;
+
+beforeAll(async () => {
+  [ladder, folder] = await Promise.all([sharedLadder(), mkdtemp(join(tmpdir(), "upriver-device-"))]);
+  await publishOn(ladder, await testModel({ model: "on-device", hidden: [16, 24], threshold: 0.8, fullThreshold: 0 }));
+  server = await startDeviceServer(ladder.credentials.edge, { withPage: false });
+  options = { url: server.url, token: ladder.credentials.tokens.ask, model: "on-device", region: "north" };
+});
+afterAll(async () => {
+  await server?.stop();
+  await rm(folder, { recursive: true, force: true });
+  ladder?.check();
+});
+
+describe("a device in Node", () => {
+  it("answers as the edge does, and escalates the rest, whose final answers come as events", async () => {
+    const device = await openDevice(options);
+    const finals = new Map<string, DeviceAnswer>();
+    device.on("answer", (answer) => void finals.set(answer.id, answer));
+    const answers = await device.askMany(instances);
+    const edge = await ladder.client("ask").askMany("on-device", instances, { accept: "always" });
+    for (const [i, { scores, accepted, rung, status }] of answers.entries()) {
+      for (const [label, score] of Object.entries(scores))
+        expect(score).toBeCloseTo(edge[i]?.scores[label] as number, 12);
+      expect([accepted, rung, status]).toEqual([edge[i]?.accepted, "device", edge[i]?.accepted ? "answered" : "open"]);
+    }
+    const open = answers.filter(({ status }) => status === "open");
+    expect(open.length).toBeGreaterThan(10);
+    expect(open.length).toBeLessThan(70);
+    const last = await device.wait(open.at(-1) as DeviceAnswer, { deadlineMs: 60_000 });
+    expect(last).toMatchObject({ rung: "origin", status: "answered", accepted: true });
+    await expect.poll(() => finals.size).toBe(open.length);
+    const { counts, waiting } = await device.state();
+    expect(waiting).toBe(0);
+    expect(counts).toEqual({
+      ...{ asked: 80, accepted: 80 - open.length, personal: 0 },
+      ...{ escalated: open.length, answered: open.length },
+    });
+    await device.close();
+  });
+
+  it("starts from its files without a network, and sends what waits once there is one", async () => {
+    const kept = { ...options, storage: await fileStorage(folder), updateSeconds: 3600 };
+    await (await openDevice(kept)).close();
+    server.setCut(true);
+    const offline = await openDevice(kept);
+    const asked = await offline.askMany(instances.slice(0, 20));
+    const open = asked.filter(({ status }) => status === "open").map(({ id }) => id);
+    expect(open.length).toBeGreaterThan(0);
+    await expect(offline.update()).rejects.toThrow("did not answer");
+    expect((await offline.state()).fault).toContain("did not answer");
+    await offline.close();
+    server.setCut(false);
+    const online = await openDevice(kept);
+    const finals: string[] = [];
+    online.on("answer", ({ id }) => void finals.push(id));
+    await expect.poll(() => finals.toSorted()).toEqual(open.toSorted());
+    await online.close();
+    expect(open.map((id) => server.delivered.get(id))).toEqual(open.map(() => 1));
+  });
+
+  it("refuses what other keys signed, and a state that is older than one that it saw", async () => {
+    const keys = { publish: {}, deployment: {} };
+    await expect(openDevice({ ...options, keys })).rejects.toThrow(DeviceError);
+    let revision: number | null = null;
+    const replayed: typeof fetch = async (input, init) => {
+      const response = await fetch(input, init);
+      if (revision === null || !String(input).endsWith("/serving")) return response;
+      return Response.json({ ...((await response.json()) as object), revision });
+    };
+    const device = await openDevice({ ...options, fetch: replayed });
+    expect(await device.update()).toBe(false);
+    revision = 0;
+    await expect(device.update()).rejects.toThrow("that state is older");
+    expect((await device.ask(instance(1))).rung).toBe("device");
+    await device.close();
+  });
+
+  it("says which part of an instance does not match", async () => {
+    const device = await openDevice(options);
+    await expect(device.ask({ region: "north", x0: "warm" })).rejects.toThrow(/x0.*where.*expected/);
+    await device.close();
+  });
+
+  it("runs the version that its region moves to", async () => {
+    const device = await openDevice(options);
+    const moved = new Promise((resolve) => device.on("update", resolve));
+    await publishOn(
+      ladder,
+      await testModel({ model: "on-device", version: 2, hidden: [16, 24], seed: 9, threshold: 0.8, fullThreshold: 0 }),
+    );
+    await expect.poll(() => device.update(), { interval: 500 }).toBe(true);
+    expect(await moved).toMatchObject({ version: "2" });
+    expect((await device.ask(instance(1))).version).toBe("2");
+    await device.close();
+  });
+});
+
+describe("a device's own head", () => {
+  it("learns a new label and corrects a known one, without a byte sent, and can be exported and forgotten", async () => {
+    const device = await openDevice({ ...options, storage: await fileStorage(join(folder, "own")) });
+    const before = await device.askMany(instances, { escalate: false });
+    const sent = server.requests.length;
+    const like = (i: number) => ({ region: "north", x0: -3 + i / 50, x1: 3, x2: -3 + i / 70, x3: 3 });
+    for (let i = 0; i < 5; i++)
+      expect(await device.learn(like(i), "tiger")).toMatchObject({ isNew: true, examples: i + 1 });
+    const answer = await device.ask(like(20), { escalate: false });
+    expect(answer).toMatchObject({ label: "tiger", personal: true, certificate: null, rung: "device" });
+    const after = await device.askMany(instances, { escalate: false });
+    const same = after.filter(({ label }, i) => label === before[i]?.label).length;
+    expect(same).toBeGreaterThan(50);
+    const wrong = after.find(({ label }) => label !== "tiger") as DeviceAnswer;
+    const right = wrong.label === "a" ? "b" : "a";
+    const at = instances[after.indexOf(wrong)] as (typeof instances)[number];
+    for (let i = 0; i < 3; i++) await device.learn({ ...at, x0: at.x0 + i / 100 }, right);
+    expect((await device.ask(at, { escalate: false })).label).toBe(right);
+    await device.learn(like(0), "lion");
+    expect(await device.taught()).toEqual([
+      { label: "tiger", isNew: true, examples: 4 },
+      { label: right, isNew: false, examples: 3 },
+      { label: "lion", isNew: true, examples: 1 },
+    ]);
+    expect(server.requests.length).toBe(sent);
+    const exported = await device.export();
+    const other = await openDevice(options);
+    await other.import(exported);
+    expect((await other.ask(like(20), { escalate: false })).label).toBe("tiger");
+    await other.close();
+    await device.forget("tiger");
+    expect((await device.ask(like(20), { escalate: false })).label).not.toBe("tiger");
+    await device.close();
+    const again = await openDevice({ ...options, storage: await fileStorage(join(folder, "own")) });
+    expect((await again.taught()).map(({ label }) => label)).toEqual([right, "lion"]);
+    await again.close();
+  });
+});

@@ -1,0 +1,4 @@
+import { openDevice } from "#client/device/index.ts";
+
+// The page of a test: it opens devices where the test says.
+Object.assign(globalThis, { openDevice });

@@ -1,0 +1,85 @@
+import { mkdtemp, readFile, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { extname, join } from "node:path";
+import { build } from "vite";
+import { root } from "#scripts/local/process.ts";
+import { startServer } from "./http-server.ts";
+
+const types: Record<string, string> = { ".html": "text/html", ".js": "text/javascript", ".wasm": "application/wasm" };
+
+/** A server that passes requests to an edge, and can be cut off from it. */
+export interface DeviceServer {
+  url: string;
+  /** Cuts the connection to the edge, or restores it. */
+  setCut: (isCut: boolean) => void;
+  /** How often the edge replied to a question without a failure, by the question's id. */
+  delivered: Map<string, number>;
+  /** Bytes of what the page loaded, and of requests to the edge, by path. */
+  requests: { path: string; sent: number }[];
+  stop: () => Promise<void>;
+}
+
+/** Serves a page that can open devices (`device-page.ts`), and passes everything under /v1 to an edge. */
+export async function startDeviceServer(edge: string, { withPage = true } = {}): Promise<DeviceServer> {
+  const folder = await mkdtemp(join(tmpdir(), "upriver-device-"));
+  if (withPage) await buildPage(folder);
+  const delivered = new Map<string, number>();
+  const requests: DeviceServer["requests"] = [];
+  let isCut = false;
+  const { url, stop } = await startServer(async (request, response) => {
+    const path = request.url ?? "/";
+    const parts: Buffer[] = [];
+    for await (const part of request) parts.push(part as Buffer);
+    const body = Buffer.concat(parts);
+    requests.push({ path, sent: body.length });
+    if (!path.startsWith("/v1/")) {
+      const file = path === "/" ? "index.html" : path;
+      const content =
+        file === "index.html"
+          ? '<!doctype html><link rel="icon" href="data:," /><script type="module" src="/page.js"></script>'
+          : await readFile(join(folder, file)).catch(() => null);
+      response.writeHead(content === null ? 404 : 200, { "content-type": types[extname(file)] ?? "text/plain" });
+      response.end(content);
+      return;
+    }
+    if (isCut) return void request.socket.destroy();
+    const headers = new Headers();
+    for (const [name, value] of Object.entries(request.headers)) {
+      if (typeof value === "string" && !["host", "connection", "content-length"].includes(name))
+        headers.set(name, value);
+    }
+    const init = { method: request.method ?? "GET", headers, ...(body.length > 0 ? { body } : {}) };
+    const passed = await fetch(edge + path, init).catch(() => null);
+    const bytes = passed ? Buffer.from(await passed.arrayBuffer()) : null;
+    if (!passed || !bytes || isCut) return void request.socket.destroy();
+    if (passed.ok && path.endsWith("/ask")) {
+      const { questions = [] } = JSON.parse(body.toString()) as { questions?: { id: string }[] };
+      for (const { id } of questions) delivered.set(id, (delivered.get(id) ?? 0) + 1);
+    }
+    response.writeHead(passed.status, { "content-type": passed.headers.get("content-type") ?? "text/plain" });
+    response.end(bytes);
+  });
+  return {
+    ...{ url, delivered, requests },
+    setCut(cut) {
+      isCut = cut;
+    },
+    async stop() {
+      stop();
+      await rm(folder, { recursive: true, force: true });
+    },
+  };
+}
+
+async function buildPage(folder: string): Promise<void> {
+  await build({
+    ...{ root, logLevel: "error", worker: { format: "es" } },
+    build: {
+      ...{ outDir: folder, target: "esnext", modulePreload: false },
+      rolldownOptions: {
+        input: join(root, "test/helpers/device-page.ts"),
+        output: { entryFileNames: "page.js" },
+      },
+    },
+  });
+}

@@ -1,0 +1,82 @@
+import { accepts } from "../../core/confidence/rule.ts";
+import type { Inference, Question } from "../../core/contract/index.ts";
+import { quantise } from "../../core/head/embedding.ts";
+import { readAmong, restricts, withTop } from "../../core/rung/candidates.ts";
+import { type Hop, InvalidQuestionsError, type Reply } from "../../core/rung/rung.ts";
+import { DeviceError } from "./errors.ts";
+import type { Lessons } from "./lessons.ts";
+import type { Served } from "./served.ts";
+import type { DeviceAnswer } from "./types.ts";
+
+const hop: Hop = { owner: "device", remainingMs: 0, via: [], trace: false };
+
+const unproven = {
+  status: "pending" as const,
+  reason: "the device's own head answered, of which nothing is proven",
+  labels: 0,
+  labelsNeeded: null,
+};
+
+/** A question with the device's answer to it, and what it computed. */
+export interface Answered {
+  question: Question;
+  answer: DeviceAnswer;
+  inference: Inference;
+  /** Whether the head below answers it by itself. */
+  isKnownBelow: boolean;
+}
+
+/** Answers questions by the version that serves, corrected by what the device was taught. Throws `DeviceError` for faults in them. */
+export async function answer(
+  { rung, manifest, regional, network, rule }: Served,
+  lessons: Pick<Lessons, "head" | "labels">,
+  questions: readonly Question[],
+): Promise<Answered[]> {
+  const replies = await rung.ask(questions, hop).catch((error: unknown) => {
+    throw error instanceof InvalidQuestionsError ? invalid(error) : error;
+  });
+  return replies.map((reply, i) => {
+    const question = questions[i] as Question;
+    const inference = (reply.inference as NonNullable<Reply["inference"]>)();
+    const below: DeviceAnswer = { ...reply.answer, rung: "device" };
+    const given = lessons.head ? corrected(inference) : below;
+    return {
+      ...{ question, inference: exactly(inference) },
+      answer: withTop(given as never, question.top) as DeviceAnswer,
+      isKnownBelow: reply.answer.accepted && given.label === reply.answer.label,
+    };
+
+    function corrected({ embedding, scores }: Inference): DeviceAnswer {
+      const { labels, head } = lessons;
+      const { step } = manifest.thin.backbone.embedding;
+      const own = head?.correct(scores, quantise(embedding, step)) ?? scores;
+      const reading = regional.head?.manifest.reading ?? network.spec.reading;
+      const said = readAmong({ ...manifest, labels }, own, question.candidates, reading);
+      const mayAnswer = rule.certificate !== null || manifest.policy.uncertified === "answer";
+      const accepted = mayAnswer && said.confidence > 0 && accepts(rule, said.confidence, said.label);
+      return { ...below, ...said, accepted, certificate: null, uncertified: unproven, personal: true };
+    }
+  });
+}
+
+/** Leaves out the candidates that only the device knows; null where no other is left, so that nobody above can choose. */
+export function withKnownCandidates(question: Question, labels: readonly string[]): Question | null {
+  const { candidates, top, ...rest } = question;
+  const limit = top === undefined ? {} : { top: Math.min(top, labels.length) };
+  if (!restricts(labels, candidates)) return { ...rest, ...limit };
+  const known = candidates.filter((label) => labels.includes(label));
+  return known.length > 0 ? { ...rest, ...limit, candidates: known } : null;
+}
+
+// The shortest numbers that are the same float32.
+function exactly({ embedding, scores, ...rest }: Inference): Inference {
+  const shortest = (value: number) => Number(value.toPrecision(9));
+  return { ...rest, embedding: embedding.map(shortest), scores: scores.map(shortest) };
+}
+
+function invalid({ faults }: InvalidQuestionsError): DeviceError {
+  const listed = faults
+    .slice(0, 5)
+    .map(({ path, expected, received }) => `${path || "instance"}: ${received}, where ${expected} was expected`);
+  return new DeviceError(`The instance does not match the model's input: ${listed.join("; ")}.`);
+}

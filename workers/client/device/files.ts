@@ -1,0 +1,43 @@
+import { mkdir, readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { deserialize, serialize } from "node:v8";
+import type { DeviceStorage } from "./types.ts";
+
+const suffix = ".entry";
+/** Names of files may have 255 bytes. */
+const nameMaxChars = 240;
+
+/** Keeps entries as files of a folder, for a device in Node. One process at a time may use a folder. */
+export async function fileStorage(folder: string): Promise<DeviceStorage> {
+  await mkdir(folder, { recursive: true });
+  const pathOf = (key: string) => {
+    const name = encodeURIComponent(key);
+    if (name.length > nameMaxChars) throw new Error(`The key '${key}' is too long for a file's name.`);
+    return join(folder, `${name}${suffix}`);
+  };
+  const read = async (key: string): Promise<unknown> => {
+    const bytes = await readFile(pathOf(key)).catch(() => null);
+    return bytes === null ? undefined : deserialize(bytes);
+  };
+  return {
+    get: read,
+    async list(prefix, limit = Number.POSITIVE_INFINITY) {
+      const keys = (await readdir(folder)).flatMap((file) =>
+        file.endsWith(suffix) ? [decodeURIComponent(file.slice(0, -suffix.length))] : [],
+      );
+      const own = keys.filter((key) => key.startsWith(prefix)).sort();
+      return Promise.all(own.slice(0, limit).map(async (key): Promise<[string, unknown]> => [key, await read(key)]));
+    },
+    async write(changes) {
+      for (const [key, value] of changes) {
+        if (value === undefined) continue;
+        // Whole or not at all, whenever the process ends.
+        const partial = `${pathOf(key)}.partial`;
+        await writeFile(partial, serialize(value));
+        await rename(partial, pathOf(key));
+      }
+      for (const [key, value] of changes) if (value === undefined) await rm(pathOf(key), { force: true });
+    },
+    close() {},
+  };
+}

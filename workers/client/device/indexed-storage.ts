@@ -1,0 +1,45 @@
+import type { DeviceStorage } from "./types.ts";
+
+const store = "entries";
+
+/** Keeps entries in a database of IndexedDB, which the pages of an origin share. */
+export async function indexedStorage(name: string): Promise<DeviceStorage> {
+  const opening = indexedDB.open(name, 1);
+  opening.onupgradeneeded = () => opening.result.createObjectStore(store);
+  const database = await resultOf(opening);
+  // Another page deletes it: this one must not hold it open.
+  database.onversionchange = () => database.close();
+  const reading = () => database.transaction(store).objectStore(store);
+  return {
+    get: (key) => resultOf(reading().get(key)),
+    async list(prefix, limit) {
+      const range = IDBKeyRange.bound(prefix, `${prefix}\uffff`);
+      const from = reading();
+      const [keys, values] = await Promise.all([
+        resultOf(from.getAllKeys(range, limit)),
+        resultOf(from.getAll(range, limit)),
+      ]);
+      return keys.map((key, i) => [String(key), values[i]]);
+    },
+    write(changes) {
+      const transaction = database.transaction(store, "readwrite");
+      const to = transaction.objectStore(store);
+      for (const [key, value] of changes) {
+        if (value === undefined) to.delete(key);
+        else to.put(value, key);
+      }
+      return new Promise((resolve, reject) => {
+        transaction.oncomplete = () => resolve();
+        transaction.onabort = () => reject(transaction.error ?? new Error("The browser ended a write to IndexedDB."));
+      });
+    },
+    close: () => database.close(),
+  };
+}
+
+function resultOf<T>(request: IDBRequest<T>): Promise<T> {
+  return new Promise((resolve, reject) => {
+    request.onsuccess = () => resolve(request.result);
+    request.onerror = () => reject(request.error);
+  });
+}

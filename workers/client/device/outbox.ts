@@ -1,0 +1,231 @@
+import type { Answer, Question } from "../../core/contract/index.ts";
+import { ProblemError } from "../errors.ts";
+import { modelPath, questionPath } from "../requests.ts";
+import { pause, type Transport } from "../transport.ts";
+import type { DeviceStorage, RefusedQuestion } from "./types.ts";
+
+/** What the outbox reads and changes. */
+interface OutboxNeeds {
+  model: string;
+  storage: DeviceStorage;
+  transport: Transport;
+  /** Hands on a final answer; resolves once it is handled. */
+  onAnswer: (answer: Answer) => Promise<void>;
+  onRefused: (refused: RefusedQuestion) => Promise<void>;
+}
+
+const waitingPrefix = "waiting/";
+const sentPrefix = "sent/";
+/** Questions of a request, and their bytes of JSON: the edge's limits are 1,024 and 4 MiB. */
+const batchQuestions = 64;
+const batchBytes = 1024 * 1024;
+const readIds = 256;
+/** How long a request waits for the rungs above: the next ones are not far behind. */
+const waitSeconds = 1;
+const firstPauseMs = 1_000;
+const maxPauseMs = 60_000;
+/** An open question is looked at again after this share of its age. */
+const ageShare = 0.1;
+/** Problems that are the question's own, so that it is never taken. */
+const refusedStatuses = new Set([400, 409, 413, 415, 422]);
+
+/** A question that was sent, and when to look for its answer. */
+interface Open {
+  askedAt: number;
+  lookAt: number;
+}
+
+/**
+ * Sends questions and brings their final answers. A question is stored until then, so that neither a reload nor an end of the
+ * process loses one. Its id makes it one question above, however often it is sent.
+ */
+export class Outbox {
+  private readonly needs: OutboxNeeds;
+  /** Sent questions without an answer. */
+  private readonly open = new Map<string, Open>();
+  private readonly ended = new AbortController();
+  private wake: () => void = () => {};
+  private failures = 0;
+  /** Why the last try to send or to read failed; null where it did not. */
+  fault: string | null = null;
+
+  constructor(needs: OutboxNeeds) {
+    this.needs = needs;
+  }
+
+  /** Stores questions that are to be sent. */
+  async put(questions: readonly Question[]): Promise<void> {
+    await this.needs.storage.write(questions.map((question) => [waitingPrefix + question.id, question] as const));
+  }
+
+  /** Tries again at once: there is something to send, or a network again. */
+  sendSoon(): void {
+    this.failures = 0;
+    this.wake();
+  }
+
+  /** Returns how many questions wait, and how many are open above. */
+  async counts(): Promise<{ waiting: number; open: number }> {
+    const { storage } = this.needs;
+    const [waiting, open] = await Promise.all([storage.list(waitingPrefix), storage.list(sentPrefix)]);
+    return { waiting: waiting.length, open: open.length };
+  }
+
+  /** Tells whether a question has no final answer yet. */
+  async has(id: string): Promise<boolean> {
+    const { storage } = this.needs;
+    return ((await storage.get(waitingPrefix + id)) ?? (await storage.get(sentPrefix + id))) !== undefined;
+  }
+
+  /** Sends and reads until `end`. One page at a time does so. */
+  async run(): Promise<void> {
+    const { signal } = this.ended;
+    for (const [key, value] of await this.needs.storage.list(sentPrefix)) {
+      this.open.set(key.slice(sentPrefix.length), { askedAt: (value as Question).at, lookAt: 0 });
+    }
+    while (!signal.aborted) {
+      const woken = new Promise<void>((resolve) => {
+        this.wake = resolve;
+      });
+      const pauseMs = await this.round();
+      const time = new AbortController();
+      await Promise.race([woken, pause(pauseMs, AbortSignal.any([signal, time.signal])).catch(() => {})]);
+      time.abort();
+    }
+  }
+
+  end(): void {
+    this.ended.abort();
+  }
+
+  /** Does what is due; returns the milliseconds until the next round. */
+  private async round(): Promise<number> {
+    try {
+      let isMore = true;
+      while (isMore && !this.ended.signal.aborted) isMore = await this.sendNext();
+      await this.read();
+      this.failures = 0;
+      this.fault = null;
+      const next = Math.min(...[...this.open.values()].map(({ lookAt }) => lookAt));
+      return Math.max(firstPauseMs, Math.min(maxPauseMs, next - Date.now()));
+    } catch (error) {
+      this.fault = error instanceof Error ? error.message : String(error);
+      const retryAfter = error instanceof ProblemError ? (error.problem.retryAfter ?? 0) : 0;
+      const growing = firstPauseMs * 2 ** Math.min(this.failures++, 6) * (0.5 + Math.random() / 2);
+      return Math.min(maxPauseMs, Math.max(growing, retryAfter * 1_000));
+    }
+  }
+
+  /** Sends the oldest questions that fit into a request; returns whether more may wait. */
+  private async sendNext(): Promise<boolean> {
+    const listed = await this.needs.storage.list(waitingPrefix, batchQuestions);
+    const questions: Question[] = [];
+    let bytes = 0;
+    for (const [, value] of listed) {
+      bytes += JSON.stringify(value).length;
+      if (questions.length > 0 && bytes > batchBytes) break;
+      questions.push(value as Question);
+    }
+    if (questions.length === 0) return false;
+    await this.send(questions);
+    return true;
+  }
+
+  private async send(questions: readonly Question[]): Promise<void> {
+    const { model, transport, storage, onRefused } = this.needs;
+    const path = `${modelPath(model)}/ask`;
+    const headers = { prefer: `wait=${waitSeconds}` };
+    try {
+      // When it was asked is for a rung to say.
+      const body = { questions: questions.map(({ at: _, ...draft }) => draft) };
+      const sent = transport.json<{ answers: Answer[] }>({ method: "POST", path, headers, body });
+      await this.take(questions, (await sent).answers);
+    } catch (error) {
+      if (!(error instanceof ProblemError) || !isOfQuestion(error)) throw error;
+      // One of them may be at fault: the others go on.
+      if (questions.length > 1) {
+        for (const question of questions) await this.send([question]);
+        return;
+      }
+      const { id } = questions[0] as Question;
+      await onRefused({ id, reason: error.message });
+      await storage.write([[waitingPrefix + id, undefined]]);
+    }
+  }
+
+  private async take(questions: readonly Question[], answers: readonly Answer[]): Promise<void> {
+    const byId = new Map(answers.map((answer) => [answer.id, answer]));
+    const degraded: string[] = [];
+    for (const question of questions) {
+      const answer = byId.get(question.id);
+      // The region took none: it is asked again.
+      if (!answer || (answer.status === "answered" && answer.degraded)) degraded.push(question.id);
+      else if (answer.status === "answered") await this.settle(answer);
+      else await this.keepOpen(question);
+    }
+    if (degraded.length > 0) throw new Error(`The region did not take ${degraded.length} questions.`);
+  }
+
+  private async keepOpen(question: Question): Promise<void> {
+    await this.needs.storage.write([
+      [sentPrefix + question.id, question],
+      [waitingPrefix + question.id, undefined],
+    ]);
+    this.lookLater(question.id, question.at);
+  }
+
+  /** Reads the answers of the open questions that are due. */
+  private async read(): Promise<void> {
+    const { transport } = this.needs;
+    for (;;) {
+      const due = [...this.open].filter(([, { lookAt }]) => lookAt <= Date.now()).slice(0, readIds);
+      if (due.length === 0 || this.ended.signal.aborted) return;
+      const ids = due.map(([id]) => id);
+      const read = transport.json<{ answers: Answer[] }>({ method: "POST", path: "/v1/answers", body: { ids } });
+      const { answers } = await read;
+      const byId = new Map(answers.map((answer) => [answer.id, answer]));
+      for (const [id, { askedAt }] of due) {
+        const answer = byId.get(id);
+        if (answer?.status === "answered") await this.settle(answer);
+        else if (answer) this.lookLater(id, askedAt);
+        else await this.missing(id, askedAt);
+      }
+    }
+  }
+
+  /** Reads one that the list left out. It may be forgotten above: then it is not sent again. */
+  private async missing(id: string, askedAt: number): Promise<void> {
+    const { transport, storage, onRefused } = this.needs;
+    try {
+      const answer = await transport.json<Answer>({ method: "GET", path: questionPath(id) });
+      if (answer.status === "answered") await this.settle(answer);
+      else this.lookLater(id, askedAt);
+    } catch (error) {
+      if (!(error instanceof ProblemError) || error.status !== 404) throw error;
+      await onRefused({ id, reason: "The question is not stored above any more: it was forgotten, or is too old." });
+      await storage.write([[sentPrefix + id, undefined]]);
+      this.open.delete(id);
+    }
+  }
+
+  private lookLater(id: string, askedAt: number): void {
+    const now = Date.now();
+    const pauseMs = Math.max(firstPauseMs, Math.min(maxPauseMs, ageShare * (now - askedAt)));
+    this.open.set(id, { askedAt, lookAt: now + pauseMs });
+  }
+
+  /** Hands on a final answer, and only then forgets the question: a page that ends meanwhile gets it the next time. */
+  private async settle(answer: Answer): Promise<void> {
+    await this.needs.onAnswer(answer);
+    await this.needs.storage.write([
+      [waitingPrefix + answer.id, undefined],
+      [sentPrefix + answer.id, undefined],
+    ]);
+    this.open.delete(answer.id);
+  }
+}
+
+// An id names its region, which may not be open today: that passes.
+function isOfQuestion({ status, problem }: ProblemError): boolean {
+  return refusedStatuses.has(status) && !problem.errors?.some(({ path }) => path === "id");
+}
