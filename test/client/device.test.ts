@@ -123,10 +123,10 @@ describe("a device's own head", () => {
     const device = await openDevice({ ...options, storage: await fileStorage(join(folder, "own")) });
     const before = await device.askMany(instances, { escalate: false });
     const sent = server.requests.length;
-    const like = (i: number) => ({ region: "north", x0: -3 + i / 50, x1: 3, x2: -3 + i / 70, x3: 3 });
+    const like = (i: number) => ({ region: "north", x0: -3 + i / 5, x1: 3 - i / 9, x2: -3 + i / 7, x3: 3 });
     for (let i = 0; i < 5; i++)
       expect(await device.learn(like(i), "tiger")).toMatchObject({ isNew: true, examples: i + 1 });
-    const answer = await device.ask(like(20), { escalate: false });
+    const answer = await device.ask(like(2.5), { escalate: false });
     expect(answer).toMatchObject({ label: "tiger", personal: true, certificate: null, rung: "device" });
     const after = await device.askMany(instances, { escalate: false });
     const same = after.filter(({ label }, i) => label === before[i]?.label).length;
@@ -146,10 +146,10 @@ describe("a device's own head", () => {
     const exported = await device.export();
     const other = await openDevice(options);
     await other.import(exported);
-    expect((await other.ask(like(20), { escalate: false })).label).toBe("tiger");
+    expect((await other.ask(like(2.5), { escalate: false })).label).toBe("tiger");
     await other.close();
     await device.forget("tiger");
-    expect((await device.ask(like(20), { escalate: false })).label).not.toBe("tiger");
+    expect((await device.ask(like(2.5), { escalate: false })).label).not.toBe("tiger");
     await device.close();
     const again = await openDevice({ ...options, storage: await fileStorage(join(folder, "own")) });
     expect((await again.taught()).map(({ label }) => label)).toEqual([right, "lion"]);
