@@ -1,6 +1,7 @@
 import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { extname, join } from "node:path";
+import { gzipSync } from "node:zlib";
 import { build } from "vite";
 import { root } from "#scripts/local/process.ts";
 import { startServer } from "./http-server.ts";
@@ -14,8 +15,10 @@ export interface DeviceServer {
   setCut: (isCut: boolean) => void;
   /** How often the edge replied to a question without a failure, by the question's id. */
   delivered: Map<string, number>;
-  /** Bytes of what the page loaded, and of requests to the edge, by path. */
+  /** Requests so far: their paths, and the bytes of their bodies. */
   requests: { path: string; sent: number }[];
+  /** What pages loaded from here: paths, and gzipped bytes. */
+  loaded: Map<string, number>;
   stop: () => Promise<void>;
 }
 
@@ -25,6 +28,7 @@ export async function startDeviceServer(edge: string, { withPage = true } = {}):
   if (withPage) await buildPage(folder);
   const delivered = new Map<string, number>();
   const requests: DeviceServer["requests"] = [];
+  const loaded = new Map<string, number>();
   let isCut = false;
   const { url, stop } = await startServer(async (request, response) => {
     const path = request.url ?? "/";
@@ -38,6 +42,7 @@ export async function startDeviceServer(edge: string, { withPage = true } = {}):
         file === "index.html"
           ? '<!doctype html><link rel="icon" href="data:," /><script type="module" src="/page.js"></script>'
           : await readFile(join(folder, file)).catch(() => null);
+      if (content !== null) loaded.set(path, gzipSync(content).length);
       response.writeHead(content === null ? 404 : 200, { "content-type": types[extname(file)] ?? "text/plain" });
       response.end(content);
       return;
@@ -60,7 +65,7 @@ export async function startDeviceServer(edge: string, { withPage = true } = {}):
     response.end(bytes);
   });
   return {
-    ...{ url, delivered, requests },
+    ...{ url, delivered, requests, loaded },
     setCut(cut) {
       isCut = cut;
     },

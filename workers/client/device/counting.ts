@@ -1,44 +1,62 @@
 import type { DeviceCounts, DeviceStorage } from "./types.ts";
 
 const key = "counts";
-const flushMs = 1_000;
+const flushMs = 250;
 
 type Entry = readonly [key: string, value: unknown];
 
 const none: DeviceCounts = { asked: 0, accepted: 0, personal: 0, escalated: 0, answered: 0 };
 
-/** Counts what the device answers, and writes the counts together with what else changes often. */
+/** Counts what the device answers. The counts are written together with what they are about. */
 export class Counting {
   private readonly storage: DeviceStorage;
   /** What was counted here since the last write: other pages count too. */
   private added = { ...none };
+  private written: Promise<void> = Promise.resolve();
   private timer: ReturnType<typeof setTimeout> | undefined;
-  private others: () => readonly Entry[] = () => [];
 
   constructor(storage: DeviceStorage) {
     this.storage = storage;
   }
 
   async counts(): Promise<DeviceCounts> {
-    return sumOf({ ...none, ...((await this.storage.get(key)) as DeviceCounts | undefined) }, this.added);
+    await this.written.catch(() => {});
+    return sumOf(await this.stored(), this.added);
   }
 
   count(what: keyof DeviceCounts, by = 1): void {
     this.added[what] += by;
   }
 
-  /** Writes within a second; `others` are entries to write then as well. */
-  soon(others?: () => readonly Entry[]): void {
-    if (others) this.others = others;
-    this.timer ??= setTimeout(() => void this.flush().catch(() => {}), flushMs);
+  /** Writes the counts with other entries, after what is being written. */
+  write(others: readonly Entry[]): Promise<void> {
+    const before = this.written.catch(() => {});
+    this.written = before.then(async () => {
+      const { added } = this;
+      this.added = { ...none };
+      try {
+        await this.storage.write([[key, sumOf(await this.stored(), added)], ...others]);
+      } catch (error) {
+        this.added = sumOf(this.added, added);
+        throw error;
+      }
+    });
+    return this.written;
   }
 
-  async flush(): Promise<void> {
+  /** Writes the counts within a moment, with entries that are made then. */
+  soon(others: () => readonly Entry[]): void {
+    this.timer ??= setTimeout(() => void this.flush(others).catch(() => {}), flushMs);
+  }
+
+  flush(others: () => readonly Entry[]): Promise<void> {
     clearTimeout(this.timer);
     this.timer = undefined;
-    const counts = await this.counts();
-    this.added = { ...none };
-    await this.storage.write([[key, counts], ...this.others()]);
+    return this.write(others());
+  }
+
+  private async stored(): Promise<DeviceCounts> {
+    return { ...none, ...((await this.storage.get(key)) as DeviceCounts | undefined) };
   }
 }
 

@@ -8,6 +8,8 @@ import type { DeviceStorage, RefusedQuestion } from "./types.ts";
 interface OutboxNeeds {
   model: string;
   storage: DeviceStorage;
+  /** Writes entries together with what is counted. */
+  write: DeviceStorage["write"];
   transport: Transport;
   /** Hands on a final answer; resolves once it is handled. */
   onAnswer: (answer: Answer) => Promise<void>;
@@ -53,9 +55,9 @@ export class Outbox {
     this.needs = needs;
   }
 
-  /** Stores questions that are to be sent. */
-  async put(questions: readonly Question[]): Promise<void> {
-    await this.needs.storage.write(questions.map((question) => [waitingPrefix + question.id, question] as const));
+  /** The entries that make questions wait, once they are written. */
+  entriesOf(questions: readonly Question[]): [key: string, value: Question][] {
+    return questions.map((question) => [waitingPrefix + question.id, question]);
   }
 
   /** Tries again at once: there is something to send, or a network again. */
@@ -217,7 +219,7 @@ export class Outbox {
   /** Hands on a final answer, and only then forgets the question: a page that ends meanwhile gets it the next time. */
   private async settle(answer: Answer): Promise<void> {
     await this.needs.onAnswer(answer);
-    await this.needs.storage.write([
+    await this.needs.write([
       [waitingPrefix + answer.id, undefined],
       [sentPrefix + answer.id, undefined],
     ]);

@@ -76,7 +76,7 @@ class Runtime implements DeviceApi {
     this.counting = new Counting(storage);
     this.shared = new Shared(name, (message) => this.heard(message as Heard));
     this.outbox = new Outbox({
-      ...{ model, storage },
+      ...{ model, storage, write: (entries) => this.counting.write(entries) },
       // It tries again by itself, as long as it takes.
       transport: new Transport({ ...to, tries: 1 }),
       onAnswer: (given) => this.finished(given),
@@ -118,11 +118,11 @@ class Runtime implements DeviceApi {
     if (rising.length > 0) {
       this.counting.count("escalated", rising.length);
       // Stored before the caller sees that it is open.
-      await this.outbox.put(rising);
+      await this.counting.write(this.outbox.entriesOf(rising));
       this.outbox.sendSoon();
       this.shared.tell({ kind: "waiting" } satisfies Heard);
     }
-    this.counting.soon(() => [this.lessons.backgroundEntry()]);
+    this.counting.soon(this.background);
     return answers;
   }
 
@@ -204,7 +204,13 @@ class Runtime implements DeviceApi {
     const { serving, manifest, isOwnThin, network, regional } = this.current();
     const { head } = regional;
     return {
-      ...{ model: serving.model, region: serving.region, revision: serving.revision, isOwnThin, fault: this.fault ?? this.outbox.fault },
+      ...{
+        model: serving.model,
+        region: serving.region,
+        revision: serving.revision,
+        isOwnThin,
+        fault: this.fault ?? this.outbox.fault,
+      },
       version: head ? `${serving.version}+${head.manifest.region}.${head.manifest.number}` : `${serving.version}`,
       backbone: manifest.thin.backbone.sha256,
       labels: this.lessons.labels,
@@ -226,10 +232,12 @@ class Runtime implements DeviceApi {
     globalThis.removeEventListener?.("online", this.online);
     this.outbox.end();
     this.shared.end();
-    await this.counting.flush();
+    await this.counting.flush(this.background);
     this.served?.network.release();
     this.storage.close();
   }
+
+  private readonly background = () => [this.lessons.backgroundEntry()];
 
   private readonly online = () => {
     this.outbox.sendSoon();
@@ -304,9 +312,8 @@ class Runtime implements DeviceApi {
   }
 
   private async finished(given: Answer): Promise<void> {
-    this.counting.count("answered");
-    this.counting.soon();
     await this.say("answer", given);
+    this.counting.count("answered");
   }
 
   /** Tells this page, and the others that have the device open. */
